@@ -1,0 +1,35 @@
+// ESM throughout: ts-jest only transpiles, and nothing is mocked by module (`jest.mock` does nothing in ESM).
+// Names of the library map to its sources, so no suite that runs inside Jest needs a build.
+const project = (displayName, testMatch, more = {}) => ({
+  displayName,
+  rootDir: import.meta.dirname,
+  testMatch: testMatch.map((glob) => `<rootDir>/${glob}`),
+  testEnvironment: 'node',
+  moduleFileExtensions: ['ts', 'js', 'mjs', 'cjs', 'json'],
+  modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/libs/[^/]+/dist/'],
+  extensionsToTreatAsEsm: ['.ts'],
+  transform: { '^.+\\.ts$': ['ts-jest', { useESM: true, tsconfig: '<rootDir>/tsconfig.jest.json' }] },
+  moduleNameMapper: {
+    '^nestjs-foundation$': '<rootDir>/libs/foundation/src/index.ts',
+    '^nestjs-foundation/testing$': '<rootDir>/libs/foundation/src/testing/index.ts',
+    '^(\\.{1,2}/.*)\\.js$': '$1',
+  },
+  ...more,
+});
+
+// `testTimeout` is one for all projects, so the patience that several processes need is set in a file of its own.
+const patient = { setupFilesAfterEnv: ['<rootDir>/test/patience.mjs'] };
+
+export default {
+  maxWorkers: 2,
+  workerIdleMemoryLimit: '700MB',
+  testTimeout: 15_000,
+  coverageProvider: 'v8',
+  collectCoverageFrom: ['libs/*/src/**/*.ts', '!**/*.spec.ts', '!**/index.ts'],
+  projects: [
+    project('floors', ['test/floors.spec.ts']),
+    project('unit', ['libs/**/*.spec.ts', 'test/unit/**/*.spec.ts']),
+    project('integration', ['test/integration/**/*.spec.ts'], patient),
+    project('e2e', ['test/e2e/**/*.spec.ts'], patient),
+  ],
+};

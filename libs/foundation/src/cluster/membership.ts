@@ -1,0 +1,392 @@
+/**
+ * This node's part in the cluster: it joins, beats, keeps a copy of the view, and knows when it is cut off.
+ * Driven by the lifecycle; read by placement, health and the application. Underneath: `Nodes` (Lua over one hash and one sorted set).
+ */
+import { Injectable, Logger } from '@nestjs/common';
+import type { FoundationConfig } from '../config/options.js';
+import { DuplicateNodeError, NotReadyError, describe } from '../errors.js';
+import type { Telemetry } from '../telemetry/telemetry.js';
+import { monotonicNow } from '../tools/clock.js';
+import type { Engine } from '../tools/engine.js';
+import type { BeatAnswer, NodeRecord } from '../tools/nodes.js';
+import { isIsolated, stateOf, type MemberState } from './failure-detector.js';
+import type { LocalNode } from './node.js';
+import { VERSION } from './version.js';
+
+/** A node of the cluster as this node sees it. */
+export interface Member {
+  name: string;
+  bootId: string;
+  host: string;
+  pid: number;
+  state: MemberState;
+  /** How many processes it owns. */
+  load: number;
+  /** Decorated process classes that it can run. */
+  classes: readonly string[];
+  /** Milliseconds since 1970 by the Redis clock. */
+  joinedAt: number;
+  /** True for this node. */
+  self: boolean;
+}
+
+/**
+ * What this node is at the moment: `joining` until Redis accepts it, `isolated` while it cannot reach Redis (its
+ * singletons have stopped by then), `draining` and `left` on the way out.
+ */
+export type NodeState = 'joining' | 'up' | 'isolated' | 'draining' | 'left';
+
+/** What other rooms want to know of the membership. */
+export interface MembershipListener {
+  /** The view or this node's own state changed. */
+  changed?(): void;
+  /** Redis answered a beat. */
+  beat?(answer: BeatAnswer): void;
+  /** Redis lost its data: put back what you are the source of. */
+  dataLoss?(): void;
+  /** Another process took this node's name: stop everything that is owned. */
+  replaced?(): void;
+}
+
+const JITTER = 0.1;
+const RETRY_MS = 250;
+const JOIN_RETRY_MS = 200;
+const LOAD_DELAY_MS = 50;
+
+/** Injectable. The members of the cluster and this node's own state. */
+@Injectable()
+export class Membership {
+  readonly #listeners = new Set<MembershipListener>();
+  readonly #members = new Map<string, NodeRecord>();
+  readonly #logger = new Logger('Foundation');
+  #late: ReadonlySet<string> = new Set();
+  #state: NodeState = 'joining';
+  #record: NodeRecord;
+  #version = 0;
+  #incarnation: string | undefined;
+  #lastAnswerAt = 0;
+  #isolatedSince = 0;
+  #clockOffset = 0;
+  #pending: { changed: boolean } | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #beating: Promise<void> | undefined;
+  #refreshing: Promise<void> | undefined;
+
+  constructor(
+    private readonly node: LocalNode,
+    private readonly config: FoundationConfig,
+    private readonly engine: Engine,
+    private readonly telemetry: Telemetry,
+    private readonly now: () => number = monotonicNow,
+  ) {
+    this.#record = {
+      name: node.name,
+      bootId: node.bootId,
+      host: node.host,
+      pid: node.pid,
+      version: VERSION,
+      state: 'up',
+      classes: [],
+      load: 0,
+      joinedAt: 0,
+    };
+    engine.onHint((hint) => {
+      if (hint.t === 'view' && this.#state !== 'left') void this.#refresh();
+      if (hint.t === 'load') this.#noteLoad(hint.node, hint.load);
+    });
+  }
+
+  /** This node's name and boot id. */
+  get self(): { name: string; bootId: string } {
+    return { name: this.node.name, bootId: this.node.bootId };
+  }
+
+  /** This node's own state. */
+  get state(): NodeState {
+    return this.#state;
+  }
+
+  /** The version of the view; rises with every change and is the same on all nodes once they have caught up. */
+  get version(): number {
+    return this.#version;
+  }
+
+  /**
+   * The members by name, this node included once it has joined.
+   *
+   * Underneath: the copy of `HGETALL …:nodes`; no network. While this node is isolated it is the last copy it had.
+   */
+  members(): Member[] {
+    return [...this.#members.values()]
+      .map(({ name, bootId, host, pid, state, load, classes, joinedAt }) => ({
+        name,
+        bootId,
+        host,
+        pid,
+        state: stateOf(state, this.#late.has(name)),
+        load: name === this.node.name ? this.#record.load : load,
+        classes,
+        joinedAt,
+        self: bootId === this.node.bootId,
+      }))
+      .sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  /**
+   * Resolves once this node is a member.
+   *
+   * @param options.timeout milliseconds, default 10 000.
+   * @throws NotReadyError when it is not a member by then.
+   */
+  whenReady({ timeout = 10_000 }: { timeout?: number } = {}): Promise<void> {
+    if (this.#state === 'up') return Promise.resolve();
+    return new Promise((resolve, reject) => {
+      const stop = this.listen({
+        changed: () => {
+          if (this.#state !== 'up') return;
+          clearTimeout(timer);
+          stop();
+          resolve();
+        },
+      });
+      const timer = setTimeout(() => {
+        stop();
+        reject(new NotReadyError(this.node.name, this.#state, timeout));
+      }, timeout);
+    });
+  }
+
+  /** The Redis clock as of the last beat, in milliseconds since 1970. */
+  clusterNow(): number {
+    return this.now() + this.#clockOffset;
+  }
+
+  /** Calls the listener's methods from now on; returns the function that ends it. */
+  listen(listener: MembershipListener): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  // -- called by the lifecycle ------------------------------------------------------------------------------------------
+
+  /**
+   * Joins and begins to beat.
+   *
+   * A record of the same name may belong to a process that was just killed, so a refusal is final only when the other
+   * one is seen to beat; until then it is tried again, at most for one membership ttl.
+   *
+   * @throws DuplicateNodeError when another live process has this name.
+   */
+  async join(classes: readonly string[]): Promise<void> {
+    this.#record = { ...this.#record, classes: [...classes] };
+    let first: { otherBootId: string; beatAt: number } | undefined;
+    for (;;) {
+      const answer = await this.engine.nodes.join(this.#record);
+      if (answer.joined) return this.#joined(answer.now);
+      first ??= answer;
+      if (answer.beatAt > first.beatAt || answer.otherBootId !== first.otherBootId) {
+        throw new DuplicateNodeError(this.node.name, answer.otherBootId);
+      }
+      await new Promise((resolve) => setTimeout(resolve, JOIN_RETRY_MS));
+    }
+  }
+
+  /** Tells the others that this node takes nothing new. */
+  async drain(): Promise<void> {
+    if (this.#state === 'left') return;
+    const joined = this.#state !== 'joining';
+    this.#setState('draining');
+    this.#record = { ...this.#record, state: 'draining' };
+    this.#pending = { changed: true };
+    if (joined) await this.#beatNow();
+  }
+
+  /** Stops beating and removes this node's record. */
+  async leave(): Promise<void> {
+    const joined = this.#record.joinedAt > 0;
+    this.#setState('left');
+    clearTimeout(this.#timer);
+    await this.#beating;
+    if (joined) await this.engine.nodes.leave(this.node.name, this.node.bootId);
+  }
+
+  /** How many processes this node owns; sent with a beat that follows at once. */
+  setLoad(load: number): void {
+    if (this.#record.load === load) return;
+    this.#record = { ...this.#record, load };
+    this.#pending ??= { changed: false };
+    if (this.#state === 'up') this.#beatIn(LOAD_DELAY_MS);
+  }
+
+  // -- beating ----------------------------------------------------------------------------------------------------------
+
+  async #joined(redisNow: number): Promise<void> {
+    this.#record = { ...this.#record, joinedAt: redisNow };
+    this.#pending = { changed: false };
+    this.#lastAnswerAt = this.now();
+    await this.#refresh();
+    this.#setState('up');
+    await this.#beatNow();
+  }
+
+  #beatIn(delay: number): void {
+    clearTimeout(this.#timer);
+    if (this.#state === 'left') return;
+    this.#timer = setTimeout(() => void this.#beatNow(), delay * (1 - JITTER + Math.random() * 2 * JITTER));
+  }
+
+  /** One beat at a time; a call during one waits for the next. */
+  async #beatNow(): Promise<void> {
+    await this.#beating;
+    this.#beating ??= this.#beat().finally(() => (this.#beating = undefined));
+    return this.#beating;
+  }
+
+  async #beat(): Promise<void> {
+    const sentAt = this.now();
+    const pending = this.#pending;
+    this.#pending = undefined;
+    let next = this.config.membership.beatEvery;
+    try {
+      const { name, bootId } = this.node;
+      const update = pending === undefined ? undefined : { record: this.#record, changed: pending.changed };
+      await this.#heard(await this.engine.nodes.beat(name, bootId, update), sentAt);
+    } catch (error) {
+      if (pending !== undefined) this.#pendAgain(pending);
+      this.#unheard(error);
+      next = Math.min(next, RETRY_MS);
+    }
+    this.#beatIn(next);
+  }
+
+  /** An update that may not have arrived is sent again with the next beat. */
+  #pendAgain({ changed }: { changed: boolean }): void {
+    this.#pending = { changed: changed || this.#pending?.changed === true };
+  }
+
+  async #heard(answer: BeatAnswer, sentAt: number): Promise<void> {
+    this.#lastAnswerAt = sentAt;
+    this.#clockOffset = answer.now - sentAt;
+    const lossKnown = this.#incarnation === undefined || this.#incarnation === answer.incarnation;
+    this.#incarnation = answer.incarnation;
+    if (!lossKnown) {
+      this.telemetry.emit('cluster.data_loss', { node: this.node.name, incarnation: answer.incarnation });
+      this.#logger.warn('Redis lost its data; this node puts back what it knows', { node: this.node.name });
+      this.#tell('dataLoss');
+    }
+    if (answer.status === 'replaced') this.#replacedBy(answer.otherBootId ?? '?');
+    if (answer.status !== 'ok') return this.#joinAgain();
+    if (this.#state === 'isolated') this.#reached();
+    this.#noteLate(answer.late);
+    if (answer.viewVersion !== this.#version) await this.#refresh();
+    this.#tell('beat', answer);
+  }
+
+  #unheard(error: unknown): void {
+    if (this.#state !== 'up' || !isIsolated(this.#lastAnswerAt, this.now(), this.config.lease.deadline)) return;
+    this.#isolate();
+    this.#logger.error(
+      'Redis cannot be reached; this node is isolated: its singletons have stopped, local work goes on',
+      { node: this.node.name, error: describe(error) },
+    );
+  }
+
+  #isolate(): void {
+    if (this.#state === 'draining' || this.#state === 'left' || this.#state === 'isolated') return;
+    this.#isolatedSince = this.now();
+    const silentMs = Math.round(this.now() - this.#lastAnswerAt);
+    this.telemetry.emit('cluster.isolated', { node: this.node.name, silentMs });
+    this.#setState('isolated');
+  }
+
+  #reached(): void {
+    this.#setState('up');
+    const isolatedMs = Math.round(this.now() - this.#isolatedSince);
+    this.telemetry.emit('cluster.rejoined', { node: this.node.name, isolatedMs });
+    this.#logger.log('Redis is reached again; this node is a member', { node: this.node.name, isolatedMs });
+  }
+
+  #replacedBy(otherBootId: string): void {
+    // INVARIANT (I1): the other process may be given what this one owns, so this one stops before it asks again.
+    this.#tell('replaced');
+    if (this.#state === 'isolated') return;
+    this.telemetry.emit('cluster.name_taken', { node: this.node.name, bootId: this.node.bootId, otherBootId });
+    this.#logger.error('Node name taken', { error: new DuplicateNodeError(this.node.name, otherBootId).message });
+    this.#isolate();
+  }
+
+  /** Redis knows this node no more: swept while it was silent, or Redis lost its data. Leases look after themselves. */
+  async #joinAgain(): Promise<void> {
+    if (this.#state === 'draining') return;
+    const answer = await this.engine.nodes.join(this.#record);
+    if (!answer.joined) return;
+    this.#record = { ...this.#record, joinedAt: answer.now };
+    await this.#refresh();
+    if (this.#state === 'isolated') this.#reached();
+  }
+
+  // -- view -------------------------------------------------------------------------------------------------------------
+
+  /** One fetch at a time; a hint that comes during a fetch causes one more. */
+  #refresh(): Promise<void> {
+    const after = this.#refreshing ?? Promise.resolve();
+    const next = after.then(() => this.#fetchView());
+    const settled = next
+      .catch((error: unknown) => this.#logger.debug('The view was not fetched', { error: describe(error) }))
+      .finally(() => {
+        if (this.#refreshing === settled) this.#refreshing = undefined;
+      });
+    this.#refreshing = settled;
+    return settled;
+  }
+
+  async #fetchView(): Promise<void> {
+    const view = await this.engine.nodes.view();
+    if (view.version === this.#version) return;
+    const before = new Map([...this.#members.values()].map((member) => [member.bootId, member]));
+    this.#version = view.version;
+    this.#members.clear();
+    for (const member of view.members) this.#members.set(member.name, member);
+    const now = new Set(view.members.map(({ bootId }) => bootId));
+    for (const { name, bootId } of view.members) {
+      if (!before.has(bootId)) this.telemetry.emit('cluster.node_joined', { node: name, bootId });
+    }
+    const gone = [...before.values()].filter(({ bootId }) => !now.has(bootId) && bootId !== this.node.bootId);
+    const reasons = await this.engine.nodes.reasons(gone.map(({ bootId }) => bootId));
+    gone.forEach(({ name, bootId }, index) => {
+      this.telemetry.emit('cluster.node_left', { node: name, bootId, reason: reasons[index] ?? 'timeout' });
+    });
+    this.telemetry.emit('cluster.view_changed', {
+      node: this.node.name,
+      version: view.version,
+      members: view.members.length,
+    });
+    this.#tell('changed');
+  }
+
+  #noteLoad(node: string, load: number): void {
+    const member = this.#members.get(node);
+    if (member !== undefined && node !== this.node.name) this.#members.set(node, { ...member, load });
+  }
+
+  #noteLate(names: readonly string[]): void {
+    const late = new Set(names.filter((name) => name !== this.node.name));
+    for (const { name, bootId } of this.#members.values()) {
+      if (late.has(name) === this.#late.has(name)) continue;
+      this.telemetry.emit('cluster.node_suspect', { node: name, bootId, suspect: late.has(name) });
+    }
+    this.#late = late;
+  }
+
+  #setState(state: NodeState): void {
+    if (this.#state === state || this.#state === 'left') return;
+    this.#state = state;
+    this.#tell('changed');
+  }
+
+  #tell<K extends keyof MembershipListener>(what: K, ...args: Parameters<NonNullable<MembershipListener[K]>>): void {
+    for (const listener of [...this.#listeners]) {
+      (listener[what] as ((...values: unknown[]) => void) | undefined)?.(...args);
+    }
+  }
+}

@@ -1,0 +1,170 @@
+/**
+ * The options of `FoundationModule.forRoot`, tier by tier, as documented types.
+ * Defaults and checks live in `resolve.ts`; nothing here runs.
+ */
+
+/** Strategies that say which nodes should exist and where Redis is. Only their names are in this version. */
+export const STRATEGY_NAMES = ['kubernetes', 'consul', 'dns', 'gossip', 'mdns', 'static'] as const;
+
+/** The name of a topology strategy. */
+export type StrategyName = (typeof STRATEGY_NAMES)[number];
+
+/** One strategy with its own settings (apprentice tier). */
+export interface StrategyOptions {
+  strategy: StrategyName;
+  [setting: string]: unknown;
+}
+
+/**
+ * What Foundation needs of a ready-made ioredis client (`Redis` of ioredis 5 or 6).
+ *
+ * It is adopted: Foundation makes its own connections with `duplicate()` and never closes yours.
+ */
+export interface RedisClient {
+  readonly status: string;
+  readonly options: object;
+  duplicate(override?: object): RedisClient;
+  on(event: string, listener: (...args: never[]) => void): unknown;
+}
+
+/** Where Redis is, as single values; whatever else ioredis takes goes into `options`. */
+export interface RedisEndpoint {
+  /** `redis://`, `rediss://` or `unix://`; wins over `host` and `port`. */
+  url?: string;
+  /** Default `127.0.0.1`. */
+  host?: string;
+  /** Default 6379. */
+  port?: number;
+  username?: string;
+  /** Never appears in a log, an error or health. */
+  password?: string;
+  /** The number of the database. Default 0. */
+  db?: number;
+  /** Passed to every ioredis client as it is (`tls`, `sentinels`, `family`, …). */
+  options?: Record<string, unknown>;
+}
+
+/** Times of the ownership lease, in milliseconds. They are checked against one another when the module is created. */
+export interface LeaseOptions {
+  /** How long Redis keeps a lease that is not renewed. Default 1500: a dead owner is replaced after about this long. */
+  ttl?: number;
+  /** How often the owner renews all its leases, with one script call. Default 350, ±10 % of jitter. */
+  renewEvery?: number;
+  /** After how long a Redis command of the lease connection counts as failed. Default 200. */
+  commandTimeout?: number;
+  /** How long before the lease can expire the owner stops itself. Default 250; it covers the stop and a late timer. */
+  margin?: number;
+}
+
+/** Times of the membership, in milliseconds. */
+export interface MembershipOptions {
+  /** How often a node beats. Default 1000. */
+  beatEvery?: number;
+  /** After how long without a beat a node is down. Default 3000. */
+  ttl?: number;
+}
+
+/** How long and how often a crashed process is restarted. */
+export interface BackoffOptions {
+  /** The first delay in milliseconds; it doubles with each crash in the window. Default 200. */
+  base?: number;
+  /** The longest delay in milliseconds. Default 10 000. */
+  cap?: number;
+}
+
+/** Defaults of every process; a decorator or a start call may override the first five. */
+export interface ProcessDefaults {
+  /** Default `permanent`. */
+  restart?: RestartPolicyName;
+  /** Crashes allowed in `maxSeconds` before the process is escalated. Default 5. */
+  maxRestarts?: number;
+  /** The window of `maxRestarts`, in seconds. Default 60. */
+  maxSeconds?: number;
+  backoff?: BackoffOptions;
+  /** How long `onProcessStart` may take, in milliseconds, or `infinity`. Default 30 000. */
+  timeout?: number | 'infinity';
+  /** How long `onProcessStop` and the tasks of `ctx.run` may take to end, in milliseconds. Default 5000. */
+  stopTimeout?: number;
+}
+
+/**
+ * When a process is started again: `permanent` always, `transient` after a crash or a node's death, `temporary` never.
+ */
+export type RestartPolicyName = 'permanent' | 'transient' | 'temporary';
+
+/** Channels of the application. */
+export interface ChannelsOptions {
+  /** Channels besides `control`, `events`, `telemetry` and `data`. */
+  names?: string[];
+  /** The largest message in bytes of JSON. Default 1 MiB. */
+  maxMessageBytes?: number;
+}
+
+/** Options of `FoundationModule.forRoot`. With none at all Foundation runs inside this one process. */
+export interface FoundationOptions {
+  /**
+   * `false` (default): everything inside this process. `true`: a cluster over Redis. A strategy's name or
+   * `{ strategy, … }` is accepted by the types and refused at start in this version.
+   *
+   * Environment: `FOUNDATION_CLUSTER` (`true`, `false` or a strategy's name).
+   */
+  cluster?: boolean | StrategyName | StrategyOptions;
+  /** Names the cluster; nodes with the same name and the same Redis form one. Environment: `FOUNDATION_APP_NAME`. Default `app`. */
+  appName?: string;
+  /** Names this process in the cluster; must be unique there. Environment: `FOUNDATION_NODE_NAME`. Default `<host>-<pid>`. */
+  nodeName?: string;
+  /**
+   * Where Redis is: a URL, its parts, or a ready-made ioredis client.
+   * Environment: `FOUNDATION_REDIS_URL`, then `REDIS_URL`. Default `127.0.0.1:6379`.
+   */
+  redis?: string | RedisEndpoint | RedisClient;
+  /** A ready-made Redlock instance on one client; adopted, its settings are overridden at each call. */
+  redlock?: object;
+  /** A ready-made BullMQ `Queue`; adopted and never closed. Its worker is Foundation's own. */
+  queue?: object;
+  lease?: LeaseOptions;
+  membership?: MembershipOptions;
+  processes?: ProcessDefaults;
+  channels?: ChannelsOptions;
+  /** How long the whole drain may take after SIGTERM, in milliseconds. Default 10 000. */
+  shutdownTimeout?: number;
+  /** Wizard tier: not in this version. */
+  topologies?: unknown[];
+  /** Wizard tier: not in this version. */
+  transport?: object;
+}
+
+/** Lease times with every default filled in, plus the two that follow from them. */
+export interface LeaseTimes extends Required<LeaseOptions> {
+  /** After this long since an acknowledged renewal was sent, the owner is an owner no more: ttl − 1 % − 2 ms − margin. */
+  deadline: number;
+  /** After Redis lost its data, new owners wait this long: ttl + 1 % + 2 ms. */
+  grace: number;
+}
+
+/** Process defaults with every value filled in. */
+export interface ResolvedProcessDefaults {
+  restart: RestartPolicyName;
+  maxRestarts: number;
+  maxSeconds: number;
+  backoff: Required<BackoffOptions>;
+  timeout: number | 'infinity';
+  stopTimeout: number;
+}
+
+/** What the rooms read: options, environment and defaults in one record, checked. */
+export interface FoundationConfig {
+  engine: 'local' | 'redis';
+  appName: string;
+  nodeName: string;
+  /** What the log calls the way the cluster was found. */
+  strategy: 'none' | 'redis';
+  redis: RedisEndpoint | RedisClient;
+  redlock?: object;
+  queue?: object;
+  lease: LeaseTimes;
+  membership: Required<MembershipOptions>;
+  processes: ResolvedProcessDefaults;
+  channels: { names: readonly string[]; maxMessageBytes: number };
+  shutdownTimeout: number;
+}

@@ -1,0 +1,35 @@
+/**
+ * Pure: what the environment says, as options. Called by `resolve`.
+ * Explicit options win over everything here.
+ */
+import { FoundationConfigError } from '../errors.js';
+import { STRATEGY_NAMES, type FoundationOptions, type StrategyName } from './options.js';
+
+/** A copy of `process.env`, or a test's own. */
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Reads the variables that Foundation knows; an empty one counts as unset. */
+export function fromEnvironment(env: Environment): FoundationOptions {
+  const options: FoundationOptions = {};
+  const cluster = clusterFrom(env['FOUNDATION_CLUSTER']);
+  if (cluster !== undefined) options.cluster = cluster;
+  if (env['FOUNDATION_APP_NAME']) options.appName = env['FOUNDATION_APP_NAME'];
+  if (env['FOUNDATION_NODE_NAME']) options.nodeName = env['FOUNDATION_NODE_NAME'];
+  const url = env['FOUNDATION_REDIS_URL'] || env['REDIS_URL'];
+  if (url) options.redis = url;
+  return options;
+}
+
+function clusterFrom(value: string | undefined): boolean | StrategyName | undefined {
+  const word = value?.trim().toLowerCase();
+  if (word === undefined || word === '') return undefined;
+  if (['true', '1', 'yes', 'on'].includes(word)) return true;
+  if (['false', '0', 'no', 'off'].includes(word)) return false;
+  const strategy = STRATEGY_NAMES.find((name) => name === word);
+  if (strategy !== undefined) return strategy;
+  throw new FoundationConfigError(
+    'FOUNDATION_CLUSTER',
+    JSON.stringify(value),
+    `true, false, or one of ${STRATEGY_NAMES.join(', ')}`,
+  );
+}

@@ -1,0 +1,172 @@
+/**
+ * Pure: options, environment and machine → the record every room reads.
+ * The only home of defaults and of the rules between options.
+ */
+import { FoundationConfigError, NotInThisVersionError } from '../errors.js';
+import {
+  STRATEGY_NAMES,
+  type FoundationConfig,
+  type FoundationOptions,
+  type LeaseOptions,
+  type LeaseTimes,
+  type MembershipOptions,
+  type ProcessDefaults,
+  type RedisClient,
+  type RedisEndpoint,
+  type ResolvedProcessDefaults,
+} from './options.js';
+import { fromEnvironment, type Environment } from './presets.js';
+import { checkEndpoint, checkOptions, show } from './shape.js';
+
+/** The four channels that always exist. */
+export const STANDARD_CHANNELS = ['control', 'events', 'telemetry', 'data'] as const;
+
+/** What `resolve` needs to know of the machine to name a node. */
+export interface Machine {
+  host: string;
+  pid: number;
+}
+
+const WORKS_NOW = 'cluster: true (a cluster over Redis) or cluster: false (one process)';
+
+/**
+ * Fills in what was not given (explicit options, then the environment, then defaults) and checks the whole.
+ *
+ * @throws FoundationConfigError with the option, the value received and what was expected.
+ * @throws NotInThisVersionError for a documented option that is not implemented yet.
+ */
+export function resolve(options: FoundationOptions, env: Environment, machine: Machine): FoundationConfig {
+  checkOptions(options);
+  const given = { ...fromEnvironment(env), ...withoutUndefined(options) };
+  refuseWhatIsNotHereYet(given);
+  const clustered = given.cluster === true;
+  const config: FoundationConfig = {
+    engine: clustered ? 'redis' : 'local',
+    appName: given.appName ?? 'app',
+    nodeName: given.nodeName ?? `${machine.host}-${machine.pid}`.replace(/[^A-Za-z0-9_.-]/g, '-').slice(-128),
+    strategy: clustered ? 'redis' : 'none',
+    redis: clustered ? redisFrom(given.redis) : {},
+    lease: leaseTimes(given.lease ?? {}),
+    membership: membershipTimes(given.membership ?? {}),
+    processes: processDefaults(given.processes ?? {}),
+    channels: {
+      names: [...new Set([...STANDARD_CHANNELS, ...(given.channels?.names ?? [])])],
+      maxMessageBytes: given.channels?.maxMessageBytes ?? 1024 * 1024,
+    },
+    shutdownTimeout: given.shutdownTimeout ?? 10_000,
+  };
+  if (clustered && given.redlock !== undefined) config.redlock = given.redlock;
+  if (clustered && given.queue !== undefined) config.queue = given.queue;
+  checkMembershipAgainstLease(config);
+  return config;
+}
+
+function refuseWhatIsNotHereYet(given: FoundationOptions): void {
+  const { cluster } = given;
+  const name = typeof cluster === 'object' ? cluster.strategy : cluster;
+  if (typeof name === 'string' || (typeof cluster === 'object' && name === undefined)) {
+    const known = STRATEGY_NAMES.find((strategy) => strategy === name);
+    if (known === undefined) {
+      throw new FoundationConfigError(
+        'cluster',
+        show(name ?? cluster),
+        `true, false, or one of ${STRATEGY_NAMES.join(', ')}`,
+      );
+    }
+    throw new NotInThisVersionError('cluster', `the strategy "${known}"`, WORKS_NOW);
+  }
+  if (given.topologies !== undefined) throw new NotInThisVersionError('topologies', 'a list of strategies', WORKS_NOW);
+  if (given.transport !== undefined) throw new NotInThisVersionError('transport', 'a transport of yours', WORKS_NOW);
+}
+
+function redisFrom(redis: FoundationOptions['redis']): RedisEndpoint | RedisClient {
+  if (redis === undefined) return { host: '127.0.0.1', port: 6379 };
+  if (typeof redis === 'string') return endpointFrom(redis);
+  if (isClient(redis)) return redis;
+  checkEndpoint(redis);
+  return redis.url === undefined ? redis : { ...redis, ...endpointFrom(redis.url) };
+}
+
+/** True for a ready-made ioredis client. */
+export function isClient(redis: unknown): redis is RedisClient {
+  return typeof redis === 'object' && redis !== null && 'duplicate' in redis && typeof redis.duplicate === 'function';
+}
+
+function endpointFrom(url: string): RedisEndpoint {
+  const valid = URL.canParse(url) && /^(rediss?|unix):$/.test(new URL(url).protocol);
+  if (!valid) {
+    // The URL may hold a password, so the error shows its scheme alone.
+    throw new FoundationConfigError(
+      'redis',
+      `a text that begins with "${url.split(':')[0]?.slice(0, 12)}"`,
+      'a URL such as redis://127.0.0.1:6379, rediss://… or unix:///path',
+    );
+  }
+  return { url };
+}
+
+function leaseTimes(lease: LeaseOptions): LeaseTimes {
+  const ttl = lease.ttl ?? 1500;
+  const renewEvery = lease.renewEvery ?? 350;
+  const commandTimeout = lease.commandTimeout ?? 200;
+  const margin = lease.margin ?? 250;
+  // Redlock's drift allowance: 1 % of the ttl and 2 ms (https://redis.io/docs/latest/develop/use/patterns/distributed-locks/).
+  const drift = Math.ceil(ttl * 0.01) + 2;
+  const deadline = ttl - drift - margin;
+  if (deadline < 2 * (renewEvery + commandTimeout)) {
+    throw new FoundationConfigError(
+      'lease.ttl',
+      `${ttl} with renewEvery ${renewEvery}, commandTimeout ${commandTimeout}, margin ${margin}`,
+      `ttl − 1 % − 2 − margin (${deadline}) to leave room for two renewals, 2 × (renewEvery + commandTimeout) = ` +
+        `${2 * (renewEvery + commandTimeout)}`,
+    );
+  }
+  return { ttl, renewEvery, commandTimeout, margin, deadline, grace: ttl + drift };
+}
+
+function membershipTimes(membership: MembershipOptions): Required<MembershipOptions> {
+  const beatEvery = membership.beatEvery ?? 1000;
+  const ttl = membership.ttl ?? 3000;
+  if (ttl < 2.5 * beatEvery) {
+    throw new FoundationConfigError(
+      'membership.ttl',
+      `${ttl} with beatEvery ${beatEvery}`,
+      'at least 2.5 × beatEvery, so that one late beat does not end a node',
+    );
+  }
+  return { beatEvery, ttl };
+}
+
+function checkMembershipAgainstLease(config: FoundationConfig): void {
+  if (config.membership.ttl < config.lease.ttl) {
+    throw new FoundationConfigError(
+      'membership.ttl',
+      `${config.membership.ttl} with lease.ttl ${config.lease.ttl}`,
+      'at least lease.ttl, so that a node is not forgotten while it may still own something',
+    );
+  }
+}
+
+/** Fills in the defaults of the processes; `overrides` are those of a decorator or a start call. */
+export function processDefaults(
+  overrides: ProcessDefaults,
+  base: ResolvedProcessDefaults = {
+    restart: 'permanent',
+    maxRestarts: 5,
+    maxSeconds: 60,
+    backoff: { base: 200, cap: 10_000 },
+    timeout: 30_000,
+    stopTimeout: 5000,
+  },
+): ResolvedProcessDefaults {
+  const given = withoutUndefined(overrides);
+  const backoff = { ...base.backoff, ...withoutUndefined(given.backoff ?? {}) };
+  if (backoff.cap < backoff.base) {
+    throw new FoundationConfigError('backoff.cap', String(backoff.cap), `at least backoff.base (${backoff.base})`);
+  }
+  return { ...base, ...given, backoff };
+}
+
+function withoutUndefined<T extends object>(value: T): T {
+  return Object.fromEntries(Object.entries(value).filter(([, entry]) => entry !== undefined)) as T;
+}

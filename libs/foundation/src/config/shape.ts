@@ -1,0 +1,206 @@
+/**
+ * The shape of the options, for class-validator. Each message is the "expected" half of a `FoundationConfigError`.
+ * Called by `resolve`; cross-field rules are there.
+ */
+import {
+  IsIn,
+  IsInt,
+  IsObject,
+  IsOptional,
+  IsString,
+  Matches,
+  Max,
+  Min,
+  ValidateBy,
+  ValidateIf,
+  ValidateNested,
+  validateSync,
+  type ValidationError,
+} from 'class-validator';
+import { FoundationConfigError } from '../errors.js';
+
+const milliseconds = (min: number): PropertyDecorator => {
+  const message = `a whole number of milliseconds from ${min} to 86400000`;
+  return (target, key) => {
+    IsOptional()(target, key);
+    IsInt({ message })(target, key);
+    Min(min, { message })(target, key);
+    Max(86_400_000, { message })(target, key);
+  };
+};
+
+const count = (min: number): PropertyDecorator => {
+  const message = `a whole number, ${min} or more`;
+  return (target, key) => {
+    IsOptional()(target, key);
+    IsInt({ message })(target, key);
+    Min(min, { message })(target, key);
+  };
+};
+
+const NAME = /^[A-Za-z0-9_.-]{1,128}$/;
+const nameMessage = '1 to 128 letters, digits, dots, dashes or underscores';
+
+class LeaseShape {
+  @milliseconds(100) ttl?: number;
+  @milliseconds(10) renewEvery?: number;
+  @milliseconds(10) commandTimeout?: number;
+  @milliseconds(10) margin?: number;
+}
+
+class MembershipShape {
+  @milliseconds(50) beatEvery?: number;
+  @milliseconds(100) ttl?: number;
+}
+
+class BackoffShape {
+  @milliseconds(0) base?: number;
+  @milliseconds(0) cap?: number;
+}
+
+/** The options shared by the module's `processes`, the decorators and the start calls. */
+export class ProcessOptionsShape {
+  @IsOptional()
+  @IsIn(['permanent', 'transient', 'temporary'], { message: `'permanent', 'transient' or 'temporary'` })
+  restart?: string;
+  @count(0) maxRestarts?: number;
+  @count(1) maxSeconds?: number;
+  @IsOptional()
+  @IsObject({ message: 'an object { base, cap }' })
+  @ValidateNested()
+  backoff?: BackoffShape;
+  @ValidateIf((options: ProcessOptionsShape) => options.timeout !== undefined && options.timeout !== 'infinity')
+  @IsInt({ message: `a whole number of milliseconds, 1 or more, or 'infinity'` })
+  @Min(1, { message: `a whole number of milliseconds, 1 or more, or 'infinity'` })
+  timeout?: number | 'infinity';
+  @milliseconds(1) stopTimeout?: number;
+}
+
+class ChannelsShape {
+  @IsOptional()
+  @Matches(NAME, { each: true, message: `an array of names of ${nameMessage}` })
+  names?: string[];
+  @count(1024) maxMessageBytes?: number;
+}
+
+class EndpointShape {
+  @IsOptional() @IsString({ message: 'a URL' }) url?: string;
+  @IsOptional() @IsString({ message: 'a host name' }) host?: string;
+  @IsOptional()
+  @IsInt({ message: 'a port from 1 to 65535' })
+  @Min(1, { message: 'a port from 1 to 65535' })
+  @Max(65_535, { message: 'a port from 1 to 65535' })
+  port?: number;
+  @IsOptional() @IsString({ message: 'a string' }) username?: string;
+  @IsOptional() @IsString({ message: 'a string' }) password?: string;
+  @count(0) db?: number;
+  @IsOptional() @IsObject({ message: 'an object of ioredis options' }) options?: object;
+}
+
+class FoundationShape {
+  @IsOptional()
+  @ValidateBy(
+    { name: 'cluster', validator: { validate: isClusterValue } },
+    { message: `true, false, a strategy's name or { strategy, … }` },
+  )
+  cluster?: unknown;
+  @IsOptional() @IsString({ message: nameMessage }) @Matches(NAME, { message: nameMessage }) appName?: string;
+  @IsOptional() @IsString({ message: nameMessage }) @Matches(NAME, { message: nameMessage }) nodeName?: string;
+  @IsOptional() redis?: unknown;
+  @IsOptional() @IsObject({ message: 'a Redlock instance' }) redlock?: object;
+  @IsOptional() @IsObject({ message: 'a BullMQ Queue' }) queue?: object;
+  @IsOptional() @IsObject({ message: 'an object' }) @ValidateNested() lease?: LeaseShape;
+  @IsOptional() @IsObject({ message: 'an object' }) @ValidateNested() membership?: MembershipShape;
+  @IsOptional() @IsObject({ message: 'an object' }) @ValidateNested() processes?: ProcessOptionsShape;
+  @IsOptional() @IsObject({ message: 'an object' }) @ValidateNested() channels?: ChannelsShape;
+  @milliseconds(100) shutdownTimeout?: number;
+  @IsOptional() topologies?: unknown;
+  @IsOptional() transport?: unknown;
+}
+
+const nested: Readonly<Record<string, new () => object>> = {
+  lease: LeaseShape,
+  membership: MembershipShape,
+  processes: ProcessOptionsShape,
+  channels: ChannelsShape,
+  backoff: BackoffShape,
+};
+
+/** Throws a {@link FoundationConfigError} for the first option that has the wrong shape or is not known. */
+export function checkOptions(options: unknown): void {
+  check(FoundationShape, options, '');
+}
+
+/** The same for the endpoint form of `redis`. */
+export function checkEndpoint(endpoint: unknown): void {
+  check(EndpointShape, endpoint, 'redis.');
+}
+
+/** The same for the options of a decorator or a start call; `subject` begins the option's path. */
+export function checkProcessOptions(options: unknown, subject: string): void {
+  check(ProcessOptionsShape, options, `${subject}.`);
+}
+
+function isClusterValue(value: unknown): boolean {
+  return typeof value === 'boolean' || typeof value === 'string' || (typeof value === 'object' && value !== null);
+}
+
+function check(shape: new () => object, value: unknown, path: string): void {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new FoundationConfigError(path.slice(0, -1) || 'options', show(value), 'an object');
+  }
+  const errors = validateSync(shaped(shape, value as Record<string, unknown>), {
+    whitelist: true,
+    forbidNonWhitelisted: true,
+    forbidUnknownValues: false,
+  });
+  const first = errors[0];
+  if (first !== undefined) throw toConfigError(first, path, shape);
+}
+
+/** class-validator looks rules up by class, so plain objects become instances first. */
+function shaped(shape: new () => object, plain: Record<string, unknown>): object {
+  const instance = new shape() as Record<string, unknown>;
+  for (const [key, value] of Object.entries(plain)) {
+    const inner = nested[key];
+    const isPlain = typeof value === 'object' && value !== null && !Array.isArray(value);
+    Object.defineProperty(instance, key, {
+      value: inner !== undefined && isPlain ? shaped(inner, value as Record<string, unknown>) : value,
+      enumerable: true,
+      configurable: true,
+      writable: true,
+    });
+  }
+  return instance;
+}
+
+function toConfigError(error: ValidationError, path: string, shape: new () => object): FoundationConfigError {
+  const child = error.children?.[0];
+  if (child !== undefined) {
+    return toConfigError(child, `${path}${error.property}.`, nested[error.property] ?? shape);
+  }
+  const constraints = error.constraints ?? {};
+  const expected =
+    'whitelistValidation' in constraints
+      ? `no such option (known here: ${Object.keys(new shape()).join(', ')})`
+      : (Object.values(constraints)[0] ?? 'another value');
+  return new FoundationConfigError(`${path}${error.property}`, showOption(error.property, error.value), expected);
+}
+
+function showOption(property: string, value: unknown): string {
+  // URLs and passwords are secrets: an error names their type only.
+  return /redis|url|password|secret|cookie/i.test(property) ? `a ${typeof value}` : show(value);
+}
+
+/** A value as text for an error, cut to 80 characters. */
+export function show(value: unknown): string {
+  if (typeof value === 'function') return `a function (${value.name || 'anonymous'})`;
+  if (typeof value === 'symbol' || typeof value === 'bigint') return String(value);
+  let text: string | undefined;
+  try {
+    text = JSON.stringify(value);
+  } catch {
+    text = undefined;
+  }
+  return (text ?? String(value)).slice(0, 80) + ` (${value === null ? 'null' : typeof value})`;
+}

@@ -1,0 +1,317 @@
+/**
+ * Every error Foundation throws. Each builds its own sentence in one order:
+ * subject, what failed (and in which tool), what Foundation did, what you can do.
+ */
+
+/** The codes of {@link FoundationError.code}; stable across minor versions. */
+export type FoundationErrorCode =
+  | 'FOUNDATION_CONFIG'
+  | 'FOUNDATION_NOT_IN_THIS_VERSION'
+  | 'FOUNDATION_MISSING_PACKAGE'
+  | 'FOUNDATION_REDIS_REFUSED'
+  | 'FOUNDATION_REDIS_UNAVAILABLE'
+  | 'FOUNDATION_DUPLICATE_NODE'
+  | 'FOUNDATION_NOT_READY'
+  | 'FOUNDATION_LEASE_LOST'
+  | 'FOUNDATION_STALE_EPOCH'
+  | 'FOUNDATION_PROCESS_DECLARATION'
+  | 'FOUNDATION_PROCESS_START'
+  | 'FOUNDATION_PROCESS_TIMEOUT'
+  | 'FOUNDATION_PROCESS_UNKNOWN'
+  | 'FOUNDATION_PROCESS_NOT_RUNNING'
+  | 'FOUNDATION_ARGUMENT'
+  | 'FOUNDATION_CHANNEL_UNKNOWN'
+  | 'FOUNDATION_MESSAGE_INVALID'
+  | 'FOUNDATION_MESSAGE_TOO_LARGE';
+
+/**
+ * The base of every error Foundation throws.
+ *
+ * `code` is for programs, `message` for people, `tool` names the library or Redis command beneath, and `cause` holds
+ * that library's own error where there is one.
+ */
+export class FoundationError extends Error {
+  constructor(
+    readonly code: FoundationErrorCode,
+    /** The tool that failed: `ioredis`, `redlock`, `bullmq`, `foundation`, or a raw call such as `redlock.acquire`. */
+    readonly tool: string,
+    message: string,
+    cause?: unknown,
+  ) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.name = new.target.name;
+  }
+}
+
+/** An option, an environment variable or a combination of them is wrong; thrown while the module is created. */
+export class FoundationConfigError extends FoundationError {
+  constructor(
+    /** The path of the option (`lease.ttl`) or the name of the environment variable. */
+    readonly option: string,
+    /** What was received, as text; never the value of a secret. */
+    readonly received: string,
+    readonly expected: string,
+  ) {
+    super(
+      'FOUNDATION_CONFIG',
+      'foundation',
+      `Option "${option}" is not valid: received ${received}, expected ${expected}. Foundation did not start. ` +
+        `Correct the option and start again.`,
+    );
+  }
+}
+
+/** A documented option that this version does not implement yet was asked for. */
+export class NotInThisVersionError extends FoundationError {
+  constructor(
+    readonly option: string,
+    readonly received: string,
+    readonly works: string,
+  ) {
+    super(
+      'FOUNDATION_NOT_IN_THIS_VERSION',
+      'foundation',
+      `Option "${option}": ${received} is not in this version of Foundation. It did not start, so that nothing runs ` +
+        `with less than was asked for. Use ${works}.`,
+    );
+  }
+}
+
+/** A package that the configuration needs is not installed. */
+export class MissingPackageError extends FoundationError {
+  constructor(
+    readonly packages: string,
+    readonly neededBy: string,
+    cause: unknown,
+  ) {
+    super(
+      'FOUNDATION_MISSING_PACKAGE',
+      packages,
+      `${neededBy} needs a package that is not installed (${packages}). Foundation did not start. ` +
+        `Run: npm install ${packages}`,
+      cause,
+    );
+  }
+}
+
+/** Redis answered, and the answer means that waiting will not help: wrong password, missing permission, too old. */
+export class RedisRefusedError extends FoundationError {
+  constructor(
+    readonly endpoint: string,
+    readonly reply: string,
+    advice: string,
+    cause?: unknown,
+  ) {
+    super(
+      'FOUNDATION_REDIS_REFUSED',
+      'ioredis',
+      `Redis at ${endpoint} refused this node (${reply}). Foundation did not start. ${advice}`,
+      cause,
+    );
+  }
+}
+
+/** Redis cannot be reached at the moment. */
+export class RedisUnavailableError extends FoundationError {
+  constructor(
+    readonly endpoint: string,
+    doing: string,
+    cause: unknown,
+  ) {
+    super(
+      'FOUNDATION_REDIS_UNAVAILABLE',
+      'ioredis',
+      `Redis at ${endpoint} cannot be reached (${doing}: ${describe(cause)}). Foundation keeps trying to connect. ` +
+        `Check that Redis runs and that "redis" or FOUNDATION_REDIS_URL names it.`,
+      cause,
+    );
+  }
+}
+
+/** Another live node of the cluster already uses this node's name. */
+export class DuplicateNodeError extends FoundationError {
+  constructor(
+    readonly node: string,
+    readonly otherBootId: string,
+  ) {
+    super(
+      'FOUNDATION_DUPLICATE_NODE',
+      'foundation',
+      `Node "${node}" is alive already under another boot id (${otherBootId}). This process did not join. ` +
+        `Give each process its own "nodeName" or FOUNDATION_NODE_NAME, or leave both unset.`,
+    );
+  }
+}
+
+/** The cluster was needed before this node had joined it. */
+export class NotReadyError extends FoundationError {
+  constructor(
+    readonly node: string,
+    readonly state: string,
+    waitedMs: number,
+    cause?: unknown,
+  ) {
+    super(
+      'FOUNDATION_NOT_READY',
+      'foundation',
+      `Node "${node}" is not a member of the cluster (state "${state}" after ${Math.round(waitedMs)} ms). ` +
+        `The call was not carried out. Check that Redis is reachable; before onApplicationBootstrap there is no cluster yet.`,
+      cause,
+    );
+  }
+}
+
+/** The reason of an aborted `ctx.signal`, and what guarded calls throw, once a process no longer owns its name. */
+export class LeaseLostError extends FoundationError {
+  constructor(
+    readonly processName: string,
+    readonly node: string,
+    readonly epoch: number,
+    readonly why: string,
+  ) {
+    super(
+      'FOUNDATION_LEASE_LOST',
+      'redlock',
+      `Singleton "${processName}" (epoch ${epoch}) lost its lease on node "${node}" (${why}). It was stopped here and ` +
+        `will start where the lease is won next. If this repeats, check the latency of Redis and of this event loop, ` +
+        `or raise lease.ttl.`,
+    );
+  }
+}
+
+/** A fenced write was refused because a newer owner has written already. */
+export class StaleEpochError extends FoundationError {
+  constructor(
+    readonly key: string,
+    readonly epoch: number,
+    readonly storedEpoch: number,
+  ) {
+    super(
+      'FOUNDATION_STALE_EPOCH',
+      'redis HSET',
+      `The fenced write to "${key}" with epoch ${epoch} came too late: epoch ${storedEpoch} has written already. ` +
+        `Nothing was changed. Stop working: another node owns this process now.`,
+    );
+  }
+}
+
+/** A class cannot be a process, or two classes claim one process name. */
+export class ProcessDeclarationError extends FoundationError {
+  constructor(
+    readonly subject: string,
+    problem: string,
+    advice: string,
+  ) {
+    super(
+      'FOUNDATION_PROCESS_DECLARATION',
+      'foundation',
+      `Process ${subject} cannot be declared: ${problem}. Foundation started no process of this application. ${advice}`,
+    );
+  }
+}
+
+/** `onProcessStart`, or the construction of the instance, failed. */
+export class ProcessStartError extends FoundationError {
+  constructor(
+    readonly processName: string,
+    readonly node: string,
+    reason: string,
+    cause?: unknown,
+  ) {
+    super(
+      'FOUNDATION_PROCESS_START',
+      'foundation',
+      `Process "${processName}" did not start on node "${node}" (${reason}). What had started was stopped and its ` +
+        `lease released. Correct the cause and start it again.`,
+      cause,
+    );
+  }
+}
+
+/** Something about a process did not happen in the time that was allowed. */
+export class ProcessTimeoutError extends FoundationError {
+  constructor(
+    readonly processName: string,
+    what: string,
+    readonly timeoutMs: number,
+    did: string,
+    advice: string,
+  ) {
+    super(
+      'FOUNDATION_PROCESS_TIMEOUT',
+      'foundation',
+      `Process "${processName}" ${what} within ${Math.round(timeoutMs)} ms. ${did} ${advice}`,
+    );
+  }
+}
+
+/** No process of that name is known to the cluster. */
+export class UnknownProcessError extends FoundationError {
+  constructor(
+    readonly processName: string,
+    known: readonly string[],
+  ) {
+    super(
+      'FOUNDATION_PROCESS_UNKNOWN',
+      'foundation',
+      `Process "${processName}" is not known to this cluster. Nothing was done. Known processes: ` +
+        `${known.length === 0 ? 'none' : known.slice(0, 20).join(', ')}.`,
+    );
+  }
+}
+
+/** An argument of a call is not acceptable; nothing was done. */
+export class ArgumentError extends FoundationError {
+  constructor(
+    call: string,
+    readonly argument: string,
+    received: string,
+    expected: string,
+  ) {
+    super(
+      'FOUNDATION_ARGUMENT',
+      'foundation',
+      `${call}: argument "${argument}" is not acceptable: received ${received}, expected ${expected}. Nothing was done.`,
+    );
+  }
+}
+
+/** A channel that was not declared was used. */
+export class UnknownChannelError extends FoundationError {
+  constructor(
+    readonly channel: string,
+    readonly declared: readonly string[],
+  ) {
+    super(
+      'FOUNDATION_CHANNEL_UNKNOWN',
+      'foundation',
+      `Channel "${channel}" is not declared. Nothing was sent or subscribed. Use one of ${declared.join(', ')}, or ` +
+        `declare it in channels.names.`,
+    );
+  }
+}
+
+/** A message cannot be put on the wire. */
+export class MessageError extends FoundationError {
+  constructor(
+    readonly channel: string,
+    problem: string,
+    advice: string,
+    code: 'FOUNDATION_MESSAGE_INVALID' | 'FOUNDATION_MESSAGE_TOO_LARGE' = 'FOUNDATION_MESSAGE_INVALID',
+    cause?: unknown,
+  ) {
+    super(
+      code,
+      'redis PUBLISH',
+      `A message for channel "${channel}" was refused: ${problem}. It was not sent. ${advice}`,
+      cause,
+    );
+  }
+}
+
+/** The one-line text of anything that was thrown. */
+export function describe(thrown: unknown): string {
+  if (thrown instanceof AggregateError && thrown.message === '') return thrown.errors.map(describe).join('; ');
+  if (thrown instanceof Error) return thrown.message || thrown.name;
+  return typeof thrown === 'string' ? thrown : (JSON.stringify(thrown) ?? String(thrown));
+}

@@ -1,0 +1,188 @@
+/**
+ * Every step of joining and of leaving the cluster, in order; the only classes with Nest lifecycle hooks.
+ * Bootstraps before the modules of the application, and drains before any of them is destroyed.
+ */
+import { Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import { DiscoveryService, ModulesContainer } from '@nestjs/core';
+import { exploreChannels, handlersOf, type DeclaredHandler } from './channels/channel.explorer.js';
+import { Channels } from './channels/channels.js';
+import { Membership } from './cluster/membership.js';
+import type { FoundationConfig } from './config/options.js';
+import { RedisUnavailableError, describe } from './errors.js';
+import { exploreProcesses, metadataOf } from './processes/process.explorer.js';
+import type { ProcessSpec } from './processes/spec.js';
+import { Supervisor } from './processes/supervisor.js';
+import type { ProcessTable } from './processes/process.table.js';
+import type { Engine } from './tools/engine.js';
+
+const RETRY_MS = 500;
+
+/**
+ * Calls `drain` before anything else of the application is destroyed.
+ *
+ * Nest destroys a global module last, when the database that `onProcessStop` may need is closed already. This provider
+ * lives in a module of its own, which is not global and moves itself to the front.
+ */
+@Injectable()
+export class FoundationDrain implements OnModuleDestroy {
+  drain: () => Promise<void> = () => Promise.resolve();
+
+  constructor(modules: ModulesContainer) {
+    for (const module of modules.values()) {
+      // Nest destroys modules in the order of their distance from the root module.
+      if (module.providers.has(FoundationDrain)) module.distance = -1;
+    }
+  }
+
+  onModuleDestroy(): Promise<void> {
+    return this.drain();
+  }
+}
+
+/** Joins and leaves. */
+@Injectable()
+export class FoundationLifecycle implements OnApplicationBootstrap {
+  readonly #logger = new Logger('Foundation');
+  readonly #bornAt = performance.now();
+  #left: Promise<void> | undefined;
+
+  constructor(
+    private readonly config: FoundationConfig,
+    private readonly engine: Engine,
+    private readonly discovery: DiscoveryService,
+    private readonly membership: Membership,
+    private readonly table: ProcessTable,
+    private readonly supervisor: Supervisor,
+    private readonly channels: Channels,
+    drain: FoundationDrain,
+  ) {
+    drain.drain = () => this.leave();
+  }
+
+  /**
+   * Joins. Errors that waiting cannot mend (wrong password, a name that is taken, a bad declaration) fail the start of
+   * the application, with nothing left open; an unreachable Redis does not: it is tried again in the background.
+   */
+  async onApplicationBootstrap(): Promise<void> {
+    let specs: ProcessSpec[] = [];
+    try {
+      specs = this.#explore();
+      const handlers = exploreChannels(this.discovery, (type) => metadataOf(type) !== undefined);
+      await this.#subscribe(handlers);
+      await this.#joinOnce(specs);
+    } catch (error) {
+      if (!(error instanceof RedisUnavailableError)) {
+        await this.leave();
+        throw error;
+      }
+      this.#logger.warn('The cluster is joined later', { node: this.membership.self.name, error: error.message });
+      void this.#joinLater(specs);
+    }
+    this.#warnWithoutShutdownHooks();
+  }
+
+  #explore(): ProcessSpec[] {
+    const processes = exploreProcesses(this.discovery, this.config.processes);
+    for (const [name, create] of processes.creators) this.supervisor.know(name, create);
+    // A process hears its channels only while it runs here.
+    this.supervisor.onInstance(async (target) => {
+      const subscriptions = await this.#subscribe(handlersOf(target));
+      return async () => void (await Promise.all(subscriptions.map((subscription) => subscription.unsubscribe())));
+    });
+    return processes.specs;
+  }
+
+  #subscribe(handlers: readonly DeclaredHandler[]): Promise<Awaited<ReturnType<Channels['subscribe']>>[]> {
+    return Promise.all(
+      handlers.map(({ channel, options, handler }) => this.channels.subscribe(channel, handler, options)),
+    );
+  }
+
+  // -- join -------------------------------------------------------------------------------------------------------------
+
+  async #joinOnce(specs: readonly ProcessSpec[]): Promise<void> {
+    try {
+      await this.engine.open();
+      await this.membership.join([...new Set(specs.map(({ type }) => type))]);
+      await this.table.sync();
+      await this.supervisor.declare(specs);
+      await this.supervisor.start();
+    } catch (error) {
+      throw isPassing(error) ? new RedisUnavailableError(this.engine.endpoint, 'joining', error) : error;
+    }
+    this.#logger.log('Foundation cluster formed', {
+      clusterId: this.config.appName,
+      node: this.membership.self.name,
+      nodeCount: this.membership.members().length,
+      formationTimeMs: Math.round(performance.now() - this.#bornAt),
+      strategy: this.config.strategy,
+      endpoint: this.engine.endpoint,
+    });
+  }
+
+  async #joinLater(specs: readonly ProcessSpec[]): Promise<void> {
+    while (this.#left === undefined) {
+      await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+      if (this.#left !== undefined) return;
+      try {
+        return await this.#joinOnce(specs);
+      } catch (error) {
+        if (error instanceof RedisUnavailableError) continue;
+        // The application runs already; it must hear of this in its log and its health, not by a crash.
+        this.#logger.error('The cluster cannot be joined', { node: this.membership.self.name, error: describe(error) });
+        return;
+      }
+    }
+  }
+
+  // -- leave ------------------------------------------------------------------------------------------------------------
+
+  /** Leaves in order; each step has its time, and one that fails or takes too long does not keep the next from running. */
+  leave(): Promise<void> {
+    this.#left ??= this.#leave();
+    return this.#left;
+  }
+
+  async #leave(): Promise<void> {
+    const { shutdownTimeout } = this.config;
+    const short = Math.min(2000, shutdownTimeout);
+    await this.#step('tell the others that this node drains', short, () => this.membership.drain());
+    // INVARIANT (I1): instances stop, then their leases are released, then the node leaves.
+    await this.#step('stop processes and release their leases', shutdownTimeout, () => this.supervisor.drain());
+    await this.#step('send the last messages', short, () => this.channels.flush());
+    await this.#step('leave the cluster', short, () => this.membership.leave());
+    await this.#step('close the connections', short + 2000, () => this.engine.close());
+  }
+
+  async #step(name: string, timeoutMs: number, work: () => Promise<void>): Promise<void> {
+    const began = performance.now();
+    let timer: NodeJS.Timeout | undefined;
+    const limit = new Promise<never>((_resolve, reject) => {
+      timer = setTimeout(() => reject(new Error(`not done in ${timeoutMs} ms`)), timeoutMs);
+    });
+    try {
+      await Promise.race([work(), limit]);
+      this.#logger.debug('Leaving', { step: name, ms: Math.round(performance.now() - began) });
+    } catch (error) {
+      this.#logger.warn('A step of leaving was given up; the next one follows', { step: name, error: describe(error) });
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  #warnWithoutShutdownHooks(): void {
+    if (this.config.engine === 'local' || process.listenerCount('SIGTERM') > 0) return;
+    this.#logger.warn(
+      'Nothing listens to SIGTERM, so this node cannot drain: its processes move only when their leases expire. ' +
+        'Call app.enableShutdownHooks() before app.init() or app.listen()',
+    );
+  }
+}
+
+/** True for errors of the connection, which pass; ours and those of a bad script do not. */
+function isPassing(error: unknown): boolean {
+  if (error instanceof RedisUnavailableError) return false;
+  return /ECONN|ETIMEDOUT|EPIPE|timed out|Connection is closed|writeable|LOADING|CLUSTERDOWN|MASTERDOWN|READONLY|TRYAGAIN|max retries/i.test(
+    describe(error),
+  );
+}

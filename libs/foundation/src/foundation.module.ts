@@ -1,0 +1,149 @@
+/**
+ * The module: options in, providers out, listed floor by floor.
+ * Underneath: Nest's `ConfigurableModuleBuilder`.
+ */
+import { hostname } from 'node:os';
+import { ConfigurableModuleBuilder, Module, type DynamicModule, type FactoryProvider } from '@nestjs/common';
+import { DiscoveryModule, DiscoveryService } from '@nestjs/core';
+import { Channels } from './channels/channels.js';
+import { Membership } from './cluster/membership.js';
+import { LocalNode } from './cluster/node.js';
+import type { FoundationConfig, FoundationOptions } from './config/options.js';
+import { resolve } from './config/resolve.js';
+import { FoundationDrain, FoundationLifecycle } from './foundation.lifecycle.js';
+import { ProcessManager } from './processes/process.manager.js';
+import { ProcessRegistry } from './processes/process.registry.js';
+import { ProcessTable } from './processes/process.table.js';
+import { Supervisor } from './processes/supervisor.js';
+import { Telemetry } from './telemetry/telemetry.js';
+import { createEngine, type Engine, type RawTools } from './tools/engine.js';
+import { FoundationTools } from './tools/tools.js';
+
+const CONFIG = Symbol.for('foundation:config');
+const ENGINE = Symbol.for('foundation:engine');
+
+const {
+  ConfigurableModuleClass,
+  MODULE_OPTIONS_TOKEN: OPTIONS,
+  OPTIONS_TYPE: _options,
+  ASYNC_OPTIONS_TYPE: _asyncOptions,
+} = new ConfigurableModuleBuilder<FoundationOptions>({ moduleName: 'Foundation' })
+  .setClassMethodName('forRoot')
+  .setFactoryMethodName('createFoundationOptions')
+  .setExtras({ isGlobal: true }, (definition, extras) => ({ ...definition, global: extras.isGlobal }))
+  .build();
+
+/** What `forRoot` takes: the options, and whether the providers are visible everywhere (default true). */
+export type FoundationModuleOptions = typeof _options;
+
+/**
+ * What `forRootAsync` takes: one of `useFactory` (with `inject`), `useClass`, `useExisting`, then `imports` and
+ * `isGlobal`. A class implements {@link FoundationOptionsFactory}.
+ */
+export type FoundationModuleAsyncOptions = typeof _asyncOptions;
+
+/** What a class for `useClass` or `useExisting` implements. */
+export interface FoundationOptionsFactory {
+  createFoundationOptions(): FoundationOptions | Promise<FoundationOptions>;
+}
+
+/** Leaves the cluster before the modules of the application are destroyed; see {@link FoundationDrain}. */
+@Module({ providers: [FoundationDrain], exports: [FoundationDrain] })
+class FoundationDrainModule {}
+
+/**
+ * Makes a Nest application a node of a cluster.
+ *
+ * ```ts
+ * @Module({ imports: [FoundationModule.forRoot({ cluster: true })] })
+ * ```
+ */
+@Module({
+  imports: [DiscoveryModule, FoundationDrainModule],
+  providers: [
+    // floor 0 and 1
+    Telemetry,
+    {
+      provide: CONFIG,
+      inject: [OPTIONS],
+      useFactory: (options: FoundationOptions) => resolve(options, process.env, { host: hostname(), pid: process.pid }),
+    },
+    // floor 2
+    {
+      provide: ENGINE,
+      inject: [CONFIG, LocalNode, Telemetry],
+      useFactory: createEngine,
+    },
+    ...toolProviders(),
+    // floor 3
+    {
+      provide: LocalNode,
+      inject: [CONFIG],
+      useFactory: (config: FoundationConfig) => new LocalNode(config),
+    },
+    {
+      provide: Membership,
+      inject: [LocalNode, CONFIG, ENGINE, Telemetry],
+      useFactory: (node: LocalNode, config: FoundationConfig, engine: Engine, telemetry: Telemetry) =>
+        new Membership(node, config, engine, telemetry),
+    },
+    // floor 4
+    {
+      provide: ProcessTable,
+      inject: [ENGINE, Membership],
+      useFactory: (engine: Engine, membership: Membership) => new ProcessTable(engine, membership),
+    },
+    {
+      provide: Supervisor,
+      inject: [ENGINE, Membership, ProcessTable, Telemetry],
+      useFactory: (engine: Engine, membership: Membership, table: ProcessTable, telemetry: Telemetry) =>
+        new Supervisor(engine, membership, table, telemetry),
+    },
+    {
+      provide: ProcessRegistry,
+      inject: [ENGINE, ProcessTable],
+      useFactory: (engine: Engine, table: ProcessTable) => new ProcessRegistry(engine, table),
+    },
+    {
+      provide: ProcessManager,
+      inject: [CONFIG, ENGINE, Membership, ProcessTable, ProcessRegistry, Supervisor],
+      useFactory: (...parts: ConstructorParameters<typeof ProcessManager>) => new ProcessManager(...parts),
+    },
+    {
+      provide: Channels,
+      inject: [CONFIG, LocalNode, ENGINE, Telemetry],
+      useFactory: (...parts: ConstructorParameters<typeof Channels>) => new Channels(...parts),
+    },
+    // floor 6
+    {
+      provide: FoundationLifecycle,
+      inject: [CONFIG, ENGINE, DiscoveryService, Membership, ProcessTable, Supervisor, Channels, FoundationDrain],
+      useFactory: (...parts: ConstructorParameters<typeof FoundationLifecycle>) => new FoundationLifecycle(...parts),
+    },
+  ],
+  exports: [Telemetry, Membership, ProcessManager, Channels, ...Object.values(FoundationTools)],
+})
+export class FoundationModule extends ConfigurableModuleClass {
+  /**
+   * Configures Foundation with values that are known now. With none it runs inside this process; see
+   * {@link FoundationOptions}.
+   *
+   * @throws FoundationConfigError or `NotInThisVersionError` while the application is created.
+   */
+  static override forRoot(options: FoundationModuleOptions = {}): DynamicModule {
+    return super.forRoot(options);
+  }
+
+  /** The same with options that come from other providers: `useFactory` and `inject`, `useClass`, or `useExisting`. */
+  static override forRootAsync(options: FoundationModuleAsyncOptions): DynamicModule {
+    return super.forRootAsync(options);
+  }
+}
+
+function toolProviders(): FactoryProvider[] {
+  return Object.entries(FoundationTools).map(([role, token]) => ({
+    provide: token,
+    inject: [ENGINE],
+    useFactory: (engine: Engine) => engine.raw[role as keyof RawTools],
+  }));
+}

@@ -1,0 +1,134 @@
+/**
+ * Waits for leases to become free and tries them in the right order; one question to Redis for all names that are due.
+ * Called by the supervisor; underneath `Leases.standing` and `Leases.acquire`.
+ */
+import { Logger } from '@nestjs/common';
+import { describe } from '../errors.js';
+import type { Lease, Leases } from '../tools/leases.js';
+
+/** How long each place in the order waits for the one before it, in milliseconds. */
+const RANK_STEP_MS = 25;
+/** Spreads candidates of equal rank, whose views may differ. */
+const SPREAD_MS = 10;
+const RETRY_MS = 300;
+/** Names that are due within this time are asked for together. */
+const TOGETHER_MS = 5;
+const PARALLEL = 16;
+
+interface Candidate {
+  dueAt: number;
+  /** True once it has waited for the members ranked before this node. */
+  waited: boolean;
+  busy: boolean;
+}
+
+/** The names this node would like to own and does not. */
+export class Candidacy {
+  readonly #names = new Map<string, Candidate>();
+  readonly #logger = new Logger('Foundation');
+  #timer: NodeJS.Timeout | undefined;
+  #asking = false;
+
+  constructor(
+    private readonly leases: Leases,
+    private readonly rankOf: (name: string) => number,
+    private readonly won: (lease: Lease) => void,
+    private readonly now: () => number,
+  ) {}
+
+  /** Adds a name; nothing changes for one that is waiting already. */
+  want(name: string): void {
+    if (this.#names.has(name)) return;
+    this.#names.set(name, { dueAt: this.now(), waited: false, busy: false });
+    this.#arm();
+  }
+
+  unwant(name: string): void {
+    this.#names.delete(name);
+  }
+
+  wants(name: string): boolean {
+    return this.#names.has(name);
+  }
+
+  /** Somebody said that the name is free: look when it is this node's turn. */
+  hint(name: string): void {
+    const candidate = this.#names.get(name);
+    if (candidate === undefined) return;
+    candidate.dueAt = Math.min(candidate.dueAt, this.#turn(name, this.now()));
+    candidate.waited = true;
+    this.#arm();
+  }
+
+  close(): void {
+    clearTimeout(this.#timer);
+    this.#names.clear();
+  }
+
+  /** When this node's turn comes for a name that is free from `freeAt` on. */
+  #turn(name: string, freeAt: number): number {
+    return freeAt + this.rankOf(name) * RANK_STEP_MS;
+  }
+
+  #arm(): void {
+    clearTimeout(this.#timer);
+    if (this.#asking) return;
+    let soonest = Infinity;
+    for (const candidate of this.#names.values()) if (!candidate.busy) soonest = Math.min(soonest, candidate.dueAt);
+    if (soonest === Infinity) return;
+    this.#timer = setTimeout(() => void this.#ask(), Math.max(0, soonest - this.now()));
+  }
+
+  async #ask(): Promise<void> {
+    this.#asking = true;
+    const limit = this.now() + TOGETHER_MS;
+    const due = [...this.#names].filter(([, { busy, dueAt }]) => !busy && dueAt <= limit);
+    try {
+      const free = this.#sort(await this.leases.standing(due.map(([name]) => name)));
+      for (let index = 0; index < free.length; index += PARALLEL) {
+        await Promise.all(free.slice(index, index + PARALLEL).map((name) => this.#try(name)));
+      }
+    } catch (error) {
+      this.#logger.debug('Redis did not say which names are free; asked again soon', { error: describe(error) });
+      for (const [, candidate] of due) candidate.dueAt = this.now() + RETRY_MS * (1 + Math.random());
+    } finally {
+      this.#asking = false;
+      this.#arm();
+    }
+  }
+
+  /** Puts off what is taken, and what is free but first somebody else's turn; returns what to try now. */
+  #sort(standing: readonly { name: string; freeInMs: number }[]): string[] {
+    const now = this.now();
+    return standing
+      .filter(({ name, freeInMs }) => {
+        const candidate = this.#names.get(name);
+        if (candidate === undefined) return false;
+        if (freeInMs <= 0 && candidate.waited) return true;
+        const turn = this.#turn(name, now + freeInMs);
+        candidate.waited = true;
+        if (freeInMs <= 0 && turn <= now) return true;
+        candidate.dueAt = turn + Math.random() * SPREAD_MS + 1;
+        return false;
+      })
+      .map(({ name }) => name);
+  }
+
+  async #try(name: string): Promise<void> {
+    const candidate = this.#names.get(name);
+    if (candidate === undefined) return;
+    candidate.busy = true;
+    const lease = await this.leases.acquire(name).catch((error: unknown) => {
+      this.#logger.debug('A lease was not acquired; tried again soon', { process: name, error: describe(error) });
+      candidate.dueAt = this.now() + RETRY_MS * (1 + Math.random());
+      return undefined;
+    });
+    candidate.busy = false;
+    if (lease === undefined) {
+      candidate.dueAt = Math.max(candidate.dueAt, this.now() + TOGETHER_MS);
+      return;
+    }
+    this.#names.delete(name);
+    this.won(lease);
+  }
+}

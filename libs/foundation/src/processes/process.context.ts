@@ -1,0 +1,67 @@
+/**
+ * What an instance is given, and the two hooks it may have.
+ * Made by `instance.ts`.
+ */
+
+/** The view of its own ownership that a running instance has. */
+export interface ProcessContext {
+  /** Name of the process in the cluster. */
+  readonly name: string;
+  /** The arguments of the start; a copy. */
+  readonly args: readonly unknown[];
+  /** Name of the node. */
+  readonly node: string;
+  /**
+   * The fencing token: higher than every one before it for this name. Send it with each effect, and read it each time:
+   * it rises while the instance runs when Redis lost its data and the lease was taken back.
+   */
+  readonly epoch: number;
+  /** Aborted when the instance must stop: asked to, or because the lease is lost (`reason` is a `LeaseLostError`). */
+  readonly signal: AbortSignal;
+  /**
+   * True while this node is the owner, by its own monotonic clock and without a question to anybody. Ask before each
+   * effect; a process that was frozen learns here that its time is over.
+   */
+  isOwner(): boolean;
+  /**
+   * Runs a task for as long as the instance lives: it is given the signal, a rejection is a crash of the process, and
+   * the stop waits for it. Use it for loops, so that an error in one is seen.
+   */
+  run(task: (signal: AbortSignal) => Promise<void>): void;
+  /** Ends the instance as crashed; the restart policy decides what follows. */
+  fail(error: Error): void;
+  /** Ends the instance as finished: `transient` and `temporary` processes do not come back. */
+  complete(): void;
+  /** Effects that Redis refuses once a newer owner has made one. */
+  readonly fenced: FencedEffects;
+}
+
+/** Writes that a stale owner cannot make. */
+export interface FencedEffects {
+  /**
+   * Sets a value that only an owner with this epoch or a higher one may replace.
+   *
+   * Underneath: Lua over the hash `…:fenced:<key>` { epoch, value }, readable with `HGETALL`.
+   *
+   * @throws StaleEpochError when a newer owner has written, `LeaseLostError` when this node knows that it is no owner.
+   */
+  set(key: string, value: string): Promise<void>;
+}
+
+/** Implement to be told that the instance begins; the start is over when it resolves. */
+export interface OnProcessStart {
+  onProcessStart(ctx: ProcessContext): void | Promise<void>;
+}
+
+/**
+ * Implement to be told that the instance must end; it may take `stopTimeout`. Also called after a start that failed, so
+ * that what was opened before the failure can be closed.
+ *
+ * `reason`: `stop`, `restart`, `shutdown`, `crash`, `complete`, `lease-lost`.
+ */
+export interface OnProcessStop {
+  onProcessStop(reason: StopReason): void | Promise<void>;
+}
+
+/** Why an instance is stopped. */
+export type StopReason = 'stop' | 'restart' | 'shutdown' | 'crash' | 'complete' | 'lease-lost';

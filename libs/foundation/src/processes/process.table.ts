@@ -1,0 +1,191 @@
+/**
+ * What should run in the cluster: this node's copy of the shared table, and the only way to change it.
+ * Read by the supervisor and the manager; underneath `Table` (a hash and a sorted set, compared by version).
+ */
+import { Logger } from '@nestjs/common';
+import type { Membership } from '../cluster/membership.js';
+import { describe } from '../errors.js';
+import type { Engine } from '../tools/engine.js';
+import type { TableRow } from '../tools/table.js';
+import type { ProcessSpec } from './spec.js';
+
+/**
+ * `wanted` should run; `backing-off` waits for its restart; `once` is a temporary process that was started and must not
+ * be again; the others stay down until they are started or restarted by a call.
+ */
+export type ProcessStatus = 'wanted' | 'backing-off' | 'once' | 'completed' | 'stopped' | 'failed' | 'escalated';
+
+/** A row: the spec and where it stands. */
+export interface ProcessEntry extends ProcessSpec {
+  status: ProcessStatus;
+  /** Instances with this epoch or a lower one must not run any more; a restart raises it. */
+  after: number;
+  /** False until a process that was started by a call has come up once. */
+  confirmed: boolean;
+  /** A node to avoid, because it crashed there again and again. */
+  avoid?: string;
+  /** The last failure, as text. */
+  error?: string;
+  /** With `backing-off`: milliseconds since 1970 by the Redis clock. */
+  retryAt?: number;
+}
+
+/** An entry and its version in the table. */
+export type VersionedEntry = ProcessEntry & { readonly version: number };
+
+/** Returns the next entry, or `undefined` to leave it as it is. */
+export type Change = (current: VersionedEntry | undefined) => ProcessEntry | undefined;
+
+const GONE: ReadonlySet<ProcessStatus> = new Set(['completed', 'stopped', 'failed']);
+/** How long the entry of a process that was started by a call is kept after its end, for `list()`. */
+const KEEP_ENDED_MS = 10 * 60_000;
+const MAX_CONFLICTS = 20;
+
+/** See the file header. */
+export class ProcessTable {
+  readonly #entries = new Map<string, VersionedEntry>();
+  readonly #listeners = new Set<() => void>();
+  readonly #logger = new Logger('Foundation');
+  #version = 0;
+  #syncing: Promise<void> | undefined;
+
+  constructor(
+    private readonly engine: Engine,
+    private readonly membership: Membership,
+  ) {
+    engine.onHint((hint) => {
+      if (hint.t === 'table') void this.syncSoon();
+    });
+    membership.listen({
+      beat: ({ tableVersion }) => {
+        if (engine.kind === 'redis' && tableVersion !== this.#version) void this.syncSoon();
+      },
+      dataLoss: () => void this.#restore(),
+    });
+  }
+
+  entries(): VersionedEntry[] {
+    return [...this.#entries.values()];
+  }
+
+  get(name: string): VersionedEntry | undefined {
+    return this.#entries.get(name);
+  }
+
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  /**
+   * Changes one entry, or nothing: `change` is called again with the newer entry when somebody else wrote in between.
+   *
+   * @returns the entry as it is now.
+   */
+  async change(name: string, change: Change): Promise<VersionedEntry | undefined> {
+    for (let conflict = 0; conflict < MAX_CONFLICTS; conflict++) {
+      const current = this.#entries.get(name);
+      const next = change(current);
+      if (next === undefined) return current;
+      const row: ProcessEntry & { version?: number } = { ...next };
+      delete row.version;
+      const version = await this.engine.table.put(name, JSON.stringify(row), current?.version ?? 0);
+      if (version !== undefined) {
+        this.#accept({ ...row, version });
+        this.#changed();
+        return this.#entries.get(name);
+      }
+      await this.sync();
+    }
+    throw new Error(`The entry of process "${name}" changed ${MAX_CONFLICTS} times while it was being changed.`);
+  }
+
+  /** Fetches what is newer than this copy. */
+  async sync(): Promise<void> {
+    const { version, rows } = await this.engine.table.since(this.#version);
+    if (version < this.#version) {
+      // The table is younger than our copy: Redis lost it. Ours goes back first, then everything is read again.
+      await this.engine.table.restore(this.#rows());
+      this.#version = 0;
+      return this.sync();
+    }
+    this.#version = Math.max(this.#version, version);
+    for (const row of rows) {
+      const entry = parseEntry(row);
+      if (entry === undefined) this.#logger.warn('An entry of the process table is not readable', { process: row.key });
+      else this.#accept(entry);
+    }
+    if (rows.length > 0) this.#changed();
+  }
+
+  /** The same, once for all calls that come while one is under way; never rejects. */
+  syncSoon(): Promise<void> {
+    this.#syncing ??= this.sync()
+      .catch((error: unknown) => this.#logger.debug('The process table was not read', { error: describe(error) }))
+      .finally(() => (this.#syncing = undefined));
+    return this.#syncing;
+  }
+
+  /** Removes entries of ended processes that nobody declares and that ended long ago. */
+  async prune(): Promise<void> {
+    const limit = (this.membership.clusterNow() - KEEP_ENDED_MS) * 1000;
+    for (const entry of this.entries()) {
+      if (entry.declared || !GONE.has(entry.status) || entry.version > limit) continue;
+      await this.engine.table.remove(entry.name, entry.version);
+      this.#entries.delete(entry.name);
+    }
+  }
+
+  async #restore(): Promise<void> {
+    await this.engine.table.restore(this.#rows()).catch((error: unknown) => {
+      this.#logger.debug('The process table was not put back; the next beat tries again', { error: describe(error) });
+    });
+    await this.syncSoon();
+  }
+
+  #rows(): TableRow[] {
+    return this.entries().map(({ version, ...entry }) => ({ key: entry.name, value: JSON.stringify(entry), version }));
+  }
+
+  #accept(entry: VersionedEntry): void {
+    const known = this.#entries.get(entry.name);
+    if (known === undefined || known.version < entry.version) this.#entries.set(entry.name, entry);
+  }
+
+  #changed(): void {
+    for (const listener of [...this.#listeners]) listener();
+  }
+}
+
+/** True when a process in this status stays down until a call. */
+export function isEnded(status: ProcessStatus): boolean {
+  return GONE.has(status) || status === 'escalated';
+}
+
+const STATUSES: readonly string[] = ['wanted', 'backing-off', 'once', 'completed', 'stopped', 'failed', 'escalated'];
+
+/** Reads a row; `undefined` for one that this version cannot use. */
+export function parseEntry({ key, value, version }: TableRow): VersionedEntry | undefined {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(value);
+  } catch {
+    return undefined;
+  }
+  if (typeof parsed !== 'object' || parsed === null) return undefined;
+  const entry = parsed as Partial<ProcessEntry>;
+  const { options } = entry;
+  const usable =
+    entry.name === key &&
+    typeof entry.type === 'string' &&
+    Array.isArray(entry.args) &&
+    typeof entry.after === 'number' &&
+    STATUSES.includes(String(entry.status)) &&
+    typeof options === 'object' &&
+    options !== null &&
+    ['permanent', 'transient', 'temporary'].includes(options.restart) &&
+    [options.maxRestarts, options.maxSeconds, options.stopTimeout].every(Number.isFinite) &&
+    typeof options.backoff === 'object' &&
+    (options.timeout === 'infinity' || Number.isFinite(options.timeout));
+  return usable ? { ...(entry as ProcessEntry), version } : undefined;
+}

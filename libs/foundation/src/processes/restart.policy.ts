@@ -1,0 +1,35 @@
+/**
+ * Pure: what happens after an instance has ended.
+ * Called by the supervisor; the crash count comes from Redis.
+ */
+import type { BackoffOptions, RestartPolicyName } from '../config/options.js';
+
+/** How an instance ended of its own accord. */
+export type Ending = 'crash' | 'complete';
+
+/** What to do. */
+export type Decision = { action: 'restart'; delayMs: number } | { action: 'escalate' } | { action: 'leave' };
+
+/** What the decision rests on. */
+export interface EndingFacts {
+  policy: RestartPolicyName;
+  ending: Ending;
+  /** Ends in the window, this one included. */
+  crashes: number;
+  maxRestarts: number;
+  backoff: Required<BackoffOptions>;
+  /** 0 to 1. */
+  random: number;
+}
+
+/**
+ * OTP's rules: `permanent` restarts always, `transient` after a crash, `temporary` never; more than `maxRestarts` in the
+ * window escalates. The delay doubles with each crash up to the cap, and its second half is random, so that processes
+ * that crashed together do not come back together.
+ */
+export function decide({ policy, ending, crashes, maxRestarts, backoff, random }: EndingFacts): Decision {
+  if (policy === 'temporary' || (policy === 'transient' && ending === 'complete')) return { action: 'leave' };
+  if (crashes > maxRestarts) return { action: 'escalate' };
+  const longest = Math.min(backoff.cap, backoff.base * 2 ** Math.min(30, Math.max(0, crashes - 1)));
+  return { action: 'restart', delayMs: Math.round(longest * (0.5 + random / 2)) };
+}

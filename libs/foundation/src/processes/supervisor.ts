@@ -1,0 +1,360 @@
+/**
+ * Reconciles what should run (the table) with what does run here. Events only wake it; the loop decides.
+ * Driven by the lifecycle; owns leases and instances.
+ */
+import { isDeepStrictEqual } from 'node:util';
+import { Injectable, Logger } from '@nestjs/common';
+import type { Membership } from '../cluster/membership.js';
+import { describe } from '../errors.js';
+import type { Telemetry } from '../telemetry/telemetry.js';
+import { monotonicNow } from '../tools/clock.js';
+import type { Engine } from '../tools/engine.js';
+import type { Lease } from '../tools/leases.js';
+import { Candidacy } from './candidacy.js';
+import { Instance, type InstanceExit } from './instance.js';
+import { rankOf } from './placement.js';
+import type { Creator } from './process.explorer.js';
+import type { ProcessSpec } from './spec.js';
+import { isEnded, type ProcessEntry, type ProcessTable, type VersionedEntry } from './process.table.js';
+import { decide, type Ending } from './restart.policy.js';
+
+/** Called with each instance that has started; what it returns is called before the instance stops. */
+export type InstanceHook = (target: object) => Promise<() => Promise<void>>;
+
+/** After so many crashes in the window the node is avoided. */
+const AVOID_AFTER = 3;
+/** A restart that is this late was forgotten: its job was lost with the data of Redis. */
+const FORGOTTEN_AFTER_MS = 5000;
+
+interface Hosted {
+  instance: Instance;
+  /** False while lookups do not see it as running though it is. */
+  announced: boolean;
+}
+
+/** See the file header. */
+@Injectable()
+export class Supervisor {
+  readonly #hosted = new Map<string, Hosted>();
+  readonly #hosting = new Set<Promise<void>>();
+  readonly #creators = new Map<string, Creator>();
+  readonly #hooks: InstanceHook[] = [];
+  readonly #candidacy: Candidacy;
+  readonly #logger = new Logger('Foundation');
+  #state: 'idle' | 'supervising' | 'draining' = 'idle';
+  #woken = false;
+
+  constructor(
+    private readonly engine: Engine,
+    private readonly membership: Membership,
+    private readonly table: ProcessTable,
+    private readonly telemetry: Telemetry,
+  ) {
+    this.#candidacy = new Candidacy(
+      engine.leases,
+      (name) => this.#rank(name),
+      (lease) => this.#won(lease),
+      monotonicNow,
+    );
+    table.onChange(() => this.wake());
+    membership.listen({
+      changed: () => this.wake(),
+      beat: () => this.wake(),
+      replaced: () => engine.leases.loseAll(),
+      dataLoss: () => void engine.restarts.ensureSweep().catch(() => undefined),
+    });
+    engine.onHint((hint) => {
+      if (hint.t === 'released') this.#candidacy.hint(hint.name);
+    });
+  }
+
+  /** Attaches a hook to every instance that starts from now on. */
+  onInstance(hook: InstanceHook): void {
+    this.#hooks.push(hook);
+  }
+
+  /** Lets this node run a class. */
+  know(className: string, create: Creator): void {
+    if (!this.#creators.has(className)) this.#creators.set(className, create);
+  }
+
+  knows(className: string): boolean {
+    return this.#creators.has(className);
+  }
+
+  /** The instances here, by name; for status pages and tests. */
+  hosted(): { name: string; epoch: number; running: boolean }[] {
+    return [...this.#hosted].map(([name, { instance }]) => ({
+      name,
+      epoch: instance.lease.epoch,
+      running: instance.running,
+    }));
+  }
+
+  // -- called by the lifecycle ------------------------------------------------------------------------------------------
+
+  /** Puts what the decorators say into the table. A cold start of the whole cluster forgets how processes ended before. */
+  async declare(specs: readonly ProcessSpec[]): Promise<void> {
+    const coldStart = this.#isEldest();
+    for (const spec of specs) {
+      await this.table.change(spec.name, (current) => {
+        const again = current !== undefined && coldStart && (isEnded(current.status) || current.status === 'once');
+        if (current !== undefined && !again && sameSpec(current, spec)) return undefined;
+        const status = current === undefined || again ? 'wanted' : current.status;
+        return { ...spec, status, after: current?.after ?? 0, confirmed: true };
+      });
+      if (coldStart) await this.engine.restarts.forget(spec.name);
+    }
+  }
+
+  /** Begins to own and run. */
+  async start(): Promise<void> {
+    await this.engine.restarts.open({
+      restart: (name, epoch) => this.#restart(name, epoch),
+      sweep: () => this.#sweep(),
+    });
+    this.#state = 'supervising';
+    this.wake();
+  }
+
+  /** Stops every instance, then releases its lease. Returns when all have ended. */
+  async drain(): Promise<void> {
+    this.#state = 'draining';
+    this.#candidacy.close();
+    for (const { instance } of this.#hosted.values()) instance.stop('shutdown');
+    while (this.#hosting.size > 0) await Promise.all(this.#hosting);
+  }
+
+  // -- reconciling ------------------------------------------------------------------------------------------------------
+
+  /** Compares wanted with running soon; calls that come before it has begun count as one. */
+  wake(): void {
+    if (this.#woken) return;
+    this.#woken = true;
+    setImmediate(() => {
+      this.#woken = false;
+      if (this.#state === 'supervising') this.#reconcile();
+    });
+  }
+
+  #reconcile(): void {
+    for (const entry of this.table.entries()) {
+      const hosted = this.#hosted.get(entry.name);
+      if (hosted !== undefined) this.#correct(entry, hosted);
+      else if (this.#mayRun(entry)) this.#candidacy.want(entry.name);
+      else this.#candidacy.unwant(entry.name);
+    }
+  }
+
+  #correct(entry: VersionedEntry, hosted: Hosted): void {
+    const { instance } = hosted;
+    if (isEnded(entry.status)) instance.stop('stop');
+    else if (instance.lease.epoch <= entry.after) instance.stop('restart');
+    else if (instance.running && !hosted.announced) void this.#announce(hosted);
+  }
+
+  #mayRun(entry: VersionedEntry | undefined): boolean {
+    return (
+      this.#state === 'supervising' &&
+      this.membership.state === 'up' &&
+      entry?.status === 'wanted' &&
+      this.#creators.has(entry.type)
+    );
+  }
+
+  #rank(name: string): number {
+    const entry = this.table.get(name);
+    return entry === undefined ? 0 : rankOf(entry, this.membership.members(), this.membership.self.name);
+  }
+
+  #isEldest(): boolean {
+    const members = this.membership.members();
+    const eldest = members.sort((a, b) => a.joinedAt - b.joinedAt || (a.name < b.name ? -1 : 1))[0];
+    return eldest === undefined || eldest.self;
+  }
+
+  // -- hosting ----------------------------------------------------------------------------------------------------------
+
+  #won(lease: Lease): void {
+    const hosting: Promise<void> = this.#host(lease)
+      .catch((error: unknown) => {
+        this.#logger.warn('A process was not hosted; its lease is free', {
+          process: lease.name,
+          error: describe(error),
+        });
+        return lease.release();
+      })
+      .finally(() => {
+        this.#hosting.delete(hosting);
+        if (this.#hosted.get(lease.name)?.instance.lease === lease) this.#hosted.delete(lease.name);
+        this.#reportLoad();
+        this.wake();
+      });
+    this.#hosting.add(hosting);
+  }
+
+  async #host(lease: Lease): Promise<void> {
+    const entry = this.table.get(lease.name);
+    if (entry === undefined) return lease.release();
+    const instance = new Instance(entry, lease, {
+      create: () => this.#create(entry.type),
+      leases: this.engine.leases,
+      telemetry: this.telemetry,
+      node: this.membership.self.name,
+      started: (target) => this.#started(hosted, target),
+    });
+    const hosted: Hosted = { instance, announced: false };
+    this.#hosted.set(lease.name, hosted);
+    this.#reportLoad();
+    // The copy of the table may be older than the lease; what it says now decides whether anything starts at all.
+    if (!(await this.#confirmStart(entry))) return lease.release();
+    const exit = await instance.run();
+    // INVARIANT (I1): the lease is given back only after user code has stopped; otherwise it must run out.
+    await this.#settle(instance, exit);
+    if (exit.clean) await lease.release();
+    else lease.abandon();
+  }
+
+  /** INVARIANT (I13): a temporary process is marked as started, under its lease, before it starts. */
+  async #confirmStart(seen: VersionedEntry): Promise<boolean> {
+    await this.table.sync();
+    const entry = this.table.get(seen.name);
+    if (entry === undefined || !this.#mayRun(entry) || !sameSpec(entry, seen)) return false;
+    if (entry.options.restart !== 'temporary') return true;
+    let marked = false;
+    await this.table.change(entry.name, (current) => {
+      marked = current?.status === 'wanted';
+      return marked && current !== undefined ? { ...current, status: 'once' } : undefined;
+    });
+    return marked;
+  }
+
+  #create(type: string): Promise<object> {
+    const create = this.#creators.get(type);
+    return create === undefined ? Promise.reject(new Error(`Class ${type} is not known here.`)) : create();
+  }
+
+  async #started(hosted: Hosted, target: object): Promise<() => Promise<void>> {
+    const { spec } = hosted.instance;
+    await this.#announce(hosted);
+    const confirm = this.table.get(spec.name)?.confirmed === false;
+    if (confirm) {
+      const confirmed = (current?: ProcessEntry): ProcessEntry | undefined =>
+        current?.confirmed === false ? { ...current, confirmed: true } : undefined;
+      await this.table.change(spec.name, confirmed).catch(() => undefined);
+    }
+    const undos = await Promise.all(this.#hooks.map((hook) => hook(target)));
+    return async () => void (await Promise.all(undos.map((undo) => undo())));
+  }
+
+  async #announce(hosted: Hosted): Promise<void> {
+    hosted.announced = true;
+    await hosted.instance.lease.announce().catch(() => {
+      // Tried again at the next look, because until then no lookup finds it.
+      hosted.announced = false;
+    });
+  }
+
+  #reportLoad(): void {
+    this.membership.setLoad(this.#hosted.size);
+  }
+
+  // -- after an end -----------------------------------------------------------------------------------------------------
+
+  /** Records, while the lease is still held, what is to follow a crash or a completion. */
+  async #settle(instance: Instance, exit: InstanceExit): Promise<void> {
+    if (exit.reason !== 'crash' && exit.reason !== 'complete') return;
+    const { spec, lease } = instance;
+    const { name } = spec;
+    const { epoch } = lease;
+    const node = this.membership.self.name;
+    const error = exit.reason === 'crash' ? describe(exit.error) : undefined;
+    if (error !== undefined) {
+      this.telemetry.emit('process.crashed', { name, node, epoch, error });
+      this.#logger.error('A process crashed', { process: name, node, epoch, error });
+    }
+    try {
+      await this.#record(spec, epoch, exit, error);
+    } catch (failure) {
+      // Redis is away: the entry stays "wanted", and whoever gets the lease next starts it.
+      this.#logger.warn('The end of a process was not recorded', { process: name, error: describe(failure) });
+    }
+  }
+
+  async #record(spec: ProcessSpec, epoch: number, exit: InstanceExit, error: string | undefined): Promise<void> {
+    const { name, options } = spec;
+    const node = this.membership.self.name;
+    const ending: Ending = exit.reason === 'crash' ? 'crash' : 'complete';
+    const crashes = await this.engine.restarts.crashed(name, epoch, options.maxSeconds * 1000);
+    // A process that a call started and that never came up is reported to the caller, not tried again.
+    const firstStart = !exit.started && ending === 'crash' && this.table.get(name)?.confirmed === false;
+    const decision = firstStart
+      ? { action: 'leave' as const }
+      : decide({ policy: options.restart, ending, crashes, random: Math.random(), ...options });
+    const next = ((): Partial<ProcessEntry> => {
+      switch (decision.action) {
+        case 'restart':
+          return { status: 'backing-off', retryAt: Math.round(this.membership.clusterNow() + decision.delayMs) };
+        case 'escalate':
+          return { status: 'escalated' };
+        case 'leave':
+          return { status: ending === 'crash' ? 'failed' : 'completed' };
+      }
+    })();
+    let recorded = false;
+    await this.table.change(name, (current) => {
+      recorded = current !== undefined && !isEnded(current.status) && current.after < epoch;
+      if (!recorded || current === undefined) return undefined;
+      const { avoid: _avoid, retryAt: _retryAt, error: _error, ...rest } = current;
+      return {
+        ...rest,
+        ...next,
+        after: epoch,
+        ...(error === undefined ? {} : { error }),
+        ...(crashes >= AVOID_AFTER ? { avoid: node } : {}),
+      };
+    });
+    // INVARIANT (I6): one decision per epoch; whoever else stopped or restarted it in between has decided already.
+    if (!recorded) return;
+    if (decision.action === 'restart') {
+      await this.engine.restarts.schedule(name, epoch, decision.delayMs);
+      this.telemetry.emit('process.restart_scheduled', { name, node, epoch, delayMs: decision.delayMs, crashes });
+    } else if (decision.action === 'escalate') {
+      this.telemetry.emit('process.escalated', { name, node, epoch, crashes });
+      this.#logger.error(
+        `A process crashed too often and stays down; after correcting the cause call restart("${name}")`,
+        { process: name, crashes, maxRestarts: options.maxRestarts, maxSeconds: options.maxSeconds },
+      );
+    }
+  }
+
+  /** A restart job is due, on whichever node took it. Does nothing unless the process still waits for this very one. */
+  async #restart(name: string, epoch: number): Promise<void> {
+    await this.table.sync();
+    await this.table.change(name, (current) => {
+      if (current?.status !== 'backing-off' || current.after !== epoch) return undefined;
+      const { retryAt: _retryAt, ...rest } = current;
+      return { ...rest, status: 'wanted' };
+    });
+  }
+
+  async #sweep(): Promise<void> {
+    await this.table.sync();
+    const now = this.membership.clusterNow();
+    for (const { name, status, after, retryAt = 0 } of this.table.entries()) {
+      if (status === 'backing-off' && retryAt + FORGOTTEN_AFTER_MS < now) await this.#restart(name, after);
+    }
+    await this.table.prune();
+  }
+}
+
+function sameSpec(a: ProcessSpec, b: ProcessSpec): boolean {
+  const parts = ({ type, declared, args, options, placement }: ProcessSpec): unknown[] => [
+    type,
+    declared,
+    args,
+    options,
+    placement,
+  ];
+  return isDeepStrictEqual(parts(a), parts(b));
+}

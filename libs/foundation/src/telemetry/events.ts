@@ -1,0 +1,72 @@
+/**
+ * Every event Foundation emits, and what it carries: this map is the documentation.
+ * Read by whoever attaches to `Telemetry`; times are milliseconds, sizes are bytes.
+ */
+
+/** Why a node is no longer a member: it left in order, or it stopped beating. */
+export type LeaveReason = 'shutdown' | 'timeout';
+
+/** Why a lease ended before it was released. */
+export type LeaseLossReason =
+  /** The deadline passed without an acknowledged renewal: Redis, the network or this event loop was too slow. */
+  | 'deadline'
+  /** Redis answered that the key is gone or belongs to another node. */
+  | 'taken'
+  /** The instance did not stop in its time; the lease is not renewed any more. */
+  | 'abandoned'
+  /** This node's name was taken over by another process. */
+  | 'replaced';
+
+/** Event name → payload. */
+export interface FoundationEvents {
+  /** A node became a member of this node's view; also emitted once for this node itself. */
+  'cluster.node_joined': { node: string; bootId: string };
+  /** A node is no longer in the view. */
+  'cluster.node_left': { node: string; bootId: string; reason: LeaveReason };
+  /** A member missed beats, or beat again. */
+  'cluster.node_suspect': { node: string; bootId: string; suspect: boolean };
+  /** This node's copy of the membership changed. */
+  'cluster.view_changed': { node: string; version: number; members: number };
+  /** This node cannot reach Redis; its singletons stop before their leases can expire. */
+  'cluster.isolated': { node: string; silentMs: number };
+  /** This node reaches Redis again and is a member again. */
+  'cluster.rejoined': { node: string; isolatedMs: number };
+  /** Redis lost its data (restart, FLUSHALL, failover): new owners wait one lease, incumbents may reclaim. */
+  'cluster.data_loss': { node: string; incarnation: string };
+  /** Another process uses this node's name. */
+  'cluster.name_taken': { node: string; bootId: string; otherBootId: string };
+
+  /** This node owns a process name from now on. */
+  'lease.acquired': { name: string; node: string; epoch: number };
+  /** The owner took its lease back after Redis lost its data; the same instance goes on with a new epoch. */
+  'lease.reclaimed': { name: string; node: string; epoch: number; previousEpoch: number };
+  /** This node does not own the name any more; emitted at the moment of the fence. */
+  'lease.lost': { name: string; node: string; epoch: number; reason: LeaseLossReason };
+  /** The owner gave the name back after its instance had stopped. */
+  'lease.released': { name: string; node: string; epoch: number };
+
+  /** An instance is being created; nothing of the user's ran before this. */
+  'process.starting': { name: string; node: string; epoch: number };
+  /** `onProcessStart` returned. */
+  'process.started': { name: string; node: string; epoch: number; startMs: number };
+  /** The instance has stopped; `clean` is false when it did not stop in its time. */
+  'process.stopped': { name: string; node: string; epoch: number; reason: string; clean: boolean };
+  /** The instance failed; `crashes` counts those in the window. */
+  'process.crashed': { name: string; node: string; epoch: number; error: string };
+  /** A restart was put on the BullMQ queue (or on a timer, with the local engine). */
+  'process.restart_scheduled': { name: string; node: string; epoch: number; delayMs: number; crashes: number };
+  /** More crashes than `maxRestarts` in `maxSeconds`: the process stays down until `restart(name)`. */
+  'process.escalated': { name: string; node: string; epoch: number; crashes: number };
+
+  /** A message left this node. */
+  'message.sent': { channel: string; size: number };
+  /** A message reached this node's subscriptions. */
+  'message.received': { channel: string; from: string; latency: number };
+  /** A message was not delivered. */
+  'message.dropped': { channel: string; reason: string };
+  /** A handler threw; the other handlers were served. */
+  'message.handler_failed': { channel: string; error: string };
+}
+
+/** The name of an event. */
+export type FoundationEventName = keyof FoundationEvents;

@@ -1,0 +1,128 @@
+/**
+ * Delayed restarts and the regular sweep as BullMQ jobs: short, idempotent, guarded by the epoch, visible in any board.
+ * Called by the supervisor; underneath `queue.add`, `queue.upsertJobScheduler`, one `Worker`.
+ */
+import { createHash } from 'node:crypto';
+import { Logger } from '@nestjs/common';
+import { Queue, UnrecoverableError, Worker, type Job } from 'bullmq';
+import type { Redis } from 'ioredis';
+import { describe } from '../errors.js';
+import type { Keys } from './keys.js';
+import type { RestartHandlers, Restarts } from './restarts.js';
+import { Script, toNumber } from './script.js';
+
+/** The queue's name; its prefix is the application's hash tag. */
+export const QUEUE_NAME = 'supervision';
+const SWEEP_EVERY_MS = 5000;
+const CLOSE_TIMEOUT_MS = 2000;
+
+/**
+ * KEYS crashes · ARGV epoch, window ms → crashes in the window, this one included once however often it is recorded.
+ *
+ * Our own count, because BullMQ's `attempts` never starts anew after a healthy hour and does not count stalls.
+ */
+const crashScript = new Script(
+  'foundationProcessCrash',
+  `
+local t = redis.call('TIME')
+local now = t[1] * 1000 + math.floor(t[2] / 1000)
+redis.call('ZADD', KEYS[1], 'NX', now, ARGV[1])
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - tonumber(ARGV[2]))
+redis.call('PEXPIRE', KEYS[1], ARGV[2])
+return redis.call('ZCARD', KEYS[1])
+`,
+);
+
+/** Makes the queue on Foundation's own connection. */
+export function createQueue(publisher: Redis, keys: Keys): Queue {
+  return new Queue(QUEUE_NAME, { connection: publisher, prefix: keys.tag });
+}
+
+/** See {@link Restarts}. */
+export class BullmqRestarts implements Restarts {
+  /** Made before the first job is taken, so that it can be injected; it takes none until `open`. */
+  readonly worker: Worker;
+  readonly #logger = new Logger('Foundation');
+  #handlers: RestartHandlers | undefined;
+
+  constructor(
+    private readonly client: Redis,
+    workerClient: Redis,
+    private readonly queue: Queue,
+    private readonly ownsQueue: boolean,
+    private readonly keys: Keys,
+  ) {
+    this.worker = new Worker(queue.name, (job) => this.#process(job), {
+      connection: workerClient,
+      prefix: queue.opts.prefix ?? keys.tag,
+      autorun: false,
+      concurrency: 4,
+      lockDuration: 5000,
+      stalledInterval: 1000,
+      maxStalledCount: 5,
+      // With BullMQ's 5 s a frozen worker of another node can swallow a wake-up for that long; measured 4.8 s.
+      drainDelay: 1,
+      runRetryDelay: 1000,
+    });
+    // Without a listener BullMQ writes to the console; connection errors are reported by the connections already.
+    const quiet = (error: Error): void => this.#logger.debug('BullMQ reported an error', { error: describe(error) });
+    this.worker.on('error', quiet);
+    this.worker.on('failed', (job, error) => {
+      this.#logger.warn('A supervision job failed', { job: job?.id, error: describe(error) });
+    });
+    if (ownsQueue) queue.on('error', quiet);
+  }
+
+  async open(handlers: RestartHandlers): Promise<void> {
+    this.#handlers = handlers;
+    await this.ensureSweep();
+    // Runs until close; its errors come by the listener.
+    if (!this.worker.isRunning()) void this.worker.run().catch(() => undefined);
+  }
+
+  async crashed(name: string, epoch: number, windowMs: number): Promise<number> {
+    return toNumber(await crashScript.run(this.client, [this.keys.crashes(name)], [epoch, windowMs]));
+  }
+
+  async forget(name: string): Promise<void> {
+    await this.client.del(this.keys.crashes(name));
+  }
+
+  async schedule(name: string, epoch: number, delayMs: number): Promise<void> {
+    // INVARIANT (I6): the id is made of name and epoch, so there is at most one restart job for each crash. It must not
+    // be a number (a queue that starts anew after data loss would hand it out again) and must not hold a colon.
+    const jobId = `restart_${createHash('sha256').update(name).digest('hex').slice(0, 24)}_${epoch}`;
+    await this.queue.add(
+      'restart',
+      { name, epoch },
+      { jobId, delay: delayMs, removeOnComplete: true, removeOnFail: 100 },
+    );
+  }
+
+  async ensureSweep(): Promise<void> {
+    await this.queue.upsertJobScheduler(
+      'sweep',
+      { every: SWEEP_EVERY_MS },
+      { name: 'sweep', data: {}, opts: { removeOnComplete: true, removeOnFail: 10 } },
+    );
+  }
+
+  async close(): Promise<void> {
+    // Worker.close waits for running jobs without limit; ours are short, so what is not done by then is left to others.
+    const timer = setTimeout(() => void this.worker.close(true).catch(() => undefined), CLOSE_TIMEOUT_MS);
+    await this.worker.close().catch(() => undefined);
+    clearTimeout(timer);
+    this.#handlers = undefined;
+    if (this.ownsQueue) await this.queue.close().catch(() => undefined);
+  }
+
+  async #process(job: Job<unknown>): Promise<void> {
+    if (this.#handlers === undefined) throw new Error('This node is leaving; another one takes the job.');
+    if (job.name === 'sweep') return this.#handlers.sweep();
+    const { name, epoch } = (job.data ?? {}) as Record<string, unknown>;
+    if (job.name !== 'restart' || typeof name !== 'string' || !Number.isSafeInteger(epoch)) {
+      throw new UnrecoverableError(`Job "${job.name}" is not one of Foundation's; it was moved to failed.`);
+    }
+    await this.#handlers.restart(name, epoch as number);
+  }
+}

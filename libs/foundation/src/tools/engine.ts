@@ -1,0 +1,78 @@
+/**
+ * Contract: one set of tools, either over Redis or inside this process, and the choice between the two.
+ * ioredis, redlock and bullmq are loaded here and only when the configuration is clustered.
+ */
+import type { FoundationConfig } from '../config/options.js';
+import { MissingPackageError } from '../errors.js';
+import type { Telemetry } from '../telemetry/telemetry.js';
+import type { HintListener } from './hints.js';
+import type { Leases } from './leases.js';
+import type { Nodes } from './nodes.js';
+import type { Restarts } from './restarts.js';
+import type { Table } from './table.js';
+import type { Transport } from './transport.js';
+
+/** The raw tools by role, for layer 3; all `undefined` with the local engine. */
+export interface RawTools {
+  leases?: unknown;
+  subscriber?: unknown;
+  publisher?: unknown;
+  redlock?: unknown;
+  queue?: unknown;
+  worker?: unknown;
+}
+
+/** Who this node is, for the records that tools write. */
+export interface NodeIdentity {
+  readonly name: string;
+  readonly bootId: string;
+}
+
+/** Everything the upper rooms need from below. */
+export interface Engine {
+  readonly kind: 'local' | 'redis';
+  /** For logs and errors; holds no secret. */
+  readonly endpoint: string;
+  readonly leases: Leases;
+  readonly nodes: Nodes;
+  readonly table: Table;
+  readonly transport: Transport;
+  readonly restarts: Restarts;
+  readonly raw: RawTools;
+  /**
+   * Waits until the connections work. Rejects with `RedisRefusedError` when waiting is useless, and with
+   * `RedisUnavailableError` when it may be called again.
+   */
+  open(): Promise<void>;
+  onHint(listener: HintListener): () => void;
+  /** Closes what Foundation opened; what was adopted stays open. */
+  close(): Promise<void>;
+}
+
+/**
+ * Makes the engine that the configuration asks for.
+ *
+ * Underneath: `import('./redis.engine.js')` or `import('./local.engine.js')`.
+ *
+ * @throws MissingPackageError when a clustered configuration lacks ioredis or bullmq.
+ */
+export async function createEngine(
+  config: FoundationConfig,
+  node: NodeIdentity,
+  telemetry: Telemetry,
+): Promise<Engine> {
+  if (config.engine === 'local') {
+    const { createLocalEngine } = await import('./local.engine.js');
+    return createLocalEngine(config, node, telemetry);
+  }
+  try {
+    const { createRedisEngine } = await import('./redis.engine.js');
+    return createRedisEngine(config, node, telemetry);
+  } catch (error) {
+    const missing = /Cannot find (?:package|module) '(ioredis|bullmq|redlock)/.exec(
+      error instanceof Error ? error.message : '',
+    );
+    if (missing !== null) throw new MissingPackageError('ioredis bullmq', 'cluster: true', error);
+    throw error;
+  }
+}

@@ -1,0 +1,37 @@
+/**
+ * Hints: "look now instead of later". Never trusted, never needed: every one is backed by a regular look.
+ * Published by the Lua scripts on `keys.hints`; read by the engines.
+ */
+
+/** What changed. */
+export type Hint =
+  /** The name is free. */
+  | { t: 'released'; name: string }
+  /** The owner of the name is running. */
+  | { t: 'running'; name: string }
+  /** The membership changed. */
+  | { t: 'view' }
+  /** The table of processes changed. */
+  | { t: 'table' }
+  /** A node owns more or fewer processes than before. */
+  | { t: 'load'; node: string; load: number };
+
+/** Called for each hint. */
+export type HintListener = (hint: Hint) => void;
+
+/** Reads a hint; `undefined` for anything else, because whoever can publish can publish nonsense. */
+export function parseHint(text: string): Hint | undefined {
+  if (text.length > 4096) return undefined;
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  if (typeof value !== 'object' || value === null) return undefined;
+  const { t, name, node, load } = value as Record<string, unknown>;
+  if ((t === 'released' || t === 'running') && typeof name === 'string') return { t, name };
+  if (t === 'view' || t === 'table') return { t };
+  if (t === 'load' && typeof node === 'string' && typeof load === 'number') return { t, node, load };
+  return undefined;
+}

@@ -1,0 +1,60 @@
+/**
+ * Every Redis key and pub/sub topic that Foundation uses; read it beside `redis-cli`.
+ * All of them share one hash tag, so that scripts over several keys work on Redis Cluster.
+ */
+
+/** The keys of one application. */
+export interface Keys {
+  /** The hash tag, and the prefix of the BullMQ queue: `{foundation:<app>}`. */
+  readonly tag: string;
+  /** HASH node name → `<bootId> <record as JSON>`. */
+  readonly nodes: string;
+  /** ZSET node name → time of its last beat, in ms of the Redis clock. */
+  readonly beats: string;
+  /** STRING: version of the membership; rises with each change. */
+  readonly view: string;
+  /** STRING `<run_id> <ms>`: which life of Redis this is and since when; see `GRACE` in `lease.scripts.ts`. */
+  readonly incarnation: string;
+  /** HASH process name → entry as JSON: what should run. */
+  readonly processes: string;
+  /** ZSET process name → version of its entry. */
+  readonly processVersions: string;
+  /** Topic of the hints: something changed, look now instead of later. */
+  readonly hints: string;
+  /** STRING why a node left, by boot id; lives for a minute. */
+  left(bootId: string): string;
+  /** STRING, the Redlock lock: token of the owner, with the lease's TTL. */
+  lease(name: string): string;
+  /** STRING: the last epoch (fencing token) that was minted for a process. */
+  epoch(name: string): string;
+  /** HASH: token, node, bootId, epoch, state of the owner; true only while `token` equals the lease. */
+  owner(name: string): string;
+  /** ZSET epoch → time of the crash, in ms of the Redis clock. */
+  crashes(name: string): string;
+  /** HASH epoch, value: a fenced value of the application. */
+  fenced(key: string): string;
+  /** Topic of a channel. */
+  channel(name: string): string;
+}
+
+/** The keys of the application `appName`. */
+export function keysOf(appName: string): Keys {
+  const tag = `{foundation:${appName}}`;
+  return {
+    tag,
+    nodes: `${tag}:nodes`,
+    beats: `${tag}:beats`,
+    view: `${tag}:view`,
+    incarnation: `${tag}:incarnation`,
+    processes: `${tag}:processes`,
+    processVersions: `${tag}:processes:versions`,
+    hints: `${tag}:hints`,
+    left: (bootId) => `${tag}:left:${bootId}`,
+    lease: (name) => `${tag}:lease:${name}`,
+    epoch: (name) => `${tag}:epoch:${name}`,
+    owner: (name) => `${tag}:owner:${name}`,
+    crashes: (name) => `${tag}:crashes:${name}`,
+    fenced: (key) => `${tag}:fenced:${key}`,
+    channel: (name) => `${tag}:channel:${name}`,
+  };
+}

@@ -1,0 +1,157 @@
+/**
+ * The Lua of the leases, run by `redlock.leases.ts`. Redlock's own scripts take and free the lock itself.
+ * Invariant of every script that grants or prolongs: only for the token that holds the key, or for the last holder in the grace after data loss.
+ */
+import { Script } from './script.js';
+
+/**
+ * Lua: `grace(key, ms)` → milliseconds left in which only the last owner may take a lease, and the Redis time in ms.
+ *
+ * Redis forgets leases when it restarts empty, is flushed or fails over; a new owner could then overlap one that still
+ * counts on its lease. So the scripts keep `<run_id> <ms>` beside the leases: when it is missing or names another life
+ * of Redis, whoever sees it first stamps it anew, and from then on no new owner is accepted for one lease time. This is
+ * the "delayed restart" of the Redlock paper, enforced where it cannot be forgotten.
+ */
+export const GRACE = `
+local function grace(key, ms)
+  local t = redis.call('TIME')
+  local now = t[1] * 1000 + math.floor(t[2] / 1000)
+  local info = redis.pcall('INFO', 'server')
+  local run = type(info) == 'string' and string.match(info, 'run_id:(%w+)') or '-'
+  local seen = redis.call('GET', key)
+  local seen_run, since
+  if seen then seen_run, since = string.match(seen, '^(%S+) (%d+)$') end
+  if seen_run ~= run then
+    since = now
+    redis.call('SET', key, run .. ' ' .. string.format('%.0f', now))
+  end
+  return math.max(0, tonumber(since) + tonumber(ms) - now), now
+end
+`;
+
+/** Lua: `mint(key, floor)` → the next epoch: above what is stored, above \`floor\`, and above every one of an earlier life of Redis because it is at least its time in µs. */
+const MINT_EPOCH = `
+local function mint(key, floor)
+  local t = redis.call('TIME')
+  local epoch = math.max(tonumber(redis.call('GET', key) or '0') + 1, floor + 1, t[1] * 1000000 + t[2])
+  local text = string.format('%.0f', epoch)
+  redis.call('SET', key, text)
+  return text
+end
+`;
+
+/** Put before Redlock's acquire script: during the grace the name counts as locked. ARGV[2] is Redlock's duration. */
+export const ACQUIRE_GUARD = `${GRACE}
+if grace(string.match(KEYS[1], '^(%b{})') .. ':incarnation', math.ceil(ARGV[2] * 1.01) + 2) > 0 then return 0 end
+`;
+
+/** KEYS incarnation, lease, epoch, owner · ARGV token, grace ms, node, bootId → the new epoch, or '' when not the holder. */
+export const mintScript = new Script(
+  'foundationLeaseMint',
+  `${GRACE}${MINT_EPOCH}
+if redis.call('GET', KEYS[2]) ~= ARGV[1] then return '' end
+local left, now = grace(KEYS[1], ARGV[2])
+if left > 0 then return '' end
+local epoch = mint(KEYS[3], 0)
+redis.call('DEL', KEYS[4])
+redis.call('HSET', KEYS[4], 'token', ARGV[1], 'node', ARGV[3], 'bootId', ARGV[4], 'epoch', epoch,
+  'state', 'starting', 'since', string.format('%.0f', now))
+return epoch
+`,
+);
+
+/** KEYS lease, owner · ARGV token, topic, hint → 1 when this token is the owner and is now shown as running. */
+export const announceScript = new Script(
+  'foundationLeaseAnnounce',
+  `
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+redis.call('HSET', KEYS[2], 'state', 'running')
+redis.call('PUBLISH', ARGV[2], ARGV[3])
+return 1
+`,
+);
+
+/**
+ * Renews every lease of a node in one call.
+ *
+ * KEYS incarnation, then (lease, epoch, owner) of each · ARGV grace ms, node, bootId, then (token, ttl, held epoch,
+ * may reclaim 0|1) of each → for each: '1' renewed, '0' lost, or the new epoch of a reclaimed lease.
+ */
+export const renewScript = new Script(
+  'foundationLeaseRenew',
+  `${GRACE}${MINT_EPOCH}
+local left, now
+local replies = {}
+for i = 0, (#KEYS - 1) / 3 - 1 do
+  local lease, epoch, owner = KEYS[i * 3 + 2], KEYS[i * 3 + 3], KEYS[i * 3 + 4]
+  local token, ttl, held, may = ARGV[i * 4 + 4], ARGV[i * 4 + 5], tonumber(ARGV[i * 4 + 6]), ARGV[i * 4 + 7]
+  local value = redis.call('GET', lease)
+  local reply = '0'
+  if value == token then
+    redis.call('PEXPIRE', lease, ttl)
+    reply = '1'
+  elseif not value and may == '1' then
+    if not left then left, now = grace(KEYS[1], ARGV[1]) end
+    if left > 0 and held >= tonumber(redis.call('GET', epoch) or '0') then
+      redis.call('SET', lease, token, 'PX', ttl)
+      reply = mint(epoch, held)
+      redis.call('DEL', owner)
+      redis.call('HSET', owner, 'token', token, 'node', ARGV[2], 'bootId', ARGV[3], 'epoch', reply,
+        'state', 'running', 'since', string.format('%.0f', now))
+    end
+  end
+  replies[i + 1] = reply
+end
+return replies
+`,
+);
+
+/** KEYS lease, owner · ARGV token, topic, hint → clears the owner record of this token and hints that the name is free. */
+export const farewellScript = new Script(
+  'foundationLeaseFarewell',
+  `
+if redis.call('HGET', KEYS[2], 'token') == ARGV[1] then redis.call('DEL', KEYS[2]) end
+if redis.call('EXISTS', KEYS[1]) == 0 then redis.call('PUBLISH', ARGV[2], ARGV[3]) end
+return 1
+`,
+);
+
+/** KEYS incarnation, then leases · ARGV grace ms → grace left, then the PTTL of each (-2 = free). */
+export const standingScript = new Script(
+  'foundationLeaseStanding',
+  `${GRACE}
+local left = grace(KEYS[1], ARGV[1])
+local replies = { left }
+for i = 2, #KEYS do replies[i] = redis.call('PTTL', KEYS[i]) end
+return replies
+`,
+);
+
+/** KEYS (lease, owner) of each → for each: node, bootId, epoch, state, since, or false without a true owner. */
+export const ownersScript = new Script(
+  'foundationLeaseOwners',
+  `
+local replies = {}
+for i = 1, #KEYS, 2 do
+  local token = redis.call('GET', KEYS[i])
+  local owner = redis.call('HMGET', KEYS[i + 1], 'token', 'node', 'bootId', 'epoch', 'state', 'since')
+  if token and owner[1] == token then
+    replies[#replies + 1] = { owner[2], owner[3], owner[4], owner[5], owner[6] }
+  else
+    replies[#replies + 1] = {}
+  end
+end
+return replies
+`,
+);
+
+/** KEYS value · ARGV epoch, value → '' when written, else the higher epoch that has written before. */
+export const fencedSetScript = new Script(
+  'foundationFencedSet',
+  `
+local stored = redis.call('HGET', KEYS[1], 'epoch')
+if stored and tonumber(stored) > tonumber(ARGV[1]) then return stored end
+redis.call('HSET', KEYS[1], 'epoch', ARGV[1], 'value', ARGV[2])
+return ''
+`,
+);

@@ -1,0 +1,61 @@
+/**
+ * Contract: exclusive ownership of a name for a limited time, with a fencing token.
+ * Implemented by `redlock.leases.ts` (cluster) and `local.leases.ts` (one process); used by the supervisor.
+ */
+
+/** Ownership of one name by this node. */
+export interface Lease {
+  readonly name: string;
+  /**
+   * The fencing token: strictly increasing per name over failover, data loss and FLUSHALL. It may rise while the lease
+   * is held (reclaimed after data loss), so read it anew for each effect.
+   */
+  readonly epoch: number;
+  /** Aborted, with a `LeaseLostError`, at the moment this node stops being the owner. */
+  readonly signal: AbortSignal;
+  /** True while this node is the owner by its own monotonic clock; synchronous, so that it can guard each effect. */
+  isHeld(): boolean;
+  /** Makes the owner visible to lookups as running. */
+  announce(): Promise<void>;
+  /**
+   * Gives the name back and hints at it. Call it only after the instance has stopped.
+   * Never rejects: what cannot be released expires.
+   */
+  release(): Promise<void>;
+  /** Stops renewing without releasing, for an instance that did not stop: the name stays taken until the ttl has run. */
+  abandon(): void;
+}
+
+/** When a name can next be had. */
+export interface Standing {
+  name: string;
+  /** 0 = free now; otherwise milliseconds until the lease expires unless its owner renews. */
+  freeInMs: number;
+}
+
+/** Who owns a name now. */
+export interface OwnerRecord {
+  name: string;
+  node: string;
+  bootId: string;
+  epoch: number;
+  state: 'starting' | 'running';
+  /** Milliseconds since 1970 by the Redis clock, when ownership began. */
+  since: number;
+}
+
+/** The leases of one node. */
+export interface Leases {
+  /** One attempt; `undefined` when another node owns the name. Rejects when Redis cannot say. */
+  acquire(name: string): Promise<Lease | undefined>;
+  /** When each name can be had; one round trip for all of them. */
+  standing(names: readonly string[]): Promise<Standing[]>;
+  /** The owners, `undefined` for a name without one; one round trip for all of them. */
+  owners(names: readonly string[]): Promise<(OwnerRecord | undefined)[]>;
+  /** Writes `value` if no higher epoch has written `key`; rejects with `StaleEpochError` otherwise. */
+  fencedSet(key: string, value: string, epoch: number): Promise<void>;
+  /** Ends every lease at once because this node's name was taken. */
+  loseAll(): void;
+  /** Stops the timers. Leases still held are left to expire. */
+  close(): void;
+}

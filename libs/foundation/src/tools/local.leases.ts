@@ -1,0 +1,134 @@
+/**
+ * The lease contract inside one process: there is nobody to share with, so a name is taken or free.
+ * Called by the supervisor when the configuration is not clustered.
+ */
+import { LeaseLostError, StaleEpochError } from '../errors.js';
+import type { LeaseLossReason } from '../telemetry/events.js';
+import type { Telemetry } from '../telemetry/telemetry.js';
+import type { NodeIdentity } from './engine.js';
+import type { HintListener } from './hints.js';
+import type { Lease, Leases, OwnerRecord, Standing } from './leases.js';
+
+/** See {@link Leases}. */
+export class LocalLeases implements Leases {
+  readonly #held = new Map<string, LocalLease>();
+  readonly #fenced = new Map<string, { epoch: number; value: string }>();
+  #lastEpoch = 0;
+
+  constructor(
+    private readonly node: NodeIdentity,
+    private readonly telemetry: Telemetry,
+    private readonly hint: HintListener,
+    private readonly wallClock: () => number,
+  ) {}
+
+  acquire(name: string): Promise<Lease | undefined> {
+    if (this.#held.has(name)) return Promise.resolve(undefined);
+    // The same scale as in a cluster, so that what stored an epoch goes on working when the application is clustered.
+    this.#lastEpoch = Math.max(this.#lastEpoch + 1, this.wallClock() * 1000);
+    const lease = new LocalLease(name, this.#lastEpoch, this.wallClock(), {
+      announced: () => this.hint({ t: 'running', name }),
+      released: (held) => this.#released(held),
+      lost: (held, reason) => this.#lost(held, reason),
+    });
+    this.#held.set(name, lease);
+    this.telemetry.emit('lease.acquired', { name, node: this.node.name, epoch: lease.epoch });
+    return Promise.resolve(lease);
+  }
+
+  standing(names: readonly string[]): Promise<Standing[]> {
+    // A name that is taken here becomes free by a release, which is hinted; the time is only a fall-back.
+    return Promise.resolve(names.map((name) => ({ name, freeInMs: this.#held.has(name) ? 1000 : 0 })));
+  }
+
+  owners(names: readonly string[]): Promise<(OwnerRecord | undefined)[]> {
+    return Promise.resolve(
+      names.map((name) => {
+        const lease = this.#held.get(name);
+        if (lease === undefined) return undefined;
+        const { epoch, state, since } = lease;
+        return { name, node: this.node.name, bootId: this.node.bootId, epoch, state, since };
+      }),
+    );
+  }
+
+  fencedSet(key: string, value: string, epoch: number): Promise<void> {
+    const stored = this.#fenced.get(key);
+    if (stored !== undefined && stored.epoch > epoch) {
+      return Promise.reject(new StaleEpochError(key, epoch, stored.epoch));
+    }
+    this.#fenced.set(key, { epoch, value });
+    return Promise.resolve();
+  }
+
+  loseAll(): void {
+    for (const lease of [...this.#held.values()]) lease.lose('replaced', this.node.name);
+  }
+
+  close(): void {
+    this.#held.clear();
+  }
+
+  #released(lease: LocalLease): void {
+    this.#held.delete(lease.name);
+    this.telemetry.emit('lease.released', { name: lease.name, node: this.node.name, epoch: lease.epoch });
+    this.hint({ t: 'released', name: lease.name });
+  }
+
+  #lost(lease: LocalLease, reason: LeaseLossReason): void {
+    this.#held.delete(lease.name);
+    this.telemetry.emit('lease.lost', { name: lease.name, node: this.node.name, epoch: lease.epoch, reason });
+  }
+}
+
+interface LocalLeaseEvents {
+  announced(): void;
+  released(lease: LocalLease): void;
+  lost(lease: LocalLease, reason: LeaseLossReason): void;
+}
+
+class LocalLease implements Lease {
+  state: OwnerRecord['state'] = 'starting';
+  readonly #abort = new AbortController();
+  #ended = false;
+
+  constructor(
+    readonly name: string,
+    readonly epoch: number,
+    readonly since: number,
+    private readonly events: LocalLeaseEvents,
+  ) {}
+
+  get signal(): AbortSignal {
+    return this.#abort.signal;
+  }
+
+  isHeld(): boolean {
+    return !this.#ended;
+  }
+
+  announce(): Promise<void> {
+    this.state = 'running';
+    this.events.announced();
+    return Promise.resolve();
+  }
+
+  release(): Promise<void> {
+    if (!this.#ended) {
+      this.#ended = true;
+      this.events.released(this);
+    }
+    return Promise.resolve();
+  }
+
+  abandon(): void {
+    this.lose('abandoned', 'this node');
+  }
+
+  lose(reason: LeaseLossReason, node: string): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.events.lost(this, reason);
+    this.#abort.abort(new LeaseLostError(this.name, node, this.epoch, reason));
+  }
+}

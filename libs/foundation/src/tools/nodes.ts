@@ -1,0 +1,60 @@
+/**
+ * Contract: who is in the cluster. Time is the Redis clock, never a node's.
+ * Implemented by `redis.nodes.ts` and `local.nodes.ts`; used by the membership.
+ */
+import type { LeaveReason } from '../telemetry/events.js';
+
+/** What a node says of itself. */
+export interface NodeRecord {
+  name: string;
+  /** Random for each start of the process. */
+  bootId: string;
+  host: string;
+  pid: number;
+  /** Version of Foundation. */
+  version: string;
+  state: 'up' | 'draining';
+  /** Names of the decorated process classes this node can run. */
+  classes: string[];
+  /** How many processes it owns. */
+  load: number;
+  /** Milliseconds since 1970 by the Redis clock. */
+  joinedAt: number;
+}
+
+/** The members as Redis has them. */
+export interface NodeView {
+  version: number;
+  members: NodeRecord[];
+}
+
+/** The answer to a join. */
+export type JoinAnswer = { joined: true; now: number } | { joined: false; otherBootId: string; beatAt: number };
+
+/** The answer to a beat. */
+export interface BeatAnswer {
+  /** `gone`: Redis has no record of this node. `replaced`: another boot id has its name. */
+  status: 'ok' | 'gone' | 'replaced';
+  viewVersion: number;
+  /** Version of the table of processes. */
+  tableVersion: number;
+  /** Identifies this life of Redis; a new one means that data may be lost. */
+  incarnation: string;
+  /** Milliseconds since 1970 by the Redis clock. */
+  now: number;
+  /** Members that missed beats but are not down yet. */
+  late: string[];
+  /** Only when `replaced`. */
+  otherBootId?: string;
+}
+
+/** The directory of nodes. */
+export interface Nodes {
+  join(record: NodeRecord): Promise<JoinAnswer>;
+  /** Beats, ends nodes whose ttl has run out, and reports. With a record, replaces this node's; `changed` raises the view's version. */
+  beat(name: string, bootId: string, update?: { record: NodeRecord; changed: boolean }): Promise<BeatAnswer>;
+  leave(name: string, bootId: string): Promise<void>;
+  view(): Promise<NodeView>;
+  /** Why nodes that are in the view no more have left; `timeout` for those that did not say. */
+  reasons(bootIds: readonly string[]): Promise<LeaveReason[]>;
+}

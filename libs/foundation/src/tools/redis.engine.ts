@@ -1,0 +1,61 @@
+/**
+ * The engine of a cluster: every contract over Redis. Loaded only when the configuration is clustered.
+ * Reading it shows which connection serves what.
+ */
+import type { Queue } from 'bullmq';
+import type Redlock from 'redlock';
+import type { FoundationConfig } from '../config/options.js';
+import type { Telemetry } from '../telemetry/telemetry.js';
+import { BullmqRestarts, createQueue } from './bullmq.restarts.js';
+import type { Engine, NodeIdentity } from './engine.js';
+import { parseHint, type HintListener } from './hints.js';
+import { keysOf } from './keys.js';
+import { RedisConnections } from './redis.connections.js';
+import { RedisNodes } from './redis.nodes.js';
+import { RedisTable } from './redis.table.js';
+import { RedisTransport } from './redis.transport.js';
+import { RedlockLeases, createRedlock } from './redlock.leases.js';
+
+/** Makes the engine; the connections begin to open at once, `open()` waits for them. */
+export function createRedisEngine(config: FoundationConfig, node: NodeIdentity, telemetry: Telemetry): Engine {
+  const keys = keysOf(config.appName);
+  const connections = new RedisConnections(config);
+  const { leases: client, subscriber, publisher } = connections;
+  const redlock = (config.redlock as Redlock | undefined) ?? createRedlock(client);
+  const queue = (config.queue as Queue | undefined) ?? createQueue(publisher, keys);
+  const leases = new RedlockLeases(client, redlock, keys, config.lease, node, telemetry);
+  const transport = new RedisTransport(subscriber, publisher);
+  const restarts = new BullmqRestarts(client, connections.worker, queue, config.queue === undefined, keys);
+  const listeners = new Set<HintListener>();
+  let listening = false;
+
+  return {
+    kind: 'redis',
+    endpoint: connections.endpoint,
+    leases,
+    nodes: new RedisNodes(client, keys, config),
+    table: new RedisTable(client, keys),
+    transport,
+    restarts,
+    raw: { leases: client, subscriber, publisher, redlock, queue, worker: restarts.worker },
+    async open() {
+      await connections.ready();
+      if (listening) return;
+      listening = true;
+      await transport.subscribe(keys.hints, (text) => {
+        const hint = parseHint(text);
+        if (hint !== undefined) for (const listener of listeners) listener(hint);
+      });
+    },
+    onHint(listener) {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
+    async close() {
+      leases.close();
+      await restarts.close();
+      transport.close();
+      await connections.close();
+    },
+  };
+}

@@ -1,0 +1,211 @@
+/**
+ * The directory of nodes in Redis: one hash of records, one sorted set of beats, all changed by Lua.
+ * Called by the membership; underneath EVALSHA, and MULTI for a view.
+ */
+import type { Redis } from 'ioredis';
+import type { FoundationConfig } from '../config/options.js';
+import type { LeaveReason } from '../telemetry/events.js';
+import type { Keys } from './keys.js';
+import { GRACE } from './lease.scripts.js';
+import type { BeatAnswer, JoinAnswer, NodeRecord, Nodes, NodeView } from './nodes.js';
+import { Script, toNumber, toTexts } from './script.js';
+
+const NOW = `
+local t = redis.call('TIME')
+local now = t[1] * 1000 + math.floor(t[2] / 1000)
+`;
+
+/** Lua: `changed()` raises the view's version, above every one of an earlier life of Redis, and hints. */
+const CHANGED = `
+local function changed(view, topic)
+  redis.call('SET', view, string.format('%.0f',
+    math.max(tonumber(redis.call('GET', view) or '0') + 1, t[1] * 1000000 + t[2])))
+  redis.call('PUBLISH', topic, '{"t":"view"}')
+end
+`;
+
+/** KEYS nodes, beats, view, incarnation · ARGV name, bootId, record, ttl, topic, grace → '' and now when joined, else bootId and beat of the other. */
+const joinScript = new Script(
+  'foundationNodeJoin',
+  `${GRACE}${NOW}${CHANGED}
+grace(KEYS[4], ARGV[6])
+local record = redis.call('HGET', KEYS[1], ARGV[1])
+if record then
+  local boot = string.match(record, '^(%S+) ')
+  local beat = tonumber(redis.call('ZSCORE', KEYS[2], ARGV[1]) or '0')
+  if boot ~= ARGV[2] and beat > now - tonumber(ARGV[4]) then return { boot or '?', string.format('%.0f', beat) } end
+end
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[2] .. ' ' .. ARGV[3])
+redis.call('ZADD', KEYS[2], now, ARGV[1])
+changed(KEYS[3], ARGV[5])
+return { '', string.format('%.0f', now) }
+`,
+);
+
+/**
+ * KEYS nodes, beats, view, incarnation, table versions · ARGV name, bootId, ttl, late after ms, grace, topic, record or
+ * '', changed 0|1, load → status, view version, table version, incarnation, now, other boot id, then the late members.
+ *
+ * Whoever beats also ends the nodes whose time has run out: there is no leader for it, and doing it twice does nothing.
+ */
+const beatScript = new Script(
+  'foundationNodeBeat',
+  `${GRACE}${NOW}${CHANGED}
+grace(KEYS[4], ARGV[5])
+local status, other = 'ok', ''
+local record = redis.call('HGET', KEYS[1], ARGV[1])
+local boot = record and string.match(record, '^(%S+) ')
+if not record then
+  status = 'gone'
+elseif boot ~= ARGV[2] then
+  status = 'replaced'
+  other = boot or '?'
+else
+  redis.call('ZADD', KEYS[2], now, ARGV[1])
+  if ARGV[7] ~= '' then
+    redis.call('HSET', KEYS[1], ARGV[1], ARGV[2] .. ' ' .. ARGV[7])
+    if ARGV[8] == '1' then
+      changed(KEYS[3], ARGV[6])
+    else
+      redis.call('PUBLISH', ARGV[6], cjson.encode({ t = 'load', node = ARGV[1], load = tonumber(ARGV[9]) }))
+    end
+  end
+end
+local ended = redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', now - tonumber(ARGV[3]))
+for _, name in ipairs(ended) do
+  redis.call('ZREM', KEYS[2], name)
+  redis.call('HDEL', KEYS[1], name)
+end
+if #ended > 0 then changed(KEYS[3], ARGV[6]) end
+local newest = redis.call('ZRANGE', KEYS[5], -1, -1, 'WITHSCORES')
+local reply = { status, redis.call('GET', KEYS[3]) or '0', newest[2] or '0', redis.call('GET', KEYS[4]) or '',
+  string.format('%.0f', now), other }
+for _, name in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', now - tonumber(ARGV[4]))) do
+  reply[#reply + 1] = name
+end
+return reply
+`,
+);
+
+/** KEYS nodes, beats, view, left · ARGV name, bootId, topic → 1 when this boot id's record was removed. */
+const leaveScript = new Script(
+  'foundationNodeLeave',
+  `${NOW}${CHANGED}
+local record = redis.call('HGET', KEYS[1], ARGV[1])
+if not record or string.match(record, '^(%S+) ') ~= ARGV[2] then return 0 end
+redis.call('SET', KEYS[4], 'shutdown', 'PX', 60000)
+redis.call('HDEL', KEYS[1], ARGV[1])
+redis.call('ZREM', KEYS[2], ARGV[1])
+changed(KEYS[3], ARGV[3])
+return 1
+`,
+);
+
+/** See {@link Nodes}. */
+export class RedisNodes implements Nodes {
+  constructor(
+    private readonly client: Redis,
+    private readonly keys: Keys,
+    private readonly config: FoundationConfig,
+  ) {}
+
+  async join(record: NodeRecord): Promise<JoinAnswer> {
+    const { nodes, beats, view, incarnation, hints } = this.keys;
+    const [other, time] = toTexts(
+      await joinScript.run(
+        this.client,
+        [nodes, beats, view, incarnation],
+        [
+          record.name,
+          record.bootId,
+          JSON.stringify(record),
+          this.config.membership.ttl,
+          hints,
+          this.config.lease.grace,
+        ],
+      ),
+    );
+    return other === ''
+      ? { joined: true, now: toNumber(time) }
+      : { joined: false, otherBootId: other ?? '?', beatAt: toNumber(time) };
+  }
+
+  async beat(name: string, bootId: string, update?: { record: NodeRecord; changed: boolean }): Promise<BeatAnswer> {
+    const { nodes, beats, view, incarnation, processVersions, hints } = this.keys;
+    const { beatEvery, ttl } = this.config.membership;
+    const [status, viewVersion, tableVersion, life, now, otherBootId, ...late] = toTexts(
+      await beatScript.run(
+        this.client,
+        [nodes, beats, view, incarnation, processVersions],
+        [
+          name,
+          bootId,
+          ttl,
+          Math.min(2 * beatEvery, ttl),
+          this.config.lease.grace,
+          hints,
+          update === undefined ? '' : JSON.stringify(update.record),
+          update?.changed === true ? 1 : 0,
+          update?.record.load ?? 0,
+        ],
+      ),
+    );
+    return {
+      status: status === 'ok' || status === 'replaced' ? status : 'gone',
+      viewVersion: toNumber(viewVersion),
+      tableVersion: toNumber(tableVersion),
+      incarnation: life ?? '',
+      now: toNumber(now),
+      late,
+      ...(otherBootId ? { otherBootId } : {}),
+    };
+  }
+
+  async leave(name: string, bootId: string): Promise<void> {
+    const { nodes, beats, view, hints } = this.keys;
+    await leaveScript.run(this.client, [nodes, beats, view, this.keys.left(bootId)], [name, bootId, hints]);
+  }
+
+  async view(): Promise<NodeView> {
+    const replies = await this.client.multi().get(this.keys.view).hgetall(this.keys.nodes).exec();
+    const [version, records] = (replies ?? []).map(([error, reply]) => {
+      if (error !== null) throw error;
+      return reply;
+    });
+    const texts = Object.values((records ?? {}) as Record<string, string>);
+    return {
+      version: toNumber(version),
+      members: texts.map(parseRecord).filter((record) => record !== undefined),
+    };
+  }
+
+  async reasons(bootIds: readonly string[]): Promise<LeaveReason[]> {
+    if (bootIds.length === 0) return [];
+    const replies = await this.client.mget(bootIds.map((bootId) => this.keys.left(bootId)));
+    return replies.map((reply) => (reply === 'shutdown' ? 'shutdown' : 'timeout'));
+  }
+}
+
+/** Reads `<bootId> <json>`; `undefined` for a record that this version cannot read. */
+function parseRecord(text: string): NodeRecord | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(text.slice(text.indexOf(' ') + 1));
+  } catch {
+    return undefined;
+  }
+  if (typeof value !== 'object' || value === null) return undefined;
+  const { name, bootId, host, pid, version, state, classes, load, joinedAt } = value as Record<string, unknown>;
+  if (typeof name !== 'string' || typeof bootId !== 'string') return undefined;
+  return {
+    name,
+    bootId,
+    host: typeof host === 'string' ? host : '?',
+    pid: toNumber(pid),
+    version: typeof version === 'string' ? version : '?',
+    state: state === 'draining' ? 'draining' : 'up',
+    classes: toTexts(classes),
+    load: toNumber(load),
+    joinedAt: toNumber(joinedAt),
+  };
+}

@@ -1,0 +1,112 @@
+/**
+ * The table of processes in Redis: a hash of rows beside a sorted set of their versions, so that a copy fetches only
+ * what is newer than its own. Called by the process table; underneath EVALSHA.
+ */
+import type { Redis } from 'ioredis';
+import type { Keys } from './keys.js';
+import { Script, toNumber, toTexts } from './script.js';
+import type { Table, TableRow } from './table.js';
+
+/**
+ * KEYS rows, versions · ARGV key, value, expected version, topic → the new version, or '' when the row has another one.
+ *
+ * Versions are at least the Redis time in µs, so that they go on rising after Redis lost its data.
+ */
+const putScript = new Script(
+  'foundationTablePut',
+  `
+local version = redis.call('ZSCORE', KEYS[2], ARGV[1]) or '0'
+if tonumber(version) ~= tonumber(ARGV[3]) then return '' end
+local newest = redis.call('ZRANGE', KEYS[2], -1, -1, 'WITHSCORES')
+local t = redis.call('TIME')
+local next = string.format('%.0f', math.max(tonumber(newest[2] or '0') + 1, t[1] * 1000000 + t[2]))
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
+redis.call('ZADD', KEYS[2], next, ARGV[1])
+redis.call('PUBLISH', ARGV[4], '{"t":"table"}')
+return next
+`,
+);
+
+/** KEYS rows, versions · ARGV version → the newest version, then key, version and value of each newer row. */
+const sinceScript = new Script(
+  'foundationTableSince',
+  `
+local newest = redis.call('ZRANGE', KEYS[2], -1, -1, 'WITHSCORES')
+local reply = { newest[2] or '0' }
+local rows = redis.call('ZRANGEBYSCORE', KEYS[2], '(' .. ARGV[1], '+inf', 'WITHSCORES')
+for i = 1, #rows, 2 do
+  local value = redis.call('HGET', KEYS[1], rows[i])
+  if value then
+    reply[#reply + 1] = rows[i]
+    reply[#reply + 1] = rows[i + 1]
+    reply[#reply + 1] = value
+  end
+end
+return reply
+`,
+);
+
+/** KEYS rows, versions · ARGV topic, then key, version, value of each → how many were put back. */
+const restoreScript = new Script(
+  'foundationTableRestore',
+  `
+local count = 0
+for i = 2, #ARGV, 3 do
+  local version = redis.call('ZSCORE', KEYS[2], ARGV[i])
+  if not version or tonumber(version) < tonumber(ARGV[i + 1]) then
+    redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 2])
+    redis.call('ZADD', KEYS[2], ARGV[i + 1], ARGV[i])
+    count = count + 1
+  end
+end
+if count > 0 then redis.call('PUBLISH', ARGV[1], '{"t":"table"}') end
+return count
+`,
+);
+
+/** KEYS rows, versions · ARGV key, version → 1 when the row had this version and is gone. */
+const removeScript = new Script(
+  'foundationTableRemove',
+  `
+if tonumber(redis.call('ZSCORE', KEYS[2], ARGV[1]) or '0') ~= tonumber(ARGV[2]) then return 0 end
+redis.call('HDEL', KEYS[1], ARGV[1])
+redis.call('ZREM', KEYS[2], ARGV[1])
+return 1
+`,
+);
+
+/** See {@link Table}. */
+export class RedisTable implements Table {
+  constructor(
+    private readonly client: Redis,
+    private readonly keys: Keys,
+  ) {}
+
+  async put(key: string, value: string, expected: number): Promise<number | undefined> {
+    const reply = await putScript.run(this.client, this.#tables(), [key, value, expected, this.keys.hints]);
+    return reply === '' ? undefined : toNumber(reply);
+  }
+
+  async since(version: number): Promise<{ version: number; rows: TableRow[] }> {
+    const [newest, ...flat] = toTexts(await sinceScript.run(this.client, this.#tables(), [version]));
+    const rows: TableRow[] = [];
+    for (let index = 0; index + 2 < flat.length; index += 3) {
+      rows.push({ key: flat[index]!, version: toNumber(flat[index + 1]), value: flat[index + 2]! });
+    }
+    return { version: toNumber(newest), rows };
+  }
+
+  async restore(rows: readonly TableRow[]): Promise<void> {
+    if (rows.length === 0) return;
+    const args = rows.flatMap((row) => [row.key, row.version, row.value]);
+    await restoreScript.run(this.client, this.#tables(), [this.keys.hints, ...args]);
+  }
+
+  async remove(key: string, version: number): Promise<void> {
+    await removeScript.run(this.client, this.#tables(), [key, version]);
+  }
+
+  #tables(): [string, string] {
+    return [this.keys.processes, this.keys.processVersions];
+  }
+}

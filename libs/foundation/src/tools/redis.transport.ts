@@ -1,0 +1,77 @@
+/**
+ * Topics over Redis pub/sub: one connection listens, another one publishes.
+ * Called by the channels and the engine; underneath PUBLISH and SUBSCRIBE.
+ */
+import { Logger } from '@nestjs/common';
+import type { Redis } from 'ioredis';
+import { describe } from '../errors.js';
+import type { Transport } from './transport.js';
+
+type Listener = (text: string) => void;
+
+const PING_EVERY_MS = 5000;
+const PING_TIMEOUT_MS = 2000;
+
+/** See {@link Transport}. While Redis is unreachable a subscription is remembered and made on reconnection. */
+export class RedisTransport implements Transport {
+  readonly #topics = new Map<string, Set<Listener>>();
+  readonly #logger = new Logger('Foundation');
+  readonly #watchdog: NodeJS.Timeout;
+
+  constructor(
+    private readonly subscriber: Redis,
+    private readonly publisher: Redis,
+  ) {
+    subscriber.on('message', (topic: string, text: string) => this.#deliver(topic, text));
+    subscriber.on('ready', () => void this.#resubscribe());
+    // A half-open connection brings nothing and reports nothing; only a question without an answer shows it.
+    this.#watchdog = setInterval(() => void this.#ping(), PING_EVERY_MS).unref();
+  }
+
+  async publish(topic: string, text: string): Promise<void> {
+    await this.publisher.publish(topic, text);
+  }
+
+  async subscribe(topic: string, listener: Listener): Promise<() => Promise<void>> {
+    const listeners = this.#topics.get(topic) ?? new Set<Listener>();
+    const isNew = listeners.size === 0;
+    this.#topics.set(topic, listeners.add(listener));
+    if (isNew && this.subscriber.status === 'ready') await this.subscriber.subscribe(topic);
+    return async () => {
+      listeners.delete(listener);
+      if (listeners.size > 0 || !this.#topics.delete(topic)) return;
+      if (this.subscriber.status === 'ready') await this.subscriber.unsubscribe(topic);
+    };
+  }
+
+  close(): void {
+    clearInterval(this.#watchdog);
+    this.#topics.clear();
+  }
+
+  #deliver(topic: string, text: string): void {
+    for (const listener of this.#topics.get(topic) ?? []) {
+      try {
+        listener(text);
+      } catch (error) {
+        // A throw here would end up in ioredis' parser and break the connection for everyone.
+        this.#logger.error('A listener threw; the others were served', { topic, error: describe(error) });
+      }
+    }
+  }
+
+  async #resubscribe(): Promise<void> {
+    if (this.#topics.size === 0) return;
+    await this.subscriber.subscribe(...this.#topics.keys()).catch((error: unknown) => {
+      this.#logger.warn('Subscriptions were not put back; the connection is made anew', { error: describe(error) });
+      this.subscriber.disconnect(true);
+    });
+  }
+
+  async #ping(): Promise<void> {
+    if (this.subscriber.status !== 'ready') return;
+    const timer = setTimeout(() => this.subscriber.disconnect(true), PING_TIMEOUT_MS);
+    await this.subscriber.ping().catch(() => undefined);
+    clearTimeout(timer);
+  }
+}

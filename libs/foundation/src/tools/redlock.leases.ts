@@ -1,0 +1,309 @@
+/**
+ * Leases over Redlock: Redlock takes and frees the lock, our scripts mint epochs and renew all leases in one call.
+ * Called by the supervisor; underneath `redlock.acquire`, `redlock.release`, EVALSHA.
+ */
+import { Logger } from '@nestjs/common';
+import type { Redis } from 'ioredis';
+import Redlock, { type ExecutionError, type Lock } from 'redlock';
+import type { LeaseTimes } from '../config/options.js';
+import { NotInThisVersionError, StaleEpochError, describe } from '../errors.js';
+import type { LeaseLossReason } from '../telemetry/events.js';
+import type { Telemetry } from '../telemetry/telemetry.js';
+import { monotonicNow } from './clock.js';
+import type { NodeIdentity } from './engine.js';
+import { HeldLease } from './held.lease.js';
+import type { Keys } from './keys.js';
+import {
+  ACQUIRE_GUARD,
+  announceScript,
+  farewellScript,
+  fencedSetScript,
+  mintScript,
+  ownersScript,
+  renewScript,
+  standingScript,
+} from './lease.scripts.js';
+import type { Lease, Leases, OwnerRecord, Standing } from './leases.js';
+import { toNumber, toTexts } from './script.js';
+
+/** One attempt, at once: Redlock's waiting acquire can hand out a lock that has expired (its issue #274). */
+const ONCE = { retryCount: 0 };
+const JITTER = 0.1;
+
+/** Makes the Redlock instance, whose acquire also respects the grace after data loss. */
+export function createRedlock(client: Redis): Redlock {
+  return new Redlock([client], ONCE, { acquireScript: (script) => ACQUIRE_GUARD + script });
+}
+
+/** See {@link Leases}. */
+export class RedlockLeases implements Leases {
+  readonly #held = new Map<string, HeldLease>();
+  readonly #locks = new WeakMap<HeldLease, Lock>();
+  readonly #logger = new Logger('Foundation');
+  #renewTimer: NodeJS.Timeout | undefined;
+  #deadlineTimer: NodeJS.Timeout | undefined;
+  #renewing = false;
+  #closed = false;
+
+  constructor(
+    private readonly client: Redis,
+    private readonly redlock: Redlock,
+    private readonly keys: Keys,
+    private readonly times: LeaseTimes,
+    private readonly node: NodeIdentity,
+    private readonly telemetry: Telemetry,
+    private readonly now: () => number = monotonicNow,
+  ) {
+    if (redlock.clients.size !== 1) {
+      throw new NotInThisVersionError(
+        'redlock',
+        `a Redlock over ${redlock.clients.size} clients`,
+        'a Redlock over one',
+      );
+    }
+  }
+
+  async acquire(name: string): Promise<Lease | undefined> {
+    const sentAt = this.now();
+    const lock = await this.#tryLock(name);
+    if (lock === undefined) return undefined;
+    const epoch = await this.#mint(name, lock);
+    // Redlock does not check whether the answer came in time, so a lock that is nearly over is given back at once.
+    const inTime = this.now() - sentAt < this.times.deadline - this.times.margin;
+    if (epoch === undefined || !inTime || this.#closed) {
+      await this.#unlock(name, lock);
+      return undefined;
+    }
+    const grant = { epoch, sentAt };
+    const lease = new HeldLease(this, name, lock.value, this.node.name, this.times.deadline, this.now, grant);
+    this.#locks.set(lease, lock);
+    this.#held.set(name, lease);
+    this.telemetry.emit('lease.acquired', { name, node: this.node.name, epoch });
+    this.#watchDeadlines();
+    this.#renewIn(this.times.renewEvery);
+    return lease;
+  }
+
+  async standing(names: readonly string[]): Promise<Standing[]> {
+    if (names.length === 0) return [];
+    const keys = [this.keys.incarnation, ...names.map((name) => this.keys.lease(name))];
+    const [grace, ...ttls] = toTexts(await standingScript.run(this.client, keys, [this.times.grace])).map(Number);
+    return names.map((name, index) => ({ name, freeInMs: Math.max(grace ?? 0, ttls[index] ?? 0, 0) }));
+  }
+
+  async owners(names: readonly string[]): Promise<(OwnerRecord | undefined)[]> {
+    if (names.length === 0) return [];
+    const keys = names.flatMap((name) => [this.keys.lease(name), this.keys.owner(name)]);
+    const reply = await ownersScript.run(this.client, keys, []);
+    const rows = Array.isArray(reply) ? reply : [];
+    return names.map((name, index) => ownerOf(name, toTexts(rows[index])));
+  }
+
+  async fencedSet(key: string, value: string, epoch: number): Promise<void> {
+    // INVARIANT (I4): Redis refuses the write of a lower epoch after a higher one, whatever this node believes.
+    const reply = await fencedSetScript.run(this.client, [this.keys.fenced(key)], [epoch, value]);
+    if (reply !== '') throw new StaleEpochError(key, epoch, toNumber(reply));
+  }
+
+  loseAll(): void {
+    for (const lease of [...this.#held.values()]) lease.lose('replaced');
+  }
+
+  close(): void {
+    this.#closed = true;
+    clearTimeout(this.#renewTimer);
+    clearTimeout(this.#deadlineTimer);
+  }
+
+  // -- called by HeldLease -------------------------------------------------------------------------------------------
+
+  async announce(lease: HeldLease): Promise<void> {
+    const hint = JSON.stringify({ t: 'running', name: lease.name });
+    const keys = [this.keys.lease(lease.name), this.keys.owner(lease.name)];
+    await announceScript.run(this.client, keys, [lease.token, this.keys.hints, hint]);
+  }
+
+  async release(lease: HeldLease): Promise<void> {
+    const held = !lease.ended;
+    lease.end();
+    this.#forget(lease);
+    // INVARIANT (I1): reported as released before Redis is asked, because from then on another node may be the owner.
+    if (held) {
+      this.telemetry.emit('lease.released', { name: lease.name, node: this.node.name, epoch: lease.epoch });
+    }
+    const lock = this.#locks.get(lease);
+    if (lock !== undefined) await this.#unlock(lease.name, lock);
+  }
+
+  lost(lease: HeldLease, reason: LeaseLossReason): void {
+    this.#forget(lease);
+    this.telemetry.emit('lease.lost', { name: lease.name, node: this.node.name, epoch: lease.epoch, reason });
+  }
+
+  // -- taking ---------------------------------------------------------------------------------------------------------
+
+  async #tryLock(name: string): Promise<Lock | undefined> {
+    const attempt = this.redlock.acquire([this.keys.lease(name)], this.times.ttl, ONCE);
+    try {
+      // Redlock's promise may never settle (split votes, a throwing listener), so it does not get to decide how long we wait.
+      return await withTimeout(attempt, 4 * this.times.commandTimeout);
+    } catch (error) {
+      const failure = await failureOf(error);
+      if (failure === undefined) return undefined;
+      attempt.then((late) => this.#unlock(name, late)).catch(() => undefined);
+      throw failure;
+    }
+  }
+
+  async #mint(name: string, lock: Lock): Promise<number | undefined> {
+    const keys = [this.keys.incarnation, this.keys.lease(name), this.keys.epoch(name), this.keys.owner(name)];
+    try {
+      const reply = await mintScript.run(this.client, keys, [
+        lock.value,
+        this.times.grace,
+        this.node.name,
+        this.node.bootId,
+      ]);
+      return reply === '' ? undefined : toNumber(reply) || undefined;
+    } catch (error) {
+      this.#logger.debug('No epoch could be minted; the lock is given back', { name, error: describe(error) });
+      return undefined;
+    }
+  }
+
+  async #unlock(name: string, lock: Lock): Promise<void> {
+    try {
+      await this.redlock.release(lock, ONCE);
+    } catch (error) {
+      // Already expired, or Redis is away: either way the key is not ours for longer than its ttl.
+      this.#logger.debug('A lease was not released; it expires', { name, error: describe(error) });
+    }
+    const hint = JSON.stringify({ t: 'released', name });
+    const keys = [this.keys.lease(name), this.keys.owner(name)];
+    await farewellScript.run(this.client, keys, [lock.value, this.keys.hints, hint]).catch(() => undefined);
+  }
+
+  #forget(lease: HeldLease): void {
+    if (this.#held.get(lease.name) === lease) this.#held.delete(lease.name);
+  }
+
+  // -- keeping --------------------------------------------------------------------------------------------------------
+
+  #renewIn(delay: number): void {
+    if (this.#closed || this.#renewing || this.#renewTimer !== undefined || this.#held.size === 0) return;
+    const jitter = 1 - JITTER + Math.random() * 2 * JITTER;
+    this.#renewTimer = setTimeout(() => {
+      this.#renewTimer = undefined;
+      void this.#renewAll();
+    }, delay * jitter);
+  }
+
+  async #renewAll(): Promise<void> {
+    this.#renewing = true;
+    this.#fenceOverdue();
+    const leases = [...this.#held.values()];
+    const sentAt = this.now();
+    let acknowledged = false;
+    try {
+      if (leases.length > 0) this.#apply(leases, sentAt, await this.#sendRenewal(leases));
+      acknowledged = true;
+    } catch {
+      // The outcome is unknown. The deadline decides; until it comes, the next attempt asks for less (see ttlFor).
+      for (const lease of leases) lease.missed = true;
+    } finally {
+      this.#renewing = false;
+      this.#renewIn(acknowledged ? this.times.renewEvery : Math.min(100, this.times.renewEvery));
+      this.#watchDeadlines();
+    }
+  }
+
+  #sendRenewal(leases: readonly HeldLease[]): Promise<unknown> {
+    const keys = [
+      this.keys.incarnation,
+      ...leases.flatMap(({ name }) => [this.keys.lease(name), this.keys.epoch(name), this.keys.owner(name)]),
+    ];
+    const args = leases.flatMap((lease) => [lease.token, this.#ttlFor(lease), lease.epoch, lease.isHeld() ? 1 : 0]);
+    return renewScript.run(this.client, keys, [this.times.grace, this.node.name, this.node.bootId, ...args]);
+  }
+
+  /**
+   * After an unacknowledged renewal the next one asks only for the time that is left, plus the margin. Where requests
+   * arrive and replies are lost, full renewals would keep the name taken long after its owner has fenced itself
+   * (measured: takeover after 2.2 to 2.5 s instead of 1.5 to 1.9 s).
+   */
+  #ttlFor(lease: HeldLease): number {
+    return lease.missed ? Math.max(1, Math.round(lease.left() + this.times.margin)) : this.times.ttl;
+  }
+
+  #apply(leases: readonly HeldLease[], sentAt: number, reply: unknown): void {
+    const answers = toTexts(reply);
+    leases.forEach((lease, index) => {
+      const answer = answers[index];
+      if (lease.ended || answer === undefined) return;
+      if (answer === '0') return lease.lose('taken');
+      lease.missed = false;
+      lease.ackedAt = sentAt;
+      if (answer !== '1') this.#reclaimed(lease, toNumber(answer));
+    });
+    this.#fenceOverdue();
+  }
+
+  #reclaimed(lease: HeldLease, epoch: number): void {
+    const previousEpoch = lease.epoch;
+    // INVARIANT (I3): the script minted it above the epoch we presented and above every one of an earlier life of Redis.
+    lease.epoch = epoch;
+    this.telemetry.emit('lease.reclaimed', { name: lease.name, node: this.node.name, epoch, previousEpoch });
+  }
+
+  #watchDeadlines(): void {
+    clearTimeout(this.#deadlineTimer);
+    if (this.#closed || this.#held.size === 0) return;
+    const soonest = Math.min(...[...this.#held.values()].map((lease) => lease.left()));
+    this.#deadlineTimer = setTimeout(
+      () => {
+        this.#fenceOverdue();
+        this.#watchDeadlines();
+      },
+      Math.max(1, soonest),
+    );
+  }
+
+  #fenceOverdue(): void {
+    for (const lease of [...this.#held.values()]) {
+      if (!lease.isHeld()) lease.lose('deadline');
+    }
+  }
+}
+
+/** Rejects when `work` takes longer than `ms`; the work itself goes on. */
+function withTimeout<T>(work: Promise<T>, ms: number): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error(`redlock.acquire did not settle in ${ms} ms`)), ms);
+    work.then(resolve, reject).finally(() => clearTimeout(timer));
+  });
+}
+
+/** `undefined` when Redlock failed only because somebody else holds the key; otherwise what went wrong. */
+async function failureOf(error: unknown): Promise<unknown> {
+  const attempts = error instanceof Error && 'attempts' in error ? (error as ExecutionError).attempts : undefined;
+  if (attempts === undefined) return error;
+  for (const attempt of await Promise.all(attempts)) {
+    for (const against of attempt.votesAgainst.values()) {
+      if (against.name !== 'ResourceLockedError' && against.constructor.name !== 'ResourceLockedError') return against;
+    }
+  }
+  return undefined;
+}
+
+function ownerOf(name: string, row: readonly string[]): OwnerRecord | undefined {
+  const [node, bootId, epoch, state, since] = row;
+  if (node === undefined || bootId === undefined) return undefined;
+  return {
+    name,
+    node,
+    bootId,
+    epoch: toNumber(epoch),
+    state: state === 'running' ? 'running' : 'starting',
+    since: toNumber(since),
+  };
+}

@@ -1,0 +1,27 @@
+/**
+ * Contract: counts crashes and starts processes again after a delay.
+ * Implemented by `bullmq.restarts.ts` and `local.restarts.ts`; used by the supervisor.
+ */
+
+/** What a job asks for; both calls may come twice and must then do nothing. */
+export interface RestartHandlers {
+  /** The delay after the crash of `epoch` is over. */
+  restart(name: string, epoch: number): Promise<void>;
+  /** The regular check for what was forgotten. */
+  sweep(): Promise<void>;
+}
+
+/** The restarts of one node. */
+export interface Restarts {
+  /** Begins to take jobs. */
+  open(handlers: RestartHandlers): Promise<void>;
+  /** Records the crash of one epoch, once, and returns how many there were in the last `windowMs`. */
+  crashed(name: string, epoch: number, windowMs: number): Promise<number>;
+  /** Forgets the crashes of a process. */
+  forget(name: string): Promise<void>;
+  /** Calls `restart(name, epoch)` on some node after `delayMs`; at most one job per name and epoch. */
+  schedule(name: string, epoch: number, delayMs: number): Promise<void>;
+  /** Puts the regular sweep back after data loss. */
+  ensureSweep(): Promise<void>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,29 @@
+/**
+ * Layer 3: injection tokens for the raw tools, for whoever needs to go under the facade.
+ * Provided by `foundation.module.ts` out of the engine.
+ */
+
+/**
+ * Tokens for `@Inject(FoundationTools.…)`; each resolves to `undefined` with the local engine, which has none of them.
+ *
+ * Underneath: the very objects that Foundation uses. What you do with them is seen by Foundation: do not close them, and
+ * do not subscribe on `subscriber` or block on `leases`.
+ *
+ * ```ts
+ * constructor(@Inject(FoundationTools.queue) private readonly queue: Queue | undefined) {}
+ * ```
+ */
+export const FoundationTools = {
+  /** ioredis `Redis`: leases, membership, the table. Fails fast: no offline queue, `commandTimeout` of 200 ms. */
+  leases: Symbol.for('foundation:tools:leases'),
+  /** ioredis `Redis` in subscriber mode. */
+  subscriber: Symbol.for('foundation:tools:subscriber'),
+  /** ioredis `Redis` that publishes, and serves the queue. */
+  publisher: Symbol.for('foundation:tools:publisher'),
+  /** `Redlock` on the `leases` client. */
+  redlock: Symbol.for('foundation:tools:redlock'),
+  /** BullMQ `Queue` "supervision". */
+  queue: Symbol.for('foundation:tools:queue'),
+  /** BullMQ `Worker` of that queue on this node. */
+  worker: Symbol.for('foundation:tools:worker'),
+} as const;

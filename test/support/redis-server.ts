@@ -1,0 +1,229 @@
+// A real Redis of the test's own: the binary that test/run.mjs found, on a free port, with an empty folder.
+// It is stopped by its pid only, and a reaper stops it when the test process dies without doing so.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { type AddressInfo, type Socket, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { Redis } from 'ioredis';
+
+const HOST = '127.0.0.1';
+const START_MS = 10_000;
+const STOP_MS = 2_000;
+const POLL_MS = 10;
+const PORT_TRIES = 5;
+
+export interface RedisServerOptions {
+  /** Added to the command line and therefore stronger than the defaults, e.g. `['--appendonly', 'yes']`. */
+  args?: readonly string[];
+  /** Becomes `--requirepass`, and part of `url`. */
+  password?: string;
+  /** A fixed port, for a server that others were told about before it starts. */
+  port?: number;
+}
+
+export interface RedisServer {
+  readonly url: string;
+  readonly port: number;
+  /** Of the server that runs now: it changes with `restart()`. */
+  readonly pid: number;
+  /** True for js-redis-server, which is not real Redis and takes no `args`. */
+  readonly embedded: boolean;
+  /** Its working folder, with its log and what it persists; removed by `stop()`. */
+  readonly folder: string;
+  stop(): Promise<void>;
+  /** Sends the signal, SIGKILL by default, and waits for the end where the signal asks for one. */
+  kill(signal?: NodeJS.Signals): Promise<void>;
+  /** On the same port and folder, whether it runs or was killed. The data survives only with `--appendonly yes`. */
+  restart(options?: { delayMs?: number }): Promise<void>;
+  /** SIGSTOP: connections stay open and nothing answers, which is what a stalled or cut-off server looks like. */
+  pause(): void;
+  resume(): void;
+  /** One command over a connection of its own; the reply as `redis-cli --raw` prints it, an error reply as a throw. */
+  cli(command: string, ...args: string[]): Promise<string>;
+}
+
+/** Underneath: child_process.spawn of `redis-server --port … --save '' --appendonly no`, then PING until PONG. */
+export async function startRedis(options: RedisServerOptions = {}): Promise<RedisServer> {
+  const server = new Server(options);
+  try {
+    await server.start();
+  } catch (error) {
+    await server.stop();
+    throw error;
+  }
+  return server;
+}
+
+class Server implements RedisServer {
+  readonly embedded: boolean;
+  readonly folder = mkdtempSync(join(tmpdir(), 'foundation-redis-'));
+  port: number;
+  private readonly binary = process.env['FOUNDATION_TEST_REDIS_SERVER'] || 'redis-server';
+  private readonly log = join(this.folder, 'server.log');
+  private child?: ChildProcess;
+
+  constructor(private readonly options: RedisServerOptions) {
+    this.port = options.port ?? 0;
+    this.embedded = this.binary === 'embedded';
+  }
+
+  get url(): string {
+    const { password } = this.options;
+    return `redis://${password ? `:${encodeURIComponent(password)}@` : ''}${HOST}:${this.port}`;
+  }
+
+  get pid(): number {
+    if (!this.child?.pid) throw new Error('This Redis is not running');
+    return this.child.pid;
+  }
+
+  async start(): Promise<void> {
+    if (this.embedded && (this.options.args?.length || this.options.password)) {
+      throw new Error('The embedded Redis takes no options: this test needs a real redis-server');
+    }
+    const fixed = this.port !== 0;
+    const deadline = performance.now() + START_MS;
+    let conflict: unknown;
+    for (let tries = 1; ; tries++) {
+      if (!fixed) this.port = await freePort();
+      try {
+        return await this.launch(deadline);
+      } catch (error) {
+        // Between finding a port and binding it another process may take it; a fixed one may still be closing.
+        const taken = /address already in use|EADDRINUSE/i.test(String(error));
+        if (!taken) throw conflict ?? error;
+        if (!fixed && tries >= PORT_TRIES) throw error;
+        conflict = error;
+        await delay(POLL_MS);
+      }
+    }
+  }
+
+  async stop(): Promise<void> {
+    await this.terminate();
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  async kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
+    const { child } = this;
+    if (!child) return;
+    const ended = ['SIGKILL', 'SIGTERM', 'SIGINT', 'SIGQUIT'].includes(signal) ? once(child, 'exit') : undefined;
+    child.kill(signal);
+    await ended;
+  }
+
+  async restart({ delayMs = 0 }: { delayMs?: number } = {}): Promise<void> {
+    await this.terminate();
+    await delay(delayMs);
+    await this.start();
+  }
+
+  pause(): void {
+    process.kill(this.pid, 'SIGSTOP');
+  }
+
+  resume(): void {
+    process.kill(this.pid, 'SIGCONT');
+  }
+
+  cli(command: string, ...args: string[]): Promise<string> {
+    return this.ask(5_000, command, ...args);
+  }
+
+  private async terminate(): Promise<void> {
+    const { child } = this;
+    if (!child) return;
+    const ended = once(child, 'exit');
+    child.kill('SIGCONT'); // a paused process would not hear the next one
+    child.kill('SIGTERM');
+    const impatience = setTimeout(() => child.kill('SIGKILL'), STOP_MS);
+    await ended;
+    clearTimeout(impatience);
+  }
+
+  private async launch(deadline: number): Promise<void> {
+    const output = openSync(this.log, 'w');
+    const [command, args] = this.commandLine();
+    const child = spawn(command, args, { cwd: this.folder, stdio: ['ignore', output, output] });
+    closeSync(output);
+    this.child = child;
+    let ended: string | undefined;
+    child.once('error', (error) => (ended = `${error.message}. Is it installed? npm test finds or installs one`));
+    child.once('exit', (code, signal) => (ended ??= `it ended with ${signal ?? code}`));
+    child.once('exit', () => this.child === child && (this.child = undefined));
+    if (child.pid) reap(child, child.pid, this.folder);
+    else this.child = undefined;
+
+    let last = 'no answer';
+    while (ended === undefined && performance.now() < deadline) {
+      last = await this.probe(child).catch(String);
+      if (last === 'PONG') return;
+      await delay(POLL_MS);
+    }
+    const why = ended ?? `no PONG in ${START_MS} ms: ${last}`;
+    if (ended === undefined) await this.kill();
+    throw new Error(`${[command, ...args].join(' ')}: ${why}\n${readFileSync(this.log, 'utf8').slice(-2_000)}`);
+  }
+
+  private commandLine(): [string, string[]] {
+    if (this.embedded) {
+      const cli = join(dirname(createRequire(import.meta.url).resolve('js-redis-server')), 'cli.js');
+      return [process.execPath, [cli, '--port', String(this.port)]];
+    }
+    const { password, args = [] } = this.options;
+    const own = ['--bind', HOST, '--port', String(this.port), '--dir', this.folder, '--save', '', '--appendonly', 'no'];
+    return [this.binary, [...own, ...(password ? ['--requirepass', password] : []), ...args]];
+  }
+
+  // A PONG may come from somebody else's server on the same port, so the answer must also name our pid.
+  private async probe(child: ChildProcess): Promise<string> {
+    const pong = await this.ask(500, 'PING');
+    if (this.embedded || pong !== 'PONG') return pong;
+    const pid = /process_id:(\d+)/.exec(await this.ask(500, 'INFO', 'server'))?.[1];
+    return pid === String(child.pid) ? pong : `port ${this.port} is answered by process ${pid}`;
+  }
+
+  private async ask(timeout: number, command: string, ...args: string[]): Promise<string> {
+    const client = new Redis({
+      ...{ host: HOST, port: this.port, password: this.options.password, lazyConnect: true, enableReadyCheck: false },
+      ...{ connectTimeout: timeout, commandTimeout: timeout, maxRetriesPerRequest: 0, retryStrategy: () => null },
+    });
+    client.on('error', () => undefined); // the rejection says it all
+    try {
+      await client.connect();
+      return render(await client.call(command, ...args));
+    } finally {
+      client.disconnect();
+    }
+  }
+}
+
+function render(reply: unknown): string {
+  if (Array.isArray(reply)) return reply.map(render).join('\n');
+  return typeof reply === 'string' || typeof reply === 'number' ? String(reply) : '';
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, HOST);
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+// A shell that reads from us sees its input end when this process dies, however it dies. Jest calls no exit handlers.
+function reap(child: ChildProcess, pid: number, folder: string): void {
+  const script = 'read -r never; kill -9 "$0"; rm -rf "$1"';
+  const reaper = spawn('/bin/sh', ['-c', script, String(pid), folder], {
+    stdio: ['pipe', 'ignore', 'ignore'],
+    detached: true,
+  });
+  reaper.unref();
+  (reaper.stdin as unknown as Socket).unref();
+  child.once('exit', () => reaper.kill('SIGKILL'));
+}
