@@ -50,8 +50,7 @@ export function specOf(request: SpecRequest, defaults: ResolvedProcessDefaults):
 
 /** Names go into Redis keys and logs, so they are one line of up to 200 characters. */
 export function checkName(name: unknown, subject: string): asserts name is string {
-  const valid =
-    typeof name === 'string' && name.length > 0 && name.length <= 200 && !/[\u0000-\u001f\u007f]/.test(name);
+  const valid = typeof name === 'string' && name.length > 0 && name.length <= 200 && !/\p{Cc}/u.test(name);
   if (!valid) throw new ArgumentError(subject, 'name', show(name), '1 to 200 characters without control characters');
 }
 

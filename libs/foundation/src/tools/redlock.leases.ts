@@ -284,9 +284,9 @@ function withTimeout<T>(work: Promise<T>, ms: number): Promise<T> {
 }
 
 /** `undefined` when Redlock failed only because somebody else holds the key; otherwise what went wrong. */
-async function failureOf(error: unknown): Promise<unknown> {
+async function failureOf(error: unknown): Promise<Error | undefined> {
   const attempts = error instanceof Error && 'attempts' in error ? (error as ExecutionError).attempts : undefined;
-  if (attempts === undefined) return error;
+  if (attempts === undefined) return error instanceof Error ? error : new Error(describe(error));
   for (const attempt of await Promise.all(attempts)) {
     for (const against of attempt.votesAgainst.values()) {
       if (against.name !== 'ResourceLockedError' && against.constructor.name !== 'ResourceLockedError') return against;
