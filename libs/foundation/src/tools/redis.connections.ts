@@ -30,10 +30,12 @@ export class RedisConnections {
   constructor(private readonly config: FoundationConfig) {
     this.endpoint = endpointName(config);
     const fast = { maxRetriesPerRequest: 0, enableOfflineQueue: false, autoResendUnfulfilledCommands: false };
-    this.leases = this.#open('leases', { ...fast, commandTimeout: config.lease.commandTimeout });
+    // A command timeout leaves a half-open connection in use, which TCP may take minutes to give up; socketTimeout ends it.
+    const { commandTimeout } = config.lease;
+    this.leases = this.#open('leases', { ...fast, commandTimeout, socketTimeout: 5 * commandTimeout });
     // Subscriptions are put back by the transport, which knows the topics; ioredis would know only those that arrived.
     this.subscriber = this.#open('subscriber', { maxRetriesPerRequest: null, autoResubscribe: false });
-    this.publisher = this.#open('publisher', { ...fast, commandTimeout: 2000 });
+    this.publisher = this.#open('publisher', { ...fast, commandTimeout: 2000, socketTimeout: 3000 });
     // BullMQ requires null here: its blocking commands must outlive a reconnection.
     this.worker = this.#open('worker', { maxRetriesPerRequest: null });
   }
