@@ -19,6 +19,9 @@ export type FoundationErrorCode =
   | 'FOUNDATION_PROCESS_TIMEOUT'
   | 'FOUNDATION_PROCESS_UNKNOWN'
   | 'FOUNDATION_PROCESS_NOT_RUNNING'
+  | 'FOUNDATION_CALL_INTERRUPTED'
+  | 'FOUNDATION_CALL_TIMEOUT'
+  | 'FOUNDATION_CALL_REFUSED'
   | 'FOUNDATION_ARGUMENT'
   | 'FOUNDATION_CHANNEL_UNKNOWN'
   | 'FOUNDATION_MESSAGE_INVALID'
@@ -257,6 +260,78 @@ export class UnknownProcessError extends FoundationError {
       `Process "${processName}" is not known to this cluster. Nothing was done. Known processes: ` +
         `${known.length === 0 ? 'none' : known.slice(0, 20).join(', ')}.`,
     );
+  }
+}
+
+/** What a call was about, for its errors. */
+export interface CallSubject {
+  processName: string;
+  method: string;
+  node: string;
+}
+
+/** A call was sent and its outcome is unknown: the node, the link or the ownership was lost before the answer. */
+export class CallInterruptedError extends FoundationError {
+  constructor(
+    readonly subject: CallSubject,
+    why: string,
+  ) {
+    super(
+      'FOUNDATION_CALL_INTERRUPTED',
+      'redis PUBLISH',
+      `The call ${subject.processName}.${subject.method} on node "${subject.node}" was interrupted (${why}). It may or ` +
+        `may not have been carried out. Call again if twice does no harm, or mark the method @Callable({ idempotent: true }).`,
+    );
+  }
+}
+
+/** A call was not answered in its time; its outcome is unknown. */
+export class CallTimeoutError extends FoundationError {
+  constructor(
+    readonly subject: CallSubject,
+    readonly timeoutMs: number,
+  ) {
+    super(
+      'FOUNDATION_CALL_TIMEOUT',
+      'redis PUBLISH',
+      `The call ${subject.processName}.${subject.method} on node "${subject.node}" was not answered within ${timeoutMs} ms. ` +
+        `It may or may not have been carried out. Raise "timeout", or look at what the method waits for.`,
+    );
+  }
+}
+
+/** A call was not carried out. */
+export class CallRefusedError extends FoundationError {
+  constructor(
+    readonly subject: CallSubject,
+    readonly why: 'not-running' | 'not-callable' | 'busy',
+    advice: string,
+  ) {
+    const reasons = {
+      'not-running': 'no node runs it',
+      'not-callable': 'the method is not marked @Callable()',
+      busy: 'too many calls wait for it',
+    };
+    super(
+      'FOUNDATION_CALL_REFUSED',
+      'foundation',
+      `The call ${subject.processName}.${subject.method} was refused (${reasons[why]}). It was not carried out. ${advice}`,
+    );
+  }
+}
+
+/** The error that a method threw on another node, with its name, message and code. */
+export class RemoteError extends Error {
+  readonly code: string | undefined;
+
+  constructor(
+    readonly subject: CallSubject,
+    error: { name: string; message: string; code?: string; stack?: string },
+  ) {
+    super(error.message);
+    this.name = error.name;
+    this.code = error.code;
+    if (error.stack !== undefined) this.stack = error.stack;
   }
 }
 

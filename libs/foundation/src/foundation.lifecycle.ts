@@ -9,6 +9,7 @@ import { Channels } from './channels/channels.js';
 import { Membership } from './cluster/membership.js';
 import type { FoundationConfig } from './config/options.js';
 import { RedisUnavailableError, describe } from './errors.js';
+import type { CallClient } from './processes/call.client.js';
 import { exploreProcesses, metadataOf } from './processes/process.explorer.js';
 import type { ProcessSpec } from './processes/spec.js';
 import { Supervisor } from './processes/supervisor.js';
@@ -54,6 +55,7 @@ export class FoundationLifecycle implements OnApplicationBootstrap {
     private readonly table: ProcessTable,
     private readonly supervisor: Supervisor,
     private readonly channels: Channels,
+    private readonly calls: CallClient,
     drain: FoundationDrain,
   ) {
     drain.drain = () => this.leave();
@@ -69,6 +71,7 @@ export class FoundationLifecycle implements OnApplicationBootstrap {
       specs = this.#explore();
       const handlers = exploreChannels(this.discovery, (type) => metadataOf(type) !== undefined);
       await this.#subscribe(handlers);
+      await this.calls.open();
       await this.#joinOnce(specs);
     } catch (error) {
       if (!(error instanceof RedisUnavailableError)) {
@@ -149,7 +152,10 @@ export class FoundationLifecycle implements OnApplicationBootstrap {
     await this.#step('tell the others that this node drains', short, () => this.membership.drain());
     // INVARIANT (I1): instances stop, then their leases are released, then the node leaves.
     await this.#step('stop processes and release their leases', shutdownTimeout, () => this.supervisor.drain());
-    await this.#step('send the last messages', short, () => this.channels.flush());
+    await this.#step('send the last messages', short, async () => {
+      await this.channels.flush();
+      await this.calls.flush();
+    });
     await this.#step('leave the cluster', short, () => this.membership.leave());
     await this.#step('close the connections', short + 2000, () => this.engine.close());
   }

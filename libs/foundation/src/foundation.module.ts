@@ -11,9 +11,14 @@ import { LocalNode } from './cluster/node.js';
 import type { FoundationConfig, FoundationOptions } from './config/options.js';
 import { resolve } from './config/resolve.js';
 import { FoundationDrain, FoundationLifecycle } from './foundation.lifecycle.js';
+import { CallClient } from './processes/call.client.js';
+import { CallServer } from './processes/call.server.js';
+import { ProcessCalls } from './processes/process.calls.js';
 import { ProcessManager } from './processes/process.manager.js';
+import { nameOf } from './processes/process.names.js';
 import { ProcessRegistry } from './processes/process.registry.js';
 import { ProcessTable } from './processes/process.table.js';
+import { injectedProcesses, remote } from './processes/remote.js';
 import { Supervisor } from './processes/supervisor.js';
 import { Telemetry } from './telemetry/telemetry.js';
 import { createEngine, type Engine, type RawTools } from './tools/engine.js';
@@ -101,12 +106,27 @@ class FoundationDrainModule {}
     },
     {
       provide: ProcessRegistry,
-      inject: [ENGINE, ProcessTable],
-      useFactory: (engine: Engine, table: ProcessTable) => new ProcessRegistry(engine, table),
+      inject: [ENGINE, ProcessTable, Membership],
+      useFactory: (...parts: ConstructorParameters<typeof ProcessRegistry>) => new ProcessRegistry(...parts),
+    },
+    {
+      provide: CallServer,
+      inject: [CONFIG, Supervisor],
+      useFactory: (config: FoundationConfig, supervisor: Supervisor) => new CallServer(config, supervisor),
+    },
+    {
+      provide: CallClient,
+      inject: [CONFIG, LocalNode, ENGINE, Membership, CallServer, Telemetry],
+      useFactory: (...parts: ConstructorParameters<typeof CallClient>) => new CallClient(...parts),
+    },
+    {
+      provide: ProcessCalls,
+      inject: [CONFIG, ProcessRegistry, CallClient],
+      useFactory: (...parts: ConstructorParameters<typeof ProcessCalls>) => new ProcessCalls(...parts),
     },
     {
       provide: ProcessManager,
-      inject: [CONFIG, ENGINE, Membership, ProcessTable, ProcessRegistry, Supervisor],
+      inject: [CONFIG, ENGINE, Membership, ProcessTable, ProcessRegistry, Supervisor, ProcessCalls],
       useFactory: (...parts: ConstructorParameters<typeof ProcessManager>) => new ProcessManager(...parts),
     },
     {
@@ -117,7 +137,17 @@ class FoundationDrainModule {}
     // floor 6
     {
       provide: FoundationLifecycle,
-      inject: [CONFIG, ENGINE, DiscoveryService, Membership, ProcessTable, Supervisor, Channels, FoundationDrain],
+      inject: [
+        CONFIG,
+        ENGINE,
+        DiscoveryService,
+        Membership,
+        ProcessTable,
+        Supervisor,
+        Channels,
+        CallClient,
+        FoundationDrain,
+      ],
       useFactory: (...parts: ConstructorParameters<typeof FoundationLifecycle>) => new FoundationLifecycle(...parts),
     },
   ],
@@ -131,13 +161,27 @@ export class FoundationModule extends ConfigurableModuleClass {
    * @throws FoundationConfigError or `NotInThisVersionError` while the application is created.
    */
   static override forRoot(options: FoundationModuleOptions = {}): DynamicModule {
-    return super.forRoot(options);
+    return withRemotes(super.forRoot(options));
   }
 
   /** The same with options that come from other providers: `useFactory` and `inject`, `useClass`, or `useExisting`. */
   static override forRootAsync(options: FoundationModuleAsyncOptions): DynamicModule {
-    return super.forRootAsync(options);
+    return withRemotes(super.forRootAsync(options));
   }
+}
+
+/** Adds a provider for every process that some class of the application wants injected. */
+function withRemotes(module: DynamicModule): DynamicModule {
+  const remotes = [...injectedProcesses()].map(([token, type]) => ({
+    provide: token,
+    inject: [ProcessCalls],
+    useFactory: (calls: ProcessCalls) => remote(calls, { name: nameOf(type), type }),
+  }));
+  return {
+    ...module,
+    providers: [...(module.providers ?? []), ...remotes],
+    exports: [...(module.exports ?? []), ...remotes.map(({ provide }) => provide)],
+  };
 }
 
 function toolProviders(): FactoryProvider[] {

@@ -11,6 +11,7 @@ export {
 } from './foundation.module.js';
 export type {
   BackoffOptions,
+  CallsOptions,
   ChannelsOptions,
   FoundationConfig,
   FoundationOptions,
@@ -33,17 +34,41 @@ export { Membership, type Member, type MembershipListener, type NodeState } from
 export type { MemberState } from './cluster/failure-detector.js';
 
 // Processes
-export { Singleton, type ProcessOptions, type SingletonOptions } from './processes/process.decorators.js';
+export {
+  Partitioned,
+  Replicated,
+  Singleton,
+  type PartitionedOptions,
+  type ProcessOptions,
+  type RebalanceName,
+  type ReplicatedOptions,
+  type SingletonOptions,
+} from './processes/process.decorators.js';
+export { Callable, type CallableOptions } from './processes/callable.decorator.js';
+export { InjectProcess, InjectSingleton } from './processes/remote.js';
+export type { CallOptions } from './processes/call.client.js';
 export { ProcessManager, type StartOptions } from './processes/process.manager.js';
 export type {
   FencedEffects,
+  OnProcessHandoff,
   OnProcessStart,
   OnProcessStop,
   ProcessContext,
   StopReason,
 } from './processes/process.context.js';
-export type { ProcessInfo, ProcessRef, ProcessState } from './processes/process.ref.js';
-export type { PlacementName } from './processes/placement.js';
+export type {
+  MethodNames,
+  PartitionedRef,
+  ProcessInfo,
+  ProcessRef,
+  ProcessState,
+  Remote,
+  RemoteCalls,
+  StartResult,
+} from './processes/process.ref.js';
+export type { ProcessKind } from './processes/slots.js';
+export type { ProcessTarget } from './processes/process.names.js';
+export type { Candidate, PlacementName } from './processes/placement.js';
 
 // Channels
 export { Channel } from './channels/channel.decorators.js';
@@ -67,6 +92,9 @@ export { FoundationTools } from './tools/tools.js';
 // Errors
 export {
   ArgumentError,
+  CallInterruptedError,
+  CallRefusedError,
+  CallTimeoutError,
   DuplicateNodeError,
   FoundationConfigError,
   FoundationError,
@@ -80,8 +108,10 @@ export {
   ProcessTimeoutError,
   RedisRefusedError,
   RedisUnavailableError,
+  RemoteError,
   StaleEpochError,
   UnknownChannelError,
   UnknownProcessError,
+  type CallSubject,
   type FoundationErrorCode,
 } from './errors.js';

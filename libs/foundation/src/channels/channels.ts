@@ -10,6 +10,7 @@ import { ArgumentError, MessageError, RedisUnavailableError, UnknownChannelError
 import type { Telemetry } from '../telemetry/telemetry.js';
 import type { Engine } from '../tools/engine.js';
 import { keysOf } from '../tools/keys.js';
+import { Outbox } from '../tools/outbox.js';
 import type {
   BroadcastOptions,
   ChannelName,
@@ -20,7 +21,6 @@ import type {
 } from './channel.js';
 import { Dispatcher } from './dispatcher.js';
 import { decode, encode } from './envelope.js';
-import { Outbox } from './outbox.js';
 
 /** Injectable. Sends messages to every node of the cluster and receives them. */
 @Injectable()

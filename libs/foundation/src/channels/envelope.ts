@@ -35,11 +35,6 @@ export function encode(meta: MessageMeta, body: string): string {
   return `${head.slice(0, -1)},"body":${body}}`;
 }
 
-/** Several encoded messages as one text. */
-export function bundle(encoded: readonly string[]): string {
-  return `[${encoded.join(',')}]`;
-}
-
 /** Reads a text that anybody may have published; never throws. */
 export function decode(channel: string, text: string): Decoded {
   let values: unknown;

@@ -8,7 +8,7 @@ import { DuplicateNodeError, NotReadyError, describe } from '../errors.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
 import { monotonicNow } from '../tools/clock.js';
 import type { Engine } from '../tools/engine.js';
-import type { BeatAnswer, NodeRecord } from '../tools/nodes.js';
+import type { BeatAnswer, NodeRecord, ReplicaReport } from '../tools/nodes.js';
 import { isIsolated, stateOf, type MemberState } from './failure-detector.js';
 import type { LocalNode } from './node.js';
 import { VERSION } from './version.js';
@@ -22,6 +22,13 @@ export interface Member {
   state: MemberState;
   /** How many processes it owns. */
   load: number;
+  /** How many it is willing to own; absent = no limit. */
+  capacity?: number;
+  /** How late its event loop was lately, in milliseconds (99th percentile over about a second). */
+  lag: number;
+  labels: Readonly<Record<string, string>>;
+  /** The processes that run on every node, as they are on this one. */
+  replicas: Readonly<Record<string, ReplicaReport>>;
   /** Decorated process classes that it can run. */
   classes: readonly string[];
   /** Milliseconds since 1970 by the Redis clock. */
@@ -88,6 +95,10 @@ export class Membership {
       state: 'up',
       classes: [],
       load: 0,
+      ...(config.capacity === undefined ? {} : { capacity: config.capacity }),
+      lag: 0,
+      labels: { ...config.labels },
+      replicas: {},
       joinedAt: 0,
     };
     engine.onHint((hint) => {
@@ -118,16 +129,11 @@ export class Membership {
    */
   members(): Member[] {
     return [...this.#members.values()]
-      .map(({ name, bootId, host, pid, state, load, classes, joinedAt }) => ({
-        name,
-        bootId,
-        host,
-        pid,
-        state: stateOf(state, this.#late.has(name)),
-        load: name === this.node.name ? this.#record.load : load,
-        classes,
-        joinedAt,
-        self: bootId === this.node.bootId,
+      .map((record) => (record.bootId === this.node.bootId ? { ...this.#record, state: record.state } : record))
+      .map(({ version: _version, ...record }) => ({
+        ...record,
+        state: stateOf(record.state, this.#late.has(record.name)),
+        self: record.bootId === this.node.bootId,
       }))
       .sort((a, b) => (a.name < b.name ? -1 : 1));
   }
@@ -215,6 +221,15 @@ export class Membership {
     if (this.#record.load === load) return;
     this.#record = { ...this.#record, load };
     this.#pending ??= { changed: false };
+    if (this.#state === 'up') this.#beatIn(LOAD_DELAY_MS);
+  }
+
+  /** How a process that runs on every node is doing here; `undefined` removes it. Sent with a beat that follows at once. */
+  setReplica(name: string, report: ReplicaReport | undefined): void {
+    const { [name]: _old, ...others } = this.#record.replicas;
+    this.#record = { ...this.#record, replicas: report === undefined ? others : { ...others, [name]: report } };
+    this.#pending = { changed: true };
+    this.#tell('changed');
     if (this.#state === 'up') this.#beatIn(LOAD_DELAY_MS);
   }
 

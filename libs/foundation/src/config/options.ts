@@ -92,6 +92,18 @@ export interface ProcessDefaults {
  */
 export type RestartPolicyName = 'permanent' | 'transient' | 'temporary';
 
+/** Remote calls to processes. */
+export interface CallsOptions {
+  /** How long a call may take, in milliseconds. Default 5000; a call may say otherwise. */
+  timeout?: number;
+  /** Calls that one process handles at a time. Default 64. */
+  concurrency?: number;
+  /** Calls that may wait for one process before the next one is refused. Default 1024. */
+  queue?: number;
+  /** Sends the stack of an error to the caller. Default false. */
+  stacks?: boolean;
+}
+
 /** Channels of the application. */
 export interface ChannelsOptions {
   /** Channels besides `control`, `events`, `telemetry` and `data`. */
@@ -126,6 +138,13 @@ export interface FoundationOptions {
   membership?: MembershipOptions;
   processes?: ProcessDefaults;
   channels?: ChannelsOptions;
+  calls?: CallsOptions;
+  /**
+   * What this node is, for `placement: { labels }`. Environment: `FOUNDATION_LABELS` (`role=worker,zone=a`). Default none.
+   */
+  labels?: Record<string, string>;
+  /** How many processes this node is willing to own. Default: no limit. */
+  capacity?: number;
   /** How long the whole drain may take after SIGTERM, in milliseconds. Default 10 000. */
   shutdownTimeout?: number;
   /** Wizard tier: not in this version. */
@@ -166,5 +185,8 @@ export interface FoundationConfig {
   membership: Required<MembershipOptions>;
   processes: ResolvedProcessDefaults;
   channels: { names: readonly string[]; maxMessageBytes: number };
+  calls: Required<CallsOptions>;
+  labels: Readonly<Record<string, string>>;
+  capacity?: number;
   shutdownTimeout: number;
 }

@@ -15,9 +15,24 @@ export function fromEnvironment(env: Environment): FoundationOptions {
   if (cluster !== undefined) options.cluster = cluster;
   if (env['FOUNDATION_APP_NAME']) options.appName = env['FOUNDATION_APP_NAME'];
   if (env['FOUNDATION_NODE_NAME']) options.nodeName = env['FOUNDATION_NODE_NAME'];
+  const labels = labelsFrom(env['FOUNDATION_LABELS']);
+  if (labels !== undefined) options.labels = labels;
   const url = env['FOUNDATION_REDIS_URL'] || env['REDIS_URL'];
   if (url) options.redis = url;
   return options;
+}
+
+function labelsFrom(value: string | undefined): Record<string, string> | undefined {
+  if (!value) return undefined;
+  const pairs = value.split(',').map((pair) => pair.split('=').map((part) => part.trim()));
+  if (pairs.every(([key, label, ...rest]) => key && label && rest.length === 0)) {
+    return Object.fromEntries(pairs) as Record<string, string>;
+  }
+  throw new FoundationConfigError(
+    'FOUNDATION_LABELS',
+    JSON.stringify(value),
+    'name=value pairs, such as role=worker,zone=a',
+  );
 }
 
 function clusterFrom(value: string | undefined): boolean | StrategyName | undefined {

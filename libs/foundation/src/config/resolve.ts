@@ -53,8 +53,11 @@ export function resolve(options: FoundationOptions, env: Environment, machine: M
       names: [...new Set([...STANDARD_CHANNELS, ...(given.channels?.names ?? [])])],
       maxMessageBytes: given.channels?.maxMessageBytes ?? 1024 * 1024,
     },
+    calls: { timeout: 5000, concurrency: 64, queue: 1024, stacks: false, ...withoutUndefined(given.calls ?? {}) },
+    labels: { ...given.labels },
     shutdownTimeout: given.shutdownTimeout ?? 10_000,
   };
+  if (given.capacity !== undefined) config.capacity = given.capacity;
   if (clustered && given.redlock !== undefined) config.redlock = given.redlock;
   if (clustered && given.queue !== undefined) config.queue = given.queue;
   checkMembershipAgainstLease(config);

@@ -3,6 +3,7 @@
  * Called by `resolve`; cross-field rules are there.
  */
 import {
+  IsBoolean,
   IsIn,
   IsInt,
   IsObject,
@@ -83,6 +84,13 @@ class ChannelsShape {
   @count(1024) maxMessageBytes?: number;
 }
 
+class CallsShape {
+  @milliseconds(1) timeout?: number;
+  @count(1) concurrency?: number;
+  @count(0) queue?: number;
+  @IsOptional() @IsBoolean({ message: 'true or false' }) stacks?: boolean;
+}
+
 class EndpointShape {
   @IsOptional() @IsString({ message: 'a URL' }) url?: string;
   @IsOptional() @IsString({ message: 'a host name' }) host?: string;
@@ -113,6 +121,11 @@ class FoundationShape {
   @IsOptional() @IsObject({ message: 'an object' }) @ValidateNested() membership?: MembershipShape;
   @IsOptional() @IsObject({ message: 'an object' }) @ValidateNested() processes?: ProcessOptionsShape;
   @IsOptional() @IsObject({ message: 'an object' }) @ValidateNested() channels?: ChannelsShape;
+  @IsOptional() @IsObject({ message: 'an object' }) @ValidateNested() calls?: CallsShape;
+  @IsOptional()
+  @ValidateBy({ name: 'labels', validator: { validate: isLabels } }, { message: 'an object of short texts' })
+  labels?: Record<string, string>;
+  @count(0) capacity?: number;
   @milliseconds(100) shutdownTimeout?: number;
   @IsOptional() topologies?: unknown;
   @IsOptional() transport?: unknown;
@@ -123,6 +136,7 @@ const nested: Readonly<Record<string, new () => object>> = {
   membership: MembershipShape,
   processes: ProcessOptionsShape,
   channels: ChannelsShape,
+  calls: CallsShape,
   backoff: BackoffShape,
 };
 
@@ -139,6 +153,13 @@ export function checkEndpoint(endpoint: unknown): void {
 /** The same for the options of a decorator or a start call; `subject` begins the option's path. */
 export function checkProcessOptions(options: unknown, subject: string): void {
   check(ProcessOptionsShape, options, `${subject}.`);
+}
+
+/** True for an object of texts with up to 63 characters, as Kubernetes has them. */
+export function isLabels(value: unknown): value is Record<string, string> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
+  const isShort = (text: unknown): boolean => typeof text === 'string' && text.length > 0 && text.length <= 63;
+  return Object.entries(value).every(([key, label]) => isShort(key) && isShort(label));
 }
 
 function isClusterValue(value: unknown): boolean {

@@ -19,6 +19,8 @@ interface Candidate {
   dueAt: number;
   /** True once it has waited for the members ranked before this node. */
   waited: boolean;
+  /** The rank it has waited for. */
+  rank: number;
   busy: boolean;
 }
 
@@ -39,7 +41,7 @@ export class Candidacy {
   /** Adds a name; nothing changes for one that is waiting already. */
   want(name: string): void {
     if (this.#names.has(name)) return;
-    this.#names.set(name, { dueAt: this.now(), waited: false, busy: false });
+    this.#names.set(name, { dueAt: this.now(), waited: false, rank: 0, busy: false });
     this.#arm();
   }
 
@@ -47,15 +49,16 @@ export class Candidacy {
     this.#names.delete(name);
   }
 
-  wants(name: string): boolean {
-    return this.#names.has(name);
+  /** True while the lease of this name is being acquired. */
+  isTrying(name: string): boolean {
+    return this.#names.get(name)?.busy === true;
   }
 
   /** Somebody said that the name is free: look when it is this node's turn. */
   hint(name: string): void {
     const candidate = this.#names.get(name);
     if (candidate === undefined) return;
-    candidate.dueAt = Math.min(candidate.dueAt, this.#turn(name, this.now()));
+    candidate.dueAt = Math.min(candidate.dueAt, this.#turn(name, candidate, this.now()));
     candidate.waited = true;
     this.#arm();
   }
@@ -66,8 +69,9 @@ export class Candidacy {
   }
 
   /** When this node's turn comes for a name that is free from `freeAt` on. */
-  #turn(name: string, freeAt: number): number {
-    return freeAt + this.rankOf(name) * RANK_STEP_MS;
+  #turn(name: string, candidate: Candidate, freeAt: number): number {
+    candidate.rank = this.rankOf(name);
+    return freeAt + candidate.rank * RANK_STEP_MS;
   }
 
   #arm(): void {
@@ -105,7 +109,7 @@ export class Candidacy {
         const candidate = this.#names.get(name);
         if (candidate === undefined) return false;
         if (freeInMs <= 0 && candidate.waited) return true;
-        const turn = this.#turn(name, now + freeInMs);
+        const turn = this.#turn(name, candidate, now + freeInMs);
         candidate.waited = true;
         if (freeInMs <= 0 && turn <= now) return true;
         candidate.dueAt = turn + Math.random() * SPREAD_MS + 1;
@@ -117,6 +121,13 @@ export class Candidacy {
   async #try(name: string): Promise<void> {
     const candidate = this.#names.get(name);
     if (candidate === undefined) return;
+    const had = candidate.rank;
+    // What was won a moment ago may have moved this node back in the order.
+    const turn = this.#turn(name, candidate, this.now());
+    if (candidate.rank > had) {
+      candidate.dueAt = turn;
+      return;
+    }
     candidate.busy = true;
     const lease = await this.leases.acquire(name).catch((error: unknown) => {
       this.#logger.debug('A lease was not acquired; tried again soon', { process: name, error: describe(error) });

@@ -6,7 +6,15 @@ import { Logger } from '@nestjs/common';
 import { LeaseLostError, ProcessStartError, ProcessTimeoutError, describe } from '../errors.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
 import type { Lease, Leases } from '../tools/leases.js';
-import type { FencedEffects, OnProcessStart, OnProcessStop, ProcessContext, StopReason } from './process.context.js';
+import type {
+  FencedEffects,
+  OnProcessHandoff,
+  OnProcessStart,
+  OnProcessStop,
+  ProcessContext,
+  StopReason,
+} from './process.context.js';
+import { indexOf } from './slots.js';
 import type { ProcessSpec } from './spec.js';
 
 /** How an instance ended. `clean` is false when user code was still running at the end of its time. */
@@ -27,6 +35,10 @@ export interface InstanceDeps {
   started(target: object): Promise<() => Promise<void>>;
 }
 
+/** The ends after which another instance goes on where this one stopped. */
+const PLANNED: ReadonlySet<StopReason> = new Set(['move', 'shutdown', 'restart']);
+const MAX_HANDOFF = 1024 * 1024;
+
 /** See the file header. */
 export class Instance {
   readonly #abort = new AbortController();
@@ -35,6 +47,8 @@ export class Instance {
   readonly #ended: Promise<{ reason: StopReason; error?: unknown }>;
   #end!: (end: { reason: StopReason; error?: unknown }) => void;
   #startedAt: number | undefined;
+  #target: object | undefined;
+  #inherited: unknown;
 
   constructor(
     readonly spec: ProcessSpec,
@@ -54,6 +68,11 @@ export class Instance {
     return this.#startedAt !== undefined && !this.#abort.signal.aborted;
   }
 
+  /** The user's object while calls may reach it: started, not stopping, and owned. */
+  get target(): object | undefined {
+    return this.running && this.lease.isHeld() ? this.#target : undefined;
+  }
+
   /** Asks it to end; `run` returns once it has. */
   stop(reason: StopReason): void {
     this.#end({ reason });
@@ -66,6 +85,7 @@ export class Instance {
     this.deps.telemetry.emit('process.starting', ids);
     const began = performance.now();
     const born = await this.#create();
+    this.#inherited = await this.#inherit();
     const target = 'target' in born ? born.target : undefined;
     const starting = target === undefined ? Promise.resolve() : this.#start(target);
     const outcome = 'error' in born ? born : await this.#startOutcome(starting);
@@ -75,6 +95,7 @@ export class Instance {
       this.#startedAt = performance.now();
       this.deps.telemetry.emit('process.started', { ...ids, startMs: Math.round(this.#startedAt - began) });
       try {
+        this.#target = target;
         undo = await this.deps.started(target);
         exit = await this.#ended;
       } catch (error) {
@@ -88,6 +109,7 @@ export class Instance {
     this.#abort.abort(exit.error ?? new Error(`Process "${name}" is stopped (${exit.reason}).`));
     await undo().catch((error: unknown) => this.#logger.warn('Undo failed', { process: name, error: describe(error) }));
     const clean = target === undefined || (await this.#stop(target, exit.reason, starting));
+    if (clean && target !== undefined && this.#startedAt !== undefined) await this.#handOff(target, exit.reason);
     this.deps.telemetry.emit('process.stopped', { ...ids, epoch: this.lease.epoch, reason: exit.reason, clean });
     return { ...exit, clean, started: this.#startedAt !== undefined };
   }
@@ -150,6 +172,37 @@ export class Instance {
     return clean;
   }
 
+  async #inherit(): Promise<unknown> {
+    if (!this.spec.handoff) return undefined;
+    try {
+      const state = await this.lease.inherit();
+      return state === undefined ? undefined : (JSON.parse(state) as unknown);
+    } catch (error) {
+      this.#logger.warn('What the last instance left is not readable; this one starts without it', {
+        process: this.spec.name,
+        error: describe(error),
+      });
+      return undefined;
+    }
+  }
+
+  /** INVARIANT: left under the lease, after user code has ended, so that a stale owner leaves nothing. */
+  async #handOff(target: object, reason: StopReason): Promise<void> {
+    const hook = (target as Partial<OnProcessHandoff>).onHandoff;
+    if (!this.spec.handoff || !PLANNED.has(reason) || typeof hook !== 'function' || !this.lease.isHeld()) return;
+    try {
+      const state = JSON.stringify(await within(this.spec.options.stopTimeout, Promise.resolve(hook.call(target))));
+      if (state === undefined) return;
+      if (Buffer.byteLength(state) > MAX_HANDOFF) throw new Error(`it has more than ${MAX_HANDOFF} bytes`);
+      await this.lease.leave(state);
+    } catch (error) {
+      this.#logger.warn('onHandoff failed; the next instance starts without a state', {
+        process: this.spec.name,
+        error: describe(error),
+      });
+    }
+  }
+
   #context(): ProcessContext {
     const { spec, lease, deps } = this;
     const isOwner = (): boolean => lease.isHeld() && !this.#abort.signal.aborted;
@@ -163,6 +216,8 @@ export class Instance {
     return {
       name: spec.name,
       args: structuredClone(spec.args),
+      index: indexOf(spec.name),
+      handoff: this.#inherited,
       node: deps.node,
       get epoch() {
         return lease.epoch;
@@ -187,6 +242,15 @@ export class Instance {
       .finally(() => this.#tasks.delete(running));
     this.#tasks.add(running);
   }
+}
+
+/** Rejects when the work takes longer than `ms`. */
+async function within<T>(ms: number, work: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const limit = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new Error(`it took longer than ${ms} ms`)), ms);
+  });
+  return Promise.race([work, limit]).finally(() => clearTimeout(timer));
 }
 
 function startTimeout(name: string, timeoutMs: number): ProcessTimeoutError {

@@ -7,6 +7,13 @@ import type { Member } from '../cluster/membership.js';
 /** `spread`: the least loaded first. `hash`: the same order for the same name everywhere (rendezvous hashing). */
 export type PlacementName = 'spread' | 'hash';
 
+/** Where a process may run and who comes first. */
+export interface Placement {
+  strategy: PlacementName;
+  /** Only nodes that have all of these labels. */
+  labels: Readonly<Record<string, string>>;
+}
+
 /** What placement needs to know of a process. */
 export interface Placeable {
   name: string;
@@ -14,33 +21,83 @@ export interface Placeable {
   type: string;
   /** True when members list the class among theirs; otherwise every member may know it. */
   declared: boolean;
-  placement: PlacementName;
+  placement: Placement;
   /** A node on which it crashed too often lately. */
   avoid?: string;
+  /** The node it was moved to. */
+  prefer?: string;
 }
 
-/** The members that may run the process, best first. */
-export function rankMembers(subject: Placeable, members: readonly Member[]): Member[] {
+/** One member in the order, or out of it. */
+export interface Candidate {
+  node: string;
+  /** Compared from left to right, smaller first: not preferred, avoided, suspect, lagging, load, hash. */
+  score: readonly number[];
+  /** In words, why it stands where it does; for one that is excluded, why. */
+  reason: string;
+  excluded: boolean;
+}
+
+/** An event loop that is later than this ranks lower, in milliseconds. */
+const LAGGING_MS = 200;
+
+/** Every member, best first, then those that may not run the process. */
+export function explain(subject: Placeable, members: readonly Member[]): Candidate[] {
   return members
-    .filter((member) => member.state !== 'draining')
-    .filter((member) => !subject.declared || member.classes.includes(subject.type))
-    .map((member) => ({ member, score: scoreOf(subject, member) }))
+    .map((member) => {
+      const exclusion = exclusionOf(subject, member);
+      const score = scoreOf(subject, member);
+      return {
+        node: member.name,
+        score,
+        reason: exclusion ?? reasonOf(subject, member),
+        excluded: exclusion !== undefined,
+      };
+    })
+    .sort((a, b) => Number(a.excluded) - Number(b.excluded) || compare(a.score, b.score));
+}
+
+/** The names of the members that may run the process, best first. */
+export function rankMembers(subject: Placeable, members: readonly Member[]): string[] {
+  return members
+    .filter((member) => exclusionOf(subject, member) === undefined)
+    .map((member) => ({ name: member.name, score: scoreOf(subject, member) }))
     .sort((a, b) => compare(a.score, b.score))
-    .map(({ member }) => member);
+    .map(({ name }) => name);
+}
+
+function exclusionOf(subject: Placeable, member: Member): string | undefined {
+  if (member.state === 'draining') return 'it is draining';
+  if (subject.declared && !member.classes.includes(subject.type)) return `it does not have the class ${subject.type}`;
+  const missing = Object.entries(subject.placement.labels).find(([key, value]) => member.labels[key] !== value);
+  if (missing !== undefined) return `it lacks the label ${missing[0]}=${missing[1]}`;
+  if (member.capacity !== undefined && member.load >= member.capacity)
+    return `it is full (${member.load} of ${member.capacity})`;
+  return undefined;
+}
+
+function reasonOf(subject: Placeable, member: Member): string {
+  if (member.name === subject.prefer) return 'it was moved there';
+  if (member.name === subject.avoid) return 'it crashed there again and again';
+  if (member.state === 'suspect') return 'it missed beats';
+  if (member.lag > LAGGING_MS) return `its event loop is ${Math.round(member.lag)} ms late`;
+  return subject.placement.strategy === 'spread' ? `it owns ${member.load}, then by hash` : 'by hash';
 }
 
 /** This node's place in the order; after everyone else when it is not among them. */
 export function rankOf(subject: Placeable, members: readonly Member[], node: string): number {
   const ranked = rankMembers(subject, members);
-  const index = ranked.findIndex(({ name }) => name === node);
+  const index = ranked.indexOf(node);
   return index < 0 ? ranked.length : index;
 }
 
 function scoreOf(subject: Placeable, member: Member): number[] {
   return [
+    member.name === subject.prefer ? 0 : 1,
     member.name === subject.avoid ? 1 : 0,
     member.state === 'suspect' ? 1 : 0,
-    subject.placement === 'spread' ? member.load : 0,
+    member.lag > LAGGING_MS ? 1 : 0,
+    subject.placement.strategy === 'spread' ? member.load : 0,
     -rendezvous(subject.name, member.name),
   ];
 }

@@ -9,8 +9,12 @@ export interface ProcessContext {
   readonly name: string;
   /** The arguments of the start; a copy. */
   readonly args: readonly unknown[];
+  /** Which replica or partition this is, from 0; `undefined` for a singleton and where one runs on every node. */
+  readonly index: number | undefined;
   /** Name of the node. */
   readonly node: string;
+  /** What the instance before this one returned from `onHandoff`, after a planned move; `undefined` otherwise. */
+  readonly handoff: unknown;
   /**
    * The fencing token: higher than every one before it for this name. Send it with each effect, and read it each time:
    * it rises while the instance runs when Redis lost its data and the lease was taken back.
@@ -57,11 +61,20 @@ export interface OnProcessStart {
  * Implement to be told that the instance must end; it may take `stopTimeout`. Also called after a start that failed, so
  * that what was opened before the failure can be closed.
  *
- * `reason`: `stop`, `restart`, `shutdown`, `crash`, `complete`, `lease-lost`.
+ * `reason`: `stop`, `restart`, `move`, `shutdown`, `crash`, `complete`, `lease-lost`.
  */
 export interface OnProcessStop {
   onProcessStop(reason: StopReason): void | Promise<void>;
 }
 
+/**
+ * Implement, and set `handoff: true`, to leave a state to the next instance on a planned move (drain, deploy, `move`,
+ * `restart`, rebalancing). Called after `onProcessStop` and after the tasks have ended, so that nothing changes any more;
+ * what it returns must survive JSON and have at most 1 MiB of it.
+ */
+export interface OnProcessHandoff {
+  onHandoff(): unknown;
+}
+
 /** Why an instance is stopped. */
-export type StopReason = 'stop' | 'restart' | 'shutdown' | 'crash' | 'complete' | 'lease-lost';
+export type StopReason = 'stop' | 'restart' | 'move' | 'shutdown' | 'crash' | 'complete' | 'lease-lost';

@@ -4,6 +4,7 @@
 import { Injectable } from '@nestjs/common';
 import type { ProcessDefaults } from '../config/options.js';
 import type { PlacementName } from './placement.js';
+import type { ProcessKind } from './slots.js';
 
 /** Metadata key; `Symbol.for`, so that two copies of the package see each other's marks. */
 export const PROCESS_METADATA = Symbol.for('foundation:process');
@@ -12,9 +13,22 @@ export const PROCESS_METADATA = Symbol.for('foundation:process');
 export interface ProcessOptions extends ProcessDefaults {
   /** Default: the name of the class. Name it yourself when the code is minified. */
   name?: string;
-  /** Default `spread`. */
-  placement?: PlacementName;
+  /**
+   * Who takes it: `spread` (the least loaded; default), `hash` (the same node for the same name; default of partitions), or
+   * `{ strategy, labels }` for nodes that have those labels only.
+   */
+  placement?: PlacementName | { strategy?: PlacementName; labels?: Record<string, string> };
+  /**
+   * True: on a planned move `onHandoff()` of the instance that ends is asked for a state, and the next one has it as
+   * `ctx.handoff`. Default false.
+   */
+  handoff?: boolean;
+  /** `on-join`: moves to a node that suits better when one joins. Default `off`, and `on-join` for partitions. */
+  rebalance?: RebalanceName;
 }
+
+/** When a process moves without need. */
+export type RebalanceName = 'off' | 'on-join';
 
 /** Options of {@link Singleton}. */
 export interface SingletonOptions extends ProcessOptions {
@@ -24,8 +38,22 @@ export interface SingletonOptions extends ProcessOptions {
 
 /** What the decorator leaves on the class. */
 export interface ProcessMetadata {
-  kind: 'singleton';
+  kind: ProcessKind;
+  /** See `Slotted.count`. */
+  count: number;
   options: SingletonOptions;
+}
+
+/** Options of {@link Replicated}. */
+export interface ReplicatedOptions extends SingletonOptions {
+  /** How many in the whole cluster. Default `all`: one on every node, those that join later included. */
+  replicas?: number | 'all';
+}
+
+/** Options of {@link Partitioned}. */
+export interface PartitionedOptions extends SingletonOptions {
+  /** Into how many parts the keys are divided. Default 64; must be the same on all nodes. */
+  partitions?: number;
 }
 
 /**
@@ -38,7 +66,36 @@ export interface ProcessMetadata {
  * must not be request-scoped, nor depend on something that is.
  */
 export function Singleton(options: SingletonOptions = {}): ClassDecorator {
-  const metadata: ProcessMetadata = { kind: 'singleton', options };
+  return markProcess({ kind: 'singleton', count: 1, options });
+}
+
+/**
+ * An instance of this class runs on every node, or on as many as `replicas` says, spread over the cluster and refilled
+ * after a death.
+ *
+ * Underneath: with a number, one Redlock lease for each replica on `…:lease:<name>#<i>`; with `all` no lease, the node's
+ * own record says how its instance is doing, and it goes on while the node is cut off from Redis.
+ */
+export function Replicated({ replicas = 'all', ...options }: ReplicatedOptions = {}): ClassDecorator {
+  return markProcess({ kind: 'replicated', count: replicas === 'all' ? 0 : positive(replicas), options });
+}
+
+/**
+ * Keys are divided into partitions, and each partition has exactly one instance of this class in the cluster. When a node
+ * joins or dies only its share of the partitions moves.
+ *
+ * Underneath: one Redlock lease for each partition on `…:lease:<name>/<i>`, placed by rendezvous hashing.
+ */
+export function Partitioned({ partitions = 64, ...options }: PartitionedOptions = {}): ClassDecorator {
+  return markProcess({ kind: 'partitioned', count: positive(partitions), options });
+}
+
+/** A count of 0 means "all" further on, so one that the user wrote becomes invalid instead. */
+export function positive(count: number): number {
+  return count === 0 ? -1 : count;
+}
+
+function markProcess(metadata: ProcessMetadata): ClassDecorator {
   return (target) => {
     Injectable()(target);
     Reflect.defineMetadata(PROCESS_METADATA, metadata, target);

@@ -47,10 +47,9 @@ export function exploreProcesses(discovery: DiscoveryService, defaults: Resolved
       );
     }
     const { args = [], ...options } = metadata.options;
-    const spec = specOf(
-      { subject: `@Singleton ${type.name}`, type: type.name, declared: true, options, args },
-      defaults,
-    );
+    const { kind, count } = metadata;
+    const subject = `@${kind[0]!.toUpperCase()}${kind.slice(1)} ${type.name}`;
+    const spec = specOf({ subject, type: type.name, declared: true, kind, count, options, args }, defaults);
     const other = specs.get(spec.name);
     if (other !== undefined) {
       throw new ProcessDeclarationError(

@@ -17,12 +17,17 @@ import {
 } from '../errors.js';
 import type { Engine } from '../tools/engine.js';
 import type { OwnerRecord } from '../tools/leases.js';
-import type { ProcessOptions } from './process.decorators.js';
+import { explain, type Candidate } from './placement.js';
+import type { ProcessCalls } from './process.calls.js';
+import { positive, type ProcessOptions } from './process.decorators.js';
 import { metadataOf } from './process.explorer.js';
-import type { ProcessInfo, ProcessRef } from './process.ref.js';
+import { nameOf, type ProcessTarget } from './process.names.js';
+import type { PartitionedRef, ProcessInfo, ProcessRef, StartResult } from './process.ref.js';
 import type { ProcessRegistry } from './process.registry.js';
-import { checkName, specOf, type ProcessSpec } from './spec.js';
 import { isEnded, type ProcessEntry, type ProcessTable, type VersionedEntry } from './process.table.js';
+import { remoteCalls } from './remote.js';
+import { partitionOf, runsEverywhere, slotNames, type ProcessKind } from './slots.js';
+import { specOf, type ProcessSpec } from './spec.js';
 import type { Supervisor } from './supervisor.js';
 
 /** Options of a start call. */
@@ -33,7 +38,7 @@ const ELECTION_MS = 10_000;
 /** Hints wake a waiting call; this is for those that were lost. */
 const LOOK_EVERY_MS = 100;
 
-/** Injectable. Starts, finds, stops and restarts processes of the cluster from any node. */
+/** Injectable. Starts, finds, calls, moves and stops processes of the cluster from any node. */
 @Injectable()
 export class ProcessManager {
   constructor(
@@ -43,6 +48,7 @@ export class ProcessManager {
     private readonly table: ProcessTable,
     private readonly registry: ProcessRegistry,
     private readonly supervisor: Supervisor,
+    private readonly calls: ProcessCalls,
   ) {}
 
   /**
@@ -59,15 +65,62 @@ export class ProcessManager {
    * in time, `NotReadyError` and `RedisUnavailableError` without a cluster.
    */
   async startSingleton<T>(type: Type<T>, args?: unknown[], opts: StartOptions = {}): Promise<ProcessRef<T>> {
-    const spec = this.#specOf(type, args, opts);
-    await this.membership.whenReady();
-    if (!this.supervisor.knows(type.name)) {
-      throw new ArgumentError('startSingleton', 'type', `the class ${type.name}`, 'a provider of this application');
-    }
-    await this.#redis('starting a process', () =>
-      this.table.change(spec.name, (current) => this.#started(spec, current)),
+    const spec = await this.#start('startSingleton', type, 'singleton', 1, args, opts);
+    return this.#running<T>(spec.name, 0, spec.options.timeout, type);
+  }
+
+  /**
+   * Makes sure that the class runs on every node (`all`, the default), those that join later included, or `replicas` times
+   * in the cluster, and resolves with what became of each.
+   *
+   * Underneath: with `all` no lease, each node reports its instance in its own record; with a number one Redlock lease for
+   * each on `…:lease:<name>#<i>`.
+   *
+   * Does not reject for a replica that fails or is late: its result says so.
+   *
+   * @throws as {@link startSingleton} for bad input and without a cluster.
+   */
+  async startReplicated<T>(
+    type: Type<T>,
+    args?: unknown[],
+    { replicas = 'all', ...opts }: StartOptions & { replicas?: number | 'all' } = {},
+  ): Promise<StartResult<T>[]> {
+    const count = replicas === 'all' ? 0 : positive(replicas);
+    const spec = await this.#start('startReplicated', type, 'replicated', count, args, opts);
+    const nodes = this.membership.members().filter(({ state }) => state !== 'draining');
+    const slots =
+      count > 0
+        ? slotNames(spec, '').map((slot) => ({ slot, node: '?' }))
+        : nodes.map(({ name: node }) => ({ slot: slotNames(spec, node)[0]!, node }));
+    return Promise.all(
+      slots.map(async ({ slot, node }): Promise<StartResult<T>> => {
+        try {
+          const ref = await this.#running<T>(slot, 0, spec.options.timeout, type);
+          return { ok: true, node: ref.node, ref };
+        } catch (error) {
+          return { ok: false, node, error: error instanceof Error ? error : new Error(String(error)) };
+        }
+      }),
     );
-    return this.#running<T>(spec.name, 0, spec.options.timeout);
+  }
+
+  /**
+   * Makes sure that every partition of the class has exactly one owner, and resolves once all have.
+   *
+   * Underneath: one Redlock lease for each on `…:lease:<name>/<i>`, placed by rendezvous hashing; `ctx.index` says which.
+   *
+   * @throws as {@link startSingleton}; `ProcessTimeoutError` when a partition has no owner in time.
+   */
+  async startPartitioned<T>(
+    type: Type<T>,
+    args?: unknown[],
+    { partitions, ...opts }: StartOptions & { partitions?: number } = {},
+  ): Promise<PartitionedRef<T>> {
+    const declared = metadataOf(type)?.kind === 'partitioned' ? metadataOf(type)?.count : undefined;
+    const count = positive(partitions ?? declared ?? 64);
+    const spec = await this.#start('startPartitioned', type, 'partitioned', count, args, opts);
+    await this.#allRunning(slotNames(spec, ''), spec);
+    return this.#partitionedRef<T>(spec.name, spec.count, type);
   }
 
   /**
@@ -78,11 +131,18 @@ export class ProcessManager {
   async lookupSingleton<T>(name: string | Type<T>): Promise<ProcessRef<T> | undefined> {
     const known = nameOf(name);
     const owner = await this.#redis('looking up a process', () => this.registry.running(known));
-    return owner === undefined ? undefined : this.#ref<T>(owner);
+    return owner === undefined ? undefined : this.#ref<T>(owner, typeof name === 'function' ? name : undefined);
+  }
+
+  /** The partitions of a process that this node knows, else `undefined`. Costs no network. */
+  lookupPartitioned<T>(name: string | Type<T>): PartitionedRef<T> | undefined {
+    const entry = this.table.get(nameOf(name));
+    if (entry?.kind !== 'partitioned') return undefined;
+    return this.#partitionedRef<T>(entry.name, entry.count, typeof name === 'function' ? name : undefined);
   }
 
   /**
-   * Every process the cluster knows, with its owner.
+   * Every singleton, replica and partition the cluster knows, with its owner.
    *
    * Underneath: this node's copy of `…:processes`, and one script call for the owners.
    */
@@ -91,14 +151,14 @@ export class ProcessManager {
   }
 
   /**
-   * Stops a process in the whole cluster; it stays down until `startSingleton`, `restart`, or a cold start of the cluster.
-   * Resolves once nobody owns it.
+   * Stops a process, with all its replicas or partitions, in the whole cluster; it stays down until it is started or
+   * restarted by a call, or by a cold start of the cluster. Resolves once nobody owns it.
    *
-   * Underneath: `status: 'stopped'` in `…:processes`; the owner stops its instance, then releases the lease.
+   * Underneath: `status: 'stopped'` in `…:processes`; the owners stop their instances, then release the leases.
    *
-   * @throws UnknownProcessError, `ProcessTimeoutError` when the owner has not let go in `stopTimeout` and one lease time.
+   * @throws UnknownProcessError, `ProcessTimeoutError` when an owner has not let go in `stopTimeout` and one lease time.
    */
-  async stop(target: string | Type<unknown> | ProcessRef): Promise<void> {
+  async stop(target: ProcessTarget): Promise<void> {
     const name = nameOf(target);
     const entry = await this.#redis('stopping a process', () =>
       this.table.change(name, (current) => {
@@ -108,8 +168,11 @@ export class ProcessManager {
           : { ...current, status: 'stopped' };
       }),
     );
-    const timeout = (entry?.options.stopTimeout ?? 0) + this.config.lease.ttl + 1000;
-    const stopped = await this.#until(timeout, async () => ((await this.registry.owner(name)) ? undefined : true));
+    if (entry === undefined) return;
+    const timeout = entry.options.stopTimeout + this.config.lease.ttl + 1000;
+    const stopped = await this.#until(timeout, async () =>
+      (await this.registry.owners(this.#slotsOf(entry))).every((owner) => owner === undefined) ? true : undefined,
+    );
     if (stopped === undefined) {
       throw new ProcessTimeoutError(
         name,
@@ -122,76 +185,207 @@ export class ProcessManager {
   }
 
   /**
-   * Stops the running instance, if there is one, starts a new one, and resolves once it runs. Forgets its crashes, so it
-   * also brings an escalated process back.
+   * Stops what runs, starts it anew, and resolves once it runs. Forgets its crashes, so it also brings an escalated
+   * process back. Of a replicated or partitioned process all are restarted; the ref is that of the first.
    *
    * Underneath: `after: <epoch>` in `…:processes`; no instance with that epoch or a lower one may go on.
+   *
+   * @throws UnknownProcessError, `ProcessStartError`, `ProcessTimeoutError`.
    */
-  async restart<T>(target: string | Type<T> | ProcessRef<T>): Promise<ProcessRef<T>> {
+  async restart<T>(target: ProcessTarget<T>): Promise<ProcessRef<T>> {
     const name = nameOf(target);
-    const { after, options } = await this.#redis('restarting a process', async () => {
-      await this.engine.restarts.forget(name);
-      const owner = await this.registry.owner(name);
-      const entry = await this.table.change(name, (current) => {
-        if (current === undefined) throw new UnknownProcessError(name, this.#names());
-        const { error: _error, retryAt: _retryAt, avoid: _avoid, ...rest } = current;
-        return { ...rest, status: 'wanted', after: Math.max(current.after, owner?.epoch ?? 0) };
-      });
-      return entry as VersionedEntry;
-    });
+    const { after, ...entry } = await this.#raise('restarting a process', name, ({ prefer: _prefer, ...rest }) => rest);
+    const [first = name] = this.#slotsOf(entry);
+    return this.#running<T>(first, runsEverywhere(entry) ? 0 : after, entry.options.timeout);
+  }
+
+  /**
+   * Moves a singleton, a replica or a partition to a node by planned hand-over, and resolves with where it runs then: that
+   * node, unless it could not take it.
+   *
+   * Underneath: `prefer: <node>` and `after: <epoch>` in `…:processes`; the preferred node comes first when the lease is free.
+   *
+   * @throws ArgumentError for a node that is no candidate, with the reason; `UnknownProcessError`, `ProcessTimeoutError`.
+   */
+  async move<T>(target: ProcessTarget<T>, node: string): Promise<ProcessRef<T>> {
+    const name = nameOf(target);
+    const candidate = this.explainPlacement(name).find((each) => each.node === node);
+    if (candidate === undefined || candidate.excluded) {
+      const why = candidate === undefined ? 'it is no member' : candidate.reason;
+      throw new ArgumentError(`move("${name}")`, 'node', `"${node}" (${why})`, 'a node that can run the process');
+    }
+    const owner = await this.#redis('moving a process', () => this.registry.running(name));
+    if (owner?.node === node) return this.#ref<T>(owner);
+    const { after, options } = await this.#raise('moving a process', name, (rest) => ({ ...rest, prefer: node }));
     return this.#running<T>(name, after, options.timeout);
   }
 
-  #specOf(type: Type<unknown>, args: unknown[] | undefined, opts: StartOptions): ProcessSpec {
-    const subject = `startSingleton(${typeof type === 'function' ? type.name : show(type)})`;
-    if (typeof type !== 'function' || !type.name) throw new ArgumentError(subject, 'type', show(type), 'a class');
-    if (typeof opts !== 'object' || opts === null) throw new ArgumentError(subject, 'opts', show(opts), 'an object');
-    const { args: declaredArgs = [], ...declared } = metadataOf(type)?.options ?? {};
-    return specOf(
-      {
-        subject,
-        type: type.name,
-        declared: metadataOf(type) !== undefined && opts.name === undefined,
-        options: { ...declared, ...opts },
-        args: args ?? declaredArgs,
-      },
-      this.config.processes,
+  /**
+   * Why a process is where it is: every member with its score and the reason, best first, then those that cannot run it.
+   *
+   * Underneath: nothing; computed from this node's view. An owner stays where it is while others rank higher, unless
+   * `rebalance` says otherwise.
+   *
+   * @throws UnknownProcessError, `ArgumentError` for a process with several owners: name one of them, `name/3` or `name#0`.
+   */
+  explainPlacement(target: ProcessTarget): Candidate[] {
+    const name = nameOf(target);
+    const entry = this.table.get(name);
+    if (entry === undefined) throw new UnknownProcessError(name, this.#names());
+    if (entry.kind !== 'singleton' && entry.of === undefined) {
+      throw new ArgumentError(
+        'explainPlacement',
+        'name',
+        `"${name}"`,
+        `one of ${this.#slotsOf(entry).slice(0, 3).join(', ')}, …`,
+      );
+    }
+    return explain(entry, this.membership.members());
+  }
+
+  /**
+   * Moves everything this node owns to other nodes, and takes nothing new. The node stays a member, as `draining`, and goes
+   * on serving its channels; it does not come back from this, so end the process afterwards.
+   *
+   * Underneath: `state: draining` in the node's record, then the same stop and release as on SIGTERM. Progress comes as
+   * `process.stopped` and `lease.released` events.
+   *
+   * @param options.timeout milliseconds, default `shutdownTimeout`.
+   * @throws ProcessTimeoutError when something has not stopped by then; it goes on stopping.
+   */
+  async drain({ timeout = this.config.shutdownTimeout }: { timeout?: number } = {}): Promise<void> {
+    await this.#redis('draining this node', () => this.membership.drain());
+    let timer: NodeJS.Timeout | undefined;
+    const limit = new Promise<'late'>((resolve) => {
+      timer = setTimeout(() => resolve('late'), timeout);
+    });
+    const outcome = await Promise.race([this.supervisor.drain(), limit]).finally(() => clearTimeout(timer));
+    if (outcome !== 'late') return;
+    const left = this.supervisor.hosted().map(({ name }) => name);
+    throw new ProcessTimeoutError(
+      left.join(', '),
+      'did not stop',
+      timeout,
+      'The node takes nothing new, and what remains goes on stopping.',
+      'Let onProcessStop and the tasks of ctx.run heed ctx.signal.',
     );
   }
 
+  async #start(
+    call: string,
+    type: Type<unknown>,
+    kind: ProcessKind,
+    count: number,
+    args: unknown[] | undefined,
+    opts: StartOptions,
+  ): Promise<ProcessSpec> {
+    const subject = `${call}(${typeof type === 'function' ? type.name : show(type)})`;
+    if (typeof type !== 'function' || !type.name) throw new ArgumentError(subject, 'type', show(type), 'a class');
+    if (typeof opts !== 'object' || opts === null) throw new ArgumentError(subject, 'opts', show(opts), 'an object');
+    const metadata = metadataOf(type);
+    const { args: declaredArgs = [], ...declaredOptions } = metadata?.options ?? {};
+    const declared = metadata?.kind === kind && opts.name === undefined;
+    const options = { ...declaredOptions, ...opts };
+    const request = { subject, type: type.name, declared, kind, count, options, args: args ?? declaredArgs };
+    const spec = specOf(request, this.config.processes);
+    await this.membership.whenReady();
+    if (!this.supervisor.knows(type.name)) {
+      throw new ArgumentError(subject, 'type', `the class ${type.name}`, 'a provider of this application');
+    }
+    await this.#redis('starting a process', () =>
+      this.table.change(spec.name, (current) => this.#started(spec, current)),
+    );
+    return spec;
+  }
+
   #started(spec: ProcessSpec, current: VersionedEntry | undefined): ProcessEntry | undefined {
-    if (current !== undefined && current.type !== spec.type) {
+    if (current !== undefined && (current.type !== spec.type || current.kind !== spec.kind)) {
       throw new ProcessDeclarationError(
         `"${spec.name}"`,
-        `the class ${current.type} has this name in the cluster already, and ${spec.type} asked for it`,
+        `the ${current.kind} class ${current.type} has this name in the cluster already, and the ${spec.kind} class ${spec.type} asked for it`,
         'Start it under another name.',
       );
     }
     if (current !== undefined && !isEnded(current.status)) return undefined;
-    return { ...spec, status: 'wanted', after: current?.after ?? 0, confirmed: false };
+    return { ...spec, status: 'wanted', after: this.table.floor(spec.name), confirmed: false };
+  }
+
+  /** Forbids every epoch so far, so that what runs must be started anew. */
+  #raise(doing: string, name: string, change: (entry: ProcessEntry) => ProcessEntry): Promise<VersionedEntry> {
+    return this.#redis(doing, async () => {
+      const known = this.table.get(name);
+      if (known === undefined) throw new UnknownProcessError(name, this.#names());
+      const slots = this.#slotsOf(known);
+      await Promise.all(slots.map((slot) => this.engine.restarts.forget(slot)));
+      const epochs = (await this.registry.owners(slots)).map((owner) => owner?.epoch ?? 0);
+      const entry = await this.table.change(name, (current) => {
+        if (current === undefined) throw new UnknownProcessError(name, this.#names());
+        const { error: _error, retryAt: _retryAt, avoid: _avoid, ...rest } = current;
+        return change({ ...rest, status: 'wanted', after: Math.max(this.table.floor(name), current.after, ...epochs) });
+      });
+      return entry as VersionedEntry;
+    });
+  }
+
+  #slotsOf(entry: VersionedEntry | Omit<VersionedEntry, 'after'>): string[] {
+    if (entry.of !== undefined || entry.kind === 'singleton') return [entry.name];
+    if (!runsEverywhere(entry)) return slotNames(entry, '');
+    return this.membership.members().flatMap(({ name: node }) => slotNames(entry, node));
   }
 
   /** Waits for a running owner with an epoch above `after`; what ends instead becomes an error. */
-  async #running<T>(name: string, after: number, startTimeout: number | 'infinity'): Promise<ProcessRef<T>> {
+  async #running<T>(
+    name: string,
+    after: number,
+    startTimeout: number | 'infinity',
+    type?: Type<T>,
+  ): Promise<ProcessRef<T>> {
     const timeout = startTimeout === 'infinity' ? Infinity : startTimeout + ELECTION_MS;
     const owner = await this.#until(timeout, async () => {
       const entry = this.table.get(name);
-      if (entry !== undefined && isEnded(entry.status)) {
-        throw new ProcessStartError(name, this.membership.self.name, entry.error ?? `it is ${entry.status}`);
-      }
+      const error = this.#failureOf(name, entry);
+      if (error !== undefined) throw new ProcessStartError(name, this.membership.self.name, error);
       const running = await this.registry.running(name);
       return running !== undefined && running.epoch > after ? running : undefined;
     });
-    if (owner !== undefined) return this.#ref<T>(owner);
+    if (owner !== undefined) return this.#ref<T>(owner, type);
+    await this.#giveUp(name);
+    throw notInTime(name, timeout);
+  }
+
+  /** Why a process will not run, if it will not. */
+  #failureOf(name: string, entry: VersionedEntry | undefined): string | undefined {
+    if (entry === undefined) return undefined;
+    if (isEnded(entry.status)) return entry.error ?? `it is ${entry.status}`;
+    if (!runsEverywhere(entry)) return undefined;
+    const member = this.membership
+      .members()
+      .find((each) => name === slotNames(this.table.get(entry.of ?? name) ?? entry, each.name)[0]);
+    const report = member?.replicas[entry.of ?? entry.name];
+    return report?.state === 'failed' || report?.state === 'escalated' ? report.error : undefined;
+  }
+
+  async #allRunning(slots: readonly string[], { name, options }: ProcessSpec): Promise<void> {
+    const timeout = options.timeout === 'infinity' ? Infinity : options.timeout + ELECTION_MS;
+    const all = await this.#until(timeout, async () => {
+      const failed = slots
+        .map((slot) => this.table.get(slot))
+        .find((entry) => entry !== undefined && isEnded(entry.status));
+      if (failed !== undefined) {
+        throw new ProcessStartError(failed.name, this.membership.self.name, failed.error ?? `it is ${failed.status}`);
+      }
+      const owners = await this.registry.owners(slots);
+      return owners.every((owner) => owner?.state === 'running') ? true : undefined;
+    });
+    if (all !== undefined) return;
+    await this.#giveUp(name);
+    throw notInTime(name, timeout);
+  }
+
+  /** A process that never came up is not left behind half-started. */
+  async #giveUp(name: string): Promise<void> {
     await this.table.change(name, (current) =>
       current?.confirmed === false ? { ...current, status: 'failed', error: 'no node started it in time' } : undefined,
-    );
-    throw new ProcessTimeoutError(
-      name,
-      'was not running on any node',
-      timeout,
-      'A process that never ran is marked as failed; others go on being tried.',
-      'Check with list() what it waits for, and that some node has its class as a provider.',
     );
   }
 
@@ -201,7 +395,11 @@ export class ProcessManager {
     for (;;) {
       let wake = (): void => undefined;
       const woken = new Promise<void>((resolve) => (wake = resolve));
-      const stops = [this.table.onChange(() => wake()), this.engine.onHint(() => wake())];
+      const stops = [
+        this.table.onChange(() => wake()),
+        this.engine.onHint(() => wake()),
+        this.membership.listen({ changed: () => wake() }),
+      ];
       const timer = setTimeout(() => wake(), LOOK_EVERY_MS);
       try {
         const found = await this.#redis('waiting for a process', look);
@@ -214,12 +412,35 @@ export class ProcessManager {
     }
   }
 
-  #ref<T>({ name, node, epoch, since }: OwnerRecord): ProcessRef<T> {
-    return { name, node, epoch, startedAt: since, stop: () => this.stop(name) };
+  #ref<T>(owner: OwnerRecord, type?: Type<T>): ProcessRef<T> {
+    this.calls.note(owner);
+    const { name, node, epoch, since } = owner;
+    return {
+      name,
+      node,
+      epoch,
+      startedAt: since,
+      stop: () => this.stop(name),
+      ...remoteCalls<T>(this.calls, { name, type }),
+    };
+  }
+
+  #partitionedRef<T>(name: string, partitions: number, type?: Type<T>): PartitionedRef<T> {
+    const indexOf = (key: string): number => {
+      if (typeof key !== 'string') throw new ArgumentError(`${name}.for`, 'key', show(key), 'a text');
+      return partitionOf(key, partitions);
+    };
+    return {
+      name,
+      partitions,
+      partitionOf: indexOf,
+      for: (key) => remoteCalls<T>(this.calls, { name: `${name}/${indexOf(key)}`, type }),
+      stop: () => this.stop(name),
+    };
   }
 
   #names(): string[] {
-    return this.table.entries().map(({ name }) => name);
+    return this.table.processes().map(({ name }) => name);
   }
 
   /** ioredis' errors become ours, with the raw one as cause. */
@@ -233,9 +454,12 @@ export class ProcessManager {
   }
 }
 
-function nameOf(target: string | Type<unknown> | ProcessRef): string {
-  const name = typeof target === 'function' ? (metadataOf(target)?.options.name ?? target.name) : target;
-  const text = typeof name === 'object' && name !== null ? name.name : name;
-  checkName(text, 'ProcessManager');
-  return text;
+function notInTime(name: string, timeout: number): ProcessTimeoutError {
+  return new ProcessTimeoutError(
+    name,
+    'was not running on any node',
+    timeout,
+    'A process that never ran is marked as failed; others go on being tried.',
+    'Check with list() what it waits for, and that some node has its class as a provider.',
+  );
 }

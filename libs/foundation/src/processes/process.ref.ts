@@ -1,10 +1,54 @@
 /**
- * What callers get to see of a process: where it runs, and what the cluster knows of it.
+ * What callers get to see of a process: where it runs, how to call it, and what the cluster knows of it.
  */
 import type { RestartPolicyName } from '../config/options.js';
+import type { CallOptions } from './call.client.js';
+import type { ProcessKind } from './slots.js';
 
-/** A process that was running when it was looked up. */
-export interface ProcessRef<T = unknown> {
+/** The hooks that Foundation calls; nobody else does. */
+type Hook = 'onProcessStart' | 'onProcessStop' | 'onHandoff';
+
+/** Names of the methods of `T`, without the hooks. */
+export type MethodNames<T> = {
+  [K in keyof T]: T[K] extends (...args: never[]) => unknown ? (K extends Hook ? never : K) : never;
+}[keyof T] &
+  string;
+
+/** The methods of `T` as a caller on any node has them: asynchronous. What is not marked `@Callable()` refuses. */
+export type Remote<T> = {
+  readonly [K in MethodNames<T>]: T[K] extends (...args: infer A) => infer R
+    ? (...args: A) => Promise<Awaited<R>>
+    : never;
+};
+
+/** The ways to call a process. */
+export interface RemoteCalls<T> {
+  /**
+   * Calls a `@Callable()` method on the node that owns the process, and resolves with its result.
+   *
+   * Underneath: PUBLISH to the owner's `…:inbox:<bootId>`, the answer comes back to this node's; nothing leaves the process
+   * when this node is the owner. While nobody owns it, it waits for an owner until the timeout (default 5000 ms).
+   *
+   * @throws RemoteError with what the method threw; `CallRefusedError` when it was not carried out; `CallTimeoutError` and
+   * `CallInterruptedError` when the outcome is unknown.
+   */
+  call<K extends MethodNames<T>>(
+    method: K,
+    ...args: T[K] extends (...args: infer A) => unknown ? A : never
+  ): Promise<T[K] extends (...args: never[]) => infer R ? Awaited<R> : never>;
+  /** The same without waiting for the method; what it throws is logged by its node. */
+  cast<K extends MethodNames<T>>(
+    method: K,
+    ...args: T[K] extends (...args: infer A) => unknown ? A : never
+  ): Promise<void>;
+  /** The same as methods: `await ref.remote.lastPrice('ABC')`. */
+  readonly remote: Remote<T>;
+  /** The same calls with a timeout or a signal of their own. */
+  with(options: CallOptions): RemoteCalls<T>;
+}
+
+/** A process that was running when it was looked up. Calls find it wherever it is by then. */
+export interface ProcessRef<T = unknown> extends RemoteCalls<T> {
   readonly name: string;
   /** Name of the node that owned it. */
   readonly node: string;
@@ -14,9 +58,22 @@ export interface ProcessRef<T = unknown> {
   readonly startedAt: number;
   /** Stops it in the whole cluster; see {@link ProcessManager.stop}. */
   stop(): Promise<void>;
-  /** Carries the type of the class; has no value. */
-  readonly type?: T;
 }
+
+/** The partitions of a process. */
+export interface PartitionedRef<T = unknown> {
+  readonly name: string;
+  readonly partitions: number;
+  /** The partition of a key, 0 to `partitions` − 1; the same on all nodes. */
+  partitionOf(key: string): number;
+  /** The ways to call the partition that a key belongs to. */
+  for(key: string): RemoteCalls<T>;
+  /** Stops all partitions. */
+  stop(): Promise<void>;
+}
+
+/** What became of one replica. */
+export type StartResult<T> = { ok: true; node: string; ref: ProcessRef<T> } | { ok: false; node: string; error: Error };
 
 /**
  * Where a process stands: `waiting` has no owner yet, `lost` is a temporary process whose node died; the other words are
@@ -27,9 +84,11 @@ export type ProcessState =
 
 /** A line of `list()`. */
 export interface ProcessInfo {
+  /** `name`, `name#<replica>`, `name/<partition>` or `name@<node>`. */
   name: string;
   /** Name of the class. */
   type: string;
+  kind: ProcessKind;
   state: ProcessState;
   restart: RestartPolicyName;
   /** The owner, if there is one. */

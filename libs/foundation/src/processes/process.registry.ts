@@ -2,16 +2,19 @@
  * Where each process lives now: the table says what should run, the leases say who owns it.
  * Called by the manager; underneath one script call for all names.
  */
+import type { Membership } from '../cluster/membership.js';
 import type { Engine } from '../tools/engine.js';
 import type { OwnerRecord } from '../tools/leases.js';
 import type { ProcessInfo, ProcessState } from './process.ref.js';
 import type { ProcessTable, VersionedEntry } from './process.table.js';
+import { runsEverywhere } from './slots.js';
 
 /** See the file header. */
 export class ProcessRegistry {
   constructor(
     private readonly engine: Engine,
     private readonly table: ProcessTable,
+    private readonly membership: Membership,
   ) {}
 
   /**
@@ -26,14 +29,58 @@ export class ProcessRegistry {
 
   /** The owner of a name, started or not. */
   async owner(name: string): Promise<OwnerRecord | undefined> {
-    const [owner] = await this.engine.leases.owners([name]);
+    const [owner] = await this.owners([name]);
     return owner;
   }
 
+  /** The owners of several names, with one script call. */
+  async owners(names: readonly string[]): Promise<(OwnerRecord | undefined)[]> {
+    const everywhere = names.map((name) => this.#replica(name));
+    const leased = names.filter((_, index) => everywhere[index] === undefined);
+    const owners = new Map((await this.engine.leases.owners(leased)).map((owner) => [owner?.name, owner]));
+    return names.map((name, index) => (everywhere[index] === undefined ? owners.get(name) : everywhere[index]?.owner));
+  }
+
+  /** The instance on one node of a process that every node has one of, as that node reports it. */
+  #replica(name: string): { owner: OwnerRecord | undefined } | undefined {
+    const entry = this.table.get(name);
+    if (entry === undefined || !runsEverywhere(entry)) return undefined;
+    const member = this.membership.members().find((each) => name === `${entry.of ?? entry.name}@${each.name}`);
+    const report = member?.replicas[entry.of ?? entry.name];
+    if (member === undefined || report === undefined) return { owner: undefined };
+    if (report.state !== 'running' && report.state !== 'starting') return { owner: undefined };
+    const { state, epoch, since } = report;
+    return { owner: { name, node: member.name, bootId: member.bootId, epoch, state, since } };
+  }
+
+  /** Every singleton, replica and partition, by name. */
   async list(): Promise<ProcessInfo[]> {
-    const entries = this.table.entries().sort((a, b) => (a.name < b.name ? -1 : 1));
-    const owners = await this.engine.leases.owners(entries.map(({ name }) => name));
-    return entries.map((entry, index) => infoOf(entry, owners[index]));
+    const slots = this.table.slots().filter((entry) => !runsEverywhere(entry));
+    const owners = await this.engine.leases.owners(slots.map(({ name }) => name));
+    const owned = slots.map((entry, index) => infoOf(entry, owners[index]));
+    const everywhere = this.table.processes().filter(runsEverywhere);
+    const replicas = everywhere.flatMap((entry) => this.members(entry));
+    return [...owned, ...replicas].sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  /** The instances of a process that runs on every node, as the nodes report them. */
+  members(entry: VersionedEntry): ProcessInfo[] {
+    return this.membership.members().flatMap(({ name: node, replicas }) => {
+      const report = replicas[entry.name];
+      if (report === undefined) return [];
+      const { state, epoch, since, error } = report;
+      const info: ProcessInfo = {
+        name: `${entry.name}@${node}`,
+        type: entry.type,
+        kind: entry.kind,
+        state,
+        restart: entry.options.restart,
+        node,
+        epoch,
+        startedAt: since,
+      };
+      return [error === undefined ? info : { ...info, error }];
+    });
   }
 }
 
@@ -41,6 +88,7 @@ function infoOf(entry: VersionedEntry, owner: OwnerRecord | undefined): ProcessI
   return {
     name: entry.name,
     type: entry.type,
+    kind: entry.kind,
     state: stateOf(entry, owner),
     restart: entry.options.restart,
     ...(owner === undefined ? {} : { node: owner.node, epoch: owner.epoch, startedAt: owner.since }),

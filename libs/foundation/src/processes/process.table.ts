@@ -3,10 +3,12 @@
  * Read by the supervisor and the manager; underneath `Table` (a hash and a sorted set, compared by version).
  */
 import { Logger } from '@nestjs/common';
+import { isLabels } from '../config/shape.js';
 import type { Membership } from '../cluster/membership.js';
 import { describe } from '../errors.js';
 import type { Engine } from '../tools/engine.js';
 import type { TableRow } from '../tools/table.js';
+import { isSlotOf, processOf, slotNames } from './slots.js';
 import type { ProcessSpec } from './spec.js';
 
 /**
@@ -17,6 +19,8 @@ export type ProcessStatus = 'wanted' | 'backing-off' | 'once' | 'completed' | 's
 
 /** A row: the spec and where it stands. */
 export interface ProcessEntry extends ProcessSpec {
+  /** In the row of a replica or a partition: the process it belongs to. */
+  of?: string;
   status: ProcessStatus;
   /** Instances with this epoch or a lower one must not run any more; a restart raises it. */
   after: number;
@@ -24,6 +28,8 @@ export interface ProcessEntry extends ProcessSpec {
   confirmed: boolean;
   /** A node to avoid, because it crashed there again and again. */
   avoid?: string;
+  /** A node it was moved to. */
+  prefer?: string;
   /** The last failure, as text. */
   error?: string;
   /** With `backing-off`: milliseconds since 1970 by the Redis clock. */
@@ -64,12 +70,42 @@ export class ProcessTable {
     });
   }
 
-  entries(): VersionedEntry[] {
-    return [...this.#entries.values()];
+  /** The processes. */
+  processes(): VersionedEntry[] {
+    return [...this.#entries.values()].filter(({ of }) => of === undefined);
   }
 
+  /** What is owned one by one: each singleton, replica and partition; of those that run everywhere, this node's own. */
+  slots(): VersionedEntry[] {
+    const { name: node } = this.membership.self;
+    return this.processes().flatMap((entry) => slotNames(entry, node).map((slot) => this.#slot(slot, entry)));
+  }
+
+  /** A process, a replica or a partition by its name. */
   get(name: string): VersionedEntry | undefined {
-    return this.#entries.get(name);
+    const row = this.#entries.get(name);
+    if (row !== undefined && row.of === undefined) return row;
+    const entry = this.#entries.get(processOf(name));
+    return entry !== undefined && isSlotOf(entry, name) ? this.#slot(name, entry) : undefined;
+  }
+
+  /** The highest epoch that something of this process is told to be above of. */
+  floor(name: string): number {
+    const rows = [...this.#entries.values()].filter((row) => row.name === name || row.of === name);
+    return Math.max(0, ...rows.map(({ after }) => after));
+  }
+
+  /**
+   * A replica or partition has a row of its own only once something happened to it; that row counts until the whole
+   * process is stopped, or restarted with a higher floor.
+   */
+  #slot(name: string, entry: VersionedEntry): VersionedEntry {
+    if (entry.kind === 'singleton') return entry;
+    const row = this.#entries.get(name);
+    const version = row?.version ?? 0;
+    const own = row !== undefined && entry.status === 'wanted' && row.after > entry.after ? row : undefined;
+    const { status, after, avoid, prefer, error, retryAt } = own ?? entry;
+    return { ...entry, name, of: entry.name, version, status, after, ...{ avoid, prefer, error, retryAt } };
   }
 
   onChange(listener: () => void): () => void {
@@ -84,7 +120,7 @@ export class ProcessTable {
    */
   async change(name: string, change: Change): Promise<VersionedEntry | undefined> {
     for (let conflict = 0; conflict < MAX_CONFLICTS; conflict++) {
-      const current = this.#entries.get(name);
+      const current = this.get(name);
       const next = change(current);
       if (next === undefined) return current;
       const row: ProcessEntry & { version?: number } = { ...next };
@@ -93,7 +129,7 @@ export class ProcessTable {
       if (version !== undefined) {
         this.#accept({ ...row, version });
         this.#changed();
-        return this.#entries.get(name);
+        return this.get(name);
       }
       await this.sync();
     }
@@ -129,10 +165,13 @@ export class ProcessTable {
   /** Removes entries of ended processes that nobody declares and that ended long ago. */
   async prune(): Promise<void> {
     const limit = (this.membership.clusterNow() - KEEP_ENDED_MS) * 1000;
-    for (const entry of this.entries()) {
+    for (const entry of this.processes()) {
       if (entry.declared || !GONE.has(entry.status) || entry.version > limit) continue;
-      await this.engine.table.remove(entry.name, entry.version);
-      this.#entries.delete(entry.name);
+      const rows = [...this.#entries.values()].filter(({ name, of }) => name === entry.name || of === entry.name);
+      for (const { name, version } of rows) {
+        await this.engine.table.remove(name, version);
+        this.#entries.delete(name);
+      }
     }
   }
 
@@ -144,7 +183,11 @@ export class ProcessTable {
   }
 
   #rows(): TableRow[] {
-    return this.entries().map(({ version, ...entry }) => ({ key: entry.name, value: JSON.stringify(entry), version }));
+    return [...this.#entries.values()].map(({ version, ...entry }) => ({
+      key: entry.name,
+      value: JSON.stringify(entry),
+      version,
+    }));
   }
 
   #accept(entry: VersionedEntry): void {
@@ -179,6 +222,10 @@ export function parseEntry({ key, value, version }: TableRow): VersionedEntry | 
     entry.name === key &&
     typeof entry.type === 'string' &&
     Array.isArray(entry.args) &&
+    ['singleton', 'replicated', 'partitioned'].includes(String(entry.kind)) &&
+    Number.isSafeInteger(entry.count) &&
+    typeof entry.placement === 'object' &&
+    isLabels(entry.placement?.labels) &&
     typeof entry.after === 'number' &&
     STATUSES.includes(String(entry.status)) &&
     typeof options === 'object' &&

@@ -5,10 +5,11 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { ResolvedProcessDefaults } from '../config/options.js';
 import { processDefaults } from '../config/resolve.js';
-import { checkProcessOptions, show } from '../config/shape.js';
+import { checkProcessOptions, isLabels, show } from '../config/shape.js';
 import { ArgumentError } from '../errors.js';
-import type { PlacementName } from './placement.js';
-import type { ProcessOptions } from './process.decorators.js';
+import type { Placement } from './placement.js';
+import type { ProcessOptions, RebalanceName } from './process.decorators.js';
+import { looksLikeSlot, type ProcessKind } from './slots.js';
 
 /** What should run, complete: it travels as JSON and is the same on every node. */
 export interface ProcessSpec {
@@ -17,9 +18,16 @@ export interface ProcessSpec {
   type: string;
   /** True for a decorated class, which members list; false for one that was started by a call. */
   declared: boolean;
+  kind: ProcessKind;
+  /** See {@link Slotted.count}. */
+  count: number;
   args: unknown[];
   options: ResolvedProcessDefaults;
-  placement: PlacementName;
+  placement: Placement;
+  /** The predecessor may leave a state on a planned move. */
+  handoff: boolean;
+  /** Moves to a node that suits better when one joins. */
+  rebalance: RebalanceName;
 }
 
 /** What a decorator or a call says. */
@@ -28,6 +36,8 @@ export interface SpecRequest {
   subject: string;
   type: string;
   declared: boolean;
+  kind: ProcessKind;
+  count: number;
   options: ProcessOptions;
   args: unknown;
 }
@@ -38,14 +48,55 @@ export interface SpecRequest {
  * @throws FoundationConfigError for an option, `ArgumentError` for the name, the placement or the arguments.
  */
 export function specOf(request: SpecRequest, defaults: ResolvedProcessDefaults): ProcessSpec {
-  const { subject, type, declared, options, args } = request;
-  const { name = type, placement = 'spread', ...rest } = options;
+  const { subject, type, declared, kind, count, options, args } = request;
+  const partitioned = kind === 'partitioned';
+  const { name = type, placement, handoff = false, rebalance = partitioned ? 'on-join' : 'off', ...rest } = options;
   checkProcessOptions(rest, subject);
   checkName(name, subject);
-  if (placement !== 'spread' && placement !== 'hash') {
-    throw new ArgumentError(subject, 'placement', show(placement), `'spread' or 'hash'`);
+  if (looksLikeSlot(name))
+    throw new ArgumentError(subject, 'name', show(name), 'a name without #, / or @ before its end');
+  if (typeof handoff !== 'boolean') throw new ArgumentError(subject, 'handoff', show(handoff), 'true or false');
+  if (rebalance !== 'off' && rebalance !== 'on-join') {
+    throw new ArgumentError(subject, 'rebalance', show(rebalance), `'off' or 'on-join'`);
   }
-  return { name, type, declared, args: jsonCopy(args, subject), options: processDefaults(rest, defaults), placement };
+  return {
+    name,
+    type,
+    declared,
+    kind,
+    count: checkCount(kind, count, subject),
+    args: jsonCopy(args, subject),
+    options: processDefaults(rest, defaults),
+    placement: placementOf(placement ?? (partitioned ? 'hash' : 'spread'), subject),
+    handoff,
+    rebalance,
+  };
+}
+
+/** More than this on one name is a mistake: every one of them is a lease that is renewed. */
+const MAX_COUNT = 4096;
+
+function checkCount(kind: ProcessKind, count: number, subject: string): number {
+  const least = kind === 'replicated' ? 0 : 1;
+  if (Number.isSafeInteger(count) && count >= least && count <= MAX_COUNT) return count;
+  const argument = kind === 'replicated' ? 'replicas' : 'partitions';
+  throw new ArgumentError(
+    subject,
+    argument,
+    show(count),
+    `a whole number from 1 to ${MAX_COUNT}${least ? '' : `, or 'all'`}`,
+  );
+}
+
+function placementOf(placement: ProcessOptions['placement'], subject: string): Placement {
+  const {
+    strategy = 'spread',
+    labels = {},
+    ...rest
+  } = typeof placement === 'object' && placement !== null ? placement : { strategy: placement };
+  const isKnown = (strategy === 'spread' || strategy === 'hash') && isLabels(labels) && Object.keys(rest).length === 0;
+  if (isKnown) return { strategy, labels: { ...labels } };
+  throw new ArgumentError(subject, 'placement', show(placement), `'spread', 'hash' or { strategy, labels }`);
 }
 
 /** Names go into Redis keys and logs, so they are one line of up to 200 characters. */

@@ -4,16 +4,18 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import { Injectable, Logger } from '@nestjs/common';
-import type { Membership } from '../cluster/membership.js';
+import type { Member, Membership } from '../cluster/membership.js';
 import { describe } from '../errors.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
 import { monotonicNow } from '../tools/clock.js';
 import type { Engine } from '../tools/engine.js';
 import type { Lease } from '../tools/leases.js';
+import { NodeLease } from '../tools/node.lease.js';
 import { Candidacy } from './candidacy.js';
 import { Instance, type InstanceExit } from './instance.js';
-import { rankOf } from './placement.js';
+import { rankMembers, rankOf, type Placeable } from './placement.js';
 import type { Creator } from './process.explorer.js';
+import { processOf, runsEverywhere } from './slots.js';
 import type { ProcessSpec } from './spec.js';
 import { isEnded, type ProcessEntry, type ProcessTable, type VersionedEntry } from './process.table.js';
 import { decide, type Ending } from './restart.policy.js';
@@ -26,8 +28,20 @@ const AVOID_AFTER = 3;
 /** A restart that is this late was forgotten: its job was lost with the data of Redis. */
 const FORGOTTEN_AFTER_MS = 5000;
 
+/** How long another node must suit better before a process moves there. */
+const COOL_DOWN_MS = 5000;
+/** How many processes a node moves at the same time. */
+const MOVES_AT_ONCE = 4;
+/** How many more processes this node must own than the best one before `spread` moves one. */
+const WORTH_MOVING = 2;
+/** How long a process that could not be hosted here is left alone. */
+const PAUSE_MS = 500;
+
 interface Hosted {
   instance: Instance;
+  /** Since when another node suits better. */
+  better?: { node: string; since: number };
+  moving: boolean;
   /** False while lookups do not see it as running though it is. */
   announced: boolean;
 }
@@ -41,6 +55,8 @@ export class Supervisor {
   readonly #hooks: InstanceHook[] = [];
   readonly #candidacy: Candidacy;
   readonly #logger = new Logger('Foundation');
+  readonly #paused = new Map<string, number>();
+  #lastEpoch = 0;
   #state: 'idle' | 'supervising' | 'draining' = 'idle';
   #woken = false;
 
@@ -80,6 +96,12 @@ export class Supervisor {
 
   knows(className: string): boolean {
     return this.#creators.has(className);
+  }
+
+  /** The instance of that name while calls may reach it. */
+  running(name: string): Instance | undefined {
+    const instance = this.#hosted.get(name)?.instance;
+    return instance?.target === undefined ? undefined : instance;
   }
 
   /** The instances here, by name; for status pages and tests. */
@@ -138,19 +160,62 @@ export class Supervisor {
   }
 
   #reconcile(): void {
-    for (const entry of this.table.entries()) {
+    const members = this.membership.members();
+    for (const entry of this.table.slots()) {
       const hosted = this.#hosted.get(entry.name);
-      if (hosted !== undefined) this.#correct(entry, hosted);
-      else if (this.#mayRun(entry)) this.#candidacy.want(entry.name);
-      else this.#candidacy.unwant(entry.name);
+      if (hosted !== undefined) this.#correct(entry, hosted, members);
+      else if (runsEverywhere(entry) && !this.#creators.has(entry.type)) this.#reportUnknown(entry);
+      else if (!this.#mayRun(entry)) this.#candidacy.unwant(entry.name);
+      else if ((this.#paused.get(entry.name) ?? 0) > monotonicNow()) continue;
+      else if (runsEverywhere(entry)) this.#runHere(entry);
+      else this.#candidacy.want(entry.name);
     }
   }
 
-  #correct(entry: VersionedEntry, hosted: Hosted): void {
+  /** Whoever started it wants to hear from every node. */
+  #reportUnknown({ of, name, type }: VersionedEntry): void {
+    const error = `This node does not have the class ${type}.`;
+    const known = this.membership.members().find(({ self }) => self)?.replicas[of ?? name];
+    if (known?.error !== error) {
+      this.membership.setReplica(of ?? name, { state: 'failed', epoch: 0, since: Date.now(), error });
+    }
+  }
+
+  /** One on every node needs nobody's leave. */
+  #runHere(entry: VersionedEntry): void {
+    this.#lastEpoch = Math.max(this.#lastEpoch + 1, Math.round(this.membership.clusterNow() * 1000));
+    const { name, of = name } = entry;
+    const epoch = this.#lastEpoch;
+    const since = Date.now();
+    this.membership.setReplica(of, { state: 'starting', epoch, since });
+    this.#won(new NodeLease(name, epoch, () => this.membership.setReplica(of, { state: 'running', epoch, since })));
+  }
+
+  #correct(entry: VersionedEntry, hosted: Hosted, members: readonly Member[]): void {
     const { instance } = hosted;
+    const { name: self } = this.membership.self;
+    const elsewhere = entry.prefer !== undefined && entry.prefer !== self;
     if (isEnded(entry.status)) instance.stop('stop');
-    else if (instance.lease.epoch <= entry.after) instance.stop('restart');
+    else if (instance.lease.epoch <= entry.after) instance.stop(elsewhere ? 'move' : 'restart');
     else if (instance.running && !hosted.announced) void this.#announce(hosted);
+    else if (this.#shouldMove(entry, hosted, members)) {
+      hosted.moving = true;
+      instance.stop('move');
+    }
+  }
+
+  /** Rebalancing: another node has suited better for a while, and not too many processes are moving already. */
+  #shouldMove(entry: VersionedEntry, hosted: Hosted, members: readonly Member[]): boolean {
+    if (entry.rebalance === 'off' || runsEverywhere(entry) || !hosted.instance.running) return false;
+    const node = betterNode(entry, members, this.membership.self.name);
+    if (node === undefined) {
+      delete hosted.better;
+      return false;
+    }
+    const now = monotonicNow();
+    if (hosted.better?.node !== node) hosted.better = { node, since: now };
+    const moving = [...this.#hosted.values()].filter((each) => each.moving).length;
+    return now - hosted.better.since >= COOL_DOWN_MS && moving < MOVES_AT_ONCE;
   }
 
   #mayRun(entry: VersionedEntry | undefined): boolean {
@@ -164,7 +229,14 @@ export class Supervisor {
 
   #rank(name: string): number {
     const entry = this.table.get(name);
-    return entry === undefined ? 0 : rankOf(entry, this.membership.members(), this.membership.self.name);
+    if (entry === undefined) return 0;
+    const members = this.membership.members();
+    const rank = rankOf(entry, members, this.membership.self.name);
+    // Replicas go to different nodes as long as there are any that have none.
+    const hasSibling =
+      entry.kind === 'replicated' &&
+      [...this.#hosted.keys()].some((slot) => slot !== name && processOf(slot) === entry.of);
+    return hasSibling ? rank + members.length : rank;
   }
 
   #isEldest(): boolean {
@@ -182,11 +254,13 @@ export class Supervisor {
           process: lease.name,
           error: describe(error),
         });
+        this.#paused.set(lease.name, monotonicNow() + PAUSE_MS);
         return lease.release();
       })
       .finally(() => {
         this.#hosting.delete(hosting);
         if (this.#hosted.get(lease.name)?.instance.lease === lease) this.#hosted.delete(lease.name);
+        this.#reportReplica(lease);
         this.#reportLoad();
         this.wake();
       });
@@ -203,11 +277,11 @@ export class Supervisor {
       node: this.membership.self.name,
       started: (target) => this.#started(hosted, target),
     });
-    const hosted: Hosted = { instance, announced: false };
+    const hosted: Hosted = { instance, announced: false, moving: false };
     this.#hosted.set(lease.name, hosted);
     this.#reportLoad();
     // The copy of the table may be older than the lease; what it says now decides whether anything starts at all.
-    if (!(await this.#confirmStart(entry))) return lease.release();
+    if (!(await this.#confirmStart(entry, lease.epoch))) return lease.release();
     const exit = await instance.run();
     // INVARIANT (I1): the lease is given back only after user code has stopped; otherwise it must run out.
     await this.#settle(instance, exit);
@@ -216,7 +290,7 @@ export class Supervisor {
   }
 
   /** INVARIANT (I13): a temporary process is marked as started, under its lease, before it starts. */
-  async #confirmStart(seen: VersionedEntry): Promise<boolean> {
+  async #confirmStart(seen: VersionedEntry, epoch: number): Promise<boolean> {
     await this.table.sync();
     const entry = this.table.get(seen.name);
     if (entry === undefined || !this.#mayRun(entry) || !sameSpec(entry, seen)) return false;
@@ -224,7 +298,7 @@ export class Supervisor {
     let marked = false;
     await this.table.change(entry.name, (current) => {
       marked = current?.status === 'wanted';
-      return marked && current !== undefined ? { ...current, status: 'once' } : undefined;
+      return marked && current !== undefined ? { ...current, status: 'once', after: epoch - 1 } : undefined;
     });
     return marked;
   }
@@ -237,11 +311,10 @@ export class Supervisor {
   async #started(hosted: Hosted, target: object): Promise<() => Promise<void>> {
     const { spec } = hosted.instance;
     await this.#announce(hosted);
-    const confirm = this.table.get(spec.name)?.confirmed === false;
-    if (confirm) {
+    if (this.table.get(spec.name)?.confirmed === false) {
       const confirmed = (current?: ProcessEntry): ProcessEntry | undefined =>
         current?.confirmed === false ? { ...current, confirmed: true } : undefined;
-      await this.table.change(spec.name, confirmed).catch(() => undefined);
+      await this.table.change(processOf(spec.name), confirmed).catch(() => undefined);
     }
     const undos = await Promise.all(this.#hooks.map((hook) => hook(target)));
     return async () => void (await Promise.all(undos.map((undo) => undo())));
@@ -253,6 +326,17 @@ export class Supervisor {
       // Tried again at the next look, because until then no lookup finds it.
       hosted.announced = false;
     });
+  }
+
+  /** After the end of an instance that every node has one of: why this node has none, or nothing. */
+  #reportReplica(lease: Lease): void {
+    if (!(lease instanceof NodeLease)) return;
+    const entry = this.table.get(lease.name);
+    const { status, error = 'it crashed', of = lease.name } = entry ?? { status: 'stopped' };
+    const down = status === 'escalated' ? 'escalated' : 'failed';
+    const report = status === 'wanted' || status === 'stopped' || status === 'completed' ? undefined : down;
+    const { epoch } = lease;
+    this.membership.setReplica(of, report && { state: report, epoch, since: Date.now(), error });
   }
 
   #reportLoad(): void {
@@ -341,7 +425,7 @@ export class Supervisor {
   async #sweep(): Promise<void> {
     await this.table.sync();
     const now = this.membership.clusterNow();
-    for (const { name, status, after, retryAt = 0 } of this.table.entries()) {
+    for (const { name, status, after, retryAt = 0 } of this.table.slots()) {
       if (status === 'backing-off' && retryAt + FORGOTTEN_AFTER_MS < now) await this.#restart(name, after);
     }
     await this.table.prune();
@@ -349,12 +433,25 @@ export class Supervisor {
 }
 
 function sameSpec(a: ProcessSpec, b: ProcessSpec): boolean {
-  const parts = ({ type, declared, args, options, placement }: ProcessSpec): unknown[] => [
+  const parts = ({
     type,
     declared,
+    kind,
+    count,
     args,
     options,
     placement,
-  ];
+    handoff,
+    rebalance,
+  }: ProcessSpec): unknown[] => [...[type, declared, kind, count, args], ...[options, placement, handoff, rebalance]];
   return isDeepStrictEqual(parts(a), parts(b));
+}
+
+/** The node that suits a process better than this one, if it is worth a move. */
+function betterNode(entry: Placeable, members: readonly Member[], self: string): string | undefined {
+  const [best] = rankMembers(entry, members);
+  if (best === undefined || best === self) return undefined;
+  if (entry.placement.strategy === 'hash') return best;
+  const loadOf = (node: string): number => members.find(({ name }) => name === node)?.load ?? 0;
+  return loadOf(self) - loadOf(best) >= WORTH_MOVING ? best : undefined;
 }

@@ -9,6 +9,8 @@ import type { Lease } from './leases.js';
 /** What a held lease asks of the leases it belongs to. */
 export interface LeaseHolder {
   announce(lease: HeldLease): Promise<void>;
+  leave(lease: HeldLease, state: string): Promise<void>;
+  inherit(lease: HeldLease): Promise<string | undefined>;
   release(lease: HeldLease): Promise<void>;
   lost(lease: HeldLease, reason: LeaseLossReason): void;
 }
@@ -73,6 +75,14 @@ export class HeldLease implements Lease {
 
   announce(): Promise<void> {
     return this.holder.announce(this);
+  }
+
+  leave(state: string): Promise<void> {
+    return this.holder.leave(this, state);
+  }
+
+  inherit(): Promise<string | undefined> {
+    return this.holder.inherit(this);
   }
 
   release(): Promise<void> {

@@ -33,6 +33,10 @@ export interface Keys {
   crashes(name: string): string;
   /** HASH epoch, value: a fenced value of the application. */
   fenced(key: string): string;
+  /** STRING: what an owner left to its successor on a planned move, with its epoch; lives for a minute. */
+  handoff(name: string): string;
+  /** Topic of the calls to one node, and of the answers to its own. */
+  inbox(bootId: string): string;
   /** Topic of a channel. */
   channel(name: string): string;
 }
@@ -55,6 +59,8 @@ export function keysOf(appName: string): Keys {
     owner: (name) => `${tag}:owner:${name}`,
     crashes: (name) => `${tag}:crashes:${name}`,
     fenced: (key) => `${tag}:fenced:${key}`,
+    handoff: (name) => `${tag}:handoff:${name}`,
+    inbox: (bootId) => `${tag}:inbox:${bootId}`,
     channel: (name) => `${tag}:channel:${name}`,
   };
 }

@@ -145,6 +145,30 @@ return replies
 `,
 );
 
+/** KEYS lease, handoff · ARGV token, state, ms → 1 when this token is the owner and the state is left. */
+export const leaveScript = new Script(
+  'foundationHandoffLeave',
+  `
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[2], ARGV[2], 'PX', ARGV[3])
+return 1
+`,
+);
+
+/**
+ * KEYS lease, handoff · ARGV token → the state, or false. Only the owner gets it, and only once, so that it can never be
+ * applied a second time or by a stale owner.
+ */
+export const inheritScript = new Script(
+  'foundationHandoffInherit',
+  `
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return false end
+local state = redis.call('GET', KEYS[2])
+redis.call('DEL', KEYS[2])
+return state
+`,
+);
+
 /** KEYS value · ARGV epoch, value → '' when written, else the higher epoch that has written before. */
 export const fencedSetScript = new Script(
   'foundationFencedSet',

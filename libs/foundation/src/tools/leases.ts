@@ -17,6 +17,10 @@ export interface Lease {
   isHeld(): boolean;
   /** Makes the owner visible to lookups as running. */
   announce(): Promise<void>;
+  /** Leaves a value for the successor; only its last value counts, and only for a minute. */
+  leave(state: string): Promise<void>;
+  /** Takes what the predecessor left, once. */
+  inherit(): Promise<string | undefined>;
   /**
    * Gives the name back and hints at it. Call it only after the instance has stopped.
    * Never rejects: what cannot be released expires.

@@ -12,6 +12,7 @@ import type { Lease, Leases, OwnerRecord, Standing } from './leases.js';
 /** See {@link Leases}. */
 export class LocalLeases implements Leases {
   readonly #held = new Map<string, LocalLease>();
+  readonly #left = new Map<string, string>();
   readonly #fenced = new Map<string, { epoch: number; value: string }>();
   #lastEpoch = 0;
 
@@ -27,6 +28,7 @@ export class LocalLeases implements Leases {
     // The same scale as in a cluster, so that what stored an epoch goes on working when the application is clustered.
     this.#lastEpoch = Math.max(this.#lastEpoch + 1, this.wallClock() * 1000);
     const lease = new LocalLease(name, this.#lastEpoch, this.wallClock(), {
+      left: this.#left,
       announced: () => this.hint({ t: 'running', name }),
       released: (held) => this.#released(held),
       lost: (held, reason) => this.#lost(held, reason),
@@ -82,6 +84,7 @@ export class LocalLeases implements Leases {
 }
 
 interface LocalLeaseEvents {
+  left: Map<string, string>;
   announced(): void;
   released(lease: LocalLease): void;
   lost(lease: LocalLease, reason: LeaseLossReason): void;
@@ -119,6 +122,17 @@ class LocalLease implements Lease {
       this.events.released(this);
     }
     return Promise.resolve();
+  }
+
+  leave(state: string): Promise<void> {
+    this.events.left.set(this.name, state);
+    return Promise.resolve();
+  }
+
+  inherit(): Promise<string | undefined> {
+    const state = this.events.left.get(this.name);
+    this.events.left.delete(this.name);
+    return Promise.resolve(state);
   }
 
   abandon(): void {

@@ -6,8 +6,12 @@ import type { Transport } from './transport.js';
 
 /** See {@link Transport}. */
 export class LocalTransport implements Transport {
-  publish(): Promise<void> {
-    return Promise.resolve();
+  publish(): Promise<number | undefined> {
+    return Promise.resolve(0);
+  }
+
+  onInterrupted(): () => void {
+    return () => undefined;
   }
 
   subscribe(): Promise<() => Promise<void>> {

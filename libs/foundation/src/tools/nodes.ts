@@ -4,6 +4,15 @@
  */
 import type { LeaveReason } from '../telemetry/events.js';
 
+/** How the instance of a replicated process is doing on one node. */
+export interface ReplicaReport {
+  state: 'starting' | 'running' | 'failed' | 'escalated';
+  epoch: number;
+  /** Milliseconds since 1970 by the node's clock. */
+  since: number;
+  error?: string;
+}
+
 /** What a node says of itself. */
 export interface NodeRecord {
   name: string;
@@ -18,6 +27,13 @@ export interface NodeRecord {
   classes: string[];
   /** How many processes it owns. */
   load: number;
+  /** How many it is willing to own. */
+  capacity?: number;
+  /** How late its event loop was lately, in milliseconds (99th percentile). */
+  lag: number;
+  labels: Record<string, string>;
+  /** The processes that run on every node, as they are here. */
+  replicas: Record<string, ReplicaReport>;
   /** Milliseconds since 1970 by the Redis clock. */
   joinedAt: number;
 }

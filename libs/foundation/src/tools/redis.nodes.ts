@@ -7,7 +7,7 @@ import type { FoundationConfig } from '../config/options.js';
 import type { LeaveReason } from '../telemetry/events.js';
 import type { Keys } from './keys.js';
 import { GRACE } from './lease.scripts.js';
-import type { BeatAnswer, JoinAnswer, NodeRecord, Nodes, NodeView } from './nodes.js';
+import type { BeatAnswer, JoinAnswer, NodeRecord, Nodes, NodeView, ReplicaReport } from './nodes.js';
 import { Script, toNumber, toTexts } from './script.js';
 
 const NOW = `
@@ -195,7 +195,8 @@ function parseRecord(text: string): NodeRecord | undefined {
     return undefined;
   }
   if (typeof value !== 'object' || value === null) return undefined;
-  const { name, bootId, host, pid, version, state, classes, load, joinedAt } = value as Record<string, unknown>;
+  const { name, bootId, host, pid, version, state, classes, load, joinedAt, capacity, lag, labels, replicas } =
+    value as Record<string, unknown>;
   if (typeof name !== 'string' || typeof bootId !== 'string') return undefined;
   return {
     name,
@@ -206,6 +207,29 @@ function parseRecord(text: string): NodeRecord | undefined {
     state: state === 'draining' ? 'draining' : 'up',
     classes: toTexts(classes),
     load: toNumber(load),
+    ...(capacity === undefined ? {} : { capacity: toNumber(capacity) }),
+    lag: toNumber(lag),
+    labels: mapOf(labels, (text) => (typeof text === 'string' ? text : undefined)),
+    replicas: mapOf(replicas, parseReplica),
     joinedAt: toNumber(joinedAt),
   };
+}
+
+/** The entries of an object that `read` accepts, in an object without a prototype. */
+function mapOf<T>(value: unknown, read: (entry: unknown) => T | undefined): Record<string, T> {
+  const map = Object.create(null) as Record<string, T>;
+  if (typeof value !== 'object' || value === null) return map;
+  for (const [key, entry] of Object.entries(value)) {
+    const result = read(entry);
+    if (result !== undefined) map[key] = result;
+  }
+  return map;
+}
+
+function parseReplica(value: unknown): ReplicaReport | undefined {
+  if (typeof value !== 'object' || value === null) return undefined;
+  const { state, epoch, since, error } = value as Record<string, unknown>;
+  if (state !== 'starting' && state !== 'running' && state !== 'failed' && state !== 'escalated') return undefined;
+  const report: ReplicaReport = { state, epoch: toNumber(epoch), since: toNumber(since) };
+  return typeof error === 'string' ? { ...report, error } : report;
 }

@@ -15,6 +15,7 @@ const PING_TIMEOUT_MS = 2000;
 /** See {@link Transport}. While Redis is unreachable a subscription is remembered and made on reconnection. */
 export class RedisTransport implements Transport {
   readonly #topics = new Map<string, Set<Listener>>();
+  readonly #interrupted = new Set<() => void>();
   readonly #logger = new Logger('Foundation');
   readonly #watchdog: NodeJS.Timeout;
 
@@ -23,13 +24,18 @@ export class RedisTransport implements Transport {
     private readonly publisher: Redis,
   ) {
     subscriber.on('message', (topic: string, text: string) => this.#deliver(topic, text));
+    subscriber.on('close', () => {
+      for (const interrupted of [...this.#interrupted]) interrupted();
+    });
     subscriber.on('ready', () => void this.#resubscribe());
     // A half-open connection brings nothing and reports nothing; only a question without an answer shows it.
     this.#watchdog = setInterval(() => void this.#ping(), PING_EVERY_MS).unref();
   }
 
-  async publish(topic: string, text: string): Promise<void> {
-    await this.publisher.publish(topic, text);
+  async publish(topic: string, text: string): Promise<number | undefined> {
+    const receivers = await this.publisher.publish(topic, text);
+    // In a Redis Cluster the reply counts only the subscribers of the node that was asked.
+    return this.publisher.isCluster ? undefined : receivers;
   }
 
   async subscribe(topic: string, listener: Listener): Promise<() => Promise<void>> {
@@ -42,6 +48,11 @@ export class RedisTransport implements Transport {
       if (listeners.size > 0 || !this.#topics.delete(topic)) return;
       if (this.subscriber.status === 'ready') await this.subscriber.unsubscribe(topic);
     };
+  }
+
+  onInterrupted(listener: () => void): () => void {
+    this.#interrupted.add(listener);
+    return () => void this.#interrupted.delete(listener);
   }
 
   close(): void {

@@ -18,6 +18,8 @@ import {
   announceScript,
   farewellScript,
   fencedSetScript,
+  inheritScript,
+  leaveScript,
   mintScript,
   ownersScript,
   renewScript,
@@ -29,6 +31,7 @@ import { toNumber, toTexts } from './script.js';
 /** One attempt, at once: Redlock's waiting acquire can hand out a lock that has expired (its issue #274). */
 const ONCE = { retryCount: 0 };
 const JITTER = 0.1;
+const HANDOFF_MS = 60_000;
 
 /** Makes the Redlock instance, whose acquire also respects the grace after data loss. */
 export function createRedlock(client: Redis): Redlock {
@@ -121,6 +124,17 @@ export class RedlockLeases implements Leases {
     const hint = JSON.stringify({ t: 'running', name: lease.name });
     const keys = [this.keys.lease(lease.name), this.keys.owner(lease.name)];
     await announceScript.run(this.client, keys, [lease.token, this.keys.hints, hint]);
+  }
+
+  async leave(lease: HeldLease, state: string): Promise<void> {
+    const keys = [this.keys.lease(lease.name), this.keys.handoff(lease.name)];
+    await leaveScript.run(this.client, keys, [lease.token, state, HANDOFF_MS]);
+  }
+
+  async inherit(lease: HeldLease): Promise<string | undefined> {
+    const keys = [this.keys.lease(lease.name), this.keys.handoff(lease.name)];
+    const state = await inheritScript.run(this.client, keys, [lease.token]);
+    return typeof state === 'string' ? state : undefined;
   }
 
   async release(lease: HeldLease): Promise<void> {

@@ -5,7 +5,10 @@
 
 /** Publishes and subscribes. */
 export interface Transport {
-  publish(topic: string, text: string): Promise<void>;
+  /** Resolves once the text is handed over; with how many nodes it went to, where that is known. */
+  publish(topic: string, text: string): Promise<number | undefined>;
   /** Resolves once the subscription is in place; the returned function ends it. */
   subscribe(topic: string, listener: (text: string) => void): Promise<() => Promise<void>>;
+  /** Calls the listener when texts may have been lost: the connection that brings them was cut. */
+  onInterrupted(listener: () => void): () => void;
 }

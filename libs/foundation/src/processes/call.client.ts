@@ -1,0 +1,182 @@
+/**
+ * Sends calls to the node that owns a process and waits for the answers; also this node's inbox.
+ * Called by `process.calls.ts`; underneath PUBLISH to `…:inbox:<bootId>`, one for all calls of a turn.
+ */
+import type { LocalNode } from '../cluster/node.js';
+import type { Membership } from '../cluster/membership.js';
+import type { FoundationConfig } from '../config/options.js';
+import { ArgumentError, CallInterruptedError, CallTimeoutError, type CallSubject } from '../errors.js';
+import type { Telemetry } from '../telemetry/telemetry.js';
+import type { Engine } from '../tools/engine.js';
+import { keysOf } from '../tools/keys.js';
+import { Outbox } from '../tools/outbox.js';
+import type { CallServer } from './call.server.js';
+import { decodeCalls, encodeCall, type CallReply, type CallRequest } from './call.wire.js';
+
+/** Where a call goes. */
+export interface CallTarget {
+  name: string;
+  node: string;
+  bootId: string;
+  epoch: number;
+}
+
+/** Options of one call. */
+export interface CallOptions {
+  /** Milliseconds. Default: that of `@Callable`, then `calls.timeout`. */
+  timeout?: number;
+  /** Gives up waiting; what was sent may still be carried out. */
+  signal?: AbortSignal;
+}
+
+interface Pending {
+  subject: CallSubject;
+  bootId: string;
+  settle(reply: CallReply | Error): void;
+}
+
+/** A call that reached no node: it was not carried out. */
+export const UNDELIVERED = { kind: 'reply', id: '', outcome: 'stale' } as const;
+
+/** See the file header. */
+export class CallClient {
+  readonly #pending = new Map<string, Pending>();
+  readonly #outbox: Outbox;
+  readonly #inbox: (bootId: string) => string;
+  #lastId = 0;
+
+  constructor(
+    private readonly config: FoundationConfig,
+    private readonly node: LocalNode,
+    private readonly engine: Engine,
+    membership: Membership,
+    private readonly server: CallServer,
+    private readonly telemetry: Telemetry,
+  ) {
+    this.#outbox = new Outbox(engine.transport);
+    const keys = keysOf(config.appName);
+    this.#inbox = (bootId) => keys.inbox(bootId);
+    engine.transport.onInterrupted(() => this.#interrupt(() => true, 'the connection that brings the answer was cut'));
+    membership.listen({
+      changed: () => {
+        const alive = new Set(membership.members().map(({ bootId }) => bootId));
+        this.#interrupt(({ bootId }) => !alive.has(bootId), 'the node left the cluster');
+      },
+    });
+  }
+
+  /** Listens for calls and answers. Called by the lifecycle. */
+  async open(): Promise<void> {
+    await this.engine.transport.subscribe(this.#inbox(this.node.bootId), (text) => this.#receive(text));
+  }
+
+  /** Lets the last answers out. Called by the lifecycle. */
+  flush(): Promise<void> {
+    return this.#outbox.flush();
+  }
+
+  /**
+   * Resolves with the answer, or with {@link UNDELIVERED}.
+   *
+   * @throws CallTimeoutError, `CallInterruptedError`, the reason of the signal, ioredis' error when nothing was sent.
+   */
+  async call(
+    target: CallTarget,
+    method: string,
+    args: readonly unknown[],
+    options: Required<Pick<CallOptions, 'timeout'>> & CallOptions,
+  ): Promise<CallReply> {
+    options.signal?.throwIfAborted();
+    const request = this.#request(target, method, args, options.timeout, this.node.bootId);
+    const subject: CallSubject = { processName: target.name, method, node: target.node };
+    return new Promise((resolve, reject) => {
+      const onAbort = (): void => settle(options.signal?.reason as Error);
+      const settle = (reply: CallReply | Error): void => {
+        if (!this.#pending.delete(request.id)) return;
+        clearTimeout(timer);
+        options.signal?.removeEventListener('abort', onAbort);
+        if (reply instanceof Error) reject(reply);
+        else resolve(reply);
+      };
+      const timer = setTimeout(() => settle(new CallTimeoutError(subject, options.timeout)), options.timeout);
+      options.signal?.addEventListener('abort', onAbort, { once: true });
+      this.#pending.set(request.id, { subject, bootId: target.bootId, settle });
+      this.#deliver(target, request).then(
+        (delivered) => delivered || settle(UNDELIVERED),
+        (error: unknown) => settle(error instanceof Error ? error : new Error(String(error))),
+      );
+    });
+  }
+
+  /** Resolves with false when the call reached no node. */
+  cast(target: CallTarget, method: string, args: readonly unknown[]): Promise<boolean> {
+    return this.#deliver(target, this.#request(target, method, args, this.config.calls.timeout, ''));
+  }
+
+  #request(target: CallTarget, method: string, args: readonly unknown[], timeout: number, from: string): CallRequest {
+    this.#lastId += 1;
+    return {
+      kind: 'call',
+      id: `${this.node.bootId}.${this.#lastId}`,
+      from,
+      process: target.name,
+      epoch: target.epoch,
+      method,
+      args: [...args],
+      timeout,
+    };
+  }
+
+  /** A call to a process of this node does not leave it, but its arguments are copied as if it did. */
+  async #deliver(target: CallTarget, request: CallRequest): Promise<boolean> {
+    const text = this.#write(request);
+    if (target.bootId === this.node.bootId) {
+      // Not in this turn: a loop of local calls would otherwise keep the event loop, and with it the renewal of leases.
+      setImmediate(() => this.#receive(text));
+      return true;
+    }
+    return (await this.#outbox.add(this.#inbox(target.bootId), text)) !== 0;
+  }
+
+  #write(request: CallRequest): string {
+    const subject = `${request.process}.${request.method}`;
+    let text: string;
+    try {
+      text = encodeCall(request);
+    } catch {
+      throw new ArgumentError(subject, 'args', 'a value that JSON cannot write', 'plain values');
+    }
+    const { maxMessageBytes } = this.config.channels;
+    if (Buffer.byteLength(text) <= maxMessageBytes) return text;
+    throw new ArgumentError(
+      subject,
+      'args',
+      `more than ${maxMessageBytes} bytes`,
+      'less than channels.maxMessageBytes',
+    );
+  }
+
+  #receive(text: string): void {
+    for (const message of decodeCalls(text)) {
+      if (message === undefined) this.telemetry.emit('message.dropped', { channel: 'inbox', reason: 'not a call' });
+      else if (message.kind === 'call') void this.#answer(message);
+      else this.#pending.get(message.id)?.settle(message);
+    }
+  }
+
+  async #answer(request: CallRequest): Promise<void> {
+    const reply = await this.server.handle(request);
+    if (request.from === '') return;
+    const text = encodeCall(reply);
+    if (request.from === this.node.bootId) return this.#receive(text);
+    // An answer that cannot be sent is one that does not come: the caller's timeout tells it.
+    await this.#outbox.add(this.#inbox(request.from), text).catch(() => undefined);
+  }
+
+  #interrupt(concerns: (pending: Pending) => boolean, why: string): void {
+    for (const pending of [...this.#pending.values()]) {
+      if (pending.bootId === this.node.bootId || !concerns(pending)) continue;
+      pending.settle(new CallInterruptedError(pending.subject, why));
+    }
+  }
+}

@@ -1,0 +1,113 @@
+/**
+ * Pure: calls and answers as they travel between nodes.
+ * Called by `calls.ts`; whatever is not exactly one of these is dropped.
+ */
+
+/** The version of the format; a receiver drops what has another one. */
+export const CALL_VERSION = 1;
+
+/** A call. */
+export interface CallRequest {
+  kind: 'call';
+  id: string;
+  /** Boot id of the caller, to whose inbox the answer goes; empty for a cast, which has none. */
+  from: string;
+  process: string;
+  /** The epoch the caller resolved. */
+  epoch: number;
+  method: string;
+  args: unknown[];
+  /** Milliseconds after which nobody waits for the answer. */
+  timeout: number;
+}
+
+/** Why a call was not carried out at all. */
+export type Refusal = 'stale' | 'not-callable' | 'busy';
+
+/** An error as it travels. */
+export interface WireError {
+  name: string;
+  message: string;
+  code?: string;
+  stack?: string;
+}
+
+/** The answer to a call. */
+export type CallReply =
+  | { kind: 'reply'; id: string; outcome: 'value'; value: unknown }
+  | { kind: 'reply'; id: string; outcome: 'error'; error: WireError }
+  | { kind: 'reply'; id: string; outcome: Refusal }
+  /** The owner lost its lease while the method ran. */
+  | { kind: 'reply'; id: string; outcome: 'interrupted' };
+
+/** One message as JSON. */
+export function encodeCall(message: CallRequest | CallReply): string {
+  return JSON.stringify({ v: CALL_VERSION, ...message });
+}
+
+/** Reads a text that anybody may have published; `undefined` for each message that is none of ours. Never throws. */
+export function decodeCalls(text: string): (CallRequest | CallReply | undefined)[] {
+  let values: unknown;
+  try {
+    values = JSON.parse(text, withoutForbidden);
+  } catch {
+    return [undefined];
+  }
+  return (Array.isArray(values) ? values : [values]).map(read);
+}
+
+function read(value: unknown): CallRequest | CallReply | undefined {
+  if (typeof value !== 'object' || value === null) return undefined;
+  const message = value as Record<string, unknown>;
+  if (message['v'] !== CALL_VERSION || typeof message['id'] !== 'string') return undefined;
+  return message['kind'] === 'call' ? readRequest(message) : readReply(message);
+}
+
+function readRequest(message: Record<string, unknown>): CallRequest | undefined {
+  const { id, from, process, epoch, method, args, timeout } = message;
+  if (typeof from !== 'string' || typeof process !== 'string' || typeof method !== 'string') return undefined;
+  if (!Number.isSafeInteger(epoch) || !Array.isArray(args) || typeof timeout !== 'number') return undefined;
+  return { kind: 'call', id: id as string, from, process, epoch: epoch as number, method, args, timeout };
+}
+
+const PLAIN_OUTCOMES = ['stale', 'not-callable', 'busy', 'interrupted'] as const;
+
+function readReply(message: Record<string, unknown>): CallReply | undefined {
+  const { kind, outcome, value } = message;
+  const id = message['id'] as string;
+  if (kind !== 'reply') return undefined;
+  if (outcome === 'value') return { kind, id, outcome, value };
+  const plain = PLAIN_OUTCOMES.find((each) => each === outcome);
+  if (plain !== undefined) return { kind, id, outcome: plain };
+  return outcome === 'error' ? { kind, id, outcome, error: readError(message['error']) } : undefined;
+}
+
+function readError(value: unknown): WireError {
+  const { name, message, code, stack } = (typeof value === 'object' && value !== null ? value : {}) as Record<
+    string,
+    unknown
+  >;
+  return {
+    name: typeof name === 'string' ? name : 'Error',
+    message: typeof message === 'string' ? message : 'unknown error',
+    ...(typeof code === 'string' ? { code } : {}),
+    ...(typeof stack === 'string' ? { stack } : {}),
+  };
+}
+
+/** The fields of an error that travel; a thrown value that is no error becomes one. */
+export function toWireError(thrown: unknown, withStack: boolean): WireError {
+  if (!(thrown instanceof Error)) return { name: 'Error', message: String(thrown) };
+  const { name, message, stack } = thrown;
+  const code: unknown = 'code' in thrown ? thrown.code : undefined;
+  return {
+    name,
+    message,
+    ...(typeof code === 'string' || typeof code === 'number' ? { code: String(code) } : {}),
+    ...(withStack && stack !== undefined ? { stack } : {}),
+  };
+}
+
+function withoutForbidden(this: unknown, key: string, value: unknown): unknown {
+  return key === '__proto__' || key === 'constructor' || key === 'prototype' ? undefined : value;
+}

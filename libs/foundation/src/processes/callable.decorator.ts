@@ -1,0 +1,35 @@
+/**
+ * Marks a method that other nodes may call. Sets metadata and nothing else; the calls read it.
+ */
+
+/** Metadata key; `Symbol.for`, so that two copies of the package see each other's marks. */
+export const CALLABLE_METADATA = Symbol.for('foundation:callable');
+
+/** Options of {@link Callable}. */
+export interface CallableOptions {
+  /** True: running it twice does no harm, so a call whose outcome is unknown is sent once more. Default false. */
+  idempotent?: boolean;
+  /** Milliseconds a call of this method may take; a call may say otherwise. Default `calls.timeout`. */
+  timeout?: number;
+}
+
+/**
+ * Lets callers on every node call the method: `ref.call('method', …)`, `ref.remote.method(…)`.
+ *
+ * Underneath: JSON over PUBLISH to the owner's inbox; arguments and result must survive JSON. A method without this mark
+ * cannot be called from outside.
+ */
+export function Callable(options: CallableOptions = {}): MethodDecorator {
+  return (_target, _key, descriptor) => {
+    Reflect.defineMetadata(CALLABLE_METADATA, options, descriptor.value as object);
+  };
+}
+
+/** The mark of a method; `undefined` when it is not callable, inherited from `Object` or not a method at all. */
+export function callableOf(prototype: unknown, method: string): CallableOptions | undefined {
+  if (typeof prototype !== 'object' || prototype === null) return undefined;
+  const target: unknown = (prototype as Record<string, unknown>)[method];
+  return typeof target === 'function'
+    ? (Reflect.getMetadata(CALLABLE_METADATA, target) as CallableOptions | undefined)
+    : undefined;
+}
