@@ -31,7 +31,7 @@ export type StartOptions = ProcessOptions;
 /** How long a free lease may take to be won, on top of the time the start itself may take. */
 const ELECTION_MS = 10_000;
 /** Hints wake a waiting call; this is for those that were lost. */
-const LOOK_EVERY_MS = 100;
+const LOOK_EVERY_MS = 250;
 
 /** Injectable. Starts, finds, stops and restarts processes of the cluster from any node. */
 @Injectable()
@@ -64,9 +64,10 @@ export class ProcessManager {
     if (!this.supervisor.knows(type.name)) {
       throw new ArgumentError('startSingleton', 'type', `the class ${type.name}`, 'a provider of this application');
     }
-    await this.#redis('starting a process', () =>
-      this.table.change(spec.name, (current) => this.#started(spec, current)),
-    );
+    await this.#redis('starting a process', async () => {
+      const owner = await this.registry.owner(spec.name);
+      return this.table.change(spec.name, (current) => this.#started(spec, current, owner));
+    });
     return this.#running<T>(spec.name, 0, spec.options.timeout);
   }
 
@@ -109,7 +110,9 @@ export class ProcessManager {
       }),
     );
     const timeout = (entry?.options.stopTimeout ?? 0) + this.config.lease.ttl + 1000;
-    const stopped = await this.#until(timeout, async () => ((await this.registry.owner(name)) ? undefined : true));
+    const stopped = await this.#until(name, timeout, async () =>
+      (await this.registry.owner(name)) ? undefined : true,
+    );
     if (stopped === undefined) {
       throw new ProcessTimeoutError(
         name,
@@ -159,7 +162,11 @@ export class ProcessManager {
     );
   }
 
-  #started(spec: ProcessSpec, current: VersionedEntry | undefined): ProcessEntry | undefined {
+  #started(
+    spec: ProcessSpec,
+    current: VersionedEntry | undefined,
+    owner: OwnerRecord | undefined,
+  ): ProcessEntry | undefined {
     if (current !== undefined && current.type !== spec.type) {
       throw new ProcessDeclarationError(
         `"${spec.name}"`,
@@ -167,14 +174,16 @@ export class ProcessManager {
         'Start it under another name.',
       );
     }
-    if (current !== undefined && !isEnded(current.status)) return undefined;
+    // A temporary process that was started and has no owner died with its node.
+    const died = current?.status === 'once' && owner === undefined;
+    if (current !== undefined && !isEnded(current.status) && !died) return undefined;
     return { ...spec, status: 'wanted', after: current?.after ?? 0, confirmed: false };
   }
 
   /** Waits for a running owner with an epoch above `after`; what ends instead becomes an error. */
   async #running<T>(name: string, after: number, startTimeout: number | 'infinity'): Promise<ProcessRef<T>> {
     const timeout = startTimeout === 'infinity' ? Infinity : startTimeout + ELECTION_MS;
-    const owner = await this.#until(timeout, async () => {
+    const owner = await this.#until(name, timeout, async () => {
       const entry = this.table.get(name);
       if (entry !== undefined && isEnded(entry.status)) {
         throw new ProcessStartError(name, this.membership.self.name, entry.error ?? `it is ${entry.status}`);
@@ -196,12 +205,16 @@ export class ProcessManager {
   }
 
   /** Polls until `look` has something, woken by hints; `undefined` when the time is over. */
-  async #until<R>(timeoutMs: number, look: () => Promise<R | undefined>): Promise<R | undefined> {
+  async #until<R>(name: string, timeoutMs: number, look: () => Promise<R | undefined>): Promise<R | undefined> {
     const deadline = performance.now() + timeoutMs;
     for (;;) {
       let wake = (): void => undefined;
       const woken = new Promise<void>((resolve) => (wake = resolve));
-      const stops = [this.table.onChange(() => wake()), this.engine.onHint(() => wake())];
+      const version = this.table.get(name)?.version;
+      const stops = [
+        this.table.onChange(() => this.table.get(name)?.version !== version && wake()),
+        this.engine.onHint((hint) => 'name' in hint && hint.name === name && wake()),
+      ];
       const timer = setTimeout(() => wake(), LOOK_EVERY_MS);
       try {
         const found = await this.#redis('waiting for a process', look);

@@ -7,8 +7,14 @@ import type { OwnerRecord } from '../tools/leases.js';
 import type { ProcessInfo, ProcessState } from './process.ref.js';
 import type { ProcessTable, VersionedEntry } from './process.table.js';
 
+/** Names in one script call; more would keep Redis from renewing leases meanwhile. */
+const MAX_BATCH = 500;
+
 /** See the file header. */
 export class ProcessRegistry {
+  readonly #asked = new Map<string, Promise<OwnerRecord | undefined>>();
+  #batch = Promise.resolve(new Map<string, OwnerRecord>());
+
   constructor(
     private readonly engine: Engine,
     private readonly table: ProcessTable,
@@ -24,10 +30,25 @@ export class ProcessRegistry {
     return owner?.state === 'running' ? owner : undefined;
   }
 
-  /** The owner of a name, started or not. */
-  async owner(name: string): Promise<OwnerRecord | undefined> {
-    const [owner] = await this.engine.leases.owners([name]);
-    return owner;
+  /** The owner of a name, started or not. All that is asked in one turn is one question to Redis. */
+  owner(name: string): Promise<OwnerRecord | undefined> {
+    if (this.#asked.size === 0) this.#batch = this.#ask();
+    const asked = this.#asked.get(name) ?? this.#batch.then((owners) => owners.get(name));
+    this.#asked.set(name, asked);
+    return asked;
+  }
+
+  async #ask(): Promise<Map<string, OwnerRecord>> {
+    await new Promise((resolve) => setImmediate(resolve));
+    const names = [...this.#asked.keys()];
+    this.#asked.clear();
+    const owners = new Map<string, OwnerRecord>();
+    for (let index = 0; index < names.length; index += MAX_BATCH) {
+      for (const owner of await this.engine.leases.owners(names.slice(index, index + MAX_BATCH))) {
+        if (owner !== undefined) owners.set(owner.name, owner);
+      }
+    }
+    return owners;
   }
 
   async list(): Promise<ProcessInfo[]> {
