@@ -4,6 +4,7 @@
  */
 import { Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { DiscoveryService, ModulesContainer } from '@nestjs/core';
+import type { Subscription } from './channels/channel.js';
 import { exploreChannels, handlersOf, type DeclaredHandler } from './channels/channel.explorer.js';
 import { Channels } from './channels/channels.js';
 import { Membership } from './cluster/membership.js';
@@ -95,10 +96,16 @@ export class FoundationLifecycle implements OnApplicationBootstrap {
     return processes.specs;
   }
 
-  #subscribe(handlers: readonly DeclaredHandler[]): Promise<Awaited<ReturnType<Channels['subscribe']>>[]> {
-    return Promise.all(
+  /** All or none: when one cannot be subscribed, those that could are taken back. */
+  async #subscribe(handlers: readonly DeclaredHandler[]): Promise<Subscription[]> {
+    const outcomes = await Promise.allSettled(
       handlers.map(({ channel, options, handler }) => this.channels.subscribe(channel, handler, options)),
     );
+    const subscriptions = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []));
+    const failed = outcomes.find((outcome) => outcome.status === 'rejected');
+    if (failed === undefined) return subscriptions;
+    await Promise.all(subscriptions.map((subscription) => subscription.unsubscribe()));
+    throw failed.reason;
   }
 
   // -- join -------------------------------------------------------------------------------------------------------------

@@ -76,6 +76,7 @@ export class Membership {
   #clockOffset = 0;
   #pending: { changed: boolean } | undefined;
   #timer: NodeJS.Timeout | undefined;
+  #dueAt = Infinity;
   #beating: Promise<void> | undefined;
   #refreshing: Promise<void> | undefined;
 
@@ -239,15 +240,23 @@ export class Membership {
     this.#record = { ...this.#record, joinedAt: redisNow };
     this.#pending = { changed: false };
     this.#lastAnswerAt = this.now();
-    await this.#refresh();
+    // Without the view nobody could say whether this node is the first; so a failure here is a failure to join.
+    await this.#fetchView();
     this.#setState('up');
     await this.#beatNow();
   }
 
+  /** Brings the next beat forward; never puts one off, so that a busy node beats all the same. */
   #beatIn(delay: number): void {
+    const now = this.now();
+    if (this.#state === 'left' || this.#dueAt <= now + delay) return;
     clearTimeout(this.#timer);
-    if (this.#state === 'left') return;
-    this.#timer = setTimeout(() => void this.#beatNow(), delay * (1 - JITTER + Math.random() * 2 * JITTER));
+    const jittered = delay * (1 - JITTER + Math.random() * 2 * JITTER);
+    this.#dueAt = now + jittered;
+    this.#timer = setTimeout(() => {
+      this.#dueAt = Infinity;
+      void this.#beatNow();
+    }, jittered);
   }
 
   /** One beat at a time; a call during one waits for the next. */
@@ -270,8 +279,9 @@ export class Membership {
       if (pending !== undefined) this.#pendAgain(pending);
       this.#unheard(error);
       next = Math.min(next, RETRY_MS);
+    } finally {
+      this.#beatIn(next);
     }
-    this.#beatIn(next);
   }
 
   /** An update that may not have arrived is sent again with the next beat. */
@@ -367,7 +377,7 @@ export class Membership {
       if (!before.has(bootId)) this.telemetry.emit('cluster.node_joined', { node: name, bootId });
     }
     const gone = [...before.values()].filter(({ bootId }) => !now.has(bootId) && bootId !== this.node.bootId);
-    const reasons = await this.engine.nodes.reasons(gone.map(({ bootId }) => bootId));
+    const reasons = await this.engine.nodes.reasons(gone.map(({ bootId }) => bootId)).catch(() => []);
     gone.forEach(({ name, bootId }, index) => {
       this.telemetry.emit('cluster.node_left', { node: name, bootId, reason: reasons[index] ?? 'timeout' });
     });
@@ -394,14 +404,19 @@ export class Membership {
   }
 
   #setState(state: NodeState): void {
-    if (this.#state === state || this.#state === 'left') return;
+    const isFinal = this.#state === 'left' || (this.#state === 'draining' && state !== 'left');
+    if (this.#state === state || isFinal) return;
     this.#state = state;
     this.#tell('changed');
   }
 
   #tell<K extends keyof MembershipListener>(what: K, ...args: Parameters<NonNullable<MembershipListener[K]>>): void {
     for (const listener of [...this.#listeners]) {
-      (listener[what] as ((...values: unknown[]) => void) | undefined)?.(...args);
+      try {
+        (listener[what] as ((...values: unknown[]) => void) | undefined)?.(...args);
+      } catch (error) {
+        this.#logger.error('A membership listener threw; the others were told', { what, error: describe(error) });
+      }
     }
   }
 }

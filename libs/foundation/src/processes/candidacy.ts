@@ -22,6 +22,8 @@ interface Candidate {
   /** The rank it has waited for. */
   rank: number;
   busy: boolean;
+  /** True when a hint came since Redis was asked last; what Redis said is older. */
+  hinted: boolean;
 }
 
 /** The names this node would like to own and does not. */
@@ -29,7 +31,8 @@ export class Candidacy {
   readonly #names = new Map<string, Candidate>();
   readonly #logger = new Logger('Foundation');
   #timer: NodeJS.Timeout | undefined;
-  #asking = false;
+  #asking: Promise<void> | undefined;
+  #arming = false;
 
   constructor(
     private readonly leases: Leases,
@@ -41,7 +44,7 @@ export class Candidacy {
   /** Adds a name; nothing changes for one that is waiting already. */
   want(name: string): void {
     if (this.#names.has(name)) return;
-    this.#names.set(name, { dueAt: this.now(), waited: false, rank: 0, busy: false });
+    this.#names.set(name, { dueAt: this.now(), waited: false, rank: 0, busy: false, hinted: false });
     this.#arm();
   }
 
@@ -60,12 +63,15 @@ export class Candidacy {
     if (candidate === undefined) return;
     candidate.dueAt = Math.min(candidate.dueAt, this.#turn(name, candidate, this.now()));
     candidate.waited = true;
+    candidate.hinted = true;
     this.#arm();
   }
 
-  close(): void {
+  /** Tries nothing more; resolves when what is being tried has been won or lost. */
+  async close(): Promise<void> {
     clearTimeout(this.#timer);
     this.#names.clear();
+    await this.#asking;
   }
 
   /** When this node's turn comes for a name that is free from `freeAt` on. */
@@ -74,19 +80,34 @@ export class Candidacy {
     return freeAt + candidate.rank * RANK_STEP_MS;
   }
 
+  /** Once a turn, however many names were added. */
   #arm(): void {
+    if (this.#arming) return;
+    this.#arming = true;
+    queueMicrotask(() => {
+      this.#arming = false;
+      if (this.#asking === undefined) this.#setTimer();
+    });
+  }
+
+  #setTimer(): void {
     clearTimeout(this.#timer);
-    if (this.#asking) return;
     let soonest = Infinity;
     for (const candidate of this.#names.values()) if (!candidate.busy) soonest = Math.min(soonest, candidate.dueAt);
     if (soonest === Infinity) return;
-    this.#timer = setTimeout(() => void this.#ask(), Math.max(0, soonest - this.now()));
+    const ask = (): void => {
+      this.#asking = this.#ask().finally(() => {
+        this.#asking = undefined;
+        this.#arm();
+      });
+    };
+    this.#timer = setTimeout(ask, Math.max(0, soonest - this.now()));
   }
 
   async #ask(): Promise<void> {
-    this.#asking = true;
     const limit = this.now() + TOGETHER_MS;
     const due = [...this.#names].filter(([, { busy, dueAt }]) => !busy && dueAt <= limit);
+    for (const [, candidate] of due) candidate.hinted = false;
     try {
       const free = this.#sort(await this.leases.standing(due.map(([name]) => name)));
       for (let index = 0; index < free.length; index += PARALLEL) {
@@ -95,9 +116,6 @@ export class Candidacy {
     } catch (error) {
       this.#logger.debug('Redis did not say which names are free; asked again soon', { error: describe(error) });
       for (const [, candidate] of due) candidate.dueAt = this.now() + RETRY_MS * (1 + Math.random());
-    } finally {
-      this.#asking = false;
-      this.#arm();
     }
   }
 
@@ -107,7 +125,7 @@ export class Candidacy {
     return standing
       .filter(({ name, freeInMs }) => {
         const candidate = this.#names.get(name);
-        if (candidate === undefined) return false;
+        if (candidate === undefined || (candidate.hinted && freeInMs > 0)) return false;
         if (freeInMs <= 0 && candidate.waited) return true;
         const turn = this.#turn(name, candidate, now + freeInMs);
         candidate.waited = true;

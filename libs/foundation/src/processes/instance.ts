@@ -38,34 +38,43 @@ export interface InstanceDeps {
 /** The ends after which another instance goes on where this one stopped. */
 const PLANNED: ReadonlySet<StopReason> = new Set(['move', 'shutdown', 'restart']);
 const MAX_HANDOFF = 1024 * 1024;
+interface End {
+  reason: StopReason;
+  error?: unknown;
+}
 
 /** See the file header. */
 export class Instance {
   readonly #abort = new AbortController();
   readonly #tasks = new Set<Promise<void>>();
   readonly #logger = new Logger('Foundation');
-  readonly #ended: Promise<{ reason: StopReason; error?: unknown }>;
-  #end!: (end: { reason: StopReason; error?: unknown }) => void;
-  #startedAt: number | undefined;
+  readonly #ended: Promise<End>;
+  #resolveEnded!: (end: End) => void;
+  #end: End | undefined;
   #target: object | undefined;
+  #hookCalled = false;
+  #startedAt: number | undefined;
   #inherited: unknown;
+  #undo: (() => Promise<void>) | undefined;
 
   constructor(
     readonly spec: ProcessSpec,
     readonly lease: Lease,
     private readonly deps: InstanceDeps,
   ) {
-    this.#ended = new Promise((resolve) => (this.#end = resolve));
-    const onLost = (): void => this.#end({ reason: 'lease-lost', error: lease.signal.reason });
+    this.#ended = new Promise((resolve) => (this.#resolveEnded = resolve));
+    // INVARIANT (I1): user code hears of the loss in the same turn as the fence, not after some await of ours.
+    const onLost = (): void => {
+      this.#finish({ reason: 'lease-lost', error: lease.signal.reason });
+      this.#abort.abort(lease.signal.reason);
+    };
     if (lease.signal.aborted) onLost();
     else lease.signal.addEventListener('abort', onLost, { once: true });
-    // INVARIANT (I1): user code hears of the loss in the same turn as the fence, not after some await of ours.
-    lease.signal.addEventListener('abort', () => this.#abort.abort(lease.signal.reason), { once: true });
   }
 
-  /** True once `onProcessStart` has returned. */
+  /** True once `onProcessStart` has returned, until the instance must end. */
   get running(): boolean {
-    return this.#startedAt !== undefined && !this.#abort.signal.aborted;
+    return this.#startedAt !== undefined && this.#end === undefined;
   }
 
   /** The user's object while calls may reach it: started, not stopping, and owned. */
@@ -75,101 +84,120 @@ export class Instance {
 
   /** Asks it to end; `run` returns once it has. */
   stop(reason: StopReason): void {
-    this.#end({ reason });
+    this.#finish({ reason });
   }
 
   /** The whole life. Never rejects; when it returns, no user code of this instance runs, unless `clean` is false. */
   async run(): Promise<InstanceExit> {
-    const { name } = this.spec;
-    const ids = { name, node: this.deps.node, epoch: this.lease.epoch };
-    this.deps.telemetry.emit('process.starting', ids);
+    const { name, options } = this.spec;
+    const ids = { name, node: this.deps.node };
+    this.deps.telemetry.emit('process.starting', { ...ids, epoch: this.lease.epoch });
     const began = performance.now();
-    const born = await this.#create();
-    this.#inherited = await this.#inherit();
-    const target = 'target' in born ? born.target : undefined;
-    const starting = target === undefined ? Promise.resolve() : this.#start(target);
-    const outcome = 'error' in born ? born : await this.#startOutcome(starting);
-    let undo = (): Promise<void> => Promise.resolve();
-    let exit: { reason: StopReason; error?: unknown };
-    if (target !== undefined && outcome === 'started' && this.lease.isHeld()) {
-      this.#startedAt = performance.now();
-      this.deps.telemetry.emit('process.started', { ...ids, startMs: Math.round(this.#startedAt - began) });
-      try {
-        this.#target = target;
-        undo = await this.deps.started(target);
-        exit = await this.#ended;
-      } catch (error) {
-        exit = { reason: 'crash', error };
-      }
-    } else if (typeof outcome === 'object') {
-      exit = { reason: 'crash', error: outcome.error };
-    } else {
-      exit = await this.#ended;
-    }
+    const starting = this.#start();
+    const attached = starting.then(() => this.#attach(began));
+    attached.catch((error: unknown) => this.#finish({ reason: 'crash', error }));
+    const timer = options.timeout === 'infinity' ? undefined : setTimeout(() => this.#startTimedOut(), options.timeout);
+    const exit = await this.#ended;
+    clearTimeout(timer);
     this.#abort.abort(exit.error ?? new Error(`Process "${name}" is stopped (${exit.reason}).`));
-    await undo().catch((error: unknown) => this.#logger.warn('Undo failed', { process: name, error: describe(error) }));
-    const clean = target === undefined || (await this.#stop(target, exit.reason, starting));
-    if (clean && target !== undefined && this.#startedAt !== undefined) await this.#handOff(target, exit.reason);
+    // Not awaited: what hangs here is our own clean-up, and the stop of user code must not wait for it.
+    void this.#detach(attached);
+    const clean = await this.#stop(exit.reason, starting);
+    if (clean) await this.#handOff(exit.reason);
     this.deps.telemetry.emit('process.stopped', { ...ids, epoch: this.lease.epoch, reason: exit.reason, clean });
     return { ...exit, clean, started: this.#startedAt !== undefined };
   }
 
-  async #create(): Promise<{ target: object } | { error: unknown }> {
+  /** The first end counts. */
+  #finish(end: End): void {
+    if (this.#end !== undefined) return;
+    this.#end = end;
+    this.#resolveEnded(end);
+  }
+
+  /** INVARIANT (I1): asked before each step into user code, so that none begins for an owner that is one no more. */
+  #mayGoOn(): boolean {
+    return this.#end === undefined && this.lease.isHeld();
+  }
+
+  async #start(): Promise<void> {
+    const { name } = this.spec;
     try {
-      return { target: await this.deps.create() };
+      this.#target = await this.deps.create();
     } catch (error) {
       const reason = `its class could not be instantiated: ${describe(error)}`;
-      return { error: new ProcessStartError(this.spec.name, this.deps.node, reason, error) };
+      throw new ProcessStartError(name, this.deps.node, reason, error);
+    }
+    this.#inherited = await this.#inherit();
+    if (!this.#mayGoOn()) return;
+    this.#hookCalled = true;
+    const hook = (this.#target as Partial<OnProcessStart>).onProcessStart;
+    try {
+      if (typeof hook === 'function') await hook.call(this.#target, this.#context());
+    } catch (error) {
+      throw new ProcessStartError(name, this.deps.node, `onProcessStart failed: ${describe(error)}`, error);
     }
   }
 
-  async #start(target: object): Promise<void> {
-    const hook = (target as Partial<OnProcessStart>).onProcessStart;
-    if (typeof hook === 'function') await hook.call(target, this.#context());
+  async #attach(began: number): Promise<void> {
+    if (this.#target === undefined || !this.#mayGoOn()) return;
+    this.#startedAt = performance.now();
+    const { name } = this.spec;
+    const startMs = Math.round(this.#startedAt - began);
+    this.deps.telemetry.emit('process.started', { name, node: this.deps.node, epoch: this.lease.epoch, startMs });
+    this.#undo = await this.deps.started(this.#target);
   }
 
-  /** Whichever comes first: the hook's end, its time limit, or the end of the instance. */
-  async #startOutcome(starting: Promise<void>): Promise<'started' | 'ended' | { error: unknown }> {
+  async #detach(attached: Promise<void>): Promise<void> {
+    await attached.catch(() => undefined);
+    await this.#undo?.().catch((error: unknown) => {
+      this.#logger.warn('Something of a stopped process was not detached', {
+        process: this.spec.name,
+        error: describe(error),
+      });
+    });
+  }
+
+  #startTimedOut(): void {
+    if (this.#startedAt !== undefined) return;
     const { name, options } = this.spec;
-    let timer: NodeJS.Timeout | undefined;
-    const limit = new Promise<{ error: unknown }>((resolve) => {
-      if (options.timeout === 'infinity') return;
-      timer = setTimeout(() => resolve({ error: startTimeout(name, options.timeout as number) }), options.timeout);
-    });
-    const hook = starting.then(
-      () => 'started' as const,
-      (error: unknown) => {
-        const reason = `onProcessStart failed: ${describe(error)}`;
-        return { error: new ProcessStartError(name, this.deps.node, reason, error) };
-      },
+    const error = new ProcessTimeoutError(
+      name,
+      'did not finish onProcessStart',
+      options.timeout as number,
+      'Its start was given up and its signal aborted.',
+      'Let onProcessStart return and go on in ctx.run, or raise "timeout".',
     );
-    const outcome = await Promise.race([hook, limit, this.#ended.then(() => 'ended' as const)]);
-    clearTimeout(timer);
-    return outcome;
+    this.#finish({ reason: 'crash', error });
   }
 
-  /** True when the start hook, the tasks and the stop hook have all settled within `stopTimeout`. */
-  async #stop(target: object, reason: StopReason, starting: Promise<void>): Promise<boolean> {
-    const hook = (target as Partial<OnProcessStop>).onProcessStop;
-    const stopping = (async () => {
-      if (typeof hook === 'function') await hook.call(target, reason);
-    })().catch((error: unknown) => {
-      this.#logger.warn('onProcessStop failed; the stop goes on', { process: this.spec.name, error: describe(error) });
-    });
-    const everything = Promise.allSettled([starting, stopping, ...this.#tasks]).then(() => true);
+  /** True when the start, the tasks and the stop hook have all settled within `stopTimeout`. */
+  async #stop(reason: StopReason, starting: Promise<void>): Promise<boolean> {
+    const { name, options } = this.spec;
+    const everything = Promise.allSettled([starting, this.#stopHook(reason), ...this.#tasks]).then(() => true);
     let timer: NodeJS.Timeout | undefined;
     const limit = new Promise<boolean>((resolve) => {
-      timer = setTimeout(() => resolve(false), this.spec.options.stopTimeout);
+      timer = setTimeout(() => resolve(false), options.stopTimeout);
     });
     const clean = await Promise.race([everything, limit]);
     clearTimeout(timer);
     if (!clean) {
       this.#logger.error(
         'A process did not stop in its time; its lease is left to expire. Let its work heed ctx.signal',
-        { process: this.spec.name, stopTimeout: this.spec.options.stopTimeout },
+        { process: name, stopTimeout: options.stopTimeout },
       );
     }
     return clean;
+  }
+
+  async #stopHook(reason: StopReason): Promise<void> {
+    const hook = (this.#target as Partial<OnProcessStop> | undefined)?.onProcessStop;
+    if (!this.#hookCalled || typeof hook !== 'function') return;
+    try {
+      await hook.call(this.#target, reason);
+    } catch (error) {
+      this.#logger.warn('onProcessStop failed; the stop goes on', { process: this.spec.name, error: describe(error) });
+    }
   }
 
   async #inherit(): Promise<unknown> {
@@ -187,11 +215,14 @@ export class Instance {
   }
 
   /** INVARIANT: left under the lease, after user code has ended, so that a stale owner leaves nothing. */
-  async #handOff(target: object, reason: StopReason): Promise<void> {
-    const hook = (target as Partial<OnProcessHandoff>).onHandoff;
-    if (!this.spec.handoff || !PLANNED.has(reason) || typeof hook !== 'function' || !this.lease.isHeld()) return;
+  async #handOff(reason: StopReason): Promise<void> {
+    const hook = (this.#target as Partial<OnProcessHandoff> | undefined)?.onHandoff;
+    const isPlanned = this.spec.handoff && this.#startedAt !== undefined && PLANNED.has(reason) && this.lease.isHeld();
+    if (!isPlanned || typeof hook !== 'function') return;
     try {
-      const state = JSON.stringify(await within(this.spec.options.stopTimeout, Promise.resolve(hook.call(target))));
+      const state = JSON.stringify(
+        await within(this.spec.options.stopTimeout, Promise.resolve(hook.call(this.#target))),
+      );
       if (state === undefined) return;
       if (Buffer.byteLength(state) > MAX_HANDOFF) throw new Error(`it has more than ${MAX_HANDOFF} bytes`);
       await this.lease.leave(state);
@@ -205,7 +236,7 @@ export class Instance {
 
   #context(): ProcessContext {
     const { spec, lease, deps } = this;
-    const isOwner = (): boolean => lease.isHeld() && !this.#abort.signal.aborted;
+    const isOwner = (): boolean => this.#mayGoOn();
     const fenced: FencedEffects = {
       set: async (key, value) => {
         if (!lease.isHeld())
@@ -225,8 +256,8 @@ export class Instance {
       signal: this.#abort.signal,
       isOwner,
       run: (task) => this.#runTask(task),
-      fail: (error) => this.#end({ reason: 'crash', error }),
-      complete: () => this.#end({ reason: 'complete' }),
+      fail: (error) => this.#finish({ reason: 'crash', error }),
+      complete: () => this.#finish({ reason: 'complete' }),
       fenced,
     };
   }
@@ -237,7 +268,7 @@ export class Instance {
       .then(() => task(signal))
       .catch((error: unknown) => {
         // After the abort a rejection is the ordinary way out of an await that heeds the signal.
-        if (!signal.aborted) this.#end({ reason: 'crash', error });
+        if (!signal.aborted) this.#finish({ reason: 'crash', error });
       })
       .finally(() => this.#tasks.delete(running));
     this.#tasks.add(running);
@@ -251,14 +282,4 @@ async function within<T>(ms: number, work: Promise<T>): Promise<T> {
     timer = setTimeout(() => reject(new Error(`it took longer than ${ms} ms`)), ms);
   });
   return Promise.race([work, limit]).finally(() => clearTimeout(timer));
-}
-
-function startTimeout(name: string, timeoutMs: number): ProcessTimeoutError {
-  return new ProcessTimeoutError(
-    name,
-    'did not finish onProcessStart',
-    timeoutMs,
-    'Its start was given up and its signal aborted.',
-    'Let onProcessStart return and go on in ctx.run, or raise "timeout".',
-  );
 }

@@ -26,7 +26,7 @@ import type { PartitionedRef, ProcessInfo, ProcessRef, StartResult } from './pro
 import type { ProcessRegistry } from './process.registry.js';
 import { isEnded, type ProcessEntry, type ProcessTable, type VersionedEntry } from './process.table.js';
 import { remoteCalls } from './remote.js';
-import { partitionOf, runsEverywhere, slotNames, type ProcessKind } from './slots.js';
+import { partitionOf, processOf, runsEverywhere, slotNames, type ProcessKind } from './slots.js';
 import { specOf, type ProcessSpec } from './spec.js';
 import type { Supervisor } from './supervisor.js';
 
@@ -36,7 +36,7 @@ export type StartOptions = ProcessOptions;
 /** How long a free lease may take to be won, on top of the time the start itself may take. */
 const ELECTION_MS = 10_000;
 /** Hints wake a waiting call; this is for those that were lost. */
-const LOOK_EVERY_MS = 100;
+const LOOK_EVERY_MS = 250;
 
 /** Injectable. Starts, finds, calls, moves and stops processes of the cluster from any node. */
 @Injectable()
@@ -170,7 +170,7 @@ export class ProcessManager {
     );
     if (entry === undefined) return;
     const timeout = entry.options.stopTimeout + this.config.lease.ttl + 1000;
-    const stopped = await this.#until(timeout, async () =>
+    const stopped = await this.#until(name, timeout, async () =>
       (await this.registry.owners(this.#slotsOf(entry))).every((owner) => owner === undefined) ? true : undefined,
     );
     if (stopped === undefined) {
@@ -292,13 +292,18 @@ export class ProcessManager {
     if (!this.supervisor.knows(type.name)) {
       throw new ArgumentError(subject, 'type', `the class ${type.name}`, 'a provider of this application');
     }
-    await this.#redis('starting a process', () =>
-      this.table.change(spec.name, (current) => this.#started(spec, current)),
-    );
+    await this.#redis('starting a process', async () => {
+      const owner = await this.registry.owner(spec.name);
+      await this.table.change(spec.name, (current) => this.#started(spec, current, owner));
+    });
     return spec;
   }
 
-  #started(spec: ProcessSpec, current: VersionedEntry | undefined): ProcessEntry | undefined {
+  #started(
+    spec: ProcessSpec,
+    current: VersionedEntry | undefined,
+    owner: OwnerRecord | undefined,
+  ): ProcessEntry | undefined {
     if (current !== undefined && (current.type !== spec.type || current.kind !== spec.kind)) {
       throw new ProcessDeclarationError(
         `"${spec.name}"`,
@@ -306,7 +311,9 @@ export class ProcessManager {
         'Start it under another name.',
       );
     }
-    if (current !== undefined && !isEnded(current.status)) return undefined;
+    // A temporary process that was started and has no owner died with its node.
+    const died = current?.status === 'once' && owner === undefined;
+    if (current !== undefined && !isEnded(current.status) && !died) return undefined;
     return { ...spec, status: 'wanted', after: this.table.floor(spec.name), confirmed: false };
   }
 
@@ -341,7 +348,7 @@ export class ProcessManager {
     type?: Type<T>,
   ): Promise<ProcessRef<T>> {
     const timeout = startTimeout === 'infinity' ? Infinity : startTimeout + ELECTION_MS;
-    const owner = await this.#until(timeout, async () => {
+    const owner = await this.#until(name, timeout, async () => {
       const entry = this.table.get(name);
       const error = this.#failureOf(name, entry);
       if (error !== undefined) throw new ProcessStartError(name, this.membership.self.name, error);
@@ -367,7 +374,7 @@ export class ProcessManager {
 
   async #allRunning(slots: readonly string[], { name, options }: ProcessSpec): Promise<void> {
     const timeout = options.timeout === 'infinity' ? Infinity : options.timeout + ELECTION_MS;
-    const all = await this.#until(timeout, async () => {
+    const all = await this.#until(name, timeout, async () => {
       const failed = slots
         .map((slot) => this.table.get(slot))
         .find((entry) => entry !== undefined && isEnded(entry.status));
@@ -390,14 +397,14 @@ export class ProcessManager {
   }
 
   /** Polls until `look` has something, woken by hints; `undefined` when the time is over. */
-  async #until<R>(timeoutMs: number, look: () => Promise<R | undefined>): Promise<R | undefined> {
+  async #until<R>(name: string, timeoutMs: number, look: () => Promise<R | undefined>): Promise<R | undefined> {
     const deadline = performance.now() + timeoutMs;
     for (;;) {
       let wake = (): void => undefined;
       const woken = new Promise<void>((resolve) => (wake = resolve));
       const stops = [
         this.table.onChange(() => wake()),
-        this.engine.onHint(() => wake()),
+        this.engine.onHint((hint) => 'name' in hint && processOf(hint.name) === processOf(name) && wake()),
         this.membership.listen({ changed: () => wake() }),
       ];
       const timer = setTimeout(() => wake(), LOOK_EVERY_MS);

@@ -9,8 +9,14 @@ import type { ProcessInfo, ProcessState } from './process.ref.js';
 import type { ProcessTable, VersionedEntry } from './process.table.js';
 import { runsEverywhere } from './slots.js';
 
+/** Names in one script call; more would keep Redis from renewing leases meanwhile. */
+const MAX_BATCH = 500;
+
 /** See the file header. */
 export class ProcessRegistry {
+  readonly #asked = new Map<string, Promise<OwnerRecord | undefined>>();
+  #batch = Promise.resolve(new Map<string, OwnerRecord>());
+
   constructor(
     private readonly engine: Engine,
     private readonly table: ProcessTable,
@@ -27,14 +33,33 @@ export class ProcessRegistry {
     return owner?.state === 'running' ? owner : undefined;
   }
 
-  /** The owner of a name, started or not. */
-  async owner(name: string): Promise<OwnerRecord | undefined> {
-    const [owner] = await this.owners([name]);
-    return owner;
+  /** The owner of a name, started or not. All that is asked in one turn is one question to Redis. */
+  owner(name: string): Promise<OwnerRecord | undefined> {
+    if (this.#asked.size === 0) this.#batch = this.#ask();
+    const asked = this.#asked.get(name) ?? this.#batch.then((owners) => owners.get(name));
+    this.#asked.set(name, asked);
+    return asked;
   }
 
-  /** The owners of several names, with one script call. */
-  async owners(names: readonly string[]): Promise<(OwnerRecord | undefined)[]> {
+  async #ask(): Promise<Map<string, OwnerRecord>> {
+    await new Promise((resolve) => setImmediate(resolve));
+    const names = [...this.#asked.keys()];
+    this.#asked.clear();
+    const owners = new Map<string, OwnerRecord>();
+    for (let index = 0; index < names.length; index += MAX_BATCH) {
+      for (const owner of await this.#owners(names.slice(index, index + MAX_BATCH))) {
+        if (owner !== undefined) owners.set(owner.name, owner);
+      }
+    }
+    return owners;
+  }
+
+  /** The owners of several names. */
+  owners(names: readonly string[]): Promise<(OwnerRecord | undefined)[]> {
+    return Promise.all(names.map((name) => this.owner(name)));
+  }
+
+  async #owners(names: readonly string[]): Promise<(OwnerRecord | undefined)[]> {
     const everywhere = names.map((name) => this.#replica(name));
     const leased = names.filter((_, index) => everywhere[index] === undefined);
     const owners = new Map((await this.engine.leases.owners(leased)).map((owner) => [owner?.name, owner]));
@@ -56,7 +81,7 @@ export class ProcessRegistry {
   /** Every singleton, replica and partition, by name. */
   async list(): Promise<ProcessInfo[]> {
     const slots = this.table.slots().filter((entry) => !runsEverywhere(entry));
-    const owners = await this.engine.leases.owners(slots.map(({ name }) => name));
+    const owners = await this.owners(slots.map(({ name }) => name));
     const owned = slots.map((entry, index) => infoOf(entry, owners[index]));
     const everywhere = this.table.processes().filter(runsEverywhere);
     const replicas = everywhere.flatMap((entry) => this.members(entry));

@@ -53,7 +53,10 @@ export class ProcessTable {
   readonly #listeners = new Set<() => void>();
   readonly #logger = new Logger('Foundation');
   #version = 0;
+  /** True from a loss of data until this copy has been put back. */
+  #lost = false;
   #syncing: Promise<void> | undefined;
+  #syncAgain = false;
 
   constructor(
     private readonly engine: Engine,
@@ -64,9 +67,13 @@ export class ProcessTable {
     });
     membership.listen({
       beat: ({ tableVersion }) => {
-        if (engine.kind === 'redis' && tableVersion !== this.#version) void this.syncSoon();
+        if (this.#lost) void this.#restore();
+        else if (engine.kind === 'redis' && tableVersion !== this.#version) void this.syncSoon();
       },
-      dataLoss: () => void this.#restore(),
+      dataLoss: () => {
+        this.#lost = true;
+        void this.#restore();
+      },
     });
   }
 
@@ -148,18 +155,28 @@ export class ProcessTable {
     this.#version = Math.max(this.#version, version);
     for (const row of rows) {
       const entry = parseEntry(row);
-      if (entry === undefined) this.#logger.warn('An entry of the process table is not readable', { process: row.key });
+      if (row.value === '') this.#remove(row);
+      else if (entry === undefined)
+        this.#logger.warn('An entry of the process table is not readable', { process: row.key });
       else this.#accept(entry);
     }
     if (rows.length > 0) this.#changed();
   }
 
-  /** The same, once for all calls that come while one is under way; never rejects. */
+  /** The same for callers that do not wait; one that comes while a fetch is under way causes one more. */
   syncSoon(): Promise<void> {
-    this.#syncing ??= this.sync()
-      .catch((error: unknown) => this.#logger.debug('The process table was not read', { error: describe(error) }))
-      .finally(() => (this.#syncing = undefined));
+    if (this.#syncing !== undefined) this.#syncAgain = true;
+    this.#syncing ??= this.#syncAll().finally(() => (this.#syncing = undefined));
     return this.#syncing;
+  }
+
+  async #syncAll(): Promise<void> {
+    do {
+      this.#syncAgain = false;
+      await this.sync().catch((error: unknown) => {
+        this.#logger.debug('The process table was not read', { error: describe(error) });
+      });
+    } while (this.#syncAgain);
   }
 
   /** Removes entries of ended processes that nobody declares and that ended long ago. */
@@ -175,10 +192,14 @@ export class ProcessTable {
     }
   }
 
+  /** Put back once after a loss; until that has worked, each beat tries again. */
   async #restore(): Promise<void> {
-    await this.engine.table.restore(this.#rows()).catch((error: unknown) => {
+    try {
+      await this.engine.table.restore(this.#rows());
+      this.#lost = false;
+    } catch (error) {
       this.#logger.debug('The process table was not put back; the next beat tries again', { error: describe(error) });
-    });
+    }
     await this.syncSoon();
   }
 
@@ -193,6 +214,11 @@ export class ProcessTable {
   #accept(entry: VersionedEntry): void {
     const known = this.#entries.get(entry.name);
     if (known === undefined || known.version < entry.version) this.#entries.set(entry.name, entry);
+  }
+
+  #remove({ key, version }: TableRow): void {
+    const known = this.#entries.get(key);
+    if (known !== undefined && known.version < version) this.#entries.delete(key);
   }
 
   #changed(): void {

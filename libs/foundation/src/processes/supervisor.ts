@@ -15,7 +15,7 @@ import { Candidacy } from './candidacy.js';
 import { Instance, type InstanceExit } from './instance.js';
 import { rankMembers, rankOf, type Placeable } from './placement.js';
 import type { Creator } from './process.explorer.js';
-import { processOf, runsEverywhere } from './slots.js';
+import { processOf, runsEverywhere, slotNames } from './slots.js';
 import type { ProcessSpec } from './spec.js';
 import { isEnded, type ProcessEntry, type ProcessTable, type VersionedEntry } from './process.table.js';
 import { decide, type Ending } from './restart.policy.js';
@@ -59,6 +59,7 @@ export class Supervisor {
   #lastEpoch = 0;
   #state: 'idle' | 'supervising' | 'draining' = 'idle';
   #woken = false;
+  #sweepLost = false;
 
   constructor(
     private readonly engine: Engine,
@@ -75,9 +76,12 @@ export class Supervisor {
     table.onChange(() => this.wake());
     membership.listen({
       changed: () => this.wake(),
-      beat: () => this.wake(),
+      beat: () => {
+        this.wake();
+        void this.#putSweepBack();
+      },
       replaced: () => engine.leases.loseAll(),
-      dataLoss: () => void engine.restarts.ensureSweep().catch(() => undefined),
+      dataLoss: () => (this.#sweepLost = true),
     });
     engine.onHint((hint) => {
       if (hint.t === 'released') this.#candidacy.hint(hint.name);
@@ -131,20 +135,27 @@ export class Supervisor {
 
   /** Begins to own and run. */
   async start(): Promise<void> {
+    if (this.#state !== 'idle') return;
     await this.engine.restarts.open({
       restart: (name, epoch) => this.#restart(name, epoch),
       sweep: () => this.#sweep(),
     });
-    this.#state = 'supervising';
+    // A shutdown may have begun meanwhile; it must not be undone.
+    if (this.#isIdle()) this.#state = 'supervising';
     this.wake();
   }
 
   /** Stops every instance, then releases its lease. Returns when all have ended. */
   async drain(): Promise<void> {
     this.#state = 'draining';
-    this.#candidacy.close();
+    await this.#candidacy.close();
     for (const { instance } of this.#hosted.values()) instance.stop('shutdown');
     while (this.#hosting.size > 0) await Promise.all(this.#hosting);
+  }
+
+  /** A method, because TypeScript thinks that the state cannot change during an await. */
+  #isIdle(): boolean {
+    return this.#state === 'idle';
   }
 
   // -- reconciling ------------------------------------------------------------------------------------------------------
@@ -163,6 +174,7 @@ export class Supervisor {
     const members = this.membership.members();
     for (const entry of this.table.slots()) {
       const hosted = this.#hosted.get(entry.name);
+      this.#remind(entry);
       if (hosted !== undefined) this.#correct(entry, hosted, members);
       else if (runsEverywhere(entry) && !this.#creators.has(entry.type)) this.#reportUnknown(entry);
       else if (!this.#mayRun(entry)) this.#candidacy.unwant(entry.name);
@@ -189,6 +201,12 @@ export class Supervisor {
     const since = Date.now();
     this.membership.setReplica(of, { state: 'starting', epoch, since });
     this.#won(new NodeLease(name, epoch, () => this.membership.setReplica(of, { state: 'running', epoch, since })));
+  }
+
+  /** A restart whose job was lost is done by whoever notices. */
+  #remind({ name, status, after, retryAt = 0 }: VersionedEntry): void {
+    if (status !== 'backing-off' || retryAt + FORGOTTEN_AFTER_MS > this.membership.clusterNow()) return;
+    void this.#restart(name, after).catch(() => undefined);
   }
 
   #correct(entry: VersionedEntry, hosted: Hosted, members: readonly Member[]): void {
@@ -234,15 +252,19 @@ export class Supervisor {
     const rank = rankOf(entry, members, this.membership.self.name);
     // Replicas go to different nodes as long as there are any that have none.
     const hasSibling =
-      entry.kind === 'replicated' &&
-      [...this.#hosted.keys()].some((slot) => slot !== name && processOf(slot) === entry.of);
+      entry.of !== undefined && entry.kind === 'replicated' && this.#hasSibling(name, entry.of, entry.count);
     return hasSibling ? rank + members.length : rank;
+  }
+
+  #hasSibling(name: string, of: string, count: number): boolean {
+    const siblings = slotNames({ name: of, kind: 'replicated', count }, this.membership.self.name);
+    return siblings.some((slot) => slot !== name && (this.#hosted.has(slot) || this.#candidacy.isTrying(slot)));
   }
 
   #isEldest(): boolean {
     const members = this.membership.members();
     const eldest = members.sort((a, b) => a.joinedAt - b.joinedAt || (a.name < b.name ? -1 : 1))[0];
-    return eldest === undefined || eldest.self;
+    return eldest?.self === true;
   }
 
   // -- hosting ----------------------------------------------------------------------------------------------------------
@@ -316,8 +338,15 @@ export class Supervisor {
         current?.confirmed === false ? { ...current, confirmed: true } : undefined;
       await this.table.change(processOf(spec.name), confirmed).catch(() => undefined);
     }
-    const undos = await Promise.all(this.#hooks.map((hook) => hook(target)));
-    return async () => void (await Promise.all(undos.map((undo) => undo())));
+    const outcomes = await Promise.allSettled(this.#hooks.map((hook) => hook(target)));
+    const undo = async (): Promise<void> => {
+      const undos = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value()] : []));
+      await Promise.all(undos);
+    };
+    const failed = outcomes.find((outcome) => outcome.status === 'rejected');
+    if (failed === undefined) return undo;
+    await undo();
+    throw failed.reason;
   }
 
   async #announce(hosted: Hosted): Promise<void> {
@@ -348,6 +377,8 @@ export class Supervisor {
   /** Records, while the lease is still held, what is to follow a crash or a completion. */
   async #settle(instance: Instance, exit: InstanceExit): Promise<void> {
     if (exit.reason !== 'crash' && exit.reason !== 'complete') return;
+    // Whoever owns it next decides for itself; a late word of ours must not stop it.
+    if (!instance.lease.isHeld()) return;
     const { spec, lease } = instance;
     const { name } = spec;
     const { epoch } = lease;
@@ -422,12 +453,15 @@ export class Supervisor {
     });
   }
 
+  async #putSweepBack(): Promise<void> {
+    if (!this.#sweepLost || this.#state !== 'supervising') return;
+    this.#sweepLost = false;
+    await this.engine.restarts.ensureSweep().catch(() => (this.#sweepLost = true));
+  }
+
   async #sweep(): Promise<void> {
     await this.table.sync();
-    const now = this.membership.clusterNow();
-    for (const { name, status, after, retryAt = 0 } of this.table.slots()) {
-      if (status === 'backing-off' && retryAt + FORGOTTEN_AFTER_MS < now) await this.#restart(name, after);
-    }
+    this.wake();
     await this.table.prune();
   }
 }

@@ -108,12 +108,14 @@ export class BullmqRestarts implements Restarts {
   }
 
   async close(): Promise<void> {
-    // Worker.close waits for running jobs without limit; ours are short, so what is not done by then is left to others.
-    const timer = setTimeout(() => void this.worker.close(true).catch(() => undefined), CLOSE_TIMEOUT_MS);
-    await this.worker.close().catch(() => undefined);
+    // Worker.close waits without limit for running jobs and for Redis; ours are short, so what is not done is left to others.
+    const closing = Promise.allSettled([this.worker.close(), this.ownsQueue ? this.queue.close() : undefined]);
+    let timer: NodeJS.Timeout | undefined;
+    await Promise.race([closing, new Promise((resolve) => (timer = setTimeout(resolve, CLOSE_TIMEOUT_MS)))]);
     clearTimeout(timer);
     this.#handlers = undefined;
-    if (this.ownsQueue) await this.queue.close().catch(() => undefined);
+    // The blocking connection is BullMQ's own and must not outlive this node when Redis hangs.
+    await this.worker.disconnect().catch(() => undefined);
   }
 
   async #process(job: Job<unknown>): Promise<void> {

@@ -15,6 +15,7 @@ import type { Transport } from './transport.js';
 /** The raw tools by role, for layer 3; all `undefined` with the local engine. */
 export interface RawTools {
   leases?: unknown;
+  control?: unknown;
   subscriber?: unknown;
   publisher?: unknown;
   redlock?: unknown;

@@ -21,6 +21,8 @@ export class HeldLease implements Lease {
   ackedAt: number;
   /** True from the first unacknowledged renewal to the next acknowledged one. */
   missed = false;
+  /** True once lookups may see it as running. */
+  announced = false;
   epoch: number;
   readonly #abort = new AbortController();
   #ended = false;
@@ -43,8 +45,8 @@ export class HeldLease implements Lease {
   }
 
   /** Milliseconds of ownership that are left by our own clock; zero or less = none. */
-  left(): number {
-    return this.ackedAt + this.deadlineMs - this.now();
+  left(now = this.now()): number {
+    return this.ackedAt + this.deadlineMs - now;
   }
 
   /**
@@ -52,8 +54,8 @@ export class HeldLease implements Lease {
    * sent that Redis acknowledged. Redis keeps the key for `ttl` from when it *received* that renewal, which is later,
    * so this node has stopped calling itself owner `margin` before anyone else can be granted the name.
    */
-  isHeld(): boolean {
-    return !this.#ended && this.left() > 0;
+  isHeld(now = this.now()): boolean {
+    return !this.#ended && this.left(now) > 0;
   }
 
   get ended(): boolean {
@@ -74,6 +76,7 @@ export class HeldLease implements Lease {
   }
 
   announce(): Promise<void> {
+    this.announced = true;
     return this.holder.announce(this);
   }
 

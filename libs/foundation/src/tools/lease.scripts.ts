@@ -21,7 +21,7 @@ local function grace(key, ms)
   local seen = redis.call('GET', key)
   local seen_run, since
   if seen then seen_run, since = string.match(seen, '^(%S+) (%d+)$') end
-  if seen_run ~= run then
+  if seen_run ~= run or tonumber(since) > now then
     since = now
     redis.call('SET', key, run .. ' ' .. string.format('%.0f', now))
   end
@@ -29,13 +29,13 @@ local function grace(key, ms)
 end
 `;
 
-/** Lua: `mint(key, floor)` → the next epoch: above what is stored, above \`floor\`, and above every one of an earlier life of Redis because it is at least its time in µs. */
+/** Lua: `mint(key, floor)` → the next epoch: above what is stored, above \`floor\`, and above every one of an earlier life of Redis because it is at least its time in µs (which also lets the key of a name that is used no more expire after a week). */
 const MINT_EPOCH = `
 local function mint(key, floor)
   local t = redis.call('TIME')
   local epoch = math.max(tonumber(redis.call('GET', key) or '0') + 1, floor + 1, t[1] * 1000000 + t[2])
   local text = string.format('%.0f', epoch)
-  redis.call('SET', key, text)
+  redis.call('SET', key, text, 'PX', 604800000)
   return text
 end
 `;
@@ -75,7 +75,7 @@ return 1
  * Renews every lease of a node in one call.
  *
  * KEYS incarnation, then (lease, epoch, owner) of each · ARGV grace ms, node, bootId, then (token, ttl, held epoch,
- * may reclaim 0|1) of each → for each: '1' renewed, '0' lost, or the new epoch of a reclaimed lease.
+ * state to reclaim with, or '') of each → for each: '1' renewed, '0' lost, or the new epoch of a reclaimed lease.
  */
 export const renewScript = new Script(
   'foundationLeaseRenew',
@@ -84,20 +84,21 @@ local left, now
 local replies = {}
 for i = 0, (#KEYS - 1) / 3 - 1 do
   local lease, epoch, owner = KEYS[i * 3 + 2], KEYS[i * 3 + 3], KEYS[i * 3 + 4]
-  local token, ttl, held, may = ARGV[i * 4 + 4], ARGV[i * 4 + 5], tonumber(ARGV[i * 4 + 6]), ARGV[i * 4 + 7]
+  local token, ttl, held, state = ARGV[i * 4 + 4], ARGV[i * 4 + 5], tonumber(ARGV[i * 4 + 6]), ARGV[i * 4 + 7]
   local value = redis.call('GET', lease)
   local reply = '0'
   if value == token then
-    redis.call('PEXPIRE', lease, ttl)
+    -- Never less than it has: a renewal that arrives late must not shorten a newer one.
+    if redis.call('PTTL', lease) < tonumber(ttl) then redis.call('PEXPIRE', lease, ttl) end
     reply = '1'
-  elseif not value and may == '1' then
+  elseif not value and state ~= '' then
     if not left then left, now = grace(KEYS[1], ARGV[1]) end
     if left > 0 and held >= tonumber(redis.call('GET', epoch) or '0') then
       redis.call('SET', lease, token, 'PX', ttl)
       reply = mint(epoch, held)
       redis.call('DEL', owner)
       redis.call('HSET', owner, 'token', token, 'node', ARGV[2], 'bootId', ARGV[3], 'epoch', reply,
-        'state', 'running', 'since', string.format('%.0f', now))
+        'state', state, 'since', string.format('%.0f', now))
     end
   end
   replies[i + 1] = reply

@@ -34,7 +34,7 @@ export class LocalRestarts implements Restarts {
   schedule(name: string, epoch: number, delayMs: number): Promise<void> {
     const timer = setTimeout(() => {
       this.#timers.delete(timer);
-      void this.#handlers?.restart(name, epoch);
+      void this.#handlers?.restart(name, epoch).catch(() => undefined);
     }, delayMs);
     this.#timers.add(timer);
     return Promise.resolve();

@@ -33,6 +33,7 @@ export class LocalTable implements Table {
   }
 
   remove(key: string, version: number): Promise<void> {
+    // There is one copy, and it removes the row itself.
     if (this.#rows.get(key)?.version === version) this.#rows.delete(key);
     return Promise.resolve();
   }

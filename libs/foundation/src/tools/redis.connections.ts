@@ -6,10 +6,16 @@ import { Logger } from '@nestjs/common';
 import { Redis, type RedisOptions } from 'ioredis';
 import type { FoundationConfig, RedisEndpoint } from '../config/options.js';
 import { isClient } from '../config/resolve.js';
-import { FoundationConfigError, RedisRefusedError, RedisUnavailableError, describe } from '../errors.js';
+import {
+  FoundationConfigError,
+  NotInThisVersionError,
+  RedisRefusedError,
+  RedisUnavailableError,
+  describe,
+} from '../errors.js';
 
 /** The roles; `worker` is BullMQ's, which adds one blocking duplicate of it. */
-export type RedisRole = 'leases' | 'subscriber' | 'publisher' | 'worker';
+export type RedisRole = 'leases' | 'control' | 'subscriber' | 'publisher' | 'worker';
 
 const MIN_MAJOR = 6;
 const MIN_MINOR = 2;
@@ -17,6 +23,7 @@ const MIN_MINOR = 2;
 /** The clients of one node. */
 export class RedisConnections {
   readonly leases: Redis;
+  readonly control: Redis;
   readonly subscriber: Redis;
   readonly publisher: Redis;
   readonly worker: Redis;
@@ -33,17 +40,23 @@ export class RedisConnections {
     // A command timeout leaves a half-open connection in use, which TCP may take minutes to give up; socketTimeout ends it.
     const { commandTimeout } = config.lease;
     this.leases = this.#open('leases', { ...fast, commandTimeout, socketTimeout: 5 * commandTimeout });
+    const patient = { ...fast, commandTimeout: 2000, socketTimeout: 5000 };
+    this.control = this.#open('control', patient);
     // Subscriptions are put back by the transport, which knows the topics; ioredis would know only those that arrived.
-    this.subscriber = this.#open('subscriber', { maxRetriesPerRequest: null, autoResubscribe: false });
-    this.publisher = this.#open('publisher', { ...fast, commandTimeout: 2000, socketTimeout: 3000 });
+    this.subscriber = this.#open('subscriber', {
+      maxRetriesPerRequest: null,
+      autoResubscribe: false,
+      socketTimeout: 5000,
+    });
+    this.publisher = this.#open('publisher', patient);
     // BullMQ requires null here: its blocking commands must outlive a reconnection.
-    this.worker = this.#open('worker', { maxRetriesPerRequest: null });
+    this.worker = this.#open('worker', { maxRetriesPerRequest: null, socketTimeout: 15_000 });
   }
 
   /** Waits for every client. See {@link Engine.open} for the errors. */
   async ready(timeoutMs = 5000): Promise<void> {
     await Promise.all(this.#all().map((client) => this.#ready(client, timeoutMs)));
-    await this.#checkVersion();
+    await this.#checkServer();
   }
 
   /** Closes every client, politely first. */
@@ -58,7 +71,7 @@ export class RedisConnections {
   }
 
   #all(): Redis[] {
-    return [this.leases, this.subscriber, this.publisher, this.worker];
+    return [this.leases, this.control, this.subscriber, this.publisher, this.worker];
   }
 
   #open(role: RedisRole, profile: RedisOptions): Redis {
@@ -110,12 +123,20 @@ export class RedisConnections {
     });
   }
 
-  async #checkVersion(): Promise<void> {
+  async #checkServer(): Promise<void> {
     let info: string;
     try {
-      info = await this.leases.info('server');
+      info = await this.control.info();
     } catch (error) {
       throw this.#classify(error);
+    }
+    const policy = /^maxmemory_policy:(\S+)/m.exec(info)?.[1] ?? 'noeviction';
+    if (policy !== 'noeviction' && !/^maxmemory:0\s/m.test(info)) {
+      // An evicted lease looks like a free one: the next owner would start before this one knows.
+      this.#logger.error('Redis may evict leases, so two owners are possible; set maxmemory-policy noeviction', {
+        endpoint: this.endpoint,
+        policy,
+      });
     }
     const version = /^redis_version:(\d+)\.(\d+)/m.exec(info);
     if (version === null) return;
@@ -149,6 +170,9 @@ function connect(endpoint: RedisEndpoint, options: RedisOptions): Redis {
 }
 
 function duplicate(client: Redis, options: RedisOptions): Redis {
+  if (client.isCluster) {
+    throw new NotInThisVersionError('redis', 'a client for Redis Cluster', 'a client for one Redis, or Sentinel');
+  }
   if (client.options.keyPrefix) {
     throw new FoundationConfigError(
       'redis',

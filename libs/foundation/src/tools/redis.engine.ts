@@ -20,12 +20,12 @@ import { RedlockLeases, createRedlock } from './redlock.leases.js';
 export function createRedisEngine(config: FoundationConfig, node: NodeIdentity, telemetry: Telemetry): Engine {
   const keys = keysOf(config.appName);
   const connections = new RedisConnections(config);
-  const { leases: client, subscriber, publisher } = connections;
+  const { leases: client, control, subscriber, publisher } = connections;
   const redlock = (config.redlock as Redlock | undefined) ?? createRedlock(client);
   const queue = (config.queue as Queue | undefined) ?? createQueue(publisher, keys);
-  const leases = new RedlockLeases(client, redlock, keys, config.lease, node, telemetry);
+  const leases = new RedlockLeases(client, control, redlock, keys, config.lease, node, telemetry);
   const transport = new RedisTransport(subscriber, publisher);
-  const restarts = new BullmqRestarts(client, connections.worker, queue, config.queue === undefined, keys);
+  const restarts = new BullmqRestarts(control, connections.worker, queue, config.queue === undefined, keys);
   const listeners = new Set<HintListener>();
   let listening = false;
 
@@ -33,11 +33,11 @@ export function createRedisEngine(config: FoundationConfig, node: NodeIdentity, 
     kind: 'redis',
     endpoint: connections.endpoint,
     leases,
-    nodes: new RedisNodes(client, keys, config),
-    table: new RedisTable(client, keys),
+    nodes: new RedisNodes(client, control, keys, config),
+    table: new RedisTable(control, keys),
     transport,
     restarts,
-    raw: { leases: client, subscriber, publisher, redlock, queue, worker: restarts.worker },
+    raw: { leases: client, control, subscriber, publisher, redlock, queue, worker: restarts.worker },
     async open() {
       await connections.ready();
       if (listening) return;
@@ -53,9 +53,12 @@ export function createRedisEngine(config: FoundationConfig, node: NodeIdentity, 
     },
     async close() {
       leases.close();
-      await restarts.close();
       transport.close();
-      await connections.close();
+      try {
+        await restarts.close();
+      } finally {
+        await connections.close();
+      }
     },
   };
 }

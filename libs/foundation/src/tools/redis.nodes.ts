@@ -33,7 +33,8 @@ local record = redis.call('HGET', KEYS[1], ARGV[1])
 if record then
   local boot = string.match(record, '^(%S+) ')
   local beat = tonumber(redis.call('ZSCORE', KEYS[2], ARGV[1]) or '0')
-  if boot ~= ARGV[2] and beat > now - tonumber(ARGV[4]) then return { boot or '?', string.format('%.0f', beat) } end
+  local age = now - beat
+  if boot ~= ARGV[2] and math.abs(age) < tonumber(ARGV[4]) then return { boot or '?', string.format('%.0f', beat) } end
 end
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[2] .. ' ' .. ARGV[3])
 redis.call('ZADD', KEYS[2], now, ARGV[1])
@@ -71,12 +72,16 @@ else
     end
   end
 end
-local ended = redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', now - tonumber(ARGV[3]))
-for _, name in ipairs(ended) do
-  redis.call('ZREM', KEYS[2], name)
-  redis.call('HDEL', KEYS[1], name)
+local function sweep(from, to)
+  local ended = redis.call('ZRANGEBYSCORE', KEYS[2], from, to)
+  for _, name in ipairs(ended) do
+    redis.call('ZREM', KEYS[2], name)
+    redis.call('HDEL', KEYS[1], name)
+  end
+  return #ended
 end
-if #ended > 0 then changed(KEYS[3], ARGV[6]) end
+-- A beat from the future is one from before the clock of Redis was set back.
+if sweep('-inf', now - tonumber(ARGV[3])) + sweep(now + tonumber(ARGV[3]), '+inf') > 0 then changed(KEYS[3], ARGV[6]) end
 local newest = redis.call('ZRANGE', KEYS[5], -1, -1, 'WITHSCORES')
 local reply = { status, redis.call('GET', KEYS[3]) or '0', newest[2] or '0', redis.call('GET', KEYS[4]) or '',
   string.format('%.0f', now), other }
@@ -105,6 +110,8 @@ return 1
 export class RedisNodes implements Nodes {
   constructor(
     private readonly client: Redis,
+    /** For the view, which may be large. */
+    private readonly control: Redis,
     private readonly keys: Keys,
     private readonly config: FoundationConfig,
   ) {}
@@ -167,7 +174,7 @@ export class RedisNodes implements Nodes {
   }
 
   async view(): Promise<NodeView> {
-    const replies = await this.client.multi().get(this.keys.view).hgetall(this.keys.nodes).exec();
+    const replies = await this.control.multi().get(this.keys.view).hgetall(this.keys.nodes).exec();
     const [version, records] = (replies ?? []).map(([error, reply]) => {
       if (error !== null) throw error;
       return reply;
@@ -181,7 +188,7 @@ export class RedisNodes implements Nodes {
 
   async reasons(bootIds: readonly string[]): Promise<LeaveReason[]> {
     if (bootIds.length === 0) return [];
-    const replies = await this.client.mget(bootIds.map((bootId) => this.keys.left(bootId)));
+    const replies = await this.control.mget(bootIds.map((bootId) => this.keys.left(bootId)));
     return replies.map((reply) => (reply === 'shutdown' ? 'shutdown' : 'timeout'));
   }
 }

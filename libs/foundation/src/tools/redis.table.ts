@@ -7,19 +7,22 @@ import type { Keys } from './keys.js';
 import { Script, toNumber, toTexts } from './script.js';
 import type { Table, TableRow } from './table.js';
 
-/**
- * KEYS rows, versions · ARGV key, value, expected version, topic → the new version, or '' when the row has another one.
- *
- * Versions are at least the Redis time in µs, so that they go on rising after Redis lost its data.
- */
+/** Lua: `newer(versions)` → a version above all there are, and at least the Redis time in µs, to go on rising after data loss. */
+const NEWER = `
+local function newer(versions)
+  local newest = redis.call('ZRANGE', versions, -1, -1, 'WITHSCORES')
+  local t = redis.call('TIME')
+  return string.format('%.0f', math.max(tonumber(newest[2] or '0') + 1, t[1] * 1000000 + t[2]))
+end
+`;
+
+/** KEYS rows, versions · ARGV key, value, expected version, topic → the new version, or '' when the row has another one. */
 const putScript = new Script(
   'foundationTablePut',
-  `
-local version = redis.call('ZSCORE', KEYS[2], ARGV[1]) or '0'
+  `${NEWER}
+local version = redis.call('HEXISTS', KEYS[1], ARGV[1]) == 1 and redis.call('ZSCORE', KEYS[2], ARGV[1]) or '0'
 if tonumber(version) ~= tonumber(ARGV[3]) then return '' end
-local newest = redis.call('ZRANGE', KEYS[2], -1, -1, 'WITHSCORES')
-local t = redis.call('TIME')
-local next = string.format('%.0f', math.max(tonumber(newest[2] or '0') + 1, t[1] * 1000000 + t[2]))
+local next = newer(KEYS[2])
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
 redis.call('ZADD', KEYS[2], next, ARGV[1])
 redis.call('PUBLISH', ARGV[4], '{"t":"table"}')
@@ -27,7 +30,7 @@ return next
 `,
 );
 
-/** KEYS rows, versions · ARGV version → the newest version, then key, version and value of each newer row. */
+/** KEYS rows, versions · ARGV version → the newest version, then key, version and value ('' = removed) of each newer row. */
 const sinceScript = new Script(
   'foundationTableSince',
   `
@@ -35,27 +38,31 @@ local newest = redis.call('ZRANGE', KEYS[2], -1, -1, 'WITHSCORES')
 local reply = { newest[2] or '0' }
 local rows = redis.call('ZRANGEBYSCORE', KEYS[2], '(' .. ARGV[1], '+inf', 'WITHSCORES')
 for i = 1, #rows, 2 do
-  local value = redis.call('HGET', KEYS[1], rows[i])
-  if value then
-    reply[#reply + 1] = rows[i]
-    reply[#reply + 1] = rows[i + 1]
-    reply[#reply + 1] = value
-  end
+  reply[#reply + 1] = rows[i]
+  reply[#reply + 1] = rows[i + 1]
+  reply[#reply + 1] = redis.call('HGET', KEYS[1], rows[i]) or ''
 end
 return reply
 `,
 );
 
-/** KEYS rows, versions · ARGV topic, then key, version, value of each → how many were put back. */
+/**
+ * KEYS rows, versions · ARGV topic, then key, version, value of each → how many were put back.
+ *
+ * A row that comes back gets a new version: copies that have caught up with newer rows already would never see an old one.
+ */
 const restoreScript = new Script(
   'foundationTableRestore',
-  `
+  `${NEWER}
 local count = 0
 for i = 2, #ARGV, 3 do
   local version = redis.call('ZSCORE', KEYS[2], ARGV[i])
   if not version or tonumber(version) < tonumber(ARGV[i + 1]) then
+    local newest = redis.call('ZRANGE', KEYS[2], -1, -1, 'WITHSCORES')
+    local as = ARGV[i + 1]
+    if newest[2] and tonumber(newest[2]) >= tonumber(as) then as = newer(KEYS[2]) end
     redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 2])
-    redis.call('ZADD', KEYS[2], ARGV[i + 1], ARGV[i])
+    redis.call('ZADD', KEYS[2], as, ARGV[i])
     count = count + 1
   end
 end
@@ -64,16 +71,29 @@ return count
 `,
 );
 
-/** KEYS rows, versions · ARGV key, version → 1 when the row had this version and is gone. */
+/**
+ * KEYS rows, versions · ARGV key, version, topic, keep µs → 1 when the row had this version and is gone.
+ *
+ * Its version stays, as a mark for copies that have not heard yet; marks older than `keep` go, but never the newest one.
+ */
 const removeScript = new Script(
   'foundationTableRemove',
-  `
+  `${NEWER}
+if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 0 then return 0 end
 if tonumber(redis.call('ZSCORE', KEYS[2], ARGV[1]) or '0') ~= tonumber(ARGV[2]) then return 0 end
 redis.call('HDEL', KEYS[1], ARGV[1])
-redis.call('ZREM', KEYS[2], ARGV[1])
+local next = newer(KEYS[2])
+redis.call('ZADD', KEYS[2], next, ARGV[1])
+for _, key in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', tonumber(next) - tonumber(ARGV[4]))) do
+  if redis.call('HEXISTS', KEYS[1], key) == 0 then redis.call('ZREM', KEYS[2], key) end
+end
+redis.call('PUBLISH', ARGV[3], '{"t":"table"}')
 return 1
 `,
 );
+
+/** How long the mark of a removed row is kept. */
+const KEEP_MARKS_US = 3_600_000_000;
 
 /** See {@link Table}. */
 export class RedisTable implements Table {
@@ -103,7 +123,7 @@ export class RedisTable implements Table {
   }
 
   async remove(key: string, version: number): Promise<void> {
-    await removeScript.run(this.client, this.#tables(), [key, version]);
+    await removeScript.run(this.client, this.#tables(), [key, version, this.keys.hints, KEEP_MARKS_US]);
   }
 
   #tables(): [string, string] {

@@ -42,7 +42,7 @@ export class RedisTransport implements Transport {
     const listeners = this.#topics.get(topic) ?? new Set<Listener>();
     const isNew = listeners.size === 0;
     this.#topics.set(topic, listeners.add(listener));
-    if (isNew && this.subscriber.status === 'ready') await this.subscriber.subscribe(topic);
+    if (isNew && this.subscriber.status === 'ready') await this.#subscribeNow(topic);
     return async () => {
       listeners.delete(listener);
       if (listeners.size > 0 || !this.#topics.delete(topic)) return;
@@ -68,6 +68,15 @@ export class RedisTransport implements Transport {
         // A throw here would end up in ioredis' parser and break the connection for everyone.
         this.#logger.error('A listener threw; the others were served', { topic, error: describe(error) });
       }
+    }
+  }
+
+  /** A connection that breaks meanwhile is no error: the topic is subscribed with all others when it is back. */
+  async #subscribeNow(topic: string): Promise<void> {
+    try {
+      await this.subscriber.subscribe(topic);
+    } catch (error) {
+      if (error instanceof Error && error.name === 'ReplyError') throw error;
     }
   }
 

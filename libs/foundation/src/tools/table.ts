@@ -3,7 +3,7 @@
  * Implemented by `redis.table.ts` and `local.table.ts`; used for what should run.
  */
 
-/** One value and its version. */
+/** One value and its version. An empty value says that the row was removed. */
 export interface TableRow {
   key: string;
   value: string;

@@ -14,8 +14,10 @@
  * ```
  */
 export const FoundationTools = {
-  /** ioredis `Redis`: leases, membership, the table. Fails fast: no offline queue, `commandTimeout` of 200 ms. */
+  /** ioredis `Redis`: leases and beats. Fails fast: no offline queue, `commandTimeout` of 200 ms. Nothing slow belongs on it. */
   leases: Symbol.for('foundation:tools:leases'),
+  /** ioredis `Redis`: the table of processes, lookups, fenced values. No offline queue, `commandTimeout` of 2 s. */
+  control: Symbol.for('foundation:tools:control'),
   /** ioredis `Redis` in subscriber mode. */
   subscriber: Symbol.for('foundation:tools:subscriber'),
   /** ioredis `Redis` that publishes, and serves the queue. */
