@@ -24,7 +24,7 @@ export interface Member {
   load: number;
   /** How many it is willing to own; absent = no limit. */
   capacity?: number;
-  /** How late its event loop was lately, in milliseconds (99th percentile over about a second). */
+  /** How late its event loop was lately, in milliseconds; halves with each beat. */
   lag: number;
   labels: Readonly<Record<string, string>>;
   /** The processes that run on every node, as they are on this one. */
@@ -59,6 +59,8 @@ const JITTER = 0.1;
 const RETRY_MS = 250;
 const JOIN_RETRY_MS = 200;
 const LOAD_DELAY_MS = 50;
+/** Smaller changes of the lag are not worth a new view. */
+const LAG_STEP_MS = 100;
 
 /** Injectable. The members of the cluster and this node's own state. */
 @Injectable()
@@ -254,9 +256,19 @@ export class Membership {
     const jittered = delay * (1 - JITTER + Math.random() * 2 * JITTER);
     this.#dueAt = now + jittered;
     this.#timer = setTimeout(() => {
+      this.#noteLag(this.now() - this.#dueAt);
       this.#dueAt = Infinity;
       void this.#beatNow();
     }, jittered);
+  }
+
+  /** How late a timer of ours fires says how busy the event loop is; a single late one is forgotten after some beats. */
+  #noteLag(late: number): void {
+    const lately = Math.round(Math.max(late, this.#record.lag / 2));
+    const lag = lately < LAG_STEP_MS ? 0 : lately;
+    if (Math.abs(lag - this.#record.lag) < LAG_STEP_MS) return;
+    this.#record = { ...this.#record, lag };
+    this.#pending = { changed: true };
   }
 
   /** One beat at a time; a call during one waits for the next. */

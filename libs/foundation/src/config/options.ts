@@ -54,6 +54,11 @@ export interface LeaseOptions {
   commandTimeout?: number;
   /** How long before the lease can expire the owner stops itself. Default 250; it covers the stop and a late timer. */
   margin?: number;
+  /**
+   * What happens when the event loop is blocked past the deadline. `fence` (default): the instances are stopped once it is
+   * free again; until then a blocked one may go on beside its successor. `exit`: a thread ends the process at the deadline.
+   */
+  onStall?: 'fence' | 'exit';
 }
 
 /** Times of the membership, in milliseconds. */

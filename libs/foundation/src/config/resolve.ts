@@ -124,7 +124,8 @@ function leaseTimes(lease: LeaseOptions): LeaseTimes {
         `${2 * (renewEvery + commandTimeout)}`,
     );
   }
-  return { ttl, renewEvery, commandTimeout, margin, deadline, grace: ttl + drift };
+  const { onStall = 'fence' } = lease;
+  return { ttl, renewEvery, commandTimeout, margin, onStall, deadline, grace: ttl + drift };
 }
 
 function membershipTimes(membership: MembershipOptions): Required<MembershipOptions> {

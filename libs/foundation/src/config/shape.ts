@@ -47,6 +47,7 @@ class LeaseShape {
   @milliseconds(10) renewEvery?: number;
   @milliseconds(10) commandTimeout?: number;
   @milliseconds(10) margin?: number;
+  @IsOptional() @IsIn(['fence', 'exit'], { message: `'fence' or 'exit'` }) onStall?: string;
 }
 
 class MembershipShape {

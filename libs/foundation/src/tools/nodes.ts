@@ -29,7 +29,7 @@ export interface NodeRecord {
   load: number;
   /** How many it is willing to own. */
   capacity?: number;
-  /** How late its event loop was lately, in milliseconds (99th percentile). */
+  /** How late its event loop was lately, in milliseconds. */
   lag: number;
   labels: Record<string, string>;
   /** The processes that run on every node, as they are here. */

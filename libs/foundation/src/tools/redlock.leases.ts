@@ -27,6 +27,7 @@ import {
 } from './lease.scripts.js';
 import type { Lease, Leases, OwnerRecord, Standing } from './leases.js';
 import { toNumber, toTexts } from './script.js';
+import { Watchdog } from './watchdog.js';
 
 /** One attempt, at once: Redlock's waiting acquire can hand out a lock that has expired (its issue #274). */
 const ONCE = { retryCount: 0 };
@@ -46,6 +47,7 @@ export class RedlockLeases implements Leases {
   readonly #held = new Map<string, HeldLease>();
   readonly #locks = new WeakMap<HeldLease, Lock>();
   readonly #logger = new Logger('Foundation');
+  readonly #watchdog: Watchdog | undefined;
   #renewTimer: NodeJS.Timeout | undefined;
   #deadlineTimer: NodeJS.Timeout | undefined;
   #renewing = false;
@@ -62,6 +64,7 @@ export class RedlockLeases implements Leases {
     private readonly telemetry: Telemetry,
     private readonly now: () => number = monotonicNow,
   ) {
+    this.#watchdog = times.onStall === 'exit' ? new Watchdog(node.name) : undefined;
     if (redlock.clients.size !== 1) {
       throw new NotInThisVersionError(
         'redlock',
@@ -123,6 +126,7 @@ export class RedlockLeases implements Leases {
     for (const lease of [...this.#held.values()]) lease.lose('abandoned');
     clearTimeout(this.#renewTimer);
     clearTimeout(this.#deadlineTimer);
+    void this.#watchdog?.close();
   }
 
   // -- called by HeldLease -------------------------------------------------------------------------------------------
@@ -289,10 +293,11 @@ export class RedlockLeases implements Leases {
   #watchDeadlines(): void {
     clearTimeout(this.#deadlineTimer);
     this.#deadlineTimer = undefined;
-    if (this.#closed || this.#held.size === 0) return;
+    if (this.#closed || this.#held.size === 0) return this.#watchdog?.expectWithin(undefined);
     const now = this.now();
     let soonest = Infinity;
     for (const lease of this.#held.values()) soonest = Math.min(soonest, lease.left(now));
+    this.#watchdog?.expectWithin(soonest);
     this.#deadlineTimer = setTimeout(
       () => {
         this.#fenceOverdue();

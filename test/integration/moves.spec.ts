@@ -1,0 +1,180 @@
+// Hand-over, placement and drain over several applications in this process, on real Redis.
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import {
+  ArgumentError,
+  Callable,
+  Membership,
+  ProcessManager,
+  Singleton,
+  UnknownProcessError,
+  type ProcessContext,
+  type ProcessRef,
+} from 'nestjs-foundation';
+import { eventually } from '../../libs/foundation/src/testing/eventually.js';
+import { startRedis, type RedisServer } from '../support/redis-server.js';
+import { CapturedLog, boot, closeAll, formed, freshName, settle, type Booted, type Provider } from './bench.js';
+
+@Singleton({ name: 'counter', handoff: true })
+class Counter {
+  #count = 0;
+  #ctx!: ProcessContext;
+  onProcessStart(ctx: ProcessContext): void {
+    this.#ctx = ctx;
+    this.#count = typeof ctx.handoff === 'number' ? ctx.handoff : 0;
+  }
+  onHandoff(): number {
+    return this.#count;
+  }
+  @Callable()
+  add(amount: number): number {
+    this.#count += amount;
+    return this.#count;
+  }
+  @Callable()
+  crash(): void {
+    this.#ctx.fail(new Error('asked to'));
+  }
+}
+
+@Singleton({ name: 'huge', handoff: true })
+class Huge {
+  inherited: unknown;
+  onProcessStart(ctx: ProcessContext): void {
+    this.inherited = ctx.handoff;
+  }
+  onHandoff(): string {
+    return 'x'.repeat(2 * 1024 * 1024);
+  }
+  @Callable()
+  has(): boolean {
+    return this.inherited !== undefined;
+  }
+}
+
+@Singleton({ name: 'labelled', placement: { labels: { role: 'worker' } } })
+class Labelled {}
+
+@Singleton({ name: 'one' })
+class One {}
+
+@Singleton({ name: 'other' })
+class Other {}
+
+let server: RedisServer;
+let appName: string;
+let log: CapturedLog;
+
+beforeAll(async () => void (server = await startRedis()));
+afterAll(() => server.stop());
+beforeEach(async () => {
+  log = CapturedLog.install();
+  appName = freshName();
+  await settle(server, appName);
+});
+afterEach(closeAll);
+
+type Options = Parameters<typeof boot>[3];
+
+async function cluster(providers: Provider[], ...options: Options[]): Promise<Booted[]> {
+  const defaults: Options = { processes: { timeout: 5000, backoff: { base: 10, cap: 50 } } };
+  const nodes = await Promise.all(options.map((each) => boot(server.url, appName, providers, { ...defaults, ...each })));
+  await formed(...nodes);
+  return nodes;
+}
+
+const managerOf = (node: Booted): ProcessManager => node.app.get(ProcessManager);
+const runningOn = <T>(node: Booted, name: string): Promise<ProcessRef<T>> =>
+  eventually(() => managerOf(node).lookupSingleton<T>(name), { what: `"${name}" to run` });
+
+describe('a hand-off', () => {
+  it('gives the next instance the state of the last one on a move, a restart and a drain', async () => {
+    const nodes = await cluster([Counter], {}, {}, {});
+    const first = await runningOn<Counter>(nodes[0]!, 'counter');
+    expect(await first.call('add', 5)).toBe(5);
+    const target = nodes.find(({ name }) => name !== first.node)!;
+    const moved = await managerOf(nodes[0]!).move<Counter>('counter', target.name);
+    expect(moved.node).toBe(target.name);
+    expect(await moved.call('add', 1)).toBe(6);
+    const restarted = await managerOf(nodes[0]!).restart<Counter>('counter');
+    expect(await restarted.call('add', 1)).toBe(7);
+    const owner = nodes.find(({ name }) => name === restarted.node)!;
+    const caller = nodes.find((node) => node !== owner)!;
+    await owner.app.close();
+    const after = await eventually(async () => {
+      const ref = await managerOf(caller).lookupSingleton<Counter>('counter');
+      return ref !== undefined && ref.node !== owner.name ? ref : undefined;
+    });
+    expect(await after.call('add', 1)).toBe(8);
+  });
+
+  it('is not made after a crash, and an old one is not taken twice', async () => {
+    const [node] = await cluster([Counter], {});
+    const ref = await runningOn<Counter>(node!, 'counter');
+    await ref.call('add', 5);
+    const restarted = await managerOf(node!).restart<Counter>('counter');
+    expect(await restarted.call('add', 1)).toBe(6);
+    await restarted.cast('crash');
+    const again = await eventually(async () => {
+      const found = await managerOf(node!).lookupSingleton<Counter>('counter');
+      return found !== undefined && found.epoch > restarted.epoch ? found : undefined;
+    });
+    expect(await again.call('add', 1)).toBe(1);
+  });
+
+  it('that is too large is dropped with a warning, and the process starts without it', async () => {
+    const [node] = await cluster([Huge], {});
+    await runningOn(node!, 'huge');
+    const ref = await managerOf(node!).restart<Huge>('huge');
+    expect(await ref.call('has')).toBe(false);
+    expect(log.lines.join('\n')).toContain('onHandoff failed');
+  });
+});
+
+describe('a move', () => {
+  it('to a node that cannot run it is refused with the reason, and nothing happens', async () => {
+    const nodes = await cluster([One], {}, {});
+    const ref = await runningOn(nodes[0]!, 'one');
+    const manager = managerOf(nodes[0]!);
+    await expect(manager.move('one', 'nowhere')).rejects.toThrow(ArgumentError);
+    await expect(manager.move('unknown', nodes[0]!.name)).rejects.toThrow(UnknownProcessError);
+    expect((await manager.move('one', ref.node)).epoch).toBe(ref.epoch);
+  });
+});
+
+describe('placement', () => {
+  it('keeps to the labels, and explains itself', async () => {
+    const [plain, worker] = await cluster([Labelled], { nodeName: 'plain' }, { nodeName: 'worker', labels: { role: 'worker' } });
+    expect((await runningOn(plain!, 'labelled')).node).toBe('worker');
+    const candidates = managerOf(worker!).explainPlacement('labelled');
+    expect(candidates.map(({ node, excluded }) => [node, excluded])).toEqual([
+      ['worker', false],
+      ['plain', true],
+    ]);
+    expect(candidates[1]!.reason).toContain('role=worker');
+    await expect(managerOf(plain!).move('labelled', 'plain')).rejects.toThrow('role=worker');
+  });
+
+  it('respects the capacity of a node', async () => {
+    const nodes = await cluster([One, Other], { nodeName: 'full', capacity: 0 }, { nodeName: 'free' });
+    expect((await runningOn(nodes[0]!, 'one')).node).toBe('free');
+    expect((await runningOn(nodes[0]!, 'other')).node).toBe('free');
+  });
+});
+
+describe('a drain', () => {
+  it('moves everything away, and the node stays a member that takes nothing', async () => {
+    const nodes = await cluster([One, Other, Counter], {}, {});
+    for (const name of ['one', 'other', 'counter']) await runningOn(nodes[0]!, name);
+    const leaving = nodes[0]!;
+    const staying = nodes[1]!;
+    await managerOf(leaving).drain();
+    for (const name of ['one', 'other', 'counter']) {
+      await eventually(async () => (await managerOf(staying).lookupSingleton(name))?.node === staying.name, {
+        what: `"${name}" to run on the node that stays`,
+      });
+    }
+    const member = staying.app.get(Membership).members().find(({ name }) => name === leaving.name);
+    expect(member?.state).toBe('draining');
+    expect(managerOf(staying).explainPlacement('one').find(({ node }) => node === leaving.name)?.excluded).toBe(true);
+  });
+});
