@@ -5,7 +5,7 @@
 import { Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { DiscoveryService, ModulesContainer } from '@nestjs/core';
 import type { Subscription } from './channels/channel.js';
-import { exploreChannels, handlersOf, type DeclaredHandler } from './channels/channel.explorer.js';
+import { exploreChannelNames, exploreChannels, handlersOf, type DeclaredHandler } from './channels/channel.explorer.js';
 import { Channels } from './channels/channels.js';
 import { Membership } from './cluster/membership.js';
 import type { FoundationConfig } from './config/options.js';
@@ -71,6 +71,7 @@ export class FoundationLifecycle implements OnApplicationBootstrap {
     try {
       specs = this.#explore();
       const handlers = exploreChannels(this.discovery, (type) => metadataOf(type) !== undefined);
+      for (const channel of exploreChannelNames(this.discovery)) this.channels.requireDeclared(channel);
       await this.#subscribe(handlers);
       await this.calls.open();
       await this.#joinOnce(specs);
@@ -87,7 +88,7 @@ export class FoundationLifecycle implements OnApplicationBootstrap {
 
   #explore(): ProcessSpec[] {
     const processes = exploreProcesses(this.discovery, this.config.processes);
-    for (const [name, create] of processes.creators) this.supervisor.know(name, create);
+    this.supervisor.know(processes.classes);
     // A process hears its channels only while it runs here.
     this.supervisor.onInstance(async (target) => {
       const subscriptions = await this.#subscribe(handlersOf(target));

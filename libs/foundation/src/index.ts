@@ -57,6 +57,7 @@ export type {
   StopReason,
 } from './processes/process.context.js';
 export type {
+  AnyProcess,
   MethodNames,
   PartitionedRef,
   ProcessInfo,

@@ -20,6 +20,13 @@ export function exploreChannels(discovery: DiscoveryService, isProcess: (type: T
     .flatMap(({ shared }) => (shared === undefined ? [] : handlersOf(shared)));
 }
 
+/** The channels that any class of the application wants to hear, processes included. */
+export function exploreChannelNames(discovery: DiscoveryService): string[] {
+  return findClasses(discovery).flatMap(({ type }) =>
+    markedMethods<ChannelMetadata>(type, CHANNEL_METADATA).map(({ metadata }) => metadata.channel),
+  );
+}
+
 /** The handlers of one object. */
 export function handlersOf(target: object): DeclaredHandler[] {
   return markedMethods<ChannelMetadata>(target.constructor as Type<object>, CHANNEL_METADATA).map(

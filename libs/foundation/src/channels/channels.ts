@@ -9,6 +9,7 @@ import { show } from '../config/shape.js';
 import { ArgumentError, MessageError, RedisUnavailableError, UnknownChannelError } from '../errors.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
 import type { Engine } from '../tools/engine.js';
+import { parseJson } from '../tools/json.js';
 import { keysOf } from '../tools/keys.js';
 import { Outbox } from '../tools/outbox.js';
 import type {
@@ -57,8 +58,8 @@ export class Channels {
     const body = this.#write(channel, message);
     const meta = this.#metaFor(channel, options.type);
     // What local handlers get went through JSON too, so that they see what the others see and share no object.
-    this.#dispatcher.deliver({ meta, message: JSON.parse(body) as unknown }, meta.sentAt);
-    this.telemetry.emit('message.sent', { channel, size: body.length });
+    this.#dispatcher.deliver({ meta, message: parseJson(body) }, meta.sentAt);
+    this.telemetry.emit('message.sent', { channel, size: Buffer.byteLength(body) });
     try {
       await this.#outbox.add(this.#topic(channel), encode(meta, body));
     } catch (error) {
@@ -107,6 +108,16 @@ export class Channels {
       },
       unsubscribe,
     };
+  }
+
+  /**
+   * Checks that a channel is declared.
+   *
+   * @throws UnknownChannelError that lists the declared ones.
+   */
+  requireDeclared(channel: string): void {
+    const { names } = this.config.channels;
+    if (!names.includes(channel)) throw new UnknownChannelError(channel, names);
   }
 
   /** Sends what still waits. Called by the lifecycle. */
@@ -168,8 +179,7 @@ export class Channels {
   }
 
   #check(call: string, channel: string, type: unknown): void {
-    const { names } = this.config.channels;
-    if (!names.includes(channel)) throw new UnknownChannelError(channel, names);
+    this.requireDeclared(channel);
     const valid = type === undefined || (typeof type === 'string' && type.length > 0 && type.length <= 200);
     if (!valid) throw new ArgumentError(call, 'type', show(type), '1 to 200 characters');
   }

@@ -2,6 +2,7 @@
  * Pure: messages as they travel. One text carries all messages that a node published on a channel in one turn.
  * Called by the facade (encode) and the dispatcher (decode).
  */
+import { parseJson } from '../tools/json.js';
 import type { MessageMeta } from './channel.js';
 
 /** The version of the format; a receiver drops, and counts, what has another one. */
@@ -18,9 +19,6 @@ export interface Decoded {
   envelopes: Envelope[];
   dropped: string[];
 }
-
-/** Property names that must never reach an object that code may merge into another. */
-const FORBIDDEN = /"(?:__proto__|constructor|prototype)"\s*:/;
 
 /** One message as JSON; `body` is the JSON of the message itself, so that it is written once. */
 export function encode(meta: MessageMeta, body: string): string {
@@ -39,7 +37,7 @@ export function encode(meta: MessageMeta, body: string): string {
 export function decode(channel: string, text: string): Decoded {
   let values: unknown;
   try {
-    values = FORBIDDEN.test(text) ? JSON.parse(text, withoutForbidden) : JSON.parse(text);
+    values = parseJson(text);
   } catch {
     return { envelopes: [], dropped: ['not JSON'] };
   }
@@ -56,14 +54,10 @@ function read(channel: string, value: unknown): Envelope | string {
   if (typeof value !== 'object' || value === null) return 'not an envelope';
   const { v, from, boot, seq, at, type, body } = value as Record<string, unknown>;
   if (v !== ENVELOPE_VERSION) return 'unknown version';
-  if (typeof from !== 'string' || typeof boot !== 'string' || !Number.isSafeInteger(seq) || typeof at !== 'number') {
+  if (typeof from !== 'string' || typeof boot !== 'string' || !Number.isSafeInteger(seq) || !Number.isFinite(at)) {
     return 'not an envelope';
   }
-  if (type !== undefined && typeof type !== 'string') return 'not an envelope';
-  const meta: MessageMeta = { channel, from, bootId: boot, seq: seq as number, sentAt: at };
+  if (!('body' in value) || (type !== undefined && typeof type !== 'string')) return 'not an envelope';
+  const meta: MessageMeta = { channel, from, bootId: boot, seq: seq as number, sentAt: at as number };
   return { meta: type === undefined ? meta : { ...meta, type }, message: body };
-}
-
-function withoutForbidden(this: unknown, key: string, value: unknown): unknown {
-  return key === '__proto__' || key === 'constructor' || key === 'prototype' ? undefined : value;
 }

@@ -8,7 +8,7 @@ import { DuplicateNodeError, NotReadyError, describe } from '../errors.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
 import { monotonicNow } from '../tools/clock.js';
 import type { Engine } from '../tools/engine.js';
-import type { BeatAnswer, NodeRecord, ReplicaReport } from '../tools/nodes.js';
+import type { BeatAnswer, JoinAnswer, NodeRecord, ReplicaReport } from '../tools/nodes.js';
 import { isIsolated, stateOf, type MemberState } from './failure-detector.js';
 import type { LocalNode } from './node.js';
 import { VERSION } from './version.js';
@@ -191,13 +191,26 @@ export class Membership {
     let first: { otherBootId: string; beatAt: number } | undefined;
     for (;;) {
       const answer = await this.engine.nodes.join(this.#record);
+      if (this.#hasLeft()) return this.#takeBack(answer);
       if (answer.joined) return this.#joined(answer.now);
       first ??= answer;
       if (answer.beatAt > first.beatAt || answer.otherBootId !== first.otherBootId) {
         throw new DuplicateNodeError(this.node.name, answer.otherBootId);
       }
       await new Promise((resolve) => setTimeout(resolve, JOIN_RETRY_MS));
+      if (this.#hasLeft()) throw new NotReadyError(this.node.name, 'left', 0);
     }
+  }
+
+  /** A method, because TypeScript thinks that the state cannot change during an await. */
+  #hasLeft(): boolean {
+    return this.#state === 'left';
+  }
+
+  /** A join that came through after the node had left. */
+  async #takeBack({ joined }: JoinAnswer): Promise<never> {
+    if (joined) await this.engine.nodes.leave(this.node.name, this.node.bootId);
+    throw new NotReadyError(this.node.name, 'left', 0);
   }
 
   /** Tells the others that this node takes nothing new. */

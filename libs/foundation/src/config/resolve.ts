@@ -37,7 +37,7 @@ const WORKS_NOW = 'cluster: true (a cluster over Redis) or cluster: false (one p
  */
 export function resolve(options: FoundationOptions, env: Environment, machine: Machine): FoundationConfig {
   checkOptions(options);
-  const given = { ...fromEnvironment(env), ...withoutUndefined(options) };
+  const given = { ...checkedEnvironment(env), ...withoutUndefined(options) };
   refuseWhatIsNotHereYet(given);
   const clustered = given.cluster === true;
   const config: FoundationConfig = {
@@ -64,15 +64,33 @@ export function resolve(options: FoundationOptions, env: Environment, machine: M
   return config;
 }
 
+const VARIABLES: Readonly<Record<string, string>> = {
+  appName: 'FOUNDATION_APP_NAME',
+  nodeName: 'FOUNDATION_NODE_NAME',
+  labels: 'FOUNDATION_LABELS',
+};
+
+/** The environment follows the rules of the options; its errors name the variable. */
+function checkedEnvironment(env: Environment): FoundationOptions {
+  const options = fromEnvironment(env);
+  try {
+    checkOptions(options);
+  } catch (error) {
+    if (!(error instanceof FoundationConfigError)) throw error;
+    throw new FoundationConfigError(VARIABLES[error.option] ?? error.option, error.received, error.expected);
+  }
+  return options;
+}
+
 function refuseWhatIsNotHereYet(given: FoundationOptions): void {
   const { cluster } = given;
-  const name = typeof cluster === 'object' ? cluster.strategy : cluster;
-  if (typeof name === 'string' || (typeof cluster === 'object' && name === undefined)) {
+  const name: unknown = typeof cluster === 'object' ? cluster.strategy : cluster;
+  if (typeof name === 'string' || typeof cluster === 'object') {
     const known = STRATEGY_NAMES.find((strategy) => strategy === name);
     if (known === undefined) {
       throw new FoundationConfigError(
         'cluster',
-        show(name ?? cluster),
+        typeof name === 'string' ? show(name) : 'an object without the name of a strategy',
         `true, false, or one of ${STRATEGY_NAMES.join(', ')}`,
       );
     }
@@ -96,12 +114,11 @@ export function isClient(redis: unknown): redis is RedisClient {
 }
 
 function endpointFrom(url: string): RedisEndpoint {
-  const valid = URL.canParse(url) && /^(rediss?|unix):$/.test(new URL(url).protocol);
-  if (!valid) {
-    // The URL may hold a password, so the error shows its scheme alone.
+  if (!/^(?:rediss?|unix):\/\//.test(url) || !URL.canParse(url)) {
+    // It may hold a password, so the error does not show it.
     throw new FoundationConfigError(
       'redis',
-      `a text that begins with "${url.split(':')[0]?.slice(0, 12)}"`,
+      'a text that is no Redis URL',
       'a URL such as redis://127.0.0.1:6379, rediss://… or unix:///path',
     );
   }
@@ -171,6 +188,7 @@ export function processDefaults(
   return { ...base, ...given, backoff };
 }
 
+/** What is `undefined` or `null` counts as not given. */
 function withoutUndefined<T extends object>(value: T): T {
-  return Object.fromEntries(Object.entries(value).filter(([, entry]) => entry !== undefined)) as T;
+  return Object.fromEntries(Object.entries(value).filter(([, entry]) => entry !== undefined && entry !== null)) as T;
 }

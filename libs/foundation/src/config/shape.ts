@@ -3,6 +3,7 @@
  * Called by `resolve`; cross-field rules are there.
  */
 import {
+  IsArray,
   IsBoolean,
   IsIn,
   IsInt,
@@ -80,6 +81,7 @@ export class ProcessOptionsShape {
 
 class ChannelsShape {
   @IsOptional()
+  @IsArray({ message: `an array of names of ${nameMessage}` })
   @Matches(NAME, { each: true, message: `an array of names of ${nameMessage}` })
   names?: string[];
   @count(1024) maxMessageBytes?: number;
@@ -169,7 +171,7 @@ function isClusterValue(value: unknown): boolean {
 
 function check(shape: new () => object, value: unknown, path: string): void {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw new FoundationConfigError(path.slice(0, -1) || 'options', show(value), 'an object');
+    throw new FoundationConfigError(path.slice(0, -1) || 'options', showOption(path, value), 'an object');
   }
   const errors = validateSync(shaped(shape, value as Record<string, unknown>), {
     whitelist: true,
@@ -206,12 +208,16 @@ function toConfigError(error: ValidationError, path: string, shape: new () => ob
     'whitelistValidation' in constraints
       ? `no such option (known here: ${Object.keys(new shape()).join(', ')})`
       : (Object.values(constraints)[0] ?? 'another value');
-  return new FoundationConfigError(`${path}${error.property}`, showOption(error.property, error.value), expected);
+  return new FoundationConfigError(
+    `${path}${error.property}`,
+    showOption(`${path}${error.property}`, error.value),
+    expected,
+  );
 }
 
-function showOption(property: string, value: unknown): string {
-  // URLs and passwords are secrets: an error names their type only.
-  return /redis|url|password|secret|cookie/i.test(property) ? `a ${typeof value}` : show(value);
+/** URLs, and whatever is called or near something secret, are shown by their type only. */
+function showOption(path: string, value: unknown): string {
+  return /redis|url|pass|secret|cookie|token|key|^cluster/i.test(path) ? `a ${typeof value}` : show(value);
 }
 
 /** A value as text for an error, cut to 80 characters. */

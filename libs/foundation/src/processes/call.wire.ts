@@ -3,6 +3,8 @@
  * Called by `calls.ts`; whatever is not exactly one of these is dropped.
  */
 
+import { parseJson } from '../tools/json.js';
+
 /** The version of the format; a receiver drops what has another one. */
 export const CALL_VERSION = 1;
 
@@ -49,7 +51,7 @@ export function encodeCall(message: CallRequest | CallReply): string {
 export function decodeCalls(text: string): (CallRequest | CallReply | undefined)[] {
   let values: unknown;
   try {
-    values = JSON.parse(text, withoutForbidden);
+    values = parseJson(text);
   } catch {
     return [undefined];
   }
@@ -106,8 +108,4 @@ export function toWireError(thrown: unknown, withStack: boolean): WireError {
     ...(typeof code === 'string' || typeof code === 'number' ? { code: String(code) } : {}),
     ...(withStack && stack !== undefined ? { stack } : {}),
   };
-}
-
-function withoutForbidden(this: unknown, key: string, value: unknown): unknown {
-  return key === '__proto__' || key === 'constructor' || key === 'prototype' ? undefined : value;
 }

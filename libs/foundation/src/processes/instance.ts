@@ -174,10 +174,10 @@ export class Instance {
   /** True when the start, the tasks and the stop hook have all settled within `stopTimeout`. */
   async #stop(reason: StopReason, starting: Promise<void>): Promise<boolean> {
     const { name, options } = this.spec;
-    const everything = Promise.allSettled([starting, this.#stopHook(reason), ...this.#tasks]).then(() => true);
+    const everything = this.#settled(starting, this.#stopHook(reason)).then(() => true);
     let timer: NodeJS.Timeout | undefined;
     const limit = new Promise<boolean>((resolve) => {
-      timer = setTimeout(() => resolve(false), options.stopTimeout);
+      timer = setTimeout(() => resolve(false), options.stopTimeout).unref();
     });
     const clean = await Promise.race([everything, limit]);
     clearTimeout(timer);
@@ -188,6 +188,12 @@ export class Instance {
       );
     }
     return clean;
+  }
+
+  /** Tasks may begin others while they end, and a late start may begin some. */
+  async #settled(starting: Promise<void>, stopping: Promise<void>): Promise<void> {
+    await Promise.allSettled([starting, stopping]);
+    while (this.#tasks.size > 0) await Promise.allSettled(this.#tasks);
   }
 
   async #stopHook(reason: StopReason): Promise<void> {

@@ -10,15 +10,22 @@ import { ProcessDeclarationError } from '../errors.js';
 import { PROCESS_METADATA, type ProcessMetadata } from './process.decorators.js';
 import { specOf, type ProcessSpec } from './spec.js';
 
-/** Makes a fresh instance of a class. */
-export type Creator = () => Promise<object>;
+/** A class this application can run. */
+export interface KnownClass {
+  type: Type<object>;
+  /** Makes a fresh instance. */
+  create: () => Promise<object>;
+}
 
 /** What the application can run. */
 export interface ExploredProcesses {
   /** What its decorators say should run. */
   specs: ProcessSpec[];
-  /** Every class by name, decorated or not, because `startSingleton` takes any provider. */
-  creators: Map<string, Creator>;
+  /**
+   * Every class by name, decorated or not, because `startSingleton` takes any provider. Names that two undecorated classes
+   * share are left out: nodes name classes to one another, and could mean different ones.
+   */
+  classes: Map<string, KnownClass>;
 }
 
 /** The mark a decorator left on the class itself; not an inherited one. */
@@ -31,14 +38,12 @@ export function metadataOf(type: Type<unknown>): ProcessMetadata | undefined {
  * `FoundationConfigError` and `ArgumentError` for their options.
  */
 export function exploreProcesses(discovery: DiscoveryService, defaults: ResolvedProcessDefaults): ExploredProcesses {
-  const creators = new Map<string, Creator>();
+  const classes = new Map<string, KnownClass>();
   const specs = new Map<string, ProcessSpec>();
-  for (const { type, isStatic, create } of findClasses(discovery)) {
+  const found = findClasses(discovery);
+  for (const { type, isStatic, create } of found) {
     const metadata = metadataOf(type);
-    if (metadata === undefined) {
-      if (isStatic && !creators.has(type.name)) creators.set(type.name, create);
-      continue;
-    }
+    if (metadata === undefined) continue;
     if (!isStatic) {
       throw new ProcessDeclarationError(
         `class ${type.name}`,
@@ -46,8 +51,8 @@ export function exploreProcesses(discovery: DiscoveryService, defaults: Resolved
         'Make it and its dependencies singletons of the module (the default scope).',
       );
     }
-    const { args = [], ...options } = metadata.options;
     const { kind, count } = metadata;
+    const { args = [], ...options } = metadata.options;
     const subject = `@${kind[0]!.toUpperCase()}${kind.slice(1)} ${type.name}`;
     const spec = specOf({ subject, type: type.name, declared: true, kind, count, options, args }, defaults);
     const other = specs.get(spec.name);
@@ -58,8 +63,19 @@ export function exploreProcesses(discovery: DiscoveryService, defaults: Resolved
         'Give one of them another name: @Singleton({ name: … }).',
       );
     }
+    if (classes.has(type.name)) {
+      throw new ProcessDeclarationError(
+        `class ${type.name}`,
+        'another process has a class of the same name, and nodes name classes to one another',
+        'Rename one of the classes.',
+      );
+    }
     specs.set(spec.name, spec);
-    creators.set(type.name, create);
+    classes.set(type.name, { type, create });
   }
-  return { specs: [...specs.values()], creators };
+  const others = found.filter(({ type, isStatic }) => isStatic && !classes.has(type.name));
+  for (const { type, create } of others) {
+    if (others.filter((other) => other.type.name === type.name).length === 1) classes.set(type.name, { type, create });
+  }
+  return { specs: [...specs.values()], classes };
 }

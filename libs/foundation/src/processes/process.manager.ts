@@ -22,7 +22,7 @@ import type { ProcessCalls } from './process.calls.js';
 import { positive, type ProcessOptions } from './process.decorators.js';
 import { metadataOf } from './process.explorer.js';
 import { nameOf, type ProcessTarget } from './process.names.js';
-import type { PartitionedRef, ProcessInfo, ProcessRef, StartResult } from './process.ref.js';
+import type { AnyProcess, PartitionedRef, ProcessInfo, ProcessRef, StartResult } from './process.ref.js';
 import type { ProcessRegistry } from './process.registry.js';
 import { isEnded, type ProcessEntry, type ProcessTable, type VersionedEntry } from './process.table.js';
 import { remoteCalls } from './remote.js';
@@ -128,14 +128,14 @@ export class ProcessManager {
    *
    * Underneath: Lua that compares `GET …:lease:<name>` with the token in `HGETALL …:owner:<name>`.
    */
-  async lookupSingleton<T>(name: string | Type<T>): Promise<ProcessRef<T> | undefined> {
+  async lookupSingleton<T = AnyProcess>(name: string | Type<T>): Promise<ProcessRef<T> | undefined> {
     const known = nameOf(name);
     const owner = await this.#redis('looking up a process', () => this.registry.running(known));
     return owner === undefined ? undefined : this.#ref<T>(owner, typeof name === 'function' ? name : undefined);
   }
 
   /** The partitions of a process that this node knows, else `undefined`. Costs no network. */
-  lookupPartitioned<T>(name: string | Type<T>): PartitionedRef<T> | undefined {
+  lookupPartitioned<T = AnyProcess>(name: string | Type<T>): PartitionedRef<T> | undefined {
     const entry = this.table.get(nameOf(name));
     if (entry?.kind !== 'partitioned') return undefined;
     return this.#partitionedRef<T>(entry.name, entry.count, typeof name === 'function' ? name : undefined);
@@ -192,7 +192,7 @@ export class ProcessManager {
    *
    * @throws UnknownProcessError, `ProcessStartError`, `ProcessTimeoutError`.
    */
-  async restart<T>(target: ProcessTarget<T>): Promise<ProcessRef<T>> {
+  async restart<T = AnyProcess>(target: ProcessTarget<T>): Promise<ProcessRef<T>> {
     const name = nameOf(target);
     const { after, ...entry } = await this.#raise('restarting a process', name, ({ prefer: _prefer, ...rest }) => rest);
     const [first = name] = this.#slotsOf(entry);
@@ -207,7 +207,7 @@ export class ProcessManager {
    *
    * @throws ArgumentError for a node that is no candidate, with the reason; `UnknownProcessError`, `ProcessTimeoutError`.
    */
-  async move<T>(target: ProcessTarget<T>, node: string): Promise<ProcessRef<T>> {
+  async move<T = AnyProcess>(target: ProcessTarget<T>, node: string): Promise<ProcessRef<T>> {
     const name = nameOf(target);
     const candidate = this.explainPlacement(name).find((each) => each.node === node);
     if (candidate === undefined || candidate.excluded) {
@@ -289,8 +289,9 @@ export class ProcessManager {
     const request = { subject, type: type.name, declared, kind, count, options, args: args ?? declaredArgs };
     const spec = specOf(request, this.config.processes);
     await this.membership.whenReady();
-    if (!this.supervisor.knows(type.name)) {
-      throw new ArgumentError(subject, 'type', `the class ${type.name}`, 'a provider of this application');
+    if (!this.supervisor.knows(type)) {
+      const expected = 'a provider of this application whose class name no other one has';
+      throw new ArgumentError(subject, 'type', `the class ${type.name}`, expected);
     }
     await this.#redis('starting a process', async () => {
       const owner = await this.registry.owner(spec.name);
@@ -452,6 +453,7 @@ export class ProcessManager {
 
   /** ioredis' errors become ours, with the raw one as cause. */
   async #redis<R>(doing: string, call: () => Promise<R>): Promise<R> {
+    if (this.membership.state === 'joining') await this.membership.whenReady();
     try {
       return await call();
     } catch (error) {

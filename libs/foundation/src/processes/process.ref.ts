@@ -5,6 +5,9 @@ import type { RestartPolicyName } from '../config/options.js';
 import type { CallOptions } from './call.client.js';
 import type { ProcessKind } from './slots.js';
 
+/** What is assumed of a process whose class the caller does not name: any method, checked by its owner. */
+export type AnyProcess = Record<string, (...args: unknown[]) => unknown>;
+
 /** The hooks that Foundation calls; nobody else does. */
 type Hook = 'onProcessStart' | 'onProcessStop' | 'onHandoff';
 
@@ -22,7 +25,7 @@ export type Remote<T> = {
 };
 
 /** The ways to call a process. */
-export interface RemoteCalls<T> {
+export interface RemoteCalls<T = AnyProcess> {
   /**
    * Calls a `@Callable()` method on the node that owns the process, and resolves with its result.
    *
@@ -48,7 +51,7 @@ export interface RemoteCalls<T> {
 }
 
 /** A process that was running when it was looked up. Calls find it wherever it is by then. */
-export interface ProcessRef<T = unknown> extends RemoteCalls<T> {
+export interface ProcessRef<T = AnyProcess> extends RemoteCalls<T> {
   readonly name: string;
   /** Name of the node that owned it. */
   readonly node: string;
@@ -61,7 +64,7 @@ export interface ProcessRef<T = unknown> extends RemoteCalls<T> {
 }
 
 /** The partitions of a process. */
-export interface PartitionedRef<T = unknown> {
+export interface PartitionedRef<T = AnyProcess> {
   readonly name: string;
   readonly partitions: number;
   /** The partition of a key, 0 to `partitions` − 1; the same on all nodes. */
@@ -73,7 +76,8 @@ export interface PartitionedRef<T = unknown> {
 }
 
 /** What became of one replica. */
-export type StartResult<T> = { ok: true; node: string; ref: ProcessRef<T> } | { ok: false; node: string; error: Error };
+export type StartResult<T = AnyProcess> =
+  { ok: true; node: string; ref: ProcessRef<T> } | { ok: false; node: string; error: Error };
 
 /**
  * Where a process stands: `waiting` has no owner yet, `lost` is a temporary process whose node died; the other words are

@@ -7,6 +7,7 @@ import { isLabels } from '../config/shape.js';
 import type { Membership } from '../cluster/membership.js';
 import { describe } from '../errors.js';
 import type { Engine } from '../tools/engine.js';
+import { parseJson } from '../tools/json.js';
 import type { TableRow } from '../tools/table.js';
 import { isSlotOf, processOf, slotNames } from './slots.js';
 import type { ProcessSpec } from './spec.js';
@@ -233,32 +234,54 @@ export function isEnded(status: ProcessStatus): boolean {
 
 const STATUSES: readonly string[] = ['wanted', 'backing-off', 'once', 'completed', 'stopped', 'failed', 'escalated'];
 
-/** Reads a row; `undefined` for one that this version cannot use. */
+/** Reads a row field by field; `undefined` for one that this version cannot use. */
 export function parseEntry({ key, value, version }: TableRow): VersionedEntry | undefined {
   let parsed: unknown;
   try {
-    parsed = JSON.parse(value);
+    parsed = parseJson(value);
   } catch {
     return undefined;
   }
-  if (typeof parsed !== 'object' || parsed === null) return undefined;
-  const entry = parsed as Partial<ProcessEntry>;
-  const { options } = entry;
+  if (!isRecord(parsed)) return undefined;
+  const { name, type, kind, count, declared, handoff, rebalance, status, after, confirmed } = parsed;
+  const { of, args, avoid, prefer, error, retryAt } = parsed;
+  const options = readOptions(parsed['options']);
+  const placement = readPlacement(parsed['placement']);
   const usable =
-    entry.name === key &&
-    typeof entry.type === 'string' &&
-    Array.isArray(entry.args) &&
-    ['singleton', 'replicated', 'partitioned'].includes(String(entry.kind)) &&
-    Number.isSafeInteger(entry.count) &&
-    typeof entry.placement === 'object' &&
-    isLabels(entry.placement?.labels) &&
-    typeof entry.after === 'number' &&
-    STATUSES.includes(String(entry.status)) &&
-    typeof options === 'object' &&
-    options !== null &&
-    ['permanent', 'transient', 'temporary'].includes(options.restart) &&
-    [options.maxRestarts, options.maxSeconds, options.stopTimeout].every(Number.isFinite) &&
-    typeof options.backoff === 'object' &&
-    (options.timeout === 'infinity' || Number.isFinite(options.timeout));
-  return usable ? { ...(entry as ProcessEntry), version } : undefined;
+    name === key &&
+    typeof type === 'string' &&
+    (kind === 'singleton' || kind === 'replicated' || kind === 'partitioned') &&
+    Number.isSafeInteger(count) &&
+    [declared, handoff, confirmed].every((flag) => typeof flag === 'boolean') &&
+    (rebalance === 'off' || rebalance === 'on-join') &&
+    typeof status === 'string' &&
+    STATUSES.includes(status) &&
+    Number.isSafeInteger(after) &&
+    Array.isArray(args) &&
+    [of, avoid, prefer, error].every((text) => text === undefined || typeof text === 'string') &&
+    (retryAt === undefined || Number.isFinite(retryAt));
+  if (!usable || options === undefined || placement === undefined) return undefined;
+  const fields = { name, type, kind, count, declared, handoff, rebalance, status, after, confirmed, args };
+  const optional = Object.entries({ of, avoid, prefer, error, retryAt }).filter(([, field]) => field !== undefined);
+  return { ...fields, ...Object.fromEntries(optional), options, placement, version } as VersionedEntry;
+}
+
+function readOptions(value: unknown): ProcessEntry['options'] | undefined {
+  if (!isRecord(value) || !isRecord(value['backoff'])) return undefined;
+  const { restart, maxRestarts, maxSeconds, timeout, stopTimeout, backoff } = value;
+  const { base, cap } = backoff;
+  const isKnown = restart === 'permanent' || restart === 'transient' || restart === 'temporary';
+  const numbers = [maxRestarts, maxSeconds, stopTimeout, base, cap, timeout === 'infinity' ? 0 : timeout];
+  if (!isKnown || !numbers.every(Number.isFinite)) return undefined;
+  return { restart, maxRestarts, maxSeconds, timeout, stopTimeout, backoff: { base, cap } } as ProcessEntry['options'];
+}
+
+function readPlacement(value: unknown): ProcessEntry['placement'] | undefined {
+  if (!isRecord(value)) return undefined;
+  const { strategy, labels } = value;
+  return (strategy === 'spread' || strategy === 'hash') && isLabels(labels) ? { strategy, labels } : undefined;
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

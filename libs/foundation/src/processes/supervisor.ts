@@ -3,7 +3,7 @@
  * Driven by the lifecycle; owns leases and instances.
  */
 import { isDeepStrictEqual } from 'node:util';
-import { Injectable, Logger } from '@nestjs/common';
+import { Injectable, Logger, type Type } from '@nestjs/common';
 import type { Member, Membership } from '../cluster/membership.js';
 import { describe } from '../errors.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
@@ -14,7 +14,7 @@ import { NodeLease } from '../tools/node.lease.js';
 import { Candidacy } from './candidacy.js';
 import { Instance, type InstanceExit } from './instance.js';
 import { rankMembers, rankOf, type Placeable } from './placement.js';
-import type { Creator } from './process.explorer.js';
+import type { KnownClass } from './process.explorer.js';
 import { processOf, runsEverywhere, slotNames } from './slots.js';
 import type { ProcessSpec } from './spec.js';
 import { isEnded, type ProcessEntry, type ProcessTable, type VersionedEntry } from './process.table.js';
@@ -51,7 +51,7 @@ interface Hosted {
 export class Supervisor {
   readonly #hosted = new Map<string, Hosted>();
   readonly #hosting = new Set<Promise<void>>();
-  readonly #creators = new Map<string, Creator>();
+  readonly #classes = new Map<string, KnownClass>();
   readonly #hooks: InstanceHook[] = [];
   readonly #candidacy: Candidacy;
   readonly #logger = new Logger('Foundation');
@@ -93,13 +93,14 @@ export class Supervisor {
     this.#hooks.push(hook);
   }
 
-  /** Lets this node run a class. */
-  know(className: string, create: Creator): void {
-    if (!this.#creators.has(className)) this.#creators.set(className, create);
+  /** Lets this node run classes. */
+  know(classes: ReadonlyMap<string, KnownClass>): void {
+    for (const [name, known] of classes) this.#classes.set(name, known);
   }
 
-  knows(className: string): boolean {
-    return this.#creators.has(className);
+  /** True when this very class can run here; another one of the same name is not it. */
+  knows(type: Type<unknown>): boolean {
+    return this.#classes.get(type.name)?.type === type;
   }
 
   /** The instance of that name while calls may reach it. */
@@ -176,7 +177,7 @@ export class Supervisor {
       const hosted = this.#hosted.get(entry.name);
       this.#remind(entry);
       if (hosted !== undefined) this.#correct(entry, hosted, members);
-      else if (runsEverywhere(entry) && !this.#creators.has(entry.type)) this.#reportUnknown(entry);
+      else if (runsEverywhere(entry) && !this.#classes.has(entry.type)) this.#reportUnknown(entry);
       else if (!this.#mayRun(entry)) this.#candidacy.unwant(entry.name);
       else if ((this.#paused.get(entry.name) ?? 0) > monotonicNow()) continue;
       else if (runsEverywhere(entry)) this.#runHere(entry);
@@ -241,7 +242,7 @@ export class Supervisor {
       this.#state === 'supervising' &&
       this.membership.state === 'up' &&
       entry?.status === 'wanted' &&
-      this.#creators.has(entry.type)
+      this.#classes.has(entry.type)
     );
   }
 
@@ -326,8 +327,8 @@ export class Supervisor {
   }
 
   #create(type: string): Promise<object> {
-    const create = this.#creators.get(type);
-    return create === undefined ? Promise.reject(new Error(`Class ${type} is not known here.`)) : create();
+    const known = this.#classes.get(type);
+    return known === undefined ? Promise.reject(new Error(`Class ${type} is not known here.`)) : known.create();
   }
 
   async #started(hosted: Hosted, target: object): Promise<() => Promise<void>> {

@@ -114,8 +114,6 @@ export class BullmqRestarts implements Restarts {
     await Promise.race([closing, new Promise((resolve) => (timer = setTimeout(resolve, CLOSE_TIMEOUT_MS)))]);
     clearTimeout(timer);
     this.#handlers = undefined;
-    // The blocking connection is BullMQ's own and must not outlive this node when Redis hangs.
-    await this.worker.disconnect().catch(() => undefined);
   }
 
   async #process(job: Job<unknown>): Promise<void> {

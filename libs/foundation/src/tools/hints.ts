@@ -3,6 +3,8 @@
  * Published by the Lua scripts on `keys.hints`; read by the engines.
  */
 
+import { parseJson } from './json.js';
+
 /** What changed. */
 export type Hint =
   /** The name is free. */
@@ -24,7 +26,7 @@ export function parseHint(text: string): Hint | undefined {
   if (text.length > 4096) return undefined;
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = parseJson(text);
   } catch {
     return undefined;
   }

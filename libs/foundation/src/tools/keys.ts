@@ -7,7 +7,7 @@
 export interface Keys {
   /** The hash tag, and the prefix of the BullMQ queue: `{foundation:<app>}`. */
   readonly tag: string;
-  /** HASH node name → `<bootId> <record as JSON>`. */
+  /** HASH node name → `<bootId> <time of its join in ms> <record as JSON>`. */
   readonly nodes: string;
   /** ZSET node name → time of its last beat, in ms of the Redis clock. */
   readonly beats: string;

@@ -32,6 +32,7 @@ export class RedisConnections {
 
   readonly #logger = new Logger('Foundation');
   readonly #lastErrors = new Map<Redis, unknown>();
+  readonly #duplicates: Redis[] = [];
   readonly #down = new Set<RedisRole>();
 
   constructor(private readonly config: FoundationConfig) {
@@ -51,6 +52,7 @@ export class RedisConnections {
     this.publisher = this.#open('publisher', patient);
     // BullMQ requires null here: its blocking commands must outlive a reconnection.
     this.worker = this.#open('worker', { maxRetriesPerRequest: null, socketTimeout: 15_000 });
+    this.#keepDuplicatesOf(this.worker);
   }
 
   /** Waits for every client. See {@link Engine.open} for the errors. */
@@ -59,15 +61,21 @@ export class RedisConnections {
     await this.#checkServer();
   }
 
-  /** Closes every client, politely first. */
-  async close(): Promise<void> {
-    await Promise.all(
-      this.#all().map(async (client) => {
-        // QUIT could wait for a server that hangs; nothing is in flight any more, so the socket may simply go.
-        client.disconnect();
-        await Promise.resolve();
-      }),
-    );
+  /** Closes every client. QUIT could wait for a server that hangs; nothing is in flight any more, so the sockets just go. */
+  close(): void {
+    for (const client of [...this.#all(), ...this.#duplicates]) client.disconnect();
+  }
+
+  /** BullMQ duplicates its client for blocking commands, and cannot close the duplicate while Redis does not answer. */
+  #keepDuplicatesOf(client: Redis): void {
+    const original = client.duplicate.bind(client);
+    client.duplicate = (override) => {
+      const duplicate = original(override);
+      // While Redis is away it reports the same as the client does.
+      duplicate.on('error', () => undefined);
+      this.#duplicates.push(duplicate);
+      return duplicate;
+    };
   }
 
   #all(): Redis[] {

@@ -18,8 +18,23 @@ import { RedlockLeases, createRedlock } from './redlock.leases.js';
 
 /** Makes the engine; the connections begin to open at once, `open()` waits for them. */
 export function createRedisEngine(config: FoundationConfig, node: NodeIdentity, telemetry: Telemetry): Engine {
-  const keys = keysOf(config.appName);
   const connections = new RedisConnections(config);
+  try {
+    return engineOver(connections, config, node, telemetry);
+  } catch (error) {
+    // What was adopted may be refused; nothing of ours stays open then.
+    connections.close();
+    throw error;
+  }
+}
+
+function engineOver(
+  connections: RedisConnections,
+  config: FoundationConfig,
+  node: NodeIdentity,
+  telemetry: Telemetry,
+): Engine {
+  const keys = keysOf(config.appName);
   const { leases: client, control, subscriber, publisher } = connections;
   const redlock = (config.redlock as Redlock | undefined) ?? createRedlock(client);
   const queue = (config.queue as Queue | undefined) ?? createQueue(publisher, keys);
@@ -57,7 +72,7 @@ export function createRedisEngine(config: FoundationConfig, node: NodeIdentity, 
       try {
         await restarts.close();
       } finally {
-        await connections.close();
+        connections.close();
       }
     },
   };

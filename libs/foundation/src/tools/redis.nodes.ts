@@ -5,6 +5,7 @@
 import type { Redis } from 'ioredis';
 import type { FoundationConfig } from '../config/options.js';
 import type { LeaveReason } from '../telemetry/events.js';
+import { parseJson } from './json.js';
 import type { Keys } from './keys.js';
 import { GRACE } from './lease.scripts.js';
 import type { BeatAnswer, JoinAnswer, NodeRecord, Nodes, NodeView, ReplicaReport } from './nodes.js';
@@ -36,7 +37,7 @@ if record then
   local age = now - beat
   if boot ~= ARGV[2] and math.abs(age) < tonumber(ARGV[4]) then return { boot or '?', string.format('%.0f', beat) } end
 end
-redis.call('HSET', KEYS[1], ARGV[1], ARGV[2] .. ' ' .. ARGV[3])
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[2] .. ' ' .. string.format('%.0f', now) .. ' ' .. ARGV[3])
 redis.call('ZADD', KEYS[2], now, ARGV[1])
 changed(KEYS[3], ARGV[5])
 return { '', string.format('%.0f', now) }
@@ -55,7 +56,8 @@ const beatScript = new Script(
 grace(KEYS[4], ARGV[5])
 local status, other = 'ok', ''
 local record = redis.call('HGET', KEYS[1], ARGV[1])
-local boot = record and string.match(record, '^(%S+) ')
+local boot, joined
+if record then boot, joined = string.match(record, '^(%S+) (%d+) ') end
 if not record then
   status = 'gone'
 elseif boot ~= ARGV[2] then
@@ -64,7 +66,7 @@ elseif boot ~= ARGV[2] then
 else
   redis.call('ZADD', KEYS[2], now, ARGV[1])
   if ARGV[7] ~= '' then
-    redis.call('HSET', KEYS[1], ARGV[1], ARGV[2] .. ' ' .. ARGV[7])
+    redis.call('HSET', KEYS[1], ARGV[1], ARGV[2] .. ' ' .. joined .. ' ' .. ARGV[7])
     if ARGV[8] == '1' then
       changed(KEYS[3], ARGV[6])
     else
@@ -193,17 +195,20 @@ export class RedisNodes implements Nodes {
   }
 }
 
-/** Reads `<bootId> <json>`; `undefined` for a record that this version cannot read. */
+/** Reads `<bootId> <joined at> <json>`; `undefined` for a record that this version cannot read. */
 function parseRecord(text: string): NodeRecord | undefined {
+  const [header = '', time] = /^\S+ (\d+) /.exec(text) ?? [];
   let value: unknown;
   try {
-    value = JSON.parse(text.slice(text.indexOf(' ') + 1));
+    value = parseJson(text.slice(header.length));
   } catch {
     return undefined;
   }
   if (typeof value !== 'object' || value === null) return undefined;
-  const { name, bootId, host, pid, version, state, classes, load, joinedAt, capacity, lag, labels, replicas } =
-    value as Record<string, unknown>;
+  const { name, bootId, host, pid, version, state, classes, load, capacity, lag, labels, replicas } = value as Record<
+    string,
+    unknown
+  >;
   if (typeof name !== 'string' || typeof bootId !== 'string') return undefined;
   return {
     name,
@@ -218,7 +223,7 @@ function parseRecord(text: string): NodeRecord | undefined {
     lag: toNumber(lag),
     labels: mapOf(labels, (text) => (typeof text === 'string' ? text : undefined)),
     replicas: mapOf(replicas, parseReplica),
-    joinedAt: toNumber(joinedAt),
+    joinedAt: toNumber(time),
   };
 }
 

@@ -76,7 +76,10 @@ export class RedisTransport implements Transport {
     try {
       await this.subscriber.subscribe(topic);
     } catch (error) {
-      if (error instanceof Error && error.name === 'ReplyError') throw error;
+      if (error instanceof Error && error.name === 'ReplyError') {
+        this.#topics.delete(topic);
+        throw error;
+      }
     }
   }
 

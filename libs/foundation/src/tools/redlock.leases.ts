@@ -194,7 +194,7 @@ export class RedlockLeases implements Leases {
 
   async #unlock(name: string, lock: Lock): Promise<void> {
     try {
-      await this.redlock.release(lock, ONCE);
+      await withTimeout(this.redlock.release(lock, ONCE), 4 * this.times.commandTimeout);
     } catch (error) {
       // Already expired, or Redis is away: either way the key is not ours for longer than its ttl.
       this.#logger.debug('A lease was not released; it expires', { name, error: describe(error) });
@@ -318,7 +318,7 @@ export class RedlockLeases implements Leases {
 /** Rejects when `work` takes longer than `ms`; the work itself goes on. */
 function withTimeout<T>(work: Promise<T>, ms: number): Promise<T> {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error(`redlock.acquire did not settle in ${ms} ms`)), ms);
+    const timer = setTimeout(() => reject(new Error(`Redlock did not settle in ${ms} ms`)), ms);
     work.then(resolve, reject).finally(() => clearTimeout(timer));
   });
 }
