@@ -77,7 +77,9 @@ type Options = Parameters<typeof boot>[3];
 
 async function cluster(providers: Provider[], ...options: Options[]): Promise<Booted[]> {
   const defaults: Options = { processes: { timeout: 5000, backoff: { base: 10, cap: 50 } } };
-  const nodes = await Promise.all(options.map((each) => boot(server.url, appName, providers, { ...defaults, ...each })));
+  const nodes = await Promise.all(
+    options.map((each) => boot(server.url, appName, providers, { ...defaults, ...each })),
+  );
   await formed(...nodes);
   return nodes;
 }
@@ -143,7 +145,11 @@ describe('a move', () => {
 
 describe('placement', () => {
   it('keeps to the labels, and explains itself', async () => {
-    const [plain, worker] = await cluster([Labelled], { nodeName: 'plain' }, { nodeName: 'worker', labels: { role: 'worker' } });
+    const [plain, worker] = await cluster(
+      [Labelled],
+      { nodeName: 'plain' },
+      { nodeName: 'worker', labels: { role: 'worker' } },
+    );
     expect((await runningOn(plain!, 'labelled')).node).toBe('worker');
     const candidates = managerOf(worker!).explainPlacement('labelled');
     expect(candidates.map(({ node, excluded }) => [node, excluded])).toEqual([
@@ -173,8 +179,15 @@ describe('a drain', () => {
         what: `"${name}" to run on the node that stays`,
       });
     }
-    const member = staying.app.get(Membership).members().find(({ name }) => name === leaving.name);
+    const member = staying.app
+      .get(Membership)
+      .members()
+      .find(({ name }) => name === leaving.name);
     expect(member?.state).toBe('draining');
-    expect(managerOf(staying).explainPlacement('one').find(({ node }) => node === leaving.name)?.excluded).toBe(true);
+    expect(
+      managerOf(staying)
+        .explainPlacement('one')
+        .find(({ node }) => node === leaving.name)?.excluded,
+    ).toBe(true);
   });
 });

@@ -167,7 +167,11 @@ describe('partitions', () => {
         last = await running(nodes[0]!, 'accounts', 16);
         return last.every(({ name, node }) => node === ranked(name));
       },
-      { what: 'Every partition on its best node', timeout: 40_000, lastSeen: () => last.map(({ name, node }) => [name, node]) },
+      {
+        what: 'Every partition on its best node',
+        timeout: 40_000,
+        lastSeen: () => last.map(({ name, node }) => [name, node]),
+      },
     );
     const moved = last.filter(({ name, node }) => before.get(name) !== node);
     // The first two settle between themselves too, because one of them was first; but what the late one has, it got now.

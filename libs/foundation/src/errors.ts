@@ -218,7 +218,7 @@ export class ProcessStartError extends FoundationError {
   constructor(
     readonly processName: string,
     readonly node: string,
-    reason: string,
+    readonly reason: string,
     cause?: unknown,
   ) {
     super(

@@ -18,6 +18,12 @@ import type { ProcessTable } from './processes/process.table.js';
 import type { Engine } from './tools/engine.js';
 
 const RETRY_MS = 500;
+/** For a step that takes a round trip when all is well. */
+const SHORT_MS = 2000;
+/** What each step gets when the time is over. */
+const MIN_STEP_MS = 250;
+/** When an application has had the time to call enableShutdownHooks(). */
+const HOOKS_MS = 5000;
 
 /**
  * Calls `drain` before anything else of the application is destroyed.
@@ -47,6 +53,7 @@ export class FoundationLifecycle implements OnApplicationBootstrap {
   readonly #logger = new Logger('Foundation');
   readonly #bornAt = performance.now();
   #left: Promise<void> | undefined;
+  #hooksTimer: NodeJS.Timeout | undefined;
 
   constructor(
     private readonly config: FoundationConfig,
@@ -150,22 +157,24 @@ export class FoundationLifecycle implements OnApplicationBootstrap {
 
   /** Leaves in order; each step has its time, and one that fails or takes too long does not keep the next from running. */
   leave(): Promise<void> {
+    clearTimeout(this.#hooksTimer);
     this.#left ??= this.#leave();
     return this.#left;
   }
 
   async #leave(): Promise<void> {
-    const { shutdownTimeout } = this.config;
-    const short = Math.min(2000, shutdownTimeout);
-    await this.#step('tell the others that this node drains', short, () => this.membership.drain());
+    const until = performance.now() + this.config.shutdownTimeout;
+    const step = (name: string, atMost: number, work: () => Promise<void>): Promise<void> =>
+      this.#step(name, Math.max(MIN_STEP_MS, Math.min(atMost, until - performance.now())), work);
+    await step('tell the others that this node drains', SHORT_MS, () => this.membership.drain());
     // INVARIANT (I1): instances stop, then their leases are released, then the node leaves.
-    await this.#step('stop processes and release their leases', shutdownTimeout, () => this.supervisor.drain());
-    await this.#step('send the last messages', short, async () => {
+    await step('stop processes and release their leases', Infinity, () => this.supervisor.drain());
+    await step('send the last messages', SHORT_MS, async () => {
       await this.channels.flush();
       await this.calls.flush();
     });
-    await this.#step('leave the cluster', short, () => this.membership.leave());
-    await this.#step('close the connections', short + 2000, () => this.engine.close());
+    await step('leave the cluster', SHORT_MS, () => this.membership.leave());
+    await step('close the connections', 2 * SHORT_MS, () => this.engine.close());
   }
 
   async #step(name: string, timeoutMs: number, work: () => Promise<void>): Promise<void> {
@@ -184,12 +193,16 @@ export class FoundationLifecycle implements OnApplicationBootstrap {
     }
   }
 
+  /** Later, because a standalone application can call enableShutdownHooks() only after its bootstrap. */
   #warnWithoutShutdownHooks(): void {
-    if (this.config.engine === 'local' || process.listenerCount('SIGTERM') > 0) return;
-    this.#logger.warn(
-      'Nothing listens to SIGTERM, so this node cannot drain: its processes move only when their leases expire. ' +
-        'Call app.enableShutdownHooks() before app.init() or app.listen()',
-    );
+    if (this.config.engine === 'local') return;
+    this.#hooksTimer = setTimeout(() => {
+      if (this.#left !== undefined || process.listenerCount('SIGTERM') > 0) return;
+      this.#logger.warn(
+        'Nothing listens to SIGTERM, so this node cannot drain: its processes move only when their leases expire. ' +
+          'Call app.enableShutdownHooks()',
+      );
+    }, HOOKS_MS).unref();
   }
 }
 

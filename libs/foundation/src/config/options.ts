@@ -77,7 +77,7 @@ export interface BackoffOptions {
   cap?: number;
 }
 
-/** Defaults of every process; a decorator or a start call may override the first five. */
+/** Defaults of every process; a decorator or a start call may override each. */
 export interface ProcessDefaults {
   /** Default `permanent`. */
   restart?: RestartPolicyName;
@@ -150,7 +150,7 @@ export interface FoundationOptions {
   labels?: Record<string, string>;
   /** How many processes this node is willing to own. Default: no limit. */
   capacity?: number;
-  /** How long the whole drain may take after SIGTERM, in milliseconds. Default 10 000. */
+  /** How long leaving the cluster may take in all, in milliseconds, from SIGTERM to closed connections. Default 10 000. */
   shutdownTimeout?: number;
   /** Wizard tier: not in this version. */
   topologies?: unknown[];

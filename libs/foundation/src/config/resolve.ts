@@ -37,7 +37,8 @@ const WORKS_NOW = 'cluster: true (a cluster over Redis) or cluster: false (one p
  */
 export function resolve(options: FoundationOptions, env: Environment, machine: Machine): FoundationConfig {
   checkOptions(options);
-  const given = { ...checkedEnvironment(env), ...withoutUndefined(options) };
+  const explicit = withoutUndefined(options);
+  const given = { ...checkedEnvironment(explicit.cluster === undefined ? env : withoutCluster(env)), ...explicit };
   refuseWhatIsNotHereYet(given);
   const clustered = given.cluster === true;
   const config: FoundationConfig = {
@@ -69,6 +70,11 @@ const VARIABLES: Readonly<Record<string, string>> = {
   nodeName: 'FOUNDATION_NODE_NAME',
   labels: 'FOUNDATION_LABELS',
 };
+
+/** A variable that an option overrides is not even read. */
+function withoutCluster({ FOUNDATION_CLUSTER: _cluster, ...env }: Environment): Environment {
+  return env;
+}
 
 /** The environment follows the rules of the options; its errors name the variable. */
 function checkedEnvironment(env: Environment): FoundationOptions {

@@ -5,7 +5,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { Injectable, Logger, type Type } from '@nestjs/common';
 import type { Member, Membership } from '../cluster/membership.js';
-import { describe } from '../errors.js';
+import { ProcessStartError, describe } from '../errors.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
 import { monotonicNow } from '../tools/clock.js';
 import type { Engine } from '../tools/engine.js';
@@ -123,9 +123,12 @@ export class Supervisor {
   /** Puts what the decorators say into the table. A cold start of the whole cluster forgets how processes ended before. */
   async declare(specs: readonly ProcessSpec[]): Promise<void> {
     const coldStart = this.#isEldest();
+    const joinedAt = this.membership.members().find(({ self }) => self)?.joinedAt ?? 0;
     for (const spec of specs) {
       await this.table.change(spec.name, (current) => {
-        const again = current !== undefined && coldStart && (isEnded(current.status) || current.status === 'once');
+        // What was written since this node joined is the word of a node that joined with it, not of the cluster before.
+        const before = current !== undefined && current.version < joinedAt * 1000;
+        const again = before && coldStart && (isEnded(current.status) || current.status === 'once');
         if (current !== undefined && !again && sameSpec(current, spec)) return undefined;
         const status = current === undefined || again ? 'wanted' : current.status;
         return { ...spec, status, after: current?.after ?? 0, confirmed: true };
@@ -378,23 +381,29 @@ export class Supervisor {
   /** Records, while the lease is still held, what is to follow a crash or a completion. */
   async #settle(instance: Instance, exit: InstanceExit): Promise<void> {
     if (exit.reason !== 'crash' && exit.reason !== 'complete') return;
-    // Whoever owns it next decides for itself; a late word of ours must not stop it.
-    if (!instance.lease.isHeld()) return;
     const { spec, lease } = instance;
     const { name } = spec;
     const { epoch } = lease;
     const node = this.membership.self.name;
-    const error = exit.reason === 'crash' ? describe(exit.error) : undefined;
+    const cause = exit.error instanceof ProcessStartError ? exit.error.reason : describe(exit.error);
+    const error = exit.reason === 'crash' ? cause : undefined;
     if (error !== undefined) {
       this.telemetry.emit('process.crashed', { name, node, epoch, error });
       this.#logger.error('A process crashed', { process: name, node, epoch, error });
     }
     try {
+      // Whoever owns it since decides for itself; a late word of ours must not stop it.
+      if (!lease.isHeld() && (await this.#isOwnedSince(name, epoch))) return;
       await this.#record(spec, epoch, exit, error);
     } catch (failure) {
       // Redis is away: the entry stays "wanted", and whoever gets the lease next starts it.
       this.#logger.warn('The end of a process was not recorded', { process: name, error: describe(failure) });
     }
+  }
+
+  async #isOwnedSince(name: string, epoch: number): Promise<boolean> {
+    const [owner] = await this.engine.leases.owners([name]);
+    return owner !== undefined && owner.epoch > epoch;
   }
 
   async #record(spec: ProcessSpec, epoch: number, exit: InstanceExit, error: string | undefined): Promise<void> {

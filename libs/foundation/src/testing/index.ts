@@ -1,4 +1,15 @@
 /**
  * The entry `nestjs-foundation/testing`: what tests of Foundation, and of applications on it, need.
  */
+export { checkHistory, describeViolations, type HistoryFacts, type Violation } from './check.history.js';
 export { eventually, type EventuallyOptions } from './eventually.js';
+export {
+  historyFile,
+  historyNow,
+  parseHistory,
+  recordHistory,
+  type HistoryEvent,
+  type HistoryRecorder,
+  type HistorySink,
+} from './history.js';
+export type { Injuries } from './ownership.js';

@@ -75,7 +75,7 @@ return 1
  * Renews every lease of a node in one call.
  *
  * KEYS incarnation, then (lease, epoch, owner) of each · ARGV grace ms, node, bootId, then (token, ttl, held epoch,
- * state to reclaim with, or '') of each → for each: '1' renewed, '0' lost, or the new epoch of a reclaimed lease.
+ * state to reclaim with, or '') of each → for each: '1' renewed, '0' lost, or the epoch of a reclaimed lease.
  */
 export const renewScript = new Script(
   'foundationLeaseRenew',
@@ -90,7 +90,9 @@ for i = 0, (#KEYS - 1) / 3 - 1 do
   if value == token then
     -- Never less than it has: a renewal that arrives late must not shorten a newer one.
     if redis.call('PTTL', lease) < tonumber(ttl) then redis.call('PEXPIRE', lease, ttl) end
-    reply = '1'
+    -- The answer to a reclaim may have been lost; the epoch it minted is the one that counts.
+    local minted = redis.call('HGET', owner, 'epoch')
+    reply = minted and tonumber(minted) > held and minted or '1'
   elseif not value and state ~= '' then
     if not left then left, now = grace(KEYS[1], ARGV[1]) end
     if left > 0 and held >= tonumber(redis.call('GET', epoch) or '0') then

@@ -149,6 +149,7 @@ export class RedlockLeases implements Leases {
   }
 
   async release(lease: HeldLease): Promise<void> {
+    if (!lease.isHeld()) lease.lose('deadline');
     const held = !lease.ended;
     lease.end();
     this.#forget(lease);

@@ -1,0 +1,173 @@
+import { Logger } from '@nestjs/common';
+import { beforeEach, describe, expect, it, jest } from '@jest/globals';
+import type { FoundationEvents } from '../telemetry/events.js';
+import { Telemetry } from '../telemetry/telemetry.js';
+import { eventually } from '../testing/eventually.js';
+import { Dispatcher } from './dispatcher.js';
+import type { MessageHandler } from './channel.js';
+import type { Envelope } from './envelope.js';
+
+let seq = 0;
+const envelope = (message: unknown, type?: string, channel = 'events'): Envelope => ({
+  message,
+  meta: { channel, from: 'n1', bootId: 'b', seq: ++seq, sentAt: 1000, ...(type === undefined ? {} : { type }) },
+});
+
+const turn = () => new Promise((resolve) => setImmediate(resolve));
+
+describe('Dispatcher', () => {
+  const error = jest.fn();
+  let telemetry: Telemetry;
+  let dispatcher: Dispatcher;
+  let events: { event: string; payload: unknown }[];
+
+  beforeEach(() => {
+    Logger.overrideLogger({ log: jest.fn(), warn: jest.fn(), error });
+    error.mockReset();
+    telemetry = new Telemetry();
+    events = [];
+    telemetry.attach('*', (event, payload) => events.push({ event, payload }));
+    dispatcher = new Dispatcher(telemetry);
+  });
+
+  const payloads = <E extends keyof FoundationEvents>(name: E) =>
+    events.filter(({ event }) => event === name).map(({ payload }) => payload as FoundationEvents[E]);
+
+  it('delivers to every handler of the channel, with its meta, and to no other', async () => {
+    const [one, two, other] = [jest.fn<MessageHandler>(), jest.fn<MessageHandler>(), jest.fn<MessageHandler>()];
+    dispatcher.add('events', {}, one);
+    dispatcher.add('events', {}, two);
+    dispatcher.add('data', {}, other);
+    const sent = envelope({ n: 1 });
+    dispatcher.deliver(sent, 1005);
+    await turn();
+    for (const handler of [one, two]) expect(handler.mock.calls).toEqual([[{ n: 1 }, sent.meta]]);
+    expect(other).not.toHaveBeenCalled();
+    expect(payloads('message.received')).toEqual([{ channel: 'events', from: 'n1', latency: 5 }]);
+  });
+
+  it('never reports a negative latency', () => {
+    dispatcher.deliver(envelope(1), 900);
+    expect(payloads('message.received')[0]!.latency).toBe(0);
+  });
+
+  it('does not call a handler within the turn of the sender', () => {
+    const handler = jest.fn<MessageHandler>();
+    dispatcher.add('events', {}, handler);
+    dispatcher.deliver(envelope(1), 0);
+    expect(handler).not.toHaveBeenCalled();
+  });
+
+  it('delivers in order, one after the other, however long each takes', async () => {
+    const order: string[] = [];
+    const queue = dispatcher.add('events', {}, async (message) => {
+      order.push(`begin ${String(message)}`);
+      await turn();
+      order.push(`end ${String(message)}`);
+    });
+    for (const message of [1, 2, 3]) dispatcher.deliver(envelope(message), 0);
+    await eventually(() => queue.received === 3 && order.length === 6);
+    expect(order).toEqual(['begin 1', 'end 1', 'begin 2', 'end 2', 'begin 3', 'end 3']);
+  });
+
+  it('delivers only the type that was asked for', async () => {
+    const [placed, all] = [jest.fn<MessageHandler>(), jest.fn<MessageHandler>()];
+    const queue = dispatcher.add('events', { type: 'order.placed' }, placed);
+    dispatcher.add('events', {}, all);
+    dispatcher.deliver(envelope(1, 'order.placed'), 0);
+    dispatcher.deliver(envelope(2, 'order.gone'), 0);
+    dispatcher.deliver(envelope(3), 0);
+    await turn();
+    expect(placed.mock.calls.map(([message]) => message)).toEqual([1]);
+    expect(all.mock.calls.map(([message]) => message)).toEqual([1, 2, 3]);
+    expect(queue.received).toBe(1);
+  });
+
+  it.each([
+    [
+      'throws',
+      () => {
+        throw new Error('bad handler');
+      },
+    ],
+    ['rejects', () => Promise.reject(new Error('bad handler'))],
+  ])('goes on after a handler that %s, and harms no other', async (_how, fail) => {
+    const good = jest.fn<MessageHandler>();
+    const queue = dispatcher.add('events', {}, fail);
+    dispatcher.add('events', {}, good);
+    for (const message of [1, 2]) dispatcher.deliver(envelope(message), 0);
+    await eventually(() => queue.received === 2);
+    await turn();
+    expect(good).toHaveBeenCalledTimes(2);
+    expect(payloads('message.handler_failed')).toEqual(Array(2).fill({ channel: 'events', error: 'bad handler' }));
+    expect(error).toHaveBeenCalledTimes(2);
+  });
+
+  it('does not let a handler that never ends hold up another one', async () => {
+    const good = jest.fn<MessageHandler>();
+    const stuck = dispatcher.add('events', {}, () => new Promise(() => undefined));
+    dispatcher.add('events', {}, good);
+    for (const message of [1, 2, 3]) dispatcher.deliver(envelope(message), 0);
+    await turn();
+    expect(good).toHaveBeenCalledTimes(3);
+    expect(stuck.received).toBe(1);
+  });
+
+  it('drops the oldest beyond 10 000 for a slow handler, counts and reports them, and goes on', async () => {
+    const seen: unknown[] = [];
+    let go!: () => void;
+    const queue = dispatcher.add('events', {}, async (message) => {
+      seen.push(message);
+      if (message === 0) await new Promise<void>((resolve) => (go = resolve));
+    });
+    dispatcher.deliver(envelope(0), 0);
+    await turn();
+    for (let message = 1; message <= 10_005; message++) dispatcher.deliver(envelope(message), 0);
+    expect(queue.dropped).toBe(5);
+    expect(payloads('message.dropped')).toEqual(Array(5).fill({ channel: 'events', reason: 'slow handler' }));
+    go();
+    await eventually(() => queue.received === 10_001);
+    expect(seen.slice(0, 3)).toEqual([0, 6, 7]);
+    expect(seen.at(-1)).toBe(10_005);
+  });
+
+  it('delivers nothing after the removal, not even what waited', async () => {
+    const seen: unknown[] = [];
+    const queue = dispatcher.add('events', {}, async (message) => {
+      seen.push(message);
+      await turn();
+    });
+    for (const message of [1, 2]) dispatcher.deliver(envelope(message), 0);
+    await turn();
+    expect(dispatcher.remove('events', queue)).toBe(0);
+    dispatcher.deliver(envelope(3), 0);
+    await turn();
+    await turn();
+    expect(seen).toEqual([1]);
+  });
+
+  it('counts the handlers that are left, and a second removal as none', () => {
+    const [one, two] = [
+      dispatcher.add('events', {}, jest.fn<MessageHandler>()),
+      dispatcher.add('events', {}, jest.fn<MessageHandler>()),
+    ];
+    expect(dispatcher.remove('events', one)).toBe(1);
+    expect(dispatcher.remove('events', one)).toBe(Infinity);
+    expect(dispatcher.remove('events', two)).toBe(0);
+    expect(dispatcher.remove('data', two)).toBe(Infinity);
+  });
+
+  it('lets a handler subscribe and unsubscribe while it is called', async () => {
+    const late = jest.fn<MessageHandler>();
+    const queue = dispatcher.add('events', {}, () => {
+      dispatcher.remove('events', queue);
+      dispatcher.add('events', {}, late);
+    });
+    dispatcher.deliver(envelope(1), 0);
+    await turn();
+    dispatcher.deliver(envelope(2), 0);
+    await turn();
+    expect(queue.received).toBe(1);
+    expect(late.mock.calls.map(([message]) => message)).toEqual([2]);
+  });
+});

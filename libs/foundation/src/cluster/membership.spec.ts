@@ -1,0 +1,325 @@
+import { Logger } from '@nestjs/common';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { resolve } from '../config/resolve.js';
+import { DuplicateNodeError, NotReadyError } from '../errors.js';
+import type { FoundationEvents } from '../telemetry/events.js';
+import { Telemetry } from '../telemetry/telemetry.js';
+import type { Engine } from '../tools/engine.js';
+import type { Hint } from '../tools/hints.js';
+import type { BeatAnswer, JoinAnswer, NodeRecord, NodeView } from '../tools/nodes.js';
+import { Membership } from './membership.js';
+import { LocalNode } from './node.js';
+
+const config = resolve({ nodeName: 'n1' }, {}, { host: 'h', pid: 1 });
+const other: NodeRecord = {
+  ...{ name: 'n2', bootId: 'b2', host: 'h2', pid: 2, version: '0', state: 'up' as const },
+  ...{ classes: ['Feed'], load: 3, lag: 0, labels: {}, replicas: {}, joinedAt: 50 },
+};
+
+/** The directory as one node sees it; each answer can be replaced. */
+class FakeNodes {
+  records = new Map<string, NodeRecord>([['n2', other]]);
+  version = 1;
+  answer: Partial<BeatAnswer> = {};
+  failing = false;
+  left: string[] = [];
+  beats: { update?: { record: NodeRecord; changed: boolean } }[] = [];
+  joining: () => Promise<JoinAnswer> = () => Promise.resolve({ joined: true, now: 100 });
+
+  join = async (record: NodeRecord): Promise<JoinAnswer> => {
+    const answer = await this.joining();
+    if (answer.joined) this.#set({ ...record, joinedAt: answer.now });
+    return answer;
+  };
+  beat = async (
+    _name: string,
+    _bootId: string,
+    update?: { record: NodeRecord; changed: boolean },
+  ): Promise<BeatAnswer> => {
+    this.beats.push(update === undefined ? {} : { update });
+    if (this.failing) throw new Error('Command timed out');
+    return {
+      ...{ status: 'ok', viewVersion: this.version, tableVersion: 0, incarnation: 'life-1 5', now: 5000, late: [] },
+      ...this.answer,
+    };
+  };
+  leave = async (name: string): Promise<void> => {
+    this.left.push(name);
+    this.records.delete(name);
+  };
+  view = (): Promise<NodeView> => Promise.resolve({ version: this.version, members: [...this.records.values()] });
+  reasons = (bootIds: readonly string[]) => Promise.resolve(bootIds.map(() => 'timeout' as const));
+
+  #set(record: NodeRecord): void {
+    this.records.set(record.name, record);
+    this.version += 1;
+  }
+}
+
+describe('Membership', () => {
+  let nodes: FakeNodes;
+  let telemetry: Telemetry;
+  let events: { event: string; payload: unknown }[];
+  let membership: Membership;
+  let hint: (hint: Hint) => void;
+
+  beforeEach(() => {
+    jest.useFakeTimers();
+    Logger.overrideLogger(false);
+    nodes = new FakeNodes();
+    telemetry = new Telemetry();
+    events = [];
+    telemetry.attach('*', (event, payload) => events.push({ event, payload }));
+    const engine = { nodes, onHint: (listener: (hint: Hint) => void) => (hint = listener) } as unknown as Engine;
+    membership = new Membership(new LocalNode(config), config, engine, telemetry, () => performance.now());
+  });
+  afterEach(async () => {
+    nodes.failing = false;
+    await membership.leave();
+    expect(jest.getTimerCount()).toBe(0);
+    jest.useRealTimers();
+  });
+
+  const pass = (ms: number) => jest.advanceTimersByTimeAsync(ms);
+  const payloads = <E extends keyof FoundationEvents>(name: E) =>
+    events.filter(({ event }) => event === name).map(({ payload }) => payload as FoundationEvents[E]);
+
+  it('joins, becomes ready, and sees the members by name', async () => {
+    const ready = membership.whenReady();
+    expect(membership.state).toBe('joining');
+    await membership.join(['Feed']);
+    await ready;
+    await membership.whenReady();
+    expect(membership.state).toBe('up');
+    expect(membership.members()).toEqual([
+      expect.objectContaining({ name: 'n1', self: true, state: 'up', load: 0, classes: ['Feed'] }),
+      expect.objectContaining({ name: 'n2', self: false, state: 'up', load: 3, bootId: 'b2' }),
+    ]);
+    expect(
+      payloads('cluster.node_joined')
+        .map(({ node }) => node)
+        .sort(),
+    ).toEqual(['n1', 'n2']);
+  });
+
+  it('rejects whenReady with the state and the time', async () => {
+    const ready = expect(membership.whenReady({ timeout: 500 })).rejects.toMatchObject({
+      constructor: NotReadyError,
+      message: expect.stringMatching(/"n1".*"joining" after 500 ms/),
+    });
+    await pass(500);
+    await ready;
+  });
+
+  it('waits for a namesake that does not beat, and joins once its time is over', async () => {
+    let time = 0;
+    nodes.joining = () =>
+      Promise.resolve(++time < 4 ? { joined: false, otherBootId: 'dead', beatAt: 7 } : { joined: true, now: 100 });
+    const joined = membership.join([]);
+    await pass(1000);
+    await joined;
+    expect(membership.state).toBe('up');
+  });
+
+  it.each([
+    ['beats', 'alive', 1],
+    ['was replaced by another one', '', 0],
+  ])('refuses a name whose owner %s', async (_what, boot, step) => {
+    let time = 0;
+    nodes.joining = () => {
+      time += 1;
+      return Promise.resolve({ joined: false, otherBootId: boot || `boot-${time}`, beatAt: 7 + time * step });
+    };
+    const joined = expect(membership.join([])).rejects.toBeInstanceOf(DuplicateNodeError);
+    await pass(1000);
+    await joined;
+    expect(membership.state).toBe('joining');
+  });
+
+  it('beats about once a second and tells what it heard', async () => {
+    await membership.join([]);
+    const beat = jest.fn();
+    membership.listen({ beat });
+    nodes.beats = [];
+    await pass(10_000);
+    expect(nodes.beats.length).toBeGreaterThanOrEqual(9);
+    expect(nodes.beats.length).toBeLessThanOrEqual(11);
+    expect(beat).toHaveBeenCalledTimes(nodes.beats.length);
+  });
+
+  it('is isolated once Redis was silent for as long as a lease lasts, and back with the first answer', async () => {
+    await membership.join([]);
+    await pass(1200);
+    const changed = jest.fn();
+    membership.listen({ changed });
+    nodes.failing = true;
+    await pass(700);
+    expect(membership.state).toBe('up');
+    await pass(2000);
+    expect(membership.state).toBe('isolated');
+    expect(payloads('cluster.isolated')).toHaveLength(1);
+    expect(membership.members()).toHaveLength(2);
+    nodes.failing = false;
+    await pass(500);
+    expect(membership.state).toBe('up');
+    expect(payloads('cluster.rejoined')).toHaveLength(1);
+    expect(changed).toHaveBeenCalledTimes(2);
+  });
+
+  it('joins again when Redis knows it no more', async () => {
+    await membership.join([]);
+    nodes.answer = { status: 'gone' };
+    const joining = jest.spyOn(nodes, 'join');
+    await pass(1200);
+    expect(joining).toHaveBeenCalled();
+    nodes.answer = {};
+    await pass(1200);
+    expect(membership.state).toBe('up');
+  });
+
+  it('tells that its name was taken, once, and is isolated until it is free again', async () => {
+    await membership.join([]);
+    const replaced = jest.fn();
+    membership.listen({ replaced });
+    nodes.answer = { status: 'replaced', otherBootId: 'thief' };
+    nodes.joining = () => Promise.resolve({ joined: false, otherBootId: 'thief', beatAt: 1 });
+    await pass(4000);
+    expect(replaced).toHaveBeenCalled();
+    expect(membership.state).toBe('isolated');
+    expect(payloads('cluster.name_taken')).toEqual([
+      { node: 'n1', bootId: membership.self.bootId, otherBootId: 'thief' },
+    ]);
+    nodes.joining = () => Promise.resolve({ joined: true, now: 200 });
+    nodes.answer = {};
+    await pass(1500);
+    expect(membership.state).toBe('up');
+  });
+
+  it('tells of lost data when the life of Redis changes, and only then', async () => {
+    await membership.join([]);
+    const dataLoss = jest.fn();
+    membership.listen({ dataLoss });
+    await pass(2500);
+    expect(dataLoss).not.toHaveBeenCalled();
+    nodes.answer = { incarnation: 'life-2 9' };
+    await pass(3500);
+    expect(dataLoss).toHaveBeenCalledTimes(1);
+    expect(payloads('cluster.data_loss')).toEqual([{ node: 'n1', incarnation: 'life-2 9' }]);
+  });
+
+  it('shows late members as suspect and back', async () => {
+    await membership.join([]);
+    nodes.answer = { late: ['n2', 'n1'] };
+    await pass(1200);
+    expect(membership.members().map(({ state }) => state)).toEqual(['up', 'suspect']);
+    nodes.answer = {};
+    await pass(1200);
+    expect(membership.members()[1]!.state).toBe('up');
+    expect(payloads('cluster.node_suspect')).toEqual([
+      { node: 'n2', bootId: 'b2', suspect: true },
+      { node: 'n2', bootId: 'b2', suspect: false },
+    ]);
+  });
+
+  it('reads the view after a hint, and reports who left', async () => {
+    await membership.join([]);
+    nodes.records.delete('n2');
+    nodes.version += 1;
+    hint({ t: 'view' });
+    await pass(0);
+    expect(membership.members().map(({ name }) => name)).toEqual(['n1']);
+    expect(payloads('cluster.node_left')).toEqual([{ node: 'n2', bootId: 'b2', reason: 'timeout' }]);
+  });
+
+  it('notes the load of others from hints, and of itself from itself', async () => {
+    await membership.join([]);
+    hint({ t: 'load', node: 'n2', load: 9 });
+    hint({ t: 'load', node: 'n1', load: 9 });
+    hint({ t: 'load', node: 'unknown', load: 9 });
+    membership.setLoad(2);
+    expect(membership.members().map(({ load }) => load)).toEqual([2, 9]);
+    nodes.beats = [];
+    await pass(100);
+    expect(nodes.beats).toEqual([{ update: { record: expect.objectContaining({ load: 2 }), changed: false } }]);
+  });
+
+  it('sends an update again that may not have arrived', async () => {
+    await membership.join([]);
+    membership.setLoad(2);
+    nodes.failing = true;
+    await pass(100);
+    nodes.failing = false;
+    nodes.beats = [];
+    await pass(400);
+    expect(nodes.beats[0]?.update?.record.load).toBe(2);
+  });
+
+  it('knows the Redis clock as of the last beat', async () => {
+    await membership.join([]);
+    const before = membership.clusterNow();
+    expect(before).toBeGreaterThanOrEqual(5000);
+    await pass(100);
+    expect(membership.clusterNow() - before).toBeCloseTo(100, 0);
+  });
+
+  it('drains, then leaves, and does not beat any more', async () => {
+    await membership.join([]);
+    nodes.beats = [];
+    await membership.drain();
+    expect(membership.state).toBe('draining');
+    expect(nodes.beats.at(-1)?.update).toMatchObject({ record: { state: 'draining' }, changed: true });
+    await membership.leave();
+    expect(membership.state).toBe('left');
+    expect(nodes.left).toEqual(['n1']);
+    nodes.beats = [];
+    await pass(10_000);
+    expect(nodes.beats).toEqual([]);
+  });
+
+  it('stays draining while Redis is silent, and does not join again', async () => {
+    await membership.join([]);
+    await membership.drain();
+    nodes.answer = { status: 'gone' };
+    const joining = jest.spyOn(nodes, 'join');
+    await pass(5000);
+    expect(membership.state).toBe('draining');
+    expect(joining).not.toHaveBeenCalled();
+  });
+
+  it('leaves without a word when it had not joined', async () => {
+    await membership.drain();
+    await membership.leave();
+    expect(nodes.left).toEqual([]);
+  });
+
+  // BUG: the record that a join writes while the node leaves stays behind until its ttl has run.
+  it('takes its record back when the join came through while it was leaving', async () => {
+    let answer!: (answer: JoinAnswer) => void;
+    nodes.joining = () => new Promise((resolve) => (answer = resolve));
+    const joined = membership.join([]).catch(() => undefined);
+    await pass(0);
+    const left = membership.leave();
+    answer({ joined: true, now: 100 });
+    await joined;
+    await left;
+    await pass(1000);
+    expect([...nodes.records.keys()]).toEqual(['n2']);
+  });
+
+  // BUG: the wait for a namesake goes on after the node has left.
+  it('stops waiting for a namesake once it leaves', async () => {
+    nodes.joining = () => Promise.resolve({ joined: false, otherBootId: 'dead', beatAt: 7 });
+    let ended = false;
+    void membership.join([]).then(
+      () => (ended = true),
+      () => (ended = true),
+    );
+    await pass(100);
+    await membership.leave();
+    await pass(1000);
+    const stillWaiting = !ended;
+    nodes.joining = () => Promise.reject(new Error('end of the test'));
+    await pass(1000);
+    expect(stillWaiting).toBe(false);
+  });
+});

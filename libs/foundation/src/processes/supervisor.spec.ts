@@ -1,0 +1,265 @@
+import { Logger } from '@nestjs/common';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { Membership } from '../cluster/membership.js';
+import { LocalNode } from '../cluster/node.js';
+import { processDefaults, resolve } from '../config/resolve.js';
+import type { FoundationEvents } from '../telemetry/events.js';
+import { Telemetry } from '../telemetry/telemetry.js';
+import { eventually } from '../testing/eventually.js';
+import { createEngine, type Engine } from '../tools/engine.js';
+import type { Lease } from '../tools/leases.js';
+import type { ProcessContext, StopReason } from './process.context.js';
+import { ProcessTable } from './process.table.js';
+import type { ProcessSpec } from './spec.js';
+import { Supervisor } from './supervisor.js';
+
+const config = resolve({ nodeName: 'n1' }, {}, { host: 'h', pid: 1 });
+const quick = { backoff: { base: 1, cap: 2 }, stopTimeout: 200 };
+const spec = (more: Partial<ProcessSpec> = {}): ProcessSpec => ({
+  name: 'feed',
+  type: 'Feed',
+  declared: true,
+  kind: 'singleton',
+  count: 1,
+  args: [],
+  options: processDefaults(quick),
+  placement: { strategy: 'spread', labels: {} },
+  handoff: false,
+  rebalance: 'off',
+  ...more,
+});
+
+describe('Supervisor on the local engine', () => {
+  let engine: Engine;
+  let membership: Membership;
+  let table: ProcessTable;
+  let telemetry: Telemetry;
+  let supervisor: Supervisor;
+  let events: { event: string; payload: unknown }[];
+  let lives: { ctx: ProcessContext; reason?: StopReason }[];
+  let onStart: (ctx: ProcessContext) => void | Promise<void>;
+
+  beforeEach(async () => {
+    Logger.overrideLogger(false);
+    telemetry = new Telemetry();
+    events = [];
+    telemetry.attach('*', (event, payload) => events.push({ event, payload }));
+    const node = new LocalNode(config);
+    engine = await createEngine(config, node, telemetry);
+    membership = new Membership(node, config, engine, telemetry);
+    table = new ProcessTable(engine, membership);
+    supervisor = new Supervisor(engine, membership, table, telemetry);
+    lives = [];
+    onStart = () => undefined;
+    supervisor.know('Feed', () => {
+      const life: (typeof lives)[number] = { ctx: undefined as unknown as ProcessContext };
+      return Promise.resolve({
+        onProcessStart: (ctx: ProcessContext) => {
+          life.ctx = ctx;
+          lives.push(life);
+          return onStart(ctx);
+        },
+        onProcessStop: (reason: StopReason) => void (life.reason = reason),
+      });
+    });
+  });
+
+  afterEach(async () => {
+    await supervisor.drain();
+    await membership.leave();
+    await engine.close();
+  });
+
+  const begin = async (...specs: ProcessSpec[]) => {
+    await membership.join(['Feed']);
+    await supervisor.declare(specs);
+    await supervisor.start();
+  };
+  const running = (count = 1) => eventually(() => lives.length === count && supervisor.hosted()[0]?.running === true);
+  const payloads = <E extends keyof FoundationEvents>(name: E) =>
+    events.filter(({ event }) => event === name).map(({ payload }) => payload as FoundationEvents[E]);
+
+  it('runs what is declared and reports its load', async () => {
+    await begin(spec(), spec({ name: 'second', args: [1] }));
+    await eventually(() => supervisor.hosted().filter((each) => each.running).length === 2);
+    expect(lives.map(({ ctx }) => ctx.args)).toEqual(expect.arrayContaining([[], [1]]));
+    expect(membership.members()[0]!.load).toBe(2);
+  });
+
+  it('runs nothing before its start, and nothing of a class it does not know', async () => {
+    await membership.join([]);
+    await supervisor.declare([spec(), spec({ name: 'other', type: 'Unknown' })]);
+    supervisor.wake();
+    await new Promise((done) => setImmediate(done));
+    expect(lives).toEqual([]);
+    await supervisor.start();
+    await running();
+    expect(supervisor.hosted().map(({ name }) => name)).toEqual(['feed']);
+    expect(supervisor.knows('Unknown')).toBe(false);
+  });
+
+  it('keeps the first way it was told to make a class', async () => {
+    const late = jest.fn<() => Promise<object>>();
+    supervisor.know('Feed', late);
+    await begin(spec());
+    await running();
+    expect(late).not.toHaveBeenCalled();
+  });
+
+  it('stops what is stopped in the table, and gives its lease back', async () => {
+    await begin(spec());
+    await running();
+    await table.change('feed', (current) => ({ ...current!, status: 'stopped' }));
+    await eventually(async () => (await engine.leases.owners(['feed']))[0] === undefined);
+    expect(lives[0]!.reason).toBe('stop');
+    expect(supervisor.hosted()).toEqual([]);
+  });
+
+  it('restarts in place when the epoch is called old', async () => {
+    await begin(spec());
+    await running();
+    const { epoch } = lives[0]!.ctx;
+    await table.change('feed', (current) => ({ ...current!, after: epoch }));
+    await running(2);
+    expect(lives[0]!.reason).toBe('restart');
+    expect(lives[1]!.ctx.epoch).toBeGreaterThan(epoch);
+  });
+
+  it('restarts a crash with backoff, and escalates the one too many exactly once', async () => {
+    onStart = (ctx) => ctx.fail(new Error(`crash ${lives.length}`));
+    await begin(spec({ options: processDefaults({ ...quick, maxRestarts: 3 }) }));
+    await eventually(() => table.get('feed')?.status === 'escalated');
+    expect(lives).toHaveLength(4);
+    expect(payloads('process.crashed').map(({ error }) => error)).toEqual(['crash 1', 'crash 2', 'crash 3', 'crash 4']);
+    expect(payloads('process.restart_scheduled').map(({ crashes }) => crashes)).toEqual([1, 2, 3]);
+    expect(payloads('process.escalated')).toHaveLength(1);
+    expect(table.get('feed')).toMatchObject({ error: 'crash 4', avoid: 'n1' });
+    const epochs = lives.map(({ ctx }) => ctx.epoch);
+    expect([...epochs].sort((a, b) => a - b)).toEqual(epochs);
+    expect(new Set(epochs).size).toBe(4);
+  });
+
+  it.each([
+    ['permanent', 'wanted'],
+    ['transient', 'completed'],
+    ['temporary', 'completed'],
+  ] as const)('after completion a %s process is %s', async (restart, status) => {
+    onStart = (ctx) => (lives.length === 1 ? ctx.complete() : undefined);
+    await begin(spec({ options: processDefaults({ ...quick, restart }) }));
+    await eventually(() => lives[0]?.reason === 'complete' && table.get('feed')?.status === status);
+    if (status === 'wanted') await running(2);
+    else expect(supervisor.hosted().length).toBeLessThanOrEqual(1);
+  });
+
+  it('does not restart a temporary process after a crash', async () => {
+    onStart = (ctx) => ctx.fail(new Error('once'));
+    await begin(spec({ options: processDefaults({ ...quick, restart: 'temporary' }) }));
+    await eventually(() => table.get('feed')?.status === 'failed');
+    expect(lives).toHaveLength(1);
+    expect(table.get('feed')?.error).toBe('once');
+  });
+
+  it('marks a temporary process as started before it starts', async () => {
+    let status: string | undefined;
+    onStart = () => void (status = table.get('feed')?.status);
+    await begin(spec({ options: processDefaults({ ...quick, restart: 'temporary' }) }));
+    await running();
+    expect(status).toBe('once');
+  });
+
+  it('starts again elsewhere, here on the same node, when a lease is lost', async () => {
+    await begin(spec());
+    await running();
+    engine.leases.loseAll();
+    expect(lives[0]!.ctx.signal.aborted).toBe(true);
+    await running(2);
+    expect(lives[0]!.reason).toBe('lease-lost');
+    expect(payloads('process.crashed')).toEqual([]);
+  });
+
+  it('gives nothing back while user code still runs', async () => {
+    onStart = (ctx) => ctx.run(() => new Promise(() => undefined));
+    await begin(spec({ options: processDefaults({ ...quick, stopTimeout: 50 }) }));
+    await running();
+    await table.change('feed', (current) => ({ ...current!, status: 'stopped' }));
+    await eventually(() => payloads('lease.lost').length === 1);
+    expect(payloads('lease.lost')[0]!.reason).toBe('abandoned');
+    expect(payloads('lease.released')).toEqual([]);
+    expect(payloads('process.stopped')[0]).toMatchObject({ clean: false, reason: 'stop' });
+  });
+
+  it('attaches its hooks to each instance, and undoes them with the stop', async () => {
+    const order: string[] = [];
+    supervisor.onInstance(() => {
+      order.push('attach');
+      return Promise.resolve(async () => void order.push('detach'));
+    });
+    await begin(spec());
+    await running();
+    await eventually(() => order.length === 1);
+    await supervisor.drain();
+    expect(order).toEqual(['attach', 'detach']);
+    expect(lives[0]!.reason).toBe('shutdown');
+  });
+
+  it('drains: stops everything, then takes nothing new', async () => {
+    await begin(spec());
+    await running();
+    await supervisor.drain();
+    expect(lives[0]!.reason).toBe('shutdown');
+    expect((await engine.leases.owners(['feed']))[0]).toBeUndefined();
+    supervisor.wake();
+    await new Promise((done) => setImmediate(done));
+    await new Promise((done) => setImmediate(done));
+    expect(supervisor.hosted()).toEqual([]);
+    expect(payloads('lease.released')).toHaveLength(1);
+  });
+
+  // BUG: a lease that is being acquired when the drain begins is not waited for; the node leaves, and the lease expires.
+  it('drains also what is being acquired', async () => {
+    let go!: () => void;
+    const acquire = engine.leases.acquire.bind(engine.leases);
+    const asked = jest.spyOn(engine.leases, 'acquire').mockImplementation(async (name): Promise<Lease | undefined> => {
+      const lease = await acquire(name);
+      await new Promise<void>((done) => (go = done));
+      return lease;
+    });
+    await begin(spec());
+    await eventually(() => asked.mock.calls.length === 1 && typeof go === 'function');
+    let drained = false;
+    const draining = supervisor.drain().then(async () => {
+      drained = true;
+      return (await engine.leases.owners(['feed']))[0];
+    });
+    await new Promise((done) => setImmediate(done));
+    const early = drained;
+    go();
+    expect(await draining).toBeUndefined();
+    expect(early).toBe(false);
+    expect(lives).toEqual([]);
+  });
+
+  it('forgets at a cold start how processes ended, and keeps it otherwise', async () => {
+    await membership.join(['Feed']);
+    await supervisor.declare([spec()]);
+    await table.change('feed', (current) => ({ ...current!, status: 'stopped' }));
+    await supervisor.declare([spec()]);
+    expect(table.get('feed')?.status).toBe('wanted');
+  });
+
+  it('replaces the entry when the declaration has changed', async () => {
+    await membership.join(['Feed']);
+    await supervisor.declare([spec()]);
+    const before = table.get('feed')!.version;
+    await supervisor.declare([spec()]);
+    expect(table.get('feed')!.version).toBe(before);
+    await supervisor.declare([spec({ args: ['new'] })]);
+    expect(table.get('feed')).toMatchObject({ args: ['new'], status: 'wanted' });
+  });
+
+  it('survives a row that names options it cannot use', async () => {
+    onStart = (ctx) => (lives.length === 1 ? ctx.fail(new Error('x')) : undefined);
+    await begin(spec());
+    await running(2);
+  });
+});

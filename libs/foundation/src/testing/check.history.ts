@@ -1,0 +1,334 @@
+/**
+ * Pure: holds a history to the invariants of the cluster, and says what broke one and by which events.
+ * The list of invariants is the list of functions at the end of `checkHistory`.
+ */
+import type { RestartPolicyName } from '../config/options.js';
+import type { HistoryEvent } from './history.js';
+import { EFFECT, epochAt, ownershipsOf, type Injuries, type Ownership } from './ownership.js';
+
+/** What the checker cannot read from the events; times are microseconds of CLOCK_MONOTONIC, see `historyNow`. */
+export interface HistoryFacts extends Injuries {
+  /** Nodes that were cut off from Redis. */
+  cut?: readonly { node: string; from: number; until?: number }[];
+  /** With `cut`: how long before the next owner the cut-off one must have fenced itself. Default 0. */
+  fenceGapMs?: number;
+  /** Ends of processes. `injected`: the test asked for it. */
+  exits?: readonly { node: string; pid: number; at: number; how: string; injected: boolean }[];
+  /** Names that must be owned again within a time after a fault. */
+  wanted?: readonly { name: string; at: number; withinMs: number; because: string }[];
+  /** Restart intensity by name. */
+  limits?: Readonly<Record<string, { maxRestarts: number; maxSeconds: number }>>;
+  /** Restart policy by name; names that are not here are not held to one. */
+  policies?: Readonly<Record<string, RestartPolicyName>>;
+  /** How long Redis keeps a lease that is not renewed. Default 1500. */
+  leaseTtlMs?: number;
+}
+
+/** A broken invariant. */
+export interface Violation {
+  /** I1 to I14, as in the comments of the library. */
+  invariant: string;
+  sentence: string;
+  events: readonly HistoryEvent[];
+}
+
+/** A call of `restart` or `startSingleton` by a test: after it a process may start anew. `{ name }`. */
+const REVIVED = 'test.revived';
+
+/** How long the answer to a renewal may take. */
+const RECLAIM_ANSWER_MS = 1000;
+
+/**
+ * Checks everything that the events and the facts allow; an empty list means that nothing was broken.
+ *
+ * Besides the events of Foundation it reads those that a test application records: `test.effect` { name, epoch } acted as
+ * the owner, `test.fenced_write` { name, epoch, accepted, sentAt }, `test.lookup` { name, node, epoch, askedAt },
+ * `test.stray_error` { kind, error }, `test.revived` { name } is about to start it by a call.
+ */
+export function checkHistory(history: readonly HistoryEvent[], facts: HistoryFacts = {}): Violation[] {
+  const events = [...history].sort((a, b) => a.at - b.at);
+  const killed = [...(facts.killed ?? []), ...(facts.exits ?? [])];
+  const ownerships = ownershipsOf(events, { ...facts, killed });
+  return [
+    ...oneOwner(ownerships),
+    ...oneActor(events, ownerships),
+    ...stoppedBeforeRelease(events),
+    ...fencedBeforeTakeover(ownerships, facts),
+    ...epochsRise(events),
+    ...fencedWritesRise(events),
+    ...ownedAgain(ownerships, facts),
+    ...restartsOnce(events, facts),
+    ...nothingUnexpected(events, facts),
+    ...policiesHold(events, facts),
+    ...lookupsTrue(events, ownerships, facts),
+  ];
+}
+
+/** The violations as text for a failed expectation, one line each, times in ms since the first event. */
+export function describeViolations(violations: readonly Violation[], history: readonly HistoryEvent[]): string[] {
+  const zero = Math.min(...history.map(({ at }) => at));
+  const show = ({ at, node, pid, event, payload }: HistoryEvent): string =>
+    `\n    ${((at - zero) / 1000).toFixed(1)} ms ${node} (${pid}) ${event} ${JSON.stringify(payload)}`;
+  return violations.map(({ invariant, sentence, events }) => `${invariant}: ${sentence}${events.map(show).join('')}`);
+}
+
+/** I1: at most one owner of a name at a time. */
+function oneOwner(ownerships: readonly Ownership[]): Violation[] {
+  const spans = ownerships.flatMap((ownership) => ownership.spans.map((span) => ({ ownership, span })));
+  spans.sort((a, b) => a.span[0] - b.span[0]);
+  const found: Violation[] = [];
+  const last = new Map<string, (typeof spans)[number]>();
+  for (const next of spans) {
+    const { name } = next.ownership;
+    const before = last.get(name);
+    if (before !== undefined && before.ownership !== next.ownership && next.span[0] < before.span[1]) {
+      found.push({
+        invariant: 'I1',
+        sentence: `"${name}" had two owners for ${ms(Math.min(before.span[1], next.span[1]) - next.span[0])}: ${next.ownership.node} became one while ${before.ownership.node} was`,
+        events: [before.ownership, next.ownership].flatMap(({ acquired, end }) => [acquired, ...(end ? [end] : [])]),
+      });
+    }
+    if (before === undefined || next.span[1] > before.span[1]) last.set(name, next);
+  }
+  return found;
+}
+
+/** I1, by what was done: an effect only while the process owns the name, and none after a newer owner's beginning. */
+function oneActor(events: readonly HistoryEvent[], ownerships: readonly Ownership[]): Violation[] {
+  return events.flatMap((event): Violation[] => {
+    if (event.event !== EFFECT) return [];
+    const name = String(event.payload['name']);
+    const epoch = Number(event.payload['epoch']);
+    const others = ownerships.filter((ownership) => ownership.name === name);
+    const own = others.find(
+      ({ pid, bootId, acquired, to }) =>
+        pid === event.pid && bootId === event.bootId && acquired.at <= event.at && event.at <= to,
+    );
+    if (own === undefined) {
+      return [{ invariant: 'I1', sentence: `${event.node} acted as "${name}" without owning it`, events: [event] }];
+    }
+    const newer = others.find(({ epochs }) => epochs[0]!.epoch > epoch && epochs[0]!.from < event.at);
+    if (newer === undefined || newer === own) return [];
+    return [
+      {
+        invariant: 'I1',
+        sentence: `${event.node} acted as "${name}" ${ms(event.at - newer.acquired.at)} after ${newer.node} had become its owner`,
+        events: [newer.acquired, event],
+      },
+    ];
+  });
+}
+
+/** I1, by what ran: a lease is released only after its instance has stopped. */
+function stoppedBeforeRelease(events: readonly HistoryEvent[]): Violation[] {
+  const running = new Map<string, HistoryEvent>();
+  return events.flatMap((event): Violation[] => {
+    const key = `${event.pid} ${event.bootId} ${String(event.payload['name'])}`;
+    if (event.event === 'process.starting') running.set(key, event);
+    if (event.event === 'process.stopped' && event.payload['clean'] === true) running.delete(key);
+    const started = running.get(key);
+    if (event.event !== 'lease.released' || started === undefined) return [];
+    return [
+      {
+        invariant: 'I1',
+        sentence: `${event.node} released "${String(event.payload['name'])}" before its instance had stopped`,
+        events: [started, event],
+      },
+    ];
+  });
+}
+
+/** I2: a node that was cut off had fenced itself before anybody else became the owner. */
+function fencedBeforeTakeover(
+  ownerships: readonly Ownership[],
+  { cut = [], fenceGapMs = 0 }: HistoryFacts,
+): Violation[] {
+  return ownerships.flatMap((ownership): Violation[] => {
+    const { name, node, acquired, end } = ownership;
+    const during = cut.some((one) => one.node === node && acquired.at < one.from && ownership.to > one.from);
+    if (!during) return [];
+    const next = ownerships
+      .filter((other) => other.name === name && other.acquired.at > acquired.at && other.node !== node)
+      .sort((a, b) => a.acquired.at - b.acquired.at)[0];
+    if (next === undefined || next.acquired.at - ownership.to >= fenceGapMs * 1000) return [];
+    return [
+      {
+        invariant: 'I2',
+        sentence: `${node} was cut off and fenced "${name}" only ${ms(next.acquired.at - ownership.to)} before ${next.node} took it, less than ${fenceGapMs} ms`,
+        events: [...(end ? [end] : [acquired]), next.acquired],
+      },
+    ];
+  });
+}
+
+/** I3: epochs of a name rise strictly. */
+function epochsRise(events: readonly HistoryEvent[]): Violation[] {
+  const last = new Map<string, HistoryEvent>();
+  return events.flatMap((event): Violation[] => {
+    if (event.event !== 'lease.acquired' && event.event !== 'lease.reclaimed') return [];
+    const name = String(event.payload['name']);
+    const before = last.get(name);
+    last.set(name, event);
+    if (before === undefined || Number(event.payload['epoch']) > Number(before.payload['epoch'])) return [];
+    return [{ invariant: 'I3', sentence: `The epoch of "${name}" did not rise`, events: [before, event] }];
+  });
+}
+
+/**
+ * I4: no fenced write is accepted that was sent after one with a higher epoch had been acknowledged. `at` is the answer,
+ * `sentAt` in the payload the question: an answer that a frozen process reads late proves nothing.
+ */
+function fencedWritesRise(events: readonly HistoryEvent[]): Violation[] {
+  const highest = new Map<string, HistoryEvent>();
+  return events.flatMap((event): Violation[] => {
+    if (event.event !== 'test.fenced_write' || event.payload['accepted'] !== true) return [];
+    const name = String(event.payload['name']);
+    const before = highest.get(name);
+    const epoch = Number(event.payload['epoch']);
+    if (before === undefined || epoch >= Number(before.payload['epoch'])) highest.set(name, event);
+    else if (Number(event.payload['sentAt'] ?? event.at) > before.at) {
+      const sentence = `A fenced write of "${name}" with epoch ${epoch} was accepted after a higher one`;
+      return [{ invariant: 'I4', sentence, events: [before, event] }];
+    }
+    return [];
+  });
+}
+
+/** I5: what is wanted is owned again in time; an owner that the fault did not end need only last until the next fault. */
+function ownedAgain(ownerships: readonly Ownership[], { wanted = [] }: HistoryFacts): Violation[] {
+  return wanted.flatMap(({ name, at, withinMs, because }): Violation[] => {
+    const limit = at + withinMs * 1000;
+    const spans = ownerships.filter((ownership) => ownership.name === name).flatMap((ownership) => ownership.spans);
+    const next = Math.min(
+      limit,
+      ...wanted.filter((other) => other.name === name && other.at > at).map((other) => other.at),
+    );
+    if (spans.some(([from, to]) => (from > at && from <= limit) || (from <= at && to >= next))) return [];
+    const late = ownerships.find((ownership) => ownership.name === name && ownership.acquired.at > limit);
+    const when = late === undefined ? 'never again' : `only after ${ms(late.acquired.at - at)}`;
+    const sentence = `"${name}" was owned ${when} after ${because}, and ${withinMs} ms were allowed`;
+    return [{ invariant: 'I5', sentence, events: late === undefined ? [] : [late.acquired] }];
+  });
+}
+
+/** I6: one restart for each crash, not more than allowed in the window, and one escalation until it is started again. */
+function restartsOnce(events: readonly HistoryEvent[], { limits = {} }: HistoryFacts): Violation[] {
+  const seen = new Map<string, HistoryEvent>();
+  const window = new Map<string, HistoryEvent[]>();
+  const escalated = new Map<string, HistoryEvent>();
+  return events.flatMap((event): Violation[] => {
+    const name = String(event.payload['name']);
+    if (event.event === REVIVED) {
+      window.delete(name);
+      escalated.delete(name);
+    } else if (event.event === 'process.escalated') {
+      const before = escalated.get(name);
+      escalated.set(name, event);
+      if (before) return [{ invariant: 'I6', sentence: `"${name}" was escalated twice`, events: [before, event] }];
+    } else if (event.event === 'process.restart_scheduled') {
+      const found: Violation[] = [];
+      const key = `${name} ${String(event.payload['epoch'])}`;
+      const before = seen.get(key);
+      seen.set(key, event);
+      if (before !== undefined) {
+        const sentence = `Two restarts of "${name}" were scheduled for one epoch`;
+        found.push({ invariant: 'I6', sentence, events: [before, event] });
+      }
+      const limit = limits[name];
+      if (limit !== undefined) {
+        const since = event.at - limit.maxSeconds * 1_000_000;
+        const recent = [...(window.get(name) ?? []).filter(({ at }) => at > since), event];
+        window.set(name, recent);
+        if (recent.length > limit.maxRestarts) {
+          const sentence = `"${name}" was restarted ${recent.length} times in ${limit.maxSeconds} s, and ${limit.maxRestarts} are allowed`;
+          found.push({ invariant: 'I6', sentence, events: recent });
+        }
+      }
+      return found;
+    }
+    return [];
+  });
+}
+
+/** I10: no stray error, and no process ended that the test did not end. */
+function nothingUnexpected(events: readonly HistoryEvent[], { exits = [] }: HistoryFacts): Violation[] {
+  const stray = events
+    .filter(({ event }) => event === 'test.stray_error')
+    .map((event) => ({
+      invariant: 'I10',
+      sentence: `${event.node} had an ${String(event.payload['kind'])}: ${String(event.payload['error'])}`,
+      events: [event],
+    }));
+  const ended = exits
+    .filter(({ injected }) => !injected)
+    .map(({ node, pid, how }) => ({
+      invariant: 'I10',
+      sentence: `${node} (${pid}) ended by itself with ${how}`,
+      events: events.filter((event) => event.pid === pid).slice(-1),
+    }));
+  return [...stray, ...ended];
+}
+
+/** I13: a temporary process starts once, a transient one not again after it has completed, until somebody starts it. */
+function policiesHold(events: readonly HistoryEvent[], { policies = {} }: HistoryFacts): Violation[] {
+  const over = new Map<string, HistoryEvent>();
+  return events.flatMap((event): Violation[] => {
+    const name = String(event.payload['name']);
+    const policy = policies[name];
+    if (policy === undefined || policy === 'permanent') return [];
+    const before = over.get(name);
+    if (event.event === REVIVED) over.delete(name);
+    if (event.event === 'process.stopped' && event.payload['reason'] === 'complete') over.set(name, event);
+    if (event.event !== 'process.starting') return [];
+    if (policy === 'temporary') over.set(name, event);
+    if (before === undefined) return [];
+    const sentence = `The ${policy} process "${name}" started again`;
+    return [{ invariant: 'I13', sentence, events: [before, event] }];
+  });
+}
+
+/**
+ * I14: a lookup names an owner that had the lease at some moment between question and answer. Redis keeps the lease of
+ * an owner that died or fenced itself until its ttl has run, so that owner may be named until then, but not once there
+ * is a newer one. The epoch of a reclaim is in Redis a moment before its owner hears of it.
+ */
+function lookupsTrue(
+  events: readonly HistoryEvent[],
+  ownerships: readonly Ownership[],
+  { leaseTtlMs = 1500 }: HistoryFacts,
+): Violation[] {
+  return events.flatMap((event): Violation[] => {
+    if (event.event !== 'test.lookup' || event.payload['node'] === undefined) return [];
+    const { name, node, epoch, askedAt } = event.payload as {
+      name: string;
+      node: string;
+      epoch: number;
+      askedAt: number;
+    };
+    const named = ownerships.find(
+      (one) => one.name === name && one.node === node && one.epochs.some((part) => part.epoch === epoch),
+    );
+    const complain = (why: string, more: HistoryEvent[] = []): Violation[] => [
+      {
+        invariant: 'I14',
+        sentence: `A lookup of "${name}" named ${node} with epoch ${epoch}, ${why}`,
+        events: [...more, event],
+      },
+    ];
+    if (named === undefined) return complain('which never owned it so');
+    const index = named.epochs.findIndex((part) => part.epoch === epoch);
+    const since = named.epochs[index]!.from - (index > 0 ? RECLAIM_ANSWER_MS * 1000 : 0);
+    if (event.at < since) return complain('which was not the owner yet', [named.acquired]);
+    const newer = ownerships.find(
+      (one) => one.name === name && one.acquired.at < askedAt && epochAt(one, askedAt) > epoch,
+    );
+    if (newer !== undefined) return complain(`though ${newer.node} was the owner already`, [newer.acquired]);
+    if (askedAt > named.to + leaseTtlMs * 1000)
+      return complain('whose lease had run out', named.end ? [named.end] : []);
+    return [];
+  });
+}
+
+function ms(microseconds: number): string {
+  return `${(microseconds / 1000).toFixed(1)} ms`;
+}

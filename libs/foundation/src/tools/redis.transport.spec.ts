@@ -1,0 +1,101 @@
+import { EventEmitter } from 'node:events';
+import { Logger } from '@nestjs/common';
+import type { Redis } from 'ioredis';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { RedisTransport } from './redis.transport.js';
+
+/** A subscriber as ioredis shows it: a status, a promise for each call, and events. */
+class FakeSubscriber extends EventEmitter {
+  status = 'ready';
+  readonly topics = new Set<string>();
+  readonly calls: string[] = [];
+  refuse = 0;
+
+  subscribe = async (...topics: string[]): Promise<number> => {
+    this.calls.push(`subscribe ${topics.join(' ')}`);
+    if (this.refuse-- > 0) throw new Error('NOPERM this user has no permissions to access one of the channels');
+    for (const topic of topics) this.topics.add(topic);
+    return this.topics.size;
+  };
+  unsubscribe = async (topic: string): Promise<number> => {
+    this.calls.push(`unsubscribe ${topic}`);
+    this.topics.delete(topic);
+    return this.topics.size;
+  };
+  ping = () => Promise.resolve('PONG');
+  disconnect = jest.fn();
+
+  say(topic: string, text: string): void {
+    if (this.topics.has(topic)) this.emit('message', topic, text);
+  }
+}
+
+describe('RedisTransport', () => {
+  let subscriber: FakeSubscriber;
+  let transport: RedisTransport;
+  const publish = jest.fn<(topic: string, text: string) => Promise<number>>().mockResolvedValue(1);
+
+  beforeEach(() => {
+    Logger.overrideLogger(false);
+    subscriber = new FakeSubscriber();
+    transport = new RedisTransport(subscriber as unknown as Redis, { publish } as unknown as Redis);
+  });
+  afterEach(() => transport.close());
+
+  it('publishes', async () => {
+    await transport.publish('t', 'text');
+    expect(publish).toHaveBeenCalledWith('t', 'text');
+  });
+
+  it('subscribes once for several listeners and unsubscribes with the last', async () => {
+    const [one, two] = [jest.fn(), jest.fn()];
+    const stops = [await transport.subscribe('t', one), await transport.subscribe('t', two)];
+    subscriber.say('t', 'x');
+    expect([one, two].map((listener) => listener.mock.calls)).toEqual([[['x']], [['x']]]);
+    await stops[0]!();
+    expect(subscriber.topics.has('t')).toBe(true);
+    await stops[1]!();
+    await stops[1]!();
+    expect(subscriber.calls).toEqual(['subscribe t', 'unsubscribe t']);
+  });
+
+  it('remembers a subscription while it is not connected, and makes it on reconnection', async () => {
+    subscriber.status = 'reconnecting';
+    const listener = jest.fn();
+    await transport.subscribe('t', listener);
+    expect(subscriber.calls).toEqual([]);
+    subscriber.status = 'ready';
+    subscriber.emit('ready');
+    subscriber.say('t', 'x');
+    expect(listener).toHaveBeenCalledTimes(1);
+  });
+
+  it('keeps a listener that throws from the parser of ioredis and from the others', async () => {
+    const good = jest.fn();
+    await transport.subscribe('t', () => {
+      throw new Error('bad');
+    });
+    await transport.subscribe('t', good);
+    expect(() => subscriber.say('t', 'x')).not.toThrow();
+    expect(good).toHaveBeenCalledTimes(1);
+  });
+
+  it('makes a connection anew on which subscriptions are refused', async () => {
+    await transport.subscribe('t', jest.fn());
+    subscriber.refuse = 1;
+    subscriber.emit('ready');
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(subscriber.disconnect).toHaveBeenCalledWith(true);
+  });
+
+  // BUG: the listener of a refused SUBSCRIBE stays; the next call does not subscribe, and a reconnection doubles messages.
+  it('forgets a listener whose subscription was refused', async () => {
+    const [refused, accepted] = [jest.fn(), jest.fn()];
+    subscriber.refuse = 1;
+    await expect(transport.subscribe('t', refused)).rejects.toThrow('NOPERM');
+    await transport.subscribe('t', accepted);
+    subscriber.say('t', 'x');
+    expect(accepted).toHaveBeenCalledTimes(1);
+    expect(refused).not.toHaveBeenCalled();
+  });
+});

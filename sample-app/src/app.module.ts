@@ -1,0 +1,16 @@
+/**
+ * The application: one line makes it a node of a cluster.
+ * Where Redis is and what the node is called comes from the environment (`FOUNDATION_REDIS_URL`, `FOUNDATION_NODE_NAME`).
+ */
+import { Module } from '@nestjs/common';
+import { FoundationModule } from 'nestjs-foundation';
+import { PriceBoard } from './price-board.js';
+import { PriceFeed } from './price-feed.singleton.js';
+import { StatusController } from './status.controller.js';
+
+@Module({
+  imports: [FoundationModule.forRoot({ cluster: true })],
+  controllers: [StatusController],
+  providers: [PriceBoard, PriceFeed],
+})
+export class AppModule {}

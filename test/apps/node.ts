@@ -1,0 +1,152 @@
+// A Nest application with Foundation in it, one node of a test cluster. Configured by the environment, asked over IPC.
+// Its history goes to a file, so that what it did is known even when it is killed.
+import 'reflect-metadata';
+import { Module } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import {
+  Channels,
+  FoundationModule,
+  FoundationTools,
+  Membership,
+  ProcessManager,
+  Telemetry,
+  type ProcessRef,
+} from 'nestjs-foundation';
+import { historyFile, historyNow, recordHistory, type HistoryRecorder } from 'nestjs-foundation/testing';
+import {
+  ENV,
+  type CrashMode,
+  type Failure,
+  type FromNode,
+  type NodeCommands,
+  type Owner,
+  type Question,
+} from '../support/node.protocol.js';
+import { Extra, Journal, processClasses } from './node.processes.js';
+
+const LOOK_EVERY_MS = 100;
+const names = process.env[ENV.processes] || 'steady';
+
+@Module({
+  imports: [FoundationModule.forRoot({ cluster: true })],
+  providers: [Journal, Extra, ...processClasses(names)],
+})
+class NodeModule {}
+
+const send = (message: FromNode): void => {
+  if (process.connected) process.send?.(message);
+};
+const failureOf = (error: unknown): Failure => {
+  const { name, message, code } = error as Error & { code?: string };
+  return { name, message, ...(typeof code === 'string' ? { code } : {}) };
+};
+const ownerOf = ({ name, node, epoch }: ProcessRef): Owner => ({ name, node, epoch });
+
+let leaving = false;
+// The test has gone: nobody will ever stop this process.
+process.on('disconnect', () => !leaving && process.exit(70));
+
+try {
+  await run();
+} catch (error) {
+  // No process.exit(): that this process then ends by itself shows that nothing was left open.
+  process.exitCode = 1;
+  leaving = true;
+  send({ t: 'failed', error: failureOf(error) });
+  process.disconnect();
+}
+
+async function run(): Promise<void> {
+  const app = await NestFactory.create(NodeModule, { abortOnError: false });
+  app.enableShutdownHooks();
+  const membership = app.get(Membership);
+  const journal = app.get(Journal);
+  const sink = historyFile(process.env[ENV.history] ?? '/dev/null');
+  const recorder = recordHistory(app.get(Telemetry), sink, membership.self);
+  journal.recorder = recorder;
+  journal.crash = (process.env[ENV.crash] ?? 'none') as CrashMode;
+  for (const kind of ['unhandledRejection', 'uncaughtException'] as const) {
+    process.on(kind, (error: unknown) => recorder.record('test.stray_error', { kind, error: String(error) }));
+  }
+  const manager = app.get(ProcessManager);
+  const channels = app.get(Channels);
+  const received: string[] = [];
+  const clients = Object.values(FoundationTools).map((token): unknown => app.get(token));
+
+  const lookup = async (name: string): Promise<Owner | null> => {
+    const askedAt = historyNow();
+    const ref = await manager.lookupSingleton(name);
+    recorder.record('test.lookup', { name, askedAt, node: ref?.node, epoch: ref?.epoch });
+    return ref === undefined ? null : ownerOf(ref);
+  };
+  const revive = async (name: string, start: () => Promise<ProcessRef>): Promise<Owner> => {
+    recorder.record('test.revived', { name });
+    return ownerOf(await start());
+  };
+  const commands: { [K in keyof NodeCommands]: (...args: Parameters<NodeCommands[K]>) => unknown } = {
+    state: () => ({ state: membership.state, version: membership.version }),
+    members: () => membership.members(),
+    list: () => manager.list(),
+    lookup,
+    startExtra: (name) => revive(name, () => manager.startSingleton(Extra, [], { name })),
+    stop: (name) => manager.stop(name),
+    restart: (name) => revive(name, () => manager.restart(name)),
+    fencedSet: (name) => {
+      const ctx = contextOf(journal, name);
+      return journal.write(name, ctx.epoch, () => ctx.fenced.set(name, 'stale?'));
+    },
+    fencedSetUnguarded: (name) => {
+      const { epoch } = contextOf(journal, name);
+      return journal.write(name, epoch, () => unguarded(clients, name, epoch));
+    },
+    broadcast: (channel, message) => channels.broadcast(channel, message),
+    received: () => received,
+    crash: (mode) => void (journal.crash = mode),
+  };
+
+  await channels.subscribe('events', (message) => void received.push(String(message)));
+  await app.init();
+  const looking = look(membership, manager, lookup, recorder);
+  process.on('message', (question: Question) => {
+    const command = commands[question.command] as (...args: unknown[]) => unknown;
+    void (async () => command(...question.args))().then(
+      (result) => send({ t: 'answer', id: question.id, result: result ?? null }),
+      (error: unknown) => send({ t: 'error', id: question.id, error: failureOf(error) }),
+    );
+  });
+  send({ t: 'ready', bootId: membership.self.bootId, state: membership.state });
+  await looking;
+}
+
+function contextOf(journal: Journal, name: string) {
+  const ctx = journal.contexts.get(name);
+  if (ctx === undefined) throw new Error(`"${name}" never ran here`);
+  return ctx;
+}
+
+/** The script of `ctx.fenced.set` without the question before it; the client that ran it before knows it. */
+async function unguarded(clients: readonly unknown[], key: string, epoch: number): Promise<void> {
+  type Scripted = { foundationFencedSet?(keys: number, key: string, epoch: string, value: string): Promise<string> };
+  const client = (clients as (Scripted | undefined)[]).find((one) => one?.foundationFencedSet !== undefined);
+  if (client?.foundationFencedSet === undefined) throw new Error('No client knows the script of ctx.fenced.set');
+  const tag = `{foundation:${process.env['FOUNDATION_APP_NAME'] ?? 'app'}}`;
+  const stored = await client.foundationFencedSet(1, `${tag}:fenced:${key}`, String(epoch), 'stale!');
+  if (stored !== '') throw Object.assign(new Error(`Epoch ${stored} has written`), { name: 'StaleEpochError' });
+}
+
+/** Looks up everything again and again, as an application would, so that the history has wrong answers if there are any. */
+async function look(
+  membership: Membership,
+  manager: ProcessManager,
+  lookup: (name: string) => Promise<unknown>,
+  recorder: HistoryRecorder,
+): Promise<void> {
+  while (!leaving && membership.state !== 'left') {
+    try {
+      for (const { name } of await manager.list()) await lookup(name);
+    } catch (error) {
+      recorder.record('test.lookup_failed', { error: failureOf(error).name });
+    }
+    await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS).unref());
+  }
+}

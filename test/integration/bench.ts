@@ -1,0 +1,131 @@
+// What the integration specs share: engines and applications on a Redis of the spec's own, each with a log of its own.
+import 'reflect-metadata';
+import { Logger, type LoggerService } from '@nestjs/common';
+import { Test, type TestingModule } from '@nestjs/testing';
+import {
+  FoundationModule,
+  Membership,
+  Telemetry,
+  type FoundationEvents,
+  type FoundationOptions,
+} from 'nestjs-foundation';
+import { LocalNode } from '../../libs/foundation/src/cluster/node.js';
+import { resolve } from '../../libs/foundation/src/config/resolve.js';
+import { eventually } from '../../libs/foundation/src/testing/eventually.js';
+import { createEngine, type Engine } from '../../libs/foundation/src/tools/engine.js';
+import { keysOf } from '../../libs/foundation/src/tools/keys.js';
+import type { RedisServer } from '../support/redis-server.js';
+
+export type Provider = NonNullable<Parameters<typeof Test.createTestingModule>[0]['providers']>[number];
+
+/** Shorter than the defaults, so that a spec is, and long enough for a busy machine. */
+export const LEASE = { ttl: 1000, renewEvery: 150, commandTimeout: 200, margin: 150 };
+export const MEMBERSHIP = { beatEvery: 400, ttl: 1200 };
+
+let count = 0;
+/** A name that no other test of this file has, so that tests share a server and no key. */
+export const freshName = (word = 'app') => `${word}-${++count}`;
+
+/** Everything that went through Nest's logger, as one line each. */
+export class CapturedLog implements LoggerService {
+  readonly lines: string[] = [];
+  readonly #write = (level: string, values: unknown[]): void => {
+    this.lines.push(
+      `${level} ${values.map((value) => (typeof value === 'string' ? value : JSON.stringify(value))).join(' ')}`,
+    );
+  };
+  log = (...values: unknown[]) => this.#write('log', values);
+  warn = (...values: unknown[]) => this.#write('warn', values);
+  error = (...values: unknown[]) => this.#write('error', values);
+  debug = (...values: unknown[]) => this.#write('debug', values);
+  verbose = (...values: unknown[]) => this.#write('verbose', values);
+  fatal = (...values: unknown[]) => this.#write('fatal', values);
+
+  static install(): CapturedLog {
+    const log = new CapturedLog();
+    Logger.overrideLogger(log);
+    return log;
+  }
+}
+
+/** Marks the Redis as settled: without it, a new application waits one lease time before its first owner. */
+export async function settle(server: RedisServer, appName: string): Promise<void> {
+  const runId = /run_id:(\w+)/.exec(await server.cli('INFO', 'server'))?.[1] ?? '-';
+  await server.cli('SET', keysOf(appName).incarnation, `${runId} 1`);
+}
+
+export interface Bench {
+  engine: Engine;
+  node: LocalNode;
+  events: { event: keyof FoundationEvents; payload: FoundationEvents[keyof FoundationEvents] }[];
+  of<E extends keyof FoundationEvents>(event: E): FoundationEvents[E][];
+}
+
+const opened: (() => Promise<unknown>)[] = [];
+
+/** Closes what the tests of a file opened, newest first; for `afterEach`. */
+export async function closeAll(): Promise<void> {
+  for (const close of opened.splice(0).reverse()) await close();
+}
+
+export const closeLater = (close: () => Promise<unknown>): void => void opened.push(close);
+
+/** An engine that is connected. */
+export async function engineOn(server: RedisServer, appName: string, options: FoundationOptions = {}): Promise<Bench> {
+  const all = { cluster: true, redis: server.url, appName, nodeName: freshName('node'), lease: LEASE, ...options };
+  const config = resolve({ membership: MEMBERSHIP, ...all }, {}, { host: 'h', pid: 1 });
+  const node = new LocalNode(config);
+  const telemetry = new Telemetry();
+  const events: Bench['events'] = [];
+  telemetry.attach('*', (event, payload) => events.push({ event, payload }));
+  const engine = await createEngine(config, node, telemetry);
+  closeLater(() => engine.close());
+  await engine.open();
+  const of = <E extends keyof FoundationEvents>(name: E) =>
+    events.filter(({ event }) => event === name).map(({ payload }) => payload as FoundationEvents[E]);
+  return { engine, node, events, of };
+}
+
+export interface Booted {
+  app: TestingModule;
+  name: string;
+  events: Bench['events'];
+  of: Bench['of'];
+}
+
+/** A Nest application that is a node. */
+export async function boot(
+  redis: FoundationOptions['redis'],
+  appName: string,
+  providers: Provider[],
+  options: FoundationOptions = {},
+): Promise<Booted> {
+  const nodeName = options.nodeName ?? freshName('node');
+  const all = { cluster: true, redis, appName, lease: LEASE, membership: MEMBERSHIP, ...options, nodeName };
+  const imports = [FoundationModule.forRoot(all)];
+  const logger = (Logger as unknown as { staticInstanceRef?: LoggerService }).staticInstanceRef;
+  const app = await Test.createTestingModule({ imports, providers })
+    .setLogger(logger ?? new CapturedLog())
+    .compile();
+  closeLater(() => app.close());
+  const events: Bench['events'] = [];
+  app.get(Telemetry).attach('*', (event, payload) => events.push({ event, payload }));
+  const of = <E extends keyof FoundationEvents>(name: E) =>
+    events.filter(({ event }) => event === name).map(({ payload }) => payload as FoundationEvents[E]);
+  await app.init();
+  return { app, name: nodeName, events, of };
+}
+
+/** Waits until each of the applications sees all of them. */
+export async function formed(...apps: Booted[]): Promise<void> {
+  await eventually(() => apps.every(({ app }) => app.get(Membership).members().length === apps.length), {
+    what: `A cluster of ${apps.length}`,
+    lastSeen: () =>
+      apps.map(({ app }) =>
+        app
+          .get(Membership)
+          .members()
+          .map(({ name }) => name),
+      ),
+  });
+}

@@ -1,0 +1,239 @@
+// Starts that go wrong: what waiting cannot mend ends the start, what it can does not. And no secret in any text.
+import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { once } from 'node:events';
+import { Logger } from '@nestjs/common';
+import { Redis } from 'ioredis';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import {
+  Channels,
+  FoundationError,
+  FoundationTools,
+  Membership,
+  NotReadyError,
+  ProcessManager,
+  RedisRefusedError,
+  RedisUnavailableError,
+  Singleton,
+  UnknownChannelError,
+} from 'nestjs-foundation';
+import { Channel } from 'nestjs-foundation';
+import { eventually } from '../../libs/foundation/src/testing/eventually.js';
+import { startRedis, type RedisServerOptions } from '../support/redis-server.js';
+import { CapturedLog, boot, closeAll, closeLater, freshName, settle } from './bench.js';
+
+const PASSWORD = 'p4ss-w0rd!/very secret';
+let log: CapturedLog;
+
+beforeEach(() => void (log = CapturedLog.install()));
+afterEach(async () => {
+  await closeAll();
+  // Nothing of what a test does may stay open, or this file would not end by itself.
+  await eventually(() => process.getActiveResourcesInfo().every((kind) => kind !== 'TCPSocketWrap'), { timeout: 5000 });
+});
+
+async function server(options: RedisServerOptions = {}) {
+  const redis = await startRedis(options);
+  closeLater(() => redis.stop());
+  return redis;
+}
+
+/** Everything an error can show: its text, its stack, its properties, and those of its causes. */
+function textOf(error: unknown): string {
+  if (!(error instanceof Error)) return JSON.stringify(error) ?? String(error);
+  const own = Object.getOwnPropertyNames(error).map((key) =>
+    String((error as unknown as Record<string, unknown>)[key]),
+  );
+  return [...own, error.cause === undefined ? '' : textOf(error.cause)].join('\n');
+}
+
+function expectNoSecret(...texts: string[]): void {
+  for (const text of [...log.lines, ...texts]) {
+    for (const secret of [PASSWORD, encodeURIComponent(PASSWORD), 'p4ss-w0rd']) expect(text).not.toContain(secret);
+  }
+}
+
+const errorOf = (booted: Promise<unknown>) =>
+  booted.then(
+    () => {
+      throw new Error('The application has started');
+    },
+    (error: FoundationError) => error,
+  );
+
+describe('A Redis that refuses', () => {
+  it('a wrong password ends the start, with advice and without the password', async () => {
+    const redis = await server({ password: 'the right one' });
+    const url = `redis://:${encodeURIComponent(PASSWORD)}@127.0.0.1:${redis.port}`;
+    const error = await errorOf(boot(url, freshName(), []));
+    expect(error).toBeInstanceOf(RedisRefusedError);
+    expect(error.message).toContain(`127.0.0.1:${redis.port}`);
+    expect(error.message).toMatch(/WRONGPASS.*Correct the user name and password/s);
+    expectNoSecret(textOf(error));
+  });
+
+  it('a missing password ends the start', async () => {
+    const redis = await server({ password: PASSWORD });
+    const error = await errorOf(boot(`redis://127.0.0.1:${redis.port}`, freshName(), []));
+    expect(error).toBeInstanceOf(RedisRefusedError);
+    expect(error.message).toContain('NOAUTH');
+    expectNoSecret(textOf(error));
+  });
+
+  it('a database that does not exist ends the start', async () => {
+    const redis = await server();
+    const error = await errorOf(boot({ url: redis.url, db: 999 }, freshName(), []));
+    expect(error).toBeInstanceOf(RedisRefusedError);
+  });
+
+  it('an old version ends the start', async () => {
+    const old = await oldRedis();
+    const error = await errorOf(boot(`redis://127.0.0.1:${old}`, freshName(), []));
+    expect(error).toBeInstanceOf(RedisRefusedError);
+    expect(error.message).toMatch(/version 5\.0.*Redis 6\.2 or newer/s);
+  });
+
+  it('leaves no connection open', async () => {
+    const redis = await server({ password: PASSWORD });
+    const clients = async () =>
+      (await redis.cli('CLIENT', 'LIST')).split('\n').filter((line) => line.includes('foundation:'));
+    await errorOf(boot(`redis://:wrong@127.0.0.1:${redis.port}`, freshName(), []));
+    await eventually(async () => (await clients()).length === 0);
+  });
+});
+
+describe('A Redis that is not there', () => {
+  it('does not keep the application from starting; the node joins once Redis is up', async () => {
+    const first = await server({ password: PASSWORD });
+    const { port, url } = first;
+    await first.stop();
+    @Singleton({ name: 'feed' })
+    class Feed {}
+    const appName = freshName();
+    const node = await boot(url, appName, [Feed]);
+    const membership = node.app.get(Membership);
+    expect(membership.state).toBe('joining');
+    const notReady = await membership.whenReady({ timeout: 100 }).catch((error: unknown) => error);
+    expect(notReady).toBeInstanceOf(NotReadyError);
+    const calls = [
+      node.app.get(ProcessManager).lookupSingleton('feed'),
+      node.app.get(ProcessManager).stop('feed'),
+      node.app.get(Channels).broadcast('events', 1),
+    ];
+    const failed = await Promise.all(calls.map((call) => call.catch((error: unknown) => error)));
+    for (const error of failed) expect(error).toBeInstanceOf(FoundationError);
+    expect(failed[0]).toBeInstanceOf(NotReadyError);
+    expect(failed[2]).toBeInstanceOf(RedisUnavailableError);
+    expect(log.lines.some((line) => line.includes('The cluster is joined later'))).toBe(true);
+    expectNoSecret(textOf(notReady), ...failed.map(textOf));
+
+    const second = await server({ password: PASSWORD, port });
+    await settle(second, appName);
+    await membership.whenReady();
+    await eventually(() => node.app.get(ProcessManager).lookupSingleton('feed'));
+    const heard: unknown[] = [];
+    await node.app.get(Channels).subscribe('events', (message) => void heard.push(message));
+    await node.app.get(Channels).broadcast('events', 'at last');
+    await eventually(() => heard.includes('at last'));
+    expectNoSecret();
+  });
+
+  it('keeps the subscriptions that were made meanwhile', async () => {
+    const first = await server();
+    const { port, url } = first;
+    await first.stop();
+    const heard: unknown[] = [];
+    const appName = freshName();
+    const node = await boot(url, appName, []);
+    await node.app.get(Channels).subscribe('events', (message) => void heard.push(message));
+    await server({ port });
+    await node.app.get(Membership).whenReady();
+    const other = await boot(url, appName, []);
+    await eventually(async () => {
+      await other.app.get(Channels).broadcast('events', 'x');
+      return heard.length > 0;
+    });
+  });
+
+  it('can be closed while it is not there', async () => {
+    const first = await server();
+    const { url } = first;
+    await first.stop();
+    const node = await boot(url, freshName(), []);
+    const began = performance.now();
+    await node.app.close();
+    expect(performance.now() - began).toBeLessThan(8000);
+  });
+
+  it('does not hide an error of the declarations', async () => {
+    class Listener {
+      @Channel('evnets')
+      hear(): void {}
+    }
+    const error = await errorOf(boot('redis://127.0.0.1:1', freshName(), [Listener]));
+    expect(error).toBeInstanceOf(UnknownChannelError);
+  });
+});
+
+describe('Secrets', () => {
+  it('are in no log line of a whole life, and in no error', async () => {
+    const redis = await server({ password: PASSWORD });
+    const node = await boot(redis.url, freshName(), []);
+    await node.app.get(Membership).whenReady();
+    const errors = [
+      await node.app.get(ProcessManager).stop('nobody').catch(textOf),
+      await node.app.get(Channels).broadcast('nobody', 1).catch(textOf),
+    ];
+    await redis.cli('CLIENT', 'KILL', 'TYPE', 'normal');
+    await eventually(() => node.app.get<Redis>(FoundationTools.leases).status === 'ready');
+    await node.app.close();
+    expect(log.lines.length).toBeGreaterThan(0);
+    expectNoSecret(...(errors as string[]));
+  });
+
+  it('are in no log line when they are given by parts', async () => {
+    const redis = await server({ password: PASSWORD });
+    const node = await boot({ host: '127.0.0.1', port: redis.port, password: PASSWORD }, freshName(), []);
+    await node.app.get(Membership).whenReady();
+    await node.app.close();
+    expectNoSecret();
+  });
+});
+
+/** Answers like a Redis 5: just enough of the protocol for a client to connect and to ask for INFO. */
+async function oldRedis(): Promise<number> {
+  const info = '# Server\r\nredis_version:5.0.14\r\nredis_mode:standalone\r\nloading:0\r\nrole:master\r\n';
+  const sockets = new Set<Socket>();
+  const old: Server = createServer((socket) => {
+    sockets.add(socket);
+    socket.on('error', () => undefined);
+    socket.on('close', () => sockets.delete(socket));
+    let text = '';
+    socket.on('data', (chunk) => {
+      text += chunk.toString('latin1');
+      for (
+        let command = /^\*(\d+)\r\n((?:\$\d+\r\n[^\r]*\r\n)*)/.exec(text);
+        command;
+        command = /^\*(\d+)\r\n((?:\$\d+\r\n[^\r]*\r\n)*)/.exec(text)
+      ) {
+        const parts = command[2]!.split('\r\n').filter((_, index) => index % 2 === 1);
+        if (parts.length < Number(command[1])) return;
+        text = text.slice(command[0].length);
+        const name = parts[0]!.toLowerCase();
+        if (name === 'info') socket.write(`$${info.length}\r\n${info}\r\n`);
+        else if (['client', 'select', 'auth'].includes(name)) socket.write('+OK\r\n');
+        else if (name === 'ping') socket.write('+PONG\r\n');
+        else socket.write(`-ERR unknown command \`${name}\`\r\n`);
+      }
+    });
+  }).listen(0, '127.0.0.1');
+  await once(old, 'listening');
+  closeLater(async () => {
+    for (const socket of sockets) socket.destroy();
+    old.close();
+    await once(old, 'close');
+  });
+  return (old.address() as AddressInfo).port;
+}
+
+// So that the last test does not leave its log to what Jest loads next.
+afterEach(() => void Logger.overrideLogger(false));

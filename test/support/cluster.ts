@@ -1,0 +1,256 @@
+// A cluster of child processes for a test: starts, breaks and asks nodes, waits for what the test names, and keeps what
+// was done to whom, so that the history of all nodes can be checked at the end.
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import {
+  checkHistory,
+  describeViolations,
+  eventually,
+  historyNow,
+  parseHistory,
+  type HistoryEvent,
+  type HistoryFacts,
+} from 'nestjs-foundation/testing';
+import { NodeProcess, type NodeExit } from './node.process.js';
+import { ENV, type Owner } from './node.protocol.js';
+import { startRedis, type RedisServer, type RedisServerOptions } from './redis-server.js';
+
+export interface ClusterOptions {
+  /** See `ENV.processes`. Default `steady`. */
+  processes?: string;
+  env?: Readonly<Record<string, string>>;
+  redis?: RedisServerOptions;
+}
+
+export interface Matcher {
+  event: string;
+  name?: string;
+  node?: string;
+  /** Microseconds; see `historyNow`. */
+  after?: number;
+  where?: (event: HistoryEvent) => boolean;
+}
+
+const APP_NAME = 'e2e';
+
+export class TestCluster {
+  readonly folder = mkdtempSync(join(tmpdir(), 'foundation-e2e-'));
+  readonly nodes = new Map<string, NodeProcess>();
+  /** Every process there ever was, ended ones included. */
+  readonly all: NodeProcess[] = [];
+  readonly #facts: { cut: { node: string; from: number; until?: number }[]; wanted: Wanted[] } = {
+    cut: [],
+    wanted: [],
+  };
+
+  private constructor(
+    readonly redis: RedisServer,
+    private readonly options: ClusterOptions,
+  ) {}
+
+  static async open(options: ClusterOptions = {}): Promise<TestCluster> {
+    return new TestCluster(await startRedis(options.redis), options);
+  }
+
+  // -- nodes ------------------------------------------------------------------------------------------------------------
+
+  /** Spawns nodes without waiting for them. */
+  spawn(names: readonly string[], env: Readonly<Record<string, string>> = {}): NodeProcess[] {
+    return names.map((name) => {
+      const node = new NodeProcess(
+        name,
+        this.folder,
+        {
+          FOUNDATION_APP_NAME: APP_NAME,
+          FOUNDATION_REDIS_URL: this.redis.url,
+          [ENV.processes]: this.options.processes ?? 'steady',
+          ...this.options.env,
+          ...env,
+        },
+        this.all.length,
+      );
+      this.all.push(node);
+      this.nodes.set(name, node);
+      return node;
+    });
+  }
+
+  /** Starts nodes at the same time, and waits until each says that its start is over. */
+  async start(names: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<NodeProcess[]> {
+    const started = this.spawn(names, env);
+    await Promise.all(started.map(({ ready }) => ready));
+    return started;
+  }
+
+  node(name: string): NodeProcess {
+    const node = this.nodes.get(name);
+    if (node === undefined) throw new Error(`No node ${name}`);
+    return node;
+  }
+
+  /** The nodes that can be asked. */
+  answering(): NodeProcess[] {
+    return [...this.nodes.values()].filter(({ answers }) => answers);
+  }
+
+  other(...names: string[]): NodeProcess {
+    const other = this.answering().find(({ name }) => !names.includes(name));
+    if (other === undefined) throw new Error(`No node besides ${names.join(', ')} can be asked`);
+    return other;
+  }
+
+  // -- waiting ----------------------------------------------------------------------------------------------------------
+
+  /** Until every answering node names the same running owner; `above` an epoch and `not` on a node, if given. */
+  async owner(
+    name: string,
+    { not, above = 0, timeout = 20_000, ask }: { not?: string; above?: number; timeout?: number; ask?: string[] } = {},
+  ): Promise<Owner> {
+    let last: unknown;
+    return eventually(
+      async () => {
+        const asked = this.answering().filter((node) => ask === undefined || ask.includes(node.name));
+        const owners = await Promise.all(asked.map((node) => node.ask('lookup', name)));
+        last = owners;
+        const [first] = owners;
+        const agreed = owners.every((owner) => owner?.epoch === first?.epoch && owner?.node === first?.node);
+        return first && agreed && first.node !== not && first.epoch > above ? first : undefined;
+      },
+      { timeout, what: `An owner of "${name}"`, lastSeen: () => last },
+    );
+  }
+
+  /** Until every answering node is up and lists exactly these members, all of them up. */
+  async members(names: readonly string[], timeout = 20_000): Promise<void> {
+    const expected = [...names].sort().join();
+    let last: unknown;
+    await eventually(
+      async () => {
+        const seen = await Promise.all(
+          this.answering().map(async (node) => {
+            const [{ state }, members] = await Promise.all([node.ask('state'), node.ask('members')]);
+            return `${node.name} is ${state} and sees ${members.map((m) => (m.state === 'up' ? m.name : `${m.name}(${m.state})`)).join()}`;
+          }),
+        );
+        last = seen;
+        return this.answering().every(({ name }, index) => seen[index] === `${name} is up and sees ${expected}`);
+      },
+      { timeout, what: `Members ${expected} everywhere`, lastSeen: () => last },
+    );
+  }
+
+  /** Until the history has such an event; the first one. */
+  async event(matcher: Matcher, timeout = 20_000): Promise<HistoryEvent> {
+    return eventually(() => this.events(matcher)[0], {
+      timeout,
+      what: `An event ${JSON.stringify(matcher)}`,
+      lastSeen: () =>
+        this.history()
+          .filter(({ event }) => !event.startsWith('test.'))
+          .slice(-15)
+          .map(({ at, node, event, payload }) => `${at} ${node} ${event} ${JSON.stringify(payload)}`)
+          .join('\n'),
+    });
+  }
+
+  /** The key names of the application in Redis, without the prefix. */
+  async keys(): Promise<string[]> {
+    const tag = `{foundation:${APP_NAME}}:`;
+    const keys = await this.redis.cli('KEYS', '*');
+    return keys
+      .split('\n')
+      .filter((key) => key.startsWith(tag))
+      .map((key) => key.slice(tag.length));
+  }
+
+  key(name: string): string {
+    return `{foundation:${APP_NAME}}:${name}`;
+  }
+
+  // -- history ----------------------------------------------------------------------------------------------------------
+
+  /** The events of all nodes so far, in the order of their time. */
+  history(): HistoryEvent[] {
+    return this.all
+      .flatMap(({ history }) => (existsSync(history) ? parseHistory(readFileSync(history, 'utf8')) : []))
+      .sort((a, b) => a.at - b.at);
+  }
+
+  events({ event, name, node, after = 0, where = () => true }: Matcher): HistoryEvent[] {
+    return this.history().filter(
+      (one) =>
+        one.event === event &&
+        one.at > after &&
+        (name === undefined || one.payload['name'] === name) &&
+        (node === undefined || one.node === node) &&
+        where(one),
+    );
+  }
+
+  /** Remembers that the node was cut off from Redis from now on; call what it returns when it no longer is. */
+  noteCut(node: string): () => void {
+    const fact: { node: string; from: number; until?: number } = { node, from: historyNow() };
+    this.#facts.cut.push(fact);
+    return () => (fact.until = historyNow());
+  }
+
+  /** Remembers that the names must be owned again in time, counted from now or from `at`. */
+  noteFault(because: string, names: readonly string[], withinMs = 10_000, at = historyNow()): void {
+    for (const name of names) this.#facts.wanted.push({ name, at, withinMs, because });
+  }
+
+  /** What the checker has to say about everything so far; expect it to be empty. */
+  violations(more: HistoryFacts = {}): string[] {
+    const history = this.history();
+    const facts: HistoryFacts = {
+      killed: this.all.flatMap(({ pid, killedAt }) => (killedAt === undefined ? [] : [{ pid, at: killedAt }])),
+      frozen: this.all.flatMap(({ pid, frozen }) => frozen.map((one) => ({ pid, ...one }))),
+      exits: this.all.flatMap(({ name, pid, exit, ending }) =>
+        exit === undefined ? [] : [{ node: name, pid, at: exit.at, how: show(exit), injected: ending }],
+      ),
+      policies: { once: 'temporary', finite: 'transient' },
+      limits: { fragile: { maxRestarts: 3, maxSeconds: 60 } },
+      ...this.#facts,
+      ...more,
+    };
+    return describeViolations(checkHistory(history, facts), history);
+  }
+
+  /** Ends everything. The folder with histories and logs is kept when FOUNDATION_TEST_KEEP is set. */
+  async close(): Promise<void> {
+    await Promise.all(this.all.map((node) => node.destroy()));
+    await this.redis.stop();
+    if (process.env['FOUNDATION_TEST_KEEP']) console.log(`Kept: ${this.folder}`);
+    else rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+type Wanted = NonNullable<HistoryFacts['wanted']>[number];
+
+function show({ code, signal }: NodeExit): string {
+  return signal ?? `code ${code}`;
+}
+
+/** Milliseconds from one time of the history to another. */
+export function msBetween(from: number, to: number): number {
+  return (to - from) / 1000;
+}
+
+/** For faults that last, and for seeing that nothing happens: there is nothing to look at but the clock. */
+export async function passed(since: number, ms: number): Promise<void> {
+  await eventually(() => msBetween(since, historyNow()) >= ms, { timeout: ms + 5000, every: 5 });
+}
+
+/** `n=20 p50 1253 ms, p99 1502 ms, max 1502 ms`. */
+export function summary(samples: readonly number[]): string {
+  const { n, p50, p99, max } = quantiles(samples);
+  return `n=${n} p50 ${p50} ms, p99 ${p99} ms, max ${max} ms`;
+}
+
+export function quantiles(samples: readonly number[]): { n: number; p50: number; p99: number; max: number } {
+  const sorted = [...samples].sort((a, b) => a - b);
+  const at = (q: number): number =>
+    Math.round((sorted[Math.min(sorted.length - 1, Math.ceil(q * sorted.length) - 1)] ?? NaN) * 10) / 10;
+  return { n: sorted.length, p50: at(0.5), p99: at(0.99), max: at(1) };
+}

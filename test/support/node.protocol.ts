@@ -1,0 +1,62 @@
+// What a test may ask of a node in a child process, and what the node answers; over the IPC channel of child_process.
+// Shared by test/apps/node.ts, which answers, and cluster.ts, which asks.
+import type { Member, NodeState, ProcessInfo } from 'nestjs-foundation';
+
+/** How `fragile` fails: in `onProcessStart`, some milliseconds later in `ctx.run`, or not. */
+export type CrashMode = 'start' | 'run' | 'none';
+
+/** Where a process runs. */
+export interface Owner {
+  name: string;
+  node: string;
+  epoch: number;
+}
+
+/** A fenced write: `accepted`, or the name of the error. */
+export type WriteOutcome = 'accepted' | (string & {});
+
+export interface NodeCommands {
+  state(): { state: NodeState; version: number };
+  members(): Member[];
+  list(): ProcessInfo[];
+  lookup(name: string): Owner | null;
+  /** `startSingleton` of the class `Extra` under that name. */
+  startExtra(name: string): Owner;
+  stop(name: string): null;
+  restart(name: string): Owner;
+  /** By the last context that this node had for the process, whether it still owns it or not. */
+  fencedSet(name: string): WriteOutcome;
+  /** The same write past the guard of the context, as a stale owner sends it that was frozen in the middle of the call. */
+  fencedSetUnguarded(name: string): WriteOutcome;
+  broadcast(channel: string, message: string): null;
+  received(): string[];
+  crash(mode: CrashMode): null;
+}
+
+export type CommandName = keyof NodeCommands;
+
+export interface Question {
+  id: number;
+  command: CommandName;
+  args: unknown[];
+}
+
+export interface Failure {
+  name: string;
+  message: string;
+  code?: string;
+}
+
+export type FromNode =
+  | { t: 'ready'; bootId: string; state: NodeState }
+  | { t: 'failed'; error: Failure }
+  | { t: 'answer'; id: number; result: unknown }
+  | { t: 'error'; id: number; error: Failure };
+
+/** Environment variables of the test application, besides those of Foundation itself. */
+export const ENV = {
+  history: 'TEST_HISTORY',
+  /** Names of `node.processes.ts`, separated by commas; `many:12` makes twelve. */
+  processes: 'TEST_PROCESSES',
+  crash: 'TEST_CRASH',
+} as const;

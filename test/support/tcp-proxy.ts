@@ -1,0 +1,125 @@
+// A TCP proxy inside the test process, to put between one node and Redis and to break in one place.
+// What is held back is delivered when the fault ends, as TCP does it: a short fault loses nothing, it delays.
+import { once } from 'node:events';
+import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+
+/**
+ * `blackhole`: nothing passes and nothing is closed. `norequest`, `noreply`: one direction of it.
+ * `cut`: connections are reset and new ones too. A number: milliseconds of delay in each direction.
+ */
+export type ProxyMode = 'ok' | 'blackhole' | 'norequest' | 'noreply' | 'cut' | number;
+
+type Direction = 'request' | 'reply';
+
+const HOST = '127.0.0.1';
+
+export class TcpProxy {
+  readonly #links = new Set<Link>();
+  readonly #server: Server;
+  #mode: ProxyMode = 'ok';
+
+  private constructor(readonly target: { port: number }) {
+    this.#server = createServer((client) => this.#accept(client));
+  }
+
+  static async open(port: number): Promise<TcpProxy> {
+    const proxy = new TcpProxy({ port });
+    proxy.#server.listen(0, HOST);
+    await once(proxy.#server, 'listening');
+    return proxy;
+  }
+
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port;
+  }
+
+  get url(): string {
+    return `redis://${HOST}:${this.port}`;
+  }
+
+  get connections(): number {
+    return this.#links.size;
+  }
+
+  set mode(mode: ProxyMode) {
+    this.#mode = mode;
+    for (const link of this.#links) {
+      if (mode === 'cut') link.reset();
+      else link.obey(mode);
+    }
+  }
+
+  async close(): Promise<void> {
+    for (const link of this.#links) link.reset();
+    this.#server.close();
+    await once(this.#server, 'close');
+  }
+
+  #accept(client: Socket): void {
+    if (this.#mode === 'cut') return void client.resetAndDestroy();
+    const link = new Link(client, connect(this.target.port, HOST), this.#mode, () => this.#links.delete(link));
+    this.#links.add(link);
+  }
+}
+
+class Link {
+  readonly #held: Record<Direction, Buffer[]> = { request: [], reply: [] };
+  readonly #timers = new Set<NodeJS.Timeout>();
+
+  constructor(
+    private readonly client: Socket,
+    private readonly server: Socket,
+    private mode: ProxyMode,
+    private readonly closed: () => void,
+  ) {
+    client.setNoDelay(true);
+    server.setNoDelay(true);
+    client.on('data', (chunk: Buffer) => this.#take('request', chunk));
+    server.on('data', (chunk: Buffer) => this.#take('reply', chunk));
+    for (const socket of [client, server]) {
+      socket.on('error', () => this.reset());
+      socket.on('close', () => this.#end());
+    }
+  }
+
+  obey(mode: ProxyMode): void {
+    this.mode = mode;
+    for (const direction of ['request', 'reply'] as const) {
+      if (this.#holds(direction)) continue;
+      for (const chunk of this.#held[direction].splice(0)) this.#pass(direction, chunk);
+    }
+    if (this.client.destroyed || this.server.destroyed) this.#end();
+  }
+
+  reset(): void {
+    for (const timer of this.#timers) clearTimeout(timer);
+    if (!this.client.destroyed) this.client.resetAndDestroy();
+    if (!this.server.destroyed) this.server.resetAndDestroy();
+    this.closed();
+  }
+
+  #holds(direction: Direction): boolean {
+    return this.mode === 'blackhole' || this.mode === `no${direction}`;
+  }
+
+  #take(direction: Direction, chunk: Buffer): void {
+    if (this.#holds(direction)) return void this.#held[direction].push(chunk);
+    if (typeof this.mode !== 'number') return this.#pass(direction, chunk);
+    const timer = setTimeout(() => {
+      this.#timers.delete(timer);
+      this.#pass(direction, chunk);
+    }, this.mode);
+    this.#timers.add(timer);
+  }
+
+  #pass(direction: Direction, chunk: Buffer): void {
+    const socket = direction === 'request' ? this.server : this.client;
+    if (!socket.destroyed) socket.write(chunk);
+  }
+
+  /** A close does not pass either while the direction is held: the other side must find out by itself. */
+  #end(): void {
+    if (this.mode === 'blackhole' || this.mode === 'norequest' || this.mode === 'noreply') return;
+    this.reset();
+  }
+}
