@@ -12,7 +12,7 @@ describe('the start of a node', () => {
     await cluster.redis.kill();
     const [node] = await cluster.start(['a']);
     expect((await node!.ready).state).toBe('joining');
-    await expect(node!.ask('lookup', 'steady')).rejects.toMatchObject({ name: 'RedisUnavailableError' });
+    await expect(node!.ask('lookup', 'steady')).rejects.toMatchObject({ name: 'NotReadyError' });
     expect(await node!.ask('members')).toEqual([]);
     await cluster.redis.restart();
     const back = historyNow();

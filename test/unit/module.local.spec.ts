@@ -246,7 +246,9 @@ describe('@Singleton', () => {
     await isRunning('PriceFeed');
     const byName = await manager().lookupSingleton('PriceFeed');
     const byClass = await manager().lookupSingleton(PriceFeed);
-    const { stop: _stop, ...values } = byName!;
+    const { stop, call, cast, remote, with: withOptions, ...values } = byName!;
+    for (const way of [stop, call, cast, withOptions]) expect(way).toBeInstanceOf(Function);
+    expect(remote).toBeDefined();
     expect(byClass).toMatchObject(values);
     expect(values).toEqual({
       name: 'PriceFeed',

@@ -2,6 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import * as errors from './errors.js';
 
 const cause = new Error('ECONNREFUSED');
+const call = { processName: 'feed', method: 'price', node: 'n1' };
 
 // Every class with one example: code, tool, what it names, how its advice ends, whether it carries the cause.
 const examples: [errors.FoundationError, string, string, readonly (string | RegExp)[], boolean][] = [
@@ -73,6 +74,33 @@ const examples: [errors.FoundationError, string, string, readonly (string | RegE
     ...(['FOUNDATION_PROCESS_UNKNOWN', 'foundation', ['"feed"', /Known processes: a, b\.$/], false] as const),
   ],
   [
+    new errors.CallInterruptedError(call, 'the node left'),
+    ...([
+      'FOUNDATION_CALL_INTERRUPTED',
+      'redis PUBLISH',
+      ['feed.price', '"n1"', 'the node left', 'may or may not have been carried out', /idempotent: true \}\)\.$/],
+      false,
+    ] as const),
+  ],
+  [
+    new errors.CallTimeoutError(call, 500),
+    ...([
+      'FOUNDATION_CALL_TIMEOUT',
+      'redis PUBLISH',
+      ['feed.price', '"n1"', '500 ms', 'may or may not have been carried out', /Raise "timeout", .*\.$/],
+      false,
+    ] as const),
+  ],
+  [
+    new errors.CallRefusedError(call, 'busy', 'Call less often.'),
+    ...([
+      'FOUNDATION_CALL_REFUSED',
+      'foundation',
+      ['feed.price', 'too many calls', 'It was not carried out', /Call less often\.$/],
+      false,
+    ] as const),
+  ],
+  [
     new errors.ArgumentError('broadcast', 'type', '5 (number)', 'a text'),
     ...([
       'FOUNDATION_ARGUMENT',
@@ -130,6 +158,21 @@ describe('errors', () => {
   });
 });
 
+describe('RemoteError', () => {
+  it('looks like the error that was thrown, and says what was called', () => {
+    const error = new errors.RemoteError(call, { name: 'TypeError', message: 'bad', code: 'E_BAD', stack: 'at there' });
+    expect(error).toBeInstanceOf(Error);
+    expect(error).not.toBeInstanceOf(errors.FoundationError);
+    expect(error).toMatchObject({ name: 'TypeError', message: 'bad', code: 'E_BAD', stack: 'at there', subject: call });
+  });
+
+  it('has a stack of this node, and no code, when none came along', () => {
+    const error = new errors.RemoteError(call, { name: 'Error', message: 'bad' });
+    expect(error.code).toBeUndefined();
+    expect(error.stack).toContain('errors.spec');
+  });
+});
+
 describe('describe', () => {
   it.each([
     [new Error('it broke'), 'it broke'],
@@ -146,7 +189,6 @@ describe('describe', () => {
     expect(errors.describe(thrown)).toBe(text);
   });
 
-  // BUG: JSON.stringify throws for these, inside the catch blocks that call `describe`.
   it.each([
     [
       'a cycle',

@@ -292,7 +292,6 @@ describe('Membership', () => {
     expect(nodes.left).toEqual([]);
   });
 
-  // BUG: the record that a join writes while the node leaves stays behind until its ttl has run.
   it('takes its record back when the join came through while it was leaving', async () => {
     let answer!: (answer: JoinAnswer) => void;
     nodes.joining = () => new Promise((resolve) => (answer = resolve));
@@ -306,7 +305,6 @@ describe('Membership', () => {
     expect([...nodes.records.keys()]).toEqual(['n2']);
   });
 
-  // BUG: the wait for a namesake goes on after the node has left.
   it('stops waiting for a namesake once it leaves', async () => {
     nodes.joining = () => Promise.resolve({ joined: false, otherBootId: 'dead', beatAt: 7 });
     let ended = false;

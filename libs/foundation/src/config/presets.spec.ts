@@ -9,6 +9,7 @@ describe('fromEnvironment', () => {
       FOUNDATION_CLUSTER: '',
       FOUNDATION_APP_NAME: '',
       FOUNDATION_NODE_NAME: '',
+      FOUNDATION_LABELS: '',
       FOUNDATION_REDIS_URL: '',
       REDIS_URL: '',
     };
@@ -21,12 +22,16 @@ describe('fromEnvironment', () => {
       FOUNDATION_CLUSTER: 'true',
       FOUNDATION_APP_NAME: 'shop',
       FOUNDATION_NODE_NAME: 'n1',
+      FOUNDATION_LABELS: 'role=worker',
       FOUNDATION_REDIS_URL: 'redis://a',
       REDIS_URL: 'redis://b',
       HOME: '/root',
       APP_NAME: 'other',
     };
-    expect(fromEnvironment(env)).toEqual({ cluster: true, appName: 'shop', nodeName: 'n1', redis: 'redis://a' });
+    expect(fromEnvironment(env)).toEqual({
+      ...{ cluster: true, appName: 'shop', nodeName: 'n1', redis: 'redis://a' },
+      labels: { role: 'worker' },
+    });
   });
 
   it('falls back to REDIS_URL when FOUNDATION_REDIS_URL is empty', () => {
@@ -35,6 +40,25 @@ describe('fromEnvironment', () => {
 
   it.each(STRATEGY_NAMES)('knows the strategy %s, whatever its case', (name) => {
     expect(fromEnvironment({ FOUNDATION_CLUSTER: ` ${name.toUpperCase()} ` })).toEqual({ cluster: name });
+  });
+
+  it('reads labels, with blanks around them or not, the last of a name', () => {
+    const labels = (FOUNDATION_LABELS: string) => fromEnvironment({ FOUNDATION_LABELS }).labels;
+    expect(labels('role=worker')).toEqual({ role: 'worker' });
+    expect(labels(' role = worker , zone=a ')).toEqual({ role: 'worker', zone: 'a' });
+    expect(labels('zone=a,zone=b')).toEqual({ zone: 'b' });
+  });
+
+  it.each(['role', 'role=', '=worker', 'a=b=c', 'a=b,', ' ', ',', 'a=b;c=d=e'])('refuses the labels %j', (value) => {
+    const make = (): unknown => fromEnvironment({ FOUNDATION_LABELS: value });
+    expect(make).toThrow(FoundationConfigError);
+    expect(make).toThrow(/FOUNDATION_LABELS.*role=worker,zone=a/);
+  });
+
+  it('lets no label reach a prototype', () => {
+    const { labels } = fromEnvironment({ FOUNDATION_LABELS: '__proto__=polluted,role=worker' });
+    expect(Object.getPrototypeOf(labels)).toBe(Object.prototype);
+    expect(labels?.['role']).toBe('worker');
   });
 
   it('refuses anything else', () => {

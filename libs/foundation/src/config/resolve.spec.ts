@@ -32,7 +32,10 @@ describe('resolve: defaults', () => {
       nodeName: 'box.local-4711',
       strategy: 'none',
       redis: {},
-      lease: { ttl: 1500, renewEvery: 350, commandTimeout: 200, margin: 250, deadline: 1233, grace: 1517 },
+      lease: {
+        ...{ ttl: 1500, renewEvery: 350, commandTimeout: 200, margin: 250, deadline: 1233, grace: 1517 },
+        onStall: 'fence',
+      },
       membership: { beatEvery: 1000, ttl: 3000 },
       processes: {
         restart: 'permanent',
@@ -43,6 +46,8 @@ describe('resolve: defaults', () => {
         stopTimeout: 5000,
       },
       channels: { names: ['control', 'events', 'telemetry', 'data'], maxMessageBytes: 1_048_576 },
+      calls: { timeout: 5000, concurrency: 64, queue: 1024, stacks: false },
+      labels: {},
       shutdownTimeout: 10_000,
     });
   });
@@ -81,7 +86,6 @@ describe('resolve: defaults', () => {
     expect(of().processes.backoff.base).toBe(200);
   });
 
-  // BUG: `null` passes the shape (class-validator's IsOptional) and overwrites the default of the processes.
   it.each([['restart'], ['maxRestarts'], ['maxSeconds'], ['stopTimeout']])(
     'does not take null for processes.%s',
     (option) => {
@@ -153,13 +157,57 @@ describe('resolve: order', () => {
     expect(configErrorOf({}, { FOUNDATION_CLUSTER: 'true', FOUNDATION_REDIS_URL: 'http://x' }).option).toBe('redis');
   });
 
-  // BUG: names are checked before the environment is read, so a bad FOUNDATION_APP_NAME reaches the Redis keys.
   it.each([
     ['FOUNDATION_APP_NAME', 'a}b{c'],
     ['FOUNDATION_NODE_NAME', 'two words'],
   ])('refuses a bad %s', (variable, value) => {
     configErrorOf({}, { [variable]: value });
   });
+});
+
+describe('resolve: what a node is and how it is called', () => {
+  it('takes labels, a capacity, calls and onStall', () => {
+    const options = {
+      ...{ labels: { role: 'worker', zone: 'x'.repeat(63) }, capacity: 3, lease: { onStall: 'exit' } },
+      calls: { timeout: 1, concurrency: 1, queue: 0, stacks: true },
+    };
+    const config = of(options);
+    expect(config).toMatchObject({ labels: options.labels, capacity: 3, calls: options.calls });
+    expect(config.lease).toMatchObject({ onStall: 'exit', ttl: 1500 });
+  });
+
+  it('has no capacity unless one is given, and takes 0 for one', () => {
+    expect(of()).not.toHaveProperty('capacity');
+    expect(of({ capacity: undefined })).not.toHaveProperty('capacity');
+    expect(of({ capacity: 0 }).capacity).toBe(0);
+  });
+
+  it('fills in what the calls leave out', () => {
+    const defaults = of().calls;
+    expect(of({ calls: {} }).calls).toEqual(defaults);
+    expect(of({ calls: { timeout: 50, queue: undefined } }).calls).toEqual({ ...defaults, timeout: 50 });
+  });
+
+  it('copies the labels', () => {
+    const labels: Record<string, string> = { role: 'worker' };
+    const config = of({ labels });
+    labels['role'] = 'other';
+    expect(config.labels).toEqual({ role: 'worker' });
+  });
+
+  it('takes labels from the environment, and those of the options instead, not besides', () => {
+    const env = { FOUNDATION_LABELS: 'role=worker,zone=a' };
+    expect(of({}, env).labels).toEqual({ role: 'worker', zone: 'a' });
+    expect(of({ labels: { zone: 'b' } }, env).labels).toEqual({ zone: 'b' });
+    expect(of({ labels: {} }, env).labels).toEqual({});
+  });
+
+  it.each(['role', 'role=', '=worker', 'role=a=b', 'role=a,,zone=b', ',', `role=${'x'.repeat(64)}`])(
+    'refuses FOUNDATION_LABELS=%j and names the variable',
+    (value) => {
+      expect(configErrorOf({}, { FOUNDATION_LABELS: value }).option).toBe('FOUNDATION_LABELS');
+    },
+  );
 });
 
 describe('resolve: what is not there yet', () => {
@@ -187,7 +235,6 @@ describe('resolve: what is not there yet', () => {
     expect(error.message).not.toContain(SECRET);
   });
 
-  // BUG: a strategy that is no text is taken for "not clustered": the application runs alone without a word.
   it.each([[{ strategy: 5 }], [{ strategy: null }], [{ strategy: ['gossip'] }]])('refuses cluster: %j', (cluster) => {
     expect(errorOf({ cluster })).toBeInstanceOf(FoundationConfigError);
   });
@@ -217,6 +264,26 @@ describe('resolve: bad options', () => {
     ['a deeply nested one', { processes: { backoff: { bse: 1 } } }, 'processes.backoff.bse', 'known here: base'],
     ['a bad channel name', { channels: { names: ['ok', 'not ok'] } }, 'channels.names', 'an array'],
     ['a tiny message size', { channels: { maxMessageBytes: 10 } }, 'channels.maxMessageBytes', '1024'],
+    ['an unknown onStall', { lease: { onStall: 'wait' } }, 'lease.onStall', "'fence' or 'exit'"],
+    ['an onStall of a wrong type', { lease: { onStall: true } }, 'lease.onStall', "'fence' or 'exit'"],
+    ['calls that are no object', { calls: 5 }, 'calls', 'an object'],
+    ['an unknown option of the calls', { calls: { timeouts: 5 } }, 'calls.timeouts', 'known here: timeout'],
+    ['a call without time', { calls: { timeout: 0 } }, 'calls.timeout', 'milliseconds'],
+    ['an endless call', { calls: { timeout: Infinity } }, 'calls.timeout', 'milliseconds'],
+    ['no call at a time', { calls: { concurrency: 0 } }, 'calls.concurrency', '1 or more'],
+    ['a negative queue', { calls: { queue: -1 } }, 'calls.queue', '0 or more'],
+    ['stacks as text', { calls: { stacks: 'yes' } }, 'calls.stacks', 'true or false'],
+    ['labels as text', { labels: 'role=worker' }, 'labels', 'short texts'],
+    ['labels as a list', { labels: ['worker'] }, 'labels', 'short texts'],
+    ['a label that is a number', { labels: { cores: 8 } }, 'labels', 'short texts'],
+    ['an empty label', { labels: { role: '' } }, 'labels', 'short texts'],
+    ['a label without a name', { labels: { '': 'x' } }, 'labels', 'short texts'],
+    ['a long label', { labels: { role: 'x'.repeat(64) } }, 'labels', 'short texts'],
+    ['a long name of a label', { labels: { ['x'.repeat(64)]: 'x' } }, 'labels', 'short texts'],
+    ['a negative capacity', { capacity: -1 }, 'capacity', '0 or more'],
+    ['a broken capacity', { capacity: 1.5 }, 'capacity', '0 or more'],
+    ['a capacity as text', { capacity: '5' }, 'capacity', '0 or more'],
+    ['an endless capacity', { capacity: Infinity }, 'capacity', '0 or more'],
     ['a queue that is no object', { queue: 'q' }, 'queue', 'BullMQ'],
     ['a redlock that is no object', { redlock: true }, 'redlock', 'Redlock'],
     ['a port out of range', { cluster: true, redis: { port: 70_000 } }, 'redis.port', '65535'],
@@ -233,7 +300,6 @@ describe('resolve: bad options', () => {
     expect(configErrorOf(options).option).toBe('options');
   });
 
-  // BUG: class-validator checks a value that is no array as one item, and its letters become channels.
   it('refuses a text for channels.names', () => {
     expect(configErrorOf({ channels: { names: 'orders' } }).option).toBe('channels.names');
   });
@@ -286,7 +352,6 @@ describe('resolve: secrets', () => {
     ['an unknown option that says so', { redisUrl: `redis://:${SECRET}@host` }],
     ['another one', { cookie: SECRET }],
     ['a strategy that is missing', { cluster: { strategy: 'typo', secret: SECRET } }],
-    // BUG: all of these show the value.
     ['a strategy without a name', { cluster: { secret: SECRET } }],
     ['a list of URLs', { cluster: true, redis: [`redis://:${SECRET}@host`] }],
     ['a URL without a scheme', { cluster: true, redis: `${SECRET.slice(0, 7)}@host:6379` }],

@@ -60,13 +60,20 @@ describe('Candidacy', () => {
   });
 
   const pass = (ms: number) => jest.advanceTimersByTimeAsync(ms);
+  /** A name that is waited for answers a hint with a question. */
+  const isForgotten = async (name: string) => {
+    const { length } = leases.asked;
+    candidacy.hint(name);
+    await pass(1000);
+    expect(leases.asked).toHaveLength(length);
+    expect(candidacy.isTrying(name)).toBe(false);
+  };
 
   it('takes at once what is free and its own', async () => {
     candidacy.want('a');
-    expect(candidacy.wants('a')).toBe(true);
     await pass(1);
     expect(won.map(({ name }) => name)).toEqual(['a']);
-    expect(candidacy.wants('a')).toBe(false);
+    await isForgotten('a');
   });
 
   it('asks once for all names that are due', async () => {
@@ -165,7 +172,8 @@ describe('Candidacy', () => {
     candidacy.want('a');
     await pass(250);
     expect(leases.tried).toHaveLength(1);
-    expect(candidacy.wants('a')).toBe(true);
+    expect(candidacy.isTrying('a')).toBe(false);
+    expect(won).toEqual([]);
     await pass(100);
     expect(won).toHaveLength(1);
   });
@@ -175,7 +183,7 @@ describe('Candidacy', () => {
     leases.pending = Promise.resolve().then(() => void leases.taken.set('a', now() + 500));
     await pass(100);
     expect(won).toEqual([]);
-    expect(candidacy.wants('a')).toBe(true);
+    expect(candidacy.isTrying('a')).toBe(false);
     expect(leases.tried.length).toBeLessThan(5);
     await pass(450);
     expect(won).toHaveLength(1);
@@ -190,9 +198,11 @@ describe('Candidacy', () => {
     candidacy.want('a');
     await pass(1000);
     expect(leases.tried).toHaveLength(1);
+    expect(candidacy.isTrying('a')).toBe(true);
     go();
     await pass(1);
     expect(won).toHaveLength(1);
+    expect(candidacy.isTrying('a')).toBe(false);
   });
 
   it('forgets what is not wanted any more', async () => {
@@ -214,7 +224,7 @@ describe('Candidacy', () => {
     go();
     await pass(1);
     expect(won.map(({ name }) => name)).toEqual(['a']);
-    expect(candidacy.wants('a')).toBe(false);
+    await isForgotten('a');
   });
 
   it('is not held up by one name that hangs', async () => {
@@ -238,6 +248,36 @@ describe('Candidacy', () => {
     await pass(50);
     expect(won.map(({ name }) => name).sort()).toEqual([...names].sort());
     expect(leases.asked).toHaveLength(1);
+  });
+
+  it('waits at its close for what is being acquired, and hands it over', async () => {
+    let go!: () => void;
+    leases.pending = new Promise((resolve) => (go = resolve));
+    candidacy.want('a');
+    await pass(1);
+    let closed = false;
+    const closing = candidacy.close().then(() => (closed = true));
+    await pass(1000);
+    expect(closed).toBe(false);
+    expect(won).toEqual([]);
+    go();
+    await closing;
+    expect(won.map(({ name }) => name)).toEqual(['a']);
+  });
+
+  it('tries nothing more once it is closed, not even what it was about to', async () => {
+    let go!: () => void;
+    leases.pending = new Promise((resolve) => (go = resolve));
+    for (let index = 0; index < 20; index++) candidacy.want(`p${index}`);
+    await pass(1);
+    const { length } = leases.tried;
+    expect(length).toBeLessThan(20);
+    const closing = candidacy.close();
+    go();
+    await closing;
+    await pass(1000);
+    expect(leases.tried).toHaveLength(length);
+    expect(won).toHaveLength(length);
   });
 
   it('asks nobody any more once it is closed', async () => {

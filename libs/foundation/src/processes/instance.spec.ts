@@ -278,7 +278,6 @@ describe('Instance: a lease that is lost', () => {
     expect(steps).not.toContain('attach');
   });
 
-  // BUG: onProcessStart is called after the loss.
   it('starts nothing when it was lost while the class was made', async () => {
     const lease = new FakeLease();
     const { instance, steps } = setUp(
@@ -295,7 +294,6 @@ describe('Instance: a lease that is lost', () => {
     expect(steps).not.toContain('start');
   });
 
-  // BUG: the listener on a signal that is aborted already never runs, so the hook starts with a signal that is not.
   it('starts nothing when it was lost before', async () => {
     const lease = new FakeLease();
     lease.lose();
@@ -305,7 +303,6 @@ describe('Instance: a lease that is lost', () => {
     expect(steps).not.toContain('start');
   });
 
-  // BUG: the attach is awaited without a look at the end, so a subscription that hangs keeps a lost process alive.
   it('stops although the attach hangs', async () => {
     const { instance, lease, steps } = setUp({ started: () => never });
     const life = instance.run();
@@ -315,7 +312,6 @@ describe('Instance: a lease that is lost', () => {
     expect(steps).toContain('stop lease-lost');
   });
 
-  // BUG: the detach (UNSUBSCRIBE) is awaited without a limit, and onProcessStop is not called before it is over.
   it('stops although the detach hangs', async () => {
     const { instance, lease, steps } = setUp({ started: () => Promise.resolve(() => never) }, { stopTimeout: 50 });
     const life = instance.run();
@@ -327,7 +323,6 @@ describe('Instance: a lease that is lost', () => {
 });
 
 describe('Instance: stops', () => {
-  // BUG: with a stop before the class is made, onProcessStart is still called.
   it('starts nothing when it was stopped while the class was made', async () => {
     let made!: () => void;
     const { instance, steps } = setUp({
@@ -451,7 +446,6 @@ describe('Instance: tasks', () => {
     expect(await within(life)).toMatchObject({ reason: 'stop', clean: false });
   });
 
-  // BUG: the stop waits for the tasks there were when it began; one that the late start begins is not waited for.
   it('that begin after the stop are waited for, too', async () => {
     let go!: () => void;
     const { instance } = setUp(

@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import type { Member } from '../cluster/membership.js';
-import { rankMembers, rankOf, rendezvous, type Placeable } from './placement.js';
+import { explain, rankMembers, rankOf, rendezvous, type Placeable, type Placement } from './placement.js';
+import { slotNames } from './slots.js';
 
 const member = (name: string, more: Partial<Member> = {}): Member => ({
   name,
@@ -9,21 +10,27 @@ const member = (name: string, more: Partial<Member> = {}): Member => ({
   pid: 1,
   state: 'up',
   load: 0,
+  lag: 0,
+  labels: {},
+  replicas: {},
   classes: ['Feed'],
   joinedAt: 0,
   self: false,
   ...more,
 });
 
+const SPREAD: Placement = { strategy: 'spread', labels: {} };
+const HASH: Placement = { strategy: 'hash', labels: {} };
+
 const feed = (more: Partial<Placeable> = {}): Placeable => ({
   name: 'feed',
   type: 'Feed',
   declared: true,
-  placement: 'spread',
+  placement: SPREAD,
   ...more,
 });
 
-const names = (subject: Placeable, members: Member[]) => rankMembers(subject, members).map(({ name }) => name);
+const names = rankMembers;
 const nodes = (count: number) => Array.from({ length: count }, (_, index) => member(`node-${index}`));
 const keys = (count: number) => Array.from({ length: count }, (_, index) => `process-${index}`);
 
@@ -35,8 +42,8 @@ describe('rankMembers', () => {
 
   it('does not look at the load with hash', () => {
     const members = [member('a', { load: 9 }), member('b'), member('c')];
-    const before = names(feed({ placement: 'hash' }), members);
-    const after = names(feed({ placement: 'hash' }), [member('a'), member('b', { load: 9 }), member('c')]);
+    const before = names(feed({ placement: HASH }), members);
+    const after = names(feed({ placement: HASH }), [member('a'), member('b', { load: 9 }), member('c')]);
     expect(after).toEqual(before);
   });
 
@@ -66,7 +73,7 @@ describe('rankMembers', () => {
   it('puts suspects after everyone who is up, and the avoided one after them', () => {
     const members = [member('a', { state: 'suspect' }), member('b', { load: 50 }), member('c')];
     expect(names(feed({ avoid: 'c' }), members)).toEqual(['b', 'a', 'c']);
-    expect(names(feed({ avoid: 'c', placement: 'hash' }), members)).toEqual(['b', 'a', 'c']);
+    expect(names(feed({ avoid: 'c', placement: HASH }), members)).toEqual(['b', 'a', 'c']);
   });
 
   it('still gives the avoided one when there is nobody else', () => {
@@ -76,6 +83,126 @@ describe('rankMembers', () => {
   it('does not change the members', () => {
     const members = Object.freeze(nodes(3)) as Member[];
     expect(names(feed(), members)).toHaveLength(3);
+  });
+});
+
+describe('explain', () => {
+  /** What is said of each member, in order; those that are excluded in brackets. */
+  const told = (subject: Placeable, members: Member[]) =>
+    explain(subject, members).map(({ node, reason, excluded }) =>
+      excluded ? `[${node}: ${reason}]` : `${node}: ${reason}`,
+    );
+  const worker = (more: Partial<Placeable> = {}) =>
+    feed({ placement: { strategy: 'spread', labels: { role: 'worker', zone: 'a' } }, ...more });
+
+  it('has every member, best first and the excluded ones last, in the order of rankMembers', () => {
+    const members = [
+      ...[member('a', { state: 'draining' }), member('b', { load: 2 }), member('c'), member('d', { classes: [] })],
+      ...[member('e', { load: 1 })],
+    ];
+    const candidates = explain(feed(), members);
+    expect(candidates.map(({ excluded }) => excluded)).toEqual([false, false, false, true, true]);
+    const allowed = candidates.filter(({ excluded }) => !excluded).map(({ node }) => node);
+    expect(allowed).toEqual(rankMembers(feed(), members));
+    expect(allowed).toEqual(['c', 'e', 'b']);
+    expect(candidates.map(({ node }) => node).sort()).toEqual(['a', 'b', 'c', 'd', 'e']);
+  });
+
+  it('agrees with rankMembers for every mixture', () => {
+    const states = ['up', 'suspect', 'draining'] as const;
+    const members = Array.from({ length: 60 }, (_, index) =>
+      member(`node-${index}`, {
+        ...{ state: states[index % 3]!, load: index % 4, lag: (index % 5) * 100, classes: index % 7 ? ['Feed'] : [] },
+        labels: { zone: 'ab'[index % 2]! },
+      }),
+    );
+    const placements: Placement[] = [SPREAD, HASH, { strategy: 'spread', labels: { zone: 'a' } }];
+    for (const placement of placements) {
+      const subject = feed({ placement, prefer: 'node-4', avoid: 'node-1' });
+      const allowed = explain(subject, members).filter(({ excluded }) => !excluded);
+      expect(allowed.map(({ node }) => node)).toEqual(rankMembers(subject, members));
+    }
+  });
+
+  it.each<[string, Partial<Member>, RegExp]>([
+    ['drains', { state: 'draining' }, /it is draining/],
+    ['does not have the class', { classes: ['Other'] }, /does not have the class Feed/],
+    ['has no labels', {}, /lacks the label role=worker/],
+    ['has another label', { labels: { role: 'web', zone: 'a' } }, /lacks the label role=worker/],
+    ['has some of the labels only', { labels: { role: 'worker' } }, /lacks the label zone=a/],
+    ['is full', { labels: { role: 'worker', zone: 'a' }, capacity: 2, load: 2 }, /it is full \(2 of 2\)/],
+    ['is fuller than full', { labels: { role: 'worker', zone: 'a' }, capacity: 2, load: 5 }, /it is full \(5 of 2\)/],
+    ['takes nothing', { labels: { role: 'worker', zone: 'a' }, capacity: 0 }, /it is full \(0 of 0\)/],
+  ])('excludes who %s, and says so', (_what, more, reason) => {
+    const members = [member('a', more), member('b', { labels: { role: 'worker', zone: 'a', more: 'x' }, load: 9 })];
+    expect(explain(worker(), members)).toMatchObject([
+      { node: 'b', excluded: false },
+      { node: 'a', excluded: true, reason: expect.stringMatching(reason) },
+    ]);
+    expect(rankMembers(worker(), members)).toEqual(['b']);
+    // Being moved there, or the only one there is, does not make it fit.
+    expect(rankMembers(worker({ prefer: 'a' }), [members[0]!])).toEqual([]);
+  });
+
+  it('does not take a property that every object has for a label', () => {
+    const labels = { constructor: 'x' };
+    expect(rankMembers(feed({ placement: { strategy: 'hash', labels } }), [member('a')])).toEqual([]);
+  });
+
+  it('lets a node with room take it, and one that knows no limit', () => {
+    expect(told(feed(), [member('a', { capacity: 3, load: 2 }), member('b', { load: 900 })])).toEqual([
+      'a: it owns 2, then by hash',
+      'b: it owns 900, then by hash',
+    ]);
+  });
+
+  it('asks for labels but for no class when a call started it', () => {
+    const members = [member('a', { classes: [] }), member('b', { classes: [], labels: { role: 'worker', zone: 'a' } })];
+    expect(told(worker({ declared: false }), members)).toEqual([
+      'b: it owns 0, then by hash',
+      '[a: it lacks the label role=worker]',
+    ]);
+  });
+
+  it('orders by preferred, avoided, suspect, lagging, load, in this order, and says which it was', () => {
+    const members = [
+      member('loaded', { load: 7 }),
+      member('avoided'),
+      member('lagging', { lag: 201 }),
+      member('preferred', { state: 'suspect', lag: 5000, load: 99 }),
+      member('suspect', { state: 'suspect' }),
+      member('idle', { lag: 200 }),
+    ];
+    const order = [
+      'preferred: it was moved there',
+      'idle: it owns 0, then by hash',
+      'loaded: it owns 7, then by hash',
+      'lagging: its event loop is 201 ms late',
+      'suspect: it missed beats',
+      'avoided: it crashed there again and again',
+    ];
+    expect(told(feed({ prefer: 'preferred', avoid: 'avoided' }), members)).toEqual(order);
+    expect(told(feed({ prefer: 'preferred', avoid: 'avoided' }), [...members].reverse())).toEqual(order);
+  });
+
+  it('prefers a node that it also avoids, and one that is preferred but not there changes nothing', () => {
+    expect(rankMembers(feed({ prefer: 'a', avoid: 'a' }), [member('b'), member('a')])).toEqual(['a', 'b']);
+    const members = [member('a', { load: 1 }), member('b')];
+    expect(rankMembers(feed({ prefer: 'gone', avoid: 'lost' }), members)).toEqual(['b', 'a']);
+  });
+
+  it('says "by hash" with hash, whatever the load', () => {
+    expect(told(feed({ placement: HASH }), [member('a', { load: 4 })])).toEqual(['a: by hash']);
+  });
+
+  it('has a score for each that explains the order', () => {
+    const candidates = explain(feed({ avoid: 'node-1' }), nodes(4));
+    for (const [index, { score }] of candidates.slice(1).entries()) {
+      const before = candidates[index]!.score;
+      const differs = score.findIndex((value, at) => value !== before[at]);
+      expect(before[differs]!).toBeLessThan(score[differs]!);
+    }
+    expect(explain(feed(), [])).toEqual([]);
   });
 });
 
@@ -113,7 +240,7 @@ describe('rendezvous', () => {
     const total = 10_000;
     const won = new Map<string, number>();
     for (const name of keys(total)) {
-      const [first] = names(feed({ name, placement: 'hash' }), nodes(count));
+      const [first] = names(feed({ name, placement: HASH }), nodes(count));
       won.set(first!, (won.get(first!) ?? 0) + 1);
     }
     expect(won.size).toBe(count);
@@ -125,9 +252,30 @@ describe('rendezvous', () => {
     expect(chi2).toBeLessThan(limit);
   });
 
+  it.each(['orders', 'price-feed', 'a', 'käse', 'tenant-42'])(
+    'moves little more than a fair share of the 64 partitions of %s from three nodes to four',
+    (name) => {
+      const slots = slotNames({ name, kind: 'partitioned', count: 64 }, 'node-0');
+      const owners = (count: number) =>
+        slots.map((slot) => rankMembers(feed({ name: slot, placement: HASH }), nodes(count))[0]!);
+      const [before, after] = [owners(3), owners(4)];
+      const moved = slots.filter((_, index) => before[index] !== after[index]);
+      expect(moved.length).toBeGreaterThan(0);
+      expect(moved.length / slots.length).toBeLessThanOrEqual(1.6 / 4);
+      // What moves, moves to the node that came.
+      expect(after.filter((node) => node === 'node-3')).toHaveLength(moved.length);
+      for (const [owned, count] of [[before, 3] as const, [after, 4] as const]) {
+        for (const { name: node } of nodes(count)) {
+          const share = owned.filter((each) => each === node).length / slots.length;
+          expect(share).toBeGreaterThan(0.4 / count);
+          expect(share).toBeLessThanOrEqual(1.6 / count);
+        }
+      }
+    },
+  );
+
   it.each([3, 5, 10])('moves only what it must when one of %i nodes goes or comes', (count) => {
-    const firsts = (members: Member[]) =>
-      keys(5000).map((name) => names(feed({ name, placement: 'hash' }), members)[0]!);
+    const firsts = (members: Member[]) => keys(5000).map((name) => names(feed({ name, placement: HASH }), members)[0]!);
     const all = firsts(nodes(count));
     const fewer = firsts(nodes(count).slice(0, -1));
     const gone = `node-${count - 1}`;

@@ -1,6 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import { processDefaults } from '../config/resolve.js';
 import { ArgumentError, FoundationConfigError } from '../errors.js';
+import type { ProcessOptions } from './process.decorators.js';
+import type { ProcessKind } from './slots.js';
 import { specOf, type SpecRequest } from './spec.js';
 
 const defaults = processDefaults({});
@@ -35,7 +37,7 @@ describe('specOf', () => {
     const options = {
       ...{ name: 'price-feed', placement: 'hash', restart: 'transient', backoff: { base: 1 } },
       ...{ handoff: true, rebalance: 'on-join' },
-    } as const;
+    } as ProcessOptions;
     expect(of({ options, args: ['EUR', { depth: [1, null, true] }] })).toEqual({
       name: 'price-feed',
       type: 'Feed',
@@ -48,6 +50,65 @@ describe('specOf', () => {
       handoff: true,
       rebalance: 'on-join',
     });
+  });
+
+  it('gives partitions a place by hash and lets them move, unless the options say otherwise', () => {
+    expect(of({ kind: 'partitioned', count: 8 })).toMatchObject({
+      ...{ kind: 'partitioned', count: 8, rebalance: 'on-join' },
+      placement: { strategy: 'hash', labels: {} },
+    });
+    const options = { placement: 'spread', rebalance: 'off' } as const;
+    expect(of({ kind: 'partitioned', count: 8, options })).toMatchObject({
+      rebalance: 'off',
+      placement: { strategy: 'spread', labels: {} },
+    });
+  });
+
+  it('fills in what a placement with labels leaves out, and copies the labels', () => {
+    const labels = { role: 'worker' };
+    const { placement } = of({ options: { placement: { labels } } });
+    labels.role = 'other';
+    expect(placement).toEqual({ strategy: 'spread', labels: { role: 'worker' } });
+    expect(of({ options: { placement: { strategy: 'hash' } } }).placement).toEqual({ strategy: 'hash', labels: {} });
+  });
+
+  it.each<[ProcessKind, number]>([
+    ['singleton', 1],
+    ['replicated', 0],
+    ['replicated', 3],
+    ['replicated', 4096],
+    ['partitioned', 1],
+    ['partitioned', 4096],
+  ])('takes %s with the count %j', (kind, count) => {
+    expect(of({ kind, count })).toMatchObject({ kind, count });
+  });
+
+  it.each<[ProcessKind, unknown, RegExp]>([
+    ['replicated', -1, /"replicas".*'all'/],
+    ['replicated', 4097, /"replicas".*4096/],
+    ['replicated', 2.5, /"replicas"/],
+    ['replicated', '3', /"replicas"/],
+    ['replicated', NaN, /"replicas"/],
+    ['partitioned', 0, /"partitions".*from 1 to 4096/],
+    ['partitioned', 4097, /"partitions"/],
+    ['partitioned', Infinity, /"partitions"/],
+    ['partitioned', undefined, /"partitions"/],
+  ])('refuses %s with the count %p', (kind, count, message) => {
+    const make = (): unknown => of({ kind, count: count as number });
+    expect(make).toThrow(ArgumentError);
+    expect(make).toThrow(message);
+  });
+
+  it.each([
+    ['handoff', 'yes'],
+    ['handoff', null],
+    ['rebalance', 'always'],
+    ['rebalance', true],
+    ['rebalance', null],
+  ])('refuses %s: %j', (option, value) => {
+    const make = (): unknown => of({ options: { [option]: value } });
+    expect(make).toThrow(ArgumentError);
+    expect(make).toThrow(new RegExp(`"${option}"`));
   });
 
   it('copies the arguments', () => {
@@ -75,7 +136,21 @@ describe('specOf', () => {
     expect((error as FoundationConfigError).option).toBe(path);
   });
 
-  it.each([['fastest'], [5], [null]])('refuses the placement %j', (placement) => {
+  it.each([
+    ['fastest'],
+    [5],
+    [{ strategy: 'fastest' }],
+    [{ strategy: null }],
+    [{ labels: { role: 5 } }],
+    [{ labels: { role: '' } }],
+    [{ labels: { role: 'x'.repeat(64) } }],
+    [{ labels: ['worker'] }],
+    [{ labels: null }],
+    [{ label: { role: 'worker' } }],
+    // BUG: an empty array has no property that is not known, and null is taken for no option (as it is in no other one).
+    [[]],
+    [null],
+  ])('refuses the placement %j', (placement) => {
     expect(() => of({ options: { placement } as unknown as SpecRequest['options'] })).toThrow(ArgumentError);
   });
 });
@@ -90,6 +165,22 @@ describe('specOf: names', () => {
     expect(make).toThrow(ArgumentError);
     expect(make).toThrow(/@Singleton Feed: argument "name".*200 characters/);
   });
+
+  it.each([['feed#1'], ['feed/0'], ['a/b/12'], ['feed@node-1'], ['me@x']])(
+    'refuses %j, which is the name of a slot',
+    (name) => {
+      const make = (): unknown => of({ options: { name } });
+      expect(make).toThrow(ArgumentError);
+      expect(make).toThrow(/"name".*without #, \/ or @/);
+    },
+  );
+
+  it.each([['feed#one'], ['#1'], ['a/b'], ['feed@'], ['@node'], ['1/x'], ['feed#1 ']])(
+    'takes %j, which is none',
+    (name) => {
+      expect(of({ options: { name } }).name).toBe(name);
+    },
+  );
 
   it('refuses a class without a name', () => {
     expect(() => of({ type: '' })).toThrow(ArgumentError);

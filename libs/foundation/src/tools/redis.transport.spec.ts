@@ -10,10 +10,15 @@ class FakeSubscriber extends EventEmitter {
   readonly topics = new Set<string>();
   readonly calls: string[] = [];
   refuse = 0;
+  cut = 0;
 
   subscribe = async (...topics: string[]): Promise<number> => {
     this.calls.push(`subscribe ${topics.join(' ')}`);
-    if (this.refuse-- > 0) throw new Error('NOPERM this user has no permissions to access one of the channels');
+    if (this.cut-- > 0) throw new Error('Connection is closed.');
+    if (this.refuse-- > 0) {
+      const error = new Error('NOPERM this user has no permissions to access one of the channels');
+      throw Object.assign(error, { name: 'ReplyError' });
+    }
     for (const topic of topics) this.topics.add(topic);
     return this.topics.size;
   };
@@ -88,7 +93,17 @@ describe('RedisTransport', () => {
     expect(subscriber.disconnect).toHaveBeenCalledWith(true);
   });
 
-  // BUG: the listener of a refused SUBSCRIBE stays; the next call does not subscribe, and a reconnection doubles messages.
+  it('takes a connection that breaks meanwhile for no error, and subscribes when it is back', async () => {
+    const listener = jest.fn();
+    subscriber.cut = 1;
+    await transport.subscribe('t', listener);
+    subscriber.say('t', 'lost');
+    subscriber.emit('ready');
+    await new Promise((resolve) => setImmediate(resolve));
+    subscriber.say('t', 'x');
+    expect(listener.mock.calls).toEqual([['x']]);
+  });
+
   it('forgets a listener whose subscription was refused', async () => {
     const [refused, accepted] = [jest.fn(), jest.fn()];
     subscriber.refuse = 1;

@@ -1,0 +1,91 @@
+import 'reflect-metadata';
+import { describe, expect, it } from '@jest/globals';
+import { CALLABLE_METADATA, Callable, callableOf } from './callable.decorator.js';
+
+class Base {
+  @Callable()
+  inherited(): string {
+    return 'base';
+  }
+  @Callable({ idempotent: true, timeout: 50 })
+  overridden(): string {
+    return 'base';
+  }
+  unmarked(): void {}
+}
+
+class Feed extends Base {
+  readonly own = () => 'no method of the prototype';
+  lastPrice = 5;
+
+  @Callable({ idempotent: true, timeout: 100 })
+  price(): number {
+    return this.lastPrice;
+  }
+  @Callable()
+  async later(): Promise<number> {
+    return this.lastPrice;
+  }
+  override overridden(): string {
+    return 'feed';
+  }
+  onProcessStart(): void {}
+}
+
+const of = (method: string, prototype: unknown = Feed.prototype) => callableOf(prototype, method);
+
+describe('Callable', () => {
+  it('marks a method with its options and leaves it as it is', () => {
+    expect(of('price')).toEqual({ idempotent: true, timeout: 100 });
+    expect(of('later')).toEqual({});
+    expect(Reflect.getMetadata(CALLABLE_METADATA, Feed.prototype.price)).toEqual({ idempotent: true, timeout: 100 });
+    expect(new Feed().price()).toBe(5);
+    expect(Object.keys(Feed.prototype)).toEqual([]);
+  });
+
+  it('has a key that two copies of the package share', () => {
+    expect(CALLABLE_METADATA).toBe(Symbol.for('foundation:callable'));
+  });
+});
+
+describe('callableOf', () => {
+  it('finds marks of the base class', () => {
+    expect(of('inherited')).toEqual({});
+    expect(of('overridden', Base.prototype)).toEqual({ idempotent: true, timeout: 50 });
+  });
+
+  it('does not carry a mark over to a method that overrides without one', () => {
+    expect(of('overridden')).toBeUndefined();
+  });
+
+  it('finds the same for an instance through its prototype', () => {
+    expect(of('price', Object.getPrototypeOf(new Feed()))).toBeDefined();
+  });
+
+  it.each([
+    ...['unmarked', 'onProcessStart', 'lastPrice', 'own', 'missing', ''],
+    ...['constructor', 'toString', 'valueOf', 'hasOwnProperty', '__proto__', '__defineGetter__', 'isPrototypeOf'],
+  ])('is undefined for %j', (method) => {
+    expect(of(method)).toBeUndefined();
+  });
+
+  it.each([[undefined], [null], [5], ['text'], [{}], [Object.create(null) as object], [() => 5]])(
+    'is undefined for the prototype %p',
+    (prototype) => {
+      expect(callableOf(prototype, 'price')).toBeUndefined();
+    },
+  );
+
+  // BUG: the name comes from the wire; the getter runs, and what it throws makes `CallServer.handle` reject.
+  it('runs no getter', () => {
+    let ran = 0;
+    class Sly {
+      get price(): number {
+        ran += 1;
+        throw new Error('needs an instance');
+      }
+    }
+    expect(() => callableOf(Sly.prototype, 'price')).not.toThrow();
+    expect(ran).toBe(0);
+  });
+});
