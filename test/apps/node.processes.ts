@@ -116,20 +116,25 @@ const NAMED: Readonly<Record<string, Type<object>>> = {
   patient: Patient,
 };
 
-/** The classes of a list such as `steady,slow` or `many:12`. */
+/** Does nothing, so that what is measured is Foundation alone. */
+@Injectable()
+class Idle {}
+
+/** The classes of a list such as `steady,slow`, `many:12` or `idle:1000`. */
 export function processClasses(list: string): Type<object>[] {
   return list.split(',').flatMap((word) => {
     const [name = '', count] = word.split(':');
-    if (name === 'many') return Array.from({ length: Number(count) }, (_, index) => oneOfMany(index + 1));
+    if (name === 'many') return Array.from({ length: Number(count) }, (_, index) => oneOfMany(index + 1, Ticking));
+    if (name === 'idle') return Array.from({ length: Number(count) }, (_, index) => oneOfMany(index + 1, Idle));
     const type = NAMED[name];
     if (type === undefined) throw new Error(`No process "${name}" in the test application`);
     return [type];
   });
 }
 
-function oneOfMany(number: number): Type<object> {
+function oneOfMany(number: number, base: typeof Ticking | typeof Idle): Type<object> {
   const className = `Many${number}`;
-  const type = { [className]: class extends Ticking {} }[className]!;
+  const type = { [className]: class extends (base as typeof Idle) {} }[className]!;
   Singleton({ name: `many-${number}` })(type);
   return type;
 }

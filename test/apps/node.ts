@@ -25,10 +25,11 @@ import {
 import { Extra, Journal, processClasses } from './node.processes.js';
 
 const LOOK_EVERY_MS = 100;
+const onStall = process.env[ENV.onStall] === 'exit' ? 'exit' : 'fence';
 const names = process.env[ENV.processes] || 'steady';
 
 @Module({
-  imports: [FoundationModule.forRoot({ cluster: true })],
+  imports: [FoundationModule.forRoot({ cluster: true, lease: { onStall } })],
   providers: [Journal, Extra, ...processClasses(names)],
 })
 class NodeModule {}
@@ -41,6 +42,10 @@ const failureOf = (error: unknown): Failure => {
   return { name, message, ...(typeof code === 'string' ? { code } : {}) };
 };
 const ownerOf = ({ name, node, epoch }: ProcessRef): Owner => ({ name, node, epoch });
+
+const block = (ms: number): void => {
+  for (const began = performance.now(); performance.now() - began < ms;);
+};
 
 let leaving = false;
 // The test has gone: nobody will ever stop this process.
@@ -102,11 +107,15 @@ async function run(): Promise<void> {
     broadcast: (channel, message) => channels.broadcast(channel, message),
     received: () => received,
     crash: (mode) => void (journal.crash = mode),
+    block: (ms) => {
+      // After the answer is out, so that the test knows that it has begun.
+      setTimeout(() => block(ms), 20);
+    },
   };
 
   await channels.subscribe('events', (message) => void received.push(String(message)));
   await app.init();
-  const looking = look(membership, manager, lookup, recorder);
+  const looking = process.env[ENV.quiet] ? undefined : look(membership, manager, lookup, recorder);
   process.on('message', (question: Question) => {
     const command = commands[question.command] as (...args: unknown[]) => unknown;
     void (async () => command(...question.args))().then(

@@ -205,8 +205,6 @@ describe('A singleton', () => {
     expect((await managerOf(nodes[1]!).restart('feed')).epoch).toBeGreaterThan(lives[2]!.ctx.epoch);
   });
 
-  // BUG: a node that joins takes itself for the eldest, because the record it reads back has no joinedAt yet; so each
-  // joining node "cold-starts" the cluster: what was stopped or escalated, or is temporary, starts again.
   it.each<[string, SingletonOptions, (lives: Life[], node: Booted) => unknown, string]>([
     ['was stopped', {}, (_lives, node) => managerOf(node).stop('feed'), 'stopped'],
     ['was escalated', { maxRestarts: 0 }, (lives) => lives[0]!.ctx.fail(new Error('broken')), 'escalated'],

@@ -226,7 +226,6 @@ describe('ProcessTable', () => {
     ).toEqual(['feed', 'second']);
   });
 
-  // BUG: where the newest row was pruned, the table looks younger than the copies of the others, which put the row back.
   it('forgets a pruned entry on all nodes', async () => {
     const later = () => Date.now() + 11 * 60_000;
     const [a, b] = [copyOf(await engineOn(server, appName), later), copyOf(await engineOn(server, appName), later)];

@@ -134,7 +134,6 @@ describe('Adopted', () => {
     expect(connection.status).toBe('ready');
   });
 
-  // BUG: the connections are open by then and nobody closes them, so the process does not exit by itself.
   it('a Redlock over several clients is refused, and nothing stays open', async () => {
     const mine = client({ lazyConnect: true });
     const opened: Redis[] = [];

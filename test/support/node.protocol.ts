@@ -31,6 +31,8 @@ export interface NodeCommands {
   broadcast(channel: string, message: string): null;
   received(): string[];
   crash(mode: CrashMode): null;
+  /** Keeps the event loop busy without a pause. */
+  block(ms: number): null;
 }
 
 export type CommandName = keyof NodeCommands;
@@ -59,4 +61,8 @@ export const ENV = {
   /** Names of `node.processes.ts`, separated by commas; `many:12` makes twelve. */
   processes: 'TEST_PROCESSES',
   crash: 'TEST_CRASH',
+  /** Set: asks nothing by itself, so that what is measured is Foundation alone. */
+  quiet: 'TEST_QUIET',
+  /** `lease.onStall`. */
+  onStall: 'TEST_ON_STALL',
 } as const;

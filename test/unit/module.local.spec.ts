@@ -357,7 +357,6 @@ describe('Declarations that cannot be', () => {
     ],
     ['a bad placement', () => [recorded({ placement: 'here' as 'hash' }).type], ArgumentError, /placement/],
     ['an empty name', () => [recorded({ name: '' }).type], ArgumentError, /"name"/],
-    // BUG: two classes with one class name run as one; which of them is a matter of luck.
     [
       'two classes that are called the same',
       () => {
@@ -382,7 +381,6 @@ describe('Declarations that cannot be', () => {
 
   it.each<[string, boolean]>([
     ['a provider', false],
-    // BUG: the channels of a process are looked at when it starts: it crashes and escalates, the application starts.
     ['a process', true],
   ])('an unknown channel on %s', async (_where, isProcess) => {
     class Listener {
@@ -477,7 +475,6 @@ describe('startSingleton', () => {
     expect(await stateOf('feed')).toBe('running');
   });
 
-  // BUG: classes are found by their name alone, so the first of that name runs instead of the one that was given.
   it('starts the class that was given, not another one of that name', async () => {
     const [one, two] = [recorded(), recorded()];
     await boot([one.type, two.type]);
@@ -580,7 +577,6 @@ describe('startSingleton', () => {
     expect(await stateOf('Recorded')).toBe('running');
   });
 
-  // BUG: the row of a temporary process whose owner is gone stays "once", and the call waits for it till its timeout.
   it('starts a lost temporary process anew', async () => {
     const { type, journal } = recorded();
     await boot([type]);
@@ -770,7 +766,6 @@ describe('@Channel', () => {
     expect(seen).toEqual([{ at: '1970-01-01T00:00:00.000Z', list: [1] }]);
   });
 
-  // BUG: the copy for local handlers keeps the names that are removed from what others get.
   it('gives local handlers no property names that others would not get', async () => {
     await boot([], options);
     const channels = app!.get(Channels);
@@ -808,7 +803,6 @@ describe('@Channel', () => {
     await expect(app!.get(Channels).broadcast('events', 'x'.repeat(1022))).resolves.toBeUndefined();
   });
 
-  // BUG: the size is counted in characters, and the events are documented to say bytes.
   it('reports the size in bytes', async () => {
     await boot([], options);
     const sent = jest.fn();

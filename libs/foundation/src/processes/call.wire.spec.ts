@@ -226,7 +226,6 @@ describe('toWireError', () => {
     expect(toWireError(thrown, true)).toEqual({ name: 'Error', message });
   });
 
-  // BUG: `String` throws for these, in the catch of `CallServer.handle`, which so rejects and never answers.
   it.each([
     ['an object without a prototype', Object.create(null) as object],
     [

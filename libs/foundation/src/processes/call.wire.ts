@@ -3,6 +3,7 @@
  * Called by `calls.ts`; whatever is not exactly one of these is dropped.
  */
 
+import { describe } from '../errors.js';
 import { parseJson } from '../tools/json.js';
 
 /** The version of the format; a receiver drops what has another one. */
@@ -99,7 +100,7 @@ function readError(value: unknown): WireError {
 
 /** The fields of an error that travel; a thrown value that is no error becomes one. */
 export function toWireError(thrown: unknown, withStack: boolean): WireError {
-  if (!(thrown instanceof Error)) return { name: 'Error', message: String(thrown) };
+  if (!(thrown instanceof Error)) return { name: 'Error', message: textOf(thrown) };
   const { name, message, stack } = thrown;
   const code: unknown = 'code' in thrown ? thrown.code : undefined;
   return {
@@ -108,4 +109,13 @@ export function toWireError(thrown: unknown, withStack: boolean): WireError {
     ...(typeof code === 'string' || typeof code === 'number' ? { code: String(code) } : {}),
     ...(withStack && stack !== undefined ? { stack } : {}),
   };
+}
+
+/** Whatever was thrown, as text; what has none of its own is described. */
+function textOf(thrown: unknown): string {
+  try {
+    return String(thrown);
+  } catch {
+    return describe(thrown);
+  }
 }

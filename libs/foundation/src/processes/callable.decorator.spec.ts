@@ -76,7 +76,6 @@ describe('callableOf', () => {
     },
   );
 
-  // BUG: the name comes from the wire; the getter runs, and what it throws makes `CallServer.handle` reject.
   it('runs no getter', () => {
     let ran = 0;
     class Sly {

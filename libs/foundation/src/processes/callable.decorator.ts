@@ -27,9 +27,17 @@ export function Callable(options: CallableOptions = {}): MethodDecorator {
 
 /** The mark of a method; `undefined` when it is not callable, inherited from `Object` or not a method at all. */
 export function callableOf(prototype: unknown, method: string): CallableOptions | undefined {
-  if (typeof prototype !== 'object' || prototype === null) return undefined;
-  const target: unknown = (prototype as Record<string, unknown>)[method];
+  const target = methodOf(prototype, method);
   return typeof target === 'function'
     ? (Reflect.getMetadata(CALLABLE_METADATA, target) as CallableOptions | undefined)
     : undefined;
+}
+
+/** A method by its name, inherited ones included, without running a getter that somebody names from afar. */
+function methodOf(prototype: unknown, method: string): unknown {
+  for (let each = prototype; typeof each === 'object' && each !== null; each = Object.getPrototypeOf(each)) {
+    const descriptor = Object.getOwnPropertyDescriptor(each, method);
+    if (descriptor !== undefined) return descriptor.value;
+  }
+  return undefined;
 }

@@ -114,7 +114,6 @@ describe('remote', () => {
     expect(call).not.toHaveBeenCalled();
   });
 
-  // BUG: `toString` and `valueOf` are taken for methods: a log line sends calls, and their rejections are unhandled.
   it.each<[string, (one: unknown) => string]>([
     ['a template', (one) => `${one as string}`],
     ['String', (one) => String(one)],

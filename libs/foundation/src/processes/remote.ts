@@ -34,7 +34,7 @@ export function remote<T>(calls: ProcessCalls, callee: Callee, options: CallOpti
 }
 
 const NOT_METHODS =
-  /^(?:then|catch|finally|toJSON|constructor|prototype|__proto__|asymmetricMatch|inspect|on(?:Module|Application)\w+|beforeApplicationShutdown)$/;
+  /^(?:then|catch|finally|toJSON|toString|toLocaleString|valueOf|constructor|prototype|__proto__|asymmetricMatch|inspect|on(?:Module|Application)\w+|beforeApplicationShutdown)$/;
 
 /** The classes that somebody wants injected; the module makes a provider for each. Tokens only, no state of an application. */
 const injected = new Map<symbol, Type<unknown>>();

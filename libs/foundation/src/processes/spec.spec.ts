@@ -147,7 +147,6 @@ describe('specOf', () => {
     [{ labels: ['worker'] }],
     [{ labels: null }],
     [{ label: { role: 'worker' } }],
-    // BUG: an empty array has no property that is not known, and null is taken for no option (as it is in no other one).
     [[]],
     [null],
   ])('refuses the placement %j', (placement) => {

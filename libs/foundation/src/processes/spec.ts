@@ -50,7 +50,13 @@ export interface SpecRequest {
 export function specOf(request: SpecRequest, defaults: ResolvedProcessDefaults): ProcessSpec {
   const { subject, type, declared, kind, count, options, args } = request;
   const partitioned = kind === 'partitioned';
-  const { name = type, placement, handoff = false, rebalance = partitioned ? 'on-join' : 'off', ...rest } = options;
+  const {
+    name = type,
+    placement = partitioned ? 'hash' : 'spread',
+    handoff = false,
+    rebalance = partitioned ? 'on-join' : 'off',
+    ...rest
+  } = options;
   checkProcessOptions(rest, subject);
   checkName(name, subject);
   if (looksLikeSlot(name))
@@ -67,7 +73,7 @@ export function specOf(request: SpecRequest, defaults: ResolvedProcessDefaults):
     count: checkCount(kind, count, subject),
     args: jsonCopy(args, subject),
     options: processDefaults(rest, defaults),
-    placement: placementOf(placement ?? (partitioned ? 'hash' : 'spread'), subject),
+    placement: placementOf(placement, subject),
     handoff,
     rebalance,
   };
@@ -88,12 +94,10 @@ function checkCount(kind: ProcessKind, count: number, subject: string): number {
   );
 }
 
-function placementOf(placement: ProcessOptions['placement'], subject: string): Placement {
-  const {
-    strategy = 'spread',
-    labels = {},
-    ...rest
-  } = typeof placement === 'object' && placement !== null ? placement : { strategy: placement };
+function placementOf(placement: unknown, subject: string): Placement {
+  const isObject = typeof placement === 'object' && placement !== null && !Array.isArray(placement);
+  const given: Record<string, unknown> = isObject ? { ...placement } : { strategy: placement };
+  const { strategy = 'spread', labels = {}, ...rest } = given;
   const isKnown = (strategy === 'spread' || strategy === 'hash') && isLabels(labels) && Object.keys(rest).length === 0;
   if (isKnown) return { strategy, labels: { ...labels } };
   throw new ArgumentError(subject, 'placement', show(placement), `'spread', 'hash' or { strategy, labels }`);
