@@ -8,8 +8,6 @@ import type { Lease, Leases } from '../tools/leases.js';
 
 /** How long each place in the order waits for the one before it, in milliseconds. */
 const RANK_STEP_MS = 25;
-/** Spreads candidates of equal rank, whose views may differ. */
-const SPREAD_MS = 10;
 const RETRY_MS = 300;
 /** Names that are due within this time are asked for together. */
 const TOGETHER_MS = 5;
@@ -125,15 +123,22 @@ export class Candidacy {
     return standing
       .filter(({ name, freeInMs }) => {
         const candidate = this.#names.get(name);
-        if (candidate === undefined || (candidate.hinted && freeInMs > 0)) return false;
-        if (freeInMs <= 0 && candidate.waited) return true;
-        const turn = this.#turn(name, candidate, now + freeInMs);
+        if (candidate === undefined) return false;
+        // Most names are taken at most times, and all leases of a node end together: no rank is needed for them yet.
+        if (freeInMs > 0) return this.#putOff(candidate, now + freeInMs);
+        if (candidate.waited) return true;
         candidate.waited = true;
-        if (freeInMs <= 0 && turn <= now) return true;
-        candidate.dueAt = turn + Math.random() * SPREAD_MS + 1;
-        return false;
+        candidate.dueAt = this.#turn(name, candidate, now);
+        return candidate.dueAt <= now;
       })
       .map(({ name }) => name);
+  }
+
+  #putOff(candidate: Candidate, until: number): false {
+    if (candidate.hinted) return false;
+    candidate.waited = false;
+    candidate.dueAt = until + 1;
+    return false;
   }
 
   async #try(name: string): Promise<void> {

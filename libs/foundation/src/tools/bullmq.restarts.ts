@@ -57,11 +57,12 @@ export class BullmqRestarts implements Restarts {
       prefix: queue.opts.prefix ?? keys.tag,
       autorun: false,
       concurrency: 4,
-      lockDuration: 5000,
-      stalledInterval: 1000,
+      lockDuration: 10_000,
+      // Not more often: a job that a dead worker had is also done by the supervisors, when it is five seconds late.
+      stalledInterval: 5000,
       maxStalledCount: 5,
-      // With BullMQ's 5 s a frozen worker of another node can swallow a wake-up for that long; measured 4.8 s.
-      drainDelay: 1,
+      // A frozen worker of another node can swallow a wake-up for this long (with BullMQ's own 5 s, measured 4.8 s).
+      drainDelay: 2,
       runRetryDelay: 1000,
     });
     // Without a listener BullMQ writes to the console; connection errors are reported by the connections already.

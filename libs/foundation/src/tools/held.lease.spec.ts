@@ -14,7 +14,7 @@ function setUp() {
     lost: jest.fn<LeaseHolder['lost']>(),
   };
   const grant = { epoch: 7, sentAt: 900 };
-  const lease = new HeldLease(holder, 'feed', 'token', 'n1', DEADLINE, () => clock.now, grant);
+  const lease = new HeldLease(holder, 'feed', 'key:feed', 'token', 'n1', DEADLINE, () => clock.now, grant);
   return { clock, holder, lease };
 }
 

@@ -30,6 +30,7 @@ export class HeldLease implements Lease {
   constructor(
     private readonly holder: LeaseHolder,
     readonly name: string,
+    readonly key: string,
     readonly token: string,
     readonly node: string,
     readonly deadlineMs: number,

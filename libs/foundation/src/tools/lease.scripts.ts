@@ -71,33 +71,51 @@ return 1
 `,
 );
 
-/**
- * Renews every lease of a node in one call.
- *
- * KEYS incarnation, then (lease, epoch, owner) of each · ARGV grace ms, node, bootId, then (token, ttl, held epoch,
- * state to reclaim with, or '') of each → for each: '1' renewed, '0' lost, or the epoch of a reclaimed lease.
- */
+/** KEYS leases · ARGV ttl, then the token of each → for each: 1 renewed, 0 gone, -1 somebody else's. One call for all leases of a node. */
 export const renewScript = new Script(
   'foundationLeaseRenew',
+  `
+local replies = {}
+for i, lease in ipairs(KEYS) do
+  local value = redis.call('GET', lease)
+  if value == ARGV[i + 1] then
+    redis.call('PEXPIRE', lease, ARGV[1])
+    replies[i] = 1
+  else
+    replies[i] = value and -1 or 0
+  end
+end
+return replies
+`,
+);
+
+/**
+ * The careful renewal: after an unacknowledged one, and for a lease that is gone.
+ *
+ * KEYS incarnation, then (lease, epoch, owner) of each · ARGV grace ms, node, bootId, then (token, ttl, held epoch,
+ * state to reclaim with, or '') of each → for each: the epoch that counts, or '' when the lease is lost.
+ */
+export const recoverScript = new Script(
+  'foundationLeaseRecover',
   `${GRACE}${MINT_EPOCH}
 local left, now
 local replies = {}
 for i = 0, (#KEYS - 1) / 3 - 1 do
   local lease, epoch, owner = KEYS[i * 3 + 2], KEYS[i * 3 + 3], KEYS[i * 3 + 4]
-  local token, ttl, held, state = ARGV[i * 4 + 4], ARGV[i * 4 + 5], tonumber(ARGV[i * 4 + 6]), ARGV[i * 4 + 7]
+  local token, ttl, held, state = ARGV[i * 4 + 4], ARGV[i * 4 + 5], ARGV[i * 4 + 6], ARGV[i * 4 + 7]
   local value = redis.call('GET', lease)
-  local reply = '0'
+  local reply = ''
   if value == token then
     -- Never less than it has: a renewal that arrives late must not shorten a newer one.
     if redis.call('PTTL', lease) < tonumber(ttl) then redis.call('PEXPIRE', lease, ttl) end
-    -- The answer to a reclaim may have been lost; the epoch it minted is the one that counts.
+    -- The answer to a reclaim may be what was lost: the epoch that it minted is the one that counts.
     local minted = redis.call('HGET', owner, 'epoch')
-    reply = minted and tonumber(minted) > held and minted or '1'
+    reply = minted and tonumber(minted) > tonumber(held) and minted or held
   elseif not value and state ~= '' then
     if not left then left, now = grace(KEYS[1], ARGV[1]) end
-    if left > 0 and held >= tonumber(redis.call('GET', epoch) or '0') then
+    if left > 0 and tonumber(held) >= tonumber(redis.call('GET', epoch) or '0') then
       redis.call('SET', lease, token, 'PX', ttl)
-      reply = mint(epoch, held)
+      reply = mint(epoch, tonumber(held))
       redis.call('DEL', owner)
       redis.call('HSET', owner, 'token', token, 'node', ARGV[2], 'bootId', ARGV[3], 'epoch', reply,
         'state', state, 'since', string.format('%.0f', now))

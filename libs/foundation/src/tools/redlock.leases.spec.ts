@@ -22,11 +22,15 @@ type Command = (keyCount: number, ...rest: string[]) => Promise<unknown>;
 class FakeClient {
   readonly calls: { command: string; keys: string[]; args: string[]; at: number }[] = [];
   epoch = 100;
-  renewal: (leases: number) => unknown = (leases) => Array<string>(leases).fill('1');
+  renewal: (leases: number) => unknown = (leases) => Array<number>(leases).fill(1);
+  recovery: (held: string[]) => unknown = (held) => held;
   minted: () => unknown = () => String(++this.epoch);
 
   readonly foundationLeaseMint = this.#command('mint', () => this.minted());
-  readonly foundationLeaseRenew = this.#command('renew', (keys) => this.renewal((keys.length - 1) / 3));
+  readonly foundationLeaseRenew = this.#command('renew', (keys) => this.renewal(keys.length));
+  readonly foundationLeaseRecover = this.#command('recover', (_keys, args) =>
+    this.recovery(args.slice(3).filter((_, index) => index % 4 === 2)),
+  );
   readonly foundationLeaseFarewell = this.#command('farewell', () => 1);
   readonly foundationLeaseAnnounce = this.#command('announce', () => 1);
   readonly foundationLeaseStanding = this.#command('standing', (keys) => [
@@ -223,12 +227,8 @@ describe('RedlockLeases', () => {
       await pass(TIMES.renewEvery * 3 + 10);
       expect(client.of('renew')).toHaveLength(3);
       expect(client.of('renew')[0]).toMatchObject({
-        keys: [
-          keys.incarnation,
-          ...[keys.lease('a'), keys.epoch('a'), keys.owner('a')],
-          ...[keys.lease('b'), keys.epoch('b'), keys.owner('b')],
-        ],
-        args: ['1517', 'n1', 'b1', 'token-1', '1500', '101', 'starting', 'token-2', '1500', '102', 'starting'],
+        keys: [keys.lease('a'), keys.lease('b')],
+        args: ['1500', 'token-1', 'token-2'],
       });
       await pass(60_000);
       expect(a.isHeld() && b.isHeld()).toBe(true);
@@ -246,7 +246,7 @@ describe('RedlockLeases', () => {
       const lease = await held();
       await pass(TIMES.renewEvery + 1);
       const [acked] = client.of('renew');
-      client.renewal = () => Promise.reject(new Error('Command timed out'));
+      client.renewal = client.recovery = () => Promise.reject(new Error('Command timed out'));
       await pass(TIMES.deadline - 2);
       expect(lease.isHeld()).toBe(true);
       expect(lease.signal.aborted).toBe(false);
@@ -277,25 +277,31 @@ describe('RedlockLeases', () => {
     it('asks only for what is left after a miss, and for the whole again after an answer', async () => {
       const lease = await held();
       const began = performance.now();
-      client.renewal = () => Promise.reject(new Error('Command timed out'));
+      client.renewal = client.recovery = () => Promise.reject(new Error('Command timed out'));
       await pass(TIMES.deadline - 150);
-      const [first, ...later] = client.of('renew');
-      expect(first!.args[4]).toBe('1500');
+      const [first, ...more] = client.of('renew');
+      expect(first!.args[0]).toBe('1500');
+      expect(more).toEqual([]);
+      const later = client.of('recover');
       expect(later.length).toBeGreaterThan(3);
-      for (const { args, at } of later) {
+      for (const { keys: named, args, at } of later) {
+        expect(named).toEqual([keys.incarnation, keys.lease('a'), keys.epoch('a'), keys.owner('a')]);
+        expect(args.slice(0, 4)).toEqual(['1517', 'n1', 'b1', 'token-1']);
         expect(Number(args[4])).toBe(Math.round(TIMES.deadline - (at - began) + TIMES.margin));
+        expect(args.slice(5)).toEqual(['101', 'starting']);
       }
       expect(lease.isHeld()).toBe(true);
-      client.renewal = () => ['1'];
+      client.renewal = () => [1];
+      client.recovery = (held) => held;
       await pass(110);
       await pass(TIMES.renewEvery * 2);
       expect(lease.isHeld()).toBe(true);
-      expect(client.of('renew').at(-1)!.args[4]).toBe('1500');
+      expect(client.of('renew').at(-1)!.args[0]).toBe('1500');
     });
 
     it('ends at once when Redis says that the key is not ours', async () => {
       const [a, b] = [await held('a'), await held('b')];
-      client.renewal = (count) => (count === 2 ? ['1', '0'] : ['1']);
+      client.renewal = (count) => (count === 2 ? [1, -1] : [1]);
       await pass(TIMES.renewEvery + 1);
       expect([a.isHeld(), b.isHeld()]).toEqual([true, false]);
       expect((b.signal.reason as LeaseLostError).why).toContain('belongs to another');
@@ -304,11 +310,31 @@ describe('RedlockLeases', () => {
 
     it('goes on with a higher epoch when it was reclaimed after data loss', async () => {
       const lease = await held();
-      client.renewal = () => ['5000'];
+      client.renewal = () => [client.of('recover').length === 0 ? 0 : 1];
+      client.recovery = () => ['5000'];
       await pass(TIMES.renewEvery + 1);
       expect(lease.epoch).toBe(5000);
       expect(lease.isHeld()).toBe(true);
       expect(payloads('lease.reclaimed')).toEqual([{ name: 'a', node: 'n1', epoch: 5000, previousEpoch: 101 }]);
+    });
+
+    it('a recovery keeps the old deadline, however late it comes', async () => {
+      const lease = await held();
+      const began = performance.now();
+      client.renewal = () => Promise.reject(new Error('Command timed out'));
+      client.recovery = (held) => held;
+      while (lease.isHeld() && performance.now() - began < 10_000) await pass(10);
+      expect(performance.now() - began).toBeLessThanOrEqual(TIMES.deadline + 20);
+      expect(client.of('recover').length).toBeGreaterThan(1);
+    });
+
+    it('ends when the key is gone and Redis has not lost its data', async () => {
+      const lease = await held();
+      client.renewal = () => [0];
+      client.recovery = () => [''];
+      await pass(TIMES.renewEvery + 1);
+      expect(payloads('lease.lost')).toEqual([{ name: 'a', node: 'n1', epoch: 101, reason: 'taken' }]);
+      expect(lease.isHeld()).toBe(false);
     });
 
     it.each([[null], ['nonsense'], [[]]])('does not count the reply %j as an acknowledgement', async (reply) => {

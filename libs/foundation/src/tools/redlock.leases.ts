@@ -22,6 +22,7 @@ import {
   leaveScript,
   mintScript,
   ownersScript,
+  recoverScript,
   renewScript,
   standingScript,
 } from './lease.scripts.js';
@@ -86,7 +87,16 @@ export class RedlockLeases implements Leases {
       return undefined;
     }
     const grant = { epoch, sentAt };
-    const lease = new HeldLease(this, name, lock.value, this.node.name, this.times.deadline, this.now, grant);
+    const lease = new HeldLease(
+      this,
+      name,
+      this.keys.lease(name),
+      lock.value,
+      this.node.name,
+      this.times.deadline,
+      this.now,
+      grant,
+    );
     this.#locks.set(lease, lock);
     this.#held.set(name, lease);
     this.telemetry.emit('lease.acquired', { name, node: this.node.name, epoch });
@@ -224,63 +234,72 @@ export class RedlockLeases implements Leases {
     this.#renewing = true;
     this.#fenceOverdue();
     const leases = [...this.#held.values()];
-    const sentAt = this.now();
     let next = this.times.renewEvery;
     try {
-      if (leases.length > 0) next = this.#apply(leases, sentAt, await this.#sendRenewal(leases, sentAt));
+      const careful = leases.filter(({ missed }) => missed);
+      const gone = await this.#renew(leases.filter(({ missed }) => !missed));
+      if (careful.length + gone.length > 0) {
+        await this.#recover([...careful, ...gone]);
+        // What was recovered is good for the old deadline only, so the full time is asked for at once.
+        next = 0;
+      }
     } catch {
-      // The outcome is unknown. The deadline decides; until it comes, the next attempt asks for less (see ttlFor).
+      // The outcome is unknown. The deadline decides; until it comes, the next attempt is a careful one.
       for (const lease of leases) lease.missed = true;
       next = Math.min(RETRY_MS, next);
     } finally {
       this.#renewing = false;
+      this.#fenceOverdue();
       this.#renewIn(next);
       this.#watchDeadlines();
     }
   }
 
-  #sendRenewal(leases: readonly HeldLease[], now: number): Promise<unknown> {
-    const keys = [
-      this.keys.incarnation,
-      ...leases.flatMap(({ name }) => [this.keys.lease(name), this.keys.epoch(name), this.keys.owner(name)]),
-    ];
-    const args = leases.flatMap((lease) => [
-      lease.token,
-      this.#ttlFor(lease, now),
-      lease.epoch,
-      lease.isHeld(now) ? (lease.announced ? 'running' : 'starting') : '',
-    ]);
-    return renewScript.run(this.client, keys, [this.times.grace, this.node.name, this.node.bootId, ...args]);
+  /** Asks for the full time; returns the leases whose key is gone. */
+  async #renew(leases: readonly HeldLease[]): Promise<HeldLease[]> {
+    if (leases.length === 0) return [];
+    const sentAt = this.now();
+    const keys = leases.map(({ key }) => key);
+    const args = [this.times.ttl, ...leases.map(({ token }) => token)];
+    const answers = toTexts(await renewScript.run(this.client, keys, args));
+    return leases.filter((lease, index) => {
+      if (lease.ended) return false;
+      if (answers[index] === '1') lease.ackedAt = sentAt;
+      if (answers[index] === '-1') lease.lose('taken');
+      return answers[index] === '0';
+    });
   }
 
   /**
-   * After an unacknowledged renewal the next one asks only for the time that is left, plus the margin. Where requests
-   * arrive and replies are lost, full renewals would keep the name taken long after its owner has fenced itself.
+   * Keeps what may still be kept: a lease whose last renewal was not acknowledged, and one that Redis lost with its data.
+   *
+   * It asks only for the time that is left, plus the margin. Where requests arrive and replies are lost, full renewals
+   * would keep the name taken long after its owner has fenced itself.
    */
-  #ttlFor(lease: HeldLease, now: number): number {
-    return lease.missed ? Math.max(1, Math.round(lease.left(now) + this.times.margin)) : this.times.ttl;
-  }
-
-  /** Returns when to renew next. */
-  #apply(leases: readonly HeldLease[], sentAt: number, reply: unknown): number {
-    const answers = toTexts(reply);
-    let next = this.times.renewEvery;
+  async #recover(leases: readonly HeldLease[]): Promise<void> {
+    const now = this.now();
+    const keys = [
+      this.keys.incarnation,
+      ...leases.flatMap(({ key, name }) => [key, this.keys.epoch(name), this.keys.owner(name)]),
+    ];
+    const args = leases.flatMap((lease) => [
+      lease.token,
+      Math.max(1, Math.round(lease.left(now) + this.times.margin)),
+      lease.epoch,
+      lease.isHeld(now) ? (lease.announced ? 'running' : 'starting') : '',
+    ]);
+    const { grace } = this.times;
+    const reply = await recoverScript.run(this.client, keys, [grace, this.node.name, this.node.bootId, ...args]);
+    const epochs = toTexts(reply);
     leases.forEach((lease, index) => {
-      const answer = answers[index];
-      if (lease.ended || answer === undefined) return;
-      if (answer === '0') return lease.lose('taken');
-      if (lease.missed) {
-        // INVARIANT (I1): this answer promises only what was asked for, which ends `margin` after the old deadline. So
-        // the old deadline stays, and the full time is asked for at once.
-        lease.missed = false;
-        next = 0;
-      } else {
-        lease.ackedAt = sentAt;
-      }
-      if (answer !== '1') this.#reclaimed(lease, toNumber(answer));
+      if (lease.ended) return;
+      const epoch = toNumber(epochs[index]);
+      if (epoch === 0) return lease.lose('taken');
+      // INVARIANT (I1): this answer promises only what was asked for, which ends `margin` after the old deadline, so the
+      // old deadline stays.
+      lease.missed = false;
+      if (epoch !== lease.epoch) this.#reclaimed(lease, epoch);
     });
-    this.#fenceOverdue();
-    return next;
   }
 
   #reclaimed(lease: HeldLease, epoch: number): void {
