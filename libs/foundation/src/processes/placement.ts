@@ -38,6 +38,8 @@ export interface Candidate {
   excluded: boolean;
 }
 
+/** How many more processes a node must own than the best one before `spread` moves one. */
+const WORTH_MOVING = 2;
 /** An event loop that is later than this ranks lower, in milliseconds. */
 const LAGGING_MS = 200;
 
@@ -64,6 +66,15 @@ export function rankMembers(subject: Placeable, members: readonly Member[]): str
     .map((member) => ({ name: member.name, score: scoreOf(subject, member) }))
     .sort((a, b) => compare(a.score, b.score))
     .map(({ name }) => name);
+}
+
+/** The node that suits a process better than this one, if it is worth a move. */
+export function betterNode(entry: Placeable, members: readonly Member[], self: string): string | undefined {
+  const [best] = rankMembers(entry, members);
+  if (best === undefined || best === self) return undefined;
+  if (entry.placement.strategy === 'hash') return best;
+  const loadOf = (node: string): number => members.find(({ name }) => name === node)?.load ?? 0;
+  return loadOf(self) - loadOf(best) >= WORTH_MOVING ? best : undefined;
 }
 
 function exclusionOf(subject: Placeable, member: Member): string | undefined {

@@ -128,3 +128,19 @@ function jsonCopy(args: unknown, subject: string): unknown[] {
 
 const JSON_VALUE =
   'values that are the same after JSON.parse(JSON.stringify(…)): no Date, Map, undefined, function or class';
+
+/** True when both say the same of what should run, whatever their names and where they stand. */
+export function sameSpec(a: ProcessSpec, b: ProcessSpec): boolean {
+  const parts = ({
+    type,
+    declared,
+    kind,
+    count,
+    args,
+    options,
+    placement,
+    handoff,
+    rebalance,
+  }: ProcessSpec): unknown[] => [...[type, declared, kind, count, args], ...[options, placement, handoff, rebalance]];
+  return isDeepStrictEqual(parts(a), parts(b));
+}

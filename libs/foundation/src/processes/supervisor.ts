@@ -2,38 +2,30 @@
  * Reconciles what should run (the table) with what does run here. Events only wake it; the loop decides.
  * Driven by the lifecycle; owns leases and instances.
  */
-import { isDeepStrictEqual } from 'node:util';
 import { Injectable, Logger, type Type } from '@nestjs/common';
 import type { Member, Membership } from '../cluster/membership.js';
-import { ProcessStartError, describe } from '../errors.js';
+import { describe } from '../errors.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
 import { monotonicNow } from '../tools/clock.js';
 import type { Engine } from '../tools/engine.js';
 import type { Lease } from '../tools/leases.js';
 import { NodeLease } from '../tools/node.lease.js';
 import { Candidacy } from './candidacy.js';
-import { Instance, type InstanceExit } from './instance.js';
-import { rankMembers, rankOf, type Placeable } from './placement.js';
+import { Endings } from './endings.js';
+import { Instance } from './instance.js';
+import { betterNode, rankOf } from './placement.js';
 import type { KnownClass } from './process.explorer.js';
 import { processOf, runsEverywhere, slotNames } from './slots.js';
-import type { ProcessSpec } from './spec.js';
+import { sameSpec, type ProcessSpec } from './spec.js';
 import { isEnded, type ProcessEntry, type ProcessTable, type VersionedEntry } from './process.table.js';
-import { decide, type Ending } from './restart.policy.js';
 
 /** Called with each instance that has started; what it returns is called before the instance stops. */
 export type InstanceHook = (target: object) => Promise<() => Promise<void>>;
-
-/** After so many crashes in the window the node is avoided. */
-const AVOID_AFTER = 3;
-/** A restart that is this late was forgotten: its job was lost with the data of Redis. */
-const FORGOTTEN_AFTER_MS = 5000;
 
 /** How long another node must suit better before a process moves there. */
 const COOL_DOWN_MS = 5000;
 /** How many processes a node moves at the same time. */
 const MOVES_AT_ONCE = 4;
-/** How many more processes this node must own than the best one before `spread` moves one. */
-const WORTH_MOVING = 2;
 /** How long a process that could not be hosted here is left alone. */
 const PAUSE_MS = 500;
 
@@ -54,12 +46,12 @@ export class Supervisor {
   readonly #classes = new Map<string, KnownClass>();
   readonly #hooks: InstanceHook[] = [];
   readonly #candidacy: Candidacy;
+  readonly #endings: Endings;
   readonly #logger = new Logger('Foundation');
   readonly #paused = new Map<string, number>();
   #lastEpoch = 0;
   #state: 'idle' | 'supervising' | 'draining' = 'idle';
   #woken = false;
-  #sweepLost = false;
 
   constructor(
     private readonly engine: Engine,
@@ -67,6 +59,7 @@ export class Supervisor {
     private readonly table: ProcessTable,
     private readonly telemetry: Telemetry,
   ) {
+    this.#endings = new Endings(engine, membership, table, telemetry);
     this.#candidacy = new Candidacy(
       engine.leases,
       (name) => this.#rank(name),
@@ -76,12 +69,8 @@ export class Supervisor {
     table.onChange(() => this.wake());
     membership.listen({
       changed: () => this.wake(),
-      beat: () => {
-        this.wake();
-        void this.#putSweepBack();
-      },
+      beat: () => this.wake(),
       replaced: () => engine.leases.loseAll(),
-      dataLoss: () => (this.#sweepLost = true),
     });
     engine.onHint((hint) => {
       if (hint.t === 'released') this.#candidacy.hint(hint.name);
@@ -141,8 +130,8 @@ export class Supervisor {
   async start(): Promise<void> {
     if (this.#state !== 'idle') return;
     await this.engine.restarts.open({
-      restart: (name, epoch) => this.#restart(name, epoch),
-      sweep: () => this.#sweep(),
+      restart: (name, epoch) => this.#endings.restart(name, epoch),
+      sweep: () => this.#endings.sweep(),
     });
     // A shutdown may have begun meanwhile; it must not be undone.
     if (this.#isIdle()) this.#state = 'supervising';
@@ -178,7 +167,7 @@ export class Supervisor {
     const members = this.membership.members();
     for (const entry of this.table.slots()) {
       const hosted = this.#hosted.get(entry.name);
-      this.#remind(entry);
+      this.#endings.remind(entry);
       if (hosted !== undefined) this.#correct(entry, hosted, members);
       else if (runsEverywhere(entry) && !this.#classes.has(entry.type)) this.#reportUnknown(entry);
       else if (!this.#mayRun(entry)) this.#candidacy.unwant(entry.name);
@@ -205,12 +194,6 @@ export class Supervisor {
     const since = Date.now();
     this.membership.setReplica(of, { state: 'starting', epoch, since });
     this.#won(new NodeLease(name, epoch, () => this.membership.setReplica(of, { state: 'running', epoch, since })));
-  }
-
-  /** A restart whose job was lost is done by whoever notices. */
-  #remind({ name, status, after, retryAt = 0 }: VersionedEntry): void {
-    if (status !== 'backing-off' || retryAt + FORGOTTEN_AFTER_MS > this.membership.clusterNow()) return;
-    void this.#restart(name, after).catch(() => undefined);
   }
 
   #correct(entry: VersionedEntry, hosted: Hosted, members: readonly Member[]): void {
@@ -310,7 +293,7 @@ export class Supervisor {
     if (!(await this.#confirmStart(entry, lease.epoch))) return lease.release();
     const exit = await instance.run();
     // INVARIANT (I1): the lease is given back only after user code has stopped; otherwise it must run out.
-    await this.#settle(instance, exit);
+    await this.#endings.settle(instance, exit);
     if (exit.clean) await lease.release();
     else lease.abandon();
   }
@@ -375,127 +358,4 @@ export class Supervisor {
   #reportLoad(): void {
     this.membership.setLoad(this.#hosted.size);
   }
-
-  // -- after an end -----------------------------------------------------------------------------------------------------
-
-  /** Records, while the lease is still held, what is to follow a crash or a completion. */
-  async #settle(instance: Instance, exit: InstanceExit): Promise<void> {
-    if (exit.reason !== 'crash' && exit.reason !== 'complete') return;
-    const { spec, lease } = instance;
-    const { name } = spec;
-    const { epoch } = lease;
-    const node = this.membership.self.name;
-    const cause = exit.error instanceof ProcessStartError ? exit.error.reason : describe(exit.error);
-    const error = exit.reason === 'crash' ? cause : undefined;
-    if (error !== undefined) {
-      this.telemetry.emit('process.crashed', { name, node, epoch, error });
-      this.#logger.error('A process crashed', { process: name, node, epoch, error });
-    }
-    try {
-      // Whoever owns it since decides for itself; a late word of ours must not stop it.
-      if (!lease.isHeld() && (await this.#isOwnedSince(name, epoch))) return;
-      await this.#record(spec, epoch, exit, error);
-    } catch (failure) {
-      // Redis is away: the entry stays "wanted", and whoever gets the lease next starts it.
-      this.#logger.warn('The end of a process was not recorded', { process: name, error: describe(failure) });
-    }
-  }
-
-  async #isOwnedSince(name: string, epoch: number): Promise<boolean> {
-    const [owner] = await this.engine.leases.owners([name]);
-    return owner !== undefined && owner.epoch > epoch;
-  }
-
-  async #record(spec: ProcessSpec, epoch: number, exit: InstanceExit, error: string | undefined): Promise<void> {
-    const { name, options } = spec;
-    const node = this.membership.self.name;
-    const ending: Ending = exit.reason === 'crash' ? 'crash' : 'complete';
-    const crashes = await this.engine.restarts.crashed(name, epoch, options.maxSeconds * 1000);
-    // A process that a call started and that never came up is reported to the caller, not tried again.
-    const firstStart = !exit.started && ending === 'crash' && this.table.get(name)?.confirmed === false;
-    const decision = firstStart
-      ? { action: 'leave' as const }
-      : decide({ policy: options.restart, ending, crashes, random: Math.random(), ...options });
-    const next = ((): Partial<ProcessEntry> => {
-      switch (decision.action) {
-        case 'restart':
-          return { status: 'backing-off', retryAt: Math.round(this.membership.clusterNow() + decision.delayMs) };
-        case 'escalate':
-          return { status: 'escalated' };
-        case 'leave':
-          return { status: ending === 'crash' ? 'failed' : 'completed' };
-      }
-    })();
-    let recorded = false;
-    await this.table.change(name, (current) => {
-      recorded = current !== undefined && !isEnded(current.status) && current.after < epoch;
-      if (!recorded || current === undefined) return undefined;
-      const { avoid: _avoid, retryAt: _retryAt, error: _error, ...rest } = current;
-      return {
-        ...rest,
-        ...next,
-        after: epoch,
-        ...(error === undefined ? {} : { error }),
-        ...(crashes >= AVOID_AFTER ? { avoid: node } : {}),
-      };
-    });
-    // INVARIANT (I6): one decision per epoch; whoever else stopped or restarted it in between has decided already.
-    if (!recorded) return;
-    if (decision.action === 'restart') {
-      await this.engine.restarts.schedule(name, epoch, decision.delayMs);
-      this.telemetry.emit('process.restart_scheduled', { name, node, epoch, delayMs: decision.delayMs, crashes });
-    } else if (decision.action === 'escalate') {
-      this.telemetry.emit('process.escalated', { name, node, epoch, crashes });
-      this.#logger.error(
-        `A process crashed too often and stays down; after correcting the cause call restart("${name}")`,
-        { process: name, crashes, maxRestarts: options.maxRestarts, maxSeconds: options.maxSeconds },
-      );
-    }
-  }
-
-  /** A restart job is due, on whichever node took it. Does nothing unless the process still waits for this very one. */
-  async #restart(name: string, epoch: number): Promise<void> {
-    await this.table.sync();
-    await this.table.change(name, (current) => {
-      if (current?.status !== 'backing-off' || current.after !== epoch) return undefined;
-      const { retryAt: _retryAt, ...rest } = current;
-      return { ...rest, status: 'wanted' };
-    });
-  }
-
-  async #putSweepBack(): Promise<void> {
-    if (!this.#sweepLost || this.#state !== 'supervising') return;
-    this.#sweepLost = false;
-    await this.engine.restarts.ensureSweep().catch(() => (this.#sweepLost = true));
-  }
-
-  async #sweep(): Promise<void> {
-    await this.table.sync();
-    this.wake();
-    await this.table.prune();
-  }
-}
-
-function sameSpec(a: ProcessSpec, b: ProcessSpec): boolean {
-  const parts = ({
-    type,
-    declared,
-    kind,
-    count,
-    args,
-    options,
-    placement,
-    handoff,
-    rebalance,
-  }: ProcessSpec): unknown[] => [...[type, declared, kind, count, args], ...[options, placement, handoff, rebalance]];
-  return isDeepStrictEqual(parts(a), parts(b));
-}
-
-/** The node that suits a process better than this one, if it is worth a move. */
-function betterNode(entry: Placeable, members: readonly Member[], self: string): string | undefined {
-  const [best] = rankMembers(entry, members);
-  if (best === undefined || best === self) return undefined;
-  if (entry.placement.strategy === 'hash') return best;
-  const loadOf = (node: string): number => members.find(({ name }) => name === node)?.load ?? 0;
-  return loadOf(self) - loadOf(best) >= WORTH_MOVING ? best : undefined;
 }

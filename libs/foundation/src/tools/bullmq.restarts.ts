@@ -58,6 +58,8 @@ export class BullmqRestarts implements Restarts {
       autorun: false,
       concurrency: 4,
       lockDuration: 10_000,
+      // Our jobs take milliseconds; and BullMQ's renewal timer outlives a close() during which Redis does not answer.
+      skipLockRenewal: true,
       // Not more often: a job that a dead worker had is also done by the supervisors, when it is five seconds late.
       stalledInterval: 5000,
       maxStalledCount: 5,
