@@ -164,6 +164,7 @@ export class Supervisor {
   }
 
   #reconcile(): void {
+    const now = monotonicNow();
     const members = this.membership.members();
     for (const entry of this.table.slots()) {
       const hosted = this.#hosted.get(entry.name);
@@ -171,7 +172,7 @@ export class Supervisor {
       if (hosted !== undefined) this.#correct(entry, hosted, members);
       else if (runsEverywhere(entry) && !this.#classes.has(entry.type)) this.#reportUnknown(entry);
       else if (!this.#mayRun(entry)) this.#candidacy.unwant(entry.name);
-      else if ((this.#paused.get(entry.name) ?? 0) > monotonicNow()) continue;
+      else if ((this.#paused.get(entry.name) ?? 0) > now) continue;
       else if (runsEverywhere(entry)) this.#runHere(entry);
       else this.#candidacy.want(entry.name);
     }
