@@ -16,6 +16,7 @@ import type { ProcessSpec } from './processes/spec.js';
 import { Supervisor } from './processes/supervisor.js';
 import type { ProcessTable } from './processes/process.table.js';
 import type { Engine } from './tools/engine.js';
+import { within } from './tools/within.js';
 
 const RETRY_MS = 500;
 /** For a step that takes a round trip when all is well. */
@@ -179,17 +180,11 @@ export class FoundationLifecycle implements OnApplicationBootstrap {
 
   async #step(name: string, timeoutMs: number, work: () => Promise<void>): Promise<void> {
     const began = performance.now();
-    let timer: NodeJS.Timeout | undefined;
-    const limit = new Promise<never>((_resolve, reject) => {
-      timer = setTimeout(() => reject(new Error(`not done in ${timeoutMs} ms`)), timeoutMs);
-    });
     try {
-      await Promise.race([work(), limit]);
+      await within(timeoutMs, work(), `not done in ${timeoutMs} ms`);
       this.#logger.debug('Leaving', { step: name, ms: Math.round(performance.now() - began) });
     } catch (error) {
       this.#logger.warn('A step of leaving was given up; the next one follows', { step: name, error: describe(error) });
-    } finally {
-      clearTimeout(timer);
     }
   }
 

@@ -6,6 +6,7 @@ import { Logger } from '@nestjs/common';
 import { LeaseLostError, ProcessStartError, ProcessTimeoutError, describe } from '../errors.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
 import type { Lease, Leases } from '../tools/leases.js';
+import { within } from '../tools/within.js';
 import type {
   FencedEffects,
   OnProcessHandoff,
@@ -225,9 +226,10 @@ export class Instance {
     const hook = (this.#target as Partial<OnProcessHandoff> | undefined)?.onHandoff;
     const isPlanned = this.spec.handoff && this.#startedAt !== undefined && PLANNED.has(reason) && this.lease.isHeld();
     if (!isPlanned || typeof hook !== 'function') return;
+    const ms = this.spec.options.stopTimeout;
     try {
       const state = JSON.stringify(
-        await within(this.spec.options.stopTimeout, Promise.resolve(hook.call(this.#target))),
+        await within(ms, Promise.resolve(hook.call(this.#target)), `it took longer than ${ms} ms`),
       );
       if (state === undefined) return;
       if (Buffer.byteLength(state) > MAX_HANDOFF) throw new Error(`it has more than ${MAX_HANDOFF} bytes`);
@@ -279,13 +281,4 @@ export class Instance {
       .finally(() => this.#tasks.delete(running));
     this.#tasks.add(running);
   }
-}
-
-/** Rejects when the work takes longer than `ms`. */
-async function within<T>(ms: number, work: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const limit = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new Error(`it took longer than ${ms} ms`)), ms);
-  });
-  return Promise.race([work, limit]).finally(() => clearTimeout(timer));
 }

@@ -29,6 +29,7 @@ import {
 import type { Lease, Leases, OwnerRecord, Standing } from './leases.js';
 import { toNumber, toTexts } from './script.js';
 import { Watchdog } from './watchdog.js';
+import { within } from './within.js';
 
 /** One attempt, at once: Redlock's waiting acquire can hand out a lock that has expired (its issue #274). */
 const ONCE = { retryCount: 0 };
@@ -182,13 +183,18 @@ export class RedlockLeases implements Leases {
     const attempt = this.redlock.acquire([this.keys.lease(name)], this.times.ttl, ONCE);
     try {
       // Redlock's promise may never settle (split votes, a throwing listener), so it does not get to decide how long we wait.
-      return await withTimeout(attempt, 4 * this.times.commandTimeout);
+      return await this.#settled(attempt);
     } catch (error) {
       const failure = await failureOf(error);
       if (failure === undefined) return undefined;
       attempt.then((late) => this.#unlock(name, late)).catch(() => undefined);
       throw failure;
     }
+  }
+
+  #settled<T>(work: Promise<T>): Promise<T> {
+    const ms = 4 * this.times.commandTimeout;
+    return within(ms, work, `Redlock did not settle in ${ms} ms`);
   }
 
   async #mint(name: string, lock: Lock): Promise<number | undefined> {
@@ -205,7 +211,7 @@ export class RedlockLeases implements Leases {
 
   async #unlock(name: string, lock: Lock): Promise<void> {
     try {
-      await withTimeout(this.redlock.release(lock, ONCE), 4 * this.times.commandTimeout);
+      await this.#settled(this.redlock.release(lock, ONCE));
     } catch (error) {
       // Already expired, or Redis is away: either way the key is not ours for longer than its ttl.
       this.#logger.debug('A lease was not released; it expires', { name, error: describe(error) });
@@ -333,14 +339,6 @@ export class RedlockLeases implements Leases {
       if (!lease.isHeld(now)) lease.lose('deadline');
     }
   }
-}
-
-/** Rejects when `work` takes longer than `ms`; the work itself goes on. */
-function withTimeout<T>(work: Promise<T>, ms: number): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error(`Redlock did not settle in ${ms} ms`)), ms);
-    work.then(resolve, reject).finally(() => clearTimeout(timer));
-  });
 }
 
 /** `undefined` when Redlock failed only because somebody else holds the key; otherwise what went wrong. */

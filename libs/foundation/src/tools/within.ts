@@ -1,0 +1,12 @@
+/**
+ * A limit on how long something is waited for; the work itself goes on.
+ * Called wherever a tool or user code may never answer.
+ */
+
+/** Resolves or rejects as the work does, and rejects with an error of the text `late` when it takes longer than `ms`. */
+export function within<T>(ms: number, work: Promise<T>, late: string): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error(late)), ms);
+    work.then(resolve, reject).finally(() => clearTimeout(timer));
+  });
+}
