@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import type { Member } from '../cluster/membership.js';
-import { explain, rankMembers, rankOf, rendezvous, type Placeable, type Placement } from './placement.js';
+import { explain, givesWay, rankMembers, rankOf, rendezvous, type Placeable, type Placement } from './placement.js';
 import { slotNames } from './slots.js';
 
 const member = (name: string, more: Partial<Member> = {}): Member => ({
@@ -213,6 +213,27 @@ describe('rankOf', () => {
     expect(rankOf(feed(), members, 'a')).toBe(1);
     expect(rankOf(feed(), members, 'c')).toBe(2);
     expect(rankOf(feed(), [], 'a')).toBe(0);
+  });
+});
+
+describe('givesWay', () => {
+  const moved = feed({ prefer: 'b' });
+  const ask = (subject: Placeable, members: Member[], ageMs = 100) => givesWay(subject, members, 'a', ageMs);
+
+  it('leaves what was just moved to its target', () => {
+    expect(ask(moved, [member('a'), member('b')])).toBe(true);
+    expect(givesWay(moved, [member('a'), member('b')], 'b', 100)).toBe(false);
+    expect(ask(feed(), [member('a'), member('b')])).toBe(false);
+  });
+
+  it.each([
+    ['is long ago', moved, [member('a'), member('b')], 3001],
+    ['went to a node that is gone', moved, [member('a')], 100],
+    ['went to a node that misses beats', moved, [member('a'), member('b', { state: 'suspect' })], 100],
+    ['went to a node that is full by now', moved, [member('a'), member('b', { capacity: 1, load: 1 })], 100],
+    ['went to where it crashed since', feed({ prefer: 'b', avoid: 'b' }), [member('a'), member('b')], 100],
+  ])('does not wait for a move that %s', (_case, subject, members, ageMs) => {
+    expect(ask(subject, members, ageMs)).toBe(false);
   });
 });
 

@@ -40,6 +40,8 @@ export interface Candidate {
 
 /** How many more processes a node must own than the best one before `spread` moves one. */
 const WORTH_MOVING = 2;
+/** How long after a move nobody but its target takes the process, unless the target is gone. */
+const GIVE_WAY_MS = 3000;
 /** An event loop that is later than this ranks lower, in milliseconds. */
 const LAGGING_MS = 200;
 
@@ -75,6 +77,17 @@ export function betterNode(entry: Placeable, members: readonly Member[], self: s
   if (entry.placement.strategy === 'hash') return best;
   const loadOf = (node: string): number => members.find(({ name }) => name === node)?.load ?? 0;
   return loadOf(self) - loadOf(best) >= WORTH_MOVING ? best : undefined;
+}
+
+/**
+ * True while a process that was just moved must be left to its target: a node whose copy of the table is older than the
+ * move wins the lease with an old rank, and being first would undo the move.
+ */
+export function givesWay(subject: Placeable, members: readonly Member[], self: string, ageMs: number): boolean {
+  const { prefer } = subject;
+  if (prefer === undefined || prefer === self || prefer === subject.avoid || ageMs > GIVE_WAY_MS) return false;
+  const target = members.find(({ name }) => name === prefer);
+  return target !== undefined && target.state === 'up' && exclusionOf(subject, target) === undefined;
 }
 
 function exclusionOf(subject: Placeable, member: Member): string | undefined {

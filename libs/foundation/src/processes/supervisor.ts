@@ -13,7 +13,7 @@ import { NodeLease } from '../tools/node.lease.js';
 import { Candidacy } from './candidacy.js';
 import { Endings } from './endings.js';
 import { Instance } from './instance.js';
-import { betterNode, rankOf } from './placement.js';
+import { betterNode, givesWay, rankOf } from './placement.js';
 import type { KnownClass } from './process.explorer.js';
 import { processOf, runsEverywhere, slotNames } from './slots.js';
 import { sameSpec, type ProcessSpec } from './spec.js';
@@ -264,7 +264,7 @@ export class Supervisor {
           process: lease.name,
           error: describe(error),
         });
-        this.#paused.set(lease.name, monotonicNow() + PAUSE_MS);
+        this.#pause(lease.name);
         return lease.release();
       })
       .finally(() => {
@@ -304,6 +304,11 @@ export class Supervisor {
     await this.table.sync();
     const entry = this.table.get(seen.name);
     if (entry === undefined || !this.#mayRun(entry) || !sameSpec(entry, seen)) return false;
+    const ageMs = this.membership.clusterNow() - entry.version / 1000;
+    if (givesWay(entry, this.membership.members(), this.membership.self.name, ageMs)) {
+      this.#pause(entry.name);
+      return false;
+    }
     if (entry.options.restart !== 'temporary') return true;
     let marked = false;
     await this.table.change(entry.name, (current) => {
@@ -311,6 +316,10 @@ export class Supervisor {
       return marked && current !== undefined ? { ...current, status: 'once', after: epoch - 1 } : undefined;
     });
     return marked;
+  }
+
+  #pause(name: string): void {
+    this.#paused.set(name, monotonicNow() + PAUSE_MS);
   }
 
   #create(type: string): Promise<object> {
