@@ -380,7 +380,7 @@ describe('resolve: bad options', () => {
     ['a number', ['redis://a', 7, 'redis://b'], 'redis'],
     ['no URL', ['redis://a', 'b', 'redis://b'], 'redis'],
   ])('refuses a quorum with %s', (_what, quorum, option) => {
-    expect(configErrorOf({ cluster: true, redis: { quorum } } as never).option).toBe(option);
+    expect(configErrorOf({ cluster: true, redis: { quorum } }).option).toBe(option);
   });
 
   it.each<[string, object]>([
@@ -390,7 +390,7 @@ describe('resolve: bad options', () => {
     ['sentinels', { sentinels: [{ host: '', port: 1 }] }],
     ['name', { name: 7 }],
   ])('refuses a bad "%s" of the endpoint', (option, redis) => {
-    expect(configErrorOf({ cluster: true, redis } as never).option).toBe(`redis.${option}`);
+    expect(configErrorOf({ cluster: true, redis }).option).toBe(`redis.${option}`);
   });
 
   it.each(['redis://h', 'rediss://u:p@h:1/2', 'unix:///tmp/redis.sock'])('takes the URL %s', (url) => {

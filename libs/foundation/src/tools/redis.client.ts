@@ -48,12 +48,23 @@ export function createPubSubClient(endpoint: RedisEndpoint | RedisClient, option
   return client;
 }
 
+/** Refuses an adopted client that cannot be used, before anything is opened. */
+export function checkClient(endpoint: RedisEndpoint | RedisClient): void {
+  if (!isClient(endpoint) || !(endpoint.options as RedisOptions).keyPrefix) return;
+  throw new FoundationConfigError(
+    'redis',
+    'a client with a keyPrefix',
+    'a client without one, because BullMQ and the scripts of Foundation name their keys themselves (use appName)',
+  );
+}
+
 /** Where a client of this endpoint leads, without any secret. */
 export function endpointName(endpoint: RedisEndpoint | RedisClient): string {
   const { nodes } = clusterOf(endpoint);
   const { sentinels, name, url, host, port, path } = settingsOf(endpoint);
   if (nodes.length > 0) return `cluster ${nodes.map(addressName).join(', ')}`;
-  if (sentinels !== undefined) return `${name ?? 'mymaster'} of sentinels ${sentinels.map(addressName).join(', ')}`;
+  // An ioredis client without sentinels has null here.
+  if (sentinels) return `${name ?? 'mymaster'} of sentinels ${sentinels.map(addressName).join(', ')}`;
   if (url === undefined) return path ?? `${host ?? '127.0.0.1'}:${port ?? 6379}`;
   const parsed = new URL(url);
   return parsed.protocol === 'unix:' ? parsed.pathname : `${parsed.hostname || '127.0.0.1'}:${parsed.port || '6379'}`;
@@ -64,7 +75,7 @@ function addressName({ host, port }: { host?: string | undefined; port?: number 
 }
 
 function settingsOf(endpoint: RedisEndpoint | RedisClient): RedisOptions & { url?: string } {
-  return isClient(endpoint) ? (endpoint.options as RedisOptions) : { ...endpoint.options, ...endpoint };
+  return isClient(endpoint) ? endpoint.options : { ...endpoint.options, ...endpoint };
 }
 
 /** The nodes of a Redis Cluster and the options that its connections share; no nodes for anything else. */
@@ -100,14 +111,6 @@ function clusterOptions({ enableOfflineQueue, ...redisOptions }: RedisOptions): 
 }
 
 function duplicate(client: Redis | Cluster, options: RedisOptions): Redis {
-  const { keyPrefix } = client.options as RedisOptions;
-  if (keyPrefix) {
-    throw new FoundationConfigError(
-      'redis',
-      'a client with a keyPrefix',
-      'a client without one, because BullMQ and the scripts of Foundation name their keys themselves (use appName)',
-    );
-  }
   if (!client.isCluster) return (client as Redis).duplicate(options);
   const { retryStrategy: _retry, reconnectOnError: _reconnect, ...redisOptions } = options;
   return (client as Cluster).duplicate(undefined, clusterOptions(redisOptions)) as unknown as Redis;

@@ -6,7 +6,7 @@ import { Logger } from '@nestjs/common';
 import type { Redis, RedisOptions } from 'ioredis';
 import type { FoundationConfig, RedisClient, RedisEndpoint } from '../config/options.js';
 import { RedisRefusedError, RedisUnavailableError, describe } from '../errors.js';
-import { createClient, createPubSubClient, endpointName, reconnectIn } from './redis.client.js';
+import { checkClient, createClient, createPubSubClient, endpointName, reconnectIn } from './redis.client.js';
 
 /** The roles; `worker` is BullMQ's, which adds one blocking duplicate of it. */
 export type RedisRole = 'leases' | 'control' | 'subscriber' | 'publisher' | 'worker';
@@ -35,6 +35,7 @@ export class RedisConnections {
 
   constructor(private readonly config: FoundationConfig) {
     const { redis, quorum } = config;
+    [redis, ...quorum].forEach(checkClient);
     this.endpoint = [redis, ...quorum].map(endpointName).join(' and ');
     const fast = { maxRetriesPerRequest: 0, enableOfflineQueue: false, autoResendUnfulfilledCommands: false };
     // A command timeout leaves a half-open connection in use, which TCP may take minutes to give up; socketTimeout ends it.
