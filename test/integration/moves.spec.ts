@@ -1,3 +1,4 @@
+// @redis any-topology
 // Hand-over, placement and drain over several applications in this process, on real Redis.
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import {

@@ -23,8 +23,7 @@ export interface StrategyOptions {
 export interface RedisClient {
   readonly status: string;
   readonly options: object;
-  duplicate(override?: object): RedisClient;
-  on(event: string, listener: (...args: never[]) => void): unknown;
+  duplicate(...overrides: never[]): object;
 }
 
 /** One server among several. */

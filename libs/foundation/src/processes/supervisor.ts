@@ -13,7 +13,7 @@ import { NodeLease } from '../tools/node.lease.js';
 import { Candidacy } from './candidacy.js';
 import { Endings } from './endings.js';
 import { Instance } from './instance.js';
-import { betterNode, givesWay, rankOf } from './placement.js';
+import { betterNode, givesWay, rankMembers, rankOf } from './placement.js';
 import type { KnownClass } from './process.explorer.js';
 import { processOf, runsEverywhere, slotNames } from './slots.js';
 import { sameSpec, type ProcessSpec } from './spec.js';
@@ -26,6 +26,8 @@ export type InstanceHook = (target: object) => Promise<() => Promise<void>>;
 const COOL_DOWN_MS = 5000;
 /** How many processes a node moves at the same time. */
 const MOVES_AT_ONCE = 4;
+/** By how many places a node with a replica steps back for those that have none. */
+const SIBLING_STEPS = 20;
 /** How long a process that could not be hosted here is left alone. */
 const PAUSE_MS = 500;
 
@@ -241,7 +243,10 @@ export class Supervisor {
     // Replicas go to different nodes as long as there are any that have none.
     const hasSibling =
       entry.of !== undefined && entry.kind === 'replicated' && this.#hasSibling(name, entry.of, entry.count);
-    return hasSibling ? rank + members.length : rank;
+    if (!hasSibling) return rank;
+    const nodes = rankMembers(entry, members).length;
+    // With as many nodes as replicas one of them has none, and only needs the time to say so.
+    return rank + (entry.count <= nodes ? SIBLING_STEPS : nodes);
   }
 
   #hasSibling(name: string, of: string, count: number): boolean {

@@ -107,7 +107,7 @@ export class RedlockLeases implements Leases {
   async owners(names: readonly string[]): Promise<(OwnerRecord | undefined)[]> {
     if (names.length === 0) return [];
     const keys = names.flatMap((name) => [this.keys.lease(name), this.keys.owner(name)]);
-    const replies = (await this.control.run(ownersScript, keys, [])).map((reply) =>
+    const replies = (await this.control.run(ownersScript, keys, [])).map((reply): unknown[] =>
       Array.isArray(reply) ? reply : [],
     );
     return names.map((name, index) => this.#agreed(replies.map((rows) => ownerOf(name, toTexts(rows[index])))));
