@@ -248,7 +248,7 @@ export class ProcessManager {
    * on serving its channels; it does not come back from this, so end the process afterwards.
    *
    * Underneath: `state: draining` in the node's record, then the same stop and release as on SIGTERM. Progress comes as
-   * `process.stopped` and `lease.released` events.
+   * `drain.progress` events.
    *
    * @param options.timeout milliseconds, default `shutdownTimeout`.
    * @throws ProcessTimeoutError when something has not stopped by then; it goes on stopping.

@@ -230,6 +230,10 @@ describe('Supervisor on the local engine', () => {
     await new Promise((done) => setImmediate(done));
     expect(supervisor.hosted()).toEqual([]);
     expect(payloads('lease.released')).toHaveLength(1);
+    expect(payloads('drain.progress')).toEqual([
+      { node: 'n1', left: 1, total: 1 },
+      { node: 'n1', left: 0, total: 1 },
+    ]);
   });
 
   it('drains also what is being acquired', async () => {

@@ -52,6 +52,8 @@ export class Supervisor {
   readonly #logger = new Logger('Foundation');
   readonly #paused = new Map<string, number>();
   #lastEpoch = 0;
+  /** How many instances there were when the drain began. */
+  #toDrain = 0;
   #state: 'idle' | 'supervising' | 'draining' = 'idle';
   #woken = false;
 
@@ -144,8 +146,15 @@ export class Supervisor {
   async drain(): Promise<void> {
     this.#state = 'draining';
     await this.#candidacy.close();
+    this.#toDrain = Math.max(this.#toDrain, this.#hosting.size);
+    this.#tellDrain();
     for (const { instance } of this.#hosted.values()) instance.stop('shutdown');
     while (this.#hosting.size > 0) await Promise.all(this.#hosting);
+  }
+
+  #tellDrain(): void {
+    const { name: node } = this.membership.self;
+    this.telemetry.emit('drain.progress', { node, left: this.#hosting.size, total: this.#toDrain });
   }
 
   /** A method, because TypeScript thinks that the state cannot change during an await. */
@@ -277,6 +286,7 @@ export class Supervisor {
         if (this.#hosted.get(lease.name)?.instance.lease === lease) this.#hosted.delete(lease.name);
         this.#reportReplica(lease);
         this.#reportLoad();
+        if (this.#state === 'draining') this.#tellDrain();
         this.wake();
       });
     this.#hosting.add(hosting);

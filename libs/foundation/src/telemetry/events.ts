@@ -58,6 +58,9 @@ export interface FoundationEvents {
   /** More crashes than `maxRestarts` in `maxSeconds`: the process stays down until `restart(name)`. */
   'process.escalated': { name: string; node: string; epoch: number; crashes: number };
 
+  /** This node gives up what it owns: at the beginning, and again each time that one of the `total` has ended. */
+  'drain.progress': { node: string; left: number; total: number };
+
   /** A message left this node. */
   'message.sent': { channel: string; size: number };
   /** A message reached this node's subscriptions. */
