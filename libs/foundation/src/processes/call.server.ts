@@ -5,6 +5,7 @@
 import { Logger } from '@nestjs/common';
 import type { FoundationConfig } from '../config/options.js';
 import { describe } from '../errors.js';
+import type { Lease } from '../tools/leases.js';
 import { callableOf } from './callable.decorator.js';
 import { toWireError, type CallReply, type CallRequest } from './call.wire.js';
 import type { Supervisor } from './supervisor.js';
@@ -13,6 +14,12 @@ import type { Supervisor } from './supervisor.js';
 interface Gate {
   active: number;
   waiting: (() => void)[];
+}
+
+/** What a call was resolved to. */
+interface Callee {
+  target: Record<string, (...values: unknown[]) => unknown>;
+  lease: Lease;
 }
 
 /** See the file header. */
@@ -28,22 +35,25 @@ export class CallServer {
   /** Carries the call out, or says why not. Never rejects. */
   async handle(request: CallRequest): Promise<CallReply> {
     const { id, process } = request;
-    const began = performance.now();
-    const refusal = this.#refusal(request);
-    if (refusal !== undefined) return { kind: 'reply', id, outcome: refusal };
+    let callee = this.#callee(request);
+    if (typeof callee === 'string') return { kind: 'reply', id, outcome: callee };
     const gate = this.#gates.get(process) ?? { active: 0, waiting: [] };
     this.#gates.set(process, gate);
     const { concurrency, queue } = this.config.calls;
-    if (gate.active >= concurrency) {
-      if (gate.waiting.length >= queue) return { kind: 'reply', id, outcome: 'busy' };
-      await new Promise<void>((resolve) => gate.waiting.push(resolve));
-    } else {
-      gate.active += 1;
-    }
+    const waits = gate.active >= concurrency;
+    if (waits && gate.waiting.length >= queue) return { kind: 'reply', id, outcome: 'busy' };
+    if (!waits) gate.active += 1;
     try {
-      // Nobody waits any more for a call whose time went by in the queue.
-      if (performance.now() - began > request.timeout) return { kind: 'reply', id, outcome: 'busy' };
-      return await this.#carryOut(request);
+      if (waits) {
+        const began = performance.now();
+        await new Promise<void>((resolve) => gate.waiting.push(resolve));
+        // Nobody waits any more for a call whose time went by in the queue.
+        if (performance.now() - began > request.timeout) return { kind: 'reply', id, outcome: 'busy' };
+        // Looked for again only after a wait: each look reads the clock of the lease, which costs more than the call.
+        callee = this.#callee(request);
+        if (typeof callee === 'string') return { kind: 'reply', id, outcome: callee };
+      }
+      return await this.#carryOut(request, callee);
     } finally {
       const next = gate.waiting.shift();
       if (next !== undefined) next();
@@ -52,21 +62,19 @@ export class CallServer {
   }
 
   /** INVARIANT: a call reaches only the very ownership it was resolved for. */
-  #refusal({ process, epoch, method }: CallRequest): 'stale' | 'not-callable' | undefined {
+  #callee({ process, epoch, method }: CallRequest): Callee | 'stale' | 'not-callable' {
     const instance = this.supervisor.running(process);
-    if (instance === undefined || instance.lease.epoch !== epoch) return 'stale';
-    return callableOf(Object.getPrototypeOf(instance.target), method) === undefined ? 'not-callable' : undefined;
+    const target = instance?.target;
+    if (instance === undefined || target === undefined || instance.lease.epoch !== epoch) return 'stale';
+    if (callableOf(Object.getPrototypeOf(target), method) === undefined) return 'not-callable';
+    return { target: target as Callee['target'], lease: instance.lease };
   }
 
-  async #carryOut(request: CallRequest): Promise<CallReply> {
+  async #carryOut(request: CallRequest, { target, lease }: Callee): Promise<CallReply> {
     const { id, process, method, args } = request;
-    const refusal = this.#refusal(request);
-    if (refusal !== undefined) return { kind: 'reply', id, outcome: refusal };
-    const instance = this.supervisor.running(process);
-    const target = instance?.target as Record<string, (...values: unknown[]) => unknown>;
     try {
       const value = await target[method]!(...args);
-      if (instance?.lease.isHeld() !== true) return { kind: 'reply', id, outcome: 'interrupted' };
+      if (!lease.isHeld()) return { kind: 'reply', id, outcome: 'interrupted' };
       const size = Buffer.byteLength(JSON.stringify(value) ?? '');
       if (size <= this.config.channels.maxMessageBytes) return { kind: 'reply', id, outcome: 'value', value };
       throw new RangeError(`The result of ${method} has ${size} bytes, more than channels.maxMessageBytes.`);
