@@ -7,7 +7,7 @@ import type { FoundationConfig } from '../config/options.js';
 import { describe } from '../errors.js';
 import type { Lease } from '../tools/leases.js';
 import { callableOf } from './callable.decorator.js';
-import { toWireError, type CallReply, type CallRequest } from './call.wire.js';
+import { encodeCall, encodeValue, toWireError, type CallRequest } from './call.wire.js';
 import type { Supervisor } from './supervisor.js';
 
 /** The calls of one process that run and wait. */
@@ -32,26 +32,26 @@ export class CallServer {
     private readonly supervisor: Supervisor,
   ) {}
 
-  /** Carries the call out, or says why not. Never rejects. */
-  async handle(request: CallRequest): Promise<CallReply> {
+  /** Carries the call out, or says why not; resolves with the answer as it travels. Never rejects. */
+  async handle(request: CallRequest): Promise<string> {
     const { id, process } = request;
     let callee = this.#callee(request);
-    if (typeof callee === 'string') return { kind: 'reply', id, outcome: callee };
+    if (typeof callee === 'string') return encodeCall({ kind: 'reply', id, outcome: callee });
     const gate = this.#gates.get(process) ?? { active: 0, waiting: [] };
     this.#gates.set(process, gate);
     const { concurrency, queue } = this.config.calls;
     const waits = gate.active >= concurrency;
-    if (waits && gate.waiting.length >= queue) return { kind: 'reply', id, outcome: 'busy' };
+    if (waits && gate.waiting.length >= queue) return encodeCall({ kind: 'reply', id, outcome: 'busy' });
     if (!waits) gate.active += 1;
     try {
       if (waits) {
         const began = performance.now();
         await new Promise<void>((resolve) => gate.waiting.push(resolve));
         // Nobody waits any more for a call whose time went by in the queue.
-        if (performance.now() - began > request.timeout) return { kind: 'reply', id, outcome: 'busy' };
+        if (performance.now() - began > request.timeout) return encodeCall({ kind: 'reply', id, outcome: 'busy' });
         // Looked for again only after a wait: each look reads the clock of the lease, which costs more than the call.
         callee = this.#callee(request);
-        if (typeof callee === 'string') return { kind: 'reply', id, outcome: callee };
+        if (typeof callee === 'string') return encodeCall({ kind: 'reply', id, outcome: callee });
       }
       return await this.#carryOut(request, callee);
     } finally {
@@ -70,17 +70,19 @@ export class CallServer {
     return { target: target as Callee['target'], lease: instance.lease };
   }
 
-  async #carryOut(request: CallRequest, { target, lease }: Callee): Promise<CallReply> {
+  async #carryOut(request: CallRequest, { target, lease }: Callee): Promise<string> {
     const { id, process, method, args } = request;
     try {
       const value = await target[method]!(...args);
-      if (!lease.isHeld()) return { kind: 'reply', id, outcome: 'interrupted' };
-      const size = Buffer.byteLength(JSON.stringify(value) ?? '');
-      if (size <= this.config.channels.maxMessageBytes) return { kind: 'reply', id, outcome: 'value', value };
+      if (!lease.isHeld()) return encodeCall({ kind: 'reply', id, outcome: 'interrupted' });
+      // Undefined for what JSON cannot write, whatever the types say.
+      const json = JSON.stringify(value) as string | undefined;
+      const size = Buffer.byteLength(json ?? '');
+      if (size <= this.config.channels.maxMessageBytes) return encodeValue(id, json);
       throw new RangeError(`The result of ${method} has ${size} bytes, more than channels.maxMessageBytes.`);
     } catch (error) {
       if (request.from === '') this.#logger.warn('A cast failed', { process, method, error: describe(error) });
-      return { kind: 'reply', id, outcome: 'error', error: toWireError(error, this.config.calls.stacks) };
+      return encodeCall({ kind: 'reply', id, outcome: 'error', error: toWireError(error, this.config.calls.stacks) });
     }
   }
 }
