@@ -46,7 +46,7 @@ const wanted = values.only?.split(',') ?? PEERS.map((peer) => peer.name).filter(
 const asked = values.phases?.split(',');
 const phases = scenario
   .phases({ seconds, fan })
-  .filter(({ key }) => asked === undefined || asked.some((start) => key.startsWith(start)))
+  .filter(({ key }) => asked === undefined || asked.some((each) => key === each || key.startsWith(`${each}-`)))
   .map((phase) => ({ ...phase, samples: Object.fromEntries(wanted.map((each) => [each, []])) }));
 check(wanted, phases);
 
@@ -174,7 +174,7 @@ function usage() {
   for (const [key, { about }] of Object.entries(SCENARIOS)) console.log(`  ${key.padEnd(10)} ${about}`);
   console.log(`
   --only     peers, by comma: ${PEERS.map((peer) => peer.name).join(', ')}
-  --phases   beginnings of phases, by comma, e.g. burst,turn or c100
+  --phases   phases or kinds of them, by comma, e.g. burst,turn or c1-100
   --reps     repetitions (3; soak 1)     --seconds  of each phase (1; soak 60)
   --fan      receivers of each message (1)
   --quick    one short repetition, to see that all of it works
