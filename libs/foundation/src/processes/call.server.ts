@@ -8,6 +8,7 @@ import { describe } from '../errors.js';
 import type { Lease } from '../tools/leases.js';
 import { callableOf } from './callable.decorator.js';
 import { encodeCall, encodeValue, toWireError, type CallRequest } from './call.wire.js';
+import type { Instance } from './instance.js';
 import type { Supervisor } from './supervisor.js';
 
 /** The calls of one process that run and wait. */
@@ -25,6 +26,8 @@ interface Callee {
 /** See the file header. */
 export class CallServer {
   readonly #gates = new Map<string, Gate>();
+  /** Kept for as long as their instances, because asking an instance for its object reads the clock once more. */
+  readonly #callees = new WeakMap<Instance, Callee>();
   readonly #logger = new Logger('Foundation');
 
   constructor(
@@ -64,10 +67,11 @@ export class CallServer {
   /** INVARIANT: a call reaches only the very ownership it was resolved for. */
   #callee({ process, epoch, method }: CallRequest): Callee | 'stale' | 'not-callable' {
     const instance = this.supervisor.running(process);
-    const target = instance?.target;
-    if (instance === undefined || target === undefined || instance.lease.epoch !== epoch) return 'stale';
-    if (callableOf(Object.getPrototypeOf(target), method) === undefined) return 'not-callable';
-    return { target: target as Callee['target'], lease: instance.lease };
+    if (instance === undefined || instance.lease.epoch !== epoch) return 'stale';
+    const callee = this.#callees.get(instance) ?? calleeOf(instance);
+    if (callee === undefined) return 'stale';
+    this.#callees.set(instance, callee);
+    return callableOf(Object.getPrototypeOf(callee.target), method) === undefined ? 'not-callable' : callee;
   }
 
   async #carryOut(request: CallRequest, { target, lease }: Callee): Promise<string> {
@@ -85,4 +89,8 @@ export class CallServer {
       return encodeCall({ kind: 'reply', id, outcome: 'error', error: toWireError(error, this.config.calls.stacks) });
     }
   }
+}
+
+function calleeOf({ target, lease }: Instance): Callee | undefined {
+  return target === undefined ? undefined : { target: target as Callee['target'], lease };
 }
