@@ -6,13 +6,16 @@ import { sharedNow } from './machine.mjs';
 import { payloads } from './payloads.mjs';
 
 const QUIET_MS = 1500;
+/** Of so many messages at the end the latency is kept, so that memory does not grow in a long run. */
+const KEPT = 100_000;
 
 export class Receiver {
   #received = 0;
   #acked = 0;
   #ackEvery = Infinity;
   #timed;
-  #micros = [];
+  #micros = new Float64Array(KEPT);
+  #measured = 0;
   #expected = Infinity;
   #complete = () => undefined;
   #probing = true;
@@ -28,14 +31,14 @@ export class Receiver {
     this.#acked = 0;
     this.#ackEvery = ackEvery;
     this.#timed = timed;
-    this.#micros = [];
+    this.#measured = 0;
     this.#expected = Infinity;
   }
 
   take(channel, message) {
     if (this.#probing && isDeepStrictEqual(message, payloads(100)[0])) this.acknowledge(1);
     this.#received += 1;
-    if (channel === this.#timed) this.#micros.push(sharedNow() - message.at);
+    if (channel === this.#timed) this.#micros[this.#measured++ % KEPT] = sharedNow() - message.at;
     if (this.#received - this.#acked >= this.#ackEvery) {
       this.#acked = this.#received;
       this.acknowledge(this.#received);
@@ -48,7 +51,11 @@ export class Receiver {
     const all = new Promise((resolve) => (this.#complete = resolve));
     this.#expected = sent;
     if (this.#received < sent) await Promise.race([all, this.#quiet()]);
-    return { received: this.#received, at: sharedNow(), latency: latency(this.#micros) };
+    return {
+      received: this.#received,
+      at: sharedNow(),
+      latency: latency(this.#micros.subarray(0, Math.min(this.#measured, KEPT))),
+    };
   }
 
   #quiet() {
