@@ -165,9 +165,8 @@ export class CallClient {
   }
 
   async #answer(request: CallRequest): Promise<void> {
-    const reply = await this.server.handle(request);
+    const text = await this.server.handle(request);
     if (request.from === '') return;
-    const text = encodeCall(reply);
     if (request.from === this.node.bootId) return this.#receive(text);
     // An answer that cannot be sent is one that does not come: the caller's timeout tells it.
     await this.#outbox.add(this.#inbox(request.from), text).catch(() => undefined);
