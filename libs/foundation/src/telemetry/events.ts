@@ -61,6 +61,13 @@ export interface FoundationEvents {
   /** This node gives up what it owns: at the beginning, and again each time that one of the `total` has ended. */
   'drain.progress': { node: string; left: number; total: number };
 
+  /** A service can be found from now on; every node says so when it learns of it. */
+  'service.registered': { name: string; node: string; instanceId: string };
+  /** A service can be found no more: it was taken back, or its node is no member any more. */
+  'service.deregistered': { name: string; node: string; instanceId: string };
+  /** A service's checks changed what it counts as. */
+  'service.health_changed': { name: string; node: string; instanceId: string; status: 'healthy' | 'unhealthy' };
+
   /** A message left this node. */
   'message.sent': { channel: string; size: number };
   /** A message reached this node's subscriptions. */

@@ -36,7 +36,10 @@ export interface Engine {
   readonly endpoint: string;
   readonly leases: Leases;
   readonly nodes: Nodes;
+  /** What should run. */
   readonly table: Table;
+  /** Who offers what. */
+  readonly services: Table;
   readonly transport: Transport;
   readonly restarts: Restarts;
   readonly raw: RawTools;
