@@ -62,11 +62,11 @@ export class CallServer {
     const { id, process, method, args } = request;
     const refusal = this.#refusal(request);
     if (refusal !== undefined) return { kind: 'reply', id, outcome: refusal };
-    const instance = this.supervisor.running(process);
-    const target = instance?.target as Record<string, (...values: unknown[]) => unknown>;
+    const instance = this.supervisor.running(process)!;
+    const target = instance.target as Record<string, (...values: unknown[]) => unknown>;
     try {
-      const value = await target[method]!(...args);
-      if (instance?.lease.isHeld() !== true) return { kind: 'reply', id, outcome: 'interrupted' };
+      const value = await instance.call(() => target[method]!(...args));
+      if (!instance.lease.isHeld()) return { kind: 'reply', id, outcome: 'interrupted' };
       const size = Buffer.byteLength(JSON.stringify(value) ?? '');
       if (size <= this.config.channels.maxMessageBytes) return { kind: 'reply', id, outcome: 'value', value };
       throw new RangeError(`The result of ${method} has ${size} bytes, more than channels.maxMessageBytes.`);

@@ -83,6 +83,21 @@ export class Instance {
     return this.running && this.lease.isHeld() ? this.#target : undefined;
   }
 
+  /**
+   * Carries out a call on the user's object.
+   *
+   * INVARIANT (I1): a call is user code, so the end of the instance waits for it as it does for a task; otherwise it would
+   * go on beside the next owner once the lease is given back.
+   */
+  call<T>(work: () => T | Promise<T>): Promise<T> {
+    // Begun in this turn, in which the caller has seen that the instance runs.
+    const result = (async () => work())();
+    const done = (): void => void this.#tasks.delete(running);
+    const running: Promise<void> = result.then(done, done);
+    this.#tasks.add(running);
+    return result;
+  }
+
   /** Asks it to end; `run` returns once it has. */
   stop(reason: StopReason): void {
     this.#finish({ reason });
@@ -172,7 +187,7 @@ export class Instance {
     this.#finish({ reason: 'crash', error });
   }
 
-  /** True when the start, the tasks and the stop hook have all settled within `stopTimeout`. */
+  /** True when the start, the tasks, the calls and the stop hook have all settled within `stopTimeout`. */
   async #stop(reason: StopReason, starting: Promise<void>): Promise<boolean> {
     const { name, options } = this.spec;
     const everything = this.#settled(starting, this.#stopHook(reason)).then(() => true);
