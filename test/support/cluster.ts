@@ -11,6 +11,7 @@ import {
   parseHistory,
   type HistoryEvent,
   type HistoryFacts,
+  type Injuries,
 } from 'nestjs-foundation/testing';
 import { NodeProcess, type NodeExit } from './node.process.js';
 import { ENV, type Owner } from './node.protocol.js';
@@ -172,8 +173,11 @@ export class TestCluster {
 
   /** The events of all nodes so far, in the order of their time. */
   history(): HistoryEvent[] {
+    // The files are read one after the other while they grow: what is later than now has no beginning in those read first.
+    const now = historyNow();
     return this.all
       .flatMap(({ history }) => (existsSync(history) ? parseHistory(readFileSync(history, 'utf8')) : []))
+      .filter(({ at }) => at <= now)
       .sort((a, b) => a.at - b.at);
   }
 
@@ -204,8 +208,7 @@ export class TestCluster {
   violations(more: HistoryFacts = {}): string[] {
     const history = this.history();
     const facts: HistoryFacts = {
-      killed: this.all.flatMap(({ pid, killedAt }) => (killedAt === undefined ? [] : [{ pid, at: killedAt }])),
-      frozen: this.all.flatMap(({ pid, frozen }) => frozen.map((one) => ({ pid, ...one }))),
+      ...this.injuries(),
       exits: this.all.flatMap(({ name, pid, exit, ending }) =>
         exit === undefined ? [] : [{ node: name, pid, at: exit.at, how: show(exit), injected: ending }],
       ),
@@ -215,6 +218,14 @@ export class TestCluster {
       ...more,
     };
     return describeViolations(checkHistory(history, facts), history);
+  }
+
+  /** What was done to the processes. */
+  injuries(): Required<Injuries> {
+    return {
+      killed: this.all.flatMap(({ pid, killedAt }) => (killedAt === undefined ? [] : [{ pid, at: killedAt }])),
+      frozen: this.all.flatMap(({ pid, frozen }) => frozen.map((one) => ({ pid, ...one }))),
+    };
   }
 
   /** Ends everything. The folder with histories and logs is kept when FOUNDATION_TEST_KEEP is set. */
