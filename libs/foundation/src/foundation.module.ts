@@ -121,7 +121,7 @@ class FoundationDrainModule {}
     },
     {
       provide: ProcessCalls,
-      inject: [CONFIG, ProcessRegistry, CallClient],
+      inject: [CONFIG, ENGINE, ProcessRegistry, CallClient],
       useFactory: (...parts: ConstructorParameters<typeof ProcessCalls>) => new ProcessCalls(...parts),
     },
     {

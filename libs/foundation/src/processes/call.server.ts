@@ -7,7 +7,13 @@ import type { FoundationConfig } from '../config/options.js';
 import { describe } from '../errors.js';
 import { callableOf } from './callable.decorator.js';
 import { toWireError, type CallReply, type CallRequest } from './call.wire.js';
-import type { Supervisor } from './supervisor.js';
+import type { Instance } from './instance.js';
+import type { Lease } from '../tools/leases.js';
+
+/** Whoever knows the instances of this node that calls may reach; the supervisor. */
+export interface Running {
+  running(name: string): (Pick<Instance, 'target' | 'call'> & { lease: Pick<Lease, 'epoch' | 'isHeld'> }) | undefined;
+}
 
 /** The calls of one process that run and wait. */
 interface Gate {
@@ -22,7 +28,7 @@ export class CallServer {
 
   constructor(
     private readonly config: FoundationConfig,
-    private readonly supervisor: Supervisor,
+    private readonly supervisor: Running,
   ) {}
 
   /** Carries the call out, or says why not. Never rejects. */
