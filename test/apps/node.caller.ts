@@ -6,6 +6,7 @@ import {
   CallRefusedError,
   CallTimeoutError,
   ProcessManager,
+  RedisUnavailableError,
   type RemoteCalls,
 } from 'nestjs-foundation';
 import type { HistoryRecorder } from 'nestjs-foundation/testing';
@@ -88,5 +89,6 @@ function outcomeOf(error: unknown): string {
   if (error instanceof CallRefusedError) return 'refused';
   if (error instanceof CallInterruptedError) return 'interrupted';
   if (error instanceof CallTimeoutError) return 'timeout';
+  if (error instanceof RedisUnavailableError) return 'unavailable';
   return error instanceof Error ? error.name : 'error';
 }

@@ -104,6 +104,7 @@ async function run(): Promise<void> {
     lookup,
     startExtra: (name) => revive(name, () => manager.startSingleton(Extra, [], { name })),
     stop: async (name) => {
+      recorder.record('test.stopping', { name });
       await manager.stop(name);
       recorder.record('test.stopped', { name });
     },

@@ -1,11 +1,13 @@
 // Carries out the actions of a plan on a cluster, and ends every fault. Knows what it has done, and nothing of the rules.
 import { eventually, historyNow } from 'nestjs-foundation/testing';
 import { passed } from '../../dist/test/support/cluster.js';
-import { NODES } from './history.plan.mjs';
+import { LEAST_UP, NODES } from './history.plan.mjs';
 
 export class Actions {
   /** Names of processes that were stopped or completed and not started again yet. */
   down = new Set();
+  /** Nodes whose start is over; the others take longer on a busy machine than any plan can know. */
+  #ready = new Set();
   #running = new Set();
   #changing = new Map();
   #over = false;
@@ -13,6 +15,11 @@ export class Actions {
   constructor(cluster, report) {
     this.cluster = cluster;
     this.report = report;
+  }
+
+  /** Starts nodes, and returns when they are ready. */
+  async start(names) {
+    for (const node of await this.cluster.start(names)) this.#ready.add(node);
   }
 
   /** Begins an action; what becomes of it is reported, and never rejects. */
@@ -38,49 +45,55 @@ export class Actions {
   async heal() {
     await this.end();
     const missing = NODES.filter((name) => !this.cluster.nodes.get(name)?.alive);
-    await this.cluster.start(missing);
+    await this.start(missing);
     await this.cluster.members(NODES, 60_000);
   }
 
   /** Brings back what was ended by a call. */
   async revive() {
-    for (const name of [...this.down])
-      await eventually(() => this.#again(name), { timeout: 60_000, what: `${name} to be back` });
+    for (const name of this.down) await this.#back(name);
   }
 
   async #carryOut(action) {
-    const { kind, node: nodeName, forMs, whole } = action;
+    const { kind, node: nodeName, forMs } = action;
     const node = nodeName === undefined ? undefined : this.cluster.nodes.get(nodeName);
     switch (kind) {
       case 'kill':
-        return this.#usable(node) ? void (await node.kill()) : `${nodeName} cannot be killed`;
+        return this.#maySpare(node) ? void (await node.kill()) : `${nodeName} cannot be spared`;
       case 'terminate':
-        return this.#usable(node) ? void (await node.terminate(40_000)) : `${nodeName} cannot be terminated`;
+        return this.#maySpare(node) ? void (await node.terminate(40_000)) : `${nodeName} cannot be spared`;
       case 'start':
         return this.#start(nodeName, node);
       case 'freeze':
-        return this.#usable(node) ? this.#freeze(node, forMs) : `${nodeName} cannot be frozen`;
+        return this.#maySpare(node) ? this.#freeze(node, forMs) : `${nodeName} cannot be spared`;
       case 'pauseRedis':
-        return this.#pauseRedis(forMs);
+        return this.cluster.freezeRedis(forMs);
       case 'restartRedis':
         await this.cluster.redis.kill();
         return void (await this.cluster.redis.restart({ delayMs: forMs }));
       case 'flush':
         return void (await this.cluster.redis.cli('FLUSHALL'));
       default:
-        return this.#oneAtATime(whole, () => this.#change(action));
+        return this.#oneAtATime(action, () => this.#change(action));
     }
   }
 
-  #usable(node) {
-    return node?.answers === true;
+  /** The nodes that are members and can be asked. */
+  #usable() {
+    return this.cluster.answering().filter((node) => this.#ready.has(node));
+  }
+
+  /** Without any node left there would be nothing to see. */
+  #maySpare(node) {
+    const usable = this.#usable();
+    return usable.includes(node) && usable.length > LEAST_UP;
   }
 
   async #start(name, before) {
     // Its predecessor may still be on its way out.
-    await before?.exited;
-    if (this.#over || this.cluster.nodes.get(name) !== before) return 'it was started already';
-    await this.cluster.start([name]);
+    if (before?.ending === true) await before.exited;
+    if (this.#over || before?.alive === true || this.cluster.nodes.get(name) !== before) return `${name} runs`;
+    await this.start([name]);
   }
 
   async #freeze(node, forMs) {
@@ -89,21 +102,19 @@ export class Actions {
     node.thaw();
   }
 
-  async #pauseRedis(forMs) {
-    this.cluster.redis.pause();
-    await passed(historyNow(), forMs);
-    this.cluster.redis.resume();
-  }
-
-  /** So that it is known in which order a process was stopped and started. */
-  async #oneAtATime(whole, change) {
+  /** One change of a process at a time, so that it is known in which order it was stopped and started. */
+  async #oneAtATime({ kind, whole }, change) {
     const before = this.#changing.get(whole);
-    const work = (async () => {
-      await before?.catch(() => undefined);
-      return this.#over ? 'the test is over' : change();
-    })();
+    if (before !== undefined && kind !== 'again') return `${whole} is being changed`;
+    const work = (before ?? Promise.resolve())
+      .catch(() => undefined)
+      .then(() => (this.#over ? 'it is over' : change()));
     this.#changing.set(whole, work);
-    return work;
+    try {
+      return await work;
+    } finally {
+      if (this.#changing.get(whole) === work) this.#changing.delete(whole);
+    }
   }
 
   async #change({ kind, name, whole, to, via }) {
@@ -125,25 +136,30 @@ export class Actions {
         this.down.add(whole);
         return void (await this.#asked(via).ask('stop', name));
       case 'again':
-        return this.down.has(whole) ? void (await this.#again(whole, via)) : `${whole} is not down`;
+        return this.down.has(whole) ? this.#back(whole, via) : `${whole} is not down`;
     }
   }
 
-  async #again(name, via) {
-    await this.#asked(via).ask('restart', name);
-    return this.down.delete(name);
+  /** Asks until it has worked: nobody else would start it. */
+  async #back(name, via) {
+    const ask = async () => {
+      if (!this.#over) await this.#asked(via).ask('restart', name);
+      return true;
+    };
+    await eventually(ask, { timeout: 60_000, every: 200, what: `${name} to be back` });
+    this.down.delete(name);
   }
 
   async #ownerOf(name, via) {
     const owner = await this.#asked(via).ask('lookup', name);
     const node = owner === null ? undefined : this.cluster.nodes.get(owner.node);
-    if (!this.#usable(node)) throw new Error(`No owner of ${name} can be asked`);
+    if (!this.#usable().includes(node)) throw new Error(`No owner of ${name} can be asked`);
     return node;
   }
 
   /** The node of the plan, or the first one that can be asked. */
   #asked(name) {
-    const wanted = this.cluster.answering();
+    const wanted = this.#usable();
     const node = wanted.find((each) => each.name === name) ?? wanted[0];
     if (node === undefined) throw new Error('No node can be asked');
     return node;

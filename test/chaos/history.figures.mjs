@@ -5,7 +5,8 @@ import { quantiles } from '../../dist/test/support/cluster.js';
 /** `{ ownersChanged, calls: { ok, … }, withoutOwner: { kill: { n, p50, max }, … } }`, times in ms. */
 export function figuresOf(history, injuries) {
   const ownerships = ownershipsOf(history, injuries);
-  const byName = Map.groupBy?.(ownerships, ({ name }) => name) ?? groupByName(ownerships);
+  const byName = groupByName(ownerships);
+  const stops = history.filter(({ event }) => event === 'test.stopping');
   const gaps = new Map();
   let ownersChanged = 0;
   for (const list of byName.values()) {
@@ -14,7 +15,11 @@ export function figuresOf(history, injuries) {
       ownersChanged += 1;
       const cause = causeOf(before, history, injuries);
       const gap = (next.acquired.at - endOf(before)) / 1000;
-      if (cause !== 'stop' && cause !== 'complete') gaps.set(cause, [...(gaps.get(cause) ?? []), Math.max(0, gap)]);
+      const wasStopped = stops.some(
+        ({ at, payload }) =>
+          before.name.split(/[#/]/)[0] === payload.name && at > before.acquired.at && at < next.acquired.at,
+      );
+      if (!wasStopped && cause !== 'complete') gaps.set(cause, [...(gaps.get(cause) ?? []), Math.max(0, gap)]);
     }
   }
   const calls = {};

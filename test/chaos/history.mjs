@@ -45,7 +45,7 @@ try {
 process.exit(code);
 
 async function run() {
-  await cluster.start(NODES);
+  await actions.start(NODES);
   await cluster.members(NODES);
   for (const name of ALL_SLOTS) await cluster.owner(name);
   began = historyNow();

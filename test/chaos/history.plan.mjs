@@ -18,7 +18,8 @@ const START_MS = 3500;
 /** How long a name is left alone after a change of it. */
 const CHANGE_MS = 2500;
 const REDIS_REST_MS = 3500;
-const LEAST_UP = 2;
+/** So many nodes are always left alone. */
+export const LEAST_UP = 2;
 const MOST_AWAY = 2;
 
 /** Random numbers from 0 to 1, always the same for one seed. */
@@ -64,7 +65,7 @@ export function planOf(seed, seconds) {
   };
   const weights = {
     ...{ kill: 10, terminate: 8, freeze: 8, freezeLong: 6, pauseRedis: 6, flush: 5, restartRedis: 5 },
-    ...{ move: 16, restart: 8, fail: 10, stop: 8, complete: 4 },
+    ...{ move: 16, restart: 8, fail: 10, stop: 5, complete: 3 },
   };
   const wheel = Object.entries(weights).flatMap(([kind, weight]) => Array(weight).fill(kind));
 

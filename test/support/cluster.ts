@@ -40,9 +40,10 @@ export class TestCluster {
   readonly nodes = new Map<string, NodeProcess>();
   /** Every process there ever was, ended ones included. */
   readonly all: NodeProcess[] = [];
-  readonly #facts: { cut: { node: string; from: number; until?: number }[]; wanted: Wanted[] } = {
-    cut: [],
-    wanted: [],
+  readonly #facts = {
+    cut: [] as { node: string; from: number; until?: number }[],
+    redisFrozen: [] as { from: number; until?: number }[],
+    wanted: [] as Wanted[],
   };
 
   private constructor(
@@ -197,6 +198,16 @@ export class TestCluster {
     const fact: { node: string; from: number; until?: number } = { node, from: historyNow() };
     this.#facts.cut.push(fact);
     return () => (fact.until = historyNow());
+  }
+
+  /** Freezes Redis for a while. */
+  async freezeRedis(ms: number): Promise<void> {
+    const fact: { from: number; until?: number } = { from: historyNow() };
+    this.#facts.redisFrozen.push(fact);
+    this.redis.pause();
+    await passed(fact.from, ms);
+    this.redis.resume();
+    fact.until = historyNow();
   }
 
   /** Remembers that the names must be owned again in time, counted from now or from `at`. */

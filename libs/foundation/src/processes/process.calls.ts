@@ -134,6 +134,7 @@ export class ProcessCalls {
 
   /** The owner as last seen, or as the cluster says now; waits for one while there is none, because nothing is sent yet. */
   async #owner(name: string, method: string, deadline: number, signal?: AbortSignal): Promise<CallTarget> {
+    let answered = false;
     for (;;) {
       signal?.throwIfAborted();
       const known = this.#owners.get(name);
@@ -143,6 +144,7 @@ export class ProcessCalls {
         // The caller's time counts, not that of the connection.
         const left = Math.max(1, deadline - performance.now());
         const owner = await within(left, this.registry.running(name), 'it did not answer in the time of the call');
+        answered = true;
         if (owner !== undefined) {
           this.#owners.set(name, owner);
           return owner;
@@ -151,7 +153,7 @@ export class ProcessCalls {
         failure = error;
       }
       if (performance.now() >= deadline) {
-        if (failure === undefined) throw notRunning({ processName: name, method, node: '?' });
+        if (answered) throw notRunning({ processName: name, method, node: '?' });
         throw new RedisUnavailableError(this.engine.endpoint, `calling ${name}.${method}`, failure);
       }
       await pause();

@@ -18,7 +18,7 @@ interface Call {
 
 /**
  * I15 and I16, from `test.call_sent` { id, idempotent, timeoutMs }, `test.call_run` { name, id, epoch, value } by whoever
- * carried it out, and `test.call_done` { id, outcome, epoch, value } with the outcome `ok`, `refused` or another word.
+ * carried it out, and `test.call_done` { id, outcome, epoch, value } with one of {@link OUTCOMES}.
  */
 export function callsKept(events: readonly HistoryEvent[], facts: HistoryFacts): Violation[] {
   const end = events.at(-1)?.at ?? 0;
@@ -59,9 +59,16 @@ function carriedOut({ id, sent, done, runs }: Call): Violation[] {
   return same ? [] : complain(`The call ${id} was answered with a result that no owner came to`);
 }
 
-/** I16: every call ends, one way or another, in its time; unless its caller does before. */
+/** The ways in which a call may end: a result, or an error that `call` is documented to reject with. */
+const OUTCOMES = ['ok', 'refused', 'interrupted', 'timeout', 'unavailable'];
+
+/** I16: every call ends, in a way that is documented, in its time; unless its caller does before. */
 function answered({ id, sent, done }: Call, end: number, facts: HistoryFacts): Violation[] {
   if (sent === undefined) return [];
+  if (done !== undefined && !OUTCOMES.includes(String(done.payload['outcome']))) {
+    const sentence = `The call ${id} ended with ${String(done.payload['outcome'])}, which callers do not expect`;
+    return [{ invariant: 'I16', sentence, events: [sent, done] }];
+  }
   const { killed = [], exits = [], frozen = [], callSlackMs = SLACK_MS } = facts;
   let limit = sent.at + (Number(sent.payload['timeoutMs']) + callSlackMs) * 1000;
   // While the caller was frozen no time went by for it.

@@ -34,6 +34,8 @@ export interface HistoryFacts extends Injuries {
   policies?: Readonly<Record<string, RestartPolicyName>>;
   /** How long Redis keeps a lease that is not renewed. Default 1500. */
   leaseTtlMs?: number;
+  /** When Redis was frozen: what was sent to it meanwhile, renewals included, it does when it goes on. */
+  redisFrozen?: readonly { from: number; until?: number }[];
   /** How much later than its timeout a call may end. Default 3000. */
   callSlackMs?: number;
   /** When nothing was broken any more and the cluster was seen to be whole. */
@@ -321,13 +323,13 @@ function policiesHold(events: readonly HistoryEvent[], { policies = {} }: Histor
 
 /**
  * I14: a lookup names an owner that had the lease at some moment between question and answer. Redis keeps the lease of
- * an owner that died or fenced itself until its ttl has run, so that owner may be named until then, but not once there
+ * an owner that died or fenced itself until its ttl has run (from when Redis goes on, if it was frozen then), so that owner may be named until then, but not once there
  * is a newer one. The epoch of a reclaim is in Redis a moment before its owner hears of it.
  */
 function lookupsTrue(
   events: readonly HistoryEvent[],
   ownerships: readonly Ownership[],
-  { leaseTtlMs = 1500 }: HistoryFacts,
+  { leaseTtlMs = 1500, redisFrozen = [] }: HistoryFacts,
 ): Violation[] {
   const all = byName(ownerships);
   return events.flatMap((event): Violation[] => {
@@ -353,7 +355,8 @@ function lookupsTrue(
     if (event.at < since) return complain('which was not the owner yet', [named.acquired]);
     const newer = others.find((one) => one.acquired.at < askedAt && epochAt(one, askedAt) > epoch);
     if (newer !== undefined) return complain(`though ${newer.node} was the owner already`, [newer.acquired]);
-    if (askedAt > named.to + leaseTtlMs * 1000)
+    const woken = redisFrozen.find(({ from, until = Infinity }) => from <= named.to && until > named.to)?.until;
+    if (askedAt > (woken ?? named.to) + leaseTtlMs * 1000)
       return complain('whose lease had run out', named.end ? [named.end] : []);
     return [];
   });
