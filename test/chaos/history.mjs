@@ -1,6 +1,8 @@
 // A random test of everything that can happen to processes: npm run chaos:history -- --seconds 60 --seed 123
 // Joins, leaves, kills, freezes, faults of Redis, moves, restarts, stops and crashes by a seed, calls all the time, and at
 // the end the histories of all nodes are held to the invariants. Exit code 1 on a violation; the histories are kept then.
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { eventually, historyNow } from 'nestjs-foundation/testing';
 import { TestCluster, msBetween, passed } from '../../dist/test/support/cluster.js';
@@ -63,7 +65,10 @@ async function run() {
   for (const name of ALL_SLOTS) await cluster.owner(name, { timeout: 30_000 });
   const settledAt = await oneView();
   say(`whole again after ${msBetween(healed, settledAt).toFixed(0)} ms`);
-  const violations = cluster.violations({ policies: { import: 'transient' }, settledAt });
+  const facts = { policies: { import: 'transient' }, settledAt };
+  // Beside the histories, so that they can be checked again when they are kept.
+  writeFileSync(join(cluster.folder, 'facts.json'), JSON.stringify(cluster.facts(facts), undefined, 2));
+  const violations = cluster.violations(facts);
   if (violations.length > 0) fail(violations);
   report(violations);
   return violations;

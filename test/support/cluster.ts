@@ -218,7 +218,12 @@ export class TestCluster {
   /** What the checker has to say about everything so far; expect it to be empty. */
   violations(more: HistoryFacts = {}): string[] {
     const history = this.history();
-    const facts: HistoryFacts = {
+    return describeViolations(checkHistory(history, this.facts(more)), history);
+  }
+
+  /** What the checker must know besides the events. */
+  facts(more: HistoryFacts = {}): HistoryFacts {
+    return {
       ...this.injuries(),
       exits: this.all.flatMap(({ name, pid, exit, ending }) =>
         exit === undefined ? [] : [{ node: name, pid, at: exit.at, how: show(exit), injected: ending }],
@@ -228,7 +233,6 @@ export class TestCluster {
       ...this.#facts,
       ...more,
     };
-    return describeViolations(checkHistory(history, facts), history);
   }
 
   /** What was done to the processes. */
