@@ -58,6 +58,7 @@ export class Supervisor {
     private readonly membership: Membership,
     private readonly table: ProcessTable,
     private readonly telemetry: Telemetry,
+    private readonly now: () => number = monotonicNow,
   ) {
     this.#endings = new Endings(engine, membership, table, telemetry);
     this.#candidacy = new Candidacy(
@@ -164,7 +165,7 @@ export class Supervisor {
   }
 
   #reconcile(): void {
-    const now = monotonicNow();
+    const now = this.now();
     const members = this.membership.members();
     for (const entry of this.table.slots()) {
       const hosted = this.#hosted.get(entry.name);
@@ -218,7 +219,7 @@ export class Supervisor {
       delete hosted.better;
       return false;
     }
-    const now = monotonicNow();
+    const now = this.now();
     if (hosted.better?.node !== node) hosted.better = { node, since: now };
     const moving = [...this.#hosted.values()].filter((each) => each.moving).length;
     return now - hosted.better.since >= COOL_DOWN_MS && moving < MOVES_AT_ONCE;
@@ -319,7 +320,7 @@ export class Supervisor {
   }
 
   #pause(name: string): void {
-    this.#paused.set(name, monotonicNow() + PAUSE_MS);
+    this.#paused.set(name, this.now() + PAUSE_MS);
   }
 
   #create(type: string): Promise<object> {
