@@ -49,6 +49,8 @@ export class Instance {
   readonly #abort = new AbortController();
   readonly #tasks = new Set<Promise<void>>();
   readonly #logger = new Logger('Foundation');
+  /** The epoch it began with. That of its lease may have risen since, but it is no new instance for that. */
+  readonly firstEpoch: number;
   readonly #ended: Promise<End>;
   #resolveEnded!: (end: End) => void;
   #end: End | undefined;
@@ -63,6 +65,7 @@ export class Instance {
     readonly lease: Lease,
     private readonly deps: InstanceDeps,
   ) {
+    this.firstEpoch = lease.epoch;
     this.#ended = new Promise((resolve) => (this.#resolveEnded = resolve));
     // INVARIANT (I1): user code hears of the loss in the same turn as the fence, not after some await of ours.
     const onLost = (): void => {

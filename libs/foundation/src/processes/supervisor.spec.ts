@@ -151,6 +151,18 @@ describe('Supervisor on the local engine', () => {
     expect(lives[1]!.ctx.epoch).toBeGreaterThan(epoch);
   });
 
+  it('restarts also one that has a new epoch since, because it took its lease back after data loss', async () => {
+    const acquire = jest.spyOn(engine.leases, 'acquire');
+    await begin(spec());
+    await running();
+    const lease = (await acquire.mock.results.at(-1)!.value) as { epoch: number };
+    const asked = lease.epoch;
+    lease.epoch += 1;
+    await table.change('feed', (current) => ({ ...current!, after: asked }));
+    await running(2);
+    expect(lives[0]!.reason).toBe('restart');
+  });
+
   it('restarts a crash with backoff, and escalates the one too many exactly once', async () => {
     onStart = (ctx) => ctx.fail(new Error(`crash ${lives.length}`));
     await begin(spec({ options: processDefaults({ ...quick, maxRestarts: 3 }) }));

@@ -203,7 +203,8 @@ export class Supervisor {
     const { name: self } = this.membership.self;
     const elsewhere = entry.prefer !== undefined && entry.prefer !== self;
     if (isEnded(entry.status)) instance.stop('stop');
-    else if (instance.lease.epoch <= entry.after) instance.stop(elsewhere ? 'move' : 'restart');
+    // INVARIANT (I18): a restart or a move that met a reclaim is carried out all the same.
+    else if (instance.firstEpoch <= entry.after) instance.stop(elsewhere ? 'move' : 'restart');
     else if (instance.running && !hosted.announced) void this.#announce(hosted);
     else if (this.#shouldMove(entry, hosted, members)) {
       hosted.moving = true;
