@@ -109,6 +109,23 @@ describe('a call that arrives', () => {
     expect(await ask('price', ['EUR'])).toMatchObject({ outcome: 'value' });
   });
 
+  it('is carried out, or stale, when the lease ends by the clock between two looks', async () => {
+    const call = async <T>(work: () => T | Promise<T>): Promise<T> => work();
+    for (let looks = 0; looks < 6; looks++) {
+      let left = looks;
+      const instance = {
+        call,
+        lease,
+        get target() {
+          return left-- > 0 ? new Feed() : undefined;
+        },
+      };
+      const other = new CallServer(config, { running: () => (left > 0 ? instance : undefined) });
+      const { outcome } = await other.handle(requestOf('feed', 'price', 'EUR'));
+      expect(['stale', 'value']).toContain(outcome);
+    }
+  });
+
   it('is interrupted when the lease was lost while it ran', async () => {
     const call = ask('slow', ['EUR']);
     held = false;

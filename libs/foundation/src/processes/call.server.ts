@@ -10,9 +10,12 @@ import { toWireError, type CallReply, type CallRequest } from './call.wire.js';
 import type { Instance } from './instance.js';
 import type { Lease } from '../tools/leases.js';
 
+/** What a call needs of an instance. */
+export type Reachable = Pick<Instance, 'target' | 'call'> & { lease: Pick<Lease, 'epoch' | 'isHeld'> };
+
 /** Whoever knows the instances of this node that calls may reach; the supervisor. */
 export interface Running {
-  running(name: string): (Pick<Instance, 'target' | 'call'> & { lease: Pick<Lease, 'epoch' | 'isHeld'> }) | undefined;
+  running(name: string): Reachable | undefined;
 }
 
 /** The calls of one process that run and wait. */
@@ -35,8 +38,8 @@ export class CallServer {
   async handle(request: CallRequest): Promise<CallReply> {
     const { id, process } = request;
     const began = performance.now();
-    const refusal = this.#refusal(request);
-    if (refusal !== undefined) return { kind: 'reply', id, outcome: refusal };
+    const found = this.#find(request);
+    if (typeof found === 'string') return { kind: 'reply', id, outcome: found };
     const gate = this.#gates.get(process) ?? { active: 0, waiting: [] };
     this.#gates.set(process, gate);
     const { concurrency, queue } = this.config.calls;
@@ -57,19 +60,23 @@ export class CallServer {
     }
   }
 
-  /** INVARIANT: a call reaches only the very ownership it was resolved for. */
-  #refusal({ process, epoch, method }: CallRequest): 'stale' | 'not-callable' | undefined {
+  /**
+   * INVARIANT: a call reaches only the very ownership it was resolved for. An instance stops being reachable by the clock, so
+   * it is looked at once, in the turn in which the method begins.
+   */
+  #find({ process, epoch, method }: CallRequest): { instance: Reachable; target: object } | 'stale' | 'not-callable' {
     const instance = this.supervisor.running(process);
-    if (instance === undefined || instance.lease.epoch !== epoch) return 'stale';
-    return callableOf(Object.getPrototypeOf(instance.target), method) === undefined ? 'not-callable' : undefined;
+    const target = instance?.target;
+    if (instance === undefined || target === undefined || instance.lease.epoch !== epoch) return 'stale';
+    return callableOf(Object.getPrototypeOf(target), method) === undefined ? 'not-callable' : { instance, target };
   }
 
   async #carryOut(request: CallRequest): Promise<CallReply> {
     const { id, process, method, args } = request;
-    const refusal = this.#refusal(request);
-    if (refusal !== undefined) return { kind: 'reply', id, outcome: refusal };
-    const instance = this.supervisor.running(process)!;
-    const target = instance.target as Record<string, (...values: unknown[]) => unknown>;
+    const found = this.#find(request);
+    if (typeof found === 'string') return { kind: 'reply', id, outcome: found };
+    const { instance } = found;
+    const target = found.target as Record<string, (...values: unknown[]) => unknown>;
     try {
       const value = await instance.call(() => target[method]!(...args));
       if (!instance.lease.isHeld()) return { kind: 'reply', id, outcome: 'interrupted' };

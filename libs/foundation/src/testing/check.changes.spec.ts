@@ -47,6 +47,10 @@ describe('I18: a change is answered by an instance that began after it was asked
     expect(broken([...old, answer('test.restarted', 'a', 1)])).toEqual(['I18']);
     const reclaimed: Line = [12, 'a', 'lease.reclaimed', { epoch: 2, previousEpoch: 1 }];
     expect(broken([...old, reclaimed, answer('test.restarted', 'a', 2)])).toEqual(['I18']);
+    // The answer came in between, and the restart is made all the same.
+    expect(broken([...old, reclaimed, answer('test.restarted', 'a', 2), ended(31, 'a'), released(32, 'a', 2)])).toEqual(
+      [],
+    );
   });
   it('is broken by one that never was', () => {
     expect(broken([...anew, answer('test.moved', 'b', 3, { to: 'b' })])).toEqual(['I18']);

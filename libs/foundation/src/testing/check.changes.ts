@@ -37,7 +37,8 @@ export function stopsHold(events: readonly HistoryEvent[], ownerships: readonly 
 
 /**
  * I18: a restart is answered by an instance that began after it was asked for, and so is a move, unless the process was
- * on that node already. `test.restarted` and `test.moved` { name, node, epoch, askedAt, to }.
+ * on that node already. An instance that took its lease back after data loss meanwhile may be named, if it stops then.
+ * `test.restarted` and `test.moved` { name, node, epoch, askedAt, to }.
  */
 export function changesMade(events: readonly HistoryEvent[], ownerships: readonly Ownership[]): Violation[] {
   return events.flatMap((event): Violation[] => {
@@ -46,7 +47,10 @@ export function changesMade(events: readonly HistoryEvent[], ownerships: readonl
     const named = ownerships.find(
       (one) => one.name === name && one.node === node && one.epochs.some((part) => part.epoch === epoch),
     );
-    const stayed = event.event === 'test.moved' && node === to;
+    // One that took its lease back meanwhile looks like a new one until it stops, as it must.
+    const reclaimed = named?.epochs.slice(1).find((part) => part.epoch === epoch);
+    const isLeaving = reclaimed !== undefined && reclaimed.from > Number(askedAt) - 1e6 && named?.to !== Infinity;
+    const stayed = (event.event === 'test.moved' && node === to) || isLeaving;
     const began = named === undefined ? -Infinity : startOf(named, events, event.at);
     if (named !== undefined && (stayed || began > Number(askedAt))) return [];
     const what = `${event.event === 'test.moved' ? 'move' : 'restart'} of "${String(name)}"`;
