@@ -83,6 +83,21 @@ export type {
   Subscription,
 } from './channels/channel.js';
 
+// Services
+export { Service, type ServiceOptions } from './services/service.decorators.js';
+export { ServiceMesh } from './services/service.mesh.js';
+export type {
+  BalancerStrategy,
+  OnServiceHealth,
+  ServiceCallOptions,
+  ServiceChange,
+  ServiceCriteria,
+  ServiceHandle,
+  ServiceInfo,
+  ServiceStatus,
+  ServiceTarget,
+} from './services/service.js';
+
 // Telemetry
 export { Telemetry, type TelemetryListener } from './telemetry/telemetry.js';
 export type { FoundationEventName, FoundationEvents, LeaseLossReason, LeaveReason } from './telemetry/events.js';
@@ -110,6 +125,7 @@ export {
   RedisRefusedError,
   RedisUnavailableError,
   RemoteError,
+  ServiceNotFoundError,
   StaleEpochError,
   UnknownChannelError,
   UnknownProcessError,

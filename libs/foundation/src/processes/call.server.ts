@@ -9,7 +9,20 @@ import type { Lease } from '../tools/leases.js';
 import { callableOf } from './callable.decorator.js';
 import { encodeCall, encodeValue, toWireError, type CallRequest } from './call.wire.js';
 import type { Instance } from './instance.js';
-import type { Supervisor } from './supervisor.js';
+
+/** What a call needs of an instance. */
+export type Reachable = Pick<Instance, 'target' | 'call'> & { lease: Pick<Lease, 'epoch' | 'isHeld'> };
+
+/** Whoever knows the instances of this node that calls may reach: the supervisor, and the services. */
+export interface Running {
+  running(name: string): Reachable | undefined;
+}
+
+/** What a call was resolved to. */
+interface Callee {
+  instance: Reachable;
+  target: Record<string, (...values: unknown[]) => unknown>;
+}
 
 /** The calls of one process that run and wait. */
 interface Gate {
@@ -17,28 +30,20 @@ interface Gate {
   waiting: (() => void)[];
 }
 
-/** What a call was resolved to. */
-interface Callee {
-  target: Record<string, (...values: unknown[]) => unknown>;
-  lease: Lease;
-}
-
 /** See the file header. */
 export class CallServer {
   readonly #gates = new Map<string, Gate>();
-  /** Kept for as long as their instances, because asking an instance for its object reads the clock once more. */
-  readonly #callees = new WeakMap<Instance, Callee>();
   readonly #logger = new Logger('Foundation');
 
   constructor(
     private readonly config: FoundationConfig,
-    private readonly supervisor: Supervisor,
+    private readonly instances: Running,
   ) {}
 
   /** Carries the call out, or says why not; resolves with the answer as it travels. Never rejects. */
   async handle(request: CallRequest): Promise<string> {
     const { id, process } = request;
-    let callee = this.#callee(request);
+    let callee = this.#find(request);
     if (typeof callee === 'string') return encodeCall({ kind: 'reply', id, outcome: callee });
     const gate = this.#gates.get(process) ?? { active: 0, waiting: [] };
     this.#gates.set(process, gate);
@@ -52,8 +57,7 @@ export class CallServer {
         await new Promise<void>((resolve) => gate.waiting.push(resolve));
         // Nobody waits any more for a call whose time went by in the queue.
         if (performance.now() - began > request.timeout) return encodeCall({ kind: 'reply', id, outcome: 'busy' });
-        // Looked for again only after a wait: each look reads the clock of the lease, which costs more than the call.
-        callee = this.#callee(request);
+        callee = this.#find(request);
         if (typeof callee === 'string') return encodeCall({ kind: 'reply', id, outcome: callee });
       }
       return await this.#carryOut(request, callee);
@@ -64,33 +68,29 @@ export class CallServer {
     }
   }
 
-  /** INVARIANT: a call reaches only the very ownership it was resolved for. */
-  #callee({ process, epoch, method }: CallRequest): Callee | 'stale' | 'not-callable' {
-    const instance = this.supervisor.running(process);
-    if (instance === undefined || instance.lease.epoch !== epoch) return 'stale';
-    const callee = this.#callees.get(instance) ?? calleeOf(instance);
-    if (callee === undefined) return 'stale';
-    this.#callees.set(instance, callee);
-    return callableOf(Object.getPrototypeOf(callee.target), method) === undefined ? 'not-callable' : callee;
+  /**
+   * INVARIANT: a call reaches only the very ownership it was resolved for. An instance stops being reachable by the clock, so
+   * it is looked at once, in the turn in which the method begins.
+   */
+  #find({ process, epoch, method }: CallRequest): Callee | 'stale' | 'not-callable' {
+    const instance = this.instances.running(process);
+    const target = instance?.target as Callee['target'] | undefined;
+    if (instance === undefined || target === undefined || instance.lease.epoch !== epoch) return 'stale';
+    return callableOf(Object.getPrototypeOf(target), method) === undefined ? 'not-callable' : { instance, target };
   }
 
-  async #carryOut(request: CallRequest, { target, lease }: Callee): Promise<string> {
-    const { id, process, method, args } = request;
+  async #carryOut({ id, process, method, args, from }: CallRequest, { instance, target }: Callee): Promise<string> {
     try {
-      const value = await target[method]!(...args);
-      if (!lease.isHeld()) return encodeCall({ kind: 'reply', id, outcome: 'interrupted' });
+      const value = await instance.call(() => target[method]!(...args));
+      if (!instance.lease.isHeld()) return encodeCall({ kind: 'reply', id, outcome: 'interrupted' });
       // Undefined for what JSON cannot write, whatever the types say.
       const json = JSON.stringify(value) as string | undefined;
       const size = Buffer.byteLength(json ?? '');
       if (size <= this.config.channels.maxMessageBytes) return encodeValue(id, json);
       throw new RangeError(`The result of ${method} has ${size} bytes, more than channels.maxMessageBytes.`);
     } catch (error) {
-      if (request.from === '') this.#logger.warn('A cast failed', { process, method, error: describe(error) });
+      if (from === '') this.#logger.warn('A cast failed', { process, method, error: describe(error) });
       return encodeCall({ kind: 'reply', id, outcome: 'error', error: toWireError(error, this.config.calls.stacks) });
     }
   }
-}
-
-function calleeOf({ target, lease }: Instance): Callee | undefined {
-  return target === undefined ? undefined : { target: target as Callee['target'], lease };
 }

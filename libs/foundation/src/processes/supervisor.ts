@@ -62,6 +62,7 @@ export class Supervisor {
     private readonly membership: Membership,
     private readonly table: ProcessTable,
     private readonly telemetry: Telemetry,
+    private readonly now: () => number = monotonicNow,
   ) {
     this.#endings = new Endings(engine, membership, table, telemetry);
     this.#candidacy = new Candidacy(
@@ -175,7 +176,7 @@ export class Supervisor {
   }
 
   #reconcile(): void {
-    const now = monotonicNow();
+    const now = this.now();
     const members = this.membership.members();
     for (const entry of this.table.slots()) {
       const hosted = this.#hosted.get(entry.name);
@@ -213,7 +214,8 @@ export class Supervisor {
     const { name: self } = this.membership.self;
     const elsewhere = entry.prefer !== undefined && entry.prefer !== self;
     if (isEnded(entry.status)) instance.stop('stop');
-    else if (instance.lease.epoch <= entry.after) instance.stop(elsewhere ? 'move' : 'restart');
+    // INVARIANT (I18): a restart or a move that met a reclaim is carried out all the same.
+    else if (instance.firstEpoch <= entry.after) instance.stop(elsewhere ? 'move' : 'restart');
     else if (instance.running && !hosted.announced) void this.#announce(hosted);
     else if (this.#shouldMove(entry, hosted, members)) {
       hosted.moving = true;
@@ -229,7 +231,7 @@ export class Supervisor {
       delete hosted.better;
       return false;
     }
-    const now = monotonicNow();
+    const now = this.now();
     if (hosted.better?.node !== node) hosted.better = { node, since: now };
     const moving = [...this.#hosted.values()].filter((each) => each.moving).length;
     return now - hosted.better.since >= COOL_DOWN_MS && moving < MOVES_AT_ONCE;
@@ -334,7 +336,7 @@ export class Supervisor {
   }
 
   #pause(name: string): void {
-    this.#paused.set(name, monotonicNow() + PAUSE_MS);
+    this.#paused.set(name, this.now() + PAUSE_MS);
   }
 
   #create(type: string): Promise<object> {

@@ -1,6 +1,6 @@
 /**
  * The facade over services: who offers what, how it is, and calls to one of those who do.
- * Keeps the objects of this node that calls reach; everything else is in the registry.
+ * Keeps nothing but the turns of the balancer and the checks; records are in the registry, objects in the targets.
  */
 import { Injectable, Logger } from '@nestjs/common';
 import type { Membership } from '../cluster/membership.js';
@@ -30,6 +30,7 @@ import type {
   ServiceInfo,
   ServiceTarget,
 } from './service.js';
+import type { ServiceTargets } from './service.targets.js';
 import { watchServices } from './service.watch.js';
 
 /** How the mesh reaches an instance; the calls to processes do it. */
@@ -56,17 +57,12 @@ interface ProcessLike {
   call(...args: unknown[]): Promise<unknown>;
 }
 
-/** Begins the name by which calls reach an object; no process has a colon in its name. */
-const CALLEE_PREFIX = 'service:';
-/** An object has no epochs: it is registered once, under an id of its own. */
-const EPOCH = 1;
 const HEALTH_CHECK_MS = 2000;
 const MAX_CAPABILITIES = 100;
 
 /** Injectable. Registers, finds and calls services of the cluster. */
 @Injectable()
 export class ServiceMesh {
-  readonly #targets = new Map<string, object>();
   readonly #checks = new Map<string, ServiceHealth>();
   readonly #logger = new Logger('Foundation');
   readonly #balancer: Balancer;
@@ -76,6 +72,7 @@ export class ServiceMesh {
     private readonly engine: Pick<Engine, 'endpoint'>,
     private readonly membership: Membership,
     private readonly registry: ServiceRegistry,
+    private readonly targets: ServiceTargets,
     private readonly caller: ServiceCaller,
   ) {
     this.#balancer = new Balancer({
@@ -105,13 +102,15 @@ export class ServiceMesh {
   ): Promise<ServiceHandle> {
     const record = this.#record(name, target, capabilities, metadata);
     await this.membership.whenReady();
-    await this.#redis(`registering the service "${name}"`, () => this.registry.put(record)).catch(
-      async (error: unknown) => {
-        await this.registry.remove(record.instanceId).catch(() => undefined);
-        throw error;
-      },
-    );
-    this.#targets.set(record.instanceId, target);
+    // Reachable before it can be found.
+    this.targets.add(record.instanceId, target);
+    try {
+      await this.#redis(`registering the service "${name}"`, () => this.registry.put(record));
+    } catch (error) {
+      this.targets.delete(record.instanceId);
+      await this.registry.remove(record.instanceId).catch(() => undefined);
+      throw error;
+    }
     const check = checkOf(target);
     if (check !== undefined) this.#watchHealth(record, check);
     const { instanceId } = record;
@@ -130,7 +129,7 @@ export class ServiceMesh {
     for (const { instanceId } of mine) {
       this.#checks.get(instanceId)?.stop();
       this.#checks.delete(instanceId);
-      this.#targets.delete(instanceId);
+      this.targets.delete(instanceId);
     }
     await this.#redis('taking back a service', () =>
       Promise.all(mine.map(({ instanceId }) => this.registry.remove(instanceId))),
@@ -222,27 +221,17 @@ export class ServiceMesh {
     return watchServices(this.registry, question);
   }
 
-  /** The object that calls to this name reach, for the call server. */
-  target(callee: string): object | undefined {
-    return callee.startsWith(CALLEE_PREFIX) ? this.#targets.get(callee.slice(CALLEE_PREFIX.length)) : undefined;
-  }
-
   /** Stops the checks and takes everything back. Called by the lifecycle. */
   async close(): Promise<void> {
     for (const check of this.#checks.values()) check.stop();
-    this.#targets.clear();
+    this.targets.clear();
     await this.registry.close();
   }
 
   #send(service: ServiceInfo, method: string, args: readonly unknown[], options: ServiceCallOptions): Promise<unknown> {
     if (service.process !== undefined) return this.caller.toProcess(service.process, method, args, options);
     const { node, bootId, instanceId } = service;
-    return this.caller.toNode(
-      { name: `${CALLEE_PREFIX}${instanceId}`, node, bootId, epoch: EPOCH },
-      method,
-      args,
-      options,
-    );
+    return this.caller.toNode({ ...this.targets.calleeOf(instanceId), node, bootId }, method, args, options);
   }
 
   #find({ name, capability, matches }: Question): ServiceInfo[] {
