@@ -115,7 +115,7 @@ export interface ProcessDefaults {
   backoff?: BackoffOptions;
   /** How long `onProcessStart` may take, in milliseconds, or `infinity`. Default 30 000. */
   timeout?: number | 'infinity';
-  /** How long `onProcessStop` and the tasks of `ctx.run` may take to end, in milliseconds. Default 5000. */
+  /** How long `onProcessStop`, the tasks of `ctx.run` and calls under way may take to end, in ms. Default 5000. */
   stopTimeout?: number;
 }
 
