@@ -25,8 +25,9 @@ const BATCH = 64 * 1024;
 /** What arrived is acknowledged after this many bytes, or this many milliseconds. */
 const ACK_BYTES = WINDOW / 4;
 const ACK_MS = 20;
-/** What Redis was given and nobody acknowledged is sent again after this many milliseconds. */
+/** What Redis was given and nobody acknowledged is sent again after this many milliseconds, then twice as many, … */
 const RESEND_MS = 1000;
+const MAX_DOUBLINGS = 4;
 /** A publisher waits while more than this many bytes wait for a node, but only this many milliseconds, and only once. */
 const ROOM_BYTES = 1024 * 1024;
 const ROOM_MS = 100;
@@ -61,6 +62,8 @@ export class Peer {
   #unacknowledged = 0;
   #ackTimer: NodeJS.Timeout | undefined;
   #mailedAt: number | undefined;
+  /** How often letters were sent again without an answer. */
+  #unanswered = 0;
   #slow = false;
   readonly #roomWanted = new Set<() => void>();
   readonly #idleWanted = new Set<() => void>();
@@ -119,9 +122,9 @@ export class Peer {
     return undefined;
   }
 
-  /** Resolves when the other node has everything. */
+  /** Resolves when the other node has everything, at once when it gives no sign of life. */
   idle(): Promise<void> {
-    if (this.outgoing.isIdle || this.#closed) return Promise.resolve();
+    if (this.outgoing.isIdle || this.#closed || this.#unanswered > 0) return Promise.resolve();
     return new Promise((resolve) => this.#idleWanted.add(resolve));
   }
 
@@ -180,8 +183,11 @@ export class Peer {
       this.#link.tick(now);
       return;
     }
-    if (this.#mailedAt !== undefined && now - this.#mailedAt > RESEND_MS) this.#resend();
-    else if (this.outgoing.isReady) this.#pump();
+    const patience = RESEND_MS * 2 ** Math.min(this.#unanswered, MAX_DOUBLINGS);
+    if (this.#mailedAt !== undefined && now - this.#mailedAt > patience) {
+      this.#unanswered += 1;
+      this.#resend();
+    } else if (this.outgoing.isReady) this.#pump();
   }
 
   close(reason: string): void {
@@ -242,6 +248,7 @@ export class Peer {
   }
 
   #acknowledged(seq: number): void {
+    this.#unanswered = 0;
     this.outgoing.acknowledge(seq);
     this.#mailedAt = this.outgoing.isAwaiting && this.#link === undefined ? performance.now() : undefined;
     if (this.outgoing.isIdle) {
