@@ -90,6 +90,7 @@ export class DirectTransport implements Transport {
       mail: (to, state, frames) =>
         this.redis.publish(keys.letters(to), seal(this.#letterKey, node.bootId, to, state, frames)),
       arrived: (peer, kind, body) => this.#arrived(peer, kind, body),
+      forgotten: (peer) => peer.send('high', 'topics', this.#allTopics()),
       dropped: (peer, dropped) => {
         for (const each of dropped) this.telemetry.emit('transport.dropped', { node: peer.name, ...each });
       },
@@ -290,6 +291,10 @@ export class DirectTransport implements Transport {
     for (const interrupted of [...this.#interrupted]) interrupted(bootId);
   }
 
+  #allTopics(): Buffer {
+    return encodeTopics({ all: [...this.#topics.keys()] });
+  }
+
   // -- peers ------------------------------------------------------------------------------------------------------------
 
   #peer(bootId: string): Peer {
@@ -299,7 +304,7 @@ export class DirectTransport implements Transport {
     this.#lastStream = Math.max(Date.now(), this.#lastStream + 1);
     const outgoing = new Outgoing(this.#lastStream);
     // Waits for the first link, text or tick, whatever is first.
-    outgoing.add('high', 'topics', encodeTopics({ all: [...this.#topics.keys()] }));
+    outgoing.add('high', 'topics', this.#allTopics());
     const peer = new Peer(bootId, outgoing, this.#incoming(bootId), this.#office);
     this.#peers.set(bootId, peer);
     return peer;

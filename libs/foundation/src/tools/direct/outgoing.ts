@@ -6,7 +6,7 @@ import type { Lane } from '../transport.js';
 import { MAX_PART, encodePartHead, type Kind } from './frames.js';
 
 /** How many bytes of the normal and the low lane may be underway: short, so that the high lane is. */
-export const WINDOW = 256 * 1024;
+export const WINDOW = 512 * 1024;
 /** The same for the high lane, which has its own. */
 const HIGH_WINDOW = 1024 * 1024;
 /** How many bytes may wait for one node before texts are dropped. */
@@ -77,7 +77,8 @@ export class Outgoing {
   /** Puts a message into its lane; returns what had to make room for it, which may be itself. */
   add(lane: Lane, kind: Kind, body: Buffer, arrived?: () => void): Dropped[] {
     const dropped: Dropped[] = [];
-    while (this.#queued + body.length > this.maxQueued) {
+    // What a node listens to is never dropped: the other side would be wrong about it from then on.
+    while (kind === 'text' && this.#queued + body.length > this.maxQueued) {
       const victim = this.#sacrifice(lane);
       this.#lost[victim === undefined ? lane : victim.lane] = true;
       if (victim === undefined) return [...dropped, { lane, bytes: body.length }];

@@ -17,20 +17,20 @@ import {
 import type { Incoming } from './incoming.js';
 import { MAX_LETTER, type Letter } from './letters.js';
 import type { Link } from './link.js';
-import { Outgoing, WINDOW, type Dropped } from './outgoing.js';
+import { Outgoing, type Dropped } from './outgoing.js';
 import { decodeState, encodeState, type StreamState } from './state.js';
 
 /** The most bytes of the lower lanes in one write, so that an urgent text never waits for more of them. */
 const BATCH = 64 * 1024;
 /** What arrived is acknowledged after this many bytes, or this many milliseconds. */
-const ACK_BYTES = WINDOW / 4;
+const ACK_BYTES = 64 * 1024;
 const ACK_MS = 20;
 /** What Redis was given and nobody acknowledged is sent again after this many milliseconds, then twice as many, … */
 const RESEND_MS = 1000;
 const MAX_DOUBLINGS = 4;
 /** A publisher waits while more than this many bytes wait for a node, but only this many milliseconds, and only once. */
 const ROOM_BYTES = 1024 * 1024;
-const ROOM_MS = 100;
+const ROOM_MS = 250;
 
 /** What a peer needs, and tells. */
 export interface PeerOffice {
@@ -38,6 +38,8 @@ export interface PeerOffice {
   mail(to: string, state: StreamState, frames: readonly Buffer[]): Promise<unknown>;
   /** A text, or a change of its topics, has arrived. */
   arrived(peer: Peer, kind: Kind, body: Buffer): void;
+  /** The other node had forgotten this one, and has to be told again what this one listens to. */
+  forgotten(peer: Peer): void;
   dropped(peer: Peer, dropped: readonly Dropped[]): void;
   /** Frames that this version does not know. */
   unknown(peer: Peer, type: number): void;
@@ -269,9 +271,11 @@ export class Peer {
   }
 
   #begin({ stream, base }: StreamState): 'stale' | 'lost' | undefined {
-    if (stream > this.incoming.stream) this.topics = undefined;
     const outcome = this.incoming.begin(stream, base);
-    if (outcome === 'lost') this.office.arrived(this, 'lost', Buffer.alloc(0));
+    if (outcome !== 'lost') return outcome;
+    this.topics = undefined;
+    this.office.arrived(this, 'lost', Buffer.alloc(0));
+    this.office.forgotten(this);
     return outcome;
   }
 

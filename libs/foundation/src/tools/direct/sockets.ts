@@ -14,6 +14,12 @@ export const PROOF_MS = 3000;
 /** How many connections may be open that have proven nothing yet. */
 const MAX_UNPROVEN = 64;
 
+/** What a stranger may take up. */
+export interface StrangerLimits {
+  proofMs: number;
+  maxUnproven: number;
+}
+
 /** Certificate, key and authority as PEM. */
 export interface Credentials {
   cert: Buffer;
@@ -79,6 +85,7 @@ export class Listener {
     credentials: Credentials | undefined,
     private readonly connected: (connection: Connected) => void,
     private readonly refused: (remote: string, reason: string) => void,
+    private readonly limits: StrangerLimits = { proofMs: PROOF_MS, maxUnproven: MAX_UNPROVEN },
   ) {
     const take = (socket: Socket): void =>
       this.connected({ socket, remote: remoteOf(socket), binding: bindingOf(socket) });
@@ -86,7 +93,7 @@ export class Listener {
       this.#server = createServer((socket) => void (this.#admit(socket) && take(socket)));
       return;
     }
-    const options = { ...credentials, requestCert: true, rejectUnauthorized: true, handshakeTimeout: PROOF_MS };
+    const options = { ...credentials, requestCert: true, rejectUnauthorized: true, handshakeTimeout: limits.proofMs };
     const server = createTlsServer(options, take);
     server.on('connection', (socket: Socket) => void this.#admit(socket));
     server.on('tlsClientError', (error: Error, socket: TLSSocket) => {
@@ -122,7 +129,8 @@ export class Listener {
 
   #admit(socket: Socket): boolean {
     const remote = remoteOf(socket);
-    if (this.#unproven.size >= MAX_UNPROVEN) {
+    const { proofMs, maxUnproven } = this.limits;
+    if (this.#unproven.size >= maxUnproven) {
       this.refused(remote, 'too many connections that have proven nothing');
       socket.destroy();
       return false;
@@ -131,9 +139,9 @@ export class Listener {
     this.#sockets.add(socket);
     const timer = setTimeout(() => {
       if (this.#unproven.get(remote) !== socket) return;
-      this.refused(remote, `no proof in ${PROOF_MS} ms`);
+      this.refused(remote, `no proof in ${proofMs} ms`);
       socket.destroy();
-    }, PROOF_MS).unref();
+    }, proofMs).unref();
     // Without a listener an error before the link is made would end the process.
     socket.on('error', () => undefined);
     socket.once('close', () => {
