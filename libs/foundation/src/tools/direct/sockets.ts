@@ -62,9 +62,10 @@ export function dialTo(
       ? connectTcp({ host, port })
       : // Nodes have no fixed names: the authority says that it is one of ours, the handshake says which.
         connectTls({ host, port, ...credentials, rejectUnauthorized: true, checkServerIdentity: () => undefined });
-  const onError = (error: Error): void => failed(describe(error));
-  const onClose = (): void => failed('closed');
-  socket.once('error', onError);
+  let why = 'closed';
+  const onError = (error: Error): void => void (why = describe(error));
+  const onClose = (): void => failed(why);
+  socket.on('error', onError);
   socket.once('close', onClose);
   socket.once(credentials === undefined ? 'connect' : 'secureConnect', () => {
     socket.off('error', onError);
