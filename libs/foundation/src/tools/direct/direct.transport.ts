@@ -4,24 +4,21 @@
  */
 import { Logger } from '@nestjs/common';
 import type { DirectConfig } from '../../config/options.js';
-import { DirectListenError, MessageError, NotReadyError, describe } from '../../errors.js';
+import { MessageError, NotReadyError, describe } from '../../errors.js';
 import type { Telemetry } from '../../telemetry/telemetry.js';
 import type { NodeIdentity } from '../engine.js';
 import type { Keys } from '../keys.js';
 import type { NodeRecord } from '../nodes.js';
 import type { Lane, Transport } from '../transport.js';
 import { within } from '../within.js';
-import { formatAddress, isWildcard, ownHost } from './address.js';
-import { Dialing } from './dialing.js';
 import type { Kind } from './frames.js';
-import { accept, dial, keyFor, type Handshake, type Party } from './handshake.js';
+import { keyFor } from './handshake.js';
 import { Incoming } from './incoming.js';
 import { LetterRefused, seal, unseal } from './letters.js';
-import { Link, type LinkEvents } from './link.js';
+import { Links } from './links.js';
 import { Outgoing } from './outgoing.js';
 import { Peer, type PeerOffice } from './peer.js';
 import { Refusals } from './refusals.js';
-import { Listener, PROOF_MS, dialTo, readCredentials, type Connected, type Credentials } from './sockets.js';
 import { applyTopics, decodeText, encodeText, encodeTopics, type TopicChange } from './topics.js';
 
 type Listening = { listeners: Set<(text: string) => void>; plain: Promise<() => Promise<void>> };
@@ -40,25 +37,20 @@ const FLUSH_MS = 1000;
 const UNKNOWN_MS = 10_000;
 /** How many streams of former peers are remembered, so that nothing of them is taken twice. */
 const MAX_STREAMS = 4096;
-/** After how many failures in a row a warning says that a node cannot be dialled. */
-const WARN_AFTER = 5;
 
 /** See {@link Transport}. A publisher does not hear itself. */
 export class DirectTransport implements Transport {
   readonly #peers = new Map<string, Peer>();
-  readonly #dialings = new Map<string, Dialing>();
   readonly #streams = new Map<string, Incoming>();
   readonly #topics = new Map<string, Listening>();
   readonly #interrupted = new Set<(bootId?: string) => void>();
   readonly #logger = new Logger('Foundation');
   readonly #refusals: Refusals;
-  readonly #credentials: Credentials | undefined;
-  readonly #linkKey: Buffer;
+  readonly #links: Links;
   readonly #letterKey: Buffer;
   readonly #maxBytes: number;
   readonly #clock: NodeJS.Timeout;
   readonly #office: PeerOffice;
-  #listener: Listener | undefined;
   #address: string | undefined;
   #hasMet = false;
   #hasPlainMembers = false;
@@ -68,7 +60,7 @@ export class DirectTransport implements Transport {
   #closed = false;
 
   constructor(
-    private readonly config: {
+    config: {
       appName: string;
       transport: DirectConfig;
       channels: { maxMessageBytes: number };
@@ -79,13 +71,17 @@ export class DirectTransport implements Transport {
     private readonly redis: Transport,
     private readonly keys: Keys,
   ) {
-    const { cookie, tls } = config.transport;
-    this.#credentials = tls === undefined ? undefined : readCredentials(tls);
-    this.#linkKey = keyFor(cookie.reveal(), config.appName, 'link');
-    this.#letterKey = keyFor(cookie.reveal(), config.appName, 'letter');
+    this.#letterKey = keyFor(config.transport.cookie.reveal(), config.appName, 'letter');
     // The outbox bundles up to 256 K characters and one message more.
     this.#maxBytes = 2 * config.channels.maxMessageBytes + 1024 * 1024;
     this.#refusals = new Refusals(telemetry);
+    this.#links = new Links(config, node.bootId, telemetry, this.#refusals, {
+      peer: (bootId) => this.#peer(bootId),
+      known: (bootId) => this.#peers.get(bootId),
+      down: (peer, reason) => {
+        if (peer.status === 'gone') this.#forget(peer, reason);
+      },
+    });
     this.#office = {
       mail: (to, state, frames) =>
         this.redis.publish(keys.letters(to), seal(this.#letterKey, node.bootId, to, state, frames)),
@@ -116,21 +112,7 @@ export class DirectTransport implements Transport {
    */
   async listen(): Promise<void> {
     await this.redis.subscribe(this.keys.letters(this.node.bootId), (text) => this.#letter(text));
-    const { host = ownHost(), port, advertise } = this.config.transport;
-    const listener = new Listener(
-      this.#credentials,
-      (connection) => this.#accept(connection),
-      (remote, reason) => this.#refusals.note(remote, reason),
-    );
-    try {
-      const bound = await listener.open(host, port);
-      const reachable = { host: isWildcard(host) ? ownHost() : host, port: bound.port };
-      this.#address = advertise ?? formatAddress(reachable);
-      this.#listener = listener;
-    } catch (error) {
-      listener.close();
-      throw new DirectListenError(formatAddress({ host, port }), error);
-    }
+    this.#address = await this.#links.listen();
   }
 
   /** Who is in the cluster, this node included. Called with each new view. */
@@ -144,7 +126,7 @@ export class DirectTransport implements Transport {
       if (address === undefined) continue;
       present.add(bootId);
       this.#peer(bootId).confirm(name, address);
-      if (this.node.bootId < bootId) this.#dialing(bootId).start();
+      this.#links.keep(bootId);
     }
     for (const peer of this.#peers.values()) {
       if (peer.status === 'met' || present.has(peer.bootId)) continue;
@@ -215,7 +197,7 @@ export class DirectTransport implements Transport {
     this.#closed = true;
     clearInterval(this.#clock);
     for (const peer of [...this.#peers.values()]) this.#forget(peer, 'this node leaves');
-    this.#listener?.close();
+    this.#links.close();
     this.#topics.clear();
   }
 
@@ -323,8 +305,7 @@ export class DirectTransport implements Transport {
 
   #forget(peer: Peer, reason: string): void {
     this.#peers.delete(peer.bootId);
-    this.#dialings.get(peer.bootId)?.stop();
-    this.#dialings.delete(peer.bootId);
+    this.#links.drop(peer.bootId);
     peer.close(reason);
   }
 
@@ -347,113 +328,5 @@ export class DirectTransport implements Transport {
       if (peer.status === 'met' && now - peer.metAt > UNKNOWN_MS) this.#forget(peer, 'not a member of the cluster');
       else peer.tick(now, wasBlocked);
     }
-  }
-
-  // -- links ------------------------------------------------------------------------------------------------------------
-
-  #party(binding: string): Party {
-    return { app: this.config.appName, bootId: this.node.bootId, key: this.#linkKey, binding };
-  }
-
-  #accept(connection: Connected): void {
-    // The smaller boot id dials, so that two nodes have one link and not two.
-    const handshake = accept(this.#party(connection.binding), (bootId) => bootId < this.node.bootId);
-    this.#link(connection, handshake, {
-      proven: () => this.#listener?.proven(connection.remote),
-      failed: (reason, refused) => {
-        if (refused) this.#refusals.note(connection.remote, reason);
-      },
-    });
-  }
-
-  #dialing(bootId: string): Dialing {
-    const known = this.#dialings.get(bootId);
-    if (known !== undefined) return known;
-    const dialing: Dialing = new Dialing(() => this.#dial(bootId, dialing));
-    this.#dialings.set(bootId, dialing);
-    return dialing;
-  }
-
-  #dial(bootId: string, dialing: Dialing): () => void {
-    let giveUp = (): void => undefined;
-    let isOver = false;
-    const failed = (reason: string): void => {
-      if (isOver) return;
-      isOver = true;
-      clearTimeout(timer);
-      giveUp();
-      this.#dialFailed(bootId, dialing, reason);
-    };
-    const timer = setTimeout(() => failed(`no link in ${PROOF_MS} ms`), PROOF_MS).unref();
-    const address = this.#peers.get(bootId)?.address;
-    if (address === undefined) queueMicrotask(() => failed('no usable address in its record'));
-    else {
-      giveUp = dialTo(
-        address,
-        this.#credentials,
-        (connection) =>
-          this.#link(connection, dial(this.#party(connection.binding), bootId), {
-            proven: () => {
-              clearTimeout(timer);
-              isOver = true;
-              dialing.succeeded();
-            },
-            failed: (reason, refused) => {
-              if (refused) this.#refusals.note(connection.remote, reason);
-              failed(reason);
-            },
-            down: () => dialing.failed(),
-          }),
-        failed,
-      );
-    }
-    return () => {
-      isOver = true;
-      clearTimeout(timer);
-      giveUp();
-    };
-  }
-
-  #dialFailed(bootId: string, dialing: Dialing, reason: string): void {
-    dialing.failed();
-    const peer = this.#peers.get(bootId);
-    if (peer?.address === undefined || this.#closed) return;
-    const address = formatAddress(peer.address);
-    this.telemetry.emit('transport.link_failed', { node: peer.name, bootId, address, reason });
-    if (dialing.failures !== WARN_AFTER) return;
-    this.#logger.warn('A node cannot be dialled; it is reached through Redis until it can', {
-      node: peer.name,
-      address,
-      reason,
-    });
-  }
-
-  /** A link between its connection and its peer. */
-  #link(
-    { socket, remote }: Connected,
-    handshake: Handshake,
-    told: { proven(): void; failed(reason: string, refused: boolean): void; down?(): void },
-  ): void {
-    let peer: Peer | undefined;
-    const events: LinkEvents = {
-      proven: (link, bootId) => {
-        told.proven();
-        if (this.#closed) return link.close('this node leaves');
-        peer = this.#peer(bootId);
-        peer.linked(link);
-        this.telemetry.emit('transport.link_up', { node: peer.name, bootId });
-      },
-      frame: (link, frame) => peer?.frame(link, frame),
-      turn: () => peer?.turn(),
-      closed: (link, reason, refused) => {
-        if (peer === undefined) return told.failed(reason, refused);
-        if (peer.unlinked(link)) {
-          this.telemetry.emit('transport.link_down', { node: peer.name, bootId: peer.bootId, reason });
-          if (peer.status === 'gone') this.#forget(peer, reason);
-        }
-        told.down?.();
-      },
-    };
-    new Link(socket, handshake, remote, events);
   }
 }
