@@ -154,7 +154,7 @@ export class DirectTransport implements Transport {
       if (peer.topics === undefined) isKnown = false;
       sent += 1;
       peer.send(lane, 'text', body);
-      const wait = peer.room();
+      const wait = lane === 'high' ? undefined : peer.room();
       if (wait !== undefined) room.push(wait);
     }
     if (this.#isMixed() && (await this.redis.publish(topic, MARK + text)) !== 0) isKnown = false;

@@ -13,6 +13,9 @@ const ALIVE_AFTER_MS = 500;
 /** A link that brings nothing for this long is dead, whatever TCP thinks of it. */
 const SILENT_AFTER_MS = 2000;
 
+/** The mean size in bytes from which buffers are not copied into one. */
+const WORTH_A_VECTOR = 2048;
+
 const ALIVE = encodeFrame(FRAME.alive, Buffer.alloc(0));
 
 /** What a link tells its owner. */
@@ -57,8 +60,15 @@ export class Link {
   send(buffers: readonly Buffer[]): void {
     if (this.#closed) return;
     this.#sentAt = performance.now();
-    // Joined rather than corked: a copy of what one turn sends is cheaper than a request for each of many small buffers.
-    this.socket.write(buffers.length === 1 ? (buffers[0] as Buffer) : Buffer.concat(buffers));
+    const size = buffers.reduce((sum, { length }) => sum + length, 0);
+    // One write either way: small buffers are joined, because a vector of many costs more than the copy; large ones are not.
+    if (buffers.length > 1 && size < WORTH_A_VECTOR * buffers.length) {
+      this.socket.write(Buffer.concat(buffers, size));
+      return;
+    }
+    this.socket.cork();
+    for (const buffer of buffers) this.socket.write(buffer);
+    this.socket.uncork();
   }
 
   /** Keeps the link alive, and ends it when it is silent. Called several times a second. */

@@ -30,7 +30,7 @@ const RESEND_MS = 1000;
 const MAX_DOUBLINGS = 4;
 /** A publisher waits while more than this many bytes wait for a node, but only this many milliseconds, and only once. */
 const ROOM_BYTES = 1024 * 1024;
-const ROOM_MS = 250;
+const ROOM_MS = 1000;
 
 /** What a peer needs, and tells. */
 export interface PeerOffice {
@@ -67,7 +67,8 @@ export class Peer {
   /** How often letters were sent again without an answer. */
   #unanswered = 0;
   #slow = false;
-  readonly #roomWanted = new Set<() => void>();
+  #room: Promise<void> | undefined;
+  #hasRoom: (() => void) | undefined;
   readonly #idleWanted = new Set<() => void>();
 
   constructor(
@@ -107,21 +108,22 @@ export class Peer {
   /** Resolves when there is room for more, or the node has turned out to be slow; `undefined` when there is. */
   room(): Promise<void> | undefined {
     if (this.outgoing.queued <= ROOM_BYTES) this.#slow = false;
-    else if (!this.#slow && !this.#closed) {
-      return new Promise((resolve) => {
-        const done = (): void => {
-          clearTimeout(timer);
-          this.#roomWanted.delete(done);
-          resolve();
-        };
-        const timer = setTimeout(() => {
-          this.#slow = true;
-          done();
-        }, ROOM_MS);
-        this.#roomWanted.add(done);
-      });
-    }
-    return undefined;
+    else if (!this.#slow && !this.#closed) this.#room ??= this.#waitForRoom();
+    return this.#room;
+  }
+
+  #waitForRoom(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#hasRoom = () => {
+        clearTimeout(timer);
+        this.#room = this.#hasRoom = undefined;
+        resolve();
+      };
+      const timer = setTimeout(() => {
+        this.#slow = true;
+        this.#hasRoom?.();
+      }, ROOM_MS);
+    });
   }
 
   /** Resolves when the other node has everything, at once when it gives no sign of life. */
@@ -197,7 +199,8 @@ export class Peer {
     this.#link?.close(reason);
     if (this.#pumpTimer !== undefined) clearImmediate(this.#pumpTimer);
     clearTimeout(this.#ackTimer);
-    for (const wanted of [...this.#roomWanted, ...this.#idleWanted]) wanted();
+    this.#hasRoom?.();
+    for (const wanted of [...this.#idleWanted]) wanted();
     this.incoming.forgetParts();
   }
 
@@ -240,7 +243,7 @@ export class Peer {
   #wrote(): void {
     this.#wroteThisTurn = true;
     this.#pumpSoon();
-    if (this.outgoing.queued <= ROOM_BYTES) for (const wanted of [...this.#roomWanted]) wanted();
+    if (this.outgoing.queued <= ROOM_BYTES) this.#hasRoom?.();
   }
 
   #resend(): void {
