@@ -13,6 +13,8 @@ export type {
   BackoffOptions,
   CallsOptions,
   ChannelsOptions,
+  DirectConfig,
+  DirectOptions,
   FoundationConfig,
   FoundationOptions,
   LeaseOptions,
@@ -23,8 +25,10 @@ export type {
   RedisEndpoint,
   ResolvedProcessDefaults,
   RestartPolicyName,
+  SecurityOptions,
   StrategyName,
   StrategyOptions,
+  TlsFiles,
 } from './config/options.js';
 export { resolve, type Machine } from './config/resolve.js';
 export type { Environment } from './config/presets.js';
@@ -111,6 +115,7 @@ export {
   CallInterruptedError,
   CallRefusedError,
   CallTimeoutError,
+  DirectListenError,
   DuplicateNodeError,
   FoundationConfigError,
   FoundationError,

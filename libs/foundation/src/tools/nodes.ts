@@ -36,6 +36,8 @@ export interface NodeRecord {
   replicas: Record<string, ReplicaReport>;
   /** Milliseconds since 1970 by the Redis clock. */
   joinedAt: number;
+  /** `host:port` where others link with it; absent with the Redis transport. */
+  address?: string;
 }
 
 /** The members as Redis has them. */

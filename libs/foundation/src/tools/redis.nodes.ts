@@ -205,10 +205,8 @@ function parseRecord(text: string): NodeRecord | undefined {
     return undefined;
   }
   if (typeof value !== 'object' || value === null) return undefined;
-  const { name, bootId, host, pid, version, state, classes, load, capacity, lag, labels, replicas } = value as Record<
-    string,
-    unknown
-  >;
+  const { name, bootId, host, pid, version, state, classes, load, capacity, lag, labels, replicas, address } =
+    value as Record<string, unknown>;
   if (typeof name !== 'string' || typeof bootId !== 'string') return undefined;
   return {
     name,
@@ -224,6 +222,8 @@ function parseRecord(text: string): NodeRecord | undefined {
     labels: mapOf(labels, (text) => (typeof text === 'string' ? text : undefined)),
     replicas: mapOf(replicas, parseReplica),
     joinedAt: toNumber(time),
+    // What cannot be dialled is kept all the same: it says that the node is to be reached by letters.
+    ...(typeof address === 'string' ? { address: address.slice(0, 300) } : {}),
   };
 }
 
