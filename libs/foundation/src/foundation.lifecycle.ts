@@ -81,6 +81,7 @@ export class FoundationLifecycle implements OnApplicationBootstrap {
       const handlers = exploreChannels(this.discovery, (type) => metadataOf(type) !== undefined);
       for (const channel of exploreChannelNames(this.discovery)) this.channels.requireDeclared(channel);
       await this.#subscribe(handlers);
+      await this.channels.open();
       await this.calls.open();
       await this.#joinOnce(specs);
     } catch (error) {
@@ -171,6 +172,7 @@ export class FoundationLifecycle implements OnApplicationBootstrap {
     // INVARIANT (I1): instances stop, then their leases are released, then the node leaves.
     await step('stop processes and release their leases', Infinity, () => this.supervisor.drain());
     await step('send the last messages', SHORT_MS, async () => {
+      this.channels.close();
       await this.channels.flush();
       await this.calls.flush();
     });

@@ -77,11 +77,14 @@ export { Channels } from './channels/channels.js';
 export type {
   BroadcastOptions,
   ChannelName,
+  Gap,
   MessageHandler,
   MessageMeta,
+  Priority,
   SubscribeOptions,
   Subscription,
 } from './channels/channel.js';
+export type { Range } from './channels/sequences.js';
 
 // Telemetry
 export { Telemetry, type TelemetryListener } from './telemetry/telemetry.js';

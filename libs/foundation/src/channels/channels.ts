@@ -3,6 +3,7 @@
  * Called by the application; underneath PUBLISH and SUBSCRIBE, or nothing but memory with the local engine.
  */
 import { Injectable } from '@nestjs/common';
+import type { Membership } from '../cluster/membership.js';
 import type { LocalNode } from '../cluster/node.js';
 import type { FoundationConfig } from '../config/options.js';
 import { show } from '../config/shape.js';
@@ -20,28 +21,61 @@ import type {
   SubscribeOptions,
   Subscription,
 } from './channel.js';
+import { CatchUp } from './catch.up.js';
 import { Dispatcher } from './dispatcher.js';
-import { decode, encode } from './envelope.js';
+import { Drops } from './drops.js';
+import { headsOf } from './envelope.js';
+import { Incoming } from './incoming.js';
+import { Letters } from './letters.js';
+import { Outgoing, type Line } from './outgoing.js';
+import { Senders } from './senders.js';
+import { Sequences } from './sequences.js';
 
 /** Injectable. Sends messages to every node of the cluster and receives them. */
 @Injectable()
 export class Channels {
   readonly #dispatcher: Dispatcher;
   readonly #outbox: Outbox;
+  readonly #outgoing: Outgoing;
+  readonly #incoming: Incoming;
+  readonly #sequences: Sequences;
+  readonly #letters: Letters;
+  readonly #catchUp: CatchUp;
+  readonly #senders: Senders;
   readonly #topic: (channel: string) => string;
-  readonly #sequences = new Map<string, number>();
   readonly #listening = new Map<string, Promise<() => Promise<void>>>();
 
   constructor(
     private readonly config: FoundationConfig,
     private readonly node: LocalNode,
     private readonly engine: Engine,
+    membership: Membership,
     private readonly telemetry: Telemetry,
   ) {
-    this.#dispatcher = new Dispatcher(telemetry);
-    this.#outbox = new Outbox(engine.transport);
     const keys = keysOf(config.appName);
+    const heads = headsOf(node.name, node.bootId);
+    const drops = new Drops(telemetry);
     this.#topic = (channel) => keys.channel(channel);
+    this.#dispatcher = new Dispatcher(telemetry, drops);
+    this.#outbox = new Outbox(engine.transport);
+    this.#outgoing = new Outgoing(this.#outbox, heads, this.#topic);
+    this.#senders = new Senders(membership);
+    this.#sequences = new Sequences((bootId, channel) => this.#senders.startsHere(bootId, channel));
+    this.#senders.onGone((isGone) => this.#sequences.forgetSenders(isGone));
+    this.#incoming = new Incoming(heads.prefix, this.#sequences, drops, this.#dispatcher);
+    this.#letters = new Letters(node, engine.transport, (bootId) => keys.letters(bootId));
+    this.#catchUp = new CatchUp(
+      membership,
+      this.#letters,
+      this.#outgoing,
+      () => this.flush(),
+      () => [...this.#listening.keys()],
+      (channel, lane, last, { name: from, bootId }) => {
+        const missing = this.#sequences.announced({ bootId, channel, lane }, last);
+        if (missing !== undefined) this.#dispatcher.gap({ channel, from, bootId, priority: lane, missing });
+      },
+      engine.transport,
+    );
   }
 
   /**
@@ -55,13 +89,16 @@ export class Channels {
    */
   async broadcast(channel: ChannelName, message: unknown, options: BroadcastOptions = {}): Promise<void> {
     this.#check('broadcast', channel, options.type);
+    const { type } = options;
     const body = this.#write(channel, message);
-    const meta = this.#metaFor(channel, options.type);
-    // What local handlers get went through JSON too, so that they see what the others see and share no object.
-    this.#dispatcher.deliver({ meta, message: parseJson(body) }, meta.sentAt);
-    this.telemetry.emit('message.sent', { channel, size: Buffer.byteLength(body) });
+    const line = this.#outgoing.line(channel, 'normal');
+    const sent = this.#outgoing.add(line, body, type === undefined ? undefined : { type });
+    if (this.#dispatcher.has(channel)) {
+      // What local handlers get went through JSON too, so that they see what the others see and share no object.
+      this.#dispatcher.deliver({ meta: this.#metaOf(line, type), message: parseJson(body) }, line.at);
+    }
     try {
-      await this.#outbox.add(this.#topic(channel), encode(meta, body));
+      await sent;
     } catch (error) {
       throw new RedisUnavailableError(this.engine.endpoint, `publishing on "${channel}"; this node was served`, error);
     }
@@ -88,6 +125,7 @@ export class Channels {
       if (this.#dispatcher.remove(channel, queue) > 0) return;
       const listening = this.#listening.get(channel);
       this.#listening.delete(channel);
+      this.#sequences.forgetChannel(channel);
       await (
         await listening
       )?.();
@@ -106,6 +144,9 @@ export class Channels {
       get dropped() {
         return queue.dropped;
       },
+      get missed() {
+        return queue.missed;
+      },
       unsubscribe,
     };
   }
@@ -120,35 +161,38 @@ export class Channels {
     if (!names.includes(channel)) throw new UnknownChannelError(channel, names);
   }
 
+  /** Listens for letters. Called by the lifecycle. */
+  async open(): Promise<void> {
+    await this.#letters.open();
+  }
+
+  /** Asks no more questions. Called by the lifecycle. */
+  close(): void {
+    this.#catchUp.close();
+  }
+
   /** Sends what still waits. Called by the lifecycle. */
   async flush(): Promise<void> {
-    await this.#outbox.flush();
+    await Promise.all([this.#outbox.flush(), this.#letters.flush()]);
   }
 
   /** Listens to a channel once, however many handlers it has, so that each message is read once. */
   #listen(channel: string): Promise<() => Promise<void>> {
-    const listening =
-      this.#listening.get(channel) ??
-      this.engine.transport.subscribe(this.#topic(channel), (text) => this.#receive(channel, text));
+    const already = this.#listening.get(channel);
+    if (already !== undefined) return already;
+    this.#senders.listens(channel);
+    const listening = this.engine.transport.subscribe(this.#topic(channel), (text) =>
+      this.#incoming.receive(channel, text),
+    );
     this.#listening.set(channel, listening);
     return listening;
   }
 
-  #receive(channel: string, text: string): void {
-    const { envelopes, dropped } = decode(channel, text);
-    for (const reason of dropped) this.telemetry.emit('message.dropped', { channel, reason });
-    const now = Date.now();
-    for (const envelope of envelopes) {
-      // Our own messages were delivered when they were sent.
-      if (envelope.meta.bootId !== this.node.bootId) this.#dispatcher.deliver(envelope, now);
-    }
-  }
-
-  #metaFor(channel: string, type: string | undefined): MessageMeta {
-    const seq = (this.#sequences.get(channel) ?? 0) + 1;
-    this.#sequences.set(channel, seq);
-    const meta: MessageMeta = { channel, from: this.node.name, bootId: this.node.bootId, seq, sentAt: Date.now() };
-    return type === undefined ? meta : { ...meta, type };
+  #metaOf({ channel, seq, at, lane }: Line, type: string | undefined): MessageMeta {
+    const { name: from, bootId } = this.node;
+    const meta: MessageMeta = { channel, from, bootId, seq, sentAt: at, priority: lane };
+    if (type !== undefined) meta.type = type;
+    return meta;
   }
 
   #write(channel: string, message: unknown): string {
@@ -169,7 +213,10 @@ export class Channels {
     }
     const size = Buffer.byteLength(body);
     const { maxMessageBytes } = this.config.channels;
-    if (size <= maxMessageBytes) return body;
+    if (size <= maxMessageBytes) {
+      this.telemetry.emit('message.sent', { channel, size });
+      return body;
+    }
     throw new MessageError(
       channel,
       `it has ${size} bytes and channels.maxMessageBytes is ${maxMessageBytes}`,

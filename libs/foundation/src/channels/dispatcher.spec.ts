@@ -4,13 +4,22 @@ import type { FoundationEvents } from '../telemetry/events.js';
 import { Telemetry } from '../telemetry/telemetry.js';
 import { eventually } from '../testing/eventually.js';
 import { Dispatcher } from './dispatcher.js';
-import type { MessageHandler } from './channel.js';
+import { Drops } from './drops.js';
+import type { Gap, MessageHandler } from './channel.js';
 import type { Envelope } from './envelope.js';
 
 let seq = 0;
 const envelope = (message: unknown, type?: string, channel = 'events'): Envelope => ({
   message,
-  meta: { channel, from: 'n1', bootId: 'b', seq: ++seq, sentAt: 1000, ...(type === undefined ? {} : { type }) },
+  meta: {
+    channel,
+    from: 'n1',
+    bootId: 'b',
+    seq: ++seq,
+    sentAt: 1000,
+    priority: 'normal',
+    ...(type === undefined ? {} : { type }),
+  },
 });
 
 const turn = () => new Promise((resolve) => setImmediate(resolve));
@@ -27,7 +36,7 @@ describe('Dispatcher', () => {
     telemetry = new Telemetry();
     events = [];
     telemetry.attach('*', (event, payload) => events.push({ event, payload }));
-    dispatcher = new Dispatcher(telemetry);
+    dispatcher = new Dispatcher(telemetry, new Drops(telemetry));
   });
 
   const payloads = <E extends keyof FoundationEvents>(name: E) =>
@@ -124,7 +133,7 @@ describe('Dispatcher', () => {
     await turn();
     for (let message = 1; message <= 10_005; message++) dispatcher.deliver(envelope(message), 0);
     expect(queue.dropped).toBe(5);
-    expect(payloads('message.dropped')).toEqual(Array(5).fill({ channel: 'events', reason: 'slow handler' }));
+    expect(payloads('message.dropped')).toEqual(Array(5).fill({ channel: 'events', reason: 'slow handler', count: 1 }));
     go();
     await eventually(() => queue.received === 10_001);
     expect(seen.slice(0, 3)).toEqual([0, 6, 7]);
@@ -155,6 +164,27 @@ describe('Dispatcher', () => {
     expect(dispatcher.remove('events', one)).toBe(Infinity);
     expect(dispatcher.remove('events', two)).toBe(0);
     expect(dispatcher.remove('data', two)).toBe(Infinity);
+  });
+
+  it('tells each subscription of the channel of a gap, also when one of them throws', () => {
+    const gap: Gap = { channel: 'events', from: 'n1', bootId: 'b', priority: 'low', missing: { first: 3, last: 5 } };
+    const onGap = jest.fn<(gap: Gap) => void>();
+    const bad = dispatcher.add(
+      'events',
+      {
+        onGap: () => {
+          throw new Error('bad gap handler');
+        },
+      },
+      jest.fn<MessageHandler>(),
+    );
+    const good = dispatcher.add('events', { onGap }, jest.fn<MessageHandler>());
+    const other = dispatcher.add('data', { onGap }, jest.fn<MessageHandler>());
+    dispatcher.gap(gap);
+    expect(onGap.mock.calls).toEqual([[gap]]);
+    expect([bad.missed, good.missed, other.missed]).toEqual([3, 3, 0]);
+    expect(payloads('message.gap')).toEqual([gap]);
+    expect(error).toHaveBeenCalledTimes(1);
   });
 
   it('lets a handler subscribe and unsubscribe while it is called', async () => {

@@ -5,7 +5,8 @@
 import { Logger } from '@nestjs/common';
 import { describe } from '../errors.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
-import type { MessageHandler, MessageMeta, SubscribeOptions } from './channel.js';
+import type { Gap, MessageHandler, SubscribeOptions } from './channel.js';
+import type { Drops } from './drops.js';
 import type { Envelope } from './envelope.js';
 
 /** How many messages may wait for one handler before the oldest are dropped. */
@@ -15,6 +16,7 @@ const MAX_WAITING = 10_000;
 export class HandlerQueue {
   received = 0;
   dropped = 0;
+  missed = 0;
   readonly #waiting: Envelope[] = [];
   #busy = false;
   #closed = false;
@@ -23,6 +25,7 @@ export class HandlerQueue {
     readonly options: SubscribeOptions,
     private readonly handler: MessageHandler,
     private readonly telemetry: Telemetry,
+    private readonly drops: Drops,
   ) {}
 
   push(envelope: Envelope): void {
@@ -31,9 +34,18 @@ export class HandlerQueue {
     if (this.#waiting.length > MAX_WAITING) {
       this.#waiting.shift();
       this.dropped += 1;
-      this.telemetry.emit('message.dropped', { channel: envelope.meta.channel, reason: 'slow handler' });
+      this.drops.add(envelope.meta.channel, 'slow handler');
     }
     if (!this.#busy) void this.#work();
+  }
+
+  gap(gap: Gap): void {
+    this.missed += gap.missing.last - gap.missing.first + 1;
+    try {
+      this.options.onGap?.(gap);
+    } catch (error) {
+      logger.error('A gap handler threw; the others were told', { channel: gap.channel, error: describe(error) });
+    }
   }
 
   close(): void {
@@ -68,10 +80,18 @@ const logger = new Logger('Foundation');
 export class Dispatcher {
   readonly #queues = new Map<string, Set<HandlerQueue>>();
 
-  constructor(private readonly telemetry: Telemetry) {}
+  constructor(
+    private readonly telemetry: Telemetry,
+    private readonly drops: Drops,
+  ) {}
+
+  /** False when nobody here would get a message of the channel. */
+  has(channel: string): boolean {
+    return this.#queues.has(channel);
+  }
 
   add(channel: string, options: SubscribeOptions, handler: MessageHandler): HandlerQueue {
-    const queue = new HandlerQueue(options, handler, this.telemetry);
+    const queue = new HandlerQueue(options, handler, this.telemetry, this.drops);
     const queues = this.#queues.get(channel) ?? new Set();
     this.#queues.set(channel, queues.add(queue));
     return queue;
@@ -82,12 +102,20 @@ export class Dispatcher {
     queue.close();
     const queues = this.#queues.get(channel);
     // Removing one twice must not count as the last one leaving.
-    return queues?.delete(queue) === true ? queues.size : Infinity;
+    if (queues?.delete(queue) !== true) return Infinity;
+    if (queues.size === 0) this.#queues.delete(channel);
+    return queues.size;
   }
 
   deliver(envelope: Envelope, now: number): void {
-    const { channel, from, sentAt }: MessageMeta = envelope.meta;
+    const { channel, from, sentAt } = envelope.meta;
     this.telemetry.emit('message.received', { channel, from, latency: Math.max(0, now - sentAt) });
     for (const queue of this.#queues.get(channel) ?? []) queue.push(envelope);
+  }
+
+  gap(gap: Gap): void {
+    const { channel, from, bootId, priority, missing } = gap;
+    this.telemetry.emit('message.gap', { channel, from, bootId, priority, missing });
+    for (const queue of this.#queues.get(channel) ?? []) queue.gap(gap);
   }
 }

@@ -62,8 +62,16 @@ export interface FoundationEvents {
   'message.sent': { channel: string; size: number };
   /** A message reached this node's subscriptions. */
   'message.received': { channel: string; from: string; latency: number };
-  /** A message was not delivered. */
-  'message.dropped': { channel: string; reason: string };
+  /** So many messages were not delivered here. */
+  'message.dropped': { channel: string; reason: string; count: number };
+  /** Messages of a node were lost on their way to this one: those with these numbers, both ends included. */
+  'message.gap': {
+    channel: string;
+    from: string;
+    bootId: string;
+    priority: 'high' | 'normal' | 'low';
+    missing: { first: number; last: number };
+  };
   /** A handler threw; the other handlers were served. */
   'message.handler_failed': { channel: string; error: string };
 }

@@ -37,6 +37,8 @@ export interface Keys {
   handoff(name: string): string;
   /** Topic of the calls to one node, and of the answers to its own. */
   inbox(bootId: string): string;
+  /** Topic of the letters to one node: acknowledgements, and questions about messages. */
+  letters(bootId: string): string;
   /** Topic of a channel. */
   channel(name: string): string;
 }
@@ -61,6 +63,7 @@ export function keysOf(appName: string): Keys {
     fenced: (key) => `${tag}:fenced:${key}`,
     handoff: (name) => `${tag}:handoff:${name}`,
     inbox: (bootId) => `${tag}:inbox:${bootId}`,
+    letters: (bootId) => `${tag}:letters:${bootId}`,
     channel: (name) => `${tag}:channel:${name}`,
   };
 }
