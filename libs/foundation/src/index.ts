@@ -81,9 +81,12 @@ export type {
   MessageHandler,
   MessageMeta,
   Priority,
+  QueuePolicy,
   SubscribeOptions,
   Subscription,
+  SubscriptionCounters,
 } from './channels/channel.js';
+export type { Route, RouteOptions } from './channels/router.js';
 export type { Range } from './channels/sequences.js';
 
 // Telemetry
@@ -95,6 +98,7 @@ export { FoundationTools } from './tools/tools.js';
 
 // Errors
 export {
+  AcknowledgementError,
   ArgumentError,
   CallInterruptedError,
   CallRefusedError,
@@ -107,6 +111,7 @@ export {
   MissingPackageError,
   NotInThisVersionError,
   NotReadyError,
+  OverloadedError,
   ProcessDeclarationError,
   ProcessStartError,
   ProcessTimeoutError,
@@ -118,4 +123,5 @@ export {
   UnknownProcessError,
   type CallSubject,
   type FoundationErrorCode,
+  type MissingAcknowledgement,
 } from './errors.js';

@@ -44,12 +44,47 @@ export interface Gap {
 export interface BroadcastOptions {
   /** The kind of message, for handlers that want only some; up to 200 characters. */
   type?: string;
+  /**
+   * Which goes first where messages have to wait, here and at the receivers. Default `normal`. What has another priority
+   * is another sequence: order holds within each.
+   */
+  priority?: Priority;
+  /** Deflates a message of 4 KiB or more, if that makes it smaller. Saves network and costs time: default false. */
+  compression?: boolean;
+  /** Waits until each node that listens has handled the message, at most so many milliseconds. Default: does not wait. */
+  timeout?: number;
 }
+
+/** What happens to a message for which there is no room. */
+export type QueuePolicy =
+  /** The oldest one that waits is dropped. */
+  | 'drop-oldest'
+  /** The one that comes is dropped. */
+  | 'drop-newest'
+  /**
+   * `broadcast` on this very node does not resolve before there is room, up to as many messages as `size` again. A message of
+   * another node cannot be made to wait, because what comes after it on the connection would, too: it is dropped.
+   */
+  | 'block';
 
 /** Options of `subscribe` and `@Channel`. */
 export interface SubscribeOptions {
   /** Only messages of this type. Default: all. */
   type?: string;
+  /**
+   * Each message goes to one member of this group in the whole cluster, in turn; which one, the sender decides by what it
+   * knows of the cluster. Nobody handles it when that member dies at this moment, or when the group began only just now.
+   */
+  group?: string;
+  /** How many messages may wait for the handler, and what happens to the next one. Lower priorities are dropped first. */
+  queue?: {
+    /** Default 10 000. */
+    size?: number;
+    /** Default `drop-oldest`. */
+    policy?: QueuePolicy;
+  };
+  /** Messages that are handled at a time. Default 1; with more, they begin in order and end in any. */
+  concurrency?: number;
   /**
    * Called when messages were lost on their way to this node, of whatever type they were. At once: messages that came
    * before the gap may still be waiting.
@@ -57,14 +92,31 @@ export interface SubscribeOptions {
   onGap?: (gap: Gap) => void;
 }
 
+/** What has become of the messages of a subscription, since it began. */
+export interface SubscriptionCounters {
+  /** Given to the handler. */
+  received: number;
+  /** The handler threw or rejected. */
+  failed: number;
+  /** Lost on their way to this node, of whatever type they were. */
+  missed: number;
+  /** Not given to the handler, by reason. */
+  dropped: Readonly<Record<string, number>>;
+  /** Waiting for the handler at the moment. */
+  waiting: number;
+  /** How long ago the oldest one that waits or is being handled was sent, in milliseconds; 0 when there is none. */
+  lag: number;
+}
+
 /** A running subscription. */
 export interface Subscription {
   readonly channel: string;
-  /** Messages handled so far. */
+  /** Messages given to the handler so far. */
   readonly received: number;
-  /** Messages dropped because the handler was too slow; the oldest go first. */
+  /** Messages not given to it, because there was no room. */
   readonly dropped: number;
-  /** Messages that were lost on their way to this node, of whatever type they were. */
-  readonly missed: number;
+  /** Everything that is counted. */
+  readonly counters: SubscriptionCounters;
+  /** Ends it; what waits is dropped, what is being handled is not waited for. */
   unsubscribe(): Promise<void>;
 }

@@ -7,109 +7,121 @@ import type { Membership } from '../cluster/membership.js';
 import type { LocalNode } from '../cluster/node.js';
 import type { FoundationConfig } from '../config/options.js';
 import { show } from '../config/shape.js';
-import { ArgumentError, MessageError, RedisUnavailableError, UnknownChannelError } from '../errors.js';
+import { ArgumentError, RedisUnavailableError, UnknownChannelError } from '../errors.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
 import type { Engine } from '../tools/engine.js';
-import { parseJson } from '../tools/json.js';
 import { keysOf } from '../tools/keys.js';
 import { Outbox } from '../tools/outbox.js';
-import type {
-  BroadcastOptions,
-  ChannelName,
-  MessageHandler,
-  MessageMeta,
-  SubscribeOptions,
-  Subscription,
-} from './channel.js';
-import { CatchUp } from './catch.up.js';
+import { Acknowledgements } from './acknowledgements.js';
+import { Audience } from './audience.js';
+import type { BroadcastOptions, ChannelName, MessageHandler, SubscribeOptions, Subscription } from './channel.js';
+import { checkBroadcast, checkRoute, checkSubscribe } from './channel.checks.js';
 import { Dispatcher } from './dispatcher.js';
 import { Drops } from './drops.js';
 import { headsOf } from './envelope.js';
-import { Incoming } from './incoming.js';
 import { Letters } from './letters.js';
-import { Outgoing, type Line } from './outgoing.js';
-import { Senders } from './senders.js';
-import { Sequences } from './sequences.js';
+import { Outgoing } from './outgoing.js';
+import { Receiver } from './receiver.js';
+import { explainRoute, type Route, type RouteOptions } from './router.js';
+import { Sender } from './sender.js';
 
 /** Injectable. Sends messages to every node of the cluster and receives them. */
 @Injectable()
 export class Channels {
-  readonly #dispatcher: Dispatcher;
   readonly #outbox: Outbox;
-  readonly #outgoing: Outgoing;
-  readonly #incoming: Incoming;
-  readonly #sequences: Sequences;
   readonly #letters: Letters;
-  readonly #catchUp: CatchUp;
-  readonly #senders: Senders;
-  readonly #topic: (channel: string) => string;
-  readonly #listening = new Map<string, Promise<() => Promise<void>>>();
+  readonly #audience: Audience;
+  readonly #dispatcher: Dispatcher;
+  readonly #sender: Sender;
+  readonly #receiver: Receiver;
 
   constructor(
     private readonly config: FoundationConfig,
-    private readonly node: LocalNode,
+    node: LocalNode,
     private readonly engine: Engine,
     membership: Membership,
-    private readonly telemetry: Telemetry,
+    telemetry: Telemetry,
   ) {
+    const { transport, endpoint } = engine;
+    const { maxMessageBytes } = config.channels;
     const keys = keysOf(config.appName);
+    const topic = (channel: string): string => keys.channel(channel);
     const heads = headsOf(node.name, node.bootId);
     const drops = new Drops(telemetry);
-    this.#topic = (channel) => keys.channel(channel);
-    this.#dispatcher = new Dispatcher(telemetry, drops);
-    this.#outbox = new Outbox(engine.transport);
-    this.#outgoing = new Outgoing(this.#outbox, heads, this.#topic);
-    this.#senders = new Senders(membership);
-    this.#sequences = new Sequences((bootId, channel) => this.#senders.startsHere(bootId, channel));
-    this.#senders.onGone((isGone) => this.#sequences.forgetSenders(isGone));
-    this.#incoming = new Incoming(heads.prefix, this.#sequences, drops, this.#dispatcher);
-    this.#letters = new Letters(node, engine.transport, (bootId) => keys.letters(bootId));
-    this.#catchUp = new CatchUp(
+    this.#outbox = new Outbox(transport);
+    this.#letters = new Letters(node, transport, (bootId) => keys.letters(bootId));
+    this.#audience = new Audience(membership);
+    this.#dispatcher = new Dispatcher(node.bootId, { telemetry, drops });
+    const outgoing = new Outgoing(this.#outbox, heads, topic);
+    const acknowledgements = new Acknowledgements(membership, this.#letters);
+    const { prefix: ownPrefix } = heads;
+    const flush = (): Promise<void> => this.flush();
+    const shared = { dispatcher: this.#dispatcher, outgoing, acknowledgements, drops, maxMessageBytes };
+    this.#sender = new Sender({ ...shared, node, telemetry, audience: this.#audience, endpoint });
+    this.#receiver = new Receiver({
+      ...shared,
       membership,
-      this.#letters,
-      this.#outgoing,
-      () => this.flush(),
-      () => [...this.#listening.keys()],
-      (channel, lane, last, { name: from, bootId }) => {
-        const missing = this.#sequences.announced({ bootId, channel, lane }, last);
-        if (missing !== undefined) this.#dispatcher.gap({ channel, from, bootId, priority: lane, missing });
-      },
-      engine.transport,
-    );
+      transport,
+      letters: this.#letters,
+      ownPrefix,
+      topic,
+      flush,
+    });
   }
 
   /**
    * Sends a message to everyone who subscribes to the channel, this node included.
    *
    * Underneath: `PUBLISH …:channel:<name>`, one for all messages of this turn of the event loop; handlers of this node
-   * are served without Redis. Resolves once Redis has taken the message, which says nothing about receivers.
+   * are served without Redis. Resolves once Redis has taken the message, which says nothing about receivers; with
+   * `timeout`, once every node that listens has handled it. Those are the nodes that this one knows to listen at the time
+   * of the call; one that leaves meanwhile is not waited for.
    *
    * @param message any value that JSON can write, up to `channels.maxMessageBytes`.
-   * @throws UnknownChannelError, `MessageError`, `ArgumentError`; `RedisUnavailableError` when only this node was served.
+   * @throws UnknownChannelError, `MessageError`, `ArgumentError`; `RedisUnavailableError` when only this node was served,
+   *   `OverloadedError` when more waits than this node keeps, `AcknowledgementError` with the nodes that are missing.
    */
-  async broadcast(channel: ChannelName, message: unknown, options: BroadcastOptions = {}): Promise<void> {
-    this.#check('broadcast', channel, options.type);
-    const { type } = options;
-    const body = this.#write(channel, message);
-    const line = this.#outgoing.line(channel, 'normal');
-    const sent = this.#outgoing.add(line, body, type === undefined ? undefined : { type });
-    if (this.#dispatcher.has(channel)) {
-      // What local handlers get went through JSON too, so that they see what the others see and share no object.
-      this.#dispatcher.deliver({ meta: this.#metaOf(line, type), message: parseJson(body) }, line.at);
-    }
-    try {
-      await sent;
-    } catch (error) {
-      throw new RedisUnavailableError(this.engine.endpoint, `publishing on "${channel}"; this node was served`, error);
-    }
+  async broadcast(channel: ChannelName, message: unknown, options?: BroadcastOptions): Promise<void> {
+    this.requireDeclared(channel);
+    if (options !== undefined) checkBroadcast('broadcast', options);
+    return this.#sender.send(channel, this.#sender.write(channel, message), options);
+  }
+
+  /**
+   * Sends a message to the channel that suits it; the first rule that holds decides: the `channel` of the options ·
+   * `priority: 'high'` → control · more than 10 KiB of JSON → data · `['telemetry', …]`, or a `type` of `metric` or
+   * `measurement` → telemetry · else events.
+   *
+   * Underneath: {@link broadcast}, with its errors.
+   */
+  async routeMessage(message: unknown, options: RouteOptions = {}): Promise<void> {
+    checkRoute('routeMessage', options);
+    const { channel: named, ...others } = options;
+    if (named !== undefined) this.requireDeclared(named);
+    const written = this.#sender.write(named ?? 'events', message);
+    return this.#sender.send(explainRoute(message, written.size, options).channel, written, others);
+  }
+
+  /**
+   * Says which channel `routeMessage` would take, and why. Sends nothing.
+   *
+   * @throws UnknownChannelError, `MessageError`, `ArgumentError`.
+   */
+  explainRoute(message: unknown, options: RouteOptions = {}): Route {
+    checkRoute('explainRoute', options);
+    if (options.channel !== undefined) this.requireDeclared(options.channel);
+    return explainRoute(message, this.#sender.write(options.channel ?? 'events', message).size, options);
   }
 
   /**
    * Calls `handler` with each message of the channel from now on. Resolves once the subscription is in place; while
    * Redis is unreachable it is remembered, and made as soon as the connection is back.
    *
-   * Underneath: `SUBSCRIBE …:channel:<name>`, once for all handlers of this node. A handler that is slower than its
-   * messages loses the oldest beyond 10 000, counted in `dropped`.
+   * Underneath: `SUBSCRIBE …:channel:<name>`, once for all handlers of this node. The other nodes hear about 50 ms later,
+   * with this node's record, that it listens; until then no message of a `group` comes here, and no `timeout` waits for it.
+   *
+   * What waits for a handler is bounded; see `queue`. A handler that awaits a broadcast to its own full channel waits for
+   * itself when its policy is `block`.
    *
    * @throws UnknownChannelError, `ArgumentError`.
    */
@@ -118,20 +130,17 @@ export class Channels {
     handler: MessageHandler,
     options: SubscribeOptions = {},
   ): Promise<Subscription> {
-    this.#check('subscribe', channel, options.type);
+    this.requireDeclared(channel);
+    checkSubscribe('subscribe', options);
     if (typeof handler !== 'function') throw new ArgumentError('subscribe', 'handler', show(handler), 'a function');
+    const hide = this.#audience.add(channel, options.group, options.type);
     const queue = this.#dispatcher.add(channel, options, handler);
     const unsubscribe = async (): Promise<void> => {
-      if (this.#dispatcher.remove(channel, queue) > 0) return;
-      const listening = this.#listening.get(channel);
-      this.#listening.delete(channel);
-      this.#sequences.forgetChannel(channel);
-      await (
-        await listening
-      )?.();
+      hide();
+      if (this.#dispatcher.remove(queue)) await this.#receiver.unlisten(channel);
     };
     try {
-      await this.#listen(channel);
+      await this.#receiver.listen(channel);
     } catch (error) {
       await unsubscribe().catch(() => undefined);
       throw new RedisUnavailableError(this.engine.endpoint, `subscribing to "${channel}"`, error);
@@ -144,8 +153,8 @@ export class Channels {
       get dropped() {
         return queue.dropped;
       },
-      get missed() {
-        return queue.missed;
+      get counters() {
+        return queue.counters;
       },
       unsubscribe,
     };
@@ -168,66 +177,11 @@ export class Channels {
 
   /** Asks no more questions. Called by the lifecycle. */
   close(): void {
-    this.#catchUp.close();
+    this.#receiver.close();
   }
 
   /** Sends what still waits. Called by the lifecycle. */
   async flush(): Promise<void> {
     await Promise.all([this.#outbox.flush(), this.#letters.flush()]);
-  }
-
-  /** Listens to a channel once, however many handlers it has, so that each message is read once. */
-  #listen(channel: string): Promise<() => Promise<void>> {
-    const already = this.#listening.get(channel);
-    if (already !== undefined) return already;
-    this.#senders.listens(channel);
-    const listening = this.engine.transport.subscribe(this.#topic(channel), (text) =>
-      this.#incoming.receive(channel, text),
-    );
-    this.#listening.set(channel, listening);
-    return listening;
-  }
-
-  #metaOf({ channel, seq, at, lane }: Line, type: string | undefined): MessageMeta {
-    const { name: from, bootId } = this.node;
-    const meta: MessageMeta = { channel, from, bootId, seq, sentAt: at, priority: lane };
-    if (type !== undefined) meta.type = type;
-    return meta;
-  }
-
-  #write(channel: string, message: unknown): string {
-    let body: string | undefined;
-    try {
-      body = JSON.stringify(message);
-    } catch (error) {
-      throw new MessageError(
-        channel,
-        'JSON cannot write it',
-        'Send plain values.',
-        'FOUNDATION_MESSAGE_INVALID',
-        error,
-      );
-    }
-    if (body === undefined) {
-      throw new MessageError(channel, `JSON has no text for ${show(message)}`, 'Send null, or plain values.');
-    }
-    const size = Buffer.byteLength(body);
-    const { maxMessageBytes } = this.config.channels;
-    if (size <= maxMessageBytes) {
-      this.telemetry.emit('message.sent', { channel, size });
-      return body;
-    }
-    throw new MessageError(
-      channel,
-      `it has ${size} bytes and channels.maxMessageBytes is ${maxMessageBytes}`,
-      'Send less, or a reference to the data.',
-      'FOUNDATION_MESSAGE_TOO_LARGE',
-    );
-  }
-
-  #check(call: string, channel: string, type: unknown): void {
-    this.requireDeclared(channel);
-    const valid = type === undefined || (typeof type === 'string' && type.length > 0 && type.length <= 200);
-    if (!valid) throw new ArgumentError(call, 'type', show(type), '1 to 200 characters');
   }
 }

@@ -5,7 +5,7 @@ import { Telemetry } from '../telemetry/telemetry.js';
 import { eventually } from '../testing/eventually.js';
 import { Dispatcher } from './dispatcher.js';
 import { Drops } from './drops.js';
-import type { Gap, MessageHandler } from './channel.js';
+import type { Gap, MessageHandler, SubscribeOptions } from './channel.js';
 import type { Envelope } from './envelope.js';
 
 let seq = 0;
@@ -36,7 +36,7 @@ describe('Dispatcher', () => {
     telemetry = new Telemetry();
     events = [];
     telemetry.attach('*', (event, payload) => events.push({ event, payload }));
-    dispatcher = new Dispatcher(telemetry, new Drops(telemetry));
+    dispatcher = new Dispatcher('b', { telemetry, drops: new Drops(telemetry) });
   });
 
   const payloads = <E extends keyof FoundationEvents>(name: E) =>
@@ -133,7 +133,9 @@ describe('Dispatcher', () => {
     await turn();
     for (let message = 1; message <= 10_005; message++) dispatcher.deliver(envelope(message), 0);
     expect(queue.dropped).toBe(5);
-    expect(payloads('message.dropped')).toEqual(Array(5).fill({ channel: 'events', reason: 'slow handler', count: 1 }));
+    expect(payloads('message.dropped')).toEqual(
+      Array(5).fill({ channel: 'events', reason: 'queue full, normal priority', count: 1 }),
+    );
     go();
     await eventually(() => queue.received === 10_001);
     expect(seen.slice(0, 3)).toEqual([0, 6, 7]);
@@ -148,22 +150,66 @@ describe('Dispatcher', () => {
     });
     for (const message of [1, 2]) dispatcher.deliver(envelope(message), 0);
     await turn();
-    expect(dispatcher.remove('events', queue)).toBe(0);
+    expect(dispatcher.remove(queue)).toBe(true);
     dispatcher.deliver(envelope(3), 0);
     await turn();
     await turn();
     expect(seen).toEqual([1]);
   });
 
-  it('counts the handlers that are left, and a second removal as none', () => {
-    const [one, two] = [
-      dispatcher.add('events', {}, jest.fn<MessageHandler>()),
-      dispatcher.add('events', {}, jest.fn<MessageHandler>()),
-    ];
-    expect(dispatcher.remove('events', one)).toBe(1);
-    expect(dispatcher.remove('events', one)).toBe(Infinity);
-    expect(dispatcher.remove('events', two)).toBe(0);
-    expect(dispatcher.remove('data', two)).toBe(Infinity);
+  it('says when the last subscription of a channel is gone, once, groups included', () => {
+    const [one, two, three] = [{}, { group: 'g' }, { group: 'h' }].map((options) =>
+      dispatcher.add('events', options, jest.fn<MessageHandler>()),
+    );
+    expect(dispatcher.has('events')).toBe(true);
+    expect([one, one, two, three, three].map((queue) => dispatcher.remove(queue!))).toEqual([
+      false,
+      false,
+      false,
+      true,
+      false,
+    ]);
+    expect(dispatcher.has('events')).toBe(false);
+  });
+
+  it('gives a message to one member of each group that the sender gave to this node, in turn and by type', async () => {
+    const heard: string[] = [];
+    const member = (name: string, options: SubscribeOptions) =>
+      dispatcher.add('events', options, () => void heard.push(name));
+    member('a1', { group: 'a' });
+    member('a2', { group: 'a' });
+    member('a typed', { group: 'a', type: 't' });
+    member('b', { group: 'b' });
+    member('plain', {});
+    const deliver = async (groups: Record<string, string> | undefined, type?: string) => {
+      heard.length = 0;
+      dispatcher.deliver({ ...envelope(1, type), groups }, 0);
+      await turn();
+      return [...heard].sort();
+    };
+    expect(await deliver({ a: 'b' })).toEqual(['a1', 'plain']);
+    expect(await deliver({ a: 'b', b: 'b' })).toEqual(['a2', 'b', 'plain']);
+    expect(await deliver({ a: 'another node' })).toEqual(['plain']);
+    expect(await deliver(undefined)).toEqual(['plain']);
+    const typed = new Set<string>();
+    for (let time = 0; time < 6; time++) for (const name of await deliver({ a: 'b' }, 't')) typed.add(name);
+    expect([...typed].sort()).toEqual(['a typed', 'a1', 'a2', 'plain']);
+  });
+
+  it('settles a message once, when all who took it are done, with the first failure', async () => {
+    const settle = jest.fn<(failure?: string) => void>();
+    dispatcher.add('events', { type: 'other' }, jest.fn<MessageHandler>());
+    dispatcher.deliver({ ...envelope(1, 'nobody asked for'), settle }, 0);
+    expect(settle.mock.calls).toEqual([[]]);
+    let go!: () => void;
+    dispatcher.add('events', {}, () => new Promise<void>((resolve) => (go = resolve)));
+    dispatcher.add('events', {}, () => Promise.reject(new Error('bad handler')));
+    dispatcher.deliver({ ...envelope(1), settle }, 0);
+    await turn();
+    expect(settle).toHaveBeenCalledTimes(1);
+    go();
+    await turn();
+    expect(settle.mock.calls.slice(1)).toEqual([['a handler failed: bad handler']]);
   });
 
   it('tells each subscription of the channel of a gap, also when one of them throws', () => {
@@ -190,7 +236,7 @@ describe('Dispatcher', () => {
   it('lets a handler subscribe and unsubscribe while it is called', async () => {
     const late = jest.fn<MessageHandler>();
     const queue = dispatcher.add('events', {}, () => {
-      dispatcher.remove('events', queue);
+      dispatcher.remove(queue);
       dispatcher.add('events', {}, late);
     });
     dispatcher.deliver(envelope(1), 0);

@@ -79,6 +79,15 @@ describe('envelope: round trip', () => {
     expect(text.startsWith(`[${heads.prefix}`)).toBe(true);
   });
 
+  it('of everything else that travels with a message', () => {
+    const extras: Extras = { type: 'a "type"', ack: 7, groups: { workers: 'boot' } };
+    expect(read(textOf([1], { extras })).envelopes).toMatchObject([
+      { message: 1, meta: { type: extras.type }, ack: 7, groups: { workers: 'boot' } },
+    ]);
+    const text = `[${heads.head('normal', 1, 1)},${encode('QUJD', { zip: true })}]`;
+    expect(read(text).envelopes).toMatchObject([{ zip: 'QUJD', message: undefined }]);
+  });
+
   it('names the channel of the topic, not one that the sender claims', () => {
     const decoded = decode('control', raw({ channel: 'events' }, { b: 1 }));
     expect(decoded).toMatchObject({ entries: [{ meta: { channel: 'control' } }] });
@@ -117,6 +126,16 @@ describe('envelope: malformed texts are dropped and never throw', () => {
     [raw({ lane: 1 }, { b: 1 }), ['not an envelope']],
     [raw({}), []],
     [raw({}, 1, null, 'x', {}, [[]], false), Array(6).fill('not a message')],
+    [raw({}, { b: 1, a: 'x' }), ['not a message']],
+    [raw({}, { b: 1, a: 0 }), ['not a message']],
+    [raw({}, { b: 1, a: 1.5 }), ['not a message']],
+    [raw({}, { b: 1, g: 'x' }), ['not a message']],
+    [raw({}, { b: 1, g: ['x'] }), ['not a message']],
+    [raw({}, { b: 1, g: null }), ['not a message']],
+    [raw({}, { b: 1, g: { workers: 5 } }), ['not a message']],
+    [raw({}, { b: 1, g: { workers: '' } }), ['not a message']],
+    [raw({}, { z: 5 }), ['not a message']],
+    [raw({}, { z: null, b: 1 }), ['not a message']],
     [raw({}, { b: 1, t: 5 }), ['not a message']],
     [raw({}, { b: 1, t: '' }), ['not a message']],
     [raw({}, { b: 1, t: null }), ['not a message']],

@@ -22,12 +22,22 @@ export interface Head {
 /** What may travel with a single message. */
 export interface Extras {
   type?: string;
+  /** The sender waits for an acknowledgement with this number. */
+  ack?: number;
+  /** Group → boot id of the member that handles the message. */
+  groups?: Record<string, string>;
+  /** The message is deflated, and its body the base64 of that. */
+  zip?: boolean;
 }
 
 /** A message with what travels with it. */
-export interface Envelope extends Extras {
+export interface Envelope extends Pick<Extras, 'ack' | 'groups'> {
   meta: MessageMeta;
   message: unknown;
+  /** The base64 of the message, which is to be inflated first. */
+  zip?: string;
+  /** Called by each subscription that took the message, once it is done with it. */
+  settle?: (failure?: string) => void;
 }
 
 /** What came out of a text: for each message what it is, or why it is dropped. */
@@ -49,11 +59,15 @@ export function headsOf(
   };
 }
 
-/** One message; `body` is the JSON of the message itself, so that it is written once. */
+/** One message; `body` is the JSON of the message itself, so that it is written once, or base64. */
 export function encode(body: string, extras?: Extras): string {
   if (extras === undefined) return `{"b":${body}}`;
-  const { type } = extras;
-  return `{${type === undefined ? '' : `"t":${JSON.stringify(type)},`}"b":${body}}`;
+  const { type, ack, groups, zip } = extras;
+  let head = '{';
+  if (type !== undefined) head += `"t":${JSON.stringify(type)},`;
+  if (ack !== undefined) head += `"a":${ack},`;
+  if (groups !== undefined) head += `"g":${JSON.stringify(groups)},`;
+  return zip === true ? `${head}"z":"${body}"}` : `${head}"b":${body}}`;
 }
 
 /** Reads a text that anybody may have published; never throws. A text that is dropped as a whole is the reason why. */
@@ -85,12 +99,23 @@ function readHead(value: unknown): Head | string {
 
 function read(channel: string, head: Head, seq: number, value: unknown): Envelope | string {
   if (typeof value !== 'object' || value === null) return 'not a message';
-  const { b, t } = value as Record<string, unknown>;
-  if (b === undefined || (t !== undefined && !isShort(t))) return 'not a message';
+  const { b, t, a, g, z } = value as Record<string, unknown>;
+  if ((t !== undefined && !isShort(t)) || (a !== undefined && !isCount(a))) return 'not a message';
+  if (z === undefined ? b === undefined : typeof z !== 'string') return 'not a message';
+  if (g !== undefined && !isGroups(g)) return 'not a message';
   const { from, bootId, sentAt, lane } = head;
   const meta: MessageMeta = { channel, from, bootId, seq, sentAt, priority: lane };
   if (t !== undefined) meta.type = t;
-  return { meta, message: b };
+  const envelope: Envelope = { meta, message: b };
+  if (a !== undefined) envelope.ack = a;
+  if (g !== undefined) envelope.groups = g;
+  if (z !== undefined) envelope.zip = z as string;
+  return envelope;
+}
+
+function isGroups(value: unknown): value is Record<string, string> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
+  return Object.values(value).every(isShort);
 }
 
 function isShort(value: unknown): value is string {

@@ -2,10 +2,12 @@ import { Logger } from '@nestjs/common';
 import { beforeEach, describe, expect, it, jest } from '@jest/globals';
 import type { FoundationEvents } from '../telemetry/events.js';
 import { Telemetry } from '../telemetry/telemetry.js';
+import { eventually } from '../testing/eventually.js';
 import type { Gap } from './channel.js';
+import { deflate } from './compression.js';
 import { Drops } from './drops.js';
 import { encode, headsOf } from './envelope.js';
-import { Incoming } from './incoming.js';
+import { Incoming, type Sink } from './incoming.js';
 import { Sequences } from './sequences.js';
 
 const heads = headsOf('n2', 'other');
@@ -15,22 +17,27 @@ const textOf = (seq: number, ...bodies: string[]) =>
 describe('Incoming', () => {
   const seen: unknown[] = [];
   const gaps: Gap[] = [];
+  const told: unknown[] = [];
   const dropped: FoundationEvents['message.dropped'][] = [];
   let incoming: Incoming;
   const warn = jest.fn();
 
   beforeEach(() => {
-    for (const list of [seen, gaps, dropped]) list.length = 0;
+    for (const list of [seen, gaps, dropped, told]) list.length = 0;
     warn.mockReset();
     Logger.overrideLogger({ log: jest.fn(), error: jest.fn(), warn });
     const telemetry = new Telemetry();
     telemetry.attach('message.dropped', (_event, payload) => void dropped.push(payload));
-    const sink = {
-      deliver: ({ message }: { message: unknown }) => seen.push(message),
-      gap: (gap: Gap) => gaps.push(gap),
+    const sink: Sink = {
+      deliver: ({ message, settle }) => {
+        seen.push(message);
+        settle?.('done');
+      },
+      gap: (gap) => gaps.push(gap),
+      tell: (...words) => told.push(words),
     };
     const own = headsOf('n1', 'own').prefix;
-    incoming = new Incoming(own, new Sequences(() => false), new Drops(telemetry, () => 0), sink);
+    incoming = new Incoming(own, new Sequences(() => false), new Drops(telemetry, () => 0), 1024, sink);
   });
 
   it('delivers in order', () => {
@@ -74,5 +81,54 @@ describe('Incoming', () => {
     for (let count = 0; count < 5; count++) incoming.receive('events', '[{"v":9},{"b":1}]');
     expect(dropped).toEqual(Array(5).fill({ channel: 'events', reason: 'unknown version', count: 1 }));
     expect(warn).toHaveBeenCalledTimes(1);
+  });
+
+  it('acknowledges to the sender, with its number', () => {
+    incoming.receive('events', `[${heads.head('normal', 1, 1)},${encode('1', { ack: 7 })}]`);
+    expect(told).toEqual([['other', 7, 'done']]);
+  });
+
+  describe('deflated messages', () => {
+    const zipped = async (seq: number, message: unknown, lane: 'normal' | 'low' = 'normal') =>
+      `[${heads.head(lane, seq, 1)},${encode((await deflate(JSON.stringify(message)))!, { zip: true, type: 't' })}]`;
+    const large = 'x'.repeat(1000);
+
+    it('are inflated, and what comes after them waits', async () => {
+      incoming.receive('events', await zipped(1, large));
+      incoming.receive('events', textOf(2, '2'));
+      incoming.receive('events', await zipped(3, large));
+      incoming.receive('events', textOf(4, '4'));
+      expect(seen).toEqual([]);
+      await eventually(() => seen.length === 4);
+      expect(seen).toEqual([large, 2, large, 4]);
+      incoming.receive('events', textOf(5, '5'));
+      expect(seen.at(-1)).toBe(5);
+    });
+
+    it('do not hold up other channels and priorities', async () => {
+      incoming.receive('events', await zipped(1, large, 'low'));
+      incoming.receive('events', textOf(1, '1'));
+      incoming.receive('data', textOf(1, '2'));
+      expect(seen).toEqual([1, 2]);
+      await eventually(() => seen.length === 3);
+    });
+
+    it.each([
+      ['a bomb', async () => zipped(1, 'x'.repeat(100_000)), 'too large when inflated'],
+      ['no base64', async () => `[${heads.head('normal', 1, 1)},{"z":"%%%"}]`, 'cannot be inflated'],
+      ['nothing', async () => `[${heads.head('normal', 1, 1)},{"z":""}]`, 'cannot be inflated'],
+      [
+        'no JSON within',
+        async () => `[${heads.head('normal', 1, 1)},{"z":"${(await deflate('x'.repeat(500)))!}"}]`,
+        'cannot be inflated',
+      ],
+      ['no text', async () => `[${heads.head('normal', 1, 1)},{"z":5}]`, 'not a message'],
+    ])('that are %s are dropped and counted, and the next one is fine', async (_what, text, reason) => {
+      incoming.receive('events', await text());
+      incoming.receive('events', textOf(2, '2'));
+      await eventually(() => seen.length === 1);
+      expect(seen).toEqual([2]);
+      expect(dropped).toEqual([{ channel: 'events', reason, count: 1 }]);
+    });
   });
 });

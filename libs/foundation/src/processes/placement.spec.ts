@@ -12,7 +12,7 @@ const member = (name: string, more: Partial<Member> = {}): Member => ({
   load: 0,
   lag: 0,
   labels: {},
-  replicas: {},
+  replicas: {}, listens: {},
   classes: ['Feed'],
   joinedAt: 0,
   self: false,
