@@ -1,4 +1,5 @@
 // Channels between several applications in this one process, on real Redis.
+import { IsInt } from 'class-validator';
 import { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import {
@@ -408,5 +409,43 @@ describe('Back-pressure', () => {
     open();
     await third;
     await eventually(() => blocked.received === 3);
+  });
+});
+
+describe('Typed payloads', () => {
+  class OrderPlaced {
+    @IsInt() id!: number;
+  }
+
+  it('what does not pass is not given to the handler: an event, counted, and not acknowledged', async () => {
+    const seen: unknown[] = [];
+    class Orders {
+      @Channel('events', { type: 'order.placed', payload: OrderPlaced })
+      placed(order: OrderPlaced): void {
+        seen.push(order);
+      }
+    }
+    const [a, b] = [await bootNode(), await bootNode({}, [Orders])];
+    await knows(a, 1);
+    await send(a, { id: 'x' }, { type: 'order.placed' });
+    await expect(send(a, 5, { type: 'order.placed', timeout: 10_000 })).rejects.toMatchObject({
+      missing: [{ node: b.name, reason: 'not a valid OrderPlaced' }],
+    });
+    await send(a, { id: 7 }, { type: 'order.placed', timeout: 10_000 });
+    expect(seen).toEqual([{ id: 7 }]);
+    expect(seen[0]).toBeInstanceOf(OrderPlaced);
+    expect(b.of('message.invalid')).toEqual([
+      { channel: 'events', from: a.name, type: 'order.placed', errors: ['id: id must be an integer number'] },
+      { channel: 'events', from: a.name, type: 'order.placed', errors: ['not an object'] },
+    ]);
+    expect(b.of('message.dropped').map(({ reason }) => reason)).toEqual(Array(2).fill('not a valid OrderPlaced'));
+  });
+
+  it('a class without rules is an error at start', async () => {
+    class Orders {
+      @Channel('events', { payload: class Plain {} })
+      placed(): void {}
+    }
+    await expect(bootNode({}, [Orders])).rejects.toThrow(/payload.*the class Plain/);
   });
 });

@@ -47,6 +47,8 @@ describe('options of channels', () => {
     [{ group: 5 }, 'group'],
     [{ group: 'x'.repeat(129) }, 'group'],
     [{ onGap: true }, 'onGap'],
+    [{ payload: 5 }, 'payload'],
+    [{ payload: class NoRules {} }, 'payload'],
     [{ concurrency: 0 }, 'concurrency'],
     [{ concurrency: 1.5 }, 'concurrency'],
     [{ queue: 5 }, 'queue'],

@@ -4,6 +4,7 @@
  */
 import { show } from '../config/shape.js';
 import { ArgumentError } from '../errors.js';
+import { checkPayload } from './payload.js';
 
 type Rule = [expected: string, valid: (value: unknown) => boolean];
 
@@ -39,6 +40,7 @@ const SUBSCRIBE: Readonly<Record<string, Rule>> = {
     '1 to 128 letters, digits, dots, dashes or underscores',
     (value) => typeof value === 'string' && /^[A-Za-z0-9_.-]{1,128}$/.test(value),
   ],
+  payload: ['a class with decorators of class-validator', (value) => typeof value === 'function'],
   onGap: ['a function', (value) => typeof value === 'function'],
   concurrency: ['a whole number from 1 to 10000', (value) => whole(value, 1, 10_000)],
   queue: ['an object { size, policy }', isObject],
@@ -62,7 +64,8 @@ export function checkRoute(call: string, options: unknown): void {
 /** @throws ArgumentError */
 export function checkSubscribe(call: string, options: unknown): void {
   check(call, options, SUBSCRIBE, '');
-  const { queue } = options as { queue?: unknown };
+  const { queue, payload } = options as { queue?: unknown; payload?: unknown };
+  if (payload !== undefined) checkPayload(payload);
   if (queue !== undefined) check(call, queue, QUEUE, 'queue.');
 }
 

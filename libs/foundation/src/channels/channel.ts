@@ -1,6 +1,7 @@
 /**
  * The words of the channels: names, options, and what a handler is told of a message.
  */
+import type { Type } from '@nestjs/common';
 import type { Lane } from '../tools/transport.js';
 import type { Range } from './sequences.js';
 
@@ -26,8 +27,11 @@ export interface MessageMeta {
   priority: Priority;
 }
 
-/** Called for each message; the next one of this subscription waits until it has settled. */
-export type MessageHandler = (message: unknown, meta: MessageMeta) => void | Promise<void>;
+/**
+ * Called for each message; the next one of this subscription waits until it has settled. The message is
+ * `unknown`, because anybody may have sent it: check it, or let `payload` do that.
+ */
+export type MessageHandler<T = unknown> = (message: T, meta: MessageMeta) => void | Promise<void>;
 
 /** Messages of one sender that were lost on their way to this node. */
 export interface Gap {
@@ -76,6 +80,12 @@ export interface SubscribeOptions {
    * knows of the cluster. Nobody handles it when that member dies at this moment, or when the group began only just now.
    */
   group?: string;
+  /**
+   * The handler gets an instance of this class, checked by the decorators of class-validator on it. What does not pass is
+   * not given to the handler: it is counted, and an event `message.invalid` tells what is wrong. Nested objects become
+   * instances of what their property is declared as; elements of arrays do so only where class-transformer is installed.
+   */
+  payload?: Type<object>;
   /** How many messages may wait for the handler, and what happens to the next one. Lower priorities are dropped first. */
   queue?: {
     /** Default 10 000. */
@@ -98,6 +108,8 @@ export interface SubscriptionCounters {
   received: number;
   /** The handler threw or rejected. */
   failed: number;
+  /** Not given to the handler, because the message was not what `payload` says. */
+  invalid: number;
   /** Lost on their way to this node, of whatever type they were. */
   missed: number;
   /** Not given to the handler, by reason. */

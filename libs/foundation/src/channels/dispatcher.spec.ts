@@ -48,7 +48,7 @@ describe('Dispatcher', () => {
     dispatcher.add('events', {}, two);
     dispatcher.add('data', {}, other);
     const sent = envelope({ n: 1 });
-    dispatcher.deliver(sent, 1005);
+    void dispatcher.deliver(sent, 1005);
     await turn();
     for (const handler of [one, two]) expect(handler.mock.calls).toEqual([[{ n: 1 }, sent.meta]]);
     expect(other).not.toHaveBeenCalled();
@@ -56,14 +56,14 @@ describe('Dispatcher', () => {
   });
 
   it('never reports a negative latency', () => {
-    dispatcher.deliver(envelope(1), 900);
+    void dispatcher.deliver(envelope(1), 900);
     expect(payloads('message.received')[0]!.latency).toBe(0);
   });
 
   it('does not call a handler within the turn of the sender', () => {
     const handler = jest.fn<MessageHandler>();
     dispatcher.add('events', {}, handler);
-    dispatcher.deliver(envelope(1), 0);
+    void dispatcher.deliver(envelope(1), 0);
     expect(handler).not.toHaveBeenCalled();
   });
 
@@ -74,7 +74,7 @@ describe('Dispatcher', () => {
       await turn();
       order.push(`end ${String(message)}`);
     });
-    for (const message of [1, 2, 3]) dispatcher.deliver(envelope(message), 0);
+    for (const message of [1, 2, 3]) void dispatcher.deliver(envelope(message), 0);
     await eventually(() => queue.received === 3 && order.length === 6);
     expect(order).toEqual(['begin 1', 'end 1', 'begin 2', 'end 2', 'begin 3', 'end 3']);
   });
@@ -83,9 +83,9 @@ describe('Dispatcher', () => {
     const [placed, all] = [jest.fn<MessageHandler>(), jest.fn<MessageHandler>()];
     const queue = dispatcher.add('events', { type: 'order.placed' }, placed);
     dispatcher.add('events', {}, all);
-    dispatcher.deliver(envelope(1, 'order.placed'), 0);
-    dispatcher.deliver(envelope(2, 'order.gone'), 0);
-    dispatcher.deliver(envelope(3), 0);
+    void dispatcher.deliver(envelope(1, 'order.placed'), 0);
+    void dispatcher.deliver(envelope(2, 'order.gone'), 0);
+    void dispatcher.deliver(envelope(3), 0);
     await turn();
     expect(placed.mock.calls.map(([message]) => message)).toEqual([1]);
     expect(all.mock.calls.map(([message]) => message)).toEqual([1, 2, 3]);
@@ -104,7 +104,7 @@ describe('Dispatcher', () => {
     const good = jest.fn<MessageHandler>();
     const queue = dispatcher.add('events', {}, fail);
     dispatcher.add('events', {}, good);
-    for (const message of [1, 2]) dispatcher.deliver(envelope(message), 0);
+    for (const message of [1, 2]) void dispatcher.deliver(envelope(message), 0);
     await eventually(() => queue.received === 2);
     await turn();
     expect(good).toHaveBeenCalledTimes(2);
@@ -116,7 +116,7 @@ describe('Dispatcher', () => {
     const good = jest.fn<MessageHandler>();
     const stuck = dispatcher.add('events', {}, () => new Promise(() => undefined));
     dispatcher.add('events', {}, good);
-    for (const message of [1, 2, 3]) dispatcher.deliver(envelope(message), 0);
+    for (const message of [1, 2, 3]) void dispatcher.deliver(envelope(message), 0);
     await turn();
     expect(good).toHaveBeenCalledTimes(3);
     expect(stuck.received).toBe(1);
@@ -129,9 +129,9 @@ describe('Dispatcher', () => {
       seen.push(message);
       if (message === 0) await new Promise<void>((resolve) => (go = resolve));
     });
-    dispatcher.deliver(envelope(0), 0);
+    void dispatcher.deliver(envelope(0), 0);
     await turn();
-    for (let message = 1; message <= 10_005; message++) dispatcher.deliver(envelope(message), 0);
+    for (let message = 1; message <= 10_005; message++) void dispatcher.deliver(envelope(message), 0);
     expect(queue.dropped).toBe(5);
     expect(payloads('message.dropped')).toEqual(
       Array(5).fill({ channel: 'events', reason: 'queue full, normal priority', count: 1 }),
@@ -148,10 +148,10 @@ describe('Dispatcher', () => {
       seen.push(message);
       await turn();
     });
-    for (const message of [1, 2]) dispatcher.deliver(envelope(message), 0);
+    for (const message of [1, 2]) void dispatcher.deliver(envelope(message), 0);
     await turn();
     expect(dispatcher.remove(queue)).toBe(true);
-    dispatcher.deliver(envelope(3), 0);
+    void dispatcher.deliver(envelope(3), 0);
     await turn();
     await turn();
     expect(seen).toEqual([1]);
@@ -183,7 +183,7 @@ describe('Dispatcher', () => {
     member('plain', {});
     const deliver = async (groups: Record<string, string> | undefined, type?: string) => {
       heard.length = 0;
-      dispatcher.deliver({ ...envelope(1, type), groups }, 0);
+      void dispatcher.deliver({ ...envelope(1, type), groups }, 0);
       await turn();
       return [...heard].sort();
     };
@@ -199,12 +199,12 @@ describe('Dispatcher', () => {
   it('settles a message once, when all who took it are done, with the first failure', async () => {
     const settle = jest.fn<(failure?: string) => void>();
     dispatcher.add('events', { type: 'other' }, jest.fn<MessageHandler>());
-    dispatcher.deliver({ ...envelope(1, 'nobody asked for'), settle }, 0);
+    void dispatcher.deliver({ ...envelope(1, 'nobody asked for'), settle }, 0);
     expect(settle.mock.calls).toEqual([[]]);
     let go!: () => void;
     dispatcher.add('events', {}, () => new Promise<void>((resolve) => (go = resolve)));
     dispatcher.add('events', {}, () => Promise.reject(new Error('bad handler')));
-    dispatcher.deliver({ ...envelope(1), settle }, 0);
+    void dispatcher.deliver({ ...envelope(1), settle }, 0);
     await turn();
     expect(settle).toHaveBeenCalledTimes(1);
     go();
@@ -239,9 +239,9 @@ describe('Dispatcher', () => {
       dispatcher.remove(queue);
       dispatcher.add('events', {}, late);
     });
-    dispatcher.deliver(envelope(1), 0);
+    void dispatcher.deliver(envelope(1), 0);
     await turn();
-    dispatcher.deliver(envelope(2), 0);
+    void dispatcher.deliver(envelope(2), 0);
     await turn();
     expect(queue.received).toBe(1);
     expect(late.mock.calls.map(([message]) => message)).toEqual([2]);

@@ -33,10 +33,10 @@ export class Dispatcher {
 
   add(channel: string, options: SubscribeOptions, handler: MessageHandler): HandlerQueue {
     const queue = new HandlerQueue(channel, options, handler, this.tools);
-    const audience = this.#channels.get(channel) ?? { plain: new Set(), groups: new Map() };
+    const audience: Audience = this.#channels.get(channel) ?? { plain: new Set(), groups: new Map() };
     this.#channels.set(channel, audience);
     if (options.group === undefined) audience.plain.add(queue);
-    else audience.groups.set(options.group, (audience.groups.get(options.group) ?? new Set()).add(queue));
+    else audience.groups.set(options.group, (audience.groups.get(options.group) ?? new Set<HandlerQueue>()).add(queue));
     return queue;
   }
 

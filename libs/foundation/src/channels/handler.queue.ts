@@ -2,7 +2,7 @@
  * One handler and what waits for it: bounded, in order within each priority, and apart from every other handler.
  * Called by the dispatcher.
  */
-import { Logger } from '@nestjs/common';
+import { Logger, type Type } from '@nestjs/common';
 import { describe } from '../errors.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
 import type { Lane } from '../tools/transport.js';
@@ -10,6 +10,7 @@ import type { Gap, MessageHandler, SubscribeOptions, SubscriptionCounters } from
 import type { Drops } from './drops.js';
 import type { Envelope } from './envelope.js';
 import { Fifo } from './fifo.js';
+import { readAs } from './payload.js';
 
 const DEFAULT_SIZE = 10_000;
 /** Handlers that return at once give the event loop a turn after so many messages. */
@@ -26,6 +27,7 @@ export interface QueueTools {
 export class HandlerQueue {
   received = 0;
   failed = 0;
+  invalid = 0;
   missed = 0;
   readonly #dropped: Record<string, number> = {};
   readonly #lanes: Record<Lane, Fifo<Envelope>> = { high: new Fifo(), normal: new Fifo(), low: new Fifo() };
@@ -51,8 +53,16 @@ export class HandlerQueue {
   }
 
   get counters(): SubscriptionCounters {
-    const { received, failed, missed } = this;
-    return { received, failed, missed, dropped: { ...this.#dropped }, waiting: this.#waiting, lag: this.#lag() };
+    const { received, failed, invalid, missed } = this;
+    return {
+      received,
+      failed,
+      invalid,
+      missed,
+      dropped: { ...this.#dropped },
+      waiting: this.#waiting,
+      lag: this.#lag(),
+    };
   }
 
   /** False for a message of a type that was not asked for. */
@@ -126,7 +136,7 @@ export class HandlerQueue {
   async #work(): Promise<void> {
     this.#working += 1;
     // Handlers run in a later turn, so that the sender's own code is not interrupted by its own message.
-    await undefined;
+    await Promise.resolve();
     let inThisTurn = 0;
     for (let next = this.#next(); next !== undefined; next = this.#next()) {
       const handled = this.#handle(next);
@@ -137,6 +147,8 @@ export class HandlerQueue {
   }
 
   #handle(envelope: Envelope): Promise<void> | undefined {
+    const { payload } = this.options;
+    if (payload !== undefined) return this.#settled(envelope, this.#readFirst(payload, envelope));
     this.received += 1;
     try {
       const result: unknown = this.handler(envelope.message, envelope.meta);
@@ -146,6 +158,17 @@ export class HandlerQueue {
       this.#fail(envelope, error);
     }
     return undefined;
+  }
+
+  async #readFirst(payload: Type<object>, { message, meta }: Envelope): Promise<void> {
+    const { value, errors } = await readAs(payload, message).then((read) => ({ value: undefined, ...read }));
+    if (errors === undefined) {
+      this.received += 1;
+      return this.handler(value, meta);
+    }
+    this.invalid += 1;
+    this.tools.telemetry.emit('message.invalid', { channel: this.channel, from: meta.from, type: meta.type, errors });
+    throw new InvalidPayload(payload.name);
   }
 
   async #settled(envelope: Envelope, result: PromiseLike<unknown>): Promise<void> {
@@ -161,6 +184,10 @@ export class HandlerQueue {
   }
 
   #fail({ meta: { channel, type }, settle }: Envelope, error: unknown): void {
+    if (error instanceof InvalidPayload) {
+      this.tools.drops.add(channel, error.message);
+      return settle?.(error.message);
+    }
     this.failed += 1;
     this.tools.telemetry.emit('message.handler_failed', { channel, error: describe(error) });
     logger.error('A message handler failed', { channel, type, error: describe(error) });
@@ -171,6 +198,13 @@ export class HandlerQueue {
     const { high, normal, low } = this.#lanes;
     const oldest = [...this.#handling, high.peek(), normal.peek(), low.peek()].filter((each) => each !== undefined);
     return oldest.length === 0 ? 0 : Math.max(0, Date.now() - Math.min(...oldest.map(({ meta }) => meta.sentAt)));
+  }
+}
+
+/** Told already; the handler was not called. */
+class InvalidPayload extends Error {
+  constructor(name: string) {
+    super(`not a valid ${name}`);
   }
 }
 
