@@ -407,7 +407,9 @@ export class AcknowledgementError extends FoundationError {
         `${missing
           .slice(0, 20)
           .map(({ node, reason }) => `${node}: ${reason}`)
-          .join('; ')}) within ${timeoutMs} ms. The others have handled it. Raise "timeout", or look at the handlers there.`,
+          .join(
+            '; ',
+          )}) within ${timeoutMs} ms. The others have handled it. Raise "timeout", or look at the handlers there.`,
     );
   }
 }

@@ -169,10 +169,10 @@ export class FoundationLifecycle implements OnApplicationBootstrap {
     const step = (name: string, atMost: number, work: () => Promise<void>): Promise<void> =>
       this.#step(name, Math.max(MIN_STEP_MS, Math.min(atMost, until - performance.now())), work);
     await step('tell the others that this node drains', SHORT_MS, () => this.membership.drain());
+    await step('stop reading durable channels', this.config.processes.stopTimeout, () => this.channels.close());
     // INVARIANT (I1): instances stop, then their leases are released, then the node leaves.
     await step('stop processes and release their leases', Infinity, () => this.supervisor.drain());
     await step('send the last messages', SHORT_MS, async () => {
-      this.channels.close();
       await this.channels.flush();
       await this.calls.flush();
     });

@@ -20,6 +20,13 @@ const whole = (value: unknown, min: number, max: number): boolean =>
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
+const PLACE = (...more: string[]): Rule => [
+  `an id such as 1700000000000-0, a Date, or ${more.join(' or ')}`,
+  (value) =>
+    (value instanceof Date && Number.isFinite(value.getTime())) ||
+    (typeof value === 'string' && (/^\d{1,15}(-\d{1,20})?$/.test(value) || more.includes(`'${value}'`))),
+];
+
 const TYPE: Rule = ['1 to 200 characters', (value) => typeof value === 'string' && value !== '' && value.length <= 200];
 
 const BROADCAST: Readonly<Record<string, Rule>> = {
@@ -40,10 +47,18 @@ const SUBSCRIBE: Readonly<Record<string, Rule>> = {
     '1 to 128 letters, digits, dots, dashes or underscores',
     (value) => typeof value === 'string' && /^[A-Za-z0-9_.-]{1,128}$/.test(value),
   ],
+  from: PLACE(`'0'`, `'$'`),
   payload: ['a class with decorators of class-validator', (value) => typeof value === 'function'],
   onGap: ['a function', (value) => typeof value === 'function'],
   concurrency: ['a whole number from 1 to 10000', (value) => whole(value, 1, 10_000)],
   queue: ['an object { size, policy }', isObject],
+};
+
+const REPLAY: Readonly<Record<string, Rule>> = {
+  from: PLACE(`'0'`),
+  to: PLACE(),
+  type: TYPE,
+  payload: SUBSCRIBE['payload']!,
 };
 
 const QUEUE: Readonly<Record<string, Rule>> = {
@@ -67,6 +82,14 @@ export function checkSubscribe(call: string, options: unknown): void {
   const { queue, payload } = options as { queue?: unknown; payload?: unknown };
   if (payload !== undefined) checkPayload(payload);
   if (queue !== undefined) check(call, queue, QUEUE, 'queue.');
+}
+
+/** @throws ArgumentError */
+export function checkReplay(options: unknown): void {
+  check('replay', options, REPLAY, '');
+  const { from, payload } = options as { from?: unknown; payload?: unknown };
+  if (from === undefined) throw new ArgumentError('replay', 'from', show(from), REPLAY['from']![0]);
+  if (payload !== undefined) checkPayload(payload);
 }
 
 function check(call: string, options: unknown, rules: Readonly<Record<string, Rule>>, path: string): void {

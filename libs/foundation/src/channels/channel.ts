@@ -25,6 +25,10 @@ export interface MessageMeta {
   /** Milliseconds since 1970 by the sender's clock. */
   sentAt: number;
   priority: Priority;
+  /** On a durable channel: the id of the message in its stream, the same whenever it comes. */
+  id?: string;
+  /** On a durable channel: how often the message was given out to this group, this time included. */
+  deliveries?: number;
 }
 
 /**
@@ -78,8 +82,15 @@ export interface SubscribeOptions {
   /**
    * Each message goes to one member of this group in the whole cluster, in turn; which one, the sender decides by what it
    * knows of the cluster. Nobody handles it when that member dies at this moment, or when the group began only just now.
+   *
+   * On a durable channel it is needed. There another member gets what one could not handle.
    */
   group?: string;
+  /**
+   * On a durable channel: where a group begins that does not exist yet. `'$'` (default) with what comes from now on, `'0'`
+   * with all that is kept, an id after that, a time with what was sent since.
+   */
+  from?: string | Date;
   /**
    * The handler gets an instance of this class, checked by the decorators of class-validator on it. What does not pass is
    * not given to the handler: it is counted, and an event `message.invalid` tells what is wrong. Nested objects become
@@ -88,7 +99,7 @@ export interface SubscribeOptions {
   payload?: Type<object>;
   /** How many messages may wait for the handler, and what happens to the next one. Lower priorities are dropped first. */
   queue?: {
-    /** Default 10 000. */
+    /** Default 10 000. On a durable channel: how many are read at a time, 16 by default. */
     size?: number;
     /** Default `drop-oldest`. */
     policy?: QueuePolicy;
@@ -102,6 +113,18 @@ export interface SubscribeOptions {
   onGap?: (gap: Gap) => void;
 }
 
+/** Options of `replay`. */
+export interface ReplayOptions {
+  /** `'0'` for all that is kept, an id, or a time; what is at it comes, too. */
+  from: string | Date;
+  /** An id or a time; what is at it comes, too. Default: up to now. */
+  to?: string | Date;
+  /** Only messages of this type. Default: all. */
+  type?: string;
+  /** As in {@link SubscribeOptions}. */
+  payload?: Type<object>;
+}
+
 /** What has become of the messages of a subscription, since it began. */
 export interface SubscriptionCounters {
   /** Given to the handler. */
@@ -110,7 +133,7 @@ export interface SubscriptionCounters {
   failed: number;
   /** Not given to the handler, because the message was not what `payload` says. */
   invalid: number;
-  /** Lost on their way to this node, of whatever type they were. */
+  /** Lost on their way to this node, of whatever type they were; on a durable channel: trimmed before they were handled. */
   missed: number;
   /** Not given to the handler, by reason. */
   dropped: Readonly<Record<string, number>>;
@@ -129,6 +152,9 @@ export interface Subscription {
   readonly dropped: number;
   /** Everything that is counted. */
   readonly counters: SubscriptionCounters;
-  /** Ends it; what waits is dropped, what is being handled is not waited for. */
+  /**
+   * Ends it; what waits is dropped, what is being handled is not waited for. On a durable channel what waits goes to
+   * another member, and what is being handled is waited for.
+   */
   unsubscribe(): Promise<void>;
 }

@@ -14,10 +14,18 @@ import { keysOf } from '../tools/keys.js';
 import { Outbox } from '../tools/outbox.js';
 import { Acknowledgements } from './acknowledgements.js';
 import { Audience } from './audience.js';
-import type { BroadcastOptions, ChannelName, MessageHandler, SubscribeOptions, Subscription } from './channel.js';
-import { checkBroadcast, checkRoute, checkSubscribe } from './channel.checks.js';
+import type {
+  BroadcastOptions,
+  ChannelName,
+  MessageHandler,
+  ReplayOptions,
+  SubscribeOptions,
+  Subscription,
+} from './channel.js';
+import { checkBroadcast, checkReplay, checkRoute, checkSubscribe } from './channel.checks.js';
 import { Dispatcher } from './dispatcher.js';
 import { Drops } from './drops.js';
+import { Durable } from './durable.js';
 import { headsOf } from './envelope.js';
 import { Letters } from './letters.js';
 import { Outgoing } from './outgoing.js';
@@ -34,6 +42,7 @@ export class Channels {
   readonly #dispatcher: Dispatcher;
   readonly #sender: Sender;
   readonly #receiver: Receiver;
+  readonly #durable: Durable;
 
   constructor(
     private readonly config: FoundationConfig,
@@ -58,6 +67,15 @@ export class Channels {
     const flush = (): Promise<void> => this.flush();
     const shared = { dispatcher: this.#dispatcher, outgoing, acknowledgements, drops, maxMessageBytes };
     this.#sender = new Sender({ ...shared, node, telemetry, audience: this.#audience, endpoint });
+    const { streams } = engine;
+    this.#durable = new Durable(config.channels.durable, {
+      streams,
+      heads,
+      telemetry,
+      drops,
+      endpoint,
+      maxMessageBytes,
+    });
     this.#receiver = new Receiver({
       ...shared,
       membership,
@@ -77,6 +95,8 @@ export class Channels {
    * `timeout`, once every node that listens has handled it. Those are the nodes that this one knows to listen at the time
    * of the call; one that leaves meanwhile is not waited for.
    *
+   * On a durable channel: `XADD …:stream:<name>`, and it resolves once Redis has kept the message.
+   *
    * @param message any value that JSON can write, up to `channels.maxMessageBytes`.
    * @throws UnknownChannelError, `MessageError`, `ArgumentError`; `RedisUnavailableError` when only this node was served,
    *   `OverloadedError` when more waits than this node keeps, `AcknowledgementError` with the nodes that are missing.
@@ -84,7 +104,10 @@ export class Channels {
   async broadcast(channel: ChannelName, message: unknown, options?: BroadcastOptions): Promise<void> {
     this.requireDeclared(channel);
     if (options !== undefined) checkBroadcast('broadcast', options);
-    return this.#sender.send(channel, this.#sender.write(channel, message), options);
+    const written = this.#sender.write(channel, message);
+    return this.#durable.has(channel)
+      ? this.#durable.send(channel, written, options)
+      : this.#sender.send(channel, written, options);
   }
 
   /**
@@ -98,8 +121,8 @@ export class Channels {
     checkRoute('routeMessage', options);
     const { channel: named, ...others } = options;
     if (named !== undefined) this.requireDeclared(named);
-    const written = this.#sender.write(named ?? 'events', message);
-    return this.#sender.send(explainRoute(message, written.size, options).channel, written, others);
+    const { size } = this.#sender.write(named ?? 'events', message);
+    return this.broadcast(explainRoute(message, size, options).channel, message, others);
   }
 
   /**
@@ -120,6 +143,10 @@ export class Channels {
    * Underneath: `SUBSCRIBE …:channel:<name>`, once for all handlers of this node. The other nodes hear about 50 ms later,
    * with this node's record, that it listens; until then no message of a `group` comes here, and no `timeout` waits for it.
    *
+   * On a durable channel: `XREADGROUP`, and `XACK` once the handler has succeeded, on a connection of its own. A message
+   * whose handler failed or whose node died comes again after `retryAfter`, after `maxDeliveries` times it is a dead letter.
+   * So a message may come more than once, and after a failure out of order.
+   *
    * What waits for a handler is bounded; see `queue`. A handler that awaits a broadcast to its own full channel waits for
    * itself when its policy is `block`.
    *
@@ -133,6 +160,15 @@ export class Channels {
     this.requireDeclared(channel);
     checkSubscribe('subscribe', options);
     if (typeof handler !== 'function') throw new ArgumentError('subscribe', 'handler', show(handler), 'a function');
+    if (this.#durable.has(channel)) return this.#durable.subscribe(channel, handler, options);
+    if (options.from !== undefined) {
+      throw new ArgumentError(
+        'subscribe',
+        'from',
+        show(options.from),
+        'none: only a durable channel keeps its messages',
+      );
+    }
     const hide = this.#audience.add(channel, options.group, options.type);
     const queue = this.#dispatcher.add(channel, options, handler);
     const unsubscribe = async (): Promise<void> => {
@@ -161,6 +197,22 @@ export class Channels {
   }
 
   /**
+   * Calls `handler` with what a durable channel has kept, in order and one after the other, whatever its groups have
+   * handled. Resolves with how many messages that were; rejects with what the handler throws.
+   *
+   * Underneath: `XRANGE …:stream:<name>`, a hundred at a time.
+   *
+   * @throws UnknownChannelError, `ArgumentError`, also for a channel that is not durable; `RedisUnavailableError`.
+   */
+  async replay(channel: ChannelName, handler: MessageHandler, options: ReplayOptions): Promise<number> {
+    this.requireDeclared(channel);
+    checkReplay(options);
+    if (typeof handler !== 'function') throw new ArgumentError('replay', 'handler', show(handler), 'a function');
+    if (this.#durable.has(channel)) return this.#durable.replay(channel, handler, options);
+    throw new ArgumentError('replay', 'channel', show(channel), 'a durable channel: declare it in channels.durable');
+  }
+
+  /**
    * Checks that a channel is declared.
    *
    * @throws UnknownChannelError that lists the declared ones.
@@ -175,9 +227,10 @@ export class Channels {
     await this.#letters.open();
   }
 
-  /** Asks no more questions. Called by the lifecycle. */
-  close(): void {
+  /** Reads no more of durable channels, and waits for what is being handled. Called by the lifecycle. */
+  async close(): Promise<void> {
     this.#receiver.close();
+    await this.#durable.close();
   }
 
   /** Sends what still waits. Called by the lifecycle. */

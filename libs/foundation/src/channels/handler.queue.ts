@@ -161,7 +161,7 @@ export class HandlerQueue {
   }
 
   async #readFirst(payload: Type<object>, { message, meta }: Envelope): Promise<void> {
-    const { value, errors } = await readAs(payload, message).then((read) => ({ value: undefined, ...read }));
+    const { value, errors } = await readAs(payload, message);
     if (errors === undefined) {
       this.received += 1;
       return this.handler(value, meta);

@@ -7,7 +7,7 @@ import { getMetadataStorage, validate, type ValidationError } from 'class-valida
 import { ArgumentError } from '../errors.js';
 
 /** The message as an instance, or what is wrong with it. */
-export type Read = { value: object; errors?: undefined } | { errors: string[] };
+export type Read = { value: unknown; errors?: undefined } | { value?: undefined; errors: string[] };
 
 /** Makes an instance of a class out of a plain object. */
 export type Transform = (type: Type<object>, plain: object) => object;
@@ -15,8 +15,9 @@ export type Transform = (type: Type<object>, plain: object) => object;
 /** An error of a message of many parts is still an event that can be read. */
 const MAX_ERRORS = 20;
 
-/** Nothing of the message itself is in the errors, only the names of its properties and the rules. */
-export async function readAs(type: Type<object>, message: unknown, transform?: Transform): Promise<Read> {
+/** Without a class, the message as it is. Nothing of it is in the errors, only the names of its properties and the rules. */
+export async function readAs(type: Type<object> | undefined, message: unknown, transform?: Transform): Promise<Read> {
+  if (type === undefined) return { value: message };
   if (typeof message !== 'object' || message === null || Array.isArray(message)) return { errors: ['not an object'] };
   try {
     const value = (transform ?? (await installed()))(type, message);

@@ -5,6 +5,7 @@
 import { FoundationConfigError, NotInThisVersionError } from '../errors.js';
 import {
   STRATEGY_NAMES,
+  type ChannelsOptions,
   type FoundationConfig,
   type FoundationOptions,
   type LeaseOptions,
@@ -16,7 +17,7 @@ import {
   type ResolvedProcessDefaults,
 } from './options.js';
 import { fromEnvironment, type Environment } from './presets.js';
-import { checkEndpoint, checkOptions, show } from './shape.js';
+import { checkDurable, checkEndpoint, checkOptions, show } from './shape.js';
 
 /** The four channels that always exist. */
 export const STANDARD_CHANNELS = ['control', 'events', 'telemetry', 'data'] as const;
@@ -50,10 +51,7 @@ export function resolve(options: FoundationOptions, env: Environment, machine: M
     lease: leaseTimes(given.lease ?? {}),
     membership: membershipTimes(given.membership ?? {}),
     processes: processDefaults(given.processes ?? {}),
-    channels: {
-      names: [...new Set([...STANDARD_CHANNELS, ...(given.channels?.names ?? [])])],
-      maxMessageBytes: given.channels?.maxMessageBytes ?? 1024 * 1024,
-    },
+    channels: channelsFrom(given.channels ?? {}),
     calls: { timeout: 5000, concurrency: 64, queue: 1024, stacks: false, ...withoutUndefined(given.calls ?? {}) },
     labels: { ...given.labels },
     shutdownTimeout: given.shutdownTimeout ?? 10_000,
@@ -86,6 +84,19 @@ function checkedEnvironment(env: Environment): FoundationOptions {
     throw new FoundationConfigError(VARIABLES[error.option] ?? error.option, error.received, error.expected);
   }
   return options;
+}
+
+function channelsFrom(channels: ChannelsOptions): FoundationConfig['channels'] {
+  const { names = [], durable, maxMessageBytes = 1024 * 1024 } = withoutUndefined(channels);
+  checkDurable(durable ?? {});
+  const defaults = { maxLength: 100_000, maxDeliveries: 5, retryAfter: 5000 };
+  return {
+    names: [...new Set([...STANDARD_CHANNELS, ...names, ...Object.keys(durable ?? {})])],
+    durable: Object.fromEntries(
+      Object.entries(durable ?? {}).map(([name, options]) => [name, { ...defaults, ...withoutUndefined(options) }]),
+    ),
+    maxMessageBytes,
+  };
 }
 
 function refuseWhatIsNotHereYet(given: FoundationOptions): void {

@@ -9,6 +9,7 @@ import type { HintListener } from './hints.js';
 import type { Leases } from './leases.js';
 import type { Nodes } from './nodes.js';
 import type { Restarts } from './restarts.js';
+import type { Streams } from './streams.js';
 import type { Table } from './table.js';
 import type { Transport } from './transport.js';
 
@@ -38,6 +39,7 @@ export interface Engine {
   readonly nodes: Nodes;
   readonly table: Table;
   readonly transport: Transport;
+  readonly streams: Streams;
   readonly restarts: Restarts;
   readonly raw: RawTools;
   /**

@@ -39,6 +39,10 @@ export interface Keys {
   inbox(bootId: string): string;
   /** Topic of the letters to one node: acknowledgements, and questions about messages. */
   letters(bootId: string): string;
+  /** STREAM: the messages of a durable channel, each an entry with the field `m`; its groups are the consumer groups. */
+  stream(name: string): string;
+  /** STREAM id, group, deliveries, reason, message: what could not be handled of a durable channel. */
+  deadLetters(name: string): string;
   /** Topic of a channel. */
   channel(name: string): string;
 }
@@ -64,6 +68,8 @@ export function keysOf(appName: string): Keys {
     handoff: (name) => `${tag}:handoff:${name}`,
     inbox: (bootId) => `${tag}:inbox:${bootId}`,
     letters: (bootId) => `${tag}:letters:${bootId}`,
+    stream: (name) => `${tag}:stream:${name}`,
+    deadLetters: (name) => `${tag}:dead:${name}`,
     channel: (name) => `${tag}:channel:${name}`,
   };
 }

@@ -14,8 +14,8 @@ import {
   describe,
 } from '../errors.js';
 
-/** The roles; `worker` is BullMQ's, which adds one blocking duplicate of it. */
-export type RedisRole = 'leases' | 'control' | 'subscriber' | 'publisher' | 'worker';
+/** The roles; `worker` is BullMQ's, which adds one blocking duplicate of it. A consumer of a durable channel has a `stream`. */
+export type RedisRole = 'leases' | 'control' | 'subscriber' | 'publisher' | 'worker' | 'stream';
 
 const MIN_MAJOR = 6;
 const MIN_MINOR = 2;
@@ -32,7 +32,7 @@ export class RedisConnections {
 
   readonly #logger = new Logger('Foundation');
   readonly #lastErrors = new Map<Redis, unknown>();
-  readonly #duplicates: Redis[] = [];
+  readonly #duplicates = new Set<Redis>();
   readonly #down = new Set<RedisRole>();
 
   constructor(private readonly config: FoundationConfig) {
@@ -61,6 +61,22 @@ export class RedisConnections {
     await this.#checkServer();
   }
 
+  /**
+   * One more client, for commands that block for a second or two. A read that a broken connection interrupts fails instead
+   * of being sent again, which could wait for ever.
+   */
+  blocking(): Redis {
+    const client = this.#open('stream', {
+      maxRetriesPerRequest: 0,
+      enableOfflineQueue: false,
+      autoResendUnfulfilledCommands: false,
+      socketTimeout: 5000,
+    });
+    this.#duplicates.add(client);
+    client.once('end', () => this.#duplicates.delete(client));
+    return client;
+  }
+
   /** Closes every client. QUIT could wait for a server that hangs; nothing is in flight any more, so the sockets just go. */
   close(): void {
     for (const client of [...this.#all(), ...this.#duplicates]) client.disconnect();
@@ -73,7 +89,7 @@ export class RedisConnections {
       const duplicate = original(override);
       // While Redis is away it reports the same as the client does.
       duplicate.on('error', () => undefined);
-      this.#duplicates.push(duplicate);
+      this.#duplicates.add(duplicate);
       return duplicate;
     };
   }

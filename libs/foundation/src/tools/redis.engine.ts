@@ -12,6 +12,7 @@ import { parseHint, type HintListener } from './hints.js';
 import { keysOf } from './keys.js';
 import { RedisConnections } from './redis.connections.js';
 import { RedisNodes } from './redis.nodes.js';
+import { RedisStreams } from './redis.streams.js';
 import { RedisTable } from './redis.table.js';
 import { RedisTransport } from './redis.transport.js';
 import { RedlockLeases, createRedlock } from './redlock.leases.js';
@@ -41,6 +42,8 @@ function engineOver(
   const leases = new RedlockLeases(client, control, redlock, keys, config.lease, node, telemetry);
   const transport = new RedisTransport(subscriber, publisher);
   const restarts = new BullmqRestarts(control, connections.worker, queue, config.queue === undefined, keys);
+  const consumer = `${node.name}:${node.bootId}`;
+  const streams = new RedisStreams(control, () => connections.blocking(), keys, consumer);
   const listeners = new Set<HintListener>();
   let listening = false;
 
@@ -51,6 +54,7 @@ function engineOver(
     nodes: new RedisNodes(client, control, keys, config),
     table: new RedisTable(control, keys),
     transport,
+    streams,
     restarts,
     raw: { leases: client, control, subscriber, publisher, redlock, queue, worker: restarts.worker },
     async open() {
@@ -70,6 +74,7 @@ function engineOver(
       leases.close();
       transport.close();
       try {
+        streams.close();
         await restarts.close();
       } finally {
         connections.close();
