@@ -123,6 +123,15 @@ const examples: [errors.FoundationError, string, string, readonly (string | RegE
     ] as const),
   ],
   [
+    new errors.RequestError('sum', 'no node answers', false),
+    ...([
+      'FOUNDATION_REQUEST',
+      'redis PUBLISH',
+      ['"sum"', 'no node answers', 'was not carried out', /in the cluster\.$/],
+      false,
+    ] as const),
+  ],
+  [
     new errors.OverloadedError('topic', 9),
     ...(['FOUNDATION_OVERLOADED', 'redis PUBLISH', ['"topic"', /look at the connection\.$/], false] as const),
   ],

@@ -27,7 +27,8 @@ export type FoundationErrorCode =
   | 'FOUNDATION_MESSAGE_INVALID'
   | 'FOUNDATION_MESSAGE_TOO_LARGE'
   | 'FOUNDATION_MESSAGE_UNACKNOWLEDGED'
-  | 'FOUNDATION_OVERLOADED';
+  | 'FOUNDATION_OVERLOADED'
+  | 'FOUNDATION_REQUEST';
 
 /**
  * The base of every error Foundation throws.
@@ -425,6 +426,23 @@ export class OverloadedError extends FoundationError {
       'redis PUBLISH',
       `Nothing more can be sent to "${topic}" at the moment: ${waiting} characters wait for the transport. The message ` +
         `was not sent. Await your broadcasts, send less, or look at the connection.`,
+    );
+  }
+}
+
+/** A request of a Nest client was not answered. */
+export class RequestError extends FoundationError {
+  constructor(
+    readonly pattern: string,
+    readonly why: string,
+    /** True when it may have been carried out all the same. */
+    readonly mayBeDone: boolean,
+  ) {
+    super(
+      'FOUNDATION_REQUEST',
+      'redis PUBLISH',
+      `The request "${pattern}" was not answered: ${why}. It ${mayBeDone ? 'may or may not have been' : 'was not'} ` +
+        `carried out. Check that a node with this @MessagePattern is in the cluster.`,
     );
   }
 }

@@ -120,6 +120,7 @@ export {
   RedisRefusedError,
   RedisUnavailableError,
   RemoteError,
+  RequestError,
   StaleEpochError,
   UnknownChannelError,
   UnknownProcessError,

@@ -31,11 +31,14 @@ import { Letters } from './letters.js';
 import { Outgoing } from './outgoing.js';
 import { Receiver } from './receiver.js';
 import { explainRoute, type Route, type RouteOptions } from './router.js';
+import { Requests } from './requests.js';
 import { Sender } from './sender.js';
 
 /** Injectable. Sends messages to every node of the cluster and receives them. */
 @Injectable()
 export class Channels {
+  /** For `nestjs-foundation/microservices`. */
+  readonly requests: Requests;
   readonly #outbox: Outbox;
   readonly #letters: Letters;
   readonly #audience: Audience;
@@ -60,6 +63,7 @@ export class Channels {
     this.#outbox = new Outbox(transport);
     this.#letters = new Letters(node, transport, (bootId) => keys.letters(bootId));
     this.#audience = new Audience(membership);
+    this.requests = new Requests(this.#audience, this.#letters, membership, transport);
     this.#dispatcher = new Dispatcher(node.bootId, { telemetry, drops });
     const outgoing = new Outgoing(this.#outbox, heads, topic);
     const acknowledgements = new Acknowledgements(membership, this.#letters);
@@ -220,6 +224,15 @@ export class Channels {
   requireDeclared(channel: string): void {
     const { names } = this.config.channels;
     if (!names.includes(channel)) throw new UnknownChannelError(channel, names);
+  }
+
+  /**
+   * Checks that a message can be sent.
+   *
+   * @throws MessageError for what JSON cannot write, or what is too large.
+   */
+  requireSendable(channel: string, message: unknown): void {
+    this.#sender.write(channel, message);
   }
 
   /** Listens for letters. Called by the lifecycle. */
