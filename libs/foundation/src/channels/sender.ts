@@ -69,11 +69,22 @@ export class Sender {
   }
 
   /** Deflates if that is asked for, and keeps behind what is being deflated. */
-  async send(channel: string, { body, size }: Written, options: BroadcastOptions = NOTHING): Promise<void> {
+  send(channel: string, { body, size }: Written, options: BroadcastOptions = NOTHING): Promise<void> {
     const deflating = options.compression === true && size >= COMPRESS_FROM;
     this.tools.telemetry.emit('message.sent', { channel, size });
     const turn = `${options.priority ?? 'normal'} ${channel}`;
-    if (!deflating && !this.#turns.busy(turn)) return this.#post(channel, body, options);
+    return deflating || this.#turns.busy(turn)
+      ? this.#sendInTurn(turn, channel, body, options, deflating)
+      : this.#post(channel, body, options);
+  }
+
+  async #sendInTurn(
+    turn: string,
+    channel: string,
+    body: string,
+    options: BroadcastOptions,
+    deflating: boolean,
+  ): Promise<void> {
     let sent!: Promise<void>;
     await this.#turns.take(turn, async () => {
       const small = deflating ? await deflate(body) : undefined;
