@@ -19,6 +19,7 @@ import { delimiter, join, relative, resolve } from 'node:path';
 const FAST = ['floors', 'unit'];
 const MULTI = ['integration', 'e2e'];
 const EMBEDDED_OK = /^\/\/ @redis embedded-ok\b/m; // a spec that says so also runs without a real Redis
+const ANY_TOPOLOGY = /^\/\/ @redis any-topology\b/m; // a spec that says so also runs on a Redis Cluster and on sentinels
 const EXIT_GRACE_MS = 15_000;
 
 const root = resolve(import.meta.dirname, '..');
@@ -65,9 +66,9 @@ function readArguments(argv) {
 
 async function runMulti(multi) {
   const redis = await findRedis();
-  const only = redis === 'embedded' ? onEmbedded(multi) : [];
-  const asked =
-    redis === 'embedded' ? multi.filter((suite) => only.some((file) => file.includes(`/${suite}/`))) : multi;
+  const topology = process.env.FOUNDATION_TEST_TOPOLOGY;
+  const only = redis === 'embedded' ? onEmbedded(multi) : topology ? onTopology(multi, topology) : undefined;
+  const asked = only ? multi.filter((suite) => only.some((file) => file.includes(`/${suite}/`))) : multi;
   if (asked.length === 0) return;
   for (const script of ['build', 'build:test']) {
     if (interrupted) return;
@@ -75,7 +76,7 @@ async function runMulti(multi) {
     if (code !== 0) return fail(`npm run ${script} failed, so these did not run: ${asked.join(', ')}`, asked.length);
   }
   if (interrupted) return;
-  await jest(asked, ['--runInBand', ...only], { FOUNDATION_TEST_REDIS_SERVER: redis });
+  await jest(asked, ['--runInBand', ...(only ?? [])], { FOUNDATION_TEST_REDIS_SERVER: redis });
 }
 
 async function jest(projects, flags, env = {}) {
@@ -167,6 +168,13 @@ function onEmbedded(multi) {
     ].join('\n'),
   );
   return able;
+}
+
+// The others break the one server they started, or look into it.
+function onTopology(multi, topology) {
+  const specs = multi.flatMap(specsOf).filter((file) => ANY_TOPOLOGY.test(readFileSync(join(root, file), 'utf8')));
+  console.error(`Redis of every test is a ${topology} now; these specs run on it:\n  ${specs.join('\n  ')}`);
+  return specs;
 }
 
 async function findRedis() {

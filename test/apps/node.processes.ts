@@ -35,6 +35,9 @@ export class Journal {
 /** Acts every 20 ms while it is the owner, and makes fenced writes. */
 @Injectable()
 export class Ticking implements OnProcessStart {
+  protected readonly tickMs: number = TICK_MS;
+  protected readonly writeEveryMs: number = WRITE_EVERY_MS;
+
   constructor(protected readonly journal: Journal) {}
 
   onProcessStart(ctx: ProcessContext): void | Promise<void> {
@@ -46,14 +49,14 @@ export class Ticking implements OnProcessStart {
   async #act(ctx: ProcessContext, signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       if (ctx.isOwner()) this.journal.recorder.record('test.effect', { name: ctx.name, epoch: ctx.epoch });
-      await delay(TICK_MS);
+      await delay(this.tickMs);
     }
   }
 
   async #write(ctx: ProcessContext, signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       await this.journal.write(ctx.name, ctx.epoch, () => ctx.fenced.set(ctx.name, ctx.node));
-      await delay(WRITE_EVERY_MS);
+      await delay(this.writeEveryMs);
     }
   }
 }
@@ -120,13 +123,13 @@ const NAMED: Readonly<Record<string, Type<object>>> = {
 @Injectable()
 class Idle {}
 
-/** The classes of a list such as `steady,slow`, `many:12` or `idle:1000`. */
-export function processClasses(list: string): Type<object>[] {
+/** The classes of a list such as `steady,slow`, `many:12` or `idle:1000`; `named` adds to the names. */
+export function processClasses(list: string, named: Readonly<Record<string, Type<object>>> = {}): Type<object>[] {
   return list.split(',').flatMap((word) => {
     const [name = '', count] = word.split(':');
     if (name === 'many') return Array.from({ length: Number(count) }, (_, index) => oneOfMany(index + 1, Ticking));
     if (name === 'idle') return Array.from({ length: Number(count) }, (_, index) => oneOfMany(index + 1, Idle));
-    const type = NAMED[name];
+    const type = NAMED[name] ?? named[name];
     if (type === undefined) throw new Error(`No process "${name}" in the test application`);
     return [type];
   });

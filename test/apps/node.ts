@@ -22,15 +22,17 @@ import {
   type Owner,
   type Question,
 } from '../support/node.protocol.js';
+import { callForEver } from './node.caller.js';
+import { COUNTERS } from './node.counters.js';
 import { Extra, Journal, processClasses } from './node.processes.js';
 
-const LOOK_EVERY_MS = 100;
+const LOOK_EVERY_MS = Number(process.env[ENV.lookEvery] ?? 100);
 const onStall = process.env[ENV.onStall] === 'exit' ? 'exit' : 'fence';
 const names = process.env[ENV.processes] || 'steady';
 
 @Module({
   imports: [FoundationModule.forRoot({ cluster: true, lease: { onStall } })],
-  providers: [Journal, Extra, ...processClasses(names)],
+  providers: [Journal, Extra, ...processClasses(names, COUNTERS)],
 })
 class NodeModule {}
 
@@ -88,14 +90,28 @@ async function run(): Promise<void> {
     recorder.record('test.revived', { name });
     return ownerOf(await start());
   };
+  /** What a planned change resolved with, for the checker; `to` is the node that was asked for. */
+  const change = async (event: string, name: string, ask: () => Promise<ProcessRef>, to?: string): Promise<Owner> => {
+    const askedAt = historyNow();
+    const owner = await revive(name, ask);
+    recorder.record(event, { name: owner.name, node: owner.node, epoch: owner.epoch, askedAt, to });
+    return owner;
+  };
   const commands: { [K in keyof NodeCommands]: (...args: Parameters<NodeCommands[K]>) => unknown } = {
     state: () => ({ state: membership.state, version: membership.version }),
     members: () => membership.members(),
     list: () => manager.list(),
     lookup,
     startExtra: (name) => revive(name, () => manager.startSingleton(Extra, [], { name })),
-    stop: (name) => manager.stop(name),
-    restart: (name) => revive(name, () => manager.restart(name)),
+    stop: async (name) => {
+      recorder.record('test.stopping', { name });
+      await manager.stop(name);
+      recorder.record('test.stopped', { name });
+    },
+    restart: (name) => change('test.restarted', name, () => manager.restart(name)),
+    move: (name, to) => change('test.moved', name, () => manager.move(name, to), to),
+    fail: (name) => contextOf(journal, name).fail(new Error('The test asked for it')),
+    complete: (name) => contextOf(journal, name).complete(),
     fencedSet: (name) => {
       const ctx = contextOf(journal, name);
       return journal.write(name, ctx.epoch, () => ctx.fenced.set(name, 'stale?'));
@@ -116,6 +132,9 @@ async function run(): Promise<void> {
   await channels.subscribe('events', (message) => void received.push(String(message)));
   await app.init();
   const looking = process.env[ENV.quiet] ? undefined : look(membership, manager, lookup, recorder);
+  if (process.env[ENV.calls]) {
+    void callForEver(manager, recorder, membership.self, () => leaving || membership.state === 'left');
+  }
   process.on('message', (question: Question) => {
     const command = commands[question.command] as (...args: unknown[]) => unknown;
     void (async () => command(...question.args))().then(

@@ -1,3 +1,4 @@
+// @redis any-topology
 // SIGSTOP of the owner: shorter than its lease nothing happens; longer, it wakes up as a stale owner and must do nothing.
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { historyNow } from 'nestjs-foundation/testing';

@@ -1,3 +1,4 @@
+// @redis any-topology
 // Many nodes start at the same instant and want the same names; then all of them go at the same instant.
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { eventually, historyNow } from 'nestjs-foundation/testing';

@@ -1,3 +1,4 @@
+// @redis any-topology
 // SIGKILL of the owner, again and again: somebody else takes over, alone, with a higher epoch.
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { eventually } from 'nestjs-foundation/testing';

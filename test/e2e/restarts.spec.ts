@@ -1,3 +1,4 @@
+// @redis any-topology
 // What follows a crash, a completion and a death: restart policies, backoff, escalation, and calls from another node.
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { eventually, historyNow } from 'nestjs-foundation/testing';

@@ -50,8 +50,10 @@ export class CapturedLog implements LoggerService {
 
 /** Marks the Redis as settled: without it, a new application waits one lease time before its first owner. */
 export async function settle(server: RedisServer, appName: string): Promise<void> {
-  const runId = /run_id:(\w+)/.exec(await server.cli('INFO', 'server'))?.[1] ?? '-';
-  await server.cli('SET', keysOf(appName).incarnation, `${runId} 1`);
+  const { incarnation } = keysOf(appName);
+  // By a script with the key, so that in a Redis Cluster the node that has the key says who it is.
+  const info = await server.cli('EVAL', `return redis.call('INFO', 'server')`, '1', incarnation);
+  await server.cli('SET', incarnation, `${/run_id:(\w+)/.exec(info)?.[1] ?? '-'} 1`);
 }
 
 export interface Bench {

@@ -1,6 +1,6 @@
+// @redis any-topology
 // Remote calls between nodes: applications in this process, each a node of a cluster on real Redis.
 import { Injectable } from '@nestjs/common';
-import { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import {
   Callable,
@@ -19,7 +19,7 @@ import {
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
 import { keysOf } from '../../libs/foundation/src/tools/keys.js';
 import { startRedis, type RedisServer } from '../support/redis-server.js';
-import { CapturedLog, boot, closeAll, closeLater, formed, freshName, settle, type Booted } from './bench.js';
+import { CapturedLog, boot, closeAll, formed, freshName, settle, type Booted } from './bench.js';
 
 let calls: { method: string; node: string }[] = [];
 let release: (() => void)[] = [];
@@ -240,8 +240,6 @@ describe('an inbox', () => {
   it('drops what is no call, and neither stops working nor lets a stale epoch through', async () => {
     const nodes = await cluster();
     const { owner, ref } = await sides(nodes);
-    const raw = new Redis(server.url);
-    closeLater(() => raw.quit());
     const inbox = keysOf(appName).inbox(owner.app.get(Membership).self.bootId);
     const stale = {
       v: 1,
@@ -255,7 +253,7 @@ describe('an inbox', () => {
       timeout: 99,
     };
     const junk = ['{', '[]', '[null,1,"x"]', '{"v":9}', '{"v":1,"kind":"call","id":"x"}', '{"__proto__":{"a":1}}'];
-    for (const text of [...junk, JSON.stringify(stale)]) await raw.publish(inbox, text);
+    for (const text of [...junk, JSON.stringify(stale)]) await server.cli('PUBLISH', inbox, text);
     expect(await ref.call('add', 1)).toMatchObject({ total: 1 });
     expect(owner.of('message.dropped').length).toBeGreaterThanOrEqual(5);
   });

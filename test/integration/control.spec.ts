@@ -195,6 +195,30 @@ describe('ProcessTable', () => {
     return { table: new ProcessTable(engine, membership as unknown as Membership), listeners };
   };
 
+  it('put back by a node that has missed a stop does not undo the stop', async () => {
+    const fresh = copyOf(await engineOn(server, appName));
+    const bench = await engineOn(server, appName);
+    // Its hints get lost.
+    const stale = copyOf({ ...bench, engine: { ...bench.engine, onHint: () => () => undefined } });
+    await fresh.table.change('other', () => entry('other'));
+    await fresh.table.change('feed', () => entry('feed'));
+    await stale.table.sync();
+    await fresh.table.change('other', (current) => ({ ...current!, after: 1 }));
+    await stale.table.sync();
+    await fresh.table.change('feed', (current) => ({ ...current!, status: 'stopped' }));
+    await server.cli('FLUSHALL');
+    for (const { listeners, table } of [stale, fresh]) {
+      for (const listener of listeners) listener.dataLoss?.();
+      await eventually(async () => (await table.sync(), table.get('feed') !== undefined));
+      await eventually(async () => (await bench.engine.table.since(0)).rows.length === 2);
+    }
+    await eventually(async () => {
+      await stale.table.sync();
+      return [stale, fresh].every(({ table }) => table.get('feed')?.status === 'stopped');
+    });
+    expect((await bench.engine.table.since(0)).rows.find(({ key }) => key === 'feed')?.value).toContain('stopped');
+  });
+
   it('is one for all nodes', async () => {
     const [a, b] = [copyOf(await engineOn(server, appName)), copyOf(await engineOn(server, appName))];
     await a.table.change('feed', () => entry('feed', { args: ['EUR'] }));

@@ -1,4 +1,6 @@
+// @redis any-topology
 // Hand-over, placement and drain over several applications in this process, on real Redis.
+import { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import {
   ArgumentError,
@@ -11,8 +13,19 @@ import {
   type ProcessRef,
 } from 'nestjs-foundation';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
+import { keysOf } from '../../libs/foundation/src/tools/keys.js';
 import { startRedis, type RedisServer } from '../support/redis-server.js';
-import { CapturedLog, boot, closeAll, formed, freshName, settle, type Booted, type Provider } from './bench.js';
+import {
+  CapturedLog,
+  boot,
+  closeAll,
+  closeLater,
+  formed,
+  freshName,
+  settle,
+  type Booted,
+  type Provider,
+} from './bench.js';
 
 @Singleton({ name: 'counter', handoff: true })
 class Counter {
@@ -140,6 +153,26 @@ describe('a move', () => {
     await expect(manager.move('one', 'nowhere')).rejects.toThrow(ArgumentError);
     await expect(manager.move('unknown', nodes[0]!.name)).rejects.toThrow(UnknownProcessError);
     expect((await manager.move('one', ref.node)).epoch).toBe(ref.epoch);
+  });
+});
+
+describe('a process that this node has not heard of yet', () => {
+  it('is looked for in Redis before it is called unknown', async () => {
+    const [node] = await cluster([One], {});
+    await runningOn(node!, 'one');
+    const { processes, processVersions } = keysOf(appName);
+    const raw = new Redis(server.url);
+    closeLater(() => raw.quit());
+    // As another node writes it; the hint that goes with it is what may come late.
+    for (const name of ['late', 'later']) {
+      const row = JSON.parse((await raw.hget(processes, 'one'))!) as object;
+      await raw.hset(processes, name, JSON.stringify({ ...row, name }));
+      const [, newest] = await raw.zrevrange(processVersions, 0, 0, 'WITHSCORES');
+      await raw.zadd(processVersions, String(Number(newest) + 1), name);
+      if (name === 'late') expect((await managerOf(node!).move(name, node!.name)).node).toBe(node!.name);
+      else await managerOf(node!).stop(name);
+    }
+    await expect(managerOf(node!).restart('never')).rejects.toThrow(UnknownProcessError);
   });
 });
 

@@ -1,3 +1,4 @@
+// @redis any-topology
 // Replicas and partitions over several applications in this process, on real Redis.
 import { Injectable } from '@nestjs/common';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';

@@ -11,6 +11,7 @@ import {
   parseHistory,
   type HistoryEvent,
   type HistoryFacts,
+  type Injuries,
 } from 'nestjs-foundation/testing';
 import { NodeProcess, type NodeExit } from './node.process.js';
 import { ENV, type Owner } from './node.protocol.js';
@@ -39,9 +40,10 @@ export class TestCluster {
   readonly nodes = new Map<string, NodeProcess>();
   /** Every process there ever was, ended ones included. */
   readonly all: NodeProcess[] = [];
-  readonly #facts: { cut: { node: string; from: number; until?: number }[]; wanted: Wanted[] } = {
-    cut: [],
-    wanted: [],
+  readonly #facts = {
+    cut: [] as { node: string; from: number; until?: number }[],
+    redisFrozen: [] as { from: number; until?: number }[],
+    wanted: [] as Wanted[],
   };
 
   private constructor(
@@ -172,8 +174,11 @@ export class TestCluster {
 
   /** The events of all nodes so far, in the order of their time. */
   history(): HistoryEvent[] {
+    // The files are read one after the other while they grow: what is later than now has no beginning in those read first.
+    const now = historyNow();
     return this.all
       .flatMap(({ history }) => (existsSync(history) ? parseHistory(readFileSync(history, 'utf8')) : []))
+      .filter(({ at }) => at <= now)
       .sort((a, b) => a.at - b.at);
   }
 
@@ -195,6 +200,16 @@ export class TestCluster {
     return () => (fact.until = historyNow());
   }
 
+  /** Freezes Redis for a while. */
+  async freezeRedis(ms: number): Promise<void> {
+    const fact: { from: number; until?: number } = { from: historyNow() };
+    this.#facts.redisFrozen.push(fact);
+    this.redis.pause();
+    await passed(fact.from, ms);
+    this.redis.resume();
+    fact.until = historyNow();
+  }
+
   /** Remembers that the names must be owned again in time, counted from now or from `at`. */
   noteFault(because: string, names: readonly string[], withinMs = 10_000, at = historyNow()): void {
     for (const name of names) this.#facts.wanted.push({ name, at, withinMs, because });
@@ -203,9 +218,13 @@ export class TestCluster {
   /** What the checker has to say about everything so far; expect it to be empty. */
   violations(more: HistoryFacts = {}): string[] {
     const history = this.history();
-    const facts: HistoryFacts = {
-      killed: this.all.flatMap(({ pid, killedAt }) => (killedAt === undefined ? [] : [{ pid, at: killedAt }])),
-      frozen: this.all.flatMap(({ pid, frozen }) => frozen.map((one) => ({ pid, ...one }))),
+    return describeViolations(checkHistory(history, this.facts(more)), history);
+  }
+
+  /** What the checker must know besides the events. */
+  facts(more: HistoryFacts = {}): HistoryFacts {
+    return {
+      ...this.injuries(),
       exits: this.all.flatMap(({ name, pid, exit, ending }) =>
         exit === undefined ? [] : [{ node: name, pid, at: exit.at, how: show(exit), injected: ending }],
       ),
@@ -214,7 +233,14 @@ export class TestCluster {
       ...this.#facts,
       ...more,
     };
-    return describeViolations(checkHistory(history, facts), history);
+  }
+
+  /** What was done to the processes. */
+  injuries(): Required<Injuries> {
+    return {
+      killed: this.all.flatMap(({ pid, killedAt }) => (killedAt === undefined ? [] : [{ pid, at: killedAt }])),
+      frozen: this.all.flatMap(({ pid, frozen }) => frozen.map((one) => ({ pid, ...one }))),
+    };
   }
 
   /** Ends everything. The folder with histories and logs is kept when FOUNDATION_TEST_KEEP is set. */

@@ -24,6 +24,11 @@ export interface NodeCommands {
   startExtra(name: string): Owner;
   stop(name: string): null;
   restart(name: string): Owner;
+  move(name: string, node: string): Owner;
+  /** Makes the last instance here crash, by `ctx.fail`. */
+  fail(name: string): null;
+  /** Makes the last instance here end as finished, by `ctx.complete`. */
+  complete(name: string): null;
   /** By the last context that this node had for the process, whether it still owns it or not. */
   fencedSet(name: string): WriteOutcome;
   /** The same write past the guard of the context, as a stale owner sends it that was frozen in the middle of the call. */
@@ -63,6 +68,10 @@ export const ENV = {
   crash: 'TEST_CRASH',
   /** Set: asks nothing by itself, so that what is measured is Foundation alone. */
   quiet: 'TEST_QUIET',
+  /** Set: calls the counters of `node.counters.ts` all the time. */
+  calls: 'TEST_CALLS',
+  /** Milliseconds between the lookups of everything. Default 100. */
+  lookEvery: 'TEST_LOOK_EVERY',
   /** `lease.onStall`. */
   onStall: 'TEST_ON_STALL',
 } as const;

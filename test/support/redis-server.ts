@@ -2,7 +2,7 @@
 // It is stopped by its pid only, and a reaper stops it when the test process dies without doing so.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { type AddressInfo, type Socket, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -23,6 +23,8 @@ export interface RedisServerOptions {
   password?: string;
   /** A fixed port, for a server that others were told about before it starts. */
   port?: number;
+  /** The directives of a sentinel, which is what it becomes; it has no other settings. */
+  sentinel?: readonly string[];
 }
 
 export interface RedisServer {
@@ -46,8 +48,19 @@ export interface RedisServer {
   cli(command: string, ...args: string[]): Promise<string>;
 }
 
-/** Underneath: child_process.spawn of `redis-server --port … --save '' --appendonly no`, then PING until PONG. */
+/**
+ * A Redis for a test that wants nothing special of it: one server, or the topology that `FOUNDATION_TEST_TOPOLOGY` names
+ * (`cluster`, `sentinel`), so that the same specs run on each.
+ */
 export async function startRedis(options: RedisServerOptions = {}): Promise<RedisServer> {
+  const topology = process.env['FOUNDATION_TEST_TOPOLOGY'];
+  if (!topology || Object.keys(options).length > 0) return startServer(options);
+  const { startTopology } = await import('./redis-topology.js');
+  return startTopology(topology);
+}
+
+/** Underneath: child_process.spawn of `redis-server --port … --save '' --appendonly no`, then PING until PONG. */
+export async function startServer(options: RedisServerOptions = {}): Promise<RedisServer> {
   const server = new Server(options);
   try {
     await server.start();
@@ -174,7 +187,13 @@ class Server implements RedisServer {
       const cli = join(dirname(createRequire(import.meta.url).resolve('js-redis-server')), 'cli.js');
       return [process.execPath, [cli, '--port', String(this.port)]];
     }
-    const { password, args = [] } = this.options;
+    const { password, args = [], sentinel } = this.options;
+    if (sentinel) {
+      // A sentinel rewrites its own file.
+      const file = join(this.folder, 'sentinel.conf');
+      writeFileSync(file, [`bind ${HOST}`, `port ${this.port}`, `dir ${this.folder}`, ...sentinel, ''].join('\n'));
+      return [this.binary, [file, '--sentinel']];
+    }
     const own = ['--bind', HOST, '--port', String(this.port), '--dir', this.folder, '--save', '', '--appendonly', 'no'];
     return [this.binary, [...own, ...(password ? ['--requirepass', password] : []), ...args]];
   }

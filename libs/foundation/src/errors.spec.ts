@@ -110,6 +110,10 @@ const examples: [errors.FoundationError, string, string, readonly (string | RegE
     ] as const),
   ],
   [
+    new errors.ServiceNotFoundError('payments', 'no instance meets the criteria'),
+    ...(['FOUNDATION_SERVICE_UNKNOWN', 'foundation', ['"payments"', 'no instance', /registered\.$/], false] as const),
+  ],
+  [
     new errors.UnknownChannelError('x', ['control', 'events']),
     ...(['FOUNDATION_CHANNEL_UNKNOWN', 'foundation', ['"x"', 'control, events', /channels\.names\.$/], false] as const),
   ],

@@ -24,6 +24,7 @@ export type FoundationErrorCode =
   | 'FOUNDATION_CALL_REFUSED'
   | 'FOUNDATION_ARGUMENT'
   | 'FOUNDATION_CHANNEL_UNKNOWN'
+  | 'FOUNDATION_SERVICE_UNKNOWN'
   | 'FOUNDATION_MESSAGE_INVALID'
   | 'FOUNDATION_MESSAGE_TOO_LARGE'
   | 'FOUNDATION_MESSAGE_UNACKNOWLEDGED'
@@ -350,6 +351,21 @@ export class ArgumentError extends FoundationError {
       'FOUNDATION_ARGUMENT',
       'foundation',
       `${call}: argument "${argument}" is not acceptable: received ${received}, expected ${expected}. Nothing was done.`,
+    );
+  }
+}
+
+/** No healthy instance of a service can be called. */
+export class ServiceNotFoundError extends FoundationError {
+  constructor(
+    readonly service: string,
+    /** Why those that are known were not taken. */
+    why: string,
+  ) {
+    super(
+      'FOUNDATION_SERVICE_UNKNOWN',
+      'foundation',
+      `Service "${service}" cannot be called: ${why}. Nothing was sent. Look with discoverServices() what is registered.`,
     );
   }
 }

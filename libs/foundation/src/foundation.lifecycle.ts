@@ -2,7 +2,7 @@
  * Every step of joining and of leaving the cluster, in order; the only classes with Nest lifecycle hooks.
  * Bootstraps before the modules of the application, and drains before any of them is destroyed.
  */
-import { Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import { Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy, type Type } from '@nestjs/common';
 import { DiscoveryService, ModulesContainer } from '@nestjs/core';
 import type { Subscription } from './channels/channel.js';
 import { exploreChannelNames, exploreChannels, handlersOf, type DeclaredHandler } from './channels/channel.explorer.js';
@@ -15,6 +15,10 @@ import { exploreProcesses, metadataOf } from './processes/process.explorer.js';
 import type { ProcessSpec } from './processes/spec.js';
 import { Supervisor } from './processes/supervisor.js';
 import type { ProcessTable } from './processes/process.table.js';
+import { exploreServices, servicesOf, type DeclaredService } from './services/service.explorer.js';
+import type { ServiceHandle } from './services/service.js';
+import type { ServiceMesh } from './services/service.mesh.js';
+import type { ServiceRegistry } from './services/service.registry.js';
 import type { Engine } from './tools/engine.js';
 import { within } from './tools/within.js';
 
@@ -65,6 +69,8 @@ export class FoundationLifecycle implements OnApplicationBootstrap {
     private readonly supervisor: Supervisor,
     private readonly channels: Channels,
     private readonly calls: CallClient,
+    private readonly registry: ServiceRegistry,
+    private readonly services: ServiceMesh,
     drain: FoundationDrain,
   ) {
     drain.drain = () => this.leave();
@@ -78,7 +84,7 @@ export class FoundationLifecycle implements OnApplicationBootstrap {
     let specs: ProcessSpec[] = [];
     try {
       specs = this.#explore();
-      const handlers = exploreChannels(this.discovery, (type) => metadataOf(type) !== undefined);
+      const handlers = exploreChannels(this.discovery, isProcess);
       for (const channel of exploreChannelNames(this.discovery)) this.channels.requireDeclared(channel);
       await this.#subscribe(handlers);
       await this.channels.open();
@@ -98,10 +104,14 @@ export class FoundationLifecycle implements OnApplicationBootstrap {
   #explore(): ProcessSpec[] {
     const processes = exploreProcesses(this.discovery, this.config.processes);
     this.supervisor.know(processes.classes);
-    // A process hears its channels only while it runs here.
+    // A process hears its channels, and is a service, only while it runs here.
     this.supervisor.onInstance(async (target) => {
       const subscriptions = await this.#subscribe(handlersOf(target));
       return async () => void (await Promise.all(subscriptions.map((subscription) => subscription.unsubscribe())));
+    });
+    this.supervisor.onInstance(async (target) => {
+      const handles = await this.#register(servicesOf(target));
+      return async () => void (await Promise.all(handles.map((handle) => handle.deregister())));
     });
     return processes.specs;
   }
@@ -118,6 +128,20 @@ export class FoundationLifecycle implements OnApplicationBootstrap {
     throw failed.reason;
   }
 
+  /** All or none, as above. */
+  async #register(services: readonly DeclaredService[]): Promise<ServiceHandle[]> {
+    const outcomes = await Promise.allSettled(
+      services.map(({ name, target, capabilities, metadata }) =>
+        this.services.registerService(name, target, capabilities, metadata),
+      ),
+    );
+    const handles = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []));
+    const failed = outcomes.find((outcome) => outcome.status === 'rejected');
+    if (failed === undefined) return handles;
+    await Promise.allSettled(handles.map((handle) => handle.deregister()));
+    throw failed.reason;
+  }
+
   // -- join -------------------------------------------------------------------------------------------------------------
 
   async #joinOnce(specs: readonly ProcessSpec[]): Promise<void> {
@@ -125,8 +149,10 @@ export class FoundationLifecycle implements OnApplicationBootstrap {
       await this.engine.open();
       await this.membership.join([...new Set(specs.map(({ type }) => type))]);
       await this.table.sync();
+      await this.registry.open();
       await this.supervisor.declare(specs);
       await this.supervisor.start();
+      await this.#register(exploreServices(this.discovery, isProcess));
     } catch (error) {
       throw isPassing(error) ? new RedisUnavailableError(this.engine.endpoint, 'joining', error) : error;
     }
@@ -170,6 +196,7 @@ export class FoundationLifecycle implements OnApplicationBootstrap {
       this.#step(name, Math.max(MIN_STEP_MS, Math.min(atMost, until - performance.now())), work);
     await step('tell the others that this node drains', SHORT_MS, () => this.membership.drain());
     await step('stop reading durable channels', this.config.processes.stopTimeout, () => this.channels.close());
+    await step('take back the services of this node', SHORT_MS, () => this.services.close());
     // INVARIANT (I1): instances stop, then their leases are released, then the node leaves.
     await step('stop processes and release their leases', Infinity, () => this.supervisor.drain());
     await step('send the last messages', SHORT_MS, async () => {
@@ -201,6 +228,10 @@ export class FoundationLifecycle implements OnApplicationBootstrap {
       );
     }, HOOKS_MS).unref();
   }
+}
+
+function isProcess(type: Type<unknown>): boolean {
+  return metadataOf(type) !== undefined;
 }
 
 /** True for errors of the connection, which pass; ours and those of a bad script do not. */

@@ -20,6 +20,9 @@ import { ProcessRegistry } from './processes/process.registry.js';
 import { ProcessTable } from './processes/process.table.js';
 import { injectedProcesses, remote } from './processes/remote.js';
 import { Supervisor } from './processes/supervisor.js';
+import { ServiceMesh } from './services/service.mesh.js';
+import { ServiceRegistry } from './services/service.registry.js';
+import { ServiceTargets } from './services/service.targets.js';
 import { Telemetry } from './telemetry/telemetry.js';
 import { createEngine, type Engine, type RawTools } from './tools/engine.js';
 import { FoundationTools } from './tools/tools.js';
@@ -111,8 +114,9 @@ class FoundationDrainModule {}
     },
     {
       provide: CallServer,
-      inject: [CONFIG, Supervisor],
-      useFactory: (config: FoundationConfig, supervisor: Supervisor) => new CallServer(config, supervisor),
+      inject: [CONFIG, Supervisor, ServiceTargets],
+      useFactory: (config: FoundationConfig, supervisor: Supervisor, services: ServiceTargets) =>
+        new CallServer(config, { running: (name) => supervisor.running(name) ?? services.running(name) }),
     },
     {
       provide: CallClient,
@@ -121,7 +125,7 @@ class FoundationDrainModule {}
     },
     {
       provide: ProcessCalls,
-      inject: [CONFIG, ProcessRegistry, CallClient],
+      inject: [CONFIG, ENGINE, ProcessRegistry, CallClient],
       useFactory: (...parts: ConstructorParameters<typeof ProcessCalls>) => new ProcessCalls(...parts),
     },
     {
@@ -133,6 +137,27 @@ class FoundationDrainModule {}
       provide: Channels,
       inject: [CONFIG, LocalNode, ENGINE, Membership, Telemetry],
       useFactory: (...parts: ConstructorParameters<typeof Channels>) => new Channels(...parts),
+    },
+    ServiceTargets,
+    {
+      provide: ServiceRegistry,
+      inject: [ENGINE, Membership, Telemetry],
+      useFactory: (...parts: ConstructorParameters<typeof ServiceRegistry>) => new ServiceRegistry(...parts),
+    },
+    {
+      provide: ServiceMesh,
+      inject: [ENGINE, Membership, ServiceRegistry, ServiceTargets, ProcessCalls],
+      useFactory: (
+        engine: Engine,
+        membership: Membership,
+        registry: ServiceRegistry,
+        targets: ServiceTargets,
+        calls: ProcessCalls,
+      ) =>
+        new ServiceMesh(engine, membership, registry, targets, {
+          toNode: (at, method, args, options) => calls.at(at, method, args, options),
+          toProcess: (name, method, args, options) => calls.call({ name }, method, args, options),
+        }),
     },
     // floor 6
     {
@@ -146,12 +171,14 @@ class FoundationDrainModule {}
         Supervisor,
         Channels,
         CallClient,
+        ServiceRegistry,
+        ServiceMesh,
         FoundationDrain,
       ],
       useFactory: (...parts: ConstructorParameters<typeof FoundationLifecycle>) => new FoundationLifecycle(...parts),
     },
   ],
-  exports: [Telemetry, Membership, ProcessManager, Channels, ...Object.values(FoundationTools)],
+  exports: [Telemetry, Membership, ProcessManager, Channels, ServiceMesh, ...Object.values(FoundationTools)],
 })
 export class FoundationModule extends ConfigurableModuleClass {
   /**

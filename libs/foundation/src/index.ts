@@ -91,6 +91,21 @@ export type {
 export type { Route, RouteOptions } from './channels/router.js';
 export type { Range } from './channels/sequences.js';
 
+// Services
+export { Service, type ServiceOptions } from './services/service.decorators.js';
+export { ServiceMesh } from './services/service.mesh.js';
+export type {
+  BalancerStrategy,
+  OnServiceHealth,
+  ServiceCallOptions,
+  ServiceChange,
+  ServiceCriteria,
+  ServiceHandle,
+  ServiceInfo,
+  ServiceStatus,
+  ServiceTarget,
+} from './services/service.js';
+
 // Telemetry
 export { Telemetry, type TelemetryListener } from './telemetry/telemetry.js';
 export type { FoundationEventName, FoundationEvents, LeaseLossReason, LeaveReason } from './telemetry/events.js';
@@ -121,6 +136,7 @@ export {
   RedisUnavailableError,
   RemoteError,
   RequestError,
+  ServiceNotFoundError,
   StaleEpochError,
   UnknownChannelError,
   UnknownProcessError,

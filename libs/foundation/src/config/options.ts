@@ -23,13 +23,22 @@ export interface StrategyOptions {
 export interface RedisClient {
   readonly status: string;
   readonly options: object;
-  duplicate(override?: object): RedisClient;
-  on(event: string, listener: (...args: never[]) => void): unknown;
+  duplicate(...overrides: never[]): object;
+}
+
+/** One server among several. */
+export interface RedisAddress {
+  host: string;
+  port: number;
 }
 
 /** Where Redis is, as single values; whatever else ioredis takes goes into `options`. */
 export interface RedisEndpoint {
-  /** `redis://`, `rediss://` or `unix://`; wins over `host` and `port`. */
+  /**
+   * Wins over `host` and `port`: `redis://`, `rediss://` (TLS) or `unix://`;
+   * `redis-sentinel://host:26379,host:26379/0#mymaster` for a primary that sentinels watch;
+   * `redis-cluster://host:6379,host:6379` for a Redis Cluster. User and password go before the first host.
+   */
   url?: string;
   /** Default `127.0.0.1`. */
   host?: string;
@@ -40,8 +49,26 @@ export interface RedisEndpoint {
   password?: string;
   /** The number of the database. Default 0. */
   db?: number;
+  /** The sentinels that know the primary `name`. */
+  sentinels?: RedisAddress[];
+  /** What the sentinels call the primary. Default `mymaster`. */
+  name?: string;
+  /** Some nodes of a Redis Cluster; the others are found through them. */
+  cluster?: RedisAddress[];
   /** Passed to every ioredis client as it is (`tls`, `sentinels`, `family`, …). */
   options?: Record<string, unknown>;
+}
+
+/**
+ * Leases on several independent Redis servers (not replicas of one another), of which a majority decides.
+ *
+ * One of three may die or hang and no owner changes; with two gone, every owner stops itself in time. Everything else
+ * (membership, the process table, channels, jobs) is on the first one: while it is away, what runs goes on running and
+ * nothing new starts.
+ */
+export interface RedisQuorum {
+  /** Three or another odd number, each as `redis` itself would be given. */
+  quorum: (string | RedisEndpoint | RedisClient)[];
 }
 
 /** Times of the ownership lease, in milliseconds. They are checked against one another when the module is created. */
@@ -149,11 +176,12 @@ export interface FoundationOptions {
   /** Names this process in the cluster; must be unique there. Environment: `FOUNDATION_NODE_NAME`. Default `<host>-<pid>`. */
   nodeName?: string;
   /**
-   * Where Redis is: a URL, its parts, or a ready-made ioredis client.
-   * Environment: `FOUNDATION_REDIS_URL`, then `REDIS_URL`. Default `127.0.0.1:6379`.
+   * Where Redis is: a URL, its parts, a ready-made ioredis client (`Redis` or `Cluster`), or a quorum of these.
+   * Environment: `FOUNDATION_REDIS_URL`, then `REDIS_URL`; several URLs with spaces between them are a quorum.
+   * Default `127.0.0.1:6379`.
    */
-  redis?: string | RedisEndpoint | RedisClient;
-  /** A ready-made Redlock instance on one client; adopted, its settings are overridden at each call. */
+  redis?: string | RedisEndpoint | RedisClient | RedisQuorum;
+  /** A ready-made Redlock instance, with one client for each Redis that leases are on; adopted, its settings are overridden at each call. */
   redlock?: object;
   /** A ready-made BullMQ `Queue`; adopted and never closed. Its worker is Foundation's own. */
   queue?: object;
@@ -202,6 +230,8 @@ export interface FoundationConfig {
   /** What the log calls the way the cluster was found. */
   strategy: 'none' | 'redis';
   redis: RedisEndpoint | RedisClient;
+  /** The further Redis servers that leases are on; none without a quorum. */
+  quorum: readonly (RedisEndpoint | RedisClient)[];
   redlock?: object;
   queue?: object;
   lease: LeaseTimes;

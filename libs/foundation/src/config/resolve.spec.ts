@@ -24,6 +24,8 @@ function configErrorOf(options: unknown, env: Environment = {}): FoundationConfi
   return error as FoundationConfigError;
 }
 
+const address = (host: string, port: number) => ({ host, port });
+
 describe('resolve: defaults', () => {
   it('gives one process without Redis for nothing at all', () => {
     expect(of()).toEqual({
@@ -32,6 +34,7 @@ describe('resolve: defaults', () => {
       nodeName: 'box.local-4711',
       strategy: 'none',
       redis: {},
+      quorum: [],
       lease: {
         ...{ ttl: 1500, renewEvery: 350, commandTimeout: 200, margin: 250, deadline: 1233, grace: 1517 },
         onStall: 'fence',
@@ -357,6 +360,59 @@ describe('resolve: bad options', () => {
     const error = configErrorOf({ cluster: true, redis });
     expect(error.option).toBe('redis');
     expect(error.expected).toContain('redis://127.0.0.1:6379');
+  });
+
+  it.each([
+    [
+      'redis-sentinel://a:26379,b:26380/2#billing',
+      { sentinels: [address('a', 26379), address('b', 26380)], db: 2, name: 'billing' },
+    ],
+    ['redis-sentinel://u:p%40ss@[::1]:1', { sentinels: [address('::1', 1)], username: 'u', password: 'p@ss' }],
+    ['redis-cluster://a:1,b:2', { cluster: [address('a', 1), address('b', 2)] }],
+    ['rediss-cluster://:secret@a:1', { cluster: [address('a', 1)], password: 'secret', options: { tls: {} } }],
+  ])('takes the URL of several hosts %s', (url, endpoint) => {
+    expect(of({ cluster: true, redis: url })).toMatchObject({ redis: endpoint, quorum: [] });
+    expect(of({ cluster: true, redis: { url } }).redis).toMatchObject(endpoint);
+  });
+
+  it.each(['redis-cluster://', 'redis-cluster://a', 'redis-cluster://a:0', 'redis-sentinel://a:1,b', 'redis-x://a:1'])(
+    'refuses the URL of several hosts %s',
+    (redis) => expect(configErrorOf({ cluster: true, redis }).option).toBe('redis'),
+  );
+
+  it('takes a quorum as a list, and as URLs with spaces between them', () => {
+    const quorum = ['redis://a', { host: 'b' }, 'redis-cluster://c:1'];
+    expect(of({ cluster: true, redis: { quorum } })).toMatchObject({
+      redis: { url: 'redis://a' },
+      quorum: [{ host: 'b' }, { cluster: [address('c', 1)] }],
+    });
+    const several = of({ cluster: true }, { REDIS_URL: ' redis://a  redis://b redis://c ' });
+    expect(several).toMatchObject({
+      redis: { url: 'redis://a' },
+      quorum: [{ url: 'redis://b' }, { url: 'redis://c' }],
+    });
+    expect(of({ redis: { quorum } }).quorum).toEqual([]);
+  });
+
+  it.each<[string, unknown, string]>([
+    ['none', [], 'redis.quorum'],
+    ['an even number', ['redis://a', 'redis://b'], 'redis.quorum'],
+    ['no list', 'redis://a', 'redis.quorum'],
+    ['a hole', ['redis://a', undefined, 'redis://b'], 'redis'],
+    ['a number', ['redis://a', 7, 'redis://b'], 'redis'],
+    ['no URL', ['redis://a', 'b', 'redis://b'], 'redis'],
+  ])('refuses a quorum with %s', (_what, quorum, option) => {
+    expect(configErrorOf({ cluster: true, redis: { quorum } }).option).toBe(option);
+  });
+
+  it.each<[string, object]>([
+    ['cluster', { cluster: [] }],
+    ['cluster', { cluster: [{ host: 'a' }] }],
+    ['sentinels', { sentinels: 'a:1' }],
+    ['sentinels', { sentinels: [{ host: '', port: 1 }] }],
+    ['name', { name: 7 }],
+  ])('refuses a bad "%s" of the endpoint', (option, redis) => {
+    expect(configErrorOf({ cluster: true, redis }).option).toBe(`redis.${option}`);
   });
 
   it.each(['redis://h', 'rediss://u:p@h:1/2', 'unix:///tmp/redis.sock'])('takes the URL %s', (url) => {

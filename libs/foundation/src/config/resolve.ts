@@ -12,6 +12,7 @@ import {
   type LeaseTimes,
   type MembershipOptions,
   type ProcessDefaults,
+  type RedisAddress,
   type RedisClient,
   type RedisEndpoint,
   type ResolvedProcessDefaults,
@@ -47,7 +48,7 @@ export function resolve(options: FoundationOptions, env: Environment, machine: M
     appName: given.appName ?? 'app',
     nodeName: given.nodeName ?? `${machine.host}-${machine.pid}`.replace(/[^A-Za-z0-9_.-]/g, '-').slice(-128),
     strategy: clustered ? 'redis' : 'none',
-    redis: clustered ? redisFrom(given.redis) : {},
+    ...(clustered ? redisFrom(given.redis) : { redis: {}, quorum: [] }),
     lease: leaseTimes(given.lease ?? {}),
     membership: membershipTimes(given.membership ?? {}),
     processes: processDefaults(given.processes ?? {}),
@@ -117,9 +118,32 @@ function refuseWhatIsNotHereYet(given: FoundationOptions): void {
   if (given.transport !== undefined) throw new NotInThisVersionError('transport', 'a transport of yours', WORKS_NOW);
 }
 
-function redisFrom(redis: FoundationOptions['redis']): RedisEndpoint | RedisClient {
+type Endpoint = RedisEndpoint | RedisClient;
+
+function redisFrom(redis: FoundationOptions['redis']): { redis: Endpoint; quorum: Endpoint[] } {
+  const several = severalFrom(redis);
+  if (several === undefined) return { redis: oneFrom(redis as string | Endpoint | undefined), quorum: [] };
+  if (!Array.isArray(several) || several.length < 3 || several.length % 2 === 0) {
+    const received = Array.isArray(several) ? `${several.length} Redis servers` : `a ${typeof several}`;
+    throw new FoundationConfigError('redis.quorum', received, 'three, or another odd number, of Redis servers');
+  }
+  const [first, ...others] = (several as (string | Endpoint)[]).map((each) => oneFrom(each ?? null));
+  return { redis: first!, quorum: others };
+}
+
+/** The servers of a quorum, unchecked; `undefined` for a single Redis. */
+function severalFrom(redis: FoundationOptions['redis']): unknown {
+  if (typeof redis === 'string') {
+    const urls = redis.split(/\s+/).filter((url) => url !== '');
+    return urls.length > 1 ? urls : undefined;
+  }
+  const isQuorum = typeof redis === 'object' && 'quorum' in redis && !isClient(redis);
+  return isQuorum ? redis.quorum : undefined;
+}
+
+function oneFrom(redis: string | Endpoint | undefined): Endpoint {
   if (redis === undefined) return { host: '127.0.0.1', port: 6379 };
-  if (typeof redis === 'string') return endpointFrom(redis);
+  if (typeof redis === 'string') return endpointFrom(redis.trim());
   if (isClient(redis)) return redis;
   checkEndpoint(redis);
   return redis.url === undefined ? redis : { ...redis, ...endpointFrom(redis.url) };
@@ -130,16 +154,38 @@ export function isClient(redis: unknown): redis is RedisClient {
   return typeof redis === 'object' && redis !== null && 'duplicate' in redis && typeof redis.duplicate === 'function';
 }
 
+const SEVERAL_HOSTS =
+  /^redis(s)?-(sentinel|cluster):\/\/(?:([^:@/]*)(?::([^@/]*))?@)?([^/?#@]+)(?:\/(\d*))?(?:#(.+))?$/;
+
 function endpointFrom(url: string): RedisEndpoint {
-  if (!/^(?:rediss?|unix):\/\//.test(url) || !URL.canParse(url)) {
+  if (/^(?:rediss?|unix):\/\//.test(url) && URL.canParse(url)) return { url };
+  const parts = SEVERAL_HOSTS.exec(url);
+  const hosts = parts?.[5]?.split(',').map(addressFrom) ?? [undefined];
+  if (parts === null || hosts.includes(undefined)) {
     // It may hold a password, so the error does not show it.
     throw new FoundationConfigError(
       'redis',
       'a text that is no Redis URL',
-      'a URL such as redis://127.0.0.1:6379, rediss://… or unix:///path',
+      'a URL such as redis://127.0.0.1:6379, rediss://…, unix:///path, redis-sentinel://host:26379,host:26379#mymaster ' +
+        'or redis-cluster://host:6379,host:6379',
     );
   }
-  return { url };
+  const [, tls, kind, username, password, , db, name] = parts;
+  return {
+    [kind === 'sentinel' ? 'sentinels' : 'cluster']: hosts,
+    ...(username ? { username: decodeURIComponent(username) } : {}),
+    ...(password ? { password: decodeURIComponent(password) } : {}),
+    ...(db ? { db: Number(db) } : {}),
+    ...(name ? { name } : {}),
+    ...(tls ? { options: { tls: {} } } : {}),
+  };
+}
+
+/** `host:port` or `[address]:port`. */
+function addressFrom(text: string): RedisAddress | undefined {
+  const [, host, port] = /^(\[[0-9a-fA-F:.]+\]|[^:[\]]+):(\d{1,5})$/.exec(text) ?? [];
+  if (host === undefined || Number(port) < 1 || Number(port) > 65_535) return undefined;
+  return { host: host.replace(/^\[|\]$/g, ''), port: Number(port) };
 }
 
 function leaseTimes(lease: LeaseOptions): LeaseTimes {

@@ -101,6 +101,12 @@ class CallsShape {
   @IsOptional() @IsBoolean({ message: 'true or false' }) stacks?: boolean;
 }
 
+const addresses = (): PropertyDecorator => (target, key) => {
+  const message = 'a list of { host, port }, at least one';
+  IsOptional()(target, key);
+  ValidateBy({ name: 'addresses', validator: { validate: isAddresses } }, { message })(target, key);
+};
+
 class EndpointShape {
   @IsOptional() @IsString({ message: 'a URL' }) url?: string;
   @IsOptional() @IsString({ message: 'a host name' }) host?: string;
@@ -112,6 +118,9 @@ class EndpointShape {
   @IsOptional() @IsString({ message: 'a string' }) username?: string;
   @IsOptional() @IsString({ message: 'a string' }) password?: string;
   @count(0) db?: number;
+  @addresses() sentinels?: unknown;
+  @IsOptional() @IsString({ message: 'the name of the primary' }) name?: string;
+  @addresses() cluster?: unknown;
   @IsOptional() @IsObject({ message: 'an object of ioredis options' }) options?: object;
 }
 
@@ -178,6 +187,16 @@ export function isLabels(value: unknown): value is Record<string, string> {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
   const isShort = (text: unknown): boolean => typeof text === 'string' && text.length > 0 && text.length <= 63;
   return Object.entries(value).every(([key, label]) => isShort(key) && isShort(label));
+}
+
+function isAddresses(value: unknown): boolean {
+  return Array.isArray(value) && value.length > 0 && value.every(isAddress);
+}
+
+function isAddress(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  const { host, port } = value as Record<string, unknown>;
+  return typeof host === 'string' && host !== '' && Number.isInteger(port) && Number(port) > 0 && Number(port) < 65_536;
 }
 
 function isClusterValue(value: unknown): boolean {

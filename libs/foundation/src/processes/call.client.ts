@@ -5,7 +5,14 @@
 import type { LocalNode } from '../cluster/node.js';
 import type { Membership } from '../cluster/membership.js';
 import type { FoundationConfig } from '../config/options.js';
-import { ArgumentError, CallInterruptedError, CallTimeoutError, type CallSubject } from '../errors.js';
+import {
+  ArgumentError,
+  CallInterruptedError,
+  CallTimeoutError,
+  describe,
+  type CallSubject,
+  type FoundationError,
+} from '../errors.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
 import type { Engine } from '../tools/engine.js';
 import { keysOf } from '../tools/keys.js';
@@ -47,10 +54,10 @@ export class CallClient {
 
   constructor(
     private readonly config: FoundationConfig,
-    private readonly node: LocalNode,
-    private readonly engine: Engine,
-    membership: Membership,
-    private readonly server: CallServer,
+    private readonly node: Pick<LocalNode, 'bootId'>,
+    private readonly engine: Pick<Engine, 'transport'>,
+    membership: Pick<Membership, 'members' | 'listen'>,
+    private readonly server: Pick<CallServer, 'handle'>,
     private readonly telemetry: Telemetry,
   ) {
     this.#outbox = new Outbox(engine.transport);
@@ -78,7 +85,7 @@ export class CallClient {
   /**
    * Resolves with the answer, or with {@link UNDELIVERED}.
    *
-   * @throws CallTimeoutError, `CallInterruptedError`, the reason of the signal, ioredis' error when nothing was sent.
+   * @throws CallTimeoutError, `CallInterruptedError`, `ArgumentError` for what cannot be sent, the reason of the signal.
    */
   async call(
     target: CallTarget,
@@ -103,7 +110,7 @@ export class CallClient {
       this.#pending.set(request.id, { subject, bootId: target.bootId, settle });
       this.#deliver(target, request).then(
         (delivered) => delivered || settle(UNDELIVERED),
-        (error: unknown) => settle(error instanceof Error ? error : new Error(String(error))),
+        (error: unknown) => settle(error as FoundationError),
       );
     });
   }
@@ -127,7 +134,11 @@ export class CallClient {
     };
   }
 
-  /** A call to a process of this node does not leave it, but its arguments are copied as if it did. */
+  /**
+   * A call to a process of this node does not leave it, but its arguments are copied as if it did.
+   *
+   * @throws ArgumentError, `CallInterruptedError`.
+   */
   async #deliver(target: CallTarget, request: CallRequest): Promise<boolean> {
     const text = this.#write(request);
     if (target.bootId === this.node.bootId) {
@@ -135,7 +146,13 @@ export class CallClient {
       setImmediate(() => this.#receive(text));
       return true;
     }
-    return (await this.#outbox.add(this.#inbox(target.bootId), text)) !== 0;
+    try {
+      return (await this.#outbox.add(this.#inbox(target.bootId), text)) !== 0;
+    } catch (error) {
+      // A PUBLISH without an answer may have arrived.
+      const subject: CallSubject = { processName: target.name, method: request.method, node: target.node };
+      throw new CallInterruptedError(subject, `Redis did not confirm that it passed it on: ${describe(error)}`);
+    }
   }
 
   #write(request: CallRequest): string {
@@ -166,9 +183,8 @@ export class CallClient {
   }
 
   async #answer(request: CallRequest): Promise<void> {
-    const reply = await this.server.handle(request);
+    const text = await this.server.handle(request);
     if (request.from === '') return;
-    const text = encodeCall(reply);
     if (request.from === this.node.bootId) return this.#receive(text);
     // An answer that cannot be sent is one that does not come: the caller's timeout tells it.
     await this.#outbox.add(this.#inbox(request.from), text).catch(() => undefined);

@@ -5,9 +5,24 @@
 import { Logger } from '@nestjs/common';
 import type { FoundationConfig } from '../config/options.js';
 import { describe } from '../errors.js';
+import type { Lease } from '../tools/leases.js';
 import { callableOf } from './callable.decorator.js';
-import { toWireError, type CallReply, type CallRequest } from './call.wire.js';
-import type { Supervisor } from './supervisor.js';
+import { encodeCall, encodeValue, toWireError, type CallRequest } from './call.wire.js';
+import type { Instance } from './instance.js';
+
+/** What a call needs of an instance. */
+export type Reachable = Pick<Instance, 'target' | 'call'> & { lease: Pick<Lease, 'epoch' | 'isHeld'> };
+
+/** Whoever knows the instances of this node that calls may reach: the supervisor, and the services. */
+export interface Running {
+  running(name: string): Reachable | undefined;
+}
+
+/** What a call was resolved to. */
+interface Callee {
+  instance: Reachable;
+  target: Record<string, (...values: unknown[]) => unknown>;
+}
 
 /** The calls of one process that run and wait. */
 interface Gate {
@@ -22,28 +37,30 @@ export class CallServer {
 
   constructor(
     private readonly config: FoundationConfig,
-    private readonly supervisor: Supervisor,
+    private readonly instances: Running,
   ) {}
 
-  /** Carries the call out, or says why not. Never rejects. */
-  async handle(request: CallRequest): Promise<CallReply> {
+  /** Carries the call out, or says why not; resolves with the answer as it travels. Never rejects. */
+  async handle(request: CallRequest): Promise<string> {
     const { id, process } = request;
-    const began = performance.now();
-    const refusal = this.#refusal(request);
-    if (refusal !== undefined) return { kind: 'reply', id, outcome: refusal };
+    let callee = this.#find(request);
+    if (typeof callee === 'string') return encodeCall({ kind: 'reply', id, outcome: callee });
     const gate = this.#gates.get(process) ?? { active: 0, waiting: [] };
     this.#gates.set(process, gate);
     const { concurrency, queue } = this.config.calls;
-    if (gate.active >= concurrency) {
-      if (gate.waiting.length >= queue) return { kind: 'reply', id, outcome: 'busy' };
-      await new Promise<void>((resolve) => gate.waiting.push(resolve));
-    } else {
-      gate.active += 1;
-    }
+    const waits = gate.active >= concurrency;
+    if (waits && gate.waiting.length >= queue) return encodeCall({ kind: 'reply', id, outcome: 'busy' });
+    if (!waits) gate.active += 1;
     try {
-      // Nobody waits any more for a call whose time went by in the queue.
-      if (performance.now() - began > request.timeout) return { kind: 'reply', id, outcome: 'busy' };
-      return await this.#carryOut(request);
+      if (waits) {
+        const began = performance.now();
+        await new Promise<void>((resolve) => gate.waiting.push(resolve));
+        // Nobody waits any more for a call whose time went by in the queue.
+        if (performance.now() - began > request.timeout) return encodeCall({ kind: 'reply', id, outcome: 'busy' });
+        callee = this.#find(request);
+        if (typeof callee === 'string') return encodeCall({ kind: 'reply', id, outcome: callee });
+      }
+      return await this.#carryOut(request, callee);
     } finally {
       const next = gate.waiting.shift();
       if (next !== undefined) next();
@@ -51,28 +68,29 @@ export class CallServer {
     }
   }
 
-  /** INVARIANT: a call reaches only the very ownership it was resolved for. */
-  #refusal({ process, epoch, method }: CallRequest): 'stale' | 'not-callable' | undefined {
-    const instance = this.supervisor.running(process);
-    if (instance === undefined || instance.lease.epoch !== epoch) return 'stale';
-    return callableOf(Object.getPrototypeOf(instance.target), method) === undefined ? 'not-callable' : undefined;
+  /**
+   * INVARIANT: a call reaches only the very ownership it was resolved for. An instance stops being reachable by the clock, so
+   * it is looked at once, in the turn in which the method begins.
+   */
+  #find({ process, epoch, method }: CallRequest): Callee | 'stale' | 'not-callable' {
+    const instance = this.instances.running(process);
+    const target = instance?.target as Callee['target'] | undefined;
+    if (instance === undefined || target === undefined || instance.lease.epoch !== epoch) return 'stale';
+    return callableOf(Object.getPrototypeOf(target), method) === undefined ? 'not-callable' : { instance, target };
   }
 
-  async #carryOut(request: CallRequest): Promise<CallReply> {
-    const { id, process, method, args } = request;
-    const refusal = this.#refusal(request);
-    if (refusal !== undefined) return { kind: 'reply', id, outcome: refusal };
-    const instance = this.supervisor.running(process);
-    const target = instance?.target as Record<string, (...values: unknown[]) => unknown>;
+  async #carryOut({ id, process, method, args, from }: CallRequest, { instance, target }: Callee): Promise<string> {
     try {
-      const value = await target[method]!(...args);
-      if (instance?.lease.isHeld() !== true) return { kind: 'reply', id, outcome: 'interrupted' };
-      const size = Buffer.byteLength(JSON.stringify(value) ?? '');
-      if (size <= this.config.channels.maxMessageBytes) return { kind: 'reply', id, outcome: 'value', value };
+      const value = await instance.call(() => target[method]!(...args));
+      if (!instance.lease.isHeld()) return encodeCall({ kind: 'reply', id, outcome: 'interrupted' });
+      // Undefined for what JSON cannot write, whatever the types say.
+      const json = JSON.stringify(value) as string | undefined;
+      const size = Buffer.byteLength(json ?? '');
+      if (size <= this.config.channels.maxMessageBytes) return encodeValue(id, json);
       throw new RangeError(`The result of ${method} has ${size} bytes, more than channels.maxMessageBytes.`);
     } catch (error) {
-      if (request.from === '') this.#logger.warn('A cast failed', { process, method, error: describe(error) });
-      return { kind: 'reply', id, outcome: 'error', error: toWireError(error, this.config.calls.stacks) };
+      if (from === '') this.#logger.warn('A cast failed', { process, method, error: describe(error) });
+      return encodeCall({ kind: 'reply', id, outcome: 'error', error: toWireError(error, this.config.calls.stacks) });
     }
   }
 }

@@ -1,5 +1,13 @@
 import { describe, expect, it } from '@jest/globals';
-import { CALL_VERSION, decodeCalls, encodeCall, toWireError, type CallReply, type CallRequest } from './call.wire.js';
+import {
+  CALL_VERSION,
+  decodeCalls,
+  encodeCall,
+  encodeValue,
+  toWireError,
+  type CallReply,
+  type CallRequest,
+} from './call.wire.js';
 
 const request = (more: Partial<CallRequest> = {}): CallRequest => ({
   ...{
@@ -45,6 +53,17 @@ describe('call wire: round trip', () => {
     { kind: 'reply', id: '7', outcome: 'interrupted' },
   ])('of the answer %j', (reply) => {
     expect(decodeCalls(encodeCall(reply))).toEqual([reply]);
+  });
+
+  it.each([{ price: [1, null] }, null, '"}', 0])('of an answer whose value %j is JSON already', (value) => {
+    const [reply] = decodeCalls(encodeValue('7"', JSON.stringify(value)));
+    expect(reply).toEqual({ kind: 'reply', id: '7"', outcome: 'value', value });
+  });
+
+  it('of an answer whose value has no JSON', () => {
+    expect(encodeValue('7', undefined)).toBe(
+      encodeCall({ kind: 'reply', id: '7', outcome: 'value', value: undefined }),
+    );
   });
 
   it('of a method that returns nothing', () => {

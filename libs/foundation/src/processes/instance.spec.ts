@@ -466,6 +466,45 @@ describe('Instance: tasks', () => {
   });
 });
 
+describe('Instance: calls', () => {
+  it('are waited for, so that the lease is not given back beside them', async () => {
+    const { instance, steps } = setUp();
+    const life = instance.run();
+    await turn();
+    let finish!: (value: string) => void;
+    const call = instance.call(() => new Promise<string>((resolve) => (finish = resolve)));
+    instance.stop('shutdown');
+    await turn();
+    expect(steps).toContain('stop shutdown');
+    expect(steps).not.toContain('process.stopped');
+    finish('done');
+    expect(await call).toBe('done');
+    expect(await within(life)).toMatchObject({ reason: 'shutdown', clean: true });
+  });
+
+  it('that never end are not clean', async () => {
+    const { instance } = setUp({}, { stopTimeout: 30 });
+    const life = instance.run();
+    await turn();
+    void instance.call(() => never);
+    instance.stop('stop');
+    expect(await within(life)).toMatchObject({ reason: 'stop', clean: false });
+  });
+
+  it('that fail are the business of their callers, not of the instance', async () => {
+    const { instance } = setUp();
+    const life = instance.run();
+    await turn();
+    const fails = (): never => {
+      throw new Error('no');
+    };
+    await expect(instance.call(fails)).rejects.toThrow('no');
+    expect(instance.running).toBe(true);
+    instance.stop('stop');
+    expect(await within(life)).toMatchObject({ reason: 'stop', clean: true });
+  });
+});
+
 describe('Instance: fenced effects', () => {
   it('carry the epoch of the moment', async () => {
     const { instance, ctx, lease, fencedSet } = setUp();

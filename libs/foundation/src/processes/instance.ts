@@ -49,6 +49,8 @@ export class Instance {
   readonly #abort = new AbortController();
   readonly #tasks = new Set<Promise<void>>();
   readonly #logger = new Logger('Foundation');
+  /** The epoch it began with. That of its lease may have risen since, but it is no new instance for that. */
+  readonly firstEpoch: number;
   readonly #ended: Promise<End>;
   #resolveEnded!: (end: End) => void;
   #end: End | undefined;
@@ -63,6 +65,7 @@ export class Instance {
     readonly lease: Lease,
     private readonly deps: InstanceDeps,
   ) {
+    this.firstEpoch = lease.epoch;
     this.#ended = new Promise((resolve) => (this.#resolveEnded = resolve));
     // INVARIANT (I1): user code hears of the loss in the same turn as the fence, not after some await of ours.
     const onLost = (): void => {
@@ -81,6 +84,21 @@ export class Instance {
   /** The user's object while calls may reach it: started, not stopping, and owned. */
   get target(): object | undefined {
     return this.running && this.lease.isHeld() ? this.#target : undefined;
+  }
+
+  /**
+   * Carries out a call on the user's object.
+   *
+   * INVARIANT (I1): a call is user code, so the end of the instance waits for it as it does for a task; otherwise it would
+   * go on beside the next owner once the lease is given back.
+   */
+  call<T>(work: () => T | Promise<T>): Promise<T> {
+    // Begun in this turn, in which the caller has seen that the instance runs.
+    const result = (async () => work())();
+    const done = (): void => void this.#tasks.delete(running);
+    const running: Promise<void> = result.then(done, done);
+    this.#tasks.add(running);
+    return result;
   }
 
   /** Asks it to end; `run` returns once it has. */
@@ -172,7 +190,7 @@ export class Instance {
     this.#finish({ reason: 'crash', error });
   }
 
-  /** True when the start, the tasks and the stop hook have all settled within `stopTimeout`. */
+  /** True when the start, the tasks, the calls and the stop hook have all settled within `stopTimeout`. */
   async #stop(reason: StopReason, starting: Promise<void>): Promise<boolean> {
     const { name, options } = this.spec;
     const everything = this.#settled(starting, this.#stopHook(reason)).then(() => true);

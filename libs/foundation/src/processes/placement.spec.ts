@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import type { Member } from '../cluster/membership.js';
-import { explain, givesWay, rankMembers, rankOf, rendezvous, type Placeable, type Placement } from './placement.js';
+import { explain, givesWay, rankMembers, rankOf, type Placeable, type Placement } from './placement.js';
+import { rendezvous } from '../tools/rendezvous.js';
 import { slotNames } from './slots.js';
 
 const member = (name: string, more: Partial<Member> = {}): Member => ({

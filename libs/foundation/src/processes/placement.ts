@@ -3,6 +3,7 @@
  * Called by the supervisor; rank 0 tries first, the others a little later, so no coordinator is needed.
  */
 import type { Member } from '../cluster/membership.js';
+import { rendezvous } from '../tools/rendezvous.js';
 
 /** `spread`: the least loaded first. `hash`: the same order for the same name everywhere (rendezvous hashing). */
 export type PlacementName = 'spread' | 'hash';
@@ -132,19 +133,4 @@ function compare(a: readonly number[], b: readonly number[]): number {
     if (difference !== 0) return difference;
   }
   return 0;
-}
-
-/**
- * The weight of a name on a node, 0 to 2^32 − 1: FNV-1a over both, finished with the mixer of MurmurHash3.
- * Rendezvous hashing (Thaler and Ravishankar, 1996): the node with the largest weight wins, and when a node comes or
- * goes only the names it wins or loses move.
- */
-export function rendezvous(name: string, node: string): number {
-  let hash = 0x811c9dc5;
-  for (const char of `${name}\u0000${node}`) {
-    hash = Math.imul(hash ^ char.codePointAt(0)!, 0x01000193);
-  }
-  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
-  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
-  return (hash ^ (hash >>> 16)) >>> 0;
 }

@@ -4,9 +4,18 @@
  */
 import type { Type } from '@nestjs/common';
 import type { FoundationConfig } from '../config/options.js';
-import { ArgumentError, CallInterruptedError, CallRefusedError, RemoteError, type CallSubject } from '../errors.js';
+import {
+  ArgumentError,
+  CallInterruptedError,
+  CallRefusedError,
+  RedisUnavailableError,
+  RemoteError,
+  type CallSubject,
+} from '../errors.js';
+import type { Engine } from '../tools/engine.js';
+import { within } from '../tools/within.js';
 import { callableOf } from './callable.decorator.js';
-import { UNDELIVERED, type CallClient, type CallOptions, type CallTarget } from './call.client.js';
+import type { CallClient, CallOptions, CallTarget } from './call.client.js';
 import type { CallReply } from './call.wire.js';
 import type { ProcessRegistry } from './process.registry.js';
 
@@ -19,14 +28,20 @@ export interface Callee {
   type?: Type<unknown> | undefined;
 }
 
+/** What came of one attempt: an answer of the owner, or an interruption that leaves it open whether it was carried out. */
+type Answer =
+  | { subject: CallSubject; reply: Exclude<CallReply, { outcome: 'interrupted' }>; interrupted?: undefined }
+  | { subject: CallSubject; reply?: undefined; interrupted: CallInterruptedError };
+
 /** See the file header. */
 export class ProcessCalls {
   readonly #owners = new Map<string, CallTarget>();
 
   constructor(
     private readonly config: FoundationConfig,
-    private readonly registry: ProcessRegistry,
-    private readonly client: CallClient,
+    private readonly engine: Pick<Engine, 'endpoint'>,
+    private readonly registry: Pick<ProcessRegistry, 'running'>,
+    private readonly client: Pick<CallClient, 'call' | 'cast'>,
   ) {}
 
   /** Remembers where a process was seen, so that the next call need not ask. */
@@ -37,31 +52,74 @@ export class ProcessCalls {
   /**
    * Calls a method and resolves with its result.
    *
-   * A stale owner refuses, so the call was not carried out: the owner is looked up anew and the call is sent once more.
-   * The same is done after an interruption, whose outcome is unknown, only when the method is idempotent.
+   * An owner that is none any more refuses, so the call was not carried out: until its time is over the owner is looked up
+   * anew and the call is sent again, as it would wait for an owner while there is none. After an interruption, whose outcome
+   * is unknown, it is sent once more only when the method is idempotent.
+   *
+   * @throws the errors of {@link CallClient.call}, `CallRefusedError` when it was not carried out, `RemoteError`,
+   * `RedisUnavailableError` when Redis did not say where the process is, so that nothing was sent.
    */
   async call(callee: Callee, method: string, args: readonly unknown[], options: CallOptions = {}): Promise<unknown> {
     const marks = this.#check(callee, method);
     const timeout = options.timeout ?? marks?.timeout ?? this.config.calls.timeout;
-    if (!(timeout > 0))
-      throw new ArgumentError(`${callee.name}.${method}`, 'timeout', String(timeout), 'milliseconds above 0');
+    checkTimeout(`${callee.name}.${method}`, timeout);
     const deadline = performance.now() + timeout;
+    let interrupted: CallInterruptedError | undefined;
     for (let attempt = 0; ; attempt++) {
-      const owner = await this.#owner(callee.name, method, deadline, options.signal);
-      const subject: CallSubject = { processName: callee.name, method, node: owner.node };
-      const last = attempt > 0;
-      const left = Math.max(1, Math.ceil(deadline - performance.now()));
-      const reply = await this.client
-        .call(owner, method, args, { ...options, timeout: left })
-        .catch((error: unknown) => {
-          if (error instanceof CallInterruptedError && marks?.idempotent === true && !last) return UNDELIVERED;
-          throw error;
-        });
-      if (reply.outcome === 'stale' || (reply.outcome === 'interrupted' && marks?.idempotent === true)) {
-        this.#owners.delete(callee.name);
-        if (!last) continue;
+      // The first word of a new owner is followed at once; after that the cluster is still making up its mind.
+      if (attempt > 1) await pause();
+      try {
+        const answer = await this.#ask(callee.name, method, args, deadline, options);
+        const isStale = answer.reply?.outcome === 'stale' && performance.now() + LOOK_EVERY_MS < deadline;
+        const again = answer.interrupted === undefined ? isStale : marks?.idempotent === true && !interrupted;
+        if (!again) return this.#result(answer);
+        interrupted ??= answer.interrupted;
+      } catch (error) {
+        const isNotSent = error instanceof CallRefusedError || error instanceof RedisUnavailableError;
+        // INVARIANT (I15): what may have been carried out is not called refused, whatever became of the later attempts.
+        throw isNotSent ? (interrupted ?? error) : error;
       }
-      return this.#result(reply, subject);
+    }
+  }
+
+  /**
+   * Calls what is at a known place, such as a service, and tries nothing else.
+   *
+   * @throws the errors of {@link call}.
+   */
+  async at(at: CallTarget, method: string, args: readonly unknown[], options: CallOptions = {}): Promise<unknown> {
+    const timeout = options.timeout ?? this.config.calls.timeout;
+    checkTimeout(`${at.name}.${method}`, timeout);
+    const subject: CallSubject = { processName: at.name, method, node: at.node };
+    const reply = await this.client.call(at, method, args, { ...options, timeout });
+    if (reply.outcome !== 'interrupted') return this.#result({ subject, reply });
+    throw new CallInterruptedError(subject, 'it was taken back while the method ran');
+  }
+
+  /** Sends it once. Whatever comes but a result, the owner is looked up anew for the next one: it may be dead or frozen. */
+  async #ask(
+    name: string,
+    method: string,
+    args: readonly unknown[],
+    deadline: number,
+    options: CallOptions,
+  ): Promise<Answer> {
+    const owner = await this.#owner(name, method, deadline, options.signal);
+    const subject: CallSubject = { processName: name, method, node: owner.node };
+    const forget = (): void => {
+      if (this.#owners.get(name) === owner) this.#owners.delete(name);
+    };
+    try {
+      const timeout = Math.max(1, Math.ceil(deadline - performance.now()));
+      const reply = await this.client.call(owner, method, args, { ...options, timeout });
+      if (reply.outcome === 'stale' || reply.outcome === 'interrupted') forget();
+      if (reply.outcome !== 'interrupted') return { subject, reply };
+      const interrupted = new CallInterruptedError(subject, 'it lost its lease while the method ran');
+      return { subject, interrupted };
+    } catch (error) {
+      forget();
+      if (error instanceof CallInterruptedError) return { subject, interrupted: error };
+      throw error;
     }
   }
 
@@ -69,12 +127,14 @@ export class ProcessCalls {
   async cast(callee: Callee, method: string, args: readonly unknown[]): Promise<void> {
     this.#check(callee, method);
     const deadline = performance.now() + this.config.calls.timeout;
-    for (let attempt = 0; attempt < 2; attempt++) {
+    for (;;) {
       const owner = await this.#owner(callee.name, method, deadline);
       if (await this.client.cast(owner, method, args)) return;
       this.#owners.delete(callee.name);
+      if (performance.now() + LOOK_EVERY_MS >= deadline)
+        throw notRunning({ processName: callee.name, method, node: '?' });
+      await pause();
     }
-    throw notRunning({ processName: callee.name, method, node: '?' });
   }
 
   #check({ name, type }: Callee, method: unknown): ReturnType<typeof callableOf> {
@@ -87,19 +147,34 @@ export class ProcessCalls {
 
   /** The owner as last seen, or as the cluster says now; waits for one while there is none, because nothing is sent yet. */
   async #owner(name: string, method: string, deadline: number, signal?: AbortSignal): Promise<CallTarget> {
+    let answered = false;
     for (;;) {
       signal?.throwIfAborted();
-      const owner = this.#owners.get(name) ?? (await this.registry.running(name));
-      if (owner !== undefined) {
-        this.#owners.set(name, owner);
-        return owner;
+      const known = this.#owners.get(name);
+      if (known !== undefined) return known;
+      let failure: unknown;
+      try {
+        // The caller's time counts, not that of the connection.
+        const left = Math.max(1, deadline - performance.now());
+        const owner = await within(left, this.registry.running(name), 'it did not answer in the time of the call');
+        answered = true;
+        if (owner !== undefined) {
+          this.#owners.set(name, owner);
+          return owner;
+        }
+      } catch (error) {
+        failure = error;
       }
-      if (performance.now() >= deadline) throw notRunning({ processName: name, method, node: '?' });
-      await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
+      if (performance.now() >= deadline) {
+        if (answered) throw notRunning({ processName: name, method, node: '?' });
+        throw new RedisUnavailableError(this.engine.endpoint, `calling ${name}.${method}`, failure);
+      }
+      await pause();
     }
   }
 
-  #result(reply: CallReply, subject: CallSubject): unknown {
+  #result({ subject, reply, interrupted }: Answer): unknown {
+    if (interrupted !== undefined) throw interrupted;
     switch (reply.outcome) {
       case 'value':
         return reply.value;
@@ -111,10 +186,16 @@ export class ProcessCalls {
         throw notCallable(subject);
       case 'busy':
         throw new CallRefusedError(subject, 'busy', 'Call less often, or raise calls.concurrency and calls.queue.');
-      case 'interrupted':
-        throw new CallInterruptedError(subject, 'it lost its lease while the method ran');
     }
   }
+}
+
+function checkTimeout(call: string, timeout: number): void {
+  if (!(timeout > 0)) throw new ArgumentError(call, 'timeout', String(timeout), 'milliseconds above 0');
+}
+
+function pause(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
 }
 
 function notRunning(subject: CallSubject): CallRefusedError {

@@ -160,14 +160,15 @@ export class ProcessManager {
    */
   async stop(target: ProcessTarget): Promise<void> {
     const name = nameOf(target);
-    const entry = await this.#redis('stopping a process', () =>
-      this.table.change(name, (current) => {
+    const entry = await this.#redis('stopping a process', async () => {
+      await this.#known(name);
+      return this.table.change(name, (current) => {
         if (current === undefined) throw new UnknownProcessError(name, this.#names());
         return isEnded(current.status) && current.status !== 'escalated'
           ? undefined
           : { ...current, status: 'stopped' };
-      }),
-    );
+      });
+    });
     if (entry === undefined) return;
     const timeout = entry.options.stopTimeout + this.config.lease.ttl + 1000;
     const stopped = await this.#until(name, timeout, async () =>
@@ -209,6 +210,7 @@ export class ProcessManager {
    */
   async move<T = AnyProcess>(target: ProcessTarget<T>, node: string): Promise<ProcessRef<T>> {
     const name = nameOf(target);
+    await this.#redis('moving a process', () => this.#known(name));
     const candidate = this.explainPlacement(name).find((each) => each.node === node);
     if (candidate === undefined || candidate.excluded) {
       const why = candidate === undefined ? 'it is no member' : candidate.reason;
@@ -248,7 +250,7 @@ export class ProcessManager {
    * on serving its channels; it does not come back from this, so end the process afterwards.
    *
    * Underneath: `state: draining` in the node's record, then the same stop and release as on SIGTERM. Progress comes as
-   * `process.stopped` and `lease.released` events.
+   * `drain.progress` events.
    *
    * @param options.timeout milliseconds, default `shutdownTimeout`.
    * @throws ProcessTimeoutError when something has not stopped by then; it goes on stopping.
@@ -321,9 +323,7 @@ export class ProcessManager {
   /** Forbids every epoch so far, so that what runs must be started anew. */
   #raise(doing: string, name: string, change: (entry: ProcessEntry) => ProcessEntry): Promise<VersionedEntry> {
     return this.#redis(doing, async () => {
-      const known = this.table.get(name);
-      if (known === undefined) throw new UnknownProcessError(name, this.#names());
-      const slots = this.#slotsOf(known);
+      const slots = this.#slotsOf(await this.#known(name));
       await Promise.all(slots.map((slot) => this.engine.restarts.forget(slot)));
       const epochs = (await this.registry.owners(slots)).map((owner) => owner?.epoch ?? 0);
       const entry = await this.table.change(name, (current) => {
@@ -333,6 +333,14 @@ export class ProcessManager {
       });
       return entry as VersionedEntry;
     });
+  }
+
+  /** The entry of a process. What this node's copy of the table does not have may be newer than the copy. */
+  async #known(name: string): Promise<VersionedEntry> {
+    if (this.table.get(name) === undefined) await this.table.sync();
+    const entry = this.table.get(name);
+    if (entry === undefined) throw new UnknownProcessError(name, this.#names());
+    return entry;
   }
 
   #slotsOf(entry: VersionedEntry | Omit<VersionedEntry, 'after'>): string[] {

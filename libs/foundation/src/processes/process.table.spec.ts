@@ -144,7 +144,7 @@ describe('ProcessTable', () => {
     clock = 1_700_000_000_000;
     hints = [];
     shared = new LocalTable(
-      (hint) => queueMicrotask(() => hints.forEach((each) => each(hint))),
+      () => queueMicrotask(() => hints.forEach((each) => each({ t: 'table' }))),
       () => clock,
     );
   });

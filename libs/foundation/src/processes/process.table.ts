@@ -204,12 +204,15 @@ export class ProcessTable {
     await this.syncSoon();
   }
 
+  /**
+   * Oldest first. INVARIANT: a row that is put back keeps its version, so that a newer one of another node replaces it; were
+   * a newer row put back before it, it would get a version above that of every other node, and an old "wanted" would win over
+   * the "stopped" that this node has not heard of.
+   */
   #rows(): TableRow[] {
-    return [...this.#entries.values()].map(({ version, ...entry }) => ({
-      key: entry.name,
-      value: JSON.stringify(entry),
-      version,
-    }));
+    return [...this.#entries.values()]
+      .sort((a, b) => a.version - b.version)
+      .map(({ version, ...entry }) => ({ key: entry.name, value: JSON.stringify(entry), version }));
   }
 
   #accept(entry: VersionedEntry): void {

@@ -2,7 +2,7 @@
  * Pure: one declared process → the names that are owned one by one: itself, its replicas, or its partitions.
  * Called by the table and the facade.
  */
-import { rendezvous } from './placement.js';
+import { rendezvous } from '../tools/rendezvous.js';
 
 /** How many of a class run, and what they share. */
 export type ProcessKind = 'singleton' | 'replicated' | 'partitioned';

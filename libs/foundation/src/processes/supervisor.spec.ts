@@ -1,6 +1,6 @@
 import { Logger } from '@nestjs/common';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import { Membership } from '../cluster/membership.js';
+import { Membership, type Member } from '../cluster/membership.js';
 import { LocalNode } from '../cluster/node.js';
 import { processDefaults, resolve } from '../config/resolve.js';
 import type { FoundationEvents } from '../telemetry/events.js';
@@ -9,6 +9,7 @@ import { eventually } from '../testing/eventually.js';
 import { createEngine, type Engine } from '../tools/engine.js';
 import type { Lease } from '../tools/leases.js';
 import type { ProcessContext, StopReason } from './process.context.js';
+import { rendezvous } from '../tools/rendezvous.js';
 import { ProcessTable } from './process.table.js';
 import type { ProcessSpec } from './spec.js';
 import { Supervisor } from './supervisor.js';
@@ -39,6 +40,8 @@ describe('Supervisor on the local engine', () => {
   let supervisor: Supervisor;
   let events: { event: string; payload: unknown }[];
   let lives: { ctx: ProcessContext; reason?: StopReason }[];
+  let clock: number | undefined;
+  let onStop: () => void | Promise<void>;
   let onStart: (ctx: ProcessContext) => void | Promise<void>;
 
   beforeEach(async () => {
@@ -50,9 +53,12 @@ describe('Supervisor on the local engine', () => {
     engine = await createEngine(config, node, telemetry);
     membership = new Membership(node, config, engine, telemetry);
     table = new ProcessTable(engine, membership);
-    supervisor = new Supervisor(engine, membership, table, telemetry);
+    // The clock goes on unless a test holds it.
+    clock = undefined;
+    supervisor = new Supervisor(engine, membership, table, telemetry, () => clock ?? performance.now());
     lives = [];
     onStart = () => undefined;
+    onStop = () => undefined;
     const create = () => {
       const life: (typeof lives)[number] = { ctx: undefined as unknown as ProcessContext };
       return Promise.resolve({
@@ -61,7 +67,10 @@ describe('Supervisor on the local engine', () => {
           lives.push(life);
           return onStart(ctx);
         },
-        onProcessStop: (reason: StopReason) => void (life.reason = reason),
+        onProcessStop: (reason: StopReason) => {
+          life.reason = reason;
+          return onStop();
+        },
       });
     };
     supervisor.know(new Map([['Feed', { type: Feed, create }]]));
@@ -140,6 +149,18 @@ describe('Supervisor on the local engine', () => {
     await running(2);
     expect(lives[0]!.reason).toBe('restart');
     expect(lives[1]!.ctx.epoch).toBeGreaterThan(epoch);
+  });
+
+  it('restarts also one that has a new epoch since, because it took its lease back after data loss', async () => {
+    const acquire = jest.spyOn(engine.leases, 'acquire');
+    await begin(spec());
+    await running();
+    const lease = (await acquire.mock.results.at(-1)!.value) as { epoch: number };
+    const asked = lease.epoch;
+    lease.epoch += 1;
+    await table.change('feed', (current) => ({ ...current!, after: asked }));
+    await running(2);
+    expect(lives[0]!.reason).toBe('restart');
   });
 
   it('restarts a crash with backoff, and escalates the one too many exactly once', async () => {
@@ -230,6 +251,10 @@ describe('Supervisor on the local engine', () => {
     await new Promise((done) => setImmediate(done));
     expect(supervisor.hosted()).toEqual([]);
     expect(payloads('lease.released')).toHaveLength(1);
+    expect(payloads('drain.progress')).toEqual([
+      { node: 'n1', left: 1, total: 1 },
+      { node: 'n1', left: 0, total: 1 },
+    ]);
   });
 
   it('drains also what is being acquired', async () => {
@@ -297,6 +322,103 @@ describe('Supervisor on the local engine', () => {
     expect(table.get('feed')!.version).toBe(before);
     await supervisor.declare([spec({ args: ['new'] })]);
     expect(table.get('feed')).toMatchObject({ args: ['new'], status: 'wanted' });
+  });
+
+  describe('rebalancing', () => {
+    /** Names that a node `n2` would have by hash. */
+    const names = Array.from({ length: 40 }, (_, index) => `job-${index}`)
+      .filter((name) => rendezvous(name, 'n2') > rendezvous(name, 'n1'))
+      .slice(0, 6);
+    const placement = { strategy: 'hash' as const, labels: {} };
+    let others: Member[];
+    let letGo: () => void;
+
+    const moved = () => lives.filter(({ reason }) => reason === 'move').length;
+    /** Several looks, so that one more than is allowed would show. */
+    const look = async () => {
+      for (let times = 0; times < 5; times++) {
+        supervisor.wake();
+        await new Promise((done) => setImmediate(done));
+        await new Promise((done) => setImmediate(done));
+      }
+    };
+
+    beforeEach(async () => {
+      clock = 1_000_000;
+      await begin(...names.map((name) => spec({ name, placement, rebalance: 'on-join' })));
+      await eventually(() => supervisor.hosted().filter((each) => each.running).length === names.length);
+      const [self] = membership.members();
+      others = [];
+      jest.spyOn(membership, 'members').mockImplementation(() => [self!, ...others]);
+      onStop = () => new Promise((done) => (letGo = chained(letGo, done)));
+      letGo = () => undefined;
+    });
+    afterEach(() => {
+      jest.restoreAllMocks();
+      onStop = () => undefined;
+      letGo();
+    });
+    const chained = (first: () => void, second: () => void) => () => {
+      first();
+      second();
+    };
+    const second = (): Member => ({ ...membership.members()[0]!, name: 'n2', bootId: 'b2', self: false });
+
+    it('waits until another node has suited better for a while, then moves four at once and no more', async () => {
+      others = [second()];
+      await look();
+      clock! += 4999;
+      await look();
+      expect(moved()).toBe(0);
+      clock! += 1;
+      await look();
+      expect(moved()).toBe(4);
+      clock! += 60_000;
+      await look();
+      expect(moved()).toBe(4);
+    });
+
+    it('moves the next ones when those have gone', async () => {
+      others = [second()];
+      await look();
+      clock! += 5000;
+      await look();
+      onStop = () => undefined;
+      letGo();
+      await eventually(() => moved() === names.length, { what: 'The last two to be moved' });
+    });
+
+    it('begins to wait anew when the other node was away in between', async () => {
+      others = [second()];
+      await look();
+      clock! += 4000;
+      others = [];
+      await look();
+      clock! += 4000;
+      others = [second()];
+      await look();
+      clock! += 4000;
+      await look();
+      expect(moved()).toBe(0);
+      clock! += 1000;
+      await look();
+      expect(moved()).toBe(4);
+    });
+
+    it('leaves a process alone that does not ask for it, and one that another node does not suit better', async () => {
+      const own = Array.from({ length: 40 }, (_, index) => `own-${index}`).find(
+        (name) => rendezvous(name, 'n2') < rendezvous(name, 'n1'),
+      )!;
+      await supervisor.declare([
+        spec({ name: own, placement, rebalance: 'on-join' }),
+        ...names.map((name) => spec({ name, placement, rebalance: 'off' })),
+      ]);
+      others = [second()];
+      await look();
+      clock! += 60_000;
+      await look();
+      expect(moved()).toBe(0);
+    });
   });
 
   it('survives a row that names options it cannot use', async () => {

@@ -13,7 +13,7 @@ import { NodeLease } from '../tools/node.lease.js';
 import { Candidacy } from './candidacy.js';
 import { Endings } from './endings.js';
 import { Instance } from './instance.js';
-import { betterNode, givesWay, rankOf } from './placement.js';
+import { betterNode, givesWay, rankMembers, rankOf } from './placement.js';
 import type { KnownClass } from './process.explorer.js';
 import { processOf, runsEverywhere, slotNames } from './slots.js';
 import { sameSpec, type ProcessSpec } from './spec.js';
@@ -26,6 +26,8 @@ export type InstanceHook = (target: object) => Promise<() => Promise<void>>;
 const COOL_DOWN_MS = 5000;
 /** How many processes a node moves at the same time. */
 const MOVES_AT_ONCE = 4;
+/** By how many places a node with a replica steps back for those that have none. */
+const SIBLING_STEPS = 20;
 /** How long a process that could not be hosted here is left alone. */
 const PAUSE_MS = 500;
 
@@ -50,6 +52,8 @@ export class Supervisor {
   readonly #logger = new Logger('Foundation');
   readonly #paused = new Map<string, number>();
   #lastEpoch = 0;
+  /** How many instances there were when the drain began. */
+  #toDrain = 0;
   #state: 'idle' | 'supervising' | 'draining' = 'idle';
   #woken = false;
 
@@ -58,6 +62,7 @@ export class Supervisor {
     private readonly membership: Membership,
     private readonly table: ProcessTable,
     private readonly telemetry: Telemetry,
+    private readonly now: () => number = monotonicNow,
   ) {
     this.#endings = new Endings(engine, membership, table, telemetry);
     this.#candidacy = new Candidacy(
@@ -142,8 +147,15 @@ export class Supervisor {
   async drain(): Promise<void> {
     this.#state = 'draining';
     await this.#candidacy.close();
+    this.#toDrain = Math.max(this.#toDrain, this.#hosting.size);
+    this.#tellDrain();
     for (const { instance } of this.#hosted.values()) instance.stop('shutdown');
     while (this.#hosting.size > 0) await Promise.all(this.#hosting);
+  }
+
+  #tellDrain(): void {
+    const { name: node } = this.membership.self;
+    this.telemetry.emit('drain.progress', { node, left: this.#hosting.size, total: this.#toDrain });
   }
 
   /** A method, because TypeScript thinks that the state cannot change during an await. */
@@ -164,7 +176,7 @@ export class Supervisor {
   }
 
   #reconcile(): void {
-    const now = monotonicNow();
+    const now = this.now();
     const members = this.membership.members();
     for (const entry of this.table.slots()) {
       const hosted = this.#hosted.get(entry.name);
@@ -202,7 +214,8 @@ export class Supervisor {
     const { name: self } = this.membership.self;
     const elsewhere = entry.prefer !== undefined && entry.prefer !== self;
     if (isEnded(entry.status)) instance.stop('stop');
-    else if (instance.lease.epoch <= entry.after) instance.stop(elsewhere ? 'move' : 'restart');
+    // INVARIANT (I18): a restart or a move that met a reclaim is carried out all the same.
+    else if (instance.firstEpoch <= entry.after) instance.stop(elsewhere ? 'move' : 'restart');
     else if (instance.running && !hosted.announced) void this.#announce(hosted);
     else if (this.#shouldMove(entry, hosted, members)) {
       hosted.moving = true;
@@ -218,7 +231,7 @@ export class Supervisor {
       delete hosted.better;
       return false;
     }
-    const now = monotonicNow();
+    const now = this.now();
     if (hosted.better?.node !== node) hosted.better = { node, since: now };
     const moving = [...this.#hosted.values()].filter((each) => each.moving).length;
     return now - hosted.better.since >= COOL_DOWN_MS && moving < MOVES_AT_ONCE;
@@ -241,7 +254,10 @@ export class Supervisor {
     // Replicas go to different nodes as long as there are any that have none.
     const hasSibling =
       entry.of !== undefined && entry.kind === 'replicated' && this.#hasSibling(name, entry.of, entry.count);
-    return hasSibling ? rank + members.length : rank;
+    if (!hasSibling) return rank;
+    const nodes = rankMembers(entry, members).length;
+    // With as many nodes as replicas one of them has none, and only needs the time to say so.
+    return rank + (entry.count <= nodes ? SIBLING_STEPS : nodes);
   }
 
   #hasSibling(name: string, of: string, count: number): boolean {
@@ -272,6 +288,7 @@ export class Supervisor {
         if (this.#hosted.get(lease.name)?.instance.lease === lease) this.#hosted.delete(lease.name);
         this.#reportReplica(lease);
         this.#reportLoad();
+        if (this.#state === 'draining') this.#tellDrain();
         this.wake();
       });
     this.#hosting.add(hosting);
@@ -319,7 +336,7 @@ export class Supervisor {
   }
 
   #pause(name: string): void {
-    this.#paused.set(name, monotonicNow() + PAUSE_MS);
+    this.#paused.set(name, this.now() + PAUSE_MS);
   }
 
   #create(type: string): Promise<object> {

@@ -58,6 +58,16 @@ export interface FoundationEvents {
   /** More crashes than `maxRestarts` in `maxSeconds`: the process stays down until `restart(name)`. */
   'process.escalated': { name: string; node: string; epoch: number; crashes: number };
 
+  /** This node gives up what it owns: at the beginning, and again each time that one of the `total` has ended. */
+  'drain.progress': { node: string; left: number; total: number };
+
+  /** A service can be found from now on; every node says so when it learns of it. */
+  'service.registered': { name: string; node: string; instanceId: string };
+  /** A service can be found no more: it was taken back, or its node is no member any more. */
+  'service.deregistered': { name: string; node: string; instanceId: string };
+  /** A service's checks changed what it counts as. */
+  'service.health_changed': { name: string; node: string; instanceId: string; status: 'healthy' | 'unhealthy' };
+
   /** A message left this node. */
   'message.sent': { channel: string; size: number };
   /** A message reached this node's subscriptions. */

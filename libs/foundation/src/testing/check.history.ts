@@ -3,8 +3,20 @@
  * The list of invariants is the list of functions at the end of `checkHistory`.
  */
 import type { RestartPolicyName } from '../config/options.js';
+import { callsKept } from './check.calls.js';
+import { changesMade, handoffsOnce, stopsHold } from './check.changes.js';
 import type { HistoryEvent } from './history.js';
-import { EFFECT, epochAt, ownershipsOf, type Injuries, type Ownership } from './ownership.js';
+import {
+  CALL_RUN,
+  REVIVED,
+  byName,
+  epochAt,
+  isAct,
+  ms,
+  ownershipsOf,
+  type Injuries,
+  type Ownership,
+} from './ownership.js';
 
 /** What the checker cannot read from the events; times are microseconds of CLOCK_MONOTONIC, see `historyNow`. */
 export interface HistoryFacts extends Injuries {
@@ -22,18 +34,21 @@ export interface HistoryFacts extends Injuries {
   policies?: Readonly<Record<string, RestartPolicyName>>;
   /** How long Redis keeps a lease that is not renewed. Default 1500. */
   leaseTtlMs?: number;
+  /** When Redis was frozen: what was sent to it meanwhile, renewals included, it does when it goes on. */
+  redisFrozen?: readonly { from: number; until?: number }[];
+  /** How much later than its timeout a call may end. Default 3000. */
+  callSlackMs?: number;
+  /** When nothing was broken any more and the cluster was seen to be whole. */
+  settledAt?: number;
 }
 
 /** A broken invariant. */
 export interface Violation {
-  /** I1 to I14, as in the comments of the library. */
+  /** I1 to I14, as in the comments of the library; I15 to I19 as in those of the checker. */
   invariant: string;
   sentence: string;
   events: readonly HistoryEvent[];
 }
-
-/** A call of `restart` or `startSingleton` by a test: after it a process may start anew. `{ name }`. */
-const REVIVED = 'test.revived';
 
 /** How long the answer to a renewal may take. */
 const RECLAIM_ANSWER_MS = 1000;
@@ -43,7 +58,8 @@ const RECLAIM_ANSWER_MS = 1000;
  *
  * Besides the events of Foundation it reads those that a test application records: `test.effect` { name, epoch } acted as
  * the owner, `test.fenced_write` { name, epoch, accepted, sentAt }, `test.lookup` { name, node, epoch, askedAt },
- * `test.stray_error` { kind, error }, `test.revived` { name } is about to start it by a call.
+ * `test.stray_error` { kind, error }, `test.revived` { name } is about to start it by a call; and those of `check.calls.ts`
+ * and `check.changes.ts`.
  */
 export function checkHistory(history: readonly HistoryEvent[], facts: HistoryFacts = {}): Violation[] {
   const events = [...history].sort((a, b) => a.at - b.at);
@@ -61,6 +77,11 @@ export function checkHistory(history: readonly HistoryEvent[], facts: HistoryFac
     ...nothingUnexpected(events, facts),
     ...policiesHold(events, facts),
     ...lookupsTrue(events, ownerships, facts),
+    ...viewsAgree(events, facts),
+    ...callsKept(events, facts),
+    ...stopsHold(events, ownerships),
+    ...changesMade(events, ownerships),
+    ...handoffsOnce(events),
   ];
 }
 
@@ -93,46 +114,59 @@ function oneOwner(ownerships: readonly Ownership[]): Violation[] {
   return found;
 }
 
-/** I1, by what was done: an effect only while the process owns the name, and none after a newer owner's beginning. */
+/**
+ * I1, by what was done: an act only while the process owns the name, under the epoch it has then, and none after a newer
+ * owner's beginning.
+ */
 function oneActor(events: readonly HistoryEvent[], ownerships: readonly Ownership[]): Violation[] {
+  const all = byName(ownerships);
   return events.flatMap((event): Violation[] => {
-    if (event.event !== EFFECT) return [];
+    if (!isAct(event)) return [];
     const name = String(event.payload['name']);
     const epoch = Number(event.payload['epoch']);
-    const others = ownerships.filter((ownership) => ownership.name === name);
+    const others = all.get(name) ?? [];
+    const complain = (sentence: string, ...more: HistoryEvent[]): Violation[] => [
+      { invariant: 'I1', sentence, events: [...more, event] },
+    ];
     const own = others.find(
       ({ pid, bootId, acquired, to }) =>
         pid === event.pid && bootId === event.bootId && acquired.at <= event.at && event.at <= to,
     );
-    if (own === undefined) {
-      return [{ invariant: 'I1', sentence: `${event.node} acted as "${name}" without owning it`, events: [event] }];
-    }
+    if (own === undefined) return complain(`${event.node} acted as "${name}" without owning it`);
     const newer = others.find(({ epochs }) => epochs[0]!.epoch > epoch && epochs[0]!.from < event.at);
-    if (newer === undefined || newer === own) return [];
-    return [
-      {
-        invariant: 'I1',
-        sentence: `${event.node} acted as "${name}" ${ms(event.at - newer.acquired.at)} after ${newer.node} had become its owner`,
-        events: [newer.acquired, event],
-      },
-    ];
+    if (newer !== undefined && newer !== own) {
+      const since = ms(event.at - newer.acquired.at);
+      return complain(
+        `${event.node} acted as "${name}" ${since} after ${newer.node} had become its owner`,
+        newer.acquired,
+      );
+    }
+    if (epochAt(own, event.at) === epoch) return [];
+    return complain(`${event.node} acted as "${name}" under an epoch that was not its own then`, own.acquired);
   });
 }
 
-/** I1, by what ran: a lease is released only after its instance has stopped. */
+/** I1, by what ran: a lease is released only after its instance has stopped, and the calls that it was carrying out. */
 function stoppedBeforeRelease(events: readonly HistoryEvent[]): Violation[] {
   const running = new Map<string, HistoryEvent>();
+  const calls = new Map<string, Map<string, HistoryEvent>>();
   return events.flatMap((event): Violation[] => {
     const key = `${event.pid} ${event.bootId} ${String(event.payload['name'])}`;
+    const id = String(event.payload['id']);
     if (event.event === 'process.starting') running.set(key, event);
     if (event.event === 'process.stopped' && event.payload['clean'] === true) running.delete(key);
+    if (event.event === CALL_RUN) calls.set(key, (calls.get(key) ?? new Map<string, HistoryEvent>()).set(id, event));
+    if (event.event === 'test.call_ran') calls.get(key)?.delete(id);
+    if (event.event !== 'lease.released') return [];
     const started = running.get(key);
-    if (event.event !== 'lease.released' || started === undefined) return [];
+    const called = [...(calls.get(key)?.values() ?? [])];
+    if (started === undefined && called.length === 0) return [];
+    const what = started === undefined ? `${called.length} calls of it had ended` : 'its instance had stopped';
     return [
       {
         invariant: 'I1',
-        sentence: `${event.node} released "${String(event.payload['name'])}" before its instance had stopped`,
-        events: [started, event],
+        sentence: `${event.node} released "${String(event.payload['name'])}" before ${what}`,
+        events: [...(started === undefined ? called : [started]), event],
       },
     ];
   });
@@ -289,14 +323,15 @@ function policiesHold(events: readonly HistoryEvent[], { policies = {} }: Histor
 
 /**
  * I14: a lookup names an owner that had the lease at some moment between question and answer. Redis keeps the lease of
- * an owner that died or fenced itself until its ttl has run, so that owner may be named until then, but not once there
+ * an owner that died or fenced itself until its ttl has run (from when Redis goes on, if it was frozen then), so that owner may be named until then, but not once there
  * is a newer one. The epoch of a reclaim is in Redis a moment before its owner hears of it.
  */
 function lookupsTrue(
   events: readonly HistoryEvent[],
   ownerships: readonly Ownership[],
-  { leaseTtlMs = 1500 }: HistoryFacts,
+  { leaseTtlMs = 1500, redisFrozen = [] }: HistoryFacts,
 ): Violation[] {
+  const all = byName(ownerships);
   return events.flatMap((event): Violation[] => {
     if (event.event !== 'test.lookup' || event.payload['node'] === undefined) return [];
     const { name, node, epoch, askedAt } = event.payload as {
@@ -305,9 +340,8 @@ function lookupsTrue(
       epoch: number;
       askedAt: number;
     };
-    const named = ownerships.find(
-      (one) => one.name === name && one.node === node && one.epochs.some((part) => part.epoch === epoch),
-    );
+    const others = all.get(name) ?? [];
+    const named = others.find((one) => one.node === node && one.epochs.some((part) => part.epoch === epoch));
     const complain = (why: string, more: HistoryEvent[] = []): Violation[] => [
       {
         invariant: 'I14',
@@ -319,16 +353,33 @@ function lookupsTrue(
     const index = named.epochs.findIndex((part) => part.epoch === epoch);
     const since = named.epochs[index]!.from - (index > 0 ? RECLAIM_ANSWER_MS * 1000 : 0);
     if (event.at < since) return complain('which was not the owner yet', [named.acquired]);
-    const newer = ownerships.find(
-      (one) => one.name === name && one.acquired.at < askedAt && epochAt(one, askedAt) > epoch,
-    );
+    const newer = others.find((one) => one.acquired.at < askedAt && epochAt(one, askedAt) > epoch);
     if (newer !== undefined) return complain(`though ${newer.node} was the owner already`, [newer.acquired]);
-    if (askedAt > named.to + leaseTtlMs * 1000)
+    const woken = redisFrozen.find(({ from, until = Infinity }) => from <= named.to && until > named.to)?.until;
+    if (askedAt > (woken ?? named.to) + leaseTtlMs * 1000)
       return complain('whose lease had run out', named.end ? [named.end] : []);
     return [];
   });
 }
 
-function ms(microseconds: number): string {
-  return `${(microseconds / 1000).toFixed(1)} ms`;
+/** I8: once nothing is broken any more, every node that is alive has the same view, and all of them are in it. */
+function viewsAgree(events: readonly HistoryEvent[], facts: HistoryFacts): Violation[] {
+  const { settledAt, killed = [], exits = [], frozen = [] } = facts;
+  if (settledAt === undefined) return [];
+  const gone = new Set([
+    ...[...killed, ...exits].filter(({ at }) => at <= settledAt).map(({ pid }) => pid),
+    ...frozen.filter(({ from, until = Infinity }) => from <= settledAt && until > settledAt).map(({ pid }) => pid),
+  ]);
+  const last = new Map<number, HistoryEvent>();
+  for (const event of events) {
+    if (event.event === 'cluster.view_changed' && event.at <= settledAt && !gone.has(event.pid))
+      last.set(event.pid, event);
+  }
+  const views = [...last.values()];
+  const [first] = views;
+  const same = views.every(
+    ({ payload }) => payload['version'] === first?.payload['version'] && payload['members'] === views.length,
+  );
+  if (same) return [];
+  return [{ invariant: 'I8', sentence: 'The nodes had different views when the cluster was whole', events: views }];
 }

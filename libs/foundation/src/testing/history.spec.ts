@@ -2,34 +2,19 @@
 // is worth nothing. Times are written in milliseconds.
 import { describe, expect, it } from '@jest/globals';
 import { Telemetry } from '../telemetry/telemetry.js';
+import {
+  PIDS,
+  acquired,
+  broken,
+  effect,
+  history,
+  lost,
+  released,
+  us,
+  type Line,
+} from '../../../../test/support/history.lines.js';
 import { checkHistory, describeViolations, type HistoryFacts } from './check.history.js';
-import { historyNow, parseHistory, recordHistory, type HistoryEvent } from './history.js';
-
-const PIDS: Record<string, number> = { a: 11, b: 22, c: 33 };
-
-type Payload = Record<string, unknown>;
-type Line = [ms: number, node: string, event: string, payload?: Payload];
-
-const us = (ms: number): number => ms * 1000;
-
-function history(...lines: Line[]): HistoryEvent[] {
-  return lines.map(([ms, node, event, payload = {}]) => ({
-    at: us(ms),
-    node,
-    bootId: `boot-${node}`,
-    pid: PIDS[node]!,
-    event,
-    payload: { name: 'job', ...payload },
-  }));
-}
-
-const broken = (lines: Line[], facts: HistoryFacts = {}): string[] =>
-  checkHistory(history(...lines), facts).map(({ invariant }) => invariant);
-
-const acquired = (ms: number, node: string, epoch: number): Line => [ms, node, 'lease.acquired', { epoch }];
-const lost = (ms: number, node: string, epoch: number): Line => [ms, node, 'lease.lost', { epoch, reason: 'deadline' }];
-const released = (ms: number, node: string, epoch: number): Line => [ms, node, 'lease.released', { epoch }];
-const effect = (ms: number, node: string, epoch: number): Line => [ms, node, 'test.effect', { epoch }];
+import { historyNow, parseHistory, recordHistory } from './history.js';
 
 describe('I1: one owner', () => {
   it('holds when one ends before the next begins', () => {
@@ -77,6 +62,11 @@ describe('I1: one owner', () => {
   it('is broken by an effect after the end of the own lease, and not by one before', () => {
     expect(broken([acquired(0, 'a', 1), effect(9, 'a', 1), released(10, 'a', 1)])).toEqual([]);
     expect(broken([acquired(0, 'a', 1), released(10, 'a', 1), effect(11, 'a', 1)])).toEqual(['I1']);
+  });
+  it('is broken by an act under an epoch that is not its own then', () => {
+    const reclaimed: Line = [10, 'a', 'lease.reclaimed', { epoch: 2, previousEpoch: 1 }];
+    expect(broken([acquired(0, 'a', 1), effect(5, 'a', 1), reclaimed, effect(15, 'a', 2)])).toEqual([]);
+    expect(broken([acquired(0, 'a', 1), effect(5, 'a', 1), reclaimed, effect(15, 'a', 1)])).toEqual(['I1']);
   });
   it('is broken by a release before the instance has stopped', () => {
     const starting: Line = [1, 'a', 'process.starting', { epoch: 1 }];
@@ -167,6 +157,26 @@ describe('I6: restarts', () => {
   });
 });
 
+describe('I8: one view', () => {
+  const view = (ms: number, node: string, version: number, members: number): Line => [
+    ms,
+    node,
+    'cluster.view_changed',
+    { version, members },
+  ];
+  const facts = { settledAt: us(100) };
+  it('holds when every node that is alive has the same one, with all of them in it', () => {
+    expect(broken([view(1, 'a', 1, 1), view(2, 'a', 2, 2), view(3, 'b', 2, 2)], facts)).toEqual([]);
+    const killed = [{ pid: PIDS['c']!, at: us(50) }];
+    expect(broken([view(1, 'a', 2, 2), view(2, 'b', 2, 2), view(3, 'c', 1, 3)], { ...facts, killed })).toEqual([]);
+    expect(broken([view(1, 'a', 1, 2), view(2, 'b', 2, 2)])).toEqual([]);
+  });
+  it('is broken by an older one, and by one that lacks a node', () => {
+    expect(broken([view(1, 'a', 1, 2), view(2, 'b', 2, 2)], facts)).toEqual(['I8']);
+    expect(broken([view(1, 'a', 2, 1), view(2, 'b', 2, 1)], facts)).toEqual(['I8']);
+  });
+});
+
 describe('I10: nothing unexpected', () => {
   const exit = (injected: boolean): HistoryFacts => ({
     exits: [{ node: 'a', pid: PIDS['a']!, at: us(5), how: 'code 1', injected }],
@@ -219,6 +229,13 @@ describe('I14: lookups', () => {
   });
   it('is broken by an owner whose lease has run out', () => {
     expect(broken([acquired(0, 'a', 1), lost(10, 'a', 1), lookup(111, 112, 'a', 1)], facts)).toEqual(['I14']);
+  });
+  it('knows that a Redis that was frozen renews the lease of a dead owner when it goes on', () => {
+    const lines = [acquired(0, 'a', 1), lost(10, 'a', 1), lookup(111, 112, 'a', 1)];
+    const redisFrozen = [{ from: us(5), until: us(50) }];
+    expect(broken(lines, { leaseTtlMs: 100, redisFrozen })).toEqual([]);
+    expect(broken([...lines, lookup(151, 152, 'a', 1)], { leaseTtlMs: 100, redisFrozen })).toEqual(['I14']);
+    expect(broken(lines, { leaseTtlMs: 100, redisFrozen: [{ from: us(11), until: us(50) }] })).toEqual(['I14']);
   });
   it('is broken by one that never was, and by one that was not yet', () => {
     expect(broken([...moved, lookup(5, 6, 'c', 1)], facts)).toEqual(['I14']);

@@ -12,4 +12,4 @@ export {
   type HistoryRecorder,
   type HistorySink,
 } from './history.js';
-export type { Injuries } from './ownership.js';
+export { ownershipsOf, type Injuries, type Ownership } from './ownership.js';

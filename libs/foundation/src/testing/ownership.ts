@@ -1,6 +1,6 @@
 /**
  * Pure: the history as intervals of ownership, with what was done to the processes taken into account.
- * Read by `checkHistory`.
+ * Read by `checkHistory` and its parts.
  */
 import type { HistoryEvent } from './history.js';
 
@@ -34,6 +34,15 @@ export type Span = readonly [from: number, to: number];
 
 /** The event by which an application says that it acted as the owner: `{ name, epoch }`. */
 export const EFFECT = 'test.effect';
+/** The same for a call that it began to carry out: `{ name, epoch, id, value }`; its end is `test.call_ran`. */
+export const CALL_RUN = 'test.call_run';
+/** Somebody is about to start it by a call, so it may start anew: `{ name }`. */
+export const REVIVED = 'test.revived';
+
+/** True for what only the owner may do. */
+export function isAct({ event }: HistoryEvent): boolean {
+  return event === EFFECT || event === CALL_RUN;
+}
 
 /** Reads the ownerships out of events in the order of their time. */
 export function ownershipsOf(events: readonly HistoryEvent[], injuries: Injuries): Ownership[] {
@@ -61,11 +70,18 @@ export function ownershipsOf(events: readonly HistoryEvent[], injuries: Injuries
       open.delete(key);
     }
   }
-  const effects = events.filter(({ event }) => event === EFFECT);
+  const acts = new Map<string, HistoryEvent[]>();
+  for (const event of events) {
+    if (!isAct(event)) continue;
+    const key = actor(event.pid, event.payload['name']);
+    const known = acts.get(key);
+    if (known === undefined) acts.set(key, [event]);
+    else known.push(event);
+  }
   for (const ownership of all) {
     const death = injuries.killed?.find(({ pid }) => pid === ownership.pid)?.at ?? Infinity;
     ownership.to = Math.min(ownership.to, death);
-    ownership.spans = spansOf(ownership, effects, injuries);
+    ownership.spans = spansOf(ownership, acts.get(actor(ownership.pid, ownership.name)) ?? [], injuries);
   }
   return all;
 }
@@ -75,12 +91,12 @@ export function ownershipsOf(events: readonly HistoryEvent[], injuries: Injuries
  * only come after the thaw, when somebody else may own the name rightly. What counts is whether it acted:
  *
  * - the freeze itself is cut out of the interval;
- * - after the thaw the interval goes on from the first action (`test.effect`) before its end. With none before
+ * - after the thaw the interval goes on from the first act (`test.effect`, `test.call_run`) before its end. With none before
  *   `lease.lost` the ownership ended when the freeze began; so a lease that was lost in the freeze is no overlap, and one
- *   effect between thaw and `lease.lost` makes it one;
+ *   act between thaw and `lease.lost` makes it one;
  * - an ownership that has no end in the history went on after the thaw, acting or not.
  */
-export function spansOf(ownership: Ownership, effects: readonly HistoryEvent[], { frozen = [] }: Injuries): Span[] {
+export function spansOf(ownership: Ownership, acts: readonly HistoryEvent[], { frozen = [] }: Injuries): Span[] {
   const spans: Span[] = [];
   let from = ownership.acquired.at;
   const freezes = frozen
@@ -88,10 +104,7 @@ export function spansOf(ownership: Ownership, effects: readonly HistoryEvent[], 
     .sort((a, b) => a.from - b.from);
   for (const { from: begin, until = Infinity } of freezes) {
     if (begin > from) spans.push([from, begin]);
-    const acted = effects.find(
-      ({ at, pid, payload }) =>
-        pid === ownership.pid && payload['name'] === ownership.name && at > until && at <= ownership.to,
-    );
+    const acted = acts.find(({ at }) => at > until && at <= ownership.to);
     const wentOn = ownership.to === Infinity && until !== Infinity;
     if (acted === undefined && !wentOn) return spans;
     from = acted?.at ?? until;
@@ -103,4 +116,24 @@ export function spansOf(ownership: Ownership, effects: readonly HistoryEvent[], 
 /** The epoch an ownership had at that time. */
 export function epochAt({ epochs }: Ownership, at: number): number {
   return epochs.findLast(({ from }) => from <= at)?.epoch ?? epochs[0]!.epoch;
+}
+
+function actor(pid: number, name: unknown): string {
+  return `${pid} ${String(name)}`;
+}
+
+/** The ownerships by name, each list in the order of its beginnings. */
+export function byName(ownerships: readonly Ownership[]): ReadonlyMap<string, readonly Ownership[]> {
+  const all = new Map<string, Ownership[]>();
+  for (const ownership of ownerships) {
+    const known = all.get(ownership.name);
+    if (known === undefined) all.set(ownership.name, [ownership]);
+    else known.push(ownership);
+  }
+  return all;
+}
+
+/** For a sentence. */
+export function ms(microseconds: number): string {
+  return `${(microseconds / 1000).toFixed(1)} ms`;
 }

@@ -37,7 +37,10 @@ export interface Engine {
   readonly endpoint: string;
   readonly leases: Leases;
   readonly nodes: Nodes;
+  /** What should run. */
   readonly table: Table;
+  /** Who offers what. */
+  readonly services: Table;
   readonly transport: Transport;
   readonly streams: Streams;
   readonly restarts: Restarts;

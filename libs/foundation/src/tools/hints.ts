@@ -15,6 +15,8 @@ export type Hint =
   | { t: 'view' }
   /** The table of processes changed. */
   | { t: 'table' }
+  /** Services came, changed or went. */
+  | { t: 'services' }
   /** A node owns more or fewer processes than before. */
   | { t: 'load'; node: string; load: number };
 
@@ -33,7 +35,7 @@ export function parseHint(text: string): Hint | undefined {
   if (typeof value !== 'object' || value === null) return undefined;
   const { t, name, node, load } = value as Record<string, unknown>;
   if ((t === 'released' || t === 'running') && typeof name === 'string') return { t, name };
-  if (t === 'view' || t === 'table') return { t };
+  if (t === 'view' || t === 'table' || t === 'services') return { t };
   if (t === 'load' && typeof node === 'string' && typeof load === 'number') return { t, node, load };
   return undefined;
 }

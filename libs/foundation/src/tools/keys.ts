@@ -19,6 +19,10 @@ export interface Keys {
   readonly processes: string;
   /** ZSET process name → version of its entry. */
   readonly processVersions: string;
+  /** HASH instance id → service as JSON: who offers what. */
+  readonly services: string;
+  /** ZSET instance id → version of its entry. */
+  readonly serviceVersions: string;
   /** Topic of the hints: something changed, look now instead of later. */
   readonly hints: string;
   /** STRING why a node left, by boot id; lives for a minute. */
@@ -58,6 +62,8 @@ export function keysOf(appName: string): Keys {
     incarnation: `${tag}:incarnation`,
     processes: `${tag}:processes`,
     processVersions: `${tag}:processes:versions`,
+    services: `${tag}:services`,
+    serviceVersions: `${tag}:services:versions`,
     hints: `${tag}:hints`,
     left: (bootId) => `${tag}:left:${bootId}`,
     lease: (name) => `${tag}:lease:${name}`,

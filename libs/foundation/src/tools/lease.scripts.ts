@@ -127,6 +127,36 @@ return replies
 `,
 );
 
+/**
+ * KEYS (lease, epoch, owner) of each · ARGV node, bootId, ttl, then (token, epoch, state) of each → for each: 1 when this
+ * server now has the lease with at least this epoch, 0 when the lease is somebody else's here.
+ */
+export const confirmScript = new Script(
+  'foundationLeaseConfirm',
+  `
+local t = redis.call('TIME')
+local now = string.format('%.0f', t[1] * 1000 + math.floor(t[2] / 1000))
+local replies = {}
+for i = 0, #KEYS / 3 - 1 do
+  local lease, stored, owner = KEYS[i * 3 + 1], KEYS[i * 3 + 2], KEYS[i * 3 + 3]
+  local token, epoch, state = ARGV[i * 3 + 4], ARGV[i * 3 + 5], ARGV[i * 3 + 6]
+  local value = redis.call('GET', lease)
+  if not value then redis.call('SET', lease, token, 'PX', ARGV[3]) end
+  replies[i + 1] = 0
+  if not value or value == token then
+    if tonumber(redis.call('GET', stored) or '0') < tonumber(epoch) then
+      redis.call('SET', stored, epoch, 'PX', 604800000)
+    end
+    local known = redis.call('HMGET', owner, 'token', 'since')
+    redis.call('HSET', owner, 'token', token, 'node', ARGV[1], 'bootId', ARGV[2], 'epoch', epoch, 'state', state,
+      'since', known[1] == token and known[2] or now)
+    replies[i + 1] = 1
+  end
+end
+return replies
+`,
+);
+
 /** KEYS lease, owner · ARGV token, topic, hint → clears the owner record of this token and hints that the name is free. */
 export const farewellScript = new Script(
   'foundationLeaseFarewell',

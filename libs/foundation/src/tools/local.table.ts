@@ -1,8 +1,7 @@
 /**
  * The versioned table inside one process.
- * Called by the process table when the configuration is not clustered.
+ * Called by the process table and the service registry when the configuration is not clustered.
  */
-import type { HintListener } from './hints.js';
 import type { Table, TableRow } from './table.js';
 
 /** See {@link Table}. */
@@ -11,7 +10,7 @@ export class LocalTable implements Table {
   #version = 0;
 
   constructor(
-    private readonly hint: HintListener,
+    private readonly hint: () => void,
     private readonly wallClock: () => number,
   ) {}
 
@@ -19,7 +18,7 @@ export class LocalTable implements Table {
     if ((this.#rows.get(key)?.version ?? 0) !== expected) return Promise.resolve(undefined);
     this.#version = Math.max(this.#version + 1, this.wallClock() * 1000);
     this.#rows.set(key, { key, value, version: this.#version });
-    this.hint({ t: 'table' });
+    this.hint();
     return Promise.resolve(this.#version);
   }
 

@@ -1,18 +1,12 @@
 /**
- * Opens one ioredis client per role, or duplicates an adopted one, and closes only its own.
+ * Opens one ioredis client per role and closes only its own; with a quorum, two roles have one client per server.
  * Roles are separate so that a blocked or slow one never delays a lease renewal.
  */
 import { Logger } from '@nestjs/common';
-import { Redis, type RedisOptions } from 'ioredis';
-import type { FoundationConfig, RedisEndpoint } from '../config/options.js';
-import { isClient } from '../config/resolve.js';
-import {
-  FoundationConfigError,
-  NotInThisVersionError,
-  RedisRefusedError,
-  RedisUnavailableError,
-  describe,
-} from '../errors.js';
+import type { Redis, RedisOptions } from 'ioredis';
+import type { FoundationConfig, RedisClient, RedisEndpoint } from '../config/options.js';
+import { RedisRefusedError, RedisUnavailableError, describe } from '../errors.js';
+import { checkClient, createClient, createPubSubClient, endpointName, reconnectIn } from './redis.client.js';
 
 /** The roles; `worker` is BullMQ's, which adds one blocking duplicate of it. A consumer of a durable channel has a `stream`. */
 export type RedisRole = 'leases' | 'control' | 'subscriber' | 'publisher' | 'worker' | 'stream';
@@ -27,38 +21,60 @@ export class RedisConnections {
   readonly subscriber: Redis;
   readonly publisher: Redis;
   readonly worker: Redis;
+  /** One per server that leases are on; the first is `leases`. */
+  readonly quorum: readonly Redis[];
+  /** The same for what may be large or slow; the first is `control`. */
+  readonly quorumControl: readonly Redis[];
   /** Where they lead, without any secret. */
   readonly endpoint: string;
 
   readonly #logger = new Logger('Foundation');
   readonly #lastErrors = new Map<Redis, unknown>();
   readonly #duplicates = new Set<Redis>();
-  readonly #down = new Set<RedisRole>();
+  readonly #down = new Set<Redis>();
 
   constructor(private readonly config: FoundationConfig) {
-    this.endpoint = endpointName(config);
+    const { redis, quorum } = config;
+    [redis, ...quorum].forEach(checkClient);
+    this.endpoint = [redis, ...quorum].map(endpointName).join(' and ');
     const fast = { maxRetriesPerRequest: 0, enableOfflineQueue: false, autoResendUnfulfilledCommands: false };
     // A command timeout leaves a half-open connection in use, which TCP may take minutes to give up; socketTimeout ends it.
     const { commandTimeout } = config.lease;
-    this.leases = this.#open('leases', { ...fast, commandTimeout, socketTimeout: 5 * commandTimeout });
+    const quick = { ...fast, commandTimeout, socketTimeout: 5 * commandTimeout };
     const patient = { ...fast, commandTimeout: 2000, socketTimeout: 5000 };
-    this.control = this.#open('control', patient);
+    this.leases = this.#open('leases', redis, quick);
+    this.control = this.#open('control', redis, patient);
+    this.quorum = [this.leases, ...quorum.map((each) => this.#open('leases', each, quick))];
+    this.quorumControl = [this.control, ...quorum.map((each) => this.#open('control', each, patient))];
     // Subscriptions are put back by the transport, which knows the topics; ioredis would know only those that arrived.
-    this.subscriber = this.#open('subscriber', {
-      maxRetriesPerRequest: null,
-      autoResubscribe: false,
-      socketTimeout: 5000,
-    });
-    this.publisher = this.#open('publisher', patient);
+    const listening = { maxRetriesPerRequest: null, autoResubscribe: false, socketTimeout: 5000 };
+    this.subscriber = this.#open('subscriber', redis, listening, createPubSubClient);
+    this.publisher = this.#open('publisher', redis, patient, createPubSubClient);
     // BullMQ requires null here: its blocking commands must outlive a reconnection.
-    this.worker = this.#open('worker', { maxRetriesPerRequest: null, socketTimeout: 15_000 });
+    this.worker = this.#open('worker', redis, { maxRetriesPerRequest: null, socketTimeout: 15_000 });
     this.#keepDuplicatesOf(this.worker);
   }
 
-  /** Waits for every client. See {@link Engine.open} for the errors. */
+  /** True when PUBLISH says how many connections of the whole system got the message. */
+  get countsReceivers(): boolean {
+    return !this.leases.isCluster;
+  }
+
+  /** Waits for every client, and in a quorum for enough of the further servers. See {@link Engine.open} for the errors. */
   async ready(timeoutMs = 5000): Promise<void> {
+    const further = this.quorum.slice(1).map((client, index) => ({ client, control: this.quorumControl[index + 1]! }));
     await Promise.all(this.#all().map((client) => this.#ready(client, timeoutMs)));
-    await this.#checkServer();
+    await this.#checkServer(this.control);
+    const outcomes = await Promise.allSettled(
+      further.map(async ({ client, control }) => {
+        await Promise.all([this.#ready(client, timeoutMs), this.#ready(control, timeoutMs)]);
+        await this.#checkServer(control);
+      }),
+    );
+    const failed = outcomes.filter((outcome) => outcome.status === 'rejected');
+    const refused = failed.find(({ reason }) => reason instanceof RedisRefusedError);
+    const tooFew = failed.length > 0 && failed.length > further.length / 2;
+    if (refused !== undefined || tooFew) throw (refused ?? failed[0])?.reason;
   }
 
   /**
@@ -66,7 +82,7 @@ export class RedisConnections {
    * of being sent again, which could wait for ever.
    */
   blocking(): Redis {
-    const client = this.#open('stream', {
+    const client = this.#open('stream', this.config.redis, {
       maxRetriesPerRequest: 0,
       enableOfflineQueue: false,
       autoResendUnfulfilledCommands: false,
@@ -79,14 +95,15 @@ export class RedisConnections {
 
   /** Closes every client. QUIT could wait for a server that hangs; nothing is in flight any more, so the sockets just go. */
   close(): void {
-    for (const client of [...this.#all(), ...this.#duplicates]) client.disconnect();
+    const all = [...this.#all(), ...this.quorum, ...this.quorumControl, ...this.#duplicates];
+    for (const client of new Set(all)) client.disconnect();
   }
 
   /** BullMQ duplicates its client for blocking commands, and cannot close the duplicate while Redis does not answer. */
   #keepDuplicatesOf(client: Redis): void {
     const original = client.duplicate.bind(client);
-    client.duplicate = (override) => {
-      const duplicate = original(override);
+    client.duplicate = (...overrides) => {
+      const duplicate = original(...overrides);
       // While Redis is away it reports the same as the client does.
       duplicate.on('error', () => undefined);
       this.#duplicates.add(duplicate);
@@ -98,31 +115,33 @@ export class RedisConnections {
     return [this.leases, this.control, this.subscriber, this.publisher, this.worker];
   }
 
-  #open(role: RedisRole, profile: RedisOptions): Redis {
-    const { redis, nodeName } = this.config;
-    const options: RedisOptions = {
+  #open(
+    role: RedisRole,
+    endpoint: RedisEndpoint | RedisClient,
+    profile: RedisOptions,
+    create: typeof createClient = createClient,
+  ): Redis {
+    const client = create(endpoint, {
       connectTimeout: 1000,
       lazyConnect: false,
-      // Short and jittered: an incumbent must be back before its own deadline when Redis restarts.
-      retryStrategy: (attempt) => Math.min(500, 25 * 2 ** Math.min(attempt, 5)) + Math.random() * 50,
+      retryStrategy: reconnectIn,
       reconnectOnError: (error) => error.message.startsWith('READONLY'),
-      connectionName: `foundation:${nodeName}:${role}`,
+      connectionName: `foundation:${this.config.nodeName}:${role}`,
       ...profile,
-    };
-    const client = isClient(redis) ? duplicate(redis as unknown as Redis, options) : connect(redis, options);
-    this.#watch(client, role);
+    });
+    this.#watch(client, role, endpointName(endpoint));
     return client;
   }
 
-  #watch(client: Redis, role: RedisRole): void {
+  #watch(client: Redis, role: RedisRole, endpoint: string): void {
     client.on('error', (error: Error) => {
       this.#lastErrors.set(client, error);
-      if (this.#down.has(role)) return;
-      this.#down.add(role);
-      this.#logger.warn('Redis connection failed; retrying', { role, endpoint: this.endpoint, error: describe(error) });
+      if (this.#down.has(client)) return;
+      this.#down.add(client);
+      this.#logger.warn('Redis connection failed; retrying', { role, endpoint, error: describe(error) });
     });
     client.on('ready', () => {
-      if (this.#down.delete(role)) this.#logger.log('Redis connection is back', { role, endpoint: this.endpoint });
+      if (this.#down.delete(client)) this.#logger.log('Redis connection is back', { role, endpoint });
     });
   }
 
@@ -147,10 +166,10 @@ export class RedisConnections {
     });
   }
 
-  async #checkServer(): Promise<void> {
+  async #checkServer(client: Redis): Promise<void> {
     let info: string;
     try {
-      info = await this.control.info();
+      info = await client.info();
     } catch (error) {
       throw this.#classify(error);
     }
@@ -185,34 +204,4 @@ export class RedisConnections {
         : 'Correct the user name and password in "redis" or FOUNDATION_REDIS_URL.';
     return new RedisRefusedError(this.endpoint, reply[0], advice, error);
   }
-}
-
-function connect(endpoint: RedisEndpoint, options: RedisOptions): Redis {
-  const { url, options: passed, ...parts } = endpoint;
-  const all = { ...passed, ...parts, ...options };
-  return url === undefined ? new Redis(all) : new Redis(url, all);
-}
-
-function duplicate(client: Redis, options: RedisOptions): Redis {
-  if (client.isCluster) {
-    throw new NotInThisVersionError('redis', 'a client for Redis Cluster', 'a client for one Redis, or Sentinel');
-  }
-  if (client.options.keyPrefix) {
-    throw new FoundationConfigError(
-      'redis',
-      'a client with a keyPrefix',
-      'a client without one, because BullMQ and the scripts of Foundation name their keys themselves (use appName)',
-    );
-  }
-  return client.duplicate(options);
-}
-
-function endpointName({ redis }: FoundationConfig): string {
-  if (isClient(redis)) {
-    const { host, port, path } = redis.options as RedisOptions;
-    return path ?? `${host ?? '127.0.0.1'}:${port ?? 6379}`;
-  }
-  if (redis.url === undefined) return `${redis.host ?? '127.0.0.1'}:${redis.port ?? 6379}`;
-  const url = new URL(redis.url);
-  return url.protocol === 'unix:' ? url.pathname : `${url.hostname || '127.0.0.1'}:${url.port || '6379'}`;
 }

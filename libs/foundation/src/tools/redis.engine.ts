@@ -10,6 +10,7 @@ import { BullmqRestarts, createQueue } from './bullmq.restarts.js';
 import type { Engine, NodeIdentity } from './engine.js';
 import { parseHint, type HintListener } from './hints.js';
 import { keysOf } from './keys.js';
+import { Masters } from './masters.js';
 import { RedisConnections } from './redis.connections.js';
 import { RedisNodes } from './redis.nodes.js';
 import { RedisStreams } from './redis.streams.js';
@@ -36,11 +37,19 @@ function engineOver(
   telemetry: Telemetry,
 ): Engine {
   const keys = keysOf(config.appName);
-  const { leases: client, control, subscriber, publisher } = connections;
-  const redlock = (config.redlock as Redlock | undefined) ?? createRedlock(client);
-  const queue = (config.queue as Queue | undefined) ?? createQueue(publisher, keys);
-  const leases = new RedlockLeases(client, control, redlock, keys, config.lease, node, telemetry);
-  const transport = new RedisTransport(subscriber, publisher);
+  const { leases: client, control, subscriber, publisher, quorum, quorumControl } = connections;
+  const redlock = (config.redlock as Redlock | undefined) ?? createRedlock(connections.quorum);
+  const queue = (config.queue as Queue | undefined) ?? createQueue(control, keys);
+  const leases = new RedlockLeases(
+    new Masters(quorum),
+    new Masters(quorumControl),
+    redlock,
+    keys,
+    config.lease,
+    node,
+    telemetry,
+  );
+  const transport = new RedisTransport(subscriber, publisher, connections.countsReceivers);
   const restarts = new BullmqRestarts(control, connections.worker, queue, config.queue === undefined, keys);
   const consumer = `${node.name}:${node.bootId}`;
   const streams = new RedisStreams(control, () => connections.blocking(), keys, consumer);
@@ -52,7 +61,18 @@ function engineOver(
     endpoint: connections.endpoint,
     leases,
     nodes: new RedisNodes(client, control, keys, config),
-    table: new RedisTable(control, keys),
+    table: new RedisTable(control, {
+      rows: keys.processes,
+      versions: keys.processVersions,
+      hints: keys.hints,
+      hint: { t: 'table' },
+    }),
+    services: new RedisTable(control, {
+      rows: keys.services,
+      versions: keys.serviceVersions,
+      hints: keys.hints,
+      hint: { t: 'services' },
+    }),
     transport,
     streams,
     restarts,

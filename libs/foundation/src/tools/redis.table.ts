@@ -1,9 +1,9 @@
 /**
- * The table of processes in Redis: a hash of rows beside a sorted set of their versions, so that a copy fetches only
- * what is newer than its own. Called by the process table; underneath EVALSHA.
+ * A table in Redis: a hash of rows beside a sorted set of their versions, so that a copy fetches only what is newer than
+ * its own. Called by the process table and the service registry; underneath EVALSHA.
  */
 import type { Redis } from 'ioredis';
-import type { Keys } from './keys.js';
+import type { Hint } from './hints.js';
 import { Script, toNumber, toTexts } from './script.js';
 import type { Table, TableRow } from './table.js';
 
@@ -16,7 +16,7 @@ local function newer(versions)
 end
 `;
 
-/** KEYS rows, versions · ARGV key, value, expected version, topic → the new version, or '' when the row has another one. */
+/** KEYS rows, versions · ARGV key, value, expected version, topic, hint → the new version, or '' when the row has another one. */
 const putScript = new Script(
   'foundationTablePut',
   `${NEWER}
@@ -25,7 +25,7 @@ if tonumber(version) ~= tonumber(ARGV[3]) then return '' end
 local next = newer(KEYS[2])
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
 redis.call('ZADD', KEYS[2], next, ARGV[1])
-redis.call('PUBLISH', ARGV[4], '{"t":"table"}')
+redis.call('PUBLISH', ARGV[4], ARGV[5])
 return next
 `,
 );
@@ -47,7 +47,7 @@ return reply
 );
 
 /**
- * KEYS rows, versions · ARGV topic, then key, version, value of each → how many were put back.
+ * KEYS rows, versions · ARGV topic, hint, then key, version, value of each → how many were put back.
  *
  * A row that comes back gets a new version: copies that have caught up with newer rows already would never see an old one.
  */
@@ -55,7 +55,7 @@ const restoreScript = new Script(
   'foundationTableRestore',
   `${NEWER}
 local count = 0
-for i = 2, #ARGV, 3 do
+for i = 3, #ARGV, 3 do
   local version = redis.call('ZSCORE', KEYS[2], ARGV[i])
   if not version or tonumber(version) < tonumber(ARGV[i + 1]) then
     local newest = redis.call('ZRANGE', KEYS[2], -1, -1, 'WITHSCORES')
@@ -66,13 +66,13 @@ for i = 2, #ARGV, 3 do
     count = count + 1
   end
 end
-if count > 0 then redis.call('PUBLISH', ARGV[1], '{"t":"table"}') end
+if count > 0 then redis.call('PUBLISH', ARGV[1], ARGV[2]) end
 return count
 `,
 );
 
 /**
- * KEYS rows, versions · ARGV key, version, topic, keep µs → 1 when the row had this version and is gone.
+ * KEYS rows, versions · ARGV key, version, topic, hint, keep µs → 1 when the row had this version and is gone.
  *
  * Its version stays, as a mark for copies that have not heard yet; marks older than `keep` go, but never the newest one.
  */
@@ -84,10 +84,10 @@ if tonumber(redis.call('ZSCORE', KEYS[2], ARGV[1]) or '0') ~= tonumber(ARGV[2]) 
 redis.call('HDEL', KEYS[1], ARGV[1])
 local next = newer(KEYS[2])
 redis.call('ZADD', KEYS[2], next, ARGV[1])
-for _, key in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', tonumber(next) - tonumber(ARGV[4]))) do
+for _, key in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', tonumber(next) - tonumber(ARGV[5]))) do
   if redis.call('HEXISTS', KEYS[1], key) == 0 then redis.call('ZREM', KEYS[2], key) end
 end
-redis.call('PUBLISH', ARGV[3], '{"t":"table"}')
+redis.call('PUBLISH', ARGV[3], ARGV[4])
 return 1
 `,
 );
@@ -95,20 +95,36 @@ return 1
 /** How long the mark of a removed row is kept. */
 const KEEP_MARKS_US = 3_600_000_000;
 
+/** Where a table is. */
+export interface TableKeys {
+  rows: string;
+  versions: string;
+  /** The topic on which a change is told. */
+  hints: string;
+  /** What is said there. */
+  hint: Hint;
+}
+
 /** See {@link Table}. */
 export class RedisTable implements Table {
+  readonly #tables: [string, string];
+  readonly #hint: [string, string];
+
   constructor(
     private readonly client: Redis,
-    private readonly keys: Keys,
-  ) {}
+    { rows, versions, hints, hint }: TableKeys,
+  ) {
+    this.#tables = [rows, versions];
+    this.#hint = [hints, JSON.stringify(hint)];
+  }
 
   async put(key: string, value: string, expected: number): Promise<number | undefined> {
-    const reply = await putScript.run(this.client, this.#tables(), [key, value, expected, this.keys.hints]);
+    const reply = await putScript.run(this.client, this.#tables, [key, value, expected, ...this.#hint]);
     return reply === '' ? undefined : toNumber(reply);
   }
 
   async since(version: number): Promise<{ version: number; rows: TableRow[] }> {
-    const [newest, ...flat] = toTexts(await sinceScript.run(this.client, this.#tables(), [version]));
+    const [newest, ...flat] = toTexts(await sinceScript.run(this.client, this.#tables, [version]));
     const rows: TableRow[] = [];
     for (let index = 0; index + 2 < flat.length; index += 3) {
       rows.push({ key: flat[index]!, version: toNumber(flat[index + 1]), value: flat[index + 2]! });
@@ -119,14 +135,10 @@ export class RedisTable implements Table {
   async restore(rows: readonly TableRow[]): Promise<void> {
     if (rows.length === 0) return;
     const args = rows.flatMap((row) => [row.key, row.version, row.value]);
-    await restoreScript.run(this.client, this.#tables(), [this.keys.hints, ...args]);
+    await restoreScript.run(this.client, this.#tables, [...this.#hint, ...args]);
   }
 
   async remove(key: string, version: number): Promise<void> {
-    await removeScript.run(this.client, this.#tables(), [key, version, this.keys.hints, KEEP_MARKS_US]);
-  }
-
-  #tables(): [string, string] {
-    return [this.keys.processes, this.keys.processVersions];
+    await removeScript.run(this.client, this.#tables, [key, version, ...this.#hint, KEEP_MARKS_US]);
   }
 }

@@ -43,13 +43,22 @@ describe('RedisTransport', () => {
   beforeEach(() => {
     Logger.overrideLogger(false);
     subscriber = new FakeSubscriber();
-    transport = new RedisTransport(subscriber as unknown as Redis, { publish } as unknown as Redis);
+    transport = make(true);
   });
   afterEach(() => transport.close());
 
+  const make = (countsReceivers: boolean) =>
+    new RedisTransport(subscriber as unknown as Redis, { publish } as unknown as Redis, countsReceivers);
+
   it('publishes', async () => {
-    await transport.publish('t', 'text');
+    expect(await transport.publish('t', 'text')).toBe(1);
     expect(publish).toHaveBeenCalledWith('t', 'text');
+  });
+
+  it('does not say how many received it where Redis knows only some of them', async () => {
+    const inCluster = make(false);
+    expect(await inCluster.publish('t', 'text')).toBeUndefined();
+    inCluster.close();
   });
 
   it('subscribes once for several listeners and unsubscribes with the last', async () => {

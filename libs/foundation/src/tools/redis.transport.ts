@@ -22,6 +22,8 @@ export class RedisTransport implements Transport {
   constructor(
     private readonly subscriber: Redis,
     private readonly publisher: Redis,
+    /** False in a Redis Cluster, where the reply counts only the subscribers of the node that was asked. */
+    private readonly countsReceivers: boolean,
   ) {
     subscriber.on('message', (topic: string, text: string) => this.#deliver(topic, text));
     subscriber.on('close', () => {
@@ -34,8 +36,7 @@ export class RedisTransport implements Transport {
 
   async publish(topic: string, text: string): Promise<number | undefined> {
     const receivers = await this.publisher.publish(topic, text);
-    // In a Redis Cluster the reply counts only the subscribers of the node that was asked.
-    return this.publisher.isCluster ? undefined : receivers;
+    return this.countsReceivers ? receivers : undefined;
   }
 
   async subscribe(topic: string, listener: Listener): Promise<() => Promise<void>> {

@@ -3,11 +3,12 @@ import { Logger } from '@nestjs/common';
 import type { Redis } from 'ioredis';
 import type { Lock } from 'redlock';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import { LeaseLostError, NotInThisVersionError, StaleEpochError } from '../errors.js';
+import { FoundationConfigError, LeaseLostError, StaleEpochError } from '../errors.js';
 import type { LeaseTimes } from '../config/options.js';
 import type { FoundationEvents } from '../telemetry/events.js';
 import { Telemetry } from '../telemetry/telemetry.js';
 import { keysOf } from './keys.js';
+import { Masters } from './masters.js';
 import { RedlockLeases } from './redlock.leases.js';
 
 const TIMES: LeaseTimes = {
@@ -107,8 +108,8 @@ describe('RedlockLeases', () => {
 
   const make = () =>
     new RedlockLeases(
-      client as unknown as Redis,
-      client as unknown as Redis,
+      new Masters([client as unknown as Redis]),
+      new Masters([client as unknown as Redis]),
       redlock,
       keys,
       TIMES,
@@ -126,9 +127,9 @@ describe('RedlockLeases', () => {
     return lease;
   };
 
-  it('refuses a Redlock over several clients', () => {
+  it('refuses a Redlock over another number of clients than leases are on', () => {
     redlock.clients = new Set([1, 2, 3]);
-    expect(make).toThrow(NotInThisVersionError);
+    expect(make).toThrow(FoundationConfigError);
   });
 
   describe('acquire', () => {

@@ -1,6 +1,6 @@
 /**
  * Contract: a small table of JSON values that every node holds a copy of, versioned so that a copy can catch up.
- * Implemented by `redis.table.ts` and `local.table.ts`; used for what should run.
+ * Implemented by `redis.table.ts` and `local.table.ts`; used for what should run and for who offers what.
  */
 
 /** One value and its version. An empty value says that the row was removed. */

@@ -1,0 +1,76 @@
+/**
+ * Pure but for its turn: chooses one of several instances of a service.
+ * Called by the facade for each call.
+ */
+import { show } from '../config/shape.js';
+import { ArgumentError } from '../errors.js';
+import { rendezvous } from '../tools/rendezvous.js';
+import type { BalancerStrategy, ServiceInfo } from './service.js';
+
+/** What a choice may look at besides the services. */
+export interface Surroundings {
+  self: string;
+  loadOf: (node: string) => number;
+  random: () => number;
+}
+
+/** See the file header. */
+export class Balancer {
+  readonly #turns = new Map<string, number>();
+
+  constructor(private readonly surroundings: Surroundings) {}
+
+  /**
+   * One of the services; `undefined` when there is none.
+   *
+   * @throws ArgumentError for a strategy that does not exist.
+   */
+  choose(
+    name: string,
+    services: readonly ServiceInfo[],
+    strategy: BalancerStrategy = 'round-robin',
+  ): ServiceInfo | undefined {
+    const { self, loadOf, random } = this.surroundings;
+    if (typeof strategy === 'object' && strategy !== null && typeof strategy.hash === 'string') {
+      return best(services, ({ instanceId }) => -rendezvous(strategy.hash, instanceId));
+    }
+    switch (strategy) {
+      case 'round-robin':
+        return this.#next(name, services);
+      case 'random':
+        return services[Math.floor(random() * services.length)];
+      case 'least-loaded':
+        return this.#next(
+          name,
+          lowest(services, ({ node }) => loadOf(node)),
+        );
+      case 'local-first': {
+        const here = services.filter(({ node }) => node === self);
+        return this.#next(name, here.length > 0 ? here : services);
+      }
+      default:
+        throw new ArgumentError(
+          'call',
+          'strategy',
+          show(strategy),
+          `'round-robin', 'random', 'least-loaded', 'local-first' or { hash: key }`,
+        );
+    }
+  }
+
+  #next(name: string, services: readonly ServiceInfo[]): ServiceInfo | undefined {
+    const turn = this.#turns.get(name) ?? 0;
+    this.#turns.set(name, turn + 1);
+    return services[turn % services.length];
+  }
+}
+
+function best(services: readonly ServiceInfo[], scoreOf: (service: ServiceInfo) => number): ServiceInfo | undefined {
+  return lowest(services, scoreOf)[0];
+}
+
+function lowest(services: readonly ServiceInfo[], scoreOf: (service: ServiceInfo) => number): ServiceInfo[] {
+  const scores = services.map(scoreOf);
+  const least = Math.min(...scores);
+  return services.filter((_, index) => scores[index] === least);
+}

@@ -1,0 +1,337 @@
+/**
+ * The facade over services: who offers what, how it is, and calls to one of those who do.
+ * Keeps nothing but the turns of the balancer and the checks; records are in the registry, objects in the targets.
+ */
+import { Injectable, Logger } from '@nestjs/common';
+import type { Membership } from '../cluster/membership.js';
+import { show } from '../config/shape.js';
+import {
+  ArgumentError,
+  CallRefusedError,
+  FoundationError,
+  RedisUnavailableError,
+  ServiceNotFoundError,
+  describe,
+} from '../errors.js';
+import type { Engine } from '../tools/engine.js';
+import { parseJson } from '../tools/json.js';
+import { within } from '../tools/within.js';
+import { Balancer } from './balancer.js';
+import { readCriteria, type Question } from './criteria.js';
+import { ServiceHealth } from './service.health.js';
+import { MAX_RECORD_BYTES, writeRecord, type ServiceRecord } from './service.record.js';
+import type { ServiceRegistry } from './service.registry.js';
+import type {
+  OnServiceHealth,
+  ServiceCallOptions,
+  ServiceChange,
+  ServiceCriteria,
+  ServiceHandle,
+  ServiceInfo,
+  ServiceTarget,
+} from './service.js';
+import type { ServiceTargets } from './service.targets.js';
+import { watchServices } from './service.watch.js';
+
+/** How the mesh reaches an instance; the calls to processes do it. */
+export interface ServiceCaller {
+  /** One attempt at the object that a node registered as `callee`. */
+  toNode(
+    at: { name: string; node: string; bootId: string; epoch: number },
+    method: string,
+    args: readonly unknown[],
+    options: { timeout?: number; signal?: AbortSignal },
+  ): Promise<unknown>;
+  toProcess(
+    name: string,
+    method: string,
+    args: readonly unknown[],
+    options: { timeout?: number; signal?: AbortSignal },
+  ): Promise<unknown>;
+}
+
+/** What of a process ref the mesh looks at. */
+interface ProcessLike {
+  name: string;
+  epoch: number;
+  call(...args: unknown[]): Promise<unknown>;
+}
+
+const HEALTH_CHECK_MS = 2000;
+const MAX_CAPABILITIES = 100;
+
+/** Injectable. Registers, finds and calls services of the cluster. */
+@Injectable()
+export class ServiceMesh {
+  readonly #checks = new Map<string, ServiceHealth>();
+  readonly #logger = new Logger('Foundation');
+  readonly #balancer: Balancer;
+  #count = 0;
+
+  constructor(
+    private readonly engine: Pick<Engine, 'endpoint'>,
+    private readonly membership: Membership,
+    private readonly registry: ServiceRegistry,
+    private readonly targets: ServiceTargets,
+    private readonly caller: ServiceCaller,
+  ) {
+    this.#balancer = new Balancer({
+      self: membership.self.name,
+      loadOf: (node) => membership.members().find(({ name }) => name === node)?.load ?? Infinity,
+      random: Math.random,
+    });
+  }
+
+  /**
+   * Offers a service from this node. Resolves once every node can learn of it; another instance of the same name may
+   * exist, here or elsewhere. It is forgotten when it is taken back or when this node is no longer a member.
+   *
+   * Underneath: a row in `HGETALL …:services`.
+   *
+   * @param target an object whose `@Callable()` methods can be called, and which may implement {@link OnServiceHealth}; the
+   * ref of a process; or `{ url }` of something that is reached by other means.
+   * @param capabilities up to 100 words, default none.
+   * @param metadata plain JSON, default none; up to 64 KiB with everything else.
+   * @throws ArgumentError, `RedisUnavailableError` (then nothing is registered), `NotReadyError`.
+   */
+  async registerService(
+    name: string,
+    target: ServiceTarget,
+    capabilities: readonly string[] = [],
+    metadata: Readonly<Record<string, unknown>> = {},
+  ): Promise<ServiceHandle> {
+    const record = this.#record(name, target, capabilities, metadata);
+    await this.membership.whenReady();
+    // Reachable before it can be found.
+    this.targets.add(record.instanceId, target);
+    try {
+      await this.#redis(`registering the service "${name}"`, () => this.registry.put(record));
+    } catch (error) {
+      this.targets.delete(record.instanceId);
+      await this.registry.remove(record.instanceId).catch(() => undefined);
+      throw error;
+    }
+    const check = checkOf(target);
+    if (check !== undefined) this.#watchHealth(record, check);
+    const { instanceId } = record;
+    return { name, instanceId, deregister: () => this.deregisterService({ name, instanceId }) };
+  }
+
+  /**
+   * Takes back a service of this node: one by its handle, or all of a name. What is not registered here is no error.
+   *
+   * Underneath: removes its row; its calls are refused from now on.
+   */
+  async deregisterService(service: string | Pick<ServiceHandle, 'name' | 'instanceId'>): Promise<void> {
+    const isMeant = ({ name, instanceId }: { name: string; instanceId: string }): boolean =>
+      typeof service === 'string' ? name === service : instanceId === service.instanceId;
+    const mine = this.registry.own().filter(isMeant);
+    for (const { instanceId } of mine) {
+      this.#checks.get(instanceId)?.stop();
+      this.#checks.delete(instanceId);
+      this.targets.delete(instanceId);
+    }
+    await this.#redis('taking back a service', () =>
+      Promise.all(mine.map(({ instanceId }) => this.registry.remove(instanceId))),
+    );
+  }
+
+  /**
+   * The services that meet all criteria, in the order of their registration; none is an empty list. Unhealthy ones are
+   * among them and say so.
+   *
+   * Underneath: nothing; this node's copy of all services. While this node cannot reach Redis they are marked `stale`.
+   *
+   * @throws ArgumentError for criteria that cannot be meant; see {@link ServiceCriteria}.
+   */
+  async discoverServices(criteria: ServiceCriteria = {}): Promise<ServiceInfo[]> {
+    const question = readCriteria('discoverServices', criteria);
+    const found = this.#find(question);
+    const { healthCheck } = question;
+    if (healthCheck === undefined) return found;
+    const answers = await Promise.all(
+      found.map((service) =>
+        within(
+          HEALTH_CHECK_MS,
+          Promise.resolve().then(() => healthCheck(service)),
+          'the healthCheck took too long',
+        ).catch((error: unknown) => {
+          this.#logger.debug('A healthCheck failed', { service: service.name, error: describe(error) });
+          return false;
+        }),
+      ),
+    );
+    return found.filter((_, index) => answers[index] === true);
+  }
+
+  /**
+   * Calls a `@Callable()` method of one healthy instance. One that refuses before it did anything, because it is just
+   * going away, is passed over for the next.
+   *
+   * Underneath: PUBLISH to the inbox of its node, as for processes; nothing leaves this one for an instance of its own.
+   *
+   * @throws ServiceNotFoundError, `ArgumentError`, and what calls to processes throw (`CallTimeoutError`, `RemoteError`, …).
+   */
+  async call(
+    name: string,
+    method: string,
+    args: readonly unknown[] = [],
+    options: ServiceCallOptions = {},
+  ): Promise<unknown> {
+    if (!Array.isArray(args)) throw new ArgumentError(`call("${name}")`, 'args', show(args), 'a list of arguments');
+    const { strategy, where = {}, ...rest } = options;
+    const question = readCriteria('call', { ...where, name });
+    const refused = new Set<string>();
+    for (;;) {
+      const candidates = this.#find(question).filter(
+        ({ instanceId, status, url }) => status === 'healthy' && url === undefined && !refused.has(instanceId),
+      );
+      const service = this.#balancer.choose(name, candidates, strategy);
+      if (service === undefined) throw new ServiceNotFoundError(name, this.#whyNone(question, refused.size));
+      try {
+        return await this.#send(service, method, args, rest);
+      } catch (error) {
+        if (!(error instanceof CallRefusedError && error.why === 'not-running')) throw error;
+        refused.add(service.instanceId);
+      }
+    }
+  }
+
+  /** The same as {@link call}, under the name of the original specification. */
+  routeToService(
+    name: string,
+    method: string,
+    args: readonly unknown[] = [],
+    options: ServiceCallOptions = {},
+  ): Promise<unknown> {
+    return this.call(name, method, args, options);
+  }
+
+  /**
+   * What there is now, as `added`, and then every change, until the loop is left. Changes that come faster than they are
+   * read are summed up for each instance.
+   *
+   * @throws ArgumentError for criteria that cannot be meant, or with a `healthCheck`.
+   */
+  watch(criteria: ServiceCriteria = {}): AsyncIterable<ServiceChange> {
+    const question = readCriteria('watch', criteria);
+    if (question.healthCheck !== undefined) {
+      throw new ArgumentError('watch', 'healthCheck', 'a function', 'criteria that can be told from the record');
+    }
+    return watchServices(this.registry, question);
+  }
+
+  /** Stops the checks and takes everything back. Called by the lifecycle. */
+  async close(): Promise<void> {
+    for (const check of this.#checks.values()) check.stop();
+    this.targets.clear();
+    await this.registry.close();
+  }
+
+  #send(service: ServiceInfo, method: string, args: readonly unknown[], options: ServiceCallOptions): Promise<unknown> {
+    if (service.process !== undefined) return this.caller.toProcess(service.process, method, args, options);
+    const { node, bootId, instanceId } = service;
+    return this.caller.toNode({ ...this.targets.calleeOf(instanceId), node, bootId }, method, args, options);
+  }
+
+  #find({ name, capability, matches }: Question): ServiceInfo[] {
+    const among =
+      name !== undefined
+        ? this.registry.services(name)
+        : capability !== undefined
+          ? this.registry.capable(capability)
+          : this.registry.services();
+    const found = among.filter(matches);
+    return this.membership.state === 'isolated' ? found.map((service) => ({ ...service, stale: true })) : found;
+  }
+
+  #whyNone(question: Question, refused: number): string {
+    const found = this.#find(question);
+    if (found.length === 0) return 'no instance meets the criteria';
+    if (refused > 0) return `each of its ${refused} healthy instances is going away`;
+    const reached = found.filter(({ url }) => url === undefined);
+    return reached.length === 0
+      ? 'it is registered by its address only'
+      : `none of its ${reached.length} instances is healthy`;
+  }
+
+  #record(name: string, target: unknown, capabilities: readonly string[], metadata: unknown): ServiceRecord {
+    const call = 'registerService';
+    const isText = (text: unknown): boolean => typeof text === 'string' && text.length > 0 && text.length <= 200;
+    if (!isText(name)) throw new ArgumentError(call, 'name', show(name), '1 to 200 characters');
+    if (typeof target !== 'object' || target === null)
+      throw new ArgumentError(call, 'target', show(target), 'an object');
+    if (!Array.isArray(capabilities) || capabilities.length > MAX_CAPABILITIES || !capabilities.every(isText)) {
+      throw new ArgumentError(call, 'capabilities', show(capabilities), `a list of up to ${MAX_CAPABILITIES} words`);
+    }
+    const { name: node, bootId } = this.membership.self;
+    this.#count += 1;
+    const record: ServiceRecord = {
+      name,
+      instanceId: `${bootId}.${this.#count}`,
+      node,
+      bootId,
+      capabilities: [...new Set(capabilities)],
+      metadata: plain(metadata),
+      ...(isAddress(target) ? { url: target.url } : {}),
+      ...(isProcess(target) ? { process: target.name } : {}),
+      registeredAt: Math.round(this.membership.clusterNow()),
+      status: 'healthy',
+    };
+    const size = Buffer.byteLength(writeRecord(record));
+    if (size <= MAX_RECORD_BYTES) return record;
+    throw new ArgumentError(
+      call,
+      'metadata',
+      `${size} bytes`,
+      `at most ${MAX_RECORD_BYTES} with the rest of the record`,
+    );
+  }
+
+  #watchHealth(record: ServiceRecord, check: () => boolean | Promise<boolean>): void {
+    const health = new ServiceHealth(record, check, (status) => {
+      // Redis may be away; the registry puts its own records back with their last status.
+      this.registry.put({ ...record, status }).catch((error: unknown) => {
+        this.#logger.debug('The status of a service was not written', { service: record.name, error: describe(error) });
+      });
+    });
+    this.#checks.set(record.instanceId, health);
+  }
+
+  async #redis<T>(doing: string, work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      throw error instanceof FoundationError ? error : new RedisUnavailableError(this.engine.endpoint, doing, error);
+    }
+  }
+}
+
+function isAddress(target: object): target is { url: string } {
+  return 'url' in target && typeof target.url === 'string' && Object.getPrototypeOf(target) === Object.prototype;
+}
+
+function isProcess(target: object): target is ProcessLike {
+  const like = target as Partial<Record<keyof ProcessLike, unknown>>;
+  return typeof like.name === 'string' && typeof like.epoch === 'number' && typeof like.call === 'function';
+}
+
+function checkOf(target: object): (() => boolean | Promise<boolean>) | undefined {
+  return hasHealth(target) ? () => target.onServiceHealth() : undefined;
+}
+
+function hasHealth(target: object): target is OnServiceHealth {
+  return 'onServiceHealth' in target && typeof target.onServiceHealth === 'function';
+}
+
+/** As the other nodes will see it. */
+function plain(metadata: unknown): Record<string, unknown> {
+  let copy: unknown;
+  try {
+    copy = parseJson(JSON.stringify(metadata));
+  } catch {
+    copy = undefined;
+  }
+  if (typeof copy === 'object' && copy !== null && !Array.isArray(copy)) return copy as Record<string, unknown>;
+  throw new ArgumentError('registerService', 'metadata', show(metadata), 'an object that JSON can write');
+}

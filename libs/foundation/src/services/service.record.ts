@@ -1,0 +1,53 @@
+/**
+ * Pure: a service as it lies in the table, written and read field by field.
+ * Called by the registry; what cannot be read is left out, because anybody may write to Redis.
+ */
+import { parseJson } from '../tools/json.js';
+import type { TableRow } from '../tools/table.js';
+import type { ServiceInfo } from './service.js';
+
+/** The longest record, in bytes of JSON. Every node holds all of them. */
+export const MAX_RECORD_BYTES = 64 * 1024;
+
+/** What `ServiceInfo` is made of, without what only the reader knows. */
+export type ServiceRecord = Omit<ServiceInfo, 'stale'>;
+
+export function writeRecord({ instanceId: _key, ...record }: ServiceRecord): string {
+  return JSON.stringify(record);
+}
+
+/** `undefined` for a row that this version cannot use. */
+export function readRecord({ key, value }: TableRow): ServiceRecord | undefined {
+  let parsed: unknown;
+  try {
+    parsed = value.length <= MAX_RECORD_BYTES ? parseJson(value) : undefined;
+  } catch {
+    return undefined;
+  }
+  if (typeof parsed !== 'object' || parsed === null) return undefined;
+  const { name, node, bootId, capabilities, metadata, url, process, registeredAt, status } = parsed as Record<
+    string,
+    unknown
+  >;
+  const usable =
+    [name, node, bootId].every((text) => typeof text === 'string' && text !== '') &&
+    [url, process].every((text) => text === undefined || typeof text === 'string') &&
+    Array.isArray(capabilities) &&
+    capabilities.every((each) => typeof each === 'string') &&
+    typeof metadata === 'object' &&
+    metadata !== null &&
+    !Array.isArray(metadata) &&
+    Number.isFinite(registeredAt) &&
+    (status === 'healthy' || status === 'unhealthy');
+  if (!usable) return undefined;
+  const record = { name, instanceId: key, node, bootId, capabilities, metadata, registeredAt, status };
+  const optional = Object.entries({ url, process }).filter(([, text]) => text !== undefined);
+  return freeze({ ...record, ...Object.fromEntries(optional) } as ServiceRecord);
+}
+
+/** Deeply, because all callers of this process share it. */
+function freeze<T>(value: T): T {
+  if (typeof value !== 'object' || value === null) return value;
+  for (const each of Object.values(value)) freeze(each);
+  return Object.freeze(value);
+}

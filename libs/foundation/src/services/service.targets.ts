@@ -1,0 +1,43 @@
+/**
+ * The objects of this node that calls to services reach.
+ * Filled by the facade, asked by the call server.
+ */
+
+/** Begins the name by which calls reach an object; no process has a colon in its name. */
+const PREFIX = 'service:';
+
+/** What a call needs to reach an object. */
+export interface ServiceTargetOnNode {
+  target: object;
+  lease: { epoch: number; isHeld: () => boolean };
+  call: <T>(work: () => T | Promise<T>) => Promise<T>;
+}
+
+/** See the file header. */
+export class ServiceTargets {
+  readonly #targets = new Map<string, ServiceTargetOnNode>();
+
+  /** How calls name an instance. An object has no epochs: it is registered once, under an id of its own. */
+  calleeOf(instanceId: string): { name: string; epoch: number } {
+    return { name: `${PREFIX}${instanceId}`, epoch: 1 };
+  }
+
+  add(instanceId: string, target: object): void {
+    const { name, epoch } = this.calleeOf(instanceId);
+    const lease = { epoch, isHeld: () => this.#targets.has(name) };
+    this.#targets.set(name, { target, lease, call: async (work) => work() });
+  }
+
+  delete(instanceId: string): void {
+    this.#targets.delete(this.calleeOf(instanceId).name);
+  }
+
+  clear(): void {
+    this.#targets.clear();
+  }
+
+  /** The object that a call by this name reaches. */
+  running(name: string): ServiceTargetOnNode | undefined {
+    return this.#targets.get(name);
+  }
+}

@@ -1,0 +1,247 @@
+/**
+ * Keeps the leases of a node: renews all of them with one call per server and interval, and fences what is overdue.
+ * Used by `redlock.leases.ts`; underneath EVALSHA.
+ */
+import { Logger } from '@nestjs/common';
+import type { LeaseTimes } from '../config/options.js';
+import { describe } from '../errors.js';
+import type { Telemetry } from '../telemetry/telemetry.js';
+import type { NodeIdentity } from './engine.js';
+import type { HeldLease } from './held.lease.js';
+import type { Keys } from './keys.js';
+import { confirmScript, recoverScript, renewScript } from './lease.scripts.js';
+import type { Masters } from './masters.js';
+import { toNumber, toTexts } from './script.js';
+import { Watchdog } from './watchdog.js';
+
+const JITTER = 0.1;
+const RETRY_MS = 100;
+
+/** See the file header. */
+export class Renewal {
+  readonly #held = new Map<string, HeldLease>();
+  readonly #logger = new Logger('Foundation');
+  readonly #watchdog: Watchdog | undefined;
+  #renewTimer: NodeJS.Timeout | undefined;
+  #deadlineTimer: NodeJS.Timeout | undefined;
+  #renewing = false;
+  #closed = false;
+
+  constructor(
+    private readonly masters: Masters,
+    private readonly keys: Keys,
+    private readonly times: LeaseTimes,
+    private readonly node: NodeIdentity,
+    private readonly telemetry: Telemetry,
+    private readonly now: () => number,
+  ) {
+    this.#watchdog = times.onStall === 'exit' ? new Watchdog(node.name) : undefined;
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /** The leases that are held now; a copy. */
+  leases(): HeldLease[] {
+    return [...this.#held.values()];
+  }
+
+  add(lease: HeldLease): void {
+    this.#held.set(lease.name, lease);
+    if (this.#deadlineTimer === undefined) this.#watchDeadlines();
+    this.#renewIn(this.times.renewEvery);
+  }
+
+  forget(lease: HeldLease): void {
+    if (this.#held.get(lease.name) === lease) this.#held.delete(lease.name);
+  }
+
+  close(): void {
+    this.#closed = true;
+    // Nobody renews or watches from here on, so nothing may go on as an owner.
+    for (const lease of this.leases()) lease.lose('abandoned');
+    clearTimeout(this.#renewTimer);
+    clearTimeout(this.#deadlineTimer);
+    void this.#watchdog?.close();
+  }
+
+  /**
+   * Writes epochs that were just minted to every server, because each server minted its own and the highest one counts.
+   *
+   * It also puts a lease back where a server lost it: another key of the owner keeps others out and grants nothing.
+   *
+   * @returns the leases that a majority of the servers now has with this epoch.
+   */
+  async confirm(epochs: ReadonlyMap<HeldLease, number>): Promise<Set<HeldLease>> {
+    const leases = [...epochs.keys()];
+    const keys = leases.flatMap(({ key, name }) => [key, this.keys.epoch(name), this.keys.owner(name)]);
+    const args = [...epochs].flatMap(([lease, epoch]) => [lease.token, epoch, stateOf(lease)]);
+    const { name, bootId } = this.node;
+    const answers = (await this.masters.run(confirmScript, keys, [name, bootId, this.times.ttl, ...args])).map(toTexts);
+    return new Set(leases.filter((_, index) => count(answers, index, '1') >= this.masters.majority));
+  }
+
+  #renewIn(delay: number): void {
+    if (this.#closed || this.#renewing || this.#renewTimer !== undefined || this.#held.size === 0) return;
+    const jitter = 1 - JITTER + Math.random() * 2 * JITTER;
+    this.#renewTimer = setTimeout(() => {
+      this.#renewTimer = undefined;
+      void this.#renewAll();
+    }, delay * jitter);
+  }
+
+  async #renewAll(): Promise<void> {
+    this.#renewing = true;
+    this.#fenceOverdue();
+    const leases = this.leases();
+    let next = this.times.renewEvery;
+    try {
+      const careful = leases.filter(({ missed }) => missed);
+      const gone = await this.#renew(leases.filter(({ missed }) => !missed));
+      if (careful.length + gone.length > 0) {
+        await this.#recover([...careful, ...gone]);
+        // What was recovered is good for the old deadline only, so the full time is asked for at once.
+        next = 0;
+      }
+    } catch {
+      // The outcome is unknown. The deadline decides; until it comes, the next attempt is a careful one.
+      for (const lease of leases) lease.missed = true;
+    } finally {
+      this.#renewing = false;
+      this.#fenceOverdue();
+      if (this.leases().some(({ missed }) => missed)) next = RETRY_MS;
+      this.#renewIn(next);
+      this.#watchDeadlines();
+    }
+  }
+
+  /** Asks for the full time; returns the leases whose key is gone. */
+  async #renew(leases: readonly HeldLease[]): Promise<HeldLease[]> {
+    if (leases.length === 0) return [];
+    const sentAt = this.now();
+    const keys = leases.map(({ key }) => key);
+    const args = [this.times.ttl, ...leases.map(({ token }) => token)];
+    const answers = (await this.masters.run(renewScript, keys, args)).map(toTexts);
+    const { majority } = this.masters;
+    const incomplete: HeldLease[] = [];
+    const gone = leases.filter((lease, index) => {
+      if (lease.ended) return false;
+      const renewed = count(answers, index, '1');
+      const lost = count(answers, index, '0');
+      if (renewed >= majority) {
+        // INVARIANT (I1): a majority has kept the key since this was sent, so nobody else can have had one.
+        lease.ackedAt = sentAt;
+        if (lost > 0) incomplete.push(lease);
+        return false;
+      }
+      if (this.masters.cannotAgree(count(answers, index, '-1'))) lease.lose('taken');
+      else if (renewed + lost >= majority) return true;
+      else lease.missed = true;
+      return false;
+    });
+    if (incomplete.length > 0) this.#complete(incomplete);
+    return gone;
+  }
+
+  /** A server came back empty while the others kept the lease; until it has it again, the next failure would end it. */
+  #complete(leases: readonly HeldLease[]): void {
+    const held = leases.filter((lease) => lease.isHeld());
+    this.confirm(new Map(held.map((lease) => [lease, lease.epoch]))).catch((error: unknown) => {
+      this.#logger.debug('Leases were not put back where they were lost; the next renewal tries again', {
+        error: describe(error),
+      });
+    });
+  }
+
+  /**
+   * Keeps what may still be kept: a lease whose last renewal was not acknowledged, and one that Redis lost with its data.
+   *
+   * It asks only for the time that is left, plus the margin. Where requests arrive and replies are lost, full renewals
+   * would keep the name taken long after its owner has fenced itself.
+   */
+  async #recover(leases: readonly HeldLease[]): Promise<void> {
+    const now = this.now();
+    const keys = [
+      this.keys.incarnation,
+      ...leases.flatMap(({ key, name }) => [key, this.keys.epoch(name), this.keys.owner(name)]),
+    ];
+    const args = leases.flatMap((lease) => [
+      lease.token,
+      Math.max(1, Math.round(lease.left(now) + this.times.margin)),
+      lease.epoch,
+      lease.isHeld(now) ? stateOf(lease) : '',
+    ]);
+    const { grace } = this.times;
+    const replies = await this.masters.run(recoverScript, keys, [grace, this.node.name, this.node.bootId, ...args]);
+    const answers = replies.map(toTexts);
+    const raised = new Map<HeldLease, number>();
+    leases.forEach((lease, index) => {
+      if (lease.ended) return;
+      const refused = count(answers, index, '');
+      const epochs = answers.map((texts) => toNumber(texts[index])).filter((epoch) => epoch > 0);
+      if (epochs.length < this.masters.majority) {
+        if (this.masters.cannotAgree(refused)) lease.lose('taken');
+        else lease.missed = true;
+        return;
+      }
+      // INVARIANT (I1): this answer promises only what was asked for, which ends `margin` after the old deadline, so the
+      // old deadline stays.
+      lease.missed = false;
+      const epoch = Math.max(...epochs);
+      if (epoch > lease.epoch) raised.set(lease, epoch);
+    });
+    await this.#adopt(raised);
+  }
+
+  /** INVARIANT (I3): each script minted above the epoch we presented and above every one of an earlier life of its Redis. */
+  async #adopt(raised: ReadonlyMap<HeldLease, number>): Promise<void> {
+    if (raised.size === 0) return;
+    // With several servers the highest of their epochs counts only once a majority knows it.
+    const confirmed = this.masters.clients.length === 1 ? raised : await this.confirm(raised);
+    for (const [lease, epoch] of raised) {
+      if (lease.ended) continue;
+      if (!confirmed.has(lease)) {
+        lease.missed = true;
+        continue;
+      }
+      const previousEpoch = lease.epoch;
+      lease.epoch = epoch;
+      this.telemetry.emit('lease.reclaimed', { name: lease.name, node: this.node.name, epoch, previousEpoch });
+    }
+  }
+
+  /** Sets the timer for the lease that ends first. One that was just won ends last, so it needs no look at the others. */
+  #watchDeadlines(): void {
+    clearTimeout(this.#deadlineTimer);
+    this.#deadlineTimer = undefined;
+    if (this.#closed || this.#held.size === 0) return this.#watchdog?.expectWithin(undefined);
+    const now = this.now();
+    let soonest = Infinity;
+    for (const lease of this.#held.values()) soonest = Math.min(soonest, lease.left(now));
+    this.#watchdog?.expectWithin(soonest);
+    this.#deadlineTimer = setTimeout(
+      () => {
+        this.#fenceOverdue();
+        this.#watchDeadlines();
+      },
+      Math.max(1, soonest),
+    );
+  }
+
+  #fenceOverdue(): void {
+    const now = this.now();
+    for (const lease of this.leases()) {
+      if (!lease.isHeld(now)) lease.lose('deadline');
+    }
+  }
+}
+
+/** How many servers gave this answer about the lease at that place. */
+function count(answers: readonly (readonly string[])[], index: number, answer: string): number {
+  return answers.filter((texts) => texts[index] === answer).length;
+}
+
+function stateOf(lease: HeldLease): 'running' | 'starting' {
+  return lease.announced ? 'running' : 'starting';
+}

@@ -1,0 +1,108 @@
+// A random test of everything that can happen to processes: npm run chaos:history -- --seconds 60 --seed 123
+// Joins, leaves, kills, freezes, faults of Redis, moves, restarts, stops and crashes by a seed, calls all the time, and at
+// the end the histories of all nodes are held to the invariants. Exit code 1 on a violation; the histories are kept then.
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { eventually, historyNow } from 'nestjs-foundation/testing';
+import { TestCluster, msBetween, passed } from '../../dist/test/support/cluster.js';
+import { Actions } from './history.actions.mjs';
+import { figuresOf } from './history.figures.mjs';
+import { ALL_SLOTS, NODES, SLOTS, describeAction, planOf } from './history.plan.mjs';
+
+const LAST_ACTIONS = 40;
+const OWNED_WITHIN_MS = 20_000;
+const { values } = parseArgs({
+  options: {
+    seconds: { type: 'string', default: '60' },
+    seed: { type: 'string', default: String(Date.now() % 2 ** 31) },
+  },
+});
+const seed = Number(values.seed);
+const seconds = Number(values.seconds);
+console.log(`Seed ${seed}, ${seconds} s: npm run chaos:history -- --seconds ${seconds} --seed ${seed}`);
+
+const cluster = await TestCluster.open({
+  processes: Object.keys(SLOTS).join(),
+  env: { TEST_CALLS: '1', TEST_LOOK_EVERY: '400' },
+});
+const done = [];
+let began = historyNow();
+const actions = new Actions(cluster, (action, what) => say(`  … ${describeAction(action)}: ${what}`));
+const interrupted = new Promise((resolve) => {
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, () => resolve(signal));
+});
+
+let code = 1;
+try {
+  const outcome = await Promise.race([run(), interrupted]);
+  code = typeof outcome === 'string' ? 130 : outcome.length > 0 ? 1 : 0;
+} catch (error) {
+  console.error(error);
+  fail([String(error.message)]);
+} finally {
+  actions.cancel();
+  await cluster.close();
+}
+process.exit(code);
+
+async function run() {
+  await actions.start(NODES);
+  await cluster.members(NODES);
+  for (const name of ALL_SLOTS) await cluster.owner(name);
+  began = historyNow();
+  for (const action of planOf(seed, seconds)) {
+    await passed(began, action.at);
+    done.push(say(describeAction(action)));
+    actions.begin(action);
+  }
+  await actions.heal();
+  const healed = historyNow();
+  say('every fault has ended');
+  const wanted = ALL_SLOTS.filter((slot) => ![...actions.down].some((name) => SLOTS[name].includes(slot)));
+  cluster.noteFault('the end of all faults', wanted, OWNED_WITHIN_MS, healed);
+  await actions.revive();
+  for (const name of ALL_SLOTS) await cluster.owner(name, { timeout: 30_000 });
+  const settledAt = await oneView();
+  say(`whole again after ${msBetween(healed, settledAt).toFixed(0)} ms`);
+  const facts = { policies: { import: 'transient' }, settledAt };
+  // Beside the histories, so that they can be checked again when they are kept.
+  writeFileSync(join(cluster.folder, 'facts.json'), JSON.stringify(cluster.facts(facts), undefined, 2));
+  const violations = cluster.violations(facts);
+  if (violations.length > 0) fail(violations);
+  report(violations);
+  return violations;
+}
+
+/** I8: until every node has the same version of the view. */
+async function oneView() {
+  let seen;
+  await eventually(
+    async () => {
+      seen = await Promise.all(cluster.answering().map((node) => node.ask('state')));
+      return seen.length === NODES.length && new Set(seen.map(({ version }) => version)).size === 1;
+    },
+    { timeout: 20_000, what: 'One view everywhere', lastSeen: () => seen },
+  );
+  return historyNow();
+}
+
+function say(what) {
+  const line = `[${(msBetween(began, historyNow()) / 1000).toFixed(2).padStart(7)} s] ${what}`;
+  console.log(line);
+  return line;
+}
+
+function fail(violations) {
+  process.env.FOUNDATION_TEST_KEEP = '1';
+  console.log(`\nVIOLATED with seed ${seed}. The last actions were:\n${done.slice(-LAST_ACTIONS).join('\n')}\n`);
+  console.log(violations.join('\n'));
+  console.log(`\nThe histories and logs of the nodes are in ${cluster.folder}`);
+}
+
+function report(violations) {
+  const kinds = {};
+  for (const { kind } of planOf(seed, seconds)) kinds[kind] = (kinds[kind] ?? 0) + 1;
+  const figures = figuresOf(cluster.history(), cluster.injuries());
+  console.log(JSON.stringify({ seed, seconds, violations: violations.length, actions: kinds, ...figures }));
+}
