@@ -83,7 +83,8 @@ export interface SubscribeOptions {
    * Each message goes to one member of this group in the whole cluster, in turn; which one, the sender decides by what it
    * knows of the cluster. Nobody handles it when that member dies at this moment, or when the group began only just now.
    *
-   * On a durable channel it is needed. There another member gets what one could not handle.
+   * On a durable channel it is needed. There another member gets what one could not handle; in Redis the group of a
+   * subscription with a type is called `<group>:<type>`.
    */
   group?: string;
   /**
