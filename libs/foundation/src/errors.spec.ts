@@ -127,6 +127,28 @@ const examples: [errors.FoundationError, string, string, readonly (string | RegE
     ...(['FOUNDATION_CHANNEL_UNKNOWN', 'foundation', ['"x"', 'control, events', /channels\.names\.$/], false] as const),
   ],
   [
+    new errors.AcknowledgementError('events', [{ node: 'n2', reason: 'no answer' }], 50),
+    ...([
+      'FOUNDATION_MESSAGE_UNACKNOWLEDGED',
+      'redis PUBLISH',
+      ['"events"', 'n2: no answer', '50 ms', /look at the handlers there\.$/],
+      false,
+    ] as const),
+  ],
+  [
+    new errors.RequestError('sum', 'no node answers', false),
+    ...([
+      'FOUNDATION_REQUEST',
+      'redis PUBLISH',
+      ['"sum"', 'no node answers', 'was not carried out', /in the cluster\.$/],
+      false,
+    ] as const),
+  ],
+  [
+    new errors.OverloadedError('topic', 9),
+    ...(['FOUNDATION_OVERLOADED', 'redis PUBLISH', ['"topic"', /look at the connection\.$/], false] as const),
+  ],
+  [
     new errors.MessageError('events', 'too big', 'Send less.', 'FOUNDATION_MESSAGE_TOO_LARGE', cause),
     ...(['FOUNDATION_MESSAGE_TOO_LARGE', 'redis PUBLISH', ['"events"', 'too big', /Send less\.$/], true] as const),
   ],

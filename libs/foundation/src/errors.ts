@@ -27,7 +27,10 @@ export type FoundationErrorCode =
   | 'FOUNDATION_CHANNEL_UNKNOWN'
   | 'FOUNDATION_SERVICE_UNKNOWN'
   | 'FOUNDATION_MESSAGE_INVALID'
-  | 'FOUNDATION_MESSAGE_TOO_LARGE';
+  | 'FOUNDATION_MESSAGE_TOO_LARGE'
+  | 'FOUNDATION_MESSAGE_UNACKNOWLEDGED'
+  | 'FOUNDATION_OVERLOADED'
+  | 'FOUNDATION_REQUEST';
 
 /**
  * The base of every error Foundation throws.
@@ -413,6 +416,66 @@ export class MessageError extends FoundationError {
       'redis PUBLISH',
       `A message for channel "${channel}" was refused: ${problem}. It was not sent. ${advice}`,
       cause,
+    );
+  }
+}
+
+/** A node that has not acknowledged a message, and why. */
+export interface MissingAcknowledgement {
+  node: string;
+  /** `no answer`, or what went wrong there. */
+  reason: string;
+}
+
+/** Not every node that listens has handled a message in time; the others have. */
+export class AcknowledgementError extends FoundationError {
+  constructor(
+    readonly channel: string,
+    readonly missing: readonly MissingAcknowledgement[],
+    readonly timeoutMs: number,
+  ) {
+    super(
+      'FOUNDATION_MESSAGE_UNACKNOWLEDGED',
+      'redis PUBLISH',
+      `A message on channel "${channel}" was not acknowledged by ${missing.length} of the nodes that listen (` +
+        `${missing
+          .slice(0, 20)
+          .map(({ node, reason }) => `${node}: ${reason}`)
+          .join(
+            '; ',
+          )}) within ${timeoutMs} ms. The others have handled it. Raise "timeout", or look at the handlers there.`,
+    );
+  }
+}
+
+/** More waits to be sent than this node is willing to keep. */
+export class OverloadedError extends FoundationError {
+  constructor(
+    readonly topic: string,
+    waiting: number,
+  ) {
+    super(
+      'FOUNDATION_OVERLOADED',
+      'redis PUBLISH',
+      `Nothing more can be sent to "${topic}" at the moment: ${waiting} characters wait for the transport. The message ` +
+        `was not sent. Await your broadcasts, send less, or look at the connection.`,
+    );
+  }
+}
+
+/** A request of a Nest client was not answered. */
+export class RequestError extends FoundationError {
+  constructor(
+    readonly pattern: string,
+    readonly why: string,
+    /** True when it may have been carried out all the same. */
+    readonly mayBeDone: boolean,
+  ) {
+    super(
+      'FOUNDATION_REQUEST',
+      'redis PUBLISH',
+      `The request "${pattern}" was not answered: ${why}. It ${mayBeDone ? 'may or may not have been' : 'was not'} ` +
+        `carried out. Check that a node with this @MessagePattern is in the cluster.`,
     );
   }
 }

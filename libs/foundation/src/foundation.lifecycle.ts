@@ -87,6 +87,7 @@ export class FoundationLifecycle implements OnApplicationBootstrap {
       const handlers = exploreChannels(this.discovery, isProcess);
       for (const channel of exploreChannelNames(this.discovery)) this.channels.requireDeclared(channel);
       await this.#subscribe(handlers);
+      await this.channels.open();
       await this.calls.open();
       await this.#joinOnce(specs);
     } catch (error) {
@@ -194,6 +195,7 @@ export class FoundationLifecycle implements OnApplicationBootstrap {
     const step = (name: string, atMost: number, work: () => Promise<void>): Promise<void> =>
       this.#step(name, Math.max(MIN_STEP_MS, Math.min(atMost, until - performance.now())), work);
     await step('tell the others that this node drains', SHORT_MS, () => this.membership.drain());
+    await step('stop reading durable channels', this.config.processes.stopTimeout, () => this.channels.close());
     await step('take back the services of this node', SHORT_MS, () => this.services.close());
     // INVARIANT (I1): instances stop, then their leases are released, then the node leaves.
     await step('stop processes and release their leases', Infinity, () => this.supervisor.drain());

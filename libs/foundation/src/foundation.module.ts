@@ -135,7 +135,7 @@ class FoundationDrainModule {}
     },
     {
       provide: Channels,
-      inject: [CONFIG, LocalNode, ENGINE, Telemetry],
+      inject: [CONFIG, LocalNode, ENGINE, Membership, Telemetry],
       useFactory: (...parts: ConstructorParameters<typeof Channels>) => new Channels(...parts),
     },
     ServiceTargets,

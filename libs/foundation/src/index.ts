@@ -15,6 +15,7 @@ export type {
   ChannelsOptions,
   DirectConfig,
   DirectOptions,
+  DurableChannelOptions,
   FoundationConfig,
   FoundationOptions,
   LeaseOptions,
@@ -81,11 +82,18 @@ export { Channels } from './channels/channels.js';
 export type {
   BroadcastOptions,
   ChannelName,
+  Gap,
   MessageHandler,
   MessageMeta,
+  Priority,
+  QueuePolicy,
+  ReplayOptions,
   SubscribeOptions,
   Subscription,
+  SubscriptionCounters,
 } from './channels/channel.js';
+export type { Route, RouteOptions } from './channels/router.js';
+export type { Range } from './channels/sequences.js';
 
 // Services
 export { Service, type ServiceOptions } from './services/service.decorators.js';
@@ -111,6 +119,7 @@ export { FoundationTools } from './tools/tools.js';
 
 // Errors
 export {
+  AcknowledgementError,
   ArgumentError,
   CallInterruptedError,
   CallRefusedError,
@@ -124,16 +133,19 @@ export {
   MissingPackageError,
   NotInThisVersionError,
   NotReadyError,
+  OverloadedError,
   ProcessDeclarationError,
   ProcessStartError,
   ProcessTimeoutError,
   RedisRefusedError,
   RedisUnavailableError,
   RemoteError,
+  RequestError,
   ServiceNotFoundError,
   StaleEpochError,
   UnknownChannelError,
   UnknownProcessError,
   type CallSubject,
   type FoundationErrorCode,
+  type MissingAcknowledgement,
 } from './errors.js';

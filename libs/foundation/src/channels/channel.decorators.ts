@@ -18,7 +18,12 @@ export interface ChannelMetadata {
  * Underneath: SUBSCRIBE on `…:channel:<name>`, once for all handlers of a node.
  *
  * On a provider it listens as long as the application runs; on a `@Singleton` it listens on the node that owns it, from
- * the end of `onProcessStart` to the stop. An unknown channel is an error at start.
+ * the end of `onProcessStart` to the stop. An unknown channel, or an option that is not valid, is an error at start.
+ *
+ * ```ts
+ * @Channel('events', { type: 'order.placed', payload: OrderPlaced, group: 'mailers' })
+ * onPlaced(order: OrderPlaced, meta: MessageMeta) { … }
+ * ```
  */
 export function Channel(channel: ChannelName, options: SubscribeOptions = {}): MethodDecorator {
   const metadata: ChannelMetadata = { channel, options };

@@ -1,9 +1,15 @@
 /**
  * The words of the channels: names, options, and what a handler is told of a message.
  */
+import type { Type } from '@nestjs/common';
+import type { Lane } from '../tools/transport.js';
+import type { Range } from './sequences.js';
 
 /** A channel's name: one of the four standard ones, or one declared in `channels.names`. */
 export type ChannelName = 'control' | 'events' | 'telemetry' | 'data' | (string & {});
+
+/** Which messages go first where they have to wait for one another; where there is no room, `low` is dropped first. */
+export type Priority = Lane;
 
 /** What travels with a message. */
 export interface MessageMeta {
@@ -14,33 +20,142 @@ export interface MessageMeta {
   from: string;
   /** Boot id of the sending node, which tells a restarted sender from the one before. */
   bootId: string;
-  /** Counts up by one for each message of that sender on this channel. */
+  /** Counts up by one for each message of that sender on this channel with this priority. */
   seq: number;
   /** Milliseconds since 1970 by the sender's clock. */
   sentAt: number;
+  priority: Priority;
+  /** On a durable channel: the id of the message in its stream, the same whenever it comes. */
+  id?: string;
+  /** On a durable channel: how often the message was given out to this group, this time included. */
+  deliveries?: number;
 }
 
-/** Called for each message; the next one of this subscription waits until it has settled. */
-export type MessageHandler = (message: unknown, meta: MessageMeta) => void | Promise<void>;
+/**
+ * Called for each message; the next one of this subscription waits until it has settled. The message is
+ * `unknown`, because anybody may have sent it: check it, or let `payload` do that.
+ */
+export type MessageHandler<T = unknown> = (message: T, meta: MessageMeta) => void | Promise<void>;
+
+/** Messages of one sender that were lost on their way to this node. */
+export interface Gap {
+  channel: string;
+  /** Name of the sending node. */
+  from: string;
+  bootId: string;
+  priority: Priority;
+  /** The sequence numbers of the first and the last one that is missing. */
+  missing: Range;
+}
 
 /** Options of `broadcast`. */
 export interface BroadcastOptions {
   /** The kind of message, for handlers that want only some; up to 200 characters. */
   type?: string;
+  /**
+   * Which goes first where messages have to wait, here and at the receivers. Default `normal`. What has another priority
+   * is another sequence: order holds within each.
+   */
+  priority?: Priority;
+  /** Deflates a message of 4 KiB or more, if that makes it smaller. Saves network and costs time: default false. */
+  compression?: boolean;
+  /** Waits until each node that listens has handled the message, at most so many milliseconds. Default: does not wait. */
+  timeout?: number;
 }
+
+/** What happens to a message for which there is no room. */
+export type QueuePolicy =
+  /** The oldest one that waits is dropped. */
+  | 'drop-oldest'
+  /** The one that comes is dropped. */
+  | 'drop-newest'
+  /**
+   * `broadcast` on this very node does not resolve before there is room, up to as many messages as `size` again. A message of
+   * another node cannot be made to wait, because what comes after it on the connection would, too: it is dropped.
+   */
+  | 'block';
 
 /** Options of `subscribe` and `@Channel`. */
 export interface SubscribeOptions {
   /** Only messages of this type. Default: all. */
   type?: string;
+  /**
+   * Each message goes to one member of this group in the whole cluster, in turn; which one, the sender decides by what it
+   * knows of the cluster. Nobody handles it when that member dies at this moment, or when the group began only just now.
+   *
+   * On a durable channel it is needed. There another member gets what one could not handle; in Redis the group of a
+   * subscription with a type is called `<group>:<type>`.
+   */
+  group?: string;
+  /**
+   * On a durable channel: where a group begins that does not exist yet. `'$'` (default) with what comes from now on, `'0'`
+   * with all that is kept, an id after that, a time with what was sent since.
+   */
+  from?: string | Date;
+  /**
+   * The handler gets an instance of this class, checked by the decorators of class-validator on it. What does not pass is
+   * not given to the handler: it is counted, and an event `message.invalid` tells what is wrong. Nested objects become
+   * instances of what their property is declared as; elements of arrays do so only where class-transformer is installed.
+   */
+  payload?: Type<object>;
+  /** How many messages may wait for the handler, and what happens to the next one. Lower priorities are dropped first. */
+  queue?: {
+    /** Default 10 000. On a durable channel: how many are read at a time, 16 by default. */
+    size?: number;
+    /** Default `drop-oldest`. */
+    policy?: QueuePolicy;
+  };
+  /** Messages that are handled at a time. Default 1; with more, they begin in order and end in any. */
+  concurrency?: number;
+  /**
+   * Called when messages were lost on their way to this node, of whatever type they were. At once: messages that came
+   * before the gap may still be waiting.
+   */
+  onGap?: (gap: Gap) => void;
+}
+
+/** Options of `replay`. */
+export interface ReplayOptions {
+  /** `'0'` for all that is kept, an id, or a time; what is at it comes, too. */
+  from: string | Date;
+  /** An id or a time; what is at it comes, too. Default: up to now. */
+  to?: string | Date;
+  /** Only messages of this type. Default: all. */
+  type?: string;
+  /** As in {@link SubscribeOptions}. */
+  payload?: Type<object>;
+}
+
+/** What has become of the messages of a subscription, since it began. */
+export interface SubscriptionCounters {
+  /** Given to the handler. */
+  received: number;
+  /** The handler threw or rejected. */
+  failed: number;
+  /** Not given to the handler, because the message was not what `payload` says. */
+  invalid: number;
+  /** Lost on their way to this node, of whatever type they were; on a durable channel: trimmed before they were handled. */
+  missed: number;
+  /** Not given to the handler, by reason. */
+  dropped: Readonly<Record<string, number>>;
+  /** Waiting for the handler at the moment. */
+  waiting: number;
+  /** How long ago the oldest one that waits or is being handled was sent, in milliseconds; 0 when there is none. */
+  lag: number;
 }
 
 /** A running subscription. */
 export interface Subscription {
   readonly channel: string;
-  /** Messages handled so far. */
+  /** Messages given to the handler so far. */
   readonly received: number;
-  /** Messages dropped because the handler was too slow; the oldest go first. */
+  /** Messages not given to it, because there was no room. */
   readonly dropped: number;
+  /** Everything that is counted. */
+  readonly counters: SubscriptionCounters;
+  /**
+   * Ends it; what waits is dropped, what is being handled is not waited for. On a durable channel what waits goes to
+   * another member, and what is being handled is waited for.
+   */
   unsubscribe(): Promise<void>;
 }

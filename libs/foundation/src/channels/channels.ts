@@ -3,76 +3,161 @@
  * Called by the application; underneath PUBLISH and SUBSCRIBE, or nothing but memory with the local engine.
  */
 import { Injectable } from '@nestjs/common';
+import type { Membership } from '../cluster/membership.js';
 import type { LocalNode } from '../cluster/node.js';
 import type { FoundationConfig } from '../config/options.js';
 import { show } from '../config/shape.js';
-import { ArgumentError, MessageError, RedisUnavailableError, UnknownChannelError } from '../errors.js';
+import { ArgumentError, RedisUnavailableError, UnknownChannelError } from '../errors.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
 import type { Engine } from '../tools/engine.js';
-import { parseJson } from '../tools/json.js';
 import { keysOf } from '../tools/keys.js';
 import { Outbox } from '../tools/outbox.js';
+import { Acknowledgements } from './acknowledgements.js';
+import { Audience } from './audience.js';
 import type {
   BroadcastOptions,
   ChannelName,
   MessageHandler,
-  MessageMeta,
+  ReplayOptions,
   SubscribeOptions,
   Subscription,
 } from './channel.js';
+import { checkBroadcast, checkReplay, checkRoute, checkSubscribe } from './channel.checks.js';
 import { Dispatcher } from './dispatcher.js';
-import { decode, encode } from './envelope.js';
+import { Drops } from './drops.js';
+import { Durable } from './durable.js';
+import { headsOf } from './envelope.js';
+import { Letters } from './letters.js';
+import { Outgoing } from './outgoing.js';
+import { Receiver } from './receiver.js';
+import { explainRoute, type Route, type RouteOptions } from './router.js';
+import { Requests } from './requests.js';
+import { Sender } from './sender.js';
 
 /** Injectable. Sends messages to every node of the cluster and receives them. */
 @Injectable()
 export class Channels {
-  readonly #dispatcher: Dispatcher;
+  /** For `nestjs-foundation/microservices`. */
+  readonly requests: Requests;
   readonly #outbox: Outbox;
-  readonly #topic: (channel: string) => string;
-  readonly #sequences = new Map<string, number>();
-  readonly #listening = new Map<string, Promise<() => Promise<void>>>();
+  readonly #letters: Letters;
+  readonly #audience: Audience;
+  readonly #dispatcher: Dispatcher;
+  readonly #sender: Sender;
+  readonly #receiver: Receiver;
+  readonly #durable: Durable;
 
   constructor(
     private readonly config: FoundationConfig,
-    private readonly node: LocalNode,
+    node: LocalNode,
     private readonly engine: Engine,
-    private readonly telemetry: Telemetry,
+    membership: Membership,
+    telemetry: Telemetry,
   ) {
-    this.#dispatcher = new Dispatcher(telemetry);
-    this.#outbox = new Outbox(engine.transport);
+    const { transport, endpoint } = engine;
+    const { maxMessageBytes } = config.channels;
     const keys = keysOf(config.appName);
-    this.#topic = (channel) => keys.channel(channel);
+    const topic = (channel: string): string => keys.channel(channel);
+    const heads = headsOf(node.name, node.bootId);
+    const drops = new Drops(telemetry);
+    this.#outbox = new Outbox(transport);
+    this.#letters = new Letters(node, transport, (bootId) => keys.letters(bootId));
+    this.#audience = new Audience(membership);
+    this.requests = new Requests(this.#audience, this.#letters, membership, transport);
+    this.#dispatcher = new Dispatcher(node.bootId, { telemetry, drops });
+    const outgoing = new Outgoing(this.#outbox, heads, topic);
+    const acknowledgements = new Acknowledgements(membership, this.#letters);
+    const { prefix: ownPrefix } = heads;
+    const flush = (): Promise<void> => this.flush();
+    const shared = { dispatcher: this.#dispatcher, outgoing, acknowledgements, drops, maxMessageBytes };
+    this.#sender = new Sender({ ...shared, node, telemetry, audience: this.#audience, endpoint });
+    const { streams } = engine;
+    this.#durable = new Durable(config.channels.durable, {
+      streams,
+      heads,
+      telemetry,
+      drops,
+      endpoint,
+      maxMessageBytes,
+    });
+    this.#receiver = new Receiver({
+      ...shared,
+      membership,
+      transport,
+      letters: this.#letters,
+      ownPrefix,
+      topic,
+      flush,
+    });
   }
 
   /**
    * Sends a message to everyone who subscribes to the channel, this node included.
    *
    * Underneath: `PUBLISH …:channel:<name>`, one for all messages of this turn of the event loop; handlers of this node
-   * are served without Redis. Resolves once Redis has taken the message, which says nothing about receivers.
+   * are served without Redis. Resolves once Redis has taken the message, which says nothing about receivers; with
+   * `timeout`, once every node that listens has handled it. Those are the nodes that this one knows to listen at the time
+   * of the call; one that leaves meanwhile is not waited for.
+   *
+   * On a durable channel: `XADD …:stream:<name>`, and it resolves once Redis has kept the message.
    *
    * @param message any value that JSON can write, up to `channels.maxMessageBytes`.
-   * @throws UnknownChannelError, `MessageError`, `ArgumentError`; `RedisUnavailableError` when only this node was served.
+   * @throws UnknownChannelError, `MessageError`, `ArgumentError`; `RedisUnavailableError` when only this node was served,
+   *   `OverloadedError` when more waits than this node keeps, `AcknowledgementError` with the nodes that are missing.
    */
-  async broadcast(channel: ChannelName, message: unknown, options: BroadcastOptions = {}): Promise<void> {
-    this.#check('broadcast', channel, options.type);
-    const body = this.#write(channel, message);
-    const meta = this.#metaFor(channel, options.type);
-    // What local handlers get went through JSON too, so that they see what the others see and share no object.
-    this.#dispatcher.deliver({ meta, message: parseJson(body) }, meta.sentAt);
-    this.telemetry.emit('message.sent', { channel, size: Buffer.byteLength(body) });
+  broadcast(channel: ChannelName, message: unknown, options?: BroadcastOptions): Promise<void> {
+    // Not async: each promise of its own would be a tenth of what a small message costs.
     try {
-      await this.#outbox.add(this.#topic(channel), encode(meta, body));
+      this.requireDeclared(channel);
+      if (options !== undefined) checkBroadcast('broadcast', options);
+      const written = this.#sender.write(channel, message);
+      return this.#durable.has(channel)
+        ? this.#durable.send(channel, written, options)
+        : this.#sender.send(channel, written, options);
     } catch (error) {
-      throw new RedisUnavailableError(this.engine.endpoint, `publishing on "${channel}"; this node was served`, error);
+      return Promise.reject(error instanceof Error ? error : new Error(String(error)));
     }
+  }
+
+  /**
+   * Sends a message to the channel that suits it; the first rule that holds decides: the `channel` of the options ·
+   * `priority: 'high'` → control · more than 10 KiB of JSON → data · `['telemetry', …]`, or a `type` of `metric` or
+   * `measurement` → telemetry · else events.
+   *
+   * Underneath: {@link broadcast}, with its errors.
+   */
+  async routeMessage(message: unknown, options: RouteOptions = {}): Promise<void> {
+    checkRoute('routeMessage', options);
+    const { channel: named, ...others } = options;
+    if (named !== undefined) this.requireDeclared(named);
+    const { size } = this.#sender.write(named ?? 'events', message);
+    return this.broadcast(explainRoute(message, size, options).channel, message, others);
+  }
+
+  /**
+   * Says which channel `routeMessage` would take, and why. Sends nothing.
+   *
+   * @throws UnknownChannelError, `MessageError`, `ArgumentError`.
+   */
+  explainRoute(message: unknown, options: RouteOptions = {}): Route {
+    checkRoute('explainRoute', options);
+    if (options.channel !== undefined) this.requireDeclared(options.channel);
+    return explainRoute(message, this.#sender.write(options.channel ?? 'events', message).size, options);
   }
 
   /**
    * Calls `handler` with each message of the channel from now on. Resolves once the subscription is in place; while
    * Redis is unreachable it is remembered, and made as soon as the connection is back.
    *
-   * Underneath: `SUBSCRIBE …:channel:<name>`, once for all handlers of this node. A handler that is slower than its
-   * messages loses the oldest beyond 10 000, counted in `dropped`.
+   * Underneath: `SUBSCRIBE …:channel:<name>`, once for all handlers of this node. The other nodes hear about 50 ms later,
+   * with this node's record, that it listens; until then no message of a `group` comes here, and no `timeout` waits for it.
+   *
+   * On a durable channel: `XREADGROUP`, and `XACK` once the handler has succeeded, on a connection of its own. A message
+   * whose handler failed or whose node died comes again after `retryAfter`, after `maxDeliveries` times it is a dead letter.
+   * So a message may come more than once, and after a failure out of order.
+   *
+   * What waits for a handler is bounded; see `queue`. A handler that awaits a broadcast to its own full channel waits for
+   * itself when its policy is `block`.
    *
    * @throws UnknownChannelError, `ArgumentError`.
    */
@@ -81,19 +166,26 @@ export class Channels {
     handler: MessageHandler,
     options: SubscribeOptions = {},
   ): Promise<Subscription> {
-    this.#check('subscribe', channel, options.type);
+    this.requireDeclared(channel);
+    checkSubscribe('subscribe', options);
     if (typeof handler !== 'function') throw new ArgumentError('subscribe', 'handler', show(handler), 'a function');
+    if (this.#durable.has(channel)) return this.#durable.subscribe(channel, handler, options);
+    if (options.from !== undefined) {
+      throw new ArgumentError(
+        'subscribe',
+        'from',
+        show(options.from),
+        'none: only a durable channel keeps its messages',
+      );
+    }
+    const hide = this.#audience.add(channel, options.group, options.type);
     const queue = this.#dispatcher.add(channel, options, handler);
     const unsubscribe = async (): Promise<void> => {
-      if (this.#dispatcher.remove(channel, queue) > 0) return;
-      const listening = this.#listening.get(channel);
-      this.#listening.delete(channel);
-      await (
-        await listening
-      )?.();
+      hide();
+      if (this.#dispatcher.remove(queue)) await this.#receiver.unlisten(channel);
     };
     try {
-      await this.#listen(channel);
+      await this.#receiver.listen(channel);
     } catch (error) {
       await unsubscribe().catch(() => undefined);
       throw new RedisUnavailableError(this.engine.endpoint, `subscribing to "${channel}"`, error);
@@ -106,8 +198,27 @@ export class Channels {
       get dropped() {
         return queue.dropped;
       },
+      get counters() {
+        return queue.counters;
+      },
       unsubscribe,
     };
+  }
+
+  /**
+   * Calls `handler` with what a durable channel has kept, in order and one after the other, whatever its groups have
+   * handled. Resolves with how many messages that were; rejects with what the handler throws.
+   *
+   * Underneath: `XRANGE …:stream:<name>`, a hundred at a time.
+   *
+   * @throws UnknownChannelError, `ArgumentError`, also for a channel that is not durable; `RedisUnavailableError`.
+   */
+  async replay(channel: ChannelName, handler: MessageHandler, options: ReplayOptions): Promise<number> {
+    this.requireDeclared(channel);
+    checkReplay(options);
+    if (typeof handler !== 'function') throw new ArgumentError('replay', 'handler', show(handler), 'a function');
+    if (this.#durable.has(channel)) return this.#durable.replay(channel, handler, options);
+    throw new ArgumentError('replay', 'channel', show(channel), 'a durable channel: declare it in channels.durable');
   }
 
   /**
@@ -120,67 +231,28 @@ export class Channels {
     if (!names.includes(channel)) throw new UnknownChannelError(channel, names);
   }
 
+  /**
+   * Checks that a message can be sent.
+   *
+   * @throws MessageError for what JSON cannot write, or what is too large.
+   */
+  requireSendable(channel: string, message: unknown): void {
+    this.#sender.write(channel, message);
+  }
+
+  /** Listens for letters. Called by the lifecycle. */
+  async open(): Promise<void> {
+    await this.#letters.open();
+  }
+
+  /** Reads no more of durable channels, and waits for what is being handled. Called by the lifecycle. */
+  async close(): Promise<void> {
+    this.#receiver.close();
+    await this.#durable.close();
+  }
+
   /** Sends what still waits. Called by the lifecycle. */
   async flush(): Promise<void> {
-    await this.#outbox.flush();
-  }
-
-  /** Listens to a channel once, however many handlers it has, so that each message is read once. */
-  #listen(channel: string): Promise<() => Promise<void>> {
-    const listening =
-      this.#listening.get(channel) ??
-      this.engine.transport.subscribe(this.#topic(channel), (text) => this.#receive(channel, text));
-    this.#listening.set(channel, listening);
-    return listening;
-  }
-
-  #receive(channel: string, text: string): void {
-    const { envelopes, dropped } = decode(channel, text);
-    for (const reason of dropped) this.telemetry.emit('message.dropped', { channel, reason });
-    const now = Date.now();
-    for (const envelope of envelopes) {
-      // Our own messages were delivered when they were sent.
-      if (envelope.meta.bootId !== this.node.bootId) this.#dispatcher.deliver(envelope, now);
-    }
-  }
-
-  #metaFor(channel: string, type: string | undefined): MessageMeta {
-    const seq = (this.#sequences.get(channel) ?? 0) + 1;
-    this.#sequences.set(channel, seq);
-    const meta: MessageMeta = { channel, from: this.node.name, bootId: this.node.bootId, seq, sentAt: Date.now() };
-    return type === undefined ? meta : { ...meta, type };
-  }
-
-  #write(channel: string, message: unknown): string {
-    let body: string | undefined;
-    try {
-      body = JSON.stringify(message);
-    } catch (error) {
-      throw new MessageError(
-        channel,
-        'JSON cannot write it',
-        'Send plain values.',
-        'FOUNDATION_MESSAGE_INVALID',
-        error,
-      );
-    }
-    if (body === undefined) {
-      throw new MessageError(channel, `JSON has no text for ${show(message)}`, 'Send null, or plain values.');
-    }
-    const size = Buffer.byteLength(body);
-    const { maxMessageBytes } = this.config.channels;
-    if (size <= maxMessageBytes) return body;
-    throw new MessageError(
-      channel,
-      `it has ${size} bytes and channels.maxMessageBytes is ${maxMessageBytes}`,
-      'Send less, or a reference to the data.',
-      'FOUNDATION_MESSAGE_TOO_LARGE',
-    );
-  }
-
-  #check(call: string, channel: string, type: unknown): void {
-    this.requireDeclared(channel);
-    const valid = type === undefined || (typeof type === 'string' && type.length > 0 && type.length <= 200);
-    if (!valid) throw new ArgumentError(call, 'type', show(type), '1 to 200 characters');
+    await Promise.all([this.#outbox.flush(), this.#letters.flush()]);
   }
 }

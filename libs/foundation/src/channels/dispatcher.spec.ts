@@ -4,13 +4,22 @@ import type { FoundationEvents } from '../telemetry/events.js';
 import { Telemetry } from '../telemetry/telemetry.js';
 import { eventually } from '../testing/eventually.js';
 import { Dispatcher } from './dispatcher.js';
-import type { MessageHandler } from './channel.js';
+import { Drops } from './drops.js';
+import type { Gap, MessageHandler, SubscribeOptions } from './channel.js';
 import type { Envelope } from './envelope.js';
 
 let seq = 0;
 const envelope = (message: unknown, type?: string, channel = 'events'): Envelope => ({
   message,
-  meta: { channel, from: 'n1', bootId: 'b', seq: ++seq, sentAt: 1000, ...(type === undefined ? {} : { type }) },
+  meta: {
+    channel,
+    from: 'n1',
+    bootId: 'b',
+    seq: ++seq,
+    sentAt: 1000,
+    priority: 'normal',
+    ...(type === undefined ? {} : { type }),
+  },
 });
 
 const turn = () => new Promise((resolve) => setImmediate(resolve));
@@ -27,7 +36,7 @@ describe('Dispatcher', () => {
     telemetry = new Telemetry();
     events = [];
     telemetry.attach('*', (event, payload) => events.push({ event, payload }));
-    dispatcher = new Dispatcher(telemetry);
+    dispatcher = new Dispatcher('b', { telemetry, drops: new Drops(telemetry) });
   });
 
   const payloads = <E extends keyof FoundationEvents>(name: E) =>
@@ -39,7 +48,7 @@ describe('Dispatcher', () => {
     dispatcher.add('events', {}, two);
     dispatcher.add('data', {}, other);
     const sent = envelope({ n: 1 });
-    dispatcher.deliver(sent, 1005);
+    void dispatcher.deliver(sent, 1005);
     await turn();
     for (const handler of [one, two]) expect(handler.mock.calls).toEqual([[{ n: 1 }, sent.meta]]);
     expect(other).not.toHaveBeenCalled();
@@ -47,14 +56,14 @@ describe('Dispatcher', () => {
   });
 
   it('never reports a negative latency', () => {
-    dispatcher.deliver(envelope(1), 900);
+    void dispatcher.deliver(envelope(1), 900);
     expect(payloads('message.received')[0]!.latency).toBe(0);
   });
 
   it('does not call a handler within the turn of the sender', () => {
     const handler = jest.fn<MessageHandler>();
     dispatcher.add('events', {}, handler);
-    dispatcher.deliver(envelope(1), 0);
+    void dispatcher.deliver(envelope(1), 0);
     expect(handler).not.toHaveBeenCalled();
   });
 
@@ -65,7 +74,7 @@ describe('Dispatcher', () => {
       await turn();
       order.push(`end ${String(message)}`);
     });
-    for (const message of [1, 2, 3]) dispatcher.deliver(envelope(message), 0);
+    for (const message of [1, 2, 3]) void dispatcher.deliver(envelope(message), 0);
     await eventually(() => queue.received === 3 && order.length === 6);
     expect(order).toEqual(['begin 1', 'end 1', 'begin 2', 'end 2', 'begin 3', 'end 3']);
   });
@@ -74,9 +83,9 @@ describe('Dispatcher', () => {
     const [placed, all] = [jest.fn<MessageHandler>(), jest.fn<MessageHandler>()];
     const queue = dispatcher.add('events', { type: 'order.placed' }, placed);
     dispatcher.add('events', {}, all);
-    dispatcher.deliver(envelope(1, 'order.placed'), 0);
-    dispatcher.deliver(envelope(2, 'order.gone'), 0);
-    dispatcher.deliver(envelope(3), 0);
+    void dispatcher.deliver(envelope(1, 'order.placed'), 0);
+    void dispatcher.deliver(envelope(2, 'order.gone'), 0);
+    void dispatcher.deliver(envelope(3), 0);
     await turn();
     expect(placed.mock.calls.map(([message]) => message)).toEqual([1]);
     expect(all.mock.calls.map(([message]) => message)).toEqual([1, 2, 3]);
@@ -95,7 +104,7 @@ describe('Dispatcher', () => {
     const good = jest.fn<MessageHandler>();
     const queue = dispatcher.add('events', {}, fail);
     dispatcher.add('events', {}, good);
-    for (const message of [1, 2]) dispatcher.deliver(envelope(message), 0);
+    for (const message of [1, 2]) void dispatcher.deliver(envelope(message), 0);
     await eventually(() => queue.received === 2);
     await turn();
     expect(good).toHaveBeenCalledTimes(2);
@@ -107,7 +116,7 @@ describe('Dispatcher', () => {
     const good = jest.fn<MessageHandler>();
     const stuck = dispatcher.add('events', {}, () => new Promise(() => undefined));
     dispatcher.add('events', {}, good);
-    for (const message of [1, 2, 3]) dispatcher.deliver(envelope(message), 0);
+    for (const message of [1, 2, 3]) void dispatcher.deliver(envelope(message), 0);
     await turn();
     expect(good).toHaveBeenCalledTimes(3);
     expect(stuck.received).toBe(1);
@@ -120,11 +129,13 @@ describe('Dispatcher', () => {
       seen.push(message);
       if (message === 0) await new Promise<void>((resolve) => (go = resolve));
     });
-    dispatcher.deliver(envelope(0), 0);
+    void dispatcher.deliver(envelope(0), 0);
     await turn();
-    for (let message = 1; message <= 10_005; message++) dispatcher.deliver(envelope(message), 0);
+    for (let message = 1; message <= 10_005; message++) void dispatcher.deliver(envelope(message), 0);
     expect(queue.dropped).toBe(5);
-    expect(payloads('message.dropped')).toEqual(Array(5).fill({ channel: 'events', reason: 'slow handler' }));
+    expect(payloads('message.dropped')).toEqual(
+      Array(5).fill({ channel: 'events', reason: 'queue full, normal priority', count: 1 }),
+    );
     go();
     await eventually(() => queue.received === 10_001);
     expect(seen.slice(0, 3)).toEqual([0, 6, 7]);
@@ -137,35 +148,100 @@ describe('Dispatcher', () => {
       seen.push(message);
       await turn();
     });
-    for (const message of [1, 2]) dispatcher.deliver(envelope(message), 0);
+    for (const message of [1, 2]) void dispatcher.deliver(envelope(message), 0);
     await turn();
-    expect(dispatcher.remove('events', queue)).toBe(0);
-    dispatcher.deliver(envelope(3), 0);
+    expect(dispatcher.remove(queue)).toBe(true);
+    void dispatcher.deliver(envelope(3), 0);
     await turn();
     await turn();
     expect(seen).toEqual([1]);
   });
 
-  it('counts the handlers that are left, and a second removal as none', () => {
-    const [one, two] = [
-      dispatcher.add('events', {}, jest.fn<MessageHandler>()),
-      dispatcher.add('events', {}, jest.fn<MessageHandler>()),
-    ];
-    expect(dispatcher.remove('events', one)).toBe(1);
-    expect(dispatcher.remove('events', one)).toBe(Infinity);
-    expect(dispatcher.remove('events', two)).toBe(0);
-    expect(dispatcher.remove('data', two)).toBe(Infinity);
+  it('says when the last subscription of a channel is gone, once, groups included', () => {
+    const [one, two, three] = [{}, { group: 'g' }, { group: 'h' }].map((options) =>
+      dispatcher.add('events', options, jest.fn<MessageHandler>()),
+    );
+    expect(dispatcher.has('events')).toBe(true);
+    expect([one, one, two, three, three].map((queue) => dispatcher.remove(queue!))).toEqual([
+      false,
+      false,
+      false,
+      true,
+      false,
+    ]);
+    expect(dispatcher.has('events')).toBe(false);
+  });
+
+  it('gives a message to one member of each group that the sender gave to this node, in turn and by type', async () => {
+    const heard: string[] = [];
+    const member = (name: string, options: SubscribeOptions) =>
+      dispatcher.add('events', options, () => void heard.push(name));
+    member('a1', { group: 'a' });
+    member('a2', { group: 'a' });
+    member('a typed', { group: 'a', type: 't' });
+    member('b', { group: 'b' });
+    member('plain', {});
+    const deliver = async (groups: Record<string, string> | undefined, type?: string) => {
+      heard.length = 0;
+      void dispatcher.deliver({ ...envelope(1, type), groups }, 0);
+      await turn();
+      return [...heard].sort();
+    };
+    expect(await deliver({ a: 'b' })).toEqual(['a1', 'plain']);
+    expect(await deliver({ a: 'b', b: 'b' })).toEqual(['a2', 'b', 'plain']);
+    expect(await deliver({ a: 'another node' })).toEqual(['plain']);
+    expect(await deliver(undefined)).toEqual(['plain']);
+    const typed = new Set<string>();
+    for (let time = 0; time < 6; time++) for (const name of await deliver({ a: 'b' }, 't')) typed.add(name);
+    expect([...typed].sort()).toEqual(['a typed', 'a1', 'a2', 'plain']);
+  });
+
+  it('settles a message once, when all who took it are done, with the first failure', async () => {
+    const settle = jest.fn<(failure?: string) => void>();
+    dispatcher.add('events', { type: 'other' }, jest.fn<MessageHandler>());
+    void dispatcher.deliver({ ...envelope(1, 'nobody asked for'), settle }, 0);
+    expect(settle.mock.calls).toEqual([[]]);
+    let go!: () => void;
+    dispatcher.add('events', {}, () => new Promise<void>((resolve) => (go = resolve)));
+    dispatcher.add('events', {}, () => Promise.reject(new Error('bad handler')));
+    void dispatcher.deliver({ ...envelope(1), settle }, 0);
+    await turn();
+    expect(settle).toHaveBeenCalledTimes(1);
+    go();
+    await turn();
+    expect(settle.mock.calls.slice(1)).toEqual([['a handler failed: bad handler']]);
+  });
+
+  it('tells each subscription of the channel of a gap, also when one of them throws', () => {
+    const gap: Gap = { channel: 'events', from: 'n1', bootId: 'b', priority: 'low', missing: { first: 3, last: 5 } };
+    const onGap = jest.fn<(gap: Gap) => void>();
+    const bad = dispatcher.add(
+      'events',
+      {
+        onGap: () => {
+          throw new Error('bad gap handler');
+        },
+      },
+      jest.fn<MessageHandler>(),
+    );
+    const good = dispatcher.add('events', { onGap }, jest.fn<MessageHandler>());
+    const other = dispatcher.add('data', { onGap }, jest.fn<MessageHandler>());
+    dispatcher.gap(gap);
+    expect(onGap.mock.calls).toEqual([[gap]]);
+    expect([bad.missed, good.missed, other.missed]).toEqual([3, 3, 0]);
+    expect(payloads('message.gap')).toEqual([gap]);
+    expect(error).toHaveBeenCalledTimes(1);
   });
 
   it('lets a handler subscribe and unsubscribe while it is called', async () => {
     const late = jest.fn<MessageHandler>();
     const queue = dispatcher.add('events', {}, () => {
-      dispatcher.remove('events', queue);
+      dispatcher.remove(queue);
       dispatcher.add('events', {}, late);
     });
-    dispatcher.deliver(envelope(1), 0);
+    void dispatcher.deliver(envelope(1), 0);
     await turn();
-    dispatcher.deliver(envelope(2), 0);
+    void dispatcher.deliver(envelope(2), 0);
     await turn();
     expect(queue.received).toBe(1);
     expect(late.mock.calls.map(([message]) => message)).toEqual([2]);

@@ -1,93 +1,103 @@
 /**
- * Delivers messages to the handlers of this node: in order, one after the other for each subscription, and apart from
- * one another, so that a slow or throwing handler harms no other one. Called by the facade.
+ * Hands each message to the subscriptions of this node that take it: to all of them, and to one of each group that the
+ * sender gave to this node. Called by the facade.
  */
-import { Logger } from '@nestjs/common';
-import { describe } from '../errors.js';
-import type { Telemetry } from '../telemetry/telemetry.js';
-import type { MessageHandler, MessageMeta, SubscribeOptions } from './channel.js';
+import type { Gap, MessageHandler, SubscribeOptions } from './channel.js';
 import type { Envelope } from './envelope.js';
+import { HandlerQueue, type QueueTools } from './handler.queue.js';
 
-/** How many messages may wait for one handler before the oldest are dropped. */
-const MAX_WAITING = 10_000;
-
-/** One handler and what waits for it. */
-export class HandlerQueue {
-  received = 0;
-  dropped = 0;
-  readonly #waiting: Envelope[] = [];
-  #busy = false;
-  #closed = false;
-
-  constructor(
-    readonly options: SubscribeOptions,
-    private readonly handler: MessageHandler,
-    private readonly telemetry: Telemetry,
-  ) {}
-
-  push(envelope: Envelope): void {
-    if (this.#closed || (this.options.type !== undefined && this.options.type !== envelope.meta.type)) return;
-    this.#waiting.push(envelope);
-    if (this.#waiting.length > MAX_WAITING) {
-      this.#waiting.shift();
-      this.dropped += 1;
-      this.telemetry.emit('message.dropped', { channel: envelope.meta.channel, reason: 'slow handler' });
-    }
-    if (!this.#busy) void this.#work();
-  }
-
-  close(): void {
-    this.#closed = true;
-    this.#waiting.length = 0;
-  }
-
-  async #work(): Promise<void> {
-    this.#busy = true;
-    // Handlers run in a later turn, so that the sender's own code is not interrupted by its own message.
-    await Promise.resolve();
-    for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
-      this.received += 1;
-      await this.#handle(next);
-    }
-    this.#busy = false;
-  }
-
-  async #handle({ message, meta }: Envelope): Promise<void> {
-    try {
-      await this.handler(message, meta);
-    } catch (error) {
-      this.telemetry.emit('message.handler_failed', { channel: meta.channel, error: describe(error) });
-      logger.error('A message handler failed', { channel: meta.channel, type: meta.type, error: describe(error) });
-    }
-  }
+/** The subscriptions to one channel. */
+interface Audience {
+  plain: Set<HandlerQueue>;
+  /** By the name of the group. */
+  groups: Map<string, Set<HandlerQueue>>;
 }
 
-const logger = new Logger('Foundation');
+/** Called once all subscriptions that took a message are done with it; with the first failure, if there was one. */
+export type Settled = (failure?: string) => void;
 
-/** The subscriptions of this node by channel. */
+/** See the file header. */
 export class Dispatcher {
-  readonly #queues = new Map<string, Set<HandlerQueue>>();
+  readonly #channels = new Map<string, Audience>();
+  #turn = 0;
 
-  constructor(private readonly telemetry: Telemetry) {}
+  constructor(
+    private readonly bootId: string,
+    private readonly tools: QueueTools,
+  ) {}
+
+  /** False when nobody here would get a message of the channel. */
+  has(channel: string): boolean {
+    return this.#channels.has(channel);
+  }
 
   add(channel: string, options: SubscribeOptions, handler: MessageHandler): HandlerQueue {
-    const queue = new HandlerQueue(options, handler, this.telemetry);
-    const queues = this.#queues.get(channel) ?? new Set();
-    this.#queues.set(channel, queues.add(queue));
+    const queue = new HandlerQueue(channel, options, handler, this.tools);
+    const audience: Audience = this.#channels.get(channel) ?? { plain: new Set(), groups: new Map() };
+    this.#channels.set(channel, audience);
+    if (options.group === undefined) audience.plain.add(queue);
+    else audience.groups.set(options.group, (audience.groups.get(options.group) ?? new Set<HandlerQueue>()).add(queue));
     return queue;
   }
 
-  /** Returns how many handlers the channel has left. */
-  remove(channel: string, queue: HandlerQueue): number {
+  /** True when the channel has no subscription left because of this. */
+  remove(queue: HandlerQueue): boolean {
     queue.close();
-    const queues = this.#queues.get(channel);
+    const { channel, options } = queue;
+    const audience = this.#channels.get(channel);
+    if (audience === undefined) return false;
+    const { plain, groups } = audience;
+    const members = options.group === undefined ? plain : groups.get(options.group);
     // Removing one twice must not count as the last one leaving.
-    return queues?.delete(queue) === true ? queues.size : Infinity;
+    if (members?.delete(queue) !== true) return false;
+    if (options.group !== undefined && members.size === 0) groups.delete(options.group);
+    return plain.size + groups.size === 0 && this.#channels.delete(channel);
   }
 
-  deliver(envelope: Envelope, now: number): void {
-    const { channel, from, sentAt }: MessageMeta = envelope.meta;
-    this.telemetry.emit('message.received', { channel, from, latency: Math.max(0, now - sentAt) });
-    for (const queue of this.#queues.get(channel) ?? []) queue.push(envelope);
+  /** Returns a promise where a sender of this node has to wait until there is room: policy `block`. */
+  deliver(envelope: Envelope, now: number, isLocal = false): Promise<unknown> | undefined {
+    const { channel, from, sentAt } = envelope.meta;
+    this.tools.telemetry.emit('message.received', { channel, from, latency: Math.max(0, now - sentAt) });
+    const audience = this.#channels.get(channel);
+    // Nearly all messages take the short way.
+    const isPlain = envelope.groups === undefined && envelope.settle === undefined;
+    const takers = audience === undefined ? [] : isPlain ? audience.plain : this.#takers(audience, envelope);
+    if (envelope.settle !== undefined) envelope.settle = settleAfter([...takers].length, envelope.settle);
+    let full: Promise<void>[] | undefined;
+    for (const queue of takers) {
+      if (isPlain && !queue.takes(envelope.meta.type)) continue;
+      const room = queue.push(envelope, isLocal);
+      if (room !== undefined) (full ??= []).push(room);
+    }
+    return full === undefined ? undefined : Promise.all(full);
   }
+
+  gap(gap: Gap): void {
+    this.tools.telemetry.emit('message.gap', gap);
+    const audience = this.#channels.get(gap.channel);
+    if (audience === undefined) return;
+    for (const queues of [audience.plain, ...audience.groups.values()]) for (const queue of queues) queue.gap(gap);
+  }
+
+  #takers({ plain, groups }: Audience, envelope: Envelope): HandlerQueue[] {
+    const { type } = envelope.meta;
+    const takers = [...plain].filter((queue) => queue.takes(type));
+    for (const [group, queues] of groups) {
+      if (envelope.groups?.[group] !== this.bootId) continue;
+      const members = [...queues].filter((queue) => queue.takes(type));
+      if (members.length > 0) takers.push(members[this.#turn++ % members.length]!);
+    }
+    return takers;
+  }
+}
+
+/** Calls `settled` after `count` calls, or at once when there is nobody to wait for. */
+function settleAfter(count: number, settled: Settled): Settled {
+  if (count === 0) settled();
+  let left = count;
+  let first: string | undefined;
+  return (failure) => {
+    first ??= failure;
+    if (--left === 0) settled(first);
+  };
 }

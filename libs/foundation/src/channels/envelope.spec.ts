@@ -1,18 +1,23 @@
 import { describe, expect, it } from '@jest/globals';
-import type { MessageMeta } from './channel.js';
-import { ENVELOPE_VERSION, decode, encode } from './envelope.js';
+import { decode, encode, ENVELOPE_VERSION, headsOf, type Envelope, type Extras } from './envelope.js';
 
-const meta = (more: Partial<MessageMeta> = {}): MessageMeta => ({
-  channel: 'events',
-  from: 'n1',
-  bootId: 'boot',
-  seq: 1,
-  sentAt: 1_700_000_000_000,
-  ...more,
-});
+const heads = headsOf('n1', 'boot');
+const textOf = (
+  messages: unknown[],
+  { seq = 1, lane = 'normal' as const, extras = undefined as Extras | undefined } = {},
+) =>
+  `[${[heads.head(lane, seq, 1_700_000_000_000), ...messages.map((each) => encode(JSON.stringify(each), extras))].join(',')}]`;
+const raw = (head: object, ...messages: unknown[]) =>
+  JSON.stringify([{ v: ENVELOPE_VERSION, from: 'n1', boot: 'b', seq: 1, at: 1, ...head }, ...messages]);
 
-const text = (message: unknown, more: Partial<MessageMeta> = {}) => encode(meta(more), JSON.stringify(message));
-const raw = (fields: object) => JSON.stringify({ v: 1, from: 'n1', boot: 'b', seq: 1, at: 1, body: null, ...fields });
+function read(text: string): { envelopes: Envelope[]; dropped: string[] } {
+  const decoded = decode('events', text);
+  if (typeof decoded === 'string') return { envelopes: [], dropped: [decoded] };
+  return {
+    envelopes: decoded.entries.filter((entry) => typeof entry !== 'string'),
+    dropped: decoded.entries.filter((entry) => typeof entry === 'string'),
+  };
+}
 
 /** Every property name anywhere in a value. */
 function namesIn(value: unknown): string[] {
@@ -32,31 +37,60 @@ describe('envelope: round trip', () => {
     [[[1], [2]]],
     [{}],
     [{ a: { b: [{ c: null }] } }],
-    [{ v: 99, body: 'a body within' }],
+    [{ v: 99, b: 'a body within' }],
   ])('of %j', (message) => {
-    const { envelopes, dropped } = decode('events', text(message, { type: 'order.placed' }));
+    const { envelopes, dropped } = read(textOf([message], { extras: { type: 'order.placed' } }));
     expect(dropped).toEqual([]);
-    expect(envelopes).toEqual([{ meta: meta({ type: 'order.placed' }), message }]);
+    expect(envelopes).toEqual([
+      {
+        message,
+        meta: {
+          channel: 'events',
+          from: 'n1',
+          bootId: 'boot',
+          seq: 1,
+          sentAt: 1_700_000_000_000,
+          priority: 'normal',
+          type: 'order.placed',
+        },
+      },
+    ]);
   });
 
   it('has no type where there was none', () => {
-    expect(decode('events', text(1)).envelopes[0]!.meta).not.toHaveProperty('type');
+    expect(read(textOf([1])).envelopes[0]!.meta).not.toHaveProperty('type');
   });
 
-  it('of many in one text, in order', () => {
-    const texts = Array.from({ length: 500 }, (_, index) => text({ index }, { seq: index + 1 }));
-    const { envelopes, dropped } = decode('events', `[${texts.join(',')}]`);
+  it('of many in one text, in order and numbered from the head on', () => {
+    const { envelopes, dropped } = read(
+      textOf(
+        Array.from({ length: 500 }, (_, index) => ({ index })),
+        { seq: 41 },
+      ),
+    );
     expect(dropped).toEqual([]);
-    expect(envelopes.map(({ meta: { seq } }) => seq)).toEqual(texts.map((_, index) => index + 1));
+    expect(envelopes.map(({ meta: { seq } }) => seq)).toEqual(Array.from({ length: 500 }, (_, index) => 41 + index));
     expect(envelopes[499]!.message).toEqual({ index: 499 });
   });
 
-  it('names the channel of the topic, not one that the sender claims', () => {
-    expect(decode('control', raw({ channel: 'events' })).envelopes[0]!.meta.channel).toBe('control');
+  it.each(['high', 'normal', 'low'] as const)('of the priority %s', (lane) => {
+    const text = `[${heads.head(lane, 1, 1)},${encode('1')}]`;
+    expect(read(text).envelopes[0]!.meta.priority).toBe(lane);
+    expect(text.startsWith(`[${heads.prefix}`)).toBe(true);
   });
 
-  it('writes its version', () => {
-    expect(JSON.parse(text(1))).toMatchObject({ v: ENVELOPE_VERSION });
+  it('of everything else that travels with a message', () => {
+    const extras: Extras = { type: 'a "type"', ack: 7, groups: { workers: 'boot' } };
+    expect(read(textOf([1], { extras })).envelopes).toMatchObject([
+      { message: 1, meta: { type: extras.type }, ack: 7, groups: { workers: 'boot' } },
+    ]);
+    const text = `[${heads.head('normal', 1, 1)},${encode('QUJD', { zip: true })}]`;
+    expect(read(text).envelopes).toMatchObject([{ zip: 'QUJD', message: undefined }]);
+  });
+
+  it('names the channel of the topic, not one that the sender claims', () => {
+    const decoded = decode('control', raw({ channel: 'events' }, { b: 1 }));
+    expect(decoded).toMatchObject({ entries: [{ meta: { channel: 'control' } }] });
   });
 });
 
@@ -69,43 +103,65 @@ describe('envelope: malformed texts are dropped and never throw', () => {
     ['null', ['not an envelope']],
     ['5', ['not an envelope']],
     ['"text"', ['not an envelope']],
-    ['{}', ['unknown version']],
-    ['[]', []],
+    ['{}', ['not an envelope']],
+    ['[]', ['not an envelope']],
+    ['[null]', ['not an envelope']],
     ['[[]]', ['unknown version']],
-    ['[1,null,"x",{},[[]],false]', Array(6).fill(expect.any(String))],
-    [raw({ v: 2 }), ['unknown version']],
-    [raw({ v: '1' }), ['unknown version']],
-    [raw({ from: 5 }), ['not an envelope']],
-    [raw({ boot: null }), ['not an envelope']],
-    [raw({ seq: 1.5 }), ['not an envelope']],
-    [raw({ seq: '1' }), ['not an envelope']],
-    [raw({ at: '1' }), ['not an envelope']],
-    [raw({ type: 5 }), ['not an envelope']],
-    [raw({ type: null }), ['not an envelope']],
+    ['[{}]', ['unknown version']],
+    [raw({ v: 1 }, { b: 1 }), ['unknown version']],
+    [raw({ v: 3 }, { b: 1 }), ['unknown version']],
+    [raw({ v: '2' }, { b: 1 }), ['unknown version']],
+    [raw({ from: 5 }, { b: 1 }), ['not an envelope']],
+    [raw({ from: '' }, { b: 1 }), ['not an envelope']],
+    [raw({ from: 'x'.repeat(201) }, { b: 1 }), ['not an envelope']],
+    [raw({ boot: null }, { b: 1 }), ['not an envelope']],
+    [raw({ seq: 1.5 }, { b: 1 }), ['not an envelope']],
+    [raw({ seq: 0 }, { b: 1 }), ['not an envelope']],
+    [raw({ seq: -1 }, { b: 1 }), ['not an envelope']],
+    [raw({ seq: 2 ** 53 }, { b: 1 }), ['not an envelope']],
+    [raw({ seq: '1' }, { b: 1 }), ['not an envelope']],
+    [raw({ at: '1' }, { b: 1 }), ['not an envelope']],
+    [raw({ at: null }, { b: 1 }), ['not an envelope']],
+    [raw({ lane: 'urgent' }, { b: 1 }), ['not an envelope']],
+    [raw({ lane: 1 }, { b: 1 }), ['not an envelope']],
+    [raw({}), []],
+    [raw({}, 1, null, 'x', {}, [[]], false), Array(6).fill('not a message')],
+    [raw({}, { b: 1, a: 'x' }), ['not a message']],
+    [raw({}, { b: 1, a: 0 }), ['not a message']],
+    [raw({}, { b: 1, a: 1.5 }), ['not a message']],
+    [raw({}, { b: 1, g: 'x' }), ['not a message']],
+    [raw({}, { b: 1, g: ['x'] }), ['not a message']],
+    [raw({}, { b: 1, g: null }), ['not a message']],
+    [raw({}, { b: 1, g: { workers: 5 } }), ['not a message']],
+    [raw({}, { b: 1, g: { workers: '' } }), ['not a message']],
+    [raw({}, { z: 5 }), ['not a message']],
+    [raw({}, { z: null, b: 1 }), ['not a message']],
+    [raw({}, { b: 1, t: 5 }), ['not a message']],
+    [raw({}, { b: 1, t: '' }), ['not a message']],
+    [raw({}, { b: 1, t: null }), ['not a message']],
+    [raw({}, { b: 1, t: 'x'.repeat(201) }), ['not a message']],
   ])('%j', (given, dropped) => {
-    expect(decode('events', given)).toEqual({ envelopes: [], dropped });
+    expect(read(given)).toEqual({ envelopes: [], dropped });
   });
 
   it('drops an envelope with an endless time', () => {
-    const given = '{"v":1,"from":"n","boot":"b","seq":1,"at":-1e999,"body":1}';
-    expect(decode('events', given)).toEqual({ envelopes: [], dropped: ['not an envelope'] });
+    const given = '[{"v":2,"from":"n","boot":"b","seq":1,"at":-1e999},{"b":1}]';
+    expect(read(given)).toEqual({ envelopes: [], dropped: ['not an envelope'] });
   });
 
-  it('drops an envelope without a body', () => {
-    const { body: _body, ...rest } = JSON.parse(raw({})) as Record<string, unknown>;
-    expect(decode('events', JSON.stringify(rest))).toEqual({ envelopes: [], dropped: ['not an envelope'] });
-  });
-
-  it('keeps the good ones among the bad ones', () => {
-    const { envelopes, dropped } = decode('events', `[1,${text('a')},{"v":9},${text('b', { seq: 2 })}]`);
-    expect(envelopes.map(({ message }) => message)).toEqual(['a', 'b']);
-    expect(dropped).toEqual(['not an envelope', 'unknown version']);
+  it('keeps the good ones among the bad ones, with their own numbers', () => {
+    const { envelopes, dropped } = read(raw({ seq: 7 }, 1, { b: 'a' }, { v: 9 }, { b: 'b' }));
+    expect(envelopes.map(({ message, meta }) => [meta.seq, message])).toEqual([
+      [8, 'a'],
+      [10, 'b'],
+    ]);
+    expect(dropped).toEqual(['not a message', 'not a message']);
   });
 
   it('survives what is huge', () => {
-    const { envelopes } = decode('events', text('x'.repeat(20_000_000)));
+    const { envelopes } = read(textOf(['x'.repeat(20_000_000)]));
     expect((envelopes[0]!.message as string).length).toBe(20_000_000);
-    expect(decode('events', `[${'0,'.repeat(500_000)}0]`).dropped).toHaveLength(500_001);
+    expect(read(`[${heads.head('normal', 1, 1)}${',0'.repeat(500_000)}]`).dropped).toHaveLength(500_000);
   });
 
   it.each([
@@ -114,10 +170,8 @@ describe('envelope: malformed texts are dropped and never throw', () => {
     ['objects with a forbidden name', (depth: number) => '{"__proto__":'.repeat(depth) + '1' + '}'.repeat(depth)],
   ])('survives what is deep: %s', (_what, make) => {
     for (const depth of [1000, 100_000]) {
-      expect(() =>
-        decode('events', `{"v":1,"from":"n","boot":"b","seq":1,"at":1,"body":${make(depth)}}`),
-      ).not.toThrow();
-      expect(() => decode('events', make(depth))).not.toThrow();
+      expect(() => read(`[${heads.head('normal', 1, 1)},{"b":${make(depth)}}]`)).not.toThrow();
+      expect(() => read(make(depth))).not.toThrow();
     }
   });
 });
@@ -133,7 +187,8 @@ describe('envelope: property names that must not reach an object', () => {
   ];
 
   it.each(bodies)('%s', (body) => {
-    const { envelopes } = decode('events', encode(meta(), body));
+    const { envelopes } = read(`[${heads.head('normal', 1, 1)},${encode(body)}]`);
+    expect(envelopes).toHaveLength(1);
     for (const { message } of envelopes) {
       expect(namesIn(message)).not.toEqual(
         expect.arrayContaining([expect.stringMatching(/^(__proto__|constructor|prototype)$/)]),
@@ -144,17 +199,19 @@ describe('envelope: property names that must not reach an object', () => {
   });
 
   it('leaves the rest of the message as it is', () => {
-    const { envelopes } = decode('events', encode(meta(), '{"a":[{"__proto__":1,"keep":[1,{"b":null}]}]}'));
+    const { envelopes } = read(
+      `[${heads.head('normal', 1, 1)},${encode('{"a":[{"__proto__":1,"keep":[1,{"b":null}]}]}')}]`,
+    );
     expect(envelopes[0]!.message).toEqual({ a: [{ keep: [1, { b: null }] }] });
   });
 
   it('leaves texts that only look like them', () => {
     const message = { note: '"__proto__": is a name', list: ['constructor', '__proto__'] };
-    expect(decode('events', text(message)).envelopes[0]!.message).toEqual(message);
+    expect(read(textOf([message])).envelopes[0]!.message).toEqual(message);
   });
 
   it('hold for the envelope itself', () => {
-    const given = '{"__proto__":{"v":1,"from":"n","boot":"b","seq":1,"at":1,"body":1}}';
-    expect(decode('events', given)).toEqual({ envelopes: [], dropped: ['unknown version'] });
+    const given = '[{"__proto__":{"v":2,"from":"n","boot":"b","seq":1,"at":1}},{"b":1}]';
+    expect(read(given)).toEqual({ envelopes: [], dropped: ['unknown version'] });
   });
 });

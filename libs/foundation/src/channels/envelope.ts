@@ -1,63 +1,128 @@
 /**
- * Pure: messages as they travel. One text carries all messages that a node published on a channel in one turn.
- * Called by the facade (encode) and the dispatcher (decode).
+ * Pure: messages as they travel. One text carries what a node published on a channel with one priority in one turn:
+ * an array of a head, which all of them share, and the messages, numbered from the head's `seq` on. Called by the facade.
  */
 import { parseJson } from '../tools/json.js';
+import type { Lane } from '../tools/transport.js';
 import type { MessageMeta } from './channel.js';
 
 /** The version of the format; a receiver drops, and counts, what has another one. */
-export const ENVELOPE_VERSION = 1;
+export const ENVELOPE_VERSION = 2;
+
+/** What all messages of one text share. */
+export interface Head {
+  from: string;
+  bootId: string;
+  lane: Lane;
+  /** Of the first message. */
+  seq: number;
+  sentAt: number;
+}
+
+/** What may travel with a single message. */
+export interface Extras {
+  type?: string;
+  /** The sender waits for an acknowledgement with this number. */
+  ack?: number;
+  /** Group → boot id of the member that handles the message. */
+  groups?: Record<string, string>;
+  /** The message is deflated, and its body the base64 of that. */
+  zip?: boolean;
+}
 
 /** A message with what travels with it. */
-export interface Envelope {
+export interface Envelope extends Pick<Extras, 'ack' | 'groups'> {
   meta: MessageMeta;
   message: unknown;
+  /** The base64 of the message, which is to be inflated first. */
+  zip?: string;
+  /** Called by each subscription that took the message, once it is done with it. */
+  settle?: (failure?: string) => void;
 }
 
-/** What came out of a text: the messages, and why others were dropped. */
+/** What came out of a text: for each message what it is, or why it is dropped. */
 export interface Decoded {
-  envelopes: Envelope[];
-  dropped: string[];
+  head: Head;
+  entries: (Envelope | string)[];
 }
 
-/** One message as JSON; `body` is the JSON of the message itself, so that it is written once. */
-export function encode(meta: MessageMeta, body: string): string {
-  const head = JSON.stringify({
-    v: ENVELOPE_VERSION,
-    from: meta.from,
-    boot: meta.bootId,
-    seq: meta.seq,
-    at: meta.sentAt,
-    ...(meta.type === undefined ? {} : { type: meta.type }),
-  });
-  return `${head.slice(0, -1)},"body":${body}}`;
+/** Writes the heads of one node. */
+export function headsOf(
+  from: string,
+  bootId: string,
+): { prefix: string; head(lane: Lane, seq: number, at: number): string } {
+  const prefix = `{"v":${ENVELOPE_VERSION},"from":${JSON.stringify(from)},"boot":${JSON.stringify(bootId)},`;
+  return {
+    /** Every text of this node begins with `[` and this. */
+    prefix,
+    head: (lane, seq, at) => `${prefix}"seq":${seq},"at":${at}${lane === 'normal' ? '' : `,"lane":"${lane}"`}}`,
+  };
 }
 
-/** Reads a text that anybody may have published; never throws. */
-export function decode(channel: string, text: string): Decoded {
+/** One message; `body` is the JSON of the message itself, so that it is written once, or base64. */
+export function encode(body: string, extras?: Extras): string {
+  if (extras === undefined) return `{"b":${body}}`;
+  const { type, ack, groups, zip } = extras;
+  let head = '{';
+  if (type !== undefined) head += `"t":${JSON.stringify(type)},`;
+  if (ack !== undefined) head += `"a":${ack},`;
+  if (groups !== undefined) head += `"g":${JSON.stringify(groups)},`;
+  return zip === true ? `${head}"z":"${body}"}` : `${head}"b":${body}}`;
+}
+
+/** Reads a text that anybody may have published; never throws. A text that is dropped as a whole is the reason why. */
+export function decode(channel: string, text: string): Decoded | string {
   let values: unknown;
   try {
     values = parseJson(text);
   } catch {
-    return { envelopes: [], dropped: ['not JSON'] };
+    return 'not JSON';
   }
-  const decoded: Decoded = { envelopes: [], dropped: [] };
-  for (const value of Array.isArray(values) ? values : [values]) {
-    const envelope = read(channel, value);
-    if (typeof envelope === 'string') decoded.dropped.push(envelope);
-    else decoded.envelopes.push(envelope);
+  if (!Array.isArray(values)) return 'not an envelope';
+  const head = readHead(values[0]);
+  if (typeof head === 'string') return head;
+  const entries: (Envelope | string)[] = [];
+  for (let index = 1; index < values.length; index++) {
+    entries.push(read(channel, head, head.seq + index - 1, values[index]));
   }
-  return decoded;
+  return { head, entries };
 }
 
-function read(channel: string, value: unknown): Envelope | string {
+function readHead(value: unknown): Head | string {
   if (typeof value !== 'object' || value === null) return 'not an envelope';
-  const { v, from, boot, seq, at, type, body } = value as Record<string, unknown>;
+  const { v, from, boot, seq, at, lane = 'normal' } = value as Record<string, unknown>;
   if (v !== ENVELOPE_VERSION) return 'unknown version';
-  if (typeof from !== 'string' || typeof boot !== 'string' || !Number.isSafeInteger(seq) || !Number.isFinite(at)) {
-    return 'not an envelope';
-  }
-  if (!('body' in value) || (type !== undefined && typeof type !== 'string')) return 'not an envelope';
-  const meta: MessageMeta = { channel, from, bootId: boot, seq: seq as number, sentAt: at as number };
-  return { meta: type === undefined ? meta : { ...meta, type }, message: body };
+  if (!isShort(from) || !isShort(boot) || !isCount(seq) || typeof at !== 'number') return 'not an envelope';
+  if ((lane !== 'normal' && lane !== 'high' && lane !== 'low') || !Number.isFinite(at)) return 'not an envelope';
+  return { from, bootId: boot, lane, seq, sentAt: at };
+}
+
+function read(channel: string, head: Head, seq: number, value: unknown): Envelope | string {
+  if (typeof value !== 'object' || value === null) return 'not a message';
+  const { b, t, a, g, z } = value as Record<string, unknown>;
+  if ((t !== undefined && !isShort(t)) || (a !== undefined && !isCount(a))) return 'not a message';
+  if (z === undefined ? b === undefined : typeof z !== 'string') return 'not a message';
+  if (g !== undefined && !isGroups(g)) return 'not a message';
+  const { from, bootId, sentAt, lane } = head;
+  const meta: MessageMeta = { channel, from, bootId, seq, sentAt, priority: lane };
+  if (t !== undefined) meta.type = t;
+  const envelope: Envelope = { meta, message: b };
+  if (a !== undefined) envelope.ack = a;
+  if (g !== undefined) envelope.groups = g;
+  if (z !== undefined) envelope.zip = z as string;
+  return envelope;
+}
+
+function isGroups(value: unknown): value is Record<string, string> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
+  return Object.values(value).every(isShort);
+}
+
+function isShort(value: unknown): value is string {
+  return typeof value === 'string' && value.length > 0 && value.length <= 200;
+}
+
+/** Numbers near the end of what is exact would let those of the messages collide. */
+function isCount(value: unknown): value is number {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 1 && value <= 2 ** 52;
 }

@@ -13,7 +13,7 @@ import { LocalNode } from './node.js';
 const config = resolve({ nodeName: 'n1' }, {}, { host: 'h', pid: 1 });
 const other: NodeRecord = {
   ...{ name: 'n2', bootId: 'b2', host: 'h2', pid: 2, version: '0', state: 'up' as const },
-  ...{ classes: ['Feed'], load: 3, lag: 0, labels: {}, replicas: {}, joinedAt: 50 },
+  ...{ classes: ['Feed'], load: 3, lag: 0, labels: {}, replicas: {}, listens: {}, joinedAt: 50 },
 };
 
 /** The directory as one node sees it; each answer can be replaced. */

@@ -29,6 +29,8 @@ export interface Member {
   labels: Readonly<Record<string, string>>;
   /** The processes that run on every node, as they are on this one. */
   replicas: Readonly<Record<string, ReplicaReport>>;
+  /** Channel → how it listens to it: `''` for itself, else the name of a group, and after a space a type of message. */
+  listens: Readonly<Record<string, readonly string[]>>;
   /** Decorated process classes that it can run. */
   classes: readonly string[];
   /** Milliseconds since 1970 by the Redis clock. */
@@ -104,6 +106,7 @@ export class Membership {
       lag: 0,
       labels: { ...config.labels },
       replicas: {},
+      listens: {},
       joinedAt: 0,
     };
     engine.onHint((hint) => {
@@ -249,6 +252,13 @@ export class Membership {
     this.#record = { ...this.#record, replicas: report === undefined ? others : { ...others, [name]: report } };
     this.#pending = { changed: true };
     this.#tell('changed');
+    if (this.#state === 'up') this.#beatIn(LOAD_DELAY_MS);
+  }
+
+  /** What this node listens to; sent with a beat that follows at once, one for all changes until then. */
+  setListens(listens: Record<string, string[]>): void {
+    this.#record = { ...this.#record, listens };
+    this.#pending = { changed: true };
     if (this.#state === 'up') this.#beatIn(LOAD_DELAY_MS);
   }
 

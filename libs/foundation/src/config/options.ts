@@ -138,10 +138,28 @@ export interface CallsOptions {
   stacks?: boolean;
 }
 
+/** How a durable channel keeps its messages. */
+export interface DurableChannelOptions {
+  /** About how many messages are kept; the oldest go, whether they were handled or not. Default 100 000. */
+  maxLength?: number;
+  /** How often a message is given out before it becomes a dead letter. Default 5. */
+  maxDeliveries?: number;
+  /**
+   * After how many milliseconds a message is given out again that a handler failed at, or whose node died. Default 5000. A
+   * handler may take longer: its node says that it is still at it.
+   */
+  retryAfter?: number;
+}
+
 /** Channels of the application. */
 export interface ChannelsOptions {
   /** Channels besides `control`, `events`, `telemetry` and `data`. */
   names?: string[];
+  /**
+   * Channels whose messages are kept in Redis and delivered at least once to each group that subscribes, by name. They are
+   * declared by this, and may be standard ones.
+   */
+  durable?: Record<string, DurableChannelOptions>;
   /** The largest message in bytes of JSON. Default 1 MiB. */
   maxMessageBytes?: number;
 }
@@ -265,7 +283,11 @@ export interface FoundationConfig {
   lease: LeaseTimes;
   membership: Required<MembershipOptions>;
   processes: ResolvedProcessDefaults;
-  channels: { names: readonly string[]; maxMessageBytes: number };
+  channels: {
+    names: readonly string[];
+    durable: Readonly<Record<string, Required<DurableChannelOptions>>>;
+    maxMessageBytes: number;
+  };
   calls: Required<CallsOptions>;
   labels: Readonly<Record<string, string>>;
   capacity?: number;

@@ -48,7 +48,7 @@ describe('resolve: defaults', () => {
         timeout: 30_000,
         stopTimeout: 5000,
       },
-      channels: { names: ['control', 'events', 'telemetry', 'data'], maxMessageBytes: 1_048_576 },
+      channels: { names: ['control', 'events', 'telemetry', 'data'], durable: {}, maxMessageBytes: 1_048_576 },
       calls: { timeout: 5000, concurrency: 64, queue: 1024, stacks: false },
       labels: {},
       shutdownTimeout: 10_000,
@@ -302,6 +302,28 @@ describe('resolve: bad options', () => {
 
   it.each([[null], [5], ['cluster'], [[]]])('refuses %j for the options themselves', (options) => {
     expect(configErrorOf(options).option).toBe('options');
+  });
+
+  it('fills in what durable channels leave open, and declares them', () => {
+    const { names, durable } = of({ channels: { durable: { orders: {}, data: { maxLength: 5 } } } }).channels;
+    expect(names).toEqual(['control', 'events', 'telemetry', 'data', 'orders']);
+    expect(durable).toEqual({
+      orders: { maxLength: 100_000, maxDeliveries: 5, retryAfter: 5000 },
+      data: { maxLength: 5, maxDeliveries: 5, retryAfter: 5000 },
+    });
+  });
+
+  it.each<[unknown, string]>([
+    [['orders'], 'channels.durable'],
+    ['orders', 'channels.durable'],
+    [{ 'not ok': {} }, 'channels.durable'],
+    [{ orders: true }, 'channels.durable.orders'],
+    [{ orders: { maxLength: 0 } }, 'channels.durable.orders.maxLength'],
+    [{ orders: { maxDeliveries: 1.5 } }, 'channels.durable.orders.maxDeliveries'],
+    [{ orders: { retryAfter: 10 } }, 'channels.durable.orders.retryAfter'],
+    [{ orders: { length: 5 } }, 'channels.durable.orders.length'],
+  ])('refuses %j for channels.durable', (durable, option) => {
+    expect(configErrorOf({ channels: { durable } }).option).toBe(option);
   });
 
   it('refuses a text for channels.names', () => {

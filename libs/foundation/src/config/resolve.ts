@@ -5,6 +5,7 @@
 import { FoundationConfigError, NotInThisVersionError } from '../errors.js';
 import {
   STRATEGY_NAMES,
+  type ChannelsOptions,
   type DirectOptions,
   type FoundationConfig,
   type FoundationOptions,
@@ -20,7 +21,7 @@ import {
 } from './options.js';
 import { directFromEnvironment, fromEnvironment, type Environment } from './presets.js';
 import { Secret } from './secret.js';
-import { checkDirect, checkEndpoint, checkOptions, show } from './shape.js';
+import { checkDirect, checkDurable, checkEndpoint, checkOptions, show } from './shape.js';
 
 /** The four channels that always exist. */
 export const STANDARD_CHANNELS = ['control', 'events', 'telemetry', 'data'] as const;
@@ -55,10 +56,7 @@ export function resolve(options: FoundationOptions, env: Environment, machine: M
     lease: leaseTimes(given.lease ?? {}),
     membership: membershipTimes(given.membership ?? {}),
     processes: processDefaults(given.processes ?? {}),
-    channels: {
-      names: [...new Set([...STANDARD_CHANNELS, ...(given.channels?.names ?? [])])],
-      maxMessageBytes: given.channels?.maxMessageBytes ?? 1024 * 1024,
-    },
+    channels: channelsFrom(given.channels ?? {}),
     calls: { timeout: 5000, concurrency: 64, queue: 1024, stacks: false, ...withoutUndefined(given.calls ?? {}) },
     labels: { ...given.labels },
     shutdownTimeout: given.shutdownTimeout ?? 10_000,
@@ -97,6 +95,19 @@ function checkedEnvironment(env: Environment): FoundationOptions {
     throw new FoundationConfigError(VARIABLES[error.option] ?? error.option, error.received, error.expected);
   }
   return options;
+}
+
+function channelsFrom(channels: ChannelsOptions): FoundationConfig['channels'] {
+  const { names = [], durable, maxMessageBytes = 1024 * 1024 } = withoutUndefined(channels);
+  checkDurable(durable ?? {});
+  const defaults = { maxLength: 100_000, maxDeliveries: 5, retryAfter: 5000 };
+  return {
+    names: [...new Set([...STANDARD_CHANNELS, ...names, ...Object.keys(durable ?? {})])],
+    durable: Object.fromEntries(
+      Object.entries(durable ?? {}).map(([name, options]) => [name, { ...defaults, ...withoutUndefined(options) }]),
+    ),
+    maxMessageBytes,
+  };
 }
 
 function refuseWhatIsNotHereYet(given: FoundationOptions): void {

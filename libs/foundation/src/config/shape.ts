@@ -86,7 +86,14 @@ class ChannelsShape {
   @IsArray({ message: `an array of names of ${nameMessage}` })
   @Matches(NAME, { each: true, message: `an array of names of ${nameMessage}` })
   names?: string[];
+  @IsOptional() @IsObject({ message: 'an object of channels and their options' }) durable?: object;
   @count(1024) maxMessageBytes?: number;
+}
+
+class DurableShape {
+  @count(1) maxLength?: number;
+  @count(1) maxDeliveries?: number;
+  @milliseconds(50) retryAfter?: number;
 }
 
 class CallsShape {
@@ -210,6 +217,14 @@ export function checkEndpoint(endpoint: unknown): void {
 /** The same for the object form of `transport`. */
 export function checkDirect(transport: unknown): void {
   check(DirectShape, transport, 'transport.');
+}
+
+/** The same for the options of the durable channels. */
+export function checkDurable(channels: Record<string, unknown>): void {
+  for (const [name, options] of Object.entries(channels)) {
+    if (!NAME.test(name)) throw new FoundationConfigError('channels.durable', show(name), `a name of ${nameMessage}`);
+    check(DurableShape, options, `channels.durable.${name}.`);
+  }
 }
 
 /** The same for the options of a decorator or a start call; `subject` begins the option's path. */

@@ -178,7 +178,8 @@ export class CallClient {
 
   #receive(text: string): void {
     for (const message of decodeCalls(text)) {
-      if (message === undefined) this.telemetry.emit('message.dropped', { channel: 'inbox', reason: 'not a call' });
+      if (message === undefined)
+        this.telemetry.emit('message.dropped', { channel: 'inbox', reason: 'not a call', count: 1 });
       else if (message.kind === 'call') void this.#answer(message);
       else this.#pending.get(message.id)?.settle(message);
     }

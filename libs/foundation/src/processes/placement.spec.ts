@@ -14,6 +14,7 @@ const member = (name: string, more: Partial<Member> = {}): Member => ({
   lag: 0,
   labels: {},
   replicas: {},
+  listens: {},
   classes: ['Feed'],
   joinedAt: 0,
   self: false,

@@ -72,8 +72,20 @@ export interface FoundationEvents {
   'message.sent': { channel: string; size: number };
   /** A message reached this node's subscriptions. */
   'message.received': { channel: string; from: string; latency: number };
-  /** A message was not delivered. */
-  'message.dropped': { channel: string; reason: string };
+  /** So many messages were not delivered here. */
+  'message.dropped': { channel: string; reason: string; count: number };
+  /** A message of a durable channel could not be handled and was put aside: see `…:dead:<channel>`. */
+  'message.dead_letter': { channel: string; group: string; id: string; deliveries: number; reason: string };
+  /** A message was not what its subscription's `payload` says: the names of the properties, and the rules they break. */
+  'message.invalid': { channel: string; from: string; type: string | undefined; errors: string[] };
+  /** Messages of a node were lost on their way to this one: those with these numbers, both ends included. */
+  'message.gap': {
+    channel: string;
+    from: string;
+    bootId: string;
+    priority: 'high' | 'normal' | 'low';
+    missing: { first: number; last: number };
+  };
   /** A handler threw; the other handlers were served. */
   'message.handler_failed': { channel: string; error: string };
 

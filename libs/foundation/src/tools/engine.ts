@@ -9,6 +9,7 @@ import type { HintListener } from './hints.js';
 import type { Leases } from './leases.js';
 import type { NodeRecord, Nodes } from './nodes.js';
 import type { Restarts } from './restarts.js';
+import type { Streams } from './streams.js';
 import type { Table } from './table.js';
 import type { Transport } from './transport.js';
 
@@ -41,6 +42,7 @@ export interface Engine {
   /** Who offers what. */
   readonly services: Table;
   readonly transport: Transport;
+  readonly streams: Streams;
   readonly restarts: Restarts;
   readonly raw: RawTools;
   /**

@@ -9,6 +9,7 @@ import type { Hint, HintListener } from './hints.js';
 import { LocalLeases } from './local.leases.js';
 import { LocalNodes } from './local.nodes.js';
 import { LocalRestarts } from './local.restarts.js';
+import { LocalStreams } from './local.streams.js';
 import { LocalTable } from './local.table.js';
 import { LocalTransport } from './local.transport.js';
 
@@ -23,6 +24,7 @@ export function createLocalEngine(_config: FoundationConfig, node: NodeIdentity,
   const wallClock = (): number => Date.now();
   const leases = new LocalLeases(node, telemetry, hint, wallClock);
   const restarts = new LocalRestarts(wallClock);
+  const streams = new LocalStreams(wallClock);
   return {
     kind: 'local',
     endpoint: 'this process',
@@ -31,6 +33,7 @@ export function createLocalEngine(_config: FoundationConfig, node: NodeIdentity,
     table: new LocalTable(() => hint({ t: 'table' }), wallClock),
     services: new LocalTable(() => hint({ t: 'services' }), wallClock),
     transport: new LocalTransport(),
+    streams,
     restarts,
     raw: {},
     open: () => Promise.resolve(),
@@ -40,6 +43,7 @@ export function createLocalEngine(_config: FoundationConfig, node: NodeIdentity,
     },
     async close() {
       leases.close();
+      streams.close();
       await restarts.close();
     },
   };

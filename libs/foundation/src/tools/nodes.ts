@@ -34,6 +34,8 @@ export interface NodeRecord {
   labels: Record<string, string>;
   /** The processes that run on every node, as they are here. */
   replicas: Record<string, ReplicaReport>;
+  /** Channel → how it listens to it: `''` for itself, else the name of a group, and after a space a type of message. */
+  listens: Record<string, string[]>;
   /** Milliseconds since 1970 by the Redis clock. */
   joinedAt: number;
   /** `host:port` where others link with it; absent with the Redis transport. */

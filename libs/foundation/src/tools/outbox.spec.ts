@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { Outbox } from './outbox.js';
-import type { Transport } from './transport.js';
+import type { Lane, Transport } from './transport.js';
 
 function setUp(publish?: (topic: string, text: string) => Promise<number | undefined>) {
   const sent: { topic: string; messages: unknown[] }[] = [];
@@ -96,5 +96,92 @@ describe('Outbox', () => {
     await expect(outbox.flush()).resolves.toBeUndefined();
     await expect(outbox.flush()).resolves.toBeUndefined();
     await expect(added).rejects.toThrow('gone');
+  });
+
+  it('begins each bundle with what its head writes', async () => {
+    const { outbox, sent } = setUp();
+    let heads = 0;
+    const head = () => String(++heads * 100);
+    const large = JSON.stringify('x'.repeat(300 * 1024));
+    await Promise.all([outbox.add('a', '1', 'normal', head), outbox.add('a', large, 'normal', head)]);
+    await outbox.add('a', '3', 'normal', head);
+    expect(sent.map(({ messages }) => [messages[0], messages.length])).toEqual([
+      [100, 3],
+      [200, 2],
+    ]);
+  });
+
+  it('sends high before normal before low, apart from one another', async () => {
+    const { outbox, sent } = setUp();
+    await Promise.all((['low', 'normal', 'high'] as const).map((lane) => outbox.add('a', `"${lane}"`, lane)));
+    expect(sent.map(({ messages }) => messages)).toEqual([['high'], ['normal'], ['low']]);
+  });
+
+  describe('while the transport is slow', () => {
+    const answers: (() => void)[] = [];
+    const slow = (limits: { inFlight: number; waiting: number }) => {
+      answers.length = 0;
+      const sent: string[] = [];
+      const publish = (_topic: string, text: string) => {
+        sent.push((JSON.parse(text) as string[])[0]!.trim());
+        return new Promise<undefined>((resolve) => answers.push(() => resolve(undefined)));
+      };
+      const transport = {
+        publish,
+        subscribe: () => Promise.reject(new Error('not used')),
+        onInterrupted: () => () => undefined,
+      };
+      const outbox = new Outbox(transport, limits);
+      const add = async (word: string, lane: Lane) => {
+        const added = outbox.add('a', `"${word}${' '.repeat(98 - word.length)}"`, lane);
+        added.catch(() => undefined);
+        await new Promise((resolve) => setImmediate(resolve));
+        return { added };
+      };
+      return { sent, add };
+    };
+
+    it('keeps what waits by lane and in order; high does not wait', async () => {
+      const { sent, add } = slow({ inFlight: 100, waiting: 1000 });
+      for (const [index, lane] of (['normal', 'low', 'normal', 'high', 'low', 'normal'] as const).entries()) {
+        await add(`${lane} ${index}`, lane);
+      }
+      expect(sent).toEqual(['normal 0', 'high 3']);
+      for (let answered = 0; answered < 6; answered++) {
+        answers[answered]!();
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      expect(sent).toEqual(['normal 0', 'high 3', 'normal 2', 'normal 5', 'low 1', 'low 4']);
+    });
+
+    it('refuses the oldest of low first, then the newest of normal', async () => {
+      const { add } = slow({ inFlight: 100, waiting: 300 });
+      await add('in flight', 'normal');
+      const waiting: Record<string, Promise<unknown>> = {};
+      for (const [word, lane] of [
+        ['l1', 'low'],
+        ['l2', 'low'],
+        ['n1', 'normal'],
+        ['n2', 'normal'],
+        ['n3', 'normal'],
+        ['n4', 'normal'],
+      ] as const) {
+        waiting[word] = (await add(word, lane)).added;
+      }
+      const state = async (promise: Promise<unknown>) =>
+        Promise.race([
+          promise.then(
+            () => 'sent',
+            (error: Error) => error.name,
+          ),
+          new Promise((resolve) => setImmediate(resolve, 'waits')),
+        ]);
+      expect(await Promise.all(Object.values(waiting).map(state))).toEqual([
+        'OverloadedError',
+        'OverloadedError',
+        ...['waits', 'waits', 'waits'],
+        'OverloadedError',
+      ]);
+    });
   });
 });

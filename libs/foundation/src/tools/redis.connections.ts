@@ -8,8 +8,8 @@ import type { FoundationConfig, RedisClient, RedisEndpoint } from '../config/opt
 import { RedisRefusedError, RedisUnavailableError, describe } from '../errors.js';
 import { checkClient, createClient, createPubSubClient, endpointName, reconnectIn } from './redis.client.js';
 
-/** The roles; `worker` is BullMQ's, which adds one blocking duplicate of it. */
-export type RedisRole = 'leases' | 'control' | 'subscriber' | 'publisher' | 'worker';
+/** The roles; `worker` is BullMQ's, which adds one blocking duplicate of it. A consumer of a durable channel has a `stream`. */
+export type RedisRole = 'leases' | 'control' | 'subscriber' | 'publisher' | 'worker' | 'stream';
 
 const MIN_MAJOR = 6;
 const MIN_MINOR = 2;
@@ -30,7 +30,7 @@ export class RedisConnections {
 
   readonly #logger = new Logger('Foundation');
   readonly #lastErrors = new Map<Redis, unknown>();
-  readonly #duplicates: Redis[] = [];
+  readonly #duplicates = new Set<Redis>();
   readonly #down = new Set<Redis>();
 
   constructor(private readonly config: FoundationConfig) {
@@ -77,6 +77,22 @@ export class RedisConnections {
     if (refused !== undefined || tooFew) throw (refused ?? failed[0])?.reason;
   }
 
+  /**
+   * One more client, for commands that block for a second or two. A read that a broken connection interrupts fails instead
+   * of being sent again, which could wait for ever.
+   */
+  blocking(): Redis {
+    const client = this.#open('stream', this.config.redis, {
+      maxRetriesPerRequest: 0,
+      enableOfflineQueue: false,
+      autoResendUnfulfilledCommands: false,
+      socketTimeout: 5000,
+    });
+    this.#duplicates.add(client);
+    client.once('end', () => this.#duplicates.delete(client));
+    return client;
+  }
+
   /** Closes every client. QUIT could wait for a server that hangs; nothing is in flight any more, so the sockets just go. */
   close(): void {
     const all = [...this.#all(), ...this.quorum, ...this.quorumControl, ...this.#duplicates];
@@ -90,7 +106,7 @@ export class RedisConnections {
       const duplicate = original(...overrides);
       // While Redis is away it reports the same as the client does.
       duplicate.on('error', () => undefined);
-      this.#duplicates.push(duplicate);
+      this.#duplicates.add(duplicate);
       return duplicate;
     };
   }

@@ -14,6 +14,7 @@ import { keysOf } from './keys.js';
 import { Masters } from './masters.js';
 import { RedisConnections } from './redis.connections.js';
 import { RedisNodes } from './redis.nodes.js';
+import { RedisStreams } from './redis.streams.js';
 import { RedisTable } from './redis.table.js';
 import { RedisTransport } from './redis.transport.js';
 import { RedlockLeases, createRedlock } from './redlock.leases.js';
@@ -55,6 +56,8 @@ function engineOver(
       ? new DirectTransport({ ...config, transport: config.transport }, node, telemetry, topics, keys)
       : undefined;
   const restarts = new BullmqRestarts(control, connections.worker, queue, config.queue === undefined, keys);
+  const consumer = `${node.name}:${node.bootId}`;
+  const streams = new RedisStreams(control, () => connections.blocking(), keys, consumer);
   const listeners = new Set<HintListener>();
   let listening = false;
 
@@ -81,6 +84,7 @@ function engineOver(
       return direct?.address;
     },
     meet: (members) => direct?.meet(members),
+    streams,
     restarts,
     raw: { leases: client, control, subscriber, publisher, redlock, queue, worker: restarts.worker },
     async open() {
@@ -102,6 +106,7 @@ function engineOver(
       direct?.close();
       topics.close();
       try {
+        streams.close();
         await restarts.close();
       } finally {
         connections.close();

@@ -205,7 +205,7 @@ function parseRecord(text: string): NodeRecord | undefined {
     return undefined;
   }
   if (typeof value !== 'object' || value === null) return undefined;
-  const { name, bootId, host, pid, version, state, classes, load, capacity, lag, labels, replicas, address } =
+  const { name, bootId, host, pid, version, state, classes, load, capacity, lag, labels, replicas, listens, address } =
     value as Record<string, unknown>;
   if (typeof name !== 'string' || typeof bootId !== 'string') return undefined;
   return {
@@ -221,6 +221,7 @@ function parseRecord(text: string): NodeRecord | undefined {
     lag: toNumber(lag),
     labels: mapOf(labels, (text) => (typeof text === 'string' ? text : undefined)),
     replicas: mapOf(replicas, parseReplica),
+    listens: mapOf(listens, parseEntries),
     joinedAt: toNumber(time),
     // What cannot be dialled is kept all the same: it says that the node is to be reached by letters.
     ...(typeof address === 'string' ? { address: address.slice(0, 300) } : {}),
@@ -244,4 +245,10 @@ function parseReplica(value: unknown): ReplicaReport | undefined {
   if (state !== 'starting' && state !== 'running' && state !== 'failed' && state !== 'escalated') return undefined;
   const report: ReplicaReport = { state, epoch: toNumber(epoch), since: toNumber(since) };
   return typeof error === 'string' ? { ...report, error } : report;
+}
+
+/** A node says at most a thousand such things; whoever says more is not believed. */
+function parseEntries(value: unknown): string[] | undefined {
+  if (!Array.isArray(value) || value.length > 1000) return undefined;
+  return value.filter((entry): entry is string => typeof entry === 'string' && entry.length <= 400);
 }

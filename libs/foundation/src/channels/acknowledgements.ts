@@ -1,0 +1,119 @@
+/**
+ * Waits until every node that listens has handled a message, and tells senders that this node has.
+ * Called by the facade for broadcasts with a `timeout`; underneath one letter for each message and node.
+ */
+import type { Membership } from '../cluster/membership.js';
+import { AcknowledgementError, type MissingAcknowledgement } from '../errors.js';
+import type { Correspondent, Letters } from './letters.js';
+
+interface Waiting {
+  channel: string;
+  timeoutMs: number;
+  /** Boot id → why it has not acknowledged, and its name. */
+  missing: Map<string, MissingAcknowledgement>;
+  resolve: () => void;
+  reject: (error: AcknowledgementError) => void;
+  timer: NodeJS.Timeout;
+}
+
+/** A message that is waited for. */
+export interface Receipt {
+  /** Goes with the message. */
+  id: number;
+  acknowledged: Promise<void>;
+  /** For this node's own handlers. */
+  settle(failure?: string): void;
+  /** Nobody waits any more: the message was not sent. */
+  cancel(): void;
+}
+
+const NO_ANSWER = 'no answer';
+
+/** See the file header. */
+export class Acknowledgements {
+  readonly #waiting = new Map<number, Waiting>();
+  #lastId = 0;
+
+  constructor(
+    private readonly membership: Membership,
+    private readonly letters: Letters,
+  ) {
+    letters.on('ack', (body, from) => this.#heard(body, from));
+    membership.listen({ changed: () => this.#forgetWhoLeft() });
+  }
+
+  /** Waits for these nodes, of which this one may be one. */
+  expect(channel: string, nodes: readonly Correspondent[], timeoutMs: number): Receipt {
+    const id = ++this.#lastId;
+    const missing = new Map(nodes.map(({ name, bootId }) => [bootId, { node: name, reason: NO_ANSWER }]));
+    const acknowledged = new Promise<void>((resolve, reject) => {
+      const timer = setTimeout(() => this.#giveUp(id), timeoutMs);
+      this.#waiting.set(id, { channel, timeoutMs, missing, resolve, reject, timer });
+    });
+    // Whoever does not come to wait for it, because the message was not sent, has an error of its own.
+    acknowledged.catch(() => undefined);
+    this.#resolveIfDone(id);
+    return {
+      id,
+      acknowledged,
+      settle: (failure) => this.#note(id, this.membership.self.bootId, failure),
+      cancel: () => this.#end(id),
+    };
+  }
+
+  /** Tells the sender that the handlers of this node are done with its message. */
+  tell(sender: string, id: number, failure?: string): void {
+    this.letters.send(sender, 'ack', failure === undefined ? [id] : [id, failure], 'high').catch(() => undefined);
+  }
+
+  #heard(body: unknown, { bootId }: Correspondent): void {
+    if (!Array.isArray(body)) return;
+    const [id, failure] = body as unknown[];
+    if (typeof id !== 'number' || (failure !== undefined && typeof failure !== 'string')) return;
+    this.#note(id, bootId, failure?.slice(0, 500));
+  }
+
+  #note(id: number, bootId: string, failure: string | undefined): void {
+    const waiting = this.#waiting.get(id);
+    const node = waiting?.missing.get(bootId);
+    if (waiting === undefined || node === undefined) return;
+    if (failure === undefined) waiting.missing.delete(bootId);
+    else waiting.missing.set(bootId, { ...node, reason: failure });
+    this.#resolveIfDone(id);
+  }
+
+  /** Who is gone listens to nothing. */
+  #forgetWhoLeft(): void {
+    if (this.#waiting.size === 0) return;
+    const here = new Set(this.membership.members().map(({ bootId }) => bootId));
+    for (const [id, { missing }] of this.#waiting) {
+      for (const bootId of missing.keys()) {
+        if (!here.has(bootId) && bootId !== this.membership.self.bootId) missing.delete(bootId);
+      }
+      this.#resolveIfDone(id);
+    }
+  }
+
+  #resolveIfDone(id: number): void {
+    const waiting = this.#waiting.get(id);
+    if (waiting === undefined) return;
+    const reasons = [...waiting.missing.values()].map(({ reason }) => reason);
+    if (reasons.length === 0) this.#end(id)?.resolve();
+    // Nobody is left who could still answer.
+    else if (!reasons.includes(NO_ANSWER)) this.#giveUp(id);
+  }
+
+  #giveUp(id: number): void {
+    const waiting = this.#end(id);
+    if (waiting === undefined) return;
+    const { channel, timeoutMs, missing, reject } = waiting;
+    reject(new AcknowledgementError(channel, [...missing.values()], timeoutMs));
+  }
+
+  #end(id: number): Waiting | undefined {
+    const waiting = this.#waiting.get(id);
+    this.#waiting.delete(id);
+    clearTimeout(waiting?.timer);
+    return waiting;
+  }
+}

@@ -1,0 +1,185 @@
+/**
+ * Channels whose messages are kept, and delivered at least once to each group that subscribes.
+ * Called by the facade; underneath Redis Streams with consumer groups, see `redis.streams.ts`.
+ */
+import type { DurableChannelOptions } from '../config/options.js';
+import { ArgumentError, RedisUnavailableError } from '../errors.js';
+import type { Telemetry } from '../telemetry/telemetry.js';
+import { parseJson } from '../tools/json.js';
+import type { StreamEntry, Streams } from '../tools/streams.js';
+import type { BroadcastOptions, MessageHandler, ReplayOptions, SubscribeOptions, Subscription } from './channel.js';
+import { COMPRESS_FROM, deflate, inflate } from './compression.js';
+import type { Drops } from './drops.js';
+import { DurableSubscription } from './durable.subscription.js';
+import { decode, encode, type Envelope, type headsOf } from './envelope.js';
+import { readAs } from './payload.js';
+import type { Written } from './sender.js';
+import { Turns } from './turns.js';
+
+/** What the durable channels work with. */
+export interface DurableTools {
+  streams: Streams;
+  heads: ReturnType<typeof headsOf>;
+  telemetry: Telemetry;
+  drops: Drops;
+  /** For errors. */
+  endpoint: string;
+  maxMessageBytes: number;
+}
+
+/** How many entries a replay reads at a time. */
+const PAGE = 100;
+
+/** See the file header. */
+export class Durable {
+  readonly #subscriptions = new Set<DurableSubscription>();
+  readonly #turns = new Turns();
+  readonly #numbers = new Map<string, number>();
+
+  constructor(
+    private readonly channels: Readonly<Record<string, Required<DurableChannelOptions>>>,
+    private readonly tools: DurableTools,
+  ) {}
+
+  has(channel: string): boolean {
+    return Object.hasOwn(this.channels, channel);
+  }
+
+  /** Resolves once Redis has kept the message. */
+  async send(channel: string, { body, size }: Written, options: BroadcastOptions = {}): Promise<void> {
+    if (options.timeout !== undefined) {
+      throw new ArgumentError(
+        'broadcast',
+        'timeout',
+        `${options.timeout}`,
+        'none on a durable channel, which keeps the message',
+      );
+    }
+    this.tools.telemetry.emit('message.sent', { channel, size });
+    const deflating = options.compression === true && size >= COMPRESS_FROM;
+    if (!deflating && !this.#turns.busy(channel)) return this.#append(channel, body, options);
+    let sent!: Promise<void>;
+    await this.#turns.take(channel, async () => {
+      const small = deflating ? await deflate(body) : undefined;
+      sent = this.#append(channel, small ?? body, options, small !== undefined);
+      sent.catch(() => undefined);
+    });
+    return sent;
+  }
+
+  async #append(
+    channel: string,
+    body: string,
+    { type, priority = 'normal' }: BroadcastOptions,
+    zip = false,
+  ): Promise<void> {
+    const number = (this.#numbers.get(channel) ?? 0) + 1;
+    this.#numbers.set(channel, number);
+    const head = this.tools.heads.head(priority, number, Date.now());
+    const extras = type === undefined && !zip ? undefined : { type, zip };
+    try {
+      await this.tools.streams.append(channel, `[${head},${encode(body, extras)}]`, this.channels[channel]!.maxLength);
+    } catch (error) {
+      throw new RedisUnavailableError(
+        this.tools.endpoint,
+        `XADD of a message on "${channel}"; it may be kept all the same`,
+        error,
+      );
+    }
+  }
+
+  async subscribe(channel: string, handler: MessageHandler, options: SubscribeOptions): Promise<Subscription> {
+    const { group, queue } = options;
+    if (group === undefined) {
+      throw new ArgumentError(
+        'subscribe',
+        'group',
+        'none',
+        'the name of those that share the messages of a durable channel',
+      );
+    }
+    if (queue?.policy !== undefined && queue.policy !== 'block') {
+      throw new ArgumentError('subscribe', 'queue.policy', queue.policy, `'block': a durable channel drops nothing`);
+    }
+    const { telemetry, drops } = this.tools;
+    const read = (entry: StreamEntry): Promise<Envelope | string> => this.#read(channel, entry);
+    const subscription = new DurableSubscription(
+      { channel, group, limits: this.channels[channel]!, options, handler },
+      { streams: this.tools.streams, telemetry, drops, read },
+    );
+    this.#subscriptions.add(subscription);
+    subscription.onEnd(() => this.#subscriptions.delete(subscription));
+    try {
+      await subscription.begin();
+    } catch (error) {
+      await subscription.unsubscribe().catch(() => undefined);
+      throw new RedisUnavailableError(this.tools.endpoint, `subscribing to "${channel}"`, error);
+    }
+    return subscription;
+  }
+
+  /** Resolves with how many messages the handler was given. */
+  async replay(channel: string, handler: MessageHandler, options: ReplayOptions): Promise<number> {
+    let count = 0;
+    let from = idOf(options.from, '-');
+    const to = options.to === undefined ? '+' : idOf(options.to, '+');
+    for (;;) {
+      const entries = await this.#range(channel, from, to);
+      for (const entry of entries) {
+        const envelope = await this.#read(channel, entry);
+        if (typeof envelope === 'string') this.tools.drops.add(channel, envelope);
+        else if (await this.#replayed(envelope, handler, options)) count += 1;
+      }
+      const last = entries.at(-1);
+      if (entries.length < PAGE || last === undefined) return count;
+      from = `(${last.id}`;
+    }
+  }
+
+  /** Reads no more, and waits for what is being handled. Called by the lifecycle. */
+  async close(): Promise<void> {
+    await Promise.all([...this.#subscriptions].map((subscription) => subscription.unsubscribe()));
+  }
+
+  async #range(channel: string, from: string, to: string): Promise<StreamEntry[]> {
+    try {
+      return await this.tools.streams.range(channel, from, to, PAGE);
+    } catch (error) {
+      throw new RedisUnavailableError(this.tools.endpoint, `XRANGE of "${channel}"`, error);
+    }
+  }
+
+  async #replayed({ message, meta }: Envelope, handler: MessageHandler, options: ReplayOptions): Promise<boolean> {
+    if (options.type !== undefined && options.type !== meta.type) return false;
+    const read = await readAs(options.payload, message);
+    if (read.errors !== undefined) {
+      const { channel, from, type } = meta;
+      this.tools.telemetry.emit('message.invalid', { channel, from, type, errors: read.errors });
+      return false;
+    }
+    await handler(read.value, meta);
+    return true;
+  }
+
+  /** The message of an entry, or why there is none. */
+  async #read(channel: string, { id, text, deliveries }: StreamEntry): Promise<Envelope | string> {
+    const decoded = decode(channel, text);
+    if (typeof decoded === 'string') return decoded;
+    const envelope = decoded.entries[0] ?? 'no message';
+    if (typeof envelope === 'string') return envelope;
+    Object.assign(envelope.meta, { id, deliveries });
+    if (envelope.zip === undefined) return envelope;
+    try {
+      envelope.message = parseJson(await inflate(envelope.zip, this.tools.maxMessageBytes));
+      return envelope;
+    } catch {
+      return 'cannot be inflated';
+    }
+  }
+}
+
+/** What is at an id or a time and after it. */
+function idOf(from: string | Date, all: string): string {
+  if (from instanceof Date) return all === '+' ? String(from.getTime()) : `${from.getTime()}-0`;
+  return from === '0' ? '-' : from;
+}

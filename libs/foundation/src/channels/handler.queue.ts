@@ -1,0 +1,213 @@
+/**
+ * One handler and what waits for it: bounded, in order within each priority, and apart from every other handler.
+ * Called by the dispatcher.
+ */
+import { Logger, type Type } from '@nestjs/common';
+import { describe } from '../errors.js';
+import type { Telemetry } from '../telemetry/telemetry.js';
+import type { Lane } from '../tools/transport.js';
+import type { Gap, MessageHandler, SubscribeOptions, SubscriptionCounters } from './channel.js';
+import type { Drops } from './drops.js';
+import type { Envelope } from './envelope.js';
+import { Fifo } from './fifo.js';
+import { readAs } from './payload.js';
+
+const DEFAULT_SIZE = 10_000;
+/** Handlers that return at once give the event loop a turn after so many messages. */
+const TURN_AFTER = 1000;
+const logger = new Logger('Foundation');
+
+/** What the queues of one node share. */
+export interface QueueTools {
+  telemetry: Telemetry;
+  drops: Drops;
+}
+
+/** See the file header. */
+export class HandlerQueue {
+  received = 0;
+  failed = 0;
+  invalid = 0;
+  missed = 0;
+  readonly #dropped: Record<string, number> = {};
+  readonly #lanes: Record<Lane, Fifo<Envelope>> = { high: new Fifo(), normal: new Fifo(), low: new Fifo() };
+  readonly #limit: number;
+  readonly #handling = new Set<Envelope>();
+  /** Local senders whose message is beyond the limit, oldest first. */
+  readonly #blocked: (() => void)[] = [];
+  #waiting = 0;
+  #working = 0;
+  #closed = false;
+
+  constructor(
+    readonly channel: string,
+    readonly options: SubscribeOptions,
+    private readonly handler: MessageHandler,
+    private readonly tools: QueueTools,
+  ) {
+    this.#limit = options.queue?.size ?? DEFAULT_SIZE;
+  }
+
+  get dropped(): number {
+    return Object.values(this.#dropped).reduce((sum, count) => sum + count, 0);
+  }
+
+  get counters(): SubscriptionCounters {
+    const { received, failed, invalid, missed } = this;
+    return {
+      received,
+      failed,
+      invalid,
+      missed,
+      dropped: { ...this.#dropped },
+      waiting: this.#waiting,
+      lag: this.#lag(),
+    };
+  }
+
+  /** False for a message of a type that was not asked for. */
+  takes(type: string | undefined): boolean {
+    return this.options.type === undefined || this.options.type === type;
+  }
+
+  /** Returns a promise where a sender of this node has to wait until there is room: policy `block`. */
+  push(envelope: Envelope, isLocal: boolean): Promise<void> | undefined {
+    if (this.#closed) return void envelope.settle?.('unsubscribed');
+    let room: Promise<void> | undefined;
+    if (this.#waiting >= this.#limit) {
+      if (isLocal && this.options.queue?.policy === 'block' && this.#waiting < 2 * this.#limit) {
+        room = new Promise((resolve) => this.#blocked.push(resolve));
+      } else if (!this.#makeRoom(envelope)) return undefined;
+    }
+    this.#lanes[envelope.meta.priority].push(envelope);
+    this.#waiting += 1;
+    if (this.#working < (this.options.concurrency ?? 1)) void this.#work();
+    return room;
+  }
+
+  gap(gap: Gap): void {
+    this.missed += gap.missing.last - gap.missing.first + 1;
+    try {
+      this.options.onGap?.(gap);
+    } catch (error) {
+      logger.error('A gap handler threw; the others were told', { channel: gap.channel, error: describe(error) });
+    }
+  }
+
+  close(): void {
+    this.#closed = true;
+    for (let next = this.#next(); next !== undefined; next = this.#next()) next.settle?.('unsubscribed');
+  }
+
+  /** Low goes first: of what waits, else of what comes. True when there is room for what comes. */
+  #makeRoom(coming: Envelope): boolean {
+    const oldest = (this.options.queue?.policy ?? 'drop-oldest') === 'drop-oldest';
+    const { priority } = coming.meta;
+    for (const lane of ['low', 'normal', 'high'] as const) {
+      const waiting = this.#lanes[lane];
+      if (lane === priority && !oldest) break;
+      if (waiting.size > 0) {
+        this.#waiting -= 1;
+        this.#drop((oldest ? waiting.shift() : waiting.pop())!);
+        return true;
+      }
+      if (lane === priority) break;
+    }
+    this.#drop(coming);
+    return false;
+  }
+
+  #drop(envelope: Envelope): void {
+    const reason = `queue full, ${envelope.meta.priority} priority`;
+    this.#dropped[reason] = (this.#dropped[reason] ?? 0) + 1;
+    this.tools.drops.add(this.channel, reason);
+    envelope.settle?.(reason);
+  }
+
+  #next(): Envelope | undefined {
+    const { high, normal, low } = this.#lanes;
+    const next = high.shift() ?? normal.shift() ?? low.shift();
+    if (next === undefined) return undefined;
+    this.#waiting -= 1;
+    while (this.#blocked.length > Math.max(0, this.#waiting - this.#limit)) this.#blocked.shift()!();
+    return next;
+  }
+
+  async #work(): Promise<void> {
+    this.#working += 1;
+    // Handlers run in a later turn, so that the sender's own code is not interrupted by its own message.
+    await Promise.resolve();
+    let inThisTurn = 0;
+    for (let next = this.#next(); next !== undefined; next = this.#next()) {
+      const handled = this.#handle(next);
+      if (handled !== undefined) await handled;
+      else if (++inThisTurn % TURN_AFTER === 0) await new Promise(setImmediate);
+    }
+    this.#working -= 1;
+  }
+
+  #handle(envelope: Envelope): Promise<void> | undefined {
+    const { payload } = this.options;
+    if (payload !== undefined) return this.#settled(envelope, this.#readFirst(payload, envelope));
+    this.received += 1;
+    try {
+      const result: unknown = this.handler(envelope.message, envelope.meta);
+      if (isPromise(result)) return this.#settled(envelope, result);
+      envelope.settle?.();
+    } catch (error) {
+      this.#fail(envelope, error);
+    }
+    return undefined;
+  }
+
+  async #readFirst(payload: Type<object>, { message, meta }: Envelope): Promise<void> {
+    const { value, errors } = await readAs(payload, message);
+    if (errors === undefined) {
+      this.received += 1;
+      return this.handler(value, meta);
+    }
+    this.invalid += 1;
+    this.tools.telemetry.emit('message.invalid', { channel: this.channel, from: meta.from, type: meta.type, errors });
+    throw new InvalidPayload(payload.name);
+  }
+
+  async #settled(envelope: Envelope, result: PromiseLike<unknown>): Promise<void> {
+    this.#handling.add(envelope);
+    try {
+      await result;
+      envelope.settle?.();
+    } catch (error) {
+      this.#fail(envelope, error);
+    } finally {
+      this.#handling.delete(envelope);
+    }
+  }
+
+  #fail({ meta: { channel, type }, settle }: Envelope, error: unknown): void {
+    if (error instanceof InvalidPayload) {
+      this.tools.drops.add(channel, error.message);
+      return settle?.(error.message);
+    }
+    this.failed += 1;
+    this.tools.telemetry.emit('message.handler_failed', { channel, error: describe(error) });
+    logger.error('A message handler failed', { channel, type, error: describe(error) });
+    settle?.(`a handler failed: ${describe(error)}`);
+  }
+
+  #lag(): number {
+    const { high, normal, low } = this.#lanes;
+    const oldest = [...this.#handling, high.peek(), normal.peek(), low.peek()].filter((each) => each !== undefined);
+    return oldest.length === 0 ? 0 : Math.max(0, Date.now() - Math.min(...oldest.map(({ meta }) => meta.sentAt)));
+  }
+}
+
+/** Told already; the handler was not called. */
+class InvalidPayload extends Error {
+  constructor(name: string) {
+    super(`not a valid ${name}`);
+  }
+}
+
+function isPromise(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function';
+}

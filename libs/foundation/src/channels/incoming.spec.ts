@@ -1,0 +1,134 @@
+import { Logger } from '@nestjs/common';
+import { beforeEach, describe, expect, it, jest } from '@jest/globals';
+import type { FoundationEvents } from '../telemetry/events.js';
+import { Telemetry } from '../telemetry/telemetry.js';
+import { eventually } from '../testing/eventually.js';
+import type { Gap } from './channel.js';
+import { deflate } from './compression.js';
+import { Drops } from './drops.js';
+import { encode, headsOf } from './envelope.js';
+import { Incoming, type Sink } from './incoming.js';
+import { Sequences } from './sequences.js';
+
+const heads = headsOf('n2', 'other');
+const textOf = (seq: number, ...bodies: string[]) =>
+  `[${[heads.head('normal', seq, 1), ...bodies.map((body) => encode(body))].join(',')}]`;
+
+describe('Incoming', () => {
+  const seen: unknown[] = [];
+  const gaps: Gap[] = [];
+  const told: unknown[] = [];
+  const dropped: FoundationEvents['message.dropped'][] = [];
+  let incoming: Incoming;
+  const warn = jest.fn();
+
+  beforeEach(() => {
+    for (const list of [seen, gaps, dropped, told]) list.length = 0;
+    warn.mockReset();
+    Logger.overrideLogger({ log: jest.fn(), error: jest.fn(), warn });
+    const telemetry = new Telemetry();
+    telemetry.attach('message.dropped', (_event, payload) => void dropped.push(payload));
+    const sink: Sink = {
+      deliver: ({ message, settle }) => {
+        seen.push(message);
+        settle?.('done');
+      },
+      gap: (gap) => gaps.push(gap),
+      tell: (...words) => told.push(words),
+    };
+    const own = headsOf('n1', 'own').prefix;
+    incoming = new Incoming(own, new Sequences(() => false), new Drops(telemetry, () => 0), 1024, sink);
+  });
+
+  it('delivers in order', () => {
+    incoming.receive('events', textOf(1, '1', '2'));
+    incoming.receive('events', textOf(3, '3'));
+    expect(seen).toEqual([1, 2, 3]);
+    expect([...gaps, ...dropped]).toEqual([]);
+  });
+
+  it('leaves the texts of this very node, which were delivered when they were sent', () => {
+    incoming.receive('events', `[${headsOf('n1', 'own').head('normal', 1, 1)},${encode('1')}]`);
+    expect([...seen, ...gaps, ...dropped]).toEqual([]);
+  });
+
+  it('reports a gap, and goes on', () => {
+    incoming.receive('events', textOf(1, '1'));
+    incoming.receive('events', textOf(4, '4'));
+    expect(seen).toEqual([1, 4]);
+    expect(gaps).toEqual([
+      { channel: 'events', from: 'n2', bootId: 'other', priority: 'normal', missing: { first: 2, last: 3 } },
+    ]);
+  });
+
+  it('drops and counts what came before', () => {
+    incoming.receive('events', textOf(1, '1', '2'));
+    incoming.receive('events', textOf(2, '2', '3'));
+    incoming.receive('events', textOf(1, '1', '2'));
+    expect(seen).toEqual([1, 2, 3]);
+    expect(dropped).toEqual([1, 2].map((count) => ({ channel: 'events', reason: 'duplicate', count })));
+  });
+
+  it('counts malformed messages by reason, once for a text, and they leave no gap', () => {
+    incoming.receive('events', `[${heads.head('normal', 1, 1)},1,${encode('2')},null]`);
+    incoming.receive('events', textOf(4, '4'));
+    expect(seen).toEqual([2, 4]);
+    expect(gaps).toEqual([]);
+    expect(dropped).toEqual([{ channel: 'events', reason: 'not a message', count: 2 }]);
+  });
+
+  it('drops what has another version, counts it, and logs it once in a while', () => {
+    for (let count = 0; count < 5; count++) incoming.receive('events', '[{"v":9},{"b":1}]');
+    expect(dropped).toEqual(Array(5).fill({ channel: 'events', reason: 'unknown version', count: 1 }));
+    expect(warn).toHaveBeenCalledTimes(1);
+  });
+
+  it('acknowledges to the sender, with its number', () => {
+    incoming.receive('events', `[${heads.head('normal', 1, 1)},${encode('1', { ack: 7 })}]`);
+    expect(told).toEqual([['other', 7, 'done']]);
+  });
+
+  describe('deflated messages', () => {
+    const zipped = async (seq: number, message: unknown, lane: 'normal' | 'low' = 'normal') =>
+      `[${heads.head(lane, seq, 1)},${encode((await deflate(JSON.stringify(message)))!, { zip: true, type: 't' })}]`;
+    const large = 'x'.repeat(1000);
+
+    it('are inflated, and what comes after them waits', async () => {
+      incoming.receive('events', await zipped(1, large));
+      incoming.receive('events', textOf(2, '2'));
+      incoming.receive('events', await zipped(3, large));
+      incoming.receive('events', textOf(4, '4'));
+      expect(seen).toEqual([]);
+      await eventually(() => seen.length === 4);
+      expect(seen).toEqual([large, 2, large, 4]);
+      incoming.receive('events', textOf(5, '5'));
+      expect(seen.at(-1)).toBe(5);
+    });
+
+    it('do not hold up other channels and priorities', async () => {
+      incoming.receive('events', await zipped(1, large, 'low'));
+      incoming.receive('events', textOf(1, '1'));
+      incoming.receive('data', textOf(1, '2'));
+      expect(seen).toEqual([1, 2]);
+      await eventually(() => seen.length === 3);
+    });
+
+    it.each([
+      ['a bomb', async () => zipped(1, 'x'.repeat(100_000)), 'too large when inflated'],
+      ['no base64', async () => `[${heads.head('normal', 1, 1)},{"z":"%%%"}]`, 'cannot be inflated'],
+      ['nothing', async () => `[${heads.head('normal', 1, 1)},{"z":""}]`, 'cannot be inflated'],
+      [
+        'no JSON within',
+        async () => `[${heads.head('normal', 1, 1)},{"z":"${(await deflate('x'.repeat(500)))!}"}]`,
+        'cannot be inflated',
+      ],
+      ['no text', async () => `[${heads.head('normal', 1, 1)},{"z":5}]`, 'not a message'],
+    ])('that are %s are dropped and counted, and the next one is fine', async (_what, text, reason) => {
+      incoming.receive('events', await text());
+      incoming.receive('events', textOf(2, '2'));
+      await eventually(() => seen.length === 1);
+      expect(seen).toEqual([2]);
+      expect(dropped).toEqual([{ channel: 'events', reason, count: 1 }]);
+    });
+  });
+});

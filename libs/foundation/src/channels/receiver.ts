@@ -1,0 +1,88 @@
+/**
+ * Listens to channels, each once however many handlers it has, and finds what is missing of what was sent on them.
+ * Called by the facade; underneath SUBSCRIBE.
+ */
+import type { Membership } from '../cluster/membership.js';
+import type { Transport } from '../tools/transport.js';
+import type { Acknowledgements } from './acknowledgements.js';
+import { CatchUp } from './catch.up.js';
+import type { Dispatcher } from './dispatcher.js';
+import type { Drops } from './drops.js';
+import { Incoming } from './incoming.js';
+import type { Letters } from './letters.js';
+import type { Outgoing } from './outgoing.js';
+import { Senders } from './senders.js';
+import { Sequences } from './sequences.js';
+
+/** What a receiver works with. */
+export interface ReceiverTools {
+  membership: Membership;
+  transport: Transport;
+  letters: Letters;
+  dispatcher: Dispatcher;
+  outgoing: Outgoing;
+  acknowledgements: Acknowledgements;
+  drops: Drops;
+  /** How each text of this node itself begins. */
+  ownPrefix: string;
+  topic: (channel: string) => string;
+  /** Sends what waits. */
+  flush: () => Promise<void>;
+  maxMessageBytes: number;
+}
+
+/** See the file header. */
+export class Receiver {
+  readonly #senders: Senders;
+  readonly #sequences: Sequences;
+  readonly #incoming: Incoming;
+  readonly #catchUp: CatchUp;
+  readonly #listening = new Map<string, Promise<() => Promise<void>>>();
+
+  constructor(private readonly tools: ReceiverTools) {
+    const { membership, transport, letters, outgoing, acknowledgements, dispatcher, drops } = tools;
+    this.#senders = new Senders(membership);
+    this.#sequences = new Sequences((bootId, channel) => this.#senders.startsHere(bootId, channel));
+    this.#senders.onGone((isGone) => this.#sequences.forgetSenders(isGone));
+    this.#incoming = new Incoming(tools.ownPrefix, this.#sequences, drops, tools.maxMessageBytes, {
+      deliver: (envelope, now) => dispatcher.deliver(envelope, now),
+      gap: (gap) => dispatcher.gap(gap),
+      tell: (sender, ack, failure) => acknowledgements.tell(sender, ack, failure),
+    });
+    this.#catchUp = new CatchUp({
+      membership,
+      transport,
+      letters,
+      outgoing,
+      flush: tools.flush,
+      channels: () => [...this.#listening.keys()],
+      heard: (channel, lane, last, { name: from, bootId }) => {
+        const missing = this.#sequences.announced({ bootId, channel, lane }, last);
+        if (missing !== undefined) dispatcher.gap({ channel, from, bootId, priority: lane, missing });
+      },
+    });
+  }
+
+  async listen(channel: string): Promise<void> {
+    const already = this.#listening.get(channel);
+    if (already === undefined) this.#senders.listens(channel);
+    const listening =
+      already ??
+      this.tools.transport.subscribe(this.tools.topic(channel), (text) => this.#incoming.receive(channel, text));
+    this.#listening.set(channel, listening);
+    await listening;
+  }
+
+  async unlisten(channel: string): Promise<void> {
+    const listening = this.#listening.get(channel);
+    this.#listening.delete(channel);
+    this.#sequences.forgetChannel(channel);
+    await (
+      await listening
+    )?.();
+  }
+
+  close(): void {
+    this.#catchUp.close();
+  }
+}

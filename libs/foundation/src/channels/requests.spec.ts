@@ -1,0 +1,116 @@
+import { describe, expect, it, jest } from '@jest/globals';
+import type { Membership, MembershipListener } from '../cluster/membership.js';
+import type { RequestError } from '../errors.js';
+import type { Transport } from '../tools/transport.js';
+import type { Audience } from './audience.js';
+import type { LetterListener, Letters } from './letters.js';
+import { Requests } from './requests.js';
+
+function setUp() {
+  const hear = new Map<string, LetterListener>();
+  const send = jest.fn<Letters['send']>().mockResolvedValue(1);
+  let listener!: MembershipListener;
+  let interrupted!: () => void;
+  const state = { target: 'b' as string | undefined, here: ['b'] };
+  const letters = { on: (kind: string, given: LetterListener) => void hear.set(kind, given), send };
+  const audience = {
+    pick: () => (state.target === undefined ? {} : { any: state.target }),
+    add: () => () => undefined,
+  };
+  const membership = {
+    self: { name: 'me', bootId: 'me' },
+    members: () => state.here.map((bootId) => ({ bootId })),
+    listen: (given: MembershipListener) => ((listener = given), () => undefined),
+  };
+  const transport = { onInterrupted: (given: () => void) => ((interrupted = given), () => undefined) };
+  const requests = new Requests(
+    audience as unknown as Audience,
+    letters as unknown as Letters,
+    membership as unknown as Membership,
+    transport as unknown as Transport,
+  );
+  const ask = (wait = 60_000) => {
+    const answers: unknown[] = [];
+    const errors: RequestError[] = [];
+    const end = requests.ask(
+      'sum',
+      [1],
+      { answer: (answer) => answers.push(answer), fail: (e) => errors.push(e) },
+      wait,
+    );
+    return { answers, errors, end };
+  };
+  const say = (kind: string, body: unknown, from = 'b') => hear.get(kind)!(body, { name: from, bootId: from });
+  return { requests, send, state, ask, say, change: () => listener.changed!(), cut: () => interrupted() };
+}
+
+describe('Requests', () => {
+  it('are answered as often as the other node likes, and only by it', () => {
+    const { ask, say, send } = setUp();
+    const { answers, end } = ask();
+    expect(send.mock.calls).toEqual([['b', 'request', { id: 1, pattern: 'sum', packet: [1] }]]);
+    say('reply', { id: 1, answer: 'x' });
+    say('reply', { id: 1, answer: 'forged' }, 'c');
+    say('reply', { id: 1, answer: 'y' });
+    end();
+    say('reply', { id: 1, answer: 'late' });
+    expect(answers).toEqual(['x', 'y']);
+  });
+
+  it('wait for a node that answers', async () => {
+    const { ask, state, send, change } = setUp();
+    state.target = undefined;
+    const { errors } = ask();
+    expect(send).not.toHaveBeenCalled();
+    state.target = 'b';
+    change();
+    expect(send).toHaveBeenCalledTimes(1);
+    state.target = undefined;
+    const { errors: late } = ask(1);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(late).toMatchObject([{ mayBeDone: false }]);
+    expect(errors).toEqual([]);
+  });
+
+  it.each<[string, (given: ReturnType<typeof setUp>) => void, boolean]>([
+    ['the node leaves', ({ state, change }) => ((state.here = []), change()), true],
+    ['the connection is cut', ({ cut }) => cut(), true],
+    ['the node answers no more', ({ say }) => say('reply', { id: 1 }), false],
+  ])('fail when %s', (_what, happen, mayBeDone) => {
+    const given = setUp();
+    const { errors } = given.ask();
+    happen(given);
+    expect(errors).toMatchObject([{ pattern: 'sum', mayBeDone }]);
+  });
+
+  it.each([
+    ['reaches nobody', () => Promise.resolve(0)],
+    ['cannot be sent', () => Promise.reject(new Error('Connection is closed.'))],
+  ])('fail when the letter %s', async (_what, sent) => {
+    const { ask, send } = setUp();
+    send.mockImplementationOnce(sent);
+    const { errors } = ask();
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(errors).toMatchObject([{ mayBeDone: false }]);
+  });
+
+  it('reach the answerer, who replies to the sender', async () => {
+    const { requests, send, say } = setUp();
+    const end = requests.answer('sum', (packet, reply) => void reply({ response: packet }));
+    say('request', { id: 5, pattern: 'sum', packet: 'p' }, 'a');
+    end();
+    say('request', { id: 6, pattern: 'sum', packet: 'p' }, 'a');
+    await Promise.resolve();
+    expect(send.mock.calls).toEqual([
+      ['a', 'reply', { id: 5, answer: { response: 'p' } }],
+      ['a', 'reply', { id: 6 }],
+    ]);
+  });
+
+  it.each([null, 5, 'x', {}, { id: '1' }, { id: 1 }, { id: 1, pattern: 5 }])('make nothing of %j', (body) => {
+    const { say, send } = setUp();
+    say('request', body);
+    say('reply', body);
+    expect(send).not.toHaveBeenCalled();
+  });
+});

@@ -1,0 +1,139 @@
+/**
+ * Requests with one or several answers: to one of the nodes that answer a pattern, in turn. For Nest's microservices.
+ * Called by the entry `nestjs-foundation/microservices`; underneath letters, and the records of the nodes.
+ */
+import type { Membership } from '../cluster/membership.js';
+import { RequestError } from '../errors.js';
+import type { Transport } from '../tools/transport.js';
+import type { Audience } from './audience.js';
+import type { Correspondent, Letters } from './letters.js';
+
+/** Called for each request; `reply` may be called several times. */
+export type Answerer = (packet: unknown, reply: (answer: unknown) => Promise<void>, from: Correspondent) => void;
+
+/** What becomes of a request. */
+export interface RequestListener {
+  answer(answer: unknown): void;
+  /** It cannot be answered, or nobody knows whether it was carried out. */
+  fail(error: RequestError): void;
+}
+
+interface Pending {
+  pattern: string;
+  packet: unknown;
+  listener: RequestListener;
+  /** Undefined while it waits for a node that answers. */
+  target: string | undefined;
+  timer: NodeJS.Timeout | undefined;
+}
+
+/** No channel can be called this, so it names what nodes answer in their records. */
+const PLACE = '#requests';
+
+/** See the file header. */
+export class Requests {
+  readonly #answerers = new Map<string, Answerer>();
+  readonly #pending = new Map<number, Pending>();
+  #lastId = 0;
+
+  constructor(
+    private readonly audience: Audience,
+    private readonly letters: Letters,
+    private readonly membership: Membership,
+    transport: Transport,
+  ) {
+    letters.on('request', (body, from) => this.#receive(body, from));
+    letters.on('reply', (body, from) => this.#hear(body, from));
+    membership.listen({ changed: () => this.#look() });
+    transport.onInterrupted(() => {
+      for (const [id, { target }] of this.#pending) {
+        if (target !== undefined && target !== membership.self.bootId) {
+          this.#fail(id, 'the connection that brings the answer was cut', true);
+        }
+      }
+    });
+  }
+
+  /** From now on this node answers the pattern; returns the function that ends it. */
+  answer(pattern: string, answerer: Answerer): () => void {
+    this.#answerers.set(pattern, answerer);
+    const hide = this.audience.add(PLACE, 'any', pattern);
+    return () => {
+      hide();
+      this.#answerers.delete(pattern);
+    };
+  }
+
+  /** Asks one of the nodes that answer; waits so many milliseconds for one to appear. Returns the function that gives it up. */
+  ask(pattern: string, packet: unknown, listener: RequestListener, waitMs: number): () => void {
+    const id = ++this.#lastId;
+    const pending: Pending = { pattern, packet, listener, target: undefined, timer: undefined };
+    this.#pending.set(id, pending);
+    if (!this.#send(id, pending)) {
+      pending.timer = setTimeout(
+        () => this.#fail(id, `no node has answered this pattern for ${waitMs} ms`, false),
+        waitMs,
+      );
+    }
+    return () => this.#end(id);
+  }
+
+  #send(id: number, pending: Pending): boolean {
+    const target = this.audience.pick(PLACE, pending.pattern)?.['any'];
+    if (target === undefined) return false;
+    clearTimeout(pending.timer);
+    pending.target = target;
+    this.letters.send(target, 'request', { id, pattern: pending.pattern, packet: pending.packet }).then(
+      (receivers) => {
+        if (receivers === 0) this.#fail(id, 'the node that answers is gone', false);
+      },
+      () => this.#fail(id, 'it could not be sent', false),
+    );
+    return true;
+  }
+
+  /** Somebody came, or somebody left. */
+  #look(): void {
+    if (this.#pending.size === 0) return;
+    const here = new Set(this.membership.members().map(({ bootId }) => bootId));
+    for (const [id, pending] of this.#pending) {
+      if (pending.target === undefined) this.#send(id, pending);
+      else if (!here.has(pending.target) && pending.target !== this.membership.self.bootId) {
+        this.#fail(id, 'the node that was to answer has left', true);
+      }
+    }
+  }
+
+  #receive(body: unknown, from: Correspondent): void {
+    if (typeof body !== 'object' || body === null) return;
+    const { id, pattern, packet } = body as Record<string, unknown>;
+    if (typeof id !== 'number' || typeof pattern !== 'string') return;
+    const reply = async (answer: unknown): Promise<void> => {
+      await this.letters.send(from.bootId, 'reply', { id, answer });
+    };
+    const answerer = this.#answerers.get(pattern);
+    if (answerer === undefined) this.letters.send(from.bootId, 'reply', { id }).catch(() => undefined);
+    else answerer(packet, reply, from);
+  }
+
+  #hear(body: unknown, from: Correspondent): void {
+    if (typeof body !== 'object' || body === null) return;
+    const { id, answer } = body as Record<string, unknown>;
+    const pending = typeof id === 'number' ? this.#pending.get(id) : undefined;
+    if (pending === undefined || pending.target !== from.bootId) return;
+    if (answer === undefined) this.#fail(id as number, 'the node answers this pattern no more', false);
+    else pending.listener.answer(answer);
+  }
+
+  #fail(id: number, why: string, mayBeDone: boolean): void {
+    const pending = this.#end(id);
+    pending?.listener.fail(new RequestError(pending.pattern, why, mayBeDone));
+  }
+
+  #end(id: number): Pending | undefined {
+    const pending = this.#pending.get(id);
+    this.#pending.delete(id);
+    clearTimeout(pending?.timer);
+    return pending;
+  }
+}

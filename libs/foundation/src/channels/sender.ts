@@ -1,0 +1,152 @@
+/**
+ * Puts messages on the wire and before this node's own handlers: numbered, in order, deflated where that was asked for,
+ * and waited for where that was. Called by the facade; underneath PUBLISH.
+ */
+import type { LocalNode } from '../cluster/node.js';
+import { show } from '../config/shape.js';
+import { MessageError, OverloadedError, RedisUnavailableError } from '../errors.js';
+import type { Telemetry } from '../telemetry/telemetry.js';
+import { parseJson } from '../tools/json.js';
+import type { Acknowledgements, Receipt } from './acknowledgements.js';
+import type { Audience } from './audience.js';
+import type { BroadcastOptions, MessageMeta } from './channel.js';
+import { COMPRESS_FROM, deflate } from './compression.js';
+import type { Dispatcher } from './dispatcher.js';
+import type { Drops } from './drops.js';
+import type { Envelope, Extras } from './envelope.js';
+import type { Line, Outgoing } from './outgoing.js';
+import { Turns } from './turns.js';
+
+/** What a sender works with. */
+export interface SenderTools {
+  node: LocalNode;
+  telemetry: Telemetry;
+  dispatcher: Dispatcher;
+  outgoing: Outgoing;
+  audience: Audience;
+  acknowledgements: Acknowledgements;
+  drops: Drops;
+  /** For errors. */
+  endpoint: string;
+  maxMessageBytes: number;
+}
+
+/** A message as JSON. */
+export interface Written {
+  body: string;
+  /** In bytes. */
+  size: number;
+}
+
+const NOTHING: BroadcastOptions = {};
+
+/** See the file header. */
+export class Sender {
+  readonly #turns = new Turns();
+
+  constructor(private readonly tools: SenderTools) {}
+
+  /** @throws MessageError for what JSON cannot write, or what is too large. */
+  write(channel: string, message: unknown): Written {
+    let body: string | undefined;
+    try {
+      body = JSON.stringify(message);
+    } catch (error) {
+      throw new MessageError(channel, 'JSON cannot write it', 'Send plain values.', undefined, error);
+    }
+    if (body === undefined) {
+      throw new MessageError(channel, `JSON has no text for ${show(message)}`, 'Send null, or plain values.');
+    }
+    const size = Buffer.byteLength(body);
+    const { maxMessageBytes } = this.tools;
+    if (size <= maxMessageBytes) return { body, size };
+    throw new MessageError(
+      channel,
+      `it has ${size} bytes and channels.maxMessageBytes is ${maxMessageBytes}`,
+      'Send less, or a reference to the data.',
+      'FOUNDATION_MESSAGE_TOO_LARGE',
+    );
+  }
+
+  /** Deflates if that is asked for, and keeps behind what is being deflated. */
+  send(channel: string, { body, size }: Written, options: BroadcastOptions = NOTHING): Promise<void> {
+    const deflating = options.compression === true && size >= COMPRESS_FROM;
+    this.tools.telemetry.emit('message.sent', { channel, size });
+    const turn = `${options.priority ?? 'normal'} ${channel}`;
+    return deflating || this.#turns.busy(turn)
+      ? this.#sendInTurn(turn, channel, body, options, deflating)
+      : this.#post(channel, body, options);
+  }
+
+  async #sendInTurn(
+    turn: string,
+    channel: string,
+    body: string,
+    options: BroadcastOptions,
+    deflating: boolean,
+  ): Promise<void> {
+    let sent!: Promise<void>;
+    await this.#turns.take(turn, async () => {
+      const small = deflating ? await deflate(body) : undefined;
+      // Posted within the turn and awaited outside: who comes next need not wait for Redis.
+      sent = this.#post(channel, body, options, small);
+      sent.catch(() => undefined);
+    });
+    return sent;
+  }
+
+  async #post(channel: string, body: string, options: BroadcastOptions, small?: string): Promise<void> {
+    const { type, priority = 'normal', timeout } = options;
+    const { outgoing, audience, dispatcher } = this.tools;
+    const line = outgoing.line(channel, priority);
+    const groups = audience.pick(channel, type);
+    const receipt = timeout === undefined ? undefined : this.#expect(channel, timeout);
+    const isPlain = type === undefined && groups === undefined && receipt === undefined && small === undefined;
+    const extras: Extras | undefined = isPlain
+      ? undefined
+      : { type, groups, ack: receipt?.id, zip: small !== undefined };
+    const sent = outgoing.add(line, small ?? body, extras);
+    const room = dispatcher.has(channel) ? this.#deliver(line, body, type, groups, receipt) : undefined;
+    try {
+      await sent;
+    } catch (error) {
+      receipt?.cancel();
+      throw this.#asUnsent(channel, error);
+    }
+    if (room !== undefined) await room;
+    if (receipt !== undefined) await receipt.acknowledged;
+  }
+
+  #expect(channel: string, timeout: number): Receipt {
+    const { audience, dispatcher, acknowledgements, node } = this.tools;
+    const nodes = [...audience.others(channel)];
+    if (dispatcher.has(channel)) nodes.push({ name: node.name, bootId: node.bootId });
+    return acknowledgements.expect(channel, nodes, timeout);
+  }
+
+  /** To the handlers of this node. */
+  #deliver(
+    { channel, seq, at, lane }: Line,
+    body: string,
+    type: string | undefined,
+    groups: Record<string, string> | undefined,
+    receipt: Receipt | undefined,
+  ): Promise<unknown> | undefined {
+    const { name: from, bootId } = this.tools.node;
+    const meta: MessageMeta = { channel, from, bootId, seq, sentAt: at, priority: lane };
+    if (type !== undefined) meta.type = type;
+    // What local handlers get went through JSON too, so that they see what the others see and share no object.
+    const envelope: Envelope = { meta, message: parseJson(body) };
+    if (groups !== undefined) envelope.groups = groups;
+    if (receipt !== undefined) envelope.settle = (failure) => receipt.settle(failure);
+    return this.tools.dispatcher.deliver(envelope, at, true);
+  }
+
+  #asUnsent(channel: string, error: unknown): Error {
+    if (!(error instanceof OverloadedError)) {
+      return new RedisUnavailableError(this.tools.endpoint, `publishing on "${channel}"; this node was served`, error);
+    }
+    this.tools.drops.add(channel, 'too much waits to be sent');
+    return error;
+  }
+}

@@ -1,0 +1,103 @@
+/**
+ * Pure: which messages of a sender are missing, and which came twice.
+ * Called by the facade for each text that arrives; what is kept of a sender is one number for each of its channels and lanes.
+ */
+import type { Lane } from '../tools/transport.js';
+
+/** Sequence numbers, both ends included. */
+export interface Range {
+  first: number;
+  last: number;
+}
+
+/** One sender's messages on one channel with one priority: within it everything is in order. */
+export interface Sequence {
+  bootId: string;
+  channel: string;
+  lane: Lane;
+}
+
+/** What is to be done with messages that arrived. */
+export interface Verdict {
+  /** So many at the beginning were here before. */
+  duplicates: number;
+  gap: Range | undefined;
+}
+
+interface State {
+  last: number;
+  /** Up to here what is missing was reported, though it may still come. */
+  reported: number;
+}
+
+/** More senders than any cluster has: only somebody who makes boot ids up gets here. */
+const MAX_SENDERS = 10_000;
+
+/** See the file header. */
+export class Sequences {
+  readonly #senders = new Map<string, Map<string, State>>();
+
+  /** `startsHere`: this node has listened since before the sender began, so that nothing of it can be from before. */
+  constructor(private readonly startsHere: (bootId: string, channel: string) => boolean) {}
+
+  /** `count` messages from number `first` on have arrived. */
+  arrived(sequence: Sequence, first: number, count: number): Verdict {
+    const state = this.#state(sequence) ?? this.#begin(sequence, this.#startsHere(sequence) ? 0 : first - 1);
+    const expected = state.last + 1;
+    state.last = Math.max(state.last, first + count - 1);
+    if (first === expected) return { duplicates: 0, gap: undefined };
+    if (first < expected) return { duplicates: Math.min(count, expected - first), gap: undefined };
+    return { duplicates: 0, gap: this.#report(state, expected, first - 1) };
+  }
+
+  /** The sender says that its last message was number `last`, and everything up to it had its time to arrive. */
+  announced(sequence: Sequence, last: number): Range | undefined {
+    const state = this.#state(sequence) ?? (this.#startsHere(sequence) ? this.#begin(sequence, 0) : undefined);
+    // What is reported may come all the same, over another way; so `last` stays where it is.
+    return state === undefined ? undefined : this.#report(state, state.last + 1, last);
+  }
+
+  /** Forgets senders that are gone. */
+  forgetSenders(isGone: (bootId: string) => boolean): void {
+    for (const bootId of this.#senders.keys()) if (isGone(bootId)) this.#senders.delete(bootId);
+  }
+
+  /** Forgets a channel that is not listened to any more: what is sent meanwhile is not missing. */
+  forgetChannel(channel: string): void {
+    for (const states of this.#senders.values()) {
+      for (const lane of ['high', 'normal', 'low'] as const) states.delete(keyOf({ channel, lane }));
+    }
+  }
+
+  /** How many senders are known. */
+  get size(): number {
+    return this.#senders.size;
+  }
+
+  #state(sequence: Sequence): State | undefined {
+    return this.#senders.get(sequence.bootId)?.get(keyOf(sequence));
+  }
+
+  #startsHere({ bootId, channel }: Sequence): boolean {
+    return this.startsHere(bootId, channel);
+  }
+
+  #begin(sequence: Sequence, last: number): State {
+    const states = this.#senders.get(sequence.bootId) ?? new Map<string, State>();
+    const state: State = { last, reported: 0 };
+    this.#senders.set(sequence.bootId, states.set(keyOf(sequence), state));
+    if (this.#senders.size > MAX_SENDERS) this.#senders.delete(this.#senders.keys().next().value!);
+    return state;
+  }
+
+  #report(state: State, from: number, last: number): Range | undefined {
+    const first = Math.max(from, state.reported + 1);
+    if (first > last) return undefined;
+    state.reported = last;
+    return { first, last };
+  }
+}
+
+function keyOf({ channel, lane }: Pick<Sequence, 'channel' | 'lane'>): string {
+  return `${lane} ${channel}`;
+}

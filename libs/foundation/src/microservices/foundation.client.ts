@@ -1,0 +1,100 @@
+/**
+ * Nest's microservices over Foundation, the client: `emit` sends to a channel, `send` asks one node that answers.
+ * Made by the application's providers; underneath `Channels`.
+ */
+import { ClientProxy, type ReadPacket, type WritePacket } from '@nestjs/microservices';
+import type { Channels } from '../channels/channels.js';
+
+/** Nest leaves the values of a `WritePacket` open. */
+interface Answer {
+  err?: unknown;
+  response?: unknown;
+  isDisposed?: boolean;
+}
+
+/** Options of {@link FoundationClient}. */
+export interface FoundationClientOptions {
+  channels: Channels;
+  /** The channel of the events; that of the strategy. Default `events`. */
+  channel?: string;
+  /** How long a request waits for a node that answers its pattern to appear, in milliseconds. Default 5000. */
+  wait?: number;
+}
+
+/**
+ * A `ClientProxy` that reaches every `FoundationStrategy` of the cluster.
+ *
+ * Underneath: `emit` is `channels.broadcast` with the pattern as its type; `send` is a letter to one node that answers the
+ * pattern, in turn, and its answers are letters, too. How long an answer may take is up to you: `timeout()` of RxJS.
+ *
+ * ```ts
+ * { provide: 'ORDERS', inject: [Channels], useFactory: (channels: Channels) => new FoundationClient({ channels }) }
+ * ```
+ *
+ * An observable of `send` fails with what the handler threw, with `RequestError` when no node answers, when the node leaves or
+ * the connection is cut before the last answer, and with `MessageError` for what is too large.
+ */
+export class FoundationClient extends ClientProxy {
+  readonly #options: FoundationClientOptions;
+  readonly #pending = new Set<() => void>();
+
+  constructor(options: FoundationClientOptions) {
+    super();
+    this.#options = options;
+    this.initializeSerializer({});
+    this.initializeDeserializer({});
+  }
+
+  /** Nothing to do: the connection is that of Foundation. */
+  connect(): Promise<void> {
+    this._status$.next('connected');
+    return Promise.resolve();
+  }
+
+  /** Gives up what is waited for. */
+  close(): void {
+    for (const end of [...this.#pending]) end();
+  }
+
+  /** The `Channels` underneath. */
+  unwrap<T>(): T {
+    return this.#options.channels as T;
+  }
+
+  protected override publish(packet: ReadPacket, callback: (packet: WritePacket) => void): () => void {
+    const { channels, wait = 5000 } = this.#options;
+    const settle = (answer: WritePacket): void => {
+      if (answer.isDisposed === true || answer.err !== undefined) end();
+      callback(answer);
+    };
+    let giveUp = (): void => undefined;
+    const end = (): void => {
+      this.#pending.delete(end);
+      giveUp();
+    };
+    const ask = async (): Promise<void> => {
+      const pattern = this.normalizePattern(packet.pattern as string);
+      const request = (await this.serializer.serialize(this.assignPacketId(packet))) as unknown;
+      channels.requireSendable(pattern, request);
+      if (!this.#pending.has(end)) return;
+      const answer = (body: unknown): void => void this.#answered(body).then(settle, (err: unknown) => settle({ err }));
+      giveUp = channels.requests.ask(pattern, request, { answer, fail: (err) => settle({ err }) }, wait);
+    };
+    this.#pending.add(end);
+    ask().catch((err: unknown) => settle({ err }));
+    return end;
+  }
+
+  async #answered(body: unknown): Promise<Answer> {
+    const { err, response, isDisposed } = (await this.deserializer.deserialize(body)) as Answer;
+    return { err, response, isDisposed: isDisposed === true || (err !== undefined && err !== null) };
+  }
+
+  protected override async dispatchEvent<T>(packet: ReadPacket): Promise<T> {
+    const { channels, channel = 'events' } = this.#options;
+    const type = this.normalizePattern(packet.pattern as string);
+    const message = (await this.serializer.serialize(packet)) as unknown;
+    await channels.broadcast(channel, message, { type });
+    return undefined as T;
+  }
+}

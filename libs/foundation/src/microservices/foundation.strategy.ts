@@ -1,0 +1,139 @@
+/**
+ * Nest's microservices over Foundation, the server: `@EventPattern` hears a channel, `@MessagePattern` answers requests.
+ * Made by the application's bootstrap; underneath `Channels`.
+ */
+import {
+  Server,
+  type BaseRpcContext,
+  type CustomTransportStrategy,
+  type IncomingRequest,
+  type ReadPacket,
+} from '@nestjs/microservices';
+import { finalize, isObservable, lastValueFrom } from 'rxjs';
+import type { MessageMeta, Subscription } from '../channels/channel.js';
+import type { Channels } from '../channels/channels.js';
+import { FoundationContext, type FoundationSource } from './foundation.context.js';
+
+/** Options of {@link FoundationStrategy}. */
+export interface FoundationStrategyOptions {
+  /** The channel of the events. Default `events`; a durable one needs a `group`. */
+  channel?: string;
+  /** Each event goes to one member of this group. Default: every node hears every event, as with `Transport.REDIS`. */
+  group?: string;
+}
+
+/**
+ * A transport for `connectMicroservice` and `createMicroservice`.
+ *
+ * Underneath: for each `@EventPattern` a subscription to the channel with the pattern as its type. For each
+ * `@MessagePattern` an entry in this node's record; a request goes to one of the nodes that have it, as a letter.
+ *
+ * ```ts
+ * NestFactory.createMicroservice<AsyncMicroserviceOptions>(AppModule, {
+ *   inject: [Channels],
+ *   useFactory: (channels: Channels) => ({ strategy: new FoundationStrategy(channels) }),
+ * });
+ * ```
+ *
+ * `AppModule` imports `FoundationModule`. A pattern may have 200 characters; an object counts as sorted JSON.
+ */
+export class FoundationStrategy extends Server implements CustomTransportStrategy {
+  override readonly transportId = Symbol.for('foundation:transport');
+  /** A handler that fails is counted and logged by its subscription, and on a durable channel it is called again. */
+  override readonly propagatesEventHandlerErrors = true;
+  readonly #channels: Channels;
+  readonly #options: FoundationStrategyOptions;
+  readonly #subscriptions: Subscription[] = [];
+  readonly #ends: (() => void)[] = [];
+
+  constructor(channels: Channels, options: FoundationStrategyOptions = {}) {
+    super();
+    this.#channels = channels;
+    this.#options = options;
+    this.initializeSerializer({});
+    this.initializeDeserializer({});
+  }
+
+  /** Called by Nest. The callback gets the error when a subscription is refused. */
+  listen(callback: (error?: unknown) => void): void {
+    this.#listen().then(
+      () => callback(),
+      (error: unknown) => callback(error),
+    );
+  }
+
+  async #listen(): Promise<void> {
+    const { channel = 'events', group } = this.#options;
+    for (const [pattern, handler] of this.messageHandlers) {
+      if (handler.isEventHandler === true) {
+        const hear = (message: unknown, meta: MessageMeta): Promise<void> => this.#hear(pattern, message, meta);
+        this.#subscriptions.push(await this.#channels.subscribe(channel, hear, { type: pattern, group }));
+      } else {
+        const end = this.#channels.requests.answer(pattern, (packet, reply, { name, bootId }) => {
+          void this.#answer(pattern, packet, reply, { from: name, bootId });
+        });
+        this.#ends.push(end);
+      }
+    }
+    this._status$.next('connected');
+  }
+
+  /** Called by Nest: hears and answers no more. */
+  async close(): Promise<void> {
+    for (const end of this.#ends.splice(0)) end();
+    await Promise.all(this.#subscriptions.splice(0).map((subscription) => subscription.unsubscribe()));
+    this._status$.next('disconnected');
+  }
+
+  /** There are no events of a connection here; see `Telemetry`. */
+  on(): void {
+    throw new Error('FoundationStrategy has no events of its own. Attach to Telemetry instead.');
+  }
+
+  /** The `Channels` underneath. */
+  unwrap<T>(): T {
+    return this.#channels as T;
+  }
+
+  /** Unlike the one of Nest it rejects when a handler fails, so that the subscription knows. */
+  override handleEvent(pattern: string, packet: ReadPacket, context: BaseRpcContext): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.runWithProcessingHooks(context, async (ended) => {
+        try {
+          const result: unknown = await this.getHandlerByPattern(pattern)?.(packet.data, context);
+          if (isObservable(result)) await lastValueFrom(result.pipe(finalize(ended)), { defaultValue: undefined });
+          resolve();
+        } catch (error) {
+          reject(error instanceof Error ? error : new Error(String(error)));
+        } finally {
+          ended();
+        }
+      });
+    });
+  }
+
+  async #hear(pattern: string, message: unknown, meta: MessageMeta): Promise<void> {
+    const packet = (await this.deserializer.deserialize(message, { channel: pattern })) as ReadPacket;
+    await this.handleEvent(pattern, packet, new FoundationContext([pattern, meta, packet.metadata]));
+  }
+
+  async #answer(
+    pattern: string,
+    message: unknown,
+    reply: (answer: unknown) => Promise<void>,
+    source: FoundationSource,
+  ): Promise<void> {
+    try {
+      const packet = (await this.deserializer.deserialize(message, { channel: pattern })) as IncomingRequest;
+      const context = new FoundationContext([pattern, source, packet.metadata]);
+      const produce = async () =>
+        this.transformToObservable(await this.getHandlerByPattern(pattern)?.(packet.data, context));
+      this.handleRequest(context, produce, async (response) =>
+        reply(await this.serializer.serialize({ ...response, id: packet.id })),
+      );
+    } catch (error) {
+      this.handleError(String(error));
+      await reply({ err: 'Internal server error', isDisposed: true }).catch(() => undefined);
+    }
+  }
+}

@@ -1,0 +1,228 @@
+/**
+ * One consumer of one group of a stream: reads on a connection of its own, because it blocks, and acknowledges on another.
+ * Called by `redis.streams.ts`; underneath XREADGROUP, XACK, and XPENDING with XCLAIM in a script.
+ */
+import { Logger } from '@nestjs/common';
+import type { Redis } from 'ioredis';
+import { describe } from '../errors.js';
+import { toNumber, toTexts } from './script.js';
+import { buryScript, forgetScript, keepScript, sweepScript } from './stream.scripts.js';
+import { compareIds, type Consumer, type ConsumerListener, type ConsumerOptions, type StreamEntry } from './streams.js';
+
+const BLOCK_MS = 1000;
+const RETRY_MS = 200;
+/** Entries that one sweep looks at. */
+const SWEEP = 100;
+/** Dead letters that are kept. */
+const MAX_DEAD = 10_000;
+/** A consumer that is silent for so long and has nothing pending is one of a node that is gone. */
+const FORGET_AFTER_MS = 600_000;
+
+/** See {@link Consumer}. */
+export class RedisConsumer implements Consumer {
+  readonly #logger = new Logger('Foundation');
+  readonly #handling = new Set<string>();
+  #acknowledged: string[] = [];
+  #acknowledging: Promise<void> | undefined;
+  /** Entries that a sweep has claimed. */
+  #again: StreamEntry[] = [];
+  #from: string;
+  #closed = false;
+  #failing = false;
+  #sweepAt = 0;
+  #forgetAt = 0;
+  #loop: Promise<void> | undefined;
+  #keepTimer: NodeJS.Timeout | undefined;
+
+  constructor(
+    private readonly name: string,
+    private readonly keys: { stream: string; dead: string },
+    private readonly options: ConsumerOptions,
+    private readonly listener: ConsumerListener,
+    private readonly control: Redis,
+    private readonly client: Redis,
+    private readonly ended: () => void,
+  ) {
+    this.#from = options.from;
+  }
+
+  async begin(): Promise<void> {
+    await this.#makeGroup().catch((error: unknown) => this.#failed(error));
+    const { retryAfter } = this.options;
+    this.#keepTimer = setInterval(() => void this.#keep(), Math.max(20, retryAfter / 3)).unref();
+    this.#loop = this.#run();
+  }
+
+  /** All that are acknowledged in one turn are one XACK. What does not get through is given out again. */
+  async acknowledge(id: string): Promise<void> {
+    this.#handling.delete(id);
+    this.#acknowledged.push(id);
+    this.#acknowledging ??= new Promise((resolve) => setImmediate(resolve)).then(async () => {
+      const ids = this.#acknowledged;
+      this.#acknowledged = [];
+      this.#acknowledging = undefined;
+      await this.control.xack(this.keys.stream, this.options.group, ...ids);
+    });
+    await this.#acknowledging.catch((error: unknown) => this.#failed(error));
+  }
+
+  async bury(entry: StreamEntry, reason: string): Promise<void> {
+    this.#handling.delete(entry.id);
+    const { stream, dead } = this.keys;
+    const args = [this.options.group, entry.id, entry.deliveries, reason.slice(0, 1000), entry.text, MAX_DEAD];
+    await buryScript.run(this.control, [stream, dead], args).catch((error: unknown) => this.#failed(error));
+  }
+
+  stop(): void {
+    this.#closed = true;
+    clearInterval(this.#keepTimer);
+    // What the blocked read might still bring stays pending, and goes to another consumer.
+    this.client.disconnect();
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return this.#loop;
+    this.stop();
+    await this.#loop;
+    await this.#acknowledging?.catch(() => undefined);
+    await this.#forget(this.name).catch(() => undefined);
+    this.ended();
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#closed) {
+      try {
+        const entries = await this.#read();
+        this.#failing = false;
+        if (entries.length > 0 && !this.#closed) await this.#handle(entries);
+      } catch (error) {
+        if (this.#closed) return;
+        this.#failed(error);
+        // After a loss of data everything that is in the stream came after it.
+        if (isNoGroup(error)) await this.#makeGroup('0').catch(() => undefined);
+        else await new Promise((resolve) => setTimeout(resolve, RETRY_MS * (0.75 + Math.random() / 2)));
+      }
+    }
+  }
+
+  async #handle(entries: StreamEntry[]): Promise<void> {
+    for (const { id } of entries) this.#handling.add(id);
+    await this.listener.take(entries);
+    for (const { id } of entries) this.#handling.delete(id);
+  }
+
+  async #read(): Promise<StreamEntry[]> {
+    const now = performance.now();
+    if (this.#again.length === 0 && now >= this.#sweepAt) {
+      this.#sweepAt = now + (this.options.retryAfter / 2) * (0.75 + Math.random() / 2);
+      await this.#sweep();
+    }
+    if (this.#again.length > 0) return this.#again.splice(0, this.options.batch);
+    const { group, batch, retryAfter } = this.options;
+    const block = Math.max(1, Math.min(BLOCK_MS, Math.round(retryAfter / 2)));
+    const options = ['GROUP', group, this.name, 'COUNT', batch, 'BLOCK', block, 'STREAMS', this.keys.stream, '>'];
+    const reply: unknown = await this.client.call('XREADGROUP', ...options);
+    if (!Array.isArray(reply)) return [];
+    // One pair of stream and entries: in a list with RESP2, by itself with RESP3.
+    const pair = (Array.isArray(reply[0]) ? reply[0] : reply) as unknown[];
+    return entriesOf(pair[1], 1);
+  }
+
+  async #sweep(): Promise<void> {
+    const { group, retryAfter, maxDeliveries } = this.options;
+    const { stream, dead } = this.keys;
+    const reply = await sweepScript.run(
+      this.control,
+      [stream, dead],
+      [group, this.name, retryAfter, maxDeliveries, SWEEP, MAX_DEAD],
+    );
+    const fields = toTexts(reply);
+    let lost = 0;
+    for (let at = 0; at + 2 < fields.length; at += 3) {
+      const [id, text, deliveries] = [fields[at]!, fields[at + 1]!, toNumber(fields[at + 2])];
+      if (deliveries > 0) this.#again.push({ id, text, deliveries });
+      else if (deliveries === 0) lost += 1;
+      else
+        this.listener.buried(
+          { id, text, deliveries: -deliveries },
+          `given out ${-deliveries} times without an acknowledgement`,
+        );
+    }
+    if (lost > 0) this.listener.lost(lost);
+    if (performance.now() < this.#forgetAt) return;
+    this.#forgetAt = performance.now() + FORGET_AFTER_MS / 2;
+    await this.#forget('');
+  }
+
+  /** Says that this consumer is still at what it handles, so that nobody else is given it. */
+  async #keep(): Promise<void> {
+    const ids = [...this.#handling, ...this.#again.map(({ id }) => id)];
+    if (ids.length === 0) return;
+    await keepScript
+      .run(this.control, [this.keys.stream], [this.options.group, this.name, ...ids])
+      .catch((error: unknown) => this.#failed(error));
+  }
+
+  async #makeGroup(from = this.#from): Promise<void> {
+    try {
+      await this.control.xgroup('CREATE', this.keys.stream, this.options.group, from, 'MKSTREAM');
+    } catch (error) {
+      if (!describe(error).startsWith('BUSYGROUP')) throw error;
+    }
+    await this.#tellTrimmed();
+    // From here on the group was there: if it is not any more, it was lost.
+    this.#from = '0';
+  }
+
+  /** A group that was away for long may find that what it has not read yet is trimmed. Redis 7 can tell. */
+  async #tellTrimmed(): Promise<void> {
+    const [stream, groups] = (await Promise.all([
+      this.control.xinfo('STREAM', this.keys.stream),
+      this.control.xinfo('GROUPS', this.keys.stream),
+    ])) as [unknown, unknown[]];
+    const { length, 'entries-added': added, 'first-entry': first } = fieldsOf(stream);
+    const group = groups.map(fieldsOf).find(({ name }) => name === this.options.group);
+    const read = group?.['entries-read'];
+    if (typeof added !== 'number' || typeof length !== 'number' || typeof read !== 'number') return;
+    const lost = added - length - read;
+    const [oldest] = toTexts(first);
+    const isBehind = oldest === undefined || compareIds(String(group?.['last-delivered-id']), oldest) < 0;
+    if (lost > 0 && isBehind) this.listener.lost(lost);
+  }
+
+  async #forget(name: string): Promise<void> {
+    await forgetScript.run(this.control, [this.keys.stream], [this.options.group, name, FORGET_AFTER_MS]);
+  }
+
+  #failed(error: unknown): void {
+    if (this.#failing || this.#closed) return;
+    this.#failing = true;
+    const { stream, group } = this.options;
+    this.#logger.warn('A durable channel is not read at the moment; trying again', {
+      channel: stream,
+      group,
+      error: describe(error),
+    });
+  }
+}
+
+function isNoGroup(error: unknown): boolean {
+  return /NOGROUP|UNBLOCKED/.test(describe(error));
+}
+
+/** Reads entries out of a reply; what is none is left out. */
+export function entriesOf(reply: unknown, deliveries: number): StreamEntry[] {
+  if (!Array.isArray(reply)) return [];
+  return (reply as unknown[]).flatMap((entry) => {
+    if (!Array.isArray(entry)) return [];
+    const [id, fields] = entry as unknown[];
+    const [, text] = toTexts(fields);
+    return typeof id === 'string' && text !== undefined ? [{ id, text, deliveries }] : [];
+  });
+}
+
+function fieldsOf(reply: unknown): Record<string, unknown> {
+  if (!Array.isArray(reply)) return {};
+  const flat = reply as unknown[];
+  return Object.fromEntries(flat.flatMap((name, at) => (at % 2 === 0 ? [[String(name), flat[at + 1]]] : [])));
+}

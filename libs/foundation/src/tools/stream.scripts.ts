@@ -1,0 +1,75 @@
+/**
+ * The Lua of the durable channels: what has to happen in one step, so that no message is in two places or in none.
+ * Called by `redis.consumer.ts`.
+ */
+import { Script } from './script.js';
+
+/**
+ * KEYS stream, dead letters · ARGV group, consumer, min idle, max deliveries, count, max dead → id, text, deliveries of
+ * each entry that is this consumer's now; then the same, with the text '' and the count negative, of each that was buried;
+ * and with the count 0 of each that is gone.
+ *
+ * XAUTOCLAIM would not tell the deliveries; and of deleted entries each version of Redis says something else, so each
+ * entry is claimed alone.
+ */
+export const sweepScript = new Script(
+  'foundationStreamSweep',
+  `
+local reply = {}
+for _, pending in ipairs(redis.call('XPENDING', KEYS[1], ARGV[1], 'IDLE', ARGV[3], '-', '+', ARGV[5])) do
+  local id, deliveries = pending[1], pending[4]
+  local entry = redis.call('XRANGE', KEYS[1], id, id)[1]
+  if not entry then
+    redis.call('XACK', KEYS[1], ARGV[1], id)
+    reply[#reply + 1] = id; reply[#reply + 1] = ''; reply[#reply + 1] = 0
+  elseif deliveries >= tonumber(ARGV[4]) then
+    redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[6], '*', 'id', id, 'group', ARGV[1], 'deliveries', deliveries,
+      'reason', 'given out ' .. deliveries .. ' times without an acknowledgement', 'message', entry[2][2])
+    redis.call('XACK', KEYS[1], ARGV[1], id)
+    reply[#reply + 1] = id; reply[#reply + 1] = entry[2][2]; reply[#reply + 1] = -deliveries
+  else
+    redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], ARGV[3], id)
+    reply[#reply + 1] = id; reply[#reply + 1] = entry[2][2]; reply[#reply + 1] = deliveries + 1
+  end
+end
+return reply
+`,
+);
+
+/** KEYS stream · ARGV group, consumer, ids → makes those that are still this consumer's look young. Nobody else's are taken away. */
+export const keepScript = new Script(
+  'foundationStreamKeep',
+  `
+for at = 3, #ARGV do
+  if #redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[at], ARGV[at], 1, ARGV[2]) > 0 then
+    redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, ARGV[at], 'JUSTID')
+  end
+end
+return 1
+`,
+);
+
+/** KEYS stream, dead letters · ARGV group, id, deliveries, reason, message, max dead → 1. In one step, so that no entry is in both or in neither. */
+export const buryScript = new Script(
+  'foundationStreamBury',
+  `
+redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[6], '*', 'id', ARGV[2], 'group', ARGV[1], 'deliveries', ARGV[3],
+  'reason', ARGV[4], 'message', ARGV[5])
+redis.call('XACK', KEYS[1], ARGV[1], ARGV[2])
+return 1
+`,
+);
+
+/** KEYS stream · ARGV group, consumer, forget after → removes consumers that have nothing pending: this one, or those that are gone. */
+export const forgetScript = new Script(
+  'foundationStreamForget',
+  `
+for _, consumer in ipairs(redis.call('XINFO', 'CONSUMERS', KEYS[1], ARGV[1])) do
+  local is = {}
+  for at = 1, #consumer, 2 do is[consumer[at]] = consumer[at + 1] end
+  local gone = is.name == ARGV[2] or is.idle > tonumber(ARGV[3])
+  if gone and is.pending == 0 then redis.call('XGROUP', 'DELCONSUMER', KEYS[1], ARGV[1], is.name) end
+end
+return 1
+`,
+);

@@ -1,0 +1,66 @@
+/**
+ * Contract: texts that are kept until each group has handled them, for delivery at least once.
+ * Implemented by `redis.streams.ts` and `local.streams.ts`; used by the durable channels.
+ */
+
+/** A text as it was kept. */
+export interface StreamEntry {
+  /** `<milliseconds>-<number>`; rises. */
+  id: string;
+  text: string;
+  /** How often it was given to a consumer of the group, this time included; 0 outside of a group. */
+  deliveries: number;
+}
+
+/** What a consumer wants. */
+export interface ConsumerOptions {
+  stream: string;
+  group: string;
+  /** Where a group begins that does not exist yet: an id (what is after it), `0` or `$` (what comes from now on). */
+  from: string;
+  /** Entries given out at a time. */
+  batch: number;
+  /** Milliseconds after which an entry that nobody acknowledged, and whose consumer does not say that it is still at it, is given out again. */
+  retryAfter: number;
+  /** An entry that was given out so often without an acknowledgement is buried. */
+  maxDeliveries: number;
+}
+
+/** What a consumer is told. */
+export interface ConsumerListener {
+  /** Handles entries; no more are read before it resolves. Must not reject. */
+  take(entries: StreamEntry[]): Promise<void>;
+  /** An entry was buried because it was given out too often. */
+  buried(entry: StreamEntry, reason: string): void;
+  /** So many entries are gone without having been handled: the stream was trimmed. */
+  lost(count: number): void;
+}
+
+/** A running consumer. */
+export interface Consumer {
+  /** The entry was handled. */
+  acknowledge(id: string): Promise<void>;
+  /** Puts the entry aside for good, with the reason. */
+  bury(entry: StreamEntry, reason: string): Promise<void>;
+  /** Reads no more, and resolves once `take` has resolved. */
+  close(): Promise<void>;
+}
+
+/** See the file header. */
+export interface Streams {
+  /** Resolves with the id once the text is kept; about `maxLength` texts are, the oldest go. */
+  append(stream: string, text: string, maxLength: number): Promise<string>;
+  /** Resolves once the group exists, or while Redis is unreachable at once: then it is made as soon as it can be. */
+  consume(options: ConsumerOptions, listener: ConsumerListener): Promise<Consumer>;
+  /** Kept entries from one id to another, both included, the first not when it begins with `(`; `-` and `+` are the ends. */
+  range(stream: string, from: string, to: string, count: number): Promise<StreamEntry[]>;
+  /** Ends what consumers there still are, without waiting for what they handle. */
+  close(): void;
+}
+
+/** Negative when `one` is the older id. */
+export function compareIds(one: string, other: string): number {
+  const [a = 0, b = 0] = one.split('-').map(Number);
+  const [c = 0, d = 0] = other.split('-').map(Number);
+  return a === c ? b - d : a - c;
+}

@@ -1,0 +1,403 @@
+// Durable channels: at least once, on Redis Streams, and the same API without a cluster.
+import { IsInt } from 'class-validator';
+import { Redis } from 'ioredis';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import {
+  ArgumentError,
+  Channel,
+  Channels,
+  RedisUnavailableError,
+  type FoundationOptions,
+  type MessageHandler,
+  type MessageMeta,
+  type SubscribeOptions,
+} from 'nestjs-foundation';
+import { eventually } from '../../libs/foundation/src/testing/eventually.js';
+import { keysOf, type Keys } from '../../libs/foundation/src/tools/keys.js';
+import { startRedis, type RedisServer } from '../support/redis-server.js';
+import { TcpProxy } from '../support/tcp-proxy.js';
+import { CapturedLog, boot, closeAll, closeLater, freshName, settle, type Booted } from './bench.js';
+
+let server: RedisServer;
+let appName: string;
+let keys: Keys;
+let log: CapturedLog;
+
+beforeAll(async () => void (server = await startRedis()));
+afterAll(() => server.stop());
+beforeEach(async () => {
+  log = CapturedLog.install();
+  appName = freshName();
+  keys = keysOf(appName);
+  await settle(server, appName);
+});
+afterEach(closeAll);
+
+const durable = { orders: { retryAfter: 200, maxDeliveries: 3 } };
+const bootNode = (options: FoundationOptions = {}, providers: Parameters<typeof boot>[2] = []) =>
+  boot(options.redis ?? server.url, appName, providers, { channels: { durable }, ...options });
+const channelsOf = ({ app }: Booted) => app.get(Channels);
+const send = (node: Booted, message: unknown, options?: Parameters<Channels['broadcast']>[2]) =>
+  channelsOf(node).broadcast('orders', message, options);
+const subscribe = (node: Booted, handler: MessageHandler, options: SubscribeOptions = {}) =>
+  channelsOf(node).subscribe('orders', handler, { group: 'billing', from: '0', ...options });
+/** Typed, as `call` wants its first argument by itself. */
+const READ = ['XREADGROUP', 'GROUP', 'billing', 'dead'];
+const pending = async (group = 'billing') =>
+  Number((await server.cli('XPENDING', keys.stream('orders'), group)).split('\n')[0]);
+
+describe.each<[string, FoundationOptions]>([
+  ['inside one process', { cluster: false }],
+  ['over Redis', {}],
+])('%s', (_where, options) => {
+  it('what was kept is handled in order, by each group once', async () => {
+    const node = await bootNode(options);
+    for (let message = 0; message < 100; message++) await send(node, message);
+    const seen: Record<string, unknown[]> = { billing: [], shipping: [] };
+    for (const group of ['billing', 'shipping']) {
+      await subscribe(node, (message) => void seen[group]!.push(message), { group });
+    }
+    await eventually(() => Object.values(seen).every(({ length }) => length === 100));
+    const all = Array.from({ length: 100 }, (_, index) => index);
+    expect(seen).toEqual({ billing: all, shipping: all });
+  });
+
+  it('the members of a group share the messages', async () => {
+    const node = await bootNode(options);
+    const seen: unknown[][] = [[], []];
+    for (const list of seen) {
+      await subscribe(node, async (message) => {
+        await new Promise((resolve) => setImmediate(resolve));
+        list.push(message);
+      });
+    }
+    await Promise.all(Array.from({ length: 200 }, (_, index) => send(node, index)));
+    await eventually(() => seen.flat().length >= 200);
+    expect(seen.flat().sort((x, y) => Number(x) - Number(y))).toEqual(Array.from({ length: 200 }, (_, index) => index));
+  });
+
+  it('a message whose handler fails comes again, then becomes a dead letter', async () => {
+    const node = await bootNode(options);
+    const metas: MessageMeta[] = [];
+    const subscription = await subscribe(node, (message, meta) => {
+      if (message === 'fine') return;
+      metas.push({ ...meta });
+      throw new Error('no such customer');
+    });
+    await send(node, 'poison');
+    await send(node, 'fine');
+    await eventually(() => node.of('message.dead_letter').length === 1);
+    expect(metas.map(({ deliveries }) => deliveries)).toEqual([1, 2, 3]);
+    expect(new Set(metas.map(({ id }) => id)).size).toBe(1);
+    expect(node.of('message.dead_letter')).toEqual([
+      {
+        channel: 'orders',
+        group: 'billing',
+        id: metas[0]!.id,
+        deliveries: 3,
+        reason: 'the handler failed: no such customer',
+      },
+    ]);
+    expect(subscription.counters).toMatchObject({ received: 4, failed: 3, dropped: { 'dead letter': 1 }, waiting: 0 });
+  });
+
+  it('a group begins where it is told to', async () => {
+    const node = await bootNode(options);
+    await send(node, 1);
+    const [meta] = await replayed(node);
+    await eventually(() => Date.now() > meta!.sentAt + 1);
+    const between = new Date();
+    await send(node, 2);
+    const seen: Record<string, unknown[]> = { all: [], later: [], time: [], id: [] };
+    const from: Record<string, string | Date | undefined> = { all: '0', later: undefined, time: between, id: meta!.id };
+    for (const group of Object.keys(seen)) {
+      await subscribe(node, (message) => void seen[group]!.push(message), { group, from: from[group] });
+    }
+    await send(node, 3);
+    await eventually(() => Object.values(seen).every((list) => list.at(-1) === 3));
+    expect(seen).toEqual({ all: [1, 2, 3], later: [3], time: [2, 3], id: [2, 3] });
+  });
+
+  async function replayed(node: Booted, more: Partial<Parameters<Channels['replay']>[2]> = {}) {
+    const metas: (MessageMeta & { message?: unknown })[] = [];
+    const keep: MessageHandler = (message, meta) => void metas.push({ ...meta, message });
+    const count = await channelsOf(node).replay('orders', keep, { from: '0', ...more });
+    expect(count).toBe(metas.length);
+    return metas;
+  }
+
+  it('what is kept can be replayed, from an id or a time, by type', async () => {
+    const node = await bootNode(options);
+    for (let message = 0; message < 250; message++) {
+      await send(node, message, { type: message % 50 === 0 ? 'round' : 'other' });
+    }
+    const all = await replayed(node);
+    expect(all.map(({ message }) => message)).toEqual(Array.from({ length: 250 }, (_, index) => index));
+    const { id, sentAt } = all[240]!;
+    expect((await replayed(node, { from: id! })).map(({ message }) => message)).toEqual(
+      Array.from({ length: 10 }, (_, index) => 240 + index),
+    );
+    expect((await replayed(node, { to: id! })).length).toBe(241);
+    expect((await replayed(node, { from: new Date(sentAt + 3_600_000) })).length).toBe(0);
+    expect((await replayed(node, { type: 'round' })).length).toBe(5);
+    const failing = channelsOf(node).replay('orders', () => Promise.reject(new Error('stop')), { from: '0' });
+    await expect(failing).rejects.toThrow('stop');
+  });
+
+  it('is trimmed by length, and what was lost by that is told', async () => {
+    const channels = { durable: { orders: { ...durable.orders, maxLength: 10 } } };
+    const node = await bootNode({ ...options, channels });
+    const first = await subscribe(node, () => undefined, { from: '$' });
+    await send(node, 'first');
+    await eventually(() => first.received === 1);
+    await first.unsubscribe();
+    for (let message = 0; message < 500; message++) await send(node, message);
+    const kept = (await replayed(node)).length;
+    expect(kept).toBeLessThan(300);
+    const seen: unknown[] = [];
+    const second = await subscribe(node, (message) => void seen.push(message));
+    await eventually(() => seen.at(-1) === 499);
+    expect(seen).toHaveLength(kept);
+    expect(second.counters.missed).toBe(500 - kept);
+    expect(node.of('message.dropped')).toContainEqual({
+      channel: 'orders',
+      reason: 'trimmed before it was handled',
+      count: 500 - kept,
+    });
+  });
+
+  it('compression and payloads work; what does not pass becomes a dead letter at once', async () => {
+    class Order {
+      @IsInt() id!: number;
+      note?: string;
+    }
+    const node = await bootNode(options);
+    const seen: Order[] = [];
+    const subscription = await subscribe(node, (order) => void seen.push(order as Order), { payload: Order });
+    const note = 'word '.repeat(2000);
+    await Promise.all([
+      send(node, { id: 1 }),
+      send(node, { id: 2, note }, { compression: true }),
+      send(node, { id: 'x' }),
+      send(node, { id: 3 }),
+    ]);
+    await eventually(() => seen.length === 3 && node.of('message.dead_letter').length === 1);
+    expect(seen).toEqual([{ id: 1 }, { id: 2, note }, { id: 3 }]);
+    expect(seen[1]).toBeInstanceOf(Order);
+    expect(subscription.counters).toMatchObject({ invalid: 1, failed: 0 });
+    expect(node.of('message.dead_letter')[0]!.reason).toMatch(/^not a valid Order: id: /);
+  });
+
+  it('handlers of one group for different types each get theirs', async () => {
+    const heard: string[] = [];
+    class Billing {
+      @Channel('orders', { group: 'billing', type: 'placed', from: '0' })
+      placed(message: unknown): void {
+        heard.push(`placed ${String(message)}`);
+      }
+      @Channel('orders', { group: 'billing', type: 'cancelled', from: '0' })
+      cancelled(message: unknown): void {
+        heard.push(`cancelled ${String(message)}`);
+      }
+    }
+    const node = await bootNode(options, [Billing]);
+    for (const type of ['placed', 'cancelled', 'other', 'placed']) await send(node, 1, { type });
+    await eventually(() => heard.length === 3);
+    expect(heard.sort()).toEqual(['cancelled 1', 'placed 1', 'placed 1']);
+  });
+
+  it('concurrency handles as many at a time', async () => {
+    const node = await bootNode(options);
+    let now = 0;
+    let most = 0;
+    const subscription = await subscribe(
+      node,
+      async () => {
+        most = Math.max(most, ++now);
+        await new Promise((resolve) => setTimeout(resolve, 2));
+        now -= 1;
+      },
+      { concurrency: 4 },
+    );
+    await Promise.all(Array.from({ length: 40 }, (_, index) => send(node, index)));
+    await eventually(() => subscription.received === 40 && now === 0);
+    expect(most).toBe(4);
+  });
+
+  it.each<[string, SubscribeOptions, string]>([
+    ['without a group', { group: undefined }, 'group'],
+    ['that drops', { queue: { policy: 'drop-oldest' } }, 'queue.policy'],
+    ['from nowhere', { from: 'yesterday' }, 'from'],
+    ['from no time', { from: new Date(NaN) }, 'from'],
+  ])('refuses a subscription %s', async (_what, given, argument) => {
+    const node = await bootNode(options);
+    const rejected = subscribe(node, () => undefined, given);
+    await expect(rejected).rejects.toBeInstanceOf(ArgumentError);
+    await expect(rejected).rejects.toThrow(`"${argument}"`);
+  });
+
+  it('refuses what only makes sense elsewhere', async () => {
+    const channels = channelsOf(await bootNode(options));
+    const nothing = () => undefined;
+    await expect(channels.broadcast('orders', 1, { timeout: 5 })).rejects.toThrow(/"timeout"/);
+    await expect(channels.subscribe('events', nothing, { from: '0' })).rejects.toThrow(/"from"/);
+    await expect(channels.replay('events', nothing, { from: '0' })).rejects.toThrow(/durable channel/);
+    await expect(channels.replay('orders', nothing, {} as never)).rejects.toThrow(/"from"/);
+    await expect(channels.replay('orders', nothing, { from: '$' })).rejects.toThrow(/"from"/);
+    await expect(channels.replay('orders', 5 as never, { from: '0' })).rejects.toThrow(/"handler"/);
+  });
+});
+
+describe('When something breaks', () => {
+  it('what a dead consumer had goes to another one', async () => {
+    const node = await bootNode();
+    const client = new Redis(server.url);
+    closeLater(() => Promise.resolve(client.disconnect()));
+    await client.xgroup('CREATE', keys.stream('orders'), 'billing', '$', 'MKSTREAM');
+    for (const message of [1, 2, 3]) await send(node, message);
+    await client.call(...(READ as unknown as [string]), 'COUNT', 2, 'STREAMS', keys.stream('orders'), '>');
+    const seen: [unknown, number | undefined][] = [];
+    await subscribe(node, (message, { deliveries }) => void seen.push([message, deliveries]));
+    await eventually(() => seen.length === 3);
+    expect(seen.sort()).toEqual([
+      [1, 2],
+      [2, 2],
+      [3, 1],
+    ]);
+    await eventually(async () => (await pending()) === 0);
+  });
+
+  it('what a node had that is cut off goes to another one, and nothing is lost', async () => {
+    const proxy = await TcpProxy.open(server.port);
+    closeLater(() => proxy.close());
+    const [a, b] = [await bootNode(), await bootNode({ redis: proxy.url, processes: { stopTimeout: 200 } })];
+    const onB: unknown[] = [];
+    let begin!: () => void;
+    const begun = new Promise<void>((resolve) => (begin = resolve));
+    await subscribe(b, (message) => {
+      onB.push(message);
+      begin();
+      return new Promise(() => undefined);
+    });
+    await Promise.all(Array.from({ length: 10 }, (_, index) => send(a, index)));
+    await begun;
+    proxy.mode = 'blackhole';
+    const onA: unknown[] = [];
+    await subscribe(a, (message) => void onA.push(message));
+    await eventually(() => new Set(onA).size === 10, { timeout: 20_000, lastSeen: () => ({ onA, onB }) });
+    await eventually(async () => (await pending()) === 0);
+    proxy.mode = 'ok';
+  });
+
+  it('a handler that takes longer than retryAfter is not given its message again', async () => {
+    const [a, b] = [await bootNode(), await bootNode()];
+    const seen: unknown[] = [];
+    let end!: () => void;
+    const handler = (message: unknown) => {
+      seen.push(message);
+      return new Promise<void>((resolve) => (end = resolve));
+    };
+    for (const node of [a, b]) await subscribe(node, handler);
+    await send(a, 'slow');
+    await eventually(() => seen.length === 1);
+    const before = Date.now();
+    await eventually(() => Date.now() > before + 4 * durable.orders.retryAfter);
+    expect(seen).toEqual(['slow']);
+    end();
+    await eventually(async () => (await pending()) === 0);
+  });
+
+  it('a poisonous message that kills every consumer becomes a dead letter', async () => {
+    const node = await bootNode();
+    const client = new Redis(server.url);
+    closeLater(() => Promise.resolve(client.disconnect()));
+    await client.xgroup('CREATE', keys.stream('orders'), 'billing', '$', 'MKSTREAM');
+    await send(node, 'poison');
+    await client.call(...(READ as unknown as [string]), 'STREAMS', keys.stream('orders'), '>');
+    const [[id]] = (await client.xpending(keys.stream('orders'), 'billing', '-', '+', 1)) as [[string]];
+    await client.call('XCLAIM', keys.stream('orders'), 'billing', 'dead', 0, id, 'RETRYCOUNT', 3);
+    const seen: unknown[] = [];
+    await subscribe(node, (message) => void seen.push(message));
+    await eventually(() => node.of('message.dead_letter').length === 1);
+    expect(node.of('message.dead_letter')[0]).toMatchObject({
+      id,
+      reason: 'given out 3 times without an acknowledgement',
+    });
+    expect(seen).toEqual([]);
+    const [[, fields]] = (await client.xrange(keys.deadLetters('orders'), '-', '+')) as [[string, string[]]];
+    expect(fields.slice(0, 8)).toEqual([
+      ...['id', id, 'group', 'billing', 'deliveries', '3'],
+      ...['reason', 'given out 3 times without an acknowledgement'],
+    ]);
+    expect(fields[9]).toContain('poison');
+  });
+
+  it('after FLUSHALL the group is made anew, and nothing that is sent then is lost', async () => {
+    const node = await bootNode();
+    const seen: unknown[] = [];
+    await subscribe(node, (message) => void seen.push(message), { from: '$' });
+    await send(node, 'before');
+    await eventually(() => seen.length === 1);
+    await server.cli('FLUSHALL');
+    for (const message of ['after', 'later']) await send(node, message);
+    await eventually(() => seen.length === 3, { lastSeen: () => seen });
+    expect(seen).toEqual(['before', 'after', 'later']);
+  });
+
+  it('a Redis that restarts without its data is read again', async () => {
+    const own = await startRedis();
+    closeLater(() => own.stop());
+    await settle(own, appName);
+    const node = await bootNode({ redis: own.url });
+    const seen: unknown[] = [];
+    await subscribe(node, (message) => void seen.push(message));
+    await send(node, 1);
+    await eventually(() => seen.length === 1);
+    await own.kill();
+    await expect(send(node, 'lost')).rejects.toBeInstanceOf(RedisUnavailableError);
+    await own.restart();
+    await eventually(async () => send(node, 2).then(() => true));
+    await eventually(() => seen.includes(2));
+    expect(seen).toEqual([1, 2]);
+  });
+
+  it('nonsense in a stream becomes a dead letter; what only a newer node can read is left to it first', async () => {
+    const node = await bootNode();
+    await subscribe(node, () => undefined);
+    await server.cli('XADD', keys.stream('orders'), '*', 'm', 'no JSON');
+    await server.cli('XADD', keys.stream('orders'), '*', 'm', '[{"v":99},{"b":1}]');
+    await eventually(() => node.of('message.dead_letter').length === 2);
+    expect(node.of('message.dead_letter').map(({ deliveries, reason }) => [deliveries, reason])).toEqual([
+      [1, 'not JSON'],
+      [3, 'the handler failed: unknown version'],
+    ]);
+  });
+
+  it('a closed application waits for what it handles, acknowledges it, and leaves no consumer and no connection', async () => {
+    const node = await bootNode({ nodeName: 'closing' });
+    const seen: unknown[] = [];
+    let end!: () => void;
+    const gate = new Promise<void>((resolve) => (end = resolve));
+    await subscribe(node, async (message) => {
+      seen.push(message);
+      await gate;
+    });
+    for (const message of [1, 2, 3]) await send(node, message);
+    await eventually(() => seen.length === 1);
+    const closing = node.app.close();
+    await eventually(() => log.lines.some((line) => line.includes('tell the others that this node drains')));
+    end();
+    await closing;
+    expect(seen).toEqual([1]);
+    await eventually(async () => !(await server.cli('CLIENT', 'LIST')).includes('foundation:closing:'));
+    const other = await bootNode();
+    await subscribe(other, (message) => void seen.push(message));
+    await eventually(() => seen.length === 3);
+    expect(seen).toEqual(expect.arrayContaining([1, 2, 3]));
+    await other.app.close();
+    expect(await pending()).toBe(0);
+    expect((await server.cli('XINFO', 'CONSUMERS', keys.stream('orders'), 'billing')).match(/^name$/gm)).toHaveLength(
+      1,
+    );
+  });
+});
