@@ -24,6 +24,7 @@ export class Actions {
 
   /** Begins an action; what becomes of it is reported, and never rejects. */
   begin(action) {
+    if (this.#over) return;
     const work = this.#carryOut(action)
       .then((skipped) => skipped && this.report(action, `skipped: ${skipped}`))
       .catch((error) => this.report(action, `${error.name}: ${error.message.split('\n')[0].slice(0, 160)}`))

@@ -39,7 +39,7 @@ try {
   code = typeof outcome === 'string' ? 130 : outcome.length > 0 ? 1 : 0;
 } catch (error) {
   console.error(error);
-  fail([String(error.message)]);
+  fail([`It was not whole again: ${error.message}`, ...cluster.violations(keep({}))]);
 } finally {
   actions.cancel();
   await cluster.close();
@@ -65,13 +65,17 @@ async function run() {
   for (const name of ALL_SLOTS) await cluster.owner(name, { timeout: 30_000 });
   const settledAt = await oneView();
   say(`whole again after ${msBetween(healed, settledAt).toFixed(0)} ms`);
-  const facts = { policies: { import: 'transient' }, settledAt };
-  // Beside the histories, so that they can be checked again when they are kept.
-  writeFileSync(join(cluster.folder, 'facts.json'), JSON.stringify(cluster.facts(facts), undefined, 2));
-  const violations = cluster.violations(facts);
+  const violations = cluster.violations(keep({ settledAt }));
   if (violations.length > 0) fail(violations);
   report(violations);
   return violations;
+}
+
+/** The facts for the checker, which are kept beside the histories, so that these can be checked again. */
+function keep(more) {
+  const facts = { policies: { import: 'transient' }, ...more };
+  writeFileSync(join(cluster.folder, 'facts.json'), JSON.stringify(cluster.facts(facts), undefined, 2));
+  return facts;
 }
 
 /** I8: until every node has the same version of the view. */

@@ -22,9 +22,10 @@ export class TcpProxy {
     this.#server = createServer((client) => this.#accept(client));
   }
 
-  static async open(port: number): Promise<TcpProxy> {
+  /** Leads to `port`; listens on any free port, or on `own`. */
+  static async open(port: number, own = 0): Promise<TcpProxy> {
     const proxy = new TcpProxy({ port });
-    proxy.#server.listen(0, HOST);
+    proxy.#server.listen(own, HOST);
     await once(proxy.#server, 'listening');
     return proxy;
   }

@@ -32,6 +32,15 @@ const examples: [errors.FoundationError, string, string, readonly (string | RegE
     ] as const),
   ],
   [
+    new errors.DirectListenError('h:1', cause),
+    ...([
+      'FOUNDATION_DIRECT_LISTEN',
+      'net.Server.listen',
+      ['h:1', 'ECONNREFUSED', /"transport\.host"\.$/],
+      true,
+    ] as const),
+  ],
+  [
     new errors.DuplicateNodeError('n1', 'abc'),
     ...([
       'FOUNDATION_DUPLICATE_NODE',

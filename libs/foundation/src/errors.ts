@@ -10,6 +10,7 @@ export type FoundationErrorCode =
   | 'FOUNDATION_MISSING_PACKAGE'
   | 'FOUNDATION_REDIS_REFUSED'
   | 'FOUNDATION_REDIS_UNAVAILABLE'
+  | 'FOUNDATION_DIRECT_LISTEN'
   | 'FOUNDATION_DUPLICATE_NODE'
   | 'FOUNDATION_NOT_READY'
   | 'FOUNDATION_LEASE_LOST'
@@ -130,6 +131,22 @@ export class RedisUnavailableError extends FoundationError {
       'ioredis',
       `Redis at ${endpoint} cannot be reached (${doing}: ${describe(cause)}). Foundation keeps trying to connect. ` +
         `Check that Redis runs and that "redis" or FOUNDATION_REDIS_URL names it.`,
+      cause,
+    );
+  }
+}
+
+/** The direct transport cannot listen where it was told to. */
+export class DirectListenError extends FoundationError {
+  constructor(
+    readonly address: string,
+    cause: unknown,
+  ) {
+    super(
+      'FOUNDATION_DIRECT_LISTEN',
+      'net.Server.listen',
+      `The direct transport cannot listen on ${address} (${describe(cause)}). This node did not join. Give it another ` +
+        `"transport.port" (0 = any free one) or "transport.host".`,
       cause,
     );
   }

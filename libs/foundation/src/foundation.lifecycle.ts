@@ -202,6 +202,7 @@ export class FoundationLifecycle implements OnApplicationBootstrap {
     await step('send the last messages', SHORT_MS, async () => {
       await this.channels.flush();
       await this.calls.flush();
+      await this.engine.transport.flush?.();
     });
     await step('leave the cluster', SHORT_MS, () => this.membership.leave());
     await step('close the connections', 2 * SHORT_MS, () => this.engine.close());

@@ -13,6 +13,8 @@ export type {
   BackoffOptions,
   CallsOptions,
   ChannelsOptions,
+  DirectConfig,
+  DirectOptions,
   DurableChannelOptions,
   FoundationConfig,
   FoundationOptions,
@@ -24,8 +26,10 @@ export type {
   RedisEndpoint,
   ResolvedProcessDefaults,
   RestartPolicyName,
+  SecurityOptions,
   StrategyName,
   StrategyOptions,
+  TlsFiles,
 } from './config/options.js';
 export { resolve, type Machine } from './config/resolve.js';
 export type { Environment } from './config/presets.js';
@@ -120,6 +124,7 @@ export {
   CallInterruptedError,
   CallRefusedError,
   CallTimeoutError,
+  DirectListenError,
   DuplicateNodeError,
   FoundationConfigError,
   FoundationError,

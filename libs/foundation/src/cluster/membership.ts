@@ -35,6 +35,8 @@ export interface Member {
   classes: readonly string[];
   /** Milliseconds since 1970 by the Redis clock. */
   joinedAt: number;
+  /** `host:port` where other nodes link with it; absent with the Redis transport. */
+  address?: string;
   /** True for this node. */
   self: boolean;
 }
@@ -190,7 +192,8 @@ export class Membership {
    * @throws DuplicateNodeError when another live process has this name.
    */
   async join(classes: readonly string[]): Promise<void> {
-    this.#record = { ...this.#record, classes: [...classes] };
+    const { address } = this.engine;
+    this.#record = { ...this.#record, classes: [...classes], ...(address === undefined ? {} : { address }) };
     let first: { otherBootId: string; beatAt: number } | undefined;
     for (;;) {
       const answer = await this.engine.nodes.join(this.#record);
@@ -407,6 +410,7 @@ export class Membership {
     this.#version = view.version;
     this.#members.clear();
     for (const member of view.members) this.#members.set(member.name, member);
+    this.engine.meet?.(view.members);
     const now = new Set(view.members.map(({ bootId }) => bootId));
     for (const { name, bootId } of view.members) {
       if (!before.has(bootId)) this.telemetry.emit('cluster.node_joined', { node: name, bootId });

@@ -3,6 +3,8 @@
  * Defaults and checks live in `resolve.ts`; nothing here runs.
  */
 
+import type { Secret } from './secret.js';
+
 /** Strategies that say which nodes should exist and where Redis is. Only their names are in this version. */
 export const STRATEGY_NAMES = ['kubernetes', 'consul', 'dns', 'gossip', 'mdns', 'static'] as const;
 
@@ -115,7 +117,7 @@ export interface ProcessDefaults {
   backoff?: BackoffOptions;
   /** How long `onProcessStart` may take, in milliseconds, or `infinity`. Default 30 000. */
   timeout?: number | 'infinity';
-  /** How long `onProcessStop` and the tasks of `ctx.run` may take to end, in milliseconds. Default 5000. */
+  /** How long `onProcessStop`, the tasks of `ctx.run` and calls under way may take to end, in ms. Default 5000. */
   stopTimeout?: number;
 }
 
@@ -162,6 +164,38 @@ export interface ChannelsOptions {
   maxMessageBytes?: number;
 }
 
+/** The transport from node to node. */
+export interface DirectOptions {
+  kind: 'direct';
+  /**
+   * Where this node listens. Environment: `FOUNDATION_DIRECT_HOST`. Default: the first address of the machine that is not
+   * a loopback; `0.0.0.0` listens on all of them.
+   */
+  host?: string;
+  /** Environment: `FOUNDATION_DIRECT_PORT`. Default 0: any free port. */
+  port?: number;
+  /** `host:port` at which the others reach this node, where that is another one. Environment: `FOUNDATION_DIRECT_ADVERTISE`. */
+  advertise?: string;
+}
+
+/** PEM files for mutual TLS. Every node has a certificate of the same authority; its names are not looked at. */
+export interface TlsFiles {
+  certificateFile: string;
+  keyFile: string;
+  caFile: string;
+}
+
+/** What keeps strangers out. */
+export interface SecurityOptions {
+  /**
+   * A secret that all nodes share, 16 characters or more, best random (`openssl rand -hex 32`). Never sent, and never in a
+   * log, an error or health. Environment: `FOUNDATION_COOKIE`. There is no default.
+   */
+  cookie?: string;
+  /** TLS on links between nodes. Default: none, so what the links carry can be read and changed on the way. */
+  tls?: TlsFiles;
+}
+
 /** Options of `FoundationModule.forRoot`. With none at all Foundation runs inside this one process. */
 export interface FoundationOptions {
   /**
@@ -200,8 +234,13 @@ export interface FoundationOptions {
   shutdownTimeout?: number;
   /** Wizard tier: not in this version. */
   topologies?: unknown[];
-  /** Wizard tier: not in this version. */
-  transport?: object;
+  /**
+   * What carries channels and calls. `redis` (default): PUBLISH and SUBSCRIBE. `direct`: connections from node to node, and
+   * Redis for whoever cannot be reached; it needs `security.cookie`. Environment: `FOUNDATION_TRANSPORT`.
+   * A transport of one's own (wizard tier) is not in this version.
+   */
+  transport?: 'redis' | 'direct' | DirectOptions | object;
+  security?: SecurityOptions;
 }
 
 /** Lease times with every default filled in, plus the two that follow from them. */
@@ -220,6 +259,13 @@ export interface ResolvedProcessDefaults {
   backoff: Required<BackoffOptions>;
   timeout: number | 'infinity';
   stopTimeout: number;
+}
+
+/** The direct transport with everything it needs. */
+export interface DirectConfig extends DirectOptions {
+  port: number;
+  cookie: Secret;
+  tls?: TlsFiles;
 }
 
 /** What the rooms read: options, environment and defaults in one record, checked. */
@@ -246,4 +292,6 @@ export interface FoundationConfig {
   labels: Readonly<Record<string, string>>;
   capacity?: number;
   shutdownTimeout: number;
+  /** Without a cluster there is none, and this says `redis`. */
+  transport: { kind: 'redis' } | DirectConfig;
 }

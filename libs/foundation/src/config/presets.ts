@@ -3,7 +3,7 @@
  * Explicit options win over everything here.
  */
 import { FoundationConfigError } from '../errors.js';
-import { STRATEGY_NAMES, type FoundationOptions, type StrategyName } from './options.js';
+import { STRATEGY_NAMES, type DirectOptions, type FoundationOptions, type StrategyName } from './options.js';
 
 /** A copy of `process.env`, or a test's own. */
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -19,7 +19,27 @@ export function fromEnvironment(env: Environment): FoundationOptions {
   if (labels !== undefined) options.labels = labels;
   const url = env['FOUNDATION_REDIS_URL'] || env['REDIS_URL'];
   if (url) options.redis = url;
+  const transport = transportFrom(env['FOUNDATION_TRANSPORT']);
+  if (transport !== undefined) options.transport = transport;
+  if (env['FOUNDATION_COOKIE']) options.security = { cookie: env['FOUNDATION_COOKIE'] };
   return options;
+}
+
+/** Where the direct transport listens, which does not ask for it. */
+export function directFromEnvironment(env: Environment): Omit<DirectOptions, 'kind'> {
+  const host = env['FOUNDATION_DIRECT_HOST'];
+  const advertise = env['FOUNDATION_DIRECT_ADVERTISE'];
+  const port = env['FOUNDATION_DIRECT_PORT'];
+  if (port && !/^\d{1,5}$/.test(port)) {
+    throw new FoundationConfigError('FOUNDATION_DIRECT_PORT', JSON.stringify(port), 'a port from 0 (any) to 65535');
+  }
+  return { ...(host ? { host } : {}), ...(port ? { port: Number(port) } : {}), ...(advertise ? { advertise } : {}) };
+}
+
+function transportFrom(value: string | undefined): 'redis' | 'direct' | undefined {
+  if (!value) return undefined;
+  if (value === 'redis' || value === 'direct') return value;
+  throw new FoundationConfigError('FOUNDATION_TRANSPORT', JSON.stringify(value), `redis or direct`);
 }
 
 function labelsFrom(value: string | undefined): Record<string, string> | undefined {

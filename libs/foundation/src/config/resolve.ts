@@ -6,6 +6,7 @@ import { FoundationConfigError, NotInThisVersionError } from '../errors.js';
 import {
   STRATEGY_NAMES,
   type ChannelsOptions,
+  type DirectOptions,
   type FoundationConfig,
   type FoundationOptions,
   type LeaseOptions,
@@ -16,9 +17,11 @@ import {
   type RedisClient,
   type RedisEndpoint,
   type ResolvedProcessDefaults,
+  type SecurityOptions,
 } from './options.js';
-import { fromEnvironment, type Environment } from './presets.js';
-import { checkDurable, checkEndpoint, checkOptions, show } from './shape.js';
+import { directFromEnvironment, fromEnvironment, type Environment } from './presets.js';
+import { Secret } from './secret.js';
+import { checkDirect, checkDurable, checkEndpoint, checkOptions, show } from './shape.js';
 
 /** The four channels that always exist. */
 export const STANDARD_CHANNELS = ['control', 'events', 'telemetry', 'data'] as const;
@@ -40,7 +43,8 @@ const WORKS_NOW = 'cluster: true (a cluster over Redis) or cluster: false (one p
 export function resolve(options: FoundationOptions, env: Environment, machine: Machine): FoundationConfig {
   checkOptions(options);
   const explicit = withoutUndefined(options);
-  const given = { ...checkedEnvironment(explicit.cluster === undefined ? env : withoutCluster(env)), ...explicit };
+  const environment = checkedEnvironment(explicit.cluster === undefined ? env : withoutCluster(env));
+  const given = { ...environment, ...explicit };
   refuseWhatIsNotHereYet(given);
   const clustered = given.cluster === true;
   const config: FoundationConfig = {
@@ -56,6 +60,11 @@ export function resolve(options: FoundationOptions, env: Environment, machine: M
     calls: { timeout: 5000, concurrency: 64, queue: 1024, stacks: false, ...withoutUndefined(given.calls ?? {}) },
     labels: { ...given.labels },
     shutdownTimeout: given.shutdownTimeout ?? 10_000,
+    transport: transportFrom(given.transport, clustered, {
+      ...directFromEnvironment(env),
+      ...environment.security,
+      ...withoutUndefined(explicit.security ?? {}),
+    }),
   };
   if (given.capacity !== undefined) config.capacity = given.capacity;
   if (clustered && given.redlock !== undefined) config.redlock = given.redlock;
@@ -68,6 +77,7 @@ const VARIABLES: Readonly<Record<string, string>> = {
   appName: 'FOUNDATION_APP_NAME',
   nodeName: 'FOUNDATION_NODE_NAME',
   labels: 'FOUNDATION_LABELS',
+  'security.cookie': 'FOUNDATION_COOKIE',
 };
 
 /** A variable that an option overrides is not even read. */
@@ -115,7 +125,39 @@ function refuseWhatIsNotHereYet(given: FoundationOptions): void {
     throw new NotInThisVersionError('cluster', `the strategy "${known}"`, WORKS_NOW);
   }
   if (given.topologies !== undefined) throw new NotInThisVersionError('topologies', 'a list of strategies', WORKS_NOW);
-  if (given.transport !== undefined) throw new NotInThisVersionError('transport', 'a transport of yours', WORKS_NOW);
+  const { transport } = given;
+  if (typeof transport === 'object' && !('kind' in transport)) {
+    throw new NotInThisVersionError('transport', 'a transport of yours', `transport: 'redis' or 'direct'`);
+  }
+}
+
+function transportFrom(
+  transport: FoundationOptions['transport'],
+  clustered: boolean,
+  given: Omit<DirectOptions, 'kind'> & SecurityOptions,
+): FoundationConfig['transport'] {
+  if (transport === undefined || transport === 'redis') return { kind: 'redis' };
+  if (typeof transport !== 'object' && transport !== 'direct') {
+    throw new FoundationConfigError('transport', show(transport), `'redis', 'direct' or { kind: 'direct', … }`);
+  }
+  const { cookie, tls, ...environment } = given;
+  const direct = {
+    port: 0,
+    ...environment,
+    ...(typeof transport === 'object' ? withoutUndefined(transport) : {}),
+    kind: typeof transport === 'object' && 'kind' in transport ? transport.kind : 'direct',
+  } as DirectOptions & { port: number };
+  checkDirect(direct);
+  if (!clustered) return { kind: 'redis' };
+  if (cookie === undefined) {
+    throw new FoundationConfigError(
+      'security.cookie',
+      'nothing',
+      `a secret that all nodes share, because transport: 'direct' opens a port; set FOUNDATION_COOKIE, for instance to ` +
+        `what openssl rand -hex 32 prints`,
+    );
+  }
+  return { ...direct, cookie: new Secret(cookie), ...(tls === undefined ? {} : { tls }) };
 }
 
 type Endpoint = RedisEndpoint | RedisClient;

@@ -12,7 +12,9 @@ import {
   IsString,
   Matches,
   Max,
+  MaxLength,
   Min,
+  MinLength,
   ValidateBy,
   ValidateIf,
   ValidateNested,
@@ -124,6 +126,46 @@ class EndpointShape {
   @IsOptional() @IsObject({ message: 'an object of ioredis options' }) options?: object;
 }
 
+const ADDRESS = /^(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]{1,253}):[1-9]\d{0,4}$/;
+const file = (): PropertyDecorator => IsString({ message: 'the path of a PEM file' });
+
+class DirectShape {
+  @IsIn(['direct'], { message: `'direct'` }) kind?: string;
+  @IsOptional()
+  @IsString({ message: 'a host name or an address' })
+  @Matches(/^[A-Za-z0-9_.:-]{1,253}$/, { message: 'a host name or an address' })
+  host?: string;
+  @IsOptional()
+  @IsInt({ message: 'a port from 0 (any) to 65535' })
+  @Min(0, { message: 'a port from 0 (any) to 65535' })
+  @Max(65_535, { message: 'a port from 0 (any) to 65535' })
+  port?: number;
+  @IsOptional()
+  @IsString({ message: 'host:port' })
+  @Matches(ADDRESS, { message: 'host:port, or [v6 address]:port' })
+  advertise?: string;
+}
+
+class TlsShape {
+  @file() certificateFile?: string;
+  @file() keyFile?: string;
+  @file() caFile?: string;
+}
+
+const cookieMessage = 'a text of 16 to 1024 characters, such as openssl rand -hex 32 prints';
+
+class SecurityShape {
+  @IsOptional()
+  @IsString({ message: cookieMessage })
+  @MinLength(16, { message: cookieMessage })
+  @MaxLength(1024, { message: cookieMessage })
+  cookie?: string;
+  @IsOptional()
+  @IsObject({ message: 'an object { certificateFile, keyFile, caFile }' })
+  @ValidateNested()
+  tls?: TlsShape;
+}
+
 class FoundationShape {
   @IsOptional()
   @ValidateBy(
@@ -148,6 +190,7 @@ class FoundationShape {
   @milliseconds(100) shutdownTimeout?: number;
   @IsOptional() topologies?: unknown;
   @IsOptional() transport?: unknown;
+  @IsOptional() @IsObject({ message: 'an object { cookie, tls }' }) @ValidateNested() security?: SecurityShape;
 }
 
 const nested: Readonly<Record<string, new () => object>> = {
@@ -157,6 +200,8 @@ const nested: Readonly<Record<string, new () => object>> = {
   channels: ChannelsShape,
   calls: CallsShape,
   backoff: BackoffShape,
+  security: SecurityShape,
+  tls: TlsShape,
 };
 
 /** Throws a {@link FoundationConfigError} for the first option that has the wrong shape or is not known. */
@@ -175,6 +220,11 @@ export function checkDurable(channels: Record<string, unknown>): void {
     if (!NAME.test(name)) throw new FoundationConfigError('channels.durable', show(name), `a name of ${nameMessage}`);
     check(DurableShape, options, `channels.durable.${name}.`);
   }
+}
+
+/** The same for the object form of `transport`. */
+export function checkDirect(transport: unknown): void {
+  check(DirectShape, transport, 'transport.');
 }
 
 /** The same for the options of a decorator or a start call; `subject` begins the option's path. */
@@ -251,7 +301,7 @@ function toConfigError(error: ValidationError, path: string, shape: new () => ob
 
 /** URLs, and whatever is called or near something secret, are shown by their type only. */
 function showOption(path: string, value: unknown): string {
-  return /redis|url|pass|secret|cookie|token|key|^cluster/i.test(path) ? `a ${typeof value}` : show(value);
+  return /redis|url|pass|secret|cookie|token|key|^cluster|^security$/i.test(path) ? `a ${typeof value}` : show(value);
 }
 
 /** A value as text for an error, cut to 80 characters. */

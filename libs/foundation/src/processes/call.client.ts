@@ -63,7 +63,10 @@ export class CallClient {
     this.#outbox = new Outbox(engine.transport);
     const keys = keysOf(config.appName);
     this.#inbox = (bootId) => keys.inbox(bootId);
-    engine.transport.onInterrupted(() => this.#interrupt(() => true, 'the connection that brings the answer was cut'));
+    engine.transport.onInterrupted((from) => {
+      const concerns = ({ bootId }: Pending): boolean => from === undefined || bootId === from;
+      this.#interrupt(concerns, 'the connection that brings the answer was cut');
+    });
     membership.listen({
       changed: () => {
         const alive = new Set(membership.members().map(({ bootId }) => bootId));

@@ -18,6 +18,9 @@ export interface CallableOptions {
  *
  * Underneath: JSON over PUBLISH to the owner's inbox; arguments and result must survive JSON. A method without this mark
  * cannot be called from outside.
+ *
+ * The stop of the process waits for calls under way, for `stopTimeout` at most; so a method must not wait for the stop,
+ * restart or move of its own process.
  */
 export function Callable(options: CallableOptions = {}): MethodDecorator {
   return (_target, _key, descriptor) => {

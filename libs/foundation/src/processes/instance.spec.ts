@@ -3,6 +3,7 @@ import { beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { processDefaults } from '../config/resolve.js';
 import { LeaseLostError, ProcessStartError, ProcessTimeoutError } from '../errors.js';
 import { Telemetry } from '../telemetry/telemetry.js';
+import { eventually } from '../testing/eventually.js';
 import type { Lease } from '../tools/leases.js';
 import { Instance, type InstanceDeps, type InstanceExit } from './instance.js';
 import type { ProcessContext, StopReason } from './process.context.js';
@@ -21,7 +22,7 @@ class FakeLease implements Lease {
   isHeld = () => this.held;
   announce = () => Promise.resolve();
   leave = async (state: string) => void this.left.push(state);
-  inherit = () => Promise.resolve(this.inherited);
+  inherit: () => Promise<string | undefined> = () => Promise.resolve(this.inherited);
   release = () => Promise.resolve();
   abandon = () => undefined;
 
@@ -463,6 +464,35 @@ describe('Instance: tasks', () => {
     await turn();
     go();
     expect(await within(life)).toMatchObject({ reason: 'stop', clean: false });
+  });
+});
+
+describe('Instance: a state that was left', () => {
+  it('is asked for again while Redis does not answer, and nothing starts without it', async () => {
+    const lease = new FakeLease();
+    let asked = 0;
+    lease.inherit = () =>
+      (asked += 1) < 3 ? Promise.reject(new Error('Command timed out')) : Promise.resolve('{"n":1}');
+    const { instance, ctx, spec } = setUp({}, {}, lease);
+    spec.handoff = true;
+    const life = instance.run();
+    await eventually(() => instance.running);
+    expect(asked).toBe(3);
+    expect(ctx().handoff).toEqual({ n: 1 });
+    instance.stop('stop');
+    await within(life);
+  });
+
+  it('is left to the next owner when the lease is lost meanwhile', async () => {
+    const lease = new FakeLease();
+    lease.inherit = () => Promise.reject(new Error('Command timed out'));
+    const { instance, spec, steps } = setUp({}, {}, lease);
+    spec.handoff = true;
+    const life = instance.run();
+    await turn();
+    lease.lose();
+    expect(await within(life)).toMatchObject({ reason: 'lease-lost', started: false });
+    expect(steps).not.toContain('start');
   });
 });
 

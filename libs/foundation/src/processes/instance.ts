@@ -39,6 +39,10 @@ export interface InstanceDeps {
 /** The ends after which another instance goes on where this one stopped. */
 const PLANNED: ReadonlySet<StopReason> = new Set(['move', 'shutdown', 'restart']);
 const MAX_HANDOFF = 1024 * 1024;
+/** A Redis that is away costs the lease before the tries are over; a Redis that refuses does not keep the process down. */
+const INHERIT_TRIES = 20;
+const INHERIT_RETRY_MS = 100;
+
 interface End {
   reason: StopReason;
   error?: unknown;
@@ -228,7 +232,7 @@ export class Instance {
   async #inherit(): Promise<unknown> {
     if (!this.spec.handoff) return undefined;
     try {
-      const state = await this.lease.inherit();
+      const state = await this.#takeState();
       return state === undefined ? undefined : (JSON.parse(state) as unknown);
     } catch (error) {
       this.#logger.warn('What the last instance left is not readable; this one starts without it', {
@@ -236,6 +240,22 @@ export class Instance {
         error: describe(error),
       });
       return undefined;
+    }
+  }
+
+  /**
+   * INVARIANT (I19): a state that was left is taken by the very next instance or by none. One that started without it, because
+   * Redis did not answer, would leave it to its successor, which would go on from what was true long before. So it is asked
+   * again until the lease is lost; then no user code has run, and the next owner takes it.
+   */
+  async #takeState(): Promise<string | undefined> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.lease.inherit();
+      } catch (error) {
+        if (attempt >= INHERIT_TRIES || !this.#mayGoOn()) throw error;
+        await new Promise((resolve) => setTimeout(resolve, INHERIT_RETRY_MS));
+      }
     }
   }
 

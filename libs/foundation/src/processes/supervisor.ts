@@ -26,6 +26,8 @@ export type InstanceHook = (target: object) => Promise<() => Promise<void>>;
 const COOL_DOWN_MS = 5000;
 /** How many processes a node moves at the same time. */
 const MOVES_AT_ONCE = 4;
+/** A name that no process has, so that its lease is free but for the grace after data loss. */
+const NOBODYS = '';
 /** By how many places a node with a replica steps back for those that have none. */
 const SIBLING_STEPS = 20;
 /** How long a process that could not be hosted here is left alone. */
@@ -116,6 +118,8 @@ export class Supervisor {
 
   /** Puts what the decorators say into the table. A cold start of the whole cluster forgets how processes ended before. */
   async declare(specs: readonly ProcessSpec[]): Promise<void> {
+    if (specs.length === 0) return;
+    await this.#settled();
     const coldStart = this.#isEldest();
     const joinedAt = this.membership.members().find(({ self }) => self)?.joinedAt ?? 0;
     for (const spec of specs) {
@@ -129,6 +133,18 @@ export class Supervisor {
       });
       if (coldStart) await this.engine.restarts.forget(spec.name);
     }
+  }
+
+  /**
+   * A Redis that is empty may have lost its data a moment ago. Until somebody may own again, which is longer than a beat,
+   * those who have a copy of the table put it back; a declaration before that would bring back what was stopped.
+   */
+  async #settled(): Promise<void> {
+    const [standing] = await this.engine.leases.standing([NOBODYS]);
+    const wait = standing?.freeInMs ?? 0;
+    if (wait === 0) return;
+    await new Promise((resolve) => setTimeout(resolve, wait));
+    await this.table.sync();
   }
 
   /** Begins to own and run. */

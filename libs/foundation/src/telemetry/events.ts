@@ -88,6 +88,21 @@ export interface FoundationEvents {
   };
   /** A handler threw; the other handlers were served. */
   'message.handler_failed': { channel: string; error: string };
+
+  /** Direct transport: this node and another one are linked; texts between them take the link from now on. */
+  'transport.link_up': { node: string; bootId: string };
+  /** Direct transport: the link is down; texts go through Redis until there is another one. */
+  'transport.link_down': { node: string; bootId: string; reason: string };
+  /** Direct transport: an attempt to link with a member has failed; another one follows. */
+  'transport.link_failed': { node: string; bootId: string; address: string; reason: string };
+  /** Direct transport: a connection, or a letter through Redis (address `redis`), was not let in; nothing of it was read. */
+  'transport.refused': { address: string; reason: string };
+  /** Direct transport: too much waits for a node, so a text to it was dropped; the lowest lane goes first. */
+  'transport.dropped': { node: string; lane: 'high' | 'normal' | 'low'; bytes: number };
+  /** Direct transport: texts of that node were lost on the way to this one: dropped there, too large, or of a former link. */
+  'transport.interrupted': { node: string; bootId: string };
+  /** Direct transport: a node sent a frame that this version does not know; it was passed over. */
+  'transport.frame_unknown': { node: string; bootId: string; type: number };
 }
 
 /** The name of an event. */

@@ -13,3 +13,5 @@ export {
   type HistorySink,
 } from './history.js';
 export { ownershipsOf, type Injuries, type Ownership } from './ownership.js';
+export { transportContract, type TestRunner, type TransportCluster } from './transport.contract.js';
+export type { Lane, Transport } from '../tools/transport.js';

@@ -7,7 +7,7 @@ import { MissingPackageError } from '../errors.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
 import type { HintListener } from './hints.js';
 import type { Leases } from './leases.js';
-import type { Nodes } from './nodes.js';
+import type { NodeRecord, Nodes } from './nodes.js';
 import type { Restarts } from './restarts.js';
 import type { Streams } from './streams.js';
 import type { Table } from './table.js';
@@ -50,6 +50,10 @@ export interface Engine {
    * `RedisUnavailableError` when it may be called again.
    */
   open(): Promise<void>;
+  /** Where other nodes link with this one, once it is open; `undefined` unless the transport is direct. */
+  readonly address?: string | undefined;
+  /** Tells the transport who is in the cluster; called with each new view. */
+  meet?(members: readonly NodeRecord[]): void;
   onHint(listener: HintListener): () => void;
   /** Closes what Foundation opened; what was adopted stays open. */
   close(): Promise<void>;

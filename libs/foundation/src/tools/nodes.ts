@@ -38,6 +38,8 @@ export interface NodeRecord {
   listens: Record<string, string[]>;
   /** Milliseconds since 1970 by the Redis clock. */
   joinedAt: number;
+  /** `host:port` where others link with it; absent with the Redis transport. */
+  address?: string;
 }
 
 /** The members as Redis has them. */

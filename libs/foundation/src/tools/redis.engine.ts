@@ -7,6 +7,7 @@ import type Redlock from 'redlock';
 import type { FoundationConfig } from '../config/options.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
 import { BullmqRestarts, createQueue } from './bullmq.restarts.js';
+import { DirectTransport } from './direct/direct.transport.js';
 import type { Engine, NodeIdentity } from './engine.js';
 import { parseHint, type HintListener } from './hints.js';
 import { keysOf } from './keys.js';
@@ -49,7 +50,11 @@ function engineOver(
     node,
     telemetry,
   );
-  const transport = new RedisTransport(subscriber, publisher, connections.countsReceivers);
+  const topics = new RedisTransport(subscriber, publisher, connections.countsReceivers);
+  const direct =
+    config.transport.kind === 'direct'
+      ? new DirectTransport({ ...config, transport: config.transport }, node, telemetry, topics, keys)
+      : undefined;
   const restarts = new BullmqRestarts(control, connections.worker, queue, config.queue === undefined, keys);
   const consumer = `${node.name}:${node.bootId}`;
   const streams = new RedisStreams(control, () => connections.blocking(), keys, consumer);
@@ -73,7 +78,12 @@ function engineOver(
       hints: keys.hints,
       hint: { t: 'services' },
     }),
-    transport,
+    // Channels and calls take the one that was chosen; hints come out of Lua and stay with Redis.
+    transport: direct ?? topics,
+    get address() {
+      return direct?.address;
+    },
+    meet: (members) => direct?.meet(members),
     streams,
     restarts,
     raw: { leases: client, control, subscriber, publisher, redlock, queue, worker: restarts.worker },
@@ -81,7 +91,8 @@ function engineOver(
       await connections.ready();
       if (listening) return;
       listening = true;
-      await transport.subscribe(keys.hints, (text) => {
+      await direct?.listen();
+      await topics.subscribe(keys.hints, (text) => {
         const hint = parseHint(text);
         if (hint !== undefined) for (const listener of listeners) listener(hint);
       });
@@ -92,7 +103,8 @@ function engineOver(
     },
     async close() {
       leases.close();
-      transport.close();
+      direct?.close();
+      topics.close();
       try {
         streams.close();
         await restarts.close();

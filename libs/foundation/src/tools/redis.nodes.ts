@@ -205,7 +205,7 @@ function parseRecord(text: string): NodeRecord | undefined {
     return undefined;
   }
   if (typeof value !== 'object' || value === null) return undefined;
-  const { name, bootId, host, pid, version, state, classes, load, capacity, lag, labels, replicas, listens } =
+  const { name, bootId, host, pid, version, state, classes, load, capacity, lag, labels, replicas, listens, address } =
     value as Record<string, unknown>;
   if (typeof name !== 'string' || typeof bootId !== 'string') return undefined;
   return {
@@ -223,6 +223,8 @@ function parseRecord(text: string): NodeRecord | undefined {
     replicas: mapOf(replicas, parseReplica),
     listens: mapOf(listens, parseEntries),
     joinedAt: toNumber(time),
+    // What cannot be dialled is kept all the same: it says that the node is to be reached by letters.
+    ...(typeof address === 'string' ? { address: address.slice(0, 300) } : {}),
   };
 }
 

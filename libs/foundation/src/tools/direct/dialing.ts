@@ -1,0 +1,48 @@
+/**
+ * Tries to reach one node again and again, ever less often, until it is told to stop.
+ * Called by the direct transport for each node that it is this one's turn to dial.
+ */
+
+const FIRST_MS = 50;
+const LONGEST_MS = 2000;
+
+/** See the file header. */
+export class Dialing {
+  /** Failures in a row. */
+  failures = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #giveUp: (() => void) | undefined;
+  #stopped = false;
+
+  /** `begin` tries once and returns how to give up; it reports with `succeeded` or `failed`. */
+  constructor(private readonly begin: () => () => void) {}
+
+  /** Does nothing while it is at it already. */
+  start(): void {
+    if (this.#stopped || this.#timer !== undefined || this.#giveUp !== undefined) return;
+    this.#giveUp = this.begin();
+  }
+
+  succeeded(): void {
+    this.failures = 0;
+  }
+
+  /** The attempt has failed, or the link that came of it is down. */
+  failed(): void {
+    this.#giveUp = undefined;
+    if (this.#stopped) return;
+    // Jitter: when one node comes back, not all the others dial it in the same moment.
+    const delay = Math.min(LONGEST_MS, FIRST_MS * 2 ** Math.min(this.failures, 10)) * (0.5 + Math.random() / 2);
+    this.failures += 1;
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      this.start();
+    }, delay).unref();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+    this.#giveUp?.();
+  }
+}

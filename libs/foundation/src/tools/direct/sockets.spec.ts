@@ -1,0 +1,266 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { connect, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { connect as connectTls } from 'node:tls';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { FoundationConfigError } from '../../errors.js';
+import { eventually } from '../../testing/eventually.js';
+import { FRAME, MAX_PAYLOAD, encodeFrame, encodeJson, type Frame } from './frames.js';
+import { accept, dial, keyFor, type Party } from './handshake.js';
+import { Link } from './link.js';
+import { Listener, dialTo, readCredentials, type Connected, type Credentials, type StrangerLimits } from './sockets.js';
+
+const HOST = '127.0.0.1';
+const party = (bootId: string, binding = '', cookie = 'the cookie of this spec'): Party => ({
+  ...{ app: 'shop', bootId, binding },
+  key: keyFor(cookie, 'shop', 'link'),
+});
+
+class Side {
+  link: Link | undefined;
+  proven: string | undefined;
+  closed: string | undefined;
+  refused = false;
+  readonly frames: Frame[] = [];
+
+  take({ socket, remote, binding }: Connected, bootId: string, to?: string): void {
+    const handshake = to === undefined ? accept(party(bootId, binding), () => true) : dial(party(bootId, binding), to);
+    this.link = new Link(socket, handshake, remote, {
+      proven: (_link, other) => void (this.proven = other),
+      frame: (_link, frame) => this.frames.push({ type: frame.type, payload: Buffer.from(frame.payload) }),
+      turn: () => undefined,
+      closed: (_link, reason, refused) => void ([this.closed, this.refused] = [reason, refused]),
+    });
+  }
+}
+
+const open: (() => void)[] = [];
+afterEach(() => open.splice(0).forEach((close) => close()));
+
+async function listen(limits: Partial<StrangerLimits> = {}, credentials?: Credentials) {
+  const sides: Side[] = [];
+  const refusals: string[] = [];
+  const listener: Listener = new Listener(
+    credentials,
+    (connection) => {
+      const side = new Side();
+      sides.push(side);
+      side.take(connection, 'b');
+    },
+    (_remote, reason) => refusals.push(reason),
+    { proofMs: 3000, maxUnproven: 64, ...limits },
+  );
+  open.push(() => listener.close());
+  const { port } = await listener.open(HOST, 0);
+  return { listener, port, sides, refusals };
+}
+
+function stranger(port: number): Socket {
+  const socket = connect({ host: HOST, port });
+  socket.on('error', () => undefined).resume();
+  open.push(() => socket.destroy());
+  return socket;
+}
+
+function dialled(port: number, credentials?: Credentials): Side & { failure?: string } {
+  const side: Side & { failure?: string } = new Side();
+  const giveUp = dialTo(
+    { host: HOST, port },
+    credentials,
+    (connection) => side.take(connection, 'a', 'b'),
+    (reason) => void (side.failure = reason),
+  );
+  open.push(giveUp);
+  return side;
+}
+
+/** Not `once`, which rejects when the connection is reset. */
+const gone = (socket: Socket): Promise<unknown> => eventually(() => socket.closed, { what: 'The end of a connection' });
+
+const fromStranger = async (bytes: Buffer, limits?: Partial<StrangerLimits>) => {
+  const { port, sides, refusals } = await listen(limits);
+  const socket = stranger(port);
+  socket.write(bytes);
+  await gone(socket);
+  return { side: sides[0]!, refusals };
+};
+
+describe('a link', () => {
+  it('proves both sides, then carries frames of any size both ways', async () => {
+    const { port, sides } = await listen();
+    const mine = dialled(port);
+    const theirs = await eventually(() => (sides[0]?.proven && mine.proven ? sides[0] : undefined));
+    expect([mine.proven, theirs.proven]).toEqual(['b', 'a']);
+    const sent = [Buffer.alloc(0), Buffer.alloc(MAX_PAYLOAD, 1), Buffer.from('x')];
+    mine.link!.send(sent.map((payload) => encodeFrame(FRAME.data, payload)));
+    theirs.link!.send([encodeFrame(99, Buffer.from('y'))]);
+    await eventually(() => theirs.frames.length === 3 && mine.frames.length === 1);
+    expect(theirs.frames.map(({ payload }) => payload)).toEqual(sent);
+    theirs.link!.close('enough');
+    await eventually(() => mine.closed);
+    expect([mine.closed, theirs.closed]).toEqual(['closed by the other side', 'enough']);
+  });
+
+  it('ends with a frame that is too large, and with one that is not finished when the other side goes', async () => {
+    const { port, sides } = await listen();
+    const [one, two] = [dialled(port), dialled(port)];
+    await eventually(() => one.proven && two.proven && sides.every(({ proven }) => proven));
+    one.link!.send([Buffer.from('00010001', 'hex'), Buffer.from([6])]);
+    two.link!.send([encodeFrame(FRAME.data, Buffer.alloc(1000)).subarray(0, 500)]);
+    two.link!.close('gone');
+    await eventually(() => sides.every(({ closed }) => closed));
+    expect(sides.map(({ closed }) => closed).sort()).toEqual([
+      'a frame of 65537 bytes, more than 65536',
+      'closed by the other side',
+    ]);
+    expect(sides.flatMap(({ frames }) => frames)).toEqual([]);
+  });
+
+  it('is kept alive while nothing is said, and ends when the other side is silent', async () => {
+    const { port, sides } = await listen();
+    const mine = dialled(port);
+    const theirs = await eventually(() => (sides[0]?.proven && mine.proven ? sides[0] : undefined));
+    const now = performance.now();
+    mine.link!.tick(now + 1000);
+    await eventually(() => theirs.frames.some(({ type }) => type === FRAME.alive));
+    mine.link!.excuse(now + 60_000);
+    mine.link!.tick(now + 61_000);
+    expect(mine.closed).toBeUndefined();
+    mine.link!.tick(now + 90_000);
+    expect(mine.closed).toMatch(/^silent for/);
+  });
+
+  it('reports whom it cannot reach', async () => {
+    const { listener, port } = await listen();
+    listener.close();
+    const side = dialled(port);
+    await eventually(() => side.failure);
+    expect(side.failure).toMatch(/ECONNREFUSED/);
+  });
+});
+
+describe('a stranger', () => {
+  const hello = encodeJson(FRAME.hello, { v: 1, app: 'shop', from: 'a', to: 'b', nonce: 'ab'.repeat(32) });
+
+  it.each([
+    ['speaks HTTP', Buffer.from('GET / HTTP/1.1\r\nHost: x\r\n\r\n')],
+    ['sends a large frame', Buffer.from('0000040101', 'hex')],
+    ['sends data first', encodeFrame(FRAME.data, Buffer.alloc(20))],
+    ['sends zeros', Buffer.alloc(20_000)],
+    ['says hello and sends a wrong proof', Buffer.concat([hello, encodeJson(FRAME.proof, { mac: 'ab'.repeat(32) })])],
+    ['says hello twice', Buffer.concat([hello, hello])],
+  ])('that %s is let go, and nothing of it is told', async (_name, bytes) => {
+    const { side } = await fromStranger(bytes);
+    expect(side).toMatchObject({ proven: undefined, frames: [], refused: true });
+  });
+
+  it('that drips its bytes, or says nothing at all, is let go when its time is over', async () => {
+    const { port, sides, refusals } = await listen({ proofMs: 200 });
+    const [dripping, mute] = [stranger(port), stranger(port)];
+    let at = 0;
+    const drip = setInterval(() => dripping.write(hello.subarray(at, (at += 1))), 10);
+    await Promise.all([gone(dripping), gone(mute)]);
+    clearInterval(drip);
+    expect(refusals).toEqual(['no proof in 200 ms', 'no proof in 200 ms']);
+    expect(sides.map(({ proven }) => proven)).toEqual([undefined, undefined]);
+  });
+
+  it('takes no place for longer than it is there, and no more places than there are', async () => {
+    const { listener, port, sides, refusals } = await listen({ maxUnproven: 2 });
+    const strangers = [stranger(port), stranger(port)];
+    await eventually(() => sides.length === 2);
+    await gone(stranger(port));
+    expect(refusals).toEqual(['too many connections that have proven nothing']);
+    strangers[0]!.destroy();
+    await eventually(() => sides.filter(({ closed }) => closed).length === 1);
+    // One who has proven itself takes no place.
+    const mine = dialled(port);
+    await eventually(() => mine.proven);
+    listener.proven(
+      `${HOST}:${(await eventually(() => sides.find(({ proven }) => proven))).link!.remote.split(':')[1]}`,
+    );
+    const last = dialled(port);
+    await eventually(() => last.proven);
+    expect(refusals).toHaveLength(1);
+  });
+});
+
+describe('with TLS', () => {
+  let folder: string;
+  let ours: Credentials;
+  let others: Credentials;
+
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), 'foundation-tls-'));
+    [ours, others] = [credentials('ours'), credentials('others')];
+  });
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  const file = (name: string): string => join(folder, name);
+  const openssl = (...args: string[]): void => void execFileSync('openssl', args, { stdio: 'ignore' });
+
+  function credentials(name: string): Credentials {
+    const [ca, caKey, key, request, cert] = ['ca', 'ca.key', 'key', 'csr', 'cert'].map((part) =>
+      file(`${name}.${part}`),
+    );
+    const ec = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
+    openssl('req', '-x509', ...ec, '-keyout', caKey!, '-out', ca!, '-days', '2', '-subj', `/CN=${name} authority`);
+    openssl('req', ...ec, '-keyout', key!, '-out', request!, '-subj', '/CN=node');
+    openssl(
+      'x509',
+      '-req',
+      '-in',
+      request!,
+      '-CA',
+      ca!,
+      '-CAkey',
+      caKey!,
+      '-CAcreateserial',
+      '-out',
+      cert!,
+      '-days',
+      '2',
+    );
+    return readCredentials({ certificateFile: cert!, keyFile: key!, caFile: ca! });
+  }
+
+  it('links nodes of one authority', async () => {
+    const { port, sides } = await listen({}, ours);
+    const mine = dialled(port, ours);
+    await eventually(() => mine.proven && sides[0]?.proven, { lastSeen: () => mine });
+    mine.link!.send([encodeFrame(FRAME.data, Buffer.from('secret'))]);
+    await eventually(() => sides[0]!.frames.length === 1);
+  });
+
+  it('lets nobody of another authority in, and trusts none', async () => {
+    const { port, sides, refusals } = await listen({}, ours);
+    const mine = dialled(port, others);
+    await eventually(() => mine.failure);
+    const anonymous = connectTls({ host: HOST, port, rejectUnauthorized: false });
+    anonymous.on('error', () => undefined).resume();
+    await gone(anonymous);
+    const plain = stranger(port);
+    plain.write('GET / HTTP/1.1\r\n\r\n');
+    await gone(plain);
+    await eventually(() => refusals.length >= 2, { lastSeen: () => refusals });
+    for (const reason of refusals) expect(reason).toMatch(/^TLS: /);
+    expect(sides.flatMap(({ proven }) => proven ?? [])).toEqual([]);
+    expect(mine.proven).toBeUndefined();
+  });
+
+  it('lets go of one who does not finish', async () => {
+    const { port, refusals } = await listen({ proofMs: 200 }, ours);
+    await gone(stranger(port));
+    await eventually(() => refusals.length > 0);
+  });
+
+  it('names a file that cannot be read, and the option', () => {
+    const missing = { certificateFile: file('ours.cert'), keyFile: file('nothing'), caFile: file('ours.ca') };
+    expect(() => readCredentials(missing)).toThrow(FoundationConfigError);
+    expect(() => readCredentials(missing)).toThrow(/security\.tls\.keyFile/);
+    writeFileSync(file('nothing'), 'x');
+    expect(() => readCredentials(missing)).not.toThrow();
+  });
+});

@@ -1,0 +1,164 @@
+/**
+ * Opens connections to other nodes and takes theirs, with a limit on how many may be open, and for how long, before they
+ * have proven to know the cookie. Underneath `node:net`, or `node:tls` where certificates are configured.
+ */
+import { readFileSync } from 'node:fs';
+import { connect as connectTcp, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { connect as connectTls, createServer as createTlsServer, type TLSSocket } from 'node:tls';
+import type { TlsFiles } from '../../config/options.js';
+import { FoundationConfigError, describe } from '../../errors.js';
+import { formatAddress, type Address } from './address.js';
+
+/** How long a connection may take until both sides have proven themselves, in milliseconds. */
+export const PROOF_MS = 3000;
+/** How many connections may be open that have proven nothing yet. */
+const MAX_UNPROVEN = 64;
+
+/** What a stranger may take up. */
+export interface StrangerLimits {
+  proofMs: number;
+  maxUnproven: number;
+}
+
+/** Certificate, key and authority as PEM. */
+export interface Credentials {
+  cert: Buffer;
+  key: Buffer;
+  ca: Buffer;
+}
+
+/** A connection, and what only its two ends know of it. */
+export interface Connected {
+  socket: Socket;
+  remote: string;
+  binding: string;
+}
+
+/**
+ * Reads the files.
+ *
+ * @throws FoundationConfigError for one that cannot be read; it names the option and the file, not what is in it.
+ */
+export function readCredentials(files: TlsFiles): Credentials {
+  const read = (option: keyof TlsFiles): Buffer => {
+    try {
+      return readFileSync(files[option]);
+    } catch (error) {
+      throw new FoundationConfigError(`security.tls.${option}`, describe(error), 'a PEM file that can be read');
+    }
+  };
+  return { cert: read('certificateFile'), key: read('keyFile'), ca: read('caFile') };
+}
+
+/** Connects, or calls `failed`; returns the function that gives up. */
+export function dialTo(
+  { host, port }: Address,
+  credentials: Credentials | undefined,
+  connected: (connection: Connected) => void,
+  failed: (reason: string) => void,
+): () => void {
+  const socket =
+    credentials === undefined
+      ? connectTcp({ host, port })
+      : // Nodes have no fixed names: the authority says that it is one of ours, the handshake says which.
+        connectTls({ host, port, ...credentials, rejectUnauthorized: true, checkServerIdentity: () => undefined });
+  let why = 'closed';
+  const onError = (error: Error): void => void (why = describe(error));
+  const onClose = (): void => failed(why);
+  socket.on('error', onError);
+  socket.once('close', onClose);
+  socket.once(credentials === undefined ? 'connect' : 'secureConnect', () => {
+    socket.off('error', onError);
+    socket.off('close', onClose);
+    connected({ socket, remote: formatAddress({ host, port }), binding: bindingOf(socket) });
+  });
+  return () => void socket.destroy();
+}
+
+/** Where others connect. */
+export class Listener {
+  readonly #server: Server;
+  /** By the address of the other end: with TLS the socket that comes out is another object than the one that came in. */
+  readonly #unproven = new Map<string, Socket>();
+  readonly #sockets = new Set<Socket>();
+
+  constructor(
+    credentials: Credentials | undefined,
+    private readonly connected: (connection: Connected) => void,
+    private readonly refused: (remote: string, reason: string) => void,
+    private readonly limits: StrangerLimits = { proofMs: PROOF_MS, maxUnproven: MAX_UNPROVEN },
+  ) {
+    const take = (socket: Socket): void =>
+      this.connected({ socket, remote: remoteOf(socket), binding: bindingOf(socket) });
+    if (credentials === undefined) {
+      this.#server = createServer((socket) => void (this.#admit(socket) && take(socket)));
+      return;
+    }
+    const options = { ...credentials, requestCert: true, rejectUnauthorized: true, handshakeTimeout: limits.proofMs };
+    const server = createTlsServer(options, take);
+    server.on('connection', (socket: Socket) => void this.#admit(socket));
+    server.on('tlsClientError', (error: Error, socket: TLSSocket) => {
+      this.refused(remoteOf(socket), `TLS: ${describe(error)}`);
+      socket.destroy();
+    });
+    this.#server = server;
+  }
+
+  /** Listens; rejects with the error of the system. */
+  open(host: string, port: number): Promise<Address> {
+    return new Promise((resolve, reject) => {
+      this.#server.once('error', reject);
+      this.#server.listen({ host, port }, () => {
+        this.#server.off('error', reject);
+        // An accept that fails, for want of descriptors for instance, is one connection less; the other side dials again.
+        this.#server.on('error', (error) => this.refused('?', describe(error)));
+        this.#server.unref();
+        resolve({ host, port: (this.#server.address() as AddressInfo).port });
+      });
+    });
+  }
+
+  /** The connection has proven itself and counts no more. */
+  proven(remote: string): void {
+    this.#unproven.delete(remote);
+  }
+
+  close(): void {
+    this.#server.close();
+    for (const socket of this.#sockets) socket.destroy();
+  }
+
+  #admit(socket: Socket): boolean {
+    const remote = remoteOf(socket);
+    const { proofMs, maxUnproven } = this.limits;
+    if (this.#unproven.size >= maxUnproven) {
+      this.refused(remote, 'too many connections that have proven nothing');
+      socket.destroy();
+      return false;
+    }
+    this.#unproven.set(remote, socket);
+    this.#sockets.add(socket);
+    const timer = setTimeout(() => {
+      if (this.#unproven.get(remote) !== socket) return;
+      this.refused(remote, `no proof in ${proofMs} ms`);
+      socket.destroy();
+    }, proofMs).unref();
+    // Without a listener an error before the link is made would end the process.
+    socket.on('error', () => undefined);
+    socket.once('close', () => {
+      clearTimeout(timer);
+      this.#sockets.delete(socket);
+      if (this.#unproven.get(remote) === socket) this.#unproven.delete(remote);
+    });
+    return true;
+  }
+}
+
+function remoteOf({ remoteAddress, remotePort }: Socket): string {
+  return remoteAddress === undefined ? '?' : formatAddress({ host: remoteAddress, port: remotePort ?? 0 });
+}
+
+function bindingOf(socket: Socket): string {
+  if (!('exportKeyingMaterial' in socket)) return '';
+  return (socket as TLSSocket).exportKeyingMaterial(32, 'EXPORTER-foundation', Buffer.alloc(0)).toString('hex');
+}
