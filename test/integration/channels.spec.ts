@@ -172,7 +172,7 @@ describe('Order, gaps and duplicates', () => {
       '[{"v":2,"from":"x","boot":"x","seq":1,"at":1},1]',
     ]) {
       await server.cli('PUBLISH', keys.channel('events'), text);
-      await server.cli('PUBLISH', keys.letters('x'), text);
+      await server.cli('PUBLISH', keys.mail('x'), text);
     }
     await eventually(() => a.of('message.dropped').length === 6);
     await send(a, 'fine');

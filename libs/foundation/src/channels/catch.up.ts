@@ -31,12 +31,12 @@ export interface CatchUpTools {
 
 /** See the file header. */
 export class CatchUp {
-  #unanswered = new Set<string>();
+  readonly #unanswered = new Set<string>();
   #asks = 0;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(private readonly tools: CatchUpTools) {
-    tools.transport.onInterrupted(() => this.#begin());
+    tools.transport.onInterrupted((bootId) => this.#begin(bootId));
     tools.letters.on('ask', (body, from) => void this.#answer(body, from));
     tools.letters.on('last', (body, from) => this.#note(body, from));
   }
@@ -46,8 +46,9 @@ export class CatchUp {
     this.#unanswered.clear();
   }
 
-  #begin(): void {
-    this.#unanswered = new Set(this.#others());
+  /** With a boot id where only one sender is concerned. */
+  #begin(bootId?: string): void {
+    for (const each of bootId === undefined ? this.#others() : [bootId]) this.#unanswered.add(each);
     this.#asks = 0;
     this.#askIn(FIRST_ASK_MS);
   }
@@ -75,7 +76,8 @@ export class CatchUp {
     const channels = body.filter((channel): channel is string => typeof channel === 'string').slice(0, 1000);
     const lasts = this.tools.outgoing.lasts(channels);
     await this.tools.flush();
-    // Low, because a letter that overtakes messages would report them as missing.
+    // Low, and after what was sent has arrived: an answer that overtakes messages would report them as missing.
+    await this.tools.transport.flush?.();
     await this.tools.letters.send(from.bootId, 'last', lasts, 'low').catch(() => undefined);
   }
 

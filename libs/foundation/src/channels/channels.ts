@@ -61,7 +61,7 @@ export class Channels {
     const heads = headsOf(node.name, node.bootId);
     const drops = new Drops(telemetry);
     this.#outbox = new Outbox(transport);
-    this.#letters = new Letters(node, transport, (bootId) => keys.letters(bootId));
+    this.#letters = new Letters(node, transport, (bootId) => keys.mail(bootId));
     this.#audience = new Audience(membership);
     this.requests = new Requests(this.#audience, this.#letters, membership, transport);
     this.#dispatcher = new Dispatcher(node.bootId, { telemetry, drops });

@@ -41,6 +41,7 @@ export class DurableSubscription implements Subscription, ConsumerListener {
   #missed = 0;
   readonly #dropped: Record<string, number> = {};
   readonly #waiting = new Map<string, StreamEntry>();
+  readonly #acknowledging: Promise<void>[] = [];
   #consumer: Consumer | undefined;
   #ended: () => void = () => undefined;
   #closing = false;
@@ -104,6 +105,7 @@ export class DurableSubscription implements Subscription, ConsumerListener {
       }
     };
     await Promise.all(Array.from({ length: this.subject.options.concurrency ?? 1 }, work));
+    await Promise.all(this.#acknowledging.splice(0));
   }
 
   buried({ id, deliveries }: StreamEntry, reason: string): void {
@@ -148,7 +150,8 @@ export class DurableSubscription implements Subscription, ConsumerListener {
       });
       await handler(read.value, meta);
     }
-    await this.#consumer?.acknowledge(entry.id);
+    // Awaited with those of the whole batch: the next message need not wait for the answer of Redis.
+    this.#acknowledging.push(this.#consumer!.acknowledge(entry.id));
   }
 
   async #buryInvalid(entry: StreamEntry, { meta }: Envelope, errors: string[]): Promise<void> {
@@ -159,8 +162,7 @@ export class DurableSubscription implements Subscription, ConsumerListener {
   }
 
   async #bury(entry: StreamEntry, reason: string): Promise<void> {
-    await this.#consumer?.bury(entry, reason);
-    this.buried(entry, reason);
+    if (await this.#consumer!.bury(entry, reason)) this.buried(entry, reason);
   }
 
   #count(reason: string): void {

@@ -1,6 +1,6 @@
 /**
  * Short texts from one node to another: acknowledgements, and questions about what was sent.
- * Called inside this room; underneath PUBLISH to `…:letters:<bootId>`, one for all letters of a turn to one node.
+ * Called inside this room; underneath PUBLISH to `…:mail:<bootId>`, one for all letters of a turn to one node.
  */
 import { Logger } from '@nestjs/common';
 import type { LocalNode } from '../cluster/node.js';

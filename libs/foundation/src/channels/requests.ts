@@ -45,9 +45,10 @@ export class Requests {
     letters.on('request', (body, from) => this.#receive(body, from));
     letters.on('reply', (body, from) => this.#hear(body, from));
     membership.listen({ changed: () => this.#look() });
-    transport.onInterrupted(() => {
+    transport.onInterrupted((bootId) => {
       for (const [id, { target }] of this.#pending) {
-        if (target !== undefined && target !== membership.self.bootId) {
+        const isFar = target !== undefined && target !== membership.self.bootId;
+        if (isFar && (bootId === undefined || bootId === target)) {
           this.#fail(id, 'the connection that brings the answer was cut', true);
         }
       }

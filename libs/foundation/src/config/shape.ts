@@ -214,17 +214,17 @@ export function checkEndpoint(endpoint: unknown): void {
   check(EndpointShape, endpoint, 'redis.');
 }
 
-/** The same for the object form of `transport`. */
-export function checkDirect(transport: unknown): void {
-  check(DirectShape, transport, 'transport.');
-}
-
 /** The same for the options of the durable channels. */
 export function checkDurable(channels: Record<string, unknown>): void {
   for (const [name, options] of Object.entries(channels)) {
     if (!NAME.test(name)) throw new FoundationConfigError('channels.durable', show(name), `a name of ${nameMessage}`);
     check(DurableShape, options, `channels.durable.${name}.`);
   }
+}
+
+/** The same for the object form of `transport`. */
+export function checkDirect(transport: unknown): void {
+  check(DirectShape, transport, 'transport.');
 }
 
 /** The same for the options of a decorator or a start call; `subject` begins the option's path. */

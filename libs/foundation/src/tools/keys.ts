@@ -41,14 +41,14 @@ export interface Keys {
   handoff(name: string): string;
   /** Topic of the calls to one node, and of the answers to its own. */
   inbox(bootId: string): string;
-  /** Topic of the frames for one node to which no link leads; see `direct/letters.ts`. */
-  frames(bootId: string): string;
-  /** Topic of the letters to one node: acknowledgements, and questions about messages. */
-  letters(bootId: string): string;
+  /** Topic of what channels say to one node: acknowledgements, requests, and questions about messages. */
+  mail(bootId: string): string;
   /** STREAM: the messages of a durable channel, each an entry with the field `m`; its groups are the consumer groups. */
   stream(name: string): string;
   /** STREAM id, group, deliveries, reason, message: what could not be handled of a durable channel. */
   deadLetters(name: string): string;
+  /** Topic of the frames for one node to which no link leads; see `direct/letters.ts`. */
+  letters(bootId: string): string;
   /** Topic of a channel. */
   channel(name: string): string;
 }
@@ -76,7 +76,7 @@ export function keysOf(appName: string): Keys {
     handoff: (name) => `${tag}:handoff:${name}`,
     inbox: (bootId) => `${tag}:inbox:${bootId}`,
     letters: (bootId) => `${tag}:letters:${bootId}`,
-    frames: (bootId) => `${tag}:frames:${bootId}`,
+    mail: (bootId) => `${tag}:mail:${bootId}`,
     stream: (name) => `${tag}:stream:${name}`,
     deadLetters: (name) => `${tag}:dead:${name}`,
     channel: (name) => `${tag}:channel:${name}`,

@@ -126,11 +126,11 @@ class LocalConsumer implements Consumer {
     return Promise.resolve();
   }
 
-  bury(entry: StreamEntry, reason: string): Promise<void> {
+  bury(entry: StreamEntry, reason: string): Promise<boolean> {
     this.group.pending.delete(entry.id);
     this.stream.dead.push({ entry, reason });
     if (this.stream.dead.length > MAX_DEAD) this.stream.dead.shift();
-    return Promise.resolve();
+    return Promise.resolve(true);
   }
 
   stop(): void {

@@ -66,11 +66,17 @@ export class RedisConsumer implements Consumer {
     await this.#acknowledging.catch((error: unknown) => this.#failed(error));
   }
 
-  async bury(entry: StreamEntry, reason: string): Promise<void> {
+  async bury(entry: StreamEntry, reason: string): Promise<boolean> {
     this.#handling.delete(entry.id);
     const { stream, dead } = this.keys;
     const args = [this.options.group, entry.id, entry.deliveries, reason.slice(0, 1000), entry.text, MAX_DEAD];
-    await buryScript.run(this.control, [stream, dead], args).catch((error: unknown) => this.#failed(error));
+    try {
+      await buryScript.run(this.control, [stream, dead], args);
+      return true;
+    } catch (error) {
+      this.#failed(error);
+      return false;
+    }
   }
 
   stop(): void {

@@ -40,8 +40,8 @@ export interface ConsumerListener {
 export interface Consumer {
   /** The entry was handled. */
   acknowledge(id: string): Promise<void>;
-  /** Puts the entry aside for good, with the reason. */
-  bury(entry: StreamEntry, reason: string): Promise<void>;
+  /** Puts the entry aside for good, with the reason. False when that could not be done: then the entry comes again. */
+  bury(entry: StreamEntry, reason: string): Promise<boolean>;
   /** Reads no more, and resolves once `take` has resolved. */
   close(): Promise<void>;
 }

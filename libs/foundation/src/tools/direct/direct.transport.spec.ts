@@ -199,16 +199,16 @@ describe('DirectTransport', () => {
     await b.listen();
     meet(a.record(), b.record(UNREACHABLE));
     const letters: string[] = [];
-    await redis.subscribe(keys.frames('b'), (text) => letters.push(text));
+    await redis.subscribe(keys.letters('b'), (text) => letters.push(text));
     await a.say('1');
     await b.heardAll('1');
-    for (const letter of [...letters]) await redis.publish(keys.frames('b'), letter);
+    for (const letter of [...letters]) await redis.publish(keys.letters('b'), letter);
     const body = encodeText('t', 'forged');
     const part = { seq: 2, lane: 'normal', kind: 'text', first: true, last: true, bytes: body } as const;
     const state = { stream: 9e15, base: 2, otherStream: 0, received: 0 };
     const forged = seal(keyFor('a guess', 'shop', 'letter'), 'a', 'b', state, [encodePartHead(part), body]);
-    await redis.publish(keys.frames('b'), forged);
-    await redis.publish(keys.frames('b'), 'nonsense');
+    await redis.publish(keys.letters('b'), forged);
+    await redis.publish(keys.letters('b'), 'nonsense');
     await a.say('2');
     await b.heardAll('1', '2');
     expect(b.of('transport.refused')).toEqual([
@@ -333,7 +333,7 @@ describe('DirectTransport', () => {
     const part = { seq: 1, lane: 'normal', kind: 'text', first: true, last: true, bytes: body } as const;
     const state = { stream: 9e15, base: 1, otherStream: 0, received: 0 };
     const key = keyFor(COOKIE, 'shop', 'letter');
-    await redis.publish(keys.frames('b'), seal(key, 'z', 'b', state, [encodePartHead(part), body]));
+    await redis.publish(keys.letters('b'), seal(key, 'z', 'b', state, [encodePartHead(part), body]));
     await eventually(() => b.of('transport.interrupted').length > 0);
     await a.say('1');
     await b.heardAll('1');

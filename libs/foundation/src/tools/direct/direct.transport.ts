@@ -84,7 +84,7 @@ export class DirectTransport implements Transport {
     });
     this.#office = {
       mail: (to, state, frames) =>
-        this.redis.publish(keys.frames(to), seal(this.#letterKey, node.bootId, to, state, frames)),
+        this.redis.publish(keys.letters(to), seal(this.#letterKey, node.bootId, to, state, frames)),
       arrived: (peer, kind, body) => this.#arrived(peer, kind, body),
       forgotten: (peer) => peer.send('high', 'topics', this.#allTopics()),
       dropped: (peer, dropped) => {
@@ -111,7 +111,7 @@ export class DirectTransport implements Transport {
    * @throws DirectListenError when the port cannot be had.
    */
   async listen(): Promise<void> {
-    await this.redis.subscribe(this.keys.frames(this.node.bootId), (text) => this.#letter(text));
+    await this.redis.subscribe(this.keys.letters(this.node.bootId), (text) => this.#letter(text));
     this.#address = await this.#links.listen();
   }
 
