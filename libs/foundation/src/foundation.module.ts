@@ -11,6 +11,7 @@ import { LocalNode } from './cluster/node.js';
 import type { FoundationConfig, FoundationOptions } from './config/options.js';
 import { resolve } from './config/resolve.js';
 import { FoundationDrain, FoundationLifecycle } from './foundation.lifecycle.js';
+import { HealthMonitor } from './health/health.monitor.js';
 import { CallClient } from './processes/call.client.js';
 import { CallServer } from './processes/call.server.js';
 import { ProcessCalls } from './processes/process.calls.js';
@@ -159,6 +160,12 @@ class FoundationDrainModule {}
           toProcess: (name, method, args, options) => calls.call({ name }, method, args, options),
         }),
     },
+    // floor 5
+    {
+      provide: HealthMonitor,
+      inject: [CONFIG, ENGINE, Membership, ProcessTable, ServiceRegistry],
+      useFactory: (...parts: ConstructorParameters<typeof HealthMonitor>) => new HealthMonitor(...parts),
+    },
     // floor 6
     {
       provide: FoundationLifecycle,
@@ -178,7 +185,15 @@ class FoundationDrainModule {}
       useFactory: (...parts: ConstructorParameters<typeof FoundationLifecycle>) => new FoundationLifecycle(...parts),
     },
   ],
-  exports: [Telemetry, Membership, ProcessManager, Channels, ServiceMesh, ...Object.values(FoundationTools)],
+  exports: [
+    Telemetry,
+    Membership,
+    ProcessManager,
+    Channels,
+    ServiceMesh,
+    HealthMonitor,
+    ...Object.values(FoundationTools),
+  ],
 })
 export class FoundationModule extends ConfigurableModuleClass {
   /**

@@ -110,6 +110,11 @@ export type {
   ServiceTarget,
 } from './services/service.js';
 
+// Health
+export { FoundationHealthController, FoundationHealthModule } from './health/health.controller.js';
+export { HealthMonitor } from './health/health.monitor.js';
+export type { ClusterHealth, HealthReason, HealthStatus, NodeHealth, ServiceHealthSummary } from './health/report.js';
+
 // Telemetry
 export { Telemetry, type TelemetryListener } from './telemetry/telemetry.js';
 export type { FoundationEventName, FoundationEvents, LeaseLossReason, LeaveReason } from './telemetry/events.js';

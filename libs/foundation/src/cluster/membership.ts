@@ -80,6 +80,7 @@ export class Membership {
   #lastAnswerAt = 0;
   #isolatedSince = 0;
   #clockOffset = 0;
+  #latency = 0;
   #pending: { changed: boolean } | undefined;
   #timer: NodeJS.Timeout | undefined;
   #dueAt = Infinity;
@@ -168,6 +169,11 @@ export class Membership {
         reject(new NotReadyError(this.node.name, this.#state, timeout));
       }, timeout);
     });
+  }
+
+  /** How long Redis took to answer the last beat, in milliseconds. */
+  get latency(): number {
+    return this.#latency;
   }
 
   /** The Redis clock as of the last beat, in milliseconds since 1970. */
@@ -329,6 +335,7 @@ export class Membership {
 
   async #heard(answer: BeatAnswer, sentAt: number): Promise<void> {
     this.#lastAnswerAt = sentAt;
+    this.#latency = this.now() - sentAt;
     this.#clockOffset = answer.now - sentAt;
     const lossKnown = this.#incarnation === undefined || this.#incarnation === answer.incarnation;
     this.#incarnation = answer.incarnation;

@@ -230,6 +230,11 @@ export interface FoundationOptions {
   labels?: Record<string, string>;
   /** How many processes this node is willing to own. Default: no limit. */
   capacity?: number;
+  /**
+   * How many nodes the cluster should have, for its health. Environment: `FOUNDATION_EXPECTED_NODES`. Default: the highest
+   * number that was seen.
+   */
+  expectedNodes?: number;
   /** How long leaving the cluster may take in all, in milliseconds, from SIGTERM to closed connections. Default 10 000. */
   shutdownTimeout?: number;
   /** Wizard tier: not in this version. */
@@ -291,6 +296,7 @@ export interface FoundationConfig {
   calls: Required<CallsOptions>;
   labels: Readonly<Record<string, string>>;
   capacity?: number;
+  expectedNodes?: number;
   shutdownTimeout: number;
   /** Without a cluster there is none, and this says `redis`. */
   transport: { kind: 'redis' } | DirectConfig;

@@ -17,6 +17,8 @@ export function fromEnvironment(env: Environment): FoundationOptions {
   if (env['FOUNDATION_NODE_NAME']) options.nodeName = env['FOUNDATION_NODE_NAME'];
   const labels = labelsFrom(env['FOUNDATION_LABELS']);
   if (labels !== undefined) options.labels = labels;
+  // Not a number, and what is no count, are refused by the rule of the option.
+  if (env['FOUNDATION_EXPECTED_NODES']) options.expectedNodes = Number(env['FOUNDATION_EXPECTED_NODES']);
   const url = env['FOUNDATION_REDIS_URL'] || env['REDIS_URL'];
   if (url) options.redis = url;
   const transport = transportFrom(env['FOUNDATION_TRANSPORT']);

@@ -67,6 +67,7 @@ export function resolve(options: FoundationOptions, env: Environment, machine: M
     }),
   };
   if (given.capacity !== undefined) config.capacity = given.capacity;
+  if (given.expectedNodes !== undefined) config.expectedNodes = given.expectedNodes;
   if (clustered && given.redlock !== undefined) config.redlock = given.redlock;
   if (clustered && given.queue !== undefined) config.queue = given.queue;
   checkMembershipAgainstLease(config);
@@ -77,6 +78,7 @@ const VARIABLES: Readonly<Record<string, string>> = {
   appName: 'FOUNDATION_APP_NAME',
   nodeName: 'FOUNDATION_NODE_NAME',
   labels: 'FOUNDATION_LABELS',
+  expectedNodes: 'FOUNDATION_EXPECTED_NODES',
   'security.cookie': 'FOUNDATION_COOKIE',
 };
 

@@ -187,6 +187,7 @@ class FoundationShape {
   @ValidateBy({ name: 'labels', validator: { validate: isLabels } }, { message: 'an object of short texts' })
   labels?: Record<string, string>;
   @count(0) capacity?: number;
+  @count(1) expectedNodes?: number;
   @milliseconds(100) shutdownTimeout?: number;
   @IsOptional() topologies?: unknown;
   @IsOptional() transport?: unknown;

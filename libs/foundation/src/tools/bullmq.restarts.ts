@@ -110,6 +110,11 @@ export class BullmqRestarts implements Restarts {
     );
   }
 
+  /** When the next sweep is due, in milliseconds since 1970; BullMQ plans it by the clock of a node. */
+  async sweepDueAt(): Promise<number | undefined> {
+    return (await this.queue.getJobScheduler('sweep'))?.next;
+  }
+
   async close(): Promise<void> {
     // Worker.close waits without limit for running jobs and for Redis; ours are short, so what is not done is left to others.
     const closing = Promise.allSettled([this.worker.close(), this.ownsQueue ? this.queue.close() : undefined]);

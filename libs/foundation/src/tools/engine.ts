@@ -30,6 +30,14 @@ export interface NodeIdentity {
   readonly bootId: string;
 }
 
+/** How the tools beneath are, for health. */
+export interface EngineFacts {
+  /** What Redis does when its memory is full; `undefined` where it has no limit. */
+  evictionPolicy?: string;
+  /** By how much the regular sweep is late, in milliseconds. */
+  sweepLateMs?: number;
+}
+
 /** Everything the upper rooms need from below. */
 export interface Engine {
   readonly kind: 'local' | 'redis';
@@ -55,6 +63,8 @@ export interface Engine {
   /** Tells the transport who is in the cluster; called with each new view. */
   meet?(members: readonly NodeRecord[]): void;
   onHint(listener: HintListener): () => void;
+  /** Asks the tools how they are. Rejects when they do not answer. */
+  inspect(): Promise<EngineFacts>;
   /** Closes what Foundation opened; what was adopted stays open. */
   close(): Promise<void>;
 }

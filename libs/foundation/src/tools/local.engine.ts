@@ -37,6 +37,7 @@ export function createLocalEngine(_config: FoundationConfig, node: NodeIdentity,
     restarts,
     raw: {},
     open: () => Promise.resolve(),
+    inspect: () => Promise.resolve({}),
     onHint(listener) {
       listeners.add(listener);
       return () => void listeners.delete(listener);

@@ -93,6 +93,11 @@ export class RedisConnections {
     return client;
   }
 
+  /** What Redis does when its memory is full; `undefined` where it has no limit. */
+  async evictionPolicy(): Promise<string | undefined> {
+    return evictionPolicyOf(await this.control.info('memory'));
+  }
+
   /** Closes every client. QUIT could wait for a server that hangs; nothing is in flight any more, so the sockets just go. */
   close(): void {
     const all = [...this.#all(), ...this.quorum, ...this.quorumControl, ...this.#duplicates];
@@ -173,8 +178,8 @@ export class RedisConnections {
     } catch (error) {
       throw this.#classify(error);
     }
-    const policy = /^maxmemory_policy:(\S+)/m.exec(info)?.[1] ?? 'noeviction';
-    if (policy !== 'noeviction' && !/^maxmemory:0\s/m.test(info)) {
+    const policy = evictionPolicyOf(info);
+    if (policy !== undefined && policy !== 'noeviction') {
       // An evicted lease looks like a free one: the next owner would start before this one knows.
       this.#logger.error('Redis may evict leases, so two owners are possible; set maxmemory-policy noeviction', {
         endpoint: this.endpoint,
@@ -204,4 +209,9 @@ export class RedisConnections {
         : 'Correct the user name and password in "redis" or FOUNDATION_REDIS_URL.';
     return new RedisRefusedError(this.endpoint, reply[0], advice, error);
   }
+}
+
+function evictionPolicyOf(info: string): string | undefined {
+  if (!/^maxmemory:[1-9]/m.test(info)) return undefined;
+  return /^maxmemory_policy:(\S+)/m.exec(info)?.[1];
 }

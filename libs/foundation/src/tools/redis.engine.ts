@@ -97,6 +97,13 @@ function engineOver(
         if (hint !== undefined) for (const listener of listeners) listener(hint);
       });
     },
+    async inspect() {
+      const [evictionPolicy, sweepDueAt] = await Promise.all([connections.evictionPolicy(), restarts.sweepDueAt()]);
+      return {
+        ...(evictionPolicy === undefined ? {} : { evictionPolicy }),
+        ...(sweepDueAt === undefined ? {} : { sweepLateMs: Math.max(0, Date.now() - sweepDueAt) }),
+      };
+    },
     onHint(listener) {
       listeners.add(listener);
       return () => void listeners.delete(listener);

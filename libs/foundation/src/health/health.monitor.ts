@@ -1,0 +1,81 @@
+/**
+ * The facade over health: collects what this node knows, asks Redis how it is, and makes the report.
+ * Called by the application, the terminus indicator and the controller.
+ */
+import { Injectable, Logger } from '@nestjs/common';
+import type { Membership } from '../cluster/membership.js';
+import type { FoundationConfig } from '../config/options.js';
+import { describe } from '../errors.js';
+import type { ProcessTable } from '../processes/process.table.js';
+import type { ServiceRegistry } from '../services/service.registry.js';
+import type { Engine, EngineFacts } from '../tools/engine.js';
+import { within } from '../tools/within.js';
+import { clusterReport, type ClusterHealth } from './report.js';
+
+/** Redis is asked at most this often, however often a probe comes. */
+const ASK_EVERY_MS = 2000;
+const ASK_TIMEOUT_MS = 1000;
+
+/** Injectable. How healthy the cluster is, as this node sees it. */
+@Injectable()
+export class HealthMonitor {
+  readonly #logger = new Logger('Foundation');
+  #mostMembers = 1;
+  #asked: { at: number; facts: Promise<EngineFacts | undefined> } | undefined;
+
+  constructor(
+    private readonly config: FoundationConfig,
+    private readonly engine: Pick<Engine, 'inspect'>,
+    private readonly membership: Membership,
+    private readonly table: ProcessTable,
+    private readonly registry: ServiceRegistry,
+  ) {
+    membership.listen({
+      changed: () => (this.#mostMembers = Math.max(this.#mostMembers, membership.members().length)),
+    });
+  }
+
+  /**
+   * The report: status, nodes, services, and a reason for everything that is not healthy. Never rejects.
+   *
+   * How many nodes there should be is `expectedNodes`, and without it the highest number that this node has seen; with
+   * fewer than half of them plus one the cluster is critical.
+   *
+   * Underneath: this node's copies of membership, process table and services; `INFO memory` and BullMQ's
+   * `getJobScheduler('sweep')`, at most every two seconds.
+   */
+  async clusterHealth(): Promise<ClusterHealth> {
+    const engine = await this.#ask();
+    const members = this.membership.members();
+    this.#mostMembers = Math.max(this.#mostMembers, members.length);
+    return clusterReport({
+      now: Date.now(),
+      clusterNow: this.membership.clusterNow(),
+      self: this.membership.self.name,
+      state: this.membership.state,
+      expected: this.config.expectedNodes ?? this.#mostMembers,
+      latencyMs: this.membership.latency,
+      members,
+      processes: this.table.slots(),
+      services: this.registry.services(),
+      engine,
+    });
+  }
+
+  /** True once this node is a member that takes work: for a readiness probe. */
+  isReady(): boolean {
+    return this.membership.state === 'up';
+  }
+
+  #ask(): Promise<EngineFacts | undefined> {
+    const now = performance.now();
+    if (this.#asked === undefined || now - this.#asked.at > ASK_EVERY_MS) {
+      const facts = within(ASK_TIMEOUT_MS, this.engine.inspect(), 'no answer').catch((error: unknown) => {
+        this.#logger.debug('Redis did not say how it is', { error: describe(error) });
+        return undefined;
+      });
+      this.#asked = { at: now, facts };
+    }
+    return this.#asked.facts;
+  }
+}

@@ -1,0 +1,83 @@
+import { describe, expect, it } from '@jest/globals';
+import type { Member } from '../cluster/membership.js';
+import type { ServiceInfo, ServiceStatus } from '../services/service.js';
+import { clusterReport, type HealthFacts } from './report.js';
+
+const member = (name: string, more: Partial<Member> = {}): Member => ({
+  ...{ name, bootId: name, host: 'h', pid: 1, state: 'up', load: 2, lag: 0, labels: {}, replicas: {}, classes: [] },
+  ...{ listens: {}, joinedAt: 1000, self: name === 'a', ...more },
+});
+const service = (name: string, status: ServiceStatus): ServiceInfo => ({
+  ...{ name, instanceId: `${name}.${status}`, node: 'a', bootId: 'a', capabilities: [], metadata: {}, registeredAt: 1 },
+  status,
+});
+const facts = (more: Partial<HealthFacts> = {}): HealthFacts => ({
+  now: 5000,
+  clusterNow: 4000,
+  self: 'a',
+  state: 'up',
+  expected: 3,
+  latencyMs: 1,
+  members: [member('a'), member('b'), member('c')],
+  processes: [],
+  services: [],
+  engine: {},
+  ...more,
+});
+const reasonsOf = (more: Partial<HealthFacts>) =>
+  clusterReport(facts(more)).reasons.map(({ code, severity }) => `${code} ${severity}`);
+
+describe('clusterReport', () => {
+  it('has the shape of the specification', () => {
+    expect(clusterReport(facts({ services: [service('till', 'healthy')] }))).toEqual({
+      status: 'healthy',
+      nodes: ['a', 'b', 'c'].map((node) => ({
+        node,
+        status: 'healthy',
+        metrics: { processes: 2, lagMs: 0, memberMs: 3000 },
+      })),
+      services: [{ service: 'till', status: 'healthy', instances: 1 }],
+      reasons: [],
+      lastCheck: 5000,
+    });
+  });
+
+  it.each<[string, Partial<HealthFacts>, string[]]>([
+    ['is cut off', { state: 'isolated', engine: undefined }, ['isolated critical']],
+    ['has not joined', { state: 'joining', members: [member('a')], expected: 1, engine: undefined }, ['not-joined critical']], // prettier-ignore
+    ['has half of its nodes', { expected: 6 }, ['too-few-nodes critical']],
+    ['has half plus one', { expected: 4 }, ['nodes-missing degraded']],
+    ['has more than expected', { expected: 1 }, []],
+    ['has a suspect', { members: [member('a'), member('b', { state: 'suspect' })], expected: 2 }, ['node-suspect degraded']], // prettier-ignore
+    ['has a busy node', { members: [member('a', { lag: 500 })], expected: 1 }, ['node-lagging degraded']],
+    ['has an escalated process', { processes: [{ name: 'p', status: 'escalated', error: 'x' }] }, ['process-escalated critical']], // prettier-ignore
+    ['has other processes', { processes: [{ name: 'p', status: 'backing-off' }, { name: 'q', status: 'stopped' }] }, []], // prettier-ignore
+    ['has one sick instance of two', { services: [service('s', 'healthy'), service('s', 'unhealthy')] }, ['service-unhealthy degraded']], // prettier-ignore
+    ['has a sick service', { services: [service('s', 'unhealthy')] }, ['service-unhealthy critical']],
+    ['has a slow Redis', { latencyMs: 150 }, ['redis-slow degraded']],
+    ['has a Redis that may evict', { engine: { evictionPolicy: 'allkeys-lru' } }, ['redis-evicts critical']],
+    ['has a Redis that may not', { engine: { evictionPolicy: 'noeviction' } }, []],
+    ['has a Redis that says nothing', { engine: undefined }, ['redis-silent degraded']],
+    ['has a late sweep', { engine: { sweepLateMs: 16_000 } }, ['sweep-overdue degraded']],
+    ['has a sweep that is a little late', { engine: { sweepLateMs: 6000 } }, []],
+  ])('of a cluster that %s', (_what, more, expected) => {
+    expect(reasonsOf(more)).toEqual(expected);
+    const { status } = clusterReport(facts(more));
+    const worst = expected.some((reason) => reason.endsWith('critical')) ? 'critical' : 'degraded';
+    expect(status).toBe(expected.length === 0 ? 'healthy' : worst);
+  });
+
+  it('names the worst first, and each in a sentence', () => {
+    const { reasons } = clusterReport(facts({ expected: 4, processes: [{ name: 'p', status: 'escalated' }] }));
+    expect(reasons.map(({ message }) => message)).toEqual([
+      'Process "p" crashed too often and stays down. Bring it back with restart("p").',
+      'Only 3 of 4 expected nodes are there.',
+    ]);
+  });
+
+  it('says how each node is', () => {
+    const members = [member('a'), member('b', { state: 'draining' }), member('c', { lag: 300 })];
+    const statuses = clusterReport(facts({ members, state: 'isolated' })).nodes.map(({ status }) => status);
+    expect(statuses).toEqual(['critical', 'degraded', 'degraded']);
+  });
+});

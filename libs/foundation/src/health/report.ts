@@ -1,0 +1,200 @@
+/**
+ * Pure: what a node knows → how healthy the cluster is, and why it is not.
+ * Called by the monitor.
+ */
+import type { Member, NodeState } from '../cluster/membership.js';
+import type { ProcessStatus } from '../processes/process.table.js';
+import type { ServiceInfo } from '../services/service.js';
+import type { EngineFacts } from '../tools/engine.js';
+
+/** `degraded`: everything goes on, and somebody should look. `critical`: something does not go on, or soon will not. */
+export type HealthStatus = 'healthy' | 'degraded' | 'critical';
+
+/** Why the cluster is not healthy, in a word for programs and a sentence for people. */
+export interface HealthReason {
+  code:
+    | 'isolated'
+    | 'not-joined'
+    | 'too-few-nodes'
+    | 'nodes-missing'
+    | 'node-suspect'
+    | 'node-lagging'
+    | 'process-escalated'
+    | 'service-unhealthy'
+    | 'redis-slow'
+    | 'redis-evicts'
+    | 'redis-silent'
+    | 'sweep-overdue';
+  severity: Exclude<HealthStatus, 'healthy'>;
+  message: string;
+}
+
+/** One node in the report. */
+export interface NodeHealth {
+  node: string;
+  status: HealthStatus;
+  metrics: {
+    /** How many processes it owns. */
+    processes: number;
+    /** How late its event loop was lately, in milliseconds. */
+    lagMs: number;
+    /** For how long it has been a member, in milliseconds. */
+    memberMs: number;
+  };
+}
+
+/** One service in the report: as healthy as its instances are. */
+export interface ServiceHealthSummary {
+  service: string;
+  status: HealthStatus;
+  instances: number;
+}
+
+/** The report. */
+export interface ClusterHealth {
+  status: HealthStatus;
+  nodes: NodeHealth[];
+  services: ServiceHealthSummary[];
+  /** Empty when healthy; the worst ones first. */
+  reasons: HealthReason[];
+  /** Milliseconds since 1970. */
+  lastCheck: number;
+}
+
+/** What the report is made of. */
+export interface HealthFacts {
+  /** Milliseconds since 1970. */
+  now: number;
+  /** The Redis clock, in which members say when they joined. */
+  clusterNow: number;
+  self: string;
+  state: NodeState;
+  /** How many nodes there should be. */
+  expected: number;
+  /** How long Redis took for the last beat, in milliseconds. */
+  latencyMs: number;
+  members: readonly Member[];
+  processes: readonly { name: string; status: ProcessStatus; error?: string }[];
+  services: readonly ServiceInfo[];
+  /** `undefined` when Redis did not say. */
+  engine: EngineFacts | undefined;
+}
+
+/** An event loop that is later than this is named. */
+const LAGGING_MS = 200;
+/** Half of the time after which a lease command counts as failed by default. */
+const SLOW_MS = 100;
+/** Three periods of the sweep. */
+const SWEEP_LATE_MS = 15_000;
+
+/** Makes the report. */
+export function clusterReport(facts: HealthFacts): ClusterHealth {
+  const reasons = [...membershipReasons(facts), ...workReasons(facts), ...redisReasons(facts)];
+  const rank = ({ severity }: HealthReason): number => (severity === 'critical' ? 0 : 1);
+  reasons.sort((a, b) => rank(a) - rank(b));
+  return {
+    status: worst(reasons.map(({ severity }) => severity)),
+    nodes: facts.members.map((member) => nodeHealth(member, facts)),
+    services: servicesHealth(facts.services),
+    reasons,
+    lastCheck: facts.now,
+  };
+}
+
+function membershipReasons({ state, self, expected, members }: HealthFacts): HealthReason[] {
+  const reasons: HealthReason[] = [];
+  if (state === 'isolated') {
+    const message = `Node "${self}" cannot reach Redis, so its singletons have stopped and what it knows may be old.`;
+    reasons.push({ code: 'isolated', severity: 'critical', message });
+  }
+  if (state === 'joining') {
+    reasons.push({ code: 'not-joined', severity: 'critical', message: `Node "${self}" has not joined the cluster.` });
+  }
+  const majority = Math.floor(expected / 2) + 1;
+  const count = `${members.length} of ${expected} expected nodes are there`;
+  if (members.length < majority) {
+    reasons.push({ code: 'too-few-nodes', severity: 'critical', message: `Only ${count}, less than half plus one.` });
+  } else if (members.length < expected) {
+    reasons.push({ code: 'nodes-missing', severity: 'degraded', message: `Only ${count}.` });
+  }
+  for (const { name, state: seen, lag } of members) {
+    if (seen === 'suspect') {
+      reasons.push({ code: 'node-suspect', severity: 'degraded', message: `Node "${name}" missed beats.` });
+    }
+    if (lag > LAGGING_MS) {
+      const message = `The event loop of node "${name}" is ${Math.round(lag)} ms late.`;
+      reasons.push({ code: 'node-lagging', severity: 'degraded', message });
+    }
+  }
+  return reasons;
+}
+
+function workReasons({ processes, services }: HealthFacts): HealthReason[] {
+  const escalated = processes.filter(({ status }) => status === 'escalated');
+  const sick = servicesHealth(services).filter(({ status }) => status !== 'healthy');
+  return [
+    ...escalated.map(({ name, error }): HealthReason => {
+      const why = error === undefined ? '' : ` (${error})`;
+      const message = `Process "${name}" crashed too often and stays down${why}. Bring it back with restart("${name}").`;
+      return { code: 'process-escalated', severity: 'critical', message };
+    }),
+    ...sick.map(({ service, status }): HealthReason => {
+      const severity = status === 'critical' ? 'critical' : 'degraded';
+      const which = severity === 'critical' ? 'No instance' : 'Not every instance';
+      return { code: 'service-unhealthy', severity, message: `${which} of service "${service}" is healthy.` };
+    }),
+  ];
+}
+
+function redisReasons({ state, latencyMs, engine }: HealthFacts): HealthReason[] {
+  if (state === 'isolated' || state === 'joining') return [];
+  if (engine === undefined) {
+    const message = 'Redis did not answer the question how it is; leases and beats may go on.';
+    return [{ code: 'redis-silent', severity: 'degraded', message }];
+  }
+  const reasons: HealthReason[] = [];
+  if (latencyMs > SLOW_MS) {
+    const message = `Redis took ${Math.round(latencyMs)} ms for the last beat; beyond lease.commandTimeout owners stop.`;
+    reasons.push({ code: 'redis-slow', severity: 'degraded', message });
+  }
+  if (engine.evictionPolicy !== undefined && engine.evictionPolicy !== 'noeviction') {
+    const message =
+      `Redis may evict leases (maxmemory-policy ${engine.evictionPolicy}), so two owners are possible. ` +
+      'Set it to noeviction.';
+    reasons.push({ code: 'redis-evicts', severity: 'critical', message });
+  }
+  if ((engine.sweepLateMs ?? 0) > SWEEP_LATE_MS) {
+    const late = Math.round((engine.sweepLateMs ?? 0) / 1000);
+    const message = `The regular sweep over BullMQ is ${late} s late; restarts after crashes may be late, too.`;
+    reasons.push({ code: 'sweep-overdue', severity: 'degraded', message });
+  }
+  return reasons;
+}
+
+function nodeHealth(
+  { name, state, load, lag, joinedAt }: Member,
+  { clusterNow, self, ...facts }: HealthFacts,
+): NodeHealth {
+  const isCutOff = name === self && facts.state === 'isolated';
+  const isBad = state !== 'up' || lag > LAGGING_MS;
+  return {
+    node: name,
+    status: isCutOff ? 'critical' : isBad ? 'degraded' : 'healthy',
+    metrics: { processes: load, lagMs: Math.round(lag), memberMs: Math.max(0, Math.round(clusterNow - joinedAt)) },
+  };
+}
+
+function servicesHealth(services: readonly ServiceInfo[]): ServiceHealthSummary[] {
+  const names = [...new Set(services.map(({ name }) => name))].sort();
+  return names.map((service) => {
+    const instances = services.filter(({ name }) => name === service);
+    const sick = instances.filter(({ status }) => status === 'unhealthy').length;
+    const status = sick === 0 ? 'healthy' : sick === instances.length ? 'critical' : 'degraded';
+    return { service, status, instances: instances.length };
+  });
+}
+
+function worst(severities: readonly HealthStatus[]): HealthStatus {
+  if (severities.includes('critical')) return 'critical';
+  return severities.includes('degraded') ? 'degraded' : 'healthy';
+}

@@ -1,0 +1,149 @@
+// @redis any-topology
+// Health over several applications in this process, on real Redis, also by HTTP and through terminus.
+import { Controller, Get, Inject } from '@nestjs/common';
+import { TerminusModule, HealthCheckService } from '@nestjs/terminus';
+import { Test } from '@nestjs/testing';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import {
+  Callable,
+  FoundationHealthModule,
+  FoundationModule,
+  HealthMonitor,
+  ServiceMesh,
+  Singleton,
+  type FoundationOptions,
+} from 'nestjs-foundation';
+import { FoundationHealthIndicator } from 'nestjs-foundation/health';
+import { eventually } from '../../libs/foundation/src/testing/eventually.js';
+import { startRedis, type RedisServer } from '../support/redis-server.js';
+import { CapturedLog, LEASE, MEMBERSHIP, boot, closeAll, closeLater, formed, freshName, settle, type Booted } from './bench.js'; // prettier-ignore
+
+@Singleton({ name: 'fragile', maxRestarts: 0, backoff: { base: 1, cap: 1 } })
+class Fragile {
+  onProcessStart(): void {
+    throw new Error('too fragile');
+  }
+}
+
+class Till {
+  @Callable()
+  ok(): boolean {
+    return true;
+  }
+}
+
+@Controller('status')
+class StatusController {
+  constructor(
+    @Inject(HealthCheckService) private readonly health: HealthCheckService,
+    @Inject(FoundationHealthIndicator) private readonly foundation: FoundationHealthIndicator,
+  ) {}
+  @Get()
+  check() {
+    return this.health.check([() => this.foundation.check('cluster')]);
+  }
+}
+
+let server: RedisServer;
+let appName: string;
+
+beforeAll(async () => void (server = await startRedis()));
+afterAll(() => server.stop());
+beforeEach(async () => {
+  CapturedLog.install();
+  appName = freshName();
+  await settle(server, appName);
+});
+afterEach(closeAll);
+
+const healthOf = (node: Booted) => node.app.get(HealthMonitor).clusterHealth();
+
+describe('HealthMonitor', () => {
+  it('is healthy with its nodes and services, and says when one is missing', async () => {
+    const nodes = await Promise.all([1, 2, 3].map(() => boot(server.url, appName, [])));
+    await formed(...nodes);
+    await nodes[1]!.app.get(ServiceMesh).registerService('till', new Till());
+    const report = await eventually(async () => {
+      const health = await healthOf(nodes[0]!);
+      return health.services.length === 1 ? health : undefined;
+    });
+    expect(report).toMatchObject({
+      status: 'healthy',
+      services: [{ service: 'till', status: 'healthy', instances: 1 }],
+      reasons: [],
+    });
+    expect(report.nodes.map(({ node }) => node).sort()).toEqual(nodes.map(({ name }) => name).sort());
+    await nodes[2]!.app.close();
+    const after = await eventually(async () => {
+      const health = await healthOf(nodes[0]!);
+      return health.nodes.length === 2 ? health : undefined;
+    });
+    expect(after).toMatchObject({ status: 'degraded', reasons: [{ code: 'nodes-missing' }] });
+  });
+
+  it('counts against the number that was configured, and names a process that stays down', async () => {
+    const node = await boot(server.url, appName, [Fragile], { expectedNodes: 4 });
+    const report = await eventually(
+      async () => {
+        const health = await healthOf(node);
+        return health.reasons.length === 2 ? health : undefined;
+      },
+      { lastSeen: () => healthOf(node) },
+    );
+    expect(report.status).toBe('critical');
+    expect(report.reasons.map(({ code }) => code).sort()).toEqual(['process-escalated', 'too-few-nodes']);
+    expect(report.reasons.find(({ code }) => code === 'process-escalated')!.message).toContain('too fragile');
+  });
+
+  it('is healthy inside one process without Redis', async () => {
+    const app = await Test.createTestingModule({ imports: [FoundationModule.forRoot()] }).compile();
+    closeLater(() => app.close());
+    await app.init();
+    expect(await app.get(HealthMonitor).clusterHealth()).toMatchObject({ status: 'healthy', reasons: [] });
+  });
+});
+
+describe('the probes', () => {
+  async function serve(
+    options: FoundationOptions,
+  ): Promise<(path: string) => Promise<{ code: number; body: unknown }>> {
+    const all = { cluster: true, redis: server.url, appName, lease: LEASE, membership: MEMBERSHIP, ...options };
+    const module = await Test.createTestingModule({
+      imports: [FoundationModule.forRoot(all), FoundationHealthModule, TerminusModule.forRoot({ logger: false })],
+      controllers: [StatusController],
+      providers: [FoundationHealthIndicator],
+    })
+      .setLogger(new CapturedLog())
+      .compile();
+    const app = module.createNestApplication();
+    closeLater(() => app.close());
+    await app.listen(0, '127.0.0.1');
+    const url = await app.getUrl();
+    return async (path) => {
+      const response = await fetch(`${url}${path}`);
+      return { code: response.status, body: await response.json() };
+    };
+  }
+
+  it('answer for a cluster that is well', async () => {
+    const get = await serve({});
+    expect(await get('/health/live')).toEqual({ code: 200, body: { status: 'live' } });
+    expect(await get('/health/ready')).toEqual({ code: 200, body: { status: 'ready' } });
+    expect(await get('/health/cluster')).toMatchObject({ code: 200, body: { status: 'healthy' } });
+    expect(await get('/status')).toMatchObject({
+      code: 200,
+      body: { details: { cluster: { status: 'up', health: 'healthy', nodes: 1, reasons: [] } } },
+    });
+  });
+
+  it('tell one that is not, and still say that the process lives', async () => {
+    const get = await serve({ expectedNodes: 3 });
+    expect((await get('/health/live')).code).toBe(200);
+    expect((await get('/health/ready')).code).toBe(200);
+    expect(await get('/health/cluster')).toMatchObject({
+      code: 503,
+      body: { status: 'critical', reasons: [{ code: 'too-few-nodes' }] },
+    });
+    expect(await get('/status')).toMatchObject({ code: 503, body: { details: { cluster: { status: 'down' } } } });
+  });
+});
