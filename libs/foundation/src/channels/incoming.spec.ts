@@ -94,10 +94,8 @@ describe('Incoming', () => {
     const large = 'x'.repeat(1000);
 
     it('are inflated, and what comes after them waits', async () => {
-      incoming.receive('events', await zipped(1, large));
-      incoming.receive('events', textOf(2, '2'));
-      incoming.receive('events', await zipped(3, large));
-      incoming.receive('events', textOf(4, '4'));
+      const [first, third] = [await zipped(1, large), await zipped(3, large)];
+      for (const text of [first, textOf(2, '2'), third, textOf(4, '4')]) incoming.receive('events', text);
       expect(seen).toEqual([]);
       await eventually(() => seen.length === 4);
       expect(seen).toEqual([large, 2, large, 4]);
@@ -124,8 +122,8 @@ describe('Incoming', () => {
       ],
       ['no text', async () => `[${heads.head('normal', 1, 1)},{"z":5}]`, 'not a message'],
     ])('that are %s are dropped and counted, and the next one is fine', async (_what, text, reason) => {
-      incoming.receive('events', await text());
-      incoming.receive('events', textOf(2, '2'));
+      const bad = await text();
+      for (const each of [bad, textOf(2, '2')]) incoming.receive('events', each);
       await eventually(() => seen.length === 1);
       expect(seen).toEqual([2]);
       expect(dropped).toEqual([{ channel: 'events', reason, count: 1 }]);
