@@ -263,6 +263,20 @@ describe('A singleton', () => {
     await expect(lives[0]!.ctx.fenced.set('k', 'v')).resolves.toBeUndefined();
   });
 
+  it('that was stopped stays so when a node starts just after Redis has lost everything', async () => {
+    const { type, lives } = recorded();
+    const a = await bootNode([type]);
+    await runningOn(a);
+    await managerOf(a).stop('feed');
+    await server.cli('FLUSHALL');
+    const b = await bootNode([type]);
+    await eventually(async () => (await server.cli('HLEN', keys.processes)) === '1');
+    await formed(a, b);
+    const statuses = await Promise.all([a, b].map(async (node) => (await managerOf(node).list())[0]?.state));
+    expect(statuses).toEqual(['stopped', 'stopped']);
+    expect(lives).toHaveLength(1);
+  });
+
   it('is stopped when its lease is deleted by hand, and starts again', async () => {
     const { type, lives } = recorded();
     const node = await bootNode([type]);

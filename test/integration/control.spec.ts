@@ -29,7 +29,7 @@ afterEach(closeAll);
 
 const record = (name: string, bootId: string, more: Partial<NodeRecord> = {}): NodeRecord => ({
   ...{ name, bootId, host: 'h', pid: 1, version: '0.1.0', state: 'up', classes: ['Feed'], load: 0 },
-  ...{ lag: 0, labels: {}, replicas: {}, listens: {}, joinedAt: 0 },
+  ...{ lag: 0, labels: {}, replicas: {}, listens: {}, leaseServers: 1, joinedAt: 0 },
   ...more,
 });
 

@@ -7,7 +7,8 @@ import { eventually } from '../../libs/foundation/src/testing/eventually.js';
 import { keysOf } from '../../libs/foundation/src/tools/keys.js';
 import type { Lease } from '../../libs/foundation/src/tools/leases.js';
 import { startRedis, type RedisServer } from '../support/redis-server.js';
-import { CapturedLog, LEASE, closeAll, closeLater, engineOn, freshName, settle, type Bench } from './bench.js';
+import { TcpProxy } from '../support/tcp-proxy.js';
+import { CapturedLog, LEASE, boot, closeAll, closeLater, engineOn, freshName, settle, type Bench } from './bench.js';
 
 const DEADLINE = LEASE.ttl - Math.ceil(LEASE.ttl * 0.01) - 2 - LEASE.margin;
 
@@ -171,5 +172,40 @@ describe('a quorum of three', () => {
     const lease = await taken(await open({ redlock: new Redlock(clients) }));
     expect(await heldFor(lease, LEASE.ttl)).toBe(true);
     await expect(open({ redlock: new Redlock(clients.slice(0, 1)) })).rejects.toThrow(FoundationConfigError);
+  });
+
+  it('refuses the same server twice', async () => {
+    const [one, two] = servers.map(({ url }) => url);
+    await expect(open({ redis: { quorum: [one!, two!, one!] } })).rejects.toThrow(/same Redis server twice/);
+  });
+
+  it('refuses a node that would lease on another number of servers than the others', async () => {
+    await boot({ quorum: servers.map(({ url }) => url) }, appName, []);
+    const alone = boot(servers[0]!.url, appName, []);
+    await expect(alone).rejects.toBeInstanceOf(FoundationConfigError);
+    await expect(alone).rejects.toThrow(/stop all nodes first/);
+    expect(await servers[0]!.cli('HLEN', keysOf(appName).nodes)).toBe('1');
+  });
+
+  it('keeps a lease when a server that answers late comes back without it', async () => {
+    const late = await TcpProxy.open(servers[2]!.port);
+    closeLater(() => late.close());
+    const urls = [servers[0]!.url, servers[1]!.url, `redis://127.0.0.1:${late.port}`];
+    const a = await open({ redis: { quorum: urls } });
+    const lease = await taken(a);
+    late.mode = 40;
+    await servers[1]!.cli('DEL', keysOf(appName).lease('job'));
+    expect(await heldFor(lease, 2 * LEASE.ttl)).toBe(true);
+    await eventually(() => keyOn(servers[1]!), { what: 'The lease put back' });
+    expect(a.of('lease.lost')).toEqual([]);
+  });
+
+  it('repairs an owner record with a foreign epoch, so that calls are not refused', async () => {
+    const a = await open();
+    const lease = await taken(a);
+    await servers[2]!.cli('DEL', keysOf(appName).lease('job'));
+    await servers[2]!.cli('HSET', keysOf(appName).owner('job'), 'epoch', String(lease.epoch + 1000));
+    await eventually(async () => (await servers[2]!.cli('HGET', keysOf(appName).owner('job'), 'epoch')) === String(lease.epoch)); // prettier-ignore
+    expect((await a.engine.leases.owners(['job']))[0]).toMatchObject({ epoch: lease.epoch });
   });
 });

@@ -43,7 +43,7 @@ function recordOf({ engine, node }: Bench, address = engine.address): NodeRecord
   const { name, bootId } = node;
   return {
     ...{ name, bootId, host: 'h', pid: 1, version: '0', state: 'up', classes: [], load: 0, lag: 0 },
-    ...{ labels: {}, replicas: {}, listens: {}, joinedAt: 1 },
+    ...{ labels: {}, replicas: {}, listens: {}, leaseServers: 1, joinedAt: 1 },
     ...(address === undefined ? {} : { address }),
   };
 }

@@ -13,7 +13,7 @@ import { LocalNode } from './node.js';
 const config = resolve({ nodeName: 'n1' }, {}, { host: 'h', pid: 1 });
 const other: NodeRecord = {
   ...{ name: 'n2', bootId: 'b2', host: 'h2', pid: 2, version: '0', state: 'up' as const },
-  ...{ classes: ['Feed'], load: 3, lag: 0, labels: {}, replicas: {}, listens: {}, joinedAt: 50 },
+  ...{ classes: ['Feed'], load: 3, lag: 0, labels: {}, replicas: {}, listens: {}, leaseServers: 1, joinedAt: 50 },
 };
 
 /** The directory as one node sees it; each answer can be replaced. */
@@ -205,6 +205,30 @@ describe('Membership', () => {
     await pass(3500);
     expect(dataLoss).toHaveBeenCalledTimes(1);
     expect(payloads('cluster.data_loss')).toEqual([{ node: 'n1', incarnation: 'life-2 9' }]);
+  });
+
+  it('does not take the others for gone because Redis lost them, and lets go of those that do not come back', async () => {
+    await membership.join([]);
+    nodes.records.clear();
+    nodes.version += 1;
+    hint({ t: 'view' });
+    await pass(0);
+    expect(membership.members().map(({ name }) => name)).toContain('n2');
+    expect(payloads('cluster.node_left')).toEqual([]);
+    nodes.answer = { status: 'gone', incarnation: 'life-2 9' };
+    await pass(1200);
+    nodes.answer = { incarnation: 'life-2 9' };
+    expect(membership.members().map(({ name }) => name)).toContain('n2');
+    await pass(config.membership.ttl + 1500);
+    expect(membership.members().map(({ name }) => name)).not.toContain('n2');
+    expect(payloads('cluster.node_left')).toEqual([{ node: 'n2', bootId: 'b2', reason: 'timeout' }]);
+  });
+
+  it('does not join others that lease on another number of servers', async () => {
+    nodes.records.set('n2', { ...other, leaseServers: 3 });
+    await expect(membership.join([])).rejects.toThrow(/stop all nodes first/);
+    expect(nodes.left).toHaveLength(1);
+    expect(membership.state).toBe('joining');
   });
 
   it('shows late members as suspect and back', async () => {

@@ -4,11 +4,11 @@
  */
 import { Injectable, Logger } from '@nestjs/common';
 import type { FoundationConfig } from '../config/options.js';
-import { DuplicateNodeError, NotReadyError, describe } from '../errors.js';
+import { DuplicateNodeError, FoundationConfigError, NotReadyError, describe } from '../errors.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
 import { monotonicNow } from '../tools/clock.js';
 import type { Engine } from '../tools/engine.js';
-import type { BeatAnswer, JoinAnswer, NodeRecord, ReplicaReport } from '../tools/nodes.js';
+import type { BeatAnswer, JoinAnswer, NodeRecord, NodeView, ReplicaReport } from '../tools/nodes.js';
 import { isIsolated, stateOf, type MemberState } from './failure-detector.js';
 import type { LocalNode } from './node.js';
 import { VERSION } from './version.js';
@@ -43,7 +43,7 @@ export interface Member {
 
 /**
  * What this node is at the moment: `joining` until Redis accepts it, `isolated` while it cannot reach Redis (its
- * singletons have stopped by then), `draining` and `left` on the way out.
+ * singletons have stopped by then, unless a quorum of lease servers keeps them), `draining` and `left` on the way out.
  */
 export type NodeState = 'joining' | 'up' | 'isolated' | 'draining' | 'left';
 
@@ -86,6 +86,9 @@ export class Membership {
   #dueAt = Infinity;
   #beating: Promise<void> | undefined;
   #refreshing: Promise<void> | undefined;
+  /** Until then members that the view lacks are kept, because it may have been lost and not put back yet. */
+  #keepUntil = 0;
+  #keepTimer: NodeJS.Timeout | undefined;
 
   constructor(
     private readonly node: LocalNode,
@@ -108,6 +111,7 @@ export class Membership {
       labels: { ...config.labels },
       replicas: {},
       listens: {},
+      leaseServers: 1 + config.quorum.length,
       joinedAt: 0,
     };
     engine.onHint((hint) => {
@@ -139,7 +143,7 @@ export class Membership {
   members(): Member[] {
     return [...this.#members.values()]
       .map((record) => (record.bootId === this.node.bootId ? { ...this.#record, state: record.state } : record))
-      .map(({ version: _version, ...record }) => ({
+      .map(({ version: _version, leaseServers: _servers, ...record }) => ({
         ...record,
         state: stateOf(record.state, this.#late.has(record.name)),
         self: record.bootId === this.node.bootId,
@@ -169,6 +173,11 @@ export class Membership {
         reject(new NotReadyError(this.node.name, this.#state, timeout));
       }, timeout);
     });
+  }
+
+  /** How often a node beats, in milliseconds. */
+  get beatEvery(): number {
+    return this.config.membership.beatEvery;
   }
 
   /** How long Redis took to answer the last beat, in milliseconds. */
@@ -240,6 +249,7 @@ export class Membership {
     const joined = this.#record.joinedAt > 0;
     this.#setState('left');
     clearTimeout(this.#timer);
+    clearTimeout(this.#keepTimer);
     await this.#beating;
     if (joined) await this.engine.nodes.leave(this.node.name, this.node.bootId);
   }
@@ -276,8 +286,25 @@ export class Membership {
     this.#lastAnswerAt = this.now();
     // Without the view nobody could say whether this node is the first; so a failure here is a failure to join.
     await this.#fetchView();
+    await this.#requireSameServers();
     this.#setState('up');
     await this.#beatNow();
+  }
+
+  /**
+   * INVARIANT (I1): all nodes lease on the same number of servers. A majority of one set and one of another may not share a
+   * server, and then each of them has an owner.
+   */
+  async #requireSameServers(): Promise<void> {
+    const mine = this.#record.leaseServers;
+    const other = [...this.#members.values()].find(({ leaseServers }) => leaseServers !== mine);
+    if (other === undefined) return;
+    await this.engine.nodes.leave(this.node.name, this.node.bootId);
+    throw new FoundationConfigError(
+      'redis.quorum',
+      `leases on ${mine} Redis servers, while node "${other.name}" has them on ${other.leaseServers}`,
+      'the same servers on every node; to change them, stop all nodes first',
+    );
   }
 
   /** Brings the next beat forward; never puts one off, so that a busy node beats all the same. */
@@ -342,6 +369,7 @@ export class Membership {
     if (!lossKnown) {
       this.telemetry.emit('cluster.data_loss', { node: this.node.name, incarnation: answer.incarnation });
       this.#logger.warn('Redis lost its data; this node puts back what it knows', { node: this.node.name });
+      this.#expectRejoins();
       this.#tell('dataLoss');
     }
     if (answer.status === 'replaced') this.#replacedBy(answer.otherBootId ?? '?');
@@ -355,10 +383,12 @@ export class Membership {
   #unheard(error: unknown): void {
     if (this.#state !== 'up' || !isIsolated(this.#lastAnswerAt, this.now(), this.config.lease.deadline)) return;
     this.#isolate();
-    this.#logger.error(
-      'Redis cannot be reached; this node is isolated: its singletons have stopped, local work goes on',
-      { node: this.node.name, error: describe(error) },
-    );
+    const consequence =
+      this.config.quorum.length === 0
+        ? 'its singletons have stopped, local work goes on'
+        : 'it keeps what it owns as long as a majority of the lease servers answers, and hears of no stop or move';
+    const details = { node: this.node.name, error: describe(error) };
+    this.#logger.error(`Redis cannot be reached; this node is isolated: ${consequence}`, details);
   }
 
   #isolate(): void {
@@ -413,6 +443,7 @@ export class Membership {
   async #fetchView(): Promise<void> {
     const view = await this.engine.nodes.view();
     if (view.version === this.#version) return;
+    this.#keepLost(view);
     const before = new Map([...this.#members.values()].map((member) => [member.bootId, member]));
     this.#version = view.version;
     this.#members.clear();
@@ -433,6 +464,29 @@ export class Membership {
       members: view.members.length,
     });
     this.#tell('changed');
+  }
+
+  /**
+   * Redis lost its data, or at least this node's own record: until everybody has joined again, a view that lacks a node says
+   * nothing about it, and who waits for it or chooses it must not think that it has left.
+   */
+  #keepLost(view: NodeView): void {
+    const hasSelf = view.members.some(({ bootId }) => bootId === this.node.bootId);
+    if (!hasSelf && this.#state === 'up') this.#expectRejoins();
+    if (this.now() >= this.#keepUntil) return;
+    const names = new Set(view.members.map(({ name }) => name));
+    view.members.push(...[...this.#members.values()].filter(({ name }) => !names.has(name)));
+  }
+
+  #expectRejoins(): void {
+    const { ttl } = this.config.membership;
+    this.#keepUntil = this.now() + ttl;
+    clearTimeout(this.#keepTimer);
+    this.#keepTimer = setTimeout(() => {
+      // Whoever has not come back by now has left: read the view anew, as if it had changed.
+      this.#version = -1;
+      void this.#refresh();
+    }, ttl).unref();
   }
 
   #noteLoad(node: string, load: number): void {

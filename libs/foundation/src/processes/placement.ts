@@ -86,7 +86,9 @@ export function betterNode(entry: Placeable, members: readonly Member[], self: s
  */
 export function givesWay(subject: Placeable, members: readonly Member[], self: string, ageMs: number): boolean {
   const { prefer } = subject;
-  if (prefer === undefined || prefer === self || prefer === subject.avoid || ageMs > GIVE_WAY_MS) return false;
+  if (prefer === undefined || prefer === self || prefer === subject.avoid) return false;
+  // A version of the future is one from before the clock of Redis was set back.
+  if (Math.abs(ageMs) > GIVE_WAY_MS) return false;
   const target = members.find(({ name }) => name === prefer);
   return target !== undefined && target.state === 'up' && exclusionOf(subject, target) === undefined;
 }

@@ -26,8 +26,8 @@ export type InstanceHook = (target: object) => Promise<() => Promise<void>>;
 const COOL_DOWN_MS = 5000;
 /** How many processes a node moves at the same time. */
 const MOVES_AT_ONCE = 4;
-/** A name that no process has, so that its lease is free but for the grace after data loss. */
-const NOBODYS = '';
+/** In so many beats, with their jitter, every node that has a copy of the table has said so. */
+const BEATS = 1.5;
 /** By how many places a node with a replica steps back for those that have none. */
 const SIBLING_STEPS = 20;
 /** How long a process that could not be hosted here is left alone. */
@@ -136,14 +136,13 @@ export class Supervisor {
   }
 
   /**
-   * A Redis that is empty may have lost its data a moment ago. Until somebody may own again, which is longer than a beat,
-   * those who have a copy of the table put it back; a declaration before that would bring back what was stopped.
+   * A Redis that is empty may have lost its data a moment ago. Those who have a copy of the table put it back at their next
+   * beat; a declaration before that would bring back what was stopped. Nobody may own yet anyway.
    */
   async #settled(): Promise<void> {
-    const [standing] = await this.engine.leases.standing([NOBODYS]);
-    const wait = standing?.freeInMs ?? 0;
-    if (wait === 0) return;
-    await new Promise((resolve) => setTimeout(resolve, wait));
+    const grace = await this.engine.leases.grace();
+    if (grace === 0) return;
+    await new Promise((resolve) => setTimeout(resolve, Math.max(grace, this.membership.beatEvery * BEATS)));
     await this.table.sync();
   }
 
@@ -271,7 +270,11 @@ export class Supervisor {
     const hasSibling =
       entry.of !== undefined && entry.kind === 'replicated' && this.#hasSibling(name, entry.of, entry.count);
     if (!hasSibling) return rank;
-    const nodes = rankMembers(entry, members).length;
+    // One that is suspect will hardly take it.
+    const nodes = rankMembers(
+      entry,
+      members.filter(({ state }) => state === 'up'),
+    ).length;
     // With as many nodes as replicas one of them has none, and only needs the time to say so.
     return rank + (entry.count <= nodes ? SIBLING_STEPS : nodes);
   }

@@ -21,6 +21,8 @@ export class HeldLease implements Lease {
   ackedAt: number;
   /** True from the first unacknowledged renewal to the next acknowledged one. */
   missed = false;
+  /** True once every server is known to have it with this epoch; only a quorum asks. */
+  spread = false;
   /** True once lookups may see it as running. */
   announced = false;
   epoch: number;

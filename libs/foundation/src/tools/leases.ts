@@ -54,6 +54,8 @@ export interface Leases {
   acquire(name: string): Promise<Lease | undefined>;
   /** When each name can be had; one round trip for all of them. */
   standing(names: readonly string[]): Promise<Standing[]>;
+  /** For how many milliseconds the Redis that has the table may still be one that has just lost its data; 0 = no more. */
+  grace(): Promise<number>;
   /** The owners, `undefined` for a name without one; one round trip for all of them. */
   owners(names: readonly string[]): Promise<(OwnerRecord | undefined)[]>;
   /** Writes `value` if no higher epoch has written `key`; rejects with `StaleEpochError` otherwise. */

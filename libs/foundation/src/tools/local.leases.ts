@@ -38,6 +38,10 @@ export class LocalLeases implements Leases {
     return Promise.resolve(lease);
   }
 
+  grace(): Promise<number> {
+    return Promise.resolve(0);
+  }
+
   standing(names: readonly string[]): Promise<Standing[]> {
     // A name that is taken here becomes free by a release, which is hinted; the time is only a fall-back.
     return Promise.resolve(names.map((name) => ({ name, freeInMs: this.#held.has(name) ? 1000 : 0 })));

@@ -63,4 +63,22 @@ describe('Masters', () => {
     await late;
     expect(answers).toEqual([1, 2, undefined]);
   });
+
+  it('waits for more than a majority as long as the answers decide nothing', async () => {
+    let answer!: (value: number) => void;
+    const late = new Promise<number>((resolve) => (answer = resolve));
+    const masters = new Masters([() => 1, () => 0, () => late].map(server));
+    const agree = (answers: readonly unknown[]) => answers.filter((each) => each === 1).length >= 2;
+    let done = false;
+    const asked = masters.run(script, ['k'], [], agree).finally(() => (done = true));
+    await new Promise((resolve) => setTimeout(resolve, 60)); // longer than stragglers are waited for
+    expect(done).toBe(false);
+    answer(1);
+    expect(await asked).toEqual([1, 0, 1]);
+  });
+
+  it('gives what there is when no more can come', async () => {
+    const masters = new Masters([() => 1, () => 0, fails('gone')].map(server));
+    expect(await masters.run(script, ['k'], [], () => false)).toEqual([1, 0, undefined]);
+  });
 });

@@ -26,10 +26,18 @@ export class Masters {
   /**
    * Runs a script on every server, whether or not its answer is waited for.
    *
+   * A majority that has answered need not agree. As long as `enough` says that the answers decide nothing, the others are
+   * waited for, until their commands time out.
+   *
    * @returns the answers in the order of the servers, `undefined` where none came in time; at least a majority came.
    * @throws the last error when a majority cannot answer.
    */
-  async run(script: Script, keys: readonly string[], args: readonly (string | number)[]): Promise<unknown[]> {
+  async run(
+    script: Script,
+    keys: readonly string[],
+    args: readonly (string | number)[],
+    enough: (answers: readonly unknown[]) => boolean = () => true,
+  ): Promise<unknown[]> {
     const [only] = this.clients;
     if (this.clients.length === 1) return [await script.run(only!, keys, args)];
     const answers = new Array<unknown>(this.clients.length).fill(undefined);
@@ -47,7 +55,7 @@ export class Masters {
             answers[index] = answer ?? null;
             answered += 1;
             if (answered + failed === this.clients.length) done();
-            else if (answered === this.majority) stragglers = setTimeout(done, STRAGGLERS_MS);
+            else if (answered >= this.majority && enough(answers)) stragglers ??= setTimeout(done, STRAGGLERS_MS);
           },
           (error: unknown) => {
             failed += 1;

@@ -36,6 +36,8 @@ export interface NodeRecord {
   replicas: Record<string, ReplicaReport>;
   /** Channel → how it listens to it: `''` for itself, else the name of a group, and after a space a type of message. */
   listens: Record<string, string[]>;
+  /** On how many Redis servers it puts its leases; all nodes must agree. */
+  leaseServers: number;
   /** Milliseconds since 1970 by the Redis clock. */
   joinedAt: number;
   /** `host:port` where others link with it; absent with the Redis transport. */

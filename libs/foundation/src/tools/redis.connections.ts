@@ -5,7 +5,7 @@
 import { Logger } from '@nestjs/common';
 import type { Redis, RedisOptions } from 'ioredis';
 import type { FoundationConfig, RedisClient, RedisEndpoint } from '../config/options.js';
-import { RedisRefusedError, RedisUnavailableError, describe } from '../errors.js';
+import { FoundationConfigError, RedisRefusedError, RedisUnavailableError, describe } from '../errors.js';
 import { checkClient, createClient, createPubSubClient, endpointName, reconnectIn } from './redis.client.js';
 
 /** The roles; `worker` is BullMQ's, which adds one blocking duplicate of it. A consumer of a durable channel has a `stream`. */
@@ -75,6 +75,7 @@ export class RedisConnections {
     const refused = failed.find(({ reason }) => reason instanceof RedisRefusedError);
     const tooFew = failed.length > 0 && failed.length > further.length / 2;
     if (refused !== undefined || tooFew) throw (refused ?? failed[0])?.reason;
+    if (further.length > 0) await this.#requireDistinct();
   }
 
   /**
@@ -91,6 +92,14 @@ export class RedisConnections {
     this.#duplicates.add(client);
     client.once('end', () => this.#duplicates.delete(client));
     return client;
+  }
+
+  /** A server that is listed twice would have two votes and die with both of them. */
+  async #requireDistinct(): Promise<void> {
+    const infos = await Promise.all(this.quorumControl.map((client) => client.info('server').catch(() => '')));
+    const ids = infos.map((info) => /^run_id:(\w+)/m.exec(info)?.[1]).filter((id) => id !== undefined);
+    if (new Set(ids).size === ids.length) return;
+    throw new FoundationConfigError('redis.quorum', 'the same Redis server twice', 'independent servers');
   }
 
   /** What Redis does when its memory is full; `undefined` where it has no limit. */
@@ -130,7 +139,7 @@ export class RedisConnections {
       connectTimeout: 1000,
       lazyConnect: false,
       retryStrategy: reconnectIn,
-      reconnectOnError: (error) => error.message.startsWith('READONLY'),
+      reconnectOnError: (error) => error.message.includes('READONLY'),
       connectionName: `foundation:${this.config.nodeName}:${role}`,
       ...profile,
     });

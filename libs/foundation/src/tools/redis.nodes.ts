@@ -25,7 +25,10 @@ local function changed(view, topic)
 end
 `;
 
-/** KEYS nodes, beats, view, incarnation · ARGV name, bootId, record, ttl, topic, grace → '' and now when joined, else bootId and beat of the other. */
+/**
+ * KEYS nodes, beats, view, incarnation · ARGV name, bootId, record, ttl, topic, grace, joined before or 0 → '' and the time of
+ * the join when joined, else bootId and beat of the other. Who joins again keeps its time, and with it its seniority.
+ */
 const joinScript = new Script(
   'foundationNodeJoin',
   `${GRACE}${NOW}${CHANGED}
@@ -37,10 +40,12 @@ if record then
   local age = now - beat
   if boot ~= ARGV[2] and math.abs(age) < tonumber(ARGV[4]) then return { boot or '?', string.format('%.0f', beat) } end
 end
-redis.call('HSET', KEYS[1], ARGV[1], ARGV[2] .. ' ' .. string.format('%.0f', now) .. ' ' .. ARGV[3])
+local joined = now
+if tonumber(ARGV[7]) > 0 and tonumber(ARGV[7]) < now then joined = tonumber(ARGV[7]) end
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[2] .. ' ' .. string.format('%.0f', joined) .. ' ' .. ARGV[3])
 redis.call('ZADD', KEYS[2], now, ARGV[1])
 changed(KEYS[3], ARGV[5])
-return { '', string.format('%.0f', now) }
+return { '', string.format('%.0f', joined) }
 `,
 );
 
@@ -131,6 +136,7 @@ export class RedisNodes implements Nodes {
           this.config.membership.ttl,
           hints,
           this.config.lease.grace,
+          record.joinedAt,
         ],
       ),
     );
@@ -205,8 +211,23 @@ function parseRecord(text: string): NodeRecord | undefined {
     return undefined;
   }
   if (typeof value !== 'object' || value === null) return undefined;
-  const { name, bootId, host, pid, version, state, classes, load, capacity, lag, labels, replicas, listens, address } =
-    value as Record<string, unknown>;
+  const {
+    name,
+    bootId,
+    host,
+    pid,
+    version,
+    state,
+    classes,
+    load,
+    capacity,
+    lag,
+    labels,
+    replicas,
+    listens,
+    leaseServers,
+    address,
+  } = value as Record<string, unknown>;
   if (typeof name !== 'string' || typeof bootId !== 'string') return undefined;
   return {
     name,
@@ -222,6 +243,7 @@ function parseRecord(text: string): NodeRecord | undefined {
     labels: mapOf(labels, (text) => (typeof text === 'string' ? text : undefined)),
     replicas: mapOf(replicas, parseReplica),
     listens: mapOf(listens, parseEntries),
+    leaseServers: toNumber(leaseServers) || 1,
     joinedAt: toNumber(time),
     // What cannot be dialled is kept all the same: it says that the node is to be reached by letters.
     ...(typeof address === 'string' ? { address: address.slice(0, 300) } : {}),

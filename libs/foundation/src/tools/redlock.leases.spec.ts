@@ -153,7 +153,6 @@ describe('RedlockLeases', () => {
 
     it.each<[string, Error]>([
       ['one vote', votes(new Error('Command timed out'))],
-      ['one vote among refusals', votes(locked(), new Error('Command timed out'))],
       ['an error of its own', new Error('Command timed out')],
     ])('rejects when Redis could not say: %s', async (_what, error: Error) => {
       redlock.attempt = () => Promise.reject(error);
@@ -164,6 +163,25 @@ describe('RedlockLeases', () => {
       // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors
       redlock.attempt = () => Promise.reject({ code: 'ECONNRESET' });
       await expect(leases.acquire('a')).rejects.toThrow('ECONNRESET');
+    });
+
+    it('does not wait for votes that never come after Redlock has given up', async () => {
+      redlock.attempt = () => Promise.reject(Object.assign(new Error('no quorum'), { attempts: [never] }));
+      const acquired = expect(leases.acquire('a')).rejects.toThrow('did not settle');
+      await pass(4 * TIMES.commandTimeout);
+      await acquired;
+    });
+
+    it('renews at once what was won so slowly that it may not last', async () => {
+      redlock.attempt = async () => {
+        skew += 900;
+        return { value: 'slow', expiration: 0 };
+      };
+      const lease = await held();
+      await pass(1);
+      expect(client.of('renew')).toHaveLength(1);
+      await pass(TIMES.deadline - 1);
+      expect(lease.isHeld()).toBe(true);
     });
 
     it('does not wait for a Redlock that never settles, and frees what it takes late', async () => {

@@ -33,6 +33,9 @@ import { within } from './within.js';
 /** One attempt, at once: Redlock's waiting acquire can hand out a lock that has expired (its issue #274). */
 const ONCE = { retryCount: 0 };
 const HANDOFF_MS = 60_000;
+/** How often servers that do not agree on an owner are asked, and how long to wait in between. */
+const LOOKS = 4;
+const RELOOK_MS = 25;
 /** When too few servers said when a name is free. */
 const UNKNOWN_MS = 1000;
 /** Of a key that never expires: nobody's lease; whoever set it must delete it. */
@@ -107,15 +110,34 @@ export class RedlockLeases implements Leases {
   async owners(names: readonly string[]): Promise<(OwnerRecord | undefined)[]> {
     if (names.length === 0) return [];
     const keys = names.flatMap((name) => [this.keys.lease(name), this.keys.owner(name)]);
-    const replies = (await this.control.run(ownersScript, keys, [])).map((reply): unknown[] =>
-      Array.isArray(reply) ? reply : [],
+    const decide = (replies: readonly unknown[]): (OwnerRecord | 'none' | undefined)[] => {
+      const rows = replies.filter((reply) => Array.isArray(reply)) as unknown[][];
+      return names.map((name, index) => this.#agreed(rows.map((row) => ownerOf(name, toTexts(row[index])))));
+    };
+    for (let look = 1; ; look++) {
+      const owners = decide(
+        await this.control.run(ownersScript, keys, [], (replies) =>
+          decide(replies).every((owner) => owner !== undefined),
+        ),
+      );
+      if (owners.every((owner) => owner !== undefined))
+        return owners.map((owner) => (owner === 'none' ? undefined : owner));
+      // For a moment, while a lease is being taken or given back, the servers do not agree.
+      if (look === LOOKS) throw new Error(`The Redis servers do not agree who owns ${names.join(', ').slice(0, 100)}`);
+      await new Promise((resolve) => setTimeout(resolve, RELOOK_MS));
+    }
+  }
+
+  async grace(): Promise<number> {
+    return toNumber(
+      toTexts(await standingScript.run(this.masters.clients[0]!, [this.keys.incarnation], [this.times.grace]))[0],
     );
-    return names.map((name, index) => this.#agreed(replies.map((rows) => ownerOf(name, toTexts(rows[index])))));
   }
 
   async fencedSet(key: string, value: string, epoch: number): Promise<void> {
     // INVARIANT (I4): a majority refuses the write of a lower epoch after a higher one, whatever this node believes.
-    const replies = await this.control.run(fencedSetScript, [this.keys.fenced(key)], [epoch, value]);
+    const written = this.#hasMajority('');
+    const replies = await this.control.run(fencedSetScript, [this.keys.fenced(key)], [epoch, value], written);
     const higher = Math.max(...replies.map(toNumber));
     if (higher > 0) throw new StaleEpochError(key, epoch, higher);
   }
@@ -138,16 +160,17 @@ export class RedlockLeases implements Leases {
 
   async leave(lease: HeldLease, state: string): Promise<void> {
     const keys = [this.keys.lease(lease.name), this.keys.handoff(lease.name)];
-    await this.masters.run(leaveScript, keys, [lease.token, state, HANDOFF_MS]);
+    const left = await this.control.run(leaveScript, keys, [lease.token, state, HANDOFF_MS], this.#hasMajority(1));
+    if (!this.#hasMajority(1)(left)) throw new Error('the lease is not held any more');
   }
 
   async inherit(lease: HeldLease): Promise<string | undefined> {
     const keys = [this.keys.lease(lease.name), this.keys.handoff(lease.name)];
-    const states = await this.masters.run(inheritScript, keys, [lease.token]);
     // A server that did not answer when the state was taken still has it; a minority is not believed.
-    return states
-      .filter((state) => typeof state === 'string')
-      .find((state, _, all) => all.filter((each) => each === state).length >= this.masters.majority);
+    const agreed = (states: readonly unknown[]): unknown => states.find((state) => this.#hasMajority(state)(states));
+    const states = await this.masters.run(inheritScript, keys, [lease.token], (all) => agreed(all) !== undefined);
+    const state = agreed(states);
+    return typeof state === 'string' ? state : undefined;
   }
 
   async release(lease: HeldLease): Promise<void> {
@@ -176,7 +199,8 @@ export class RedlockLeases implements Leases {
       // Redlock's promise may never settle (split votes, a throwing listener), so it does not get to decide how long we wait.
       return await this.#settled(attempt);
     } catch (error) {
-      const failure = await failureOf(error);
+      // Its votes are complete only when every server has answered, which a client without a timeout may never do.
+      const failure = await this.#settled(failureOf(error, this.masters.majority)).catch((late: Error) => late);
       if (failure === undefined) return undefined;
       attempt.then((late) => this.#unlock(name, late)).catch(() => undefined);
       throw failure;
@@ -192,7 +216,9 @@ export class RedlockLeases implements Leases {
     const keys = [this.keys.incarnation, this.keys.lease(name), this.keys.epoch(name), this.keys.owner(name)];
     try {
       const args = [lock.value, this.times.grace, this.node.name, this.node.bootId];
-      const epochs = (await this.masters.run(mintScript, keys, args)).map(toNumber).filter((epoch) => epoch > 0);
+      const minted = (answers: readonly unknown[]): number[] => answers.map(toNumber).filter((epoch) => epoch > 0);
+      const enough = (answers: readonly unknown[]): boolean => minted(answers).length >= this.masters.majority;
+      const epochs = minted(await this.masters.run(mintScript, keys, args, enough));
       if (epochs.length < this.masters.majority) return undefined;
       // INVARIANT (I3): two majorities share a server, so one of these is above every epoch that a majority knew.
       const grant = { epoch: Math.max(...epochs), sentAt };
@@ -203,6 +229,11 @@ export class RedlockLeases implements Leases {
       void this.#unlock(name, lock);
       throw error;
     }
+  }
+
+  /** True when a majority of the servers gave this very answer. */
+  #hasMajority(answer: unknown): (answers: readonly unknown[]) => boolean {
+    return (answers) => answers.filter((each) => each === answer && each !== undefined).length >= this.masters.majority;
   }
 
   #leaseOf(name: string, lock: Lock, grant: { epoch: number; sentAt: number }): HeldLease {
@@ -222,29 +253,26 @@ export class RedlockLeases implements Leases {
     await this.masters.run(farewellScript, keys, [lock.value, this.keys.hints, hint]).catch(() => undefined);
   }
 
-  /** The owner that a majority of the servers names, with what the furthest of them knows. */
-  #agreed(owners: readonly (OwnerRecord | undefined)[]): OwnerRecord | undefined {
+  /** The owner that a majority names, with what the furthest of them knows; `none` when a majority knows none. */
+  #agreed(owners: readonly (OwnerRecord | undefined)[]): OwnerRecord | 'none' | undefined {
+    const { majority } = this.masters;
     const known = owners.filter((owner) => owner !== undefined);
-    const agreed = known.filter(
-      ({ bootId }) => known.filter((other) => other.bootId === bootId).length >= this.masters.majority,
-    );
-    return agreed.reduce<OwnerRecord | undefined>((best, owner) => {
-      if (best === undefined || owner.epoch > best.epoch) return owner;
-      return owner.epoch === best.epoch && owner.state === 'running' ? owner : best;
-    }, undefined);
+    if (owners.length - known.length >= majority) return 'none';
+    const agreed = known.filter(({ bootId }) => known.filter((other) => other.bootId === bootId).length >= majority);
+    const epoch = Math.max(...agreed.map((owner) => owner.epoch));
+    const furthest = agreed.filter((owner) => owner.epoch === epoch);
+    return furthest.find(({ state }) => state === 'running') ?? furthest[0];
   }
 }
 
-/** `undefined` when Redlock failed only because somebody else holds the key; otherwise what went wrong. */
-async function failureOf(error: unknown): Promise<Error | undefined> {
+/** `undefined` when enough servers said that somebody else holds the key; otherwise what went wrong. */
+async function failureOf(error: unknown, majority: number): Promise<Error | undefined> {
   const attempts = error instanceof Error && 'attempts' in error ? (error as ExecutionError).attempts : undefined;
   if (attempts === undefined) return error instanceof Error ? error : new Error(describe(error));
-  for (const attempt of await Promise.all(attempts)) {
-    for (const against of attempt.votesAgainst.values()) {
-      if (against.name !== 'ResourceLockedError' && against.constructor.name !== 'ResourceLockedError') return against;
-    }
-  }
-  return undefined;
+  const votes = (await Promise.all(attempts)).flatMap(({ votesAgainst }) => [...votesAgainst.values()]);
+  const isLocked = ({ name, constructor }: Error): boolean =>
+    name === 'ResourceLockedError' || constructor.name === 'ResourceLockedError';
+  return votes.filter(isLocked).length >= majority ? undefined : votes.find((vote) => !isLocked(vote));
 }
 
 function waitOf(ttl: number | undefined): number {

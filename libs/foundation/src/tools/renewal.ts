@@ -11,7 +11,7 @@ import type { HeldLease } from './held.lease.js';
 import type { Keys } from './keys.js';
 import { confirmScript, recoverScript, renewScript } from './lease.scripts.js';
 import type { Masters } from './masters.js';
-import { toNumber, toTexts } from './script.js';
+import { toNumber, toTexts, type Script } from './script.js';
 import { Watchdog } from './watchdog.js';
 
 const JITTER = 0.1;
@@ -24,6 +24,8 @@ export class Renewal {
   readonly #watchdog: Watchdog | undefined;
   #renewTimer: NodeJS.Timeout | undefined;
   #deadlineTimer: NodeJS.Timeout | undefined;
+  /** When the deadline timer fires. */
+  #deadlineAt = Infinity;
   #renewing = false;
   #closed = false;
 
@@ -49,12 +51,17 @@ export class Renewal {
 
   add(lease: HeldLease): void {
     this.#held.set(lease.name, lease);
-    if (this.#deadlineTimer === undefined) this.#watchDeadlines();
-    this.#renewIn(this.times.renewEvery);
+    const left = lease.left();
+    if (this.#deadlineTimer === undefined || this.now() + left < this.#deadlineAt) this.#watchDeadlines();
+    // One that was won slowly may not last until the regular renewal.
+    if (left < 2 * this.times.renewEvery) this.#renewIn(0);
+    else this.#renewIn(this.times.renewEvery);
   }
 
   forget(lease: HeldLease): void {
     if (this.#held.get(lease.name) === lease) this.#held.delete(lease.name);
+    // Nothing is owned, so nothing that blocks is to be ended for it.
+    if (this.#held.size === 0) this.#watchDeadlines();
   }
 
   close(): void {
@@ -78,12 +85,17 @@ export class Renewal {
     const keys = leases.flatMap(({ key, name }) => [key, this.keys.epoch(name), this.keys.owner(name)]);
     const args = [...epochs].flatMap(([lease, epoch]) => [lease.token, epoch, stateOf(lease)]);
     const { name, bootId } = this.node;
-    const answers = (await this.masters.run(confirmScript, keys, [name, bootId, this.times.ttl, ...args])).map(toTexts);
+    const answers = await this.#ask(confirmScript, keys, [name, bootId, this.times.ttl, ...args], (texts) =>
+      leases.every((_, index) => count(texts, index, '1') >= this.masters.majority),
+    );
+    leases.forEach((lease, index) => (lease.spread = count(answers, index, '1') === this.masters.clients.length));
     return new Set(leases.filter((_, index) => count(answers, index, '1') >= this.masters.majority));
   }
 
   #renewIn(delay: number): void {
-    if (this.#closed || this.#renewing || this.#renewTimer !== undefined || this.#held.size === 0) return;
+    if (this.#closed || this.#renewing || this.#held.size === 0) return;
+    if (this.#renewTimer !== undefined && delay > 0) return;
+    clearTimeout(this.#renewTimer);
     const jitter = 1 - JITTER + Math.random() * 2 * JITTER;
     this.#renewTimer = setTimeout(() => {
       this.#renewTimer = undefined;
@@ -122,8 +134,11 @@ export class Renewal {
     const sentAt = this.now();
     const keys = leases.map(({ key }) => key);
     const args = [this.times.ttl, ...leases.map(({ token }) => token)];
-    const answers = (await this.masters.run(renewScript, keys, args)).map(toTexts);
     const { majority } = this.masters;
+    const answers = await this.#ask(renewScript, keys, args, (texts) =>
+      leases.every((_, index) => count(texts, index, '1') >= majority),
+    );
+    const isQuorum = this.masters.clients.length > 1;
     const incomplete: HeldLease[] = [];
     const gone = leases.filter((lease, index) => {
       if (lease.ended) return false;
@@ -132,7 +147,7 @@ export class Renewal {
       if (renewed >= majority) {
         // INVARIANT (I1): a majority has kept the key since this was sent, so nobody else can have had one.
         lease.ackedAt = sentAt;
-        if (lost > 0) incomplete.push(lease);
+        if (isQuorum && (lost > 0 || !lease.spread)) incomplete.push(lease);
         return false;
       }
       if (this.masters.cannotAgree(count(answers, index, '-1'))) lease.lose('taken');
@@ -144,7 +159,10 @@ export class Renewal {
     return gone;
   }
 
-  /** A server came back empty while the others kept the lease; until it has it again, the next failure would end it. */
+  /**
+   * A server came back empty while the others kept the lease, or did not say that it knows the epoch. Until it has both, the
+   * next failure would end the lease, and lookups that reach it would name another epoch.
+   */
   #complete(leases: readonly HeldLease[]): void {
     const held = leases.filter((lease) => lease.isHeld());
     this.confirm(new Map(held.map((lease) => [lease, lease.epoch]))).catch((error: unknown) => {
@@ -173,13 +191,18 @@ export class Renewal {
       lease.isHeld(now) ? stateOf(lease) : '',
     ]);
     const { grace } = this.times;
-    const replies = await this.masters.run(recoverScript, keys, [grace, this.node.name, this.node.bootId, ...args]);
-    const answers = replies.map(toTexts);
+    const epochsOf = (texts: readonly (readonly string[])[], index: number): number[] =>
+      texts.map((each) => toNumber(each[index])).filter((epoch) => epoch > 0);
+    const answers = await this.#ask(recoverScript, keys, [grace, this.node.name, this.node.bootId, ...args], (texts) =>
+      leases.every((_, index) => epochsOf(texts, index).length >= this.masters.majority),
+    );
     const raised = new Map<HeldLease, number>();
     leases.forEach((lease, index) => {
       if (lease.ended) return;
       const refused = count(answers, index, '');
-      const epochs = answers.map((texts) => toNumber(texts[index])).filter((epoch) => epoch > 0);
+      const epochs = epochsOf(answers, index);
+      // One that was not waited for may have minted an epoch of its own.
+      lease.spread = false;
       if (epochs.length < this.masters.majority) {
         if (this.masters.cannotAgree(refused)) lease.lose('taken');
         else lease.missed = true;
@@ -211,14 +234,27 @@ export class Renewal {
     }
   }
 
-  /** Sets the timer for the lease that ends first. One that was just won ends last, so it needs no look at the others. */
+  /** Runs a script and reads its answers as texts; waits for all that can answer until `enough` is true. */
+  async #ask(
+    script: Script,
+    keys: readonly string[],
+    args: readonly (string | number)[],
+    enough: (answers: readonly (readonly string[])[]) => boolean,
+  ): Promise<string[][]> {
+    const answers = await this.masters.run(script, keys, args, (replies) => enough(replies.map(toTexts)));
+    return answers.map(toTexts);
+  }
+
+  /** Sets the timer for the lease that ends first. */
   #watchDeadlines(): void {
     clearTimeout(this.#deadlineTimer);
     this.#deadlineTimer = undefined;
+    this.#deadlineAt = Infinity;
     if (this.#closed || this.#held.size === 0) return this.#watchdog?.expectWithin(undefined);
     const now = this.now();
     let soonest = Infinity;
     for (const lease of this.#held.values()) soonest = Math.min(soonest, lease.left(now));
+    this.#deadlineAt = now + soonest;
     this.#watchdog?.expectWithin(soonest);
     this.#deadlineTimer = setTimeout(
       () => {

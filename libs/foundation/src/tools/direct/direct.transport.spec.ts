@@ -45,7 +45,7 @@ class FakeRedis implements Transport {
 
 const recordOf = (bootId: string): NodeRecord => ({
   ...{ name: `node ${bootId}`, bootId, host: 'h', pid: 1, version: '0', state: 'up' },
-  ...{ classes: [], load: 0, lag: 0, labels: {}, replicas: {}, listens: {}, joinedAt: 1 },
+  ...{ classes: [], load: 0, lag: 0, labels: {}, replicas: {}, listens: {}, leaseServers: 1, joinedAt: 1 },
 });
 
 class Node {
