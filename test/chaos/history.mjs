@@ -78,15 +78,20 @@ function keep(more) {
   return facts;
 }
 
-/** I8: until every node has the same version of the view. */
+/** I8: until every node has the same version of the view, and still has it at the next look: it says so a little later. */
 async function oneView() {
   let seen;
+  let last;
   await eventually(
     async () => {
       seen = await Promise.all(cluster.answering().map((node) => node.ask('state')));
-      return seen.length === NODES.length && new Set(seen.map(({ version }) => version)).size === 1;
+      const versions = [...new Set(seen.map(({ version }) => version))];
+      const isOne = seen.length === NODES.length && versions.length === 1;
+      const isStill = isOne && versions[0] === last;
+      last = isOne ? versions[0] : undefined;
+      return isStill;
     },
-    { timeout: 20_000, what: 'One view everywhere', lastSeen: () => seen },
+    { timeout: 20_000, every: 100, what: 'One view everywhere', lastSeen: () => seen },
   );
   return historyNow();
 }
