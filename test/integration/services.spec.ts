@@ -171,6 +171,23 @@ describe('discovery', () => {
     for (const node of [a!, b!]) await found(node, {}, 1);
   });
 
+  it('is complete again after a FLUSHALL, but for what was taken back before anybody knew of it', async () => {
+    const [a, b] = await cluster(2);
+    await meshOf(a!).registerService('of-a', new Till());
+    await meshOf(b!).registerService('of-b', new Till());
+    const gone = await meshOf(b!).registerService('gone', new Till());
+    await found(a!, {}, 3);
+    await server.cli('FLUSHALL');
+    await gone.deregister();
+    await eventually(async () => (await server.cli('HLEN', keysOf(appName).services)) === '2', {
+      what: 'The services put back by their nodes',
+    });
+    for (const node of [a!, b!]) {
+      const names = (await found(node, {}, 2)).map(({ name }) => name);
+      expect(names.sort()).toEqual(['of-a', 'of-b']);
+    }
+  });
+
   it('drops what others wrote into the table', async () => {
     const [a] = await cluster(1);
     const keys = keysOf(appName);

@@ -34,6 +34,7 @@ export class ServiceRegistry {
   /** Rows whose node was no member at the last look. */
   #orphans: ReadonlySet<string> = new Set();
   #version = 0;
+  #losses = 0;
   #syncing: Promise<void> | undefined;
   #syncAgain = false;
   #timer: NodeJS.Timeout | undefined;
@@ -50,7 +51,7 @@ export class ServiceRegistry {
     membership.listen({
       changed: () => this.#noteMembers(),
       dataLoss: () => {
-        this.#version = 0;
+        this.#forgetTable();
         void this.#syncSoon();
       },
     });
@@ -121,16 +122,26 @@ export class ServiceRegistry {
   }
 
   async #sync(): Promise<void> {
-    const { version, rows } = await this.engine.services.since(this.#version);
-    if (version < this.#version) {
-      // Redis lost the table. Each node puts back its own, so what nobody offers any more stays away.
-      this.#version = 0;
-      for (const instanceId of [...this.#rows.keys()]) if (!this.#own.has(instanceId)) this.#drop(instanceId);
-      this.#rows.clear();
+    const asked = this.#version;
+    const losses = this.#losses;
+    const { version, rows } = await this.engine.services.since(asked);
+    // The loss was heard of elsewhere meanwhile, so this may be an answer from before it.
+    if (losses !== this.#losses) return this.#sync();
+    if (version < asked) {
+      this.#forgetTable();
       return this.#sync();
     }
-    this.#version = Math.max(this.#version, version);
     for (const row of rows) this.#accept(row);
+    // Not before: what a failure here left out is fetched again.
+    this.#version = Math.max(this.#version, version);
+  }
+
+  /** Redis lost the table. Each node puts back its own, so what nobody offers any more stays away. */
+  #forgetTable(): void {
+    this.#losses += 1;
+    this.#version = 0;
+    for (const instanceId of [...this.#rows.keys()]) if (!this.#own.has(instanceId)) this.#drop(instanceId);
+    this.#rows.clear();
   }
 
   /** Callers do not wait; one that comes while a fetch is under way causes one more. */
