@@ -111,9 +111,11 @@ export class ServiceMesh {
       await this.registry.remove(record.instanceId).catch(() => undefined);
       throw error;
     }
-    const check = checkOf(target);
-    if (check !== undefined) this.#watchHealth(record, check);
     const { instanceId } = record;
+    const check = checkOf(target);
+    // Not when it was taken back before it was written: nobody would end the checks.
+    const isOffered = this.registry.own().some((own) => own.instanceId === instanceId);
+    if (check !== undefined && isOffered) this.#watchHealth(record, check);
     return { name, instanceId, deregister: () => this.deregisterService({ name, instanceId }) };
   }
 
@@ -121,6 +123,8 @@ export class ServiceMesh {
    * Takes back a service of this node: one by its handle, or all of a name. What is not registered here is no error.
    *
    * Underneath: removes its row; its calls are refused from now on.
+   *
+   * @throws RedisUnavailableError; then this node finds it no more, and it is removed as soon as Redis is reached.
    */
   async deregisterService(service: string | Pick<ServiceHandle, 'name' | 'instanceId'>): Promise<void> {
     const isMeant = ({ name, instanceId }: { name: string; instanceId: string }): boolean =>
@@ -291,7 +295,7 @@ export class ServiceMesh {
   #watchHealth(record: ServiceRecord, check: () => boolean | Promise<boolean>): void {
     const health = new ServiceHealth(record, check, (status) => {
       // Redis may be away; the registry puts its own records back with their last status.
-      this.registry.put({ ...record, status }).catch((error: unknown) => {
+      this.registry.setStatus(record.instanceId, status).catch((error: unknown) => {
         this.#logger.debug('The status of a service was not written', { service: record.name, error: describe(error) });
       });
     });
