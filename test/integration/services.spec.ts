@@ -14,6 +14,7 @@ import {
   Singleton,
   type ServiceChange,
   type ServiceCriteria,
+  type ServiceInfo,
 } from 'nestjs-foundation';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
 import { keysOf } from '../../libs/foundation/src/tools/keys.js';
@@ -214,6 +215,14 @@ describe('calls', () => {
     );
     const local = await meshOf(nodes[1]!).call('till', 'charge', [6], { strategy: 'local-first' });
     expect(local).toBe(`${nodes[1]!.name} charged 6`);
+    const here = { where: { healthCheck: ({ node }: ServiceInfo) => node === nodes[1]!.name } };
+    for (const amount of [7, 8]) {
+      expect(await meshOf(caller).call('till', 'charge', [amount], here)).toBe(`${nodes[1]!.name} charged ${amount}`);
+    }
+    for (const where of [null, new Map([['node', 'x']]), { name: 'other' }, { capabilities: [] }]) {
+      const call = meshOf(caller).call('till', 'charge', [9], { where: where as never });
+      await expect(call).rejects.toBeInstanceOf(ArgumentError);
+    }
     await expect(meshOf(caller).call('till', 'fail')).rejects.toBeInstanceOf(RemoteError);
     await expect(meshOf(caller).call('till', 'fail')).rejects.toMatchObject({ code: 'FUNDS' });
   });

@@ -17,7 +17,7 @@ import type { Engine } from '../tools/engine.js';
 import { parseJson } from '../tools/json.js';
 import { within } from '../tools/within.js';
 import { Balancer } from './balancer.js';
-import { readCriteria, type Question } from './criteria.js';
+import { readCriteria, requireFields, type Question } from './criteria.js';
 import { ServiceHealth } from './service.health.js';
 import { MAX_RECORD_BYTES, writeRecord, type ServiceRecord } from './service.record.js';
 import type { ServiceRegistry } from './service.registry.js';
@@ -150,22 +150,7 @@ export class ServiceMesh {
    */
   async discoverServices(criteria: ServiceCriteria = {}): Promise<ServiceInfo[]> {
     const question = readCriteria('discoverServices', criteria);
-    const found = this.#find(question);
-    const { healthCheck } = question;
-    if (healthCheck === undefined) return found;
-    const answers = await Promise.all(
-      found.map((service) =>
-        within(
-          HEALTH_CHECK_MS,
-          Promise.resolve().then(() => healthCheck(service)),
-          'the healthCheck took too long',
-        ).catch((error: unknown) => {
-          this.#logger.debug('A healthCheck failed', { service: service.name, error: describe(error) });
-          return false;
-        }),
-      ),
-    );
-    return found.filter((_, index) => answers[index] === true);
+    return this.#passing(this.#find(question), question);
   }
 
   /**
@@ -184,12 +169,16 @@ export class ServiceMesh {
   ): Promise<unknown> {
     if (!Array.isArray(args)) throw new ArgumentError(`call("${name}")`, 'args', show(args), 'a list of arguments');
     const { strategy, where = {}, ...rest } = options;
+    // Before it is spread, which would make nothing of what has no fields of its own.
+    requireFields('call', 'where', where);
+    if ('name' in where) throw new ArgumentError('call', 'where.name', show(where['name']), 'the name as an argument');
     const question = readCriteria('call', { ...where, name });
     const refused = new Set<string>();
     for (;;) {
-      const candidates = this.#find(question).filter(
+      const healthy = this.#find(question).filter(
         ({ instanceId, status, url }) => status === 'healthy' && url === undefined && !refused.has(instanceId),
       );
+      const candidates = await this.#passing(healthy, question);
       const service = this.#balancer.choose(name, candidates, strategy);
       if (service === undefined) throw new ServiceNotFoundError(name, this.#whyNone(question, refused.size));
       try {
@@ -249,14 +238,32 @@ export class ServiceMesh {
     return this.membership.state === 'isolated' ? found.map((service) => ({ ...service, stale: true })) : found;
   }
 
+  /** Those whose predicate says yes in time. */
+  async #passing(found: ServiceInfo[], { healthCheck }: Question): Promise<ServiceInfo[]> {
+    if (healthCheck === undefined) return found;
+    const answers = await Promise.all(
+      found.map((service) =>
+        within(
+          HEALTH_CHECK_MS,
+          Promise.resolve().then(() => healthCheck(service)),
+          'the healthCheck took too long',
+        ).catch((error: unknown) => {
+          this.#logger.debug('A healthCheck failed', { service: service.name, error: describe(error) });
+          return false;
+        }),
+      ),
+    );
+    return found.filter((_, index) => answers[index] === true);
+  }
+
   #whyNone(question: Question, refused: number): string {
     const found = this.#find(question);
     if (found.length === 0) return 'no instance meets the criteria';
     if (refused > 0) return `each of its ${refused} healthy instances is going away`;
     const reached = found.filter(({ url }) => url === undefined);
-    return reached.length === 0
-      ? 'it is registered by its address only'
-      : `none of its ${reached.length} instances is healthy`;
+    if (reached.length === 0) return 'it is registered by its address only';
+    const also = question.healthCheck === undefined ? '' : ' and passes the healthCheck';
+    return `none of its ${reached.length} instances is healthy${also}`;
   }
 
   #record(name: string, target: unknown, capabilities: readonly string[], metadata: unknown): ServiceRecord {
