@@ -118,6 +118,15 @@ const value = (instanceId: string, more?: Partial<ServiceRecord>) => writeRecord
 /** Lets everything that is under way come to its end. */
 const rest = () => jest.advanceTimersByTimeAsync(0);
 const look = (times = 1) => jest.advanceTimersByTimeAsync(times * LOOK_MS);
+/** Holds `what` up until the function it returns is called. */
+const hold = (what: string) => {
+  let go = (): void => undefined;
+  table.before = (each) => (each === what ? new Promise((resolve) => (go = resolve)) : undefined);
+  return () => {
+    table.before = () => undefined;
+    go();
+  };
+};
 const hintAll = async () => {
   nodes.forEach(({ hint }) => hint());
   await rest();
@@ -279,16 +288,6 @@ describe('what this node offers', () => {
       table.after = () => undefined;
       down();
     });
-  /** Holds `what` up until the function it returns is called. */
-  const hold = (what: string) => {
-    let go = (): void => undefined;
-    table.before = (each) => (each === what ? new Promise((resolve) => (go = resolve)) : undefined);
-    return () => {
-      table.before = () => undefined;
-      go();
-    };
-  };
-
   it('is written although another one wrote first', async () => {
     const [a] = await open('a');
     table.write('a.1', value('a.1', { node: 'other' }));
@@ -437,17 +436,15 @@ describe('what a dead node left', () => {
     const [a] = await open('a');
     table.write('x.1', value('x.1'));
     await look();
-    // While the removal is on its way the node comes back and writes, and this one has heard.
-    table.before = async (what) => {
-      if (what !== 'remove') return;
-      table.before = () => undefined;
-      alive = ['a', 'x'];
-      table.write('x.1', value('x.1', { status: 'unhealthy' }));
-      a!.hint();
-      a!.tell('changed');
-      await rest();
-    };
+    const go = hold('remove');
     await look();
+    // While the removal is on its way the node comes back and writes, and this one has heard.
+    alive = ['a', 'x'];
+    a!.tell('changed');
+    table.write('x.1', value('x.1', { status: 'unhealthy' }));
+    await hintAll();
+    go();
+    await rest();
     expect(a!.ids()).toEqual(['x.1']);
     alive = ['a'];
     a!.tell('changed');
