@@ -31,7 +31,7 @@ import type {
   ServiceTarget,
 } from './service.js';
 import type { ServiceTargets } from './service.targets.js';
-import { watchServices } from './service.watch.js';
+import { ServiceWatch } from './service.watch.js';
 
 /** How the mesh reaches an instance; the calls to processes do it. */
 export interface ServiceCaller {
@@ -77,7 +77,7 @@ export class ServiceMesh {
   ) {
     this.#balancer = new Balancer({
       self: membership.self.name,
-      loadOf: (node) => membership.members().find(({ name }) => name === node)?.load ?? Infinity,
+      loads: () => new Map(membership.members().map(({ name, load }) => [name, load])),
       random: Math.random,
     });
   }
@@ -211,7 +211,7 @@ export class ServiceMesh {
     if (question.healthCheck !== undefined) {
       throw new ArgumentError('watch', 'healthCheck', 'a function', 'criteria that can be told from the record');
     }
-    return watchServices(this.registry, question);
+    return new ServiceWatch(this.registry, question);
   }
 
   /** Stops the checks and takes everything back. Called by the lifecycle. */
