@@ -14,6 +14,7 @@ import {
   Singleton,
   type ServiceChange,
   type ServiceCriteria,
+  type ServiceInfo,
 } from 'nestjs-foundation';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
 import { keysOf } from '../../libs/foundation/src/tools/keys.js';
@@ -171,6 +172,23 @@ describe('discovery', () => {
     for (const node of [a!, b!]) await found(node, {}, 1);
   });
 
+  it('is complete again after a FLUSHALL, but for what was taken back before anybody knew of it', async () => {
+    const [a, b] = await cluster(2);
+    await meshOf(a!).registerService('of-a', new Till());
+    await meshOf(b!).registerService('of-b', new Till());
+    const gone = await meshOf(b!).registerService('gone', new Till());
+    await found(a!, {}, 3);
+    await server.cli('FLUSHALL');
+    await gone.deregister();
+    await eventually(async () => (await server.cli('HLEN', keysOf(appName).services)) === '2', {
+      what: 'The services put back by their nodes',
+    });
+    for (const node of [a!, b!]) {
+      const names = (await found(node, {}, 2)).map(({ name }) => name);
+      expect(names.sort()).toEqual(['of-a', 'of-b']);
+    }
+  });
+
   it('drops what others wrote into the table', async () => {
     const [a] = await cluster(1);
     const keys = keysOf(appName);
@@ -197,6 +215,14 @@ describe('calls', () => {
     );
     const local = await meshOf(nodes[1]!).call('till', 'charge', [6], { strategy: 'local-first' });
     expect(local).toBe(`${nodes[1]!.name} charged 6`);
+    const here = { where: { healthCheck: ({ node }: ServiceInfo) => node === nodes[1]!.name } };
+    for (const amount of [7, 8]) {
+      expect(await meshOf(caller).call('till', 'charge', [amount], here)).toBe(`${nodes[1]!.name} charged ${amount}`);
+    }
+    for (const where of [null, new Map([['node', 'x']]), { name: 'other' }, { capabilities: [] }]) {
+      const call = meshOf(caller).call('till', 'charge', [9], { where: where as never });
+      await expect(call).rejects.toBeInstanceOf(ArgumentError);
+    }
     await expect(meshOf(caller).call('till', 'fail')).rejects.toBeInstanceOf(RemoteError);
     await expect(meshOf(caller).call('till', 'fail')).rejects.toMatchObject({ code: 'FUNDS' });
   });

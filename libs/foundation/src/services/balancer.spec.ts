@@ -7,9 +7,8 @@ const service = (instanceId: string, node: string): ServiceInfo => ({
   ...{ name: 's', instanceId, node, bootId: node, capabilities: [], metadata: {}, registeredAt: 1, status: 'healthy' },
 });
 const all = [service('1', 'a'), service('2', 'b'), service('3', 'c')];
-const loads: Record<string, number> = { a: 5, b: 1, c: 1 };
-const make = (random = 0) =>
-  new Balancer({ self: 'c', loadOf: (node) => loads[node] ?? Infinity, random: () => random });
+const loads = new Map(Object.entries({ a: 5, b: 1, c: 1 }));
+const make = (random = 0) => new Balancer({ self: 'c', loads: () => loads, random: () => random });
 const take = (count: number, strategy?: BalancerStrategy, services = all, balancer = make()) =>
   Array.from({ length: count }, () => balancer.choose('s', services, strategy)?.instanceId);
 
@@ -28,6 +27,22 @@ describe('Balancer', () => {
   it('takes turns among the least loaded', () => {
     expect(take(4, 'least-loaded')).toEqual(['2', '3', '2', '3']);
     expect(take(1, 'least-loaded', [service('9', 'unknown'), service('1', 'a')])).toEqual(['1']);
+  });
+
+  it('asks for the loads once for each choice', () => {
+    let asked = 0;
+    const count = () => ((asked += 1), loads);
+    new Balancer({ self: 'c', loads: count, random: () => 0 }).choose('s', all, 'least-loaded');
+    expect(asked).toBe(1);
+  });
+
+  it('knows the turn of the names that were used last, and none of a name without services', () => {
+    const balancer = make();
+    take(1, undefined, all, balancer);
+    for (let index = 0; index < 20_000; index++) balancer.choose(`nobody-${index}`, []);
+    expect(take(1, undefined, all, balancer)).toEqual(['2']);
+    for (let index = 0; index < 10_000; index++) balancer.choose(`name-${index}`, all);
+    expect(take(1, undefined, all, balancer)).toEqual(['1']);
   });
 
   it('takes its own node first, and any other one without it', () => {

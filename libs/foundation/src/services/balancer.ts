@@ -7,10 +7,14 @@ import { ArgumentError } from '../errors.js';
 import { rendezvous } from '../tools/rendezvous.js';
 import type { BalancerStrategy, ServiceInfo } from './service.js';
 
+/** Of so many names the turn is known; one that is forgotten begins anew. */
+const MAX_TURNS = 10_000;
+
 /** What a choice may look at besides the services. */
 export interface Surroundings {
   self: string;
-  loadOf: (node: string) => number;
+  /** By the name of the node; asked once for each choice. */
+  loads: () => ReadonlyMap<string, number>;
   random: () => number;
 }
 
@@ -30,7 +34,7 @@ export class Balancer {
     services: readonly ServiceInfo[],
     strategy: BalancerStrategy = 'round-robin',
   ): ServiceInfo | undefined {
-    const { self, loadOf, random } = this.surroundings;
+    const { self, loads, random } = this.surroundings;
     if (typeof strategy === 'object' && strategy !== null && typeof strategy.hash === 'string') {
       return best(services, ({ instanceId }) => -rendezvous(strategy.hash, instanceId));
     }
@@ -39,11 +43,13 @@ export class Balancer {
         return this.#next(name, services);
       case 'random':
         return services[Math.floor(random() * services.length)];
-      case 'least-loaded':
+      case 'least-loaded': {
+        const load = loads();
         return this.#next(
           name,
-          lowest(services, ({ node }) => loadOf(node)),
+          lowest(services, ({ node }) => load.get(node) ?? Infinity),
         );
+      }
       case 'local-first': {
         const here = services.filter(({ node }) => node === self);
         return this.#next(name, here.length > 0 ? here : services);
@@ -59,8 +65,13 @@ export class Balancer {
   }
 
   #next(name: string, services: readonly ServiceInfo[]): ServiceInfo | undefined {
+    // Names come from callers, so those that nobody has must cost nothing, and those that are gone must be forgotten.
+    if (services.length < 2) return services[0];
     const turn = this.#turns.get(name) ?? 0;
+    this.#turns.delete(name);
     this.#turns.set(name, turn + 1);
+    const [longestUnused] = this.#turns.keys();
+    if (this.#turns.size > MAX_TURNS) this.#turns.delete(longestUnused!);
     return services[turn % services.length];
   }
 }
@@ -71,6 +82,6 @@ function best(services: readonly ServiceInfo[], scoreOf: (service: ServiceInfo) 
 
 function lowest(services: readonly ServiceInfo[], scoreOf: (service: ServiceInfo) => number): ServiceInfo[] {
   const scores = services.map(scoreOf);
-  const least = Math.min(...scores);
+  const least = scores.reduce((a, b) => Math.min(a, b), Infinity);
   return services.filter((_, index) => scores[index] === least);
 }

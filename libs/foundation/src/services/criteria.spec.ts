@@ -34,7 +34,6 @@ describe('readCriteria', () => {
     [{ capabilities: 'charge' }, true],
     [{ capabilities: ['charge', 'refund'] }, true],
     [{ capabilities: ['charge', 'audit'] }, false],
-    [{ capabilities: [] }, true],
     [{ securityLevel: 'high' }, true],
     [{ securityLevel: 'low' }, false],
     [{ metadata: { securityLevel: 'high' } }, true],
@@ -66,6 +65,18 @@ describe('readCriteria', () => {
     ['no object', 'payments', 'criteria'],
     ['null', null, 'criteria'],
     ['a list', ['payments'], 'criteria'],
+    ['a Map', new Map([['name', 'x']]), 'criteria'],
+    ['inherited fields', Object.create({ name: 'x' }), 'criteria'],
+    [
+      'inherited fields of nothing else',
+      Object.create(Object.assign(Object.create(null) as object, { name: 'x' })),
+      'criteria',
+    ],
+    ['an instance of a class', new (class Wanted { readonly #name = 'x'; get name() { return this.#name; } })(), 'criteria'], // prettier-ignore
+    ['a hidden field', Object.defineProperty({}, 'name', { value: 'x' }), 'criteria'],
+    ['a symbol', { [Symbol('name')]: 'x' }, 'criteria'],
+    ['metadata that is a Map', { metadata: new Map([['a', 1]]) }, 'metadata'],
+    ['an empty list of capabilities', { capabilities: [] }, 'capabilities'],
     ['an empty name', { name: '' }, 'name'],
     ['a name that is no text', { name: 7 }, 'name'],
     ['a node that is no text', { node: ['n1'] }, 'node'],
@@ -102,6 +113,10 @@ describe('readCriteria', () => {
     'refuses "%s", which is nearly one of ours',
     (field) => expect(refused({ [field]: 'x' }).argument).toBe(field),
   );
+
+  it('takes an object without a prototype', () => {
+    expect(matches(Object.assign(Object.create(null) as object, { name: 'payments' }))).toBe(true);
+  });
 
   it('takes a metadata field of such a name where it cannot be meant otherwise', () => {
     const of = service({ metadata: { mode: 'fast', nodes: 3 } });

@@ -26,9 +26,7 @@ export interface Question {
  * @throws ArgumentError for a value of the wrong type, for `undefined`, and for a field that is nearly one of ours.
  */
 export function readCriteria(call: string, criteria: ServiceCriteria): Question {
-  if (typeof criteria !== 'object' || criteria === null || Array.isArray(criteria)) {
-    throw new ArgumentError(call, 'criteria', show(criteria), 'an object');
-  }
+  requireFields(call, 'criteria', criteria);
   for (const [field, value] of Object.entries(criteria)) {
     if (value === undefined)
       throw new ArgumentError(call, field, 'undefined', 'a value; leave the criterion out instead');
@@ -49,9 +47,10 @@ export function readCriteria(call: string, criteria: ServiceCriteria): Question 
   if (!Array.isArray(capabilities) || !capabilities.every((each) => typeof each === 'string')) {
     throw new ArgumentError(call, 'capabilities', show(given), 'a text or a list of texts');
   }
-  if (typeof metadata !== 'object' || metadata === null || Array.isArray(metadata)) {
-    throw new ArgumentError(call, 'metadata', show(metadata), 'an object of fields and their values');
+  if (criteria.capabilities !== undefined && capabilities.length === 0) {
+    throw new ArgumentError(call, 'capabilities', '[]', 'at least one; leave the criterion out instead');
   }
+  requireFields(call, 'metadata', metadata);
   if (healthCheck !== undefined && typeof healthCheck !== 'function') {
     throw new ArgumentError(call, 'healthCheck', show(healthCheck), 'a function');
   }
@@ -71,6 +70,28 @@ export function readCriteria(call: string, criteria: ServiceCriteria): Question 
         ([field, value]) => Object.hasOwn(service.metadata, field) && isDeepStrictEqual(service.metadata[field], value),
       ),
   };
+}
+
+/**
+ * Refuses what may hold criteria where nobody looks, and would then match everything: a Map, an instance of a class, fields
+ * that are inherited, hidden or symbols.
+ *
+ * @throws ArgumentError
+ */
+export function requireFields(call: string, argument: string, value: unknown): asserts value is object {
+  const isPlain = typeof value === 'object' && value !== null && isPlainPrototype(Object.getPrototypeOf(value));
+  if (!isPlain) throw new ArgumentError(call, argument, show(value), 'a plain object of fields and their values');
+  const hidden = Reflect.ownKeys(value).find(
+    (key) => !Object.prototype.propertyIsEnumerable.call(value, key) || typeof key === 'symbol',
+  );
+  if (hidden === undefined) return;
+  throw new ArgumentError(call, argument, `a hidden field ${String(hidden)}`, 'fields that can be enumerated');
+}
+
+/** None, or that of an object literal, also of another realm. */
+function isPlainPrototype(prototype: unknown): boolean {
+  if (typeof prototype !== 'object' || prototype === null) return prototype === null;
+  return Object.getPrototypeOf(prototype) === null && Object.hasOwn(prototype, 'isPrototypeOf');
 }
 
 function isReserved(field: string): boolean {

@@ -93,4 +93,17 @@ describe('ServiceHealth', () => {
     expect(asked).toHaveBeenCalledTimes(2);
     await pass(2000);
   });
+
+  it('heeds no answer that comes after it was stopped', async () => {
+    answer = () => false;
+    await pass(10_100);
+    let say = (_isGood: boolean): void => undefined;
+    answer = () => new Promise((resolve) => (say = resolve));
+    await pass(5000);
+    health.stop();
+    say(false);
+    await pass(10_000);
+    await health.look();
+    expect(changed).not.toHaveBeenCalled();
+  });
 });

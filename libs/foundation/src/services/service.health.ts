@@ -30,6 +30,7 @@ export class ServiceHealth {
   readonly #timer: NodeJS.Timeout;
   #state: { status: ServiceStatus; against: number } = { status: 'healthy', against: 0 };
   #checking = false;
+  #stopped = false;
 
   constructor(
     private readonly service: { name: string; node: string; instanceId: string },
@@ -42,7 +43,7 @@ export class ServiceHealth {
 
   /** One check; a second one at the same time does nothing. */
   async look(): Promise<void> {
-    if (this.#checking) return;
+    if (this.#checking || this.#stopped) return;
     this.#checking = true;
     let reason = 'it said so';
     let isGood = false;
@@ -54,11 +55,19 @@ export class ServiceHealth {
     } finally {
       this.#checking = false;
     }
-    this.#note(isGood, reason);
+    // It may have been taken back during the check.
+    if (!this.#hasStopped()) this.#note(isGood, reason);
   }
 
+  /** The answer to a check that is under way counts no more. */
   stop(): void {
+    this.#stopped = true;
     clearInterval(this.#timer);
+  }
+
+  /** A method, because TypeScript thinks that it cannot change during an await. */
+  #hasStopped(): boolean {
+    return this.#stopped;
   }
 
   #note(isGood: boolean, reason: string): void {

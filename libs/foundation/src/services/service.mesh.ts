@@ -17,7 +17,7 @@ import type { Engine } from '../tools/engine.js';
 import { parseJson } from '../tools/json.js';
 import { within } from '../tools/within.js';
 import { Balancer } from './balancer.js';
-import { readCriteria, type Question } from './criteria.js';
+import { readCriteria, requireFields, type Question } from './criteria.js';
 import { ServiceHealth } from './service.health.js';
 import { MAX_RECORD_BYTES, writeRecord, type ServiceRecord } from './service.record.js';
 import type { ServiceRegistry } from './service.registry.js';
@@ -31,7 +31,7 @@ import type {
   ServiceTarget,
 } from './service.js';
 import type { ServiceTargets } from './service.targets.js';
-import { watchServices } from './service.watch.js';
+import { ServiceWatch } from './service.watch.js';
 
 /** How the mesh reaches an instance; the calls to processes do it. */
 export interface ServiceCaller {
@@ -77,7 +77,7 @@ export class ServiceMesh {
   ) {
     this.#balancer = new Balancer({
       self: membership.self.name,
-      loadOf: (node) => membership.members().find(({ name }) => name === node)?.load ?? Infinity,
+      loads: () => new Map(membership.members().map(({ name, load }) => [name, load])),
       random: Math.random,
     });
   }
@@ -111,9 +111,11 @@ export class ServiceMesh {
       await this.registry.remove(record.instanceId).catch(() => undefined);
       throw error;
     }
-    const check = checkOf(target);
-    if (check !== undefined) this.#watchHealth(record, check);
     const { instanceId } = record;
+    const check = checkOf(target);
+    // Not when it was taken back before it was written: nobody would end the checks.
+    const isOffered = this.registry.own().some((own) => own.instanceId === instanceId);
+    if (check !== undefined && isOffered) this.#watchHealth(record, check);
     return { name, instanceId, deregister: () => this.deregisterService({ name, instanceId }) };
   }
 
@@ -121,6 +123,8 @@ export class ServiceMesh {
    * Takes back a service of this node: one by its handle, or all of a name. What is not registered here is no error.
    *
    * Underneath: removes its row; its calls are refused from now on.
+   *
+   * @throws RedisUnavailableError; then this node finds it no more, and it is removed as soon as Redis is reached.
    */
   async deregisterService(service: string | Pick<ServiceHandle, 'name' | 'instanceId'>): Promise<void> {
     const isMeant = ({ name, instanceId }: { name: string; instanceId: string }): boolean =>
@@ -146,22 +150,7 @@ export class ServiceMesh {
    */
   async discoverServices(criteria: ServiceCriteria = {}): Promise<ServiceInfo[]> {
     const question = readCriteria('discoverServices', criteria);
-    const found = this.#find(question);
-    const { healthCheck } = question;
-    if (healthCheck === undefined) return found;
-    const answers = await Promise.all(
-      found.map((service) =>
-        within(
-          HEALTH_CHECK_MS,
-          Promise.resolve().then(() => healthCheck(service)),
-          'the healthCheck took too long',
-        ).catch((error: unknown) => {
-          this.#logger.debug('A healthCheck failed', { service: service.name, error: describe(error) });
-          return false;
-        }),
-      ),
-    );
-    return found.filter((_, index) => answers[index] === true);
+    return this.#passing(this.#find(question), question);
   }
 
   /**
@@ -180,12 +169,16 @@ export class ServiceMesh {
   ): Promise<unknown> {
     if (!Array.isArray(args)) throw new ArgumentError(`call("${name}")`, 'args', show(args), 'a list of arguments');
     const { strategy, where = {}, ...rest } = options;
+    // Before it is spread, which would make nothing of what has no fields of its own.
+    requireFields('call', 'where', where);
+    if ('name' in where) throw new ArgumentError('call', 'where.name', show(where['name']), 'the name as an argument');
     const question = readCriteria('call', { ...where, name });
     const refused = new Set<string>();
     for (;;) {
-      const candidates = this.#find(question).filter(
+      const healthy = this.#find(question).filter(
         ({ instanceId, status, url }) => status === 'healthy' && url === undefined && !refused.has(instanceId),
       );
+      const candidates = await this.#passing(healthy, question);
       const service = this.#balancer.choose(name, candidates, strategy);
       if (service === undefined) throw new ServiceNotFoundError(name, this.#whyNone(question, refused.size));
       try {
@@ -218,7 +211,7 @@ export class ServiceMesh {
     if (question.healthCheck !== undefined) {
       throw new ArgumentError('watch', 'healthCheck', 'a function', 'criteria that can be told from the record');
     }
-    return watchServices(this.registry, question);
+    return new ServiceWatch(this.registry, question);
   }
 
   /** Stops the checks and takes everything back. Called by the lifecycle. */
@@ -245,14 +238,32 @@ export class ServiceMesh {
     return this.membership.state === 'isolated' ? found.map((service) => ({ ...service, stale: true })) : found;
   }
 
+  /** Those whose predicate says yes in time. */
+  async #passing(found: ServiceInfo[], { healthCheck }: Question): Promise<ServiceInfo[]> {
+    if (healthCheck === undefined) return found;
+    const answers = await Promise.all(
+      found.map((service) =>
+        within(
+          HEALTH_CHECK_MS,
+          Promise.resolve().then(() => healthCheck(service)),
+          'the healthCheck took too long',
+        ).catch((error: unknown) => {
+          this.#logger.debug('A healthCheck failed', { service: service.name, error: describe(error) });
+          return false;
+        }),
+      ),
+    );
+    return found.filter((_, index) => answers[index] === true);
+  }
+
   #whyNone(question: Question, refused: number): string {
     const found = this.#find(question);
     if (found.length === 0) return 'no instance meets the criteria';
     if (refused > 0) return `each of its ${refused} healthy instances is going away`;
     const reached = found.filter(({ url }) => url === undefined);
-    return reached.length === 0
-      ? 'it is registered by its address only'
-      : `none of its ${reached.length} instances is healthy`;
+    if (reached.length === 0) return 'it is registered by its address only';
+    const also = question.healthCheck === undefined ? '' : ' and passes the healthCheck';
+    return `none of its ${reached.length} instances is healthy${also}`;
   }
 
   #record(name: string, target: unknown, capabilities: readonly string[], metadata: unknown): ServiceRecord {
@@ -291,7 +302,7 @@ export class ServiceMesh {
   #watchHealth(record: ServiceRecord, check: () => boolean | Promise<boolean>): void {
     const health = new ServiceHealth(record, check, (status) => {
       // Redis may be away; the registry puts its own records back with their last status.
-      this.registry.put({ ...record, status }).catch((error: unknown) => {
+      this.registry.setStatus(record.instanceId, status).catch((error: unknown) => {
         this.#logger.debug('The status of a service was not written', { service: record.name, error: describe(error) });
       });
     });

@@ -20,7 +20,8 @@ export function writeRecord({ instanceId: _key, ...record }: ServiceRecord): str
 export function readRecord({ key, value }: TableRow): ServiceRecord | undefined {
   let parsed: unknown;
   try {
-    parsed = value.length <= MAX_RECORD_BYTES ? parseJson(value) : undefined;
+    // Frozen in here, too: what is nested thousands of levels deep can be parsed, but not walked.
+    parsed = value.length <= MAX_RECORD_BYTES ? freeze(parseJson(value)) : undefined;
   } catch {
     return undefined;
   }
@@ -42,7 +43,7 @@ export function readRecord({ key, value }: TableRow): ServiceRecord | undefined 
   if (!usable) return undefined;
   const record = { name, instanceId: key, node, bootId, capabilities, metadata, registeredAt, status };
   const optional = Object.entries({ url, process }).filter(([, text]) => text !== undefined);
-  return freeze({ ...record, ...Object.fromEntries(optional) } as ServiceRecord);
+  return Object.freeze({ ...record, ...Object.fromEntries(optional) } as ServiceRecord);
 }
 
 /** Deeply, because all callers of this process share it. */

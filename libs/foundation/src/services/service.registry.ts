@@ -9,7 +9,7 @@ import type { Telemetry } from '../telemetry/telemetry.js';
 import type { Engine } from '../tools/engine.js';
 import type { TableRow } from '../tools/table.js';
 import { readRecord, writeRecord, type ServiceRecord } from './service.record.js';
-import type { ServiceChange, ServiceInfo } from './service.js';
+import type { ServiceChange, ServiceInfo, ServiceStatus } from './service.js';
 import { ServiceIndex } from './service.index.js';
 
 /** Hints bring changes at once; this is for those that were lost. */
@@ -17,16 +17,19 @@ const LOOK_EVERY_MS = 5000;
 const MAX_CONFLICTS = 20;
 
 interface Row {
-  record: ServiceRecord;
+  /** Absent for a row that cannot be read; its version must be known to write over it. */
+  record?: ServiceRecord;
   version: number;
+  /** As it lies in the table; kept for what this node offers only. */
+  value?: string;
 }
 
 /** See the file header. */
 export class ServiceRegistry {
   /** What the table says, the services of dead nodes included. */
   readonly #rows = new Map<string, Row>();
-  /** What this node offers: the source from which its rows are made anew. */
-  readonly #own = new Map<string, ServiceRecord>();
+  /** What this node offers, and how that is written: the source from which its rows are made anew. */
+  readonly #own = new Map<string, { record: ServiceRecord; value: string }>();
   readonly #index = new ServiceIndex();
   readonly #listeners = new Set<(change: ServiceChange) => void>();
   readonly #logger = new Logger('Foundation');
@@ -34,6 +37,7 @@ export class ServiceRegistry {
   /** Rows whose node was no member at the last look. */
   #orphans: ReadonlySet<string> = new Set();
   #version = 0;
+  #losses = 0;
   #syncing: Promise<void> | undefined;
   #syncAgain = false;
   #timer: NodeJS.Timeout | undefined;
@@ -50,7 +54,7 @@ export class ServiceRegistry {
     membership.listen({
       changed: () => this.#noteMembers(),
       dataLoss: () => {
-        this.#version = 0;
+        this.#forgetTable();
         void this.#syncSoon();
       },
     });
@@ -85,7 +89,7 @@ export class ServiceRegistry {
 
   /** What this node offers. */
   own(): readonly ServiceRecord[] {
-    return [...this.#own.values()];
+    return [...this.#own.values()].map(({ record }) => record);
   }
 
   onChange(listener: (change: ServiceChange) => void): () => void {
@@ -93,44 +97,77 @@ export class ServiceRegistry {
     return () => void this.#listeners.delete(listener);
   }
 
-  /** Adds or changes a service of this node; resolves once the table has it. */
+  /**
+   * Adds or changes a service of this node; resolves once the table has it, or once it was removed meanwhile. When this
+   * rejects, it is written as soon as Redis is reached, unless it is removed.
+   */
   async put(record: ServiceRecord): Promise<void> {
-    this.#own.set(record.instanceId, record);
-    await this.#write(record);
+    this.#own.set(record.instanceId, { record, value: writeRecord(record) });
+    await this.#write(record.instanceId);
   }
 
-  /** Removes a service of this node. */
+  /** How a service of this node is; of one that was removed nothing is written. */
+  async setStatus(instanceId: string, status: ServiceStatus): Promise<void> {
+    const known = this.#own.get(instanceId);
+    if (known !== undefined) await this.put({ ...known.record, status });
+  }
+
+  /** Removes a service of this node; not found here any more at once. When this rejects, the next look tries again. */
   async remove(instanceId: string): Promise<void> {
-    if (!this.#own.delete(instanceId)) return;
+    this.#own.delete(instanceId);
     const row = this.#rows.get(instanceId);
-    this.#drop(instanceId);
-    if (row !== undefined) await this.engine.services.remove(instanceId, row.version);
+    if (row === undefined) return this.#hide(instanceId);
+    if (row.record !== undefined && row.record.bootId !== this.membership.self.bootId) return;
+    this.#hide(instanceId);
+    await this.#removeRow(instanceId, row.version);
   }
 
-  async #write(record: ServiceRecord): Promise<void> {
+  async #write(instanceId: string): Promise<void> {
     for (let conflict = 0; conflict < MAX_CONFLICTS; conflict++) {
       // It may have been taken back, or changed again, meanwhile.
-      if (this.#own.get(record.instanceId) !== record) return;
-      const expected = this.#rows.get(record.instanceId)?.version ?? 0;
-      const value = writeRecord(record);
-      const version = await this.engine.services.put(record.instanceId, value, expected);
-      if (version !== undefined) return this.#accept({ key: record.instanceId, value, version });
-      await this.#sync();
+      const own = this.#own.get(instanceId);
+      const row = this.#rows.get(instanceId);
+      if (own === undefined || own.value === row?.value) return;
+      const { value, record } = own;
+      const version = await this.engine.services.put(instanceId, value, row?.version ?? 0);
+      if (version === undefined) {
+        await this.#sync();
+        if (conflict + 1 < MAX_CONFLICTS) continue;
+        throw new Error(`The entry of service "${record.name}" changed ${MAX_CONFLICTS} times while it was written.`);
+      }
+      if (this.#own.has(instanceId)) return this.#accept({ key: instanceId, value, version });
+      // Taken back while it was on its way: whoever did that did not know this version, so nothing was removed.
+      return this.engine.services.remove(instanceId, version);
     }
-    throw new Error(`The entry of service "${record.name}" changed ${MAX_CONFLICTS} times while it was being written.`);
+  }
+
+  async #removeRow(instanceId: string, version: number): Promise<void> {
+    await this.engine.services.remove(instanceId, version);
+    // What came meanwhile is newer, and stays.
+    if (this.#rows.get(instanceId)?.version === version) this.#drop(instanceId);
   }
 
   async #sync(): Promise<void> {
-    const { version, rows } = await this.engine.services.since(this.#version);
-    if (version < this.#version) {
-      // Redis lost the table. Each node puts back its own, so what nobody offers any more stays away.
-      this.#version = 0;
-      for (const instanceId of [...this.#rows.keys()]) if (!this.#own.has(instanceId)) this.#drop(instanceId);
-      this.#rows.clear();
+    const asked = this.#version;
+    const losses = this.#losses;
+    const { version, rows } = await this.engine.services.since(asked);
+    // The loss was heard of elsewhere meanwhile, so this may be an answer from before it.
+    if (losses !== this.#losses) return this.#sync();
+    if (version < asked) {
+      this.#forgetTable();
       return this.#sync();
     }
-    this.#version = Math.max(this.#version, version);
     for (const row of rows) this.#accept(row);
+    // Not before: what a failure here left out is fetched again.
+    this.#version = Math.max(this.#version, version);
+  }
+
+  /** Redis lost the table. Each node puts back its own, so what nobody offers any more stays away. */
+  #forgetTable(): void {
+    this.#losses += 1;
+    this.#version = 0;
+    for (const instanceId of [...this.#rows.keys()]) if (!this.#own.has(instanceId)) this.#drop(instanceId);
+    this.#rows.clear();
   }
 
   /** Callers do not wait; one that comes while a fetch is under way causes one more. */
@@ -145,39 +182,59 @@ export class ServiceRegistry {
       this.#syncAgain = false;
       try {
         await this.#sync();
-        const missing = [...this.#own.values()].filter(({ instanceId }) => !this.#rows.has(instanceId));
-        await Promise.all(missing.map((record) => this.#write(record)));
+        await this.#reconcile();
       } catch (error) {
-        this.#logger.debug('The services were not read; the next look tries again', { error: describe(error) });
+        this.#logger.debug('The services were not compared; the next look tries again', { error: describe(error) });
       }
     } while (this.#syncAgain);
+  }
+
+  /**
+   * Makes the rows of this node what it offers. They differ when a write failed, was carried out without an answer, or
+   * was overtaken, and when Redis lost them.
+   */
+  async #reconcile(): Promise<void> {
+    const { bootId } = this.membership.self;
+    const unwritten = [...this.#own].filter(([instanceId, { value }]) => this.#rows.get(instanceId)?.value !== value);
+    const leftOver = [...this.#rows].filter(([id, { record }]) => record?.bootId === bootId && !this.#own.has(id));
+    await Promise.all([
+      ...unwritten.map(([instanceId]) => this.#write(instanceId)),
+      ...leftOver.map(([instanceId, { version }]) => this.#removeRow(instanceId, version)),
+    ]);
   }
 
   /** The regular look: catches up, and removes what dead nodes left. Doing that twice does nothing, so there is no leader. */
   async #look(): Promise<void> {
     await this.#syncSoon();
-    const orphans = [...this.#rows].filter(([, { record }]) => !this.#alive.has(record.bootId));
+    const isOrphan = ({ record }: Row): boolean => record !== undefined && !this.#alive.has(record.bootId);
+    const orphans = [...this.#rows].filter(([, row]) => isOrphan(row));
     // Only at the second look: a node that just joined may not be in this view yet.
     const stale = orphans.filter(([instanceId]) => this.#orphans.has(instanceId));
     this.#orphans = new Set(orphans.map(([instanceId]) => instanceId));
     if (this.membership.state !== 'up') return;
     for (const [instanceId, { version }] of stale) {
-      await this.engine.services.remove(instanceId, version).catch(() => undefined);
-      this.#rows.delete(instanceId);
+      // The next look tries again.
+      await this.#removeRow(instanceId, version).catch(() => undefined);
     }
   }
 
-  #accept(row: TableRow): void {
-    const known = this.#rows.get(row.key);
-    if (known !== undefined && known.version >= row.version) return;
-    if (row.value === '') return this.#drop(row.key);
-    const record = readRecord(row);
+  #accept({ key, value, version }: TableRow): void {
+    const known = this.#rows.get(key);
+    if (known !== undefined && known.version >= version) return;
+    if (value === '') return this.#drop(key);
+    const record = readRecord({ key, value, version });
     if (record === undefined) {
-      this.#logger.warn('An entry of the service table is not readable', { instanceId: row.key });
-      return;
+      this.#logger.warn('An entry of the service table is not readable', { instanceId: key });
+      this.#rows.set(key, { version });
+      return this.#hide(key);
     }
-    this.#rows.set(row.key, { record, version: row.version });
-    if (this.#alive.has(record.bootId)) this.#show(record);
+    this.#rows.set(key, { record, version, ...(this.#own.has(key) ? { value } : {}) });
+    if (this.#isOffered(record)) this.#show(record);
+  }
+
+  /** INVARIANT (I7): only services of members are ever found; of this node's own, only those not taken back. */
+  #isOffered({ bootId, instanceId }: ServiceRecord): boolean {
+    return this.#alive.has(bootId) && (bootId !== this.membership.self.bootId || this.#own.has(instanceId));
   }
 
   #drop(instanceId: string): void {
@@ -185,16 +242,17 @@ export class ServiceRegistry {
     this.#hide(instanceId);
   }
 
-  /** INVARIANT (I7): only services of members are ever found, so they are gone as soon as their node is. */
+  /** Services come and go with their node, at once (I7). */
   #noteMembers(): void {
     const alive = new Set(this.membership.members().map(({ bootId }) => bootId));
     const same = alive.size === this.#alive.size && [...alive].every((bootId) => this.#alive.has(bootId));
     if (same) return;
     this.#alive = alive;
     for (const { record } of this.#rows.values()) {
+      if (record === undefined) continue;
       const isShown = this.#index.get(record.instanceId) !== undefined;
-      if (alive.has(record.bootId) && !isShown) this.#show(record);
-      else if (!alive.has(record.bootId) && isShown) this.#hide(record.instanceId);
+      if (this.#isOffered(record) && !isShown) this.#show(record);
+      else if (!this.#isOffered(record) && isShown) this.#hide(record.instanceId);
     }
   }
 
@@ -215,6 +273,12 @@ export class ServiceRegistry {
   }
 
   #tell(change: ServiceChange): void {
-    for (const listener of [...this.#listeners]) listener(change);
+    for (const listener of [...this.#listeners]) {
+      try {
+        listener(change);
+      } catch (error) {
+        this.#logger.error('A listener to services threw; the others were told', { error: describe(error) });
+      }
+    }
   }
 }

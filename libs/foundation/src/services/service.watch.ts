@@ -6,35 +6,82 @@ import type { Question } from './criteria.js';
 import type { ServiceRegistry } from './service.registry.js';
 import type { ServiceChange, ServiceInfo } from './service.js';
 
-/** See the file header. */
-export async function* watchServices(
-  registry: Pick<ServiceRegistry, 'services' | 'onChange'>,
-  { matches }: Pick<Question, 'matches'>,
-): AsyncGenerator<ServiceChange, void, undefined> {
+type Result = IteratorResult<ServiceChange, undefined>;
+
+const END: Result = { done: true, value: undefined };
+
+/**
+ * See the file header. No generator: the `return()` of one waits for the `next()` before it, which may never come, and
+ * listens until then.
+ */
+export class ServiceWatch implements AsyncIterableIterator<ServiceChange, undefined, undefined> {
   /** What the reader knows. */
-  const told = new Map<string, ServiceInfo>();
+  readonly #told = new Map<string, ServiceInfo>();
   /** Instances whose state is to be told, in the order of their first change. */
-  const pending = new Map<string, ServiceInfo | undefined>();
-  let wake = (): void => undefined;
-  const stop = registry.onChange(({ type, service }) => {
-    pending.set(service.instanceId, type !== 'removed' && matches(service) ? service : undefined);
-    wake();
-  });
-  for (const service of registry.services()) if (matches(service)) pending.set(service.instanceId, service);
-  try {
-    for (;;) {
-      for (const [instanceId, now] of pending) {
-        pending.delete(instanceId);
-        const before = told.get(instanceId);
-        if (now === before) continue;
-        if (now === undefined) told.delete(instanceId);
-        else told.set(instanceId, now);
-        if (now === undefined) yield { type: 'removed', service: before! };
-        else yield { type: before === undefined ? 'added' : 'changed', service: now };
-      }
-      if (pending.size === 0) await new Promise<void>((resolve) => (wake = resolve));
+  readonly #pending = new Map<string, ServiceInfo | undefined>();
+  readonly #readers: ((result: Result) => void)[] = [];
+  /** Absent until it is first read: a watch that nobody reads costs nothing. */
+  #stop: (() => void) | undefined;
+  #ended = false;
+
+  constructor(
+    private readonly registry: Pick<ServiceRegistry, 'services' | 'onChange'>,
+    private readonly question: Pick<Question, 'matches'>,
+  ) {}
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  /** The next change, as soon as there is one. */
+  next(): Promise<Result> {
+    if (this.#ended) return Promise.resolve(END);
+    this.#stop ??= this.#start();
+    return new Promise((resolve) => {
+      this.#readers.push(resolve);
+      this.#deliver();
+    });
+  }
+
+  /** Ends it at once, also for those who wait. */
+  return(): Promise<Result> {
+    this.#ended = true;
+    this.#stop?.();
+    this.#pending.clear();
+    for (const resolve of this.#readers.splice(0)) resolve(END);
+    return Promise.resolve(END);
+  }
+
+  #start(): () => void {
+    const { matches } = this.question;
+    for (const service of this.registry.services())
+      if (matches(service)) this.#pending.set(service.instanceId, service);
+    return this.registry.onChange(({ type, service }) => {
+      this.#pending.set(service.instanceId, type !== 'removed' && matches(service) ? service : undefined);
+      this.#deliver();
+    });
+  }
+
+  #deliver(): void {
+    while (this.#readers.length > 0) {
+      const change = this.#take();
+      if (change === undefined) return;
+      this.#readers.shift()?.({ done: false, value: change });
     }
-  } finally {
-    stop();
+  }
+
+  #take(): ServiceChange | undefined {
+    for (const [instanceId, now] of this.#pending) {
+      this.#pending.delete(instanceId);
+      const before = this.#told.get(instanceId);
+      if (now === before) continue;
+      if (now === undefined) {
+        this.#told.delete(instanceId);
+        return { type: 'removed', service: before! };
+      }
+      this.#told.set(instanceId, now);
+      return { type: before === undefined ? 'added' : 'changed', service: now };
+    }
+    return undefined;
   }
 }
