@@ -248,6 +248,39 @@ describe.each<[string, FoundationOptions]>([
   });
 });
 
+describe('The start of an application', () => {
+  class Newcomer {
+    static heard: unknown[] = [];
+    @Channel('orders', { group: 'newcomers' })
+    hear(message: unknown): void {
+      Newcomer.heard.push(message);
+    }
+  }
+
+  it('a new group hears what comes from then on, not what was there', async () => {
+    const early = await bootNode();
+    for (const message of ['old', 'older']) await send(early, message);
+    const late = await bootNode({}, [Newcomer]);
+    await send(late, 'new');
+    await eventually(() => Newcomer.heard.includes('new'));
+    expect(Newcomer.heard.splice(0)).toEqual(['new']);
+  });
+
+  it('while Redis is away, the group begins once it is back', async () => {
+    const proxy = await TcpProxy.open(server.port);
+    closeLater(() => proxy.close());
+    const early = await bootNode();
+    await send(early, 'old');
+    proxy.mode = 'cut';
+    await bootNode({ redis: proxy.url }, [Newcomer]);
+    proxy.mode = 'ok';
+    await eventually(async () => (await server.cli('XINFO', 'GROUPS', keys.stream('orders'))).includes('newcomers'));
+    await send(early, 'new');
+    await eventually(() => Newcomer.heard.includes('new'));
+    expect(Newcomer.heard.splice(0)).toEqual(['new']);
+  });
+});
+
 describe('When something breaks', () => {
   it('what a dead consumer had goes to another one', async () => {
     const node = await bootNode();

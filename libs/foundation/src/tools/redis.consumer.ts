@@ -11,6 +11,8 @@ import { compareIds, type Consumer, type ConsumerListener, type ConsumerOptions,
 
 const BLOCK_MS = 1000;
 const RETRY_MS = 200;
+/** How long a subscription waits for a connection that is being made. */
+const CONNECT_MS = 1000;
 /** Entries that one sweep looks at. */
 const SWEEP = 100;
 /** Dead letters that are kept. */
@@ -47,6 +49,9 @@ export class RedisConsumer implements Consumer {
   }
 
   async begin(): Promise<void> {
+    // At the start of an application the connection is only being made; a group that begins with what comes from now on
+    // would begin later than the subscription says.
+    await connected(this.control);
     await this.#makeGroup().catch((error: unknown) => this.#failed(error));
     const { retryAfter } = this.options;
     this.#keepTimer = setInterval(() => void this.#keep(), Math.max(20, retryAfter / 3)).unref();
@@ -104,8 +109,7 @@ export class RedisConsumer implements Consumer {
       } catch (error) {
         if (this.#closed) return;
         this.#failed(error);
-        // After a loss of data everything that is in the stream came after it.
-        if (isNoGroup(error)) await this.#makeGroup('0').catch(() => undefined);
+        if (isNoGroup(error)) await this.#makeGroup().catch(() => undefined);
         else await new Promise((resolve) => setTimeout(resolve, RETRY_MS * (0.75 + Math.random() / 2)));
       }
     }
@@ -169,15 +173,15 @@ export class RedisConsumer implements Consumer {
       .catch((error: unknown) => this.#failed(error));
   }
 
-  async #makeGroup(from = this.#from): Promise<void> {
+  async #makeGroup(): Promise<void> {
     try {
-      await this.control.xgroup('CREATE', this.keys.stream, this.options.group, from, 'MKSTREAM');
+      await this.control.xgroup('CREATE', this.keys.stream, this.options.group, this.#from, 'MKSTREAM');
     } catch (error) {
       if (!describe(error).startsWith('BUSYGROUP')) throw error;
     }
-    await this.#tellTrimmed();
-    // From here on the group was there: if it is not any more, it was lost.
+    // From here on the group was there: if it is not any more, it was lost, and all that is in the stream came after that.
     this.#from = '0';
+    await this.#tellTrimmed();
   }
 
   /** A group that was away for long may find that what it has not read yet is trimmed. Redis 7 can tell. */
@@ -210,6 +214,20 @@ export class RedisConsumer implements Consumer {
       error: describe(error),
     });
   }
+}
+
+/** Resolves when a connection that is being made is there, or could not be made; does not wait for long. */
+function connected(client: Redis): Promise<void> {
+  if (client.status === 'ready') return Promise.resolve();
+  return new Promise((resolve) => {
+    const done = (): void => {
+      clearTimeout(timer);
+      for (const event of ['ready', 'close', 'end']) client.off(event, done);
+      resolve();
+    };
+    const timer = setTimeout(done, CONNECT_MS);
+    for (const event of ['ready', 'close', 'end']) client.once(event, done);
+  });
 }
 
 function isNoGroup(error: unknown): boolean {
