@@ -166,6 +166,40 @@ describe.each<[string, FoundationOptions]>([
     });
   });
 
+  it.each([
+    ['that has handled some', 1],
+    ['that has handled none', 0],
+  ])('what is trimmed while a group %s is busy is told once, and the rest is handled', async (_which, handled) => {
+    const channels = { durable: { orders: { ...durable.orders, maxLength: 10 } } };
+    const node = await bootNode({ ...options, channels });
+    const seen: unknown[] = [];
+    let end!: () => void;
+    const gate = new Promise<void>((resolve) => (end = resolve));
+    const handler: MessageHandler = async (message) => {
+      seen.push(message);
+      if (message !== 'first') await gate;
+    };
+    const members = [await subscribe(node, handler, { from: '$' }), await subscribe(node, handler, { from: '$' })];
+    for (let each = 0; each < handled; each++) await send(node, 'first');
+    await eventually(() => seen.length === handled);
+    for (const busy of [1, 2]) {
+      await send(node, 'busy');
+      await eventually(() => seen.length === handled + busy);
+    }
+    for (let message = 0; message < 600; message++) await send(node, message);
+    end();
+    await eventually(() => seen.at(-1) === 599 || seen.includes(599));
+    const lost = 600 - (seen.length - handled - 2);
+    expect(lost).toBeGreaterThan(200);
+    const missed = (more: typeof members = []) =>
+      [...members, ...more].reduce((sum, { counters }) => sum + counters.missed, 0);
+    await eventually(() => missed() === lost, { lastSeen: () => ({ missed: missed(), lost }) });
+    const late = [await subscribe(node, handler), await subscribe(node, handler)];
+    await send(node, 'last');
+    await eventually(() => seen.includes('last'));
+    expect(missed(late)).toBe(lost);
+  });
+
   it('compression and payloads work; what does not pass becomes a dead letter at once', async () => {
     class Order {
       @IsInt() id!: number;

@@ -1,13 +1,13 @@
 /**
  * One consumer of one group of a stream: reads on a connection of its own, because it blocks, and acknowledges on another.
- * Called by `redis.streams.ts`; underneath XREADGROUP, XACK, and XPENDING with XCLAIM in a script.
+ * Called by `redis.streams.ts`; underneath XREADGROUP and XACK, and what `stream.scripts.ts` has.
  */
 import { Logger } from '@nestjs/common';
 import type { Redis } from 'ioredis';
 import { describe } from '../errors.js';
 import { toNumber, toTexts } from './script.js';
-import { buryScript, forgetScript, keepScript, sweepScript } from './stream.scripts.js';
-import { compareIds, type Consumer, type ConsumerListener, type ConsumerOptions, type StreamEntry } from './streams.js';
+import { buryScript, forgetScript, groupScript, keepScript, readScript, sweepScript } from './stream.scripts.js';
+import type { Consumer, ConsumerListener, ConsumerOptions, StreamEntry } from './streams.js';
 
 const BLOCK_MS = 1000;
 const RETRY_MS = 200;
@@ -128,14 +128,25 @@ export class RedisConsumer implements Consumer {
       await this.#sweep();
     }
     if (this.#again.length > 0) return this.#again.splice(0, this.options.batch);
+    const entries = await this.#readNow();
+    return entries.length > 0 ? entries : this.#wait();
+  }
+
+  /** What is there now. While this node was busy more may have come than the stream keeps, so it is looked at before it is read. */
+  async #readNow(): Promise<StreamEntry[]> {
+    const { group, batch } = this.options;
+    const reply = await readScript.run(this.client, [this.keys.stream], [group, this.name, batch]);
+    const [lost, read] = Array.isArray(reply) ? (reply as unknown[]) : [];
+    if (toNumber(lost) > 0) this.listener.lost(toNumber(lost));
+    return newEntriesOf(read);
+  }
+
+  /** What comes next, or nothing after a while. */
+  async #wait(): Promise<StreamEntry[]> {
     const { group, batch, retryAfter } = this.options;
     const block = Math.max(1, Math.min(BLOCK_MS, Math.round(retryAfter / 2)));
     const options = ['GROUP', group, this.name, 'COUNT', batch, 'BLOCK', block, 'STREAMS', this.keys.stream, '>'];
-    const reply: unknown = await this.client.call('XREADGROUP', ...options);
-    if (!Array.isArray(reply)) return [];
-    // One pair of stream and entries: in a list with RESP2, by itself with RESP3.
-    const pair = (Array.isArray(reply[0]) ? reply[0] : reply) as unknown[];
-    return entriesOf(pair[1], 1);
+    return newEntriesOf(await this.client.call('XREADGROUP', ...options));
   }
 
   async #sweep(): Promise<void> {
@@ -174,30 +185,9 @@ export class RedisConsumer implements Consumer {
   }
 
   async #makeGroup(): Promise<void> {
-    try {
-      await this.control.xgroup('CREATE', this.keys.stream, this.options.group, this.#from, 'MKSTREAM');
-    } catch (error) {
-      if (!describe(error).startsWith('BUSYGROUP')) throw error;
-    }
+    await groupScript.run(this.control, [this.keys.stream], [this.options.group, this.#from]);
     // From here on the group was there: if it is not any more, it was lost, and all that is in the stream came after that.
     this.#from = '0';
-    await this.#tellTrimmed();
-  }
-
-  /** A group that was away for long may find that what it has not read yet is trimmed. Redis 7 can tell. */
-  async #tellTrimmed(): Promise<void> {
-    const [stream, groups] = (await Promise.all([
-      this.control.xinfo('STREAM', this.keys.stream),
-      this.control.xinfo('GROUPS', this.keys.stream),
-    ])) as [unknown, unknown[]];
-    const { length, 'entries-added': added, 'first-entry': first } = fieldsOf(stream);
-    const group = groups.map(fieldsOf).find(({ name }) => name === this.options.group);
-    const read = group?.['entries-read'];
-    if (typeof added !== 'number' || typeof length !== 'number' || typeof read !== 'number') return;
-    const lost = added - length - read;
-    const [oldest] = toTexts(first);
-    const isBehind = oldest === undefined || compareIds(String(group?.['last-delivered-id']), oldest) < 0;
-    if (lost > 0 && isBehind) this.listener.lost(lost);
   }
 
   async #forget(name: string): Promise<void> {
@@ -245,8 +235,9 @@ export function entriesOf(reply: unknown, deliveries: number): StreamEntry[] {
   });
 }
 
-function fieldsOf(reply: unknown): Record<string, unknown> {
-  if (!Array.isArray(reply)) return {};
-  const flat = reply as unknown[];
-  return Object.fromEntries(flat.flatMap((name, at) => (at % 2 === 0 ? [[String(name), flat[at + 1]]] : [])));
+/** Reads the entries out of a reply of XREADGROUP: one pair of stream and entries, in a list with RESP2, by itself with RESP3. */
+function newEntriesOf(reply: unknown): StreamEntry[] {
+  if (!Array.isArray(reply)) return [];
+  const pair = (Array.isArray(reply[0]) ? reply[0] : reply) as unknown[];
+  return entriesOf(pair[1], 1);
 }

@@ -5,6 +5,66 @@
 import { Script } from './script.js';
 
 /**
+ * KEYS stream · ARGV group, from → makes the group if there is none, and notes how many entries of the stream come before
+ * it, so that what is trimmed later can be counted. Redis 7 can note that; for a group that begins in the middle only once
+ * it has read to the end.
+ */
+export const groupScript = new Script(
+  'foundationStreamGroup',
+  `
+local made = redis.pcall('XGROUP', 'CREATE', KEYS[1], ARGV[1], ARGV[2], 'MKSTREAM')
+if made.err then
+  if string.find(made.err, 'BUSYGROUP', 1, true) then return 0 end
+  return made
+end
+local stream = redis.call('XINFO', 'STREAM', KEYS[1])
+local is = {}
+for at = 1, #stream, 2 do is[stream[at]] = stream[at + 1] end
+local added = is['entries-added']
+if not added then return 1 end
+if ARGV[2] == '0' then
+  redis.call('XGROUP', 'SETID', KEYS[1], ARGV[1], '0', 'ENTRIESREAD', added - is.length)
+elseif ARGV[2] == '$' then
+  redis.call('XGROUP', 'SETID', KEYS[1], ARGV[1], '$', 'ENTRIESREAD', added)
+end
+return 1
+`,
+);
+
+/**
+ * KEYS stream · ARGV group, consumer, count → how many entries were trimmed before the group read them, and what XREADGROUP
+ * says. In one step, so that nothing is trimmed in between.
+ *
+ * Nothing that is kept was read by the group when its last id is older than all of it; then all that is not kept is read or
+ * lost. What is lost is noted as read, so that it is told once, by one member of the group. Redis 7 can tell.
+ */
+export const readScript = new Script(
+  'foundationStreamRead',
+  `
+local function fieldsOf(flat)
+  local is = {}
+  for at = 1, #flat, 2 do is[flat[at]] = flat[at + 1] end
+  return is
+end
+if redis.call('EXISTS', KEYS[1]) == 0 then return redis.error_reply('NOGROUP the stream is gone') end
+local lost = 0
+local stream = fieldsOf(redis.call('XINFO', 'STREAM', KEYS[1]))
+for _, each in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
+  local group = fieldsOf(each)
+  local added, read, last = stream['entries-added'], group['entries-read'], group['last-delivered-id']
+  if group.name == ARGV[1] and added and read then
+    local gone = added - stream.length
+    if gone > read and #redis.call('XRANGE', KEYS[1], '-', last, 'COUNT', 1) == 0 then
+      lost = gone - read
+      redis.call('XGROUP', 'SETID', KEYS[1], ARGV[1], last, 'ENTRIESREAD', gone)
+    end
+  end
+end
+return {lost, redis.call('XREADGROUP', 'GROUP', ARGV[1], ARGV[2], 'COUNT', ARGV[3], 'STREAMS', KEYS[1], '>')}
+`,
+);
+
+/**
  * KEYS stream, dead letters · ARGV group, consumer, min idle, max deliveries, count, max dead → id, text, deliveries of
  * each entry that is this consumer's now; then the same, with the text '' and the count negative, of each that was buried;
  * and with the count 0 of each that is gone.
