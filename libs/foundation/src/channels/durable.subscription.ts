@@ -86,6 +86,8 @@ export class DurableSubscription implements Subscription, ConsumerListener {
       { stream: channel, group: this.#group, from: startOf(from), batch, ...limits },
       this,
     );
+    // Ended in the meantime: nobody would close this consumer, which would be given messages and handle none.
+    if (this.#closing) await this.#consumer.close();
   }
 
   async unsubscribe(): Promise<void> {
