@@ -374,6 +374,27 @@ describe('When something breaks', () => {
     await eventually(async () => (await pending()) === 0);
   });
 
+  it('a subscription that ends with a handler under way keeps its message from the others until then', async () => {
+    const [a, b] = [await bootNode(), await bootNode()];
+    const seen: string[] = [];
+    let end!: () => void;
+    const gate = new Promise<void>((resolve) => (end = resolve));
+    const ending = await subscribe(a, async () => {
+      seen.push('a begins');
+      await gate;
+    });
+    await send(a, 'slow');
+    await eventually(() => seen.length === 1);
+    await subscribe(b, () => void seen.push('b begins'));
+    const ended = ending.unsubscribe();
+    const before = Date.now();
+    await eventually(() => Date.now() > before + 4 * durable.orders.retryAfter);
+    expect(seen).toEqual(['a begins']);
+    end();
+    await ended;
+    expect(await pending()).toBe(0);
+  });
+
   it('a poisonous message that kills every consumer becomes a dead letter', async () => {
     const node = await bootNode();
     const client = new Redis(server.url);

@@ -84,20 +84,27 @@ export class RedisConsumer implements Consumer {
     }
   }
 
+  /** Ends it without waiting for what it handles: the connections go. */
   stop(): void {
-    this.#closed = true;
+    this.#readNoMore();
     clearInterval(this.#keepTimer);
-    // What the blocked read might still bring stays pending, and goes to another consumer.
-    this.client.disconnect();
   }
 
   async close(): Promise<void> {
     if (this.#closed) return this.#loop;
-    this.stop();
+    this.#readNoMore();
     await this.#loop;
+    // Not before: as long as a handler runs, nobody else may be given its message.
+    clearInterval(this.#keepTimer);
     await this.#acknowledging?.catch(() => undefined);
     await this.#forget(this.name).catch(() => undefined);
     this.ended();
+  }
+
+  #readNoMore(): void {
+    this.#closed = true;
+    // What the blocked read might still bring stays pending, and goes to another consumer.
+    this.client.disconnect();
   }
 
   async #run(): Promise<void> {
