@@ -395,6 +395,30 @@ describe('When something breaks', () => {
     expect(await pending()).toBe(0);
   });
 
+  it('a message that another consumer has by now is not put aside by the one that had it', async () => {
+    const node = await bootNode();
+    const client = new Redis(server.url);
+    closeLater(() => Promise.resolve(client.disconnect()));
+    let end!: () => void;
+    const gate = new Promise<void>((resolve) => (end = resolve));
+    let begun = '';
+    const subscription = await subscribe(node, async (_message, { id, deliveries }) => {
+      if (deliveries !== durable.orders.maxDeliveries) throw new Error('not the last time');
+      begun = id!;
+      await gate;
+      throw new Error('too late');
+    });
+    await send(node, 'moved');
+    await eventually(() => begun !== '');
+    await client.call(...(['XCLAIM', keys.stream('orders')] as unknown as [string]), 'billing', 'dead', 0, begun);
+    end();
+    await eventually(() => subscription.counters.failed === 3);
+    await subscription.unsubscribe();
+    expect(await client.xlen(keys.deadLetters('orders'))).toBe(0);
+    expect(node.of('message.dead_letter')).toEqual([]);
+    expect(await pending()).toBe(1);
+  });
+
   it('a poisonous message that kills every consumer becomes a dead letter', async () => {
     const node = await bootNode();
     const client = new Redis(server.url);

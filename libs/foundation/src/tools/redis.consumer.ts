@@ -74,10 +74,10 @@ export class RedisConsumer implements Consumer {
   async bury(entry: StreamEntry, reason: string): Promise<boolean> {
     this.#handling.delete(entry.id);
     const { stream, dead } = this.keys;
-    const args = [this.options.group, entry.id, entry.deliveries, reason.slice(0, 1000), entry.text, MAX_DEAD];
+    const { id, deliveries, text } = entry;
+    const args = [this.options.group, this.name, id, deliveries, reason.slice(0, 1000), text, MAX_DEAD];
     try {
-      await buryScript.run(this.control, [stream, dead], args);
-      return true;
+      return toNumber(await buryScript.run(this.control, [stream, dead], args)) === 1;
     } catch (error) {
       this.#failed(error);
       return false;

@@ -109,13 +109,17 @@ return 1
 `,
 );
 
-/** KEYS stream, dead letters · ARGV group, id, deliveries, reason, message, max dead → 1. In one step, so that no entry is in both or in neither. */
+/**
+ * KEYS stream, dead letters · ARGV group, consumer, id, deliveries, reason, message, max dead → 1, or 0 when the entry is not
+ * this consumer's any more: another one may be handling it. In one step, so that no entry is in both or in neither.
+ */
 export const buryScript = new Script(
   'foundationStreamBury',
   `
-redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[6], '*', 'id', ARGV[2], 'group', ARGV[1], 'deliveries', ARGV[3],
-  'reason', ARGV[4], 'message', ARGV[5])
-redis.call('XACK', KEYS[1], ARGV[1], ARGV[2])
+if #redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[3], ARGV[3], 1, ARGV[2]) == 0 then return 0 end
+redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[7], '*', 'id', ARGV[3], 'group', ARGV[1], 'deliveries', ARGV[4],
+  'reason', ARGV[5], 'message', ARGV[6])
+redis.call('XACK', KEYS[1], ARGV[1], ARGV[3])
 return 1
 `,
 );

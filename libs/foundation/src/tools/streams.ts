@@ -40,7 +40,7 @@ export interface ConsumerListener {
 export interface Consumer {
   /** The entry was handled. */
   acknowledge(id: string): Promise<void>;
-  /** Puts the entry aside for good, with the reason. False when that could not be done: then the entry comes again. */
+  /** Puts the entry aside for good, with the reason. False when that could not be done, or it is another consumer's by now: it comes again. */
   bury(entry: StreamEntry, reason: string): Promise<boolean>;
   /** Reads no more, and resolves once `take` has resolved. */
   close(): Promise<void>;
