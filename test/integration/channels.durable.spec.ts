@@ -14,6 +14,7 @@ import {
 } from 'nestjs-foundation';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
 import { keysOf, type Keys } from '../../libs/foundation/src/tools/keys.js';
+import { RedisStreams } from '../../libs/foundation/src/tools/redis.streams.js';
 import { startRedis, type RedisServer } from '../support/redis-server.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 import { CapturedLog, boot, closeAll, closeLater, freshName, settle, type Booted } from './bench.js';
@@ -485,6 +486,51 @@ describe('When something breaks', () => {
     ]);
   });
 
+  it.each([2, 3, 5])('a poisonous message takes no other one along, with %d deliveries', async (maxDeliveries) => {
+    const channels = { durable: { orders: { retryAfter: 50, maxDeliveries } } };
+    const sender = await bootNode({ channels });
+    const messages = ['poison', ...Array.from({ length: 9 }, (_, index) => index)];
+    for (const message of messages) await send(sender, message);
+    const client = new Redis(server.url);
+    closeLater(() => Promise.resolve(client.disconnect()));
+    const key = keys.stream('orders');
+    const handled = new Set<string>();
+    const buried: string[] = [];
+    // Each consumer ends with the poison in its hand, and says nothing any more about whatever else it had.
+    for (let life = 0; buried.length === 0 && life < 10; life++) {
+      let die!: () => void;
+      const dead = new Promise<void>((resolve) => (die = resolve));
+      const lifetime = new RedisStreams(client, () => new Redis(server.url), keys, `life-${life}`);
+      const consumer = await lifetime.consume(
+        { stream: 'orders', group: 'billing', from: '0', batch: 16, retryAfter: 50, maxDeliveries },
+        {
+          take: async (entries) => {
+            for (const { id, text } of entries) {
+              if (text.includes('poison')) {
+                lifetime.close();
+                return die();
+              }
+              await consumer.acknowledge(id);
+              handled.add(text);
+            }
+          },
+          buried: ({ text }) => {
+            buried.push(text);
+            die();
+          },
+          lost: () => undefined,
+        },
+      );
+      closeLater(() => consumer.close());
+      await dead;
+      if (buried.length === 0) lifetime.close();
+      else await eventually(() => handled.size === 9, { lastSeen: () => [...handled] });
+    }
+    expect(buried).toEqual([expect.stringContaining('poison')]);
+    expect(await client.xlen(keys.deadLetters('orders'))).toBe(1);
+    expect(((await client.xpending(key, 'billing')) as unknown[])[0]).toBe(0);
+  });
+
   it('a closed application waits for what it handles, acknowledges it, and leaves no consumer and no connection', async () => {
     const node = await bootNode({ nodeName: 'closing' });
     const seen: unknown[] = [];
@@ -503,9 +549,15 @@ describe('When something breaks', () => {
     expect(seen).toEqual([1]);
     await eventually(async () => !(await server.cli('CLIENT', 'LIST')).includes('foundation:closing:'));
     const other = await bootNode();
-    await subscribe(other, (message) => void seen.push(message));
+    const deliveries: unknown[] = [];
+    await subscribe(other, (message, meta) => {
+      seen.push(message);
+      deliveries.push(meta.deliveries);
+    });
     await eventually(() => seen.length === 3);
     expect(seen).toEqual(expect.arrayContaining([1, 2, 3]));
+    // A deployment does not count as a delivery of what was not begun.
+    expect(deliveries).toEqual([1, 1]);
     await other.app.close();
     expect(await pending()).toBe(0);
     expect((await server.cli('XINFO', 'CONSUMERS', keys.stream('orders'), 'billing')).match(/^name$/gm)).toHaveLength(

@@ -81,7 +81,9 @@ export class DurableSubscription implements Subscription, ConsumerListener {
   async begin(): Promise<void> {
     const { channel, limits, options } = this.subject;
     const { concurrency = 1, queue, from } = options;
-    const batch = Math.max(concurrency, Math.min(queue?.size ?? 16, 1000));
+    // Of what may be given out only once, nothing is read that is not begun at once: it would count as given out.
+    const ahead = limits.maxDeliveries === 1 ? 1 : Math.min(queue?.size ?? 16, 1000);
+    const batch = Math.max(concurrency, ahead);
     this.#consumer = await this.tools.streams.consume(
       { stream: channel, group: this.#group, from: startOf(from), batch, ...limits },
       this,
@@ -101,12 +103,15 @@ export class DurableSubscription implements Subscription, ConsumerListener {
     const left = [...entries];
     const work = async (): Promise<void> => {
       for (let next = left.shift(); next !== undefined; next = left.shift()) {
-        // What is not begun when the subscription ends goes to another member.
-        if (!this.#closing) await this.#handle(next);
+        if (this.#closing) unbegun.push(next);
+        else await this.#handle(next);
         this.#waiting.delete(next.id);
       }
     };
+    const unbegun: StreamEntry[] = [];
     await Promise.all(Array.from({ length: this.subject.options.concurrency ?? 1 }, work));
+    // What is not begun when the subscription ends goes to another member, and a deployment is no delivery.
+    if (unbegun.length > 0) await this.#consumer!.release(unbegun);
     await Promise.all(this.#acknowledging.splice(0));
   }
 

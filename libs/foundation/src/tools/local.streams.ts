@@ -19,6 +19,7 @@ interface Kept {
 
 interface Pending {
   entry: StreamEntry;
+  /** Infinite while it is handled. */
   dueAt: number;
 }
 
@@ -133,6 +134,15 @@ class LocalConsumer implements Consumer {
     return Promise.resolve(true);
   }
 
+  release(entries: readonly StreamEntry[]): Promise<void> {
+    for (const entry of entries) {
+      const pending = this.group.pending.get(entry.id);
+      if (pending !== undefined)
+        Object.assign(pending, { dueAt: 0, entry: { ...entry, deliveries: entry.deliveries - 1 } });
+    }
+    return Promise.resolve();
+  }
+
   stop(): void {
     this.#closed = true;
     clearTimeout(this.#timer);
@@ -154,7 +164,7 @@ class LocalConsumer implements Consumer {
       const dueAt = this.now() + this.options.retryAfter;
       for (const { id } of entries) {
         const pending = this.group.pending.get(id);
-        if (pending !== undefined) pending.dueAt = dueAt;
+        if (pending?.dueAt === Infinity) pending.dueAt = dueAt;
       }
     }
   }

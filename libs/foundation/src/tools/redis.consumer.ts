@@ -6,7 +6,15 @@ import { Logger } from '@nestjs/common';
 import type { Redis } from 'ioredis';
 import { describe } from '../errors.js';
 import { toNumber, toTexts } from './script.js';
-import { buryScript, forgetScript, groupScript, keepScript, readScript, sweepScript } from './stream.scripts.js';
+import {
+  buryScript,
+  forgetScript,
+  groupScript,
+  keepScript,
+  readScript,
+  releaseScript,
+  sweepScript,
+} from './stream.scripts.js';
 import type { Consumer, ConsumerListener, ConsumerOptions, StreamEntry } from './streams.js';
 
 const BLOCK_MS = 1000;
@@ -15,6 +23,8 @@ const RETRY_MS = 200;
 const CONNECT_MS = 1000;
 /** Entries that one sweep looks at. */
 const SWEEP = 100;
+/** An entry that was given out so often may be the one that its consumers die of. */
+const ALONE_FROM = 2;
 /** Dead letters that are kept. */
 const MAX_DEAD = 10_000;
 /** A consumer that is silent for so long and has nothing pending is one of a node that is gone. */
@@ -26,8 +36,8 @@ export class RedisConsumer implements Consumer {
   readonly #handling = new Set<string>();
   #acknowledged: string[] = [];
   #acknowledging: Promise<void> | undefined;
-  /** Entries that a sweep has claimed. */
-  #again: StreamEntry[] = [];
+  /** The last sweep left something that is due. */
+  #isMoreDue = false;
   #from: string;
   #closed = false;
   #failing = false;
@@ -84,6 +94,15 @@ export class RedisConsumer implements Consumer {
     }
   }
 
+  async release(entries: readonly StreamEntry[]): Promise<void> {
+    for (const { id } of entries) this.#handling.delete(id);
+    const args = entries.flatMap(({ id, deliveries }) => [id, deliveries]);
+    const { group, retryAfter } = this.options;
+    await releaseScript
+      .run(this.control, [this.keys.stream], [group, this.name, retryAfter, ...args])
+      .catch((error: unknown) => this.#failed(error));
+  }
+
   /** Ends it without waiting for what it handles: the connections go. */
   stop(): void {
     this.#readNoMore();
@@ -130,13 +149,15 @@ export class RedisConsumer implements Consumer {
 
   async #read(): Promise<StreamEntry[]> {
     const now = performance.now();
-    if (this.#again.length === 0 && now >= this.#sweepAt) {
+    if (now >= this.#sweepAt) {
       this.#sweepAt = now + (this.options.retryAfter / 2) * (0.75 + Math.random() / 2);
-      await this.#sweep();
+      const again = await this.#sweep();
+      if (again.length > 0) return again;
     }
-    if (this.#again.length > 0) return this.#again.splice(0, this.options.batch);
     const entries = await this.#readNow();
-    return entries.length > 0 ? entries : this.#wait();
+    // What is due again and what is new take turns, so that neither keeps the other waiting.
+    if (this.#isMoreDue) this.#sweepAt = 0;
+    return entries.length > 0 || this.#isMoreDue ? entries : this.#wait();
   }
 
   /** What is there now. While this node was busy more may have come than the stream keeps, so it is looked at before it is read. */
@@ -156,19 +177,22 @@ export class RedisConsumer implements Consumer {
     return newEntriesOf(await this.client.call('XREADGROUP', ...options));
   }
 
-  async #sweep(): Promise<void> {
-    const { group, retryAfter, maxDeliveries } = this.options;
+  async #sweep(): Promise<StreamEntry[]> {
+    const { group, retryAfter, maxDeliveries, batch } = this.options;
     const { stream, dead } = this.keys;
+    const aloneFrom = Math.min(ALONE_FROM, Math.max(1, maxDeliveries - 1));
     const reply = await sweepScript.run(
       this.control,
       [stream, dead],
-      [group, this.name, retryAfter, maxDeliveries, SWEEP, MAX_DEAD],
+      [group, this.name, retryAfter, maxDeliveries, aloneFrom, batch, SWEEP, MAX_DEAD],
     );
-    const fields = toTexts(reply);
+    const [more, ...fields] = toTexts(reply);
+    this.#isMoreDue = more === '1';
+    const again: StreamEntry[] = [];
     let lost = 0;
     for (let at = 0; at + 2 < fields.length; at += 3) {
       const [id, text, deliveries] = [fields[at]!, fields[at + 1]!, toNumber(fields[at + 2])];
-      if (deliveries > 0) this.#again.push({ id, text, deliveries });
+      if (deliveries > 0) again.push({ id, text, deliveries });
       else if (deliveries === 0) lost += 1;
       else
         this.listener.buried(
@@ -177,14 +201,17 @@ export class RedisConsumer implements Consumer {
         );
     }
     if (lost > 0) this.listener.lost(lost);
-    if (performance.now() < this.#forgetAt) return;
-    this.#forgetAt = performance.now() + FORGET_AFTER_MS / 2;
-    await this.#forget('');
+    if (performance.now() >= this.#forgetAt) {
+      this.#forgetAt = performance.now() + FORGET_AFTER_MS / 2;
+      // What was claimed is counted, so it is handled whatever becomes of this.
+      await this.#forget('').catch((error: unknown) => this.#failed(error));
+    }
+    return again;
   }
 
   /** Says that this consumer is still at what it handles, so that nobody else is given it. */
   async #keep(): Promise<void> {
-    const ids = [...this.#handling, ...this.#again.map(({ id }) => id)];
+    const ids = [...this.#handling];
     if (ids.length === 0) return;
     await keepScript
       .run(this.control, [this.keys.stream], [this.options.group, this.name, ...ids])

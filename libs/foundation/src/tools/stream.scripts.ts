@@ -65,9 +65,12 @@ return {lost, redis.call('XREADGROUP', 'GROUP', ARGV[1], ARGV[2], 'COUNT', ARGV[
 );
 
 /**
- * KEYS stream, dead letters · ARGV group, consumer, min idle, max deliveries, count, max dead → id, text, deliveries of
- * each entry that is this consumer's now; then the same, with the text '' and the count negative, of each that was buried;
- * and with the count 0 of each that is gone.
+ * KEYS stream, dead letters · ARGV group, consumer, min idle, max deliveries, alone from, batch, count, max dead → whether more
+ * is due; then id, text, deliveries of each entry that is this consumer's now; the same, with the count negative, of each
+ * that was buried; and with the count 0 of each that is gone.
+ *
+ * Whoever is given an entry that kills it had others, whose deliveries are counted, too. So an entry that was given out
+ * `alone from` times is claimed by itself, once nothing else is due: the innocent ones get past the poisonous one.
  *
  * XAUTOCLAIM would not tell the deliveries; and of deleted entries each version of Redis says something else, so each
  * entry is claimed alone.
@@ -75,24 +78,53 @@ return {lost, redis.call('XREADGROUP', 'GROUP', ARGV[1], ARGV[2], 'COUNT', ARGV[
 export const sweepScript = new Script(
   'foundationStreamSweep',
   `
-local reply = {}
-for _, pending in ipairs(redis.call('XPENDING', KEYS[1], ARGV[1], 'IDLE', ARGV[3], '-', '+', ARGV[5])) do
+local reply, claimed, alone, more = {0}, 0, nil, 0
+local function add(id, text, deliveries)
+  reply[#reply + 1] = id; reply[#reply + 1] = text; reply[#reply + 1] = deliveries
+end
+local function claim(id, text, deliveries)
+  redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], ARGV[3], id)
+  claimed = claimed + 1
+  add(id, text, deliveries + 1)
+end
+for _, pending in ipairs(redis.call('XPENDING', KEYS[1], ARGV[1], 'IDLE', ARGV[3], '-', '+', ARGV[7])) do
   local id, deliveries = pending[1], pending[4]
   local entry = redis.call('XRANGE', KEYS[1], id, id)[1]
   if not entry then
     redis.call('XACK', KEYS[1], ARGV[1], id)
-    reply[#reply + 1] = id; reply[#reply + 1] = ''; reply[#reply + 1] = 0
+    add(id, '', 0)
   elseif deliveries >= tonumber(ARGV[4]) then
-    redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[6], '*', 'id', id, 'group', ARGV[1], 'deliveries', deliveries,
+    redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[8], '*', 'id', id, 'group', ARGV[1], 'deliveries', deliveries,
       'reason', 'given out ' .. deliveries .. ' times without an acknowledgement', 'message', entry[2][2])
     redis.call('XACK', KEYS[1], ARGV[1], id)
-    reply[#reply + 1] = id; reply[#reply + 1] = entry[2][2]; reply[#reply + 1] = -deliveries
+    add(id, entry[2][2], -deliveries)
+  elseif deliveries >= tonumber(ARGV[5]) then
+    if alone then more = 1 else alone = {id, entry[2][2], deliveries} end
+  elseif claimed >= tonumber(ARGV[6]) then
+    more = 1
   else
-    redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], ARGV[3], id)
-    reply[#reply + 1] = id; reply[#reply + 1] = entry[2][2]; reply[#reply + 1] = deliveries + 1
+    claim(id, entry[2][2], deliveries)
   end
 end
+if alone and claimed == 0 then claim(unpack(alone)) elseif alone then more = 1 end
+reply[1] = more
 return reply
+`,
+);
+
+/**
+ * KEYS stream · ARGV group, consumer, retry after, then id and deliveries of each → gives back what is still this
+ * consumer's: it is due at once, and this time does not count.
+ */
+export const releaseScript = new Script(
+  'foundationStreamRelease',
+  `
+for at = 4, #ARGV, 2 do
+  if #redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[at], ARGV[at], 1, ARGV[2]) > 0 then
+    redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, ARGV[at], 'IDLE', ARGV[3], 'RETRYCOUNT', ARGV[at + 1] - 1, 'JUSTID')
+  end
+end
+return 1
 `,
 );
 
