@@ -371,6 +371,61 @@ describe('Under Foundation only', () => {
     await expect(serve([MathController], { channel: 'evnets' })).rejects.toThrow(/"evnets" is not declared/);
   });
 
+  it('a filter that throws costs the answer, not the process', async () => {
+    @Catch()
+    class Rethrowing implements ExceptionFilter {
+      catch(error: unknown): never {
+        throw error;
+      }
+    }
+    @Controller()
+    @UseFilters(new Rethrowing())
+    class Failing {
+      @MessagePattern('rejects')
+      rejects(): Promise<never> {
+        return Promise.reject(new Error('a secret of this server'));
+      }
+      @MessagePattern('works')
+      works(): string {
+        return 'still here';
+      }
+    }
+    const rejections: unknown[] = [];
+    const keep = (error: unknown): void => void rejections.push(error);
+    process.on('unhandledRejection', keep);
+    closeLater(() => Promise.resolve(process.off('unhandledRejection', keep)));
+    await serve([Failing]);
+    const { client } = await clientNode();
+    expect(await errorOf(ask(client, 'rejects', 1))).toBe('Internal server error');
+    expect(await ask(client, 'works', 1)).toBe('still here');
+    expect(rejections).toEqual([]);
+  });
+
+  it('an answer that is too large or cannot be written is an error', async () => {
+    @Controller()
+    class Large {
+      @MessagePattern('large')
+      large(@Payload() size: number): string {
+        return 'x'.repeat(size);
+      }
+      @MessagePattern('bigint')
+      bigint(): Observable<unknown> {
+        return of(1, 5n, 3);
+      }
+    }
+    await serve([Large]);
+    const { client } = await clientNode();
+    expect(await ask(client, 'large', 1000)).toHaveLength(1000);
+    expect(await errorOf(ask(client, 'large', 2_000_000))).toMatchObject({
+      status: 'error',
+      message: expect.stringMatching(/maxMessageBytes/) as unknown,
+    });
+    const values: unknown[] = [];
+    const broken = lastValueFrom(client.send('bigint', 1).pipe(map((value) => values.push(value))));
+    expect(await errorOf(broken)).toMatchObject({ status: 'error', message: expect.stringMatching(/JSON/) as unknown });
+    expect(values).toEqual([1]);
+  });
+
   it('what is too large or cannot be written fails', async () => {
     await serve();
     const { client } = await clientNode();

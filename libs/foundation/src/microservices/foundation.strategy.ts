@@ -12,6 +12,7 @@ import {
 import { finalize, isObservable, lastValueFrom } from 'rxjs';
 import type { MessageMeta, Subscription } from '../channels/channel.js';
 import type { Channels } from '../channels/channels.js';
+import { describe } from '../errors.js';
 import { FoundationContext, type FoundationSource } from './foundation.context.js';
 
 /** Options of {@link FoundationStrategy}. */
@@ -128,12 +129,29 @@ export class FoundationStrategy extends Server implements CustomTransportStrateg
       const context = new FoundationContext([pattern, source, packet.metadata]);
       const produce = async () =>
         this.transformToObservable(await this.getHandlerByPattern(pattern)?.(packet.data, context));
-      this.handleRequest(context, produce, async (response) =>
-        reply(await this.serializer.serialize({ ...response, id: packet.id })),
-      );
+      let refused = false;
+      // Awaited: a filter that throws would otherwise be an unhandled rejection, which ends the process.
+      await this.handleRequest(context, produce, async (response) => {
+        if (refused) return;
+        const answer: unknown = await this.serializer.serialize({ ...response, id: packet.id });
+        const refusal = this.#refusalOf(pattern, answer);
+        refused = refusal !== undefined;
+        await reply(refusal ?? answer);
+      });
     } catch (error) {
       this.handleError(String(error));
       await reply({ err: 'Internal server error', isDisposed: true }).catch(() => undefined);
+    }
+  }
+
+  /** An answer has the limit of a request: what is larger, or what JSON cannot write, is answered with an error, the last answer. */
+  #refusalOf(pattern: string, answer: unknown): unknown {
+    try {
+      this.#channels.requireSendable(pattern, answer);
+      return undefined;
+    } catch (error) {
+      this.handleError(describe(error));
+      return { err: { status: 'error', message: describe(error) }, isDisposed: true };
     }
   }
 }
