@@ -10,6 +10,7 @@ import type { Consumer, ConsumerListener, StreamEntry, Streams } from '../tools/
 import type { MessageHandler, SubscribeOptions, Subscription, SubscriptionCounters } from './channel.js';
 import type { Drops } from './drops.js';
 import type { Envelope } from './envelope.js';
+import { HandlerGoneError } from './handler.gone.js';
 import { readAs } from './payload.js';
 
 /** What it is about. */
@@ -103,14 +104,13 @@ export class DurableSubscription implements Subscription, ConsumerListener {
     const left = [...entries];
     const work = async (): Promise<void> => {
       for (let next = left.shift(); next !== undefined; next = left.shift()) {
-        if (this.#closing) unbegun.push(next);
-        else await this.#handle(next);
+        if (this.#closing || !(await this.#handle(next))) unbegun.push(next);
         this.#waiting.delete(next.id);
       }
     };
     const unbegun: StreamEntry[] = [];
     await Promise.all(Array.from({ length: this.subject.options.concurrency ?? 1 }, work));
-    // What is not begun when the subscription ends goes to another member, and a deployment is no delivery.
+    // What is not begun when the subscription or its object ends goes to another member, and a deployment is no delivery.
     if (unbegun.length > 0) await this.#consumer!.release(unbegun);
     await Promise.all(this.#acknowledging.splice(0));
   }
@@ -127,16 +127,20 @@ export class DurableSubscription implements Subscription, ConsumerListener {
     this.tools.drops.add(this.channel, 'trimmed before it was handled', count);
   }
 
-  async #handle(entry: StreamEntry): Promise<void> {
+  /** False when the handler was not called and the message is another member's. */
+  async #handle(entry: StreamEntry): Promise<boolean> {
     try {
       await this.#deliver(entry);
     } catch (error) {
+      // A message that nobody failed at must not become a dead letter for it.
+      if (error instanceof HandlerGoneError) return false;
       this.#failed += 1;
       const { channel, limits } = this.subject;
       this.tools.telemetry.emit('message.handler_failed', { channel, error: describe(error) });
       logger.error('A message handler failed', { channel, group: this.#group, id: entry.id, error: describe(error) });
       if (entry.deliveries >= limits.maxDeliveries) await this.#bury(entry, `the handler failed: ${describe(error)}`);
     }
+    return true;
   }
 
   async #deliver(entry: StreamEntry): Promise<void> {
