@@ -528,7 +528,7 @@ describe('When something breaks', () => {
     }
     expect(buried).toEqual([expect.stringContaining('poison')]);
     expect(await client.xlen(keys.deadLetters('orders'))).toBe(1);
-    expect(((await client.xpending(key, 'billing')) as unknown[])[0]).toBe(0);
+    expect((await client.xpending(key, 'billing'))[0]).toBe(0);
   });
 
   it('a closed application waits for what it handles, acknowledges it, and leaves no consumer and no connection', async () => {

@@ -202,6 +202,8 @@ export class FoundationLifecycle implements OnApplicationBootstrap {
     await step('take back the services of this node', SHORT_MS, () => this.services.close());
     // INVARIANT (I1): instances stop, then their leases are released, then the node leaves.
     await step('stop processes and release their leases', Infinity, () => this.supervisor.drain());
+    // After the processes, which may wait for answers of this node; before the flush, which sends what handlers said last.
+    await step('wait for message handlers', this.config.processes.stopTimeout, () => this.channels.end());
     await step('send the last messages', SHORT_MS, async () => {
       await this.channels.flush();
       await this.calls.flush();
