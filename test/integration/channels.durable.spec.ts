@@ -14,6 +14,7 @@ import {
 } from 'nestjs-foundation';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
 import { keysOf, type Keys } from '../../libs/foundation/src/tools/keys.js';
+import { RedisStreams } from '../../libs/foundation/src/tools/redis.streams.js';
 import { startRedis, type RedisServer } from '../support/redis-server.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 import { CapturedLog, boot, closeAll, closeLater, freshName, settle, type Booted } from './bench.js';
@@ -166,6 +167,40 @@ describe.each<[string, FoundationOptions]>([
     });
   });
 
+  it.each([
+    ['that has handled some', 1],
+    ['that has handled none', 0],
+  ])('what is trimmed while a group %s is busy is told once, and the rest is handled', async (_which, handled) => {
+    const channels = { durable: { orders: { ...durable.orders, maxLength: 10 } } };
+    const node = await bootNode({ ...options, channels });
+    const seen: unknown[] = [];
+    let end!: () => void;
+    const gate = new Promise<void>((resolve) => (end = resolve));
+    const handler: MessageHandler = async (message) => {
+      seen.push(message);
+      if (message !== 'first') await gate;
+    };
+    const members = [await subscribe(node, handler, { from: '$' }), await subscribe(node, handler, { from: '$' })];
+    for (let each = 0; each < handled; each++) await send(node, 'first');
+    await eventually(() => seen.length === handled);
+    for (const busy of [1, 2]) {
+      await send(node, 'busy');
+      await eventually(() => seen.length === handled + busy);
+    }
+    for (let message = 0; message < 600; message++) await send(node, message);
+    end();
+    await eventually(() => seen.at(-1) === 599 || seen.includes(599));
+    const lost = 600 - (seen.length - handled - 2);
+    expect(lost).toBeGreaterThan(200);
+    const missed = (more: typeof members = []) =>
+      [...members, ...more].reduce((sum, { counters }) => sum + counters.missed, 0);
+    await eventually(() => missed() === lost, { lastSeen: () => ({ missed: missed(), lost }) });
+    const late = [await subscribe(node, handler), await subscribe(node, handler)];
+    await send(node, 'last');
+    await eventually(() => seen.includes('last'));
+    expect(missed(late)).toBe(lost);
+  });
+
   it('compression and payloads work; what does not pass becomes a dead letter at once', async () => {
     class Order {
       @IsInt() id!: number;
@@ -248,6 +283,39 @@ describe.each<[string, FoundationOptions]>([
   });
 });
 
+describe('The start of an application', () => {
+  class Newcomer {
+    static heard: unknown[] = [];
+    @Channel('orders', { group: 'newcomers' })
+    hear(message: unknown): void {
+      Newcomer.heard.push(message);
+    }
+  }
+
+  it('a new group hears what comes from then on, not what was there', async () => {
+    const early = await bootNode();
+    for (const message of ['old', 'older']) await send(early, message);
+    const late = await bootNode({}, [Newcomer]);
+    await send(late, 'new');
+    await eventually(() => Newcomer.heard.includes('new'));
+    expect(Newcomer.heard.splice(0)).toEqual(['new']);
+  });
+
+  it('while Redis is away, the group begins once it is back', async () => {
+    const proxy = await TcpProxy.open(server.port);
+    closeLater(() => proxy.close());
+    const early = await bootNode();
+    await send(early, 'old');
+    proxy.mode = 'cut';
+    await bootNode({ redis: proxy.url }, [Newcomer]);
+    proxy.mode = 'ok';
+    await eventually(async () => (await server.cli('XINFO', 'GROUPS', keys.stream('orders'))).includes('newcomers'));
+    await send(early, 'new');
+    await eventually(() => Newcomer.heard.includes('new'));
+    expect(Newcomer.heard.splice(0)).toEqual(['new']);
+  });
+});
+
 describe('When something breaks', () => {
   it('what a dead consumer had goes to another one', async () => {
     const node = await bootNode();
@@ -305,6 +373,51 @@ describe('When something breaks', () => {
     expect(seen).toEqual(['slow']);
     end();
     await eventually(async () => (await pending()) === 0);
+  });
+
+  it('a subscription that ends with a handler under way keeps its message from the others until then', async () => {
+    const [a, b] = [await bootNode(), await bootNode()];
+    const seen: string[] = [];
+    let end!: () => void;
+    const gate = new Promise<void>((resolve) => (end = resolve));
+    const ending = await subscribe(a, async () => {
+      seen.push('a begins');
+      await gate;
+    });
+    await send(a, 'slow');
+    await eventually(() => seen.length === 1);
+    await subscribe(b, () => void seen.push('b begins'));
+    const ended = ending.unsubscribe();
+    const before = Date.now();
+    await eventually(() => Date.now() > before + 4 * durable.orders.retryAfter);
+    expect(seen).toEqual(['a begins']);
+    end();
+    await ended;
+    expect(await pending()).toBe(0);
+  });
+
+  it('a message that another consumer has by now is not put aside by the one that had it', async () => {
+    const node = await bootNode();
+    const client = new Redis(server.url);
+    closeLater(() => Promise.resolve(client.disconnect()));
+    let end!: () => void;
+    const gate = new Promise<void>((resolve) => (end = resolve));
+    let begun = '';
+    const subscription = await subscribe(node, async (_message, { id, deliveries }) => {
+      if (deliveries !== durable.orders.maxDeliveries) throw new Error('not the last time');
+      begun = id!;
+      await gate;
+      throw new Error('too late');
+    });
+    await send(node, 'moved');
+    await eventually(() => begun !== '');
+    await client.call(...(['XCLAIM', keys.stream('orders')] as unknown as [string]), 'billing', 'dead', 0, begun);
+    end();
+    await eventually(() => subscription.counters.failed === 3);
+    await subscription.unsubscribe();
+    expect(await client.xlen(keys.deadLetters('orders'))).toBe(0);
+    expect(node.of('message.dead_letter')).toEqual([]);
+    expect(await pending()).toBe(1);
   });
 
   it('a poisonous message that kills every consumer becomes a dead letter', async () => {
@@ -373,6 +486,51 @@ describe('When something breaks', () => {
     ]);
   });
 
+  it.each([2, 3, 5])('a poisonous message takes no other one along, with %d deliveries', async (maxDeliveries) => {
+    const channels = { durable: { orders: { retryAfter: 50, maxDeliveries } } };
+    const sender = await bootNode({ channels });
+    const messages = ['poison', ...Array.from({ length: 9 }, (_, index) => index)];
+    for (const message of messages) await send(sender, message);
+    const client = new Redis(server.url);
+    closeLater(() => Promise.resolve(client.disconnect()));
+    const key = keys.stream('orders');
+    const handled = new Set<string>();
+    const buried: string[] = [];
+    // Each consumer ends with the poison in its hand, and says nothing any more about whatever else it had.
+    for (let life = 0; buried.length === 0 && life < 10; life++) {
+      let die!: () => void;
+      const dead = new Promise<void>((resolve) => (die = resolve));
+      const lifetime = new RedisStreams(client, () => new Redis(server.url), keys, `life-${life}`);
+      const consumer = await lifetime.consume(
+        { stream: 'orders', group: 'billing', from: '0', batch: 16, retryAfter: 50, maxDeliveries },
+        {
+          take: async (entries) => {
+            for (const { id, text } of entries) {
+              if (text.includes('poison')) {
+                lifetime.close();
+                return die();
+              }
+              await consumer.acknowledge(id);
+              handled.add(text);
+            }
+          },
+          buried: ({ text }) => {
+            buried.push(text);
+            die();
+          },
+          lost: () => undefined,
+        },
+      );
+      closeLater(() => consumer.close());
+      await dead;
+      if (buried.length === 0) lifetime.close();
+      else await eventually(() => handled.size === 9, { lastSeen: () => [...handled] });
+    }
+    expect(buried).toEqual([expect.stringContaining('poison')]);
+    expect(await client.xlen(keys.deadLetters('orders'))).toBe(1);
+    expect((await client.xpending(key, 'billing'))[0]).toBe(0);
+  });
+
   it('a closed application waits for what it handles, acknowledges it, and leaves no consumer and no connection', async () => {
     const node = await bootNode({ nodeName: 'closing' });
     const seen: unknown[] = [];
@@ -391,9 +549,15 @@ describe('When something breaks', () => {
     expect(seen).toEqual([1]);
     await eventually(async () => !(await server.cli('CLIENT', 'LIST')).includes('foundation:closing:'));
     const other = await bootNode();
-    await subscribe(other, (message) => void seen.push(message));
+    const deliveries: unknown[] = [];
+    await subscribe(other, (message, meta) => {
+      seen.push(message);
+      deliveries.push(meta.deliveries);
+    });
     await eventually(() => seen.length === 3);
     expect(seen).toEqual(expect.arrayContaining([1, 2, 3]));
+    // A deployment does not count as a delivery of what was not begun.
+    expect(deliveries).toEqual([1, 1]);
     await other.app.close();
     expect(await pending()).toBe(0);
     expect((await server.cli('XINFO', 'CONSUMERS', keys.stream('orders'), 'billing')).match(/^name$/gm)).toHaveLength(

@@ -43,7 +43,15 @@ import {
   type Observable,
 } from 'rxjs';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { Channels, FoundationModule, Membership, RequestError, type FoundationOptions } from 'nestjs-foundation';
+import {
+  Channel,
+  Channels,
+  FoundationModule,
+  Membership,
+  RequestError,
+  Telemetry,
+  type FoundationOptions,
+} from 'nestjs-foundation';
 import { FoundationClient, FoundationContext, FoundationStrategy } from 'nestjs-foundation/microservices';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
 import { startRedis, type RedisServer } from '../support/redis-server.js';
@@ -339,7 +347,7 @@ describe('Under Foundation only', () => {
         return new Promise(() => undefined);
       }
     }
-    const microservice = await serve([Stuck]);
+    const microservice = await serve([Stuck], {}, { processes: { stopTimeout: 200 } });
     await members(node, 2);
     const asked = errorOf(ask(client, 'stuck', 1));
     await begun;
@@ -369,6 +377,112 @@ describe('Under Foundation only', () => {
 
   it('a bad subscription fails the start of the microservice', async () => {
     await expect(serve([MathController], { channel: 'evnets' })).rejects.toThrow(/"evnets" is not declared/);
+  });
+
+  it('a node that leaves ends what it answers and hears, and sends the answer', async () => {
+    const steps: string[] = [];
+    let end!: () => void;
+    const gate = new Promise<void>((resolve) => (end = resolve));
+    const work = async (what: string): Promise<string> => {
+      steps.push(`${what} begins`);
+      await gate;
+      steps.push(`${what} ends`);
+      return what;
+    };
+    @Controller()
+    class Slow {
+      @MessagePattern('ask')
+      ask(): Observable<string> {
+        return from(work('request'));
+      }
+      @EventPattern('tell')
+      async tell(@Payload() _what: unknown): Promise<void> {
+        await work('event');
+      }
+      @Channel('events', { type: 'tell' })
+      async hear(_message: unknown): Promise<void> {
+        await work('message');
+      }
+    }
+    const { node, client } = await clientNode();
+    const microservice = await serve([Slow]);
+    const telemetry = microservice.get(Telemetry);
+    const dropped: unknown[] = [];
+    telemetry.attach('message.dropped', (_event, drop) => dropped.push(drop));
+    let received = 0;
+    telemetry.attach('message.received', () => void (received += 1));
+    await members(node, 2);
+    const asked = ask(client, 'ask', 1);
+    client.emit('tell', 1);
+    await eventually(() => steps.length === 3);
+    client.emit('tell', 2);
+    await eventually(() => received === 2);
+    let closed = false;
+    const closing = microservice.close().then(() => void (closed = true));
+    await eventually(() => log.lines.some((line) => line.includes('stop processes and release their leases')));
+    expect(closed).toBe(false);
+    expect(steps).toHaveLength(3);
+    end();
+    expect(await asked).toBe('request');
+    await closing;
+    expect(steps.slice(3).sort()).toEqual(['event ends', 'message ends', 'request ends']);
+    const drop = { channel: 'events', reason: 'unsubscribed', count: 1 };
+    expect(dropped).toEqual([drop, drop]);
+  });
+
+  it('a filter that throws costs the answer, not the process', async () => {
+    @Catch()
+    class Rethrowing implements ExceptionFilter {
+      catch(error: unknown): never {
+        throw error;
+      }
+    }
+    @Controller()
+    @UseFilters(new Rethrowing())
+    class Failing {
+      @MessagePattern('rejects')
+      rejects(): Promise<never> {
+        return Promise.reject(new Error('a secret of this server'));
+      }
+      @MessagePattern('works')
+      works(): string {
+        return 'still here';
+      }
+    }
+    const rejections: unknown[] = [];
+    const keep = (error: unknown): void => void rejections.push(error);
+    process.on('unhandledRejection', keep);
+    closeLater(() => Promise.resolve(process.off('unhandledRejection', keep)));
+    await serve([Failing]);
+    const { client } = await clientNode();
+    expect(await errorOf(ask(client, 'rejects', 1))).toBe('Internal server error');
+    expect(await ask(client, 'works', 1)).toBe('still here');
+    expect(rejections).toEqual([]);
+  });
+
+  it('an answer that is too large or cannot be written is an error', async () => {
+    @Controller()
+    class Large {
+      @MessagePattern('large')
+      large(@Payload() size: number): string {
+        return 'x'.repeat(size);
+      }
+      @MessagePattern('bigint')
+      bigint(): Observable<unknown> {
+        return of(1, 5n, 3);
+      }
+    }
+    await serve([Large]);
+    const { client } = await clientNode();
+    expect(await ask(client, 'large', 1000)).toHaveLength(1000);
+    expect(await errorOf(ask(client, 'large', 2_000_000))).toMatchObject({
+      status: 'error',
+      message: expect.stringMatching(/maxMessageBytes/),
+    });
+    const values: unknown[] = [];
+    const broken = lastValueFrom(client.send('bigint', 1).pipe(map((value) => values.push(value))));
+    expect(await errorOf(broken)).toMatchObject({ status: 'error', message: expect.stringMatching(/JSON/) });
+    expect(values).toEqual([1]);
   });
 
   it('what is too large or cannot be written fails', async () => {

@@ -5,6 +5,8 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import {
   ArgumentError,
   Callable,
+  Channel,
+  Channels,
   Membership,
   ProcessManager,
   Singleton,
@@ -146,6 +148,48 @@ describe('a hand-off', () => {
 });
 
 describe('a move', () => {
+  it.each(['events', 'orders'])('waits for the handler that is under way on "%s"', async (channel) => {
+    const steps: string[] = [];
+    let end!: () => void;
+    const gate = new Promise<void>((resolve) => (end = resolve));
+    @Singleton({ name: 'hearing' })
+    class Hearing {
+      #node = '';
+      onProcessStart({ node }: ProcessContext): void {
+        this.#node = node;
+        steps.push(`${node} starts`);
+      }
+      onProcessStop(): void {
+        steps.push(`${this.#node} stops`);
+      }
+      @Channel(channel, { group: 'hearing' })
+      async hear(message: unknown): Promise<void> {
+        steps.push(`${this.#node} begins ${String(message)}`);
+        await gate;
+        steps.push(`${this.#node} ends ${String(message)}`);
+      }
+    }
+    const channels = { durable: { orders: {} } };
+    const [a, b] = (await cluster([Hearing], { channels }, { channels })) as [Booted, Booted];
+    const { node } = await runningOn(a, 'hearing');
+    const other = node === a.name ? b : a;
+    // A member of a group is heard of a moment after it subscribes.
+    await eventually(async () => {
+      await a.app.get(Channels).broadcast(channel, 1);
+      return steps.includes(`${node} begins 1`);
+    });
+    const moving = managerOf(a).move('hearing', other.name);
+    await eventually(() => steps.includes(`${node} stops`));
+    const before = Date.now();
+    await eventually(() => Date.now() > before + 500);
+    expect(steps).toEqual([`${node} starts`, `${node} begins 1`, `${node} stops`]);
+    end();
+    expect((await moving).node).toBe(other.name);
+    const moved = steps.indexOf(`${other.name} starts`);
+    expect(steps.slice(0, moved)).toEqual([`${node} starts`, `${node} begins 1`, `${node} stops`, `${node} ends 1`]);
+    expect(steps.slice(moved).filter((step) => step.startsWith(node))).toEqual([]);
+  });
+
   it('to a node that cannot run it is refused with the reason, and nothing happens', async () => {
     const nodes = await cluster([One], {}, {});
     const ref = await runningOn(nodes[0]!, 'one');

@@ -7,10 +7,12 @@ import { DiscoveryService, ModulesContainer } from '@nestjs/core';
 import type { Subscription } from './channels/channel.js';
 import { exploreChannelNames, exploreChannels, handlersOf, type DeclaredHandler } from './channels/channel.explorer.js';
 import { Channels } from './channels/channels.js';
+import { HandlerGoneError } from './channels/handler.gone.js';
 import { Membership } from './cluster/membership.js';
 import type { FoundationConfig } from './config/options.js';
 import { RedisUnavailableError, describe } from './errors.js';
 import type { CallClient } from './processes/call.client.js';
+import type { Instance } from './processes/instance.js';
 import { exploreProcesses, metadataOf } from './processes/process.explorer.js';
 import type { ProcessSpec } from './processes/spec.js';
 import { Supervisor } from './processes/supervisor.js';
@@ -105,8 +107,9 @@ export class FoundationLifecycle implements OnApplicationBootstrap {
     const processes = exploreProcesses(this.discovery, this.config.processes);
     this.supervisor.know(processes.classes);
     // A process hears its channels, and is a service, only while it runs here.
-    this.supervisor.onInstance(async (target) => {
-      const subscriptions = await this.#subscribe(handlersOf(target));
+    this.supervisor.onInstance(async (target, instance) => {
+      const handlers = handlersOf(target).map((declared) => handledBy(instance, target, declared));
+      const subscriptions = await this.#subscribe(handlers);
       return async () => void (await Promise.all(subscriptions.map((subscription) => subscription.unsubscribe())));
     });
     this.supervisor.onInstance(async (target) => {
@@ -199,6 +202,8 @@ export class FoundationLifecycle implements OnApplicationBootstrap {
     await step('take back the services of this node', SHORT_MS, () => this.services.close());
     // INVARIANT (I1): instances stop, then their leases are released, then the node leaves.
     await step('stop processes and release their leases', Infinity, () => this.supervisor.drain());
+    // After the processes, which may wait for answers of this node; before the flush, which sends what handlers said last.
+    await step('wait for message handlers', this.config.processes.stopTimeout, () => this.channels.end());
     await step('send the last messages', SHORT_MS, async () => {
       await this.channels.flush();
       await this.calls.flush();
@@ -229,6 +234,21 @@ export class FoundationLifecycle implements OnApplicationBootstrap {
       );
     }, HOOKS_MS).unref();
   }
+}
+
+/**
+ * INVARIANT (I1): a handler of a process is user code of its instance. So none begins for an instance that ends or whose lease
+ * is not held, and the end of the instance waits for those under way as it does for calls; otherwise they would go on beside
+ * the next owner.
+ */
+function handledBy(instance: Instance, target: object, declared: DeclaredHandler): DeclaredHandler {
+  return {
+    ...declared,
+    handler: (message, meta) => {
+      if (instance.target !== target) throw new HandlerGoneError(instance.spec.name);
+      return instance.call(() => declared.handler(message, meta));
+    },
+  };
 }
 
 function isProcess(type: Type<unknown>): boolean {

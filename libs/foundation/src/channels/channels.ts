@@ -251,6 +251,11 @@ export class Channels {
     await this.#durable.close();
   }
 
+  /** Handles and answers no more, and waits for what is being handled and answered. Called by the lifecycle. */
+  async end(): Promise<void> {
+    await Promise.all([this.#dispatcher.end(), this.requests.end()]);
+  }
+
   /** Sends what still waits. Called by the lifecycle. */
   async flush(): Promise<void> {
     await Promise.all([this.#outbox.flush(), this.#letters.flush()]);

@@ -19,6 +19,8 @@ export type Settled = (failure?: string) => void;
 /** See the file header. */
 export class Dispatcher {
   readonly #channels = new Map<string, Audience>();
+  /** Subscriptions that were removed while a handler was under way. */
+  readonly #ending = new Set<Promise<void>>();
   #turn = 0;
 
   constructor(
@@ -42,7 +44,8 @@ export class Dispatcher {
 
   /** True when the channel has no subscription left because of this. */
   remove(queue: HandlerQueue): boolean {
-    queue.close();
+    const ending = queue.end().finally(() => this.#ending.delete(ending));
+    this.#ending.add(ending);
     const { channel, options } = queue;
     const audience = this.#channels.get(channel);
     if (audience === undefined) return false;
@@ -52,6 +55,12 @@ export class Dispatcher {
     if (members?.delete(queue) !== true) return false;
     if (options.group !== undefined && members.size === 0) groups.delete(options.group);
     return plain.size + groups.size === 0 && this.#channels.delete(channel);
+  }
+
+  /** Ends all subscriptions, and resolves once no handler is under way. They stay, so that what comes is refused, not overheard. */
+  async end(): Promise<void> {
+    const queues = [...this.#channels.values()].flatMap(({ plain, groups }) => [plain, ...groups.values()]);
+    await Promise.all([...this.#ending, ...queues.flatMap((each) => [...each]).map((queue) => queue.end())]);
   }
 
   /** Returns a promise where a sender of this node has to wait until there is room: policy `block`. */

@@ -10,6 +10,7 @@ import type { Consumer, ConsumerListener, StreamEntry, Streams } from '../tools/
 import type { MessageHandler, SubscribeOptions, Subscription, SubscriptionCounters } from './channel.js';
 import type { Drops } from './drops.js';
 import type { Envelope } from './envelope.js';
+import { HandlerGoneError } from './handler.gone.js';
 import { readAs } from './payload.js';
 
 /** What it is about. */
@@ -81,11 +82,15 @@ export class DurableSubscription implements Subscription, ConsumerListener {
   async begin(): Promise<void> {
     const { channel, limits, options } = this.subject;
     const { concurrency = 1, queue, from } = options;
-    const batch = Math.max(concurrency, Math.min(queue?.size ?? 16, 1000));
+    // Of what may be given out only once, nothing is read that is not begun at once: it would count as given out.
+    const ahead = limits.maxDeliveries === 1 ? 1 : Math.min(queue?.size ?? 16, 1000);
+    const batch = Math.max(concurrency, ahead);
     this.#consumer = await this.tools.streams.consume(
       { stream: channel, group: this.#group, from: startOf(from), batch, ...limits },
       this,
     );
+    // Ended in the meantime: nobody would close this consumer, which would be given messages and handle none.
+    if (this.#closing) await this.#consumer.close();
   }
 
   async unsubscribe(): Promise<void> {
@@ -99,12 +104,14 @@ export class DurableSubscription implements Subscription, ConsumerListener {
     const left = [...entries];
     const work = async (): Promise<void> => {
       for (let next = left.shift(); next !== undefined; next = left.shift()) {
-        // What is not begun when the subscription ends goes to another member.
-        if (!this.#closing) await this.#handle(next);
+        if (this.#closing || !(await this.#handle(next))) unbegun.push(next);
         this.#waiting.delete(next.id);
       }
     };
+    const unbegun: StreamEntry[] = [];
     await Promise.all(Array.from({ length: this.subject.options.concurrency ?? 1 }, work));
+    // What is not begun when the subscription or its object ends goes to another member, and a deployment is no delivery.
+    if (unbegun.length > 0) await this.#consumer!.release(unbegun);
     await Promise.all(this.#acknowledging.splice(0));
   }
 
@@ -120,16 +127,20 @@ export class DurableSubscription implements Subscription, ConsumerListener {
     this.tools.drops.add(this.channel, 'trimmed before it was handled', count);
   }
 
-  async #handle(entry: StreamEntry): Promise<void> {
+  /** False when the handler was not called and the message is another member's. */
+  async #handle(entry: StreamEntry): Promise<boolean> {
     try {
       await this.#deliver(entry);
     } catch (error) {
+      // A message that nobody failed at must not become a dead letter for it.
+      if (error instanceof HandlerGoneError) return false;
       this.#failed += 1;
       const { channel, limits } = this.subject;
       this.tools.telemetry.emit('message.handler_failed', { channel, error: describe(error) });
       logger.error('A message handler failed', { channel, group: this.#group, id: entry.id, error: describe(error) });
       if (entry.deliveries >= limits.maxDeliveries) await this.#bury(entry, `the handler failed: ${describe(error)}`);
     }
+    return true;
   }
 
   async #deliver(entry: StreamEntry): Promise<void> {

@@ -43,7 +43,7 @@ describe('HandlerQueue', () => {
       await turn();
       return seen.slice(1);
     };
-    return { queue, push, drain };
+    return { queue, push, drain, go, seen };
   }
 
   it('serves high before normal before low, each in order', async () => {
@@ -158,5 +158,29 @@ describe('HandlerQueue', () => {
     await turn();
     expect(queue.received).toBeLessThan(5000);
     await eventually(() => queue.received === 5000);
+  });
+
+  it('ends once no handler is under way, and counts what still waited', async () => {
+    const { queue, push, go, seen } = await stuck({});
+    for (const message of [1, 2]) void push(message);
+    const settled: unknown[] = [];
+    void queue.push(
+      envelope(3, 'normal', (failure) => void settled.push(failure)),
+      false,
+    );
+    let ended = false;
+    const ending = queue.end().then(() => (ended = true));
+    void queue.push(
+      envelope(4, 'normal', (failure) => void settled.push(failure)),
+      false,
+    );
+    await turn();
+    expect(ended).toBe(false);
+    expect(queue.counters).toMatchObject({ dropped: { unsubscribed: 3 }, waiting: 0 });
+    expect(settled).toEqual(['unsubscribed', 'unsubscribed']);
+    go();
+    await ending;
+    await queue.end();
+    expect(seen).toEqual(['stuck']);
   });
 });

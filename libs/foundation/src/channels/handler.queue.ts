@@ -35,6 +35,8 @@ export class HandlerQueue {
   readonly #handling = new Set<Envelope>();
   /** Local senders whose message is beyond the limit, oldest first. */
   readonly #blocked: (() => void)[] = [];
+  /** Whoever waits for the last handler. */
+  readonly #ends: (() => void)[] = [];
   #waiting = 0;
   #working = 0;
   #closed = false;
@@ -94,9 +96,16 @@ export class HandlerQueue {
     }
   }
 
+  /** Takes no more, and counts what still waits as dropped. */
   close(): void {
     this.#closed = true;
-    for (let next = this.#next(); next !== undefined; next = this.#next()) next.settle?.('unsubscribed');
+    for (let next = this.#next(); next !== undefined; next = this.#next()) this.#drop(next, 'unsubscribed');
+  }
+
+  /** Closes it, and resolves once no handler is under way. */
+  async end(): Promise<void> {
+    this.close();
+    if (this.#working > 0) await new Promise<void>((resolve) => this.#ends.push(resolve));
   }
 
   /** Low goes first: of what waits, else of what comes. True when there is room for what comes. */
@@ -117,8 +126,7 @@ export class HandlerQueue {
     return false;
   }
 
-  #drop(envelope: Envelope): void {
-    const reason = `queue full, ${envelope.meta.priority} priority`;
+  #drop(envelope: Envelope, reason = `queue full, ${envelope.meta.priority} priority`): void {
     this.#dropped[reason] = (this.#dropped[reason] ?? 0) + 1;
     this.tools.drops.add(this.channel, reason);
     envelope.settle?.(reason);
@@ -144,6 +152,7 @@ export class HandlerQueue {
       else if (++inThisTurn % TURN_AFTER === 0) await new Promise(setImmediate);
     }
     this.#working -= 1;
+    if (this.#working === 0) for (const ended of this.#ends.splice(0)) ended();
   }
 
   #handle(envelope: Envelope): Promise<void> | undefined {

@@ -96,7 +96,7 @@ describe('Requests', () => {
 
   it('reach the answerer, who replies to the sender', async () => {
     const { requests, send, say } = setUp();
-    const end = requests.answer('sum', (packet, reply) => void reply({ response: packet }));
+    const end = requests.answer('sum', (packet, reply) => reply({ response: packet }));
     say('request', { id: 5, pattern: 'sum', packet: 'p' }, 'a');
     end();
     say('request', { id: 6, pattern: 'sum', packet: 'p' }, 'a');

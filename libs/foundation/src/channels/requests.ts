@@ -8,8 +8,12 @@ import type { Transport } from '../tools/transport.js';
 import type { Audience } from './audience.js';
 import type { Correspondent, Letters } from './letters.js';
 
-/** Called for each request; `reply` may be called several times. */
-export type Answerer = (packet: unknown, reply: (answer: unknown) => Promise<void>, from: Correspondent) => void;
+/** Called for each request; `reply` may be called several times. Resolves after the last one. */
+export type Answerer = (
+  packet: unknown,
+  reply: (answer: unknown) => Promise<void>,
+  from: Correspondent,
+) => Promise<void>;
 
 /** What becomes of a request. */
 export interface RequestListener {
@@ -33,6 +37,7 @@ const PLACE = '#requests';
 /** See the file header. */
 export class Requests {
   readonly #answerers = new Map<string, Answerer>();
+  readonly #answering = new Set<Promise<void>>();
   readonly #pending = new Map<number, Pending>();
   #lastId = 0;
 
@@ -63,6 +68,12 @@ export class Requests {
       hide();
       this.#answerers.delete(pattern);
     };
+  }
+
+  /** Answers no more, and resolves once every request that was begun is answered. */
+  async end(): Promise<void> {
+    this.#answerers.clear();
+    await Promise.all(this.#answering);
   }
 
   /** Asks one of the nodes that answer; waits so many milliseconds for one to appear. Returns the function that gives it up. */
@@ -114,7 +125,13 @@ export class Requests {
     };
     const answerer = this.#answerers.get(pattern);
     if (answerer === undefined) this.letters.send(from.bootId, 'reply', { id }).catch(() => undefined);
-    else answerer(packet, reply, from);
+    else this.#keep(answerer(packet, reply, from));
+  }
+
+  #keep(answering: Promise<void>): void {
+    const done = (): void => void this.#answering.delete(kept);
+    const kept = answering.then(done, done);
+    this.#answering.add(kept);
   }
 
   #hear(body: unknown, from: Correspondent): void {

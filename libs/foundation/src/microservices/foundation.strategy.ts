@@ -9,10 +9,14 @@ import {
   type IncomingRequest,
   type ReadPacket,
 } from '@nestjs/microservices';
-import { finalize, isObservable, lastValueFrom } from 'rxjs';
+import { finalize, isObservable, lastValueFrom, throwError, type Observable } from 'rxjs';
 import type { MessageMeta, Subscription } from '../channels/channel.js';
 import type { Channels } from '../channels/channels.js';
+import { describe } from '../errors.js';
 import { FoundationContext, type FoundationSource } from './foundation.context.js';
+
+/** What a caller is told of an error that may hold secrets. */
+const INTERNAL = 'Internal server error';
 
 /** Options of {@link FoundationStrategy}. */
 export interface FoundationStrategyOptions {
@@ -69,9 +73,9 @@ export class FoundationStrategy extends Server implements CustomTransportStrateg
         const hear = (message: unknown, meta: MessageMeta): Promise<void> => this.#hear(pattern, message, meta);
         this.#subscriptions.push(await this.#channels.subscribe(channel, hear, { type: pattern, group }));
       } else {
-        const end = this.#channels.requests.answer(pattern, (packet, reply, { name, bootId }) => {
-          void this.#answer(pattern, packet, reply, { from: name, bootId });
-        });
+        const end = this.#channels.requests.answer(pattern, (packet, reply, { name, bootId }) =>
+          this.#answer(pattern, packet, reply, { from: name, bootId }),
+        );
         this.#ends.push(end);
       }
     }
@@ -126,14 +130,45 @@ export class FoundationStrategy extends Server implements CustomTransportStrateg
     try {
       const packet = (await this.deserializer.deserialize(message, { channel: pattern })) as IncomingRequest;
       const context = new FoundationContext([pattern, source, packet.metadata]);
-      const produce = async () =>
-        this.transformToObservable(await this.getHandlerByPattern(pattern)?.(packet.data, context));
-      this.handleRequest(context, produce, async (response) =>
-        reply(await this.serializer.serialize({ ...response, id: packet.id })),
-      );
+      // Caught here: what Nest calls it in returns nothing, so a filter that throws would end the process as an unhandled
+      // rejection.
+      const produce = async (): Promise<Observable<unknown>> => {
+        try {
+          return this.transformToObservable(await this.getHandlerByPattern(pattern)?.(packet.data, context));
+        } catch (error) {
+          this.handleError(String(error));
+          return throwError(() => INTERNAL);
+        }
+      };
+      let refused = false;
+      let end!: () => void;
+      const ended = new Promise<void>((resolve) => (end = resolve));
+      this.handleRequest(context, produce, async (response) => {
+        try {
+          if (refused) return;
+          const answer: unknown = await this.serializer.serialize({ ...response, id: packet.id });
+          const refusal = this.#refusalOf(pattern, answer);
+          refused = refusal !== undefined;
+          await reply(refusal ?? answer);
+        } finally {
+          if (refused || response.isDisposed === true) end();
+        }
+      });
+      await ended;
     } catch (error) {
       this.handleError(String(error));
-      await reply({ err: 'Internal server error', isDisposed: true }).catch(() => undefined);
+      await reply({ err: INTERNAL, isDisposed: true }).catch(() => undefined);
+    }
+  }
+
+  /** An answer has the limit of a request: what is larger, or what JSON cannot write, is answered with an error, the last answer. */
+  #refusalOf(pattern: string, answer: unknown): unknown {
+    try {
+      this.#channels.requireSendable(pattern, answer);
+      return undefined;
+    } catch (error) {
+      this.handleError(describe(error));
+      return { err: { status: 'error', message: describe(error) }, isDisposed: true };
     }
   }
 }

@@ -91,9 +91,9 @@ export class Instance {
   }
 
   /**
-   * Carries out a call on the user's object.
+   * Carries out a call, or the handler of a message, on the user's object.
    *
-   * INVARIANT (I1): a call is user code, so the end of the instance waits for it as it does for a task; otherwise it would
+   * INVARIANT (I1): that is user code, so the end of the instance waits for it as it does for a task; otherwise it would
    * go on beside the next owner once the lease is given back.
    */
   call<T>(work: () => T | Promise<T>): Promise<T> {
@@ -123,7 +123,8 @@ export class Instance {
     const exit = await this.#ended;
     clearTimeout(timer);
     this.#abort.abort(exit.error ?? new Error(`Process "${name}" is stopped (${exit.reason}).`));
-    // Not awaited: what hangs here is our own clean-up, and the stop of user code must not wait for it.
+    // Not awaited: what hangs here is our own clean-up, and the stop of user code must not wait for it. Handlers of messages
+    // are among the calls, and none begins any more.
     void this.#detach(attached);
     const clean = await this.#stop(exit.reason, starting);
     if (clean) await this.#handOff(exit.reason);

@@ -19,8 +19,8 @@ import { processOf, runsEverywhere, slotNames } from './slots.js';
 import { sameSpec, type ProcessSpec } from './spec.js';
 import { isEnded, type ProcessEntry, type ProcessTable, type VersionedEntry } from './process.table.js';
 
-/** Called with each instance that has started; what it returns is called before the instance stops. */
-export type InstanceHook = (target: object) => Promise<() => Promise<void>>;
+/** Called with each object that has started, and its instance; what it returns is called when the instance begins to stop. */
+export type InstanceHook = (target: object, instance: Instance) => Promise<() => Promise<void>>;
 
 /** How long another node must suit better before a process moves there. */
 const COOL_DOWN_MS = 5000;
@@ -371,7 +371,7 @@ export class Supervisor {
         current?.confirmed === false ? { ...current, confirmed: true } : undefined;
       await this.table.change(processOf(spec.name), confirmed).catch(() => undefined);
     }
-    const outcomes = await Promise.allSettled(this.#hooks.map((hook) => hook(target)));
+    const outcomes = await Promise.allSettled(this.#hooks.map((hook) => hook(target, hosted.instance)));
     const undo = async (): Promise<void> => {
       const undos = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value()] : []));
       await Promise.all(undos);

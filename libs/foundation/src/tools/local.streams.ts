@@ -19,6 +19,7 @@ interface Kept {
 
 interface Pending {
   entry: StreamEntry;
+  /** Infinite while it is handled. */
   dueAt: number;
 }
 
@@ -38,6 +39,8 @@ class Stream {
 
 /** As many entries as anybody would look at. */
 const MAX_DEAD = 10_000;
+/** So many more than its length a stream keeps at least before it is trimmed. */
+const SLACK = 100;
 
 /** See {@link Streams}. */
 export class LocalStreams implements Streams {
@@ -51,7 +54,9 @@ export class LocalStreams implements Streams {
     const into = this.#stream(stream);
     const id = this.#nextId();
     into.kept.push({ id, text, index: into.length++ });
-    if (into.kept.length > maxLength) into.kept.splice(0, into.kept.length - maxLength);
+    // As in Redis about so many are kept: to move all of them for each that comes would take longer the more there are.
+    const slack = Math.max(SLACK, maxLength >> 4);
+    if (into.kept.length > maxLength + slack) into.kept.splice(0, into.kept.length - maxLength);
     for (const { consumers } of into.groups.values()) for (const consumer of consumers) consumer.wake();
     return Promise.resolve(id);
   }
@@ -133,6 +138,15 @@ class LocalConsumer implements Consumer {
     return Promise.resolve(true);
   }
 
+  release(entries: readonly StreamEntry[]): Promise<void> {
+    for (const entry of entries) {
+      const pending = this.group.pending.get(entry.id);
+      if (pending !== undefined)
+        Object.assign(pending, { dueAt: 0, entry: { ...entry, deliveries: entry.deliveries - 1 } });
+    }
+    return Promise.resolve();
+  }
+
   stop(): void {
     this.#closed = true;
     clearTimeout(this.#timer);
@@ -146,15 +160,17 @@ class LocalConsumer implements Consumer {
   }
 
   async #work(): Promise<void> {
-    // As over Redis, what is appended is handled in a later turn.
-    await new Promise(setImmediate);
-    for (let entries = this.#read(); entries.length > 0 && !this.#closed; entries = this.#read()) {
+    for (;;) {
+      // As over Redis, what is appended is handled in a later turn, and a long backlog lets others have turns in between.
+      await new Promise(setImmediate);
+      const entries = this.#closed ? [] : this.#read();
+      if (entries.length === 0) return;
       await this.listener.take(entries);
       // What was not acknowledged is given out again later, by whoever is there.
       const dueAt = this.now() + this.options.retryAfter;
       for (const { id } of entries) {
         const pending = this.group.pending.get(id);
-        if (pending !== undefined) pending.dueAt = dueAt;
+        if (pending?.dueAt === Infinity) pending.dueAt = dueAt;
       }
     }
   }

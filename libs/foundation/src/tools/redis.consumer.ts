@@ -1,18 +1,30 @@
 /**
  * One consumer of one group of a stream: reads on a connection of its own, because it blocks, and acknowledges on another.
- * Called by `redis.streams.ts`; underneath XREADGROUP, XACK, and XPENDING with XCLAIM in a script.
+ * Called by `redis.streams.ts`; underneath XREADGROUP and XACK, and what `stream.scripts.ts` has.
  */
 import { Logger } from '@nestjs/common';
 import type { Redis } from 'ioredis';
 import { describe } from '../errors.js';
 import { toNumber, toTexts } from './script.js';
-import { buryScript, forgetScript, keepScript, sweepScript } from './stream.scripts.js';
-import { compareIds, type Consumer, type ConsumerListener, type ConsumerOptions, type StreamEntry } from './streams.js';
+import {
+  buryScript,
+  forgetScript,
+  groupScript,
+  keepScript,
+  readScript,
+  releaseScript,
+  sweepScript,
+} from './stream.scripts.js';
+import type { Consumer, ConsumerListener, ConsumerOptions, StreamEntry } from './streams.js';
 
 const BLOCK_MS = 1000;
 const RETRY_MS = 200;
+/** How long a subscription waits for a connection that is being made. */
+const CONNECT_MS = 1000;
 /** Entries that one sweep looks at. */
 const SWEEP = 100;
+/** An entry that was given out so often may be the one that its consumers die of. */
+const ALONE_FROM = 2;
 /** Dead letters that are kept. */
 const MAX_DEAD = 10_000;
 /** A consumer that is silent for so long and has nothing pending is one of a node that is gone. */
@@ -24,8 +36,8 @@ export class RedisConsumer implements Consumer {
   readonly #handling = new Set<string>();
   #acknowledged: string[] = [];
   #acknowledging: Promise<void> | undefined;
-  /** Entries that a sweep has claimed. */
-  #again: StreamEntry[] = [];
+  /** The last sweep left something that is due. */
+  #isMoreDue = false;
   #from: string;
   #closed = false;
   #failing = false;
@@ -47,6 +59,9 @@ export class RedisConsumer implements Consumer {
   }
 
   async begin(): Promise<void> {
+    // At the start of an application the connection is only being made; a group that begins with what comes from now on
+    // would begin later than the subscription says.
+    await connected(this.control);
     await this.#makeGroup().catch((error: unknown) => this.#failed(error));
     const { retryAfter } = this.options;
     this.#keepTimer = setInterval(() => void this.#keep(), Math.max(20, retryAfter / 3)).unref();
@@ -69,30 +84,46 @@ export class RedisConsumer implements Consumer {
   async bury(entry: StreamEntry, reason: string): Promise<boolean> {
     this.#handling.delete(entry.id);
     const { stream, dead } = this.keys;
-    const args = [this.options.group, entry.id, entry.deliveries, reason.slice(0, 1000), entry.text, MAX_DEAD];
+    const { id, deliveries, text } = entry;
+    const args = [this.options.group, this.name, id, deliveries, reason.slice(0, 1000), text, MAX_DEAD];
     try {
-      await buryScript.run(this.control, [stream, dead], args);
-      return true;
+      return toNumber(await buryScript.run(this.control, [stream, dead], args)) === 1;
     } catch (error) {
       this.#failed(error);
       return false;
     }
   }
 
+  async release(entries: readonly StreamEntry[]): Promise<void> {
+    for (const { id } of entries) this.#handling.delete(id);
+    const args = entries.flatMap(({ id, deliveries }) => [id, deliveries]);
+    const { group, retryAfter } = this.options;
+    await releaseScript
+      .run(this.control, [this.keys.stream], [group, this.name, retryAfter, ...args])
+      .catch((error: unknown) => this.#failed(error));
+  }
+
+  /** Ends it without waiting for what it handles: the connections go. */
   stop(): void {
-    this.#closed = true;
+    this.#readNoMore();
     clearInterval(this.#keepTimer);
-    // What the blocked read might still bring stays pending, and goes to another consumer.
-    this.client.disconnect();
   }
 
   async close(): Promise<void> {
     if (this.#closed) return this.#loop;
-    this.stop();
+    this.#readNoMore();
     await this.#loop;
+    // Not before: as long as a handler runs, nobody else may be given its message.
+    clearInterval(this.#keepTimer);
     await this.#acknowledging?.catch(() => undefined);
     await this.#forget(this.name).catch(() => undefined);
     this.ended();
+  }
+
+  #readNoMore(): void {
+    this.#closed = true;
+    // What the blocked read might still bring stays pending, and goes to another consumer.
+    this.client.disconnect();
   }
 
   async #run(): Promise<void> {
@@ -104,8 +135,7 @@ export class RedisConsumer implements Consumer {
       } catch (error) {
         if (this.#closed) return;
         this.#failed(error);
-        // After a loss of data everything that is in the stream came after it.
-        if (isNoGroup(error)) await this.#makeGroup('0').catch(() => undefined);
+        if (isNoGroup(error)) await this.#makeGroup().catch(() => undefined);
         else await new Promise((resolve) => setTimeout(resolve, RETRY_MS * (0.75 + Math.random() / 2)));
       }
     }
@@ -119,34 +149,50 @@ export class RedisConsumer implements Consumer {
 
   async #read(): Promise<StreamEntry[]> {
     const now = performance.now();
-    if (this.#again.length === 0 && now >= this.#sweepAt) {
+    if (now >= this.#sweepAt) {
       this.#sweepAt = now + (this.options.retryAfter / 2) * (0.75 + Math.random() / 2);
-      await this.#sweep();
+      const again = await this.#sweep();
+      if (again.length > 0) return again;
     }
-    if (this.#again.length > 0) return this.#again.splice(0, this.options.batch);
+    const entries = await this.#readNow();
+    // What is due again and what is new take turns, so that neither keeps the other waiting.
+    if (this.#isMoreDue) this.#sweepAt = 0;
+    return entries.length > 0 || this.#isMoreDue ? entries : this.#wait();
+  }
+
+  /** What is there now. While this node was busy more may have come than the stream keeps, so it is looked at before it is read. */
+  async #readNow(): Promise<StreamEntry[]> {
+    const { group, batch } = this.options;
+    const reply = await readScript.run(this.client, [this.keys.stream], [group, this.name, batch]);
+    const [lost, read] = Array.isArray(reply) ? (reply as unknown[]) : [];
+    if (toNumber(lost) > 0) this.listener.lost(toNumber(lost));
+    return newEntriesOf(read);
+  }
+
+  /** What comes next, or nothing after a while. */
+  async #wait(): Promise<StreamEntry[]> {
     const { group, batch, retryAfter } = this.options;
     const block = Math.max(1, Math.min(BLOCK_MS, Math.round(retryAfter / 2)));
     const options = ['GROUP', group, this.name, 'COUNT', batch, 'BLOCK', block, 'STREAMS', this.keys.stream, '>'];
-    const reply: unknown = await this.client.call('XREADGROUP', ...options);
-    if (!Array.isArray(reply)) return [];
-    // One pair of stream and entries: in a list with RESP2, by itself with RESP3.
-    const pair = (Array.isArray(reply[0]) ? reply[0] : reply) as unknown[];
-    return entriesOf(pair[1], 1);
+    return newEntriesOf(await this.client.call('XREADGROUP', ...options));
   }
 
-  async #sweep(): Promise<void> {
-    const { group, retryAfter, maxDeliveries } = this.options;
+  async #sweep(): Promise<StreamEntry[]> {
+    const { group, retryAfter, maxDeliveries, batch } = this.options;
     const { stream, dead } = this.keys;
+    const aloneFrom = Math.min(ALONE_FROM, Math.max(1, maxDeliveries - 1));
     const reply = await sweepScript.run(
       this.control,
       [stream, dead],
-      [group, this.name, retryAfter, maxDeliveries, SWEEP, MAX_DEAD],
+      [group, this.name, retryAfter, maxDeliveries, aloneFrom, batch, SWEEP, MAX_DEAD],
     );
-    const fields = toTexts(reply);
+    const [more, ...fields] = toTexts(reply);
+    this.#isMoreDue = more === '1';
+    const again: StreamEntry[] = [];
     let lost = 0;
     for (let at = 0; at + 2 < fields.length; at += 3) {
       const [id, text, deliveries] = [fields[at]!, fields[at + 1]!, toNumber(fields[at + 2])];
-      if (deliveries > 0) this.#again.push({ id, text, deliveries });
+      if (deliveries > 0) again.push({ id, text, deliveries });
       else if (deliveries === 0) lost += 1;
       else
         this.listener.buried(
@@ -155,45 +201,27 @@ export class RedisConsumer implements Consumer {
         );
     }
     if (lost > 0) this.listener.lost(lost);
-    if (performance.now() < this.#forgetAt) return;
-    this.#forgetAt = performance.now() + FORGET_AFTER_MS / 2;
-    await this.#forget('');
+    if (performance.now() >= this.#forgetAt) {
+      this.#forgetAt = performance.now() + FORGET_AFTER_MS / 2;
+      // What was claimed is counted, so it is handled whatever becomes of this.
+      await this.#forget('').catch((error: unknown) => this.#failed(error));
+    }
+    return again;
   }
 
   /** Says that this consumer is still at what it handles, so that nobody else is given it. */
   async #keep(): Promise<void> {
-    const ids = [...this.#handling, ...this.#again.map(({ id }) => id)];
+    const ids = [...this.#handling];
     if (ids.length === 0) return;
     await keepScript
       .run(this.control, [this.keys.stream], [this.options.group, this.name, ...ids])
       .catch((error: unknown) => this.#failed(error));
   }
 
-  async #makeGroup(from = this.#from): Promise<void> {
-    try {
-      await this.control.xgroup('CREATE', this.keys.stream, this.options.group, from, 'MKSTREAM');
-    } catch (error) {
-      if (!describe(error).startsWith('BUSYGROUP')) throw error;
-    }
-    await this.#tellTrimmed();
-    // From here on the group was there: if it is not any more, it was lost.
+  async #makeGroup(): Promise<void> {
+    await groupScript.run(this.control, [this.keys.stream], [this.options.group, this.#from]);
+    // From here on the group was there: if it is not any more, it was lost, and all that is in the stream came after that.
     this.#from = '0';
-  }
-
-  /** A group that was away for long may find that what it has not read yet is trimmed. Redis 7 can tell. */
-  async #tellTrimmed(): Promise<void> {
-    const [stream, groups] = (await Promise.all([
-      this.control.xinfo('STREAM', this.keys.stream),
-      this.control.xinfo('GROUPS', this.keys.stream),
-    ])) as [unknown, unknown[]];
-    const { length, 'entries-added': added, 'first-entry': first } = fieldsOf(stream);
-    const group = groups.map(fieldsOf).find(({ name }) => name === this.options.group);
-    const read = group?.['entries-read'];
-    if (typeof added !== 'number' || typeof length !== 'number' || typeof read !== 'number') return;
-    const lost = added - length - read;
-    const [oldest] = toTexts(first);
-    const isBehind = oldest === undefined || compareIds(String(group?.['last-delivered-id']), oldest) < 0;
-    if (lost > 0 && isBehind) this.listener.lost(lost);
   }
 
   async #forget(name: string): Promise<void> {
@@ -212,6 +240,20 @@ export class RedisConsumer implements Consumer {
   }
 }
 
+/** Resolves when a connection that is being made is there, or could not be made; does not wait for long. */
+function connected(client: Redis): Promise<void> {
+  if (client.status === 'ready') return Promise.resolve();
+  return new Promise((resolve) => {
+    const done = (): void => {
+      clearTimeout(timer);
+      for (const event of ['ready', 'close', 'end']) client.off(event, done);
+      resolve();
+    };
+    const timer = setTimeout(done, CONNECT_MS);
+    for (const event of ['ready', 'close', 'end']) client.once(event, done);
+  });
+}
+
 function isNoGroup(error: unknown): boolean {
   return /NOGROUP|UNBLOCKED/.test(describe(error));
 }
@@ -227,8 +269,9 @@ export function entriesOf(reply: unknown, deliveries: number): StreamEntry[] {
   });
 }
 
-function fieldsOf(reply: unknown): Record<string, unknown> {
-  if (!Array.isArray(reply)) return {};
-  const flat = reply as unknown[];
-  return Object.fromEntries(flat.flatMap((name, at) => (at % 2 === 0 ? [[String(name), flat[at + 1]]] : [])));
+/** Reads the entries out of a reply of XREADGROUP: one pair of stream and entries, in a list with RESP2, by itself with RESP3. */
+function newEntriesOf(reply: unknown): StreamEntry[] {
+  if (!Array.isArray(reply)) return [];
+  const pair = (Array.isArray(reply[0]) ? reply[0] : reply) as unknown[];
+  return entriesOf(pair[1], 1);
 }

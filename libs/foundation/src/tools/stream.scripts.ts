@@ -5,9 +5,72 @@
 import { Script } from './script.js';
 
 /**
- * KEYS stream, dead letters · ARGV group, consumer, min idle, max deliveries, count, max dead → id, text, deliveries of
- * each entry that is this consumer's now; then the same, with the text '' and the count negative, of each that was buried;
- * and with the count 0 of each that is gone.
+ * KEYS stream · ARGV group, from → makes the group if there is none, and notes how many entries of the stream come before
+ * it, so that what is trimmed later can be counted. Redis 7 can note that; for a group that begins in the middle only once
+ * it has read to the end.
+ */
+export const groupScript = new Script(
+  'foundationStreamGroup',
+  `
+local made = redis.pcall('XGROUP', 'CREATE', KEYS[1], ARGV[1], ARGV[2], 'MKSTREAM')
+if made.err then
+  if string.find(made.err, 'BUSYGROUP', 1, true) then return 0 end
+  return made
+end
+local stream = redis.call('XINFO', 'STREAM', KEYS[1])
+local is = {}
+for at = 1, #stream, 2 do is[stream[at]] = stream[at + 1] end
+local added = is['entries-added']
+if not added then return 1 end
+if ARGV[2] == '0' then
+  redis.call('XGROUP', 'SETID', KEYS[1], ARGV[1], '0', 'ENTRIESREAD', added - is.length)
+elseif ARGV[2] == '$' then
+  redis.call('XGROUP', 'SETID', KEYS[1], ARGV[1], '$', 'ENTRIESREAD', added)
+end
+return 1
+`,
+);
+
+/**
+ * KEYS stream · ARGV group, consumer, count → how many entries were trimmed before the group read them, and what XREADGROUP
+ * says. In one step, so that nothing is trimmed in between.
+ *
+ * Nothing that is kept was read by the group when its last id is older than all of it; then all that is not kept is read or
+ * lost. What is lost is noted as read, so that it is told once, by one member of the group. Redis 7 can tell.
+ */
+export const readScript = new Script(
+  'foundationStreamRead',
+  `
+local function fieldsOf(flat)
+  local is = {}
+  for at = 1, #flat, 2 do is[flat[at]] = flat[at + 1] end
+  return is
+end
+if redis.call('EXISTS', KEYS[1]) == 0 then return redis.error_reply('NOGROUP the stream is gone') end
+local lost = 0
+local stream = fieldsOf(redis.call('XINFO', 'STREAM', KEYS[1]))
+for _, each in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
+  local group = fieldsOf(each)
+  local added, read, last = stream['entries-added'], group['entries-read'], group['last-delivered-id']
+  if group.name == ARGV[1] and added and read then
+    local gone = added - stream.length
+    if gone > read and #redis.call('XRANGE', KEYS[1], '-', last, 'COUNT', 1) == 0 then
+      lost = gone - read
+      redis.call('XGROUP', 'SETID', KEYS[1], ARGV[1], last, 'ENTRIESREAD', gone)
+    end
+  end
+end
+return {lost, redis.call('XREADGROUP', 'GROUP', ARGV[1], ARGV[2], 'COUNT', ARGV[3], 'STREAMS', KEYS[1], '>')}
+`,
+);
+
+/**
+ * KEYS stream, dead letters · ARGV group, consumer, min idle, max deliveries, alone from, batch, count, max dead → whether more
+ * is due; then id, text, deliveries of each entry that is this consumer's now; the same, with the count negative, of each
+ * that was buried; and with the count 0 of each that is gone.
+ *
+ * Whoever is given an entry that kills it had others, whose deliveries are counted, too. So an entry that was given out
+ * `alone from` times is claimed by itself, once nothing else is due: the innocent ones get past the poisonous one.
  *
  * XAUTOCLAIM would not tell the deliveries; and of deleted entries each version of Redis says something else, so each
  * entry is claimed alone.
@@ -15,24 +78,53 @@ import { Script } from './script.js';
 export const sweepScript = new Script(
   'foundationStreamSweep',
   `
-local reply = {}
-for _, pending in ipairs(redis.call('XPENDING', KEYS[1], ARGV[1], 'IDLE', ARGV[3], '-', '+', ARGV[5])) do
+local reply, claimed, alone, more = {0}, 0, nil, 0
+local function add(id, text, deliveries)
+  reply[#reply + 1] = id; reply[#reply + 1] = text; reply[#reply + 1] = deliveries
+end
+local function claim(id, text, deliveries)
+  redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], ARGV[3], id)
+  claimed = claimed + 1
+  add(id, text, deliveries + 1)
+end
+for _, pending in ipairs(redis.call('XPENDING', KEYS[1], ARGV[1], 'IDLE', ARGV[3], '-', '+', ARGV[7])) do
   local id, deliveries = pending[1], pending[4]
   local entry = redis.call('XRANGE', KEYS[1], id, id)[1]
   if not entry then
     redis.call('XACK', KEYS[1], ARGV[1], id)
-    reply[#reply + 1] = id; reply[#reply + 1] = ''; reply[#reply + 1] = 0
+    add(id, '', 0)
   elseif deliveries >= tonumber(ARGV[4]) then
-    redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[6], '*', 'id', id, 'group', ARGV[1], 'deliveries', deliveries,
+    redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[8], '*', 'id', id, 'group', ARGV[1], 'deliveries', deliveries,
       'reason', 'given out ' .. deliveries .. ' times without an acknowledgement', 'message', entry[2][2])
     redis.call('XACK', KEYS[1], ARGV[1], id)
-    reply[#reply + 1] = id; reply[#reply + 1] = entry[2][2]; reply[#reply + 1] = -deliveries
+    add(id, entry[2][2], -deliveries)
+  elseif deliveries >= tonumber(ARGV[5]) then
+    if alone then more = 1 else alone = {id, entry[2][2], deliveries} end
+  elseif claimed >= tonumber(ARGV[6]) then
+    more = 1
   else
-    redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], ARGV[3], id)
-    reply[#reply + 1] = id; reply[#reply + 1] = entry[2][2]; reply[#reply + 1] = deliveries + 1
+    claim(id, entry[2][2], deliveries)
   end
 end
+if alone and claimed == 0 then claim(unpack(alone)) elseif alone then more = 1 end
+reply[1] = more
 return reply
+`,
+);
+
+/**
+ * KEYS stream · ARGV group, consumer, retry after, then id and deliveries of each → gives back what is still this
+ * consumer's: it is due at once, and this time does not count.
+ */
+export const releaseScript = new Script(
+  'foundationStreamRelease',
+  `
+for at = 4, #ARGV, 2 do
+  if #redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[at], ARGV[at], 1, ARGV[2]) > 0 then
+    redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, ARGV[at], 'IDLE', ARGV[3], 'RETRYCOUNT', ARGV[at + 1] - 1, 'JUSTID')
+  end
+end
+return 1
 `,
 );
 
@@ -49,13 +141,17 @@ return 1
 `,
 );
 
-/** KEYS stream, dead letters · ARGV group, id, deliveries, reason, message, max dead → 1. In one step, so that no entry is in both or in neither. */
+/**
+ * KEYS stream, dead letters · ARGV group, consumer, id, deliveries, reason, message, max dead → 1, or 0 when the entry is not
+ * this consumer's any more: another one may be handling it. In one step, so that no entry is in both or in neither.
+ */
 export const buryScript = new Script(
   'foundationStreamBury',
   `
-redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[6], '*', 'id', ARGV[2], 'group', ARGV[1], 'deliveries', ARGV[3],
-  'reason', ARGV[4], 'message', ARGV[5])
-redis.call('XACK', KEYS[1], ARGV[1], ARGV[2])
+if #redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[3], ARGV[3], 1, ARGV[2]) == 0 then return 0 end
+redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[7], '*', 'id', ARGV[3], 'group', ARGV[1], 'deliveries', ARGV[4],
+  'reason', ARGV[5], 'message', ARGV[6])
+redis.call('XACK', KEYS[1], ARGV[1], ARGV[3])
 return 1
 `,
 );

@@ -40,8 +40,10 @@ export interface ConsumerListener {
 export interface Consumer {
   /** The entry was handled. */
   acknowledge(id: string): Promise<void>;
-  /** Puts the entry aside for good, with the reason. False when that could not be done: then the entry comes again. */
+  /** Puts the entry aside for good, with the reason. False when that could not be done, or it is another consumer's by now: it comes again. */
   bury(entry: StreamEntry, reason: string): Promise<boolean>;
+  /** Gives back entries that were not begun: they come again at once, here or elsewhere, and this time does not count. */
+  release(entries: readonly StreamEntry[]): Promise<void>;
   /** Reads no more, and resolves once `take` has resolved. */
   close(): Promise<void>;
 }
