@@ -1,4 +1,4 @@
-// Measures Foundation beside its peers, in one run: npm run bench -- rpc | channels | soak [--only a,b] [--quick] …
+// Measures Foundation beside its peers, in one run: npm run bench -- rpc | channels | soak | discovery [--only a,b] [--quick] …
 // Prints Markdown, and writes every sample as JSON to --out. Peers take turns in each phase, in reverse order every other
 // repetition, so that what else the machine does meets all of them. Nothing here asserts a time.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -7,6 +7,7 @@ import { dirname, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { startBrokers } from './brokers.mjs';
 import { channels } from './channels.mjs';
+import * as discovery from './discovery.mjs';
 import { describeMachine } from './machine.mjs';
 import { installed } from './packages.mjs';
 import { PEERS } from './peers/index.mjs';
@@ -32,6 +33,11 @@ const { values, positionals } = parseArgs({
   },
 });
 const name = positionals[0];
+if (name === 'discovery') {
+  // Without peers, so without all that follows.
+  await discovery.run(values);
+  process.exit();
+}
 const scenario = SCENARIOS[name];
 if (scenario === undefined) {
   usage();
@@ -171,7 +177,8 @@ function isOurs(peer) {
 
 function usage() {
   console.log('npm run bench -- SCENARIO [options]\n');
-  for (const [key, { about }] of Object.entries(SCENARIOS)) console.log(`  ${key.padEnd(10)} ${about}`);
+  for (const [key, { about }] of Object.entries({ ...SCENARIOS, discovery }))
+    console.log(`  ${key.padEnd(10)} ${about}`);
   console.log(`
   --only     peers, by comma: ${PEERS.map((peer) => peer.name).join(', ')}
   --phases   phases or kinds of them, by comma, e.g. burst,turn or c1-100

@@ -30,8 +30,8 @@ export function readCriteria(call: string, criteria: ServiceCriteria): Question 
   for (const [field, value] of Object.entries(criteria)) {
     if (value === undefined)
       throw new ArgumentError(call, field, 'undefined', 'a value; leave the criterion out instead');
-    const meant = RESERVED.find((reserved) => reserved !== field && isNearly(field, reserved));
-    if (meant !== undefined && !isReserved(field)) {
+    const meant = isReserved(field) ? undefined : RESERVED.find((reserved) => isNearly(field, reserved));
+    if (meant !== undefined) {
       throw new ArgumentError(
         call,
         field,
@@ -105,7 +105,10 @@ function text(call: string, field: string, value: unknown): void {
 
 /** True when a few letters are missing, added or other ones, whatever their case; the shorter the word, the fewer. */
 function isNearly(field: string, word: string): boolean {
-  return distance(field.toLowerCase(), word.toLowerCase()) <= Math.max(1, Math.floor(word.length / 4));
+  const most = Math.max(1, Math.floor(word.length / 4));
+  // Each lookup asks this, and mostly the lengths are answer enough.
+  if (Math.abs(field.length - word.length) > most) return false;
+  return distance(field.toLowerCase(), word.toLowerCase()) <= most;
 }
 
 /** The Levenshtein distance, by the usual two rows. */
