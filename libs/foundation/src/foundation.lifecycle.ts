@@ -10,7 +10,7 @@ import { Channels } from './channels/channels.js';
 import { HandlerGoneError } from './channels/handler.gone.js';
 import { Membership } from './cluster/membership.js';
 import type { FoundationConfig } from './config/options.js';
-import { RedisUnavailableError, describe } from './errors.js';
+import { NotReadyError, RedisUnavailableError, describe } from './errors.js';
 import type { CallClient } from './processes/call.client.js';
 import type { Instance } from './processes/instance.js';
 import { exploreProcesses, metadataOf } from './processes/process.explorer.js';
@@ -155,7 +155,6 @@ export class FoundationLifecycle implements OnApplicationBootstrap {
       await this.registry.open();
       await this.supervisor.declare(specs);
       await this.supervisor.start();
-      await this.#register(exploreServices(this.discovery, isProcess));
     } catch (error) {
       throw isPassing(error) ? new RedisUnavailableError(this.engine.endpoint, 'joining', error) : error;
     }
@@ -167,6 +166,25 @@ export class FoundationLifecycle implements OnApplicationBootstrap {
       strategy: this.config.strategy,
       endpoint: this.engine.endpoint,
     });
+    const services = exploreServices(this.discovery, isProcess);
+    if (!(await this.#offer(services))) void this.#offerLater(services);
+  }
+
+  /** False when Redis was away just then; the node is a member all the same. */
+  async #offer(services: readonly DeclaredService[]): Promise<boolean> {
+    try {
+      await this.#register(services);
+      return true;
+    } catch (error) {
+      if (!(error instanceof RedisUnavailableError || error instanceof NotReadyError)) throw error;
+      this.#logger.warn('Services are registered later', { node: this.membership.self.name, error: error.message });
+      return false;
+    }
+  }
+
+  async #offerLater(services: readonly DeclaredService[]): Promise<void> {
+    do await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+    while (this.#left === undefined && !(await this.#offer(services)));
   }
 
   async #joinLater(specs: readonly ProcessSpec[]): Promise<void> {
