@@ -42,7 +42,8 @@ export class Dispatcher {
 
   /** True when the channel has no subscription left because of this. */
   remove(queue: HandlerQueue): boolean {
-    queue.close();
+    // Not waited for: it may be the handler itself that unsubscribes.
+    void queue.close();
     const { channel, options } = queue;
     const audience = this.#channels.get(channel);
     if (audience === undefined) return false;
@@ -52,6 +53,14 @@ export class Dispatcher {
     if (members?.delete(queue) !== true) return false;
     if (options.group !== undefined && members.size === 0) groups.delete(options.group);
     return plain.size + groups.size === 0 && this.#channels.delete(channel);
+  }
+
+  /** Hands out nothing more; resolves once no handler runs any more. */
+  async close(): Promise<void> {
+    const audiences = [...this.#channels.values()];
+    this.#channels.clear();
+    const queues = audiences.flatMap(({ plain, groups }) => [plain, ...groups.values()].flatMap((each) => [...each]));
+    await Promise.all(queues.map((queue) => queue.close()));
   }
 
   /** Returns a promise where a sender of this node has to wait until there is room: policy `block`. */
