@@ -11,6 +11,8 @@ interface Audience {
   plain: Set<HandlerQueue>;
   /** By the name of the group. */
   groups: Map<string, Set<HandlerQueue>>;
+  /** Of each group. */
+  turns: Map<string, number>;
 }
 
 /** Called once all subscriptions that took a message are done with it; with the first failure, if there was one. */
@@ -19,7 +21,6 @@ export type Settled = (failure?: string) => void;
 /** See the file header. */
 export class Dispatcher {
   readonly #channels = new Map<string, Audience>();
-  #turn = 0;
 
   constructor(
     private readonly bootId: string,
@@ -33,7 +34,7 @@ export class Dispatcher {
 
   add(channel: string, options: SubscribeOptions, handler: MessageHandler): HandlerQueue {
     const queue = new HandlerQueue(channel, options, handler, this.tools);
-    const audience: Audience = this.#channels.get(channel) ?? { plain: new Set(), groups: new Map() };
+    const audience: Audience = this.#channels.get(channel) ?? { plain: new Set(), groups: new Map(), turns: new Map() };
     this.#channels.set(channel, audience);
     if (options.group === undefined) audience.plain.add(queue);
     else audience.groups.set(options.group, (audience.groups.get(options.group) ?? new Set<HandlerQueue>()).add(queue));
@@ -51,7 +52,10 @@ export class Dispatcher {
     const members = options.group === undefined ? plain : groups.get(options.group);
     // Removing one twice must not count as the last one leaving.
     if (members?.delete(queue) !== true) return false;
-    if (options.group !== undefined && members.size === 0) groups.delete(options.group);
+    if (options.group !== undefined && members.size === 0) {
+      groups.delete(options.group);
+      audience.turns.delete(options.group);
+    }
     return plain.size + groups.size === 0 && this.#channels.delete(channel);
   }
 
@@ -69,7 +73,7 @@ export class Dispatcher {
     this.tools.telemetry.emit('message.received', { channel, from, latency: Math.max(0, now - sentAt) });
     const audience = this.#channels.get(channel);
     // Nearly all messages take the short way.
-    const isPlain = envelope.groups === undefined && envelope.settle === undefined;
+    const isPlain = envelope.groups === undefined && envelope.settle === undefined && !audience?.groups.size;
     const takers = audience === undefined ? [] : isPlain ? audience.plain : this.#takers(audience, envelope);
     if (envelope.settle !== undefined) envelope.settle = settleAfter([...takers].length, envelope.settle);
     let full: Promise<void>[] | undefined;
@@ -88,13 +92,22 @@ export class Dispatcher {
     for (const queues of [audience.plain, ...audience.groups.values()]) for (const queue of queues) queue.gap(gap);
   }
 
-  #takers({ plain, groups }: Audience, envelope: Envelope): HandlerQueue[] {
+  #takers({ plain, groups, turns }: Audience, envelope: Envelope): HandlerQueue[] {
     const { type } = envelope.meta;
     const takers = [...plain].filter((queue) => queue.takes(type));
     for (const [group, queues] of groups) {
-      if (envelope.groups?.[group] !== this.bootId) continue;
+      const chosen = envelope.groups?.[group];
+      if (chosen !== undefined && chosen !== this.bootId) continue;
       const members = [...queues].filter((queue) => queue.takes(type));
-      if (members.length > 0) takers.push(members[this.#turn++ % members.length]!);
+      if (members.length === 0) continue;
+      if (chosen === undefined) {
+        // The sender did not know of the group: it is new, or Redis has lost who listens to what.
+        this.tools.drops.add(envelope.meta.channel, 'no member of the group was chosen');
+        continue;
+      }
+      const turn = turns.get(group) ?? 0;
+      turns.set(group, turn + 1);
+      takers.push(members[turn % members.length]!);
     }
     return takers;
   }
