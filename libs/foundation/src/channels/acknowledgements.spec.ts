@@ -1,6 +1,8 @@
 import { describe, expect, it, jest } from '@jest/globals';
-import type { Membership, MembershipListener } from '../cluster/membership.js';
+import type { Membership } from '../cluster/membership.js';
 import { AcknowledgementError } from '../errors.js';
+import type { LeaveReason } from '../telemetry/events.js';
+import { Telemetry } from '../telemetry/telemetry.js';
 import { Acknowledgements } from './acknowledgements.js';
 import type { Correspondent, LetterListener, Letters } from './letters.js';
 
@@ -8,21 +10,16 @@ const node = (name: string): Correspondent => ({ name, bootId: `boot ${name}` })
 const LONG = 60_000;
 
 function setUp() {
+  const telemetry = new Telemetry();
   let hear!: LetterListener;
-  let listener!: MembershipListener;
-  let members = [node('a'), node('b')];
   const send = jest.fn<Letters['send']>().mockResolvedValue(1);
   const letters = { on: (_kind: string, given: LetterListener) => void (hear = given), send } as unknown as Letters;
   const membership = {
     self: node('me'),
-    members: () => members,
-    listen: (given: MembershipListener) => ((listener = given), () => undefined),
   } as unknown as Membership;
-  const acknowledgements = new Acknowledgements(membership, letters);
-  const leave = (name: string) => {
-    members = members.filter((member) => member.name !== name);
-    listener.changed!();
-  };
+  const acknowledgements = new Acknowledgements(membership, letters, telemetry);
+  const leave = (name: string, reason: LeaveReason) =>
+    telemetry.emit('cluster.node_left', { node: name, bootId: `boot ${name}`, reason });
   return { acknowledgements, send, leave, hear: (body: unknown, name: string) => hear(body, node(name)) };
 }
 
@@ -62,12 +59,23 @@ describe('Acknowledgements', () => {
     await expect(acknowledged).rejects.toMatchObject({ missing: [{ node: 'a', reason: 'a handler failed: x' }] });
   });
 
-  it('does not wait for a node that has left', async () => {
+  it('does not wait for a node that has said that it leaves', async () => {
     const { acknowledgements, hear, leave } = setUp();
     const { id, acknowledged } = acknowledgements.expect('events', ['a', 'b'].map(node), LONG);
     hear([id], 'b');
-    leave('a');
+    leave('a', 'shutdown');
     await acknowledged;
+  });
+
+  it('waits for a node that is gone without a word: it may have handled nothing, or be there all the same', async () => {
+    const { acknowledgements, hear, leave } = setUp();
+    const died = acknowledgements.expect('events', [node('a')], 20);
+    const there = acknowledgements.expect('events', [node('b')], LONG);
+    leave('a', 'timeout');
+    leave('b', 'timeout');
+    hear([there.id], 'b');
+    await there.acknowledged;
+    await expect(died.acknowledged).rejects.toMatchObject({ missing: [{ node: 'a', reason: 'no answer' }] });
   });
 
   it.each([[null], ['x'], [[]], [['1']], [[{}]], [[1, 5]], [[99]], [[1.5]]])('makes nothing of %j', async (body) => {

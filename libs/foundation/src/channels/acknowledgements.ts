@@ -4,6 +4,7 @@
  */
 import type { Membership } from '../cluster/membership.js';
 import { AcknowledgementError, type MissingAcknowledgement } from '../errors.js';
+import type { Telemetry } from '../telemetry/telemetry.js';
 import type { Correspondent, Letters } from './letters.js';
 
 interface Waiting {
@@ -37,9 +38,12 @@ export class Acknowledgements {
   constructor(
     private readonly membership: Membership,
     private readonly letters: Letters,
+    telemetry: Telemetry,
   ) {
     letters.on('ack', (body, from) => this.#heard(body, from));
-    membership.listen({ changed: () => this.#forgetWhoLeft() });
+    telemetry.attach('cluster.node_left', (_event, { bootId, reason }) => {
+      if (reason === 'shutdown') this.#forget(bootId);
+    });
   }
 
   /** Waits for these nodes, of which this one may be one. */
@@ -82,16 +86,12 @@ export class Acknowledgements {
     this.#resolveIfDone(id);
   }
 
-  /** Who is gone listens to nothing. */
-  #forgetWhoLeft(): void {
-    if (this.#waiting.size === 0) return;
-    const here = new Set(this.membership.members().map(({ bootId }) => bootId));
-    for (const [id, { missing }] of this.#waiting) {
-      for (const bootId of missing.keys()) {
-        if (!here.has(bootId) && bootId !== this.membership.self.bootId) missing.delete(bootId);
-      }
-      this.#resolveIfDone(id);
-    }
+  /**
+   * A node that said that it leaves listens to nothing. One that is gone without a word may have died before it handled the
+   * message, or is there all the same and Redis has lost its data: its answer is waited for.
+   */
+  #forget(bootId: string): void {
+    for (const [id, { missing }] of this.#waiting) if (missing.delete(bootId)) this.#resolveIfDone(id);
   }
 
   #resolveIfDone(id: number): void {

@@ -69,6 +69,20 @@ describe('Audience', () => {
     expect(new Set(picks.map(({ workers }) => workers)).size).toBe(3);
   });
 
+  it('gives every member its turn on each channel and in each group', () => {
+    const { audience, see } = setUp();
+    const listens = { events: ['x', 'y'], data: ['x'] };
+    see(member('a', listens), member('b', listens));
+    const picked = { x: new Set<unknown>(), y: new Set<unknown>(), data: new Set<unknown>() };
+    for (let time = 0; time < 4; time++) {
+      const { x, y } = audience.pick('events', undefined)!;
+      picked.x.add(x);
+      picked.y.add(y);
+      picked.data.add(audience.pick('data', undefined)!.x);
+    }
+    expect(Object.values(picked).map(({ size }) => size)).toEqual([2, 2, 2]);
+  });
+
   it('picks only members that take the type, and none where there are none', () => {
     const { audience, see } = setUp();
     see(member('a', { events: ['workers placed'] }), member('b', { events: ['workers gone'] }));

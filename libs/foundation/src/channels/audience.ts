@@ -26,7 +26,8 @@ export class Audience {
   /** Channel → entry → how many subscriptions say so. */
   readonly #own = new Map<string, Map<string, number>>();
   readonly #listeners = new Map<string, Listeners>();
-  #turn = Math.floor(Math.random() * 1000);
+  /** Channel and group → whose turn it is: with one for all of them, two groups would each have only half their members. */
+  readonly #turns = new Map<string, number>();
 
   constructor(private readonly membership: Membership) {
     // A beat, too, because it tells which nodes are late.
@@ -73,9 +74,17 @@ export class Audience {
       const takers = members.filter((member) => member.type === undefined || member.type === type);
       const up = takers.filter(({ isUp }) => isUp);
       const from = up.length > 0 ? up : takers;
-      if (from.length > 0) picked[group] = from[this.#turn++ % from.length]!.bootId;
+      if (from.length > 0) picked[group] = from[this.#turn(`${channel} ${group}`) % from.length]!.bootId;
     }
     return picked;
+  }
+
+  #turn(key: string): number {
+    const turn = this.#turns.get(key) ?? Math.floor(Math.random() * 1000);
+    // Groups come and go with the records of other nodes; where it begins anew does not matter.
+    if (this.#turns.size >= MAX_ENTRIES) this.#turns.clear();
+    this.#turns.set(key, turn + 1);
+    return turn;
   }
 
   #size(): number {

@@ -53,8 +53,8 @@ export interface BroadcastOptions {
   /** The kind of message, for handlers that want only some; up to 200 characters. */
   type?: string;
   /**
-   * Which goes first where messages have to wait, here and at the receivers. Default `normal`. What has another priority
-   * is another sequence: order holds within each.
+   * Which goes first where messages have to wait, here and at the receivers. Default `high` on `control`, `normal` on all
+   * other channels. What has another priority is another sequence: order holds within each.
    */
   priority?: Priority;
   /** Deflates a message of 4 KiB or more, if that makes it smaller. Saves network and costs time: default false. */

@@ -66,7 +66,7 @@ export class Channels {
     this.requests = new Requests(this.#audience, this.#letters, membership, transport);
     this.#dispatcher = new Dispatcher(node.bootId, { telemetry, drops });
     const outgoing = new Outgoing(this.#outbox, heads, topic);
-    const acknowledgements = new Acknowledgements(membership, this.#letters);
+    const acknowledgements = new Acknowledgements(membership, this.#letters, telemetry);
     const { prefix: ownPrefix } = heads;
     const flush = (): Promise<void> => this.flush();
     const shared = { dispatcher: this.#dispatcher, outgoing, acknowledgements, drops, maxMessageBytes };
@@ -97,7 +97,7 @@ export class Channels {
    * Underneath: `PUBLISH …:channel:<name>`, one for all messages of this turn of the event loop; handlers of this node
    * are served without Redis. Resolves once Redis has taken the message, which says nothing about receivers; with
    * `timeout`, once every node that listens has handled it. Those are the nodes that this one knows to listen at the time
-   * of the call; one that leaves meanwhile is not waited for.
+   * of the call. One that is shut down meanwhile is not waited for, one that is gone without a word is missing.
    *
    * On a durable channel: `XADD …:stream:<name>`, and it resolves once Redis has kept the message.
    *

@@ -55,6 +55,35 @@ describe('Dispatcher', () => {
     expect(payloads('message.received')).toEqual([{ channel: 'events', from: 'n1', latency: 5 }]);
   });
 
+  it('counts what no member of a group here was chosen for, and not what another one was', async () => {
+    const handler = jest.fn<MessageHandler>();
+    dispatcher.add('events', { group: 'workers', type: 'placed' }, handler);
+    void dispatcher.deliver(envelope(1, 'placed'), 1000);
+    void dispatcher.deliver(envelope(2, 'gone'), 1000);
+    void dispatcher.deliver({ ...envelope(3, 'placed'), groups: { workers: 'another' } }, 1000);
+    await turn();
+    expect(handler).not.toHaveBeenCalled();
+    expect(payloads('message.dropped')).toEqual([
+      { channel: 'events', reason: 'no member of the group was chosen', count: 1 },
+    ]);
+  });
+
+  it('ends: nothing more is handled, and what runs is waited for', async () => {
+    let end!: () => void;
+    dispatcher.add('events', {}, () => new Promise<void>((resolve) => (end = resolve)));
+    void dispatcher.deliver(envelope(1), 1000);
+    await turn();
+    let ended = false;
+    const ending = dispatcher.end().then(() => (ended = true));
+    await turn();
+    void dispatcher.deliver(envelope(2), 1000);
+    await turn();
+    expect(ended).toBe(false);
+    end();
+    await ending;
+    expect(payloads('message.dropped')).toMatchObject([{ reason: 'unsubscribed' }]);
+  });
+
   it('never reports a negative latency', () => {
     void dispatcher.deliver(envelope(1), 900);
     expect(payloads('message.received')[0]!.latency).toBe(0);

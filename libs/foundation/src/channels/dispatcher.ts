@@ -11,6 +11,8 @@ interface Audience {
   plain: Set<HandlerQueue>;
   /** By the name of the group. */
   groups: Map<string, Set<HandlerQueue>>;
+  /** Of each group. */
+  turns: Map<string, number>;
 }
 
 /** Called once all subscriptions that took a message are done with it; with the first failure, if there was one. */
@@ -21,7 +23,6 @@ export class Dispatcher {
   readonly #channels = new Map<string, Audience>();
   /** Subscriptions that were removed while a handler was under way. */
   readonly #ending = new Set<Promise<void>>();
-  #turn = 0;
 
   constructor(
     private readonly bootId: string,
@@ -35,7 +36,7 @@ export class Dispatcher {
 
   add(channel: string, options: SubscribeOptions, handler: MessageHandler): HandlerQueue {
     const queue = new HandlerQueue(channel, options, handler, this.tools);
-    const audience: Audience = this.#channels.get(channel) ?? { plain: new Set(), groups: new Map() };
+    const audience: Audience = this.#channels.get(channel) ?? { plain: new Set(), groups: new Map(), turns: new Map() };
     this.#channels.set(channel, audience);
     if (options.group === undefined) audience.plain.add(queue);
     else audience.groups.set(options.group, (audience.groups.get(options.group) ?? new Set<HandlerQueue>()).add(queue));
@@ -44,7 +45,7 @@ export class Dispatcher {
 
   /** True when the channel has no subscription left because of this. */
   remove(queue: HandlerQueue): boolean {
-    const ending = queue.end().finally(() => this.#ending.delete(ending));
+    const ending = queue.close().finally(() => this.#ending.delete(ending));
     this.#ending.add(ending);
     const { channel, options } = queue;
     const audience = this.#channels.get(channel);
@@ -53,14 +54,17 @@ export class Dispatcher {
     const members = options.group === undefined ? plain : groups.get(options.group);
     // Removing one twice must not count as the last one leaving.
     if (members?.delete(queue) !== true) return false;
-    if (options.group !== undefined && members.size === 0) groups.delete(options.group);
+    if (options.group !== undefined && members.size === 0) {
+      groups.delete(options.group);
+      audience.turns.delete(options.group);
+    }
     return plain.size + groups.size === 0 && this.#channels.delete(channel);
   }
 
   /** Ends all subscriptions, and resolves once no handler is under way. They stay, so that what comes is refused, not overheard. */
   async end(): Promise<void> {
     const queues = [...this.#channels.values()].flatMap(({ plain, groups }) => [plain, ...groups.values()]);
-    await Promise.all([...this.#ending, ...queues.flatMap((each) => [...each]).map((queue) => queue.end())]);
+    await Promise.all([...this.#ending, ...queues.flatMap((each) => [...each]).map((queue) => queue.close())]);
   }
 
   /** Returns a promise where a sender of this node has to wait until there is room: policy `block`. */
@@ -69,7 +73,7 @@ export class Dispatcher {
     this.tools.telemetry.emit('message.received', { channel, from, latency: Math.max(0, now - sentAt) });
     const audience = this.#channels.get(channel);
     // Nearly all messages take the short way.
-    const isPlain = envelope.groups === undefined && envelope.settle === undefined;
+    const isPlain = envelope.groups === undefined && envelope.settle === undefined && !audience?.groups.size;
     const takers = audience === undefined ? [] : isPlain ? audience.plain : this.#takers(audience, envelope);
     if (envelope.settle !== undefined) envelope.settle = settleAfter([...takers].length, envelope.settle);
     let full: Promise<void>[] | undefined;
@@ -88,13 +92,22 @@ export class Dispatcher {
     for (const queues of [audience.plain, ...audience.groups.values()]) for (const queue of queues) queue.gap(gap);
   }
 
-  #takers({ plain, groups }: Audience, envelope: Envelope): HandlerQueue[] {
+  #takers({ plain, groups, turns }: Audience, envelope: Envelope): HandlerQueue[] {
     const { type } = envelope.meta;
     const takers = [...plain].filter((queue) => queue.takes(type));
     for (const [group, queues] of groups) {
-      if (envelope.groups?.[group] !== this.bootId) continue;
+      const chosen = envelope.groups?.[group];
+      if (chosen !== undefined && chosen !== this.bootId) continue;
       const members = [...queues].filter((queue) => queue.takes(type));
-      if (members.length > 0) takers.push(members[this.#turn++ % members.length]!);
+      if (members.length === 0) continue;
+      if (chosen === undefined) {
+        // The sender did not know of the group: it is new, or Redis has lost who listens to what.
+        this.tools.drops.add(envelope.meta.channel, 'no member of the group was chosen');
+        continue;
+      }
+      const turn = turns.get(group) ?? 0;
+      turns.set(group, turn + 1);
+      takers.push(members[turn % members.length]!);
     }
     return takers;
   }

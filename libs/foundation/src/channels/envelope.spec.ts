@@ -44,6 +44,7 @@ describe('envelope: round trip', () => {
     expect(envelopes).toEqual([
       {
         message,
+        size: expect.any(Number),
         meta: {
           channel: 'events',
           from: 'n1',

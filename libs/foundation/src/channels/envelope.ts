@@ -34,6 +34,8 @@ export interface Extras {
 export interface Envelope extends Pick<Extras, 'ack' | 'groups'> {
   meta: MessageMeta;
   message: unknown;
+  /** About how many characters of JSON it has. */
+  size?: number;
   /** The base64 of the message, which is to be inflated first. */
   zip?: string;
   /** Called by each subscription that took the message, once it is done with it. */
@@ -82,8 +84,12 @@ export function decode(channel: string, text: string): Decoded | string {
   const head = readHead(values[0]);
   if (typeof head === 'string') return head;
   const entries: (Envelope | string)[] = [];
+  // The mean is good enough for a bound.
+  const size = Math.ceil(text.length / Math.max(1, values.length - 1));
   for (let index = 1; index < values.length; index++) {
-    entries.push(read(channel, head, head.seq + index - 1, values[index]));
+    const entry = read(channel, head, head.seq + index - 1, values[index]);
+    if (typeof entry !== 'string') entry.size = size;
+    entries.push(entry);
   }
   return { head, entries };
 }

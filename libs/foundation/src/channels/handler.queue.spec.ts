@@ -104,7 +104,7 @@ describe('HandlerQueue', () => {
     const { queue, push } = await stuck({ queue: { size: 1, policy: 'block' } });
     void push(1, 'normal', true);
     const room = push(2, 'normal', true);
-    queue.close();
+    void queue.close();
     await expect(room).resolves.toBeUndefined();
   });
 
@@ -147,7 +147,7 @@ describe('HandlerQueue', () => {
     await eventually(() => settled.length === 3);
     expect(settled).toEqual(['queue full, normal priority', undefined, 'a handler failed: bad handler']);
     expect(queue.counters.failed).toBe(1);
-    queue.close();
+    void queue.close();
     void queue.push(envelope(4, 'normal', settle), false);
     expect(settled[3]).toBe('unsubscribed');
   });
@@ -169,18 +169,66 @@ describe('HandlerQueue', () => {
       false,
     );
     let ended = false;
-    const ending = queue.end().then(() => (ended = true));
+    const ending = queue.close().then(() => (ended = true));
     void queue.push(
       envelope(4, 'normal', (failure) => void settled.push(failure)),
       false,
     );
     await turn();
     expect(ended).toBe(false);
-    expect(queue.counters).toMatchObject({ dropped: { unsubscribed: 3 }, waiting: 0 });
+    expect(queue.counters).toMatchObject({ dropped: { unsubscribed: 4 }, waiting: 0 });
     expect(settled).toEqual(['unsubscribed', 'unsubscribed']);
     go();
     await ending;
-    await queue.end();
+    await queue.close();
     expect(seen).toEqual(['stuck']);
+  });
+
+  it.each<[string, MessageHandler]>([
+    ['at once', () => void Math.sqrt(2)],
+    ['later', async () => void (await Promise.resolve())],
+  ])('lets timers fire while it serves many messages to a handler that returns %s', async (_what, handler) => {
+    let handled = 0;
+    const work = (): void => {
+      for (const end = performance.now() + 0.01; performance.now() < end;);
+      handled += 1;
+    };
+    const queue = queueOf({ queue: { size: 20_000 } }, (message, meta) => (work(), handler(message, meta)));
+    let fired = 0;
+    const timer = setInterval(() => (fired += 1), 0);
+    for (let number = 0; number < 10_000; number++) void queue.push(envelope(number), false);
+    await eventually(() => handled === 10_000);
+    clearInterval(timer);
+    // About a hundred milliseconds of work: 3 is far below what any machine has, and above the one that ends it.
+    expect(fired).toBeGreaterThan(3);
+  });
+
+  it('is bounded by what the messages weigh, too', async () => {
+    const { queue, push, drain } = await stuck({});
+    const weighing = (message: string) => ({ ...envelope(message), size: 30 * 1024 * 1024 });
+    for (const message of ['a', 'b', 'c']) void queue.push(weighing(message), false);
+    void push('light');
+    expect(queue.counters).toMatchObject({ waiting: 3, dropped: { 'queue full, normal priority': 1 } });
+    expect(await drain()).toEqual(['b', 'c', 'light']);
+  });
+
+  it('takes one message that weighs more than all may', async () => {
+    const { queue, drain } = await stuck({});
+    void queue.push({ ...envelope('heavy'), size: 1024 ** 3 }, false);
+    expect(await drain()).toEqual(['heavy']);
+  });
+
+  it('counts what it drops when it closes, lets senders go, and tells when no handler runs', async () => {
+    const { queue, push, drain } = await stuck({ queue: { size: 1, policy: 'block' } });
+    void push('a');
+    const blocked = push('b', 'normal', true);
+    let closed = false;
+    const closing = queue.close().then(() => (closed = true));
+    await blocked;
+    void push('late');
+    await turn();
+    expect([closed, queue.counters.dropped]).toEqual([false, { unsubscribed: 3 }]);
+    expect(await drain()).toEqual([]);
+    await closing;
   });
 });

@@ -5,6 +5,7 @@
 import { Logger, type Type } from '@nestjs/common';
 import { describe } from '../errors.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
+import { isLongTurn, nextTurn } from '../tools/long.turn.js';
 import type { Lane } from '../tools/transport.js';
 import type { Gap, MessageHandler, SubscribeOptions, SubscriptionCounters } from './channel.js';
 import type { Drops } from './drops.js';
@@ -13,8 +14,10 @@ import { Fifo } from './fifo.js';
 import { readAs } from './payload.js';
 
 const DEFAULT_SIZE = 10_000;
-/** Handlers that return at once give the event loop a turn after so many messages. */
-const TURN_AFTER = 1000;
+/** What waits may have so many characters of JSON. */
+const MAX_CHARACTERS = 64 * 1024 * 1024;
+/** The longest turn in milliseconds of a queue that is half full: to fall behind would cost messages. */
+const LONGER_MS = 50;
 const logger = new Logger('Foundation');
 
 /** What the queues of one node share. */
@@ -35,11 +38,12 @@ export class HandlerQueue {
   readonly #handling = new Set<Envelope>();
   /** Local senders whose message is beyond the limit, oldest first. */
   readonly #blocked: (() => void)[] = [];
-  /** Whoever waits for the last handler. */
-  readonly #ends: (() => void)[] = [];
   #waiting = 0;
+  #characters = 0;
   #working = 0;
   #closed = false;
+  /** Whoever waits for the last handler. */
+  readonly #idleWanted: (() => void)[] = [];
 
   constructor(
     readonly channel: string,
@@ -74,15 +78,19 @@ export class HandlerQueue {
 
   /** Returns a promise where a sender of this node has to wait until there is room: policy `block`. */
   push(envelope: Envelope, isLocal: boolean): Promise<void> | undefined {
-    if (this.#closed) return void envelope.settle?.('unsubscribed');
+    if (this.#closed) return void this.#drop(envelope, 'unsubscribed');
+    const { size = 0 } = envelope;
     let room: Promise<void> | undefined;
-    if (this.#waiting >= this.#limit) {
-      if (isLocal && this.options.queue?.policy === 'block' && this.#waiting < 2 * this.#limit) {
+    if (this.#isFull(size)) {
+      if (isLocal && this.options.queue?.policy === 'block' && !this.#isFull(size, 2)) {
         room = new Promise((resolve) => this.#blocked.push(resolve));
-      } else if (!this.#makeRoom(envelope)) return undefined;
+      } else {
+        while (this.#isFull(size)) if (!this.#makeRoom(envelope)) return undefined;
+      }
     }
     this.#lanes[envelope.meta.priority].push(envelope);
     this.#waiting += 1;
+    this.#characters += size;
     if (this.#working < (this.options.concurrency ?? 1)) void this.#work();
     return room;
   }
@@ -96,16 +104,17 @@ export class HandlerQueue {
     }
   }
 
-  /** Takes no more, and counts what still waits as dropped. */
-  close(): void {
+  /** Drops what waits, and resolves once no handler runs any more; so a handler must not wait for it. */
+  close(): Promise<void> {
     this.#closed = true;
     for (let next = this.#next(); next !== undefined; next = this.#next()) this.#drop(next, 'unsubscribed');
+    return this.#working === 0 ? Promise.resolve() : new Promise((resolve) => this.#idleWanted.push(resolve));
   }
 
-  /** Closes it, and resolves once no handler is under way. */
-  async end(): Promise<void> {
-    this.close();
-    if (this.#working > 0) await new Promise<void>((resolve) => this.#ends.push(resolve));
+  /** One message may always wait, whatever its size. */
+  #isFull(size: number, times = 1): boolean {
+    if (this.#waiting >= times * this.#limit) return true;
+    return this.#waiting > 0 && this.#characters + size > times * MAX_CHARACTERS;
   }
 
   /** Low goes first: of what waits, else of what comes. True when there is room for what comes. */
@@ -116,17 +125,19 @@ export class HandlerQueue {
       const waiting = this.#lanes[lane];
       if (lane === priority && !oldest) break;
       if (waiting.size > 0) {
+        const victim = (oldest ? waiting.shift() : waiting.pop())!;
         this.#waiting -= 1;
-        this.#drop((oldest ? waiting.shift() : waiting.pop())!);
+        this.#characters -= victim.size ?? 0;
+        this.#drop(victim, full(victim));
         return true;
       }
       if (lane === priority) break;
     }
-    this.#drop(coming);
+    this.#drop(coming, full(coming));
     return false;
   }
 
-  #drop(envelope: Envelope, reason = `queue full, ${envelope.meta.priority} priority`): void {
+  #drop(envelope: Envelope, reason: string): void {
     this.#dropped[reason] = (this.#dropped[reason] ?? 0) + 1;
     this.tools.drops.add(this.channel, reason);
     envelope.settle?.(reason);
@@ -137,7 +148,9 @@ export class HandlerQueue {
     const next = high.shift() ?? normal.shift() ?? low.shift();
     if (next === undefined) return undefined;
     this.#waiting -= 1;
-    while (this.#blocked.length > Math.max(0, this.#waiting - this.#limit)) this.#blocked.shift()!();
+    this.#characters -= next.size ?? 0;
+    const beyond = this.#characters > MAX_CHARACTERS ? this.#blocked.length : this.#waiting - this.#limit;
+    while (this.#blocked.length > Math.max(0, beyond)) this.#blocked.shift()!();
     return next;
   }
 
@@ -145,14 +158,14 @@ export class HandlerQueue {
     this.#working += 1;
     // Handlers run in a later turn, so that the sender's own code is not interrupted by its own message.
     await Promise.resolve();
-    let inThisTurn = 0;
     for (let next = this.#next(); next !== undefined; next = this.#next()) {
       const handled = this.#handle(next);
       if (handled !== undefined) await handled;
-      else if (++inThisTurn % TURN_AFTER === 0) await new Promise(setImmediate);
+      const budget = 2 * this.#waiting > this.#limit ? LONGER_MS : undefined;
+      if (isLongTurn(budget)) await nextTurn(this.#lanes.high.size > 0);
     }
     this.#working -= 1;
-    if (this.#working === 0) for (const ended of this.#ends.splice(0)) ended();
+    if (this.#working === 0) for (const idle of this.#idleWanted.splice(0)) idle();
   }
 
   #handle(envelope: Envelope): Promise<void> | undefined {
@@ -215,6 +228,10 @@ class InvalidPayload extends Error {
   constructor(name: string) {
     super(`not a valid ${name}`);
   }
+}
+
+function full({ meta }: Envelope): string {
+  return `queue full, ${meta.priority} priority`;
 }
 
 function isPromise(value: unknown): value is PromiseLike<unknown> {

@@ -20,6 +20,8 @@ describe('Incoming', () => {
   const told: unknown[] = [];
   const dropped: FoundationEvents['message.dropped'][] = [];
   let incoming: Incoming;
+  let listening: object | undefined;
+  let isLong: boolean;
   const warn = jest.fn();
 
   beforeEach(() => {
@@ -28,7 +30,10 @@ describe('Incoming', () => {
     Logger.overrideLogger({ log: jest.fn(), error: jest.fn(), warn });
     const telemetry = new Telemetry();
     telemetry.attach('message.dropped', (_event, payload) => void dropped.push(payload));
+    listening = {};
+    isLong = false;
     const sink: Sink = {
+      listening: () => listening,
       deliver: ({ message, settle }) => {
         seen.push(message);
         settle?.('done');
@@ -37,7 +42,7 @@ describe('Incoming', () => {
       tell: (...words) => told.push(words),
     };
     const own = headsOf('n1', 'own').prefix;
-    incoming = new Incoming(own, new Sequences(() => false), new Drops(telemetry, () => 0), 1024, sink);
+    incoming = new Incoming(own, new Sequences(() => false), new Drops(telemetry, () => 0), 1024, sink, () => isLong);
   });
 
   it('delivers in order', () => {
@@ -45,6 +50,40 @@ describe('Incoming', () => {
     incoming.receive('events', textOf(3, '3'));
     expect(seen).toEqual([1, 2, 3]);
     expect([...gaps, ...dropped]).toEqual([]);
+  });
+
+  describe('when the turn has been long', () => {
+    beforeEach(() => {
+      isLong = true;
+      for (let seq = 1; seq <= 20; seq++) incoming.receive('data', textOf(seq, String(seq)));
+    });
+    const inOrder = Array.from({ length: 20 }, (_, index) => index + 1);
+
+    it('reads what is urgent at once and the rest in later turns, in order', async () => {
+      incoming.receive('control', `[${heads.head('high', 1, 1)},${encode('"urgent"')}]`);
+      incoming.receive('data', textOf(21, '21'));
+      expect(seen).toEqual(['urgent']);
+      let readAfter: unknown[] = [];
+      incoming.after(() => (readAfter = [...seen]));
+      await new Promise((resolve) => setImmediate(resolve));
+      expect(seen.length).toBeLessThan(20);
+      await eventually(() => seen.length === 22);
+      expect(seen).toEqual(['urgent', ...inOrder, 21]);
+      expect(readAfter).toEqual(seen);
+      expect([...gaps, ...dropped]).toEqual([]);
+    });
+
+    it('reads nothing more of a channel that nobody listens to since', async () => {
+      listening = {};
+      await new Promise<void>((resolve) => incoming.after(resolve));
+      expect(seen).toEqual([]);
+    });
+
+    it('does not keep more than a few megabytes', () => {
+      const large = JSON.stringify('x'.repeat(1024 * 1024));
+      for (let seq = 21; seq <= 30; seq++) incoming.receive('data', textOf(seq, large));
+      expect(seen).toHaveLength(27);
+    });
   });
 
   it('leaves the texts of this very node, which were delivered when they were sent', () => {

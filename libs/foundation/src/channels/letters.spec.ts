@@ -55,6 +55,16 @@ describe('Letters', () => {
     await eventually(() => listener.mock.calls.length === 1);
   });
 
+  it('to the own node that answer one another for ever let timers fire', async () => {
+    const { node } = post();
+    const a = await node('a');
+    let isOver = false;
+    a.on('k', () => void (isOver || a.send('a', 'k', 1)));
+    await a.send('a', 'k', 1);
+    await new Promise((resolve) => setTimeout(resolve, 1));
+    isOver = true;
+  });
+
   it('to a node that is gone went to nobody', async () => {
     const { node } = post();
     expect(await (await node('a')).send('gone', 'k', 1)).toBe(0);

@@ -55,7 +55,8 @@ export class Letters {
     const { name: from, bootId: boot } = this.node;
     const text = JSON.stringify({ v: LETTERS_VERSION, from, boot, k: kind, b: body });
     if (bootId !== this.node.bootId) return this.#outbox.add(this.topic(bootId), text, lane);
-    queueMicrotask(() => this.#receive(text));
+    // Not in this turn: a loop of requests to this node would otherwise keep timers from firing.
+    setImmediate(() => this.#receive(text));
     return 1;
   }
 

@@ -45,6 +45,7 @@ export class Receiver {
     this.#sequences = new Sequences((bootId, channel) => this.#senders.startsHere(bootId, channel));
     this.#senders.onGone((isGone) => this.#sequences.forgetSenders(isGone));
     this.#incoming = new Incoming(tools.ownPrefix, this.#sequences, drops, tools.maxMessageBytes, {
+      listening: (channel) => this.#listening.get(channel),
       deliver: (envelope, now) => dispatcher.deliver(envelope, now),
       gap: (gap) => dispatcher.gap(gap),
       tell: (sender, ack, failure) => acknowledgements.tell(sender, ack, failure),
@@ -57,8 +58,11 @@ export class Receiver {
       flush: tools.flush,
       channels: () => [...this.#listening.keys()],
       heard: (channel, lane, last, { name: from, bootId }) => {
-        const missing = this.#sequences.announced({ bootId, channel, lane }, last);
-        if (missing !== undefined) dispatcher.gap({ channel, from, bootId, priority: lane, missing });
+        // What has arrived and is not read yet is not missing.
+        this.#incoming.after(() => {
+          const missing = this.#sequences.announced({ bootId, channel, lane }, last);
+          if (missing !== undefined) dispatcher.gap({ channel, from, bootId, priority: lane, missing });
+        });
       },
     });
   }

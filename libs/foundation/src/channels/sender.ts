@@ -7,6 +7,7 @@ import { show } from '../config/shape.js';
 import { MessageError, OverloadedError, RedisUnavailableError } from '../errors.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
 import { parseJson } from '../tools/json.js';
+import type { Lane } from '../tools/transport.js';
 import type { Acknowledgements, Receipt } from './acknowledgements.js';
 import type { Audience } from './audience.js';
 import type { BroadcastOptions, MessageMeta } from './channel.js';
@@ -40,6 +41,11 @@ export interface Written {
 
 const NOTHING: BroadcastOptions = {};
 
+/** What steers a cluster must not wait for what it carries. */
+function laneOf(channel: string, { priority }: BroadcastOptions): Lane {
+  return priority ?? (channel === 'control' ? 'high' : 'normal');
+}
+
 /** See the file header. */
 export class Sender {
   readonly #turns = new Turns();
@@ -72,7 +78,7 @@ export class Sender {
   send(channel: string, { body, size }: Written, options: BroadcastOptions = NOTHING): Promise<void> {
     const deflating = options.compression === true && size >= COMPRESS_FROM;
     this.tools.telemetry.emit('message.sent', { channel, size });
-    const turn = `${options.priority ?? 'normal'} ${channel}`;
+    const turn = `${laneOf(channel, options)} ${channel}`;
     return deflating || this.#turns.busy(turn)
       ? this.#sendInTurn(turn, channel, body, options, deflating)
       : this.#post(channel, body, options);
@@ -96,9 +102,9 @@ export class Sender {
   }
 
   async #post(channel: string, body: string, options: BroadcastOptions, small?: string): Promise<void> {
-    const { type, priority = 'normal', timeout } = options;
+    const { type, timeout } = options;
     const { outgoing, audience, dispatcher } = this.tools;
-    const line = outgoing.line(channel, priority);
+    const line = outgoing.line(channel, laneOf(channel, options));
     const groups = audience.pick(channel, type);
     const receipt = timeout === undefined ? undefined : this.#expect(channel, timeout);
     const isPlain = type === undefined && groups === undefined && receipt === undefined && small === undefined;
@@ -136,7 +142,7 @@ export class Sender {
     const meta: MessageMeta = { channel, from, bootId, seq, sentAt: at, priority: lane };
     if (type !== undefined) meta.type = type;
     // What local handlers get went through JSON too, so that they see what the others see and share no object.
-    const envelope: Envelope = { meta, message: parseJson(body) };
+    const envelope: Envelope = { meta, message: parseJson(body), size: body.length };
     if (groups !== undefined) envelope.groups = groups;
     if (receipt !== undefined) envelope.settle = (failure) => receipt.settle(failure);
     return this.tools.dispatcher.deliver(envelope, at, true);

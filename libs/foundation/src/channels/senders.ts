@@ -4,8 +4,13 @@
  */
 import type { Membership } from '../cluster/membership.js';
 
+/** So many nodes that left are kept in mind: one that only seemed to, when Redis lost its data, goes on where it was. */
+const MAX_FORMER = 1000;
+
 /** See the file header. */
 export class Senders {
+  /** Boot id → when it had joined; the oldest first. */
+  readonly #former = new Map<string, number>();
   /** Boot id → when it joined, as of the first sight of it: a node that joins again has sent before. */
   #joinedAt = new Map<string, number>();
   readonly #listensSince = new Map<string, number>();
@@ -15,7 +20,7 @@ export class Senders {
     membership.listen({ changed: () => this.#look() });
   }
 
-  /** Tells of senders that left. */
+  /** Tells of senders that left long ago. */
   onGone(forget: (isGone: (bootId: string) => boolean) => void): void {
     this.#forget = forget;
   }
@@ -37,10 +42,14 @@ export class Senders {
 
   #look(): void {
     const members = this.membership.members();
-    const now = new Map(members.map(({ bootId, joinedAt }) => [bootId, this.#joinedAt.get(bootId) ?? joinedAt]));
-    const gone = [...this.#joinedAt.keys()].filter((bootId) => !now.has(bootId));
-    this.#joinedAt = now;
+    const first = (bootId: string): number | undefined => this.#joinedAt.get(bootId) ?? this.#former.get(bootId);
+    const now = new Map(members.map(({ bootId, joinedAt }) => [bootId, first(bootId) ?? joinedAt]));
     // Only who was in the view can have left it: the first message of a node may come before its record.
+    for (const [bootId, joinedAt] of this.#joinedAt) if (!now.has(bootId)) this.#former.set(bootId, joinedAt);
+    for (const bootId of now.keys()) this.#former.delete(bootId);
+    this.#joinedAt = now;
+    const gone = [...this.#former.keys()].slice(0, Math.max(0, this.#former.size - MAX_FORMER));
+    for (const bootId of gone) this.#former.delete(bootId);
     if (gone.length > 0) this.#forget((bootId) => gone.includes(bootId));
   }
 }

@@ -40,6 +40,17 @@ describe('Sequences', () => {
     expect(sequences.arrived(of(), Math.max(4, first + count), 1)).toEqual(FINE);
   });
 
+  it('is not silenced by a number that somebody made up', () => {
+    const sequences = new Sequences(() => false);
+    sequences.arrived(of(), 1, 3);
+    expect(sequences.arrived(of(), 2 ** 50, 1)).toEqual({ duplicates: 0, gap: { first: 4, last: 2 ** 50 - 1 } });
+    expect(sequences.arrived(of(), 4, 2)).toEqual(FINE);
+    expect(sequences.arrived(of(), 4, 2)).toEqual({ duplicates: 2, gap: undefined });
+    sequences.arrived(of(), 2 ** 51, 1);
+    expect(sequences.arrived(of(), 8, 1)).toEqual({ duplicates: 0, gap: { first: 6, last: 7 } });
+    expect(sequences.arrived(of(), 11, 1)).toEqual({ duplicates: 0, gap: { first: 9, last: 10 } });
+  });
+
   it('keeps senders, channels and lanes apart', () => {
     const sequences = new Sequences(() => false);
     for (const sequence of [of(), of('other'), of('b', 'data'), of('b', 'events', 'high')]) {

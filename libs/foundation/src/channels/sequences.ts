@@ -28,6 +28,8 @@ interface State {
   last: number;
   /** Up to here what is missing was reported, though it may still come. */
   reported: number;
+  /** What the last gap left out. */
+  gap?: Range;
 }
 
 /** More senders than any cluster has: only somebody who makes boot ids up gets here. */
@@ -44,10 +46,24 @@ export class Sequences {
   arrived(sequence: Sequence, first: number, count: number): Verdict {
     const state = this.#state(sequence) ?? this.#begin(sequence, this.#startsHere(sequence) ? 0 : first - 1);
     const expected = state.last + 1;
+    const { gap } = state;
+    if (gap !== undefined && first >= gap.first && first <= gap.last) return this.#resumed(state, gap, first, count);
     state.last = Math.max(state.last, first + count - 1);
     if (first === expected) return { duplicates: 0, gap: undefined };
     if (first < expected) return { duplicates: Math.min(count, expected - first), gap: undefined };
+    state.gap = { first: expected, last: first - 1 };
     return { duplicates: 0, gap: this.#report(state, expected, first - 1) };
+  }
+
+  /**
+   * What was missing comes after all, so it was no duplicate: the sender never went as far ahead, somebody else wrote that
+   * in its name. Its own numbers count again, or it would not be heard any more.
+   */
+  #resumed(state: State, gap: Range, first: number, count: number): Verdict {
+    delete state.gap;
+    state.last = first + count - 1;
+    state.reported = Math.min(state.reported, gap.first - 1);
+    return { duplicates: 0, gap: this.#report(state, gap.first, first - 1) };
   }
 
   /** The sender says that its last message was number `last`, and everything up to it had its time to arrive. */

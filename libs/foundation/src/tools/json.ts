@@ -3,8 +3,11 @@
  * Called wherever a text comes from Redis or from a message.
  */
 
-/** Where one of the names is written, or could be written with escapes. */
-const SUSPICIOUS = /\\u|"(?:__proto__|constructor|prototype)"\s*:/;
+/**
+ * Where one of the names is written, or could be with escapes: those of `_` and of letters. Other escapes, which texts do
+ * have, cannot be part of a name, and reading a text property by property takes four times as long.
+ */
+const SUSPICIOUS = /\\u00[567]|"(?:__proto__|constructor|prototype)"\s*:/;
 
 /**
  * Parses a text.

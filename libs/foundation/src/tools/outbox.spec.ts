@@ -34,13 +34,31 @@ describe('Outbox', () => {
     expect(sent.map(({ messages }) => messages)).toEqual([[1], [2]]);
   });
 
-  it('cuts a bundle that grows too large, at once and in order', async () => {
+  it('cuts a bundle that grows too large, and hands one over in each turn, in order', async () => {
     const { outbox, sent } = setUp();
-    const large = JSON.stringify('x'.repeat(100 * 1024));
+    const large = JSON.stringify('x'.repeat(30 * 1024));
     const all = Array.from({ length: 7 }, () => outbox.add('a', large));
-    expect(sent.map(({ messages }) => messages.length)).toEqual([3, 3]);
+    const perTurn = [sent.length];
+    for (let turns = 0; turns < 4; turns++) {
+      await new Promise((resolve) => setImmediate(resolve));
+      perTurn.push(sent.length);
+    }
+    expect(perTurn).toEqual([1, 2, 3, 3, 3]);
     await Promise.all(all);
     expect(sent.map(({ messages }) => messages.length)).toEqual([3, 3, 1]);
+  });
+
+  it('sends the first of high in the very call, and others of the same turn together', async () => {
+    const { outbox, sent } = setUp();
+    const large = JSON.stringify('x'.repeat(100 * 1024));
+    const all = [outbox.add('data', large), outbox.add('data', large)];
+    const urgent = ['1', '2', '3'].map((text) => outbox.add('control', text, 'high'));
+    expect(sent.map(({ topic }) => topic)).toEqual(['data', 'control']);
+    await Promise.all(urgent);
+    expect(sent.filter(({ topic }) => topic === 'control').map(({ messages }) => messages)).toEqual([[1], [2, 3]]);
+    await Promise.all(all);
+    await outbox.add('control', '4', 'high');
+    expect(sent.at(-1)).toEqual({ topic: 'control', messages: [4] });
   });
 
   it('sends one message that is larger than a bundle may be', async () => {

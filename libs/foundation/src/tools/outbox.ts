@@ -5,11 +5,13 @@
 import { OverloadedError } from '../errors.js';
 import type { Lane, Transport } from './transport.js';
 
-/** A bundle is cut when it is larger than this, so that one PUBLISH stays small against Redis' output buffers. */
-const MAX_BUNDLE = 256 * 1024;
+/** A bundle is cut when it is larger than this: a receiver reads it in one piece, and what is urgent waits for that. */
+const MAX_BUNDLE = 64 * 1024;
+/** The transport is given about so many characters in one turn, so that neither side works through a burst in one go. */
+const MAX_TURN = 64 * 1024;
 
 /** In characters: what the transport has not confirmed yet, and what waits for that. */
-const LIMITS = { inFlight: 4 * 1024 * 1024, waiting: 32 * 1024 * 1024 };
+const LIMITS = { inFlight: 1024 * 1024, waiting: 32 * 1024 * 1024 };
 
 interface Bundle {
   topic: string;
@@ -26,10 +28,13 @@ const LANES: readonly Lane[] = ['high', 'normal', 'low'];
 /** See the file header. */
 export class Outbox {
   readonly #open: Record<Lane, Map<string, Bundle>> = { high: new Map(), normal: new Map(), low: new Map() };
-  /** What `high` never is: waiting until the transport has confirmed enough of what was sent before. */
+  /** What `high` never is: waiting for a later turn, or until the transport has confirmed enough of what was sent before. */
   readonly #waiting: Record<'normal' | 'low', Bundle[]> = { normal: [], low: [] };
+  /** Where something of `high` has left in this turn already. */
+  readonly #urgent = new Set<string>();
   #waitingSize = 0;
   #inFlight = 0;
+  #leftThisTurn = MAX_TURN;
   #timer: NodeJS.Immediate | undefined;
 
   constructor(
@@ -39,7 +44,7 @@ export class Outbox {
 
   /**
    * Resolves once the bundle that holds this message has been taken by the transport. `head` writes what a new bundle
-   * begins with.
+   * begins with. The first text of `high` leaves in this very call: the code that sends may go on for long.
    *
    * @throws OverloadedError when too much waits: of `low` the oldest first, then of `normal` the newest.
    */
@@ -47,55 +52,76 @@ export class Outbox {
     const bundle = this.#open[lane].get(topic) ?? this.#begin(topic, lane, head);
     bundle.encoded.push(encoded);
     bundle.size += encoded.length;
-    if (bundle.size >= MAX_BUNDLE) this.#send(bundle);
+    if (bundle.size >= MAX_BUNDLE || (lane === 'high' && !this.#urgent.has(topic))) this.#cut(bundle);
     return bundle.sent;
   }
 
   async flush(): Promise<void> {
-    const opened = this.#sendAll();
-    const all = [...this.#waiting.normal, ...this.#waiting.low, ...opened];
-    await Promise.allSettled(all.map(({ sent }) => sent));
+    const open = LANES.flatMap((lane) => [...this.#open[lane].values()]);
+    this.#turn();
+    await Promise.allSettled([...open, ...this.#waiting.normal, ...this.#waiting.low].map(({ sent }) => sent));
   }
 
   #begin(topic: string, lane: Lane, head: (() => string) | undefined): Bundle {
     const bundle = { topic, lane, encoded: head === undefined ? [] : [head()], size: 0, ...deferred() };
     this.#open[lane].set(topic, bundle);
-    this.#timer ??= setImmediate(() => this.#sendAll());
+    this.#wake();
     return bundle;
   }
 
-  #sendAll(): Bundle[] {
-    clearImmediate(this.#timer);
-    this.#timer = undefined;
-    const bundles = LANES.flatMap((lane) => [...this.#open[lane].values()]);
-    for (const bundle of bundles) this.#send(bundle);
-    return bundles;
+  #wake(): void {
+    this.#timer ??= setImmediate(() => this.#turn());
   }
 
-  #send(bundle: Bundle): void {
+  #turn(): void {
+    clearImmediate(this.#timer);
+    this.#timer = undefined;
+    this.#leftThisTurn = MAX_TURN;
+    this.#urgent.clear();
+    for (const lane of LANES) for (const bundle of this.#open[lane].values()) this.#cut(bundle);
+    this.#pump();
+  }
+
+  #cut(bundle: Bundle): void {
     const { lane, topic } = bundle;
     this.#open[lane].delete(topic);
-    const mustWait = this.#inFlight >= this.limits.inFlight || this.#waitingSize > 0;
-    if (lane === 'high' || !mustWait) return this.#publish(bundle);
+    if (lane === 'high') {
+      this.#urgent.add(topic);
+      return this.#publish(bundle);
+    }
     this.#waiting[lane].push(bundle);
     this.#waitingSize += bundle.size;
+    this.#pump();
     while (this.#waitingSize > this.limits.waiting) this.#shed();
+  }
+
+  /** Hands over what waits, as far as the transport keeps up and this turn has room. */
+  #pump(): void {
+    while (this.#waitingSize > 0 && this.#inFlight < this.limits.inFlight) {
+      if (this.#leftThisTurn <= 0) return this.#wake();
+      const next = (this.#waiting.normal.shift() ?? this.#waiting.low.shift())!;
+      this.#waitingSize -= next.size;
+      this.#leftThisTurn -= next.size;
+      this.#publish(next);
+    }
   }
 
   #publish(bundle: Bundle): void {
     this.#inFlight += bundle.size;
     const done = (): void => {
       this.#inFlight -= bundle.size;
-      while (this.#inFlight < this.limits.inFlight && this.#waitingSize > 0) {
-        const next = (this.#waiting.normal.shift() ?? this.#waiting.low.shift())!;
-        this.#waitingSize -= next.size;
-        this.#publish(next);
-      }
+      this.#pump();
     };
-    this.transport
-      .publish(bundle.topic, `[${bundle.encoded.join(',')}]`, bundle.lane)
-      .finally(done)
-      .then(bundle.resolve, bundle.reject);
+    this.transport.publish(bundle.topic, `[${bundle.encoded.join(',')}]`, bundle.lane).then(
+      (receivers) => {
+        done();
+        bundle.resolve(receivers);
+      },
+      (error: unknown) => {
+        done();
+        bundle.reject(error);
+      },
+    );
   }
 
   #shed(): void {

@@ -50,7 +50,14 @@ function engineOver(
     node,
     telemetry,
   );
-  const topics = new RedisTransport(subscriber, publisher, connections.countsReceivers);
+  const topics = new RedisTransport(
+    subscriber,
+    publisher,
+    connections.countsReceivers,
+    // Room for a bundle and for what JSON and base64 add; the same as over links.
+    2 * config.channels.maxMessageBytes + 1024 * 1024,
+    (channel) => telemetry.emit('message.dropped', { channel, reason: 'larger than any node sends', count: 1 }),
+  );
   const direct =
     config.transport.kind === 'direct'
       ? new DirectTransport({ ...config, transport: config.transport }, node, telemetry, topics, keys)

@@ -84,6 +84,17 @@ describe('RedisTransport', () => {
     expect(listener).toHaveBeenCalledTimes(1);
   });
 
+  it('drops, and tells of, a text that is longer than any node sends', async () => {
+    const dropped = jest.fn();
+    const limited = new RedisTransport(subscriber as unknown as Redis, {} as unknown as Redis, true, 5, dropped);
+    const listener = jest.fn();
+    await limited.subscribe('t', listener);
+    subscriber.say('t', '123456');
+    subscriber.say('t', '12345');
+    limited.close();
+    expect([listener.mock.calls, dropped.mock.calls]).toEqual([[['12345']], [['t']]]);
+  });
+
   it('keeps a listener that throws from the parser of ioredis and from the others', async () => {
     const good = jest.fn();
     await transport.subscribe('t', () => {

@@ -24,6 +24,9 @@ export class RedisTransport implements Transport {
     private readonly publisher: Redis,
     /** False in a Redis Cluster, where the reply counts only the subscribers of the node that was asked. */
     private readonly countsReceivers: boolean,
+    /** In characters: a text that is longer, which no node sends, is dropped before anybody reads it. */
+    private readonly longest = Infinity,
+    private readonly tooLong: (topic: string) => void = () => undefined,
   ) {
     subscriber.on('message', (topic: string, text: string) => this.#deliver(topic, text));
     subscriber.on('close', () => {
@@ -62,6 +65,7 @@ export class RedisTransport implements Transport {
   }
 
   #deliver(topic: string, text: string): void {
+    if (text.length > this.longest) return this.tooLong(topic);
     for (const listener of this.#topics.get(topic) ?? []) {
       try {
         listener(text);

@@ -7,6 +7,7 @@ import type { DirectConfig } from '../../config/options.js';
 import { MessageError, NotReadyError, describe } from '../../errors.js';
 import type { Telemetry } from '../../telemetry/telemetry.js';
 import type { NodeIdentity } from '../engine.js';
+import { parseJson } from '../json.js';
 import type { Keys } from '../keys.js';
 import type { NodeRecord } from '../nodes.js';
 import type { Lane, Transport } from '../transport.js';
@@ -139,9 +140,10 @@ export class DirectTransport implements Transport {
   /**
    * Resolves once the text waits for, or is on its way to, every node that listens, and there is room for more.
    *
-   * @throws NotReadyError before this node knows the members, `MessageError` for a text that no node would take.
+   * @throws NotReadyError before this node knows the members and after it has left, `MessageError` for a text that no node would take.
    */
   async publish(topic: string, text: string, lane: Lane = 'normal'): Promise<number | undefined> {
+    if (this.#closed) throw new NotReadyError(this.node.name, 'left', 0);
     if (!this.#hasMet) throw new NotReadyError(this.node.name, 'joining', 0);
     let body: Buffer | undefined;
     let sent = 0;
@@ -221,6 +223,10 @@ export class DirectTransport implements Transport {
   #subscribePlain(topic: string): Promise<() => Promise<void>> {
     return this.redis.subscribe(topic, (text) => {
       if (text.startsWith(MARK)) return;
+      // Anybody who reaches Redis can write there: who has a link, or an address, says what it says over its stream.
+      if (sendersOf(text).some((bootId) => this.#peers.get(bootId)?.isProvable === true)) {
+        return this.#refusals.note('redis', 'a text in the name of a node that is linked to');
+      }
       // Whoever wrote it may be a member that the view does not have yet, and must be reached the same way.
       this.#plainHeardAt = performance.now();
       this.#deliver(topic, () => text);
@@ -329,4 +335,19 @@ export class DirectTransport implements Transport {
       else peer.tick(now, wasBlocked);
     }
   }
+}
+
+/** The boot ids in whose name a text speaks: a head's and a letter's `boot`, the `from` of a call. */
+function sendersOf(text: string): string[] {
+  let value: unknown;
+  try {
+    value = parseJson(text);
+  } catch {
+    return [];
+  }
+  return (Array.isArray(value) ? (value as unknown[]) : [value]).flatMap((each) => {
+    if (typeof each !== 'object' || each === null) return [];
+    const { boot, from } = each as Record<string, unknown>;
+    return [boot, from].filter((bootId) => typeof bootId === 'string');
+  });
 }

@@ -88,6 +88,11 @@ export class Peer {
     return this.#link !== undefined;
   }
 
+  /** It proves who it is with each text. */
+  get isProvable(): boolean {
+    return this.isLinked || this.#address !== undefined;
+  }
+
   /** What the membership says of it. */
   confirm(name: string, address: string): void {
     this.name = name;
