@@ -24,11 +24,18 @@ import { CapturedLog, boot, closeAll, closeLater, freshName, settle } from './be
 const PASSWORD = 'p4ss-w0rd!/very secret';
 let log: CapturedLog;
 
-beforeEach(() => void (log = CapturedLog.install()));
+/** Other specs run in this process, too: only what a test of this one adds is its own. */
+const sockets = (): number => process.getActiveResourcesInfo().filter((kind) => kind === 'TCPSocketWrap').length;
+let before = 0;
+
+beforeEach(() => {
+  log = CapturedLog.install();
+  before = sockets();
+});
 afterEach(async () => {
   await closeAll();
   // Nothing of what a test does may stay open, or this file would not end by itself.
-  await eventually(() => process.getActiveResourcesInfo().every((kind) => kind !== 'TCPSocketWrap'), { timeout: 5000 });
+  await eventually(() => sockets() <= before, { timeout: 5000, lastSeen: sockets });
 });
 
 async function server(options: RedisServerOptions = {}) {
