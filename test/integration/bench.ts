@@ -2,6 +2,7 @@
 import 'reflect-metadata';
 import { Logger, type LoggerService } from '@nestjs/common';
 import { Test, type TestingModule } from '@nestjs/testing';
+import { afterAll, afterEach, beforeAll, beforeEach } from '@jest/globals';
 import {
   FoundationModule,
   Membership,
@@ -13,8 +14,8 @@ import { LocalNode } from '../../libs/foundation/src/cluster/node.js';
 import { resolve } from '../../libs/foundation/src/config/resolve.js';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
 import { createEngine, type Engine } from '../../libs/foundation/src/tools/engine.js';
-import { keysOf } from '../../libs/foundation/src/tools/keys.js';
-import type { RedisServer } from '../support/redis-server.js';
+import { keysOf, type Keys } from '../../libs/foundation/src/tools/keys.js';
+import { startRedis, type RedisServer } from '../support/redis-server.js';
 
 export type Provider = NonNullable<Parameters<typeof Test.createTestingModule>[0]['providers']>[number];
 
@@ -68,6 +69,28 @@ const opened: (() => Promise<unknown>)[] = [];
 /** Closes what the tests of a file opened, newest first; for `afterEach`. */
 export async function closeAll(): Promise<void> {
   for (const close of opened.splice(0).reverse()) await close();
+}
+
+/** What a test begins with: the Redis of its spec, and a name, keys and a log that no other test has. */
+export interface Ground {
+  server: RedisServer;
+  appName: string;
+  keys: Keys;
+  log: CapturedLog;
+}
+
+/** Gives the spec a Redis of its own and each test its ground, and closes what a test opened. */
+export function onOwnRedis(stand: (ground: Ground) => void): void {
+  let server: RedisServer;
+  beforeAll(async () => void (server = await startRedis()));
+  afterAll(() => server.stop());
+  beforeEach(async () => {
+    const log = CapturedLog.install();
+    const appName = freshName();
+    await settle(server, appName);
+    stand({ server, appName, keys: keysOf(appName), log });
+  });
+  afterEach(closeAll);
 }
 
 export const closeLater = (close: () => Promise<unknown>): void => void opened.push(close);

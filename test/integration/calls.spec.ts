@@ -1,7 +1,7 @@
 // @redis any-topology
 // Remote calls between nodes: applications in this process, each a node of a cluster on real Redis.
 import { Injectable } from '@nestjs/common';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import {
   Callable,
   CallInterruptedError,
@@ -18,8 +18,8 @@ import {
 } from 'nestjs-foundation';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
 import { keysOf } from '../../libs/foundation/src/tools/keys.js';
-import { startRedis, type RedisServer } from '../support/redis-server.js';
-import { CapturedLog, boot, closeAll, formed, freshName, settle, type Booted } from './bench.js';
+import type { RedisServer } from '../support/redis-server.js';
+import { boot, formed, type Booted, onOwnRedis } from './bench.js';
 
 let calls: { method: string; node: string }[] = [];
 let release: (() => void)[] = [];
@@ -81,18 +81,14 @@ class Shop {
 let server: RedisServer;
 let appName: string;
 
-beforeAll(async () => void (server = await startRedis()));
-afterAll(() => server.stop());
-beforeEach(async () => {
-  CapturedLog.install();
-  appName = freshName();
+// Before the nodes are closed, which waits for the calls.
+afterEach(() => {
+  for (const let_go of release) let_go();
+});
+onOwnRedis((ground) => ({ server, appName } = ground));
+beforeEach(() => {
   calls = [];
   release = [];
-  await settle(server, appName);
-});
-afterEach(async () => {
-  for (const let_go of release) let_go();
-  await closeAll();
 });
 
 async function cluster(size = 2, options: Parameters<typeof boot>[3] = {}): Promise<Booted[]> {

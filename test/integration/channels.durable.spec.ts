@@ -1,7 +1,7 @@
 // Durable channels: at least once, on Redis Streams, and the same API without a cluster.
 import { IsInt } from 'class-validator';
 import { Redis } from 'ioredis';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import {
   ArgumentError,
   Channel,
@@ -13,26 +13,18 @@ import {
   type SubscribeOptions,
 } from 'nestjs-foundation';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
-import { keysOf, type Keys } from '../../libs/foundation/src/tools/keys.js';
+import type { Keys } from '../../libs/foundation/src/tools/keys.js';
 import { RedisStreams } from '../../libs/foundation/src/tools/redis.streams.js';
 import { startRedis, type RedisServer } from '../support/redis-server.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
-import { CapturedLog, boot, closeAll, closeLater, freshName, settle, type Booted } from './bench.js';
+import { CapturedLog, boot, closeLater, settle, type Booted, onOwnRedis } from './bench.js';
 
 let server: RedisServer;
 let appName: string;
 let keys: Keys;
 let log: CapturedLog;
 
-beforeAll(async () => void (server = await startRedis()));
-afterAll(() => server.stop());
-beforeEach(async () => {
-  log = CapturedLog.install();
-  appName = freshName();
-  keys = keysOf(appName);
-  await settle(server, appName);
-});
-afterEach(closeAll);
+onOwnRedis((ground) => ({ server, appName, keys, log } = ground));
 
 const durable = { orders: { retryAfter: 200, maxDeliveries: 3 } };
 const bootNode = (options: FoundationOptions = {}, providers: Parameters<typeof boot>[2] = []) =>

@@ -1,7 +1,7 @@
 // Channels between several applications in this one process, on real Redis.
 import { IsInt } from 'class-validator';
 import { Redis } from 'ioredis';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import {
   AcknowledgementError,
   Channel,
@@ -16,24 +16,16 @@ import {
 } from 'nestjs-foundation';
 import { headsOf } from '../../libs/foundation/src/channels/envelope.js';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
-import { keysOf, type Keys } from '../../libs/foundation/src/tools/keys.js';
-import { startRedis, type RedisServer } from '../support/redis-server.js';
+import type { Keys } from '../../libs/foundation/src/tools/keys.js';
+import type { RedisServer } from '../support/redis-server.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
-import { CapturedLog, boot, closeAll, closeLater, formed, freshName, settle, type Booted } from './bench.js';
+import { boot, closeLater, formed, type Booted, onOwnRedis } from './bench.js';
 
 let server: RedisServer;
 let appName: string;
 let keys: Keys;
 
-beforeAll(async () => void (server = await startRedis()));
-afterAll(() => server.stop());
-beforeEach(async () => {
-  CapturedLog.install();
-  appName = freshName();
-  keys = keysOf(appName);
-  await settle(server, appName);
-});
-afterEach(closeAll);
+onOwnRedis((ground) => ({ server, appName, keys } = ground));
 
 const channelsOf = ({ app }: Booted) => app.get(Channels);
 const bootNode = (options: FoundationOptions = {}, providers: Parameters<typeof boot>[2] = []) =>

@@ -1,7 +1,7 @@
 // Two Nest applications in this one process are two nodes of a cluster on real Redis.
 import { Injectable, type Type } from '@nestjs/common';
 import { Redis } from 'ioredis';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { beforeEach, describe, expect, it } from '@jest/globals';
 import {
   Channel,
   Channels,
@@ -17,24 +17,16 @@ import {
   type SingletonOptions,
 } from 'nestjs-foundation';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
-import { keysOf, type Keys } from '../../libs/foundation/src/tools/keys.js';
-import { startRedis, type RedisServer } from '../support/redis-server.js';
-import { CapturedLog, boot, closeAll, closeLater, formed, freshName, settle, type Booted } from './bench.js';
+import type { Keys } from '../../libs/foundation/src/tools/keys.js';
+import type { RedisServer } from '../support/redis-server.js';
+import { CapturedLog, boot, closeLater, formed, freshName, type Booted, onOwnRedis } from './bench.js';
 
 let server: RedisServer;
 let appName: string;
 let keys: Keys;
 let log: CapturedLog;
 
-beforeAll(async () => void (server = await startRedis()));
-afterAll(() => server.stop());
-beforeEach(async () => {
-  log = CapturedLog.install();
-  appName = freshName();
-  keys = keysOf(appName);
-  await settle(server, appName);
-});
-afterEach(closeAll);
+onOwnRedis((ground) => ({ server, appName, keys, log } = ground));
 
 const processes = { backoff: { base: 10, cap: 50 }, stopTimeout: 1000, timeout: 5000 };
 const bootNode = (providers: Parameters<typeof boot>[2] = [], options: Parameters<typeof boot>[3] = {}) =>

@@ -1,31 +1,23 @@
 // The rest of the control plane on real Redis: the directory of nodes, the table of processes, the restarts.
 import { Queue, type Job } from 'bullmq';
 import { Redis } from 'ioredis';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { describe, expect, it, jest } from '@jest/globals';
 import type { Membership, MembershipListener } from '../../libs/foundation/src/cluster/membership.js';
 import { processDefaults } from '../../libs/foundation/src/config/resolve.js';
 import { ProcessTable, type ProcessEntry } from '../../libs/foundation/src/processes/process.table.js';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
 import type { Hint } from '../../libs/foundation/src/tools/hints.js';
-import { keysOf, type Keys } from '../../libs/foundation/src/tools/keys.js';
+import type { Keys } from '../../libs/foundation/src/tools/keys.js';
 import type { NodeRecord } from '../../libs/foundation/src/tools/nodes.js';
-import { startRedis, type RedisServer } from '../support/redis-server.js';
-import { CapturedLog, MEMBERSHIP, closeAll, closeLater, engineOn, freshName, settle, type Bench } from './bench.js';
+import type { RedisServer } from '../support/redis-server.js';
+import { CapturedLog, MEMBERSHIP, closeLater, engineOn, type Bench, onOwnRedis } from './bench.js';
 
 let server: RedisServer;
 let appName: string;
 let keys: Keys;
 let log: CapturedLog;
 
-beforeAll(async () => void (server = await startRedis()));
-afterAll(() => server.stop());
-beforeEach(async () => {
-  log = CapturedLog.install();
-  appName = freshName();
-  keys = keysOf(appName);
-  await settle(server, appName);
-});
-afterEach(closeAll);
+onOwnRedis((ground) => ({ server, appName, keys, log } = ground));
 
 const record = (name: string, bootId: string, more: Partial<NodeRecord> = {}): NodeRecord => ({
   ...{ name, bootId, host: 'h', pid: 1, version: '0.1.0', state: 'up', classes: ['Feed'], load: 0 },

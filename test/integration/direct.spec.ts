@@ -3,7 +3,7 @@
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { inspect } from 'node:util';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
 import {
   Callable,
@@ -20,7 +20,7 @@ import { eventually } from 'nestjs-foundation/testing';
 import { keysOf } from '../../libs/foundation/src/tools/keys.js';
 import { startRedis, type RedisServer } from '../support/redis-server.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
-import { CapturedLog, boot, closeAll, closeLater, formed, freshName, settle, type Booted } from './bench.js';
+import { CapturedLog, boot, closeLater, formed, settle, type Booted, onOwnRedis } from './bench.js';
 
 const COOKIE = 'the cookie of the direct spec';
 const DIRECT: FoundationOptions = { transport: { kind: 'direct', host: '127.0.0.1' }, security: { cookie: COOKIE } };
@@ -41,14 +41,7 @@ let server: RedisServer;
 let appName: string;
 let log: CapturedLog;
 
-beforeAll(async () => void (server = await startRedis()));
-afterAll(() => server.stop());
-beforeEach(async () => {
-  log = CapturedLog.install();
-  appName = freshName();
-  await settle(server, appName);
-});
-afterEach(closeAll);
+onOwnRedis((ground) => ({ server, appName, log } = ground));
 
 const start = (options: FoundationOptions = DIRECT): Promise<Booted> => boot(server.url, appName, [Ledger], options);
 

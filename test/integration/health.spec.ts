@@ -6,7 +6,7 @@ import { json } from 'node:stream/consumers';
 import { Controller, Get, Inject } from '@nestjs/common';
 import { TerminusModule, HealthCheckService } from '@nestjs/terminus';
 import { Test } from '@nestjs/testing';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import {
   Callable,
   FoundationHealthModule,
@@ -18,8 +18,8 @@ import {
 } from 'nestjs-foundation';
 import { FoundationHealthIndicator } from 'nestjs-foundation/health';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
-import { startRedis, type RedisServer } from '../support/redis-server.js';
-import { CapturedLog, LEASE, MEMBERSHIP, boot, closeAll, closeLater, formed, freshName, settle, type Booted } from './bench.js'; // prettier-ignore
+import type { RedisServer } from '../support/redis-server.js';
+import { CapturedLog, LEASE, MEMBERSHIP, boot, closeLater, formed, type Booted, onOwnRedis } from './bench.js';
 
 @Singleton({ name: 'fragile', maxRestarts: 0, backoff: { base: 1, cap: 1 } })
 class Fragile {
@@ -50,14 +50,7 @@ class StatusController {
 let server: RedisServer;
 let appName: string;
 
-beforeAll(async () => void (server = await startRedis()));
-afterAll(() => server.stop());
-beforeEach(async () => {
-  CapturedLog.install();
-  appName = freshName();
-  await settle(server, appName);
-});
-afterEach(closeAll);
+onOwnRedis((ground) => ({ server, appName } = ground));
 
 const healthOf = (node: Booted) => node.app.get(HealthMonitor).clusterHealth();
 

@@ -1,26 +1,18 @@
 // Leases against the real scripts: Redlock takes and frees, Lua mints, renews, reclaims and refuses.
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { LeaseLostError, StaleEpochError } from 'nestjs-foundation';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
 import { keysOf, type Keys } from '../../libs/foundation/src/tools/keys.js';
 import type { Hint } from '../../libs/foundation/src/tools/hints.js';
 import type { Lease } from '../../libs/foundation/src/tools/leases.js';
 import { startRedis, type RedisServer } from '../support/redis-server.js';
-import { CapturedLog, LEASE, closeAll, engineOn, freshName, settle, type Bench } from './bench.js';
+import { LEASE, closeAll, engineOn, freshName, settle, type Bench, onOwnRedis } from './bench.js';
 
 let server: RedisServer;
 let appName: string;
 let keys: Keys;
 
-beforeAll(async () => void (server = await startRedis()));
-afterAll(() => server.stop());
-beforeEach(async () => {
-  CapturedLog.install();
-  appName = freshName();
-  keys = keysOf(appName);
-  await settle(server, appName);
-});
-afterEach(closeAll);
+onOwnRedis((ground) => ({ server, appName, keys } = ground));
 
 const take = async ({ engine }: Bench, name = 'feed'): Promise<Lease> => {
   const lease = await engine.leases.acquire(name);

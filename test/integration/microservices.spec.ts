@@ -42,7 +42,7 @@ import {
   toArray,
   type Observable,
 } from 'rxjs';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { beforeEach, describe, expect, it } from '@jest/globals';
 import {
   Channel,
   Channels,
@@ -54,8 +54,8 @@ import {
 } from 'nestjs-foundation';
 import { FoundationClient, FoundationContext, FoundationStrategy } from 'nestjs-foundation/microservices';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
-import { startRedis, type RedisServer } from '../support/redis-server.js';
-import { CapturedLog, LEASE, MEMBERSHIP, boot, closeAll, closeLater, freshName, settle } from './bench.js';
+import type { RedisServer } from '../support/redis-server.js';
+import { CapturedLog, LEASE, MEMBERSHIP, boot, closeLater, freshName, onOwnRedis } from './bench.js';
 
 const heard: string[] = [];
 
@@ -143,15 +143,10 @@ let server: RedisServer;
 let appName: string;
 let log: CapturedLog;
 
-beforeAll(async () => void (server = await startRedis()));
-afterAll(() => server.stop());
-beforeEach(async () => {
-  log = CapturedLog.install();
+onOwnRedis((ground) => ({ server, appName, log } = ground));
+beforeEach(() => {
   heard.length = 0;
-  appName = freshName();
-  await settle(server, appName);
 });
-afterEach(closeAll);
 
 @Module({ controllers: [MathController] })
 class MathModule {}

@@ -1,7 +1,7 @@
 // @redis any-topology
 // Hand-over, placement and drain over several applications in this process, on real Redis.
 import { Redis } from 'ioredis';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import {
   ArgumentError,
   Callable,
@@ -16,18 +16,8 @@ import {
 } from 'nestjs-foundation';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
 import { keysOf } from '../../libs/foundation/src/tools/keys.js';
-import { startRedis, type RedisServer } from '../support/redis-server.js';
-import {
-  CapturedLog,
-  boot,
-  closeAll,
-  closeLater,
-  formed,
-  freshName,
-  settle,
-  type Booted,
-  type Provider,
-} from './bench.js';
+import type { RedisServer } from '../support/redis-server.js';
+import { CapturedLog, boot, closeLater, formed, type Booted, type Provider, onOwnRedis } from './bench.js';
 
 @Singleton({ name: 'counter', handoff: true })
 class Counter {
@@ -79,14 +69,7 @@ let server: RedisServer;
 let appName: string;
 let log: CapturedLog;
 
-beforeAll(async () => void (server = await startRedis()));
-afterAll(() => server.stop());
-beforeEach(async () => {
-  log = CapturedLog.install();
-  appName = freshName();
-  await settle(server, appName);
-});
-afterEach(closeAll);
+onOwnRedis((ground) => ({ server, appName, log } = ground));
 
 type Options = Parameters<typeof boot>[3];
 

@@ -1,7 +1,7 @@
 // @redis any-topology
 // Replicas and partitions over several applications in this process, on real Redis.
 import { Injectable } from '@nestjs/common';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import {
   Callable,
   Partitioned,
@@ -11,8 +11,8 @@ import {
   type ProcessInfo,
 } from 'nestjs-foundation';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
-import { startRedis, type RedisServer } from '../support/redis-server.js';
-import { CapturedLog, boot, closeAll, formed, freshName, settle, type Booted, type Provider } from './bench.js';
+import type { RedisServer } from '../support/redis-server.js';
+import { boot, formed, type Booted, type Provider, onOwnRedis } from './bench.js';
 
 @Replicated({ name: 'everywhere' })
 class Everywhere {
@@ -54,14 +54,7 @@ class Broken {
 let server: RedisServer;
 let appName: string;
 
-beforeAll(async () => void (server = await startRedis()));
-afterAll(() => server.stop());
-beforeEach(async () => {
-  CapturedLog.install();
-  appName = freshName();
-  await settle(server, appName);
-});
-afterEach(closeAll);
+onOwnRedis((ground) => ({ server, appName } = ground));
 
 const start = (providers: Provider[]): Promise<Booted> =>
   boot(server.url, appName, providers, { processes: { timeout: 5000, stopTimeout: 500 } });

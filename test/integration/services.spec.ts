@@ -1,6 +1,6 @@
 // @redis any-topology
 // The service mesh over several applications in this process, on real Redis.
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import {
   ArgumentError,
   Callable,
@@ -18,8 +18,8 @@ import {
 } from 'nestjs-foundation';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
 import { keysOf } from '../../libs/foundation/src/tools/keys.js';
-import { startRedis, type RedisServer } from '../support/redis-server.js';
-import { CapturedLog, boot, closeAll, formed, freshName, settle, type Booted, type Provider } from './bench.js';
+import type { RedisServer } from '../support/redis-server.js';
+import { boot, formed, type Booted, type Provider, onOwnRedis } from './bench.js';
 
 class Till {
   constructor(readonly node = '?') {}
@@ -56,14 +56,7 @@ class Clerk {
 let server: RedisServer;
 let appName: string;
 
-beforeAll(async () => void (server = await startRedis()));
-afterAll(() => server.stop());
-beforeEach(async () => {
-  CapturedLog.install();
-  appName = freshName();
-  await settle(server, appName);
-});
-afterEach(closeAll);
+onOwnRedis((ground) => ({ server, appName } = ground));
 
 async function cluster(count: number, providers: Provider[] = []): Promise<Booted[]> {
   const nodes = await Promise.all(Array.from({ length: count }, () => boot(server.url, appName, providers)));

@@ -1,13 +1,13 @@
 // Layer 3: the raw tools by token, and tools of the user's own that are adopted.
 import { Queue, Worker } from 'bullmq';
 import { Redis, type RedisOptions } from 'ioredis';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import RedlockModule from 'redlock';
 import { FoundationConfigError, FoundationTools, Membership, ProcessManager, Singleton } from 'nestjs-foundation';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
 import { keysOf } from '../../libs/foundation/src/tools/keys.js';
-import { startRedis, type RedisServer } from '../support/redis-server.js';
-import { CapturedLog, boot, closeAll, closeLater, freshName, settle } from './bench.js';
+import type { RedisServer } from '../support/redis-server.js';
+import { boot, closeLater, onOwnRedis } from './bench.js';
 
 @Singleton({ name: 'feed' })
 class Feed {}
@@ -15,14 +15,7 @@ class Feed {}
 let server: RedisServer;
 let appName: string;
 
-beforeAll(async () => void (server = await startRedis()));
-afterAll(() => server.stop());
-beforeEach(async () => {
-  CapturedLog.install();
-  appName = freshName();
-  await settle(server, appName);
-});
-afterEach(closeAll);
+onOwnRedis((ground) => ({ server, appName } = ground));
 
 /** A client of the user's, closed by the test. */
 function client(options: RedisOptions = {}): Redis {

@@ -221,7 +221,8 @@ class Server implements RedisServer {
   }
 }
 
-function render(reply: unknown): string {
+/** A reply as `redis-cli --raw` prints it. */
+export function render(reply: unknown): string {
   if (Array.isArray(reply)) return reply.map(render).join('\n');
   return typeof reply === 'string' || typeof reply === 'number' ? String(reply) : '';
 }

@@ -2,7 +2,7 @@
 // primary with a replica and three sentinels. Both can be failed over.
 import { Cluster, Redis } from 'ioredis';
 import { eventually } from 'nestjs-foundation/testing';
-import { startServer, type RedisServer } from './redis-server.js';
+import { render, startServer, type RedisServer } from './redis-server.js';
 
 const PRIMARY_NAME = 'mymaster';
 const FORM_MS = 30_000;
@@ -198,9 +198,4 @@ class SentinelTopology extends Topology {
     const [, port] = (await this.sentinels[0]!.cli('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', PRIMARY_NAME)).split('\n');
     return this.serverAt(Number(port));
   }
-}
-
-function render(reply: unknown): string {
-  if (Array.isArray(reply)) return reply.map(render).join('\n');
-  return typeof reply === 'string' || typeof reply === 'number' ? String(reply) : '';
 }
