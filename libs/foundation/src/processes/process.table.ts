@@ -8,6 +8,7 @@ import type { Membership } from '../cluster/membership.js';
 import { describe } from '../errors.js';
 import type { Engine } from '../tools/engine.js';
 import { parseJson } from '../tools/json.js';
+import { SingleFlight } from '../tools/single.flight.js';
 import type { TableRow } from '../tools/table.js';
 import { isSlotOf, processOf, slotNames } from './slots.js';
 import type { ProcessSpec } from './spec.js';
@@ -56,8 +57,11 @@ export class ProcessTable {
   #version = 0;
   /** True from a loss of data until this copy has been put back. */
   #lost = false;
-  #syncing: Promise<void> | undefined;
-  #syncAgain = false;
+  readonly #syncs = new SingleFlight(() =>
+    this.sync().catch((error: unknown) => {
+      this.#logger.debug('The process table was not read', { error: describe(error) });
+    }),
+  );
 
   constructor(
     private readonly engine: Engine,
@@ -166,18 +170,7 @@ export class ProcessTable {
 
   /** The same for callers that do not wait; one that comes while a fetch is under way causes one more. */
   syncSoon(): Promise<void> {
-    if (this.#syncing !== undefined) this.#syncAgain = true;
-    this.#syncing ??= this.#syncAll().finally(() => (this.#syncing = undefined));
-    return this.#syncing;
-  }
-
-  async #syncAll(): Promise<void> {
-    do {
-      this.#syncAgain = false;
-      await this.sync().catch((error: unknown) => {
-        this.#logger.debug('The process table was not read', { error: describe(error) });
-      });
-    } while (this.#syncAgain);
+    return this.#syncs.ask();
   }
 
   /** Removes entries of ended processes that nobody declares and that ended long ago. */

@@ -105,7 +105,7 @@ function makeNode(bootId: string) {
     tell: (what: 'changed' | 'dataLoss') => listeners.forEach((listener) => listener[what]?.()),
     hint: () => hints.forEach((listener) => listener({ t: 'services' })),
     ids: () => registry.services().map(({ instanceId }) => instanceId).sort(), // prettier-ignore
-    statusOf: (instanceId: string) => registry.get(instanceId)?.status,
+    statusOf: (instanceId: string) => registry.services().find((each) => each.instanceId === instanceId)?.status,
   };
 }
 
@@ -130,6 +130,15 @@ const hold = (what: string) => {
 const hintAll = async () => {
   nodes.forEach(({ hint }) => hint());
   await rest();
+};
+/** A node that has seen a service of another one, which is no member any more. */
+const openBesideDead = async () => {
+  const [a] = await open('a', 'x');
+  table.write('x.1', value('x.1'));
+  await hintAll();
+  alive = ['a'];
+  a!.tell('changed');
+  return a!;
 };
 /** Nodes of these boot ids; `x` is a member of which nothing is seen but the rows that a test writes. */
 async function open(...bootIds: string[]) {
@@ -216,16 +225,12 @@ describe('a copy of the table', () => {
 
 describe('members', () => {
   it('that go take their services along, and bring them back', async () => {
-    const [a] = await open('a', 'x');
-    table.write('x.1', value('x.1'));
-    await hintAll();
-    alive = ['a'];
-    a!.tell('changed');
-    expect(a!.ids()).toEqual([]);
+    const a = await openBesideDead();
+    expect(a.ids()).toEqual([]);
     alive = ['a', 'x'];
-    a!.tell('changed');
-    expect(a!.ids()).toEqual(['x.1']);
-    expect(a!.changes).toEqual(['added x.1', 'removed x.1', 'added x.1']);
+    a.tell('changed');
+    expect(a.ids()).toEqual(['x.1']);
+    expect(a.changes).toEqual(['added x.1', 'removed x.1', 'added x.1']);
   });
 
   it('that are not known yet: their services are shown once they are', async () => {
@@ -399,11 +404,7 @@ describe('what this node offers', () => {
 
 describe('what a dead node left', () => {
   it('is removed at the second look, not at the first', async () => {
-    const [a] = await open('a', 'x');
-    table.write('x.1', value('x.1'));
-    await hintAll();
-    alive = ['a'];
-    a!.tell('changed');
+    await openBesideDead();
     await look();
     expect(table.keys()).toEqual(['x.1']);
     await look();
@@ -411,17 +412,13 @@ describe('what a dead node left', () => {
   });
 
   it('stays when the node is a member again at the second look', async () => {
-    const [a] = await open('a', 'x');
-    table.write('x.1', value('x.1'));
-    await hintAll();
-    alive = ['a'];
-    a!.tell('changed');
+    const a = await openBesideDead();
     await look();
     alive = ['a', 'x'];
-    a!.tell('changed');
+    a.tell('changed');
     await look(3);
     expect(table.keys()).toEqual(['x.1']);
-    expect(a!.ids()).toEqual(['x.1']);
+    expect(a.ids()).toEqual(['x.1']);
   });
 
   it('is left alone by a node that is cut off', async () => {

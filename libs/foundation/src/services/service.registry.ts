@@ -7,6 +7,7 @@ import type { Membership } from '../cluster/membership.js';
 import { describe } from '../errors.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
 import type { Engine } from '../tools/engine.js';
+import { SingleFlight } from '../tools/single.flight.js';
 import type { TableRow } from '../tools/table.js';
 import { readRecord, writeRecord, type ServiceRecord } from './service.record.js';
 import type { ServiceChange, ServiceInfo, ServiceStatus } from './service.js';
@@ -38,8 +39,8 @@ export class ServiceRegistry {
   #orphans: ReadonlySet<string> = new Set();
   #version = 0;
   #losses = 0;
-  #syncing: Promise<void> | undefined;
-  #syncAgain = false;
+  /** A request while a comparison is under way causes one more. */
+  readonly #comparing = new SingleFlight(() => this.#catchUp());
   #timer: NodeJS.Timeout | undefined;
 
   constructor(
@@ -48,14 +49,14 @@ export class ServiceRegistry {
     private readonly telemetry: Telemetry,
   ) {
     engine.onHint((hint) => {
-      if (hint.t === 'services') void this.#syncSoon();
+      if (hint.t === 'services') void this.#comparing.ask();
     });
-    engine.transport.onInterrupted(() => void this.#syncSoon());
+    engine.transport.onInterrupted(() => void this.#comparing.ask());
     membership.listen({
       changed: () => this.#noteMembers(),
       dataLoss: () => {
         this.#forgetTable();
-        void this.#syncSoon();
+        void this.#comparing.ask();
       },
     });
   }
@@ -81,10 +82,6 @@ export class ServiceRegistry {
   /** Services that have a capability. */
   capable(capability: string): readonly ServiceInfo[] {
     return this.#index.capable(capability);
-  }
-
-  get(instanceId: string): ServiceInfo | undefined {
-    return this.#index.get(instanceId);
   }
 
   /** What this node offers. */
@@ -170,23 +167,13 @@ export class ServiceRegistry {
     this.#rows.clear();
   }
 
-  /** Callers do not wait; one that comes while a fetch is under way causes one more. */
-  #syncSoon(): Promise<void> {
-    if (this.#syncing !== undefined) this.#syncAgain = true;
-    this.#syncing ??= this.#catchUp().finally(() => (this.#syncing = undefined));
-    return this.#syncing;
-  }
-
   async #catchUp(): Promise<void> {
-    do {
-      this.#syncAgain = false;
-      try {
-        await this.#sync();
-        await this.#reconcile();
-      } catch (error) {
-        this.#logger.debug('The services were not compared; the next look tries again', { error: describe(error) });
-      }
-    } while (this.#syncAgain);
+    try {
+      await this.#sync();
+      await this.#reconcile();
+    } catch (error) {
+      this.#logger.debug('The services were not compared; the next look tries again', { error: describe(error) });
+    }
   }
 
   /**
@@ -205,7 +192,7 @@ export class ServiceRegistry {
 
   /** The regular look: catches up, and removes what dead nodes left. Doing that twice does nothing, so there is no leader. */
   async #look(): Promise<void> {
-    await this.#syncSoon();
+    await this.#comparing.ask();
     const isOrphan = ({ record }: Row): boolean => record !== undefined && !this.#alive.has(record.bootId);
     const orphans = [...this.#rows].filter(([, row]) => isOrphan(row));
     // Only at the second look: a node that just joined may not be in this view yet.
