@@ -3,6 +3,7 @@
  * Called by the monitor.
  */
 import type { Member, NodeState } from '../cluster/membership.js';
+import { LAGGING_MS } from '../processes/placement.js';
 import type { ProcessStatus } from '../processes/process.table.js';
 import type { ServiceInfo } from '../services/service.js';
 import type { EngineFacts } from '../tools/engine.js';
@@ -80,8 +81,6 @@ export interface HealthFacts {
   engine: EngineFacts | undefined;
 }
 
-/** An event loop that is later than this is named. */
-const LAGGING_MS = 200;
 /** Half of the time after which a lease command counts as failed by default. */
 const SLOW_MS = 100;
 /** Three periods of the sweep. */

@@ -43,8 +43,8 @@ export interface Candidate {
 const WORTH_MOVING = 2;
 /** How long after a move nobody but its target takes the process, unless the target is gone. */
 const GIVE_WAY_MS = 3000;
-/** An event loop that is later than this ranks lower, in milliseconds. */
-const LAGGING_MS = 200;
+/** An event loop that is later than this ranks lower and is no sign of health, in milliseconds. */
+export const LAGGING_MS = 200;
 
 /** Every member, best first, then those that may not run the process. */
 export function explain(subject: Placeable, members: readonly Member[]): Candidate[] {

@@ -18,6 +18,11 @@ export class Masters {
     this.majority = Math.floor(clients.length / 2) + 1;
   }
 
+  /** True with several servers, whose answers may differ. */
+  get isQuorum(): boolean {
+    return this.clients.length > 1;
+  }
+
   /** True when those that have not refused are fewer than a majority. */
   cannotAgree(refusals: number): boolean {
     return this.clients.length - refusals < this.majority;
@@ -39,7 +44,7 @@ export class Masters {
     enough: (answers: readonly unknown[]) => boolean = () => true,
   ): Promise<unknown[]> {
     const [only] = this.clients;
-    if (this.clients.length === 1) return [await script.run(only!, keys, args)];
+    if (!this.isQuorum) return [await script.run(only!, keys, args)];
     const answers = new Array<unknown>(this.clients.length).fill(undefined);
     await new Promise<void>((resolve, reject) => {
       let [answered, failed] = [0, 0];

@@ -14,6 +14,9 @@ export type RedisRole = 'leases' | 'control' | 'subscriber' | 'publisher' | 'wor
 const MIN_MAJOR = 6;
 const MIN_MINOR = 2;
 
+/** A command fails at once when there is no connection, and is not sent again when one was lost. */
+const FAST = { maxRetriesPerRequest: 0, enableOfflineQueue: false, autoResendUnfulfilledCommands: false };
+
 /** The clients of one node. */
 export class RedisConnections {
   readonly leases: Redis;
@@ -37,11 +40,10 @@ export class RedisConnections {
     const { redis, quorum } = config;
     [redis, ...quorum].forEach(checkClient);
     this.endpoint = [redis, ...quorum].map(endpointName).join(' and ');
-    const fast = { maxRetriesPerRequest: 0, enableOfflineQueue: false, autoResendUnfulfilledCommands: false };
     // A command timeout leaves a half-open connection in use, which TCP may take minutes to give up; socketTimeout ends it.
     const { commandTimeout } = config.lease;
-    const quick = { ...fast, commandTimeout, socketTimeout: 5 * commandTimeout };
-    const patient = { ...fast, commandTimeout: 2000, socketTimeout: 5000 };
+    const quick = { ...FAST, commandTimeout, socketTimeout: 5 * commandTimeout };
+    const patient = { ...FAST, commandTimeout: 2000, socketTimeout: 5000 };
     this.leases = this.#open('leases', redis, quick);
     this.control = this.#open('control', redis, patient);
     this.quorum = [this.leases, ...quorum.map((each) => this.#open('leases', each, quick))];
@@ -83,12 +85,7 @@ export class RedisConnections {
    * of being sent again, which could wait for ever.
    */
   blocking(): Redis {
-    const client = this.#open('stream', this.config.redis, {
-      maxRetriesPerRequest: 0,
-      enableOfflineQueue: false,
-      autoResendUnfulfilledCommands: false,
-      socketTimeout: 5000,
-    });
+    const client = this.#open('stream', this.config.redis, { ...FAST, socketTimeout: 5000 });
     this.#duplicates.add(client);
     client.once('end', () => this.#duplicates.delete(client));
     return client;

@@ -223,7 +223,7 @@ export class RedlockLeases implements Leases {
       // INVARIANT (I3): two majorities share a server, so one of these is above every epoch that a majority knew.
       const grant = { epoch: Math.max(...epochs), sentAt };
       const lease = this.#leaseOf(name, lock, grant);
-      if (this.masters.clients.length === 1) return lease;
+      if (!this.masters.isQuorum) return lease;
       return (await this.#renewal.confirm(new Map([[lease, lease.epoch]]))).has(lease) ? lease : undefined;
     } catch (error) {
       void this.#unlock(name, lock);

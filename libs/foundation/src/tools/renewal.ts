@@ -138,7 +138,6 @@ export class Renewal {
     const answers = await this.#ask(renewScript, keys, args, (texts) =>
       leases.every((_, index) => count(texts, index, '1') >= majority),
     );
-    const isQuorum = this.masters.clients.length > 1;
     const incomplete: HeldLease[] = [];
     const gone = leases.filter((lease, index) => {
       if (lease.ended) return false;
@@ -147,7 +146,7 @@ export class Renewal {
       if (renewed >= majority) {
         // INVARIANT (I1): a majority has kept the key since this was sent, so nobody else can have had one.
         lease.ackedAt = sentAt;
-        if (isQuorum && (lost > 0 || !lease.spread)) incomplete.push(lease);
+        if (this.masters.isQuorum && (lost > 0 || !lease.spread)) incomplete.push(lease);
         return false;
       }
       if (this.masters.cannotAgree(count(answers, index, '-1'))) lease.lose('taken');
@@ -221,7 +220,7 @@ export class Renewal {
   async #adopt(raised: ReadonlyMap<HeldLease, number>): Promise<void> {
     if (raised.size === 0) return;
     // With several servers the highest of their epochs counts only once a majority knows it.
-    const confirmed = this.masters.clients.length === 1 ? raised : await this.confirm(raised);
+    const confirmed = this.masters.isQuorum ? await this.confirm(raised) : raised;
     for (const [lease, epoch] of raised) {
       if (lease.ended) continue;
       if (!confirmed.has(lease)) {
