@@ -3,8 +3,8 @@
  * Read by whoever attaches to `Telemetry`; times are milliseconds, sizes are bytes.
  */
 
-/** Why a node is no longer a member: it left in order, or it stopped beating. */
-export type LeaveReason = 'shutdown' | 'timeout';
+/** Why a node is no longer a member: it left in order, it stopped beating, or a topology strategy says that it has ended. */
+export type LeaveReason = 'shutdown' | 'timeout' | 'terminated';
 
 /** Why a lease ended before it was released. */
 export type LeaseLossReason =

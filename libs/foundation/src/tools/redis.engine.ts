@@ -12,6 +12,7 @@ import type { Engine, NodeIdentity } from './engine.js';
 import { parseHint, type HintListener } from './hints.js';
 import { keysOf } from './keys.js';
 import { Masters } from './masters.js';
+import { publicUrl } from './redis.client.js';
 import { RedisConnections } from './redis.connections.js';
 import { RedisNodes } from './redis.nodes.js';
 import { RedisStreams } from './redis.streams.js';
@@ -71,6 +72,7 @@ function engineOver(
   return {
     kind: 'redis',
     endpoint: connections.endpoint,
+    url: publicUrl(config.redis),
     leases,
     nodes: new RedisNodes(client, control, keys, config),
     table: new RedisTable(control, {
