@@ -79,6 +79,7 @@ describe('peersOf', () => {
     const peers = [peer('1', 'ready', { node: 'a', host: 'h' }), peer('2', 'ready', { host: 'h' }), peer('3')];
     expect(peersOf(peers, { name: 'a', host: 'x' }).map(({ id }) => id)).toEqual(['1']);
     expect(peersOf(peers, { name: 'b', host: 'h' }).map(({ id }) => id)).toEqual(['2']);
+    expect(peersOf(peers, { name: 'h', host: 'x' }).map(({ id }) => id)).toEqual(['2']);
     expect(peersOf(peers, { name: 'b', host: 'x' })).toEqual([]);
   });
 });

@@ -72,7 +72,9 @@ export function expectedOf(peers: readonly Peer[]): number {
   return peers.filter(({ state }) => state === 'ready' || state === 'not-ready').length;
 }
 
-/** What is said of a member: by its name, or where the source does not know that, by its host. */
+/** What is said of a member: by its name, or where the source does not know that, by its host, which it may be named after. */
 export function peersOf(peers: readonly Peer[], { name, host }: { name: string; host: string }): Peer[] {
-  return peers.filter((peer) => (peer.node === undefined ? peer.host === host : peer.node === name));
+  return peers.filter((peer) =>
+    peer.node === undefined ? peer.host === host || peer.host === name : peer.node === name,
+  );
 }

@@ -4,7 +4,7 @@
  */
 import { Logger } from '@nestjs/common';
 import type { Peer, TopologyFindings, TopologyReport, TopologySelf, TopologyStrategy } from '../../config/topology.js';
-import { describe } from '../../errors.js';
+import { TopologyError, describe } from '../../errors.js';
 import { within } from '../../tools/within.js';
 import { checkedPeers } from './peers.js';
 
@@ -24,7 +24,7 @@ export const RUN_TIMES: RunTimes = { retryFrom: 500, retryTo: 30_000, logEvery: 
 /** How a strategy is doing: for health and for `doctor`. */
 export interface StrategyStatus {
   readonly strategy: string;
-  /** `starting` until its first look is over, `failing` from a failure until a look succeeds. */
+  /** `starting` until its first start is over, `failing` from a failure until a start succeeds. */
   readonly state: 'starting' | 'looking' | 'failing' | 'stopped';
   readonly peers: number;
   readonly redisFound: boolean;
@@ -142,7 +142,6 @@ export class StrategyRun {
       return this.#failed(error);
     }
     this.#reports++;
-    this.#well();
     this.changed();
   }
 
@@ -162,7 +161,7 @@ export class StrategyRun {
     this.#error = describe(error);
     this.#looked();
     const pause = Math.min(this.times.retryTo, this.times.retryFrom * 2 ** Math.min(this.#failuresInARow++, 16));
-    this.#log(pause);
+    this.#log(error, pause);
     this.#ending = this.#end();
     clearTimeout(this.#timer);
     // Jitter, so that the nodes of a cluster do not ask again all at once.
@@ -170,13 +169,15 @@ export class StrategyRun {
     this.changed();
   }
 
-  #log(retryInMs: number): void {
+  #log(error: unknown, retryInMs: number): void {
     const now = performance.now();
     if (now - this.#loggedAt < this.times.logEvery) return;
     this.#loggedAt = now;
-    this.#logger.warn('A topology strategy failed; what it found stays, and it is tried again', {
+    const what = 'A topology strategy failed; what it found stays, and it is tried again';
+    // A manifest that is to be applied must not be printed as one line of JSON.
+    this.#logger.warn(error instanceof TopologyError ? error.message : what, {
       strategy: this.name,
-      error: this.#error,
+      ...(error instanceof TopologyError ? {} : { error: this.#error }),
       failures: this.#failures,
       retryInMs: Math.round(retryInMs),
     });
