@@ -115,7 +115,7 @@ export class StrategyRun {
     clearTimeout(this.#timer);
     this.#looked();
     await this.#ending;
-    await this.#end();
+    await this.#end(true);
   }
 
   async #start(report: TopologyReport, turn: number): Promise<void> {
@@ -162,7 +162,7 @@ export class StrategyRun {
     this.#looked();
     const pause = Math.min(this.times.retryTo, this.times.retryFrom * 2 ** Math.min(this.#failuresInARow++, 16));
     this.#log(error, pause);
-    this.#ending = this.#end();
+    this.#ending = this.#end(false);
     clearTimeout(this.#timer);
     // Jitter, so that the nodes of a cluster do not ask again all at once.
     this.#timer = setTimeout(() => this.start(), pause * (0.75 + Math.random() / 2)).unref();
@@ -183,9 +183,9 @@ export class StrategyRun {
     });
   }
 
-  async #end(): Promise<void> {
+  async #end(leaving: boolean): Promise<void> {
     try {
-      await within(this.times.stop, this.strategy.stop(), `not done in ${this.times.stop} ms`);
+      await within(this.times.stop, this.strategy.stop(leaving), `not done in ${this.times.stop} ms`);
     } catch (error) {
       this.#logger.debug('A topology strategy did not stop in order', { strategy: this.name, error: describe(error) });
     }
