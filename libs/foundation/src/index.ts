@@ -116,7 +116,13 @@ export { HealthMonitor } from './health/health.monitor.js';
 export type { ClusterHealth, HealthReason, HealthStatus, NodeHealth, ServiceHealthSummary } from './health/report.js';
 
 // Telemetry
-export { Telemetry, type TelemetryListener } from './telemetry/telemetry.js';
+export {
+  Telemetry,
+  type TelemetryEvent,
+  type TelemetryEventsOf,
+  type TelemetryListener,
+  type TelemetryPattern,
+} from './telemetry/telemetry.js';
 export type { FoundationEventName, FoundationEvents, LeaseLossReason, LeaveReason } from './telemetry/events.js';
 
 // Tools
