@@ -123,6 +123,8 @@ export {
   type TelemetryListener,
   type TelemetryPattern,
 } from './telemetry/telemetry.js';
+export { FoundationMetrics, type Figure, type Gauge } from './metrics/foundation.metrics.js';
+export type { EventMetric, GaugeMetric, Labels } from './metrics/metrics.js';
 export type { FoundationEventName, FoundationEvents, LeaseLossReason, LeaveReason } from './telemetry/events.js';
 
 // Tools
