@@ -240,6 +240,11 @@ export class Channels {
     this.#sender.write(channel, message);
   }
 
+  /** How many messages wait for handlers of this node, by channel; for metrics. A channel is durable or it is not. */
+  waiting(): Record<string, number> {
+    return { ...this.#dispatcher.waiting(), ...this.#durable.waiting() };
+  }
+
   /** Listens for letters. Called by the lifecycle. */
   async open(): Promise<void> {
     await this.#letters.open();
