@@ -60,7 +60,10 @@ export async function openProbe(endpoint: RedisEndpoint | RedisClient, timeoutMs
       const scratch = `${tag}:doctor:${randomBytes(6).toString('hex')}`;
       const refused = await tryEach(client, commandsOn(scratch));
       const transaction = client.multi().get(`${scratch}:text`).exec();
-      await transaction.catch((error: unknown) => refused.push({ command: 'MULTI', reply: describe(error) }));
+      await transaction.catch((error: unknown) => {
+        // That the GET in it is refused was found out above.
+        if (refused.length === 0) refused.push({ command: 'MULTI', reply: describe(error) });
+      });
       const listener = await ready(createPubSubClient(endpoint, options), timeoutMs);
       try {
         return [...refused, ...(await tryEach(listener, [['SUBSCRIBE', scratch]]))];
