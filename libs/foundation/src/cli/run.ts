@@ -6,7 +6,7 @@ import { Logger } from '@nestjs/common';
 import { hostname } from 'node:os';
 import { VERSION } from '../cluster/version.js';
 import type { Environment } from '../config/presets.js';
-import type { Machine } from '../config/resolve.js';
+import type { Machine } from '../config/machine.js';
 import { FoundationConfigError, describe } from '../errors.js';
 import { readCommand, usage, UsageError, type Invocation } from './command.js';
 import { doctor } from './doctor.js';
