@@ -23,6 +23,7 @@ import { exploreServices, servicesOf, type DeclaredService } from './services/se
 import type { ServiceHandle } from './services/service.js';
 import type { ServiceMesh } from './services/service.mesh.js';
 import type { ServiceRegistry } from './services/service.registry.js';
+import { RepeatedLog } from './telemetry/repeated.log.js';
 import type { Engine } from './tools/engine.js';
 import { within } from './tools/within.js';
 
@@ -60,6 +61,7 @@ export class FoundationDrain implements OnModuleDestroy {
 @Injectable()
 export class FoundationLifecycle implements OnApplicationBootstrap {
   readonly #logger = new Logger('Foundation');
+  readonly #repeated = new RepeatedLog();
   readonly #bornAt = performance.now();
   readonly #secondOpinion: SecondOpinion;
   #left: Promise<void> | undefined;
@@ -189,7 +191,7 @@ export class FoundationLifecycle implements OnApplicationBootstrap {
       return true;
     } catch (error) {
       if (!(error instanceof RedisUnavailableError || error instanceof NotReadyError)) throw error;
-      this.#logger.warn('Services are registered later', { node: this.membership.self.name, error: error.message });
+      this.#repeated.warn('Services are registered later', { node: this.membership.self.name, error: error.message });
       return false;
     }
   }

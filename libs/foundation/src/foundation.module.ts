@@ -13,6 +13,7 @@ import type { FoundationConfig, FoundationOptions } from './config/options.js';
 import { resolve } from './config/resolve.js';
 import { FoundationDrain, FoundationLifecycle } from './foundation.lifecycle.js';
 import { HealthMonitor } from './health/health.monitor.js';
+import { FoundationMetrics } from './metrics/foundation.metrics.js';
 import { CallClient } from './processes/call.client.js';
 import { CallServer } from './processes/call.server.js';
 import { ProcessCalls } from './processes/process.calls.js';
@@ -172,6 +173,11 @@ class FoundationDrainModule {}
       inject: [CONFIG, ENGINE, Membership, Topologies, ProcessTable, ServiceRegistry],
       useFactory: (...parts: ConstructorParameters<typeof HealthMonitor>) => new HealthMonitor(...parts),
     },
+    {
+      provide: FoundationMetrics,
+      inject: [Telemetry, Membership, Supervisor, ServiceRegistry, Channels],
+      useFactory: (...parts: ConstructorParameters<typeof FoundationMetrics>) => new FoundationMetrics(...parts),
+    },
     // floor 6
     {
       provide: FoundationLifecycle,
@@ -200,6 +206,7 @@ class FoundationDrainModule {}
     Channels,
     ServiceMesh,
     HealthMonitor,
+    FoundationMetrics,
     ...Object.values(FoundationTools),
   ],
 })

@@ -151,7 +151,15 @@ export { HealthMonitor } from './health/health.monitor.js';
 export type { ClusterHealth, HealthReason, HealthStatus, NodeHealth, ServiceHealthSummary } from './health/report.js';
 
 // Telemetry
-export { Telemetry, type TelemetryListener } from './telemetry/telemetry.js';
+export {
+  Telemetry,
+  type TelemetryEvent,
+  type TelemetryEventsOf,
+  type TelemetryListener,
+  type TelemetryPattern,
+} from './telemetry/telemetry.js';
+export { FoundationMetrics, type Figure, type Gauge } from './metrics/foundation.metrics.js';
+export type { EventMetric, GaugeMetric, Labels } from './metrics/metrics.js';
 export type { FoundationEventName, FoundationEvents, LeaseLossReason, LeaveReason } from './telemetry/events.js';
 
 // Tools

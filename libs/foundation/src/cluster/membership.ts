@@ -5,6 +5,7 @@
 import { Injectable, Logger } from '@nestjs/common';
 import type { FoundationConfig } from '../config/options.js';
 import { DuplicateNodeError, FoundationConfigError, NotReadyError, describe } from '../errors.js';
+import { RepeatedLog } from '../telemetry/repeated.log.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
 import { monotonicNow } from '../tools/clock.js';
 import type { Engine } from '../tools/engine.js';
@@ -44,8 +45,9 @@ export interface Member {
 /**
  * What this node is at the moment: `joining` until Redis accepts it, `isolated` while it cannot reach Redis (its
  * singletons have stopped by then, unless a quorum of lease servers keeps them), `draining` and `left` on the way out.
+ * `observing` is the command line, which looks on and is no member.
  */
-export type NodeState = 'joining' | 'up' | 'isolated' | 'draining' | 'left';
+export type NodeState = 'joining' | 'observing' | 'up' | 'isolated' | 'draining' | 'left';
 
 /** What other rooms want to know of the membership. */
 export interface MembershipListener {
@@ -72,6 +74,7 @@ export class Membership {
   readonly #listeners = new Set<MembershipListener>();
   readonly #members = new Map<string, NodeRecord>();
   readonly #logger = new Logger('Foundation');
+  readonly #repeated = new RepeatedLog();
   #late: ReadonlySet<string> = new Set();
   #state: NodeState = 'joining';
   #record: NodeRecord;
@@ -112,6 +115,7 @@ export class Membership {
       replicas: {},
       listens: {},
       leaseServers: 1 + config.quorum.length,
+      ...config.membership,
       joinedAt: 0,
     };
     engine.onHint((hint) => {
@@ -143,7 +147,7 @@ export class Membership {
   members(): Member[] {
     return [...this.#members.values()]
       .map((record) => (record.bootId === this.node.bootId ? { ...this.#record, state: record.state } : record))
-      .map(({ version: _version, leaseServers: _servers, ...record }) => ({
+      .map(({ version: _version, leaseServers: _servers, beatEvery: _every, ttl: _ttl, ...record }) => ({
         ...record,
         state: stateOf(record.state, this.#late.has(record.name)),
         self: record.bootId === this.node.bootId,
@@ -221,6 +225,16 @@ export class Membership {
       await new Promise((resolve) => setTimeout(resolve, JOIN_RETRY_MS));
       if (this.#hasLeft()) throw new NotReadyError(this.node.name, 'left', 0);
     }
+  }
+
+  /**
+   * Follows the cluster without being in it, instead of a join: never counted, never a candidate. Give it an engine that
+   * writes nothing; see `tools/observing.ts`.
+   */
+  async observe(): Promise<void> {
+    await this.#fetchView();
+    this.#setState('observing');
+    await this.#beatNow();
   }
 
   /** A method, because TypeScript thinks that the state cannot change during an await. */
@@ -515,7 +529,8 @@ export class Membership {
       try {
         (listener[what] as ((...values: unknown[]) => void) | undefined)?.(...args);
       } catch (error) {
-        this.#logger.error('A membership listener threw; the others were told', { what, error: describe(error) });
+        const details = { what, error: describe(error) };
+        this.#repeated.error('A membership listener threw; the others were told', details, what);
       }
     }
   }

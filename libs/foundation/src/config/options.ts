@@ -299,4 +299,6 @@ export interface FoundationConfig {
   shutdownTimeout: number;
   /** Without a cluster there is none, and this says `redis`. */
   transport: { kind: 'redis' } | DirectConfig;
+  /** True in the command line, which looks at the cluster without being in it. */
+  observes?: boolean;
 }

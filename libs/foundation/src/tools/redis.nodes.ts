@@ -8,7 +8,7 @@ import type { LeaveReason } from '../telemetry/events.js';
 import { parseJson } from './json.js';
 import type { Keys } from './keys.js';
 import { GRACE } from './lease.scripts.js';
-import type { BeatAnswer, JoinAnswer, NodeRecord, Nodes, NodeView, ReplicaReport } from './nodes.js';
+import type { BeatAnswer, JoinAnswer, NodeRecord, Nodes, NodesSeen, NodeView, ReplicaReport } from './nodes.js';
 import { Script, toNumber, toTexts } from './script.js';
 
 const NOW = `
@@ -113,6 +113,21 @@ return 1
 `,
 );
 
+/**
+ * KEYS view, table versions, incarnation, beats → view version, table version, incarnation, now, then name and beat of each.
+ * It reads only: whoever looks from outside has the times of no node, and must end none.
+ */
+const lookScript = new Script(
+  'foundationNodesLook',
+  `${NOW}
+local newest = redis.call('ZRANGE', KEYS[2], -1, -1, 'WITHSCORES')
+local reply = { redis.call('GET', KEYS[1]) or '0', newest[2] or '0', redis.call('GET', KEYS[3]) or '',
+  string.format('%.0f', now) }
+for _, text in ipairs(redis.call('ZRANGE', KEYS[4], 0, -1, 'WITHSCORES')) do reply[#reply + 1] = text end
+return reply
+`,
+);
+
 /** See {@link Nodes}. */
 export class RedisNodes implements Nodes {
   constructor(
@@ -194,6 +209,21 @@ export class RedisNodes implements Nodes {
     };
   }
 
+  async look(): Promise<NodesSeen> {
+    const { view, processVersions, incarnation, beats } = this.keys;
+    const [viewVersion, tableVersion, life, now, ...flat] = toTexts(
+      await lookScript.run(this.control, [view, processVersions, incarnation, beats], []),
+    );
+    const pairs = flat.flatMap((name, index) => (index % 2 === 0 ? [[name, toNumber(flat[index + 1])] as const] : []));
+    return {
+      viewVersion: toNumber(viewVersion),
+      tableVersion: toNumber(tableVersion),
+      incarnation: life ?? '',
+      now: toNumber(now),
+      beats: new Map(pairs),
+    };
+  }
+
   async reasons(bootIds: readonly string[]): Promise<LeaveReason[]> {
     if (bootIds.length === 0) return [];
     const replies = await this.control.mget(bootIds.map((bootId) => this.keys.left(bootId)));
@@ -226,6 +256,8 @@ function parseRecord(text: string): NodeRecord | undefined {
     replicas,
     listens,
     leaseServers,
+    beatEvery,
+    ttl,
     address,
   } = value as Record<string, unknown>;
   if (typeof name !== 'string' || typeof bootId !== 'string') return undefined;
@@ -244,6 +276,8 @@ function parseRecord(text: string): NodeRecord | undefined {
     replicas: mapOf(replicas, parseReplica),
     listens: mapOf(listens, parseEntries),
     leaseServers: toNumber(leaseServers) || 1,
+    ...(beatEvery === undefined ? {} : { beatEvery: toNumber(beatEvery) }),
+    ...(ttl === undefined ? {} : { ttl: toNumber(ttl) }),
     joinedAt: toNumber(time),
     // What cannot be dialled is kept all the same: it says that the node is to be reached by letters.
     ...(typeof address === 'string' ? { address: address.slice(0, 300) } : {}),
