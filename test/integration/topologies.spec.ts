@@ -104,7 +104,7 @@ describe('topology strategies in applications', () => {
   });
 
   it('never shows the password of a Redis that was found', async () => {
-    const own = new Own(server.url.replace('//', '//default:hunter2@'));
+    const own = new Own(server.url.replace(/:\/\/.*@/, '://default:hunter2@'));
     await boot(undefined, appName, [], { topologies: [own] }).catch(() => undefined);
     expect(log.lines.join('\n') + JSON.stringify(own.told)).not.toContain('hunter2');
   });

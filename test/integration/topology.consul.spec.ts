@@ -7,7 +7,7 @@ import { resolve } from '../../libs/foundation/src/config/resolve.js';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
 import { FakeConsul } from '../support/consul-agent.js';
 import { startRedis, type RedisServer } from '../support/redis-server.js';
-import { boot, CapturedLog, closeAll, formed, freshName, settle } from './bench.js';
+import { boot, CapturedLog, closeAll, credentials, formed, freshName, settle } from './bench.js';
 
 const TIMES = { retryFrom: 20, retryTo: 100, logEvery: 60_000, stop: 2000 };
 
@@ -143,7 +143,7 @@ describe('the strategy consul', () => {
       consul.register({ ID: 'redis', Name: 'redis', Address: hostname, Port: Number(port) });
       const cluster = { strategy: 'consul', address: consul.address } as const;
       const nodes = await Promise.all(
-        ['a', 'b', 'c'].map((nodeName) => boot(undefined, appName, [], { cluster, nodeName })),
+        ['a', 'b', 'c'].map((nodeName) => boot(credentials(redis), appName, [], { cluster, nodeName })),
       );
       await formed(...nodes);
       const { app } = nodes[0]!;

@@ -16,7 +16,7 @@ import { resolve } from '../../libs/foundation/src/config/resolve.js';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
 import { RUNNING, TestKubernetes } from '../support/kubernetes.js';
 import { startRedis, type RedisServer } from '../support/redis-server.js';
-import { boot, CapturedLog, closeAll, formed, freshName, settle } from './bench.js';
+import { boot, CapturedLog, closeAll, credentials, formed, freshName, settle } from './bench.js';
 
 const assets = process.env['KUBEBUILDER_ASSETS'];
 const servers: [string, () => Promise<TestKubernetes>][] = [['a small API server', () => TestKubernetes.fake()]];
@@ -177,7 +177,7 @@ describe.each(servers)('the strategy kubernetes with %s', (_what, open) => {
       const { hostname, port } = new URL(redis.url);
       Object.assign(process.env, { REDIS_SERVICE_HOST: hostname, REDIS_SERVICE_PORT: port });
       const cluster = { strategy: 'kubernetes', kubeconfig: await kubernetes.kubeconfig(namespace) } as const;
-      return Promise.all(names.map((nodeName) => boot(undefined, appName, [Till], { cluster, nodeName })));
+      return Promise.all(names.map((nodeName) => boot(credentials(redis), appName, [Till], { cluster, nodeName })));
     }
 
     it('finds Redis and says how many nodes to expect', async () => {
