@@ -14,7 +14,7 @@ import { isTopologyStrategy, type TopologyStrategy } from './topology.js';
 import { TRANSLATE } from './translate.js';
 
 /** The names whose strategies are still to be written. */
-export const NOT_HERE_YET: readonly StrategyName[] = ['dns', 'gossip', 'mdns'];
+export const NOT_HERE_YET: readonly StrategyName[] = ['gossip', 'mdns'];
 
 /** What runs, and whether the user asked for it by name. */
 export interface ResolvedTopologies {
@@ -105,8 +105,11 @@ function settingsFrom(env: Environment, { podNamespace }: Machine): StrategySett
     }),
     consul: withoutEmpty({ address: env['CONSUL_HTTP_ADDR'], token: env['CONSUL_HTTP_TOKEN'], service }),
     dns: withoutEmpty({ query: env['FOUNDATION_DNS_QUERY'] }),
-    gossip: withoutEmpty({ secret: env['FOUNDATION_GOSSIP_SECRET'] }),
-    mdns: withoutEmpty({ service }),
+    gossip: withoutEmpty({
+      secret: env['FOUNDATION_GOSSIP_SECRET'],
+      previousSecret: env['FOUNDATION_GOSSIP_PREVIOUS_SECRET'],
+    }),
+    mdns: {},
     static: withoutEmpty({ hosts: listFrom(env['FOUNDATION_STATIC_HOSTS']) }),
   };
 }

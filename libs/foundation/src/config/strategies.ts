@@ -38,32 +38,36 @@ export interface ConsulSettings {
 
 /** Names of the domain name system. */
 export interface DnsSettings {
-  /** A name with an address per node. Environment: `FOUNDATION_DNS_QUERY`. Required. */
+  /** A name with an address per node, or `_service._proto.name` (SRV). Environment: `FOUNDATION_DNS_QUERY`. Required. */
   query?: string;
-  /** The name that leads to Redis: `_redis._tcp.…` (SRV) or a host. Default none. */
+  /** The name that leads to Redis: `_redis._tcp.…` (SRV) or a host, whose port is 6379. Default none. */
   redisQuery?: string;
-  /** How often it is asked, in milliseconds. Default 5000. */
+  /** The shortest time between two questions, in milliseconds; an answer that lives longer is kept longer. Default 5000. */
   every?: number;
+  /** The addresses of the DNS servers, with or without a port. Default: those of the system. */
+  servers?: readonly string[];
 }
 
-/** Encrypted UDP multicast. */
+/** Encrypted UDP multicast or broadcast. */
 export interface GossipSettings {
   /** A secret that all nodes share, 16 characters or more. Environment: `FOUNDATION_GOSSIP_SECRET`. Required. */
   secret?: string | Secret;
-  /** While secrets are changed: the one that others may still use. */
+  /** While secrets are changed: the one that others may still use. Environment: `FOUNDATION_GOSSIP_PREVIOUS_SECRET`. */
   previousSecret?: string | Secret;
-  /** The multicast group. Default `230.1.1.251`. */
+  /** The multicast group, or a broadcast address such as `255.255.255.255` or `10.0.0.255`. Default `230.1.1.251`. */
   group?: string;
   /** The UDP port. Default 45892. */
   port?: number;
-  /** How often a node tells of itself, in milliseconds. Default 1500. */
+  /** The address of this node in the network to use. Default: the network that the system chooses. */
+  interface?: string;
+  /** How often a node tells of itself, in milliseconds; the same on all nodes. Default 1500. */
   every?: number;
 }
 
 /** Multicast DNS on the local network, for development. */
 export interface MdnsSettings {
-  /** The service name, `_<service>._tcp.local`. Environment: `FOUNDATION_SERVICE_NAME`. Default `appName`. */
-  service?: string;
+  /** The address of this node in the network to use. Default: all networks. */
+  interface?: string;
   /** How often it is asked, in milliseconds. Default 5000. */
   every?: number;
 }
@@ -92,9 +96,16 @@ export interface StrategySettings {
 export interface StrategyConfigs {
   kubernetes: { selector: string; namespace?: string; redisService: string; kubeconfig?: string };
   consul: { address: string; service: string; redisService: string; token?: Secret; ttl: number };
-  dns: { query: string; redisQuery?: string; every: number };
-  gossip: { secret: Secret; previousSecret?: Secret; group: string; port: number; every: number };
-  mdns: { service: string; every: number };
+  dns: { query: string; redisQuery?: string; every: number; servers?: readonly string[] };
+  gossip: {
+    secret: Secret;
+    previousSecret?: Secret;
+    group: string;
+    port: number;
+    interface?: string;
+    every: number;
+  };
+  mdns: { interface?: string; every: number };
   static: { hosts: readonly string[]; redis?: string; every: number };
 }
 

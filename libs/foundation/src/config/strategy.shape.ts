@@ -2,6 +2,7 @@
  * The shape of each strategy's settings, for class-validator; see `shape.ts`.
  * Called by `resolve.topologies.ts`.
  */
+import { isIP, isIPv4 } from 'node:net';
 import {
   ArrayMaxSize,
   ArrayMinSize,
@@ -44,6 +45,25 @@ const secret = (min: number): PropertyDecorator => {
   };
 };
 
+const address = (message: string): PropertyDecorator => {
+  const validate = (value: unknown): boolean => typeof value === 'string' && isIPv4(value);
+  return (target, key) => {
+    IsOptional()(target, key);
+    ValidateBy({ name: 'address', validator: { validate } }, { message })(target, key);
+  };
+};
+
+/** As `dns.setServers` takes them: no names. */
+function isServers(value: unknown): boolean {
+  const isServer = (server: unknown): boolean => {
+    if (typeof server !== 'string') return false;
+    const [, bracketed, host = bracketed ?? server, port = '53'] =
+      /^(?:\[([^\]]+)\]|([^:]+))(?::(\d{1,5}))?$/.exec(server) ?? [];
+    return isIP(host) !== 0 && Number(port) > 0 && Number(port) < 65_536;
+  };
+  return Array.isArray(value) && value.length > 0 && value.length <= 10 && value.every(isServer);
+}
+
 class KubernetesShape {
   @text(/^[A-Za-z0-9_./,=!() -]{1,1000}$/, 'a label selector such as app=shop,tier=web') selector?: string;
   @name() namespace?: string;
@@ -67,22 +87,29 @@ class DnsShape {
   @name() query?: string;
   @name() redisQuery?: string;
   @milliseconds(100) every?: number;
+  @IsOptional()
+  @ValidateBy(
+    { name: 'servers', validator: { validate: isServers } },
+    { message: 'a list of 1 to 10 addresses of DNS servers, such as 10.0.0.2, 127.0.0.1:8600 or [::1]:53' },
+  )
+  servers?: string[];
 }
 
 class GossipShape {
   @secret(16) secret?: string | Secret;
   @secret(16) previousSecret?: string | Secret;
-  @text(/^2(?:2[4-9]|3\d)(?:\.\d{1,3}){3}$/, 'a multicast address from 224.0.0.0 to 239.255.255.255') group?: string;
+  @address('an IPv4 address: a multicast group (224.0.0.0 to 239.255.255.255) or a broadcast address') group?: string;
   @IsOptional()
   @IsInt({ message: 'a port from 1 to 65535' })
   @Min(1, { message: 'a port from 1 to 65535' })
   @Max(65_535, { message: 'a port from 1 to 65535' })
   port?: number;
+  @address('an IPv4 address of this machine') interface?: string;
   @milliseconds(100) every?: number;
 }
 
 class MdnsShape {
-  @name() service?: string;
+  @address('an IPv4 address of this machine') interface?: string;
   @milliseconds(100) every?: number;
 }
 

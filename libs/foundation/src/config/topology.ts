@@ -78,6 +78,8 @@ export interface TopologyStrategy {
    * `report.failed`. Called again after `stop()`.
    */
   start(report: TopologyReport, self: TopologySelf): Promise<void>;
+  /** What it sent, heard and dropped since it was made; for `Topologies.status()`, where there is something to count. */
+  readonly counters?: Readonly<Record<string, number>>;
   /** What is known of this node has changed: it listens now, or Redis was found. */
   announce?(self: TopologySelf): void;
   /**

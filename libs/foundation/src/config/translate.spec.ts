@@ -39,7 +39,7 @@ describe('translate', () => {
       strategy: 'dns',
       config: { query: 'app.internal', every: 5000 },
     });
-    expect(translateMdns({ appName: 'shop' })).toEqual({ strategy: 'mdns', config: { service: 'shop', every: 5000 } });
+    expect(translateMdns({ appName: 'shop' })).toEqual({ strategy: 'mdns', config: { every: 5000 } });
     const hosts = ['a:7000', 'b'];
     const { config } = translateStatic({ hosts, redis: 'redis://c' });
     expect(config).toEqual({ hosts: ['a:7000', 'b'], redis: 'redis://c', every: 5000 });

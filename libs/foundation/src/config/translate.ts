@@ -86,12 +86,12 @@ export function translateGossip({
   };
 }
 
-/** `translateMdns({ appName: 'shop' })` → `{ strategy: 'mdns', config: { service: 'shop', every: 5000 } }`. */
+/** `translateMdns()` → `{ strategy: 'mdns', config: { every: 5000 } }`. */
 export function translateMdns({
-  appName = 'app',
+  appName: _appName,
   ...settings
 }: MdnsSettings & TranslateContext = {}): Translated<'mdns'> {
-  return { strategy: 'mdns', config: { service: appName, every: 5000, ...given(settings) } };
+  return { strategy: 'mdns', config: { every: 5000, ...given(settings) } };
 }
 
 /**

@@ -28,6 +28,10 @@ export async function loadStrategy(each: StrategyConfig | TopologyStrategy): Pro
       const { createKubernetes } = await import('./kubernetes.js');
       return createKubernetes(each.config);
     }
+    case 'dns': {
+      const { DnsStrategy } = await import('./dns.js');
+      return new DnsStrategy(each.config);
+    }
     default:
       throw new NotInThisVersionError('cluster', `the strategy "${each.strategy}"`, 'another strategy');
   }

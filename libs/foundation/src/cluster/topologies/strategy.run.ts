@@ -32,6 +32,8 @@ export interface StrategyStatus {
   readonly failures: number;
   /** Peers of reports that were not what they should be. */
   readonly dropped: number;
+  /** What the strategy itself counts: packets that were sent, heard and dropped. */
+  readonly counters?: Readonly<Record<string, number>>;
   /** The last failure, while it lasts. */
   readonly error?: string;
 }
@@ -85,6 +87,7 @@ export class StrategyRun {
       reports: this.#reports,
       failures: this.#failures,
       dropped: this.#dropped,
+      ...(this.strategy.counters === undefined ? {} : { counters: { ...this.strategy.counters } }),
       ...(this.#error === undefined ? {} : { error: this.#error }),
     };
   }

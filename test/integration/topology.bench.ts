@@ -1,0 +1,31 @@
+// What the specs of topology strategies share: one that runs as in a node, with short times, and waiting for what it finds.
+import { Topologies, type TopologyStrategy } from 'nestjs-foundation';
+import { LocalNode } from '../../libs/foundation/src/cluster/node.js';
+import { resolve } from '../../libs/foundation/src/config/resolve.js';
+import { eventually } from '../../libs/foundation/src/testing/eventually.js';
+import { closeLater } from './bench.js';
+
+const TIMES = { retryFrom: 20, retryTo: 100, logEvery: 60_000, stop: 2000 };
+
+/** The strategy of a node; stopped by `closeAll()`. */
+export async function looking(strategy: TopologyStrategy, appName: string, nodeName: string): Promise<Topologies> {
+  const options = { topologies: [strategy], redis: 'redis://a', appName, nodeName };
+  const config = resolve(options, {}, { host: `host-of-${nodeName}`, pid: 1 });
+  const topologies = new Topologies(config, new LocalNode(config), TIMES);
+  closeLater(() => topologies.stop());
+  await topologies.start();
+  return topologies;
+}
+
+/** Waits until `shown` gives the text. */
+export async function until(topologies: Topologies, shown: () => string, expected: string): Promise<void> {
+  await eventually(() => shown() === expected, {
+    ...{ what: `"${expected}"`, timeout: 15_000 },
+    lastSeen: () => [shown(), topologies.status()],
+  });
+}
+
+/** Waits until the strategy is in that state. */
+export async function untilState(topologies: Topologies, state: 'looking' | 'failing'): Promise<void> {
+  await until(topologies, () => String(topologies.status()[0]?.state), state);
+}
