@@ -18,7 +18,7 @@ const PLAN: [number, string[]][] = [
   [4, ['processes', 'channels', 'services']],
   [5, ['health', 'metrics', 'v1', 'microservices', 'prometheus', 'opentelemetry']],
   [6, ['foundation.module', 'foundation.lifecycle', 'index']],
-  [7, ['testing']],
+  [7, ['testing', 'cli']],
 ];
 const FLOORS = Object.fromEntries(PLAN.flatMap(([floor, rooms]) => rooms.map((name) => [name, floor] as const)));
 const SEPARATE = 4;

@@ -1,5 +1,5 @@
 // Puts the built package, ready for `npm pack`, into dist/libs/foundation.
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 
 const here = import.meta.dirname;
@@ -21,6 +21,9 @@ cpSync(built, join(target, 'dist'), { recursive: true, filter: (path) => !path.e
 const manifest = JSON.parse(readFileSync(join(here, 'package.json'), 'utf8'));
 for (const field of ['private', 'workspaces', 'scripts', 'devDependencies', 'overrides']) delete manifest[field];
 writeFileSync(join(target, 'package.json'), `${JSON.stringify(manifest, null, 2)}\n`);
+
+// tsc writes no file as executable, and whoever links to this folder instead of installing it would get one that is not.
+for (const program of Object.values(manifest.bin)) chmodSync(join(target, program), 0o755);
 
 for (const name of ['README.md', 'CHANGELOG.md', 'LICENSE']) {
   const file = [here, root].map((folder) => join(folder, name)).find((path) => existsSync(path));

@@ -27,12 +27,47 @@ export type {
   ResolvedProcessDefaults,
   RestartPolicyName,
   SecurityOptions,
-  StrategyName,
-  StrategyOptions,
   TlsFiles,
 } from './config/options.js';
-export { resolve, type Machine } from './config/resolve.js';
+export { resolve } from './config/resolve.js';
+export type { Machine } from './config/machine.js';
 export type { Environment } from './config/presets.js';
+
+// Topology strategies
+export { detectStrategy } from './config/detect.js';
+export {
+  translateConsul,
+  translateDns,
+  translateGossip,
+  translateKubernetes,
+  translateMdns,
+  translateStatic,
+  type TranslateContext,
+} from './config/translate.js';
+export type {
+  ConsulSettings,
+  DnsSettings,
+  GossipSettings,
+  KubernetesSettings,
+  MdnsSettings,
+  StaticSettings,
+  StrategyConfig,
+  StrategyConfigs,
+  StrategyName,
+  StrategyOptions,
+  StrategySettings,
+  Translated,
+} from './config/strategies.js';
+export type {
+  Peer,
+  PeerState,
+  TopologyFindings,
+  TopologyReport,
+  TopologySelf,
+  TopologyStrategy,
+} from './config/topology.js';
+export { Topologies } from './cluster/topologies/topologies.js';
+export type { StrategyStatus } from './cluster/topologies/strategy.run.js';
 
 // Cluster
 export { Membership, type Member, type MembershipListener, type NodeState } from './cluster/membership.js';
@@ -150,12 +185,14 @@ export {
   ProcessDeclarationError,
   ProcessStartError,
   ProcessTimeoutError,
+  RedisNotFoundError,
   RedisRefusedError,
   RedisUnavailableError,
   RemoteError,
   RequestError,
   ServiceNotFoundError,
   StaleEpochError,
+  TopologyError,
   UnknownChannelError,
   UnknownProcessError,
   type CallSubject,

@@ -136,6 +136,21 @@ describe('Membership', () => {
     expect(membership.state).toBe('joining');
   });
 
+  it('observes: follows the members, is none of them, and cannot be cut off', async () => {
+    await membership.observe();
+    expect(membership.state).toBe('observing');
+    expect(membership.members().map(({ name }) => name)).toEqual(['n2']);
+    nodes.records.delete('n2');
+    nodes.version += 1;
+    await pass(1100);
+    expect(membership.members()).toEqual([]);
+    nodes.failing = true;
+    await pass(10_000);
+    expect(membership.state).toBe('observing');
+    await membership.leave();
+    expect(nodes.left).toEqual([]);
+  });
+
   it('beats about once a second and tells what it heard', async () => {
     await membership.join([]);
     const beat = jest.fn();

@@ -45,8 +45,9 @@ export interface Member {
 /**
  * What this node is at the moment: `joining` until Redis accepts it, `isolated` while it cannot reach Redis (its
  * singletons have stopped by then, unless a quorum of lease servers keeps them), `draining` and `left` on the way out.
+ * `observing` is the command line, which looks on and is no member.
  */
-export type NodeState = 'joining' | 'up' | 'isolated' | 'draining' | 'left';
+export type NodeState = 'joining' | 'observing' | 'up' | 'isolated' | 'draining' | 'left';
 
 /** What other rooms want to know of the membership. */
 export interface MembershipListener {
@@ -114,6 +115,7 @@ export class Membership {
       replicas: {},
       listens: {},
       leaseServers: 1 + config.quorum.length,
+      ...config.membership,
       joinedAt: 0,
     };
     engine.onHint((hint) => {
@@ -145,7 +147,7 @@ export class Membership {
   members(): Member[] {
     return [...this.#members.values()]
       .map((record) => (record.bootId === this.node.bootId ? { ...this.#record, state: record.state } : record))
-      .map(({ version: _version, leaseServers: _servers, ...record }) => ({
+      .map(({ version: _version, leaseServers: _servers, beatEvery: _every, ttl: _ttl, ...record }) => ({
         ...record,
         state: stateOf(record.state, this.#late.has(record.name)),
         self: record.bootId === this.node.bootId,
@@ -223,6 +225,16 @@ export class Membership {
       await new Promise((resolve) => setTimeout(resolve, JOIN_RETRY_MS));
       if (this.#hasLeft()) throw new NotReadyError(this.node.name, 'left', 0);
     }
+  }
+
+  /**
+   * Follows the cluster without being in it, instead of a join: never counted, never a candidate. Give it an engine that
+   * writes nothing; see `tools/observing.ts`.
+   */
+  async observe(): Promise<void> {
+    await this.#fetchView();
+    this.#setState('observing');
+    await this.#beatNow();
   }
 
   /** A method, because TypeScript thinks that the state cannot change during an await. */

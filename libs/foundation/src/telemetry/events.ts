@@ -8,7 +8,9 @@ export type LeaveReason =
   /** It said so. */
   | 'shutdown'
   /** It did not beat for as long as `membership.ttl`. */
-  | 'timeout';
+  | 'timeout'
+  /** A topology strategy says that it has ended. */
+  | 'terminated';
 
 /** Why a lease ended before it was released. */
 export type LeaseLossReason =

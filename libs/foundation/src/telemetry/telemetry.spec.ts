@@ -114,7 +114,7 @@ describe('Telemetry', () => {
       const telemetry = new Telemetry();
       const reasons: string[] = [];
       telemetry.attach('cluster.*', (event, payload) => {
-        if (event === 'cluster.node_left') reasons.push(payload.reason satisfies 'timeout' | 'shutdown');
+        if (event === 'cluster.node_left') reasons.push(payload.reason satisfies 'timeout' | 'shutdown' | 'terminated');
         // @ts-expect-error: not an event of that room
         if (event === 'message.sent') reasons.push('never');
       });

@@ -34,9 +34,9 @@ return redis.call('ZCARD', KEYS[1])
 `,
 );
 
-/** Makes the queue on Foundation's own connection. */
-export function createQueue(publisher: Redis, keys: Keys): Queue {
-  return new Queue(QUEUE_NAME, { connection: publisher, prefix: keys.tag });
+/** Makes the queue on Foundation's own connection; it writes its version beside the jobs, unless this process only looks on. */
+export function createQueue(publisher: Redis, keys: Keys, observes = false): Queue {
+  return new Queue(QUEUE_NAME, { connection: publisher, prefix: keys.tag, skipMetasUpdate: observes });
 }
 
 /** See {@link Restarts}. */

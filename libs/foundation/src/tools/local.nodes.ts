@@ -3,7 +3,7 @@
  * Called by the membership when the configuration is not clustered.
  */
 import type { LeaveReason } from '../telemetry/events.js';
-import type { BeatAnswer, JoinAnswer, NodeRecord, Nodes, NodeView } from './nodes.js';
+import type { BeatAnswer, JoinAnswer, NodeRecord, Nodes, NodesSeen, NodeView } from './nodes.js';
 
 /** See {@link Nodes}. */
 export class LocalNodes implements Nodes {
@@ -42,6 +42,12 @@ export class LocalNodes implements Nodes {
 
   view(): Promise<NodeView> {
     return Promise.resolve({ version: this.#version, members: this.#record === undefined ? [] : [this.#record] });
+  }
+
+  look(): Promise<NodesSeen> {
+    const now = this.wallClock();
+    const beats = new Map(this.#record === undefined ? [] : [[this.#record.name, now]]);
+    return Promise.resolve({ viewVersion: this.#version, tableVersion: 0, incarnation: 'local', now, beats });
   }
 
   reasons(bootIds: readonly string[]): Promise<LeaveReason[]> {

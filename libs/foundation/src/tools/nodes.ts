@@ -38,6 +38,10 @@ export interface NodeRecord {
   listens: Record<string, string[]>;
   /** On how many Redis servers it puts its leases; all nodes must agree. */
   leaseServers: number;
+  /** How often it beats, in milliseconds. */
+  beatEvery?: number;
+  /** After how long without a beat it is down, in milliseconds. */
+  ttl?: number;
   /** Milliseconds since 1970 by the Redis clock. */
   joinedAt: number;
   /** `host:port` where others link with it; absent with the Redis transport. */
@@ -70,13 +74,29 @@ export interface BeatAnswer {
   otherBootId?: string;
 }
 
+/** What can be seen of the directory without being in it. */
+export interface NodesSeen {
+  viewVersion: number;
+  /** Version of the table of processes. */
+  tableVersion: number;
+  /** Identifies this life of Redis; empty before the first node. */
+  incarnation: string;
+  /** Milliseconds since 1970 by the Redis clock. */
+  now: number;
+  /** Node name → time of its last beat. */
+  beats: ReadonlyMap<string, number>;
+}
+
 /** The directory of nodes. */
 export interface Nodes {
   join(record: NodeRecord): Promise<JoinAnswer>;
   /** Beats, ends nodes whose ttl has run out, and reports. With a record, replaces this node's; `changed` raises the view's version. */
   beat(name: string, bootId: string, update?: { record: NodeRecord; changed: boolean }): Promise<BeatAnswer>;
-  leave(name: string, bootId: string): Promise<void>;
+  /** Removes the record, if it is of this boot id; `terminated` for another node, which is known to have ended. */
+  leave(name: string, bootId: string, reason?: 'shutdown' | 'terminated'): Promise<void>;
   view(): Promise<NodeView>;
+  /** Looks and changes nothing, not even what has run out. */
+  look(): Promise<NodesSeen>;
   /** Why nodes that are in the view no more have left; `timeout` for those that did not say. */
   reasons(bootIds: readonly string[]): Promise<LeaveReason[]>;
 }

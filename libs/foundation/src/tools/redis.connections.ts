@@ -7,12 +7,10 @@ import type { Redis, RedisOptions } from 'ioredis';
 import type { FoundationConfig, RedisClient, RedisEndpoint } from '../config/options.js';
 import { FoundationConfigError, RedisRefusedError, RedisUnavailableError, describe } from '../errors.js';
 import { checkClient, createClient, createPubSubClient, endpointName, reconnectIn } from './redis.client.js';
+import { OLDEST, refusalIn, serverFacts } from './redis.server.js';
 
 /** The roles; `worker` is BullMQ's, which adds one blocking duplicate of it. A consumer of a durable channel has a `stream`. */
 export type RedisRole = 'leases' | 'control' | 'subscriber' | 'publisher' | 'worker' | 'stream';
-
-const MIN_MAJOR = 6;
-const MIN_MINOR = 2;
 
 /** A command fails at once when there is no connection, and is not sent again when one was lost. */
 const FAST = { maxRetriesPerRequest: 0, enableOfflineQueue: false, autoResendUnfulfilledCommands: false };
@@ -94,14 +92,15 @@ export class RedisConnections {
   /** A server that is listed twice would have two votes and die with both of them. */
   async #requireDistinct(): Promise<void> {
     const infos = await Promise.all(this.quorumControl.map((client) => client.info('server').catch(() => '')));
-    const ids = infos.map((info) => /^run_id:(\w+)/m.exec(info)?.[1]).filter((id) => id !== undefined);
+    const ids = infos.map((info) => serverFacts(info).runId).filter((id) => id !== undefined);
     if (new Set(ids).size === ids.length) return;
     throw new FoundationConfigError('redis.quorum', 'the same Redis server twice', 'independent servers');
   }
 
   /** What Redis does when its memory is full; `undefined` where it has no limit. */
   async evictionPolicy(): Promise<string | undefined> {
-    return evictionPolicyOf(await this.control.info('memory'));
+    const { policy, hasLimit } = serverFacts(await this.control.info('memory'));
+    return hasLimit ? policy : undefined;
   }
 
   /** Closes every client. QUIT could wait for a server that hangs; nothing is in flight any more, so the sockets just go. */
@@ -184,40 +183,21 @@ export class RedisConnections {
     } catch (error) {
       throw this.#classify(error);
     }
-    const policy = evictionPolicyOf(info);
-    if (policy !== undefined && policy !== 'noeviction') {
+    const { version, isSupported, policy, hasLimit } = serverFacts(info);
+    if (hasLimit && policy !== undefined && policy !== 'noeviction') {
       // An evicted lease looks like a free one: the next owner would start before this one knows.
       this.#logger.error('Redis may evict leases, so two owners are possible; set maxmemory-policy noeviction', {
         endpoint: this.endpoint,
         policy,
       });
     }
-    const version = /^redis_version:(\d+)\.(\d+)/m.exec(info);
-    if (version === null) return;
-    const [major, minor] = [Number(version[1]), Number(version[2])];
-    if (major > MIN_MAJOR || (major === MIN_MAJOR && minor >= MIN_MINOR)) return;
-    throw new RedisRefusedError(
-      this.endpoint,
-      `version ${major}.${minor}`,
-      `Use Redis ${MIN_MAJOR}.${MIN_MINOR} or newer, or Valkey.`,
-    );
+    if (isSupported) return;
+    throw new RedisRefusedError(this.endpoint, `version ${version}`, `Use Redis ${OLDEST} or newer, or Valkey.`);
   }
 
   #classify(error: unknown): RedisRefusedError | RedisUnavailableError {
-    const text = describe(error);
-    const reply = /WRONGPASS|NOAUTH|NOPERM|ERR AUTH|invalid password|invalid username|DB index is out of range/i.exec(
-      text,
-    );
-    if (reply === null) return new RedisUnavailableError(this.endpoint, 'connecting', error);
-    const advice =
-      reply[0].startsWith('NOPERM') || reply[0].startsWith('DB')
-        ? 'Give the user the missing permission, or use another database.'
-        : 'Correct the user name and password in "redis" or FOUNDATION_REDIS_URL.';
-    return new RedisRefusedError(this.endpoint, reply[0], advice, error);
+    const refusal = refusalIn(describe(error));
+    if (refusal === undefined) return new RedisUnavailableError(this.endpoint, 'connecting', error);
+    return new RedisRefusedError(this.endpoint, refusal.reply, refusal.advice, error);
   }
-}
-
-function evictionPolicyOf(info: string): string | undefined {
-  if (!/^maxmemory:[1-9]/m.test(info)) return undefined;
-  return /^maxmemory_policy:(\S+)/m.exec(info)?.[1];
 }

@@ -12,6 +12,8 @@ import type { Engine, NodeIdentity } from './engine.js';
 import { parseHint, type HintListener } from './hints.js';
 import { keysOf } from './keys.js';
 import { Masters } from './masters.js';
+import { observing } from './observing.js';
+import { publicUrl } from './redis.client.js';
 import { RedisConnections } from './redis.connections.js';
 import { RedisNodes } from './redis.nodes.js';
 import { RedisStreams } from './redis.streams.js';
@@ -23,7 +25,8 @@ import { RedlockLeases, createRedlock } from './redlock.leases.js';
 export function createRedisEngine(config: FoundationConfig, node: NodeIdentity, telemetry: Telemetry): Engine {
   const connections = new RedisConnections(config);
   try {
-    return engineOver(connections, config, node, telemetry);
+    const engine = engineOver(connections, config, node, telemetry);
+    return config.observes === true ? observing(engine) : engine;
   } catch (error) {
     // What was adopted may be refused; nothing of ours stays open then.
     connections.close();
@@ -40,7 +43,7 @@ function engineOver(
   const keys = keysOf(config.appName);
   const { leases: client, control, subscriber, publisher, quorum, quorumControl } = connections;
   const redlock = (config.redlock as Redlock | undefined) ?? createRedlock(connections.quorum);
-  const queue = (config.queue as Queue | undefined) ?? createQueue(control, keys);
+  const queue = (config.queue as Queue | undefined) ?? createQueue(control, keys, config.observes);
   const leases = new RedlockLeases(
     new Masters(quorum),
     new Masters(quorumControl),
@@ -71,6 +74,7 @@ function engineOver(
   return {
     kind: 'redis',
     endpoint: connections.endpoint,
+    url: publicUrl(config.redis),
     leases,
     nodes: new RedisNodes(client, control, keys, config),
     table: new RedisTable(control, {

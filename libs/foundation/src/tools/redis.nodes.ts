@@ -8,7 +8,7 @@ import type { LeaveReason } from '../telemetry/events.js';
 import { parseJson } from './json.js';
 import type { Keys } from './keys.js';
 import { GRACE } from './lease.scripts.js';
-import type { BeatAnswer, JoinAnswer, NodeRecord, Nodes, NodeView, ReplicaReport } from './nodes.js';
+import type { BeatAnswer, JoinAnswer, NodeRecord, Nodes, NodesSeen, NodeView, ReplicaReport } from './nodes.js';
 import { Script, toNumber, toTexts } from './script.js';
 
 const NOW = `
@@ -99,17 +99,32 @@ return reply
 `,
 );
 
-/** KEYS nodes, beats, view, left · ARGV name, bootId, topic → 1 when this boot id's record was removed. */
+/** KEYS nodes, beats, view, left · ARGV name, bootId, topic, reason → 1 when this boot id's record was removed. */
 const leaveScript = new Script(
   'foundationNodeLeave',
   `${NOW}${CHANGED}
 local record = redis.call('HGET', KEYS[1], ARGV[1])
 if not record or string.match(record, '^(%S+) ') ~= ARGV[2] then return 0 end
-redis.call('SET', KEYS[4], 'shutdown', 'PX', 60000)
+redis.call('SET', KEYS[4], ARGV[4], 'PX', 60000)
 redis.call('HDEL', KEYS[1], ARGV[1])
 redis.call('ZREM', KEYS[2], ARGV[1])
 changed(KEYS[3], ARGV[3])
 return 1
+`,
+);
+
+/**
+ * KEYS view, table versions, incarnation, beats → view version, table version, incarnation, now, then name and beat of each.
+ * It reads only: whoever looks from outside has the times of no node, and must end none.
+ */
+const lookScript = new Script(
+  'foundationNodesLook',
+  `${NOW}
+local newest = redis.call('ZRANGE', KEYS[2], -1, -1, 'WITHSCORES')
+local reply = { redis.call('GET', KEYS[1]) or '0', newest[2] or '0', redis.call('GET', KEYS[3]) or '',
+  string.format('%.0f', now) }
+for _, text in ipairs(redis.call('ZRANGE', KEYS[4], 0, -1, 'WITHSCORES')) do reply[#reply + 1] = text end
+return reply
 `,
 );
 
@@ -176,9 +191,9 @@ export class RedisNodes implements Nodes {
     };
   }
 
-  async leave(name: string, bootId: string): Promise<void> {
+  async leave(name: string, bootId: string, reason: 'shutdown' | 'terminated' = 'shutdown'): Promise<void> {
     const { nodes, beats, view, hints } = this.keys;
-    await leaveScript.run(this.client, [nodes, beats, view, this.keys.left(bootId)], [name, bootId, hints]);
+    await leaveScript.run(this.client, [nodes, beats, view, this.keys.left(bootId)], [name, bootId, hints, reason]);
   }
 
   async view(): Promise<NodeView> {
@@ -194,10 +209,25 @@ export class RedisNodes implements Nodes {
     };
   }
 
+  async look(): Promise<NodesSeen> {
+    const { view, processVersions, incarnation, beats } = this.keys;
+    const [viewVersion, tableVersion, life, now, ...flat] = toTexts(
+      await lookScript.run(this.control, [view, processVersions, incarnation, beats], []),
+    );
+    const pairs = flat.flatMap((name, index) => (index % 2 === 0 ? [[name, toNumber(flat[index + 1])] as const] : []));
+    return {
+      viewVersion: toNumber(viewVersion),
+      tableVersion: toNumber(tableVersion),
+      incarnation: life ?? '',
+      now: toNumber(now),
+      beats: new Map(pairs),
+    };
+  }
+
   async reasons(bootIds: readonly string[]): Promise<LeaveReason[]> {
     if (bootIds.length === 0) return [];
     const replies = await this.control.mget(bootIds.map((bootId) => this.keys.left(bootId)));
-    return replies.map((reply) => (reply === 'shutdown' ? 'shutdown' : 'timeout'));
+    return replies.map((reply) => (reply === 'shutdown' || reply === 'terminated' ? reply : 'timeout'));
   }
 }
 
@@ -226,6 +256,8 @@ function parseRecord(text: string): NodeRecord | undefined {
     replicas,
     listens,
     leaseServers,
+    beatEvery,
+    ttl,
     address,
   } = value as Record<string, unknown>;
   if (typeof name !== 'string' || typeof bootId !== 'string') return undefined;
@@ -244,6 +276,8 @@ function parseRecord(text: string): NodeRecord | undefined {
     replicas: mapOf(replicas, parseReplica),
     listens: mapOf(listens, parseEntries),
     leaseServers: toNumber(leaseServers) || 1,
+    ...(beatEvery === undefined ? {} : { beatEvery: toNumber(beatEvery) }),
+    ...(ttl === undefined ? {} : { ttl: toNumber(ttl) }),
     joinedAt: toNumber(time),
     // What cannot be dialled is kept all the same: it says that the node is to be reached by letters.
     ...(typeof address === 'string' ? { address: address.slice(0, 300) } : {}),

@@ -54,6 +54,18 @@ describe('a handshake', () => {
     }
   });
 
+  it('lets the dialler know that it would be let in, when it only knocks, and takes nobody in', () => {
+    const nobody = (): boolean => false;
+    const { said, proven } = talk(dial(party('z'), 'b', { knocks: true }), accept(party('b'), nobody));
+    expect(proven).toEqual({ dialer: 'b' });
+    expect(said).toHaveLength(4);
+  });
+
+  it('refuses who only knocks with another cookie', () => {
+    const stranger = party('z', { key: keyFor('another cookie, also long', 'shop', 'link') });
+    expect(() => talk(dial(stranger, 'b', { knocks: true }), accept(party('b'), anyone))).toThrow('wrong cookie');
+  });
+
   it('never says the same twice', () => {
     const nonces = Array.from({ length: 50 }, () => jsonOf(dial(party('a'), 'b').opening!)['nonce']);
     expect(new Set(nonces).size).toBe(50);

@@ -63,8 +63,11 @@ function proofOf(role: 'dialer' | 'acceptor', { app, key, binding }: Party, said
   return createHmac('sha256', key).update(JSON.stringify(all)).digest('hex');
 }
 
-/** The side that connects: it expects one very node, the one that the membership has at this address. */
-export function dial(self: Party, acceptor: string): Handshake {
+/**
+ * The side that connects: it expects one very node, the one that the membership has at this address. One that only `knocks`
+ * wants to know whether it would be let in; no link comes of it.
+ */
+export function dial(self: Party, acceptor: string, { knocks = false } = {}): Handshake {
   const dialerNonce = randomBytes(32).toString('hex');
   let said: Said | undefined;
   return {
@@ -74,6 +77,7 @@ export function dial(self: Party, acceptor: string): Handshake {
       from: self.bootId,
       to: acceptor,
       nonce: dialerNonce,
+      ...(knocks ? { knocks } : {}),
     }),
     receive(frame) {
       if (said === undefined) {
@@ -92,20 +96,26 @@ export function dial(self: Party, acceptor: string): Handshake {
 export function accept(self: Party, isExpected: (bootId: string) => boolean): Handshake {
   const acceptorNonce = randomBytes(32).toString('hex');
   let said: Said | undefined;
+  let knocks = false;
   return {
     receive(frame) {
       if (said === undefined) {
-        const { v, app, from, to, nonce } = read(frame, FRAME.hello);
+        const hello = read(frame, FRAME.hello);
+        const { v, app, from, to, nonce } = hello;
         if (v !== LINK_VERSION) throw new HandshakeRefused('another version of the protocol');
         if (app !== self.app) throw new HandshakeRefused('another application');
         if (to !== self.bootId) throw new HandshakeRefused('meant for another node');
-        if (typeof from !== 'string' || !isExpected(from)) throw new HandshakeRefused('not its turn to dial');
+        knocks = hello['knocks'] === true;
+        const isAwaited = typeof from === 'string' && (knocks || isExpected(from));
+        if (!isAwaited) throw new HandshakeRefused('not its turn to dial');
         said = { dialer: from, acceptor: self.bootId, dialerNonce: nonceOf(nonce), acceptorNonce };
         return { send: encodeJson(FRAME.challenge, { nonce: acceptorNonce }) };
       }
       const { mac } = read(frame, FRAME.proof);
       if (!isSame(mac, proofOf('dialer', self, said))) throw new HandshakeRefused('wrong cookie');
-      return { send: encodeJson(FRAME.proved, { mac: proofOf('acceptor', self, said) }), proven: said.dialer };
+      const send = encodeJson(FRAME.proved, { mac: proofOf('acceptor', self, said) });
+      // Who only knocked is no node: the connection stays one that has proven nothing, and ends soon.
+      return knocks ? { send } : { send, proven: said.dialer };
     },
   };
 }

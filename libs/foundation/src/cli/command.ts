@@ -1,0 +1,107 @@
+/**
+ * Pure: the words after `foundation` → which command, on what, with which options; and the text of `--help`.
+ * Called by `run.ts`. Underneath `node:util` parseArgs.
+ */
+import { parseArgs } from 'node:util';
+
+/** The words cannot be understood; the exit code is 2. */
+export class UsageError extends Error {}
+
+/** The commands, with the arguments that each takes. */
+export const COMMANDS = {
+  status: { takes: [], says: 'the nodes, processes and services of the cluster, and its health' },
+  top: { takes: [], says: 'the same as a live table; ends with q or Ctrl-C' },
+  doctor: { takes: [], says: 'tries what the configuration needs, step by step, and says what is wrong' },
+  drain: { takes: ['NODE'], says: 'moves everything that a node owns to others; it takes nothing new' },
+  move: { takes: ['PROCESS', 'NODE'], says: 'moves a process to a node by planned hand-over' },
+  restart: { takes: ['PROCESS'], says: 'stops a process and starts it anew; forgets its crashes' },
+} as const satisfies Record<string, { takes: readonly string[]; says: string }>;
+
+/** The name of a command. */
+export type CommandName = keyof typeof COMMANDS;
+
+/** What follows from the words. */
+export interface Invocation {
+  command: CommandName | 'help' | 'version';
+  args: string[];
+  json: boolean;
+  redis?: string;
+  app?: string;
+  /** Milliseconds between two looks of `top`. */
+  interval: number;
+}
+
+const OPTIONS = {
+  redis: { type: 'string' },
+  app: { type: 'string' },
+  json: { type: 'boolean' },
+  interval: { type: 'string' },
+  help: { type: 'boolean', short: 'h' },
+  version: { type: 'boolean', short: 'v' },
+} as const;
+
+/**
+ * Reads the words.
+ *
+ * @throws UsageError for what is no command, argument or option; the message shows no value, which may be a secret.
+ */
+export function readCommand(argv: readonly string[]): Invocation {
+  const { values, positionals } = parse(argv);
+  const [name, ...args] = positionals;
+  const { redis, app, json = false } = values;
+  const common = {
+    args,
+    json,
+    interval: intervalFrom(values.interval),
+    ...(redis === undefined ? {} : { redis }),
+    ...(app === undefined ? {} : { app }),
+  };
+  if (values.version === true) return { ...common, command: 'version' };
+  if (values.help === true || name === 'help') return { ...common, command: 'help' };
+  if (name === undefined) throw new UsageError('No command was given.');
+  if (!Object.hasOwn(COMMANDS, name)) {
+    throw new UsageError(`There is no such command. There are: ${Object.keys(COMMANDS).join(', ')}.`);
+  }
+  const command = name as CommandName;
+  const { takes } = COMMANDS[command];
+  if (args.length !== takes.length) {
+    throw new UsageError(takes.length === 0 ? `${name} takes no arguments.` : `Write: ${[name, ...takes].join(' ')}`);
+  }
+  return { ...common, command };
+}
+
+function parse(argv: readonly string[]) {
+  try {
+    return parseArgs({ args: [...argv], options: OPTIONS, allowPositionals: true });
+  } catch (error) {
+    // The rest of the sentence is about writing arguments that begin with a dash, of which there are none.
+    throw new UsageError(`${(error as Error).message.split('. ')[0]}.`);
+  }
+}
+
+function intervalFrom(seconds = '1'): number {
+  const value = Number(seconds);
+  if (seconds.trim() !== '' && value >= 0.1 && value <= 3600) return value * 1000;
+  throw new UsageError('--interval takes seconds, from 0.1 to 3600.');
+}
+
+/** The text of `--help`. */
+export function usage(): string[] {
+  const commands = Object.entries(COMMANDS).map(
+    ([name, { takes, says }]) => `  ${[name, ...takes].join(' ').padEnd(20)}  ${says}`,
+  );
+  return [
+    'foundation <command> [options]: looks at a Foundation cluster from outside; it never becomes a member.',
+    '',
+    ...commands,
+    '',
+    '  --redis URL           where Redis is; default FOUNDATION_REDIS_URL, REDIS_URL, then 127.0.0.1:6379',
+    '  --app NAME            the name of the cluster; default FOUNDATION_APP_NAME, then app',
+    '  --json                one JSON value instead of text',
+    '  --interval SECONDS    of top; default 1',
+    '  -h, --help   -v, --version',
+    '',
+    'A password is better given in FOUNDATION_REDIS_URL than in --redis, which others on this machine can see.',
+    'Exit code: 0 all is well, 1 something is wrong, 2 the command was not understood.',
+  ];
+}

@@ -1,0 +1,101 @@
+/**
+ * Pure: what the directory of nodes says → what to say about it.
+ * Called by the steps about the cluster.
+ */
+import type { NodeRecord, NodesSeen } from '../../tools/nodes.js';
+import { latenessOf } from '../../tools/observing.js';
+import type { KnockOutcome } from '../../tools/direct/knock.js';
+import { count, duration } from '../words.js';
+import { failed, ok, skipped, warning, type Finding } from './step.js';
+
+/** Three periods of the sweep, as in the health report. */
+const SWEEP_LATE_MS = 15_000;
+
+/** One finding for all that beat in time, one for each of the others, and one for each thing they disagree about. */
+export function memberFindings(
+  members: readonly NodeRecord[],
+  { now, beats }: Pick<NodesSeen, 'now' | 'beats'>,
+  expected: number | undefined,
+): Finding[] {
+  const silent = ({ name }: NodeRecord): number | undefined => {
+    const beat = beats.get(name);
+    return beat === undefined ? undefined : now - beat;
+  };
+  const inTime = members.filter((each) => latenessOf(each, silent(each)) === 'in time');
+  const late = members.filter((each) => latenessOf(each, silent(each)) !== 'in time');
+  const findings: Finding[] = [];
+  if (members.length === 0) {
+    findings.push(
+      warning('nobody is in this cluster', 'Start a node, or look whether --app and the Redis are the right ones.'),
+    );
+  }
+  if (inTime.length > 0) {
+    const worst = Math.max(...inTime.map((each) => silent(each) ?? 0));
+    const draining = inTime.filter(({ state }) => state === 'draining').length;
+    const drains = draining === 0 ? '' : `, ${draining} of them draining`;
+    findings.push(ok(`${count(inTime.length, 'node')} in time${drains}; the oldest beat is ${duration(worst)} old`));
+  }
+  for (const each of late) {
+    const age = silent(each);
+    const text = `node "${each.name}" (${each.host}, pid ${each.pid}) ${age === undefined ? 'has no beat' : `last beat ${duration(age)} ago`}`;
+    findings.push(failed(text, 'Look whether it runs, reaches Redis, and has a free event loop.'));
+  }
+  if (expected !== undefined && members.length < expected) {
+    findings.push(failed(`only ${members.length} of ${expected} expected nodes (FOUNDATION_EXPECTED_NODES) are there`));
+  }
+  return [...findings, ...disagreements(members)];
+}
+
+function disagreements(members: readonly NodeRecord[]): Finding[] {
+  const versions = distinct(members.map(({ version }) => version));
+  const servers = distinct(members.map(({ leaseServers }) => String(leaseServers)));
+  return [
+    ...(versions.length > 1
+      ? [warning(`the nodes have different versions of Foundation: ${versions.join(', ')}`)]
+      : []),
+    ...(servers.length > 1
+      ? [
+          failed(
+            `the nodes have leases on different numbers of Redis servers: ${servers.join(', ')}`,
+            'Give all the same "redis.quorum".',
+          ),
+        ]
+      : []),
+  ];
+}
+
+function distinct(values: readonly string[]): string[] {
+  return [...new Set(values)].sort();
+}
+
+/** `sweepLateMs`: `undefined` when no sweep is planned. */
+export function sweepFinding(sweepLateMs: number | undefined, members: number): Finding {
+  if (sweepLateMs === undefined) {
+    if (members === 0) return skipped('nobody is there to plan it');
+    return warning(
+      'no sweep is planned',
+      'Look whether the nodes reach BullMQ, or have a queue of their own ("queue").',
+    );
+  }
+  if (sweepLateMs <= SWEEP_LATE_MS) return ok('in time');
+  const text = `${duration(sweepLateMs)} overdue, so restarts after crashes may be late, too`;
+  return members === 0
+    ? warning(text)
+    : failed(text, 'Look at the queue "supervision" in a BullMQ board, and at the logs of the nodes.');
+}
+
+/** `secure`: certificates are configured here. */
+export function knockFinding({ name, address }: NodeRecord, outcome: KnockOutcome, isSecure: boolean): Finding {
+  const who = `node "${name}" at ${address}`;
+  if (outcome.outcome === 'ok') return ok(`${who} is heard and takes the cookie (${outcome.ms} ms)`);
+  if (outcome.outcome === 'unreachable') {
+    return failed(
+      `${who} cannot be reached: ${outcome.reason}`,
+      'Open its port to this machine, or set "transport.advertise". Until then it is reached through Redis, if the nodes see the same.',
+    );
+  }
+  return failed(
+    `${who} does not take the cookie: ${outcome.reason}`,
+    `Give all nodes, and this command, the same FOUNDATION_COOKIE${isSecure ? '' : '; where they use security.tls, it can only be tried with a program of theirs'}.`,
+  );
+}

@@ -1,0 +1,57 @@
+/**
+ * Who is in the cluster, how late they are, whether they let each other in, and whether the regular sweep runs.
+ * Called by the doctor; underneath an engine that observes.
+ */
+import { LocalNode } from '../../cluster/node.js';
+import { Telemetry } from '../../telemetry/telemetry.js';
+import { knock } from '../../tools/direct/knock.js';
+import { createEngine } from '../../tools/engine.js';
+import { knockFinding, memberFindings, sweepFinding } from './cluster.findings.js';
+import { skipped, type Step } from './step.js';
+
+/** All steps about the cluster, in their order. */
+export const CLUSTER_STEPS: readonly Step[] = [
+  {
+    name: 'members',
+    needs: ['probes'],
+    async run(patient) {
+      const config = { ...patient.config, transport: { kind: 'redis' as const } };
+      const engine = await createEngine(config, new LocalNode(config), new Telemetry());
+      try {
+        await engine.open();
+        const [{ members }, seen] = [await engine.nodes.view(), await engine.nodes.look()];
+        patient.cluster = { engine, members, seen };
+        return memberFindings(members, seen, config.expectedNodes);
+      } finally {
+        if (patient.cluster === undefined) await engine.close();
+      }
+    },
+  },
+  {
+    name: 'sweep',
+    needs: ['cluster'],
+    async run({ cluster }) {
+      const { engine, members } = cluster!;
+      return [sweepFinding((await engine.inspect()).sweepLateMs, members.length)];
+    },
+  },
+  {
+    name: 'direct links',
+    needs: ['cluster'],
+    async run({ config, cluster }) {
+      const dialled = cluster!.members.filter(({ address }) => address !== undefined);
+      if (dialled.length === 0) return [skipped('no node listens for links')];
+      const { transport, appName } = config;
+      if (transport.kind !== 'direct') {
+        return [skipped('to try them, set FOUNDATION_TRANSPORT=direct and FOUNDATION_COOKIE')];
+      }
+      const own = new LocalNode(config).bootId;
+      return Promise.all(
+        dialled.map(async (each) => {
+          const target = { bootId: each.bootId, address: each.address! };
+          return knockFinding(each, await knock({ appName, transport }, own, target), transport.tls !== undefined);
+        }),
+      );
+    },
+  },
+];

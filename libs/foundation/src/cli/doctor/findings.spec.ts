@@ -1,0 +1,131 @@
+import { describe, expect, it } from '@jest/globals';
+import type { NodeRecord } from '../../tools/nodes.js';
+import { knockFinding, memberFindings, sweepFinding } from './cluster.findings.js';
+import {
+  clockFinding,
+  latencyFinding,
+  notReached,
+  permissionFindings,
+  policyFinding,
+  versionFinding,
+} from './redis.findings.js';
+import type { Finding } from './step.js';
+
+const record = (name: string, more: Partial<NodeRecord> = {}): NodeRecord => ({
+  ...{ name, bootId: `b-${name}`, host: 'h', pid: 1, version: '0.1.0', state: 'up' as const, classes: [], load: 0 },
+  ...{ lag: 0, labels: {}, replicas: {}, listens: {}, leaseServers: 1, joinedAt: 1, ...more },
+});
+const verdicts = (findings: Finding[]): string[] => findings.map(({ verdict, text }) => `${verdict} ${text}`);
+
+describe('of Redis', () => {
+  it('a version', () => {
+    expect(versionFinding({ version: '7.2.4', isSupported: true, hasLimit: false }).verdict).toBe('ok');
+    expect(versionFinding({ version: '6.0.1', isSupported: false, hasLimit: false })).toMatchObject({
+      verdict: 'failed',
+      advice: expect.stringContaining('6.2'),
+    });
+    expect(versionFinding({ isSupported: true, hasLimit: false }).verdict).toBe('warning');
+  });
+
+  it.each([
+    ['noeviction', true, 'ok'],
+    ['noeviction', false, 'ok'],
+    ['allkeys-lru', true, 'failed'],
+    ['volatile-ttl', true, 'failed'],
+    ['allkeys-lru', false, 'warning'],
+    [undefined, true, 'warning'],
+  ])('the policy %p, with a limit %p, is %p', (policy, hasLimit, verdict) => {
+    expect(policyFinding({ isSupported: true, hasLimit, ...(policy === undefined ? {} : { policy }) }).verdict).toBe(
+      verdict,
+    );
+  });
+
+  it.each([
+    [[1, 2, 3], 'ok'],
+    [[1, 1, 120], 'warning'],
+    [[250, 260, 300], 'failed'],
+  ])('answers after %p ms are %p with a command timeout of 200 ms', (samples, verdict) => {
+    expect(latencyFinding(samples, { commandTimeout: 200 }).verdict).toBe(verdict);
+  });
+
+  it.each([
+    [0, 1, 'ok', '0 ms ahead of'],
+    [-900, 1, 'ok', '900 ms behind'],
+    [1400, 500, 'ok', '1.4 s ahead of'],
+    [-5000, 1, 'warning', '5.0 s behind'],
+  ])('a clock that is off by %p ± %p ms is %p', (offset, error, verdict, text) => {
+    expect(clockFinding(offset, error)).toMatchObject({ verdict, text: expect.stringContaining(text) });
+  });
+
+  it('a connection that did not come about', () => {
+    expect(notReached('h:1', 'connect ECONNREFUSED h:1').text).toBe('h:1 cannot be reached: connect ECONNREFUSED h:1');
+    expect(notReached('h:1', 'WRONGPASS invalid').advice).toContain('password');
+  });
+
+  it('permissions', () => {
+    expect(permissionFindings([], 'app', '{foundation:x}')).toMatchObject([{ verdict: 'ok' }]);
+    const refused = [
+      { command: 'ZADD', reply: 'NOPERM no' },
+      { command: 'ZADD', reply: 'NOPERM no' },
+      { command: 'SET', reply: 'OOM command not allowed' },
+      { command: 'DEL', reply: 'MISCONF' },
+    ];
+    expect(verdicts(permissionFindings(refused, 'app', '{foundation:x}'))).toEqual([
+      'failed user "app" may not use ZADD on {foundation:x}:*',
+      'failed SET failed: OOM command not allowed (and 1 more)',
+    ]);
+  });
+});
+
+describe('of the cluster', () => {
+  const at = (beats: Record<string, number>) => ({ now: 100_000, beats: new Map(Object.entries(beats)) });
+
+  it('nobody', () => {
+    expect(verdicts(memberFindings([], at({}), undefined))).toEqual(['warning nobody is in this cluster']);
+  });
+
+  it('who is in time, late, and expected', () => {
+    const members = [
+      record('a'),
+      record('b', { state: 'draining' }),
+      record('c'),
+      record('d'),
+      record('e', { ttl: 90_000, beatEvery: 30_000 }),
+    ];
+    const beats = at({ a: 99_900, b: 99_000, c: 97_500, e: 80_000 });
+    expect(verdicts(memberFindings(members, beats, 6))).toEqual([
+      'ok 3 nodes in time, 1 of them draining; the oldest beat is 20 s old',
+      'failed node "c" (h, pid 1) last beat 2.5 s ago',
+      'failed node "d" (h, pid 1) has no beat',
+      'failed only 5 of 6 expected nodes (FOUNDATION_EXPECTED_NODES) are there',
+    ]);
+  });
+
+  it('what the nodes disagree about', () => {
+    const members = [record('a'), record('b', { version: '0.2.0', leaseServers: 3 })];
+    expect(verdicts(memberFindings(members, at({ a: 100_000, b: 100_000 }), undefined)).slice(1)).toEqual([
+      'warning the nodes have different versions of Foundation: 0.1.0, 0.2.0',
+      'failed the nodes have leases on different numbers of Redis servers: 1, 3',
+    ]);
+  });
+
+  it.each([
+    [0, 2, 'ok'],
+    [14_000, 2, 'ok'],
+    [60_000, 2, 'failed'],
+    [60_000, 0, 'warning'],
+    [undefined, 2, 'warning'],
+    [undefined, 0, 'skipped'],
+  ])('a sweep that is %p ms late with %p members is %p', (late, members, verdict) => {
+    expect(sweepFinding(late, members).verdict).toBe(verdict);
+  });
+
+  it('a knock', () => {
+    const node = record('a', { address: '10.0.0.1:7000' });
+    expect(knockFinding(node, { outcome: 'ok', ms: 3 }, false).verdict).toBe('ok');
+    expect(knockFinding(node, { outcome: 'unreachable', reason: 'ETIMEDOUT' }, false).text).toContain(
+      'cannot be reached',
+    );
+    expect(knockFinding(node, { outcome: 'refused', reason: 'closed' }, false).advice).toContain('FOUNDATION_COOKIE');
+  });
+});

@@ -1,0 +1,17 @@
+#!/usr/bin/env node
+/**
+ * The program `foundation`: the `bin` of the package.
+ */
+import 'reflect-metadata';
+import { run } from './run.js';
+import { terminalOver } from './terminal.js';
+
+// BullMQ and ioredis say to the console what the doctor says in its place.
+// eslint-disable-next-line no-console
+console.warn = () => undefined;
+
+process.exitCode = await run(
+  process.argv.slice(2),
+  process.env,
+  terminalOver(process.stdout, process.stderr, process.env),
+);

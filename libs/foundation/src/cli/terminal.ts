@@ -1,0 +1,58 @@
+/**
+ * Where the command line writes, and what it may assume of it: how wide it is, and whether it has colours.
+ * Made by `main.ts`; the commands get it handed in, so that a test can be one.
+ */
+import type { Environment } from '../config/presets.js';
+
+/** See the file header. */
+export interface Terminal {
+  /** A line of the answer. */
+  out(line: string): void;
+  /** A line about what went wrong. */
+  err(line: string): void;
+  /** In characters; `undefined` where there is no limit. */
+  readonly width?: number | undefined;
+  readonly hasColor: boolean;
+  /** True where lines can be written over. */
+  readonly isInteractive: boolean;
+}
+
+/** What a stream such as `process.stdout` says of itself. */
+export interface Output {
+  write(text: string): unknown;
+  isTTY?: boolean;
+  columns?: number;
+}
+
+/** A terminal over two streams: colours only on a TTY and without `NO_COLOR` (https://no-color.org), a width only on a TTY. */
+export function terminalOver(output: Output, errors: Output, env: Environment): Terminal {
+  const isInteractive = output.isTTY === true;
+  return {
+    out: (line) => void output.write(`${line}\n`),
+    err: (line) => void errors.write(`${line}\n`),
+    get width() {
+      return isInteractive ? (output.columns ?? 80) : undefined;
+    },
+    hasColor: isInteractive && !env['NO_COLOR'] && env['TERM'] !== 'dumb',
+    isInteractive,
+  };
+}
+
+const CODES = { red: 31, green: 32, yellow: 33, dim: 2, bold: 1 } as const;
+
+/** A colour of the sixteen that every terminal has. */
+export type Color = keyof typeof CODES;
+
+/** Colours a text where the terminal has colours. */
+export function paint({ hasColor }: Pick<Terminal, 'hasColor'>, color: Color | undefined, text: string): string {
+  return hasColor && color !== undefined ? `\u001b[${CODES[color]}m${text}\u001b[0m` : text;
+}
+
+/**
+ * A text of the cluster, fit to be printed: names and errors come from other nodes, and must neither move the cursor nor
+ * begin a line.
+ */
+export function printable(text: string): string {
+  // eslint-disable-next-line no-control-regex -- these are what must not get through
+  return text.replace(/[\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]+/g, ' ');
+}

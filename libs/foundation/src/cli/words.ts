@@ -1,0 +1,17 @@
+/**
+ * Pure: times and counts as people read them.
+ */
+
+/** `340 ms`, `12 s`, `5 min`, `3 h`, `2 d`. */
+export function duration(ms: number): string {
+  const [seconds, minutes, hours] = [ms / 1000, ms / 60_000, ms / 3_600_000];
+  if (ms < 1000) return `${Math.max(0, Math.round(ms))} ms`;
+  if (seconds < 90) return `${seconds < 10 ? seconds.toFixed(1) : Math.round(seconds)} s`;
+  if (minutes < 90) return `${Math.round(minutes)} min`;
+  return hours < 48 ? `${Math.round(hours)} h` : `${Math.round(hours / 24)} d`;
+}
+
+/** `1 member`, `2 members`. */
+export function count(number: number, one: string, several = `${one}s`): string {
+  return `${number} ${number === 1 ? one : several}`;
+}

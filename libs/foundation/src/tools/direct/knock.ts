@@ -1,0 +1,52 @@
+/**
+ * Tries whether a node can be reached and takes our cookie: the handshake of a link, of which no link comes.
+ * Called by the command line; the other node counts nobody and forgets it.
+ */
+import type { DirectConfig } from '../../config/options.js';
+import { parseAddress } from './address.js';
+import { dial, keyFor } from './handshake.js';
+import { Link } from './link.js';
+import { PROOF_MS, dialTo, readCredentials } from './sockets.js';
+
+/** `unreachable`: no connection. `refused`: it closed, or proved nothing, which is what another cookie looks like. */
+export type KnockOutcome = { outcome: 'ok'; ms: number } | { outcome: 'unreachable' | 'refused'; reason: string };
+
+/** Never rejects but for files of `security.tls` that cannot be read. */
+export async function knock(
+  { appName, transport }: { appName: string; transport: DirectConfig },
+  own: string,
+  { bootId, address: text }: { bootId: string; address: string },
+  timeoutMs = PROOF_MS,
+): Promise<KnockOutcome> {
+  const address = parseAddress(text);
+  if (address === undefined) return { outcome: 'unreachable', reason: 'no usable address in its record' };
+  const credentials = transport.tls === undefined ? undefined : readCredentials(transport.tls);
+  const key = keyFor(transport.cookie.reveal(), appName, 'link');
+  const began = performance.now();
+  return new Promise((resolve) => {
+    let isConnected = false;
+    let end = (): void => undefined;
+    const done = (outcome: KnockOutcome): void => {
+      clearTimeout(timer);
+      resolve(outcome);
+      end();
+    };
+    const failed = (reason: string): void => done({ outcome: isConnected ? 'refused' : 'unreachable', reason });
+    const timer = setTimeout(() => failed(`no answer in ${timeoutMs} ms`), timeoutMs);
+    end = dialTo(
+      address,
+      credentials,
+      ({ socket, remote, binding }) => {
+        isConnected = true;
+        const handshake = dial({ app: appName, bootId: own, key, binding }, bootId, { knocks: true });
+        new Link(socket, handshake, remote, {
+          proven: () => done({ outcome: 'ok', ms: Math.round(performance.now() - began) }),
+          frame: () => undefined,
+          turn: () => undefined,
+          closed: (_link, reason) => failed(reason),
+        });
+      },
+      failed,
+    );
+  });
+}

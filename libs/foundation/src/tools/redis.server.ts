@@ -1,0 +1,62 @@
+/**
+ * Pure: what Redis says of itself in INFO, and what it means when it refuses.
+ * Called by the connections at start, and by the probe of the command line.
+ */
+
+/** The oldest version that has all that this library and BullMQ ask for. */
+export const OLDEST = '6.2';
+
+/** A server as its INFO describes it. */
+export interface ServerFacts {
+  /** `major.minor.patch`; absent when it does not say. */
+  version?: string;
+  /** False for a version that is known and too old. */
+  isSupported: boolean;
+  /** `maxmemory-policy`; absent when it does not say. */
+  policy?: string;
+  /** False where memory has no limit, so that nothing is ever evicted. */
+  hasLimit: boolean;
+  /** Changes with each start of the server. */
+  runId?: string;
+}
+
+/** Reads the reply of INFO. */
+export function serverFacts(info: string): ServerFacts {
+  const field = (name: string, pattern = '\\S+'): string | undefined =>
+    new RegExp(`^${name}:(${pattern})`, 'm').exec(info)?.[1];
+  const [version, policy] = [field('redis_version', '\\d+\\.\\d+\\S*'), field('maxmemory_policy')];
+  const runId = field('run_id', '\\w+');
+  return {
+    ...(version === undefined ? {} : { version }),
+    isSupported: version === undefined || isAtLeast(version, OLDEST),
+    ...(policy === undefined ? {} : { policy }),
+    hasLimit: /^maxmemory:[1-9]/m.test(info),
+    ...(runId === undefined ? {} : { runId }),
+  };
+}
+
+function isAtLeast(version: string, least: string): boolean {
+  const [[major = 0, minor = 0], [leastMajor = 0, leastMinor = 0]] = [version, least].map((text) =>
+    text.split('.').map(Number),
+  ) as [number[], number[]];
+  return major > leastMajor || (major === leastMajor && minor >= leastMinor);
+}
+
+/** An answer that waiting will not change, and what to do about it. */
+export interface Refusal {
+  reply: string;
+  advice: string;
+}
+
+/** Finds a refusal in the text of an error; `undefined` for errors that may pass. */
+export function refusalIn(text: string): Refusal | undefined {
+  const reply = /WRONGPASS|NOAUTH|NOPERM|ERR AUTH|invalid password|invalid username|DB index is out of range/i.exec(
+    text,
+  );
+  if (reply === null) return undefined;
+  const advice =
+    reply[0].startsWith('NOPERM') || reply[0].startsWith('DB')
+      ? 'Give the user the missing permission, or use another database.'
+      : 'Correct the user name and password in "redis" or FOUNDATION_REDIS_URL.';
+  return { reply: reply[0], advice };
+}

@@ -1,0 +1,242 @@
+// `foundation doctor` against clusters that are well, and against each thing that it should find.
+import { describe, expect, it } from '@jest/globals';
+import { Redis } from 'ioredis';
+import { Membership, ProcessManager, Singleton, type FoundationOptions } from 'nestjs-foundation';
+import { eventually } from 'nestjs-foundation/testing';
+import { run } from '../../libs/foundation/src/cli/run.js';
+import type { Keys } from '../../libs/foundation/src/tools/keys.js';
+import { startServer, type RedisServer } from '../support/redis-server.js';
+import { boot, closeLater, formed, onOwnRedis, settle } from './bench.js';
+
+@Singleton({ name: 'feed' })
+class Feed {}
+
+const COOKIE = 'the cookie of the doctor spec';
+const direct = (cookie = COOKIE): FoundationOptions => ({
+  transport: { kind: 'direct', host: '127.0.0.1' },
+  security: { cookie },
+});
+
+let server: RedisServer;
+let appName: string;
+let keys: Keys;
+
+onOwnRedis((ground) => ({ server, appName, keys } = ground));
+
+interface Finding {
+  step: string;
+  verdict: string;
+  text: string;
+  advice?: string;
+}
+
+interface Diagnosis {
+  code: number;
+  text: string;
+  ok: boolean;
+  findings: Finding[];
+  of(step: string): Finding[];
+}
+
+async function doctor(url = server.url, env: Record<string, string> = {}): Promise<Diagnosis> {
+  const lines: string[] = [];
+  const out = (line: string): void => void lines.push(line);
+  const terminal = { out, err: out, hasColor: false, isInteractive: false };
+  const code = await run(['doctor', '--json', '--app', appName], { FOUNDATION_REDIS_URL: url, ...env }, terminal);
+  const text = lines.join('\n');
+  const { ok, findings } = JSON.parse(text) as { ok: boolean; findings: Finding[] };
+  return { code, text, ok, findings, of: (step) => findings.filter((each) => each.step === step) };
+}
+
+/** A Redis with settings of its own. */
+async function special(...args: string[]): Promise<RedisServer> {
+  const redis = await startServer({ args });
+  closeLater(() => redis.stop());
+  await settle(redis, appName);
+  return redis;
+}
+
+const wrong = ({ findings }: Diagnosis): Finding[] =>
+  findings.filter(({ verdict }) => verdict !== 'ok' && verdict !== 'skipped');
+
+describe('foundation doctor', () => {
+  it('finds a healthy cluster healthy, leaves nothing behind, and is never a member', async () => {
+    const nodes = [await boot(server.url, appName, [Feed]), await boot(server.url, appName, [Feed])];
+    await formed(...nodes);
+    await eventually(() => nodes[0]!.app.get(ProcessManager).lookupSingleton('feed'));
+    const before = nodes.map(({ app }) => app.get(Membership).version);
+    const keysBefore = await server.cli('KEYS', `${keys.tag}:doctor*`);
+    const found = await doctor();
+    expect(wrong(found)).toEqual([]);
+    expect(found).toMatchObject({ code: 0, ok: true });
+    expect(found.of('members')).toEqual([expect.objectContaining({ text: expect.stringMatching(/^2 nodes in time/) })]);
+    expect(found.of('version')[0]?.text).toMatch(/^\d+\.\d+/);
+    expect(nodes.map(({ app }) => app.get(Membership).version)).toEqual(before);
+    expect(
+      nodes[0]!
+        .of('cluster.node_joined')
+        .map(({ node }) => node)
+        .sort(),
+    ).toEqual(nodes.map(({ name }) => name).sort());
+    expect(await server.cli('KEYS', `${keys.tag}:doctor*`)).toBe(keysBefore);
+    expect(await server.cli('CLIENT', 'LIST')).not.toContain('foundation:cli');
+  });
+
+  it('writes nothing into a Redis that no cluster uses', async () => {
+    const redis = await special();
+    await redis.cli('FLUSHALL');
+    const found = await doctor(redis.url);
+    expect(found.code).toBe(0);
+    expect(found.of('members')).toMatchObject([{ verdict: 'warning', text: 'nobody is in this cluster' }]);
+    expect(await redis.cli('KEYS', '*')).toBe('');
+  });
+
+  it('says that Redis is away, and tries nothing that needs it', async () => {
+    const redis = await special();
+    await redis.kill();
+    const found = await doctor(redis.url.replace('//', '//user:hidden-word@'));
+    expect(found.code).toBe(1);
+    expect(found.of('redis')).toMatchObject([{ verdict: 'failed', text: expect.stringContaining('ECONNREFUSED') }]);
+    expect(found.of('members')).toMatchObject([{ verdict: 'skipped' }]);
+    expect(found.text).not.toContain('hidden-word');
+  });
+
+  it('says that Redis hangs', async () => {
+    const redis = await special();
+    redis.pause();
+    const found = await doctor(redis.url);
+    redis.resume();
+    expect(found.of('redis')).toMatchObject([{ verdict: 'failed', text: expect.stringContaining('no connection in') }]);
+  });
+
+  it('tells an eviction policy that is dangerous now from one that may become so', async () => {
+    const limited = await special('--maxmemory', '100mb', '--maxmemory-policy', 'allkeys-lru');
+    const now = await doctor(limited.url);
+    expect(now.code).toBe(1);
+    expect(now.of('maxmemory-policy')).toMatchObject([
+      {
+        verdict: 'failed',
+        text: expect.stringContaining('allkeys-lru'),
+        advice: expect.stringContaining('CONFIG SET'),
+      },
+    ]);
+    await limited.cli('CONFIG', 'SET', 'maxmemory', '0');
+    const later = await doctor(limited.url);
+    expect(later.code).toBe(0);
+    expect(later.of('maxmemory-policy')).toMatchObject([{ verdict: 'warning' }]);
+  });
+
+  it.each([
+    ['a wrong password', 'redis://:wrong-word@', 'WRONGPASS'],
+    ['no password', 'redis://', 'NOAUTH'],
+  ])('names %s, and shows no password', async (_what, head, reply) => {
+    const redis = await startServer({ password: 'right-word' });
+    closeLater(() => redis.stop());
+    const found = await doctor(`${head}127.0.0.1:${redis.port}`);
+    expect(found.code).toBe(1);
+    expect(found.of('redis')).toMatchObject([{ verdict: 'failed', text: expect.stringContaining(reply) }]);
+    expect(found.text).not.toMatch(/(right|wrong)-word/);
+  });
+
+  it('names the commands that the user may not use, and the rule that it advises is enough for a node', async () => {
+    const redis = await special();
+    const user = `redis://app:word@127.0.0.1:${redis.port}`;
+    await redis.cli('ACL', 'SETUSER', 'app', 'on', '>word', '~*', '&*', '+@all', '-zadd', '-publish');
+    const found = await doctor(user);
+    expect(found.code).toBe(1);
+    const [{ text, advice }] = found.of('permissions') as [Finding];
+    expect(text).toContain('ZADD, PUBLISH');
+    const rule = /ACL SETUSER app (.+)$/.exec(advice!)![1]!.replaceAll(`'`, '').split(' ');
+    await redis.cli('ACL', 'SETUSER', 'app', 'reset', 'on', '>word', ...rule);
+    const node = await boot(user, appName, [Feed]);
+    await eventually(() => node.app.get(ProcessManager).lookupSingleton('feed'));
+    expect(wrong(await doctor(user))).toEqual([]);
+  });
+
+  it('names the keys that the user may not touch', async () => {
+    const redis = await special();
+    await redis.cli('ACL', 'SETUSER', 'app', 'on', '>word', '~other:*', '&*', '+@all');
+    const found = await doctor(`redis://app:word@127.0.0.1:${redis.port}`);
+    expect(found.of('permissions')).toMatchObject([{ verdict: 'failed', text: expect.stringContaining(keys.tag) }]);
+  });
+
+  it('says that Redis takes no writes', async () => {
+    const redis = await special();
+    await redis.cli('REPLICAOF', '127.0.0.1', String(server.port));
+    await eventually(async () => (await redis.cli('INFO', 'replication')).includes('master_link_status:up'));
+    const found = await doctor(redis.url);
+    expect(found.of('permissions')).toMatchObject([{ verdict: 'failed', text: expect.stringContaining('READONLY') }]);
+  });
+
+  it('names a node that has stopped beating', async () => {
+    const node = await boot(server.url, appName, [], { membership: { beatEvery: 1000, ttl: 600_000 } });
+    const client = new Redis(server.url);
+    closeLater(async () => client.disconnect());
+    // The node itself would beat again within a second, so its record is looked at under a name that nobody beats for.
+    const record = (await client.hget(keys.nodes, node.name))!;
+    await client.hset(keys.nodes, 'silent', record.replaceAll(node.name, 'silent'));
+    await client.zadd(keys.beats, Date.now() - 60_000, 'silent');
+    const found = await doctor();
+    expect(found.code).toBe(1);
+    expect(found.of('members')).toContainEqual(
+      expect.objectContaining({ verdict: 'failed', text: expect.stringMatching(/"silent".*last beat 60 s ago/) }),
+    );
+  });
+
+  describe('with direct links', () => {
+    const env = (cookie: string) => ({ FOUNDATION_TRANSPORT: 'direct', FOUNDATION_COOKIE: cookie });
+
+    it('knocks at each node, and no node takes it for one', async () => {
+      const nodes = [await boot(server.url, appName, [], direct()), await boot(server.url, appName, [], direct())];
+      await formed(...nodes);
+      await eventually(() => nodes.every(({ of }) => of('transport.link_up').length === 1));
+      const found = await doctor(server.url, env(COOKIE));
+      expect(wrong(found)).toEqual([]);
+      expect(found.of('direct links')).toHaveLength(2);
+      for (const { text } of found.of('direct links')) expect(text).toContain('takes the cookie');
+      for (const { of } of nodes) {
+        expect(of('transport.link_up')).toHaveLength(1);
+        expect(of('transport.refused')).toEqual([]);
+      }
+    });
+
+    it('says that the cookie is another one, and shows neither', async () => {
+      const node = await boot(server.url, appName, [], direct());
+      const found = await doctor(server.url, env('quite another cookie'));
+      expect(found.code).toBe(1);
+      expect(found.of('direct links')).toMatchObject([{ verdict: 'failed', text: expect.stringContaining(node.name) }]);
+      expect(found.text).not.toMatch(/quite another cookie|the cookie of/);
+      await eventually(() => node.of('transport.refused').length > 0);
+    });
+
+    it('says that a node cannot be reached', async () => {
+      const transport = { kind: 'direct' as const, host: '127.0.0.1', advertise: '127.0.0.1:1' };
+      await boot(server.url, appName, [], { ...direct(), transport });
+      const found = await doctor(server.url, env(COOKIE));
+      expect(found.of('direct links')).toMatchObject([
+        { verdict: 'failed', text: expect.stringContaining('cannot be reached') },
+      ]);
+    });
+
+    it('says what is missing to try it', async () => {
+      await boot(server.url, appName, [], direct());
+      const without = await doctor();
+      expect(without).toMatchObject({ code: 0 });
+      expect(without.of('direct links')).toMatchObject([
+        { verdict: 'skipped', text: expect.stringContaining('FOUNDATION_COOKIE') },
+      ]);
+      const half = await doctor(server.url, { FOUNDATION_TRANSPORT: 'direct' });
+      expect(half).toMatchObject({ code: 1, findings: [{ step: 'configuration', verdict: 'failed' }] });
+    });
+  });
+
+  it('tries every server of a quorum', async () => {
+    const [second, third] = [await special(), await special()];
+    await third.kill();
+    const found = await doctor(`${server.url} ${second.url} ${third.url}`);
+    expect(found.code).toBe(1);
+    expect(found.of('redis').map(({ verdict }) => verdict)).toEqual(['ok', 'ok', 'failed']);
+    expect(found.of('version')).toHaveLength(2);
+    expect(found.of('version')[0]?.text).toContain(`127.0.0.1:${server.port}: `);
+  });
+});
