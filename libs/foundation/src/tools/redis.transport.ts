@@ -2,9 +2,9 @@
  * Topics over Redis pub/sub: one connection listens, another one publishes.
  * Called by the channels and the engine; underneath PUBLISH and SUBSCRIBE.
  */
-import { Logger } from '@nestjs/common';
 import type { Redis } from 'ioredis';
 import { describe } from '../errors.js';
+import { RepeatedLog } from '../telemetry/repeated.log.js';
 import type { Seal } from './seal.js';
 import type { Stamps } from './stamps.js';
 import type { Transport } from './transport.js';
@@ -30,7 +30,7 @@ const PING_TIMEOUT_MS = 2000;
 export class RedisTransport implements Transport {
   readonly #topics = new Map<string, Set<Listener>>();
   readonly #interrupted = new Set<() => void>();
-  readonly #logger = new Logger('Foundation');
+  readonly #log = new RepeatedLog();
   readonly #watchdog: NodeJS.Timeout;
 
   constructor(
@@ -87,7 +87,7 @@ export class RedisTransport implements Transport {
         listener(read);
       } catch (error) {
         // A throw here would end up in ioredis' parser and break the connection for everyone.
-        this.#logger.error('A listener threw; the others were served', { topic, error: describe(error) });
+        this.#log.error('A listener threw; the others were served', { topic, error: describe(error) }, topic);
       }
     }
   }
@@ -118,7 +118,7 @@ export class RedisTransport implements Transport {
   async #resubscribe(): Promise<void> {
     if (this.#topics.size === 0) return;
     await this.subscriber.subscribe(...this.#topics.keys()).catch((error: unknown) => {
-      this.#logger.warn('Subscriptions were not put back; the connection is made anew', { error: describe(error) });
+      this.#log.warn('Subscriptions were not put back; the connection is made anew', { error: describe(error) });
       this.subscriber.disconnect(true);
     });
   }
