@@ -122,7 +122,10 @@ describe('topology strategies in applications', () => {
       (socket) => socket.destroy(),
     ];
     for (const answer of others) {
-      const other = createServer((socket) => answer(socket.on('error', () => undefined).resume())).listen(0, '127.0.0.1');
+      const other = createServer((socket) => answer(socket.on('error', () => undefined).resume())).listen(
+        0,
+        '127.0.0.1',
+      );
       await once(other, 'listening');
       expect(await answersLikeRedis('127.0.0.1', (other.address() as AddressInfo).port)).toBe(false);
       other.close();
