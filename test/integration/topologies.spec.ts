@@ -1,5 +1,7 @@
 // Topology strategies in applications: the tiers of the configuration, where Redis is found, and what cannot start.
 import 'reflect-metadata';
+import { once } from 'node:events';
+import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { Test } from '@nestjs/testing';
 import { describe, expect, it } from '@jest/globals';
 import {
@@ -14,6 +16,7 @@ import {
   type TopologySelf,
   type TopologyStrategy,
 } from 'nestjs-foundation';
+import { answersLikeRedis } from '../../libs/foundation/src/cluster/topologies/find.redis.js';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
 import type { RedisServer } from '../support/redis-server.js';
 import { CapturedLog, LEASE, MEMBERSHIP, boot, formed, onOwnRedis } from './bench.js';
@@ -107,6 +110,27 @@ describe('topology strategies in applications', () => {
     const own = new Own(server.url.replace(/:\/\/.*@/, '://default:hunter2@'));
     await boot(undefined, appName, [], { topologies: [own] }).catch(() => undefined);
     expect(log.lines.join('\n') + JSON.stringify(own.told)).not.toContain('hunter2');
+  });
+
+  it('knows a Redis when it hears one, with a password or not, and nothing else', async () => {
+    const { hostname, port } = new URL(server.url);
+    expect(await answersLikeRedis(hostname, Number(port))).toBe(true);
+    // One that says something else, one that says nothing, and one that hangs up.
+    const others: ((socket: Socket) => void)[] = [
+      (socket) => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n'),
+      () => undefined,
+      (socket) => socket.destroy(),
+    ];
+    for (const answer of others) {
+      const other = createServer((socket) => answer(socket.on('error', () => undefined).resume())).listen(
+        0,
+        '127.0.0.1',
+      );
+      await once(other, 'listening');
+      expect(await answersLikeRedis('127.0.0.1', (other.address() as AddressInfo).port)).toBe(false);
+      other.close();
+      await once(other, 'close');
+    }
   });
 
   it.each<[string, () => FoundationOptions, string]>([

@@ -19,8 +19,10 @@ import { startRedis, type RedisServer } from '../support/redis-server.js';
 import { boot, CapturedLog, closeAll, credentials, formed, freshName, settle } from './bench.js';
 
 const assets = process.env['KUBEBUILDER_ASSETS'];
-const servers: [string, () => Promise<TestKubernetes>][] = [['a small API server', () => TestKubernetes.fake()]];
-if (assets) servers.push(['a real kube-apiserver', () => TestKubernetes.real(assets)]);
+const servers: [string, boolean, () => Promise<TestKubernetes>][] = [
+  ['a small API server', true, () => TestKubernetes.fake()],
+];
+if (assets) servers.push(['a real kube-apiserver', false, () => TestKubernetes.real(assets)]);
 
 const APP = { app: 'shop' };
 const TIMES = { retryFrom: 20, retryTo: 100, logEvery: 60_000, stop: 2000 };
@@ -39,7 +41,7 @@ const ROLE = (namespace: string) => [
 @Singleton({ name: 'till' })
 class Till {}
 
-describe.each(servers)('the strategy kubernetes with %s', (_what, open) => {
+describe.each(servers)('the strategy kubernetes with %s', (_what, isFake, open) => {
   let kubernetes: TestKubernetes;
   let namespace: string;
   let log: CapturedLog;
@@ -189,8 +191,7 @@ describe.each(servers)('the strategy kubernetes with %s', (_what, open) => {
         ...{ what: 'Three expected', lastSeen: () => app.get(Topologies).status() },
       });
       expect((await app.get(HealthMonitor).clusterHealth()).reasons).toEqual([]);
-      const { metadata } = { metadata: { app: app.get(Topologies).peers()[0]?.host } };
-      expect(names).toContain(metadata.app);
+      expect(names).toContain(app.get(Topologies).peers()[0]?.host);
       expect(log.lines.join('\n')).toContain('"strategy":"kubernetes"');
     });
 
@@ -221,7 +222,7 @@ describe.each(servers)('the strategy kubernetes with %s', (_what, open) => {
   });
 
   // What only a server of the test's own can be made to do.
-  if (open.toString().includes('fake')) {
+  if (isFake) {
     const lists = (): number =>
       kubernetes.fake!.requests.filter(
         (each) => each.startsWith('GET') && each.includes(`/${namespace}/`) && !each.includes('watch='),

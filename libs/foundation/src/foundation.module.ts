@@ -122,9 +122,9 @@ class FoundationDrainModule {}
     },
     {
       provide: CallServer,
-      inject: [CONFIG, Supervisor, ServiceTargets],
-      useFactory: (config: FoundationConfig, supervisor: Supervisor, services: ServiceTargets) =>
-        new CallServer(config, { running: (name) => supervisor.running(name) ?? services.running(name) }),
+      inject: [CONFIG, Supervisor, ServiceTargets, Telemetry],
+      useFactory: (config: FoundationConfig, supervisor: Supervisor, services: ServiceTargets, telemetry: Telemetry) =>
+        new CallServer(config, { running: (name) => supervisor.running(name) ?? services.running(name) }, telemetry),
     },
     {
       provide: CallClient,
@@ -133,7 +133,7 @@ class FoundationDrainModule {}
     },
     {
       provide: ProcessCalls,
-      inject: [CONFIG, ENGINE, ProcessRegistry, CallClient],
+      inject: [CONFIG, ENGINE, ProcessRegistry, CallClient, Telemetry],
       useFactory: (...parts: ConstructorParameters<typeof ProcessCalls>) => new ProcessCalls(...parts),
     },
     {

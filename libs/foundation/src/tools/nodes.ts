@@ -55,7 +55,11 @@ export interface NodeView {
 }
 
 /** The answer to a join. */
-export type JoinAnswer = { joined: true; now: number } | { joined: false; otherBootId: string; beatAt: number };
+export type JoinAnswer =
+  | { joined: true; now: number }
+  | { joined: false; otherBootId: string; beatAt: number; refused?: undefined }
+  /** The nodes that live have another cookie. */
+  | { joined: false; refused: 'cookie' };
 
 /** The answer to a beat. */
 export interface BeatAnswer {

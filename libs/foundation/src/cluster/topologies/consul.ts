@@ -47,6 +47,7 @@ export class ConsulStrategy implements TopologyStrategy {
     this.#self = self;
     await this.#register(signal);
     const index = await this.#look(0, report, signal);
+    if (signal.aborted) return;
     // Three signs of life before the check runs out, so that two may be lost.
     this.#beat = setInterval(() => void this.#pass(signal), (this.config.ttl * 1000) / 3).unref();
     this.#fallible(this.#lookForRedis(report, signal), signal);

@@ -50,6 +50,13 @@ describe('mergePeers', () => {
     expect(expectedOf(mergePeers([first, second]))).toBe(4);
   });
 
+  it('merges several peers of one strategy into one of another', () => {
+    const second = [peer('x', 'terminated', { host: 'h' }), peer('y', 'leaving', { host: 'h', address: 'h:1' })];
+    expect(mergePeers([[peer('1', 'terminated', { host: 'h' })], second])).toEqual([
+      peer('1', 'leaving', { host: 'h', address: 'h:1' }),
+    ]);
+  });
+
   it('does not merge the peers of one strategy, nor those of which nothing is known', () => {
     const list = [peer('1', 'ready', { host: 'h' }), peer('2', 'ready', { host: 'h' })];
     expect(mergePeers([list])).toEqual(list);

@@ -52,11 +52,12 @@ const PRECEDENCE: readonly PeerState[] = ['ready', 'not-ready', 'leaving', 'term
 export function mergePeers(lists: readonly (readonly Peer[])[]): Peer[] {
   const merged: Peer[] = [];
   for (const list of lists) {
-    const before = [...merged];
+    const before = merged.length;
     for (const peer of list) {
-      const same = before.find((other) => isSame(other, peer));
+      const at = merged.findIndex((other, index) => index < before && isSame(other, peer));
+      const same = merged[at];
       if (same === undefined) merged.push(peer);
-      else merged[merged.indexOf(same)] = { ...peer, ...same, state: livelier(same.state, peer.state) };
+      else merged[at] = { ...peer, ...same, state: livelier(same.state, peer.state) };
     }
   }
   return merged;

@@ -13,7 +13,7 @@ export interface RunTimes {
   /** The first pause after a failure; it doubles with each further one. */
   retryFrom: number;
   retryTo: number;
-  /** A failure is logged at most this often, however often it happens. */
+  /** A failure is logged at most this often, and one that is told already a tenth as often, however often it happens. */
   logEvery: number;
   /** How long a stop may take. */
   stop: number;
@@ -51,7 +51,7 @@ export class StrategyRun {
   #failuresInARow = 0;
   #dropped = 0;
   #error: string | undefined;
-  #loggedAt = -Infinity;
+  #logged: { at: number; error: string | undefined } = { at: -Infinity, error: undefined };
   #timer: NodeJS.Timeout | undefined;
   #ending: Promise<void> = Promise.resolve();
   #looked!: () => void;
@@ -174,8 +174,9 @@ export class StrategyRun {
 
   #log(error: unknown, retryInMs: number): void {
     const now = performance.now();
-    if (now - this.#loggedAt < this.times.logEvery) return;
-    this.#loggedAt = now;
+    const { at, error: told } = this.#logged;
+    if (now - at < this.times.logEvery * (told === this.#error ? 10 : 1)) return;
+    this.#logged = { at: now, error: this.#error };
     const what = 'A topology strategy failed; what it found stays, and it is tried again';
     // A manifest that is to be applied must not be printed as one line of JSON.
     this.#logger.warn(error instanceof TopologyError ? error.message : what, {

@@ -4,7 +4,8 @@
  */
 import type { DirectConfig } from '../../config/options.js';
 import { parseAddress } from './address.js';
-import { dial, keyFor } from './handshake.js';
+import { keyFor } from '../seal.js';
+import { dial } from './handshake.js';
 import { Link } from './link.js';
 import { PROOF_MS, dialTo, readCredentials } from './sockets.js';
 
