@@ -10,7 +10,7 @@ const TIMES = { retryFrom: 20, retryTo: 100, logEvery: 60_000, stop: 2000 };
 /** The strategy of a node; stopped by `closeAll()`. */
 export async function looking(strategy: TopologyStrategy, appName: string, nodeName: string): Promise<Topologies> {
   const options = { topologies: [strategy], redis: 'redis://a', appName, nodeName };
-  const config = resolve(options, {}, { host: `host-of-${nodeName}`, pid: 1 });
+  const config = resolve(options, {}, { host: 'h', pid: 1 });
   const topologies = new Topologies(config, new LocalNode(config), TIMES);
   closeLater(() => topologies.stop());
   await topologies.start();

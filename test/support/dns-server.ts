@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { createRequire } from 'node:module';
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import type { Packet, StringAnswer, SrvAnswer } from 'dns-packet';
+import { freeUdpPort } from './udp.js';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
 
 const dnsPacket = createRequire(import.meta.url)('dns-packet') as typeof import('dns-packet');
@@ -78,7 +79,7 @@ export class Dnsmasq {
     const own = ['--no-resolv', '--no-hosts', '--local=/test/', '--conf-file=/dev/null', '--pid-file', '--user=root'];
     const where = ['--no-daemon', '--listen-address=127.0.0.1', '--bind-interfaces'];
     for (let tries = 1; ; tries++) {
-      const port = await freePort();
+      const port = await freeUdpPort();
       const child = spawn('dnsmasq', [...where, `--port=${port}`, ...own, ...lines], {
         stdio: ['ignore', 'ignore', 'pipe'],
       });
@@ -99,13 +100,4 @@ export class Dnsmasq {
     this.child.kill();
     await ended;
   }
-}
-
-async function freePort(): Promise<number> {
-  const socket = createSocket('udp4').bind(0, '127.0.0.1');
-  await once(socket, 'listening');
-  const { port } = socket.address();
-  socket.close();
-  await once(socket, 'close');
-  return port;
 }

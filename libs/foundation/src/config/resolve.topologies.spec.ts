@@ -6,7 +6,7 @@ import { resolve } from './resolve.js';
 import { NOT_HERE_YET } from './resolve.topologies.js';
 import { STRATEGY_NAMES } from './strategies.js';
 import type { TopologyStrategy } from './topology.js';
-import { translateKubernetes, translateStatic } from './translate.js';
+import { translateDns, translateGossip, translateKubernetes, translateStatic } from './translate.js';
 
 const SECRET = 'hunter2-hunter2-hunter2';
 const machine = { host: 'box', pid: 7 };
@@ -80,6 +80,18 @@ describe('resolve: the three tiers', () => {
     expect(config({ strategy: 'kubernetes', selector: 'c=d' })).toMatchObject({ config: { selector: 'c=d' } });
   });
 
+  it('takes the secrets of gossip and the name of DNS from the environment, where the options have none', () => {
+    const env = { FOUNDATION_GOSSIP_SECRET: SECRET, FOUNDATION_GOSSIP_PREVIOUS_SECRET: `${SECRET}-old` };
+    const gossip = of({ cluster: 'gossip' }, env).topologies[0] as ReturnType<typeof translateGossip>;
+    expect([gossip.config.secret.reveal(), gossip.config.previousSecret?.reveal()]).toEqual([SECRET, `${SECRET}-old`]);
+    expect(of({ cluster: true }, { ...env, NODE_ENV: 'production' }).topologies[0]).toMatchObject({
+      strategy: 'gossip',
+    });
+    const servers = ['10.0.0.1', '10.0.0.1:8600', '::1', '[::1]:53', '[::1]'];
+    const dns = of({ cluster: { strategy: 'dns', servers } }, { FOUNDATION_DNS_QUERY: 'shop.internal' });
+    expect(dns.topologies).toEqual([translateDns({ query: 'shop.internal', servers })]);
+  });
+
   it('names a node after its pod, where the pod is told', () => {
     const env = { ...podEnv, POD_NAME: 'shop-7d9f-x2x' };
     expect(of({ cluster: true }, env, inPod).nodeName).toBe('shop-7d9f-x2x');
@@ -126,6 +138,27 @@ describe('resolve: bad strategies', () => {
     [{ strategy: 'static', hosts: [5] }, 'static.hosts'],
     [{ strategy: 'static', hosts: ['a'], redis: 'http://x' }, 'static.redis'],
     [{ strategy: 'static', hosts: ['a'], every: 5 }, 'static.every'],
+    [{ strategy: 'dns' }, 'dns.query'],
+    [{ strategy: 'dns', query: 'a b' }, 'dns.query'],
+    [{ strategy: 'dns', query: 'a', redisQuery: 'a\nb' }, 'dns.redisQuery'],
+    [{ strategy: 'dns', query: 'a', servers: [] }, 'dns.servers'],
+    [{ strategy: 'dns', query: 'a', servers: '10.0.0.1' }, 'dns.servers'],
+    [{ strategy: 'dns', query: 'a', servers: ['ns.example'] }, 'dns.servers'],
+    [{ strategy: 'dns', query: 'a', servers: ['10.0.0.1:0'] }, 'dns.servers'],
+    [{ strategy: 'dns', query: 'a', servers: ['10.0.0.1:66000'] }, 'dns.servers'],
+    [{ strategy: 'dns', query: 'a', servers: ['[::1'] }, 'dns.servers'],
+    [{ strategy: 'dns', query: 'a', servers: [5] }, 'dns.servers'],
+    [{ strategy: 'gossip' }, 'gossip.secret'],
+    [{ strategy: 'gossip', secret: '' }, 'gossip.secret'],
+    [{ strategy: 'gossip', secret: 'fifteen letters' }, 'gossip.secret'],
+    [{ strategy: 'gossip', secret: 'x'.repeat(1025) }, 'gossip.secret'],
+    [{ strategy: 'gossip', secret: 16 }, 'gossip.secret'],
+    [{ strategy: 'gossip', secret: SECRET, previousSecret: 'short' }, 'gossip.previousSecret'],
+    [{ strategy: 'gossip', secret: SECRET, group: '224.0.0.300' }, 'gossip.group'],
+    [{ strategy: 'gossip', secret: SECRET, group: 'ff02::1' }, 'gossip.group'],
+    [{ strategy: 'gossip', secret: SECRET, port: 0 }, 'gossip.port'],
+    [{ strategy: 'gossip', secret: SECRET, interface: 'eth0' }, 'gossip.interface'],
+    [{ strategy: 'gossip', secret: SECRET, every: 5 }, 'gossip.every'],
     [JSON.parse('{"strategy":"static","hosts":["a"],"__proto__":{"every":1000}}'), 'static.__proto__'],
   ])('refuses %j', (cluster, option) => {
     expect(errorOf({ cluster }).option).toBe(option);

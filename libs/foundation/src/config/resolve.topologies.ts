@@ -14,7 +14,7 @@ import { isTopologyStrategy, type TopologyStrategy } from './topology.js';
 import { TRANSLATE } from './translate.js';
 
 /** The names whose strategies are still to be written. */
-export const NOT_HERE_YET: readonly StrategyName[] = ['gossip', 'mdns'];
+export const NOT_HERE_YET: readonly StrategyName[] = ['mdns'];
 
 /** What runs, and whether the user asked for it by name. */
 export interface ResolvedTopologies {

@@ -2,7 +2,7 @@
  * The shape of each strategy's settings, for class-validator; see `shape.ts`.
  * Called by `resolve.topologies.ts`.
  */
-import { isIP, isIPv4 } from 'node:net';
+import { isIPv4, isIPv6 } from 'node:net';
 import {
   ArrayMaxSize,
   ArrayMinSize,
@@ -55,13 +55,14 @@ const address = (message: string): PropertyDecorator => {
 
 /** As `dns.setServers` takes them: no names. */
 function isServers(value: unknown): boolean {
-  const isServer = (server: unknown): boolean => {
-    if (typeof server !== 'string') return false;
-    const [, bracketed, host = bracketed ?? server, port = '53'] =
-      /^(?:\[([^\]]+)\]|([^:]+))(?::(\d{1,5}))?$/.exec(server) ?? [];
-    return isIP(host) !== 0 && Number(port) > 0 && Number(port) < 65_536;
-  };
   return Array.isArray(value) && value.length > 0 && value.length <= 10 && value.every(isServer);
+}
+
+function isServer(value: unknown): boolean {
+  if (typeof value !== 'string') return false;
+  if (isIPv6(value)) return true;
+  const [, v6, v4 = '', port = '53'] = /^(?:\[([^\]]+)\]|([^:]+))(?::(\d{1,5}))?$/.exec(value) ?? [];
+  return (v6 === undefined ? isIPv4(v4) : isIPv6(v6)) && Number(port) > 0 && Number(port) < 65_536;
 }
 
 class KubernetesShape {

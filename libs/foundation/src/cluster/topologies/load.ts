@@ -32,6 +32,10 @@ export async function loadStrategy(each: StrategyConfig | TopologyStrategy): Pro
       const { DnsStrategy } = await import('./dns.js');
       return new DnsStrategy(each.config);
     }
+    case 'gossip': {
+      const { GossipStrategy } = await import('./gossip.js');
+      return new GossipStrategy(each.config);
+    }
     default:
       throw new NotInThisVersionError('cluster', `the strategy "${each.strategy}"`, 'another strategy');
   }

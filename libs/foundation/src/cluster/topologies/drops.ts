@@ -1,0 +1,43 @@
+/**
+ * Counts what a strategy sends, hears and drops, and warns of drops: the first at once, the next of its kind a minute later.
+ * Used by `gossip` and `mdns`.
+ */
+import { Logger } from '@nestjs/common';
+
+const WARN_EVERY_MS = 60_000;
+
+/** See the file header. */
+export class Drops {
+  readonly #logger = new Logger('Foundation');
+  readonly #counters: Record<string, number>;
+  readonly #warnedAt = new Map<string, number>();
+
+  constructor(
+    private readonly strategy: string,
+    /** Everything that is counted, so that what never happened shows as 0. */
+    names: readonly string[],
+  ) {
+    this.#counters = Object.fromEntries(names.map((name) => [name, 0]));
+  }
+
+  get counters(): Readonly<Record<string, number>> {
+    return this.#counters;
+  }
+
+  count(name: string): void {
+    this.#counters[name] = (this.#counters[name] ?? 0) + 1;
+  }
+
+  /**
+   * @param from the address that the system says it came from; anybody can forge it.
+   * @param meaning what it may come from, for people; nothing of the packet.
+   */
+  drop(name: string, from: string, meaning: string, now: number): void {
+    this.count(name);
+    if (now - (this.#warnedAt.get(name) ?? -Infinity) < WARN_EVERY_MS) return;
+    this.#warnedAt.set(name, now);
+    this.#logger.warn(`A packet was dropped: ${meaning}`, {
+      ...{ strategy: this.strategy, reason: name, from, dropped: this.#counters[name] },
+    });
+  }
+}
