@@ -3,10 +3,10 @@ import { describe, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { Membership, ProcessManager, Singleton, type FoundationOptions } from 'nestjs-foundation';
 import { eventually } from 'nestjs-foundation/testing';
-import { run } from '../../libs/foundation/src/cli/run.js';
 import type { Keys } from '../../libs/foundation/src/tools/keys.js';
 import { startServer, type RedisServer } from '../support/redis-server.js';
 import { boot, closeLater, formed, onOwnRedis, settle } from './bench.js';
+import { command } from './command.js';
 
 @Singleton({ name: 'feed' })
 class Feed {}
@@ -39,11 +39,10 @@ interface Diagnosis {
 }
 
 async function doctor(url = server.url, env: Record<string, string> = {}): Promise<Diagnosis> {
-  const lines: string[] = [];
-  const out = (line: string): void => void lines.push(line);
-  const terminal = { out, err: out, hasColor: false, isInteractive: false };
-  const code = await run(['doctor', '--json', '--app', appName], { FOUNDATION_REDIS_URL: url, ...env }, terminal);
-  const text = lines.join('\n');
+  const { code, out: text } = await command(['doctor', '--json', '--app', appName], {
+    FOUNDATION_REDIS_URL: url,
+    ...env,
+  });
   const { ok, findings } = JSON.parse(text) as { ok: boolean; findings: Finding[] };
   return { code, text, ok, findings, of: (step) => findings.filter((each) => each.step === step) };
 }
