@@ -4,12 +4,14 @@
  */
 import { Module } from '@nestjs/common';
 import { FoundationModule } from 'nestjs-foundation';
+import { FoundationPrometheusModule } from 'nestjs-foundation/prometheus';
 import { PriceBoard } from './price-board.js';
 import { PriceFeed } from './price-feed.singleton.js';
 import { StatusController } from './status.controller.js';
 
 @Module({
-  imports: [FoundationModule.forRoot({ cluster: true })],
+  // The second one answers `GET /metrics`.
+  imports: [FoundationModule.forRoot({ cluster: true }), FoundationPrometheusModule],
   controllers: [StatusController],
   providers: [PriceBoard, PriceFeed],
 })

@@ -14,7 +14,7 @@ describe('a node that is cut off from Redis', () => {
   beforeAll(async () => {
     cluster = await TestCluster.open({ processes: 'steady,slow' });
     proxy = await TcpProxy.open(cluster.redis.port);
-    await cluster.start(['a'], { FOUNDATION_REDIS_URL: proxy.url });
+    await cluster.start(['a'], { FOUNDATION_REDIS_URL: cluster.redis.urlAt(proxy.port) });
     await cluster.start(['b', 'c']);
     await cluster.members(NAMES);
   });

@@ -16,6 +16,7 @@ import { eventually } from '../../libs/foundation/src/testing/eventually.js';
 import { createEngine, type Engine } from '../../libs/foundation/src/tools/engine.js';
 import { keysOf, type Keys } from '../../libs/foundation/src/tools/keys.js';
 import { startRedis, type RedisServer } from '../support/redis-server.js';
+import { requireNoLeak } from '../support/secrets.js';
 
 export type Provider = NonNullable<Parameters<typeof Test.createTestingModule>[0]['providers']>[number];
 
@@ -26,6 +27,9 @@ export const MEMBERSHIP = { beatEvery: 400, ttl: 1200 };
 let count = 0;
 /** A name that no other test of this file has, so that tests share a server and no key. */
 export const freshName = (word = 'app') => `${word}-${++count}`;
+
+/** Whatever the tests of a file made that shows texts, for the search for secrets. */
+const shown: (() => string[])[] = [];
 
 /** Everything that went through Nest's logger, as one line each. */
 export class CapturedLog implements LoggerService {
@@ -44,6 +48,7 @@ export class CapturedLog implements LoggerService {
 
   static install(): CapturedLog {
     const log = new CapturedLog();
+    shown.push(() => log.lines);
     Logger.overrideLogger(log);
     return log;
   }
@@ -66,9 +71,13 @@ export interface Bench {
 
 const opened: (() => Promise<unknown>)[] = [];
 
-/** Closes what the tests of a file opened, newest first; for `afterEach`. */
+/** Closes what the tests of a file opened, newest first, and looks for secrets in what they showed; for `afterEach`. */
 export async function closeAll(): Promise<void> {
   for (const close of opened.splice(0).reverse()) await close();
+  requireNoLeak(
+    shown.splice(0).flatMap((lines) => lines()),
+    'a log or an event',
+  );
 }
 
 /** What a test begins with: the Redis of its spec, and a name, keys and a log that no other test has. */
@@ -103,6 +112,7 @@ export async function engineOn(server: RedisServer, appName: string, options: Fo
   const telemetry = new Telemetry();
   const events: Bench['events'] = [];
   telemetry.attach('*', (event, payload) => events.push({ event, payload }));
+  shown.push(() => events.map((one) => JSON.stringify(one)));
   const engine = await createEngine(config, node, telemetry);
   closeLater(() => engine.close());
   await engine.open();
@@ -135,6 +145,7 @@ export async function boot(
   closeLater(() => app.close());
   const events: Bench['events'] = [];
   app.get(Telemetry).attach('*', (event, payload) => events.push({ event, payload }));
+  shown.push(() => events.map((one) => JSON.stringify(one)));
   const of = <E extends keyof FoundationEvents>(name: E) =>
     events.filter(({ event }) => event === name).map(({ payload }) => payload as FoundationEvents[E]);
   await app.init();

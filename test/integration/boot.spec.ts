@@ -19,9 +19,10 @@ import {
 import { Channel } from 'nestjs-foundation';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
 import { startRedis, type RedisServerOptions } from '../support/redis-server.js';
+import { secret } from '../support/secrets.js';
 import { CapturedLog, boot, closeAll, closeLater, freshName, settle } from './bench.js';
 
-const PASSWORD = 'p4ss-w0rd!/very secret';
+const PASSWORD = secret('p4ss-w0rd!/very secret');
 let log: CapturedLog;
 
 /** Other specs run in this process, too: only what a test of this one adds is its own. */

@@ -299,7 +299,7 @@ describe('The start of an application', () => {
     const early = await bootNode();
     await send(early, 'old');
     proxy.mode = 'cut';
-    await bootNode({ redis: proxy.url }, [Newcomer]);
+    await bootNode({ redis: server.urlAt(proxy.port) }, [Newcomer]);
     proxy.mode = 'ok';
     await eventually(async () => (await server.cli('XINFO', 'GROUPS', keys.stream('orders'))).includes('newcomers'));
     await send(early, 'new');
@@ -330,7 +330,10 @@ describe('When something breaks', () => {
   it('what a node had that is cut off goes to another one, and nothing is lost', async () => {
     const proxy = await TcpProxy.open(server.port);
     closeLater(() => proxy.close());
-    const [a, b] = [await bootNode(), await bootNode({ redis: proxy.url, processes: { stopTimeout: 200 } })];
+    const [a, b] = [
+      await bootNode(),
+      await bootNode({ redis: server.urlAt(proxy.port), processes: { stopTimeout: 200 } }),
+    ];
     const onB: unknown[] = [];
     let begin!: () => void;
     const begun = new Promise<void>((resolve) => (begin = resolve));

@@ -49,7 +49,7 @@ async function hears(node: Booted, channel = 'events') {
 async function behindProxy() {
   const proxy = await TcpProxy.open(server.port);
   closeLater(() => proxy.close());
-  return { proxy, node: await bootNode({ redis: proxy.url }) };
+  return { proxy, node: await bootNode({ redis: server.urlAt(proxy.port) }) };
 }
 
 /** Waits until the node's subscriptions are cut, or are back. */

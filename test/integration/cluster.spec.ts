@@ -87,7 +87,15 @@ describe('Membership', () => {
     await eventually(() => a.of('cluster.node_left').length === 1, { what: 'The word that a node has left' });
     expect(a.of('cluster.node_left')).toEqual([expect.objectContaining({ node: b.name, reason: 'shutdown' })]);
     expect(await server.cli('HKEYS', keys.nodes)).toBe(a.name);
-    expect(log.lines.some((line) => line.includes('Foundation cluster formed'))).toBe(true);
+    // As the specification has it: a message and an object.
+    const formations = log.lines.filter((line) => line.includes('Foundation cluster formed'));
+    const [first] = formations.map((line) => JSON.parse(/\{.*\}/.exec(line)![0]) as unknown);
+    expect(first).toMatchObject({
+      clusterId: appName,
+      nodeCount: expect.any(Number),
+      formationTimeMs: expect.any(Number),
+      strategy: 'redis',
+    });
   });
 
   it('refuses a second node of the same name, and the first one does not notice', async () => {

@@ -19,10 +19,12 @@ import {
 import { eventually } from 'nestjs-foundation/testing';
 import { keysOf } from '../../libs/foundation/src/tools/keys.js';
 import { startRedis, type RedisServer } from '../support/redis-server.js';
+import { secret } from '../support/secrets.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 import { CapturedLog, boot, closeLater, formed, settle, type Booted, onOwnRedis } from './bench.js';
 
-const COOKIE = 'the cookie of the direct spec';
+const COOKIE = secret('the cookie of the direct spec');
+const OTHER_COOKIE = secret('another cookie of this spec');
 const DIRECT: FoundationOptions = { transport: { kind: 'direct', host: '127.0.0.1' }, security: { cookie: COOKIE } };
 
 @Singleton({ name: 'ledger' })
@@ -229,7 +231,7 @@ describe('a link that breaks', () => {
 describe('a node with another cookie', () => {
   it('is not linked, not heard, and cannot call; it is counted and named', async () => {
     const nodes = await cluster(2);
-    const stranger = await start({ ...DIRECT, security: { cookie: 'another cookie of this spec' } });
+    const stranger = await start({ ...DIRECT, security: { cookie: OTHER_COOKIE } });
     await formed(...nodes, stranger);
     const heard = await Promise.all([...nodes, stranger].map((node) => Heard.by(node)));
     await say(stranger, 'from outside');
@@ -253,7 +255,7 @@ describe('a node with another cookie', () => {
 
   it('never sees the cookie in a log, an event or the membership of those who have it', async () => {
     const nodes = await cluster(2);
-    await start({ ...DIRECT, security: { cookie: 'another cookie of this spec' } });
+    await start({ ...DIRECT, security: { cookie: OTHER_COOKIE } });
     await eventually(() => nodes.some(({ of }) => of('transport.refused').length > 0));
     const shown = [
       log.lines.join(),

@@ -55,6 +55,7 @@ import {
 import { FoundationClient, FoundationContext, FoundationStrategy } from 'nestjs-foundation/microservices';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
 import type { RedisServer } from '../support/redis-server.js';
+import { REDIS_PASSWORD } from '../support/secrets.js';
 import { CapturedLog, LEASE, MEMBERSHIP, boot, closeLater, freshName, onOwnRedis } from './bench.js';
 
 const heard: string[] = [];
@@ -158,7 +159,7 @@ async function start(microservice: INestMicroservice): Promise<INestMicroservice
 }
 
 async function underRedis(): Promise<ClientProxy> {
-  const options = { host: '127.0.0.1', port: server.port };
+  const options = { host: '127.0.0.1', port: server.port, password: REDIS_PASSWORD };
   await start(
     await NestFactory.createMicroservice<MicroserviceOptions>(MathModule, {
       transport: Transport.REDIS,

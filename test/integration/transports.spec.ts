@@ -6,10 +6,11 @@ import { transportContract, type TransportCluster } from 'nestjs-foundation/test
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
 import type { NodeRecord } from '../../libs/foundation/src/tools/nodes.js';
 import { startRedis, type RedisServer } from '../support/redis-server.js';
+import { secret } from '../support/secrets.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 import { CapturedLog, closeAll, engineOn, freshName, type Bench } from './bench.js';
 
-const COOKIE = 'a cookie of the transport spec';
+const COOKIE = secret('a cookie of the transport spec');
 let server: RedisServer;
 
 beforeAll(async () => {

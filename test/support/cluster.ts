@@ -16,6 +16,7 @@ import {
 import { NodeProcess, type NodeExit } from './node.process.js';
 import { ENV, type Owner } from './node.protocol.js';
 import { startRedis, type RedisServer, type RedisServerOptions } from './redis-server.js';
+import { requireNoLeak, secret } from './secrets.js';
 
 export interface ClusterOptions {
   /** See `ENV.processes`. Default `steady`. */
@@ -52,6 +53,7 @@ export class TestCluster {
   ) {}
 
   static async open(options: ClusterOptions = {}): Promise<TestCluster> {
+    if (options.redis?.password !== undefined) secret(options.redis.password);
     return new TestCluster(await startRedis(options.redis), options);
   }
 
@@ -247,8 +249,12 @@ export class TestCluster {
   async close(): Promise<void> {
     await Promise.all(this.all.map((node) => node.destroy()));
     await this.redis.stop();
+    const printed = this.all.flatMap(({ log, history }) =>
+      [log, history].flatMap((file) => (existsSync(file) ? readFileSync(file, 'utf8').split('\n') : [])),
+    );
     if (process.env['FOUNDATION_TEST_KEEP']) console.log(`Kept: ${this.folder}`);
     else rmSync(this.folder, { recursive: true, force: true });
+    requireNoLeak(printed, 'the output or the history of a node');
   }
 }
 

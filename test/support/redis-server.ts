@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Redis } from 'ioredis';
+import { REDIS_PASSWORD } from './secrets.js';
 
 const HOST = '127.0.0.1';
 const START_MS = 10_000;
@@ -19,7 +20,7 @@ const PORT_TRIES = 5;
 export interface RedisServerOptions {
   /** Added to the command line and therefore stronger than the defaults, e.g. `['--appendonly', 'yes']`. */
   args?: readonly string[];
-  /** Becomes `--requirepass`, and part of `url`. */
+  /** Becomes `--requirepass`, and part of `url`. Inside Jest there is one by default, so that each run can show that it leaks. */
   password?: string;
   /** A fixed port, for a server that others were told about before it starts. */
   port?: number;
@@ -29,6 +30,8 @@ export interface RedisServerOptions {
 
 export interface RedisServer {
   readonly url: string;
+  /** The URL of what passes everything on to this server. */
+  urlAt(port: number): string;
   readonly port: number;
   /** Of the server that runs now: it changes with `restart()`. */
   readonly pid: number;
@@ -54,9 +57,16 @@ export interface RedisServer {
  */
 export async function startRedis(options: RedisServerOptions = {}): Promise<RedisServer> {
   const topology = process.env['FOUNDATION_TEST_TOPOLOGY'];
-  if (!topology || Object.keys(options).length > 0) return startServer(options);
+  if (!topology || Object.keys(options).length > 0) return startServer({ ...defaults(), ...options });
   const { startTopology } = await import('./redis-topology.js');
   return startTopology(topology);
+}
+
+/** The benchmarks have no password, and the embedded Redis knows none. */
+function defaults(): RedisServerOptions {
+  const hasPassword =
+    process.env['JEST_WORKER_ID'] !== undefined && process.env['FOUNDATION_TEST_REDIS_SERVER'] !== 'embedded';
+  return hasPassword ? { password: REDIS_PASSWORD } : {};
 }
 
 /** Underneath: child_process.spawn of `redis-server --port … --save '' --appendonly no`, then PING until PONG. */
@@ -85,8 +95,12 @@ class Server implements RedisServer {
   }
 
   get url(): string {
+    return this.urlAt(this.port);
+  }
+
+  urlAt(port: number): string {
     const { password } = this.options;
-    return `redis://${password ? `:${encodeURIComponent(password)}@` : ''}${HOST}:${this.port}`;
+    return `redis://${password ? `:${encodeURIComponent(password)}@` : ''}${HOST}:${port}`;
   }
 
   get pid(): number {

@@ -26,6 +26,10 @@ abstract class Topology implements RedisTopology {
   readonly embedded = false;
   abstract get url(): string;
 
+  urlAt(): string {
+    throw new Error('A topology has no single port');
+  }
+
   protected constructor(protected readonly servers: RedisServer[]) {}
 
   protected abstract primaryOf(key: string): Promise<RedisServer>;

@@ -34,10 +34,6 @@ export class TcpProxy {
     return (this.#server.address() as AddressInfo).port;
   }
 
-  get url(): string {
-    return `redis://${HOST}:${this.port}`;
-  }
-
   get connections(): number {
     return this.#links.size;
   }

@@ -32,6 +32,19 @@ const examples: [errors.FoundationError, string, string, readonly (string | RegE
     ] as const),
   ],
   [
+    new errors.TopologyError('kubernetes', 'kubernetes list pods', '403', 'Allow it.', cause),
+    ...(['FOUNDATION_TOPOLOGY', 'kubernetes list pods', ['"kubernetes"', '403', /Allow it\.$/], true] as const),
+  ],
+  [
+    new errors.RedisNotFoundError(['FOUNDATION_REDIS_URL: not set', '127.0.0.1:6379: no answer']),
+    ...([
+      'FOUNDATION_REDIS_NOT_FOUND',
+      'foundation',
+      ['FOUNDATION_REDIS_URL: not set; 127.0.0.1:6379', /set cluster: false to run inside one process\.$/],
+      false,
+    ] as const),
+  ],
+  [
     new errors.DirectListenError('h:1', cause),
     ...([
       'FOUNDATION_DIRECT_LISTEN',

@@ -11,6 +11,8 @@ export type FoundationErrorCode =
   | 'FOUNDATION_REDIS_REFUSED'
   | 'FOUNDATION_REDIS_UNAVAILABLE'
   | 'FOUNDATION_DIRECT_LISTEN'
+  | 'FOUNDATION_TOPOLOGY'
+  | 'FOUNDATION_REDIS_NOT_FOUND'
   | 'FOUNDATION_DUPLICATE_NODE'
   | 'FOUNDATION_NOT_READY'
   | 'FOUNDATION_LEASE_LOST'
@@ -132,6 +134,41 @@ export class RedisUnavailableError extends FoundationError {
       `Redis at ${endpoint} cannot be reached (${doing}: ${describe(cause)}). Foundation keeps trying to connect. ` +
         `Check that Redis runs and that "redis" or FOUNDATION_REDIS_URL names it.`,
       cause,
+    );
+  }
+}
+
+/** A topology strategy cannot look for nodes and Redis at the moment. */
+export class TopologyError extends FoundationError {
+  constructor(
+    readonly strategy: string,
+    /** The call that failed: `kubernetes watch pods`, `consul GET /v1/health/service`. */
+    tool: string,
+    problem: string,
+    advice: string,
+    cause?: unknown,
+  ) {
+    super(
+      'FOUNDATION_TOPOLOGY',
+      tool,
+      `The topology strategy "${strategy}" cannot look for nodes (${problem}). What it found before stays, and it is tried ` +
+        `again for ever. ${advice}`,
+      cause,
+    );
+  }
+}
+
+/** Nothing says where the Redis of the cluster is. */
+export class RedisNotFoundError extends FoundationError {
+  constructor(
+    /** What was tried, each with what came of it. */
+    readonly tried: readonly string[],
+  ) {
+    super(
+      'FOUNDATION_REDIS_NOT_FOUND',
+      'foundation',
+      `The Redis of the cluster was not found. Foundation did not start. Tried: ${tried.join('; ')}. Name it in "redis" or ` +
+        `FOUNDATION_REDIS_URL, start one on 127.0.0.1:6379, or set cluster: false to run inside one process.`,
     );
   }
 }

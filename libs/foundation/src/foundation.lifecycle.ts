@@ -9,6 +9,8 @@ import { exploreChannelNames, exploreChannels, handlersOf, type DeclaredHandler 
 import { Channels } from './channels/channels.js';
 import { HandlerGoneError } from './channels/handler.gone.js';
 import { Membership } from './cluster/membership.js';
+import { SecondOpinion } from './cluster/second.opinion.js';
+import type { Topologies } from './cluster/topologies/topologies.js';
 import type { FoundationConfig } from './config/options.js';
 import { NotReadyError, RedisUnavailableError, describe } from './errors.js';
 import type { CallClient } from './processes/call.client.js';
@@ -21,6 +23,7 @@ import { exploreServices, servicesOf, type DeclaredService } from './services/se
 import type { ServiceHandle } from './services/service.js';
 import type { ServiceMesh } from './services/service.mesh.js';
 import type { ServiceRegistry } from './services/service.registry.js';
+import { RepeatedLog } from './telemetry/repeated.log.js';
 import type { Engine } from './tools/engine.js';
 import { within } from './tools/within.js';
 
@@ -58,7 +61,9 @@ export class FoundationDrain implements OnModuleDestroy {
 @Injectable()
 export class FoundationLifecycle implements OnApplicationBootstrap {
   readonly #logger = new Logger('Foundation');
+  readonly #repeated = new RepeatedLog();
   readonly #bornAt = performance.now();
+  readonly #secondOpinion: SecondOpinion;
   #left: Promise<void> | undefined;
   #hooksTimer: NodeJS.Timeout | undefined;
 
@@ -66,6 +71,7 @@ export class FoundationLifecycle implements OnApplicationBootstrap {
     private readonly config: FoundationConfig,
     private readonly engine: Engine,
     private readonly discovery: DiscoveryService,
+    private readonly topologies: Topologies,
     private readonly membership: Membership,
     private readonly table: ProcessTable,
     private readonly supervisor: Supervisor,
@@ -76,6 +82,7 @@ export class FoundationLifecycle implements OnApplicationBootstrap {
     drain: FoundationDrain,
   ) {
     drain.drain = () => this.leave();
+    this.#secondOpinion = new SecondOpinion(membership, topologies, engine.nodes);
   }
 
   /**
@@ -85,6 +92,8 @@ export class FoundationLifecycle implements OnApplicationBootstrap {
   async onApplicationBootstrap(): Promise<void> {
     let specs: ProcessSpec[] = [];
     try {
+      // Started already, and what they found is used, when they had to say where Redis is.
+      await this.topologies.start();
       specs = this.#explore();
       const handlers = exploreChannels(this.discovery, isProcess);
       for (const channel of exploreChannelNames(this.discovery)) this.channels.requireDeclared(channel);
@@ -158,6 +167,11 @@ export class FoundationLifecycle implements OnApplicationBootstrap {
     } catch (error) {
       throw isPassing(error) ? new RedisUnavailableError(this.engine.endpoint, 'joining', error) : error;
     }
+    this.#secondOpinion.open();
+    this.topologies.announce({
+      ...(this.engine.address === undefined ? {} : { address: this.engine.address }),
+      ...(this.engine.url === undefined ? {} : { redis: this.engine.url }),
+    });
     this.#logger.log('Foundation cluster formed', {
       clusterId: this.config.appName,
       node: this.membership.self.name,
@@ -177,7 +191,7 @@ export class FoundationLifecycle implements OnApplicationBootstrap {
       return true;
     } catch (error) {
       if (!(error instanceof RedisUnavailableError || error instanceof NotReadyError)) throw error;
-      this.#logger.warn('Services are registered later', { node: this.membership.self.name, error: error.message });
+      this.#repeated.warn('Services are registered later', { node: this.membership.self.name, error: error.message });
       return false;
     }
   }
@@ -216,6 +230,8 @@ export class FoundationLifecycle implements OnApplicationBootstrap {
     const step = (name: string, atMost: number, work: () => Promise<void>): Promise<void> =>
       this.#step(name, Math.max(MIN_STEP_MS, Math.min(atMost, until - performance.now())), work);
     await step('tell the others that this node drains', SHORT_MS, () => this.membership.drain());
+    this.#secondOpinion.close();
+    await step('stop looking for nodes', SHORT_MS, () => this.topologies.stop());
     await step('stop reading durable channels', this.config.processes.stopTimeout, () => this.channels.close());
     await step('take back the services of this node', SHORT_MS, () => this.services.close());
     // INVARIANT (I1): instances stop, then their leases are released, then the node leaves.

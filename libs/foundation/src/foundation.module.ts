@@ -2,16 +2,18 @@
  * The module: options in, providers out, listed floor by floor.
  * Underneath: Nest's `ConfigurableModuleBuilder`.
  */
-import { hostname } from 'node:os';
 import { ConfigurableModuleBuilder, Module, type DynamicModule, type FactoryProvider } from '@nestjs/common';
 import { DiscoveryModule, DiscoveryService } from '@nestjs/core';
 import { Channels } from './channels/channels.js';
 import { Membership } from './cluster/membership.js';
 import { LocalNode } from './cluster/node.js';
+import { Topologies } from './cluster/topologies/topologies.js';
+import { readMachine } from './config/machine.js';
 import type { FoundationConfig, FoundationOptions } from './config/options.js';
 import { resolve } from './config/resolve.js';
 import { FoundationDrain, FoundationLifecycle } from './foundation.lifecycle.js';
 import { HealthMonitor } from './health/health.monitor.js';
+import { FoundationMetrics } from './metrics/foundation.metrics.js';
 import { CallClient } from './processes/call.client.js';
 import { CallServer } from './processes/call.server.js';
 import { ProcessCalls } from './processes/process.calls.js';
@@ -25,7 +27,7 @@ import { ServiceMesh } from './services/service.mesh.js';
 import { ServiceRegistry } from './services/service.registry.js';
 import { ServiceTargets } from './services/service.targets.js';
 import { Telemetry } from './telemetry/telemetry.js';
-import { createEngine, type Engine, type RawTools } from './tools/engine.js';
+import { createEngine, type Engine, type NodeIdentity, type RawTools } from './tools/engine.js';
 import { FoundationTools } from './tools/tools.js';
 
 const CONFIG = Symbol.for('foundation:config');
@@ -75,13 +77,13 @@ class FoundationDrainModule {}
     {
       provide: CONFIG,
       inject: [OPTIONS],
-      useFactory: (options: FoundationOptions) => resolve(options, process.env, { host: hostname(), pid: process.pid }),
+      useFactory: (options: FoundationOptions) => resolve(options, process.env, readMachine()),
     },
     // floor 2
     {
       provide: ENGINE,
-      inject: [CONFIG, LocalNode, Telemetry],
-      useFactory: createEngine,
+      inject: [CONFIG, LocalNode, Telemetry, Topologies],
+      useFactory: engineFor,
     },
     ...toolProviders(),
     // floor 3
@@ -89,6 +91,11 @@ class FoundationDrainModule {}
       provide: LocalNode,
       inject: [CONFIG],
       useFactory: (config: FoundationConfig) => new LocalNode(config),
+    },
+    {
+      provide: Topologies,
+      inject: [CONFIG, LocalNode],
+      useFactory: (config: FoundationConfig, node: LocalNode) => new Topologies(config, node),
     },
     {
       provide: Membership,
@@ -163,8 +170,13 @@ class FoundationDrainModule {}
     // floor 5
     {
       provide: HealthMonitor,
-      inject: [CONFIG, ENGINE, Membership, ProcessTable, ServiceRegistry],
+      inject: [CONFIG, ENGINE, Membership, Topologies, ProcessTable, ServiceRegistry],
       useFactory: (...parts: ConstructorParameters<typeof HealthMonitor>) => new HealthMonitor(...parts),
+    },
+    {
+      provide: FoundationMetrics,
+      inject: [Telemetry, Membership, Supervisor, ServiceRegistry, Channels],
+      useFactory: (...parts: ConstructorParameters<typeof FoundationMetrics>) => new FoundationMetrics(...parts),
     },
     // floor 6
     {
@@ -173,6 +185,7 @@ class FoundationDrainModule {}
         CONFIG,
         ENGINE,
         DiscoveryService,
+        Topologies,
         Membership,
         ProcessTable,
         Supervisor,
@@ -187,11 +200,13 @@ class FoundationDrainModule {}
   ],
   exports: [
     Telemetry,
+    Topologies,
     Membership,
     ProcessManager,
     Channels,
     ServiceMesh,
     HealthMonitor,
+    FoundationMetrics,
     ...Object.values(FoundationTools),
   ],
 })
@@ -210,6 +225,18 @@ export class FoundationModule extends ConfigurableModuleClass {
   static override forRootAsync(options: FoundationModuleAsyncOptions): DynamicModule {
     return withRemotes(super.forRootAsync(options));
   }
+}
+
+/** The search for Redis comes first, where nothing names one. */
+async function engineFor(
+  config: FoundationConfig,
+  node: NodeIdentity,
+  telemetry: Telemetry,
+  topologies: Topologies,
+): Promise<Engine> {
+  if (config.engine === 'local') return createEngine(config, node, telemetry);
+  const { findRedis } = await import('./cluster/topologies/find.redis.js');
+  return createEngine(await findRedis(config, topologies), node, telemetry);
 }
 
 /** Adds a provider for every process that some class of the application wants injected. */

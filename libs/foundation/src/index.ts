@@ -27,12 +27,47 @@ export type {
   ResolvedProcessDefaults,
   RestartPolicyName,
   SecurityOptions,
-  StrategyName,
-  StrategyOptions,
   TlsFiles,
 } from './config/options.js';
-export { resolve, type Machine } from './config/resolve.js';
+export { resolve } from './config/resolve.js';
+export type { Machine } from './config/machine.js';
 export type { Environment } from './config/presets.js';
+
+// Topology strategies
+export { detectStrategy } from './config/detect.js';
+export {
+  translateConsul,
+  translateDns,
+  translateGossip,
+  translateKubernetes,
+  translateMdns,
+  translateStatic,
+  type TranslateContext,
+} from './config/translate.js';
+export type {
+  ConsulSettings,
+  DnsSettings,
+  GossipSettings,
+  KubernetesSettings,
+  MdnsSettings,
+  StaticSettings,
+  StrategyConfig,
+  StrategyConfigs,
+  StrategyName,
+  StrategyOptions,
+  StrategySettings,
+  Translated,
+} from './config/strategies.js';
+export type {
+  Peer,
+  PeerState,
+  TopologyFindings,
+  TopologyReport,
+  TopologySelf,
+  TopologyStrategy,
+} from './config/topology.js';
+export { Topologies } from './cluster/topologies/topologies.js';
+export type { StrategyStatus } from './cluster/topologies/strategy.run.js';
 
 // Cluster
 export { Membership, type Member, type MembershipListener, type NodeState } from './cluster/membership.js';
@@ -116,7 +151,15 @@ export { HealthMonitor } from './health/health.monitor.js';
 export type { ClusterHealth, HealthReason, HealthStatus, NodeHealth, ServiceHealthSummary } from './health/report.js';
 
 // Telemetry
-export { Telemetry, type TelemetryListener } from './telemetry/telemetry.js';
+export {
+  Telemetry,
+  type TelemetryEvent,
+  type TelemetryEventsOf,
+  type TelemetryListener,
+  type TelemetryPattern,
+} from './telemetry/telemetry.js';
+export { FoundationMetrics, type Figure, type Gauge } from './metrics/foundation.metrics.js';
+export type { EventMetric, GaugeMetric, Labels } from './metrics/metrics.js';
 export type { FoundationEventName, FoundationEvents, LeaseLossReason, LeaveReason } from './telemetry/events.js';
 
 // Tools
@@ -142,12 +185,14 @@ export {
   ProcessDeclarationError,
   ProcessStartError,
   ProcessTimeoutError,
+  RedisNotFoundError,
   RedisRefusedError,
   RedisUnavailableError,
   RemoteError,
   RequestError,
   ServiceNotFoundError,
   StaleEpochError,
+  TopologyError,
   UnknownChannelError,
   UnknownProcessError,
   type CallSubject,

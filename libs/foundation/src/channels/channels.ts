@@ -94,8 +94,8 @@ export class Channels {
   /**
    * Sends a message to everyone who subscribes to the channel, this node included.
    *
-   * Underneath: `PUBLISH …:channel:<name>`, one for all messages of this turn of the event loop; handlers of this node
-   * are served without Redis. Resolves once Redis has taken the message, which says nothing about receivers; with
+   * Underneath: `PUBLISH …:channel:<name>`, one for all messages of this turn of the event loop, and of further turns while
+   * Redis has not confirmed the last one, for a millisecond at most; handlers of this node are served without Redis. Resolves once Redis has taken the message, which says nothing about receivers; with
    * `timeout`, once every node that listens has handled it. Those are the nodes that this one knows to listen at the time
    * of the call. One that is shut down meanwhile is not waited for, one that is gone without a word is missing.
    *
@@ -238,6 +238,11 @@ export class Channels {
    */
   requireSendable(channel: string, message: unknown): void {
     this.#sender.write(channel, message);
+  }
+
+  /** How many messages wait for handlers of this node, by channel; for metrics. A channel is durable or it is not. */
+  waiting(): Record<string, number> {
+    return { ...this.#dispatcher.waiting(), ...this.#durable.waiting() };
   }
 
   /** Listens for letters. Called by the lifecycle. */

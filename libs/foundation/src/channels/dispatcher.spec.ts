@@ -138,7 +138,7 @@ describe('Dispatcher', () => {
     await turn();
     expect(good).toHaveBeenCalledTimes(2);
     expect(payloads('message.handler_failed')).toEqual(Array(2).fill({ channel: 'events', error: 'bad handler' }));
-    expect(error).toHaveBeenCalledTimes(2);
+    expect(error).toHaveBeenCalledTimes(1); // the second time would repeat the first
   });
 
   it('does not let a handler that never ends hold up another one', async () => {

@@ -61,6 +61,16 @@ export class Dispatcher {
     return plain.size + groups.size === 0 && this.#channels.delete(channel);
   }
 
+  /** How many messages wait for handlers, by channel. */
+  waiting(): Record<string, number> {
+    return Object.fromEntries(
+      [...this.#channels].map(([channel, { plain, groups }]) => {
+        const queues = [plain, ...groups.values()].flatMap((each) => [...each]);
+        return [channel, queues.reduce((sum, queue) => sum + queue.waiting, 0)];
+      }),
+    );
+  }
+
   /** Ends all subscriptions, and resolves once no handler is under way. They stay, so that what comes is refused, not overheard. */
   async end(): Promise<void> {
     const queues = [...this.#channels.values()].flatMap(({ plain, groups }) => [plain, ...groups.values()]);

@@ -2,9 +2,9 @@
  * One handler of a durable channel: what it has handled is acknowledged, what it failed at comes again, and what it fails
  * at too often is put aside. Called by `durable.ts`.
  */
-import { Logger } from '@nestjs/common';
 import type { DurableChannelOptions } from '../config/options.js';
 import { describe } from '../errors.js';
+import { RepeatedLog } from '../telemetry/repeated.log.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
 import type { Consumer, ConsumerListener, StreamEntry, Streams } from '../tools/streams.js';
 import type { MessageHandler, SubscribeOptions, Subscription, SubscriptionCounters } from './channel.js';
@@ -31,8 +31,6 @@ export interface DurableSubscriptionTools {
   read: (entry: StreamEntry) => Promise<Envelope | string>;
 }
 
-const logger = new Logger('Foundation');
-
 /** See the file header. */
 export class DurableSubscription implements Subscription, ConsumerListener {
   readonly channel: string;
@@ -43,6 +41,7 @@ export class DurableSubscription implements Subscription, ConsumerListener {
   readonly #dropped: Record<string, number> = {};
   readonly #waiting = new Map<string, StreamEntry>();
   readonly #acknowledging: Promise<void>[] = [];
+  readonly #log = new RepeatedLog();
   #consumer: Consumer | undefined;
   #ended: () => void = () => undefined;
   #closing = false;
@@ -119,7 +118,7 @@ export class DurableSubscription implements Subscription, ConsumerListener {
     this.#count('dead letter');
     const { channel } = this.subject;
     this.tools.telemetry.emit('message.dead_letter', { channel, group: this.#group, id, deliveries, reason });
-    logger.error('A message became a dead letter', { channel, group: this.#group, id, deliveries, reason });
+    this.#log.error('A message became a dead letter', { channel, group: this.#group, id, deliveries, reason });
   }
 
   lost(count: number): void {
@@ -137,7 +136,12 @@ export class DurableSubscription implements Subscription, ConsumerListener {
       this.#failed += 1;
       const { channel, limits } = this.subject;
       this.tools.telemetry.emit('message.handler_failed', { channel, error: describe(error) });
-      logger.error('A message handler failed', { channel, group: this.#group, id: entry.id, error: describe(error) });
+      this.#log.error('A message handler failed', {
+        channel,
+        group: this.#group,
+        id: entry.id,
+        error: describe(error),
+      });
       if (entry.deliveries >= limits.maxDeliveries) await this.#bury(entry, `the handler failed: ${describe(error)}`);
     }
     return true;

@@ -118,6 +118,15 @@ export class Durable {
     return subscription;
   }
 
+  /** How many messages were read and wait for handlers, by channel. */
+  waiting(): Record<string, number> {
+    const waiting: Record<string, number> = {};
+    for (const { channel, counters } of this.#subscriptions) {
+      waiting[channel] = (waiting[channel] ?? 0) + counters.waiting;
+    }
+    return waiting;
+  }
+
   /** Resolves with how many messages the handler was given. */
   async replay(channel: string, handler: MessageHandler, options: ReplayOptions): Promise<number> {
     let count = 0;

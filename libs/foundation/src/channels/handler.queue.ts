@@ -2,8 +2,9 @@
  * One handler and what waits for it: bounded, in order within each priority, and apart from every other handler.
  * Called by the dispatcher.
  */
-import { Logger, type Type } from '@nestjs/common';
+import type { Type } from '@nestjs/common';
 import { describe } from '../errors.js';
+import { RepeatedLog } from '../telemetry/repeated.log.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
 import { isLongTurn, nextTurn } from '../tools/long.turn.js';
 import type { Lane } from '../tools/transport.js';
@@ -18,7 +19,6 @@ const DEFAULT_SIZE = 10_000;
 const MAX_CHARACTERS = 64 * 1024 * 1024;
 /** The longest turn in milliseconds of a queue that is half full: to fall behind would cost messages. */
 const LONGER_MS = 50;
-const logger = new Logger('Foundation');
 
 /** What the queues of one node share. */
 export interface QueueTools {
@@ -36,6 +36,7 @@ export class HandlerQueue {
   readonly #lanes: Record<Lane, Fifo<Envelope>> = { high: new Fifo(), normal: new Fifo(), low: new Fifo() };
   readonly #limit: number;
   readonly #handling = new Set<Envelope>();
+  readonly #log = new RepeatedLog();
   /** Local senders whose message is beyond the limit, oldest first. */
   readonly #blocked: (() => void)[] = [];
   #waiting = 0;
@@ -56,6 +57,10 @@ export class HandlerQueue {
 
   get dropped(): number {
     return Object.values(this.#dropped).reduce((sum, count) => sum + count, 0);
+  }
+
+  get waiting(): number {
+    return this.#waiting;
   }
 
   get counters(): SubscriptionCounters {
@@ -100,7 +105,7 @@ export class HandlerQueue {
     try {
       this.options.onGap?.(gap);
     } catch (error) {
-      logger.error('A gap handler threw; the others were told', { channel: gap.channel, error: describe(error) });
+      this.#log.error('A gap handler threw; the others were told', { channel: gap.channel, error: describe(error) });
     }
   }
 
@@ -212,7 +217,7 @@ export class HandlerQueue {
     }
     this.failed += 1;
     this.tools.telemetry.emit('message.handler_failed', { channel, error: describe(error) });
-    logger.error('A message handler failed', { channel, type, error: describe(error) });
+    this.#log.error('A message handler failed', { channel, type, error: describe(error) });
     settle?.(`a handler failed: ${describe(error)}`);
   }
 

@@ -2,9 +2,9 @@
  * Short texts from one node to another: acknowledgements, and questions about what was sent.
  * Called inside this room; underneath PUBLISH to `…:mail:<bootId>`, one for all letters of a turn to one node.
  */
-import { Logger } from '@nestjs/common';
 import type { LocalNode } from '../cluster/node.js';
 import { describe } from '../errors.js';
+import { RepeatedLog } from '../telemetry/repeated.log.js';
 import { parseJson } from '../tools/json.js';
 import { Outbox } from '../tools/outbox.js';
 import type { Lane, Transport } from '../tools/transport.js';
@@ -25,7 +25,7 @@ export type LetterListener = (body: unknown, from: Correspondent) => void;
 export class Letters {
   readonly #outbox: Outbox;
   readonly #listeners = new Map<string, LetterListener>();
-  readonly #logger = new Logger('Foundation');
+  readonly #log = new RepeatedLog();
 
   constructor(
     private readonly node: LocalNode,
@@ -76,7 +76,7 @@ export class Letters {
       try {
         listener?.(b, { name: from, bootId: boot });
       } catch (error) {
-        this.#logger.error('A letter was not handled; the others are', { kind: k, error: describe(error) });
+        this.#log.error('A letter was not handled; the others are', { kind: k, error: describe(error) }, k as string);
       }
     }
   }

@@ -4,6 +4,8 @@
  */
 import { Membership } from '../cluster/membership.js';
 import { LocalNode } from '../cluster/node.js';
+import { findRedis } from '../cluster/topologies/find.redis.js';
+import { Topologies } from '../cluster/topologies/topologies.js';
 import type { FoundationConfig } from '../config/options.js';
 import { RedisUnavailableError } from '../errors.js';
 import { HealthMonitor } from '../health/health.monitor.js';
@@ -39,10 +41,12 @@ const CLOSE_MS = 2000;
 /**
  * Connects and reads everything once; from then on it follows the cluster.
  *
- * @throws RedisUnavailableError, RedisRefusedError, MissingPackageError.
+ * @throws RedisNotFoundError, `RedisUnavailableError`, `RedisRefusedError`, `MissingPackageError`.
  */
-export async function observe(config: FoundationConfig): Promise<Observer> {
-  const [telemetry, node] = [new Telemetry(), new LocalNode(config)];
+export async function observe(given: FoundationConfig): Promise<Observer> {
+  const [telemetry, node] = [new Telemetry(), new LocalNode(given)];
+  const topologies = new Topologies(given, node);
+  const config = await findRedis(given, topologies);
   const engine = await createEngine(config, node, telemetry);
   const membership = new Membership(node, config, engine, telemetry);
   const table = new ProcessTable(engine, membership);
@@ -56,9 +60,11 @@ export async function observe(config: FoundationConfig): Promise<Observer> {
   const close = async (): Promise<void> => {
     await membership.leave();
     await services.close();
+    await topologies.stop();
     await within(CLOSE_MS, engine.close(), 'not closed in time').catch(() => undefined);
   };
   try {
+    await topologies.start();
     await engine.open();
     await client.open();
     await membership.observe();
@@ -72,7 +78,7 @@ export async function observe(config: FoundationConfig): Promise<Observer> {
     membership,
     processes: new ProcessManager(config, engine, membership, table, registry, supervisor, calls),
     services,
-    health: new HealthMonitor(config, engine, membership, table, services),
+    health: new HealthMonitor(config, engine, membership, topologies, table, services),
     async look() {
       await engine.nodes.look().catch((error: unknown) => {
         throw new RedisUnavailableError(engine.endpoint, 'looking at the cluster', error);

@@ -2,11 +2,10 @@
  * One run of the command line: words in, exit code out. Called by `main.ts`, and by tests.
  * 0 = all is well, 1 = something is wrong, 2 = the words were not understood.
  */
-import { hostname } from 'node:os';
 import { Logger } from '@nestjs/common';
 import { VERSION } from '../cluster/version.js';
+import { readMachine, type Machine } from '../config/machine.js';
 import type { Environment } from '../config/presets.js';
-import type { Machine } from '../config/resolve.js';
 import { FoundationConfigError, FoundationError, describe } from '../errors.js';
 import { missingPackage } from '../tools/engine.js';
 import { readCommand, usage, UsageError, type Invocation } from './command.js';
@@ -27,7 +26,7 @@ export async function run(argv: readonly string[], env: Environment, terminal: T
     return 2;
   }
   try {
-    return await carryOut(invocation, env, { host: hostname(), pid: process.pid }, terminal);
+    return await carryOut(invocation, env, readMachine(), terminal);
   } catch (thrown) {
     const error = missingPackage(thrown) ?? thrown;
     const code = error instanceof FoundationError ? error.code : undefined;

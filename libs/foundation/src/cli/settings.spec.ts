@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { FoundationConfigError, NotInThisVersionError } from '../errors.js';
+import { FoundationConfigError } from '../errors.js';
 import { observerSettings, settingsOf } from './settings.js';
 
 const machine = { host: 'h', pid: 7 };
@@ -9,7 +9,8 @@ describe('settingsOf', () => {
     for (const env of [{}, { FOUNDATION_CLUSTER: 'false' }, { FOUNDATION_CLUSTER: 'true' }]) {
       const config = settingsOf({}, { ...env, FOUNDATION_NODE_NAME: 'node-a' }, machine);
       expect(config).toMatchObject({ engine: 'redis', nodeName: 'cli-7', observes: true, appName: 'app' });
-      expect(config.redis).toEqual({ host: '127.0.0.1', port: 6379 });
+      // Where it is is looked for.
+      expect(config.redis).toEqual({});
     }
   });
 
@@ -39,8 +40,8 @@ describe('settingsOf', () => {
     refused.toThrow(expect.objectContaining({ message: expect.not.stringContaining('hidden') }));
   });
 
-  it('does not look for the cluster with less than was asked for', () => {
-    expect(() => settingsOf({}, { FOUNDATION_CLUSTER: 'kubernetes' }, machine)).toThrow(NotInThisVersionError);
+  it('takes the strategy of the nodes', () => {
+    expect(settingsOf({}, { FOUNDATION_CLUSTER: 'kubernetes' }, machine).strategy).toBe('kubernetes');
   });
 });
 

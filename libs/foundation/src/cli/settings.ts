@@ -3,8 +3,9 @@
  * Called by every command.
  */
 import type { FoundationConfig, FoundationOptions } from '../config/options.js';
+import type { Machine } from '../config/machine.js';
 import { fromEnvironment, type Environment } from '../config/presets.js';
-import { resolve, type Machine } from '../config/resolve.js';
+import { resolve } from '../config/resolve.js';
 import type { Invocation } from './command.js';
 
 /**

@@ -5,6 +5,7 @@
 import { Injectable, Logger } from '@nestjs/common';
 import type { FoundationConfig } from '../config/options.js';
 import { DuplicateNodeError, FoundationConfigError, NotReadyError, describe } from '../errors.js';
+import { RepeatedLog } from '../telemetry/repeated.log.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
 import { monotonicNow } from '../tools/clock.js';
 import type { Engine } from '../tools/engine.js';
@@ -73,6 +74,7 @@ export class Membership {
   readonly #listeners = new Set<MembershipListener>();
   readonly #members = new Map<string, NodeRecord>();
   readonly #logger = new Logger('Foundation');
+  readonly #repeated = new RepeatedLog();
   #late: ReadonlySet<string> = new Set();
   #state: NodeState = 'joining';
   #record: NodeRecord;
@@ -527,7 +529,8 @@ export class Membership {
       try {
         (listener[what] as ((...values: unknown[]) => void) | undefined)?.(...args);
       } catch (error) {
-        this.#logger.error('A membership listener threw; the others were told', { what, error: describe(error) });
+        const details = { what, error: describe(error) };
+        this.#repeated.error('A membership listener threw; the others were told', details, what);
       }
     }
   }

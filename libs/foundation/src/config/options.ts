@@ -4,18 +4,8 @@
  */
 
 import type { Secret } from './secret.js';
-
-/** Strategies that say which nodes should exist and where Redis is. Only their names are in this version. */
-export const STRATEGY_NAMES = ['kubernetes', 'consul', 'dns', 'gossip', 'mdns', 'static'] as const;
-
-/** The name of a topology strategy. */
-export type StrategyName = (typeof STRATEGY_NAMES)[number];
-
-/** One strategy with its own settings (apprentice tier). */
-export interface StrategyOptions {
-  strategy: StrategyName;
-  [setting: string]: unknown;
-}
+import type { StrategyConfig, StrategyName, StrategyOptions } from './strategies.js';
+import type { TopologyStrategy } from './topology.js';
 
 /**
  * What Foundation needs of a ready-made ioredis client (`Redis` of ioredis 5 or 6).
@@ -199,8 +189,8 @@ export interface SecurityOptions {
 /** Options of `FoundationModule.forRoot`. With none at all Foundation runs inside this one process. */
 export interface FoundationOptions {
   /**
-   * `false` (default): everything inside this process. `true`: a cluster over Redis. A strategy's name or
-   * `{ strategy, … }` is accepted by the types and refused at start in this version.
+   * `false` (default): everything inside this process. `true`: a cluster over Redis, with the topology strategy that the
+   * environment suggests; see `detectStrategy`. The name of a strategy, or `{ strategy, … }` with settings: that one.
    *
    * Environment: `FOUNDATION_CLUSTER` (`true`, `false` or a strategy's name).
    */
@@ -212,7 +202,8 @@ export interface FoundationOptions {
   /**
    * Where Redis is: a URL, its parts, a ready-made ioredis client (`Redis` or `Cluster`), or a quorum of these.
    * Environment: `FOUNDATION_REDIS_URL`, then `REDIS_URL`; several URLs with spaces between them are a quorum.
-   * Default `127.0.0.1:6379`.
+   * Default: what the topology strategy finds, else `127.0.0.1:6379` if a Redis answers there. An endpoint without a place
+   * (`{ password }`) completes what was found.
    */
   redis?: string | RedisEndpoint | RedisClient | RedisQuorum;
   /** A ready-made Redlock instance, with one client for each Redis that leases are on; adopted, its settings are overridden at each call. */
@@ -231,14 +222,17 @@ export interface FoundationOptions {
   /** How many processes this node is willing to own. Default: no limit. */
   capacity?: number;
   /**
-   * How many nodes the cluster should have, for its health. Environment: `FOUNDATION_EXPECTED_NODES`. Default: the highest
-   * number that was seen.
+   * How many nodes the cluster should have, for its health. Environment: `FOUNDATION_EXPECTED_NODES`. Default: what the
+   * topology strategy says, else the highest number that was seen.
    */
   expectedNodes?: number;
   /** How long leaving the cluster may take in all, in milliseconds, from SIGTERM to closed connections. Default 10 000. */
   shutdownTimeout?: number;
-  /** Wizard tier: not in this version. */
-  topologies?: unknown[];
+  /**
+   * Wizard tier: the strategies that run, several at once, instead of the one of `cluster`; needs a `cluster` that is not
+   * `false`. Each is the name of one, `{ strategy, … }`, what a `translate*` function gives, or a `TopologyStrategy` of yours.
+   */
+  topologies?: readonly (StrategyName | StrategyOptions | StrategyConfig | TopologyStrategy)[];
   /**
    * What carries channels and calls. `redis` (default): PUBLISH and SUBSCRIBE. `direct`: connections from node to node, and
    * Redis for whoever cannot be reached; it needs `security.cookie`. Environment: `FOUNDATION_TRANSPORT`.
@@ -278,8 +272,13 @@ export interface FoundationConfig {
   engine: 'local' | 'redis';
   appName: string;
   nodeName: string;
-  /** What the log calls the way the cluster was found. */
-  strategy: 'none' | 'redis';
+  /** What the log calls the way the cluster was found: `none`, `redis`, or the names of the strategies. */
+  strategy: string;
+  /** The strategies that run, in order of precedence. */
+  topologies: readonly (StrategyConfig | TopologyStrategy)[];
+  /** True when the environment suggested the strategy, so that one which cannot be loaded is left out with a warning. */
+  detected: boolean;
+  /** Without a place (see `hasPlace`) in a cluster: it has to be found first. */
   redis: RedisEndpoint | RedisClient;
   /** The further Redis servers that leases are on; none without a quorum. */
   quorum: readonly (RedisEndpoint | RedisClient)[];

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { FoundationConfigError } from '../errors.js';
-import { STRATEGY_NAMES } from './options.js';
+import { STRATEGY_NAMES } from './strategies.js';
 import { fromEnvironment } from './presets.js';
 
 describe('fromEnvironment', () => {

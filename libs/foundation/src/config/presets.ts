@@ -3,7 +3,8 @@
  * Explicit options win over everything here.
  */
 import { FoundationConfigError } from '../errors.js';
-import { STRATEGY_NAMES, type DirectOptions, type FoundationOptions, type StrategyName } from './options.js';
+import type { DirectOptions, FoundationOptions } from './options.js';
+import { STRATEGY_NAMES, type StrategyName } from './strategies.js';
 
 /** A copy of `process.env`, or a test's own. */
 export type Environment = Readonly<Record<string, string | undefined>>;

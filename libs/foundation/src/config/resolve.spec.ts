@@ -1,8 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
 import { FoundationConfigError, NotInThisVersionError } from '../errors.js';
-import { STRATEGY_NAMES, type FoundationOptions } from './options.js';
+import type { FoundationOptions } from './options.js';
 import type { Environment } from './presets.js';
-import { STANDARD_CHANNELS, isClient, processDefaults, resolve } from './resolve.js';
+import { STRATEGY_NAMES } from './strategies.js';
+import { STANDARD_CHANNELS, hasPlace, isClient, processDefaults, resolve } from './resolve.js';
 
 const machine = { host: 'box.local', pid: 4711 };
 const SECRET = 'hunter2-very-secret';
@@ -33,6 +34,8 @@ describe('resolve: defaults', () => {
       appName: 'app',
       nodeName: 'box.local-4711',
       strategy: 'none',
+      topologies: [],
+      detected: false,
       redis: {},
       quorum: [],
       lease: {
@@ -56,13 +59,20 @@ describe('resolve: defaults', () => {
     });
   });
 
-  it('looks for Redis on this machine when it is clustered', () => {
-    expect(of({ cluster: true })).toMatchObject({
-      engine: 'redis',
-      strategy: 'redis',
-      redis: { host: '127.0.0.1', port: 6379 },
-    });
+  it('leaves the place of Redis to be found when nothing names one', () => {
+    const env = { NODE_ENV: 'production' };
+    expect(of({ cluster: true }, env)).toMatchObject({ engine: 'redis', strategy: 'redis', redis: {} });
+    expect(of({ cluster: true, redis: { password: SECRET } }, env).redis).toEqual({ password: SECRET });
   });
+
+  it.each([{ url: 'redis://a' }, { host: 'a' }, { port: 7 }, { options: { path: '/run/redis' } }, 'redis://a'])(
+    'takes %j for a place',
+    (redis) => expect(hasPlace(of({ cluster: true, redis }).redis)).toBe(true),
+  );
+
+  it.each([{}, { password: SECRET }, { db: 3 }, { options: { family: 6 } }])('takes %j for no place', (redis) =>
+    expect(hasPlace(of({ cluster: true, redis }).redis)).toBe(false),
+  );
 
   it('makes a valid node name of any host name', () => {
     const { nodeName } = resolve({}, {}, { host: `höst name/${'x'.repeat(200)}`, pid: 7 });
@@ -153,10 +163,6 @@ describe('resolve: order', () => {
     for (const word of ['true', 'false', ...STRATEGY_NAMES]) expect(error.message).toContain(word);
   });
 
-  it('refuses a strategy of the environment as not in this version', () => {
-    expect(errorOf({}, { FOUNDATION_CLUSTER: 'kubernetes' })).toBeInstanceOf(NotInThisVersionError);
-  });
-
   it('checks the values of the environment like options', () => {
     expect(configErrorOf({}, { FOUNDATION_CLUSTER: 'true', FOUNDATION_REDIS_URL: 'http://x' }).option).toBe('redis');
   });
@@ -215,17 +221,7 @@ describe('resolve: what a node is and how it is called', () => {
 });
 
 describe('resolve: what is not there yet', () => {
-  it.each(STRATEGY_NAMES)('refuses the strategy %s', (strategy) => {
-    for (const cluster of [strategy, { strategy, secret: SECRET }]) {
-      const error = errorOf({ cluster });
-      expect(error).toBeInstanceOf(NotInThisVersionError);
-      expect(error.message).toContain(strategy);
-      expect(error.message).toContain('cluster: true');
-      expect(error.message).not.toContain(SECRET);
-    }
-  });
-
-  it.each([{ topologies: [] }, { topologies: [{}] }, { transport: {} }])('refuses %j', (options) => {
+  it.each([{ transport: {} }])('refuses %j', (options) => {
     const error = errorOf(options);
     expect(error).toBeInstanceOf(NotInThisVersionError);
     expect((error as NotInThisVersionError).option).toBe(Object.keys(options)[0]);

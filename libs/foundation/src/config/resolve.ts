@@ -3,36 +3,30 @@
  * The only home of defaults and of the rules between options.
  */
 import { FoundationConfigError, NotInThisVersionError } from '../errors.js';
-import {
-  STRATEGY_NAMES,
-  type ChannelsOptions,
-  type DirectOptions,
-  type FoundationConfig,
-  type FoundationOptions,
-  type LeaseOptions,
-  type LeaseTimes,
-  type MembershipOptions,
-  type ProcessDefaults,
-  type RedisAddress,
-  type RedisClient,
-  type RedisEndpoint,
-  type ResolvedProcessDefaults,
-  type SecurityOptions,
+import type { Machine } from './machine.js';
+import type {
+  ChannelsOptions,
+  DirectOptions,
+  FoundationConfig,
+  FoundationOptions,
+  LeaseOptions,
+  LeaseTimes,
+  MembershipOptions,
+  ProcessDefaults,
+  RedisAddress,
+  RedisClient,
+  RedisEndpoint,
+  ResolvedProcessDefaults,
+  SecurityOptions,
 } from './options.js';
 import { directFromEnvironment, fromEnvironment, type Environment } from './presets.js';
+import { resolveTopologies, type ResolvedTopologies } from './resolve.topologies.js';
 import { Secret } from './secret.js';
 import { checkDirect, checkDurable, checkEndpoint, checkOptions, show } from './shape.js';
+import { isTopologyStrategy } from './topology.js';
 
 /** The four channels that always exist. */
 export const STANDARD_CHANNELS = ['control', 'events', 'telemetry', 'data'] as const;
-
-/** What `resolve` needs to know of the machine to name a node. */
-export interface Machine {
-  host: string;
-  pid: number;
-}
-
-const WORKS_NOW = 'cluster: true (a cluster over Redis) or cluster: false (one process)';
 
 /**
  * Fills in what was not given (explicit options, then the environment, then defaults) and checks the whole.
@@ -46,13 +40,20 @@ export function resolve(options: FoundationOptions, env: Environment, machine: M
   const environment = checkedEnvironment(explicit.cluster === undefined ? env : withoutCluster(env));
   const given = { ...environment, ...explicit };
   refuseWhatIsNotHereYet(given);
-  const clustered = given.cluster === true;
+  const { appName = 'app', topologies } = given;
+  // Who hands over strategies wants a cluster, without having to say it twice.
+  const cluster = given.cluster ?? topologies !== undefined;
+  const clustered = cluster !== false;
+  const servers = clustered ? redisFrom(given.redis) : { redis: {}, quorum: [] };
+  const knowsRedis = hasPlace(servers.redis);
+  const strategies = resolveTopologies({ cluster, topologies, appName, env, machine, knowsRedis });
   const config: FoundationConfig = {
     engine: clustered ? 'redis' : 'local',
-    appName: given.appName ?? 'app',
-    nodeName: given.nodeName ?? `${machine.host}-${machine.pid}`.replace(/[^A-Za-z0-9_.-]/g, '-').slice(-128),
-    strategy: clustered ? 'redis' : 'none',
-    ...(clustered ? redisFrom(given.redis) : { redis: {}, quorum: [] }),
+    appName,
+    nodeName: given.nodeName ?? nodeNameFrom(strategies, env, machine),
+    strategy: clustered ? strategyName(strategies) : 'none',
+    ...strategies,
+    ...servers,
     lease: leaseTimes(given.lease ?? {}),
     membership: membershipTimes(given.membership ?? {}),
     processes: processDefaults(given.processes ?? {}),
@@ -112,21 +113,21 @@ function channelsFrom(channels: ChannelsOptions): FoundationConfig['channels'] {
   };
 }
 
+/** A pod's name where it is told; a node that Kubernetes says has ended is found by it. */
+function nodeNameFrom({ topologies }: ResolvedTopologies, env: Environment, { host, pid }: Machine): string {
+  const podName = topologies.some((each) => nameOf(each) === 'kubernetes') ? env['POD_NAME'] : undefined;
+  return (podName || `${host}-${pid}`).replace(/[^A-Za-z0-9_.-]/g, '-').slice(-128);
+}
+
+function strategyName({ topologies }: ResolvedTopologies): string {
+  return topologies.length === 0 ? 'redis' : topologies.map(nameOf).join('+');
+}
+
+function nameOf(each: ResolvedTopologies['topologies'][number]): string {
+  return isTopologyStrategy(each) ? each.name : each.strategy;
+}
+
 function refuseWhatIsNotHereYet(given: FoundationOptions): void {
-  const { cluster } = given;
-  const name: unknown = typeof cluster === 'object' ? cluster.strategy : cluster;
-  if (typeof name === 'string' || typeof cluster === 'object') {
-    const known = STRATEGY_NAMES.find((strategy) => strategy === name);
-    if (known === undefined) {
-      throw new FoundationConfigError(
-        'cluster',
-        typeof name === 'string' ? show(name) : 'an object without the name of a strategy',
-        `true, false, or one of ${STRATEGY_NAMES.join(', ')}`,
-      );
-    }
-    throw new NotInThisVersionError('cluster', `the strategy "${known}"`, WORKS_NOW);
-  }
-  if (given.topologies !== undefined) throw new NotInThisVersionError('topologies', 'a list of strategies', WORKS_NOW);
   const { transport } = given;
   if (typeof transport === 'object' && !('kind' in transport)) {
     throw new NotInThisVersionError('transport', 'a transport of yours', `transport: 'redis' or 'direct'`);
@@ -186,7 +187,7 @@ function severalFrom(redis: FoundationOptions['redis']): unknown {
 }
 
 function oneFrom(redis: string | Endpoint | undefined): Endpoint {
-  if (redis === undefined) return { host: '127.0.0.1', port: 6379 };
+  if (redis === undefined) return {};
   if (typeof redis === 'string') return endpointFrom(redis.trim());
   if (isClient(redis)) return redis;
   checkEndpoint(redis);
@@ -198,10 +199,19 @@ export function isClient(redis: unknown): redis is RedisClient {
   return typeof redis === 'object' && redis !== null && 'duplicate' in redis && typeof redis.duplicate === 'function';
 }
 
+/** True for an endpoint that says where Redis is, and does not only complete what has to be found. */
+export function hasPlace(redis: RedisEndpoint | RedisClient): boolean {
+  const places = ['url', 'host', 'port', 'sentinels', 'cluster', 'path'];
+  const isPlaceIn = (value: object): boolean =>
+    places.some((place) => (value as Record<string, unknown>)[place] !== undefined);
+  return isClient(redis) || isPlaceIn(redis) || isPlaceIn(redis.options ?? {});
+}
+
 const SEVERAL_HOSTS =
   /^redis(s)?-(sentinel|cluster):\/\/(?:([^:@/]*)(?::([^@/]*))?@)?([^/?#@]+)(?:\/(\d*))?(?:#(.+))?$/;
 
-function endpointFrom(url: string): RedisEndpoint {
+/** Reads the URL of one Redis, of sentinels or of a Redis Cluster. */
+export function endpointFrom(url: string): RedisEndpoint {
   if (/^(?:rediss?|unix):\/\//.test(url) && URL.canParse(url)) return { url };
   const parts = SEVERAL_HOSTS.exec(url);
   const hosts = parts?.[5]?.split(',').map(addressFrom) ?? [undefined];

@@ -23,7 +23,8 @@ import {
 } from 'class-validator';
 import { FoundationConfigError } from '../errors.js';
 
-const milliseconds = (min: number): PropertyDecorator => {
+/** A time: a whole number of milliseconds, a day at most. */
+export const milliseconds = (min: number): PropertyDecorator => {
   const message = `a whole number of milliseconds from ${min} to 86400000`;
   return (target, key) => {
     IsOptional()(target, key);
@@ -207,30 +208,30 @@ const nested: Readonly<Record<string, new () => object>> = {
 
 /** Throws a {@link FoundationConfigError} for the first option that has the wrong shape or is not known. */
 export function checkOptions(options: unknown): void {
-  check(FoundationShape, options, '');
+  checkShape(FoundationShape, options, '');
 }
 
 /** The same for the endpoint form of `redis`. */
 export function checkEndpoint(endpoint: unknown): void {
-  check(EndpointShape, endpoint, 'redis.');
+  checkShape(EndpointShape, endpoint, 'redis.');
 }
 
 /** The same for the options of the durable channels. */
 export function checkDurable(channels: Record<string, unknown>): void {
   for (const [name, options] of Object.entries(channels)) {
     if (!NAME.test(name)) throw new FoundationConfigError('channels.durable', show(name), `a name of ${nameMessage}`);
-    check(DurableShape, options, `channels.durable.${name}.`);
+    checkShape(DurableShape, options, `channels.durable.${name}.`);
   }
 }
 
 /** The same for the object form of `transport`. */
 export function checkDirect(transport: unknown): void {
-  check(DirectShape, transport, 'transport.');
+  checkShape(DirectShape, transport, 'transport.');
 }
 
 /** The same for the options of a decorator or a start call; `subject` begins the option's path. */
 export function checkProcessOptions(options: unknown, subject: string): void {
-  check(ProcessOptionsShape, options, `${subject}.`);
+  checkShape(ProcessOptionsShape, options, `${subject}.`);
 }
 
 /** True for an object of texts with up to 63 characters, as Kubernetes has them. */
@@ -254,10 +255,14 @@ function isClusterValue(value: unknown): boolean {
   return typeof value === 'boolean' || typeof value === 'string' || (typeof value === 'object' && value !== null);
 }
 
-function check(shape: new () => object, value: unknown, path: string): void {
+/** Throws for the first property of `value` that breaks a rule of `shape` or is not in it; `path` begins the option's name. */
+export function checkShape(shape: new () => object, value: unknown, path: string): void {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new FoundationConfigError(path.slice(0, -1) || 'options', showOption(path, value), 'an object');
   }
+  // class-validator passes this one over.
+  if (Object.hasOwn(value, '__proto__'))
+    throw new FoundationConfigError(`${path}__proto__`, 'a value', 'no such option');
   const errors = validateSync(shaped(shape, value as Record<string, unknown>), {
     whitelist: true,
     forbidNonWhitelisted: true,
@@ -271,7 +276,7 @@ function check(shape: new () => object, value: unknown, path: string): void {
 function shaped(shape: new () => object, plain: Record<string, unknown>): object {
   const instance = new shape() as Record<string, unknown>;
   for (const [key, value] of Object.entries(plain)) {
-    const inner = nested[key];
+    const inner = Object.hasOwn(nested, key) ? nested[key] : undefined;
     const isPlain = typeof value === 'object' && value !== null && !Array.isArray(value);
     Object.defineProperty(instance, key, {
       value: inner !== undefined && isPlain ? shaped(inner, value as Record<string, unknown>) : value,
@@ -302,7 +307,7 @@ function toConfigError(error: ValidationError, path: string, shape: new () => ob
 
 /** URLs, and whatever is called or near something secret, are shown by their type only. */
 function showOption(path: string, value: unknown): string {
-  return /redis|url|pass|secret|cookie|token|key|^cluster|^security$/i.test(path) ? `a ${typeof value}` : show(value);
+  return /redis|url|pass|secret|cookie|token|key|^cluster$|^security$/i.test(path) ? `a ${typeof value}` : show(value);
 }
 
 /** A value as text for an error, cut to 80 characters. */

@@ -4,6 +4,7 @@
  */
 import { Injectable, Logger } from '@nestjs/common';
 import type { Membership } from '../cluster/membership.js';
+import type { Topologies } from '../cluster/topologies/topologies.js';
 import type { FoundationConfig } from '../config/options.js';
 import { describe } from '../errors.js';
 import type { ProcessTable } from '../processes/process.table.js';
@@ -27,6 +28,7 @@ export class HealthMonitor {
     private readonly config: FoundationConfig,
     private readonly engine: Pick<Engine, 'inspect'>,
     private readonly membership: Membership,
+    private readonly topologies: Pick<Topologies, 'expectedNodes' | 'status'>,
     private readonly table: ProcessTable,
     private readonly registry: ServiceRegistry,
   ) {
@@ -38,8 +40,8 @@ export class HealthMonitor {
   /**
    * The report: status, nodes, services, and a reason for everything that is not healthy. Never rejects.
    *
-   * How many nodes there should be is `expectedNodes`, and without it the highest number that this node has seen; with
-   * fewer than half of them plus one the cluster is critical.
+   * How many nodes there should be is `expectedNodes`, without it what the topology strategies say, and without them the
+   * highest number that this node has seen; with fewer than half of them plus one the cluster is critical.
    *
    * Underneath: this node's copies of membership, process table and services; `INFO memory` and BullMQ's
    * `getJobScheduler('sweep')`, at most every two seconds.
@@ -53,7 +55,8 @@ export class HealthMonitor {
       clusterNow: this.membership.clusterNow(),
       self: this.membership.self.name,
       state: this.membership.state,
-      expected: this.config.expectedNodes ?? this.#mostMembers,
+      expected: this.config.expectedNodes ?? this.topologies.expectedNodes() ?? this.#mostMembers,
+      strategies: this.topologies.status(),
       latencyMs: this.membership.latency,
       members,
       processes: this.table.slots(),

@@ -19,6 +19,7 @@ const facts = (more: Partial<HealthFacts> = {}): HealthFacts => ({
   expected: 3,
   latencyMs: 1,
   members: [member('a'), member('b'), member('c')],
+  strategies: [],
   processes: [],
   services: [],
   engine: {},
@@ -28,6 +29,23 @@ const reasonsOf = (more: Partial<HealthFacts>) =>
   clusterReport(facts(more)).reasons.map(({ code, severity }) => `${code} ${severity}`);
 
 describe('clusterReport', () => {
+  it('tells of a strategy that fails, and of no other', () => {
+    const counters = { peers: 2, redisFound: false, reports: 1, failures: 3, dropped: 0 };
+    const strategies = [
+      { strategy: 'static', state: 'looking', ...counters } as const,
+      { strategy: 'kubernetes', state: 'failing', error: 'ECONNREFUSED', ...counters } as const,
+    ];
+    const { status, reasons } = clusterReport(facts({ strategies }));
+    expect(status).toBe('degraded');
+    expect(reasons).toEqual([
+      {
+        code: 'topology-failing',
+        severity: 'degraded',
+        message: 'The topology strategy "kubernetes" fails (ECONNREFUSED); what it found before stays.',
+      },
+    ]);
+  });
+
   it('has the shape of the specification', () => {
     expect(clusterReport(facts({ services: [service('till', 'healthy')] }))).toEqual({
       status: 'healthy',

@@ -3,6 +3,7 @@
  * Called by the monitor.
  */
 import type { Member, NodeState } from '../cluster/membership.js';
+import type { StrategyStatus } from '../cluster/topologies/strategy.run.js';
 import { LAGGING_MS } from '../processes/placement.js';
 import type { ProcessStatus } from '../processes/process.table.js';
 import type { ServiceInfo } from '../services/service.js';
@@ -25,7 +26,8 @@ export interface HealthReason {
     | 'redis-slow'
     | 'redis-evicts'
     | 'redis-silent'
-    | 'sweep-overdue';
+    | 'sweep-overdue'
+    | 'topology-failing';
   severity: Exclude<HealthStatus, 'healthy'>;
   message: string;
 }
@@ -75,6 +77,8 @@ export interface HealthFacts {
   /** How long Redis took for the last beat, in milliseconds. */
   latencyMs: number;
   members: readonly Member[];
+  /** How the topology strategies are doing. */
+  strategies: readonly StrategyStatus[];
   processes: readonly { name: string; status: ProcessStatus; error?: string }[];
   services: readonly ServiceInfo[];
   /** `undefined` when Redis did not say. */
@@ -88,7 +92,12 @@ const SWEEP_LATE_MS = 15_000;
 
 /** Makes the report. */
 export function clusterReport(facts: HealthFacts): ClusterHealth {
-  const reasons = [...membershipReasons(facts), ...workReasons(facts), ...redisReasons(facts)];
+  const reasons = [
+    ...membershipReasons(facts),
+    ...topologyReasons(facts),
+    ...workReasons(facts),
+    ...redisReasons(facts),
+  ];
   const rank = ({ severity }: HealthReason): number => (severity === 'critical' ? 0 : 1);
   reasons.sort((a, b) => rank(a) - rank(b));
   return {
@@ -126,6 +135,14 @@ function membershipReasons({ state, self, expected, members }: HealthFacts): Hea
     }
   }
   return reasons;
+}
+
+function topologyReasons({ strategies }: HealthFacts): HealthReason[] {
+  const failing = strategies.filter(({ state }) => state === 'failing');
+  return failing.map(({ strategy, error }) => {
+    const message = `The topology strategy "${strategy}" fails (${error}); what it found before stays.`;
+    return { code: 'topology-failing', severity: 'degraded', message };
+  });
 }
 
 function workReasons({ processes, services }: HealthFacts): HealthReason[] {

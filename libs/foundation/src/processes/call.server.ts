@@ -2,9 +2,9 @@
  * Carries out calls on the instances of this node: checks the epoch, the mark, and how many are at it already.
  * Called by `call.client.ts` for calls of this node and of others.
  */
-import { Logger } from '@nestjs/common';
 import type { FoundationConfig } from '../config/options.js';
 import { describe } from '../errors.js';
+import { RepeatedLog } from '../telemetry/repeated.log.js';
 import type { Lease } from '../tools/leases.js';
 import { callableOf } from './callable.decorator.js';
 import { encodeCall, encodeValue, toWireError, type CallRequest } from './call.wire.js';
@@ -33,7 +33,7 @@ interface Gate {
 /** See the file header. */
 export class CallServer {
   readonly #gates = new Map<string, Gate>();
-  readonly #logger = new Logger('Foundation');
+  readonly #log = new RepeatedLog();
 
   constructor(
     private readonly config: FoundationConfig,
@@ -89,7 +89,8 @@ export class CallServer {
       if (size <= this.config.channels.maxMessageBytes) return encodeValue(id, json);
       throw new RangeError(`The result of ${method} has ${size} bytes, more than channels.maxMessageBytes.`);
     } catch (error) {
-      if (from === '') this.#logger.warn('A cast failed', { process, method, error: describe(error) });
+      const kind = `${process}.${method}`;
+      if (from === '') this.#log.warn('A cast failed', { process, method, error: describe(error) }, kind);
       return encodeCall({ kind: 'reply', id, outcome: 'error', error: toWireError(error, this.config.calls.stacks) });
     }
   }

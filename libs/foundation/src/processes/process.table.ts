@@ -6,6 +6,7 @@ import { Logger } from '@nestjs/common';
 import { isLabels } from '../config/shape.js';
 import type { Membership } from '../cluster/membership.js';
 import { describe } from '../errors.js';
+import { RepeatedLog } from '../telemetry/repeated.log.js';
 import type { Engine } from '../tools/engine.js';
 import { parseJson } from '../tools/json.js';
 import { SingleFlight } from '../tools/single.flight.js';
@@ -54,6 +55,7 @@ export class ProcessTable {
   readonly #entries = new Map<string, VersionedEntry>();
   readonly #listeners = new Set<() => void>();
   readonly #logger = new Logger('Foundation');
+  readonly #repeated = new RepeatedLog();
   #version = 0;
   /** True from a loss of data until this copy has been put back. */
   #lost = false;
@@ -162,7 +164,7 @@ export class ProcessTable {
       const entry = parseEntry(row);
       if (row.value === '') this.#remove(row);
       else if (entry === undefined)
-        this.#logger.warn('An entry of the process table is not readable', { process: row.key });
+        this.#repeated.warn('An entry of the process table is not readable', { process: row.key });
       else this.#accept(entry);
     }
     if (rows.length > 0) this.#changed();

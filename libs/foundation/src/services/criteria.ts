@@ -27,49 +27,59 @@ export interface Question {
  */
 export function readCriteria(call: string, criteria: ServiceCriteria): Question {
   requireFields(call, 'criteria', criteria);
-  for (const [field, value] of Object.entries(criteria)) {
+  const tests: ((service: ServiceInfo) => boolean)[] = [];
+  const question: Question = { matches: (service) => tests.every((holds) => holds(service)) };
+  // Each lookup comes through here, so a field is looked at once.
+  for (const field of Object.keys(criteria)) {
+    const value: unknown = criteria[field];
     if (value === undefined)
       throw new ArgumentError(call, field, 'undefined', 'a value; leave the criterion out instead');
-    const meant = isReserved(field) ? undefined : RESERVED.find((reserved) => isNearly(field, reserved));
-    if (meant !== undefined) {
-      throw new ArgumentError(
-        call,
-        field,
-        show(value),
-        `"${meant}"; for a metadata field of this name, metadata: { ${field}: … }`,
-      );
+    switch (field) {
+      case 'name':
+        question.name = text(call, field, value);
+        tests.push(({ name }) => name === value);
+        break;
+      case 'node':
+        text(call, field, value);
+        tests.push(({ node }) => node === value);
+        break;
+      case 'capabilities': {
+        const wanted = words(call, value);
+        question.capability = wanted[0]!;
+        tests.push(({ capabilities }) => wanted.every((each) => capabilities.includes(each)));
+        break;
+      }
+      case 'metadata':
+        requireFields(call, field, value);
+        for (const [key, wanted] of Object.entries(value)) tests.push(hasMetadata(call, key, wanted));
+        break;
+      case 'healthCheck':
+        if (typeof value !== 'function') throw new ArgumentError(call, field, show(value), 'a function');
+        question.healthCheck = value as NonNullable<ServiceCriteria['healthCheck']>;
+        break;
+      default:
+        requireUnlike(call, field, value);
+        tests.push(hasMetadata(call, field, value));
     }
   }
-  const { name, node, healthCheck, metadata = {}, capabilities: given = [], ...fields } = criteria;
-  const capabilities = typeof given === 'string' ? [given] : given;
-  text(call, 'name', name);
-  text(call, 'node', node);
-  if (!Array.isArray(capabilities) || !capabilities.every((each) => typeof each === 'string')) {
-    throw new ArgumentError(call, 'capabilities', show(given), 'a text or a list of texts');
-  }
-  if (criteria.capabilities !== undefined && capabilities.length === 0) {
-    throw new ArgumentError(call, 'capabilities', '[]', 'at least one; leave the criterion out instead');
-  }
-  requireFields(call, 'metadata', metadata);
-  if (healthCheck !== undefined && typeof healthCheck !== 'function') {
-    throw new ArgumentError(call, 'healthCheck', show(healthCheck), 'a function');
-  }
-  const wanted = [...Object.entries(fields), ...Object.entries(metadata)];
-  const vague = wanted.find(([, value]) => value === undefined);
-  if (vague !== undefined) throw new ArgumentError(call, `metadata.${vague[0]}`, 'undefined', 'a value');
-  const [capability] = capabilities;
-  return {
-    ...(name === undefined ? {} : { name }),
-    ...(capability === undefined ? {} : { capability }),
-    ...(healthCheck === undefined ? {} : { healthCheck }),
-    matches: (service) =>
-      (name === undefined || service.name === name) &&
-      (node === undefined || service.node === node) &&
-      capabilities.every((each: string) => service.capabilities.includes(each)) &&
-      wanted.every(
-        ([field, value]) => Object.hasOwn(service.metadata, field) && isDeepStrictEqual(service.metadata[field], value),
-      ),
-  };
+  return question;
+}
+
+function hasMetadata(call: string, field: string, wanted: unknown): (service: ServiceInfo) => boolean {
+  if (wanted === undefined) throw new ArgumentError(call, `metadata.${field}`, 'undefined', 'a value');
+  return ({ metadata }) => Object.hasOwn(metadata, field) && isDeepStrictEqual(metadata[field], wanted);
+}
+
+/** @throws ArgumentError for a field that is nearly one of ours. */
+function requireUnlike(call: string, field: string, value: unknown): void {
+  const meant = RESERVED.find((reserved) => isNearly(field, reserved));
+  if (meant === undefined) return;
+  throw new ArgumentError(
+    call,
+    field,
+    show(value),
+    `"${meant}"; for a metadata field of this name, metadata: { ${field}: … }`,
+  );
 }
 
 /**
@@ -81,9 +91,9 @@ export function readCriteria(call: string, criteria: ServiceCriteria): Question 
 export function requireFields(call: string, argument: string, value: unknown): asserts value is object {
   const isPlain = typeof value === 'object' && value !== null && isPlainPrototype(Object.getPrototypeOf(value));
   if (!isPlain) throw new ArgumentError(call, argument, show(value), 'a plain object of fields and their values');
-  const hidden = Reflect.ownKeys(value).find(
-    (key) => !Object.prototype.propertyIsEnumerable.call(value, key) || typeof key === 'symbol',
-  );
+  const keys = Reflect.ownKeys(value);
+  if (keys.length === Object.keys(value).length) return;
+  const hidden = keys.find((key) => !Object.prototype.propertyIsEnumerable.call(value, key) || typeof key === 'symbol');
   if (hidden === undefined) return;
   throw new ArgumentError(call, argument, `a hidden field ${String(hidden)}`, 'fields that can be enumerated');
 }
@@ -94,12 +104,17 @@ function isPlainPrototype(prototype: unknown): boolean {
   return Object.getPrototypeOf(prototype) === null && Object.hasOwn(prototype, 'isPrototypeOf');
 }
 
-function isReserved(field: string): boolean {
-  return (RESERVED as readonly string[]).includes(field);
+function words(call: string, value: unknown): string[] {
+  const given: unknown = typeof value === 'string' ? [value] : value;
+  if (!Array.isArray(given) || !given.every((each): each is string => typeof each === 'string')) {
+    throw new ArgumentError(call, 'capabilities', show(value), 'a text or a list of texts');
+  }
+  if (given.length > 0) return given;
+  throw new ArgumentError(call, 'capabilities', '[]', 'at least one; leave the criterion out instead');
 }
 
-function text(call: string, field: string, value: unknown): void {
-  if (value === undefined || (typeof value === 'string' && value !== '')) return;
+function text(call: string, field: string, value: unknown): string {
+  if (typeof value === 'string' && value !== '') return value;
   throw new ArgumentError(call, field, show(value), 'a text');
 }
 

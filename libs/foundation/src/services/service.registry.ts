@@ -5,6 +5,7 @@
 import { Logger } from '@nestjs/common';
 import type { Membership } from '../cluster/membership.js';
 import { describe } from '../errors.js';
+import { RepeatedLog } from '../telemetry/repeated.log.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
 import type { Engine } from '../tools/engine.js';
 import { SingleFlight } from '../tools/single.flight.js';
@@ -34,6 +35,7 @@ export class ServiceRegistry {
   readonly #index = new ServiceIndex();
   readonly #listeners = new Set<(change: ServiceChange) => void>();
   readonly #logger = new Logger('Foundation');
+  readonly #repeated = new RepeatedLog();
   #alive: ReadonlySet<string> = new Set();
   /** Rows whose node was no member at the last look. */
   #orphans: ReadonlySet<string> = new Set();
@@ -211,7 +213,7 @@ export class ServiceRegistry {
     if (value === '') return this.#drop(key);
     const record = readRecord({ key, value, version });
     if (record === undefined) {
-      this.#logger.warn('An entry of the service table is not readable', { instanceId: key });
+      this.#repeated.warn('An entry of the service table is not readable', { instanceId: key });
       this.#rows.set(key, { version });
       return this.#hide(key);
     }
@@ -264,7 +266,7 @@ export class ServiceRegistry {
       try {
         listener(change);
       } catch (error) {
-        this.#logger.error('A listener to services threw; the others were told', { error: describe(error) });
+        this.#repeated.error('A listener to services threw; the others were told', { error: describe(error) });
       }
     }
   }

@@ -3,8 +3,14 @@
  * Read by whoever attaches to `Telemetry`; times are milliseconds, sizes are bytes.
  */
 
-/** Why a node is no longer a member: it left in order, or it stopped beating. */
-export type LeaveReason = 'shutdown' | 'timeout';
+/** Why a node is no longer a member. */
+export type LeaveReason =
+  /** It said so. */
+  | 'shutdown'
+  /** It did not beat for as long as `membership.ttl`. */
+  | 'timeout'
+  /** A topology strategy says that it has ended. */
+  | 'terminated';
 
 /** Why a lease ended before it was released. */
 export type LeaseLossReason =
@@ -51,11 +57,11 @@ export interface FoundationEvents {
   'process.started': { name: string; node: string; epoch: number; startMs: number };
   /** The instance has stopped; `clean` is false when it did not stop in its time. */
   'process.stopped': { name: string; node: string; epoch: number; reason: string; clean: boolean };
-  /** The instance failed; `crashes` counts those in the window. */
+  /** The instance failed. */
   'process.crashed': { name: string; node: string; epoch: number; error: string };
   /** A restart was put on the BullMQ queue (or on a timer, with the local engine). */
   'process.restart_scheduled': { name: string; node: string; epoch: number; delayMs: number; crashes: number };
-  /** More crashes than `maxRestarts` in `maxSeconds`: the process stays down until `restart(name)`. */
+  /** More crashes than `maxRestarts` in `maxSeconds`, `crashes` of them: the process stays down until `restart(name)`. */
   'process.escalated': { name: string; node: string; epoch: number; crashes: number };
 
   /** This node gives up what it owns: at the beginning, and again each time that one of the `total` has ended. */

@@ -1,6 +1,9 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { Logger } from '@nestjs/common';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import { Telemetry } from './telemetry.js';
+import { ArgumentError } from '../errors.js';
+import type { FoundationEvents } from './events.js';
+import { Telemetry, type TelemetryListener } from './telemetry.js';
 
 const SENT = { channel: 'events', size: 12 };
 
@@ -75,5 +78,111 @@ describe('Telemetry', () => {
 
   it('does nothing without listeners', () => {
     expect(() => new Telemetry().emit('message.sent', SENT)).not.toThrow();
+  });
+
+  it('logs a listener that throws again and again once', () => {
+    const telemetry = new Telemetry();
+    telemetry.attach('message.sent', () => {
+      throw new Error('mine');
+    });
+    for (let times = 0; times < 100; times += 1) telemetry.emit('message.sent', SENT);
+    expect(error).toHaveBeenCalledTimes(1);
+  });
+
+  describe('patterns', () => {
+    const JOINED = { node: 'a', bootId: '1' };
+    const LEFT = { node: 'a', bootId: '1', reason: 'timeout' } as const;
+
+    it('call the listener for the events of a room, in the order of attaching', () => {
+      const telemetry = new Telemetry();
+      const seen: unknown[] = [];
+      telemetry.attach('*', (event) => seen.push(['all', event]));
+      const detach = telemetry.attach('cluster.*', (event, payload) => seen.push([event, payload]));
+      telemetry.emit('cluster.node_joined', JOINED);
+      telemetry.emit('message.sent', SENT);
+      detach();
+      telemetry.emit('cluster.node_left', LEFT);
+      expect(seen).toEqual([
+        ['all', 'cluster.node_joined'],
+        ['cluster.node_joined', JOINED],
+        ['all', 'message.sent'],
+        ['all', 'cluster.node_left'],
+      ]);
+    });
+
+    it('know the payload by the name', () => {
+      const telemetry = new Telemetry();
+      const reasons: string[] = [];
+      telemetry.attach('cluster.*', (event, payload) => {
+        if (event === 'cluster.node_left') reasons.push(payload.reason satisfies 'timeout' | 'shutdown' | 'terminated');
+        // @ts-expect-error: not an event of that room
+        if (event === 'message.sent') reasons.push('never');
+      });
+      telemetry.attach('*', (event, payload) => {
+        if (event === 'message.sent') reasons.push(`${payload.size}`);
+      });
+      const one: TelemetryListener<'cluster.node_left'> = (_event, { reason }) => void reasons.push(`one ${reason}`);
+      telemetry.attach('cluster.node_left', one);
+      telemetry.emit('cluster.node_left', LEFT);
+      telemetry.emit('message.sent', SENT);
+      expect(reasons).toEqual(['timeout', 'one timeout', '12']);
+      // @ts-expect-error: no such room
+      telemetry.attach('cluter.*', () => undefined);
+    });
+
+    it.each(['', 'cluster', 'cluster.', '.*', '*.*', 'cluster.*.x', '__proto__', 7, undefined, null, {}])(
+      'refuses what can be none: %p',
+      (pattern) => {
+        const telemetry = new Telemetry();
+        expect(() => telemetry.attach(pattern as '*', () => undefined)).toThrow(ArgumentError);
+      },
+    );
+
+    it('refuses what is no listener', () => {
+      expect(() => new Telemetry().attach('*', undefined as never)).toThrow(ArgumentError);
+    });
+  });
+
+  describe('diagnostics_channel', () => {
+    const heard: [string | symbol, unknown][] = [];
+    const hear = (message: unknown, name: string | symbol): void => void heard.push([name, message]);
+    const NAMES = ['foundation:cluster:node_joined', 'foundation:message:sent'];
+    beforeEach(() => {
+      heard.length = 0;
+      for (const name of NAMES) subscribe(name, hear);
+    });
+    afterEach(() => {
+      for (const name of NAMES) unsubscribe(name, hear);
+    });
+
+    it('has every event under its name, whether somebody is attached or not', () => {
+      const telemetry = new Telemetry();
+      telemetry.emit('message.sent', SENT);
+      telemetry.attach('message.sent', () => undefined);
+      telemetry.emit('message.sent', SENT);
+      telemetry.emit('cluster.node_joined', { node: 'a', bootId: '1' });
+      telemetry.emit('cluster.node_left', { node: 'a', bootId: '1', reason: 'shutdown' });
+      expect(heard).toEqual([
+        ['foundation:message:sent', SENT],
+        ['foundation:message:sent', SENT],
+        ['foundation:cluster:node_joined', { node: 'a', bootId: '1' }],
+      ]);
+    });
+
+    it('costs nothing while nobody subscribes: then nobody wants the event', () => {
+      const telemetry = new Telemetry();
+      const wants = (event: keyof FoundationEvents) => telemetry.wants(event);
+      expect([wants('message.sent'), wants('message.received')]).toEqual([true, false]);
+      unsubscribe('foundation:message:sent', hear);
+      expect(wants('message.sent')).toBe(false);
+      const detach = telemetry.attach('message.*', () => undefined);
+      expect([wants('message.sent'), wants('message.received'), wants('cluster.isolated')]).toEqual([
+        true,
+        true,
+        false,
+      ]);
+      detach();
+      expect(wants('message.received')).toBe(false);
+    });
   });
 });

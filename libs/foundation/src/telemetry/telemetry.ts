@@ -1,45 +1,112 @@
 /**
  * The event bus of one Foundation: every room emits, the application attaches.
- * Underneath: a map of listeners; no network.
+ * Underneath: arrays of listeners, and `node:diagnostics_channel`; no network.
  */
-import { Injectable, Logger } from '@nestjs/common';
-import { describe } from '../errors.js';
+import { channel, type Channel } from 'node:diagnostics_channel';
+import { Injectable } from '@nestjs/common';
+import { ArgumentError, describe } from '../errors.js';
 import type { FoundationEventName, FoundationEvents } from './events.js';
+import { RepeatedLog } from './repeated.log.js';
+
+type RoomOf<E> = E extends `${infer Room}.${string}` ? Room : never;
+
+/** An event's name, all events of a room (`cluster.*`), or all there are (`*`). */
+export type TelemetryPattern = FoundationEventName | `${RoomOf<FoundationEventName>}.*` | '*';
+
+/** The names that a pattern means. */
+export type TelemetryEventsOf<P extends TelemetryPattern> = P extends '*'
+  ? FoundationEventName
+  : P extends `${infer Room}.*`
+    ? Extract<FoundationEventName, `${Room}.${string}`>
+    : Extract<P, FoundationEventName>;
+
+/** An event's name and its payload; with several names, whoever compares the name knows the payload. */
+export type TelemetryEvent<E extends FoundationEventName = FoundationEventName> = {
+  [Name in E]: [event: Name, payload: FoundationEvents[Name]];
+}[E];
 
 /** Called with the event's name and its payload. */
-export type TelemetryListener<E extends FoundationEventName> = (event: E, payload: FoundationEvents[E]) => void;
+export type TelemetryListener<E extends FoundationEventName = FoundationEventName> = (
+  ...args: TelemetryEvent<E>
+) => void;
 
 type AnyListener = (event: FoundationEventName, payload: FoundationEvents[FoundationEventName]) => void;
+
+/** Where one event goes. */
+interface Route {
+  listeners: readonly AnyListener[];
+  channel: Channel;
+}
 
 /** Emits and attaches to the typed events of {@link FoundationEvents}. */
 @Injectable()
 export class Telemetry {
-  readonly #listeners = new Map<FoundationEventName | '*', Set<AnyListener>>();
-  readonly #logger = new Logger('Foundation');
+  readonly #attached = new Set<{ pattern: string; listener: AnyListener }>();
+  /** Made when an event comes, and thrown away when somebody attaches or detaches. */
+  readonly #routes = new Map<FoundationEventName, Route>();
+  readonly #log = new RepeatedLog();
 
   /**
-   * Calls `listener` for every event of that name, or for all of them with `'*'`; returns the function that detaches it.
+   * Calls `listener` for every event that the pattern means: a name (`'message.sent'`), a room (`'cluster.*'`) or all
+   * (`'*'`). Returns the function that detaches it.
    *
-   * Underneath: a `Set` per name, called synchronously by the emitter. A listener that throws is logged and harms
-   * nobody; one that blocks delays whoever emits.
+   * ```ts
+   * telemetry.attach('cluster.*', (event, payload) => {
+   *   if (event === 'cluster.node_left') console.log(payload.reason);
+   * });
+   * ```
+   *
+   * Underneath: an array per event, called synchronously by the emitter in the order of attaching. A listener that throws
+   * is logged and harms nobody; one that blocks delays whoever emits. Every event is also published on the
+   * `node:diagnostics_channel` of its name, `foundation:cluster:node_joined` for `cluster.node_joined`, by all
+   * Foundations of the process.
+   *
+   * @throws ArgumentError for what can be no pattern, or no listener.
    */
-  attach<E extends FoundationEventName>(event: E | '*', listener: TelemetryListener<E>): () => void {
-    const listeners = this.#listeners.get(event) ?? new Set();
-    this.#listeners.set(event, listeners);
-    listeners.add(listener as AnyListener);
-    return () => void listeners.delete(listener as AnyListener);
+  attach<P extends TelemetryPattern>(pattern: P, listener: TelemetryListener<TelemetryEventsOf<P>>): () => void;
+  /** For a listener that wants the name only; TypeScript does not see that it takes the first of two. */
+  attach<P extends TelemetryPattern>(pattern: P, listener: (event: TelemetryEventsOf<P>) => void): () => void;
+  attach(pattern: TelemetryPattern, listener: unknown): () => void {
+    if (typeof pattern !== 'string' || !/^(\*|[a-z_]+\.(\*|[a-z_]+))$/.test(pattern)) {
+      throw new ArgumentError('attach', 'pattern', String(pattern), `an event's name, 'cluster.*' or '*'`);
+    }
+    if (typeof listener !== 'function') {
+      throw new ArgumentError('attach', 'listener', typeof listener, 'a function');
+    }
+    const attached = { pattern, listener: listener as AnyListener };
+    this.#attached.add(attached);
+    this.#routes.clear();
+    return () => {
+      if (this.#attached.delete(attached)) this.#routes.clear();
+    };
+  }
+
+  /** False when nobody would hear of the event, so that its payload need not be made. */
+  wants(event: FoundationEventName): boolean {
+    const { listeners, channel } = this.#routes.get(event) ?? this.#route(event);
+    return listeners.length > 0 || channel.hasSubscribers;
   }
 
   /** Emits an event to everyone attached. */
   emit<E extends FoundationEventName>(event: E, payload: FoundationEvents[E]): void {
-    for (const key of [event, '*'] as const) {
-      for (const listener of this.#listeners.get(key) ?? []) {
-        try {
-          listener(event, payload);
-        } catch (error) {
-          this.#logger.error('A telemetry listener threw; the others were served', { event, error: describe(error) });
-        }
+    const { listeners, channel } = this.#routes.get(event) ?? this.#route(event);
+    for (const listener of listeners) {
+      try {
+        listener(event, payload);
+      } catch (error) {
+        this.#log.error('A telemetry listener threw; the others were served', { event, error: describe(error) }, event);
       }
     }
+    if (channel.hasSubscribers) channel.publish(payload);
+  }
+
+  #route(event: FoundationEventName): Route {
+    const patterns = ['*', `${event.split('.')[0]}.*`, event];
+    const listeners = [...this.#attached].flatMap(({ pattern, listener }) =>
+      patterns.includes(pattern) ? [listener] : [],
+    );
+    const route = { listeners, channel: channel(`foundation:${event.replaceAll('.', ':')}`) };
+    this.#routes.set(event, route);
+    return route;
   }
 }

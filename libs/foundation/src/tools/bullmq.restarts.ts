@@ -7,6 +7,7 @@ import { Logger } from '@nestjs/common';
 import { Queue, UnrecoverableError, Worker, type Job } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { describe } from '../errors.js';
+import { RepeatedLog } from '../telemetry/repeated.log.js';
 import type { Keys } from './keys.js';
 import type { RestartHandlers, Restarts } from './restarts.js';
 import { Script, toNumber } from './script.js';
@@ -43,6 +44,7 @@ export class BullmqRestarts implements Restarts {
   /** Made before the first job is taken, so that it can be injected; it takes none until `open`. */
   readonly worker: Worker;
   readonly #logger = new Logger('Foundation');
+  readonly #repeated = new RepeatedLog();
   #handlers: RestartHandlers | undefined;
 
   constructor(
@@ -71,7 +73,7 @@ export class BullmqRestarts implements Restarts {
     const quiet = (error: Error): void => this.#logger.debug('BullMQ reported an error', { error: describe(error) });
     this.worker.on('error', quiet);
     this.worker.on('failed', (job, error) => {
-      this.#logger.warn('A supervision job failed', { job: job?.id, error: describe(error) });
+      this.#repeated.warn('A supervision job failed', { job: job?.id, error: describe(error) });
     });
     if (ownsQueue) queue.on('error', quiet);
   }

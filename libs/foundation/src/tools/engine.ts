@@ -43,6 +43,8 @@ export interface Engine {
   readonly kind: 'local' | 'redis';
   /** For logs and errors; holds no secret. */
   readonly endpoint: string;
+  /** `redis://host:port/db` of a single server, without user and password: for announcements. */
+  readonly url?: string | undefined;
   readonly leases: Leases;
   readonly nodes: Nodes;
   /** What should run. */

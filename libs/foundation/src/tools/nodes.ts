@@ -92,7 +92,8 @@ export interface Nodes {
   join(record: NodeRecord): Promise<JoinAnswer>;
   /** Beats, ends nodes whose ttl has run out, and reports. With a record, replaces this node's; `changed` raises the view's version. */
   beat(name: string, bootId: string, update?: { record: NodeRecord; changed: boolean }): Promise<BeatAnswer>;
-  leave(name: string, bootId: string): Promise<void>;
+  /** Removes the record, if it is of this boot id; `terminated` for another node, which is known to have ended. */
+  leave(name: string, bootId: string, reason?: 'shutdown' | 'terminated'): Promise<void>;
   view(): Promise<NodeView>;
   /** Looks and changes nothing, not even what has run out. */
   look(): Promise<NodesSeen>;

@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { eventually } from '../testing/eventually.js';
 import { Outbox } from './outbox.js';
 import type { Lane, Transport } from './transport.js';
 
@@ -137,11 +138,14 @@ describe('Outbox', () => {
 
   describe('while the transport is slow', () => {
     const answers: (() => void)[] = [];
-    const slow = (limits: { inFlight: number; waiting: number }) => {
+    const slow = (limits: { inFlight: number; waiting: number; linger?: number }) => {
       answers.length = 0;
       const sent: string[] = [];
+      const texts: string[][] = [];
       const publish = (_topic: string, text: string) => {
-        sent.push((JSON.parse(text) as string[])[0]!.trim());
+        const words = (JSON.parse(text) as string[]).map((word) => word.trim());
+        texts.push(words);
+        sent.push(words[0]!);
         return new Promise<undefined>((resolve) => answers.push(() => resolve(undefined)));
       };
       const transport = {
@@ -149,15 +153,49 @@ describe('Outbox', () => {
         subscribe: () => Promise.reject(new Error('not used')),
         onInterrupted: () => () => undefined,
       };
-      const outbox = new Outbox(transport, limits);
+      const outbox = new Outbox(transport, { linger: 0, ...limits });
       const add = async (word: string, lane: Lane) => {
         const added = outbox.add('a', `"${word}${' '.repeat(98 - word.length)}"`, lane);
         added.catch(() => undefined);
         await new Promise((resolve) => setImmediate(resolve));
         return { added };
       };
-      return { sent, add };
+      return { sent, texts, add };
     };
+
+    it('sends what several turns add together once it confirms, and high at once', async () => {
+      const { sent, texts, add } = slow({ inFlight: 10_000, waiting: 10_000, linger: 60_000 });
+      await add('first', 'normal');
+      for (const word of ['second', 'third']) await add(word, 'normal');
+      await add('urgent', 'high');
+      expect(sent).toEqual(['first', 'urgent']);
+      for (const answer of answers) answer();
+      await new Promise((resolve) => setImmediate(resolve));
+      expect(texts.map((words) => words.length)).toEqual([1, 1, 2]);
+      await add('fourth', 'normal');
+      await add('fifth', 'normal');
+      expect(texts).toHaveLength(3);
+      answers[2]!();
+      await new Promise((resolve) => setImmediate(resolve));
+      expect(texts[3]).toEqual(['fourth', 'fifth']);
+    });
+
+    it('sends nothing late that was added after all was confirmed', async () => {
+      const { sent, add } = slow({ inFlight: 10_000, waiting: 10_000, linger: 60_000 });
+      for (const [index, word] of ['first', 'second', 'third'].entries()) {
+        const { added } = await add(word, 'normal');
+        expect(sent[index]).toBe(word);
+        answers[index]!();
+        await added;
+      }
+    });
+
+    it('does not wait longer than it may for a confirmation', async () => {
+      const { sent, add } = slow({ inFlight: 10_000, waiting: 10_000, linger: 1 });
+      await add('first', 'normal');
+      await add('second', 'normal');
+      await eventually(() => sent.length === 2, { lastSeen: () => sent });
+    });
 
     it('keeps what waits by lane and in order; high does not wait', async () => {
       const { sent, add } = slow({ inFlight: 100, waiting: 1000 });

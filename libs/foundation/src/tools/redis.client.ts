@@ -70,6 +70,18 @@ export function endpointName(endpoint: RedisEndpoint | RedisClient): string {
   return parsed.protocol === 'unix:' ? parsed.pathname : `${parsed.hostname || '127.0.0.1'}:${parsed.port || '6379'}`;
 }
 
+/** The URL of a single server without any secret; `undefined` for sentinels, a Redis Cluster and a Unix socket. */
+export function publicUrl(endpoint: RedisEndpoint | RedisClient): string | undefined {
+  const { sentinels, url, host, port, path, db, tls } = settingsOf(endpoint);
+  if (clusterOf(endpoint).nodes.length > 0 || sentinels || path) return undefined;
+  const given = url === undefined ? undefined : new URL(url);
+  if (given?.protocol === 'unix:') return undefined;
+  const scheme = given?.protocol ?? (tls === undefined || tls === null ? 'redis:' : 'rediss:');
+  const name = given?.hostname || host || '127.0.0.1';
+  const number = given?.pathname.slice(1) || String(db ?? 0);
+  return `${scheme}//${name.includes(':') && !name.startsWith('[') ? `[${name}]` : name}:${given?.port || port || 6379}/${number}`;
+}
+
 function addressName({ host, port }: { host?: string | undefined; port?: number | undefined }): string {
   return `${host ?? '127.0.0.1'}:${port ?? 6379}`;
 }

@@ -13,6 +13,7 @@ import { parseHint, type HintListener } from './hints.js';
 import { keysOf } from './keys.js';
 import { Masters } from './masters.js';
 import { observing } from './observing.js';
+import { publicUrl } from './redis.client.js';
 import { RedisConnections } from './redis.connections.js';
 import { RedisNodes } from './redis.nodes.js';
 import { RedisStreams } from './redis.streams.js';
@@ -73,6 +74,7 @@ function engineOver(
   return {
     kind: 'redis',
     endpoint: connections.endpoint,
+    url: publicUrl(config.redis),
     leases,
     nodes: new RedisNodes(client, control, keys, config),
     table: new RedisTable(control, {

@@ -99,13 +99,13 @@ return reply
 `,
 );
 
-/** KEYS nodes, beats, view, left · ARGV name, bootId, topic → 1 when this boot id's record was removed. */
+/** KEYS nodes, beats, view, left · ARGV name, bootId, topic, reason → 1 when this boot id's record was removed. */
 const leaveScript = new Script(
   'foundationNodeLeave',
   `${NOW}${CHANGED}
 local record = redis.call('HGET', KEYS[1], ARGV[1])
 if not record or string.match(record, '^(%S+) ') ~= ARGV[2] then return 0 end
-redis.call('SET', KEYS[4], 'shutdown', 'PX', 60000)
+redis.call('SET', KEYS[4], ARGV[4], 'PX', 60000)
 redis.call('HDEL', KEYS[1], ARGV[1])
 redis.call('ZREM', KEYS[2], ARGV[1])
 changed(KEYS[3], ARGV[3])
@@ -191,9 +191,9 @@ export class RedisNodes implements Nodes {
     };
   }
 
-  async leave(name: string, bootId: string): Promise<void> {
+  async leave(name: string, bootId: string, reason: 'shutdown' | 'terminated' = 'shutdown'): Promise<void> {
     const { nodes, beats, view, hints } = this.keys;
-    await leaveScript.run(this.client, [nodes, beats, view, this.keys.left(bootId)], [name, bootId, hints]);
+    await leaveScript.run(this.client, [nodes, beats, view, this.keys.left(bootId)], [name, bootId, hints, reason]);
   }
 
   async view(): Promise<NodeView> {
@@ -227,7 +227,7 @@ export class RedisNodes implements Nodes {
   async reasons(bootIds: readonly string[]): Promise<LeaveReason[]> {
     if (bootIds.length === 0) return [];
     const replies = await this.control.mget(bootIds.map((bootId) => this.keys.left(bootId)));
-    return replies.map((reply) => (reply === 'shutdown' ? 'shutdown' : 'timeout'));
+    return replies.map((reply) => (reply === 'shutdown' || reply === 'terminated' ? reply : 'timeout'));
   }
 }
 

@@ -30,7 +30,7 @@ describe('Refusals', () => {
     expect(warn).toHaveBeenCalledTimes(3);
     expect(warn.mock.calls[2]).toEqual([
       expect.any(String),
-      { address: '10.0.0.1:4', reason: 'wrong cookie', refusedSinceTheLastWarning: 2 },
+      { address: '10.0.0.1:4', reason: 'wrong cookie', count: 3 },
       'Foundation',
     ]);
   });

@@ -1,0 +1,62 @@
+/**
+ * What the topology strategies know of a silent node: one that has ended for certain need not be waited for.
+ * Opened by the lifecycle. Underneath: `Nodes.leave` in the name of the dead node.
+ */
+import { Logger } from '@nestjs/common';
+import { describe } from '../errors.js';
+import type { Nodes } from '../tools/nodes.js';
+import type { Member, Membership } from './membership.js';
+import { peersOf } from './topologies/peers.js';
+import type { Topologies } from './topologies/topologies.js';
+
+/**
+ * Ends the membership of nodes that a strategy says are terminated, without waiting for `membership.ttl`.
+ *
+ * INVARIANT (I1): this ends a record and touches no lease. What such a node owned is free when its leases run out, as ever; so a
+ * strategy that is wrong cannot make two owners: the node finds itself gone with its next beat, joins again, and keeps what it
+ * has. It is ended once, not again and again.
+ */
+export class SecondOpinion {
+  readonly #logger = new Logger('Foundation');
+  /** Peer → since when it has been known to have ended, by the Redis clock: it says nothing about who joined later. */
+  readonly #since = new Map<string, number>();
+  readonly #ended = new Set<string>();
+  #stop: (() => void) | undefined;
+
+  constructor(
+    private readonly membership: Pick<Membership, 'members' | 'clusterNow'>,
+    private readonly topologies: Pick<Topologies, 'peers' | 'listen'>,
+    private readonly nodes: Pick<Nodes, 'leave'>,
+  ) {}
+
+  open(): void {
+    this.#stop ??= this.topologies.listen(() => this.#judge());
+  }
+
+  close(): void {
+    this.#stop?.();
+  }
+
+  #judge(): void {
+    const peers = this.topologies.peers();
+    const terminated = new Set(peers.filter(({ state }) => state === 'terminated').map(({ id }) => id));
+    for (const id of this.#since.keys()) if (!terminated.has(id)) this.#since.delete(id);
+    for (const id of terminated) if (!this.#since.has(id)) this.#since.set(id, this.membership.clusterNow());
+    for (const member of this.membership.members()) {
+      const own = peersOf(peers, member);
+      const ended = own.length > 0 && own.every(({ id }) => (this.#since.get(id) ?? -Infinity) > member.joinedAt);
+      if (ended && !member.self && !this.#ended.has(member.bootId)) void this.#end(member);
+    }
+  }
+
+  async #end({ name, bootId }: Member): Promise<void> {
+    this.#ended.add(bootId);
+    try {
+      await this.nodes.leave(name, bootId, 'terminated');
+      this.#logger.log('A node has ended, its topology strategy says', { node: name });
+    } catch (error) {
+      // Its ttl runs out all the same.
+      this.#logger.debug('A node that has ended was not removed', { node: name, error: describe(error) });
+    }
+  }
+}

@@ -1,0 +1,26 @@
+/**
+ * A strategy by its name: its file, and the package it needs, are loaded only where it is used.
+ * Called by `topologies.ts`.
+ */
+import type { StrategyConfig } from '../../config/strategies.js';
+import { isTopologyStrategy, type TopologyStrategy } from '../../config/topology.js';
+import { NotInThisVersionError } from '../../errors.js';
+
+/**
+ * Makes the strategy; it does nothing before its `start()`.
+ *
+ * Underneath: `import('./<name>.js')`.
+ *
+ * @throws MissingPackageError when its package is not installed.
+ */
+export async function loadStrategy(each: StrategyConfig | TopologyStrategy): Promise<TopologyStrategy> {
+  if (isTopologyStrategy(each)) return each;
+  switch (each.strategy) {
+    case 'static': {
+      const { StaticStrategy } = await import('./static.js');
+      return new StaticStrategy(each.config);
+    }
+    default:
+      throw new NotInThisVersionError('cluster', `the strategy "${each.strategy}"`, 'another strategy');
+  }
+}

@@ -1,0 +1,50 @@
+/**
+ * The strategy `static`: hosts that are known beforehand, such as the machines of a rack or the services of a compose file.
+ * Configuration: `cluster: { strategy: 'static', hosts: ['app-1:7000', 'app-2:7000'], redis: 'redis://redis:6379' }`, or
+ * `FOUNDATION_CLUSTER=static FOUNDATION_STATIC_HOSTS=app-1:7000,app-2:7000 FOUNDATION_REDIS_URL=redis://redis:6379`.
+ * Underneath: `dns.lookup` every five seconds. A host is ready once its name is known; whether it answers is not tried.
+ */
+import { lookup } from 'node:dns/promises';
+import type { StrategyConfigs } from '../../config/strategies.js';
+import type { Peer, TopologyReport, TopologyStrategy } from '../../config/topology.js';
+
+/** See the file header. Says how many nodes to expect; never says that one is terminated. */
+export class StaticStrategy implements TopologyStrategy {
+  readonly name = 'static';
+  #timer: NodeJS.Timeout | undefined;
+  #stopped = false;
+
+  constructor(
+    private readonly config: StrategyConfigs['static'],
+    private readonly resolveName: (host: string) => Promise<unknown> = lookup,
+  ) {}
+
+  async start(report: TopologyReport): Promise<void> {
+    this.#stopped = false;
+    await this.#look(report);
+  }
+
+  stop(): Promise<void> {
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+    return Promise.resolve();
+  }
+
+  async #look(report: TopologyReport): Promise<void> {
+    const { hosts, redis, every } = this.config;
+    const peers = await Promise.all(hosts.map((host) => this.#peer(host)));
+    if (this.#stopped) return;
+    report.found({ peers, ...(redis === undefined ? {} : { redis }) });
+    this.#timer = setTimeout(() => void this.#look(report), every).unref();
+  }
+
+  /** A name that is not known yet belongs to a machine that is still to come. */
+  async #peer(address: string): Promise<Peer> {
+    const host = address.replace(/:\d+$/, '').replace(/^\[|\]$/g, '');
+    const known = await this.resolveName(host).then(
+      () => true,
+      () => false,
+    );
+    return { id: address, address, state: known ? 'ready' : 'not-ready' };
+  }
+}

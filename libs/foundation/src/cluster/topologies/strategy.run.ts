@@ -1,0 +1,192 @@
+/**
+ * Runs one strategy for ever: starts it, keeps what it found, and when it fails starts it again after a while.
+ * Used by `topologies.ts`.
+ */
+import { Logger } from '@nestjs/common';
+import type { Peer, TopologyFindings, TopologyReport, TopologySelf, TopologyStrategy } from '../../config/topology.js';
+import { describe } from '../../errors.js';
+import { within } from '../../tools/within.js';
+import { checkedPeers } from './peers.js';
+
+/** The times of a run, in milliseconds; tests have shorter ones. */
+export interface RunTimes {
+  /** The first pause after a failure; it doubles with each further one. */
+  retryFrom: number;
+  retryTo: number;
+  /** A failure is logged at most this often, however often it happens. */
+  logEvery: number;
+  /** How long a stop may take. */
+  stop: number;
+}
+
+export const RUN_TIMES: RunTimes = { retryFrom: 500, retryTo: 30_000, logEvery: 60_000, stop: 2000 };
+
+/** How a strategy is doing: for health and for `doctor`. */
+export interface StrategyStatus {
+  readonly strategy: string;
+  /** `starting` until its first look is over, `failing` from a failure until a look succeeds. */
+  readonly state: 'starting' | 'looking' | 'failing' | 'stopped';
+  readonly peers: number;
+  readonly redisFound: boolean;
+  readonly reports: number;
+  readonly failures: number;
+  /** Peers of reports that were not what they should be. */
+  readonly dropped: number;
+  /** The last failure, while it lasts. */
+  readonly error?: string;
+}
+
+/** See the file header. */
+export class StrategyRun {
+  readonly #logger = new Logger('Foundation');
+  /** Rises with each start, so that what a former one still reports is ignored. */
+  #turn = 0;
+  #state: StrategyStatus['state'] = 'starting';
+  #peers: readonly Peer[] | undefined;
+  #redis: string | undefined;
+  #reports = 0;
+  #failures = 0;
+  #failuresInARow = 0;
+  #dropped = 0;
+  #error: string | undefined;
+  #loggedAt = -Infinity;
+  #timer: NodeJS.Timeout | undefined;
+  #ending: Promise<void> = Promise.resolve();
+  #looked!: () => void;
+  /** Resolves when the strategy has looked once, or failed once. */
+  readonly looked = new Promise<void>((resolve) => (this.#looked = resolve));
+
+  constructor(
+    private readonly strategy: TopologyStrategy,
+    private readonly self: () => TopologySelf,
+    private readonly changed: () => void,
+    private readonly times: RunTimes = RUN_TIMES,
+  ) {}
+
+  get name(): string {
+    return this.strategy.name;
+  }
+
+  /** The last peers; `undefined` when it never reported any, which is not the same as none. */
+  get peers(): readonly Peer[] | undefined {
+    return this.#peers;
+  }
+
+  get redis(): string | undefined {
+    return this.#redis;
+  }
+
+  get status(): StrategyStatus {
+    return {
+      strategy: this.name,
+      state: this.#state,
+      peers: this.#peers?.length ?? 0,
+      redisFound: this.#redis !== undefined,
+      reports: this.#reports,
+      failures: this.#failures,
+      dropped: this.#dropped,
+      ...(this.#error === undefined ? {} : { error: this.#error }),
+    };
+  }
+
+  start(): void {
+    const turn = ++this.#turn;
+    const report: TopologyReport = {
+      found: (findings) => void (turn === this.#turn && this.#found(findings)),
+      failed: (error) => void (turn === this.#turn && this.#failed(error)),
+    };
+    void this.#start(report, turn);
+  }
+
+  announce(): void {
+    // One that failed is stopped, and hears of it when it starts again.
+    if (this.#state === 'stopped' || this.#state === 'failing') return;
+    try {
+      this.strategy.announce?.(this.self());
+    } catch (error) {
+      this.#failed(error);
+    }
+  }
+
+  /** What it found stays readable. */
+  async stop(): Promise<void> {
+    this.#turn++;
+    this.#state = 'stopped';
+    clearTimeout(this.#timer);
+    this.#looked();
+    await this.#ending;
+    await this.#end();
+  }
+
+  async #start(report: TopologyReport, turn: number): Promise<void> {
+    try {
+      await this.#ending;
+      if (turn !== this.#turn) return;
+      await this.strategy.start(report, this.self());
+      if (turn === this.#turn) this.#well();
+    } catch (error) {
+      report.failed(error);
+    }
+  }
+
+  #found(findings: TopologyFindings): void {
+    try {
+      const { peers, redis } = findings;
+      if (peers !== undefined) {
+        const checked = checkedPeers(peers);
+        this.#peers = checked.peers;
+        this.#dropped += checked.dropped;
+      }
+      if (redis !== undefined) this.#redis = String(redis);
+    } catch (error) {
+      return this.#failed(error);
+    }
+    this.#reports++;
+    this.#well();
+    this.changed();
+  }
+
+  #well(): void {
+    if (this.#state === 'failing') this.#logger.log('A topology strategy looks again', { strategy: this.name });
+    this.#state = 'looking';
+    this.#failuresInARow = 0;
+    this.#error = undefined;
+    this.#looked();
+  }
+
+  #failed(error: unknown): void {
+    // The former start may go on reporting; it was told to stop.
+    this.#turn++;
+    this.#state = 'failing';
+    this.#failures++;
+    this.#error = describe(error);
+    this.#looked();
+    const pause = Math.min(this.times.retryTo, this.times.retryFrom * 2 ** Math.min(this.#failuresInARow++, 16));
+    this.#log(pause);
+    this.#ending = this.#end();
+    clearTimeout(this.#timer);
+    // Jitter, so that the nodes of a cluster do not ask again all at once.
+    this.#timer = setTimeout(() => this.start(), pause * (0.75 + Math.random() / 2)).unref();
+    this.changed();
+  }
+
+  #log(retryInMs: number): void {
+    const now = performance.now();
+    if (now - this.#loggedAt < this.times.logEvery) return;
+    this.#loggedAt = now;
+    this.#logger.warn('A topology strategy failed; what it found stays, and it is tried again', {
+      strategy: this.name,
+      error: this.#error,
+      failures: this.#failures,
+      retryInMs: Math.round(retryInMs),
+    });
+  }
+
+  async #end(): Promise<void> {
+    try {
+      await within(this.times.stop, this.strategy.stop(), `not done in ${this.times.stop} ms`);
+    } catch (error) {
+      this.#logger.debug('A topology strategy did not stop in order', { strategy: this.name, error: describe(error) });
+    }
+  }
+}

@@ -1,0 +1,150 @@
+import { describe, expect, it } from '@jest/globals';
+import { FoundationConfigError, NotInThisVersionError } from '../errors.js';
+import type { FoundationConfig, FoundationOptions } from './options.js';
+import type { Environment } from './presets.js';
+import { resolve } from './resolve.js';
+import { NOT_HERE_YET } from './resolve.topologies.js';
+import { STRATEGY_NAMES } from './strategies.js';
+import type { TopologyStrategy } from './topology.js';
+import { translateKubernetes, translateStatic } from './translate.js';
+
+const SECRET = 'hunter2-hunter2-hunter2';
+const machine = { host: 'box', pid: 7 };
+const inPod = { ...machine, podNamespace: 'shop' };
+const podEnv = { KUBERNETES_SERVICE_HOST: '10.0.0.1' };
+const custom: TopologyStrategy = { name: 'mine', start: () => Promise.resolve(), stop: () => Promise.resolve() };
+
+const of = (options: unknown, env: Environment = {}, where = machine): FoundationConfig =>
+  resolve(options as FoundationOptions, env, where);
+
+function errorOf(options: unknown, env: Environment = {}): FoundationConfigError {
+  try {
+    of(options, env);
+  } catch (error) {
+    expect(error).toBeInstanceOf(FoundationConfigError);
+    return error as FoundationConfigError;
+  }
+  throw new Error('Nothing was thrown');
+}
+
+describe('resolve: the three tiers', () => {
+  it('has no strategy without a cluster, whatever the environment suggests', () => {
+    for (const cluster of [false, undefined]) {
+      expect(of({ cluster }, podEnv, inPod)).toMatchObject({ engine: 'local', strategy: 'none', topologies: [] });
+    }
+    expect(of({ cluster: false, topologies: [custom] })).toMatchObject({ engine: 'local', topologies: [] });
+  });
+
+  it('mortal: takes what the environment suggests', () => {
+    expect(of({ cluster: true, appName: 'shop' }, podEnv, inPod)).toMatchObject({
+      engine: 'redis',
+      strategy: 'kubernetes',
+      detected: true,
+      topologies: [{ strategy: 'kubernetes', config: { selector: 'app=shop', namespace: 'shop' } }],
+    });
+    const named = of({ cluster: true, redis: 'redis://a' });
+    expect(named).toMatchObject({ strategy: 'redis', topologies: [], redis: { url: 'redis://a' } });
+  });
+
+  it('apprentice: takes a name, or a name with settings, from the options or the environment', () => {
+    expect(of({ cluster: 'kubernetes' })).toMatchObject({
+      engine: 'redis',
+      strategy: 'kubernetes',
+      detected: false,
+      topologies: [translateKubernetes({ appName: 'app' })],
+    });
+    const settings = { selector: 'tier=web', namespace: undefined };
+    expect(of({ cluster: { strategy: 'kubernetes', ...settings } }).topologies).toEqual([
+      translateKubernetes({ selector: 'tier=web' }),
+    ]);
+    const env = { FOUNDATION_CLUSTER: 'static', FOUNDATION_STATIC_HOSTS: 'a:7000, b' };
+    expect(of({}, env).topologies).toEqual([translateStatic({ hosts: ['a:7000', 'b'] })]);
+  });
+
+  it('wizard: takes strategies of every kind, several at once, and without cluster: true', () => {
+    const translated = translateStatic({ hosts: ['a'] });
+    const config = of({ topologies: [custom, 'kubernetes', { strategy: 'static', hosts: ['a'] }, translated] });
+    expect(config).toMatchObject({ engine: 'redis', strategy: 'mine+kubernetes+static+static', detected: false });
+    expect(config.topologies).toEqual([custom, translateKubernetes({ appName: 'app' }), translated, translated]);
+    expect(config.topologies[0]).toBe(custom);
+    expect(of({ cluster: 'kubernetes', topologies: [custom] }).topologies).toEqual([custom]);
+    expect(of({ cluster: true, topologies: [] }, podEnv, inPod)).toMatchObject({ strategy: 'redis', topologies: [] });
+  });
+
+  it('takes settings over the environment', () => {
+    const env = { FOUNDATION_K8S_SELECTOR: 'a=b', FOUNDATION_K8S_NAMESPACE: 'one', POD_NAMESPACE: 'two' };
+    const config = (cluster: unknown, variables: Environment = env) => of({ cluster }, variables, inPod).topologies[0];
+    expect(config('kubernetes')).toMatchObject({ config: { selector: 'a=b', namespace: 'one' } });
+    expect(config('kubernetes', { POD_NAMESPACE: 'two' })).toMatchObject({ config: { namespace: 'two' } });
+    expect(config('kubernetes', {})).toMatchObject({ config: { selector: 'app=app', namespace: 'shop' } });
+    expect(config({ strategy: 'kubernetes', selector: 'c=d' })).toMatchObject({ config: { selector: 'c=d' } });
+  });
+
+  it('names a node after its pod, where the pod is told', () => {
+    const env = { ...podEnv, POD_NAME: 'shop-7d9f-x2x' };
+    expect(of({ cluster: true }, env, inPod).nodeName).toBe('shop-7d9f-x2x');
+    expect(of({ cluster: true }, podEnv, inPod).nodeName).toBe('box-7');
+    expect(of({ cluster: true, redis: 'redis://a' }, { POD_NAME: 'x' }).nodeName).toBe('box-7');
+    expect(of({ cluster: true, nodeName: 'n' }, env, inPod).nodeName).toBe('n');
+  });
+});
+
+describe('resolve: bad strategies', () => {
+  it.each(['typo', { strategy: 'typo' }, { strategy: 5 }, { strategy: null }, {}, { strategy: ['static'] }])(
+    'lists the valid ones for %j',
+    (bad) => {
+      for (const options of [{ cluster: bad }, { cluster: true, topologies: [bad] }]) {
+        const error = errorOf(options);
+        expect(error.option).toBe('topologies' in options ? 'topologies[0]' : 'cluster');
+        for (const name of STRATEGY_NAMES) expect(error.expected).toContain(name);
+      }
+    },
+  );
+
+  it.each([5, 'kubernetes', {}, null].map((topologies) => [topologies]))('refuses topologies: %j', (topologies) => {
+    if (topologies === null)
+      expect(of({ cluster: true, topologies }, { NODE_ENV: 'production' }).topologies).toEqual([]);
+    else expect(errorOf({ cluster: true, topologies }).option).toBe('topologies');
+  });
+
+  it.each<[unknown, string]>([
+    [{ strategy: 'kubernetes', selektor: 'a=b' }, 'kubernetes.selektor'],
+    [{ strategy: 'kubernetes', selector: '' }, 'kubernetes.selector'],
+    [{ strategy: 'kubernetes', selector: 'a=b\n' }, 'kubernetes.selector'],
+    [{ strategy: 'kubernetes', namespace: 'a/b' }, 'kubernetes.namespace'],
+    [{ strategy: 'kubernetes', config: { namespace: 5 } }, 'kubernetes.namespace'],
+    [{ strategy: 'kubernetes', config: 5 }, 'kubernetes'],
+    [{ strategy: 'consul', address: 'http://x/path' }, 'consul.address'],
+    [{ strategy: 'consul', address: 'user@host' }, 'consul.address'],
+    [{ strategy: 'consul', ttl: 1 }, 'consul.ttl'],
+    [{ strategy: 'consul', token: '' }, 'consul.token'],
+    [{ strategy: 'static' }, 'static.hosts'],
+    [{ strategy: 'static', hosts: [] }, 'static.hosts'],
+    [{ strategy: 'static', hosts: 'a' }, 'static.hosts'],
+    [{ strategy: 'static', hosts: ['a b'] }, 'static.hosts'],
+    [{ strategy: 'static', hosts: ['a:0'] }, 'static.hosts'],
+    [{ strategy: 'static', hosts: [5] }, 'static.hosts'],
+    [{ strategy: 'static', hosts: ['a'], redis: 'http://x' }, 'static.redis'],
+    [{ strategy: 'static', hosts: ['a'], every: 5 }, 'static.every'],
+    [JSON.parse('{"strategy":"static","hosts":["a"],"__proto__":{"every":1000}}'), 'static.__proto__'],
+  ])('refuses %j', (cluster, option) => {
+    expect(errorOf({ cluster }).option).toBe(option);
+    expect(errorOf({ topologies: [cluster] }).option).toBe(option);
+  });
+
+  it('shows no secret', () => {
+    const error = errorOf({ cluster: { strategy: 'consul', token: { secret: SECRET } } });
+    expect(error.message).not.toContain(SECRET);
+    expect(error.received).toBe('a object');
+  });
+
+  it('checks what the environment says, too', () => {
+    expect(errorOf({ cluster: 'static' }).message).toContain('static.hosts');
+    expect(errorOf({ cluster: 'kubernetes' }, { FOUNDATION_K8S_NAMESPACE: 'a b' }).option).toBe('kubernetes.namespace');
+  });
+
+  it.each(NOT_HERE_YET)('says that %s is not in this version', (name) => {
+    expect(() => of({ cluster: name })).toThrow(NotInThisVersionError);
+    expect(() => of({ cluster: { strategy: name, secret: SECRET } })).toThrow(/"static"|static/);
+  });
+});

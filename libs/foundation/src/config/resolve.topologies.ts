@@ -1,0 +1,122 @@
+/**
+ * Pure: `cluster`, `topologies`, environment and machine → the strategies that run, in order.
+ * Called by `resolve`.
+ */
+import { FoundationConfigError, NotInThisVersionError } from '../errors.js';
+import { detectStrategy } from './detect.js';
+import type { Machine } from './machine.js';
+import type { FoundationOptions } from './options.js';
+import type { Environment } from './presets.js';
+import { show } from './shape.js';
+import { STRATEGY_NAMES, type StrategyConfig, type StrategyName, type StrategySettings } from './strategies.js';
+import { checkSettings } from './strategy.shape.js';
+import { isTopologyStrategy, type TopologyStrategy } from './topology.js';
+import { TRANSLATE } from './translate.js';
+
+/** The names whose strategies are still to be written. */
+export const NOT_HERE_YET: readonly StrategyName[] = ['dns', 'gossip', 'mdns'];
+
+/** What runs, and whether the user asked for it by name. */
+export interface ResolvedTopologies {
+  topologies: readonly (StrategyConfig | TopologyStrategy)[];
+  /** True when the environment suggested it: a strategy that cannot be loaded is then left out with a warning. */
+  detected: boolean;
+}
+
+/** Everything that strategies come from. */
+interface Given {
+  cluster: FoundationOptions['cluster'];
+  topologies: FoundationOptions['topologies'];
+  appName: string;
+  env: Environment;
+  machine: Machine;
+  knowsRedis: boolean;
+}
+
+/**
+ * Wizard (`topologies`) before apprentice (`cluster: 'kubernetes'`) before mortal (`cluster: true`).
+ *
+ * @throws FoundationConfigError for an unknown strategy, with the known ones, and for settings that are not valid.
+ */
+export function resolveTopologies(given: Given): ResolvedTopologies {
+  const { cluster, topologies, env, machine, knowsRedis } = given;
+  if (cluster === undefined || cluster === false) return { topologies: [], detected: false };
+  if (topologies !== undefined) {
+    if (!Array.isArray(topologies)) throw new FoundationConfigError('topologies', show(topologies), WIZARD);
+    return { topologies: topologies.map((each, index) => oneOf(each, `topologies[${index}]`, given)), detected: false };
+  }
+  if (cluster !== true) return { topologies: [oneOf(cluster, 'cluster', given)], detected: false };
+  const name = detectStrategy(env, machine, knowsRedis);
+  if (name === undefined || NOT_HERE_YET.includes(name)) return { topologies: [], detected: true };
+  return { topologies: [configOf(name, {}, given)], detected: true };
+}
+
+const WIZARD =
+  'a list of strategies, each { strategy, … }, the name of one, or an object of yours with name, start() and stop()';
+
+function oneOf(value: unknown, option: string, given: Given): StrategyConfig | TopologyStrategy {
+  if (isTopologyStrategy(value)) return value;
+  const isObject = typeof value === 'object' && value !== null;
+  const word: unknown = isObject ? (value as Record<string, unknown>)['strategy'] : value;
+  const name = STRATEGY_NAMES.find((strategy) => strategy === word);
+  if (name === undefined) {
+    const received = typeof word === 'string' ? show(word) : 'an object without the name of a strategy';
+    const expected =
+      option === 'cluster'
+        ? `true, false, or one of ${STRATEGY_NAMES.join(', ')}`
+        : `${WIZARD}; known are ${STRATEGY_NAMES.join(', ')}`;
+    throw new FoundationConfigError(option, received, expected);
+  }
+  if (NOT_HERE_YET.includes(name)) {
+    const here = STRATEGY_NAMES.filter((strategy) => !NOT_HERE_YET.includes(strategy));
+    throw new NotInThisVersionError(option, `the strategy "${name}"`, `cluster: true, or one of ${here.join(', ')}`);
+  }
+  return configOf(name, isObject ? settingsOf(value) : {}, given);
+}
+
+/** `{ strategy, a, b }` and `{ strategy, config: { a, b } }` mean the same. */
+function settingsOf(value: object): unknown {
+  const { strategy: _strategy, config, ...beside } = value as Record<string, unknown>;
+  if (config === undefined) return beside;
+  return typeof config === 'object' && config !== null ? { ...beside, ...config } : config;
+}
+
+function configOf<N extends StrategyName>(
+  strategy: N,
+  explicit: unknown,
+  { appName, env, machine }: Given,
+): StrategyConfig {
+  checkSettings(strategy, explicit);
+  const environment = settingsFrom(env, machine)[strategy];
+  const named = Object.entries(explicit as object).filter(([, value]) => value !== undefined && value !== null);
+  const settings = { ...environment, ...Object.fromEntries(named) };
+  checkSettings(strategy, settings);
+  const translate = TRANSLATE[strategy] as (settings: object) => StrategyConfig;
+  return translate({ ...settings, appName });
+}
+
+/** What the environment says of each strategy; an empty variable counts as unset. */
+function settingsFrom(env: Environment, { podNamespace }: Machine): StrategySettings {
+  const service = env['FOUNDATION_SERVICE_NAME'];
+  return {
+    kubernetes: withoutEmpty({
+      selector: env['FOUNDATION_K8S_SELECTOR'],
+      namespace: env['FOUNDATION_K8S_NAMESPACE'] || env['POD_NAMESPACE'] || podNamespace,
+    }),
+    consul: withoutEmpty({ address: env['CONSUL_HTTP_ADDR'], token: env['CONSUL_HTTP_TOKEN'], service }),
+    dns: withoutEmpty({ query: env['FOUNDATION_DNS_QUERY'] }),
+    gossip: withoutEmpty({ secret: env['FOUNDATION_GOSSIP_SECRET'] }),
+    mdns: withoutEmpty({ service }),
+    static: withoutEmpty({ hosts: listFrom(env['FOUNDATION_STATIC_HOSTS']) }),
+  };
+}
+
+function listFrom(value: string | undefined): string[] | undefined {
+  return value ? value.split(',').map((each) => each.trim()) : undefined;
+}
+
+function withoutEmpty<T extends object>(settings: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(settings).filter(([, value]) => value)) as {
+    [K in keyof T]?: Exclude<T[K], undefined>;
+  };
+}

@@ -1,0 +1,93 @@
+/**
+ * The figures of this node: counted from events, and read from what it knows.
+ * Called by the exporters for Prometheus and OpenTelemetry, or by one of the application's own.
+ */
+import { Injectable } from '@nestjs/common';
+import type { Channels } from '../channels/channels.js';
+import type { Membership } from '../cluster/membership.js';
+import type { Supervisor } from '../processes/supervisor.js';
+import type { ServiceRegistry } from '../services/service.registry.js';
+import type { FoundationEventName } from '../telemetry/events.js';
+import type { Telemetry } from '../telemetry/telemetry.js';
+import { BoundedLabels } from './bounded.labels.js';
+import { EVENT_METRICS, GAUGE_METRICS, type EventMetric, type GaugeMetric, type Labels } from './metrics.js';
+
+/** A value with its labels. */
+export interface Figure {
+  value: number;
+  labels: Labels;
+}
+
+/** A gauge that can be read. */
+export interface Gauge extends GaugeMetric {
+  read(): Figure[];
+}
+
+/** Injectable. What an exporter needs: the events as figures, and the gauges. No label has more than 101 values. */
+@Injectable()
+export class FoundationMetrics {
+  /** All counters and histograms. */
+  readonly counted = EVENT_METRICS;
+  /** All gauges. */
+  readonly gauges: readonly Gauge[];
+  readonly #labels = new BoundedLabels();
+
+  constructor(
+    private readonly telemetry: Telemetry,
+    membership: Pick<Membership, 'state' | 'members' | 'latency'>,
+    supervisor: Pick<Supervisor, 'hosted'>,
+    services: Pick<ServiceRegistry, 'services'>,
+    channels: Pick<Channels, 'waiting'>,
+  ) {
+    const read: Record<keyof typeof GAUGE_METRICS, () => Iterable<readonly [Labels, number]>> = {
+      up: () => [[{}, membership.state === 'up' ? 1 : 0]],
+      members: () => countBy('state', ['up', 'suspect', 'draining'], membership.members(), ({ state }) => state),
+      owned: () => [[{}, supervisor.hosted().length]],
+      services: () => countBy('status', ['healthy', 'unhealthy'], services.services(), ({ status }) => status),
+      waiting: () => Object.entries(channels.waiting()).map(([channel, count]) => [{ channel }, count] as const),
+      redis: () => [[{}, membership.latency / 1000]],
+    };
+    this.gauges = Object.entries(GAUGE_METRICS).map(([key, metric]) => ({
+      kind: 'gauge',
+      ...metric,
+      read: () => this.#summed(metric.name, read[key as keyof typeof read]()),
+    }));
+  }
+
+  /**
+   * Calls `add` with everything that events add to a metric from now on; returns the function that ends it.
+   *
+   * Underneath: `telemetry.attach`, once for each event that is counted.
+   */
+  record(add: (metric: EventMetric, figure: Figure) => void): () => void {
+    const events = new Map<FoundationEventName, EventMetric[]>();
+    for (const metric of this.counted) events.set(metric.event, [...(events.get(metric.event) ?? []), metric]);
+    const detach = [...events].map(([event, metrics]) =>
+      this.telemetry.attach(event, (_event, payload) => {
+        for (const metric of metrics) {
+          const { value, labels } = metric.read(payload as never);
+          add(metric, { value, labels: this.#labels.of(metric.name, labels) });
+        }
+      }),
+    );
+    return () => detach.forEach((each) => each());
+  }
+
+  /** What became one value of a label is one figure. */
+  #summed(name: string, figures: Iterable<readonly [Labels, number]>): Figure[] {
+    const sums = new Map<string, Figure>();
+    for (const [labels, value] of figures) {
+      const bounded = this.#labels.of(name, labels);
+      const key = JSON.stringify(bounded);
+      sums.set(key, { labels: bounded, value: value + (sums.get(key)?.value ?? 0) });
+    }
+    return [...sums.values()];
+  }
+}
+
+/** With a zero for each value that is known to exist, so that a series does not vanish. */
+function countBy<T>(label: string, known: readonly string[], all: readonly T[], of: (one: T) => string) {
+  const counts = new Map(known.map((value) => [value, 0]));
+  for (const one of all) counts.set(of(one), (counts.get(of(one)) ?? 0) + 1);
+  return [...counts].map(([value, count]) => [{ [label]: value }, count] as const);
+}

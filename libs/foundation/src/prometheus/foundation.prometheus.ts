@@ -1,0 +1,83 @@
+/**
+ * The figures of this node in a registry of prom-client, and at `GET /metrics`.
+ * Used by the application through the entry `nestjs-foundation/prometheus`; underneath prom-client's Counter, Histogram, Gauge.
+ */
+import { Controller, Get, Header, Inject, Injectable, Module, type OnModuleDestroy } from '@nestjs/common';
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { FoundationMetrics } from '../metrics/foundation.metrics.js';
+import { SECONDS, type EventMetric, type GaugeMetric } from '../metrics/metrics.js';
+
+/** Injectable. Holds the registry. */
+@Injectable()
+export class FoundationPrometheus implements OnModuleDestroy {
+  /**
+   * A registry of this application's own. Put what you measure in it (`collectDefaultMetrics({ register: registry })`), or
+   * join it to yours with `Registry.merge`.
+   */
+  readonly registry = new Registry();
+  readonly #stop: () => void;
+
+  constructor(@Inject(FoundationMetrics) metrics: FoundationMetrics) {
+    const registers = [this.registry];
+    const counted = new Map(
+      metrics.counted.map((metric) => {
+        const options = { name: nameOf(metric), help: metric.help, labelNames: [...metric.labels], registers };
+        const isCounter = metric.kind === 'counter';
+        return [metric.name, isCounter ? new Counter(options) : new Histogram({ ...options, buckets: [...SECONDS] })];
+      }),
+    );
+    for (const gauge of metrics.gauges) {
+      new Gauge({
+        name: nameOf(gauge),
+        help: gauge.help,
+        labelNames: [...gauge.labels],
+        registers,
+        collect() {
+          this.reset();
+          for (const { labels, value } of gauge.read()) this.set(labels, value);
+        },
+      });
+    }
+    this.#stop = metrics.record((metric, { labels, value }) => {
+      const target = counted.get(metric.name);
+      if (target instanceof Counter) target.inc(labels, value);
+      else target?.observe(labels, value);
+    });
+  }
+
+  /** The text that Prometheus reads. Underneath: `registry.metrics()`. */
+  metrics(): Promise<string> {
+    return this.registry.metrics();
+  }
+
+  /** Counts no more. */
+  onModuleDestroy(): void {
+    this.#stop();
+  }
+}
+
+/** `GET /metrics`. */
+@Controller('metrics')
+export class FoundationPrometheusController {
+  constructor(@Inject(FoundationPrometheus) private readonly prometheus: FoundationPrometheus) {}
+
+  @Get()
+  @Header('Content-Type', Registry.PROMETHEUS_CONTENT_TYPE)
+  metrics(): Promise<string> {
+    return this.prometheus.metrics();
+  }
+}
+
+/** Import it beside `FoundationModule`. What it says has names of channels, processes and services: keep it inside. */
+@Module({
+  controllers: [FoundationPrometheusController],
+  providers: [FoundationPrometheus],
+  exports: [FoundationPrometheus],
+})
+export class FoundationPrometheusModule {}
+
+/** `messages.sent.size` in bytes → `foundation_messages_sent_size_bytes_total`, as Prometheus' naming practices ask. */
+function nameOf({ name, kind, unit }: EventMetric | GaugeMetric): string {
+  const suffix = { s: '_seconds', By: '_bytes' }[unit as string] ?? '';
+  return `foundation_${name.replaceAll('.', '_')}${suffix}${kind === 'counter' ? '_total' : ''}`;
+}

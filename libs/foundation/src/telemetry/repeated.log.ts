@@ -1,0 +1,53 @@
+/**
+ * A log for what may happen again and again: each kind is said once in a while, with how often it has happened since.
+ * Called by every room; underneath Nest's `Logger`.
+ */
+import { Logger } from '@nestjs/common';
+
+/** The time in milliseconds in which one kind is said once. */
+const EVERY_MS = 10_000;
+/** How many kinds are remembered; whoever sends us things must not be able to fill our memory. */
+const MAX_KINDS = 256;
+
+/** See the file header. */
+export class RepeatedLog {
+  readonly #said = new Map<string, { at: number; since: number }>();
+  readonly #logger = new Logger('Foundation');
+
+  constructor(
+    private readonly everyMs = EVERY_MS,
+    private readonly now: () => number = () => performance.now(),
+  ) {}
+
+  /** `kind` says what counts as the same besides the message; `count` how often it happened just now. */
+  warn(message: string, details: object, kind = '', count = 1): void {
+    const times = this.#due(`${message} ${kind}`, count);
+    if (times !== undefined) this.#logger.warn(message, { ...details, ...timesOf(times) });
+  }
+
+  /** As {@link warn}. */
+  error(message: string, details: object, kind = '', count = 1): void {
+    const times = this.#due(`${message} ${kind}`, count);
+    if (times !== undefined) this.#logger.error(message, { ...details, ...timesOf(times) });
+  }
+
+  /** How often it has happened since it was last said, now included; undefined when it is too soon to say it again. */
+  #due(key: string, count: number): number | undefined {
+    const now = this.now();
+    const known = this.#said.get(key);
+    if (known !== undefined && now - known.at < this.everyMs) {
+      known.since += count;
+      return undefined;
+    }
+    // At the end of the map, so that the one that was said longest ago is forgotten first.
+    this.#said.delete(key);
+    this.#said.set(key, { at: now, since: 0 });
+    const oldest = this.#said.size > MAX_KINDS ? this.#said.keys().next().value : undefined;
+    if (oldest !== undefined) this.#said.delete(oldest);
+    return (known?.since ?? 0) + count;
+  }
+}
+
+function timesOf(count: number): { count?: number } {
+  return count > 1 ? { count } : {};
+}
