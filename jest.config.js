@@ -13,6 +13,7 @@ const project = (displayName, testMatch, more = {}) => ({
     '^nestjs-foundation$': '<rootDir>/libs/foundation/src/index.ts',
     '^nestjs-foundation/health$': '<rootDir>/libs/foundation/src/health/index.ts',
     '^nestjs-foundation/microservices$': '<rootDir>/libs/foundation/src/microservices/index.ts',
+    '^nestjs-foundation/opentelemetry$': '<rootDir>/libs/foundation/src/opentelemetry/index.ts',
     '^nestjs-foundation/prometheus$': '<rootDir>/libs/foundation/src/prometheus/index.ts',
     '^nestjs-foundation/testing$': '<rootDir>/libs/foundation/src/testing/index.ts',
     '^(\\.{1,2}/.*)\\.js$': '$1',

@@ -15,6 +15,7 @@ import {
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
 import type { Keys } from '../../libs/foundation/src/tools/keys.js';
 import { RedisStreams } from '../../libs/foundation/src/tools/redis.streams.js';
+import { createSeal } from '../../libs/foundation/src/tools/seal.js';
 import { startRedis, type RedisServer } from '../support/redis-server.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 import { CapturedLog, boot, closeLater, settle, type Booted, onOwnRedis } from './bench.js';
@@ -495,7 +496,13 @@ describe('When something breaks', () => {
     for (let life = 0; buried.length === 0 && life < 10; life++) {
       let die!: () => void;
       const dead = new Promise<void>((resolve) => (die = resolve));
-      const lifetime = new RedisStreams(client, () => new Redis(server.url), keys, `life-${life}`);
+      const lifetime = new RedisStreams(
+        client,
+        () => new Redis(server.url),
+        keys,
+        `life-${life}`,
+        createSeal('life', undefined),
+      );
       const consumer = await lifetime.consume(
         { stream: 'orders', group: 'billing', from: '0', batch: 16, retryAfter: 50, maxDeliveries },
         {

@@ -36,6 +36,14 @@ class Fragile {
 @Service({ name: 'payments', capabilities: ['card'] })
 class Payments {}
 
+@Singleton({ name: 'stubborn' })
+class Stubborn {
+  onProcessStop(): Promise<void> {
+    return new Promise((resolve) => setTimeout(resolve, 1000));
+  }
+}
+
+const COOKIE = 'the cookie of the cli spec';
 const ALL = [Feed, Thumbnails, Accounts, Payments];
 
 let server: RedisServer;
@@ -242,5 +250,65 @@ describe('foundation move and restart', () => {
     const back = await foundation('restart', 'fragile', '--json');
     expect(JSON.parse(back.out)).toMatchObject({ ok: true, process: 'fragile', node: 'a' });
     expect(await processes.lookupSingleton('fragile')).toBeDefined();
+  });
+});
+
+describe('foundation drain', () => {
+  it.each<[string, FoundationOptions, Record<string, string>]>([
+    ['through Redis', {}, {}],
+    ['signed', { security: { cookie: COOKIE } }, { FOUNDATION_COOKIE: COOKIE }],
+    [
+      'beside direct links',
+      { transport: { kind: 'direct', host: '127.0.0.1' }, security: { cookie: COOKIE } },
+      { FOUNDATION_COOKIE: COOKIE },
+    ],
+  ])('moves all that a node owns to the others, %s', async (_how, options, env) => {
+    const nodes = [await start('a', [Feed, Accounts], options), await start('b', [Feed, Accounts], options)];
+    await formed(...nodes);
+    await running(nodes[0]!, 1 + 8);
+    const all = { FOUNDATION_REDIS_URL: server.url, FOUNDATION_APP_NAME: appName, ...env };
+    expect(await command(['drain', 'a'], all)).toMatchObject({
+      code: 0,
+      err: '',
+      out: expect.stringContaining('a owns nothing'),
+    });
+    await running(nodes[1]!, 1 + 8);
+    const list = await nodes[1]!.app.get(ProcessManager).list();
+    expect(new Set(list.map(({ node }) => node))).toEqual(new Set(['b']));
+    const { out } = await command(['status', '--json'], all);
+    expect((JSON.parse(out) as Snapshot).nodes.map(({ name, state }) => `${name} ${state}`)).toEqual([
+      'a draining',
+      'b up',
+    ]);
+    // Twice does no harm.
+    expect(JSON.parse((await command(['drain', 'a', '--json'], all)).out)).toEqual({ ok: true, node: 'a' });
+  });
+
+  it('says that there is no such node', async () => {
+    await start('a', []);
+    expect(await foundation('drain', 'z')).toMatchObject({ code: 1, err: expect.stringContaining('no member') });
+  });
+
+  it('says what did not stop in time', async () => {
+    await start('a', [Stubborn], { shutdownTimeout: 300, processes: { stopTimeout: 2000 } });
+    const b = await start('b', []);
+    await running(b, 1);
+    await expect(b.app.get(ProcessManager).drain({ node: 'a', timeout: 300 })).rejects.toMatchObject({
+      code: 'FOUNDATION_PROCESS_TIMEOUT',
+      message: expect.stringContaining('stubborn'),
+    });
+  });
+});
+
+describe('with another cookie', () => {
+  it('sees nobody, and says so instead of an empty cluster', async () => {
+    await start('a', [], { security: { cookie: COOKIE } });
+    const env = { FOUNDATION_REDIS_URL: server.url, FOUNDATION_APP_NAME: appName };
+    const others: Record<string, string>[] = [{}, { FOUNDATION_COOKIE: 'quite another cookie' }];
+    for (const more of others) {
+      const { code, out, err } = await command(['status'], { ...env, ...more });
+      expect({ code, out }).toEqual({ code: 1, out: '' });
+      expect(err).toContain('another cookie');
+    }
   });
 });

@@ -35,6 +35,8 @@ export interface Matcher {
 }
 
 const APP_NAME = 'e2e';
+/** Nobody needs it without the direct transport, and nobody may print it. */
+const COOKIE = secret('the cookie of the e2e tests');
 
 export class TestCluster {
   readonly folder = mkdtempSync(join(tmpdir(), 'foundation-e2e-'));
@@ -68,6 +70,7 @@ export class TestCluster {
         {
           FOUNDATION_APP_NAME: APP_NAME,
           FOUNDATION_REDIS_URL: this.redis.url,
+          FOUNDATION_COOKIE: COOKIE,
           [ENV.processes]: this.options.processes ?? 'steady',
           ...this.options.env,
           ...env,

@@ -14,6 +14,7 @@ interface Loaded {
 
 const main = join(import.meta.dirname, 'loads/main.mjs');
 const TOOLS = ['ioredis', 'redlock', 'bullmq'];
+const OPTIONAL = /^(prom-client|@opentelemetry\/.*|@nestjs\/terminus)$/;
 let folder: string;
 
 beforeAll(async () => void (folder = await mkdtemp(join(tmpdir(), 'foundation-loads-'))));
@@ -44,6 +45,8 @@ describe('What is loaded', () => {
     expect(alone.sources.filter((file) => /redis|redlock|bullmq/.test(file))).toEqual([]);
 
     expect(toolsIn(clustered)).toEqual(TOOLS);
+    // Only what the application imports from their entries loads these.
+    for (const { packages } of [alone, clustered]) expect(packages.filter((name) => OPTIONAL.test(name))).toEqual([]);
     expect(clustered.sources).toContain('tools/redis.engine.ts');
   }, 60_000);
 });

@@ -63,6 +63,10 @@ const examples: [errors.FoundationError, string, string, readonly (string | RegE
     ] as const),
   ],
   [
+    new errors.CookieMismatchError('n1'),
+    ...(['FOUNDATION_COOKIE_MISMATCH', 'foundation', ['"n1"', /Give all of them the same .*\.$/], false] as const),
+  ],
+  [
     new errors.NotReadyError('n1', 'joining', 99.6, cause),
     ...(['FOUNDATION_NOT_READY', 'foundation', ['"n1"', '"joining"', '100 ms', /Check that .*\.$/], true] as const),
   ],

@@ -13,6 +13,7 @@ export type FoundationErrorCode =
   | 'FOUNDATION_DIRECT_LISTEN'
   | 'FOUNDATION_TOPOLOGY'
   | 'FOUNDATION_REDIS_NOT_FOUND'
+  | 'FOUNDATION_COOKIE_MISMATCH'
   | 'FOUNDATION_DUPLICATE_NODE'
   | 'FOUNDATION_NOT_READY'
   | 'FOUNDATION_LEASE_LOST'
@@ -200,6 +201,18 @@ export class DuplicateNodeError extends FoundationError {
       'foundation',
       `Node "${node}" is alive already under another boot id (${otherBootId}). This process did not join. ` +
         `Give each process its own "nodeName" or FOUNDATION_NODE_NAME, or leave both unset.`,
+    );
+  }
+}
+
+/** The nodes of the cluster have another cookie than this one. */
+export class CookieMismatchError extends FoundationError {
+  constructor(readonly node: string) {
+    super(
+      'FOUNDATION_COOKIE_MISMATCH',
+      'foundation',
+      `Node "${node}" has another cookie than the nodes of the cluster, or one of both has none. This process did not join. ` +
+        `Give all of them the same "security.cookie" or FOUNDATION_COOKIE; to change it, stop all nodes first.`,
     );
   }
 }

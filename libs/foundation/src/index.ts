@@ -173,6 +173,7 @@ export {
   CallRefusedError,
   CallTimeoutError,
   DirectListenError,
+  CookieMismatchError,
   DuplicateNodeError,
   FoundationConfigError,
   FoundationError,

@@ -9,6 +9,7 @@ import type { FoundationConfig } from '../config/options.js';
 import { show } from '../config/shape.js';
 import { ArgumentError, RedisUnavailableError, UnknownChannelError } from '../errors.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
+import type { TraceCarrier } from '../telemetry/tracing.js';
 import type { Engine } from '../tools/engine.js';
 import { keysOf } from '../tools/keys.js';
 import { Outbox } from '../tools/outbox.js';
@@ -32,7 +33,8 @@ import { Outgoing } from './outgoing.js';
 import { Receiver } from './receiver.js';
 import { explainRoute, type Route, type RouteOptions } from './router.js';
 import { Requests } from './requests.js';
-import { Sender } from './sender.js';
+import { Sender, type Written } from './sender.js';
+import { publishing } from './tracing.js';
 
 /** Injectable. Sends messages to every node of the cluster and receives them. */
 @Injectable()
@@ -52,7 +54,7 @@ export class Channels {
     node: LocalNode,
     private readonly engine: Engine,
     membership: Membership,
-    telemetry: Telemetry,
+    private readonly telemetry: Telemetry,
   ) {
     const { transport, endpoint } = engine;
     const { maxMessageBytes } = config.channels;
@@ -111,12 +113,18 @@ export class Channels {
       this.requireDeclared(channel);
       if (options !== undefined) checkBroadcast('broadcast', options);
       const written = this.#sender.write(channel, message);
-      return this.#durable.has(channel)
-        ? this.#durable.send(channel, written, options)
-        : this.#sender.send(channel, written, options);
+      const { tracing } = this.telemetry;
+      if (tracing === undefined) return this.#send(channel, written, options);
+      return tracing.span(publishing(channel), () => this.#send(channel, written, options, tracing.carry()));
     } catch (error) {
       return Promise.reject(error instanceof Error ? error : new Error(String(error)));
     }
+  }
+
+  #send(channel: string, written: Written, options?: BroadcastOptions, trace?: TraceCarrier): Promise<void> {
+    return this.#durable.has(channel)
+      ? this.#durable.send(channel, written, options, trace)
+      : this.#sender.send(channel, written, options, trace);
   }
 
   /**

@@ -12,6 +12,7 @@ import type { Drops } from './drops.js';
 import type { Envelope } from './envelope.js';
 import { HandlerGoneError } from './handler.gone.js';
 import { readAs } from './payload.js';
+import { traced } from './tracing.js';
 
 /** What it is about. */
 export interface DurableSubject {
@@ -153,7 +154,7 @@ export class DurableSubscription implements Subscription, ConsumerListener {
     // A node of a newer version may be able to read it, so it is only given back.
     if (envelope === 'unknown version') throw new Error(envelope);
     if (typeof envelope === 'string') return this.#bury(entry, envelope);
-    const { message, meta } = envelope;
+    const { message, meta, trace } = envelope;
     if (options.type === undefined || options.type === meta.type) {
       const read = await readAs(options.payload, message);
       if (read.errors !== undefined) return this.#buryInvalid(entry, envelope, read.errors);
@@ -163,7 +164,7 @@ export class DurableSubscription implements Subscription, ConsumerListener {
         from: meta.from,
         latency: Math.max(0, Date.now() - meta.sentAt),
       });
-      await handler(read.value, meta);
+      await traced(this.tools.telemetry, meta, trace, this.#group, () => handler(read.value, meta));
     }
     // Awaited with those of the whole batch: the next message need not wait for the answer of Redis.
     this.#acknowledging.push(this.#consumer!.acknowledge(entry.id));

@@ -5,6 +5,7 @@
 import type { DurableChannelOptions } from '../config/options.js';
 import { ArgumentError, RedisUnavailableError } from '../errors.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
+import type { TraceCarrier } from '../telemetry/tracing.js';
 import { parseJson } from '../tools/json.js';
 import type { StreamEntry, Streams } from '../tools/streams.js';
 import type { BroadcastOptions, MessageHandler, ReplayOptions, SubscribeOptions, Subscription } from './channel.js';
@@ -46,7 +47,12 @@ export class Durable {
   }
 
   /** Resolves once Redis has kept the message. */
-  async send(channel: string, { body, size }: Written, options: BroadcastOptions = {}): Promise<void> {
+  async send(
+    channel: string,
+    { body, size }: Written,
+    options: BroadcastOptions = {},
+    trace?: TraceCarrier,
+  ): Promise<void> {
     if (options.timeout !== undefined) {
       throw new ArgumentError(
         'broadcast',
@@ -57,11 +63,11 @@ export class Durable {
     }
     this.tools.telemetry.emit('message.sent', { channel, size });
     const deflating = options.compression === true && size >= COMPRESS_FROM;
-    if (!deflating && !this.#turns.busy(channel)) return this.#append(channel, body, options);
+    if (!deflating && !this.#turns.busy(channel)) return this.#append(channel, body, options, false, trace);
     let sent!: Promise<void>;
     await this.#turns.take(channel, async () => {
       const small = deflating ? await deflate(body) : undefined;
-      sent = this.#append(channel, small ?? body, options, small !== undefined);
+      sent = this.#append(channel, small ?? body, options, small !== undefined, trace);
       sent.catch(() => undefined);
     });
     return sent;
@@ -71,12 +77,13 @@ export class Durable {
     channel: string,
     body: string,
     { type, priority = 'normal' }: BroadcastOptions,
-    zip = false,
+    zip: boolean,
+    trace: TraceCarrier | undefined,
   ): Promise<void> {
     const number = (this.#numbers.get(channel) ?? 0) + 1;
     this.#numbers.set(channel, number);
     const head = this.tools.heads.head(priority, number, Date.now());
-    const extras = type === undefined && !zip ? undefined : { type, zip };
+    const extras = type === undefined && !zip && trace === undefined ? undefined : { type, zip, trace };
     try {
       await this.tools.streams.append(channel, `[${head},${encode(body, extras)}]`, this.channels[channel]!.maxLength);
     } catch (error) {

@@ -89,6 +89,17 @@ describe('envelope: round trip', () => {
     expect(read(text).envelopes).toMatchObject([{ zip: 'QUJD', message: undefined }]);
   });
 
+  it('of the trace that it belongs to; one that is none is left out, and the message stays', () => {
+    const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
+    for (const trace of [{ traceparent }, { traceparent, tracestate: 'a=b,c=d' }]) {
+      expect(read(textOf(['x'], { extras: { trace } })).envelopes).toMatchObject([{ message: 'x', trace }]);
+    }
+    const bad = [{ p: 7 }, { p: 'x' }, { p: {} }, { s: 'a=b' }, { p: `${traceparent}\n`, s: 'a=b' }];
+    const { envelopes, dropped } = read(raw({}, ...bad.map((one) => ({ b: 1, ...one }))));
+    expect(dropped).toEqual([]);
+    expect(envelopes.map(({ message, trace }) => [message, trace])).toEqual(Array(bad.length).fill([1, undefined]));
+  });
+
   it('names the channel of the topic, not one that the sender claims', () => {
     const decoded = decode('control', raw({ channel: 'events' }, { b: 1 }));
     expect(decoded).toMatchObject({ entries: [{ meta: { channel: 'control' } }] });

@@ -2,6 +2,7 @@
  * Pure: messages as they travel. One text carries what a node published on a channel with one priority in one turn:
  * an array of a head, which all of them share, and the messages, numbered from the head's `seq` on. Called by the facade.
  */
+import { readTrace, type TraceCarrier } from '../telemetry/tracing.js';
 import { parseJson } from '../tools/json.js';
 import type { Lane } from '../tools/transport.js';
 import type { MessageMeta } from './channel.js';
@@ -28,10 +29,12 @@ export interface Extras {
   groups?: Record<string, string>;
   /** The message is deflated, and its body the base64 of that. */
   zip?: boolean;
+  /** The trace that it belongs to. */
+  trace?: TraceCarrier;
 }
 
 /** A message with what travels with it. */
-export interface Envelope extends Pick<Extras, 'ack' | 'groups'> {
+export interface Envelope extends Pick<Extras, 'ack' | 'groups' | 'trace'> {
   meta: MessageMeta;
   message: unknown;
   /** About how many characters of JSON it has. */
@@ -64,11 +67,13 @@ export function headsOf(
 /** One message; `body` is the JSON of the message itself, so that it is written once, or base64. */
 export function encode(body: string, extras?: Extras): string {
   if (extras === undefined) return `{"b":${body}}`;
-  const { type, ack, groups, zip } = extras;
+  const { type, ack, groups, zip, trace } = extras;
   let head = '{';
   if (type !== undefined) head += `"t":${JSON.stringify(type)},`;
   if (ack !== undefined) head += `"a":${ack},`;
   if (groups !== undefined) head += `"g":${JSON.stringify(groups)},`;
+  if (trace !== undefined) head += `"p":${JSON.stringify(trace.traceparent)},`;
+  if (trace?.tracestate !== undefined) head += `"s":${JSON.stringify(trace.tracestate)},`;
   return zip === true ? `${head}"z":"${body}"}` : `${head}"b":${body}}`;
 }
 
@@ -105,7 +110,7 @@ function readHead(value: unknown): Head | string {
 
 function read(channel: string, head: Head, seq: number, value: unknown): Envelope | string {
   if (typeof value !== 'object' || value === null) return 'not a message';
-  const { b, t, a, g, z } = value as Record<string, unknown>;
+  const { b, t, a, g, z, p, s } = value as Record<string, unknown>;
   if ((t !== undefined && !isShort(t)) || (a !== undefined && !isCount(a))) return 'not a message';
   if (z === undefined ? b === undefined : typeof z !== 'string') return 'not a message';
   if (g !== undefined && !isGroups(g)) return 'not a message';
@@ -116,6 +121,9 @@ function read(channel: string, head: Head, seq: number, value: unknown): Envelop
   if (a !== undefined) envelope.ack = a;
   if (g !== undefined) envelope.groups = g;
   if (z !== undefined) envelope.zip = z as string;
+  // A message is not lost for a trace that cannot be read.
+  const trace = p === undefined ? undefined : readTrace(p, s);
+  if (trace !== undefined) envelope.trace = trace;
   return envelope;
 }
 

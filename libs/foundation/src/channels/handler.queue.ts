@@ -13,6 +13,7 @@ import type { Drops } from './drops.js';
 import type { Envelope } from './envelope.js';
 import { Fifo } from './fifo.js';
 import { readAs } from './payload.js';
+import { traced } from './tracing.js';
 
 const DEFAULT_SIZE = 10_000;
 /** What waits may have so many characters of JSON. */
@@ -178,7 +179,7 @@ export class HandlerQueue {
     if (payload !== undefined) return this.#settled(envelope, this.#readFirst(payload, envelope));
     this.received += 1;
     try {
-      const result: unknown = this.handler(envelope.message, envelope.meta);
+      const result: unknown = this.#call(envelope, envelope.message);
       if (isPromise(result)) return this.#settled(envelope, result);
       envelope.settle?.();
     } catch (error) {
@@ -187,11 +188,18 @@ export class HandlerQueue {
     return undefined;
   }
 
-  async #readFirst(payload: Type<object>, { message, meta }: Envelope): Promise<void> {
+  #call({ meta, trace }: Envelope, message: unknown): void | Promise<void> {
+    // Nearly always, and a closure for each message would cost something.
+    if (this.tools.telemetry.tracing === undefined) return this.handler(message, meta);
+    return traced(this.tools.telemetry, meta, trace, this.options.group, () => this.handler(message, meta));
+  }
+
+  async #readFirst(payload: Type<object>, envelope: Envelope): Promise<void> {
+    const { message, meta } = envelope;
     const { value, errors } = await readAs(payload, message);
     if (errors === undefined) {
       this.received += 1;
-      return this.handler(value, meta);
+      return this.#call(envelope, value);
     }
     this.invalid += 1;
     this.tools.telemetry.emit('message.invalid', { channel: this.channel, from: meta.from, type: meta.type, errors });

@@ -6,6 +6,7 @@ import type { LocalNode } from '../cluster/node.js';
 import { show } from '../config/shape.js';
 import { MessageError, OverloadedError, RedisUnavailableError } from '../errors.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
+import type { TraceCarrier } from '../telemetry/tracing.js';
 import { parseJson } from '../tools/json.js';
 import type { Lane } from '../tools/transport.js';
 import type { Acknowledgements, Receipt } from './acknowledgements.js';
@@ -75,13 +76,18 @@ export class Sender {
   }
 
   /** Deflates if that is asked for, and keeps behind what is being deflated. */
-  send(channel: string, { body, size }: Written, options: BroadcastOptions = NOTHING): Promise<void> {
+  send(
+    channel: string,
+    { body, size }: Written,
+    options: BroadcastOptions = NOTHING,
+    trace?: TraceCarrier,
+  ): Promise<void> {
     const deflating = options.compression === true && size >= COMPRESS_FROM;
     this.tools.telemetry.emit('message.sent', { channel, size });
     const turn = `${laneOf(channel, options)} ${channel}`;
     return deflating || this.#turns.busy(turn)
-      ? this.#sendInTurn(turn, channel, body, options, deflating)
-      : this.#post(channel, body, options);
+      ? this.#sendInTurn(turn, channel, body, options, deflating, trace)
+      : this.#post(channel, body, options, undefined, trace);
   }
 
   async #sendInTurn(
@@ -90,29 +96,37 @@ export class Sender {
     body: string,
     options: BroadcastOptions,
     deflating: boolean,
+    trace: TraceCarrier | undefined,
   ): Promise<void> {
     let sent!: Promise<void>;
     await this.#turns.take(turn, async () => {
       const small = deflating ? await deflate(body) : undefined;
       // Posted within the turn and awaited outside: who comes next need not wait for Redis.
-      sent = this.#post(channel, body, options, small);
+      sent = this.#post(channel, body, options, small, trace);
       sent.catch(() => undefined);
     });
     return sent;
   }
 
-  async #post(channel: string, body: string, options: BroadcastOptions, small?: string): Promise<void> {
+  async #post(
+    channel: string,
+    body: string,
+    options: BroadcastOptions,
+    small: string | undefined,
+    trace: TraceCarrier | undefined,
+  ): Promise<void> {
     const { type, timeout } = options;
     const { outgoing, audience, dispatcher } = this.tools;
     const line = outgoing.line(channel, laneOf(channel, options));
     const groups = audience.pick(channel, type);
     const receipt = timeout === undefined ? undefined : this.#expect(channel, timeout);
-    const isPlain = type === undefined && groups === undefined && receipt === undefined && small === undefined;
+    const isMarked = receipt !== undefined || small !== undefined || trace !== undefined;
+    const isPlain = type === undefined && groups === undefined && !isMarked;
     const extras: Extras | undefined = isPlain
       ? undefined
-      : { type, groups, ack: receipt?.id, zip: small !== undefined };
+      : { type, groups, ack: receipt?.id, zip: small !== undefined, trace };
     const sent = outgoing.add(line, small ?? body, extras);
-    const room = dispatcher.has(channel) ? this.#deliver(line, body, type, groups, receipt) : undefined;
+    const room = dispatcher.has(channel) ? this.#deliver(line, body, type, groups, receipt, trace) : undefined;
     try {
       await sent;
     } catch (error) {
@@ -137,6 +151,7 @@ export class Sender {
     type: string | undefined,
     groups: Record<string, string> | undefined,
     receipt: Receipt | undefined,
+    trace: TraceCarrier | undefined,
   ): Promise<unknown> | undefined {
     const { name: from, bootId } = this.tools.node;
     const meta: MessageMeta = { channel, from, bootId, seq, sentAt: at, priority: lane };
@@ -144,6 +159,7 @@ export class Sender {
     // What local handlers get went through JSON too, so that they see what the others see and share no object.
     const envelope: Envelope = { meta, message: parseJson(body), size: body.length };
     if (groups !== undefined) envelope.groups = groups;
+    if (trace !== undefined) envelope.trace = trace;
     if (receipt !== undefined) envelope.settle = (failure) => receipt.settle(failure);
     return this.tools.dispatcher.deliver(envelope, at, true);
   }

@@ -7,10 +7,11 @@ import { LocalNode } from '../cluster/node.js';
 import { findRedis } from '../cluster/topologies/find.redis.js';
 import { Topologies } from '../cluster/topologies/topologies.js';
 import type { FoundationConfig } from '../config/options.js';
-import { RedisUnavailableError } from '../errors.js';
+import { CookieMismatchError, RedisUnavailableError } from '../errors.js';
 import { HealthMonitor } from '../health/health.monitor.js';
 import { CallClient } from '../processes/call.client.js';
 import { CallServer } from '../processes/call.server.js';
+import { NodeControl } from '../processes/node.control.js';
 import { ProcessCalls } from '../processes/process.calls.js';
 import { ProcessManager } from '../processes/process.manager.js';
 import { ProcessRegistry } from '../processes/process.registry.js';
@@ -41,7 +42,8 @@ const CLOSE_MS = 2000;
 /**
  * Connects and reads everything once; from then on it follows the cluster.
  *
- * @throws RedisNotFoundError, `RedisUnavailableError`, `RedisRefusedError`, `MissingPackageError`.
+ * @throws RedisNotFoundError, `RedisUnavailableError`, `RedisRefusedError`, `CookieMismatchError`,
+ * `MissingPackageError`.
  */
 export async function observe(given: FoundationConfig): Promise<Observer> {
   const [telemetry, node] = [new Telemetry(), new LocalNode(given)];
@@ -53,9 +55,10 @@ export async function observe(given: FoundationConfig): Promise<Observer> {
   // It is never started, so it owns nothing; the manager asks it what runs here.
   const supervisor = new Supervisor(engine, membership, table, telemetry);
   const registry = new ProcessRegistry(engine, table, membership);
-  const server = new CallServer(config, { running: () => undefined });
+  const server = new CallServer(config, { running: () => undefined }, telemetry);
   const client = new CallClient(config, node, engine, membership, server, telemetry);
-  const calls = new ProcessCalls(config, engine, registry, client);
+  const calls = new ProcessCalls(config, engine, registry, client, telemetry);
+  const control = new NodeControl(config, membership, supervisor);
   const services = new ServiceRegistry(engine, membership, telemetry);
   const close = async (): Promise<void> => {
     await membership.leave();
@@ -67,6 +70,9 @@ export async function observe(given: FoundationConfig): Promise<Observer> {
     await topologies.start();
     await engine.open();
     await client.open();
+    const { isCookieShared, beats } = await engine.nodes.look();
+    // It would see nobody, and nobody would hear it.
+    if (isCookieShared === false && beats.size > 0) throw new CookieMismatchError(node.name);
     await membership.observe();
     await table.sync();
     await services.open();
@@ -76,7 +82,7 @@ export async function observe(given: FoundationConfig): Promise<Observer> {
   }
   return {
     membership,
-    processes: new ProcessManager(config, engine, membership, table, registry, supervisor, calls),
+    processes: new ProcessManager(config, engine, membership, table, registry, supervisor, calls, control),
     services,
     health: new HealthMonitor(config, engine, membership, topologies, table, services),
     async look() {

@@ -8,7 +8,7 @@ import { readMachine, type Machine } from '../config/machine.js';
 import type { Environment } from '../config/presets.js';
 import { FoundationConfigError, FoundationError, describe } from '../errors.js';
 import { missingPackage } from '../tools/engine.js';
-import { readCommand, usage, UsageError, type Invocation } from './command.js';
+import { readCommand, usage, type Invocation } from './command.js';
 import { observerSettings, settingsOf } from './settings.js';
 import { printable, type Terminal } from './terminal.js';
 import { complaint } from './words.js';
@@ -32,7 +32,7 @@ export async function run(argv: readonly string[], env: Environment, terminal: T
     const code = error instanceof FoundationError ? error.code : undefined;
     if (invocation.json) terminal.out(JSON.stringify({ ok: false, error: { code, message: complaint(error) } }));
     else terminal.err(printable(complaint(error)));
-    return error instanceof FoundationConfigError || error instanceof UsageError ? 2 : 1;
+    return error instanceof FoundationConfigError ? 2 : 1;
   }
 }
 
@@ -63,6 +63,6 @@ async function carryOut(
     case 'restart':
       return (await import('./restart.js')).restart(settings(), args, json, terminal);
     case 'drain':
-      throw new UsageError('drain is not here yet.');
+      return (await import('./drain.js')).drain(settings(), args, json, terminal);
   }
 }

@@ -4,7 +4,8 @@
  */
 import { Injectable, Logger } from '@nestjs/common';
 import type { FoundationConfig } from '../config/options.js';
-import { DuplicateNodeError, FoundationConfigError, NotReadyError, describe } from '../errors.js';
+import { show } from '../config/shape.js';
+import { CookieMismatchError, DuplicateNodeError, FoundationConfigError, NotReadyError, describe } from '../errors.js';
 import { RepeatedLog } from '../telemetry/repeated.log.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
 import { monotonicNow } from '../tools/clock.js';
@@ -121,6 +122,7 @@ export class Membership {
     engine.onHint((hint) => {
       if (hint.t === 'view' && this.#state !== 'left') void this.#refresh();
       if (hint.t === 'load') this.#noteLoad(hint.node, hint.load);
+      if (hint.t === 'refused') this.#noteRefused(hint.node, hint.host);
     });
   }
 
@@ -208,7 +210,8 @@ export class Membership {
    * A record of the same name may belong to a process that was just killed, so a refusal is final only when the other
    * one is seen to beat; until then it is tried again, at most for one membership ttl.
    *
-   * @throws DuplicateNodeError when another live process has this name.
+   * @throws DuplicateNodeError when another live process has this name, `CookieMismatchError` when the others have another
+   * cookie.
    */
   async join(classes: readonly string[]): Promise<void> {
     const { address } = this.engine;
@@ -218,6 +221,7 @@ export class Membership {
       const answer = await this.engine.nodes.join(this.#record);
       if (this.#hasLeft()) return this.#takeBack(answer);
       if (answer.joined) return this.#joined(answer.now);
+      if (answer.refused !== undefined) throw new CookieMismatchError(this.node.name);
       first ??= answer;
       if (answer.beatAt > first.beatAt || answer.otherBootId !== first.otherBootId) {
         throw new DuplicateNodeError(this.node.name, answer.otherBootId);
@@ -433,7 +437,11 @@ export class Membership {
   async #joinAgain(): Promise<void> {
     if (this.#state === 'draining') return;
     const answer = await this.engine.nodes.join(this.#record);
-    if (!answer.joined) return;
+    if (!answer.joined) {
+      if (answer.refused === undefined) return;
+      const { message } = new CookieMismatchError(this.node.name);
+      return this.#repeated.error('This node was not let in again', { error: message });
+    }
     this.#record = { ...this.#record, joinedAt: answer.now };
     await this.#refresh();
     if (this.#state === 'isolated') this.#reached();
@@ -506,6 +514,12 @@ export class Membership {
   #noteLoad(node: string, load: number): void {
     const member = this.#members.get(node);
     if (member !== undefined && node !== this.node.name) this.#members.set(node, { ...member, load });
+  }
+
+  /** Anybody may say so in Redis, so it is shown as it came and nothing follows from it. */
+  #noteRefused(node: string, host: string): void {
+    const details = { node: show(node), host: show(host) };
+    this.#repeated.warn('A node has another cookie, or none; it was not let in', details, details.node);
   }
 
   #noteLate(names: readonly string[]): void {

@@ -180,6 +180,10 @@ export interface SecurityOptions {
   /**
    * A secret that all nodes share, 16 characters or more, best random (`openssl rand -hex 32`). Never sent, and never in a
    * log, an error or health. Environment: `FOUNDATION_COOKIE`. There is no default.
+   *
+   * With it, records of nodes, rows, messages and calls in Redis are signed (HMAC-SHA256): whoever reaches Redis without it
+   * cannot join, be seen, send or call. What they carry can be read, and who may write can remove it: use an ACL and TLS.
+   * Nodes with another cookie or none are not let in, so all nodes are stopped to change it. Clocks may differ by 5 minutes.
    */
   cookie?: string;
   /** TLS on links between nodes. Default: none, so what the links carry can be read and changed on the way. */
@@ -297,6 +301,8 @@ export interface FoundationConfig {
   capacity?: number;
   expectedNodes?: number;
   shutdownTimeout: number;
+  /** What is in Redis is signed with a key out of it. */
+  cookie?: Secret;
   /** Without a cluster there is none, and this says `redis`. */
   transport: { kind: 'redis' } | DirectConfig;
   /** True in the command line, which looks at the cluster without being in it. */

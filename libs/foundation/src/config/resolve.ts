@@ -67,6 +67,8 @@ export function resolve(options: FoundationOptions, env: Environment, machine: M
       ...withoutUndefined(explicit.security ?? {}),
     }),
   };
+  const cookie = explicit.security?.cookie ?? environment.security?.cookie;
+  if (clustered && cookie !== undefined) config.cookie = new Secret(cookie);
   if (given.capacity !== undefined) config.capacity = given.capacity;
   if (given.expectedNodes !== undefined) config.expectedNodes = given.expectedNodes;
   if (clustered && given.redlock !== undefined) config.redlock = given.redlock;

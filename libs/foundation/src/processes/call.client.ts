@@ -134,6 +134,7 @@ export class CallClient {
       method,
       args: [...args],
       timeout,
+      trace: this.telemetry.tracing?.carry(),
     };
   }
 

@@ -2,6 +2,7 @@
 import { Logger } from '@nestjs/common';
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import { resolve } from '../config/resolve.js';
+import { Telemetry } from '../telemetry/telemetry.js';
 import { Callable } from './callable.decorator.js';
 import { CallServer } from './call.server.js';
 import { decodeCalls, type CallReply, type CallRequest } from './call.wire.js';
@@ -58,9 +59,8 @@ beforeEach(() => {
   target = new Feed();
   lease = { epoch: 5, isHeld: () => held };
   const call = async <T>(work: () => T | Promise<T>): Promise<T> => work();
-  server = new CallServer(config, {
-    running: (name) => (name === 'feed' && target !== undefined ? { target, lease, call } : undefined),
-  });
+  const running = (name: string) => (name === 'feed' && target !== undefined ? { target, lease, call } : undefined);
+  server = new CallServer(config, { running }, new Telemetry());
 });
 
 const turn = (): Promise<unknown> => new Promise((done) => setImmediate(done));
@@ -123,7 +123,7 @@ describe('a call that arrives', () => {
           return left-- > 0 ? new Feed() : undefined;
         },
       };
-      const other = new CallServer(config, { running: () => (left > 0 ? instance : undefined) });
+      const other = new CallServer(config, { running: () => (left > 0 ? instance : undefined) }, new Telemetry());
       const { outcome } = read(await other.handle(requestOf('feed', 'price', 'EUR')));
       expect(['stale', 'value']).toContain(outcome);
     }
@@ -158,7 +158,7 @@ describe('many calls at a time', () => {
   it('do not make those of another process wait', async () => {
     const calls = ['a', 'b'].map((symbol) => ask('slow', [symbol]));
     const call = async <T>(work: () => T | Promise<T>): Promise<T> => work();
-    const both = new CallServer(config, { running: () => ({ target: new Feed(), lease, call }) });
+    const both = new CallServer(config, { running: () => ({ target: new Feed(), lease, call }) }, new Telemetry());
     for (const symbol of ['c', 'd']) void both.handle(requestOf('one', 'slow', symbol));
     await turn();
     expect(read(await both.handle(requestOf('two', 'price', 'EUR')))).toMatchObject({ outcome: 'value' });

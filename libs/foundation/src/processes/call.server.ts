@@ -5,10 +5,12 @@
 import type { FoundationConfig } from '../config/options.js';
 import { describe } from '../errors.js';
 import { RepeatedLog } from '../telemetry/repeated.log.js';
+import type { Telemetry } from '../telemetry/telemetry.js';
 import type { Lease } from '../tools/leases.js';
 import { callableOf } from './callable.decorator.js';
 import { encodeCall, encodeValue, toWireError, type CallRequest } from './call.wire.js';
 import type { Instance } from './instance.js';
+import { traced } from './tracing.js';
 
 /** What a call needs of an instance. */
 export type Reachable = Pick<Instance, 'target' | 'call'> & { lease: Pick<Lease, 'epoch' | 'isHeld'> };
@@ -38,6 +40,7 @@ export class CallServer {
   constructor(
     private readonly config: FoundationConfig,
     private readonly instances: Running,
+    private readonly telemetry: Pick<Telemetry, 'tracing'>,
   ) {}
 
   /** Carries the call out, or says why not; resolves with the answer as it travels. Never rejects. */
@@ -79,9 +82,12 @@ export class CallServer {
     return callableOf(Object.getPrototypeOf(target), method) === undefined ? 'not-callable' : { instance, target };
   }
 
-  async #carryOut({ id, process, method, args, from }: CallRequest, { instance, target }: Callee): Promise<string> {
+  async #carryOut(request: CallRequest, { instance, target }: Callee): Promise<string> {
+    const { id, process, method, args, from } = request;
     try {
-      const value = await instance.call(() => target[method]!(...args));
+      const value = await traced(this.telemetry, 'server', process, method, request.trace, () =>
+        instance.call(() => target[method]!(...args)),
+      );
       if (!instance.lease.isHeld()) return encodeCall({ kind: 'reply', id, outcome: 'interrupted' });
       // Undefined for what JSON cannot write, whatever the types say.
       const json = JSON.stringify(value) as string | undefined;

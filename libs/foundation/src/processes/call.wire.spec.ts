@@ -259,3 +259,17 @@ describe('toWireError', () => {
     expect(typeof toWireError(thrown, false).message).toBe('string');
   });
 });
+
+describe('the trace of a call', () => {
+  const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
+
+  it('arrives', () => {
+    const trace = { traceparent, tracestate: 'a=b' };
+    expect(decodeCalls(encodeCall(request({ trace })))).toEqual([request({ trace })]);
+  });
+
+  it.each([7, 'x', null, [], {}, { traceparent: 7 }, { traceparent: 'x' }, { tracestate: 'a=b' }])(
+    'is left out where it is none, and the call stays: %j',
+    (trace) => expect(decodeCalls(raw({ trace }))).toEqual([request()]),
+  );
+});

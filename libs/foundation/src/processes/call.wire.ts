@@ -4,6 +4,7 @@
  */
 
 import { describe } from '../errors.js';
+import { readTrace, type TraceCarrier } from '../telemetry/tracing.js';
 import { parseJson } from '../tools/json.js';
 
 /** The version of the format; a receiver drops what has another one. */
@@ -22,6 +23,8 @@ export interface CallRequest {
   args: unknown[];
   /** Milliseconds after which nobody waits for the answer. */
   timeout: number;
+  /** The trace that it belongs to. */
+  trace?: TraceCarrier | undefined;
 }
 
 /** Why a call was not carried out at all. */
@@ -76,7 +79,26 @@ function readRequest(message: Record<string, unknown>): CallRequest | undefined 
   const { id, from, process, epoch, method, args, timeout } = message;
   if (typeof from !== 'string' || typeof process !== 'string' || typeof method !== 'string') return undefined;
   if (!Number.isSafeInteger(epoch) || !Array.isArray(args) || typeof timeout !== 'number') return undefined;
-  return { kind: 'call', id: id as string, from, process, epoch: epoch as number, method, args, timeout };
+  const request: CallRequest = {
+    kind: 'call',
+    id: id as string,
+    from,
+    process,
+    epoch: epoch as number,
+    method,
+    args,
+    timeout,
+  };
+  const trace = readCarrier(message['trace']);
+  if (trace !== undefined) request.trace = trace;
+  return request;
+}
+
+/** A call is not lost for a trace that cannot be read. */
+function readCarrier(value: unknown): TraceCarrier | undefined {
+  if (typeof value !== 'object' || value === null) return undefined;
+  const { traceparent, tracestate } = value as Record<string, unknown>;
+  return readTrace(traceparent, tracestate);
 }
 
 const PLAIN_OUTCOMES = ['stale', 'not-callable', 'busy', 'interrupted'] as const;

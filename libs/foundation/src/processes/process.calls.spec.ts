@@ -11,6 +11,7 @@ import {
   type CallSubject,
 } from '../errors.js';
 import type { OwnerRecord } from '../tools/leases.js';
+import { Telemetry } from '../telemetry/telemetry.js';
 import type { CallClient } from './call.client.js';
 import type { CallReply } from './call.wire.js';
 import { Callable } from './callable.decorator.js';
@@ -46,7 +47,7 @@ let calls: ProcessCalls;
 beforeEach(() => {
   for (const mock of [running, call, cast]) mock.mockReset();
   running.mockResolvedValue(owner('n2', 1));
-  calls = new ProcessCalls(config, { endpoint: 'somewhere:1' }, { running }, { call, cast });
+  calls = new ProcessCalls(config, { endpoint: 'somewhere:1' }, { running }, { call, cast }, new Telemetry());
 });
 
 const feed = { name: 'feed', type: Feed };

@@ -12,12 +12,14 @@ import {
   RemoteError,
   type CallSubject,
 } from '../errors.js';
+import type { Telemetry } from '../telemetry/telemetry.js';
 import type { Engine } from '../tools/engine.js';
 import { within } from '../tools/within.js';
 import { callableOf } from './callable.decorator.js';
 import type { CallClient, CallOptions, CallTarget } from './call.client.js';
 import type { CallReply } from './call.wire.js';
 import type { ProcessRegistry } from './process.registry.js';
+import { traced } from './tracing.js';
 
 const LOOK_EVERY_MS = 50;
 
@@ -42,6 +44,7 @@ export class ProcessCalls {
     private readonly engine: Pick<Engine, 'endpoint'>,
     private readonly registry: Pick<ProcessRegistry, 'running'>,
     private readonly client: Pick<CallClient, 'call' | 'cast'>,
+    private readonly telemetry: Pick<Telemetry, 'tracing'>,
   ) {}
 
   /** Remembers where a process was seen, so that the next call need not ask. */
@@ -63,15 +66,27 @@ export class ProcessCalls {
     const marks = this.#check(callee, method);
     const timeout = options.timeout ?? marks?.timeout ?? this.config.calls.timeout;
     checkTimeout(`${callee.name}.${method}`, timeout);
-    const deadline = performance.now() + timeout;
+    return traced(this.telemetry, 'client', callee.name, method, undefined, () =>
+      this.#call(callee.name, marks?.idempotent === true, method, args, performance.now() + timeout, options),
+    );
+  }
+
+  async #call(
+    name: string,
+    isIdempotent: boolean,
+    method: string,
+    args: readonly unknown[],
+    deadline: number,
+    options: CallOptions,
+  ): Promise<unknown> {
     let interrupted: CallInterruptedError | undefined;
     for (let attempt = 0; ; attempt++) {
       // The first word of a new owner is followed at once; after that the cluster is still making up its mind.
       if (attempt > 1) await pause();
       try {
-        const answer = await this.#ask(callee.name, method, args, deadline, options);
+        const answer = await this.#ask(name, method, args, deadline, options);
         const isStale = answer.reply?.outcome === 'stale' && performance.now() + LOOK_EVERY_MS < deadline;
-        const again = answer.interrupted === undefined ? isStale : marks?.idempotent === true && !interrupted;
+        const again = answer.interrupted === undefined ? isStale : isIdempotent && !interrupted;
         if (!again) return this.#result(answer);
         interrupted ??= answer.interrupted;
       } catch (error) {
@@ -91,9 +106,11 @@ export class ProcessCalls {
     const timeout = options.timeout ?? this.config.calls.timeout;
     checkTimeout(`${at.name}.${method}`, timeout);
     const subject: CallSubject = { processName: at.name, method, node: at.node };
-    const reply = await this.client.call(at, method, args, { ...options, timeout });
-    if (reply.outcome !== 'interrupted') return this.#result({ subject, reply });
-    throw new CallInterruptedError(subject, 'it was taken back while the method ran');
+    return traced(this.telemetry, 'client', at.name, method, undefined, async () => {
+      const reply = await this.client.call(at, method, args, { ...options, timeout });
+      if (reply.outcome !== 'interrupted') return this.#result({ subject, reply });
+      throw new CallInterruptedError(subject, 'it was taken back while the method ran');
+    });
   }
 
   /** Sends it once. Whatever comes but a result, the owner is looked up anew for the next one: it may be dead or frozen. */

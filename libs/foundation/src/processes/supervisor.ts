@@ -2,9 +2,10 @@
  * Reconciles what should run (the table) with what does run here. Events only wake it; the loop decides.
  * Driven by the lifecycle; owns leases and instances.
  */
-import { Injectable, Logger, type Type } from '@nestjs/common';
+import { Injectable, type Type } from '@nestjs/common';
 import type { Member, Membership } from '../cluster/membership.js';
 import { describe } from '../errors.js';
+import { RepeatedLog } from '../telemetry/repeated.log.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
 import { monotonicNow } from '../tools/clock.js';
 import type { Engine } from '../tools/engine.js';
@@ -51,7 +52,7 @@ export class Supervisor {
   readonly #hooks: InstanceHook[] = [];
   readonly #candidacy: Candidacy;
   readonly #endings: Endings;
-  readonly #logger = new Logger('Foundation');
+  readonly #log = new RepeatedLog();
   readonly #paused = new Map<string, number>();
   #lastEpoch = 0;
   /** How many instances there were when the drain began. */
@@ -295,10 +296,8 @@ export class Supervisor {
   #won(lease: Lease): void {
     const hosting: Promise<void> = this.#host(lease)
       .catch((error: unknown) => {
-        this.#logger.warn('A process was not hosted; its lease is free', {
-          process: lease.name,
-          error: describe(error),
-        });
+        const details = { process: lease.name, error: describe(error) };
+        this.#log.warn('A process was not hosted; its lease is free', details, lease.name);
         this.#pause(lease.name);
         return lease.release();
       })

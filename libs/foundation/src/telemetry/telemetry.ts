@@ -7,6 +7,7 @@ import { Injectable } from '@nestjs/common';
 import { ArgumentError, describe } from '../errors.js';
 import type { FoundationEventName, FoundationEvents } from './events.js';
 import { RepeatedLog } from './repeated.log.js';
+import type { Tracing } from './tracing.js';
 
 type RoomOf<E> = E extends `${infer Room}.${string}` ? Room : never;
 
@@ -41,6 +42,8 @@ interface Route {
 /** Emits and attaches to the typed events of {@link FoundationEvents}. */
 @Injectable()
 export class Telemetry {
+  /** Makes spans and carries traces; nothing does while it is not set. `FoundationOpenTelemetryModule` sets it. */
+  tracing: Tracing | undefined;
   readonly #attached = new Set<{ pattern: string; listener: AnyListener }>();
   /** Made when an event comes, and thrown away when somebody attaches or detaches. */
   readonly #routes = new Map<FoundationEventName, Route>();

@@ -18,7 +18,9 @@ export type Hint =
   /** Services came, changed or went. */
   | { t: 'services' }
   /** A node owns more or fewer processes than before. */
-  | { t: 'load'; node: string; load: number };
+  | { t: 'load'; node: string; load: number }
+  /** A node was not let in, because it has another cookie. */
+  | { t: 'refused'; node: string; host: string };
 
 /** Called for each hint. */
 export type HintListener = (hint: Hint) => void;
@@ -33,9 +35,10 @@ export function parseHint(text: string): Hint | undefined {
     return undefined;
   }
   if (typeof value !== 'object' || value === null) return undefined;
-  const { t, name, node, load } = value as Record<string, unknown>;
+  const { t, name, node, load, host } = value as Record<string, unknown>;
   if ((t === 'released' || t === 'running') && typeof name === 'string') return { t, name };
   if (t === 'view' || t === 'table' || t === 'services') return { t };
   if (t === 'load' && typeof node === 'string' && typeof load === 'number') return { t, node, load };
+  if (t === 'refused' && typeof node === 'string' && typeof host === 'string') return { t, node, host };
   return undefined;
 }

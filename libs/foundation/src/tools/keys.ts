@@ -15,6 +15,8 @@ export interface Keys {
   readonly view: string;
   /** STRING `<run_id> <ms>`: which life of Redis this is and since when; see `GRACE` in `lease.scripts.ts`. */
   readonly incarnation: string;
+  /** STRING: a fingerprint of the cookie that the nodes share, `none` without one. */
+  readonly seal: string;
   /** HASH process name → entry as JSON: what should run. */
   readonly processes: string;
   /** ZSET process name → version of its entry. */
@@ -62,6 +64,7 @@ export function keysOf(appName: string): Keys {
     beats: `${tag}:beats`,
     view: `${tag}:view`,
     incarnation: `${tag}:incarnation`,
+    seal: `${tag}:seal`,
     processes: `${tag}:processes`,
     processVersions: `${tag}:processes:versions`,
     services: `${tag}:services`,

@@ -38,7 +38,7 @@ class ObservedNodes implements Nodes {
   constructor(private readonly nodes: Nodes) {}
 
   async beat(): Promise<BeatAnswer> {
-    const { beats, ...seen } = await this.nodes.look();
+    const { beats, isCookieShared: _, ...seen } = await this.nodes.look();
     const silent = (name: string): number | undefined => silence(name, { ...seen, beats });
     const late = this.#members.filter((record) => latenessOf(record, silent(record.name)) !== 'in time');
     // Always in the same life of Redis: what it lost is put back by the nodes.

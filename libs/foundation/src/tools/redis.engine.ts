@@ -20,6 +20,8 @@ import { RedisStreams } from './redis.streams.js';
 import { RedisTable } from './redis.table.js';
 import { RedisTransport } from './redis.transport.js';
 import { RedlockLeases, createRedlock } from './redlock.leases.js';
+import { createSeal } from './seal.js';
+import { Stamps } from './stamps.js';
 
 /** Makes the engine; the connections begin to open at once, `open()` waits for them. */
 export function createRedisEngine(config: FoundationConfig, node: NodeIdentity, telemetry: Telemetry): Engine {
@@ -41,6 +43,7 @@ function engineOver(
   telemetry: Telemetry,
 ): Engine {
   const keys = keysOf(config.appName);
+  const seal = createSeal(config.appName, config.cookie);
   const { leases: client, control, subscriber, publisher, quorum, quorumControl } = connections;
   const redlock = (config.redlock as Redlock | undefined) ?? createRedlock(connections.quorum);
   const queue = (config.queue as Queue | undefined) ?? createQueue(control, keys, config.observes);
@@ -53,21 +56,20 @@ function engineOver(
     node,
     telemetry,
   );
-  const topics = new RedisTransport(
-    subscriber,
-    publisher,
-    connections.countsReceivers,
+  const topics = new RedisTransport(subscriber, publisher, connections.countsReceivers, {
     // Room for a bundle and for what JSON and base64 add; the same as over links.
-    2 * config.channels.maxMessageBytes + 1024 * 1024,
-    (channel) => telemetry.emit('message.dropped', { channel, reason: 'larger than any node sends', count: 1 }),
-  );
+    longest: 2 * config.channels.maxMessageBytes + 1024 * 1024,
+    ...(config.cookie === undefined ? {} : { signing: { seal, stamps: new Stamps(node.bootId) } }),
+    isOpen: (topic) => topic === keys.hints,
+    refused: (channel, reason) => telemetry.emit('message.dropped', { channel, reason, count: 1 }),
+  });
   const direct =
     config.transport.kind === 'direct'
       ? new DirectTransport({ ...config, transport: config.transport }, node, telemetry, topics, keys)
       : undefined;
   const restarts = new BullmqRestarts(control, connections.worker, queue, config.queue === undefined, keys);
   const consumer = `${node.name}:${node.bootId}`;
-  const streams = new RedisStreams(control, () => connections.blocking(), keys, consumer);
+  const streams = new RedisStreams(control, () => connections.blocking(), keys, consumer, seal);
   const listeners = new Set<HintListener>();
   let listening = false;
 
@@ -76,19 +78,17 @@ function engineOver(
     endpoint: connections.endpoint,
     url: publicUrl(config.redis),
     leases,
-    nodes: new RedisNodes(client, control, keys, config),
-    table: new RedisTable(control, {
-      rows: keys.processes,
-      versions: keys.processVersions,
-      hints: keys.hints,
-      hint: { t: 'table' },
-    }),
-    services: new RedisTable(control, {
-      rows: keys.services,
-      versions: keys.serviceVersions,
-      hints: keys.hints,
-      hint: { t: 'services' },
-    }),
+    nodes: new RedisNodes(client, control, keys, config, seal),
+    table: new RedisTable(
+      control,
+      { rows: keys.processes, versions: keys.processVersions, hints: keys.hints, hint: { t: 'table' } },
+      seal,
+    ),
+    services: new RedisTable(
+      control,
+      { rows: keys.services, versions: keys.serviceVersions, hints: keys.hints, hint: { t: 'services' } },
+      seal,
+    ),
     // Channels and calls take the one that was chosen; hints come out of Lua and stay with Redis.
     transport: direct ?? topics,
     get address() {

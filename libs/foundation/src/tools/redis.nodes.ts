@@ -4,12 +4,16 @@
  */
 import type { Redis } from 'ioredis';
 import type { FoundationConfig } from '../config/options.js';
+import { show } from '../config/shape.js';
 import type { LeaveReason } from '../telemetry/events.js';
 import { parseJson } from './json.js';
+import { RepeatedLog } from '../telemetry/repeated.log.js';
+import type { Hint } from './hints.js';
 import type { Keys } from './keys.js';
 import { GRACE } from './lease.scripts.js';
 import type { BeatAnswer, JoinAnswer, NodeRecord, Nodes, NodesSeen, NodeView, ReplicaReport } from './nodes.js';
 import { Script, toNumber, toTexts } from './script.js';
+import type { Seal } from './seal.js';
 
 const NOW = `
 local t = redis.call('TIME')
@@ -26,13 +30,20 @@ end
 `;
 
 /**
- * KEYS nodes, beats, view, incarnation · ARGV name, bootId, record, ttl, topic, grace, joined before or 0 → '' and the time of
- * the join when joined, else bootId and beat of the other. Who joins again keeps its time, and with it its seniority.
+ * KEYS nodes, beats, view, incarnation, seal · ARGV name, bootId, record, ttl, topic, grace, joined before or 0, fingerprint
+ * of the cookie, refusal → '' and the time of the join when joined, `cookie` when the nodes that live have another one, else
+ * bootId and beat of the other. Who joins again keeps its time, and with it its seniority.
  */
 const joinScript = new Script(
   'foundationNodeJoin',
   `${GRACE}${NOW}${CHANGED}
 grace(KEYS[4], ARGV[6])
+local cookie = redis.call('GET', KEYS[5])
+if cookie and cookie ~= ARGV[8] and redis.call('ZCOUNT', KEYS[2], now - tonumber(ARGV[4]), now + tonumber(ARGV[4])) > 0 then
+  redis.call('PUBLISH', ARGV[5], ARGV[9])
+  return { 'cookie', '0' }
+end
+redis.call('SET', KEYS[5], ARGV[8])
 local record = redis.call('HGET', KEYS[1], ARGV[1])
 if record then
   local boot = string.match(record, '^(%S+) ')
@@ -114,7 +125,8 @@ return 1
 );
 
 /**
- * KEYS view, table versions, incarnation, beats → view version, table version, incarnation, now, then name and beat of each.
+ * KEYS view, table versions, incarnation, seal, beats → view version, table version, incarnation, seal, now, then name and beat
+ * of each.
  * It reads only: whoever looks from outside has the times of no node, and must end none.
  */
 const lookScript = new Script(
@@ -122,39 +134,45 @@ const lookScript = new Script(
   `${NOW}
 local newest = redis.call('ZRANGE', KEYS[2], -1, -1, 'WITHSCORES')
 local reply = { redis.call('GET', KEYS[1]) or '0', newest[2] or '0', redis.call('GET', KEYS[3]) or '',
-  string.format('%.0f', now) }
-for _, text in ipairs(redis.call('ZRANGE', KEYS[4], 0, -1, 'WITHSCORES')) do reply[#reply + 1] = text end
+  redis.call('GET', KEYS[4]) or '', string.format('%.0f', now) }
+for _, text in ipairs(redis.call('ZRANGE', KEYS[5], 0, -1, 'WITHSCORES')) do reply[#reply + 1] = text end
 return reply
 `,
 );
 
 /** See {@link Nodes}. */
 export class RedisNodes implements Nodes {
+  readonly #log = new RepeatedLog();
+
   constructor(
     private readonly client: Redis,
     /** For the view, which may be large. */
     private readonly control: Redis,
     private readonly keys: Keys,
     private readonly config: FoundationConfig,
+    private readonly seal: Seal,
   ) {}
 
   async join(record: NodeRecord): Promise<JoinAnswer> {
-    const { nodes, beats, view, incarnation, hints } = this.keys;
+    const { nodes, beats, view, incarnation, seal, hints } = this.keys;
     const [other, time] = toTexts(
       await joinScript.run(
         this.client,
-        [nodes, beats, view, incarnation],
+        [nodes, beats, view, incarnation, seal],
         [
           record.name,
           record.bootId,
-          JSON.stringify(record),
+          this.#write(record),
           this.config.membership.ttl,
           hints,
           this.config.lease.grace,
           record.joinedAt,
+          this.seal.fingerprint,
+          JSON.stringify({ t: 'refused', node: record.name, host: record.host } satisfies Hint),
         ],
       ),
     );
+    if (other === 'cookie') return { joined: false, refused: 'cookie' };
     return other === ''
       ? { joined: true, now: toNumber(time) }
       : { joined: false, otherBootId: other ?? '?', beatAt: toNumber(time) };
@@ -174,7 +192,7 @@ export class RedisNodes implements Nodes {
           Math.min(2 * beatEvery, ttl),
           this.config.lease.grace,
           hints,
-          update === undefined ? '' : JSON.stringify(update.record),
+          update === undefined ? '' : this.#write(update.record),
           update?.changed === true ? 1 : 0,
           update?.record.load ?? 0,
         ],
@@ -202,17 +220,17 @@ export class RedisNodes implements Nodes {
       if (error !== null) throw error;
       return reply;
     });
-    const texts = Object.values((records ?? {}) as Record<string, string>);
+    const texts = Object.entries((records ?? {}) as Record<string, string>);
     return {
       version: toNumber(version),
-      members: texts.map(parseRecord).filter((record) => record !== undefined),
+      members: texts.map(([name, text]) => this.#read(name, text)).filter((record) => record !== undefined),
     };
   }
 
   async look(): Promise<NodesSeen> {
-    const { view, processVersions, incarnation, beats } = this.keys;
-    const [viewVersion, tableVersion, life, now, ...flat] = toTexts(
-      await lookScript.run(this.control, [view, processVersions, incarnation, beats], []),
+    const { view, processVersions, incarnation, seal, beats } = this.keys;
+    const [viewVersion, tableVersion, life, fingerprint, now, ...flat] = toTexts(
+      await lookScript.run(this.control, [view, processVersions, incarnation, seal, beats], []),
     );
     const pairs = flat.flatMap((name, index) => (index % 2 === 0 ? [[name, toNumber(flat[index + 1])] as const] : []));
     return {
@@ -221,6 +239,7 @@ export class RedisNodes implements Nodes {
       incarnation: life ?? '',
       now: toNumber(now),
       beats: new Map(pairs),
+      ...(fingerprint ? { isCookieShared: fingerprint === this.seal.fingerprint } : {}),
     };
   }
 
@@ -229,14 +248,33 @@ export class RedisNodes implements Nodes {
     const replies = await this.control.mget(bootIds.map((bootId) => this.keys.left(bootId)));
     return replies.map((reply) => (reply === 'shutdown' || reply === 'terminated' ? reply : 'timeout'));
   }
+
+  #write(record: NodeRecord): string {
+    return this.seal.sign(this.keys.nodes, JSON.stringify(record));
+  }
+
+  /** Reads `<bootId> <joined at> <record>`. Whoever has another cookie is not seen, and is named. */
+  #read(name: string, text: string): NodeRecord | undefined {
+    const [header = '', bootId, joinedAt] = /^(\S+) (\d+) /.exec(text) ?? [];
+    const opened = this.seal.open(this.keys.nodes, text.slice(header.length));
+    const record = opened === undefined ? undefined : parseRecord(opened, joinedAt);
+    // What was signed for one node must not speak for another.
+    if (record?.name === name && record.bootId === bootId) return record;
+    const host = parseRecord(text.slice(header.length), joinedAt)?.host;
+    this.#log.warn(
+      'The record of a node is not signed with the cookie of this node, or cannot be read; it is not a member',
+      { node: show(name), ...(host === undefined ? {} : { host: show(host) }) },
+      name,
+    );
+    return undefined;
+  }
 }
 
-/** Reads `<bootId> <joined at> <json>`; `undefined` for a record that this version cannot read. */
-function parseRecord(text: string): NodeRecord | undefined {
-  const [header = '', time] = /^\S+ (\d+) /.exec(text) ?? [];
+/** Reads a record and the time of its join; `undefined` for one that this version cannot read. */
+function parseRecord(text: string, joinedAt: string | undefined): NodeRecord | undefined {
   let value: unknown;
   try {
-    value = parseJson(text.slice(header.length));
+    value = parseJson(text);
   } catch {
     return undefined;
   }
@@ -278,7 +316,7 @@ function parseRecord(text: string): NodeRecord | undefined {
     leaseServers: toNumber(leaseServers) || 1,
     ...(beatEvery === undefined ? {} : { beatEvery: toNumber(beatEvery) }),
     ...(ttl === undefined ? {} : { ttl: toNumber(ttl) }),
-    joinedAt: toNumber(time),
+    joinedAt: toNumber(joinedAt),
     // What cannot be dialled is kept all the same: it says that the node is to be reached by letters.
     ...(typeof address === 'string' ? { address: address.slice(0, 300) } : {}),
   };

@@ -3,8 +3,11 @@
  * its own. Called by the process table and the service registry; underneath EVALSHA.
  */
 import type { Redis } from 'ioredis';
+import { show } from '../config/shape.js';
+import { RepeatedLog } from '../telemetry/repeated.log.js';
 import type { Hint } from './hints.js';
 import { Script, toNumber, toTexts } from './script.js';
+import type { Seal } from './seal.js';
 import type { Table, TableRow } from './table.js';
 
 /** Lua: `newer(versions)` → a version above all there are, and at least the Redis time in µs, to go on rising after data loss. */
@@ -92,6 +95,8 @@ return 1
 `,
 );
 
+const NOT_BELIEVED = 'A row of Redis is not signed with the cookie of this node; it is not read';
+
 /** How long the mark of a removed row is kept. */
 const KEEP_MARKS_US = 3_600_000_000;
 
@@ -109,17 +114,23 @@ export interface TableKeys {
 export class RedisTable implements Table {
   readonly #tables: [string, string];
   readonly #hint: [string, string];
+  readonly #log = new RepeatedLog();
+  /** Rows of somebody with another cookie, and their versions: they count as not there, and may be written over. */
+  readonly #foreign = new Map<string, number>();
 
   constructor(
     private readonly client: Redis,
     { rows, versions, hints, hint }: TableKeys,
+    private readonly seal: Seal,
   ) {
     this.#tables = [rows, versions];
     this.#hint = [hints, JSON.stringify(hint)];
   }
 
   async put(key: string, value: string, expected: number): Promise<number | undefined> {
-    const reply = await putScript.run(this.client, this.#tables, [key, value, expected, ...this.#hint]);
+    const version = expected === 0 ? (this.#foreign.get(key) ?? 0) : expected;
+    const args = [key, this.#sign(key, value), version, ...this.#hint];
+    const reply = await putScript.run(this.client, this.#tables, args);
     return reply === '' ? undefined : toNumber(reply);
   }
 
@@ -127,18 +138,39 @@ export class RedisTable implements Table {
     const [newest, ...flat] = toTexts(await sinceScript.run(this.client, this.#tables, [version]));
     const rows: TableRow[] = [];
     for (let index = 0; index + 2 < flat.length; index += 3) {
-      rows.push({ key: flat[index]!, version: toNumber(flat[index + 1]), value: flat[index + 2]! });
+      const [key, version] = [flat[index]!, toNumber(flat[index + 1])];
+      rows.push({ key, version, value: this.#open(key, version, flat[index + 2]!) });
     }
     return { version: toNumber(newest), rows };
   }
 
   async restore(rows: readonly TableRow[]): Promise<void> {
     if (rows.length === 0) return;
-    const args = rows.flatMap((row) => [row.key, row.version, row.value]);
+    const args = rows.flatMap((row) => [row.key, row.version, this.#sign(row.key, row.value)]);
     await restoreScript.run(this.client, this.#tables, [...this.#hint, ...args]);
   }
 
   async remove(key: string, version: number): Promise<void> {
     await removeScript.run(this.client, this.#tables, [key, version, ...this.#hint, KEEP_MARKS_US]);
   }
+
+  #sign(key: string, value: string): string {
+    return this.seal.sign(placeOf(this.#tables[0], key), value);
+  }
+
+  /** A row that somebody else wrote is none: who can write it could have removed it as well. */
+  #open(key: string, version: number, value: string): string {
+    const opened = value === '' ? value : this.seal.open(placeOf(this.#tables[0], key), value);
+    if (opened !== undefined) {
+      this.#foreign.delete(key);
+      return opened;
+    }
+    this.#foreign.set(key, version);
+    this.#log.warn(NOT_BELIEVED, { table: this.#tables[0], row: show(key) });
+    return '';
+  }
+}
+
+function placeOf(rows: string, key: string): string {
+  return `${rows} ${key}`;
 }

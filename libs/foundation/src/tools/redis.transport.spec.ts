@@ -86,13 +86,16 @@ describe('RedisTransport', () => {
 
   it('drops, and tells of, a text that is longer than any node sends', async () => {
     const dropped = jest.fn();
-    const limited = new RedisTransport(subscriber as unknown as Redis, {} as unknown as Redis, true, 5, dropped);
+    const limited = new RedisTransport(subscriber as unknown as Redis, {} as unknown as Redis, true, {
+      longest: 5,
+      refused: dropped,
+    });
     const listener = jest.fn();
     await limited.subscribe('t', listener);
     subscriber.say('t', '123456');
     subscriber.say('t', '12345');
     limited.close();
-    expect([listener.mock.calls, dropped.mock.calls]).toEqual([[['12345']], [['t']]]);
+    expect([listener.mock.calls, dropped.mock.calls]).toEqual([[['12345']], [['t', 'larger than any node sends']]]);
   });
 
   it('keeps a listener that throws from the parser of ioredis and from the others', async () => {

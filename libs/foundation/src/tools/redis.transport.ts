@@ -2,12 +2,26 @@
  * Topics over Redis pub/sub: one connection listens, another one publishes.
  * Called by the channels and the engine; underneath PUBLISH and SUBSCRIBE.
  */
-import { Logger } from '@nestjs/common';
 import type { Redis } from 'ioredis';
 import { describe } from '../errors.js';
+import { RepeatedLog } from '../telemetry/repeated.log.js';
+import type { Seal } from './seal.js';
+import type { Stamps } from './stamps.js';
 import type { Transport } from './transport.js';
 
 type Listener = (text: string) => void;
+
+/** What a text must be like to be read. */
+export interface TransportGuard {
+  /** In characters: a text that is longer, which no node sends, is dropped before anybody reads it. */
+  longest?: number;
+  /** With a cookie: all texts are signed, and those that are not are dropped. */
+  signing?: { seal: Seal; stamps: Stamps };
+  /** Topics on which Redis itself speaks, which signs nothing. */
+  isOpen?: (topic: string) => boolean;
+  /** A text was dropped. */
+  refused?: (topic: string, reason: string) => void;
+}
 
 const PING_EVERY_MS = 5000;
 const PING_TIMEOUT_MS = 2000;
@@ -16,7 +30,7 @@ const PING_TIMEOUT_MS = 2000;
 export class RedisTransport implements Transport {
   readonly #topics = new Map<string, Set<Listener>>();
   readonly #interrupted = new Set<() => void>();
-  readonly #logger = new Logger('Foundation');
+  readonly #log = new RepeatedLog();
   readonly #watchdog: NodeJS.Timeout;
 
   constructor(
@@ -24,9 +38,7 @@ export class RedisTransport implements Transport {
     private readonly publisher: Redis,
     /** False in a Redis Cluster, where the reply counts only the subscribers of the node that was asked. */
     private readonly countsReceivers: boolean,
-    /** In characters: a text that is longer, which no node sends, is dropped before anybody reads it. */
-    private readonly longest = Infinity,
-    private readonly tooLong: (topic: string) => void = () => undefined,
+    private readonly guard: TransportGuard = {},
   ) {
     subscriber.on('message', (topic: string, text: string) => this.#deliver(topic, text));
     subscriber.on('close', () => {
@@ -38,7 +50,10 @@ export class RedisTransport implements Transport {
   }
 
   async publish(topic: string, text: string): Promise<number | undefined> {
-    const receivers = await this.publisher.publish(topic, text);
+    const { signing } = this.guard;
+    // With a stamp, because a signature alone would be as good a second time.
+    const sent = signing === undefined ? text : signing.seal.sign(topic, signing.stamps.put(text, Date.now()));
+    const receivers = await this.publisher.publish(topic, sent);
     return this.countsReceivers ? receivers : undefined;
   }
 
@@ -65,15 +80,27 @@ export class RedisTransport implements Transport {
   }
 
   #deliver(topic: string, text: string): void {
-    if (text.length > this.longest) return this.tooLong(topic);
+    const read = this.#open(topic, text);
+    if (read === undefined) return;
     for (const listener of this.#topics.get(topic) ?? []) {
       try {
-        listener(text);
+        listener(read);
       } catch (error) {
         // A throw here would end up in ioredis' parser and break the connection for everyone.
-        this.#logger.error('A listener threw; the others were served', { topic, error: describe(error) });
+        this.#log.error('A listener threw; the others were served', { topic, error: describe(error) }, topic);
       }
     }
+  }
+
+  /** What anybody may have published, if it is to be read. */
+  #open(topic: string, text: string): string | undefined {
+    const { longest = Infinity, signing, isOpen, refused } = this.guard;
+    if (text.length > longest) return void refused?.(topic, 'larger than any node sends');
+    if (signing === undefined || isOpen?.(topic) === true) return text;
+    const stamped = signing.seal.open(topic, text);
+    if (stamped === undefined) return void refused?.(topic, 'not signed with the cookie of this node');
+    const taken = signing.stamps.take(topic, stamped, Date.now());
+    return 'text' in taken ? taken.text : void refused?.(topic, taken.refusal);
   }
 
   /** A connection that breaks meanwhile is no error: the topic is subscribed with all others when it is back. */
@@ -91,7 +118,7 @@ export class RedisTransport implements Transport {
   async #resubscribe(): Promise<void> {
     if (this.#topics.size === 0) return;
     await this.subscriber.subscribe(...this.#topics.keys()).catch((error: unknown) => {
-      this.#logger.warn('Subscriptions were not put back; the connection is made anew', { error: describe(error) });
+      this.#log.warn('Subscriptions were not put back; the connection is made anew', { error: describe(error) });
       this.subscriber.disconnect(true);
     });
   }

@@ -6,6 +6,7 @@ import { Injectable, Logger } from '@nestjs/common';
 import type { FoundationConfig } from '../../config/options.js';
 import type { Peer, TopologySelf, TopologyStrategy } from '../../config/topology.js';
 import { describe } from '../../errors.js';
+import { RepeatedLog } from '../../telemetry/repeated.log.js';
 import { within } from '../../tools/within.js';
 import type { LocalNode } from '../node.js';
 import { loadStrategy } from './load.js';
@@ -22,6 +23,7 @@ export interface FoundRedis {
 @Injectable()
 export class Topologies {
   readonly #logger = new Logger('Foundation');
+  readonly #repeated = new RepeatedLog();
   readonly #listeners = new Set<() => void>();
   #runs: StrategyRun[] = [];
   #self: TopologySelf;
@@ -157,7 +159,7 @@ export class Topologies {
       try {
         listener();
       } catch (error) {
-        this.#logger.error('A listener of the topologies threw; the others were told', { error: describe(error) });
+        this.#repeated.error('A listener of the topologies threw; the others were told', { error: describe(error) });
       }
     }
   }

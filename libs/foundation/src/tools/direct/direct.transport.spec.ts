@@ -11,7 +11,7 @@ import type { NodeRecord } from '../nodes.js';
 import type { Transport } from '../transport.js';
 import { DirectTransport } from './direct.transport.js';
 import { encodePartHead } from './frames.js';
-import { keyFor } from './handshake.js';
+import { keyFor } from '../seal.js';
 import { seal } from './letters.js';
 import { encodeText } from './topics.js';
 

@@ -5,15 +5,16 @@
 import { Logger } from '@nestjs/common';
 import type { DirectConfig } from '../../config/options.js';
 import { MessageError, NotReadyError, describe } from '../../errors.js';
+import { RepeatedLog } from '../../telemetry/repeated.log.js';
 import type { Telemetry } from '../../telemetry/telemetry.js';
 import type { NodeIdentity } from '../engine.js';
 import { parseJson } from '../json.js';
 import type { Keys } from '../keys.js';
 import type { NodeRecord } from '../nodes.js';
+import { keyFor } from '../seal.js';
 import type { Lane, Transport } from '../transport.js';
 import { within } from '../within.js';
 import type { Kind } from './frames.js';
-import { keyFor } from './handshake.js';
 import { Incoming } from './incoming.js';
 import { LetterRefused, seal, unseal } from './letters.js';
 import { Links } from './links.js';
@@ -46,6 +47,7 @@ export class DirectTransport implements Transport {
   readonly #topics = new Map<string, Listening>();
   readonly #interrupted = new Set<(bootId?: string) => void>();
   readonly #logger = new Logger('Foundation');
+  readonly #repeated = new RepeatedLog();
   readonly #refusals: Refusals;
   readonly #links: Links;
   readonly #letterKey: Buffer;
@@ -270,7 +272,7 @@ export class DirectTransport implements Transport {
       try {
         listener(text);
       } catch (error) {
-        this.#logger.error('A listener threw; the others were served', { topic, error: describe(error) });
+        this.#repeated.error('A listener threw; the others were served', { topic, error: describe(error) }, topic);
       }
     }
   }

@@ -1,15 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
+import { isSame, keyFor } from '../seal.js';
 import { FRAME, FrameReader, HEAD, encodeJson, type Frame } from './frames.js';
-import {
-  HandshakeRefused,
-  MAX_HANDSHAKE_PAYLOAD,
-  accept,
-  dial,
-  isSame,
-  keyFor,
-  type Handshake,
-  type Party,
-} from './handshake.js';
+import { HandshakeRefused, MAX_HANDSHAKE_PAYLOAD, accept, dial, type Handshake, type Party } from './handshake.js';
 
 const COOKIE = 'the cookie of this spec';
 const party = (bootId: string, more: Partial<Party> = {}): Party => ({

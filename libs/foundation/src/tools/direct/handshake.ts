@@ -2,8 +2,9 @@
  * Pure: how two nodes prove to each other that they know the cookie, before anything else is read.
  * Each answers the other's nonce with an HMAC-SHA256 over all that was said; the cookie itself never travels.
  */
-import { createHmac, hkdfSync, randomBytes, timingSafeEqual } from 'node:crypto';
+import { createHmac, randomBytes } from 'node:crypto';
 import { parseJson } from '../json.js';
+import { isSame } from '../seal.js';
 import { FRAME, encodeJson, type Frame } from './frames.js';
 
 /** Nodes of different versions of this protocol do not link; they reach each other through Redis. */
@@ -36,18 +37,6 @@ export interface Handshake {
 
 /** Why the other side is not let in; the text holds nothing secret. */
 export class HandshakeRefused extends Error {}
-
-/** A key for one purpose, out of the cookie. */
-export function keyFor(cookie: string, app: string, purpose: 'link' | 'letter'): Buffer {
-  return Buffer.from(hkdfSync('sha256', cookie, app, `foundation ${purpose} ${LINK_VERSION}`, 32));
-}
-
-/** True when both are the same, found out in a time that tells nothing about where they differ. */
-export function isSame(mac: unknown, expected: string): boolean {
-  if (typeof mac !== 'string' || mac.length !== expected.length) return false;
-  const [one, other] = [Buffer.from(mac), Buffer.from(expected)];
-  return one.length === other.length && timingSafeEqual(one, other);
-}
 
 interface Said {
   dialer: string;

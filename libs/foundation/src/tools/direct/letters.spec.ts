@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { FRAME, encodeFrame, encodePartHead } from './frames.js';
-import { keyFor } from './handshake.js';
+import { keyFor } from '../seal.js';
 import { LetterRefused, seal, unseal } from './letters.js';
 import { decodeState, encodeState } from './state.js';
 

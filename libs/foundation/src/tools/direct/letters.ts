@@ -3,8 +3,8 @@
  * more can write to Redis than should be heard here; the numbers inside keep one from being played again.
  */
 import { createHmac } from 'node:crypto';
+import { isSame } from '../seal.js';
 import { decodePart, FrameReader, FRAME, MalformedFrame, MAX_PAYLOAD, type Part } from './frames.js';
-import { isSame } from './handshake.js';
 import { decodeState, encodeState, type StreamState } from './state.js';
 
 /** The most bytes of frames in one letter. */

@@ -8,7 +8,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/glob
 import { FoundationConfigError } from '../../errors.js';
 import { eventually } from '../../testing/eventually.js';
 import { FRAME, MAX_PAYLOAD, encodeFrame, encodeJson, type Frame } from './frames.js';
-import { accept, dial, keyFor, type Party } from './handshake.js';
+import { keyFor } from '../seal.js';
+import { accept, dial, type Party } from './handshake.js';
 import { Link } from './link.js';
 import { Listener, dialTo, readCredentials, type Connected, type Credentials, type StrangerLimits } from './sockets.js';
 

@@ -1,0 +1,48 @@
+/**
+ * What carries a trace from node to node: the port that an exporter of spans fills, and the check of what arrives.
+ * Called by channels and calls; filled by the entry `nestjs-foundation/opentelemetry`.
+ */
+
+/** The values of W3C Trace Context (https://www.w3.org/TR/trace-context/), as they travel with a message or a call. */
+export interface TraceCarrier {
+  traceparent: string;
+  tracestate?: string;
+}
+
+/** A span that is to be made. */
+export interface SpanDescription {
+  /** `producer` and `client` belong to what runs here, `consumer` and `server` to what came with `parent`. */
+  kind: 'producer' | 'consumer' | 'client' | 'server';
+  name: string;
+  attributes: Record<string, string | number>;
+  /** What came with a message or a call; without it a `consumer` or a `server` begins a trace. */
+  parent?: TraceCarrier | undefined;
+}
+
+/** What makes spans. */
+export interface Tracing {
+  /** The context that is active now, as it travels. */
+  carry(): TraceCarrier | undefined;
+  /** Runs the work in a span, which ends with it; what it throws is noted and thrown. */
+  span<T>(description: SpanDescription, work: () => T): T;
+}
+
+/** Version 00 is the only one there is, and its ids are not all zeros. */
+const TRACEPARENT = /^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/;
+/** One `key=value` of the 32 that a state may have. */
+const MEMBER = /^[a-z0-9][a-z0-9_\-*/@]{0,255}=[\x20-\x2b\x2d-\x3c\x3e-\x7e]{0,255}[\x21-\x2b\x2d-\x3c\x3e-\x7e]$/;
+/** The length in characters that the specification asks everybody to carry at least; we carry no more. */
+const MAX_STATE = 512;
+const MAX_MEMBERS = 32;
+
+/** What arrived, if it is a trace context; a state that is none is left out. Anybody may have sent it. */
+export function readTrace(traceparent: unknown, tracestate: unknown): TraceCarrier | undefined {
+  if (typeof traceparent !== 'string' || traceparent.length !== 55 || !TRACEPARENT.test(traceparent)) return undefined;
+  return isState(tracestate) ? { traceparent, tracestate } : { traceparent };
+}
+
+function isState(value: unknown): value is string {
+  if (typeof value !== 'string' || value.length === 0 || value.length > MAX_STATE) return false;
+  const members = value.split(',').map((member) => member.trim());
+  return members.length <= MAX_MEMBERS && members.every((member) => MEMBER.test(member));
+}

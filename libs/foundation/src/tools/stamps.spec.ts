@@ -1,0 +1,52 @@
+import { describe, expect, it } from '@jest/globals';
+import { Stamps } from './stamps.js';
+
+const NOW = 1_760_000_000_000;
+
+describe('Stamps', () => {
+  it('gives back the text, each time only once, and per topic in order', () => {
+    const sender = new Stamps('boot-a');
+    const receiver = new Stamps('boot-b');
+    const [one, two, three] = ['[1]', '[2]', '[3] {}'].map((text) => sender.put(text, NOW));
+    expect(receiver.take('x', one!, NOW)).toEqual({ text: '[1]' });
+    expect(receiver.take('x', three!, NOW)).toEqual({ text: '[3] {}' });
+    for (const again of [one, two, three]) {
+      expect(receiver.take('x', again!, NOW)).toEqual({ refusal: 'came a second time, or late' });
+    }
+    expect(receiver.take('y', two!, NOW)).toEqual({ text: '[2]' });
+  });
+
+  it('rises when the clock stands still or goes back', () => {
+    const sender = new Stamps('boot-a');
+    const receiver = new Stamps('boot-b');
+    for (const now of [NOW, NOW, NOW - 60_000, NOW + 1]) {
+      expect(receiver.take('x', sender.put('[]', now), NOW)).toEqual({ text: '[]' });
+    }
+  });
+
+  it('tells an old message from a new one also where nothing was heard of the sender', () => {
+    const old = new Stamps('boot-a').put('[]', NOW - 301_000);
+    expect(new Stamps('boot-b').take('x', old, NOW)).toEqual({ refusal: 'is too old, or a clock is wrong' });
+    const near = new Stamps('boot-a').put('[]', NOW + 299_000);
+    expect(new Stamps('boot-b').take('x', near, NOW)).toEqual({ text: '[]' });
+  });
+
+  it('goes on with a sender that was silent for long', () => {
+    const sender = new Stamps('boot-a');
+    const receiver = new Stamps('boot-b');
+    receiver.take('x', sender.put('[]', NOW), NOW);
+    expect(receiver.take('x', sender.put('[]', NOW + 1), NOW + 3_600_000)).toEqual({ text: '[]' });
+  });
+
+  it('takes nothing without a stamp, and forgets the oldest of many senders', () => {
+    const receiver = new Stamps('boot-b');
+    for (const text of ['', '[]', 'boot 1', 'boot x []', `boot ${'9'.repeat(17)} []`]) {
+      expect(receiver.take('x', text, NOW)).toEqual({ refusal: 'has no stamp' });
+    }
+    const first = new Stamps('boot-0').put('[]', NOW);
+    expect(receiver.take('x', first, NOW)).toEqual({ text: '[]' });
+    for (let sender = 1; sender <= 10_000; sender++)
+      receiver.take('x', new Stamps(`boot-${sender}`).put('[]', NOW), NOW);
+    expect(receiver.take('x', first, NOW)).toEqual({ text: '[]' });
+  });
+});

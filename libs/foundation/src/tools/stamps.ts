@@ -1,0 +1,44 @@
+/**
+ * Pure: numbers that let nobody play a signed message again. They rise with each message of a sender and are about its time
+ * in microseconds, so that one who has heard nothing of the sender yet can tell an old message too. Used by the transport.
+ */
+
+/** By how much the clocks of two nodes may differ, in milliseconds: the usual five minutes of Kerberos (RFC 4120). */
+const MAX_SKEW_MS = 300_000;
+/** How many senders and topics are remembered. */
+const MAX_REMEMBERED = 10_000;
+
+/** What is wrong with a stamp. */
+export type Refusal = 'came a second time, or late' | 'is too old, or a clock is wrong' | 'has no stamp';
+
+/** The stamps that one node writes and has read. */
+export class Stamps {
+  readonly #heard = new Map<string, number>();
+  #last = 0;
+
+  constructor(private readonly bootId: string) {}
+
+  /** The text with the next stamp before it; `now` in milliseconds since 1970. */
+  put(text: string, now: number): string {
+    this.#last = Math.max(this.#last + 1, Math.floor(now * 1000));
+    return `${this.bootId} ${this.#last} ${text}`;
+  }
+
+  /** The text without its stamp, or what is wrong with that. Whoever calls has checked the signature. */
+  take(topic: string, stamped: string, now: number): { text: string } | { refusal: Refusal } {
+    const [header = '', bootId, digits] = /^(\S{1,200}) (\d{1,16}) /.exec(stamped) ?? [];
+    if (bootId === undefined) return { refusal: 'has no stamp' };
+    const stamp = Number(digits);
+    const sequence = `${bootId} ${topic}`;
+    const last = this.#heard.get(sequence);
+    if (last !== undefined && stamp <= last) return { refusal: 'came a second time, or late' };
+    if (last === undefined && Math.abs(stamp / 1000 - now) > MAX_SKEW_MS) {
+      return { refusal: 'is too old, or a clock is wrong' };
+    }
+    // Again at the end: the one that was silent the longest is forgotten first.
+    this.#heard.delete(sequence);
+    this.#heard.set(sequence, stamp);
+    if (this.#heard.size > MAX_REMEMBERED) this.#heard.delete(this.#heard.keys().next().value!);
+    return { text: stamped.slice(header.length) };
+  }
+}

@@ -1,0 +1,225 @@
+// What a stranger who reaches Redis, but has another cookie or none, can do: applications in this process, on real Redis.
+import { describe, expect, it } from '@jest/globals';
+import { Redis } from 'ioredis';
+import {
+  Callable,
+  Channels,
+  CookieMismatchError,
+  Membership,
+  ProcessManager,
+  ServiceMesh,
+  Singleton,
+  type FoundationOptions,
+} from 'nestjs-foundation';
+import { eventually } from '../../libs/foundation/src/testing/eventually.js';
+import type { Keys } from '../../libs/foundation/src/tools/keys.js';
+import type { RedisServer } from '../support/redis-server.js';
+import { secret } from '../support/secrets.js';
+import { boot, closeLater, formed, onOwnRedis, type Booted, type CapturedLog } from './bench.js';
+
+@Singleton({ name: 'counter' })
+class Counter {
+  #count = 0;
+  @Callable()
+  add(): number {
+    return ++this.#count;
+  }
+}
+
+const TEST_COOKIE = secret('the cookie of the security spec');
+const SECURED: FoundationOptions = { security: { cookie: TEST_COOKIE } };
+
+let server: RedisServer;
+let appName: string;
+let keys: Keys;
+let log: CapturedLog;
+onOwnRedis((ground) => ({ server, appName, keys, log } = ground));
+
+const node = (options: FoundationOptions = SECURED, providers = [Counter]): Promise<Booted> =>
+  boot(server.url, appName, providers, options);
+
+/** A client of somebody who has the password of Redis, and no cookie. */
+function stranger(): Redis {
+  const client = new Redis(server.url);
+  closeLater(() => client.quit());
+  return client;
+}
+
+const dropped = ({ of }: Booted, reason: RegExp): number =>
+  of('message.dropped')
+    .filter((event) => reason.test(event.reason))
+    .reduce((sum, { count }) => sum + count, 0);
+
+describe('nodes with the same cookie', () => {
+  it('form a cluster, own, call, send, offer and keep durable messages', async () => {
+    const options = { ...SECURED, channels: { durable: { orders: {} } } };
+    const [one, other] = [await node(options), await node(options)];
+    await formed(one, other);
+    const heard: unknown[] = [];
+    await other.app.get(Channels).subscribe('events', (message) => void heard.push(message));
+    await other.app.get(Channels).subscribe('orders', (message) => void heard.push(message), { group: 'g' });
+    await one.app.get(Channels).broadcast('events', { plain: true });
+    await one.app.get(Channels).broadcast('orders', { durable: true });
+    await eventually(() => heard.length === 2, { lastSeen: () => heard });
+    expect(heard).toEqual(expect.arrayContaining([{ plain: true }, { durable: true }]));
+    for (const { app } of [one, other]) {
+      const ref = await app.get(ProcessManager).startSingleton(Counter, []);
+      await ref.call('add');
+    }
+    expect(await (await one.app.get(ProcessManager).lookupSingleton(Counter))?.call('add')).toBe(3);
+    await one.app.get(ServiceMesh).registerService('tills', {});
+    await eventually(async () => (await other.app.get(ServiceMesh).discoverServices({ name: 'tills' })).length === 1);
+    expect(await one.app.get(Channels).replay('orders', () => undefined, { from: '0' })).toBe(1);
+  });
+
+  it('have nothing in Redis that anybody could take for theirs, nor the cookie', async () => {
+    await formed(await node(), await node());
+    const client = stranger();
+    const records = Object.values(await client.hgetall(keys.nodes));
+    const rows = Object.values(await client.hgetall(keys.processes));
+    expect(records).toHaveLength(2);
+    for (const record of records) expect(record).toMatch(/^\S+ \d+ ~[\w-]{43}\{/);
+    for (const row of rows) expect(row).toMatch(/^~[\w-]{43}\{/);
+    expect([...records, ...rows, await client.get(keys.seal)].join()).not.toContain(TEST_COOKIE);
+  });
+});
+
+describe('a node with another cookie, or none', () => {
+  for (const [what, options] of [
+    ['another cookie', { security: { cookie: 'not the cookie of the others' } }],
+    ['no cookie', {}],
+  ] as const) {
+    it(`cannot join with ${what}, and is named with its host`, async () => {
+      const one = await node();
+      await expect(node(options)).rejects.toThrow(CookieMismatchError);
+      await eventually(() => log.lines.some((line) => /another cookie, or none.*"node":.*"host":/.test(line)), {
+        lastSeen: () => log.lines.slice(-5),
+      });
+      expect(one.app.get(Membership).members()).toHaveLength(1);
+      expect(await (await one.app.get(ProcessManager).lookupSingleton(Counter))?.call('add')).toBe(1);
+    });
+  }
+
+  it('cannot join nodes that have none either', async () => {
+    await node({});
+    await expect(node()).rejects.toThrow(CookieMismatchError);
+  });
+
+  it('decides nothing once the others are gone', async () => {
+    const first = await node({});
+    await first.app.close();
+    const next = await node();
+    expect(next.app.get(Membership).members()).toHaveLength(1);
+    // What they wrote of the process is not believed, and does not stand in the way.
+    const ref = await next.app.get(ProcessManager).startSingleton(Counter, []);
+    expect(await ref.call('add')).toBe(1);
+  });
+});
+
+describe('a stranger who writes into Redis', () => {
+  it('is not seen as a node, whatever name it takes', async () => {
+    const [one, other] = [await node(), await node()];
+    await formed(one, other);
+    const client = stranger();
+    const [theirs = ''] = await client.hmget(keys.nodes, other.name);
+    const forged = JSON.stringify({ name: 'mallory', bootId: 'b0', host: 'evil\nhost', classes: ['Counter'] });
+    const { time } = { time: Date.now() };
+    await client.zadd(keys.beats, time, 'mallory', time, 'copy');
+    await client.hset(keys.nodes, 'mallory', `b0 ${time} ${forged}`, 'copy', theirs ?? '');
+    await client.incr(keys.view);
+    await client.publish(keys.hints, '{"t":"view"}');
+    await eventually(() => log.lines.some((line) => line.includes('mallory') && line.includes('not a member')), {
+      lastSeen: () => log.lines.slice(-5),
+    });
+    await eventually(() => log.lines.some((line) => line.includes('copy') && line.includes('not a member')));
+    expect(
+      one.app
+        .get(Membership)
+        .members()
+        .map(({ name }) => name)
+        .sort(),
+    ).toEqual([one.name, other.name].sort());
+    // What it says is shown so that it cannot begin a line of its own.
+    expect(log.lines.join('')).not.toContain('evil\nhost');
+  });
+
+  it('starts no process and offers no service', async () => {
+    const one = await node();
+    const client = stranger();
+    const row = JSON.stringify({ name: 'mine', kind: 'singleton', type: 'Counter' });
+    for (const [rows, versions] of [
+      [keys.processes, keys.processVersions],
+      [keys.services, keys.serviceVersions],
+    ] as const) {
+      await client.hset(rows, 'mine', row);
+      await client.zadd(versions, Date.now() * 1000 + 1e9, 'mine');
+    }
+    await client.publish(keys.hints, '{"t":"table"}');
+    await client.publish(keys.hints, '{"t":"services"}');
+    await eventually(
+      () => log.lines.filter((line) => line.includes('is not signed') && line.includes('mine')).length > 0,
+    );
+    expect((await one.app.get(ProcessManager).list()).map(({ name }) => name)).toEqual(['counter']);
+    expect(await one.app.get(ServiceMesh).discoverServices()).toEqual([]);
+  });
+
+  it('sends nothing, changes nothing and plays nothing again', async () => {
+    const [one, other] = [await node(), await node()];
+    await formed(one, other);
+    const heard: unknown[] = [];
+    await other.app.get(Channels).subscribe('events', (message) => void heard.push(message));
+    const client = stranger();
+    const topic = keys.channel('events');
+    const tapped: string[] = [];
+    const tap = stranger();
+    tap.on('message', (_topic, text: string) => tapped.push(text));
+    await tap.subscribe(topic);
+    await one.app.get(Channels).broadcast('events', { amount: 1 });
+    await eventually(() => heard.length === 1 && tapped.length === 1);
+    const [text = ''] = tapped;
+    await client.publish(topic, text);
+    await eventually(() => dropped(other, /second time/) === 1, { lastSeen: () => other.of('message.dropped') });
+    for (const forged of [text.replace('"amount":1', '"amount":9'), text.slice(text.indexOf('[')), 'x', '~']) {
+      await client.publish(topic, forged);
+    }
+    await client.publish(keys.channel('control'), text);
+    await eventually(() => dropped(other, /not signed/) === 4, { lastSeen: () => other.of('message.dropped') });
+    await one.app.get(Channels).broadcast('events', { amount: 2 });
+    await eventually(() => heard.length === 2);
+    expect(heard).toEqual([{ amount: 1 }, { amount: 2 }]);
+  });
+
+  it('calls nothing, and does not make a call happen again', async () => {
+    const one = await node(SECURED, []);
+    const other = await node();
+    await formed(one, other);
+    const ref = await other.app.get(ProcessManager).startSingleton(Counter, []);
+    const { bootId } = other.app.get(Membership).self;
+    const tapped: string[] = [];
+    const tap = stranger();
+    tap.on('message', (_topic, text: string) => tapped.push(text));
+    await tap.subscribe(keys.inbox(bootId));
+    const far = await one.app.get(ProcessManager).lookupSingleton(Counter);
+    expect(await far?.call('add')).toBe(1);
+    await eventually(() => tapped.length > 0);
+    const client = stranger();
+    for (const text of [tapped[0]!, tapped[0]!.slice(tapped[0]!.indexOf('['))]) {
+      expect(await client.publish(keys.inbox(bootId), text)).toBe(2);
+    }
+    await eventually(() => dropped(other, /second time|not signed/) === 2);
+    expect(await ref.call('add')).toBe(2);
+  });
+
+  it('puts nothing before the handlers of a durable channel', async () => {
+    const options = { ...SECURED, channels: { durable: { orders: {} } } };
+    const one = await node(options);
+    const heard: unknown[] = [];
+    await one.app.get(Channels).subscribe('orders', (message) => void heard.push(message), { group: 'g' });
+    await stranger().xadd(keys.stream('orders'), '*', 'm', '[{"v":2,"from":"n","boot":"b","seq":1,"at":1},{"b":666}]');
+    await one.app.get(Channels).broadcast('orders', 'mine');
+    await eventually(() => heard.length > 0);
+    expect(heard).toEqual(['mine']);
+    await eventually(async () => (await stranger().xlen(keys.deadLetters('orders'))) === 1);
+    expect(log.lines.some((line) => line.includes('A message in Redis is not signed'))).toBe(true);
+  });
+});
