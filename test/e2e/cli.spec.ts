@@ -5,7 +5,8 @@ import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { eventually } from 'nestjs-foundation/testing';
-import { TestCluster } from '../support/cluster.js';
+import { COOKIE, TestCluster } from '../support/cluster.js';
+import { requireNoLeak } from '../support/secrets.js';
 
 const PACKAGE = resolve(import.meta.dirname, '../../dist/libs/foundation');
 const { bin } = JSON.parse(readFileSync(join(PACKAGE, 'package.json'), 'utf8')) as { bin: Record<string, string> };
@@ -21,15 +22,21 @@ describe('the program foundation', () => {
   let cluster: TestCluster;
   afterEach(() => cluster?.close());
 
-  const environment = () => ({ ...process.env, FOUNDATION_REDIS_URL: cluster.redis.url, FOUNDATION_APP_NAME: 'e2e' });
+  const environment = () => ({
+    ...process.env,
+    FOUNDATION_REDIS_URL: cluster.redis.url,
+    FOUNDATION_APP_NAME: 'e2e',
+    FOUNDATION_COOKIE: COOKIE,
+  });
   async function foundation(...argv: string[]): Promise<Ran> {
-    try {
-      const ran = await promisify(execFile)(PROGRAM, argv, { env: environment(), timeout: 40_000 });
-      return { code: 0, ...ran };
-    } catch (error) {
-      const { code, stdout, stderr } = error as { code: number; stdout: string; stderr: string };
-      return { code, stdout, stderr };
-    }
+    const options = { env: environment(), timeout: 40_000 };
+    const ran = await promisify(execFile)(PROGRAM, argv, options).then(
+      (output) => ({ code: 0, ...output }),
+      (error: Ran) => error,
+    );
+    const { code, stdout, stderr } = ran;
+    requireNoLeak([stdout, stderr], `foundation ${argv.join(' ')}`);
+    return { code, stdout, stderr };
   }
 
   it('looks at a cluster, moves, drains, and is never seen by a node', async () => {

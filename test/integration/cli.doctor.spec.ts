@@ -5,13 +5,14 @@ import { ProcessManager, Singleton, type FoundationOptions } from 'nestjs-founda
 import { eventually } from 'nestjs-foundation/testing';
 import type { Keys } from '../../libs/foundation/src/tools/keys.js';
 import { startServer, type RedisServer } from '../support/redis-server.js';
+import { secret } from '../support/secrets.js';
 import { boot, closeLater, formed, onOwnRedis, settle } from './bench.js';
 import { command } from './command.js';
 
 @Singleton({ name: 'feed' })
 class Feed {}
 
-const COOKIE = 'the cookie of the doctor spec';
+const COOKIE = secret('the cookie of the doctor spec');
 const direct = (cookie = COOKIE): FoundationOptions => ({
   transport: { kind: 'direct', host: '127.0.0.1' },
   security: { cookie },

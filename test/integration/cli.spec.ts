@@ -13,6 +13,7 @@ import { eventually } from 'nestjs-foundation/testing';
 import type { Snapshot } from '../../libs/foundation/src/cli/snapshot.js';
 import type { Keys } from '../../libs/foundation/src/tools/keys.js';
 import { startServer, type RedisServer } from '../support/redis-server.js';
+import { secret } from '../support/secrets.js';
 import { boot, closeLater, formed, onOwnRedis, type Booted } from './bench.js';
 import { command, type Ran } from './command.js';
 
@@ -43,7 +44,7 @@ class Stubborn {
   }
 }
 
-const COOKIE = 'the cookie of the cli spec';
+const COOKIE = secret('the cookie of the cli spec');
 const ALL = [Feed, Thumbnails, Accounts, Payments];
 
 let server: RedisServer;

@@ -1,6 +1,7 @@
 // Runs the command line inside the test process, on a terminal that remembers what was written.
 import { run } from '../../libs/foundation/src/cli/run.js';
 import { terminalOver } from '../../libs/foundation/src/cli/terminal.js';
+import { requireNoLeak } from '../support/secrets.js';
 
 export interface Ran {
   code: number;
@@ -25,5 +26,6 @@ export async function command(
   const terminal = terminalOver(output, { write: (text) => (ran.err += text) }, env);
   const stopped = stop === undefined ? terminal.stopped.bind(terminal) : () => stop;
   ran.code = await run(argv, env, Object.create(terminal, { stopped: { value: stopped } }) as typeof terminal);
+  requireNoLeak([ran.out, ran.err], `foundation ${argv.join(' ')}`);
   return ran;
 }
