@@ -30,8 +30,11 @@ const LOOK_EVERY_MS = Number(process.env[ENV.lookEvery] ?? 100);
 const onStall = process.env[ENV.onStall] === 'exit' ? 'exit' : 'fence';
 const names = process.env[ENV.processes] || 'steady';
 
+// A test may choose a strategy by the environment, which an option would override.
+const cluster = process.env['FOUNDATION_CLUSTER'] ? {} : { cluster: true };
+
 @Module({
-  imports: [FoundationModule.forRoot({ cluster: true, lease: { onStall } })],
+  imports: [FoundationModule.forRoot({ ...cluster, lease: { onStall } })],
   providers: [Journal, Extra, ...processClasses(names, COUNTERS)],
 })
 class NodeModule {}

@@ -62,6 +62,12 @@ export async function settle(server: RedisServer, appName: string): Promise<void
   await server.cli('SET', incarnation, `${/run_id:(\w+)/.exec(info)?.[1] ?? '-'} 1`);
 }
 
+/** What completes a Redis that a strategy finds. */
+export function credentials({ url }: RedisServer): { password?: string } {
+  const { password } = new URL(url);
+  return password === '' ? {} : { password: decodeURIComponent(password) };
+}
+
 export interface Bench {
   engine: Engine;
   node: LocalNode;

@@ -92,8 +92,10 @@ export class FoundationLifecycle implements OnApplicationBootstrap {
   async onApplicationBootstrap(): Promise<void> {
     let specs: ProcessSpec[] = [];
     try {
-      // Started already, and what they found is used, when they had to say where Redis is.
-      await this.topologies.start();
+      // Started already when they had to say where Redis is. One that was only suggested is not waited for: it takes some
+      // time to load, and nobody counts on it.
+      const looking = this.topologies.start();
+      if (!this.config.detected) await looking;
       specs = this.#explore();
       const handlers = exploreChannels(this.discovery, isProcess);
       for (const channel of exploreChannelNames(this.discovery)) this.channels.requireDeclared(channel);

@@ -5,7 +5,14 @@
 import { Injectable, Logger } from '@nestjs/common';
 import type { FoundationConfig } from '../config/options.js';
 import { show } from '../config/shape.js';
-import { CookieMismatchError, DuplicateNodeError, FoundationConfigError, NotReadyError, describe } from '../errors.js';
+import {
+  ArgumentError,
+  CookieMismatchError,
+  DuplicateNodeError,
+  FoundationConfigError,
+  NotReadyError,
+  describe,
+} from '../errors.js';
 import { RepeatedLog } from '../telemetry/repeated.log.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
 import { monotonicNow } from '../tools/clock.js';
@@ -63,6 +70,8 @@ export interface MembershipListener {
 }
 
 const JITTER = 0.1;
+/** The longest that a timer of Node can wait. */
+const MAX_TIMEOUT_MS = 2 ** 31 - 1;
 const RETRY_MS = 250;
 const JOIN_RETRY_MS = 200;
 const LOAD_DELAY_MS = 50;
@@ -158,17 +167,28 @@ export class Membership {
   }
 
   /**
-   * Resolves once this node is a member.
+   * Resolves once this node is a member of a cluster of at least so many nodes, itself included.
    *
+   * Underneath: this node's copy of the view; no network.
+   *
+   * @param options.minNodes default 1. Nodes that drain are not counted.
    * @param options.timeout milliseconds, default 10 000.
-   * @throws NotReadyError when it is not a member by then.
+   * @throws NotReadyError when it is not, or the cluster has fewer nodes, by then; `ArgumentError` for what is no number.
    */
-  whenReady({ timeout = 10_000 }: { timeout?: number } = {}): Promise<void> {
-    if (this.#state === 'up') return Promise.resolve();
-    return new Promise((resolve, reject) => {
+  async whenReady({ minNodes = 1, timeout = 10_000 }: { minNodes?: number; timeout?: number } = {}): Promise<void> {
+    if (!Number.isSafeInteger(minNodes) || minNodes < 1) {
+      throw new ArgumentError('whenReady', 'minNodes', show(minNodes), '1 or a higher whole number');
+    }
+    if (!(timeout >= 0 && timeout <= MAX_TIMEOUT_MS)) {
+      throw new ArgumentError('whenReady', 'timeout', show(timeout), `0 to ${MAX_TIMEOUT_MS} milliseconds`);
+    }
+    const count = (): number => [...this.#members.values()].filter(({ state }) => state === 'up').length;
+    const isReady = (): boolean => this.#state === 'up' && (minNodes === 1 || count() >= minNodes);
+    if (isReady()) return;
+    await new Promise<void>((resolve, reject) => {
       const stop = this.listen({
         changed: () => {
-          if (this.#state !== 'up') return;
+          if (!isReady()) return;
           clearTimeout(timer);
           stop();
           resolve();
@@ -176,7 +196,8 @@ export class Membership {
       });
       const timer = setTimeout(() => {
         stop();
-        reject(new NotReadyError(this.node.name, this.#state, timeout));
+        const nodes = { seen: count(), wanted: minNodes };
+        reject(new NotReadyError(this.node.name, this.#state, timeout, undefined, nodes));
       }, timeout);
     });
   }

@@ -207,7 +207,7 @@ export interface FoundationOptions {
    * Where Redis is: a URL, its parts, a ready-made ioredis client (`Redis` or `Cluster`), or a quorum of these.
    * Environment: `FOUNDATION_REDIS_URL`, then `REDIS_URL`; several URLs with spaces between them are a quorum.
    * Default: what the topology strategy finds, else `127.0.0.1:6379` if a Redis answers there. An endpoint without a place
-   * (`{ password }`) completes what was found.
+   * (`{ password }`, `FOUNDATION_REDIS_USERNAME`, `FOUNDATION_REDIS_PASSWORD`) completes what was found.
    */
   redis?: string | RedisEndpoint | RedisClient | RedisQuorum;
   /** A ready-made Redlock instance, with one client for each Redis that leases are on; adopted, its settings are overridden at each call. */

@@ -34,6 +34,13 @@ describe('fromEnvironment', () => {
     });
   });
 
+  it('has a password for a Redis that is found, and none beside a URL', () => {
+    const env = { FOUNDATION_REDIS_USERNAME: 'app', FOUNDATION_REDIS_PASSWORD: 'hunter2' };
+    expect(fromEnvironment(env)).toEqual({ redis: { username: 'app', password: 'hunter2' } });
+    expect(fromEnvironment({ FOUNDATION_REDIS_PASSWORD: 'hunter2' })).toEqual({ redis: { password: 'hunter2' } });
+    expect(fromEnvironment({ ...env, REDIS_URL: 'redis://b' })).toEqual({ redis: 'redis://b' });
+  });
+
   it('falls back to REDIS_URL when FOUNDATION_REDIS_URL is empty', () => {
     expect(fromEnvironment({ FOUNDATION_REDIS_URL: '', REDIS_URL: 'redis://b' })).toEqual({ redis: 'redis://b' });
   });

@@ -21,7 +21,11 @@ export function fromEnvironment(env: Environment): FoundationOptions {
   // Not a number, and what is no count, are refused by the rule of the option.
   if (env['FOUNDATION_EXPECTED_NODES']) options.expectedNodes = Number(env['FOUNDATION_EXPECTED_NODES']);
   const url = env['FOUNDATION_REDIS_URL'] || env['REDIS_URL'];
+  const [username, password] = [env['FOUNDATION_REDIS_USERNAME'], env['FOUNDATION_REDIS_PASSWORD']];
   if (url) options.redis = url;
+  // For a Redis that is found; a URL has its own.
+  else if (username || password)
+    options.redis = { ...(username ? { username } : {}), ...(password ? { password } : {}) };
   const transport = transportFrom(env['FOUNDATION_TRANSPORT']);
   if (transport !== undefined) options.transport = transport;
   if (env['FOUNDATION_COOKIE']) options.security = { cookie: env['FOUNDATION_COOKIE'] };

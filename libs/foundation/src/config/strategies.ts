@@ -71,7 +71,7 @@ export interface MdnsSettings {
 /** Hosts that are known beforehand. */
 export interface StaticSettings {
   /** `host` or `host:port` of every node. Environment: `FOUNDATION_STATIC_HOSTS`, with commas. Required. */
-  hosts?: string[];
+  hosts?: readonly string[];
   /** The URL of Redis. Default none. */
   redis?: string;
   /** How often the names of hosts are looked up, in milliseconds. Default 5000. */
@@ -95,7 +95,7 @@ export interface StrategyConfigs {
   dns: { query: string; redisQuery?: string; every: number };
   gossip: { secret: Secret; previousSecret?: Secret; group: string; port: number; every: number };
   mdns: { service: string; every: number };
-  static: { hosts: string[]; redis?: string; every: number };
+  static: { hosts: readonly string[]; redis?: string; every: number };
 }
 
 /** What a `translate*` function gives; may be written into `topologies` as it is. */

@@ -82,8 +82,12 @@ export interface TopologyStrategy {
   start(report: TopologyReport, self: TopologySelf): Promise<void>;
   /** What is known of this node has changed: it listens now, or Redis was found. */
   announce?(self: TopologySelf): void;
-  /** Ends everything: timers, sockets, what was registered. Also called after a `start()` that rejected. */
-  stop(): Promise<void>;
+  /**
+   * Ends everything: timers and sockets. Also called after a `start()` that rejected.
+   *
+   * @param leaving true when this node leaves for good, so that what was registered is taken back; false before another start.
+   */
+  stop(leaving: boolean): Promise<void>;
 }
 
 /** True for an object that can be a strategy. */

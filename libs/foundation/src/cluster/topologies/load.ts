@@ -20,6 +20,14 @@ export async function loadStrategy(each: StrategyConfig | TopologyStrategy): Pro
       const { StaticStrategy } = await import('./static.js');
       return new StaticStrategy(each.config);
     }
+    case 'consul': {
+      const { ConsulStrategy } = await import('./consul.js');
+      return new ConsulStrategy(each.config);
+    }
+    case 'kubernetes': {
+      const { createKubernetes } = await import('./kubernetes.js');
+      return createKubernetes(each.config);
+    }
     default:
       throw new NotInThisVersionError('cluster', `the strategy "${each.strategy}"`, 'another strategy');
   }

@@ -50,6 +50,13 @@ describe('mergePeers', () => {
     expect(expectedOf(mergePeers([first, second]))).toBe(4);
   });
 
+  it('merges several peers of one strategy into one of another', () => {
+    const second = [peer('x', 'terminated', { host: 'h' }), peer('y', 'leaving', { host: 'h', address: 'h:1' })];
+    expect(mergePeers([[peer('1', 'terminated', { host: 'h' })], second])).toEqual([
+      peer('1', 'leaving', { host: 'h', address: 'h:1' }),
+    ]);
+  });
+
   it('does not merge the peers of one strategy, nor those of which nothing is known', () => {
     const list = [peer('1', 'ready', { host: 'h' }), peer('2', 'ready', { host: 'h' })];
     expect(mergePeers([list])).toEqual(list);
@@ -79,6 +86,7 @@ describe('peersOf', () => {
     const peers = [peer('1', 'ready', { node: 'a', host: 'h' }), peer('2', 'ready', { host: 'h' }), peer('3')];
     expect(peersOf(peers, { name: 'a', host: 'x' }).map(({ id }) => id)).toEqual(['1']);
     expect(peersOf(peers, { name: 'b', host: 'h' }).map(({ id }) => id)).toEqual(['2']);
+    expect(peersOf(peers, { name: 'h', host: 'x' }).map(({ id }) => id)).toEqual(['2']);
     expect(peersOf(peers, { name: 'b', host: 'x' })).toEqual([]);
   });
 });

@@ -52,11 +52,12 @@ const PRECEDENCE: readonly PeerState[] = ['ready', 'not-ready', 'leaving', 'term
 export function mergePeers(lists: readonly (readonly Peer[])[]): Peer[] {
   const merged: Peer[] = [];
   for (const list of lists) {
-    const before = [...merged];
+    const before = merged.length;
     for (const peer of list) {
-      const same = before.find((other) => isSame(other, peer));
+      const at = merged.findIndex((other, index) => index < before && isSame(other, peer));
+      const same = merged[at];
       if (same === undefined) merged.push(peer);
-      else merged[merged.indexOf(same)] = { ...peer, ...same, state: livelier(same.state, peer.state) };
+      else merged[at] = { ...peer, ...same, state: livelier(same.state, peer.state) };
     }
   }
   return merged;
@@ -72,7 +73,9 @@ export function expectedOf(peers: readonly Peer[]): number {
   return peers.filter(({ state }) => state === 'ready' || state === 'not-ready').length;
 }
 
-/** What is said of a member: by its name, or where the source does not know that, by its host. */
+/** What is said of a member: by its name, or where the source does not know that, by its host, which it may be named after. */
 export function peersOf(peers: readonly Peer[], { name, host }: { name: string; host: string }): Peer[] {
-  return peers.filter((peer) => (peer.node === undefined ? peer.host === host : peer.node === name));
+  return peers.filter((peer) =>
+    peer.node === undefined ? peer.host === host || peer.host === name : peer.node === name,
+  );
 }

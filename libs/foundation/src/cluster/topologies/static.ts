@@ -12,7 +12,8 @@ import type { Peer, TopologyReport, TopologyStrategy } from '../../config/topolo
 export class StaticStrategy implements TopologyStrategy {
   readonly name = 'static';
   #timer: NodeJS.Timeout | undefined;
-  #stopped = false;
+  /** Rises with each start and stop; a look of a former one reports nothing. */
+  #turn = 0;
 
   constructor(
     private readonly config: StrategyConfigs['static'],
@@ -20,22 +21,21 @@ export class StaticStrategy implements TopologyStrategy {
   ) {}
 
   async start(report: TopologyReport): Promise<void> {
-    this.#stopped = false;
-    await this.#look(report);
+    await this.#look(report, ++this.#turn);
   }
 
   stop(): Promise<void> {
-    this.#stopped = true;
+    this.#turn++;
     clearTimeout(this.#timer);
     return Promise.resolve();
   }
 
-  async #look(report: TopologyReport): Promise<void> {
+  async #look(report: TopologyReport, turn: number): Promise<void> {
     const { hosts, redis, every } = this.config;
     const peers = await Promise.all(hosts.map((host) => this.#peer(host)));
-    if (this.#stopped) return;
+    if (turn !== this.#turn) return;
     report.found({ peers, ...(redis === undefined ? {} : { redis }) });
-    this.#timer = setTimeout(() => void this.#look(report), every).unref();
+    this.#timer = setTimeout(() => void this.#look(report, turn), every).unref();
   }
 
   /** A name that is not known yet belongs to a machine that is still to come. */

@@ -4,7 +4,7 @@
  */
 import { Logger } from '@nestjs/common';
 import type { Peer, TopologyFindings, TopologyReport, TopologySelf, TopologyStrategy } from '../../config/topology.js';
-import { describe } from '../../errors.js';
+import { TopologyError, describe } from '../../errors.js';
 import { within } from '../../tools/within.js';
 import { checkedPeers } from './peers.js';
 
@@ -13,7 +13,7 @@ export interface RunTimes {
   /** The first pause after a failure; it doubles with each further one. */
   retryFrom: number;
   retryTo: number;
-  /** A failure is logged at most this often, however often it happens. */
+  /** A failure is logged at most this often, and one that is told already a tenth as often, however often it happens. */
   logEvery: number;
   /** How long a stop may take. */
   stop: number;
@@ -24,7 +24,7 @@ export const RUN_TIMES: RunTimes = { retryFrom: 500, retryTo: 30_000, logEvery: 
 /** How a strategy is doing: for health and for `doctor`. */
 export interface StrategyStatus {
   readonly strategy: string;
-  /** `starting` until its first look is over, `failing` from a failure until a look succeeds. */
+  /** `starting` until its first start is over, `failing` from a failure until a start succeeds. */
   readonly state: 'starting' | 'looking' | 'failing' | 'stopped';
   readonly peers: number;
   readonly redisFound: boolean;
@@ -49,7 +49,7 @@ export class StrategyRun {
   #failuresInARow = 0;
   #dropped = 0;
   #error: string | undefined;
-  #loggedAt = -Infinity;
+  #logged: { at: number; error: string | undefined } = { at: -Infinity, error: undefined };
   #timer: NodeJS.Timeout | undefined;
   #ending: Promise<void> = Promise.resolve();
   #looked!: () => void;
@@ -115,7 +115,7 @@ export class StrategyRun {
     clearTimeout(this.#timer);
     this.#looked();
     await this.#ending;
-    await this.#end();
+    await this.#end(true);
   }
 
   async #start(report: TopologyReport, turn: number): Promise<void> {
@@ -142,7 +142,6 @@ export class StrategyRun {
       return this.#failed(error);
     }
     this.#reports++;
-    this.#well();
     this.changed();
   }
 
@@ -162,29 +161,32 @@ export class StrategyRun {
     this.#error = describe(error);
     this.#looked();
     const pause = Math.min(this.times.retryTo, this.times.retryFrom * 2 ** Math.min(this.#failuresInARow++, 16));
-    this.#log(pause);
-    this.#ending = this.#end();
+    this.#log(error, pause);
+    this.#ending = this.#end(false);
     clearTimeout(this.#timer);
     // Jitter, so that the nodes of a cluster do not ask again all at once.
     this.#timer = setTimeout(() => this.start(), pause * (0.75 + Math.random() / 2)).unref();
     this.changed();
   }
 
-  #log(retryInMs: number): void {
+  #log(error: unknown, retryInMs: number): void {
     const now = performance.now();
-    if (now - this.#loggedAt < this.times.logEvery) return;
-    this.#loggedAt = now;
-    this.#logger.warn('A topology strategy failed; what it found stays, and it is tried again', {
+    const { at, error: told } = this.#logged;
+    if (now - at < this.times.logEvery * (told === this.#error ? 10 : 1)) return;
+    this.#logged = { at: now, error: this.#error };
+    const what = 'A topology strategy failed; what it found stays, and it is tried again';
+    // A manifest that is to be applied must not be printed as one line of JSON.
+    this.#logger.warn(error instanceof TopologyError ? error.message : what, {
       strategy: this.name,
-      error: this.#error,
+      ...(error instanceof TopologyError ? {} : { error: this.#error }),
       failures: this.#failures,
       retryInMs: Math.round(retryInMs),
     });
   }
 
-  async #end(): Promise<void> {
+  async #end(leaving: boolean): Promise<void> {
     try {
-      await within(this.times.stop, this.strategy.stop(), `not done in ${this.times.stop} ms`);
+      await within(this.times.stop, this.strategy.stop(leaving), `not done in ${this.times.stop} ms`);
     } catch (error) {
       this.#logger.debug('A topology strategy did not stop in order', { strategy: this.name, error: describe(error) });
     }

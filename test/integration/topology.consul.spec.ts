@@ -1,0 +1,160 @@
+// The strategy `consul` against a small agent of the test's own.
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { HealthMonitor, Topologies, translateConsul } from 'nestjs-foundation';
+import { ConsulStrategy } from '../../libs/foundation/src/cluster/topologies/consul.js';
+import { LocalNode } from '../../libs/foundation/src/cluster/node.js';
+import { resolve } from '../../libs/foundation/src/config/resolve.js';
+import { eventually } from '../../libs/foundation/src/testing/eventually.js';
+import { FakeConsul } from '../support/consul-agent.js';
+import { startRedis, type RedisServer } from '../support/redis-server.js';
+import { boot, CapturedLog, closeAll, credentials, formed, freshName, settle } from './bench.js';
+
+const TIMES = { retryFrom: 20, retryTo: 100, logEvery: 60_000, stop: 2000 };
+
+describe('the strategy consul', () => {
+  let consul: FakeConsul;
+  let log: CapturedLog;
+  const running: Topologies[] = [];
+
+  beforeEach(async () => {
+    log = CapturedLog.install();
+    consul = await FakeConsul.open();
+  });
+  afterEach(async () => {
+    await Promise.all(running.splice(0).map((each) => each.stop()));
+    await closeAll();
+    await consul.close();
+  });
+
+  /** A node's strategy that runs, with short times. */
+  async function look(nodeName: string, settings: object = {}): Promise<Topologies> {
+    const { config } = translateConsul({ appName: 'shop', address: consul.address, ttl: 2, ...settings });
+    const options = { cluster: true, topologies: [new ConsulStrategy(config)], redis: 'redis://a', nodeName } as const;
+    const resolved = resolve(options, {}, { host: 'h', pid: 1 });
+    const topologies = new Topologies(resolved, new LocalNode(resolved), TIMES);
+    running.push(topologies);
+    await topologies.start();
+    return topologies;
+  }
+
+  const shown = (topologies: Topologies): string =>
+    topologies
+      .peers()
+      .map(({ node, state }) => `${node} ${state}`)
+      .sort()
+      .join(', ');
+
+  const until = (topologies: Topologies, expected: string): Promise<unknown> =>
+    eventually(() => shown(topologies) === expected, {
+      ...{ what: `Peers "${expected}"`, timeout: 15_000 },
+      lastSeen: () => [shown(topologies), topologies.status()],
+    });
+
+  const state = (topologies: Topologies, wanted: string): Promise<unknown> =>
+    eventually(() => topologies.status()[0]?.state === wanted, { what: wanted, lastSeen: () => topologies.status() });
+
+  it('registers its node, follows the others, and takes the node out when it leaves', async () => {
+    const [a, b] = [await look('a'), await look('b')];
+    await until(a, 'a ready, b ready');
+    await until(b, 'a ready, b ready');
+    expect(a.expectedNodes()).toBe(2);
+    consul.register({ ID: 'stranger', Name: 'shop' });
+    b.announce({ address: '127.0.0.1:7001' });
+    await eventually(() => a.peers().find(({ node }) => node === 'b')?.address === '127.0.0.1:7001', {
+      ...{ what: 'The address of b', lastSeen: () => a.peers() },
+    });
+    expect(shown(a)).toBe('a ready, b ready');
+    await b.stop();
+    await until(a, 'a ready');
+    expect(consul.registrations.map(({ ID }) => ID).sort()).toEqual([expect.stringMatching(/^shop-a-/), 'stranger']);
+  });
+
+  it('keeps its check passing for longer than it lasts, and shows one that has run out as not ready', async () => {
+    const a = await look('a');
+    consul.register({
+      ...{ ID: 'shop-dead', Name: 'shop', Meta: { 'foundation-node': 'dead' } },
+      Check: { CheckID: 'service:shop-dead', TTL: '3s' },
+    });
+    await until(a, 'a ready, dead ready');
+    // The check of `a` lasts two seconds: had it not been kept, it would have run out by now.
+    await until(a, 'a ready, dead not-ready');
+    expect(a.expectedNodes()).toBe(2);
+  });
+
+  it('registers again with an agent that has forgotten everything', async () => {
+    const a = await look('a');
+    await until(a, 'a ready');
+    consul.forget();
+    await eventually(() => consul.registrations.length === 1, {
+      what: 'A registration',
+      lastSeen: () => consul.registrations,
+    });
+    await until(a, 'a ready');
+    expect(a.status()[0]).toMatchObject({ failures: 0 });
+  });
+
+  it.each(['refuse', 'broken', 'redirect'] as const)(
+    'keeps what it knows while the agent fails (%s)',
+    async (fault) => {
+      consul.register({ ID: 'shop-b', Name: 'shop', Meta: { 'foundation-node': 'b' } });
+      const a = await look('a');
+      await until(a, 'a ready, b ready');
+      consul.fault = fault;
+      consul.cut();
+      await state(a, 'failing');
+      expect(shown(a)).toBe('a ready, b ready');
+      expect(consul.registrations).toHaveLength(2);
+      consul.fault = 'none';
+      consul.deregister('shop-b');
+      await state(a, 'looking');
+      await until(a, 'a ready');
+    },
+  );
+
+  it('says which rules its token lacks, and never shows it', async () => {
+    consul.token = 'hunter2-right';
+    const a = await look('a', { token: 'hunter2-wrong' });
+    await state(a, 'failing');
+    expect(a.status()[0]?.error).toMatch(/\(403 .*service "shop" \{ policy = "write" \}/);
+    const b = await look('b', { token: 'hunter2-right' });
+    await until(b, 'b ready');
+    expect(log.lines.join('\n') + JSON.stringify(a.status())).not.toContain('hunter2');
+  });
+
+  it('asks no more often than it must', async () => {
+    const a = await look('a');
+    await until(a, 'a ready');
+    const queries = () =>
+      consul.requests.filter((each) => each.includes('health/service/shop') && each.includes('index=')).length;
+    const passes = () => consul.requests.filter((each) => each.includes('check/pass')).length;
+    await eventually(() => passes() >= 2, { what: 'Two signs of life', lastSeen: passes });
+    expect(queries()).toBeLessThanOrEqual(2);
+  });
+
+  describe('in an application', () => {
+    let redis: RedisServer;
+    beforeAll(async () => void (redis = await startRedis()));
+    afterAll(() => redis.stop());
+
+    it('finds Redis, says how many nodes to expect, and leaves', async () => {
+      const appName = freshName('shop');
+      await settle(redis, appName);
+      const { hostname, port } = new URL(redis.url);
+      consul.register({ ID: 'redis', Name: 'redis', Address: hostname, Port: Number(port) });
+      const cluster = { strategy: 'consul', address: consul.address } as const;
+      const nodes = await Promise.all(
+        ['a', 'b', 'c'].map((nodeName) => boot(credentials(redis), appName, [], { cluster, nodeName })),
+      );
+      await formed(...nodes);
+      const { app } = nodes[0]!;
+      await eventually(() => app.get(Topologies).expectedNodes() === 3, {
+        ...{ what: 'Three expected', lastSeen: () => app.get(Topologies).peers() },
+      });
+      expect((await app.get(HealthMonitor).clusterHealth()).reasons).toEqual([]);
+      await nodes[2]!.app.close();
+      await eventually(() => app.get(Topologies).expectedNodes() === 2, {
+        ...{ what: 'Two expected', lastSeen: () => app.get(Topologies).peers() },
+      });
+    });
+  });
+});
