@@ -1,9 +1,12 @@
 // `foundation doctor` against clusters that are well, and against each thing that it should find.
 import { describe, expect, it } from '@jest/globals';
+import { loadAllYaml } from '@kubernetes/client-node';
 import { Redis } from 'ioredis';
 import { ProcessManager, Singleton, type FoundationOptions } from 'nestjs-foundation';
 import { eventually } from 'nestjs-foundation/testing';
 import type { Keys } from '../../libs/foundation/src/tools/keys.js';
+import { FakeConsul } from '../support/consul-agent.js';
+import { TestKubernetes } from '../support/kubernetes.js';
 import { startServer, type RedisServer } from '../support/redis-server.js';
 import { secret } from '../support/secrets.js';
 import { boot, closeLater, formed, onOwnRedis, settle } from './bench.js';
@@ -234,5 +237,53 @@ describe('foundation doctor', () => {
     expect(found.of('redis').map(({ verdict }) => verdict)).toEqual(['ok', 'ok', 'failed']);
     expect(found.of('version')).toHaveLength(2);
     expect(found.of('version')[0]?.text).toContain(`127.0.0.1:${server.port}: `);
+  });
+
+  describe('with a topology strategy', () => {
+    it('compares the peers of Consul with the members, and is registered nowhere', async () => {
+      const consul = await FakeConsul.open();
+      closeLater(() => consul.close());
+      const env = { FOUNDATION_CLUSTER: 'consul', CONSUL_HTTP_ADDR: consul.address };
+      const node = await boot(server.url, appName, [], { cluster: { strategy: 'consul', address: consul.address } });
+      await eventually(() => consul.registrations.length === 1);
+      const found = await doctor(server.url, env);
+      expect(wrong(found)).toEqual([]);
+      expect(found.of('strategies')).toMatchObject([{ text: 'consul finds 1 peer and no Redis' }]);
+      expect(found.of('peers')).toMatchObject([{ verdict: 'ok' }]);
+      // What registers would also be taken out at the end.
+      expect(consul.requests.filter((request) => request.includes('deregister'))).toEqual([]);
+      expect(consul.registrations.map(({ Meta }) => Meta?.['foundation-node'])).toEqual([node.name]);
+
+      consul.register({ ID: 'lost', Name: appName, Meta: { 'foundation-node': 'lost' } });
+      const absent = await doctor(server.url, env);
+      expect(absent.code).toBe(1);
+      expect(absent.of('peers')).toMatchObject([{ verdict: 'failed', text: 'peer lost is ready and no member' }]);
+
+      consul.fault = 'broken';
+      const broken = await doctor(server.url, env);
+      expect(broken.of('strategies')).toMatchObject([{ verdict: 'failed', text: expect.stringContaining('consul') }]);
+    });
+
+    it('prints the role that Kubernetes asks for, so that it can be applied', async () => {
+      const kubernetes = await TestKubernetes.fake();
+      closeLater(() => kubernetes.close());
+      await kubernetes.namespace('space');
+      const before = process.env['KUBECONFIG'];
+      process.env['KUBECONFIG'] = await kubernetes.kubeconfig('space');
+      closeLater(
+        async () =>
+          void (before === undefined ? delete process.env['KUBECONFIG'] : (process.env['KUBECONFIG'] = before)),
+      );
+      const env = { FOUNDATION_CLUSTER: 'kubernetes', FOUNDATION_K8S_NAMESPACE: 'space' };
+      const found = await doctor(server.url, env);
+      expect(found.code).toBe(1);
+      const [{ text, advice }] = found.of('strategies') as [Finding];
+      expect(text).toContain('403');
+      await kubernetes.apply(loadAllYaml(advice!) as never);
+      expect((await doctor(server.url, env)).of('strategies')).toMatchObject([{ verdict: 'ok' }]);
+
+      const lines = (await command(['doctor', '--app', appName], { FOUNDATION_REDIS_URL: server.url, ...env })).out;
+      expect(lines).toContain('kubernetes finds 0 peers');
+    });
   });
 });

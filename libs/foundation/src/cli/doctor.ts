@@ -14,6 +14,7 @@ import { failed, ok, skipped, type Case, type Finding, type Step, type Verdict }
 import { TOPOLOGY_STEPS } from './doctor/topology.steps.js';
 import { wrap } from './table.js';
 import { paint, printable, type Color, type Terminal } from './terminal.js';
+import { complaint } from './words.js';
 
 const STEPS: readonly Step[] = [...REDIS_STEPS, TOPOLOGY_STEPS.strategies, ...CLUSTER_STEPS, TOPOLOGY_STEPS.peers];
 
@@ -57,7 +58,7 @@ async function take(step: Step, patient: Case): Promise<Finding[]> {
   try {
     return await step.run(patient);
   } catch (error) {
-    const [text = '', ...block] = describe(error).split('\n');
+    const [text = '', ...block] = complaint(error).split('\n');
     return [failed(text, block.length === 0 ? undefined : ['', ...block].join('\n'))];
   }
 }

@@ -1,7 +1,7 @@
 /**
  * Pure: times, counts and errors as people read them.
  */
-import { RedisUnavailableError, describe } from '../errors.js';
+import { RedisNotFoundError, RedisUnavailableError, describe } from '../errors.js';
 
 /** `340 ms`, `12 s`, `5 min`, `3 h`, `2 d`. */
 export function duration(ms: number): string {
@@ -17,8 +17,11 @@ export function count(number: number, one: string, several = `${one}s`): string 
   return `${number} ${number === 1 ? one : several}`;
 }
 
-/** An error in a sentence. That of an unreachable Redis says what a node does, which is to go on trying; a command does not. */
+/** An error in a sentence. Those about Redis say what a node does about it, which a command does not. */
 export function complaint(error: unknown): string {
+  if (error instanceof RedisNotFoundError) {
+    return `The Redis of the cluster was not found. Tried: ${error.tried.join('; ')}. Name it with --redis or FOUNDATION_REDIS_URL.`;
+  }
   if (!(error instanceof RedisUnavailableError)) return describe(error);
   return `Redis at ${error.endpoint} cannot be reached: ${describe(error.cause)}. Run "foundation doctor".`;
 }
