@@ -295,12 +295,31 @@ describe('Membership', () => {
     ]);
   });
 
+  it('reads the view once for many hints, however fast they come, and the last change is in it', async () => {
+    await membership.join(['Feed']);
+    let read = 0;
+    const view = nodes.view;
+    nodes.view = () => {
+      read += 1;
+      return view();
+    };
+    for (let change = 0; change < 50; change++) {
+      nodes.records.set(`m${change}`, { ...other, name: `m${change}`, bootId: `boot-${change}` });
+      nodes.version += 1;
+      hint({ t: 'view' });
+      await pass(0);
+    }
+    await pass(200);
+    expect(read).toBeLessThanOrEqual(2);
+    expect(membership.members()).toHaveLength(52);
+  });
+
   it('reads the view after a hint, and reports who left', async () => {
     await membership.join([]);
     nodes.records.delete('n2');
     nodes.version += 1;
     hint({ t: 'view' });
-    await pass(0);
+    await pass(10);
     expect(membership.members().map(({ name }) => name)).toEqual(['n1']);
     expect(payloads('cluster.node_left')).toEqual([{ node: 'n2', bootId: 'b2', reason: 'timeout' }]);
   });

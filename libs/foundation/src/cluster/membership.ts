@@ -77,6 +77,8 @@ const JOIN_RETRY_MS = 200;
 const LOAD_DELAY_MS = 50;
 /** Smaller changes of the lag are not worth a new view. */
 const LAG_STEP_MS = 100;
+/** For each member; a view of a hundred is read five times a second at most. */
+const PACE_MS = 2;
 
 /** Injectable. The members of the cluster and this node's own state. */
 @Injectable()
@@ -99,6 +101,9 @@ export class Membership {
   #dueAt = Infinity;
   #beating: Promise<void> | undefined;
   #refreshing: Promise<void> | undefined;
+  #refreshNext: Promise<void> | undefined;
+  #fetchedAt = -Infinity;
+  #paceTimer: NodeJS.Timeout | undefined;
   /** Until then members that the view lacks are kept, because it may have been lost and not put back yet. */
   #keepUntil = 0;
   #keepTimer: NodeJS.Timeout | undefined;
@@ -129,7 +134,7 @@ export class Membership {
       joinedAt: 0,
     };
     engine.onHint((hint) => {
-      if (hint.t === 'view' && this.#state !== 'left') void this.#refresh();
+      if (hint.t === 'view' && this.#state !== 'left') this.#refreshSoon();
       if (hint.t === 'load') this.#noteLoad(hint.node, hint.load);
       if (hint.t === 'refused') this.#noteRefused(hint.node, hint.host);
     });
@@ -289,6 +294,7 @@ export class Membership {
     this.#setState('left');
     clearTimeout(this.#timer);
     clearTimeout(this.#keepTimer);
+    clearTimeout(this.#paceTimer);
     await this.#beating;
     if (joined) await this.engine.nodes.leave(this.node.name, this.node.bootId);
   }
@@ -470,20 +476,32 @@ export class Membership {
 
   // -- view -------------------------------------------------------------------------------------------------------------
 
-  /** One fetch at a time; a hint that comes during a fetch causes one more. */
+  /**
+   * Changes of a large cluster come faster than its view can be read, by every node: at most one fetch for so many
+   * milliseconds as it has members. What a hint says is in the next beat's answer too.
+   */
+  #refreshSoon(): void {
+    const due = this.#fetchedAt + PACE_MS * this.#members.size - this.now();
+    if (due <= 0) return void this.#refresh();
+    this.#paceTimer ??= setTimeout(() => void this.#refresh(), due).unref();
+  }
+
+  /** One fetch at a time; all calls during one share the next. */
   #refresh(): Promise<void> {
-    const after = this.#refreshing ?? Promise.resolve();
-    const next = after.then(() => this.#fetchView());
-    const settled = next
-      .catch((error: unknown) => this.#logger.debug('The view was not fetched', { error: describe(error) }))
-      .finally(() => {
-        if (this.#refreshing === settled) this.#refreshing = undefined;
-      });
-    this.#refreshing = settled;
-    return settled;
+    this.#refreshNext ??= (this.#refreshing ?? Promise.resolve()).then(() => {
+      this.#refreshNext = undefined;
+      clearTimeout(this.#paceTimer);
+      this.#paceTimer = undefined;
+      this.#refreshing = this.#fetchView()
+        .catch((error: unknown) => this.#logger.debug('The view was not fetched', { error: describe(error) }))
+        .finally(() => (this.#refreshing = undefined));
+      return this.#refreshing;
+    });
+    return this.#refreshNext;
   }
 
   async #fetchView(): Promise<void> {
+    this.#fetchedAt = this.now();
     const view = await this.engine.nodes.view();
     if (view.version === this.#version) return;
     this.#keepLost(view);
