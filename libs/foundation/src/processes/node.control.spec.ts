@@ -1,3 +1,4 @@
+import 'reflect-metadata';
 import { describe, expect, it } from '@jest/globals';
 import { ArgumentError, ProcessTimeoutError } from '../errors.js';
 import { callableOf } from './callable.decorator.js';

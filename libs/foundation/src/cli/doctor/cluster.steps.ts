@@ -19,7 +19,8 @@ export const CLUSTER_STEPS: readonly Step[] = [
       const engine = await createEngine(config, new LocalNode(config), new Telemetry());
       try {
         await engine.open();
-        const [{ members }, seen] = [await engine.nodes.view(), await engine.nodes.look()];
+        const [view, seen] = [await engine.nodes.view(), await engine.nodes.look()];
+        const members = view.members.sort((a, b) => (a.name < b.name ? -1 : 1));
         patient.cluster = { engine, members, seen };
         return [
           ...cookieFindings(config.cookie !== undefined, seen),
