@@ -16,9 +16,6 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   throw error;
 });
 
-// Whoever read it has had enough: `foundation status | head`.
-process.stdout.on('error', () => process.exit());
-
 process.exitCode = await run(
   process.argv.slice(2),
   process.env,
