@@ -28,6 +28,8 @@ export interface Member {
   bootId: string;
   host: string;
   pid: number;
+  /** Of Foundation. */
+  version: string;
   state: MemberState;
   /** How many processes it owns. */
   load: number;
@@ -163,7 +165,7 @@ export class Membership {
   members(): Member[] {
     return [...this.#members.values()]
       .map((record) => (record.bootId === this.node.bootId ? { ...this.#record, state: record.state } : record))
-      .map(({ version: _version, leaseServers: _servers, beatEvery: _every, ttl: _ttl, ...record }) => ({
+      .map(({ leaseServers: _servers, beatEvery: _every, ttl: _ttl, ...record }) => ({
         ...record,
         state: stateOf(record.state, this.#late.has(record.name)),
         self: record.bootId === this.node.bootId,

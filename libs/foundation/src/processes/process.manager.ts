@@ -225,6 +225,22 @@ export class ProcessManager {
     return this.#running<T>(name, after, options.timeout);
   }
 
+  /** The name of the cluster. */
+  get appName(): string {
+    return this.config.appName;
+  }
+
+  /**
+   * How many crashes of each process (`list()` has their names) are remembered; they are for `maxSeconds` after the last one.
+   *
+   * Underneath: `ZCARD …:crashes:<name>`, in one round trip.
+   *
+   * @throws RedisUnavailableError
+   */
+  async crashes(names: readonly string[]): Promise<number[]> {
+    return this.#redis('counting crashes', () => this.engine.restarts.recent(names));
+  }
+
   /**
    * Why a process is where it is: every member with its score and the reason, best first, then those that cannot run it.
    *
