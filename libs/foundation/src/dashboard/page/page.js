@@ -5,8 +5,8 @@
 
   const base = location.pathname.replace(/\/+$/, '');
   const RECONNECT_MS = 1000;
-  const SILENT_MS = 10_000; // an open stream that says nothing for so long is cut and opened anew
-  const OLD_MS = 3000;
+  const OLD = 3; // data is old after so many times the pace at which it should come
+  const SILENT = 10; // an open stream that says nothing for so long is cut and opened anew
   const ROWS = 24; // of a table, until asked for all
   const EVENTS = 1000;
   const EVENTS_SHOWN = 200;
@@ -135,6 +135,9 @@
   const opened = new Set(); // tables shown whole, channels shown by node
   let frame;
 
+  /** Milliseconds from one overview to the next; a large cluster is asked less often. */
+  const pace = () => Math.max(1000, 10 * (overview?.nodes.length ?? 0));
+
   function render() {
     frame ??= requestAnimationFrame(() => {
       frame = undefined;
@@ -157,10 +160,13 @@
 
   function renderConnection() {
     const age = freshAt === undefined ? Infinity : performance.now() - freshAt;
-    const fresh = connection === 'live' && age < OLD_MS;
+    const fresh = connection === 'live' && age < OLD * pace();
     write(byId('connection'), connection === 'live' && !fresh ? 'connected' : connection);
     tone(byId('connection'), connection === 'live' && !fresh ? 'old' : connection);
-    write(byId('age'), age === Infinity ? '' : `data ${fresh ? 'under 3 s' : duration(age)} old`);
+    write(
+      byId('age'),
+      age === Infinity ? '' : `data ${fresh ? 'under ' : ''}${duration(fresh ? OLD * pace() : age)} old`,
+    );
     announce();
   }
 
@@ -570,7 +576,9 @@
 
   /** An EventSource does not tell a refusal from a failure, so the session is asked first. */
   async function connect() {
-    const session = await fetch(`${base}/session`, { signal: AbortSignal.timeout(SILENT_MS) }).catch(() => undefined);
+    const session = await fetch(`${base}/session`, { signal: AbortSignal.timeout(SILENT * 1000) }).catch(
+      () => undefined,
+    );
     if (session?.status === 401) return signedOut();
     if (!session?.ok) return retry();
     show('dashboard');
@@ -623,7 +631,7 @@
   for (const kind of ['node', 'process', 'service']) byId(`${kind}-more`).addEventListener('click', () => toggle(kind));
   for (const id of ['filter', 'event-filter']) byId(id).addEventListener('input', render);
   setInterval(() => {
-    if (source !== undefined && performance.now() - heardAt > SILENT_MS) retry();
+    if (source !== undefined && performance.now() - heardAt > SILENT * pace()) retry();
     renderConnection();
   }, 1000);
   void connect();
