@@ -5,20 +5,27 @@
 
   const base = location.pathname.replace(/\/+$/, '');
   const RECONNECT_MS = 1000;
-  const SILENT_MS = 10_000; // an open stream that says nothing for so long is cut and opened anew
-  const OLD_MS = 3000;
-  const ROWS = 50; // of a table, until asked for all
+  const OLD = 3; // data is old after so many times the pace at which it should come
+  const SILENT = 10; // an open stream that says nothing for so long is cut and opened anew
+  const ROWS = 24; // of a table, until asked for all
   const EVENTS = 1000;
   const EVENTS_SHOWN = 200;
 
   const TONES = new Map([
     ...['up', 'running', 'healthy', 'live'].map((word) => [word, 'good']),
-    ...['suspect', 'draining', 'joining', 'starting', 'stopping', 'waiting', 'restarting', 'moving'].map((word) => [
-      word,
-      'warn',
-    ]),
+    ...[
+      'suspect',
+      'draining',
+      'joining',
+      'starting',
+      'stopping',
+      'waiting',
+      'restarting',
+      'backing-off',
+      'observing',
+    ].map((word) => [word, 'warn']),
     ...['degraded', 'reconnecting', 'warning', 'old'].map((word) => [word, 'warn']),
-    ...['down', 'isolated', 'escalated', 'crashed', 'failed', 'unhealthy', 'critical', 'error'].map((word) => [
+    ...['down', 'isolated', 'escalated', 'crashed', 'failed', 'lost', 'unhealthy', 'critical'].map((word) => [
       word,
       'bad',
     ]),
@@ -128,6 +135,9 @@
   const opened = new Set(); // tables shown whole, channels shown by node
   let frame;
 
+  /** Milliseconds from one overview to the next; a large cluster is asked less often. */
+  const pace = () => Math.max(1000, 10 * (overview?.nodes.length ?? 0));
+
   function render() {
     frame ??= requestAnimationFrame(() => {
       frame = undefined;
@@ -149,18 +159,14 @@
   // -- header -----------------------------------------------------------------------------------------------------------
 
   function renderConnection() {
-    const age = freshAt === undefined ? undefined : performance.now() - freshAt;
-    const old = age !== undefined && age > OLD_MS;
-    const data = age === undefined ? '' : `data ${duration(age)} old`;
-    if (connection === 'live' && !old) badge(byId('connection'), 'live');
-    else if (connection === 'live') {
-      write(byId('connection'), `connected, ${data || 'waiting for data'}`);
-      tone(byId('connection'), 'old');
-    } else {
-      write(byId('connection'), [connection, data].filter(Boolean).join(', '));
-      tone(byId('connection'), connection);
-    }
-    title(byId('connection'), data);
+    const age = freshAt === undefined ? Infinity : performance.now() - freshAt;
+    const fresh = connection === 'live' && age < OLD * pace();
+    write(byId('connection'), connection === 'live' && !fresh ? 'connected' : connection);
+    tone(byId('connection'), connection === 'live' && !fresh ? 'old' : connection);
+    write(
+      byId('age'),
+      age === Infinity ? '' : `data ${fresh ? 'under ' : ''}${duration(fresh ? OLD * pace() : age)} old`,
+    );
     announce();
   }
 
@@ -173,12 +179,11 @@
   }
 
   function renderOverview() {
-    const { app, health, self } = overview;
+    const { app, health } = overview;
     const status = capital(health.status);
     write(byId('app'), app);
     write(byId('health'), status);
     tone(byId('health'), health.status);
-    write(byId('served'), self ? `served by ${self}` : '');
     const page = `${health.status === 'healthy' ? '' : `${status} · `}${app} · Foundation`;
     if (document.title !== page) document.title = page;
 
@@ -215,11 +220,11 @@
     const counted = states.map((state) => `${number(others.filter((node) => node.state === state).length)} ${state}`);
     tile('nodes', number(nodes.length), counted.join(', ') || 'all up', others.length > 0 ? 'warn' : 'idle');
 
-    const idle = processes.filter(({ state }) => state !== 'running');
+    const idle = processes.filter(({ state }) => !['running', 'completed', 'stopped'].includes(state));
     const escalated = idle.some(({ state }) => TONES.get(state) === 'bad');
     const waits = `${number(idle.length)}${idle.length === processes.length && processesLeftOut > 0 ? ' or more' : ''} not running`;
     const total = processes.length + processesLeftOut;
-    const note = total === 0 ? 'none started' : idle.length === 0 ? 'all running' : waits;
+    const note = total === 0 ? 'none started' : idle.length === 0 ? 'all well' : waits;
     tile('processes', number(total), note, idle.length === 0 ? 'idle' : escalated ? 'bad' : 'warn');
 
     const sick = services.filter(({ status }) => status !== 'healthy').length;
@@ -227,10 +232,8 @@
     const health = offered === 0 ? 'none registered' : sick === 0 ? 'all healthy' : `${number(sick)} unhealthy`;
     tile('services', number(offered), health, sick > 0 ? 'bad' : 'idle');
 
-    const dropped = sum(channels, (channel) => channel.dropped);
     const received = `${rate(sum(channels, (channel) => channel.receivedPerSecond))} received`;
-    const lost = dropped > 0 ? `${received}, ${number(dropped)} dropped` : received;
-    tile('messages', rate(sum(channels, (channel) => channel.sentPerSecond)), lost, dropped > 0 ? 'warn' : 'idle');
+    tile('messages', rate(sum(channels, (channel) => channel.sentPerSecond)), received, 'idle');
     const top = Math.max(1, ...sentLately);
     const points = sentLately.map((sent, index) => `${(index * 100) / 59},${23 - (22 * sent) / top}`);
     byId('tile-messages-spark').setAttribute('points', points.join(' '));
@@ -239,9 +242,12 @@
   // -- nodes ------------------------------------------------------------------------------------------------------------
 
   function renderNodes() {
+    const { nodes } = overview;
+    const ill = ({ state }) => Number(state !== 'up');
+    const sorted = nodes.length > ROWS ? [...nodes].sort((a, b) => ill(b) - ill(a)) : nodes;
     keyed(
       byId('node-list'),
-      overview.nodes,
+      shown('node', sorted, ({ name }) => name, [], 0),
       ({ name }) => name,
       'node-card',
       (row, node) => {
@@ -292,7 +298,7 @@
     keyed(
       byId('process-list'),
       shown('process', overview.processes, text, filter, overview.processesLeftOut),
-      ({ name, kind, node }) => (kind === 'replicated' ? `${name} on ${node}` : name),
+      ({ name }) => name,
       'process-row',
       (row, one) => {
         write(row.name, one.name);
@@ -305,7 +311,8 @@
         write(row.age, one.startedAt === undefined ? '–' : duration(overview.at - one.startedAt));
         write(row.restarts, number(one.restarts));
         row.restarts.classList.toggle('bad', one.restarts > 0);
-        row.move.disabled = one.kind === 'replicated' || !overview.nodes.some(({ name }) => name !== one.node);
+        // One on every node stays there.
+        row.move.disabled = one.name.endsWith(`@${one.node}`) || !overview.nodes.some(({ name }) => name !== one.node);
         row.move.setAttribute('aria-label', `Move ${one.name}`);
         row.restart.setAttribute('aria-label', `Restart ${one.name}`);
       },
@@ -569,7 +576,9 @@
 
   /** An EventSource does not tell a refusal from a failure, so the session is asked first. */
   async function connect() {
-    const session = await fetch(`${base}/session`, { signal: AbortSignal.timeout(SILENT_MS) }).catch(() => undefined);
+    const session = await fetch(`${base}/session`, { signal: AbortSignal.timeout(SILENT * 1000) }).catch(
+      () => undefined,
+    );
     if (session?.status === 401) return signedOut();
     if (!session?.ok) return retry();
     show('dashboard');
@@ -619,10 +628,10 @@
   byId('ask-form').addEventListener('submit', answer);
   byId('ask-no').addEventListener('click', () => byId('ask').close());
   byId('ask').addEventListener('close', () => (asked = undefined));
-  for (const kind of ['process', 'service']) byId(`${kind}-more`).addEventListener('click', () => toggle(kind));
+  for (const kind of ['node', 'process', 'service']) byId(`${kind}-more`).addEventListener('click', () => toggle(kind));
   for (const id of ['filter', 'event-filter']) byId(id).addEventListener('input', render);
   setInterval(() => {
-    if (source !== undefined && performance.now() - heardAt > SILENT_MS) retry();
+    if (source !== undefined && performance.now() - heardAt > SILENT * pace()) retry();
     renderConnection();
   }, 1000);
   void connect();
