@@ -243,9 +243,11 @@
   // -- nodes ------------------------------------------------------------------------------------------------------------
 
   function renderNodes() {
-    const { nodes } = overview;
-    const ill = ({ state }) => Number(state !== 'up');
-    const sorted = nodes.length > ROWS ? [...nodes].sort((a, b) => ill(b) - ill(a)) : nodes;
+    const sorted = troubledFirst(
+      overview.nodes,
+      () => false,
+      ({ state }) => state !== 'up',
+    );
     keyed(
       byId('node-list'),
       shown('node', sorted, ({ name }) => name, [], 0),
@@ -278,6 +280,12 @@
 
   // -- tables -----------------------------------------------------------------------------------------------------------
 
+  /** In the order that it has, but what is bad first; what only passes too, where otherwise it might not be among the shown. */
+  function troubledFirst(items, isBad, isPassing) {
+    const rank = (item) => (isBad(item) ? 0 : items.length > ROWS && isPassing(item) ? 1 : 2);
+    return [...items].sort((a, b) => rank(a) - rank(b));
+  }
+
   /** The rows of a table that are shown, and its foot, which says what is not. */
   function shown(kind, items, textOf, filter, leftOut) {
     const found = matching(items, filter, textOf);
@@ -295,10 +303,15 @@
   }
 
   function renderProcesses(filter) {
+    const sorted = troubledFirst(
+      overview.processes,
+      ({ state }) => TONES.get(state) === 'bad',
+      ({ state }) => TONES.get(state) === 'warn',
+    );
     const text = ({ name, kind, state, node, why, error }) => [name, kind, state, node, why, error].join(' ');
     keyed(
       byId('process-list'),
-      shown('process', overview.processes, text, filter, overview.processesLeftOut),
+      shown('process', sorted, text, filter, overview.processesLeftOut),
       ({ name }) => name,
       'process-row',
       (row, one) => {
@@ -417,10 +430,9 @@
 
   const clock = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit', second: '2-digit' });
 
-  /** A reconnect brings the last ones again. */
+  /** A reconnect brings the last ones again, and what happens again soon after raises the count of its line. */
   function happened(one) {
     const key = `${one.at} ${one.event} ${one.node} ${one.text}`;
-    if (happenings.has(key)) return;
     happenings.set(key, { ...one, key });
     if (happenings.size > EVENTS) happenings.delete(happenings.keys().next().value);
   }
@@ -434,14 +446,14 @@
       found.slice(0, EVENTS_SHOWN),
       ({ key }) => key,
       'event-item',
-      (row, { at, event, node, text }) => {
+      (row, { at, event, node, text, count }) => {
         write(row.time, clock.format(at));
         row.time.dateTime = new Date(at).toISOString();
         title(row.time, new Date(at).toLocaleString());
         write(row.event, event);
         tone(row.event, undefined, BAD_EVENT.test(event) ? 'bad' : WARN_EVENT.test(event) ? 'warn' : 'idle');
         write(row.node, node);
-        write(row.text, text);
+        write(row.text, count > 1 ? `${text} (${number(count)} times)` : text);
       },
     );
     const parts = [];
