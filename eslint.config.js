@@ -47,5 +47,16 @@ export default tseslint.config(
       ),
     },
   },
+  {
+    files: ['libs/foundation/src/dashboard/page/*.js'],
+    languageOptions: {
+      sourceType: 'script',
+      globals: Object.fromEntries(
+        'document location fetch performance EventSource AbortSignal Intl Option requestAnimationFrame setTimeout clearTimeout setInterval'
+          .split(' ')
+          .map((name) => [name, 'readonly']),
+      ),
+    },
+  },
   prettier,
 );

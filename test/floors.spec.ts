@@ -16,7 +16,7 @@ const PLAN: [number, string[]][] = [
   [3, ['cluster']],
   [3.5, ['decorated']],
   [4, ['processes', 'channels', 'services']],
-  [5, ['health', 'metrics', 'v1', 'microservices', 'prometheus', 'opentelemetry']],
+  [5, ['health', 'metrics', 'v1', 'microservices', 'prometheus', 'opentelemetry', 'dashboard']],
   [6, ['foundation.module', 'foundation.lifecycle', 'index']],
   [7, ['testing', 'cli']],
 ];

@@ -21,6 +21,7 @@ const MULTI = ['integration', 'e2e'];
 const EMBEDDED_OK = /^\/\/ @redis embedded-ok\b/m; // a spec that says so also runs without a real Redis
 const ANY_TOPOLOGY = /^\/\/ @redis any-topology\b/m; // a spec that says so also runs on a Redis Cluster and on sentinels
 const EXIT_GRACE_MS = 15_000;
+const CHROMIUM = ['chromium', 'chromium-browser', 'google-chrome-stable', 'google-chrome']; // as in support/browser.ts
 
 const root = resolve(import.meta.dirname, '..');
 const total = { passed: 0, failed: 0, skipped: 0 };
@@ -67,6 +68,7 @@ function readArguments(argv) {
 async function runMulti(multi) {
   const redis = await findRedis();
   const topology = process.env.FOUNDATION_TEST_TOPOLOGY;
+  if (multi.includes('e2e') && redis !== 'embedded' && !topology) await findChromium();
   const only = redis === 'embedded' ? onEmbedded(multi) : topology ? onTopology(multi, topology) : undefined;
   const asked = only ? multi.filter((suite) => only.some((file) => file.includes(`/${suite}/`))) : multi;
   if (asked.length === 0) return;
@@ -206,15 +208,28 @@ function isExecutable(path) {
   }
 }
 
-async function installRedis() {
+function installRedis() {
+  return install('redis-server', { brew: 'redis' });
+}
+
+async function findChromium() {
+  if (process.env.FOUNDATION_TEST_CHROMIUM || CHROMIUM.some(onPath) || (await install('chromium'))) return;
+  const bar = '!'.repeat(100);
+  console.error(
+    `\n${bar}\nNO CHROMIUM: the specs that look at the dashboard are SKIPPED. Install it, or name a binary:\n` +
+      `FOUNDATION_TEST_CHROMIUM=/path/to/chromium npm test\n${bar}\n`,
+  );
+}
+
+async function install(name, { brew } = {}) {
   if (process.env.FOUNDATION_TEST_INSTALL === '0') return false;
-  if (process.platform === 'darwin' && onPath('brew')) {
-    console.error('No redis-server found: brew install redis');
-    return (await run('brew', ['install', 'redis'])).code === 0;
+  if (brew && process.platform === 'darwin' && onPath('brew')) {
+    console.error(`No ${name} found: brew install ${brew}`);
+    return (await run('brew', ['install', brew])).code === 0;
   }
   if (process.platform !== 'linux' || process.getuid() !== 0 || !onPath('apt-get')) return false;
-  console.error('No redis-server found: apt-get install redis-server');
-  // The package would start a service on port 6379, where a node under test looks for a Redis of its own accord.
+  console.error(`No ${name} found: apt-get install ${name}`);
+  // A package may start a service, such as Redis on port 6379, where a node under test looks for one of its own accord.
   const policy = '/usr/sbin/policy-rc.d';
   const mine = !existsSync(policy);
   if (mine) writeFileSync(policy, '#!/bin/sh\nexit 101\n', { mode: 0o755 });
@@ -222,7 +237,7 @@ async function installRedis() {
     const env = { env: { DEBIAN_FRONTEND: 'noninteractive' } };
     const update = await run('apt-get', ['update', '-q'], env);
     if (update.code !== 0) console.error('apt-get update failed; trying with the lists as they are');
-    const install = ['install', '-y', '-q', '--no-install-recommends', 'redis-server'];
+    const install = ['install', '-y', '-q', '--no-install-recommends', name];
     return (await run('apt-get', install, env)).code === 0;
   } finally {
     if (mine) rmSync(policy, { force: true });

@@ -14,6 +14,9 @@ for (const entry of readdirSync(built, { recursive: true, withFileTypes: true })
   if (entry.isFile() && !entry.name.endsWith('.tsbuildinfo') && !existsSync(source)) rmSync(output);
 }
 
+// The page of the dashboard is read as it is.
+cpSync(join(here, 'src/dashboard/page'), join(built, 'dashboard/page'), { recursive: true });
+
 rmSync(target, { recursive: true, force: true });
 mkdirSync(target, { recursive: true });
 cpSync(built, join(target, 'dist'), { recursive: true, filter: (path) => !path.endsWith('.tsbuildinfo') });

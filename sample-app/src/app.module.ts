@@ -4,14 +4,19 @@
  */
 import { Module } from '@nestjs/common';
 import { FoundationModule } from 'nestjs-foundation';
+import { FoundationDashboardModule } from 'nestjs-foundation/dashboard';
 import { FoundationPrometheusModule } from 'nestjs-foundation/prometheus';
 import { PriceBoard } from './price-board.js';
 import { PriceFeed } from './price-feed.singleton.js';
 import { StatusController } from './status.controller.js';
 
+// The page at `/foundation`, for whoever knows the token; without one there is no page.
+const { FOUNDATION_DASHBOARD_TOKEN: token } = process.env;
+const dashboard = token === undefined ? [] : [FoundationDashboardModule.forRoot({ token })];
+
 @Module({
   // The second one answers `GET /metrics`.
-  imports: [FoundationModule.forRoot({ cluster: true }), FoundationPrometheusModule],
+  imports: [FoundationModule.forRoot({ cluster: true }), FoundationPrometheusModule, ...dashboard],
   controllers: [StatusController],
   providers: [PriceBoard, PriceFeed],
 })

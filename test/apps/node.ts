@@ -1,6 +1,7 @@
 // A Nest application with Foundation in it, one node of a test cluster. Configured by the environment, asked over IPC.
 // Its history goes to a file, so that what it did is known even when it is killed.
 import 'reflect-metadata';
+import type { AddressInfo, Server } from 'node:net';
 import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import {
@@ -33,8 +34,15 @@ const names = process.env[ENV.processes] || 'steady';
 // A test may choose a strategy by the environment, which an option would override.
 const cluster = process.env['FOUNDATION_CLUSTER'] ? {} : { cluster: true };
 
+// Loaded where it is wanted only, so that what is measured elsewhere is without it.
+const token = process.env[ENV.dashboard];
+const dashboard =
+  token === undefined
+    ? []
+    : [(await import('nestjs-foundation/dashboard')).FoundationDashboardModule.forRoot({ token })];
+
 @Module({
-  imports: [FoundationModule.forRoot({ ...cluster, lease: { onStall } })],
+  imports: [FoundationModule.forRoot({ ...cluster, lease: { onStall } }), ...dashboard],
   providers: [Journal, Extra, ...processClasses(names, COUNTERS)],
 })
 class NodeModule {}
@@ -101,6 +109,7 @@ async function run(): Promise<void> {
     return owner;
   };
   const commands: { [K in keyof NodeCommands]: (...args: Parameters<NodeCommands[K]>) => unknown } = {
+    port: () => ((app.getHttpServer() as Server).address() as AddressInfo).port,
     state: () => ({ state: membership.state, version: membership.version }),
     members: () => membership.members(),
     list: () => manager.list(),
@@ -133,7 +142,8 @@ async function run(): Promise<void> {
   };
 
   await channels.subscribe('events', (message) => void received.push(String(message)));
-  await app.init();
+  if (token === undefined) await app.init();
+  else await app.listen(Number(process.env[ENV.port] ?? 0), '127.0.0.1');
   const looking = process.env[ENV.quiet] ? undefined : look(membership, manager, lookup, recorder);
   if (process.env[ENV.calls]) {
     void callForEver(manager, recorder, membership.self, () => leaving || membership.state === 'left');

@@ -339,7 +339,8 @@ describe('Restarts', () => {
     for (const job of failed)
       expect(job).toMatchObject({ attemptsMade: 1, failedReason: expect.stringMatching(/not one of/) });
     expect(heard.restart.mock.calls).toEqual([['feed', 7]]);
-    expect(log.lines.filter((line) => line.includes('A supervision job failed'))).toHaveLength(bad.length);
+    // Said once in a while; the jobs say it all.
+    expect(log.lines.filter((line) => line.includes('A supervision job failed'))).toHaveLength(1);
   });
 
   it('do not lose the worker when a handler throws', async () => {

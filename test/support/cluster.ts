@@ -36,7 +36,8 @@ export interface Matcher {
 
 const APP_NAME = 'e2e';
 /** Nobody needs it without the direct transport, and nobody may print it. */
-const COOKIE = secret('the cookie of the e2e tests');
+/** Of every node. */
+export const COOKIE = secret('the cookie of the e2e tests');
 
 export class TestCluster {
   readonly folder = mkdtempSync(join(tmpdir(), 'foundation-e2e-'));

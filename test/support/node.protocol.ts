@@ -16,6 +16,8 @@ export interface Owner {
 export type WriteOutcome = 'accepted' | (string & {});
 
 export interface NodeCommands {
+  /** Of the HTTP server; there is one where `ENV.dashboard` is set. */
+  port(): number;
   state(): { state: NodeState; version: number };
   members(): Member[];
   list(): ProcessInfo[];
@@ -72,6 +74,10 @@ export const ENV = {
   calls: 'TEST_CALLS',
   /** Milliseconds between the lookups of everything. Default 100. */
   lookEvery: 'TEST_LOOK_EVERY',
+  /** Set: serves the dashboard to whoever has this token. */
+  dashboard: 'TEST_DASHBOARD',
+  /** Where it listens. Default 0, any. */
+  port: 'TEST_PORT',
   /** `lease.onStall`. */
   onStall: 'TEST_ON_STALL',
 } as const;

@@ -203,6 +203,12 @@ describe('errors', () => {
     expect(new errors.MessageError('c', 'p', 'a').code).toBe('FOUNDATION_MESSAGE_INVALID');
   });
 
+  it('tells a node that has not joined from one that has too few beside it', () => {
+    const { code, message } = new errors.NotReadyError('n1', 'up', 99.6, undefined, { seen: 2, wanted: 3 });
+    expect(code).toBe('FOUNDATION_NOT_READY');
+    expect(message).toMatch(/"n1" is in a cluster of 2 nodes, and 3 were waited for, for 100 ms\. .* Check that .*\.$/);
+  });
+
   it('says so when no process is known, and does not list hundreds', () => {
     expect(new errors.UnknownProcessError('x', []).message).toContain('Known processes: none.');
     const names = Array.from({ length: 300 }, (_, index) => `p${index}`);

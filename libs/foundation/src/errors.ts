@@ -217,19 +217,25 @@ export class CookieMismatchError extends FoundationError {
   }
 }
 
-/** The cluster was needed before this node had joined it. */
+/** The cluster was needed before this node had joined it, or before enough others had. */
 export class NotReadyError extends FoundationError {
   constructor(
     readonly node: string,
     readonly state: string,
     waitedMs: number,
     cause?: unknown,
+    nodes?: { seen: number; wanted: number },
   ) {
+    const waited = Math.round(waitedMs);
+    const isAlone = state === 'up' && nodes !== undefined;
     super(
       'FOUNDATION_NOT_READY',
       'foundation',
-      `Node "${node}" is not a member of the cluster (state "${state}" after ${Math.round(waitedMs)} ms). ` +
-        `The call was not carried out. Check that Redis is reachable; before onApplicationBootstrap there is no cluster yet.`,
+      isAlone
+        ? `Node "${node}" is in a cluster of ${nodes.seen} nodes, and ${nodes.wanted} were waited for, for ${waited} ms. ` +
+            `Nothing was changed. Check that the others run, with the same "appName" and the same Redis.`
+        : `Node "${node}" is not a member of the cluster (state "${state}" after ${waited} ms). ` +
+            `The call was not carried out. Check that Redis is reachable; before onApplicationBootstrap there is no cluster yet.`,
       cause,
     );
   }

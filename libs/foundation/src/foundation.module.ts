@@ -16,6 +16,7 @@ import { HealthMonitor } from './health/health.monitor.js';
 import { FoundationMetrics } from './metrics/foundation.metrics.js';
 import { CallClient } from './processes/call.client.js';
 import { CallServer } from './processes/call.server.js';
+import { NodeControl } from './processes/node.control.js';
 import { ProcessCalls } from './processes/process.calls.js';
 import { ProcessManager } from './processes/process.manager.js';
 import { nameOf } from './processes/process.names.js';
@@ -121,10 +122,23 @@ class FoundationDrainModule {}
       useFactory: (...parts: ConstructorParameters<typeof ProcessRegistry>) => new ProcessRegistry(...parts),
     },
     {
+      provide: NodeControl,
+      inject: [CONFIG, Membership, Supervisor],
+      useFactory: (...parts: ConstructorParameters<typeof NodeControl>) => new NodeControl(...parts),
+    },
+    {
       provide: CallServer,
-      inject: [CONFIG, Supervisor, ServiceTargets, Telemetry],
-      useFactory: (config: FoundationConfig, supervisor: Supervisor, services: ServiceTargets, telemetry: Telemetry) =>
-        new CallServer(config, { running: (name) => supervisor.running(name) ?? services.running(name) }, telemetry),
+      inject: [CONFIG, Supervisor, ServiceTargets, NodeControl, Telemetry],
+      useFactory: (
+        config: FoundationConfig,
+        supervisor: Supervisor,
+        services: ServiceTargets,
+        control: NodeControl,
+        telemetry: Telemetry,
+      ) => {
+        const running = (name: string) => supervisor.running(name) ?? services.running(name) ?? control.running(name);
+        return new CallServer(config, { running }, telemetry);
+      },
     },
     {
       provide: CallClient,
@@ -138,7 +152,7 @@ class FoundationDrainModule {}
     },
     {
       provide: ProcessManager,
-      inject: [CONFIG, ENGINE, Membership, ProcessTable, ProcessRegistry, Supervisor, ProcessCalls],
+      inject: [CONFIG, ENGINE, Membership, ProcessTable, ProcessRegistry, Supervisor, ProcessCalls, NodeControl],
       useFactory: (...parts: ConstructorParameters<typeof ProcessManager>) => new ProcessManager(...parts),
     },
     {

@@ -4,7 +4,18 @@ import { ArgumentError } from '../errors.js';
 import { Audience } from './audience.js';
 
 const member = (name: string, listens: Record<string, string[]>, more: Partial<Member> = {}): Member => ({
-  ...{ name, bootId: `boot ${name}`, host: 'h', pid: 1, state: 'up', load: 0, lag: 0, labels: {}, replicas: {} },
+  ...{
+    name,
+    bootId: `boot ${name}`,
+    host: 'h',
+    pid: 1,
+    version: '0',
+    state: 'up',
+    load: 0,
+    lag: 0,
+    labels: {},
+    replicas: {},
+  },
   ...{ classes: [], joinedAt: 1, self: false, listens },
   ...more,
 });

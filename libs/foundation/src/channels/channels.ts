@@ -23,6 +23,7 @@ import type {
   SubscribeOptions,
   Subscription,
 } from './channel.js';
+import { FiguresOfNodes, sumOf, type Figures } from './channel.figures.js';
 import { checkBroadcast, checkReplay, checkRoute, checkSubscribe } from './channel.checks.js';
 import { Dispatcher } from './dispatcher.js';
 import { Drops } from './drops.js';
@@ -48,6 +49,8 @@ export class Channels {
   readonly #sender: Sender;
   readonly #receiver: Receiver;
   readonly #durable: Durable;
+  readonly #figures: FiguresOfNodes;
+  readonly #sent = new Map<string, number>();
 
   constructor(
     private readonly config: FoundationConfig,
@@ -65,6 +68,7 @@ export class Channels {
     this.#outbox = new Outbox(transport);
     this.#letters = new Letters(node, transport, (bootId) => keys.mail(bootId));
     this.#audience = new Audience(membership);
+    this.#figures = new FiguresOfNodes(this.#letters, () => this.figures());
     this.requests = new Requests(this.#audience, this.#letters, membership, transport);
     this.#dispatcher = new Dispatcher(node.bootId, { telemetry, drops });
     const outgoing = new Outgoing(this.#outbox, heads, topic);
@@ -113,6 +117,7 @@ export class Channels {
       this.requireDeclared(channel);
       if (options !== undefined) checkBroadcast('broadcast', options);
       const written = this.#sender.write(channel, message);
+      this.#sent.set(channel, (this.#sent.get(channel) ?? 0) + 1);
       const { tracing } = this.telemetry;
       if (tracing === undefined) return this.#send(channel, written, options);
       return tracing.span(publishing(channel), () => this.#send(channel, written, options, tracing.carry()));
@@ -251,6 +256,20 @@ export class Channels {
   /** How many messages wait for handlers of this node, by channel; for metrics. A channel is durable or it is not. */
   waiting(): Record<string, number> {
     return { ...this.#dispatcher.waiting(), ...this.#durable.waiting() };
+  }
+
+  /** How the channels that this node sends on and subscribes to are doing. */
+  figures(): Figures {
+    return sumOf(this.#sent, [...this.#dispatcher.counters(), ...this.#durable.counters()]);
+  }
+
+  /**
+   * The same of another node.
+   *
+   * Underneath: a letter to it, PUBLISH to `…:mail:<bootId>`, and one back; `undefined` when none comes in `timeoutMs`.
+   */
+  figuresOf(bootId: string, timeoutMs: number): Promise<Figures | undefined> {
+    return this.#figures.ask(bootId, timeoutMs);
   }
 
   /** Listens for letters. Called by the lifecycle. */

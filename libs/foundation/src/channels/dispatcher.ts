@@ -2,7 +2,7 @@
  * Hands each message to the subscriptions of this node that take it: to all of them, and to one of each group that the
  * sender gave to this node. Called by the facade.
  */
-import type { Gap, MessageHandler, SubscribeOptions } from './channel.js';
+import type { Gap, MessageHandler, SubscribeOptions, SubscriptionCounters } from './channel.js';
 import type { Envelope } from './envelope.js';
 import { HandlerQueue, type QueueTools } from './handler.queue.js';
 
@@ -68,6 +68,15 @@ export class Dispatcher {
         const queues = [plain, ...groups.values()].flatMap((each) => [...each]);
         return [channel, queues.reduce((sum, queue) => sum + queue.waiting, 0)];
       }),
+    );
+  }
+
+  /** The counters of the subscriptions, by channel. */
+  counters(): [channel: string, SubscriptionCounters][] {
+    return [...this.#channels].flatMap(([channel, { plain, groups }]) =>
+      [plain, ...groups.values()].flatMap((queues) =>
+        [...queues].map(({ counters }): [string, SubscriptionCounters] => [channel, counters]),
+      ),
     );
   }
 

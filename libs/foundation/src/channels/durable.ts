@@ -8,7 +8,14 @@ import type { Telemetry } from '../telemetry/telemetry.js';
 import type { TraceCarrier } from '../telemetry/tracing.js';
 import { parseJson } from '../tools/json.js';
 import type { StreamEntry, Streams } from '../tools/streams.js';
-import type { BroadcastOptions, MessageHandler, ReplayOptions, SubscribeOptions, Subscription } from './channel.js';
+import type {
+  BroadcastOptions,
+  MessageHandler,
+  ReplayOptions,
+  SubscribeOptions,
+  Subscription,
+  SubscriptionCounters,
+} from './channel.js';
 import { COMPRESS_FROM, deflate, inflate } from './compression.js';
 import type { Drops } from './drops.js';
 import { DurableSubscription } from './durable.subscription.js';
@@ -132,6 +139,11 @@ export class Durable {
       waiting[channel] = (waiting[channel] ?? 0) + counters.waiting;
     }
     return waiting;
+  }
+
+  /** The counters of the subscriptions, by channel. */
+  counters(): [channel: string, SubscriptionCounters][] {
+    return [...this.#subscriptions].map(({ channel, counters }) => [channel, counters]);
   }
 
   /** Resolves with how many messages the handler was given. */

@@ -10,7 +10,7 @@ export class UsageError extends Error {}
 /** The commands, with the arguments that each takes. */
 export const COMMANDS = {
   status: { takes: [], says: 'the nodes, processes and services of the cluster, and its health' },
-  top: { takes: [], says: 'the same as a live table; ends with q or Ctrl-C' },
+  top: { takes: [], says: 'the same as a live table; ends with Ctrl-C' },
   doctor: { takes: [], says: 'tries what the configuration needs, step by step, and says what is wrong' },
   drain: { takes: ['NODE'], says: 'moves everything that a node owns to others; it takes nothing new' },
   move: { takes: ['PROCESS', 'NODE'], says: 'moves a process to a node by planned hand-over' },
@@ -95,7 +95,7 @@ export function usage(): string[] {
     '',
     ...commands,
     '',
-    '  --redis URL           where Redis is; default FOUNDATION_REDIS_URL, REDIS_URL, then 127.0.0.1:6379',
+    '  --redis URL           where Redis is; default FOUNDATION_REDIS_URL, REDIS_URL, or it is looked for',
     '  --app NAME            the name of the cluster; default FOUNDATION_APP_NAME, then app',
     '  --json                one JSON value instead of text',
     '  --interval SECONDS    of top; default 1',

@@ -2,15 +2,21 @@
  * `foundation doctor`: tries what the configuration needs, step by step, and says what is wrong.
  * Called by `run.ts`; changes nothing in the cluster.
  */
+import { LocalNode } from '../cluster/node.js';
+import { Topologies } from '../cluster/topologies/topologies.js';
 import type { FoundationConfig } from '../config/options.js';
+import { hasPlace } from '../config/resolve.js';
 import { describe } from '../errors.js';
 import { endpointName } from '../tools/redis.client.js';
 import { CLUSTER_STEPS } from './doctor/cluster.steps.js';
 import { REDIS_STEPS } from './doctor/redis.steps.js';
 import { failed, ok, skipped, type Case, type Finding, type Step, type Verdict } from './doctor/step.js';
-import { topologySteps } from './doctor/topology.steps.js';
+import { TOPOLOGY_STEPS } from './doctor/topology.steps.js';
 import { wrap } from './table.js';
-import { paint, type Color, type Terminal } from './terminal.js';
+import { paint, printable, type Color, type Terminal } from './terminal.js';
+import { complaint } from './words.js';
+
+const STEPS: readonly Step[] = [...REDIS_STEPS, TOPOLOGY_STEPS.strategies, ...CLUSTER_STEPS, TOPOLOGY_STEPS.peers];
 
 /** A finding and the step that made it. */
 export interface Examined extends Finding {
@@ -35,12 +41,12 @@ export async function examine(settings: () => FoundationConfig, found: (one: Exa
     note('configuration', [failed(describe(error))]);
     return worst;
   }
-  const patient: Case = { config };
+  const patient: Case = { config, topologies: new Topologies(config, new LocalNode(config)) };
   try {
-    for (const step of [...REDIS_STEPS, ...CLUSTER_STEPS, ...topologySteps(config)])
-      note(step.name, await take(step, patient));
+    for (const step of STEPS) note(step.name, await take(step, patient));
   } finally {
     for (const probe of patient.probes ?? []) probe.close();
+    await patient.topologies.stop();
     await patient.cluster?.engine.close().catch(() => undefined);
   }
   return worst;
@@ -52,13 +58,16 @@ async function take(step: Step, patient: Case): Promise<Finding[]> {
   try {
     return await step.run(patient);
   } catch (error) {
-    return [failed(describe(error))];
+    const [text = '', ...block] = complaint(error).split('\n');
+    return [failed(text, block.length === 0 ? undefined : ['', ...block].join('\n'))];
   }
 }
 
 function summary({ appName, redis, quorum, transport, strategy }: FoundationConfig): string {
-  const endpoints = [redis, ...quorum].map(endpointName).join(' and ');
-  return `app "${appName}", Redis at ${endpoints}, strategy ${strategy}, transport ${transport.kind}`;
+  const place = hasPlace(redis)
+    ? `Redis at ${[redis, ...quorum].map(endpointName).join(' and ')}`
+    : 'Redis to be found';
+  return `app "${appName}", ${place}, strategy ${strategy}, transport ${transport.kind}`;
 }
 
 const COLORS: Record<Verdict, Color> = { ok: 'green', warning: 'yellow', failed: 'red', skipped: 'dim' };
@@ -66,18 +75,20 @@ const VERDICT_WIDTH = 9;
 const STEP_WIDTH = 18;
 
 /** A finding as lines. */
-export function findingLines({ verdict, step, text, advice }: Examined, terminal: Terminal): string[] {
+export function findingLines(
+  { verdict, step, text, advice = '' }: Examined,
+  terminal: Pick<Terminal, 'width' | 'hasColor'>,
+): string[] {
   const indent = ' '.repeat(VERDICT_WIDTH + STEP_WIDTH);
   const room = terminal.width === undefined ? undefined : Math.max(20, terminal.width - indent.length);
   const [first = '', ...rest] = wrap(text, room);
+  const [what = '', ...block] = advice.split('\n');
   return [
     paint(terminal, COLORS[verdict], verdict.padEnd(VERDICT_WIDTH)) + step.padEnd(STEP_WIDTH) + first,
     ...rest.map((line) => indent + line),
-    ...(advice ?? '')
-      .split('\n')
-      .filter((line) => line !== '')
-      .flatMap((line) => wrap(line, room === undefined ? undefined : room - 2))
-      .map((line, index) => `${indent}${index === 0 ? '→ ' : '  '}${line}`),
+    ...(what === '' ? [] : wrap(`→ ${what}`, room).map((line) => indent + line)),
+    // From the left edge, so that it can be copied as it is.
+    ...block.map(printable),
   ];
 }
 

@@ -10,6 +10,12 @@ import { terminalOver } from './terminal.js';
 // eslint-disable-next-line no-console
 console.warn = () => undefined;
 
+// Whoever reads has had enough: `foundation status | head -3`.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit();
+  throw error;
+});
+
 process.exitCode = await run(
   process.argv.slice(2),
   process.env,

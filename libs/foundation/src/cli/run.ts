@@ -3,46 +3,66 @@
  * 0 = all is well, 1 = something is wrong, 2 = the words were not understood.
  */
 import { Logger } from '@nestjs/common';
-import { hostname } from 'node:os';
 import { VERSION } from '../cluster/version.js';
+import { readMachine, type Machine } from '../config/machine.js';
 import type { Environment } from '../config/presets.js';
-import type { Machine } from '../config/machine.js';
-import { FoundationConfigError, describe } from '../errors.js';
-import { readCommand, usage, UsageError, type Invocation } from './command.js';
-import { doctor } from './doctor.js';
-import { settingsOf } from './settings.js';
-import type { Terminal } from './terminal.js';
+import { FoundationConfigError, FoundationError, describe } from '../errors.js';
+import { missingPackage } from '../tools/engine.js';
+import { readCommand, usage, type Invocation } from './command.js';
+import { observerSettings, settingsOf } from './settings.js';
+import { printable, type Terminal } from './terminal.js';
+import { complaint } from './words.js';
 
 /** Runs a command; never rejects. */
 export async function run(argv: readonly string[], env: Environment, terminal: Terminal): Promise<number> {
   // What a command has to say it says itself; the warnings of the connections would come in between.
   Logger.overrideLogger(false);
-  const machine: Machine = { host: hostname(), pid: process.pid };
+  let invocation: Invocation;
   try {
-    return await carryOut(readCommand(argv), env, machine, terminal);
+    invocation = readCommand(argv);
   } catch (error) {
-    const isUsage = error instanceof UsageError;
     terminal.err(describe(error));
-    if (isUsage) terminal.err('foundation --help says what there is.');
-    return isUsage || error instanceof FoundationConfigError ? 2 : 1;
+    terminal.err('foundation --help says what there is.');
+    return 2;
+  }
+  try {
+    return await carryOut(invocation, env, readMachine(), terminal);
+  } catch (thrown) {
+    const error = missingPackage(thrown) ?? thrown;
+    const code = error instanceof FoundationError ? error.code : undefined;
+    if (invocation.json) terminal.out(JSON.stringify({ ok: false, error: { code, message: complaint(error) } }));
+    else terminal.err(printable(complaint(error)));
+    return error instanceof FoundationConfigError ? 2 : 1;
   }
 }
 
+/** Each command is loaded with what it needs only when it is asked for. */
 async function carryOut(
   invocation: Invocation,
   env: Environment,
   machine: Machine,
   terminal: Terminal,
 ): Promise<number> {
-  const { command, json } = invocation;
-  if (command === 'help') {
-    for (const line of usage()) terminal.out(line);
-    return 0;
+  const { command, json, args } = invocation;
+  const settings = () => observerSettings(invocation, env, machine);
+  switch (command) {
+    case 'help':
+      for (const line of usage()) terminal.out(line);
+      return 0;
+    case 'version':
+      terminal.out(VERSION);
+      return 0;
+    case 'doctor':
+      return (await import('./doctor.js')).doctor(() => settingsOf(invocation, env, machine), json, terminal);
+    case 'status':
+      return (await import('./status.js')).status(settings(), json, terminal);
+    case 'top':
+      return (await import('./top.js')).top(settings(), invocation, terminal);
+    case 'move':
+      return (await import('./move.js')).move(settings(), args, json, terminal);
+    case 'restart':
+      return (await import('./restart.js')).restart(settings(), args, json, terminal);
+    case 'drain':
+      return (await import('./drain.js')).drain(settings(), args, json, terminal);
   }
-  if (command === 'version') {
-    terminal.out(VERSION);
-    return 0;
-  }
-  if (command === 'doctor') return doctor(() => settingsOf(invocation, env, machine), json, terminal);
-  throw new UsageError(`${command} is not here yet.`);
 }

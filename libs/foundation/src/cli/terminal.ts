@@ -15,6 +15,12 @@ export interface Terminal {
   readonly hasColor: boolean;
   /** True where lines can be written over. */
   readonly isInteractive: boolean;
+  /** In lines; `undefined` where there is no limit. */
+  readonly height?: number | undefined;
+  /** Writes these lines over everything that was there before. */
+  redraw(lines: readonly string[]): void;
+  /** Aborted when the user has had enough. Asking for it keeps Ctrl-C from ending the process at once. */
+  stopped(): AbortSignal;
 }
 
 /** What a stream such as `process.stdout` says of itself. */
@@ -22,6 +28,7 @@ export interface Output {
   write(text: string): unknown;
   isTTY?: boolean;
   columns?: number;
+  rows?: number;
 }
 
 /** A terminal over two streams: colours only on a TTY and without `NO_COLOR` (https://no-color.org), a width only on a TTY. */
@@ -35,6 +42,16 @@ export function terminalOver(output: Output, errors: Output, env: Environment): 
     },
     hasColor: isInteractive && !env['NO_COLOR'] && env['TERM'] !== 'dumb',
     isInteractive,
+    get height() {
+      return isInteractive ? (output.rows ?? 24) : undefined;
+    },
+    // To the upper left corner, each line up to its end, and nothing below: without the flicker of an empty screen.
+    redraw: (lines) => void output.write(`\u001b[H${lines.map((line) => `${line}\u001b[K\n`).join('')}\u001b[J`),
+    stopped() {
+      const controller = new AbortController();
+      for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => controller.abort());
+      return controller.signal;
+    },
   };
 }
 

@@ -1,6 +1,7 @@
 /**
- * Pure: times and counts as people read them.
+ * Pure: times, counts and errors as people read them.
  */
+import { RedisNotFoundError, RedisUnavailableError, describe } from '../errors.js';
 
 /** `340 ms`, `12 s`, `5 min`, `3 h`, `2 d`. */
 export function duration(ms: number): string {
@@ -14,4 +15,13 @@ export function duration(ms: number): string {
 /** `1 member`, `2 members`. */
 export function count(number: number, one: string, several = `${one}s`): string {
   return `${number} ${number === 1 ? one : several}`;
+}
+
+/** An error in a sentence. Those about Redis say what a node does about it, which a command does not. */
+export function complaint(error: unknown): string {
+  if (error instanceof RedisNotFoundError) {
+    return `The Redis of the cluster was not found. Tried: ${error.tried.join('; ')}. Name it with --redis or FOUNDATION_REDIS_URL.`;
+  }
+  if (!(error instanceof RedisUnavailableError)) return describe(error);
+  return `Redis at ${error.endpoint} cannot be reached: ${describe(error.cause)}. Run "foundation doctor".`;
 }

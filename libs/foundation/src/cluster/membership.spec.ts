@@ -1,7 +1,7 @@
 import { Logger } from '@nestjs/common';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { resolve } from '../config/resolve.js';
-import { DuplicateNodeError, NotReadyError } from '../errors.js';
+import { ArgumentError, DuplicateNodeError, NotReadyError } from '../errors.js';
 import type { FoundationEvents } from '../telemetry/events.js';
 import { Telemetry } from '../telemetry/telemetry.js';
 import type { Engine } from '../tools/engine.js';
@@ -109,6 +109,41 @@ describe('Membership', () => {
     });
     await pass(500);
     await ready;
+  });
+
+  it('is ready once there are as many nodes as are waited for, and says how many there are when there are not', async () => {
+    await membership.join(['Feed']);
+    await membership.whenReady({ minNodes: 2 });
+    const three = membership.whenReady({ minNodes: 3 });
+    const late = expect(membership.whenReady({ minNodes: 4, timeout: 5000 })).rejects.toMatchObject({
+      constructor: NotReadyError,
+      message: expect.stringMatching(/"n1" is in a cluster of 3 nodes, and 4 were waited for, for 5000 ms/),
+    });
+    nodes.records.set('n3', { ...other, name: 'n3', bootId: 'b3' });
+    nodes.version += 1;
+    nodes.answer = {};
+    await pass(1500);
+    await three;
+    await pass(4000);
+    await late;
+  });
+
+  it('does not count a node that drains', async () => {
+    nodes.records.set('n2', { ...other, state: 'draining' });
+    await membership.join(['Feed']);
+    const two = expect(membership.whenReady({ minNodes: 2, timeout: 100 })).rejects.toThrow('a cluster of 1 nodes');
+    await pass(100);
+    await two;
+  });
+
+  it.each([
+    [{ minNodes: 0 }],
+    [{ minNodes: 1.5 }],
+    [{ minNodes: '3' as never }],
+    [{ timeout: -1 }],
+    [{ timeout: NaN }],
+  ])('refuses to wait for %j', async (options) => {
+    await expect(membership.whenReady(options)).rejects.toThrow(ArgumentError);
   });
 
   it('waits for a namesake that does not beat, and joins once its time is over', async () => {
@@ -260,12 +295,31 @@ describe('Membership', () => {
     ]);
   });
 
+  it('reads the view once for many hints, however fast they come, and the last change is in it', async () => {
+    await membership.join(['Feed']);
+    let read = 0;
+    const view = nodes.view;
+    nodes.view = () => {
+      read += 1;
+      return view();
+    };
+    for (let change = 0; change < 50; change++) {
+      nodes.records.set(`m${change}`, { ...other, name: `m${change}`, bootId: `boot-${change}` });
+      nodes.version += 1;
+      hint({ t: 'view' });
+      await pass(0);
+    }
+    await pass(200);
+    expect(read).toBeLessThanOrEqual(2);
+    expect(membership.members()).toHaveLength(52);
+  });
+
   it('reads the view after a hint, and reports who left', async () => {
     await membership.join([]);
     nodes.records.delete('n2');
     nodes.version += 1;
     hint({ t: 'view' });
-    await pass(0);
+    await pass(10);
     expect(membership.members().map(({ name }) => name)).toEqual(['n1']);
     expect(payloads('cluster.node_left')).toEqual([{ node: 'n2', bootId: 'b2', reason: 'timeout' }]);
   });

@@ -5,7 +5,14 @@
 import { Injectable, Logger } from '@nestjs/common';
 import type { FoundationConfig } from '../config/options.js';
 import { show } from '../config/shape.js';
-import { CookieMismatchError, DuplicateNodeError, FoundationConfigError, NotReadyError, describe } from '../errors.js';
+import {
+  ArgumentError,
+  CookieMismatchError,
+  DuplicateNodeError,
+  FoundationConfigError,
+  NotReadyError,
+  describe,
+} from '../errors.js';
 import { RepeatedLog } from '../telemetry/repeated.log.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
 import { monotonicNow } from '../tools/clock.js';
@@ -21,6 +28,8 @@ export interface Member {
   bootId: string;
   host: string;
   pid: number;
+  /** Of Foundation. */
+  version: string;
   state: MemberState;
   /** How many processes it owns. */
   load: number;
@@ -63,11 +72,15 @@ export interface MembershipListener {
 }
 
 const JITTER = 0.1;
+/** The longest that a timer of Node can wait. */
+const MAX_TIMEOUT_MS = 2 ** 31 - 1;
 const RETRY_MS = 250;
 const JOIN_RETRY_MS = 200;
 const LOAD_DELAY_MS = 50;
 /** Smaller changes of the lag are not worth a new view. */
 const LAG_STEP_MS = 100;
+/** For each member; a view of a hundred is read five times a second at most. */
+const PACE_MS = 2;
 
 /** Injectable. The members of the cluster and this node's own state. */
 @Injectable()
@@ -90,6 +103,9 @@ export class Membership {
   #dueAt = Infinity;
   #beating: Promise<void> | undefined;
   #refreshing: Promise<void> | undefined;
+  #refreshNext: Promise<void> | undefined;
+  #fetchedAt = -Infinity;
+  #paceTimer: NodeJS.Timeout | undefined;
   /** Until then members that the view lacks are kept, because it may have been lost and not put back yet. */
   #keepUntil = 0;
   #keepTimer: NodeJS.Timeout | undefined;
@@ -120,7 +136,7 @@ export class Membership {
       joinedAt: 0,
     };
     engine.onHint((hint) => {
-      if (hint.t === 'view' && this.#state !== 'left') void this.#refresh();
+      if (hint.t === 'view' && this.#state !== 'left') this.#refreshSoon();
       if (hint.t === 'load') this.#noteLoad(hint.node, hint.load);
       if (hint.t === 'refused') this.#noteRefused(hint.node, hint.host);
     });
@@ -149,7 +165,7 @@ export class Membership {
   members(): Member[] {
     return [...this.#members.values()]
       .map((record) => (record.bootId === this.node.bootId ? { ...this.#record, state: record.state } : record))
-      .map(({ version: _version, leaseServers: _servers, beatEvery: _every, ttl: _ttl, ...record }) => ({
+      .map(({ leaseServers: _servers, beatEvery: _every, ttl: _ttl, ...record }) => ({
         ...record,
         state: stateOf(record.state, this.#late.has(record.name)),
         self: record.bootId === this.node.bootId,
@@ -158,17 +174,28 @@ export class Membership {
   }
 
   /**
-   * Resolves once this node is a member.
+   * Resolves once this node is a member of a cluster of at least so many nodes, itself included.
    *
+   * Underneath: this node's copy of the view; no network.
+   *
+   * @param options.minNodes default 1. Nodes that drain are not counted.
    * @param options.timeout milliseconds, default 10 000.
-   * @throws NotReadyError when it is not a member by then.
+   * @throws NotReadyError when it is not, or the cluster has fewer nodes, by then; `ArgumentError` for what is no number.
    */
-  whenReady({ timeout = 10_000 }: { timeout?: number } = {}): Promise<void> {
-    if (this.#state === 'up') return Promise.resolve();
-    return new Promise((resolve, reject) => {
+  async whenReady({ minNodes = 1, timeout = 10_000 }: { minNodes?: number; timeout?: number } = {}): Promise<void> {
+    if (!Number.isSafeInteger(minNodes) || minNodes < 1) {
+      throw new ArgumentError('whenReady', 'minNodes', show(minNodes), '1 or a higher whole number');
+    }
+    if (!(timeout >= 0 && timeout <= MAX_TIMEOUT_MS)) {
+      throw new ArgumentError('whenReady', 'timeout', show(timeout), `0 to ${MAX_TIMEOUT_MS} milliseconds`);
+    }
+    const count = (): number => [...this.#members.values()].filter(({ state }) => state === 'up').length;
+    const isReady = (): boolean => this.#state === 'up' && (minNodes === 1 || count() >= minNodes);
+    if (isReady()) return;
+    await new Promise<void>((resolve, reject) => {
       const stop = this.listen({
         changed: () => {
-          if (this.#state !== 'up') return;
+          if (!isReady()) return;
           clearTimeout(timer);
           stop();
           resolve();
@@ -176,7 +203,8 @@ export class Membership {
       });
       const timer = setTimeout(() => {
         stop();
-        reject(new NotReadyError(this.node.name, this.#state, timeout));
+        const nodes = { seen: count(), wanted: minNodes };
+        reject(new NotReadyError(this.node.name, this.#state, timeout, undefined, nodes));
       }, timeout);
     });
   }
@@ -268,6 +296,7 @@ export class Membership {
     this.#setState('left');
     clearTimeout(this.#timer);
     clearTimeout(this.#keepTimer);
+    clearTimeout(this.#paceTimer);
     await this.#beating;
     if (joined) await this.engine.nodes.leave(this.node.name, this.node.bootId);
   }
@@ -449,20 +478,32 @@ export class Membership {
 
   // -- view -------------------------------------------------------------------------------------------------------------
 
-  /** One fetch at a time; a hint that comes during a fetch causes one more. */
+  /**
+   * Changes of a large cluster come faster than its view can be read, by every node: at most one fetch for so many
+   * milliseconds as it has members. What a hint says is in the next beat's answer too.
+   */
+  #refreshSoon(): void {
+    const due = this.#fetchedAt + PACE_MS * this.#members.size - this.now();
+    if (due <= 0) return void this.#refresh();
+    this.#paceTimer ??= setTimeout(() => void this.#refresh(), due).unref();
+  }
+
+  /** One fetch at a time; all calls during one share the next. */
   #refresh(): Promise<void> {
-    const after = this.#refreshing ?? Promise.resolve();
-    const next = after.then(() => this.#fetchView());
-    const settled = next
-      .catch((error: unknown) => this.#logger.debug('The view was not fetched', { error: describe(error) }))
-      .finally(() => {
-        if (this.#refreshing === settled) this.#refreshing = undefined;
-      });
-    this.#refreshing = settled;
-    return settled;
+    this.#refreshNext ??= (this.#refreshing ?? Promise.resolve()).then(() => {
+      this.#refreshNext = undefined;
+      clearTimeout(this.#paceTimer);
+      this.#paceTimer = undefined;
+      this.#refreshing = this.#fetchView()
+        .catch((error: unknown) => this.#logger.debug('The view was not fetched', { error: describe(error) }))
+        .finally(() => (this.#refreshing = undefined));
+      return this.#refreshing;
+    });
+    return this.#refreshNext;
   }
 
   async #fetchView(): Promise<void> {
+    this.#fetchedAt = this.now();
     const view = await this.engine.nodes.view();
     if (view.version === this.#version) return;
     this.#keepLost(view);

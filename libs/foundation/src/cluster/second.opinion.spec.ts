@@ -5,7 +5,17 @@ import type { Member } from './membership.js';
 import { SecondOpinion } from './second.opinion.js';
 
 const member = (name: string, joinedAt: number, more: Partial<Member> = {}): Member => ({
-  ...{ name, bootId: `${name}@${joinedAt}`, host: `host-${name}`, pid: 1, state: 'up', load: 0, lag: 0, labels: {} },
+  ...{
+    name,
+    bootId: `${name}@${joinedAt}`,
+    host: `host-${name}`,
+    pid: 1,
+    version: '0',
+    state: 'up',
+    load: 0,
+    lag: 0,
+    labels: {},
+  },
   ...{ replicas: {}, listens: {}, classes: [], joinedAt, self: false, ...more },
 });
 

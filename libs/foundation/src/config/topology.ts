@@ -57,6 +57,8 @@ export interface TopologySelf {
   readonly address?: string;
   /** `redis://host:port/db` without user and password; absent until Redis is known, and for several servers. */
   readonly redis?: string;
+  /** True for the command line, which is no node: look, and neither register nor announce it. */
+  readonly observes?: boolean;
 }
 
 /**

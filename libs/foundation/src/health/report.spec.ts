@@ -4,7 +4,19 @@ import type { ServiceInfo, ServiceStatus } from '../services/service.js';
 import { clusterReport, type HealthFacts } from './report.js';
 
 const member = (name: string, more: Partial<Member> = {}): Member => ({
-  ...{ name, bootId: name, host: 'h', pid: 1, state: 'up', load: 2, lag: 0, labels: {}, replicas: {}, classes: [] },
+  ...{
+    name,
+    bootId: name,
+    host: 'h',
+    pid: 1,
+    version: '0',
+    state: 'up',
+    load: 2,
+    lag: 0,
+    labels: {},
+    replicas: {},
+    classes: [],
+  },
   ...{ listens: {}, joinedAt: 1000, self: name === 'a', ...more },
 });
 const service = (name: string, status: ServiceStatus): ServiceInfo => ({

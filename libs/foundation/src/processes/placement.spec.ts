@@ -9,6 +9,7 @@ const member = (name: string, more: Partial<Member> = {}): Member => ({
   bootId: `boot-${name}`,
   host: 'h',
   pid: 1,
+  version: '0',
   state: 'up',
   load: 0,
   lag: 0,

@@ -8,6 +8,7 @@ import type { FoundationConfig } from '../config/options.js';
 import { show } from '../config/shape.js';
 import {
   ArgumentError,
+  CallInterruptedError,
   FoundationError,
   ProcessDeclarationError,
   ProcessStartError,
@@ -17,6 +18,7 @@ import {
 } from '../errors.js';
 import type { Engine } from '../tools/engine.js';
 import type { OwnerRecord } from '../tools/leases.js';
+import { NODE_CONTROL, type NodeControl } from './node.control.js';
 import { explain, type Candidate } from './placement.js';
 import type { ProcessCalls } from './process.calls.js';
 import { positive, type ProcessOptions } from './process.decorators.js';
@@ -49,6 +51,7 @@ export class ProcessManager {
     private readonly registry: ProcessRegistry,
     private readonly supervisor: Supervisor,
     private readonly calls: ProcessCalls,
+    private readonly control: Pick<NodeControl, 'drain'>,
   ) {}
 
   /**
@@ -222,6 +225,22 @@ export class ProcessManager {
     return this.#running<T>(name, after, options.timeout);
   }
 
+  /** The name of the cluster. */
+  get appName(): string {
+    return this.config.appName;
+  }
+
+  /**
+   * How many crashes of each process (`list()` has their names) are remembered; they are for `maxSeconds` after the last one.
+   *
+   * Underneath: `ZCARD …:crashes:<name>`, in one round trip.
+   *
+   * @throws RedisUnavailableError
+   */
+  async crashes(names: readonly string[]): Promise<number[]> {
+    return this.#redis('counting crashes', () => this.engine.restarts.recent(names));
+  }
+
   /**
    * Why a process is where it is: every member with its score and the reason, best first, then those that cannot run it.
    *
@@ -246,31 +265,33 @@ export class ProcessManager {
   }
 
   /**
-   * Moves everything this node owns to other nodes, and takes nothing new. The node stays a member, as `draining`, and goes
-   * on serving its channels; it does not come back from this, so end the process afterwards.
+   * Moves everything that a node owns to other nodes, and takes nothing new there. The node stays a member, as `draining`, and
+   * goes on serving its channels; it does not come back from this, so end the process afterwards.
    *
    * Underneath: `state: draining` in the node's record, then the same stop and release as on SIGTERM. Progress comes as
-   * `drain.progress` events.
+   * `drain.progress` events on that node. Another node is asked by PUBLISH to its `…:inbox:<bootId>`.
    *
+   * @param options.node default: this one. One that leaves the cluster meanwhile is drained.
    * @param options.timeout milliseconds, default `shutdownTimeout`.
-   * @throws ProcessTimeoutError when something has not stopped by then; it goes on stopping.
+   * @throws ProcessTimeoutError when something has not stopped by then; it goes on stopping. From another node this comes as
+   * `RemoteError`; `ArgumentError` for one that is no member, `CallTimeoutError` when it does not answer.
    */
-  async drain({ timeout = this.config.shutdownTimeout }: { timeout?: number } = {}): Promise<void> {
-    await this.#redis('draining this node', () => this.membership.drain());
-    let timer: NodeJS.Timeout | undefined;
-    const limit = new Promise<'late'>((resolve) => {
-      timer = setTimeout(() => resolve('late'), timeout);
-    });
-    const outcome = await Promise.race([this.supervisor.drain(), limit]).finally(() => clearTimeout(timer));
-    if (outcome !== 'late') return;
-    const left = this.supervisor.hosted().map(({ name }) => name);
-    throw new ProcessTimeoutError(
-      left.join(', '),
-      'did not stop',
-      timeout,
-      'The node takes nothing new, and what remains goes on stopping.',
-      'Let onProcessStop and the tasks of ctx.run heed ctx.signal.',
-    );
+  async drain({
+    node,
+    timeout = this.config.shutdownTimeout,
+  }: { node?: string; timeout?: number } = {}): Promise<void> {
+    if (node === undefined || node === this.membership.self.name) {
+      return this.#redis('draining this node', () => this.control.drain(timeout));
+    }
+    const member = this.membership.members().find(({ name }) => name === node);
+    if (member === undefined) throw new ArgumentError('drain', 'node', `"${node}" (it is no member)`, 'a member');
+    const target = { name: NODE_CONTROL, node, bootId: member.bootId, epoch: 1 };
+    try {
+      await this.calls.at(target, 'drain', [timeout], { timeout: timeout + this.config.calls.timeout });
+    } catch (error) {
+      const isThere = this.membership.members().some(({ bootId }) => bootId === member.bootId);
+      if (isThere || !(error instanceof CallInterruptedError)) throw error;
+    }
   }
 
   async #start(

@@ -91,10 +91,14 @@ export async function createEngine(
     const { createRedisEngine } = await import('./redis.engine.js');
     return createRedisEngine(config, node, telemetry);
   } catch (error) {
-    const missing = /Cannot find (?:package|module) '(ioredis|bullmq|redlock)/.exec(
-      error instanceof Error ? error.message : '',
-    );
-    if (missing !== null) throw new MissingPackageError('ioredis bullmq', 'cluster: true', error);
-    throw error;
+    throw missingPackage(error) ?? error;
   }
+}
+
+/** The error that says how to install what the failed import of a module was about; `undefined` for any other error. */
+export function missingPackage(error: unknown): MissingPackageError | undefined {
+  const isMissing = /Cannot find (?:package|module) '(ioredis|bullmq|redlock)/.test(
+    error instanceof Error ? error.message : '',
+  );
+  return isMissing ? new MissingPackageError('ioredis bullmq', 'cluster: true', error) : undefined;
 }

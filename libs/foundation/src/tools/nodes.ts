@@ -87,8 +87,10 @@ export interface NodesSeen {
   incarnation: string;
   /** Milliseconds since 1970 by the Redis clock. */
   now: number;
-  /** Node name → time of its last beat. */
+  /** Node name → time of its last beat; of nodes with another cookie, too, which are in no view. */
   beats: ReadonlyMap<string, number>;
+  /** Whether the nodes have the same cookie as this process, or none like it; absent before the first node. */
+  isCookieShared?: boolean;
 }
 
 /** The directory of nodes. */

@@ -38,10 +38,11 @@ class ObservedNodes implements Nodes {
   constructor(private readonly nodes: Nodes) {}
 
   async beat(): Promise<BeatAnswer> {
-    const { beats, ...seen } = await this.nodes.look();
+    const { beats, isCookieShared: _, ...seen } = await this.nodes.look();
     const silent = (name: string): number | undefined => silence(name, { ...seen, beats });
     const late = this.#members.filter((record) => latenessOf(record, silent(record.name)) !== 'in time');
-    return { status: 'ok', ...seen, late: late.map(({ name }) => name) };
+    // Always in the same life of Redis: what it lost is put back by the nodes.
+    return { status: 'ok', ...seen, incarnation: '', late: late.map(({ name }) => name) };
   }
 
   /** Without nodes whose time has run out and whom nobody is left to end. */

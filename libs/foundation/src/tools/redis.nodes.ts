@@ -125,7 +125,8 @@ return 1
 );
 
 /**
- * KEYS view, table versions, incarnation, beats → view version, table version, incarnation, now, then name and beat of each.
+ * KEYS view, table versions, incarnation, seal, beats → view version, table version, incarnation, seal, now, then name and beat
+ * of each.
  * It reads only: whoever looks from outside has the times of no node, and must end none.
  */
 const lookScript = new Script(
@@ -133,8 +134,8 @@ const lookScript = new Script(
   `${NOW}
 local newest = redis.call('ZRANGE', KEYS[2], -1, -1, 'WITHSCORES')
 local reply = { redis.call('GET', KEYS[1]) or '0', newest[2] or '0', redis.call('GET', KEYS[3]) or '',
-  string.format('%.0f', now) }
-for _, text in ipairs(redis.call('ZRANGE', KEYS[4], 0, -1, 'WITHSCORES')) do reply[#reply + 1] = text end
+  redis.call('GET', KEYS[4]) or '', string.format('%.0f', now) }
+for _, text in ipairs(redis.call('ZRANGE', KEYS[5], 0, -1, 'WITHSCORES')) do reply[#reply + 1] = text end
 return reply
 `,
 );
@@ -227,9 +228,9 @@ export class RedisNodes implements Nodes {
   }
 
   async look(): Promise<NodesSeen> {
-    const { view, processVersions, incarnation, beats } = this.keys;
-    const [viewVersion, tableVersion, life, now, ...flat] = toTexts(
-      await lookScript.run(this.control, [view, processVersions, incarnation, beats], []),
+    const { view, processVersions, incarnation, seal, beats } = this.keys;
+    const [viewVersion, tableVersion, life, fingerprint, now, ...flat] = toTexts(
+      await lookScript.run(this.control, [view, processVersions, incarnation, seal, beats], []),
     );
     const pairs = flat.flatMap((name, index) => (index % 2 === 0 ? [[name, toNumber(flat[index + 1])] as const] : []));
     return {
@@ -238,6 +239,7 @@ export class RedisNodes implements Nodes {
       incarnation: life ?? '',
       now: toNumber(now),
       beats: new Map(pairs),
+      ...(fingerprint ? { isCookieShared: fingerprint === this.seal.fingerprint } : {}),
     };
   }
 

@@ -46,6 +46,15 @@ export function memberFindings(
   return [...findings, ...disagreements(members)];
 }
 
+/** Nothing where it is as it should be: that the members are seen says so. */
+export function cookieFindings(hasCookie: boolean, { isCookieShared, beats }: NodesSeen): Finding[] {
+  if (isCookieShared !== false || beats.size === 0) return [];
+  const text = hasCookie
+    ? 'the nodes have another cookie, or none: none of them is seen, and no such node is let in'
+    : 'the nodes have a cookie, and here is none: none of them is seen';
+  return [failed(text, 'Give all of them, and this command, the same FOUNDATION_COOKIE.')];
+}
+
 function disagreements(members: readonly NodeRecord[]): Finding[] {
   const versions = distinct(members.map(({ version }) => version));
   const servers = distinct(members.map(({ leaseServers }) => String(leaseServers)));

@@ -6,7 +6,7 @@ import { LocalNode } from '../../cluster/node.js';
 import { Telemetry } from '../../telemetry/telemetry.js';
 import { knock } from '../../tools/direct/knock.js';
 import { createEngine } from '../../tools/engine.js';
-import { knockFinding, memberFindings, sweepFinding } from './cluster.findings.js';
+import { cookieFindings, knockFinding, memberFindings, sweepFinding } from './cluster.findings.js';
 import { skipped, type Step } from './step.js';
 
 /** All steps about the cluster, in their order. */
@@ -19,9 +19,13 @@ export const CLUSTER_STEPS: readonly Step[] = [
       const engine = await createEngine(config, new LocalNode(config), new Telemetry());
       try {
         await engine.open();
-        const [{ members }, seen] = [await engine.nodes.view(), await engine.nodes.look()];
+        const [view, seen] = [await engine.nodes.view(), await engine.nodes.look()];
+        const members = view.members.sort((a, b) => (a.name < b.name ? -1 : 1));
         patient.cluster = { engine, members, seen };
-        return memberFindings(members, seen, config.expectedNodes);
+        return [
+          ...cookieFindings(config.cookie !== undefined, seen),
+          ...memberFindings(members, seen, config.expectedNodes),
+        ];
       } finally {
         if (patient.cluster === undefined) await engine.close();
       }
@@ -41,15 +45,14 @@ export const CLUSTER_STEPS: readonly Step[] = [
     async run({ config, cluster }) {
       const dialled = cluster!.members.filter(({ address }) => address !== undefined);
       if (dialled.length === 0) return [skipped('no node listens for links')];
-      const { transport, appName } = config;
-      if (transport.kind !== 'direct') {
-        return [skipped('to try them, set FOUNDATION_TRANSPORT=direct and FOUNDATION_COOKIE')];
-      }
-      const own = new LocalNode(config).bootId;
+      const { transport, appName, cookie } = config;
+      if (cookie === undefined) return [skipped('to try them, set FOUNDATION_COOKIE')];
+      const tls = transport.kind === 'direct' ? transport.tls : undefined;
+      const own = { appName, cookie, bootId: new LocalNode(config).bootId, ...(tls === undefined ? {} : { tls }) };
       return Promise.all(
         dialled.map(async (each) => {
-          const target = { bootId: each.bootId, address: each.address! };
-          return knockFinding(each, await knock({ appName, transport }, own, target), transport.tls !== undefined);
+          const outcome = await knock(own, { bootId: each.bootId, address: each.address! });
+          return knockFinding(each, outcome, tls !== undefined);
         }),
       );
     },

@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import type { NodeRecord } from '../../tools/nodes.js';
+import { findingLines } from '../doctor.js';
 import { knockFinding, memberFindings, sweepFinding } from './cluster.findings.js';
 import {
   clockFinding,
@@ -10,6 +11,7 @@ import {
   versionFinding,
 } from './redis.findings.js';
 import type { Finding } from './step.js';
+import { peerFindings, strategyFinding } from './topology.findings.js';
 
 const record = (name: string, more: Partial<NodeRecord> = {}): NodeRecord => ({
   ...{ name, bootId: `b-${name}`, host: 'h', pid: 1, version: '0.1.0', state: 'up' as const, classes: [], load: 0 },
@@ -127,5 +129,65 @@ describe('of the cluster', () => {
       'cannot be reached',
     );
     expect(knockFinding(node, { outcome: 'refused', reason: 'closed' }, false).advice).toContain('FOUNDATION_COOKIE');
+  });
+});
+
+describe('of the strategies', () => {
+  const status = {
+    strategy: 'kubernetes',
+    state: 'looking' as const,
+    peers: 2,
+    redisFound: true,
+    reports: 1,
+    failures: 0,
+    dropped: 0,
+  };
+
+  it('what each finds, or what it lacks with the manifest as it is', () => {
+    expect(strategyFinding(status)).toEqual({ verdict: 'ok', text: 'kubernetes finds 2 peers and where Redis is' });
+    expect(strategyFinding({ ...status, dropped: 1 }).verdict).toBe('warning');
+    expect(strategyFinding({ ...status, state: 'starting' }).verdict).toBe('failed');
+    const error = '403: it may not. Apply this:\n\nkind: Role\nrules:\n  - verbs: [list]';
+    expect(strategyFinding({ ...status, state: 'failing', error })).toEqual({
+      verdict: 'failed',
+      text: 'kubernetes: 403: it may not. Apply this:',
+      advice: '\nkind: Role\nrules:\n  - verbs: [list]',
+    });
+  });
+
+  it('who is ready and absent, and who is there and unknown', () => {
+    const peers = [
+      { id: '1', node: 'a', state: 'ready' as const },
+      { id: '2', node: 'lost', state: 'ready' as const },
+      { id: '3', node: 'new', state: 'not-ready' as const },
+    ];
+    expect(verdicts(peerFindings(peers, [record('a'), record('b')]))).toEqual([
+      'failed peer lost is ready and no member',
+      'warning node "b" is a member and no strategy finds it',
+    ]);
+    expect(verdicts(peerFindings(peers.slice(0, 1), [record('a')]))).toEqual([
+      'ok all 1 peer that are ready are members',
+    ]);
+    expect(peerFindings([{ id: 'x:1', address: 'x:1', state: 'ready' }], [record('a')])).toMatchObject([
+      { verdict: 'ok' },
+    ]);
+  });
+});
+
+describe('findingLines', () => {
+  it('wraps what is said, and leaves a manifest as it is', () => {
+    const one = {
+      step: 'strategies',
+      verdict: 'failed' as const,
+      text: 'one two three four five six seven',
+      advice: 'apply:\nkind: Role\n  - a b',
+    };
+    expect(findingLines(one, { width: 50, hasColor: false })).toEqual([
+      'failed   strategies        one two three four five',
+      '                           six seven',
+      '                           → apply:',
+      'kind: Role',
+      '  - a b',
+    ]);
   });
 });

@@ -2,6 +2,7 @@
  * Can Redis be reached, and is it one that leases are safe on? With a quorum each server is tried.
  * Called by the doctor; underneath one plain connection per server.
  */
+import { findRedis } from '../../cluster/topologies/find.redis.js';
 import { describe } from '../../errors.js';
 import type { FoundationConfig } from '../../config/options.js';
 import { endpointName } from '../../tools/redis.client.js';
@@ -26,6 +27,7 @@ export const REDIS_STEPS: readonly Step[] = [
     name: 'redis',
     needs: [],
     async run(patient) {
+      patient.config = await findRedis(patient.config, patient.topologies);
       const { redis, quorum } = patient.config;
       const outcomes = await Promise.all([redis, ...quorum].map((endpoint) => reach(endpoint)));
       const probes = outcomes.flatMap(({ probe }) => (probe === undefined ? [] : [probe]));

@@ -2,6 +2,7 @@
  * What an examination is made of: steps that try one thing each and say what they found.
  * A step gets what earlier steps opened; one that needs what they could not open is skipped.
  */
+import type { Topologies } from '../../cluster/topologies/topologies.js';
 import type { FoundationConfig } from '../../config/options.js';
 import type { Engine } from '../../tools/engine.js';
 import type { NodeRecord, NodesSeen } from '../../tools/nodes.js';
@@ -14,13 +15,15 @@ export type Verdict = 'ok' | 'warning' | 'failed' | 'skipped';
 export interface Finding {
   verdict: Verdict;
   text: string;
-  /** What to do about it; a command where there is one. May have several lines. */
+  /** What to do about it; a command where there is one. What follows its first line, such as a manifest, is printed as it is. */
   advice?: string;
 }
 
 /** What the steps have opened so far. */
 export interface Case {
-  readonly config: FoundationConfig;
+  /** Replaced once Redis is found, where nothing names it. */
+  config: FoundationConfig;
+  readonly topologies: Topologies;
   /** One for each Redis server that answers; the first one has the tables. */
   probes?: readonly RedisProbe[];
   /** The cluster as an observer has it. */

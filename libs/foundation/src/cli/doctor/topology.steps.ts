@@ -1,13 +1,33 @@
 /**
- * What a topology strategy needs: its permissions, and whether it finds peers and hears them. One list for each strategy.
- * Called by the doctor; a new strategy adds a file with its steps and a line here.
+ * What the topology strategies need and find: each of them looks once, and what it finds is compared with the members.
+ * Called by the doctor; a strategy that fails says itself what it lacks, so that a new one needs nothing here.
  */
-import type { FoundationConfig } from '../../config/options.js';
-import type { Step } from './step.js';
+import { peerFindings, strategyFinding } from './topology.findings.js';
+import { skipped, warning, type Step } from './step.js';
 
-const STEPS: Readonly<Partial<Record<FoundationConfig['strategy'], readonly Step[]>>> = {};
+/** How long the strategies have for their first look, in milliseconds. */
+const LOOK_MS = 5000;
 
-/** The steps of the strategy that is configured; none for a cluster that is found through Redis alone. */
-export function topologySteps({ strategy }: FoundationConfig): readonly Step[] {
-  return STEPS[strategy] ?? [];
-}
+/** The step after Redis, for which strategies are asked where nothing names it, and the one after the members. */
+export const TOPOLOGY_STEPS: { readonly strategies: Step; readonly peers: Step } = {
+  strategies: {
+    name: 'strategies',
+    needs: [],
+    async run({ config, topologies }) {
+      // Also where one was suggested for finding Redis and was not needed.
+      if (config.strategy === 'redis') return [skipped('none: the cluster is found through Redis alone')];
+      await topologies.start();
+      await topologies.looked(LOOK_MS);
+      const leftOut = topologies.leftOut.map((reason) => warning(reason));
+      return [...topologies.status().map(strategyFinding), ...leftOut];
+    },
+  },
+  peers: {
+    name: 'peers',
+    needs: ['cluster'],
+    async run({ cluster, topologies }) {
+      const peers = topologies.peers();
+      return peers.length === 0 ? [skipped('no strategy finds any')] : peerFindings(peers, cluster!.members);
+    },
+  },
+};

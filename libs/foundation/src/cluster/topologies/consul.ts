@@ -45,11 +45,11 @@ export class ConsulStrategy implements TopologyStrategy {
     const { signal } = (this.#ending = new AbortController());
     this.#report = report;
     this.#self = self;
-    await this.#register(signal);
+    if (self.observes !== true) await this.#register(signal);
     const index = await this.#look(0, report, signal);
     if (signal.aborted) return;
     // Three signs of life before the check runs out, so that two may be lost.
-    this.#beat = setInterval(() => void this.#pass(signal), (this.config.ttl * 1000) / 3).unref();
+    if (this.#registered) this.#beat = setInterval(() => void this.#pass(signal), (this.config.ttl * 1000) / 3).unref();
     this.#fallible(this.#lookForRedis(report, signal), signal);
     this.#fallible(this.#follow(index, report, signal), signal);
   }

@@ -7,6 +7,7 @@ import type { FoundationConfig } from '../../config/options.js';
 import type { Peer, TopologySelf, TopologyStrategy } from '../../config/topology.js';
 import { describe } from '../../errors.js';
 import { RepeatedLog } from '../../telemetry/repeated.log.js';
+import { within } from '../../tools/within.js';
 import type { LocalNode } from '../node.js';
 import { loadStrategy } from './load.js';
 import { expectedOf, mergePeers } from './peers.js';
@@ -31,12 +32,13 @@ export class Topologies {
   readonly #leftOut: string[] = [];
 
   constructor(
-    private readonly config: Pick<FoundationConfig, 'appName' | 'labels' | 'topologies' | 'detected'>,
+    private readonly config: Pick<FoundationConfig, 'appName' | 'labels' | 'topologies' | 'detected' | 'observes'>,
     node: LocalNode,
     private readonly times: RunTimes = RUN_TIMES,
   ) {
     const { name, bootId, host } = node;
-    this.#self = { appName: config.appName, node: name, bootId, host, labels: config.labels };
+    const observes = config.observes === true ? { observes: true } : {};
+    this.#self = { appName: config.appName, node: name, bootId, host, labels: config.labels, ...observes };
   }
 
   /**
@@ -88,6 +90,12 @@ export class Topologies {
     while (this.#found().length === 0 && !late && !this.#stopped) await Promise.race([this.#change(), timeout]);
     clearTimeout(timer);
     return this.#found();
+  }
+
+  /** Resolves when each strategy has looked, or failed, once, or when the time is over. */
+  async looked(timeoutMs: number): Promise<void> {
+    const all = Promise.all(this.#runs.map(({ looked }) => looked));
+    await within(timeoutMs, all, 'late').catch(() => undefined);
   }
 
   /** Tells the strategies what is known of this node by now. */

@@ -2,7 +2,8 @@
  * Tries whether a node can be reached and takes our cookie: the handshake of a link, of which no link comes.
  * Called by the command line; the other node counts nobody and forgets it.
  */
-import type { DirectConfig } from '../../config/options.js';
+import type { TlsFiles } from '../../config/options.js';
+import type { Secret } from '../../config/secret.js';
 import { parseAddress } from './address.js';
 import { keyFor } from '../seal.js';
 import { dial } from './handshake.js';
@@ -12,17 +13,24 @@ import { PROOF_MS, dialTo, readCredentials } from './sockets.js';
 /** `unreachable`: no connection. `refused`: it closed, or proved nothing, which is what another cookie looks like. */
 export type KnockOutcome = { outcome: 'ok'; ms: number } | { outcome: 'unreachable' | 'refused'; reason: string };
 
+/** Who knocks. */
+export interface Knocker {
+  appName: string;
+  bootId: string;
+  cookie: Secret;
+  tls?: TlsFiles;
+}
+
 /** Never rejects but for files of `security.tls` that cannot be read. */
 export async function knock(
-  { appName, transport }: { appName: string; transport: DirectConfig },
-  own: string,
+  { appName, bootId: own, cookie, tls }: Knocker,
   { bootId, address: text }: { bootId: string; address: string },
   timeoutMs = PROOF_MS,
 ): Promise<KnockOutcome> {
   const address = parseAddress(text);
   if (address === undefined) return { outcome: 'unreachable', reason: 'no usable address in its record' };
-  const credentials = transport.tls === undefined ? undefined : readCredentials(transport.tls);
-  const key = keyFor(transport.cookie.reveal(), appName, 'link');
+  const credentials = tls === undefined ? undefined : readCredentials(tls);
+  const key = keyFor(cookie.reveal(), appName, 'link');
   const began = performance.now();
   return new Promise((resolve) => {
     let isConnected = false;

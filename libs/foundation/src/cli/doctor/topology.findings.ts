@@ -1,0 +1,42 @@
+/**
+ * Pure: what the topology strategies say → what to say about it.
+ * Called by the steps about them.
+ */
+import { peersOf } from '../../cluster/topologies/peers.js';
+import type { StrategyStatus } from '../../cluster/topologies/strategy.run.js';
+import type { Peer } from '../../config/topology.js';
+import type { NodeRecord } from '../../tools/nodes.js';
+import { count } from '../words.js';
+import { failed, ok, warning, type Finding } from './step.js';
+
+/** The error of a strategy ends with what mends it, a manifest for instance, after its first line. */
+export function strategyFinding({ strategy, state, peers, redisFound, error, dropped }: StrategyStatus): Finding {
+  if (error !== undefined || state === 'failing') {
+    const [first = '', ...rest] = (error ?? 'it fails').split('\n');
+    return failed(`${strategy}: ${first}`, rest.length === 0 ? undefined : rest.join('\n'));
+  }
+  if (state === 'starting')
+    return failed(`${strategy}: no answer yet`, 'Look whether what it asks can be reached from here.');
+  const redis = redisFound ? 'and where Redis is' : 'and no Redis';
+  const text = `${strategy} finds ${count(peers, 'peer')} ${redis}`;
+  return dropped > 0 ? warning(`${text}; ${count(dropped, 'peer')} could not be used`) : ok(text);
+}
+
+/** Peers that take work and are no members, and members that no strategy knows. */
+export function peerFindings(peers: readonly Peer[], members: readonly NodeRecord[]): Finding[] {
+  const ready = peers.filter(({ state }) => state === 'ready');
+  const absent = ready.filter((peer) => !members.some((member) => peersOf([peer], member).length > 0));
+  const unknown = members.filter((member) => peersOf(peers, member).length === 0);
+  const comparable = ready.some(({ node, host }) => node !== undefined || host !== undefined);
+  if (!comparable) return [ok(`${count(peers.length, 'peer')}, which the strategies do not tell by name`)];
+  const findings = [
+    ...absent.map(({ id, node, host, address }) =>
+      failed(
+        `peer ${node ?? host ?? address ?? id} is ready and no member`,
+        'Look in its log why it has not joined: another Redis, another appName, or it is no node of this application.',
+      ),
+    ),
+    ...unknown.map(({ name }) => warning(`node "${name}" is a member and no strategy finds it`)),
+  ];
+  return findings.length > 0 ? findings : [ok(`all ${count(ready.length, 'peer')} that are ready are members`)];
+}

@@ -1,0 +1,25 @@
+/**
+ * `foundation drain NODE`: moves everything that the node owns to others; done when nothing of it runs there.
+ * Called by `run.ts`; underneath `ProcessManager.drain`.
+ */
+import type { FoundationConfig } from '../config/options.js';
+import { observe } from './observer.js';
+import type { Terminal } from './terminal.js';
+
+/** Resolves with the exit code. */
+export async function drain(
+  config: FoundationConfig,
+  [node = '']: readonly string[],
+  json: boolean,
+  terminal: Terminal,
+): Promise<number> {
+  const observer = await observe(config);
+  try {
+    await observer.processes.drain({ node });
+    if (json) terminal.out(JSON.stringify({ ok: true, node }));
+    else terminal.out(`${node} owns nothing any more and takes nothing new; end its process to have it back`);
+    return 0;
+  } finally {
+    await observer.close();
+  }
+}

@@ -1,0 +1,95 @@
+/**
+ * The parts of a node that look and ask, put together without those that join, own or serve.
+ * Made by the commands; what it sees is what a member sees, and no member sees it.
+ */
+import { Membership } from '../cluster/membership.js';
+import { LocalNode } from '../cluster/node.js';
+import { findRedis } from '../cluster/topologies/find.redis.js';
+import { Topologies } from '../cluster/topologies/topologies.js';
+import type { FoundationConfig } from '../config/options.js';
+import { CookieMismatchError, RedisUnavailableError } from '../errors.js';
+import { HealthMonitor } from '../health/health.monitor.js';
+import { CallClient } from '../processes/call.client.js';
+import { CallServer } from '../processes/call.server.js';
+import { NodeControl } from '../processes/node.control.js';
+import { ProcessCalls } from '../processes/process.calls.js';
+import { ProcessManager } from '../processes/process.manager.js';
+import { ProcessRegistry } from '../processes/process.registry.js';
+import { ProcessTable } from '../processes/process.table.js';
+import { Supervisor } from '../processes/supervisor.js';
+import { ServiceRegistry } from '../services/service.registry.js';
+import { Telemetry } from '../telemetry/telemetry.js';
+import { createEngine } from '../tools/engine.js';
+import { within } from '../tools/within.js';
+
+/** See the file header. */
+export interface Observer {
+  readonly membership: Membership;
+  readonly processes: ProcessManager;
+  readonly services: ServiceRegistry;
+  readonly health: HealthMonitor;
+  /**
+   * Sees that Redis answers, so that what was copied before is not taken for the present.
+   *
+   * @throws RedisUnavailableError
+   */
+  look(): Promise<void>;
+  close(): Promise<void>;
+}
+
+const CLOSE_MS = 2000;
+
+/**
+ * Connects and reads everything once; from then on it follows the cluster.
+ *
+ * @throws RedisNotFoundError, `RedisUnavailableError`, `RedisRefusedError`, `CookieMismatchError`,
+ * `MissingPackageError`.
+ */
+export async function observe(given: FoundationConfig): Promise<Observer> {
+  const [telemetry, node] = [new Telemetry(), new LocalNode(given)];
+  const topologies = new Topologies(given, node);
+  const config = await findRedis(given, topologies);
+  const engine = await createEngine(config, node, telemetry);
+  const membership = new Membership(node, config, engine, telemetry);
+  const table = new ProcessTable(engine, membership);
+  // It is never started, so it owns nothing; the manager asks it what runs here.
+  const supervisor = new Supervisor(engine, membership, table, telemetry);
+  const registry = new ProcessRegistry(engine, table, membership);
+  const server = new CallServer(config, { running: () => undefined }, telemetry);
+  const client = new CallClient(config, node, engine, membership, server, telemetry);
+  const calls = new ProcessCalls(config, engine, registry, client, telemetry);
+  const control = new NodeControl(config, membership, supervisor);
+  const services = new ServiceRegistry(engine, membership, telemetry);
+  const close = async (): Promise<void> => {
+    await membership.leave();
+    await services.close();
+    await topologies.stop();
+    await within(CLOSE_MS, engine.close(), 'not closed in time').catch(() => undefined);
+  };
+  try {
+    await topologies.start();
+    await engine.open();
+    await client.open();
+    const { isCookieShared, beats } = await engine.nodes.look();
+    // It would see nobody, and nobody would hear it.
+    if (isCookieShared === false && beats.size > 0) throw new CookieMismatchError(node.name);
+    await membership.observe();
+    await table.sync();
+    await services.open();
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  return {
+    membership,
+    processes: new ProcessManager(config, engine, membership, table, registry, supervisor, calls, control),
+    services,
+    health: new HealthMonitor(config, engine, membership, topologies, table, services),
+    async look() {
+      await engine.nodes.look().catch((error: unknown) => {
+        throw new RedisUnavailableError(engine.endpoint, 'looking at the cluster', error);
+      });
+    },
+    close,
+  };
+}

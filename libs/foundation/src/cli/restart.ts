@@ -1,0 +1,25 @@
+/**
+ * `foundation restart PROCESS`: stops it and starts it anew; brings an escalated one back.
+ * Called by `run.ts`; underneath `ProcessManager.restart`.
+ */
+import type { FoundationConfig } from '../config/options.js';
+import { observe } from './observer.js';
+import type { Terminal } from './terminal.js';
+
+/** Resolves with the exit code. */
+export async function restart(
+  config: FoundationConfig,
+  [name = '']: readonly string[],
+  json: boolean,
+  terminal: Terminal,
+): Promise<number> {
+  const observer = await observe(config);
+  try {
+    const { name: running, node, epoch } = await observer.processes.restart(name);
+    if (json) terminal.out(JSON.stringify({ ok: true, process: running, node, epoch }));
+    else terminal.out(`${running} runs on ${node} (epoch ${epoch})`);
+    return 0;
+  } finally {
+    await observer.close();
+  }
+}

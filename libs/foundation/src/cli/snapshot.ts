@@ -1,0 +1,41 @@
+/**
+ * What the observer sees at one moment, as a plain record: what `--json` prints, and what the tables are drawn from.
+ * Called by `status` and `top`.
+ */
+import type { Member } from '../cluster/membership.js';
+import type { ClusterHealth } from '../health/report.js';
+import type { ProcessInfo } from '../processes/process.ref.js';
+import type { ServiceInfo } from '../services/service.js';
+import type { Observer } from './observer.js';
+
+/** A node; what it listens to and can run is left out. */
+export type NodeSeen = Omit<Member, 'self' | 'replicas' | 'listens' | 'classes'>;
+
+/** See the file header. */
+export interface Snapshot {
+  app: string;
+  /** Milliseconds since 1970 by the Redis clock. */
+  now: number;
+  nodes: NodeSeen[];
+  processes: ProcessInfo[];
+  services: ServiceInfo[];
+  health: ClusterHealth;
+}
+
+/** @throws RedisUnavailableError when Redis does not answer. */
+export async function snapshotOf(app: string, observer: Observer): Promise<Snapshot> {
+  const { membership, processes, services, health } = observer;
+  await observer.look();
+  const [list, report] = [await processes.list(), await health.clusterHealth()];
+  const nodes = membership
+    .members()
+    .map(({ self: _self, replicas: _replicas, listens: _listens, classes: _classes, ...node }) => node);
+  return {
+    app,
+    now: membership.clusterNow(),
+    nodes,
+    processes: list,
+    services: [...services.services()],
+    health: report,
+  };
+}

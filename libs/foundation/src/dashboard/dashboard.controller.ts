@@ -1,0 +1,182 @@
+/**
+ * The page and what is behind it: a session, the feed, and the commands of an operator.
+ * Made by the module, for the path that it is given; underneath Nest's own HTTP layer, Express or Fastify.
+ */
+import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import {
+  BadRequestException,
+  Body,
+  Controller,
+  ForbiddenException,
+  Get,
+  Headers,
+  HttpCode,
+  HttpException,
+  Inject,
+  Logger,
+  Post,
+  Req,
+  Res,
+  UseGuards,
+  type CanActivate,
+  type Type,
+} from '@nestjs/common';
+import { show } from '../config/shape.js';
+import { FoundationError, describe } from '../errors.js';
+import { ProcessManager } from '../processes/process.manager.js';
+import { DASHBOARD, Doorman, OpenDoor, TokenGuard, type DashboardRequest } from './dashboard.guard.js';
+import { DashboardFeed } from './dashboard.feed.js';
+import type { DashboardConfig } from './dashboard.options.js';
+import { SESSION_COOKIE, SESSION_MS, sessionFor } from './session.js';
+
+/** Express hands out Node's response, Fastify wraps it. */
+type Reply = ServerResponse & { raw?: ServerResponse; hijack?: () => void };
+
+/** A form of another site cannot send this header. */
+const OWN_HEADER = 'x-foundation-dashboard';
+
+/** A controller at this path. The guard of the application guards all of it; with a token the page, which shows nothing by itself, is open. */
+export function dashboardControllerAt({ path, access }: DashboardConfig): Type {
+  const door: Type<CanActivate> = 'guard' in access ? access.guard : OpenDoor;
+  const guard: Type<CanActivate> = 'guard' in access ? OpenDoor : TokenGuard;
+  const page = readPage();
+
+  @Controller(path)
+  @UseGuards(door)
+  class FoundationDashboardController {
+    constructor(
+      @Inject(DashboardFeed) private readonly feed: DashboardFeed,
+      @Inject(ProcessManager) private readonly processes: ProcessManager,
+      @Inject(DASHBOARD) private readonly config: DashboardConfig,
+      @Inject(Doorman) private readonly doorman: Doorman,
+    ) {}
+
+    @Get()
+    page(@Res() reply: Reply): void {
+      const nonce = randomBytes(16).toString('base64');
+      const response = rawOf(reply);
+      response.writeHead(200, {
+        'content-type': 'text/html; charset=utf-8',
+        'cache-control': 'no-store',
+        'x-content-type-options': 'nosniff',
+        'referrer-policy': 'no-referrer',
+        'content-security-policy': [
+          `default-src 'none'; style-src 'nonce-${nonce}'; script-src 'nonce-${nonce}'; connect-src 'self'`,
+          `img-src data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'`,
+        ].join('; '),
+      });
+      response.end(page.replaceAll('__NONCE__', nonce));
+    }
+
+    @Get('session')
+    @UseGuards(guard)
+    @HttpCode(204)
+    session(): void {
+      // The guard has answered.
+    }
+
+    @Post('login')
+    @HttpCode(204)
+    login(@Body() body: unknown, @Req() request: DashboardRequest, @Res({ passthrough: true }) reply: Reply): void {
+      requireOwnHeader(request.headers);
+      if (!('token' in this.config.access))
+        throw new BadRequestException('There is no token: the application has a guard.');
+      const token = this.config.access.token.reveal();
+      this.doorman.check(token, (body as { token?: unknown } | null | undefined)?.token, request);
+      setCookie(reply, request, sessionFor(token, Date.now()), SESSION_MS / 1000);
+    }
+
+    @Post('logout')
+    @HttpCode(204)
+    logout(@Req() request: DashboardRequest, @Res({ passthrough: true }) reply: Reply): void {
+      requireOwnHeader(request.headers);
+      setCookie(reply, request, '', 0);
+    }
+
+    @Get('events')
+    @UseGuards(guard)
+    events(@Req() request: DashboardRequest, @Res() reply: Reply): void {
+      const response = rawOf(reply);
+      if (this.feed.watch(response, request.sessionEnd)) return;
+      response.writeHead(503, { 'retry-after': '5' });
+      response.end();
+    }
+
+    @Post('drain')
+    @UseGuards(guard)
+    @HttpCode(200)
+    drain(@Body() body: unknown, @Headers() headers: IncomingMessage['headers']): Promise<{ ok: true }> {
+      const node = wordOf(body, 'node', headers);
+      return carryOut(`drain ${show(node)}`, () => this.processes.drain({ node }));
+    }
+
+    @Post('move')
+    @UseGuards(guard)
+    @HttpCode(200)
+    move(@Body() body: unknown, @Headers() headers: IncomingMessage['headers']): Promise<{ ok: true }> {
+      const [process, node] = [wordOf(body, 'process', headers), wordOf(body, 'node', headers)];
+      return carryOut(`move ${show(process)} to ${show(node)}`, () => this.processes.move(process, node));
+    }
+
+    @Post('restart')
+    @UseGuards(guard)
+    @HttpCode(200)
+    restart(@Body() body: unknown, @Headers() headers: IncomingMessage['headers']): Promise<{ ok: true }> {
+      const process = wordOf(body, 'process', headers);
+      return carryOut(`restart ${show(process)}`, () => this.processes.restart(process));
+    }
+  }
+  return FoundationDashboardController;
+}
+
+function readPage(): string {
+  const read = (name: string): string => readFileSync(new URL(`./page/${name}`, import.meta.url), 'utf8');
+  // By functions, because a `$` in the files means nothing.
+  return read('page.html')
+    .replace('/*page.css*/', () => read('page.css'))
+    .replace('/*page.js*/', () => read('page.js'));
+}
+
+function rawOf(reply: Reply): ServerResponse {
+  reply.hijack?.();
+  return reply.raw ?? reply;
+}
+
+function setCookie(reply: Reply, request: DashboardRequest, value: string, seconds: number): void {
+  const { socket, headers } = request.raw ?? request;
+  // Behind a proxy that speaks TLS the connection to here does not.
+  const isSecure = 'encrypted' in socket || headers['x-forwarded-proto'] === 'https';
+  const parts = [`${SESSION_COOKIE}=${value}`, 'Path=/', `Max-Age=${seconds}`, 'HttpOnly', 'SameSite=Strict'];
+  // On the response beneath, which Express and Fastify send the headers of.
+  (reply.raw ?? reply).setHeader('set-cookie', [...parts, ...(isSecure ? ['Secure'] : [])].join('; '));
+}
+
+function requireOwnHeader(headers: IncomingMessage['headers']): void {
+  if (headers[OWN_HEADER] === undefined) throw new ForbiddenException(`Send the header ${OWN_HEADER}: 1.`);
+}
+
+function wordOf(body: unknown, field: string, headers: IncomingMessage['headers']): string {
+  requireOwnHeader(headers);
+  const value = typeof body === 'object' && body !== null ? (body as Record<string, unknown>)[field] : undefined;
+  if (typeof value === 'string' && value.length > 0 && value.length <= 300) return value;
+  throw new BadRequestException(`Send ${field} as a text of 1 to 300 characters.`);
+}
+
+/** What Foundation refuses is said in its own sentence; of anything else the log of this node has more. */
+async function carryOut(what: string, command: () => Promise<unknown>): Promise<{ ok: true }> {
+  const logger = new Logger('Foundation');
+  logger.log('Asked by the dashboard', { command: what });
+  try {
+    await command();
+    return { ok: true };
+  } catch (error) {
+    logger.warn('A command of the dashboard failed', { command: what, error: describe(error) });
+    if (!(error instanceof FoundationError)) {
+      throw new HttpException({ message: 'It failed; the log of this node says why.' }, 500);
+    }
+    const isBad = /FOUNDATION_(ARGUMENT|PROCESS_UNKNOWN)/.test(error.code);
+    throw new HttpException({ message: error.message }, isBad ? 400 : 503);
+  }
+}

@@ -1,0 +1,253 @@
+/**
+ * Looks at the cluster once a second while somebody watches, and sends what it sees to all who do.
+ * Called by the controller; underneath the facades, letters to the other nodes, and server-sent events over HTTP.
+ */
+import type { ServerResponse } from 'node:http';
+import { Inject, Injectable, type BeforeApplicationShutdown, type OnModuleInit } from '@nestjs/common';
+import type { Figures } from '../channels/channel.figures.js';
+import { Channels } from '../channels/channels.js';
+import { Membership } from '../cluster/membership.js';
+import { describe } from '../errors.js';
+import { HealthMonitor } from '../health/health.monitor.js';
+import { ProcessManager } from '../processes/process.manager.js';
+import type { ProcessInfo } from '../processes/process.ref.js';
+import { within } from '../tools/within.js';
+import { RepeatedLog } from '../telemetry/repeated.log.js';
+import { Telemetry } from '../telemetry/telemetry.js';
+import { ServiceMesh } from '../services/service.mesh.js';
+import { Timeline, changesOf, textOf, type Happening } from './happenings.js';
+import { channelsOf, listedOf, overviewOf, type ChannelSeen, type Overview } from './overview.js';
+
+const EVERY_MS = 1000;
+const ANSWER_MS = 500;
+const ALIVE_MS = 10_000;
+const MAX_VIEWERS = 50;
+/** What may wait for one who reads slowly, in bytes. */
+const MAX_UNREAD = 1024 * 1024;
+/** Of so many processes it is said why they are where they are; each costs a look at all members. */
+const MAX_EXPLAINED = 100;
+
+/** How long Redis may take to say who owns what, in milliseconds. */
+const LIST_MS = 1000;
+/** So many happenings are told in a second; what comes beyond that is counted in the rates and in the events of the node. */
+const MAX_TOLD = 50;
+
+interface Known {
+  list: readonly ProcessInfo[];
+  about: ReadonlyMap<string, { restarts: number; why?: string }>;
+}
+
+/** What is told besides the changes of processes, which come out of the overviews. Messages that arrive are rates. */
+const TOLD = [
+  'cluster.*',
+  'drain.*',
+  'service.*',
+  'lease.lost',
+  'lease.reclaimed',
+  'process.crashed',
+  'process.escalated',
+  'message.dropped',
+  'message.gap',
+  'message.dead_letter',
+  'message.invalid',
+  'message.handler_failed',
+  'transport.link_up',
+  'transport.link_down',
+  'transport.refused',
+] as const;
+
+/** See the file header. */
+@Injectable()
+export class DashboardFeed implements OnModuleInit, BeforeApplicationShutdown {
+  /** And when the session of each ends, in milliseconds since 1970. */
+  readonly #viewers = new Map<ServerResponse, number>();
+  #looking = false;
+  readonly #timeline = new Timeline();
+  readonly #log = new RepeatedLog();
+  readonly #figures = new Map<string, { figures: Figures; at: number }>();
+  #processes: Known = { list: [], about: new Map() };
+  #told = { second: 0, count: 0 };
+  #detach: (() => void)[] = [];
+  #last: Overview | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #aliveAt = 0;
+  #closed = false;
+
+  constructor(
+    @Inject(Membership) private readonly membership: Membership,
+    @Inject(ProcessManager) private readonly processes: ProcessManager,
+    @Inject(ServiceMesh) private readonly services: ServiceMesh,
+    @Inject(Channels) private readonly channels: Channels,
+    @Inject(HealthMonitor) private readonly health: HealthMonitor,
+    @Inject(Telemetry) private readonly telemetry: Telemetry,
+  ) {}
+
+  onModuleInit(): void {
+    this.#detach = TOLD.map((pattern) =>
+      this.telemetry.attach(pattern, (event, payload) => {
+        if (event === 'cluster.view_changed') return;
+        const fields = payload as unknown as Record<string, unknown>;
+        const node = typeof fields['node'] === 'string' ? fields['node'] : undefined;
+        this.#tell(event, textOf(event, fields), node);
+      }),
+    );
+  }
+
+  /** A connection that is open for ever would keep the server from closing. */
+  beforeApplicationShutdown(): void {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    for (const detach of this.#detach) detach();
+    for (const viewer of this.#viewers.keys()) viewer.end();
+    this.#viewers.clear();
+  }
+
+  /** Sends everything to this response until its session ends; false when there are too many viewers, or the node leaves. */
+  watch(viewer: ServerResponse, until = Infinity): boolean {
+    if (this.#closed || this.#viewers.size >= MAX_VIEWERS) return false;
+    // The connection ends with the stream.
+    viewer.shouldKeepAlive = false;
+    viewer.writeHead(200, {
+      'content-type': 'text/event-stream',
+      'cache-control': 'no-store',
+      'x-accel-buffering': 'no',
+      'x-content-type-options': 'nosniff',
+    });
+    viewer.write('retry: 1000\n\n');
+    for (const line of this.#timeline.lines) send(viewer, 'happened', line);
+    if (this.#last !== undefined && this.#viewers.size > 0) send(viewer, 'overview', this.#last);
+    this.#viewers.set(viewer, until);
+    viewer.once('close', () => this.#viewers.delete(viewer));
+    viewer.once('error', () => this.#viewers.delete(viewer));
+    if (this.#timer === undefined && !this.#looking) void this.#look();
+    return true;
+  }
+
+  async #look(): Promise<void> {
+    const began = performance.now();
+    this.#timer = undefined;
+    this.#looking = true;
+    try {
+      const overview = await this.#overview();
+      const before = this.#last;
+      this.#last = overview;
+      if (before !== undefined)
+        for (const { event, text, node } of changesOf(before, overview)) this.#tell(event, text, node);
+      this.#sendAll('overview', overview);
+    } catch (error) {
+      this.#log.warn('The dashboard could not look at the cluster', { error: describe(error) });
+    }
+    if (performance.now() - this.#aliveAt > ALIVE_MS) {
+      this.#aliveAt = performance.now();
+      for (const viewer of this.#viewers.keys()) viewer.write(': alive\n\n');
+    }
+    this.#looking = false;
+    if (this.#closed || this.#viewers.size === 0) return void this.#rest();
+    this.#timer = setTimeout(() => void this.#look(), Math.max(50, EVERY_MS - (performance.now() - began))).unref();
+  }
+
+  /** Nobody watches: what was seen is of no use to whoever comes later. */
+  #rest(): void {
+    this.#last = undefined;
+    this.#figures.clear();
+  }
+
+  async #overview(): Promise<Overview> {
+    const members = this.membership.members();
+    const [processes, health, services, [channels, silentNodes]] = await Promise.all([
+      this.#known(),
+      this.health.clusterHealth(),
+      this.services.discoverServices(),
+      this.#channels(members),
+    ]);
+    return overviewOf({
+      app: this.processes.appName,
+      now: this.membership.clusterNow(),
+      self: this.membership.self.name,
+      health,
+      members,
+      processes: processes.list,
+      services,
+      about: processes.about,
+      channels,
+      silentNodes,
+    });
+  }
+
+  /** While Redis does not answer it is what it said last, beside a health that says so. */
+  async #known(): Promise<Known> {
+    const asked = this.processes.list().then(async (list) => ({ list, about: await this.#about(listedOf(list)) }));
+    try {
+      this.#processes = await within(LIST_MS, asked, 'Redis does not say who owns what');
+    } catch (error) {
+      this.#log.warn('The dashboard shows the processes as they were last seen', { error: describe(error) });
+    }
+    return this.#processes;
+  }
+
+  async #about(listed: readonly ProcessInfo[]): Promise<Map<string, { restarts: number; why?: string }>> {
+    const crashes = await this.processes.crashes(listed.map(({ name }) => name));
+    return new Map(
+      listed.map(({ name, node }, index) => {
+        const why = index < MAX_EXPLAINED && node !== undefined ? this.#why(name, node) : undefined;
+        return [name, { restarts: crashes[index] ?? 0, ...(why === undefined ? {} : { why }) }];
+      }),
+    );
+  }
+
+  #why(name: string, node: string): string | undefined {
+    try {
+      return this.processes.explainPlacement(name).find((candidate) => candidate.node === node)?.reason;
+    } catch {
+      return undefined; // One on every node, or gone since.
+    }
+  }
+
+  async #channels(
+    members: readonly { name: string; bootId: string; self: boolean }[],
+  ): Promise<[ChannelSeen[], string[]]> {
+    const seen: ChannelSeen[] = [];
+    const silent: string[] = [];
+    await Promise.all(
+      members.map(async ({ name, bootId, self }) => {
+        const figures = self ? this.channels.figures() : await this.channels.figuresOf(bootId, ANSWER_MS);
+        if (figures === undefined) return void silent.push(name);
+        const at = performance.now();
+        seen.push(...channelsOf(name, figures, at, this.#figures.get(bootId)));
+        this.#figures.set(bootId, { figures, at });
+      }),
+    );
+    seen.sort((a, b) => a.channel.localeCompare(b.channel) || a.node.localeCompare(b.node));
+    return [seen, silent.sort()];
+  }
+
+  #tell(event: string, text: string, node: string | undefined): void {
+    const second = Math.floor(Date.now() / 1000);
+    if (this.#told.second !== second) this.#told = { second, count: 0 };
+    this.#told.count += 1;
+    if (this.#told.count > MAX_TOLD) return;
+    this.#sendAll('happened', this.#timeline.add(Date.now(), event, text, node));
+  }
+
+  #sendAll(event: string, data: Overview | Happening): void {
+    const text = textOfEvent(event, data);
+    for (const [viewer, until] of this.#viewers) {
+      if (Date.now() > until) {
+        this.#viewers.delete(viewer);
+        viewer.end();
+      } else if (viewer.writableLength > MAX_UNREAD) {
+        // It reads slower than we write; it connects anew, and gets what is then.
+        this.#viewers.delete(viewer);
+        viewer.destroy();
+      } else viewer.write(text);
+    }
+  }
+}
+
+function send(viewer: ServerResponse, event: string, data: object): void {
+  viewer.write(textOfEvent(event, data));
+}
+
+function textOfEvent(event: string, data: object): string {
+  return `event: ${event}\ndata: ${JSON.stringify(data)}\n\n`;
+}

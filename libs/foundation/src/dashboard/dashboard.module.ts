@@ -1,0 +1,30 @@
+/**
+ * The dashboard as a module that is imported beside `FoundationModule`; without it nothing of it is loaded.
+ * Used by the application through the entry `nestjs-foundation/dashboard`.
+ */
+import { Module, type DynamicModule } from '@nestjs/common';
+import { dashboardControllerAt } from './dashboard.controller.js';
+import { DashboardFeed } from './dashboard.feed.js';
+import { DASHBOARD, Doorman, OpenDoor, TokenGuard } from './dashboard.guard.js';
+import { checkDashboard, type FoundationDashboardOptions } from './dashboard.options.js';
+
+/** A page that shows the cluster as it is, and lets an operator drain, move and restart. */
+@Module({})
+export class FoundationDashboardModule {
+  /**
+   * Turns it on, for whoever knows the token or passes the guard.
+   *
+   * Underneath: a controller with one page, and server-sent events. A guard is made by Nest, in this module: what it injects
+   * must come from a global module.
+   *
+   * @throws FoundationConfigError without a token or a guard, with both, or with a token that is too short.
+   */
+  static forRoot(options: FoundationDashboardOptions): DynamicModule {
+    const config = checkDashboard(options);
+    return {
+      module: FoundationDashboardModule,
+      controllers: [dashboardControllerAt(config)],
+      providers: [{ provide: DASHBOARD, useValue: config }, DashboardFeed, Doorman, TokenGuard, OpenDoor],
+    };
+  }
+}

@@ -1,0 +1,49 @@
+/**
+ * How the dashboard is turned on and who may see it; checked when the module is made.
+ * Read by the module.
+ */
+import type { CanActivate, Type } from '@nestjs/common';
+import { Secret } from '../config/secret.js';
+import { FoundationConfigError } from '../errors.js';
+
+/** Options of `FoundationDashboardModule.forRoot`: a token or a guard, there is no default. */
+export interface FoundationDashboardOptions {
+  /** A secret of 16 characters or more, best random, that whoever looks must know: once in a form, or as `Authorization: Bearer`. */
+  token?: string;
+  /** A guard of the application's own, instead of a token; it is asked for the page and for everything behind it. */
+  guard?: Type<CanActivate>;
+  /** Where the page is. Default `foundation`, below the application's global prefix. */
+  path?: string;
+}
+
+/** The options, checked. */
+export interface DashboardConfig {
+  path: string;
+  access: { token: Secret } | { guard: Type<CanActivate> };
+}
+
+/** @throws FoundationConfigError */
+export function checkDashboard({ token, guard, path = 'foundation' }: FoundationDashboardOptions): DashboardConfig {
+  if (typeof path !== 'string' || !/^[\w-]+(\/[\w-]+)*$/.test(path)) {
+    throw new FoundationConfigError('dashboard.path', JSON.stringify(path), 'words with slashes between them');
+  }
+  if (guard !== undefined && token !== undefined) {
+    throw new FoundationConfigError('dashboard', 'a token and a guard', 'one of both');
+  }
+  if (guard !== undefined) {
+    if (typeof guard === 'function') return { path, access: { guard } };
+    throw new FoundationConfigError('dashboard.guard', `a ${typeof guard}`, 'a class that implements CanActivate');
+  }
+  if (typeof token !== 'string' || token.trim().length < 16 || token.length > 1024) {
+    throw new FoundationConfigError(
+      'dashboard.token',
+      token === undefined
+        ? 'nothing'
+        : typeof token === 'string'
+          ? `${token.trim().length} characters`
+          : `a ${typeof token}`,
+      'a text of 16 to 1024 characters, such as openssl rand -hex 32 prints, or a guard: the dashboard can move and drain',
+    );
+  }
+  return { path, access: { token: new Secret(token) } };
+}

@@ -1,0 +1,2 @@
+export { FoundationDashboardModule } from './dashboard.module.js';
+export type { FoundationDashboardOptions } from './dashboard.options.js';

@@ -1,0 +1,118 @@
+import { describe, expect, it } from '@jest/globals';
+import type { Member } from '../cluster/membership.js';
+import type { ProcessInfo } from '../processes/process.ref.js';
+import { Timeline, changesOf, textOf } from './happenings.js';
+import { MAX_LINES, channelsOf, listedOf, overviewOf, type Facts } from './overview.js';
+
+const process = (name: string, more: Partial<ProcessInfo> = {}): ProcessInfo => ({
+  ...{ name, type: 'Feed', kind: 'singleton', state: 'running', restart: 'permanent' },
+  ...{ node: 'n1', epoch: 7, startedAt: 5, ...more },
+});
+const member: Member = {
+  ...{ name: 'n1', bootId: 'b1', host: 'h', pid: 1, version: '1', state: 'up', load: 1, lag: 0, labels: { zone: 'a' } },
+  ...{ replicas: {}, listens: { events: [''] }, classes: ['Feed'], joinedAt: 3, self: true },
+};
+const facts = (more: Partial<Facts> = {}): Facts => ({
+  ...{ app: 'shop', now: 10, self: 'n1', members: [member], processes: [process('feed')], services: [] },
+  health: { status: 'healthy', nodes: [], services: [], reasons: [], lastCheck: new Date(0) } as never,
+  ...{ about: new Map([['feed', { restarts: 2, why: 'least loaded' }]]), channels: [], silentNodes: ['n2'] },
+  ...more,
+});
+
+describe('overviewOf', () => {
+  it('has what the page shows, and nothing of what it does not', () => {
+    expect(overviewOf(facts())).toEqual({
+      ...{ app: 'shop', at: 10, self: 'n1', health: { status: 'healthy', reasons: [] } },
+      nodes: [
+        {
+          ...{ name: 'n1', state: 'up', load: 1, lag: 0, version: '1', labels: { zone: 'a' }, host: 'h', pid: 1 },
+          joinedAt: 3,
+        },
+      ],
+      processes: [
+        {
+          ...{ name: 'feed', kind: 'singleton', state: 'running', node: 'n1', epoch: 7, startedAt: 5 },
+          ...{ restarts: 2, why: 'least loaded' },
+        },
+      ],
+      ...{ processesLeftOut: 0, services: [], servicesLeftOut: 0, channels: [], silentNodes: ['n2'] },
+    });
+  });
+
+  it('says of a node that does not answer that it is silent, until the cluster says more', () => {
+    const stateOf = (state: Member['state']) =>
+      overviewOf(facts({ members: [{ ...member, state }], silentNodes: ['n1'] })).nodes[0]!.state;
+    expect([stateOf('up'), stateOf('suspect'), stateOf('draining')]).toEqual(['silent', 'suspect', 'draining']);
+  });
+
+  it('is bounded, and shows those first that do not run', () => {
+    const many = Array.from({ length: 10_000 }, (_, index) => process(`p${index}`));
+    const down = process('zz', { state: 'escalated', error: 'boom' });
+    const overview = overviewOf(facts({ processes: [...many, down] }));
+    expect(overview.processes).toHaveLength(MAX_LINES);
+    expect(overview.processesLeftOut).toBe(10_001 - MAX_LINES);
+    expect(overview.processes.at(-1)).toMatchObject({ name: 'zz', state: 'escalated', error: 'boom', restarts: 0 });
+    expect(listedOf([process('p10'), process('p9')]).map(({ name }) => name)).toEqual(['p9', 'p10']);
+  });
+});
+
+describe('channelsOf', () => {
+  const figures = (received: number) => ({
+    events: { sent: 2 * received, received, failed: 1, dropped: 2, waiting: 3, lag: 4 },
+  });
+
+  it('has rates once something was said before, and none when the counters began anew', () => {
+    const rates = (now: number, before?: number) => {
+      const [seen] = channelsOf(
+        'n1',
+        figures(now),
+        2000,
+        before === undefined ? undefined : { figures: figures(before), at: 0 },
+      );
+      return [seen!.receivedPerSecond, seen!.sentPerSecond];
+    };
+    expect(channelsOf('n1', figures(100), 2000, undefined)).toEqual([
+      {
+        ...{ node: 'n1', channel: 'events', sentPerSecond: 0, receivedPerSecond: 0 },
+        ...{ waiting: 3, lagMs: 4, failed: 1, dropped: 2 },
+      },
+    ]);
+    expect(rates(100, 50)).toEqual([25, 50]);
+    expect(rates(10, 50)).toEqual([0, 0]);
+  });
+});
+
+describe('the time-line', () => {
+  it('counts what is the same within a few seconds, and keeps the last two hundred', () => {
+    const timeline = new Timeline();
+    const first = timeline.add(0, 'message.dropped', 'events dropped');
+    expect(timeline.add(4999, 'message.dropped', 'events dropped')).toBe(first);
+    expect(first.count).toBe(2);
+    expect(timeline.add(5000, 'message.dropped', 'events dropped').id).toBe(2);
+    for (let index = 0; index < 300; index++) timeline.add(6000, 'cluster.node_left', `n${index} left`);
+    expect(timeline.lines).toHaveLength(200);
+    expect(timeline.lines.at(-1)).toMatchObject({ text: 'n299 left', id: 302 });
+  });
+
+  it.each([
+    ['cluster.node_left', { node: 'n2', bootId: 'b', reason: 'timeout' }, 'n2 node left: timeout'],
+    ['drain.progress', { node: 'n2', left: 1, total: 3 }, 'n2 progress: 1 of 3 left'],
+    ['service.registered', { name: 'tills', node: 'n1', instanceId: 'i' }, 'tills on n1 registered'],
+    ['message.dropped', { channel: 'events', reason: 'queue full', count: 3 }, 'events dropped: queue full'],
+    ['message.handler_failed', { channel: 'events', error: 'boom' }, 'events handler failed: boom'],
+  ])('says what %s is', (event, payload, line) => {
+    expect(textOf(event, payload)).toBe(line);
+  });
+
+  it('says what has become of processes from one overview to the next', () => {
+    const before = overviewOf(facts());
+    const of = (more: Partial<ProcessInfo>) =>
+      changesOf(before, overviewOf(facts({ processes: [process('feed', more)] })));
+    expect(of({})).toEqual([]);
+    expect(of({ node: 'n2', epoch: 9 })).toEqual([
+      { event: 'process.running', text: 'feed is running on n2 with epoch 9, before on n1', node: 'n2' },
+    ]);
+    expect(of({ state: 'escalated', error: 'boom' })[0]!.text).toBe('feed is escalated on n1 with epoch 7: boom');
+    expect(textOf('process.crashed', { name: 'x'.repeat(400), node: 'n', error: '' })).toHaveLength(300);
+  });
+});

@@ -1,0 +1,49 @@
+import 'reflect-metadata';
+import { describe, expect, it } from '@jest/globals';
+import { ArgumentError, ProcessTimeoutError } from '../errors.js';
+import { callableOf } from './callable.decorator.js';
+import { NODE_CONTROL, NodeControl } from './node.control.js';
+
+function control(drain: () => Promise<void> = () => Promise.resolve()) {
+  const calls: string[] = [];
+  const membership = { drain: async () => void calls.push('membership') };
+  const hosted = [{ name: 'feed', epoch: 1, running: true }];
+  const supervisor = { drain: () => (calls.push('supervisor'), drain()), hosted: () => hosted };
+  return { calls, node: new NodeControl({ shutdownTimeout: 50 }, membership, supervisor) };
+}
+
+describe('NodeControl', () => {
+  it('tells the others first, then lets go of everything', async () => {
+    const { node, calls } = control();
+    await node.drain();
+    expect(calls).toEqual(['membership', 'supervisor']);
+  });
+
+  it('says what has not stopped in time', async () => {
+    const { node } = control(() => new Promise(() => undefined));
+    await expect(node.drain(20)).rejects.toBeInstanceOf(ProcessTimeoutError);
+    await expect(node.drain()).rejects.toThrow(/feed.*did not stop within 50 ms/);
+  });
+
+  it.each([0, -1, NaN, '100', null, {}])(
+    'does nothing for the timeout %p, which may come from anywhere',
+    async (timeout) => {
+      const { node, calls } = control();
+      await expect(node.drain(timeout)).rejects.toBeInstanceOf(ArgumentError);
+      expect(calls).toEqual([]);
+    },
+  );
+
+  it('is reached by calls under its own name, and by drain alone', async () => {
+    const { node } = control();
+    expect(node.running('feed')).toBeUndefined();
+    const reached = node.running(NODE_CONTROL)!;
+    expect(reached).toMatchObject({ target: node, lease: { epoch: 1 } });
+    expect(reached.lease.isHeld()).toBe(true);
+    expect(await reached.call(() => 7)).toBe(7);
+    const callable = ['drain', 'running', 'constructor', 'toString'].filter((name) =>
+      callableOf(NodeControl.prototype, name),
+    );
+    expect(callable).toEqual(['drain']);
+  });
+});

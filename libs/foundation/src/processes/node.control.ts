@@ -1,0 +1,55 @@
+/**
+ * What is asked of a node itself: to drain. On this node directly, on another one by a call, as processes are called.
+ * Called by the manager; the call server finds it under a name of its own.
+ */
+import type { Membership } from '../cluster/membership.js';
+import type { FoundationConfig } from '../config/options.js';
+import { ArgumentError, ProcessTimeoutError } from '../errors.js';
+import { Callable } from './callable.decorator.js';
+import type { Reachable } from './call.server.js';
+import type { Supervisor } from './supervisor.js';
+
+/** By which calls reach a node; no process has a colon in its name. */
+export const NODE_CONTROL = 'node:control';
+
+/** See the file header. */
+export class NodeControl {
+  constructor(
+    private readonly config: Pick<FoundationConfig, 'shutdownTimeout'>,
+    private readonly membership: Pick<Membership, 'drain'>,
+    private readonly supervisor: Pick<Supervisor, 'drain' | 'hosted'>,
+  ) {}
+
+  /**
+   * Moves everything this node owns to other nodes; it takes nothing new from now on.
+   *
+   * @throws ProcessTimeoutError when something has not stopped by then; it goes on stopping.
+   */
+  @Callable({ idempotent: true })
+  async drain(timeout: unknown = this.config.shutdownTimeout): Promise<void> {
+    if (typeof timeout !== 'number' || !(timeout > 0)) {
+      throw new ArgumentError('drain', 'timeout', String(timeout), 'milliseconds above 0');
+    }
+    await this.membership.drain();
+    let timer: NodeJS.Timeout | undefined;
+    const limit = new Promise<'late'>((resolve) => {
+      timer = setTimeout(() => resolve('late'), timeout);
+    });
+    const outcome = await Promise.race([this.supervisor.drain(), limit]).finally(() => clearTimeout(timer));
+    if (outcome !== 'late') return;
+    const left = this.supervisor.hosted().map(({ name }) => name);
+    throw new ProcessTimeoutError(
+      left.join(', '),
+      'did not stop',
+      timeout,
+      'The node takes nothing new, and what remains goes on stopping.',
+      'Let onProcessStop and the tasks of ctx.run heed ctx.signal.',
+    );
+  }
+
+  /** For the call server: a node has no epochs, and is there as long as its process. */
+  running(name: string): Reachable | undefined {
+    if (name !== NODE_CONTROL) return undefined;
+    return { target: this, lease: { epoch: 1, isHeld: () => true }, call: async (work) => work() };
+  }
+}

@@ -1,0 +1,315 @@
+// The command line against clusters of applications: what it shows, what it changes, and that nobody sees it.
+import { beforeEach, describe, expect, it } from '@jest/globals';
+import {
+  Partitioned,
+  ProcessManager,
+  Replicated,
+  Service,
+  Singleton,
+  type FoundationOptions,
+  type ProcessContext,
+} from 'nestjs-foundation';
+import { eventually } from 'nestjs-foundation/testing';
+import type { Snapshot } from '../../libs/foundation/src/cli/snapshot.js';
+import type { Keys } from '../../libs/foundation/src/tools/keys.js';
+import { startServer, type RedisServer } from '../support/redis-server.js';
+import { secret } from '../support/secrets.js';
+import { boot, closeLater, formed, onOwnRedis, type Booted } from './bench.js';
+import { command, type Ran } from './command.js';
+
+@Singleton({ name: 'feed' })
+class Feed {}
+
+@Replicated()
+class Thumbnails {}
+
+@Partitioned({ partitions: 8 })
+class Accounts {}
+
+@Singleton({ name: 'fragile', maxRestarts: 0 })
+class Fragile {
+  static broken = true;
+  onProcessStart(ctx: ProcessContext): void {
+    if (Fragile.broken) ctx.run(() => Promise.reject(new Error('it broke \u001b[31mred')));
+  }
+}
+
+@Service({ name: 'payments', capabilities: ['card'] })
+class Payments {}
+
+@Singleton({ name: 'stubborn' })
+class Stubborn {
+  onProcessStop(): Promise<void> {
+    return new Promise((resolve) => setTimeout(resolve, 1000));
+  }
+}
+
+const COOKIE = secret('the cookie of the cli spec');
+const ALL = [Feed, Thumbnails, Accounts, Payments];
+
+let server: RedisServer;
+let appName: string;
+let keys: Keys;
+
+onOwnRedis((ground) => ({ server, appName, keys } = ground));
+beforeEach(() => void (Fragile.broken = true));
+
+const start = (nodeName: string, providers = ALL, more: FoundationOptions = {}): Promise<Booted> =>
+  boot(server.url, appName, providers, { nodeName, ...more });
+const foundation = (...argv: string[]): Promise<Ran> =>
+  command([...argv, '--app', appName], { FOUNDATION_REDIS_URL: server.url });
+const running = async (node: Booted, count: number): Promise<void> => {
+  const list = () => node.app.get(ProcessManager).list();
+  await eventually(async () => (await list()).filter(({ state }) => state === 'running').length === count, {
+    what: `${count} running processes`,
+    lastSeen: () => node.of('process.crashed'),
+  });
+};
+async function pair(): Promise<[Booted, Booted]> {
+  const nodes = [await start('a'), await start('b')] as [Booted, Booted];
+  await formed(...nodes);
+  await running(nodes[0], 1 + 2 + 8);
+  return nodes;
+}
+
+describe('foundation status', () => {
+  it('shows nodes, processes and services, in text and as JSON', async () => {
+    await pair();
+    const text = await foundation('status');
+    expect(text).toMatchObject({ code: 0, err: '' });
+    expect(text.out).toContain(`${appName}: healthy, 2 nodes, 11 processes`);
+    expect(text.out).toMatch(/^a +up +\d+ /m);
+    expect(text.out).toMatch(/^feed +singleton +running +[ab] /m);
+    expect(text.out).toMatch(/^Accounts +partitioned +8 of 8 run +[ab] \d/m);
+    expect(text.out).toMatch(/^Thumbnails@a +replicated +running +a /m);
+    expect(text.out).toMatch(/^payments +2\/2 +a, b +card$/m);
+    expect(text.out).not.toContain('\u001b');
+
+    const json = await foundation('status', '--json');
+    const snapshot = JSON.parse(json.out) as Snapshot;
+    expect(snapshot.app).toBe(appName);
+    expect(snapshot.nodes.map(({ name, state }) => [name, state])).toEqual([
+      ['a', 'up'],
+      ['b', 'up'],
+    ]);
+    expect(snapshot.processes).toHaveLength(11);
+    expect(snapshot.services).toHaveLength(2);
+    expect(snapshot.health.status).toBe('healthy');
+  });
+
+  it('keeps to the width of a terminal, and colours only there', async () => {
+    await pair();
+    const env = { FOUNDATION_REDIS_URL: server.url, FOUNDATION_APP_NAME: appName };
+    const narrow = await command(['status'], { ...env, NO_COLOR: '1' }, { tty: 50 });
+    for (const line of narrow.out.split('\n')) expect([...line].length).toBeLessThanOrEqual(50);
+    expect(narrow.out).not.toContain('\u001b');
+    expect((await command(['status'], env, { tty: 120 })).out).toContain('\u001b[32mhealthy\u001b[0m');
+  });
+
+  it('exits with 1 for a critical cluster and says why, and prints nothing that a process wrote as it is', async () => {
+    const node = await start('a', [Fragile]);
+    await eventually(async () => (await node.app.get(ProcessManager).list())[0]?.state === 'escalated');
+    const { code, out } = await foundation('status');
+    expect(code).toBe(1);
+    expect(out).toMatch(/^fragile +singleton +escalated/m);
+    expect(out).toContain('it broke  [31mred');
+    expect(out).not.toContain('\u001b');
+  });
+
+  it('does not take the records of nodes that were all killed for a cluster', async () => {
+    const node = await start('a', []);
+    const record = await server.cli('HGET', keys.nodes, 'a');
+    await node.app.close();
+    await server.cli('HSET', keys.nodes, 'a', record);
+    await server.cli('ZADD', keys.beats, String(Date.now() - 60_000), 'a');
+    const { code, out } = await foundation('status', '--json');
+    expect((JSON.parse(out) as Snapshot).nodes).toEqual([]);
+    expect(code).toBe(1);
+    // And it ended nobody: that is for a node, which knows the times.
+    expect(await server.cli('HGET', keys.nodes, 'a')).toBe(record);
+  });
+
+  it('never is a member: no node hears of it, and it leaves no key and no connection', async () => {
+    const [a] = await pair();
+    const known = async () =>
+      (await server.cli('KEYS', `${keys.tag}*`))
+        .split('\n')
+        .filter((key) => !/supervision/.test(key))
+        .sort();
+    const keysBefore = await known();
+    await foundation('status');
+    expect(await known()).toEqual(keysBefore);
+    expect(
+      a
+        .of('cluster.node_joined')
+        .map(({ node }) => node)
+        .sort(),
+    ).toEqual(['a', 'b']);
+    await eventually(async () => !(await server.cli('CLIENT', 'LIST')).includes('foundation:cli-'));
+  });
+
+  it('says that Redis is away, with the password of nobody', async () => {
+    const redis = await startServer();
+    await redis.stop();
+    const url = redis.url.replace('//', '//user:hidden-word@');
+    const text = await command(['status', '--redis', url]);
+    expect(text).toMatchObject({
+      code: 1,
+      out: '',
+      err: expect.stringMatching(/cannot be reached.*ECONNREFUSED.*doctor/),
+    });
+    const json = await command(['status', '--json', '--redis', url]);
+    expect(JSON.parse(json.out)).toMatchObject({ ok: false, error: { code: 'FOUNDATION_REDIS_UNAVAILABLE' } });
+    expect(text.err + json.out).not.toContain('hidden-word');
+  });
+
+  it.each([[['stats']], [['move', 'feed']], [['status', '--no-such']], [['status', '--redis', 'nonsense']], [[]]])(
+    'exits with 2 for %p',
+    async (argv) => {
+      const { code, out, err } = await command(argv);
+      expect({ code, out }).toEqual({ code: 2, out: '' });
+      expect(err).not.toBe('');
+    },
+  );
+});
+
+describe('foundation top', () => {
+  it('goes on until it is stopped, and follows the cluster', async () => {
+    const a = await start('a', [Feed]);
+    await running(a, 1);
+    const stop = new AbortController();
+    let out = '';
+    const env = { FOUNDATION_REDIS_URL: server.url };
+    const argv = ['top', '--json', '--interval', '0.1', '--app', appName];
+    const ended = command(argv, env, { stop: stop.signal, wrote: (text) => (out = text) });
+    closeLater(() => (stop.abort(), ended));
+    const nodes = (): string[] =>
+      (JSON.parse(out.trimEnd().split('\n').at(-1)!) as Snapshot).nodes.map(({ name }) => name);
+    await eventually(() => nodes().join() === 'a');
+    const b = await start('b', [Feed]);
+    await eventually(() => nodes().join() === 'a,b', { lastSeen: nodes });
+    await b.app.close();
+    await eventually(() => nodes().join() === 'a', { lastSeen: nodes });
+    stop.abort();
+    expect(await ended).toMatchObject({ code: 0, err: '' });
+  });
+
+  it('writes over what was there on a terminal, and goes on while Redis is away', async () => {
+    const redis = await startServer();
+    closeLater(() => redis.stop());
+    const stop = new AbortController();
+    let out = '';
+    const options = { tty: 80, stop: stop.signal, wrote: (text: string) => (out = text) };
+    const ended = command(['top', '--interval', '0.1'], { FOUNDATION_REDIS_URL: redis.url }, options);
+    closeLater(() => (stop.abort(), ended));
+    await eventually(() => out.includes('\u001b[H'));
+    await redis.kill();
+    await eventually(() => /cannot be reached/.test(out), { lastSeen: () => out.slice(-500) });
+    const seen = out.length;
+    await redis.restart();
+    await eventually(() => out.slice(seen).includes('critical'), { lastSeen: () => out.slice(-500) });
+    stop.abort();
+    expect((await ended).code).toBe(0);
+  });
+});
+
+describe('foundation move and restart', () => {
+  it('move a process to a node, and say what stands against it', async () => {
+    const [a] = await pair();
+    const owner = (await a.app.get(ProcessManager).lookupSingleton('feed'))!;
+    const other = owner.node === 'a' ? 'b' : 'a';
+    const moved = await foundation('move', 'feed', other);
+    expect(moved).toMatchObject({ code: 0, err: '', out: expect.stringContaining(`feed runs on ${other} (epoch `) });
+    expect(await a.app.get(ProcessManager).lookupSingleton('feed')).toMatchObject({ node: other });
+
+    const slot = await foundation('move', 'Accounts/3', 'a', '--json');
+    expect(JSON.parse(slot.out)).toMatchObject({ ok: true, process: 'Accounts/3', node: 'a' });
+
+    expect(await foundation('move', 'feed', 'nowhere')).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('no member'),
+    });
+    expect(await foundation('move', 'nothing', 'a')).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('not known'),
+    });
+    expect(await foundation('move', 'feed', `cli-${process.pid}`)).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('no member'),
+    });
+  });
+
+  it('restart starts anew, and brings an escalated process back', async () => {
+    const node = await start('a', [Fragile, Feed]);
+    const processes = node.app.get(ProcessManager);
+    const before = await eventually(() => processes.lookupSingleton('feed'));
+    expect(await foundation('restart', 'feed')).toMatchObject({ code: 0 });
+    expect((await processes.lookupSingleton('feed'))!.epoch).toBeGreaterThan(before.epoch);
+
+    await eventually(async () => (await processes.list()).some(({ state }) => state === 'escalated'));
+    Fragile.broken = false;
+    const back = await foundation('restart', 'fragile', '--json');
+    expect(JSON.parse(back.out)).toMatchObject({ ok: true, process: 'fragile', node: 'a' });
+    expect(await processes.lookupSingleton('fragile')).toBeDefined();
+  });
+});
+
+describe('foundation drain', () => {
+  it.each<[string, FoundationOptions, Record<string, string>]>([
+    ['through Redis', {}, {}],
+    ['signed', { security: { cookie: COOKIE } }, { FOUNDATION_COOKIE: COOKIE }],
+    [
+      'beside direct links',
+      { transport: { kind: 'direct', host: '127.0.0.1' }, security: { cookie: COOKIE } },
+      { FOUNDATION_COOKIE: COOKIE },
+    ],
+  ])('moves all that a node owns to the others, %s', async (_how, options, env) => {
+    const nodes = [await start('a', [Feed, Accounts], options), await start('b', [Feed, Accounts], options)];
+    await formed(...nodes);
+    await running(nodes[0]!, 1 + 8);
+    const all = { FOUNDATION_REDIS_URL: server.url, FOUNDATION_APP_NAME: appName, ...env };
+    expect(await command(['drain', 'a'], all)).toMatchObject({
+      code: 0,
+      err: '',
+      out: expect.stringContaining('a owns nothing'),
+    });
+    await running(nodes[1]!, 1 + 8);
+    const list = await nodes[1]!.app.get(ProcessManager).list();
+    expect(new Set(list.map(({ node }) => node))).toEqual(new Set(['b']));
+    const { out } = await command(['status', '--json'], all);
+    expect((JSON.parse(out) as Snapshot).nodes.map(({ name, state }) => `${name} ${state}`)).toEqual([
+      'a draining',
+      'b up',
+    ]);
+    // Twice does no harm.
+    expect(JSON.parse((await command(['drain', 'a', '--json'], all)).out)).toEqual({ ok: true, node: 'a' });
+  });
+
+  it('says that there is no such node', async () => {
+    await start('a', []);
+    expect(await foundation('drain', 'z')).toMatchObject({ code: 1, err: expect.stringContaining('no member') });
+  });
+
+  it('says what did not stop in time', async () => {
+    await start('a', [Stubborn], { shutdownTimeout: 300, processes: { stopTimeout: 2000 } });
+    const b = await start('b', []);
+    await running(b, 1);
+    await expect(b.app.get(ProcessManager).drain({ node: 'a', timeout: 300 })).rejects.toMatchObject({
+      code: 'FOUNDATION_PROCESS_TIMEOUT',
+      message: expect.stringContaining('stubborn'),
+    });
+  });
+});
+
+describe('with another cookie', () => {
+  it('sees nobody, and says so instead of an empty cluster', async () => {
+    await start('a', [], { security: { cookie: COOKIE } });
+    const env = { FOUNDATION_REDIS_URL: server.url, FOUNDATION_APP_NAME: appName };
+    const others: Record<string, string>[] = [{}, { FOUNDATION_COOKIE: 'quite another cookie' }];
+    for (const more of others) {
+      const { code, out, err } = await command(['status'], { ...env, ...more });
+      expect({ code, out }).toEqual({ code: 1, out: '' });
+      expect(err).toContain('another cookie');
+    }
+  });
+});

@@ -1,0 +1,346 @@
+// The dashboard over HTTP, on two applications in this process and real Redis.
+import { once } from 'node:events';
+import { request, type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
+import type { AddressInfo, Server } from 'node:net';
+import { text } from 'node:stream/consumers';
+import {
+  Injectable,
+  Logger,
+  type CanActivate,
+  type ExecutionContext,
+  type INestApplication,
+  type LoggerService,
+} from '@nestjs/common';
+import { Test } from '@nestjs/testing';
+import { describe, expect, it } from '@jest/globals';
+import {
+  Channels,
+  FoundationConfigError,
+  FoundationModule,
+  Membership,
+  ProcessManager,
+  Singleton,
+  Telemetry,
+} from 'nestjs-foundation';
+import { FoundationDashboardModule, type FoundationDashboardOptions } from 'nestjs-foundation/dashboard';
+import type { Overview } from '../../libs/foundation/src/dashboard/overview.js';
+import { eventually } from '../../libs/foundation/src/testing/eventually.js';
+import type { RedisServer } from '../support/redis-server.js';
+import { secret } from '../support/secrets.js';
+import { LEASE, MEMBERSHIP, closeLater, freshName, onOwnRedis } from './bench.js';
+
+const TOKEN = secret('a token of the dashboard spec');
+const OWN = { 'x-foundation-dashboard': '1', 'content-type': 'application/json' };
+const BEARER = { ...OWN, authorization: `Bearer ${TOKEN}` };
+
+@Singleton({ name: 'feed' })
+class Feed {}
+
+/** Lets in whoever says please. */
+@Injectable()
+class Politeness implements CanActivate {
+  canActivate(context: ExecutionContext): boolean {
+    return context.switchToHttp().getRequest<IncomingMessage>().headers['x-please'] === 'yes';
+  }
+}
+
+let server: RedisServer;
+let appName: string;
+onOwnRedis((ground) => ({ server, appName } = ground));
+
+interface Node {
+  app: INestApplication;
+  name: string;
+  port: number;
+}
+
+async function node(options: FoundationDashboardOptions = { token: TOKEN }, labels = {}): Promise<Node> {
+  const name = freshName('node');
+  const foundation = FoundationModule.forRoot({
+    ...{ cluster: true, redis: server.url, appName, nodeName: name, lease: LEASE, membership: MEMBERSHIP, labels },
+  });
+  const imports = [foundation, FoundationDashboardModule.forRoot(options)];
+  const logger = (Logger as unknown as { staticInstanceRef: LoggerService }).staticInstanceRef;
+  const app = (
+    await Test.createTestingModule({ imports, providers: [Feed] })
+      .setLogger(logger)
+      .compile()
+  ).createNestApplication({ logger });
+  closeLater(() => app.close());
+  await app.listen(0, '127.0.0.1');
+  return { app, name, port: ((app.getHttpServer() as Server).address() as AddressInfo).port };
+}
+
+interface Answer {
+  status: number | undefined;
+  headers: IncomingHttpHeaders;
+  body: string;
+}
+
+async function ask(
+  { port }: Node,
+  method: string,
+  path: string,
+  headers: object = {},
+  body?: unknown,
+): Promise<Answer> {
+  const asked = request({ host: '127.0.0.1', port, method, path, agent: false, headers: { ...headers } });
+  asked.end(body === undefined ? undefined : JSON.stringify(body));
+  const [response] = (await once(asked, 'response')) as [IncomingMessage];
+  return { status: response.statusCode, headers: response.headers, body: await text(response) };
+}
+
+/** Server-sent events as they come. */
+class Watched {
+  readonly events: { event: string; data: Record<string, unknown> }[] = [];
+  ended = false;
+
+  static async of({ port }: Node, headers: object = BEARER): Promise<Watched> {
+    const asked = request({
+      host: '127.0.0.1',
+      port,
+      path: '/foundation/events',
+      agent: false,
+      headers: { ...headers },
+    });
+    asked.end();
+    closeLater(async () => void asked.destroy());
+    const [response] = (await once(asked, 'response')) as [IncomingMessage];
+    expect(response.statusCode).toBe(200);
+    expect(response.headers['content-type']).toBe('text/event-stream');
+    const watched = new Watched();
+    let rest = '';
+    response.setEncoding('utf8').on('data', (chunk: string) => {
+      const blocks = `${rest}${chunk}`.split('\n\n');
+      rest = blocks.pop() ?? '';
+      for (const block of blocks) {
+        const [, event, data] = /^event: (\w+)\ndata: (.*)$/s.exec(block) ?? [];
+        if (event !== undefined) watched.events.push({ event, data: JSON.parse(data!) as Record<string, unknown> });
+      }
+    });
+    response.on('error', () => undefined).on('close', () => (watched.ended = true));
+    return watched;
+  }
+
+  overview<T>(read: (overview: Overview) => T | undefined | false): Promise<T> {
+    return eventually(
+      () => {
+        const last = this.events.findLast(({ event }) => event === 'overview')?.data;
+        return last === undefined ? undefined : (read(last as unknown as Overview) as T);
+      },
+      { lastSeen: () => this.events.at(-1) },
+    );
+  }
+}
+
+describe('the dashboard', () => {
+  it.each([
+    ['nothing', {}],
+    ['a token that is too short', { token: 'fifteen chars..' }],
+    ['a token and a guard', { token: TOKEN, guard: Politeness }],
+    ['a path out of place', { token: TOKEN, path: '../x' }],
+  ])('does not begin with %s, and shows no token', (_what, options) => {
+    let message = '';
+    try {
+      FoundationDashboardModule.forRoot(options);
+    } catch (error) {
+      expect(error).toBeInstanceOf(FoundationConfigError);
+      ({ message } = error as Error);
+    }
+    expect(message).toContain('dashboard');
+    expect(message).not.toContain('fifteen chars');
+  });
+
+  it('serves a page that holds no data, loads nothing, and lets nothing else run', async () => {
+    const { status, headers, body } = await ask(await node(), 'GET', '/foundation');
+    expect(status).toBe(200);
+    const nonce = /style-src 'nonce-([^']+)'; script-src 'nonce-\1'/.exec(headers['content-security-policy'] as string);
+    expect(nonce).not.toBeNull();
+    expect(body).toContain(`<script nonce="${nonce![1]}">`);
+    expect(body).not.toMatch(/__NONCE__|\/\*page\.(css|js)\*\/|(src|href)="(https?:)?\/\//);
+    expect(headers['cache-control']).toBe('no-store');
+  });
+
+  it('shows nothing and does nothing without the token, and with another one', async () => {
+    const one = await node();
+    for (const headers of [
+      OWN,
+      { ...OWN, authorization: 'Bearer another token entirely' },
+      { ...OWN, cookie: 'foundation-dashboard=9999999999999.x' },
+    ]) {
+      for (const [method, path] of [
+        ['GET', 'session'],
+        ['GET', 'events'],
+        ['POST', 'drain'],
+        ['POST', 'move'],
+        ['POST', 'restart'],
+      ] as const) {
+        const answer = await ask(
+          one,
+          method,
+          `/foundation/${path}`,
+          headers,
+          method === 'POST' ? { node: one.name } : undefined,
+        );
+        expect([path, answer.status]).toEqual([path, 401]);
+        expect(answer.headers).toMatchObject({ 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' });
+      }
+    }
+    expect(one.app.get(Membership).state).toBe('up');
+  });
+
+  it('gives a session for the token, by a cookie that no script reads and no other site sends', async () => {
+    const one = await node();
+    expect((await ask(one, 'POST', '/foundation/login', OWN, { token: 'another token entirely' })).status).toBe(401);
+    const { status, headers } = await ask(one, 'POST', '/foundation/login', OWN, { token: TOKEN });
+    expect(status).toBe(204);
+    const [set = ''] = headers['set-cookie'] ?? [];
+    expect(set).toMatch(/^foundation-dashboard=[\d.\w-]+; Path=\/; Max-Age=43200; HttpOnly; SameSite=Strict$/);
+    expect(set).not.toContain(TOKEN);
+    const cookie = set.split(';')[0]!;
+    expect((await ask(one, 'GET', '/foundation/session', { cookie })).status).toBe(204);
+    expect((await ask(one, 'GET', '/foundation/session', { cookie: `${cookie}x` })).status).toBe(401);
+    // A form of another site has the cookie at most, and never the header.
+    expect(
+      (
+        await ask(
+          one,
+          'POST',
+          '/foundation/restart',
+          { 'content-type': 'application/json', cookie },
+          { process: 'feed' },
+        )
+      ).status,
+    ).toBe(403);
+    expect((await ask(one, 'POST', '/foundation/logout', { ...OWN, cookie })).headers['set-cookie']?.[0]).toContain(
+      'Max-Age=0',
+    );
+  });
+
+  it('answers no more than ten wrong tokens a minute', async () => {
+    const one = await node();
+    const statuses: (number | undefined)[] = [];
+    for (let guess = 0; guess < 12; guess++) {
+      statuses.push(
+        (await ask(one, 'POST', '/foundation/login', OWN, { token: `guess number ${guess} of many` })).status,
+      );
+    }
+    expect(statuses.slice(0, 10)).toEqual(Array(10).fill(401));
+    expect(statuses.slice(10)).toEqual([429, 429]);
+    expect((await ask(one, 'POST', '/foundation/login', OWN, { token: TOKEN })).status).toBe(429);
+  });
+
+  it('lets the guard of the application decide over all of it', async () => {
+    const one = await node({ guard: Politeness, path: 'ops/cluster' });
+    expect((await ask(one, 'GET', '/ops/cluster')).status).toBe(403);
+    expect((await ask(one, 'GET', '/ops/cluster', { 'x-please': 'yes' })).status).toBe(200);
+    expect((await ask(one, 'GET', '/ops/cluster/session', { 'x-please': 'yes' })).status).toBe(204);
+    expect((await ask(one, 'POST', '/ops/cluster/login', { ...OWN, 'x-please': 'yes' }, { token: 'x' })).status).toBe(
+      400,
+    );
+  });
+
+  it('tells once a second of nodes, processes, services, channels and what happens', async () => {
+    const one = await node({ token: TOKEN }, { zone: '<script>alert(1)</script>' });
+    const other = await node();
+    await one.app.get(ProcessManager).startSingleton(Feed, []);
+    await other.app.get(Channels).subscribe('events', () => undefined);
+    const watched = await Watched.of(one);
+    const nodes = await watched.overview(({ nodes }) => nodes.length === 2 && nodes);
+    expect(nodes).toEqual(
+      expect.arrayContaining([
+        expect.objectContaining({ name: one.name, state: 'up', labels: { zone: '<script>alert(1)</script>' } }),
+      ]),
+    );
+    const feed = await watched.overview(({ processes }) =>
+      processes.find(({ name, state }) => name === 'feed' && state === 'running'),
+    );
+    expect(feed).toMatchObject({
+      kind: 'singleton',
+      node: expect.any(String),
+      epoch: expect.any(Number),
+      restarts: 0,
+      why: expect.any(String),
+    });
+    const sending = setInterval(() => void one.app.get(Channels).broadcast('events', 'x'), 20);
+    closeLater(async () => clearInterval(sending));
+    const busy = await watched.overview(({ channels }) =>
+      channels.find((each) => each.node === other.name && each.receivedPerSecond > 0),
+    );
+    expect(busy).toMatchObject({ channel: 'events', waiting: 0, dropped: 0, failed: 0 });
+    await other.app.close();
+    await eventually(
+      () => watched.events.some(({ event, data }) => event === 'happened' && data['event'] === 'cluster.node_left'),
+      {
+        lastSeen: () => watched.events.filter(({ event }) => event === 'happened'),
+      },
+    );
+  });
+
+  it('moves, restarts and drains, and says in one sentence why it did not', async () => {
+    const [one, other] = [await node(), await node()];
+    const ref = await one.app.get(ProcessManager).startSingleton(Feed, []);
+    await eventually(() => one.app.get(Membership).members().length === 2);
+    const target = ref.node === one.name ? other : one;
+    expect(await ask(one, 'POST', '/foundation/move', BEARER, { process: 'feed', node: target.name })).toMatchObject({
+      status: 200,
+      body: '{"ok":true}',
+    });
+    const owner = async () => (await one.app.get(ProcessManager).lookupSingleton('feed'))!;
+    const moved = await owner();
+    expect(moved.node).toBe(target.name);
+    expect((await ask(one, 'POST', '/foundation/restart', BEARER, { process: 'feed' })).status).toBe(200);
+    expect((await owner()).epoch).toBeGreaterThan(moved.epoch);
+    for (const [path, body, sentence] of [
+      ['move', { process: 'feed', node: 'nowhere' }, /no member/],
+      ['move', { process: 'feed' }, /Send node/],
+      ['restart', { process: 'nothing' }, /not known/],
+      ['restart', { process: { $ne: 1 } }, /Send process/],
+      ['drain', { node: 'nowhere' }, /no member/],
+      ['drain', { node: 'x'.repeat(301) }, /Send node/],
+    ] as const) {
+      const { status, body: answer } = await ask(one, 'POST', `/foundation/${path}`, BEARER, body);
+      expect([path, status]).toEqual([path, 400]);
+      expect((JSON.parse(answer) as { message: string }).message).toMatch(sentence);
+    }
+    const drained = (await owner()).node === other.name ? other : one;
+    const asked = drained === one ? other : one;
+    expect((await ask(asked, 'POST', '/foundation/drain', BEARER, { node: drained.name })).status).toBe(200);
+    await eventually(async () => (await owner()).node === asked.name);
+    expect(drained.app.get(Membership).state).toBe('draining');
+  });
+
+  it('goes on while Redis hangs, and says that it is critical', async () => {
+    const one = await node();
+    const watched = await Watched.of(one);
+    await watched.overview(({ health }) => health.status === 'healthy');
+    server.pause();
+    try {
+      await watched.overview(({ health }) => health.status === 'critical');
+    } finally {
+      server.resume();
+    }
+    await watched.overview(({ health }) => health.status === 'healthy');
+  });
+
+  it('keeps its viewers through a flood of events, and tells the first of them', async () => {
+    const one = await node();
+    const watched = await Watched.of(one);
+    await watched.overview(({ self }) => self === one.name);
+    const before = watched.events.length;
+    for (let index = 0; index < 20_000; index++) {
+      one.app.get(Telemetry).emit('message.dropped', { channel: `c${index}`, reason: 'full', count: 1 });
+    }
+    await eventually(() => watched.events.slice(before).filter(({ event }) => event === 'overview').length > 1);
+    expect(watched.ended).toBe(false);
+    expect(watched.events.length - before).toBeLessThan(250);
+  });
+
+  it('ends its streams when the application closes, which does not wait for them', async () => {
+    const one = await node();
+    const watched = await Watched.of(one);
+    await watched.overview(({ self }) => self === one.name);
+    await one.app.close();
+    await eventually(() => watched.ended);
+  });
+});
