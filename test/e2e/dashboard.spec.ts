@@ -118,7 +118,7 @@ if (chromium === undefined) {
     await shows(row('steady'), String(restarted.epoch));
   });
 
-  it('keeps focus, text and scroll over the updates', async () => {
+  it('keeps focus and text over the updates', async () => {
     await page.locator('#filter').fill('stea');
     await row('slow').waitFor({ state: 'detached', ...PATIENCE });
     const before = await overviews();
@@ -128,19 +128,30 @@ if (chromium === undefined) {
     await page.locator('#filter').fill('');
   });
 
-  it('shows a node that was killed', async () => {
-    const killedAt = await cluster.node('b').kill();
-    await card('b').waitFor({ state: 'detached', timeout: LIMIT_MS });
+  it('shows a node that was killed, and why nothing moves there', async () => {
+    const { node: owner } = await cluster.owner('steady');
+    const victim = ['b', 'c'].find((name) => name !== owner)!;
+    await row('steady').getByRole('button', { name: 'Move' }).click();
+    await page.locator('#ask-node').selectOption(victim);
+
+    const killedAt = await cluster.node(victim).kill();
+    await card(victim).waitFor({ state: 'detached', timeout: LIMIT_MS });
     const seenAt = historyNow();
-    const left = { event: 'cluster.node_left', node: 'a', after: killedAt };
-    const detected = await cluster.event(left);
+    const detected = await cluster.event({ event: 'cluster.node_left', node: 'a', after: killedAt });
     const [overall, after] = [msBetween(killedAt, seenAt), msBetween(detected.at, seenAt)];
     console.log(`SIGKILL to gone from the page: ${overall.toFixed(0)} ms, ${after.toFixed(0)} ms after its detection`);
     expect(after).toBeLessThan(SEEN_MS);
     expect(overall).toBeLessThan(LIMIT_MS);
-    await shows(page.locator('#event-list > li').filter({ hasText: 'cluster.node_left' }), 'b');
-    await cluster.start(['b']);
-    await shows(card('b'), 'up');
+    await shows(page.locator('#event-list > li').filter({ hasText: 'cluster.node_left' }), victim);
+
+    // The dialog is still the one that was opened.
+    expect(await page.locator('#ask-node').inputValue()).toBe(victim);
+    await page.locator('#ask-yes').click();
+    await shows(page.locator('#ask-error'), 'it is no member');
+    await page.keyboard.press('Escape');
+    await page.locator('#ask').waitFor({ state: 'hidden', ...PATIENCE });
+    await cluster.start([victim]);
+    await shows(card(victim), 'up');
   });
 
   it('survives a restart of the server that serves it', async () => {
