@@ -29,24 +29,6 @@ export default tseslint.config(
     rules: { 'no-console': 'error' },
   },
   {
-    files: ['libs/foundation/src/dashboard/page/*.js'],
-    languageOptions: {
-      sourceType: 'script',
-      globals: Object.fromEntries(
-        [
-          'location',
-          'document',
-          'window',
-          'requestAnimationFrame',
-          'Option',
-          'fetch',
-          'AbortSignal',
-          'EventSource',
-        ].map((name) => [name, 'readonly']),
-      ),
-    },
-  },
-  {
     // Matchers are typed `any`, and handing a method to `expect` does not call it.
     files: ['**/*.spec.ts'],
     rules: {

@@ -21,6 +21,7 @@ const MULTI = ['integration', 'e2e'];
 const EMBEDDED_OK = /^\/\/ @redis embedded-ok\b/m; // a spec that says so also runs without a real Redis
 const ANY_TOPOLOGY = /^\/\/ @redis any-topology\b/m; // a spec that says so also runs on a Redis Cluster and on sentinels
 const EXIT_GRACE_MS = 15_000;
+const CHROMIUM = ['chromium', 'chromium-browser', 'google-chrome-stable', 'google-chrome']; // as in support/browser.ts
 
 const root = resolve(import.meta.dirname, '..');
 const total = { passed: 0, failed: 0, skipped: 0 };
@@ -210,8 +211,6 @@ function isExecutable(path) {
 function installRedis() {
   return install('redis-server', { brew: 'redis' });
 }
-
-const CHROMIUM = ['chromium', 'chromium-browser', 'google-chrome-stable', 'google-chrome']; // as in support/browser.ts
 
 async function findChromium() {
   if (process.env.FOUNDATION_TEST_CHROMIUM || CHROMIUM.some(onPath) || (await install('chromium'))) return;

@@ -20,6 +20,7 @@ import {
   Membership,
   ProcessManager,
   Singleton,
+  Telemetry,
 } from 'nestjs-foundation';
 import { FoundationDashboardModule, type FoundationDashboardOptions } from 'nestjs-foundation/dashboard';
 import type { Overview } from '../../libs/foundation/src/dashboard/overview.js';
@@ -182,6 +183,7 @@ describe('the dashboard', () => {
           method === 'POST' ? { node: one.name } : undefined,
         );
         expect([path, answer.status]).toEqual([path, 401]);
+        expect(answer.headers).toMatchObject({ 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' });
       }
     }
     expect(one.app.get(Membership).state).toBe('up');
@@ -215,16 +217,16 @@ describe('the dashboard', () => {
     );
   });
 
-  it('answers no more than twenty wrong tokens a minute', async () => {
+  it('answers no more than ten wrong tokens a minute', async () => {
     const one = await node();
     const statuses: (number | undefined)[] = [];
-    for (let guess = 0; guess < 22; guess++) {
+    for (let guess = 0; guess < 12; guess++) {
       statuses.push(
         (await ask(one, 'POST', '/foundation/login', OWN, { token: `guess number ${guess} of many` })).status,
       );
     }
-    expect(statuses.slice(0, 20)).toEqual(Array(20).fill(401));
-    expect(statuses.slice(20)).toEqual([429, 429]);
+    expect(statuses.slice(0, 10)).toEqual(Array(10).fill(401));
+    expect(statuses.slice(10)).toEqual([429, 429]);
     expect((await ask(one, 'POST', '/foundation/login', OWN, { token: TOKEN })).status).toBe(429);
   });
 
@@ -306,6 +308,32 @@ describe('the dashboard', () => {
     expect((await ask(asked, 'POST', '/foundation/drain', BEARER, { node: drained.name })).status).toBe(200);
     await eventually(async () => (await owner()).node === asked.name);
     expect(drained.app.get(Membership).state).toBe('draining');
+  });
+
+  it('goes on while Redis hangs, and says that it is critical', async () => {
+    const one = await node();
+    const watched = await Watched.of(one);
+    await watched.overview(({ health }) => health.status === 'healthy');
+    server.pause();
+    try {
+      await watched.overview(({ health }) => health.status === 'critical');
+    } finally {
+      server.resume();
+    }
+    await watched.overview(({ health }) => health.status === 'healthy');
+  });
+
+  it('keeps its viewers through a flood of events, and tells the first of them', async () => {
+    const one = await node();
+    const watched = await Watched.of(one);
+    await watched.overview(({ self }) => self === one.name);
+    const before = watched.events.length;
+    for (let index = 0; index < 20_000; index++) {
+      one.app.get(Telemetry).emit('message.dropped', { channel: `c${index}`, reason: 'full', count: 1 });
+    }
+    await eventually(() => watched.events.slice(before).filter(({ event }) => event === 'overview').length > 1);
+    expect(watched.ended).toBe(false);
+    expect(watched.events.length - before).toBeLessThan(250);
   });
 
   it('ends its streams when the application closes, which does not wait for them', async () => {

@@ -50,7 +50,11 @@ export class FiguresOfNodes {
       };
       const timer = setTimeout(() => take(undefined), timeoutMs);
       this.#pending.set(id, { bootId, take });
-      this.letters.send(bootId, 'figures?', { id }).catch(() => take(undefined));
+      this.letters.send(bootId, 'figures?', { id }).then(
+        // Nobody listens: it is gone.
+        (receivers) => receivers === 0 && take(undefined),
+        () => take(undefined),
+      );
     });
   }
 

@@ -15,29 +15,27 @@ import {
   HttpCode,
   HttpException,
   Inject,
+  Logger,
   Post,
   Req,
   Res,
-  UnauthorizedException,
   UseGuards,
   type CanActivate,
   type Type,
 } from '@nestjs/common';
+import { show } from '../config/shape.js';
 import { FoundationError, describe } from '../errors.js';
 import { ProcessManager } from '../processes/process.manager.js';
-import { DASHBOARD, OpenDoor, TokenGuard, type DashboardRequest } from './dashboard.guard.js';
+import { DASHBOARD, Doorman, OpenDoor, TokenGuard, type DashboardRequest } from './dashboard.guard.js';
 import { DashboardFeed } from './dashboard.feed.js';
 import type { DashboardConfig } from './dashboard.options.js';
-import { SESSION_COOKIE, SESSION_MS, isToken, sessionFor } from './session.js';
+import { SESSION_COOKIE, SESSION_MS, sessionFor } from './session.js';
 
 /** Express hands out Node's response, Fastify wraps it. */
 type Reply = ServerResponse & { raw?: ServerResponse; hijack?: () => void };
 
 /** A form of another site cannot send this header. */
 const OWN_HEADER = 'x-foundation-dashboard';
-/** So many wrong tokens a minute are answered; whoever guesses gets no further than that. */
-const MAX_WRONG = 20;
-const MINUTE_MS = 60_000;
 
 /** A controller at this path. The guard of the application guards all of it; with a token the page, which shows nothing by itself, is open. */
 export function dashboardControllerAt({ path, access }: DashboardConfig): Type {
@@ -48,12 +46,11 @@ export function dashboardControllerAt({ path, access }: DashboardConfig): Type {
   @Controller(path)
   @UseGuards(door)
   class FoundationDashboardController {
-    readonly #wrong: number[] = [];
-
     constructor(
       @Inject(DashboardFeed) private readonly feed: DashboardFeed,
       @Inject(ProcessManager) private readonly processes: ProcessManager,
       @Inject(DASHBOARD) private readonly config: DashboardConfig,
+      @Inject(Doorman) private readonly doorman: Doorman,
     ) {}
 
     @Get()
@@ -87,11 +84,7 @@ export function dashboardControllerAt({ path, access }: DashboardConfig): Type {
       if (!('token' in this.config.access))
         throw new BadRequestException('There is no token: the application has a guard.');
       const token = this.config.access.token.reveal();
-      this.#requirePatience();
-      if (!isToken(token, (body as { token?: unknown } | null)?.token)) {
-        this.#wrong.push(Date.now());
-        throw new UnauthorizedException('That is not the token.');
-      }
+      this.doorman.check(token, (body as { token?: unknown } | null | undefined)?.token, request);
       setCookie(reply, request, sessionFor(token, Date.now()), SESSION_MS / 1000);
     }
 
@@ -104,9 +97,9 @@ export function dashboardControllerAt({ path, access }: DashboardConfig): Type {
 
     @Get('events')
     @UseGuards(guard)
-    events(@Res() reply: Reply): void {
+    events(@Req() request: DashboardRequest, @Res() reply: Reply): void {
       const response = rawOf(reply);
-      if (this.feed.watch(response)) return;
+      if (this.feed.watch(response, request.sessionEnd)) return;
       response.writeHead(503, { 'retry-after': '5' });
       response.end();
     }
@@ -116,7 +109,7 @@ export function dashboardControllerAt({ path, access }: DashboardConfig): Type {
     @HttpCode(200)
     drain(@Body() body: unknown, @Headers() headers: IncomingMessage['headers']): Promise<{ ok: true }> {
       const node = wordOf(body, 'node', headers);
-      return carryOut(() => this.processes.drain({ node }));
+      return carryOut(`drain ${show(node)}`, () => this.processes.drain({ node }));
     }
 
     @Post('move')
@@ -124,7 +117,7 @@ export function dashboardControllerAt({ path, access }: DashboardConfig): Type {
     @HttpCode(200)
     move(@Body() body: unknown, @Headers() headers: IncomingMessage['headers']): Promise<{ ok: true }> {
       const [process, node] = [wordOf(body, 'process', headers), wordOf(body, 'node', headers)];
-      return carryOut(() => this.processes.move(process, node));
+      return carryOut(`move ${show(process)} to ${show(node)}`, () => this.processes.move(process, node));
     }
 
     @Post('restart')
@@ -132,13 +125,7 @@ export function dashboardControllerAt({ path, access }: DashboardConfig): Type {
     @HttpCode(200)
     restart(@Body() body: unknown, @Headers() headers: IncomingMessage['headers']): Promise<{ ok: true }> {
       const process = wordOf(body, 'process', headers);
-      return carryOut(() => this.processes.restart(process));
-    }
-
-    #requirePatience(): void {
-      const now = Date.now();
-      while (this.#wrong[0] !== undefined && this.#wrong[0] < now - MINUTE_MS) this.#wrong.shift();
-      if (this.#wrong.length >= MAX_WRONG) throw new HttpException('Too many wrong tokens; wait a minute.', 429);
+      return carryOut(`restart ${show(process)}`, () => this.processes.restart(process));
     }
   }
   return FoundationDashboardController;
@@ -158,7 +145,9 @@ function rawOf(reply: Reply): ServerResponse {
 }
 
 function setCookie(reply: Reply, request: DashboardRequest, value: string, seconds: number): void {
-  const isSecure = (request.raw ?? request).socket !== undefined && 'encrypted' in (request.raw ?? request).socket;
+  const { socket, headers } = request.raw ?? request;
+  // Behind a proxy that speaks TLS the connection to here does not.
+  const isSecure = 'encrypted' in socket || headers['x-forwarded-proto'] === 'https';
   const parts = [`${SESSION_COOKIE}=${value}`, 'Path=/', `Max-Age=${seconds}`, 'HttpOnly', 'SameSite=Strict'];
   // On the response beneath, which Express and Fastify send the headers of.
   (reply.raw ?? reply).setHeader('set-cookie', [...parts, ...(isSecure ? ['Secure'] : [])].join('; '));
@@ -175,14 +164,19 @@ function wordOf(body: unknown, field: string, headers: IncomingMessage['headers'
   throw new BadRequestException(`Send ${field} as a text of 1 to 300 characters.`);
 }
 
-/** What Foundation refuses is said in its own sentence; anything else is nothing for a stranger's eyes. */
-async function carryOut(command: () => Promise<unknown>): Promise<{ ok: true }> {
+/** What Foundation refuses is said in its own sentence; of anything else the log of this node has more. */
+async function carryOut(what: string, command: () => Promise<unknown>): Promise<{ ok: true }> {
+  const logger = new Logger('Foundation');
+  logger.log('Asked by the dashboard', { command: what });
   try {
     await command();
     return { ok: true };
   } catch (error) {
-    const isRefused = error instanceof FoundationError;
-    const isBad = isRefused && /FOUNDATION_(ARGUMENT|PROCESS_UNKNOWN)/.test(error.code);
-    throw new HttpException({ message: isRefused ? error.message : describe(error) }, isBad ? 400 : 503);
+    logger.warn('A command of the dashboard failed', { command: what, error: describe(error) });
+    if (!(error instanceof FoundationError)) {
+      throw new HttpException({ message: 'It failed; the log of this node says why.' }, 500);
+    }
+    const isBad = /FOUNDATION_(ARGUMENT|PROCESS_UNKNOWN)/.test(error.code);
+    throw new HttpException({ message: error.message }, isBad ? 400 : 503);
   }
 }

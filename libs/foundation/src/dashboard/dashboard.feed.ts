@@ -11,6 +11,7 @@ import { describe } from '../errors.js';
 import { HealthMonitor } from '../health/health.monitor.js';
 import { ProcessManager } from '../processes/process.manager.js';
 import type { ProcessInfo } from '../processes/process.ref.js';
+import { within } from '../tools/within.js';
 import { RepeatedLog } from '../telemetry/repeated.log.js';
 import { Telemetry } from '../telemetry/telemetry.js';
 import { ServiceMesh } from '../services/service.mesh.js';
@@ -25,6 +26,16 @@ const MAX_VIEWERS = 50;
 const MAX_UNREAD = 1024 * 1024;
 /** Of so many processes it is said why they are where they are; each costs a look at all members. */
 const MAX_EXPLAINED = 100;
+
+/** How long Redis may take to say who owns what, in milliseconds. */
+const LIST_MS = 1000;
+/** So many happenings are told in a second; what comes beyond that is counted in the rates and in the events of the node. */
+const MAX_TOLD = 50;
+
+interface Known {
+  list: readonly ProcessInfo[];
+  about: ReadonlyMap<string, { restarts: number; why?: string }>;
+}
 
 /** What is told besides the changes of processes, which come out of the overviews. Messages that arrive are rates. */
 const TOLD = [
@@ -48,10 +59,14 @@ const TOLD = [
 /** See the file header. */
 @Injectable()
 export class DashboardFeed implements OnModuleInit, BeforeApplicationShutdown {
-  readonly #viewers = new Set<ServerResponse>();
+  /** And when the session of each ends, in milliseconds since 1970. */
+  readonly #viewers = new Map<ServerResponse, number>();
+  #looking = false;
   readonly #timeline = new Timeline();
   readonly #log = new RepeatedLog();
   readonly #figures = new Map<string, { figures: Figures; at: number }>();
+  #processes: Known = { list: [], about: new Map() };
+  #told = { second: 0, count: 0 };
   #detach: (() => void)[] = [];
   #last: Overview | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -83,13 +98,15 @@ export class DashboardFeed implements OnModuleInit, BeforeApplicationShutdown {
     this.#closed = true;
     clearTimeout(this.#timer);
     for (const detach of this.#detach) detach();
-    for (const viewer of this.#viewers) viewer.end();
+    for (const viewer of this.#viewers.keys()) viewer.end();
     this.#viewers.clear();
   }
 
-  /** Sends everything to this response from now on; false when there are too many viewers, or the node leaves. */
-  watch(viewer: ServerResponse): boolean {
+  /** Sends everything to this response until its session ends; false when there are too many viewers, or the node leaves. */
+  watch(viewer: ServerResponse, until = Infinity): boolean {
     if (this.#closed || this.#viewers.size >= MAX_VIEWERS) return false;
+    // The connection ends with the stream.
+    viewer.shouldKeepAlive = false;
     viewer.writeHead(200, {
       'content-type': 'text/event-stream',
       'cache-control': 'no-store',
@@ -99,17 +116,17 @@ export class DashboardFeed implements OnModuleInit, BeforeApplicationShutdown {
     viewer.write('retry: 1000\n\n');
     for (const line of this.#timeline.lines) send(viewer, 'happened', line);
     if (this.#last !== undefined && this.#viewers.size > 0) send(viewer, 'overview', this.#last);
-    this.#viewers.add(viewer);
+    this.#viewers.set(viewer, until);
     viewer.once('close', () => this.#viewers.delete(viewer));
     viewer.once('error', () => this.#viewers.delete(viewer));
-    if (this.#timer === undefined) void this.#look();
+    if (this.#timer === undefined && !this.#looking) void this.#look();
     return true;
   }
 
   async #look(): Promise<void> {
     const began = performance.now();
-    // Set before anything is awaited, so that there is one loop.
-    this.#timer = setTimeout(() => undefined, 0);
+    this.#timer = undefined;
+    this.#looking = true;
     try {
       const overview = await this.#overview();
       const before = this.#last;
@@ -122,9 +139,9 @@ export class DashboardFeed implements OnModuleInit, BeforeApplicationShutdown {
     }
     if (performance.now() - this.#aliveAt > ALIVE_MS) {
       this.#aliveAt = performance.now();
-      for (const viewer of this.#viewers) viewer.write(': alive\n\n');
+      for (const viewer of this.#viewers.keys()) viewer.write(': alive\n\n');
     }
-    this.#timer = undefined;
+    this.#looking = false;
     if (this.#closed || this.#viewers.size === 0) return void this.#rest();
     this.#timer = setTimeout(() => void this.#look(), Math.max(50, EVERY_MS - (performance.now() - began))).unref();
   }
@@ -137,8 +154,8 @@ export class DashboardFeed implements OnModuleInit, BeforeApplicationShutdown {
 
   async #overview(): Promise<Overview> {
     const members = this.membership.members();
-    const [list, health, services, [channels, silentNodes]] = await Promise.all([
-      this.processes.list(),
+    const [processes, health, services, [channels, silentNodes]] = await Promise.all([
+      this.#known(),
       this.health.clusterHealth(),
       this.services.discoverServices(),
       this.#channels(members),
@@ -149,12 +166,23 @@ export class DashboardFeed implements OnModuleInit, BeforeApplicationShutdown {
       self: this.membership.self.name,
       health,
       members,
-      processes: list,
+      processes: processes.list,
       services,
-      about: await this.#about(listedOf(list)),
+      about: processes.about,
       channels,
       silentNodes,
     });
+  }
+
+  /** While Redis does not answer it is what it said last, beside a health that says so. */
+  async #known(): Promise<Known> {
+    const asked = this.processes.list().then(async (list) => ({ list, about: await this.#about(listedOf(list)) }));
+    try {
+      this.#processes = await within(LIST_MS, asked, 'Redis does not say who owns what');
+    } catch (error) {
+      this.#log.warn('The dashboard shows the processes as they were last seen', { error: describe(error) });
+    }
+    return this.#processes;
   }
 
   async #about(listed: readonly ProcessInfo[]): Promise<Map<string, { restarts: number; why?: string }>> {
@@ -194,13 +222,20 @@ export class DashboardFeed implements OnModuleInit, BeforeApplicationShutdown {
   }
 
   #tell(event: string, text: string, node: string | undefined): void {
+    const second = Math.floor(Date.now() / 1000);
+    if (this.#told.second !== second) this.#told = { second, count: 0 };
+    this.#told.count += 1;
+    if (this.#told.count > MAX_TOLD) return;
     this.#sendAll('happened', this.#timeline.add(Date.now(), event, text, node));
   }
 
   #sendAll(event: string, data: Overview | Happening): void {
     const text = textOfEvent(event, data);
-    for (const viewer of this.#viewers) {
-      if (viewer.writableLength > MAX_UNREAD) {
+    for (const [viewer, until] of this.#viewers) {
+      if (Date.now() > until) {
+        this.#viewers.delete(viewer);
+        viewer.end();
+      } else if (viewer.writableLength > MAX_UNREAD) {
         // It reads slower than we write; it connects anew, and gets what is then.
         this.#viewers.delete(viewer);
         viewer.destroy();

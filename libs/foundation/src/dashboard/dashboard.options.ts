@@ -34,10 +34,14 @@ export function checkDashboard({ token, guard, path = 'foundation' }: Foundation
     if (typeof guard === 'function') return { path, access: { guard } };
     throw new FoundationConfigError('dashboard.guard', `a ${typeof guard}`, 'a class that implements CanActivate');
   }
-  if (typeof token !== 'string' || token.length < 16 || token.length > 1024) {
+  if (typeof token !== 'string' || token.trim().length < 16 || token.length > 1024) {
     throw new FoundationConfigError(
       'dashboard.token',
-      token === undefined ? 'nothing' : typeof token === 'string' ? `${token.length} characters` : `a ${typeof token}`,
+      token === undefined
+        ? 'nothing'
+        : typeof token === 'string'
+          ? `${token.trim().length} characters`
+          : `a ${typeof token}`,
       'a text of 16 to 1024 characters, such as openssl rand -hex 32 prints, or a guard: the dashboard can move and drain',
     );
   }

@@ -39,6 +39,12 @@ describe('overviewOf', () => {
     });
   });
 
+  it('says of a node that does not answer that it is silent, until the cluster says more', () => {
+    const stateOf = (state: Member['state']) =>
+      overviewOf(facts({ members: [{ ...member, state }], silentNodes: ['n1'] })).nodes[0]!.state;
+    expect([stateOf('up'), stateOf('suspect'), stateOf('draining')]).toEqual(['silent', 'suspect', 'draining']);
+  });
+
   it('is bounded, and shows those first that do not run', () => {
     const many = Array.from({ length: 10_000 }, (_, index) => process(`p${index}`));
     const down = process('zz', { state: 'escalated', error: 'boom' });

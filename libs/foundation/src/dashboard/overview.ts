@@ -43,10 +43,10 @@ export interface Overview {
   /** The node that says so. */
   self: string;
   health: Pick<ClusterHealth, 'status' | 'reasons'>;
-  nodes: Pick<
-    Member,
-    'name' | 'state' | 'load' | 'capacity' | 'lag' | 'version' | 'labels' | 'host' | 'pid' | 'joinedAt'
-  >[];
+  nodes: (Pick<Member, 'name' | 'load' | 'capacity' | 'lag' | 'version' | 'labels' | 'host' | 'pid' | 'joinedAt'> & {
+    /** `silent`: it did not answer just now; the cluster does not suspect it yet. */
+    state: Member['state'] | 'silent';
+  })[];
   processes: ProcessSeen[];
   processesLeftOut: number;
   services: Pick<ServiceInfo, 'name' | 'instanceId' | 'node' | 'capabilities' | 'status' | 'registeredAt' | 'stale'>[];
@@ -83,8 +83,9 @@ export function overviewOf(facts: Facts): Overview {
     nodes: members
       .slice(0, MAX_LINES)
       .map(({ name, state, load, capacity, lag, version, labels, host, pid, joinedAt }) => ({
-        ...{ name, state, load, lag, version, labels, host, pid, joinedAt },
+        ...{ name, load, lag, version, labels, host, pid, joinedAt },
         ...(capacity === undefined ? {} : { capacity }),
+        state: state === 'up' && silentNodes.includes(name) ? 'silent' : state,
       })),
     processes: listed.map(({ name, kind, state, node, epoch, startedAt, error }) => ({
       ...{ name, kind, state },

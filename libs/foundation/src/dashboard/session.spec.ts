@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { SESSION_MS, cookieOf, isSession, isToken, sessionFor } from './session.js';
+import { SESSION_MS, cookieOf, isToken, sessionEnd, sessionFor } from './session.js';
 
 const TOKEN = 'the token of this spec';
 const NOW = 1_760_000_000_000;
@@ -7,9 +7,9 @@ const NOW = 1_760_000_000_000;
 describe('a session', () => {
   it('is good for its time and for the token that it was made with', () => {
     const session = sessionFor(TOKEN, NOW);
-    expect(isSession(TOKEN, session, NOW + SESSION_MS - 1)).toBe(true);
-    expect(isSession(TOKEN, session, NOW + SESSION_MS)).toBe(false);
-    expect(isSession('another token of this spec', session, NOW)).toBe(false);
+    expect(sessionEnd(TOKEN, session, NOW + SESSION_MS - 1)).toBe(NOW + SESSION_MS);
+    expect(sessionEnd(TOKEN, session, NOW + SESSION_MS)).toBeUndefined();
+    expect(sessionEnd('another token of this spec', session, NOW)).toBeUndefined();
     expect(session).not.toContain(TOKEN);
   });
 
@@ -26,8 +26,8 @@ describe('a session', () => {
       '.',
       `1e99.${mac}`,
     ];
-    for (const other of others) expect(isSession(TOKEN, other, NOW)).toBe(false);
-    expect(isSession(TOKEN, undefined, NOW)).toBe(false);
+    for (const other of others) expect(sessionEnd(TOKEN, other, NOW)).toBeUndefined();
+    expect(sessionEnd(TOKEN, undefined, NOW)).toBeUndefined();
   });
 
   it('is found among the cookies of a request', () => {

@@ -16,11 +16,11 @@ export function sessionFor(token: string, now: number): string {
   return `${until}.${macOf(token, until)}`;
 }
 
-/** True for a cookie that was made with this token and is good at `now`. */
-export function isSession(token: string, value: string | undefined, now: number): boolean {
+/** When the session ends that a cookie of this token is good for; `undefined` for any other, and one that is over at `now`. */
+export function sessionEnd(token: string, value: string | undefined, now: number): number | undefined {
   const [until = '', mac, ...more] = (value ?? '').split('.');
-  if (more.length > 0 || !/^\d{1,16}$/.test(until) || !isSame(mac, macOf(token, until))) return false;
-  return Number(until) > now;
+  if (more.length > 0 || !/^\d{1,16}$/.test(until) || !isSame(mac, macOf(token, until))) return undefined;
+  return Number(until) > now ? Number(until) : undefined;
 }
 
 /** True for the token itself, found out in a time that tells nothing about it. */

@@ -14,6 +14,7 @@
   const TONES = new Map([
     ...['up', 'running', 'healthy', 'live'].map((word) => [word, 'good']),
     ...[
+      'silent',
       'suspect',
       'draining',
       'joining',
