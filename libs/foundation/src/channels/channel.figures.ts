@@ -40,7 +40,7 @@ export class FiguresOfNodes {
   }
 
   /** Those of the node, or `undefined` when it does not answer in so many milliseconds. */
-  async ask(bootId: string, timeoutMs: number): Promise<Figures | undefined> {
+  ask(bootId: string, timeoutMs: number): Promise<Figures | undefined> {
     const id = randomBytes(8).toString('hex');
     return new Promise((resolve) => {
       const take = (figures: Figures | undefined): void => {
@@ -81,7 +81,7 @@ export function sumOf(
 ): Figures {
   const figures = Object.create(null) as Figures;
   const none = { sent: 0, received: 0, failed: 0, dropped: 0, waiting: 0, lag: 0 };
-  for (const [channel, count] of sent) figures[channel] = { ...none, sent: count };
+  for (const [channel, count] of sent) (figures[channel] ??= { ...none }).sent += count;
   for (const [channel, { received, failed, invalid, missed, dropped, waiting, lag }] of counters) {
     const sum = (figures[channel] ??= { ...none });
     sum.received += received;

@@ -22,6 +22,7 @@ import type {
   ReplayOptions,
   SubscribeOptions,
   Subscription,
+  SubscriptionCounters,
 } from './channel.js';
 import { FiguresOfNodes, sumOf, type Figures } from './channel.figures.js';
 import { checkBroadcast, checkReplay, checkRoute, checkSubscribe } from './channel.checks.js';
@@ -43,6 +44,7 @@ export class Channels {
   /** For `nestjs-foundation/microservices`. */
   readonly requests: Requests;
   readonly #outbox: Outbox;
+  readonly #outgoing: Outgoing;
   readonly #letters: Letters;
   readonly #audience: Audience;
   readonly #dispatcher: Dispatcher;
@@ -50,7 +52,6 @@ export class Channels {
   readonly #receiver: Receiver;
   readonly #durable: Durable;
   readonly #figures: FiguresOfNodes;
-  readonly #sent = new Map<string, number>();
 
   constructor(
     private readonly config: FoundationConfig,
@@ -71,7 +72,7 @@ export class Channels {
     this.#figures = new FiguresOfNodes(this.#letters, () => this.figures());
     this.requests = new Requests(this.#audience, this.#letters, membership, transport);
     this.#dispatcher = new Dispatcher(node.bootId, { telemetry, drops });
-    const outgoing = new Outgoing(this.#outbox, heads, topic);
+    const outgoing = (this.#outgoing = new Outgoing(this.#outbox, heads, topic));
     const acknowledgements = new Acknowledgements(membership, this.#letters, telemetry);
     const { prefix: ownPrefix } = heads;
     const flush = (): Promise<void> => this.flush();
@@ -117,7 +118,6 @@ export class Channels {
       this.requireDeclared(channel);
       if (options !== undefined) checkBroadcast('broadcast', options);
       const written = this.#sender.write(channel, message);
-      this.#sent.set(channel, (this.#sent.get(channel) ?? 0) + 1);
       const { tracing } = this.telemetry;
       if (tracing === undefined) return this.#send(channel, written, options);
       return tracing.span(publishing(channel), () => this.#send(channel, written, options, tracing.carry()));
@@ -253,14 +253,19 @@ export class Channels {
     this.#sender.write(channel, message);
   }
 
-  /** How many messages wait for handlers of this node, by channel; for metrics. A channel is durable or it is not. */
+  /** How many messages wait for handlers of this node, by channel; for metrics. */
   waiting(): Record<string, number> {
-    return { ...this.#dispatcher.waiting(), ...this.#durable.waiting() };
+    const figures = Object.entries(sumOf([], this.#counters()));
+    return Object.fromEntries(figures.map(([channel, { waiting }]) => [channel, waiting]));
   }
 
   /** How the channels that this node sends on and subscribes to are doing. */
   figures(): Figures {
-    return sumOf(this.#sent, [...this.#dispatcher.counters(), ...this.#durable.counters()]);
+    return sumOf([...this.#outgoing.sent, ...this.#durable.sent], this.#counters());
+  }
+
+  #counters(): [channel: string, SubscriptionCounters][] {
+    return [...this.#dispatcher.counters(), ...this.#durable.counters()];
   }
 
   /**

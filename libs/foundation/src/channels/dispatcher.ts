@@ -61,16 +61,6 @@ export class Dispatcher {
     return plain.size + groups.size === 0 && this.#channels.delete(channel);
   }
 
-  /** How many messages wait for handlers, by channel. */
-  waiting(): Record<string, number> {
-    return Object.fromEntries(
-      [...this.#channels].map(([channel, { plain, groups }]) => {
-        const queues = [plain, ...groups.values()].flatMap((each) => [...each]);
-        return [channel, queues.reduce((sum, queue) => sum + queue.waiting, 0)];
-      }),
-    );
-  }
-
   /** The counters of the subscriptions, by channel. */
   counters(): [channel: string, SubscriptionCounters][] {
     return [...this.#channels].flatMap(([channel, { plain, groups }]) =>

@@ -132,13 +132,9 @@ export class Durable {
     return subscription;
   }
 
-  /** How many messages were read and wait for handlers, by channel. */
-  waiting(): Record<string, number> {
-    const waiting: Record<string, number> = {};
-    for (const { channel, counters } of this.#subscriptions) {
-      waiting[channel] = (waiting[channel] ?? 0) + counters.waiting;
-    }
-    return waiting;
+  /** How many messages this node has sent, by channel. */
+  get sent(): Iterable<readonly [channel: string, number]> {
+    return this.#numbers;
   }
 
   /** The counters of the subscriptions, by channel. */

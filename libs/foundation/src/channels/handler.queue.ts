@@ -60,10 +60,6 @@ export class HandlerQueue {
     return Object.values(this.#dropped).reduce((sum, count) => sum + count, 0);
   }
 
-  get waiting(): number {
-    return this.#waiting;
-  }
-
   get counters(): SubscriptionCounters {
     const { received, failed, invalid, missed } = this;
     return {

@@ -39,6 +39,13 @@ export class Outgoing {
     return this.outbox.add(line.topic, encode(body, extras), line.lane, line.head);
   }
 
+  /** How many messages this node has sent, for each channel and priority. */
+  get sent(): (readonly [channel: string, number])[] {
+    return Object.values(this.#lines).flatMap((lines) =>
+      [...lines.values()].map(({ channel, seq }) => [channel, seq] as const),
+    );
+  }
+
   /** The numbers of the last messages on these channels. */
   lasts(channels: readonly string[]): Lasts {
     return Object.fromEntries(
