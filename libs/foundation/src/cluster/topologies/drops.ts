@@ -1,16 +1,15 @@
 /**
  * Counts what a strategy sends, hears and drops, and warns of drops: the first at once, the next of its kind a minute later.
- * Used by `gossip` and `mdns`.
+ * Used by `gossip`.
  */
-import { Logger } from '@nestjs/common';
+import { RepeatedLog } from '../../telemetry/repeated.log.js';
 
 const WARN_EVERY_MS = 60_000;
 
 /** See the file header. */
 export class Drops {
-  readonly #logger = new Logger('Foundation');
+  readonly #log = new RepeatedLog(WARN_EVERY_MS);
   readonly #counters: Record<string, number>;
-  readonly #warnedAt = new Map<string, number>();
 
   constructor(
     private readonly strategy: string,
@@ -32,12 +31,9 @@ export class Drops {
    * @param from the address that the system says it came from; anybody can forge it.
    * @param meaning what it may come from, for people; nothing of the packet.
    */
-  drop(name: string, from: string, meaning: string, now: number): void {
+  drop(name: string, from: string, meaning: string): void {
     this.count(name);
-    if (now - (this.#warnedAt.get(name) ?? -Infinity) < WARN_EVERY_MS) return;
-    this.#warnedAt.set(name, now);
-    this.#logger.warn(`A packet was dropped: ${meaning}`, {
-      ...{ strategy: this.strategy, reason: name, from, dropped: this.#counters[name] },
-    });
+    const details = { strategy: this.strategy, reason: name, from, dropped: this.#counters[name] };
+    this.#log.warn(`A packet was dropped: ${meaning}`, details);
   }
 }

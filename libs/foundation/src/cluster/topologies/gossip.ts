@@ -186,7 +186,7 @@ export class GossipStrategy implements TopologyStrategy {
   }
 
   #drop(why: Drop, { address }: RemoteInfo): void {
-    this.#drops.drop(why, address, MEANING[why], performance.now());
+    this.#drops.drop(why, address, MEANING[why]);
   }
 
   #found(): void {
