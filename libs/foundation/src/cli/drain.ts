@@ -3,7 +3,7 @@
  * Called by `run.ts`; underneath `ProcessManager.drain`.
  */
 import type { FoundationConfig } from '../config/options.js';
-import { observe } from './observer.js';
+import { whileObserving } from './observer.js';
 import type { Terminal } from './terminal.js';
 
 /** Resolves with the exit code. */
@@ -13,13 +13,10 @@ export async function drain(
   json: boolean,
   terminal: Terminal,
 ): Promise<number> {
-  const observer = await observe(config);
-  try {
+  return whileObserving(config, async (observer) => {
     await observer.processes.drain({ node });
     if (json) terminal.out(JSON.stringify({ ok: true, node }));
     else terminal.out(`${node} owns nothing any more and takes nothing new; end its process to have it back`);
     return 0;
-  } finally {
-    await observer.close();
-  }
+  });
 }

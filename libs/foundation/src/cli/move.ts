@@ -3,7 +3,7 @@
  * Called by `run.ts`; underneath `ProcessManager.move`.
  */
 import type { FoundationConfig } from '../config/options.js';
-import { observe } from './observer.js';
+import { whileObserving } from './observer.js';
 import type { Terminal } from './terminal.js';
 
 /** Resolves with the exit code: 1 when it runs on another node than was asked for. */
@@ -13,14 +13,11 @@ export async function move(
   json: boolean,
   terminal: Terminal,
 ): Promise<number> {
-  const observer = await observe(config);
-  try {
+  return whileObserving(config, async (observer) => {
     const { node: where, epoch } = await observer.processes.move(name, node);
     const isThere = where === node;
     if (json) terminal.out(JSON.stringify({ ok: isThere, process: name, node: where, epoch }));
     else terminal.out(`${name} runs on ${where} (epoch ${epoch})${isThere ? '' : `; ${node} could not take it`}`);
     return isThere ? 0 : 1;
-  } finally {
-    await observer.close();
-  }
+  });
 }

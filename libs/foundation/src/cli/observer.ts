@@ -93,3 +93,16 @@ export async function observe(given: FoundationConfig): Promise<Observer> {
     close,
   };
 }
+
+/** Observes for as long as `work` takes, and resolves with its exit code. Throws what {@link observe} does. */
+export async function whileObserving(
+  config: FoundationConfig,
+  work: (observer: Observer) => Promise<number>,
+): Promise<number> {
+  const observer = await observe(config);
+  try {
+    return await work(observer);
+  } finally {
+    await observer.close();
+  }
+}

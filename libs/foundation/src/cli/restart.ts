@@ -3,7 +3,7 @@
  * Called by `run.ts`; underneath `ProcessManager.restart`.
  */
 import type { FoundationConfig } from '../config/options.js';
-import { observe } from './observer.js';
+import { whileObserving } from './observer.js';
 import type { Terminal } from './terminal.js';
 
 /** Resolves with the exit code. */
@@ -13,13 +13,10 @@ export async function restart(
   json: boolean,
   terminal: Terminal,
 ): Promise<number> {
-  const observer = await observe(config);
-  try {
+  return whileObserving(config, async (observer) => {
     const { name: running, node, epoch } = await observer.processes.restart(name);
     if (json) terminal.out(JSON.stringify({ ok: true, process: running, node, epoch }));
     else terminal.out(`${running} runs on ${node} (epoch ${epoch})`);
     return 0;
-  } finally {
-    await observer.close();
-  }
+  });
 }

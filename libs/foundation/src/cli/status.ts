@@ -3,20 +3,17 @@
  * Called by `run.ts`.
  */
 import type { FoundationConfig } from '../config/options.js';
-import { observe } from './observer.js';
+import { whileObserving } from './observer.js';
 import { overviewLines } from './overview.js';
 import { snapshotOf } from './snapshot.js';
 import type { Terminal } from './terminal.js';
 
 /** Resolves with the exit code: 1 for a critical cluster. */
 export async function status(config: FoundationConfig, json: boolean, terminal: Terminal): Promise<number> {
-  const observer = await observe(config);
-  try {
+  return whileObserving(config, async (observer) => {
     const snapshot = await snapshotOf(config.appName, observer);
     if (json) terminal.out(JSON.stringify(snapshot, undefined, 2));
     else for (const line of overviewLines(snapshot, terminal)) terminal.out(line);
     return snapshot.health.status === 'critical' ? 1 : 0;
-  } finally {
-    await observer.close();
-  }
+  });
 }

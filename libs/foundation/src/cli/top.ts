@@ -4,7 +4,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { FoundationConfig } from '../config/options.js';
-import { observe, type Observer } from './observer.js';
+import { whileObserving, type Observer } from './observer.js';
 import { overviewLines } from './overview.js';
 import { snapshotOf } from './snapshot.js';
 import { paint, type Terminal } from './terminal.js';
@@ -16,17 +16,14 @@ export async function top(
   { json, interval }: { json: boolean; interval: number },
   terminal: Terminal,
 ): Promise<number> {
-  const observer = await observe(config);
-  const stopped = terminal.stopped();
-  try {
+  return whileObserving(config, async (observer) => {
+    const stopped = terminal.stopped();
     while (!stopped.aborted) {
       await show(config.appName, observer, json, terminal);
       await sleep(interval, undefined, { signal: stopped }).catch(() => undefined);
     }
     return 0;
-  } finally {
-    await observer.close();
-  }
+  });
 }
 
 async function show(app: string, observer: Observer, json: boolean, terminal: Terminal): Promise<void> {
