@@ -26,7 +26,7 @@ import {
 import { show } from '../config/shape.js';
 import { FoundationError, describe } from '../errors.js';
 import { ProcessManager } from '../processes/process.manager.js';
-import { DASHBOARD, Doorman, OpenDoor, TokenGuard, type DashboardRequest } from './dashboard.guard.js';
+import { DASHBOARD, Doorman, PrivateAnswers, TokenGuard, type DashboardRequest } from './dashboard.guard.js';
 import { DashboardFeed } from './dashboard.feed.js';
 import type { DashboardConfig } from './dashboard.options.js';
 import { SESSION_COOKIE, SESSION_MS, sessionFor } from './session.js';
@@ -39,12 +39,13 @@ const OWN_HEADER = 'x-foundation-dashboard';
 
 /** A controller at this path. The guard of the application guards all of it; with a token the page, which shows nothing by itself, is open. */
 export function dashboardControllerAt({ path, access }: DashboardConfig): Type {
-  const door: Type<CanActivate> = 'guard' in access ? access.guard : OpenDoor;
-  const guard: Type<CanActivate> = 'guard' in access ? OpenDoor : TokenGuard;
+  const isGuarded = 'guard' in access;
+  const outer: Type<CanActivate>[] = isGuarded ? [PrivateAnswers, access.guard] : [PrivateAnswers];
+  const inner: Type<CanActivate>[] = isGuarded ? [] : [TokenGuard];
   const page = readPage();
 
   @Controller(path)
-  @UseGuards(door)
+  @UseGuards(...outer)
   class FoundationDashboardController {
     constructor(
       @Inject(DashboardFeed) private readonly feed: DashboardFeed,
@@ -59,8 +60,6 @@ export function dashboardControllerAt({ path, access }: DashboardConfig): Type {
       const response = rawOf(reply);
       response.writeHead(200, {
         'content-type': 'text/html; charset=utf-8',
-        'cache-control': 'no-store',
-        'x-content-type-options': 'nosniff',
         'referrer-policy': 'no-referrer',
         'content-security-policy': [
           `default-src 'none'; style-src 'nonce-${nonce}'; script-src 'nonce-${nonce}'; connect-src 'self'`,
@@ -71,7 +70,7 @@ export function dashboardControllerAt({ path, access }: DashboardConfig): Type {
     }
 
     @Get('session')
-    @UseGuards(guard)
+    @UseGuards(...inner)
     @HttpCode(204)
     session(): void {
       // The guard has answered.
@@ -96,7 +95,7 @@ export function dashboardControllerAt({ path, access }: DashboardConfig): Type {
     }
 
     @Get('events')
-    @UseGuards(guard)
+    @UseGuards(...inner)
     events(@Req() request: DashboardRequest, @Res() reply: Reply): void {
       const response = rawOf(reply);
       if (this.feed.watch(response, request.sessionEnd)) return;
@@ -105,7 +104,7 @@ export function dashboardControllerAt({ path, access }: DashboardConfig): Type {
     }
 
     @Post('drain')
-    @UseGuards(guard)
+    @UseGuards(...inner)
     @HttpCode(200)
     drain(@Body() body: unknown, @Headers() headers: IncomingMessage['headers']): Promise<{ ok: true }> {
       const node = wordOf(body, 'node', headers);
@@ -113,7 +112,7 @@ export function dashboardControllerAt({ path, access }: DashboardConfig): Type {
     }
 
     @Post('move')
-    @UseGuards(guard)
+    @UseGuards(...inner)
     @HttpCode(200)
     move(@Body() body: unknown, @Headers() headers: IncomingMessage['headers']): Promise<{ ok: true }> {
       const [process, node] = [wordOf(body, 'process', headers), wordOf(body, 'node', headers)];
@@ -121,7 +120,7 @@ export function dashboardControllerAt({ path, access }: DashboardConfig): Type {
     }
 
     @Post('restart')
-    @UseGuards(guard)
+    @UseGuards(...inner)
     @HttpCode(200)
     restart(@Body() body: unknown, @Headers() headers: IncomingMessage['headers']): Promise<{ ok: true }> {
       const process = wordOf(body, 'process', headers);

@@ -109,9 +109,7 @@ export class DashboardFeed implements OnModuleInit, BeforeApplicationShutdown {
     viewer.shouldKeepAlive = false;
     viewer.writeHead(200, {
       'content-type': 'text/event-stream',
-      'cache-control': 'no-store',
       'x-accel-buffering': 'no',
-      'x-content-type-options': 'nosniff',
     });
     viewer.write('retry: 1000\n\n');
     for (const line of this.#timeline.lines) send(viewer, 'happened', line);

@@ -50,7 +50,6 @@ export class TokenGuard implements CanActivate {
   ) {}
 
   canActivate(context: ExecutionContext): boolean {
-    keepPrivate(context);
     const request = context.switchToHttp().getRequest<DashboardRequest>();
     if (!('token' in this.config.access)) return false;
     const token = this.config.access.token.reveal();
@@ -66,19 +65,14 @@ export class TokenGuard implements CanActivate {
   }
 }
 
-/** Lets everybody in: somebody else looks. */
+/** Lets everybody in, and sees that what is answered, a refusal too, is kept by nobody on the way and taken for nothing else. */
 @Injectable()
-export class OpenDoor implements CanActivate {
+export class PrivateAnswers implements CanActivate {
   canActivate(context: ExecutionContext): boolean {
-    keepPrivate(context);
+    const response = context.switchToHttp().getResponse<ServerResponse & { raw?: ServerResponse }>();
+    const raw = response.raw ?? response;
+    raw.setHeader('cache-control', 'no-store');
+    raw.setHeader('x-content-type-options', 'nosniff');
     return true;
   }
-}
-
-/** What is answered, a refusal too, is kept by nobody on the way, and taken for nothing else. */
-function keepPrivate(context: ExecutionContext): void {
-  const response = context.switchToHttp().getResponse<ServerResponse & { raw?: ServerResponse }>();
-  const raw = response.raw ?? response;
-  raw.setHeader('cache-control', 'no-store');
-  raw.setHeader('x-content-type-options', 'nosniff');
 }
