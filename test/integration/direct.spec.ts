@@ -19,6 +19,7 @@ import {
 } from 'nestjs-foundation';
 import { eventually } from 'nestjs-foundation/testing';
 import { keysOf } from '../../libs/foundation/src/tools/keys.js';
+import { freePort } from '../support/free-port.js';
 import { startRedis, type RedisServer } from '../support/redis-server.js';
 import { secret } from '../support/secrets.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
@@ -72,15 +73,6 @@ async function behindProxy(): Promise<{ node: Booted; proxy: TcpProxy }> {
   closeLater(() => proxy.close());
   const transport = { kind: 'direct' as const, host: '127.0.0.1', port, advertise: `127.0.0.1:${outside}` };
   return { node: await start({ ...DIRECT, transport }), proxy };
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const { port } = probe.address() as { port: number };
-  probe.close();
-  await once(probe, 'close');
-  return port;
 }
 
 class Heard {

@@ -17,6 +17,16 @@ export async function looking(strategy: TopologyStrategy, appName: string, nodeN
   return topologies;
 }
 
+/** The peers and their states, by the name that is asked for, as one text. */
+export const shown =
+  (topologies: Topologies, by: 'node' | 'host' = 'node') =>
+  (): string =>
+    topologies
+      .peers()
+      .map((peer) => `${peer[by]} ${peer.state}`)
+      .sort()
+      .join(', ');
+
 /** Waits until `shown` gives the text. */
 export async function until(topologies: Topologies, shown: () => string, expected: string): Promise<void> {
   await eventually(() => shown() === expected, {

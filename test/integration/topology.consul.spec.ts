@@ -2,70 +2,47 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { HealthMonitor, Topologies, translateConsul } from 'nestjs-foundation';
 import { ConsulStrategy } from '../../libs/foundation/src/cluster/topologies/consul.js';
-import { LocalNode } from '../../libs/foundation/src/cluster/node.js';
-import { resolve } from '../../libs/foundation/src/config/resolve.js';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
 import { FakeConsul } from '../support/consul-agent.js';
 import { startRedis, type RedisServer } from '../support/redis-server.js';
 import { boot, CapturedLog, closeAll, credentials, formed, freshName, settle } from './bench.js';
-
-const TIMES = { retryFrom: 20, retryTo: 100, logEvery: 60_000, stop: 2000 };
+import { looking, shown, until, untilState } from './topology.bench.js';
 
 describe('the strategy consul', () => {
   let consul: FakeConsul;
   let log: CapturedLog;
-  const running: Topologies[] = [];
 
   beforeEach(async () => {
     log = CapturedLog.install();
     consul = await FakeConsul.open();
   });
   afterEach(async () => {
-    await Promise.all(running.splice(0).map((each) => each.stop()));
     await closeAll();
     await consul.close();
   });
 
   /** A node's strategy that runs, with short times. */
-  async function look(nodeName: string, settings: object = {}): Promise<Topologies> {
+  function look(nodeName: string, settings: object = {}): Promise<Topologies> {
     const { config } = translateConsul({ appName: 'shop', address: consul.address, ttl: 2, ...settings });
-    const options = { cluster: true, topologies: [new ConsulStrategy(config)], redis: 'redis://a', nodeName } as const;
-    const resolved = resolve(options, {}, { host: 'h', pid: 1 });
-    const topologies = new Topologies(resolved, new LocalNode(resolved), TIMES);
-    running.push(topologies);
-    await topologies.start();
-    return topologies;
+    return looking(new ConsulStrategy(config), 'shop', nodeName);
   }
 
-  const shown = (topologies: Topologies): string =>
-    topologies
-      .peers()
-      .map(({ node, state }) => `${node} ${state}`)
-      .sort()
-      .join(', ');
-
-  const until = (topologies: Topologies, expected: string): Promise<unknown> =>
-    eventually(() => shown(topologies) === expected, {
-      ...{ what: `Peers "${expected}"`, timeout: 15_000 },
-      lastSeen: () => [shown(topologies), topologies.status()],
-    });
-
-  const state = (topologies: Topologies, wanted: string): Promise<unknown> =>
-    eventually(() => topologies.status()[0]?.state === wanted, { what: wanted, lastSeen: () => topologies.status() });
+  const sees = (topologies: Topologies, expected: string): Promise<void> =>
+    until(topologies, shown(topologies), expected);
 
   it('registers its node, follows the others, and takes the node out when it leaves', async () => {
     const [a, b] = [await look('a'), await look('b')];
-    await until(a, 'a ready, b ready');
-    await until(b, 'a ready, b ready');
+    await sees(a, 'a ready, b ready');
+    await sees(b, 'a ready, b ready');
     expect(a.expectedNodes()).toBe(2);
     consul.register({ ID: 'stranger', Name: 'shop' });
     b.announce({ address: '127.0.0.1:7001' });
     await eventually(() => a.peers().find(({ node }) => node === 'b')?.address === '127.0.0.1:7001', {
       ...{ what: 'The address of b', lastSeen: () => a.peers() },
     });
-    expect(shown(a)).toBe('a ready, b ready');
+    expect(shown(a)()).toBe('a ready, b ready');
     await b.stop();
-    await until(a, 'a ready');
+    await sees(a, 'a ready');
     expect(consul.registrations.map(({ ID }) => ID).sort()).toEqual([expect.stringMatching(/^shop-a-/), 'stranger']);
   });
 
@@ -75,21 +52,21 @@ describe('the strategy consul', () => {
       ...{ ID: 'shop-dead', Name: 'shop', Meta: { 'foundation-node': 'dead' } },
       Check: { CheckID: 'service:shop-dead', TTL: '3s' },
     });
-    await until(a, 'a ready, dead ready');
+    await sees(a, 'a ready, dead ready');
     // The check of `a` lasts two seconds: had it not been kept, it would have run out by now.
-    await until(a, 'a ready, dead not-ready');
+    await sees(a, 'a ready, dead not-ready');
     expect(a.expectedNodes()).toBe(2);
   });
 
   it('registers again with an agent that has forgotten everything', async () => {
     const a = await look('a');
-    await until(a, 'a ready');
+    await sees(a, 'a ready');
     consul.forget();
     await eventually(() => consul.registrations.length === 1, {
       what: 'A registration',
       lastSeen: () => consul.registrations,
     });
-    await until(a, 'a ready');
+    await sees(a, 'a ready');
     expect(a.status()[0]).toMatchObject({ failures: 0 });
   });
 
@@ -98,32 +75,32 @@ describe('the strategy consul', () => {
     async (fault) => {
       consul.register({ ID: 'shop-b', Name: 'shop', Meta: { 'foundation-node': 'b' } });
       const a = await look('a');
-      await until(a, 'a ready, b ready');
+      await sees(a, 'a ready, b ready');
       consul.fault = fault;
       consul.cut();
-      await state(a, 'failing');
-      expect(shown(a)).toBe('a ready, b ready');
+      await untilState(a, 'failing');
+      expect(shown(a)()).toBe('a ready, b ready');
       expect(consul.registrations).toHaveLength(2);
       consul.fault = 'none';
       consul.deregister('shop-b');
-      await state(a, 'looking');
-      await until(a, 'a ready');
+      await untilState(a, 'looking');
+      await sees(a, 'a ready');
     },
   );
 
   it('says which rules its token lacks, and never shows it', async () => {
     consul.token = 'hunter2-right';
     const a = await look('a', { token: 'hunter2-wrong' });
-    await state(a, 'failing');
+    await untilState(a, 'failing');
     expect(a.status()[0]?.error).toMatch(/\(403 .*service "shop" \{ policy = "write" \}/);
     const b = await look('b', { token: 'hunter2-right' });
-    await until(b, 'b ready');
+    await sees(b, 'b ready');
     expect(log.lines.join('\n') + JSON.stringify(a.status())).not.toContain('hunter2');
   });
 
   it('asks no more often than it must', async () => {
     const a = await look('a');
-    await until(a, 'a ready');
+    await sees(a, 'a ready');
     const queries = () =>
       consul.requests.filter((each) => each.includes('health/service/shop') && each.includes('index=')).length;
     const passes = () => consul.requests.filter((each) => each.includes('check/pass')).length;

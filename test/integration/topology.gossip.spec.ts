@@ -12,20 +12,13 @@ import { eventually } from '../../libs/foundation/src/testing/eventually.js';
 import { secret } from '../support/secrets.js';
 import { freeUdpPort, sendLocally } from '../support/udp.js';
 import { boot, CapturedLog, closeAll, closeLater, credentials, formed, onOwnRedis, type Ground } from './bench.js';
-import { looking, until, untilState } from './topology.bench.js';
+import { looking, shown, until, untilState } from './topology.bench.js';
 
 const SECRET = secret('a gossip secret of the tests');
 const OTHER = secret('the other gossip secret of it');
 const GROUP = '239.255.7.1';
 const LOOPBACK = '127.0.0.1';
 const REDIS = 'redis://127.0.0.1:6399/0';
-
-const shown = (topologies: Topologies) => () =>
-  topologies
-    .peers()
-    .map(({ node, state }) => `${node} ${state}`)
-    .sort()
-    .join(', ');
 
 describe('the strategy gossip', () => {
   let port: number;

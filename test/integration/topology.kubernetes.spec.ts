@@ -11,12 +11,11 @@ import {
   type Peer,
 } from 'nestjs-foundation';
 import { createKubernetes } from '../../libs/foundation/src/cluster/topologies/kubernetes.js';
-import { LocalNode } from '../../libs/foundation/src/cluster/node.js';
-import { resolve } from '../../libs/foundation/src/config/resolve.js';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
 import { RUNNING, TestKubernetes } from '../support/kubernetes.js';
 import { startRedis, type RedisServer } from '../support/redis-server.js';
 import { boot, CapturedLog, closeAll, credentials, formed, freshName, settle } from './bench.js';
+import { looking, shown, until } from './topology.bench.js';
 
 const assets = process.env['KUBEBUILDER_ASSETS'];
 const servers: [string, boolean, () => Promise<TestKubernetes>][] = [
@@ -25,7 +24,6 @@ const servers: [string, boolean, () => Promise<TestKubernetes>][] = [
 if (assets) servers.push(['a real kube-apiserver', false, () => TestKubernetes.real(assets)]);
 
 const APP = { app: 'shop' };
-const TIMES = { retryFrom: 20, retryTo: 100, logEvery: 60_000, stop: 2000 };
 const ROLE = (namespace: string) => [
   {
     ...{ apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'Role', metadata: { name: 'foundation', namespace } },
@@ -45,7 +43,6 @@ describe.each(servers)('the strategy kubernetes with %s', (_what, isFake, open) 
   let kubernetes: TestKubernetes;
   let namespace: string;
   let log: CapturedLog;
-  const running: Topologies[] = [];
 
   beforeAll(async () => void (kubernetes = await open()), 90_000);
   afterAll(() => kubernetes.close(), 30_000);
@@ -56,7 +53,6 @@ describe.each(servers)('the strategy kubernetes with %s', (_what, isFake, open) 
   });
   afterEach(async () => {
     if (kubernetes.fake !== undefined) kubernetes.fake.fault = 'none';
-    await Promise.all(running.splice(0).map((each) => each.stop()));
     await closeAll();
   });
 
@@ -65,26 +61,11 @@ describe.each(servers)('the strategy kubernetes with %s', (_what, isFake, open) 
     const { config } = translateKubernetes({ appName: 'shop', kubeconfig: await kubernetes.kubeconfig(namespace) });
     const never = () => Promise.reject(new Error('ENOTFOUND'));
     const strategy = await createKubernetes(config, { env: {}, lookup: never, answerMs: 2000, paceMs: 20, ...world });
-    const options = { cluster: true, topologies: [strategy], redis: 'redis://a' } as const;
-    const resolved = resolve(options, {}, { host: 'h', pid: 1 });
-    const topologies = new Topologies(resolved, new LocalNode(resolved), TIMES);
-    running.push(topologies);
-    await topologies.start();
-    return topologies;
+    return looking(strategy, 'shop', 'n1');
   }
 
-  const shown = (topologies: Topologies): string =>
-    topologies
-      .peers()
-      .map(({ host, state }) => `${host} ${state}`)
-      .sort()
-      .join(', ');
-
-  const until = (topologies: Topologies, expected: string): Promise<unknown> =>
-    eventually(() => shown(topologies) === expected, {
-      ...{ what: `Peers "${expected}"`, timeout: 15_000 },
-      lastSeen: () => [shown(topologies), topologies.status()],
-    });
+  const sees = (topologies: Topologies, expected: string): Promise<void> =>
+    until(topologies, shown(topologies, 'host'), expected);
 
   it('says which rights are missing, so that what it prints can be applied, and goes on by itself', async () => {
     await kubernetes.pod(namespace, 'shop-1', APP, RUNNING);
@@ -96,7 +77,7 @@ describe.each(servers)('the strategy kubernetes with %s', (_what, isFake, open) 
     expect(log.lines.filter((line) => line.includes('kind: RoleBinding'))).toHaveLength(1);
     const manifest = error.slice(error.indexOf('apiVersion:'));
     await kubernetes.apply(loadAllYaml(manifest) as never);
-    await until(topologies, 'shop-1 ready');
+    await sees(topologies, 'shop-1 ready');
     const state = () => topologies.status()[0]?.state;
     await eventually(() => state() === 'looking', { what: 'A watch', lastSeen: state });
   });
@@ -106,29 +87,29 @@ describe.each(servers)('the strategy kubernetes with %s', (_what, isFake, open) 
     const uid = await kubernetes.pod(namespace, 'shop-1', APP);
     await kubernetes.pod(namespace, 'other', { app: 'other' }, RUNNING);
     const topologies = await look();
-    await until(topologies, 'shop-1 not-ready');
+    await sees(topologies, 'shop-1 not-ready');
     await kubernetes.status(namespace, 'shop-1', RUNNING);
-    await until(topologies, 'shop-1 ready');
+    await sees(topologies, 'shop-1 ready');
     expect(topologies.peers()).toEqual([
       { id: uid, host: 'shop-1', address: '10.1.0.1', state: 'ready' },
     ] satisfies Peer[]);
 
     await kubernetes.pod(namespace, 'shop-2', APP, RUNNING);
     await kubernetes.pod(namespace, 'shop-3', APP, RUNNING);
-    await until(topologies, 'shop-1 ready, shop-2 ready, shop-3 ready');
+    await sees(topologies, 'shop-1 ready, shop-2 ready, shop-3 ready');
     expect(topologies.expectedNodes()).toBe(3);
 
     await kubernetes.delete(namespace, 'shop-1');
-    await until(topologies, 'shop-1 leaving, shop-2 ready, shop-3 ready');
+    await sees(topologies, 'shop-1 leaving, shop-2 ready, shop-3 ready');
     expect(topologies.expectedNodes()).toBe(2);
     await kubernetes.status(namespace, 'shop-1', { ...RUNNING, phase: 'Succeeded' });
-    await until(topologies, 'shop-1 terminated, shop-2 ready, shop-3 ready');
+    await sees(topologies, 'shop-1 terminated, shop-2 ready, shop-3 ready');
     await kubernetes.delete(namespace, 'shop-1', 0);
     // Deleted by force while it ran: perhaps it still does.
     await kubernetes.delete(namespace, 'shop-2', 0);
-    await until(topologies, 'shop-1 terminated, shop-3 ready');
+    await sees(topologies, 'shop-1 terminated, shop-3 ready');
     await kubernetes.status(namespace, 'shop-3', { phase: 'Failed' });
-    await until(topologies, 'shop-1 terminated, shop-3 terminated');
+    await sees(topologies, 'shop-1 terminated, shop-3 terminated');
     expect(topologies.expectedNodes()).toBeUndefined();
   });
 
@@ -147,16 +128,16 @@ describe.each(servers)('the strategy kubernetes with %s', (_what, isFake, open) 
         lastSeen: () => kubernetes.fake?.watchers,
       });
     }
-    expect(shown(topologies)).toBe('');
+    expect(shown(topologies, 'host')()).toBe('');
   });
 
   it('goes on after each end of a watch', async () => {
     await kubernetes.apply(ROLE(namespace));
     const topologies = await look({ watchSeconds: 1 });
     for (const name of ['shop-1', 'shop-2', 'shop-3']) {
-      const before = shown(topologies);
+      const before = shown(topologies, 'host')();
       await kubernetes.pod(namespace, name, APP, RUNNING);
-      await until(topologies, `${before === '' ? '' : `${before}, `}${name} ready`);
+      await sees(topologies, `${before === '' ? '' : `${before}, `}${name} ready`);
       kubernetes.fake?.endWatches();
     }
     expect(topologies.status()[0]).toMatchObject({ failures: 0 });
@@ -233,7 +214,7 @@ describe.each(servers)('the strategy kubernetes with %s', (_what, isFake, open) 
       await kubernetes.apply(ROLE(namespace));
       await kubernetes.pod(namespace, 'shop-1', APP, RUNNING);
       const topologies = await look();
-      await until(topologies, 'shop-1 ready');
+      await sees(topologies, 'shop-1 ready');
       for (const fault of ['refuse', 'hang'] as const) {
         fake.fault = fault;
         fake.cut();
@@ -241,14 +222,17 @@ describe.each(servers)('the strategy kubernetes with %s', (_what, isFake, open) 
           what: 'A failure',
           lastSeen: () => topologies.status(),
         });
-        expect(shown(topologies)).toContain('shop-1 ready');
+        expect(shown(topologies, 'host')()).toContain('shop-1 ready');
         await kubernetes.pod(namespace, `shop-${fault}`, APP, RUNNING);
         fake.fault = 'none';
         fake.cut();
         const missed = `shop-${fault} ready`;
-        await eventually(() => shown(topologies).includes(missed) && topologies.status()[0]?.state === 'looking', {
-          ...{ what: missed, timeout: 15_000, lastSeen: () => [shown(topologies), topologies.status()] },
-        });
+        await eventually(
+          () => shown(topologies, 'host')().includes(missed) && topologies.status()[0]?.state === 'looking',
+          {
+            ...{ what: missed, timeout: 15_000, lastSeen: () => [shown(topologies, 'host')(), topologies.status()] },
+          },
+        );
       }
       expect(lists()).toBe(1);
     });
@@ -266,13 +250,13 @@ describe.each(servers)('the strategy kubernetes with %s', (_what, isFake, open) 
       await kubernetes.apply(ROLE(namespace));
       await kubernetes.pod(namespace, 'shop-1', APP, RUNNING);
       const topologies = await look();
-      await until(topologies, 'shop-1 ready');
+      await sees(topologies, 'shop-1 ready');
       kubernetes.fake!.compact();
       await kubernetes.delete(namespace, 'shop-1', 0);
       await kubernetes.pod(namespace, 'shop-2', APP, RUNNING);
       kubernetes.fake!.compact();
       kubernetes.fake!.endWatches();
-      await until(topologies, 'shop-2 ready');
+      await sees(topologies, 'shop-2 ready');
       await eventually(() => lists() === 2, { what: 'Two lists', lastSeen: lists });
       expect(topologies.status()[0]).toMatchObject({ failures: 0 });
     });
@@ -312,7 +296,7 @@ describe.each(servers)('the strategy kubernetes with %s', (_what, isFake, open) 
       fake.inject('not json');
       fake.inject('{"type":"ADDED"}');
       await kubernetes.pod(namespace, 'shop-1', APP, RUNNING);
-      await until(topologies, 'shop-1 ready');
+      await sees(topologies, 'shop-1 ready');
       expect(topologies.status()[0]).toMatchObject({ failures: 0 });
     });
   }

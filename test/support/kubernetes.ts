@@ -6,10 +6,10 @@ import { once } from 'node:events';
 import { createWriteStream, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { request as httpRequest } from 'node:http';
 import { request as httpsRequest } from 'node:https';
-import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { eventually } from 'nestjs-foundation/testing';
+import { freePort } from './free-port.js';
 import { ADMIN, FakeKubernetesApi } from './kubernetes-api.js';
 
 type Json = Record<string, unknown>;
@@ -181,15 +181,6 @@ export const RUNNING = {
   podIPs: [{ ip: '10.1.0.1' }],
   conditions: [{ type: 'Ready', status: 'True' }],
 };
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}
 
 function start(folder: string, program: string, args: readonly string[]): ChildProcess {
   const log = createWriteStream(join(folder, `${program.split('/').pop()}.log`));

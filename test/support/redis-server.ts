@@ -4,11 +4,12 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { type AddressInfo, type Socket, createServer } from 'node:net';
+import { type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Redis } from 'ioredis';
+import { freePort } from './free-port.js';
 import { REDIS_PASSWORD } from './secrets.js';
 
 const HOST = '127.0.0.1';
@@ -239,15 +240,6 @@ class Server implements RedisServer {
 export function render(reply: unknown): string {
   if (Array.isArray(reply)) return reply.map(render).join('\n');
   return typeof reply === 'string' || typeof reply === 'number' ? String(reply) : '';
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, HOST);
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }
 
 // A shell that reads from us sees its input end when this process dies, however it dies. Jest calls no exit handlers.
