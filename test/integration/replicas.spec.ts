@@ -4,6 +4,7 @@ import { Injectable } from '@nestjs/common';
 import { describe, expect, it } from '@jest/globals';
 import {
   Callable,
+  Membership,
   Partitioned,
   ProcessManager,
   Replicated,
@@ -123,6 +124,13 @@ describe('a number of replicas', () => {
     const nodes = await cluster(3, [Two]);
     const before = await running(nodes[0]!, 'two', 2);
     expect(new Set(before.map(({ node }) => node)).size).toBe(2);
+    // What a node owns is told with a beat of its own; until then the others rank it by what they know.
+    const owners = (node: Booted) =>
+      node.app
+        .get(Membership)
+        .members()
+        .filter(({ load }) => load > 0).length;
+    await eventually(() => nodes.every((node) => owners(node) === 2), { lastSeen: () => nodes.map(owners) });
     const leaving = nodes.find(({ name }) => name === before[0]!.node)!;
     const staying = nodes.find((node) => node !== leaving)!;
     await leaving.app.close();

@@ -172,7 +172,7 @@ describe('FoundationModule', () => {
   it.each<[string, FoundationOptions, new (...args: never[]) => Error]>([
     ['a bad option', { lease: { ttl: 5 } }, FoundationConfigError],
     ['an unknown option', { clusterd: true } as FoundationOptions, FoundationConfigError],
-    ['a strategy', { cluster: 'gossip' }, NotInThisVersionError],
+    ['a strategy that is not there yet', { cluster: 'mdns' }, NotInThisVersionError],
   ])('does not start with %s', async (_what, options, type) => {
     const { type: feed, journal } = recorded({});
     expect(await bootError([feed], options)).toBeInstanceOf(type);
