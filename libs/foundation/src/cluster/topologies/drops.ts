@@ -5,6 +5,8 @@
 import { Logger } from '@nestjs/common';
 
 const WARN_EVERY_MS = 60_000;
+/** Begins the names of the counters of what was dropped. */
+export const DROPPED = 'dropped.';
 
 /** See the file header. */
 export class Drops {
@@ -14,9 +16,11 @@ export class Drops {
 
   constructor(
     private readonly strategy: string,
-    /** Everything that is counted, so that what never happened shows as 0. */
-    names: readonly string[],
+    counted: readonly string[],
+    dropped: readonly string[],
   ) {
+    // What never happened shows as 0.
+    const names = [...counted, ...dropped.map((name) => `${DROPPED}${name}`)];
     this.#counters = Object.fromEntries(names.map((name) => [name, 0]));
   }
 
@@ -33,11 +37,12 @@ export class Drops {
    * @param meaning what it may come from, for people; nothing of the packet.
    */
   drop(name: string, from: string, meaning: string, now: number): void {
-    this.count(name);
+    const counter = `${DROPPED}${name}`;
+    this.count(counter);
     if (now - (this.#warnedAt.get(name) ?? -Infinity) < WARN_EVERY_MS) return;
     this.#warnedAt.set(name, now);
     this.#logger.warn(`A packet was dropped: ${meaning}`, {
-      ...{ strategy: this.strategy, reason: name, from, dropped: this.#counters[name] },
+      ...{ strategy: this.strategy, reason: name, from, dropped: this.#counters[counter] },
     });
   }
 }
