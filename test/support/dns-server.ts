@@ -5,7 +5,7 @@ import { createRequire } from 'node:module';
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import type { Packet, StringAnswer, SrvAnswer } from 'dns-packet';
 import { freeUdpPort } from './udp.js';
-import { eventually } from '../../libs/foundation/src/testing/eventually.js';
+import { eventually } from 'nestjs-foundation/testing';
 
 const dnsPacket = createRequire(import.meta.url)('dns-packet') as typeof import('dns-packet');
 /** A record of a test: those types that the strategy asks for. */

@@ -115,6 +115,12 @@ export class DnsStrategy implements TopologyStrategy {
           `Compare: dig ${query.startsWith('_') ? 'SRV ' : ''}${query}. The name is "query" or FOUNDATION_DNS_QUERY.`,
           cause,
         )
-      : new TopologyError('dns', 'dns.Resolver', `${asked}: ${codeOf(cause) ?? describe(cause)}`, 'Check that they answer.', cause);
+      : new TopologyError(
+          'dns',
+          'dns.Resolver',
+          `${asked}: ${codeOf(cause) ?? describe(cause)}`,
+          'Check that they answer.',
+          cause,
+        );
   }
 }

@@ -8,8 +8,7 @@ const TOLD: Announcement = {
   ...{ address: '10.0.0.1:7000', redis: 'redis://10.0.0.5:6379/0' },
 };
 /** As they come out at the other end. */
-const sent = (records: Answer[]): Answer[] =>
-  (decode(encode({ type: 'response', answers: records })).answers ?? []);
+const sent = (records: Answer[]): Answer[] => decode(encode({ type: 'response', answers: records })).answers ?? [];
 const text = (data: string[], name = `x.${TYPE}`): Answer => ({ type: 'TXT', name, ttl: 120, data });
 
 describe('The records of mDNS', () => {
