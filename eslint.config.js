@@ -52,7 +52,7 @@ export default tseslint.config(
     languageOptions: {
       sourceType: 'script',
       globals: Object.fromEntries(
-        'document location fetch performance EventSource AbortSignal Intl Option requestAnimationFrame setTimeout clearTimeout setInterval'
+        'document location localStorage fetch performance EventSource AbortSignal Intl Option requestAnimationFrame setTimeout clearTimeout setInterval'
           .split(' ')
           .map((name) => [name, 'readonly']),
       ),

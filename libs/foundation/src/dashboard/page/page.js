@@ -616,6 +616,24 @@
     stream.addEventListener('error', () => source === stream && retry());
   }
 
+  /** Who came in by the form can go; the guard of an application has its own way. A browser may forbid to keep that. */
+  function remember(isSignedIn) {
+    byId('logout').hidden = !isSignedIn;
+    try {
+      localStorage.setItem(`foundation-dashboard ${base}`, isSignedIn ? 'signed in' : '');
+    } catch {
+      // Then the button is gone after a reload.
+    }
+  }
+
+  function recall() {
+    try {
+      byId('logout').hidden = !localStorage.getItem(`foundation-dashboard ${base}`);
+    } catch {
+      // As above.
+    }
+  }
+
   async function login(event) {
     event.preventDefault();
     const failure = await post('login', { token: byId('token').value });
@@ -623,7 +641,7 @@
     write(byId('login-error'), failure);
     byId('login-error').hidden = failure === undefined;
     if (failure !== undefined) return byId('token').focus();
-    byId('logout').hidden = false;
+    remember(true);
     connection = 'connecting';
     await connect();
   }
@@ -631,6 +649,7 @@
   async function logout() {
     const failure = await post('logout', {});
     if (failure !== undefined) return toast(failure);
+    remember(false);
     overview = undefined;
     happenings.clear();
     signedOut();
@@ -647,5 +666,6 @@
     if (source !== undefined && performance.now() - heardAt > SILENT * pace()) retry();
     renderConnection();
   }, 1000);
+  recall();
   void connect();
 })();
