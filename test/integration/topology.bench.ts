@@ -8,9 +8,14 @@ import { closeLater } from './bench.js';
 const TIMES = { retryFrom: 20, retryTo: 100, logEvery: 60_000, stop: 2000 };
 
 /** The strategy of a node; stopped by `closeAll()`. */
-export async function looking(strategy: TopologyStrategy, appName: string, nodeName: string): Promise<Topologies> {
+export async function looking(
+  strategy: TopologyStrategy,
+  appName: string,
+  nodeName: string,
+  more: { observes?: true } = {},
+): Promise<Topologies> {
   const options = { topologies: [strategy], redis: 'redis://a', appName, nodeName };
-  const config = resolve(options, {}, { host: 'h', pid: 1 });
+  const config = { ...resolve(options, {}, { host: 'h', pid: 1 }), ...more };
   const topologies = new Topologies(config, new LocalNode(config), TIMES);
   closeLater(() => topologies.stop());
   await topologies.start();

@@ -30,9 +30,9 @@ describe('the strategy gossip', () => {
   });
   afterEach(closeAll);
 
-  function begin(node: string, settings: GossipSettings = {}, appName = 'shop'): Promise<Topologies> {
+  function begin(node: string, settings: GossipSettings = {}, appName = 'shop', more = {}): Promise<Topologies> {
     const quick = { secret: SECRET, group: GROUP, interface: LOOPBACK, port, every: 100, ...settings };
-    return looking(new GossipStrategy(translateGossip(quick).config), appName, node);
+    return looking(new GossipStrategy(translateGossip(quick).config), appName, node, more);
   }
   /** One that has looked once. */
   async function look(...node: Parameters<typeof begin>): Promise<Topologies> {
@@ -55,7 +55,7 @@ describe('the strategy gossip', () => {
     expect(c.peers().find(({ node }) => node === 'a')).toMatchObject({ address: '10.0.0.1:7000', host: hostname() });
     await b.stop();
     for (const each of [a, c]) await until(each, shown(each), 'a ready, c ready');
-    expect(counters(a)).toMatchObject({ undecipherable: 0, malformed: 0, replayed: 0, untimely: 0 });
+    expect(counters(a)).toMatchObject({ 'dropped.undecipherable': 0, 'dropped.malformed': 0, 'dropped.replayed': 0 });
     expect(counters(a)['sent']).toBeGreaterThan(0);
   });
 
@@ -85,11 +85,19 @@ describe('the strategy gossip', () => {
     await until(d, shown(d), 'c ready, d ready');
   });
 
+  it('tells the command line, which is no node', async () => {
+    const [a, b] = [await look('a', { every: 60_000 }), await look('b', { every: 60_000 })];
+    const cli = await begin('cli', { every: 60_000 }, 'shop', { observes: true });
+    await until(cli, shown(cli), 'a ready, b ready');
+    await cli.stop();
+    for (const each of [a, b]) expect(shown(each)()).not.toContain('cli');
+  });
+
   it('drops what was made with another secret, counts it, and says so once, with the sender and without the secret', async () => {
     const a = await look('a');
     const stranger = await look('stranger', { secret: OTHER });
-    await counted(a, 'undecipherable', 3);
-    await counted(stranger, 'undecipherable', 3);
+    await counted(a, 'dropped.undecipherable', 3);
+    await counted(stranger, 'dropped.undecipherable', 3);
     expect(shown(a)()).toBe('a ready');
     const warnings = log.lines.filter((line) => line.includes('"reason":"undecipherable"'));
     // One of each of the two nodes.
@@ -115,7 +123,7 @@ describe('the strategy gossip', () => {
     const before = counters(a)['heard'];
     await sendLocally(port, GROUP, ...recorded);
     // What `a` itself has sent is among them, and is nothing new to it.
-    await counted(a, 'replayed', 2);
+    await counted(a, 'dropped.replayed', 2);
     expect(shown(a)()).toBe('a ready');
     expect(counters(a)['heard']).toBe(before);
     expect(log.lines.some((line) => line.includes('sent before') && line.includes('"from":"127.0.0.1"'))).toBe(true);
@@ -126,7 +134,7 @@ describe('the strategy gossip', () => {
     const key = await keyFrom(new Secret(SECRET), 'shop');
     const told = { app: 'shop', node: 'ghost', boot: '0123456789abcdef' };
     await sendLocally(port, GROUP, seal({ ...told, at: Date.now() - 60_000 }, 'shop', key));
-    await counted(a, 'untimely');
+    await counted(a, 'dropped.untimely');
     await sendLocally(port, GROUP, seal({ ...told, at: Date.now() }, 'shop', key));
     await until(a, shown(a), 'a ready, ghost ready');
   });
@@ -139,10 +147,10 @@ describe('the strategy gossip', () => {
     const changed = Buffer.from(packet);
     changed[changed.length - 20]! ^= 1;
     await sendLocally(port, GROUP, changed);
-    await counted(a, 'undecipherable');
+    await counted(a, 'dropped.undecipherable');
     const garbage = [Buffer.alloc(0), Buffer.from('FDN1'), randomBytes(64), randomBytes(9000), Buffer.alloc(60_000)];
     await sendLocally(port, GROUP, packet.subarray(0, 30), ...garbage);
-    await counted(a, 'malformed', garbage.length);
+    await counted(a, 'dropped.malformed', garbage.length);
     expect(shown(a)()).toBe('a ready, b ready');
     expect(a.status()[0]).toMatchObject({ state: 'looking', failures: 0 });
   });
@@ -161,7 +169,7 @@ describe('the strategy gossip', () => {
       [],
     ];
     await sendLocally(port, GROUP, ...strange.map((each) => seal(each, 'shop', key)));
-    await counted(a, 'malformed', strange.length);
+    await counted(a, 'dropped.malformed', strange.length);
     expect(shown(a)()).toBe('a ready');
     for (const text of ['forged', 'hunter2', '\u001b']) expect(log.lines.join('\n')).not.toContain(text);
   });

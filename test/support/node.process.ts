@@ -56,6 +56,8 @@ export class NodeProcess {
     folder: string,
     env: Readonly<Record<string, string>>,
     run: number,
+    /** The network namespace that it runs in, by name. */
+    namespace?: string,
   ) {
     if (!existsSync(APP)) throw new Error(`${APP} is missing. Run: npm run build:lib && npm run build:test`);
     this.log = join(folder, `${name}.${run}.log`);
@@ -63,7 +65,9 @@ export class NodeProcess {
     const output = openSync(this.log, 'a');
     this.#child = fork(APP, [], {
       stdio: ['ignore', output, output, 'ipc'],
-      execArgv: [],
+      ...(namespace === undefined
+        ? { execArgv: [] }
+        : { execPath: 'ip', execArgv: ['netns', 'exec', namespace, process.execPath] }),
       env: { ...process.env, NO_COLOR: '1', ...env, FOUNDATION_NODE_NAME: name, [ENV.history]: this.history },
     });
     closeSync(output);

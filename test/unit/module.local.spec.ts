@@ -12,7 +12,6 @@ import {
   FoundationTools,
   Membership,
   MessageError,
-  NotInThisVersionError,
   NotReadyError,
   ProcessDeclarationError,
   ProcessManager,
@@ -172,7 +171,7 @@ describe('FoundationModule', () => {
   it.each<[string, FoundationOptions, new (...args: never[]) => Error]>([
     ['a bad option', { lease: { ttl: 5 } }, FoundationConfigError],
     ['an unknown option', { clusterd: true } as FoundationOptions, FoundationConfigError],
-    ['a strategy that is not there yet', { cluster: 'mdns' }, NotInThisVersionError],
+    ['a strategy that nobody knows', { cluster: 'zookeeper' } as never, FoundationConfigError],
   ])('does not start with %s', async (_what, options, type) => {
     const { type: feed, journal } = recorded({});
     expect(await bootError([feed], options)).toBeInstanceOf(type);

@@ -1,12 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
-import { FoundationConfigError, NotInThisVersionError } from '../errors.js';
+import { FoundationConfigError } from '../errors.js';
 import type { FoundationConfig, FoundationOptions } from './options.js';
 import type { Environment } from './presets.js';
 import { resolve } from './resolve.js';
-import { NOT_HERE_YET } from './resolve.topologies.js';
 import { STRATEGY_NAMES } from './strategies.js';
 import type { TopologyStrategy } from './topology.js';
-import { translateDns, translateGossip, translateKubernetes, translateStatic } from './translate.js';
+import { translateDns, translateGossip, translateKubernetes, translateMdns, translateStatic } from './translate.js';
 
 const SECRET = 'hunter2-hunter2-hunter2';
 const machine = { host: 'box', pid: 7 };
@@ -92,6 +91,14 @@ describe('resolve: the three tiers', () => {
     expect(dns.topologies).toEqual([translateDns({ query: 'shop.internal', servers })]);
   });
 
+  it('takes mdns outside production, where nothing says where Redis is', () => {
+    const mdns = { strategy: 'mdns', detected: true, topologies: [translateMdns()] };
+    expect(of({ cluster: true })).toMatchObject(mdns);
+    expect(of({ cluster: true, redis: { password: SECRET } })).toMatchObject(mdns);
+    expect(of({ cluster: true }, { NODE_ENV: 'production' })).toMatchObject({ strategy: 'redis', topologies: [] });
+    expect(of({ cluster: 'mdns', redis: 'redis://a' })).toMatchObject({ ...mdns, detected: false });
+  });
+
   it('names a node after its pod, where the pod is told', () => {
     const env = { ...podEnv, POD_NAME: 'shop-7d9f-x2x' };
     expect(of({ cluster: true }, env, inPod).nodeName).toBe('shop-7d9f-x2x');
@@ -159,6 +166,8 @@ describe('resolve: bad strategies', () => {
     [{ strategy: 'gossip', secret: SECRET, port: 0 }, 'gossip.port'],
     [{ strategy: 'gossip', secret: SECRET, interface: 'eth0' }, 'gossip.interface'],
     [{ strategy: 'gossip', secret: SECRET, every: 5 }, 'gossip.every'],
+    [{ strategy: 'mdns', service: 'shop' }, 'mdns.service'],
+    [{ strategy: 'mdns', interface: 'lo' }, 'mdns.interface'],
     [JSON.parse('{"strategy":"static","hosts":["a"],"__proto__":{"every":1000}}'), 'static.__proto__'],
   ])('refuses %j', (cluster, option) => {
     expect(errorOf({ cluster }).option).toBe(option);
@@ -174,10 +183,5 @@ describe('resolve: bad strategies', () => {
   it('checks what the environment says, too', () => {
     expect(errorOf({ cluster: 'static' }).message).toContain('static.hosts');
     expect(errorOf({ cluster: 'kubernetes' }, { FOUNDATION_K8S_NAMESPACE: 'a b' }).option).toBe('kubernetes.namespace');
-  });
-
-  it.each(NOT_HERE_YET)('says that %s is not in this version', (name) => {
-    expect(() => of({ cluster: name })).toThrow(NotInThisVersionError);
-    expect(() => of({ cluster: { strategy: name, secret: SECRET } })).toThrow(/"static"|static/);
   });
 });

@@ -2,7 +2,7 @@
  * Pure: `cluster`, `topologies`, environment and machine → the strategies that run, in order.
  * Called by `resolve`.
  */
-import { FoundationConfigError, NotInThisVersionError } from '../errors.js';
+import { FoundationConfigError } from '../errors.js';
 import { detectStrategy } from './detect.js';
 import type { Machine } from './machine.js';
 import type { FoundationOptions } from './options.js';
@@ -12,9 +12,6 @@ import { STRATEGY_NAMES, type StrategyConfig, type StrategyName, type StrategySe
 import { checkSettings } from './strategy.shape.js';
 import { isTopologyStrategy, type TopologyStrategy } from './topology.js';
 import { TRANSLATE } from './translate.js';
-
-/** The names whose strategies are still to be written. */
-export const NOT_HERE_YET: readonly StrategyName[] = ['mdns'];
 
 /** What runs, and whether the user asked for it by name. */
 export interface ResolvedTopologies {
@@ -47,7 +44,7 @@ export function resolveTopologies(given: Given): ResolvedTopologies {
   }
   if (cluster !== true) return { topologies: [oneOf(cluster, 'cluster', given)], detected: false };
   const name = detectStrategy(env, machine, knowsRedis);
-  if (name === undefined || NOT_HERE_YET.includes(name)) return { topologies: [], detected: true };
+  if (name === undefined) return { topologies: [], detected: true };
   return { topologies: [configOf(name, {}, given)], detected: true };
 }
 
@@ -66,10 +63,6 @@ function oneOf(value: unknown, option: string, given: Given): StrategyConfig | T
         ? `true, false, or one of ${STRATEGY_NAMES.join(', ')}`
         : `${WIZARD}; known are ${STRATEGY_NAMES.join(', ')}`;
     throw new FoundationConfigError(option, received, expected);
-  }
-  if (NOT_HERE_YET.includes(name)) {
-    const here = STRATEGY_NAMES.filter((strategy) => !NOT_HERE_YET.includes(strategy));
-    throw new NotInThisVersionError(option, `the strategy "${name}"`, `cluster: true, or one of ${here.join(', ')}`);
   }
   return configOf(name, isObject ? settingsOf(value) : {}, given);
 }

@@ -80,7 +80,10 @@ export interface TopologyStrategy {
    * `report.failed`. Called again after `stop()`.
    */
   start(report: TopologyReport, self: TopologySelf): Promise<void>;
-  /** What it sent, heard and dropped since it was made; for `Topologies.status()`, where there is something to count. */
+  /**
+   * What it counts since it was made, for `Topologies.status()` and the doctor. What begins with `dropped.` was refused, which the
+   * doctor warns of.
+   */
   readonly counters?: Readonly<Record<string, number>>;
   /** What is known of this node has changed: it listens now, or Redis was found. */
   announce?(self: TopologySelf): void;

@@ -146,6 +146,12 @@ describe('of the strategies', () => {
   it('what each finds, or what it lacks with the manifest as it is', () => {
     expect(strategyFinding(status)).toEqual({ verdict: 'ok', text: 'kubernetes finds 2 peers and where Redis is' });
     expect(strategyFinding({ ...status, dropped: 1 }).verdict).toBe('warning');
+    const counters = { sent: 3, heard: 2, 'dropped.replayed': 0, 'dropped.undecipherable': 5 };
+    expect(strategyFinding({ ...status, counters })).toMatchObject({
+      verdict: 'warning',
+      text: expect.stringContaining('packets: sent 3, heard 2, dropped.undecipherable 5'),
+    });
+    expect(strategyFinding({ ...status, counters: { sent: 3, 'dropped.replayed': 0 } }).verdict).toBe('ok');
     expect(strategyFinding({ ...status, state: 'starting' }).verdict).toBe('failed');
     const error = '403: it may not. Apply this:\n\nkind: Role\nrules:\n  - verbs: [list]';
     expect(strategyFinding({ ...status, state: 'failing', error })).toEqual({

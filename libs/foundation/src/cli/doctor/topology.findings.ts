@@ -2,6 +2,7 @@
  * Pure: what the topology strategies say → what to say about it.
  * Called by the steps about them.
  */
+import { DROPPED } from '../../cluster/topologies/drops.js';
 import { peersOf } from '../../cluster/topologies/peers.js';
 import type { StrategyStatus } from '../../cluster/topologies/strategy.run.js';
 import type { Peer } from '../../config/topology.js';
@@ -10,7 +11,15 @@ import { count } from '../words.js';
 import { failed, ok, warning, type Finding } from './step.js';
 
 /** The error of a strategy ends with what mends it, a manifest for instance, after its first line. */
-export function strategyFinding({ strategy, state, peers, redisFound, error, dropped }: StrategyStatus): Finding {
+export function strategyFinding({
+  strategy,
+  state,
+  peers,
+  redisFound,
+  error,
+  dropped,
+  counters = {},
+}: StrategyStatus): Finding {
   if (error !== undefined || state === 'failing') {
     const [first = '', ...rest] = (error ?? 'it fails').split('\n');
     return failed(`${strategy}: ${first}`, rest.length === 0 ? undefined : rest.join('\n'));
@@ -19,6 +28,13 @@ export function strategyFinding({ strategy, state, peers, redisFound, error, dro
     return failed(`${strategy}: no answer yet`, 'Look whether what it asks can be reached from here.');
   const redis = redisFound ? 'and where Redis is' : 'and no Redis';
   const text = `${strategy} finds ${count(peers, 'peer')} ${redis}`;
+  const counted = Object.entries(counters).filter(([, number]) => number > 0);
+  const told = counted.map(([name, number]) => `${name} ${number}`).join(', ');
+  if (counted.some(([name]) => name.startsWith(DROPPED)))
+    return warning(
+      `${text}; packets: ${told}`,
+      'The log says what is wrong with those that are dropped, and who sends them.',
+    );
   return dropped > 0 ? warning(`${text}; ${count(dropped, 'peer')} could not be used`) : ok(text);
 }
 

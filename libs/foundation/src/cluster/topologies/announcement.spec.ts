@@ -17,6 +17,7 @@ describe('An announcement', () => {
     const { redis: _redis, address: _address, ...known } = SELF;
     expect(announcementOf(known)).toEqual({ app: 'shop', node: 'n1', boot: SELF.bootId, host: 'box' });
     expect(readAnnouncement({ ...TOLD, leaving: true })).toEqual({ ...TOLD, leaving: true });
+    expect(announcementOf({ ...SELF, observes: true })).toEqual({ ...TOLD, asks: true });
   });
 
   it.each([

@@ -16,6 +16,8 @@ export interface Announcement {
   readonly redis?: string;
   /** `true` in the last one: the node was asked to end. */
   readonly leaving?: true;
+  /** `true` for the command line, which is no node, and wants to be told of those. */
+  readonly asks?: true;
 }
 
 /** As many bytes as pass every network: the smallest MTU of IPv6 (1280, RFC 8200) without the headers, and some room. */
@@ -31,19 +33,21 @@ const TEXTS = {
 } as const;
 
 /** What is not of a kind that others accept is left out, such as a host name with strange characters. */
-export function announcementOf({ appName, node, bootId, host, address, redis }: TopologySelf): Announcement {
+export function announcementOf(self: TopologySelf): Announcement {
+  const { appName, node, bootId, host, address, redis, observes } = self;
   return {
     ...{ app: appName, node, boot: bootId },
     ...(TEXTS.host.test(host) ? { host } : {}),
     ...(address !== undefined && TEXTS.address.test(address) ? { address } : {}),
     ...(redis !== undefined && TEXTS.redis.test(redis) ? { redis } : {}),
+    ...(observes === true ? { asks: true } : {}),
   };
 }
 
 /** The announcement, without what is not known; `undefined` when anything of it is not what it should be. */
 export function readAnnouncement(value: unknown): Announcement | undefined {
   if (typeof value !== 'object' || value === null) return undefined;
-  const read = new Map<string, string>();
+  const read = new Map<string, string | true>();
   for (const [key, pattern] of Object.entries(TEXTS)) {
     if (!Object.hasOwn(value, key)) continue;
     const text = (value as Record<string, unknown>)[key];
@@ -51,6 +55,9 @@ export function readAnnouncement(value: unknown): Announcement | undefined {
     read.set(key, text);
   }
   if (!read.has('app') || !read.has('node') || !read.has('boot')) return undefined;
-  const leaving = Object.hasOwn(value, 'leaving') && (value as Record<string, unknown>)['leaving'] === true;
-  return { ...Object.fromEntries(read), ...(leaving ? { leaving } : {}) } as unknown as Announcement;
+  const flags = (['leaving', 'asks'] as const).filter(
+    (key) => Object.hasOwn(value, key) && (value as Record<string, unknown>)[key] === true,
+  );
+  for (const flag of flags) read.set(flag, true);
+  return Object.fromEntries(read) as unknown as Announcement;
 }

@@ -1,10 +1,12 @@
 /**
  * Counts what a strategy sends, hears and drops, and warns of drops: the first at once, the next of its kind a minute later.
- * Used by `gossip`.
+ * Used by `gossip` and `mdns`.
  */
 import { RepeatedLog } from '../../telemetry/repeated.log.js';
 
 const WARN_EVERY_MS = 60_000;
+/** Begins the names of the counters of what was dropped. */
+export const DROPPED = 'dropped.';
 
 /** See the file header. */
 export class Drops {
@@ -13,9 +15,11 @@ export class Drops {
 
   constructor(
     private readonly strategy: string,
-    /** Everything that is counted, so that what never happened shows as 0. */
-    names: readonly string[],
+    counted: readonly string[],
+    dropped: readonly string[],
   ) {
+    // What never happened shows as 0.
+    const names = [...counted, ...dropped.map((name) => `${DROPPED}${name}`)];
     this.#counters = Object.fromEntries(names.map((name) => [name, 0]));
   }
 
@@ -32,8 +36,9 @@ export class Drops {
    * @param meaning what it may come from, for people; nothing of the packet.
    */
   drop(name: string, from: string, meaning: string): void {
-    this.count(name);
-    const details = { strategy: this.strategy, reason: name, from, dropped: this.#counters[name] };
+    const counter = `${DROPPED}${name}`;
+    this.count(counter);
+    const details = { strategy: this.strategy, reason: name, from, dropped: this.#counters[counter] };
     this.#log.warn(`A packet was dropped: ${meaning}`, details);
   }
 }

@@ -5,7 +5,7 @@
  */
 import { connect } from 'node:net';
 import { Logger } from '@nestjs/common';
-import type { FoundationConfig } from '../../config/options.js';
+import type { FoundationConfig, RedisEndpoint } from '../../config/options.js';
 import { endpointFrom, hasPlace } from '../../config/resolve.js';
 import { FoundationConfigError, RedisNotFoundError } from '../../errors.js';
 import type { FoundRedis, Topologies } from './topologies.js';
@@ -31,7 +31,7 @@ export interface Search {
  *
  * @throws RedisNotFoundError when there is none; what was started is stopped.
  * @throws FoundationConfigError when two strategies name different ones: then nodes could choose differently, and be two
- * clusters, each with an owner of everything.
+ * clusters, each with an owner of everything; and for a password that would go to a Redis that only `mdns` vouches for.
  */
 export async function findRedis(
   config: FoundationConfig,
@@ -51,6 +51,7 @@ export async function findRedis(
     if (url !== undefined) {
       // Checked as an option would be, because it comes from the network. It may hold a password, so it is not logged.
       const place = endpointFrom(url);
+      if (strategy === 'mdns') requireNoCredentials(config);
       new Logger('Foundation').log('Redis was found', { strategy });
       return { ...config, redis: { ...config.redis, ...place } };
     }
@@ -60,6 +61,17 @@ export async function findRedis(
     await topologies.stop();
     throw error;
   }
+}
+
+/** Anybody in the network can say that Redis is theirs, and would be told the password. */
+function requireNoCredentials({ redis }: FoundationConfig): void {
+  const { username, password } = redis as RedisEndpoint;
+  if (username === undefined && password === undefined) return;
+  throw new FoundationConfigError(
+    'redis',
+    'a user or password without a place, for a Redis that mdns has found',
+    'its place as well, in "redis" or FOUNDATION_REDIS_URL: what mdns finds is not authenticated, so no password is sent there',
+  );
 }
 
 function theOne(found: readonly FoundRedis[]): FoundRedis | undefined {

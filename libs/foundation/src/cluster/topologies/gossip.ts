@@ -36,21 +36,19 @@ const ANSWER_MS = 200;
 /** The first look: time for everyone to answer, so that nodes that do not agree on Redis are seen. */
 const LOOK_MS = 500;
 
-const COUNTERS = ['sent', 'heard', 'foreign', 'undecipherable', 'malformed', 'replayed', 'untimely', 'full'] as const;
-type Drop = Exclude<(typeof COUNTERS)[number], 'sent' | 'heard' | 'foreign'>;
-
-const MEANING: Readonly<Record<Drop, string>> = {
+/** Why a packet is dropped; `foreign` ones, of other applications, are only counted. */
+const MEANING = {
   undecipherable: 'it was made with another secret, or changed on its way; compare FOUNDATION_GOSSIP_SECRET',
   malformed: 'it is none of Foundation, or not of this version',
   replayed: 'it was sent before, by somebody who has recorded it or by a network that doubles packets',
   untimely: 'its time is more than 30 seconds from here; compare the clocks, or somebody plays what was recorded',
   full: 'too many nodes are known already',
-};
+} as const;
 
 /** See the file header. */
 export class GossipStrategy implements TopologyStrategy {
   readonly name = 'gossip';
-  readonly #drops = new Drops('gossip', COUNTERS);
+  readonly #drops = new Drops('gossip', ['sent', 'heard', 'foreign'], Object.keys(MEANING));
   readonly #window = new ReplayWindow();
   readonly #heard: Heard;
   #keys: readonly CipherKey[] | undefined;
@@ -94,7 +92,10 @@ export class GossipStrategy implements TopologyStrategy {
 
   announce(self: TopologySelf): void {
     this.#self = self;
-    if (this.#socket !== undefined) this.#tellSoon();
+    if (this.#socket === undefined) return;
+    this.#heard.note(this.#own(), performance.now());
+    this.#found();
+    this.#tellSoon();
   }
 
   async stop(leaving: boolean): Promise<void> {
@@ -103,7 +104,7 @@ export class GossipStrategy implements TopologyStrategy {
     const socket = this.#socket;
     this.#socket = undefined;
     if (socket === undefined) return;
-    if (leaving && this.#keys !== undefined)
+    if (leaving && this.#self?.observes !== true)
       await this.#send(socket, { ...this.#own(), leaving: true }).catch(() => undefined);
     socket.close();
   }
@@ -128,10 +129,9 @@ export class GossipStrategy implements TopologyStrategy {
   #tell(): void {
     const [socket, self] = [this.#socket, this.#own()];
     if (socket === undefined) return;
-    const [isNew, isGone] = [
-      this.#heard.note(self, performance.now()) !== 'same',
-      this.#heard.expire(performance.now()),
-    ];
+    const now = performance.now();
+    const isGone = this.#heard.expire(now);
+    const isNew = self.asks !== true && this.#heard.note(self, now) !== 'same';
     if (isNew || isGone) this.#found();
     this.#again(this.config.every * (0.75 + Math.random() / 2));
     this.#send(socket, self).catch((error: unknown) => {
@@ -140,7 +140,7 @@ export class GossipStrategy implements TopologyStrategy {
   }
 
   #tellSoon(): void {
-    if (this.#soon) return;
+    if (this.#soon || this.#self?.observes === true) return;
     this.#again(ANSWER_MS * Math.random());
     this.#soon = true;
   }
@@ -177,6 +177,7 @@ export class GossipStrategy implements TopologyStrategy {
     const verdict = this.#window.check(told.boot, at, Date.now());
     if (verdict !== 'fresh') return this.#drop(verdict, from);
     this.#drops.count('heard');
+    if (told.asks === true) return this.#tellSoon();
     const { redis, ...others } = told;
     const isElsewhere = redis !== undefined && isLoopback(redis) && !isHere(from.address);
     const noted = this.#heard.note(isElsewhere ? others : told, performance.now());
@@ -185,7 +186,7 @@ export class GossipStrategy implements TopologyStrategy {
     if (noted !== 'same') this.#found();
   }
 
-  #drop(why: Drop, { address }: RemoteInfo): void {
+  #drop(why: keyof typeof MEANING, { address }: RemoteInfo): void {
     this.#drops.drop(why, address, MEANING[why]);
   }
 

@@ -4,7 +4,6 @@
  */
 import type { StrategyConfig } from '../../config/strategies.js';
 import { isTopologyStrategy, type TopologyStrategy } from '../../config/topology.js';
-import { NotInThisVersionError } from '../../errors.js';
 
 /**
  * Makes the strategy; it does nothing before its `start()`.
@@ -36,7 +35,9 @@ export async function loadStrategy(each: StrategyConfig | TopologyStrategy): Pro
       const { GossipStrategy } = await import('./gossip.js');
       return new GossipStrategy(each.config);
     }
-    default:
-      throw new NotInThisVersionError('cluster', `the strategy "${each.strategy}"`, 'another strategy');
+    case 'mdns': {
+      const { createMdns } = await import('./mdns.js');
+      return createMdns(each.config);
+    }
   }
 }

@@ -32,7 +32,7 @@ export interface StrategyStatus {
   readonly failures: number;
   /** Peers of reports that were not what they should be. */
   readonly dropped: number;
-  /** What the strategy itself counts: packets that were sent, heard and dropped. */
+  /** What the strategy itself counts: packets that were `sent`, `heard`, and refused: `dropped.replayed`, say. */
   readonly counters?: Readonly<Record<string, number>>;
   /** The last failure, while it lasts. */
   readonly error?: string;

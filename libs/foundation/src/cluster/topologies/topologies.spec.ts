@@ -254,6 +254,15 @@ describe('findRedis', () => {
     expect(failing.stops).toBeGreaterThan(0);
   });
 
+  it('sends no password to a Redis that only mdns vouches for', async () => {
+    const mdns = new Led('mdns', ({ report }) => report.found({ redis: 'redis://r:6379/0' }));
+    const error = await find([mdns], nowhere, { redis: { password: 'hunter2' } }).catch((reason: unknown) => reason);
+    expect(error).toBeInstanceOf(FoundationConfigError);
+    expect(String(error)).not.toContain('hunter2');
+    expect(mdns.stops).toBeGreaterThan(0);
+    expect((await find([mdns])).redis).toEqual({ url: 'redis://r:6379/0' });
+  });
+
   it('refuses to choose between two', async () => {
     const [a, b] = ['redis://a', 'redis://b'].map((redis) => new Led(redis, ({ report }) => report.found({ redis })));
     await expect(find([a!, b!])).rejects.toThrow(FoundationConfigError);
