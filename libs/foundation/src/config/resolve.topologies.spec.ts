@@ -46,8 +46,16 @@ describe('resolve: the three tiers', () => {
   });
 
   it('mortal: takes the strategy that FOUNDATION_CLUSTER names first, and leaves none out', () => {
-    const named = of({ cluster: true }, { ...podEnv, FOUNDATION_CLUSTER: 'static', FOUNDATION_STATIC_HOSTS: 'a' }, inPod);
-    expect(named).toMatchObject({ strategy: 'static', detected: false, topologies: [translateStatic({ hosts: ['a'] })] });
+    const named = of(
+      { cluster: true },
+      { ...podEnv, FOUNDATION_CLUSTER: 'static', FOUNDATION_STATIC_HOSTS: 'a' },
+      inPod,
+    );
+    expect(named).toMatchObject({
+      strategy: 'static',
+      detected: false,
+      topologies: [translateStatic({ hosts: ['a'] })],
+    });
     for (const word of ['true', 'false', '']) {
       expect(of({ cluster: true }, { ...podEnv, FOUNDATION_CLUSTER: word }, inPod)).toMatchObject({
         ...{ engine: 'redis', strategy: 'kubernetes', detected: true },
