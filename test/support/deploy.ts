@@ -53,7 +53,7 @@ interface Kinds {
 export function manifest<K extends keyof Kinds>(kind: K, name: string): Kinds[K] {
   const found = manifests().find((each) => each.kind === kind && each.metadata.name === name);
   if (found === undefined) throw new Error(`There is no ${kind} ${name}`);
-  return found as Kinds[K];
+  return found;
 }
 
 export function containerOf(template: V1PodTemplateSpec): V1Container {
