@@ -284,6 +284,8 @@ export interface FoundationConfig {
   detected: boolean;
   /** Without a place (see `hasPlace`) in a cluster: it has to be found first. */
   redis: RedisEndpoint | RedisClient;
+  /** Whether one may be started on this machine, for development, when none is found. */
+  embeddedRedis: boolean;
   /** The further Redis servers that leases are on; none without a quorum. */
   quorum: readonly (RedisEndpoint | RedisClient)[];
   redlock?: object;

@@ -183,7 +183,14 @@ export class RedisConnections {
     } catch (error) {
       throw this.#classify(error);
     }
-    const { version, isSupported, policy, hasLimit } = serverFacts(info);
+    const { version, isSupported, policy, hasLimit, isImitation } = serverFacts(info);
+    if (isImitation === true) {
+      this.#logger.warn(
+        'This Redis is js-redis-server, an imitation for development only: it keeps nothing once the last node has gone, ' +
+          'and says nothing about speed and failures of a real one. Name that in "redis" or FOUNDATION_REDIS_URL',
+        { endpoint: this.endpoint },
+      );
+    }
     if (hasLimit && policy !== undefined && policy !== 'noeviction') {
       // An evicted lease looks like a free one: the next owner would start before this one knows.
       this.#logger.error('Redis may evict leases, so two owners are possible; set maxmemory-policy noeviction', {
