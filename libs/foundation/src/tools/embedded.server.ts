@@ -10,12 +10,15 @@ const IDLE_MS = 5000;
 
 /** What became of the start, as it is told to the process that asked for it. */
 export type EmbeddedStart =
-  { state: 'listens' } | { state: 'port-taken' } | { state: 'not-installed' } | { state: 'failed'; reason: string };
+  | { state: 'listens'; pid: number }
+  | { state: 'port-taken' }
+  | { state: 'not-installed' }
+  | { state: 'failed'; reason: string };
 
 const [host = '127.0.0.1', port = ''] = process.argv.slice(2);
 try {
   await listen(host, Number(port));
-  tell({ state: 'listens' });
+  tell({ state: 'listens', pid: process.pid });
 } catch (error) {
   tell(startOf(error));
 }
@@ -26,7 +29,10 @@ try {
  */
 async function listen(host: string, port: number): Promise<void> {
   const { RedisServerState, Resp2Server, createRedisCommandExecutor } = await import('js-redis-server/core');
-  const redis = new Resp2Server({ server: new RedisServerState({ databaseCount: 16 }), executor: createRedisCommandExecutor() });
+  const redis = new Resp2Server({
+    server: new RedisServerState({ databaseCount: 16 }),
+    executor: createRedisCommandExecutor(),
+  });
   endWhenIdle(redis.server);
   await new Promise<void>((resolve, reject) => {
     redis.server.once('error', reject);

@@ -113,9 +113,13 @@ async function embed({ here: { host, port }, ...search }: Search, answer: Answer
     if (performance.now() > until) return `${host}:${port} is taken by something that is not Redis; end it`;
   }
   if (start.state === 'listens') {
-    new Logger('Foundation').log('An embedded Redis was started; it ends when no node has been connected for 5 seconds', {
-      endpoint: `${host}:${port}`,
-    });
+    new Logger('Foundation').log(
+      'An embedded Redis was started; it ends when no node has been connected for 5 seconds',
+      {
+        endpoint: `${host}:${port}`,
+        pid: start.pid,
+      },
+    );
   }
   return undefined;
 }

@@ -295,7 +295,7 @@ describe('findRedis', () => {
       );
 
     it('starts one here when nothing answers', async () => {
-      const { found, embed } = takes({ state: 'listens' }, ['nothing', 'redis']);
+      const { found, embed } = takes({ state: 'listens', pid: 1 }, ['nothing', 'redis']);
       expect((await found).redis).toEqual({ host: '127.0.0.1', port: 7 });
       expect(embed).toHaveBeenCalledWith('127.0.0.1', 7);
     });
@@ -307,11 +307,11 @@ describe('findRedis', () => {
 
     it('starts none in a command that only looks, where it may not, or beside one', async () => {
       for (const more of [{ observes: true }, { embeddedRedis: false }]) {
-        const { found, embed } = takes({ state: 'listens' }, ['nothing'], more);
+        const { found, embed } = takes({ state: 'listens', pid: 1 }, ['nothing'], more);
         expect(await refusal(found)).toContain('only in an application outside production');
         expect(embed).not.toHaveBeenCalled();
       }
-      const { found, embed } = takes({ state: 'listens' }, ['redis']);
+      const { found, embed } = takes({ state: 'listens', pid: 1 }, ['redis']);
       await found;
       expect(embed).not.toHaveBeenCalled();
     });
@@ -319,7 +319,12 @@ describe('findRedis', () => {
     it.each<[string, EmbeddedStart, Answer, string]>([
       ['no package', { state: 'not-installed' }, 'nothing', 'npm install --save-dev js-redis-server'],
       ['a start that fails', { state: 'failed', reason: 'EACCES' }, 'nothing', 'did not start: EACCES'],
-      ['another server at the port', { state: 'listens' }, 'something else', '127.0.0.1:7 is taken by something that'],
+      [
+        'another server at the port',
+        { state: 'listens', pid: 1 },
+        'something else',
+        '127.0.0.1:7 is taken by something that',
+      ],
     ])('says what stands in the way: %s', async (_, start, answer, text) => {
       expect(await refusal(takes(start, [answer]).found)).toContain(text);
     });
