@@ -6,7 +6,8 @@ import { Logger } from '@nestjs/common';
 import type { Redis, RedisOptions } from 'ioredis';
 import type { FoundationConfig, RedisClient, RedisEndpoint } from '../config/options.js';
 import { FoundationConfigError, RedisRefusedError, RedisUnavailableError, describe } from '../errors.js';
-import { checkClient, createClient, createPubSubClient, endpointName, reconnectIn } from './redis.client.js';
+import { checkClient, createClient, createPubSubClient, reconnectIn } from './redis.client.js';
+import { endpointName } from './redis.names.js';
 import { OLDEST, refusalIn, serverFacts } from './redis.server.js';
 
 /** The roles; `worker` is BullMQ's, which adds one blocking duplicate of it. A consumer of a durable channel has a `stream`. */
