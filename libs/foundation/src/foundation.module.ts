@@ -87,7 +87,7 @@ class FoundationDrainModule {}
     // floor 2
     {
       provide: ENGINE,
-      inject: [CONFIG, LocalNode, Telemetry, Topologies, SEARCH],
+      inject: [CONFIG, LocalNode, Telemetry, Topologies, DiscoveryService, SEARCH],
       useFactory: engineFor,
     },
     ...toolProviders(),
@@ -251,10 +251,13 @@ async function engineFor(
   node: NodeIdentity,
   telemetry: Telemetry,
   topologies: Topologies,
-  search: Partial<Search>,
+  discovery: DiscoveryService,
+  special: Partial<Search>,
 ): Promise<Engine> {
   if (config.engine === 'local') return createEngine(config, node, telemetry);
   const { findRedis } = await import('./cluster/topologies/find.redis.js');
+  const { findApplicationRedis } = await import('./tools/application.redis.js');
+  const search = { application: () => findApplicationRedis(discovery, ENGINE), ...special };
   return createEngine(await findRedis(config, topologies, search), node, telemetry);
 }
 

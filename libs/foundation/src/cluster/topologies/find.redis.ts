@@ -1,6 +1,6 @@
 /**
- * Where is Redis? A client or URL in the options · FOUNDATION_REDIS_URL · REDIS_URL · what the strategies find ·
- * 127.0.0.1:6379, where one answers · in development one that is started there. `resolve` has looked at the first three already.
+ * Where is Redis? A client or URL in the options · FOUNDATION_REDIS_URL · REDIS_URL (these `resolve` has looked at) · that of the
+ * application · what the strategies find · 127.0.0.1:6379, where one answers · in development one that is started there.
  * Called by `foundation.module.ts` before the engine is made.
  */
 import { connect } from 'node:net';
@@ -10,7 +10,9 @@ import type { FoundationConfig, RedisEndpoint } from '../../config/options.js';
 import { endpointFrom, hasPlace } from '../../config/resolve.js';
 import { FoundationConfigError, RedisNotFoundError } from '../../errors.js';
 import { INSTALL_EMBEDDED, startEmbeddedRedis } from '../../tools/embedded.redis.js';
+import type { ApplicationRedis } from '../../tools/application.redis.js';
 import type { EmbeddedStart } from '../../tools/embedded.server.js';
+import { endpointName } from '../../tools/redis.names.js';
 import type { FoundRedis, Topologies } from './topologies.js';
 
 /** How long strategies have; those that ask a server take milliseconds, those that wait for announcements some seconds. */
@@ -27,6 +29,8 @@ export type Answer = 'redis' | 'something else' | 'nothing';
 
 /** What `findRedis` needs besides the configuration; tests have their own. */
 export interface Search {
+  /** The Redis that the application has anyway. */
+  application: () => Promise<ApplicationRedis | undefined>;
   /** Where on this machine one is looked for, and started. */
   here: { host: string; port: number };
   answers: (host: string, port: number) => Promise<Answer>;
@@ -56,6 +60,7 @@ export async function findRedis(
   if (config.engine === 'local' || hasPlace(config.redis)) return config;
   const embeds = config.embeddedRedis && config.observes !== true;
   const search: Search = {
+    application: () => Promise.resolve(undefined),
     here: HERE,
     answers: whoAnswers,
     embed: startEmbeddedRedis,
@@ -66,7 +71,16 @@ export async function findRedis(
   const { host, port } = search.here;
   const here = { ...config, redis: { ...config.redis, host, port } };
   try {
-    if (config.detected && config.strategy === 'mdns' && (await search.answers(host, port)) === 'redis') {
+    // The strategy that is only there to find a Redis, which nobody asked for by name.
+    const isForFinding = config.detected && config.strategy === 'mdns';
+    const own = Object.keys(config.redis).length === 0 ? await search.application() : undefined;
+    if (own !== undefined) {
+      const { redis, from } = own;
+      new Logger('Foundation').log('The Redis of the application is used', { from, endpoint: endpointName(redis) });
+      if (isForFinding) await topologies.stop();
+      return { ...config, redis, ...(isForFinding ? { strategy: 'redis' } : {}) };
+    }
+    if (isForFinding && (await search.answers(host, port)) === 'redis') {
       await topologies.stop();
       return { ...here, strategy: 'redis' };
     }
@@ -82,7 +96,12 @@ export async function findRedis(
     }
     const answer = await search.answers(host, port);
     if (answer === 'redis') return here;
-    const tried = [...triedOf(topologies), `${host}:${port}: ${MEANING[answer]}`];
+    const tried = [
+      NOT_SET,
+      ...(special.application === undefined ? [] : [NOT_THERE]),
+      ...triedOf(topologies),
+      `${host}:${port}: ${MEANING[answer]}`,
+    ];
     const obstacle = embeds ? await embed(search, answer) : NOT_EMBEDDED;
     if (obstacle === undefined) return here;
     throw new RedisNotFoundError([...tried, `an embedded one: ${obstacle}`]);
@@ -92,6 +111,8 @@ export async function findRedis(
   }
 }
 
+const NOT_SET = '"redis" in the options, FOUNDATION_REDIS_URL and REDIS_URL: not set';
+const NOT_THERE = 'BullModule.forRoot and ioredis clients of the application: none that can be used';
 const MEANING: Readonly<Record<Exclude<Answer, 'redis'>, string>> = {
   nothing: 'no answer',
   'something else': 'something answers there, but not as Redis does',
@@ -147,7 +168,6 @@ function theOne(found: readonly FoundRedis[]): FoundRedis | undefined {
 
 function triedOf(topologies: Topologies): string[] {
   return [
-    '"redis" in the options, FOUNDATION_REDIS_URL and REDIS_URL: not set',
     ...topologies.leftOut.map((reason) => `a strategy that could not be loaded: ${reason}`),
     ...topologies
       .status()
