@@ -2,7 +2,7 @@
 // Its history goes to a file, so that what it did is known even when it is killed.
 import 'reflect-metadata';
 import type { AddressInfo, Server } from 'node:net';
-import { Module } from '@nestjs/common';
+import { ConsoleLogger, Module, type INestApplication } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import {
   Channels,
@@ -32,7 +32,8 @@ const onStall = process.env[ENV.onStall] === 'exit' ? 'exit' : 'fence';
 const names = process.env[ENV.processes] || 'steady';
 
 // A test may choose a strategy by the environment, which an option would override.
-const cluster = process.env['FOUNDATION_CLUSTER'] ? {} : { cluster: true };
+const redisPort = process.env[ENV.redisPort];
+const cluster = process.env['FOUNDATION_CLUSTER'] ? {} : { cluster: true, ...(redisPort ? { topologies: [] } : {}) };
 
 // Loaded where it is wanted only, so that what is measured elsewhere is without it.
 const token = process.env[ENV.dashboard];
@@ -75,7 +76,9 @@ try {
 }
 
 async function run(): Promise<void> {
-  const app = await NestFactory.create(NodeModule, { abortOnError: false });
+  const app = redisPort
+    ? await elsewhere(Number(redisPort))
+    : await NestFactory.create(NodeModule, { abortOnError: false });
   app.enableShutdownHooks();
   const membership = app.get(Membership);
   const journal = app.get(Journal);
@@ -157,6 +160,17 @@ async function run(): Promise<void> {
   });
   send({ t: 'ready', bootId: membership.self.bootId, state: membership.state });
   await looking;
+}
+
+/** As `NestFactory.create`, with another port than 6379 for the Redis of this machine. */
+async function elsewhere(port: number): Promise<INestApplication> {
+  const { Test } = await import('@nestjs/testing');
+  const module = await Test.createTestingModule({ imports: [NodeModule] })
+    .setLogger(new ConsoleLogger())
+    .overrideProvider(Symbol.for('foundation:search'))
+    .useValue({ here: { host: '127.0.0.1', port } })
+    .compile();
+  return module.createNestApplication();
 }
 
 function contextOf(journal: Journal, name: string) {

@@ -78,7 +78,8 @@ const COOKIE = secret('the cookie of the discovery tests');
     await network.redis(here, PORT);
     const url = `redis://127.0.0.1:${PORT}`;
     await start('first', here, { FOUNDATION_CLUSTER: 'mdns', FOUNDATION_REDIS_URL: url }).ready;
-    const second = start('second', there);
+    // Outside production it would have one of its own.
+    const second = start('second', there, { FOUNDATION_CLUSTER: 'mdns', NODE_ENV: 'production' });
     await expect(second.ready).rejects.toMatchObject({
       code: 'FOUNDATION_REDIS_NOT_FOUND',
       message: expect.stringContaining('strategy "mdns": no Redis among 2 peers'),

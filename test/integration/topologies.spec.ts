@@ -16,7 +16,7 @@ import {
   type TopologySelf,
   type TopologyStrategy,
 } from 'nestjs-foundation';
-import { answersLikeRedis } from '../../libs/foundation/src/cluster/topologies/find.redis.js';
+import { whoAnswers } from '../../libs/foundation/src/cluster/topologies/find.redis.js';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
 import type { RedisServer } from '../support/redis-server.js';
 import { CapturedLog, LEASE, MEMBERSHIP, boot, formed, onOwnRedis } from './bench.js';
@@ -114,7 +114,7 @@ describe('topology strategies in applications', () => {
 
   it('knows a Redis when it hears one, with a password or not, and nothing else', async () => {
     const { hostname, port } = new URL(server.url);
-    expect(await answersLikeRedis(hostname, Number(port))).toBe(true);
+    expect(await whoAnswers(hostname, Number(port))).toBe('redis');
     // One that says something else, one that says nothing, and one that hangs up.
     const others: ((socket: Socket) => void)[] = [
       (socket) => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n'),
@@ -127,7 +127,7 @@ describe('topology strategies in applications', () => {
         '127.0.0.1',
       );
       await once(other, 'listening');
-      expect(await answersLikeRedis('127.0.0.1', (other.address() as AddressInfo).port)).toBe(false);
+      expect(await whoAnswers('127.0.0.1', (other.address() as AddressInfo).port)).toBe('something else');
       other.close();
       await once(other, 'close');
     }

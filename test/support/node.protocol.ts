@@ -80,4 +80,6 @@ export const ENV = {
   port: 'TEST_PORT',
   /** `lease.onStall`. */
   onStall: 'TEST_ON_STALL',
+  /** Set: no strategy runs, and Redis is looked for at this port of the machine in place of 6379. */
+  redisPort: 'TEST_REDIS_PORT',
 } as const;

@@ -7,6 +7,7 @@ import { DiscoveryModule, DiscoveryService } from '@nestjs/core';
 import { Channels } from './channels/channels.js';
 import { Membership } from './cluster/membership.js';
 import { LocalNode } from './cluster/node.js';
+import type { Search } from './cluster/topologies/find.redis.js';
 import { Topologies } from './cluster/topologies/topologies.js';
 import { readMachine } from './config/machine.js';
 import type { FoundationConfig, FoundationOptions } from './config/options.js';
@@ -33,6 +34,8 @@ import { FoundationTools } from './tools/tools.js';
 
 const CONFIG = Symbol.for('foundation:config');
 const ENGINE = Symbol.for('foundation:engine');
+/** What the search for Redis does otherwise than usual; tests override it. */
+const SEARCH = Symbol.for('foundation:search');
 
 const {
   ConfigurableModuleClass,
@@ -80,10 +83,11 @@ class FoundationDrainModule {}
       inject: [OPTIONS],
       useFactory: (options: FoundationOptions) => resolve(options, process.env, readMachine()),
     },
+    { provide: SEARCH, useValue: {} },
     // floor 2
     {
       provide: ENGINE,
-      inject: [CONFIG, LocalNode, Telemetry, Topologies],
+      inject: [CONFIG, LocalNode, Telemetry, Topologies, DiscoveryService, SEARCH],
       useFactory: engineFor,
     },
     ...toolProviders(),
@@ -247,10 +251,14 @@ async function engineFor(
   node: NodeIdentity,
   telemetry: Telemetry,
   topologies: Topologies,
+  discovery: DiscoveryService,
+  special: Partial<Search>,
 ): Promise<Engine> {
   if (config.engine === 'local') return createEngine(config, node, telemetry);
   const { findRedis } = await import('./cluster/topologies/find.redis.js');
-  return createEngine(await findRedis(config, topologies), node, telemetry);
+  const { findApplicationRedis } = await import('./tools/application.redis.js');
+  const search = { application: () => findApplicationRedis(discovery, ENGINE), ...special };
+  return createEngine(await findRedis(config, topologies, search), node, telemetry);
 }
 
 /** Adds a provider for every process that some class of the application wants injected. */

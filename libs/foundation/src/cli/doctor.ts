@@ -7,7 +7,7 @@ import { Topologies } from '../cluster/topologies/topologies.js';
 import type { FoundationConfig } from '../config/options.js';
 import { hasPlace } from '../config/resolve.js';
 import { describe } from '../errors.js';
-import { endpointName } from '../tools/redis.client.js';
+import { endpointName } from '../tools/redis.names.js';
 import { CLUSTER_STEPS } from './doctor/cluster.steps.js';
 import { REDIS_STEPS } from './doctor/redis.steps.js';
 import { failed, ok, skipped, type Case, type Finding, type Step, type Verdict } from './doctor/step.js';

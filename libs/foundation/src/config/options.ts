@@ -207,8 +207,10 @@ export interface FoundationOptions {
   /**
    * Where Redis is: a URL, its parts, a ready-made ioredis client (`Redis` or `Cluster`), or a quorum of these.
    * Environment: `FOUNDATION_REDIS_URL`, then `REDIS_URL`; several URLs with spaces between them are a quorum.
-   * Default: what the topology strategy finds, else `127.0.0.1:6379` if a Redis answers there. An endpoint without a place
-   * (`{ password }`, `FOUNDATION_REDIS_USERNAME`, `FOUNDATION_REDIS_PASSWORD`) completes what was found.
+   * Default: that of `BullModule.forRoot` or of the one ioredis client among the providers of the application, else what the
+   * topology strategy finds, else `127.0.0.1:6379` if a Redis answers there, else, outside production, an embedded one that is
+   * started there when `js-redis-server` is installed. An endpoint without a place (`{ password }`,
+   * `FOUNDATION_REDIS_USERNAME`, `FOUNDATION_REDIS_PASSWORD`) completes what a strategy finds, or the one on this machine.
    */
   redis?: string | RedisEndpoint | RedisClient | RedisQuorum;
   /** A ready-made Redlock instance, with one client for each Redis that leases are on; adopted, its settings are overridden at each call. */
@@ -285,6 +287,8 @@ export interface FoundationConfig {
   detected: boolean;
   /** Without a place (see `hasPlace`) in a cluster: it has to be found first. */
   redis: RedisEndpoint | RedisClient;
+  /** Whether one may be started on this machine, for development, when none is found. */
+  embeddedRedis: boolean;
   /** The further Redis servers that leases are on; none without a quorum. */
   quorum: readonly (RedisEndpoint | RedisClient)[];
   redlock?: object;

@@ -37,6 +37,7 @@ describe('resolve: defaults', () => {
       topologies: [],
       detected: false,
       redis: {},
+      embeddedRedis: false,
       quorum: [],
       lease: {
         ...{ ttl: 1500, renewEvery: 350, commandTimeout: 200, margin: 250, deadline: 1233, grace: 1517 },

@@ -65,6 +65,27 @@ describe('resolve: the three tiers', () => {
     expect(of({ cluster: false }, { FOUNDATION_CLUSTER: 'kubernets' }).engine).toBe('local');
   });
 
+  it('lets an embedded Redis be started for development only, and only where all nodes are on one machine', () => {
+    const yes: [unknown, Environment][] = [
+      [{ cluster: true }, {}],
+      [{ cluster: 'mdns' }, {}],
+      [{ topologies: [] }, { NODE_ENV: 'development' }],
+    ];
+    const no: [unknown, Environment][] = [
+      [{}, {}],
+      [{ cluster: true }, { NODE_ENV: 'production' }],
+      [{ cluster: 'mdns' }, { NODE_ENV: 'production' }],
+      [{ cluster: 'kubernetes' }, {}],
+      [{ cluster: true }, { FOUNDATION_DNS_QUERY: 'shop.local' }],
+      [{ topologies: [custom] }, {}],
+      [{ cluster: true, redis: 'redis://a' }, {}],
+      [{ cluster: true, redis: { options: { tls: {} } } }, {}],
+      [{ cluster: true }, { FOUNDATION_REDIS_PASSWORD: SECRET }],
+    ];
+    for (const [options, env] of yes) expect(of(options, env)).toMatchObject({ embeddedRedis: true });
+    for (const [options, env] of no) expect(of(options, env)).toMatchObject({ embeddedRedis: false });
+  });
+
   it('apprentice: takes a name, or a name with settings, from the options or the environment', () => {
     expect(of({ cluster: 'kubernetes' })).toMatchObject({
       engine: 'redis',

@@ -3,6 +3,7 @@
  * The only home of defaults and of the rules between options.
  */
 import { FoundationConfigError, NotInThisVersionError } from '../errors.js';
+import { isProduction } from './detect.js';
 import type { Machine } from './machine.js';
 import type {
   ChannelsOptions,
@@ -57,6 +58,7 @@ export function resolve(options: FoundationOptions, env: Environment, machine: M
     strategy: clustered ? strategyName(strategies) : 'none',
     ...strategies,
     ...servers,
+    embeddedRedis: clustered && mayEmbed(servers.redis, strategies, env),
     lease: leaseTimes(given.lease ?? {}),
     membership: membershipTimes(given.membership ?? {}),
     processes: processDefaults(given.processes ?? {}),
@@ -122,6 +124,16 @@ function channelsFrom(channels: ChannelsOptions): FoundationConfig['channels'] {
 function nodeNameFrom({ topologies }: ResolvedTopologies, env: Environment, { host, pid }: Machine): string {
   const podName = topologies.some((each) => nameOf(each) === 'kubernetes') ? env['POD_NAME'] : undefined;
   return (podName || `${host}-${pid}`).replace(/[^A-Za-z0-9_.-]/g, '-').slice(-128);
+}
+
+/**
+ * Not in production; not where the nodes are on several machines, as all strategies but mDNS imply, because each of these would
+ * get a Redis of its own and be a cluster by itself; and not for somebody who has said anything about Redis.
+ */
+function mayEmbed(redis: Endpoint, { topologies }: ResolvedTopologies, env: Environment): boolean {
+  return (
+    !isProduction(env) && Object.keys(redis).length === 0 && topologies.every((strategy) => nameOf(strategy) === 'mdns')
+  );
 }
 
 function strategyName({ topologies }: ResolvedTopologies): string {

@@ -6,14 +6,8 @@ import { Logger } from '@nestjs/common';
 import type { Redis, RedisOptions } from 'ioredis';
 import type { FoundationConfig, RedisClient, RedisEndpoint } from '../config/options.js';
 import { FoundationConfigError, RedisRefusedError, RedisUnavailableError, describe } from '../errors.js';
-import {
-  checkClient,
-  createClient,
-  createPubSubClient,
-  disconnect,
-  endpointName,
-  reconnectIn,
-} from './redis.client.js';
+import { checkClient, createClient, createPubSubClient, disconnect, reconnectIn } from './redis.client.js';
+import { endpointName } from './redis.names.js';
 import { OLDEST, refusalIn, serverFacts } from './redis.server.js';
 
 /** The roles; `worker` is BullMQ's, which adds one blocking duplicate of it. A consumer of a durable channel has a `stream`. */
@@ -194,7 +188,14 @@ export class RedisConnections {
     } catch (error) {
       throw this.#classify(error);
     }
-    const { version, isSupported, policy, hasLimit } = serverFacts(info);
+    const { version, isSupported, policy, hasLimit, isImitation } = serverFacts(info);
+    if (isImitation === true) {
+      this.#logger.warn(
+        'This Redis is js-redis-server, an imitation for development only: it keeps nothing once the last node has gone, ' +
+          'and says nothing about speed and failures of a real one. Name that in "redis" or FOUNDATION_REDIS_URL',
+        { endpoint: this.endpoint },
+      );
+    }
     if (hasLimit && policy !== undefined && policy !== 'noeviction') {
       // An evicted lease looks like a free one: the next owner would start before this one knows.
       this.#logger.error('Redis may evict leases, so two owners are possible; set maxmemory-policy noeviction', {

@@ -13,7 +13,7 @@ import { parseHint, type HintListener } from './hints.js';
 import { keysOf } from './keys.js';
 import { Masters } from './masters.js';
 import { observing } from './observing.js';
-import { publicUrl } from './redis.client.js';
+import { publicUrl } from './redis.names.js';
 import { RedisConnections } from './redis.connections.js';
 import { RedisNodes } from './redis.nodes.js';
 import { RedisStreams } from './redis.streams.js';

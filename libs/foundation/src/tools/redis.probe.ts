@@ -6,7 +6,8 @@ import { randomBytes } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import type { RedisClient, RedisEndpoint } from '../config/options.js';
 import { describe } from '../errors.js';
-import { createClient, createPubSubClient, disconnect, endpointName } from './redis.client.js';
+import { createClient, createPubSubClient, disconnect } from './redis.client.js';
+import { endpointName } from './redis.names.js';
 import { toNumber, toTexts } from './script.js';
 
 /** A command that Redis did not carry out, and what it said. */

@@ -15,6 +15,10 @@ describe('serverFacts', () => {
     });
   });
 
+  it('knows an imitation, by what js-redis-server says of itself', () => {
+    expect(serverFacts(info('redis_version:8.0.0', 'os:mocked redis'))).toMatchObject({ isImitation: true });
+  });
+
   it('knows that nothing is evicted without a limit', () => {
     expect(serverFacts(info('maxmemory:0', 'maxmemory_policy:allkeys-lru'))).toMatchObject({ hasLimit: false });
   });

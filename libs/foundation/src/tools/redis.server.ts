@@ -18,6 +18,8 @@ export interface ServerFacts {
   hasLimit: boolean;
   /** Changes with each start of the server. */
   runId?: string;
+  /** Present for `js-redis-server`. */
+  isImitation?: true;
 }
 
 /** Reads the reply of INFO. */
@@ -32,6 +34,7 @@ export function serverFacts(info: string): ServerFacts {
     ...(policy === undefined ? {} : { policy }),
     hasLimit: /^maxmemory:[1-9]/m.test(info),
     ...(runId === undefined ? {} : { runId }),
+    ...(field('os', 'mocked redis') === undefined ? {} : { isImitation: true }),
   };
 }
 

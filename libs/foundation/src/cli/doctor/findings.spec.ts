@@ -27,6 +27,8 @@ describe('of Redis', () => {
       advice: expect.stringContaining('6.2'),
     });
     expect(versionFinding({ isSupported: true, hasLimit: false }).verdict).toBe('warning');
+    const imitation = versionFinding({ version: '8.0.0', isSupported: true, hasLimit: false, isImitation: true });
+    expect(imitation).toMatchObject({ verdict: 'warning', text: expect.stringContaining('development only') });
   });
 
   it.each([

@@ -21,7 +21,10 @@ export function notReached(endpoint: string, error: string): Finding {
   );
 }
 
-export function versionFinding({ version, isSupported }: ServerFacts): Finding {
+export function versionFinding({ version, isSupported, isImitation }: ServerFacts): Finding {
+  if (isImitation === true) {
+    return warning('js-redis-server, an imitation for development only', 'Name a real one in FOUNDATION_REDIS_URL.');
+  }
   if (version === undefined) return warning('the server does not say its version', `It must be ${OLDEST} or newer.`);
   return isSupported ? ok(version) : failed(`${version} is too old`, `Use Redis ${OLDEST} or newer, or Valkey.`);
 }

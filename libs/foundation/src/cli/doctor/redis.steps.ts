@@ -5,7 +5,7 @@
 import { findRedis } from '../../cluster/topologies/find.redis.js';
 import { describe } from '../../errors.js';
 import type { FoundationConfig } from '../../config/options.js';
-import { endpointName } from '../../tools/redis.client.js';
+import { endpointName } from '../../tools/redis.names.js';
 import { keysOf } from '../../tools/keys.js';
 import { openProbe, type RedisProbe } from '../../tools/redis.probe.js';
 import { serverFacts, type ServerFacts } from '../../tools/redis.server.js';

@@ -1,12 +1,13 @@
 import { Logger } from '@nestjs/common';
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import type { TopologyReport, TopologySelf, TopologyStrategy } from '../../config/topology.js';
 import { resolve } from '../../config/resolve.js';
 import { translateStatic } from '../../config/translate.js';
 import { FoundationConfigError, RedisNotFoundError } from '../../errors.js';
 import { eventually } from '../../testing/eventually.js';
+import type { EmbeddedStart } from '../../tools/embedded.server.js';
 import { LocalNode } from '../node.js';
-import { answersLikeRedis, findRedis } from './find.redis.js';
+import { findRedis, whoAnswers, type Answer, type Search } from './find.redis.js';
 import { StaticStrategy } from './static.js';
 import { Topologies } from './topologies.js';
 
@@ -207,8 +208,8 @@ describe('Topologies', () => {
 });
 
 describe('findRedis', () => {
-  const nowhere = { answers: () => Promise.resolve(false), lookMs: 100 };
-  const here = { answers: () => Promise.resolve(true), lookMs: 100 };
+  const nowhere: Partial<Search> = { answers: () => Promise.resolve('nothing'), lookMs: 100 };
+  const here: Partial<Search> = { answers: () => Promise.resolve('redis'), lookMs: 100 };
   const find = (strategies: TopologyStrategy[], search = nowhere, more: object = {}) =>
     findRedis(configOf(strategies, more), of(...strategies), search);
 
@@ -250,6 +251,7 @@ describe('findRedis', () => {
       'strategy "failing": ECONNREFUSED',
       'strategy "empty": no Redis among 0 peers',
       '127.0.0.1:6379: no answer',
+      expect.stringContaining('an embedded one: only in an application outside production'),
     ]);
     expect(failing.stops).toBeGreaterThan(0);
   });
@@ -274,9 +276,63 @@ describe('findRedis', () => {
     await expect(find([led])).rejects.toThrow(FoundationConfigError);
   });
 
+  describe('in development', () => {
+    const config = { ...configOf([]), embeddedRedis: true };
+    const takes = (start: EmbeddedStart, answers: Answer[], more: object = {}) => {
+      const embed = jest.fn<Search['embed']>(() => Promise.resolve(start));
+      const special: Partial<Search> = {
+        answers: () => Promise.resolve(answers.length > 1 ? answers.shift()! : answers[0]!),
+        here: { host: '127.0.0.1', port: 7 },
+        winnerMs: 100,
+        embed,
+      };
+      return { embed, found: findRedis({ ...config, ...more }, of(), special) };
+    };
+    const refusal = (found: Promise<unknown>) =>
+      found.then(
+        () => 'it was found',
+        (error: RedisNotFoundError) => error.tried.at(-1),
+      );
+
+    it('starts one here when nothing answers', async () => {
+      const { found, embed } = takes({ state: 'listens', pid: 1 }, ['nothing', 'redis']);
+      expect((await found).redis).toEqual({ host: '127.0.0.1', port: 7 });
+      expect(embed).toHaveBeenCalledWith('127.0.0.1', 7);
+    });
+
+    it('takes that of the process which was faster with the port', async () => {
+      const { found } = takes({ state: 'port-taken' }, ['nothing', 'something else', 'nothing', 'redis']);
+      expect((await found).redis).toEqual({ host: '127.0.0.1', port: 7 });
+    });
+
+    it('starts none in a command that only looks, where it may not, or beside one', async () => {
+      for (const more of [{ observes: true }, { embeddedRedis: false }]) {
+        const { found, embed } = takes({ state: 'listens', pid: 1 }, ['nothing'], more);
+        expect(await refusal(found)).toContain('only in an application outside production');
+        expect(embed).not.toHaveBeenCalled();
+      }
+      const { found, embed } = takes({ state: 'listens', pid: 1 }, ['redis']);
+      await found;
+      expect(embed).not.toHaveBeenCalled();
+    });
+
+    it.each<[string, EmbeddedStart, Answer, string]>([
+      ['no package', { state: 'not-installed' }, 'nothing', 'npm install --save-dev js-redis-server'],
+      ['a start that fails', { state: 'failed', reason: 'EACCES' }, 'nothing', 'did not start: EACCES'],
+      [
+        'another server at the port',
+        { state: 'listens', pid: 1 },
+        'something else',
+        '127.0.0.1:7 is taken by something that',
+      ],
+    ])('says what stands in the way: %s', async (_, start, answer, text) => {
+      expect(await refusal(takes(start, [answer]).found)).toContain(text);
+    });
+  });
+
   it('takes silence for no Redis', async () => {
     // Nothing listens on port 1 of this machine.
-    expect(await answersLikeRedis('127.0.0.1', 1)).toBe(false);
+    expect(await whoAnswers('127.0.0.1', 1)).toBe('nothing');
   });
 });
 

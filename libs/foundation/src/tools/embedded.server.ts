@@ -1,0 +1,72 @@
+/**
+ * The program of the embedded Redis: `js-redis-server` on one loopback port, until nobody has been connected for a while.
+ * Started by `embedded.redis.ts`, in a process of its own; arguments: host and port.
+ */
+import type { Socket } from 'node:net';
+import { describe } from '../errors.js';
+
+/** How long it goes on without a connection: longer than the restart of an application under `nest start --watch`. */
+const IDLE_MS = 5000;
+
+/** What became of the start, as it is told to the process that asked for it. */
+export type EmbeddedStart =
+  | { state: 'listens'; pid: number }
+  | { state: 'port-taken' }
+  | { state: 'not-installed' }
+  | { state: 'failed'; reason: string };
+
+const [host = '127.0.0.1', port = ''] = process.argv.slice(2);
+try {
+  await listen(host, Number(port));
+  tell({ state: 'listens', pid: process.pid });
+} catch (error) {
+  tell(startOf(error));
+}
+
+/**
+ * Underneath: the parts of `js-redis-server/core`, put together by hand, because its own `listen` takes no host and would open
+ * the port, which has no password, to the network.
+ */
+async function listen(host: string, port: number): Promise<void> {
+  const { RedisServerState, Resp2Server, createRedisCommandExecutor } = await import('js-redis-server/core');
+  const redis = new Resp2Server({
+    server: new RedisServerState({ databaseCount: 16 }),
+    executor: createRedisCommandExecutor(),
+  });
+  endWhenIdle(redis.server);
+  await new Promise<void>((resolve, reject) => {
+    redis.server.once('error', reject);
+    redis.server.listen({ host, port }, resolve);
+  });
+}
+
+function endWhenIdle(server: { on(event: 'connection', listener: (socket: Socket) => void): unknown }): void {
+  const end = (): never => process.exit();
+  let connected = 0;
+  let idle = setTimeout(end, IDLE_MS);
+  server.on('connection', (socket) => {
+    clearTimeout(idle);
+    connected += 1;
+    socket.once('close', () => {
+      connected -= 1;
+      if (connected === 0) idle = setTimeout(end, IDLE_MS);
+    });
+  });
+}
+
+function startOf(error: unknown): EmbeddedStart {
+  const { code } = error as NodeJS.ErrnoException;
+  if (code === 'EADDRINUSE') return { state: 'port-taken' };
+  if (code === 'ERR_MODULE_NOT_FOUND' && describe(error).includes('js-redis-server')) return { state: 'not-installed' };
+  return { state: 'failed', reason: describe(error) };
+}
+
+/** Then lets go of the process that started it; one that does not listen has nothing left to do and ends. */
+function tell(start: EmbeddedStart): void {
+  const done = (): void => {
+    if (process.connected) process.disconnect();
+    if (start.state !== 'listens') process.exit();
+  };
+  if (process.send === undefined) done();
+  else process.send(start, done);
+}
