@@ -188,7 +188,7 @@ describe('a process that this node has not heard of yet', () => {
     const [node] = await cluster([One], {});
     await runningOn(node!, 'one');
     const { processes, processVersions } = keysOf(appName);
-    const raw = new Redis(server.url);
+    const raw = new Redis(server.adminUrl);
     closeLater(() => raw.quit());
     // As another node writes it; the hint that goes with it is what may come late.
     for (const name of ['late', 'later']) {

@@ -26,6 +26,10 @@ abstract class Topology implements RedisTopology {
   readonly embedded = false;
   abstract get url(): string;
 
+  get adminUrl(): string {
+    return this.url;
+  }
+
   urlAt(): string {
     throw new Error('A topology has no single port');
   }
