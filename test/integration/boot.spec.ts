@@ -102,14 +102,17 @@ describe('A Redis that refuses', () => {
     expect(error.message).toMatch(/version 5\.0.*Redis 6\.2 or newer/s);
   });
 
-  it.each(['zadd', 'hgetall', 'info', 'subscribe', 'evalsha'])('a user without %s ends the start, which names it', async (command) => {
-    const redis = await server();
-    await redis.cli('ACL', 'SETUSER', 'less', 'on', '>word', ...aclRule('*'), `-${command}`);
-    const error = await errorOf(boot(redis.adminUrl.replace(/:\/\/.*@/, '://less:word@'), freshName(), []));
-    expect(error).toBeInstanceOf(RedisRefusedError);
-    expect(error.message).toContain(`NOPERM: ${command.toUpperCase()}`);
-    expect(error.message).toContain('npx foundation doctor');
-  });
+  it.each(['zadd', 'hgetall', 'info', 'subscribe', 'evalsha'])(
+    'a user without %s ends the start, which names it',
+    async (command) => {
+      const redis = await server();
+      await redis.cli('ACL', 'SETUSER', 'less', 'on', '>word', ...aclRule('*'), `-${command}`);
+      const error = await errorOf(boot(redis.adminUrl.replace(/:\/\/.*@/, '://less:word@'), freshName(), []));
+      expect(error).toBeInstanceOf(RedisRefusedError);
+      expect(error.message).toContain(`NOPERM: ${command.toUpperCase()}`);
+      expect(error.message).toContain('npx foundation doctor');
+    },
+  );
 
   it('a right that is taken away later is named by what needs it, and the node is not ended by it', async () => {
     @Singleton({ name: 'feed' })

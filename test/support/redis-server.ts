@@ -72,9 +72,6 @@ export async function startRedis(options: RedisServerOptions = {}): Promise<Redi
 
 /** The user of applications under test. */
 const NODE_USER = 'node';
-/** Of every application: the tests of a file share a server. The README has the rule of one application. */
-const NODE_RULE = aclRule('*');
-
 /** The benchmarks have no password, and the embedded Redis knows none. */
 function defaults(): RedisServerOptions {
   const hasPassword =
@@ -150,7 +147,8 @@ class Server implements RedisServer {
     const refusals = this.options.minimal ? await this.refusals().catch(() => []) : [];
     await this.terminate();
     rmSync(this.folder, { recursive: true, force: true });
-    if (refusals.length > 0) throw new Error(`An application needs what the rule does not give it: ${refusals.join(', ')}`);
+    if (refusals.length > 0)
+      throw new Error(`An application needs what the rule does not give it: ${refusals.join(', ')}`);
   }
 
   async kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
@@ -227,7 +225,9 @@ class Server implements RedisServer {
       return [this.binary, [file, '--sentinel']];
     }
     const own = ['--bind', HOST, '--port', String(this.port), '--dir', this.folder, '--save', '', '--appendonly', 'no'];
-    const user = minimal ? ['--user', NODE_USER, 'on', `#${sha256(USER_PASSWORD)}`, ...NODE_RULE] : [];
+    // Of every application: the tests of a file share a server. The README has the rule of one.
+    const rule = aclRule('*', { isCluster: args.includes('--cluster-enabled') });
+    const user = minimal ? ['--user', NODE_USER, 'on', `#${sha256(USER_PASSWORD)}`, ...rule] : [];
     return [this.binary, [...own, ...(password ? ['--requirepass', password] : []), ...user, ...args]];
   }
 
@@ -273,8 +273,15 @@ return cjson.encode(found)
 `;
 
 function urlOf(port: number, user: string, password: string | undefined): string {
-  return `redis://${password ? `${user}:${encodeURIComponent(password)}@` : ''}${HOST}:${port}`;
+  return `redis://${loginOf(user, password)}${HOST}:${port}`;
 }
+
+function loginOf(user: string, password: string | undefined): string {
+  return password ? `${user}:${encodeURIComponent(password)}@` : '';
+}
+
+/** What a URL of applications under test has before the host. */
+export const NODE_LOGIN = loginOf(NODE_USER, USER_PASSWORD);
 
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
 

@@ -95,11 +95,7 @@ export class Durable {
     try {
       await this.tools.streams.append(channel, `[${head},${encode(body, extras)}]`, this.channels[channel]!.maxLength);
     } catch (error) {
-      throw redisError(
-        this.tools.endpoint,
-        `XADD of a message on "${channel}"; it may be kept all the same`,
-        error,
-      );
+      throw redisError(this.tools.endpoint, `XADD of a message on "${channel}"; it may be kept all the same`, error);
     }
   }
 

@@ -92,7 +92,9 @@ export class ProcessCalls {
         if (!again) return this.#result(answer);
         interrupted ??= answer.interrupted;
       } catch (error) {
-        const isNotSent = [CallRefusedError, RedisUnavailableError, RedisRefusedError].some((type) => error instanceof type);
+        const isNotSent = [CallRefusedError, RedisUnavailableError, RedisRefusedError].some(
+          (type) => error instanceof type,
+        );
         // INVARIANT (I15): what may have been carried out is not called refused, whatever became of the later attempts.
         throw isNotSent ? (interrupted ?? error) : error;
       }

@@ -5,13 +5,7 @@
 import { Injectable, Logger } from '@nestjs/common';
 import type { Membership } from '../cluster/membership.js';
 import { show } from '../config/shape.js';
-import {
-  ArgumentError,
-  CallRefusedError,
-  FoundationError,
-  ServiceNotFoundError,
-  describe,
-} from '../errors.js';
+import { ArgumentError, CallRefusedError, FoundationError, ServiceNotFoundError, describe } from '../errors.js';
 import type { Engine } from '../tools/engine.js';
 import { parseJson } from '../tools/json.js';
 import { redisError } from '../tools/redis.server.js';

@@ -69,11 +69,7 @@ export function refusalIn(text: string): Refusal | undefined {
 }
 
 /** What a command failed with, as one of ours: Redis refused it, or cannot be reached. */
-export function redisError(
-  endpoint: string,
-  doing: string,
-  cause: unknown,
-): RedisRefusedError | RedisUnavailableError {
+export function redisError(endpoint: string, doing: string, cause: unknown): RedisRefusedError | RedisUnavailableError {
   const refusal = refusalIn(describe(cause));
   if (refusal === undefined) return new RedisUnavailableError(endpoint, doing, cause);
   return new RedisRefusedError(endpoint, refusal.reply, refusal.advice, cause, `Foundation gave up ${doing}.`);
