@@ -107,9 +107,7 @@ async function jest(projects, flags, env = {}) {
   total.passed += counts.numPassedTests;
   total.failed += failures;
   total.skipped += counts.numPendingTests + counts.numTodoTests;
-  // Loud, but no verdict: what must not stay open is asserted by the specs that end applications (boot, terminate).
-  if (hung)
-    console.error(`\nA test left something open and Jest was ended: ${names} (find it with -- --detectOpenHandles)\n`);
+  if (hung) fail(`A test left something open and Jest was ended: ${names} (find it with -- --detectOpenHandles)`);
   else if (code !== 0 && failures === 0) fail(`Jest ended (${code}) although no test failed: ${names}`);
 }
 

@@ -1,9 +1,10 @@
 /**
  * The application: one line makes it a node of a cluster.
- * Where Redis is and what the node is called comes from the environment (`FOUNDATION_REDIS_URL`, `FOUNDATION_NODE_NAME`).
+ * Where Redis is, how nodes are found and what this one is called comes from the environment (`FOUNDATION_REDIS_URL`,
+ * `FOUNDATION_CLUSTER`, `FOUNDATION_NODE_NAME`).
  */
 import { Module } from '@nestjs/common';
-import { FoundationModule } from 'nestjs-foundation';
+import { FoundationHealthModule, FoundationModule } from 'nestjs-foundation';
 import { FoundationDashboardModule } from 'nestjs-foundation/dashboard';
 import { FoundationPrometheusModule } from 'nestjs-foundation/prometheus';
 import { PriceBoard } from './price-board.js';
@@ -15,8 +16,12 @@ const { FOUNDATION_DASHBOARD_TOKEN: token } = process.env;
 const dashboard = token === undefined ? [] : [FoundationDashboardModule.forRoot({ token })];
 
 @Module({
-  // The second one answers `GET /metrics`.
-  imports: [FoundationModule.forRoot({ cluster: true }), FoundationPrometheusModule, ...dashboard],
+  imports: [
+    FoundationModule.forRoot({ cluster: true }),
+    FoundationHealthModule, // `GET /health/live`, `/health/ready` and `/health/cluster`
+    FoundationPrometheusModule, // `GET /metrics`
+    ...dashboard,
+  ],
   controllers: [StatusController],
   providers: [PriceBoard, PriceFeed],
 })

@@ -84,11 +84,16 @@ describe('a node that is cut off from Redis', () => {
     await passed(historyNow(), 300); // the answer comes after the time that a command has
     proxy.mode = 'ok';
     const next = await cluster.owner('steady', { above: owner.epoch });
-    const epochs = cluster
-      .events({ event: 'lease.reclaimed', name: 'steady' })
-      .concat(cluster.events({ event: 'lease.acquired', name: 'steady' }))
-      .map(({ payload }) => payload['epoch']);
-    expect(epochs).toContain(next.epoch); // the owner knows the epoch that the others see
+    const epochs = (): unknown[] =>
+      cluster
+        .events({ event: 'lease.reclaimed', name: 'steady' })
+        .concat(cluster.events({ event: 'lease.acquired', name: 'steady' }))
+        .map(({ payload }) => payload['epoch']);
+    // The owner knows the epoch that the others see. Redis knew it first.
+    await eventually(() => epochs().includes(next.epoch), {
+      what: `Epoch ${next.epoch} at its owner`,
+      lastSeen: epochs,
+    });
     await cluster.members(NAMES);
   });
 

@@ -28,7 +28,8 @@ const PASSWORD = secret('p4ss-w0rd!/very secret');
 let log: CapturedLog;
 
 /** Other specs run in this process, too: only what a test of this one adds is its own. */
-const sockets = (): number => process.getActiveResourcesInfo().filter((kind) => kind === 'TCPSocketWrap').length;
+const open = (what: string): number => process.getActiveResourcesInfo().filter((kind) => kind === what).length;
+const sockets = (): number => open('TCPSocketWrap');
 let before = 0;
 
 beforeEach(() => {
@@ -273,6 +274,21 @@ async function oldRedis(): Promise<number> {
   });
   return (old.address() as AddressInfo).port;
 }
+
+describe('An application that is closed', () => {
+  it('leaves no timer that would keep its process', async () => {
+    const redis = await server();
+    const timers = (): number => open('Timeout');
+    const own = timers();
+    const appName = freshName();
+    const booted = await boot(redis.url, appName, []);
+    await settle(redis, appName);
+    await booted.app.get(Membership).whenReady();
+    await booted.app.close();
+    // ioredis keeps one of two seconds for a client that is told to disconnect when it has ended already.
+    await eventually(() => timers() <= own, { timeout: 1500, lastSeen: timers });
+  });
+});
 
 // So that the last test does not leave its log to what Jest loads next.
 afterEach(() => void Logger.overrideLogger(false));

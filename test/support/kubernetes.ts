@@ -151,9 +151,9 @@ export class TestKubernetes {
     );
   }
 
-  /** The path of a kubeconfig for the service account `default` of a namespace. */
-  async kubeconfig(namespace: string): Promise<string> {
-    const path = `/api/v1/namespaces/${namespace}/serviceaccounts/default/token`;
+  /** The path of a kubeconfig for a service account of a namespace. */
+  async kubeconfig(namespace: string, account = 'default'): Promise<string> {
+    const path = `/api/v1/namespaces/${namespace}/serviceaccounts/${account}/token`;
     const { status } = await this.call('POST', path, { spec: { expirationSeconds: 3600 } });
     const { token } = status as { token: string };
     const config = {

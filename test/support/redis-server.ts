@@ -256,7 +256,7 @@ class Server implements RedisServer {
       await client.connect();
       return render(await client.call(command, ...args));
     } finally {
-      client.disconnect();
+      if (client.status !== 'end') client.disconnect(); // else it would keep a timer for two seconds
     }
   }
 }

@@ -17,8 +17,9 @@ import { RepeatedLog } from '../telemetry/repeated.log.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
 import { monotonicNow } from '../tools/clock.js';
 import type { Engine } from '../tools/engine.js';
-import type { BeatAnswer, JoinAnswer, NodeRecord, NodeView, ReplicaReport } from '../tools/nodes.js';
+import type { BeatAnswer, JoinAnswer, NodeRecord, ReplicaReport } from '../tools/nodes.js';
 import { isIsolated, stateOf, type MemberState } from './failure-detector.js';
+import { MemberView } from './member.view.js';
 import type { LocalNode } from './node.js';
 import { VERSION } from './version.js';
 
@@ -79,20 +80,16 @@ const JOIN_RETRY_MS = 200;
 const LOAD_DELAY_MS = 50;
 /** Smaller changes of the lag are not worth a new view. */
 const LAG_STEP_MS = 100;
-/** For each member; a view of a hundred is read five times a second at most. */
-const PACE_MS = 2;
 
 /** Injectable. The members of the cluster and this node's own state. */
 @Injectable()
 export class Membership {
   readonly #listeners = new Set<MembershipListener>();
-  readonly #members = new Map<string, NodeRecord>();
+  readonly #view: MemberView;
   readonly #logger = new Logger('Foundation');
   readonly #repeated = new RepeatedLog();
-  #late: ReadonlySet<string> = new Set();
   #state: NodeState = 'joining';
   #record: NodeRecord;
-  #version = 0;
   #incarnation: string | undefined;
   #lastAnswerAt = 0;
   #isolatedSince = 0;
@@ -102,13 +99,6 @@ export class Membership {
   #timer: NodeJS.Timeout | undefined;
   #dueAt = Infinity;
   #beating: Promise<void> | undefined;
-  #refreshing: Promise<void> | undefined;
-  #refreshNext: Promise<void> | undefined;
-  #fetchedAt = -Infinity;
-  #paceTimer: NodeJS.Timeout | undefined;
-  /** Until then members that the view lacks are kept, because it may have been lost and not put back yet. */
-  #keepUntil = 0;
-  #keepTimer: NodeJS.Timeout | undefined;
 
   constructor(
     private readonly node: LocalNode,
@@ -135,9 +125,15 @@ export class Membership {
       ...config.membership,
       joinedAt: 0,
     };
+    const owner = {
+      self: this.self,
+      isMember: () => this.#state === 'up',
+      changed: () => this.#tell('changed'),
+    };
+    this.#view = new MemberView(owner, engine, telemetry, config.membership.ttl, now);
     engine.onHint((hint) => {
-      if (hint.t === 'view' && this.#state !== 'left') this.#refreshSoon();
-      if (hint.t === 'load') this.#noteLoad(hint.node, hint.load);
+      if (hint.t === 'view' && this.#state !== 'left') this.#view.refreshSoon();
+      if (hint.t === 'load') this.#view.noteLoad(hint.node, hint.load);
       if (hint.t === 'refused') this.#noteRefused(hint.node, hint.host);
     });
   }
@@ -154,7 +150,7 @@ export class Membership {
 
   /** The version of the view; rises with every change and is the same on all nodes once they have caught up. */
   get version(): number {
-    return this.#version;
+    return this.#view.version;
   }
 
   /**
@@ -163,11 +159,12 @@ export class Membership {
    * Underneath: the copy of `HGETALL …:nodes`; no network. While this node is isolated it is the last copy it had.
    */
   members(): Member[] {
-    return [...this.#members.values()]
+    return this.#view
+      .records()
       .map((record) => (record.bootId === this.node.bootId ? { ...this.#record, state: record.state } : record))
       .map(({ leaseServers: _servers, beatEvery: _every, ttl: _ttl, ...record }) => ({
         ...record,
-        state: stateOf(record.state, this.#late.has(record.name)),
+        state: stateOf(record.state, this.#view.isLate(record.name)),
         self: record.bootId === this.node.bootId,
       }))
       .sort((a, b) => (a.name < b.name ? -1 : 1));
@@ -189,7 +186,7 @@ export class Membership {
     if (!(timeout >= 0 && timeout <= MAX_TIMEOUT_MS)) {
       throw new ArgumentError('whenReady', 'timeout', show(timeout), `0 to ${MAX_TIMEOUT_MS} milliseconds`);
     }
-    const count = (): number => [...this.#members.values()].filter(({ state }) => state === 'up').length;
+    const count = (): number => this.#view.records().filter(({ state }) => state === 'up').length;
     const isReady = (): boolean => this.#state === 'up' && (minNodes === 1 || count() >= minNodes);
     if (isReady()) return;
     await new Promise<void>((resolve, reject) => {
@@ -264,7 +261,7 @@ export class Membership {
    * writes nothing; see `tools/observing.ts`.
    */
   async observe(): Promise<void> {
-    await this.#fetchView();
+    await this.#view.fetch();
     this.#setState('observing');
     await this.#beatNow();
   }
@@ -295,8 +292,7 @@ export class Membership {
     const joined = this.#record.joinedAt > 0;
     this.#setState('left');
     clearTimeout(this.#timer);
-    clearTimeout(this.#keepTimer);
-    clearTimeout(this.#paceTimer);
+    this.#view.close();
     await this.#beating;
     if (joined) await this.engine.nodes.leave(this.node.name, this.node.bootId);
   }
@@ -332,7 +328,7 @@ export class Membership {
     this.#pending = { changed: false };
     this.#lastAnswerAt = this.now();
     // Without the view nobody could say whether this node is the first; so a failure here is a failure to join.
-    await this.#fetchView();
+    await this.#view.fetch();
     await this.#requireSameServers();
     this.#setState('up');
     await this.#beatNow();
@@ -344,7 +340,7 @@ export class Membership {
    */
   async #requireSameServers(): Promise<void> {
     const mine = this.#record.leaseServers;
-    const other = [...this.#members.values()].find(({ leaseServers }) => leaseServers !== mine);
+    const other = this.#view.records().find(({ leaseServers }) => leaseServers !== mine);
     if (other === undefined) return;
     await this.engine.nodes.leave(this.node.name, this.node.bootId);
     throw new FoundationConfigError(
@@ -416,14 +412,14 @@ export class Membership {
     if (!lossKnown) {
       this.telemetry.emit('cluster.data_loss', { node: this.node.name, incarnation: answer.incarnation });
       this.#logger.warn('Redis lost its data; this node puts back what it knows', { node: this.node.name });
-      this.#expectRejoins();
+      this.#view.expectRejoins();
       this.#tell('dataLoss');
     }
     if (answer.status === 'replaced') this.#replacedBy(answer.otherBootId ?? '?');
     if (answer.status !== 'ok') return this.#joinAgain();
     if (this.#state === 'isolated') this.#reached();
-    this.#noteLate(answer.late);
-    if (answer.viewVersion !== this.#version) await this.#refresh();
+    this.#view.noteLate(answer.late);
+    if (answer.viewVersion !== this.#view.version) await this.#view.refresh();
     this.#tell('beat', answer);
   }
 
@@ -472,104 +468,14 @@ export class Membership {
       return this.#repeated.error('This node was not let in again', { error: message });
     }
     this.#record = { ...this.#record, joinedAt: answer.now };
-    await this.#refresh();
+    await this.#view.refresh();
     if (this.#state === 'isolated') this.#reached();
-  }
-
-  // -- view -------------------------------------------------------------------------------------------------------------
-
-  /**
-   * Changes of a large cluster come faster than its view can be read, by every node: at most one fetch for so many
-   * milliseconds as it has members. What a hint says is in the next beat's answer too.
-   */
-  #refreshSoon(): void {
-    const due = this.#fetchedAt + PACE_MS * this.#members.size - this.now();
-    if (due <= 0) return void this.#refresh();
-    this.#paceTimer ??= setTimeout(() => void this.#refresh(), due).unref();
-  }
-
-  /** One fetch at a time; all calls during one share the next. */
-  #refresh(): Promise<void> {
-    this.#refreshNext ??= (this.#refreshing ?? Promise.resolve()).then(() => {
-      this.#refreshNext = undefined;
-      clearTimeout(this.#paceTimer);
-      this.#paceTimer = undefined;
-      this.#refreshing = this.#fetchView()
-        .catch((error: unknown) => this.#logger.debug('The view was not fetched', { error: describe(error) }))
-        .finally(() => (this.#refreshing = undefined));
-      return this.#refreshing;
-    });
-    return this.#refreshNext;
-  }
-
-  async #fetchView(): Promise<void> {
-    this.#fetchedAt = this.now();
-    const view = await this.engine.nodes.view();
-    if (view.version === this.#version) return;
-    this.#keepLost(view);
-    const before = new Map([...this.#members.values()].map((member) => [member.bootId, member]));
-    this.#version = view.version;
-    this.#members.clear();
-    for (const member of view.members) this.#members.set(member.name, member);
-    this.engine.meet?.(view.members);
-    const now = new Set(view.members.map(({ bootId }) => bootId));
-    for (const { name, bootId } of view.members) {
-      if (!before.has(bootId)) this.telemetry.emit('cluster.node_joined', { node: name, bootId });
-    }
-    const gone = [...before.values()].filter(({ bootId }) => !now.has(bootId) && bootId !== this.node.bootId);
-    const reasons = await this.engine.nodes.reasons(gone.map(({ bootId }) => bootId)).catch(() => []);
-    gone.forEach(({ name, bootId }, index) => {
-      this.telemetry.emit('cluster.node_left', { node: name, bootId, reason: reasons[index] ?? 'timeout' });
-    });
-    this.telemetry.emit('cluster.view_changed', {
-      node: this.node.name,
-      version: view.version,
-      members: view.members.length,
-    });
-    this.#tell('changed');
-  }
-
-  /**
-   * Redis lost its data, or at least this node's own record: until everybody has joined again, a view that lacks a node says
-   * nothing about it, and who waits for it or chooses it must not think that it has left.
-   */
-  #keepLost(view: NodeView): void {
-    const hasSelf = view.members.some(({ bootId }) => bootId === this.node.bootId);
-    if (!hasSelf && this.#state === 'up') this.#expectRejoins();
-    if (this.now() >= this.#keepUntil) return;
-    const names = new Set(view.members.map(({ name }) => name));
-    view.members.push(...[...this.#members.values()].filter(({ name }) => !names.has(name)));
-  }
-
-  #expectRejoins(): void {
-    const { ttl } = this.config.membership;
-    this.#keepUntil = this.now() + ttl;
-    clearTimeout(this.#keepTimer);
-    this.#keepTimer = setTimeout(() => {
-      // Whoever has not come back by now has left: read the view anew, as if it had changed.
-      this.#version = -1;
-      void this.#refresh();
-    }, ttl).unref();
-  }
-
-  #noteLoad(node: string, load: number): void {
-    const member = this.#members.get(node);
-    if (member !== undefined && node !== this.node.name) this.#members.set(node, { ...member, load });
   }
 
   /** Anybody may say so in Redis, so it is shown as it came and nothing follows from it. */
   #noteRefused(node: string, host: string): void {
     const details = { node: show(node), host: show(host) };
     this.#repeated.warn('A node has another cookie, or none; it was not let in', details, details.node);
-  }
-
-  #noteLate(names: readonly string[]): void {
-    const late = new Set(names.filter((name) => name !== this.node.name));
-    for (const { name, bootId } of this.#members.values()) {
-      if (late.has(name) === this.#late.has(name)) continue;
-      this.telemetry.emit('cluster.node_suspect', { node: name, bootId, suspect: late.has(name) });
-    }
-    this.#late = late;
   }
 
   #setState(state: NodeState): void {

@@ -193,8 +193,9 @@ export interface SecurityOptions {
 /** Options of `FoundationModule.forRoot`. With none at all Foundation runs inside this one process. */
 export interface FoundationOptions {
   /**
-   * `false` (default): everything inside this process. `true`: a cluster over Redis, with the topology strategy that the
-   * environment suggests; see `detectStrategy`. The name of a strategy, or `{ strategy, … }` with settings: that one.
+   * `false` (default): everything inside this process. `true`: a cluster over Redis, with the topology strategy that
+   * `FOUNDATION_CLUSTER` names, else the one that the environment suggests; see `detectStrategy`. The name of a strategy, or
+   * `{ strategy, … }` with settings: that one.
    *
    * Environment: `FOUNDATION_CLUSTER` (`true`, `false` or a strategy's name).
    */

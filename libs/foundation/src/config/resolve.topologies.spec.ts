@@ -45,6 +45,26 @@ describe('resolve: the three tiers', () => {
     expect(named).toMatchObject({ strategy: 'redis', topologies: [], redis: { url: 'redis://a' } });
   });
 
+  it('mortal: takes the strategy that FOUNDATION_CLUSTER names first, and leaves none out', () => {
+    const named = of(
+      { cluster: true },
+      { ...podEnv, FOUNDATION_CLUSTER: 'static', FOUNDATION_STATIC_HOSTS: 'a' },
+      inPod,
+    );
+    expect(named).toMatchObject({
+      strategy: 'static',
+      detected: false,
+      topologies: [translateStatic({ hosts: ['a'] })],
+    });
+    for (const word of ['true', 'false', '']) {
+      expect(of({ cluster: true }, { ...podEnv, FOUNDATION_CLUSTER: word }, inPod)).toMatchObject({
+        ...{ engine: 'redis', strategy: 'kubernetes', detected: true },
+      });
+    }
+    expect(errorOf({ cluster: true }, { FOUNDATION_CLUSTER: 'kubernets' }).option).toBe('FOUNDATION_CLUSTER');
+    expect(of({ cluster: false }, { FOUNDATION_CLUSTER: 'kubernets' }).engine).toBe('local');
+  });
+
   it('apprentice: takes a name, or a name with settings, from the options or the environment', () => {
     expect(of({ cluster: 'kubernetes' })).toMatchObject({
       engine: 'redis',

@@ -37,8 +37,11 @@ export const STANDARD_CHANNELS = ['control', 'events', 'telemetry', 'data'] as c
 export function resolve(options: FoundationOptions, env: Environment, machine: Machine): FoundationConfig {
   checkOptions(options);
   const explicit = withoutUndefined(options);
-  const environment = checkedEnvironment(explicit.cluster === undefined ? env : withoutCluster(env));
+  // `true` leaves it to the environment which strategy it is, and that may name one.
+  const isOpen = explicit.cluster === undefined || explicit.cluster === true;
+  const environment = checkedEnvironment(isOpen ? env : withoutCluster(env));
   const given = { ...environment, ...explicit };
+  if (explicit.cluster === true && typeof environment.cluster === 'string') given.cluster = environment.cluster;
   refuseWhatIsNotHereYet(given);
   const { appName = 'app', topologies } = given;
   // Who hands over strategies wants a cluster, without having to say it twice.

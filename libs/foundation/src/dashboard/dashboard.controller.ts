@@ -24,7 +24,7 @@ import {
   type Type,
 } from '@nestjs/common';
 import { show } from '../config/shape.js';
-import { FoundationError, describe } from '../errors.js';
+import { FoundationError, RemoteError, describe } from '../errors.js';
 import { ProcessManager } from '../processes/process.manager.js';
 import { DASHBOARD, Doorman, PrivateAnswers, TokenGuard, type DashboardRequest } from './dashboard.guard.js';
 import { DashboardFeed } from './dashboard.feed.js';
@@ -172,10 +172,11 @@ async function carryOut(what: string, command: () => Promise<unknown>): Promise<
     return { ok: true };
   } catch (error) {
     logger.warn('A command of the dashboard failed', { command: what, error: describe(error) });
-    if (!(error instanceof FoundationError)) {
+    // The first from here, the second from the node that was asked.
+    if (!(error instanceof FoundationError || error instanceof RemoteError)) {
       throw new HttpException({ message: 'It failed; the log of this node says why.' }, 500);
     }
-    const isBad = /FOUNDATION_(ARGUMENT|PROCESS_UNKNOWN)/.test(error.code);
+    const isBad = /FOUNDATION_(ARGUMENT|PROCESS_UNKNOWN)/.test(error.code ?? '');
     throw new HttpException({ message: error.message }, isBad ? 400 : 503);
   }
 }

@@ -11,12 +11,22 @@ import { describe } from '../errors.js';
 import { HealthMonitor } from '../health/health.monitor.js';
 import { ProcessManager } from '../processes/process.manager.js';
 import type { ProcessInfo } from '../processes/process.ref.js';
-import { within } from '../tools/within.js';
+import { ServiceMesh } from '../services/service.mesh.js';
 import { RepeatedLog } from '../telemetry/repeated.log.js';
 import { Telemetry } from '../telemetry/telemetry.js';
-import { ServiceMesh } from '../services/service.mesh.js';
+import { within } from '../tools/within.js';
 import { Timeline, changesOf, textOf, type Happening } from './happenings.js';
-import { channelsOf, listedOf, overviewOf, type ChannelSeen, type Overview } from './overview.js';
+import {
+  MAX_LINES,
+  channelsOf,
+  listedOf,
+  overviewOf,
+  processSeen,
+  whyOf,
+  type ChannelSeen,
+  type Overview,
+  type ProcessSeen,
+} from './overview.js';
 
 const EVERY_MS = 1000;
 const ANSWER_MS = 500;
@@ -24,17 +34,21 @@ const ALIVE_MS = 10_000;
 const MAX_VIEWERS = 50;
 /** What may wait for one who reads slowly, in bytes. */
 const MAX_UNREAD = 1024 * 1024;
-/** Of so many processes it is said why they are where they are; each costs a look at all members. */
-const MAX_EXPLAINED = 100;
-
+/** To say why a process is where it is costs a look at each member; so many looks are taken. */
+const MAX_LOOKS = 10_000;
+/** A change of the membership is not left for the next second. */
+const SOON_MS = 200;
+/** Of more processes than are shown, all owners are asked for once in so many looks. */
+const ALL_EVERY = 10;
 /** How long Redis may take to say who owns what, in milliseconds. */
 const LIST_MS = 1000;
 /** So many happenings are told in a second; what comes beyond that is counted in the rates and in the events of the node. */
 const MAX_TOLD = 50;
 
-interface Known {
-  list: readonly ProcessInfo[];
-  about: ReadonlyMap<string, { restarts: number; why?: string }>;
+interface Listed {
+  list: readonly ProcessSeen[];
+  /** How many there are in all. */
+  count: number;
 }
 
 /** What is told besides the changes of processes, which come out of the overviews. Messages that arrive are rates. */
@@ -62,10 +76,16 @@ export class DashboardFeed implements OnModuleInit, BeforeApplicationShutdown {
   /** And when the session of each ends, in milliseconds since 1970. */
   readonly #viewers = new Map<ServerResponse, number>();
   #looking = false;
+  #lookedAt = -Infinity;
+  /** Something changed during a look. */
+  #again = false;
   readonly #timeline = new Timeline();
   readonly #log = new RepeatedLog();
   readonly #figures = new Map<string, { figures: Figures; at: number }>();
-  #processes: Known = { list: [], about: new Map() };
+  /** As Redis said last. */
+  #listed: Listed | undefined;
+  #looks = 0;
+  #ownerless: ReadonlySet<string> = new Set();
   #told = { second: 0, count: 0 };
   #detach: (() => void)[] = [];
   #last: Overview | undefined;
@@ -91,6 +111,7 @@ export class DashboardFeed implements OnModuleInit, BeforeApplicationShutdown {
         this.#tell(event, textOf(event, fields), node);
       }),
     );
+    this.#detach.push(this.membership.listen({ changed: () => this.#lookSoon() }));
   }
 
   /** A connection that is open for ever would keep the server from closing. */
@@ -109,6 +130,7 @@ export class DashboardFeed implements OnModuleInit, BeforeApplicationShutdown {
     viewer.shouldKeepAlive = false;
     viewer.writeHead(200, {
       'content-type': 'text/event-stream',
+      'cache-control': 'no-store, no-transform',
       'x-accel-buffering': 'no',
     });
     viewer.write('retry: 1000\n\n');
@@ -116,9 +138,21 @@ export class DashboardFeed implements OnModuleInit, BeforeApplicationShutdown {
     if (this.#last !== undefined && this.#viewers.size > 0) send(viewer, 'overview', this.#last);
     this.#viewers.set(viewer, until);
     viewer.once('close', () => this.#viewers.delete(viewer));
-    viewer.once('error', () => this.#viewers.delete(viewer));
+    // Not once: a second error that nobody hears would end the process.
+    viewer.on('error', () => this.#viewers.delete(viewer));
     if (this.#timer === undefined && !this.#looking) void this.#look();
     return true;
+  }
+
+  /** As if the second were over. */
+  #lookSoon(): void {
+    if (this.#looking) this.#again = true;
+    else if (this.#timer !== undefined) this.#plan(this.#lookedAt + SOON_MS - performance.now());
+  }
+
+  #plan(ms: number): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => void this.#look(), Math.max(0, ms)).unref();
   }
 
   async #look(): Promise<void> {
@@ -140,20 +174,24 @@ export class DashboardFeed implements OnModuleInit, BeforeApplicationShutdown {
       for (const viewer of this.#viewers.keys()) viewer.write(': alive\n\n');
     }
     this.#looking = false;
-    if (this.#closed || this.#viewers.size === 0) return void this.#rest();
-    this.#timer = setTimeout(() => void this.#look(), Math.max(50, EVERY_MS - (performance.now() - began))).unref();
+    this.#lookedAt = performance.now();
+    if (this.#closed || this.#viewers.size === 0) return this.#rest();
+    this.#plan(this.#again ? SOON_MS : Math.max(50, EVERY_MS - (this.#lookedAt - began)));
+    this.#again = false;
   }
 
   /** Nobody watches: what was seen is of no use to whoever comes later. */
   #rest(): void {
     this.#last = undefined;
+    this.#listed = undefined;
+    this.#looks = 0;
     this.#figures.clear();
   }
 
   async #overview(): Promise<Overview> {
     const members = this.membership.members();
     const [processes, health, services, [channels, silentNodes]] = await Promise.all([
-      this.#known(),
+      this.#processes(members.length),
       this.health.clusterHealth(),
       this.services.discoverServices(),
       this.#channels(members),
@@ -165,37 +203,39 @@ export class DashboardFeed implements OnModuleInit, BeforeApplicationShutdown {
       health,
       members,
       processes: processes.list,
+      processCount: processes.count,
       services,
-      about: processes.about,
       channels,
       silentNodes,
     });
   }
 
-  /** While Redis does not answer it is what it said last, beside a health that says so. */
-  async #known(): Promise<Known> {
-    const asked = this.processes.list().then(async (list) => ({ list, about: await this.#about(listedOf(list)) }));
+  /** While Redis does not answer it is what it said last, or what this node knows, beside a health that says so. */
+  async #processes(members: number): Promise<Listed> {
+    const asksAll = this.#looks++ % ALL_EVERY === 0;
+    let known: ProcessInfo[] = [];
+    const asked = this.processes.list((all) => {
+      known = all;
+      return asksAll || all.length <= MAX_LINES ? all : listedOf(all, this.#ownerless);
+    });
     try {
-      this.#processes = await within(LIST_MS, asked, 'Redis does not say who owns what');
+      const list = await within(LIST_MS, asked, 'Redis does not say who owns what');
+      if (asksAll) this.#ownerless = namesOf(list.filter(({ state }) => state !== 'running'));
+      const explained = Math.ceil(MAX_LOOKS / Math.max(1, members));
+      const seen = listedOf(list, this.#ownerless).map((info, index) =>
+        processSeen(info, index < explained ? this.#why(info) : undefined),
+      );
+      this.#listed = { list: seen, count: known.length };
+      return this.#listed;
     } catch (error) {
       this.#log.warn('The dashboard shows the processes as they were last seen', { error: describe(error) });
+      return this.#listed ?? { list: listedOf(known, this.#ownerless).map(unasked), count: known.length };
     }
-    return this.#processes;
   }
 
-  async #about(listed: readonly ProcessInfo[]): Promise<Map<string, { restarts: number; why?: string }>> {
-    const crashes = await this.processes.crashes(listed.map(({ name }) => name));
-    return new Map(
-      listed.map(({ name, node }, index) => {
-        const why = index < MAX_EXPLAINED && node !== undefined ? this.#why(name, node) : undefined;
-        return [name, { restarts: crashes[index] ?? 0, ...(why === undefined ? {} : { why }) }];
-      }),
-    );
-  }
-
-  #why(name: string, node: string): string | undefined {
+  #why(info: ProcessInfo): string | undefined {
     try {
-      return this.processes.explainPlacement(name).find((candidate) => candidate.node === node)?.reason;
+      return whyOf(info, this.processes.explainPlacement(info.name));
     } catch {
       return undefined; // One on every node, or gone since.
     }
@@ -240,6 +280,16 @@ export class DashboardFeed implements OnModuleInit, BeforeApplicationShutdown {
       } else viewer.write(text);
     }
   }
+}
+
+function namesOf(processes: readonly ProcessInfo[]): Set<string> {
+  return new Set(processes.map(({ name }) => name));
+}
+
+/** Nobody has said whether it runs. */
+function unasked(info: ProcessInfo): ProcessSeen {
+  const seen = processSeen(info, undefined);
+  return seen.state === 'waiting' ? { ...seen, state: 'unknown' } : seen;
 }
 
 function send(viewer: ServerResponse, event: string, data: object): void {

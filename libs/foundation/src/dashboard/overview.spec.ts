@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import type { Member } from '../cluster/membership.js';
 import type { ProcessInfo } from '../processes/process.ref.js';
 import { Timeline, changesOf, textOf } from './happenings.js';
-import { MAX_LINES, channelsOf, listedOf, overviewOf, type Facts } from './overview.js';
+import { MAX_LINES, channelsOf, listedOf, overviewOf, processSeen, whyOf, type Facts } from './overview.js';
 
 const process = (name: string, more: Partial<ProcessInfo> = {}): ProcessInfo => ({
   ...{ name, type: 'Feed', kind: 'singleton', state: 'running', restart: 'permanent' },
@@ -13,9 +13,10 @@ const member: Member = {
   ...{ replicas: {}, listens: { events: [''] }, classes: ['Feed'], joinedAt: 3, self: true },
 };
 const facts = (more: Partial<Facts> = {}): Facts => ({
-  ...{ app: 'shop', now: 10, self: 'n1', members: [member], processes: [process('feed')], services: [] },
+  ...{ app: 'shop', now: 10, self: 'n1', members: [member], services: [] },
+  ...{ processes: [processSeen(process('feed', { crashes: 2 }), 'least loaded')], processCount: 1 },
   health: { status: 'healthy', nodes: [], services: [], reasons: [], lastCheck: new Date(0) } as never,
-  ...{ about: new Map([['feed', { restarts: 2, why: 'least loaded' }]]), channels: [], silentNodes: ['n2'] },
+  ...{ channels: [], silentNodes: ['n2'] },
   ...more,
 });
 
@@ -45,15 +46,33 @@ describe('overviewOf', () => {
     expect([stateOf('up'), stateOf('suspect'), stateOf('draining')]).toEqual(['silent', 'suspect', 'draining']);
   });
 
-  it('is bounded, and shows those first that do not run', () => {
-    const many = Array.from({ length: 10_000 }, (_, index) => process(`p${index}`));
-    const down = process('zz', { state: 'escalated', error: 'boom' });
-    const overview = overviewOf(facts({ processes: [...many, down] }));
-    expect(overview.processes).toHaveLength(MAX_LINES);
-    expect(overview.processesLeftOut).toBe(10_001 - MAX_LINES);
-    expect(overview.processes.at(-1)).toMatchObject({ name: 'zz', state: 'escalated', error: 'boom', restarts: 0 });
-    expect(listedOf([process('p10'), process('p9')]).map(({ name }) => name)).toEqual(['p9', 'p10']);
+  it('says how many processes it leaves out', () => {
+    expect(overviewOf(facts({ processCount: 10_001 })).processesLeftOut).toBe(10_000);
   });
+});
+
+describe('listedOf', () => {
+  it('is bounded, and has those first that do not run', () => {
+    const known = (name: string) => process(name, { state: 'waiting', node: undefined });
+    const many = Array.from({ length: 10_000 }, (_, index) => known(`p${index}`));
+    const down = process('zz', { state: 'escalated', error: 'boom' });
+    const listed = listedOf([...many, down], new Set(['p9999']));
+    expect(listed).toHaveLength(MAX_LINES);
+    expect(listed.slice(-2).map(({ name }) => name)).toEqual(['p9999', 'zz']);
+    expect(listedOf([process('p10'), process('p9')], new Set()).map(({ name }) => name)).toEqual(['p9', 'p10']);
+  });
+});
+
+describe('whyOf', () => {
+  const candidate = (node: string, reason: string, excluded = false) => ({ node, score: [], reason, excluded });
+
+  it.each([
+    ['where it runs', process('feed'), [candidate('n2', 'by hash'), candidate('n1', 'it owns 3')], 'it owns 3'],
+    ['what it waits for', process('feed', { node: undefined, state: 'waiting' }), [candidate('n2', 'x')], 'it waits for n2'], // prettier-ignore
+    ['that no node can', process('feed', { node: undefined, state: 'waiting' }), [candidate('n2', 'it is full', true)], 'no node can run it: of n2, it is full'], // prettier-ignore
+    ['that there is none', process('feed', { node: undefined, state: 'waiting' }), [], 'there is no node'],
+    ['nothing of one that is stopped', process('feed', { node: undefined, state: 'stopped' }), [], undefined],
+  ])('says %s', (_what, info, candidates, why) => expect(whyOf(info, candidates)).toBe(why));
 });
 
 describe('channelsOf', () => {
@@ -107,7 +126,7 @@ describe('the time-line', () => {
   it('says what has become of processes from one overview to the next', () => {
     const before = overviewOf(facts());
     const of = (more: Partial<ProcessInfo>) =>
-      changesOf(before, overviewOf(facts({ processes: [process('feed', more)] })));
+      changesOf(before, overviewOf(facts({ processes: [processSeen(process('feed', more), undefined)] })));
     expect(of({})).toEqual([]);
     expect(of({ node: 'n2', epoch: 9 })).toEqual([
       { event: 'process.running', text: 'feed is running on n2 with epoch 9, before on n1', node: 'n2' },

@@ -5,6 +5,7 @@
 import type { Figures } from '../channels/channel.figures.js';
 import type { Member } from '../cluster/membership.js';
 import type { ClusterHealth } from '../health/report.js';
+import type { Candidate } from '../processes/placement.js';
 import type { ProcessInfo } from '../processes/process.ref.js';
 import type { ServiceInfo } from '../services/service.js';
 
@@ -12,11 +13,10 @@ import type { ServiceInfo } from '../services/service.js';
 export const MAX_LINES = 500;
 
 /** A process as the page shows it. */
-export interface ProcessSeen extends Pick<
-  ProcessInfo,
-  'name' | 'kind' | 'state' | 'node' | 'epoch' | 'startedAt' | 'error'
-> {
-  /** Crashes that are remembered. */
+export interface ProcessSeen extends Pick<ProcessInfo, 'name' | 'kind' | 'node' | 'epoch' | 'startedAt' | 'error'> {
+  /** `unknown` while Redis does not say whether it runs. */
+  state: ProcessInfo['state'] | 'unknown';
+  /** How often it crashed since it was started or restarted by a call. */
   restarts: number;
   /** Why it runs where it does. */
   why?: string;
@@ -63,18 +63,18 @@ export interface Facts {
   self: string;
   health: ClusterHealth;
   members: readonly Member[];
-  processes: readonly ProcessInfo[];
+  /** Those that are listed. */
+  processes: readonly ProcessSeen[];
+  /** How many there are in all. */
+  processCount: number;
   services: readonly ServiceInfo[];
-  /** By process: crashes, and why it is where it is; for those that are listed. */
-  about: ReadonlyMap<string, { restarts: number; why?: string }>;
   channels: readonly ChannelSeen[];
   silentNodes: readonly string[];
 }
 
 /** See the file header. */
 export function overviewOf(facts: Facts): Overview {
-  const { app, now: at, self, health, members, services, about, channels, silentNodes } = facts;
-  const listed = listedOf(facts.processes);
+  const { app, now: at, self, health, members, processes, services, channels, silentNodes } = facts;
   return {
     app,
     at,
@@ -87,15 +87,8 @@ export function overviewOf(facts: Facts): Overview {
         ...(capacity === undefined ? {} : { capacity }),
         state: state === 'up' && silentNodes.includes(name) ? 'silent' : state,
       })),
-    processes: listed.map(({ name, kind, state, node, epoch, startedAt, error }) => ({
-      ...{ name, kind, state },
-      ...(node === undefined ? {} : { node }),
-      ...(epoch === undefined ? {} : { epoch }),
-      ...(startedAt === undefined ? {} : { startedAt }),
-      ...(error === undefined ? {} : { error }),
-      ...(about.get(name) ?? { restarts: 0 }),
-    })),
-    processesLeftOut: facts.processes.length - listed.length,
+    processes: [...processes],
+    processesLeftOut: facts.processCount - processes.length,
     services: services
       .slice(0, MAX_LINES)
       .map(({ name, instanceId, node, capabilities, status, registeredAt, stale }) => ({
@@ -108,14 +101,42 @@ export function overviewOf(facts: Facts): Overview {
   };
 }
 
-/** Making one for each comparison would take a second for 10,000 names. */
+/** A collator is made once: without it each comparison makes one, and those of 10,000 names took a second. */
 const byName = new Intl.Collator('en', { numeric: true });
 
-/** Those that are shown, in the order of their names: when they are too many, those that do not run before the others. */
-export function listedOf(processes: readonly ProcessInfo[]): ProcessInfo[] {
-  const down = processes.filter(({ state }) => state !== 'running').slice(0, MAX_LINES);
-  const running = processes.filter(({ state }) => state === 'running').slice(0, MAX_LINES - down.length);
-  return [...down, ...running].sort((a, b) => byName.compare(a.name, b.name));
+/**
+ * Those that are shown, in the order of their names: when they are too many, those that are down before the others. What
+ * should run is down when it was found without an owner.
+ */
+export function listedOf(known: readonly ProcessInfo[], ownerless: ReadonlySet<string>): ProcessInfo[] {
+  const isDown = ({ name, state }: ProcessInfo): boolean =>
+    ownerless.has(name) || (state !== 'running' && state !== 'waiting');
+  const first = known.length <= MAX_LINES ? known : [...known.filter(isDown), ...known.filter((each) => !isDown(each))];
+  return first.slice(0, MAX_LINES).sort((a, b) => byName.compare(a.name, b.name));
+}
+
+/** A process as the page shows it. */
+export function processSeen(
+  { name, kind, state, node, epoch, startedAt, error, crashes = 0 }: ProcessInfo,
+  why: string | undefined,
+): ProcessSeen {
+  return {
+    ...{ name, kind, state, restarts: crashes },
+    ...(node === undefined ? {} : { node }),
+    ...(epoch === undefined ? {} : { epoch }),
+    ...(startedAt === undefined ? {} : { startedAt }),
+    ...(error === undefined ? {} : { error }),
+    ...(why === undefined ? {} : { why }),
+  };
+}
+
+/** Why a process is where it is, or why it is nowhere. */
+export function whyOf({ node, state }: ProcessInfo, candidates: readonly Candidate[]): string | undefined {
+  if (node !== undefined) return candidates.find((candidate) => candidate.node === node)?.reason;
+  if (state !== 'waiting') return undefined;
+  const [best] = candidates;
+  if (best === undefined) return 'there is no node';
+  return best.excluded ? `no node can run it: of ${best.node}, ${best.reason}` : `it waits for ${best.node}`;
 }
 
 /** What a node said of its channels, with a rate where it said something before. */

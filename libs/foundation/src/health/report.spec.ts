@@ -105,6 +105,14 @@ describe('clusterReport', () => {
     ]);
   });
 
+  it('sums the instances of a service up, in the order of the names', () => {
+    const services = [service('b', 'unhealthy'), service('a', 'healthy'), service('b', 'healthy')];
+    expect(clusterReport(facts({ services })).services).toEqual([
+      { service: 'a', status: 'healthy', instances: 1 },
+      { service: 'b', status: 'degraded', instances: 2 },
+    ]);
+  });
+
   it('says how each node is', () => {
     const members = [member('a'), member('b', { state: 'draining' }), member('c', { lag: 300 })];
     const statuses = clusterReport(facts({ members, state: 'isolated' })).nodes.map(({ status }) => status);

@@ -201,13 +201,18 @@ function nodeHealth(
 }
 
 function servicesHealth(services: readonly ServiceInfo[]): ServiceHealthSummary[] {
-  const names = [...new Set(services.map(({ name }) => name))].sort();
-  return names.map((service) => {
-    const instances = services.filter(({ name }) => name === service);
-    const sick = instances.filter(({ status }) => status === 'unhealthy').length;
-    const status = sick === 0 ? 'healthy' : sick === instances.length ? 'critical' : 'degraded';
-    return { service, status, instances: instances.length };
+  const byName = new Map<string, { instances: number; sick: number }>();
+  for (const { name, status } of services) {
+    const seen = byName.get(name) ?? { instances: 0, sick: 0 };
+    byName.set(name, seen);
+    seen.instances += 1;
+    if (status === 'unhealthy') seen.sick += 1;
+  }
+  const summaries = [...byName].map(([service, { instances, sick }]): ServiceHealthSummary => {
+    const status = sick === 0 ? 'healthy' : sick === instances ? 'critical' : 'degraded';
+    return { service, status, instances };
   });
+  return summaries.sort((a, b) => (a.service < b.service ? -1 : 1));
 }
 
 function worst(severities: readonly HealthStatus[]): HealthStatus {

@@ -91,7 +91,7 @@ export class Endings {
         ...rest,
         ...next,
         after: epoch,
-        ...(error === undefined ? {} : { error }),
+        ...(error === undefined ? {} : { error, crashes: (current.crashes ?? 0) + 1 }),
         ...(crashes >= AVOID_AFTER ? { avoid: node } : {}),
       };
     });

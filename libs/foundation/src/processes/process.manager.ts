@@ -147,10 +147,12 @@ export class ProcessManager {
   /**
    * Every singleton, replica and partition the cluster knows, with its owner.
    *
-   * Underneath: this node's copy of `…:processes`, and one script call for the owners.
+   * Underneath: this node's copy of `…:processes`, and one script call for each 500 owners.
+   *
+   * @param choose picks those to ask for out of what the copy says, where all that should run is `waiting`. Default all.
    */
-  async list(): Promise<ProcessInfo[]> {
-    return this.#redis('listing processes', () => this.registry.list());
+  async list(choose: (known: ProcessInfo[]) => ProcessInfo[] = (known) => known): Promise<ProcessInfo[]> {
+    return this.#redis('listing processes', () => this.registry.owned(choose(this.registry.known())));
   }
 
   /**
@@ -228,17 +230,6 @@ export class ProcessManager {
   /** The name of the cluster. */
   get appName(): string {
     return this.config.appName;
-  }
-
-  /**
-   * How many crashes of each process (`list()` has their names) are remembered; they are for `maxSeconds` after the last one.
-   *
-   * Underneath: `ZCARD …:crashes:<name>`, in one round trip.
-   *
-   * @throws RedisUnavailableError
-   */
-  async crashes(names: readonly string[]): Promise<number[]> {
-    return this.#redis('counting crashes', () => this.engine.restarts.recent(names));
   }
 
   /**
@@ -349,7 +340,7 @@ export class ProcessManager {
       const epochs = (await this.registry.owners(slots)).map((owner) => owner?.epoch ?? 0);
       const entry = await this.table.change(name, (current) => {
         if (current === undefined) throw new UnknownProcessError(name, this.#names());
-        const { error: _error, retryAt: _retryAt, avoid: _avoid, ...rest } = current;
+        const { error: _error, crashes: _crashes, retryAt: _retryAt, avoid: _avoid, ...rest } = current;
         return change({ ...rest, status: 'wanted', after: Math.max(this.table.floor(name), current.after, ...epochs) });
       });
       return entry as VersionedEntry;

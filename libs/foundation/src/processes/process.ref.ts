@@ -102,4 +102,6 @@ export interface ProcessInfo {
   startedAt?: number;
   /** The last failure. */
   error?: string;
+  /** How often it has crashed since it was started or restarted by a call; absent = never. */
+  crashes?: number;
 }

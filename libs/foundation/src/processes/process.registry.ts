@@ -78,14 +78,29 @@ export class ProcessRegistry {
     return { owner: { name, node: member.name, bootId: member.bootId, epoch, state, since } };
   }
 
-  /** Every singleton, replica and partition, by name. */
-  async list(): Promise<ProcessInfo[]> {
+  /**
+   * Every singleton, replica and partition, by name, as this node's copies have them: nobody is asked who owns what, so what
+   * should run is `waiting`.
+   */
+  known(): ProcessInfo[] {
     const slots = this.table.slots().filter((entry) => !runsEverywhere(entry));
-    const owners = await this.owners(slots.map(({ name }) => name));
-    const owned = slots.map((entry, index) => infoOf(entry, owners[index]));
     const everywhere = this.table.processes().filter(runsEverywhere);
-    const replicas = everywhere.flatMap((entry) => this.members(entry));
-    return [...owned, ...replicas].sort((a, b) => (a.name < b.name ? -1 : 1));
+    const infos = [
+      ...slots.map((entry) => infoOf(entry, undefined)),
+      ...everywhere.flatMap((each) => this.members(each)),
+    ];
+    return infos.sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  /** Completes what is known of processes with who owns them. */
+  async owned(infos: readonly ProcessInfo[]): Promise<ProcessInfo[]> {
+    return Promise.all(
+      infos.map(async (info) => {
+        const entry = this.table.get(info.name);
+        if (entry === undefined || runsEverywhere(entry)) return info;
+        return infoOf(entry, await this.owner(info.name));
+      }),
+    );
   }
 
   /** The instances of a process that runs on every node, as the nodes report them. */
@@ -104,7 +119,8 @@ export class ProcessRegistry {
         epoch,
         startedAt: since,
       };
-      return [error === undefined ? info : { ...info, error }];
+      const crashes = this.table.get(info.name)?.crashes;
+      return [{ ...info, ...(error === undefined ? {} : { error }), ...(crashes === undefined ? {} : { crashes }) }];
     });
   }
 }
@@ -118,6 +134,7 @@ function infoOf(entry: VersionedEntry, owner: OwnerRecord | undefined): ProcessI
     restart: entry.options.restart,
     ...(owner === undefined ? {} : { node: owner.node, epoch: owner.epoch, startedAt: owner.since }),
     ...(entry.error === undefined ? {} : { error: entry.error }),
+    ...(entry.crashes === undefined ? {} : { crashes: entry.crashes }),
   };
 }
 

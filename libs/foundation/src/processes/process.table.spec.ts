@@ -30,7 +30,14 @@ const parse = (value: unknown, key = 'feed') =>
 
 describe('parseEntry', () => {
   it('reads what the table writes', () => {
-    const full = entry({ args: [1, { a: null }], avoid: 'n2', error: 'it broke', retryAt: 12, status: 'backing-off' });
+    const full = entry({
+      args: [1, { a: null }],
+      avoid: 'n2',
+      error: 'it broke',
+      crashes: 2,
+      retryAt: 12,
+      status: 'backing-off',
+    });
     expect(parse(full)).toEqual({ ...full, version: 5 });
     expect(parse(entry({ options: processDefaults({ timeout: 'infinity' }) }))).toBeDefined();
   });
@@ -315,6 +322,17 @@ describe('ProcessTable', () => {
       expect(table.slots().map(({ status }) => status)).toEqual(['wanted', 'failed', 'wanted']);
       expect(table.floor('part')).toBe(9);
       expect(table.floor('nobody')).toBe(0);
+    });
+
+    it('is made once, and anew when its row or its process changes', async () => {
+      const table = await partition();
+      const [one, other] = [table.get('part/0')!, table.get('part/1')!];
+      expect(table.get('part/0')).toBe(one);
+      await table.change('part/0', (current) => ({ ...current!, error: 'boom', after: 6 }));
+      expect(table.get('part/0')).toMatchObject({ error: 'boom', after: 6 });
+      expect(table.get('part/1')).toBe(other);
+      await table.change('part', (current) => ({ ...current!, status: 'stopped' }));
+      expect([table.get('part/0')?.status, table.get('part/1')?.status]).toEqual(['stopped', 'stopped']);
     });
 
     it('counts no more once the process is stopped, or restarted with a higher floor', async () => {

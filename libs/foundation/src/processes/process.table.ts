@@ -35,6 +35,8 @@ export interface ProcessEntry extends ProcessSpec {
   prefer?: string;
   /** The last failure, as text. */
   error?: string;
+  /** How often it has crashed since it was started or restarted by a call; absent = never. */
+  crashes?: number;
   /** With `backing-off`: milliseconds since 1970 by the Redis clock. */
   retryAt?: number;
 }
@@ -53,6 +55,11 @@ const MAX_CONFLICTS = 20;
 /** See the file header. */
 export class ProcessTable {
   readonly #entries = new Map<string, VersionedEntry>();
+  /** By entry and name, with the row it was made of: thousands are looked at with each beat, and few change. */
+  readonly #slots = new WeakMap<
+    VersionedEntry,
+    Map<string, { row: VersionedEntry | undefined; slot: VersionedEntry }>
+  >();
   readonly #listeners = new Set<() => void>();
   readonly #logger = new Logger('Foundation');
   readonly #repeated = new RepeatedLog();
@@ -116,10 +123,17 @@ export class ProcessTable {
   #slot(name: string, entry: VersionedEntry): VersionedEntry {
     if (entry.kind === 'singleton') return entry;
     const row = this.#entries.get(name);
+    const slots =
+      this.#slots.get(entry) ?? new Map<string, { row: VersionedEntry | undefined; slot: VersionedEntry }>();
+    this.#slots.set(entry, slots);
+    const made = slots.get(name);
+    if (made !== undefined && made.row === row) return made.slot;
     const version = row?.version ?? 0;
     const own = row !== undefined && entry.status === 'wanted' && row.after > entry.after ? row : undefined;
-    const { status, after, avoid, prefer, error, retryAt } = own ?? entry;
-    return { ...entry, name, of: entry.name, version, status, after, ...{ avoid, prefer, error, retryAt } };
+    const { status, after, avoid, prefer, error, crashes, retryAt } = own ?? entry;
+    const slot = { ...entry, name, of: entry.name, version, status, after, avoid, prefer, error, crashes, retryAt };
+    slots.set(name, { row, slot });
+    return slot;
   }
 
   onChange(listener: () => void): () => void {
@@ -242,7 +256,7 @@ export function parseEntry({ key, value, version }: TableRow): VersionedEntry | 
   }
   if (!isRecord(parsed)) return undefined;
   const { name, type, kind, count, declared, handoff, rebalance, status, after, confirmed } = parsed;
-  const { of, args, avoid, prefer, error, retryAt } = parsed;
+  const { of, args, avoid, prefer, error, crashes, retryAt } = parsed;
   const options = readOptions(parsed['options']);
   const placement = readPlacement(parsed['placement']);
   const usable =
@@ -257,10 +271,13 @@ export function parseEntry({ key, value, version }: TableRow): VersionedEntry | 
     Number.isSafeInteger(after) &&
     Array.isArray(args) &&
     [of, avoid, prefer, error].every((text) => text === undefined || typeof text === 'string') &&
+    (crashes === undefined || Number.isSafeInteger(crashes)) &&
     (retryAt === undefined || Number.isFinite(retryAt));
   if (!usable || options === undefined || placement === undefined) return undefined;
   const fields = { name, type, kind, count, declared, handoff, rebalance, status, after, confirmed, args };
-  const optional = Object.entries({ of, avoid, prefer, error, retryAt }).filter(([, field]) => field !== undefined);
+  const optional = Object.entries({ of, avoid, prefer, error, crashes, retryAt }).filter(
+    ([, field]) => field !== undefined,
+  );
   return { ...fields, ...Object.fromEntries(optional), options, placement, version } as VersionedEntry;
 }
 

@@ -89,13 +89,6 @@ export class BullmqRestarts implements Restarts {
     return toNumber(await crashScript.run(this.client, [this.keys.crashes(name)], [epoch, windowMs]));
   }
 
-  async recent(names: readonly string[]): Promise<number[]> {
-    const pipeline = this.client.pipeline();
-    for (const name of names) pipeline.zcard(this.keys.crashes(name));
-    const replies = (await pipeline.exec()) ?? [];
-    return names.map((_, index) => toNumber(replies[index]?.[1]));
-  }
-
   async forget(name: string): Promise<void> {
     await this.client.del(this.keys.crashes(name));
   }

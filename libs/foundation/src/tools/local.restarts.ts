@@ -26,10 +26,6 @@ export class LocalRestarts implements Restarts {
     return Promise.resolve(crashes.size);
   }
 
-  recent(names: readonly string[]): Promise<number[]> {
-    return Promise.resolve(names.map((name) => this.#crashes.get(name)?.size ?? 0));
-  }
-
   forget(name: string): Promise<void> {
     this.#crashes.delete(name);
     return Promise.resolve();

@@ -6,7 +6,14 @@ import { Logger } from '@nestjs/common';
 import type { Redis, RedisOptions } from 'ioredis';
 import type { FoundationConfig, RedisClient, RedisEndpoint } from '../config/options.js';
 import { FoundationConfigError, RedisRefusedError, RedisUnavailableError, describe } from '../errors.js';
-import { checkClient, createClient, createPubSubClient, endpointName, reconnectIn } from './redis.client.js';
+import {
+  checkClient,
+  createClient,
+  createPubSubClient,
+  disconnect,
+  endpointName,
+  reconnectIn,
+} from './redis.client.js';
 import { OLDEST, redisError, serverFacts } from './redis.server.js';
 
 /** The roles; `worker` is BullMQ's, which adds one blocking duplicate of it. A consumer of a durable channel has a `stream`. */
@@ -14,6 +21,9 @@ export type RedisRole = 'leases' | 'control' | 'subscriber' | 'publisher' | 'wor
 
 /** A command fails at once when there is no connection, and is not sent again when one was lost. */
 const FAST = { maxRetriesPerRequest: 0, enableOfflineQueue: false, autoResendUnfulfilledCommands: false };
+
+/** A socket that is closed while Redis is away is destroyed after so long, in milliseconds; 2000 unless told. */
+const CLOSE_MS = 250;
 
 /** The clients of one node. */
 export class RedisConnections {
@@ -106,7 +116,7 @@ export class RedisConnections {
   /** Closes every client. QUIT could wait for a server that hangs; nothing is in flight any more, so the sockets just go. */
   close(): void {
     const all = [...this.#all(), ...this.quorum, ...this.quorumControl, ...this.#duplicates];
-    for (const client of new Set(all)) client.disconnect();
+    new Set(all).forEach(disconnect);
   }
 
   /** BullMQ duplicates its client for blocking commands, and cannot close the duplicate while Redis does not answer. */
@@ -133,6 +143,7 @@ export class RedisConnections {
   ): Redis {
     const client = create(endpoint, {
       connectTimeout: 1000,
+      disconnectTimeout: CLOSE_MS,
       lazyConnect: false,
       retryStrategy: reconnectIn,
       reconnectOnError: (error) => error.message.includes('READONLY'),

@@ -5,6 +5,7 @@
 import { Logger } from '@nestjs/common';
 import type { Redis } from 'ioredis';
 import { describe } from '../errors.js';
+import { disconnect } from './redis.client.js';
 import { toNumber, toTexts } from './script.js';
 import {
   buryScript,
@@ -123,7 +124,7 @@ export class RedisConsumer implements Consumer {
   #readNoMore(): void {
     this.#closed = true;
     // What the blocked read might still bring stays pending, and goes to another consumer.
-    this.client.disconnect();
+    disconnect(this.client);
   }
 
   async #run(): Promise<void> {

@@ -6,7 +6,7 @@ import { randomBytes } from 'node:crypto';
 import type { Cluster, Redis } from 'ioredis';
 import type { RedisClient, RedisEndpoint } from '../config/options.js';
 import { describe } from '../errors.js';
-import { createClient, createPubSubClient, endpointName } from './redis.client.js';
+import { createClient, createPubSubClient, disconnect, endpointName } from './redis.client.js';
 import { trials } from './redis.rights.js';
 import { toNumber, toTexts } from './script.js';
 
@@ -68,10 +68,10 @@ export async function openProbe(endpoint: RedisEndpoint | RedisClient, timeoutMs
       try {
         return [...refused, ...(await tryEach(listener, [['SUBSCRIBE', scratch]]))];
       } finally {
-        listener.disconnect();
+        disconnect(listener);
       }
     },
-    close: () => client.disconnect(),
+    close: () => disconnect(client),
   };
 }
 
@@ -86,7 +86,7 @@ async function ready(client: Redis, timeoutMs: number): Promise<Redis> {
     });
     return client;
   } catch (error) {
-    client.disconnect();
+    disconnect(client);
     throw error;
   } finally {
     clearTimeout(timer);

@@ -17,8 +17,6 @@ export interface Restarts {
   open(handlers: RestartHandlers): Promise<void>;
   /** Records the crash of one epoch, once, and returns how many there were in the last `windowMs`. */
   crashed(name: string, epoch: number, windowMs: number): Promise<number>;
-  /** How many crashes of each are remembered; they are for as long as the window of the last one. */
-  recent(names: readonly string[]): Promise<number[]>;
   /** Forgets the crashes of a process. */
   forget(name: string): Promise<void>;
   /** Calls `restart(name, epoch)` on some node after `delayMs`; at most one job per name and epoch. */

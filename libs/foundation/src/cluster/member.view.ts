@@ -1,0 +1,154 @@
+/**
+ * This node's copy of the members' records: read anew when Redis says that it changed, and kept for a while when Redis lost it.
+ * Used by `Membership`. Underneath: `Nodes.view()`.
+ */
+import { Logger } from '@nestjs/common';
+import { describe } from '../errors.js';
+import type { Telemetry } from '../telemetry/telemetry.js';
+import type { Engine } from '../tools/engine.js';
+import type { NodeRecord, NodeView } from '../tools/nodes.js';
+
+/** For each member; a view of a hundred is read five times a second at most. */
+const PACE_MS = 2;
+
+/** What the copy asks and tells its owner. */
+export interface ViewOwner {
+  readonly self: { name: string; bootId: string };
+  /** Whether this node is a member as far as it knows. */
+  isMember(): boolean;
+  /** The copy is another one now. */
+  changed(): void;
+}
+
+/** See the file header. */
+export class MemberView {
+  readonly #members = new Map<string, NodeRecord>();
+  readonly #logger = new Logger('Foundation');
+  #late: ReadonlySet<string> = new Set();
+  #version = 0;
+  #refreshing: Promise<void> | undefined;
+  #refreshNext: Promise<void> | undefined;
+  #fetchedAt = -Infinity;
+  #paceTimer: NodeJS.Timeout | undefined;
+  /** Until then members that the view lacks are kept, because it may have been lost and not put back yet. */
+  #keepUntil = 0;
+  #keepTimer: NodeJS.Timeout | undefined;
+
+  /** @param ttl how long a member may be silent, in milliseconds: by then each has joined again after a loss, or has left. */
+  constructor(
+    private readonly owner: ViewOwner,
+    private readonly engine: Engine,
+    private readonly telemetry: Telemetry,
+    private readonly ttl: number,
+    private readonly now: () => number,
+  ) {}
+
+  get version(): number {
+    return this.#version;
+  }
+
+  records(): NodeRecord[] {
+    return [...this.#members.values()];
+  }
+
+  /** Whether its last beat is older than it should be. */
+  isLate(name: string): boolean {
+    return this.#late.has(name);
+  }
+
+  close(): void {
+    clearTimeout(this.#keepTimer);
+    clearTimeout(this.#paceTimer);
+  }
+
+  /**
+   * Changes of a large cluster come faster than its view can be read, by every node: at most one fetch for so many
+   * milliseconds as it has members. What a hint says is in the next beat's answer too.
+   */
+  refreshSoon(): void {
+    const due = this.#fetchedAt + PACE_MS * this.#members.size - this.now();
+    if (due <= 0) return void this.refresh();
+    this.#paceTimer ??= setTimeout(() => void this.refresh(), due).unref();
+  }
+
+  /** One fetch at a time; all calls during one share the next. Never rejects. */
+  refresh(): Promise<void> {
+    this.#refreshNext ??= (this.#refreshing ?? Promise.resolve()).then(() => {
+      this.#refreshNext = undefined;
+      clearTimeout(this.#paceTimer);
+      this.#paceTimer = undefined;
+      this.#refreshing = this.fetch()
+        .catch((error: unknown) => this.#logger.debug('The view was not fetched', { error: describe(error) }))
+        .finally(() => (this.#refreshing = undefined));
+      return this.#refreshing;
+    });
+    return this.#refreshNext;
+  }
+
+  /** @throws RedisUnavailableError */
+  async fetch(): Promise<void> {
+    this.#fetchedAt = this.now();
+    const view = await this.engine.nodes.view();
+    if (view.version === this.#version) return;
+    this.#keepLost(view);
+    const before = this.records();
+    this.#version = view.version;
+    this.#members.clear();
+    for (const member of view.members) this.#members.set(member.name, member);
+    this.engine.meet?.(view.members);
+    await this.#announce(before, view);
+    this.owner.changed();
+  }
+
+  /** Redis lost its data: it is not known who is gone before all have had the time to join again. */
+  expectRejoins(): void {
+    this.#keepUntil = this.now() + this.ttl;
+    clearTimeout(this.#keepTimer);
+    this.#keepTimer = setTimeout(() => {
+      // Whoever has not come back by now has left: read the view anew, as if it had changed.
+      this.#version = -1;
+      void this.refresh();
+    }, this.ttl).unref();
+  }
+
+  noteLoad(node: string, load: number): void {
+    const member = this.#members.get(node);
+    if (member !== undefined && node !== this.owner.self.name) this.#members.set(node, { ...member, load });
+  }
+
+  noteLate(names: readonly string[]): void {
+    const late = new Set(names.filter((name) => name !== this.owner.self.name));
+    for (const { name, bootId } of this.#members.values()) {
+      if (late.has(name) === this.#late.has(name)) continue;
+      this.telemetry.emit('cluster.node_suspect', { node: name, bootId, suspect: late.has(name) });
+    }
+    this.#late = late;
+  }
+
+  /**
+   * Redis lost its data, or at least this node's own record: until everybody has joined again, a view that lacks a node says
+   * nothing about it, and who waits for it or chooses it must not think that it has left.
+   */
+  #keepLost(view: NodeView): void {
+    const hasSelf = view.members.some(({ bootId }) => bootId === this.owner.self.bootId);
+    if (!hasSelf && this.owner.isMember()) this.expectRejoins();
+    if (this.now() >= this.#keepUntil) return;
+    const names = new Set(view.members.map(({ name }) => name));
+    view.members.push(...this.records().filter(({ name }) => !names.has(name)));
+  }
+
+  async #announce(before: readonly NodeRecord[], { version, members }: NodeView): Promise<void> {
+    const known = new Set(before.map(({ bootId }) => bootId));
+    for (const { name, bootId } of members) {
+      if (!known.has(bootId)) this.telemetry.emit('cluster.node_joined', { node: name, bootId });
+    }
+    const own = this.owner.self;
+    const present = new Set([own.bootId, ...members.map(({ bootId }) => bootId)]);
+    const gone = before.filter(({ bootId }) => !present.has(bootId));
+    const reasons = await this.engine.nodes.reasons(gone.map(({ bootId }) => bootId)).catch(() => []);
+    gone.forEach(({ name, bootId }, index) => {
+      this.telemetry.emit('cluster.node_left', { node: name, bootId, reason: reasons[index] ?? 'timeout' });
+    });
+    this.telemetry.emit('cluster.view_changed', { node: own.name, version, members: members.length });
+  }
+}
