@@ -106,7 +106,7 @@ describe('the start of a node', () => {
   });
 
   it('fails with a typed error for a wrong password, and leaves nothing open', async () => {
-    cluster = await TestCluster.open({ redis: { password: 'the-right-one' } });
+    cluster = await TestCluster.open({ redis: { password: 'the-right-one', minimal: false } });
     const url = cluster.redis.url.replace('right', 'wrong');
     const [node] = cluster.spawn(['a'], { FOUNDATION_REDIS_URL: url });
     node!.ending = true;

@@ -23,8 +23,12 @@ describe('a cluster in Kubernetes', () => {
       KUBECONFIG: await kubernetes.kubeconfig(SPACE),
     };
     cluster = await TestCluster.open({ processes: 'steady', env });
-    const { port, password } = new URL(cluster.redis.url);
-    Object.assign(env, { REDIS_SERVICE_PORT: port, FOUNDATION_REDIS_PASSWORD: decodeURIComponent(password) });
+    const { port, username, password } = new URL(cluster.redis.url);
+    Object.assign(env, {
+      REDIS_SERVICE_PORT: port,
+      FOUNDATION_REDIS_USERNAME: username,
+      FOUNDATION_REDIS_PASSWORD: decodeURIComponent(password),
+    });
     await cluster.start(NAMES);
     await cluster.members(NAMES);
   });

@@ -63,9 +63,9 @@ export async function settle(server: RedisServer, appName: string): Promise<void
 }
 
 /** What completes a Redis that a strategy finds. */
-export function credentials({ url }: RedisServer): { password?: string } {
-  const { password } = new URL(url);
-  return password === '' ? {} : { password: decodeURIComponent(password) };
+export function credentials({ url }: RedisServer): { username?: string; password?: string } {
+  const { username, password } = new URL(url);
+  return password === '' ? {} : { username, password: decodeURIComponent(password) };
 }
 
 export interface Bench {

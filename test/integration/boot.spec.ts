@@ -13,10 +13,12 @@ import {
   ProcessManager,
   RedisRefusedError,
   RedisUnavailableError,
+  ServiceMesh,
   Singleton,
   UnknownChannelError,
 } from 'nestjs-foundation';
 import { Channel } from 'nestjs-foundation';
+import { aclRule } from '../../libs/foundation/src/tools/redis.rights.js';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
 import { startRedis, type RedisServerOptions } from '../support/redis-server.js';
 import { secret } from '../support/secrets.js';
@@ -99,6 +101,35 @@ describe('A Redis that refuses', () => {
     const error = await errorOf(boot(`redis://127.0.0.1:${old}`, freshName(), []));
     expect(error).toBeInstanceOf(RedisRefusedError);
     expect(error.message).toMatch(/version 5\.0.*Redis 6\.2 or newer/s);
+  });
+
+  it.each(['zadd', 'hgetall', 'info', 'subscribe', 'evalsha'])(
+    'a user without %s ends the start, which names it',
+    async (command) => {
+      const redis = await server();
+      await redis.cli('ACL', 'SETUSER', 'less', 'on', '>word', ...aclRule('*'), `-${command}`);
+      const error = await errorOf(boot(redis.adminUrl.replace(/:\/\/.*@/, '://less:word@'), freshName(), []));
+      expect(error).toBeInstanceOf(RedisRefusedError);
+      expect(error.message).toContain(`NOPERM: ${command.toUpperCase()}`);
+      expect(error.message).toContain('npx foundation doctor');
+    },
+  );
+
+  it('a right that is taken away later is named by what needs it, and the node is not ended by it', async () => {
+    @Singleton({ name: 'feed' })
+    class Feed {}
+    const redis = await server();
+    await redis.cli('ACL', 'SETUSER', 'less', 'on', '>word', ...aclRule('*'));
+    const node = await boot(redis.adminUrl.replace(/:\/\/.*@/, '://less:word@'), freshName(), [Feed]);
+    await redis.cli('ACL', 'SETUSER', 'less', '-publish', '-hset');
+    const failures = [
+      await errorOf(node.app.get(Channels).broadcast('events', 1)),
+      await errorOf(node.app.get(ServiceMesh).registerService('tills', {})),
+    ];
+    for (const failure of failures) expect(failure).toBeInstanceOf(RedisRefusedError);
+    expect(failures.map(({ message }) => /NOPERM: (\w+)/.exec(message)?.[1])).toEqual(['PUBLISH', 'HSET']);
+    await redis.cli('ACL', 'SETUSER', 'less', '+publish', '+hset');
+    await node.app.get(ServiceMesh).registerService('tills', {});
   });
 
   it('leaves no connection open', async () => {

@@ -312,7 +312,7 @@ describe('The start of an application', () => {
 describe('When something breaks', () => {
   it('what a dead consumer had goes to another one', async () => {
     const node = await bootNode();
-    const client = new Redis(server.url);
+    const client = new Redis(server.adminUrl);
     closeLater(() => Promise.resolve(client.disconnect()));
     await client.xgroup('CREATE', keys.stream('orders'), 'billing', '$', 'MKSTREAM');
     for (const message of [1, 2, 3]) await send(node, message);
@@ -394,7 +394,7 @@ describe('When something breaks', () => {
 
   it('a message that another consumer has by now is not put aside by the one that had it', async () => {
     const node = await bootNode();
-    const client = new Redis(server.url);
+    const client = new Redis(server.adminUrl);
     closeLater(() => Promise.resolve(client.disconnect()));
     let end!: () => void;
     const gate = new Promise<void>((resolve) => (end = resolve));
@@ -418,7 +418,7 @@ describe('When something breaks', () => {
 
   it('a poisonous message that kills every consumer becomes a dead letter', async () => {
     const node = await bootNode();
-    const client = new Redis(server.url);
+    const client = new Redis(server.adminUrl);
     closeLater(() => Promise.resolve(client.disconnect()));
     await client.xgroup('CREATE', keys.stream('orders'), 'billing', '$', 'MKSTREAM');
     await send(node, 'poison');
@@ -487,7 +487,7 @@ describe('When something breaks', () => {
     const sender = await bootNode({ channels });
     const messages = ['poison', ...Array.from({ length: 9 }, (_, index) => index)];
     for (const message of messages) await send(sender, message);
-    const client = new Redis(server.url);
+    const client = new Redis(server.adminUrl);
     closeLater(() => Promise.resolve(client.disconnect()));
     const key = keys.stream('orders');
     const handled = new Set<string>();
@@ -498,7 +498,7 @@ describe('When something breaks', () => {
       const dead = new Promise<void>((resolve) => (die = resolve));
       const lifetime = new RedisStreams(
         client,
-        () => new Redis(server.url),
+        () => new Redis(server.adminUrl),
         keys,
         `life-${life}`,
         createSeal('life', undefined),

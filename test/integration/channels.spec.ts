@@ -128,7 +128,7 @@ describe('Order, gaps and duplicates', () => {
   it('a message that comes twice is delivered once', async () => {
     const a = await bootNode();
     const { messages } = await hears(a);
-    const client = new Redis(server.url);
+    const client = new Redis(server.adminUrl);
     closeLater(() => Promise.resolve(client.disconnect()));
     const text = `[${headsOf('ghost', 'boot').head('normal', 1, Date.now())},{"b":"once"}]`;
     for (let time = 0; time < 3; time++) await client.publish(keys.channel('events'), text);
@@ -205,7 +205,7 @@ describe('What a sender asks for', () => {
     const [a, b] = [await bootNode(), await bootNode()];
     const [own, other] = [await hears(a), await hears(b)];
     const travelled: string[] = [];
-    const client = new Redis(server.url);
+    const client = new Redis(server.adminUrl);
     closeLater(() => Promise.resolve(client.disconnect()));
     await client.subscribe(keys.channel('events'));
     client.on('message', (_topic, text: string) => void travelled.push(text));

@@ -170,7 +170,7 @@ describe('foundation doctor', () => {
 
   it('names a node that has stopped beating', async () => {
     const node = await boot(server.url, appName, [], { membership: { beatEvery: 1000, ttl: 600_000 } });
-    const client = new Redis(server.url);
+    const client = new Redis(server.adminUrl);
     closeLater(async () => client.disconnect());
     // The node itself would beat again within a second, so its record is looked at under a name that nobody beats for.
     const record = (await client.hget(keys.nodes, node.name))!;

@@ -366,7 +366,7 @@ describe('Channels', () => {
 
   it('drop and count what somebody else publishes, and go on', async () => {
     const node = await listening();
-    const raw = new Redis(server.url);
+    const raw = new Redis(server.adminUrl);
     closeLater(() => Promise.resolve(raw.disconnect()));
     const topic = keys.channel('events');
     const bad: (string | Buffer)[] = [

@@ -261,7 +261,7 @@ describe('Restarts', () => {
   });
   /** A queue of the test's own on the same keys. */
   const queueOf = () => {
-    const connection = new Redis(server.url, { maxRetriesPerRequest: null });
+    const connection = new Redis(server.adminUrl, { maxRetriesPerRequest: null });
     const queue = new Queue('supervision', { connection, prefix: keys.tag });
     closeLater(async () => {
       await queue.close();

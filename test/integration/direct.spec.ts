@@ -101,7 +101,7 @@ const say = (node: Booted, message: unknown): Promise<void> => node.app.get(Chan
 const numbers = (count: number): number[] => Array.from({ length: count }, (_, index) => index);
 /** What is published in Redis but for the hints, from now on. */
 async function published(): Promise<string[]> {
-  const watcher = new Redis(server.url);
+  const watcher = new Redis(server.adminUrl);
   closeLater(async () => watcher.disconnect());
   const topics: string[] = [];
   watcher.on('pmessage', (_pattern: string, topic: string) => {

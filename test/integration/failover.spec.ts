@@ -126,7 +126,7 @@ describe('a Cluster client of the application', () => {
     CapturedLog.install();
     const topology = await startTopology('cluster');
     const nodes = /redis-cluster:\/\/(.*)/
-      .exec(topology.url)![1]!
+      .exec(topology.adminUrl)![1]!
       .split(',')
       .map((address) => {
         const [host = '', port] = address.split(':');

@@ -1,6 +1,5 @@
 // @redis any-topology
 // Hand-over, placement and drain over several applications in this process, on real Redis.
-import { Redis } from 'ioredis';
 import { describe, expect, it } from '@jest/globals';
 import {
   ArgumentError,
@@ -17,7 +16,7 @@ import {
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
 import { keysOf } from '../../libs/foundation/src/tools/keys.js';
 import type { RedisServer } from '../support/redis-server.js';
-import { CapturedLog, boot, closeLater, formed, type Booted, type Provider, onOwnRedis } from './bench.js';
+import { CapturedLog, boot, formed, type Booted, type Provider, onOwnRedis } from './bench.js';
 
 @Singleton({ name: 'counter', handoff: true })
 class Counter {
@@ -188,14 +187,12 @@ describe('a process that this node has not heard of yet', () => {
     const [node] = await cluster([One], {});
     await runningOn(node!, 'one');
     const { processes, processVersions } = keysOf(appName);
-    const raw = new Redis(server.url);
-    closeLater(() => raw.quit());
     // As another node writes it; the hint that goes with it is what may come late.
     for (const name of ['late', 'later']) {
-      const row = JSON.parse((await raw.hget(processes, 'one'))!) as object;
-      await raw.hset(processes, name, JSON.stringify({ ...row, name }));
-      const [, newest] = await raw.zrevrange(processVersions, 0, 0, 'WITHSCORES');
-      await raw.zadd(processVersions, String(Number(newest) + 1), name);
+      const row = JSON.parse(await server.cli('HGET', processes, 'one')) as object;
+      await server.cli('HSET', processes, name, JSON.stringify({ ...row, name }));
+      const [, newest] = (await server.cli('ZREVRANGE', processVersions, '0', '0', 'WITHSCORES')).split('\n');
+      await server.cli('ZADD', processVersions, String(Number(newest) + 1), name);
       if (name === 'late') expect((await managerOf(node!).move(name, node!.name)).node).toBe(node!.name);
       else await managerOf(node!).stop(name);
     }

@@ -40,7 +40,7 @@ const node = (options: FoundationOptions = SECURED, providers = [Counter]): Prom
 
 /** A client of somebody who has the password of Redis, and no cookie. */
 function stranger(): Redis {
-  const client = new Redis(server.url);
+  const client = new Redis(server.adminUrl);
   closeLater(() => client.quit());
   return client;
 }

@@ -96,7 +96,7 @@ describe('Adopted', () => {
 
   it('a Queue is used with its own name and prefix, and never closed', async () => {
     const connection = client();
-    const queue = new Queue('mine', { connection, prefix: `{${appName}}` });
+    const queue = new Queue('mine', { connection, prefix: `${keysOf(appName).tag}:mine` });
     closeLater(() => queue.close());
     const node = await boot(server.url, appName, [Feed], { queue });
     await running(node);

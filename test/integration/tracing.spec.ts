@@ -134,7 +134,7 @@ describe('A trace', () => {
     const traces: (string | undefined)[] = [];
     const handler = () => void traces.push(trace.getActiveSpan()?.spanContext().traceId);
     await node.app.get(Channels).subscribe('events', handler);
-    const client = new Redis(server.url);
+    const client = new Redis(server.adminUrl);
     closeLater(async () => void (await client.quit()));
     const good = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
     const bodies = [
@@ -160,7 +160,7 @@ describe('A trace', () => {
     await formed(traced, plain);
     expect(plain.app.get(Telemetry).tracing).toBeUndefined();
     const texts: string[] = [];
-    const client = new Redis(server.url);
+    const client = new Redis(server.adminUrl);
     closeLater(async () => void (await client.quit()));
     await client.subscribe(keys.channel('events'));
     client.on('message', (_channel, text) => texts.push(text));

@@ -19,13 +19,16 @@ beforeAll(async () => {
 });
 afterAll(() => server.stop());
 
+/** The topics of the contract are none of the application's, which is all that the user of applications may use. */
+const asAdmin = (): FoundationOptions => ({ redis: server.adminUrl });
+
 const times = <T>(count: number, make: (index: number) => Promise<T>): Promise<T[]> =>
   Promise.all(Array.from({ length: count }, (_, index) => make(index)));
 
 async function redisCluster(size: number): Promise<TransportCluster> {
   const appName = freshName();
-  const nodes = await times(size, () => engineOn(server, appName));
-  const admin = new Redis(server.url);
+  const nodes = await times(size, () => engineOn(server, appName, asAdmin()));
+  const admin = new Redis(server.adminUrl);
   return {
     nodes: nodes.map(({ engine }) => engine.transport),
     hearsItself: true,
@@ -53,6 +56,7 @@ function recordOf({ engine, node }: Bench, address = engine.address): NodeRecord
 async function directCluster(size: number, mode: 'links' | 'letters'): Promise<TransportCluster> {
   const appName = freshName();
   const options: FoundationOptions = {
+    ...asAdmin(),
     transport: { kind: 'direct', host: '127.0.0.1' },
     security: { cookie: COOKIE },
   };

@@ -2,6 +2,7 @@
 // It is stopped by its pid only, and a reaper stops it when the test process dies without doing so.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { createHash } from 'node:crypto';
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { type Socket } from 'node:net';
@@ -9,8 +10,9 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Redis } from 'ioredis';
+import { aclRule } from 'nestjs-foundation/testing';
 import { freePort } from './free-port.js';
-import { REDIS_PASSWORD } from './secrets.js';
+import { REDIS_PASSWORD, USER_PASSWORD } from './secrets.js';
 
 const HOST = '127.0.0.1';
 const START_MS = 10_000;
@@ -23,6 +25,8 @@ export interface RedisServerOptions {
   args?: readonly string[];
   /** Becomes `--requirepass`, and part of `url`. Inside Jest there is one by default, so that each run can show that it leaks. */
   password?: string;
+  /** Applications under test, which take `url`, get a user that may do what the README says a node needs, and no more. */
+  minimal?: boolean;
   /** A fixed port, for a server that others were told about before it starts. */
   port?: number;
   /** The directives of a sentinel, which is what it becomes; it has no other settings. */
@@ -30,7 +34,10 @@ export interface RedisServerOptions {
 }
 
 export interface RedisServer {
+  /** What applications under test connect to. */
   readonly url: string;
+  /** For the clients of the tests themselves, which may do everything. */
+  readonly adminUrl: string;
   /** The URL of what passes everything on to this server. */
   urlAt(port: number): string;
   readonly port: number;
@@ -63,11 +70,13 @@ export async function startRedis(options: RedisServerOptions = {}): Promise<Redi
   return startTopology(topology);
 }
 
+/** The user of applications under test. */
+const NODE_USER = 'node';
 /** The benchmarks have no password, and the embedded Redis knows none. */
 function defaults(): RedisServerOptions {
   const hasPassword =
     process.env['JEST_WORKER_ID'] !== undefined && process.env['FOUNDATION_TEST_REDIS_SERVER'] !== 'embedded';
-  return hasPassword ? { password: REDIS_PASSWORD } : {};
+  return hasPassword ? { password: REDIS_PASSWORD, minimal: true } : {};
 }
 
 /** Underneath: child_process.spawn of `redis-server --port … --save '' --appendonly no`, then PING until PONG. */
@@ -100,8 +109,11 @@ class Server implements RedisServer {
   }
 
   urlAt(port: number): string {
-    const { password } = this.options;
-    return `redis://${password ? `:${encodeURIComponent(password)}@` : ''}${HOST}:${port}`;
+    return this.options.minimal ? urlOf(port, NODE_USER, USER_PASSWORD) : urlOf(port, '', this.options.password);
+  }
+
+  get adminUrl(): string {
+    return urlOf(this.port, '', this.options.password);
   }
 
   get pid(): number {
@@ -132,8 +144,11 @@ class Server implements RedisServer {
   }
 
   async stop(): Promise<void> {
+    const refusals = this.options.minimal ? await this.refusals().catch(() => []) : [];
     await this.terminate();
     rmSync(this.folder, { recursive: true, force: true });
+    if (refusals.length > 0)
+      throw new Error(`An application needs what the rule does not give it: ${refusals.join(', ')}`);
   }
 
   async kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
@@ -202,7 +217,7 @@ class Server implements RedisServer {
       const cli = join(dirname(createRequire(import.meta.url).resolve('js-redis-server')), 'cli.js');
       return [process.execPath, [cli, '--port', String(this.port)]];
     }
-    const { password, args = [], sentinel } = this.options;
+    const { password, minimal, args = [], sentinel } = this.options;
     if (sentinel) {
       // A sentinel rewrites its own file.
       const file = join(this.folder, 'sentinel.conf');
@@ -210,7 +225,17 @@ class Server implements RedisServer {
       return [this.binary, [file, '--sentinel']];
     }
     const own = ['--bind', HOST, '--port', String(this.port), '--dir', this.folder, '--save', '', '--appendonly', 'no'];
-    return [this.binary, [...own, ...(password ? ['--requirepass', password] : []), ...args]];
+    // Of every application: the tests of a file share a server. The README has the rule of one.
+    const rule = aclRule('*', { isCluster: args.includes('--cluster-enabled') });
+    const user = minimal ? ['--user', NODE_USER, 'on', `#${sha256(USER_PASSWORD)}`, ...rule] : [];
+    return [this.binary, [...own, ...(password ? ['--requirepass', password] : []), ...user, ...args]];
+  }
+
+  /** What the user of the applications was not allowed, whether or not anybody noticed. */
+  private async refusals(): Promise<string[]> {
+    const entries = JSON.parse(await this.ask(500, 'EVAL', REFUSALS, '0', NODE_USER)) as string[];
+    // ioredis tells its name and goes on without: 7.0 does not know the command, so no rule for all versions can allow it.
+    return [...new Set(entries)].filter((entry) => !/^command client\|setinfo/i.test(entry));
   }
 
   // A PONG may come from somebody else's server on the same port, so the answer must also name our pid.
@@ -235,6 +260,30 @@ class Server implements RedisServer {
     }
   }
 }
+
+/** ARGV user → what ACL LOG has of it, but for failed logins. */
+const REFUSALS = `
+local found = {}
+for _, entry in ipairs(redis.call('ACL', 'LOG')) do
+  local is = {}
+  for at = 1, #entry, 2 do is[entry[at]] = entry[at + 1] end
+  if is.username == ARGV[1] and is.reason ~= 'auth' then found[#found + 1] = is.reason .. ' ' .. is.object end
+end
+return cjson.encode(found)
+`;
+
+function urlOf(port: number, user: string, password: string | undefined): string {
+  return `redis://${loginOf(user, password)}${HOST}:${port}`;
+}
+
+function loginOf(user: string, password: string | undefined): string {
+  return password ? `${user}:${encodeURIComponent(password)}@` : '';
+}
+
+/** What a URL of applications under test has before the host. */
+export const NODE_LOGIN = loginOf(NODE_USER, USER_PASSWORD);
+
+const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
 
 /** A reply as `redis-cli --raw` prints it. */
 export function render(reply: unknown): string {

@@ -2,7 +2,7 @@
 // primary with a replica and three sentinels. Both can be failed over.
 import { Cluster, Redis } from 'ioredis';
 import { eventually } from 'nestjs-foundation/testing';
-import { render, startServer, type RedisServer } from './redis-server.js';
+import { NODE_LOGIN, render, startServer, type RedisServer } from './redis-server.js';
 
 const PRIMARY_NAME = 'mymaster';
 const FORM_MS = 30_000;
@@ -25,6 +25,10 @@ export async function startTopology(name: string): Promise<RedisTopology> {
 abstract class Topology implements RedisTopology {
   readonly embedded = false;
   abstract get url(): string;
+
+  get adminUrl(): string {
+    return this.url.replace(NODE_LOGIN, '');
+  }
 
   urlAt(): string {
     throw new Error('A topology has no single port');
@@ -82,7 +86,7 @@ abstract class Topology implements RedisTopology {
 
 class ClusterTopology extends Topology {
   get url(): string {
-    return `redis-cluster://${this.servers.map(({ port }) => `127.0.0.1:${port}`).join(',')}`;
+    return `redis-cluster://${NODE_LOGIN}${this.servers.map(({ port }) => `127.0.0.1:${port}`).join(',')}`;
   }
 
   static async open(): Promise<ClusterTopology> {
@@ -94,7 +98,7 @@ class ClusterTopology extends Topology {
       '--cluster-replica-validity-factor',
       '0',
     ];
-    const servers = await Promise.all(Array.from({ length: 6 }, () => startServer({ args })));
+    const servers = await Promise.all(Array.from({ length: 6 }, () => startServer({ args, minimal: true })));
     const [first] = servers;
     const ids = await Promise.all(servers.map((server) => server.cli('CLUSTER', 'MYID')));
     for (const [index, server] of servers.slice(0, 3).entries()) {
@@ -171,12 +175,15 @@ class SentinelTopology extends Topology {
   }
 
   get url(): string {
-    return `redis-sentinel://${this.sentinels.map(({ port }) => `127.0.0.1:${port}`).join(',')}#${PRIMARY_NAME}`;
+    return `redis-sentinel://${NODE_LOGIN}${this.sentinels.map(({ port }) => `127.0.0.1:${port}`).join(',')}#${PRIMARY_NAME}`;
   }
 
   static async open(): Promise<SentinelTopology> {
-    const primary = await startServer();
-    const replica = await startServer({ args: ['--replicaof', '127.0.0.1', String(primary.port)] });
+    const primary = await startServer({ minimal: true });
+    const replica = await startServer({
+      minimal: true,
+      args: ['--replicaof', '127.0.0.1', String(primary.port)],
+    });
     const caughtUp = async () => (await replica.cli('INFO', 'replication')).includes('master_link_status:up');
     await eventually(caughtUp, { timeout: FORM_MS, what: 'A replica that has caught up' });
     const sentinel = [

@@ -10,6 +10,8 @@ export function secret(text: string): string {
 
 /** Of every Redis that the tests start without a password of their own. With characters that a URL has to encode. */
 export const REDIS_PASSWORD = secret('the Redis p4ssw0rd/of:the@tests');
+/** Of the user that applications under test connect as. */
+export const USER_PASSWORD = secret('what the us3r/of:the@tests says');
 
 /** Those lines that show a secret, as it is or as a URL has it. */
 export function leaksIn(lines: Iterable<string>): string[] {

@@ -112,11 +112,13 @@ export class RedisRefusedError extends FoundationError {
     readonly reply: string,
     advice: string,
     cause?: unknown,
+    /** What came of it. */
+    consequence = 'Foundation did not start.',
   ) {
     super(
       'FOUNDATION_REDIS_REFUSED',
       'ioredis',
-      `Redis at ${endpoint} refused this node (${reply}). Foundation did not start. ${advice}`,
+      `Redis at ${endpoint} refused this node (${reply}). ${consequence} ${advice}`,
       cause,
     );
   }
@@ -539,6 +541,9 @@ export class RequestError extends FoundationError {
 /** The one-line text of anything that was thrown. */
 export function describe(thrown: unknown): string {
   if (thrown instanceof AggregateError && thrown.message === '') return thrown.errors.map(describe).join('; ');
+  // What ioredis adds to EXECABORT, which says itself only that a transaction was given up.
+  const { previousErrors } = (thrown ?? {}) as { previousErrors?: unknown };
+  if (Array.isArray(previousErrors) && previousErrors.length > 0) return previousErrors.map(describe).join('; ');
   if (thrown instanceof Error) return thrown.message || thrown.name;
   if (typeof thrown === 'string') return thrown;
   try {

@@ -12,7 +12,7 @@ import { Membership } from './cluster/membership.js';
 import { SecondOpinion } from './cluster/second.opinion.js';
 import type { Topologies } from './cluster/topologies/topologies.js';
 import type { FoundationConfig } from './config/options.js';
-import { NotReadyError, RedisUnavailableError, describe } from './errors.js';
+import { FoundationError, NotReadyError, RedisUnavailableError, describe } from './errors.js';
 import type { CallClient } from './processes/call.client.js';
 import type { Instance } from './processes/instance.js';
 import { exploreProcesses, metadataOf } from './processes/process.explorer.js';
@@ -25,6 +25,7 @@ import type { ServiceMesh } from './services/service.mesh.js';
 import type { ServiceRegistry } from './services/service.registry.js';
 import { RepeatedLog } from './telemetry/repeated.log.js';
 import type { Engine } from './tools/engine.js';
+import { redisError, refusalIn } from './tools/redis.server.js';
 import { within } from './tools/within.js';
 
 const RETRY_MS = 500;
@@ -167,7 +168,7 @@ export class FoundationLifecycle implements OnApplicationBootstrap {
       await this.supervisor.declare(specs);
       await this.supervisor.start();
     } catch (error) {
-      throw isPassing(error) ? new RedisUnavailableError(this.engine.endpoint, 'joining', error) : error;
+      throw this.#asOurs(error);
     }
     this.#secondOpinion.open();
     this.topologies.announce({
@@ -184,6 +185,12 @@ export class FoundationLifecycle implements OnApplicationBootstrap {
     });
     const services = exploreServices(this.discovery, isProcess);
     if (!(await this.#offer(services))) void this.#offerLater(services);
+  }
+
+  #asOurs(error: unknown): unknown {
+    if (error instanceof FoundationError) return error;
+    const isOfRedis = isPassing(error) || refusalIn(describe(error)) !== undefined;
+    return isOfRedis ? redisError(this.engine.endpoint, 'joining', error) : error;
   }
 
   /** False when Redis was away just then; the node is a member all the same. */
@@ -293,7 +300,6 @@ function isProcess(type: Type<unknown>): boolean {
 
 /** True for errors of the connection, which pass; ours and those of a bad script do not. */
 function isPassing(error: unknown): boolean {
-  if (error instanceof RedisUnavailableError) return false;
   return /ECONN|ETIMEDOUT|EPIPE|timed out|Connection is closed|writeable|LOADING|CLUSTERDOWN|MASTERDOWN|READONLY|TRYAGAIN|max retries/i.test(
     describe(error),
   );

@@ -7,12 +7,13 @@ import type { Membership } from '../cluster/membership.js';
 import type { LocalNode } from '../cluster/node.js';
 import type { FoundationConfig } from '../config/options.js';
 import { show } from '../config/shape.js';
-import { ArgumentError, RedisUnavailableError, UnknownChannelError } from '../errors.js';
+import { ArgumentError, UnknownChannelError } from '../errors.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
 import type { TraceCarrier } from '../telemetry/tracing.js';
 import type { Engine } from '../tools/engine.js';
 import { keysOf } from '../tools/keys.js';
 import { Outbox } from '../tools/outbox.js';
+import { redisError } from '../tools/redis.server.js';
 import { Acknowledgements } from './acknowledgements.js';
 import { Audience } from './audience.js';
 import type {
@@ -201,7 +202,7 @@ export class Channels {
       await this.#receiver.listen(channel);
     } catch (error) {
       await unsubscribe().catch(() => undefined);
-      throw new RedisUnavailableError(this.engine.endpoint, `subscribing to "${channel}"`, error);
+      throw redisError(this.engine.endpoint, `subscribing to "${channel}"`, error);
     }
     return {
       channel,

@@ -3,10 +3,11 @@
  * Called by the facade; underneath Redis Streams with consumer groups, see `redis.streams.ts`.
  */
 import type { DurableChannelOptions } from '../config/options.js';
-import { ArgumentError, RedisUnavailableError } from '../errors.js';
+import { ArgumentError } from '../errors.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
 import type { TraceCarrier } from '../telemetry/tracing.js';
 import { parseJson } from '../tools/json.js';
+import { redisError } from '../tools/redis.server.js';
 import type { StreamEntry, Streams } from '../tools/streams.js';
 import type {
   BroadcastOptions,
@@ -94,11 +95,7 @@ export class Durable {
     try {
       await this.tools.streams.append(channel, `[${head},${encode(body, extras)}]`, this.channels[channel]!.maxLength);
     } catch (error) {
-      throw new RedisUnavailableError(
-        this.tools.endpoint,
-        `XADD of a message on "${channel}"; it may be kept all the same`,
-        error,
-      );
+      throw redisError(this.tools.endpoint, `XADD of a message on "${channel}"; it may be kept all the same`, error);
     }
   }
 
@@ -127,7 +124,7 @@ export class Durable {
       await subscription.begin();
     } catch (error) {
       await subscription.unsubscribe().catch(() => undefined);
-      throw new RedisUnavailableError(this.tools.endpoint, `subscribing to "${channel}"`, error);
+      throw redisError(this.tools.endpoint, `subscribing to "${channel}"`, error);
     }
     return subscription;
   }
@@ -169,7 +166,7 @@ export class Durable {
     try {
       return await this.tools.streams.range(channel, from, to, PAGE);
     } catch (error) {
-      throw new RedisUnavailableError(this.tools.endpoint, `XRANGE of "${channel}"`, error);
+      throw redisError(this.tools.endpoint, `XRANGE of "${channel}"`, error);
     }
   }
 

@@ -4,10 +4,11 @@
  */
 import type { LocalNode } from '../cluster/node.js';
 import { show } from '../config/shape.js';
-import { MessageError, OverloadedError, RedisUnavailableError } from '../errors.js';
+import { MessageError, OverloadedError } from '../errors.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
 import type { TraceCarrier } from '../telemetry/tracing.js';
 import { parseJson } from '../tools/json.js';
+import { redisError } from '../tools/redis.server.js';
 import type { Lane } from '../tools/transport.js';
 import type { Acknowledgements, Receipt } from './acknowledgements.js';
 import type { Audience } from './audience.js';
@@ -166,7 +167,7 @@ export class Sender {
 
   #asUnsent(channel: string, error: unknown): Error {
     if (!(error instanceof OverloadedError)) {
-      return new RedisUnavailableError(this.tools.endpoint, `publishing on "${channel}"; this node was served`, error);
+      return redisError(this.tools.endpoint, `publishing on "${channel}"; this node was served`, error);
     }
     this.tools.drops.add(channel, 'too much waits to be sent');
     return error;

@@ -7,7 +7,7 @@ import { LocalNode } from '../cluster/node.js';
 import { findRedis } from '../cluster/topologies/find.redis.js';
 import { Topologies } from '../cluster/topologies/topologies.js';
 import type { FoundationConfig } from '../config/options.js';
-import { CookieMismatchError, RedisUnavailableError } from '../errors.js';
+import { CookieMismatchError } from '../errors.js';
 import { HealthMonitor } from '../health/health.monitor.js';
 import { CallClient } from '../processes/call.client.js';
 import { CallServer } from '../processes/call.server.js';
@@ -20,6 +20,7 @@ import { Supervisor } from '../processes/supervisor.js';
 import { ServiceRegistry } from '../services/service.registry.js';
 import { Telemetry } from '../telemetry/telemetry.js';
 import { createEngine } from '../tools/engine.js';
+import { redisError } from '../tools/redis.server.js';
 import { within } from '../tools/within.js';
 
 /** See the file header. */
@@ -87,7 +88,7 @@ export async function observe(given: FoundationConfig): Promise<Observer> {
     health: new HealthMonitor(config, engine, membership, topologies, table, services),
     async look() {
       await engine.nodes.look().catch((error: unknown) => {
-        throw new RedisUnavailableError(engine.endpoint, 'looking at the cluster', error);
+        throw redisError(engine.endpoint, 'looking at the cluster', error);
       });
     },
     close,

@@ -8,12 +8,14 @@ import {
   ArgumentError,
   CallInterruptedError,
   CallRefusedError,
+  RedisRefusedError,
   RedisUnavailableError,
   RemoteError,
   type CallSubject,
 } from '../errors.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
 import type { Engine } from '../tools/engine.js';
+import { redisError } from '../tools/redis.server.js';
 import { within } from '../tools/within.js';
 import { callableOf } from './callable.decorator.js';
 import type { CallClient, CallOptions, CallTarget } from './call.client.js';
@@ -90,7 +92,9 @@ export class ProcessCalls {
         if (!again) return this.#result(answer);
         interrupted ??= answer.interrupted;
       } catch (error) {
-        const isNotSent = error instanceof CallRefusedError || error instanceof RedisUnavailableError;
+        const isNotSent = [CallRefusedError, RedisUnavailableError, RedisRefusedError].some(
+          (type) => error instanceof type,
+        );
         // INVARIANT (I15): what may have been carried out is not called refused, whatever became of the later attempts.
         throw isNotSent ? (interrupted ?? error) : error;
       }
@@ -184,7 +188,7 @@ export class ProcessCalls {
       }
       if (performance.now() >= deadline) {
         if (answered) throw notRunning({ processName: name, method, node: '?' });
-        throw new RedisUnavailableError(this.engine.endpoint, `calling ${name}.${method}`, failure);
+        throw redisError(this.engine.endpoint, `calling ${name}.${method}`, failure);
       }
       await pause();
     }

@@ -13,11 +13,11 @@ import {
   ProcessDeclarationError,
   ProcessStartError,
   ProcessTimeoutError,
-  RedisUnavailableError,
   UnknownProcessError,
 } from '../errors.js';
 import type { Engine } from '../tools/engine.js';
 import type { OwnerRecord } from '../tools/leases.js';
+import { redisError } from '../tools/redis.server.js';
 import { NODE_CONTROL, type NodeControl } from './node.control.js';
 import { explain, type Candidate } from './placement.js';
 import type { ProcessCalls } from './process.calls.js';
@@ -478,7 +478,7 @@ export class ProcessManager {
       return await call();
     } catch (error) {
       if (error instanceof FoundationError) throw error;
-      throw new RedisUnavailableError(this.engine.endpoint, doing, error);
+      throw redisError(this.engine.endpoint, doing, error);
     }
   }
 }

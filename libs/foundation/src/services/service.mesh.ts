@@ -5,16 +5,10 @@
 import { Injectable, Logger } from '@nestjs/common';
 import type { Membership } from '../cluster/membership.js';
 import { show } from '../config/shape.js';
-import {
-  ArgumentError,
-  CallRefusedError,
-  FoundationError,
-  RedisUnavailableError,
-  ServiceNotFoundError,
-  describe,
-} from '../errors.js';
+import { ArgumentError, CallRefusedError, FoundationError, ServiceNotFoundError, describe } from '../errors.js';
 import type { Engine } from '../tools/engine.js';
 import { parseJson } from '../tools/json.js';
+import { redisError } from '../tools/redis.server.js';
 import { within } from '../tools/within.js';
 import { Balancer } from './balancer.js';
 import { readCriteria, requireFields, type Question } from './criteria.js';
@@ -313,7 +307,7 @@ export class ServiceMesh {
     try {
       return await work();
     } catch (error) {
-      throw error instanceof FoundationError ? error : new RedisUnavailableError(this.engine.endpoint, doing, error);
+      throw error instanceof FoundationError ? error : redisError(this.engine.endpoint, doing, error);
     }
   }
 }

@@ -15,3 +15,4 @@ export {
 export { ownershipsOf, type Injuries, type Ownership } from './ownership.js';
 export { transportContract, type TestRunner, type TransportCluster } from './transport.contract.js';
 export type { Lane, Transport } from '../tools/transport.js';
+export { aclRule } from '../tools/redis.rights.js';

@@ -8,7 +8,7 @@ import type { FoundationConfig, RedisClient, RedisEndpoint } from '../config/opt
 import { FoundationConfigError, RedisRefusedError, RedisUnavailableError, describe } from '../errors.js';
 import { checkClient, createClient, createPubSubClient, disconnect, reconnectIn } from './redis.client.js';
 import { endpointName } from './redis.names.js';
-import { OLDEST, refusalIn, serverFacts } from './redis.server.js';
+import { OLDEST, redisError, serverFacts } from './redis.server.js';
 
 /** The roles; `worker` is BullMQ's, which adds one blocking duplicate of it. A consumer of a durable channel has a `stream`. */
 export type RedisRole = 'leases' | 'control' | 'subscriber' | 'publisher' | 'worker' | 'stream';
@@ -208,8 +208,6 @@ export class RedisConnections {
   }
 
   #classify(error: unknown): RedisRefusedError | RedisUnavailableError {
-    const refusal = refusalIn(describe(error));
-    if (refusal === undefined) return new RedisUnavailableError(this.endpoint, 'connecting', error);
-    return new RedisRefusedError(this.endpoint, refusal.reply, refusal.advice, error);
+    return redisError(this.endpoint, 'connecting', error);
   }
 }

@@ -3,11 +3,12 @@
  * Called by the command line; underneath plain commands on keys of its own, below the application's hash tag.
  */
 import { randomBytes } from 'node:crypto';
-import type { Redis } from 'ioredis';
+import type { Cluster, Redis } from 'ioredis';
 import type { RedisClient, RedisEndpoint } from '../config/options.js';
 import { describe } from '../errors.js';
 import { createClient, createPubSubClient, disconnect } from './redis.client.js';
 import { endpointName } from './redis.names.js';
+import { trials } from './redis.rights.js';
 import { toNumber, toTexts } from './script.js';
 
 /** A command that Redis did not carry out, and what it said. */
@@ -24,14 +25,12 @@ export interface RedisProbe {
   /** Its clock and ours in milliseconds since 1970, and how long the answer took. */
   time(): Promise<{ theirs: number; ours: number; tookMs: number }>;
   /** The ACL user of this connection. */
-  user(): Promise<string>;
+  readonly user: string;
   /** Tries the commands of Foundation and BullMQ on keys and topics that begin with `tag`. */
   tryCommands(tag: string): Promise<Refused[]>;
+  readonly isCluster: boolean;
   close(): void;
 }
-
-/** Keys that may be left behind, because the user must not delete, go after this long. */
-const KEEP_MS = '10000';
 
 /**
  * Connects.
@@ -56,10 +55,11 @@ export async function openProbe(endpoint: RedisEndpoint | RedisClient, timeoutMs
       const tookMs = performance.now() - began;
       return { theirs: toNumber(seconds) * 1000 + toNumber(micros) / 1000, ours: sentAt + tookMs / 2, tookMs };
     },
-    user: async () => String(await client.call('ACL', 'WHOAMI')),
+    user: userOf(client),
+    isCluster: client.isCluster,
     async tryCommands(tag) {
       const scratch = `${tag}:doctor:${randomBytes(6).toString('hex')}`;
-      const refused = await tryEach(client, commandsOn(scratch));
+      const refused = await tryEach(client, trials(scratch));
       const transaction = client.multi().get(`${scratch}:text`).exec();
       await transaction.catch((error: unknown) => {
         // That the GET in it is refused was found out above.
@@ -106,65 +106,8 @@ async function tryEach(client: Redis, commands: readonly (readonly [string, ...s
   return refused;
 }
 
-/** What the scripts, ioredis and BullMQ send, each in a form that works on an empty database. */
-function commandsOn(scratch: string): [string, ...string[]][] {
-  const [text, hash, zset, list, stream, set] = ['text', 'hash', 'zset', 'list', 'stream', 'set'].map(
-    (type) => `${scratch}:${type}`,
-  ) as [string, string, string, string, string, string];
-  return [
-    ['PING'],
-    ['INFO', 'server'],
-    ['TIME'],
-    ['SET', text, '1', 'NX', 'PX', KEEP_MS],
-    ['GET', text],
-    ['MGET', text],
-    ['EXISTS', text],
-    ['INCR', text],
-    ['PTTL', text],
-    ['HSET', hash, 'field', '1'],
-    ['PEXPIRE', hash, KEEP_MS],
-    ['HMSET', hash, 'field', '1'],
-    ['HSETNX', hash, 'field', '1'],
-    ['HINCRBY', hash, 'field', '1'],
-    ['HGET', hash, 'field'],
-    ['HMGET', hash, 'field'],
-    ['HGETALL', hash],
-    ['HEXISTS', hash, 'field'],
-    ['HDEL', hash, 'other'],
-    ['ZADD', zset, '1', 'a'],
-    ['PEXPIRE', zset, KEEP_MS],
-    ['ZSCORE', zset, 'a'],
-    ['ZRANGE', zset, '0', '-1'],
-    ['ZRANGEBYSCORE', zset, '-inf', '+inf'],
-    ['ZCARD', zset],
-    ['ZREM', zset, 'b'],
-    ['ZREMRANGEBYSCORE', zset, '5', '6'],
-    ['ZPOPMIN', zset],
-    ['BZPOPMIN', zset, '0.01'],
-    ['LPUSH', list, 'a'],
-    ['PEXPIRE', list, KEEP_MS],
-    ['RPUSH', list, 'b'],
-    ['RPOPLPUSH', list, list],
-    ['LLEN', list],
-    ['LRANGE', list, '0', '-1'],
-    ['LREM', list, '1', 'a'],
-    ['SADD', set, 'a'],
-    ['PEXPIRE', set, KEEP_MS],
-    ['SMEMBERS', set],
-    ['SREM', set, 'b'],
-    ['XADD', stream, 'MAXLEN', '~', '10', '*', 'm', '1'],
-    ['PEXPIRE', stream, KEEP_MS],
-    ['XGROUP', 'CREATE', stream, 'g', '0'],
-    ['XINFO', 'GROUPS', stream],
-    ['XREADGROUP', 'GROUP', 'g', 'c', 'COUNT', '1', 'STREAMS', stream, '>'],
-    ['XPENDING', stream, 'g'],
-    ['XCLAIM', stream, 'g', 'c', '0', '0-1'],
-    ['XACK', stream, 'g', '0-1'],
-    ['XRANGE', stream, '-', '+'],
-    ['XTRIM', stream, 'MAXLEN', '~', '10'],
-    ['PUBLISH', scratch, ''],
-    ['EVAL', `return redis.call('GET', KEYS[1])`, '1', text],
-    ['EVALSHA', 'd3c21d0c2b9ca22f82737626a27bcaf5d288f99f', '1', text],
-    ['DEL', text, hash, zset, list, stream, set],
-  ];
+/** The user of the last AUTH that ioredis sends; with a password alone it is that of the server's `requirepass`. */
+function userOf(client: Redis): string {
+  const options = client.isCluster ? (client as unknown as Cluster).options.redisOptions : client.options;
+  return options?.username ?? 'default';
 }

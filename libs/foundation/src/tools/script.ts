@@ -3,6 +3,7 @@
  * Underneath: ioredis `defineCommand` (EVALSHA, then EVAL on NOSCRIPT).
  */
 import type { Redis } from 'ioredis';
+import { describe } from '../errors.js';
 
 type Command = (keyCount: number, ...rest: string[]) => Promise<unknown>;
 
@@ -19,7 +20,17 @@ export class Script {
     const commands = client as unknown as Record<string, Command | undefined>;
     if (commands[this.name] === undefined) client.defineCommand(this.name, { lua: this.lua });
     const command = commands[this.name] as Command;
-    return command.call(client, keys.length, ...keys, ...args.map(String));
+    return command.call(client, keys.length, ...keys, ...args.map(String)).catch((error: unknown) => {
+      throw this.#named(error);
+    });
+  }
+
+  /** Of a command in a script that the user may not use, Redis before 7.2 tells the line only. */
+  #named(error: unknown): unknown {
+    const [, line] = /user executing the script.*@user_script:\s*(\d+)/s.exec(describe(error)) ?? [];
+    if (line === undefined) return error;
+    const [, command] = /redis\.p?call\('(\w+)'/.exec(this.lua.split('\n')[Number(line) - 1] ?? '') ?? [];
+    return command === undefined ? error : new Error(`${describe(error)} (the '${command}' command)`, { cause: error });
   }
 }
 

@@ -67,14 +67,15 @@ describe('of Redis', () => {
   });
 
   it('permissions', () => {
-    expect(permissionFindings([], 'app', '{foundation:x}')).toMatchObject([{ verdict: 'ok' }]);
+    const probe = { user: 'app', isCluster: false };
+    expect(permissionFindings([], probe, 'x')).toMatchObject([{ verdict: 'ok' }]);
     const refused = [
       { command: 'ZADD', reply: 'NOPERM no' },
       { command: 'ZADD', reply: 'NOPERM no' },
       { command: 'SET', reply: 'OOM command not allowed' },
       { command: 'DEL', reply: 'MISCONF' },
     ];
-    expect(verdicts(permissionFindings(refused, 'app', '{foundation:x}'))).toEqual([
+    expect(verdicts(permissionFindings(refused, probe, 'x'))).toEqual([
       'failed user "app" may not use ZADD on {foundation:x}:*',
       'failed SET failed: OOM command not allowed (and 1 more)',
     ]);

@@ -3,7 +3,9 @@
  * Called by the steps about Redis.
  */
 import type { LeaseTimes } from '../../config/options.js';
-import type { Refused } from '../../tools/redis.probe.js';
+import { keysOf } from '../../tools/keys.js';
+import type { RedisProbe, Refused } from '../../tools/redis.probe.js';
+import { aclRule } from '../../tools/redis.rights.js';
 import { OLDEST, refusalIn, type ServerFacts } from '../../tools/redis.server.js';
 import { duration } from '../words.js';
 import { failed, ok, warning, type Finding } from './step.js';
@@ -66,7 +68,12 @@ export function clockFinding(offsetMs: number, errorMs: number): Finding {
   );
 }
 
-export function permissionFindings(refused: readonly Refused[], user: string, tag: string): Finding[] {
+export function permissionFindings(
+  refused: readonly Refused[],
+  { user, isCluster }: Pick<RedisProbe, 'user' | 'isCluster'>,
+  appName: string,
+): Finding[] {
+  const { tag } = keysOf(appName);
   const denied = refused.filter(({ reply }) => reply.includes('NOPERM'));
   const others = refused.filter(({ reply }) => !reply.includes('NOPERM'));
   const findings: Finding[] = [];
@@ -75,7 +82,7 @@ export function permissionFindings(refused: readonly Refused[], user: string, ta
     findings.push(
       failed(
         `user "${user}" may not use ${commands} on ${tag}:*`,
-        `redis-cli ACL SETUSER ${user} '~${tag}:*' '&${tag}:*' +@all -@dangerous +info`,
+        `give it what a node needs:\nredis-cli ACL SETUSER ${user} ${quoted(aclRule(appName, { isCluster }))}`,
       ),
     );
   }
@@ -87,4 +94,9 @@ export function permissionFindings(refused: readonly Refused[], user: string, ta
     );
   }
   return findings.length > 0 ? findings : [ok(`user "${user}" may use what Foundation and BullMQ need on ${tag}:*`)];
+}
+
+/** For a shell, to which braces, `&` and `*` mean something. */
+function quoted(rule: readonly string[]): string {
+  return rule.map((part) => (part.startsWith('+') && !part.includes('|') ? part : `'${part}'`)).join(' ');
 }

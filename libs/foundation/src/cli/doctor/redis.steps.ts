@@ -50,9 +50,7 @@ export const REDIS_STEPS: readonly Step[] = [
     return [clockFinding(ours - theirs, tookMs / 2 + 1)];
   }),
   onEach('permissions', async (probe, { appName }) => {
-    const { tag } = keysOf(appName);
-    const user = await probe.user().catch(() => 'default');
-    return permissionFindings(await probe.tryCommands(tag), user, tag);
+    return permissionFindings(await probe.tryCommands(keysOf(appName).tag), probe, appName);
   }),
 ];
 
