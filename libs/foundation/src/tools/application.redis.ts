@@ -131,5 +131,9 @@ function withoutPrefix(redis: RedisClient): RedisClient | undefined {
 }
 
 function nameOf(token: InjectionToken): string {
-  return typeof token === 'function' ? token.name : typeof token === 'symbol' ? (token.description ?? '') : String(token);
+  return typeof token === 'function'
+    ? token.name
+    : typeof token === 'symbol'
+      ? (token.description ?? '')
+      : String(token);
 }
