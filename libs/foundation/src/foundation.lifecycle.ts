@@ -25,7 +25,7 @@ import type { ServiceMesh } from './services/service.mesh.js';
 import type { ServiceRegistry } from './services/service.registry.js';
 import { RepeatedLog } from './telemetry/repeated.log.js';
 import type { Engine } from './tools/engine.js';
-import { redisError, refusalIn } from './tools/redis.server.js';
+import { redisError, refusalIn } from './tools/refusal.js';
 import { within } from './tools/within.js';
 
 const RETRY_MS = 500;

@@ -13,7 +13,7 @@ import type { TraceCarrier } from '../telemetry/tracing.js';
 import type { Engine } from '../tools/engine.js';
 import { keysOf } from '../tools/keys.js';
 import { Outbox } from '../tools/outbox.js';
-import { redisError } from '../tools/redis.server.js';
+import { redisError } from '../tools/refusal.js';
 import { Acknowledgements } from './acknowledgements.js';
 import { Audience } from './audience.js';
 import type {

@@ -7,7 +7,7 @@ import { ArgumentError } from '../errors.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
 import type { TraceCarrier } from '../telemetry/tracing.js';
 import { parseJson } from '../tools/json.js';
-import { redisError } from '../tools/redis.server.js';
+import { redisError } from '../tools/refusal.js';
 import type { StreamEntry, Streams } from '../tools/streams.js';
 import type {
   BroadcastOptions,

@@ -8,7 +8,7 @@ import { MessageError, OverloadedError } from '../errors.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
 import type { TraceCarrier } from '../telemetry/tracing.js';
 import { parseJson } from '../tools/json.js';
-import { redisError } from '../tools/redis.server.js';
+import { redisError } from '../tools/refusal.js';
 import type { Lane } from '../tools/transport.js';
 import type { Acknowledgements, Receipt } from './acknowledgements.js';
 import type { Audience } from './audience.js';

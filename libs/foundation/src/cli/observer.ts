@@ -20,7 +20,7 @@ import { Supervisor } from '../processes/supervisor.js';
 import { ServiceRegistry } from '../services/service.registry.js';
 import { Telemetry } from '../telemetry/telemetry.js';
 import { createEngine } from '../tools/engine.js';
-import { redisError } from '../tools/redis.server.js';
+import { redisError } from '../tools/refusal.js';
 import { within } from '../tools/within.js';
 
 /** See the file header. */

@@ -15,7 +15,7 @@ import {
 } from '../errors.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
 import type { Engine } from '../tools/engine.js';
-import { redisError } from '../tools/redis.server.js';
+import { redisError } from '../tools/refusal.js';
 import { within } from '../tools/within.js';
 import { callableOf } from './callable.decorator.js';
 import type { CallClient, CallOptions, CallTarget } from './call.client.js';

@@ -17,7 +17,7 @@ import {
 } from '../errors.js';
 import type { Engine } from '../tools/engine.js';
 import type { OwnerRecord } from '../tools/leases.js';
-import { redisError } from '../tools/redis.server.js';
+import { redisError } from '../tools/refusal.js';
 import { NODE_CONTROL, type NodeControl } from './node.control.js';
 import { explain, type Candidate } from './placement.js';
 import type { ProcessCalls } from './process.calls.js';

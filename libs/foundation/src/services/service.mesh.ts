@@ -8,7 +8,7 @@ import { show } from '../config/shape.js';
 import { ArgumentError, CallRefusedError, FoundationError, ServiceNotFoundError, describe } from '../errors.js';
 import type { Engine } from '../tools/engine.js';
 import { parseJson } from '../tools/json.js';
-import { redisError } from '../tools/redis.server.js';
+import { redisError } from '../tools/refusal.js';
 import { within } from '../tools/within.js';
 import { Balancer } from './balancer.js';
 import { readCriteria, requireFields, type Question } from './criteria.js';

@@ -8,7 +8,8 @@ import type { FoundationConfig, RedisClient, RedisEndpoint } from '../config/opt
 import { FoundationConfigError, RedisRefusedError, RedisUnavailableError, describe } from '../errors.js';
 import { checkClient, createClient, createPubSubClient, disconnect, reconnectIn } from './redis.client.js';
 import { endpointName } from './redis.names.js';
-import { OLDEST, redisError, serverFacts } from './redis.server.js';
+import { OLDEST, serverFacts } from './redis.server.js';
+import { redisError } from './refusal.js';
 
 /** The roles; `worker` is BullMQ's, which adds one blocking duplicate of it. A consumer of a durable channel has a `stream`. */
 export type RedisRole = 'leases' | 'control' | 'subscriber' | 'publisher' | 'worker' | 'stream';

@@ -1,8 +1,7 @@
 /**
- * Pure: what Redis says of itself in INFO, and what it means when it refuses.
+ * Pure: what Redis says of itself in INFO.
  * Called by the connections at start, and by the probe of the command line.
  */
-import { RedisRefusedError, RedisUnavailableError, describe } from '../errors.js';
 
 /** The oldest version that has all that this library and BullMQ ask for. */
 export const OLDEST = '6.2';
@@ -44,36 +43,4 @@ function isAtLeast(version: string, least: string): boolean {
     text.split('.').map(Number),
   ) as [number[], number[]];
   return major > leastMajor || (major === leastMajor && minor >= leastMinor);
-}
-
-/** An answer that waiting will not change, and what to do about it. */
-export interface Refusal {
-  reply: string;
-  advice: string;
-}
-
-/** Finds a refusal in the text of an error; `undefined` for errors that may pass. The reply names the command if Redis does. */
-export function refusalIn(text: string): Refusal | undefined {
-  const isDenied = /NOPERM|user executing the script can't/.test(text);
-  if (isDenied) {
-    const [, command] = /'([\w|]{1,40})' command/.exec(text) ?? [];
-    const [kind = 'command'] = /key|channel/.exec(text) ?? [];
-    return {
-      reply: `NOPERM: ${command === undefined ? `a ${kind}` : command.toUpperCase()}`,
-      advice: 'Give the user the missing permission: npx foundation doctor says which, and prints the rule of the ACL.',
-    };
-  }
-  const reply = /WRONGPASS|NOAUTH|ERR AUTH|invalid password|invalid username|DB index is out of range/i.exec(text);
-  if (reply === null) return undefined;
-  const advice = reply[0].startsWith('DB')
-    ? 'Use another database.'
-    : 'Correct the user name and password in "redis" or FOUNDATION_REDIS_URL.';
-  return { reply: reply[0], advice };
-}
-
-/** What a command failed with, as one of ours: Redis refused it, or cannot be reached. */
-export function redisError(endpoint: string, doing: string, cause: unknown): RedisRefusedError | RedisUnavailableError {
-  const refusal = refusalIn(describe(cause));
-  if (refusal === undefined) return new RedisUnavailableError(endpoint, doing, cause);
-  return new RedisRefusedError(endpoint, refusal.reply, refusal.advice, cause, `Foundation gave up ${doing}.`);
 }

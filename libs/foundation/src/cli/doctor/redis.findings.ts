@@ -6,7 +6,8 @@ import type { LeaseTimes } from '../../config/options.js';
 import { keysOf } from '../../tools/keys.js';
 import type { RedisProbe, Refused } from '../../tools/redis.probe.js';
 import { aclRule } from '../../tools/redis.rights.js';
-import { OLDEST, refusalIn, type ServerFacts } from '../../tools/redis.server.js';
+import { OLDEST, type ServerFacts } from '../../tools/redis.server.js';
+import { refusalIn } from '../../tools/refusal.js';
 import { duration } from '../words.js';
 import { failed, ok, warning, type Finding } from './step.js';
 
