@@ -33,9 +33,9 @@ afterEach(() => {
   delete process.env['FOUNDATION_REDIS_URL'];
 });
 
-/** Where the Redis of the test is, as ioredis and BullMQ take it. */
+/** Where the Redis of the test is, as ioredis and BullMQ take it: with the rights of an application that has queues of its own. */
 function place(): { host: string; port: number; password?: string } {
-  const { port, password } = new URL(server.url);
+  const { port, password } = new URL(server.adminUrl);
   return { host: '127.0.0.1', port: Number(port), ...(password ? { password: decodeURIComponent(password) } : {}) };
 }
 
@@ -95,7 +95,7 @@ describe('The root configuration of @nestjs/bullmq', () => {
   });
 
   it('is waited for when a factory makes it, and may be a URL', async () => {
-    const settings = { provide: 'SETTINGS', useFactory: () => pause(200).then(() => ({ url: server.url })) };
+    const settings = { provide: 'SETTINGS', useFactory: () => pause(200).then(() => ({ url: server.adminUrl })) };
     const imports = [
       BullModule.forRootAsync({
         imports: [{ module: class Settings {}, providers: [settings], exports: [settings] }],
