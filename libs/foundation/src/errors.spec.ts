@@ -270,4 +270,14 @@ describe('describe', () => {
   ])('does not throw for %s', (_what, make) => {
     expect(typeof errors.describe(make())).toBe('string');
   });
+
+  it('says why a transaction was given up, also when its commands failed with the very same error', () => {
+    const given = Object.assign(new Error('EXECABORT'), {
+      previousErrors: [new Error('NOPERM'), new Error('WRONGTYPE')],
+    });
+    expect(errors.describe(given)).toBe('NOPERM; WRONGTYPE');
+    const lost = Object.assign(new Error('Connection is closed.'), { previousErrors: [] as unknown[] });
+    lost.previousErrors.push(lost, lost);
+    expect(errors.describe(lost)).toBe('Connection is closed.');
+  });
 });

@@ -541,9 +541,11 @@ export class RequestError extends FoundationError {
 /** The one-line text of anything that was thrown. */
 export function describe(thrown: unknown): string {
   if (thrown instanceof AggregateError && thrown.message === '') return thrown.errors.map(describe).join('; ');
-  // What ioredis adds to EXECABORT, which says itself only that a transaction was given up.
+  // What ioredis adds to EXECABORT, which says itself only that a transaction was given up. When a connection breaks, all
+  // commands of a transaction fail with one error, which so has itself among them.
   const { previousErrors } = (thrown ?? {}) as { previousErrors?: unknown };
-  if (Array.isArray(previousErrors) && previousErrors.length > 0) return previousErrors.map(describe).join('; ');
+  const others = Array.isArray(previousErrors) ? previousErrors.filter((each) => each !== thrown) : [];
+  if (others.length > 0) return others.map((each) => (each instanceof Error ? each.message : String(each))).join('; ');
   if (thrown instanceof Error) return thrown.message || thrown.name;
   if (typeof thrown === 'string') return thrown;
   try {
