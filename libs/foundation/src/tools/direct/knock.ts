@@ -5,10 +5,11 @@
 import type { TlsFiles } from '../../config/options.js';
 import type { Secret } from '../../config/secret.js';
 import { parseAddress } from './address.js';
+import { readCredentials } from './certificates.js';
 import { keyFor } from '../seal.js';
 import { dial } from './handshake.js';
 import { Link } from './link.js';
-import { PROOF_MS, dialTo, readCredentials } from './sockets.js';
+import { PROOF_MS, dialTo } from './sockets.js';
 
 /** `unreachable`: no connection. `refused`: it closed, or proved nothing, which is what another cookie looks like. */
 export type KnockOutcome = { outcome: 'ok'; ms: number } | { outcome: 'unreachable' | 'refused'; reason: string };

@@ -7,13 +7,14 @@ import type { DirectConfig } from '../../config/options.js';
 import { DirectListenError } from '../../errors.js';
 import type { Telemetry } from '../../telemetry/telemetry.js';
 import { formatAddress, isWildcard, ownHost } from './address.js';
+import { Certificates } from './certificates.js';
 import { Dialing } from './dialing.js';
 import { keyFor } from '../seal.js';
 import { accept, dial, type Handshake, type Party } from './handshake.js';
 import { Link, type LinkEvents } from './link.js';
 import type { Peer } from './peer.js';
 import type { Refusals } from './refusals.js';
-import { Listener, PROOF_MS, dialTo, readCredentials, type Connected, type Credentials } from './sockets.js';
+import { Listener, PROOF_MS, dialTo, type Connected } from './sockets.js';
 
 /** After how many failures in a row a warning says that a node cannot be dialled. */
 const WARN_AFTER = 5;
@@ -30,7 +31,7 @@ export interface LinkOffice {
 /** See the file header. */
 export class Links {
   readonly #dialings = new Map<string, Dialing>();
-  readonly #credentials: Credentials | undefined;
+  readonly #certificates: Certificates | undefined;
   readonly #key: Buffer;
   readonly #logger = new Logger('Foundation');
   #listener: Listener | undefined;
@@ -44,7 +45,7 @@ export class Links {
     private readonly office: LinkOffice,
   ) {
     const { cookie, tls } = config.transport;
-    this.#credentials = tls === undefined ? undefined : readCredentials(tls);
+    if (tls !== undefined) this.#certificates = new Certificates(tls, (next) => this.#listener?.renew(next));
     this.#key = keyFor(cookie.reveal(), config.appName, 'link');
   }
 
@@ -56,13 +57,13 @@ export class Links {
   async listen(): Promise<string> {
     const { host = ownHost(), port, advertise } = this.config.transport;
     const listener = new Listener(
-      this.#credentials,
+      this.#certificates?.current,
       (connection) => this.#accept(connection),
       (remote, reason) => this.refusals.note(remote, reason),
     );
+    this.#listener = listener;
     try {
       const bound = await listener.open(host, port);
-      this.#listener = listener;
       return advertise ?? formatAddress({ host: isWildcard(host) ? ownHost() : host, port: bound.port });
     } catch (error) {
       listener.close();
@@ -85,6 +86,7 @@ export class Links {
     this.#closed = true;
     for (const bootId of [...this.#dialings.keys()]) this.drop(bootId);
     this.#listener?.close();
+    this.#certificates?.close();
   }
 
   #party(binding: string): Party {
@@ -126,7 +128,7 @@ export class Links {
     else {
       giveUp = dialTo(
         address,
-        this.#credentials,
+        this.#certificates?.current,
         (connection) =>
           this.#link(connection, dial(this.#party(connection.binding), bootId), {
             proven: () => {

@@ -1,17 +1,14 @@
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { connect as connectTls } from 'node:tls';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { FoundationConfigError } from '../../errors.js';
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { Authority } from '../../../../../test/support/certificates.js';
 import { eventually } from '../../testing/eventually.js';
+import type { Credentials } from './certificates.js';
 import { FRAME, MAX_PAYLOAD, encodeFrame, encodeJson, type Frame } from './frames.js';
 import { keyFor } from '../seal.js';
 import { accept, dial, type Party } from './handshake.js';
 import { Link } from './link.js';
-import { Listener, dialTo, readCredentials, type Connected, type Credentials, type StrangerLimits } from './sockets.js';
+import { Listener, dialTo, type Connected, type StrangerLimits } from './sockets.js';
 
 const HOST = '127.0.0.1';
 const party = (bootId: string, binding = '', cookie = 'the cookie of this spec'): Party => ({
@@ -189,43 +186,12 @@ describe('a stranger', () => {
 });
 
 describe('with TLS', () => {
-  let folder: string;
-  let ours: Credentials;
-  let others: Credentials;
-
-  beforeAll(() => {
-    folder = mkdtempSync(join(tmpdir(), 'foundation-tls-'));
-    [ours, others] = [credentials('ours'), credentials('others')];
-  });
-  afterAll(() => rmSync(folder, { recursive: true, force: true }));
-
-  const file = (name: string): string => join(folder, name);
-  const openssl = (...args: string[]): void => void execFileSync('openssl', args, { stdio: 'ignore' });
-
-  function credentials(name: string): Credentials {
-    const [ca, caKey, key, request, cert] = ['ca', 'ca.key', 'key', 'csr', 'cert'].map((part) =>
-      file(`${name}.${part}`),
-    );
-    const ec = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
-    openssl('req', '-x509', ...ec, '-keyout', caKey!, '-out', ca!, '-days', '2', '-subj', `/CN=${name} authority`);
-    openssl('req', ...ec, '-keyout', key!, '-out', request!, '-subj', '/CN=node');
-    openssl(
-      'x509',
-      '-req',
-      '-in',
-      request!,
-      '-CA',
-      ca!,
-      '-CAkey',
-      caKey!,
-      '-CAcreateserial',
-      '-out',
-      cert!,
-      '-days',
-      '2',
-    );
-    return readCredentials({ certificateFile: cert!, keyFile: key!, caFile: ca! });
-  }
+  const credentials = (name: string): Credentials => {
+    const authority = new Authority(name);
+    const { cert, key } = authority.issue();
+    return { cert: Buffer.from(cert), key: Buffer.from(key), ca: Buffer.from(authority.cert) };
+  };
+  const [ours, others] = [credentials('ours'), credentials('others')];
 
   it('links nodes of one authority', async () => {
     const { port, sides } = await listen({}, ours);
@@ -257,11 +223,17 @@ describe('with TLS', () => {
     await eventually(() => refusals.length > 0);
   });
 
-  it('names a file that cannot be read, and the option', () => {
-    const missing = { certificateFile: file('ours.cert'), keyFile: file('nothing'), caFile: file('ours.ca') };
-    expect(() => readCredentials(missing)).toThrow(FoundationConfigError);
-    expect(() => readCredentials(missing)).toThrow(/security\.tls\.keyFile/);
-    writeFileSync(file('nothing'), 'x');
-    expect(() => readCredentials(missing)).not.toThrow();
+  it('takes nodes of another authority once it has new certificates, and goes on with those it has', async () => {
+    const { listener, port, sides } = await listen({}, ours);
+    const before = dialled(port, ours);
+    await eventually(() => before.proven && sides[0]?.proven);
+    listener.renew(others);
+    const after = dialled(port, others);
+    await eventually(() => after.proven, { lastSeen: () => after });
+    const late = dialled(port, ours);
+    await eventually(() => late.failure);
+    before.link!.send([encodeFrame(FRAME.data, Buffer.from('x'))]);
+    await eventually(() => sides[0]!.frames.length === 1);
+    expect(before.closed).toBeUndefined();
   });
 });

@@ -2,12 +2,16 @@
  * Opens connections to other nodes and takes theirs, with a limit on how many may be open, and for how long, before they
  * have proven to know the cookie. Underneath `node:net`, or `node:tls` where certificates are configured.
  */
-import { readFileSync } from 'node:fs';
 import { connect as connectTcp, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
-import { connect as connectTls, createServer as createTlsServer, type TLSSocket } from 'node:tls';
-import type { TlsFiles } from '../../config/options.js';
-import { FoundationConfigError, describe } from '../../errors.js';
+import {
+  connect as connectTls,
+  createServer as createTlsServer,
+  type Server as TlsServer,
+  type TLSSocket,
+} from 'node:tls';
+import { describe } from '../../errors.js';
 import { formatAddress, type Address } from './address.js';
+import type { Credentials } from './certificates.js';
 
 /** How long a connection may take until both sides have proven themselves, in milliseconds. */
 export const PROOF_MS = 3000;
@@ -20,34 +24,11 @@ export interface StrangerLimits {
   maxUnproven: number;
 }
 
-/** Certificate, key and authority as PEM. */
-export interface Credentials {
-  cert: Buffer;
-  key: Buffer;
-  ca: Buffer;
-}
-
 /** A connection, and what only its two ends know of it. */
 export interface Connected {
   socket: Socket;
   remote: string;
   binding: string;
-}
-
-/**
- * Reads the files.
- *
- * @throws FoundationConfigError for one that cannot be read; it names the option and the file, not what is in it.
- */
-export function readCredentials(files: TlsFiles): Credentials {
-  const read = (option: keyof TlsFiles): Buffer => {
-    try {
-      return readFileSync(files[option]);
-    } catch (error) {
-      throw new FoundationConfigError(`security.tls.${option}`, describe(error), 'a PEM file that can be read');
-    }
-  };
-  return { cert: read('certificateFile'), key: read('keyFile'), ca: read('caFile') };
 }
 
 /** Connects, or calls `failed`; returns the function that gives up. */
@@ -116,6 +97,11 @@ export class Listener {
         resolve({ host, port: (this.#server.address() as AddressInfo).port });
       });
     });
+  }
+
+  /** Takes effect on connections from now on. */
+  renew(credentials: Credentials): void {
+    (this.#server as TlsServer).setSecureContext(credentials);
   }
 
   /** The connection has proven itself and counts no more. */
