@@ -87,7 +87,9 @@ async function run(): Promise<void> {
   journal.recorder = recorder;
   journal.crash = (process.env[ENV.crash] ?? 'none') as CrashMode;
   for (const kind of ['unhandledRejection', 'uncaughtException'] as const) {
-    process.on(kind, (error: unknown) => recorder.record('test.stray_error', { kind, error: (error as Error | undefined)?.stack ?? String(error) }));
+    process.on(kind, (error: unknown) =>
+      recorder.record('test.stray_error', { kind, error: (error as Error | undefined)?.stack ?? String(error) }),
+    );
   }
   const manager = app.get(ProcessManager);
   const channels = app.get(Channels);
