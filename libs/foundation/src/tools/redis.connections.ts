@@ -12,6 +12,7 @@ import {
   createPubSubClient,
   disconnect,
   endpointName,
+  hardened,
   reconnectIn,
 } from './redis.client.js';
 import { OLDEST, redisError, serverFacts } from './redis.server.js';
@@ -123,7 +124,7 @@ export class RedisConnections {
   #keepDuplicatesOf(client: Redis): void {
     const original = client.duplicate.bind(client);
     client.duplicate = (...overrides) => {
-      const duplicate = original(...overrides);
+      const duplicate = hardened(original(...overrides));
       // While Redis is away it reports the same as the client does.
       duplicate.on('error', () => undefined);
       this.#duplicates.add(duplicate);
