@@ -16,7 +16,7 @@ export class Authority {
     this.cert = this.#certificate(`${name} authority`, this.#keys.publicKey, true);
   }
 
-  /** A certificate with its key, both as PEM, valid for a day. */
+  /** A certificate with its key, both as PEM, valid for a day and for 127.0.0.1. */
   issue(subject = 'node'): Issued {
     const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
     const key = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
@@ -33,16 +33,23 @@ export class Authority {
       sequence(timeOf(Date.now() - day), timeOf(Date.now() + day)),
       nameOf(subject),
       publicKey.export({ type: 'spki', format: 'der' }),
-      der(0xa3, sequence(sequence(BASIC_CONSTRAINTS, der(0x04, sequence(isAuthority ? der(0x01, [0xff]) : []))))),
+      der(
+        0xa3,
+        sequence(
+          sequence(BASIC_CONSTRAINTS, der(0x04, sequence(isAuthority ? der(0x01, [0xff]) : []))),
+          sequence(SUBJECT_ALT_NAME, der(0x04, sequence(der(0x87, [127, 0, 0, 1])))),
+        ),
+      ),
     );
     const signature = der(0x03, [0], sign('sha256', body, this.#keys.privateKey));
     const text = sequence(body, sequence(ECDSA_WITH_SHA256), signature).toString('base64');
-    return `-----BEGIN CERTIFICATE-----\n${text.replaceAll(/.{64}/g, '$&\n')}\n-----END CERTIFICATE-----\n`;
+    return `-----BEGIN CERTIFICATE-----\n${text.match(/.{1,64}/g)!.join('\n')}\n-----END CERTIFICATE-----\n`;
   }
 }
 
 const ECDSA_WITH_SHA256 = Buffer.from('06082a8648ce3d040302', 'hex');
 const COMMON_NAME = Buffer.from('0603550403', 'hex');
+const SUBJECT_ALT_NAME = Buffer.from('0603551d11', 'hex');
 const BASIC_CONSTRAINTS = Buffer.from('0603551d13', 'hex');
 
 function der(tag: number, ...parts: (Uint8Array | number[])[]): Buffer {

@@ -2,6 +2,7 @@
  * Every error Foundation throws. Each builds its own sentence in one order:
  * subject, what failed (and in which tool), what Foundation did, what you can do.
  */
+import { types } from 'node:util';
 
 /** The codes of {@link FoundationError.code}; stable across minor versions. */
 export type FoundationErrorCode =
@@ -546,7 +547,8 @@ export function describe(thrown: unknown): string {
   const { previousErrors } = (thrown ?? {}) as { previousErrors?: unknown };
   const others = Array.isArray(previousErrors) ? previousErrors.filter((each) => each !== thrown) : [];
   if (others.length > 0) return others.map((each) => (each instanceof Error ? each.message : String(each))).join('; ');
-  if (thrown instanceof Error) return thrown.message || thrown.name;
+  // Of another realm, too: instanceof knows those of this one only.
+  if (types.isNativeError(thrown) || thrown instanceof Error) return thrown.message || thrown.name;
   if (typeof thrown === 'string') return thrown;
   try {
     return JSON.stringify(thrown) ?? String(thrown);

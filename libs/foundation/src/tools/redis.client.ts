@@ -2,6 +2,7 @@
  * Makes one ioredis client for an endpoint: a single Redis, a primary behind sentinels, a Redis Cluster, or like an adopted one.
  * Used by `redis.connections.ts`; underneath `new Redis`, `new Cluster`, `client.duplicate`.
  */
+import type { Socket } from 'node:net';
 import { Cluster, Redis, type ClusterOptions, type RedisOptions } from 'ioredis';
 import type { RedisAddress, RedisClient, RedisEndpoint } from '../config/options.js';
 import { isClient } from '../config/resolve.js';
@@ -19,10 +20,26 @@ export function reconnectIn(attempt: number): number {
  * A Cluster has the commands of a Redis; the few differences (`isCluster`, the shape of its options) are handled here.
  */
 export function createClient(endpoint: RedisEndpoint | RedisClient, options: RedisOptions): Redis {
-  if (isClient(endpoint)) return duplicate(endpoint as unknown as Redis | Cluster, options);
-  if (endpoint.cluster === undefined) return createPlainClient(endpoint, options);
+  if (isClient(endpoint)) return hardened(duplicate(endpoint as unknown as Redis | Cluster, options));
+  if (endpoint.cluster === undefined) return hardened(createPlainClient(endpoint, options));
   const redisOptions = { ...plainOptions(endpoint), ...options };
-  return new Cluster(endpoint.cluster, clusterOptions(redisOptions)) as unknown as Redis;
+  return hardened(new Cluster(endpoint.cluster, clusterOptions(redisOptions)) as unknown as Redis);
+}
+
+/**
+ * A server whose certificate is not trusted may refuse ours as well, and then Node reports a second error of the same socket.
+ * ioredis listens to one, so the other would end the process; seen with ioredis 6.0 and Redis 7.0.
+ */
+export function hardened(client: Redis): Redis {
+  if (client.isCluster) return client.on('+node', hardened);
+  let stream: Socket | undefined;
+  Object.defineProperty(client, 'stream', {
+    get: () => stream,
+    set(next: Socket | undefined) {
+      stream = next?.on('error', () => undefined);
+    },
+  });
+  return client;
 }
 
 /**
@@ -46,7 +63,7 @@ export function createPubSubClient(endpoint: RedisEndpoint | RedisClient, option
       return reconnectIn(attempt);
     },
   });
-  return client;
+  return hardened(client);
 }
 
 /** Ends a client. One that has ended already is left alone: ioredis would keep the process for two seconds more. */

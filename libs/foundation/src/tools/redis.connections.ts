@@ -6,7 +6,7 @@ import { Logger } from '@nestjs/common';
 import type { Redis, RedisOptions } from 'ioredis';
 import type { FoundationConfig, RedisClient, RedisEndpoint } from '../config/options.js';
 import { FoundationConfigError, RedisRefusedError, RedisUnavailableError, describe } from '../errors.js';
-import { checkClient, createClient, createPubSubClient, disconnect, reconnectIn } from './redis.client.js';
+import { checkClient, createClient, createPubSubClient, disconnect, hardened, reconnectIn } from './redis.client.js';
 import { endpointName } from './redis.names.js';
 import { OLDEST, serverFacts } from './redis.server.js';
 import { redisError } from './refusal.js';
@@ -118,7 +118,7 @@ export class RedisConnections {
   #keepDuplicatesOf(client: Redis): void {
     const original = client.duplicate.bind(client);
     client.duplicate = (...overrides) => {
-      const duplicate = original(...overrides);
+      const duplicate = hardened(original(...overrides));
       // While Redis is away it reports the same as the client does.
       duplicate.on('error', () => undefined);
       this.#duplicates.add(duplicate);

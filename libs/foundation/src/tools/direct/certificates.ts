@@ -1,10 +1,10 @@
 /**
  * The certificate files of a node: read at its start, and anew whenever they change, as they do when they are renewed.
- * Called by the links; underneath `fs.watchFile`, which also sees a file that is replaced behind a symbolic link, as secrets
- * of Kubernetes are.
+ * Called by the links. They are looked at every two seconds: events of the file system do not tell of a file that is replaced
+ * behind a symbolic link, as secrets of Kubernetes are, and `fs.watchFile` misses what happens before its first look.
  */
 import { X509Certificate } from 'node:crypto';
-import { readFileSync, unwatchFile, watchFile } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
 import { Logger } from '@nestjs/common';
 import type { TlsFiles } from '../../config/options.js';
@@ -20,20 +20,32 @@ export interface Credentials {
   ca: Buffer;
 }
 
+const PARTS = ['cert', 'key', 'ca'] as const;
+const OPTION = { cert: 'certificateFile', key: 'keyFile', ca: 'caFile' } as const;
+
 /**
  * Reads the files.
  *
  * @throws FoundationConfigError for one that cannot be read or used; it names the option and the file, not what is in it.
  */
 export function readCredentials(files: TlsFiles): Credentials {
-  const read = (option: keyof TlsFiles): Buffer => {
+  const credentials = textsOf(files);
+  requireUsable(files, credentials);
+  return credentials;
+}
+
+function textsOf(files: TlsFiles): Credentials {
+  const [cert, key, ca] = PARTS.map((part) => {
     try {
-      return readFileSync(files[option]);
+      return readFileSync(files[OPTION[part]]);
     } catch (error) {
-      throw new FoundationConfigError(`security.tls.${option}`, describe(error), 'a PEM file that can be read');
+      throw new FoundationConfigError(`security.tls.${OPTION[part]}`, describe(error), 'a PEM file that can be read');
     }
-  };
-  const credentials = { cert: read('certificateFile'), key: read('keyFile'), ca: read('caFile') };
+  });
+  return { cert: cert!, key: key!, ca: ca! };
+}
+
+function requireUsable(files: TlsFiles, credentials: Credentials): void {
   const check = (option: keyof TlsFiles, expected: string, use: () => unknown): void => {
     try {
       use();
@@ -44,7 +56,6 @@ export function readCredentials(files: TlsFiles): Credentials {
   check('certificateFile', 'certificates as PEM, complete', () => requireCertificates(credentials.cert));
   check('caFile', 'certificates as PEM, complete', () => requireCertificates(credentials.ca));
   check('keyFile', 'the private key of the certificate as PEM', () => createSecureContext(credentials));
-  return credentials;
 }
 
 /** OpenSSL passes over an authority that is cut off, and would then trust nobody. */
@@ -57,9 +68,11 @@ function requireCertificates(pem: Buffer): void {
 /** See the file header. */
 export class Certificates {
   #current: Credentials;
+  /** As the files were last, usable or not. */
+  #seen: Credentials;
   #complaint: string | undefined;
   readonly #logger = new Logger('Foundation');
-  readonly #look = (): void => this.#renew();
+  readonly #timer: NodeJS.Timeout;
 
   /** @throws FoundationConfigError as {@link readCredentials}. */
   constructor(
@@ -67,9 +80,8 @@ export class Certificates {
     private readonly changed: (credentials: Credentials) => void,
     everyMs = LOOK_EVERY_MS,
   ) {
-    this.#current = readCredentials(files);
-    const options = { persistent: false, interval: everyMs };
-    for (const file of this.#all()) watchFile(file, options, this.#look);
+    this.#current = this.#seen = readCredentials(files);
+    this.#timer = setInterval(() => this.#look(), everyMs).unref();
   }
 
   get current(): Credentials {
@@ -77,19 +89,18 @@ export class Certificates {
   }
 
   close(): void {
-    for (const file of this.#all()) unwatchFile(file, this.#look);
-  }
-
-  #all(): Set<string> {
-    return new Set([this.files.certificateFile, this.files.keyFile, this.files.caFile]);
+    clearInterval(this.#timer);
   }
 
   /** Files that are not complete, or do not belong together yet, change nothing; they will change again. */
-  #renew(): void {
+  #look(): void {
     try {
-      const next = readCredentials(this.files);
+      const next = textsOf(this.files);
+      if (isSame(next, this.#seen)) return;
+      this.#seen = next;
+      requireUsable(this.files, next);
       this.#complaint = undefined;
-      if ((['cert', 'key', 'ca'] as const).every((part) => next[part].equals(this.#current[part]))) return;
+      if (isSame(next, this.#current)) return;
       this.#current = next;
       this.changed(next);
       this.#logger.log('New certificates are used for new links', { file: this.files.certificateFile });
@@ -104,4 +115,8 @@ export class Certificates {
       });
     }
   }
+}
+
+function isSame(one: Credentials, other: Credentials): boolean {
+  return PARTS.every((part) => one[part].equals(other[part]));
 }

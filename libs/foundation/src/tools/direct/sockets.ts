@@ -79,7 +79,9 @@ export class Listener {
     const server = createTlsServer(options, take);
     server.on('connection', (socket: Socket) => void this.#admit(socket));
     server.on('tlsClientError', (error: Error, socket: TLSSocket) => {
-      this.refused(remoteOf(socket), `TLS: ${describe(error)}`);
+      // It may be closed already, and then only the connection beneath knows with whom it was.
+      const { _parent: beneath = socket } = socket as { _parent?: Socket };
+      this.refused(remoteOf(beneath), `TLS: ${describe(error)}`);
       socket.destroy();
     });
     this.#server = server;
