@@ -70,7 +70,20 @@ export function refusalIn(text: string): Refusal | undefined {
 
 /** What a command failed with, as one of ours: Redis refused it, or cannot be reached. */
 export function redisError(endpoint: string, doing: string, cause: unknown): RedisRefusedError | RedisUnavailableError {
+  forgetArguments(cause);
   const refusal = refusalIn(describe(cause));
   if (refusal === undefined) return new RedisUnavailableError(endpoint, doing, cause);
   return new RedisRefusedError(endpoint, refusal.reply, refusal.advice, cause, `Foundation gave up ${doing}.`);
+}
+
+/** ioredis keeps in an error what it sent: the password, or what the application says. Whoever prints an error prints that. */
+function forgetArguments(thrown: unknown): void {
+  if (typeof thrown !== 'object' || thrown === null) return;
+  const { command, cause, previousErrors } = thrown as Partial<
+    Record<'command' | 'cause' | 'previousErrors', { args?: unknown }>
+  >;
+  if (command?.args !== undefined) command.args = '(not shown)';
+  for (const inner of [cause, ...(Array.isArray(previousErrors) ? (previousErrors as unknown[]) : [])]) {
+    forgetArguments(inner);
+  }
 }
