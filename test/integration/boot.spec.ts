@@ -1,6 +1,7 @@
 // Starts that go wrong: what waiting cannot mend ends the start, what it can does not. And no secret in any text.
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { once } from 'node:events';
+import { inspect } from 'node:util';
 import { Logger } from '@nestjs/common';
 import { Redis } from 'ioredis';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
@@ -48,14 +49,8 @@ async function server(options: RedisServerOptions = {}) {
   return redis;
 }
 
-/** Everything an error can show: its text, its stack, its properties, and those of its causes. */
-function textOf(error: unknown): string {
-  if (!(error instanceof Error)) return JSON.stringify(error) ?? String(error);
-  const own = Object.getOwnPropertyNames(error).map((key) =>
-    String((error as unknown as Record<string, unknown>)[key]),
-  );
-  return [...own, error.cause === undefined ? '' : textOf(error.cause)].join('\n');
-}
+/** Everything an error can show: its text, its stack, its properties, hidden ones too, and those of its causes. */
+const textOf = (error: unknown): string => inspect(error, { depth: 20, showHidden: true, maxStringLength: null });
 
 function expectNoSecret(...texts: string[]): void {
   for (const text of [...log.lines, ...texts]) {

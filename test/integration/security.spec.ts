@@ -2,9 +2,11 @@
 import { describe, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
 import {
+  CallRefusedError,
   Callable,
   Channels,
   CookieMismatchError,
+  DuplicateNodeError,
   Membership,
   ProcessManager,
   ServiceMesh,
@@ -23,6 +25,13 @@ class Counter {
   @Callable()
   add(): number {
     return ++this.#count;
+  }
+  @Callable()
+  keysOf(value: object): string[] {
+    return Object.keys(Object.assign({}, value));
+  }
+  reset(): void {
+    this.#count = 0;
   }
 }
 
@@ -143,6 +152,40 @@ describe('a stranger who writes into Redis', () => {
     expect(log.lines.join('')).not.toContain('evil\nhost');
   });
 
+  it('puts nothing into an error that moves a cursor or begins a line', async () => {
+    const client = stranger();
+    const time = Date.now();
+    const beats = setInterval(() => void client.zadd(keys.beats, Date.now(), 'till'), 100);
+    closeLater(async () => clearInterval(beats));
+    await client.zadd(keys.beats, time, 'till');
+    await client.hset(keys.nodes, 'till', `\u001b[2J\u009bevil ${time} {}`);
+    const refused = await node({ ...SECURED, nodeName: 'till' }).catch((error: unknown) => error as Error);
+    expect(refused).toBeInstanceOf(DuplicateNodeError);
+    expect((refused as Error).message).toContain('evil');
+    // eslint-disable-next-line no-control-regex -- what must not be there
+    expect((refused as Error).message).not.toMatch(/[\u0000-\u001f\u007f-\u009f]/);
+  });
+
+  it('fills nothing and stops nobody with what is large', async () => {
+    const [one, other] = [await node(), await node()];
+    await formed(one, other);
+    const heard: unknown[] = [];
+    await other.app.get(Channels).subscribe('events', (message) => void heard.push(message));
+    const client = stranger();
+    for (const topic of [keys.channel('events'), keys.hints]) {
+      await client.publish(topic, `~${'x'.repeat(8 * 1024 * 1024)}`);
+      await client.publish(topic, `[${'['.repeat(1024 * 1024)}`);
+    }
+    await eventually(() => dropped(other, /larger than any/) === 2 && dropped(other, /not signed/) >= 1, {
+      lastSeen: () => other.of('message.dropped'),
+    });
+    await one.app.get(Channels).broadcast('events', 'on time');
+    await eventually(() => heard.length === 1);
+    expect(heard).toEqual(['on time']);
+    expect(other.app.get(Membership).members()).toHaveLength(2);
+    expect(log.lines.every((line) => line.length < 2000)).toBe(true);
+  });
+
   it('starts no process and offers no service', async () => {
     const one = await node();
     const client = stranger();
@@ -221,5 +264,43 @@ describe('a stranger who writes into Redis', () => {
     expect(heard).toEqual(['mine']);
     await eventually(async () => (await stranger().xlen(keys.deadLetters('orders'))) === 1);
     expect(log.lines.some((line) => line.includes('A message in Redis is not signed'))).toBe(true);
+  });
+});
+
+// What one with the cookie can do by mistake, or because it was taken over, is not everything either.
+describe.each<[string, FoundationOptions]>([
+  ['redis', SECURED],
+  ['direct', { ...SECURED, transport: { kind: 'direct', host: '127.0.0.1' } }],
+])('a node of the cluster, over %s', (kind, options) => {
+  async function pair(): Promise<[Booted, Booted]> {
+    const both: [Booted, Booted] = [await node(options), await node(options)];
+    await formed(...both);
+    if (kind === 'direct') await eventually(() => both.every(({ of }) => of('transport.link_up').length === 1));
+    await both[0].app.get(ProcessManager).startSingleton(Counter, []);
+    return both;
+  }
+  const poison = (): object =>
+    JSON.parse('{"__proto__":{"polluted":1},"constructor":{"prototype":{"polluted":1}},"a":1}') as object;
+
+  it('reaches no prototype, by messages or by calls', async () => {
+    const [one, other] = await pair();
+    const heard: object[] = [];
+    for (const { app } of [one, other])
+      await app.get(Channels).subscribe('events', (message) => void heard.push(Object.assign({}, message)));
+    await one.app.get(Channels).broadcast('events', poison());
+    await eventually(() => heard.length === 2);
+    const refs = await Promise.all([one, other].map(({ app }) => app.get(ProcessManager).lookupSingleton(Counter)));
+    const seen = await Promise.all(refs.map((ref) => ref!.call('keysOf', poison()).catch(String)));
+    expect([heard[1], ({} as Record<string, unknown>)['polluted']]).toEqual([{ a: 1 }, undefined]);
+    expect(seen).toEqual([['a'], ['a']]);
+  });
+
+  it('calls nothing that is not marked, on either node', async () => {
+    const [one, other] = await pair();
+    for (const { app } of [one, other]) {
+      const ref = await app.get(ProcessManager).lookupSingleton<Record<string, () => unknown>>('counter');
+      for (const method of ['reset', 'constructor', '__proto__', 'toString', 'onProcessStart', 'hasOwnProperty'])
+        await expect(ref!.call(method)).rejects.toBeInstanceOf(CallRefusedError);
+    }
   });
 });

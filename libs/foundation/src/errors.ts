@@ -36,6 +36,10 @@ export type FoundationErrorCode =
   | 'FOUNDATION_OVERLOADED'
   | 'FOUNDATION_REQUEST';
 
+/** What moves a cursor or colours a terminal. Names and reasons come from Redis and from other nodes; lines of ours stay. */
+// eslint-disable-next-line no-control-regex -- these are what must not get through
+const CONTROLS = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]+/g;
+
 /**
  * The base of every error Foundation throws.
  *
@@ -50,7 +54,7 @@ export class FoundationError extends Error {
     message: string,
     cause?: unknown,
   ) {
-    super(message, cause === undefined ? undefined : { cause });
+    super(message.replace(CONTROLS, ' '), cause === undefined ? undefined : { cause });
     this.name = new.target.name;
   }
 }

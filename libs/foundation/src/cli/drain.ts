@@ -4,7 +4,7 @@
  */
 import type { FoundationConfig } from '../config/options.js';
 import { whileObserving } from './observer.js';
-import type { Terminal } from './terminal.js';
+import { printable, type Terminal } from './terminal.js';
 
 /** Resolves with the exit code. */
 export async function drain(
@@ -16,7 +16,8 @@ export async function drain(
   return whileObserving(config, async (observer) => {
     await observer.processes.drain({ node });
     if (json) terminal.out(JSON.stringify({ ok: true, node }));
-    else terminal.out(`${node} owns nothing any more and takes nothing new; end its process to have it back`);
+    else
+      terminal.out(printable(`${node} owns nothing any more and takes nothing new; end its process to have it back`));
     return 0;
   });
 }

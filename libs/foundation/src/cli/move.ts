@@ -4,7 +4,7 @@
  */
 import type { FoundationConfig } from '../config/options.js';
 import { whileObserving } from './observer.js';
-import type { Terminal } from './terminal.js';
+import { printable, type Terminal } from './terminal.js';
 
 /** Resolves with the exit code: 1 when it runs on another node than was asked for. */
 export async function move(
@@ -17,7 +17,10 @@ export async function move(
     const { node: where, epoch } = await observer.processes.move(name, node);
     const isThere = where === node;
     if (json) terminal.out(JSON.stringify({ ok: isThere, process: name, node: where, epoch }));
-    else terminal.out(`${name} runs on ${where} (epoch ${epoch})${isThere ? '' : `; ${node} could not take it`}`);
+    else
+      terminal.out(
+        printable(`${name} runs on ${where} (epoch ${epoch})${isThere ? '' : `; ${node} could not take it`}`),
+      );
     return isThere ? 0 : 1;
   });
 }

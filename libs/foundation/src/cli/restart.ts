@@ -4,7 +4,7 @@
  */
 import type { FoundationConfig } from '../config/options.js';
 import { whileObserving } from './observer.js';
-import type { Terminal } from './terminal.js';
+import { printable, type Terminal } from './terminal.js';
 
 /** Resolves with the exit code. */
 export async function restart(
@@ -16,7 +16,7 @@ export async function restart(
   return whileObserving(config, async (observer) => {
     const { name: running, node, epoch } = await observer.processes.restart(name);
     if (json) terminal.out(JSON.stringify({ ok: true, process: running, node, epoch }));
-    else terminal.out(`${running} runs on ${node} (epoch ${epoch})`);
+    else terminal.out(printable(`${running} runs on ${node} (epoch ${epoch})`));
     return 0;
   });
 }

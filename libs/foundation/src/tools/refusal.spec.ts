@@ -1,5 +1,7 @@
+import { inspect } from 'node:util';
 import { describe, expect, it } from '@jest/globals';
-import { refusalIn } from './refusal.js';
+import { RedisUnavailableError } from '../errors.js';
+import { redisError, refusalIn } from './refusal.js';
 
 describe('refusalIn', () => {
   it.each([
@@ -19,4 +21,17 @@ describe('refusalIn', () => {
     'finds none in %p, which passes',
     (text) => expect(refusalIn(text)).toBeUndefined(),
   );
+});
+
+describe('redisError', () => {
+  it('shows nothing of what was sent, also of an error that has itself among others', () => {
+    const cause = Object.assign(new Error('Connection is closed.'), {
+      command: { name: 'auth', args: ['hunter2'] as unknown },
+      previousErrors: [] as unknown[],
+    });
+    cause.previousErrors.push(cause, Object.assign(new Error('a'), { command: { name: 'set', args: ['hunter2'] } }));
+    const error = redisError('127.0.0.1:6379', 'connecting', cause);
+    expect(error).toBeInstanceOf(RedisUnavailableError);
+    expect(inspect(error, { depth: 20, showHidden: true })).not.toContain('hunter2');
+  });
 });

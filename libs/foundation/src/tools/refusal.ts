@@ -31,7 +31,26 @@ export function refusalIn(text: string): Refusal | undefined {
 
 /** What a command failed with, as one of ours: Redis refused it, or cannot be reached. */
 export function redisError(endpoint: string, doing: string, cause: unknown): RedisRefusedError | RedisUnavailableError {
+  forgetArguments(cause);
   const refusal = refusalIn(describe(cause));
   if (refusal === undefined) return new RedisUnavailableError(endpoint, doing, cause);
   return new RedisRefusedError(endpoint, refusal.reply, refusal.advice, cause, `Foundation gave up ${doing}.`);
+}
+
+/**
+ * ioredis keeps in an error what it sent: the password, or what the application says. Whoever prints an error prints that.
+ *
+ * @param seen errors of a broken connection have themselves among their `previousErrors`.
+ */
+function forgetArguments(thrown: unknown, seen = new Set<unknown>()): void {
+  if (typeof thrown !== 'object' || thrown === null || seen.has(thrown)) return;
+  seen.add(thrown);
+  const { command, cause, previousErrors } = thrown as {
+    command?: { args?: unknown };
+    cause?: unknown;
+    previousErrors?: unknown;
+  };
+  if (command?.args !== undefined) command.args = '(not shown)';
+  const others: unknown[] = Array.isArray(previousErrors) ? previousErrors : [];
+  for (const inner of [cause, ...others]) forgetArguments(inner, seen);
 }
