@@ -13,7 +13,7 @@ export async function startBrokers() {
   const redis = await startRedis({ args: REDIS });
   const nats = await startNats();
   return {
-    urls: { redis: redis.url, nats: nats?.url },
+    urls: { redis: redis.adminUrl, nats: nats?.url },
     versions: { redis: /redis_version:(\S+)/.exec(await redis.cli('INFO', 'server'))?.[1], nats: nats?.version },
     pid: ({ broker }) => ({ redis: redis.pid, nats: nats?.pid })[broker],
     async stop() {
