@@ -4,7 +4,7 @@
  */
 import type { FoundationConfig } from '../config/options.js';
 import { whileObserving } from './observer.js';
-import { printable, type Terminal } from './terminal.js';
+import { tell, type Terminal } from './terminal.js';
 
 /** Resolves with the exit code. */
 export async function drain(
@@ -15,9 +15,8 @@ export async function drain(
 ): Promise<number> {
   return whileObserving(config, async (observer) => {
     await observer.processes.drain({ node });
-    if (json) terminal.out(JSON.stringify({ ok: true, node }));
-    else
-      terminal.out(printable(`${node} owns nothing any more and takes nothing new; end its process to have it back`));
+    const line = `${node} owns nothing any more and takes nothing new; end its process to have it back`;
+    tell(terminal, json, { ok: true, node }, line);
     return 0;
   });
 }

@@ -4,7 +4,7 @@
  */
 import type { FoundationConfig } from '../config/options.js';
 import { whileObserving } from './observer.js';
-import { printable, type Terminal } from './terminal.js';
+import { tell, type Terminal } from './terminal.js';
 
 /** Resolves with the exit code: 1 when it runs on another node than was asked for. */
 export async function move(
@@ -16,11 +16,8 @@ export async function move(
   return whileObserving(config, async (observer) => {
     const { node: where, epoch } = await observer.processes.move(name, node);
     const isThere = where === node;
-    if (json) terminal.out(JSON.stringify({ ok: isThere, process: name, node: where, epoch }));
-    else
-      terminal.out(
-        printable(`${name} runs on ${where} (epoch ${epoch})${isThere ? '' : `; ${node} could not take it`}`),
-      );
+    const line = `${name} runs on ${where} (epoch ${epoch})${isThere ? '' : `; ${node} could not take it`}`;
+    tell(terminal, json, { ok: isThere, process: name, node: where, epoch }, line);
     return isThere ? 0 : 1;
   });
 }

@@ -4,7 +4,7 @@
  */
 import type { FoundationConfig } from '../config/options.js';
 import { whileObserving } from './observer.js';
-import { printable, type Terminal } from './terminal.js';
+import { tell, type Terminal } from './terminal.js';
 
 /** Resolves with the exit code. */
 export async function restart(
@@ -15,8 +15,8 @@ export async function restart(
 ): Promise<number> {
   return whileObserving(config, async (observer) => {
     const { name: running, node, epoch } = await observer.processes.restart(name);
-    if (json) terminal.out(JSON.stringify({ ok: true, process: running, node, epoch }));
-    else terminal.out(printable(`${running} runs on ${node} (epoch ${epoch})`));
+    const line = `${running} runs on ${node} (epoch ${epoch})`;
+    tell(terminal, json, { ok: true, process: running, node, epoch }, line);
     return 0;
   });
 }

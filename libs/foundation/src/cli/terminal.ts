@@ -55,6 +55,11 @@ export function terminalOver(output: Output, errors: Output, env: Environment): 
   };
 }
 
+/** Says how a command ended: as JSON, or as a line, in which names may come from other nodes. */
+export function tell(terminal: Terminal, json: boolean, outcome: object, line: string): void {
+  terminal.out(json ? JSON.stringify(outcome) : printable(line));
+}
+
 const CODES = { red: 31, green: 32, yellow: 33, dim: 2, bold: 1 } as const;
 
 /** A colour of the sixteen that every terminal has. */

@@ -52,14 +52,17 @@ const GONE: ReadonlySet<ProcessStatus> = new Set(['completed', 'stopped', 'faile
 const KEEP_ENDED_MS = 10 * 60_000;
 const MAX_CONFLICTS = 20;
 
+/** A replica or partition, and the row of its own that it was made of, if it had one. */
+interface MadeSlot {
+  row: VersionedEntry | undefined;
+  slot: VersionedEntry;
+}
+
 /** See the file header. */
 export class ProcessTable {
   readonly #entries = new Map<string, VersionedEntry>();
   /** By entry and name, with the row it was made of: thousands are looked at with each beat, and few change. */
-  readonly #slots = new WeakMap<
-    VersionedEntry,
-    Map<string, { row: VersionedEntry | undefined; slot: VersionedEntry }>
-  >();
+  readonly #slots = new WeakMap<VersionedEntry, Map<string, MadeSlot>>();
   readonly #listeners = new Set<() => void>();
   readonly #logger = new Logger('Foundation');
   readonly #repeated = new RepeatedLog();
@@ -123,8 +126,7 @@ export class ProcessTable {
   #slot(name: string, entry: VersionedEntry): VersionedEntry {
     if (entry.kind === 'singleton') return entry;
     const row = this.#entries.get(name);
-    const slots =
-      this.#slots.get(entry) ?? new Map<string, { row: VersionedEntry | undefined; slot: VersionedEntry }>();
+    const slots = this.#slots.get(entry) ?? new Map<string, MadeSlot>();
     this.#slots.set(entry, slots);
     const made = slots.get(name);
     if (made !== undefined && made.row === row) return made.slot;
