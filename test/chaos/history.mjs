@@ -11,6 +11,7 @@ import { figuresOf } from './history.figures.mjs';
 import { ALL_SLOTS, NODES, SLOTS, describeAction, planOf } from './history.plan.mjs';
 
 const LAST_ACTIONS = 40;
+const MOST_SHOWN = 50;
 const OWNED_WITHIN_MS = 20_000;
 const { values } = parseArgs({
   options: {
@@ -38,6 +39,8 @@ try {
   const outcome = await Promise.race([run(), interrupted]);
   code = typeof outcome === 'string' ? 130 : outcome.length > 0 ? 1 : 0;
 } catch (error) {
+  // First of all, because what follows reads the same histories and may fail in the same way.
+  keepHistories();
   console.error(error);
   fail([`It was not whole again: ${error.message}`, ...cluster.violations(keep({}))]);
 } finally {
@@ -102,10 +105,15 @@ function say(what) {
   return line;
 }
 
-function fail(violations) {
+function keepHistories() {
   process.env.FOUNDATION_TEST_KEEP = '1';
+}
+
+function fail(violations) {
+  keepHistories();
   console.log(`\nVIOLATED with seed ${seed}. The last actions were:\n${done.slice(-LAST_ACTIONS).join('\n')}\n`);
-  console.log(violations.join('\n'));
+  console.log(violations.slice(0, MOST_SHOWN).join('\n'));
+  if (violations.length > MOST_SHOWN) console.log(`… and ${violations.length - MOST_SHOWN} more`);
   console.log(`\nThe histories and logs of the nodes are in ${cluster.folder}`);
 }
 

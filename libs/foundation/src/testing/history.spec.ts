@@ -16,6 +16,15 @@ import {
 import { checkHistory, describeViolations, type HistoryFacts } from './check.history.js';
 import { historyNow, parseHistory, recordHistory } from './history.js';
 
+describe('a long history', () => {
+  it('is checked and described, however many events it has', () => {
+    const effects = Array.from({ length: 300_000 }, (_, index): Line => effect(2 + index / 100, 'a', 1));
+    const events = [acquired(0, 'a', 1), ...effects, acquired(1, 'b', 2)].flatMap((line) => history(line));
+    const violations = checkHistory(events).slice(0, 1);
+    expect(describeViolations(violations, events)[0]).toMatch(/^I1: .*\n {4}0\.0 ms a/s);
+  });
+});
+
 describe('I1: one owner', () => {
   it('holds when one ends before the next begins', () => {
     expect(broken([acquired(0, 'a', 1), released(10, 'a', 1), acquired(11, 'b', 2)])).toEqual([]);
