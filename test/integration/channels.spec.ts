@@ -52,6 +52,16 @@ async function behindProxy() {
   return { proxy, node: await bootNode({ redis: server.urlAt(proxy.port) }) };
 }
 
+/** What is written to a node alone, as it comes. */
+async function lettersTo(node: Booted): Promise<string[]> {
+  const client = new Redis(server.adminUrl);
+  closeLater(() => Promise.resolve(client.disconnect()));
+  const texts: string[] = [];
+  client.on('message', (_topic: string, text: string) => texts.push(text));
+  await client.subscribe(keys.mail(node.app.get(Membership).self.bootId));
+  return texts;
+}
+
 /** Waits until the node's subscriptions are cut, or are back. */
 const subscribers = (topic: string, count: number) =>
   eventually(async () => (await server.cli('PUBSUB', 'NUMSUB', topic)).split('\n')[1] === String(count), {
@@ -123,6 +133,53 @@ describe('Order, gaps and duplicates', () => {
     await send(a, 'after');
     await eventually(() => messages().length === 2);
     expect(gaps).toHaveLength(2);
+  });
+
+  it('is a gap when the sender was there before this node, and silent on the channel until the cut', async () => {
+    const a = await bootNode();
+    await send(a, 'before anybody listened');
+    const { proxy, node: b } = await behindProxy();
+    const answers = await lettersTo(b);
+    const { messages, gaps, subscription } = await hears(b);
+    await formed(a, b);
+    await eventually(() => answers.some((text) => text.includes('"last"')), { lastSeen: () => answers });
+    proxy.mode = 'cut';
+    await subscribers(keys.channel('events'), 0);
+    for (const message of [1, 2, 3]) await send(a, message);
+    proxy.mode = 'ok';
+    await eventually(() => gaps.length > 0, { what: 'A gap' });
+    expect(gaps).toEqual([expect.objectContaining({ from: a.name, missing: { first: 2, last: 4 } })]);
+    expect(subscription.counters).toMatchObject({ missed: 3, unknown: 0 });
+    expect(messages()).toEqual([]);
+  });
+
+  it('is a gap when the sender joined, sent and fell silent during the cut', async () => {
+    const { proxy, node: b } = await behindProxy();
+    const { gaps } = await hears(b);
+    proxy.mode = 'cut';
+    await subscribers(keys.channel('events'), 0);
+    const late = await bootNode();
+    for (const message of [1, 2]) await send(late, message);
+    proxy.mode = 'ok';
+    await eventually(() => gaps.length > 0, { what: 'A gap' });
+    expect(gaps).toEqual([expect.objectContaining({ from: late.name, missing: { first: 1, last: 2 } })]);
+  });
+
+  it('is said to be possible when the sender left during the cut, since nobody knows any more', async () => {
+    const a = await bootNode();
+    const { proxy, node: b } = await behindProxy();
+    const { gaps, subscription } = await hears(b);
+    await formed(a, b);
+    const { bootId } = a.app.get(Membership).self;
+    proxy.mode = 'cut';
+    await subscribers(keys.channel('events'), 0);
+    await send(a, 'its last words');
+    await a.app.close();
+    proxy.mode = 'ok';
+    await eventually(() => gaps.length > 0, { what: 'A gap', timeout: 20_000 });
+    expect(gaps).toEqual([{ channel: 'events', from: a.name, bootId }]);
+    expect(subscription.counters).toMatchObject({ missed: 0, unknown: 1 });
+    expect(b.of('message.gap')).toEqual(gaps);
   });
 
   it('a message that comes twice is delivered once', async () => {

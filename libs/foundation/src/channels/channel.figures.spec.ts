@@ -1,7 +1,16 @@
 import { describe, expect, it } from '@jest/globals';
 import { readFigures, sumOf } from './channel.figures.js';
 
-const counters = { received: 2, failed: 1, invalid: 1, missed: 3, dropped: { full: 2, late: 1 }, waiting: 4, lag: 5 };
+const counters = {
+  received: 2,
+  failed: 1,
+  invalid: 1,
+  missed: 3,
+  unknown: 0,
+  dropped: { full: 2, late: 1 },
+  waiting: 4,
+  lag: 5,
+};
 
 describe('figures of channels', () => {
   it('are the sums of the subscriptions, and the oldest of what waits', () => {

@@ -37,15 +37,22 @@ export interface MessageMeta {
  */
 export type MessageHandler<T = unknown> = (message: T, meta: MessageMeta) => void | Promise<void>;
 
-/** Messages of one sender that were lost on their way to this node. */
+/**
+ * Messages of one sender that were lost on their way to this node. Without `missing` it is not known how many, if any: the
+ * sender left the cluster before it could say what it had sent while this node was cut off.
+ */
 export interface Gap {
   channel: string;
   /** Name of the sending node. */
   from: string;
   bootId: string;
-  priority: Priority;
-  /** The sequence numbers of the first and the last one that is missing. */
-  missing: Range;
+  /** Absent together with `missing`: it concerns messages of every priority. */
+  priority?: Priority;
+  /**
+   * The sequence numbers of the first and the last one that is missing; with `atMost` some of these were perhaps sent before
+   * this node listened.
+   */
+  missing?: Range;
 }
 
 /** Options of `broadcast`. */
@@ -136,6 +143,8 @@ export interface SubscriptionCounters {
   invalid: number;
   /** Lost on their way to this node, of whatever type they were; on a durable channel: trimmed before they were handled. */
   missed: number;
+  /** How often a sender left before it could say what it had sent while this node was cut off; see {@link Gap}. */
+  unknown: number;
   /** Not given to the handler, by reason. */
   dropped: Readonly<Record<string, number>>;
   /** Waiting for the handler at the moment. */

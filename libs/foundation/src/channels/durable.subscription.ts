@@ -69,6 +69,7 @@ export class DurableSubscription implements Subscription, ConsumerListener {
       failed: this.#failed,
       invalid: this.#invalid,
       missed: this.#missed,
+      unknown: 0,
       dropped: { ...this.#dropped },
       waiting: this.#waiting.size,
       lag: Number.isFinite(oldest) ? Math.max(0, Date.now() - oldest) : 0,

@@ -33,6 +33,7 @@ export class HandlerQueue {
   failed = 0;
   invalid = 0;
   missed = 0;
+  unknown = 0;
   readonly #dropped: Record<string, number> = {};
   readonly #lanes: Record<Lane, Fifo<Envelope>> = { high: new Fifo(), normal: new Fifo(), low: new Fifo() };
   readonly #limit: number;
@@ -61,12 +62,13 @@ export class HandlerQueue {
   }
 
   get counters(): SubscriptionCounters {
-    const { received, failed, invalid, missed } = this;
+    const { received, failed, invalid, missed, unknown } = this;
     return {
       received,
       failed,
       invalid,
       missed,
+      unknown,
       dropped: { ...this.#dropped },
       waiting: this.#waiting,
       lag: this.#lag(),
@@ -98,7 +100,8 @@ export class HandlerQueue {
   }
 
   gap(gap: Gap): void {
-    this.missed += gap.missing.last - gap.missing.first + 1;
+    if (gap.missing === undefined) this.unknown += 1;
+    else this.missed += gap.missing.last - gap.missing.first + 1;
     try {
       this.options.onGap?.(gap);
     } catch (error) {

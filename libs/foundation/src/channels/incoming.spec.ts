@@ -42,7 +42,7 @@ describe('Incoming', () => {
       tell: (...words) => told.push(words),
     };
     const own = headsOf('n1', 'own').prefix;
-    incoming = new Incoming(own, new Sequences(() => false), new Drops(telemetry), 1024, sink, () => isLong);
+    incoming = new Incoming(own, new Sequences(() => 'before'), new Drops(telemetry), 1024, sink, () => isLong);
   });
 
   it('delivers in order', () => {

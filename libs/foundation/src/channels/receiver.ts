@@ -42,7 +42,7 @@ export class Receiver {
   constructor(private readonly tools: ReceiverTools) {
     const { membership, transport, letters, outgoing, acknowledgements, dispatcher, drops } = tools;
     this.#senders = new Senders(membership);
-    this.#sequences = new Sequences((bootId, channel) => this.#senders.startsHere(bootId, channel));
+    this.#sequences = new Sequences((bootId, channel) => this.#senders.beginningOf(bootId, channel));
     this.#senders.onGone((isGone) => this.#sequences.forgetSenders(isGone));
     this.#incoming = new Incoming(tools.ownPrefix, this.#sequences, drops, tools.maxMessageBytes, {
       listening: (channel) => this.#listening.get(channel),
@@ -55,6 +55,7 @@ export class Receiver {
       transport,
       letters,
       outgoing,
+      senders: this.#senders,
       flush: tools.flush,
       channels: () => [...this.#listening.keys()],
       heard: (channel, lane, last, { name: from, bootId }) => {
@@ -64,17 +65,23 @@ export class Receiver {
           if (missing !== undefined) dispatcher.gap({ channel, from, bootId, priority: lane, missing });
         });
       },
+      gone: ({ name: from, bootId }) => {
+        for (const channel of this.#listening.keys()) dispatcher.gap({ channel, from, bootId });
+      },
     });
   }
 
   async listen(channel: string): Promise<void> {
     const already = this.#listening.get(channel);
-    if (already === undefined) this.#senders.listens(channel);
-    const listening =
-      already ??
-      this.tools.transport.subscribe(this.tools.topic(channel), (text) => this.#incoming.receive(channel, text));
+    if (already !== undefined) return void (await already);
+    const { transport, topic } = this.tools;
+    const listening = transport.subscribe(topic(channel), (text) => this.#incoming.receive(channel, text));
     this.#listening.set(channel, listening);
     await listening;
+    if (this.#listening.get(channel) !== listening) return;
+    // Not before: what was sent while the subscription was on its way is nobody's loss.
+    this.#senders.listens(channel);
+    this.#catchUp.begin();
   }
 
   async unlisten(channel: string): Promise<void> {

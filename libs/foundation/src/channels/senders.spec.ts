@@ -5,11 +5,12 @@ import { Senders } from './senders.js';
 function setUp() {
   let listener!: MembershipListener;
   let members: Partial<Member>[] = [];
+  let now = 100;
   const membership = {
     self: { name: 'me', bootId: 'me' },
     state: 'up',
     members: () => members,
-    clusterNow: () => 100,
+    clusterNow: () => now,
     listen: (given: MembershipListener) => ((listener = given), () => undefined),
   } as unknown as Membership;
   const senders = new Senders(membership);
@@ -17,7 +18,7 @@ function setUp() {
     members = [['me', 1] as const, ...seen].map(([bootId, joinedAt]) => ({ bootId, joinedAt }));
     listener.changed!();
   };
-  return { senders, see };
+  return { senders, see, at: (time: number) => void (now = time) };
 }
 
 describe('Senders', () => {
@@ -25,8 +26,8 @@ describe('Senders', () => {
     const { senders, see } = setUp();
     senders.listens('events');
     see(['early', 50], ['late', 150]);
-    const startsHere = ['early', 'late', 'unknown'].map((bootId) => senders.startsHere(bootId, 'events'));
-    expect(startsHere).toEqual([false, true, false]);
+    const beginnings = ['early', 'late', 'never seen'].map((bootId) => senders.beginningOf(bootId, 'events'));
+    expect(beginnings).toEqual(['before', 'here', 'before']);
   });
 
   it('that were out of the view for a while have sent before, and are not forgotten', () => {
@@ -37,8 +38,31 @@ describe('Senders', () => {
     see(['a', 50]);
     see();
     see(['a', 200]);
-    expect(senders.startsHere('a', 'events')).toBe(false);
+    expect(senders.beginningOf('a', 'events')).toBe('before');
     expect(forgotten).toEqual([]);
+  });
+
+  it('that were there before are not known to the last message once the connection was cut', () => {
+    const { senders, see, at } = setUp();
+    senders.interrupted();
+    at(110);
+    senders.listens('events');
+    see(['early', 50], ['other', 50]);
+    expect(senders.beginningOf('early', 'events')).toBe('before');
+    at(120);
+    senders.interrupted('early');
+    expect(['early', 'other'].map((bootId) => senders.beginningOf(bootId, 'events'))).toEqual(['unknown', 'before']);
+    at(130);
+    senders.listens('data');
+    expect(senders.beginningOf('early', 'data')).toBe('before');
+    senders.interrupted();
+    see(['other', 50], ['late', 140]);
+    expect(['early', 'other', 'late'].map((bootId) => senders.beginningOf(bootId, 'events'))).toEqual([
+      'unknown',
+      'unknown',
+      'here',
+    ]);
+    expect([senders.mayHaveLost('x', 130), senders.mayHaveLost('x', 131)]).toEqual([true, false]);
   });
 
   it('are forgotten once a thousand others have left after them', () => {

@@ -8,7 +8,16 @@ import type { Lane } from '../tools/transport.js';
 export interface Range {
   first: number;
   last: number;
+  /** These at most: how many of them were sent before this node listened is not known. */
+  atMost?: true;
 }
+
+/**
+ * What is known of a sender that was not heard yet on a channel. `here`: this node has listened since before the sender
+ * began, so every number counts. `before`: the sender was there first, and nothing was lost since this node listens, so it
+ * goes on from whichever number comes first. `unknown`: the sender was there first, and the connection was cut since.
+ */
+export type Beginning = 'here' | 'before' | 'unknown';
 
 /** One sender's messages on one channel with one priority: within it everything is in order. */
 export interface Sequence {
@@ -39,12 +48,11 @@ const MAX_SENDERS = 10_000;
 export class Sequences {
   readonly #senders = new Map<string, Map<string, State>>();
 
-  /** `startsHere`: this node has listened since before the sender began, so that nothing of it can be from before. */
-  constructor(private readonly startsHere: (bootId: string, channel: string) => boolean) {}
+  constructor(private readonly beginningOf: (bootId: string, channel: string) => Beginning) {}
 
   /** `count` messages from number `first` on have arrived. */
   arrived(sequence: Sequence, first: number, count: number): Verdict {
-    const state = this.#state(sequence) ?? this.#begin(sequence, this.#startsHere(sequence) ? 0 : first - 1);
+    const [state, isUnknown] = this.#find(sequence, first - 1);
     const expected = state.last + 1;
     const { gap } = state;
     if (gap !== undefined && first >= gap.first && first <= gap.last) return this.#resumed(state, gap, first, count);
@@ -52,7 +60,7 @@ export class Sequences {
     if (first === expected) return { duplicates: 0, gap: undefined };
     if (first < expected) return { duplicates: Math.min(count, expected - first), gap: undefined };
     state.gap = { first: expected, last: first - 1 };
-    return { duplicates: 0, gap: this.#report(state, expected, first - 1) };
+    return { duplicates: 0, gap: this.#report(state, expected, first - 1, isUnknown) };
   }
 
   /**
@@ -68,9 +76,9 @@ export class Sequences {
 
   /** The sender says that its last message was number `last`, and everything up to it had its time to arrive. */
   announced(sequence: Sequence, last: number): Range | undefined {
-    const state = this.#state(sequence) ?? (this.#startsHere(sequence) ? this.#begin(sequence, 0) : undefined);
+    const [state, isUnknown] = this.#find(sequence, last);
     // What is reported may come all the same, over another way; so `last` stays where it is.
-    return state === undefined ? undefined : this.#report(state, state.last + 1, last);
+    return this.#report(state, state.last + 1, last, isUnknown);
   }
 
   /** Forgets senders that are gone. */
@@ -94,8 +102,12 @@ export class Sequences {
     return this.#senders.get(sequence.bootId)?.get(keyOf(sequence));
   }
 
-  #startsHere({ bootId, channel }: Sequence): boolean {
-    return this.startsHere(bootId, channel);
+  /** `goesOnFrom`: the last number that a sender which was there before need not have sent to this node. */
+  #find(sequence: Sequence, goesOnFrom: number): [state: State, isUnknown: boolean] {
+    const known = this.#state(sequence);
+    if (known !== undefined) return [known, false];
+    const beginning = this.beginningOf(sequence.bootId, sequence.channel);
+    return [this.#begin(sequence, beginning === 'before' ? goesOnFrom : 0), beginning === 'unknown'];
   }
 
   #begin(sequence: Sequence, last: number): State {
@@ -106,11 +118,11 @@ export class Sequences {
     return state;
   }
 
-  #report(state: State, from: number, last: number): Range | undefined {
+  #report(state: State, from: number, last: number, isUnknown = false): Range | undefined {
     const first = Math.max(from, state.reported + 1);
     if (first > last) return undefined;
     state.reported = last;
-    return { first, last };
+    return isUnknown ? { first, last, atMost: true } : { first, last };
   }
 }
 

@@ -111,7 +111,7 @@ export const EVENT_METRICS: readonly EventMetric[] = [
   }),
   counter('message.gap', 'messages.missed', 'Messages that were lost on their way to this node', {
     labels: { channel },
-    value: ({ missing }) => missing.last - missing.first + 1,
+    value: ({ missing }) => (missing === undefined ? 0 : missing.last - missing.first + 1),
   }),
   counter('message.invalid', 'messages.invalid', 'Messages that were not what their payload class says', {
     labels: { channel },

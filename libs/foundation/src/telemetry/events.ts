@@ -84,13 +84,16 @@ export interface FoundationEvents {
   'message.dead_letter': { channel: string; group: string; id: string; deliveries: number; reason: string };
   /** A message was not what its subscription's `payload` says: the names of the properties, and the rules they break. */
   'message.invalid': { channel: string; from: string; type: string | undefined; errors: string[] };
-  /** Messages of a node were lost on their way to this one: those with these numbers, both ends included. */
+  /**
+   * Messages of a node were lost on their way to this one: those with these numbers, both ends included. Without numbers:
+   * the node left before it could say what it had sent while this one was cut off.
+   */
   'message.gap': {
     channel: string;
     from: string;
     bootId: string;
-    priority: 'high' | 'normal' | 'low';
-    missing: { first: number; last: number };
+    priority?: 'high' | 'normal' | 'low';
+    missing?: { first: number; last: number; atMost?: true };
   };
   /** A handler threw; the other handlers were served. */
   'message.handler_failed': { channel: string; error: string };

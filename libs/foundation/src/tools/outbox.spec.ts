@@ -210,6 +210,26 @@ describe('Outbox', () => {
       expect(sent).toEqual(['normal 0', 'high 3', 'normal 2', 'normal 5', 'low 1', 'low 4']);
     });
 
+    it('refuses what is high while too much of it is not confirmed, and takes it again later', async () => {
+      const { sent, add } = slow({ inFlight: 100, waiting: 300 });
+      const outcomes: Promise<unknown>[] = [];
+      for (const word of ['h1', 'h2', 'h3', 'h4', 'h5']) outcomes.push((await add(word, 'high')).added);
+      for (const refused of outcomes.slice(3)) {
+        await expect(refused).rejects.toThrow('300 characters wait for the transport. The message was not sent.');
+      }
+      expect(sent).toEqual(['h1', 'h2', 'h3']);
+      answers[0]!();
+      await outcomes[0];
+      await add('h6', 'high');
+      expect(sent).toEqual(['h1', 'h2', 'h3', 'h6']);
+    });
+
+    it('sends one of high whatever its size, when nothing else is under way', async () => {
+      const { sent, add } = slow({ inFlight: 10, waiting: 50 });
+      await add('large', 'high');
+      expect(sent).toEqual(['large']);
+    });
+
     it('refuses the oldest of low first, then the newest of normal', async () => {
       const { add } = slow({ inFlight: 100, waiting: 300 });
       await add('in flight', 'normal');

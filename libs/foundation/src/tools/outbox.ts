@@ -12,8 +12,8 @@ const MAX_BUNDLE = 64 * 1024;
 const MAX_TURN = 64 * 1024;
 
 /**
- * In characters: what the transport has not confirmed yet, and what waits for that. In milliseconds: how long what is not
- * `high` waits for company while something is not confirmed. As with Nagle's algorithm (RFC 896), whoever sends one message
+ * In characters: what the transport has not confirmed yet, and what waits for that; of `high`, which never waits, as much
+ * may be unconfirmed as may wait of the others. In milliseconds: how long what is not `high` waits for company while something is not confirmed. As with Nagle's algorithm (RFC 896), whoever sends one message
  * at a time and waits for it is never held up; the limit is what keeps a late confirmation from adding to the latency.
  */
 const LIMITS = { inFlight: 1024 * 1024, waiting: 32 * 1024 * 1024, linger: 1 };
@@ -33,7 +33,7 @@ const LANES: readonly Lane[] = ['high', 'normal', 'low'];
 /** See the file header. */
 export class Outbox {
   readonly #open: Record<Lane, Map<string, Bundle>> = { high: new Map(), normal: new Map(), low: new Map() };
-  /** What `high` never is: waiting for a later turn, or until the transport has confirmed enough of what was sent before. */
+  /** What `high` never is, since it is handed over at once or refused: waiting for a later turn, or until the transport has confirmed enough of what was sent before. */
   readonly #waiting: Record<'normal' | 'low', Bundle[]> = { normal: [], low: [] };
   /** Where something of `high` has left in this turn already. */
   readonly #urgent = new Set<string>();
@@ -53,7 +53,8 @@ export class Outbox {
    * Resolves once the bundle that holds this message has been taken by the transport. `head` writes what a new bundle
    * begins with. The first text of `high` leaves in this very call: the code that sends may go on for long.
    *
-   * @throws OverloadedError when too much waits: of `low` the oldest first, then of `normal` the newest.
+   * @throws OverloadedError when too much waits: of `low` the oldest first, then of `normal` the newest; of `high` what comes
+   * while the transport has not confirmed 32 Mi characters.
    */
   add(topic: string, encoded: string, lane: Lane = 'normal', head?: () => string): Promise<number | undefined> {
     const bundle = this.#open[lane].get(topic) ?? this.#begin(topic, lane, head);
@@ -103,7 +104,9 @@ export class Outbox {
     this.#open[lane].delete(topic);
     if (lane === 'high') {
       this.#urgent.add(topic);
-      return this.#publish(bundle);
+      // INVARIANT: bounded, whatever the transport does; one bundle may always go, whatever its size.
+      const isTooMuch = this.#inFlight > 0 && this.#inFlight + bundle.size > this.limits.waiting;
+      return isTooMuch ? this.#refuse(bundle, this.#inFlight) : this.#publish(bundle);
     }
     this.#waiting[lane].push(bundle);
     this.#waitingSize += bundle.size;
@@ -143,8 +146,12 @@ export class Outbox {
 
   #shed(): void {
     const bundle = (this.#waiting.low.shift() ?? this.#waiting.normal.pop())!;
-    bundle.reject(new OverloadedError(bundle.topic, this.#waitingSize));
+    this.#refuse(bundle, this.#waitingSize);
     this.#waitingSize -= bundle.size;
+  }
+
+  #refuse(bundle: Bundle, waiting: number): void {
+    bundle.reject(new OverloadedError(bundle.topic, waiting));
   }
 }
 

@@ -32,6 +32,8 @@ export class RedisTransport implements Transport {
   readonly #interrupted = new Set<() => void>();
   readonly #log = new RepeatedLog();
   readonly #watchdog: NodeJS.Timeout;
+  /** True from a cut until the subscriptions are back. */
+  #isCut = false;
 
   constructor(
     private readonly subscriber: Redis,
@@ -42,7 +44,8 @@ export class RedisTransport implements Transport {
   ) {
     subscriber.on('message', (topic: string, text: string) => this.#deliver(topic, text));
     subscriber.on('close', () => {
-      for (const interrupted of [...this.#interrupted]) interrupted();
+      this.#isCut = true;
+      this.#tellInterrupted();
     });
     subscriber.on('ready', () => void this.#resubscribe());
     // A half-open connection brings nothing and reports nothing; only a question without an answer shows it.
@@ -117,10 +120,20 @@ export class RedisTransport implements Transport {
 
   async #resubscribe(): Promise<void> {
     if (this.#topics.size === 0) return;
-    await this.subscriber.subscribe(...this.#topics.keys()).catch((error: unknown) => {
+    try {
+      await this.subscriber.subscribe(...this.#topics.keys());
+    } catch (error) {
       this.#log.warn('Subscriptions were not put back; the connection is made anew', { error: describe(error) });
-      this.subscriber.disconnect(true);
-    });
+      return this.subscriber.disconnect(true);
+    }
+    if (!this.#isCut) return;
+    this.#isCut = false;
+    // Once more, since what was published up to now was lost as well; who asks for it gets an answer from now on.
+    this.#tellInterrupted();
+  }
+
+  #tellInterrupted(): void {
+    for (const interrupted of [...this.#interrupted]) interrupted();
   }
 
   async #ping(): Promise<void> {
