@@ -2,7 +2,9 @@
  * Every error Foundation throws. Each builds its own sentence in one order:
  * subject, what failed (and in which tool), what Foundation did, what you can do.
  */
-import { types } from 'node:util';
+import { describe, plain } from './foreign/words.js';
+
+export { describe };
 
 /** The codes of {@link FoundationError.code}; stable across minor versions. */
 export type FoundationErrorCode =
@@ -36,9 +38,8 @@ export type FoundationErrorCode =
   | 'FOUNDATION_OVERLOADED'
   | 'FOUNDATION_REQUEST';
 
-/** What moves a cursor or colours a terminal. Names and reasons come from Redis and from other nodes; lines of ours stay. */
-// eslint-disable-next-line no-control-regex -- these are what must not get through
-const CONTROLS = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]+/g;
+/** The longest message, in characters; it holds a few texts of others, each of which is cut to 1000. */
+const MAX_MESSAGE = 10_000;
 
 /**
  * The base of every error Foundation throws.
@@ -54,7 +55,7 @@ export class FoundationError extends Error {
     message: string,
     cause?: unknown,
   ) {
-    super(message.replace(CONTROLS, ' '), cause === undefined ? undefined : { cause });
+    super(plain(message, MAX_MESSAGE), cause === undefined ? undefined : { cause });
     this.name = new.target.name;
   }
 }
@@ -540,23 +541,5 @@ export class RequestError extends FoundationError {
       `The request "${pattern}" was not answered: ${why}. It ${mayBeDone ? 'may or may not have been' : 'was not'} ` +
         `carried out. Check that a node with this @MessagePattern is in the cluster.`,
     );
-  }
-}
-
-/** The one-line text of anything that was thrown. */
-export function describe(thrown: unknown): string {
-  if (thrown instanceof AggregateError && thrown.message === '') return thrown.errors.map(describe).join('; ');
-  // What ioredis adds to EXECABORT, which says itself only that a transaction was given up. When a connection breaks, all
-  // commands of a transaction fail with one error, which so has itself among them.
-  const { previousErrors } = (thrown ?? {}) as { previousErrors?: unknown };
-  const others = Array.isArray(previousErrors) ? previousErrors.filter((each) => each !== thrown) : [];
-  if (others.length > 0) return others.map((each) => (each instanceof Error ? each.message : String(each))).join('; ');
-  // Of another realm, too: instanceof knows those of this one only.
-  if (types.isNativeError(thrown) || thrown instanceof Error) return thrown.message || thrown.name;
-  if (typeof thrown === 'string') return thrown;
-  try {
-    return JSON.stringify(thrown) ?? String(thrown);
-  } catch {
-    return Object.prototype.toString.call(thrown);
   }
 }

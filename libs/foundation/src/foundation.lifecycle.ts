@@ -2,7 +2,7 @@
  * Every step of joining and of leaving the cluster, in order; the only classes with Nest lifecycle hooks.
  * Bootstraps before the modules of the application, and drains before any of them is destroyed.
  */
-import { Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy, type Type } from '@nestjs/common';
+import { Injectable, type OnApplicationBootstrap, type OnModuleDestroy, type Type } from '@nestjs/common';
 import { DiscoveryService, ModulesContainer } from '@nestjs/core';
 import type { Subscription } from './channels/channel.js';
 import { exploreChannelNames, exploreChannels, handlersOf, type DeclaredHandler } from './channels/channel.explorer.js';
@@ -23,6 +23,7 @@ import { exploreServices, servicesOf, type DeclaredService } from './services/se
 import type { ServiceHandle } from './services/service.js';
 import type { ServiceMesh } from './services/service.mesh.js';
 import type { ServiceRegistry } from './services/service.registry.js';
+import { Log } from './telemetry/log.js';
 import { RepeatedLog } from './telemetry/repeated.log.js';
 import type { Engine } from './tools/engine.js';
 import { redisError, refusalIn } from './tools/refusal.js';
@@ -61,7 +62,7 @@ export class FoundationDrain implements OnModuleDestroy {
 /** Joins and leaves. */
 @Injectable()
 export class FoundationLifecycle implements OnApplicationBootstrap {
-  readonly #logger = new Logger('Foundation');
+  readonly #logger = new Log();
   readonly #repeated = new RepeatedLog();
   readonly #bornAt = performance.now();
   readonly #secondOpinion: SecondOpinion;

@@ -2,8 +2,8 @@
  * This node's copy of the members' records: read anew when Redis says that it changed, and kept for a while when Redis lost it.
  * Used by `Membership`. Underneath: `Nodes.view()`.
  */
-import { Logger } from '@nestjs/common';
 import { describe } from '../errors.js';
+import { Log } from '../telemetry/log.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
 import type { Engine } from '../tools/engine.js';
 import type { NodeRecord, NodeView } from '../tools/nodes.js';
@@ -23,7 +23,7 @@ export interface ViewOwner {
 /** See the file header. */
 export class MemberView {
   readonly #members = new Map<string, NodeRecord>();
-  readonly #logger = new Logger('Foundation');
+  readonly #logger = new Log();
   #late: ReadonlySet<string> = new Set();
   #version = 0;
   #refreshing: Promise<void> | undefined;

@@ -2,7 +2,7 @@
  * This node's part in the cluster: it joins, beats, keeps a copy of the view, and knows when it is cut off.
  * Driven by the lifecycle; read by placement, health and the application. Underneath: `Nodes` (Lua over one hash and one sorted set).
  */
-import { Injectable, Logger } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
 import type { FoundationConfig } from '../config/options.js';
 import { show } from '../config/shape.js';
 import {
@@ -13,6 +13,7 @@ import {
   NotReadyError,
   describe,
 } from '../errors.js';
+import { Log } from '../telemetry/log.js';
 import { RepeatedLog } from '../telemetry/repeated.log.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
 import { monotonicNow } from '../tools/clock.js';
@@ -86,7 +87,7 @@ const LAG_STEP_MS = 100;
 export class Membership {
   readonly #listeners = new Set<MembershipListener>();
   readonly #view: MemberView;
-  readonly #logger = new Logger('Foundation');
+  readonly #logger = new Log();
   readonly #repeated = new RepeatedLog();
   #state: NodeState = 'joining';
   #record: NodeRecord;

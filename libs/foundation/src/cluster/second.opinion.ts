@@ -2,8 +2,8 @@
  * What the topology strategies know of a silent node: one that has ended for certain need not be waited for.
  * Opened by the lifecycle. Underneath: `Nodes.leave` in the name of the dead node.
  */
-import { Logger } from '@nestjs/common';
 import { describe } from '../errors.js';
+import { Log } from '../telemetry/log.js';
 import type { Nodes } from '../tools/nodes.js';
 import type { Member, Membership } from './membership.js';
 import { peersOf } from './topologies/peers.js';
@@ -17,7 +17,7 @@ import type { Topologies } from './topologies/topologies.js';
  * has. It is ended once, not again and again.
  */
 export class SecondOpinion {
-  readonly #logger = new Logger('Foundation');
+  readonly #logger = new Log();
   /** Peer → since when it has been known to have ended, by the Redis clock: it says nothing about who joined later. */
   readonly #since = new Map<string, number>();
   readonly #ended = new Set<string>();

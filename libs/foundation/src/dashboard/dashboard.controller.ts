@@ -15,7 +15,6 @@ import {
   HttpCode,
   HttpException,
   Inject,
-  Logger,
   Post,
   Req,
   Res,
@@ -30,6 +29,7 @@ import { DASHBOARD, Doorman, PrivateAnswers, TokenGuard, type DashboardRequest }
 import { DashboardFeed } from './dashboard.feed.js';
 import type { DashboardConfig } from './dashboard.options.js';
 import { SESSION_COOKIE, SESSION_MS, sessionFor } from './session.js';
+import { Log } from '../telemetry/log.js';
 
 /** Express hands out Node's response, Fastify wraps it. */
 type Reply = ServerResponse & { raw?: ServerResponse; hijack?: () => void };
@@ -165,7 +165,7 @@ function wordOf(body: unknown, field: string, headers: IncomingMessage['headers'
 
 /** What Foundation refuses is said in its own sentence; of anything else the log of this node has more. */
 async function carryOut(what: string, command: () => Promise<unknown>): Promise<{ ok: true }> {
-  const logger = new Logger('Foundation');
+  const logger = new Log();
   logger.log('Asked by the dashboard', { command: what });
   try {
     await command();

@@ -2,13 +2,14 @@
  * The facade over health: collects what this node knows, asks Redis how it is, and makes the report.
  * Called by the application, the terminus indicator and the controller.
  */
-import { Injectable, Logger } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
 import type { Membership } from '../cluster/membership.js';
 import type { Topologies } from '../cluster/topologies/topologies.js';
 import type { FoundationConfig } from '../config/options.js';
 import { describe } from '../errors.js';
 import type { ProcessTable } from '../processes/process.table.js';
 import type { ServiceRegistry } from '../services/service.registry.js';
+import { Log } from '../telemetry/log.js';
 import type { Engine, EngineFacts } from '../tools/engine.js';
 import { within } from '../tools/within.js';
 import { clusterReport, type ClusterHealth } from './report.js';
@@ -20,7 +21,7 @@ const ASK_TIMEOUT_MS = 1000;
 /** Injectable. How healthy the cluster is, as this node sees it. */
 @Injectable()
 export class HealthMonitor {
-  readonly #logger = new Logger('Foundation');
+  readonly #logger = new Log();
   #mostMembers = 1;
   #asked: { at: number; facts: Promise<EngineFacts | undefined> } | undefined;
 

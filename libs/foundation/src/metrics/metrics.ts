@@ -120,6 +120,9 @@ export const EVENT_METRICS: readonly EventMetric[] = [
   counter('message.dead_letter', 'messages.dead', 'Messages of durable channels that were put aside', {
     labels: { channel },
   }),
+  counter('callback.failed', 'callbacks.failed', 'Functions of the application that threw, rejected or took too long', {
+    labels: { callback: ({ callback }) => callback },
+  }),
   counter('transport.link_failed', 'links.failed', 'Attempts to link with another node that failed'),
   counter('transport.refused', 'links.refused', 'Connections and letters that were not let in'),
   counter('transport.dropped', 'links.dropped', 'Texts that were dropped because too much waited for a node', {

@@ -2,8 +2,8 @@
  * Waits for leases to become free and tries them in the right order; one question to Redis for all names that are due.
  * Called by the supervisor; underneath `Leases.standing` and `Leases.acquire`.
  */
-import { Logger } from '@nestjs/common';
 import { describe } from '../errors.js';
+import { Log } from '../telemetry/log.js';
 import type { Lease, Leases } from '../tools/leases.js';
 
 /** How long each place in the order waits for the one before it, in milliseconds. */
@@ -27,7 +27,7 @@ interface Candidate {
 /** The names this node would like to own and does not. */
 export class Candidacy {
   readonly #names = new Map<string, Candidate>();
-  readonly #logger = new Logger('Foundation');
+  readonly #logger = new Log();
   #timer: NodeJS.Timeout | undefined;
   #asking: Promise<void> | undefined;
   #arming = false;

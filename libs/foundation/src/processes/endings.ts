@@ -2,9 +2,9 @@
  * What follows the end of an instance: a restart after a delay, escalation, or nothing; and that none is forgotten.
  * Called by the supervisor; underneath the table, and BullMQ for the delay.
  */
-import { Logger } from '@nestjs/common';
 import type { Membership } from '../cluster/membership.js';
 import { ProcessStartError, describe } from '../errors.js';
+import { Log } from '../telemetry/log.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
 import type { Engine } from '../tools/engine.js';
 import type { Instance, InstanceExit } from './instance.js';
@@ -19,7 +19,7 @@ const FORGOTTEN_AFTER_MS = 5000;
 
 /** See the file header. */
 export class Endings {
-  readonly #logger = new Logger('Foundation');
+  readonly #logger = new Log();
   #sweepLost = false;
 
   constructor(

@@ -2,8 +2,8 @@
  * One running thing: created, started, ended, stopped, always in this order and each step once.
  * Made by the supervisor for each lease it wins; knows the lease, not the cluster.
  */
-import { Logger } from '@nestjs/common';
 import { LeaseLostError, ProcessStartError, ProcessTimeoutError, describe } from '../errors.js';
+import { Log } from '../telemetry/log.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
 import type { Lease, Leases } from '../tools/leases.js';
 import { within } from '../tools/within.js';
@@ -52,7 +52,7 @@ interface End {
 export class Instance {
   readonly #abort = new AbortController();
   readonly #tasks = new Set<Promise<void>>();
-  readonly #logger = new Logger('Foundation');
+  readonly #logger = new Log();
   /** The epoch it began with. That of its lease may have risen since, but it is no new instance for that. */
   readonly firstEpoch: number;
   readonly #ended: Promise<End>;

@@ -2,10 +2,10 @@
  * What should run in the cluster: this node's copy of the shared table, and the only way to change it.
  * Read by the supervisor and the manager; underneath `Table` (a hash and a sorted set, compared by version).
  */
-import { Logger } from '@nestjs/common';
 import { isLabels } from '../config/shape.js';
 import type { Membership } from '../cluster/membership.js';
 import { describe } from '../errors.js';
+import { Log } from '../telemetry/log.js';
 import { RepeatedLog } from '../telemetry/repeated.log.js';
 import type { Engine } from '../tools/engine.js';
 import { parseJson } from '../tools/json.js';
@@ -64,7 +64,7 @@ export class ProcessTable {
   /** By entry and name, with the row it was made of: thousands are looked at with each beat, and few change. */
   readonly #slots = new WeakMap<VersionedEntry, Map<string, MadeSlot>>();
   readonly #listeners = new Set<() => void>();
-  readonly #logger = new Logger('Foundation');
+  readonly #logger = new Log();
   readonly #repeated = new RepeatedLog();
   #version = 0;
   /** True from a loss of data until this copy has been put back. */

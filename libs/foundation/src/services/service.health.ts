@@ -2,8 +2,8 @@
  * Asks each service of this node how it is: with a timeout, and with hysteresis so that one bad moment changes nothing.
  * Driven by the facade.
  */
-import { Logger } from '@nestjs/common';
 import { describe } from '../errors.js';
+import { Log } from '../telemetry/log.js';
 import { within } from '../tools/within.js';
 import type { ServiceStatus } from './service.js';
 
@@ -26,7 +26,7 @@ export function nextStatus(
 
 /** The checks of one service. */
 export class ServiceHealth {
-  readonly #logger = new Logger('Foundation');
+  readonly #logger = new Log();
   readonly #timer: NodeJS.Timeout;
   #state: { status: ServiceStatus; against: number } = { status: 'healthy', against: 0 };
   #checking = false;

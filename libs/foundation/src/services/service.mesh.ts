@@ -2,10 +2,11 @@
  * The facade over services: who offers what, how it is, and calls to one of those who do.
  * Keeps nothing but the turns of the balancer and the checks; records are in the registry, objects in the targets.
  */
-import { Injectable, Logger } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
 import type { Membership } from '../cluster/membership.js';
 import { show } from '../config/shape.js';
 import { ArgumentError, CallRefusedError, FoundationError, ServiceNotFoundError, describe } from '../errors.js';
+import { Log } from '../telemetry/log.js';
 import type { Engine } from '../tools/engine.js';
 import { parseJson } from '../tools/json.js';
 import { redisError } from '../tools/refusal.js';
@@ -58,7 +59,7 @@ const MAX_CAPABILITIES = 100;
 @Injectable()
 export class ServiceMesh {
   readonly #checks = new Map<string, ServiceHealth>();
-  readonly #logger = new Logger('Foundation');
+  readonly #logger = new Log();
   readonly #balancer: Balancer;
   #count = 0;
 

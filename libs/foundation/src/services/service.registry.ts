@@ -2,9 +2,9 @@
  * This node's full copy of who offers what, and the only way to change it. A lookup costs no network.
  * Read by the facade; underneath `Table` (a hash and a sorted set, compared by version).
  */
-import { Logger } from '@nestjs/common';
 import type { Membership } from '../cluster/membership.js';
 import { describe } from '../errors.js';
+import { Log } from '../telemetry/log.js';
 import { RepeatedLog } from '../telemetry/repeated.log.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
 import type { Engine } from '../tools/engine.js';
@@ -34,7 +34,7 @@ export class ServiceRegistry {
   readonly #own = new Map<string, { record: ServiceRecord; value: string }>();
   readonly #index = new ServiceIndex();
   readonly #listeners = new Set<(change: ServiceChange) => void>();
-  readonly #logger = new Logger('Foundation');
+  readonly #logger = new Log();
   readonly #repeated = new RepeatedLog();
   #alive: ReadonlySet<string> = new Set();
   /** Rows whose node was no member at the last look. */

@@ -98,6 +98,9 @@ export interface FoundationEvents {
   /** A handler threw; the other handlers were served. */
   'message.handler_failed': { channel: string; error: string };
 
+  /** A function of yours threw, rejected or took too long, and Foundation went on without it: which one, and what it said. */
+  'callback.failed': { callback: string; error: string };
+
   /** Direct transport: this node and another one are linked; texts between them take the link from now on. */
   'transport.link_up': { node: string; bootId: string };
   /** Direct transport: the link is down; texts go through Redis until there is another one. */

@@ -1,8 +1,8 @@
 /**
  * A log for what may happen again and again: each kind is said once in a while, with how often it has happened since.
- * Called by every room; underneath Nest's `Logger`.
+ * Called by every room; underneath `log.ts`.
  */
-import { Logger } from '@nestjs/common';
+import { Log } from './log.js';
 
 /** The time in milliseconds in which one kind is said once. */
 const EVERY_MS = 10_000;
@@ -12,7 +12,7 @@ const MAX_KINDS = 256;
 /** See the file header. */
 export class RepeatedLog {
   readonly #said = new Map<string, { at: number; since: number }>();
-  readonly #logger = new Logger('Foundation');
+  readonly #logger = new Log();
 
   constructor(
     private readonly everyMs = EVERY_MS,

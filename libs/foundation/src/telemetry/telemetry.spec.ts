@@ -2,6 +2,7 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { Logger } from '@nestjs/common';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { ArgumentError } from '../errors.js';
+import { eventually } from '../testing/eventually.js';
 import type { FoundationEvents } from './events.js';
 import { Telemetry, type TelemetryListener } from './telemetry.js';
 
@@ -56,8 +57,8 @@ describe('Telemetry', () => {
     expect(() => telemetry.emit('message.sent', SENT)).not.toThrow();
     expect(after).toHaveBeenCalledTimes(1);
     expect(error).toHaveBeenCalledWith(
-      expect.stringContaining('telemetry listener'),
-      expect.objectContaining({ event: 'message.sent', error: 'mine' }),
+      expect.stringContaining('function of yours failed'),
+      { callback: "Telemetry.attach('message.sent')", error: 'mine' },
       'Foundation',
     );
   });
@@ -74,6 +75,20 @@ describe('Telemetry', () => {
     telemetry.attach('message.sent', after);
     expect(() => telemetry.emit('message.sent', SENT)).not.toThrow();
     expect(after).toHaveBeenCalledTimes(1);
+  });
+
+  it('counts what its listeners do, and what the listeners to that do in the log only', async () => {
+    const telemetry = new Telemetry();
+    const failures = jest.fn();
+    telemetry.attach('callback.failed', (_event, payload) => {
+      failures(payload);
+      throw new Error('again');
+    });
+    telemetry.attach('callback.failed', async () => Promise.reject(new Error('and again')));
+    telemetry.attach('message.*', async () => Promise.reject(new Error('mine')));
+    telemetry.emit('message.sent', SENT);
+    await eventually(() => failures.mock.calls.length > 0);
+    expect(failures.mock.calls).toEqual([[{ callback: "Telemetry.attach('message.sent')", error: 'mine' }]]);
   });
 
   it('does nothing without listeners', () => {

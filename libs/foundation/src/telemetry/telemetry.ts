@@ -4,9 +4,9 @@
  */
 import { channel, type Channel } from 'node:diagnostics_channel';
 import { Injectable } from '@nestjs/common';
-import { ArgumentError, describe } from '../errors.js';
+import { ArgumentError } from '../errors.js';
+import { Gate } from '../foreign/gate.js';
 import type { FoundationEventName, FoundationEvents } from './events.js';
-import { RepeatedLog } from './repeated.log.js';
 import type { Tracing } from './tracing.js';
 
 type RoomOf<E> = E extends `${infer Room}.${string}` ? Room : never;
@@ -26,12 +26,12 @@ export type TelemetryEvent<E extends FoundationEventName = FoundationEventName> 
   [Name in E]: [event: Name, payload: FoundationEvents[Name]];
 }[E];
 
-/** Called with the event's name and its payload. */
+/** Called with the event's name and its payload; what it answers is not looked at, and a promise may reject. */
 export type TelemetryListener<E extends FoundationEventName = FoundationEventName> = (
   ...args: TelemetryEvent<E>
-) => void;
+) => unknown;
 
-type AnyListener = (event: FoundationEventName, payload: FoundationEvents[FoundationEventName]) => void;
+type AnyListener = (event: FoundationEventName, payload: FoundationEvents[FoundationEventName]) => unknown;
 
 /** Where one event goes. */
 interface Route {
@@ -47,7 +47,9 @@ export class Telemetry {
   readonly #attached = new Set<{ pattern: string; listener: AnyListener }>();
   /** Made when an event comes, and thrown away when somebody attaches or detaches. */
   readonly #routes = new Map<FoundationEventName, Route>();
-  readonly #log = new RepeatedLog();
+  readonly #gate = new Gate(this);
+  /** For listeners to the failures of listeners: theirs are in the log only. */
+  readonly #lastGate = new Gate();
 
   /**
    * Calls `listener` for every event that the pattern means: a name (`'message.sent'`), a room (`'cluster.*'`) or all
@@ -60,15 +62,16 @@ export class Telemetry {
    * ```
    *
    * Underneath: an array per event, called synchronously by the emitter in the order of attaching. A listener that throws
-   * is logged and harms nobody; one that blocks delays whoever emits. Every event is also published on the
-   * `node:diagnostics_channel` of its name, `foundation:cluster:node_joined` for `cluster.node_joined`, by all
-   * Foundations of the process.
+   * or rejects is logged, counted (`callback.failed`) and harms nobody; one that blocks delays whoever emits. Every event is
+   * also published on the `node:diagnostics_channel` of its name, `foundation:cluster:node_joined` for
+   * `cluster.node_joined`, by all Foundations of the process; what a subscriber of that throws, Node makes an uncaught
+   * exception.
    *
    * @throws ArgumentError for what can be no pattern, or no listener.
    */
   attach<P extends TelemetryPattern>(pattern: P, listener: TelemetryListener<TelemetryEventsOf<P>>): () => void;
   /** For a listener that wants the name only; TypeScript does not see that it takes the first of two. */
-  attach<P extends TelemetryPattern>(pattern: P, listener: (event: TelemetryEventsOf<P>) => void): () => void;
+  attach<P extends TelemetryPattern>(pattern: P, listener: (event: TelemetryEventsOf<P>) => unknown): () => void;
   attach(pattern: TelemetryPattern, listener: unknown): () => void {
     if (typeof pattern !== 'string' || !/^(\*|[a-z_]+\.(\*|[a-z_]+))$/.test(pattern)) {
       throw new ArgumentError('attach', 'pattern', String(pattern), `an event's name, 'cluster.*' or '*'`);
@@ -93,13 +96,8 @@ export class Telemetry {
   /** Emits an event to everyone attached. */
   emit<E extends FoundationEventName>(event: E, payload: FoundationEvents[E]): void {
     const { listeners, channel } = this.#routes.get(event) ?? this.#route(event);
-    for (const listener of listeners) {
-      try {
-        listener(event, payload);
-      } catch (error) {
-        this.#log.error('A telemetry listener threw; the others were served', { event, error: describe(error) }, event);
-      }
-    }
+    const gate = event === 'callback.failed' ? this.#lastGate : this.#gate;
+    for (const listener of listeners) gate.tell(`Telemetry.attach('${event}')`, listener, event, payload);
     if (channel.hasSubscribers) channel.publish(payload);
   }
 

@@ -3,12 +3,12 @@
  * providers. Called by the search for Redis, while Nest makes the instances of all modules; it waits for those it asks.
  */
 import { setTimeout as pause } from 'node:timers/promises';
-import { Logger } from '@nestjs/common';
 import type { InjectionToken } from '@nestjs/common';
 import type { DiscoveryService } from '@nestjs/core';
 import type { RedisClient, RedisEndpoint } from '../config/options.js';
 import { endpointFrom, isClient } from '../config/resolve.js';
 import { endpointName, settingsOf } from './redis.names.js';
+import { Log } from '../telemetry/log.js';
 
 /** What `BullModule.forRoot` and `forRootAsync` of `@nestjs/bullmq` 11 and 12 provide (`getSharedConfigToken()`). */
 const BULLMQ_CONFIG = 'BULLMQ_CONFIG(default)';
@@ -108,7 +108,7 @@ function theOne(providers: readonly Provider[]): ApplicationRedis | undefined {
     const redis = withoutPrefix(first.redis);
     return redis === undefined ? undefined : { redis, from: `the provider ${first.tokens.join(', ')}` };
   }
-  new Logger('Foundation').warn(
+  new Log().warn(
     'The application has clients of several Redis, so none of them is used; hand over the one for Foundation: ' +
       'forRootAsync({ inject: [TOKEN], useFactory: (redis) => ({ cluster: true, redis }) })',
     Object.fromEntries([...places].map(([place, { tokens }]) => [tokens.join(', '), place])),
@@ -126,7 +126,7 @@ function withoutPrefix(redis: RedisClient): RedisClient | undefined {
   if ((redis as { isCluster?: boolean }).isCluster !== true) {
     return (redis.duplicate as (options: object) => RedisClient)({ keyPrefix: '', lazyConnect: true });
   }
-  new Logger('Foundation').warn('The Redis Cluster client of the application has a keyPrefix, so it is not used');
+  new Log().warn('The Redis Cluster client of the application has a keyPrefix, so it is not used');
   return undefined;
 }
 

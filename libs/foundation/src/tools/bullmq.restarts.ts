@@ -3,10 +3,10 @@
  * Called by the supervisor; underneath `queue.add`, `queue.upsertJobScheduler`, one `Worker`.
  */
 import { createHash } from 'node:crypto';
-import { Logger } from '@nestjs/common';
 import { Queue, UnrecoverableError, Worker, type Job } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { describe } from '../errors.js';
+import { Log } from '../telemetry/log.js';
 import { RepeatedLog } from '../telemetry/repeated.log.js';
 import type { Keys } from './keys.js';
 import type { RestartHandlers, Restarts } from './restarts.js';
@@ -43,7 +43,7 @@ export function createQueue(publisher: Redis, keys: Keys, observes = false): Que
 export class BullmqRestarts implements Restarts {
   /** Made before the first job is taken, so that it can be injected; it takes none until `open`. */
   readonly worker: Worker;
-  readonly #logger = new Logger('Foundation');
+  readonly #logger = new Log();
   readonly #repeated = new RepeatedLog();
   #handlers: RestartHandlers | undefined;
 

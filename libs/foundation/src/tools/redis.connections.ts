@@ -2,7 +2,6 @@
  * Opens one ioredis client per role and closes only its own; with a quorum, two roles have one client per server.
  * Roles are separate so that a blocked or slow one never delays a lease renewal.
  */
-import { Logger } from '@nestjs/common';
 import type { Redis, RedisOptions } from 'ioredis';
 import type { FoundationConfig, RedisClient, RedisEndpoint } from '../config/options.js';
 import { FoundationConfigError, RedisRefusedError, RedisUnavailableError, describe } from '../errors.js';
@@ -10,6 +9,7 @@ import { checkClient, createClient, createPubSubClient, disconnect, hardened, re
 import { endpointName } from './redis.names.js';
 import { OLDEST, serverFacts } from './redis.server.js';
 import { redisError } from './refusal.js';
+import { Log } from '../telemetry/log.js';
 
 /** The roles; `worker` is BullMQ's, which adds one blocking duplicate of it. A consumer of a durable channel has a `stream`. */
 export type RedisRole = 'leases' | 'control' | 'subscriber' | 'publisher' | 'worker' | 'stream';
@@ -34,7 +34,7 @@ export class RedisConnections {
   /** Where they lead, without any secret. */
   readonly endpoint: string;
 
-  readonly #logger = new Logger('Foundation');
+  readonly #logger = new Log();
   readonly #lastErrors = new Map<Redis, unknown>();
   readonly #duplicates = new Set<Redis>();
   readonly #down = new Set<Redis>();

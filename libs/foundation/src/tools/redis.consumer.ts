@@ -2,7 +2,6 @@
  * One consumer of one group of a stream: reads on a connection of its own, because it blocks, and acknowledges on another.
  * Called by `redis.streams.ts`; underneath XREADGROUP and XACK, and what `stream.scripts.ts` has.
  */
-import { Logger } from '@nestjs/common';
 import type { Redis } from 'ioredis';
 import { describe } from '../errors.js';
 import { disconnect } from './redis.client.js';
@@ -17,6 +16,7 @@ import {
   sweepScript,
 } from './stream.scripts.js';
 import type { Consumer, ConsumerListener, ConsumerOptions, StreamEntry } from './streams.js';
+import { Log } from '../telemetry/log.js';
 
 const BLOCK_MS = 1000;
 const RETRY_MS = 200;
@@ -33,7 +33,7 @@ const FORGET_AFTER_MS = 600_000;
 
 /** See {@link Consumer}. */
 export class RedisConsumer implements Consumer {
-  readonly #logger = new Logger('Foundation');
+  readonly #logger = new Log();
   readonly #handling = new Set<string>();
   #acknowledged: string[] = [];
   #acknowledging: Promise<void> | undefined;

@@ -2,12 +2,12 @@
  * Leases over Redlock: Redlock takes and frees the lock, our scripts mint epochs, `renewal.ts` keeps what is held.
  * Called by the supervisor; underneath `redlock.acquire`, `redlock.release`, EVALSHA, on one Redis or on a majority.
  */
-import { Logger } from '@nestjs/common';
 import type { Redis } from 'ioredis';
 import Redlock, { type ExecutionError, type Lock } from 'redlock';
 import type { LeaseTimes } from '../config/options.js';
 import { FoundationConfigError, StaleEpochError, describe } from '../errors.js';
 import type { LeaseLossReason } from '../telemetry/events.js';
+import { Log } from '../telemetry/log.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
 import { monotonicNow } from './clock.js';
 import type { NodeIdentity } from './engine.js';
@@ -49,7 +49,7 @@ export function createRedlock(clients: readonly Redis[]): Redlock {
 /** See {@link Leases}. */
 export class RedlockLeases implements Leases {
   readonly #locks = new WeakMap<HeldLease, Lock>();
-  readonly #logger = new Logger('Foundation');
+  readonly #logger = new Log();
   readonly #renewal: Renewal;
 
   constructor(

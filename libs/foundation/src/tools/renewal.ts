@@ -2,9 +2,9 @@
  * Keeps the leases of a node: renews all of them with one call per server and interval, and fences what is overdue.
  * Used by `redlock.leases.ts`; underneath EVALSHA.
  */
-import { Logger } from '@nestjs/common';
 import type { LeaseTimes } from '../config/options.js';
 import { describe } from '../errors.js';
+import { Log } from '../telemetry/log.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
 import type { NodeIdentity } from './engine.js';
 import type { HeldLease } from './held.lease.js';
@@ -20,7 +20,7 @@ const RETRY_MS = 100;
 /** See the file header. */
 export class Renewal {
   readonly #held = new Map<string, HeldLease>();
-  readonly #logger = new Logger('Foundation');
+  readonly #logger = new Log();
   readonly #watchdog: Watchdog | undefined;
   #renewTimer: NodeJS.Timeout | undefined;
   #deadlineTimer: NodeJS.Timeout | undefined;

@@ -5,10 +5,10 @@
  */
 import { connect } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
-import { Logger } from '@nestjs/common';
 import type { FoundationConfig, RedisEndpoint } from '../../config/options.js';
 import { endpointFrom, hasPlace } from '../../config/resolve.js';
 import { FoundationConfigError, RedisNotFoundError } from '../../errors.js';
+import { Log } from '../../telemetry/log.js';
 import { INSTALL_EMBEDDED, startEmbeddedRedis } from '../../tools/embedded.redis.js';
 import type { ApplicationRedis } from '../../tools/application.redis.js';
 import type { EmbeddedStart } from '../../tools/embedded.server.js';
@@ -76,7 +76,7 @@ export async function findRedis(
     const own = Object.keys(config.redis).length === 0 ? await search.application() : undefined;
     if (own !== undefined) {
       const { redis, from } = own;
-      new Logger('Foundation').log('The Redis of the application is used', { from, endpoint: endpointName(redis) });
+      new Log().log('The Redis of the application is used', { from, endpoint: endpointName(redis) });
       if (isForFinding) await topologies.stop();
       return { ...config, redis, ...(isForFinding ? { strategy: 'redis' } : {}) };
     }
@@ -91,7 +91,7 @@ export async function findRedis(
       // Checked as an option would be, because it comes from the network. It may hold a password, so it is not logged.
       const place = endpointFrom(url);
       if (strategy === 'mdns') requireNoCredentials(config);
-      new Logger('Foundation').log('Redis was found', { strategy });
+      new Log().log('Redis was found', { strategy });
       return { ...config, redis: { ...config.redis, ...place } };
     }
     const answer = await search.answers(host, port);
@@ -134,13 +134,10 @@ async function embed({ here: { host, port }, ...search }: Search, answer: Answer
     if (performance.now() > until) return `${host}:${port} is taken by something that is not Redis; end it`;
   }
   if (start.state === 'listens') {
-    new Logger('Foundation').log(
-      'An embedded Redis was started; it ends when no node has been connected for 5 seconds',
-      {
-        endpoint: `${host}:${port}`,
-        pid: start.pid,
-      },
-    );
+    new Log().log('An embedded Redis was started; it ends when no node has been connected for 5 seconds', {
+      endpoint: `${host}:${port}`,
+      pid: start.pid,
+    });
   }
   return undefined;
 }

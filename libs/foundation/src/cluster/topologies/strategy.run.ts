@@ -2,9 +2,9 @@
  * Runs one strategy for ever: starts it, keeps what it found, and when it fails starts it again after a while.
  * Used by `topologies.ts`.
  */
-import { Logger } from '@nestjs/common';
 import type { Peer, TopologyFindings, TopologyReport, TopologySelf, TopologyStrategy } from '../../config/topology.js';
 import { TopologyError, describe } from '../../errors.js';
+import { Log } from '../../telemetry/log.js';
 import { within } from '../../tools/within.js';
 import { checkedPeers } from './peers.js';
 
@@ -40,7 +40,7 @@ export interface StrategyStatus {
 
 /** See the file header. */
 export class StrategyRun {
-  readonly #logger = new Logger('Foundation');
+  readonly #logger = new Log();
   /** Rises with each start, so that what a former one still reports is ignored. */
   #turn = 0;
   #state: StrategyStatus['state'] = 'starting';

@@ -2,10 +2,11 @@
  * Runs the topology strategies of this node and merges what they find: who should exist, and where Redis is.
  * Started and stopped by the lifecycle; read by health and by the second opinion on silent nodes.
  */
-import { Injectable, Logger } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
 import type { FoundationConfig } from '../../config/options.js';
 import type { Peer, TopologySelf, TopologyStrategy } from '../../config/topology.js';
 import { describe } from '../../errors.js';
+import { Log } from '../../telemetry/log.js';
 import { RepeatedLog } from '../../telemetry/repeated.log.js';
 import { within } from '../../tools/within.js';
 import type { LocalNode } from '../node.js';
@@ -22,7 +23,7 @@ export interface FoundRedis {
 /** Injectable. What the topology strategies know. */
 @Injectable()
 export class Topologies {
-  readonly #logger = new Logger('Foundation');
+  readonly #logger = new Log();
   readonly #repeated = new RepeatedLog();
   readonly #listeners = new Set<() => void>();
   #runs: StrategyRun[] = [];

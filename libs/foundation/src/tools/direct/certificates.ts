@@ -6,9 +6,9 @@
 import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
-import { Logger } from '@nestjs/common';
 import type { TlsFiles } from '../../config/options.js';
 import { FoundationConfigError, describe } from '../../errors.js';
+import { Log } from '../../telemetry/log.js';
 
 /** How often the files are looked at, in milliseconds. */
 const LOOK_EVERY_MS = 2000;
@@ -71,7 +71,7 @@ export class Certificates {
   /** As the files were last, usable or not. */
   #seen: Credentials;
   #complaint: string | undefined;
-  readonly #logger = new Logger('Foundation');
+  readonly #logger = new Log();
   readonly #timer: NodeJS.Timeout;
 
   /** @throws FoundationConfigError as {@link readCredentials}. */

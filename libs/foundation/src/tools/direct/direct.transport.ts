@@ -2,9 +2,9 @@
  * Topics from node to node over TCP or TLS, and through Redis to whom no link leads. Called by the channels and the calls.
  * A node that uses the Redis transport has no address in its record: it is heard, and reached, on the plain topics.
  */
-import { Logger } from '@nestjs/common';
 import type { DirectConfig } from '../../config/options.js';
 import { MessageError, NotReadyError, describe } from '../../errors.js';
+import { Log } from '../../telemetry/log.js';
 import { RepeatedLog } from '../../telemetry/repeated.log.js';
 import type { Telemetry } from '../../telemetry/telemetry.js';
 import type { NodeIdentity } from '../engine.js';
@@ -46,7 +46,7 @@ export class DirectTransport implements Transport {
   readonly #streams = new Map<string, Incoming>();
   readonly #topics = new Map<string, Listening>();
   readonly #interrupted = new Set<(bootId?: string) => void>();
-  readonly #logger = new Logger('Foundation');
+  readonly #logger = new Log();
   readonly #repeated = new RepeatedLog();
   readonly #refusals: Refusals;
   readonly #links: Links;

@@ -2,9 +2,9 @@
  * The links of this node: it takes those of nodes with a smaller boot id and dials the others, so that two have one.
  * Called by the direct transport, which says whom to dial and gets each link once it has proven where it leads.
  */
-import { Logger } from '@nestjs/common';
 import type { DirectConfig } from '../../config/options.js';
 import { DirectListenError } from '../../errors.js';
+import { Log } from '../../telemetry/log.js';
 import type { Telemetry } from '../../telemetry/telemetry.js';
 import { formatAddress, isWildcard, ownHost } from './address.js';
 import { Certificates } from './certificates.js';
@@ -33,7 +33,7 @@ export class Links {
   readonly #dialings = new Map<string, Dialing>();
   readonly #certificates: Certificates | undefined;
   readonly #key: Buffer;
-  readonly #logger = new Logger('Foundation');
+  readonly #logger = new Log();
   #listener: Listener | undefined;
   #closed = false;
 

@@ -1,0 +1,112 @@
+/**
+ * The one gate through which functions of users are called: what throws, rejects or answers with a broken promise is caught,
+ * logged once in a while and counted, and harms nobody. Called by every room that has a callback; words are in `words.ts`.
+ */
+import type { FoundationEvents } from '../telemetry/events.js';
+import { RepeatedLog } from '../telemetry/repeated.log.js';
+import { describe } from './words.js';
+
+/** What counts the failures: `Telemetry`. */
+export interface Counts {
+  emit(event: 'callback.failed', payload: FoundationEvents['callback.failed']): void;
+}
+
+/** See the file header. */
+export class Gate {
+  readonly #log = new RepeatedLog();
+
+  /** Without `counts` failures are logged only. */
+  constructor(private readonly counts?: Counts) {}
+
+  /**
+   * Tells a listener something; nobody waits for it.
+   *
+   * `callback` says to the user which of his functions it is, as he handed it in: `onGap`, `Telemetry.attach`.
+   */
+  tell<A extends readonly unknown[]>(callback: string, listener: (...args: A) => unknown, ...args: A): void {
+    try {
+      const answer = listener(...args);
+      if (mayBePromise(answer)) adopted(answer).catch((error: unknown) => this.failed(callback, error));
+    } catch (error) {
+      this.failed(callback, error);
+    }
+  }
+
+  /**
+   * Asks a function that has to answer at once; one that throws counts as having said `fallback`. So does one that answers
+   * with a promise, which nobody can wait for here.
+   */
+  ask<A extends readonly unknown[], T>(
+    callback: string,
+    fallback: T,
+    question: (...args: A) => T,
+    ...args: A
+  ): T | undefined {
+    try {
+      const answer = question(...args);
+      if (!isThenable(answer)) return answer;
+      adopted(answer).catch(() => undefined);
+      this.failed(callback, new TypeError('it answered with a promise, and has to answer at once'));
+    } catch (error) {
+      this.failed(callback, error);
+    }
+    return fallback;
+  }
+
+  /**
+   * Calls a hook and waits for it, but no longer than `limitMs`: one that throws, rejects or takes longer counts as having
+   * said `fallback`.
+   */
+  async wait<T>(callback: string, limitMs: number, fallback: T, hook: () => unknown): Promise<T> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_resolve, reject) => {
+      timer = setTimeout(() => reject(new Error(`no answer in ${limitMs} ms`)), limitMs);
+    });
+    try {
+      return (await Promise.race([called(hook), late])) as T;
+    } catch (error) {
+      this.failed(callback, error);
+      return fallback;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** For a failure that was caught elsewhere. */
+  failed(callback: string, error: unknown): void {
+    const words = describe(error);
+    this.#log.error('A function of yours failed; Foundation went on without it', { callback, error: words }, callback);
+    this.counts?.emit('callback.failed', { callback, error: words });
+  }
+}
+
+const unattendedLog = new RepeatedLog();
+
+/**
+ * For work of ours that nobody waits for: it is not expected to reject; where it does all the same the process lives on, and
+ * the log says so. The lint rules let no other promise go unattended.
+ */
+export function unattended(what: string, work: PromiseLike<unknown>): void {
+  adopted(work).catch((error: unknown) => {
+    unattendedLog.error('Something failed that nobody waits for', { what, error: describe(error) }, what);
+  });
+}
+
+/** Calls a function of the user's: a promise for what it answers, whatever it does. */
+export async function called(work: () => unknown): Promise<unknown> {
+  return await work();
+}
+
+/** A promise of ours for an answer of others. `Promise.resolve` would read properties of theirs outside of any catch. */
+function adopted(answer: unknown): Promise<unknown> {
+  return new Promise((resolve) => resolve(answer));
+}
+
+function mayBePromise(answer: unknown): answer is object {
+  return (typeof answer === 'object' && answer !== null) || typeof answer === 'function';
+}
+
+/** Reads `then`, so it may throw. */
+function isThenable(answer: unknown): boolean {
+  return mayBePromise(answer) && typeof (answer as { then?: unknown }).then === 'function';
+}
