@@ -9,6 +9,7 @@ import { eventually } from '../../libs/foundation/src/testing/eventually.js';
 import type { Hint } from '../../libs/foundation/src/tools/hints.js';
 import type { Keys } from '../../libs/foundation/src/tools/keys.js';
 import type { NodeRecord } from '../../libs/foundation/src/tools/nodes.js';
+import { PUT_BACK } from '../../libs/foundation/src/tools/table.js';
 import type { RedisServer } from '../support/redis-server.js';
 import { CapturedLog, MEMBERSHIP, closeLater, engineOn, type Bench, onOwnRedis } from './bench.js';
 
@@ -119,8 +120,17 @@ describe('Nodes', () => {
 });
 
 describe('Table', () => {
+  const tableOf = async () => {
+    const { table } = (await engineOn(server, appName)).engine;
+    return {
+      ...{ table, since: (version: number) => table.since(version) },
+      put: async (key: string, value: string, expected: number) =>
+        (await table.put([{ key, value, expected }])).versions[0],
+    };
+  };
+
   it('writes only over the version that was read', async () => {
-    const [a, b] = [(await engineOn(server, appName)).engine.table, (await engineOn(server, appName)).engine.table];
+    const [a, b] = [await tableOf(), await tableOf()];
     const first = (await a.put('feed', 'one', 0))!;
     expect(await b.put('feed', 'two', 0)).toBeUndefined();
     expect(await b.put('feed', 'two', first - 1)).toBeUndefined();
@@ -132,45 +142,55 @@ describe('Table', () => {
   });
 
   it('gives what is newer than a version, and only that', async () => {
-    const { table } = (await engineOn(server, appName)).engine;
-    const a = (await table.put('a', '1', 0))!;
-    const b = (await table.put('b', 'é {"x":[1]}', 0))!;
-    expect(await table.since(0)).toEqual({
-      version: b,
+    const { put, since } = await tableOf();
+    const a = (await put('a', '1', 0))!;
+    const b = (await put('b', 'é {"x":[1]}', 0))!;
+    expect(await since(0)).toMatchObject({
+      ...{ version: b, more: false, floor: 0 },
       rows: [
         { key: 'a', value: '1', version: a },
         { key: 'b', value: 'é {"x":[1]}', version: b },
       ],
     });
-    expect((await table.since(a)).rows.map(({ key }) => key)).toEqual(['b']);
-    expect(await table.since(b)).toEqual({ version: b, rows: [] });
+    expect((await since(a)).rows.map(({ key }) => key)).toEqual(['b']);
+    expect(await since(b)).toMatchObject({ version: b, rows: [] });
   });
 
-  it('is put back after FLUSHALL by whoever has a copy, each row where no newer one is', async () => {
-    const { table } = (await engineOn(server, appName)).engine;
-    await table.put('a', 'old', 0);
-    await table.put('b', 'b', 0);
-    const copy = (await table.since(0)).rows;
+  it('is put back after FLUSHALL by whoever has a copy, each row where no newer one is, with the version it had', async () => {
+    const { table, put, since } = await tableOf();
+    await put('a', 'old', 0);
+    await put('b', 'b', 0);
+    const { rows: copy, life } = await since(0);
     await server.cli('FLUSHALL');
-    expect(await table.since(copy[1]!.version)).toEqual({ version: 0, rows: [] });
-    const newer = (await table.put('a', 'new', 0))!;
+    expect(await since(copy[1]!.version)).toMatchObject({ version: 0, rows: [], life: '' });
+    const newer = (await put('a', 'new', 0))!;
     expect(newer).toBeGreaterThan(copy[0]!.version);
-    await table.restore(copy);
-    await table.restore(copy);
-    const { rows } = await table.since(0);
-    expect(Object.fromEntries(rows.map(({ key, value }) => [key, value]))).toEqual({ a: 'new', b: 'b' });
+    await table.restore(copy, copy[1]!.version);
+    const page = await since(0);
+    await table.restore(copy, copy[1]!.version);
+    // The second time there was nothing to do, and nobody is told anything.
+    expect(await since(0)).toEqual(page);
+    expect(page.life).not.toBe(life);
+    expect(page.floor).toBe(copy[1]!.version);
+    expect(page.rows.map(({ key, value, version }) => [key, value, version])).toEqual([
+      ['b', 'b', copy[1]!.version],
+      ['a', 'new', newer],
+      [PUT_BACK, '', page.version],
+    ]);
   });
 
   it('removes a row of one version', async () => {
-    const { table } = (await engineOn(server, appName)).engine;
-    const version = (await table.put('a', '1', 0))!;
-    await table.remove('a', version - 1);
-    expect((await table.since(0)).rows).toHaveLength(1);
-    await table.remove('a', version);
+    const { table, put, since } = await tableOf();
+    const version = (await put('a', '1', 0))!;
+    expect(await table.remove([{ key: 'a', version: version - 1 }])).toEqual([]);
+    expect((await since(0)).rows).toHaveLength(1);
+    expect(await table.remove([{ key: 'a', version }])).toEqual(['a']);
     // The mark tells the copies of other nodes; a new row of that key starts from nothing.
-    expect((await table.since(0)).rows).toMatchObject([{ key: 'a', value: '' }]);
-    expect(await table.put('a', '2', version)).toBeUndefined();
-    expect(await table.put('a', '2', 0)).toBeGreaterThan(version);
+    expect((await since(0)).rows).toMatchObject([{ key: 'a', value: '' }]);
+    expect(await put('a', '2', version)).toBeUndefined();
+    expect(await put('a', '2', 0)).toBeGreaterThan(version);
+    // And its mark is none any more.
+    expect(await server.cli('ZCARD', `{foundation:${appName}}:processes:marks`)).toBe('0');
   });
 });
 
@@ -202,7 +222,9 @@ describe('ProcessTable', () => {
     for (const { listeners, table } of [stale, fresh]) {
       for (const listener of listeners) listener.dataLoss?.();
       await eventually(async () => (await table.sync(), table.get('feed') !== undefined));
-      await eventually(async () => (await bench.engine.table.since(0)).rows.length === 2);
+      await eventually(
+        async () => (await bench.engine.table.since(0)).rows.filter(({ value }) => value !== '').length === 2,
+      );
     }
     await eventually(async () => {
       await stale.table.sync();

@@ -211,7 +211,7 @@ describe('ProcessTable', () => {
 
   it('gives up after many conflicts instead of trying for ever', async () => {
     const { table } = copy();
-    jest.spyOn(shared, 'put').mockResolvedValue(undefined);
+    jest.spyOn(shared, 'put').mockResolvedValue({ versions: [undefined], life: '' });
     await expect(table.change('feed', () => entry())).rejects.toThrow(/changed 20 times/);
   });
 
@@ -227,8 +227,8 @@ describe('ProcessTable', () => {
 
   it('skips rows it cannot read and keeps the others', async () => {
     const { table } = copy();
-    await shared.put('bad', '{"name":"bad"}', 0);
-    await shared.put('feed', JSON.stringify(entry()), 0);
+    await shared.put([{ key: 'bad', value: '{"name":"bad"}', expected: 0 }]);
+    await shared.put([{ key: 'feed', value: JSON.stringify(entry()), expected: 0 }]);
     await table.sync();
     expect(table.processes().map(({ name }) => name)).toEqual(['feed']);
   });
@@ -238,7 +238,8 @@ describe('ProcessTable', () => {
     await table.change('feed', () => entry({ after: 1 }));
     const { version } = table.get('feed')!;
     const stale = { key: 'feed', value: JSON.stringify(entry()), version: version - 1 };
-    jest.spyOn(shared, 'since').mockResolvedValue({ version, rows: [stale] });
+    const page = await shared.since(version);
+    jest.spyOn(shared, 'since').mockResolvedValue({ ...page, rows: [stale] });
     await table.sync();
     expect(table.get('feed')?.after).toBe(1);
   });
@@ -261,7 +262,7 @@ describe('ProcessTable', () => {
     });
     const first = table.syncSoon();
     await turn();
-    await shared.put('feed', JSON.stringify(entry()), 0);
+    await shared.put([{ key: 'feed', value: JSON.stringify(entry()), expected: 0 }]);
     const second = table.syncSoon();
     answer();
     await Promise.all([first, second]);
@@ -359,7 +360,7 @@ describe('ProcessTable', () => {
       clock += 11 * 60_000;
       await table.prune();
       expect(table.processes()).toEqual([]);
-      expect((await shared.since(0)).rows).toEqual([]);
+      expect((await shared.since(0)).rows.map(({ value }) => value)).toEqual(['', '']);
     });
   });
 });

@@ -4,12 +4,9 @@
  */
 import { isLabels } from '../config/shape.js';
 import type { Membership } from '../cluster/membership.js';
-import { describe } from '../errors.js';
-import { Log } from '../telemetry/log.js';
-import { RepeatedLog } from '../telemetry/repeated.log.js';
 import type { Engine } from '../tools/engine.js';
 import { parseJson } from '../tools/json.js';
-import { SingleFlight } from '../tools/single.flight.js';
+import { TableReplica } from '../tools/table.replica.js';
 import type { TableRow } from '../tools/table.js';
 import { isSlotOf, processOf, slotNames } from './slots.js';
 import type { ProcessSpec } from './spec.js';
@@ -50,7 +47,10 @@ export type Change = (current: VersionedEntry | undefined) => ProcessEntry | und
 const GONE: ReadonlySet<ProcessStatus> = new Set(['completed', 'stopped', 'failed']);
 /** How long the entry of a process that was started by a call is kept after its end, for `list()`. */
 const KEEP_ENDED_MS = 10 * 60_000;
-const MAX_CONFLICTS = 20;
+/** A row is not removed sooner after its end, so whoever was in touch that lately knows of the end. */
+const LEAST_KEPT_MS = 60_000;
+/** In so many beats, with their jitter, every node that was in touch has put back what Redis lost. */
+const BEATS_FOR_OTHERS = 1.5;
 
 /** A replica or partition, and the row of its own that it was made of, if it had one. */
 interface MadeSlot {
@@ -60,43 +60,37 @@ interface MadeSlot {
 
 /** See the file header. */
 export class ProcessTable {
-  readonly #entries = new Map<string, VersionedEntry>();
+  readonly #rows: TableReplica<VersionedEntry>;
   /** By entry and name, with the row it was made of: thousands are looked at with each beat, and few change. */
   readonly #slots = new WeakMap<VersionedEntry, Map<string, MadeSlot>>();
   readonly #listeners = new Set<() => void>();
-  readonly #logger = new Log();
-  readonly #repeated = new RepeatedLog();
-  #version = 0;
-  /** True from a loss of data until this copy has been put back. */
-  #lost = false;
-  readonly #syncs = new SingleFlight(() =>
-    this.sync().catch((error: unknown) => {
-      this.#logger.debug('The process table was not read', { error: describe(error) });
-    }),
-  );
 
   constructor(
-    private readonly engine: Engine,
+    engine: Engine,
     private readonly membership: Membership,
   ) {
+    this.#rows = new TableReplica(engine.table, {
+      what: 'process table',
+      read: parseEntry,
+      write: ({ version: _version, ...entry }) => JSON.stringify(entry),
+      settled: () => this.#changed(),
+      staleAfterMs: LEAST_KEPT_MS,
+      patienceMs: () => membership.beatEvery * BEATS_FOR_OTHERS,
+    });
     engine.onHint((hint) => {
       if (hint.t === 'table') void this.syncSoon();
     });
     membership.listen({
       beat: ({ tableVersion }) => {
-        if (this.#lost) void this.#restore();
-        else if (engine.kind === 'redis' && tableVersion !== this.#version) void this.syncSoon();
+        if (engine.kind === 'redis') void this.#rows.heard(tableVersion);
       },
-      dataLoss: () => {
-        this.#lost = true;
-        void this.#restore();
-      },
+      dataLoss: () => void this.#rows.lost(),
     });
   }
 
   /** The processes. */
   processes(): VersionedEntry[] {
-    return [...this.#entries.values()].filter(({ of }) => of === undefined);
+    return [...this.#rows.values()].filter(({ of }) => of === undefined);
   }
 
   /** What is owned one by one: each singleton, replica and partition; of those that run everywhere, this node's own. */
@@ -107,15 +101,15 @@ export class ProcessTable {
 
   /** A process, a replica or a partition by its name. */
   get(name: string): VersionedEntry | undefined {
-    const row = this.#entries.get(name);
+    const row = this.#rows.get(name);
     if (row !== undefined && row.of === undefined) return row;
-    const entry = this.#entries.get(processOf(name));
+    const entry = this.#rows.get(processOf(name));
     return entry !== undefined && isSlotOf(entry, name) ? this.#slot(name, entry) : undefined;
   }
 
   /** The highest epoch that something of this process is told to be above of. */
   floor(name: string): number {
-    const rows = [...this.#entries.values()].filter((row) => row.name === name || row.of === name);
+    const rows = [...this.#rows.values()].filter((row) => row.name === name || row.of === name);
     return Math.max(0, ...rows.map(({ after }) => after));
   }
 
@@ -125,7 +119,7 @@ export class ProcessTable {
    */
   #slot(name: string, entry: VersionedEntry): VersionedEntry {
     if (entry.kind === 'singleton') return entry;
-    const row = this.#entries.get(name);
+    const row = this.#rows.get(name);
     const slots = this.#slots.get(entry) ?? new Map<string, MadeSlot>();
     this.#slots.set(entry, slots);
     const made = slots.get(name);
@@ -149,46 +143,24 @@ export class ProcessTable {
    * @returns the entry as it is now.
    */
   async change(name: string, change: Change): Promise<VersionedEntry | undefined> {
-    for (let conflict = 0; conflict < MAX_CONFLICTS; conflict++) {
-      const current = this.get(name);
-      const next = change(current);
-      if (next === undefined) return current;
+    await this.#rows.change(name, () => {
+      const next = change(this.get(name));
+      if (next === undefined) return undefined;
       const row: ProcessEntry & { version?: number } = { ...next };
       delete row.version;
-      const version = await this.engine.table.put(name, JSON.stringify(row), current?.version ?? 0);
-      if (version !== undefined) {
-        this.#accept({ ...row, version });
-        this.#changed();
-        return this.get(name);
-      }
-      await this.sync();
-    }
-    throw new Error(`The entry of process "${name}" changed ${MAX_CONFLICTS} times while it was being changed.`);
+      return JSON.stringify(row);
+    });
+    return this.get(name);
   }
 
   /** Fetches what is newer than this copy. */
-  async sync(): Promise<void> {
-    const { version, rows } = await this.engine.table.since(this.#version);
-    if (version < this.#version) {
-      // The table is younger than our copy: Redis lost it. Ours goes back first, then everything is read again.
-      await this.engine.table.restore(this.#rows());
-      this.#version = 0;
-      return this.sync();
-    }
-    this.#version = Math.max(this.#version, version);
-    for (const row of rows) {
-      const entry = parseEntry(row);
-      if (row.value === '') this.#remove(row);
-      else if (entry === undefined)
-        this.#repeated.warn('An entry of the process table is not readable', { process: row.key });
-      else this.#accept(entry);
-    }
-    if (rows.length > 0) this.#changed();
+  sync(): Promise<void> {
+    return this.#rows.sync();
   }
 
   /** The same for callers that do not wait; one that comes while a fetch is under way causes one more. */
   syncSoon(): Promise<void> {
-    return this.#syncs.ask();
+    return this.#rows.syncSoon();
   }
 
   /** Removes entries of ended processes that nobody declares and that ended long ago. */
@@ -196,44 +168,9 @@ export class ProcessTable {
     const limit = (this.membership.clusterNow() - KEEP_ENDED_MS) * 1000;
     for (const entry of this.processes()) {
       if (entry.declared || !GONE.has(entry.status) || entry.version > limit) continue;
-      const rows = [...this.#entries.values()].filter(({ name, of }) => name === entry.name || of === entry.name);
-      for (const { name, version } of rows) {
-        await this.engine.table.remove(name, version);
-        this.#entries.delete(name);
-      }
+      const rows = [...this.#rows.values()].filter(({ name, of }) => name === entry.name || of === entry.name);
+      await this.#rows.remove(rows.map(({ name, version }) => ({ key: name, version })));
     }
-  }
-
-  /** Put back once after a loss; until that has worked, each beat tries again. */
-  async #restore(): Promise<void> {
-    try {
-      await this.engine.table.restore(this.#rows());
-      this.#lost = false;
-    } catch (error) {
-      this.#logger.debug('The process table was not put back; the next beat tries again', { error: describe(error) });
-    }
-    await this.syncSoon();
-  }
-
-  /**
-   * Oldest first. INVARIANT: a row that is put back keeps its version, so that a newer one of another node replaces it; were
-   * a newer row put back before it, it would get a version above that of every other node, and an old "wanted" would win over
-   * the "stopped" that this node has not heard of.
-   */
-  #rows(): TableRow[] {
-    return [...this.#entries.values()]
-      .sort((a, b) => a.version - b.version)
-      .map(({ version, ...entry }) => ({ key: entry.name, value: JSON.stringify(entry), version }));
-  }
-
-  #accept(entry: VersionedEntry): void {
-    const known = this.#entries.get(entry.name);
-    if (known === undefined || known.version < entry.version) this.#entries.set(entry.name, entry);
-  }
-
-  #remove({ key, version }: TableRow): void {
-    const known = this.#entries.get(key);
-    if (known !== undefined && known.version < version) this.#entries.delete(key);
   }
 
   #changed(): void {

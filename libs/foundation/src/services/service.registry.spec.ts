@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals
 import type { Member, Membership, MembershipListener } from '../cluster/membership.js';
 import { Telemetry } from '../telemetry/telemetry.js';
 import type { Hint } from '../tools/hints.js';
-import type { Table, TableRow } from '../tools/table.js';
+import type { RowSeen, Table, TablePage, TableRow, TableWrite, TableWritten } from '../tools/table.js';
 import type { Transport } from '../tools/transport.js';
 import { writeRecord, type ServiceRecord } from './service.record.js';
 import { ServiceRegistry } from './service.registry.js';
@@ -20,15 +20,18 @@ class FakeTable implements Table {
   hint: () => void = () => undefined;
   #version = 0;
 
-  put(key: string, value: string, expected: number): Promise<number | undefined> {
-    return this.#answer('put', key, () => (this.#versionOf(key) === expected ? this.write(key, value) : undefined));
+  async put(writes: readonly TableWrite[]): Promise<TableWritten> {
+    const versions = writes.map(({ key, value, expected }) =>
+      this.#answer('put', key, () => (this.#versionOf(key) === expected ? this.write(key, value) : undefined)),
+    );
+    return { versions: await Promise.all(versions), life: '' };
   }
 
-  since(version: number): Promise<{ version: number; rows: TableRow[] }> {
+  since(version: number): Promise<TablePage> {
     return this.#answer('since', '', () => {
       const newest = Math.max(0, ...[...this.rows.values()].map((row) => row.version));
       const rows = [...this.rows.values()].filter((row) => row.version > version);
-      return { version: newest, rows: rows.sort((a, b) => a.version - b.version) };
+      return { version: newest, rows: rows.sort((a, b) => a.version - b.version), floor: 0, life: '', more: false };
     });
   }
 
@@ -36,10 +39,15 @@ class FakeTable implements Table {
     return Promise.resolve();
   }
 
-  remove(key: string, version: number): Promise<void> {
-    return this.#answer('remove', key, () => {
-      if (this.#versionOf(key) === version && version > 0) this.write(key, '');
-    });
+  async remove(rows: readonly RowSeen[]): Promise<string[]> {
+    const removed = rows.map(({ key, version }) =>
+      this.#answer('remove', key, () => {
+        if (this.#versionOf(key) !== version || version === 0) return [];
+        this.write(key, '');
+        return [key];
+      }),
+    );
+    return (await Promise.all(removed)).flat();
   }
 
   write(key: string, value: string): number {

@@ -128,7 +128,8 @@ export class ServiceRegistry {
       const row = this.#rows.get(instanceId);
       if (own === undefined || own.value === row?.value) return;
       const { value, record } = own;
-      const version = await this.engine.services.put(instanceId, value, row?.version ?? 0);
+      const write = { key: instanceId, value, expected: row?.version ?? 0 };
+      const [version] = (await this.engine.services.put([write])).versions;
       if (version === undefined) {
         await this.#sync();
         if (conflict + 1 < MAX_CONFLICTS) continue;
@@ -136,12 +137,13 @@ export class ServiceRegistry {
       }
       if (this.#own.has(instanceId)) return this.#accept({ key: instanceId, value, version });
       // Taken back while it was on its way: whoever did that did not know this version, so nothing was removed.
-      return this.engine.services.remove(instanceId, version);
+      await this.engine.services.remove([{ key: instanceId, version }]);
+      return;
     }
   }
 
   async #removeRow(instanceId: string, version: number): Promise<void> {
-    await this.engine.services.remove(instanceId, version);
+    await this.engine.services.remove([{ key: instanceId, version }]);
     // What came meanwhile is newer, and stays.
     if (this.#rows.get(instanceId)?.version === version) this.#drop(instanceId);
   }
@@ -149,7 +151,7 @@ export class ServiceRegistry {
   async #sync(): Promise<void> {
     const asked = this.#version;
     const losses = this.#losses;
-    const { version, rows } = await this.engine.services.since(asked);
+    const { version, rows, more } = await this.engine.services.since(asked);
     // The loss was heard of elsewhere meanwhile, so this may be an answer from before it.
     if (losses !== this.#losses) return this.#sync();
     if (version < asked) {
@@ -158,7 +160,8 @@ export class ServiceRegistry {
     }
     for (const row of rows) this.#accept(row);
     // Not before: what a failure here left out is fetched again.
-    this.#version = Math.max(this.#version, version);
+    this.#version = Math.max(this.#version, more ? rows.at(-1)!.version : version);
+    if (more) return this.#sync();
   }
 
   /** Redis lost the table. Each node puts back its own, so what nobody offers any more stays away. */

@@ -19,12 +19,20 @@ export interface Keys {
   readonly seal: string;
   /** HASH process name → entry as JSON: what should run. */
   readonly processes: string;
-  /** ZSET process name → version of its entry. */
+  /** ZSET process name → version of its entry, or of its removal. */
   readonly processVersions: string;
+  /** ZSET process name → version of its removal; kept for an hour, at most 10,000. */
+  readonly processMarks: string;
+  /** HASH floor, life, seen: the watermark of the table and which life of it this is; see `redis.table.ts`. */
+  readonly processHead: string;
   /** HASH instance id → service as JSON: who offers what. */
   readonly services: string;
-  /** ZSET instance id → version of its entry. */
+  /** ZSET instance id → version of its entry, or of its removal. */
   readonly serviceVersions: string;
+  /** ZSET instance id → version of its removal; kept for an hour, at most 10,000. */
+  readonly serviceMarks: string;
+  /** HASH: the same as of the processes. */
+  readonly serviceHead: string;
   /** Topic of the hints: something changed, look now instead of later. */
   readonly hints: string;
   /** STRING why a node left, by boot id; lives for a minute. */
@@ -67,8 +75,12 @@ export function keysOf(appName: string): Keys {
     seal: `${tag}:seal`,
     processes: `${tag}:processes`,
     processVersions: `${tag}:processes:versions`,
+    processMarks: `${tag}:processes:marks`,
+    processHead: `${tag}:processes:head`,
     services: `${tag}:services`,
     serviceVersions: `${tag}:services:versions`,
+    serviceMarks: `${tag}:services:marks`,
+    serviceHead: `${tag}:services:head`,
     hints: `${tag}:hints`,
     left: (bootId) => `${tag}:left:${bootId}`,
     lease: (name) => `${tag}:lease:${name}`,

@@ -72,15 +72,20 @@ describe('local engine', () => {
 
   it('compares and sets rows of the table', async () => {
     const { table } = engine;
-    const first = await table.put('k', '1', 0);
-    expect(await table.put('k', '2', 0)).toBeUndefined();
-    const second = await table.put('k', '2', first!);
+    const put = async (value: string, expected: number) =>
+      (await table.put([{ key: 'k', value, expected }])).versions[0];
+    const first = await put('1', 0);
+    expect(await put('2', 0)).toBeUndefined();
+    const second = await put('2', first!);
     expect(second).toBeGreaterThan(first!);
-    expect(await table.since(first!)).toEqual({ version: second, rows: [{ key: 'k', value: '2', version: second }] });
-    await table.remove('k', first!);
+    expect(await table.since(first!)).toMatchObject({
+      ...{ version: second, more: false, floor: 0 },
+      rows: [{ key: 'k', value: '2', version: second }],
+    });
+    expect(await table.remove([{ key: 'k', version: first! }])).toEqual([]);
     expect((await table.since(0)).rows).toHaveLength(1);
-    await table.remove('k', second!);
-    expect((await table.since(0)).rows).toEqual([]);
+    expect(await table.remove([{ key: 'k', version: second! }])).toEqual(['k']);
+    expect((await table.since(0)).rows).toMatchObject([{ key: 'k', value: '' }]);
   });
 
   it('counts a crash once for each epoch, within the window, until it is forgotten', async () => {

@@ -64,8 +64,8 @@ describe('observing', () => {
     await expect(nodes.join(record('me'))).rejects.toThrow('does not join');
     await nodes.beat('x', 'y', { record: record('me'), changed: true });
     await nodes.leave('x', 'y');
-    await table.restore([{ key: 'a', value: '{}', version: 1 }]);
+    await table.restore([{ key: 'a', value: '{}', version: 1 }], 1);
     expect(calls).toEqual([]);
-    expect(await table.put('a', '{}', 0)).toBe(5);
+    expect(await table.put([{ key: 'a', value: '{}', expected: 0 }])).toBe(5);
   });
 });

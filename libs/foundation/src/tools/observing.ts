@@ -13,9 +13,9 @@ export function observing(engine: Engine): Engine {
     ...engine,
     nodes: new ObservedNodes(engine.nodes),
     table: {
-      put: (...row) => table.put(...row),
+      put: (writes) => table.put(writes),
       since: (version) => table.since(version),
-      remove: (...row) => table.remove(...row),
+      remove: (rows) => table.remove(rows),
       // Only the nodes know whether what was there is still wanted.
       restore: () => Promise.resolve(),
     },

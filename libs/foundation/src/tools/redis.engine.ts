@@ -81,12 +81,18 @@ function engineOver(
     nodes: new RedisNodes(client, control, keys, config, seal),
     table: new RedisTable(
       control,
-      { rows: keys.processes, versions: keys.processVersions, hints: keys.hints, hint: { t: 'table' } },
+      {
+        ...{ rows: keys.processes, versions: keys.processVersions, marks: keys.processMarks, head: keys.processHead },
+        ...{ hints: keys.hints, hint: { t: 'table' } },
+      },
       seal,
     ),
     services: new RedisTable(
       control,
-      { rows: keys.services, versions: keys.serviceVersions, hints: keys.hints, hint: { t: 'services' } },
+      {
+        ...{ rows: keys.services, versions: keys.serviceVersions, marks: keys.serviceMarks, head: keys.serviceHead },
+        ...{ hints: keys.hints, hint: { t: 'services' } },
+      },
       seal,
     ),
     // Channels and calls take the one that was chosen; hints come out of Lua and stay with Redis.

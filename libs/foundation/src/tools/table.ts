@@ -1,26 +1,78 @@
 /**
- * Contract: a small table of JSON values that every node holds a copy of, versioned so that a copy can catch up.
- * Implemented by `redis.table.ts` and `local.table.ts`; used for what should run and for who offers what.
+ * Contract: a table of JSON values that every node holds a copy of, versioned so that a copy can catch up.
+ * Implemented by `redis.table.ts` and `local.table.ts`; `table.replica.ts` is the copy.
  */
 
-/** One value and its version. An empty value says that the row was removed. */
+/** One value and its version. An empty value says that the row was removed: a mark. */
 export interface TableRow {
   key: string;
   value: string;
   version: number;
 }
 
+/** What is to be written: only if the row still has version `expected`, 0 = must not exist. */
+export interface TableWrite {
+  key: string;
+  value: string;
+  expected: number;
+}
+
+/** What became of writes. */
+export interface TableWritten {
+  /** The new version of each, `undefined` where somebody else wrote first. */
+  versions: (number | undefined)[];
+  /** See {@link TablePage.life}. */
+  life: string;
+}
+
+/** A row as it was seen, to be removed. */
+export type RowSeen = Pick<TableRow, 'key' | 'version'>;
+
+/** A part of what is newer than the version that was asked for. */
+export interface TablePage {
+  /** In the order of their versions. One with the key {@link PUT_BACK} tells of rows with lower versions. */
+  rows: TableRow[];
+  /** The version of the newest row or mark there is; lower than one that was heard before means that data was lost. */
+  version: number;
+  /** The watermark: a copy with a lower version may have missed marks that are gone by now, and must be read anew. */
+  floor: number;
+  /** Which life of the table this is: changes when it was lost altogether; '' until somebody writes. */
+  life: string;
+  /** True when there are newer rows than the last of these. */
+  more: boolean;
+}
+
+/** Key of the mark that says that rows with lower versions were put back; whoever is below it must read anew. */
+export const PUT_BACK = '';
+
+/** How long the mark of a removed row is kept, in milliseconds. */
+export const KEEP_MARKS_MS = 3_600_000;
+/** How many marks are kept; what is away for longer than it takes to remove so many rows is read anew. */
+export const MAX_MARKS = 10_000;
+
+/** How long and how many marks are kept; tests have smaller ones. */
+export interface MarkLimits {
+  keepMs: number;
+  max: number;
+}
+
 /** A versioned table. */
 export interface Table {
   /**
-   * Writes if the row still has version `expected` (0 = must not exist). Returns the new version, or `undefined` when
-   * somebody else wrote first.
+   * Writes each row that still has the version its writer expects. In batches: some may be written when it rejects.
    */
-  put(key: string, value: string, expected: number): Promise<number | undefined>;
-  /** Everything newer than `version`, and the table's own version; one lower than yours means that data was lost. */
-  since(version: number): Promise<{ version: number; rows: TableRow[] }>;
-  /** Puts rows back after data loss, each only where the table has no newer one. */
-  restore(rows: readonly TableRow[]): Promise<void>;
-  /** Removes a row that still has this version. */
-  remove(key: string, version: number): Promise<void>;
+  put(writes: readonly TableWrite[]): Promise<TableWritten>;
+  /** The first rows and marks newer than `version`. */
+  since(version: number): Promise<TablePage>;
+  /**
+   * Puts rows back after a loss of data, each with the version it has, and only where the table has no newer row or mark.
+   * When any was, the mark {@link PUT_BACK} tells every copy. Then raises the watermark to `known`, the version up to which
+   * the copy they come from was complete; 0 says nothing about that.
+   */
+  restore(rows: readonly TableRow[], known: number): Promise<void>;
+  /**
+   * Removes rows that still have this version and leaves marks, in batches; returns the keys of those that were removed.
+   * With none it only drops marks that are too old or too many.
+   */
+  remove(rows: readonly RowSeen[]): Promise<string[]>;
 }

@@ -1,0 +1,381 @@
+/**
+ * This node's copy of a table: it catches up, is read anew when it may have missed something, and helps to mend a loss.
+ * Used by the process table and the service registry; underneath {@link Table}.
+ */
+import { show } from '../config/shape.js';
+import { describe } from '../errors.js';
+import { Log } from '../telemetry/log.js';
+import { RepeatedLog } from '../telemetry/repeated.log.js';
+import { monotonicNow } from './clock.js';
+import { KEEP_MARKS_MS, PUT_BACK, type RowSeen, type Table, type TablePage, type TableRow } from './table.js';
+
+/** How often a write is tried again because others wrote the same row in between. */
+const MAX_CONFLICTS = 20;
+/** How often a full read begins again because marks were dropped during it, before it counts as failed. */
+const MAX_RESTARTS = 5;
+/**
+ * A copy that heard nothing for this long is read anew whatever the watermark says: nodes of the version before drop marks
+ * without raising it.
+ */
+const TOO_LONG_MS = KEEP_MARKS_MS / 2;
+
+/** What a row becomes in a copy. */
+export interface Replicated {
+  readonly version: number;
+}
+
+/** What a copy needs to know of its rows. */
+export interface ReplicaOptions<T extends Replicated> {
+  /** For logs and errors: `process table`. */
+  what: string;
+  /** Reads a row; `undefined` for one that this version cannot use. It is left out, and may be written over. */
+  read(row: TableRow): T | undefined;
+  /** After each row that came, changed (both are given) or went. */
+  changed?(key: string, now: T | undefined, before: T | undefined): void;
+  /** Once after each batch of changes. */
+  settled?(): void;
+  /**
+   * How a row is put back after a loss of data. Without it nothing is put back: then a loss is what nobody writes again, and
+   * this copy loses it as well.
+   */
+  write?: (value: T) => string;
+  /**
+   * A copy that heard nothing for longer than this does not put back before those that did, because rows may have ended and
+   * been removed meanwhile. Default: at once.
+   */
+  staleAfterMs?: number;
+  /** How long such a copy waits for the others. */
+  patienceMs?: () => number;
+  now?: () => number;
+}
+
+/** A loss of data that has not been mended yet. */
+interface Loss {
+  since: number;
+  /** True when this copy had heard nothing for long when it came. */
+  stale: boolean;
+}
+
+/** A complete read. */
+interface FullRead {
+  /** The version of each row that the table has. */
+  seen: ReadonlyMap<string, number>;
+  /** The newest version when it began. */
+  anchor: number;
+  last: TablePage;
+}
+
+/**
+ * See the file header.
+ *
+ * INVARIANTS
+ * - What was removed never comes back (M4): a copy below the watermark, or below rows that were put back, is read anew, and
+ *   what the full answer does not hold is dropped.
+ * - After a loss every copy that was in touch puts back what the table lacks, each row with the version it had, so that of one
+ *   key the highest version wins. Nothing is dropped meanwhile. Rows that somebody removed just before may come back; who
+ *   removes must only remove what has been ended for longer than `staleAfterMs`, so what comes back is ended.
+ * - A copy that was out of touch for longer waits until the others had their turn, and puts back only what is newer than
+ *   the watermark that they left; the rest it drops.
+ */
+export class TableReplica<T extends Replicated> {
+  readonly #rows = new Map<string, T>();
+  /** Rows that cannot be used, by version: it must be known to write over them. */
+  readonly #unreadable = new Map<string, number>();
+  readonly #logger = new Log();
+  readonly #repeated = new RepeatedLog();
+  readonly #now: () => number;
+  #version = 0;
+  #life = '';
+  /** When this copy was last known to be complete. */
+  #heardAt: number;
+  #loss: Loss | undefined;
+  /** Something was missed; stays until a full read has worked. */
+  #mustReadAnew = false;
+  #running: Promise<void> | undefined;
+  #next: Promise<void> | undefined;
+
+  constructor(
+    private readonly table: Table,
+    private readonly options: ReplicaOptions<T>,
+  ) {
+    this.#now = options.now ?? monotonicNow;
+    this.#heardAt = this.#now();
+  }
+
+  get(key: string): T | undefined {
+    return this.#rows.get(key);
+  }
+
+  values(): IterableIterator<T> {
+    return this.#rows.values();
+  }
+
+  get size(): number {
+    return this.#rows.size;
+  }
+
+  /** The version to expect when the row is written; 0 = there is none. */
+  versionOf(key: string): number {
+    return this.#rows.get(key)?.version ?? this.#unreadable.get(key) ?? 0;
+  }
+
+  /** True from a loss of data until this copy has been put back; what it lacks may only be lost. */
+  get isMending(): boolean {
+    return this.#loss !== undefined;
+  }
+
+  // -- writing ----------------------------------------------------------------------------------------------------------
+
+  /**
+   * Writes what `next` makes of the row as it is now; `undefined` leaves it. It is called again with what somebody else wrote
+   * in between. Returns the row as it is then.
+   */
+  async change(key: string, next: (current: T | undefined) => string | undefined): Promise<T | undefined> {
+    await this.changeAll([key], (_key, current) => next(current));
+    return this.get(key);
+  }
+
+  /** The same for many rows, in a few round trips. */
+  async changeAll(
+    keys: readonly string[],
+    next: (key: string, current: T | undefined) => string | undefined,
+  ): Promise<void> {
+    let left = [...keys];
+    for (let conflict = 0; conflict < MAX_CONFLICTS; conflict++) {
+      const writes = left.flatMap((key) => {
+        const value = next(key, this.get(key));
+        return value === undefined ? [] : [{ key, value, expected: this.versionOf(key) }];
+      });
+      if (writes.length === 0) return;
+      const { versions, life } = await this.table.put(writes);
+      if (this.#life === '') this.#life = life;
+      left = [];
+      for (const [index, { key, value }] of writes.entries()) {
+        const version = versions[index];
+        if (version === undefined) left.push(key);
+        else this.#accept({ key, value, version });
+      }
+      if (left.length < writes.length) this.options.settled?.();
+      if (left.length === 0) return;
+      await this.sync();
+    }
+    const { what } = this.options;
+    throw new Error(
+      `The entry ${show(left[0])} of the ${what} changed ${MAX_CONFLICTS} times while it was being changed.`,
+    );
+  }
+
+  /** Removes rows that still are as they were seen, in the table and then here. Returns the keys of those that were removed. */
+  async remove(rows: readonly RowSeen[]): Promise<string[]> {
+    const versions = new Map(rows.map(({ key, version }) => [key, version]));
+    const removed = await this.table.remove(rows);
+    let dropped = false;
+    for (const key of removed) {
+      // INVARIANT (H2): only what was removed goes here; what was written again meanwhile is newer, and stays.
+      if (this.versionOf(key) !== versions.get(key)) continue;
+      this.#drop(key);
+      dropped = true;
+    }
+    if (dropped) this.options.settled?.();
+    return removed;
+  }
+
+  // -- catching up ------------------------------------------------------------------------------------------------------
+
+  /** Fetches what is newer. Resolves once a look is over that began after this call, and rejects when that failed. */
+  sync(): Promise<void> {
+    if (this.#next !== undefined) return this.#next;
+    if (this.#running === undefined) return (this.#running = this.#run());
+    const begin = (): Promise<void> => {
+      this.#next = undefined;
+      return (this.#running = this.#run());
+    };
+    return (this.#next = this.#running.then(begin, begin));
+  }
+
+  /** The same for callers that do not wait; never rejects. */
+  syncSoon(): Promise<void> {
+    return this.sync().catch((error: unknown) => {
+      this.#logger.debug(`The ${this.options.what} was not read`, { error: describe(error) });
+    });
+  }
+
+  /** Called with each beat: the newest version of the table, as Redis says. */
+  heard(tableVersion: number): Promise<void> {
+    if (tableVersion !== this.#version || this.#loss !== undefined || this.#mustReadAnew) return this.syncSoon();
+    this.#heardAt = this.#now();
+    return Promise.resolve();
+  }
+
+  /** Called when Redis came back without its newest data. */
+  lost(): Promise<void> {
+    this.#noteLoss(true);
+    return this.syncSoon();
+  }
+
+  async #run(): Promise<void> {
+    try {
+      await this.#look();
+    } finally {
+      this.#running = undefined;
+    }
+  }
+
+  async #look(): Promise<void> {
+    const askedAt = this.#now();
+    if (askedAt - this.#heardAt > TOO_LONG_MS && this.#rows.size > 0) this.#mustReadAnew = true;
+    const page = await this.table.since(this.#version);
+    // INVARIANT: what a newer life holds is not taken into this copy before it is known what is to be put back.
+    if (this.#isOtherLife(page) || page.version < this.#version) this.#noteLoss(false);
+    const loss = this.#loss;
+    if (loss === undefined) await this.#catchUp(page);
+    else if (!(await this.#mend(page, loss))) return;
+    this.#heardAt = askedAt;
+  }
+
+  #isOtherLife({ life }: TablePage): boolean {
+    return this.#life !== '' && life !== this.#life;
+  }
+
+  #noteLoss(again: boolean): void {
+    const now = this.#now();
+    const { staleAfterMs = Infinity } = this.options;
+    const stale = this.#loss?.stale ?? now - this.#heardAt > staleAfterMs;
+    if (this.#loss === undefined || again) this.#loss = { since: this.#loss?.since ?? now, stale };
+  }
+
+  /** The usual way: page by page from where this copy is, unless there is a gap. */
+  async #catchUp(first: TablePage): Promise<void> {
+    let page = first;
+    if (this.#version === 0) return this.#readAnew(first);
+    for (;;) {
+      const isGap = page.floor > this.#version || page.rows.some(({ key }) => key === PUT_BACK);
+      if (isGap) this.#mustReadAnew = true;
+      if (this.#mustReadAnew) return this.#readAnew();
+      this.#life = page.life;
+      this.#apply(page.rows);
+      this.#version = page.more ? page.rows.at(-1)!.version : page.version;
+      if (!page.more) return;
+      page = await this.table.since(this.#version);
+      if (this.#isOtherLife(page) || page.version < this.#version) {
+        this.#noteLoss(false);
+        throw new Error(`The ${this.options.what} lost data while it was read; it is read again.`);
+      }
+    }
+  }
+
+  async #readAnew(first?: TablePage): Promise<void> {
+    const read = await this.#readAll(first);
+    this.#dropUnseen(read, ({ version }) => version <= read.anchor);
+    this.#adopt(read);
+  }
+
+  #adopt({ last: { version, life } }: FullRead): void {
+    this.#version = version;
+    this.#life = life;
+    this.#mustReadAnew = false;
+  }
+
+  /** Every row there is; this copy takes what is newer than what it has, and loses what was removed while it is read. */
+  async #readAll(first?: TablePage): Promise<FullRead> {
+    for (let restart = 0; restart < MAX_RESTARTS; restart++) {
+      const read = await this.#readPages(restart === 0 && first !== undefined ? first : await this.table.since(0));
+      if (read !== undefined) return read;
+    }
+    throw new Error(
+      `The ${this.options.what} could not be read completely, because too much was removed from it meanwhile.`,
+    );
+  }
+
+  async #readPages(first: TablePage): Promise<FullRead | undefined> {
+    const seen = new Map<string, number>();
+    const { version: anchor, life } = first;
+    let page = first;
+    let from = 0;
+    for (;;) {
+      // What was removed after `anchor` leaves a mark; one that is gone, and that was not read yet, was missed.
+      if (page.life !== life || page.floor > Math.max(from, anchor)) return undefined;
+      for (const { key, value, version } of page.rows) {
+        if (value === '') seen.delete(key);
+        else seen.set(key, version);
+      }
+      this.#apply(page.rows);
+      if (!page.more) return { seen, anchor, last: page };
+      from = page.rows.at(-1)!.version;
+      page = await this.table.since(from);
+    }
+  }
+
+  // -- after a loss of data ---------------------------------------------------------------------------------------------
+
+  /** Returns false while it is not this copy's turn yet. See the invariants above. */
+  async #mend(page: TablePage, loss: Loss): Promise<boolean> {
+    const { write, patienceMs } = this.options;
+    const known = this.#version;
+    const isOtherLife = this.#isOtherLife(page) || page.life === '';
+    // In the same life the watermark and the marks are there, so first it catches up like any other.
+    if (loss.stale && !isOtherLife && page.version >= known) {
+      await this.#catchUp(page);
+    } else if (loss.stale && this.#now() - loss.since < (patienceMs?.() ?? 0)) {
+      return false;
+    }
+    const read = await this.#readAll();
+    const isDead = ({ version }: Replicated): boolean => version <= (loss.stale ? read.last.floor : 0);
+    if (write === undefined) this.#dropUnseen(read, ({ version }) => version <= Math.max(known, read.anchor));
+    else {
+      this.#dropUnseen(read, isDead);
+      const missing = [...this.#rows].filter(([key, { version }]) => version > (read.seen.get(key) ?? 0));
+      missing.sort(([, a], [, b]) => a.version - b.version);
+      const rows = missing.map(([key, value]) => ({ key, value: write(value), version: value.version }));
+      // In the same life it is not known how much of `known` is from before the loss.
+      if (rows.length > 0 || known > 0) await this.table.restore(rows, isOtherLife ? known : 0);
+    }
+    this.#adopt(read);
+    if (this.#loss === loss) this.#loss = undefined;
+    return true;
+  }
+
+  // -- rows -------------------------------------------------------------------------------------------------------------
+
+  #apply(rows: readonly TableRow[]): void {
+    for (const row of rows) {
+      if (row.value !== '') this.#accept(row);
+      else if (this.versionOf(row.key) < row.version) this.#drop(row.key);
+    }
+    if (rows.length > 0) this.options.settled?.();
+  }
+
+  #accept(row: TableRow): void {
+    const { key, version } = row;
+    if (this.versionOf(key) >= version) return;
+    const before = this.#rows.get(key);
+    const value = this.options.read(row);
+    if (value === undefined) {
+      this.#repeated.warn(`An entry of the ${this.options.what} is not readable; it is left out`, { entry: show(key) });
+      this.#rows.delete(key);
+      this.#unreadable.set(key, version);
+    } else {
+      this.#unreadable.delete(key);
+      this.#rows.set(key, value);
+    }
+    if (value !== undefined || before !== undefined) this.options.changed?.(key, value, before);
+  }
+
+  #drop(key: string): void {
+    const before = this.#rows.get(key);
+    this.#rows.delete(key);
+    this.#unreadable.delete(key);
+    if (before !== undefined) this.options.changed?.(key, undefined, before);
+  }
+
+  #dropUnseen({ seen }: FullRead, mayDrop: (row: Replicated) => boolean): void {
+    let dropped = false;
+    const known = [...this.#rows, ...[...this.#unreadable].map(([key, version]) => [key, { version }] as const)];
+    for (const [key, row] of known) {
+      if (seen.has(key) || !mayDrop(row)) continue;
+      this.#drop(key);
+      dropped = true;
+    }
+    if (dropped) this.options.settled?.();
+  }
+}
