@@ -1,10 +1,12 @@
 // Sending and waiting: each pending call is settled once, by its answer or by what makes an answer impossible.
+import { getEventListeners } from 'node:events';
 import { beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { resolve } from '../config/resolve.js';
 import type { Member, MembershipListener } from '../cluster/membership.js';
 import { CallInterruptedError, CallTimeoutError } from '../errors.js';
 import { Telemetry } from '../telemetry/telemetry.js';
 import { eventually } from '../testing/eventually.js';
+import { hostileValues } from '../../../../test/support/hostile.js';
 import type { Transport } from '../tools/transport.js';
 import { CallClient, UNDELIVERED, type CallTarget } from './call.client.js';
 import type { CallServer } from './call.server.js';
@@ -123,6 +125,34 @@ describe('a call to another node', () => {
     const late = client.call(target('n2'), 'price', [], { timeout: 5000, signal: abort.signal });
     await expect(late).rejects.toThrow('changed my mind');
     expect(sentTo('n2')).toHaveLength(1);
+  });
+
+  it.each(Object.keys(hostileValues))('ends with exactly the reason of its signal: %s', async (name) => {
+    const abort = new AbortController();
+    const call = client.call(target('n2'), 'price', [], { timeout: 5000, signal: abort.signal });
+    await request('n2');
+    abort.abort(hostileValues[name]!());
+    const outcome = await call.then(
+      () => 'resolved',
+      (reason: unknown) => ({ reason }),
+    );
+    // Not by `toEqual`, which would look into it.
+    expect(typeof outcome === 'object' && Object.is(outcome.reason, abort.signal.reason)).toBe(true);
+  });
+
+  it('does not make Node warn of a leak, however many calls have one signal', async () => {
+    const warned = jest.fn();
+    process.on('warning', warned);
+    const { signal } = new AbortController();
+    const all = Array.from({ length: 50 }, () => client.call(target('n2'), 'price', [], { timeout: 5000, signal }));
+    await request('n2', 49);
+    expect(getEventListeners(signal, 'abort')).toHaveLength(1);
+    for (const message of sentTo('n2')) receive(encodeCall(value(message.id, 1)));
+    await Promise.all(all);
+    expect(getEventListeners(signal, 'abort')).toHaveLength(0);
+    await new Promise((done) => setImmediate(done));
+    process.off('warning', warned);
+    expect(warned).not.toHaveBeenCalled();
   });
 
   it('is refused here when it cannot be written or is too large', async () => {

@@ -5,14 +5,10 @@
 import type { LocalNode } from '../cluster/node.js';
 import type { Membership } from '../cluster/membership.js';
 import type { FoundationConfig } from '../config/options.js';
-import {
-  ArgumentError,
-  CallInterruptedError,
-  CallTimeoutError,
-  describe,
-  type CallSubject,
-  type FoundationError,
-} from '../errors.js';
+import { ArgumentError, CallInterruptedError, CallTimeoutError, describe, type CallSubject } from '../errors.js';
+import { unattended } from '../foreign/gate.js';
+import { onAbort } from '../foreign/signals.js';
+import { RepeatedLog } from '../telemetry/repeated.log.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
 import type { Engine } from '../tools/engine.js';
 import { keysOf } from '../tools/keys.js';
@@ -39,7 +35,9 @@ export interface CallOptions {
 interface Pending {
   subject: CallSubject;
   bootId: string;
-  settle(reply: CallReply | Error): void;
+  settle(reply: CallReply): void;
+  /** With whatever it is; the reason of a signal may be anything. */
+  fail(reason: unknown): void;
 }
 
 /** A call that reached no node: it was not carried out. */
@@ -50,6 +48,7 @@ export class CallClient {
   readonly #pending = new Map<string, Pending>();
   readonly #outbox: Outbox;
   readonly #inbox: (bootId: string) => string;
+  readonly #log = new RepeatedLog();
   #lastId = 0;
 
   constructor(
@@ -100,21 +99,20 @@ export class CallClient {
     const request = this.#request(target, method, args, options.timeout, this.node.bootId);
     const subject: CallSubject = { processName: target.name, method, node: target.node };
     return new Promise((resolve, reject) => {
-      const onAbort = (): void => settle(options.signal?.reason as Error);
-      const settle = (reply: CallReply | Error): void => {
-        if (!this.#pending.delete(request.id)) return;
+      const { signal, timeout } = options;
+      const ends = (): boolean => {
+        if (!this.#pending.delete(request.id)) return false;
         clearTimeout(timer);
-        options.signal?.removeEventListener('abort', onAbort);
-        if (reply instanceof Error) reject(reply);
-        else resolve(reply);
+        unheed?.();
+        return true;
       };
-      const timer = setTimeout(() => settle(new CallTimeoutError(subject, options.timeout)), options.timeout);
-      options.signal?.addEventListener('abort', onAbort, { once: true });
-      this.#pending.set(request.id, { subject, bootId: target.bootId, settle });
-      this.#deliver(target, request).then(
-        (delivered) => delivered || settle(UNDELIVERED),
-        (error: unknown) => settle(error as FoundationError),
-      );
+      const settle = (reply: CallReply): void => void (ends() && resolve(reply));
+      // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- the reason is the user's
+      const fail = (reason: unknown): void => void (ends() && reject(reason));
+      const timer = setTimeout(() => fail(new CallTimeoutError(subject, timeout)), timeout);
+      const unheed = signal && onAbort(signal, () => fail(signal.reason));
+      this.#pending.set(request.id, { subject, bootId: target.bootId, settle, fail });
+      this.#deliver(target, request).then((delivered) => delivered || settle(UNDELIVERED), fail);
     });
   }
 
@@ -134,6 +132,7 @@ export class CallClient {
       method,
       args: [...args],
       timeout,
+      longest: this.config.channels.maxMessageBytes,
       trace: this.telemetry.tracing?.carry(),
     };
   }
@@ -181,7 +180,7 @@ export class CallClient {
     for (const message of decodeCalls(text)) {
       if (message === undefined)
         this.telemetry.emit('message.dropped', { channel: 'inbox', reason: 'not a call', count: 1 });
-      else if (message.kind === 'call') void this.#answer(message);
+      else if (message.kind === 'call') unattended('answering a call', this.#answer(message));
       else this.#pending.get(message.id)?.settle(message);
     }
   }
@@ -190,14 +189,17 @@ export class CallClient {
     const text = await this.server.handle(request);
     if (request.from === '') return;
     if (request.from === this.node.bootId) return this.#receive(text);
-    // An answer that cannot be sent is one that does not come: the caller's timeout tells it.
-    await this.#outbox.add(this.#inbox(request.from), text).catch(() => undefined);
+    // An answer that cannot be sent is one that does not come: the caller's timeout tells it, and the log why.
+    await this.#outbox.add(this.#inbox(request.from), text).catch((error: unknown) => {
+      const { process, method } = request;
+      this.#log.warn('The answer to a call was not sent', { process, method, error: describe(error) });
+    });
   }
 
   #interrupt(concerns: (pending: Pending) => boolean, why: string): void {
     for (const pending of [...this.#pending.values()]) {
       if (pending.bootId === this.node.bootId || !concerns(pending)) continue;
-      pending.settle(new CallInterruptedError(pending.subject, why));
+      pending.fail(new CallInterruptedError(pending.subject, why));
     }
   }
 }

@@ -1,6 +1,7 @@
 // Carrying calls out: only for the very ownership they were meant for, so many at a time, and nothing twice.
 import { Logger } from '@nestjs/common';
 import { beforeEach, describe, expect, it } from '@jest/globals';
+import { hostileFunctions, hostileValues } from '../../../../test/support/hostile.js';
 import { resolve } from '../config/resolve.js';
 import { Telemetry } from '../telemetry/telemetry.js';
 import { Callable } from './callable.decorator.js';
@@ -29,6 +30,18 @@ class Feed {
   @Callable()
   fails(): never {
     throw Object.assign(new TypeError('bad'), { code: 'E_BAD' });
+  }
+  @Callable()
+  throws(what: string): never {
+    throw hostileValues[what]!();
+  }
+  @Callable()
+  answers(what: string): unknown {
+    return hostileValues[what]!();
+  }
+  @Callable()
+  misbehaves(what: string): unknown {
+    return hostileFunctions()[what]!();
   }
   @Callable()
   circular(): unknown {
@@ -195,4 +208,39 @@ describe('many calls at a time', () => {
 
 const requestOf = (process: string, method: string, symbol: string): CallRequest => ({
   ...{ kind: 'call', id: 'x', from: 'boot', process, epoch: 5, method, args: [symbol], timeout: 5000 },
+});
+
+describe('what a method gives', () => {
+  const size = (answer: string): number => Buffer.byteLength(answer);
+  const handle = (method: string, what: string, more: Partial<CallRequest> = {}): Promise<string> =>
+    server.handle({
+      ...{ kind: 'call', id: 'x', from: 'boot', process: 'feed', epoch: 5 },
+      ...{ method, args: [what], timeout: 5000, ...more },
+    });
+
+  it.each(Object.keys(hostileValues))('is told to the caller when it throws %s', async (what) => {
+    for (const from of ['boot', '']) {
+      const answer = await handle('throws', what, { from });
+      expect(size(answer)).toBeLessThan(8000);
+      expect(read(answer)).toMatchObject({ outcome: 'error', error: { message: expect.any(String) } });
+    }
+  });
+
+  it.each(Object.keys(hostileValues))('is a value or an error, at once, when it answers %s', async (what) => {
+    const answer = await handle('answers', what);
+    expect(size(answer)).toBeLessThan(8000);
+    expect(['value', 'error']).toContain(read(answer).outcome);
+  });
+
+  it.each(Object.keys(hostileFunctions()))('is an error when it answers as %s', async (what) => {
+    expect(read(await handle('misbehaves', what)).outcome).toBe('error');
+  });
+
+  it('is an error where it is longer than what the caller reads', async () => {
+    expect(read(await handle('price', 'x'.repeat(500))).outcome).toBe('value');
+    expect(read(await handle('price', 'x'.repeat(500), { longest: 400 }))).toMatchObject({
+      outcome: 'error',
+      error: { message: expect.stringContaining('more than the 400 of channels.maxMessageBytes') },
+    });
+  });
 });

@@ -83,7 +83,7 @@ export class CallServer {
   }
 
   async #carryOut(request: CallRequest, { instance, target }: Callee): Promise<string> {
-    const { id, process, method, args, from } = request;
+    const { id, process, method, args, from, longest = Infinity } = request;
     try {
       const value = await traced(this.telemetry, 'server', process, method, request.trace, () =>
         instance.call(() => target[method]!(...args)),
@@ -92,8 +92,12 @@ export class CallServer {
       // Undefined for what JSON cannot write, whatever the types say.
       const json = JSON.stringify(value) as string | undefined;
       const size = Buffer.byteLength(json ?? '');
-      if (size <= this.config.channels.maxMessageBytes) return encodeValue(id, json);
-      throw new RangeError(`The result of ${method} has ${size} bytes, more than channels.maxMessageBytes.`);
+      // That of the caller, too: it would drop a longer one unread, and never know why nothing came.
+      const limit = Math.min(this.config.channels.maxMessageBytes, longest);
+      if (size <= limit) return encodeValue(id, json);
+      throw new RangeError(
+        `The result of ${method} has ${size} bytes, more than the ${limit} of channels.maxMessageBytes.`,
+      );
     } catch (error) {
       const kind = `${process}.${method}`;
       if (from === '') this.#log.warn('A cast failed', { process, method, error: describe(error) }, kind);

@@ -3,7 +3,7 @@
  * Called by `calls.ts`; whatever is not exactly one of these is dropped.
  */
 
-import { describe } from '../errors.js';
+import { errorWords, type ErrorWords } from '../foreign/words.js';
 import { readTrace, type TraceCarrier } from '../telemetry/tracing.js';
 import { parseJson } from '../tools/json.js';
 
@@ -23,6 +23,8 @@ export interface CallRequest {
   args: unknown[];
   /** Milliseconds after which nobody waits for the answer. */
   timeout: number;
+  /** The longest result in bytes that the caller reads; nodes of the version before do not say it. */
+  longest?: number;
   /** The trace that it belongs to. */
   trace?: TraceCarrier | undefined;
 }
@@ -31,12 +33,7 @@ export interface CallRequest {
 export type Refusal = 'stale' | 'not-callable' | 'busy';
 
 /** An error as it travels. */
-export interface WireError {
-  name: string;
-  message: string;
-  code?: string;
-  stack?: string;
-}
+export type WireError = ErrorWords;
 
 /** The answer to a call. */
 export type CallReply =
@@ -76,7 +73,7 @@ function read(value: unknown): CallRequest | CallReply | undefined {
 }
 
 function readRequest(message: Record<string, unknown>): CallRequest | undefined {
-  const { id, from, process, epoch, method, args, timeout } = message;
+  const { id, from, process, epoch, method, args, timeout, longest } = message;
   if (typeof from !== 'string' || typeof process !== 'string' || typeof method !== 'string') return undefined;
   if (!Number.isSafeInteger(epoch) || !Array.isArray(args) || typeof timeout !== 'number') return undefined;
   const request: CallRequest = {
@@ -89,6 +86,7 @@ function readRequest(message: Record<string, unknown>): CallRequest | undefined 
     args,
     timeout,
   };
+  if (typeof longest === 'number' && longest >= 0) request.longest = longest;
   const trace = readCarrier(message['trace']);
   if (trace !== undefined) request.trace = trace;
   return request;
@@ -114,36 +112,19 @@ function readReply(message: Record<string, unknown>): CallReply | undefined {
 }
 
 function readError(value: unknown): WireError {
-  const { name, message, code, stack } = (typeof value === 'object' && value !== null ? value : {}) as Record<
-    string,
-    unknown
-  >;
+  const error = (typeof value === 'object' && value !== null ? value : {}) as Record<string, unknown>;
+  const text = (key: string): string | undefined => (typeof error[key] === 'string' ? error[key] : undefined);
+  const [code, stack] = [text('code'), text('stack')];
   return {
-    name: typeof name === 'string' ? name : 'Error',
-    message: typeof message === 'string' ? message : 'unknown error',
-    ...(typeof code === 'string' ? { code } : {}),
-    ...(typeof stack === 'string' ? { stack } : {}),
+    name: text('name') ?? 'Error',
+    message: text('message') ?? 'unknown error',
+    ...(code === undefined ? {} : { code }),
+    ...(stack === undefined ? {} : { stack }),
   };
 }
 
-/** The fields of an error that travel; a thrown value that is no error becomes one. */
+/** The fields of an error that travel, cut; a thrown value that is no error becomes one. Never throws. */
 export function toWireError(thrown: unknown, withStack: boolean): WireError {
-  if (!(thrown instanceof Error)) return { name: 'Error', message: textOf(thrown) };
-  const { name, message, stack } = thrown;
-  const code: unknown = 'code' in thrown ? thrown.code : undefined;
-  return {
-    name,
-    message,
-    ...(typeof code === 'string' || typeof code === 'number' ? { code: String(code) } : {}),
-    ...(withStack && stack !== undefined ? { stack } : {}),
-  };
-}
-
-/** Whatever was thrown, as text; what has none of its own is described. */
-function textOf(thrown: unknown): string {
-  try {
-    return String(thrown);
-  } catch {
-    return describe(thrown);
-  }
+  const { stack, ...words } = errorWords(thrown);
+  return withStack && stack !== undefined ? { ...words, stack } : words;
 }

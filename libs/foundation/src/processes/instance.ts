@@ -2,6 +2,7 @@
  * One running thing: created, started, ended, stopped, always in this order and each step once.
  * Made by the supervisor for each lease it wins; knows the lease, not the cluster.
  */
+import { setMaxListeners } from 'node:events';
 import { LeaseLostError, ProcessStartError, ProcessTimeoutError, describe } from '../errors.js';
 import { Log } from '../telemetry/log.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
@@ -70,6 +71,8 @@ export class Instance {
     private readonly deps: InstanceDeps,
   ) {
     this.firstEpoch = lease.epoch;
+    // User code may listen to it as often as it likes: Node would warn of a leak from the eleventh on.
+    setMaxListeners(0, this.#abort.signal);
     this.#ended = new Promise((resolve) => (this.#resolveEnded = resolve));
     // INVARIANT (I1): user code hears of the loss in the same turn as the fence, not after some await of ours.
     const onLost = (): void => {
@@ -155,8 +158,8 @@ export class Instance {
     this.#inherited = await this.#inherit();
     if (!this.#mayGoOn()) return;
     this.#hookCalled = true;
-    const hook = (this.#target as Partial<OnProcessStart>).onProcessStart;
     try {
+      const hook = (this.#target as Partial<OnProcessStart>).onProcessStart;
       if (typeof hook === 'function') await hook.call(this.#target, this.#context());
     } catch (error) {
       throw new ProcessStartError(name, this.deps.node, `onProcessStart failed: ${describe(error)}`, error);
@@ -221,10 +224,10 @@ export class Instance {
   }
 
   async #stopHook(reason: StopReason): Promise<void> {
-    const hook = (this.#target as Partial<OnProcessStop> | undefined)?.onProcessStop;
-    if (!this.#hookCalled || typeof hook !== 'function') return;
+    if (!this.#hookCalled) return;
     try {
-      await hook.call(this.#target, reason);
+      const hook = (this.#target as Partial<OnProcessStop> | undefined)?.onProcessStop;
+      if (typeof hook === 'function') await hook.call(this.#target, reason);
     } catch (error) {
       this.#logger.warn('onProcessStop failed; the stop goes on', { process: this.spec.name, error: describe(error) });
     }
@@ -262,11 +265,12 @@ export class Instance {
 
   /** INVARIANT: left under the lease, after user code has ended, so that a stale owner leaves nothing. */
   async #handOff(reason: StopReason): Promise<void> {
-    const hook = (this.#target as Partial<OnProcessHandoff> | undefined)?.onHandoff;
     const isPlanned = this.spec.handoff && this.#startedAt !== undefined && PLANNED.has(reason) && this.lease.isHeld();
-    if (!isPlanned || typeof hook !== 'function') return;
+    if (!isPlanned) return;
     const ms = this.spec.options.stopTimeout;
     try {
+      const hook = (this.#target as Partial<OnProcessHandoff> | undefined)?.onHandoff;
+      if (typeof hook !== 'function') return;
       const state = JSON.stringify(
         await within(ms, Promise.resolve(hook.call(this.#target)), `it took longer than ${ms} ms`),
       );

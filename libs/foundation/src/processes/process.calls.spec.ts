@@ -172,6 +172,41 @@ describe('a call while Redis is away', () => {
     await expect(calls.call(feed, 'price', [], { timeout: 50 })).rejects.toThrow(RedisUnavailableError);
     expect(call).not.toHaveBeenCalled();
   });
+
+  it('says what the cluster said last, not what a look-up without time left came to', async () => {
+    running.mockResolvedValueOnce(undefined).mockReturnValue(new Promise(() => undefined));
+    await expect(calls.call(feed, 'price', [], { timeout: 80 })).rejects.toMatchObject({ why: 'not-running' });
+    // An owner that is none any more is an answer as well.
+    running
+      .mockReset()
+      .mockResolvedValueOnce(owner('n2', 1))
+      .mockReturnValue(new Promise(() => undefined));
+    call.mockResolvedValueOnce(reply('stale'));
+    await expect(calls.call(feed, 'price', [], { timeout: 80 })).rejects.toMatchObject({ why: 'not-running' });
+    running
+      .mockReset()
+      .mockResolvedValueOnce(owner('n2', 1))
+      .mockReturnValue(new Promise(() => undefined));
+    cast.mockResolvedValueOnce(false);
+    await expect(calls.cast(feed, 'price', [])).rejects.toMatchObject({ why: 'not-running' });
+  });
+
+  it('says that Redis went away where it did, and that it came back', async () => {
+    running.mockResolvedValueOnce(undefined).mockRejectedValue(new Error('Connection is closed.'));
+    await expect(calls.call(feed, 'price', [], { timeout: 200 })).rejects.toThrow(/Connection is closed/);
+    running
+      .mockReset()
+      .mockResolvedValueOnce(undefined)
+      .mockReturnValue(new Promise(() => undefined));
+    await expect(calls.call(feed, 'price', [], { timeout: 700 })).rejects.toThrow(RedisUnavailableError);
+    running.mockReset().mockRejectedValueOnce(new Error('Connection is closed.')).mockResolvedValue(undefined);
+    await expect(calls.call(feed, 'price', [], { timeout: 200 })).rejects.toMatchObject({ why: 'not-running' });
+  });
+
+  it('says how long the call was allowed to take, not its last attempt', async () => {
+    call.mockResolvedValueOnce(reply('stale')).mockRejectedValue(new CallTimeoutError(subject, 3));
+    await expect(calls.call(feed, 'price', [], { timeout: 200 })).rejects.toMatchObject({ timeoutMs: 200 });
+  });
 });
 
 describe('a call with a signal', () => {
@@ -182,6 +217,17 @@ describe('a call with a signal', () => {
     call.mockRejectedValue(new Error('changed my mind'));
     await expect(calls.call(feed, 'price', [])).rejects.toThrow('changed my mind');
   });
+
+  it.each([[null], [false], ['user left'], [{ code: 7 }]])(
+    'ends with exactly %p, also while Redis hangs',
+    async (reason) => {
+      running.mockReturnValue(new Promise(() => undefined));
+      const abort = new AbortController();
+      const waiting = calls.call(feed, 'price', [], { signal: abort.signal, timeout: 10_000 });
+      abort.abort(reason);
+      await expect(waiting).rejects.toBe(reason);
+    },
+  );
 
   it('stops waiting for an owner', async () => {
     running.mockResolvedValue(undefined);

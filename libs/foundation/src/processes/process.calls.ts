@@ -8,11 +8,15 @@ import {
   ArgumentError,
   CallInterruptedError,
   CallRefusedError,
+  CallTimeoutError,
   RedisRefusedError,
   RedisUnavailableError,
   RemoteError,
   type CallSubject,
+  type FoundationError,
 } from '../errors.js';
+import { heeding } from '../foreign/signals.js';
+import { isA, read } from '../foreign/words.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
 import type { Engine } from '../tools/engine.js';
 import { redisError } from '../tools/refusal.js';
@@ -24,6 +28,25 @@ import type { ProcessRegistry } from './process.registry.js';
 import { traced } from './tracing.js';
 
 const LOOK_EVERY_MS = 50;
+/** A look-up that the end of the call cut off after less than this says nothing about Redis: it had no time. */
+const FAIR_MS = 500;
+
+/** A look-up that the end of the call cut off. */
+const LATE = 'it did not answer in the time of the call';
+/** After these nothing was sent. */
+const NOT_SENT: readonly (abstract new (...args: never[]) => FoundationError)[] = [
+  CallRefusedError,
+  RedisUnavailableError,
+  RedisRefusedError,
+];
+
+/** What the cluster said last during one call, for the error at its end. */
+interface Learnt {
+  /** There is no owner: the look-up said so, or whoever was taken for it. */
+  isNotRunning?: boolean;
+  /** Why the last look-up failed. */
+  failure?: unknown;
+}
 
 /** Which process a call is for. */
 export interface Callee {
@@ -69,7 +92,7 @@ export class ProcessCalls {
     const timeout = options.timeout ?? marks?.timeout ?? this.config.calls.timeout;
     checkTimeout(`${callee.name}.${method}`, timeout);
     return traced(this.telemetry, 'client', callee.name, method, undefined, () =>
-      this.#call(callee.name, marks?.idempotent === true, method, args, performance.now() + timeout, options),
+      this.#call(callee.name, marks?.idempotent === true, method, args, { ...options, timeout }),
     );
   }
 
@@ -78,23 +101,24 @@ export class ProcessCalls {
     isIdempotent: boolean,
     method: string,
     args: readonly unknown[],
-    deadline: number,
-    options: CallOptions,
+    options: CallOptions & { timeout: number },
   ): Promise<unknown> {
+    const deadline = performance.now() + options.timeout;
+    const learnt: Learnt = {};
     let interrupted: CallInterruptedError | undefined;
     for (let attempt = 0; ; attempt++) {
       // The first word of a new owner is followed at once; after that the cluster is still making up its mind.
       if (attempt > 1) await pause();
       try {
-        const answer = await this.#ask(name, method, args, deadline, options);
+        const answer = await this.#ask(name, method, args, deadline, options, learnt);
         const isStale = answer.reply?.outcome === 'stale' && performance.now() + LOOK_EVERY_MS < deadline;
         const again = answer.interrupted === undefined ? isStale : isIdempotent && !interrupted;
         if (!again) return this.#result(answer);
         interrupted ??= answer.interrupted;
       } catch (error) {
-        const isNotSent = [CallRefusedError, RedisUnavailableError, RedisRefusedError].some(
-          (type) => error instanceof type,
-        );
+        const isNotSent = NOT_SENT.some((type) => isA(error, type));
+        // What was left for the last attempt is not what the caller allowed.
+        if (isA(error, CallTimeoutError)) throw new CallTimeoutError(error.subject, options.timeout);
         // INVARIANT (I15): what may have been carried out is not called refused, whatever became of the later attempts.
         throw isNotSent ? (interrupted ?? error) : error;
       }
@@ -124,8 +148,9 @@ export class ProcessCalls {
     args: readonly unknown[],
     deadline: number,
     options: CallOptions,
+    learnt: Learnt,
   ): Promise<Answer> {
-    const owner = await this.#owner(name, method, deadline, options.signal);
+    const owner = await this.#owner(name, method, deadline, learnt, options.signal);
     const subject: CallSubject = { processName: name, method, node: owner.node };
     const forget = (): void => {
       if (this.#owners.get(name) === owner) this.#owners.delete(name);
@@ -134,12 +159,13 @@ export class ProcessCalls {
       const timeout = Math.max(1, Math.ceil(deadline - performance.now()));
       const reply = await this.client.call(owner, method, args, { ...options, timeout });
       if (reply.outcome === 'stale' || reply.outcome === 'interrupted') forget();
+      if (reply.outcome === 'stale') Object.assign(learnt, { isNotRunning: true, failure: undefined });
       if (reply.outcome !== 'interrupted') return { subject, reply };
       const interrupted = new CallInterruptedError(subject, 'it lost its lease while the method ran');
       return { subject, interrupted };
     } catch (error) {
       forget();
-      if (error instanceof CallInterruptedError) return { subject, interrupted: error };
+      if (isA(error, CallInterruptedError)) return { subject, interrupted: error };
       throw error;
     }
   }
@@ -148,10 +174,12 @@ export class ProcessCalls {
   async cast(callee: Callee, method: string, args: readonly unknown[]): Promise<void> {
     this.#check(callee, method);
     const deadline = performance.now() + this.config.calls.timeout;
+    const learnt: Learnt = {};
     for (;;) {
-      const owner = await this.#owner(callee.name, method, deadline);
+      const owner = await this.#owner(callee.name, method, deadline, learnt);
       if (await this.client.cast(owner, method, args)) return;
       this.#owners.delete(callee.name);
+      Object.assign(learnt, { isNotRunning: true, failure: undefined });
       if (performance.now() + LOOK_EVERY_MS >= deadline)
         throw notRunning({ processName: callee.name, method, node: '?' });
       await pause();
@@ -167,30 +195,37 @@ export class ProcessCalls {
   }
 
   /** The owner as last seen, or as the cluster says now; waits for one while there is none, because nothing is sent yet. */
-  async #owner(name: string, method: string, deadline: number, signal?: AbortSignal): Promise<CallTarget> {
-    let answered = false;
+  async #owner(
+    name: string,
+    method: string,
+    deadline: number,
+    learnt: Learnt,
+    signal?: AbortSignal,
+  ): Promise<CallTarget> {
     for (;;) {
       signal?.throwIfAborted();
       const known = this.#owners.get(name);
       if (known !== undefined) return known;
-      let failure: unknown;
+      const began = performance.now();
       try {
         // The caller's time counts, not that of the connection.
-        const left = Math.max(1, deadline - performance.now());
-        const owner = await within(left, this.registry.running(name), 'it did not answer in the time of the call');
-        answered = true;
+        const left = Math.max(1, deadline - began);
+        const owner = await heeding(signal, within(left, this.registry.running(name), LATE));
         if (owner !== undefined) {
           this.#owners.set(name, owner);
           return owner;
         }
+        Object.assign(learnt, { isNotRunning: true, failure: undefined });
       } catch (error) {
-        failure = error;
+        signal?.throwIfAborted();
+        const hadTime = read(error, 'message') !== LATE || performance.now() - began >= FAIR_MS;
+        if (hadTime || (learnt.isNotRunning !== true && learnt.failure === undefined)) learnt.failure = error;
       }
       if (performance.now() >= deadline) {
-        if (answered) throw notRunning({ processName: name, method, node: '?' });
-        throw redisError(this.engine.endpoint, `calling ${name}.${method}`, failure);
+        if (learnt.failure === undefined) throw notRunning({ processName: name, method, node: '?' });
+        throw redisError(this.engine.endpoint, `calling ${name}.${method}`, learnt.failure);
       }
-      await pause();
+      await heeding(signal, pause());
     }
   }
 

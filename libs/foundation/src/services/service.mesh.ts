@@ -6,6 +6,7 @@ import { Injectable } from '@nestjs/common';
 import type { Membership } from '../cluster/membership.js';
 import { show } from '../config/shape.js';
 import { ArgumentError, CallRefusedError, FoundationError, ServiceNotFoundError, describe } from '../errors.js';
+import { isA } from '../foreign/words.js';
 import { Log } from '../telemetry/log.js';
 import type { Engine } from '../tools/engine.js';
 import { parseJson } from '../tools/json.js';
@@ -170,6 +171,7 @@ export class ServiceMesh {
     const question = readCriteria('call', { ...where, name });
     const refused = new Set<string>();
     for (;;) {
+      options.signal?.throwIfAborted();
       const healthy = this.#find(question).filter(
         ({ instanceId, status, url }) => status === 'healthy' && url === undefined && !refused.has(instanceId),
       );
@@ -179,7 +181,7 @@ export class ServiceMesh {
       try {
         return await this.#send(service, method, args, rest);
       } catch (error) {
-        if (!(error instanceof CallRefusedError && error.why === 'not-running')) throw error;
+        if (!(isA(error, CallRefusedError) && error.why === 'not-running')) throw error;
         refused.add(service.instanceId);
       }
     }
@@ -308,7 +310,7 @@ export class ServiceMesh {
     try {
       return await work();
     } catch (error) {
-      throw error instanceof FoundationError ? error : redisError(this.engine.endpoint, doing, error);
+      throw isA(error, FoundationError) ? error : redisError(this.engine.endpoint, doing, error);
     }
   }
 }
