@@ -6,7 +6,18 @@ import { keysOf, type Keys } from '../../libs/foundation/src/tools/keys.js';
 import type { Hint } from '../../libs/foundation/src/tools/hints.js';
 import type { Lease } from '../../libs/foundation/src/tools/leases.js';
 import { startRedis, type RedisServer } from '../support/redis-server.js';
-import { LEASE, closeAll, engineOn, freshName, settle, type Bench, onOwnRedis } from './bench.js';
+import { TcpProxy } from '../support/tcp-proxy.js';
+import {
+  LEASE,
+  MEMBERSHIP,
+  closeAll,
+  closeLater,
+  engineOn,
+  freshName,
+  settle,
+  type Bench,
+  onOwnRedis,
+} from './bench.js';
 
 let server: RedisServer;
 let appName: string;
@@ -105,6 +116,65 @@ describe('One owner', () => {
     expect(await ownerOf(a)).toMatchObject({ node: b.node.name, epoch: next.epoch });
     expect(Number(await server.cli('PTTL', keys.lease('feed')))).toBeGreaterThan(0);
   });
+});
+
+describe('A state that is left', () => {
+  it('is given to the next owner as often as it asks, to no later one, and is gone in seconds', async () => {
+    const [a, b] = [await engineOn(server, appName), await engineOn(server, appName)];
+    const first = await take(a);
+    await first.leave('{"n":1}');
+    await first.release();
+    const second = await take(b);
+    expect([await second.inherit(), await second.inherit()]).toEqual(['{"n":1}', '{"n":1}']);
+    const left = Number(await server.cli('PTTL', keys.handoff('feed')));
+    expect(left).toBeGreaterThan(0);
+    expect(left).toBeLessThanOrEqual(10_000);
+    await second.release();
+    const third = await take(a);
+    expect([await third.inherit(), await third.inherit()]).toEqual([undefined, undefined]);
+    expect(await server.cli('EXISTS', keys.handoff('feed'))).toBe('0');
+  });
+
+  it('reaches the next owner although the answer of Redis is lost', async () => {
+    const proxy = await TcpProxy.open(server.port);
+    closeLater(() => proxy.close());
+    const url = new URL(server.url);
+    url.port = String(proxy.port);
+    const a = await engineOn(server, appName);
+    const lease = { ...LEASE, ttl: 20_000 };
+    const membership = { ...MEMBERSHIP, ttl: 20_000 };
+    const b = await engineOn(server, appName, { redis: url.href, lease, membership });
+    const first = await take(a);
+    await first.leave('{"n":1}');
+    await first.release();
+    const second = await take(b);
+    proxy.mode = 'noreply';
+    const lost = second.inherit();
+    lost.catch(() => undefined);
+    await eventually(async () => (await server.cli('GET', keys.handoff('feed'))).startsWith('taken:'));
+    proxy.mode = 'cut';
+    await expect(lost).rejects.toThrow();
+    proxy.mode = 'ok';
+    expect(await eventually(() => second.inherit().catch(() => undefined))).toBe('{"n":1}');
+    expect(second.isHeld()).toBe(true);
+  });
+
+  it('is not given to an owner that is one no more', async () => {
+    const bench = await engineOn(server, appName);
+    const first = await take(bench);
+    await first.leave('{"n":1}');
+    await server.cli('SET', keys.lease('feed'), 'other', 'PX', '60000');
+    expect(await first.inherit()).toBeUndefined();
+    await expect(first.leave('{"n":2}')).rejects.toThrow('not held');
+  });
+});
+
+it('the last epoch of a name outlives its owner', async () => {
+  const bench = await engineOn(server, appName);
+  expect(await bench.engine.leases.lastEpoch('feed')).toBe(0);
+  const lease = await take(bench);
+  await lease.release();
+  expect(await bench.engine.leases.lastEpoch('feed')).toBe(lease.epoch);
 });
 
 describe('Epochs', () => {

@@ -27,6 +27,7 @@ import {
   type SingletonOptions,
   type StopReason,
 } from 'nestjs-foundation';
+import { ProcessTable } from '../../libs/foundation/src/processes/process.table.js';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
 
 type Provider = NonNullable<Parameters<typeof Test.createTestingModule>[0]['providers']>[number];
@@ -251,6 +252,7 @@ describe('@Singleton', () => {
     expect(byClass).toMatchObject(values);
     expect(values).toEqual({
       name: 'PriceFeed',
+      completed: false,
       node: app!.get(Membership).self.name,
       epoch: made[1]!.ctx!.epoch,
       startedAt: expect.any(Number),
@@ -586,6 +588,77 @@ describe('startSingleton', () => {
     await eventually(async () => (await stateOf('feed')) === 'lost');
     await manager().startSingleton(type, [], options);
     expect(journal.lines).toEqual(['start', 'stop lease-lost', 'start']);
+  });
+});
+
+describe('A job that is over at once', () => {
+  const complete = (ctx: ProcessContext): void => ctx.complete();
+
+  it.each(['transient', 'temporary'] as const)('resolves its start once it has run: %s', async (restart) => {
+    const { type, journal } = recorded(undefined, { start: complete });
+    await boot([type]);
+    const ref = await manager().startSingleton(type, [], { name: 'feed', restart });
+    const [ctx] = journal.contexts;
+    expect(ref).toMatchObject({ name: 'feed', node: ctx!.node, epoch: ctx!.epoch, completed: true });
+    expect(Math.abs(ref.startedAt - Date.now())).toBeLessThan(60_000);
+    expect(journal.lines).toEqual(['start', 'stop complete']);
+    expect(await stateOf('feed')).toBe('completed');
+  });
+
+  it('is run anew by the next start, and by restart()', async () => {
+    const { type, journal } = recorded(undefined, { start: complete });
+    await boot([type]);
+    const options = { name: 'feed', restart: 'transient' } as const;
+    const refs = [
+      await manager().startSingleton(type, [], options),
+      await manager().startSingleton(type, [], options),
+      await manager().restart('feed'),
+    ];
+    expect(refs.map(({ epoch }) => epoch)).toEqual(journal.contexts.map(({ epoch }) => epoch));
+    expect(refs.every(({ completed }) => completed)).toBe(true);
+  });
+
+  it.each(['transient', 'temporary'] as const)('runs once for all that ask at the same moment: %s', async (restart) => {
+    const { type, journal } = recorded(undefined, { start: complete });
+    await boot([type]);
+    const starts = Array.from({ length: 20 }, () => manager().startSingleton(type, [], { name: 'feed', restart }));
+    const refs = await Promise.all(starts);
+    expect(journal.lines).toEqual(['start', 'stop complete']);
+    expect(new Set(refs.map(({ epoch }) => epoch)).size).toBe(1);
+  });
+
+  it('counts as started among replicas and partitions', async () => {
+    const { type, journal } = recorded(undefined, { start: complete });
+    await boot([type]);
+    const options = { restart: 'transient' } as const;
+    const replicas = await manager().startReplicated(type, [], { ...options, name: 'two', replicas: 2 });
+    expect(replicas).toEqual([
+      expect.objectContaining({ ok: true, ref: expect.objectContaining({ name: 'two#0', completed: true }) }),
+      expect.objectContaining({ ok: true, ref: expect.objectContaining({ name: 'two#1', completed: true }) }),
+    ]);
+    const everywhere = await manager().startReplicated(type, [], { ...options, name: 'all' });
+    expect(everywhere).toMatchObject([{ ok: true, ref: { completed: true } }]);
+    await manager().startPartitioned(type, [], { ...options, name: 'parts', partitions: 3 });
+    expect(journal.contexts).toHaveLength(6);
+  });
+
+  it('still rejects when it failed', async () => {
+    const { type, journal } = recorded(undefined, { start: (ctx) => ctx.fail(new Error('broken')) });
+    await boot([type]);
+    const options = { name: 'feed', restart: 'temporary' } as const;
+    await expect(manager().startSingleton(type, [], options)).rejects.toThrow(/broken/);
+    expect(journal.contexts).toHaveLength(1);
+  });
+
+  it('rejects when its entry was removed before anybody saw how it ended', async () => {
+    const { type } = recorded(undefined, { start: () => new Promise(() => undefined) });
+    await boot([type], { ...quick, processes: { ...quick.processes, stopTimeout: 20 } });
+    const started = manager().startSingleton(type, [], { name: 'feed', restart: 'transient' });
+    const table = app!.get(ProcessTable);
+    await eventually(() => table.get('feed') !== undefined);
+    const get = jest.spyOn(table, 'get').mockReturnValue(undefined);
+    await expect(started).rejects.toThrow(/its entry has been removed/);
+    get.mockRestore();
   });
 });
 

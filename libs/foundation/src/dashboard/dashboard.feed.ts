@@ -60,6 +60,8 @@ const TOLD = [
   'lease.reclaimed',
   'process.crashed',
   'process.escalated',
+  'process.end_unrecorded',
+  'process.handoff_lost',
   'message.dropped',
   'message.gap',
   'message.dead_letter',

@@ -78,6 +78,17 @@ export const EVENT_METRICS: readonly EventMetric[] = [
   counter('process.escalated', 'process.escalations', 'Processes that crashed too often and stay down', {
     labels: { process: processName },
   }),
+  counter(
+    'process.end_unrecorded',
+    'process.ends.unrecorded',
+    'Ends that Redis did not take down before the lease was lost',
+    {
+      labels: { process: processName },
+    },
+  ),
+  counter('process.handoff_lost', 'process.handoffs.lost', 'Hand-over states that did not reach the next instance', {
+    labels: { process: processName },
+  }),
   metric('histogram', 'process.started', 'process.start.duration', 'Time that onProcessStart took', {
     unit: 's',
     value: ({ startMs }) => startMs / 1000,

@@ -1,25 +1,38 @@
 /**
- * What follows the end of an instance: a restart after a delay, escalation, or nothing; and that none is forgotten.
- * Called by the supervisor; underneath the table, and BullMQ for the delay.
+ * That no end of an instance is forgotten: it is recorded under the lease, or kept here until Redis takes it down.
+ * Called by the supervisor; what is recorded is in `end.ts`; underneath the table, and BullMQ for the delay.
  */
 import type { Membership } from '../cluster/membership.js';
 import { ProcessStartError, describe } from '../errors.js';
 import { Log } from '../telemetry/log.js';
+import { RepeatedLog } from '../telemetry/repeated.log.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
 import type { Engine } from '../tools/engine.js';
+import type { Lease } from '../tools/leases.js';
+import { End, isMarkOf, type Fact } from './end.js';
 import type { Instance, InstanceExit } from './instance.js';
-import { isEnded, type ProcessEntry, type ProcessTable, type VersionedEntry } from './process.table.js';
-import { decide, type Ending } from './restart.policy.js';
-import type { ProcessSpec } from './spec.js';
+import type { ProcessTable, VersionedEntry } from './process.table.js';
 
-/** After so many crashes in the window the node is avoided. */
-const AVOID_AFTER = 3;
 /** A restart that is this late was forgotten: its job was lost with the data of Redis. */
 const FORGOTTEN_AFTER_MS = 5000;
+/** While the lease is held: the first wait after a write that failed, doubled up to the cap; a lease lasts about a second. */
+const RETRY_MS = 50;
+const RETRY_CAP_MS = 400;
+/** When the lease is lost: how often Redis is asked whether it is back, with one question for all ends that wait. */
+const KEPT_RETRY_MS = 250;
+/** So many ends are kept; beyond that the oldest is given up, and said to be. Each is a few hundred bytes. */
+const MAX_KEPT = 10_000;
+/** Kept ends are written so many at a time. */
+const PARALLEL = 16;
 
 /** See the file header. */
 export class Endings {
   readonly #logger = new Log();
+  readonly #repeated = new RepeatedLog();
+  /** By process; oldest first. */
+  readonly #kept = new Map<string, Fact>();
+  readonly #idle = new Set<() => void>();
+  #timer: NodeJS.Timeout | undefined;
   #sweepLost = false;
 
   constructor(
@@ -27,6 +40,8 @@ export class Endings {
     private readonly membership: Membership,
     private readonly table: ProcessTable,
     private readonly telemetry: Telemetry,
+    /** Called when the end of a process that was kept is settled, so that it may be run here again. */
+    private readonly settled: () => void = () => undefined,
   ) {
     membership.listen({
       dataLoss: () => (this.#sweepLost = true),
@@ -34,7 +49,24 @@ export class Endings {
     });
   }
 
-  /** Records, while the lease is still held, what is to follow a crash or a completion. */
+  /** True while the end of a process is known here and not in Redis; until then it is not run here again. */
+  isOpen(name: string): boolean {
+    return this.#kept.has(name);
+  }
+
+  /** Resolves once nothing is kept any more; how long that is waited for is up to the caller. */
+  async drained(): Promise<void> {
+    if (this.#kept.size > 0) await new Promise<void>((resolve) => this.#idle.add(resolve));
+  }
+
+  /**
+   * Records, while the lease is still held, what is to follow a crash or a completion.
+   *
+   * INVARIANT (I6, I13): recorded exactly once. The lease is kept until Redis has taken it down, so nobody starts meanwhile
+   * what has ended. When the lease is lost before, this node keeps the end and writes it when Redis is back, unless somebody
+   * has owned the process since. Only a node that dies in between, or is cut off longer than its lease while others are not,
+   * leaves an end unknown.
+   */
   async settle(instance: Instance, exit: InstanceExit): Promise<void> {
     if (exit.reason !== 'crash' && exit.reason !== 'complete') return;
     const { spec, lease } = instance;
@@ -47,66 +79,112 @@ export class Endings {
       this.telemetry.emit('process.crashed', { name, node, epoch, error });
       this.#logger.error('A process crashed', { process: name, node, epoch, error });
     }
-    try {
-      // Whoever owns it since decides for itself; a late word of ours must not stop it.
-      if (!lease.isHeld() && (await this.#isOwnedSince(name, epoch))) return;
-      await this.#record(spec, epoch, exit, error);
-    } catch (failure) {
-      // Redis is away: the entry stays "wanted", and whoever gets the lease next starts it.
-      this.#logger.warn('The end of a process was not recorded', { process: name, error: describe(failure) });
-    }
+    const end = new End(this.engine, this.membership, this.table, this.telemetry, spec, lease, exit, error);
+    // Told at the moment of the loss, because from then on another node may run it again.
+    let told = false;
+    const onLost = (): void => {
+      if (!told && !end.recorded) this.#tellUnrecorded(name, epoch, exit.reason);
+      told = true;
+    };
+    if (!lease.isHeld()) onLost();
+    else lease.signal.addEventListener('abort', onLost, { once: true });
+    const isDone = await this.underLease(end);
+    lease.signal.removeEventListener('abort', onLost);
+    // A restart that is in the table without a job is done by whoever sees that it is late.
+    if (isDone || end.recorded) return;
+    onLost();
+    this.#keep(end);
   }
 
-  async #isOwnedSince(name: string, epoch: number): Promise<boolean> {
-    const [owner] = await this.engine.leases.owners([name]);
-    return owner !== undefined && owner.epoch > epoch;
+  #tellUnrecorded(name: string, epoch: number, reason: string): void {
+    this.telemetry.emit('process.end_unrecorded', { name, node: this.membership.self.name, epoch, reason });
+    this.#logger.warn(
+      'The lease of a process that has ended was lost before its end was recorded; that is written when Redis is back, and ' +
+        'until then another node may run it again',
+      { process: name, epoch, reason },
+    );
   }
 
-  async #record(spec: ProcessSpec, epoch: number, exit: InstanceExit, error: string | undefined): Promise<void> {
-    const { name, options } = spec;
-    const node = this.membership.self.name;
-    const ending: Ending = exit.reason === 'crash' ? 'crash' : 'complete';
-    const crashes = await this.engine.restarts.crashed(name, epoch, options.maxSeconds * 1000);
-    // A process that a call started and that never came up is reported to the caller, not tried again.
-    const firstStart = !exit.started && ending === 'crash' && this.table.get(name)?.confirmed === false;
-    const decision = firstStart
-      ? { action: 'leave' as const }
-      : decide({ policy: options.restart, ending, crashes, random: Math.random(), ...options });
-    const next = ((): Partial<ProcessEntry> => {
-      switch (decision.action) {
-        case 'restart':
-          return { status: 'backing-off', retryAt: Math.round(this.membership.clusterNow() + decision.delayMs) };
-        case 'escalate':
-          return { status: 'escalated' };
-        case 'leave':
-          return { status: ending === 'crash' ? 'failed' : 'completed' };
+  /** Tries until it is recorded; false when the lease was lost before. At least one try, which may be what the lease costs. */
+  async underLease(fact: Fact): Promise<boolean> {
+    for (let wait = RETRY_MS; ; wait = Math.min(2 * wait, RETRY_CAP_MS)) {
+      try {
+        await fact.record();
+        return true;
+      } catch (error) {
+        const details = { process: fact.name, error: describe(error) };
+        this.#repeated.warn('What became of a process was not recorded yet; tried again', details, fact.name);
       }
-    })();
-    let recorded = false;
-    await this.table.change(name, (current) => {
-      recorded = current !== undefined && !isEnded(current.status) && current.after < epoch;
-      if (!recorded || current === undefined) return undefined;
-      const { avoid: _avoid, retryAt: _retryAt, error: _error, ...rest } = current;
-      return {
-        ...rest,
-        ...next,
-        after: epoch,
-        ...(error === undefined ? {} : { error, crashes: (current.crashes ?? 0) + 1 }),
-        ...(crashes >= AVOID_AFTER ? { avoid: node } : {}),
-      };
-    });
-    // INVARIANT (I6): one decision per epoch; whoever else stopped or restarted it in between has decided already.
-    if (!recorded) return;
-    if (decision.action === 'restart') {
-      await this.engine.restarts.schedule(name, epoch, decision.delayMs);
-      this.telemetry.emit('process.restart_scheduled', { name, node, epoch, delayMs: decision.delayMs, crashes });
-    } else if (decision.action === 'escalate') {
-      this.telemetry.emit('process.escalated', { name, node, epoch, crashes });
-      this.#logger.error(
-        `A process crashed too often and stays down; after correcting the cause call restart("${name}")`,
-        { process: name, crashes, maxRestarts: options.maxRestarts, maxSeconds: options.maxSeconds },
-      );
+      // A lease of something that every node has one of is never lost; but who has left has nobody to tell.
+      if (!fact.lease.isHeld() || this.#hasLeft()) return false;
+      await new Promise((resolve) => setTimeout(resolve, wait));
     }
+  }
+
+  /**
+   * A temporary process was perhaps marked as started, and its lease was lost before that was certain: it did not start.
+   * Without this it would count as lost though it never ran.
+   */
+  unmark(name: string, lease: Lease): void {
+    const { epoch } = lease;
+    const record = async (): Promise<void> => {
+      await this.table.change(name, (current) =>
+        current !== undefined && isMarkOf(current, epoch) ? { ...current, status: 'wanted' } : undefined,
+      );
+    };
+    this.#keep({ name, lease, record });
+  }
+
+  #hasLeft(): boolean {
+    return this.membership.state === 'left';
+  }
+
+  #keep(fact: Fact): void {
+    if (this.#hasLeft()) return;
+    // A later end of the same process is the word that counts.
+    this.#kept.delete(fact.name);
+    this.#kept.set(fact.name, fact);
+    const [oldest] = this.#kept.keys();
+    if (this.#kept.size > MAX_KEPT && oldest !== undefined) {
+      this.#kept.delete(oldest);
+      this.#repeated.warn('Too many ends of processes wait for Redis; the oldest was given up', { process: oldest });
+    }
+    this.#timer ??= this.#later();
+  }
+
+  #later(): NodeJS.Timeout {
+    return setTimeout(() => void this.#writeKept(), KEPT_RETRY_MS).unref();
+  }
+
+  async #writeKept(): Promise<void> {
+    if (this.#hasLeft()) this.#kept.clear();
+    // One question for all, as long as Redis is away.
+    const isBack =
+      this.#kept.size > 0 &&
+      (await this.table.sync().then(
+        () => true,
+        () => false,
+      ));
+    const facts = isBack ? [...this.#kept.values()] : [];
+    for (let index = 0; index < facts.length; index += PARALLEL) {
+      await Promise.all(facts.slice(index, index + PARALLEL).map((fact) => this.#write(fact)));
+    }
+    this.#timer = this.#kept.size > 0 ? this.#later() : undefined;
+    if (this.#timer !== undefined) return;
+    for (const resolve of this.#idle) resolve();
+    this.#idle.clear();
+  }
+
+  async #write(fact: Fact): Promise<void> {
+    try {
+      await fact.record();
+    } catch (error) {
+      const details = { process: fact.name, error: describe(error) };
+      this.#repeated.warn('What became of a process was not recorded yet; tried again', details, fact.name);
+      return;
+    }
+    if (this.#kept.get(fact.name) === fact) this.#kept.delete(fact.name);
+    this.settled();
   }
 
   /** A restart job is due, on whichever node took it. Does nothing unless the process still waits for this very one. */

@@ -496,6 +496,110 @@ describe('Instance: a state that was left', () => {
   });
 });
 
+describe('Instance: a state that it leaves', () => {
+  const setUpLeaving = (lease = new FakeLease(), hooks: Hooks = {}, options: Parameters<typeof setUp>[1] = {}) => {
+    const target = {
+      onProcessStart: (ctx: ProcessContext) => hooks.start?.(ctx),
+      onProcessStop: (reason: StopReason) => hooks.stop?.(reason),
+      onHandoff: () => ({ n: 2 }),
+    };
+    const made = setUp({ create: () => Promise.resolve(target) }, options, lease);
+    made.spec.handoff = true;
+    const lost: string[] = [];
+    made.telemetry.attach('process.handoff_lost', (_event, { reason }) => lost.push(reason));
+    return { ...made, lost };
+  };
+
+  it.each(['lost request', 'lost reply'])('is left again after a %s', async (fault) => {
+    const lease = new FakeLease();
+    const leave = lease.leave;
+    let asked = 0;
+    lease.leave = async (state) => {
+      asked += 1;
+      if (asked > 2 || fault === 'lost reply') await leave(state);
+      if (asked <= 2) throw new Error('Command timed out');
+    };
+    const { instance, lost } = setUpLeaving(lease);
+    const life = instance.run();
+    await eventually(() => instance.running);
+    instance.stop('move');
+    expect(await within(life)).toMatchObject({ reason: 'move', clean: true });
+    expect(lease.left.at(-1)).toBe('{"n":2}');
+    expect(lost).toEqual([]);
+  });
+
+  it('is told to be lost when the lease is lost before Redis has it', async () => {
+    const lease = new FakeLease();
+    lease.leave = () => Promise.reject(new Error('Command timed out'));
+    const { instance, lost } = setUpLeaving(lease);
+    const life = instance.run();
+    await eventually(() => instance.running);
+    instance.stop('shutdown');
+    await turn();
+    lease.lose();
+    await within(life);
+    expect(lost).toEqual(['Command timed out']);
+  });
+
+  it('is told to be lost when the lease was lost during the stop, or user code did not stop', async () => {
+    const lease = new FakeLease();
+    const slow = setUpLeaving(lease, { stop: () => lease.lose() });
+    const life = slow.instance.run();
+    await eventually(() => slow.instance.running);
+    slow.instance.stop('move');
+    await within(life);
+    expect(slow.lost).toEqual([expect.stringContaining('lease was lost')]);
+
+    const stuck = setUpLeaving(new FakeLease(), { stop: () => never }, { stopTimeout: 30 });
+    const other = stuck.instance.run();
+    await eventually(() => stuck.instance.running);
+    stuck.instance.stop('move');
+    await within(other);
+    expect(stuck.lost).toEqual([expect.stringContaining('did not stop')]);
+    expect(stuck.lease.left).toEqual([]);
+  });
+
+  it('is put back as it was when no user code has seen it', async () => {
+    const lease = new FakeLease();
+    let answer!: (state: string) => void;
+    lease.inherit = () => new Promise((resolve) => (answer = resolve));
+    const { instance, lost, steps } = setUpLeaving(lease);
+    const life = instance.run();
+    await eventually(() => typeof answer === 'function');
+    instance.stop('move');
+    answer('{"n":1}');
+    await within(life);
+    expect(steps).not.toContain('start');
+    expect(lease.left).toEqual(['{"n":1}']);
+    expect(lost).toEqual([]);
+  });
+
+  it('is told to be lost when the instance that took it is ended in its start', async () => {
+    const lease = new FakeLease();
+    lease.inherited = '{"n":1}';
+    let go!: () => void;
+    const { instance, lost } = setUpLeaving(lease, { start: () => new Promise((resolve) => (go = resolve)) });
+    const life = instance.run();
+    await eventually(() => typeof go === 'function');
+    instance.stop('move');
+    go();
+    await within(life);
+    expect(lease.left).toEqual([]);
+    expect(lost).toEqual([expect.stringContaining('ended in its start')]);
+  });
+
+  it('is told to be lost when it cannot be read', async () => {
+    const lease = new FakeLease();
+    lease.inherited = 'taken:by-another:{';
+    const { instance, lost } = setUpLeaving(lease);
+    const life = instance.run();
+    await eventually(() => instance.running);
+    expect(lost).toHaveLength(1);
+    instance.stop('stop');
+    await within(life);
+  });
+});
+
 describe('Instance: calls', () => {
   it('are waited for, so that the lease is not given back beside them', async () => {
     const { instance, steps } = setUp();

@@ -40,9 +40,9 @@ export interface InstanceDeps {
 /** The ends after which another instance goes on where this one stopped. */
 const PLANNED: ReadonlySet<StopReason> = new Set(['move', 'shutdown', 'restart']);
 const MAX_HANDOFF = 1024 * 1024;
-/** A Redis that is away costs the lease before the tries are over; a Redis that refuses does not keep the process down. */
-const INHERIT_TRIES = 20;
-const INHERIT_RETRY_MS = 100;
+/** A Redis that is away costs the lease before this is over; a Redis that refuses does not keep the process down. */
+const INHERIT_MS = 6000;
+const HANDOFF_RETRY_MS = 100;
 
 interface End {
   reason: StopReason;
@@ -63,6 +63,8 @@ export class Instance {
   #hookCalled = false;
   #startedAt: number | undefined;
   #inherited: unknown;
+  /** What was taken from the last instance, as it was left. */
+  #taken: string | undefined;
   #undo: (() => Promise<void>) | undefined;
 
   constructor(
@@ -130,7 +132,7 @@ export class Instance {
     // are among the calls, and none begins any more.
     void this.#detach(attached);
     const clean = await this.#stop(exit.reason, starting);
-    if (clean) await this.#handOff(exit.reason);
+    await this.#handOff(exit.reason, clean);
     this.deps.telemetry.emit('process.stopped', { ...ids, epoch: this.lease.epoch, reason: exit.reason, clean });
     return { ...exit, clean, started: this.#startedAt !== undefined };
   }
@@ -237,12 +239,10 @@ export class Instance {
     if (!this.spec.handoff) return undefined;
     try {
       const state = await this.#takeState();
+      this.#taken = state;
       return state === undefined ? undefined : (JSON.parse(state) as unknown);
     } catch (error) {
-      this.#logger.warn('What the last instance left is not readable; this one starts without it', {
-        process: this.spec.name,
-        error: describe(error),
-      });
+      this.#handoffLost('What the last instance left was not readable; this one starts without it', error);
       return undefined;
     }
   }
@@ -250,39 +250,67 @@ export class Instance {
   /**
    * INVARIANT (I19): a state that was left is taken by the very next instance or by none. One that started without it, because
    * Redis did not answer, would leave it to its successor, which would go on from what was true long before. So it is asked
-   * again until the lease is lost; then no user code has run, and the next owner takes it.
+   * again until the lease is lost; then no user code has run. That the answer was lost costs nothing: Redis gives it to the
+   * same owner again.
    */
   async #takeState(): Promise<string | undefined> {
-    for (let attempt = 1; ; attempt++) {
+    const until = performance.now() + INHERIT_MS;
+    for (;;) {
       try {
         return await this.lease.inherit();
       } catch (error) {
-        if (attempt >= INHERIT_TRIES || !this.#mayGoOn()) throw error;
-        await new Promise((resolve) => setTimeout(resolve, INHERIT_RETRY_MS));
+        if (performance.now() >= until || !this.#mayGoOn()) throw error;
+        await new Promise((resolve) => setTimeout(resolve, HANDOFF_RETRY_MS));
       }
     }
   }
 
   /** INVARIANT: left under the lease, after user code has ended, so that a stale owner leaves nothing. */
-  async #handOff(reason: StopReason): Promise<void> {
-    const isPlanned = this.spec.handoff && this.#startedAt !== undefined && PLANNED.has(reason) && this.lease.isHeld();
-    if (!isPlanned) return;
-    const ms = this.spec.options.stopTimeout;
+  async #handOff(reason: StopReason, clean: boolean): Promise<void> {
+    if (!this.spec.handoff) return;
     try {
-      const hook = (this.#target as Partial<OnProcessHandoff> | undefined)?.onHandoff;
-      if (typeof hook !== 'function') return;
-      const state = JSON.stringify(
-        await within(ms, Promise.resolve(hook.call(this.#target)), `it took longer than ${ms} ms`),
-      );
+      const state = await this.#stateToLeave(reason, clean);
       if (state === undefined) return;
       if (Buffer.byteLength(state) > MAX_HANDOFF) throw new Error(`it has more than ${MAX_HANDOFF} bytes`);
-      await this.lease.leave(state);
+      await this.#leaveState(state);
     } catch (error) {
-      this.#logger.warn('onHandoff failed; the next instance starts without a state', {
-        process: this.spec.name,
-        error: describe(error),
-      });
+      this.#handoffLost('onHandoff failed, or its state was not left; the next instance starts without one', error);
     }
+  }
+
+  async #stateToLeave(reason: StopReason, clean: boolean): Promise<string | undefined> {
+    if (this.#startedAt === undefined) {
+      if (this.#taken === undefined || reason === 'stop') return undefined;
+      // No user code has seen what was taken, so it is still that of the next instance.
+      if (!this.#hookCalled && clean) return this.#taken;
+      throw new Error('the instance that had taken the state was ended in its start');
+    }
+    if (!PLANNED.has(reason)) return undefined;
+    const hook = (this.#target as Partial<OnProcessHandoff> | undefined)?.onHandoff;
+    if (typeof hook !== 'function') return undefined;
+    if (!clean) throw new Error('it did not stop in its time');
+    if (!this.lease.isHeld()) throw new Error('the lease was lost while the instance stopped');
+    const ms = this.spec.options.stopTimeout;
+    return JSON.stringify(await within(ms, Promise.resolve(hook.call(this.#target)), `it took longer than ${ms} ms`));
+  }
+
+  /** Tried until the lease is lost: it is written for this owner however often, and only while it is the owner. */
+  async #leaveState(state: string): Promise<void> {
+    for (;;) {
+      try {
+        return await this.lease.leave(state);
+      } catch (error) {
+        if (!this.lease.isHeld()) throw error;
+        await new Promise((resolve) => setTimeout(resolve, HANDOFF_RETRY_MS));
+      }
+    }
+  }
+
+  #handoffLost(message: string, error: unknown): void {
+    const { name } = this.spec;
+    const reason = describe(error);
+    this.#logger.warn(message, { process: name, error: reason });
+    this.deps.telemetry.emit('process.handoff_lost', { name, node: this.deps.node, epoch: this.lease.epoch, reason });
   }
 
   #context(): ProcessContext {

@@ -13,6 +13,7 @@ import {
   ProcessDeclarationError,
   ProcessStartError,
   ProcessTimeoutError,
+  RedisUnavailableError,
   UnknownProcessError,
 } from '../errors.js';
 import type { Engine } from '../tools/engine.js';
@@ -24,7 +25,7 @@ import type { ProcessCalls } from './process.calls.js';
 import { positive, type ProcessOptions } from './process.decorators.js';
 import { metadataOf } from './process.explorer.js';
 import { nameOf, type ProcessTarget } from './process.names.js';
-import type { AnyProcess, PartitionedRef, ProcessInfo, ProcessRef, StartResult } from './process.ref.js';
+import type { AnyProcess, PartitionedRef, ProcessInfo, ProcessRef, RemoteCalls, StartResult } from './process.ref.js';
 import type { ProcessRegistry } from './process.registry.js';
 import { isEnded, type ProcessEntry, type ProcessTable, type VersionedEntry } from './process.table.js';
 import { remoteCalls } from './remote.js';
@@ -39,6 +40,9 @@ export type StartOptions = ProcessOptions;
 const ELECTION_MS = 10_000;
 /** Hints wake a waiting call; this is for those that were lost. */
 const LOOK_EVERY_MS = 250;
+/** A Redis that is away for less long fails no start: who is told so starts again what may have run. */
+const BLIP_MS = 2000;
+const BLIP_RETRY_MS = 100;
 
 /** Injectable. Starts, finds, calls, moves and stops processes of the cluster from any node. */
 @Injectable()
@@ -55,8 +59,9 @@ export class ProcessManager {
   ) {}
 
   /**
-   * Makes sure that exactly one instance of the class runs in the cluster, and resolves once it does. What runs already
-   * under this name is returned as it is; what was stopped, completed, failed or escalated is started anew.
+   * Makes sure that exactly one instance of the class runs in the cluster, and resolves once it does, or once it has completed:
+   * then `completed` of the ref is true. What runs already under this name is returned as it is; what was stopped, completed,
+   * failed or escalated before this call is started anew.
    *
    * Underneath: a row in `HGETALL …:processes`; the node that wins the Redlock lease `…:lease:<name>` starts it.
    *
@@ -74,7 +79,7 @@ export class ProcessManager {
 
   /**
    * Makes sure that the class runs on every node (`all`, the default), those that join later included, or `replicas` times
-   * in the cluster, and resolves with what became of each.
+   * in the cluster, and resolves with what became of each; one that has completed is `ok`.
    *
    * Underneath: with `all` no lease, each node reports its instance in its own record; with a number one Redlock lease for
    * each on `…:lease:<name>#<i>`.
@@ -108,7 +113,7 @@ export class ProcessManager {
   }
 
   /**
-   * Makes sure that every partition of the class has exactly one owner, and resolves once all have.
+   * Makes sure that every partition of the class has exactly one owner, and resolves once each has one or has completed.
    *
    * Underneath: one Redlock lease for each on `…:lease:<name>/<i>`, placed by rendezvous hashing; `ctx.index` says which.
    *
@@ -165,7 +170,7 @@ export class ProcessManager {
    */
   async stop(target: ProcessTarget): Promise<void> {
     const name = nameOf(target);
-    const entry = await this.#redis('stopping a process', async () => {
+    const entry = await this.#patiently('stopping a process', async () => {
       await this.#known(name);
       return this.table.change(name, (current) => {
         if (current === undefined) throw new UnknownProcessError(name, this.#names());
@@ -191,7 +196,7 @@ export class ProcessManager {
   }
 
   /**
-   * Stops what runs, starts it anew, and resolves once it runs. Forgets its crashes, so it also brings an escalated
+   * Stops what runs, starts it anew, and resolves once it runs or has completed. Forgets its crashes, so it also brings an escalated
    * process back. Of a replicated or partitioned process all are restarted; the ref is that of the first.
    *
    * Underneath: `after: <epoch>` in `…:processes`; no instance with that epoch or a lower one may go on.
@@ -307,18 +312,46 @@ export class ProcessManager {
       const expected = 'a provider of this application whose class name no other one has';
       throw new ArgumentError(subject, 'type', `the class ${type.name}`, expected);
     }
-    await this.#redis('starting a process', async () => {
-      const owner = await this.registry.owner(spec.name);
-      await this.table.change(spec.name, (current) => this.#started(spec, current, owner));
-    });
+    await this.#patiently('starting a process', this.#want(spec));
     return spec;
   }
 
-  #started(
-    spec: ProcessSpec,
-    current: VersionedEntry | undefined,
-    owner: OwnerRecord | undefined,
-  ): ProcessEntry | undefined {
+  /** What writes the row of a start; it may be called again when an answer was lost. */
+  #want(spec: ProcessSpec): () => Promise<void> {
+    let before: number | undefined;
+    return async () => {
+      if (before === undefined) {
+        // What the table says now was so before this call; what it says later may be what this very call has started.
+        await this.table.sync();
+        before = this.table.get(spec.name)?.after ?? -1;
+      }
+      const { name } = spec;
+      for (let dead = 0; ;) {
+        let unsure = 0;
+        await this.table.change(name, (current) => {
+          unsure = current?.status === 'once' && current.version !== dead ? current.version : 0;
+          return unsure > 0 ? undefined : this.#started(spec, current, before ?? -1);
+        });
+        // INVARIANT (I13): the owner is asked for after the row said that it was started, and the row is changed only while
+        // it is that very row. Asked before, the owner of a start that was won in between would be missed.
+        if (unsure === 0 || (await this.#isOwned(name))) return;
+        dead = unsure;
+      }
+    };
+  }
+
+  /** INVARIANT: whoever lost its lease with the data of Redis may take it back in the grace, so no answer of then is believed. */
+  async #isOwned(name: string): Promise<boolean> {
+    for (;;) {
+      const grace = await this.engine.leases.grace();
+      if ((await this.registry.owner(name)) !== undefined) return true;
+      if (grace === 0) return false;
+      await new Promise((resolve) => setTimeout(resolve, grace));
+    }
+  }
+
+  /** The row that starts it; nothing when it runs, or has run since the epoch `before`. */
+  #started(spec: ProcessSpec, current: VersionedEntry | undefined, before: number): ProcessEntry | undefined {
     if (current !== undefined && (current.type !== spec.type || current.kind !== spec.kind)) {
       throw new ProcessDeclarationError(
         `"${spec.name}"`,
@@ -326,10 +359,14 @@ export class ProcessManager {
         'Start it under another name.',
       );
     }
-    // A temporary process that was started and has no owner died with its node.
-    const died = current?.status === 'once' && owner === undefined;
-    if (current !== undefined && !isEnded(current.status) && !died) return undefined;
-    return { ...spec, status: 'wanted', after: this.table.floor(spec.name), confirmed: false };
+    // A temporary process that was started and has no owner died with its node; a late word of that instance does not count.
+    const dead = current?.status === 'once';
+    if (current !== undefined && !isEnded(current.status) && !dead) return undefined;
+    // Two that ask at once start one, however quick it is.
+    const isOutcome = current !== undefined && current.status !== 'stopped' && current.after > before;
+    if (isOutcome && !dead) return undefined;
+    const after = Math.max(this.table.floor(spec.name), dead ? current.after + 1 : 0);
+    return { ...spec, status: 'wanted', after, confirmed: false };
   }
 
   /** Forbids every epoch so far, so that what runs must be started anew. */
@@ -340,8 +377,10 @@ export class ProcessManager {
       const epochs = (await this.registry.owners(slots)).map((owner) => owner?.epoch ?? 0);
       const entry = await this.table.change(name, (current) => {
         if (current === undefined) throw new UnknownProcessError(name, this.#names());
-        const { error: _error, crashes: _crashes, retryAt: _retryAt, avoid: _avoid, ...rest } = current;
-        return change({ ...rest, status: 'wanted', after: Math.max(this.table.floor(name), current.after, ...epochs) });
+        const { error: _error, crashes: _crashes, retryAt: _retryAt, avoid: _avoid, ranOn: _ranOn, ...rest } = current;
+        // INVARIANT (I13): a temporary process that was started since the owners were asked for has the epoch after its mark.
+        const marked = current.status === 'once' ? current.after + 1 : current.after;
+        return change({ ...rest, status: 'wanted', after: Math.max(this.table.floor(name), marked, ...epochs) });
       });
       return entry as VersionedEntry;
     });
@@ -361,7 +400,7 @@ export class ProcessManager {
     return this.membership.members().flatMap(({ name: node }) => slotNames(entry, node));
   }
 
-  /** Waits for a running owner with an epoch above `after`; what ends instead becomes an error. */
+  /** Waits for a running owner with an epoch above `after`, or for its completion; what ends otherwise becomes an error. */
   async #running<T>(
     name: string,
     after: number,
@@ -369,21 +408,29 @@ export class ProcessManager {
     type?: Type<T>,
   ): Promise<ProcessRef<T>> {
     const timeout = startTimeout === 'infinity' ? Infinity : startTimeout + ELECTION_MS;
-    const owner = await this.#until(name, timeout, async () => {
-      const entry = this.table.get(name);
+    const ref = await this.#until(name, timeout, async () => {
+      const entry = await this.#present(name);
+      if (entry.status === 'completed') return this.#ranRef<T>(entry, type);
       const error = this.#failureOf(name, entry);
       if (error !== undefined) throw new ProcessStartError(name, this.membership.self.name, error);
       const running = await this.registry.running(name);
-      return running !== undefined && running.epoch > after ? running : undefined;
+      return running !== undefined && running.epoch > after ? this.#ref<T>(running, type) : undefined;
     });
-    if (owner !== undefined) return this.#ref<T>(owner, type);
-    await this.#giveUp(name);
-    throw notInTime(name, timeout);
+    if (ref !== undefined) return ref;
+    throw notInTime(name, timeout, await this.#giveUp(name));
+  }
+
+  /** The entry of what was wanted a moment ago. One that is there no more has ended, and so long ago that it was removed. */
+  async #present(name: string): Promise<VersionedEntry> {
+    if (this.table.get(name) === undefined) await this.table.sync();
+    const entry = this.table.get(name);
+    if (entry !== undefined) return entry;
+    const reason = 'it has ended, and how is not known: its entry has been removed since';
+    throw new ProcessStartError(name, this.membership.self.name, reason);
   }
 
   /** Why a process will not run, if it will not. */
-  #failureOf(name: string, entry: VersionedEntry | undefined): string | undefined {
-    if (entry === undefined) return undefined;
+  #failureOf(name: string, entry: VersionedEntry): string | undefined {
     if (isEnded(entry.status)) return entry.error ?? `it is ${entry.status}`;
     if (!runsEverywhere(entry)) return undefined;
     const member = this.membership
@@ -396,30 +443,35 @@ export class ProcessManager {
   async #allRunning(slots: readonly string[], { name, options }: ProcessSpec): Promise<void> {
     const timeout = options.timeout === 'infinity' ? Infinity : options.timeout + ELECTION_MS;
     const all = await this.#until(name, timeout, async () => {
-      const failed = slots
-        .map((slot) => this.table.get(slot))
-        .find((entry) => entry !== undefined && isEnded(entry.status));
+      await this.#present(name);
+      const entries = slots.flatMap((slot) => this.table.get(slot) ?? []);
+      const failed = entries.find(({ status }) => isEnded(status) && status !== 'completed');
       if (failed !== undefined) {
         throw new ProcessStartError(failed.name, this.membership.self.name, failed.error ?? `it is ${failed.status}`);
       }
-      const owners = await this.registry.owners(slots);
+      const completed = new Set(entries.filter(({ status }) => status === 'completed').map((entry) => entry.name));
+      const owners = await this.registry.owners(slots.filter((slot) => !completed.has(slot)));
       return owners.every((owner) => owner?.state === 'running') ? true : undefined;
     });
     if (all !== undefined) return;
-    await this.#giveUp(name);
-    throw notInTime(name, timeout);
+    throw notInTime(name, timeout, await this.#giveUp(name));
   }
 
-  /** A process that never came up is not left behind half-started. */
-  async #giveUp(name: string): Promise<void> {
-    await this.table.change(name, (current) =>
-      current?.confirmed === false ? { ...current, status: 'failed', error: 'no node started it in time' } : undefined,
+  /** A process that never came up is not left behind half-started; false when that could not be written. */
+  async #giveUp(name: string): Promise<boolean> {
+    const error = 'no node started it in time';
+    const failed = (current?: VersionedEntry): ProcessEntry | undefined =>
+      current?.confirmed === false && !isEnded(current.status) ? { ...current, status: 'failed', error } : undefined;
+    return this.#patiently('giving up a process', () => this.table.change(name, failed)).then(
+      () => true,
+      () => false,
     );
   }
 
   /** Polls until `look` has something, woken by hints; `undefined` when the time is over. */
   async #until<R>(name: string, timeoutMs: number, look: () => Promise<R | undefined>): Promise<R | undefined> {
     const deadline = performance.now() + timeoutMs;
+    const patient = this.#patience('waiting for a process');
     for (;;) {
       let wake = (): void => undefined;
       const woken = new Promise<void>((resolve) => (wake = resolve));
@@ -430,7 +482,7 @@ export class ProcessManager {
       ];
       const timer = setTimeout(() => wake(), LOOK_EVERY_MS);
       try {
-        const found = await this.#redis('waiting for a process', look);
+        const found = await patient(look);
         if (found !== undefined || performance.now() >= deadline) return found;
         await woken;
       } finally {
@@ -443,14 +495,18 @@ export class ProcessManager {
   #ref<T>(owner: OwnerRecord, type?: Type<T>): ProcessRef<T> {
     this.calls.note(owner);
     const { name, node, epoch, since } = owner;
-    return {
-      name,
-      node,
-      epoch,
-      startedAt: since,
-      stop: () => this.stop(name),
-      ...remoteCalls<T>(this.calls, { name, type }),
-    };
+    return this.#refOf<T>({ name, node, epoch, startedAt: since, completed: false }, type);
+  }
+
+  /** Of an instance that has completed: an epoch is minted from the time of Redis in microseconds. */
+  #ranRef<T>({ name, after, ranOn = '?' }: VersionedEntry, type?: Type<T>): ProcessRef<T> {
+    const startedAt = Math.floor(after / 1000);
+    return this.#refOf<T>({ name, node: ranOn, epoch: after, startedAt, completed: true }, type);
+  }
+
+  #refOf<T>(facts: Omit<ProcessRef<T>, 'stop' | keyof RemoteCalls<T>>, type?: Type<T>): ProcessRef<T> {
+    const { name } = facts;
+    return { ...facts, stop: () => this.stop(name), ...remoteCalls<T>(this.calls, { name, type }) };
   }
 
   #partitionedRef<T>(name: string, partitions: number, type?: Type<T>): PartitionedRef<T> {
@@ -471,6 +527,32 @@ export class ProcessManager {
     return this.table.processes().map(({ name }) => name);
   }
 
+  /** The same as `#redis`, tried again for as long as a blip may last; only for what may be done twice. */
+  async #patiently<R>(doing: string, call: () => Promise<R>): Promise<R> {
+    const patient = this.#patience(doing);
+    for (;;) {
+      const done = await patient(async () => ({ result: await call() }));
+      if (done !== undefined) return done.result;
+      await new Promise((resolve) => setTimeout(resolve, BLIP_RETRY_MS));
+    }
+  }
+
+  /** What it returns gives `undefined` instead of an error until Redis has been away for longer than a blip. */
+  #patience(doing: string): <R>(call: () => Promise<R>) => Promise<R | undefined> {
+    let since: number | undefined;
+    return async (call) => {
+      try {
+        const result = await this.#redis(doing, call);
+        since = undefined;
+        return result;
+      } catch (error) {
+        since ??= performance.now();
+        if (!(error instanceof RedisUnavailableError) || performance.now() - since >= BLIP_MS) throw error;
+        return undefined;
+      }
+    };
+  }
+
   /** ioredis' errors become ours, with the raw one as cause. */
   async #redis<R>(doing: string, call: () => Promise<R>): Promise<R> {
     if (this.membership.state === 'joining') await this.membership.whenReady();
@@ -483,12 +565,14 @@ export class ProcessManager {
   }
 }
 
-function notInTime(name: string, timeout: number): ProcessTimeoutError {
+function notInTime(name: string, timeout: number, isGivenUp: boolean): ProcessTimeoutError {
   return new ProcessTimeoutError(
     name,
     'was not running on any node',
     timeout,
-    'A process that never ran is marked as failed; others go on being tried.',
+    isGivenUp
+      ? 'A process that never ran is marked as failed; others go on being tried.'
+      : 'Redis did not answer, so it was not given up and may still start.',
     'Check with list() what it waits for, and that some node has its class as a provider.',
   );
 }

@@ -50,7 +50,12 @@ export interface RemoteCalls<T = AnyProcess> {
   with(options: CallOptions): RemoteCalls<T>;
 }
 
-/** A process that was running when it was looked up. Calls find it wherever it is by then. */
+/**
+ * A process that was running when it was looked up. Calls find it wherever it is by then.
+ *
+ * A job may be over before whoever started it hears that it runs. Then `completed` is true, and the rest is said of the
+ * instance that completed; a call waits for another one to be started, until its timeout.
+ */
 export interface ProcessRef<T = AnyProcess> extends RemoteCalls<T> {
   readonly name: string;
   /** Name of the node that owned it. */
@@ -59,6 +64,8 @@ export interface ProcessRef<T = AnyProcess> extends RemoteCalls<T> {
   readonly epoch: number;
   /** Milliseconds since 1970 by the Redis clock, when this ownership began. */
   readonly startedAt: number;
+  /** True for a job that had run to its end already; false for one that was running. */
+  readonly completed: boolean;
   /** Stops it in the whole cluster; see {@link ProcessManager.stop}. */
   stop(): Promise<void>;
 }

@@ -34,6 +34,8 @@ export interface ProcessEntry extends ProcessSpec {
   error?: string;
   /** How often it has crashed since it was started or restarted by a call; absent = never. */
   crashes?: number;
+  /** The node of the instance whose end this is; `after` is its epoch. Absent in rows of older versions. */
+  ranOn?: string;
   /** With `backing-off`: milliseconds since 1970 by the Redis clock. */
   retryAt?: number;
 }
@@ -126,8 +128,9 @@ export class ProcessTable {
     if (made !== undefined && made.row === row) return made.slot;
     const version = row?.version ?? 0;
     const own = row !== undefined && entry.status === 'wanted' && row.after > entry.after ? row : undefined;
-    const { status, after, avoid, prefer, error, crashes, retryAt } = own ?? entry;
-    const slot = { ...entry, name, of: entry.name, version, status, after, avoid, prefer, error, crashes, retryAt };
+    const { status, after, avoid, prefer, error, crashes, ranOn, retryAt } = own ?? entry;
+    const state = { status, after, avoid, prefer, error, crashes, ranOn, retryAt };
+    const slot = { ...entry, name, of: entry.name, version, ...state };
     slots.set(name, { row, slot });
     return slot;
   }
@@ -195,7 +198,7 @@ export function parseEntry({ key, value, version }: TableRow): VersionedEntry | 
   }
   if (!isRecord(parsed)) return undefined;
   const { name, type, kind, count, declared, handoff, rebalance, status, after, confirmed } = parsed;
-  const { of, args, avoid, prefer, error, crashes, retryAt } = parsed;
+  const { of, args, avoid, prefer, error, crashes, ranOn, retryAt } = parsed;
   const options = readOptions(parsed['options']);
   const placement = readPlacement(parsed['placement']);
   const usable =
@@ -209,12 +212,12 @@ export function parseEntry({ key, value, version }: TableRow): VersionedEntry | 
     STATUSES.includes(status) &&
     Number.isSafeInteger(after) &&
     Array.isArray(args) &&
-    [of, avoid, prefer, error].every((text) => text === undefined || typeof text === 'string') &&
+    [of, avoid, prefer, error, ranOn].every((text) => text === undefined || typeof text === 'string') &&
     (crashes === undefined || Number.isSafeInteger(crashes)) &&
     (retryAt === undefined || Number.isFinite(retryAt));
   if (!usable || options === undefined || placement === undefined) return undefined;
   const fields = { name, type, kind, count, declared, handoff, rebalance, status, after, confirmed, args };
-  const optional = Object.entries({ of, avoid, prefer, error, crashes, retryAt }).filter(
+  const optional = Object.entries({ of, avoid, prefer, error, crashes, ranOn, retryAt }).filter(
     ([, field]) => field !== undefined,
   );
   return { ...fields, ...Object.fromEntries(optional), options, placement, version } as VersionedEntry;

@@ -205,6 +205,87 @@ describe('Supervisor on the local engine', () => {
     expect(status).toBe('once');
   });
 
+  const says = (writes: readonly { value: string }[], text: string) => writes.some(({ value }) => value.includes(text));
+
+  it.each(['lost request', 'lost reply'])('starts a temporary process once when its mark has a %s', async (fault) => {
+    const put = engine.table.put.bind(engine.table);
+    let failures = 2;
+    engine.table.put = async (writes) => {
+      if (!says(writes, '"once"') || failures-- <= 0) return put(writes);
+      if (fault === 'lost reply') await put(writes);
+      throw new Error('Command timed out');
+    };
+    await begin(spec({ options: processDefaults({ ...quick, restart: 'temporary' }) }));
+    await running();
+    expect(table.get('feed')).toMatchObject({ status: 'once', after: lives[0]!.ctx.epoch - 1 });
+    expect(payloads('lease.acquired')).toHaveLength(1);
+  });
+
+  it('runs a temporary process after all whose mark was written and whose lease was lost before that was known', async () => {
+    const put = engine.table.put.bind(engine.table);
+    let failures = 1;
+    engine.table.put = async (writes) => {
+      const version = await put(writes);
+      if (!says(writes, '"once"') || failures-- <= 0) return version;
+      engine.leases.loseAll();
+      throw new Error('Command timed out');
+    };
+    await begin(spec({ options: processDefaults({ ...quick, restart: 'temporary' }) }));
+    await running();
+    expect(lives).toHaveLength(1);
+    expect(payloads('lease.acquired')).toHaveLength(2);
+  });
+
+  it('records how an instance ended although Redis does not answer at first, and runs nothing meanwhile', async () => {
+    const put = engine.table.put.bind(engine.table);
+    let failures = 3;
+    engine.table.put = (writes) =>
+      says(writes, '"completed"') && failures-- > 0 ? Promise.reject(new Error("Stream isn't writeable")) : put(writes);
+    onStart = (ctx) => ctx.complete();
+    await begin(spec({ options: processDefaults({ ...quick, restart: 'transient' }) }));
+    await eventually(() => table.get('feed')?.status === 'completed');
+    expect(lives).toHaveLength(1);
+    expect(payloads('process.end_unrecorded')).toEqual([]);
+  });
+
+  it('writes an end with its last word when it is drained, and does not run it again in between', async () => {
+    const put = engine.table.put.bind(engine.table);
+    let isAway = true;
+    engine.table.put = (writes) => {
+      if (!says(writes, '"completed"') || !isAway) return put(writes);
+      engine.leases.loseAll();
+      return Promise.reject(new Error("Stream isn't writeable"));
+    };
+    onStart = (ctx) => ctx.complete();
+    await begin(spec({ options: processDefaults({ ...quick, restart: 'transient' }) }));
+    await eventually(() => payloads('process.end_unrecorded').length === 1);
+    supervisor.wake();
+    await new Promise((done) => setImmediate(done));
+    expect(payloads('lease.acquired')).toHaveLength(1);
+    const drained = supervisor.drain();
+    isAway = false;
+    await drained;
+    expect(table.get('feed')).toMatchObject({ status: 'completed', after: lives[0]!.ctx.epoch });
+    expect(lives).toHaveLength(1);
+  });
+
+  it('writes later that a process has come up, when that was not written at the time', async () => {
+    const put = engine.table.put.bind(engine.table);
+    let failures = 2;
+    engine.table.put = (writes) =>
+      says(writes, '"confirmed":true') && failures-- > 0
+        ? Promise.reject(new Error("Stream isn't writeable"))
+        : put(writes);
+    await begin();
+    await table.change('feed', () => ({ ...spec({ declared: false }), status: 'wanted', after: 0, confirmed: false }));
+    await running();
+    await eventually(() => {
+      supervisor.wake();
+      return table.get('feed')?.confirmed === true;
+    });
+    expect(lives).toHaveLength(1);
+  });
+
   it('starts again elsewhere, here on the same node, when a lease is lost', async () => {
     await begin(spec());
     await running();

@@ -12,6 +12,7 @@ import type { Engine } from '../tools/engine.js';
 import type { Lease } from '../tools/leases.js';
 import { NodeLease } from '../tools/node.lease.js';
 import { Candidacy } from './candidacy.js';
+import { isMarkOf } from './end.js';
 import { Endings } from './endings.js';
 import { Instance } from './instance.js';
 import { betterNode, givesWay, rankMembers, rankOf } from './placement.js';
@@ -41,6 +42,8 @@ interface Hosted {
   moving: boolean;
   /** False while lookups do not see it as running though it is. */
   announced: boolean;
+  /** True while the row is told that it has come up. */
+  confirming: boolean;
 }
 
 /** See the file header. */
@@ -67,7 +70,7 @@ export class Supervisor {
     private readonly telemetry: Telemetry,
     private readonly now: () => number = monotonicNow,
   ) {
-    this.#endings = new Endings(engine, membership, table, telemetry);
+    this.#endings = new Endings(engine, membership, table, telemetry, () => this.wake());
     this.#candidacy = new Candidacy(
       engine.leases,
       (name) => this.#rank(name),
@@ -167,6 +170,8 @@ export class Supervisor {
     this.#tellDrain();
     for (const { instance } of this.#hosted.values()) instance.stop('shutdown');
     while (this.#hosting.size > 0) await Promise.all(this.#hosting);
+    // What Redis has not taken down yet would be lost with this node; the caller says how long that may take.
+    await this.#endings.drained();
   }
 
   #tellDrain(): void {
@@ -233,6 +238,7 @@ export class Supervisor {
     // INVARIANT (I18): a restart or a move that met a reclaim is carried out all the same.
     else if (instance.firstEpoch <= entry.after) instance.stop(elsewhere ? 'move' : 'restart');
     else if (instance.running && !hosted.announced) void this.#announce(hosted);
+    else if (instance.running && entry.confirmed === false) void this.#confirm(hosted);
     else if (this.#shouldMove(entry, hosted, members)) {
       hosted.moving = true;
       instance.stop('move');
@@ -258,7 +264,8 @@ export class Supervisor {
       this.#state === 'supervising' &&
       this.membership.state === 'up' &&
       entry?.status === 'wanted' &&
-      this.#classes.has(entry.type)
+      this.#classes.has(entry.type) &&
+      !this.#endings.isOpen(entry.name)
     );
   }
 
@@ -322,11 +329,11 @@ export class Supervisor {
       node: this.membership.self.name,
       started: (target) => this.#started(hosted, target),
     });
-    const hosted: Hosted = { instance, announced: false, moving: false };
+    const hosted: Hosted = { instance, announced: false, confirming: false, moving: false };
     this.#hosted.set(lease.name, hosted);
     this.#reportLoad();
     // The copy of the table may be older than the lease; what it says now decides whether anything starts at all.
-    if (!(await this.#confirmStart(entry, lease.epoch))) return lease.release();
+    if (!(await this.#confirmStart(entry, lease))) return lease.release();
     const exit = await instance.run();
     // INVARIANT (I1): the lease is given back only after user code has stopped; otherwise it must run out.
     await this.#endings.settle(instance, exit);
@@ -335,7 +342,7 @@ export class Supervisor {
   }
 
   /** INVARIANT (I13): a temporary process is marked as started, under its lease, before it starts. */
-  async #confirmStart(seen: VersionedEntry, epoch: number): Promise<boolean> {
+  async #confirmStart(seen: VersionedEntry, lease: Lease): Promise<boolean> {
     await this.table.sync();
     const entry = this.table.get(seen.name);
     if (entry === undefined || !this.#mayRun(entry) || !sameSpec(entry, seen)) return false;
@@ -345,12 +352,24 @@ export class Supervisor {
       return false;
     }
     if (entry.options.restart !== 'temporary') return true;
+    return this.#mark(entry.name, lease);
+  }
+
+  /** A mark that is there already is our own: its write succeeded and only the answer was lost. */
+  async #mark(name: string, lease: Lease): Promise<boolean> {
+    const { epoch } = lease;
     let marked = false;
-    await this.table.change(entry.name, (current) => {
-      marked = current?.status === 'wanted';
-      return marked && current !== undefined ? { ...current, status: 'once', after: epoch - 1 } : undefined;
-    });
-    return marked;
+    const record = async (): Promise<void> => {
+      await this.table.change(name, (current) => {
+        if (current === undefined) return undefined;
+        marked = current.status === 'wanted' || isMarkOf(current, epoch);
+        return current.status === 'wanted' ? { ...current, status: 'once', after: epoch - 1 } : undefined;
+      });
+    };
+    if (!(await this.#endings.underLease({ name, lease, record }))) this.#endings.unmark(name, lease);
+    else if (marked && lease.isHeld()) return true;
+    else if (marked) this.#endings.unmark(name, lease);
+    return false;
   }
 
   #pause(name: string): void {
@@ -365,11 +384,7 @@ export class Supervisor {
   async #started(hosted: Hosted, target: object): Promise<() => Promise<void>> {
     const { spec } = hosted.instance;
     await this.#announce(hosted);
-    if (this.table.get(spec.name)?.confirmed === false) {
-      const confirmed = (current?: ProcessEntry): ProcessEntry | undefined =>
-        current?.confirmed === false ? { ...current, confirmed: true } : undefined;
-      await this.table.change(processOf(spec.name), confirmed).catch(() => undefined);
-    }
+    if (this.table.get(spec.name)?.confirmed === false) await this.#confirm(hosted);
     const outcomes = await Promise.allSettled(this.#hooks.map((hook) => hook(target, hosted.instance)));
     const undo = async (): Promise<void> => {
       const undos = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value()] : []));
@@ -387,6 +402,17 @@ export class Supervisor {
       // Tried again at the next look, because until then no lookup finds it.
       hosted.announced = false;
     });
+  }
+
+  /** Until that is written, a later start that fails would count as the first one, and be given up. */
+  async #confirm(hosted: Hosted): Promise<void> {
+    if (hosted.confirming) return;
+    hosted.confirming = true;
+    const confirmed = (current?: ProcessEntry): ProcessEntry | undefined =>
+      current?.confirmed === false && !isEnded(current.status) ? { ...current, confirmed: true } : undefined;
+    // Tried again at the next look.
+    await this.table.change(processOf(hosted.instance.spec.name), confirmed).catch(() => undefined);
+    hosted.confirming = false;
   }
 
   /** After the end of an instance that every node has one of: why this node has none, or nothing. */

@@ -63,6 +63,13 @@ export interface FoundationEvents {
   'process.restart_scheduled': { name: string; node: string; epoch: number; delayMs: number; crashes: number };
   /** More crashes than `maxRestarts` in `maxSeconds`, `crashes` of them: the process stays down until `restart(name)`. */
   'process.escalated': { name: string; node: string; epoch: number; crashes: number };
+  /**
+   * An instance crashed or completed, and its lease was lost before Redis took that down. This node writes it when Redis is
+   * back, unless the process was owned since; until then another node may run it again.
+   */
+  'process.end_unrecorded': { name: string; node: string; epoch: number; reason: string };
+  /** What an instance left for the next one on a planned move did not reach it, or may not have; `reason` says where it was lost. */
+  'process.handoff_lost': { name: string; node: string; epoch: number; reason: string };
 
   /** This node gives up what it owns: at the beginning, and again each time that one of the `total` has ended. */
   'drain.progress': { node: string; left: number; total: number };

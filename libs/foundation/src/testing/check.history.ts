@@ -313,6 +313,8 @@ function policiesHold(events: readonly HistoryEvent[], { policies = {} }: Histor
     if (policy === undefined || policy === 'permanent') return [];
     const before = over.get(name);
     if (event.event === REVIVED) over.delete(name);
+    // The node that knew of the end lost its lease before Redis had it, and says so: nobody else could know.
+    if (event.event === 'process.end_unrecorded' && policy === 'transient') over.delete(name);
     if (event.event === 'process.stopped' && event.payload['reason'] === 'complete') over.set(name, event);
     if (event.event !== 'process.starting') return [];
     if (policy === 'temporary') over.set(name, event);

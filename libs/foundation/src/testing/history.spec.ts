@@ -210,6 +210,16 @@ describe('I13: restart policies', () => {
     expect(broken([starting(0), stopped(1, 'crash'), starting(2)], transient)).toEqual([]);
     expect(broken([starting(0), stopped(1, 'complete'), starting(2)], transient)).toEqual(['I13']);
   });
+  it('lets a transient process start again whose node said that it could not record the completion', () => {
+    const lines: Line[] = [
+      starting(0),
+      stopped(1, 'complete'),
+      [2, 'a', 'process.end_unrecorded', { epoch: 0 }],
+      starting(3),
+    ];
+    expect(broken(lines, transient)).toEqual([]);
+    expect(broken(lines, temporary)).toEqual(['I13']);
+  });
   it('lets everything start again when somebody asks for it', () => {
     const revived: Line = [2, 'b', 'test.revived'];
     expect(broken([starting(0), stopped(1, 'complete'), revived, starting(3)], transient)).toEqual([]);

@@ -47,7 +47,7 @@ export interface Keys {
   crashes(name: string): string;
   /** HASH epoch, value: a fenced value of the application. */
   fenced(key: string): string;
-  /** STRING: what an owner left to its successor on a planned move, with its epoch; lives for a minute. */
+  /** STRING: what an owner left to its successor on a planned move, for a minute; then behind `taken:<token>:`, for ten seconds. */
   handoff(name: string): string;
   /** Topic of the calls to one node, and of the answers to its own. */
   inbox(bootId: string): string;

@@ -157,11 +157,16 @@ return replies
 `,
 );
 
-/** KEYS lease, owner · ARGV token, topic, hint → clears the owner record of this token and hints that the name is free. */
+/**
+ * KEYS lease, owner · ARGV token, topic, hint → clears the owner record of this token and hints that the name is free.
+ *
+ * The lease is gone by now, unless Redlock's release did not arrive; then it goes here, so that nobody waits for its ttl.
+ */
 export const farewellScript = new Script(
   'foundationLeaseFarewell',
   `
 if redis.call('HGET', KEYS[2], 'token') == ARGV[1] then redis.call('DEL', KEYS[2]) end
+if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end
 if redis.call('EXISTS', KEYS[1]) == 0 then redis.call('PUBLISH', ARGV[2], ARGV[3]) end
 return 1
 `,
@@ -207,18 +212,31 @@ return 1
 );
 
 /**
- * KEYS lease, handoff · ARGV token → the state, or false. Only the owner gets it, and only once, so that it can never be
- * applied a second time or by a stale owner.
+ * KEYS lease, handoff · ARGV token, ms → the state, or false.
+ *
+ * INVARIANT (I19): it is given to one owner only, the first that asks, and marked as taken by that one's token; so a second
+ * try of the same owner, whose answer was lost, gets it again, and a later owner never does. What is left is JSON, which does
+ * not begin like a mark. The mark goes after `ms`, which is longer than an owner goes on asking.
  */
 export const inheritScript = new Script(
   'foundationHandoffInherit',
   `
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return false end
 local state = redis.call('GET', KEYS[2])
-redis.call('DEL', KEYS[2])
+if not state then return false end
+local mark = 'taken:' .. ARGV[1] .. ':'
+if string.sub(state, 1, #mark) == mark then return string.sub(state, #mark + 1) end
+if string.sub(state, 1, 6) == 'taken:' then
+  redis.call('DEL', KEYS[2])
+  return false
+end
+redis.call('SET', KEYS[2], mark .. state, 'PX', ARGV[2])
 return state
 `,
 );
+
+/** KEYS epoch → the last one that was minted, or '0'. */
+export const lastEpochScript = new Script('foundationLeaseLastEpoch', `return redis.call('GET', KEYS[1]) or '0'`);
 
 /** KEYS value · ARGV epoch, value → '' when written, else the higher epoch that has written before. */
 export const fencedSetScript = new Script(

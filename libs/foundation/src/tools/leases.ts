@@ -19,7 +19,10 @@ export interface Lease {
   announce(): Promise<void>;
   /** Leaves a value for the successor; only its last value counts, and only for a minute. */
   leave(state: string): Promise<void>;
-  /** Takes what the predecessor left, once. */
+  /**
+   * Takes what the predecessor left. The first owner that asks gets it, and gets it again when it asks again, because the
+   * answer may have been lost; nobody else does. Rejects when it is not certain what was left.
+   */
   inherit(): Promise<string | undefined>;
   /**
    * Gives the name back and hints at it. Call it only after the instance has stopped.
@@ -58,6 +61,8 @@ export interface Leases {
   grace(): Promise<number>;
   /** The owners, `undefined` for a name without one; one round trip for all of them. */
   owners(names: readonly string[]): Promise<(OwnerRecord | undefined)[]>;
+  /** The last epoch that was minted for a name, 0 where none is known; tells whether anybody has owned it since. */
+  lastEpoch(name: string): Promise<number>;
   /** Writes `value` if no higher epoch has written `key`; rejects with `StaleEpochError` otherwise. */
   fencedSet(key: string, value: string, epoch: number): Promise<void>;
   /** Ends every lease at once because this node's name was taken. */

@@ -12,7 +12,7 @@ import type { Lease, Leases, OwnerRecord, Standing } from './leases.js';
 /** See {@link Leases}. */
 export class LocalLeases implements Leases {
   readonly #held = new Map<string, LocalLease>();
-  readonly #left = new Map<string, string>();
+  readonly #left = new LeftStates();
   readonly #fenced = new Map<string, { epoch: number; value: string }>();
   #lastEpoch = 0;
 
@@ -28,7 +28,8 @@ export class LocalLeases implements Leases {
     // The same scale as in a cluster, so that what stored an epoch goes on working when the application is clustered.
     this.#lastEpoch = Math.max(this.#lastEpoch + 1, this.wallClock() * 1000);
     const lease = new LocalLease(name, this.#lastEpoch, this.wallClock(), {
-      left: this.#left,
+      leave: (state) => this.#left.put(name, state, this.wallClock()),
+      inherit: (held) => this.#left.take(name, held, this.wallClock()),
       announced: () => this.hint({ t: 'running', name }),
       released: (held) => this.#released(held),
       lost: (held, reason) => this.#lost(held, reason),
@@ -56,6 +57,11 @@ export class LocalLeases implements Leases {
         return { name, node: this.node.name, bootId: this.node.bootId, epoch, state, since };
       }),
     );
+  }
+
+  lastEpoch(name: string): Promise<number> {
+    // A lease is lost here only with the name of the node, so an owner that has gone has recorded its end.
+    return Promise.resolve(this.#held.get(name)?.epoch ?? 0);
   }
 
   fencedSet(key: string, value: string, epoch: number): Promise<void> {
@@ -87,8 +93,35 @@ export class LocalLeases implements Leases {
   }
 }
 
+/** How long a state waits for the next owner; the same as in a cluster. */
+const LEFT_MS = 60_000;
+
+/** What owners left, by name, oldest first. INVARIANT (I19): the first owner that asks gets it, again and again; no other. */
+class LeftStates {
+  readonly #states = new Map<string, { state: string; until: number; taker?: LocalLease }>();
+
+  put(name: string, state: string, now: number): void {
+    this.#states.delete(name);
+    this.#states.set(name, { state, until: now + LEFT_MS });
+    for (const [each, { until }] of this.#states) {
+      if (until > now) break;
+      this.#states.delete(each);
+    }
+  }
+
+  take(name: string, lease: LocalLease, now: number): string | undefined {
+    const left = this.#states.get(name);
+    if (left === undefined) return undefined;
+    left.taker ??= lease;
+    if (left.taker === lease && left.until > now) return left.state;
+    this.#states.delete(name);
+    return undefined;
+  }
+}
+
 interface LocalLeaseEvents {
-  left: Map<string, string>;
+  leave(state: string): void;
+  inherit(lease: LocalLease): string | undefined;
   announced(): void;
   released(lease: LocalLease): void;
   lost(lease: LocalLease, reason: LeaseLossReason): void;
@@ -129,14 +162,13 @@ class LocalLease implements Lease {
   }
 
   leave(state: string): Promise<void> {
-    this.events.left.set(this.name, state);
+    if (this.#ended) return Promise.reject(new Error('the lease is not held any more'));
+    this.events.leave(state);
     return Promise.resolve();
   }
 
   inherit(): Promise<string | undefined> {
-    const state = this.events.left.get(this.name);
-    this.events.left.delete(this.name);
-    return Promise.resolve(state);
+    return Promise.resolve(this.#ended ? undefined : this.events.inherit(this));
   }
 
   abandon(): void {

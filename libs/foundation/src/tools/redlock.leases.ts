@@ -19,6 +19,7 @@ import {
   farewellScript,
   fencedSetScript,
   inheritScript,
+  lastEpochScript,
   leaveScript,
   mintScript,
   ownersScript,
@@ -33,6 +34,11 @@ import { within } from './within.js';
 /** One attempt, at once: Redlock's waiting acquire can hand out a lock that has expired (its issue #274). */
 const ONCE = { retryCount: 0 };
 const HANDOFF_MS = 60_000;
+/** How long what was taken stays for another try of the same owner; an instance gives up after six seconds. */
+const TAKEN_MS = 10_000;
+/** A farewell that fails is tried again, because until the lease expires nobody else can have the name. */
+const FAREWELLS = 3;
+const FAREWELL_RETRY_MS = 100;
 /** How often servers that do not agree on an owner are asked, and how long to wait in between. */
 const LOOKS = 4;
 const RELOOK_MS = 25;
@@ -134,6 +140,12 @@ export class RedlockLeases implements Leases {
     );
   }
 
+  async lastEpoch(name: string): Promise<number> {
+    // INVARIANT (I3): a majority knows each epoch that counted, so one of any majority does.
+    const epochs = await this.control.run(lastEpochScript, [this.keys.epoch(name)], []);
+    return Math.max(...epochs.map(toNumber));
+  }
+
   async fencedSet(key: string, value: string, epoch: number): Promise<void> {
     // INVARIANT (I4): a majority refuses the write of a lower epoch after a higher one, whatever this node believes.
     const written = this.#hasMajority('');
@@ -168,9 +180,14 @@ export class RedlockLeases implements Leases {
     const keys = [this.keys.lease(lease.name), this.keys.handoff(lease.name)];
     // A server that did not answer when the state was taken still has it; a minority is not believed.
     const agreed = (states: readonly unknown[]): unknown => states.find((state) => this.#hasMajority(state)(states));
-    const states = await this.masters.run(inheritScript, keys, [lease.token], (all) => agreed(all) !== undefined);
+    const args = [lease.token, TAKEN_MS];
+    const states = await this.control.run(inheritScript, keys, args, (all) => agreed(all) !== undefined);
     const state = agreed(states);
-    return typeof state === 'string' ? state : undefined;
+    if (typeof state === 'string') return state;
+    // Nothing on most of them is an answer; no majority for anything is none.
+    if (state === undefined && this.control.isQuorum)
+      throw new Error('the Redis servers do not agree on what was left');
+    return undefined;
   }
 
   async release(lease: HeldLease): Promise<void> {
@@ -248,9 +265,27 @@ export class RedlockLeases implements Leases {
       // Already expired, or Redis is away: either way the key is not ours for longer than its ttl.
       this.#logger.debug('A lease was not released; it expires', { name, error: describe(error) });
     }
+    await this.#farewell(name, lock.value);
+  }
+
+  async #farewell(name: string, token: string): Promise<void> {
     const hint = JSON.stringify({ t: 'released', name });
     const keys = [this.keys.lease(name), this.keys.owner(name)];
-    await this.masters.run(farewellScript, keys, [lock.value, this.keys.hints, hint]).catch(() => undefined);
+    for (let attempt = 1; ; attempt++) {
+      try {
+        await this.masters.run(farewellScript, keys, [token, this.keys.hints, hint]);
+        return;
+      } catch (error) {
+        if (attempt === FAREWELLS) {
+          this.#logger.debug('The end of a lease was not said; others see it when it expires', {
+            name,
+            error: describe(error),
+          });
+          return;
+        }
+        await new Promise((resolve) => setTimeout(resolve, FAREWELL_RETRY_MS));
+      }
+    }
   }
 
   /** The owner that a majority names, with what the furthest of them knows; `none` when a majority knows none. */
