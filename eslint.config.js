@@ -1,6 +1,7 @@
 import eslint from '@eslint/js';
 import prettier from 'eslint-config-prettier';
 import tseslint from 'typescript-eslint';
+import gate from './eslint.gate.js';
 
 export default tseslint.config(
   { ignores: ['**/dist/**', '**/coverage/**', '**/node_modules/**'] },
@@ -27,6 +28,39 @@ export default tseslint.config(
     files: ['libs/*/src/**/*.ts'],
     ignores: ['**/*.spec.ts'],
     rules: { 'no-console': 'error' },
+  },
+  {
+    // The command line and the helpers of tests call nothing of the user's, and end when they fail.
+    files: ['libs/*/src/**/*.ts'],
+    ignores: ['**/*.spec.ts', 'libs/*/src/cli/**', 'libs/*/src/testing/**'],
+    plugins: { gate },
+    rules: {
+      'gate/attended': 'error',
+      'gate/through-the-gate': 'error',
+      'no-restricted-syntax': [
+        'error',
+        {
+          selector: "BinaryExpression[operator='instanceof'][right.name='Error']",
+          message: 'It throws for a revoked proxy: use isError() of foreign/words.ts.',
+        },
+        {
+          selector: 'MemberExpression[property.name=/^(message|stack)$/] > TSAsExpression.object',
+          message: 'What was thrown may be anything: use describe() or errorWords() of foreign/words.ts.',
+        },
+      ],
+      'no-restricted-imports': [
+        'error',
+        {
+          paths: [
+            {
+              name: '@nestjs/common',
+              importNames: ['Logger'],
+              message: 'Use Log of telemetry/log.ts: loggers of users may throw.',
+            },
+          ],
+        },
+      ],
+    },
   },
   {
     // Matchers are typed `any`, and handing a method to `expect` does not call it.

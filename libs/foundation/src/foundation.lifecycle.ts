@@ -13,6 +13,8 @@ import { SecondOpinion } from './cluster/second.opinion.js';
 import type { Topologies } from './cluster/topologies/topologies.js';
 import type { FoundationConfig } from './config/options.js';
 import { FoundationError, NotReadyError, RedisUnavailableError, describe } from './errors.js';
+import { isA } from './foreign/words.js';
+import { unattended } from './foreign/gate.js';
 import type { CallClient } from './processes/call.client.js';
 import type { Instance } from './processes/instance.js';
 import { exploreProcesses, metadataOf } from './processes/process.explorer.js';
@@ -106,12 +108,12 @@ export class FoundationLifecycle implements OnApplicationBootstrap {
       await this.calls.open();
       await this.#joinOnce(specs);
     } catch (error) {
-      if (!(error instanceof RedisUnavailableError)) {
+      if (!isA(error, RedisUnavailableError)) {
         await this.leave();
         throw error;
       }
       this.#logger.warn('The cluster is joined later', { node: this.membership.self.name, error: error.message });
-      void this.#joinLater(specs);
+      unattended('joining later', this.#joinLater(specs));
     }
     this.#warnWithoutShutdownHooks();
   }
@@ -185,11 +187,11 @@ export class FoundationLifecycle implements OnApplicationBootstrap {
       endpoint: this.engine.endpoint,
     });
     const services = exploreServices(this.discovery, isProcess);
-    if (!(await this.#offer(services))) void this.#offerLater(services);
+    if (!(await this.#offer(services))) unattended('registering services later', this.#offerLater(services));
   }
 
   #asOurs(error: unknown): unknown {
-    if (error instanceof FoundationError) return error;
+    if (isA(error, FoundationError)) return error;
     const isOfRedis = isPassing(error) || refusalIn(describe(error)) !== undefined;
     return isOfRedis ? redisError(this.engine.endpoint, 'joining', error) : error;
   }
@@ -200,15 +202,23 @@ export class FoundationLifecycle implements OnApplicationBootstrap {
       await this.#register(services);
       return true;
     } catch (error) {
-      if (!(error instanceof RedisUnavailableError || error instanceof NotReadyError)) throw error;
+      if (!(isA(error, RedisUnavailableError) || isA(error, NotReadyError))) throw error;
       this.#repeated.warn('Services are registered later', { node: this.membership.self.name, error: error.message });
       return false;
     }
   }
 
   async #offerLater(services: readonly DeclaredService[]): Promise<void> {
-    do await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
-    while (this.#left === undefined && !(await this.#offer(services)));
+    while (this.#left === undefined) {
+      await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+      try {
+        if (this.#left !== undefined || (await this.#offer(services))) return;
+      } catch (error) {
+        // The application runs already, as above; what Redis refuses today it may allow tomorrow, after a change of its ACL.
+        const details = { node: this.membership.self.name, error: describe(error) };
+        this.#repeated.error('Services cannot be registered; it is tried again', details);
+      }
+    }
   }
 
   async #joinLater(specs: readonly ProcessSpec[]): Promise<void> {
@@ -218,7 +228,7 @@ export class FoundationLifecycle implements OnApplicationBootstrap {
       try {
         return await this.#joinOnce(specs);
       } catch (error) {
-        if (error instanceof RedisUnavailableError) continue;
+        if (isA(error, RedisUnavailableError)) continue;
         // The application runs already; it must hear of this in its log and its health, not by a crash.
         this.#logger.error('The cluster cannot be joined', { node: this.membership.self.name, error: describe(error) });
         return;

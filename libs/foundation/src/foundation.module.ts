@@ -25,7 +25,7 @@ import { ProcessRegistry } from './processes/process.registry.js';
 import { ProcessTable } from './processes/process.table.js';
 import { injectedProcesses, remote } from './processes/remote.js';
 import { Supervisor } from './processes/supervisor.js';
-import { ServiceMesh } from './services/service.mesh.js';
+import { ServiceMesh, type ServiceCaller } from './services/service.mesh.js';
 import { ServiceRegistry } from './services/service.registry.js';
 import { ServiceTargets } from './services/service.targets.js';
 import { Telemetry } from './telemetry/telemetry.js';
@@ -172,18 +172,21 @@ class FoundationDrainModule {}
     },
     {
       provide: ServiceMesh,
-      inject: [ENGINE, Membership, ServiceRegistry, ServiceTargets, ProcessCalls],
+      inject: [ENGINE, Membership, ServiceRegistry, ServiceTargets, ProcessCalls, Telemetry],
       useFactory: (
         engine: Engine,
         membership: Membership,
         registry: ServiceRegistry,
         targets: ServiceTargets,
         calls: ProcessCalls,
-      ) =>
-        new ServiceMesh(engine, membership, registry, targets, {
+        telemetry: Telemetry,
+      ) => {
+        const caller: ServiceCaller = {
           toNode: (at, method, args, options) => calls.at(at, method, args, options),
           toProcess: (name, method, args, options) => calls.call({ name }, method, args, options),
-        }),
+        };
+        return new ServiceMesh(engine, membership, registry, targets, caller, telemetry);
+      },
     },
     // floor 5
     {

@@ -3,6 +3,7 @@
  * the connection was cut. Called by the facade; underneath two letters for each node. Costs nothing while nobody listens.
  */
 import type { Membership } from '../cluster/membership.js';
+import { unattended } from '../foreign/gate.js';
 import type { Lane, Transport } from '../tools/transport.js';
 import type { Correspondent, Letters } from './letters.js';
 import type { Lasts, Outgoing } from './outgoing.js';
@@ -61,7 +62,9 @@ export class CatchUp {
     tools.transport.onInterrupted((bootId) => this.#cutOff(bootId));
     // A node that joined and fell silent while this one was cut off is seen only afterwards.
     tools.membership.listen({ changed: () => this.#look(FIRST_ASK_MS) });
-    tools.letters.on('ask', (body, from) => void this.#answer(body, from));
+    tools.letters.on('ask', (body, from) =>
+      unattended('saying which messages were sent last', this.#answer(body, from)),
+    );
     tools.letters.on('last', (body, from) => this.#note(body, from));
   }
 

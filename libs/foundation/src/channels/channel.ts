@@ -118,7 +118,7 @@ export interface SubscribeOptions {
    * Called when messages were lost on their way to this node, of whatever type they were. At once: messages that came
    * before the gap may still be waiting.
    */
-  onGap?: (gap: Gap) => void;
+  onGap?: (gap: Gap) => unknown;
 }
 
 /** Options of `replay`. */

@@ -8,8 +8,9 @@ import type { LocalNode } from '../cluster/node.js';
 import type { FoundationConfig } from '../config/options.js';
 import { show } from '../config/shape.js';
 import { ArgumentError, UnknownChannelError } from '../errors.js';
+import { asError } from '../foreign/words.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
-import type { TraceCarrier } from '../telemetry/tracing.js';
+import { carried, spanned, type TraceCarrier } from '../telemetry/tracing.js';
 import type { Engine } from '../tools/engine.js';
 import { keysOf } from '../tools/keys.js';
 import { Outbox } from '../tools/outbox.js';
@@ -119,11 +120,11 @@ export class Channels {
       this.requireDeclared(channel);
       if (options !== undefined) checkBroadcast('broadcast', options);
       const written = this.#sender.write(channel, message);
-      const { tracing } = this.telemetry;
-      if (tracing === undefined) return this.#send(channel, written, options);
-      return tracing.span(publishing(channel), () => this.#send(channel, written, options, tracing.carry()));
+      const { telemetry } = this;
+      if (telemetry.tracing === undefined) return this.#send(channel, written, options);
+      return spanned(telemetry, publishing(channel), () => this.#send(channel, written, options, carried(telemetry)));
     } catch (error) {
-      return Promise.reject(error instanceof Error ? error : new Error(String(error)));
+      return Promise.reject(asError(error));
     }
   }
 

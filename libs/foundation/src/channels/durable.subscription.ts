@@ -4,6 +4,7 @@
  */
 import type { DurableChannelOptions } from '../config/options.js';
 import { describe } from '../errors.js';
+import { isA } from '../foreign/words.js';
 import { RepeatedLog } from '../telemetry/repeated.log.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
 import type { Consumer, ConsumerListener, StreamEntry, Streams } from '../tools/streams.js';
@@ -134,7 +135,7 @@ export class DurableSubscription implements Subscription, ConsumerListener {
       await this.#deliver(entry);
     } catch (error) {
       // A message that nobody failed at must not become a dead letter for it.
-      if (error instanceof HandlerGoneError) return false;
+      if (isA(error, HandlerGoneError)) return false;
       this.#failed += 1;
       const { channel, limits } = this.subject;
       this.tools.telemetry.emit('message.handler_failed', { channel, error: describe(error) });

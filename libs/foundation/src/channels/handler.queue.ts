@@ -4,6 +4,8 @@
  */
 import type { Type } from '@nestjs/common';
 import { describe } from '../errors.js';
+import { isA } from '../foreign/words.js';
+import { Gate, unattended } from '../foreign/gate.js';
 import { RepeatedLog } from '../telemetry/repeated.log.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
 import { isLongTurn, nextTurn } from '../tools/long.turn.js';
@@ -39,6 +41,7 @@ export class HandlerQueue {
   readonly #limit: number;
   readonly #handling = new Set<Envelope>();
   readonly #log = new RepeatedLog();
+  readonly #gate: Gate;
   /** Local senders whose message is beyond the limit, oldest first. */
   readonly #blocked: (() => void)[] = [];
   #waiting = 0;
@@ -55,6 +58,7 @@ export class HandlerQueue {
     private readonly tools: QueueTools,
   ) {
     this.#limit = options.queue?.size ?? DEFAULT_SIZE;
+    this.#gate = new Gate(tools.telemetry);
   }
 
   get dropped(): number {
@@ -95,18 +99,15 @@ export class HandlerQueue {
     this.#lanes[envelope.meta.priority].push(envelope);
     this.#waiting += 1;
     this.#characters += size;
-    if (this.#working < (this.options.concurrency ?? 1)) void this.#work();
+    if (this.#working < (this.options.concurrency ?? 1)) unattended('handling messages', this.#work());
     return room;
   }
 
   gap(gap: Gap): void {
     if (gap.missing === undefined) this.unknown += 1;
     else this.missed += gap.missing.last - gap.missing.first + 1;
-    try {
-      this.options.onGap?.(gap);
-    } catch (error) {
-      this.#log.error('A gap handler threw; the others were told', { channel: gap.channel, error: describe(error) });
-    }
+    const { onGap } = this.options;
+    if (onGap !== undefined) this.#gate.tell('onGap', onGap, gap);
   }
 
   /** Drops what waits, and resolves once no handler runs any more; so a handler must not wait for it. */
@@ -218,7 +219,7 @@ export class HandlerQueue {
   }
 
   #fail({ meta: { channel, type }, settle }: Envelope, error: unknown): void {
-    if (error instanceof InvalidPayload) {
+    if (isA(error, InvalidPayload)) {
       this.tools.drops.add(channel, error.message);
       return settle?.(error.message);
     }

@@ -2,6 +2,7 @@
  * Takes the texts that arrive on a channel apart: what cannot be read or came twice is dropped and counted, what is
  * missing is reported, the rest is delivered in order. Called by the facade.
  */
+import { unattended } from '../foreign/gate.js';
 import type { Gap } from './channel.js';
 import { parseJson } from '../tools/json.js';
 import { isLongTurn, nextTurn } from '../tools/long.turn.js';
@@ -73,12 +74,15 @@ export class Incoming {
   #readSoon(): void {
     if (this.#waits || this.#unread.size === 0) return;
     this.#waits = true;
-    void nextTurn().then(() => {
-      this.#waits = false;
-      do this.#readNext();
-      while (this.#unread.size > 0 && !this.isLong());
-      this.#readSoon();
-    });
+    unattended(
+      'reading the next messages',
+      nextTurn().then(() => {
+        this.#waits = false;
+        do this.#readNext();
+        while (this.#unread.size > 0 && !this.isLong());
+        this.#readSoon();
+      }),
+    );
   }
 
   #readNext(): void {
@@ -113,14 +117,17 @@ export class Incoming {
       return this.drops.add(channel, 'too much to inflate', entries.length);
     }
     this.#inflatingSize += size;
-    void this.#turns.take(turn, async () => {
-      for (let index = from; index < entries.length; index++) {
-        const entry = entries[index]!;
-        if (isZipped(entry)) entries[index] = await this.#inflate(entry);
-      }
-      this.#inflatingSize -= size;
-      this.#deliver(channel, entries, from);
-    });
+    unattended(
+      'inflating messages',
+      this.#turns.take(turn, async () => {
+        for (let index = from; index < entries.length; index++) {
+          const entry = entries[index]!;
+          if (isZipped(entry)) entries[index] = await this.#inflate(entry);
+        }
+        this.#inflatingSize -= size;
+        this.#deliver(channel, entries, from);
+      }),
+    );
   }
 
   async #inflate(envelope: Envelope): Promise<Envelope | string> {

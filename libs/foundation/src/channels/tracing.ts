@@ -3,7 +3,7 @@
  * Called by the facade and by the subscriptions; underneath whatever `telemetry.tracing` is.
  */
 import type { Telemetry } from '../telemetry/telemetry.js';
-import type { SpanDescription, TraceCarrier } from '../telemetry/tracing.js';
+import { spanned, type SpanDescription, type TraceCarrier } from '../telemetry/tracing.js';
 import type { MessageMeta } from './channel.js';
 
 /** The span of a broadcast. */
@@ -13,18 +13,18 @@ export function publishing(channel: string): SpanDescription {
 
 /** Runs a handler in a span of the trace that came with its message. */
 export function traced<T>(
-  { tracing }: Pick<Telemetry, 'tracing'>,
+  telemetry: Pick<Telemetry, 'tracing'>,
   { channel, from, type }: MessageMeta,
   parent: TraceCarrier | undefined,
   group: string | undefined,
   handle: () => T,
 ): T {
-  if (tracing === undefined) return handle();
+  if (telemetry.tracing === undefined) return handle();
   const attributes = attributesOf(channel, 'process');
   attributes['foundation.message.from'] = from;
   if (type !== undefined) attributes['foundation.message.type'] = type;
   if (group !== undefined) attributes['messaging.consumer.group.name'] = group;
-  return tracing.span({ kind: 'consumer', name: `process ${channel}`, attributes, parent }, handle);
+  return spanned(telemetry, { kind: 'consumer', name: `process ${channel}`, attributes, parent }, handle);
 }
 
 function attributesOf(channel: string, operation: 'send' | 'process'): Record<string, string> {

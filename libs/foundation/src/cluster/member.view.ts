@@ -3,6 +3,7 @@
  * Used by `Membership`. Underneath: `Nodes.view()`.
  */
 import { describe } from '../errors.js';
+import { unattended } from '../foreign/gate.js';
 import { Log } from '../telemetry/log.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
 import type { Engine } from '../tools/engine.js';
@@ -67,8 +68,8 @@ export class MemberView {
    */
   refreshSoon(): void {
     const due = this.#fetchedAt + PACE_MS * this.#members.size - this.now();
-    if (due <= 0) return void this.refresh();
-    this.#paceTimer ??= setTimeout(() => void this.refresh(), due).unref();
+    if (due <= 0) return unattended('fetching the members', this.refresh());
+    this.#paceTimer ??= setTimeout(() => unattended('fetching the members', this.refresh()), due).unref();
   }
 
   /** One fetch at a time; all calls during one share the next. Never rejects. */
@@ -107,7 +108,7 @@ export class MemberView {
     this.#keepTimer = setTimeout(() => {
       // Whoever has not come back by now has left: read the view anew, as if it had changed.
       this.#version = -1;
-      void this.refresh();
+      unattended('fetching the members', this.refresh());
     }, this.ttl).unref();
   }
 

@@ -13,6 +13,7 @@ import {
   NotReadyError,
   describe,
 } from '../errors.js';
+import { Gate, unattended } from '../foreign/gate.js';
 import { Log } from '../telemetry/log.js';
 import { RepeatedLog } from '../telemetry/repeated.log.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
@@ -89,6 +90,7 @@ export class Membership {
   readonly #view: MemberView;
   readonly #logger = new Log();
   readonly #repeated = new RepeatedLog();
+  readonly #gate: Gate;
   #state: NodeState = 'joining';
   #record: NodeRecord;
   #incarnation: string | undefined;
@@ -131,6 +133,7 @@ export class Membership {
       isMember: () => this.#state === 'up',
       changed: () => this.#tell('changed'),
     };
+    this.#gate = new Gate(telemetry);
     this.#view = new MemberView(owner, engine, telemetry, config.membership.ttl, now);
     engine.onHint((hint) => {
       if (hint.t === 'view' && this.#state !== 'left') this.#view.refreshSoon();
@@ -361,7 +364,7 @@ export class Membership {
     this.#timer = setTimeout(() => {
       this.#noteLag(this.now() - this.#dueAt);
       this.#dueAt = Infinity;
-      void this.#beatNow();
+      unattended('beating', this.#beatNow());
     }, jittered);
   }
 
@@ -488,12 +491,8 @@ export class Membership {
 
   #tell<K extends keyof MembershipListener>(what: K, ...args: Parameters<NonNullable<MembershipListener[K]>>): void {
     for (const listener of [...this.#listeners]) {
-      try {
-        (listener[what] as ((...values: unknown[]) => void) | undefined)?.(...args);
-      } catch (error) {
-        const details = { what, error: describe(error) };
-        this.#repeated.error('A membership listener threw; the others were told', details, what);
-      }
+      const tell = (): unknown => (listener[what] as ((...values: unknown[]) => unknown) | undefined)?.(...args);
+      this.#gate.tell(`Membership.listen ${what}`, tell);
     }
   }
 }

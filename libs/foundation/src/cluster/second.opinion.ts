@@ -3,6 +3,7 @@
  * Opened by the lifecycle. Underneath: `Nodes.leave` in the name of the dead node.
  */
 import { describe } from '../errors.js';
+import { unattended } from '../foreign/gate.js';
 import { Log } from '../telemetry/log.js';
 import type { Nodes } from '../tools/nodes.js';
 import type { Member, Membership } from './membership.js';
@@ -45,7 +46,8 @@ export class SecondOpinion {
     for (const member of this.membership.members()) {
       const own = peersOf(peers, member);
       const ended = own.length > 0 && own.every(({ id }) => (this.#since.get(id) ?? -Infinity) > member.joinedAt);
-      if (ended && !member.self && !this.#ended.has(member.bootId)) void this.#end(member);
+      if (ended && !member.self && !this.#ended.has(member.bootId))
+        unattended('ending a node that a strategy says has ended', this.#end(member));
     }
   }
 

@@ -24,6 +24,7 @@ import {
 } from '@nestjs/common';
 import { show } from '../config/shape.js';
 import { FoundationError, RemoteError, describe } from '../errors.js';
+import { isA } from '../foreign/words.js';
 import { ProcessManager } from '../processes/process.manager.js';
 import { DASHBOARD, Doorman, PrivateAnswers, TokenGuard, type DashboardRequest } from './dashboard.guard.js';
 import { DashboardFeed } from './dashboard.feed.js';
@@ -173,7 +174,7 @@ async function carryOut(what: string, command: () => Promise<unknown>): Promise<
   } catch (error) {
     logger.warn('A command of the dashboard failed', { command: what, error: describe(error) });
     // The first from here, the second from the node that was asked.
-    if (!(error instanceof FoundationError || error instanceof RemoteError)) {
+    if (!(isA(error, FoundationError) || isA(error, RemoteError))) {
       throw new HttpException({ message: 'It failed; the log of this node says why.' }, 500);
     }
     const isBad = /FOUNDATION_(ARGUMENT|PROCESS_UNKNOWN)/.test(error.code ?? '');

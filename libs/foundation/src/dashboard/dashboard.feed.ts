@@ -8,6 +8,7 @@ import type { Figures } from '../channels/channel.figures.js';
 import { Channels } from '../channels/channels.js';
 import { Membership } from '../cluster/membership.js';
 import { describe } from '../errors.js';
+import { unattended } from '../foreign/gate.js';
 import { HealthMonitor } from '../health/health.monitor.js';
 import { ProcessManager } from '../processes/process.manager.js';
 import type { ProcessInfo } from '../processes/process.ref.js';
@@ -142,7 +143,7 @@ export class DashboardFeed implements OnModuleInit, BeforeApplicationShutdown {
     viewer.once('close', () => this.#viewers.delete(viewer));
     // Not once: a second error that nobody hears would end the process.
     viewer.on('error', () => this.#viewers.delete(viewer));
-    if (this.#timer === undefined && !this.#looking) void this.#look();
+    if (this.#timer === undefined && !this.#looking) unattended('looking for the dashboard', this.#look());
     return true;
   }
 
@@ -154,7 +155,7 @@ export class DashboardFeed implements OnModuleInit, BeforeApplicationShutdown {
 
   #plan(ms: number): void {
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => void this.#look(), Math.max(0, ms)).unref();
+    this.#timer = setTimeout(() => unattended('looking for the dashboard', this.#look()), Math.max(0, ms)).unref();
   }
 
   async #look(): Promise<void> {

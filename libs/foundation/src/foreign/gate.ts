@@ -86,7 +86,7 @@ const unattendedLog = new RepeatedLog();
  * For work of ours that nobody waits for: it is not expected to reject; where it does all the same the process lives on, and
  * the log says so. The lint rules let no other promise go unattended.
  */
-export function unattended(what: string, work: PromiseLike<unknown>): void {
+export function unattended(what: string, work: PromiseLike<unknown> | undefined): void {
   adopted(work).catch((error: unknown) => {
     unattendedLog.error('Something failed that nobody waits for', { what, error: describe(error) }, what);
   });
@@ -97,8 +97,8 @@ export async function called(work: () => unknown): Promise<unknown> {
   return await work();
 }
 
-/** A promise of ours for an answer of others. `Promise.resolve` would read properties of theirs outside of any catch. */
-function adopted(answer: unknown): Promise<unknown> {
+/** A promise of ours for an answer of others: what is broken about it rejects. */
+export function adopted(answer: unknown): Promise<unknown> {
   return new Promise((resolve) => resolve(answer));
 }
 
@@ -107,6 +107,6 @@ function mayBePromise(answer: unknown): answer is object {
 }
 
 /** Reads `then`, so it may throw. */
-function isThenable(answer: unknown): boolean {
+export function isThenable(answer: unknown): boolean {
   return mayBePromise(answer) && typeof (answer as { then?: unknown }).then === 'function';
 }

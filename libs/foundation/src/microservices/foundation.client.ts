@@ -4,6 +4,7 @@
  */
 import { ClientProxy, type ReadPacket, type WritePacket } from '@nestjs/microservices';
 import type { Channels } from '../channels/channels.js';
+import { unattended } from '../foreign/gate.js';
 
 /** Nest leaves the values of a `WritePacket` open. */
 interface Answer {
@@ -77,7 +78,11 @@ export class FoundationClient extends ClientProxy {
       const request = (await this.serializer.serialize(this.assignPacketId(packet))) as unknown;
       channels.requireSendable(pattern, request);
       if (!this.#pending.has(end)) return;
-      const answer = (body: unknown): void => void this.#answered(body).then(settle, (err: unknown) => settle({ err }));
+      const answer = (body: unknown): void =>
+        unattended(
+          'reading an answer',
+          this.#answered(body).then(settle, (err: unknown) => settle({ err })),
+        );
       giveUp = channels.requests.ask(pattern, request, { answer, fail: (err) => settle({ err }) }, wait);
     };
     this.#pending.add(end);

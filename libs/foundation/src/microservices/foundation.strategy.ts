@@ -13,6 +13,7 @@ import { finalize, isObservable, lastValueFrom, throwError, type Observable } fr
 import type { MessageMeta, Subscription } from '../channels/channel.js';
 import type { Channels } from '../channels/channels.js';
 import { describe } from '../errors.js';
+import { asError } from '../foreign/words.js';
 import { FoundationContext, type FoundationSource } from './foundation.context.js';
 
 /** What a caller is told of an error that may hold secrets. */
@@ -108,7 +109,7 @@ export class FoundationStrategy extends Server implements CustomTransportStrateg
           if (isObservable(result)) await lastValueFrom(result.pipe(finalize(ended)), { defaultValue: undefined });
           resolve();
         } catch (error) {
-          reject(error instanceof Error ? error : new Error(String(error)));
+          reject(asError(error));
         } finally {
           ended();
         }
@@ -136,7 +137,7 @@ export class FoundationStrategy extends Server implements CustomTransportStrateg
         try {
           return this.transformToObservable(await this.getHandlerByPattern(pattern)?.(packet.data, context));
         } catch (error) {
-          this.handleError(String(error));
+          this.handleError(describe(error));
           return throwError(() => INTERNAL);
         }
       };
@@ -156,7 +157,7 @@ export class FoundationStrategy extends Server implements CustomTransportStrateg
       });
       await ended;
     } catch (error) {
-      this.handleError(String(error));
+      this.handleError(describe(error));
       await reply({ err: INTERNAL, isDisposed: true }).catch(() => undefined);
     }
   }

@@ -15,6 +15,8 @@ import {
 } from '@opentelemetry/api';
 import { VERSION } from '../cluster/version.js';
 import { describe } from '../errors.js';
+import { unattended } from '../foreign/gate.js';
+import { asError } from '../foreign/words.js';
 import { readTrace, type SpanDescription, type TraceCarrier, type Tracing } from '../telemetry/tracing.js';
 
 const KINDS = {
@@ -45,10 +47,11 @@ export class OpenTelemetryTracing implements Tracing {
         const result = work();
         if (!isPromise(result)) span.end();
         else {
-          result.then(
+          const ended = result.then(
             () => span.end(),
             (error: unknown) => fail(span, error),
           );
+          unattended('ending a span', ended);
         }
         return result;
       } catch (error) {
@@ -75,7 +78,7 @@ function contextOf(carrier: TraceCarrier | undefined): Context {
 
 function fail(span: Span, error: unknown): void {
   const message = describe(error);
-  span.recordException(error instanceof Error ? error : message);
+  span.recordException(asError(error));
   span.setStatus({ code: SpanStatusCode.ERROR, message });
   span.end();
 }

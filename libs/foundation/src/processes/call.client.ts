@@ -10,6 +10,7 @@ import { unattended } from '../foreign/gate.js';
 import { onAbort } from '../foreign/signals.js';
 import { RepeatedLog } from '../telemetry/repeated.log.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
+import { carried } from '../telemetry/tracing.js';
 import type { Engine } from '../tools/engine.js';
 import { keysOf } from '../tools/keys.js';
 import { Outbox } from '../tools/outbox.js';
@@ -133,7 +134,7 @@ export class CallClient {
       args: [...args],
       timeout,
       longest: this.config.channels.maxMessageBytes,
-      trace: this.telemetry.tracing?.carry(),
+      trace: carried(this.telemetry),
     };
   }
 

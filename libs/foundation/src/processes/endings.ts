@@ -4,6 +4,8 @@
  */
 import type { Membership } from '../cluster/membership.js';
 import { ProcessStartError, describe } from '../errors.js';
+import { isA, plain } from '../foreign/words.js';
+import { unattended } from '../foreign/gate.js';
 import { Log } from '../telemetry/log.js';
 import { RepeatedLog } from '../telemetry/repeated.log.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
@@ -45,7 +47,7 @@ export class Endings {
   ) {
     membership.listen({
       dataLoss: () => (this.#sweepLost = true),
-      beat: () => void this.#putSweepBack(),
+      beat: () => unattended('putting the sweep back', this.#putSweepBack()),
     });
   }
 
@@ -73,7 +75,7 @@ export class Endings {
     const { name } = spec;
     const { epoch } = lease;
     const node = this.membership.self.name;
-    const cause = exit.error instanceof ProcessStartError ? exit.error.reason : describe(exit.error);
+    const cause = plain(isA(exit.error, ProcessStartError) ? exit.error.reason : describe(exit.error));
     const error = exit.reason === 'crash' ? cause : undefined;
     if (error !== undefined) {
       this.telemetry.emit('process.crashed', { name, node, epoch, error });
@@ -153,7 +155,7 @@ export class Endings {
   }
 
   #later(): NodeJS.Timeout {
-    return setTimeout(() => void this.#writeKept(), KEPT_RETRY_MS).unref();
+    return setTimeout(() => unattended('recording the ends of processes', this.#writeKept()), KEPT_RETRY_MS).unref();
   }
 
   async #writeKept(): Promise<void> {
@@ -212,6 +214,9 @@ export class Endings {
   /** A restart whose job was lost is done by whoever notices. */
   remind({ name, status, after, retryAt = 0 }: VersionedEntry): void {
     if (status !== 'backing-off' || retryAt + FORGOTTEN_AFTER_MS > this.membership.clusterNow()) return;
-    void this.restart(name, after).catch(() => undefined);
+    unattended(
+      'a restart that was forgotten',
+      this.restart(name, after).catch(() => undefined),
+    );
   }
 }

@@ -4,6 +4,7 @@
  */
 import { setMaxListeners } from 'node:events';
 import { LeaseLostError, ProcessStartError, ProcessTimeoutError, describe } from '../errors.js';
+import { unattended } from '../foreign/gate.js';
 import { Log } from '../telemetry/log.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
 import type { Lease, Leases } from '../tools/leases.js';
@@ -130,7 +131,7 @@ export class Instance {
     this.#abort.abort(exit.error ?? new Error(`Process "${name}" is stopped (${exit.reason}).`));
     // Not awaited: what hangs here is our own clean-up, and the stop of user code must not wait for it. Handlers of messages
     // are among the calls, and none begins any more.
-    void this.#detach(attached);
+    unattended('detaching a stopped process', this.#detach(attached));
     const clean = await this.#stop(exit.reason, starting);
     await this.#handOff(exit.reason, clean);
     this.deps.telemetry.emit('process.stopped', { ...ids, epoch: this.lease.epoch, reason: exit.reason, clean });

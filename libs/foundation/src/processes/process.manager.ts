@@ -16,6 +16,7 @@ import {
   RedisUnavailableError,
   UnknownProcessError,
 } from '../errors.js';
+import { asError, isA } from '../foreign/words.js';
 import type { Engine } from '../tools/engine.js';
 import type { OwnerRecord } from '../tools/leases.js';
 import { redisError } from '../tools/refusal.js';
@@ -106,7 +107,7 @@ export class ProcessManager {
           const ref = await this.#running<T>(slot, 0, spec.options.timeout, type);
           return { ok: true, node: ref.node, ref };
         } catch (error) {
-          return { ok: false, node, error: error instanceof Error ? error : new Error(String(error)) };
+          return { ok: false, node, error: asError(error) };
         }
       }),
     );
@@ -286,7 +287,7 @@ export class ProcessManager {
       await this.calls.at(target, 'drain', [timeout], { timeout: timeout + this.config.calls.timeout });
     } catch (error) {
       const isThere = this.membership.members().some(({ bootId }) => bootId === member.bootId);
-      if (isThere || !(error instanceof CallInterruptedError)) throw error;
+      if (isThere || !isA(error, CallInterruptedError)) throw error;
     }
   }
 
@@ -559,7 +560,7 @@ export class ProcessManager {
     try {
       return await call();
     } catch (error) {
-      if (error instanceof FoundationError) throw error;
+      if (isA(error, FoundationError)) throw error;
       throw redisError(this.engine.endpoint, doing, error);
     }
   }

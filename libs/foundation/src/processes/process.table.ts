@@ -4,6 +4,7 @@
  */
 import { isLabels } from '../config/shape.js';
 import type { Membership } from '../cluster/membership.js';
+import { Gate, unattended } from '../foreign/gate.js';
 import type { Engine } from '../tools/engine.js';
 import { parseJson } from '../tools/json.js';
 import { TableReplica } from '../tools/table.replica.js';
@@ -66,6 +67,7 @@ export class ProcessTable {
   /** By entry and name, with the row it was made of: thousands are looked at with each beat, and few change. */
   readonly #slots = new WeakMap<VersionedEntry, Map<string, MadeSlot>>();
   readonly #listeners = new Set<() => void>();
+  readonly #gate = new Gate();
 
   constructor(
     engine: Engine,
@@ -80,13 +82,13 @@ export class ProcessTable {
       patienceMs: () => membership.beatEvery * BEATS_FOR_OTHERS,
     });
     engine.onHint((hint) => {
-      if (hint.t === 'table') void this.syncSoon();
+      if (hint.t === 'table') unattended('comparing the process table', this.syncSoon());
     });
     membership.listen({
       beat: ({ tableVersion }) => {
-        if (engine.kind === 'redis') void this.#rows.heard(tableVersion);
+        if (engine.kind === 'redis') unattended('comparing the process table', this.#rows.heard(tableVersion));
       },
-      dataLoss: () => void this.#rows.lost(),
+      dataLoss: () => unattended('comparing the process table', this.#rows.lost()),
     });
   }
 
@@ -177,7 +179,7 @@ export class ProcessTable {
   }
 
   #changed(): void {
-    for (const listener of [...this.#listeners]) listener();
+    for (const listener of [...this.#listeners]) this.#gate.tell('a listener to the process table', listener);
   }
 }
 

@@ -5,6 +5,7 @@
 import { Injectable, type Type } from '@nestjs/common';
 import type { Member, Membership } from '../cluster/membership.js';
 import { describe } from '../errors.js';
+import { unattended } from '../foreign/gate.js';
 import { RepeatedLog } from '../telemetry/repeated.log.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
 import { monotonicNow } from '../tools/clock.js';
@@ -237,8 +238,8 @@ export class Supervisor {
     if (isEnded(entry.status)) instance.stop('stop');
     // INVARIANT (I18): a restart or a move that met a reclaim is carried out all the same.
     else if (instance.firstEpoch <= entry.after) instance.stop(elsewhere ? 'move' : 'restart');
-    else if (instance.running && !hosted.announced) void this.#announce(hosted);
-    else if (instance.running && entry.confirmed === false) void this.#confirm(hosted);
+    else if (instance.running && !hosted.announced) unattended('announcing a process', this.#announce(hosted));
+    else if (instance.running && entry.confirmed === false) unattended('confirming a start', this.#confirm(hosted));
     else if (this.#shouldMove(entry, hosted, members)) {
       hosted.moving = true;
       instance.stop('move');
@@ -306,7 +307,8 @@ export class Supervisor {
         const details = { process: lease.name, error: describe(error) };
         this.#log.warn('A process was not hosted; its lease is free', details, lease.name);
         this.#pause(lease.name);
-        return lease.release();
+        // One that cannot be released runs out.
+        return lease.release().catch(() => undefined);
       })
       .finally(() => {
         this.#hosting.delete(hosting);
@@ -317,6 +319,7 @@ export class Supervisor {
         this.wake();
       });
     this.#hosting.add(hosting);
+    unattended('hosting a process', hosting);
   }
 
   async #host(lease: Lease): Promise<void> {

@@ -3,20 +3,20 @@
  * Called on both sides of a call; underneath whatever `telemetry.tracing` is.
  */
 import type { Telemetry } from '../telemetry/telemetry.js';
-import type { TraceCarrier } from '../telemetry/tracing.js';
+import { spanned, type TraceCarrier } from '../telemetry/tracing.js';
 import { processOf } from './slots.js';
 
 /** Runs one side of a call in a span. */
 export function traced<T>(
-  { tracing }: Pick<Telemetry, 'tracing'>,
+  telemetry: Pick<Telemetry, 'tracing'>,
   kind: 'client' | 'server',
   name: string,
   method: string,
   parent: TraceCarrier | undefined,
   work: () => T,
 ): T {
-  if (tracing === undefined) return work();
+  if (telemetry.tracing === undefined) return work();
   const service = processOf(name);
   const attributes = { 'rpc.system': 'foundation', 'rpc.service': service, 'rpc.method': method };
-  return tracing.span({ kind, name: `${service}/${method}`, attributes, parent }, work);
+  return spanned(telemetry, { kind, name: `${service}/${method}`, attributes, parent }, work);
 }

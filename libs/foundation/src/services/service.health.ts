@@ -3,6 +3,7 @@
  * Driven by the facade.
  */
 import { describe } from '../errors.js';
+import { unattended } from '../foreign/gate.js';
 import { Log } from '../telemetry/log.js';
 import { within } from '../tools/within.js';
 import type { ServiceStatus } from './service.js';
@@ -38,7 +39,7 @@ export class ServiceHealth {
     private readonly changed: (status: ServiceStatus) => void,
     checkEveryMs = CHECK_EVERY_MS,
   ) {
-    this.#timer = setInterval(() => void this.look(), checkEveryMs).unref();
+    this.#timer = setInterval(() => unattended('a health check', this.look()), checkEveryMs).unref();
   }
 
   /** One check; a second one at the same time does nothing. */

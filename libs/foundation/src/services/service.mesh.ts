@@ -6,8 +6,10 @@ import { Injectable } from '@nestjs/common';
 import type { Membership } from '../cluster/membership.js';
 import { show } from '../config/shape.js';
 import { ArgumentError, CallRefusedError, FoundationError, ServiceNotFoundError, describe } from '../errors.js';
+import { Gate } from '../foreign/gate.js';
 import { isA } from '../foreign/words.js';
 import { Log } from '../telemetry/log.js';
+import type { Telemetry } from '../telemetry/telemetry.js';
 import type { Engine } from '../tools/engine.js';
 import { parseJson } from '../tools/json.js';
 import { redisError } from '../tools/refusal.js';
@@ -61,6 +63,7 @@ const MAX_CAPABILITIES = 100;
 export class ServiceMesh {
   readonly #checks = new Map<string, ServiceHealth>();
   readonly #logger = new Log();
+  readonly #gate: Gate;
   readonly #balancer: Balancer;
   #count = 0;
 
@@ -70,7 +73,9 @@ export class ServiceMesh {
     private readonly registry: ServiceRegistry,
     private readonly targets: ServiceTargets,
     private readonly caller: ServiceCaller,
+    telemetry: Telemetry,
   ) {
+    this.#gate = new Gate(telemetry);
     this.#balancer = new Balancer({
       self: membership.self.name,
       loads: () => new Map(membership.members().map(({ name, load }) => [name, load])),
@@ -245,7 +250,7 @@ export class ServiceMesh {
           Promise.resolve().then(() => healthCheck(service)),
           'the healthCheck took too long',
         ).catch((error: unknown) => {
-          this.#logger.debug('A healthCheck failed', { service: service.name, error: describe(error) });
+          this.#gate.failed('healthCheck', error);
           return false;
         }),
       ),
@@ -297,7 +302,15 @@ export class ServiceMesh {
   }
 
   #watchHealth(record: ServiceRecord, check: () => boolean | Promise<boolean>): void {
-    const health = new ServiceHealth(record, check, (status) => {
+    const told = async (): Promise<boolean> => {
+      try {
+        return await check();
+      } catch (error) {
+        this.#gate.failed('onServiceHealth', error);
+        throw error;
+      }
+    };
+    const health = new ServiceHealth(record, told, (status) => {
       // Redis may be away; the registry puts its own records back with their last status.
       this.registry.setStatus(record.instanceId, status).catch((error: unknown) => {
         this.#logger.debug('The status of a service was not written', { service: record.name, error: describe(error) });

@@ -4,6 +4,7 @@
  */
 import type { Membership } from '../cluster/membership.js';
 import { describe } from '../errors.js';
+import { Gate, unattended } from '../foreign/gate.js';
 import { Log } from '../telemetry/log.js';
 import { RepeatedLog } from '../telemetry/repeated.log.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
@@ -43,6 +44,7 @@ export class ServiceRegistry {
   #losses = 0;
   /** A request while a comparison is under way causes one more. */
   readonly #comparing = new SingleFlight(() => this.#catchUp());
+  readonly #gate: Gate;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(
@@ -50,15 +52,16 @@ export class ServiceRegistry {
     private readonly membership: Membership,
     private readonly telemetry: Telemetry,
   ) {
+    this.#gate = new Gate(telemetry);
     engine.onHint((hint) => {
-      if (hint.t === 'services') void this.#comparing.ask();
+      if (hint.t === 'services') unattended('comparing the services', this.#comparing.ask());
     });
-    engine.transport.onInterrupted(() => void this.#comparing.ask());
+    engine.transport.onInterrupted(() => unattended('comparing the services', this.#comparing.ask()));
     membership.listen({
       changed: () => this.#noteMembers(),
       dataLoss: () => {
         this.#forgetTable();
-        void this.#comparing.ask();
+        unattended('comparing the services', this.#comparing.ask());
       },
     });
   }
@@ -67,7 +70,7 @@ export class ServiceRegistry {
   async open(): Promise<void> {
     this.#noteMembers();
     await this.#sync();
-    this.#timer ??= setInterval(() => void this.#look(), LOOK_EVERY_MS).unref();
+    this.#timer ??= setInterval(() => unattended('comparing the services', this.#look()), LOOK_EVERY_MS).unref();
   }
 
   /** Takes back what this node offers. Called by the lifecycle before the node leaves. */
@@ -266,11 +269,7 @@ export class ServiceRegistry {
 
   #tell(change: ServiceChange): void {
     for (const listener of [...this.#listeners]) {
-      try {
-        listener(change);
-      } catch (error) {
-        this.#repeated.error('A listener to services threw; the others were told', { error: describe(error) });
-      }
+      this.#gate.tell('ServiceRegistry.onChange', listener, change);
     }
   }
 }

@@ -2,6 +2,7 @@
  * Where Foundation writes its log: Nest's `Logger`, behind which may be any logger of the user's.
  * Called by every room. A logger that throws or rejects costs its line and nothing else.
  */
+// eslint-disable-next-line no-restricted-imports -- the only place
 import { Logger } from '@nestjs/common';
 
 type Level = 'log' | 'warn' | 'error' | 'debug' | 'verbose';

@@ -3,6 +3,8 @@
  * Called by channels and calls; filled by the entry `nestjs-foundation/opentelemetry`.
  */
 
+import { Gate, adopted, isThenable } from '../foreign/gate.js';
+
 /** The values of W3C Trace Context (https://www.w3.org/TR/trace-context/), as they travel with a message or a call. */
 export interface TraceCarrier {
   traceparent: string;
@@ -25,6 +27,49 @@ export interface Tracing {
   carry(): TraceCarrier | undefined;
   /** Runs the work in a span, which ends with it; what it throws is noted and thrown. */
   span<T>(description: SpanDescription, work: () => T): T;
+}
+
+/** What has the port: `Telemetry`. */
+interface Traces {
+  tracing: Tracing | undefined;
+}
+
+const gate = new Gate();
+
+/** What is active now, as it travels; nothing where nothing makes spans, or where what does is broken. */
+export function carried({ tracing }: Traces): TraceCarrier | undefined {
+  return tracing === undefined ? undefined : gate.ask('Tracing.carry', undefined, () => tracing.carry());
+}
+
+/**
+ * Runs the work in a span, and answers what the work answers, also where what makes spans throws before it or after it. A
+ * promise of others is made one of ours, since looking at some of them twice does their work twice.
+ */
+export function spanned<T>({ tracing }: Traces, description: SpanDescription, work: () => T): T {
+  if (tracing === undefined) return work();
+  let outcome: { value: T } | { error: unknown } | undefined;
+  const once = (): T => {
+    try {
+      const value = work();
+      outcome = { value: isThenable(value) ? (adopted(value) as T) : value };
+      return outcome.value;
+    } catch (error) {
+      outcome = { error };
+      throw error;
+    }
+  };
+  gate.tell('Tracing.span', () => {
+    try {
+      const answer: unknown = tracing.span(description, once);
+      // Of the work that ends as this does, so somebody else hears of it.
+      if (isThenable(answer)) adopted(answer).catch(() => undefined);
+    } catch (error) {
+      if (outcome === undefined || !('error' in outcome && outcome.error === error)) throw error;
+    }
+  });
+  if (outcome === undefined) return work();
+  if ('error' in outcome) throw outcome.error;
+  return outcome.value;
 }
 
 /** Version 00 is the only one there is, and its ids are not all zeros. */

@@ -7,6 +7,7 @@ import type { InjectionToken } from '@nestjs/common';
 import type { DiscoveryService } from '@nestjs/core';
 import type { RedisClient, RedisEndpoint } from '../config/options.js';
 import { endpointFrom, isClient } from '../config/resolve.js';
+import { isError } from '../foreign/words.js';
 import { endpointName, settingsOf } from './redis.names.js';
 import { Log } from '../telemetry/log.js';
 
@@ -73,7 +74,7 @@ async function settles({ settlementSignal }: Provider, asking: string | undefine
   const outcome = settlementSignal.asPromise().then((error: unknown) => ({ error }));
   for (;;) {
     const settled = await Promise.race([outcome, pause(LOOK_MS)]);
-    if (settled?.error instanceof Error) throw settled.error;
+    if (isError(settled?.error)) throw settled.error;
     if (settled !== undefined) return settled.error === undefined;
     if (performance.now() > until || (asking !== undefined && settlementSignal.isCycle(asking))) return false;
   }

@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import { Queue, UnrecoverableError, Worker, type Job } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { describe } from '../errors.js';
+import { unattended } from '../foreign/gate.js';
 import { Log } from '../telemetry/log.js';
 import { RepeatedLog } from '../telemetry/repeated.log.js';
 import type { Keys } from './keys.js';
@@ -82,7 +83,11 @@ export class BullmqRestarts implements Restarts {
     this.#handlers = handlers;
     await this.ensureSweep();
     // Runs until close; its errors come by the listener.
-    if (!this.worker.isRunning()) void this.worker.run().catch(() => undefined);
+    if (!this.worker.isRunning())
+      unattended(
+        'taking restart jobs',
+        this.worker.run().catch(() => undefined),
+      );
   }
 
   async crashed(name: string, epoch: number, windowMs: number): Promise<number> {

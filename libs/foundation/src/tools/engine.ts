@@ -4,6 +4,7 @@
  */
 import type { FoundationConfig } from '../config/options.js';
 import { MissingPackageError } from '../errors.js';
+import { isError } from '../foreign/words.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
 import type { HintListener } from './hints.js';
 import type { Leases } from './leases.js';
@@ -98,7 +99,7 @@ export async function createEngine(
 /** The error that says how to install what the failed import of a module was about; `undefined` for any other error. */
 export function missingPackage(error: unknown): MissingPackageError | undefined {
   const isMissing = /Cannot find (?:package|module) '(ioredis|bullmq|redlock)/.test(
-    error instanceof Error ? error.message : '',
+    isError(error) ? error.message : '',
   );
   return isMissing ? new MissingPackageError('ioredis bullmq', 'cluster: true', error) : undefined;
 }

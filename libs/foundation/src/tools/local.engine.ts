@@ -3,6 +3,7 @@
  * Loaded when the configuration is not clustered.
  */
 import type { FoundationConfig } from '../config/options.js';
+import { Gate } from '../foreign/gate.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
 import type { Engine, NodeIdentity } from './engine.js';
 import type { Hint, HintListener } from './hints.js';
@@ -16,10 +17,11 @@ import { LocalTransport } from './local.transport.js';
 /** Makes the engine. */
 export function createLocalEngine(_config: FoundationConfig, node: NodeIdentity, telemetry: Telemetry): Engine {
   const listeners = new Set<HintListener>();
+  const gate = new Gate();
   // As over Redis, a hint arrives after the call that caused it has returned.
   const hint = (message: Hint): void =>
     queueMicrotask(() => {
-      for (const listener of listeners) listener(message);
+      for (const listener of listeners) gate.tell('a listener to hints', listener, message);
     });
   const wallClock = (): number => Date.now();
   const leases = new LocalLeases(node, telemetry, hint, wallClock);

@@ -2,6 +2,7 @@
  * Restarts by timers inside one process.
  * Called by the supervisor when the configuration is not clustered.
  */
+import { unattended } from '../foreign/gate.js';
 import type { RestartHandlers, Restarts } from './restarts.js';
 
 /** See {@link Restarts}. There is no sweep: nothing can be forgotten that this process still remembers. */
@@ -34,7 +35,10 @@ export class LocalRestarts implements Restarts {
   schedule(name: string, epoch: number, delayMs: number): Promise<void> {
     const timer = setTimeout(() => {
       this.#timers.delete(timer);
-      void this.#handlers?.restart(name, epoch).catch(() => undefined);
+      unattended(
+        'a restart',
+        this.#handlers?.restart(name, epoch).catch(() => undefined),
+      );
     }, delayMs);
     this.#timers.add(timer);
     return Promise.resolve();

@@ -2,6 +2,7 @@
  * Streams inside one process: kept as long as it runs, given out again after a failure.
  * Called by the durable channels when the configuration is not clustered.
  */
+import { unattended } from '../foreign/gate.js';
 import {
   compareIds,
   type Consumer,
@@ -184,7 +185,7 @@ class LocalConsumer implements Consumer {
     const again = due.flatMap(({ entry }) => {
       if (entry.deliveries < this.options.maxDeliveries) return [{ ...entry, deliveries: entry.deliveries + 1 }];
       const reason = `given out ${entry.deliveries} times without an acknowledgement`;
-      void this.bury(entry, reason);
+      unattended('putting a message aside', this.bury(entry, reason));
       this.listener.buried(entry, reason);
       return [];
     });

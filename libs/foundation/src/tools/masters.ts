@@ -3,7 +3,7 @@
  * Called by the leases; underneath one EVALSHA per server.
  */
 import type { Redis } from 'ioredis';
-import { describe } from '../errors.js';
+import { asError } from '../foreign/words.js';
 import type { Script } from './script.js';
 
 /** How long answers that the majority does not need are waited for; a server that hangs delays nothing by more. */
@@ -52,7 +52,7 @@ export class Masters {
       const done = (error?: unknown): void => {
         clearTimeout(stragglers);
         if (error === undefined) resolve();
-        else reject(error instanceof Error ? error : new Error(describe(error)));
+        else reject(asError(error));
       };
       this.clients.forEach((client, index) => {
         script.run(client, keys, args).then(

@@ -4,6 +4,7 @@
  */
 import type { Redis } from 'ioredis';
 import { describe } from '../errors.js';
+import { unattended } from '../foreign/gate.js';
 import { disconnect } from './redis.client.js';
 import { toNumber, toTexts } from './script.js';
 import {
@@ -65,7 +66,10 @@ export class RedisConsumer implements Consumer {
     await connected(this.control);
     await this.#makeGroup().catch((error: unknown) => this.#failed(error));
     const { retryAfter } = this.options;
-    this.#keepTimer = setInterval(() => void this.#keep(), Math.max(20, retryAfter / 3)).unref();
+    this.#keepTimer = setInterval(
+      () => unattended('keeping the messages of a consumer', this.#keep()),
+      Math.max(20, retryAfter / 3),
+    ).unref();
     this.#loop = this.#run();
   }
 

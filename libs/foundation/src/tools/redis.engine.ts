@@ -5,6 +5,7 @@
 import type { Queue } from 'bullmq';
 import type Redlock from 'redlock';
 import type { FoundationConfig } from '../config/options.js';
+import { Gate } from '../foreign/gate.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
 import { BullmqRestarts, createQueue } from './bullmq.restarts.js';
 import { DirectTransport } from './direct/direct.transport.js';
@@ -71,6 +72,7 @@ function engineOver(
   const consumer = `${node.name}:${node.bootId}`;
   const streams = new RedisStreams(control, () => connections.blocking(), keys, consumer, seal);
   const listeners = new Set<HintListener>();
+  const gate = new Gate();
   let listening = false;
 
   return {
@@ -111,7 +113,7 @@ function engineOver(
       await direct?.listen();
       await topics.subscribe(keys.hints, (text) => {
         const hint = parseHint(text);
-        if (hint !== undefined) for (const listener of listeners) listener(hint);
+        if (hint !== undefined) for (const listener of listeners) gate.tell('a listener to hints', listener, hint);
       });
     },
     async inspect() {

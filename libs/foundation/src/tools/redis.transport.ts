@@ -4,6 +4,8 @@
  */
 import type { Redis } from 'ioredis';
 import { describe } from '../errors.js';
+import { isError } from '../foreign/words.js';
+import { Gate, unattended } from '../foreign/gate.js';
 import { RepeatedLog } from '../telemetry/repeated.log.js';
 import type { Seal } from './seal.js';
 import type { Stamps } from './stamps.js';
@@ -31,6 +33,7 @@ export class RedisTransport implements Transport {
   readonly #topics = new Map<string, Set<Listener>>();
   readonly #interrupted = new Set<() => void>();
   readonly #log = new RepeatedLog();
+  readonly #gate = new Gate();
   readonly #watchdog: NodeJS.Timeout;
   /** True from a cut until the subscriptions are back. */
   #isCut = false;
@@ -47,9 +50,9 @@ export class RedisTransport implements Transport {
       this.#isCut = true;
       this.#tellInterrupted();
     });
-    subscriber.on('ready', () => void this.#resubscribe());
+    subscriber.on('ready', () => unattended('subscribing again', this.#resubscribe()));
     // A half-open connection brings nothing and reports nothing; only a question without an answer shows it.
-    this.#watchdog = setInterval(() => void this.#ping(), PING_EVERY_MS).unref();
+    this.#watchdog = setInterval(() => unattended('pinging the subscriber', this.#ping()), PING_EVERY_MS).unref();
   }
 
   async publish(topic: string, text: string): Promise<number | undefined> {
@@ -86,12 +89,8 @@ export class RedisTransport implements Transport {
     const read = this.#open(topic, text);
     if (read === undefined) return;
     for (const listener of this.#topics.get(topic) ?? []) {
-      try {
-        listener(read);
-      } catch (error) {
-        // A throw here would end up in ioredis' parser and break the connection for everyone.
-        this.#log.error('A listener threw; the others were served', { topic, error: describe(error) }, topic);
-      }
+      // A throw here would end up in ioredis' parser and break the connection for everyone.
+      this.#gate.tell(`a listener to ${topic}`, listener, read);
     }
   }
 
@@ -111,7 +110,7 @@ export class RedisTransport implements Transport {
     try {
       await this.subscriber.subscribe(topic);
     } catch (error) {
-      if (error instanceof Error && error.name === 'ReplyError') {
+      if (isError(error) && error.name === 'ReplyError') {
         this.#topics.delete(topic);
         throw error;
       }
@@ -133,7 +132,7 @@ export class RedisTransport implements Transport {
   }
 
   #tellInterrupted(): void {
-    for (const interrupted of [...this.#interrupted]) interrupted();
+    for (const interrupted of [...this.#interrupted]) this.#gate.tell('a listener to interruptions', interrupted);
   }
 
   async #ping(): Promise<void> {

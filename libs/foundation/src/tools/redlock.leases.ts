@@ -6,6 +6,8 @@ import type { Redis } from 'ioredis';
 import Redlock, { type ExecutionError, type Lock } from 'redlock';
 import type { LeaseTimes } from '../config/options.js';
 import { FoundationConfigError, StaleEpochError, describe } from '../errors.js';
+import { asError, isError } from '../foreign/words.js';
+import { unattended } from '../foreign/gate.js';
 import type { LeaseLossReason } from '../telemetry/events.js';
 import { Log } from '../telemetry/log.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
@@ -243,7 +245,7 @@ export class RedlockLeases implements Leases {
       if (!this.masters.isQuorum) return lease;
       return (await this.#renewal.confirm(new Map([[lease, lease.epoch]]))).has(lease) ? lease : undefined;
     } catch (error) {
-      void this.#unlock(name, lock);
+      unattended('giving back a lease that came too late', this.#unlock(name, lock));
       throw error;
     }
   }
@@ -302,8 +304,8 @@ export class RedlockLeases implements Leases {
 
 /** `undefined` when enough servers said that somebody else holds the key; otherwise what went wrong. */
 async function failureOf(error: unknown, majority: number): Promise<Error | undefined> {
-  const attempts = error instanceof Error && 'attempts' in error ? (error as ExecutionError).attempts : undefined;
-  if (attempts === undefined) return error instanceof Error ? error : new Error(describe(error));
+  const attempts = isError(error) && 'attempts' in error ? (error as ExecutionError).attempts : undefined;
+  if (attempts === undefined) return asError(error);
   const votes = (await Promise.all(attempts)).flatMap(({ votesAgainst }) => [...votesAgainst.values()]);
   const isLocked = ({ name, constructor }: Error): boolean =>
     name === 'ResourceLockedError' || constructor.name === 'ResourceLockedError';

@@ -4,6 +4,7 @@
  */
 import type { LeaseTimes } from '../config/options.js';
 import { describe } from '../errors.js';
+import { unattended } from '../foreign/gate.js';
 import { Log } from '../telemetry/log.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
 import type { NodeIdentity } from './engine.js';
@@ -70,7 +71,7 @@ export class Renewal {
     for (const lease of this.leases()) lease.lose('abandoned');
     clearTimeout(this.#renewTimer);
     clearTimeout(this.#deadlineTimer);
-    void this.#watchdog?.close();
+    unattended('ending the watchdog', this.#watchdog?.close());
   }
 
   /**
@@ -99,7 +100,7 @@ export class Renewal {
     const jitter = 1 - JITTER + Math.random() * 2 * JITTER;
     this.#renewTimer = setTimeout(() => {
       this.#renewTimer = undefined;
-      void this.#renewAll();
+      unattended('renewing leases', this.#renewAll());
     }, delay * jitter);
   }
 

@@ -20,6 +20,7 @@ import { Resolver } from 'node:dns/promises';
 import type { StrategyConfigs } from '../../config/strategies.js';
 import type { TopologyReport, TopologyStrategy } from '../../config/topology.js';
 import { TopologyError, describe } from '../../errors.js';
+import { unattended } from '../../foreign/gate.js';
 import { addressOf, codeOf, isAbsent, peersAt, serverOf, srvIn, type Answer } from './dns.answers.js';
 
 /** An answer that lives longer is asked for again all the same, because a node that is new should be seen. */
@@ -62,7 +63,11 @@ export class DnsStrategy implements TopologyStrategy {
     report.found({ peers: peersAt(answer.records) });
     const [{ ttlMs }, { every }] = [answer, this.config];
     const pause = Math.max(every, Math.min(ttlMs ?? every, LONGEST_MS));
-    const again = (): void => void this.#look(report, resolver).catch((error: unknown) => report.failed(error));
+    const again = (): void =>
+      unattended(
+        'looking at DNS',
+        this.#look(report, resolver).catch((error: unknown) => report.failed(error)),
+      );
     this.#timer = setTimeout(again, pause).unref();
   }
 

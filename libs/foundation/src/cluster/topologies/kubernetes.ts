@@ -30,6 +30,7 @@ import { SERVICE_ACCOUNT } from '../../config/machine.js';
 import type { StrategyConfigs } from '../../config/strategies.js';
 import type { Peer, TopologyReport, TopologyStrategy } from '../../config/topology.js';
 import { MissingPackageError, TopologyError } from '../../errors.js';
+import { unattended } from '../../foreign/gate.js';
 import { within } from '../../tools/within.js';
 import { isGone, peerOf, versionOf } from './kubernetes.pods.js';
 import { findRedisService } from './kubernetes.redis.js';
@@ -105,9 +106,12 @@ class KubernetesStrategy implements TopologyStrategy {
     this.#source ??= this.#open();
     const isCurrent = (): boolean => turn === this.#turn;
     const { redisService } = this.config;
-    void findRedisService(redisService, this.#source.namespace, this.world, isCurrent).then((redis) => {
-      if (redis !== undefined) report.found({ redis });
-    });
+    unattended(
+      'looking for the service of Redis',
+      findRedisService(redisService, this.#source.namespace, this.world, isCurrent).then((redis) => {
+        if (redis !== undefined) report.found({ redis });
+      }),
+    );
     await this.#look(turn, report, this.#source);
   }
 
@@ -167,7 +171,11 @@ class KubernetesStrategy implements TopologyStrategy {
       const reason = refusal ?? error;
       if (isGone(reason)) this.#version = undefined;
       else if (reason) return report.failed(kubernetesError(reason, 'kubernetes watch pods', source.namespace));
-      const again = (): void => void this.#look(turn, report, source).catch((late: unknown) => report.failed(late));
+      const again = (): void =>
+        unattended(
+          'looking at the pods',
+          this.#look(turn, report, source).catch((late: unknown) => report.failed(late)),
+        );
       this.#timer = setTimeout(again, Math.max(0, paceMs - (performance.now() - beganAt))).unref();
     };
     const begun = source.watch.watch(path, query, onEvent, onDone).then((watching) => {

@@ -7,6 +7,7 @@
 import { lookup } from 'node:dns/promises';
 import type { StrategyConfigs } from '../../config/strategies.js';
 import type { Peer, TopologyReport, TopologyStrategy } from '../../config/topology.js';
+import { unattended } from '../../foreign/gate.js';
 
 /** See the file header. Says how many nodes to expect; never says that one is terminated. */
 export class StaticStrategy implements TopologyStrategy {
@@ -35,7 +36,7 @@ export class StaticStrategy implements TopologyStrategy {
     const peers = await Promise.all(hosts.map((host) => this.#peer(host)));
     if (turn !== this.#turn) return;
     report.found({ peers, ...(redis === undefined ? {} : { redis }) });
-    this.#timer = setTimeout(() => void this.#look(report, turn), every).unref();
+    this.#timer = setTimeout(() => unattended('looking at the hosts', this.#look(report, turn)), every).unref();
   }
 
   /** A name that is not known yet belongs to a machine that is still to come. */

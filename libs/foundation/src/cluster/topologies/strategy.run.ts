@@ -4,6 +4,8 @@
  */
 import type { Peer, TopologyFindings, TopologyReport, TopologySelf, TopologyStrategy } from '../../config/topology.js';
 import { TopologyError, describe } from '../../errors.js';
+import { isA } from '../../foreign/words.js';
+import { called, unattended } from '../../foreign/gate.js';
 import { Log } from '../../telemetry/log.js';
 import { within } from '../../tools/within.js';
 import { checkedPeers } from './peers.js';
@@ -87,9 +89,18 @@ export class StrategyRun {
       reports: this.#reports,
       failures: this.#failures,
       dropped: this.#dropped,
-      ...(this.strategy.counters === undefined ? {} : { counters: { ...this.strategy.counters } }),
+      ...this.#counters(),
       ...(this.#error === undefined ? {} : { error: this.#error }),
     };
+  }
+
+  /** None where they cannot be read: health asks for them. */
+  #counters(): Pick<StrategyStatus, 'counters'> {
+    try {
+      return this.strategy.counters === undefined ? {} : { counters: { ...this.strategy.counters } };
+    } catch {
+      return {};
+    }
   }
 
   start(): void {
@@ -98,17 +109,14 @@ export class StrategyRun {
       found: (findings) => void (turn === this.#turn && this.#found(findings)),
       failed: (error) => void (turn === this.#turn && this.#failed(error)),
     };
-    void this.#start(report, turn);
+    unattended('starting a topology strategy', this.#start(report, turn));
   }
 
   announce(): void {
     // One that failed is stopped, and hears of it when it starts again.
     if (this.#state === 'stopped' || this.#state === 'failing') return;
-    try {
-      this.strategy.announce?.(this.self());
-    } catch (error) {
-      this.#failed(error);
-    }
+    const announced = called(() => this.strategy.announce?.(this.self()));
+    announced.catch((error: unknown) => this.#failed(error));
   }
 
   /** What it found stays readable. */
@@ -179,9 +187,9 @@ export class StrategyRun {
     this.#logged = { at: now, error: this.#error };
     const what = 'A topology strategy failed; what it found stays, and it is tried again';
     // A manifest that is to be applied must not be printed as one line of JSON.
-    this.#logger.warn(error instanceof TopologyError ? error.message : what, {
+    this.#logger.warn(isA(error, TopologyError) ? error.message : what, {
       strategy: this.name,
-      ...(error instanceof TopologyError ? {} : { error: this.#error }),
+      ...(isA(error, TopologyError) ? {} : { error: this.#error }),
       failures: this.#failures,
       retryInMs: Math.round(retryInMs),
     });

@@ -6,8 +6,8 @@ import { Injectable } from '@nestjs/common';
 import type { FoundationConfig } from '../../config/options.js';
 import type { Peer, TopologySelf, TopologyStrategy } from '../../config/topology.js';
 import { describe } from '../../errors.js';
+import { Gate } from '../../foreign/gate.js';
 import { Log } from '../../telemetry/log.js';
-import { RepeatedLog } from '../../telemetry/repeated.log.js';
 import { within } from '../../tools/within.js';
 import type { LocalNode } from '../node.js';
 import { loadStrategy } from './load.js';
@@ -24,7 +24,7 @@ export interface FoundRedis {
 @Injectable()
 export class Topologies {
   readonly #logger = new Log();
-  readonly #repeated = new RepeatedLog();
+  readonly #gate = new Gate();
   readonly #listeners = new Set<() => void>();
   #runs: StrategyRun[] = [];
   #self: TopologySelf;
@@ -157,11 +157,7 @@ export class Topologies {
 
   #tell(): void {
     for (const listener of [...this.#listeners]) {
-      try {
-        listener();
-      } catch (error) {
-        this.#repeated.error('A listener of the topologies threw; the others were told', { error: describe(error) });
-      }
+      this.#gate.tell('Topologies.listen', listener);
     }
   }
 }

@@ -4,8 +4,8 @@
  */
 import type { DirectConfig } from '../../config/options.js';
 import { MessageError, NotReadyError, describe } from '../../errors.js';
+import { Gate, unattended } from '../../foreign/gate.js';
 import { Log } from '../../telemetry/log.js';
-import { RepeatedLog } from '../../telemetry/repeated.log.js';
 import type { Telemetry } from '../../telemetry/telemetry.js';
 import type { NodeIdentity } from '../engine.js';
 import { parseJson } from '../json.js';
@@ -47,7 +47,7 @@ export class DirectTransport implements Transport {
   readonly #topics = new Map<string, Listening>();
   readonly #interrupted = new Set<(bootId?: string) => void>();
   readonly #logger = new Log();
-  readonly #repeated = new RepeatedLog();
+  readonly #gate = new Gate();
   readonly #refusals: Refusals;
   readonly #links: Links;
   readonly #letterKey: Buffer;
@@ -238,7 +238,7 @@ export class DirectTransport implements Transport {
   async #unsubscribe(topic: string, { listeners, plain }: Listening, listener: (text: string) => void): Promise<void> {
     if (!listeners.delete(listener) || listeners.size > 0 || this.#topics.get(topic)?.listeners !== listeners) return;
     this.#topics.delete(topic);
-    void this.#announce({ remove: [topic] });
+    unattended('announcing the topics', this.#announce({ remove: [topic] }));
     await (
       await plain
     )();
@@ -269,16 +269,13 @@ export class DirectTransport implements Transport {
     if (listening === undefined) return;
     const text = read();
     for (const listener of [...listening.listeners]) {
-      try {
-        listener(text);
-      } catch (error) {
-        this.#repeated.error('A listener threw; the others were served', { topic, error: describe(error) }, topic);
-      }
+      this.#gate.tell(`a listener to ${topic}`, listener, text);
     }
   }
 
   #interrupt(bootId?: string): void {
-    for (const interrupted of [...this.#interrupted]) interrupted(bootId);
+    for (const interrupted of [...this.#interrupted])
+      this.#gate.tell('a listener to interruptions', interrupted, bootId);
   }
 
   #allTopics(): Buffer {
