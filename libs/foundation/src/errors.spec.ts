@@ -162,7 +162,7 @@ const examples: [errors.FoundationError, string, string, readonly (string | RegE
     ] as const),
   ],
   [
-    new errors.OverloadedError('topic', 9),
+    new errors.OverloadedError('topic', '9 characters wait for the transport'),
     ...(['FOUNDATION_OVERLOADED', 'redis PUBLISH', ['"topic"', /look at the connection\.$/], false] as const),
   ],
   [

@@ -514,15 +514,16 @@ export class AcknowledgementError extends FoundationError {
 
 /** More waits to be sent than this node is willing to keep. */
 export class OverloadedError extends FoundationError {
+  /** @param waiting what is at its limit, such as `1024 characters wait for the transport`. */
   constructor(
     readonly topic: string,
-    waiting: number,
+    waiting: string,
   ) {
     super(
       'FOUNDATION_OVERLOADED',
       'redis PUBLISH',
-      `Nothing more can be sent to "${topic}" at the moment: ${waiting} characters wait for the transport. The message ` +
-        `was not sent. Await your broadcasts, send less, or look at the connection.`,
+      `Nothing more can be sent to "${topic}" at the moment: ${waiting}. The message was not sent. ` +
+        `Await what you send, send less, or look at the connection.`,
     );
   }
 }

@@ -3,7 +3,7 @@
  * Called by the facade for broadcasts with a `timeout`; underneath one letter for each message and node.
  */
 import type { Membership } from '../cluster/membership.js';
-import { AcknowledgementError, type MissingAcknowledgement } from '../errors.js';
+import { AcknowledgementError, OverloadedError, type MissingAcknowledgement } from '../errors.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
 import type { Correspondent, Letters } from './letters.js';
 
@@ -29,6 +29,8 @@ export interface Receipt {
 }
 
 const NO_ANSWER = 'no answer';
+/** So many messages may be waited for at a time. */
+export const MAX_AWAITED = 50_000;
 
 /** See the file header. */
 export class Acknowledgements {
@@ -46,8 +48,15 @@ export class Acknowledgements {
     });
   }
 
-  /** Waits for these nodes, of which this one may be one. */
+  /**
+   * Waits for these nodes, of which this one may be one.
+   *
+   * @throws OverloadedError when too many messages are waited for.
+   */
   expect(channel: string, nodes: readonly Correspondent[], timeoutMs: number): Receipt {
+    if (this.#waiting.size >= MAX_AWAITED) {
+      throw new OverloadedError(channel, `${this.#waiting.size} messages wait for acknowledgements`);
+    }
     const id = ++this.#lastId;
     const missing = new Map(nodes.map(({ name, bootId }) => [bootId, { node: name, reason: NO_ANSWER }]));
     const acknowledged = new Promise<void>((resolve, reject) => {

@@ -24,6 +24,8 @@ export interface ChannelFigures {
 /** By the name of the channel. */
 export type Figures = Record<string, ChannelFigures>;
 
+/** So many questions may be open at a time; a dashboard asks each node once in a while. */
+export const MAX_QUESTIONS = 1000;
 /** Channels that one node tells of; whoever has more is busy enough. */
 const MAX_CHANNELS = 100;
 
@@ -41,6 +43,7 @@ export class FiguresOfNodes {
 
   /** Those of the node, or `undefined` when it does not answer in so many milliseconds. */
   ask(bootId: string, timeoutMs: number): Promise<Figures | undefined> {
+    if (this.#pending.size >= MAX_QUESTIONS) return Promise.resolve(undefined);
     const id = randomBytes(8).toString('hex');
     return new Promise((resolve) => {
       const take = (figures: Figures | undefined): void => {

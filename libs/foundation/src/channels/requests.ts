@@ -31,6 +31,9 @@ interface Pending {
   timer: NodeJS.Timeout | undefined;
 }
 
+/** So many requests may wait for their answers, and so many be answered, at a time. */
+export const MAX_REQUESTS = 50_000;
+
 /** No channel can be called this, so it names what nodes answer in their records. */
 const PLACE = '#requests';
 
@@ -79,6 +82,11 @@ export class Requests {
   /** Asks one of the nodes that answer; waits so many milliseconds for one to appear. Returns the function that gives it up. */
   ask(pattern: string, packet: unknown, listener: RequestListener, waitMs: number): () => void {
     const id = ++this.#lastId;
+    if (this.#pending.size >= MAX_REQUESTS) {
+      const why = `${this.#pending.size} requests wait for their answers already`;
+      queueMicrotask(() => listener.fail(new RequestError(pattern, why, false)));
+      return () => undefined;
+    }
     const pending: Pending = { pattern, packet, listener, target: undefined, timer: undefined };
     this.#pending.set(id, pending);
     if (!this.#send(id, pending)) {
@@ -124,7 +132,8 @@ export class Requests {
       await this.letters.send(from.bootId, 'reply', { id, answer });
     };
     const answerer = this.#answerers.get(pattern);
-    if (answerer === undefined) this.letters.send(from.bootId, 'reply', { id }).catch(() => undefined);
+    if (answerer === undefined || this.#answering.size >= MAX_REQUESTS)
+      this.letters.send(from.bootId, 'reply', { id }).catch(() => undefined);
     else this.#keep(answerer(packet, reply, from));
   }
 
@@ -139,7 +148,8 @@ export class Requests {
     const { id, answer } = body as Record<string, unknown>;
     const pending = typeof id === 'number' ? this.#pending.get(id) : undefined;
     if (pending === undefined || pending.target !== from.bootId) return;
-    if (answer === undefined) this.#fail(id as number, 'the node answers this pattern no more', false);
+    if (answer === undefined)
+      this.#fail(id as number, 'the node does not answer this pattern any more, or answers too many already', false);
     else pending.listener.answer(answer);
   }
 

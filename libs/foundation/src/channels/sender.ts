@@ -42,6 +42,8 @@ export interface Written {
 }
 
 const NOTHING: BroadcastOptions = {};
+/** So many characters may wait to be deflated, and so many messages, those behind a deflated one included. */
+export const MAX_DEFLATING = { characters: 32 * 1024 * 1024, messages: 10_000 };
 
 /** What steers a cluster must not wait for what it carries. */
 function laneOf(channel: string, { priority }: BroadcastOptions): Lane {
@@ -51,6 +53,8 @@ function laneOf(channel: string, { priority }: BroadcastOptions): Lane {
 /** See the file header. */
 export class Sender {
   readonly #turns = new Turns();
+  /** Characters that wait for their turn. */
+  #deflating = 0;
 
   constructor(private readonly tools: SenderTools) {}
 
@@ -99,8 +103,15 @@ export class Sender {
     deflating: boolean,
     trace: TraceCarrier | undefined,
   ): Promise<void> {
+    const isTooMuch = this.#deflating > 0 && this.#deflating + body.length > MAX_DEFLATING.characters;
+    if (isTooMuch || this.#turns.waiting >= MAX_DEFLATING.messages) {
+      const waiting = `${this.#turns.waiting} messages of ${this.#deflating} characters wait to be deflated`;
+      throw this.#asUnsent(channel, new OverloadedError(channel, waiting));
+    }
     let sent!: Promise<void>;
+    this.#deflating += body.length;
     await this.#turns.take(turn, async () => {
+      this.#deflating -= body.length;
       const small = deflating ? await deflate(body) : undefined;
       // Posted within the turn and awaited outside: who comes next need not wait for Redis.
       sent = this.#post(channel, body, options, small, trace);

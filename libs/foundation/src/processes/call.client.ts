@@ -5,7 +5,14 @@
 import type { LocalNode } from '../cluster/node.js';
 import type { Membership } from '../cluster/membership.js';
 import type { FoundationConfig } from '../config/options.js';
-import { ArgumentError, CallInterruptedError, CallTimeoutError, describe, type CallSubject } from '../errors.js';
+import {
+  ArgumentError,
+  CallInterruptedError,
+  CallTimeoutError,
+  OverloadedError,
+  describe,
+  type CallSubject,
+} from '../errors.js';
 import { unattended } from '../foreign/gate.js';
 import { onAbort } from '../foreign/signals.js';
 import { RepeatedLog } from '../telemetry/repeated.log.js';
@@ -40,6 +47,9 @@ interface Pending {
   /** With whatever it is; the reason of a signal may be anything. */
   fail(reason: unknown): void;
 }
+
+/** So many calls may wait for their answers; each of them holds its arguments' text until it is sent, and a timer. */
+export const MAX_PENDING_CALLS = 50_000;
 
 /** A call that reached no node: it was not carried out. */
 export const UNDELIVERED = { kind: 'reply', id: '', outcome: 'stale' } as const;
@@ -88,7 +98,8 @@ export class CallClient {
   /**
    * Resolves with the answer, or with {@link UNDELIVERED}.
    *
-   * @throws CallTimeoutError, `CallInterruptedError`, `ArgumentError` for what cannot be sent, the reason of the signal.
+   * @throws CallTimeoutError, `CallInterruptedError`, `ArgumentError` for what cannot be sent, `OverloadedError` when too many
+   * calls wait, the reason of the signal.
    */
   async call(
     target: CallTarget,
@@ -97,6 +108,9 @@ export class CallClient {
     options: Required<Pick<CallOptions, 'timeout'>> & CallOptions,
   ): Promise<CallReply> {
     options.signal?.throwIfAborted();
+    if (this.#pending.size >= MAX_PENDING_CALLS) {
+      throw new OverloadedError(`${target.name}.${method}`, `${this.#pending.size} calls wait for their answers`);
+    }
     const request = this.#request(target, method, args, options.timeout, this.node.bootId);
     const subject: CallSubject = { processName: target.name, method, node: target.node };
     return new Promise((resolve, reject) => {
@@ -141,7 +155,7 @@ export class CallClient {
   /**
    * A call to a process of this node does not leave it, but its arguments are copied as if it did.
    *
-   * @throws ArgumentError, `CallInterruptedError`.
+   * @throws ArgumentError, `CallInterruptedError`, `OverloadedError`.
    */
   async #deliver(target: CallTarget, request: CallRequest): Promise<boolean> {
     const text = this.#write(request);
@@ -153,6 +167,8 @@ export class CallClient {
     try {
       return (await this.#outbox.add(this.#inbox(target.bootId), text)) !== 0;
     } catch (error) {
+      // It was refused before it left.
+      if (error instanceof OverloadedError) throw error;
       // A PUBLISH without an answer may have arrived.
       const subject: CallSubject = { processName: target.name, method: request.method, node: target.node };
       throw new CallInterruptedError(subject, `Redis did not confirm that it passed it on: ${describe(error)}`);

@@ -151,7 +151,7 @@ export class Outbox {
   }
 
   #refuse(bundle: Bundle, waiting: number): void {
-    bundle.reject(new OverloadedError(bundle.topic, waiting));
+    bundle.reject(new OverloadedError(bundle.topic, `${waiting} characters wait for the transport`));
   }
 }
 
