@@ -15,7 +15,7 @@ import { PriceBoard, type EpochCount, type SeenTick } from './price-board.js';
 /** The answer of `GET /status`. */
 export interface Status {
   node: { name: string; bootId: string; state: NodeState };
-  members: Member[];
+  members: readonly Member[];
   /** Not there while Redis cannot say who owns what. */
   processes?: ProcessInfo[];
   ticks: { last: readonly SeenTick[]; epochs: readonly EpochCount[]; stale: number };

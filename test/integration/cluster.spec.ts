@@ -219,10 +219,7 @@ describe('A singleton', () => {
     const second = await bootNode([type]);
     await formed(first, second);
     const eldest = (node: Booted) =>
-      node.app
-        .get(Membership)
-        .members()
-        .sort((a, b) => a.joinedAt - b.joinedAt)[0]?.name;
+      [...node.app.get(Membership).members()].sort((a, b) => a.joinedAt - b.joinedAt)[0]?.name;
     expect((await managerOf(second).list())[0]?.state).toBe(state);
     expect(lives).toHaveLength(1);
     expect([eldest(first), eldest(second)]).toEqual([first.name, first.name]);

@@ -214,6 +214,18 @@ const MUTATIONS: Record<string, { breaks: string; mutate: Mutation }> = {
       return true;
     },
   },
+  'a process is moved back and forth': {
+    breaks: 'I20',
+    mutate: (events, _facts, pick) => {
+      const start = pick(of(events, 'process.starting'));
+      // Beyond everything that happened.
+      const end = Math.max(...events.map(({ at }) => at)) + 10_000_000;
+      const stop = { ...structuredClone(start), event: 'process.stopped', at: end };
+      Object.assign(stop.payload, { reason: 'move', clean: true });
+      events.push(stop, { ...structuredClone(start), at: end + 1000 });
+      return true;
+    },
+  },
   'a state is applied twice': {
     breaks: 'I19',
     mutate: (events, _facts, pick) => {

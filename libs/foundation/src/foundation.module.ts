@@ -17,7 +17,7 @@ import { HealthMonitor } from './health/health.monitor.js';
 import { FoundationMetrics } from './metrics/foundation.metrics.js';
 import { CallClient } from './processes/call.client.js';
 import { CallServer } from './processes/call.server.js';
-import { NodeControl } from './processes/node.control.js';
+import { NodeControl, askNode } from './processes/node.control.js';
 import { ProcessCalls } from './processes/process.calls.js';
 import { ProcessManager } from './processes/process.manager.js';
 import { nameOf } from './processes/process.names.js';
@@ -157,7 +157,11 @@ class FoundationDrainModule {}
     {
       provide: ProcessManager,
       inject: [CONFIG, ENGINE, Membership, ProcessTable, ProcessRegistry, Supervisor, ProcessCalls, NodeControl],
-      useFactory: (...parts: ConstructorParameters<typeof ProcessManager>) => new ProcessManager(...parts),
+      useFactory: (...parts: ConstructorParameters<typeof ProcessManager>) => {
+        const [, , membership, , , supervisor, calls] = parts;
+        supervisor.onMove(askNode(membership, calls));
+        return new ProcessManager(...parts);
+      },
     },
     {
       provide: Channels,
@@ -191,7 +195,7 @@ class FoundationDrainModule {}
     // floor 5
     {
       provide: HealthMonitor,
-      inject: [CONFIG, ENGINE, Membership, Topologies, ProcessTable, ServiceRegistry],
+      inject: [CONFIG, ENGINE, Membership, Topologies, ProcessTable, ServiceRegistry, ProcessRegistry],
       useFactory: (...parts: ConstructorParameters<typeof HealthMonitor>) => new HealthMonitor(...parts),
     },
     {

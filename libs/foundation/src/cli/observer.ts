@@ -85,7 +85,7 @@ export async function observe(given: FoundationConfig): Promise<Observer> {
     membership,
     processes: new ProcessManager(config, engine, membership, table, registry, supervisor, calls, control),
     services,
-    health: new HealthMonitor(config, engine, membership, topologies, table, services),
+    health: new HealthMonitor(config, engine, membership, topologies, table, services, registry),
     async look() {
       await engine.nodes.look().catch((error: unknown) => {
         throw redisError(engine.endpoint, 'looking at the cluster', error);

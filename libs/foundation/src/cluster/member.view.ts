@@ -27,6 +27,7 @@ export class MemberView {
   readonly #logger = new Log();
   #late: ReadonlySet<string> = new Set();
   #version = 0;
+  #changes = 0;
   #refreshing: Promise<void> | undefined;
   #refreshNext: Promise<void> | undefined;
   #fetchedAt = -Infinity;
@@ -46,6 +47,11 @@ export class MemberView {
 
   get version(): number {
     return this.#version;
+  }
+
+  /** Rises with everything that makes the copy another one, what hints say included. */
+  get changes(): number {
+    return this.#changes;
   }
 
   records(): NodeRecord[] {
@@ -94,6 +100,7 @@ export class MemberView {
     this.#keepLost(view);
     const before = this.records();
     this.#version = view.version;
+    this.#changes += 1;
     this.#members.clear();
     for (const member of view.members) this.#members.set(member.name, member);
     this.engine.meet?.(view.members);
@@ -114,7 +121,9 @@ export class MemberView {
 
   noteLoad(node: string, load: number): void {
     const member = this.#members.get(node);
-    if (member !== undefined && node !== this.owner.self.name) this.#members.set(node, { ...member, load });
+    if (member === undefined || node === this.owner.self.name || member.load === load) return;
+    this.#members.set(node, { ...member, load });
+    this.#changes += 1;
   }
 
   noteLate(names: readonly string[]): void {
@@ -123,6 +132,7 @@ export class MemberView {
       if (late.has(name) === this.#late.has(name)) continue;
       this.telemetry.emit('cluster.node_suspect', { node: name, bootId, suspect: late.has(name) });
     }
+    if (late.size > 0 || this.#late.size > 0) this.#changes += 1;
     this.#late = late;
   }
 

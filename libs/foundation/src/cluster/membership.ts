@@ -93,6 +93,8 @@ export class Membership {
   readonly #gate: Gate;
   #state: NodeState = 'joining';
   #record: NodeRecord;
+  /** The list as it was made last, and of what. */
+  #seen: { members: readonly Member[]; own: Member; changes: number; record: NodeRecord } | undefined;
   #incarnation: string | undefined;
   #lastAnswerAt = 0;
   #isolatedSince = 0;
@@ -158,20 +160,39 @@ export class Membership {
   }
 
   /**
-   * The members by name, this node included once it has joined.
+   * The members by name, this node included once it has joined. The list is frozen, and the same one until something changes.
    *
    * Underneath: the copy of `HGETALL …:nodes`; no network. While this node is isolated it is the last copy it had.
    */
-  members(): Member[] {
-    return this.#view
+  members(): readonly Member[] {
+    return this.#look().members;
+  }
+
+  /** This node as a member, whether the view has it already or not. */
+  get own(): Member {
+    return this.#look().own;
+  }
+
+  /** Made once for each change: thousands of names are ranked with it in one turn. */
+  #look(): { members: readonly Member[]; own: Member } {
+    const { changes } = this.#view;
+    if (this.#seen?.changes === changes && this.#seen.record === this.#record) return this.#seen;
+    const members = this.#view
       .records()
       .map((record) => (record.bootId === this.node.bootId ? { ...this.#record, state: record.state } : record))
-      .map(({ leaseServers: _servers, beatEvery: _every, ttl: _ttl, ...record }) => ({
-        ...record,
-        state: stateOf(record.state, this.#view.isLate(record.name)),
-        self: record.bootId === this.node.bootId,
-      }))
+      .map((record) => this.#member(record))
       .sort((a, b) => (a.name < b.name ? -1 : 1));
+    const own = members.find(({ self }) => self) ?? this.#member(this.#record);
+    this.#seen = { members: Object.freeze(members), own, changes, record: this.#record };
+    return this.#seen;
+  }
+
+  #member({ leaseServers: _servers, beatEvery: _every, ttl: _ttl, ...record }: NodeRecord): Member {
+    return Object.freeze({
+      ...record,
+      state: stateOf(record.state, this.#view.isLate(record.name)),
+      self: record.bootId === this.node.bootId,
+    });
   }
 
   /**

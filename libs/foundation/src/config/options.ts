@@ -226,7 +226,7 @@ export interface FoundationOptions {
    * What this node is, for `placement: { labels }`. Environment: `FOUNDATION_LABELS` (`role=worker,zone=a`). Default none.
    */
   labels?: Record<string, string>;
-  /** How many processes this node is willing to own. Default: no limit. */
+  /** How many processes this node owns at most, replicas on every node included; 0 = none. Default: no limit. */
   capacity?: number;
   /**
    * How many nodes the cluster should have, for its health. Environment: `FOUNDATION_EXPECTED_NODES`. Default: what the

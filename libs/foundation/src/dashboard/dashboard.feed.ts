@@ -238,7 +238,7 @@ export class DashboardFeed implements OnModuleInit, BeforeApplicationShutdown {
 
   #why(info: ProcessInfo): string | undefined {
     try {
-      return whyOf(info, this.processes.explainPlacement(info.name));
+      return whyOf(info, this.processes.explainPlacement(info.name, info.node));
     } catch {
       return undefined; // One on every node, or gone since.
     }

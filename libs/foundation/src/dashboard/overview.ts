@@ -131,9 +131,10 @@ export function processSeen(
 }
 
 /** Why a process is where it is, or why it is nowhere. */
-export function whyOf({ node, state }: ProcessInfo, candidates: readonly Candidate[]): string | undefined {
+export function whyOf({ node, state, reason }: ProcessInfo, candidates: readonly Candidate[]): string | undefined {
   if (node !== undefined) return candidates.find((candidate) => candidate.node === node)?.reason;
   if (state !== 'waiting') return undefined;
+  if (reason !== undefined) return reason;
   const [best] = candidates;
   if (best === undefined) return 'there is no node';
   return best.excluded ? `no node can run it: of ${best.node}, ${best.reason}` : `it waits for ${best.node}`;

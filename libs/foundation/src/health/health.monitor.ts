@@ -7,6 +7,7 @@ import type { Membership } from '../cluster/membership.js';
 import type { Topologies } from '../cluster/topologies/topologies.js';
 import type { FoundationConfig } from '../config/options.js';
 import { describe } from '../errors.js';
+import type { ProcessRegistry, Stranded } from '../processes/process.registry.js';
 import type { ProcessTable } from '../processes/process.table.js';
 import type { ServiceRegistry } from '../services/service.registry.js';
 import { Log } from '../telemetry/log.js';
@@ -23,7 +24,9 @@ const ASK_TIMEOUT_MS = 1000;
 export class HealthMonitor {
   readonly #logger = new Log();
   #mostMembers = 1;
-  #asked: { at: number; facts: Promise<EngineFacts | undefined> } | undefined;
+  #asked: { at: number; facts: Promise<EngineFacts | undefined>; stranded: Promise<readonly Stranded[]> } | undefined;
+  /** What was found last; Redis does not always say. */
+  #stranded: readonly Stranded[] = [];
 
   constructor(
     private readonly config: FoundationConfig,
@@ -32,6 +35,7 @@ export class HealthMonitor {
     private readonly topologies: Pick<Topologies, 'expectedNodes' | 'status'>,
     private readonly table: ProcessTable,
     private readonly registry: ServiceRegistry,
+    private readonly processes: Pick<ProcessRegistry, 'stranded'>,
   ) {
     membership.listen({
       changed: () => (this.#mostMembers = Math.max(this.#mostMembers, membership.members().length)),
@@ -48,7 +52,7 @@ export class HealthMonitor {
    * `getJobScheduler('sweep')`, at most every two seconds.
    */
   async clusterHealth(): Promise<ClusterHealth> {
-    const engine = await this.#ask();
+    const [engine, stranded] = await this.#ask();
     const members = this.membership.members();
     this.#mostMembers = Math.max(this.#mostMembers, members.length);
     return clusterReport({
@@ -61,6 +65,7 @@ export class HealthMonitor {
       latencyMs: this.membership.latency,
       members,
       processes: this.table.slots(),
+      stranded,
       services: this.registry.services(),
       engine,
     });
@@ -71,15 +76,26 @@ export class HealthMonitor {
     return this.membership.state === 'up';
   }
 
-  #ask(): Promise<EngineFacts | undefined> {
+  #ask(): Promise<[EngineFacts | undefined, readonly Stranded[]]> {
     const now = performance.now();
     if (this.#asked === undefined || now - this.#asked.at > ASK_EVERY_MS) {
       const facts = within(ASK_TIMEOUT_MS, this.engine.inspect(), 'no answer').catch((error: unknown) => {
         this.#logger.debug('Redis did not say how it is', { error: describe(error) });
         return undefined;
       });
-      this.#asked = { at: now, facts };
+      this.#asked = { at: now, facts, stranded: this.#look() };
     }
-    return this.#asked.facts;
+    return Promise.all([this.#asked.facts, this.#asked.stranded]);
+  }
+
+  async #look(): Promise<readonly Stranded[]> {
+    // While this node is cut off nobody says who owns what.
+    if (this.membership.state !== 'up' && this.membership.state !== 'observing') return this.#stranded;
+    try {
+      this.#stranded = await within(ASK_TIMEOUT_MS, this.processes.stranded(), 'no answer');
+    } catch (error) {
+      this.#logger.debug('Redis did not say which processes wait', { error: describe(error) });
+    }
+    return this.#stranded;
   }
 }

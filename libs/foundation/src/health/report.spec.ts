@@ -33,6 +33,7 @@ const facts = (more: Partial<HealthFacts> = {}): HealthFacts => ({
   members: [member('a'), member('b'), member('c')],
   strategies: [],
   processes: [],
+  stranded: [],
   services: [],
   engine: {},
   ...more,

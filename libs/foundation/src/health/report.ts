@@ -5,7 +5,9 @@
 import type { Member, NodeState } from '../cluster/membership.js';
 import type { StrategyStatus } from '../cluster/topologies/strategy.run.js';
 import { LAGGING_MS } from '../processes/placement.js';
+import type { Stranded } from '../processes/process.registry.js';
 import type { ProcessStatus } from '../processes/process.table.js';
+import { processOf } from '../processes/slots.js';
 import type { ServiceInfo } from '../services/service.js';
 import type { EngineFacts } from '../tools/engine.js';
 
@@ -22,6 +24,8 @@ export interface HealthReason {
     | 'node-suspect'
     | 'node-lagging'
     | 'process-escalated'
+    | 'process-waiting'
+    | 'process-misplaced'
     | 'service-unhealthy'
     | 'redis-slow'
     | 'redis-evicts'
@@ -80,6 +84,8 @@ export interface HealthFacts {
   /** How the topology strategies are doing. */
   strategies: readonly StrategyStatus[];
   processes: readonly { name: string; status: ProcessStatus; error?: string }[];
+  /** What may run nowhere. */
+  stranded: readonly Stranded[];
   services: readonly ServiceInfo[];
   /** `undefined` when Redis did not say. */
   engine: EngineFacts | undefined;
@@ -145,7 +151,7 @@ function topologyReasons({ strategies }: HealthFacts): HealthReason[] {
   });
 }
 
-function workReasons({ processes, services }: HealthFacts): HealthReason[] {
+function workReasons({ processes, stranded, services }: HealthFacts): HealthReason[] {
   const escalated = processes.filter(({ status }) => status === 'escalated');
   const sick = servicesHealth(services).filter(({ status }) => status !== 'healthy');
   return [
@@ -154,12 +160,31 @@ function workReasons({ processes, services }: HealthFacts): HealthReason[] {
       const message = `Process "${name}" crashed too often and stays down${why}. Bring it back with restart("${name}").`;
       return { code: 'process-escalated', severity: 'critical', message };
     }),
+    ...strandedReasons(stranded),
     ...sick.map(({ service, status }): HealthReason => {
       const severity = status === 'critical' ? 'critical' : 'degraded';
       const which = severity === 'critical' ? 'No instance' : 'Not every instance';
       return { code: 'service-unhealthy', severity, message: `${which} of service "${service}" is healthy.` };
     }),
   ];
+}
+
+/** One reason for all partitions or replicas of a process that have the same one. */
+function strandedReasons(stranded: readonly Stranded[]): HealthReason[] {
+  const groups = new Map<string, Stranded[]>();
+  for (const one of stranded) {
+    const key = JSON.stringify([processOf(one.name), one.node, one.reason]);
+    groups.set(key, [...(groups.get(key) ?? []), one]);
+  }
+  return [...groups.values()].map(([first, ...more]): HealthReason => {
+    const { name, node, reason } = first!;
+    const which = `Process "${name}"${more.length === 0 ? '' : `, with ${more.length} more of "${processOf(name)}",`}`;
+    if (node === undefined) {
+      return { code: 'process-waiting', severity: 'degraded', message: `${which} waits: ${reason}.` };
+    }
+    const message = `${which} is on node "${node}", of which is true now: ${reason}. It leaves when a node comes that may run it.`;
+    return { code: 'process-misplaced', severity: 'degraded', message };
+  });
 }
 
 function redisReasons({ state, latencyMs, engine }: HealthFacts): HealthReason[] {

@@ -7,7 +7,9 @@ import { EVENT_METRICS, GAUGE_METRICS } from './metrics.js';
 type Parts = ConstructorParameters<typeof FoundationMetrics>;
 
 function metricsOver(telemetry: Telemetry, waiting: Record<string, number> = {}) {
-  const members = [{ state: 'up' }, { state: 'up' }, { state: 'suspect' }] as ReturnType<Parts[1]['members']>;
+  const members = [{ state: 'up' }, { state: 'up' }, { state: 'suspect' }] as unknown as ReturnType<
+    Parts[1]['members']
+  >;
   const services = [{ status: 'healthy' }] as unknown as ReturnType<Parts[3]['services']>;
   return new FoundationMetrics(
     telemetry,

@@ -3,6 +3,7 @@
  * Called by the supervisor; underneath `Leases.standing` and `Leases.acquire`.
  */
 import { describe } from '../errors.js';
+import { unattended } from '../foreign/gate.js';
 import { Log } from '../telemetry/log.js';
 import type { Lease, Leases } from '../tools/leases.js';
 
@@ -12,6 +13,8 @@ const RETRY_MS = 300;
 /** Names that are due within this time are asked for together. */
 const TOGETHER_MS = 5;
 const PARALLEL = 16;
+/** A thousand names may become free in one turn; ranking them all in it would hold up what renews the leases. */
+const SLICE_MS = 5;
 
 interface Candidate {
   dueAt: number;
@@ -27,14 +30,19 @@ interface Candidate {
 /** The names this node would like to own and does not. */
 export class Candidacy {
   readonly #names = new Map<string, Candidate>();
+  /** Hints whose names have not been ranked yet, and when they came. */
+  readonly #hints = new Map<string, number>();
+  readonly #trying = new Set<string>();
   readonly #logger = new Log();
   #timer: NodeJS.Timeout | undefined;
   #asking: Promise<void> | undefined;
   #arming = false;
+  #ranking = false;
 
+  /** @param rankOf this node's place in the order; `undefined` when it may not run the process, which ends the candidacy. */
   constructor(
     private readonly leases: Leases,
-    private readonly rankOf: (name: string) => number,
+    private readonly rankOf: (name: string) => number | undefined,
     private readonly won: (lease: Lease) => void,
     private readonly now: () => number,
   ) {}
@@ -52,16 +60,41 @@ export class Candidacy {
 
   /** True while the lease of this name is being acquired. */
   isTrying(name: string): boolean {
-    return this.#names.get(name)?.busy === true;
+    return this.#trying.has(name);
+  }
+
+  /** How many leases are being acquired: what this node may own in a moment. */
+  get trying(): number {
+    return this.#trying.size;
   }
 
   /** Somebody said that the name is free: look when it is this node's turn. */
   hint(name: string): void {
     const candidate = this.#names.get(name);
     if (candidate === undefined) return;
-    candidate.dueAt = Math.min(candidate.dueAt, this.#turn(name, candidate, this.now()));
-    candidate.waited = true;
     candidate.hinted = true;
+    this.#hints.set(name, this.now());
+    if (this.#ranking) return;
+    this.#ranking = true;
+    setImmediate(() => unattended('ranking processes', this.#rankHinted()));
+  }
+
+  async #rankHinted(): Promise<void> {
+    try {
+      let began = this.now();
+      for (const [name, at] of this.#hints) {
+        if (this.now() - began >= SLICE_MS) began = await this.#nextTurn();
+        this.#hints.delete(name);
+        const candidate = this.#names.get(name);
+        if (candidate === undefined) continue;
+        const turn = this.#turn(name, candidate, at);
+        if (turn === undefined) continue;
+        candidate.dueAt = Math.min(candidate.dueAt, turn);
+        candidate.waited = true;
+      }
+    } finally {
+      this.#ranking = false;
+    }
     this.#arm();
   }
 
@@ -69,13 +102,25 @@ export class Candidacy {
   async close(): Promise<void> {
     clearTimeout(this.#timer);
     this.#names.clear();
+    this.#hints.clear();
     await this.#asking;
   }
 
-  /** When this node's turn comes for a name that is free from `freeAt` on. */
-  #turn(name: string, candidate: Candidate, freeAt: number): number {
-    candidate.rank = this.rankOf(name);
-    return freeAt + candidate.rank * RANK_STEP_MS;
+  /** Returns when it began. */
+  async #nextTurn(): Promise<number> {
+    await new Promise((resolve) => setImmediate(resolve));
+    return this.now();
+  }
+
+  /** When this node's turn comes for a name that is free from `freeAt` on; a name that it may not have is forgotten. */
+  #turn(name: string, candidate: Candidate, freeAt: number): number | undefined {
+    const rank = this.rankOf(name);
+    if (rank === undefined) {
+      this.#names.delete(name);
+      return undefined;
+    }
+    candidate.rank = rank;
+    return freeAt + rank * RANK_STEP_MS;
   }
 
   /** Once a turn, however many names were added. */
@@ -107,7 +152,7 @@ export class Candidacy {
     const due = [...this.#names].filter(([, { busy, dueAt }]) => !busy && dueAt <= limit);
     for (const [, candidate] of due) candidate.hinted = false;
     try {
-      const free = this.#sort(await this.leases.standing(due.map(([name]) => name)));
+      const free = await this.#sort(await this.leases.standing(due.map(([name]) => name)));
       for (let index = 0; index < free.length; index += PARALLEL) {
         await Promise.all(free.slice(index, index + PARALLEL).map((name) => this.#try(name)));
       }
@@ -118,27 +163,35 @@ export class Candidacy {
   }
 
   /** Puts off what is taken, and what is free but first somebody else's turn; returns what to try now. */
-  #sort(standing: readonly { name: string; freeInMs: number }[]): string[] {
-    const now = this.now();
-    return standing
-      .filter(({ name, freeInMs }) => {
-        const candidate = this.#names.get(name);
-        if (candidate === undefined) return false;
-        // Most names are taken at most times, and all leases of a node end together: no rank is needed for them yet.
-        if (freeInMs > 0) return this.#putOff(candidate, now + freeInMs);
-        if (candidate.waited) return true;
+  async #sort(standing: readonly { name: string; freeInMs: number }[]): Promise<string[]> {
+    const free: string[] = [];
+    let began = this.now();
+    for (const { name, freeInMs } of standing) {
+      if (this.now() - began >= SLICE_MS) began = await this.#nextTurn();
+      const now = this.now();
+      const candidate = this.#names.get(name);
+      if (candidate === undefined) continue;
+      // Most names are taken at most times, and all leases of a node end together: no rank is needed for them yet.
+      if (freeInMs > 0) {
+        this.#putOff(candidate, now + freeInMs);
+        continue;
+      }
+      if (!candidate.waited) {
         candidate.waited = true;
-        candidate.dueAt = this.#turn(name, candidate, now);
-        return candidate.dueAt <= now;
-      })
-      .map(({ name }) => name);
+        const turn = this.#turn(name, candidate, now);
+        if (turn === undefined) continue;
+        candidate.dueAt = turn;
+        if (turn > now) continue;
+      }
+      free.push(name);
+    }
+    return free;
   }
 
-  #putOff(candidate: Candidate, until: number): false {
-    if (candidate.hinted) return false;
+  #putOff(candidate: Candidate, until: number): void {
+    if (candidate.hinted) return;
     candidate.waited = false;
     candidate.dueAt = until + 1;
-    return false;
   }
 
   async #try(name: string): Promise<void> {
@@ -147,17 +200,21 @@ export class Candidacy {
     const had = candidate.rank;
     // What was won a moment ago may have moved this node back in the order.
     const turn = this.#turn(name, candidate, this.now());
+    if (turn === undefined) return;
     if (candidate.rank > had) {
       candidate.dueAt = turn;
       return;
     }
+    // INVARIANT: what is being acquired counts as owned, from the turn on in which the room for it was seen.
     candidate.busy = true;
+    this.#trying.add(name);
     const lease = await this.leases.acquire(name).catch((error: unknown) => {
       this.#logger.debug('A lease was not acquired; tried again soon', { process: name, error: describe(error) });
       candidate.dueAt = this.now() + RETRY_MS * (1 + Math.random());
       return undefined;
     });
     candidate.busy = false;
+    this.#trying.delete(name);
     if (lease === undefined) {
       candidate.dueAt = Math.max(candidate.dueAt, this.now() + TOGETHER_MS);
       return;

@@ -1,14 +1,16 @@
 import 'reflect-metadata';
 import { describe, expect, it } from '@jest/globals';
+import type { Membership } from '../cluster/membership.js';
 import { ArgumentError, ProcessTimeoutError } from '../errors.js';
 import { callableOf } from './callable.decorator.js';
-import { NODE_CONTROL, NodeControl } from './node.control.js';
+import { NODE_CONTROL, NodeControl, askNode } from './node.control.js';
 
 function control(drain: () => Promise<void> = () => Promise.resolve()) {
   const calls: string[] = [];
   const membership = { drain: async () => void calls.push('membership') };
   const hosted = [{ name: 'feed', epoch: 1, running: true }];
-  const supervisor = { drain: () => (calls.push('supervisor'), drain()), hosted: () => hosted };
+  const takes = (name: string, limit: number | undefined) => (calls.push(`${name} ${String(limit)}`), limit !== 0);
+  const supervisor = { drain: () => (calls.push('supervisor'), drain()), hosted: () => hosted, takes };
   return { calls, node: new NodeControl({ shutdownTimeout: 50 }, membership, supervisor) };
 }
 
@@ -23,6 +25,32 @@ describe('NodeControl', () => {
     const { node } = control(() => new Promise(() => undefined));
     await expect(node.drain(20)).rejects.toBeInstanceOf(ProcessTimeoutError);
     await expect(node.drain()).rejects.toThrow(/feed.*did not stop within 50 ms/);
+  });
+
+  it('keeps a place for what another node moves here, when it has one, and asks others for theirs', async () => {
+    const { node, calls } = control();
+    expect([node.takes('feed', 3, 'a'), node.takes('feed', 0, 'a'), node.takes('part/1', null, 'a')]).toEqual([
+      true,
+      false,
+      true,
+    ]);
+    expect(calls).toEqual(['feed 3', 'feed 0', 'part/1 undefined']);
+    for (const [name, limit] of [
+      [1, null],
+      ['feed', 'x'],
+      ['feed', undefined],
+      ['feed', NaN],
+    ]) {
+      expect(() => node.takes(name, limit, 'a')).toThrow(ArgumentError);
+    }
+    const asked: unknown[] = [];
+    const at = async (...call: unknown[]) => asked.push(call) > 0;
+    const members = [{ name: 'b', bootId: 'boot-b' }] as unknown as ReturnType<Membership['members']>;
+    const ask = askNode({ members: () => members, self: { name: 'a', bootId: 'boot-a' } }, { at });
+    expect([await ask('b', 'feed', undefined), await ask('gone', 'feed', 1)]).toEqual([true, false]);
+    expect(asked).toEqual([
+      [{ name: NODE_CONTROL, node: 'b', bootId: 'boot-b', epoch: 1 }, 'takes', ['feed', null, 'a'], expect.anything()],
+    ]);
   });
 
   it.each([0, -1, NaN, '100', null, {}])(

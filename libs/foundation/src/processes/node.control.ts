@@ -1,5 +1,5 @@
 /**
- * What is asked of a node itself: to drain. On this node directly, on another one by a call, as processes are called.
+ * What is asked of a node itself: to drain, or to take a process that would move there. On this node directly, on another one by a call, as processes are called.
  * Called by the manager; the call server finds it under a name of its own.
  */
 import type { Membership } from '../cluster/membership.js';
@@ -7,17 +7,31 @@ import type { FoundationConfig } from '../config/options.js';
 import { ArgumentError, ProcessTimeoutError } from '../errors.js';
 import { Callable } from './callable.decorator.js';
 import type { Reachable } from './call.server.js';
-import type { Supervisor } from './supervisor.js';
+import type { ProcessCalls } from './process.calls.js';
+import type { AskNode, Supervisor } from './supervisor.js';
 
 /** By which calls reach a node; no process has a colon in its name. */
 export const NODE_CONTROL = 'node:control';
+
+/** A node that does not answer is asked again later. */
+const ASK_MS = 1000;
+
+/** Asks other nodes by their {@link NodeControl.takes}. */
+export function askNode(membership: Pick<Membership, 'members' | 'self'>, calls: Pick<ProcessCalls, 'at'>): AskNode {
+  return async (node, name, limit) => {
+    const bootId = membership.members().find((member) => member.name === node)?.bootId;
+    if (bootId === undefined) return false;
+    const target = { name: NODE_CONTROL, node, bootId, epoch: 1 };
+    return (await calls.at(target, 'takes', [name, limit ?? null, membership.self.name], { timeout: ASK_MS })) === true;
+  };
+}
 
 /** See the file header. */
 export class NodeControl {
   constructor(
     private readonly config: Pick<FoundationConfig, 'shutdownTimeout'>,
     private readonly membership: Pick<Membership, 'drain'>,
-    private readonly supervisor: Pick<Supervisor, 'drain' | 'hosted'>,
+    private readonly supervisor: Pick<Supervisor, 'drain' | 'hosted' | 'takes'>,
   ) {}
 
   /**
@@ -45,6 +59,20 @@ export class NodeControl {
       'The node takes nothing new, and what remains goes on stopping.',
       'Let onProcessStop and the tasks of ctx.run heed ctx.signal.',
     );
+  }
+
+  /** Whether this node keeps a place for a process that is to move here; see `Supervisor.takes`. */
+  @Callable()
+  takes(name: unknown, limit: unknown, from: unknown): boolean {
+    if (typeof name !== 'string' || typeof from !== 'string' || !(limit === null || Number.isSafeInteger(limit))) {
+      throw new ArgumentError(
+        'takes',
+        'name, limit',
+        `${String(name)}, ${String(limit)}`,
+        'a name, and a number or null',
+      );
+    }
+    return this.supervisor.takes(name, typeof limit === 'number' ? limit : undefined, from);
   }
 
   /** For the call server: a node has no epochs, and is there as long as its process. */

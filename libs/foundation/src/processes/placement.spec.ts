@@ -1,6 +1,17 @@
 import { describe, expect, it } from '@jest/globals';
 import type { Member } from '../cluster/membership.js';
-import { explain, givesWay, rankMembers, rankOf, type Placeable, type Placement } from './placement.js';
+import {
+  betterNode,
+  explain,
+  exclusionOf,
+  givesWay,
+  obstacleOf,
+  rankMembers,
+  refusalOf,
+  turnOf,
+  type Placeable,
+  type Placement,
+} from './placement.js';
 import { rendezvous } from '../tools/rendezvous.js';
 import { slotNames } from './slots.js';
 
@@ -209,13 +220,255 @@ describe('explain', () => {
   });
 });
 
-describe('rankOf', () => {
-  it('is the place in the order, and after everyone for a node that is not in it', () => {
+describe('turnOf', () => {
+  it('is the place in the order and who is first, and nothing for a node that may not run it', () => {
     const members = [member('a', { load: 1 }), member('b'), member('c', { state: 'draining' })];
-    expect(rankOf(feed(), members, 'b')).toBe(0);
-    expect(rankOf(feed(), members, 'a')).toBe(1);
-    expect(rankOf(feed(), members, 'c')).toBe(2);
-    expect(rankOf(feed(), [], 'a')).toBe(0);
+    expect(turnOf(feed(), members, 'b')).toEqual({ rank: 0, best: 'b' });
+    expect(turnOf(feed(), members, 'a')).toEqual({ rank: 1, best: 'b' });
+    expect(turnOf(feed(), members, 'c')).toBeUndefined();
+    expect(turnOf(feed({ placement: { strategy: 'spread', labels: { role: 'x' } } }), members, 'a')).toBeUndefined();
+    expect(turnOf(feed(), [member('a', { capacity: 0 })], 'a')).toBeUndefined();
+  });
+
+  it('is after everyone for a node that the view does not have yet', () => {
+    expect(turnOf(feed(), [member('a'), member('b')], 'c')).toMatchObject({ rank: 2 });
+    expect(turnOf(feed(), [], 'a')).toEqual({ rank: 0, best: undefined });
+  });
+
+  it('agrees with rankMembers', () => {
+    const members = nodes(20).map((each, index) => ({
+      ...each,
+      ...{ load: index % 3, lag: (index % 4) * 100, capacity: 2 },
+    }));
+    for (const name of keys(20)) {
+      const order = rankMembers(feed({ name }), members);
+      for (const { name: node } of members) {
+        const rank = order.indexOf(node);
+        expect(turnOf(feed({ name }), members, node)).toEqual(rank < 0 ? undefined : { rank, best: order[0] });
+      }
+    }
+  });
+});
+
+describe('the load of the owner', () => {
+  it('does not speak against it', () => {
+    const members = [member('a', { load: 3, capacity: 3 }), member('b', { load: 2 })];
+    expect(exclusionOf(feed(), members[0]!)).toMatch(/full/);
+    expect(exclusionOf(feed(), members[0]!, { owner: 'a' })).toBeUndefined();
+    expect(rankMembers(feed(), members, { owner: 'a' })).toEqual(['a', 'b']);
+    expect(explain(feed(), members, { owner: 'a' })[0]).toMatchObject({
+      node: 'a',
+      excluded: false,
+      reason: 'it runs there, and the node owns 2 besides',
+    });
+  });
+
+  it('moves nothing to where it would be as full, and does where it would be emptier', () => {
+    const at = (own: number, other: number) =>
+      betterNode(feed(), [member('a', { load: own }), member('b', { load: other })], 'a');
+    expect([at(1, 0), at(2, 1), at(3, 3), at(1, 5)]).toEqual([undefined, undefined, undefined, undefined]);
+    expect(at(2, 0)).toEqual({ node: 'b', byLoad: true });
+  });
+
+  it('moves nothing off a node because it lags or misses beats, and nothing to one that does', () => {
+    const lagging = [member('a', { lag: 900, state: 'suspect' }), member('b')];
+    expect(betterNode(feed({ placement: HASH, name: firstOn('a', lagging) }), lagging, 'a')).toBeUndefined();
+    const there = [member('a', { load: 9 }), member('b', { lag: 900 })];
+    expect(betterNode(feed(), there, 'a')).toBeUndefined();
+  });
+
+  it('moves what may not be there, whatever the load, once there is a node that may run it', () => {
+    const labelled = feed({ placement: { strategy: 'spread', labels: { role: 'x' } } });
+    const x = (more: Partial<Member> = {}) => member('x', { labels: { role: 'x' }, load: 9, ...more });
+    expect(betterNode(labelled, [member('a', { load: 1 }), member('b')], 'a')).toBeUndefined();
+    expect(betterNode(labelled, [member('a', { load: 1 }), x()], 'a')).toEqual({ node: 'x', byLoad: false });
+    expect(betterNode(labelled, [member('a', { load: 1 }), x({ capacity: 9 })], 'a')).toBeUndefined();
+    expect(betterNode(labelled, [member('a', { load: 1 }), x({ state: 'suspect' })], 'a')).toBeUndefined();
+  });
+
+  const firstOn = (node: string, members: readonly Member[]): string =>
+    keys(100).find(
+      (name) =>
+        rankMembers(
+          feed({ name, placement: HASH }),
+          members.map((each) => ({ ...each, lag: 0, state: 'up' as const })),
+        )[0] === node,
+    )!;
+});
+
+describe('refusalOf', () => {
+  it('goes by what the node owns itself', () => {
+    const b = member('b', { load: 0, capacity: 3 });
+    const ask = (load: number, limit?: number, ...members: Member[]) =>
+      refusalOf(feed(), b, load, { limit, from: 'a', members: [member('a'), b, ...members] });
+    expect([ask(1, 2), ask(2)]).toEqual([undefined, undefined]);
+    expect(ask(2, 2)).toBe('it owns 2');
+    expect(ask(3)).toBe('it is full (3 of 3)');
+    // Others saw this node idle, too, and were faster.
+    expect(ask(1, 2, member('c', { load: 1 }))).toBeUndefined();
+    expect(ask(1, 2, member('c'))).toBe('c owns fewer');
+    expect(ask(1, 2, member('c', { state: 'suspect' }))).toBeUndefined();
+  });
+});
+
+describe('obstacleOf', () => {
+  const x = { role: 'x' };
+  const labelled = feed({ placement: { strategy: 'spread', labels: { role: 'x', zone: 'a' } } });
+  it.each<[string, Placeable, Member[], string | undefined]>([
+    ['nobody is there', feed(), [], 'no node takes anything'],
+    ['all are draining', feed(), [member('a', { state: 'draining' })], 'no node takes anything'],
+    ['nobody has the class', feed({ type: 'Other' }), nodes(2), 'no node has the class Other'],
+    ['nobody has a label', labelled, [member('a', { labels: x }), member('b')], 'no node has the label zone=a'],
+    [
+      'nobody has both labels',
+      labelled,
+      [member('a', { labels: x }), member('b', { labels: { zone: 'a' } })],
+      'no node has the labels role=x and zone=a',
+    ],
+    [
+      'all are full',
+      feed(),
+      [member('a', { capacity: 1, load: 1 }), member('b', { capacity: 0 })],
+      'all nodes are full (a owns 1 of 1, b owns 0 of 0)',
+    ],
+    [
+      'those that may are full',
+      labelled,
+      [member('a', { labels: { ...x, zone: 'a' }, capacity: 2, load: 2 }), member('b')],
+      'the nodes that may run it are full (a owns 2 of 2)',
+    ],
+    ['one may run it', feed(), [member('a', { capacity: 1, load: 1 }), member('b')], undefined],
+    ['nobody is known to have the class of a call', feed({ declared: false, type: 'Other' }), nodes(1), undefined],
+  ])('says why when %s', (_case, subject, members, reason) => {
+    expect(obstacleOf(subject, members)).toBe(reason);
+  });
+});
+
+describe('moves', () => {
+  /** A generator with a seed: mulberry32. */
+  const random = (seed: number) => () => {
+    seed = (seed + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(seed ^ (seed >>> 15), seed | 1);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+
+  /**
+   * A cluster in which nothing changes but by moves. In each round every node decides about all it owns before any move is
+   * carried out, by loads of others that are up to three rounds old. A move is carried out when its target, which knows what
+   * it owns and what it has promised in this round, does not refuse. As in the supervisor a node moves, and takes, four at once
+   * at most, and what was moved for the load rests for longer than any view is old.
+   *
+   * @param legal whether each process begins on a node that may run it.
+   */
+  function settle(seed: number, strategies: readonly Placement['strategy'][], legal: boolean) {
+    const next = random(seed);
+    const below = (count: number): number => Math.floor(next() * count);
+    const count = 2 + below(6);
+    const members = nodes(count).map((each): Member => {
+      const labels: Record<string, string> = next() < 0.5 ? { role: 'x' } : {};
+      return { ...each, labels, ...(next() < 0.4 ? { capacity: below(12) } : {}) };
+    });
+    const owners = new Map<Placeable, string>();
+    const loads = (): Map<string, number> => {
+      const found = new Map(members.map(({ name }) => [name, 0]));
+      for (const owner of owners.values()) found.set(owner, found.get(owner)! + 1);
+      return found;
+    };
+    const seen = (at: Map<string, number>): Member[] => members.map((each) => ({ ...each, load: at.get(each.name)! }));
+    for (const name of keys(below(30))) {
+      const labels: Record<string, string> = next() < 0.3 ? { role: 'x' } : {};
+      const subject = feed({ name, placement: { strategy: strategies[below(strategies.length)]!, labels } });
+      const now = seen(loads());
+      const allowed = legal ? now.filter((each) => exclusionOf(subject, each) === undefined) : now;
+      // Most of them on the first ones, as in a rolling start.
+      const owner = allowed[Math.min(below(count), below(count), allowed.length - 1)];
+      if (owner !== undefined) owners.set(subject, owner.name);
+    }
+    const past = [loads()];
+    let views: Member[][] = [];
+    const view = (): Member[] => views[below(views.length)]!;
+    const moves: { process: string; from: string; to: string }[] = [];
+    const resting = new Map<Placeable, number>();
+    const ROUNDS = 600;
+    for (let [round, quiet] = [0, 0]; quiet < 12; round++) {
+      if (round > ROUNDS)
+        throw new Error(`Seed ${seed}: still moving after ${ROUNDS} rounds and ${moves.length} moves`);
+      const exact = past.at(-1)!;
+      views = past.slice(-3).map(seen);
+      const leaving = new Map<string, number>();
+      const promised = new Map<string, number>();
+      const add = (counts: Map<string, number>, node: string) => counts.set(node, (counts.get(node) ?? 0) + 1);
+      const isFree = (counts: Map<string, number>, node: string) => (counts.get(node) ?? 0) < 4;
+      const asks = [...owners].flatMap(([subject, from]) => {
+        const left = exact.get(from)! - (leaving.get(from) ?? 0);
+        const better = betterNode(subject, view(), from, ({ name, load }) => (name === from ? left : load));
+        if (better === undefined || !isFree(leaving, from)) return [];
+        if (better.byLoad && (resting.get(subject) ?? 0) > round) return [];
+        add(leaving, from);
+        return [{ subject, from, to: better.node, limit: better.byLoad ? left - 1 : undefined }];
+      });
+      let moved = 0;
+      for (const { subject, from, to, limit } of asks) {
+        const target = members.find(({ name }) => name === to)!;
+        const load = exact.get(to)! + (promised.get(to) ?? 0);
+        const proposal = { limit, from, members: view() };
+        if (!isFree(promised, to) || refusalOf(subject, target, load, proposal) !== undefined) continue;
+        add(promised, to);
+        moves.push({ process: subject.name, from, to });
+        owners.set(subject, to);
+        resting.set(subject, round + 10);
+        moved += 1;
+      }
+      quiet = moved === 0 ? quiet + 1 : 0;
+      past.push(loads());
+    }
+    return { members: seen(loads()), owners, moves };
+  }
+
+  const SEEDS = Array.from({ length: 60 }, (_, index) => index + 1);
+
+  it.each<[string, Placement['strategy'][]]>([
+    ['spread', ['spread']],
+    ['hash', ['hash']],
+    ['both', ['spread', 'hash']],
+  ])('come to an end with %s, from any start, and then nothing moves', (_name, strategies) => {
+    for (const seed of SEEDS) {
+      const { members, owners, moves } = settle(seed, strategies, false);
+      expect(moves.length).toBeLessThanOrEqual(owners.size * members.length);
+      for (const [subject, owner] of owners) expect(betterNode(subject, members, owner)).toBeUndefined();
+    }
+  });
+
+  it.each<[Placement['strategy']]>([['spread'], ['hash']])('are never undone with %s', (strategy) => {
+    for (const seed of SEEDS) {
+      const left = new Set<string>();
+      for (const { process, from, to } of settle(seed, [strategy], true).moves) {
+        expect([seed, process, left.has(`${process} ${to}`)]).toEqual([seed, process, false]);
+        left.add(`${process} ${from}`);
+      }
+    }
+  });
+
+  it('leave a cluster without limits even: no node owns two more than another', () => {
+    for (const seed of SEEDS) {
+      const next = random(seed);
+      const members = nodes(2 + Math.floor(next() * 6));
+      const owner = new Map(keys(Math.floor(next() * 30)).map((name) => [name, members[0]!.name]));
+      const load = (node: string) => [...owner.values()].filter((each) => each === node).length;
+      for (let moved = true; moved;) {
+        moved = false;
+        for (const [name, node] of owner) {
+          const now = members.map((each) => ({ ...each, load: load(each.name) }));
+          const better = betterNode(feed({ name }), now, node);
+          if (better === undefined) continue;
+          owner.set(name, better.node);
+          moved = true;
+        }
+      }
+      const all = members.map(({ name }) => load(name));
+      expect(Math.max(...all) - Math.min(...all)).toBeLessThanOrEqual(1);
+    }
   });
 });
 

@@ -3,7 +3,7 @@
  * Called by the supervisor; rank 0 tries first, the others a little later, so no coordinator is needed.
  */
 import type { Member } from '../cluster/membership.js';
-import { rendezvous } from '../tools/rendezvous.js';
+import { rendezvous, weightsOf } from '../tools/rendezvous.js';
 
 /** `spread`: the least loaded first. `hash`: the same order for the same name everywhere (rendezvous hashing). */
 export type PlacementName = 'spread' | 'hash';
@@ -32,30 +32,76 @@ export interface Placeable {
 /** One member in the order, or out of it. */
 export interface Candidate {
   node: string;
-  /** Compared from left to right, smaller first: not preferred, avoided, suspect, lagging, load, hash. */
+  /** Compared from left to right, smaller first: not preferred, avoided, suspect, lagging, load, not the owner, hash. */
   score: readonly number[];
   /** In words, why it stands where it does; for one that is excluded, why. */
   reason: string;
   excluded: boolean;
 }
 
-/** How many more processes a node must own than the best one before `spread` moves one. */
-const WORTH_MOVING = 2;
 /** How long after a move nobody but its target takes the process, unless the target is gone. */
 const GIVE_WAY_MS = 3000;
 /** An event loop that is later than this ranks lower and is no sign of health, in milliseconds. */
 export const LAGGING_MS = 200;
 
+/** What a node knows besides the list of the members. */
+export interface Known {
+  /** The node that runs the process now: what it owns is counted without it, and it comes first where nothing speaks for another. */
+  owner?: string | undefined;
+  /** What a member owns, or will own in a moment. Default: what it says itself, which is a beat old. */
+  loadOf?: (member: Member) => number;
+}
+
+/** The place of a node in the order, and who is first in it. */
+export interface Turn {
+  rank: number;
+  /** `undefined` when nobody may run the process. */
+  best: string | undefined;
+}
+
+/** A node that suits a process better than the one that runs it. */
+export interface Better {
+  node: string;
+  /** True when nothing but the load speaks for it: then it must own at least two fewer at the moment of the move. */
+  byLoad: boolean;
+}
+
+/** What the owner of a process, and the node that is to take it, know of the move. */
+export interface Proposal {
+  /** The owner. */
+  from: string;
+  /** What the other one may own afterwards: what the owner has left then; `undefined` when the load does not matter. */
+  limit: number | undefined;
+  /** As the one that is asked sees them. */
+  members: readonly Member[];
+}
+
+type Key = (subject: Placeable, member: Member, known: Known) => number;
+
+const LOAD: Key = (subject, member, known) =>
+  subject.placement.strategy === 'spread' ? loadBesides(member, known) : 0;
+
+/** Compared one after the other, smaller first. What speaks for a moment only does not speak against the owner. */
+const CHEAP: readonly Key[] = [
+  ({ prefer }, { name }) => (name === prefer ? 0 : 1),
+  ({ avoid }, { name }) => (name === avoid ? 1 : 0),
+  (_subject, { name, state }, { owner }) => (state === 'suspect' && name !== owner ? 1 : 0),
+  (_subject, { name, lag }, { owner }) => (lag > LAGGING_MS && name !== owner ? 1 : 0),
+  LOAD,
+  ({ placement }, { name }, { owner }) =>
+    placement.strategy === 'spread' && owner !== undefined && name !== owner ? 1 : 0,
+];
+const KEYS: readonly Key[] = [...CHEAP, ({ name: process }, { name }) => -rendezvous(process, name)];
+
 /** Every member, best first, then those that may not run the process. */
-export function explain(subject: Placeable, members: readonly Member[]): Candidate[] {
+export function explain(subject: Placeable, members: readonly Member[], known: Known = {}): Candidate[] {
   return members
     .map((member) => {
-      const exclusion = exclusionOf(subject, member);
-      const score = scoreOf(subject, member);
+      const exclusion = exclusionOf(subject, member, known);
       return {
         node: member.name,
-        score,
-        reason: exclusion ?? reasonOf(subject, member),
+        score: scoreOf(subject, member, known),
+        reason: exclusion ?? reasonOf(subject, member, known),
         excluded: exclusion !== undefined,
       };
     })
@@ -63,21 +109,129 @@ export function explain(subject: Placeable, members: readonly Member[]): Candida
 }
 
 /** The names of the members that may run the process, best first. */
-export function rankMembers(subject: Placeable, members: readonly Member[]): string[] {
+export function rankMembers(subject: Placeable, members: readonly Member[], known: Known = {}): string[] {
   return members
-    .filter((member) => exclusionOf(subject, member) === undefined)
-    .map((member) => ({ name: member.name, score: scoreOf(subject, member) }))
+    .filter((member) => exclusionOf(subject, member, known) === undefined)
+    .map((member) => ({ name: member.name, score: scoreOf(subject, member, known) }))
     .sort((a, b) => compare(a.score, b.score))
     .map(({ name }) => name);
 }
 
-/** The node that suits a process better than this one, if it is worth a move. */
-export function betterNode(entry: Placeable, members: readonly Member[], self: string): string | undefined {
-  const [best] = rankMembers(entry, members);
-  if (best === undefined || best === self) return undefined;
-  if (entry.placement.strategy === 'hash') return best;
-  const loadOf = (node: string): number => members.find(({ name }) => name === node)?.load ?? 0;
-  return loadOf(self) - loadOf(best) >= WORTH_MOVING ? best : undefined;
+/**
+ * A node's place in that order, and who is first; `undefined` for a node that may not run the process. Looks at each member
+ * once, for a thousand names may become free together. A node that the view does not have yet comes after everyone.
+ */
+export function turnOf(
+  subject: Placeable,
+  members: readonly Member[],
+  node: string,
+  known: Known = {},
+): Turn | undefined {
+  const self = members.find(({ name }) => name === node);
+  if (self !== undefined && exclusionOf(subject, self, known) !== undefined) return undefined;
+  const order = orderOf(subject, known);
+  const own = self && order.standing(self);
+  let best = own;
+  let rank = 0;
+  for (const member of members) {
+    if (member === self || exclusionOf(subject, member, known) !== undefined) continue;
+    const standing = order.standing(member);
+    if (own === undefined || order.isBefore(standing, own)) rank += 1;
+    if (best === undefined || order.isBefore(standing, best)) best = standing;
+  }
+  return { rank, best: best?.member.name };
+}
+
+/**
+ * The node that a process should move to, if there is one: the first in the order, in which the owner counts without the
+ * process, so that a move is never worth undoing. It is the only one that decides about moves.
+ */
+export function betterNode(
+  subject: Placeable,
+  members: readonly Member[],
+  owner: string,
+  loadOf?: (member: Member) => number,
+): Better | undefined {
+  const known: Known = { owner, ...(loadOf === undefined ? {} : { loadOf }) };
+  const from = members.find(({ name }) => name === owner);
+  const mayStay = from !== undefined && exclusionOf(subject, from, known) === undefined;
+  const order = orderOf(subject, known);
+  let first = mayStay ? order.standing(from) : undefined;
+  for (const member of members) {
+    if (member === from || exclusionOf(subject, member, known) !== undefined) continue;
+    const standing = order.standing(member);
+    if (first === undefined || order.isBefore(standing, first)) first = standing;
+  }
+  const to = first?.member;
+  if (to === undefined || to === from) return undefined;
+  // One that misses beats or lags is first only where the owner may not stay, and a moment later it may be neither.
+  if (to.state !== 'up' || to.lag > LAGGING_MS) return undefined;
+  const decisive = mayStay ? KEYS.find((key) => key(subject, from, known) !== key(subject, to, known)) : undefined;
+  return { node: to.name, byLoad: decisive === LOAD };
+}
+
+/**
+ * Why a node does not take a process that another one would move to it; `undefined` when it does.
+ *
+ * INVARIANT: it decides by what it owns and has promised itself, not by what anybody has heard of it, and a process moves for
+ * the load only to a node that owns at least two fewer. So each move makes the loads more even, however old the view was by
+ * which it was proposed, and the moves come to an end.
+ *
+ * @param load what the node owns and has promised.
+ */
+export function refusalOf(
+  subject: Placeable,
+  member: Member,
+  load: number,
+  { limit, from, members }: Proposal,
+): string | undefined {
+  const exclusion = exclusionOf(subject, member, { loadOf: () => load });
+  if (exclusion !== undefined || limit === undefined) return exclusion;
+  if (load + 1 > limit) return `it owns ${load}`;
+  // Several that move at the same time have all seen the same node idle.
+  const idler = members.find(
+    (other) =>
+      ![member.name, from].includes(other.name) &&
+      other.load < load &&
+      other.state === 'up' &&
+      exclusionOf(subject, other) === undefined,
+  );
+  return idler === undefined ? undefined : `${idler.name} owns fewer`;
+}
+
+/** Why a node may not run the process: it drains, lacks the class or a label, or is full; `undefined` when it may. */
+export function exclusionOf(subject: Placeable, member: Member, known: Known = {}): string | undefined {
+  return misfitOf(subject, member) ?? fullnessOf(member, known);
+}
+
+/** Why a process has nowhere to run; `undefined` when some member may run it. */
+export function obstacleOf(subject: Placeable, members: readonly Member[]): string | undefined {
+  const staying = members.filter(({ state }) => state !== 'draining');
+  const knowing = staying.filter(({ classes }) => !subject.declared || classes.includes(subject.type));
+  if (knowing.length === 0)
+    return staying.length === 0 ? 'no node takes anything' : `no node has the class ${subject.type}`;
+  const wanted = Object.entries(subject.placement.labels);
+  const fitting = knowing.filter((member) => wanted.every(([key, value]) => hasLabel(member, key, value)));
+  if (fitting.length === 0) {
+    const never = wanted.filter(([key, value]) => !knowing.some((member) => hasLabel(member, key, value)));
+    const lacking = never.length > 0 ? never : wanted;
+    const list = lacking.map(([key, value]) => `${key}=${value}`).join(' and ');
+    return `no node has the label${lacking.length > 1 ? 's' : ''} ${list}`;
+  }
+  if (fitting.some((member) => fullnessOf(member, {}) === undefined)) return undefined;
+  const which = fitting.length === staying.length ? 'all nodes' : 'the nodes that may run it';
+  const list = fitting.slice(0, 3).map(({ name, load, capacity }) => `${name} owns ${load} of ${capacity}`);
+  return `${which} are full (${list.join(', ')}${fitting.length > 3 ? ', …' : ''})`;
+}
+
+/** The same for many processes: what belongs together is looked at once. */
+export function obstaclesIn(members: readonly Member[]): (subject: Placeable) => string | undefined {
+  const known = new Map<Placement, string | undefined>();
+  return (subject) => {
+    const { placement } = subject;
+    if (!known.has(placement)) known.set(placement, obstacleOf(subject, members));
+    return known.get(placement);
+  };
 }
 
 /**
@@ -93,45 +247,72 @@ export function givesWay(subject: Placeable, members: readonly Member[], self: s
   return target !== undefined && target.state === 'up' && exclusionOf(subject, target) === undefined;
 }
 
-function exclusionOf(subject: Placeable, member: Member): string | undefined {
+/** What speaks against a node whatever it owns. */
+export function misfitOf(subject: Placeable, member: Member): string | undefined {
   if (member.state === 'draining') return 'it is draining';
   if (subject.declared && !member.classes.includes(subject.type)) return `it does not have the class ${subject.type}`;
-  const missing = Object.entries(subject.placement.labels).find(([key, value]) => member.labels[key] !== value);
-  if (missing !== undefined) return `it lacks the label ${missing[0]}=${missing[1]}`;
-  if (member.capacity !== undefined && member.load >= member.capacity)
-    return `it is full (${member.load} of ${member.capacity})`;
-  return undefined;
+  const missing = Object.entries(subject.placement.labels).find(([key, value]) => !hasLabel(member, key, value));
+  return missing === undefined ? undefined : `it lacks the label ${missing[0]}=${missing[1]}`;
 }
 
-function reasonOf(subject: Placeable, member: Member): string {
+function hasLabel({ labels }: Member, key: string, value: string): boolean {
+  return Object.hasOwn(labels, key) && labels[key] === value;
+}
+
+function fullnessOf(member: Member, known: Known): string | undefined {
+  if (member.capacity === undefined || loadBesides(member, known) < member.capacity) return undefined;
+  return `it is full (${known.loadOf?.(member) ?? member.load} of ${member.capacity})`;
+}
+
+/** What a member owns besides the process that is looked at. */
+function loadBesides(member: Member, { owner, loadOf }: Known): number {
+  const load = loadOf?.(member) ?? member.load;
+  return member.name === owner ? load - 1 : load;
+}
+
+function reasonOf(subject: Placeable, member: Member, known: Known): string {
+  const isOwner = member.name === known.owner;
   if (member.name === subject.prefer) return 'it was moved there';
   if (member.name === subject.avoid) return 'it crashed there again and again';
-  if (member.state === 'suspect') return 'it missed beats';
-  if (member.lag > LAGGING_MS) return `its event loop is ${Math.round(member.lag)} ms late`;
-  return subject.placement.strategy === 'spread' ? `it owns ${member.load}, then by hash` : 'by hash';
+  if (member.state === 'suspect' && !isOwner) return 'it missed beats';
+  if (member.lag > LAGGING_MS && !isOwner) return `its event loop is ${Math.round(member.lag)} ms late`;
+  if (subject.placement.strategy !== 'spread') return 'by hash';
+  const owns = loadBesides(member, known);
+  return isOwner ? `it runs there, and the node owns ${owns} besides` : `it owns ${owns}, then by hash`;
 }
 
-/** This node's place in the order; after everyone else when it is not among them. */
-export function rankOf(subject: Placeable, members: readonly Member[], node: string): number {
-  const ranked = rankMembers(subject, members);
-  const index = ranked.indexOf(node);
-  return index < 0 ? ranked.length : index;
+function scoreOf(subject: Placeable, member: Member, known: Known): number[] {
+  return KEYS.map((key) => key(subject, member, known));
 }
 
-function scoreOf(subject: Placeable, member: Member): number[] {
-  return [
-    member.name === subject.prefer ? 0 : 1,
-    member.name === subject.avoid ? 1 : 0,
-    member.state === 'suspect' ? 1 : 0,
-    member.lag > LAGGING_MS ? 1 : 0,
-    subject.placement.strategy === 'spread' ? member.load : 0,
-    -rendezvous(subject.name, member.name),
-  ];
+/** A member and what it is compared by: the hash last, and only where all else is equal, for it costs most. */
+interface Standing {
+  member: Member;
+  keys: readonly number[];
+  weight: number | undefined;
+}
+
+/** The order of {@link KEYS} for one process, for those who need only who is before whom. */
+function orderOf(subject: Placeable, known: Known) {
+  const weight = weightsOf(subject.name);
+  const standing = (member: Member): Standing => ({
+    member,
+    keys: CHEAP.map((key) => key(subject, member, known)),
+    weight: undefined,
+  });
+  const isBefore = (a: Standing, b: Standing): boolean => {
+    const difference = compare(a.keys, b.keys);
+    if (difference !== 0) return difference < 0;
+    a.weight ??= weight(a.member.name);
+    b.weight ??= weight(b.member.name);
+    return a.weight > b.weight;
+  };
+  return { standing, isBefore };
 }
 
 function compare(a: readonly number[], b: readonly number[]): number {
-  for (const [index, value] of a.entries()) {
-    const difference = value - (b[index] ?? 0);
+  for (let index = 0; index < a.length; index++) {
+    const difference = a[index]! - (b[index] ?? 0);
     if (difference !== 0) return difference;
   }
   return 0;

@@ -15,7 +15,7 @@ export interface ProcessOptions extends ProcessDefaults {
   name?: string;
   /**
    * Who takes it: `spread` (the least loaded; default), `hash` (the same node for the same name; default of partitions), or
-   * `{ strategy, labels }` for nodes that have those labels only.
+   * `{ strategy, labels }` for nodes that have those labels only: while there is none it waits.
    */
   placement?: PlacementName | { strategy?: PlacementName; labels?: Record<string, string> };
   /**
@@ -23,7 +23,10 @@ export interface ProcessOptions extends ProcessDefaults {
    * `ctx.handoff`. Default false.
    */
   handoff?: boolean;
-  /** `on-join`: moves to a node that suits better when one joins. Default `off`, and `on-join` for partitions. */
+  /**
+   * `on-join`: moves to a node that suits better when one joins, a few at a time, by planned hand-over. `off`: stays where it is
+   * as long as it may run there. Default `on-join`, and `off` for replicas.
+   */
   rebalance?: RebalanceName;
 }
 

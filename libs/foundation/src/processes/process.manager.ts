@@ -21,7 +21,7 @@ import type { Engine } from '../tools/engine.js';
 import type { OwnerRecord } from '../tools/leases.js';
 import { redisError } from '../tools/refusal.js';
 import { NODE_CONTROL, type NodeControl } from './node.control.js';
-import { explain, type Candidate } from './placement.js';
+import { explain, misfitOf, obstacleOf, type Candidate } from './placement.js';
 import type { ProcessCalls } from './process.calls.js';
 import { positive, type ProcessOptions } from './process.decorators.js';
 import { metadataOf } from './process.explorer.js';
@@ -96,7 +96,12 @@ export class ProcessManager {
   ): Promise<StartResult<T>[]> {
     const count = replicas === 'all' ? 0 : positive(replicas);
     const spec = await this.#start('startReplicated', type, 'replicated', count, args, opts);
-    const nodes = this.membership.members().filter(({ state }) => state !== 'draining');
+    const entry = this.table.get(spec.name);
+    // The nodes that are meant: a label that one lacks is no failure of it.
+    const nodes = this.membership
+      .members()
+      .filter(({ state }) => state !== 'draining')
+      .filter((member) => entry === undefined || misfitOf({ ...entry, declared: false }, member) === undefined);
     const slots =
       count > 0
         ? slotNames(spec, '').map((slot) => ({ slot, node: '?' }))
@@ -222,12 +227,12 @@ export class ProcessManager {
   async move<T = AnyProcess>(target: ProcessTarget<T>, node: string): Promise<ProcessRef<T>> {
     const name = nameOf(target);
     await this.#redis('moving a process', () => this.#known(name));
-    const candidate = this.explainPlacement(name).find((each) => each.node === node);
+    const owner = await this.#redis('moving a process', () => this.registry.running(name));
+    const candidate = this.explainPlacement(name, owner?.node).find((each) => each.node === node);
     if (candidate === undefined || candidate.excluded) {
       const why = candidate === undefined ? 'it is no member' : candidate.reason;
       throw new ArgumentError(`move("${name}")`, 'node', `"${node}" (${why})`, 'a node that can run the process');
     }
-    const owner = await this.#redis('moving a process', () => this.registry.running(name));
     if (owner?.node === node) return this.#ref<T>(owner);
     const { after, options } = await this.#raise('moving a process', name, (rest) => ({ ...rest, prefer: node }));
     return this.#running<T>(name, after, options.timeout);
@@ -241,13 +246,16 @@ export class ProcessManager {
   /**
    * Why a process is where it is: every member with its score and the reason, best first, then those that cannot run it.
    *
-   * Underneath: nothing; computed from this node's view. An owner stays where it is while others rank higher, unless
-   * `rebalance` says otherwise.
+   * Underneath: nothing; computed from this node's view. An owner with `rebalance: 'off'` stays where it is while others rank
+   * higher, unless it may not run there any more.
    *
+   * @param owner the node that runs it, as `list()` or a look-up has it: what it owns is then counted without this process, as
+   * the owner itself counts it. Default: this node, if it runs it.
    * @throws UnknownProcessError, `ArgumentError` for a process with several owners: name one of them, `name/3` or `name#0`.
    */
-  explainPlacement(target: ProcessTarget): Candidate[] {
+  explainPlacement(target: ProcessTarget, owner?: string): Candidate[] {
     const name = nameOf(target);
+    const node = owner ?? (this.supervisor.hosts(name) ? this.membership.self.name : undefined);
     const entry = this.table.get(name);
     if (entry === undefined) throw new UnknownProcessError(name, this.#names());
     if (entry.kind !== 'singleton' && entry.of === undefined) {
@@ -258,7 +266,7 @@ export class ProcessManager {
         `one of ${this.#slotsOf(entry).slice(0, 3).join(', ')}, …`,
       );
     }
-    return explain(entry, this.membership.members());
+    return explain(entry, this.membership.members(), { owner: node });
   }
 
   /**
@@ -418,7 +426,7 @@ export class ProcessManager {
       return running !== undefined && running.epoch > after ? this.#ref<T>(running, type) : undefined;
     });
     if (ref !== undefined) return ref;
-    throw notInTime(name, timeout, await this.#giveUp(name));
+    return this.#giveUp(name, name, timeout);
   }
 
   /** The entry of what was wanted a moment ago. One that is there no more has ended, and so long ago that it was removed. */
@@ -455,18 +463,26 @@ export class ProcessManager {
       return owners.every((owner) => owner?.state === 'running') ? true : undefined;
     });
     if (all !== undefined) return;
-    throw notInTime(name, timeout, await this.#giveUp(name));
+    const owners = await this.#redis('waiting for a process', () => this.registry.owners(slots));
+    return this.#giveUp(name, slots[owners.findIndex((owner) => owner === undefined)] ?? name, timeout);
   }
 
-  /** A process that never came up is not left behind half-started; false when that could not be written. */
-  async #giveUp(name: string): Promise<boolean> {
+  /**
+   * A process that never came up is not left behind half-started; one that nobody may run waits for a node that may, and the
+   * error says so.
+   */
+  async #giveUp(name: string, slot: string, timeout: number): Promise<never> {
+    const entry = this.table.get(slot);
+    const obstacle = entry && obstacleOf(entry, this.membership.members());
+    if (entry?.status === 'wanted' && obstacle !== undefined) throw mayRunNowhere(slot, timeout, obstacle);
     const error = 'no node started it in time';
     const failed = (current?: VersionedEntry): ProcessEntry | undefined =>
       current?.confirmed === false && !isEnded(current.status) ? { ...current, status: 'failed', error } : undefined;
-    return this.#patiently('giving up a process', () => this.table.change(name, failed)).then(
+    const isGivenUp = await this.#patiently('giving up a process', () => this.table.change(name, failed)).then(
       () => true,
       () => false,
     );
+    throw notInTime(name, timeout, isGivenUp);
   }
 
   /** Polls until `look` has something, woken by hints; `undefined` when the time is over. */
@@ -575,5 +591,15 @@ function notInTime(name: string, timeout: number, isGivenUp: boolean): ProcessTi
       ? 'A process that never ran is marked as failed; others go on being tried.'
       : 'Redis did not answer, so it was not given up and may still start.',
     'Check with list() what it waits for, and that some node has its class as a provider.',
+  );
+}
+
+function mayRunNowhere(name: string, timeout: number, obstacle: string): ProcessTimeoutError {
+  return new ProcessTimeoutError(
+    name,
+    `waits, because ${obstacle}; it was not running`,
+    timeout,
+    'It starts by itself on the first node that may run it.',
+    `Start such a node, or take it back with stop("${processOf(name)}").`,
   );
 }

@@ -5,12 +5,23 @@
 import type { Membership } from '../cluster/membership.js';
 import type { Engine } from '../tools/engine.js';
 import type { OwnerRecord } from '../tools/leases.js';
+import { exclusionOf, obstaclesIn } from './placement.js';
 import type { ProcessInfo, ProcessState } from './process.ref.js';
 import type { ProcessTable, VersionedEntry } from './process.table.js';
 import { runsEverywhere } from './slots.js';
 
 /** Names in one script call; more would keep Redis from renewing leases meanwhile. */
 const MAX_BATCH = 500;
+
+/** So many are enough to see what is wrong; all the others of a full cluster run. */
+const MAX_STRANDED = 2000;
+
+/** A process that may run nowhere, and why; with a node it runs there all the same. */
+export interface Stranded {
+  name: string;
+  node?: string;
+  reason: string;
+}
 
 /** See the file header. */
 export class ProcessRegistry {
@@ -94,13 +105,43 @@ export class ProcessRegistry {
 
   /** Completes what is known of processes with who owns them. */
   async owned(infos: readonly ProcessInfo[]): Promise<ProcessInfo[]> {
+    const obstacleOf = obstaclesIn(this.membership.members());
     return Promise.all(
       infos.map(async (info) => {
         const entry = this.table.get(info.name);
         if (entry === undefined || runsEverywhere(entry)) return info;
-        return infoOf(entry, await this.owner(info.name));
+        const owned = infoOf(entry, await this.owner(info.name));
+        const reason = owned.state === 'waiting' ? obstacleOf(entry) : undefined;
+        return reason === undefined ? owned : { ...owned, reason };
       }),
     );
+  }
+
+  /**
+   * What should run and may run nowhere: without an owner it waits; with one it is on a node on which it may not be any more,
+   * until there is one that may run it. Only for these it is asked who owns them.
+   */
+  async stranded(): Promise<Stranded[]> {
+    const members = this.membership.members();
+    const obstacleOf = obstaclesIn(members);
+    const found: { entry: VersionedEntry; reason: string }[] = [];
+    for (const entry of this.table.slots()) {
+      const reason = entry.status === 'wanted' ? obstacleOf(entry) : undefined;
+      if (reason !== undefined && found.length < MAX_STRANDED) found.push({ entry, reason });
+    }
+    const owners = await this.owners(found.map(({ entry }) => entry.name));
+    return found.flatMap(({ entry, reason }, index): Stranded[] => {
+      const { name } = entry;
+      const { node } = owners[index] ?? {};
+      if (node === undefined) {
+        // Of those on every node there are none only where it is full, and then that node says so itself.
+        const isMeant = runsEverywhere(entry) && !reason.startsWith('no node');
+        return isMeant ? [] : [{ name: runsEverywhere(entry) ? (entry.of ?? name) : name, reason }];
+      }
+      const member = members.find((each) => each.name === node);
+      const exclusion = member && exclusionOf(entry, member, { owner: node });
+      return exclusion === undefined ? [] : [{ name, node, reason: exclusion }];
+    });
   }
 
   /** The instances of a process that runs on every node, as the nodes report them. */

@@ -29,7 +29,7 @@ describe('specOf', () => {
       options: defaults,
       placement: { strategy: 'spread', labels: {} },
       handoff: false,
-      rebalance: 'off',
+      rebalance: 'on-join',
     });
   });
 

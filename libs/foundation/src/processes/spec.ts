@@ -54,7 +54,8 @@ export function specOf(request: SpecRequest, defaults: ResolvedProcessDefaults):
     name = type,
     placement = partitioned ? 'hash' : 'spread',
     handoff = false,
-    rebalance = partitioned ? 'on-join' : 'off',
+    // Replicas are told apart by where the others are, which a look at the loads does not see.
+    rebalance = kind === 'replicated' ? 'off' : 'on-join',
     ...rest
   } = options;
   checkProcessOptions(rest, subject);

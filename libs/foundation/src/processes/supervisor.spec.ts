@@ -99,7 +99,7 @@ describe('Supervisor on the local engine', () => {
   });
 
   it('runs nothing before its start, and nothing of a class it does not know', async () => {
-    await membership.join([]);
+    await membership.join(['Feed']);
     await supervisor.declare([spec(), spec({ name: 'other', type: 'Unknown' })]);
     supervisor.wake();
     await new Promise((done) => setImmediate(done));
@@ -413,10 +413,14 @@ describe('Supervisor on the local engine', () => {
     const placement = { strategy: 'hash' as const, labels: {} };
     let others: Member[];
     let letGo: () => void;
+    let asked: unknown[][];
+    let taken: boolean;
 
     const moved = () => lives.filter(({ reason }) => reason === 'move').length;
     /** Several looks, so that one more than is allowed would show. */
     const look = async () => {
+      // Looks are not made in one and the same moment.
+      clock! += 500;
       for (let times = 0; times < 5; times++) {
         supervisor.wake();
         await new Promise((done) => setImmediate(done));
@@ -433,6 +437,12 @@ describe('Supervisor on the local engine', () => {
       jest.spyOn(membership, 'members').mockImplementation(() => [self!, ...others]);
       onStop = () => new Promise((done) => (letGo = chained(letGo, done)));
       letGo = () => undefined;
+      asked = [];
+      supervisor.onMove(async (...question) => {
+        asked.push(question);
+        return taken;
+      });
+      taken = true;
     });
     afterEach(() => {
       jest.restoreAllMocks();
@@ -448,13 +458,30 @@ describe('Supervisor on the local engine', () => {
     it('waits until another node has suited better for a while, then moves four at once and no more', async () => {
       others = [second()];
       await look();
-      clock! += 4999;
+      clock! += 3900;
       await look();
       expect(moved()).toBe(0);
-      clock! += 1;
+      clock! += 500;
       await look();
       expect(moved()).toBe(4);
       clock! += 60_000;
+      await look();
+      expect(moved()).toBe(4);
+    });
+
+    it('moves nothing that the other node does not take, and asks again a little later', async () => {
+      taken = false;
+      others = [second()];
+      await look();
+      clock! += 5000;
+      await look();
+      expect(asked).toEqual(expect.arrayContaining([['n2', expect.any(String), undefined]]));
+      clock! += 900;
+      await look();
+      const names = asked.map(([, name]) => name);
+      expect([moved(), names.length]).toEqual([0, new Set(names).size]);
+      clock! += 1000;
+      taken = true;
       await look();
       expect(moved()).toBe(4);
     });
@@ -466,7 +493,11 @@ describe('Supervisor on the local engine', () => {
       await look();
       onStop = () => undefined;
       letGo();
-      await eventually(() => moved() === names.length, { what: 'The last two to be moved' });
+      const isOver = async () => {
+        await look();
+        return moved() === names.length;
+      };
+      await eventually(isOver, { what: 'The last two to be moved' });
     });
 
     it('begins to wait anew when the other node was away in between', async () => {

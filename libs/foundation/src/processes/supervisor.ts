@@ -11,12 +11,24 @@ import type { Telemetry } from '../telemetry/telemetry.js';
 import { monotonicNow } from '../tools/clock.js';
 import type { Engine } from '../tools/engine.js';
 import type { Lease } from '../tools/leases.js';
+import { isLongTurn, nextTurn } from '../tools/long.turn.js';
 import { NodeLease } from '../tools/node.lease.js';
 import { Candidacy } from './candidacy.js';
 import { isMarkOf } from './end.js';
 import { Endings } from './endings.js';
 import { Instance } from './instance.js';
-import { betterNode, givesWay, rankMembers, rankOf } from './placement.js';
+import { Expected } from './expected.js';
+import {
+  betterNode,
+  exclusionOf,
+  givesWay,
+  misfitOf,
+  rankMembers,
+  refusalOf,
+  turnOf,
+  type Better,
+  type Known,
+} from './placement.js';
 import type { KnownClass } from './process.explorer.js';
 import { processOf, runsEverywhere, slotNames } from './slots.js';
 import { sameSpec, type ProcessSpec } from './spec.js';
@@ -25,10 +37,23 @@ import { isEnded, type ProcessEntry, type ProcessTable, type VersionedEntry } fr
 /** Called with each object that has started, and its instance; what it returns is called when the instance begins to stop. */
 export type InstanceHook = (target: object, instance: Instance) => Promise<() => Promise<void>>;
 
-/** How long another node must suit better before a process moves there. */
+/** Asks another node to take a process of this one; `limit` as in `refusalOf`. */
+export type AskNode = (node: string, name: string, limit: number | undefined) => Promise<boolean>;
+
+/** How long another node must suit better, and the process have run, before it moves there. */
 const COOL_DOWN_MS = 5000;
-/** How many processes a node moves at the same time. */
+/** How often what runs here is compared with the other nodes at most. */
+const LOOK_EVERY_MS = 500;
+/** A node that refused a process is asked for it again after so long. */
+const ASK_AGAIN_MS = 2000;
+/** A process that was moved for the balance is left where it is for so long. */
+const REST_MS = 30_000;
+/** How many processes a node moves, and takes, at the same time. */
 const MOVES_AT_ONCE = 4;
+/** What each node adds to the time between two such looks of every node, so that the whole cluster moves 40 a second at most. */
+const LOOK_SHARE_MS = 100;
+/** What a process that was promised a place may take to arrive, on top of the time of its stop. */
+const ARRIVAL_MS = 2000;
 /** In so many beats, with their jitter, every node that has a copy of the table has said so. */
 const BEATS = 1.5;
 /** By how many places a node with a replica steps back for those that have none. */
@@ -39,7 +64,11 @@ const PAUSE_MS = 500;
 interface Hosted {
   instance: Instance;
   /** Since when another node suits better. */
-  better?: { node: string; since: number };
+  betterSince?: number;
+  /** With which members, and which entry, it was found to be where it should be. */
+  settled?: { members: readonly Member[]; entry: VersionedEntry };
+  /** Since when it runs. */
+  since?: number;
   moving: boolean;
   /** False while lookups do not see it as running though it is. */
   announced: boolean;
@@ -58,6 +87,16 @@ export class Supervisor {
   readonly #endings: Endings;
   readonly #log = new RepeatedLog();
   readonly #paused = new Map<string, number>();
+  readonly #expected = new Expected();
+  /** Processes that other nodes move here: until when their place is kept. */
+  readonly #promised = new Map<string, number>();
+  /** Those that came by such a move: until when they stay. */
+  readonly #resting = new Map<string, number>();
+  /** What is on its way to another node, from the question to that node on. */
+  readonly #leaving = new Set<string>();
+  #ask: AskNode = () => Promise.resolve(false);
+  #looksFrom = 0;
+  #rebalancing = false;
   #lastEpoch = 0;
   /** How many instances there were when the drain began. */
   #toDrain = 0;
@@ -94,6 +133,16 @@ export class Supervisor {
     this.#hooks.push(hook);
   }
 
+  /** How other nodes are asked to take what should move there; until then nothing moves by itself. */
+  onMove(ask: AskNode): void {
+    this.#ask = ask;
+  }
+
+  /** True when this very node runs the process. */
+  hosts(name: string): boolean {
+    return this.#hosted.has(name);
+  }
+
   /** Lets this node run classes. */
   know(classes: ReadonlyMap<string, KnownClass>): void {
     for (const [name, known] of classes) this.#classes.set(name, known);
@@ -126,7 +175,7 @@ export class Supervisor {
     if (specs.length === 0) return;
     await this.#settled();
     const coldStart = this.#isEldest();
-    const joinedAt = this.membership.members().find(({ self }) => self)?.joinedAt ?? 0;
+    const { joinedAt } = this.membership.own;
     for (const spec of specs) {
       await this.table.change(spec.name, (current) => {
         // What was written since this node joined is the word of a node that joined with it, not of the cluster before.
@@ -185,6 +234,36 @@ export class Supervisor {
     return this.#state === 'idle';
   }
 
+  /**
+   * Called by the node that runs the process and would move it here: true keeps a place for it for as long as it takes to
+   * come.
+   *
+   * INVARIANT: what is promised counts as owned, so that several nodes that move at the same time never make this one the most
+   * loaded, nor more than full.
+   */
+  takes(name: string, limit: number | undefined, from: string): boolean {
+    const entry = this.table.get(name);
+    const now = this.now();
+    forgetPast(this.#promised, now);
+    if (!this.#isWanted(entry) || this.#promised.size >= MOVES_AT_ONCE || this.#promised.has(name)) return false;
+    if (this.#hosted.has(name) || this.#refusal(entry, limit, from) !== undefined) return false;
+    if (entry.kind === 'replicated' && this.#hasSibling(name, entry.of ?? name, entry.count)) return false;
+    this.#promised.set(name, now + entry.options.stopTimeout + ARRIVAL_MS);
+    return true;
+  }
+
+  #refusal(entry: VersionedEntry, limit: number | undefined, from: string): string | undefined {
+    return refusalOf(entry, this.membership.own, this.#load, { limit, from, members: this.membership.members() });
+  }
+
+  /** What this node owns, will own in a moment, or has promised to take. */
+  get #load(): number {
+    const now = this.now();
+    let load = this.#hosted.size + this.#candidacy.trying;
+    for (const [name, until] of this.#promised) if (until > now && !this.#candidacy.isTrying(name)) load += 1;
+    return load;
+  }
+
   // -- reconciling ------------------------------------------------------------------------------------------------------
 
   /** Compares wanted with running soon; calls that come before it has begun count as one. */
@@ -199,23 +278,38 @@ export class Supervisor {
 
   #reconcile(): void {
     const now = this.now();
-    const members = this.membership.members();
+    for (const past of [this.#paused, this.#promised, this.#resting]) forgetPast(past, now);
+    unattended('looking for better nodes', this.#rebalance());
     for (const entry of this.table.slots()) {
       const hosted = this.#hosted.get(entry.name);
       this.#endings.remind(entry);
-      if (hosted !== undefined) this.#correct(entry, hosted, members);
+      if (hosted !== undefined) this.#correct(entry, hosted);
       else if (runsEverywhere(entry) && !this.#classes.has(entry.type)) this.#reportUnknown(entry);
-      else if (!this.#mayRun(entry)) this.#candidacy.unwant(entry.name);
+      else if (!this.#mayRun(entry)) this.#unwant(entry);
       else if ((this.#paused.get(entry.name) ?? 0) > now) continue;
       else if (runsEverywhere(entry)) this.#runHere(entry);
       else this.#candidacy.want(entry.name);
     }
   }
 
+  /** What may not run here is none of this node's concern; of those on every node it says why it has none. */
+  #unwant(entry: VersionedEntry): void {
+    this.#candidacy.unwant(entry.name);
+    if (!runsEverywhere(entry) || !this.#isWanted(entry)) return;
+    const { own } = this.membership;
+    // Without the label it is none of the nodes that are meant.
+    if (this.#misfit(entry) !== undefined) return;
+    const exclusion = this.#exclusion(entry);
+    if (exclusion !== undefined) this.#reportFailed(entry, `Node "${own.name}" does not run it: ${exclusion}.`);
+  }
+
   /** Whoever started it wants to hear from every node. */
-  #reportUnknown({ of, name, type }: VersionedEntry): void {
-    const error = `This node does not have the class ${type}.`;
-    const known = this.membership.members().find(({ self }) => self)?.replicas[of ?? name];
+  #reportUnknown(entry: VersionedEntry): void {
+    this.#reportFailed(entry, `This node does not have the class ${entry.type}.`);
+  }
+
+  #reportFailed({ of, name }: VersionedEntry, error: string): void {
+    const known = this.membership.own.replicas[of ?? name];
     if (known?.error !== error) {
       this.membership.setReplica(of ?? name, { state: 'failed', epoch: 0, since: Date.now(), error });
     }
@@ -231,7 +325,7 @@ export class Supervisor {
     this.#won(new NodeLease(name, epoch, () => this.membership.setReplica(of, { state: 'running', epoch, since })));
   }
 
-  #correct(entry: VersionedEntry, hosted: Hosted, members: readonly Member[]): void {
+  #correct(entry: VersionedEntry, hosted: Hosted): void {
     const { instance } = hosted;
     const { name: self } = this.membership.self;
     const elsewhere = entry.prefer !== undefined && entry.prefer !== self;
@@ -240,27 +334,78 @@ export class Supervisor {
     else if (instance.firstEpoch <= entry.after) instance.stop(elsewhere ? 'move' : 'restart');
     else if (instance.running && !hosted.announced) unattended('announcing a process', this.#announce(hosted));
     else if (instance.running && entry.confirmed === false) unattended('confirming a start', this.#confirm(hosted));
-    else if (this.#shouldMove(entry, hosted, members)) {
-      hosted.moving = true;
-      instance.stop('move');
+    // A new declaration may have other labels than the one by which it came here.
+    else if (runsEverywhere(entry) && this.#misfit(entry) !== undefined) instance.stop('stop');
+  }
+
+  /** Looks for what suits another node better; at most so often, and not again while nothing has changed. */
+  async #rebalance(): Promise<void> {
+    const now = this.now();
+    if (this.#rebalancing || now < this.#looksFrom) return;
+    this.#rebalancing = true;
+    this.#looksFrom = now + Math.max(LOOK_EVERY_MS, LOOK_SHARE_MS * this.membership.members().length);
+    try {
+      for (const [name, hosted] of this.#hosted) {
+        if (isLongTurn()) await nextTurn();
+        const entry = this.table.get(name);
+        if (this.#state !== 'supervising' || entry === undefined) continue;
+        const better = this.#shouldMove(entry, hosted);
+        if (better !== undefined) unattended('moving a process', this.#move(entry, hosted, better));
+      }
+    } finally {
+      this.#rebalancing = false;
     }
   }
 
-  /** Rebalancing: another node has suited better for a while, and not too many processes are moving already. */
-  #shouldMove(entry: VersionedEntry, hosted: Hosted, members: readonly Member[]): boolean {
-    if (entry.rebalance === 'off' || runsEverywhere(entry) || !hosted.instance.running) return false;
-    const node = betterNode(entry, members, this.membership.self.name);
-    if (node === undefined) {
-      delete hosted.better;
-      return false;
+  /**
+   * Another node has suited better for a while, and not too many processes are moving already. What may not be here any more
+   * leaves whatever `rebalance` says, once there is a node that may run it.
+   */
+  #shouldMove(entry: VersionedEntry, hosted: Hosted): Better | undefined {
+    const members = this.membership.members();
+    if (hosted.settled?.members === members && hosted.settled.entry === entry) return undefined;
+    if (!hosted.instance.running || this.#leaving.has(entry.name) || runsEverywhere(entry) || entry.status !== 'wanted')
+      return undefined;
+    const { name: self } = this.membership.self;
+    const load = this.#load - this.#leaving.size;
+    const loadOf = (member: Member): number => (member.name === self ? load : member.load);
+    const mustLeave = exclusionOf(entry, this.membership.own, { owner: self, loadOf }) !== undefined;
+    const better = entry.rebalance === 'off' && !mustLeave ? undefined : betterNode(entry, members, self, loadOf);
+    if (better === undefined) {
+      delete hosted.betterSince;
+      // While something moves its load is not what the members say.
+      if (this.#leaving.size === 0) hosted.settled = { members, entry };
+      return undefined;
     }
     const now = this.now();
-    if (hosted.better?.node !== node) hosted.better = { node, since: now };
-    const moving = [...this.#hosted.values()].filter((each) => each.moving).length;
-    return now - hosted.better.since >= COOL_DOWN_MS && moving < MOVES_AT_ONCE;
+    hosted.betterSince ??= now;
+    if (now - hosted.betterSince < COOL_DOWN_MS || this.#leaving.size >= MOVES_AT_ONCE) return undefined;
+    return mustLeave || this.#isSteady(entry, hosted, now) ? better : undefined;
   }
 
-  #mayRun(entry: VersionedEntry | undefined): boolean {
+  /** What has just come, or crashed lately, stays: a move would begin its trouble anew elsewhere. */
+  #isSteady(entry: VersionedEntry, { since = Infinity }: Hosted, now: number): boolean {
+    const window = entry.crashes === undefined ? COOL_DOWN_MS : entry.options.maxSeconds * 1000;
+    return now - since >= Math.max(COOL_DOWN_MS, window) && (this.#resting.get(entry.name) ?? 0) <= now;
+  }
+
+  /** INVARIANT: only what the other node has promised to take is stopped, so that it moves there, once, and stays. */
+  async #move(entry: VersionedEntry, hosted: Hosted, { node, byLoad }: Better): Promise<void> {
+    const limit = byLoad ? this.#load - this.#leaving.size - 1 : undefined;
+    this.#leaving.add(entry.name);
+    const takes = await this.#ask(node, entry.name, limit).catch(() => false);
+    hosted.betterSince = this.now() - COOL_DOWN_MS + ASK_AGAIN_MS;
+    const isThere = hosted.instance.running && this.#hosted.get(entry.name) === hosted;
+    if (!takes || !isThere || !this.#isWanted(this.table.get(entry.name))) {
+      this.#leaving.delete(entry.name);
+      return;
+    }
+    hosted.moving = true;
+    hosted.instance.stop('move');
+  }
+
+  /** Whether it should run, and this node has what it takes for it. */
+  #isWanted(entry: VersionedEntry | undefined): entry is VersionedEntry {
     return (
       this.#state === 'supervising' &&
       this.membership.state === 'up' &&
@@ -270,22 +415,52 @@ export class Supervisor {
     );
   }
 
-  #rank(name: string): number {
+  /** INVARIANT: labels and capacity exclude: a node that may not run a process does not want it, and never takes it. */
+  #mayRun(entry: VersionedEntry | undefined): entry is VersionedEntry {
+    return this.#isWanted(entry) && this.#exclusion(entry) === undefined;
+  }
+
+  /** What speaks against this node whatever it owns. */
+  #misfit(entry: VersionedEntry): string | undefined {
+    return misfitOf(entry, this.membership.own);
+  }
+
+  /** Why this node may not run it. One that is here, or has its place here, is counted once. */
+  #exclusion(entry: VersionedEntry): string | undefined {
+    const { own } = this.membership;
+    const isCounted =
+      this.#hosted.has(entry.name) || this.#promised.has(entry.name) || this.#candidacy.isTrying(entry.name);
+    const known: Known = { loadOf: () => this.#load, ...(isCounted ? { owner: own.name } : {}) };
+    return exclusionOf(entry, own, known);
+  }
+
+  /** This node's place in the order; `undefined` when it may not run the process. */
+  #rank(name: string): number | undefined {
     const entry = this.table.get(name);
     if (entry === undefined) return 0;
+    if (!this.#mayRun(entry)) return undefined;
+    if (this.#promised.has(name)) return 0;
     const members = this.membership.members();
-    const rank = rankOf(entry, members, this.membership.self.name);
+    const { name: self } = this.membership.self;
+    this.#expected.expire(this.now());
+    this.#expected.forget(name);
+    const saysOf = ({ name: node, load }: Member): number => (node === self ? this.#load : load);
+    const loadOf = (member: Member): number => this.#expected.loadOf(member.name, saysOf(member));
+    const turn = turnOf(entry, members, self, { loadOf });
+    if (turn === undefined) return undefined;
+    const best = members.find((member) => member.name === turn.best);
+    if (best !== undefined) this.#expected.expect(name, best.name, saysOf(best), this.now());
     // Replicas go to different nodes as long as there are any that have none.
     const hasSibling =
       entry.of !== undefined && entry.kind === 'replicated' && this.#hasSibling(name, entry.of, entry.count);
-    if (!hasSibling) return rank;
+    if (!hasSibling) return turn.rank;
     // One that is suspect will hardly take it.
     const nodes = rankMembers(
       entry,
       members.filter(({ state }) => state === 'up'),
     ).length;
     // With as many nodes as replicas one of them has none, and only needs the time to say so.
-    return rank + (entry.count <= nodes ? SIBLING_STEPS : nodes);
+    return turn.rank + (entry.count <= nodes ? SIBLING_STEPS : nodes);
   }
 
   #hasSibling(name: string, of: string, count: number): boolean {
@@ -295,7 +470,7 @@ export class Supervisor {
 
   #isEldest(): boolean {
     const members = this.membership.members();
-    const eldest = members.sort((a, b) => a.joinedAt - b.joinedAt || (a.name < b.name ? -1 : 1))[0];
+    const eldest = [...members].sort((a, b) => a.joinedAt - b.joinedAt || (a.name < b.name ? -1 : 1))[0];
     return eldest?.self === true;
   }
 
@@ -312,7 +487,14 @@ export class Supervisor {
       })
       .finally(() => {
         this.#hosting.delete(hosting);
-        if (this.#hosted.get(lease.name)?.instance.lease === lease) this.#hosted.delete(lease.name);
+        const hosted = this.#hosted.get(lease.name);
+        if (hosted?.instance.lease === lease) {
+          this.#hosted.delete(lease.name);
+          this.#resting.delete(lease.name);
+          this.#leaving.delete(lease.name);
+        }
+        // It is on its way to a node that keeps a place for it.
+        if (hosted?.moving === true) this.#pause(lease.name);
         this.#reportReplica(lease);
         this.#reportLoad();
         if (this.#state === 'draining') this.#tellDrain();
@@ -334,6 +516,8 @@ export class Supervisor {
     });
     const hosted: Hosted = { instance, announced: false, confirming: false, moving: false };
     this.#hosted.set(lease.name, hosted);
+    if (this.#promised.delete(lease.name)) this.#resting.set(lease.name, this.now() + REST_MS);
+    else this.#resting.delete(lease.name);
     this.#reportLoad();
     // The copy of the table may be older than the lease; what it says now decides whether anything starts at all.
     if (!(await this.#confirmStart(entry, lease))) return lease.release();
@@ -386,6 +570,7 @@ export class Supervisor {
 
   async #started(hosted: Hosted, target: object): Promise<() => Promise<void>> {
     const { spec } = hosted.instance;
+    hosted.since = this.now();
     await this.#announce(hosted);
     if (this.table.get(spec.name)?.confirmed === false) await this.#confirm(hosted);
     const outcomes = await Promise.allSettled(this.#hooks.map((hook) => hook(target, hosted.instance)));
@@ -432,4 +617,8 @@ export class Supervisor {
   #reportLoad(): void {
     this.membership.setLoad(this.#hosted.size);
   }
+}
+
+function forgetPast(times: Map<string, number>, now: number): void {
+  for (const [name, until] of times) if (until <= now) times.delete(name);
 }

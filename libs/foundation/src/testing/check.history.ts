@@ -5,6 +5,7 @@
 import type { RestartPolicyName } from '../config/options.js';
 import { callsKept } from './check.calls.js';
 import { changesMade, handoffsOnce, stopsHold } from './check.changes.js';
+import { movesSettle } from './check.moves.js';
 import type { HistoryEvent } from './history.js';
 import {
   CALL_RUN,
@@ -44,7 +45,7 @@ export interface HistoryFacts extends Injuries {
 
 /** A broken invariant. */
 export interface Violation {
-  /** I1 to I14, as in the comments of the library; I15 to I19 as in those of the checker. */
+  /** I1 to I14, as in the comments of the library; I15 to I20 as in those of the checker. */
   invariant: string;
   sentence: string;
   events: readonly HistoryEvent[];
@@ -82,6 +83,7 @@ export function checkHistory(history: readonly HistoryEvent[], facts: HistoryFac
     ...stopsHold(events, ownerships),
     ...changesMade(events, ownerships),
     ...handoffsOnce(events),
+    ...movesSettle(events, facts),
   ];
 }
 

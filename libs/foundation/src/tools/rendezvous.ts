@@ -9,11 +9,25 @@
  * goes only the names it wins or loses move.
  */
 export function rendezvous(name: string, node: string): number {
-  let hash = 0x811c9dc5;
-  for (const char of `${name}\u0000${node}`) {
-    hash = Math.imul(hash ^ char.codePointAt(0)!, 0x01000193);
+  return weightsOf(name)(node);
+}
+
+/** The same for one name and many nodes, which costs a look at the name once. */
+export function weightsOf(name: string): (node: string) => number {
+  const begun = mixed(mixed(0x811c9dc5, name), '\u0000');
+  return (node) => {
+    let hash = mixed(begun, node);
+    hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+    hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+    return (hash ^ (hash >>> 16)) >>> 0;
+  };
+}
+
+function mixed(hash: number, text: string): number {
+  for (let index = 0; index < text.length; index++) {
+    const code = text.codePointAt(index)!;
+    if (code > 0xffff) index += 1;
+    hash = Math.imul(hash ^ code, 0x01000193);
   }
-  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
-  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
-  return (hash ^ (hash >>> 16)) >>> 0;
+  return hash;
 }
