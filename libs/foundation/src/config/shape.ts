@@ -34,14 +34,22 @@ export const milliseconds = (min: number): PropertyDecorator => {
   };
 };
 
+/** More of anything is a mistake; and so many seconds are still a time that Redis can keep. */
+export const MAX_COUNT_OPTION = 1_000_000_000;
+/** The longest timer of Node.js. */
+export const MAX_TIMEOUT_MS = 2_147_483_647;
+
 const count = (min: number): PropertyDecorator => {
-  const message = `a whole number, ${min} or more`;
+  const message = `a whole number, ${min} or more, at most ${MAX_COUNT_OPTION}`;
   return (target, key) => {
     IsOptional()(target, key);
     IsInt({ message })(target, key);
     Min(min, { message })(target, key);
+    Max(MAX_COUNT_OPTION, { message })(target, key);
   };
 };
+
+const timeoutMessage = `a whole number of milliseconds, 1 or more, at most ${MAX_TIMEOUT_MS}, or 'infinity'`;
 
 const NAME = /^[A-Za-z0-9_.-]{1,128}$/;
 const nameMessage = '1 to 128 letters, digits, dots, dashes or underscores';
@@ -76,8 +84,9 @@ export class ProcessOptionsShape {
   @ValidateNested()
   backoff?: BackoffShape;
   @ValidateIf((options: ProcessOptionsShape) => options.timeout !== undefined && options.timeout !== 'infinity')
-  @IsInt({ message: `a whole number of milliseconds, 1 or more, or 'infinity'` })
-  @Min(1, { message: `a whole number of milliseconds, 1 or more, or 'infinity'` })
+  @IsInt({ message: timeoutMessage })
+  @Min(1, { message: timeoutMessage })
+  @Max(MAX_TIMEOUT_MS, { message: timeoutMessage })
   timeout?: number | 'infinity';
   @milliseconds(1) stopTimeout?: number;
 }

@@ -27,6 +27,14 @@ const MAX_KEPT = 10_000;
 /** Kept ends are written so many at a time. */
 const PARALLEL = 16;
 
+/** How long a temporary process whose node died is listed as lost. */
+const KEEP_LOST_MS = 10 * 60_000;
+/** And how many of them; when there are more they go sooner. */
+const MAX_LOST = 1000;
+const LEAST_LOST_MS = 60_000;
+/** How many started temporary processes are looked for with each sweep. */
+const LOOKED_FOR_AT_ONCE = 500;
+
 /** See the file header. */
 export class Endings {
   readonly #logger = new Log();
@@ -36,6 +44,9 @@ export class Endings {
   readonly #idle = new Set<() => void>();
   #timer: NodeJS.Timeout | undefined;
   #sweepLost = false;
+  /** Temporary processes that were seen without an owner, and when first. */
+  readonly #lostSince = new Map<string, number>();
+  #askedFrom = 0;
 
   constructor(
     private readonly engine: Engine,
@@ -207,8 +218,34 @@ export class Endings {
 
   async sweep(): Promise<void> {
     await this.table.sync();
-    for (const slot of this.table.slots()) this.remind(slot);
-    await this.table.prune();
+    this.remindAll();
+    await this.table.prune(await this.#lost());
+  }
+
+  /** Restarts whose jobs were lost. Called with each beat; costs a step for each process that waits for its restart. */
+  remindAll(): void {
+    for (const slot of this.table.backingOff()) this.remind(slot);
+  }
+
+  /**
+   * Temporary processes that were started and have had no owner for a while: their node died. They are listed as `lost` for
+   * as long as ended ones are, then their entries go.
+   */
+  async #lost(): Promise<VersionedEntry[]> {
+    const started = this.table.startedOnce();
+    const now = this.membership.clusterNow();
+    for (const name of this.#lostSince.keys())
+      if (this.table.get(name)?.status !== 'once') this.#lostSince.delete(name);
+    // In turns, because those that run on are looked at as well.
+    const asked = started.slice(this.#askedFrom, this.#askedFrom + LOOKED_FOR_AT_ONCE);
+    this.#askedFrom = this.#askedFrom + asked.length < started.length ? this.#askedFrom + asked.length : 0;
+    const owners = await this.engine.leases.owners(asked.map(({ name }) => name));
+    for (const [index, { name }] of asked.entries()) {
+      if (owners[index] !== undefined) this.#lostSince.delete(name);
+      else if (!this.#lostSince.has(name)) this.#lostSince.set(name, now);
+    }
+    const keep = this.#lostSince.size > MAX_LOST ? LEAST_LOST_MS : KEEP_LOST_MS;
+    return asked.filter(({ name }) => now - (this.#lostSince.get(name) ?? now) >= keep);
   }
 
   /** A restart whose job was lost is done by whoever notices. */

@@ -493,7 +493,7 @@ export class ProcessManager {
       let wake = (): void => undefined;
       const woken = new Promise<void>((resolve) => (wake = resolve));
       const stops = [
-        this.table.onChange(() => wake()),
+        this.table.onChange((changed) => changed.has(processOf(name)) && wake()),
         this.engine.onHint((hint) => 'name' in hint && processOf(hint.name) === processOf(name) && wake()),
         this.membership.listen({ changed: () => wake() }),
       ];

@@ -101,8 +101,38 @@ describe('parseEntry', () => {
     ['a time that is no number', { ...entry(), retryAt: 'soon' }],
     ['an endless after', JSON.stringify(entry()).replace('"after":0', '"after":1e999')],
     ['a status in an array', { ...entry(), status: ['wanted'] }],
+    // Whoever writes to Redis writes rows: beyond the bounds of the API nothing is believed (EH2).
+    ['more partitions than memory', { ...entry(), kind: 'partitioned', count: Number.MAX_SAFE_INTEGER }],
+    ['one partition too many', { ...entry(), kind: 'partitioned', count: 4097 }],
+    ['no partitions', { ...entry(), kind: 'partitioned', count: 0 }],
+    ['fewer replicas than none', { ...entry(), kind: 'replicated', count: -1 }],
+    ['half a replica', { ...entry(), kind: 'replicated', count: 1.5 }],
+    ['two of a singleton', { ...entry(), count: 2 }],
+    ['a negative epoch', { ...entry(), after: -1 }],
+    ['negative crashes', { ...entry(), crashes: -1 }],
+    ['a type of a megabyte', { ...entry(), type: 'T'.repeat(1_000_000) }],
+    ['a row of two megabytes', { ...entry(), args: ['x'.repeat(2_000_000)] }],
+    ['no restarts at all', { ...entry(), options: { ...options, maxRestarts: -1 } }],
+    ['a window without an end', { ...entry(), options: { ...options, maxSeconds: Number.MAX_SAFE_INTEGER } }],
+    ['a window of nothing', { ...entry(), options: { ...options, maxSeconds: 0 } }],
+    ['a timeout beyond timers', { ...entry(), options: { ...options, timeout: 2 ** 31 } }],
+    ['a stop timeout of a year', { ...entry(), options: { ...options, stopTimeout: 31_536_000_000 } }],
+    ['a negative backoff', { ...entry(), options: { ...options, backoff: { base: -1, cap: 5 } } }],
+    ['a time in the past of everything', { ...entry(), retryAt: -5 }],
+    ['a node with an endless name', { ...entry(), prefer: 'n'.repeat(1000) }],
+    ['a part of a process without a name', { ...entry(), of: '' }],
   ])('refuses %s', (_what, value) => {
     expect(parse(value)).toBeUndefined();
+  });
+
+  it.each(['feed#1', 'feed/1', 'feed@n1', '', 'x'.repeat(201), 'two\nlines'])('refuses the name %j', (name) => {
+    expect(parse(entry({ name }), name)).toBeUndefined();
+  });
+
+  it('reads a part of a process with as many as there may be, and cuts the text of an error', () => {
+    const part = entry({ name: 'feed/4095', of: 'feed', kind: 'partitioned', count: 4096 });
+    expect(parse(part, 'feed/4095')).toEqual({ ...part, version: 5 });
+    expect(parse(entry({ error: 'x'.repeat(100_000) }))!.error!.length).toBeLessThanOrEqual(1001);
   });
 
   it.each(['__proto__', 'constructor', 'prototype'])('does not let %s through', (name) => {
@@ -141,6 +171,8 @@ describe('ProcessTable', () => {
       listen: (each: MembershipListener) => listeners.push(each),
       clusterNow: () => clock,
       self: { name: 'n1' },
+      members: () => [{ name: 'n1' }],
+      beatEvery: 1000,
     };
     const table = new ProcessTable(engine as unknown as Engine, membership as unknown as Membership);
     return { table, listeners };
@@ -283,6 +315,102 @@ describe('ProcessTable', () => {
     clock += 11 * 60_000;
     await table.prune();
     expect(table.processes().map(({ name }) => name)).toEqual(['declared', 'wanted', 'escalated']);
+  });
+
+  describe('pruning', () => {
+    const ended = (name: string, more: Partial<ProcessEntry> = {}) =>
+      entry({ name, declared: false, status: 'completed', ...more });
+    const names = (table: ProcessTable) => table.processes().map(({ name }) => name);
+
+    it('leaves what was started again while it is on its way, and keeps its entry (H2)', async () => {
+      const [one, two] = [copy(), copy()];
+      for (const name of ['a', 'b', 'c']) await one.table.change(name, () => ended(name));
+      await two.table.sync();
+      clock += 11 * 60_000;
+      const remove = shared.remove.bind(shared);
+      jest.spyOn(shared, 'remove').mockImplementationOnce(async (rows) => {
+        await two.table.change('b', (current) => ({ ...current!, status: 'wanted' }));
+        await one.table.sync();
+        return remove(rows);
+      });
+      await one.table.prune();
+      for (const { table } of [one, two]) {
+        await table.sync();
+        expect(table.processes()).toMatchObject([{ name: 'b', status: 'wanted' }]);
+      }
+    });
+
+    it('keeps the entry of one that was started again once it was removed', async () => {
+      const { table } = copy();
+      await table.change('a', () => ended('a'));
+      clock += 11 * 60_000;
+      const remove = shared.remove.bind(shared);
+      jest.spyOn(shared, 'remove').mockImplementationOnce(async (rows) => {
+        const removed = await remove(rows);
+        await shared.put([{ key: 'a', value: JSON.stringify(ended('a', { status: 'wanted' })), expected: 0 }]);
+        await table.sync();
+        return removed;
+      });
+      await table.prune();
+      expect(table.get('a')?.status).toBe('wanted');
+    });
+
+    it('keeps at most a thousand, and none for less than a minute', async () => {
+      const { table } = copy();
+      const all = Array.from({ length: 1010 }, (_, index) => `job-${index}`);
+      for (const name of all) await table.change(name, () => ended(name));
+      await table.change('wanted', () => entry({ name: 'wanted', declared: false }));
+      await table.prune();
+      expect(names(table)).toHaveLength(1011);
+      clock += 61_000;
+      await table.change('young', () => ended('young'));
+      await table.prune();
+      expect(names(table)).toEqual([...all.slice(11), 'wanted', 'young']);
+    });
+
+    it('removes the rows of parts whose process is gone, or whose node is gone', async () => {
+      const { table } = copy();
+      const all = { name: 'all', kind: 'replicated', count: 0 } as const;
+      await table.change('all', () => entry(all));
+      for (const node of ['n1', 'gone']) {
+        const part = { name: `all@${node}`, of: 'all', status: 'failed', after: 5 } as const;
+        await table.change(part.name, () => ({ ...entry(all), ...part }));
+      }
+      await table.change('none/1', () => ({ ...entry({ kind: 'partitioned', count: 2 }), name: 'none/1', of: 'none' }));
+      await table.prune();
+      expect((await shared.since(0)).rows).toHaveLength(4);
+      clock += 11 * 60_000;
+      await table.prune();
+      const { rows } = await shared.since(0);
+      expect(rows.filter(({ value }) => value !== '').map(({ key }) => key)).toEqual(['all', 'all@n1']);
+    });
+
+    it('removes nothing while a loss of data is being mended', async () => {
+      const { table, listeners } = copy();
+      await table.change('a', () => ended('a'));
+      clock += 11 * 60_000;
+      jest.spyOn(shared, 'restore').mockRejectedValue(new Error('away'));
+      for (const listener of listeners) listener.dataLoss?.();
+      await turn();
+      const remove = jest.spyOn(shared, 'remove');
+      await table.prune();
+      expect(remove).not.toHaveBeenCalled();
+    });
+  });
+
+  it('tells which processes changed, and knows what has not ended', async () => {
+    const { table } = copy();
+    const told: string[][] = [];
+    table.onChange((changed) => told.push([...changed]));
+    await table.change('feed', () => entry());
+    await table.change('part', () => entry({ name: 'part', kind: 'partitioned', count: 3 }));
+    await table.change('part/1', (current) => ({ ...current!, status: 'backing-off', after: 3, retryAt: 5 }));
+    await table.change('feed', (current) => ({ ...current!, status: 'stopped' }));
+    expect(told).toEqual([['feed'], ['part'], ['part'], ['feed']]);
+    expect([...table.active()]).toEqual(['part']);
+    expect(table.backingOff().map(({ name }) => name)).toEqual(['part/1']);
+    await table.change('part', (current) => ({ ...current!, status: 'stopped' }));
+    expect(table.backingOff()).toEqual([]);
   });
 
   it('has a slot for each replica and partition, and of what runs everywhere this node’s own', async () => {

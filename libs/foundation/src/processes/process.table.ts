@@ -2,56 +2,30 @@
  * What should run in the cluster: this node's copy of the shared table, and the only way to change it.
  * Read by the supervisor and the manager; underneath `Table` (a hash and a sorted set, compared by version).
  */
-import { isLabels } from '../config/shape.js';
 import type { Membership } from '../cluster/membership.js';
 import { Gate, unattended } from '../foreign/gate.js';
 import type { Engine } from '../tools/engine.js';
-import { parseJson } from '../tools/json.js';
 import { TableReplica } from '../tools/table.replica.js';
-import type { TableRow } from '../tools/table.js';
-import { isSlotOf, processOf, slotNames } from './slots.js';
-import type { ProcessSpec } from './spec.js';
+import { ProcessIndex } from './process.index.js';
+import { isSlotOf, processOf, runsEverywhere, slotNames } from './slots.js';
+import { parseEntry, type ProcessEntry, type VersionedEntry } from './process.entry.js';
 
-/**
- * `wanted` should run; `backing-off` waits for its restart; `once` is a temporary process that was started and must not
- * be again; the others stay down until they are started or restarted by a call.
- */
-export type ProcessStatus = 'wanted' | 'backing-off' | 'once' | 'completed' | 'stopped' | 'failed' | 'escalated';
-
-/** A row: the spec and where it stands. */
-export interface ProcessEntry extends ProcessSpec {
-  /** In the row of a replica or a partition: the process it belongs to. */
-  of?: string;
-  status: ProcessStatus;
-  /** Instances with this epoch or a lower one must not run any more; a restart raises it. */
-  after: number;
-  /** False until a process that was started by a call has come up once. */
-  confirmed: boolean;
-  /** A node to avoid, because it crashed there again and again. */
-  avoid?: string;
-  /** A node it was moved to. */
-  prefer?: string;
-  /** The last failure, as text. */
-  error?: string;
-  /** How often it has crashed since it was started or restarted by a call; absent = never. */
-  crashes?: number;
-  /** The node of the instance whose end this is; `after` is its epoch. Absent in rows of older versions. */
-  ranOn?: string;
-  /** With `backing-off`: milliseconds since 1970 by the Redis clock. */
-  retryAt?: number;
-}
-
-/** An entry and its version in the table. */
-export type VersionedEntry = ProcessEntry & { readonly version: number };
+export { isEnded, parseEntry, type ProcessEntry, type ProcessStatus, type VersionedEntry } from './process.entry.js';
 
 /** Returns the next entry, or `undefined` to leave it as it is. */
 export type Change = (current: VersionedEntry | undefined) => ProcessEntry | undefined;
 
-const GONE: ReadonlySet<ProcessStatus> = new Set(['completed', 'stopped', 'failed']);
 /** How long the entry of a process that was started by a call is kept after its end, for `list()`. */
 const KEEP_ENDED_MS = 10 * 60_000;
-/** A row is not removed sooner after its end, so whoever was in touch that lately knows of the end. */
+/** And how many of them in the cluster; beyond that the oldest go sooner. */
+const MAX_ENDED = 1000;
+/**
+ * INVARIANT: a row is not removed sooner after its end, however many there are. Whoever was in touch that lately knows of
+ * the end, so what it puts back after a loss of data is ended as well; see `table.replica.ts`.
+ */
 const LEAST_KEPT_MS = 60_000;
+/** Removed in one go; the rest follows with the next sweep. */
+const PRUNED_AT_ONCE = 2000;
 /** In so many beats, with their jitter, every node that was in touch has put back what Redis lost. */
 const BEATS_FOR_OTHERS = 1.5;
 
@@ -66,7 +40,8 @@ export class ProcessTable {
   readonly #rows: TableReplica<VersionedEntry>;
   /** By entry and name, with the row it was made of: thousands are looked at with each beat, and few change. */
   readonly #slots = new WeakMap<VersionedEntry, Map<string, MadeSlot>>();
-  readonly #listeners = new Set<() => void>();
+  readonly #index = new ProcessIndex();
+  readonly #listeners = new Set<(changed: ReadonlySet<string>) => void>();
   readonly #gate = new Gate();
 
   constructor(
@@ -77,7 +52,8 @@ export class ProcessTable {
       what: 'process table',
       read: parseEntry,
       write: ({ version: _version, ...entry }) => JSON.stringify(entry),
-      settled: () => this.#changed(),
+      changed: (name, now, before) => this.#index.note(name, now, before),
+      settled: () => this.#settled(),
       staleAfterMs: LEAST_KEPT_MS,
       patienceMs: () => membership.beatEvery * BEATS_FOR_OTHERS,
     });
@@ -92,29 +68,59 @@ export class ProcessTable {
     });
   }
 
-  /** The processes. */
+  /** The processes, ended ones included. Costs a step for each; what needs attention is in {@link active}. */
   processes(): VersionedEntry[] {
-    return [...this.#rows.values()].filter(({ of }) => of === undefined);
+    return [...this.#index.processes.values()];
   }
 
-  /** What is owned one by one: each singleton, replica and partition; of those that run everywhere, this node's own. */
+  /**
+   * What is owned one by one: each singleton, replica and partition; of those that run everywhere, this node's own. Ended
+   * ones included, so this is for whoever asks for a list.
+   */
   slots(): VersionedEntry[] {
-    const { name: node } = this.membership.self;
-    return this.processes().flatMap((entry) => slotNames(entry, node).map((slot) => this.#slot(slot, entry)));
+    return this.processes().flatMap((entry) => this.slotsOf(entry));
+  }
+
+  /** The same of one process. */
+  slotsOf(entry: VersionedEntry): VersionedEntry[] {
+    return slotNames(entry, this.membership.self.name).map((slot) => this.#slot(slot, entry));
+  }
+
+  /** The names of the processes that have not ended. */
+  active(): IterableIterator<string> {
+    return this.#index.active.keys();
+  }
+
+  /** What waits for its restart. */
+  backingOff(): VersionedEntry[] {
+    const waiting = [...this.#index.backingOff].map((name) => this.get(name));
+    return waiting.filter((entry) => entry?.status === 'backing-off') as VersionedEntry[];
+  }
+
+  /** Temporary processes that were started longer ago than a start takes: whoever has no owner is lost. */
+  startedOnce(): VersionedEntry[] {
+    const limit = (this.membership.clusterNow() - LEAST_KEPT_MS) * 1000;
+    return [...this.#index.once.values()].filter(({ version }) => version <= limit);
+  }
+
+  /** True from a loss of data until this copy has been put back: what it lacks may only be lost. */
+  get isMending(): boolean {
+    return this.#rows.isMending;
   }
 
   /** A process, a replica or a partition by its name. */
   get(name: string): VersionedEntry | undefined {
-    const row = this.#rows.get(name);
-    if (row !== undefined && row.of === undefined) return row;
-    const entry = this.#rows.get(processOf(name));
+    const row = this.#index.processes.get(name);
+    if (row !== undefined) return row;
+    const entry = this.#index.processes.get(processOf(name));
     return entry !== undefined && isSlotOf(entry, name) ? this.#slot(name, entry) : undefined;
   }
 
   /** The highest epoch that something of this process is told to be above of. */
   floor(name: string): number {
-    const rows = [...this.#rows.values()].filter((row) => row.name === name || row.of === name);
-    return Math.max(0, ...rows.map(({ after }) => after));
+    let floor = this.#rows.get(name)?.after ?? 0;
+    for (const { after } of this.#index.rowsOf(name)) floor = Math.max(floor, after);
+    return floor;
   }
 
   /**
@@ -137,7 +143,8 @@ export class ProcessTable {
     return slot;
   }
 
-  onChange(listener: () => void): () => void {
+  /** Called with the names of the processes of which something changed. */
+  onChange(listener: (changed: ReadonlySet<string>) => void): () => void {
     this.#listeners.add(listener);
     return () => void this.#listeners.delete(listener);
   }
@@ -148,14 +155,22 @@ export class ProcessTable {
    * @returns the entry as it is now.
    */
   async change(name: string, change: Change): Promise<VersionedEntry | undefined> {
-    await this.#rows.change(name, () => {
-      const next = change(this.get(name));
+    await this.changeAll([name], (_name, current) => change(current));
+    return this.get(name);
+  }
+
+  /** The same for many entries, in a few round trips. */
+  async changeAll(
+    names: readonly string[],
+    change: (name: string, current: VersionedEntry | undefined) => ProcessEntry | undefined,
+  ): Promise<void> {
+    await this.#rows.changeAll(names, (name) => {
+      const next = change(name, this.get(name));
       if (next === undefined) return undefined;
       const row: ProcessEntry & { version?: number } = { ...next };
       delete row.version;
       return JSON.stringify(row);
     });
-    return this.get(name);
   }
 
   /** Fetches what is newer than this copy. */
@@ -168,79 +183,55 @@ export class ProcessTable {
     return this.#rows.syncSoon();
   }
 
-  /** Removes entries of ended processes that nobody declares and that ended long ago. */
-  async prune(): Promise<void> {
-    const limit = (this.membership.clusterNow() - KEEP_ENDED_MS) * 1000;
-    for (const entry of this.processes()) {
-      if (entry.declared || !GONE.has(entry.status) || entry.version > limit) continue;
-      const rows = [...this.#rows.values()].filter(({ name, of }) => name === entry.name || of === entry.name);
-      await this.#rows.remove(rows.map(({ name, version }) => ({ key: name, version })));
+  /**
+   * Removes entries of ended processes that nobody declares: those that ended long ago, and the oldest where there are too
+   * many; with them those of `lost`, and rows of parts whose process or node is gone. What was started again since it was
+   * looked at has another version, and stays.
+   */
+  async prune(lost: readonly VersionedEntry[] = []): Promise<void> {
+    // What is being put back may look ended or alone until everything is there.
+    if (this.#rows.isMending) return;
+    const now = this.membership.clusterNow() * 1000;
+    const [old, least] = [now - KEEP_ENDED_MS * 1000, now - LEAST_KEPT_MS * 1000];
+    let excess = this.#index.ended.size - MAX_ENDED;
+    const rows: VersionedEntry[] = [...lost.flatMap((entry) => [...this.#index.rowsOf(entry.name)].reverse())];
+    for (const entry of this.#index.ended.values()) {
+      if (rows.length >= PRUNED_AT_ONCE) break;
+      // A version of the future is one from before the clock of Redis was set back.
+      const mayGo = entry.version <= least || entry.version > now + LEAST_KEPT_MS * 1000;
+      // Who escalated waits for somebody to look, as long as there is room.
+      const isDue = (entry.version <= old && entry.status !== 'escalated') || excess > 0;
+      if (!mayGo || !isDue) continue;
+      excess -= 1;
+      // The parts first: without them the process is still there to be pruned, the other way round they would be alone.
+      rows.push(...[...this.#index.rowsOf(entry.name)].reverse());
+    }
+    rows.push(...this.#lonelyParts(old));
+    // Also with none: marks are dropped.
+    await this.#rows.remove(rows.map(({ name, version }) => ({ key: name, version })));
+  }
+
+  /** Rows of parts whose process is gone, and, where every node has one, of nodes that are gone. */
+  #lonelyParts(old: number): VersionedEntry[] {
+    let nodes: Set<string> | undefined;
+    const lonely: VersionedEntry[] = [];
+    for (const [name, parts] of this.#index.parts) {
+      const entry = this.#index.processes.get(name);
+      if (entry !== undefined && !runsEverywhere(entry)) continue;
+      nodes ??= new Set(this.membership.members().map((member) => member.name));
+      for (const part of parts.values()) {
+        const node = part.name.slice(name.length + 1);
+        if (part.version <= old && (entry === undefined || !nodes.has(node))) lonely.push(part);
+      }
+    }
+    return lonely;
+  }
+
+  #settled(): void {
+    const changed = this.#index.take();
+    if (changed.size === 0) return;
+    for (const listener of [...this.#listeners]) {
+      this.#gate.tell('a listener to the process table', listener, changed);
     }
   }
-
-  #changed(): void {
-    for (const listener of [...this.#listeners]) this.#gate.tell('a listener to the process table', listener);
-  }
-}
-
-/** True when a process in this status stays down until a call. */
-export function isEnded(status: ProcessStatus): boolean {
-  return GONE.has(status) || status === 'escalated';
-}
-
-const STATUSES: readonly string[] = ['wanted', 'backing-off', 'once', 'completed', 'stopped', 'failed', 'escalated'];
-
-/** Reads a row field by field; `undefined` for one that this version cannot use. */
-export function parseEntry({ key, value, version }: TableRow): VersionedEntry | undefined {
-  let parsed: unknown;
-  try {
-    parsed = parseJson(value);
-  } catch {
-    return undefined;
-  }
-  if (!isRecord(parsed)) return undefined;
-  const { name, type, kind, count, declared, handoff, rebalance, status, after, confirmed } = parsed;
-  const { of, args, avoid, prefer, error, crashes, ranOn, retryAt } = parsed;
-  const options = readOptions(parsed['options']);
-  const placement = readPlacement(parsed['placement']);
-  const usable =
-    name === key &&
-    typeof type === 'string' &&
-    (kind === 'singleton' || kind === 'replicated' || kind === 'partitioned') &&
-    Number.isSafeInteger(count) &&
-    [declared, handoff, confirmed].every((flag) => typeof flag === 'boolean') &&
-    (rebalance === 'off' || rebalance === 'on-join') &&
-    typeof status === 'string' &&
-    STATUSES.includes(status) &&
-    Number.isSafeInteger(after) &&
-    Array.isArray(args) &&
-    [of, avoid, prefer, error, ranOn].every((text) => text === undefined || typeof text === 'string') &&
-    (crashes === undefined || Number.isSafeInteger(crashes)) &&
-    (retryAt === undefined || Number.isFinite(retryAt));
-  if (!usable || options === undefined || placement === undefined) return undefined;
-  const fields = { name, type, kind, count, declared, handoff, rebalance, status, after, confirmed, args };
-  const optional = Object.entries({ of, avoid, prefer, error, crashes, ranOn, retryAt }).filter(
-    ([, field]) => field !== undefined,
-  );
-  return { ...fields, ...Object.fromEntries(optional), options, placement, version } as VersionedEntry;
-}
-
-function readOptions(value: unknown): ProcessEntry['options'] | undefined {
-  if (!isRecord(value) || !isRecord(value['backoff'])) return undefined;
-  const { restart, maxRestarts, maxSeconds, timeout, stopTimeout, backoff } = value;
-  const { base, cap } = backoff;
-  const isKnown = restart === 'permanent' || restart === 'transient' || restart === 'temporary';
-  const numbers = [maxRestarts, maxSeconds, stopTimeout, base, cap, timeout === 'infinity' ? 0 : timeout];
-  if (!isKnown || !numbers.every(Number.isFinite)) return undefined;
-  return { restart, maxRestarts, maxSeconds, timeout, stopTimeout, backoff: { base, cap } } as ProcessEntry['options'];
-}
-
-function readPlacement(value: unknown): ProcessEntry['placement'] | undefined {
-  if (!isRecord(value)) return undefined;
-  const { strategy, labels } = value;
-  return (strategy === 'spread' || strategy === 'hash') && isLabels(labels) ? { strategy, labels } : undefined;
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

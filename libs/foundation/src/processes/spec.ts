@@ -83,9 +83,18 @@ export function specOf(request: SpecRequest, defaults: ResolvedProcessDefaults):
 /** More than this on one name is a mistake: every one of them is a lease that is renewed. */
 const MAX_COUNT = 4096;
 
+/** What arguments may be long as JSON, in characters: every node has a copy, and reads it in one go. */
+export const MAX_ARGS_SIZE = 1_048_576;
+
+/** True for a number that a process of this kind can have. */
+export function isCount(kind: ProcessKind, count: unknown): count is number {
+  const [least, most] = kind === 'singleton' ? [1, 1] : [kind === 'replicated' ? 0 : 1, MAX_COUNT];
+  return Number.isSafeInteger(count) && Number(count) >= least && Number(count) <= most;
+}
+
 function checkCount(kind: ProcessKind, count: number, subject: string): number {
   const least = kind === 'replicated' ? 0 : 1;
-  if (Number.isSafeInteger(count) && count >= least && count <= MAX_COUNT) return count;
+  if (isCount(kind, count)) return count;
   const argument = kind === 'replicated' ? 'replicas' : 'partitions';
   throw new ArgumentError(
     subject,
@@ -106,18 +115,30 @@ function placementOf(placement: unknown, subject: string): Placement {
 
 /** Names go into Redis keys and logs, so they are one line of up to 200 characters. */
 export function checkName(name: unknown, subject: string): asserts name is string {
-  const valid = typeof name === 'string' && name.length > 0 && name.length <= 200 && !/\p{Cc}/u.test(name);
-  if (!valid) throw new ArgumentError(subject, 'name', show(name), '1 to 200 characters without control characters');
+  if (!isName(name))
+    throw new ArgumentError(subject, 'name', show(name), '1 to 200 characters without control characters');
+}
+
+/** See {@link checkName}. */
+export function isName(name: unknown): name is string {
+  return typeof name === 'string' && name.length > 0 && name.length <= 200 && !/\p{Cc}/u.test(name);
 }
 
 /** The arguments as every node will see them. What JSON changes would be a difference between nodes, so it is refused. */
 function jsonCopy(args: unknown, subject: string): unknown[] {
   if (!Array.isArray(args)) throw new ArgumentError(subject, 'args', show(args), 'an array');
   let copy: unknown;
+  let size = 0;
   try {
-    copy = JSON.parse(JSON.stringify(args));
+    const text = JSON.stringify(args);
+    size = text.length;
+    copy = JSON.parse(text);
   } catch {
     copy = undefined;
+  }
+  if (size > MAX_ARGS_SIZE) {
+    const expected = `at most ${MAX_ARGS_SIZE} characters as JSON; hand over where the data is instead`;
+    throw new ArgumentError(subject, 'args', `${size} characters`, expected);
   }
   if (Array.isArray(copy)) {
     const changed = args.findIndex((value, index) => !isDeepStrictEqual(value, copy[index]));

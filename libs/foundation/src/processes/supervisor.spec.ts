@@ -8,6 +8,7 @@ import { Telemetry } from '../telemetry/telemetry.js';
 import { eventually } from '../testing/eventually.js';
 import { createEngine, type Engine } from '../tools/engine.js';
 import type { Lease } from '../tools/leases.js';
+import type { TableWrite } from '../tools/table.js';
 import type { ProcessContext, StopReason } from './process.context.js';
 import { rendezvous } from '../tools/rendezvous.js';
 import { ProcessTable } from './process.table.js';
@@ -139,6 +140,108 @@ describe('Supervisor on the local engine', () => {
     await eventually(async () => (await engine.leases.owners(['feed']))[0] === undefined);
     expect(lives[0]!.reason).toBe('stop');
     expect(supervisor.hosted()).toEqual([]);
+  });
+
+  const beats = (count: number) => {
+    let heard = 0;
+    const stop = membership.listen({ beat: () => void (heard += 1) });
+    return eventually(() => heard >= count).finally(() => stop());
+  };
+  const drop = async (name: string) => {
+    const { version } = table.get(name)!;
+    await engine.table.remove([{ key: name, version }]);
+    await table.sync();
+  };
+
+  it('stops an instance that has no row any more, and takes its name no more (H3)', async () => {
+    await begin(spec());
+    await running();
+    await drop('feed');
+    await eventually(() => lives[0]!.reason === 'stop' && supervisor.hosted().length === 0);
+    expect((await engine.leases.owners(['feed']))[0]).toBeUndefined();
+    await beats(3);
+    expect(lives).toHaveLength(1);
+  });
+
+  it('lets an instance without a row be while a loss of data is being mended', async () => {
+    await begin(spec());
+    await running();
+    const mending = jest.spyOn(table, 'isMending', 'get').mockReturnValue(true);
+    await drop('feed');
+    await beats(3);
+    expect(supervisor.hosted()).toHaveLength(1);
+    mending.mockRestore();
+    await eventually(() => supervisor.hosted().length === 0);
+  });
+
+  it('stops the partitions beyond a lower number, and the instance of what runs everywhere with its report', async () => {
+    const all = spec({ name: 'all', kind: 'replicated', count: 0 });
+    await begin(spec({ name: 'part', kind: 'partitioned', count: 4 }), all);
+    await eventually(() => supervisor.hosted().filter((each) => each.running).length === 5);
+    await table.change('part', (current) => ({ ...current!, count: 2 }));
+    await drop('all');
+    await eventually(() => supervisor.hosted().length === 2, { lastSeen: () => supervisor.hosted() });
+    expect(supervisor.hosted().map(({ name }) => name)).toEqual(['part/0', 'part/1']);
+    await eventually(() => membership.members()[0]!.replicas['all'] === undefined);
+  });
+
+  it('looks at what changed only, however many have ended (H10)', async () => {
+    await begin(spec());
+    await running();
+    const rows = Array.from({ length: 5000 }, (_, index): TableWrite => {
+      const entry = {
+        ...spec({ name: `job-${index}`, declared: false }),
+        status: 'completed',
+        after: 0,
+        confirmed: true,
+      };
+      return { key: entry.name, value: JSON.stringify(entry), expected: 0 };
+    });
+    const [all, one, read] = [jest.spyOn(table, 'slots'), jest.spyOn(table, 'slotsOf'), jest.spyOn(table, 'get')];
+    await engine.table.put(rows);
+    await table.sync();
+    // Each is looked at once, when it comes.
+    await eventually(() => one.mock.calls.length >= rows.length);
+    await beats(1);
+    for (const spy of [all, one, read]) spy.mockClear();
+    await table.change('feed', (current) => ({ ...current!, error: 'a change' }));
+    supervisor.wake();
+    await beats(2);
+    expect(all).not.toHaveBeenCalled();
+    expect(one.mock.calls.length).toBeLessThan(10);
+    expect(read.mock.calls.length).toBeLessThan(30);
+  });
+
+  it('lives on whatever a row makes it do, and compares the others', async () => {
+    await begin(spec());
+    await running();
+    jest.spyOn(table, 'slotsOf').mockImplementationOnce(() => {
+      throw new RangeError('Invalid array length');
+    });
+    await table.change('feed', (current) => ({ ...current!, error: 'a change' }));
+    await beats(1);
+    await table.change('feed', (current) => ({ ...current!, status: 'stopped' }));
+    await eventually(() => supervisor.hosted().length === 0);
+  });
+
+  it('forgets a temporary process whose node died, once it was listed as lost for long enough', async () => {
+    await begin();
+    const write = (name: string, status: string): TableWrite => {
+      const entry = { ...spec({ name, declared: false }), status, after: 0, confirmed: true };
+      return { key: name, value: JSON.stringify(entry), expected: 0 };
+    };
+    await engine.table.put([write('lost', 'once'), write('wanted', 'backing-off')]);
+    await table.sync();
+    const start = Date.now();
+    const cluster = jest.spyOn(membership, 'clusterNow').mockReturnValue(start + 61_000);
+    await beats(1);
+    clock = performance.now() + 10_000;
+    await beats(2);
+    expect(table.get('lost')?.status).toBe('once');
+    clock += 10_000;
+    cluster.mockReturnValue(start + 12 * 60_000);
+    await eventually(() => table.get('lost') === undefined);
+    expect(table.get('wanted')).toBeDefined();
   });
 
   it('restarts in place when the epoch is called old', async () => {

@@ -60,6 +60,12 @@ const BEATS = 1.5;
 const SIBLING_STEPS = 20;
 /** How long a process that could not be hosted here is left alone. */
 const PAUSE_MS = 500;
+/** Slots looked at in one turn of the event loop: a few milliseconds. */
+const LOOKS_AT_ONCE = 500;
+/** Changes say what to look at; this is for what nobody told. */
+const LOOK_AT_ALL_EVERY_MS = 30_000;
+/** The local engine has no jobs, so it sweeps with a beat. */
+const SWEEP_EVERY_MS = 5000;
 
 interface Hosted {
   instance: Instance;
@@ -102,6 +108,16 @@ export class Supervisor {
   #toDrain = 0;
   #state: 'idle' | 'supervising' | 'draining' = 'idle';
   #woken = false;
+  /** Processes that should run and may not run here for now; looked at with each beat. */
+  readonly #unfit = new Set<string>();
+  /** Processes to look at. */
+  readonly #due = new Set<string>();
+  /** What the processes that have not ended were when they were looked at. */
+  readonly #looked = new Map<string, VersionedEntry>();
+  #lookedAtAllAt = -Infinity;
+  #sweptAt = 0;
+  /** The state of the membership at the last look. */
+  #seen: Membership['state'] | undefined;
 
   constructor(
     private readonly engine: Engine,
@@ -117,10 +133,10 @@ export class Supervisor {
       (lease) => this.#won(lease),
       monotonicNow,
     );
-    table.onChange(() => this.wake());
+    table.onChange((changed) => this.#wakeFor(changed));
     membership.listen({
       changed: () => this.wake(),
-      beat: () => this.wake(),
+      beat: () => this.#noteBeat(),
       replaced: () => engine.leases.loseAll(),
     });
     engine.onHint((hint) => {
@@ -176,17 +192,17 @@ export class Supervisor {
     await this.#settled();
     const coldStart = this.#isEldest();
     const { joinedAt } = this.membership.own;
-    for (const spec of specs) {
-      await this.table.change(spec.name, (current) => {
-        // What was written since this node joined is the word of a node that joined with it, not of the cluster before.
-        const before = current !== undefined && current.version < joinedAt * 1000;
-        const again = before && coldStart && (isEnded(current.status) || current.status === 'once');
-        if (current !== undefined && !again && sameSpec(current, spec)) return undefined;
-        const status = current === undefined || again ? 'wanted' : current.status;
-        return { ...spec, status, after: current?.after ?? 0, confirmed: true };
-      });
-      if (coldStart) await this.engine.restarts.forget(spec.name);
-    }
+    const byName = new Map(specs.map((spec) => [spec.name, spec]));
+    await this.table.changeAll([...byName.keys()], (name, current) => {
+      const spec = byName.get(name)!;
+      // What was written since this node joined is the word of a node that joined with it, not of the cluster before.
+      const before = current !== undefined && current.version < joinedAt * 1000;
+      const again = before && coldStart && (isEnded(current.status) || current.status === 'once');
+      if (current !== undefined && !again && sameSpec(current, spec)) return undefined;
+      const status = current === undefined || again ? 'wanted' : current.status;
+      return { ...spec, status, after: current?.after ?? 0, confirmed: true };
+    });
+    if (coldStart) await this.engine.restarts.forget(...byName.keys());
   }
 
   /**
@@ -266,30 +282,134 @@ export class Supervisor {
 
   // -- reconciling ------------------------------------------------------------------------------------------------------
 
-  /** Compares wanted with running soon; calls that come before it has begun count as one. */
+  /** Compares all that should run with what runs, soon and in slices. Ended processes are in none of them. */
   wake(): void {
+    this.#lookedAtAllAt = this.now();
+    for (const name of this.table.active()) this.#due.add(name);
+    for (const name of this.#looked.keys()) this.#due.add(name);
+    this.#arm();
+  }
+
+  /** The same for some processes only. */
+  #wakeFor(names: Iterable<string>): void {
+    for (const name of names) this.#due.add(name);
+    this.#arm();
+  }
+
+  /** Calls that come before the look has begun count as one. */
+  #arm(): void {
     if (this.#woken) return;
     this.#woken = true;
     setImmediate(() => {
       this.#woken = false;
-      if (this.#state === 'supervising') this.#reconcile();
+      if (this.#state !== 'supervising') return this.#due.clear();
+      unattended('looking for better nodes', this.#rebalance());
+      let looks = 0;
+      for (const name of this.#due) {
+        this.#due.delete(name);
+        looks += this.#lookAt(name);
+        if (looks >= LOOKS_AT_ONCE) return this.#arm();
+      }
     });
   }
 
-  #reconcile(): void {
+  /** What time alone brings about: restarts that were forgotten, pauses that are over, moves, and what has no row any more. */
+  #noteBeat(): void {
+    if (this.#state !== 'supervising') return;
     const now = this.now();
-    for (const past of [this.#paused, this.#promised, this.#resting]) forgetPast(past, now);
+    for (const past of [this.#promised, this.#resting]) forgetPast(past, now);
     unattended('looking for better nodes', this.#rebalance());
-    for (const entry of this.table.slots()) {
-      const hosted = this.#hosted.get(entry.name);
-      this.#endings.remind(entry);
-      if (hosted !== undefined) this.#correct(entry, hosted);
-      else if (runsEverywhere(entry) && !this.#classes.has(entry.type)) this.#reportUnknown(entry);
-      else if (!this.#mayRun(entry)) this.#unwant(entry);
-      else if ((this.#paused.get(entry.name) ?? 0) > now) continue;
-      else if (runsEverywhere(entry)) this.#runHere(entry);
-      else this.#candidacy.want(entry.name);
+    this.#endings.remindAll();
+    for (const [name, until] of this.#paused) {
+      if (until > now) continue;
+      this.#paused.delete(name);
+      this.#due.add(processOf(name));
     }
+    for (const name of this.#unfit) this.#due.add(name);
+    this.#unfit.clear();
+    for (const [name, hosted] of this.#hosted) this.#lookAtHosted(name, hosted);
+    if (this.engine.kind === 'local' && now - this.#sweptAt >= SWEEP_EVERY_MS) {
+      this.#sweptAt = now;
+      unattended('the regular sweep', this.#endings.sweep());
+    }
+    if (now - this.#lookedAtAllAt >= LOOK_AT_ALL_EVERY_MS || this.#seen !== this.membership.state) this.wake();
+    this.#seen = this.membership.state;
+    if (this.#due.size > 0) this.#arm();
+  }
+
+  #lookAtHosted(name: string, hosted: Hosted): void {
+    const entry = this.table.get(name);
+    if (entry === undefined) return this.#stopUnknown(hosted);
+    try {
+      this.#correct(entry, hosted);
+    } catch (error) {
+      this.#notCompared(name, error);
+    }
+  }
+
+  /**
+   * INVARIANT (H3): an instance without a row is stopped: its process was stopped and forgotten while this node was away, or
+   * has fewer parts by now. Not while a loss of data is being mended: then the row may only be lost.
+   */
+  #stopUnknown({ instance }: Hosted): void {
+    if (!this.table.isMending) instance.stop('stop');
+  }
+
+  /** Returns at how many slots it looked. Whatever a row says, it never throws. */
+  #lookAt(name: string): number {
+    try {
+      const entry = this.table.get(name);
+      const slots = entry === undefined ? [] : this.table.slotsOf(entry);
+      for (const slot of slots) this.#compare(slot);
+      const before = this.#looked.get(name);
+      const isOther = entry === undefined || entry.count !== before?.count || entry.kind !== before.kind;
+      if (before !== undefined && isOther) this.#forgetSlots(before, new Set(slots.map((slot) => slot.name)));
+      // Of those that run everywhere the record of this node says how they ended.
+      const isOver = entry === undefined || (isEnded(entry.status) && !runsEverywhere(entry));
+      if (isOver) this.#looked.delete(name);
+      else this.#looked.set(name, entry);
+      return slots.length + 1;
+    } catch (error) {
+      this.#notCompared(name, error);
+      return 1;
+    }
+  }
+
+  #notCompared(name: string, error: unknown): void {
+    const details = { process: name, error: describe(error) };
+    this.#log.error('A process was not compared with its entry; the next look tries again', details, name);
+  }
+
+  /** Slots of a process that is no more, or has fewer of them. */
+  #forgetSlots(before: VersionedEntry, still: ReadonlySet<string>): void {
+    for (const name of slotNames(before, this.membership.self.name)) {
+      if (still.has(name)) continue;
+      this.#candidacy.unwant(name);
+      const hosted = this.#hosted.get(name);
+      if (hosted !== undefined) this.#stopUnknown(hosted);
+      else if (runsEverywhere(before) && !this.table.isMending) this.#forgetReplica(before.name);
+    }
+  }
+
+  /** The record of a node says nothing of processes that are no more: it grew with each name. */
+  #forgetReplica(name: string): void {
+    if (this.membership.own.replicas[name] !== undefined) this.membership.setReplica(name, undefined);
+  }
+
+  #compare(entry: VersionedEntry): void {
+    const hosted = this.#hosted.get(entry.name);
+    const mayRun: boolean = this.#mayRun(entry);
+    if (hosted !== undefined) this.#correct(entry, hosted);
+    else if (isEnded(entry.status)) this.#candidacy.unwant(entry.name);
+    else if (runsEverywhere(entry) && !this.#classes.has(entry.type)) this.#reportUnknown(entry);
+    else if (!mayRun) {
+      this.#unwant(entry);
+      // Nobody tells when this node has room again, or when an end that was kept is written by somebody else.
+      const isOurs = entry.status === 'wanted' && this.#classes.has(entry.type) && this.membership.state === 'up';
+      if (isOurs) this.#unfit.add(processOf(entry.name));
+    } else if ((this.#paused.get(entry.name) ?? 0) > this.now()) return;
+    else if (runsEverywhere(entry)) this.#runHere(entry);
+    else this.#candidacy.want(entry.name);
   }
 
   /** What may not run here is none of this node's concern; of those on every node it says why it has none. */
@@ -498,7 +618,7 @@ export class Supervisor {
         this.#reportReplica(lease);
         this.#reportLoad();
         if (this.#state === 'draining') this.#tellDrain();
-        this.wake();
+        this.#wakeFor([processOf(lease.name)]);
       });
     this.#hosting.add(hosting);
     unattended('hosting a process', hosting);
@@ -607,7 +727,7 @@ export class Supervisor {
   #reportReplica(lease: Lease): void {
     if (!(lease instanceof NodeLease)) return;
     const entry = this.table.get(lease.name);
-    const { status, error = 'it crashed', of = lease.name } = entry ?? { status: 'stopped' };
+    const { status, error = 'it crashed', of = processOf(lease.name) } = entry ?? { status: 'stopped' };
     const down = status === 'escalated' ? 'escalated' : 'failed';
     const report = status === 'wanted' || status === 'stopped' || status === 'completed' ? undefined : down;
     const { epoch } = lease;

@@ -17,6 +17,7 @@ import { Script, toNumber } from './script.js';
 export const QUEUE_NAME = 'supervision';
 const SWEEP_EVERY_MS = 5000;
 const CLOSE_TIMEOUT_MS = 2000;
+const FORGOTTEN_AT_ONCE = 500;
 
 /**
  * KEYS crashes · ARGV epoch, window ms → crashes in the window, this one included once however often it is recorded.
@@ -94,8 +95,10 @@ export class BullmqRestarts implements Restarts {
     return toNumber(await crashScript.run(this.client, [this.keys.crashes(name)], [epoch, windowMs]));
   }
 
-  async forget(name: string): Promise<void> {
-    await this.client.del(this.keys.crashes(name));
+  async forget(...names: string[]): Promise<void> {
+    for (let at = 0; at < names.length; at += FORGOTTEN_AT_ONCE) {
+      await this.client.del(...names.slice(at, at + FORGOTTEN_AT_ONCE).map((name) => this.keys.crashes(name)));
+    }
   }
 
   async schedule(name: string, epoch: number, delayMs: number): Promise<void> {

@@ -27,8 +27,8 @@ export class LocalRestarts implements Restarts {
     return Promise.resolve(crashes.size);
   }
 
-  forget(name: string): Promise<void> {
-    this.#crashes.delete(name);
+  forget(...names: string[]): Promise<void> {
+    for (const name of names) this.#crashes.delete(name);
     return Promise.resolve();
   }
 

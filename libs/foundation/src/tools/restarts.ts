@@ -17,8 +17,8 @@ export interface Restarts {
   open(handlers: RestartHandlers): Promise<void>;
   /** Records the crash of one epoch, once, and returns how many there were in the last `windowMs`. */
   crashed(name: string, epoch: number, windowMs: number): Promise<number>;
-  /** Forgets the crashes of a process. */
-  forget(name: string): Promise<void>;
+  /** Forgets the crashes of processes. */
+  forget(...names: string[]): Promise<void>;
   /** Calls `restart(name, epoch)` on some node after `delayMs`; at most one job per name and epoch. */
   schedule(name: string, epoch: number, delayMs: number): Promise<void>;
   /** Puts the regular sweep back after data loss. */
