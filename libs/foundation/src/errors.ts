@@ -130,18 +130,23 @@ export class RedisRefusedError extends FoundationError {
   }
 }
 
-/** Redis cannot be reached at the moment. */
+/** Redis cannot be reached at the moment, or answers that it takes nothing now, such as writes while its disk is full. */
 export class RedisUnavailableError extends FoundationError {
   constructor(
     readonly endpoint: string,
     doing: string,
     cause: unknown,
+    /** What to do about an answer of Redis; none when it did not answer. */
+    advice?: string,
   ) {
     super(
       'FOUNDATION_REDIS_UNAVAILABLE',
       'ioredis',
-      `Redis at ${endpoint} cannot be reached (${doing}: ${describe(cause)}). Foundation keeps trying to connect. ` +
-        `Check that Redis runs and that "redis" or FOUNDATION_REDIS_URL names it.`,
+      advice === undefined
+        ? `Redis at ${endpoint} cannot be reached (${doing}: ${describe(cause)}). Foundation keeps trying to connect. ` +
+            `Check that Redis runs and that "redis" or FOUNDATION_REDIS_URL names it.`
+        : `Redis at ${endpoint} answers and does not do this now (${doing}: ${describe(cause)}). Foundation keeps trying. ` +
+            advice,
       cause,
     );
   }

@@ -28,10 +28,12 @@ import type { ServiceRegistry } from './services/service.registry.js';
 import { Log } from './telemetry/log.js';
 import { RepeatedLog } from './telemetry/repeated.log.js';
 import type { Engine } from './tools/engine.js';
-import { redisError, refusalIn } from './tools/refusal.js';
+import { isOfRedis, redisError } from './tools/refusal.js';
 import { within } from './tools/within.js';
 
 const RETRY_MS = 500;
+/** The same after an error that waiting alone does not mend. */
+const REFUSED_RETRY_MS = 5000;
 /** For a step that takes a round trip when all is well. */
 const SHORT_MS = 2000;
 /** What each step gets when the time is over. */
@@ -192,8 +194,7 @@ export class FoundationLifecycle implements OnApplicationBootstrap {
 
   #asOurs(error: unknown): unknown {
     if (isA(error, FoundationError)) return error;
-    const isOfRedis = isPassing(error) || refusalIn(describe(error)) !== undefined;
-    return isOfRedis ? redisError(this.engine.endpoint, 'joining', error) : error;
+    return isOfRedis(error) ? redisError(this.engine.endpoint, 'joining', error) : error;
   }
 
   /** False when Redis was away just then; the node is a member all the same. */
@@ -221,19 +222,33 @@ export class FoundationLifecycle implements OnApplicationBootstrap {
     }
   }
 
+  /**
+   * Tries until it works or the application ends, whatever the error: a password is corrected, a right is granted, the
+   * other node of the name leaves. What waiting alone does not mend is said in the log and in health, and tried less often.
+   */
   async #joinLater(specs: readonly ProcessSpec[]): Promise<void> {
+    let pause = RETRY_MS;
     while (this.#left === undefined) {
-      await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+      await new Promise((resolve) => setTimeout(resolve, pause));
       if (this.#left !== undefined) return;
       try {
         return await this.#joinOnce(specs);
       } catch (error) {
-        if (isA(error, RedisUnavailableError)) continue;
+        this.membership.joinFailed(describe(error));
+        const passes = isA(error, RedisUnavailableError);
+        pause = passes ? RETRY_MS : REFUSED_RETRY_MS;
+        const details = { node: this.membership.self.name, error: describe(error) };
         // The application runs already; it must hear of this in its log and its health, not by a crash.
-        this.#logger.error('The cluster cannot be joined', { node: this.membership.self.name, error: describe(error) });
-        return;
+        if (!passes && this.#isRunning()) {
+          this.#repeated.error('The cluster cannot be joined; trying again', details, details.error);
+        }
       }
     }
+  }
+
+  /** A method, because TypeScript thinks that it cannot change during an await. */
+  #isRunning(): boolean {
+    return this.#left === undefined;
   }
 
   // -- leave ------------------------------------------------------------------------------------------------------------
@@ -307,11 +322,4 @@ function handledBy(instance: Instance, target: object, declared: DeclaredHandler
 
 function isProcess(type: Type<unknown>): boolean {
   return metadataOf(type) !== undefined;
-}
-
-/** True for errors of the connection, which pass; ours and those of a bad script do not. */
-function isPassing(error: unknown): boolean {
-  return /ECONN|ETIMEDOUT|EPIPE|timed out|Connection is closed|writeable|LOADING|CLUSTERDOWN|MASTERDOWN|READONLY|TRYAGAIN|max retries/i.test(
-    describe(error),
-  );
 }

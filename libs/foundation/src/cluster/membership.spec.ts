@@ -62,6 +62,7 @@ describe('Membership', () => {
   let events: { event: string; payload: unknown }[];
   let membership: Membership;
   let hint: (hint: Hint) => void;
+  const held = 0;
 
   beforeEach(() => {
     jest.useFakeTimers();
@@ -70,7 +71,12 @@ describe('Membership', () => {
     telemetry = new Telemetry();
     events = [];
     telemetry.attach('*', (event, payload) => events.push({ event, payload }));
-    const engine = { nodes, onHint: (listener: (hint: Hint) => void) => (hint = listener) } as unknown as Engine;
+    const leases = { held: () => held };
+    const engine = {
+      nodes,
+      leases,
+      onHint: (listener: (hint: Hint) => void) => (hint = listener),
+    } as unknown as Engine;
     membership = new Membership(new LocalNode(config), config, engine, telemetry, () => performance.now());
   });
   afterEach(async () => {
@@ -195,6 +201,33 @@ describe('Membership', () => {
     expect(nodes.beats.length).toBeGreaterThanOrEqual(9);
     expect(nodes.beats.length).toBeLessThanOrEqual(11);
     expect(beat).toHaveBeenCalledTimes(nodes.beats.length);
+  });
+
+  it('goes on beating while the view, which comes over another connection, is not answered', async () => {
+    await membership.join([]);
+    let asked = 0;
+    const { view } = nodes;
+    nodes.view = () => {
+      asked += 1;
+      return new Promise<NodeView>(() => undefined);
+    };
+    nodes.version += 1;
+    const before = nodes.beats.length;
+    await jest.advanceTimersByTimeAsync(5 * 1100);
+    expect(asked).toBe(1);
+    expect(nodes.beats.length).toBeGreaterThanOrEqual(before + 4);
+    nodes.view = view;
+  });
+
+  it('fetches a view again that it did not get', async () => {
+    await membership.join([]);
+    const { view } = nodes;
+    nodes.view = () => Promise.reject(new Error('Command timed out'));
+    nodes.version += 1;
+    await jest.advanceTimersByTimeAsync(1200);
+    nodes.view = view;
+    await jest.advanceTimersByTimeAsync(1200);
+    expect(membership.version).toBe(nodes.version);
   });
 
   it('is isolated once Redis was silent for as long as a lease lasts, and back with the first answer', async () => {

@@ -14,6 +14,7 @@ import {
   describe,
 } from '../errors.js';
 import { Gate, unattended } from '../foreign/gate.js';
+import { isError } from '../foreign/words.js';
 import { Log } from '../telemetry/log.js';
 import { RepeatedLog } from '../telemetry/repeated.log.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
@@ -100,6 +101,7 @@ export class Membership {
   #isolatedSince = 0;
   #clockOffset = 0;
   #latency = 0;
+  #trouble: string | undefined;
   #pending: { changed: boolean } | undefined;
   #timer: NodeJS.Timeout | undefined;
   #dueAt = Infinity;
@@ -241,6 +243,16 @@ export class Membership {
     return this.#latency;
   }
 
+  /** Why this node has not joined, or is not heard, as the last attempt said; `undefined` while all is well. */
+  get trouble(): string | undefined {
+    return this.#trouble;
+  }
+
+  /** How many processes of this node still hold their lease. */
+  get held(): number {
+    return this.engine.leases.held();
+  }
+
   /** The Redis clock as of the last beat, in milliseconds since 1970. */
   clusterNow(): number {
     return this.now() + this.#clockOffset;
@@ -279,6 +291,11 @@ export class Membership {
       await new Promise((resolve) => setTimeout(resolve, JOIN_RETRY_MS));
       if (this.#hasLeft()) throw new NotReadyError(this.node.name, 'left', 0);
     }
+  }
+
+  /** An attempt to join failed; the lifecycle tries again. */
+  joinFailed(error: string): void {
+    this.#trouble = error;
   }
 
   /**
@@ -375,6 +392,15 @@ export class Membership {
     );
   }
 
+  /**
+   * How long Redis may be silent before this node calls itself isolated. Not before the deadline of its leases, which are
+   * fenced by then; and not before a connection that broke after a beat can have been replaced, and a beat tried on the new one.
+   */
+  get #patience(): number {
+    const { lease, membership } = this.config;
+    return Math.max(lease.deadline, (1 + JITTER) * membership.beatEvery + 4 * lease.commandTimeout);
+  }
+
   /** Brings the next beat forward; never puts one off, so that a busy node beats all the same. */
   #beatIn(delay: number): void {
     const now = this.now();
@@ -430,6 +456,7 @@ export class Membership {
 
   async #heard(answer: BeatAnswer, sentAt: number): Promise<void> {
     this.#lastAnswerAt = sentAt;
+    this.#trouble = undefined;
     this.#latency = this.now() - sentAt;
     this.#clockOffset = answer.now - sentAt;
     const lossKnown = this.#incarnation === undefined || this.#incarnation === answer.incarnation;
@@ -444,19 +471,25 @@ export class Membership {
     if (answer.status !== 'ok') return this.#joinAgain();
     if (this.#state === 'isolated') this.#reached();
     this.#view.noteLate(answer.late);
-    if (answer.viewVersion !== this.#view.version) await this.#view.refresh();
+    // INVARIANT: a beat waits for no other connection. The view comes over another one; if that hangs, this node is no less
+    // alive. A view that was not fetched is fetched after the next beat.
+    if (answer.viewVersion !== this.#view.version) unattended('reading the view', this.#view.refresh());
     this.#tell('beat', answer);
   }
 
   #unheard(error: unknown): void {
-    if (this.#state !== 'up' || !isIsolated(this.#lastAnswerAt, this.now(), this.config.lease.deadline)) return;
+    this.#trouble = describe(error);
+    if (this.#state !== 'up' || !isIsolated(this.#lastAnswerAt, this.now(), this.#patience)) return;
     this.#isolate();
+    const held = this.held;
+    const details = { node: this.node.name, error: this.#trouble, ...(held === 0 ? {} : { held }) };
+    // A Redis whose memory is full refuses beats, and renews leases all the same.
     const consequence =
-      this.config.quorum.length === 0
-        ? 'its singletons have stopped, local work goes on'
-        : 'it keeps what it owns as long as a majority of the lease servers answers, and hears of no stop or move';
-    const details = { node: this.node.name, error: describe(error) };
-    this.#logger.error(`Redis cannot be reached; this node is isolated: ${consequence}`, details);
+      held > 0
+        ? 'it keeps what it owns as long as its leases are renewed, and hears of no stop or move'
+        : 'its singletons have stopped, local work goes on';
+    const cause = isAnswer(error) ? 'Redis refuses the beats of this node' : 'Redis cannot be reached';
+    this.#logger.error(`${cause}; this node is isolated: ${consequence}`, details);
   }
 
   #isolate(): void {
@@ -493,7 +526,7 @@ export class Membership {
       return this.#repeated.error('This node was not let in again', { error: message });
     }
     this.#record = { ...this.#record, joinedAt: answer.now };
-    await this.#view.refresh();
+    unattended('reading the view', this.#view.refresh());
     if (this.#state === 'isolated') this.#reached();
   }
 
@@ -516,4 +549,9 @@ export class Membership {
       this.#gate.tell(`Membership.listen ${what}`, tell);
     }
   }
+}
+
+/** True for what Redis said, by the words of its errors; another one means that it said nothing. */
+function isAnswer(error: unknown): boolean {
+  return isError(error) && error.name === 'ReplyError';
 }

@@ -30,7 +30,7 @@ export class HealthMonitor {
 
   constructor(
     private readonly config: FoundationConfig,
-    private readonly engine: Pick<Engine, 'inspect'>,
+    private readonly engine: Pick<Engine, 'inspect' | 'troubles'>,
     private readonly membership: Membership,
     private readonly topologies: Pick<Topologies, 'expectedNodes' | 'status'>,
     private readonly table: ProcessTable,
@@ -68,6 +68,9 @@ export class HealthMonitor {
       stranded,
       services: this.registry.services(),
       engine,
+      troubles: this.engine.troubles?.() ?? [],
+      trouble: this.membership.trouble,
+      held: this.membership.held,
     });
   }
 

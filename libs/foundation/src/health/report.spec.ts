@@ -120,3 +120,25 @@ describe('clusterReport', () => {
     expect(statuses).toEqual(['critical', 'degraded', 'degraded']);
   });
 });
+
+describe('what Redis and its connections are like', () => {
+  it('names a connection that does not work for a while, with what Redis said', () => {
+    const troubles = [
+      { role: 'subscriber', endpoint: 'h:1', forMs: 1500, error: 'ERR max number of clients reached' },
+      { role: 'publisher', endpoint: 'h:1', forMs: 100 },
+    ];
+    const { status, reasons } = clusterReport(facts({ troubles }));
+    expect(status).toBe('degraded');
+    expect(reasons.map(({ code }) => code)).toEqual(['redis-connection']);
+    expect(reasons[0]!.message).toMatch(/"subscriber".*2 s \(ERR max number of clients reached\).*hears no message/);
+  });
+
+  it('says of an isolated node what runs, and of one that has not joined why', () => {
+    const messageOf = (some: Partial<HealthFacts>) => clusterReport(facts(some)).reasons[0]!.message;
+    expect(messageOf({ state: 'isolated', held: 0 })).toContain('its singletons have stopped');
+    const full = messageOf({ state: 'isolated', held: 2, trouble: 'OOM command not allowed' });
+    expect(full).toMatch(/OOM command not allowed.*2 of its processes hold their lease and run on/);
+    expect(full).not.toContain('have stopped');
+    expect(messageOf({ state: 'joining', trouble: 'MISCONF' })).toMatch(/has not joined the cluster \(MISCONF\)/);
+  });
+});

@@ -9,7 +9,7 @@ import type { Stranded } from '../processes/process.registry.js';
 import type { ProcessStatus } from '../processes/process.table.js';
 import { processOf } from '../processes/slots.js';
 import type { ServiceInfo } from '../services/service.js';
-import type { EngineFacts } from '../tools/engine.js';
+import type { ConnectionTrouble, EngineFacts } from '../tools/engine.js';
 
 /** `degraded`: everything goes on, and somebody should look. `critical`: something does not go on, or soon will not. */
 export type HealthStatus = 'healthy' | 'degraded' | 'critical';
@@ -30,6 +30,7 @@ export interface HealthReason {
     | 'redis-slow'
     | 'redis-evicts'
     | 'redis-silent'
+    | 'redis-connection'
     | 'sweep-overdue'
     | 'topology-failing';
   severity: Exclude<HealthStatus, 'healthy'>;
@@ -89,6 +90,12 @@ export interface HealthFacts {
   services: readonly ServiceInfo[];
   /** `undefined` when Redis did not say. */
   engine: EngineFacts | undefined;
+  /** The connections that do not work. */
+  troubles?: readonly ConnectionTrouble[];
+  /** Why this node has not joined, or is not heard. */
+  trouble?: string | undefined;
+  /** How many processes of this node hold their lease; asked while it is isolated. */
+  held?: number;
 }
 
 /** Half of the time after which a lease command counts as failed by default. */
@@ -115,14 +122,20 @@ export function clusterReport(facts: HealthFacts): ClusterHealth {
   };
 }
 
-function membershipReasons({ state, self, expected, members }: HealthFacts): HealthReason[] {
+function membershipReasons({ state, self, expected, members, trouble, held = 0 }: HealthFacts): HealthReason[] {
   const reasons: HealthReason[] = [];
+  const why = trouble === undefined ? '' : ` (${trouble})`;
   if (state === 'isolated') {
-    const message = `Node "${self}" cannot reach Redis, so its singletons have stopped and what it knows may be old.`;
+    const consequence =
+      held > 0
+        ? `; ${held} of its processes hold their lease and run on, and what it knows may be old.`
+        : ', so its singletons have stopped and what it knows may be old.';
+    const message = `Node "${self}" cannot be a member: Redis does not take its beats${why}${consequence}`;
     reasons.push({ code: 'isolated', severity: 'critical', message });
   }
   if (state === 'joining') {
-    reasons.push({ code: 'not-joined', severity: 'critical', message: `Node "${self}" has not joined the cluster.` });
+    const message = `Node "${self}" has not joined the cluster${why}; it goes on trying.`;
+    reasons.push({ code: 'not-joined', severity: 'critical', message });
   }
   const majority = Math.floor(expected / 2) + 1;
   const count = `${members.length} of ${expected} expected nodes are there`;
@@ -187,13 +200,37 @@ function strandedReasons(stranded: readonly Stranded[]): HealthReason[] {
   });
 }
 
-function redisReasons({ state, latencyMs, engine }: HealthFacts): HealthReason[] {
-  if (state === 'isolated' || state === 'joining') return [];
+/** What does not work without a connection. */
+const WITHOUT: Readonly<Record<string, string>> = {
+  leases: 'no beat and no renewal of a lease gets through',
+  control: 'nothing is looked up, started or registered',
+  subscriber: 'this node hears no message, call or hint',
+  publisher: 'no message or call of this node gets out',
+  worker: 'restarts after crashes are left to other nodes',
+  stream: 'a durable channel is not read',
+};
+/** A connection that is made anew at once is not worth a word. */
+const TROUBLE_MS = 500;
+
+function connectionReasons({ troubles = [] }: HealthFacts): HealthReason[] {
+  const lasting = troubles.filter(({ forMs }) => forMs > TROUBLE_MS);
+  return lasting.map(({ role, forMs, error }): HealthReason => {
+    const why = error === undefined ? '' : ` (${error})`;
+    const message =
+      `The connection "${role}" to Redis does not work since ${Math.ceil(forMs / 1000)} s${why}: ` +
+      `${WITHOUT[role] ?? 'what it is for waits'}; it is tried again.`;
+    return { code: 'redis-connection', severity: 'degraded', message };
+  });
+}
+
+function redisReasons(facts: HealthFacts): HealthReason[] {
+  const { state, latencyMs, engine } = facts;
+  const reasons = connectionReasons(facts);
+  if (state === 'isolated' || state === 'joining') return reasons;
   if (engine === undefined) {
     const message = 'Redis did not answer the question how it is; leases and beats may go on.';
-    return [{ code: 'redis-silent', severity: 'degraded', message }];
+    return [...reasons, { code: 'redis-silent', severity: 'degraded', message }];
   }
-  const reasons: HealthReason[] = [];
   if (latencyMs > SLOW_MS) {
     const message = `Redis took ${Math.round(latencyMs)} ms for the last beat; beyond lease.commandTimeout owners stop.`;
     reasons.push({ code: 'redis-slow', severity: 'degraded', message });

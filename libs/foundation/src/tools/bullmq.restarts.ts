@@ -12,10 +12,12 @@ import { RepeatedLog } from '../telemetry/repeated.log.js';
 import type { Keys } from './keys.js';
 import type { RestartHandlers, Restarts } from './restarts.js';
 import { Script, toNumber } from './script.js';
+import { within } from './within.js';
 
 /** The queue's name; its prefix is the application's hash tag. */
 export const QUEUE_NAME = 'supervision';
 const SWEEP_EVERY_MS = 5000;
+const OPEN_TIMEOUT_MS = 5000;
 const CLOSE_TIMEOUT_MS = 2000;
 const FORGOTTEN_AT_ONCE = 500;
 
@@ -82,7 +84,8 @@ export class BullmqRestarts implements Restarts {
 
   async open(handlers: RestartHandlers): Promise<void> {
     this.#handlers = handlers;
-    await this.ensureSweep();
+    // BullMQ waits for its connection as long as it takes, and the start of the application waits for this.
+    await within(OPEN_TIMEOUT_MS, this.ensureSweep(), `not done in ${OPEN_TIMEOUT_MS} ms`);
     // Runs until close; its errors come by the listener.
     if (!this.worker.isRunning())
       unattended(

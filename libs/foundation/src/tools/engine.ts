@@ -31,6 +31,17 @@ export interface NodeIdentity {
   readonly bootId: string;
 }
 
+/** A connection that does not work at the moment. */
+export interface ConnectionTrouble {
+  /** What it is for: `leases`, `control`, `subscriber`, `publisher`, `worker` (BullMQ) or `stream` (a durable subscription). */
+  role: string;
+  endpoint: string;
+  /** For how long, in milliseconds. */
+  forMs: number;
+  /** What Redis said, or how the connection broke. */
+  error?: string;
+}
+
 /** How the tools beneath are, for health. */
 export interface EngineFacts {
   /** What Redis does when its memory is full; `undefined` where it has no limit. */
@@ -68,6 +79,8 @@ export interface Engine {
   onHint(listener: HintListener): () => void;
   /** Asks the tools how they are. Rejects when they do not answer. */
   inspect(): Promise<EngineFacts>;
+  /** The connections that do not work at the moment; no network. Absent where there are none. */
+  troubles?(): readonly ConnectionTrouble[];
   /** Closes what Foundation opened; what was adopted stays open. */
   close(): Promise<void>;
 }

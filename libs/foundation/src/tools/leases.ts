@@ -65,6 +65,8 @@ export interface Leases {
   lastEpoch(name: string): Promise<number>;
   /** Writes `value` if no higher epoch has written `key`; rejects with `StaleEpochError` otherwise. */
   fencedSet(key: string, value: string, epoch: number): Promise<void>;
+  /** How many leases this node holds at this moment; no network. */
+  held(): number;
   /** Ends every lease at once because this node's name was taken. */
   loseAll(): void;
   /** Stops the timers. Leases still held are left to expire. */

@@ -73,6 +73,10 @@ export class LocalLeases implements Leases {
     return Promise.resolve();
   }
 
+  held(): number {
+    return this.#held.size;
+  }
+
   loseAll(): void {
     for (const lease of [...this.#held.values()]) lease.lose('replaced', this.node.name);
   }

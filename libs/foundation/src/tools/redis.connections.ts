@@ -5,9 +5,21 @@
 import type { Redis, RedisOptions } from 'ioredis';
 import type { FoundationConfig, RedisClient, RedisEndpoint } from '../config/options.js';
 import { FoundationConfigError, RedisRefusedError, RedisUnavailableError, describe } from '../errors.js';
-import { checkClient, createClient, createPubSubClient, disconnect, hardened, reconnectIn } from './redis.client.js';
+import {
+  checkClient,
+  createClient,
+  createPubSubClient,
+  disconnect,
+  endWhenSilent,
+  hardened,
+  listenFirst,
+  metNodes,
+  reconnectIn,
+  saidBy,
+} from './redis.client.js';
 import { endpointName } from './redis.names.js';
 import { OLDEST, serverFacts } from './redis.server.js';
+import type { ConnectionTrouble } from './engine.js';
 import { redisError } from './refusal.js';
 import { Log } from '../telemetry/log.js';
 
@@ -19,6 +31,12 @@ const FAST = { maxRetriesPerRequest: 0, enableOfflineQueue: false, autoResendUnf
 
 /** A socket that is closed while Redis is away is destroyed after so long, in milliseconds; 2000 unless told. */
 const CLOSE_MS = 250;
+/** After how long without any answer a connection is made anew, in milliseconds: a little more than a command may take. */
+const SILENT_MS = 2500;
+/** The same where a command may block for a second. */
+const SILENT_BLOCKING_MS = 3500;
+/** The same for BullMQ's blocking connection, on which a command may block for ten seconds. */
+const SILENT_WORKER_MS = 15_000;
 
 /** The clients of one node. */
 export class RedisConnections {
@@ -37,26 +55,31 @@ export class RedisConnections {
   readonly #logger = new Log();
   readonly #lastErrors = new Map<Redis, unknown>();
   readonly #duplicates = new Set<Redis>();
-  readonly #down = new Set<Redis>();
+  readonly #down = new Map<Redis, { role: RedisRole; endpoint: string; since: number; isTold: boolean }>();
+  #closed = false;
 
   constructor(private readonly config: FoundationConfig) {
     const { redis, quorum } = config;
     [redis, ...quorum].forEach(checkClient);
     this.endpoint = [redis, ...quorum].map(endpointName).join(' and ');
-    // A command timeout leaves a half-open connection in use, which TCP may take minutes to give up; socketTimeout ends it.
+    // A command timeout leaves a half-open connection in use, which TCP may take minutes to give up, so silence ends it.
     const { commandTimeout } = config.lease;
-    const quick = { ...FAST, commandTimeout, socketTimeout: 5 * commandTimeout };
-    const patient = { ...FAST, commandTimeout: 2000, socketTimeout: 5000 };
-    this.leases = this.#open('leases', redis, quick);
-    this.control = this.#open('control', redis, patient);
-    this.quorum = [this.leases, ...quorum.map((each) => this.#open('leases', each, quick))];
-    this.quorumControl = [this.control, ...quorum.map((each) => this.#open('control', each, patient))];
+    const quick = { ...FAST, commandTimeout };
+    const patient = { ...FAST, commandTimeout: 2000 };
+    // INVARIANT: a new connection is tried before the deadline of the leases, which leaves room for two renewals that fail:
+    // the second one that is not answered ends this connection.
+    const quickSilence = 2 * commandTimeout;
+    this.leases = this.#open('leases', redis, quick, quickSilence);
+    this.control = this.#open('control', redis, patient, SILENT_MS);
+    this.quorum = [this.leases, ...quorum.map((each) => this.#open('leases', each, quick, quickSilence))];
+    this.quorumControl = [this.control, ...quorum.map((each) => this.#open('control', each, patient, SILENT_MS))];
     // Subscriptions are put back by the transport, which knows the topics; ioredis would know only those that arrived.
-    const listening = { maxRetriesPerRequest: null, autoResubscribe: false, socketTimeout: 5000 };
-    this.subscriber = this.#open('subscriber', redis, listening, createPubSubClient);
-    this.publisher = this.#open('publisher', redis, patient, createPubSubClient);
+    // It also pings, because who only listens never waits for an answer.
+    const listening = { maxRetriesPerRequest: null, autoResubscribe: false };
+    this.subscriber = this.#open('subscriber', redis, listening, SILENT_MS, createPubSubClient);
+    this.publisher = this.#open('publisher', redis, patient, SILENT_MS, createPubSubClient);
     // BullMQ requires null here: its blocking commands must outlive a reconnection.
-    this.worker = this.#open('worker', redis, { maxRetriesPerRequest: null, socketTimeout: 15_000 });
+    this.worker = this.#open('worker', redis, { maxRetriesPerRequest: null }, SILENT_MS);
     this.#keepDuplicatesOf(this.worker);
   }
 
@@ -88,7 +111,7 @@ export class RedisConnections {
    * of being sent again, which could wait for ever.
    */
   blocking(): Redis {
-    const client = this.#open('stream', this.config.redis, { ...FAST, socketTimeout: 5000 });
+    const client = this.#open('stream', this.config.redis, FAST, SILENT_BLOCKING_MS);
     this.#duplicates.add(client);
     client.once('end', () => this.#duplicates.delete(client));
     return client;
@@ -110,6 +133,7 @@ export class RedisConnections {
 
   /** Closes every client. QUIT could wait for a server that hangs; nothing is in flight any more, so the sockets just go. */
   close(): void {
+    this.#closed = true;
     const all = [...this.#all(), ...this.quorum, ...this.quorumControl, ...this.#duplicates];
     new Set(all).forEach(disconnect);
   }
@@ -118,7 +142,7 @@ export class RedisConnections {
   #keepDuplicatesOf(client: Redis): void {
     const original = client.duplicate.bind(client);
     client.duplicate = (...overrides) => {
-      const duplicate = hardened(original(...overrides));
+      const duplicate = endWhenSilent(hardened(original(...overrides)), SILENT_WORKER_MS);
       // While Redis is away it reports the same as the client does.
       duplicate.on('error', () => undefined);
       this.#duplicates.add(duplicate);
@@ -134,9 +158,10 @@ export class RedisConnections {
     role: RedisRole,
     endpoint: RedisEndpoint | RedisClient,
     profile: RedisOptions,
-    create: typeof createClient = createClient,
+    silentMs: number,
+    create: typeof createPubSubClient = createClient,
   ): Redis {
-    const client = create(endpoint, {
+    const options: RedisOptions = {
       connectTimeout: 1000,
       disconnectTimeout: CLOSE_MS,
       lazyConnect: false,
@@ -144,21 +169,51 @@ export class RedisConnections {
       reconnectOnError: (error) => error.message.includes('READONLY'),
       connectionName: `foundation:${this.config.nodeName}:${role}`,
       ...profile,
-    });
+    };
+    const client = create(endpoint, options, () => metNodes(this.leases));
+    listenFirst(endWhenSilent(client, silentMs));
     this.#watch(client, role, endpointName(endpoint));
     return client;
   }
 
+  /** The connections that do not work, and why, since when. */
+  troubles(): ConnectionTrouble[] {
+    return [...this.#down].map(([client, { role, endpoint, since }]) => {
+      const error = this.#errorOf(client);
+      const forMs = Math.round(performance.now() - since);
+      return { role, endpoint, forMs, ...(error === undefined ? {} : { error: describe(error) }) };
+    });
+  }
+
   #watch(client: Redis, role: RedisRole, endpoint: string): void {
+    const down = (): { isTold: boolean } => {
+      const known = this.#down.get(client) ?? { role, endpoint, since: performance.now(), isTold: false };
+      this.#down.set(client, known);
+      return known;
+    };
     client.on('error', (error: Error) => {
       this.#lastErrors.set(client, error);
-      if (this.#down.has(client)) return;
-      this.#down.add(client);
-      this.#logger.warn('Redis connection failed; retrying', { role, endpoint, error: describe(error) });
+      const known = down();
+      if (known.isTold) return;
+      known.isTold = true;
+      const said = describe(this.#errorOf(client));
+      this.#logger.warn('Redis connection failed; retrying', { role, endpoint, error: said });
     });
+    client.on('close', () => {
+      if (!this.#closed) down();
+    });
+    client.on('end', () => this.#down.delete(client));
     client.on('ready', () => {
-      if (this.#down.delete(client)) this.#logger.log('Redis connection is back', { role, endpoint });
+      this.#lastErrors.delete(client);
+      if (this.#down.get(client)?.isTold) this.#logger.log('Redis connection is back', { role, endpoint });
+      this.#down.delete(client);
     });
+  }
+
+  /** What Redis itself said says more than how the connection broke. */
+  #errorOf(client: Redis): unknown {
+    const said = saidBy(client);
+    return said === undefined ? this.#lastErrors.get(client) : new Error(said, { cause: this.#lastErrors.get(client) });
   }
 
   #ready(client: Redis, timeoutMs: number): Promise<void> {
@@ -172,9 +227,9 @@ export class RedisConnections {
         else reject(this.#classify(error));
       };
       const onReady = (): void => done();
-      const onError = (error: unknown): void => done(error);
+      const onError = (error: unknown): void => done(this.#errorOf(client) ?? error);
       const timer = setTimeout(
-        () => done(this.#lastErrors.get(client) ?? new Error(`no connection in ${timeoutMs} ms`)),
+        () => done(this.#errorOf(client) ?? new Error(`no connection in ${timeoutMs} ms`)),
         timeoutMs,
       );
       client.once('ready', onReady);

@@ -73,7 +73,7 @@ function engineOver(
   const streams = new RedisStreams(control, () => connections.blocking(), keys, consumer, seal);
   const listeners = new Set<HintListener>();
   const gate = new Gate();
-  let listening = false;
+  let [linked, listening] = [false, false];
 
   return {
     kind: 'redis',
@@ -108,14 +108,17 @@ function engineOver(
     raw: { leases: client, control, subscriber, publisher, redlock, queue, worker: restarts.worker },
     async open() {
       await connections.ready();
+      // Each is remembered once it is done, since whoever joins later calls this again after a failure.
+      if (!linked) await direct?.listen();
+      linked = true;
       if (listening) return;
-      listening = true;
-      await direct?.listen();
       await topics.subscribe(keys.hints, (text) => {
         const hint = parseHint(text);
         if (hint !== undefined) for (const listener of listeners) gate.tell('a listener to hints', listener, hint);
       });
+      listening = true;
     },
+    troubles: () => connections.troubles(),
     async inspect() {
       const [evictionPolicy, sweepDueAt] = await Promise.all([connections.evictionPolicy(), restarts.sweepDueAt()]);
       return {

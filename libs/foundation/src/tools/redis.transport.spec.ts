@@ -108,12 +108,49 @@ describe('RedisTransport', () => {
     expect(good).toHaveBeenCalledTimes(1);
   });
 
-  it('makes a connection anew on which subscriptions are refused', async () => {
+  it('tries again to put back subscriptions that are refused, and not at once', async () => {
+    jest.useFakeTimers();
     await transport.subscribe('t', jest.fn());
-    subscriber.refuse = 1;
+    subscriber.refuse = 2;
+    subscriber.emit('ready');
+    await jest.advanceTimersByTimeAsync(900);
+    expect(subscriber.calls).toHaveLength(2);
+    await jest.advanceTimersByTimeAsync(1200);
+    expect(subscriber.calls).toEqual(Array.from({ length: 4 }, () => 'subscribe t'));
+    jest.useRealTimers();
+  });
+
+  it('does not wait without limit for a Redis that hangs, and remembers the topic', async () => {
+    jest.useFakeTimers();
+    const listener = jest.fn();
+    const { subscribe } = subscriber;
+    subscriber.subscribe = () => new Promise<number>(() => undefined);
+    const subscribed = transport.subscribe('t', listener);
+    await jest.advanceTimersByTimeAsync(2500);
+    const unsubscribe = await subscribed;
+    subscriber.subscribe = subscribe;
+    subscriber.emit('ready');
+    await jest.advanceTimersByTimeAsync(1);
+    subscriber.say('t', 'x');
+    expect(listener.mock.calls).toEqual([['x']]);
+    subscriber.unsubscribe = () => new Promise<number>(() => undefined);
+    const ended = unsubscribe();
+    await jest.advanceTimersByTimeAsync(2500);
+    await ended;
+    jest.useRealTimers();
+  });
+
+  it('remembers a topic that a Redis without time refuses', async () => {
+    const { subscribe } = subscriber;
+    subscriber.subscribe = () =>
+      Promise.reject(Object.assign(new Error('BUSY Redis is busy running a script.'), { name: 'ReplyError' }));
+    const listener = jest.fn();
+    await transport.subscribe('t', listener);
+    subscriber.subscribe = subscribe;
     subscriber.emit('ready');
     await new Promise((resolve) => setImmediate(resolve));
-    expect(subscriber.disconnect).toHaveBeenCalledWith(true);
+    subscriber.say('t', 'x');
+    expect(listener.mock.calls).toEqual([['x']]);
   });
 
   it('takes a connection that breaks meanwhile for no error, and subscribes when it is back', async () => {

@@ -7,9 +7,11 @@ import { describe } from '../errors.js';
 import { isError } from '../foreign/words.js';
 import { Gate, unattended } from '../foreign/gate.js';
 import { RepeatedLog } from '../telemetry/repeated.log.js';
+import { refusalIn } from './refusal.js';
 import type { Seal } from './seal.js';
 import type { Stamps } from './stamps.js';
 import type { Transport } from './transport.js';
+import { within } from './within.js';
 
 type Listener = (text: string) => void;
 
@@ -25,8 +27,13 @@ export interface TransportGuard {
   refused?: (topic: string, reason: string) => void;
 }
 
-const PING_EVERY_MS = 5000;
+/** Who only listens is deaf on a half-open connection for as long as this and the next, in milliseconds. */
+const PING_EVERY_MS = 2000;
 const PING_TIMEOUT_MS = 2000;
+/** How long a subscription or its end is waited for, in milliseconds: a round trip when all is well. */
+const SUBSCRIBE_MS = 2000;
+/** When subscriptions that Redis did not take are tried again, in milliseconds. */
+const RETRY_MS = 1000;
 
 /** See {@link Transport}. While Redis is unreachable a subscription is remembered and made on reconnection. */
 export class RedisTransport implements Transport {
@@ -37,6 +44,7 @@ export class RedisTransport implements Transport {
   readonly #watchdog: NodeJS.Timeout;
   /** True from a cut until the subscriptions are back. */
   #isCut = false;
+  #retryTimer: NodeJS.Timeout | undefined;
 
   constructor(
     private readonly subscriber: Redis,
@@ -71,7 +79,9 @@ export class RedisTransport implements Transport {
     return async () => {
       listeners.delete(listener);
       if (listeners.size > 0 || !this.#topics.delete(topic)) return;
-      if (this.subscriber.status === 'ready') await this.subscriber.unsubscribe(topic);
+      if (this.subscriber.status !== 'ready') return;
+      // What Redis did not hear of is delivered to nobody, and not subscribed again with the next connection.
+      await within(SUBSCRIBE_MS, this.subscriber.unsubscribe(topic), 'late').catch(() => undefined);
     };
   }
 
@@ -82,6 +92,7 @@ export class RedisTransport implements Transport {
 
   close(): void {
     clearInterval(this.#watchdog);
+    clearTimeout(this.#retryTimer);
     this.#topics.clear();
   }
 
@@ -105,15 +116,21 @@ export class RedisTransport implements Transport {
     return 'text' in taken ? taken.text : void refused?.(topic, taken.refusal);
   }
 
-  /** A connection that breaks meanwhile is no error: the topic is subscribed with all others when it is back. */
+  /**
+   * A connection that breaks meanwhile or does not answer is no error, nor is a Redis that has no time: the topic is
+   * remembered, and subscribed with all others when the connection is back.
+   */
   async #subscribeNow(topic: string): Promise<void> {
     try {
-      await this.subscriber.subscribe(topic);
+      await within(SUBSCRIBE_MS, this.subscriber.subscribe(topic), `not confirmed in ${SUBSCRIBE_MS} ms`);
     } catch (error) {
-      if (isError(error) && error.name === 'ReplyError') {
+      const isReply = isError(error) && error.name === 'ReplyError';
+      if (isReply && refusalIn(describe(error)) !== undefined) {
         this.#topics.delete(topic);
         throw error;
       }
+      this.#log.warn('A subscription is made later; Redis did not confirm it', { topic, error: describe(error) });
+      if (isReply) this.#resubscribeLater();
     }
   }
 
@@ -122,13 +139,23 @@ export class RedisTransport implements Transport {
     try {
       await this.subscriber.subscribe(...this.#topics.keys());
     } catch (error) {
-      this.#log.warn('Subscriptions were not put back; the connection is made anew', { error: describe(error) });
-      return this.subscriber.disconnect(true);
+      this.#log.warn('Subscriptions were not put back; trying again', { error: describe(error) });
+      // After anything else the connection has gone, and the next one brings us here again.
+      if (isError(error) && error.name === 'ReplyError') this.#resubscribeLater();
+      return;
     }
     if (!this.#isCut) return;
     this.#isCut = false;
     // Once more, since what was published up to now was lost as well; who asks for it gets an answer from now on.
     this.#tellInterrupted();
+  }
+
+  /** Not at once: what Redis refuses now it would refuse again. */
+  #resubscribeLater(): void {
+    clearTimeout(this.#retryTimer);
+    this.#retryTimer = setTimeout(() => {
+      if (this.subscriber.status === 'ready') unattended('subscribing again', this.#resubscribe());
+    }, RETRY_MS).unref();
   }
 
   #tellInterrupted(): void {

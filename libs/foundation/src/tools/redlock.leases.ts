@@ -156,6 +156,10 @@ export class RedlockLeases implements Leases {
     if (higher > 0) throw new StaleEpochError(key, epoch, higher);
   }
 
+  held(): number {
+    return this.#renewal.leases().filter((lease) => lease.isHeld()).length;
+  }
+
   loseAll(): void {
     for (const lease of this.#renewal.leases()) lease.lose('replaced');
   }

@@ -1,7 +1,7 @@
 import { inspect } from 'node:util';
 import { describe, expect, it } from '@jest/globals';
-import { RedisUnavailableError } from '../errors.js';
-import { redisError, refusalIn } from './refusal.js';
+import { RedisRefusedError, RedisUnavailableError } from '../errors.js';
+import { isOfRedis, redisError, refusalIn } from './refusal.js';
 
 describe('refusalIn', () => {
   it.each([
@@ -33,5 +33,41 @@ describe('redisError', () => {
     const error = redisError('127.0.0.1:6379', 'connecting', cause);
     expect(error).toBeInstanceOf(RedisUnavailableError);
     expect(inspect(error, { depth: 20, showHidden: true })).not.toContain('hunter2');
+  });
+});
+
+/** As ioredis makes it of an answer. */
+const replyOf = (text: string) => Object.assign(new Error(text), { name: 'ReplyError' });
+
+describe('what Redis answers', () => {
+  it.each([
+    ['MISCONF Redis is configured to save RDB snapshots, but it is unable to persist to disk.', /disk is full/],
+    ["OOM command not allowed when used memory > 'maxmemory'.", /memory of Redis is full/],
+    ['NOREPLICAS Not enough good replicas to write.', /min-replicas-to-write/],
+    ["READONLY You can't write against a read only replica.", /a replica/],
+    ['LOADING Redis is loading the dataset in memory', /loading/],
+    ["MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.", /primary/],
+    ['CLUSTERDOWN The cluster is down', /CLUSTER INFO/],
+    ['BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.', /SCRIPT KILL/],
+    ['ERR max number of clients reached', /maxclients/],
+    ['ERR Error running script (call to f_1): @user_script:9: -MISCONF Redis is configured to save', /disk is full/],
+  ])('%s is waited for, and the error says what to do', (text, advice) => {
+    const error = redisError('h:1', 'joining', replyOf(text));
+    expect(error).toBeInstanceOf(RedisUnavailableError);
+    expect(error.message).toContain(text);
+    expect(error.message).toMatch(/answers and does not do this now.*Foundation keeps trying/);
+    expect(error.message).toMatch(advice);
+    expect(isOfRedis(replyOf(text))).toBe(true);
+  });
+
+  it('what no table of ours has is refused in words of ours', () => {
+    const error = redisError(
+      'h:1',
+      'joining',
+      replyOf('WRONGTYPE Operation against a key holding the wrong kind of value'),
+    );
+    expect(error).toBeInstanceOf(RedisRefusedError);
+    expect(error.message).toContain('WRONGTYPE');
+    expect(isOfRedis(new TypeError('x is not a function'))).toBe(false);
   });
 });

@@ -55,6 +55,7 @@ export class DirectTransport implements Transport {
   readonly #clock: NodeJS.Timeout;
   readonly #office: PeerOffice;
   #address: string | undefined;
+  #hearsLetters = false;
   #hasMet = false;
   #hasPlainMembers = false;
   #plainHeardAt = -Infinity;
@@ -114,7 +115,10 @@ export class DirectTransport implements Transport {
    * @throws DirectListenError when the port cannot be had.
    */
   async listen(): Promise<void> {
-    await this.redis.subscribe(this.keys.letters(this.node.bootId), (text) => this.#letter(text));
+    if (!this.#hearsLetters) {
+      await this.redis.subscribe(this.keys.letters(this.node.bootId), (text) => this.#letter(text));
+    }
+    this.#hearsLetters = true;
     this.#address = await this.#links.listen();
   }
 

@@ -1,0 +1,99 @@
+import { EventEmitter } from 'node:events';
+import type { Redis } from 'ioredis';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { endWhenSilent, listenFirst, saidBy } from './redis.client.js';
+
+class FakeStream extends EventEmitter {
+  destroyed = false;
+  destroy = jest.fn((_error: Error) => {
+    this.destroyed = true;
+    this.emit('close');
+  });
+}
+
+/** A client as ioredis is inside: a stream, and the commands that have no answer yet. */
+class FakeClient extends EventEmitter {
+  isCluster = false;
+  stream = new FakeStream();
+  commandQueue: object[] = [];
+  sendCommand = (): Promise<unknown> => {
+    this.commandQueue.push({});
+    return Promise.resolve();
+  };
+  answer(): void {
+    this.commandQueue.shift();
+    this.stream.emit('data', Buffer.from('+OK'));
+  }
+}
+
+describe('a connection that is watched for silence', () => {
+  let client: FakeClient;
+  const send = () => (client as unknown as Redis).sendCommand({} as never);
+
+  beforeEach(() => {
+    jest.useFakeTimers();
+    client = new FakeClient();
+    endWhenSilent(client as unknown as Redis, 400);
+  });
+  afterEach(() => void jest.useRealTimers());
+
+  it('is ended when a command is not answered for so long', async () => {
+    void send();
+    await jest.advanceTimersByTimeAsync(399);
+    expect(client.stream.destroyed).toBe(false);
+    await jest.advanceTimersByTimeAsync(2);
+    expect(client.stream.destroy.mock.calls[0]![0].message).toContain('did not answer for 400 ms');
+  });
+
+  it('is left alone while it is idle, and while answers come', async () => {
+    await jest.advanceTimersByTimeAsync(5000);
+    for (let turn = 0; turn < 10; turn++) {
+      void send();
+      await jest.advanceTimersByTimeAsync(300);
+      client.answer();
+    }
+    await jest.advanceTimersByTimeAsync(5000);
+    expect(client.stream.destroyed).toBe(false);
+  });
+
+  it('is watched on when only one of two commands was answered', async () => {
+    void send();
+    void send();
+    client.answer();
+    await jest.advanceTimersByTimeAsync(405);
+    expect(client.stream.destroyed).toBe(true);
+  });
+
+  it('is watched anew when it is a new one', async () => {
+    void send();
+    client.stream.destroy(new Error('cut'));
+    client.commandQueue = [];
+    client.stream = new FakeStream();
+    await jest.advanceTimersByTimeAsync(1000);
+    expect(client.stream.destroyed).toBe(false);
+    void send();
+    await jest.advanceTimersByTimeAsync(405);
+    expect(client.stream.destroyed).toBe(true);
+  });
+
+  it('is not ended when the answer came while the event loop was blocked', async () => {
+    void send();
+    // The timer fires first, and then what has arrived is read.
+    setTimeout(() => client.answer(), 400);
+    await jest.advanceTimersByTimeAsync(1000);
+    expect(client.stream.destroyed).toBe(false);
+  });
+});
+
+it('what Redis says before it closes a new connection is kept until one works', () => {
+  const client = new FakeClient();
+  const asRedis = listenFirst(client as unknown as Redis);
+  client.emit('connect');
+  client.stream.emit('data', Buffer.from('-ERR max number of clients reached\r\n'));
+  expect(saidBy(asRedis)).toBe('ERR max number of clients reached');
+  client.emit('connect');
+  client.stream.emit('data', Buffer.from('+OK\r\n-NOPERM\r\n'));
+  expect(saidBy(asRedis)).toBe('ERR max number of clients reached');
+  client.emit('ready');
+  expect(saidBy(asRedis)).toBeUndefined();
+});
