@@ -5,6 +5,7 @@ import {
   Callable,
   Channel,
   Channels,
+  HealthMonitor,
   Membership,
   ProcessManager,
   Singleton,
@@ -118,6 +119,33 @@ describe.each(['cluster', 'sentinel'])('a failover of a %s', (kind) => {
     await ref!.cast('crash');
     await eventually(async () => (await ask(nodes[0]!)) > after, { timeout: TIMEOUT, what: 'A clerk restarted' });
     expect(overlaps).toBe(0);
+  });
+});
+
+describe('a Redis Cluster of which one node is named', () => {
+  it('goes on over the others when that one dies for good: leases, messages, calls, and nodes that come later', async () => {
+    CapturedLog.install();
+    owners.clear();
+    const topology = await startTopology('cluster');
+    closeLater(() => topology.stop());
+    const appName = freshName();
+    await settle(topology, appName);
+    const seed = topology.url.replace(/,.*/, '');
+    const nodes = await Promise.all([1, 2].map(() => boot(seed, appName, [Clerk, Listener])));
+    await formed(...nodes);
+    await everyoneHears(nodes, 'before');
+    // The first server has the first third of the slots.
+    let key = 0;
+    while (Number(await topology.cli('CLUSTER', 'KEYSLOT', String(key))) > 5000) key += 1;
+    await topology.failOver(String(key));
+    await everyoneHears(nodes, 'after');
+    await eventually(() => ask(nodes[0]!), { timeout: TIMEOUT, what: 'A clerk' });
+    const reasons = async () => {
+      const all = nodes.map(async ({ app }) => (await app.get(HealthMonitor).clusterHealth()).reasons);
+      return (await Promise.all(all)).flat().filter(({ code }) => code.startsWith('redis-'));
+    };
+    await eventually(async () => (await reasons()).length === 0, { timeout: TIMEOUT, lastSeen: reasons });
+    await closeAll();
   });
 });
 

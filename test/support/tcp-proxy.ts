@@ -9,13 +9,23 @@ import { connect, createServer, type AddressInfo, type Server, type Socket } fro
  */
 export type ProxyMode = 'ok' | 'blackhole' | 'norequest' | 'noreply' | 'cut' | number;
 
+/**
+ * What is done to connections of one role: `half-open`: nothing passes on those that exist, new ones work; `hung`: nor on new
+ * ones; `refused`: all are reset; `full`: as a Redis with too many clients, which says so and closes.
+ */
+export type RoleFault = 'half-open' | 'hung' | 'refused' | 'full';
+
 type Direction = 'request' | 'reply';
 
 const HOST = '127.0.0.1';
+/** Foundation names its connections `foundation:<node>:<role>`, and says so with its first commands. */
+const ROLE = /foundation:[^:\s]*:(\w+)/;
+const FULL = '-ERR max number of clients reached\r\n';
 
 export class TcpProxy {
   readonly #links = new Set<Link>();
   readonly #server: Server;
+  readonly #faults = new Map<string, RoleFault>();
   #mode: ProxyMode = 'ok';
 
   private constructor(readonly target: { port: number }) {
@@ -38,12 +48,31 @@ export class TcpProxy {
     return this.#links.size;
   }
 
+  /** The roles of the connections that their clients have not closed, sorted; `?` for one that has not said it yet. */
+  get roles(): string[] {
+    return [...this.#links]
+      .filter(({ isOpen }) => isOpen)
+      .map(({ role }) => role ?? '?')
+      .sort();
+  }
+
   set mode(mode: ProxyMode) {
     this.#mode = mode;
     for (const link of this.#links) {
       if (mode === 'cut') link.reset();
       else link.obey(mode);
     }
+  }
+
+  /** Does something to the connections of one role only. */
+  break(role: string, fault: RoleFault): void {
+    this.#faults.set(role, fault);
+    for (const link of [...this.#links]) if (link.role === role) this.#hurt(link, fault);
+  }
+
+  /** Ends the faults of all roles. What is half-open or hangs stays so: nothing of it is ever delivered. */
+  heal(): void {
+    this.#faults.clear();
   }
 
   async close(): Promise<void> {
@@ -54,29 +83,50 @@ export class TcpProxy {
 
   #accept(client: Socket): void {
     if (this.#mode === 'cut') return void client.resetAndDestroy();
-    const link = new Link(client, connect(this.target.port, HOST), this.#mode, () => this.#links.delete(link));
+    const link = new Link(client, connect(this.target.port, HOST), this.#mode, {
+      closed: () => this.#links.delete(link),
+      named: (role) => {
+        const fault = this.#faults.get(role);
+        if (fault === undefined || fault === 'half-open') return;
+        this.#hurt(link, fault);
+      },
+    });
     this.#links.add(link);
+  }
+
+  #hurt(link: Link, fault: RoleFault): void {
+    if (fault === 'refused') link.reset();
+    else if (fault === 'full') link.end(FULL);
+    else link.obey('blackhole');
   }
 }
 
 class Link {
   readonly #held: Record<Direction, Buffer[]> = { request: [], reply: [] };
   readonly #timers = new Set<NodeJS.Timeout>();
+  role: string | undefined;
 
   constructor(
     private readonly client: Socket,
     private readonly server: Socket,
     private mode: ProxyMode,
-    private readonly closed: () => void,
+    private readonly listener: { closed: () => void; named: (role: string) => void },
   ) {
     client.setNoDelay(true);
     server.setNoDelay(true);
-    client.on('data', (chunk: Buffer) => this.#take('request', chunk));
+    client.on('data', (chunk: Buffer) => {
+      this.#name(chunk);
+      this.#take('request', chunk);
+    });
     server.on('data', (chunk: Buffer) => this.#take('reply', chunk));
     for (const socket of [client, server]) {
       socket.on('error', () => this.reset());
       socket.on('close', () => this.#end());
     }
+  }
+
+  get isOpen(): boolean {
+    return !this.client.destroyed;
   }
 
   obey(mode: ProxyMode): void {
@@ -88,11 +138,24 @@ class Link {
     if (this.client.destroyed || this.server.destroyed) this.#end();
   }
 
+  /** Says something to the client, and closes. */
+  end(last: string): void {
+    if (!this.server.destroyed) this.server.resetAndDestroy();
+    if (!this.client.destroyed) this.client.end(last);
+    this.listener.closed();
+  }
+
   reset(): void {
     for (const timer of this.#timers) clearTimeout(timer);
     if (!this.client.destroyed) this.client.resetAndDestroy();
     if (!this.server.destroyed) this.server.resetAndDestroy();
-    this.closed();
+    this.listener.closed();
+  }
+
+  #name(chunk: Buffer): void {
+    if (this.role !== undefined) return;
+    this.role = ROLE.exec(chunk.toString('latin1'))?.[1];
+    if (this.role !== undefined) this.listener.named(this.role);
   }
 
   #holds(direction: Direction): boolean {
