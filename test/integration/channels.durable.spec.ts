@@ -16,6 +16,7 @@ import { eventually } from '../../libs/foundation/src/testing/eventually.js';
 import type { Keys } from '../../libs/foundation/src/tools/keys.js';
 import { RedisStreams } from '../../libs/foundation/src/tools/redis.streams.js';
 import { createSeal } from '../../libs/foundation/src/tools/seal.js';
+import { secret } from '../support/secrets.js';
 import { startRedis, type RedisServer } from '../support/redis-server.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 import { CapturedLog, boot, closeLater, settle, type Booted, onOwnRedis } from './bench.js';
@@ -43,6 +44,7 @@ const pending = async (group = 'billing') =>
 describe.each<[string, FoundationOptions]>([
   ['inside one process', { cluster: false }],
   ['over Redis', {}],
+  ['over Redis, signed', { security: { cookie: secret('the cookie of the durable channels') } }],
 ])('%s', (_where, options) => {
   it('what was kept is handled in order, by each group once', async () => {
     const node = await bootNode(options);

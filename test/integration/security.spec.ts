@@ -267,6 +267,107 @@ describe('a stranger who writes into Redis', () => {
   });
 });
 
+describe('a stranger who copies the entries of a durable channel', () => {
+  const options: FoundationOptions = {
+    ...SECURED,
+    channels: { durable: { orders: { retryAfter: 200, maxDeliveries: 3 } } },
+  };
+  const droppedOf = (booted: Booted) => booted.of('message.dropped').map(({ reason, count }) => `${count} ${reason}`);
+
+  /** Nodes that share a group, and what their handlers were given. */
+  async function members(count: number): Promise<{ nodes: Booted[]; heard: { message: unknown; id?: string }[] }> {
+    const nodes: Booted[] = [];
+    for (let at = 0; at < count; at++) nodes.push(await node(options));
+    await formed(...nodes);
+    const heard: { message: unknown; id?: string }[] = [];
+    for (const { app } of nodes)
+      await app
+        .get(Channels)
+        .subscribe('orders', (message, { id }) => void heard.push({ message, ...(id === undefined ? {} : { id }) }), {
+          group: 'g',
+        });
+    return { nodes, heard };
+  }
+  const lastEntry = async (client: Redis): Promise<{ id: string; text: string }> => {
+    const [[id, [, text]]] = (await client.xrevrange(keys.stream('orders'), '+', '-', 'COUNT', 1)) as [
+      [string, [string, string]],
+    ];
+    return { id, text };
+  };
+
+  it('plays none a second time, whichever member of the group is given the copy', async () => {
+    const { nodes, heard } = await members(2);
+    const client = stranger();
+    await nodes[0]!.app.get(Channels).broadcast('orders', { amount: 12 });
+    await eventually(() => heard.length === 1);
+    const { text } = await lastEntry(client);
+    for (let copy = 0; copy < 40; copy++) await client.xadd(keys.stream('orders'), '*', 'm', text);
+    await nodes[1]!.app.get(Channels).broadcast('orders', 'last');
+    await eventually(() => heard.some(({ message }) => message === 'last'), { lastSeen: () => heard });
+    await eventually(async () => ((await client.xpending(keys.stream('orders'), 'g')) as [number])[0] === 0, {
+      lastSeen: () => nodes.map(droppedOf),
+    });
+    expect(heard.map(({ message }) => message)).toEqual([{ amount: 12 }, 'last']);
+    expect(log.lines.some((line) => line.includes('came a second time; it is not handled again'))).toBe(true);
+    const replayed: unknown[] = [];
+    const count = await nodes[0]!.app
+      .get(Channels)
+      .replay('orders', (message) => void replayed.push(message), { from: '0' });
+    expect([count, replayed]).toEqual([2, [{ amount: 12 }, 'last']]);
+  });
+
+  it('plays none a second time after it took the memory of the group away, and that is told', async () => {
+    const { nodes, heard } = await members(1);
+    const client = stranger();
+    await nodes[0]!.app.get(Channels).broadcast('orders', 'once');
+    await eventually(() => heard.length === 1);
+    const { text } = await lastEntry(client);
+    await eventually(async () => (await client.keys(`${keys.tag}:played:*`)).length === 1);
+    await client.del(await client.keys(`${keys.tag}:played:*`));
+    await client.xadd(keys.stream('orders'), '*', 'm', text);
+    await eventually(() => droppedOf(nodes[0]!).some((line) => line.includes('a second time')), {
+      lastSeen: () => droppedOf(nodes[0]!),
+    });
+    expect(heard).toHaveLength(1);
+    expect(log.lines.some((line) => line.includes('somebody took it away'))).toBe(true);
+  });
+
+  it('plays none in an entry of another time: it becomes a dead letter', async () => {
+    const { nodes, heard } = await members(1);
+    const client = stranger();
+    await nodes[0]!.app.get(Channels).broadcast('orders', 'mine');
+    await eventually(() => heard.length === 1);
+    const { id, text } = await lastEntry(client);
+    await client.del(await client.keys(`${keys.tag}:played:*`));
+    await client.xadd(keys.stream('orders'), `${Number(id.split('-')[0]) + 301_000}-0`, 'm', text);
+    await eventually(async () => (await client.xlen(keys.deadLetters('orders'))) === 1);
+    expect(heard).toHaveLength(1);
+    // The ids of the stream are five minutes ahead from here on, as after a clock of Redis that was, and nothing is lost by that.
+    for (const message of ['first', 'second']) await nodes[0]!.app.get(Channels).broadcast('orders', message);
+    await eventually(() => heard.length === 3, { lastSeen: () => [heard, droppedOf(nodes[0]!)] });
+    expect(heard.map(({ message }) => message)).toEqual(['mine', 'first', 'second']);
+    // The first of them once more, with the time of the stream.
+    expect(await client.xlen(keys.deadLetters('orders'))).toBe(2);
+  });
+
+  it('does not keep a message from coming again whose handler failed', async () => {
+    const one = await node(options);
+    const ids: (string | undefined)[] = [];
+    await one.app.get(Channels).subscribe(
+      'orders',
+      (_message, { id }) => {
+        ids.push(id);
+        if (ids.length < 3) throw new Error('not yet');
+      },
+      { group: 'g' },
+    );
+    await one.app.get(Channels).broadcast('orders', 'again');
+    await eventually(() => ids.length === 3, { lastSeen: () => ids });
+    expect(new Set(ids).size).toBe(1);
+    expect(await stranger().xlen(keys.deadLetters('orders'))).toBe(0);
+  });
+});
+
 // What one with the cookie can do by mistake, or because it was taken over, is not everything either.
 describe.each<[string, FoundationOptions]>([
   ['redis', SECURED],

@@ -10,7 +10,7 @@ import type { Telemetry } from '../telemetry/telemetry.js';
 import type { Consumer, ConsumerListener, StreamEntry, Streams } from '../tools/streams.js';
 import type { MessageHandler, SubscribeOptions, Subscription, SubscriptionCounters } from './channel.js';
 import type { Drops } from './drops.js';
-import type { Envelope } from './envelope.js';
+import { originOf, type Envelope } from './envelope.js';
 import { HandlerGoneError } from './handler.gone.js';
 import { readAs } from './payload.js';
 import { traced } from './tracing.js';
@@ -32,6 +32,12 @@ export interface DurableSubscriptionTools {
   /** The message of an entry, or why there is none. */
   read: (entry: StreamEntry) => Promise<Envelope | string>;
 }
+
+/** Why a message was not handled that somebody copied who may write to Redis. */
+export const UNPLAYABLE = {
+  again: 'came a second time',
+  elsewhere: 'is not of the time of its entry: a copy, or a clock is wrong',
+} as const;
 
 /** See the file header. */
 export class DurableSubscription implements Subscription, ConsumerListener {
@@ -88,7 +94,7 @@ export class DurableSubscription implements Subscription, ConsumerListener {
     const ahead = limits.maxDeliveries === 1 ? 1 : Math.min(queue?.size ?? 16, 1000);
     const batch = Math.max(concurrency, ahead);
     this.#consumer = await this.tools.streams.consume(
-      { stream: channel, group: this.#group, from: startOf(from), batch, ...limits },
+      { stream: channel, group: this.#group, from: startOf(from), batch, originOf, ...limits },
       this,
     );
     // Ended in the meantime: nobody would close this consumer, which would be given messages and handle none.
@@ -152,6 +158,8 @@ export class DurableSubscription implements Subscription, ConsumerListener {
 
   async #deliver(entry: StreamEntry): Promise<void> {
     const { options, handler } = this.subject;
+    if (entry.unplayable === 'elsewhere') return this.#bury(entry, UNPLAYABLE.elsewhere);
+    if (entry.unplayable === 'again') return this.#passOver(entry);
     const envelope = await this.tools.read(entry);
     // A node of a newer version may be able to read it, so it is only given back.
     if (envelope === 'unknown version') throw new Error(envelope);
@@ -170,6 +178,18 @@ export class DurableSubscription implements Subscription, ConsumerListener {
     }
     // Awaited with those of the whole batch: the next message need not wait for the answer of Redis.
     this.#acknowledging.push(this.#consumer!.acknowledge(entry.id));
+  }
+
+  /** The message itself is handled elsewhere, or was: nothing is lost with the copy. */
+  #passOver({ id }: StreamEntry): void {
+    this.#count(UNPLAYABLE.again);
+    const { channel } = this.subject;
+    this.#log.warn('A message of a durable channel came a second time; it is not handled again', {
+      channel,
+      group: this.#group,
+      id,
+    });
+    this.#acknowledging.push(this.#consumer!.acknowledge(id));
   }
 
   async #buryInvalid(entry: StreamEntry, { meta }: Envelope, errors: string[]): Promise<void> {

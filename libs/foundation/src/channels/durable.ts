@@ -7,6 +7,7 @@ import { ArgumentError } from '../errors.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
 import type { TraceCarrier } from '../telemetry/tracing.js';
 import { parseJson } from '../tools/json.js';
+import { isApart, Played, replayed, timeOf } from '../tools/played.js';
 import { redisError } from '../tools/refusal.js';
 import type { StreamEntry, Streams } from '../tools/streams.js';
 import type {
@@ -19,8 +20,8 @@ import type {
 } from './channel.js';
 import { COMPRESS_FROM, deflate, inflate } from './compression.js';
 import type { Drops } from './drops.js';
-import { DurableSubscription } from './durable.subscription.js';
-import { decode, encode, type Envelope, type headsOf } from './envelope.js';
+import { DurableSubscription, UNPLAYABLE } from './durable.subscription.js';
+import { decode, encode, originOf, type Envelope, type headsOf } from './envelope.js';
 import { readAs } from './payload.js';
 import type { Written } from './sender.js';
 import { Turns } from './turns.js';
@@ -44,6 +45,8 @@ export class Durable {
   readonly #subscriptions = new Set<DurableSubscription>();
   readonly #turns = new Turns();
   readonly #numbers = new Map<string, number>();
+  /** By how much the time of a stream is ahead of this clock, where that is too much. Its ids never go back, as clocks do. */
+  readonly #ahead = new Map<string, number>();
 
   constructor(
     private readonly channels: Readonly<Record<string, Required<DurableChannelOptions>>>,
@@ -90,10 +93,23 @@ export class Durable {
   ): Promise<void> {
     const number = (this.#numbers.get(channel) ?? 0) + 1;
     this.#numbers.set(channel, number);
-    const head = this.tools.heads.head(priority, number, Date.now());
     const extras = type === undefined && !zip && trace === undefined ? undefined : { type, zip, trace };
+    const message = encode(body, extras);
+    const at = Date.now();
+    const append = (keptAt?: number): Promise<string> => {
+      const head = this.tools.heads.head(priority, number, at, keptAt);
+      return this.tools.streams.append(channel, `[${head},${message}]`, this.channels[channel]!.maxLength);
+    };
+    const ahead = this.#ahead.get(channel);
     try {
-      await this.tools.streams.append(channel, `[${head},${encode(body, extras)}]`, this.channels[channel]!.maxLength);
+      const id = await append(ahead === undefined ? undefined : at + ahead);
+      if (!this.tools.streams.isTied || !isApart(id, at + (ahead ?? 0))) return;
+      // This clock and that of the stream differ by more than a message may be from its entry, so no group takes this one.
+      // It is put there once more with the time of the stream: only the one of its time is handled.
+      const time = timeOf(id);
+      this.#ahead.delete(channel);
+      if (isApart(id, Date.now())) this.#ahead.set(channel, time - Date.now());
+      await append(time);
     } catch (error) {
       throw redisError(this.tools.endpoint, `XADD of a message on "${channel}"; it may be kept all the same`, error);
     }
@@ -142,11 +158,17 @@ export class Durable {
   /** Resolves with how many messages the handler was given. */
   async replay(channel: string, handler: MessageHandler, options: ReplayOptions): Promise<number> {
     let count = 0;
+    const played = new Played();
     let from = idOf(options.from, '-');
     const to = options.to === undefined ? '+' : idOf(options.to, '+');
     for (;;) {
       const entries = await this.#range(channel, from, to);
       for (const entry of entries) {
+        const copy = this.tools.streams.isTied ? replayed(played, entry, originOf(entry.text)) : undefined;
+        if (copy !== undefined) {
+          this.tools.drops.add(channel, UNPLAYABLE[copy]);
+          continue;
+        }
         const envelope = await this.#read(channel, entry);
         if (typeof envelope === 'string') this.tools.drops.add(channel, envelope);
         else if (await this.#replayed(envelope, handler, options)) count += 1;
@@ -191,7 +213,10 @@ export class Durable {
     Object.assign(envelope.meta, { id, deliveries });
     if (envelope.zip === undefined) return envelope;
     try {
-      envelope.message = parseJson(await inflate(envelope.zip, this.tools.maxMessageBytes));
+      const text = await inflate(envelope.zip, this.tools.maxMessageBytes);
+      envelope.message = parseJson(text);
+      envelope.size = text.length;
+      delete envelope.zip;
       return envelope;
     } catch {
       return 'cannot be inflated';

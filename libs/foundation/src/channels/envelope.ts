@@ -4,6 +4,7 @@
  */
 import { readTrace, type TraceCarrier } from '../telemetry/tracing.js';
 import { parseJson } from '../tools/json.js';
+import type { Origin } from '../tools/streams.js';
 import type { Lane } from '../tools/transport.js';
 import type { MessageMeta } from './channel.js';
 
@@ -18,6 +19,8 @@ export interface Head {
   /** Of the first message. */
   seq: number;
   sentAt: number;
+  /** Of a message that is kept: the time of the stream that it was signed for, where that is another one. */
+  keptAt?: number;
 }
 
 /** What may travel with a single message. */
@@ -55,12 +58,13 @@ export interface Decoded {
 export function headsOf(
   from: string,
   bootId: string,
-): { prefix: string; head(lane: Lane, seq: number, at: number): string } {
+): { prefix: string; head(lane: Lane, seq: number, at: number, keptAt?: number): string } {
   const prefix = `{"v":${ENVELOPE_VERSION},"from":${JSON.stringify(from)},"boot":${JSON.stringify(bootId)},`;
   return {
     /** Every text of this node begins with `[` and this. */
     prefix,
-    head: (lane, seq, at) => `${prefix}"seq":${seq},"at":${at}${lane === 'normal' ? '' : `,"lane":"${lane}"`}}`,
+    head: (lane, seq, at, keptAt) =>
+      `${prefix}"seq":${seq},"at":${at}${keptAt === undefined ? '' : `,"k":${keptAt}`}${lane === 'normal' ? '' : `,"lane":"${lane}"`}}`,
   };
 }
 
@@ -99,13 +103,34 @@ export function decode(channel: string, text: string): Decoded | string {
   return { head, entries };
 }
 
+function parsed(text: string): unknown {
+  try {
+    return parseJson(text);
+  } catch {
+    return undefined;
+  }
+}
+
 function readHead(value: unknown): Head | string {
   if (typeof value !== 'object' || value === null) return 'not an envelope';
-  const { v, from, boot, seq, at, lane = 'normal' } = value as Record<string, unknown>;
+  const { v, from, boot, seq, at, k, lane = 'normal' } = value as Record<string, unknown>;
   if (v !== ENVELOPE_VERSION) return 'unknown version';
-  if (!isShort(from) || !isShort(boot) || !isCount(seq) || typeof at !== 'number') return 'not an envelope';
-  if ((lane !== 'normal' && lane !== 'high' && lane !== 'low') || !Number.isFinite(at)) return 'not an envelope';
-  return { from, bootId: boot, lane, seq, sentAt: at };
+  if (!isShort(from) || !isShort(boot) || !isCount(seq) || !isTime(at)) return 'not an envelope';
+  if (lane !== 'normal' && lane !== 'high' && lane !== 'low') return 'not an envelope';
+  if (k !== undefined && !isTime(k)) return 'not an envelope';
+  return { from, bootId: boot, lane, seq, sentAt: at, ...(k === undefined ? {} : { keptAt: k }) };
+}
+
+/** Which message a kept text is; `undefined` for one that cannot be read. */
+export function originOf(text: string): Origin | undefined {
+  // As `headsOf` writes it, so that the message itself is not read twice; else all of it.
+  let head = readHead(parsed(text.slice(1, text.indexOf('}') + 1)));
+  if (typeof head === 'string') {
+    const values = parsed(text);
+    head = readHead(Array.isArray(values) ? values[0] : undefined);
+  }
+  if (typeof head === 'string' || /\s/.test(head.bootId)) return undefined;
+  return { sender: head.bootId, number: head.seq, at: head.keptAt ?? head.sentAt };
 }
 
 function read(channel: string, head: Head, seq: number, value: unknown): Envelope | string {
@@ -130,6 +155,11 @@ function read(channel: string, head: Head, seq: number, value: unknown): Envelop
 function isGroups(value: unknown): value is Record<string, string> {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
   return Object.values(value).every(isShort);
+}
+
+/** Milliseconds since 1970, of a `Date`. */
+function isTime(value: unknown): value is number {
+  return typeof value === 'number' && value >= 0 && value <= 8.64e15;
 }
 
 function isShort(value: unknown): value is string {

@@ -57,6 +57,11 @@ export interface Keys {
   stream(name: string): string;
   /** STREAM id, group, deliveries, reason, message: what could not be handled of a durable channel. */
   deadLetters(name: string): string;
+  /**
+   * HASH `<boot id> <number>` → id of the entry that is being handled, boot id → runs of numbers that are: what a group was
+   * given of the messages that were signed in one span of ten minutes. Lives for 15 minutes after the span. With a cookie only.
+   */
+  played(stream: string, group: string, span: number): string;
   /** Topic of the frames for one node to which no link leads; see `direct/letters.ts`. */
   letters(bootId: string): string;
   /** Topic of a channel. */
@@ -93,6 +98,7 @@ export function keysOf(appName: string): Keys {
     letters: (bootId) => `${tag}:letters:${bootId}`,
     mail: (bootId) => `${tag}:mail:${bootId}`,
     stream: (name) => `${tag}:stream:${name}`,
+    played: (stream, group, span) => `${tag}:played:${span}:${stream}:${group}`,
     deadLetters: (name) => `${tag}:dead:${name}`,
     channel: (name) => `${tag}:channel:${name}`,
   };

@@ -45,6 +45,7 @@ const SLACK = 100;
 
 /** See {@link Streams}. */
 export class LocalStreams implements Streams {
+  readonly isTied = false;
   readonly #streams = new Map<string, Stream>();
   readonly #consumers = new Set<LocalConsumer>();
   #last = { ms: 0, number: 0 };

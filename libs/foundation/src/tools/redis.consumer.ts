@@ -47,6 +47,7 @@ export class RedisConsumer implements Consumer {
   #forgetAt = 0;
   #loop: Promise<void> | undefined;
   #keepTimer: NodeJS.Timeout | undefined;
+  #ended: () => void = () => undefined;
 
   constructor(
     private readonly name: string,
@@ -55,9 +56,22 @@ export class RedisConsumer implements Consumer {
     private readonly listener: ConsumerListener,
     private readonly control: Redis,
     private readonly client: Redis,
-    private readonly ended: () => void,
+    /** Notes that entries are handled, beside their acknowledgement. */
+    private readonly settled: (ids: readonly string[]) => Promise<void> | undefined = () => undefined,
   ) {
     this.#from = options.from;
+  }
+
+  get isClosed(): boolean {
+    return this.#closed;
+  }
+
+  get stream(): string {
+    return this.options.stream;
+  }
+
+  onEnd(ended: () => void): void {
+    this.#ended = ended;
   }
 
   async begin(): Promise<void> {
@@ -81,7 +95,8 @@ export class RedisConsumer implements Consumer {
       const ids = this.#acknowledged;
       this.#acknowledged = [];
       this.#acknowledging = undefined;
-      await this.control.xack(this.keys.stream, this.options.group, ...ids);
+      // In this order on one connection: what is acknowledged and not noted is still claimed by its id, so a copy of it is none.
+      await Promise.all([this.settled(ids), this.control.xack(this.keys.stream, this.options.group, ...ids)]);
     });
     await this.#acknowledging.catch((error: unknown) => this.#failed(error));
   }
@@ -92,7 +107,9 @@ export class RedisConsumer implements Consumer {
     const { id, deliveries, text } = entry;
     const args = [this.options.group, this.name, id, deliveries, reason.slice(0, 1000), text, MAX_DEAD];
     try {
-      return toNumber(await buryScript.run(this.control, [stream, dead], args)) === 1;
+      const isBuried = toNumber(await buryScript.run(this.control, [stream, dead], args)) === 1;
+      if (isBuried) await this.settled([id]);
+      return isBuried;
     } catch (error) {
       this.#failed(error);
       return false;
@@ -122,7 +139,7 @@ export class RedisConsumer implements Consumer {
     clearInterval(this.#keepTimer);
     await this.#acknowledging?.catch(() => undefined);
     await this.#forget(this.name).catch(() => undefined);
-    this.ended();
+    this.#ended();
   }
 
   #readNoMore(): void {

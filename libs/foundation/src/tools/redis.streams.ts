@@ -3,16 +3,21 @@
  * Called by the durable channels; underneath XADD and XRANGE, and `redis.consumer.ts`.
  */
 import type { Redis } from 'ioredis';
+import { describe } from '../errors.js';
 import { RepeatedLog } from '../telemetry/repeated.log.js';
 import type { Keys } from './keys.js';
 import { RedisConsumer, entriesOf } from './redis.consumer.js';
+import { RedisPlayed } from './redis.played.js';
 import type { Seal } from './seal.js';
 import type { Consumer, ConsumerListener, ConsumerOptions, StreamEntry, Streams } from './streams.js';
+
+const JUDGE_RETRY_MS = 200;
 
 /** See {@link Streams}. */
 export class RedisStreams implements Streams {
   readonly #consumers = new Set<RedisConsumer>();
   readonly #log = new RepeatedLog();
+  readonly isTied: boolean;
   #count = 0;
 
   constructor(
@@ -23,7 +28,9 @@ export class RedisStreams implements Streams {
     /** Begins the names of this node's consumers. */
     private readonly name: string,
     private readonly seal: Seal,
-  ) {}
+  ) {
+    this.isTied = seal.signs;
+  }
 
   async append(stream: string, text: string, maxLength: number): Promise<string> {
     const key = this.keys.stream(stream);
@@ -34,23 +41,63 @@ export class RedisStreams implements Streams {
   async consume(options: ConsumerOptions, listener: ConsumerListener): Promise<Consumer> {
     const name = `${this.name}:${++this.#count}`;
     const keys = { stream: this.keys.stream(options.stream), dead: this.keys.deadLetters(options.stream) };
+    const { originOf, stream, group } = options;
+    const played =
+      this.isTied && originOf !== undefined
+        ? new RedisPlayed(this.control, (span) => this.keys.played(stream, group, span))
+        : undefined;
     const opening: ConsumerListener = {
-      take: (entries) => listener.take(entries.map((entry) => this.#open(keys.stream, entry))),
-      buried: (entry, reason) => listener.buried(this.#open(keys.stream, entry), reason),
+      take: async (entries) => {
+        const opened = entries.map((entry) => this.#open(keys.stream, entry));
+        await listener.take(played === undefined ? opened : await this.#judged(consumer, played, opened, originOf!));
+      },
+      buried: (entry, reason) => {
+        void played?.settle([entry.id]).catch(() => undefined);
+        listener.buried(this.#open(keys.stream, entry), reason);
+      },
       lost: (count) => listener.lost(count),
     };
-    const consumer = new RedisConsumer(name, keys, options, opening, this.control, this.connect(), () =>
-      this.#consumers.delete(consumer),
+    const consumer = new RedisConsumer(name, keys, options, opening, this.control, this.connect(), (ids) =>
+      played?.settle(ids),
     );
+    consumer.onEnd(() => this.#consumers.delete(consumer));
     this.#consumers.add(consumer);
     await consumer.begin();
     return {
       acknowledge: (id) => consumer.acknowledge(id),
       // As it was in the stream, like those that Redis itself buries.
       bury: (entry, reason) => consumer.bury({ ...entry, text: this.seal.sign(keys.stream, entry.text) }, reason),
-      release: (entries) => consumer.release(entries),
+      release: (entries) => {
+        played?.release(entries.map(({ id }) => id));
+        return consumer.release(entries);
+      },
       close: () => consumer.close(),
     };
+  }
+
+  /** Which of the entries may be handled. As long as Redis does not say, none: they are kept for this consumer meanwhile. */
+  async #judged(
+    consumer: RedisConsumer,
+    played: RedisPlayed,
+    entries: StreamEntry[],
+    originOf: NonNullable<ConsumerOptions['originOf']>,
+  ): Promise<StreamEntry[]> {
+    const known = entries.map((entry) => ({ entry, origin: entry.text === '' ? undefined : originOf(entry.text) }));
+    for (;;) {
+      try {
+        return await played.judge(known);
+      } catch (error) {
+        if (consumer.isClosed) {
+          await consumer.release(entries);
+          throw error;
+        }
+        this.#log.warn('It cannot be seen whether messages were handled before; trying again', {
+          key: this.keys.stream(consumer.stream),
+          error: describe(error),
+        });
+        await new Promise((resolve) => setTimeout(resolve, JUDGE_RETRY_MS));
+      }
+    }
   }
 
   async range(stream: string, from: string, to: string, count: number): Promise<StreamEntry[]> {

@@ -14,6 +14,8 @@ const MAC_LENGTH = 43;
 export interface Seal {
   /** Tells one cookie from another without telling the cookie; `none` without one. */
   readonly fingerprint: string;
+  /** Whether it signs: with a cookie. */
+  readonly signs: boolean;
   /** `place` says where the text is written; nobody believes it anywhere else. */
   sign(place: string, text: string): string;
   /** The text, or `undefined` unless somebody with the same cookie wrote it for this place. */
@@ -25,6 +27,7 @@ export function createSeal(appName: string, cookie: Secret | undefined): Seal {
   if (cookie === undefined) {
     return {
       fingerprint: 'none',
+      signs: false,
       sign: (_place, text) => text,
       open: (_place, sealed) => (sealed.startsWith(MARK) ? undefined : sealed),
     };
@@ -34,6 +37,7 @@ export function createSeal(appName: string, cookie: Secret | undefined): Seal {
     createHmac('sha256', key).update(`${place}\n${text}`).digest('base64url');
   return {
     fingerprint: macOf('fingerprint', '').slice(0, 16),
+    signs: true,
     sign: (place, text) => `${MARK}${macOf(place, text)}${text}`,
     open: (place, sealed) => {
       const text = sealed.slice(1 + MAC_LENGTH);

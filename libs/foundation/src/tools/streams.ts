@@ -10,6 +10,18 @@ export interface StreamEntry {
   text: string;
   /** How often it was given to a consumer of the group, this time included; 0 outside of a group. */
   deliveries: number;
+  /** Why it must not be handled: its message was given out in another entry, or was signed for another time. */
+  unplayable?: 'again' | 'elsewhere';
+}
+
+/** Which message a text is: signed with it, so that a copy says the same. */
+export interface Origin {
+  /** The boot id of the node that sent it; without blanks. */
+  sender: string;
+  /** Its number among all of that node in this stream. */
+  number: number;
+  /** When its entry was to be made, in milliseconds of the clock of the stream. */
+  at: number;
 }
 
 /** What a consumer wants. */
@@ -24,6 +36,8 @@ export interface ConsumerOptions {
   retryAfter: number;
   /** An entry that was given out so often without an acknowledgement is buried. */
   maxDeliveries: number;
+  /** Reads which message a text is; `undefined` for a text that nobody can read. */
+  originOf?: (text: string) => Origin | undefined;
 }
 
 /** What a consumer is told. */
@@ -50,6 +64,8 @@ export interface Consumer {
 
 /** See the file header. */
 export interface Streams {
+  /** A message is worth something in an entry of its time only: where texts are signed, and a copy would be as good. */
+  readonly isTied: boolean;
   /** Resolves with the id once the text is kept; about `maxLength` texts are, the oldest go. */
   append(stream: string, text: string, maxLength: number): Promise<string>;
   /** Resolves once the group exists, or while Redis is unreachable at once: then it is made as soon as it can be. */
