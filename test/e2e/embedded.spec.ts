@@ -103,6 +103,37 @@ describe('applications without a Redis', () => {
     expect(await listens('127.0.0.1', port)).toBe(false);
   }, 120_000);
 
+  it('have one that lets no browser in', async () => {
+    const node = start('a');
+    await node.ready;
+    await cluster(node);
+    const said = (text: string): Promise<string> =>
+      new Promise((resolve) => {
+        let answer = '';
+        const socket = connect({ host: '127.0.0.1', port }, () => socket.write(text));
+        socket.on('data', (chunk: Buffer) => (answer += chunk.toString()));
+        socket.on('error', () => undefined).on('close', () => resolve(answer));
+      });
+    const set = '*3\r\n$3\r\nSET\r\n$5\r\nowned\r\n$3\r\nyes\r\n';
+    for (const head of [
+      'POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 100',
+      'POST / HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-length: 100',
+      'GET /* HTTP/1.1\r\nHost: 127.0.0.1',
+      'put /x HTTP/1.1\r\nHost: 127.0.0.1',
+      '\r\n\r\nSET owned yes',
+      'SET owned yes',
+    ]) {
+      expect(await said(`${head}\r\n\r\n${set}SET owned yes\r\n`)).toBe('');
+    }
+    const get = '*2\r\n$3\r\nGET\r\n$5\r\nowned\r\n';
+    const client = connect({ host: '127.0.0.1', port });
+    const answer = once(client, 'data');
+    client.write(get);
+    expect(String((await answer)[0])).toBe('$-1\r\n');
+    client.destroy();
+    await cluster(node);
+  }, 120_000);
+
   it('survive that all of them are killed: the Redis ends all the same', async () => {
     const node = start('a');
     await node.ready;

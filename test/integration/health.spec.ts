@@ -19,7 +19,17 @@ import {
 import { FoundationHealthIndicator } from 'nestjs-foundation/health';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
 import type { RedisServer } from '../support/redis-server.js';
-import { CapturedLog, LEASE, MEMBERSHIP, boot, closeLater, formed, type Booted, onOwnRedis } from './bench.js';
+import {
+  CapturedLog,
+  LEASE,
+  MEMBERSHIP,
+  boot,
+  closeLater,
+  formed,
+  type Booted,
+  type Provider,
+  onOwnRedis,
+} from './bench.js';
 
 @Singleton({ name: 'fragile', maxRestarts: 0, backoff: { base: 1, cap: 1 } })
 class Fragile {
@@ -88,7 +98,7 @@ describe('HealthMonitor', () => {
     );
     expect(report.status).toBe('critical');
     expect(report.reasons.map(({ code }) => code).sort()).toEqual(['process-escalated', 'too-few-nodes']);
-    expect(report.reasons.find(({ code }) => code === 'process-escalated')!.message).toContain('too fragile');
+    expect(report.reasons.find(({ code }) => code === 'process-escalated')!.detail).toContain('too fragile');
   });
 
   it('is healthy inside one process without Redis', async () => {
@@ -102,12 +112,13 @@ describe('HealthMonitor', () => {
 describe('the probes', () => {
   async function serve(
     options: FoundationOptions,
+    providers: Provider[] = [],
   ): Promise<(path: string) => Promise<{ code: number; body: unknown }>> {
     const all = { cluster: true, redis: server.url, appName, lease: LEASE, membership: MEMBERSHIP, ...options };
     const module = await Test.createTestingModule({
       imports: [FoundationModule.forRoot(all), FoundationHealthModule, TerminusModule.forRoot({ logger: false })],
       controllers: [StatusController],
-      providers: [FoundationHealthIndicator],
+      providers: [FoundationHealthIndicator, ...providers],
     })
       .setLogger(new CapturedLog())
       .compile();
@@ -131,6 +142,19 @@ describe('the probes', () => {
       code: 200,
       body: { details: { cluster: { status: 'up', health: 'healthy', nodes: 1, reasons: [] } } },
     });
+  });
+
+  it('say nothing of what user code said', async () => {
+    const probe = await serve({}, [Fragile]);
+    const seen = await eventually(
+      async () => {
+        const { code, body } = await probe('/health/cluster');
+        return code === 503 ? JSON.stringify([body, await probe('/status')]) : undefined;
+      },
+      { lastSeen: () => probe('/health/cluster') },
+    );
+    expect(seen).toContain('process-escalated');
+    expect(seen).not.toContain('too fragile');
   });
 
   it('tell one that is not, and still say that the process lives', async () => {

@@ -16,6 +16,8 @@ const textOf = (seq: number, ...bodies: string[]) =>
 
 describe('Incoming', () => {
   const seen: unknown[] = [];
+  const sizes: unknown[] = [];
+  const zips: unknown[] = [];
   const gaps: Gap[] = [];
   const told: unknown[] = [];
   const dropped: FoundationEvents['message.dropped'][] = [];
@@ -25,7 +27,7 @@ describe('Incoming', () => {
   const warn = jest.fn();
 
   beforeEach(() => {
-    for (const list of [seen, gaps, dropped, told]) list.length = 0;
+    for (const list of [seen, sizes, zips, gaps, dropped, told]) list.length = 0;
     warn.mockReset();
     Logger.overrideLogger({ log: jest.fn(), error: jest.fn(), warn });
     const telemetry = new Telemetry();
@@ -34,8 +36,10 @@ describe('Incoming', () => {
     isLong = false;
     const sink: Sink = {
       listening: () => listening,
-      deliver: ({ message, settle }) => {
+      deliver: ({ message, size, zip, settle }) => {
         seen.push(message);
+        sizes.push(size);
+        zips.push(zip);
         settle?.('done');
       },
       gap: (gap) => gaps.push(gap),
@@ -140,6 +144,15 @@ describe('Incoming', () => {
       expect(seen).toEqual([large, 2, large, 4]);
       incoming.receive('events', textOf(5, '5'));
       expect(seen.at(-1)).toBe(5);
+    });
+
+    it('count with the size that they have then, and are not kept deflated beside it', async () => {
+      const bodies = await Promise.all([1, 2, 3].map(async () => (await deflate(JSON.stringify(large)))!));
+      const all = [heads.head('normal', 1, 1), ...bodies.map((body) => encode(body, { zip: true })), encode('4')];
+      incoming.receive('events', `[${all.join(',')}]`);
+      await eventually(() => seen.length === 4);
+      expect(sizes.slice(0, 3)).toEqual([1002, 1002, 1002]);
+      expect(zips).toEqual([undefined, undefined, undefined, undefined]);
     });
 
     it('do not hold up other channels and priorities', async () => {

@@ -120,19 +120,23 @@ export class Incoming {
     unattended(
       'inflating messages',
       this.#turns.take(turn, async () => {
+        // INVARIANT: of one text no more than one inflated message is held here. It is delivered before the next one is
+        // inflated, and the queue of a handler counts it with the size that it has by then.
         for (let index = from; index < entries.length; index++) {
           const entry = entries[index]!;
-          if (isZipped(entry)) entries[index] = await this.#inflate(entry);
+          this.#deliver(channel, [isZipped(entry) ? await this.#inflate(entry) : entry], 0);
         }
         this.#inflatingSize -= size;
-        this.#deliver(channel, entries, from);
       }),
     );
   }
 
   async #inflate(envelope: Envelope): Promise<Envelope | string> {
     try {
-      envelope.message = parseJson(await inflate(envelope.zip!, this.maxMessageBytes));
+      const text = await inflate(envelope.zip!, this.maxMessageBytes);
+      envelope.message = parseJson(text);
+      envelope.size = text.length;
+      delete envelope.zip;
       return envelope;
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;

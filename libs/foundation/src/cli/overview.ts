@@ -22,8 +22,11 @@ type Look = Pick<Terminal, 'width' | 'hasColor'>;
 export function overviewLines({ app, now, nodes, processes, services, health }: Snapshot, look: Look): string[] {
   const counts = [count(nodes.length, 'node'), count(processes.length, 'process', 'processes')];
   const head = `${app}: ${paint(look, HEALTH[health.status], health.status)}, ${counts.join(', ')}`;
-  const reasons = health.reasons.flatMap(({ severity, message }) =>
-    wrap(message, look.width === undefined ? undefined : look.width - 4).map((line, index) =>
+  const reasons = health.reasons.flatMap(({ severity, message, detail }) =>
+    wrap(
+      detail === undefined ? message : `${message} (${detail})`,
+      look.width === undefined ? undefined : look.width - 4,
+    ).map((line, index) =>
       index === 0 ? `${paint(look, severity === 'critical' ? 'red' : 'yellow', '  !')} ${line}` : `    ${line}`,
     ),
   );

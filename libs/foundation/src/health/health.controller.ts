@@ -4,7 +4,7 @@
  */
 import { Controller, Get, Inject, Module, ServiceUnavailableException } from '@nestjs/common';
 import { HealthMonitor } from './health.monitor.js';
-import type { ClusterHealth } from './report.js';
+import { withoutDetails, type ClusterHealth } from './report.js';
 
 /** Three probes under `/health`. */
 @Controller('health')
@@ -24,10 +24,10 @@ export class FoundationHealthController {
     throw new ServiceUnavailableException({ status: 'not ready' });
   }
 
-  /** `GET /health/cluster`: the report of {@link HealthMonitor.clusterHealth}; 503 when the cluster is critical. */
+  /** `GET /health/cluster`: the report of {@link HealthMonitor.clusterHealth} without the texts of errors; 503 when the cluster is critical. */
   @Get('cluster')
   async cluster(): Promise<ClusterHealth> {
-    const report = await this.monitor.clusterHealth();
+    const report = withoutDetails(await this.monitor.clusterHealth());
     if (report.status === 'critical') throw new ServiceUnavailableException(report);
     return report;
   }

@@ -1,7 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
+import type { StrategyStatus } from '../cluster/topologies/strategy.run.js';
 import type { Member } from '../cluster/membership.js';
 import type { ServiceInfo, ServiceStatus } from '../services/service.js';
-import { clusterReport, type HealthFacts } from './report.js';
+import { withoutDetails, clusterReport, type HealthFacts } from './report.js';
 
 const member = (name: string, more: Partial<Member> = {}): Member => ({
   ...{
@@ -54,7 +55,8 @@ describe('clusterReport', () => {
       {
         code: 'topology-failing',
         severity: 'degraded',
-        message: 'The topology strategy "kubernetes" fails (ECONNREFUSED); what it found before stays.',
+        message: 'The topology strategy "kubernetes" fails; what it found before stays.',
+        detail: 'ECONNREFUSED',
       },
     ]);
   });
@@ -104,6 +106,19 @@ describe('clusterReport', () => {
       'Process "p" crashed too often and stays down. Bring it back with restart("p").',
       'Only 3 of 4 expected nodes are there.',
     ]);
+  });
+
+  it('keeps the texts of errors apart from what anybody may see', () => {
+    const report = clusterReport(
+      facts({
+        processes: [{ name: 'p', status: 'escalated', error: 'postgres://app:DbPassw0rd@db/prod' }],
+        strategies: [{ strategy: 'consul', state: 'failing', error: 'token 1234' } as StrategyStatus],
+      }),
+    );
+    expect(report.reasons.map(({ detail }) => detail)).toEqual(['postgres://app:DbPassw0rd@db/prod', 'token 1234']);
+    expect(JSON.stringify(report.reasons.map(({ message }) => message))).not.toMatch(/Passw0rd|1234/);
+    expect(JSON.stringify(withoutDetails(report))).not.toMatch(/Passw0rd|1234/);
+    expect(withoutDetails(report).reasons.map(({ code }) => code)).toEqual(['process-escalated', 'topology-failing']);
   });
 
   it('sums the instances of a service up, in the order of the names', () => {

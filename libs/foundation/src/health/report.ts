@@ -34,7 +34,10 @@ export interface HealthReason {
     | 'sweep-overdue'
     | 'topology-failing';
   severity: Exclude<HealthStatus, 'healthy'>;
+  /** For everybody who may ask: names and numbers, nothing that user code or another system said. */
   message: string;
+  /** The text of the error, for the operator: an error may hold what strangers must not see. Not in what `/health` answers. */
+  detail?: string;
 }
 
 /** One node in the report. */
@@ -103,6 +106,11 @@ const SLOW_MS = 100;
 /** Three periods of the sweep. */
 const SWEEP_LATE_MS = 15_000;
 
+/** The report as anybody may see it: without the texts of errors. */
+export function withoutDetails({ reasons, ...report }: ClusterHealth): ClusterHealth {
+  return { ...report, reasons: reasons.map(({ code, severity, message }) => ({ code, severity, message })) };
+}
+
 /** Makes the report. */
 export function clusterReport(facts: HealthFacts): ClusterHealth {
   const reasons = [
@@ -158,10 +166,12 @@ function membershipReasons({ state, self, expected, members, trouble, held = 0 }
 
 function topologyReasons({ strategies }: HealthFacts): HealthReason[] {
   const failing = strategies.filter(({ state }) => state === 'failing');
-  return failing.map(({ strategy, error }) => {
-    const message = `The topology strategy "${strategy}" fails (${error}); what it found before stays.`;
-    return { code: 'topology-failing', severity: 'degraded', message };
-  });
+  return failing.map(({ strategy, error }) => ({
+    code: 'topology-failing',
+    severity: 'degraded',
+    message: `The topology strategy "${strategy}" fails; what it found before stays.`,
+    ...(error === undefined ? {} : { detail: error }),
+  }));
 }
 
 function workReasons({ processes, stranded, services }: HealthFacts): HealthReason[] {
@@ -169,9 +179,13 @@ function workReasons({ processes, stranded, services }: HealthFacts): HealthReas
   const sick = servicesHealth(services).filter(({ status }) => status !== 'healthy');
   return [
     ...escalated.map(({ name, error }): HealthReason => {
-      const why = error === undefined ? '' : ` (${error})`;
-      const message = `Process "${name}" crashed too often and stays down${why}. Bring it back with restart("${name}").`;
-      return { code: 'process-escalated', severity: 'critical', message };
+      const message = `Process "${name}" crashed too often and stays down. Bring it back with restart("${name}").`;
+      return {
+        code: 'process-escalated',
+        severity: 'critical',
+        message,
+        ...(error === undefined ? {} : { detail: error }),
+      };
     }),
     ...strandedReasons(stranded),
     ...sick.map(({ service, status }): HealthReason => {

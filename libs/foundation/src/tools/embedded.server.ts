@@ -2,7 +2,7 @@
  * The program of the embedded Redis: `js-redis-server` on one loopback port, until nobody has been connected for a while.
  * Started by `embedded.redis.ts`, in a process of its own; arguments: host and port.
  */
-import type { Socket } from 'node:net';
+import { createServer, type Server, type Socket } from 'node:net';
 import { describe } from '../errors.js';
 
 /** How long it goes on without a connection: longer than the restart of an application under `nest start --watch`. */
@@ -33,14 +33,34 @@ async function listen(host: string, port: number): Promise<void> {
     server: new RedisServerState({ databaseCount: 16 }),
     executor: createRedisCommandExecutor(),
   });
-  endWhenIdle(redis.server);
+  const door = createServer((socket) => admit(socket, (client) => redis.server.emit('connection', client)));
+  endWhenIdle(door);
   await new Promise<void>((resolve, reject) => {
-    redis.server.once('error', reject);
-    redis.server.listen({ host, port }, resolve);
+    door.once('error', reject);
+    door.listen({ host, port }, resolve);
   });
 }
 
-function endWhenIdle(server: { on(event: 'connection', listener: (socket: Socket) => void): unknown }): void {
+/** The first byte of every command of a client of Redis: an array. */
+const COMMAND = 0x2a;
+
+/**
+ * INVARIANT: nobody but a client of Redis is let in. A page in the browser of a developer can send requests to this port, and
+ * `js-redis-server` would pass over the lines of the head and carry out the body. Redis closes on them; a request never begins
+ * with `*`, whatever its method. Commands on a line of their own, as one types them into a terminal, go with that.
+ */
+function admit(socket: Socket, enter: (socket: Socket) => void): void {
+  socket.on('error', () => undefined);
+  socket.once('data', (first: Buffer) => {
+    if (first[0] !== COMMAND) return void socket.destroy();
+    socket.pause();
+    socket.unshift(first);
+    enter(socket);
+    socket.resume();
+  });
+}
+
+function endWhenIdle(server: Server): void {
   const end = (): never => process.exit();
   let connected = 0;
   let idle = setTimeout(end, IDLE_MS);

@@ -193,11 +193,11 @@
     keyed(
       byId('reason-list'),
       health.reasons,
-      ({ severity, message }) => `${severity} ${message}`,
+      ({ severity, message, detail }) => `${severity} ${message} ${detail ?? ''}`,
       'reason-item',
-      (row, { severity, message }) => {
+      (row, { severity, message, detail }) => {
         badge(row.severity, severity);
-        write(row.message, message);
+        write(row.message, detail === undefined ? message : `${message} (${detail})`);
       },
     );
     renderTiles();

@@ -82,6 +82,8 @@ export class DirectTransport implements Transport {
     this.#links = new Links(config, node.bootId, telemetry, this.#refusals, {
       peer: (bootId) => this.#peer(bootId),
       known: (bootId) => this.#peers.get(bootId),
+      isMember: (host) =>
+        [...this.#peers.values()].some(({ status, address }) => status === 'member' && address?.host === host),
       down: (peer, reason) => {
         if (peer.status === 'gone') this.#forget(peer, reason);
       },
@@ -96,6 +98,11 @@ export class DirectTransport implements Transport {
       },
       unknown: (peer, type) =>
         this.telemetry.emit('transport.frame_unknown', { node: peer.name, bootId: peer.bootId, type }),
+      failed: (peer, error) =>
+        this.#repeated.error('A link failed within this node; it is made anew', {
+          node: peer.name,
+          error: describe(error),
+        }),
     };
     redis.onInterrupted(() => {
       // Letters are sent again; texts on plain topics are not.

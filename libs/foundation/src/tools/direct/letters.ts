@@ -10,6 +10,9 @@ import { decodeState, encodeState, type StreamState } from './state.js';
 /** The most bytes of frames in one letter. */
 export const MAX_LETTER = 128 * 1024;
 
+/** The longest boot id, in characters. */
+const MAX_FROM = 200;
+
 /** A letter that was opened. */
 export interface Letter {
   from: string;
@@ -37,7 +40,8 @@ export function unseal(key: Buffer, to: string, text: string): Letter {
   if (end < 0 || !isSame(text.slice(0, end), signature(key, to, body))) throw new LetterRefused('wrong cookie');
   const [from, stateText, frames, ...more] = body.split('\n');
   const state = decodeState(stateText ?? '');
-  if (!from || state === undefined || frames === undefined || more.length > 0) throw new LetterRefused('malformed');
+  if (!from || from.length > MAX_FROM || state === undefined || frames === undefined || more.length > 0)
+    throw new LetterRefused('malformed');
   try {
     return { from, state, parts: partsOf(Buffer.from(frames, 'base64')) };
   } catch (error) {

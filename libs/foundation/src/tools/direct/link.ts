@@ -3,6 +3,7 @@
  * Made by the listener and by whoever dials; owned by the peer that it leads to. Underneath `net.Socket` or `tls.TLSSocket`.
  */
 import type { Socket } from 'node:net';
+import { describe } from '../../errors.js';
 import { FRAME, FrameReader, MAX_PAYLOAD, MalformedFrame, encodeFrame, type Frame } from './frames.js';
 import { HandshakeRefused, MAX_HANDSHAKE_PAYLOAD, type Handshake } from './handshake.js';
 
@@ -102,7 +103,8 @@ export class Link {
     } catch (error) {
       if (error instanceof HandshakeRefused) return this.close(error.message, true);
       if (error instanceof MalformedFrame) return this.close(error.message, this.#handshake !== undefined);
-      throw error;
+      // INVARIANT: whatever is on the wire costs its link at most: nobody above would catch what is thrown out of a socket's event.
+      return this.close(`what came could not be taken: ${describe(error)}`);
     }
     if (this.#handshake === undefined) this.events.turn();
   }

@@ -5,8 +5,9 @@
 import type { DirectConfig } from '../../config/options.js';
 import { DirectListenError } from '../../errors.js';
 import { Log } from '../../telemetry/log.js';
+import { describe } from '../../foreign/words.js';
 import type { Telemetry } from '../../telemetry/telemetry.js';
-import { formatAddress, isWildcard, ownHost } from './address.js';
+import { formatAddress, isWildcard, ownHost, type Address } from './address.js';
 import { Certificates } from './certificates.js';
 import { Dialing } from './dialing.js';
 import { keyFor } from '../seal.js';
@@ -24,6 +25,8 @@ export interface LinkOffice {
   /** The node that has proven itself; one that was not known before is from then on. */
   peer(bootId: string): Peer;
   known(bootId: string): Peer | undefined;
+  /** Whether a member of the cluster says in its record that it is at this address. */
+  isMember(host: string): boolean;
   /** The peer has lost its link and has no other. */
   down(peer: Peer, reason: string): void;
 }
@@ -60,6 +63,8 @@ export class Links {
       this.#certificates?.current,
       (connection) => this.#accept(connection),
       (remote, reason) => this.refusals.note(remote, reason),
+      undefined,
+      (host) => this.office.isMember(host),
     );
     this.#listener = listener;
     try {
@@ -126,9 +131,8 @@ export class Links {
     const address = this.office.known(bootId)?.address;
     if (address === undefined) queueMicrotask(() => failed('no usable address in its record'));
     else {
-      giveUp = dialTo(
+      giveUp = this.#dialTo(
         address,
-        this.#certificates?.current,
         (connection) =>
           this.#link(connection, dial(this.#party(connection.binding), bootId), {
             proven: () => {
@@ -150,6 +154,16 @@ export class Links {
       clearTimeout(timer);
       giveUp();
     };
+  }
+
+  /** As {@link dialTo}, but never throws, as files of TLS may make it do: it is called by a timer. */
+  #dialTo(address: Address, connected: (connection: Connected) => void, failed: (reason: string) => void): () => void {
+    try {
+      return dialTo(address, this.#certificates?.current, connected, failed);
+    } catch (error) {
+      queueMicrotask(() => failed(describe(error)));
+      return () => undefined;
+    }
   }
 
   #dialFailed(bootId: string, dialing: Dialing, reason: string): void {

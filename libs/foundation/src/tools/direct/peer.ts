@@ -2,6 +2,7 @@
  * One other node: a stream to it, a stream from it, and the carrier of both, which is a link or, while there is none,
  * letters through Redis. Owned by the direct transport, which says who is there and gives it its links and letters.
  */
+import { describe } from '../../errors.js';
 import type { Lane } from '../transport.js';
 import { parseAddress, type Address } from './address.js';
 import {
@@ -43,6 +44,8 @@ export interface PeerOffice {
   dropped(peer: Peer, dropped: readonly Dropped[]): void;
   /** Frames that this version does not know. */
   unknown(peer: Peer, type: number): void;
+  /** A fault of this library: told, and the link made anew. */
+  failed(peer: Peer, error: unknown): void;
 }
 
 /** See the file header. */
@@ -187,6 +190,10 @@ export class Peer {
 
   /** Called several times a second. */
   tick(now: number, wasBlocked: boolean): void {
+    this.#guard(() => this.#tick(now, wasBlocked));
+  }
+
+  #tick(now: number, wasBlocked: boolean): void {
     if (this.#link !== undefined) {
       if (wasBlocked) this.#link.excuse(now);
       this.#link.tick(now);
@@ -220,7 +227,7 @@ export class Peer {
     this.#pumpTimer ??= setImmediate(() => {
       this.#pumpTimer = undefined;
       this.#wroteThisTurn = false;
-      this.#pump();
+      this.#guard(() => this.#pump());
     });
   }
 
@@ -309,7 +316,17 @@ export class Peer {
   #acknowledgeSoon(): void {
     if (this.#unacknowledged === 0 || this.#closed) return;
     if (this.#unacknowledged >= ACK_BYTES) this.#acknowledgeNow();
-    else this.#ackTimer ??= setTimeout(() => this.#acknowledgeNow(), ACK_MS).unref();
+    else this.#ackTimer ??= setTimeout(() => this.#guard(() => this.#acknowledgeNow()), ACK_MS).unref();
+  }
+
+  /** INVARIANT: nothing is thrown out of a timer, which would end the process; at most the link ends. */
+  #guard(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      this.office.failed(this, error);
+      this.#link?.close(`failed: ${describe(error)}`);
+    }
   }
 
   #acknowledgeNow(): void {

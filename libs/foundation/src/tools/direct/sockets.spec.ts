@@ -37,7 +37,11 @@ class Side {
 const open: (() => void)[] = [];
 afterEach(() => open.splice(0).forEach((close) => close()));
 
-async function listen(limits: Partial<StrangerLimits> = {}, credentials?: Credentials) {
+async function listen(
+  limits: Partial<StrangerLimits> = {},
+  credentials?: Credentials,
+  isKnown: (host: string) => boolean = () => false,
+) {
   const sides: Side[] = [];
   const refusals: string[] = [];
   const listener: Listener = new Listener(
@@ -48,7 +52,8 @@ async function listen(limits: Partial<StrangerLimits> = {}, credentials?: Creden
       side.take(connection, 'b');
     },
     (_remote, reason) => refusals.push(reason),
-    { proofMs: 3000, maxUnproven: 64, ...limits },
+    { proofMs: 3000, maxUnproven: 64, maxOfAddress: 8, ...limits },
+    isKnown,
   );
   open.push(() => listener.close());
   const { port } = await listener.open(HOST, 0);
@@ -165,12 +170,47 @@ describe('a stranger', () => {
     expect(sides.map(({ proven }) => proven)).toEqual([undefined, undefined]);
   });
 
-  it('takes no place for longer than it is there, and no more places than there are', async () => {
-    const { listener, port, sides, refusals } = await listen({ maxUnproven: 2 });
+  it('keeps no node out: of one address the oldest that has proven nothing makes room', async () => {
+    const { port, sides, refusals } = await listen({ maxOfAddress: 2 });
     const strangers = [stranger(port), stranger(port)];
     await eventually(() => sides.length === 2);
-    await gone(stranger(port));
-    expect(refusals).toEqual(['too many connections that have proven nothing']);
+    const mine = dialled(port);
+    await eventually(() => mine.proven, { lastSeen: () => refusals });
+    await gone(strangers[0]!);
+    expect(strangers[1]!.closed).toBe(false);
+    expect(refusals).toEqual(['too many connections of its address that have proven nothing']);
+  });
+
+  it('has its share beside those of other addresses, and members come before strangers', async () => {
+    const { port, sides, refusals } = await listen(
+      { maxUnproven: 4, maxOfAddress: 2 },
+      undefined,
+      (host) => host === HOST,
+    );
+    const from = (localAddress: string): Socket => {
+      const socket = connect({ host: HOST, port, localAddress });
+      socket.on('error', () => undefined).resume();
+      open.push(() => socket.destroy());
+      return socket;
+    };
+    const member = from(HOST);
+    await eventually(() => sides.length === 1);
+    const strangers = ['127.0.0.2', '127.0.0.3', '127.0.0.4'].map(from);
+    await eventually(() => sides.length === 4);
+    // All places are taken: the oldest stranger goes, for a stranger as for a node, and the member stays.
+    from('127.0.0.5');
+    await gone(strangers[0]!);
+    const mine = dialled(port);
+    await eventually(() => mine.proven, { lastSeen: () => refusals });
+    await gone(strangers[1]!);
+    expect([member.closed, strangers[2]!.closed]).toEqual([false, false]);
+    expect(refusals).toEqual(Array(2).fill('too many connections that have proven nothing'));
+  });
+
+  it('takes no place for longer than it is there', async () => {
+    const { listener, port, sides, refusals } = await listen({ maxUnproven: 2 }, undefined, (host) => host === '::2');
+    const strangers = [stranger(port), stranger(port)];
+    await eventually(() => sides.length === 2);
     strangers[0]!.destroy();
     await eventually(() => sides.filter(({ closed }) => closed).length === 1);
     // One who has proven itself takes no place.
@@ -181,7 +221,7 @@ describe('a stranger', () => {
     );
     const last = dialled(port);
     await eventually(() => last.proven);
-    expect(refusals).toHaveLength(1);
+    expect(refusals).toEqual([]);
   });
 });
 

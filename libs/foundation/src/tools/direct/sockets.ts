@@ -15,13 +15,15 @@ import type { Credentials } from './certificates.js';
 
 /** How long a connection may take until both sides have proven themselves, in milliseconds. */
 export const PROOF_MS = 3000;
-/** How many connections may be open that have proven nothing yet. */
+/** How many connections may be open that have proven nothing yet, and how many of them from one address. */
 const MAX_UNPROVEN = 64;
+const MAX_OF_ADDRESS = 8;
 
 /** What a stranger may take up. */
 export interface StrangerLimits {
   proofMs: number;
   maxUnproven: number;
+  maxOfAddress: number;
 }
 
 /** A connection, and what only its two ends know of it. */
@@ -51,7 +53,12 @@ export function dialTo(
   socket.once(credentials === undefined ? 'connect' : 'secureConnect', () => {
     socket.off('error', onError);
     socket.off('close', onClose);
-    connected({ socket, remote: formatAddress({ host, port }), binding: bindingOf(socket) });
+    try {
+      connected({ socket, remote: formatAddress({ host, port }), binding: bindingOf(socket) });
+    } catch (error) {
+      socket.on('error', () => undefined).destroy();
+      failed(describe(error));
+    }
   });
   return () => void socket.destroy();
 }
@@ -59,18 +66,34 @@ export function dialTo(
 /** Where others connect. */
 export class Listener {
   readonly #server: Server;
-  /** By the address of the other end: with TLS the socket that comes out is another object than the one that came in. */
-  readonly #unproven = new Map<string, Socket>();
+  /**
+   * Oldest first, by the address and port of the other end: with TLS the socket that comes out is another object than the one
+   * that came in.
+   */
+  readonly #unproven = new Map<string, { socket: Socket; host: string }>();
   readonly #sockets = new Set<Socket>();
 
   constructor(
     credentials: Credentials | undefined,
     private readonly connected: (connection: Connected) => void,
     private readonly refused: (remote: string, reason: string) => void,
-    private readonly limits: StrangerLimits = { proofMs: PROOF_MS, maxUnproven: MAX_UNPROVEN },
+    private readonly limits: StrangerLimits = {
+      proofMs: PROOF_MS,
+      maxUnproven: MAX_UNPROVEN,
+      maxOfAddress: MAX_OF_ADDRESS,
+    },
+    /** True for the address of a member of the cluster. */
+    private readonly isKnown: (host: string) => boolean = () => false,
   ) {
-    const take = (socket: Socket): void =>
-      this.connected({ socket, remote: remoteOf(socket), binding: bindingOf(socket) });
+    const take = (socket: Socket): void => {
+      try {
+        this.connected({ socket, remote: remoteOf(socket), binding: bindingOf(socket) });
+      } catch (error) {
+        // It may be gone already, and then TLS knows nothing of it any more.
+        this.refused(remoteOf(socket), describe(error));
+        socket.destroy();
+      }
+    };
     if (credentials === undefined) {
       this.#server = createServer((socket) => void (this.#admit(socket) && take(socket)));
       return;
@@ -116,30 +139,55 @@ export class Listener {
     for (const socket of this.#sockets) socket.destroy();
   }
 
+  /**
+   * INVARIANT: who proves nothing keeps nobody out. An address has a share, and where its share or the whole is taken, the
+   * oldest that has proven nothing goes: a node is done within milliseconds. Strangers go before members.
+   */
   #admit(socket: Socket): boolean {
     const remote = remoteOf(socket);
-    const { proofMs, maxUnproven } = this.limits;
-    if (this.#unproven.size >= maxUnproven) {
-      this.refused(remote, 'too many connections that have proven nothing');
-      socket.destroy();
-      return false;
+    const host = plainHost(socket.remoteAddress);
+    const { proofMs, maxUnproven, maxOfAddress } = this.limits;
+    const isMember = this.isKnown(host);
+    const others = [...this.#unproven.entries()];
+    const same = others.filter(([, other]) => other.host === host);
+    // Several nodes may share an address, and a cluster that starts dials all at once.
+    const share = isMember ? Math.max(maxOfAddress, maxUnproven / 2) : maxOfAddress;
+    if (same.length >= share) this.#evict(same[0]![0], 'too many connections of its address that have proven nothing');
+    else if (others.length >= maxUnproven) {
+      const victim = others.find(([, other]) => !this.isKnown(other.host)) ?? (isMember ? others[0] : undefined);
+      const reason = 'too many connections that have proven nothing';
+      if (victim === undefined) {
+        this.refused(remote, reason);
+        socket.destroy();
+        return false;
+      }
+      this.#evict(victim[0], reason);
     }
-    this.#unproven.set(remote, socket);
+    this.#unproven.set(remote, { socket, host });
     this.#sockets.add(socket);
-    const timer = setTimeout(() => {
-      if (this.#unproven.get(remote) !== socket) return;
-      this.refused(remote, `no proof in ${proofMs} ms`);
-      socket.destroy();
-    }, proofMs).unref();
+    const timer = setTimeout(() => this.#evict(remote, `no proof in ${proofMs} ms`, socket), proofMs).unref();
     // Without a listener an error before the link is made would end the process.
     socket.on('error', () => undefined);
     socket.once('close', () => {
       clearTimeout(timer);
       this.#sockets.delete(socket);
-      if (this.#unproven.get(remote) === socket) this.#unproven.delete(remote);
+      if (this.#unproven.get(remote)?.socket === socket) this.#unproven.delete(remote);
     });
     return true;
   }
+
+  #evict(remote: string, reason: string, only?: Socket): void {
+    const socket = this.#unproven.get(remote)?.socket;
+    if (socket === undefined || (only !== undefined && socket !== only)) return;
+    this.#unproven.delete(remote);
+    this.refused(remote, reason);
+    socket.destroy();
+  }
+}
+
+/** An IPv4 address has two forms where a server listens on both. */
+export function plainHost(host: string | undefined): string {
+  return (host ?? '?').replace(/^::ffff:(?=\d+\.)/i, '');
 }
 
 function remoteOf({ remoteAddress, remotePort }: Socket): string {

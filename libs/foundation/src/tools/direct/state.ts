@@ -3,6 +3,7 @@
  * Called by the links (one state frame each) and the letters (in front of the frames).
  */
 import { parseJson } from '../json.js';
+import { MAX_SEQ } from './frames.js';
 
 /** What one node says of its own stream, and of the other one's. */
 export interface StreamState {
@@ -30,8 +31,10 @@ export function decodeState(text: string): StreamState | undefined {
     return undefined;
   }
   if (!Array.isArray(value) || value.length !== 4) return undefined;
+  // INVARIANT: what is taken in here can be written again: a number beyond six bytes would throw out of the timer of an ack.
   const isNumber = (each: unknown): each is number => Number.isSafeInteger(each) && (each as number) >= 0;
   const [stream, base, otherStream, received] = value as unknown[];
   if (!isNumber(stream) || !isNumber(base) || !isNumber(otherStream) || !isNumber(received)) return undefined;
+  if (base > MAX_SEQ || received > MAX_SEQ) return undefined;
   return stream === 0 || base === 0 ? undefined : { stream, base, otherStream, received };
 }

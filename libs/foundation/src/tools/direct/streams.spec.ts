@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { FRAME, FrameReader, MAX_PART, MAX_PAYLOAD, decodePart, type Part } from './frames.js';
+import { FRAME, FrameReader, MAX_PART, MAX_PAYLOAD, decodePart, type Part, encodeAck } from './frames.js';
+import { decodeState } from './state.js';
 import { Incoming } from './incoming.js';
 import { Outgoing, WINDOW } from './outgoing.js';
 import type { Lane } from '../transport.js';
@@ -194,6 +195,21 @@ describe('Incoming', () => {
     each.forgetParts();
     expect(each.accept(part(4, { lane: 'low', first: false }))).toBeUndefined();
   });
+});
+
+it('reads no number that could not be written again', () => {
+  const most = 2 ** 48 - 1;
+  expect(decodeState(`[1,${most},1,${most}]`)).toEqual({ stream: 1, base: most, otherStream: 1, received: most });
+  expect(encodeAck(most)).toHaveLength(11);
+  for (const text of [
+    `[1,${most + 1},0,0]`,
+    `[1,1,0,${2 ** 52}]`,
+    '[1,1,0,-1]',
+    '[1,1,0,1e999]',
+    '[1,"1",0,0]',
+    '[1,1,0,0.5]',
+  ])
+    expect(decodeState(text)).toBeUndefined();
 });
 
 describe('over carriers that lose, repeat and switch', () => {
