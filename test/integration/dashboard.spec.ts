@@ -195,7 +195,13 @@ describe('the dashboard', () => {
     const { status, headers } = await ask(one, 'POST', '/foundation/login', OWN, { token: TOKEN });
     expect(status).toBe(204);
     const [set = ''] = headers['set-cookie'] ?? [];
-    expect(set).toMatch(/^foundation-dashboard=[\d.\w-]+; Path=\/; Max-Age=43200; HttpOnly; SameSite=Strict$/);
+    expect(set).toMatch(/^foundation-dashboard-[\w-]{8}=[\d.\w-]+; Max-Age=43200; HttpOnly; SameSite=Strict$/);
+    for (const proto of ['https', 'HTTPS', 'https,http'])
+      expect(
+        (await ask(one, 'POST', '/foundation/login', { ...OWN, 'x-forwarded-proto': proto }, { token: TOKEN })).headers[
+          'set-cookie'
+        ]?.[0],
+      ).toMatch(/; Secure$/);
     expect(set).not.toContain(TOKEN);
     const cookie = set.split(';')[0]!;
     expect((await ask(one, 'GET', '/foundation/session', { cookie })).status).toBe(204);
@@ -212,9 +218,15 @@ describe('the dashboard', () => {
         )
       ).status,
     ).toBe(403);
+    // Nor can it with the header, where CORS lets it send that: the browser says where it comes from.
+    const cross = { ...OWN, cookie, 'sec-fetch-site': 'cross-site' };
+    expect((await ask(one, 'POST', '/foundation/restart', cross, { process: 'feed' })).status).toBe(403);
+    // HEAD takes no place of a viewer.
+    expect((await ask(one, 'HEAD', '/foundation/events', { cookie })).status).toBe(204);
     expect((await ask(one, 'POST', '/foundation/logout', { ...OWN, cookie })).headers['set-cookie']?.[0]).toContain(
       'Max-Age=0',
     );
+    expect((await ask(one, 'GET', '/foundation/session', { cookie })).status).toBe(401);
   });
 
   it('answers no more than ten wrong tokens a minute', async () => {

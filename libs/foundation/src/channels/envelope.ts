@@ -152,9 +152,13 @@ function read(channel: string, head: Head, seq: number, value: unknown): Envelop
   return envelope;
 }
 
+/** So many groups may share the messages of a channel. */
+const MAX_GROUPS = 1000;
+
 function isGroups(value: unknown): value is Record<string, string> {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
-  return Object.values(value).every(isShort);
+  const entries = Object.entries(value);
+  return entries.length <= MAX_GROUPS && entries.every(([group, bootId]) => group.length <= 200 && isShort(bootId));
 }
 
 /** Milliseconds since 1970, of a `Date`. */

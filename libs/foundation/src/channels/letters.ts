@@ -71,7 +71,7 @@ export class Letters {
     for (const value of Array.isArray(values) ? (values as unknown[]) : [values]) {
       if (typeof value !== 'object' || value === null) continue;
       const { v, from, boot, k, b } = value as Record<string, unknown>;
-      if (v !== LETTERS_VERSION || typeof from !== 'string' || typeof boot !== 'string') continue;
+      if (v !== LETTERS_VERSION || !isWord(from) || !isWord(boot)) continue;
       const listener = typeof k === 'string' ? this.#listeners.get(k) : undefined;
       try {
         listener?.(b, { name: from, bootId: boot });
@@ -80,4 +80,8 @@ export class Letters {
       }
     }
   }
+}
+
+function isWord(value: unknown): value is string {
+  return typeof value === 'string' && value !== '' && value.length <= 300;
 }

@@ -37,6 +37,9 @@ export const MAX_REQUESTS = 50_000;
 /** No channel can be called this, so it names what nodes answer in their records. */
 const PLACE = '#requests';
 
+/** The longest pattern in characters; Nest writes an object as its JSON. */
+const MAX_PATTERN = 10_000;
+
 /** See the file header. */
 export class Requests {
   readonly #answerers = new Map<string, Answerer>();
@@ -127,7 +130,7 @@ export class Requests {
   #receive(body: unknown, from: Correspondent): void {
     if (typeof body !== 'object' || body === null) return;
     const { id, pattern, packet } = body as Record<string, unknown>;
-    if (typeof id !== 'number' || typeof pattern !== 'string') return;
+    if (!Number.isSafeInteger(id) || typeof pattern !== 'string' || pattern.length > MAX_PATTERN) return;
     const reply = async (answer: unknown): Promise<void> => {
       await this.letters.send(from.bootId, 'reply', { id, answer });
     };

@@ -4,6 +4,7 @@
  */
 import { FoundationConfigError } from '../errors.js';
 import type { DirectOptions, FoundationOptions } from './options.js';
+import { shownFromEnvironment } from './shape.js';
 import { STRATEGY_NAMES, type StrategyName } from './strategies.js';
 
 /** A copy of `process.env`, or a test's own. */
@@ -38,7 +39,11 @@ export function directFromEnvironment(env: Environment): Omit<DirectOptions, 'ki
   const advertise = env['FOUNDATION_DIRECT_ADVERTISE'];
   const port = env['FOUNDATION_DIRECT_PORT'];
   if (port && !/^\d{1,5}$/.test(port)) {
-    throw new FoundationConfigError('FOUNDATION_DIRECT_PORT', JSON.stringify(port), 'a port from 0 (any) to 65535');
+    throw new FoundationConfigError(
+      'FOUNDATION_DIRECT_PORT',
+      shownFromEnvironment(JSON.stringify(port)),
+      'a port from 0 (any) to 65535',
+    );
   }
   return { ...(host ? { host } : {}), ...(port ? { port: Number(port) } : {}), ...(advertise ? { advertise } : {}) };
 }
@@ -46,7 +51,11 @@ export function directFromEnvironment(env: Environment): Omit<DirectOptions, 'ki
 function transportFrom(value: string | undefined): 'redis' | 'direct' | undefined {
   if (!value) return undefined;
   if (value === 'redis' || value === 'direct') return value;
-  throw new FoundationConfigError('FOUNDATION_TRANSPORT', JSON.stringify(value), `redis or direct`);
+  throw new FoundationConfigError(
+    'FOUNDATION_TRANSPORT',
+    shownFromEnvironment(JSON.stringify(value)),
+    `redis or direct`,
+  );
 }
 
 function labelsFrom(value: string | undefined): Record<string, string> | undefined {
@@ -57,7 +66,7 @@ function labelsFrom(value: string | undefined): Record<string, string> | undefin
   }
   throw new FoundationConfigError(
     'FOUNDATION_LABELS',
-    JSON.stringify(value),
+    shownFromEnvironment(JSON.stringify(value)),
     'name=value pairs, such as role=worker,zone=a',
   );
 }
@@ -71,7 +80,7 @@ function clusterFrom(value: string | undefined): boolean | StrategyName | undefi
   if (strategy !== undefined) return strategy;
   throw new FoundationConfigError(
     'FOUNDATION_CLUSTER',
-    JSON.stringify(value),
+    shownFromEnvironment(JSON.stringify(value)),
     `true, false, or one of ${STRATEGY_NAMES.join(', ')}`,
   );
 }

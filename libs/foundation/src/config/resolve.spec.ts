@@ -479,3 +479,37 @@ describe('processDefaults', () => {
     expect(own).toMatchObject({ restart: 'transient', timeout: 'infinity', backoff: { base: 10, cap: 500 } });
   });
 });
+
+describe('what an error shows', () => {
+  const shownFor = (options: unknown, env: Environment = {}): string => errorOf(options, env).message;
+  const secret = 'c1f0d2e4b7a94c3e9d1b';
+  const url = `redis://app:${secret}@h:1`;
+
+  it.each<[string, unknown, Record<string, string>]>([
+    ['an option that is spelt wrong', { security: { cooky: secret } }, {}],
+    ['a secret in a place of its own', { coookie: secret }, {}],
+    ['all of security', { security: { tls: { certificateFile: [secret] } } }, {}],
+    ['a URL as a name', { nodeName: url }, {}],
+    ['a URL as a label', { labels: { a: url, [url]: '' } }, {}],
+    ['a URL as a strategy', { cluster: url }, {}],
+    ['a variable of the name', {}, { FOUNDATION_APP_NAME: `${secret} x` }],
+    ['a variable of the labels', {}, { FOUNDATION_LABELS: url }],
+    ['a variable of the strategy', {}, { FOUNDATION_CLUSTER: url }],
+    ['the address of Consul', { cluster: 'consul' }, { CONSUL_HTTP_ADDR: `http://user:${secret}@host:8500` }],
+    ['the hosts', { cluster: 'static' }, { FOUNDATION_STATIC_HOSTS: url }],
+    ['the query', { cluster: 'dns' }, { FOUNDATION_DNS_QUERY: url }],
+    ['the port', {}, { FOUNDATION_DIRECT_PORT: secret }],
+  ])('holds no secret of %s', (_what, options, env) => {
+    expect(shownFor(options, env)).not.toContain(secret);
+  });
+
+  it('is what a mistake looks like', () => {
+    expect(shownFor({}, { FOUNDATION_CLUSTER: 'ture' })).toContain('"ture"');
+    expect(shownFor({}, { FOUNDATION_EXPECTED_NODES: '0' })).toContain('0');
+  });
+
+  it.each(['', ' '.repeat(16), 'a'.repeat(16), `${' '.repeat(10)}abcdefgh`, 'abcabcabcabcabcabc', 'x'.repeat(1025)])(
+    'takes %j for no cookie',
+    (cookie) => expect(shownFor({ cluster: true, security: { cookie } })).toContain('security.cookie'),
+  );
+});

@@ -218,7 +218,7 @@ describe('resolve: bad strategies', () => {
   it('shows no secret', () => {
     const error = errorOf({ cluster: { strategy: 'consul', token: { secret: SECRET } } });
     expect(error.message).not.toContain(SECRET);
-    expect(error.received).toBe('a object');
+    expect(error.received).toBe('an object');
   });
 
   it('checks what the environment says, too', () => {

@@ -7,7 +7,7 @@ import { detectStrategy } from './detect.js';
 import type { Machine } from './machine.js';
 import type { FoundationOptions } from './options.js';
 import type { Environment } from './presets.js';
-import { show } from './shape.js';
+import { show, shownFromEnvironment } from './shape.js';
 import { STRATEGY_NAMES, type StrategyConfig, type StrategyName, type StrategySettings } from './strategies.js';
 import { checkSettings } from './strategy.shape.js';
 import { isTopologyStrategy, type TopologyStrategy } from './topology.js';
@@ -57,7 +57,8 @@ function oneOf(value: unknown, option: string, given: Given): StrategyConfig | T
   const word: unknown = isObject ? (value as Record<string, unknown>)['strategy'] : value;
   const name = STRATEGY_NAMES.find((strategy) => strategy === word);
   if (name === undefined) {
-    const received = typeof word === 'string' ? show(word) : 'an object without the name of a strategy';
+    const received =
+      typeof word === 'string' ? shownFromEnvironment(show(word)) : 'an object without the name of a strategy';
     const expected =
       option === 'cluster'
         ? `true, false, or one of ${STRATEGY_NAMES.join(', ')}`
@@ -83,7 +84,13 @@ function configOf<N extends StrategyName>(
   const environment = settingsFrom(env, machine)[strategy];
   const named = Object.entries(explicit as object).filter(([, value]) => value !== undefined && value !== null);
   const settings = { ...environment, ...Object.fromEntries(named) };
-  checkSettings(strategy, settings);
+  try {
+    checkSettings(strategy, settings);
+  } catch (error) {
+    // What is explicit has been checked.
+    if (!(error instanceof FoundationConfigError)) throw error;
+    throw new FoundationConfigError(error.option, shownFromEnvironment(error.received), error.expected);
+  }
   const translate = TRANSLATE[strategy] as (settings: object) => StrategyConfig;
   return translate({ ...settings, appName });
 }

@@ -23,7 +23,7 @@ import type {
 import { directFromEnvironment, fromEnvironment, type Environment } from './presets.js';
 import { resolveTopologies, type ResolvedTopologies } from './resolve.topologies.js';
 import { Secret } from './secret.js';
-import { checkDirect, checkDurable, checkEndpoint, checkOptions, show } from './shape.js';
+import { checkDirect, checkDurable, checkEndpoint, checkOptions, show, shownFromEnvironment } from './shape.js';
 import { isTopologyStrategy } from './topology.js';
 
 /** The four channels that always exist. */
@@ -102,7 +102,8 @@ function checkedEnvironment(env: Environment): FoundationOptions {
     checkOptions(options);
   } catch (error) {
     if (!(error instanceof FoundationConfigError)) throw error;
-    throw new FoundationConfigError(VARIABLES[error.option] ?? error.option, error.received, error.expected);
+    const received = shownFromEnvironment(error.received);
+    throw new FoundationConfigError(VARIABLES[error.option] ?? error.option, received, error.expected);
   }
   return options;
 }

@@ -12,9 +12,7 @@ import {
   IsString,
   Matches,
   Max,
-  MaxLength,
   Min,
-  MinLength,
   ValidateBy,
   ValidateIf,
   ValidateNested,
@@ -162,13 +160,19 @@ class TlsShape {
   @file() caFile?: string;
 }
 
-const cookieMessage = 'a text of 16 to 1024 characters, such as openssl rand -hex 32 prints';
+const cookieMessage =
+  'a text of 16 to 1024 characters, six or more of them different, such as openssl rand -hex 32 prints';
+
+/** Blanks around it do not count; and a text of a few characters again and again is guessed with what it has signed in Redis. */
+function isCookie(value: unknown): boolean {
+  if (typeof value !== 'string' || value.length > 1024) return false;
+  const text = value.trim();
+  return text.length >= 16 && new Set(text).size >= 6;
+}
 
 class SecurityShape {
   @IsOptional()
-  @IsString({ message: cookieMessage })
-  @MinLength(16, { message: cookieMessage })
-  @MaxLength(1024, { message: cookieMessage })
+  @ValidateBy({ name: 'cookie', validator: { validate: isCookie } }, { message: cookieMessage })
   cookie?: string;
   @IsOptional()
   @IsObject({ message: 'an object { certificateFile, keyFile, caFile }' })
@@ -303,20 +307,39 @@ function toConfigError(error: ValidationError, path: string, shape: new () => ob
     return toConfigError(child, `${path}${error.property}.`, nested[error.property] ?? shape);
   }
   const constraints = error.constraints ?? {};
-  const expected =
-    'whitelistValidation' in constraints
-      ? `no such option (known here: ${Object.keys(new shape()).join(', ')})`
-      : (Object.values(constraints)[0] ?? 'another value');
-  return new FoundationConfigError(
-    `${path}${error.property}`,
-    showOption(`${path}${error.property}`, error.value),
-    expected,
-  );
+  const isUnknown = 'whitelistValidation' in constraints;
+  const expected = isUnknown
+    ? `no such option (known here: ${Object.keys(new shape()).join(', ')})`
+    : (Object.values(constraints)[0] ?? 'another value');
+  // What has no place may be anything: a secret under a word that is spelt wrong.
+  const received = isUnknown ? kindOf(error.value) : showOption(`${path}${error.property}`, error.value);
+  return new FoundationConfigError(`${path}${error.property}`, received, expected);
 }
 
 /** URLs, and whatever is called or near something secret, are shown by their type only. */
 function showOption(path: string, value: unknown): string {
-  return /redis|url|pass|secret|cookie|token|key|^cluster$|^security$/i.test(path) ? `a ${typeof value}` : show(value);
+  const isSecret = /redis|url|pass|secret|cookie|token|key|^cluster$|^security(?:\.|$)/i.test(path);
+  return isSecret ? kindOf(value) : show(value);
+}
+
+/** What a value is, without the value. */
+function kindOf(value: unknown): string {
+  if (value === null) return 'null';
+  const kind = Array.isArray(value) ? 'array' : typeof value;
+  return `${/^[aeiou]/.test(kind) ? 'an' : 'a'} ${kind}`;
+}
+
+/** Numbers and single words: what a mistake looks like, and no secret and no URL does. */
+const HARMLESS = /^(?:"[A-Za-z.,=-]{0,20}"|"[\w.,=-]{0,8}"|-?[\d.]{1,20}|NaN|null|true|false)(?: \(\w+\))?$/;
+
+/** What an error shows of a value that comes out of the environment, where a secret may be in any variable by mistake. */
+export function shownFromEnvironment(received: string): string {
+  return HARMLESS.test(received) || /^(?:an? \w+|nothing)$/.test(received) ? received : 'another text';
+}
+
+/** What comes before the `@` of a URL, or of its place without a scheme. */
+function withoutPasswords(text: string): string {
+  return text.replace(/\/\/[^\s"]*@/g, '//…@').replace(/[^\s"/,@]+:[^\s"/,@]*@/g, '…@');
 }
 
 /** A value as text for an error, cut to 80 characters. */
@@ -329,5 +352,7 @@ export function show(value: unknown): string {
   } catch {
     text = undefined;
   }
-  return (text ?? String(value)).slice(0, 80) + ` (${value === null ? 'null' : typeof value})`;
+  // A text of many megabytes is not searched.
+  const shown = withoutPasswords((text ?? String(value)).slice(0, 2000));
+  return shown.slice(0, 80) + ` (${value === null ? 'null' : typeof value})`;
 }

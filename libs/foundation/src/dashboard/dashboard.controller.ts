@@ -29,7 +29,7 @@ import { ProcessManager } from '../processes/process.manager.js';
 import { DASHBOARD, Doorman, PrivateAnswers, TokenGuard, type DashboardRequest } from './dashboard.guard.js';
 import { DashboardFeed } from './dashboard.feed.js';
 import type { DashboardConfig } from './dashboard.options.js';
-import { SESSION_COOKIE, SESSION_MS, sessionFor } from './session.js';
+import { SESSION_MS, cookieName, sessionFor } from './session.js';
 import { Log } from '../telemetry/log.js';
 
 /** Express hands out Node's response, Fastify wraps it. */
@@ -85,21 +85,30 @@ export function dashboardControllerAt({ path, access }: DashboardConfig): Type {
         throw new BadRequestException('There is no token: the application has a guard.');
       const token = this.config.access.token.reveal();
       this.doorman.check(token, (body as { token?: unknown } | null | undefined)?.token, request);
-      setCookie(reply, request, sessionFor(token, Date.now()), SESSION_MS / 1000);
+      setCookie(reply, request, cookieName(token), sessionFor(token, Date.now()), SESSION_MS / 1000);
     }
 
     @Post('logout')
     @HttpCode(204)
     logout(@Req() request: DashboardRequest, @Res({ passthrough: true }) reply: Reply): void {
       requireOwnHeader(request.headers);
-      setCookie(reply, request, '', 0);
+      if (!('token' in this.config.access)) return;
+      const token = this.config.access.token.reveal();
+      const session = this.doorman.session(token, request);
+      if (session !== undefined) {
+        this.doorman.end(session);
+        this.feed.end(session.value);
+      }
+      setCookie(reply, request, cookieName(token), '', 0);
     }
 
     @Get('events')
     @UseGuards(...inner)
     events(@Req() request: DashboardRequest, @Res() reply: Reply): void {
       const response = rawOf(reply);
-      if (this.feed.watch(response, request.sessionEnd)) return;
+      // HEAD comes here too, and has no use for a stream.
+      if ((request.raw ?? request).method !== 'GET') return void response.writeHead(204).end();
+      if (this.feed.watch(response, request.session)) return;
       response.writeHead(503, { 'retry-after': '5' });
       response.end();
     }
@@ -144,16 +153,25 @@ function rawOf(reply: Reply): ServerResponse {
   return reply.raw ?? reply;
 }
 
-function setCookie(reply: Reply, request: DashboardRequest, value: string, seconds: number): void {
+function setCookie(reply: Reply, request: DashboardRequest, name: string, value: string, seconds: number): void {
   const { socket, headers } = request.raw ?? request;
   // Behind a proxy that speaks TLS the connection to here does not.
-  const isSecure = 'encrypted' in socket || headers['x-forwarded-proto'] === 'https';
-  const parts = [`${SESSION_COOKIE}=${value}`, 'Path=/', `Max-Age=${seconds}`, 'HttpOnly', 'SameSite=Strict'];
+  const proto = String(headers['x-forwarded-proto'] ?? '')
+    .split(',')[0]!
+    .trim()
+    .toLowerCase();
+  const isSecure = 'encrypted' in socket || proto === 'https';
+  // Without a path it is that of the dashboard, as the browser sees it, and goes to no other application of the host.
+  const parts = [`${name}=${value}`, `Max-Age=${seconds}`, 'HttpOnly', 'SameSite=Strict'];
   // On the response beneath, which Express and Fastify send the headers of.
   (reply.raw ?? reply).setHeader('set-cookie', [...parts, ...(isSecure ? ['Secure'] : [])].join('; '));
 }
 
 function requireOwnHeader(headers: IncomingMessage['headers']): void {
+  // With CORS that lets every origin in, another site could send the header; the browser says that it is one.
+  const site = headers['sec-fetch-site'];
+  if (site !== undefined && site !== 'same-origin' && site !== 'none')
+    throw new ForbiddenException('A page of another site cannot do this.');
   if (headers[OWN_HEADER] === undefined) throw new ForbiddenException(`Send the header ${OWN_HEADER}: 1.`);
 }
 

@@ -33,6 +33,8 @@ const EVERY_MS = 1000;
 const ANSWER_MS = 500;
 const ALIVE_MS = 10_000;
 const MAX_VIEWERS = 50;
+/** So many of them with one session: the tabs of one browser do not take all places. */
+const MAX_OF_SESSION = 10;
 /** What may wait for one who reads slowly, in bytes. */
 const MAX_UNREAD = 1024 * 1024;
 /** To say why a process is where it is costs a look at each member; so many looks are taken. */
@@ -76,8 +78,8 @@ const TOLD = [
 /** See the file header. */
 @Injectable()
 export class DashboardFeed implements OnModuleInit, BeforeApplicationShutdown {
-  /** And when the session of each ends, in milliseconds since 1970. */
-  readonly #viewers = new Map<ServerResponse, number>();
+  /** And the session of each, which ends at a time, in milliseconds since 1970. */
+  readonly #viewers = new Map<ServerResponse, { value?: string; until: number }>();
   #looking = false;
   #lookedAt = -Infinity;
   /** Something changed during a look. */
@@ -127,8 +129,10 @@ export class DashboardFeed implements OnModuleInit, BeforeApplicationShutdown {
   }
 
   /** Sends everything to this response until its session ends; false when there are too many viewers, or the node leaves. */
-  watch(viewer: ServerResponse, until = Infinity): boolean {
+  watch(viewer: ServerResponse, session: { value?: string; until: number } = { until: Infinity }): boolean {
     if (this.#closed || this.#viewers.size >= MAX_VIEWERS) return false;
+    const same = [...this.#viewers.values()].filter(({ value }) => value !== undefined && value === session.value);
+    if (same.length >= MAX_OF_SESSION) return false;
     // The connection ends with the stream.
     viewer.shouldKeepAlive = false;
     viewer.writeHead(200, {
@@ -139,12 +143,21 @@ export class DashboardFeed implements OnModuleInit, BeforeApplicationShutdown {
     viewer.write('retry: 1000\n\n');
     for (const line of this.#timeline.lines) send(viewer, 'happened', line);
     if (this.#last !== undefined && this.#viewers.size > 0) send(viewer, 'overview', this.#last);
-    this.#viewers.set(viewer, until);
+    this.#viewers.set(viewer, session);
     viewer.once('close', () => this.#viewers.delete(viewer));
     // Not once: a second error that nobody hears would end the process.
     viewer.on('error', () => this.#viewers.delete(viewer));
     if (this.#timer === undefined && !this.#looking) unattended('looking for the dashboard', this.#look());
     return true;
+  }
+
+  /** Somebody has logged out: the streams of the session end with it. */
+  end(session: string): void {
+    for (const [viewer, { value }] of this.#viewers) {
+      if (value !== session) continue;
+      this.#viewers.delete(viewer);
+      viewer.end();
+    }
   }
 
   /** As if the second were over. */
@@ -272,7 +285,7 @@ export class DashboardFeed implements OnModuleInit, BeforeApplicationShutdown {
 
   #sendAll(event: string, data: Overview | Happening): void {
     const text = textOfEvent(event, data);
-    for (const [viewer, until] of this.#viewers) {
+    for (const [viewer, { until }] of this.#viewers) {
       if (Date.now() > until) {
         this.#viewers.delete(viewer);
         viewer.end();

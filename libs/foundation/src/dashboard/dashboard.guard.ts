@@ -11,9 +11,9 @@ import {
   type CanActivate,
   type ExecutionContext,
 } from '@nestjs/common';
-import { Attempts } from './attempts.js';
+import { Attempts, networkOf } from './attempts.js';
 import type { DashboardConfig } from './dashboard.options.js';
-import { cookieOf, isToken, sessionEnd } from './session.js';
+import { EndedSessions, cookieOf, isToken, sessionEnd } from './session.js';
 
 /** Injects the configuration. */
 export const DASHBOARD = Symbol.for('foundation:dashboard');
@@ -21,18 +21,31 @@ export const DASHBOARD = Symbol.for('foundation:dashboard');
 /** Express hands out Node's request, Fastify wraps it. */
 export type DashboardRequest = IncomingMessage & {
   raw?: IncomingMessage;
-  /** When the session ends that the request came with, in milliseconds since 1970. */
-  sessionEnd?: number;
+  /** The session that the request came with, and when it ends, in milliseconds since 1970. */
+  session?: { value: string; until: number };
 };
 
 /** Looks at tokens, and makes whoever shows wrong ones wait. */
 @Injectable()
 export class Doorman {
   readonly #attempts = new Attempts();
+  readonly #ended = new EndedSessions();
+
+  /** The session that the request comes with, if it is one of this token that nobody has ended. */
+  session(token: string, request: DashboardRequest): { value: string; until: number } | undefined {
+    const value = cookieOf(token, request.headers.cookie);
+    const until = sessionEnd(token, value, Date.now());
+    return value === undefined || until === undefined || this.#ended.has(value) ? undefined : { value, until };
+  }
+
+  /** Ends a session on this node; another one does not hear of it. */
+  end({ value, until }: { value: string; until: number }): void {
+    this.#ended.add(value, until, Date.now());
+  }
 
   /** @throws UnauthorizedException for a wrong token, and an exception with status 429 after too many. */
   check(token: string, shown: unknown, request: DashboardRequest): void {
-    const address = (request.raw ?? request).socket.remoteAddress ?? '';
+    const address = networkOf((request.raw ?? request).socket.remoteAddress ?? '');
     const wait = this.#attempts.waitFor(address, Date.now());
     if (wait > 0) throw new HttpException(`Too many wrong tokens; wait ${wait} seconds.`, 429);
     if (isToken(token, shown)) return;
@@ -58,9 +71,9 @@ export class TokenGuard implements CanActivate {
       this.doorman.check(token, bearer, request);
       return true;
     }
-    const end = sessionEnd(token, cookieOf(request.headers.cookie), Date.now());
-    if (end === undefined) throw new UnauthorizedException('Show the token of the dashboard.');
-    request.sessionEnd = end;
+    const session = this.doorman.session(token, request);
+    if (session === undefined) throw new UnauthorizedException('Show the token of the dashboard.');
+    request.session = session;
     return true;
   }
 }

@@ -6,6 +6,8 @@ import type { Overview, ProcessSeen } from './overview.js';
 
 /** How many are kept. */
 export const MAX_HAPPENINGS = 200;
+/** So many of one event are kept among them while others come: what strangers can make happen wipes nothing else out. */
+const MAX_OF_EVENT = 60;
 /** The same thing within so many milliseconds is one line with a count. */
 const SAME_MS = 5000;
 
@@ -37,7 +39,9 @@ export class Timeline {
     this.#lastId += 1;
     const line: Happening = { at, event, id: this.#lastId, text, count: 1, ...(node === undefined ? {} : { node }) };
     this.#lines.push(line);
-    if (this.#lines.length > MAX_HAPPENINGS) this.#lines.shift();
+    if (this.#lines.length <= MAX_HAPPENINGS) return line;
+    const alike = this.#lines.filter((each) => each.event === event);
+    this.#lines.splice(alike.length > MAX_OF_EVENT ? this.#lines.indexOf(alike[0]!) : 0, 1);
     return line;
   }
 
@@ -48,7 +52,9 @@ export class Timeline {
 
 /** One line of text out of an event's payload; what is long is cut. */
 export function textOf(event: string, payload: Readonly<Record<string, unknown>>): string {
-  const subject = payload['node'] ?? payload['channel'] ?? payload['address'] ?? '';
+  // Each connection has a port of its own, and would be a line of its own.
+  const host = text(payload['address']).replace(/:\d+$/, '');
+  const subject = payload['node'] ?? payload['channel'] ?? host;
   const what = event.slice(event.indexOf('.') + 1).replaceAll('_', ' ');
   const named = payload['name'] === undefined ? subject : `${text(payload['name'])} on ${text(subject)}`;
   const reason = payload['reason'] ?? payload['error'] ?? payload['status'];

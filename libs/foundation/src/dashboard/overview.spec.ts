@@ -102,6 +102,16 @@ describe('channelsOf', () => {
 });
 
 describe('the time-line', () => {
+  it('keeps what strangers can make happen from wiping out the rest', () => {
+    const timeline = new Timeline();
+    for (let index = 0; index < 100; index++) timeline.add(index * 10_000, 'cluster.node_left', `n${index} left`);
+    for (let index = 0; index < 600; index++) timeline.add(1e7, 'transport.refused', `10.0.${index}.1 refused`);
+    expect(timeline.lines.filter(({ event }) => event === 'cluster.node_left')).toHaveLength(100);
+    expect(textOf('transport.refused', { address: '10.0.0.1:5000', reason: 'wrong cookie' })).toBe(
+      '10.0.0.1 refused: wrong cookie',
+    );
+  });
+
   it('counts what is the same within a few seconds, and keeps the last two hundred', () => {
     const timeline = new Timeline();
     const first = timeline.add(0, 'message.dropped', 'events dropped');

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { SESSION_MS, cookieOf, isToken, sessionEnd, sessionFor } from './session.js';
+import { EndedSessions, SESSION_MS, cookieName, cookieOf, isToken, sessionEnd, sessionFor } from './session.js';
 
 const TOKEN = 'the token of this spec';
 const NOW = 1_760_000_000_000;
@@ -31,8 +31,19 @@ describe('a session', () => {
   });
 
   it('is found among the cookies of a request', () => {
-    expect(cookieOf('a=1; foundation-dashboard=12.ab; b=2')).toBe('12.ab');
-    for (const header of [undefined, '', 'foundation-dashboardx=1', 'x; =']) expect(cookieOf(header)).toBeUndefined();
+    const name = cookieName(TOKEN);
+    expect(cookieOf(TOKEN, `a=1; ${name}=12.ab; b=2`)).toBe('12.ab');
+    for (const header of [undefined, '', `${name}x=1`, 'x; =', `${cookieName('another token')}=12.ab`])
+      expect(cookieOf(TOKEN, header)).toBeUndefined();
+    expect(name).toMatch(/^foundation-dashboard-[\w-]{8}$/);
+  });
+
+  it('can be ended before its time, and is forgotten after it', () => {
+    const ended = new EndedSessions();
+    ended.add('a', NOW + 10, NOW);
+    expect([ended.has('a'), ended.has('b')]).toEqual([true, false]);
+    ended.add('b', NOW + 20, NOW + 10);
+    expect([ended.has('a'), ended.has('b')]).toEqual([false, true]);
   });
 
   it('begins with the token and nothing like it', () => {

@@ -5,7 +5,10 @@
 import { createHmac } from 'node:crypto';
 import { isSame } from '../tools/seal.js';
 
-/** The name of the cookie. */
+/** What is read of the header, which Node limits to 16 KiB, and how many ended sessions are remembered. */
+const MAX_HEADER = 16_384;
+const MAX_ENDED = 10_000;
+/** Begins the name of the cookie. */
 export const SESSION_COOKIE = 'foundation-dashboard';
 /** How long a session lasts, in milliseconds. */
 export const SESSION_MS = 12 * 3_600_000;
@@ -28,10 +31,35 @@ export function isToken(token: string, shown: unknown): boolean {
   return typeof shown === 'string' && isSame(macOf(token, `shown ${shown}`), macOf(token, `shown ${token}`));
 }
 
+/** The name of the cookie: another one for another token, since a browser takes all ports of a host for one place. */
+export function cookieName(token: string): string {
+  return `${SESSION_COOKIE}-${macOf(token, 'name').slice(0, 8)}`;
+}
+
 /** The value of the session cookie among those of a request. */
-export function cookieOf(header: string | undefined): string | undefined {
-  const pairs = (header ?? '').split(';').map((pair) => pair.trim());
-  return pairs.find((pair) => pair.startsWith(`${SESSION_COOKIE}=`))?.slice(SESSION_COOKIE.length + 1);
+export function cookieOf(token: string, header: string | undefined): string | undefined {
+  const name = `${cookieName(token)}=`;
+  const pairs = (header ?? '').slice(0, MAX_HEADER).split(';');
+  return pairs
+    .map((pair) => pair.trim())
+    .find((pair) => pair.startsWith(name))
+    ?.slice(name.length);
+}
+
+/** Sessions that were ended before their time, as long as they would have lasted. */
+export class EndedSessions {
+  readonly #ended = new Map<string, number>();
+
+  add(value: string, until: number, now: number): void {
+    for (const [each, end] of this.#ended) if (end <= now) this.#ended.delete(each);
+    // Only who had a session can end one.
+    if (this.#ended.size >= MAX_ENDED) this.#ended.delete(this.#ended.keys().next().value!);
+    this.#ended.set(value, until);
+  }
+
+  has(value: string): boolean {
+    return this.#ended.has(value);
+  }
 }
 
 function macOf(token: string, text: string): string {

@@ -68,23 +68,37 @@ export function decodeCalls(text: string): (CallRequest | CallReply | undefined)
 function read(value: unknown): CallRequest | CallReply | undefined {
   if (typeof value !== 'object' || value === null) return undefined;
   const message = value as Record<string, unknown>;
-  if (message['v'] !== CALL_VERSION || typeof message['id'] !== 'string') return undefined;
+  if (message['v'] !== CALL_VERSION || !isWord(message['id'])) return undefined;
   return message['kind'] === 'call' ? readRequest(message) : readReply(message);
+}
+
+/** The longest name in a call, in characters, and the longest time that a timer takes, in milliseconds. */
+const MAX_WORD = 400;
+const MAX_TIMEOUT = 2 ** 31 - 1;
+
+function isWord(value: unknown): value is string {
+  return typeof value === 'string' && value !== '' && value.length <= MAX_WORD;
+}
+
+function isWhole(value: unknown, most: number): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) <= most;
 }
 
 function readRequest(message: Record<string, unknown>): CallRequest | undefined {
   const { id, from, process, epoch, method, args, timeout, longest } = message;
-  if (typeof from !== 'string' || typeof process !== 'string' || typeof method !== 'string') return undefined;
-  if (!Number.isSafeInteger(epoch) || !Array.isArray(args) || typeof timeout !== 'number') return undefined;
+  // A cast has no caller.
+  if ((from !== '' && !isWord(from)) || !isWord(process) || !isWord(method)) return undefined;
+  if (!isWhole(epoch, Number.MAX_SAFE_INTEGER) || !Array.isArray(args)) return undefined;
+  if (typeof timeout !== 'number' || !(timeout >= 0)) return undefined;
   const request: CallRequest = {
     kind: 'call',
     id: id as string,
     from,
     process,
-    epoch: epoch as number,
+    epoch,
     method,
     args,
-    timeout,
+    timeout: Math.min(timeout, MAX_TIMEOUT),
   };
   if (typeof longest === 'number' && longest >= 0) request.longest = longest;
   const trace = readCarrier(message['trace']);

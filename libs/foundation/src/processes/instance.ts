@@ -7,6 +7,7 @@ import { LeaseLostError, ProcessStartError, ProcessTimeoutError, describe } from
 import { unattended } from '../foreign/gate.js';
 import { Log } from '../telemetry/log.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
+import { parseJson } from '../tools/json.js';
 import type { Lease, Leases } from '../tools/leases.js';
 import { within } from '../tools/within.js';
 import type {
@@ -241,7 +242,7 @@ export class Instance {
     try {
       const state = await this.#takeState();
       this.#taken = state;
-      return state === undefined ? undefined : (JSON.parse(state) as unknown);
+      return state === undefined ? undefined : parseJson(state);
     } catch (error) {
       this.#handoffLost('What the last instance left was not readable; this one starts without it', error);
       return undefined;

@@ -9,6 +9,9 @@ import type { ServiceInfo } from './service.js';
 /** The longest record, in bytes of JSON. Every node holds all of them. */
 export const MAX_RECORD_BYTES = 64 * 1024;
 
+/** The longest name in characters. */
+const MAX_WORD = 400;
+
 /** What `ServiceInfo` is made of, without what only the reader knows. */
 export type ServiceRecord = Omit<ServiceInfo, 'stale'>;
 
@@ -31,19 +34,24 @@ export function readRecord({ key, value }: TableRow): ServiceRecord | undefined 
     unknown
   >;
   const usable =
-    [name, node, bootId].every((text) => typeof text === 'string' && text !== '') &&
+    [name, node, bootId, key].every((text) => isWord(text)) &&
     [url, process].every((text) => text === undefined || typeof text === 'string') &&
     Array.isArray(capabilities) &&
     capabilities.every((each) => typeof each === 'string') &&
     typeof metadata === 'object' &&
     metadata !== null &&
     !Array.isArray(metadata) &&
-    Number.isFinite(registeredAt) &&
+    Number.isSafeInteger(registeredAt) &&
+    (registeredAt as number) >= 0 &&
     (status === 'healthy' || status === 'unhealthy');
   if (!usable) return undefined;
   const record = { name, instanceId: key, node, bootId, capabilities, metadata, registeredAt, status };
   const optional = Object.entries({ url, process }).filter(([, text]) => text !== undefined);
   return Object.freeze({ ...record, ...Object.fromEntries(optional) } as ServiceRecord);
+}
+
+function isWord(value: unknown): boolean {
+  return typeof value === 'string' && value !== '' && value.length <= MAX_WORD;
 }
 
 /** Deeply, because all callers of this process share it. */

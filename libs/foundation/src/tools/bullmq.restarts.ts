@@ -43,6 +43,13 @@ export function createQueue(publisher: Redis, keys: Keys, observes = false): Que
   return new Queue(QUEUE_NAME, { connection: publisher, prefix: keys.tag, skipMetasUpdate: observes });
 }
 
+/** The longest name of a process or a slot of one, in characters. */
+const MAX_NAME = 400;
+
+function isEpoch(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}
+
 /** See {@link Restarts}. */
 export class BullmqRestarts implements Restarts {
   /** Made before the first job is taken, so that it can be injected; it takes none until `open`. */
@@ -141,9 +148,9 @@ export class BullmqRestarts implements Restarts {
     if (this.#handlers === undefined) throw new Error('This node is leaving; another one takes the job.');
     if (job.name === 'sweep') return this.#handlers.sweep();
     const { name, epoch } = (job.data ?? {}) as Record<string, unknown>;
-    if (job.name !== 'restart' || typeof name !== 'string' || !Number.isSafeInteger(epoch)) {
+    if (job.name !== 'restart' || typeof name !== 'string' || name.length > MAX_NAME || !isEpoch(epoch)) {
       throw new UnrecoverableError(`Job "${job.name}" is not one of Foundation's; it was moved to failed.`);
     }
-    await this.#handlers.restart(name, epoch as number);
+    await this.#handlers.restart(name, epoch);
   }
 }

@@ -41,8 +41,8 @@ async function listen(host: string, port: number): Promise<void> {
   });
 }
 
-/** The first byte of every command of a client of Redis: an array. */
-const COMMAND = 0x2a;
+/** How every client of Redis begins, with an array, and how nodes ask whether it is one. */
+const COMMAND = /^(?:\*|PING\r\n)/;
 
 /**
  * INVARIANT: nobody but a client of Redis is let in. A page in the browser of a developer can send requests to this port, and
@@ -52,7 +52,7 @@ const COMMAND = 0x2a;
 function admit(socket: Socket, enter: (socket: Socket) => void): void {
   socket.on('error', () => undefined);
   socket.once('data', (first: Buffer) => {
-    if (first[0] !== COMMAND) return void socket.destroy();
+    if (!COMMAND.test(first.toString('latin1', 0, 6))) return void socket.destroy();
     socket.pause();
     socket.unshift(first);
     enter(socket);

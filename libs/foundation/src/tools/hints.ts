@@ -17,13 +17,25 @@ export type Hint =
   | { t: 'table' }
   /** Services came, changed or went. */
   | { t: 'services' }
-  /** A node owns more or fewer processes than before. */
-  | { t: 'load'; node: string; load: number }
+  /** A node owns more or fewer processes than before. Decides placement, so with a cookie it is signed and comes but once. */
+  | { t: 'load'; node: string; load: number; at?: number; mac?: string }
   /** A node was not let in, because it has another cookie. */
   | { t: 'refused'; node: string; host: string };
 
 /** Called for each hint. */
 export type HintListener = (hint: Hint) => void;
+
+/** The longest name that anybody has in a cluster, and the most processes that a node can say it owns. */
+const MAX_NAME = 300;
+const MAX_LOAD = 1_000_000;
+
+function isCount(value: unknown, most: number): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) <= most;
+}
+
+function isName(value: unknown): value is string {
+  return typeof value === 'string' && value.length > 0 && value.length <= MAX_NAME;
+}
 
 /** Reads a hint; `undefined` for anything else, because whoever can publish can publish nonsense. */
 export function parseHint(text: string): Hint | undefined {
@@ -35,10 +47,13 @@ export function parseHint(text: string): Hint | undefined {
     return undefined;
   }
   if (typeof value !== 'object' || value === null) return undefined;
-  const { t, name, node, load, host } = value as Record<string, unknown>;
-  if ((t === 'released' || t === 'running') && typeof name === 'string') return { t, name };
+  const { t, name, node, load, host, at, mac } = value as Record<string, unknown>;
+  if ((t === 'released' || t === 'running') && isName(name)) return { t, name };
   if (t === 'view' || t === 'table' || t === 'services') return { t };
-  if (t === 'load' && typeof node === 'string' && typeof load === 'number') return { t, node, load };
-  if (t === 'refused' && typeof node === 'string' && typeof host === 'string') return { t, node, host };
+  if (t === 'load' && isName(node) && isCount(load, MAX_LOAD)) {
+    if (!isCount(at, Number.MAX_SAFE_INTEGER) || typeof mac !== 'string' || mac.length > 100) return { t, node, load };
+    return { t, node, load, at, mac };
+  }
+  if (t === 'refused' && isName(node) && isName(host)) return { t, node, host };
   return undefined;
 }

@@ -11,6 +11,7 @@ import { BullmqRestarts, createQueue } from './bullmq.restarts.js';
 import { DirectTransport } from './direct/direct.transport.js';
 import type { Engine, NodeIdentity } from './engine.js';
 import { parseHint, type HintListener } from './hints.js';
+import { Loads } from './loads.js';
 import { keysOf } from './keys.js';
 import { Masters } from './masters.js';
 import { observing } from './observing.js';
@@ -45,6 +46,7 @@ function engineOver(
 ): Engine {
   const keys = keysOf(config.appName);
   const seal = createSeal(config.appName, config.cookie);
+  const loads = new Loads(seal, keys.hints);
   const { leases: client, control, subscriber, publisher, quorum, quorumControl } = connections;
   const redlock = (config.redlock as Redlock | undefined) ?? createRedlock(connections.quorum);
   const queue = (config.queue as Queue | undefined) ?? createQueue(control, keys, config.observes);
@@ -80,7 +82,7 @@ function engineOver(
     endpoint: connections.endpoint,
     url: publicUrl(config.redis),
     leases,
-    nodes: new RedisNodes(client, control, keys, config, seal),
+    nodes: new RedisNodes(client, control, keys, config, seal, loads),
     table: new RedisTable(
       control,
       {
@@ -114,6 +116,7 @@ function engineOver(
       if (listening) return;
       await topics.subscribe(keys.hints, (text) => {
         const hint = parseHint(text);
+        if (hint?.t === 'load' && !loads.isTrue(hint)) return;
         if (hint !== undefined) for (const listener of listeners) gate.tell('a listener to hints', listener, hint);
       });
       listening = true;

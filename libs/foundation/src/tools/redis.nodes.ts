@@ -10,9 +10,10 @@ import { parseJson } from './json.js';
 import { RepeatedLog } from '../telemetry/repeated.log.js';
 import type { Hint } from './hints.js';
 import type { Keys } from './keys.js';
+import type { Loads } from './loads.js';
 import { GRACE } from './lease.scripts.js';
 import type { BeatAnswer, JoinAnswer, NodeRecord, Nodes, NodesSeen, NodeView, ReplicaReport } from './nodes.js';
-import { Script, toNumber, toTexts } from './script.js';
+import { Script, toCount, toNumber, toTexts } from './script.js';
 import type { Seal } from './seal.js';
 
 const NOW = `
@@ -62,7 +63,7 @@ return { '', string.format('%.0f', joined) }
 
 /**
  * KEYS nodes, beats, view, incarnation, table versions · ARGV name, bootId, ttl, late after ms, grace, topic, record or
- * '', changed 0|1, load → status, view version, table version, incarnation, now, other boot id, then the late members.
+ * '', changed 0|1, hint of the load → status, view version, table version, incarnation, now, other boot id, then the late members.
  *
  * Whoever beats also ends the nodes whose time has run out: there is no leader for it, and doing it twice does nothing.
  */
@@ -86,7 +87,7 @@ else
     if ARGV[8] == '1' then
       changed(KEYS[3], ARGV[6])
     else
-      redis.call('PUBLISH', ARGV[6], cjson.encode({ t = 'load', node = ARGV[1], load = tonumber(ARGV[9]) }))
+      redis.call('PUBLISH', ARGV[6], ARGV[9])
     end
   end
 end
@@ -140,6 +141,17 @@ return reply
 `,
 );
 
+/** The longest record in characters: of thousands of classes and topics. */
+const MAX_RECORD = 4 * 1024 * 1024;
+/** So many classes, labels, replicas and topics of a node are read; names and other words have so many characters. */
+const MAX_THINGS = 20_000;
+const MAX_WORD = 400;
+/** As long as texts of errors are. */
+const MAX_ERROR = 1000;
+/** What can be counted on one node, and the longest of all times, a day. */
+const MAX_COUNT = 1_000_000;
+const MAX_MS = 86_400_000;
+
 /** See {@link Nodes}. */
 export class RedisNodes implements Nodes {
   readonly #log = new RepeatedLog();
@@ -151,6 +163,7 @@ export class RedisNodes implements Nodes {
     private readonly keys: Keys,
     private readonly config: FoundationConfig,
     private readonly seal: Seal,
+    private readonly loads: Loads,
   ) {}
 
   async join(record: NodeRecord): Promise<JoinAnswer> {
@@ -194,7 +207,7 @@ export class RedisNodes implements Nodes {
           hints,
           update === undefined ? '' : this.#write(update.record),
           update?.changed === true ? 1 : 0,
-          update?.record.load ?? 0,
+          update === undefined ? '' : this.loads.write(name, update.record.load),
         ],
       ),
     );
@@ -274,7 +287,7 @@ export class RedisNodes implements Nodes {
 function parseRecord(text: string, joinedAt: string | undefined): NodeRecord | undefined {
   let value: unknown;
   try {
-    value = parseJson(text);
+    value = text.length <= MAX_RECORD ? parseJson(text) : undefined;
   } catch {
     return undefined;
   }
@@ -298,35 +311,40 @@ function parseRecord(text: string, joinedAt: string | undefined): NodeRecord | u
     ttl,
     address,
   } = value as Record<string, unknown>;
-  if (typeof name !== 'string' || typeof bootId !== 'string') return undefined;
+  if (!isShort(name) || !isShort(bootId)) return undefined;
   return {
     name,
     bootId,
-    host: typeof host === 'string' ? host : '?',
-    pid: toNumber(pid),
-    version: typeof version === 'string' ? version : '?',
+    host: isShort(host) ? host : '?',
+    pid: toCount(pid),
+    version: isShort(version) ? version : '?',
     state: state === 'draining' ? 'draining' : 'up',
-    classes: toTexts(classes),
-    load: toNumber(load),
-    ...(capacity === undefined ? {} : { capacity: toNumber(capacity) }),
-    lag: toNumber(lag),
-    labels: mapOf(labels, (text) => (typeof text === 'string' ? text : undefined)),
+    classes: Array.isArray(classes) ? classes.slice(0, MAX_THINGS).filter(isShort) : [],
+    load: toCount(load, MAX_COUNT),
+    ...(capacity === undefined ? {} : { capacity: toCount(capacity, MAX_COUNT) }),
+    lag: toCount(lag, MAX_MS),
+    labels: mapOf(labels, (text) => (isShort(text) ? text : undefined)),
     replicas: mapOf(replicas, parseReplica),
     listens: mapOf(listens, parseEntries),
-    leaseServers: toNumber(leaseServers) || 1,
-    ...(beatEvery === undefined ? {} : { beatEvery: toNumber(beatEvery) }),
-    ...(ttl === undefined ? {} : { ttl: toNumber(ttl) }),
-    joinedAt: toNumber(joinedAt),
+    leaseServers: toCount(leaseServers, MAX_COUNT) || 1,
+    ...(beatEvery === undefined ? {} : { beatEvery: toCount(beatEvery, MAX_MS) }),
+    ...(ttl === undefined ? {} : { ttl: toCount(ttl, MAX_MS) }),
+    joinedAt: toCount(Number(joinedAt)),
     // What cannot be dialled is kept all the same: it says that the node is to be reached by letters.
     ...(typeof address === 'string' ? { address: address.slice(0, 300) } : {}),
   };
+}
+
+function isShort(value: unknown): value is string {
+  return typeof value === 'string' && value.length > 0 && value.length <= MAX_WORD;
 }
 
 /** The entries of an object that `read` accepts, in an object without a prototype. */
 function mapOf<T>(value: unknown, read: (entry: unknown) => T | undefined): Record<string, T> {
   const map = Object.create(null) as Record<string, T>;
   if (typeof value !== 'object' || value === null) return map;
-  for (const [key, entry] of Object.entries(value)) {
+  for (const [key, entry] of Object.entries(value).slice(0, MAX_THINGS)) {
+    if (!isShort(key)) continue;
     const result = read(entry);
     if (result !== undefined) map[key] = result;
   }
@@ -337,8 +355,8 @@ function parseReplica(value: unknown): ReplicaReport | undefined {
   if (typeof value !== 'object' || value === null) return undefined;
   const { state, epoch, since, error } = value as Record<string, unknown>;
   if (state !== 'starting' && state !== 'running' && state !== 'failed' && state !== 'escalated') return undefined;
-  const report: ReplicaReport = { state, epoch: toNumber(epoch), since: toNumber(since) };
-  return typeof error === 'string' ? { ...report, error } : report;
+  const report: ReplicaReport = { state, epoch: toCount(epoch), since: toCount(since) };
+  return typeof error === 'string' ? { ...report, error: error.slice(0, MAX_ERROR) } : report;
 }
 
 /** A node says at most a thousand such things; whoever says more is not believed. */

@@ -30,7 +30,7 @@ import {
 import type { Lease, Leases, OwnerRecord, Standing } from './leases.js';
 import { Masters } from './masters.js';
 import { Renewal } from './renewal.js';
-import { toNumber, toTexts } from './script.js';
+import { toNumber, toCount, toTexts } from './script.js';
 import { within } from './within.js';
 
 /** One attempt, at once: Redlock's waiting acquire can hand out a lock that has expired (its issue #274). */
@@ -327,8 +327,8 @@ function ownerOf(name: string, row: readonly string[]): OwnerRecord | undefined 
     name,
     node,
     bootId,
-    epoch: toNumber(epoch),
+    epoch: toCount(Number(epoch)),
     state: state === 'running' ? 'running' : 'starting',
-    since: toNumber(since),
+    since: toCount(Number(since)),
   };
 }

@@ -40,6 +40,11 @@ export function toNumber(reply: unknown): number {
   return Number.isFinite(number) ? number : 0;
 }
 
+/** A whole number from 0 to `most` out of what anybody may have written; `otherwise` for anything else. */
+export function toCount(value: unknown, most = Number.MAX_SAFE_INTEGER, otherwise = 0): number {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 && value <= most ? value : otherwise;
+}
+
 /** Reads an array of texts out of a reply; empty for anything else. */
 export function toTexts(reply: unknown): string[] {
   return Array.isArray(reply) ? reply.map(String) : [];

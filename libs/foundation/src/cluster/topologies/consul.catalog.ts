@@ -52,12 +52,12 @@ function entriesOf(answer: unknown): Entry[] {
     const port = partOf(service, 'Port');
     const hasPort = Number.isInteger(port) && Number(port) > 0 && Number(port) < 65_536;
     const isHost = typeof host === 'string' && /^[A-Za-z0-9_.:-]{1,253}$/.test(host);
-    const shown = isHost && host.includes(':') ? `[${host}]` : String(host);
+    const place = isHost ? (host.includes(':') ? `[${host}]` : host) : undefined;
     return [
       {
         service: service as Record<string, unknown>,
         checks: Array.isArray(checks) ? checks : [],
-        address: isHost ? (hasPort ? `${shown}:${Number(port)}` : shown) : undefined,
+        address: place === undefined || !hasPort ? place : `${place}:${Number(port)}`,
       },
     ];
   });

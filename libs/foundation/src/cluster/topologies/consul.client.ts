@@ -4,6 +4,7 @@
  */
 import type { StrategyConfigs } from '../../config/strategies.js';
 import { TopologyError, describe } from '../../errors.js';
+import { parseJson } from '../../tools/json.js';
 
 /** An answer with the index that the next blocking query begins from. */
 export interface ConsulAnswer {
@@ -105,7 +106,7 @@ export class ConsulClient {
 
 function jsonOf(text: string, tool: string): unknown {
   try {
-    return JSON.parse(text) as unknown;
+    return parseJson(text);
   } catch (error) {
     throw new TopologyError(
       'consul',

@@ -6,6 +6,7 @@ import { createCipheriv, createDecipheriv, createHash, randomBytes, scrypt, type
 import { promisify } from 'node:util';
 import type { Secret } from '../../config/secret.js';
 import { MAX_PACKET } from './announcement.js';
+import { parseJson } from '../../tools/json.js';
 
 const VERSION = Buffer.from('FDN1');
 const HEADER = 8;
@@ -69,7 +70,7 @@ function decipher(packet: Buffer, header: Buffer, key: CipherKey): string | unde
 
 function parsed(text: string): Opened {
   try {
-    return { value: JSON.parse(text) as unknown };
+    return { value: parseJson(text) };
   } catch {
     return { why: 'malformed' };
   }

@@ -6,6 +6,7 @@ import type { DirectConfig } from '../../config/options.js';
 import { MessageError, NotReadyError, describe } from '../../errors.js';
 import { Gate, unattended } from '../../foreign/gate.js';
 import { Log } from '../../telemetry/log.js';
+import { RepeatedLog } from '../../telemetry/repeated.log.js';
 import type { Telemetry } from '../../telemetry/telemetry.js';
 import type { NodeIdentity } from '../engine.js';
 import { parseJson } from '../json.js';
@@ -48,6 +49,7 @@ export class DirectTransport implements Transport {
   readonly #interrupted = new Set<(bootId?: string) => void>();
   readonly #logger = new Log();
   readonly #gate = new Gate();
+  readonly #repeated = new RepeatedLog();
   readonly #refusals: Refusals;
   readonly #links: Links;
   readonly #letterKey: Buffer;

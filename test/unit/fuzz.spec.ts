@@ -1,0 +1,344 @@
+// Everything that reads what comes from elsewhere, fed with changed samples that the library itself has written: whatever
+// comes, it says what is wrong or takes what is right, in no time, and what it takes is within bounds.
+import { Logger } from '@nestjs/common';
+import { describe, expect, it } from '@jest/globals';
+import { Drops } from '../../libs/foundation/src/channels/drops.js';
+import { decode, encode, headsOf, originOf } from '../../libs/foundation/src/channels/envelope.js';
+import { readFigures } from '../../libs/foundation/src/channels/channel.figures.js';
+import { Incoming as IncomingTexts } from '../../libs/foundation/src/channels/incoming.js';
+import { Letters } from '../../libs/foundation/src/channels/letters.js';
+import { Sequences } from '../../libs/foundation/src/channels/sequences.js';
+import { readAnnouncement } from '../../libs/foundation/src/cluster/topologies/announcement.js';
+import { peersIn, redisIn } from '../../libs/foundation/src/cluster/topologies/consul.catalog.js';
+import { peerOf } from '../../libs/foundation/src/cluster/topologies/kubernetes.pods.js';
+import { announcementsIn, recordsOf } from '../../libs/foundation/src/cluster/topologies/mdns.records.js';
+import { checkedPeers } from '../../libs/foundation/src/cluster/topologies/peers.js';
+import { Secret } from '../../libs/foundation/src/config/secret.js';
+import { decodeCalls, encodeCall } from '../../libs/foundation/src/processes/call.wire.js';
+import { parseEntry } from '../../libs/foundation/src/processes/process.table.js';
+import { slotNames } from '../../libs/foundation/src/processes/slots.js';
+import { readRecord, writeRecord } from '../../libs/foundation/src/services/service.record.js';
+import { Telemetry } from '../../libs/foundation/src/telemetry/telemetry.js';
+import {
+  FRAME,
+  FrameReader,
+  MAX_PAYLOAD,
+  MalformedFrame,
+  decodeAck,
+  decodePart,
+  encodeAck,
+  encodeFrame,
+  encodePartHead,
+} from '../../libs/foundation/src/tools/direct/frames.js';
+import { HandshakeRefused, accept, dial } from '../../libs/foundation/src/tools/direct/handshake.js';
+import { Incoming } from '../../libs/foundation/src/tools/direct/incoming.js';
+import { LetterRefused, seal, unseal } from '../../libs/foundation/src/tools/direct/letters.js';
+import { decodeState, encodeState } from '../../libs/foundation/src/tools/direct/state.js';
+import { applyTopics, encodeTopics } from '../../libs/foundation/src/tools/direct/topics.js';
+import { parseHint } from '../../libs/foundation/src/tools/hints.js';
+import { parseJson } from '../../libs/foundation/src/tools/json.js';
+import { Played, replayed } from '../../libs/foundation/src/tools/played.js';
+import { RedisNodes } from '../../libs/foundation/src/tools/redis.nodes.js';
+import { createSeal, keyFor } from '../../libs/foundation/src/tools/seal.js';
+import { Stamps } from '../../libs/foundation/src/tools/stamps.js';
+import type { NodeRecord } from '../../libs/foundation/src/tools/nodes.js';
+import { keysOf } from '../../libs/foundation/src/tools/keys.js';
+import { Mutator, fuzzPlan } from '../support/mutations.js';
+
+Logger.overrideLogger(false);
+
+const { seconds, seed, isLong } = fuzzPlan(15);
+/** Of the processor, the making of the sample included; the command for the long run tells the real maximum. */
+const LIMIT_MS = 2000;
+const AT = 1_760_000_000_000;
+const heads = headsOf('shop-1', 'boot-1');
+const key = keyFor('the cookie of this spec', 'shop', 'letter');
+const party = { app: 'shop', bootId: 'boot-2', key, binding: '' };
+const keys = keysOf('shop');
+
+const record: NodeRecord = {
+  ...{ name: 'shop-1', bootId: 'boot-1', host: 'box', pid: 7, version: '0.1.0', state: 'up', load: 3, lag: 0 },
+  classes: ['Feed', 'Till'],
+  labels: { role: 'worker' },
+  replicas: { 'web/0': { state: 'failed', epoch: 4, since: AT, error: 'no' } },
+  listens: { events: ['g:t', ''] },
+  ...{ leaseServers: 1, beatEvery: 1000, ttl: 3000, joinedAt: AT, capacity: 5, address: '127.0.0.1:7000' },
+};
+const options = {
+  ...{ restart: 'permanent', maxRestarts: 5, maxSeconds: 60, backoff: { base: 200, cap: 10_000 } },
+  ...{ timeout: 30_000, stopTimeout: 5000 },
+};
+const entry = {
+  ...{ name: 'parts', kind: 'partitioned', type: 'Part', count: 4, args: [1, { a: 'b' }], options, handoff: true },
+  ...{ status: 'wanted', epoch: 7, crashes: 1, placement: { strategy: 'hash', labels: { role: 'worker' } }, at: AT },
+};
+const service = writeRecord({
+  ...{ name: 'till', instanceId: 'i', node: 'shop-1', bootId: 'boot-1', capabilities: ['pay'], metadata: { a: [1] } },
+  ...{ process: 'feed', registeredAt: AT, status: 'healthy' },
+} as unknown as Parameters<typeof writeRecord>[0]);
+const message = `[${heads.head('normal', 5, AT, AT)},${encode('{"id":7}', { type: 't', ack: 3, groups: { g: 'boot-2' } })},${encode('1')}]`;
+const call = encodeCall({
+  ...{
+    kind: 'call',
+    id: 'c-1',
+    from: 'boot-1',
+    process: 'feed',
+    epoch: 3,
+    method: 'add',
+    args: [1, 'x'],
+    timeout: 5000,
+  },
+  trace: { traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01' },
+});
+const reply = encodeCall({ kind: 'reply', id: 'c-1', outcome: 'error', error: { name: 'E', message: 'm', code: 'c' } });
+const state = encodeState({ stream: AT, base: 1, otherStream: AT, received: 9 });
+const part = (seq: number): Buffer => {
+  const bytes = Buffer.from('a text');
+  return Buffer.concat([encodePartHead({ seq, lane: 'normal', kind: 'text', first: true, last: true, bytes }), bytes]);
+};
+const announcement = { app: 'shop', node: 'shop-1', boot: 'boot-0001', host: 'box', address: '127.0.0.1:7000' };
+const consul = [
+  {
+    Node: { Address: '10.0.0.1' },
+    Service: {
+      ID: 'a',
+      Address: '10.0.0.2',
+      Port: 7000,
+      Meta: { 'foundation-node': 'shop-1', 'foundation-host': 'box' },
+    },
+    Checks: [{ Status: 'passing' }],
+  },
+];
+const pod = {
+  metadata: { uid: 'u', name: 'shop-1', resourceVersion: '12' },
+  spec: { hostname: 'shop-1' },
+  status: { phase: 'Running', podIP: '10.0.0.1', conditions: [{ type: 'Ready', status: 'True' }] },
+};
+const within = (value: unknown, most: number): boolean =>
+  typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 && value <= most;
+
+/** Reads the records as a node does, out of a hash that anybody may have written. */
+async function readNode(text: string): Promise<void> {
+  const multi = {
+    get: () => multi,
+    hgetall: () => multi,
+    exec: async () => [
+      [null, '1'],
+      [null, { 'shop-1': text }],
+    ],
+  };
+  const nodes = new RedisNodes(
+    {} as never,
+    { multi: () => multi } as never,
+    keys,
+    {} as never,
+    createSeal('shop', undefined),
+    {} as never,
+  );
+  for (const { load, lag, capacity = 0, ttl = 0, leaseServers, pid, joinedAt, classes } of (await nodes.view())
+    .members) {
+    expect([load, lag, capacity, ttl].every((each) => within(each, 86_400_000))).toBe(true);
+    expect([leaseServers, pid, joinedAt].every((each) => within(each, Number.MAX_SAFE_INTEGER))).toBe(true);
+    expect(classes.every((each) => typeof each === 'string' && each.length <= 1000)).toBe(true);
+  }
+}
+
+const told: string[] = [];
+const texts = new IncomingTexts(
+  headsOf('own', 'own').prefix,
+  new Sequences(() => 'unknown'),
+  new Drops(new Telemetry()),
+  1024 * 1024,
+  {
+    listening: () => told,
+    deliver: () => undefined,
+    gap: ({ missing }) => {
+      if (missing !== undefined) expect(missing.last - missing.first).toBeGreaterThanOrEqual(0);
+    },
+    tell: () => undefined,
+  },
+);
+const played = new Played();
+const stamps = new Stamps('boot-9');
+const stream = new Incoming(1024 * 1024);
+let hearLetter: (text: string) => void = () => undefined;
+const letters = new Letters(
+  { name: 'own', bootId: 'own' } as never,
+  {
+    publish: async () => 1,
+    subscribe: async (_topic: string, hear: (text: string) => void) => {
+      hearLetter = hear;
+      return async () => undefined;
+    },
+    onInterrupted: () => () => undefined,
+  },
+  (bootId) => bootId,
+);
+
+const onlyThese =
+  (...types: (new (...args: never[]) => Error)[]) =>
+  (work: () => unknown): void => {
+    try {
+      work();
+    } catch (error) {
+      if (!types.some((type) => error instanceof type)) throw error;
+    }
+  };
+
+/** Each reader with a sample of what it reads. */
+const READERS: Record<string, (mutator: Mutator) => unknown> = {
+  'the record of a node': (m) => readNode(`boot-1 ${AT} ${m.text(JSON.stringify(record))}`),
+  'a record with another head': (m) => readNode(m.text(`boot-1 ${AT} ${JSON.stringify(record)}`)),
+  'the row of a process': (m) => {
+    const read = parseEntry({ key: 'parts', value: m.text(JSON.stringify(entry)), version: 1 });
+    if (read !== undefined) expect(slotNames(read, 'n').length).toBeLessThanOrEqual(4096);
+  },
+  'the row of a service': (m) => {
+    const read = readRecord({ key: 'i', value: m.text(service), version: 1 });
+    if (read !== undefined) expect(within(read.registeredAt, Number.MAX_SAFE_INTEGER)).toBe(true);
+  },
+  'a hint': (m) => {
+    const hint = parseHint(
+      m.text(m.pick(['{"t":"load","node":"a","load":3}', '{"t":"released","name":"x"}', '{"t":"view"}'])),
+    );
+    if (hint?.t === 'load') expect(within(hint.load, 1_000_000)).toBe(true);
+  },
+  'a message': (m) => {
+    const decoded = decode('events', m.text(message));
+    if (typeof decoded !== 'string') expect(within(decoded.head.seq, 2 ** 52)).toBe(true);
+  },
+  'a kept message': (m) => {
+    const text = m.text(message);
+    replayed(played, { id: m.characters(`${AT}-0`), text, deliveries: 1 }, originOf(text));
+  },
+  'a text of a channel': (m) => texts.receive('events', m.text(message)),
+  'a call or an answer': (m) => {
+    for (const each of decodeCalls(m.text(m.pick([call, reply]))))
+      if (each?.kind === 'call') expect(within(each.epoch, Number.MAX_SAFE_INTEGER)).toBe(true);
+  },
+  'a letter of a channel': (m) =>
+    hearLetter(
+      m.text('{"v":1,"from":"shop-1","boot":"boot-1","k":"figures","b":{"id":"1","figures":{"events":{"sent":1}}}}'),
+    ),
+  'the figures of a node': (m) => {
+    const read = readFigures(
+      parsed(m.text('{"events":{"sent":1,"received":2,"failed":0,"dropped":0,"waiting":0,"lag":1}}')),
+    );
+    for (const { sent, lag } of Object.values(read ?? {}))
+      expect([sent, lag].every((each) => each >= 0 && each <= Number.MAX_SAFE_INTEGER)).toBe(true);
+  },
+  'a stamp': (m) => stamps.take('events', m.characters(`boot-1 ${AT * 1000} text`), AT),
+  'the state of a stream': (m) => {
+    const read = decodeState(m.text(state));
+    if (read === undefined) return;
+    stream.begin(read.stream, read.base);
+    expect(encodeAck(stream.received)).toHaveLength(11);
+  },
+  'a frame': (m) =>
+    onlyThese(MalformedFrame)(() => {
+      const reader = new FrameReader(MAX_PAYLOAD);
+      for (const { type, payload } of reader.push(m.bytes(Buffer.concat([part(1), encodeAck(5), part(2)])))) {
+        if (type === FRAME.data) stream.accept(decodePart(payload));
+        if (type === FRAME.ack) decodeAck(payload);
+      }
+    }),
+  'a letter over Redis': (m) =>
+    onlyThese(LetterRefused)(() => {
+      const [mac, ...body] = seal(key, 'boot-1', 'boot-2', decodeState(state)!, [part(1), part(2)]).split('\n');
+      unseal(key, 'boot-2', m.text([mac, ...body].join('\n')));
+      // And of somebody who knows the cookie.
+      const frames = [m.bytes(part(1)), encodeFrame(m.below(20), Buffer.alloc(m.below(9)))];
+      const letter = unseal(
+        key,
+        'boot-2',
+        seal(key, m.characters('boot-1'), 'boot-2', decodeState(m.text(state)) ?? decodeState(state)!, frames),
+      );
+      for (const each of letter.parts) stream.accept(each);
+    }),
+  'a handshake': (m) =>
+    onlyThese(
+      HandshakeRefused,
+      MalformedFrame,
+    )(() => {
+      const dialling = dial({ ...party, bootId: 'boot-1' }, 'boot-2');
+      const accepting = accept(party, () => true);
+      const hello = dialling.opening!.subarray(5).toString();
+      const step = accepting.receive({ type: FRAME.hello, payload: Buffer.from(m.text(hello)) });
+      accepting.receive({ type: FRAME.proof, payload: m.bytes(step.send ?? Buffer.alloc(5)) });
+    }),
+  topics: (m) => {
+    const read = applyTopics(
+      new Set(['a']),
+      Buffer.from(m.text(encodeTopics({ all: ['a', 'b'], add: ['c'], remove: ['d'] }).toString())),
+    );
+    expect((read ?? new Set()).size).toBeLessThanOrEqual(100_000);
+  },
+  'an announcement': (m) => readAnnouncement(parsed(m.text(JSON.stringify(announcement)))),
+  'records of mDNS': (m) => {
+    const answers = recordsOf(announcement).map((answer) =>
+      answer.type === 'TXT'
+        ? { ...answer, data: [answer.data].flat().map((each) => m.characters(String(each))) }
+        : answer,
+    );
+    announcementsIn(answers);
+  },
+  'what Consul says': (m) => {
+    const value = parsed(m.text(JSON.stringify(consul)));
+    if (!Array.isArray(value)) return;
+    const { peers } = checkedPeers(peersIn(value).slice(0, 10_000));
+    redisIn(value);
+    expect(peers.every(({ id }) => id.length <= 300)).toBe(true);
+  },
+  'what Kubernetes says': (m) => {
+    const peer = peerOf(parsed(m.text(JSON.stringify(pod))));
+    if (peer !== undefined) checkedPeers([peer]);
+  },
+};
+
+function parsed(text: string): unknown {
+  try {
+    return parseJson(text);
+  } catch {
+    return undefined;
+  }
+}
+
+describe('what comes from elsewhere', () => {
+  const each = (seconds * 1000) / Object.keys(READERS).length;
+
+  it.each(Object.entries(READERS))(
+    'is read without harm: %s',
+    async (name, read) => {
+      await letters.open();
+      const mutator = new Mutator(seed + name.length);
+      const end = performance.now() + each;
+      let [slowest, runs] = [0, 0];
+      while (performance.now() < end || runs < 50) {
+        const began = process.cpuUsage();
+        try {
+          await read(mutator);
+        } catch (error) {
+          throw new Error(`Run ${runs} with the seed ${seed} (FOUNDATION_FUZZ_SEED)`, { cause: error });
+        }
+        const { user, system } = process.cpuUsage(began);
+        slowest = Math.max(slowest, (user + system) / 1000);
+        runs += 1;
+      }
+      expect(({} as Record<string, unknown>)['polluted']).toBeUndefined();
+      if (isLong) console.log(`${name}: ${runs} runs, the slowest took ${slowest.toFixed(1)} ms, seed ${seed}`);
+      expect({ slowest, seed }).toEqual({ slowest: expect.any(Number), seed });
+      expect(slowest).toBeLessThan(LIMIT_MS);
+    },
+    each + 60_000,
+  );
+
+  it('is opened with the cookie only', () => {
+    const signing = createSeal('shop', new Secret('the cookie of this spec'));
+    const mutator = new Mutator(seed);
+    const sealed = signing.sign(keys.nodes, JSON.stringify(record));
+    for (let run = 0; run < 2000; run += 1) {
+      const changed = mutator.characters(sealed);
+      if (changed !== sealed) expect(signing.open(keys.nodes, changed)).toBeUndefined();
+    }
+  });
+});

@@ -1,0 +1,88 @@
+// What README promises about the cookie, sentence by sentence, and the test of each: a sentence that is lost or changed, or a
+// test that is renamed, fails here.
+import { readFileSync } from 'node:fs';
+import { expect, it } from '@jest/globals';
+
+const read = (path: string): string => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
+const README = read('README.md').replace(/\s+/g, ' ');
+
+const SECURITY = 'test/integration/security.spec.ts';
+const DIRECT = 'libs/foundation/src/tools/direct';
+const RESOLVE = 'libs/foundation/src/config/resolve.spec.ts';
+
+it.each<[sentence: string, file: string, test: string]>([
+  [
+    'is a secret that all nodes of a cluster share.',
+    SECURITY,
+    'form a cluster, own, call, send, offer and keep durable messages',
+  ],
+  ['the secret that all nodes share, 16 characters or more', RESOLVE, 'takes %j for no cookie'],
+  ["`transport: 'direct'` does not start without it.", 'libs/foundation/src/config/resolve.direct.spec.ts', 'cookie'],
+  [
+    'With every transport it signs (HMAC-SHA256) what nodes write into Redis: their records, the rows of processes and services, messages, calls and durable messages.',
+    SECURITY,
+    'have nothing in Redis that anybody could take for theirs, nor the cookie',
+  ],
+  [
+    'A node with another cookie, or none, is not let in (`CookieMismatchError`), and the others name it in a warning with its host.',
+    SECURITY,
+    'cannot join with ${what}, and is named with its host',
+  ],
+  [
+    'Whoever reaches Redis without the cookie is not seen as a node,',
+    SECURITY,
+    'is not seen as a node, whatever name it takes',
+  ],
+  ['starts no process, offers no service,', SECURITY, 'starts no process and offers no service'],
+  ['sends and calls nothing,', SECURITY, 'sends nothing, changes nothing and plays nothing again'],
+  [
+    'and cannot play a message or a call a second time.',
+    SECURITY,
+    'calls nothing, and does not make a call happen again',
+  ],
+  [
+    'What does not bear the signature is dropped, counted and warned about.',
+    SECURITY,
+    'puts nothing before the handlers of a durable channel',
+  ],
+  [
+    'a copy is passed over by every group and replay,',
+    SECURITY,
+    'plays none a second time, whichever member of the group is given the copy',
+  ],
+  [
+    'one that lies more than five minutes from the time it was signed for is a dead letter.',
+    SECURITY,
+    'plays none in an entry of another time: it becomes a dead letter',
+  ],
+  [
+    'who takes the memory in Redis away, which is warned about,',
+    SECURITY,
+    'plays none a second time after it took the memory of the group away, and that is told',
+  ],
+  [
+    'but not make a node run or accept what the cookie has not signed.',
+    'libs/foundation/src/tools/loads.spec.ts',
+    'believes nothing that is not signed, was changed, or is of another time',
+  ],
+  [
+    'A message of a channel that is not durable counts for five minutes:',
+    'libs/foundation/src/tools/stamps.spec.ts',
+    'old',
+  ],
+  [
+    'Nodes with different cookies do not mix, so stop all of them to introduce or change it.',
+    SECURITY,
+    'cannot join nodes that have none either',
+  ],
+  ['both sides prove that they know it before anything else is read.', `${DIRECT}/handshake.spec.ts`, 'cookie'],
+  [
+    'It keeps strangers off the port;',
+    `${DIRECT}/sockets.spec.ts`,
+    'keeps no node out: of one address the oldest that has proven nothing makes room',
+  ],
+  ['Passwords and the cookie are in no log line, event or error.', RESOLVE, 'holds no secret of %s'],
+])('README promises: %s', (sentence, file, test) => {
+  expect(README).toContain(sentence.replace(/\s+/g, ' '));
+  expect(read(file)).toContain(test);
+});
