@@ -1,4 +1,5 @@
-// npm run fuzz -- --seconds 600 --seed 7: the suite of test/unit/fuzz.spec.ts for longer, with the slowest of each reader.
+// npm run fuzz -- --seconds 600 --seed 7: the fuzz suites of test/unit and test/integration, so long each, with the slowest
+// of each reader and the longest turn of a node.
 import { spawnSync } from 'node:child_process';
 import { parseArgs } from 'node:util';
 
@@ -13,9 +14,10 @@ const { status } = spawnSync(
     '--experimental-vm-modules',
     'node_modules/.bin/jest',
     '--testPathPatterns',
-    'unit/fuzz',
+    '(unit|integration)/fuzz',
     '--selectProjects',
     'unit',
+    'integration',
   ],
   {
     stdio: 'inherit',
