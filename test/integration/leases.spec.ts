@@ -268,6 +268,56 @@ describe('A lease that is taken away', () => {
   });
 });
 
+// As after the clock of Redis was set back by ten minutes: what it keeps with a time limit, it keeps that much longer.
+describe('A lease that lasts far longer than any owner asked for', () => {
+  const TEN_MINUTES = '600000';
+
+  it('of a dead owner names nobody, and is free after one lease time', async () => {
+    const [a, b] = [await engineOn(server, appName), await engineOn(server, appName)];
+    const lease = await take(a);
+    await lease.announce();
+    lease.abandon();
+    for (const lasts of [
+      ['PEXPIRE', keys.lease('feed'), TEN_MINUTES] as const,
+      ['PERSIST', keys.lease('feed')] as const,
+    ]) {
+      expect(await server.cli(...lasts)).toBe('1');
+      expect(await ownerOf(b)).toBeUndefined();
+    }
+    const began = performance.now();
+    const [standing] = await b.engine.leases.standing(['feed']);
+    expect(standing!.freeInMs).toBeLessThanOrEqual(LEASE.ttl);
+    const next = await takeWhenFree(b);
+    expect(next.epoch).toBeGreaterThan(lease.epoch);
+    expect(performance.now() - began).toBeGreaterThanOrEqual(LEASE.ttl - 20);
+  });
+
+  it('stays with an owner that lives, which renews it for its own time', async () => {
+    const [a, b] = [await engineOn(server, appName), await engineOn(server, appName)];
+    const lease = await take(a);
+    const began = performance.now();
+    await eventually(async () => {
+      await server.cli('PEXPIRE', keys.lease('feed'), TEN_MINUTES);
+      await b.engine.leases.standing(['feed']);
+      expect(await b.engine.leases.acquire('feed')).toBeUndefined();
+      return performance.now() - began > 2 * LEASE.ttl;
+    });
+    expect(lease.isHeld()).toBe(true);
+    expect(a.of('lease.lost')).toEqual([]);
+    expect((await eventually(() => ownerOf(b)))?.node).toBe(a.node.name);
+  });
+
+  it('and is nobody’s is looked at again soon, and kept for a minute at most', async () => {
+    const b = await engineOn(server, appName);
+    await server.cli('SET', keys.lease('feed'), 'somebody', 'PX', '3600000');
+    const [standing] = await b.engine.leases.standing(['feed']);
+    expect(standing!.freeInMs).toBeLessThanOrEqual(2.1 * LEASE.ttl);
+    expect(Number(await server.cli('PTTL', keys.lease('feed')))).toBeLessThanOrEqual(60_000);
+    await server.cli('DEL', keys.lease('feed'));
+    await takeWhenFree(b);
+  });
+});
+
 describe('Data loss', () => {
   it('keeps the first owner of a new Redis waiting for one lease time', async () => {
     appName = freshName();

@@ -45,7 +45,7 @@ export const ACQUIRE_GUARD = `${GRACE}
 if grace(string.match(KEYS[1], '^(%b{})') .. ':incarnation', math.ceil(ARGV[2] * 1.01) + 2) > 0 then return 0 end
 `;
 
-/** KEYS incarnation, lease, epoch, owner · ARGV token, grace ms, node, bootId → the new epoch, or '' when not the holder. */
+/** KEYS incarnation, lease, epoch, owner · ARGV token, grace ms, node, bootId, ttl → the new epoch, or '' when not the holder. */
 export const mintScript = new Script(
   'foundationLeaseMint',
   `${GRACE}${MINT_EPOCH}
@@ -55,7 +55,7 @@ if left > 0 then return '' end
 local epoch = mint(KEYS[3], 0)
 redis.call('DEL', KEYS[4])
 redis.call('HSET', KEYS[4], 'token', ARGV[1], 'node', ARGV[3], 'bootId', ARGV[4], 'epoch', epoch,
-  'state', 'starting', 'since', string.format('%.0f', now))
+  'state', 'starting', 'since', string.format('%.0f', now), 'ttl', ARGV[5])
 return epoch
 `,
 );
@@ -92,7 +92,7 @@ return replies
 /**
  * The careful renewal: after an unacknowledged one, and for a lease that is gone.
  *
- * KEYS incarnation, then (lease, epoch, owner) of each · ARGV grace ms, node, bootId, then (token, ttl, held epoch,
+ * KEYS incarnation, then (lease, epoch, owner) of each · ARGV grace ms, node, bootId, full ttl, then (token, ttl, held epoch,
  * state to reclaim with, or '') of each → for each: the epoch that counts, or '' when the lease is lost.
  */
 export const recoverScript = new Script(
@@ -102,7 +102,7 @@ local left, now
 local replies = {}
 for i = 0, (#KEYS - 1) / 3 - 1 do
   local lease, epoch, owner = KEYS[i * 3 + 2], KEYS[i * 3 + 3], KEYS[i * 3 + 4]
-  local token, ttl, held, state = ARGV[i * 4 + 4], ARGV[i * 4 + 5], ARGV[i * 4 + 6], ARGV[i * 4 + 7]
+  local token, ttl, held, state = ARGV[i * 4 + 5], ARGV[i * 4 + 6], ARGV[i * 4 + 7], ARGV[i * 4 + 8]
   local value = redis.call('GET', lease)
   local reply = ''
   if value == token then
@@ -118,7 +118,7 @@ for i = 0, (#KEYS - 1) / 3 - 1 do
       reply = mint(epoch, tonumber(held))
       redis.call('DEL', owner)
       redis.call('HSET', owner, 'token', token, 'node', ARGV[2], 'bootId', ARGV[3], 'epoch', reply,
-        'state', state, 'since', string.format('%.0f', now))
+        'state', state, 'since', string.format('%.0f', now), 'ttl', ARGV[4])
     end
   end
   replies[i + 1] = reply
@@ -149,7 +149,7 @@ for i = 0, #KEYS / 3 - 1 do
     end
     local known = redis.call('HMGET', owner, 'token', 'since')
     redis.call('HSET', owner, 'token', token, 'node', ARGV[1], 'bootId', ARGV[2], 'epoch', epoch, 'state', state,
-      'since', known[1] == token and known[2] or now)
+      'since', known[1] == token and known[2] or now, 'ttl', ARGV[3])
     replies[i + 1] = 1
   end
 end
@@ -172,26 +172,68 @@ return 1
 `,
 );
 
-/** KEYS incarnation, then leases · ARGV grace ms → grace left, then the PTTL of each (-2 = free). */
+/**
+ * The longest that a lease may last whose owner did not write down its ttl, in milliseconds: a node of a version before this
+ * one, or one that died between Redlock's script and ours. Far above every sensible `lease.ttl`.
+ */
+const LONGEST_TTL_MS = 60_000;
+
+/**
+ * Lua: `overlong(lease, owner, pttl)` → the ttl of this lease when Redis would keep it for longer than its owner ever asked
+ * for, else false. That is so when the clock of Redis was set back, or somebody changed the key: nobody need be alive.
+ */
+const OVERLONG = `
+local function overlong(lease, owner, pttl)
+  local known = redis.call('HMGET', owner, 'token', 'ttl')
+  local isOwned = known[1] and redis.pcall('GET', lease) == known[1]
+  local ttl = isOwned and tonumber(known[2] or '')
+  if ttl and (pttl > ttl or pttl == -1) then return ttl end
+  if not ttl and pttl > ${LONGEST_TTL_MS} then return ${LONGEST_TTL_MS} end
+  return false
+end
+`;
+
+/**
+ * KEYS incarnation, then leases · ARGV grace ms, own ttl → grace left, then the PTTL of each (-2 = free).
+ *
+ * INVARIANT (I1): a lease is shortened to the ttl of its own owner only, counted from now. Its last acknowledged renewal was
+ * sent before, so the owner has fenced itself by then; one that lives renews it for the full ttl again.
+ */
 export const standingScript = new Script(
   'foundationLeaseStanding',
-  `${GRACE}
+  `${GRACE}${OVERLONG}
 local left = grace(KEYS[1], ARGV[1])
 local replies = { left }
-for i = 2, #KEYS do replies[i] = redis.call('PTTL', KEYS[i]) end
+for i = 2, #KEYS do
+  local pttl = redis.call('PTTL', KEYS[i])
+  if pttl == -1 or pttl > tonumber(ARGV[2]) then
+    -- Beside the lease, in the same slot; named here because it is hardly ever needed.
+    local owner = string.gsub(KEYS[i], ':lease:', ':owner:', 1)
+    local ttl = overlong(KEYS[i], owner, pttl)
+    if ttl then
+      redis.call('PEXPIRE', KEYS[i], ttl)
+      pttl = ttl
+    end
+  end
+  replies[i] = pttl
+end
 return replies
 `,
 );
 
-/** KEYS (lease, owner) of each → for each: node, bootId, epoch, state, since, or false without a true owner. */
+/**
+ * KEYS (lease, owner) of each → for each: node, bootId, epoch, state, since, or nothing without a true owner.
+ *
+ * INVARIANT (I14): a lease that lasts longer than its owner ever asked for is no sign of life.
+ */
 export const ownersScript = new Script(
   'foundationLeaseOwners',
-  `
+  `${OVERLONG}
 local replies = {}
 for i = 1, #KEYS, 2 do
   local token = redis.call('GET', KEYS[i])
   local owner = redis.call('HMGET', KEYS[i + 1], 'token', 'node', 'bootId', 'epoch', 'state', 'since')
-  if token and owner[1] == token then
+  if token and owner[1] == token and not overlong(KEYS[i], KEYS[i + 1], redis.call('PTTL', KEYS[i])) then
     replies[#replies + 1] = { owner[2], owner[3], owner[4], owner[5], owner[6] }
   else
     replies[#replies + 1] = {}

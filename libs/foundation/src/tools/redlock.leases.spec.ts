@@ -138,7 +138,7 @@ describe('RedlockLeases', () => {
       expect(redlock.acquire.mock.calls).toEqual([[[keys.lease('a')], 1500, { retryCount: 0 }]]);
       expect(client.of('mint')[0]).toMatchObject({
         keys: [keys.incarnation, keys.lease('a'), keys.epoch('a'), keys.owner('a')],
-        args: ['token-1', '1517', 'n1', 'b1'],
+        args: ['token-1', '1517', 'n1', 'b1', '1500'],
       });
       expect(lease).toMatchObject({ name: 'a', epoch: 101 });
       expect(lease.isHeld()).toBe(true);
@@ -305,9 +305,9 @@ describe('RedlockLeases', () => {
       expect(later.length).toBeGreaterThan(3);
       for (const { keys: named, args, at } of later) {
         expect(named).toEqual([keys.incarnation, keys.lease('a'), keys.epoch('a'), keys.owner('a')]);
-        expect(args.slice(0, 4)).toEqual(['1517', 'n1', 'b1', 'token-1']);
-        expect(Number(args[4])).toBe(Math.round(TIMES.deadline - (at - began) + TIMES.margin));
-        expect(args.slice(5)).toEqual(['101', 'starting']);
+        expect(args.slice(0, 5)).toEqual(['1517', 'n1', 'b1', '1500', 'token-1']);
+        expect(Number(args[5])).toBe(Math.round(TIMES.deadline - (at - began) + TIMES.margin));
+        expect(args.slice(6)).toEqual(['101', 'starting']);
       }
       expect(lease.isHeld()).toBe(true);
       client.renewal = () => [1];

@@ -102,10 +102,10 @@ export class RedlockLeases implements Leases {
   async standing(names: readonly string[]): Promise<Standing[]> {
     if (names.length === 0) return [];
     const keys = [this.keys.incarnation, ...names.map((name) => this.keys.lease(name))];
-    const replies = await this.masters.run(standingScript, keys, [this.times.grace]);
+    const replies = await this.masters.run(standingScript, keys, [this.times.grace, this.times.ttl]);
     const waits = replies.map((reply) => {
       const [grace = 0, ...ttls] = toTexts(reply).map(Number);
-      return ttls.map((ttl) => Math.max(grace, waitOf(ttl)));
+      return ttls.map((ttl) => Math.max(grace, Math.min(waitOf(ttl), this.times.ttl + this.times.grace)));
     });
     // A name can be had as soon as a majority of the servers gives it.
     const earliest = (index: number): number => {
@@ -138,7 +138,9 @@ export class RedlockLeases implements Leases {
 
   async grace(): Promise<number> {
     return toNumber(
-      toTexts(await standingScript.run(this.masters.clients[0]!, [this.keys.incarnation], [this.times.grace]))[0],
+      toTexts(
+        await standingScript.run(this.masters.clients[0]!, [this.keys.incarnation], [this.times.grace, this.times.ttl]),
+      )[0],
     );
   }
 
@@ -238,7 +240,7 @@ export class RedlockLeases implements Leases {
   async #mint(name: string, lock: Lock, sentAt: number): Promise<HeldLease | undefined> {
     const keys = [this.keys.incarnation, this.keys.lease(name), this.keys.epoch(name), this.keys.owner(name)];
     try {
-      const args = [lock.value, this.times.grace, this.node.name, this.node.bootId];
+      const args = [lock.value, this.times.grace, this.node.name, this.node.bootId, this.times.ttl];
       const minted = (answers: readonly unknown[]): number[] => answers.map(toNumber).filter((epoch) => epoch > 0);
       const enough = (answers: readonly unknown[]): boolean => minted(answers).length >= this.masters.majority;
       const epochs = minted(await this.masters.run(mintScript, keys, args, enough));
@@ -316,6 +318,7 @@ async function failureOf(error: unknown, majority: number): Promise<Error | unde
   return votes.filter(isLocked).length >= majority ? undefined : votes.find((vote) => !isLocked(vote));
 }
 
+/** For how long a lease that lasts so long need not be looked at; whoever calls bounds it by the times of this node. */
 function waitOf(ttl: number | undefined): number {
   return ttl === FOREVER ? 1000 : Math.max(0, ttl ?? 0);
 }

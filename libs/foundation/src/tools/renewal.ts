@@ -190,10 +190,11 @@ export class Renewal {
       lease.epoch,
       lease.isHeld(now) ? stateOf(lease) : '',
     ]);
-    const { grace } = this.times;
+    const { grace, ttl } = this.times;
     const epochsOf = (texts: readonly (readonly string[])[], index: number): number[] =>
       texts.map((each) => toNumber(each[index])).filter((epoch) => epoch > 0);
-    const answers = await this.#ask(recoverScript, keys, [grace, this.node.name, this.node.bootId, ...args], (texts) =>
+    const head = [grace, this.node.name, this.node.bootId, ttl];
+    const answers = await this.#ask(recoverScript, keys, [...head, ...args], (texts) =>
       leases.every((_, index) => epochsOf(texts, index).length >= this.masters.majority),
     );
     const raised = new Map<HeldLease, number>();
