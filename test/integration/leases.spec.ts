@@ -205,6 +205,13 @@ describe('Epochs', () => {
     expect((await takeWhenFree(a)).epoch).toBe(ahead + 1);
   });
 
+  it('rise above what is asked for, when the clock of Redis and its data went back', async () => {
+    const a = await engineOn(server, appName);
+    const ahead = (Date.now() + 3_600_000) * 1000;
+    const lease = await a.engine.leases.acquire('feed', ahead);
+    expect(lease?.epoch).toBe(ahead + 1);
+  });
+
   it('guard a value: a lower one is refused inside Redis, whoever asks', async () => {
     const [a, b] = [await engineOn(server, appName), await engineOn(server, appName)];
     await a.engine.leases.fencedSet('total', '1', 10);
@@ -277,10 +284,11 @@ describe('A lease that lasts far longer than any owner asked for', () => {
     const lease = await take(a);
     await lease.announce();
     lease.abandon();
+    const key = keys.lease('feed');
     for (const lasts of [
-      ['PEXPIRE', keys.lease('feed'), TEN_MINUTES] as const,
-      ['PERSIST', keys.lease('feed')] as const,
-    ]) {
+      ['PEXPIRE', key, TEN_MINUTES],
+      ['PERSIST', key],
+    ] as string[][]) {
       expect(await server.cli(...lasts)).toBe('1');
       expect(await ownerOf(b)).toBeUndefined();
     }

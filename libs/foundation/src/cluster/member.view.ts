@@ -11,6 +11,8 @@ import type { NodeRecord, NodeView } from '../tools/nodes.js';
 
 /** For each member; a view of a hundred is read five times a second at most. */
 const PACE_MS = 2;
+/** No node is waited for longer, whatever its record says. */
+const LONGEST_TTL_MS = 600_000;
 
 /** What the copy asks and tells its owner. */
 export interface ViewOwner {
@@ -110,13 +112,15 @@ export class MemberView {
 
   /** Redis lost its data: it is not known who is gone before all have had the time to join again. */
   expectRejoins(): void {
-    this.#keepUntil = this.now() + this.ttl;
+    // Each by its own time: one that beats every five seconds needs as long to find out.
+    const ttl = Math.max(this.ttl, ...this.records().map((record) => Math.min(record.ttl ?? 0, LONGEST_TTL_MS)));
+    this.#keepUntil = this.now() + ttl;
     clearTimeout(this.#keepTimer);
     this.#keepTimer = setTimeout(() => {
       // Whoever has not come back by now has left: read the view anew, as if it had changed.
       this.#version = -1;
       unattended('fetching the members', this.refresh());
-    }, this.ttl).unref();
+    }, ttl).unref();
   }
 
   noteLoad(node: string, load: number): void {

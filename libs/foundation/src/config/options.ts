@@ -74,6 +74,12 @@ export interface LeaseOptions {
   /** How long before the lease can expire the owner stops itself. Default 250; it covers the stop and a late timer. */
   margin?: number;
   /**
+   * How long a new owner waits after Redis lost its data. Default, and the least: ttl + 1 % + 2 ms. Nodes that have met one
+   * with a longer ttl wait for that one's; a node that starts after the loss knows of none. So before a roll-out that lowers
+   * `ttl`, give the new nodes the old ttl + 1 % + 2 ms here.
+   */
+  grace?: number;
+  /**
    * What happens when the event loop is blocked past the deadline. `fence` (default): the instances are stopped once it is
    * free again; until then a blocked one may go on beside its successor. `exit`: a thread ends the process at the deadline.
    */
@@ -253,7 +259,7 @@ export interface FoundationOptions {
 export interface LeaseTimes extends Required<LeaseOptions> {
   /** After this long since an acknowledged renewal was sent, the owner is an owner no more: ttl − 1 % − 2 ms − margin. */
   deadline: number;
-  /** After Redis lost its data, new owners wait this long: ttl + 1 % + 2 ms. */
+  /** After Redis lost its data, new owners wait this long at least. */
   grace: number;
 }
 

@@ -276,8 +276,15 @@ function leaseTimes(lease: LeaseOptions): LeaseTimes {
         `${2 * (renewEvery + commandTimeout)}`,
     );
   }
-  const { onStall = 'fence' } = lease;
-  return { ttl, renewEvery, commandTimeout, margin, onStall, deadline, grace: ttl + drift };
+  const { onStall = 'fence', grace = ttl + drift } = lease;
+  if (grace < ttl + drift) {
+    throw new FoundationConfigError(
+      'lease.grace',
+      `${grace} with ttl ${ttl}`,
+      `at least ttl + 1 % + 2 (${ttl + drift}), so that no new owner begins while the one before may count on its lease`,
+    );
+  }
+  return { ttl, renewEvery, commandTimeout, margin, onStall, deadline, grace };
 }
 
 function membershipTimes(membership: MembershipOptions): Required<MembershipOptions> {

@@ -55,6 +55,7 @@ const nameMessage = '1 to 128 letters, digits, dots, dashes or underscores';
 class LeaseShape {
   @milliseconds(100) ttl?: number;
   @milliseconds(10) renewEvery?: number;
+  @milliseconds(10) grace?: number;
   @milliseconds(10) commandTimeout?: number;
   @milliseconds(10) margin?: number;
   @IsOptional() @IsIn(['fence', 'exit'], { message: `'fence' or 'exit'` }) onStall?: string;

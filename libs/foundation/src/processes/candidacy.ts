@@ -41,7 +41,7 @@ export class Candidacy {
 
   /** @param rankOf this node's place in the order; `undefined` when it may not run the process, which ends the candidacy. */
   constructor(
-    private readonly leases: Leases,
+    private readonly leases: Pick<Leases, 'standing'> & { acquire(name: string): Promise<Lease | undefined> },
     private readonly rankOf: (name: string) => number | undefined,
     private readonly won: (lease: Lease) => void,
     private readonly now: () => number,

@@ -9,11 +9,13 @@ import { unattended } from '../foreign/gate.js';
 import { Log } from '../telemetry/log.js';
 import { RepeatedLog } from '../telemetry/repeated.log.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
+import { monotonicNow } from '../tools/clock.js';
 import type { Engine } from '../tools/engine.js';
 import type { Lease } from '../tools/leases.js';
 import { End, isMarkOf, type Fact } from './end.js';
 import type { Instance, InstanceExit } from './instance.js';
 import type { ProcessTable, VersionedEntry } from './process.table.js';
+import { isBeyond } from './restart.policy.js';
 
 /** A restart that is this late was forgotten: its job was lost with the data of Redis. */
 const FORGOTTEN_AFTER_MS = 5000;
@@ -26,6 +28,10 @@ const KEPT_RETRY_MS = 250;
 const MAX_KEPT = 10_000;
 /** Kept ends are written so many at a time. */
 const PARALLEL = 16;
+/** A restart that is this early is one: jobs come by the clock of the node that takes them. */
+const EARLY_MS = 50;
+/** How often a node looks whether the sweep is planned, in milliseconds. */
+const LOOK_AT_SWEEP_MS = 10_000;
 
 /** How long a temporary process whose node died is listed as lost. */
 const KEEP_LOST_MS = 10 * 60_000;
@@ -47,6 +53,7 @@ export class Endings {
   /** Temporary processes that were seen without an owner, and when first. */
   readonly #lostSince = new Map<string, number>();
   #askedFrom = 0;
+  #lookedAt: number;
 
   constructor(
     private readonly engine: Engine,
@@ -55,7 +62,9 @@ export class Endings {
     private readonly telemetry: Telemetry,
     /** Called when the end of a process that was kept is settled, so that it may be run here again. */
     private readonly settled: () => void = () => undefined,
+    private readonly now: () => number = monotonicNow,
   ) {
+    this.#lookedAt = now();
     membership.listen({
       dataLoss: () => (this.#sweepLost = true),
       beat: () => unattended('putting the sweep back', this.#putSweepBack()),
@@ -203,6 +212,13 @@ export class Endings {
   /** A restart job is due, on whichever node took it. Does nothing unless the process still waits for this very one. */
   async restart(name: string, epoch: number): Promise<void> {
     await this.table.sync();
+    const entry = this.table.get(name);
+    const early = entry?.status === 'backing-off' && entry.after === epoch ? this.#dueIn(entry) : 0;
+    if (early > EARLY_MS) {
+      // Should this node die meanwhile, whoever reconciles does it.
+      setTimeout(() => unattended('a restart', this.restart(name, epoch)), early).unref();
+      return;
+    }
     await this.table.change(name, (current) => {
       if (current?.status !== 'backing-off' || current.after !== epoch) return undefined;
       const { retryAt: _retryAt, ...rest } = current;
@@ -210,8 +226,15 @@ export class Endings {
     });
   }
 
+  #dueIn({ retryAt = 0, options }: VersionedEntry): number {
+    const now = this.membership.clusterNow();
+    return isBeyond(retryAt, options.backoff.cap, now) ? 0 : retryAt - now;
+  }
+
   async #putSweepBack(): Promise<void> {
-    if (!this.#sweepLost) return;
+    const now = this.now();
+    if (!this.#sweepLost && now - this.#lookedAt < LOOK_AT_SWEEP_MS) return;
+    this.#lookedAt = now;
     this.#sweepLost = false;
     await this.engine.restarts.ensureSweep().catch(() => (this.#sweepLost = true));
   }
@@ -249,8 +272,11 @@ export class Endings {
   }
 
   /** A restart whose job was lost is done by whoever notices. */
-  remind({ name, status, after, retryAt = 0 }: VersionedEntry): void {
-    if (status !== 'backing-off' || retryAt + FORGOTTEN_AFTER_MS > this.membership.clusterNow()) return;
+  remind({ name, status, after, retryAt = 0, options }: VersionedEntry): void {
+    if (status !== 'backing-off') return;
+    const now = this.membership.clusterNow();
+    const isForgotten = retryAt + FORGOTTEN_AFTER_MS <= now || isBeyond(retryAt, options.backoff.cap, now);
+    if (!isForgotten) return;
     unattended(
       'a restart that was forgotten',
       this.restart(name, after).catch(() => undefined),

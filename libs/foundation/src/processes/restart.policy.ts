@@ -33,3 +33,11 @@ export function decide({ policy, ending, crashes, maxRestarts, backoff, random }
   const longest = Math.min(backoff.cap, backoff.base * 2 ** Math.min(30, Math.max(0, crashes - 1)));
   return { action: 'restart', delayMs: Math.round(longest * (0.5 + random / 2)) };
 }
+
+/** How exactly a node knows the clock of Redis, generously. */
+const INACCURACY_MS = 2000;
+
+/** True for the time of a restart that no delay leads to: it was written before the clock of Redis was set back. */
+export function isBeyond(retryAt: number, cap: number, now: number): boolean {
+  return retryAt - now > cap + INACCURACY_MS;
+}

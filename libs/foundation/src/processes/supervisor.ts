@@ -128,7 +128,11 @@ export class Supervisor {
   ) {
     this.#endings = new Endings(engine, membership, table, telemetry, () => this.wake());
     this.#candidacy = new Candidacy(
-      engine.leases,
+      {
+        standing: (names) => engine.leases.standing(names),
+        // The clock of Redis may have gone back, and its data with it: an epoch that may not run would end at once, again and again.
+        acquire: (name) => engine.leases.acquire(name, table.get(name)?.after),
+      },
       (name) => this.#rank(name),
       (lease) => this.#won(lease),
       monotonicNow,
@@ -437,8 +441,8 @@ export class Supervisor {
 
   /** One on every node needs nobody's leave. */
   #runHere(entry: VersionedEntry): void {
-    this.#lastEpoch = Math.max(this.#lastEpoch + 1, Math.round(this.membership.clusterNow() * 1000));
-    const { name, of = name } = entry;
+    const { name, of = name, after } = entry;
+    this.#lastEpoch = Math.max(this.#lastEpoch + 1, after + 1, Math.round(this.membership.clusterNow() * 1000));
     const epoch = this.#lastEpoch;
     const since = Date.now();
     this.membership.setReplica(of, { state: 'starting', epoch, since });

@@ -18,6 +18,8 @@ import { within } from './within.js';
 export const QUEUE_NAME = 'supervision';
 const SWEEP_EVERY_MS = 5000;
 const OPEN_TIMEOUT_MS = 5000;
+/** A sweep that is due later than this was planned by a clock that is, or was, ahead. */
+const FAR_AHEAD_MS = 2 * SWEEP_EVERY_MS;
 const CLOSE_TIMEOUT_MS = 2000;
 const FORGOTTEN_AT_ONCE = 500;
 
@@ -31,6 +33,8 @@ const crashScript = new Script(
   `
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
+-- Crashes of the future are from before the clock of Redis was set back.
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '(' .. string.format('%.0f', now), '+inf')
 redis.call('ZADD', KEYS[1], 'NX', now, ARGV[1])
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - tonumber(ARGV[2]))
 redis.call('PEXPIRE', KEYS[1], ARGV[2])
@@ -123,6 +127,11 @@ export class BullmqRestarts implements Restarts {
   }
 
   async ensureSweep(): Promise<void> {
+    const dueAt = await this.sweepDueAt();
+    if (dueAt !== undefined && dueAt - Date.now() > FAR_AHEAD_MS) {
+      // BullMQ plans by the clock of the node that ran the last one, and what is planned already is not planned anew.
+      await this.queue.removeJobScheduler('sweep');
+    } else if (dueAt !== undefined && this.worker.isRunning()) return;
     await this.queue.upsertJobScheduler(
       'sweep',
       { every: SWEEP_EVERY_MS },

@@ -13,7 +13,10 @@ export interface Keys {
   readonly beats: string;
   /** STRING: version of the membership; rises with each change. */
   readonly view: string;
-  /** STRING `<run_id> <ms>`: which life of Redis this is and since when; see `GRACE` in `lease.scripts.ts`. */
+  /**
+   * STRING `<run_id> <ms>`: which life of Redis this is and since when; see `GRACE` in `lease.scripts.ts`. Beside it, as
+   * `…:longest`, the longest grace of the nodes that were heard in the last minute; with a TTL.
+   */
   readonly incarnation: string;
   /** STRING: a fingerprint of the cookie that the nodes share, `none` without one. */
   readonly seal: string;

@@ -53,8 +53,12 @@ export interface OwnerRecord {
 
 /** The leases of one node. */
 export interface Leases {
-  /** One attempt; `undefined` when another node owns the name. Rejects when Redis cannot say. */
-  acquire(name: string): Promise<Lease | undefined>;
+  /**
+   * One attempt; `undefined` when another node owns the name. Rejects when Redis cannot say.
+   *
+   * @param above an epoch that the new one must be above, even where Redis does not know it any more.
+   */
+  acquire(name: string, above?: number): Promise<Lease | undefined>;
   /** When each name can be had; one round trip for all of them. */
   standing(names: readonly string[]): Promise<Standing[]>;
   /** For how many milliseconds the Redis that has the table may still be one that has just lost its data; 0 = no more. */

@@ -23,10 +23,10 @@ export class LocalLeases implements Leases {
     private readonly wallClock: () => number,
   ) {}
 
-  acquire(name: string): Promise<Lease | undefined> {
+  acquire(name: string, above = 0): Promise<Lease | undefined> {
     if (this.#held.has(name)) return Promise.resolve(undefined);
     // The same scale as in a cluster, so that what stored an epoch goes on working when the application is clustered.
-    this.#lastEpoch = Math.max(this.#lastEpoch + 1, this.wallClock() * 1000);
+    this.#lastEpoch = Math.max(this.#lastEpoch + 1, above + 1, this.wallClock() * 1000);
     const lease = new LocalLease(name, this.#lastEpoch, this.wallClock(), {
       leave: (state) => this.#left.put(name, state, this.wallClock()),
       inherit: (held) => this.#left.take(name, held, this.wallClock()),

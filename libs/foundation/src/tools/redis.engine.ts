@@ -8,8 +8,10 @@ import type { FoundationConfig } from '../config/options.js';
 import { Gate } from '../foreign/gate.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
 import { BullmqRestarts, createQueue } from './bullmq.restarts.js';
+import { monotonicNow } from './clock.js';
 import { DirectTransport } from './direct/direct.transport.js';
 import type { Engine, NodeIdentity } from './engine.js';
+import { Grace } from './grace.js';
 import { parseHint, type HintListener } from './hints.js';
 import { Loads } from './loads.js';
 import { keysOf } from './keys.js';
@@ -50,6 +52,7 @@ function engineOver(
   const { leases: client, control, subscriber, publisher, quorum, quorumControl } = connections;
   const redlock = (config.redlock as Redlock | undefined) ?? createRedlock(connections.quorum);
   const queue = (config.queue as Queue | undefined) ?? createQueue(control, keys, config.observes);
+  const grace = new Grace(config.lease.grace);
   const leases = new RedlockLeases(
     new Masters(quorum),
     new Masters(quorumControl),
@@ -58,6 +61,8 @@ function engineOver(
     config.lease,
     node,
     telemetry,
+    monotonicNow,
+    grace,
   );
   const topics = new RedisTransport(subscriber, publisher, connections.countsReceivers, {
     // Room for a bundle and for what JSON and base64 add; the same as over links.
@@ -82,7 +87,7 @@ function engineOver(
     endpoint: connections.endpoint,
     url: publicUrl(config.redis),
     leases,
-    nodes: new RedisNodes(client, control, keys, config, seal, loads),
+    nodes: new RedisNodes(client, control, keys, config, seal, loads, grace),
     table: new RedisTable(
       control,
       {

@@ -6,10 +6,12 @@ import type { Redis } from 'ioredis';
 import type { FoundationConfig } from '../config/options.js';
 import { show } from '../config/shape.js';
 import type { LeaveReason } from '../telemetry/events.js';
+import { monotonicNow } from './clock.js';
 import { parseJson } from './json.js';
 import { RepeatedLog } from '../telemetry/repeated.log.js';
 import type { Hint } from './hints.js';
 import type { Keys } from './keys.js';
+import { Grace } from './grace.js';
 import type { Loads } from './loads.js';
 import { GRACE } from './lease.scripts.js';
 import type { BeatAnswer, JoinAnswer, NodeRecord, Nodes, NodesSeen, NodeView, ReplicaReport } from './nodes.js';
@@ -30,6 +32,23 @@ local function changed(view, topic)
 end
 `;
 
+/** A node cannot ask to be kept for longer than this after its last beat, in milliseconds. */
+const LONGEST_TTL_MS = 600_000;
+
+/**
+ * Lua: `times(name, ttl, late)` → after how long without a beat this node is down, and late; by its own record, since it beats
+ * by its own times, and by the given ones where it does not say. In JSON no text and no key of a map can look like these.
+ */
+const TIMES = `
+local function times(name, ttl, late)
+  local record = redis.call('HGET', KEYS[1], name) or ''
+  local own = tonumber(string.match(record, '"ttl":(%d+)') or '')
+  if not own then return ttl, late end
+  local every = tonumber(string.match(record, '"beatEvery":(%d+)') or '') or own / 2
+  return math.min(own, math.max(ttl, ${LONGEST_TTL_MS})), math.min(2 * every, own)
+end
+`;
+
 /**
  * KEYS nodes, beats, view, incarnation, seal · ARGV name, bootId, record, ttl, topic, grace, joined before or 0, fingerprint
  * of the cookie, refusal → '' and the time of the join when joined, `cookie` when the nodes that live have another one, else
@@ -37,20 +56,27 @@ end
  */
 const joinScript = new Script(
   'foundationNodeJoin',
-  `${GRACE}${NOW}${CHANGED}
+  `${GRACE}${NOW}${CHANGED}${TIMES}
 grace(KEYS[4], ARGV[6])
+local function lives(name, beat)
+  return math.abs(now - beat) < times(name, tonumber(ARGV[4]), 0)
+end
 local cookie = redis.call('GET', KEYS[5])
-if cookie and cookie ~= ARGV[8] and redis.call('ZCOUNT', KEYS[2], now - tonumber(ARGV[4]), now + tonumber(ARGV[4])) > 0 then
-  redis.call('PUBLISH', ARGV[5], ARGV[9])
-  return { 'cookie', '0' }
+if cookie and cookie ~= ARGV[8] then
+  local beats = redis.call('ZRANGE', KEYS[2], 0, -1, 'WITHSCORES')
+  for i = 1, #beats, 2 do
+    if lives(beats[i], tonumber(beats[i + 1])) then
+      redis.call('PUBLISH', ARGV[5], ARGV[9])
+      return { 'cookie', '0' }
+    end
+  end
 end
 redis.call('SET', KEYS[5], ARGV[8])
 local record = redis.call('HGET', KEYS[1], ARGV[1])
 if record then
   local boot = string.match(record, '^(%S+) ')
   local beat = tonumber(redis.call('ZSCORE', KEYS[2], ARGV[1]) or '0')
-  local age = now - beat
-  if boot ~= ARGV[2] and math.abs(age) < tonumber(ARGV[4]) then return { boot or '?', string.format('%.0f', beat) } end
+  if boot ~= ARGV[2] and lives(ARGV[1], beat) then return { boot or '?', string.format('%.0f', beat) } end
 end
 local joined = now
 if tonumber(ARGV[7]) > 0 and tonumber(ARGV[7]) < now then joined = tonumber(ARGV[7]) end
@@ -63,14 +89,19 @@ return { '', string.format('%.0f', joined) }
 
 /**
  * KEYS nodes, beats, view, incarnation, table versions · ARGV name, bootId, ttl, late after ms, grace, topic, record or
- * '', changed 0|1, hint of the load → status, view version, table version, incarnation, now, other boot id, then the late members.
+ * '', changed 0|1, hint of the load, shortest time after which a node is late, ms since the last beat of this node that was answered, or
+ * -1 → status, view version, table version, incarnation, now, other boot id, longest grace and for how long it is kept,
+ * then the late members.
  *
  * Whoever beats also ends the nodes whose time has run out: there is no leader for it, and doing it twice does nothing.
+ *
+ * INVARIANT: a node is judged by the times that it beats by, which its record says, and never by a clock that jumped: where
+ * Redis counted another time since this node's last beat than the node itself, all beats are moved by the difference.
  */
 const beatScript = new Script(
   'foundationNodeBeat',
-  `${GRACE}${NOW}${CHANGED}
-grace(KEYS[4], ARGV[5])
+  `${GRACE}${NOW}${CHANGED}${TIMES}
+local _, _, longest_grace, kept_for = grace(KEYS[4], ARGV[5])
 local status, other = 'ok', ''
 local record = redis.call('HGET', KEYS[1], ARGV[1])
 local boot, joined
@@ -81,6 +112,16 @@ elseif boot ~= ARGV[2] then
   status = 'replaced'
   other = boot or '?'
 else
+  local last, silent = tonumber(redis.call('ZSCORE', KEYS[2], ARGV[1]) or ''), tonumber(ARGV[11])
+  local jump = last and silent >= 0 and now - last - silent or 0
+  if math.abs(jump) > 1000 then
+    local beats = redis.call('ZRANGE', KEYS[2], 0, -1, 'WITHSCORES')
+    for i = 1, #beats, 2 do
+      local beat = tonumber(beats[i + 1])
+      -- One that has beaten since the jump is in the present, and stays there.
+      if jump > 0 or beat > now then redis.call('ZADD', KEYS[2], math.min(now, beat + jump), beats[i]) end
+    end
+  end
   redis.call('ZADD', KEYS[2], now, ARGV[1])
   if ARGV[7] ~= '' then
     redis.call('HSET', KEYS[1], ARGV[1], ARGV[2] .. ' ' .. joined .. ' ' .. ARGV[7])
@@ -91,22 +132,30 @@ else
     end
   end
 end
-local function sweep(from, to)
-  local ended = redis.call('ZRANGEBYSCORE', KEYS[2], from, to)
-  for _, name in ipairs(ended) do
-    redis.call('ZREM', KEYS[2], name)
-    redis.call('HDEL', KEYS[1], name)
+local late, ended = {}, false
+local function look(from, to)
+  local beats = redis.call('ZRANGEBYSCORE', KEYS[2], from, to, 'WITHSCORES')
+  for i = 1, #beats, 2 do
+    local age = math.abs(now - tonumber(beats[i + 1]))
+    local ttl, lateAfter = times(beats[i], tonumber(ARGV[3]), tonumber(ARGV[4]))
+    if age >= ttl then
+      redis.call('ZREM', KEYS[2], beats[i])
+      redis.call('HDEL', KEYS[1], beats[i])
+      ended = true
+    elseif age >= lateAfter then
+      late[#late + 1] = beats[i]
+    end
   end
-  return #ended
 end
 -- A beat from the future is one from before the clock of Redis was set back.
-if sweep('-inf', now - tonumber(ARGV[3])) + sweep(now + tonumber(ARGV[3]), '+inf') > 0 then changed(KEYS[3], ARGV[6]) end
+look('-inf', now - tonumber(ARGV[10]))
+look(now + tonumber(ARGV[10]), '+inf')
+if ended then changed(KEYS[3], ARGV[6]) end
 local newest = redis.call('ZRANGE', KEYS[5], -1, -1, 'WITHSCORES')
 local reply = { status, redis.call('GET', KEYS[3]) or '0', newest[2] or '0', redis.call('GET', KEYS[4]) or '',
-  string.format('%.0f', now), other }
-for _, name in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', now - tonumber(ARGV[4]))) do
-  reply[#reply + 1] = name
-end
+  string.format('%.0f', now), other,
+  string.format('%.0f', longest_grace), string.format('%.0f', kept_for) }
+for _, name in ipairs(late) do reply[#reply + 1] = name end
 return reply
 `,
 );
@@ -155,6 +204,10 @@ const MAX_MS = 86_400_000;
 /** See {@link Nodes}. */
 export class RedisNodes implements Nodes {
   readonly #log = new RepeatedLog();
+  /** The shortest time after which one of the nodes is late. */
+  #lateAfter = Infinity;
+  /** When the last beat that was answered was sent. */
+  #beatAt: number | undefined;
 
   constructor(
     private readonly client: Redis,
@@ -164,6 +217,8 @@ export class RedisNodes implements Nodes {
     private readonly config: FoundationConfig,
     private readonly seal: Seal,
     private readonly loads: Loads,
+    private readonly grace: Grace = new Grace(config.lease.grace),
+    private readonly now: () => number = monotonicNow,
   ) {}
 
   async join(record: NodeRecord): Promise<JoinAnswer> {
@@ -178,7 +233,7 @@ export class RedisNodes implements Nodes {
           this.#write(record),
           this.config.membership.ttl,
           hints,
-          this.config.lease.grace,
+          this.grace.text,
           record.joinedAt,
           this.seal.fingerprint,
           JSON.stringify({ t: 'refused', node: record.name, host: record.host } satisfies Hint),
@@ -194,7 +249,11 @@ export class RedisNodes implements Nodes {
   async beat(name: string, bootId: string, update?: { record: NodeRecord; changed: boolean }): Promise<BeatAnswer> {
     const { nodes, beats, view, incarnation, processVersions, hints } = this.keys;
     const { beatEvery, ttl } = this.config.membership;
-    const [status, viewVersion, tableVersion, life, now, otherBootId, ...late] = toTexts(
+    const [sentAt, lateAfter] = [this.now(), Math.min(2 * beatEvery, ttl)];
+    const silentMs = this.#beatAt === undefined ? -1 : Math.round(sentAt - this.#beatAt);
+    // Unknown until a beat of this very record has been answered.
+    this.#beatAt = undefined;
+    const [status, viewVersion, tableVersion, life, now, otherBootId, longest, keptFor, ...late] = toTexts(
       await beatScript.run(
         this.client,
         [nodes, beats, view, incarnation, processVersions],
@@ -202,15 +261,19 @@ export class RedisNodes implements Nodes {
           name,
           bootId,
           ttl,
-          Math.min(2 * beatEvery, ttl),
-          this.config.lease.grace,
+          lateAfter,
+          this.grace.text,
           hints,
           update === undefined ? '' : this.#write(update.record),
           update?.changed === true ? 1 : 0,
           update === undefined ? '' : this.loads.write(name, update.record.load),
+          Math.min(lateAfter, this.#lateAfter),
+          silentMs,
         ],
       ),
     );
+    if (status === 'ok') this.#beatAt = sentAt;
+    this.grace.hear(toNumber(longest), toNumber(keptFor));
     return {
       status: status === 'ok' || status === 'replaced' ? status : 'gone',
       viewVersion: toNumber(viewVersion),
@@ -234,10 +297,9 @@ export class RedisNodes implements Nodes {
       return reply;
     });
     const texts = Object.entries((records ?? {}) as Record<string, string>);
-    return {
-      version: toNumber(version),
-      members: texts.map(([name, text]) => this.#read(name, text)).filter((record) => record !== undefined),
-    };
+    const members = texts.map(([name, text]) => this.#read(name, text)).filter((record) => record !== undefined);
+    this.#lateAfter = Math.min(...members.map(lateAfterOf));
+    return { version: toNumber(version), members };
   }
 
   async look(): Promise<NodesSeen> {
@@ -281,6 +343,11 @@ export class RedisNodes implements Nodes {
     );
     return undefined;
   }
+}
+
+/** After how long without a beat a node is late; one that does not say has no times of its own. */
+function lateAfterOf({ beatEvery, ttl }: NodeRecord): number {
+  return beatEvery === undefined || ttl === undefined ? Infinity : Math.max(1, Math.min(2 * beatEvery, ttl));
 }
 
 /** Reads a record and the time of its join; `undefined` for one that this version cannot read. */

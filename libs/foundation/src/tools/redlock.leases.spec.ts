@@ -30,7 +30,7 @@ class FakeClient {
   readonly foundationLeaseMint = this.#command('mint', () => this.minted());
   readonly foundationLeaseRenew = this.#command('renew', (keys) => this.renewal(keys.length));
   readonly foundationLeaseRecover = this.#command('recover', (_keys, args) =>
-    this.recovery(args.slice(3).filter((_, index) => index % 4 === 2)),
+    this.recovery(args.slice(4).filter((_, index) => index % 4 === 2)),
   );
   readonly foundationLeaseFarewell = this.#command('farewell', () => 1);
   readonly foundationLeaseAnnounce = this.#command('announce', () => 1);
@@ -138,7 +138,7 @@ describe('RedlockLeases', () => {
       expect(redlock.acquire.mock.calls).toEqual([[[keys.lease('a')], 1500, { retryCount: 0 }]]);
       expect(client.of('mint')[0]).toMatchObject({
         keys: [keys.incarnation, keys.lease('a'), keys.epoch('a'), keys.owner('a')],
-        args: ['token-1', '1517', 'n1', 'b1', '1500'],
+        args: ['token-1', '1517', 'n1', 'b1', '1500', '0'],
       });
       expect(lease).toMatchObject({ name: 'a', epoch: 101 });
       expect(lease.isHeld()).toBe(true);

@@ -13,6 +13,7 @@ import { Log } from '../telemetry/log.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
 import { monotonicNow } from './clock.js';
 import type { NodeIdentity } from './engine.js';
+import { Grace } from './grace.js';
 import { HeldLease } from './held.lease.js';
 import type { Keys } from './keys.js';
 import {
@@ -70,6 +71,7 @@ export class RedlockLeases implements Leases {
     private readonly node: NodeIdentity,
     private readonly telemetry: Telemetry,
     private readonly now: () => number = monotonicNow,
+    private readonly after: Grace = new Grace(times.grace, now),
   ) {
     const { length } = masters.clients;
     if (redlock.clients.size !== length) {
@@ -79,14 +81,14 @@ export class RedlockLeases implements Leases {
         `one over ${length}, a client for each Redis that leases are on (see "redis.quorum")`,
       );
     }
-    this.#renewal = new Renewal(masters, keys, times, node, telemetry, now);
+    this.#renewal = new Renewal(masters, keys, times, node, telemetry, now, after);
   }
 
-  async acquire(name: string): Promise<Lease | undefined> {
+  async acquire(name: string, above = 0): Promise<Lease | undefined> {
     const sentAt = this.now();
     const lock = await this.#tryLock(name);
     if (lock === undefined) return undefined;
-    const lease = await this.#mint(name, lock, sentAt);
+    const lease = await this.#mint(name, lock, sentAt, above);
     // Redlock does not check whether the answer came in time, so a lock that is nearly over is given back at once.
     const inTime = this.now() - sentAt < this.times.deadline - this.times.margin;
     if (lease === undefined || !inTime || this.#renewal.closed) {
@@ -102,7 +104,7 @@ export class RedlockLeases implements Leases {
   async standing(names: readonly string[]): Promise<Standing[]> {
     if (names.length === 0) return [];
     const keys = [this.keys.incarnation, ...names.map((name) => this.keys.lease(name))];
-    const replies = await this.masters.run(standingScript, keys, [this.times.grace, this.times.ttl]);
+    const replies = await this.masters.run(standingScript, keys, [this.after.text, this.times.ttl]);
     const waits = replies.map((reply) => {
       const [grace = 0, ...ttls] = toTexts(reply).map(Number);
       return ttls.map((ttl) => Math.max(grace, Math.min(waitOf(ttl), this.times.ttl + this.times.grace)));
@@ -139,7 +141,7 @@ export class RedlockLeases implements Leases {
   async grace(): Promise<number> {
     return toNumber(
       toTexts(
-        await standingScript.run(this.masters.clients[0]!, [this.keys.incarnation], [this.times.grace, this.times.ttl]),
+        await standingScript.run(this.masters.clients[0]!, [this.keys.incarnation], [this.after.text, this.times.ttl]),
       )[0],
     );
   }
@@ -237,10 +239,10 @@ export class RedlockLeases implements Leases {
     return within(ms, work, `Redlock did not settle in ${ms} ms`);
   }
 
-  async #mint(name: string, lock: Lock, sentAt: number): Promise<HeldLease | undefined> {
+  async #mint(name: string, lock: Lock, sentAt: number, above: number): Promise<HeldLease | undefined> {
     const keys = [this.keys.incarnation, this.keys.lease(name), this.keys.epoch(name), this.keys.owner(name)];
     try {
-      const args = [lock.value, this.times.grace, this.node.name, this.node.bootId, this.times.ttl];
+      const args = [lock.value, this.after.text, this.node.name, this.node.bootId, this.times.ttl, above];
       const minted = (answers: readonly unknown[]): number[] => answers.map(toNumber).filter((epoch) => epoch > 0);
       const enough = (answers: readonly unknown[]): boolean => minted(answers).length >= this.masters.majority;
       const epochs = minted(await this.masters.run(mintScript, keys, args, enough));

@@ -8,6 +8,7 @@ import { unattended } from '../foreign/gate.js';
 import { Log } from '../telemetry/log.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
 import type { NodeIdentity } from './engine.js';
+import type { Grace } from './grace.js';
 import type { HeldLease } from './held.lease.js';
 import type { Keys } from './keys.js';
 import { confirmScript, recoverScript, renewScript } from './lease.scripts.js';
@@ -37,6 +38,7 @@ export class Renewal {
     private readonly node: NodeIdentity,
     private readonly telemetry: Telemetry,
     private readonly now: () => number,
+    private readonly after: Grace,
   ) {
     this.#watchdog = times.onStall === 'exit' ? new Watchdog(node.name) : undefined;
   }
@@ -190,10 +192,9 @@ export class Renewal {
       lease.epoch,
       lease.isHeld(now) ? stateOf(lease) : '',
     ]);
-    const { grace, ttl } = this.times;
     const epochsOf = (texts: readonly (readonly string[])[], index: number): number[] =>
       texts.map((each) => toNumber(each[index])).filter((epoch) => epoch > 0);
-    const head = [grace, this.node.name, this.node.bootId, ttl];
+    const head = [this.after.text, this.node.name, this.node.bootId, this.times.ttl];
     const answers = await this.#ask(recoverScript, keys, [...head, ...args], (texts) =>
       leases.every((_, index) => epochsOf(texts, index).length >= this.masters.majority),
     );

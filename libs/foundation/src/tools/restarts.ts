@@ -21,7 +21,7 @@ export interface Restarts {
   forget(...names: string[]): Promise<void>;
   /** Calls `restart(name, epoch)` on some node after `delayMs`; at most one job per name and epoch. */
   schedule(name: string, epoch: number, delayMs: number): Promise<void>;
-  /** Puts the regular sweep back after data loss. */
+  /** Puts the regular sweep back after data loss, and where it is planned by a clock that was wrong. */
   ensureSweep(): Promise<void>;
   close(): Promise<void>;
 }

@@ -31,6 +31,28 @@ describe('Stamps', () => {
     expect(new Stamps('boot-b').take('x', near, NOW)).toEqual({ text: '[]' });
   });
 
+  it('begins anew after its clock was ahead, and what was sent before is not taken again', () => {
+    const HOUR = 3_600_000;
+    const sender = new Stamps('boot-a');
+    const [listener, newcomer] = [new Stamps('boot-b'), new Stamps('boot-c')];
+    const before = sender.put('[1]', NOW);
+    const ahead = sender.put('[2]', NOW + HOUR);
+    for (const text of [before, ahead]) listener.take('x', text, NOW);
+    const after = sender.put('[3]', NOW + 1000);
+    for (const receiver of [listener, newcomer]) {
+      expect(receiver.take('x', after, NOW + 1000)).toEqual({ text: '[3]' });
+      expect(receiver.take('x', sender.put('[4]', NOW + 1001), NOW + 1001)).toEqual({ text: '[4]' });
+      expect(receiver.take('x', after, NOW + 1002)).toEqual({ refusal: 'came a second time, or late' });
+    }
+    for (const text of [before, ahead]) {
+      expect(listener.take('x', text, NOW + 2000)).toEqual({ refusal: 'came a second time, or late' });
+    }
+    expect(newcomer.take('x', ahead, NOW + 2000)).toEqual({ refusal: 'is too old, or a clock is wrong' });
+    // Each time it happens.
+    sender.put('[]', NOW + HOUR);
+    expect(newcomer.take('x', sender.put('[5]', NOW + 3000), NOW + 3000)).toEqual({ text: '[5]' });
+  });
+
   it('goes on with a sender that was silent for long', () => {
     const sender = new Stamps('boot-a');
     const receiver = new Stamps('boot-b');

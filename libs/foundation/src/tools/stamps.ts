@@ -15,21 +15,33 @@ export type Refusal = 'came a second time, or late' | 'is too old, or a clock is
 export class Stamps {
   readonly #heard = new Map<string, number>();
   #last = 0;
+  /** How often the clock was found to have been ahead. */
+  #began = 0;
 
   constructor(private readonly bootId: string) {}
 
-  /** The text with the next stamp before it; `now` in milliseconds since 1970. */
+  /**
+   * The text with the next stamp before it; `now` in milliseconds since 1970.
+   *
+   * Stamps never go back. Where the clock was ahead for a while, that would keep them ahead for as long, and whoever had not
+   * heard of this sender before would refuse each; so then they begin anew, as after a restart.
+   */
   put(text: string, now: number): string {
+    if (this.#last / 1000 > now + MAX_SKEW_MS) {
+      this.#began += 1;
+      this.#last = 0;
+    }
     this.#last = Math.max(this.#last + 1, Math.floor(now * 1000));
-    return `${this.bootId} ${this.#last} ${text}`;
+    const sequence = this.#began === 0 ? this.bootId : `${this.bootId}+${this.#began}`;
+    return `${sequence} ${this.#last} ${text}`;
   }
 
   /** The text without its stamp, or what is wrong with that. Whoever calls has checked the signature. */
   take(topic: string, stamped: string, now: number): { text: string } | { refusal: Refusal } {
-    const [header = '', bootId, digits] = /^(\S{1,200}) (\d{1,16}) /.exec(stamped) ?? [];
-    if (bootId === undefined) return { refusal: 'has no stamp' };
+    const [header = '', sender, digits] = /^(\S{1,200}) (\d{1,16}) /.exec(stamped) ?? [];
+    if (sender === undefined) return { refusal: 'has no stamp' };
     const stamp = Number(digits);
-    const sequence = `${bootId} ${topic}`;
+    const sequence = `${sender} ${topic}`;
     const last = this.#heard.get(sequence);
     if (last !== undefined && stamp <= last) return { refusal: 'came a second time, or late' };
     if (last === undefined && Math.abs(stamp / 1000 - now) > MAX_SKEW_MS) {

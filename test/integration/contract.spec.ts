@@ -1,0 +1,158 @@
+// What nodes must share: nodes with other times, numbers and versions beside each other on a real Redis, and clocks that jump.
+import { describe, expect, it } from '@jest/globals';
+import { VERSION } from '../../libs/foundation/src/cluster/version.js';
+import { eventually } from '../../libs/foundation/src/testing/eventually.js';
+import type { Keys } from '../../libs/foundation/src/tools/keys.js';
+import type { Lease } from '../../libs/foundation/src/tools/leases.js';
+import type { NodeRecord } from '../../libs/foundation/src/tools/nodes.js';
+import type { FoundationOptions } from 'nestjs-foundation';
+import type { RedisServer } from '../support/redis-server.js';
+import { LEASE, engineOn, onOwnRedis, type Bench } from './bench.js';
+
+let server: RedisServer;
+let appName: string;
+let keys: Keys;
+
+onOwnRedis((ground) => ({ server, appName, keys } = ground));
+
+const FAST = { beatEvery: 100, ttl: 1000 };
+const SLOW = { beatEvery: 5000, ttl: 15_000 };
+
+/** A node that joins and beats when the test says so. */
+class Member {
+  record!: NodeRecord;
+  constructor(readonly bench: Bench) {}
+  static async join(options: FoundationOptions): Promise<Member> {
+    const member = new Member(await engineOn(server, appName, options));
+    expect(await member.joinAs(member.name, options)).toMatchObject({ joined: true });
+    return member;
+  }
+  get name(): string {
+    return this.bench.node.name;
+  }
+  joinAs(name: string, { membership = {} }: FoundationOptions) {
+    this.record = {
+      ...{ name, bootId: this.bench.node.bootId, host: 'h', pid: 1, version: VERSION, state: 'up', classes: [] },
+      ...{ load: 0, lag: 0, labels: {}, replicas: {}, listens: {}, leaseServers: 1, joinedAt: 0 },
+      ...membership,
+    } as NodeRecord;
+    return this.bench.engine.nodes.join(this.record);
+  }
+  beat() {
+    return this.bench.engine.nodes.beat(this.record.name, this.record.bootId);
+  }
+  async members(): Promise<string[]> {
+    const { members } = await this.bench.engine.nodes.view();
+    return members.map(({ name }) => name).sort();
+  }
+}
+
+const agoInMs = async (ms: number): Promise<string> => {
+  const [seconds = '', micros = ''] = (await server.cli('TIME')).split('\n');
+  return String(Number(seconds) * 1000 + Math.floor(Number(micros) / 1000) - ms);
+};
+
+describe('A node with other times of membership', () => {
+  it('is judged by its own: kept while it is silent for longer than another one may be', async () => {
+    const [slow, fast] = [await Member.join({ membership: SLOW }), await Member.join({ membership: FAST })];
+    await fast.members();
+    await server.cli('ZADD', keys.beats, await agoInMs(4000), slow.name);
+    expect((await fast.beat()).late).toEqual([]);
+    expect(await fast.members()).toEqual([slow.name, fast.name].sort());
+    // Nor is its name taken.
+    const second = new Member(await engineOn(server, appName, { membership: FAST }));
+    expect(await second.joinAs(slow.name, { membership: FAST })).toMatchObject({ joined: false });
+    await server.cli('ZADD', keys.beats, await agoInMs(11_000), slow.name);
+    expect((await fast.beat()).late).toEqual([slow.name]);
+    await server.cli('ZADD', keys.beats, await agoInMs(15_001), slow.name);
+    await fast.beat();
+    expect(await fast.members()).toEqual([fast.name]);
+  });
+
+  it('and is down when its own time is over, also for one that waits for longer', async () => {
+    const [slow, fast] = [await Member.join({ membership: SLOW }), await Member.join({ membership: FAST })];
+    await slow.members();
+    await server.cli('ZADD', keys.beats, await agoInMs(500), fast.name);
+    expect((await slow.beat()).late).toEqual([fast.name]);
+    await server.cli('ZADD', keys.beats, await agoInMs(1001), fast.name);
+    await slow.beat();
+    expect(await slow.members()).toEqual([slow.name]);
+  });
+
+  it('keeps those with another cookie out for as long as it lives', async () => {
+    const slow = await Member.join({ membership: SLOW });
+    await server.cli('ZADD', keys.beats, await agoInMs(9000), slow.name);
+    const other = new Member(
+      await engineOn(server, appName, { security: { cookie: 'another cookie, of 16 and more' } }),
+    );
+    expect(await other.joinAs(other.name, {})).toEqual({ joined: false, refused: 'cookie' });
+  });
+});
+
+describe('The clock of Redis', () => {
+  it.each([
+    ['forward by an hour', 3_600_000],
+    ['back by an hour', -3_600_000],
+    ['forward by two seconds', 2000],
+    ['back by two seconds', -2000],
+  ])('may be set %s: nobody is thrown out, and who died is', async (_how, jump) => {
+    const [a, b, dead] = [
+      await Member.join({ membership: FAST }),
+      await Member.join({ membership: FAST }),
+      await Member.join({ membership: FAST }),
+    ];
+    for (const each of [a, b]) await each.beat();
+    // What they had beaten before is that much older, or younger, than it was.
+    const before = await agoInMs(jump);
+    await server.cli('ZADD', keys.beats, before, a.name, before, b.name, before, dead.name);
+    const answer = await a.beat();
+    expect(answer).toMatchObject({ status: 'ok', late: [] });
+    expect(await b.beat()).toMatchObject({ status: 'ok' });
+    const began = performance.now();
+    await eventually(async () => {
+      for (const each of [a, b]) expect((await each.beat()).status).toBe('ok');
+      return (await a.members()).length === 2;
+    });
+    expect(performance.now() - began).toBeLessThan(FAST.ttl + 2000);
+    expect(await a.members()).toEqual([a.name, b.name].sort());
+  });
+});
+
+describe('After a loss of data', () => {
+  const LONG: FoundationOptions = { lease: { ...LEASE, ttl: 5000, renewEvery: 1500 }, membership: SLOW };
+  const SHORT: FoundationOptions = { lease: LEASE, membership: FAST };
+  const graceOf = ({ bench }: Member): Promise<number> => bench.engine.leases.grace();
+
+  it('the longest lease counts for all who have met its owner, and for those that join them', async () => {
+    const [long, short] = [await Member.join(LONG), await Member.join(SHORT)];
+    const lease = (await eventually(() => long.bench.engine.leases.acquire('feed'))) as Lease;
+    await short.beat();
+    // The owner is cut off: it does not renew, and counts on its lease until its own deadline.
+    await server.cli('FLUSHALL');
+    await short.beat();
+    expect(await graceOf(short)).toBeGreaterThan(4000);
+    const newcomer = await Member.join(SHORT);
+    expect(await graceOf(newcomer)).toBeGreaterThan(4000);
+    expect(await newcomer.bench.engine.leases.acquire('feed')).toBeUndefined();
+    expect(lease.isHeld() || lease.signal.aborted).toBe(true);
+  });
+
+  it('it counts no more a while after the last of its nodes has left', async () => {
+    const [long, short] = [await Member.join(LONG), await Member.join(SHORT)];
+    await short.beat();
+    await long.bench.engine.nodes.leave(long.name, long.record.bootId);
+    const longest = `${keys.incarnation}:longest`;
+    expect(Number(await server.cli('PTTL', longest))).toBeLessThanOrEqual(60_000);
+    // As a minute later, for one that has not met it.
+    await server.cli('PEXPIRE', longest, '1');
+    await eventually(async () => (await server.cli('EXISTS', longest)) === '0');
+    await Member.join(SHORT);
+    expect(await server.cli('GET', longest)).toBe(String(Math.ceil(LEASE.ttl * 0.01) + 2 + LEASE.ttl));
+  });
+
+  it('a node that starts after it waits for as long as "lease.grace" says', async () => {
+    await server.cli('FLUSHALL');
+    const newcomer = await Member.join({ ...SHORT, lease: { ...LEASE, grace: 5052 } });
+    expect(await graceOf(newcomer)).toBeGreaterThan(4000);
+  });
+});
