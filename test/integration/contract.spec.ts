@@ -5,15 +5,26 @@ import { eventually } from '../../libs/foundation/src/testing/eventually.js';
 import type { Keys } from '../../libs/foundation/src/tools/keys.js';
 import type { Lease } from '../../libs/foundation/src/tools/leases.js';
 import type { NodeRecord } from '../../libs/foundation/src/tools/nodes.js';
-import type { FoundationOptions } from 'nestjs-foundation';
+import {
+  Callable,
+  Channels,
+  FoundationConfigError,
+  Membership,
+  Partitioned,
+  ProcessManager,
+  type FoundationOptions,
+  type PartitionedRef,
+  type ProcessContext,
+} from 'nestjs-foundation';
 import type { RedisServer } from '../support/redis-server.js';
-import { LEASE, engineOn, onOwnRedis, type Bench } from './bench.js';
+import { CapturedLog, LEASE, boot, engineOn, formed, onOwnRedis, type Bench, type Booted } from './bench.js';
 
 let server: RedisServer;
 let appName: string;
 let keys: Keys;
+let log: CapturedLog;
 
-onOwnRedis((ground) => ({ server, appName, keys } = ground));
+onOwnRedis((ground) => ({ server, appName, keys, log } = ground));
 
 const FAST = { beatEvery: 100, ttl: 1000 };
 const SLOW = { beatEvery: 5000, ttl: 15_000 };
@@ -154,5 +165,105 @@ describe('After a loss of data', () => {
     await server.cli('FLUSHALL');
     const newcomer = await Member.join({ ...SHORT, lease: { ...LEASE, grace: 5052 } });
     expect(await graceOf(newcomer)).toBeGreaterThan(4000);
+  });
+});
+
+/** The same class in two releases of an application. */
+function release(partitions: number) {
+  @Partitioned({ name: 'carts', partitions })
+  class Carts {
+    #ctx!: ProcessContext;
+    onProcessStart(ctx: ProcessContext): void {
+      this.#ctx = ctx;
+    }
+    @Callable()
+    which(): number | undefined {
+      return this.#ctx.index;
+    }
+  }
+  return Carts;
+}
+type Carts = InstanceType<ReturnType<typeof release>>;
+
+describe('The number of partitions', () => {
+  const KEYS = Array.from({ length: 20 }, (_, index) => `customer-${index}`);
+  const refOf = ({ app }: Booted): PartitionedRef<Carts> => app.get(ProcessManager).lookupPartitioned<Carts>('carts')!;
+  const reached = (ref: PartitionedRef<Carts>) => Promise.all(KEYS.map((key) => ref.for(key).call('which')));
+
+  it('is one for the cluster: that of the table until all nodes declare another one, and then that', async () => {
+    const [four, eight] = [release(4), release(8)];
+    const a = await boot(server.url, appName, [four], {});
+    const b = await boot(server.url, appName, [eight], {});
+    await formed(a, b);
+    const onA = await a.app.get(ProcessManager).startPartitioned(four);
+    const onB = await b.app.get(ProcessManager).startPartitioned(eight);
+    expect([onA.partitions, onB.partitions]).toEqual([4, 4]);
+    const before = await reached(refOf(a));
+    expect(await reached(refOf(b))).toEqual(before);
+    expect(before).toEqual(KEYS.map((key) => onB.partitionOf(key)));
+    expect(log.lines.some((line) => line.includes('Another declaration of a process counts'))).toBe(true);
+    expect(a.app.get(Membership).differences()).toMatchObject([
+      { setting: 'process carts', values: [{ nodes: [a.name] }, { nodes: [b.name] }] },
+    ]);
+    // The last of the old nodes leaves, and its successor declares what b does.
+    await a.app.close();
+    const c = await boot(server.url, appName, [eight], {});
+    await eventually(() => [b, c].every((node) => refOf(node)?.partitions === 8));
+    // A reference that was made before goes by the new number, too.
+    const after = await reached(onB);
+    expect(after).toEqual(KEYS.map((key) => onB.partitionOf(key)));
+    expect(Math.max(...after.map(Number))).toBeGreaterThan(3);
+    expect(await reached(refOf(c))).toEqual(after);
+    // An old node that comes back does not set it back.
+    const d = await boot(server.url, appName, [four], {});
+    await formed(b, c, d);
+    expect(await reached(refOf(d))).toEqual(after);
+    expect([b, c, d].map((node) => refOf(node).partitions)).toEqual([8, 8, 8]);
+  });
+});
+
+describe('A node that nobody can be in a cluster with', () => {
+  it('is refused with what both say, and the other does not notice', async () => {
+    const a = await boot(server.url, appName, [], {});
+    const text = (await server.cli('HGET', keys.nodes, a.name)).split('\n')[0]!;
+    const [, bootId = '', joined = '', json = '{}'] = /^(\S+) (\d+) (.*)$/.exec(text)!;
+    const record = { ...(JSON.parse(json) as NodeRecord), protocol: { newest: 9, oldest: 9 }, version: '9.0.0' };
+    await server.cli('HSET', keys.nodes, a.name, `${bootId} ${joined} ${JSON.stringify(record)}`);
+    const refused = await boot(server.url, appName, [], {}).catch((error: unknown) => error);
+    expect(refused).toBeInstanceOf(FoundationConfigError);
+    expect((refused as Error).message).toContain(`Foundation ${VERSION} with protocol 1, while node "${a.name}"`);
+    expect((refused as Error).message).toContain('has Foundation 9.0.0 with protocol 9');
+    expect(await server.cli('HKEYS', keys.nodes)).toBe(a.name);
+    expect(a.app.get(Membership).state).toBe('up');
+  });
+});
+
+describe('Nodes with links and nodes without', () => {
+  it('hear one another', async () => {
+    const security = { cookie: 'a cookie of the test, long enough' };
+    const direct = { transport: { kind: 'direct' as const, host: '127.0.0.1' }, security };
+    const [a, b, c] = [
+      await boot(server.url, appName, [], direct),
+      await boot(server.url, appName, [], { security }),
+      await boot(server.url, appName, [], direct),
+    ];
+    await formed(a, b, c);
+    const heard: string[] = [];
+    for (const node of [a, b, c]) {
+      await node.app.get(Channels).subscribe('events', (message) => void heard.push(`${node.name} ${String(message)}`));
+    }
+    await eventually(() =>
+      [a, b, c].every(({ app }) =>
+        app
+          .get(Membership)
+          .members()
+          .every(({ listens }) => 'events' in listens),
+      ),
+    );
+    for (const node of [a, b, c]) await node.app.get(Channels).broadcast('events', node.name);
+    const all = [a, b, c].flatMap((to) => [a, b, c].map((from) => `${to.name} ${from.name}`)).sort();
+    await eventually(() => heard.length >= 9, { lastSeen: () => heard });
+    expect([...heard].sort()).toEqual(all);
+    expect(a.app.get(Membership).differences()).toMatchObject([{ setting: 'transport', rule: 'settled' }]);
   });
 });

@@ -285,11 +285,9 @@ describe('A lease that lasts far longer than any owner asked for', () => {
     await lease.announce();
     lease.abandon();
     const key = keys.lease('feed');
-    for (const lasts of [
-      ['PEXPIRE', key, TEN_MINUTES],
-      ['PERSIST', key],
-    ] as string[][]) {
-      expect(await server.cli(...lasts)).toBe('1');
+    for (const lasts of [['PEXPIRE', key, TEN_MINUTES] as const, ['PERSIST', key] as const]) {
+      const [command, ...args] = lasts;
+      expect(await server.cli(command, ...args)).toBe('1');
       expect(await ownerOf(b)).toBeUndefined();
     }
     const began = performance.now();

@@ -15,6 +15,7 @@ import type { FoundationConfig } from './config/options.js';
 import { FoundationError, NotReadyError, RedisUnavailableError, describe } from './errors.js';
 import { isA } from './foreign/words.js';
 import { unattended } from './foreign/gate.js';
+import { declarationsOf } from './processes/declarations.js';
 import type { CallClient } from './processes/call.client.js';
 import type { Instance } from './processes/instance.js';
 import { exploreProcesses, metadataOf } from './processes/process.explorer.js';
@@ -167,7 +168,7 @@ export class FoundationLifecycle implements OnApplicationBootstrap {
   async #joinOnce(specs: readonly ProcessSpec[]): Promise<void> {
     try {
       await this.engine.open();
-      await this.membership.join([...new Set(specs.map(({ type }) => type))]);
+      await this.membership.join([...new Set(specs.map(({ type }) => type))], declarationsOf(specs));
       await this.table.sync();
       await this.registry.open();
       await this.supervisor.declare(specs);

@@ -69,7 +69,12 @@ export class Channels {
     const heads = headsOf(node.name, node.bootId);
     const drops = new Drops(telemetry);
     this.#outbox = new Outbox(transport);
-    this.#letters = new Letters(node, transport, (bootId) => keys.mail(bootId));
+    this.#letters = new Letters(
+      node,
+      transport,
+      (bootId) => keys.mail(bootId),
+      (reason) => telemetry.emit('message.dropped', { channel: keys.mail(node.bootId), reason, count: 1 }),
+    );
     this.#audience = new Audience(membership);
     this.#figures = new FiguresOfNodes(this.#letters, () => this.figures());
     this.requests = new Requests(this.#audience, this.#letters, membership, transport);

@@ -46,6 +46,22 @@ describe('Letters', () => {
     expect(two.mock.calls).toEqual([[{ x: 2 }, { name: 'a', bootId: 'a' }]]);
   });
 
+  it('of another version are dropped, and that is counted and told, with who sent them', async () => {
+    const { transport } = post();
+    const refused = jest.fn<(reason: string) => void>();
+    const warn = jest.fn();
+    Logger.overrideLogger({ log: jest.fn(), warn, error });
+    const letters = new Letters({ name: 'a', bootId: 'a' } as LocalNode, transport, (to) => `to ${to}`, refused);
+    await letters.open();
+    const listener = jest.fn<LetterListener>();
+    letters.on('k', listener);
+    await transport.publish('to a', JSON.stringify({ v: 2, from: 'b', boot: 'b', k: 'k', b: 1 }));
+    await transport.publish('to a', JSON.stringify({ v: 1, from: 'b', boot: 'b', k: 'k', b: 2 }));
+    expect(listener.mock.calls).toEqual([[2, { name: 'b', bootId: 'b' }]]);
+    expect(refused.mock.calls).toEqual([['unknown version']]);
+    expect(JSON.stringify(warn.mock.calls)).toContain('"from":"\\"b\\"","version":"2","known":1');
+  });
+
   it('to the own node do not travel', async () => {
     const { node } = post();
     const a = await node('a');

@@ -3,13 +3,14 @@
  * Called inside this room; underneath PUBLISH to `…:mail:<bootId>`, one for all letters of a turn to one node.
  */
 import type { LocalNode } from '../cluster/node.js';
+import { show } from '../config/shape.js';
 import { describe } from '../errors.js';
 import { RepeatedLog } from '../telemetry/repeated.log.js';
 import { parseJson } from '../tools/json.js';
 import { Outbox } from '../tools/outbox.js';
 import type { Lane, Transport } from '../tools/transport.js';
 
-/** The version of the format; a receiver drops what has another one. */
+/** The version of the format; a receiver drops what has another one, counts it and tells. */
 const LETTERS_VERSION = 1;
 
 /** Who sent a letter. */
@@ -31,6 +32,8 @@ export class Letters {
     private readonly node: LocalNode,
     private readonly transport: Transport,
     private readonly topic: (bootId: string) => string,
+    /** A letter was dropped. */
+    private readonly refused: (reason: string) => void = () => undefined,
   ) {
     this.#outbox = new Outbox(transport);
   }
@@ -71,7 +74,16 @@ export class Letters {
     for (const value of Array.isArray(values) ? (values as unknown[]) : [values]) {
       if (typeof value !== 'object' || value === null) continue;
       const { v, from, boot, k, b } = value as Record<string, unknown>;
-      if (v !== LETTERS_VERSION || !isWord(from) || !isWord(boot)) continue;
+      if (!isWord(from) || !isWord(boot)) continue;
+      if (v !== LETTERS_VERSION) {
+        this.#log.warn(
+          'A letter of another version of Foundation was dropped: what it answers, or asks for, is missed',
+          { from: show(from), version: show(v), known: LETTERS_VERSION },
+          `version ${show(from)}`,
+        );
+        this.refused('unknown version');
+        continue;
+      }
       const listener = typeof k === 'string' ? this.#listeners.get(k) : undefined;
       try {
         listener?.(b, { name: from, bootId: boot });

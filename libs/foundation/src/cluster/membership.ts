@@ -21,6 +21,15 @@ import type { Telemetry } from '../telemetry/telemetry.js';
 import { monotonicNow } from '../tools/clock.js';
 import type { Engine } from '../tools/engine.js';
 import type { BeatAnswer, JoinAnswer, NodeRecord, ReplicaReport } from '../tools/nodes.js';
+import {
+  OLDEST_PROTOCOL,
+  PROTOCOL,
+  describeDifference,
+  differencesOf,
+  refusalOf,
+  type Difference,
+  type Refusal,
+} from './contract.js';
 import { isIsolated, stateOf, type MemberState } from './failure-detector.js';
 import { MemberView } from './member.view.js';
 import type { LocalNode } from './node.js';
@@ -102,6 +111,8 @@ export class Membership {
   #clockOffset = 0;
   #latency = 0;
   #trouble: string | undefined;
+  /** Setting → what was said of it last. */
+  readonly #differences = new Map<string, string>();
   #pending: { changed: boolean } | undefined;
   #timer: NodeJS.Timeout | undefined;
   #dueAt = Infinity;
@@ -130,12 +141,17 @@ export class Membership {
       listens: {},
       leaseServers: 1 + config.quorum.length,
       ...config.membership,
+      leaseTtl: config.lease.ttl,
+      protocol: { newest: PROTOCOL, oldest: OLDEST_PROTOCOL },
       joinedAt: 0,
     };
     const owner = {
       self: this.self,
       isMember: () => this.#state === 'up',
-      changed: () => this.#tell('changed'),
+      changed: () => {
+        this.#noteDifferences();
+        this.#tell('changed');
+      },
     };
     this.#gate = new Gate(telemetry);
     this.#view = new MemberView(owner, engine, telemetry, config.membership.ttl, now);
@@ -179,9 +195,7 @@ export class Membership {
   #look(): { members: readonly Member[]; own: Member } {
     const { changes } = this.#view;
     if (this.#seen?.changes === changes && this.#seen.record === this.#record) return this.#seen;
-    const members = this.#view
-      .records()
-      .map((record) => (record.bootId === this.node.bootId ? { ...this.#record, state: record.state } : record))
+    const members = this.records()
       .map((record) => this.#member(record))
       .sort((a, b) => (a.name < b.name ? -1 : 1));
     const own = members.find(({ self }) => self) ?? this.#member(this.#record);
@@ -189,12 +203,23 @@ export class Membership {
     return this.#seen;
   }
 
-  #member({ leaseServers: _servers, beatEvery: _every, ttl: _ttl, ...record }: NodeRecord): Member {
-    return Object.freeze({
-      ...record,
-      state: stateOf(record.state, this.#view.isLate(record.name)),
-      self: record.bootId === this.node.bootId,
-    });
+  #member(record: NodeRecord): Member {
+    const { leaseServers: _servers, beatEvery: _every, ttl: _ttl, ...rest } = record;
+    const { leaseTtl: _leaseTtl, protocol: _protocol, declares: _declares, ...member } = rest;
+    const self = record.bootId === this.node.bootId;
+    return Object.freeze({ ...member, state: stateOf(record.state, this.#view.isLate(record.name)), self });
+  }
+
+  /** What the members say of themselves, this node included once it has joined; a copy, without network. */
+  records(): NodeRecord[] {
+    return this.#view
+      .records()
+      .map((record) => (record.bootId === this.node.bootId ? { ...this.#record, state: record.state } : record));
+  }
+
+  /** What the members do not agree about: settings, versions, and what should run. Empty = they agree. */
+  differences(): Difference[] {
+    return differencesOf(this.records());
   }
 
   /**
@@ -275,9 +300,10 @@ export class Membership {
    * @throws DuplicateNodeError when another live process has this name, `CookieMismatchError` when the others have another
    * cookie.
    */
-  async join(classes: readonly string[]): Promise<void> {
+  async join(classes: readonly string[], declares: Readonly<Record<string, string>> = {}): Promise<void> {
     const { address } = this.engine;
-    this.#record = { ...this.#record, classes: [...classes], ...(address === undefined ? {} : { address }) };
+    const says = { classes: [...classes], declares: { ...declares } };
+    this.#record = { ...this.#record, ...says, ...(address === undefined ? {} : { address }) };
     let first: { otherBootId: string; beatAt: number } | undefined;
     for (;;) {
       const answer = await this.engine.nodes.join(this.#record);
@@ -371,25 +397,53 @@ export class Membership {
     this.#lastAnswerAt = this.now();
     // Without the view nobody could say whether this node is the first; so a failure here is a failure to join.
     await this.#view.fetch();
-    await this.#requireSameServers();
+    await this.#requireContract();
     this.#setState('up');
     await this.#beatNow();
   }
 
   /**
-   * INVARIANT (I1): all nodes lease on the same number of servers. A majority of one set and one of another may not share a
-   * server, and then each of them has an owner.
+   * A node that cannot be in one cluster with an older one leaves. Of two that join at once each sees the other, because both have
+   * joined before either looks; the junior goes.
    */
-  async #requireSameServers(): Promise<void> {
-    const mine = this.#record.leaseServers;
-    const other = this.#view.records().find(({ leaseServers }) => leaseServers !== mine);
-    if (other === undefined) return;
+  async #requireContract(): Promise<void> {
+    const refusal = this.#refusal();
+    if (refusal === undefined) return;
     await this.engine.nodes.leave(this.node.name, this.node.bootId);
-    throw new FoundationConfigError(
-      'redis.quorum',
-      `leases on ${mine} Redis servers, while node "${other.name}" has them on ${other.leaseServers}`,
-      'the same servers on every node; to change them, stop all nodes first',
-    );
+    throw errorOf(refusal);
+  }
+
+  /** After it has joined again. The cluster may have become another one meanwhile. */
+  async #keepContract(): Promise<void> {
+    await this.#view.refresh();
+    const refusal = this.#refusal();
+    if (refusal === undefined) return;
+    // INVARIANT (I1): the others may have given away what this node owns, by rules of their own.
+    this.#tell('replaced');
+    this.#isolate();
+    await this.engine.nodes.leave(this.node.name, this.node.bootId);
+    this.#repeated.error('This node was not let in again', { error: errorOf(refusal).message });
+  }
+
+  #refusal(): Refusal | undefined {
+    const { joinedAt, name } = this.#record;
+    const isSenior = (other: NodeRecord): boolean =>
+      other.joinedAt < joinedAt || (other.joinedAt === joinedAt && other.name < name);
+    const others = this.#view.records().filter(({ bootId }) => bootId !== this.node.bootId);
+    return refusalOf(this.#record, others.filter(isSenior));
+  }
+
+  /** What was settled by a rule is said once, and again when it changes. */
+  #noteDifferences(): void {
+    if (this.#state !== 'up') return;
+    for (const difference of this.differences()) {
+      const { setting } = difference;
+      const what = describeDifference(difference);
+      // In a rolling release these differ, which nobody need hear of, or the one who declares it says so.
+      if (this.#differences.get(setting) === what || setting === 'version' || setting.startsWith('process ')) continue;
+      this.#differences.set(setting, what);
+      this.#logger.warn('The nodes do not agree about a setting', { what });
+    }
   }
 
   /**
@@ -526,7 +580,7 @@ export class Membership {
       return this.#repeated.error('This node was not let in again', { error: message });
     }
     this.#record = { ...this.#record, joinedAt: answer.now };
-    unattended('reading the view', this.#view.refresh());
+    unattended('reading the view', this.#keepContract());
     if (this.#state === 'isolated') this.#reached();
   }
 
@@ -554,4 +608,8 @@ export class Membership {
 /** True for what Redis said, by the words of its errors; another one means that it said nothing. */
 function isAnswer(error: unknown): boolean {
   return isError(error) && error.name === 'ReplyError';
+}
+
+function errorOf({ setting, node, mine, theirs, advice }: Refusal): FoundationConfigError {
+  return new FoundationConfigError(setting, `${mine}, while node "${node}" ${theirs}`, advice);
 }

@@ -61,6 +61,7 @@ export class HealthMonitor {
       self: this.membership.self.name,
       state: this.membership.state,
       expected: this.config.expectedNodes ?? this.topologies.expectedNodes() ?? this.#mostMembers,
+      differences: this.membership.differences(),
       strategies: this.topologies.status(),
       latencyMs: this.membership.latency,
       members,

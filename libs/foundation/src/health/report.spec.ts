@@ -42,6 +42,14 @@ const facts = (more: Partial<HealthFacts> = {}): HealthFacts => ({
 const reasonsOf = (more: Partial<HealthFacts>) =>
   clusterReport(facts(more)).reasons.map(({ code, severity }) => `${code} ${severity}`);
 
+const difference = (setting: string, rule: 'refused' | 'settled') => ({
+  ...{ setting, rule, outcome: 'what follows' },
+  values: [
+    { value: '1', nodes: ['a'] },
+    { value: '2', nodes: ['b'] },
+  ],
+});
+
 describe('clusterReport', () => {
   it('tells of a strategy that fails, and of no other', () => {
     const counters = { peers: 2, redisFound: false, reports: 1, failures: 3, dropped: 0 };
@@ -91,6 +99,12 @@ describe('clusterReport', () => {
     ['has a Redis that may evict', { engine: { evictionPolicy: 'allkeys-lru' } }, ['redis-evicts critical']],
     ['has a Redis that may not', { engine: { evictionPolicy: 'noeviction' } }, []],
     ['has a Redis that says nothing', { engine: undefined }, ['redis-silent degraded']],
+    [
+      'has nodes that do not agree',
+      { differences: [difference('lease.ttl', 'settled'), difference('redis.quorum', 'refused')] },
+      ['settings-differ critical', 'settings-differ degraded'],
+    ],
+    ['has other versions and transports', { differences: [difference('version', 'settled'), difference('transport', 'settled')] }, []], // prettier-ignore
     ['has a late sweep', { engine: { sweepLateMs: 16_000 } }, ['sweep-overdue degraded']],
     ['has a sweep that is a little late', { engine: { sweepLateMs: 6000 } }, []],
   ])('of a cluster that %s', (_what, more, expected) => {

@@ -2,6 +2,7 @@
  * Pure: what a node knows → how healthy the cluster is, and why it is not.
  * Called by the monitor.
  */
+import { describeDifference, type Difference } from '../cluster/contract.js';
 import type { Member, NodeState } from '../cluster/membership.js';
 import type { StrategyStatus } from '../cluster/topologies/strategy.run.js';
 import { LAGGING_MS } from '../processes/placement.js';
@@ -32,6 +33,7 @@ export interface HealthReason {
     | 'redis-silent'
     | 'redis-connection'
     | 'sweep-overdue'
+    | 'settings-differ'
     | 'topology-failing';
   severity: Exclude<HealthStatus, 'healthy'>;
   /** For everybody who may ask: names and numbers, nothing that user code or another system said. */
@@ -85,6 +87,8 @@ export interface HealthFacts {
   /** How long Redis took for the last beat, in milliseconds. */
   latencyMs: number;
   members: readonly Member[];
+  /** What the members do not agree about. */
+  differences?: readonly Difference[];
   /** How the topology strategies are doing. */
   strategies: readonly StrategyStatus[];
   processes: readonly { name: string; status: ProcessStatus; error?: string }[];
@@ -115,6 +119,7 @@ export function withoutDetails({ reasons, ...report }: ClusterHealth): ClusterHe
 export function clusterReport(facts: HealthFacts): ClusterHealth {
   const reasons = [
     ...membershipReasons(facts),
+    ...contractReasons(facts),
     ...topologyReasons(facts),
     ...workReasons(facts),
     ...redisReasons(facts),
@@ -162,6 +167,16 @@ function membershipReasons({ state, self, expected, members, trouble, held = 0 }
     }
   }
   return reasons;
+}
+
+/** Other versions and transports side by side are for `doctor`: nothing acts on different numbers because of them. */
+function contractReasons({ differences = [] }: HealthFacts): HealthReason[] {
+  const concerning = differences.filter(({ setting }) => setting !== 'version' && setting !== 'transport');
+  return concerning.map((difference): HealthReason => {
+    const severity = difference.rule === 'refused' ? 'critical' : 'degraded';
+    const message = `The nodes do not agree about ${describeDifference(difference)}.`;
+    return { code: 'settings-differ', severity, message };
+  });
 }
 
 function topologyReasons({ strategies }: HealthFacts): HealthReason[] {

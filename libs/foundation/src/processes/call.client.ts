@@ -30,6 +30,8 @@ export interface CallTarget {
   node: string;
   bootId: string;
   epoch: number;
+  /** For a partition: of how many the caller takes it to be one. */
+  partitions?: number;
 }
 
 /** Options of one call. */
@@ -146,6 +148,7 @@ export class CallClient {
       epoch: target.epoch,
       method,
       args: [...args],
+      ...(target.partitions === undefined ? {} : { partitions: target.partitions }),
       timeout,
       longest: this.config.channels.maxMessageBytes,
       trace: carried(this.telemetry),

@@ -13,7 +13,11 @@ import type { Instance } from './instance.js';
 import { traced } from './tracing.js';
 
 /** What a call needs of an instance. */
-export type Reachable = Pick<Instance, 'target' | 'call'> & { lease: Pick<Lease, 'epoch' | 'isHeld'> };
+export type Reachable = Pick<Instance, 'target' | 'call'> & {
+  lease: Pick<Lease, 'epoch' | 'isHeld'>;
+  /** What it is an instance of; a service is of nothing. */
+  spec?: Pick<Instance['spec'], 'kind' | 'count'>;
+};
 
 /** Whoever knows the instances of this node that calls may reach: the supervisor, and the services. */
 export interface Running {
@@ -75,10 +79,12 @@ export class CallServer {
    * INVARIANT: a call reaches only the very ownership it was resolved for. An instance stops being reachable by the clock, so
    * it is looked at once, in the turn in which the method begins.
    */
-  #find({ process, epoch, method }: CallRequest): Callee | 'stale' | 'not-callable' {
+  #find({ process, epoch, method, partitions }: CallRequest): Callee | 'stale' | 'not-callable' {
     const instance = this.instances.running(process);
     const target = instance?.target as Callee['target'] | undefined;
     if (instance === undefined || target === undefined || instance.lease.epoch !== epoch) return 'stale';
+    // The key that the caller had in mind may belong to another partition by now.
+    if (partitions !== undefined && instance.spec?.count !== partitions) return 'stale';
     return callableOf(Object.getPrototypeOf(target), method) === undefined ? 'not-callable' : { instance, target };
   }
 

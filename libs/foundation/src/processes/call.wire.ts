@@ -21,6 +21,8 @@ export interface CallRequest {
   epoch: number;
   method: string;
   args: unknown[];
+  /** For a partition: of how many the caller took it to be one. */
+  partitions?: number | undefined;
   /** Milliseconds after which nobody waits for the answer. */
   timeout: number;
   /** The longest result in bytes that the caller reads; nodes of the version before do not say it. */
@@ -101,6 +103,8 @@ function readRequest(message: Record<string, unknown>): CallRequest | undefined 
     timeout: Math.min(timeout, MAX_TIMEOUT),
   };
   if (typeof longest === 'number' && longest >= 0) request.longest = longest;
+  const { partitions } = message;
+  if (Number.isSafeInteger(partitions)) request.partitions = partitions as number;
   const trace = readCarrier(message['trace']);
   if (trace !== undefined) request.trace = trace;
   return request;

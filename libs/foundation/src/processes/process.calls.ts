@@ -53,6 +53,15 @@ export interface Callee {
   name: string;
   /** The class, where the caller knows it: it says which methods are callable, idempotent, and how long they may take. */
   type?: Type<unknown> | undefined;
+  /** Asked at each attempt, for a partition: the number of them may change while the call waits. */
+  locate?: (() => Location) | undefined;
+}
+
+/** The process that a call goes to now. */
+interface Location {
+  name: string;
+  /** For a partition: of how many. An owner that goes by another number refuses. */
+  partitions?: number;
 }
 
 /** What came of one attempt: an answer of the owner, or an interruption that leaves it open whether it was carried out. */
@@ -92,12 +101,12 @@ export class ProcessCalls {
     const timeout = options.timeout ?? marks?.timeout ?? this.config.calls.timeout;
     checkTimeout(`${callee.name}.${method}`, timeout);
     return traced(this.telemetry, 'client', callee.name, method, undefined, () =>
-      this.#call(callee.name, marks?.idempotent === true, method, args, { ...options, timeout }),
+      this.#call(locationOf(callee), marks?.idempotent === true, method, args, { ...options, timeout }),
     );
   }
 
   async #call(
-    name: string,
+    locate: () => Location,
     isIdempotent: boolean,
     method: string,
     args: readonly unknown[],
@@ -110,7 +119,7 @@ export class ProcessCalls {
       // The first word of a new owner is followed at once; after that the cluster is still making up its mind.
       if (attempt > 1) await pause();
       try {
-        const answer = await this.#ask(name, method, args, deadline, options, learnt);
+        const answer = await this.#ask(locate, method, args, deadline, options, learnt);
         const isStale = answer.reply?.outcome === 'stale' && performance.now() + LOOK_EVERY_MS < deadline;
         const again = answer.interrupted === undefined ? isStale : isIdempotent && !interrupted;
         if (!again) return this.#result(answer);
@@ -143,21 +152,22 @@ export class ProcessCalls {
 
   /** Sends it once. Whatever comes but a result, the owner is looked up anew for the next one: it may be dead or frozen. */
   async #ask(
-    name: string,
+    locate: () => Location,
     method: string,
     args: readonly unknown[],
     deadline: number,
     options: CallOptions,
     learnt: Learnt,
   ): Promise<Answer> {
-    const owner = await this.#owner(name, method, deadline, learnt, options.signal);
+    const { owner, target } = await this.#owner(locate, method, deadline, learnt, options.signal);
+    const { name } = owner;
     const subject: CallSubject = { processName: name, method, node: owner.node };
     const forget = (): void => {
       if (this.#owners.get(name) === owner) this.#owners.delete(name);
     };
     try {
       const timeout = Math.max(1, Math.ceil(deadline - performance.now()));
-      const reply = await this.client.call(owner, method, args, { ...options, timeout });
+      const reply = await this.client.call(target, method, args, { ...options, timeout });
       if (reply.outcome === 'stale' || reply.outcome === 'interrupted') forget();
       if (reply.outcome === 'stale') Object.assign(learnt, { isNotRunning: true, failure: undefined });
       if (reply.outcome !== 'interrupted') return { subject, reply };
@@ -176,9 +186,9 @@ export class ProcessCalls {
     const deadline = performance.now() + this.config.calls.timeout;
     const learnt: Learnt = {};
     for (;;) {
-      const owner = await this.#owner(callee.name, method, deadline, learnt);
-      if (await this.client.cast(owner, method, args)) return;
-      this.#owners.delete(callee.name);
+      const { owner, target } = await this.#owner(locationOf(callee), method, deadline, learnt);
+      if (await this.client.cast(target, method, args)) return;
+      this.#owners.delete(owner.name);
       Object.assign(learnt, { isNotRunning: true, failure: undefined });
       if (performance.now() + LOOK_EVERY_MS >= deadline)
         throw notRunning({ processName: callee.name, method, node: '?' });
@@ -196,16 +206,21 @@ export class ProcessCalls {
 
   /** The owner as last seen, or as the cluster says now; waits for one while there is none, because nothing is sent yet. */
   async #owner(
-    name: string,
+    locate: () => Location,
     method: string,
     deadline: number,
     learnt: Learnt,
     signal?: AbortSignal,
-  ): Promise<CallTarget> {
+  ): Promise<{ owner: CallTarget; target: CallTarget }> {
     for (;;) {
       signal?.throwIfAborted();
+      const { name, partitions } = locate();
+      const found = (owner: CallTarget): { owner: CallTarget; target: CallTarget } => ({
+        owner,
+        target: partitions === undefined ? owner : { ...owner, partitions },
+      });
       const known = this.#owners.get(name);
-      if (known !== undefined) return known;
+      if (known !== undefined) return found(known);
       const began = performance.now();
       try {
         // The caller's time counts, not that of the connection.
@@ -213,7 +228,7 @@ export class ProcessCalls {
         const owner = await heeding(signal, within(left, this.registry.running(name), LATE));
         if (owner !== undefined) {
           this.#owners.set(name, owner);
-          return owner;
+          return found(owner);
         }
         Object.assign(learnt, { isNotRunning: true, failure: undefined });
       } catch (error) {
@@ -244,6 +259,10 @@ export class ProcessCalls {
         throw new CallRefusedError(subject, 'busy', 'Call less often, or raise calls.concurrency and calls.queue.');
     }
   }
+}
+
+function locationOf({ name, locate }: Callee): () => Location {
+  return locate ?? (() => ({ name }));
 }
 
 function checkTimeout(call: string, timeout: number): void {

@@ -36,6 +36,8 @@ export interface ProcessEntry extends ProcessSpec {
   ranOn?: string;
   /** With `backing-off`: milliseconds since 1970 by the Redis clock. */
   retryAt?: number;
+  /** True while what runs stops, to begin again by another number of partitions: nothing of it starts. */
+  settling?: true;
 }
 
 /** An entry and its version in the table. */
@@ -68,7 +70,7 @@ export function parseEntry({ key, value, version }: TableRow): VersionedEntry | 
   }
   if (!isRecord(parsed)) return undefined;
   const { name, type, kind, count, declared, handoff, rebalance, status, after, confirmed } = parsed;
-  const { of, args, avoid, prefer, error, crashes, ranOn, retryAt } = parsed;
+  const { of, args, avoid, prefer, error, crashes, ranOn, retryAt, settling } = parsed;
   const options = readOptions(parsed['options']);
   const placement = readPlacement(parsed['placement']);
   const isPart = of !== undefined;
@@ -87,11 +89,12 @@ export function parseEntry({ key, value, version }: TableRow): VersionedEntry | 
     [avoid, prefer, ranOn].every((node) => node === undefined || isText(node, MAX_SLOT_NAME)) &&
     (error === undefined || typeof error === 'string') &&
     (crashes === undefined || isWhole(crashes, 0)) &&
-    (retryAt === undefined || isNumber(retryAt, 0, Number.MAX_SAFE_INTEGER));
+    (retryAt === undefined || isNumber(retryAt, 0, Number.MAX_SAFE_INTEGER)) &&
+    (settling === undefined || settling === true);
   if (!usable || options === undefined || placement === undefined) return undefined;
   const fields = { name, type, kind, count, declared, handoff, rebalance, status, after, confirmed, args };
   // The version before wrote texts of any length.
-  const optional = Object.entries({ of, avoid, prefer, error: error && plain(error), crashes, ranOn, retryAt });
+  const optional = Object.entries({ of, avoid, prefer, error: error && plain(error), crashes, ranOn, retryAt, settling });
   const given = optional.filter(([, field]) => field !== undefined);
   return { ...fields, ...Object.fromEntries(given), options, placement, version } as VersionedEntry;
 }

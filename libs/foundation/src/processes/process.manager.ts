@@ -133,7 +133,7 @@ export class ProcessManager {
     const declared = metadataOf(type)?.kind === 'partitioned' ? metadataOf(type)?.count : undefined;
     const count = positive(partitions ?? declared ?? 64);
     const spec = await this.#start('startPartitioned', type, 'partitioned', count, args, opts);
-    await this.#allRunning(slotNames(spec, ''), spec);
+    await this.#allRunning(spec);
     return this.#partitionedRef<T>(spec.name, spec.count, type);
   }
 
@@ -375,7 +375,9 @@ export class ProcessManager {
     const isOutcome = current !== undefined && current.status !== 'stopped' && current.after > before;
     if (isOutcome && !dead) return undefined;
     const after = Math.max(this.table.floor(spec.name), dead ? current.after + 1 : 0);
-    return { ...spec, status: 'wanted', after, confirmed: false };
+    // The number of a declared process is that of the cluster, and only a change that all nodes agree about changes it.
+    const count = current?.declared === true && spec.declared ? current.count : spec.count;
+    return { ...spec, count, status: 'wanted', after, confirmed: false };
   }
 
   /** Forbids every epoch so far, so that what runs must be started anew. */
@@ -449,10 +451,13 @@ export class ProcessManager {
     return report?.state === 'failed' || report?.state === 'escalated' ? report.error : undefined;
   }
 
-  async #allRunning(slots: readonly string[], { name, options }: ProcessSpec): Promise<void> {
+  async #allRunning(spec: ProcessSpec): Promise<void> {
+    const { name, options } = spec;
     const timeout = options.timeout === 'infinity' ? Infinity : options.timeout + ELECTION_MS;
     const all = await this.#until(name, timeout, async () => {
       await this.#present(name);
+      // As many as the cluster goes by, which may be another number than the one that was asked for.
+      const slots = slotNames(this.table.get(name) ?? spec, '');
       const entries = slots.flatMap((slot) => this.table.get(slot) ?? []);
       const failed = entries.find(({ status }) => isEnded(status) && status !== 'completed');
       if (failed !== undefined) {
@@ -526,16 +531,27 @@ export class ProcessManager {
     return { ...facts, stop: () => this.stop(name), ...remoteCalls<T>(this.calls, { name, type }) };
   }
 
-  #partitionedRef<T>(name: string, partitions: number, type?: Type<T>): PartitionedRef<T> {
+  /** INVARIANT: the number is the one that the cluster goes by at the time of each call, never one that was kept. */
+  #partitionedRef<T>(name: string, known: number, type?: Type<T>): PartitionedRef<T> {
+    const count = (): number => {
+      const entry = this.table.get(name);
+      return entry?.kind === 'partitioned' ? entry.count : known;
+    };
     const indexOf = (key: string): number => {
       if (typeof key !== 'string') throw new ArgumentError(`${name}.for`, 'key', show(key), 'a text');
-      return partitionOf(key, partitions);
+      return partitionOf(key, count());
     };
     return {
       name,
-      partitions,
+      get partitions() {
+        return count();
+      },
       partitionOf: indexOf,
-      for: (key) => remoteCalls<T>(this.calls, { name: `${name}/${indexOf(key)}`, type }),
+      for: (key) => {
+        const callee = { name: `${name}/${indexOf(key)}`, type };
+        const locate = () => ({ name: `${name}/${indexOf(key)}`, partitions: count() });
+        return remoteCalls<T>(this.calls, { ...callee, locate });
+      },
       stop: () => this.stop(name),
     };
   }

@@ -73,6 +73,7 @@ export interface ProcessRef<T = AnyProcess> extends RemoteCalls<T> {
 /** The partitions of a process. */
 export interface PartitionedRef<T = AnyProcess> {
   readonly name: string;
+  /** How many there are now: one number for the whole cluster, which changes when all nodes declare another one. */
   readonly partitions: number;
   /** The partition of a key, 0 to `partitions` − 1; the same on all nodes. */
   partitionOf(key: string): number;

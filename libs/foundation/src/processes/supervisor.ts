@@ -14,6 +14,7 @@ import type { Lease } from '../tools/leases.js';
 import { isLongTurn, nextTurn } from '../tools/long.turn.js';
 import { NodeLease } from '../tools/node.lease.js';
 import { Candidacy } from './candidacy.js';
+import { Declarations } from './declarations.js';
 import { isMarkOf } from './end.js';
 import { Endings } from './endings.js';
 import { Instance } from './instance.js';
@@ -91,6 +92,7 @@ export class Supervisor {
   readonly #hooks: InstanceHook[] = [];
   readonly #candidacy: Candidacy;
   readonly #endings: Endings;
+  readonly #declarations: Declarations;
   readonly #log = new RepeatedLog();
   readonly #paused = new Map<string, number>();
   readonly #expected = new Expected();
@@ -126,6 +128,7 @@ export class Supervisor {
     private readonly telemetry: Telemetry,
     private readonly now: () => number = monotonicNow,
   ) {
+    this.#declarations = new Declarations(engine, membership, table);
     this.#endings = new Endings(engine, membership, table, telemetry, () => this.wake());
     this.#candidacy = new Candidacy(
       {
@@ -193,6 +196,7 @@ export class Supervisor {
   /** Puts what the decorators say into the table. A cold start of the whole cluster forgets how processes ended before. */
   async declare(specs: readonly ProcessSpec[]): Promise<void> {
     if (specs.length === 0) return;
+    this.#declarations.add(specs);
     await this.#settled();
     const coldStart = this.#isEldest();
     const { joinedAt } = this.membership.own;
@@ -202,10 +206,12 @@ export class Supervisor {
       // What was written since this node joined is the word of a node that joined with it, not of the cluster before.
       const before = current !== undefined && current.version < joinedAt * 1000;
       const again = before && coldStart && (isEnded(current.status) || current.status === 'once');
-      if (current !== undefined && !again && sameSpec(current, spec)) return undefined;
-      const status = current === undefined || again ? 'wanted' : current.status;
-      return { ...spec, status, after: current?.after ?? 0, confirmed: true };
+      // What runs by another declaration is not changed by one node alone.
+      if (current !== undefined && !again) return undefined;
+      const counts = current === undefined || this.#declarations.isAgreed(spec) ? spec : current;
+      return { ...counts, status: 'wanted', after: current?.after ?? 0, confirmed: true };
     });
+    for (const spec of specs) await this.#declarations.apply(spec);
     if (coldStart) await this.engine.restarts.forget(...byName.keys());
   }
 
@@ -321,6 +327,7 @@ export class Supervisor {
   #noteBeat(): void {
     if (this.#state !== 'supervising') return;
     const now = this.now();
+    this.#declarations.review();
     for (const past of [this.#promised, this.#resting]) forgetPast(past, now);
     unattended('looking for better nodes', this.#rebalance());
     this.#endings.remindAll();
@@ -454,6 +461,7 @@ export class Supervisor {
     const { name: self } = this.membership.self;
     const elsewhere = entry.prefer !== undefined && entry.prefer !== self;
     if (isEnded(entry.status)) instance.stop('stop');
+    else if (entry.settling === true) instance.stop('restart');
     // INVARIANT (I18): a restart or a move that met a reclaim is carried out all the same.
     else if (instance.firstEpoch <= entry.after) instance.stop(elsewhere ? 'move' : 'restart');
     else if (instance.running && !hosted.announced) unattended('announcing a process', this.#announce(hosted));
@@ -534,6 +542,7 @@ export class Supervisor {
       this.#state === 'supervising' &&
       this.membership.state === 'up' &&
       entry?.status === 'wanted' &&
+      entry.settling !== true &&
       this.#classes.has(entry.type) &&
       !this.#endings.isOpen(entry.name)
     );

@@ -42,6 +42,12 @@ export interface NodeRecord {
   beatEvery?: number;
   /** After how long without a beat it is down, in milliseconds. */
   ttl?: number;
+  /** How long its leases last, in milliseconds. */
+  leaseTtl?: number;
+  /** The words that it understands; see `cluster/contract.ts`. Absent = the first ones. */
+  protocol?: { newest: number; oldest: number };
+  /** What its decorators say should run: name → `<kind> <count> <hash of all of it>`. Absent = it does not say. */
+  declares?: Record<string, string>;
   /** Milliseconds since 1970 by the Redis clock. */
   joinedAt: number;
   /** `host:port` where others link with it; absent with the Redis transport. */

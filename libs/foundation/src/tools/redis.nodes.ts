@@ -376,6 +376,9 @@ function parseRecord(text: string, joinedAt: string | undefined): NodeRecord | u
     leaseServers,
     beatEvery,
     ttl,
+    leaseTtl,
+    protocol,
+    declares,
     address,
   } = value as Record<string, unknown>;
   if (!isShort(name) || !isShort(bootId)) return undefined;
@@ -396,6 +399,9 @@ function parseRecord(text: string, joinedAt: string | undefined): NodeRecord | u
     leaseServers: toCount(leaseServers, MAX_COUNT) || 1,
     ...(beatEvery === undefined ? {} : { beatEvery: toCount(beatEvery, MAX_MS) }),
     ...(ttl === undefined ? {} : { ttl: toCount(ttl, MAX_MS) }),
+    ...(leaseTtl === undefined ? {} : { leaseTtl: toCount(leaseTtl, MAX_MS) }),
+    ...(protocol === undefined ? {} : { protocol: parseProtocol(protocol) }),
+    ...(declares === undefined ? {} : { declares: mapOf(declares, parseDeclaration) }),
     joinedAt: toCount(Number(joinedAt)),
     // What cannot be dialled is kept all the same: it says that the node is to be reached by letters.
     ...(typeof address === 'string' ? { address: address.slice(0, 300) } : {}),
@@ -416,6 +422,15 @@ function mapOf<T>(value: unknown, read: (entry: unknown) => T | undefined): Reco
     if (result !== undefined) map[key] = result;
   }
   return map;
+}
+
+function parseProtocol(value: unknown): { newest: number; oldest: number } {
+  const { newest, oldest } = (typeof value === 'object' && value !== null ? value : {}) as Record<string, unknown>;
+  return { newest: toCount(newest, MAX_COUNT), oldest: toCount(oldest, MAX_COUNT) };
+}
+
+function parseDeclaration(value: unknown): string | undefined {
+  return typeof value === 'string' && value.length <= 100 ? value : undefined;
 }
 
 function parseReplica(value: unknown): ReplicaReport | undefined {

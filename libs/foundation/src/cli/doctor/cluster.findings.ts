@@ -2,6 +2,7 @@
  * Pure: what the directory of nodes says → what to say about it.
  * Called by the steps about the cluster.
  */
+import { describeDifference, differencesOf } from '../../cluster/contract.js';
 import type { NodeRecord, NodesSeen } from '../../tools/nodes.js';
 import { latenessOf } from '../../tools/observing.js';
 import type { KnockOutcome } from '../../tools/direct/knock.js';
@@ -62,6 +63,9 @@ function disagreements(members: readonly NodeRecord[]): Finding[] {
     ...(versions.length > 1
       ? [warning(`the nodes have different versions of Foundation: ${versions.join(', ')}`)]
       : []),
+    ...differencesOf(members)
+      .filter(({ setting }) => setting !== 'version' && setting !== 'redis.quorum')
+      .map((each) => warning(`the nodes do not agree about ${describeDifference(each)}`)),
     ...(servers.length > 1
       ? [
           failed(

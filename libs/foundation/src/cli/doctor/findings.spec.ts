@@ -107,9 +107,14 @@ describe('of the cluster', () => {
   });
 
   it('what the nodes disagree about', () => {
-    const members = [record('a'), record('b', { version: '0.2.0', leaseServers: 3 })];
+    const members = [
+      record('a', { declares: { carts: 'partitioned 4 11' } }),
+      record('b', { version: '0.2.0', leaseServers: 3, declares: { carts: 'partitioned 8 22' } }),
+    ];
     expect(verdicts(memberFindings(members, at({ a: 100_000, b: 100_000 }), undefined)).slice(1)).toEqual([
       'warning the nodes have different versions of Foundation: 0.1.0, 0.2.0',
+      'warning the nodes do not agree about process carts: partitioned 4 11 (a) and partitioned 8 22 (b); what runs stays as ' +
+        'it is until all that declare it declare the same',
       'failed the nodes have leases on different numbers of Redis servers: 1, 3',
     ]);
   });

@@ -25,7 +25,7 @@ import { TopologyError, describe } from '../../errors.js';
 import { announcementOf, readAnnouncement, type Announcement } from './announcement.js';
 import { Drops } from './drops.js';
 import { keyFrom, open, seal } from './gossip.packets.js';
-import { ReplayWindow } from './gossip.window.js';
+import { ReplayWindow, nextTime } from './gossip.window.js';
 import { Heard } from './heard.js';
 import { isHere, isLoopback } from './network.js';
 
@@ -157,8 +157,7 @@ export class GossipStrategy implements TopologyStrategy {
 
   async #send(socket: Socket, content: Announcement): Promise<void> {
     const { group, port } = this.config;
-    // Rises with each packet, whatever the clock does.
-    this.#lastAt = Math.max(this.#lastAt + 1, Date.now());
+    this.#lastAt = nextTime(this.#lastAt, Date.now());
     const packet = seal({ ...content, at: this.#lastAt }, content.app, this.#keys![0]!);
     await new Promise<void>((resolve, reject) => {
       socket.send(packet, port, group, (error) => (error === null ? resolve() : reject(error)));

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { ReplayWindow, WINDOW_MS } from './gossip.window.js';
+import { ReplayWindow, WINDOW_MS, nextTime } from './gossip.window.js';
 
 const NOW = 1_700_000_000_000;
 
@@ -36,5 +36,13 @@ describe('The replay window', () => {
     expect(window.check('a', NOW + 1, NOW)).toBe('fresh');
     const later = NOW + WINDOW_MS + 1;
     expect(window.check('c', later, later)).toBe('fresh');
+  });
+});
+
+describe('The time of a packet', () => {
+  it('rises while the clock stands still or goes back a little, and follows it back from far ahead', () => {
+    expect([nextTime(0, NOW), nextTime(NOW, NOW), nextTime(NOW, NOW - WINDOW_MS)]).toEqual([NOW, NOW + 1, NOW + 1]);
+    expect(nextTime(NOW + 3_600_000, NOW)).toBe(NOW);
+    expect(new ReplayWindow().check('a', nextTime(NOW + 3_600_000, NOW), NOW)).toBe('fresh');
   });
 });

@@ -12,6 +12,14 @@ export const WINDOW_MS = 30_000;
 /** Each was sealed with the secret, so nobody else can fill it. */
 const MAX_SENDERS = 10_000;
 
+/**
+ * The time for the next packet of a sender, whose clock says `now`: it rises with each, unless the clock was so far ahead for a
+ * while that nobody has taken what was sent then.
+ */
+export function nextTime(last: number, now: number): number {
+  return last > now + WINDOW_MS ? now : Math.max(last + 1, now);
+}
+
 /** See the file header. */
 export class ReplayWindow {
   /** The time of the last packet by boot id. */
