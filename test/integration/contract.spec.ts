@@ -46,7 +46,7 @@ class Member {
       ...{ name, bootId: this.bench.node.bootId, host: 'h', pid: 1, version: VERSION, state: 'up', classes: [] },
       ...{ load: 0, lag: 0, labels: {}, replicas: {}, listens: {}, leaseServers: 1, joinedAt: 0 },
       ...membership,
-    } as NodeRecord;
+    };
     return this.bench.engine.nodes.join(this.record);
   }
   beat() {
@@ -136,7 +136,7 @@ describe('After a loss of data', () => {
 
   it('the longest lease counts for all who have met its owner, and for those that join them', async () => {
     const [long, short] = [await Member.join(LONG), await Member.join(SHORT)];
-    const lease = (await eventually(() => long.bench.engine.leases.acquire('feed'))) as Lease;
+    const lease: Lease = await eventually(() => long.bench.engine.leases.acquire('feed'));
     await short.beat();
     // The owner is cut off: it does not renew, and counts on its lease until its own deadline.
     await server.cli('FLUSHALL');

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { decide, type EndingFacts } from './restart.policy.js';
+import { decide, isBeyond, type EndingFacts } from './restart.policy.js';
 
 const facts = (more: Partial<EndingFacts>): EndingFacts => ({
   policy: 'permanent',
@@ -56,5 +56,16 @@ describe('decide', () => {
   it('gives whole milliseconds', () => {
     const decision = decide(facts({ random: 0.3337 }));
     expect(decision).toEqual({ action: 'restart', delayMs: 67 });
+  });
+});
+
+describe('isBeyond', () => {
+  it('is true for a time that no delay leads to, as after the clock of Redis was set back', () => {
+    expect([isBeyond(900, 1000, 1000), isBeyond(2000, 1000, 1000), isBeyond(3999, 1000, 1000)]).toEqual([
+      false,
+      false,
+      false,
+    ]);
+    expect([isBeyond(4001, 1000, 1000), isBeyond(3_600_000, 1000, 1000)]).toEqual([true, true]);
   });
 });
