@@ -375,6 +375,30 @@ describe('Restarts', () => {
     await eventually(() => heard.restart.mock.calls.length === 2);
   });
 
+  it('have their sweep planned anew where a clock that was an hour ahead planned it', async () => {
+    const { restarts } = (await engineOn(server, appName)).engine;
+    const heard = handlers();
+    await restarts.open(heard);
+    const queue = queueOf();
+    const HOUR = 3_600_000;
+    await queue.removeJobScheduler('sweep');
+    const real = Date.now.bind(Date);
+    const ahead = jest.spyOn(Date, 'now').mockImplementation(() => real() + HOUR);
+    await queue.upsertJobScheduler('sweep', { every: 5000 }, { name: 'sweep', data: {} });
+    ahead.mockRestore();
+    const planned = async () => ((await queue.getJobScheduler('sweep'))?.next ?? 0) - Date.now();
+    expect(await planned()).toBeGreaterThan(HOUR / 2);
+    const before = heard.sweep.mock.calls.length;
+    await restarts.ensureSweep();
+    expect(await planned()).toBeLessThanOrEqual(10_000);
+    await eventually(() => heard.sweep.mock.calls.length > before);
+    // What is planned well is left alone.
+    const next = (await queue.getJobScheduler('sweep'))?.next;
+    await restarts.ensureSweep();
+    expect((await queue.getJobScheduler('sweep'))?.next).toBeGreaterThanOrEqual(next!);
+    expect(await queue.getJobSchedulersCount()).toBe(1);
+  });
+
   it('have one sweep for all nodes, which is put back after data loss', async () => {
     const [a, b] = [(await engineOn(server, appName)).engine, (await engineOn(server, appName)).engine];
     const [heardA, heardB] = [handlers(), handlers()];

@@ -113,8 +113,10 @@ export class Declarations {
     if (marked === undefined || (marked.settling === true && (await this.#isOwned(marked)))) return;
     await this.table.change(spec.name, (current) => {
       if (current === undefined || (isRenumbered(current, spec) && current.settling !== true)) return undefined;
-      const { status, after } = current;
-      return { ...spec, status, after: Math.max(after, this.table.floor(spec.name)), confirmed: true };
+      // Where it stands is kept: what is down stays down, and a crash keeps its count.
+      const { settling: _settling, ...rest } = current;
+      const after = isRenumbered(current, spec) ? Math.max(current.after, this.table.floor(spec.name)) : current.after;
+      return { ...rest, ...spec, after, confirmed: true };
     });
   }
 
