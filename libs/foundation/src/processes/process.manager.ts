@@ -468,6 +468,7 @@ export class ProcessManager {
       return owners.every((owner) => owner?.state === 'running') ? true : undefined;
     });
     if (all !== undefined) return;
+    const slots = slotNames(this.table.get(name) ?? spec, '');
     const owners = await this.#redis('waiting for a process', () => this.registry.owners(slots));
     return this.#giveUp(name, slots[owners.findIndex((owner) => owner === undefined)] ?? name, timeout);
   }
