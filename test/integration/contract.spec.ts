@@ -186,14 +186,16 @@ function release(partitions: number) {
 type Carts = InstanceType<ReturnType<typeof release>>;
 
 describe('The number of partitions', () => {
+  // Nobody is down for a moment without the processor.
+  const patient = { membership: { beatEvery: 200, ttl: 20_000 } };
   const KEYS = Array.from({ length: 20 }, (_, index) => `customer-${index}`);
   const refOf = ({ app }: Booted): PartitionedRef<Carts> => app.get(ProcessManager).lookupPartitioned<Carts>('carts')!;
   const reached = (ref: PartitionedRef<Carts>) => Promise.all(KEYS.map((key) => ref.for(key).call('which')));
 
   it('is one for the cluster: that of the table until all nodes declare another one, and then that', async () => {
     const [four, eight] = [release(4), release(8)];
-    const a = await boot(server.url, appName, [four], {});
-    const b = await boot(server.url, appName, [eight], {});
+    const a = await boot(server.url, appName, [four], patient);
+    const b = await boot(server.url, appName, [eight], patient);
     await formed(a, b);
     const onA = await a.app.get(ProcessManager).startPartitioned(four);
     const onB = await b.app.get(ProcessManager).startPartitioned(eight);
@@ -207,7 +209,7 @@ describe('The number of partitions', () => {
     ]);
     // The last of the old nodes leaves, and its successor declares what b does.
     await a.app.close();
-    const c = await boot(server.url, appName, [eight], {});
+    const c = await boot(server.url, appName, [eight], patient);
     await eventually(() => [b, c].every((node) => refOf(node)?.partitions === 8));
     // A reference that was made before goes by the new number, too.
     const after = await reached(onB);
@@ -215,7 +217,7 @@ describe('The number of partitions', () => {
     expect(Math.max(...after.map(Number))).toBeGreaterThan(3);
     expect(await reached(refOf(c))).toEqual(after);
     // An old node that comes back does not set it back.
-    const d = await boot(server.url, appName, [four], {});
+    const d = await boot(server.url, appName, [four], patient);
     await formed(b, c, d);
     expect(await reached(refOf(d))).toEqual(after);
     expect([b, c, d].map((node) => refOf(node).partitions)).toEqual([8, 8, 8]);

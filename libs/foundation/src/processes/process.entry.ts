@@ -94,7 +94,16 @@ export function parseEntry({ key, value, version }: TableRow): VersionedEntry | 
   if (!usable || options === undefined || placement === undefined) return undefined;
   const fields = { name, type, kind, count, declared, handoff, rebalance, status, after, confirmed, args };
   // The version before wrote texts of any length.
-  const optional = Object.entries({ of, avoid, prefer, error: error && plain(error), crashes, ranOn, retryAt, settling });
+  const optional = Object.entries({
+    of,
+    avoid,
+    prefer,
+    error: error && plain(error),
+    crashes,
+    ranOn,
+    retryAt,
+    settling,
+  });
   const given = optional.filter(([, field]) => field !== undefined);
   return { ...fields, ...Object.fromEntries(given), options, placement, version } as VersionedEntry;
 }
