@@ -78,9 +78,14 @@ export class Mutator {
     } catch {
       return this.characters(given);
     }
-    for (let changes = 1 + this.below(3); changes > 0; changes -= 1) value = this.#changed(value);
     const around = this.random() < 0.1 ? this.characters(given.slice(0, start)) : given.slice(0, start);
-    return around + this.#write(value) + given.slice(end);
+    try {
+      for (let changes = 1 + this.below(3); changes > 0; changes -= 1) value = this.#changed(value);
+      return around + this.#write(value) + given.slice(end);
+    } catch {
+      // What was changed before may be nested too deeply to be walked.
+      return this.characters(given);
+    }
   }
 
   /** Cut, doubled, swapped, or with another character. */
