@@ -19,6 +19,7 @@ import { parseEntry } from '../../libs/foundation/src/processes/process.table.js
 import { slotNames } from '../../libs/foundation/src/processes/slots.js';
 import { readRecord, writeRecord } from '../../libs/foundation/src/services/service.record.js';
 import { Telemetry } from '../../libs/foundation/src/telemetry/telemetry.js';
+import { Grace } from '../../libs/foundation/src/tools/grace.js';
 import {
   FRAME,
   FrameReader,
@@ -134,6 +135,7 @@ async function readNode(text: string): Promise<void> {
     {} as never,
     createSeal('shop', undefined),
     {} as never,
+    new Grace(1517),
   );
   for (const { load, lag, capacity = 0, ttl = 0, leaseServers, pid, joinedAt, classes } of (await nodes.view())
     .members) {
