@@ -162,6 +162,10 @@ const examples: [errors.FoundationError, string, string, readonly (string | RegE
     ] as const),
   ],
   [
+    new errors.LimitError('registerService("quotes")', 'services of this node', 9),
+    ...(['FOUNDATION_LIMIT', 'foundation', ['"quotes"', /without an end\.$/], false] as const),
+  ],
+  [
     new errors.OverloadedError('topic', '9 characters wait for the transport'),
     ...(['FOUNDATION_OVERLOADED', 'redis PUBLISH', ['"topic"', /look at the connection\.$/], false] as const),
   ],

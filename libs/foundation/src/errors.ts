@@ -36,6 +36,7 @@ export type FoundationErrorCode =
   | 'FOUNDATION_MESSAGE_TOO_LARGE'
   | 'FOUNDATION_MESSAGE_UNACKNOWLEDGED'
   | 'FOUNDATION_OVERLOADED'
+  | 'FOUNDATION_LIMIT'
   | 'FOUNDATION_REQUEST';
 
 /** The longest message, in characters; it holds a few texts of others, each of which is cut to 1000. */
@@ -529,6 +530,24 @@ export class OverloadedError extends FoundationError {
       'redis PUBLISH',
       `Nothing more can be sent to "${topic}" at the moment: ${waiting}. The message was not sent. ` +
         `Await what you send, send less, or look at the connection.`,
+    );
+  }
+}
+
+/** There are as many of something as Foundation keeps; `docs/bounds.md` has all the bounds. */
+export class LimitError extends FoundationError {
+  constructor(
+    /** What was asked for, such as `registerService("quotes")`. */
+    readonly subject: string,
+    /** What there is enough of, such as `services of this node`. */
+    readonly kind: string,
+    readonly limit: number,
+  ) {
+    super(
+      'FOUNDATION_LIMIT',
+      'foundation',
+      `${subject} was refused: there are ${limit} ${kind} already, and no more are kept. Nothing was changed. ` +
+        `End some first, or look for what begins them without an end.`,
     );
   }
 }

@@ -182,6 +182,7 @@ export {
   MissingPackageError,
   NotInThisVersionError,
   NotReadyError,
+  LimitError,
   OverloadedError,
   ProcessDeclarationError,
   ProcessStartError,

@@ -179,7 +179,7 @@ export class Channels {
    * What waits for a handler is bounded; see `queue`. A handler that awaits a broadcast to its own full channel waits for
    * itself when its policy is `block`.
    *
-   * @throws UnknownChannelError, `ArgumentError`.
+   * @throws UnknownChannelError, `ArgumentError`, `LimitError` when this node has too many subscriptions.
    */
   async subscribe(
     channel: ChannelName,
@@ -198,6 +198,7 @@ export class Channels {
         'none: only a durable channel keeps its messages',
       );
     }
+    this.#dispatcher.requireRoom(channel);
     const hide = this.#audience.add(channel, options.group, options.type);
     const queue = this.#dispatcher.add(channel, options, handler);
     const unsubscribe = async (): Promise<void> => {

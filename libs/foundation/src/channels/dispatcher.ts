@@ -3,6 +3,7 @@
  * sender gave to this node. Called by the facade.
  */
 import type { Gap, MessageHandler, SubscribeOptions, SubscriptionCounters } from './channel.js';
+import { LimitError } from '../errors.js';
 import type { Envelope } from './envelope.js';
 import { HandlerQueue, type QueueTools } from './handler.queue.js';
 
@@ -15,6 +16,9 @@ interface Audience {
   turns: Map<string, number>;
 }
 
+/** So many subscriptions one node may have, those that only end included. */
+export const MAX_SUBSCRIPTIONS = 10_000;
+
 /** Called once all subscriptions that took a message are done with it; with the first failure, if there was one. */
 export type Settled = (failure?: string) => void;
 
@@ -23,6 +27,7 @@ export class Dispatcher {
   readonly #channels = new Map<string, Audience>();
   /** Subscriptions that were removed while a handler was under way. */
   readonly #ending = new Set<Promise<void>>();
+  #size = 0;
 
   constructor(
     private readonly bootId: string,
@@ -34,7 +39,15 @@ export class Dispatcher {
     return this.#channels.has(channel);
   }
 
+  /** @throws LimitError when there are as many subscriptions as may be. */
+  requireRoom(channel: string): void {
+    if (this.#size + this.#ending.size < MAX_SUBSCRIPTIONS) return;
+    throw new LimitError(`subscribe("${channel}")`, 'subscriptions of this node', MAX_SUBSCRIPTIONS);
+  }
+
   add(channel: string, options: SubscribeOptions, handler: MessageHandler): HandlerQueue {
+    this.requireRoom(channel);
+    this.#size += 1;
     const queue = new HandlerQueue(channel, options, handler, this.tools);
     const audience: Audience = this.#channels.get(channel) ?? { plain: new Set(), groups: new Map(), turns: new Map() };
     this.#channels.set(channel, audience);
@@ -54,6 +67,7 @@ export class Dispatcher {
     const members = options.group === undefined ? plain : groups.get(options.group);
     // Removing one twice must not count as the last one leaving.
     if (members?.delete(queue) !== true) return false;
+    this.#size -= 1;
     if (options.group !== undefined && members.size === 0) {
       groups.delete(options.group);
       audience.turns.delete(options.group);

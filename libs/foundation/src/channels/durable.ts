@@ -3,7 +3,7 @@
  * Called by the facade; underneath Redis Streams with consumer groups, see `redis.streams.ts`.
  */
 import type { DurableChannelOptions } from '../config/options.js';
-import { ArgumentError } from '../errors.js';
+import { ArgumentError, LimitError, OverloadedError } from '../errors.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
 import type { TraceCarrier } from '../telemetry/tracing.js';
 import { parseJson } from '../tools/json.js';
@@ -39,6 +39,10 @@ export interface DurableTools {
 
 /** How many entries a replay reads at a time. */
 const PAGE = 100;
+/** So many messages of this node may wait until Redis has kept them, and so many characters. */
+export const MAX_UNKEPT = { characters: 32 * 1024 * 1024, messages: 10_000 };
+/** So many subscriptions to durable channels one node may have: each has a connection to Redis of its own. */
+export const MAX_DURABLE = 1000;
 
 /** See the file header. */
 export class Durable {
@@ -47,6 +51,7 @@ export class Durable {
   readonly #numbers = new Map<string, number>();
   /** By how much the time of a stream is ahead of this clock, where that is too much. Its ids never go back, as clocks do. */
   readonly #ahead = new Map<string, number>();
+  #unkept = { characters: 0, messages: 0 };
 
   constructor(
     private readonly channels: Readonly<Record<string, Required<DurableChannelOptions>>>,
@@ -72,7 +77,35 @@ export class Durable {
         'none on a durable channel, which keeps the message',
       );
     }
+    const { characters, messages } = this.#unkept;
+    // One may always go, whatever its size.
+    const isTooMuch = messages > 0 && characters + body.length > MAX_UNKEPT.characters;
+    if (isTooMuch || messages >= MAX_UNKEPT.messages) {
+      this.tools.drops.add(channel, 'too much waits to be sent');
+      throw new OverloadedError(channel, `${messages} messages of ${characters} characters wait to be kept`);
+    }
     this.tools.telemetry.emit('message.sent', { channel, size });
+    this.#count(1, body.length);
+    try {
+      await this.#keep(channel, { body, size }, options, trace);
+    } finally {
+      this.#count(-1, -body.length);
+    }
+  }
+
+  #count(messages: number, characters: number): void {
+    this.#unkept = {
+      characters: this.#unkept.characters + characters,
+      messages: this.#unkept.messages + messages,
+    };
+  }
+
+  async #keep(
+    channel: string,
+    { body, size }: Written,
+    options: BroadcastOptions,
+    trace: TraceCarrier | undefined,
+  ): Promise<void> {
     const deflating = options.compression === true && size >= COMPRESS_FROM;
     if (!deflating && !this.#turns.busy(channel)) return this.#append(channel, body, options, false, trace);
     let sent!: Promise<void>;
@@ -127,6 +160,9 @@ export class Durable {
     }
     if (queue?.policy !== undefined && queue.policy !== 'block') {
       throw new ArgumentError('subscribe', 'queue.policy', queue.policy, `'block': a durable channel drops nothing`);
+    }
+    if (this.#subscriptions.size >= MAX_DURABLE) {
+      throw new LimitError(`subscribe("${channel}")`, 'subscriptions of this node to durable channels', MAX_DURABLE);
     }
     const { telemetry, drops } = this.tools;
     const read = (entry: StreamEntry): Promise<Envelope | string> => this.#read(channel, entry);

@@ -158,6 +158,13 @@ describe('the feed of the dashboard', () => {
     await eventually(() => later.overviews.length === 1);
   });
 
+  it('takes no more viewers than it may', () => {
+    const viewers = Array.from({ length: 50 }, watch);
+    expect(feed.watch(new Viewer() as unknown as ServerResponse)).toBe(false);
+    viewers[0]!.emit('close');
+    watch();
+  });
+
   it('drops a viewer that does not read, and hears all its errors', async () => {
     const [slow, quick] = [watch(), watch()];
     await eventually(() => quick.overviews.length === 1);

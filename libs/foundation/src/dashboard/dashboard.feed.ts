@@ -262,6 +262,8 @@ export class DashboardFeed implements OnModuleInit, BeforeApplicationShutdown {
   ): Promise<[ChannelSeen[], string[]]> {
     const seen: ChannelSeen[] = [];
     const silent: string[] = [];
+    const present = new Set(members.map(({ bootId }) => bootId));
+    for (const bootId of this.#figures.keys()) if (!present.has(bootId)) this.#figures.delete(bootId);
     await Promise.all(
       members.map(async ({ name, bootId, self }) => {
         const figures = self ? this.channels.figures() : await this.channels.figuresOf(bootId, ANSWER_MS);

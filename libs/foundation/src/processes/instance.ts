@@ -3,7 +3,7 @@
  * Made by the supervisor for each lease it wins; knows the lease, not the cluster.
  */
 import { setMaxListeners } from 'node:events';
-import { LeaseLostError, ProcessStartError, ProcessTimeoutError, describe } from '../errors.js';
+import { LeaseLostError, LimitError, ProcessStartError, ProcessTimeoutError, describe } from '../errors.js';
 import { unattended } from '../foreign/gate.js';
 import { Log } from '../telemetry/log.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
@@ -42,6 +42,8 @@ export interface InstanceDeps {
 /** The ends after which another instance goes on where this one stopped. */
 const PLANNED: ReadonlySet<StopReason> = new Set(['move', 'shutdown', 'restart']);
 const MAX_HANDOFF = 1024 * 1024;
+/** So many tasks of `ctx.run` and calls may be under way in one instance. */
+export const MAX_TASKS = 100_000;
 /** A Redis that is away costs the lease before this is over; a Redis that refuses does not keep the process down. */
 const INHERIT_MS = 6000;
 const HANDOFF_RETRY_MS = 100;
@@ -344,6 +346,7 @@ export class Instance {
   }
 
   #runTask(task: (signal: AbortSignal) => Promise<void>): void {
+    if (this.#tasks.size >= MAX_TASKS) throw new LimitError('ctx.run', `tasks of "${this.spec.name}"`, MAX_TASKS);
     const { signal } = this.#abort;
     const running: Promise<void> = Promise.resolve()
       .then(() => task(signal))

@@ -10,6 +10,7 @@ import {
   ArgumentError,
   CallInterruptedError,
   FoundationError,
+  LimitError,
   ProcessDeclarationError,
   ProcessStartError,
   ProcessTimeoutError,
@@ -44,6 +45,8 @@ const LOOK_EVERY_MS = 250;
 /** A Redis that is away for less long fails no start: who is told so starts again what may have run. */
 const BLIP_MS = 2000;
 const BLIP_RETRY_MS = 100;
+/** So many rows the process table may have before it takes no new name: each of them is kept by every node. */
+export const MAX_PROCESSES = 100_000;
 
 /** Injectable. Starts, finds, calls, moves and stops processes of the cluster from any node. */
 @Injectable()
@@ -71,7 +74,8 @@ export class ProcessManager {
    * @param opts defaults: those of the class's decorator, then of the module; `timeout` bounds `onProcessStart`.
    * @throws ArgumentError, FoundationConfigError for bad input, `ProcessDeclarationError` when another class has the name,
    * `ProcessStartError` when the first start fails (nothing is left behind), `ProcessTimeoutError` when no node started it
-   * in time, `NotReadyError` and `RedisUnavailableError` without a cluster.
+   * in time, `NotReadyError` and `RedisUnavailableError` without a cluster,
+   * `LimitError` for a new name in a cluster of 100,000.
    */
   async startSingleton<T>(type: Type<T>, args?: unknown[], opts: StartOptions = {}): Promise<ProcessRef<T>> {
     const spec = await this.#start('startSingleton', type, 'singleton', 1, args, opts);
@@ -361,6 +365,9 @@ export class ProcessManager {
 
   /** The row that starts it; nothing when it runs, or has run since the epoch `before`. */
   #started(spec: ProcessSpec, current: VersionedEntry | undefined, before: number): ProcessEntry | undefined {
+    if (current === undefined && this.table.size >= MAX_PROCESSES) {
+      throw new LimitError(`Starting "${spec.name}"`, 'entries in the process table', MAX_PROCESSES);
+    }
     if (current !== undefined && (current.type !== spec.type || current.kind !== spec.kind)) {
       throw new ProcessDeclarationError(
         `"${spec.name}"`,

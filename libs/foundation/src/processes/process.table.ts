@@ -68,6 +68,11 @@ export class ProcessTable {
     });
   }
 
+  /** How many rows there are, those of single replicas and partitions and of what has ended included. */
+  get size(): number {
+    return this.#rows.size;
+  }
+
   /** The processes, ended ones included. Costs a step for each; what needs attention is in {@link active}. */
   processes(): VersionedEntry[] {
     return [...this.#index.processes.values()];

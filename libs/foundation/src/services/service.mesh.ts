@@ -5,7 +5,14 @@
 import { Injectable } from '@nestjs/common';
 import type { Membership } from '../cluster/membership.js';
 import { show } from '../config/shape.js';
-import { ArgumentError, CallRefusedError, FoundationError, ServiceNotFoundError, describe } from '../errors.js';
+import {
+  ArgumentError,
+  CallRefusedError,
+  FoundationError,
+  LimitError,
+  ServiceNotFoundError,
+  describe,
+} from '../errors.js';
 import { Gate } from '../foreign/gate.js';
 import { isA } from '../foreign/words.js';
 import { Log } from '../telemetry/log.js';
@@ -57,6 +64,8 @@ interface ProcessLike {
 
 const HEALTH_CHECK_MS = 2000;
 const MAX_CAPABILITIES = 100;
+/** So many services one node may offer: each is a row that every node keeps. */
+export const MAX_SERVICES = 50_000;
 
 /** Injectable. Registers, finds and calls services of the cluster. */
 @Injectable()
@@ -93,7 +102,8 @@ export class ServiceMesh {
    * ref of a process; or `{ url }` of something that is reached by other means.
    * @param capabilities up to 100 words, default none.
    * @param metadata plain JSON, default none; up to 64 KiB with everything else.
-   * @throws ArgumentError, `RedisUnavailableError` (then nothing is registered), `NotReadyError`.
+   * @throws ArgumentError, `RedisUnavailableError` (then nothing is registered), `NotReadyError`, `LimitError` for one more
+   *   than 50,000 of one node.
    */
   async registerService(
     name: string,
@@ -103,6 +113,9 @@ export class ServiceMesh {
   ): Promise<ServiceHandle> {
     const record = this.#record(name, target, capabilities, metadata);
     await this.membership.whenReady();
+    if (this.targets.size >= MAX_SERVICES) {
+      throw new LimitError(`registerService("${name}")`, 'services of this node', MAX_SERVICES);
+    }
     // Reachable before it can be found.
     this.targets.add(record.instanceId, target);
     try {

@@ -28,6 +28,10 @@ export class ServiceTargets {
     this.#targets.set(name, { target, lease, call: async (work) => work() });
   }
 
+  get size(): number {
+    return this.#targets.size;
+  }
+
   delete(instanceId: string): void {
     this.#targets.delete(this.calleeOf(instanceId).name);
   }

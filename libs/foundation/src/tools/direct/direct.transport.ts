@@ -261,7 +261,7 @@ export class DirectTransport implements Transport {
   async #announce(change: TopicChange): Promise<void> {
     const body = encodeTopics(change);
     const known = [...this.#peers.values()].map(
-      (peer) => new Promise<void>((resolve) => peer.send('high', 'topics', body, resolve)),
+      (peer) => new Promise<void>((resolve) => peer.change(body, () => this.#allTopics(), resolve)),
     );
     await within(ANNOUNCE_MS, Promise.all(known), 'late').catch(() => undefined);
   }

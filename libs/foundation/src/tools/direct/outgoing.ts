@@ -11,6 +11,8 @@ export const WINDOW = 512 * 1024;
 const HIGH_WINDOW = 1024 * 1024;
 /** How many bytes may wait for one node before texts are dropped. */
 export const MAX_QUEUED = 8 * 1024 * 1024;
+/** How many changes of what this node listens to, which are never dropped, may wait before all of it is said instead. */
+export const MAX_CHANGES = 1000;
 
 interface Waiting {
   kind: Kind;
@@ -47,6 +49,8 @@ export class Outgoing {
   #next = 0;
   #lastSeq = 0;
   #queued = 0;
+  /** Changes of what this node listens to, of which nothing has left. */
+  #changes = 0;
 
   constructor(
     /** Larger than that of any earlier stream from this node to that one. */
@@ -84,9 +88,24 @@ export class Outgoing {
       if (victim === undefined) return [...dropped, { lane, bytes: body.length }];
       dropped.push(victim);
     }
+    if (kind === 'topics') this.#changes += 1;
     this.#waiting[lane].push({ kind, body, offset: 0, ...(arrived === undefined ? {} : { arrived }) });
     this.#queued += body.length;
     return dropped;
+  }
+
+  /** A change of what this node listens to; `all` says all of it, in place of the changes when too many wait. */
+  change(body: Buffer, all: () => Buffer, arrived: () => void): void {
+    if (this.#changes < MAX_CHANGES) return void this.add('high', 'topics', body, arrived);
+    const isChange = ({ kind, offset }: Waiting): boolean => kind === 'topics' && offset === 0;
+    const replaced = this.#waiting.high.filter(isChange);
+    this.#waiting.high = this.#waiting.high.filter((each) => !isChange(each));
+    this.#changes = 0;
+    for (const each of replaced) this.#queued -= each.body.length;
+    this.add('high', 'topics', all(), () => {
+      for (const each of replaced) each.arrived?.();
+      arrived();
+    });
   }
 
   /** What to hand to the carrier now, up to about so many bytes of the lower lanes; pairs of a head and its bytes. */
@@ -154,6 +173,7 @@ export class Outgoing {
   #keep(lane: Lane, message: Waiting, buffers: Buffer[]): number {
     const { kind, body, offset, arrived } = message;
     const bytes = body.length <= MAX_PART ? body : body.subarray(offset, offset + MAX_PART);
+    if (kind === 'topics' && offset === 0) this.#changes -= 1;
     message.offset += bytes.length;
     const last = message.offset >= body.length;
     this.#lastSeq += 1;

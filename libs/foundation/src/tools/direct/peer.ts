@@ -113,6 +113,13 @@ export class Peer {
     else this.#pumpSoon();
   }
 
+  /** Tells a change of what this node listens to; see {@link Outgoing.change}. */
+  change(body: Buffer, all: () => Buffer, arrived: () => void): void {
+    if (this.#closed) return arrived();
+    this.outgoing.change(body, all, arrived);
+    this.#pump();
+  }
+
   /** Resolves when there is room for more, or the node has turned out to be slow; `undefined` when there is. */
   room(): Promise<void> | undefined {
     if (this.outgoing.queued <= ROOM_BYTES) this.#slow = false;

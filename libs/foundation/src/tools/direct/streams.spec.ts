@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { FRAME, FrameReader, MAX_PART, MAX_PAYLOAD, decodePart, type Part, encodeAck } from './frames.js';
 import { decodeState } from './state.js';
 import { Incoming } from './incoming.js';
-import { Outgoing, WINDOW } from './outgoing.js';
+import { MAX_CHANGES, Outgoing, WINDOW } from './outgoing.js';
 import type { Lane } from '../transport.js';
 
 const parts = (buffers: readonly Buffer[]): Part[] =>
@@ -140,6 +140,27 @@ describe('a queue that is full', () => {
     expect(out.add('high', 'topics', text('topics', 100))).toEqual([]);
     expect(out.add('high', 'text', text('h2', 100))).toEqual([{ lane: 'high', bytes: 100 }]);
     expect(left(out)).toEqual(['lost high', 'h1', 'topics']);
+  });
+
+  it('says all that this node listens to in place of very many changes, and each of them has arrived with it', () => {
+    const out = new Outgoing(1, 100);
+    const arrived: number[] = [];
+    const change = (index: number): void =>
+      out.change(
+        text(`change ${index}`),
+        () => text('all'),
+        () => arrived.push(index),
+      );
+    for (let index = 0; index < MAX_CHANGES; index += 1) change(index);
+    fill(out, 'high', 'h1');
+    change(MAX_CHANGES);
+    change(MAX_CHANGES + 1);
+    expect(left(out)).toEqual(['lost high', 'all', `change ${MAX_CHANGES + 1}`]);
+    out.acknowledge(Infinity);
+    expect(arrived).toEqual([]);
+    out.acknowledge(3);
+    expect(arrived).toHaveLength(MAX_CHANGES + 2);
+    expect(out.queued).toBe(0);
   });
 });
 
