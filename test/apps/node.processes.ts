@@ -11,6 +11,7 @@ const WRITE_EVERY_MS = 100;
 const SLOW_STOP_MS = 150;
 const COMPLETES_AFTER_MS = 100;
 const CRASHES_AFTER_MS = 50;
+const JOB_MS = 20;
 
 /** What the processes of this node share. */
 @Injectable()
@@ -108,6 +109,21 @@ class Patient extends Fragile {}
 /** Not a process by itself: `startSingleton` makes one of it. */
 @Injectable()
 export class Extra extends Ticking {}
+
+/** Completes as soon as it has started, or a moment later. */
+@Injectable()
+export class Job implements OnProcessStart {
+  constructor(private readonly journal: Journal) {}
+
+  onProcessStart(ctx: ProcessContext): void {
+    this.journal.recorder.record('test.job_ran', { name: ctx.name, epoch: ctx.epoch });
+    if (ctx.epoch % 2 === 0) return ctx.complete();
+    ctx.run(async () => {
+      await delay(JOB_MS);
+      ctx.complete();
+    });
+  }
+}
 
 const NAMED: Readonly<Record<string, Type<object>>> = {
   steady: Steady,

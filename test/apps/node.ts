@@ -11,6 +11,8 @@ import {
   Membership,
   ProcessManager,
   Telemetry,
+  ServiceMesh,
+  type FoundationOptions,
   type ProcessRef,
 } from 'nestjs-foundation';
 import { historyFile, historyNow, recordHistory, type HistoryRecorder } from 'nestjs-foundation/testing';
@@ -25,7 +27,9 @@ import {
 } from '../support/node.protocol.js';
 import { callForEver } from './node.caller.js';
 import { COUNTERS } from './node.counters.js';
-import { Extra, Journal, processClasses } from './node.processes.js';
+import { Extra, Job, Journal, processClasses } from './node.processes.js';
+import { listen, talkForEver } from './node.talk.js';
+import { hostileError } from '../support/hostile.errors.js';
 
 const LOOK_EVERY_MS = Number(process.env[ENV.lookEvery] ?? 100);
 const onStall = process.env[ENV.onStall] === 'exit' ? 'exit' : 'fence';
@@ -35,6 +39,8 @@ const names = process.env[ENV.processes] || 'steady';
 const redisPort = process.env[ENV.redisPort];
 const cluster = process.env['FOUNDATION_CLUSTER'] ? {} : { cluster: true, ...(redisPort ? { topologies: [] } : {}) };
 
+const more = JSON.parse(process.env[ENV.options] ?? '{}') as FoundationOptions;
+
 // Loaded where it is wanted only, so that what is measured elsewhere is without it.
 const token = process.env[ENV.dashboard];
 const dashboard =
@@ -43,8 +49,8 @@ const dashboard =
     : [(await import('nestjs-foundation/dashboard')).FoundationDashboardModule.forRoot({ token })];
 
 @Module({
-  imports: [FoundationModule.forRoot({ ...cluster, lease: { onStall } }), ...dashboard],
-  providers: [Journal, Extra, ...processClasses(names, COUNTERS)],
+  imports: [FoundationModule.forRoot({ ...cluster, ...more, lease: { onStall, ...more.lease } }), ...dashboard],
+  providers: [Journal, Extra, Job, ...processClasses(names, COUNTERS)],
 })
 class NodeModule {}
 
@@ -139,6 +145,15 @@ async function run(): Promise<void> {
     },
     broadcast: (channel, message) => channels.broadcast(channel, message),
     received: () => received,
+    job: async (name, restart) => {
+      const outcome = await manager.startSingleton(Job, [], { name, restart }).then(
+        () => 'ok',
+        (error: unknown) => failureOf(error).name,
+      );
+      recorder.record('test.job_started', { name, outcome });
+    },
+    failBadly: (name, number) => contextOf(journal, name).fail(hostileError(number) as Error),
+    setClock: (aheadMs) => setClock(aheadMs),
     crash: (mode) => void (journal.crash = mode),
     block: (ms) => {
       // After the answer is out, so that the test knows that it has begun.
@@ -146,13 +161,18 @@ async function run(): Promise<void> {
     },
   };
 
-  await channels.subscribe('events', (message) => void received.push(String(message)));
+  if (more.capacity !== undefined) recorder.record('test.capacity', { capacity: more.capacity });
+  if (process.env[ENV.talk]) await listen(channels, recorder);
+  else await channels.subscribe('events', (message) => void received.push(String(message)));
   if (token === undefined) await app.init();
   else await app.listen(Number(process.env[ENV.port] ?? 0), '127.0.0.1');
   const looking = process.env[ENV.quiet] ? undefined : look(membership, manager, lookup, recorder);
   if (process.env[ENV.calls]) {
     void callForEver(manager, recorder, membership.self, () => leaving || membership.state === 'left');
   }
+  if (process.env[ENV.talk]) void talkForEver(channels, recorder, () => leaving || membership.state === 'left');
+  const services = Array.from({ length: Number(process.env[ENV.services] ?? 0) }, (_, index) => `offer-${index}`);
+  await Promise.all(services.map((name) => app.get(ServiceMesh).registerService(name, {})));
   process.on('message', (question: Question) => {
     const command = commands[question.command] as (...args: unknown[]) => unknown;
     void (async () => command(...question.args))().then(
@@ -173,6 +193,13 @@ async function elsewhere(port: number): Promise<INestApplication> {
     .useValue({ here: { host: '127.0.0.1', port } })
     .compile();
   return module.createNestApplication();
+}
+
+const clock = Date.now;
+
+/** As if somebody had set the clock of the machine; the monotonic clock goes on, as it does then. */
+function setClock(aheadMs: number): void {
+  Date.now = () => clock() + aheadMs;
 }
 
 function contextOf(journal: Journal, name: string) {

@@ -3,6 +3,13 @@ import { eventually, historyNow } from 'nestjs-foundation/testing';
 import { passed } from '../../dist/test/support/cluster.js';
 import { LEAST_UP, NODES } from './history.plan.mjs';
 
+/** The environment of a node that is not like the others. */
+const VARIANTS = {
+  capacity: { TEST_OPTIONS: JSON.stringify({ capacity: 3 }) },
+  services: { TEST_SERVICES: '300' },
+  times: { TEST_OPTIONS: JSON.stringify({ membership: { ttl: 6000, beatEvery: 2000 } }) },
+};
+
 export class Actions {
   /** Names of processes that were stopped or completed and not started again yet. */
   down = new Set();
@@ -18,8 +25,8 @@ export class Actions {
   }
 
   /** Starts nodes, and returns when they are ready. */
-  async start(names) {
-    for (const node of await this.cluster.start(names)) this.#ready.add(node);
+  async start(names, variant) {
+    for (const node of await this.cluster.start(names, VARIANTS[variant])) this.#ready.add(node);
   }
 
   /** Begins an action; what becomes of it is reported, and never rejects. */
@@ -64,9 +71,19 @@ export class Actions {
       case 'terminate':
         return this.#maySpare(node) ? void (await node.terminate(40_000)) : `${nodeName} cannot be spared`;
       case 'start':
-        return this.#start(nodeName, node);
+        return this.#start(nodeName, node, action.variant);
       case 'freeze':
         return this.#maySpare(node) ? this.#freeze(node, forMs) : `${nodeName} cannot be spared`;
+      case 'cutOff':
+        return this.#maySpare(node)
+          ? this.cluster.cutOff(nodeName, action.mode, forMs)
+          : `${nodeName} cannot be spared`;
+      case 'clock':
+        return this.#usable().includes(node)
+          ? void (await node.ask('setClock', action.aheadMs))
+          : `${nodeName} cannot be asked`;
+      case 'job':
+        return this.#job(action);
       case 'pauseRedis':
         return this.cluster.freezeRedis(forMs);
       case 'restartRedis':
@@ -90,11 +107,22 @@ export class Actions {
     return usable.includes(node) && usable.length > LEAST_UP;
   }
 
-  async #start(name, before) {
+  /** The blip comes while the job starts, runs or ends. */
+  async #job({ name, restart, via, blip, forMs }) {
+    const asked = historyNow();
+    const answer = this.#asked(via).ask('job', name, restart);
+    if (blip !== undefined) {
+      await passed(asked, forMs);
+      await this.cluster.cutOff(blip, 'cut', 0);
+    }
+    await answer;
+  }
+
+  async #start(name, before, variant) {
     // Its predecessor may still be on its way out.
     if (before?.ending === true) await before.exited;
     if (this.#over || before?.alive === true || this.cluster.nodes.get(name) !== before) return `${name} runs`;
-    await this.start([name]);
+    await this.start([name], variant);
   }
 
   async #freeze(node, forMs) {
@@ -118,7 +146,7 @@ export class Actions {
     }
   }
 
-  async #change({ kind, name, whole, to, via }) {
+  async #change({ kind, name, whole, to, via, number }) {
     if (kind !== 'again' && this.down.has(whole)) return `${whole} is down`;
     switch (kind) {
       case 'move':
@@ -127,6 +155,8 @@ export class Actions {
         return void (await this.#asked(via).ask('restart', name));
       case 'fail':
         return void (await (await this.#ownerOf(name, via)).ask('fail', name));
+      case 'failBadly':
+        return void (await (await this.#ownerOf(name, via)).ask('failBadly', name, number));
       case 'complete': {
         const owner = await this.#ownerOf(name, via);
         this.down.add(whole);

@@ -25,7 +25,8 @@ console.log(`Seed ${seed}, ${seconds} s: npm run chaos:history -- --seconds ${se
 
 const cluster = await TestCluster.open({
   processes: Object.keys(SLOTS).join(),
-  env: { TEST_CALLS: '1', TEST_LOOK_EVERY: '400' },
+  env: { TEST_CALLS: '1', TEST_TALK: '1', TEST_LOOK_EVERY: '400' },
+  behindProxies: NODES,
 });
 const done = [];
 let began = historyNow();
@@ -76,7 +77,7 @@ async function run() {
 
 /** The facts for the checker, which are kept beside the histories, so that these can be checked again. */
 function keep(more) {
-  const facts = { policies: { import: 'transient' }, ...more };
+  const facts = { policies: { import: 'transient', 'job-*': 'transient', 'once-*': 'temporary' }, ...more };
   writeFileSync(join(cluster.folder, 'facts.json'), JSON.stringify(cluster.facts(facts), undefined, 2));
   return facts;
 }

@@ -18,6 +18,9 @@ const START_MS = 3500;
 /** How long a name is left alone after a change of it. */
 const CHANGE_MS = 2500;
 const REDIS_REST_MS = 3500;
+/** How a node that comes back may differ from the others: see `VARIANTS` of history.actions.mjs. */
+const VARIANTS = ['', '', 'capacity', 'services', 'times'];
+const HOUR_MS = 3_600_000;
 /** So many nodes are always left alone. */
 export const LEAST_UP = 2;
 const MOST_AWAY = 2;
@@ -60,12 +63,20 @@ export function planOf(seed, seconds) {
     move: (at) => changes(at, (whole) => ({ kind: 'move', name: pick(SLOTS[whole]), to: pick(NODES) })),
     restart: (at) => changes(at, (whole) => ({ kind: 'restart', name: whole })),
     fail: (at) => changes(at, (whole) => ({ kind: 'fail', name: pick(SLOTS[whole]) })),
+    failBadly: (at) =>
+      changes(at, (whole) => ({ kind: 'failBadly', name: pick(SLOTS[whole]), number: between(0, 100) })),
     stop: (at) => ends(at, 'stop'),
     complete: (at) => ends(at, 'complete', ['import']),
+    cut: (at) => cutsOff(at, 'cut', between(20, 900)),
+    cutLong: (at) => cutsOff(at, 'cut', between(1300, 8000)),
+    halfOpen: (at) => cutsOff(at, pick(['blackhole', 'norequest', 'noreply']), between(300, 4000)),
+    job: (at) => startsJob(at),
+    clock: (at) => setsClock(at),
   };
   const weights = {
     ...{ kill: 10, terminate: 8, freeze: 8, freezeLong: 6, pauseRedis: 6, flush: 5, restartRedis: 5 },
-    ...{ move: 16, restart: 8, fail: 10, stop: 5, complete: 3 },
+    ...{ move: 16, restart: 8, fail: 7, failBadly: 3, stop: 5, complete: 3 },
+    ...{ cut: 6, cutLong: 3, halfOpen: 5, job: 8, clock: 4 },
   };
   const wheel = Object.entries(weights).flatMap(([kind, weight]) => Array(weight).fill(kind));
 
@@ -74,7 +85,29 @@ export function planOf(seed, seconds) {
     if (node === undefined) return false;
     const back = at + between(300, 3000);
     away.set(node, back + START_MS);
-    plan.push({ at, kind, node }, { at: back, kind: 'start', node });
+    plan.push({ at, kind, node }, { at: back, kind: 'start', node, variant: pick(VARIANTS) });
+    return true;
+  }
+  function cutsOff(at, mode, forMs) {
+    const node = someNode(at);
+    if (node === undefined) return false;
+    away.set(node, at + forMs);
+    plan.push({ at, kind: 'cutOff', node, mode, forMs });
+    return true;
+  }
+  /** A job that ends at once, at a moment at which some node has a blip, or none. */
+  function startsJob(at) {
+    const restart = pick(['transient', 'temporary']);
+    const name = `${restart === 'transient' ? 'job' : 'once'}-${plan.length}`;
+    const blip = random() < 0.7 ? pick(free(at)) : undefined;
+    plan.push({ at, kind: 'job', name, restart, via: pick(free(at)), blip, forMs: between(0, 60) });
+    return true;
+  }
+  /** Of a node, by seconds or by hours, in either direction; and back. */
+  function setsClock(at) {
+    const node = pick(free(at));
+    const aheadMs = pick([-HOUR_MS, -5000, 5000, HOUR_MS]);
+    plan.push({ at, kind: 'clock', node, aheadMs }, { at: at + between(500, 4000), kind: 'clock', node, aheadMs: 0 });
     return true;
   }
   function freezes(at, forMs) {
@@ -115,8 +148,11 @@ export function planOf(seed, seconds) {
 }
 
 /** An action as one line. */
-export function describeAction({ kind, node, name, to, forMs, via }) {
+export function describeAction({ kind, node, name, to, forMs, via, mode, variant, aheadMs, blip }) {
   const target = [node, name].find((one) => one !== undefined);
-  const words = [kind, target, to && `to ${to}`, forMs ? `for ${forMs} ms` : undefined, via && `(asked of ${via})`];
+  const words = [
+    ...[kind, target, mode, variant && `with other ${variant}`, aheadMs !== undefined && `${aheadMs} ms ahead`],
+    ...[to && `to ${to}`, blip && `blip of ${blip}`, forMs ? `for ${forMs} ms` : undefined, via && `(asked of ${via})`],
+  ];
   return words.filter(Boolean).join(' ');
 }

@@ -17,12 +17,15 @@ import { NodeProcess, type NodeExit } from './node.process.js';
 import { ENV, type Owner } from './node.protocol.js';
 import { startRedis, type RedisServer, type RedisServerOptions } from './redis-server.js';
 import { requireNoLeak, secret } from './secrets.js';
+import { TcpProxy, type ProxyMode } from './tcp-proxy.js';
 
 export interface ClusterOptions {
   /** See `ENV.processes`. Default `steady`. */
   processes?: string;
   env?: Readonly<Record<string, string>>;
   redis?: RedisServerOptions;
+  /** Each node reaches Redis by a proxy of its own, so that it can be cut off; see {@link TestCluster.cutOff}. */
+  behindProxies?: readonly string[];
 }
 
 export interface Matcher {
@@ -44,6 +47,7 @@ export class TestCluster {
   readonly nodes = new Map<string, NodeProcess>();
   /** Every process there ever was, ended ones included. */
   readonly all: NodeProcess[] = [];
+  readonly #proxies = new Map<string, TcpProxy>();
   readonly #facts = {
     cut: [] as { node: string; from: number; until?: number }[],
     redisFrozen: [] as { from: number; until?: number }[],
@@ -57,7 +61,11 @@ export class TestCluster {
 
   static async open(options: ClusterOptions = {}): Promise<TestCluster> {
     if (options.redis?.password !== undefined) secret(options.redis.password);
-    return new TestCluster(await startRedis(options.redis), options);
+    const cluster = new TestCluster(await startRedis(options.redis), options);
+    for (const name of options.behindProxies ?? []) {
+      cluster.#proxies.set(name, await TcpProxy.open(cluster.redis.port));
+    }
+    return cluster;
   }
 
   // -- nodes ------------------------------------------------------------------------------------------------------------
@@ -70,7 +78,7 @@ export class TestCluster {
         this.folder,
         {
           FOUNDATION_APP_NAME: APP_NAME,
-          FOUNDATION_REDIS_URL: this.redis.url,
+          FOUNDATION_REDIS_URL: this.#urlFor(name),
           FOUNDATION_COOKIE: COOKIE,
           [ENV.processes]: this.options.processes ?? 'steady',
           ...this.options.env,
@@ -89,6 +97,26 @@ export class TestCluster {
     const started = this.spawn(names, env);
     await Promise.all(started.map(({ ready }) => ready));
     return started;
+  }
+
+  #urlFor(name: string): string {
+    const proxy = this.#proxies.get(name);
+    return proxy === undefined ? this.redis.url : this.redis.urlAt(proxy.port);
+  }
+
+  /** Breaks the way of a node to Redis for a while; see `ProxyMode`. */
+  async cutOff(name: string, mode: Exclude<ProxyMode, 'ok'>, ms: number): Promise<void> {
+    const proxy = this.#proxies.get(name);
+    if (proxy === undefined) throw new Error(`Node ${name} has no proxy: see behindProxies`);
+    const healed = this.noteCut(name);
+    const from = historyNow();
+    proxy.mode = mode;
+    try {
+      await passed(from, ms);
+    } finally {
+      proxy.mode = 'ok';
+      healed();
+    }
   }
 
   node(name: string): NodeProcess {
@@ -252,6 +280,7 @@ export class TestCluster {
   /** Ends everything. The folder with histories and logs is kept when FOUNDATION_TEST_KEEP is set. */
   async close(): Promise<void> {
     await Promise.all(this.all.map((node) => node.destroy()));
+    await Promise.all([...this.#proxies.values()].map((proxy) => proxy.close()));
     await this.redis.stop();
     const printed = this.all.flatMap(({ log, history }) =>
       [log, history].flatMap((file) => (existsSync(file) ? readFileSync(file, 'utf8').split('\n') : [])),

@@ -38,6 +38,12 @@ export interface NodeCommands {
   broadcast(channel: string, message: string): null;
   received(): string[];
   crash(mode: CrashMode): null;
+  /** `startSingleton` of a job that completes at once; the answer is written down. */
+  job(name: string, restart: 'transient' | 'temporary'): null;
+  /** Makes the last instance here crash with a value that is no proper error; which one is up to the number. */
+  failBadly(name: string, number: number): null;
+  /** Sets the clock of this process: so many milliseconds ahead of the right time from now on. */
+  setClock(aheadMs: number): null;
   /** Keeps the event loop busy without a pause. */
   block(ms: number): null;
 }
@@ -78,6 +84,12 @@ export const ENV = {
   dashboard: 'TEST_DASHBOARD',
   /** Where it listens. Default 0, any. */
   port: 'TEST_PORT',
+  /** Set: broadcasts all the time, and writes down what was sent and heard. */
+  talk: 'TEST_TALK',
+  /** So many services are offered by this node. */
+  services: 'TEST_SERVICES',
+  /** Options of `forRoot` on top of the others, as JSON. */
+  options: 'TEST_OPTIONS',
   /** `lease.onStall`. */
   onStall: 'TEST_ON_STALL',
   /** Set: no strategy runs, and Redis is looked for at this port of the machine in place of 6379. */

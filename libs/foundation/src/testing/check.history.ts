@@ -6,6 +6,8 @@ import type { RestartPolicyName } from '../config/options.js';
 import { callsKept } from './check.calls.js';
 import { changesMade, handoffsOnce, stopsHold } from './check.changes.js';
 import { movesSettle } from './check.moves.js';
+import { capacityHolds, jobsAnswered } from './check.jobs.js';
+import { lossesTold } from './check.messages.js';
 import type { HistoryEvent } from './history.js';
 import {
   CALL_RUN,
@@ -31,7 +33,7 @@ export interface HistoryFacts extends Injuries {
   wanted?: readonly { name: string; at: number; withinMs: number; because: string }[];
   /** Restart intensity by name. */
   limits?: Readonly<Record<string, { maxRestarts: number; maxSeconds: number }>>;
-  /** Restart policy by name; names that are not here are not held to one. */
+  /** Restart policy by name, or by its beginning (`job-*`); names that are not here are not held to one. */
   policies?: Readonly<Record<string, RestartPolicyName>>;
   /** How long Redis keeps a lease that is not renewed. Default 1500. */
   leaseTtlMs?: number;
@@ -45,7 +47,7 @@ export interface HistoryFacts extends Injuries {
 
 /** A broken invariant. */
 export interface Violation {
-  /** I1 to I14, as in the comments of the library; I15 to I20 as in those of the checker. */
+  /** I1 to I14, as in the comments of the library; the others as in those of the checker. */
   invariant: string;
   sentence: string;
   events: readonly HistoryEvent[];
@@ -59,8 +61,8 @@ const RECLAIM_ANSWER_MS = 1000;
  *
  * Besides the events of Foundation it reads those that a test application records: `test.effect` { name, epoch } acted as
  * the owner, `test.fenced_write` { name, epoch, accepted, sentAt }, `test.lookup` { name, node, epoch, askedAt },
- * `test.stray_error` { kind, error }, `test.revived` { name } is about to start it by a call; and those of `check.calls.ts`
- * and `check.changes.ts`.
+ * `test.stray_error` { kind, error }, `test.revived` { name } is about to start it by a call; and those of `check.calls.ts`,
+ * `check.changes.ts`, `check.messages.ts` and `check.jobs.ts`.
  */
 export function checkHistory(history: readonly HistoryEvent[], facts: HistoryFacts = {}): Violation[] {
   const events = [...history].sort((a, b) => a.at - b.at);
@@ -84,6 +86,9 @@ export function checkHistory(history: readonly HistoryEvent[], facts: HistoryFac
     ...changesMade(events, ownerships),
     ...handoffsOnce(events),
     ...movesSettle(events, facts),
+    ...lossesTold(events, facts),
+    ...jobsAnswered(events),
+    ...capacityHolds(events, ownerships),
   ];
 }
 
@@ -306,18 +311,32 @@ function nothingUnexpected(events: readonly HistoryEvent[], { exits = [] }: Hist
   return [...stray, ...ended];
 }
 
-/** I13: a temporary process starts once, a transient one not again after it has completed, until somebody starts it. */
-function policiesHold(events: readonly HistoryEvent[], { policies = {} }: HistoryFacts): Violation[] {
+/** An end that its node had so long to record is recorded. */
+const RECORDED_WITHIN_US = 2_000_000;
+
+/**
+ * I13: a temporary process starts once, a transient one not again after it has completed, until somebody starts it. Whether
+ * one had completed nobody can know where its owner died, or lost its lease, before it could record that.
+ */
+function policiesHold(
+  events: readonly HistoryEvent[],
+  { policies = {}, killed = [], frozen = [] }: HistoryFacts,
+): Violation[] {
   const over = new Map<string, HistoryEvent>();
   return events.flatMap((event): Violation[] => {
     const name = String(event.payload['name']);
-    const policy = policies[name];
+    const policy = policies[name] ?? policies[name.replace(/-.*/, '-*')];
     if (policy === undefined || policy === 'permanent') return [];
     const before = over.get(name);
     if (event.event === REVIVED) over.delete(name);
     // The node that knew of the end lost its lease before Redis had it, and says so: nobody else could know.
     if (event.event === 'process.end_unrecorded' && policy === 'transient') over.delete(name);
-    if (event.event === 'process.stopped' && event.payload['reason'] === 'complete') over.set(name, event);
+    if (event.event === 'process.stopped' && event.payload['reason'] === 'complete') {
+      const cutShort = [...killed, ...frozen.map(({ pid, from }) => ({ pid, at: from }))].some(
+        ({ pid, at }) => pid === event.pid && at > event.at && at < event.at + RECORDED_WITHIN_US,
+      );
+      if (policy === 'temporary' || !cutShort) over.set(name, event);
+    }
     if (event.event !== 'process.starting') return [];
     if (policy === 'temporary') over.set(name, event);
     if (before === undefined) return [];

@@ -305,3 +305,104 @@ describe('the format', () => {
     expect(() => parseHistory(`${line}\n${line.slice(0, 20)}\n${line}\n`)).toThrow('Line 2 of the history');
   });
 });
+
+describe('I21: losses are told', () => {
+  const said = (ms: number, seq: number, lane = 'normal'): Line => [
+    ms,
+    'a',
+    'test.said',
+    { channel: 'events', lane, seq },
+  ];
+  const heard = (ms: number, seq: number): Line => [
+    ms,
+    'b',
+    'test.heard',
+    { channel: 'events', lane: 'normal', seq, sender: 'boot-a' },
+  ];
+  const gap = (ms: number, more: object): Line => [
+    ms,
+    'b',
+    'message.gap',
+    { channel: 'events', from: 'a', bootId: 'boot-a', ...more },
+  ];
+  const listening: Line = [0, 'b', 'test.listening', { channel: 'events' }];
+  const end: Line = [60_000, 'b', 'test.end'];
+  const told = (...lines: Line[]) => broken([listening, ...lines, end], {}).filter((one) => one === 'I21');
+
+  it('holds when a message is handled, reported missing, dropped, or not known and told so', () => {
+    expect(told(said(10, 1), heard(11, 1))).toEqual([]);
+    expect(told(said(10, 1), gap(900, { priority: 'normal', missing: { first: 1, last: 1 } }))).toEqual([]);
+    expect(told(said(10, 1), [20, 'b', 'message.dropped', { channel: 'events', reason: 'full', count: 1 }])).toEqual(
+      [],
+    );
+    expect(told(said(10, 1), gap(900, {}))).toEqual([]);
+  });
+  it('is broken by a message of which nothing is said, or something else', () => {
+    expect(told(said(10, 1))).toEqual(['I21']);
+    expect(told(said(10, 1), said(20, 2), heard(21, 2))).toEqual(['I21']);
+    expect(told(said(10, 3), gap(900, { priority: 'normal', missing: { first: 1, last: 2 } }))).toEqual(['I21']);
+    expect(told(said(10, 1, 'high'), gap(900, { priority: 'normal', missing: { first: 1, last: 1 } }))).toEqual([
+      'I21',
+    ]);
+    expect(told(gap(5, {}), said(10, 1))).toEqual(['I21']);
+    const dropped: Line = [20, 'b', 'message.dropped', { channel: 'data', reason: 'full', count: 1 }];
+    expect(told(said(10, 1), dropped)).toEqual(['I21']);
+  });
+  it('does not ask for what was sent before this node listened, just now, or to one that died', () => {
+    expect(broken([said(0, 1), [1, 'b', 'test.listening', { channel: 'events' }], end])).toEqual([]);
+    expect(told(said(59_000, 1))).toEqual([]);
+    const facts = { killed: [{ pid: PIDS['b']!, at: us(12_000) }] };
+    expect(broken([listening, said(10, 1), end], facts)).not.toContain('I21');
+  });
+  it('does not ask for a sender that came and went during one cut', () => {
+    const facts = { cut: [{ node: 'b', from: us(5), until: us(100) }], killed: [{ pid: PIDS['a']!, at: us(90) }] };
+    expect(broken([listening, said(10, 1), end], facts)).toEqual([]);
+    expect(broken([listening, said(2, 1), end], facts)).toContain('I21');
+  });
+});
+
+describe('I22: jobs are answered', () => {
+  const answer = (outcome: string): Line => [9, 'a', 'test.job_started', { outcome }];
+  const stopped = (reason: string): Line => [5, 'b', 'process.stopped', { reason, epoch: 1 }];
+
+  it('is broken by an error for a job that completed', () => {
+    expect(broken([stopped('complete'), answer('ProcessStartError')])).toEqual(['I22']);
+    expect(broken([stopped('complete'), answer('ok')])).toEqual([]);
+    expect(broken([stopped('crash'), answer('ProcessStartError')])).toEqual([]);
+  });
+});
+
+describe('I23: capacity holds', () => {
+  const capacity: Line = [0, 'a', 'test.capacity', { capacity: 1 }];
+  const of = (ms: number, event: string, name: string): Line => [ms, 'a', event, { name, epoch: ms }];
+
+  it('is broken by one process more, and not by the next one', () => {
+    const one = of(1, 'lease.acquired', 'x');
+    const other = of(3, 'lease.acquired', 'y');
+    expect(broken([capacity, one, other])).toEqual(['I23']);
+    expect(broken([capacity, one, of(2, 'lease.released', 'x'), other])).toEqual([]);
+    expect(broken([one, other])).toEqual([]);
+  });
+});
+
+describe('I13 by the beginning of a name', () => {
+  it('is broken by a job that starts again after it has completed', () => {
+    const line = (ms: number, event: string): Line => [ms, 'a', event, { name: 'job-7', reason: 'complete' }];
+    const lines = [line(1, 'process.starting'), line(2, 'process.stopped'), line(3, 'process.starting')];
+    expect(broken(lines, { policies: { 'job-*': 'transient' } })).toEqual(['I13']);
+    expect(broken(lines, { policies: { 'other-*': 'transient' } })).toEqual([]);
+  });
+  it('is not broken when the owner died or lost its lease before it could record the end', () => {
+    const [starts, completes, again] = [
+      [1, 'a', 'process.starting'],
+      [2, 'a', 'process.stopped', { reason: 'complete' }],
+      [9000, 'b', 'process.starting'],
+    ] as const satisfies Line[];
+    const policies = { job: 'transient' } as const;
+    expect(broken([starts, completes, again], { policies })).toEqual(['I13']);
+    expect(broken([starts, completes, [900, 'a', 'process.end_unrecorded'], again], { policies })).toEqual([]);
+    const killedAt = (ms: number) => ({ policies, killed: [{ pid: PIDS['a']!, at: us(ms) }] });
+    expect(broken([starts, completes, again], killedAt(100))).toEqual([]);
+    expect(broken([starts, completes, again], killedAt(5000))).toEqual(['I13']);
+  });
+});

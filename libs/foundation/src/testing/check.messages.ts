@@ -1,0 +1,117 @@
+/**
+ * Pure: holds the messages of a history to "a lost one is told". Read by `checkHistory`.
+ */
+import type { HistoryFacts, Violation } from './check.history.js';
+import type { HistoryEvent } from './history.js';
+
+/** What was said so shortly before the end of the history, or of the listener, need not be told yet. */
+const TOLD_WITHIN_US = 15_000_000;
+/** A node that is back sees who joined and left meanwhile only with the next beats. */
+const SEEN_AGAIN_US = 3_000_000;
+
+/** What one process heard of one sender on one channel, or was told to have missed. */
+interface Heard {
+  /** `lane number`. */
+  handled: Set<string>;
+  gaps: { lane: string; first: number; last: number }[];
+  /** When it was told last that nobody knows what the sender had sent. */
+  unknownAt: number;
+}
+
+/** One subscription of one process. */
+interface Listener {
+  event: HistoryEvent;
+  channel: string;
+  /** By the boot id of the sender. */
+  heard: Map<string, Heard>;
+  drops: number;
+}
+
+/**
+ * I21: of each message that was sent while a node listened, and went on for long enough afterwards, the node has handled it,
+ * or told that it is missing (`message.gap`), or counted it as dropped (`message.dropped`).
+ *
+ * `test.listening` { channel }: the subscription is in place. `test.said` { channel, lane, seq }: the transport has taken the
+ * sender's message of this number. `test.heard` { channel, lane, seq, sender }: a handler got it from the sender of that boot id.
+ */
+export function lossesTold(events: readonly HistoryEvent[], facts: HistoryFacts): Violation[] {
+  const end = facts.settledAt ?? events.at(-1)?.at ?? 0;
+  const lives = livesOf(events, facts);
+  const said = events.filter(({ event }) => event === 'test.said');
+  return listenersOf(events).flatMap((listener): Violation[] => {
+    const { event: listening, channel } = listener;
+    const limit = Math.min(end, lives.get(listening.bootId)?.to ?? Infinity) - TOLD_WITHIN_US;
+    const untold = said.filter(
+      (message) =>
+        message.payload['channel'] === channel &&
+        message.at > listening.at &&
+        message.at < limit &&
+        message.bootId !== listening.bootId &&
+        !isAccountedFor(listener, message) &&
+        !cameAndWent(lives.get(message.bootId), listening.node, facts),
+    );
+    if (untold.length <= listener.drops) return [];
+    const sentence =
+      `${untold.length} messages on "${channel}" were neither handled on ${listening.node} nor told to be missing, ` +
+      `and ${listener.drops} were dropped there`;
+    return [{ invariant: 'I21', sentence, events: [listening, ...untold.slice(0, 5)] }];
+  });
+}
+
+function listenersOf(events: readonly HistoryEvent[]): Listener[] {
+  const listeners = new Map<string, Listener>();
+  for (const event of events) {
+    const { channel, lane, seq, sender, bootId, priority, missing, count } = event.payload;
+    const key = `${event.bootId} ${String(channel)}`;
+    if (event.event === 'test.listening') {
+      listeners.set(key, { event, channel: String(channel), heard: new Map(), drops: 0 });
+    }
+    const listener = listeners.get(key);
+    if (listener === undefined) continue;
+    if (event.event === 'test.heard') heardOf(listener, sender).handled.add(`${String(lane)} ${String(seq)}`);
+    if (event.event === 'message.dropped') listener.drops += Number(count);
+    if (event.event !== 'message.gap') continue;
+    const heard = heardOf(listener, bootId);
+    const range = missing as { first: number; last: number } | undefined;
+    if (range === undefined) heard.unknownAt = event.at;
+    else heard.gaps.push({ lane: String(priority), first: range.first, last: range.last });
+  }
+  return [...listeners.values()];
+}
+
+function heardOf({ heard }: Listener, sender: unknown): Heard {
+  const key = String(sender);
+  const known = heard.get(key) ?? { handled: new Set<string>(), gaps: [], unknownAt: -Infinity };
+  heard.set(key, known);
+  return known;
+}
+
+function isAccountedFor({ heard }: Listener, { bootId, at, payload }: HistoryEvent): boolean {
+  const of = heard.get(bootId);
+  if (of === undefined) return false;
+  const [lane, seq] = [String(payload['lane']), Number(payload['seq'])];
+  if (of.handled.has(`${lane} ${seq}`) || at < of.unknownAt) return true;
+  return of.gaps.some((gap) => gap.lane === lane && gap.first <= seq && seq <= gap.last);
+}
+
+interface Life {
+  from: number;
+  to: number;
+}
+
+function livesOf(events: readonly HistoryEvent[], { killed = [], exits = [] }: HistoryFacts): Map<string, Life> {
+  const ends = new Map([...killed, ...exits].map(({ pid, at }) => [pid, at]));
+  const lives = new Map<string, Life>();
+  for (const { bootId, pid, at } of events) {
+    if (!lives.has(bootId)) lives.set(bootId, { from: at, to: ends.get(pid) ?? Infinity });
+  }
+  return lives;
+}
+
+/** A sender whose whole life fell into one cut of the listener was never seen by it, so nothing can be told of it. */
+function cameAndWent(life: Life | undefined, listener: string, { cut = [] }: HistoryFacts): boolean {
+  return cut.some(
+    ({ node, from, until = Infinity }) =>
+      node === listener && life !== undefined && life.from >= from && life.to <= until + SEEN_AGAIN_US,
+  );
+}

@@ -1,0 +1,38 @@
+// Sends a message every now and then, of which each has a number, and writes down what was sent and what was heard.
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Channels } from 'nestjs-foundation';
+import type { HistoryRecorder } from 'nestjs-foundation/testing';
+
+const TALK_EVERY_MS = 150;
+const CHANNELS = { events: 'normal', control: 'high' } as const;
+
+/** Every so often it is silent for a while: a loss that no later message shows is the one that is easily forgotten. */
+const SILENT_TURNS = 40;
+
+type Recorder = Pick<HistoryRecorder, 'record'>;
+
+/** Subscribes; from then on the history has what came. */
+export async function listen(channels: Channels, recorder: Recorder): Promise<void> {
+  for (const channel of Object.keys(CHANNELS)) {
+    await channels.subscribe(channel, (_message, { seq, bootId: sender, priority: lane }) => {
+      recorder.record('test.heard', { channel, lane, seq, sender });
+    });
+    recorder.record('test.listening', { channel });
+  }
+}
+
+/** Never waits for an answer. The numbers are those that the library gives, since nobody else sends on these channels. */
+export async function talkForEver(channels: Channels, recorder: Recorder, ended: () => boolean): Promise<void> {
+  const numbers: Record<string, number> = {};
+  for (let turn = 0; !ended(); turn++) {
+    const isSilent = Math.floor(turn / SILENT_TURNS) % 2 === 1;
+    for (const [channel, lane] of isSilent ? [] : Object.entries(CHANNELS)) {
+      const seq = (numbers[channel] = (numbers[channel] ?? 0) + 1);
+      void channels.broadcast(channel, turn).then(
+        () => recorder.record('test.said', { channel, lane, seq }),
+        () => undefined,
+      );
+    }
+    await delay(TALK_EVERY_MS);
+  }
+}
