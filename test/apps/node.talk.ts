@@ -1,7 +1,7 @@
 // Sends a message every now and then, of which each has a number, and writes down what was sent and what was heard.
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Channels } from 'nestjs-foundation';
-import type { HistoryRecorder } from 'nestjs-foundation/testing';
+import { historyNow, type HistoryRecorder } from 'nestjs-foundation/testing';
 
 const TALK_EVERY_MS = 150;
 const CHANNELS = { events: 'normal', control: 'high' } as const;
@@ -28,8 +28,9 @@ export async function talkForEver(channels: Channels, recorder: Recorder, ended:
     const isSilent = Math.floor(turn / SILENT_TURNS) % 2 === 1;
     for (const [channel, lane] of isSilent ? [] : Object.entries(CHANNELS)) {
       const seq = (numbers[channel] = (numbers[channel] ?? 0) + 1);
+      const sentAt = historyNow();
       void channels.broadcast(channel, turn).then(
-        () => recorder.record('test.said', { channel, lane, seq }),
+        () => recorder.record('test.said', { channel, lane, seq, sentAt }),
         () => undefined,
       );
     }

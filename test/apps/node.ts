@@ -31,6 +31,7 @@ import { Extra, Job, Journal, processClasses } from './node.processes.js';
 import { listen, talkForEver } from './node.talk.js';
 import { hostileError } from '../support/hostile.errors.js';
 
+const clock = Date.now;
 const LOOK_EVERY_MS = Number(process.env[ENV.lookEvery] ?? 100);
 const onStall = process.env[ENV.onStall] === 'exit' ? 'exit' : 'fence';
 const names = process.env[ENV.processes] || 'steady';
@@ -194,8 +195,6 @@ async function elsewhere(port: number): Promise<INestApplication> {
     .compile();
   return module.createNestApplication();
 }
-
-const clock = Date.now;
 
 /** As if somebody had set the clock of the machine; the monotonic clock goes on, as it does then. */
 function setClock(aheadMs: number): void {

@@ -187,16 +187,18 @@ function fencedBeforeTakeover(
 ): Violation[] {
   return ownerships.flatMap((ownership): Violation[] => {
     const { name, node, acquired, end } = ownership;
-    const during = cut.some((one) => one.node === node && acquired.at < one.from && ownership.to > one.from);
+    // One that was frozen says that it is over only after the thaw; what counts is when it could act last.
+    const to = ownership.spans.at(-1)?.[1] ?? ownership.to;
+    const during = cut.some((one) => one.node === node && acquired.at < one.from && to > one.from);
     if (!during) return [];
     const next = ownerships
       .filter((other) => other.name === name && other.acquired.at > acquired.at && other.node !== node)
       .sort((a, b) => a.acquired.at - b.acquired.at)[0];
-    if (next === undefined || next.acquired.at - ownership.to >= fenceGapMs * 1000) return [];
+    if (next === undefined || next.acquired.at - to >= fenceGapMs * 1000) return [];
     return [
       {
         invariant: 'I2',
-        sentence: `${node} was cut off and fenced "${name}" only ${ms(next.acquired.at - ownership.to)} before ${next.node} took it, less than ${fenceGapMs} ms`,
+        sentence: `${node} was cut off and fenced "${name}" only ${ms(next.acquired.at - to)} before ${next.node} took it, less than ${fenceGapMs} ms`,
         events: [...(end ? [end] : [acquired]), next.acquired],
       },
     ];

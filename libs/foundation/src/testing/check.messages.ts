@@ -31,8 +31,8 @@ interface Listener {
  * I21: of each message that was sent while a node listened, and went on for long enough afterwards, the node has handled it,
  * or told that it is missing (`message.gap`), or counted it as dropped (`message.dropped`).
  *
- * `test.listening` { channel }: the subscription is in place. `test.said` { channel, lane, seq }: the transport has taken the
- * sender's message of this number. `test.heard` { channel, lane, seq, sender }: a handler got it from the sender of that boot id.
+ * `test.listening` { channel }: the subscription is in place. `test.said` { channel, lane, seq, sentAt }: the transport has
+ * taken the sender's message of this number, which it was given at `sentAt`. `test.heard` { channel, lane, seq, sender }: a handler got it from the sender of that boot id.
  */
 export function lossesTold(events: readonly HistoryEvent[], facts: HistoryFacts): Violation[] {
   const end = facts.settledAt ?? events.at(-1)?.at ?? 0;
@@ -44,7 +44,7 @@ export function lossesTold(events: readonly HistoryEvent[], facts: HistoryFacts)
     const untold = said.filter(
       (message) =>
         message.payload['channel'] === channel &&
-        message.at > listening.at &&
+        Number(message.payload['sentAt']) > listening.at &&
         message.at < limit &&
         message.bootId !== listening.bootId &&
         !isAccountedFor(listener, message) &&

@@ -311,7 +311,7 @@ describe('I21: losses are told', () => {
     ms,
     'a',
     'test.said',
-    { channel: 'events', lane, seq },
+    { channel: 'events', lane, seq, sentAt: us(ms) },
   ];
   const heard = (ms: number, seq: number): Line => [
     ms,
@@ -351,6 +351,8 @@ describe('I21: losses are told', () => {
   it('does not ask for what was sent before this node listened, just now, or to one that died', () => {
     expect(broken([said(0, 1), [1, 'b', 'test.listening', { channel: 'events' }], end])).toEqual([]);
     expect(told(said(59_000, 1))).toEqual([]);
+    // Published before, and confirmed only afterwards.
+    expect(told([10, 'a', 'test.said', { channel: 'events', lane: 'normal', seq: 1, sentAt: us(-1) }])).toEqual([]);
     const facts = { killed: [{ pid: PIDS['b']!, at: us(12_000) }] };
     expect(broken([listening, said(10, 1), end], facts)).not.toContain('I21');
   });
