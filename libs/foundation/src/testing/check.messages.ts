@@ -28,8 +28,8 @@ interface Listener {
 }
 
 /**
- * I21: of each message that was sent while a node listened, and went on for long enough afterwards, the node has handled it,
- * or told that it is missing (`message.gap`), or counted it as dropped (`message.dropped`).
+ * I21: of each message that was sent while a node was a member and listened, and went on for long enough afterwards, the node
+ * has handled it, or told that it is missing (`message.gap`), or counted it as dropped (`message.dropped`).
  *
  * `test.listening` { channel }: the subscription is in place. `test.said` { channel, lane, seq, sentAt }: the transport has
  * taken the sender's message of this number, which it was given at `sentAt`. `test.heard` { channel, lane, seq, sender }: a handler got it from the sender of that boot id.
@@ -37,14 +37,19 @@ interface Listener {
 export function lossesTold(events: readonly HistoryEvent[], facts: HistoryFacts): Violation[] {
   const end = facts.settledAt ?? events.at(-1)?.at ?? 0;
   const lives = livesOf(events, facts);
+  const joined = new Map<string, number>();
+  for (const { event, bootId, at } of events) {
+    if (event === 'cluster.view_changed' && !joined.has(bootId)) joined.set(bootId, at);
+  }
   const said = events.filter(({ event }) => event === 'test.said');
   return listenersOf(events).flatMap((listener): Violation[] => {
     const { event: listening, channel } = listener;
+    const since = Math.max(listening.at, joined.get(listening.bootId) ?? Infinity);
     const limit = Math.min(end, lives.get(listening.bootId)?.to ?? Infinity) - TOLD_WITHIN_US;
     const untold = said.filter(
       (message) =>
         message.payload['channel'] === channel &&
-        Number(message.payload['sentAt']) > listening.at &&
+        Number(message.payload['sentAt']) > since &&
         message.at < limit &&
         message.bootId !== listening.bootId &&
         !isAccountedFor(listener, message) &&

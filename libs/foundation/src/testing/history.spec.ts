@@ -327,7 +327,8 @@ describe('I21: losses are told', () => {
   ];
   const listening: Line = [0, 'b', 'test.listening', { channel: 'events' }];
   const end: Line = [60_000, 'b', 'test.end'];
-  const told = (...lines: Line[]) => broken([listening, ...lines, end], {}).filter((one) => one === 'I21');
+  const joined: Line = [0, 'b', 'cluster.view_changed'];
+  const told = (...lines: Line[]) => broken([joined, listening, ...lines, end], {}).filter((one) => one === 'I21');
 
   it('holds when a message is handled, reported missing, dropped, or not known and told so', () => {
     expect(told(said(10, 1), heard(11, 1))).toEqual([]);
@@ -349,17 +350,18 @@ describe('I21: losses are told', () => {
     expect(told(said(10, 1), dropped)).toEqual(['I21']);
   });
   it('does not ask for what was sent before this node listened, just now, or to one that died', () => {
-    expect(broken([said(0, 1), [1, 'b', 'test.listening', { channel: 'events' }], end])).toEqual([]);
+    expect(broken([joined, said(0, 1), [1, 'b', 'test.listening', { channel: 'events' }], end])).toEqual([]);
+    expect(broken([listening, said(0, 1), [1, 'b', 'cluster.view_changed'], end])).toEqual([]);
     expect(told(said(59_000, 1))).toEqual([]);
     // Published before, and confirmed only afterwards.
     expect(told([10, 'a', 'test.said', { channel: 'events', lane: 'normal', seq: 1, sentAt: us(-1) }])).toEqual([]);
     const facts = { killed: [{ pid: PIDS['b']!, at: us(12_000) }] };
-    expect(broken([listening, said(10, 1), end], facts)).not.toContain('I21');
+    expect(broken([joined, listening, said(10, 1), end], facts)).not.toContain('I21');
   });
   it('does not ask for a sender that came and went during one cut', () => {
     const facts = { cut: [{ node: 'b', from: us(5), until: us(100) }], killed: [{ pid: PIDS['a']!, at: us(90) }] };
-    expect(broken([listening, said(10, 1), end], facts)).toEqual([]);
-    expect(broken([listening, said(2, 1), end], facts)).toContain('I21');
+    expect(broken([joined, listening, said(10, 1), end], facts)).toEqual([]);
+    expect(broken([joined, listening, said(2, 1), end], facts)).toContain('I21');
   });
 });
 

@@ -84,6 +84,33 @@ describe('RedisTransport', () => {
     expect(listener).toHaveBeenCalledTimes(1);
   });
 
+  it('says that texts may have been lost once a subscription is made that was only remembered, or confirmed late', async () => {
+    const interrupted = jest.fn();
+    transport.onInterrupted(interrupted);
+    subscriber.status = 'reconnecting';
+    await transport.subscribe('remembered', jest.fn());
+    expect(interrupted).not.toHaveBeenCalled();
+    subscriber.status = 'ready';
+    subscriber.emit('ready');
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(interrupted).toHaveBeenCalledTimes(1);
+    subscriber.emit('ready');
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(interrupted).toHaveBeenCalledTimes(1);
+
+    jest.useFakeTimers();
+    let confirm!: (count: number) => void;
+    subscriber.subscribe = () => new Promise<number>((resolve) => (confirm = resolve));
+    const subscribed = transport.subscribe('late', jest.fn());
+    await jest.advanceTimersByTimeAsync(2500);
+    await subscribed;
+    expect(interrupted).toHaveBeenCalledTimes(1);
+    confirm(1);
+    await jest.advanceTimersByTimeAsync(1);
+    expect(interrupted).toHaveBeenCalledTimes(2);
+    jest.useRealTimers();
+  });
+
   it('drops, and tells of, a text that is longer than any node sends', async () => {
     const dropped = jest.fn();
     const limited = new RedisTransport(subscriber as unknown as Redis, {} as unknown as Redis, true, {

@@ -76,6 +76,8 @@ export class RedisTransport implements Transport {
     const isNew = listeners.size === 0;
     this.#topics.set(topic, listeners.add(listener));
     if (isNew && this.subscriber.status === 'ready') await this.#subscribeNow(topic);
+    // What is published until the subscription is made is lost, and told then.
+    else if (isNew) this.#isCut = true;
     return async () => {
       listeners.delete(listener);
       if (listeners.size > 0 || !this.#topics.delete(topic)) return;
@@ -121,8 +123,9 @@ export class RedisTransport implements Transport {
    * remembered, and subscribed with all others when the connection is back.
    */
   async #subscribeNow(topic: string): Promise<void> {
+    const subscribing = this.subscriber.subscribe(topic);
     try {
-      await within(SUBSCRIBE_MS, this.subscriber.subscribe(topic), `not confirmed in ${SUBSCRIBE_MS} ms`);
+      await within(SUBSCRIBE_MS, subscribing, `not confirmed in ${SUBSCRIBE_MS} ms`);
     } catch (error) {
       const isReply = isError(error) && error.name === 'ReplyError';
       if (isReply && refusalIn(describe(error)) !== undefined) {
@@ -130,7 +133,14 @@ export class RedisTransport implements Transport {
         throw error;
       }
       this.#log.warn('A subscription is made later; Redis did not confirm it', { topic, error: describe(error) });
+      this.#isCut = true;
       if (isReply) this.#resubscribeLater();
+      // It may still be confirmed; on a new connection it is made with all others.
+      else
+        unattended(
+          'subscribing late',
+          subscribing.then(() => this.#isBack()).catch(() => undefined),
+        );
     }
   }
 
@@ -144,6 +154,10 @@ export class RedisTransport implements Transport {
       if (isError(error) && error.name === 'ReplyError') this.#resubscribeLater();
       return;
     }
+    this.#isBack();
+  }
+
+  #isBack(): void {
     if (!this.#isCut) return;
     this.#isCut = false;
     // Once more, since what was published up to now was lost as well; who asks for it gets an answer from now on.
