@@ -3,10 +3,13 @@ import { eventually, historyNow } from 'nestjs-foundation/testing';
 import { passed } from '../../dist/test/support/cluster.js';
 import { LEAST_UP, NODES } from './history.plan.mjs';
 
+/** Of a node that is not like the others; theirs is 1500. */
+export const LONGEST_LEASE_MS = 3000;
 /** The environment of a node that is not like the others. */
 const VARIANTS = {
   capacity: { TEST_OPTIONS: JSON.stringify({ capacity: 3 }) },
   services: { TEST_SERVICES: '300' },
+  leases: { TEST_OPTIONS: JSON.stringify({ lease: { ttl: LONGEST_LEASE_MS } }) },
   times: { TEST_OPTIONS: JSON.stringify({ membership: { ttl: 6000, beatEvery: 2000 } }) },
 };
 

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { eventually, historyNow } from 'nestjs-foundation/testing';
 import { TestCluster, msBetween, passed } from '../../dist/test/support/cluster.js';
-import { Actions } from './history.actions.mjs';
+import { Actions, LONGEST_LEASE_MS } from './history.actions.mjs';
 import { figuresOf } from './history.figures.mjs';
 import { ALL_SLOTS, NODES, SLOTS, describeAction, planOf } from './history.plan.mjs';
 
@@ -77,7 +77,8 @@ async function run() {
 
 /** The facts for the checker, which are kept beside the histories, so that these can be checked again. */
 function keep(more) {
-  const facts = { policies: { import: 'transient', 'job-*': 'transient', 'once-*': 'temporary' }, ...more };
+  const policies = { import: 'transient', 'job-*': 'transient', 'once-*': 'temporary' };
+  const facts = { policies, leaseTtlMs: LONGEST_LEASE_MS, ...more };
   writeFileSync(join(cluster.folder, 'facts.json'), JSON.stringify(cluster.facts(facts), undefined, 2));
   return facts;
 }

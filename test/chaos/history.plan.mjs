@@ -19,7 +19,7 @@ const START_MS = 3500;
 const CHANGE_MS = 2500;
 const REDIS_REST_MS = 3500;
 /** How a node that comes back may differ from the others: see `VARIANTS` of history.actions.mjs. */
-const VARIANTS = ['', '', 'capacity', 'services', 'times'];
+const VARIANTS = ['', '', 'capacity', 'services', 'times', 'leases'];
 const HOUR_MS = 3_600_000;
 /** So many nodes are always left alone. */
 export const LEAST_UP = 2;
