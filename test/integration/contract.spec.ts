@@ -12,6 +12,7 @@ import {
   Membership,
   Partitioned,
   ProcessManager,
+  Singleton,
   type FoundationOptions,
   type PartitionedRef,
   type ProcessContext,
@@ -158,6 +159,25 @@ describe('After a loss of data', () => {
     expect(await graceOf(newcomer)).toBeGreaterThan(4000);
     expect(await newcomer.bench.engine.leases.acquire('feed')).toBeUndefined();
     expect(lease.isHeld() || lease.signal.aborted).toBe(true);
+  });
+
+  it('a stop is not answered while an owner that has not heard of it may still be one', async () => {
+    const ended: string[] = [];
+    @Singleton({ name: 'feed' })
+    class Feed {
+      onProcessStop(reason: string): void {
+        ended.push(reason);
+      }
+    }
+    const patient = { membership: { beatEvery: 200, ttl: 20_000 } };
+    const owner = await boot(server.url, appName, [Feed], patient);
+    const other = await boot(server.url, appName, [], patient);
+    await formed(owner, other);
+    const manager = other.app.get(ProcessManager);
+    await eventually(() => manager.lookupSingleton('feed'));
+    await server.cli('FLUSHALL');
+    await manager.stop('feed');
+    expect(ended).toHaveLength(1);
   });
 
   it('it counts no more a while after the last of its nodes has left', async () => {

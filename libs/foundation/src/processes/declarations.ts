@@ -126,7 +126,8 @@ export class Declarations {
       const owners = await this.engine.leases.owners(slots.slice(index, index + MAX_BATCH));
       if (owners.some((owner) => owner !== undefined)) return true;
     }
-    return false;
+    // A Redis that lost its data knows no owner, while one that has not heard of it may still be one.
+    return (await this.engine.leases.grace()) > 0;
   }
 
   #tell(spec: ProcessSpec, entry: VersionedEntry): void {

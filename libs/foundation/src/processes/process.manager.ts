@@ -190,10 +190,14 @@ export class ProcessManager {
       });
     });
     if (entry === undefined) return;
-    const timeout = entry.options.stopTimeout + this.config.lease.ttl + 1000;
-    const stopped = await this.#until(name, timeout, async () =>
-      (await this.registry.owners(this.#slotsOf(entry))).every((owner) => owner === undefined) ? true : undefined,
-    );
+    const { ttl, grace } = this.config.lease;
+    const timeout = entry.options.stopTimeout + ttl + grace + 1000;
+    const stopped = await this.#until(name, timeout, async () => {
+      const owners = await this.registry.owners(this.#slotsOf(entry));
+      if (owners.some((owner) => owner !== undefined)) return undefined;
+      // INVARIANT (I17): a Redis that lost its data knows no owner, while one that has not heard of it may still be one.
+      return (await this.engine.leases.grace()) > 0 ? undefined : true;
+    });
     if (stopped === undefined) {
       throw new ProcessTimeoutError(
         name,
