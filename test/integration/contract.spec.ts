@@ -259,15 +259,26 @@ describe('The number of partitions', () => {
 describe('A node that nobody can be in a cluster with', () => {
   it('is refused with what both say, and the other does not notice', async () => {
     const a = await boot(server.url, appName, [], {});
-    const text = (await server.cli('HGET', keys.nodes, a.name)).split('\n')[0]!;
-    const [, bootId = '', joined = '', json = '{}'] = /^(\S+) (\d+) (.*)$/.exec(text)!;
-    const record = { ...(JSON.parse(json) as NodeRecord), protocol: { newest: 9, oldest: 9 }, version: '9.0.0' };
-    await server.cli('HSET', keys.nodes, a.name, `${bootId} ${joined} ${JSON.stringify(record)}`);
+    // A node of another version, which beats for ever.
+    const record = {
+      name: 'newer',
+      bootId: 'boot',
+      version: '9.0.0',
+      protocol: { newest: 9, oldest: 9 },
+      leaseServers: 1,
+    };
+    await server.cli(
+      'HSET',
+      keys.nodes,
+      'newer',
+      `boot 1 ${JSON.stringify({ ...record, beatEvery: 200_000, ttl: 600_000 })}`,
+    );
+    await server.cli('ZADD', keys.beats, await agoInMs(0), 'newer');
     const refused = await boot(server.url, appName, [], {}).catch((error: unknown) => error);
     expect(refused).toBeInstanceOf(FoundationConfigError);
-    expect((refused as Error).message).toContain(`Foundation ${VERSION} with protocol 1, while node "${a.name}"`);
+    expect((refused as Error).message).toContain(`Foundation ${VERSION} with protocol 1, while node "newer"`);
     expect((refused as Error).message).toContain('has Foundation 9.0.0 with protocol 9');
-    expect(await server.cli('HKEYS', keys.nodes)).toBe(a.name);
+    expect((await server.cli('HKEYS', keys.nodes)).split('\n').sort()).toEqual([a.name, 'newer'].sort());
     expect(a.app.get(Membership).state).toBe('up');
   });
 });
