@@ -209,11 +209,11 @@ function contextOf(journal: Journal, name: string) {
 
 /** The script of `ctx.fenced.set` without the question before it; the client that ran it before knows it. */
 async function unguarded(clients: readonly unknown[], key: string, epoch: number): Promise<void> {
-  type Scripted = { foundationFencedSet?(keys: number, key: string, epoch: string, value: string): Promise<string> };
+  type Scripted = { foundationFencedSet?(keys: number, key: string, ...args: string[]): Promise<string> };
   const client = (clients as (Scripted | undefined)[]).find((one) => one?.foundationFencedSet !== undefined);
   if (client?.foundationFencedSet === undefined) throw new Error('No client knows the script of ctx.fenced.set');
   const tag = `{foundation:${process.env['FOUNDATION_APP_NAME'] ?? 'app'}}`;
-  const stored = await client.foundationFencedSet(1, `${tag}:fenced:${key}`, String(epoch), 'stale!');
+  const stored = await client.foundationFencedSet(1, `${tag}:fenced:${key}`, String(epoch), '60000', 'stale!');
   if (stored !== '') throw Object.assign(new Error(`Epoch ${stored} has written`), { name: 'StaleEpochError' });
 }
 

@@ -1,10 +1,16 @@
 // Leases against the real scripts: Redlock takes and frees, Lua mints, renews, reclaims and refuses.
 import { describe, expect, it } from '@jest/globals';
-import { LeaseLostError, StaleEpochError } from 'nestjs-foundation';
+import type { Redis } from 'ioredis';
+import { LeaseLostError, StaleEpochError, Telemetry } from 'nestjs-foundation';
+import { resolve } from '../../libs/foundation/src/config/resolve.js';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
+import { monotonicNow } from '../../libs/foundation/src/tools/clock.js';
 import { keysOf, type Keys } from '../../libs/foundation/src/tools/keys.js';
 import type { Hint } from '../../libs/foundation/src/tools/hints.js';
 import type { Lease } from '../../libs/foundation/src/tools/leases.js';
+import { LIVES, type Lives } from '../../libs/foundation/src/tools/lives.js';
+import { Masters } from '../../libs/foundation/src/tools/masters.js';
+import { RedlockLeases, createRedlock } from '../../libs/foundation/src/tools/redlock.leases.js';
 import { startRedis, type RedisServer } from '../support/redis-server.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 import {
@@ -230,6 +236,118 @@ describe('Epochs', () => {
     await expect(engine.leases.fencedSet('total', 'b', epoch - 1)).rejects.toBeInstanceOf(StaleEpochError);
     await engine.leases.fencedSet('total', 'c', epoch + 1);
     expect(await server.cli('HGET', keys.fenced('total'), 'epoch')).toBe(String(epoch + 1));
+  });
+});
+
+describe('What belongs to a lease', () => {
+  const pttl = async (key: string) => Number(await server.cli('PTTL', key));
+  /** Leases over the connections of an engine, with lives of the test's own. */
+  const withLives = ({ engine, node }: Bench, lives: Partial<Lives>): RedlockLeases => {
+    const [leases, control] = [engine.raw.leases, engine.raw.control].map((client) => new Masters([client as Redis]));
+    const { lease } = resolve({ cluster: true, lease: LEASE }, {}, { host: 'h', pid: 1 });
+    const all = { ...LIVES, ...lives };
+    const redlock = createRedlock(leases!.clients);
+    const made = new RedlockLeases(
+      leases!,
+      control!,
+      redlock,
+      keys,
+      lease,
+      node,
+      new Telemetry(),
+      monotonicNow,
+      undefined,
+      all,
+    );
+    closeLater(async () => made.close());
+    return made;
+  };
+  const DAY = 86_400_000;
+
+  it('has a life from the beginning, which the state of running prolongs', async () => {
+    const a = await engineOn(server, appName);
+    const lease = await take(a);
+    expect(await pttl(keys.owner('feed'))).toBeGreaterThan(DAY - 60_000);
+    expect(await pttl(keys.epoch('feed'))).toBeGreaterThan(7 * DAY - 60_000);
+    await server.cli('PEXPIRE', keys.owner('feed'), '50000');
+    await lease.announce();
+    expect(await pttl(keys.owner('feed'))).toBeGreaterThan(DAY - 60_000);
+  });
+
+  it('never ends while the lease is held, and ends by itself once the node is gone', async () => {
+    const a = await engineOn(server, appName);
+    const leases = withLives(a, { owner: 1500, epoch: 1500, prolongEvery: 100 });
+    const held = (await leases.acquire('feed'))!;
+    await held.announce();
+    const since = (await ownerOf(a))!.since;
+    const began = performance.now();
+    await eventually(async () => {
+      expect(await ownerOf(a)).toMatchObject({ epoch: held.epoch, state: 'running', since });
+      expect(await server.cli('GET', keys.epoch('feed'))).toBe(String(held.epoch));
+      return performance.now() - began > 3000;
+    });
+    // As a node that is killed: nobody prolongs, and nobody takes the name again.
+    leases.close();
+    await eventually(async () => (await server.cli('EXISTS', keys.owner('feed'), keys.epoch('feed'))) === '0', {
+      what: 'What belonged to the lease of a node that is gone ends',
+      timeout: 20_000,
+    });
+  });
+
+  it('is put back when it was evicted, and not for a stale owner', async () => {
+    const [a, b] = [await engineOn(server, appName), await engineOn(server, appName)];
+    const leases = withLives(a, { prolongEvery: 100 });
+    const held = (await leases.acquire('feed'))!;
+    await held.announce();
+    await server.cli('DEL', keys.owner('feed'), keys.epoch('feed'));
+    await eventually(async () => {
+      const owner = await ownerOf(b);
+      return owner?.epoch === held.epoch && owner.state === 'running' && owner.bootId === a.node.bootId;
+    });
+    expect(await server.cli('GET', keys.epoch('feed'))).toBe(String(held.epoch));
+    await server.cli('DEL', keys.lease('feed'), keys.owner('feed'));
+    const next = await take(b);
+    await eventually(() => !held.isHeld());
+    expect(await ownerOf(a)).toMatchObject({ epoch: next.epoch, bootId: b.node.bootId });
+  });
+
+  it('is gone after a release, the epoch after a day', async () => {
+    const a = await engineOn(server, appName);
+    const lease = await take(a);
+    await lease.release();
+    expect(await server.cli('EXISTS', keys.owner('feed'))).toBe('0');
+    expect(await pttl(keys.epoch('feed'))).toBeLessThanOrEqual(DAY);
+    expect(await pttl(keys.epoch('feed'))).toBeGreaterThan(DAY - 60_000);
+    // Not by a late release, of a name that has another owner.
+    const next = await take(a);
+    await server.cli('DEL', keys.lease('feed'));
+    await eventually(() => !next.isHeld());
+    const last = await takeWhenFree(a);
+    await next.release();
+    expect(await pttl(keys.epoch('feed'))).toBeGreaterThan(6 * DAY);
+    expect(last.isHeld()).toBe(true);
+  });
+
+  it('fenced values live for 30 days after the last write, or as long as asked', async () => {
+    const { engine } = await engineOn(server, appName);
+    await engine.leases.fencedSet('total', '1', 10);
+    expect(await pttl(keys.fenced('total'))).toBeGreaterThan(30 * DAY - 60_000);
+    await engine.leases.fencedSet('total', '2', 10, 70_000);
+    expect(await pttl(keys.fenced('total'))).toBeLessThanOrEqual(70_000);
+    await engine.leases.fencedSet('total', '3', 10);
+    expect(await pttl(keys.fenced('total'))).toBeGreaterThan(30 * DAY - 60_000);
+  });
+
+  it('fenced values can be deleted, and no stale owner brings them back', async () => {
+    const { engine } = await engineOn(server, appName);
+    await engine.leases.fencedSet('total', '1', 10);
+    await expect(engine.leases.fencedDelete('total', 9)).rejects.toBeInstanceOf(StaleEpochError);
+    await engine.leases.fencedDelete('total', 11);
+    expect(await server.cli('HGETALL', keys.fenced('total'))).toBe('epoch\n11');
+    expect(await pttl(keys.fenced('total'))).toBeLessThanOrEqual(DAY);
+    await expect(engine.leases.fencedSet('total', '2', 10)).rejects.toBeInstanceOf(StaleEpochError);
+    await engine.leases.fencedSet('total', '3', 11);
+    expect(await server.cli('HGET', keys.fenced('total'), 'value')).toBe('3');
   });
 });
 

@@ -90,6 +90,7 @@ export type { CallOptions } from './processes/call.client.js';
 export { ProcessManager, type StartOptions } from './processes/process.manager.js';
 export type {
   FencedEffects,
+  FencedOptions,
   OnProcessHandoff,
   OnProcessStart,
   OnProcessStop,

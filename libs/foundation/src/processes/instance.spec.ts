@@ -57,12 +57,13 @@ function setUp(hooks: Hooks = {}, options: Parameters<typeof processDefaults>[0]
   const telemetry = new Telemetry();
   telemetry.attach('*', (event) => steps.push(event));
   const fencedSet = jest.fn<InstanceDeps['leases']['fencedSet']>().mockResolvedValue(undefined);
+  const fencedDelete = jest.fn<InstanceDeps['leases']['fencedDelete']>().mockResolvedValue(undefined);
   const deps: InstanceDeps = {
     create: async () => {
       steps.push('create');
       return (await hooks.create?.()) ?? target;
     },
-    leases: { fencedSet },
+    leases: { fencedSet, fencedDelete },
     telemetry,
     node: 'n1',
     started:
@@ -648,8 +649,8 @@ describe('Instance: fenced effects', () => {
     lease.epoch = 9;
     await ctx().fenced.set('k', 'w');
     expect(fencedSet.mock.calls).toEqual([
-      ['k', 'v', 7],
-      ['k', 'w', 9],
+      ['k', 'v', 7, undefined],
+      ['k', 'w', 9, undefined],
     ]);
     instance.stop('stop');
     await life;
@@ -672,7 +673,7 @@ describe('Instance: fenced effects', () => {
     await turn();
     instance.stop('stop');
     await within(life);
-    expect(fencedSet.mock.calls).toEqual([['k', 'last', 7]]);
+    expect(fencedSet.mock.calls).toEqual([['k', 'last', 7, undefined]]);
     expect(results[0]).toBeInstanceOf(LeaseLostError);
   });
 });

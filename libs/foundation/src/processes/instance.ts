@@ -3,21 +3,15 @@
  * Made by the supervisor for each lease it wins; knows the lease, not the cluster.
  */
 import { setMaxListeners } from 'node:events';
-import { LeaseLostError, LimitError, ProcessStartError, ProcessTimeoutError, describe } from '../errors.js';
+import { LimitError, ProcessStartError, ProcessTimeoutError, describe } from '../errors.js';
 import { unattended } from '../foreign/gate.js';
 import { Log } from '../telemetry/log.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
 import { parseJson } from '../tools/json.js';
 import type { Lease, Leases } from '../tools/leases.js';
 import { within } from '../tools/within.js';
-import type {
-  FencedEffects,
-  OnProcessHandoff,
-  OnProcessStart,
-  OnProcessStop,
-  ProcessContext,
-  StopReason,
-} from './process.context.js';
+import { fencedEffects } from './fenced.effects.js';
+import type { OnProcessHandoff, OnProcessStart, OnProcessStop, ProcessContext, StopReason } from './process.context.js';
 import { indexOf } from './slots.js';
 import type { ProcessSpec } from './spec.js';
 
@@ -32,7 +26,7 @@ export interface InstanceExit {
 /** What an instance needs from outside. */
 export interface InstanceDeps {
   create(): Promise<object>;
-  leases: Pick<Leases, 'fencedSet'>;
+  leases: Pick<Leases, 'fencedSet' | 'fencedDelete'>;
   telemetry: Telemetry;
   node: string;
   /** Called once the start is over, with the user's object; returns what is to be undone before the stop. */
@@ -320,13 +314,7 @@ export class Instance {
   #context(): ProcessContext {
     const { spec, lease, deps } = this;
     const isOwner = (): boolean => this.#mayGoOn();
-    const fenced: FencedEffects = {
-      set: async (key, value) => {
-        if (!lease.isHeld())
-          throw new LeaseLostError(spec.name, deps.node, lease.epoch, 'a fenced write was tried after it');
-        await deps.leases.fencedSet(key, value, lease.epoch);
-      },
-    };
+    const fenced = fencedEffects({ ...deps, name: spec.name, lease });
     return {
       name: spec.name,
       args: structuredClone(spec.args),

@@ -43,13 +43,32 @@ export interface ProcessContext {
 /** Writes that a stale owner cannot make. */
 export interface FencedEffects {
   /**
-   * Sets a value that only an owner with this epoch or a higher one may replace.
+   * Sets a value that only an owner with this epoch or a higher one may replace. A key has 1 to 512 characters, a value at
+   * most 1 MiB.
    *
-   * Underneath: Lua over the hash `…:fenced:<key>` { epoch, value }, readable with `HGETALL`.
+   * Value and epoch are forgotten 30 days after the last write, or after `ttl` milliseconds, at least a minute. From then on
+   * nothing refuses an owner that is staler than that, so give no ttl that is shorter than a write may be late.
    *
-   * @throws StaleEpochError when a newer owner has written, `LeaseLostError` when this node knows that it is no owner.
+   * Underneath: Lua over the hash `…:fenced:<key>` { epoch, value } with `PEXPIRE`, readable with `HGETALL`.
+   *
+   * @throws StaleEpochError when a newer owner has written, `LeaseLostError` when this node knows that it is no owner,
+   * `ArgumentError` for a key, value or ttl that cannot be.
    */
-  set(key: string, value: string): Promise<void>;
+  set(key: string, value: string, options?: FencedOptions): Promise<void>;
+  /**
+   * Deletes a value, under the same condition. Its epoch is remembered for a day, so that no stale owner brings it back.
+   *
+   * Underneath: the same Lua; `HDEL` and `PEXPIRE`.
+   *
+   * @throws as `set` does.
+   */
+  delete(key: string): Promise<void>;
+}
+
+/** What a fenced write may say besides the value. */
+export interface FencedOptions {
+  /** Milliseconds without a write after which value and epoch are forgotten; 60,000 to a year. Default 30 days. */
+  ttl?: number;
 }
 
 /** Implement to be told that the instance begins; the start is over when it resolves. */

@@ -63,13 +63,13 @@ local function grace(key, text)
 end
 `;
 
-/** Lua: `mint(key, floor)` → the next epoch: above what is stored, above \`floor\`, and above every one of an earlier life of Redis because it is at least its time in µs (which also lets the key of a name that is used no more expire after a week). */
+/** Lua: `mint(key, floor, life)` → the next epoch: above what is stored, above \`floor\`, and above every one of an earlier life of Redis because it is at least its time in µs (which also lets the key of a name that is used no more expire after \`life\`). */
 const MINT_EPOCH = `
-local function mint(key, floor)
+local function mint(key, floor, life)
   local t = redis.call('TIME')
   local epoch = math.max(tonumber(redis.call('GET', key) or '0') + 1, floor + 1, t[1] * 1000000 + t[2])
   local text = string.format('%.0f', epoch)
-  redis.call('SET', key, text, 'PX', 604800000)
+  redis.call('SET', key, text, 'PX', life)
   return text
 end
 `;
@@ -79,27 +79,29 @@ export const ACQUIRE_GUARD = `${GRACE}
 if grace(string.match(KEYS[1], '^(%b{})') .. ':incarnation', math.ceil(ARGV[2] * 1.01) + 2) > 0 then return 0 end
 `;
 
-/** KEYS incarnation, lease, epoch, owner · ARGV token, grace ms, node, bootId, ttl, floor → the new epoch, or '' when not the holder. */
+/** KEYS incarnation, lease, epoch, owner · ARGV token, grace ms, node, bootId, ttl, floor, life of the epoch, of the owner → the new epoch, or '' when not the holder. */
 export const mintScript = new Script(
   'foundationLeaseMint',
   `${GRACE}${MINT_EPOCH}
 if redis.call('GET', KEYS[2]) ~= ARGV[1] then return '' end
 local left, now = grace(KEYS[1], ARGV[2])
 if left > 0 then return '' end
-local epoch = mint(KEYS[3], tonumber(ARGV[6]))
+local epoch = mint(KEYS[3], tonumber(ARGV[6]), ARGV[7])
 redis.call('DEL', KEYS[4])
 redis.call('HSET', KEYS[4], 'token', ARGV[1], 'node', ARGV[3], 'bootId', ARGV[4], 'epoch', epoch,
   'state', 'starting', 'since', string.format('%.0f', now), 'ttl', ARGV[5])
+redis.call('PEXPIRE', KEYS[4], ARGV[8])
 return epoch
 `,
 );
 
-/** KEYS lease, owner · ARGV token, topic, hint → 1 when this token is the owner and is now shown as running. */
+/** KEYS lease, owner · ARGV token, topic, hint, life of the owner → 1 when this token is the owner and is now shown as running. */
 export const announceScript = new Script(
   'foundationLeaseAnnounce',
   `
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 redis.call('HSET', KEYS[2], 'state', 'running')
+redis.call('PEXPIRE', KEYS[2], ARGV[4])
 redis.call('PUBLISH', ARGV[2], ARGV[3])
 return 1
 `,
@@ -126,8 +128,9 @@ return replies
 /**
  * The careful renewal: after an unacknowledged one, and for a lease that is gone.
  *
- * KEYS incarnation, then (lease, epoch, owner) of each · ARGV grace ms, node, bootId, full ttl, then (token, ttl, held epoch,
- * state to reclaim with, or '') of each → for each: the epoch that counts, or '' when the lease is lost.
+ * KEYS incarnation, then (lease, epoch, owner) of each · ARGV grace ms, node, bootId, full ttl, life of the epoch, of the owner,
+ * then (token, ttl, held epoch, state to reclaim with, or '') of each → for each: the epoch that counts, or '' when the lease
+ * is lost.
  */
 export const recoverScript = new Script(
   'foundationLeaseRecover',
@@ -136,7 +139,7 @@ local left, now
 local replies = {}
 for i = 0, (#KEYS - 1) / 3 - 1 do
   local lease, epoch, owner = KEYS[i * 3 + 2], KEYS[i * 3 + 3], KEYS[i * 3 + 4]
-  local token, ttl, held, state = ARGV[i * 4 + 5], ARGV[i * 4 + 6], ARGV[i * 4 + 7], ARGV[i * 4 + 8]
+  local token, ttl, held, state = ARGV[i * 4 + 7], ARGV[i * 4 + 8], ARGV[i * 4 + 9], ARGV[i * 4 + 10]
   local value = redis.call('GET', lease)
   local reply = ''
   if value == token then
@@ -149,10 +152,11 @@ for i = 0, (#KEYS - 1) / 3 - 1 do
     if not left then left, now = grace(KEYS[1], ARGV[1]) end
     if left > 0 and tonumber(held) >= tonumber(redis.call('GET', epoch) or '0') then
       redis.call('SET', lease, token, 'PX', ttl)
-      reply = mint(epoch, tonumber(held))
+      reply = mint(epoch, tonumber(held), ARGV[5])
       redis.call('DEL', owner)
       redis.call('HSET', owner, 'token', token, 'node', ARGV[2], 'bootId', ARGV[3], 'epoch', reply,
         'state', state, 'since', string.format('%.0f', now), 'ttl', ARGV[4])
+      redis.call('PEXPIRE', owner, ARGV[6])
     end
   end
   replies[i + 1] = reply
@@ -162,8 +166,8 @@ return replies
 );
 
 /**
- * KEYS (lease, epoch, owner) of each · ARGV node, bootId, ttl, then (token, epoch, state) of each → for each: 1 when this
- * server now has the lease with at least this epoch, 0 when the lease is somebody else's here.
+ * KEYS (lease, epoch, owner) of each · ARGV node, bootId, ttl, life of the epoch, of the owner, then (token, epoch, state) of
+ * each → for each: 1 when this server now has the lease with at least this epoch, 0 when the lease is somebody else's here.
  */
 export const confirmScript = new Script(
   'foundationLeaseConfirm',
@@ -173,17 +177,18 @@ local now = string.format('%.0f', t[1] * 1000 + math.floor(t[2] / 1000))
 local replies = {}
 for i = 0, #KEYS / 3 - 1 do
   local lease, stored, owner = KEYS[i * 3 + 1], KEYS[i * 3 + 2], KEYS[i * 3 + 3]
-  local token, epoch, state = ARGV[i * 3 + 4], ARGV[i * 3 + 5], ARGV[i * 3 + 6]
+  local token, epoch, state = ARGV[i * 3 + 6], ARGV[i * 3 + 7], ARGV[i * 3 + 8]
   local value = redis.call('GET', lease)
   if not value then redis.call('SET', lease, token, 'PX', ARGV[3]) end
   replies[i + 1] = 0
   if not value or value == token then
     if tonumber(redis.call('GET', stored) or '0') < tonumber(epoch) then
-      redis.call('SET', stored, epoch, 'PX', 604800000)
+      redis.call('SET', stored, epoch, 'PX', ARGV[4])
     end
     local known = redis.call('HMGET', owner, 'token', 'since')
     redis.call('HSET', owner, 'token', token, 'node', ARGV[1], 'bootId', ARGV[2], 'epoch', epoch, 'state', state,
       'since', known[1] == token and known[2] or now, 'ttl', ARGV[3])
+    redis.call('PEXPIRE', owner, ARGV[5])
     replies[i + 1] = 1
   end
 end
@@ -192,14 +197,46 @@ return replies
 );
 
 /**
- * KEYS lease, owner · ARGV token, topic, hint → clears the owner record of this token and hints that the name is free.
+ * KEYS (lease, epoch, owner) of each · ARGV node, bootId, ttl, life of the epoch, of the owner, then (token, epoch, state) of
+ * each → prolongs what belongs to the leases that these tokens hold, and puts back what is gone of it. The leases themselves are
+ * not touched, and nothing is done for one that is somebody else's.
+ */
+export const prolongScript = new Script(
+  'foundationLeaseProlong',
+  `
+local t = redis.call('TIME')
+local now = string.format('%.0f', t[1] * 1000 + math.floor(t[2] / 1000))
+for i = 0, #KEYS / 3 - 1 do
+  local lease, stored, owner = KEYS[i * 3 + 1], KEYS[i * 3 + 2], KEYS[i * 3 + 3]
+  local token, epoch, state = ARGV[i * 3 + 6], ARGV[i * 3 + 7], ARGV[i * 3 + 8]
+  if redis.call('GET', lease) == token then
+    if tonumber(redis.call('GET', stored) or '0') < tonumber(epoch) then redis.call('SET', stored, epoch) end
+    redis.call('PEXPIRE', stored, ARGV[4])
+    if redis.call('HGET', owner, 'token') ~= token then
+      redis.call('DEL', owner)
+      redis.call('HSET', owner, 'token', token, 'node', ARGV[1], 'bootId', ARGV[2], 'epoch', epoch, 'state', state,
+        'since', now, 'ttl', ARGV[3])
+    end
+    redis.call('PEXPIRE', owner, ARGV[5])
+  end
+end
+return 1
+`,
+);
+
+/**
+ * KEYS lease, owner, epoch · ARGV token, topic, hint, life of the epoch → clears the owner record of this token, lets the
+ * epoch go sooner, and hints that the name is free.
  *
  * The lease is gone by now, unless Redlock's release did not arrive; then it goes here, so that nobody waits for its ttl.
  */
 export const farewellScript = new Script(
   'foundationLeaseFarewell',
   `
-if redis.call('HGET', KEYS[2], 'token') == ARGV[1] then redis.call('DEL', KEYS[2]) end
+if redis.call('HGET', KEYS[2], 'token') == ARGV[1] then
+  redis.call('DEL', KEYS[2])
+  redis.call('PEXPIRE', KEYS[3], ARGV[4])
+end
 if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end
 if redis.call('EXISTS', KEYS[1]) == 0 then redis.call('PUBLISH', ARGV[2], ARGV[3]) end
 return 1
@@ -314,13 +351,15 @@ return state
 /** KEYS epoch → the last one that was minted, or '0'. */
 export const lastEpochScript = new Script('foundationLeaseLastEpoch', `return redis.call('GET', KEYS[1]) or '0'`);
 
-/** KEYS value · ARGV epoch, value → '' when written, else the higher epoch that has written before. */
+/** KEYS value · ARGV epoch, life, then the value, or nothing to delete it → '' when done, else the higher epoch that has written before. */
 export const fencedSetScript = new Script(
   'foundationFencedSet',
   `
 local stored = redis.call('HGET', KEYS[1], 'epoch')
 if stored and tonumber(stored) > tonumber(ARGV[1]) then return stored end
-redis.call('HSET', KEYS[1], 'epoch', ARGV[1], 'value', ARGV[2])
+redis.call('HSET', KEYS[1], 'epoch', ARGV[1])
+if ARGV[3] then redis.call('HSET', KEYS[1], 'value', ARGV[3]) else redis.call('HDEL', KEYS[1], 'value') end
+redis.call('PEXPIRE', KEYS[1], ARGV[2])
 return ''
 `,
 );

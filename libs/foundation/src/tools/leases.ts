@@ -67,8 +67,13 @@ export interface Leases {
   owners(names: readonly string[]): Promise<(OwnerRecord | undefined)[]>;
   /** The last epoch that was minted for a name, 0 where none is known; tells whether anybody has owned it since. */
   lastEpoch(name: string): Promise<number>;
-  /** Writes `value` if no higher epoch has written `key`; rejects with `StaleEpochError` otherwise. */
-  fencedSet(key: string, value: string, epoch: number): Promise<void>;
+  /**
+   * Writes `value` if no higher epoch has written `key`; rejects with `StaleEpochError` otherwise. Value and epoch are
+   * forgotten `life` ms after the last write; without it, see `Lives.fenced`.
+   */
+  fencedSet(key: string, value: string, epoch: number, life?: number): Promise<void>;
+  /** Removes the value likewise. The epoch is remembered for a while, so that a stale owner does not bring it back. */
+  fencedDelete(key: string, epoch: number): Promise<void>;
   /** How many leases this node holds at this moment; no network. */
   held(): number;
   /** Ends every lease at once because this node's name was taken. */

@@ -68,6 +68,9 @@ describe('local engine', () => {
     await engine.leases.fencedSet('k', 'b', 5);
     await engine.leases.fencedSet('k', 'c', 6);
     await expect(engine.leases.fencedSet('k', 'd', 5)).rejects.toBeInstanceOf(StaleEpochError);
+    await expect(engine.leases.fencedDelete('k', 5)).rejects.toBeInstanceOf(StaleEpochError);
+    await engine.leases.fencedDelete('k', 6);
+    await expect(engine.leases.fencedSet('k', 'd', 5)).rejects.toBeInstanceOf(StaleEpochError);
   });
 
   it('compares and sets rows of the table', async () => {

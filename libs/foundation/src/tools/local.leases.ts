@@ -8,19 +8,26 @@ import type { Telemetry } from '../telemetry/telemetry.js';
 import type { NodeIdentity } from './engine.js';
 import type { HintListener } from './hints.js';
 import type { Lease, Leases, OwnerRecord, Standing } from './leases.js';
+import { LIVES, type Lives } from './lives.js';
+
+/** How often what has had its life is looked for, at a write. */
+const SWEEP_EVERY_MS = 60_000;
 
 /** See {@link Leases}. */
 export class LocalLeases implements Leases {
   readonly #held = new Map<string, LocalLease>();
   readonly #left = new LeftStates();
-  readonly #fenced = new Map<string, { epoch: number; value: string }>();
+  /** Fenced values by key; each until its time, see `#sweep`. */
+  readonly #fenced = new Map<string, { epoch: number; value: string | undefined; until: number }>();
   #lastEpoch = 0;
+  #sweepAt = 0;
 
   constructor(
     private readonly node: NodeIdentity,
     private readonly telemetry: Telemetry,
     private readonly hint: HintListener,
     private readonly wallClock: () => number,
+    private readonly lives: Lives = LIVES,
   ) {}
 
   acquire(name: string, above = 0): Promise<Lease | undefined> {
@@ -64,13 +71,12 @@ export class LocalLeases implements Leases {
     return Promise.resolve(this.#held.get(name)?.epoch ?? 0);
   }
 
-  fencedSet(key: string, value: string, epoch: number): Promise<void> {
-    const stored = this.#fenced.get(key);
-    if (stored !== undefined && stored.epoch > epoch) {
-      return Promise.reject(new StaleEpochError(key, epoch, stored.epoch));
-    }
-    this.#fenced.set(key, { epoch, value });
-    return Promise.resolve();
+  fencedSet(key: string, value: string, epoch: number, life = this.lives.fenced): Promise<void> {
+    return this.#fencedWrite(key, epoch, value, life);
+  }
+
+  fencedDelete(key: string, epoch: number): Promise<void> {
+    return this.#fencedWrite(key, epoch, undefined, this.lives.fencedMark);
   }
 
   held(): number {
@@ -83,6 +89,25 @@ export class LocalLeases implements Leases {
 
   close(): void {
     this.#held.clear();
+  }
+
+  #fencedWrite(key: string, epoch: number, value: string | undefined, life: number): Promise<void> {
+    this.#sweep();
+    const stored = this.#fenced.get(key);
+    const now = this.wallClock();
+    if (stored !== undefined && stored.until > now && stored.epoch > epoch) {
+      return Promise.reject(new StaleEpochError(key, epoch, stored.epoch));
+    }
+    this.#fenced.set(key, { epoch, value, until: now + life });
+    return Promise.resolve();
+  }
+
+  /** Forgets what has had its life, once in a while. */
+  #sweep(): void {
+    const now = this.wallClock();
+    if (now < this.#sweepAt) return;
+    this.#sweepAt = now + SWEEP_EVERY_MS;
+    for (const [key, { until }] of this.#fenced) if (until <= now) this.#fenced.delete(key);
   }
 
   #released(lease: LocalLease): void {

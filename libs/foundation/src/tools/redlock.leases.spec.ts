@@ -30,8 +30,10 @@ class FakeClient {
   readonly foundationLeaseMint = this.#command('mint', () => this.minted());
   readonly foundationLeaseRenew = this.#command('renew', (keys) => this.renewal(keys.length));
   readonly foundationLeaseRecover = this.#command('recover', (_keys, args) =>
-    this.recovery(args.slice(4).filter((_, index) => index % 4 === 2)),
+    this.recovery(args.slice(6).filter((_, index) => index % 4 === 2)),
   );
+  prolonged: () => unknown = () => 1;
+  readonly foundationLeaseProlong = this.#command('prolong', () => this.prolonged());
   readonly foundationLeaseFarewell = this.#command('farewell', () => 1);
   readonly foundationLeaseAnnounce = this.#command('announce', () => 1);
   readonly foundationLeaseStanding = this.#command('standing', (keys) => [
@@ -138,7 +140,7 @@ describe('RedlockLeases', () => {
       expect(redlock.acquire.mock.calls).toEqual([[[keys.lease('a')], 1500, { retryCount: 0 }]]);
       expect(client.of('mint')[0]).toMatchObject({
         keys: [keys.incarnation, keys.lease('a'), keys.epoch('a'), keys.owner('a')],
-        args: ['token-1', '1517', 'n1', 'b1', '1500', '0'],
+        args: ['token-1', '1517', 'n1', 'b1', '1500', '0', '604800000', '86400000'],
       });
       expect(lease).toMatchObject({ name: 'a', epoch: 101 });
       expect(lease.isHeld()).toBe(true);
@@ -305,9 +307,9 @@ describe('RedlockLeases', () => {
       expect(later.length).toBeGreaterThan(3);
       for (const { keys: named, args, at } of later) {
         expect(named).toEqual([keys.incarnation, keys.lease('a'), keys.epoch('a'), keys.owner('a')]);
-        expect(args.slice(0, 5)).toEqual(['1517', 'n1', 'b1', '1500', 'token-1']);
-        expect(Number(args[5])).toBe(Math.round(TIMES.deadline - (at - began) + TIMES.margin));
-        expect(args.slice(6)).toEqual(['101', 'starting']);
+        expect(args.slice(0, 7)).toEqual(['1517', 'n1', 'b1', '1500', '604800000', '86400000', 'token-1']);
+        expect(Number(args[7])).toBe(Math.round(TIMES.deadline - (at - began) + TIMES.margin));
+        expect(args.slice(8)).toEqual(['101', 'starting']);
       }
       expect(lease.isHeld()).toBe(true);
       client.renewal = () => [1];
@@ -398,8 +400,8 @@ describe('RedlockLeases', () => {
       expect(payloads('lease.released')).toEqual([{ name: 'a', node: 'n1', epoch: 101 }]);
       expect(redlock.released).toEqual(['token-1']);
       expect(client.of('farewell')[0]).toMatchObject({
-        keys: [keys.lease('a'), keys.owner('a')],
-        args: ['token-1', keys.hints, '{"t":"released","name":"a"}'],
+        keys: [keys.lease('a'), keys.owner('a'), keys.epoch('a')],
+        args: ['token-1', keys.hints, '{"t":"released","name":"a"}', '86400000'],
       });
       expect(lease.isHeld()).toBe(false);
       expect(lease.signal.aborted).toBe(false);
@@ -425,6 +427,42 @@ describe('RedlockLeases', () => {
       void lease.release().then(() => (done = true));
       await pass(10_000);
       expect(done).toBe(true);
+    });
+  });
+
+  describe('what belongs to a lease', () => {
+    const HOUR = 3_600_000;
+
+    it('is prolonged once an hour, for all that are held, in batches', async () => {
+      const held = await Promise.all(Array.from({ length: 101 }, (_, index) => leases.acquire(`p${index}`)));
+      expect(held.every((lease) => lease !== undefined)).toBe(true);
+      await pass(HOUR - 1000);
+      expect(client.of('prolong')).toEqual([]);
+      await pass(2000);
+      const calls = client.of('prolong');
+      expect(calls.map(({ keys: { length } }) => length)).toEqual([300, 3]);
+      expect(calls[1]!.keys).toEqual([keys.lease('p100'), keys.epoch('p100'), keys.owner('p100')]);
+      expect(calls[1]!.args).toEqual(['n1', 'b1', '1500', '604800000', '86400000', 'token-101', '201', 'starting']);
+      await pass(HOUR);
+      expect(client.of('prolong')).toHaveLength(4);
+    });
+
+    it('is prolonged a minute later when that failed, and nothing is lost', async () => {
+      const lease = await held();
+      client.prolonged = () => {
+        throw new Error('away');
+      };
+      await pass(HOUR + 1000);
+      expect(client.of('prolong')).toHaveLength(1);
+      await pass(61_000);
+      expect(client.of('prolong')).toHaveLength(2);
+      expect(lease.isHeld()).toBe(true);
+    });
+
+    it('is not touched when nothing is held', async () => {
+      await (await held()).release();
+      await pass(2 * HOUR);
+      expect(client.of('prolong')).toEqual([]);
     });
   });
 
@@ -455,12 +493,24 @@ describe('RedlockLeases', () => {
       const refused = leases.fencedSet('k', 'v', 40);
       await expect(refused).rejects.toBeInstanceOf(StaleEpochError);
       await expect(refused).rejects.toMatchObject({ key: 'k', epoch: 40, storedEpoch: 50 });
+      await expect(leases.fencedDelete('k', 40)).rejects.toBeInstanceOf(StaleEpochError);
+    });
+
+    it('a fenced write says how long it lives', async () => {
+      await leases.fencedSet('k', 'v', 60);
+      await leases.fencedSet('k', 'v', 60, 77_000);
+      await leases.fencedDelete('k', 60);
+      expect(client.of('fencedSet').map(({ args }) => args)).toEqual([
+        ['60', '2592000000', 'v'],
+        ['60', '77000', 'v'],
+        ['60', '86400000'],
+      ]);
     });
 
     it('announces with the token', async () => {
       const lease = await held();
       await lease.announce();
-      expect(client.of('announce')[0]!.args).toEqual(['token-1', keys.hints, '{"t":"running","name":"a"}']);
+      expect(client.of('announce')[0]!.args).toEqual(['token-1', keys.hints, '{"t":"running","name":"a"}', '86400000']);
     });
   });
 });

@@ -29,6 +29,7 @@ import {
   standingScript,
 } from './lease.scripts.js';
 import type { Lease, Leases, OwnerRecord, Standing } from './leases.js';
+import { LIVES, type Lives } from './lives.js';
 import { Masters } from './masters.js';
 import { Renewal } from './renewal.js';
 import { toNumber, toCount, toTexts } from './script.js';
@@ -72,6 +73,7 @@ export class RedlockLeases implements Leases {
     private readonly telemetry: Telemetry,
     private readonly now: () => number = monotonicNow,
     private readonly after: Grace = new Grace(times.grace, now),
+    private readonly lives: Lives = LIVES,
   ) {
     const { length } = masters.clients;
     if (redlock.clients.size !== length) {
@@ -81,7 +83,7 @@ export class RedlockLeases implements Leases {
         `one over ${length}, a client for each Redis that leases are on (see "redis.quorum")`,
       );
     }
-    this.#renewal = new Renewal(masters, keys, times, node, telemetry, now, after);
+    this.#renewal = new Renewal(masters, control, keys, times, node, telemetry, now, after, lives);
   }
 
   async acquire(name: string, above = 0): Promise<Lease | undefined> {
@@ -152,10 +154,20 @@ export class RedlockLeases implements Leases {
     return Math.max(...epochs.map(toNumber));
   }
 
-  async fencedSet(key: string, value: string, epoch: number): Promise<void> {
-    // INVARIANT (I4): a majority refuses the write of a lower epoch after a higher one, whatever this node believes.
+  async fencedSet(key: string, value: string, epoch: number, life = this.lives.fenced): Promise<void> {
+    await this.#fencedWrite(key, epoch, [life, value]);
+  }
+
+  async fencedDelete(key: string, epoch: number): Promise<void> {
+    await this.#fencedWrite(key, epoch, [this.lives.fencedMark]);
+  }
+
+  async #fencedWrite(key: string, epoch: number, lifeAndValue: readonly (string | number)[]): Promise<void> {
+    // INVARIANT (I4): a majority refuses the write of a lower epoch after a higher one, whatever this node believes, for
+    // as long as the key lives.
     const written = this.#hasMajority('');
-    const replies = await this.control.run(fencedSetScript, [this.keys.fenced(key)], [epoch, value], written);
+    const args = [epoch, ...lifeAndValue];
+    const replies = await this.control.run(fencedSetScript, [this.keys.fenced(key)], args, written);
     const higher = Math.max(...replies.map(toNumber));
     if (higher > 0) throw new StaleEpochError(key, epoch, higher);
   }
@@ -177,7 +189,7 @@ export class RedlockLeases implements Leases {
   async announce(lease: HeldLease): Promise<void> {
     const hint = JSON.stringify({ t: 'running', name: lease.name });
     const keys = [this.keys.lease(lease.name), this.keys.owner(lease.name)];
-    await this.masters.run(announceScript, keys, [lease.token, this.keys.hints, hint]);
+    await this.masters.run(announceScript, keys, [lease.token, this.keys.hints, hint, this.lives.owner]);
   }
 
   async leave(lease: HeldLease, state: string): Promise<void> {
@@ -242,7 +254,8 @@ export class RedlockLeases implements Leases {
   async #mint(name: string, lock: Lock, sentAt: number, above: number): Promise<HeldLease | undefined> {
     const keys = [this.keys.incarnation, this.keys.lease(name), this.keys.epoch(name), this.keys.owner(name)];
     try {
-      const args = [lock.value, this.after.text, this.node.name, this.node.bootId, this.times.ttl, above];
+      const { after, lives, node, times } = this;
+      const args = [lock.value, after.text, node.name, node.bootId, times.ttl, above, lives.epoch, lives.owner];
       const minted = (answers: readonly unknown[]): number[] => answers.map(toNumber).filter((epoch) => epoch > 0);
       const enough = (answers: readonly unknown[]): boolean => minted(answers).length >= this.masters.majority;
       const epochs = minted(await this.masters.run(mintScript, keys, args, enough));
@@ -280,10 +293,11 @@ export class RedlockLeases implements Leases {
 
   async #farewell(name: string, token: string): Promise<void> {
     const hint = JSON.stringify({ t: 'released', name });
-    const keys = [this.keys.lease(name), this.keys.owner(name)];
+    const keys = [this.keys.lease(name), this.keys.owner(name), this.keys.epoch(name)];
+    const args = [token, this.keys.hints, hint, this.lives.releasedEpoch];
     for (let attempt = 1; ; attempt++) {
       try {
-        await this.masters.run(farewellScript, keys, [token, this.keys.hints, hint]);
+        await this.masters.run(farewellScript, keys, args);
         return;
       } catch (error) {
         if (attempt === FAREWELLS) {

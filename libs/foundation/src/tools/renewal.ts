@@ -11,13 +11,18 @@ import type { NodeIdentity } from './engine.js';
 import type { Grace } from './grace.js';
 import type { HeldLease } from './held.lease.js';
 import type { Keys } from './keys.js';
-import { confirmScript, recoverScript, renewScript } from './lease.scripts.js';
+import { confirmScript, prolongScript, recoverScript, renewScript } from './lease.scripts.js';
+import type { Lives } from './lives.js';
 import type { Masters } from './masters.js';
 import { toNumber, toTexts, type Script } from './script.js';
 import { Watchdog } from './watchdog.js';
 
 const JITTER = 0.1;
 const RETRY_MS = 100;
+/** Leases whose records are prolonged by one script: it takes Redis less than a millisecond. */
+const PROLONG_BATCH = 100;
+/** After a failure; the lives are many hours. */
+const PROLONG_RETRY_MS = 60_000;
 
 /** See the file header. */
 export class Renewal {
@@ -29,17 +34,22 @@ export class Renewal {
   /** When the deadline timer fires. */
   #deadlineAt = Infinity;
   #renewing = false;
+  #prolongAt: number;
   #closed = false;
 
   constructor(
     private readonly masters: Masters,
+    /** The same servers over other connections, for what must not delay a renewal. */
+    private readonly control: Masters,
     private readonly keys: Keys,
     private readonly times: LeaseTimes,
     private readonly node: NodeIdentity,
     private readonly telemetry: Telemetry,
     private readonly now: () => number,
     private readonly after: Grace,
+    private readonly lives: Lives,
   ) {
+    this.#prolongAt = now() + lives.prolongEvery;
     this.#watchdog = times.onStall === 'exit' ? new Watchdog(node.name) : undefined;
   }
 
@@ -88,8 +98,12 @@ export class Renewal {
     const keys = leases.flatMap(({ key, name }) => [key, this.keys.epoch(name), this.keys.owner(name)]);
     const args = [...epochs].flatMap(([lease, epoch]) => [lease.token, epoch, stateOf(lease)]);
     const { name, bootId } = this.node;
-    const answers = await this.#ask(confirmScript, keys, [name, bootId, this.times.ttl, ...args], (texts) =>
-      leases.every((_, index) => count(texts, index, '1') >= this.masters.majority),
+    const { epoch, owner } = this.lives;
+    const answers = await this.#ask(
+      confirmScript,
+      keys,
+      [name, bootId, this.times.ttl, epoch, owner, ...args],
+      (texts) => leases.every((_, index) => count(texts, index, '1') >= this.masters.majority),
     );
     leases.forEach((lease, index) => (lease.spread = count(answers, index, '1') === this.masters.clients.length));
     return new Set(leases.filter((_, index) => count(answers, index, '1') >= this.masters.majority));
@@ -128,6 +142,38 @@ export class Renewal {
       if (this.leases().some(({ missed }) => missed)) next = RETRY_MS;
       this.#renewIn(next);
       this.#watchDeadlines();
+      if (this.now() >= this.#prolongAt) void this.#prolong();
+    }
+  }
+
+  /**
+   * INVARIANT: the owner record and the epoch of a lease that is held never expire, however long it is held. They live many
+   * times longer than the time between two of these, so that some may fail.
+   */
+  async #prolong(): Promise<void> {
+    this.#prolongAt = this.now() + this.lives.prolongEvery;
+    try {
+      const leases = this.leases();
+      for (let at = 0; at < leases.length; at += PROLONG_BATCH) {
+        const held = leases.slice(at, at + PROLONG_BATCH).filter((lease) => lease.isHeld());
+        if (held.length === 0) continue;
+        const keys = held.flatMap(({ key, name }) => [key, this.keys.epoch(name), this.keys.owner(name)]);
+        const args = held.flatMap((lease) => [lease.token, lease.epoch, stateOf(lease)]);
+        const { epoch, owner } = this.lives;
+        await this.control.run(prolongScript, keys, [
+          this.node.name,
+          this.node.bootId,
+          this.times.ttl,
+          epoch,
+          owner,
+          ...args,
+        ]);
+      }
+    } catch (error) {
+      this.#prolongAt = Math.min(this.#prolongAt, this.now() + PROLONG_RETRY_MS);
+      this.#logger.debug('The records of leases were not prolonged; trying again in a minute', {
+        error: describe(error),
+      });
     }
   }
 
@@ -194,7 +240,14 @@ export class Renewal {
     ]);
     const epochsOf = (texts: readonly (readonly string[])[], index: number): number[] =>
       texts.map((each) => toNumber(each[index])).filter((epoch) => epoch > 0);
-    const head = [this.after.text, this.node.name, this.node.bootId, this.times.ttl];
+    const head = [
+      this.after.text,
+      this.node.name,
+      this.node.bootId,
+      this.times.ttl,
+      this.lives.epoch,
+      this.lives.owner,
+    ];
     const answers = await this.#ask(recoverScript, keys, [...head, ...args], (texts) =>
       leases.every((_, index) => epochsOf(texts, index).length >= this.masters.majority),
     );

@@ -1,0 +1,36 @@
+/**
+ * How long what Foundation keeps in Redis lives; docs/redis-keys.md has the table of all keys.
+ * Read by the leases and the streams; a test hands in lives of its own, so that it does not wait for a month.
+ */
+
+const HOUR = 3_600_000;
+const DAY = 24 * HOUR;
+
+/** What ends by itself, in milliseconds. What is in use is prolonged, so that it never ends under its user. */
+export interface Lives {
+  /** The record of who owns a name, from its last prolonging; the record of a lease that is held is prolonged. */
+  owner: number;
+  /** The last epoch of a name, likewise. It matters only when the clock of Redis is set back, by up to this much. */
+  epoch: number;
+  /** The last epoch of a name that its owner gave back: of short jobs there may be very many. */
+  releasedEpoch: number;
+  /** How often a node prolongs what belongs to the leases that it holds: many times within the shortest of the above. */
+  prolongEvery: number;
+  /** A fenced value, from its last write, unless the write says something else. */
+  fenced: number;
+  /** The epoch of a fenced value that was deleted: until then a stale owner cannot write it again. */
+  fencedMark: number;
+  /** A durable channel, a group of one, and its dead letters, from the last use by anybody. Longer than any group is away and means to come back. */
+  unused: number;
+}
+
+/** See {@link Lives}. */
+export const LIVES: Readonly<Lives> = {
+  owner: DAY,
+  epoch: 7 * DAY,
+  releasedEpoch: DAY,
+  prolongEvery: HOUR,
+  fenced: 30 * DAY,
+  fencedMark: DAY,
+  unused: 30 * DAY,
+};
