@@ -13,6 +13,8 @@ import type { ServiceChange } from './service.js';
 class FakeTable implements Table {
   readonly rows = new Map<string, TableRow>();
   readonly calls: string[] = [];
+  /** How many rows each removal was given. */
+  readonly removals: number[] = [];
   /** Called before each operation; what it throws is the answer. */
   before: (what: string, key: string) => void | Promise<void> = () => undefined;
   /** The same once it has been carried out. */
@@ -40,6 +42,7 @@ class FakeTable implements Table {
   }
 
   async remove(rows: readonly RowSeen[]): Promise<string[]> {
+    this.removals.push(rows.length);
     const removed = rows.map(({ key, version }) =>
       this.#answer('remove', key, () => {
         if (this.#versionOf(key) !== version || version === 0) return [];
@@ -407,6 +410,75 @@ describe('what this node offers', () => {
     await a!.registry.remove('b.1');
     await a!.registry.close();
     expect(table.keys()).toEqual(['b.1']);
+  });
+});
+
+describe('many services', () => {
+  const many = (bootId: string, count: number) => Array.from({ length: count }, (_, index) => `${bootId}.${index}`);
+
+  it('are taken back by one removal, which the table cuts into batches, and are not found from the first moment', async () => {
+    const [a, b] = await open('a', 'b');
+    for (const id of many('a', 300)) await a!.registry.put(record(id));
+    await hintAll();
+    expect(b!.ids()).toHaveLength(300);
+    let go = (): void => undefined;
+    const held = new Promise<void>((resolve) => (go = resolve));
+    table.before = (what) => (what === 'remove' ? held : undefined);
+    const closing = a!.registry.close();
+    await rest();
+    expect(a!.ids()).toEqual([]);
+    go();
+    await closing;
+    expect(table.removals).toEqual([300]);
+    expect(table.keys()).toEqual([]);
+    await hintAll();
+    expect(b!.ids()).toEqual([]);
+  });
+
+  it('of dead nodes are removed by one removal', async () => {
+    const [a] = await open('a');
+    alive = ['a', 'x', 'y'];
+    a!.tell('changed');
+    for (const id of [...many('x', 150), ...many('y', 150)]) table.write(id, value(id));
+    await hintAll();
+    expect(a!.ids()).toHaveLength(300);
+    alive = ['a'];
+    a!.tell('changed');
+    expect(a!.ids()).toEqual([]);
+    await look(2);
+    expect(table.removals).toEqual([300]);
+    expect(table.keys()).toEqual([]);
+  });
+
+  it('cost nothing when nodes without any come and go', async () => {
+    const [a] = await open('a');
+    alive = ['a', 'x'];
+    a!.tell('changed');
+    for (const id of many('x', 100)) table.write(id, value(id));
+    await hintAll();
+    const { changes } = a!;
+    changes.length = 0;
+    for (const bootId of ['p', 'q']) {
+      alive = ['a', 'x', bootId];
+      a!.tell('changed');
+    }
+    alive = ['a', 'x'];
+    a!.tell('changed');
+    expect(changes).toEqual([]);
+    expect(a!.ids()).toHaveLength(100);
+  });
+
+  it('stay found while a loss of data is mended, and what nobody offers any more goes', async () => {
+    const [a, b] = await open('a', 'b');
+    for (const id of many('b', 3)) await b!.registry.put(record(id));
+    table.write('b.left', value('b.left'));
+    await hintAll();
+    table.rows.clear();
+    nodes.forEach(({ tell }) => tell('dataLoss'));
+    await rest();
+    await hintAll();
+    expect(a!.ids()).toEqual(many('b', 3));
+    expect(table.keys()).toEqual(many('b', 3));
   });
 });
 

@@ -1,15 +1,15 @@
 /**
  * This node's full copy of who offers what, and the only way to change it. A lookup costs no network.
- * Read by the facade; underneath `Table` (a hash and a sorted set, compared by version).
+ * Read by the facade; underneath `TableReplica`.
  */
 import type { Membership } from '../cluster/membership.js';
 import { describe } from '../errors.js';
 import { Gate, unattended } from '../foreign/gate.js';
 import { Log } from '../telemetry/log.js';
-import { RepeatedLog } from '../telemetry/repeated.log.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
 import type { Engine } from '../tools/engine.js';
 import { SingleFlight } from '../tools/single.flight.js';
+import { TableReplica } from '../tools/table.replica.js';
 import type { TableRow } from '../tools/table.js';
 import { readRecord, writeRecord, type ServiceRecord } from './service.record.js';
 import type { ServiceChange, ServiceInfo, ServiceStatus } from './service.js';
@@ -17,11 +17,11 @@ import { ServiceIndex } from './service.index.js';
 
 /** Hints bring changes at once; this is for those that were lost. */
 const LOOK_EVERY_MS = 5000;
-const MAX_CONFLICTS = 20;
+/** How often marks of removed services are looked at that have had their hour; a removal does it as well. */
+const TRIM_EVERY_LOOKS = 120;
 
 interface Row {
-  /** Absent for a row that cannot be read; its version must be known to write over it. */
-  record?: ServiceRecord;
+  record: ServiceRecord;
   version: number;
   /** As it lies in the table; kept for what this node offers only. */
   value?: string;
@@ -30,18 +30,18 @@ interface Row {
 /** See the file header. */
 export class ServiceRegistry {
   /** What the table says, the services of dead nodes included. */
-  readonly #rows = new Map<string, Row>();
+  readonly #replica: TableReplica<Row>;
+  /** The rows of each node by its boot id, so that one that comes or goes costs what it offers; ends with its last row. */
+  readonly #byNode = new Map<string, Set<string>>();
   /** What this node offers, and how that is written: the source from which its rows are made anew. */
   readonly #own = new Map<string, { record: ServiceRecord; value: string }>();
   readonly #index = new ServiceIndex();
   readonly #listeners = new Set<(change: ServiceChange) => void>();
   readonly #logger = new Log();
-  readonly #repeated = new RepeatedLog();
   #alive: ReadonlySet<string> = new Set();
-  /** Rows whose node was no member at the last look. */
-  #orphans: ReadonlySet<string> = new Set();
-  #version = 0;
-  #losses = 0;
+  /** Boot ids of nodes that had rows and were no members at the last look. */
+  #orphaned: ReadonlySet<string> = new Set();
+  #looks = 0;
   /** A request while a comparison is under way causes one more. */
   readonly #comparing = new SingleFlight(() => this.#catchUp());
   readonly #gate: Gate;
@@ -53,30 +53,45 @@ export class ServiceRegistry {
     private readonly telemetry: Telemetry,
   ) {
     this.#gate = new Gate(telemetry);
+    // Nothing is put back after a loss but by whoever offers it: what nobody offers any more stays away.
+    this.#replica = new TableReplica<Row>(engine.services, {
+      what: 'service table',
+      read: (row) => this.#read(row),
+      changed: (key, now, before) => this.#note(key, now?.record, before?.record),
+    });
     engine.onHint((hint) => {
       if (hint.t === 'services') unattended('comparing the services', this.#comparing.ask());
     });
     engine.transport.onInterrupted(() => unattended('comparing the services', this.#comparing.ask()));
     membership.listen({
       changed: () => this.#noteMembers(),
-      dataLoss: () => {
-        this.#forgetTable();
-        unattended('comparing the services', this.#comparing.ask());
-      },
+      dataLoss: () =>
+        unattended(
+          'comparing the services',
+          this.#replica.lost().then(() => this.#comparing.ask()),
+        ),
     });
   }
 
   /** Fetches everything and goes on looking. Called by the lifecycle once the node is a member. */
   async open(): Promise<void> {
     this.#noteMembers();
-    await this.#sync();
+    await this.#replica.sync();
     this.#timer ??= setInterval(() => unattended('comparing the services', this.#look()), LOOK_EVERY_MS).unref();
   }
 
-  /** Takes back what this node offers. Called by the lifecycle before the node leaves. */
+  /**
+   * Takes back what this node offers. Called by the lifecycle before the node leaves.
+   *
+   * INVARIANT (H1): in batches, each after the answer to the one before, so that no other client of Redis waits for longer
+   * than for one of them, however many services there are.
+   */
   async close(): Promise<void> {
     clearInterval(this.#timer);
-    await Promise.all([...this.#own.keys()].map((instanceId) => this.remove(instanceId)));
+    const ids = [...this.#own.keys()];
+    this.#own.clear();
+    for (const instanceId of ids) this.#hide(instanceId);
+    await this.#removeRows(ids);
   }
 
   /** Services of one name, or all; of nodes that are members only. */
@@ -105,7 +120,7 @@ export class ServiceRegistry {
    */
   async put(record: ServiceRecord): Promise<void> {
     this.#own.set(record.instanceId, { record, value: writeRecord(record) });
-    await this.#write(record.instanceId);
+    await this.#write([record.instanceId]);
   }
 
   /** How a service of this node is; of one that was removed nothing is written. */
@@ -117,67 +132,31 @@ export class ServiceRegistry {
   /** Removes a service of this node; not found here any more at once. When this rejects, the next look tries again. */
   async remove(instanceId: string): Promise<void> {
     this.#own.delete(instanceId);
-    const row = this.#rows.get(instanceId);
-    if (row === undefined) return this.#hide(instanceId);
-    if (row.record !== undefined && row.record.bootId !== this.membership.self.bootId) return;
+    const row = this.#replica.get(instanceId);
+    if (row !== undefined && row.record.bootId !== this.membership.self.bootId) return;
     this.#hide(instanceId);
-    await this.#removeRow(instanceId, row.version);
+    await this.#removeRows([instanceId]);
   }
 
-  async #write(instanceId: string): Promise<void> {
-    for (let conflict = 0; conflict < MAX_CONFLICTS; conflict++) {
+  async #write(ids: readonly string[]): Promise<void> {
+    await this.#replica.changeAll(ids, (instanceId, row) => {
       // It may have been taken back, or changed again, meanwhile.
       const own = this.#own.get(instanceId);
-      const row = this.#rows.get(instanceId);
-      if (own === undefined || own.value === row?.value) return;
-      const { value, record } = own;
-      const write = { key: instanceId, value, expected: row?.version ?? 0 };
-      const [version] = (await this.engine.services.put([write])).versions;
-      if (version === undefined) {
-        await this.#sync();
-        if (conflict + 1 < MAX_CONFLICTS) continue;
-        throw new Error(`The entry of service "${record.name}" changed ${MAX_CONFLICTS} times while it was written.`);
-      }
-      if (this.#own.has(instanceId)) return this.#accept({ key: instanceId, value, version });
-      // Taken back while it was on its way: whoever did that did not know this version, so nothing was removed.
-      await this.engine.services.remove([{ key: instanceId, version }]);
-      return;
-    }
+      return own === undefined || own.value === row?.value ? undefined : own.value;
+    });
+    // Taken back while it was on its way: whoever did that did not know this version, so nothing was removed.
+    await this.#removeRows(ids.filter((instanceId) => !this.#own.has(instanceId)));
   }
 
-  async #removeRow(instanceId: string, version: number): Promise<void> {
-    await this.engine.services.remove([{ key: instanceId, version }]);
-    // What came meanwhile is newer, and stays.
-    if (this.#rows.get(instanceId)?.version === version) this.#drop(instanceId);
-  }
-
-  async #sync(): Promise<void> {
-    const asked = this.#version;
-    const losses = this.#losses;
-    const { version, rows, more } = await this.engine.services.since(asked);
-    // The loss was heard of elsewhere meanwhile, so this may be an answer from before it.
-    if (losses !== this.#losses) return this.#sync();
-    if (version < asked) {
-      this.#forgetTable();
-      return this.#sync();
-    }
-    for (const row of rows) this.#accept(row);
-    // Not before: what a failure here left out is fetched again.
-    this.#version = Math.max(this.#version, more ? rows.at(-1)!.version : version);
-    if (more) return this.#sync();
-  }
-
-  /** Redis lost the table. Each node puts back its own, so what nobody offers any more stays away. */
-  #forgetTable(): void {
-    this.#losses += 1;
-    this.#version = 0;
-    for (const instanceId of [...this.#rows.keys()]) if (!this.#own.has(instanceId)) this.#drop(instanceId);
-    this.#rows.clear();
+  async #removeRows(ids: Iterable<string>): Promise<void> {
+    const rows = [...ids].map((key) => ({ key, version: this.#replica.versionOf(key) }));
+    const written = rows.filter(({ version }) => version > 0);
+    if (written.length > 0) await this.#replica.remove(written);
   }
 
   async #catchUp(): Promise<void> {
     try {
-      await this.#sync();
+      await this.#replica.sync();
       await this.#reconcile();
     } catch (error) {
       this.#logger.debug('The services were not compared; the next look tries again', { error: describe(error) });
@@ -189,42 +168,50 @@ export class ServiceRegistry {
    * was overtaken, and when Redis lost them.
    */
   async #reconcile(): Promise<void> {
-    const { bootId } = this.membership.self;
-    const unwritten = [...this.#own].filter(([instanceId, { value }]) => this.#rows.get(instanceId)?.value !== value);
-    const leftOver = [...this.#rows].filter(([id, { record }]) => record?.bootId === bootId && !this.#own.has(id));
-    await Promise.all([
-      ...unwritten.map(([instanceId]) => this.#write(instanceId)),
-      ...leftOver.map(([instanceId, { version }]) => this.#removeRow(instanceId, version)),
-    ]);
+    const unwritten = [...this.#own].filter(([id, { value }]) => this.#replica.get(id)?.value !== value);
+    const rows = this.#byNode.get(this.membership.self.bootId) ?? [];
+    const leftOver = [...rows].filter((instanceId) => !this.#own.has(instanceId));
+    await Promise.all([this.#write(unwritten.map(([instanceId]) => instanceId)), this.#removeRows(leftOver)]);
   }
 
   /** The regular look: catches up, and removes what dead nodes left. Doing that twice does nothing, so there is no leader. */
   async #look(): Promise<void> {
     await this.#comparing.ask();
-    const isOrphan = ({ record }: Row): boolean => record !== undefined && !this.#alive.has(record.bootId);
-    const orphans = [...this.#rows].filter(([, row]) => isOrphan(row));
+    const orphaned = [...this.#byNode.keys()].filter((bootId) => !this.#alive.has(bootId));
     // Only at the second look: a node that just joined may not be in this view yet.
-    const stale = orphans.filter(([instanceId]) => this.#orphans.has(instanceId));
-    this.#orphans = new Set(orphans.map(([instanceId]) => instanceId));
+    const stale = orphaned.filter((bootId) => this.#orphaned.has(bootId));
+    this.#orphaned = new Set(orphaned);
     if (this.membership.state !== 'up') return;
-    for (const [instanceId, { version }] of stale) {
-      // The next look tries again.
-      await this.#removeRow(instanceId, version).catch(() => undefined);
+    try {
+      await this.#removeRows(stale.flatMap((bootId) => [...(this.#byNode.get(bootId) ?? [])]));
+      if (this.#looks++ % TRIM_EVERY_LOOKS === TRIM_EVERY_LOOKS - 1) await this.engine.services.remove([]);
+    } catch (error) {
+      this.#logger.debug('What dead nodes offered was not removed; the next look tries again', {
+        error: describe(error),
+      });
     }
   }
 
-  #accept({ key, value, version }: TableRow): void {
-    const known = this.#rows.get(key);
-    if (known !== undefined && known.version >= version) return;
-    if (value === '') return this.#drop(key);
-    const record = readRecord({ key, value, version });
-    if (record === undefined) {
-      this.#repeated.warn('An entry of the service table is not readable', { instanceId: key });
-      this.#rows.set(key, { version });
-      return this.#hide(key);
+  #read(row: TableRow): Row | undefined {
+    const record = readRecord(row);
+    if (record === undefined) return undefined;
+    const { key, version, value } = row;
+    return { record, version, ...(this.#own.has(key) ? { value } : {}) };
+  }
+
+  /** A row came, changed or went. What this node offers stays: its row is written again. */
+  #note(instanceId: string, now: ServiceRecord | undefined, before: ServiceRecord | undefined): void {
+    if (before !== undefined && before.bootId !== now?.bootId) {
+      const rows = this.#byNode.get(before.bootId);
+      rows?.delete(instanceId);
+      if (rows?.size === 0) this.#byNode.delete(before.bootId);
     }
-    this.#rows.set(key, { record, version, ...(this.#own.has(key) ? { value } : {}) });
-    if (this.#isOffered(record)) this.#show(record);
+    if (now !== undefined && now.bootId !== before?.bootId) {
+      const rows = this.#byNode.get(now.bootId) ?? new Set();
+      this.#byNode.set(now.bootId, rows.add(instanceId));
+    }
+    if (now !== undefined && this.#isOffered(now)) this.#show(now);
+    else if (!this.#own.has(instanceId)) this.#hide(instanceId);
   }
 
   /** INVARIANT (I7): only services of members are ever found; of this node's own, only those not taken back. */
@@ -232,22 +219,20 @@ export class ServiceRegistry {
     return this.#alive.has(bootId) && (bootId !== this.membership.self.bootId || this.#own.has(instanceId));
   }
 
-  #drop(instanceId: string): void {
-    this.#rows.delete(instanceId);
-    this.#hide(instanceId);
+  /** Services come and go with their node, at once (I7). Costs what the nodes offer that came or went. */
+  #noteMembers(): void {
+    const before = this.#alive;
+    this.#alive = new Set(this.membership.members().map(({ bootId }) => bootId));
+    for (const bootId of this.#alive) if (!before.has(bootId)) this.#noteNode(bootId);
+    for (const bootId of before) if (!this.#alive.has(bootId)) this.#noteNode(bootId);
   }
 
-  /** Services come and go with their node, at once (I7). */
-  #noteMembers(): void {
-    const alive = new Set(this.membership.members().map(({ bootId }) => bootId));
-    const same = alive.size === this.#alive.size && [...alive].every((bootId) => this.#alive.has(bootId));
-    if (same) return;
-    this.#alive = alive;
-    for (const { record } of this.#rows.values()) {
-      if (record === undefined) continue;
-      const isShown = this.#index.get(record.instanceId) !== undefined;
-      if (this.#isOffered(record) && !isShown) this.#show(record);
-      else if (!this.#isOffered(record) && isShown) this.#hide(record.instanceId);
+  #noteNode(bootId: string): void {
+    for (const instanceId of this.#byNode.get(bootId) ?? []) {
+      const record = this.#replica.get(instanceId)?.record;
+      const isShown = this.#index.get(instanceId) !== undefined;
+      if (record !== undefined && this.#isOffered(record) && !isShown) this.#show(record);
+      else if (record !== undefined && !this.#isOffered(record) && isShown) this.#hide(instanceId);
     }
   }
 
