@@ -11,7 +11,6 @@ const sources = join(root, 'libs/foundation/src');
 const NO_BOUNDS: Readonly<Record<string, string>> = {
   'processes/declarations.ts MAX_BATCH': 'of more names there are more questions',
   'processes/process.registry.ts MAX_BATCH': 'of more names there are more questions',
-  'services/service.registry.ts MAX_CONFLICTS': 'tries, then an error',
   'tools/table.replica.ts MAX_CONFLICTS': 'tries, then an error',
   'tools/table.replica.ts MAX_RESTARTS': 'tries, then an error',
   'tools/direct/peer.ts MAX_DOUBLINGS': 'of a time',

@@ -115,7 +115,7 @@ describe('an application', () => {
     };
     const instance = new Instance(spec, held('feed'), {
       create: async () => target,
-      leases: { fencedSet: async () => undefined },
+      leases: { fencedSet: async () => undefined, fencedDelete: async () => undefined },
       ...{ telemetry: new Telemetry(), node: 'n1', started: async () => async () => undefined },
     });
     const life = instance.run();

@@ -10,6 +10,9 @@ import type { Member, Membership } from './membership.js';
 import { peersOf } from './topologies/peers.js';
 import type { Topologies } from './topologies/topologies.js';
 
+/** Nodes that were ended and are remembered. */
+const MAX_ENDED = 1000;
+
 /**
  * Ends the membership of nodes that a strategy says are terminated, without waiting for `membership.ttl`.
  *
@@ -21,6 +24,7 @@ export class SecondOpinion {
   readonly #logger = new Log();
   /** Peer → since when it has been known to have ended, by the Redis clock: it says nothing about who joined later. */
   readonly #since = new Map<string, number>();
+  /** Boot ids of those that were ended, the oldest first: one that joins again all the same is let be. */
   readonly #ended = new Set<string>();
   #stop: (() => void) | undefined;
 
@@ -53,6 +57,7 @@ export class SecondOpinion {
 
   async #end({ name, bootId }: Member): Promise<void> {
     this.#ended.add(bootId);
+    if (this.#ended.size > MAX_ENDED) this.#ended.delete(this.#ended.keys().next().value!);
     try {
       await this.nodes.leave(name, bootId, 'terminated');
       this.#logger.log('A node has ended, its topology strategy says', { node: name });

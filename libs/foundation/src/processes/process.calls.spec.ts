@@ -62,6 +62,18 @@ describe('a call', () => {
     expect(call.mock.calls[0]!.slice(1, 3)).toEqual(['price', ['EUR']]);
   });
 
+  it('remembers a bounded number of owners, however many names there ever were', async () => {
+    for (let index = 0; index < 10_050; index++) calls.note({ ...owner('n2', 1), name: `p${index}` });
+    expect(calls.remembered).toBe(10_000);
+    call.mockResolvedValue(value(7));
+    await calls.call({ name: 'p10049' }, 'price', []);
+    expect(running).not.toHaveBeenCalled();
+    running.mockResolvedValue({ ...owner('n2', 1), name: 'p0' });
+    await calls.call({ name: 'p0' }, 'price', []);
+    expect(running).toHaveBeenCalledTimes(1);
+    expect(calls.remembered).toBe(10_000);
+  });
+
   it('has the time of the call, of the method, or of the configuration, in this order', async () => {
     call.mockResolvedValue(value(1));
     await calls.call(feed, 'price', [], { timeout: 100 });

@@ -64,6 +64,9 @@ interface Location {
   partitions?: number;
 }
 
+/** As many as a large cluster calls at a time: a few MB. */
+const MAX_OWNERS = 10_000;
+
 /** What came of one attempt: an answer of the owner, or an interruption that leaves it open whether it was carried out. */
 type Answer =
   | { subject: CallSubject; reply: Exclude<CallReply, { outcome: 'interrupted' }>; interrupted?: undefined }
@@ -71,6 +74,7 @@ type Answer =
 
 /** See the file header. */
 export class ProcessCalls {
+  /** Where a process was when it was last looked up or noted, at most `MAX_OWNERS`, the one that was noted first goes first. */
   readonly #owners = new Map<string, CallTarget>();
 
   constructor(
@@ -83,7 +87,15 @@ export class ProcessCalls {
 
   /** Remembers where a process was seen, so that the next call need not ask. */
   note(owner: CallTarget): void {
+    // Names come and go; of one that is forgotten the owner is looked up at the next call.
+    this.#owners.delete(owner.name);
     this.#owners.set(owner.name, owner);
+    if (this.#owners.size > MAX_OWNERS) this.#owners.delete(this.#owners.keys().next().value!);
+  }
+
+  /** How many owners are remembered. */
+  get remembered(): number {
+    return this.#owners.size;
   }
 
   /**
@@ -227,7 +239,7 @@ export class ProcessCalls {
         const left = Math.max(1, deadline - began);
         const owner = await heeding(signal, within(left, this.registry.running(name), LATE));
         if (owner !== undefined) {
-          this.#owners.set(name, owner);
+          this.note(owner);
           return found(owner);
         }
         Object.assign(learnt, { isNotRunning: true, failure: undefined });

@@ -51,6 +51,21 @@ describe('ServiceWatch', () => {
     expect([await next(), await next()]).toEqual(['removed 1', 'added 3']);
   });
 
+  it('keeps nothing of what came and went while nobody reads', async () => {
+    const { watch, next, tell } = watching();
+    const first = next();
+    tell('added', service('1'));
+    await first;
+    for (let index = 2; index < 10_000; index++) {
+      tell('added', service(`${index}`));
+      tell('removed', service(`${index}`));
+    }
+    expect(watch.pending).toBe(0);
+    tell('removed', service('1'));
+    expect(watch.pending).toBe(1);
+    expect(await next()).toBe('removed 1');
+  });
+
   it('is ended at once by return(), also for those who wait, and listens no more', async () => {
     const { watch, listeners, tell, next } = watching();
     const waiting = [next(), next()];

@@ -15,9 +15,12 @@ const END: Result = { done: true, value: undefined };
  * listens until then.
  */
 export class ServiceWatch implements AsyncIterableIterator<ServiceChange, undefined, undefined> {
-  /** What the reader knows. */
+  /** What the reader knows; what it was told to be removed is not in here. */
   readonly #told = new Map<string, ServiceInfo>();
-  /** Instances whose state is to be told, in the order of their first change. */
+  /**
+   * Instances whose state is to be told, in the order of their first change. INVARIANT: those that are there, and those that
+   * the reader knows, and no others, so that a reader who never comes back keeps no instance that came and went.
+   */
   readonly #pending = new Map<string, ServiceInfo | undefined>();
   readonly #readers: ((result: Result) => void)[] = [];
   /** Absent until it is first read: a watch that nobody reads costs nothing. */
@@ -52,12 +55,20 @@ export class ServiceWatch implements AsyncIterableIterator<ServiceChange, undefi
     return Promise.resolve(END);
   }
 
+  /** How many changes wait to be read. */
+  get pending(): number {
+    return this.#pending.size;
+  }
+
   #start(): () => void {
     const { matches } = this.question;
     for (const service of this.registry.services())
       if (matches(service)) this.#pending.set(service.instanceId, service);
     return this.registry.onChange(({ type, service }) => {
-      this.#pending.set(service.instanceId, type !== 'removed' && matches(service) ? service : undefined);
+      const { instanceId } = service;
+      const now = type !== 'removed' && matches(service) ? service : undefined;
+      if (now === undefined && !this.#told.has(instanceId)) this.#pending.delete(instanceId);
+      else this.#pending.set(instanceId, now);
       this.#deliver();
     });
   }

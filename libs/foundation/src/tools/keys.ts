@@ -1,5 +1,5 @@
 /**
- * Every Redis key and pub/sub topic that Foundation uses; read it beside `redis-cli`.
+ * Every Redis key and pub/sub topic that Foundation uses; docs/redis-keys.md says how long each lives and who removes it.
  * All of them share one hash tag, so that scripts over several keys work on Redis Cluster.
  */
 
@@ -58,6 +58,8 @@ export interface Keys {
   mail(bootId: string): string;
   /** STREAM: the messages of a durable channel, each an entry with the field `m`; its groups are the consumer groups. */
   stream(name: string): string;
+  /** ZSET consumer group of a durable channel → when it was used last, in ms of the Redis clock. */
+  streamGroups(name: string): string;
   /** STREAM id, group, deliveries, reason, message: what could not be handled of a durable channel. */
   deadLetters(name: string): string;
   /**
@@ -102,6 +104,7 @@ export function keysOf(appName: string): Keys {
     mail: (bootId) => `${tag}:mail:${bootId}`,
     stream: (name) => `${tag}:stream:${name}`,
     played: (stream, group, span) => `${tag}:played:${span}:${stream}:${group}`,
+    streamGroups: (name) => `${tag}:groups:${name}`,
     deadLetters: (name) => `${tag}:dead:${name}`,
     channel: (name) => `${tag}:channel:${name}`,
   };

@@ -7,7 +7,8 @@ import type { RestartHandlers, Restarts } from './restarts.js';
 
 /** See {@link Restarts}. There is no sweep: nothing can be forgotten that this process still remembers. */
 export class LocalRestarts implements Restarts {
-  readonly #crashes = new Map<string, Map<number, number>>();
+  /** Crashes of a name, by epoch; forgotten once the window of the last one is over, as in Redis. */
+  readonly #crashes = new Map<string, { at: Map<number, number>; until: number }>();
   readonly #timers = new Set<NodeJS.Timeout>();
   #handlers: RestartHandlers | undefined;
 
@@ -20,10 +21,11 @@ export class LocalRestarts implements Restarts {
 
   crashed(name: string, epoch: number, windowMs: number): Promise<number> {
     const now = this.wallClock();
-    const crashes = this.#crashes.get(name) ?? new Map<number, number>();
+    for (const [each, { until }] of this.#crashes) if (until <= now) this.#crashes.delete(each);
+    const crashes = this.#crashes.get(name)?.at ?? new Map<number, number>();
     if (!crashes.has(epoch)) crashes.set(epoch, now);
     for (const [each, at] of crashes) if (at <= now - windowMs) crashes.delete(each);
-    this.#crashes.set(name, crashes);
+    this.#crashes.set(name, { at: crashes, until: now + windowMs });
     return Promise.resolve(crashes.size);
   }
 

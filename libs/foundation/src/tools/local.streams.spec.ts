@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { eventually } from '../testing/eventually.js';
 import { LocalStreams } from './local.streams.js';
+import { LIVES } from './lives.js';
 import type { ConsumerListener } from './streams.js';
 
 const options = { stream: 'orders', group: 'billing', from: '0', batch: 1, retryAfter: 1000, maxDeliveries: 3 };
@@ -32,6 +33,27 @@ describe('LocalStreams', () => {
     await eventually(() => taken === 50);
     ended = true;
     expect(turns).toBeGreaterThanOrEqual(49);
+  });
+
+  it('forgets a group that had no consumer for long when the next one comes, and no other', async () => {
+    let now = 1000;
+    const streams = new LocalStreams(() => now, { ...LIVES, unused: 500 });
+    await streams.append('orders', 'one', 100);
+    const takenBy = async (group: string): Promise<number> => {
+      let taken = 0;
+      const take = (): Promise<void> => Promise.resolve(void (taken += 1));
+      const consumer = await streams.consume({ ...options, group }, listener({ take }));
+      for (let turn = 0; turn < 5; turn++) await new Promise(setImmediate);
+      await consumer.close();
+      return taken;
+    };
+    expect(await takenBy('billing')).toBe(1);
+    now += 500;
+    expect(await takenBy('billing')).toBe(0);
+    now += 501;
+    // It begins anew, and what was not acknowledged is not pending any more.
+    expect(await takenBy('other')).toBe(1);
+    expect(await takenBy('billing')).toBe(1);
   });
 
   it('reads nothing once it is closed', async () => {

@@ -3,6 +3,7 @@
  * Called by the durable channels when the configuration is not clustered.
  */
 import { unattended } from '../foreign/gate.js';
+import { LIVES, type Lives } from './lives.js';
 import {
   compareIds,
   type Consumer,
@@ -25,6 +26,8 @@ interface Pending {
 }
 
 interface Group {
+  /** When it had a consumer last; Infinity while it has one. */
+  usedAt: number;
   /** Index of the next entry that nobody was given yet. */
   next: number;
   consumers: Set<LocalConsumer>;
@@ -34,6 +37,7 @@ interface Group {
 class Stream {
   readonly kept: Kept[] = [];
   readonly dead: { entry: StreamEntry; reason: string }[] = [];
+  /** By name; one that had no consumer for `Lives.unused` goes when the next one comes, as in Redis. */
   readonly groups = new Map<string, Group>();
   length = 0;
 }
@@ -46,11 +50,15 @@ const SLACK = 100;
 /** See {@link Streams}. */
 export class LocalStreams implements Streams {
   readonly isTied = false;
+  /** One for each channel that is declared. */
   readonly #streams = new Map<string, Stream>();
   readonly #consumers = new Set<LocalConsumer>();
   #last = { ms: 0, number: 0 };
 
-  constructor(private readonly wallClock: () => number) {}
+  constructor(
+    private readonly wallClock: () => number,
+    private readonly lives: Lives = LIVES,
+  ) {}
 
   append(stream: string, text: string, maxLength: number): Promise<string> {
     const into = this.#stream(stream);
@@ -65,7 +73,10 @@ export class LocalStreams implements Streams {
 
   consume(options: ConsumerOptions, listener: ConsumerListener): Promise<Consumer> {
     const stream = this.#stream(options.stream);
+    const now = this.wallClock();
+    for (const [name, { usedAt }] of stream.groups) if (now - usedAt > this.lives.unused) stream.groups.delete(name);
     const group = stream.groups.get(options.group) ?? {
+      usedAt: Infinity,
       next: startOf(stream, options.from),
       consumers: new Set<LocalConsumer>(),
       pending: new Map<string, Pending>(),
@@ -118,6 +129,7 @@ class LocalConsumer implements Consumer {
     private readonly now: () => number,
   ) {
     group.consumers.add(this);
+    group.usedAt = Infinity;
   }
 
   wake(): void {
@@ -153,6 +165,7 @@ class LocalConsumer implements Consumer {
     this.#closed = true;
     clearTimeout(this.#timer);
     this.group.consumers.delete(this);
+    if (this.group.consumers.size === 0) this.group.usedAt = this.now();
   }
 
   async close(): Promise<void> {

@@ -15,6 +15,7 @@ import {
   readScript,
   releaseScript,
   sweepScript,
+  useScript,
 } from './stream.scripts.js';
 import type { Consumer, ConsumerListener, ConsumerOptions, StreamEntry } from './streams.js';
 import { Log } from '../telemetry/log.js';
@@ -31,6 +32,8 @@ const ALONE_FROM = 2;
 const MAX_DEAD = 10_000;
 /** A consumer that is silent for so long and has nothing pending is one of a node that is gone. */
 const FORGET_AFTER_MS = 600_000;
+/** Unused groups that go at a time; see `useScript`. */
+const GROUPS_AT_ONCE = 100;
 
 /** See {@link Consumer}. */
 export class RedisConsumer implements Consumer {
@@ -51,11 +54,13 @@ export class RedisConsumer implements Consumer {
 
   constructor(
     private readonly name: string,
-    private readonly keys: { stream: string; dead: string },
+    private readonly keys: { stream: string; groups: string; dead: string },
     private readonly options: ConsumerOptions,
     private readonly listener: ConsumerListener,
     private readonly control: Redis,
     private readonly client: Redis,
+    /** See `Lives.unused`. */
+    private readonly unused: number,
     /** Notes that entries are handled, beside their acknowledgement. */
     private readonly settled: (ids: readonly string[]) => Promise<void> | undefined = () => undefined,
   ) {
@@ -105,7 +110,7 @@ export class RedisConsumer implements Consumer {
     this.#handling.delete(entry.id);
     const { stream, dead } = this.keys;
     const { id, deliveries, text } = entry;
-    const args = [this.options.group, this.name, id, deliveries, reason.slice(0, 1000), text, MAX_DEAD];
+    const args = [this.options.group, this.name, id, deliveries, reason.slice(0, 1000), text, MAX_DEAD, this.unused];
     try {
       const isBuried = toNumber(await buryScript.run(this.control, [stream, dead], args)) === 1;
       if (isBuried) await this.settled([id]);
@@ -206,7 +211,7 @@ export class RedisConsumer implements Consumer {
     const reply = await sweepScript.run(
       this.control,
       [stream, dead],
-      [group, this.name, retryAfter, maxDeliveries, aloneFrom, batch, SWEEP, MAX_DEAD],
+      [group, this.name, retryAfter, maxDeliveries, aloneFrom, batch, SWEEP, MAX_DEAD, this.unused],
     );
     const [more, ...fields] = toTexts(reply);
     this.#isMoreDue = more === '1';
@@ -226,7 +231,9 @@ export class RedisConsumer implements Consumer {
     if (performance.now() >= this.#forgetAt) {
       this.#forgetAt = performance.now() + FORGET_AFTER_MS / 2;
       // What was claimed is counted, so it is handled whatever becomes of this.
-      await this.#forget('').catch((error: unknown) => this.#failed(error));
+      await this.#use()
+        .then(() => this.#forget(''))
+        .catch((error: unknown) => this.#failed(error));
     }
     return again;
   }
@@ -244,6 +251,26 @@ export class RedisConsumer implements Consumer {
     await groupScript.run(this.control, [this.keys.stream], [this.options.group, this.#from]);
     // From here on the group was there: if it is not any more, it was lost, and all that is in the stream came after that.
     this.#from = '0';
+  }
+
+  /** Says that the group is in use, and ends those that nobody has used for long. */
+  async #use(): Promise<void> {
+    const { stream, groups, dead } = this.keys;
+    const { stream: channel, group } = this.options;
+    let removed = 0;
+    // In batches, each after the answer to the one before.
+    for (let more = true; more && !this.#closed;) {
+      const reply = await useScript.run(this.control, [stream, groups, dead], [group, this.unused]);
+      removed += toNumber(reply);
+      more = toNumber(reply) >= GROUPS_AT_ONCE;
+    }
+    if (removed > 0) {
+      this.#logger.warn('Groups of a durable channel that nobody has used for long were removed', {
+        channel,
+        count: removed,
+        unusedMs: this.unused,
+      });
+    }
   }
 
   async #forget(name: string): Promise<void> {

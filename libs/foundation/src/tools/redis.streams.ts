@@ -4,18 +4,25 @@
  */
 import type { Redis } from 'ioredis';
 import { describe } from '../errors.js';
+import { unattended } from '../foreign/gate.js';
 import { RepeatedLog } from '../telemetry/repeated.log.js';
+import { monotonicNow } from './clock.js';
 import type { Keys } from './keys.js';
+import { LIVES, type Lives } from './lives.js';
 import { RedisConsumer, entriesOf } from './redis.consumer.js';
 import { RedisPlayed } from './redis.played.js';
 import type { Seal } from './seal.js';
 import type { Consumer, ConsumerListener, ConsumerOptions, StreamEntry, Streams } from './streams.js';
 
 const JUDGE_RETRY_MS = 200;
+/** How often a sender prolongs the life of a channel; very many times within it. */
+const PROLONG_EVERY_MS = 3_600_000;
 
 /** See {@link Streams}. */
 export class RedisStreams implements Streams {
   readonly #consumers = new Set<RedisConsumer>();
+  /** When the life of a stream is prolonged next; one for each channel that is declared. */
+  readonly #prolongAt = new Map<string, number>();
   readonly #log = new RepeatedLog();
   readonly isTied: boolean;
   #count = 0;
@@ -28,6 +35,7 @@ export class RedisStreams implements Streams {
     /** Begins the names of this node's consumers. */
     private readonly name: string,
     private readonly seal: Seal,
+    private readonly lives: Lives = LIVES,
   ) {
     this.isTied = seal.signs;
   }
@@ -35,30 +43,54 @@ export class RedisStreams implements Streams {
   async append(stream: string, text: string, maxLength: number): Promise<string> {
     const key = this.keys.stream(stream);
     const id = await this.control.xadd(key, 'MAXLEN', '~', maxLength, '*', 'm', this.seal.sign(key, text));
+    this.#prolong(key);
     return id ?? '';
+  }
+
+  /** A stream lives for `Lives.unused` after the last use, by senders or consumers. When this fails, it lives for ever until the next. */
+  #prolong(key: string): void {
+    const now = monotonicNow();
+    if (now < (this.#prolongAt.get(key) ?? 0)) return;
+    this.#prolongAt.set(key, now + PROLONG_EVERY_MS);
+    const failed = (): boolean => this.#prolongAt.delete(key);
+    unattended('prolonging the life of a channel', this.control.pexpire(key, this.lives.unused).catch(failed));
   }
 
   async consume(options: ConsumerOptions, listener: ConsumerListener): Promise<Consumer> {
     const name = `${this.name}:${++this.#count}`;
-    const keys = { stream: this.keys.stream(options.stream), dead: this.keys.deadLetters(options.stream) };
     const { originOf, stream, group } = options;
     const played =
       this.isTied && originOf !== undefined
         ? new RedisPlayed(this.control, (span) => this.keys.played(stream, group, span))
         : undefined;
+    const keys = {
+      stream: this.keys.stream(stream),
+      groups: this.keys.streamGroups(stream),
+      dead: this.keys.deadLetters(stream),
+    };
     const opening: ConsumerListener = {
       take: async (entries) => {
         const opened = entries.map((entry) => this.#open(keys.stream, entry));
         await listener.take(played === undefined ? opened : await this.#judged(consumer, played, opened, originOf!));
       },
       buried: (entry, reason) => {
-        void played?.settle([entry.id]).catch(() => undefined);
+        unattended(
+          'noting a buried message',
+          played?.settle([entry.id]).catch(() => undefined),
+        );
         listener.buried(this.#open(keys.stream, entry), reason);
       },
       lost: (count) => listener.lost(count),
     };
-    const consumer = new RedisConsumer(name, keys, options, opening, this.control, this.connect(), (ids) =>
-      played?.settle(ids),
+    const consumer = new RedisConsumer(
+      name,
+      keys,
+      options,
+      opening,
+      this.control,
+      this.connect(),
+      this.lives.unused,
+      (ids) => played?.settle(ids),
     );
     consumer.onEnd(() => this.#consumers.delete(consumer));
     this.#consumers.add(consumer);

@@ -142,7 +142,7 @@ export class Renewal {
       if (this.leases().some(({ missed }) => missed)) next = RETRY_MS;
       this.#renewIn(next);
       this.#watchDeadlines();
-      if (this.now() >= this.#prolongAt) void this.#prolong();
+      if (this.now() >= this.#prolongAt) unattended('prolonging the records of leases', this.#prolong());
     }
   }
 

@@ -65,8 +65,8 @@ return {lost, redis.call('XREADGROUP', 'GROUP', ARGV[1], ARGV[2], 'COUNT', ARGV[
 );
 
 /**
- * KEYS stream, dead letters · ARGV group, consumer, min idle, max deliveries, alone from, batch, count, max dead → whether more
- * is due; then id, text, deliveries of each entry that is this consumer's now; the same, with the count negative, of each
+ * KEYS stream, dead letters · ARGV group, consumer, min idle, max deliveries, alone from, batch, count, max dead, life of the
+ * dead letters → whether more is due; then id, text, deliveries of each entry that is this consumer's now; the same, with the count negative, of each
  * that was buried; and with the count 0 of each that is gone.
  *
  * Whoever is given an entry that kills it had others, whose deliveries are counted, too. So an entry that was given out
@@ -96,6 +96,7 @@ for _, pending in ipairs(redis.call('XPENDING', KEYS[1], ARGV[1], 'IDLE', ARGV[3
   elseif deliveries >= tonumber(ARGV[4]) then
     redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[8], '*', 'id', id, 'group', ARGV[1], 'deliveries', deliveries,
       'reason', 'given out ' .. deliveries .. ' times without an acknowledgement', 'message', entry[2][2])
+    redis.call('PEXPIRE', KEYS[2], ARGV[9])
     redis.call('XACK', KEYS[1], ARGV[1], id)
     add(id, entry[2][2], -deliveries)
   elseif deliveries >= tonumber(ARGV[5]) then
@@ -142,8 +143,8 @@ return 1
 );
 
 /**
- * KEYS stream, dead letters · ARGV group, consumer, id, deliveries, reason, message, max dead → 1, or 0 when the entry is not
- * this consumer's any more: another one may be handling it. In one step, so that no entry is in both or in neither.
+ * KEYS stream, dead letters · ARGV group, consumer, id, deliveries, reason, message, max dead, life of the
+ * dead letters → 1, or 0 when the entry is not this consumer's any more: another one may be handling it. In one step, so that no entry is in both or in neither.
  */
 export const buryScript = new Script(
   'foundationStreamBury',
@@ -151,6 +152,7 @@ export const buryScript = new Script(
 if #redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[3], ARGV[3], 1, ARGV[2]) == 0 then return 0 end
 redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[7], '*', 'id', ARGV[3], 'group', ARGV[1], 'deliveries', ARGV[4],
   'reason', ARGV[5], 'message', ARGV[6])
+redis.call('PEXPIRE', KEYS[2], ARGV[8])
 redis.call('XACK', KEYS[1], ARGV[1], ARGV[3])
 return 1
 `,
@@ -167,5 +169,55 @@ for _, consumer in ipairs(redis.call('XINFO', 'CONSUMERS', KEYS[1], ARGV[1])) do
   if gone and is.pending == 0 then redis.call('XGROUP', 'DELCONSUMER', KEYS[1], ARGV[1], is.name) end
 end
 return 1
+`,
+);
+
+/**
+ * KEYS stream, groups, dead letters · ARGV group, unused ms → how many groups were removed: those that nobody has used for so
+ * long. Notes that this one is used, and prolongs the life of the channel.
+ *
+ * INVARIANT: no group is removed that a consumer reads, whatever was noted: nodes of the version before note nothing, and a
+ * group that is seen for the first time counts as used then. At most a hundred go at a time, so that Redis is not kept.
+ */
+export const useScript = new Script(
+  'foundationStreamUse',
+  `
+local function fieldsOf(flat)
+  local is = {}
+  for at = 1, #flat, 2 do is[flat[at]] = flat[at + 1] end
+  return is
+end
+if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
+local t = redis.call('TIME')
+local now = t[1] * 1000 + math.floor(t[2] / 1000)
+local function used(group) redis.call('ZADD', KEYS[2], string.format('%.0f', now), group) end
+used(ARGV[1])
+local stream = fieldsOf(redis.call('XINFO', 'STREAM', KEYS[1]))
+if tonumber(stream.groups or 0) > redis.call('ZCARD', KEYS[2]) then
+  for _, each in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
+    local name = fieldsOf(each).name
+    if not redis.call('ZSCORE', KEYS[2], name) then used(name) end
+  end
+end
+local function isRead(group)
+  local consumers = redis.pcall('XINFO', 'CONSUMERS', KEYS[1], group)
+  if consumers.err then return false end
+  for _, each in ipairs(consumers) do
+    if fieldsOf(each).idle < tonumber(ARGV[2]) then return true end
+  end
+  return false
+end
+local removed = 0
+local limit = string.format('%.0f', now - tonumber(ARGV[2]))
+for _, group in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', '(' .. limit, 'LIMIT', 0, 100)) do
+  if isRead(group) then
+    used(group)
+  else
+    removed = removed + redis.call('XGROUP', 'DESTROY', KEYS[1], group)
+    redis.call('ZREM', KEYS[2], group)
+  end
+end
+for _, key in ipairs(KEYS) do redis.call('PEXPIRE', key, ARGV[2]) end
+return removed
 `,
 );
