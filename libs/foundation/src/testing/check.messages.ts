@@ -37,14 +37,10 @@ interface Listener {
 export function lossesTold(events: readonly HistoryEvent[], facts: HistoryFacts): Violation[] {
   const end = facts.settledAt ?? events.at(-1)?.at ?? 0;
   const lives = livesOf(events, facts);
-  const joined = new Map<string, number>();
-  for (const { event, bootId, at } of events) {
-    if (event === 'cluster.view_changed' && !joined.has(bootId)) joined.set(bootId, at);
-  }
   const said = events.filter(({ event }) => event === 'test.said');
   return listenersOf(events).flatMap((listener): Violation[] => {
     const { event: listening, channel } = listener;
-    const since = Math.max(listening.at, joined.get(listening.bootId) ?? Infinity);
+    const since = Math.max(listening.at, lives.get(listening.bootId)?.from ?? Infinity);
     const limit = Math.min(end, lives.get(listening.bootId)?.to ?? Infinity) - TOLD_WITHIN_US;
     const untold = said.filter(
       (message) =>
@@ -53,7 +49,7 @@ export function lossesTold(events: readonly HistoryEvent[], facts: HistoryFacts)
         message.at < limit &&
         message.bootId !== listening.bootId &&
         !isAccountedFor(listener, message) &&
-        !cameAndWent(lives.get(message.bootId), listening.node, facts),
+        !cameAndWent(lives.get(message.bootId), listening, facts),
     );
     if (untold.length <= listener.drops) return [];
     const sentence =
@@ -99,6 +95,7 @@ function isAccountedFor({ heard }: Listener, { bootId, at, payload }: HistoryEve
   return of.gaps.some((gap) => gap.lane === lane && gap.first <= seq && seq <= gap.last);
 }
 
+/** Since it was a member, and until it ended. */
 interface Life {
   from: number;
   to: number;
@@ -107,16 +104,21 @@ interface Life {
 function livesOf(events: readonly HistoryEvent[], { killed = [], exits = [] }: HistoryFacts): Map<string, Life> {
   const ends = new Map([...killed, ...exits].map(({ pid, at }) => [pid, at]));
   const lives = new Map<string, Life>();
-  for (const { bootId, pid, at } of events) {
-    if (!lives.has(bootId)) lives.set(bootId, { from: at, to: ends.get(pid) ?? Infinity });
+  for (const { event, bootId, pid, at } of events) {
+    if (event === 'cluster.view_changed' && !lives.has(bootId))
+      lives.set(bootId, { from: at, to: ends.get(pid) ?? Infinity });
   }
   return lives;
 }
 
-/** A sender whose whole life fell into one cut of the listener was never seen by it, so nothing can be told of it. */
-function cameAndWent(life: Life | undefined, listener: string, { cut = [] }: HistoryFacts): boolean {
-  return cut.some(
-    ({ node, from, until = Infinity }) =>
-      node === listener && life !== undefined && life.from >= from && life.to <= until + SEEN_AGAIN_US,
+/** A sender whose whole life fell into one cut or freeze of the listener was never seen by it, so nothing can be told of it. */
+function cameAndWent(
+  life: Life | undefined,
+  { node, pid }: HistoryEvent,
+  { cut = [], frozen = [] }: HistoryFacts,
+): boolean {
+  const away = [...cut.filter((one) => one.node === node), ...frozen.filter((one) => one.pid === pid)];
+  return away.some(
+    ({ from, until = Infinity }) => life !== undefined && life.from >= from && life.to <= until + SEEN_AGAIN_US,
   );
 }

@@ -11,6 +11,8 @@ const CHANGES: ReadonlySet<string> = new Set([
   ...['cluster.data_loss', 'lease.lost', 'lease.reclaimed', 'process.crashed', 'process.escalated', 'drain.progress'],
   ...['test.revived', 'test.stopping', 'test.stopped', 'test.restarted', 'test.moved'],
 ]);
+/** A connection that was cut, and a node that was frozen, has so long to be as good as before. */
+const MENDED_US = 2_000_000;
 /** A cluster has so long to spread what it runs after a change: five seconds of waiting, half a minute of rest, and the moves. */
 const SPREAD_MS = 120_000;
 
@@ -24,7 +26,9 @@ export function movesSettle(
 ): Violation[] {
   const injuries = [
     ...[...killed, ...exits].map(({ at }) => at),
-    ...[...frozen, ...cut, ...redisFrozen].flatMap(({ from, until }) => (until === undefined ? [from] : [from, until])),
+    ...[...frozen, ...cut, ...redisFrozen].flatMap(({ from, until }) =>
+      until === undefined ? [from] : [from, until, until + MENDED_US],
+    ),
   ].sort((a, b) => a - b);
   let injury = 0;
   let changed: number | undefined;

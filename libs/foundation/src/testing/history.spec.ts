@@ -360,8 +360,12 @@ describe('I21: losses are told', () => {
   });
   it('does not ask for a sender that came and went during one cut', () => {
     const facts = { cut: [{ node: 'b', from: us(5), until: us(100) }], killed: [{ pid: PIDS['a']!, at: us(90) }] };
-    expect(broken([joined, listening, said(10, 1), end], facts)).toEqual([]);
-    expect(broken([joined, listening, said(2, 1), end], facts)).toContain('I21');
+    const senderJoins = (ms: number): Line => [ms, 'a', 'cluster.view_changed'];
+    expect(broken([joined, listening, senderJoins(6), said(10, 1), end], facts)).toEqual([]);
+    expect(broken([joined, listening, senderJoins(2), said(10, 1), end], facts)).toContain('I21');
+    const { killed } = facts;
+    const frozen = [{ pid: PIDS['b']!, from: us(5), until: us(100) }];
+    expect(broken([joined, listening, senderJoins(6), said(10, 1), end], { killed, frozen })).toEqual([]);
   });
 });
 
