@@ -17,6 +17,9 @@ import {
   ProcessManager,
   ProcessStartError,
   ProcessTimeoutError,
+  RedisUnavailableError,
+  Service,
+  ServiceMesh,
   Singleton,
   Telemetry,
   UnknownChannelError,
@@ -980,5 +983,29 @@ describe('Shutdown', () => {
     app = undefined;
     expect(aborted).toBe(true);
     expect(journal.lines).toEqual(['start', 'stop shutdown']);
+  });
+});
+
+describe('services that cannot be registered when the node joins', () => {
+  it('are registered as soon as Redis allows it, whatever it says until then', async () => {
+    @Service({ name: 'late' })
+    class Late {}
+    app = await Test.createTestingModule({ imports: [FoundationModule.forRoot(quick)], providers: [Late] }).compile();
+    const [error, warn] = [jest.fn(), jest.fn()];
+    Logger.overrideLogger({ log: jest.fn(), error, warn });
+    const mesh = app.get(ServiceMesh);
+    const away = new RedisUnavailableError('redis://127.0.0.1:1', 'registering a service', new Error('gone'));
+    const register = jest.spyOn(mesh, 'registerService');
+    const refusals = [away, new Error("NOPERM User node has no permissions to run 'hset'"), 7n, undefined];
+    for (const refusal of refusals) register.mockRejectedValueOnce(refusal);
+    await app.init();
+    await eventually(async () => (await mesh.discoverServices({ name: 'late' })).length === 1, {
+      what: 'The service',
+      lastSeen: () => [warn.mock.calls, error.mock.calls],
+    });
+    expect(register).toHaveBeenCalledTimes(refusals.length + 1);
+    const refused = { node: expect.any(String), error: expect.stringContaining('NOPERM') };
+    expect(error).toHaveBeenCalledWith(expect.stringContaining('cannot be registered'), refused, 'Foundation');
+    Logger.overrideLogger(false);
   });
 });

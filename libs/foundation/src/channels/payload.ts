@@ -5,6 +5,7 @@
 import type { Type } from '@nestjs/common';
 import { getMetadataStorage, validate, type ValidationError } from 'class-validator';
 import { ArgumentError } from '../errors.js';
+import { plain } from '../foreign/words.js';
 
 /** The message as an instance, or what is wrong with it. */
 export type Read = { value: unknown; errors?: undefined } | { value?: undefined; errors: string[] };
@@ -65,7 +66,7 @@ const BUILT_IN = new Set<unknown>([Object, Array, String, Number, Boolean, Date,
 
 function textsOf(errors: readonly ValidationError[], path = ''): string[] {
   return errors.flatMap(({ property, constraints = {}, children = [] }) => [
-    ...Object.values(constraints).map((text) => `${path}${property}: ${text}`),
+    ...Object.values(constraints).map((text) => plain(`${path}${property}: ${text}`)),
     ...textsOf(children, `${path}${property}.`),
   ]);
 }

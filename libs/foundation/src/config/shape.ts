@@ -20,6 +20,7 @@ import {
   type ValidationError,
 } from 'class-validator';
 import { FoundationConfigError } from '../errors.js';
+import { plain, shown } from '../foreign/words.js';
 
 /** A time: a whole number of milliseconds, a day at most. */
 export const milliseconds = (min: number): PropertyDecorator => {
@@ -345,15 +346,8 @@ function withoutPasswords(text: string): string {
 
 /** A value as text for an error, cut to 80 characters. */
 export function show(value: unknown): string {
-  if (typeof value === 'function') return `a function (${value.name || 'anonymous'})`;
-  if (typeof value === 'symbol' || typeof value === 'bigint') return String(value);
-  let text: string | undefined;
-  try {
-    text = JSON.stringify(value);
-  } catch {
-    text = undefined;
-  }
-  // A text of many megabytes is not searched.
-  const shown = withoutPasswords((text ?? String(value)).slice(0, 2000));
-  return shown.slice(0, 80) + ` (${value === null ? 'null' : typeof value})`;
+  // A password is hidden before the text is cut, which might leave half of it.
+  const text = plain(withoutPasswords(shown(value)), 80);
+  if (typeof value === 'function' || typeof value === 'symbol' || typeof value === 'bigint') return text;
+  return `${text} (${value === null ? 'null' : typeof value})`;
 }

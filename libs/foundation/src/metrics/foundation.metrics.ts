@@ -5,6 +5,7 @@
 import { Injectable } from '@nestjs/common';
 import type { Channels } from '../channels/channels.js';
 import type { Membership } from '../cluster/membership.js';
+import { Gate } from '../foreign/gate.js';
 import type { Supervisor } from '../processes/supervisor.js';
 import type { ServiceRegistry } from '../services/service.registry.js';
 import type { FoundationEventName } from '../telemetry/events.js';
@@ -57,19 +58,22 @@ export class FoundationMetrics {
   /**
    * Calls `add` with everything that events add to a metric from now on; returns the function that ends it.
    *
-   * Underneath: `telemetry.attach`, once for each event that is counted.
+   * Underneath: `telemetry.attach`, once for each event that is counted. An `add` that throws or rejects is logged, counted
+   * (`callback.failed`) and harms nobody.
    */
   record(add: (metric: EventMetric, figure: Figure) => void): () => void {
     const events = new Map<FoundationEventName, EventMetric[]>();
     for (const metric of this.counted) events.set(metric.event, [...(events.get(metric.event) ?? []), metric]);
-    const detach = [...events].map(([event, metrics]) =>
-      this.telemetry.attach(event, (_event, payload) => {
+    const detach = [...events].map(([event, metrics]) => {
+      // That `add` failed at a failure must not be one more to add.
+      const gate = new Gate(event === 'callback.failed' ? undefined : this.telemetry);
+      return this.telemetry.attach(event, (_event, payload) => {
         for (const metric of metrics) {
           const { value, labels } = metric.read(payload as never);
-          add(metric, { value, labels: this.#labels.of(metric.name, labels) });
+          gate.tell('FoundationMetrics.record', add, metric, { value, labels: this.#labels.of(metric.name, labels) });
         }
-      }),
-    );
+      });
+    });
     return () => detach.forEach((each) => each());
   }
 

@@ -5,6 +5,7 @@
 import type { Membership } from '../cluster/membership.js';
 import type { FoundationConfig } from '../config/options.js';
 import { ArgumentError, ProcessTimeoutError } from '../errors.js';
+import { shown } from '../foreign/words.js';
 import { Callable } from './callable.decorator.js';
 import type { Reachable } from './call.server.js';
 import type { ProcessCalls } from './process.calls.js';
@@ -42,7 +43,7 @@ export class NodeControl {
   @Callable({ idempotent: true })
   async drain(timeout: unknown = this.config.shutdownTimeout): Promise<void> {
     if (typeof timeout !== 'number' || !(timeout > 0)) {
-      throw new ArgumentError('drain', 'timeout', String(timeout), 'milliseconds above 0');
+      throw new ArgumentError('drain', 'timeout', shown(timeout, 80), 'milliseconds above 0');
     }
     await this.membership.drain();
     let timer: NodeJS.Timeout | undefined;
@@ -68,7 +69,7 @@ export class NodeControl {
       throw new ArgumentError(
         'takes',
         'name, limit',
-        `${String(name)}, ${String(limit)}`,
+        `${shown(name, 80)}, ${shown(limit, 80)}`,
         'a name, and a number or null',
       );
     }

@@ -16,7 +16,7 @@ import {
   type FoundationError,
 } from '../errors.js';
 import { heeding } from '../foreign/signals.js';
-import { isA, read } from '../foreign/words.js';
+import { isA, read, shown } from '../foreign/words.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
 import type { Engine } from '../tools/engine.js';
 import { redisError } from '../tools/refusal.js';
@@ -209,7 +209,7 @@ export class ProcessCalls {
   }
 
   #check({ name, type }: Callee, method: unknown): ReturnType<typeof callableOf> {
-    if (typeof method !== 'string') throw new ArgumentError(name, 'method', String(method), 'the name of a method');
+    if (typeof method !== 'string') throw new ArgumentError(name, 'method', shown(method, 80), 'the name of a method');
     if (type === undefined) return undefined;
     const marks = callableOf(type.prototype, method);
     if (marks === undefined) throw notCallable({ processName: name, method, node: '?' });
@@ -278,7 +278,7 @@ function locationOf({ name, locate }: Callee): () => Location {
 }
 
 function checkTimeout(call: string, timeout: number): void {
-  if (!(timeout > 0)) throw new ArgumentError(call, 'timeout', String(timeout), 'milliseconds above 0');
+  if (!(timeout > 0)) throw new ArgumentError(call, 'timeout', shown(timeout, 80), 'milliseconds above 0');
 }
 
 function pause(): Promise<void> {

@@ -317,7 +317,8 @@ export class ProcessManager {
   ): Promise<ProcessSpec> {
     const subject = `${call}(${typeof type === 'function' ? type.name : show(type)})`;
     if (typeof type !== 'function' || !type.name) throw new ArgumentError(subject, 'type', show(type), 'a class');
-    if (typeof opts !== 'object' || opts === null) throw new ArgumentError(subject, 'opts', show(opts), 'an object');
+    if (typeof opts !== 'object' || opts === null || Array.isArray(opts))
+      throw new ArgumentError(subject, 'opts', show(opts), 'an object');
     const metadata = metadataOf(type);
     const { args: declaredArgs = [], ...declaredOptions } = metadata?.options ?? {};
     const declared = metadata?.kind === kind && opts.name === undefined;

@@ -6,6 +6,7 @@ import { channel, type Channel } from 'node:diagnostics_channel';
 import { Injectable } from '@nestjs/common';
 import { ArgumentError } from '../errors.js';
 import { Gate } from '../foreign/gate.js';
+import { shown } from '../foreign/words.js';
 import type { FoundationEventName, FoundationEvents } from './events.js';
 import type { Tracing } from './tracing.js';
 
@@ -74,7 +75,7 @@ export class Telemetry {
   attach<P extends TelemetryPattern>(pattern: P, listener: (event: TelemetryEventsOf<P>) => unknown): () => void;
   attach(pattern: TelemetryPattern, listener: unknown): () => void {
     if (typeof pattern !== 'string' || !/^(\*|[a-z_]+\.(\*|[a-z_]+))$/.test(pattern)) {
-      throw new ArgumentError('attach', 'pattern', String(pattern), `an event's name, 'cluster.*' or '*'`);
+      throw new ArgumentError('attach', 'pattern', shown(pattern, 80), `an event's name, 'cluster.*' or '*'`);
     }
     if (typeof listener !== 'function') {
       throw new ArgumentError('attach', 'listener', typeof listener, 'a function');
