@@ -30,6 +30,7 @@ import {
   type SingletonOptions,
   type StopReason,
 } from 'nestjs-foundation';
+import { ProcessRegistry } from '../../libs/foundation/src/processes/process.registry.js';
 import { ProcessTable } from '../../libs/foundation/src/processes/process.table.js';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
 
@@ -983,6 +984,19 @@ describe('Shutdown', () => {
     app = undefined;
     expect(aborted).toBe(true);
     expect(journal.lines).toEqual(['start', 'stop shutdown']);
+  });
+});
+
+describe('a stop that nobody heeds', () => {
+  it('says at its deadline who had it at the last look', async () => {
+    const { type } = recorded();
+    await boot([type], { ...quick, processes: { ...quick.processes, stopTimeout: 20 } });
+    await manager().startSingleton(type, [], { name: 'feed' });
+    const [owner] = await app!.get(ProcessRegistry).owners(['feed']);
+    jest.spyOn(app!.get(ProcessRegistry), 'owners').mockResolvedValue([owner]);
+    await expect(manager().stop('feed')).rejects.toThrow(
+      `At the last look there was "feed" on "${owner!.node}" (running, epoch ${owner!.epoch}).`,
+    );
   });
 });
 

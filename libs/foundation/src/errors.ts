@@ -239,6 +239,8 @@ export class NotReadyError extends FoundationError {
     waitedMs: number,
     cause?: unknown,
     nodes?: { seen: number; wanted: number },
+    /** What the last attempt to join, or to be heard, failed at. */
+    trouble?: string,
   ) {
     const waited = Math.round(waitedMs);
     const isAlone = state === 'up' && nodes !== undefined;
@@ -248,7 +250,8 @@ export class NotReadyError extends FoundationError {
       isAlone
         ? `Node "${node}" is in a cluster of ${nodes.seen} nodes, and ${nodes.wanted} were waited for, for ${waited} ms. ` +
             `Nothing was changed. Check that the others run, with the same "appName" and the same Redis.`
-        : `Node "${node}" is not a member of the cluster (state "${state}" after ${waited} ms). ` +
+        : `Node "${node}" is not a member of the cluster (state "${state}" after ${waited} ms` +
+            `${trouble === undefined ? '' : `; last of all: ${plain(trouble, 300)}`}). ` +
             `The call was not carried out. Check that Redis is reachable; before onApplicationBootstrap there is no cluster yet.`,
       cause,
     );

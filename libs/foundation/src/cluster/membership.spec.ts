@@ -117,6 +117,15 @@ describe('Membership', () => {
     await ready;
   });
 
+  it('says in the error of whenReady what the last attempt to join failed at', async () => {
+    membership.joinFailed("NOPERM User node has no permissions to run 'hset'");
+    const ready = expect(membership.whenReady({ timeout: 500 })).rejects.toThrow(
+      'state "joining" after 500 ms; last of all: NOPERM',
+    );
+    await pass(500);
+    await ready;
+  });
+
   it('is ready once there are as many nodes as are waited for, and says how many there are when there are not', async () => {
     await membership.join(['Feed']);
     await membership.whenReady({ minNodes: 2 });

@@ -253,7 +253,7 @@ export class Membership {
       const timer = setTimeout(() => {
         stop();
         const nodes = { seen: count(), wanted: minNodes };
-        reject(new NotReadyError(this.node.name, this.#state, timeout, undefined, nodes));
+        reject(new NotReadyError(this.node.name, this.#state, timeout, undefined, nodes, this.#trouble));
       }, timeout);
     });
   }

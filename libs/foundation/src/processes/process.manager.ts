@@ -192,9 +192,11 @@ export class ProcessManager {
     if (entry === undefined) return;
     const { ttl, grace } = this.config.lease;
     const timeout = entry.options.stopTimeout + ttl + grace + 1000;
+    let seen: OwnerRecord[] | undefined;
     const stopped = await this.#until(name, timeout, async () => {
       const owners = await this.registry.owners(this.#slotsOf(entry));
-      if (owners.some((owner) => owner !== undefined)) return undefined;
+      seen = owners.filter((owner) => owner !== undefined);
+      if (seen.length > 0) return undefined;
       // INVARIANT (I17): a Redis that lost its data knows no owner, while one that has not heard of it may still be one.
       return (await this.engine.leases.grace()) > 0 ? undefined : true;
     });
@@ -203,7 +205,7 @@ export class ProcessManager {
         name,
         'was not let go by its owner',
         timeout,
-        'It is marked as stopped, and ends when its owner does.',
+        `It is marked as stopped, and ends when its owner does. ${seenLast(seen)}`,
         'Let onProcessStop and the tasks of ctx.run heed ctx.signal.',
       );
     }
@@ -431,16 +433,18 @@ export class ProcessManager {
     type?: Type<T>,
   ): Promise<ProcessRef<T>> {
     const timeout = startTimeout === 'infinity' ? Infinity : startTimeout + ELECTION_MS;
+    let seen: OwnerRecord[] | undefined;
     const ref = await this.#until(name, timeout, async () => {
       const entry = await this.#present(name);
       if (entry.status === 'completed') return this.#ranRef<T>(entry, type);
       const error = this.#failureOf(name, entry);
       if (error !== undefined) throw new ProcessStartError(name, this.membership.self.name, error);
-      const running = await this.registry.running(name);
-      return running !== undefined && running.epoch > after ? this.#ref<T>(running, type) : undefined;
+      const owner = await this.registry.owner(name);
+      seen = owner === undefined ? [] : [owner];
+      return owner?.state === 'running' && owner.epoch > after ? this.#ref<T>(owner, type) : undefined;
     });
     if (ref !== undefined) return ref;
-    return this.#giveUp(name, name, timeout);
+    return this.#giveUp(name, name, timeout, seen);
   }
 
   /** The entry of what was wanted a moment ago. One that is there no more has ended, and so long ago that it was removed. */
@@ -482,14 +486,15 @@ export class ProcessManager {
     if (all !== undefined) return;
     const slots = slotNames(this.table.get(name) ?? spec, '');
     const owners = await this.#redis('waiting for a process', () => this.registry.owners(slots));
-    return this.#giveUp(name, slots[owners.findIndex((owner) => owner === undefined)] ?? name, timeout);
+    const started = owners.filter((owner) => owner !== undefined);
+    return this.#giveUp(name, slots[owners.findIndex((owner) => owner === undefined)] ?? name, timeout, started);
   }
 
   /**
    * A process that never came up is not left behind half-started; one that nobody may run waits for a node that may, and the
    * error says so.
    */
-  async #giveUp(name: string, slot: string, timeout: number): Promise<never> {
+  async #giveUp(name: string, slot: string, timeout: number, seen?: readonly OwnerRecord[]): Promise<never> {
     const entry = this.table.get(slot);
     const obstacle = entry && obstacleOf(entry, this.membership.members());
     if (entry?.status === 'wanted' && obstacle !== undefined) throw mayRunNowhere(slot, timeout, obstacle);
@@ -500,7 +505,7 @@ export class ProcessManager {
       () => true,
       () => false,
     );
-    throw notInTime(name, timeout, isGivenUp);
+    throw notInTime(name, timeout, isGivenUp, seen);
   }
 
   /** Polls until `look` has something, woken by hints; `undefined` when the time is over. */
@@ -611,14 +616,31 @@ export class ProcessManager {
   }
 }
 
-function notInTime(name: string, timeout: number, isGivenUp: boolean): ProcessTimeoutError {
+/** What was learnt of the owners at the last look that Redis answered. */
+function seenLast(seen: readonly OwnerRecord[] | undefined): string {
+  if (seen === undefined) return 'Redis has not said who owns it.';
+  if (seen.length === 0) return 'Nobody owned it at the last look.';
+  const owners = seen
+    .slice(0, 5)
+    .map(({ name, node, epoch, state }) => `"${name}" on "${node}" (${state}, epoch ${epoch})`);
+  const more = seen.length > owners.length ? ` and ${seen.length - owners.length} more` : '';
+  return `At the last look there was ${owners.join(', ')}${more}.`;
+}
+
+function notInTime(
+  name: string,
+  timeout: number,
+  isGivenUp: boolean,
+  seen: readonly OwnerRecord[] | undefined,
+): ProcessTimeoutError {
+  const did = isGivenUp
+    ? 'A process that never ran is marked as failed; others go on being tried.'
+    : 'Redis did not answer, so it was not given up and may still start.';
   return new ProcessTimeoutError(
     name,
     'was not running on any node',
     timeout,
-    isGivenUp
-      ? 'A process that never ran is marked as failed; others go on being tried.'
-      : 'Redis did not answer, so it was not given up and may still start.',
+    `${seenLast(seen)} ${did}`,
     'Check with list() what it waits for, and that some node has its class as a provider.',
   );
 }

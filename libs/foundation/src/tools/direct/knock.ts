@@ -42,7 +42,10 @@ export async function knock(
       end();
     };
     const failed = (reason: string): void => done({ outcome: isConnected ? 'refused' : 'unreachable', reason });
-    const timer = setTimeout(() => failed(`no answer in ${timeoutMs} ms`), timeoutMs);
+    const timer = setTimeout(
+      () => failed(`${isConnected ? 'connected, but no' : 'not even connected: no'} answer in ${timeoutMs} ms`),
+      timeoutMs,
+    );
     end = dialTo(
       address,
       credentials,
