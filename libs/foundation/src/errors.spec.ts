@@ -7,6 +7,15 @@ const call = { processName: 'feed', method: 'price', node: 'n1' };
 // Every class with one example: code, tool, what it names, how its advice ends, whether it carries the cause.
 const examples: [errors.FoundationError, string, string, readonly (string | RegExp)[], boolean][] = [
   [
+    new errors.ConflictError('entry "feed" of the process table', 20),
+    ...([
+      'FOUNDATION_CONFLICT',
+      'redis EVALSHA',
+      ['entry "feed" of the process table', '20 times', /one node at a time change it\.$/],
+      false,
+    ] as const),
+  ],
+  [
     new errors.FoundationConfigError('lease.ttl', '5 (number)', 'more'),
     ...(['FOUNDATION_CONFIG', 'foundation', ['"lease.ttl"', '5 (number)', 'more', /start again\.$/], false] as const),
   ],

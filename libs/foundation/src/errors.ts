@@ -37,7 +37,8 @@ export type FoundationErrorCode =
   | 'FOUNDATION_MESSAGE_UNACKNOWLEDGED'
   | 'FOUNDATION_OVERLOADED'
   | 'FOUNDATION_LIMIT'
-  | 'FOUNDATION_REQUEST';
+  | 'FOUNDATION_REQUEST'
+  | 'FOUNDATION_CONFLICT';
 
 /** The longest message, in characters; it holds a few texts of others, each of which is cut to 1000. */
 const MAX_MESSAGE = 10_000;
@@ -568,6 +569,22 @@ export class RequestError extends FoundationError {
       'redis PUBLISH',
       `The request "${pattern}" was not answered: ${why}. It ${mayBeDone ? 'may or may not have been' : 'was not'} ` +
         `carried out. Check that a node with this @MessagePattern is in the cluster.`,
+    );
+  }
+}
+
+/** Others wrote the same entry of a table again and again while this node changed it. */
+export class ConflictError extends FoundationError {
+  constructor(
+    /** What was to be changed: `entry "feed" of the process table`. */
+    readonly subject: string,
+    readonly times: number,
+  ) {
+    super(
+      'FOUNDATION_CONFLICT',
+      'redis EVALSHA',
+      `The ${subject} was not changed: others wrote it ${times} times while this node did. Foundation left it as they wrote ` +
+        `it. Try again, and let one node at a time change it.`,
     );
   }
 }

@@ -172,6 +172,7 @@ export {
   ArgumentError,
   CallInterruptedError,
   CallRefusedError,
+  ConflictError,
   CallTimeoutError,
   DirectListenError,
   CookieMismatchError,

@@ -56,6 +56,19 @@ describe('differencesOf', () => {
     ];
     expect(differencesOf(nodes).map(({ setting }) => setting)).toEqual(['process carts']);
   });
+
+  it('names those of thousands that are disputed, in their order', () => {
+    const all = Object.fromEntries(Array.from({ length: 5000 }, (_, index) => [`p${index}`, 'singleton 1 22']));
+    const nodes = [
+      terms('a', { declares: all }),
+      terms('b', { declares: { ...all, p9: 'singleton 1 33' } }),
+      terms('c', { declares: { ...all, p10: 'singleton 1 33' } }),
+    ];
+    expect(differencesOf(nodes).map(({ setting, values }) => [setting, values.length])).toEqual([
+      ['process p10', 2],
+      ['process p9', 2],
+    ]);
+  });
 });
 
 describe('isAgreed', () => {

@@ -93,8 +93,7 @@ export function differencesOf(nodes: readonly Terms[]): Difference[] {
     ),
     differ('version', nodes, ({ version }) => version, 'settled', 'they understand one another'),
   ];
-  const names = [...new Set(nodes.flatMap(({ declares }) => Object.keys(declares ?? {})))].sort();
-  const declared = names.map((name) =>
+  const declared = disputed(nodes).map((name) =>
     differ(
       `process ${name}`,
       nodes,
@@ -126,6 +125,24 @@ export function isAgreed(
 }
 
 const MOST_NAMES = 3;
+
+/**
+ * The names that not all who declare them declare alike, in their order. Nodes may declare ten thousand, and this is asked with each
+ * change of a member: nothing is made of a name about which all agree.
+ */
+function disputed(nodes: readonly Terms[]): string[] {
+  const first = new Map<string, string>();
+  const names = new Set<string>();
+  for (const { declares = {} } of nodes) {
+    for (const name of Object.keys(declares)) {
+      const declaration = declares[name]!;
+      const known = first.get(name);
+      if (known === undefined) first.set(name, declaration);
+      else if (known !== declaration) names.add(name);
+    }
+  }
+  return [...names].sort();
+}
 
 function listed(names: readonly string[]): string {
   const more = names.length - MOST_NAMES;

@@ -63,10 +63,13 @@ describe('Membership', () => {
   let membership: Membership;
   let hint: (hint: Hint) => void;
   const held = 0;
+  /** How much later it is than the timers think. */
+  let skew: number;
 
   beforeEach(() => {
     jest.useFakeTimers();
     Logger.overrideLogger(false);
+    skew = 0;
     nodes = new FakeNodes();
     telemetry = new Telemetry();
     events = [];
@@ -77,7 +80,7 @@ describe('Membership', () => {
       leases,
       onHint: (listener: (hint: Hint) => void) => (hint = listener),
     } as unknown as Engine;
-    membership = new Membership(new LocalNode(config), config, engine, telemetry, () => performance.now());
+    membership = new Membership(new LocalNode(config), config, engine, telemetry, () => performance.now() + skew);
   });
   afterEach(async () => {
     nodes.failing = false;
@@ -141,6 +144,22 @@ describe('Membership', () => {
     await three;
     await pass(4000);
     await late;
+  });
+
+  it('says how late it is once between two regular beats, however often it beats', async () => {
+    await membership.join(['Feed']);
+    nodes.beats.length = 0;
+    for (const [load, late] of [250, 450, 300].entries()) {
+      membership.setLoad(load + 1);
+      skew += late;
+      await pass(60);
+    }
+    const said = nodes.beats.map(({ update }) => [update?.changed, update?.record.lag]);
+    expect(said).toEqual([
+      [true, expect.closeTo(250, -2)],
+      [false, expect.closeTo(250, -2)],
+      [true, expect.closeTo(450, -2)],
+    ]);
   });
 
   it('does not count a node that drains', async () => {

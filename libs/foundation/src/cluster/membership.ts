@@ -92,6 +92,8 @@ const JOIN_RETRY_MS = 200;
 const LOAD_DELAY_MS = 50;
 /** Smaller changes of the lag are not worth a new view. */
 const LAG_STEP_MS = 100;
+/** A lag is said once in so much of the time between two beats at most. */
+const LAG_SHARE = 0.75;
 
 /** Injectable. The members of the cluster and this node's own state. */
 @Injectable()
@@ -113,6 +115,9 @@ export class Membership {
   #trouble: string | undefined;
   /** Setting → what was said of it last. */
   readonly #differences = new Map<string, string>();
+  /** The longest lag since one was noted, and when that was. */
+  #latest = 0;
+  #lagNotedAt = -Infinity;
   #pending: { changed: boolean } | undefined;
   #timer: NodeJS.Timeout | undefined;
   #dueAt = Infinity;
@@ -471,9 +476,15 @@ export class Membership {
 
   /** How late a timer of ours fires says how busy the event loop is; a single late one is forgotten after some beats. */
   #noteLag(late: number): void {
-    const lately = Math.round(Math.max(late, this.#record.lag / 2));
+    this.#latest = Math.max(this.#latest, late);
+    const now = this.now();
+    // Beats are brought forward, and every node reads the members anew for each lag that is said.
+    if (now - this.#lagNotedAt < this.config.membership.beatEvery * LAG_SHARE) return;
+    const lately = Math.round(Math.max(this.#latest, this.#record.lag / 2));
+    this.#latest = 0;
     const lag = lately < LAG_STEP_MS ? 0 : lately;
     if (Math.abs(lag - this.#record.lag) < LAG_STEP_MS) return;
+    this.#lagNotedAt = now;
     this.#record = { ...this.#record, lag };
     this.#pending = { changed: true };
   }

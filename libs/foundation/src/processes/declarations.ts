@@ -40,6 +40,8 @@ export function declarationsOf(specs: readonly ProcessSpec[]): Record<string, st
 /** See the file header. */
 export class Declarations {
   readonly #specs = new Map<string, { spec: ProcessSpec; declaration: string }>();
+  /** Rows found to say what this node declares: they are compared with each beat, and few change. */
+  readonly #inLine = new WeakMap<VersionedEntry, ProcessSpec>();
   readonly #logger = new Log();
   readonly #log = new RepeatedLog();
   #settling: Promise<void> | undefined;
@@ -65,10 +67,17 @@ export class Declarations {
     if (this.membership.state !== 'up' || this.#settling !== undefined) return;
     const due = [...this.#specs.values()].filter(({ spec }) => {
       const entry = this.table.get(spec.name);
-      return entry !== undefined && (entry.settling === true || !sameSpec(entry, spec)) && this.#isMine(spec.name);
+      return entry !== undefined && !this.#isInLine(entry, spec) && this.#isMine(spec.name);
     });
     if (due.length === 0) return;
     this.#settling = this.#settle(due.map(({ spec }) => spec)).finally(() => (this.#settling = undefined));
+  }
+
+  #isInLine(entry: VersionedEntry, spec: ProcessSpec): boolean {
+    if (this.#inLine.get(entry) === spec) return true;
+    if (entry.settling === true || !sameSpec(entry, spec)) return false;
+    this.#inLine.set(entry, spec);
+    return true;
   }
 
   #isMine(name: string): boolean {
@@ -97,7 +106,7 @@ export class Declarations {
    */
   async apply(spec: ProcessSpec): Promise<void> {
     const entry = this.table.get(spec.name);
-    if (entry === undefined || (sameSpec(entry, spec) && entry.settling !== true)) return;
+    if (entry === undefined || this.#isInLine(entry, spec)) return;
     if (!this.isAgreed(spec)) {
       // An old node came back meanwhile: everything goes on as it was.
       if (entry.settling === true) await this.table.change(spec.name, withoutSettling);

@@ -207,7 +207,7 @@ export function exclusionOf(subject: Placeable, member: Member, known: Known = {
 /** Why a process has nowhere to run; `undefined` when some member may run it. */
 export function obstacleOf(subject: Placeable, members: readonly Member[]): string | undefined {
   const staying = members.filter(({ state }) => state !== 'draining');
-  const knowing = staying.filter(({ classes }) => !subject.declared || classes.includes(subject.type));
+  const knowing = staying.filter(({ classes }) => !subject.declared || hasClass({ classes }, subject.type));
   if (knowing.length === 0)
     return staying.length === 0 ? 'no node takes anything' : `no node has the class ${subject.type}`;
   const wanted = Object.entries(subject.placement.labels);
@@ -250,9 +250,18 @@ export function givesWay(subject: Placeable, members: readonly Member[], self: s
 /** What speaks against a node whatever it owns. */
 export function misfitOf(subject: Placeable, member: Member): string | undefined {
   if (member.state === 'draining') return 'it is draining';
-  if (subject.declared && !member.classes.includes(subject.type)) return `it does not have the class ${subject.type}`;
+  if (subject.declared && !hasClass(member, subject.type)) return `it does not have the class ${subject.type}`;
   const missing = Object.entries(subject.placement.labels).find(([key, value]) => !hasLabel(member, key, value));
   return missing === undefined ? undefined : `it lacks the label ${missing[0]}=${missing[1]}`;
+}
+
+/** The classes of a member, by the list that it keeps until it says others: thousands are looked up for each of thousands of names. */
+const classSets = new WeakMap<readonly string[], ReadonlySet<string>>();
+
+function hasClass({ classes }: Pick<Member, 'classes'>, type: string): boolean {
+  let known = classSets.get(classes);
+  if (known === undefined) classSets.set(classes, (known = new Set(classes)));
+  return known.has(type);
 }
 
 function hasLabel({ labels }: Member, key: string, value: string): boolean {

@@ -244,7 +244,7 @@ describe('ProcessTable', () => {
   it('gives up after many conflicts instead of trying for ever', async () => {
     const { table } = copy();
     jest.spyOn(shared, 'put').mockResolvedValue({ versions: [undefined], life: '' });
-    await expect(table.change('feed', () => entry())).rejects.toThrow(/changed 20 times/);
+    await expect(table.change('feed', () => entry())).rejects.toThrow(/wrote it 20 times/);
   });
 
   it('passes an error of the change on and writes nothing', async () => {

@@ -23,7 +23,7 @@ const MAX_ENDED = 1000;
  * INVARIANT: a row is not removed sooner after its end, however many there are. Whoever was in touch that lately knows of
  * the end, so what it puts back after a loss of data is ended as well; see `table.replica.ts`.
  */
-const LEAST_KEPT_MS = 60_000;
+export const LEAST_KEPT_MS = 60_000;
 /** Removed in one go; the rest follows with the next sweep. */
 const PRUNED_AT_ONCE = 2000;
 /** In so many beats, with their jitter, every node that was in touch has put back what Redis lost. */
@@ -106,6 +106,11 @@ export class ProcessTable {
   startedOnce(): VersionedEntry[] {
     const limit = (this.membership.clusterNow() - LEAST_KEPT_MS) * 1000;
     return [...this.#index.once.values()].filter(({ version }) => version <= limit);
+  }
+
+  /** True when this copy has no entry at all. */
+  get isEmpty(): boolean {
+    return this.#index.processes.size === 0;
   }
 
   /** True from a loss of data until this copy has been put back: what it lacks may only be lost. */

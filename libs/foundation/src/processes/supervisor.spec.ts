@@ -492,6 +492,47 @@ describe('Supervisor on the local engine', () => {
       expect(table.get('feed')?.status).toBe('stopped');
     });
 
+    /** Redis lost its data a moment ago; `n0` is older when it is said to be so. */
+    const afterLoss = async (joinedBefore: number) => {
+      await membership.join(['Feed']);
+      const [self] = membership.members();
+      const other = { ...self!, name: 'n0', bootId: 'b0', joinedAt: self!.joinedAt - joinedBefore, self: false };
+      const spies = [
+        jest.spyOn(membership, 'members').mockImplementation(() => [self!, other]),
+        jest.spyOn(membership, 'beatEvery', 'get').mockReturnValue(20),
+        jest.spyOn(engine.leases, 'grace').mockResolvedValue(1),
+      ];
+      const sync = jest.spyOn(table, 'sync');
+      return { sync, restore: () => [...spies, sync].forEach((spy) => spy.mockRestore()) };
+    };
+
+    it('waits two beats more after a loss for what members of long standing put back late', async () => {
+      const { sync, restore } = await afterLoss(61_000);
+      let looks = 0;
+      sync.mockImplementation(async () => {
+        looks += 1;
+        if (looks === 2) await stopBefore();
+      });
+      await supervisor.declare([spec()]);
+      restore();
+      expect([looks, table.get('feed')?.status]).toEqual([2, 'stopped']);
+    });
+
+    it('waits no longer than that', async () => {
+      const older = await afterLoss(61_000);
+      await supervisor.declare([spec()]);
+      expect(older.sync).toHaveBeenCalledTimes(3);
+      older.restore();
+      expect(table.get('feed')?.status).toBe('wanted');
+    });
+
+    it('does not wait for members that joined lately, as at a cold start', async () => {
+      const younger = await afterLoss(1000);
+      await supervisor.declare([spec()]);
+      expect(younger.sync).toHaveBeenCalledTimes(1);
+      younger.restore();
+    });
+
     it('keeps it when it was stopped since this node joined', async () => {
       await membership.join(['Feed']);
       await supervisor.declare([spec()]);

@@ -33,7 +33,7 @@ import {
 import type { KnownClass } from './process.explorer.js';
 import { processOf, runsEverywhere, slotNames } from './slots.js';
 import { sameSpec, type ProcessSpec } from './spec.js';
-import { isEnded, type ProcessEntry, type ProcessTable, type VersionedEntry } from './process.table.js';
+import { LEAST_KEPT_MS, isEnded, type ProcessEntry, type ProcessTable, type VersionedEntry } from './process.table.js';
 
 /** Called with each object that has started, and its instance; what it returns is called when the instance begins to stop. */
 export type InstanceHook = (target: object, instance: Instance) => Promise<() => Promise<void>>;
@@ -57,6 +57,8 @@ const LOOK_SHARE_MS = 100;
 const ARRIVAL_MS = 2000;
 /** In so many beats, with their jitter, every node that has a copy of the table has said so. */
 const BEATS = 1.5;
+/** How many beats more a node waits for what members of long standing put back into a table that is empty. */
+const LATE_BEATS = 2;
 /** By how many places a node with a replica steps back for those that have none. */
 const SIBLING_STEPS = 20;
 /** How long a process that could not be hosted here is left alone. */
@@ -65,6 +67,8 @@ const PAUSE_MS = 500;
 const LOOKS_AT_ONCE = 500;
 /** Changes say what to look at; this is for what nobody told. */
 const LOOK_AT_ALL_EVERY_MS = 30_000;
+/** A beat that comes sooner after the last one, in beats, was brought forward. */
+const REGULAR_SHARE = 0.5;
 /** The local engine has no jobs, so it sweeps with a beat. */
 const SWEEP_EVERY_MS = 5000;
 
@@ -118,6 +122,7 @@ export class Supervisor {
   readonly #looked = new Map<string, VersionedEntry>();
   #lookedAtAllAt = -Infinity;
   #sweptAt = 0;
+  #wentOverAt = -Infinity;
   /** The state of the membership at the last look. */
   #seen: Membership['state'] | undefined;
 
@@ -222,8 +227,19 @@ export class Supervisor {
   async #settled(): Promise<void> {
     const grace = await this.engine.leases.grace();
     if (grace === 0) return;
-    await new Promise((resolve) => setTimeout(resolve, Math.max(grace, this.membership.beatEvery * BEATS)));
+    const { beatEvery } = this.membership;
+    const pass = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+    await pass(Math.max(grace, beatEvery * BEATS));
     await this.table.sync();
+    // A copy that was out of touch for long lets the others go first, so it takes as long again. Not at a cold start, where
+    // nobody has been a member for so long.
+    const { joinedAt } = this.membership.own;
+    const isLongThere = (member: Member): boolean => !member.self && joinedAt - member.joinedAt > LEAST_KEPT_MS;
+    const mayCome = (): boolean => this.table.isEmpty && this.membership.members().some(isLongThere);
+    for (let beat = 0; beat < LATE_BEATS && mayCome(); beat++) {
+      await pass(beatEvery);
+      await this.table.sync();
+    }
   }
 
   /** Begins to own and run. */
@@ -327,7 +343,6 @@ export class Supervisor {
   #noteBeat(): void {
     if (this.#state !== 'supervising') return;
     const now = this.now();
-    this.#declarations.review();
     for (const past of [this.#promised, this.#resting]) forgetPast(past, now);
     unattended('looking for better nodes', this.#rebalance());
     this.#endings.remindAll();
@@ -338,7 +353,12 @@ export class Supervisor {
     }
     for (const name of this.#unfit) this.#due.add(name);
     this.#unfit.clear();
-    for (const [name, hosted] of this.#hosted) this.#lookAtHosted(name, hosted);
+    // What costs a step for each process is for the regular beats; those that tell a load come twenty times a second.
+    if (now - this.#wentOverAt >= this.membership.beatEvery * REGULAR_SHARE) {
+      this.#wentOverAt = now;
+      this.#declarations.review();
+      for (const [name, hosted] of this.#hosted) this.#lookAtHosted(name, hosted);
+    }
     if (this.engine.kind === 'local' && now - this.#sweptAt >= SWEEP_EVERY_MS) {
       this.#sweptAt = now;
       unattended('the regular sweep', this.#endings.sweep());

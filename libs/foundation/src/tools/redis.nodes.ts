@@ -89,7 +89,7 @@ return { '', string.format('%.0f', joined) }
 
 /**
  * KEYS nodes, beats, view, incarnation, table versions · ARGV name, bootId, ttl, late after ms, grace, topic, record or
- * '', changed 0|1, hint of the load, shortest time after which a node is late, ms since the last beat of this node that was answered, or
+ * '', changed 0|1, hint of the load or '', shortest time after which a node is late, ms since the last beat of this node that was answered, or
  * -1 → status, view version, table version, incarnation, now, other boot id, longest grace and for how long it is kept,
  * then the late members.
  *
@@ -123,13 +123,11 @@ else
     end
   end
   redis.call('ZADD', KEYS[2], now, ARGV[1])
-  if ARGV[7] ~= '' then
-    redis.call('HSET', KEYS[1], ARGV[1], ARGV[2] .. ' ' .. joined .. ' ' .. ARGV[7])
-    if ARGV[8] == '1' then
-      changed(KEYS[3], ARGV[6])
-    else
-      redis.call('PUBLISH', ARGV[6], ARGV[9])
-    end
+  if ARGV[7] ~= '' then redis.call('HSET', KEYS[1], ARGV[1], ARGV[2] .. ' ' .. joined .. ' ' .. ARGV[7]) end
+  if ARGV[8] == '1' then
+    changed(KEYS[3], ARGV[6])
+  elseif ARGV[9] ~= '' then
+    redis.call('PUBLISH', ARGV[6], ARGV[9])
   end
 end
 local late, ended = {}, false
@@ -201,6 +199,10 @@ const MAX_ERROR = 1000;
 const MAX_COUNT = 1_000_000;
 const MAX_MS = 86_400_000;
 
+/** A large record, in characters, of which only the load is new is written once in so much of a beat's time: with the next regular beat at the latest. */
+const LARGE_RECORD = 32_768;
+const RECORD_SHARE = 0.5;
+
 /** See {@link Nodes}. */
 export class RedisNodes implements Nodes {
   readonly #log = new RepeatedLog();
@@ -208,6 +210,12 @@ export class RedisNodes implements Nodes {
   #lateAfter = Infinity;
   /** When the last beat that was answered was sent. */
   #beatAt: number | undefined;
+  /** The newest record, until Redis has it, and when one was written last. */
+  #owed: NodeRecord | undefined;
+  #wroteAt = -Infinity;
+  #wroteLength = 0;
+  /** Records by node, with the text that they were read from: of many large ones few change. */
+  readonly #known = new Map<string, { text: string; record: NodeRecord }>();
 
   constructor(
     private readonly client: Redis,
@@ -241,6 +249,7 @@ export class RedisNodes implements Nodes {
       ),
     );
     if (other === 'cookie') return { joined: false, refused: 'cookie' };
+    if (other === '') this.#owed = undefined;
     return other === ''
       ? { joined: true, now: toNumber(time) }
       : { joined: false, otherBootId: other ?? '?', beatAt: toNumber(time) };
@@ -253,6 +262,12 @@ export class RedisNodes implements Nodes {
     const silentMs = this.#beatAt === undefined ? -1 : Math.round(sentAt - this.#beatAt);
     // Unknown until a beat of this very record has been answered.
     this.#beatAt = undefined;
+    if (update !== undefined) this.#owed = update.record;
+    // A load changes twenty times a second while a node starts thousands, and the record of such a node is half a megabyte: all
+    // hear the load at once, and the record follows.
+    const isSmall = this.#wroteLength < LARGE_RECORD;
+    const isDue = update?.changed === true || isSmall || sentAt - this.#wroteAt >= beatEvery * RECORD_SHARE;
+    const record = isDue ? this.#owed : undefined;
     const [status, viewVersion, tableVersion, life, now, otherBootId, longest, keptFor, ...late] = toTexts(
       await beatScript.run(
         this.client,
@@ -264,7 +279,7 @@ export class RedisNodes implements Nodes {
           lateAfter,
           this.grace.text,
           hints,
-          update === undefined ? '' : this.#write(update.record),
+          record === undefined ? '' : this.#write(record),
           update?.changed === true ? 1 : 0,
           update === undefined ? '' : this.loads.write(name, update.record.load),
           Math.min(lateAfter, this.#lateAfter),
@@ -272,7 +287,11 @@ export class RedisNodes implements Nodes {
         ],
       ),
     );
-    if (status === 'ok') this.#beatAt = sentAt;
+    if (status === 'ok') {
+      this.#beatAt = sentAt;
+      if (record !== undefined) this.#wroteAt = sentAt;
+      if (record === this.#owed) this.#owed = undefined;
+    }
     this.grace.hear(toNumber(longest), toNumber(keptFor));
     return {
       status: status === 'ok' || status === 'replaced' ? status : 'gone',
@@ -297,7 +316,9 @@ export class RedisNodes implements Nodes {
       return reply;
     });
     const texts = Object.entries((records ?? {}) as Record<string, string>);
-    const members = texts.map(([name, text]) => this.#read(name, text)).filter((record) => record !== undefined);
+    const members = texts.map(([name, text]) => this.#readOnce(name, text)).filter((record) => record !== undefined);
+    for (const name of this.#known.keys())
+      if (!members.some((member) => member.name === name)) this.#known.delete(name);
     this.#lateAfter = Math.min(...members.map(lateAfterOf));
     return { version: toNumber(version), members };
   }
@@ -325,7 +346,17 @@ export class RedisNodes implements Nodes {
   }
 
   #write(record: NodeRecord): string {
-    return this.seal.sign(this.keys.nodes, JSON.stringify(record));
+    const text = JSON.stringify(record);
+    this.#wroteLength = text.length;
+    return this.seal.sign(this.keys.nodes, text);
+  }
+
+  #readOnce(name: string, text: string): NodeRecord | undefined {
+    const known = this.#known.get(name);
+    if (known?.text === text) return known.record;
+    const record = this.#read(name, text);
+    if (record !== undefined) this.#known.set(name, { text, record });
+    return record;
   }
 
   /** Reads `<bootId> <joined at> <record>`. Whoever has another cookie is not seen, and is named. */

@@ -3,7 +3,7 @@
  * Used by the process table and the service registry; underneath {@link Table}.
  */
 import { show } from '../config/shape.js';
-import { describe } from '../errors.js';
+import { ConflictError, describe } from '../errors.js';
 import { Log } from '../telemetry/log.js';
 import { RepeatedLog } from '../telemetry/repeated.log.js';
 import { monotonicNow } from './clock.js';
@@ -160,9 +160,7 @@ export class TableReplica<T extends Replicated> {
       await this.sync();
     }
     const { what } = this.options;
-    throw new Error(
-      `The entry ${show(left[0])} of the ${what} changed ${MAX_CONFLICTS} times while it was being changed.`,
-    );
+    throw new ConflictError(`entry ${show(left[0])} of the ${what}`, MAX_CONFLICTS);
   }
 
   /** Removes rows that still are as they were seen, in the table and then here. Returns the keys of those that were removed. */
