@@ -10,6 +10,7 @@ import {
   ProcessTimeoutError,
   Singleton,
   Telemetry,
+  type ProcessContext,
   type ProcessInfo,
 } from 'nestjs-foundation';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
@@ -18,6 +19,13 @@ import { boot, closeLater, formed, onOwnRedis, type Booted, type Provider } from
 
 @Injectable()
 class Worker {}
+
+@Injectable()
+class Quick {
+  onProcessStart(ctx: ProcessContext): void {
+    ctx.complete();
+  }
+}
 
 @Partitioned({ name: 'part', partitions: 8 })
 class Part {}
@@ -214,6 +222,17 @@ describe('capacity', () => {
     await managerOf(nodes[0]).stop((await managerOf(nodes[0]).list()).find(({ node: owner }) => owner === 'two')!.name);
     await eventually(async () => nodes[1].app.get(Membership).own.load === 2);
     expect(most.get('two')).toBe(2);
+  }, 90_000);
+
+  it('is free again when a quick job has ended: a stream of them never fills a node that owns nothing', async () => {
+    const [a, b] = await Promise.all(['a', 'b'].map((name) => node(name, [Quick], { capacity: 2 })));
+    await formed(a!, b!);
+    const start = (booted: Booted, name: string): Promise<unknown> =>
+      managerOf(booted).startSingleton(Quick, [], { name, restart: 'temporary', timeout: 10_000 });
+    for (let index = 0; index < 15; index++) await start(a!, `one-${index}`);
+    const names = Array.from({ length: 20 }, (_, index) => String(index));
+    await Promise.all([a!, b!].flatMap((booted) => names.map((name) => start(booted, `${booted.name}-${name}`))));
+    expect(await spreadOf(a!)).toBe('completed:55');
   }, 90_000);
 
   it('of a node that is full by partitions moves nothing of what it owns', async () => {

@@ -10,16 +10,15 @@ const KNOWN_AFTER_MS = 500;
 export class Expected {
   /** The oldest first. */
   readonly #names = new Map<string, { node: string; until: number }>();
-  /** What the node said when the first name was expected of it, and how many are. */
-  readonly #nodes = new Map<string, { said: number; count: number }>();
+  /** By node: the names that are expected of it, the oldest first, and what the node said at that time. */
+  readonly #nodes = new Map<string, Map<string, number>>();
 
   /** From now on the name counts for the node, which says that it owns `load`. */
   expect(name: string, node: string, load: number, now: number): void {
     this.forget(name);
     this.#names.set(name, { node, until: now + KNOWN_AFTER_MS });
-    const expected = this.#nodes.get(node);
-    if (expected === undefined) this.#nodes.set(node, { said: load, count: 1 });
-    else expected.count += 1;
+    const expected = this.#nodes.get(node) ?? new Map<string, number>();
+    this.#nodes.set(node, expected.set(name, load));
   }
 
   /** The name is ranked anew. */
@@ -27,29 +26,26 @@ export class Expected {
     const known = this.#names.get(name);
     if (known === undefined) return;
     this.#names.delete(name);
-    this.#drop(known.node, 0);
+    const expected = this.#nodes.get(known.node);
+    expected?.delete(name);
+    if (expected?.size === 0) this.#nodes.delete(known.node);
   }
 
   /** What was expected long enough ago is in what the nodes say, or did not come true. */
   expire(now: number): void {
-    for (const [name, { node, until }] of this.#names) {
+    for (const [name, { until }] of this.#names) {
       if (until > now) return;
-      this.#names.delete(name);
-      this.#drop(node, 1);
+      this.forget(name);
     }
   }
 
-  /** What a node that says that it owns `load` will own. */
+  /**
+   * What a node that says that it owns `load` will own: what it said when the oldest of the names was expected of it, and these
+   * names. INVARIANT: nothing older counts, so a steady stream of names that end at once never adds up.
+   */
   loadOf(node: string, load: number): number {
     const expected = this.#nodes.get(node);
-    return expected === undefined ? load : Math.max(load, expected.said + expected.count);
-  }
-
-  #drop(node: string, came: number): void {
-    const expected = this.#nodes.get(node);
-    if (expected === undefined) return;
-    expected.count -= 1;
-    expected.said += came;
-    if (expected.count <= 0) this.#nodes.delete(node);
+    const [said] = expected?.values() ?? [];
+    return expected === undefined || said === undefined ? load : Math.max(load, said + expected.size);
   }
 }

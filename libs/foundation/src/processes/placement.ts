@@ -50,6 +50,8 @@ export interface Known {
   owner?: string | undefined;
   /** What a member owns, or will own in a moment. Default: what it says itself, which is a beat old. */
   loadOf?: (member: Member) => number;
+  /** What of that fills it up: what is only expected decides the order, and never that a node is full. Default: all of it. */
+  ownedBy?: (member: Member) => number;
 }
 
 /** The place of a node in the order, and who is first in it. */
@@ -268,9 +270,11 @@ function hasLabel({ labels }: Member, key: string, value: string): boolean {
   return Object.hasOwn(labels, key) && labels[key] === value;
 }
 
-function fullnessOf(member: Member, known: Known): string | undefined {
-  if (member.capacity === undefined || loadBesides(member, known) < member.capacity) return undefined;
-  return `it is full (${known.loadOf?.(member) ?? member.load} of ${member.capacity})`;
+function fullnessOf(member: Member, { owner, loadOf, ownedBy = loadOf }: Known): string | undefined {
+  const { capacity } = member;
+  if (capacity === undefined) return undefined;
+  const owned = ownedBy?.(member) ?? member.load;
+  return (member.name === owner ? owned - 1 : owned) < capacity ? undefined : `it is full (${owned} of ${capacity})`;
 }
 
 /** What a member owns besides the process that is looked at. */

@@ -65,6 +65,8 @@ const SIBLING_STEPS = 20;
 const PAUSE_MS = 500;
 /** Slots looked at in one turn of the event loop: a few milliseconds. */
 const LOOKS_AT_ONCE = 500;
+/** Processes that wait for a place here and are looked at when one is free; the others with the next beat. */
+const OFFERED_AT_ONCE = 16;
 /** Changes say what to look at; this is for what nobody told. */
 const LOOK_AT_ALL_EVERY_MS = 30_000;
 /** A beat that comes sooner after the last one, in beats, was brought forward. */
@@ -435,12 +437,25 @@ export class Supervisor {
     else if (runsEverywhere(entry) && !this.#classes.has(entry.type)) this.#reportUnknown(entry);
     else if (!mayRun) {
       this.#unwant(entry);
-      // Nobody tells when this node has room again, or when an end that was kept is written by somebody else.
-      const isOurs = entry.status === 'wanted' && this.#classes.has(entry.type) && this.membership.state === 'up';
-      if (isOurs) this.#unfit.add(processOf(entry.name));
+      this.#noteUnfit(entry);
     } else if ((this.#paused.get(entry.name) ?? 0) > this.now()) return;
     else if (runsEverywhere(entry)) this.#runHere(entry);
     else this.#candidacy.want(entry.name);
+  }
+
+  /** Nobody tells when this node has room again, or when an end that was kept is written by somebody else. */
+  #noteUnfit(entry: VersionedEntry): void {
+    const isOurs = entry.status === 'wanted' && this.#classes.has(entry.type) && this.membership.state === 'up';
+    if (isOurs) this.#unfit.add(processOf(entry.name));
+  }
+
+  /** A place is free here: the next of those that wait for one are looked at, in turns. */
+  #offerRoom(): void {
+    for (const name of this.#unfit) {
+      this.#unfit.delete(name);
+      this.#due.add(name);
+      if (this.#due.size >= OFFERED_AT_ONCE) break;
+    }
   }
 
   /** What may not run here is none of this node's concern; of those on every node it says why it has none. */
@@ -591,7 +606,11 @@ export class Supervisor {
   #rank(name: string): number | undefined {
     const entry = this.table.get(name);
     if (entry === undefined) return 0;
-    if (!this.#mayRun(entry)) return undefined;
+    if (!this.#mayRun(entry)) {
+      // It is no candidate any more, so it would not be looked at again.
+      this.#noteUnfit(entry);
+      return undefined;
+    }
     if (this.#promised.has(name)) return 0;
     const members = this.membership.members();
     const { name: self } = this.membership.self;
@@ -599,7 +618,7 @@ export class Supervisor {
     this.#expected.forget(name);
     const saysOf = ({ name: node, load }: Member): number => (node === self ? this.#load : load);
     const loadOf = (member: Member): number => this.#expected.loadOf(member.name, saysOf(member));
-    const turn = turnOf(entry, members, self, { loadOf });
+    const turn = turnOf(entry, members, self, { loadOf, ownedBy: saysOf });
     if (turn === undefined) return undefined;
     const best = members.find((member) => member.name === turn.best);
     if (best !== undefined) this.#expected.expect(name, best.name, saysOf(best), this.now());
@@ -651,6 +670,7 @@ export class Supervisor {
         this.#reportReplica(lease);
         this.#reportLoad();
         if (this.#state === 'draining') this.#tellDrain();
+        this.#offerRoom();
         this.#wakeFor([processOf(lease.name)]);
       });
     this.#hosting.add(hosting);
