@@ -6,6 +6,7 @@ function setUp() {
   let listener!: MembershipListener;
   let members: Partial<Member>[] = [];
   let now = 100;
+  let own: [bootId: string, joinedAt: number][] = [['me', 1]];
   const membership = {
     self: { name: 'me', bootId: 'me' },
     state: 'up',
@@ -15,10 +16,11 @@ function setUp() {
   } as unknown as Membership;
   const senders = new Senders(membership);
   const see = (...seen: [bootId: string, joinedAt: number][]) => {
-    members = [['me', 1] as const, ...seen].map(([bootId, joinedAt]) => ({ bootId, joinedAt }));
+    members = [...own, ...seen].map(([bootId, joinedAt]) => ({ bootId, joinedAt }));
     listener.changed!();
   };
-  return { senders, see, at: (time: number) => void (now = time) };
+  const leave = () => void (own = []);
+  return { senders, see, leave, at: (time: number) => void (now = time) };
 }
 
 describe('Senders', () => {
@@ -28,6 +30,15 @@ describe('Senders', () => {
     see(['early', 50], ['late', 150]);
     const beginnings = ['early', 'late', 'never seen'].map((bootId) => senders.beginningOf(bootId, 'events'));
     expect(beginnings).toEqual(['before', 'here', 'before']);
+  });
+
+  it('begin here also while this node is not in its own view, because Redis does not know it any more', () => {
+    const { senders, see, leave } = setUp();
+    senders.listens('events');
+    see(['early', 50]);
+    leave();
+    see(['early', 50], ['late', 150]);
+    expect(['early', 'late'].map((bootId) => senders.beginningOf(bootId, 'events'))).toEqual(['before', 'here']);
   });
 
   it('that were out of the view for a while have sent before, and are not forgotten', () => {

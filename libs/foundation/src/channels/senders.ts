@@ -15,6 +15,8 @@ export class Senders {
   /** Boot id → when it joined, as of the first sight of it: a node that joins again has sent before. */
   #joinedAt = new Map<string, number>();
   /** By the Redis clock, like the times of joins; one for each channel that is declared. */
+  /** When this node itself joined first: it is out of its own view while Redis does not know it. */
+  #ownAt: number | undefined;
   readonly #listensSince = new Map<string, number>();
   /** Boot id → when something of this member may have been lost last. */
   readonly #cutOff = new Map<string, number>();
@@ -52,7 +54,7 @@ export class Senders {
   /** What can be said of the first message of a node on the channel. */
   beginningOf(bootId: string, channel: string): Beginning {
     const joinedAt = this.#joinedAt.get(bootId);
-    const ownAt = this.#joinedAt.get(this.membership.self.bootId);
+    const ownAt = this.#ownAt;
     const listensSince = this.#listensSince.get(channel);
     if (ownAt === undefined || listensSince === undefined) return 'before';
     const since = Math.max(ownAt, listensSince);
@@ -68,6 +70,7 @@ export class Senders {
     const members = this.membership.members();
     const first = (bootId: string): number | undefined => this.#joinedAt.get(bootId) ?? this.#former.get(bootId);
     const now = new Map(members.map(({ bootId, joinedAt }) => [bootId, first(bootId) ?? joinedAt]));
+    this.#ownAt ??= now.get(this.membership.self.bootId);
     // Only who was in the view can have left it: the first message of a node may come before its record.
     for (const [bootId, joinedAt] of this.#joinedAt) if (!now.has(bootId)) this.#former.set(bootId, joinedAt);
     for (const bootId of now.keys()) this.#former.delete(bootId);

@@ -399,7 +399,12 @@ export class ProcessManager {
     return this.#redis(doing, async () => {
       const slots = this.#slotsOf(await this.#known(name));
       await Promise.all(slots.map((slot) => this.engine.restarts.forget(slot)));
-      const epochs = (await this.registry.owners(slots)).map((owner) => owner?.epoch ?? 0);
+      const owners = await this.registry.owners(slots);
+      // INVARIANT (I18): above the instance that is over too. Its end may not be recorded yet, and must not count for what
+      // begins now; see `end.ts`.
+      const epochs = await Promise.all(
+        owners.map(async (owner, index) => owner?.epoch ?? (await this.engine.leases.lastEpoch(slots[index]!))),
+      );
       const entry = await this.table.change(name, (current) => {
         if (current === undefined) throw new UnknownProcessError(name, this.#names());
         const { error: _error, crashes: _crashes, retryAt: _retryAt, avoid: _avoid, ranOn: _ranOn, ...rest } = current;

@@ -35,6 +35,12 @@ describe('movesSettle', () => {
     expect(sentences(moved(1, 'a'), starts(2, 'b'), change, moved(40, 'b'), starts(41, 'a'))).toEqual([]);
   });
 
+  it('does not hold a move that a call asked for to it, and the next one again', () => {
+    const asked = [at(0, 'b', 'test.revived'), moved(1, 'a'), starts(1.1, 'a')];
+    expect(sentences(...asked)).toEqual([]);
+    expect(sentences(...asked, moved(3, 'a'), starts(3.1, 'a'))).toHaveLength(1);
+  });
+
   it('counts what the test did as changes', () => {
     const events = [moved(1, 'a'), starts(2, 'b'), moved(40, 'b'), starts(41, 'a')];
     expect(movesSettle(events, { killed: [{ pid: 3, at: 30 * SECOND }] })).toEqual([]);

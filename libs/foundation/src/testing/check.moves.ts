@@ -33,12 +33,15 @@ export function movesSettle(
   let injury = 0;
   let changed: number | undefined;
   let left = new Map<string, HistoryEvent[]>();
+  const asked = new Set<string>();
   return events.flatMap((event): Violation[] => {
     changed ??= event.at;
     const isInjured = (injuries[injury] ?? Infinity) <= event.at;
     while ((injuries[injury] ?? Infinity) <= event.at) injury += 1;
     const { name, reason } = event.payload;
-    const isMove = event.event === 'process.stopped' && reason === 'move';
+    if (event.event === 'test.revived') asked.add(String(name));
+    // Whoever asked for it may get what he asked for, or the next best node.
+    const isMove = event.event === 'process.stopped' && reason === 'move' && !asked.has(String(name));
     const isEnd = event.event === 'process.stopped' && reason !== 'move';
     if (isInjured || isEnd || CHANGES.has(event.event)) {
       changed = event.at;
@@ -51,6 +54,7 @@ export function movesSettle(
       const sentence = `${event.node} moved "${key}" away ${ms(event.at - changed)} after the last change`;
       return [{ invariant: 'I20', sentence, events: [event] }];
     }
+    if (event.event === 'process.starting') asked.delete(key);
     const before =
       event.event === 'process.starting' ? left.get(key)?.find(({ node }) => node === event.node) : undefined;
     if (before === undefined) return [];

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { keysOf } from './keys.js';
+import { channelOf, keysOf } from './keys.js';
 
 const all = (appName: string, name = 'feed'): string[] =>
   Object.values(keysOf(appName)).map((key: string | ((part: string) => string)) =>
@@ -37,4 +37,18 @@ describe('keysOf', () => {
     expect(keys.processes).toBe('{foundation:shop}:processes');
     expect(keys.channel('events')).toBe('{foundation:shop}:channel:events');
   });
+});
+
+describe('channelOf', () => {
+  const keys = keysOf('shop');
+
+  it.each([
+    [keys.channel('events'), 'events'],
+    [keys.channel('a:b'), 'a:b'],
+    [keys.inbox('4f70ea4f'), 'inbox'],
+    [keys.mail('4f70ea4f'), 'mail'],
+    [keys.letters('4f70ea4f'), 'letters'],
+    [keys.hints, 'hints'],
+    ['{foundation:other}:channel:events', '{foundation:other}:channel:events'],
+  ])('calls %s %s', (topic, name) => expect(channelOf(keys, topic)).toBe(name));
 });

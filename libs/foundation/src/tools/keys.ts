@@ -109,3 +109,14 @@ export function keysOf(appName: string): Keys {
     channel: (name) => `${tag}:channel:${name}`,
   };
 }
+
+/**
+ * What a topic is called in events and metrics: the name of a channel; of a topic of one node `inbox`, `mail` or `letters`, since
+ * boot ids would be a label without a limit.
+ */
+export function channelOf({ tag }: Pick<Keys, 'tag'>, topic: string): string {
+  const [, kind = topic, name] = topic.startsWith(`${tag}:`)
+    ? /^([^:]*):?(.*)$/s.exec(topic.slice(tag.length + 1))!
+    : [];
+  return kind === 'channel' && name ? name : kind;
+}

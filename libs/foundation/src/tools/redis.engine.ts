@@ -14,7 +14,7 @@ import type { Engine, NodeIdentity } from './engine.js';
 import { Grace } from './grace.js';
 import { parseHint, type HintListener } from './hints.js';
 import { Loads } from './loads.js';
-import { keysOf } from './keys.js';
+import { channelOf, keysOf } from './keys.js';
 import { Masters } from './masters.js';
 import { observing } from './observing.js';
 import { publicUrl } from './redis.names.js';
@@ -69,7 +69,8 @@ function engineOver(
     longest: 2 * config.channels.maxMessageBytes + 1024 * 1024,
     ...(config.cookie === undefined ? {} : { signing: { seal, stamps: new Stamps(node.bootId) } }),
     isOpen: (topic) => topic === keys.hints,
-    refused: (channel, reason) => telemetry.emit('message.dropped', { channel, reason, count: 1 }),
+    refused: (topic, reason) =>
+      telemetry.emit('message.dropped', { channel: channelOf(keys, topic), reason, count: 1 }),
   });
   const direct =
     config.transport.kind === 'direct'
