@@ -219,7 +219,7 @@ const MUTATIONS: Record<string, { breaks: string; mutate: Mutation }> = {
     mutate: (events, _facts, pick) => {
       const start = pick(of(events, 'process.starting'));
       // Beyond everything that happened.
-      const end = Math.max(...events.map(({ at }) => at)) + 10_000_000;
+      const end = Math.max(...events.map(({ at }) => at)) + 30_000_000;
       const stop = { ...structuredClone(start), event: 'process.stopped', at: end };
       Object.assign(stop.payload, { reason: 'move', clean: true });
       events.push(stop, { ...structuredClone(start), at: end + 1000 });

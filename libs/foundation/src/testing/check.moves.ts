@@ -11,6 +11,8 @@ const CHANGES: ReadonlySet<string> = new Set([
   ...['cluster.data_loss', 'lease.lost', 'lease.reclaimed', 'process.crashed', 'process.escalated', 'drain.progress'],
   ...['test.revived', 'test.stopping', 'test.stopped', 'test.restarted', 'test.moved'],
 ]);
+/** A call that changes a process is carried out within this time, or given up. */
+const ANSWERED_US = 20_000_000;
 /** A connection that was cut, and a node that was frozen, has so long to be as good as before. */
 const MENDED_US = 2_000_000;
 /** A cluster has so long to spread what it runs after a change: five seconds of waiting, half a minute of rest, and the moves. */
@@ -33,15 +35,16 @@ export function movesSettle(
   let injury = 0;
   let changed: number | undefined;
   let left = new Map<string, HistoryEvent[]>();
-  const asked = new Set<string>();
+  const asked = new Map<string, number>();
   return events.flatMap((event): Violation[] => {
     changed ??= event.at;
     const isInjured = (injuries[injury] ?? Infinity) <= event.at;
     while ((injuries[injury] ?? Infinity) <= event.at) injury += 1;
     const { name, reason } = event.payload;
-    if (event.event === 'test.revived') asked.add(String(name));
+    if (event.event === 'test.revived') asked.set(String(name), event.at);
     // Whoever asked for it may get what he asked for, or the next best node.
-    const isMove = event.event === 'process.stopped' && reason === 'move' && !asked.has(String(name));
+    const isAsked = event.at - (asked.get(String(name)) ?? -Infinity) < ANSWERED_US;
+    const isMove = event.event === 'process.stopped' && reason === 'move' && !isAsked;
     const isEnd = event.event === 'process.stopped' && reason !== 'move';
     if (isInjured || isEnd || CHANGES.has(event.event)) {
       changed = event.at;
