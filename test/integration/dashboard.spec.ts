@@ -279,7 +279,7 @@ describe('the dashboard', () => {
     const busy = await watched.overview(({ channels }) =>
       channels.find((each) => each.node === other.name && each.receivedPerSecond > 0),
     );
-    expect(busy).toMatchObject({ channel: 'events', waiting: 0, dropped: 0, failed: 0 });
+    expect(busy).toMatchObject({ channel: 'events', waiting: expect.any(Number), dropped: 0, failed: 0 });
     await other.app.close();
     await eventually(
       () => watched.events.some(({ event, data }) => event === 'happened' && data['event'] === 'cluster.node_left'),
