@@ -243,8 +243,9 @@ describe('a node with another cookie', () => {
     });
     expect(stranger.app.get(Membership).members()).toHaveLength(1);
     for (const { app } of nodes) expect(app.get(Membership).members()).toHaveLength(2);
-    const ref = await stranger.app.get(ProcessManager).lookupSingleton(Ledger);
-    await expect(ref?.call('echo', 'x')).rejects.toMatchObject({ code: expect.stringMatching(/FOUNDATION_CALL/) });
+    // It may be on the move when it is looked up.
+    const ref = await eventually(() => stranger.app.get(ProcessManager).lookupSingleton(Ledger));
+    await expect(ref.call('echo', 'x')).rejects.toMatchObject({ code: expect.stringMatching(/FOUNDATION_CALL/) });
 
     await say(nodes[0]!, 'from inside');
     await heard[1]!.all(['from inside']);

@@ -105,7 +105,8 @@ describe('a node with another cookie, or none', () => {
         lastSeen: () => log.lines.slice(-5),
       });
       expect(one.app.get(Membership).members()).toHaveLength(1);
-      expect(await (await one.app.get(ProcessManager).lookupSingleton(Counter))?.call('add')).toBe(1);
+      const counter = await eventually(() => one.app.get(ProcessManager).lookupSingleton(Counter));
+      expect(await counter.call('add')).toBe(1);
     });
   }
 
