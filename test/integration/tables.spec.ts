@@ -136,6 +136,18 @@ describe('a table', () => {
     }
   });
 
+  it('is put back again when it is lost a second time at once, also when nobody says so', async () => {
+    const table = await tableOf();
+    await fill(table, 10);
+    const { replica, values } = copy(table);
+    await replica.sync();
+    for (let loss = 0; loss < 3; loss++) {
+      await server.cli('FLUSHALL');
+      await replica.sync();
+      expect([values(), await server.cli('HLEN', keys.processes)]).toEqual([10, '10']);
+    }
+  });
+
   it('is read anew by a copy that had caught up with newer rows before old ones were put back', async () => {
     const table = await tableOf();
     await fill(table, 10, 'old');

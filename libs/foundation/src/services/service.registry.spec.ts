@@ -37,8 +37,8 @@ class FakeTable implements Table {
     });
   }
 
-  restore(): Promise<void> {
-    return Promise.resolve();
+  restore(): Promise<string> {
+    return Promise.resolve('');
   }
 
   async remove(rows: readonly RowSeen[]): Promise<string[]> {

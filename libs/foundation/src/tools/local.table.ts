@@ -54,7 +54,7 @@ export class LocalTable implements Table {
     return Promise.resolve({ rows, version: this.#newest(), floor: this.#floor, life: this.#life, more: false });
   }
 
-  restore(rows: readonly TableRow[], known: number): Promise<void> {
+  restore(rows: readonly TableRow[], known: number): Promise<string> {
     const missing = rows.filter(({ key, version }) => {
       return version > (this.#rows.get(key)?.version ?? this.#marks.get(key) ?? 0);
     });
@@ -65,7 +65,7 @@ export class LocalTable implements Table {
       this.#mark(PUT_BACK);
       this.hint();
     }
-    return Promise.resolve();
+    return Promise.resolve(this.#life);
   }
 
   remove(rows: readonly RowSeen[]): Promise<string[]> {

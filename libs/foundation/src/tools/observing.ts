@@ -17,7 +17,7 @@ export function observing(engine: Engine): Engine {
       since: (version) => table.since(version),
       remove: (rows) => table.remove(rows),
       // Only the nodes know whether what was there is still wanted.
-      restore: () => Promise.resolve(),
+      restore: () => Promise.resolve(''),
     },
   };
 }

@@ -134,14 +134,14 @@ return count
 `,
 );
 
-/** KEYS versions, marks, head · ARGV topic, hint, known, 1 when rows were put back → nothing. */
+/** KEYS versions, marks, head · ARGV topic, hint, known, 1 when rows were put back → the life. */
 const restoredScript = new Script(
   'foundationTableRestored',
   `${NEWER}${LIFE}
 local known = tonumber(ARGV[3])
 local newest = redis.call('ZRANGE', KEYS[1], -1, -1, 'WITHSCORES')
 local next = math.max(newer(KEYS[1]), known + 1)
-life(KEYS[3], next)
+local life = life(KEYS[3], next)
 if known > tonumber(redis.call('HGET', KEYS[3], 'floor') or '0') then redis.call('HSET', KEYS[3], 'floor', ARGV[3]) end
 -- The watermark is never above the newest version.
 if ARGV[4] == '1' or known > tonumber(newest[2] or '0') then
@@ -149,7 +149,7 @@ if ARGV[4] == '1' or known > tonumber(newest[2] or '0') then
   redis.call('ZADD', KEYS[2], text(next), '')
   redis.call('PUBLISH', ARGV[1], ARGV[2])
 end
-return ''
+return life
 `,
 );
 
@@ -271,15 +271,16 @@ export class RedisTable implements Table {
     return { rows, version: toNumber(newest), floor: toNumber(floor), life, more: last < toNumber(newest) };
   }
 
-  async restore(rows: readonly TableRow[], known: number): Promise<void> {
+  async restore(rows: readonly TableRow[], known: number): Promise<string> {
     const { rows: hash, versions, marks, head } = this.#keys;
     let count = 0;
     for (const batch of batches(rows)) {
       const args = batch.flatMap((row) => [row.key, row.version, this.#sign(row.key, row.value)]);
       count += toNumber(await restoreScript.run(this.client, [hash, versions, marks], args));
     }
-    if (count === 0 && known === 0) return;
-    await restoredScript.run(this.client, [versions, marks, head], [...this.#hint, known, count > 0 ? 1 : 0]);
+    if (count === 0 && known === 0) return '';
+    const args = [...this.#hint, known, count > 0 ? 1 : 0];
+    return String(await restoredScript.run(this.client, [versions, marks, head], args));
   }
 
   async remove(rows: readonly RowSeen[]): Promise<string[]> {

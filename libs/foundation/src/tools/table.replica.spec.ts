@@ -257,6 +257,31 @@ describe('after a loss of data', () => {
     for (const { texts } of [b, other]) expect(texts()).toEqual(['x1', 'y1']);
   });
 
+  it('is noticed when it comes while the copy is about to read all anew', async () => {
+    const [a, b] = [copy(), copy()];
+    await a.put('x', 'x1');
+    await b.replica.sync();
+    await b.put('y', 'y1');
+    await a.put('z', 'z1');
+    // More than there are marks, so that it is read anew.
+    for (const key of 'abcdefgh') {
+      await a.put(key, 'short');
+      await a.remove(key);
+    }
+    const since = table.since.bind(table);
+    jest.spyOn(table, 'since').mockImplementationOnce((version) => {
+      const page = since(version);
+      table.lose();
+      return page;
+    });
+    await b.replica.syncSoon();
+    for (const { replica } of [b, a, b, a]) await replica.sync();
+    expect([a.texts(), b.texts()]).toEqual([
+      ['x1', 'y1', 'z1'],
+      ['x1', 'y1', 'z1'],
+    ]);
+  });
+
   it('is put back in the end when Redis was away at first', async () => {
     const a = copy();
     await a.put('x', 'x1');

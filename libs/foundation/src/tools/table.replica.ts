@@ -255,11 +255,15 @@ export class TableReplica<T extends Replicated> {
       this.#version = page.more ? page.rows.at(-1)!.version : page.version;
       if (!page.more) return;
       page = await this.table.since(this.#version);
-      if (this.#isOtherLife(page) || page.version < this.#version) {
-        this.#noteLoss(false);
-        throw new Error(`The ${this.options.what} lost data while it was read; it is read again.`);
-      }
+      this.#requireNoLoss(page);
     }
+  }
+
+  /** INVARIANT: between two pages data can be lost as well, and what this copy has is to be put back then. */
+  #requireNoLoss(page: TablePage): void {
+    if (!this.#isOtherLife(page) && page.version >= this.#version) return;
+    this.#noteLoss(false);
+    throw new Error(`The ${this.options.what} lost data while it was read; it is read again.`);
   }
 
   async #readAnew(first?: TablePage): Promise<void> {
@@ -277,7 +281,9 @@ export class TableReplica<T extends Replicated> {
   /** Every row there is; this copy takes what is newer than what it has, and loses what was removed while it is read. */
   async #readAll(first?: TablePage): Promise<FullRead> {
     for (let restart = 0; restart < MAX_RESTARTS; restart++) {
-      const read = await this.#readPages(restart === 0 && first !== undefined ? first : await this.table.since(0));
+      const page = restart === 0 && first !== undefined ? first : await this.table.since(0);
+      if (this.#loss === undefined) this.#requireNoLoss(page);
+      const read = await this.#readPages(page);
       if (read !== undefined) return read;
     }
     throw new Error(
@@ -317,8 +323,9 @@ export class TableReplica<T extends Replicated> {
     } else if (loss.stale && this.#now() - loss.since < (patienceMs?.() ?? 0)) {
       return false;
     }
-    const read = await this.#readAll();
-    const isDead = ({ version }: Replicated): boolean => version <= (loss.stale ? read.last.floor : 0);
+    let read = await this.#readAll();
+    const { floor } = read.last;
+    const isDead = ({ version }: Replicated): boolean => version <= (loss.stale ? floor : 0);
     if (write === undefined) this.#dropUnseen(read, ({ version }) => version <= Math.max(known, read.anchor));
     else {
       this.#dropUnseen(read, isDead);
@@ -326,7 +333,11 @@ export class TableReplica<T extends Replicated> {
       missing.sort(([, a], [, b]) => a.version - b.version);
       const rows = missing.map(([key, value]) => ({ key, value: write(value), version: value.version }));
       // In the same life it is not known how much of `known` is from before the loss.
-      if (rows.length > 0 || known > 0) await this.table.restore(rows, isOtherLife ? known : 0);
+      if (rows.length > 0 || known > 0) {
+        const life = await this.table.restore(rows, isOtherLife ? known : 0);
+        // INVARIANT: a copy that put rows back knows their life, so that the loss of that one is noticed as well.
+        if (life !== '') read = { ...read, last: { ...read.last, life } };
+      }
     }
     this.#adopt(read);
     if (this.#loss === loss) this.#loss = undefined;

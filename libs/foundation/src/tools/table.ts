@@ -67,9 +67,10 @@ export interface Table {
   /**
    * Puts rows back after a loss of data, each with the version it has, and only where the table has no newer row or mark.
    * When any was, the mark {@link PUT_BACK} tells every copy. Then raises the watermark to `known`, the version up to which
-   * the copy they come from was complete; 0 says nothing about that.
+   * the copy they come from was complete; 0 says nothing about that. Returns the life of the table that holds them, or '' when
+   * that is not known.
    */
-  restore(rows: readonly TableRow[], known: number): Promise<void>;
+  restore(rows: readonly TableRow[], known: number): Promise<string>;
   /**
    * Removes rows that still have this version and leaves marks, in batches; returns the keys of those that were removed.
    * With none it only drops marks that are too old or too many.
