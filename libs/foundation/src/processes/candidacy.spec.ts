@@ -1,6 +1,6 @@
 import { Logger } from '@nestjs/common';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import type { Lease, Leases, Standing } from '../tools/leases.js';
+import type { Lease, Standing } from '../tools/leases.js';
 import { Candidacy } from './candidacy.js';
 
 const RANK_STEP = 25;
@@ -46,7 +46,7 @@ describe('Candidacy', () => {
     won = [];
     ranks = {};
     candidacy = new Candidacy(
-      leases as unknown as Leases,
+      leases,
       (name) => ranks[name] ?? 0,
       ({ name }) => won.push({ at: now() - began, name }),
       now,

@@ -77,10 +77,7 @@ for at = 2, #ARGV, 2 do
       table.insert(runs, after, { number, number })
     end
   end
-  if #runs > ${MAX_RUNS} then
-    runs[2][1] = runs[1][1]
-    table.remove(runs, 1)
-  end
+  if #runs > ${MAX_RUNS} then table.remove(runs, 1) end
 end
 for sender, runs in pairs(all) do
   local texts = {}

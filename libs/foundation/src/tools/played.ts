@@ -14,7 +14,12 @@ export const MAX_APART_MS = 300_000;
 export const SPAN_MS = 600_000;
 /** So many spans are remembered here: more than can be written into while the time of a stream goes on. */
 const MAX_SPANS = 8;
-/** So many gaps in the numbers of one sender; then the lowest two runs become one. */
+/**
+ * So many runs of one sender's numbers; then the lowest is forgotten.
+ *
+ * INVARIANT: a gap is never filled. A number that was not handled must not pass for one that was, which would lose a message
+ * that is given out again; that one could be copied that was forgotten is the lesser evil.
+ */
 export const MAX_RUNS = 200;
 
 /** Why an entry is not handled: its message `again`, or the entry is not where the message was signed for. */
@@ -52,7 +57,7 @@ export function addTo(runs: Run[], number: number): void {
     if (joins) runs.splice(at, 1);
   } else if (joins) before[1] = number;
   else runs.splice(at, 0, [number, number]);
-  if (runs.length > MAX_RUNS) runs.splice(0, 2, [runs[0]![0], runs[1]![1]]);
+  if (runs.length > MAX_RUNS) runs.shift();
 }
 
 interface Span {
