@@ -121,7 +121,8 @@ export async function engineOn(server: RedisServer, appName: string, options: Fo
   shown.push(() => events.map((one) => JSON.stringify(one)));
   const engine = await createEngine(config, node, telemetry);
   closeLater(() => engine.close());
-  await engine.open();
+  // As a node does it: on a busy machine the first connection may take longer than a lease has time for.
+  await eventually(() => engine.open().then(() => true), { timeout: 20_000, what: 'A connection' });
   const of = <E extends keyof FoundationEvents>(name: E) =>
     events.filter(({ event }) => event === name).map(({ payload }) => payload as FoundationEvents[E]);
   return { engine, node, events, of };
