@@ -233,23 +233,30 @@ describe('Ten thousand that came and went', () => {
     return { client, config, isBack };
   };
 
-  it('names: leases, owners and epochs, given back or lost', async () => {
+  const setUpLeases = async () => {
     const { client, config, isBack } = await setUp();
     const masters = new Masters([client]);
-    const redlock = createRedlock([client]);
-    const all = [
-      masters,
-      masters,
-      redlock,
-      keys,
-      config.lease,
-      node,
-      new Telemetry(),
-      monotonicNow,
-      undefined,
-      SHORT,
-    ] as const;
-    const leases = new RedlockLeases(...all);
+    const { lease } = config;
+    const telemetry = new Telemetry();
+    const leases = new RedlockLeases(
+      ...([
+        masters,
+        masters,
+        createRedlock([client]),
+        keys,
+        lease,
+        node,
+        telemetry,
+        monotonicNow,
+        undefined,
+        SHORT,
+      ] as const),
+    );
+    return { leases, isBack };
+  };
+
+  it('names: leases, owners and epochs, given back or lost', async () => {
+    const { leases, isBack } = await setUpLeases();
     await forAll(async (index) => {
       const lease = await eventually(() => leases.acquire(`p${index}`), { timeout: 30_000 });
       // Half of the owners die.
@@ -261,22 +268,7 @@ describe('Ten thousand that came and went', () => {
   });
 
   it('fenced keys, deleted or left', async () => {
-    const { client, config, isBack } = await setUp();
-    const masters = new Masters([client]);
-    const redlock = createRedlock([client]);
-    const all = [
-      masters,
-      masters,
-      redlock,
-      keys,
-      config.lease,
-      node,
-      new Telemetry(),
-      monotonicNow,
-      undefined,
-      SHORT,
-    ] as const;
-    const leases = new RedlockLeases(...all);
+    const { leases, isBack } = await setUpLeases();
     await forAll(async (index) => {
       await leases.fencedSet(`p${index}`, 'v', 1);
       if (index % 2 === 0) await leases.fencedDelete(`p${index}`, 1);

@@ -12,9 +12,10 @@ const MAX_BUNDLE = 64 * 1024;
 const MAX_TURN = 64 * 1024;
 
 /**
- * In characters: what the transport has not confirmed yet, and what waits for that; of `high`, which never waits, as much
- * may be unconfirmed as may wait of the others. In milliseconds: how long what is not `high` waits for company while something is not confirmed. As with Nagle's algorithm (RFC 896), whoever sends one message
- * at a time and waits for it is never held up; the limit is what keeps a late confirmation from adding to the latency.
+ * In characters: what the transport has not confirmed yet, and what waits for that; of `high`, which never waits, as
+ * much may be unconfirmed as may wait of the others. In milliseconds: how long what is not `high` waits for company
+ * while something is not confirmed. As with Nagle's algorithm (RFC 896), whoever sends one message at a time and
+ * waits for it is never held up; the limit is what keeps a late confirmation from adding to the latency.
  */
 const LIMITS = { inFlight: 1024 * 1024, waiting: 32 * 1024 * 1024, linger: 1 };
 
@@ -33,7 +34,10 @@ const LANES: readonly Lane[] = ['high', 'normal', 'low'];
 /** See the file header. */
 export class Outbox {
   readonly #open: Record<Lane, Map<string, Bundle>> = { high: new Map(), normal: new Map(), low: new Map() };
-  /** What `high` never is, since it is handed over at once or refused: waiting for a later turn, or until the transport has confirmed enough of what was sent before. */
+  /**
+   * What `high` never is, since it is handed over at once or refused: waiting for a later turn, or until the transport has
+   * confirmed enough of what was sent before.
+   */
   readonly #waiting: Record<'normal' | 'low', Bundle[]> = { normal: [], low: [] };
   /** Where something of `high` has left in this turn already. */
   readonly #urgent = new Set<string>();
