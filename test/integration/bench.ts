@@ -112,6 +112,14 @@ export const closeLater = (close: () => Promise<unknown>): void => void opened.p
 
 /** An engine that is connected. */
 export async function engineOn(server: RedisServer, appName: string, options: FoundationOptions = {}): Promise<Bench> {
+  const bench = await engineFor(server, appName, options);
+  // As a node does it: on a busy machine the first connection may take longer than a lease has time for.
+  await eventually(() => bench.engine.open().then(() => true), { timeout: 20_000, what: 'A connection' });
+  return bench;
+}
+
+/** An engine that has not connected yet. */
+export async function engineFor(server: RedisServer, appName: string, options: FoundationOptions = {}): Promise<Bench> {
   const all = { cluster: true, redis: server.url, appName, nodeName: freshName('node'), lease: LEASE, ...options };
   const config = resolve({ membership: MEMBERSHIP, ...all }, {}, { host: 'h', pid: 1 });
   const node = new LocalNode(config);
@@ -121,8 +129,6 @@ export async function engineOn(server: RedisServer, appName: string, options: Fo
   shown.push(() => events.map((one) => JSON.stringify(one)));
   const engine = await createEngine(config, node, telemetry);
   closeLater(() => engine.close());
-  // As a node does it: on a busy machine the first connection may take longer than a lease has time for.
-  await eventually(() => engine.open().then(() => true), { timeout: 20_000, what: 'A connection' });
   const of = <E extends keyof FoundationEvents>(name: E) =>
     events.filter(({ event }) => event === name).map(({ payload }) => payload as FoundationEvents[E]);
   return { engine, node, events, of };

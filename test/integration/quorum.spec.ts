@@ -8,7 +8,18 @@ import { keysOf } from '../../libs/foundation/src/tools/keys.js';
 import type { Lease } from '../../libs/foundation/src/tools/leases.js';
 import { startRedis, type RedisServer } from '../support/redis-server.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
-import { CapturedLog, LEASE, boot, closeAll, closeLater, engineOn, freshName, settle, type Bench } from './bench.js';
+import {
+  CapturedLog,
+  LEASE,
+  boot,
+  closeAll,
+  closeLater,
+  engineFor,
+  engineOn,
+  freshName,
+  settle,
+  type Bench,
+} from './bench.js';
 
 const DEADLINE = LEASE.ttl - Math.ceil(LEASE.ttl * 0.01) - 2 - LEASE.margin;
 
@@ -27,8 +38,10 @@ afterEach(async () => {
   await closeAll();
 });
 
+const quorum = (): FoundationOptions => ({ redis: { quorum: servers.map(({ url }) => url) } });
+
 const open = (options: FoundationOptions = {}): Promise<Bench> =>
-  engineOn(servers[0]!, appName, { redis: { quorum: servers.map(({ url }) => url) }, ...options });
+  engineOn(servers[0]!, appName, { ...quorum(), ...options });
 
 const taken = (bench: Bench, name = 'job'): Promise<Lease> =>
   eventually(() => bench.engine.leases.acquire(name), { what: `The lease of "${name}"` });
@@ -163,7 +176,8 @@ describe('a quorum of three', () => {
     const lease = await taken(await open());
     expect(lease.isHeld()).toBe(true);
     await servers[1]!.kill();
-    await expect(open()).rejects.toThrow(RedisUnavailableError);
+    const { engine } = await engineFor(servers[0]!, appName, quorum());
+    await expect(engine.open()).rejects.toThrow(RedisUnavailableError);
   });
 
   it('adopts a Redlock over as many clients, and refuses another one', async () => {
@@ -176,7 +190,8 @@ describe('a quorum of three', () => {
 
   it('refuses the same server twice', async () => {
     const [one, two] = servers.map(({ url }) => url);
-    await expect(open({ redis: { quorum: [one!, two!, one!] } })).rejects.toThrow(/same Redis server twice/);
+    const { engine } = await engineFor(servers[0]!, appName, { redis: { quorum: [one!, two!, one!] } });
+    await expect(engine.open()).rejects.toThrow(/same Redis server twice/);
   });
 
   it('refuses a node that would lease on another number of servers than the others', async () => {

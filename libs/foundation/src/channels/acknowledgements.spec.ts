@@ -102,4 +102,18 @@ describe('Acknowledgements', () => {
     ]);
     await Promise.resolve();
   });
+
+  it('refuses nothing while this node leaves, so that no refusal overtakes its farewell', () => {
+    const { acknowledgements, send } = setUp();
+    acknowledgements.tell('boot a', 7, 'unsubscribed');
+    acknowledgements.leave();
+    acknowledgements.tell('boot a', 8, 'unsubscribed');
+    acknowledgements.tell('boot a', 9, 'a handler failed: Error: no');
+    acknowledgements.tell('boot a', 10);
+    expect(send.mock.calls.map(([, , body]) => body)).toEqual([
+      [7, 'unsubscribed'],
+      [9, 'a handler failed: Error: no'],
+      [10],
+    ]);
+  });
 });

@@ -5,6 +5,7 @@
 import type { Membership } from '../cluster/membership.js';
 import { AcknowledgementError, OverloadedError, type MissingAcknowledgement } from '../errors.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
+import { UNSUBSCRIBED } from './handler.queue.js';
 import type { Correspondent, Letters } from './letters.js';
 
 interface Waiting {
@@ -36,6 +37,7 @@ export const MAX_AWAITED = 50_000;
 export class Acknowledgements {
   readonly #waiting = new Map<number, Waiting>();
   #lastId = 0;
+  #leaving = false;
 
   constructor(
     private readonly membership: Membership,
@@ -74,8 +76,17 @@ export class Acknowledgements {
     };
   }
 
-  /** Tells the sender that the handlers of this node are done with its message. */
+  /** From now on this node's subscriptions end because it leaves. Called by the facade, before they do. */
+  leave(): void {
+    this.#leaving = true;
+  }
+
+  /**
+   * Tells the sender that the handlers of this node are done with its message. What arrives at a node that leaves is not
+   * refused: nobody waits for that node once it has said that it is gone, and a refusal could overtake that.
+   */
   tell(sender: string, id: number, failure?: string): void {
+    if (this.#leaving && failure === UNSUBSCRIBED) return;
     this.letters.send(sender, 'ack', failure === undefined ? [id] : [id, failure], 'high').catch(() => undefined);
   }
 

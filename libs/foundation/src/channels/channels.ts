@@ -49,6 +49,7 @@ export class Channels {
   readonly #outgoing: Outgoing;
   readonly #letters: Letters;
   readonly #audience: Audience;
+  readonly #acknowledgements: Acknowledgements;
   readonly #dispatcher: Dispatcher;
   readonly #sender: Sender;
   readonly #receiver: Receiver;
@@ -80,7 +81,7 @@ export class Channels {
     this.requests = new Requests(this.#audience, this.#letters, membership, transport);
     this.#dispatcher = new Dispatcher(node.bootId, { telemetry, drops });
     const outgoing = (this.#outgoing = new Outgoing(this.#outbox, heads, topic));
-    const acknowledgements = new Acknowledgements(membership, this.#letters, telemetry);
+    const acknowledgements = (this.#acknowledgements = new Acknowledgements(membership, this.#letters, telemetry));
     const { prefix: ownPrefix } = heads;
     const flush = (): Promise<void> => this.flush();
     const shared = { dispatcher: this.#dispatcher, outgoing, acknowledgements, drops, maxMessageBytes };
@@ -298,6 +299,7 @@ export class Channels {
 
   /** Handles and answers no more, and waits for what is being handled and answered. Called by the lifecycle. */
   async end(): Promise<void> {
+    this.#acknowledgements.leave();
     await Promise.all([this.#dispatcher.end(), this.requests.end()]);
   }
 

@@ -17,6 +17,8 @@ import { Fifo } from './fifo.js';
 import { readAs } from './payload.js';
 import { traced } from './tracing.js';
 
+/** Why a subscription that has ended drops what comes. */
+export const UNSUBSCRIBED = 'unsubscribed';
 const DEFAULT_SIZE = 10_000;
 /** What waits may have so many characters of JSON. */
 const MAX_CHARACTERS = 64 * 1024 * 1024;
@@ -86,7 +88,7 @@ export class HandlerQueue {
 
   /** Returns a promise where a sender of this node has to wait until there is room: policy `block`. */
   push(envelope: Envelope, isLocal: boolean): Promise<void> | undefined {
-    if (this.#closed) return void this.#drop(envelope, 'unsubscribed');
+    if (this.#closed) return void this.#drop(envelope, UNSUBSCRIBED);
     const { size = 0 } = envelope;
     let room: Promise<void> | undefined;
     if (this.#isFull(size)) {
@@ -113,7 +115,7 @@ export class HandlerQueue {
   /** Drops what waits, and resolves once no handler runs any more; so a handler must not wait for it. */
   close(): Promise<void> {
     this.#closed = true;
-    for (let next = this.#next(); next !== undefined; next = this.#next()) this.#drop(next, 'unsubscribed');
+    for (let next = this.#next(); next !== undefined; next = this.#next()) this.#drop(next, UNSUBSCRIBED);
     return this.#working === 0 ? Promise.resolve() : new Promise((resolve) => this.#idleWanted.push(resolve));
   }
 

@@ -246,7 +246,8 @@ export function givesWay(subject: Placeable, members: readonly Member[], self: s
   // A version of the future is one from before the clock of Redis was set back.
   if (Math.abs(ageMs) > GIVE_WAY_MS) return false;
   const target = members.find(({ name }) => name === prefer);
-  return target !== undefined && target.state === 'up' && exclusionOf(subject, target) === undefined;
+  // Whether it is full only the target knows: what others have heard of it may be older than the room that was made there.
+  return target !== undefined && target.state === 'up' && misfitOf(subject, target) === undefined;
 }
 
 /** What speaks against a node whatever it owns. */
