@@ -12,12 +12,13 @@ import {
   ServiceMesh,
   Singleton,
   type FoundationOptions,
+  type ProcessContext,
 } from 'nestjs-foundation';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
 import type { Keys } from '../../libs/foundation/src/tools/keys.js';
 import type { RedisServer } from '../support/redis-server.js';
 import { secret } from '../support/secrets.js';
-import { boot, closeLater, formed, onOwnRedis, type Booted, type CapturedLog } from './bench.js';
+import { boot, closeLater, formed, onOwnRedis, type Booted, type CapturedLog, type Provider } from './bench.js';
 
 @Singleton({ name: 'counter' })
 class Counter {
@@ -35,6 +36,17 @@ class Counter {
   }
 }
 
+class Job {
+  #ctx!: ProcessContext;
+  onProcessStart(ctx: ProcessContext): void {
+    this.#ctx = ctx;
+  }
+  @Callable()
+  done(): void {
+    this.#ctx.complete();
+  }
+}
+
 const TEST_COOKIE = secret('the cookie of the security spec');
 const SECURED: FoundationOptions = { security: { cookie: TEST_COOKIE } };
 
@@ -44,7 +56,7 @@ let keys: Keys;
 let log: CapturedLog;
 onOwnRedis((ground) => ({ server, appName, keys, log } = ground));
 
-const node = (options: FoundationOptions = SECURED, providers = [Counter]): Promise<Booted> =>
+const node = (options: FoundationOptions = SECURED, providers: Provider[] = [Counter]): Promise<Booted> =>
   boot(server.url, appName, providers, options);
 
 /** A client of somebody who has the password of Redis, and no cookie. */
@@ -205,6 +217,110 @@ describe('a stranger who writes into Redis', () => {
     );
     expect((await one.app.get(ProcessManager).list()).map(({ name }) => name)).toEqual(['counter']);
     expect(await one.app.get(ServiceMesh).discoverServices()).toEqual([]);
+  });
+
+  /** Writes in the place of a row, as a node with another cookie would. */
+  async function overwrite(client: Redis, what: 'table' | 'services', key: string): Promise<string> {
+    const [rows, versions] =
+      what === 'table' ? [keys.processes, keys.processVersions] : [keys.services, keys.serviceVersions];
+    const [, newest] = (await client.zrevrange(versions, 0, 0, 'WITHSCORES')) as [string, string];
+    await client.hset(rows, key, JSON.stringify({ name: key, kind: 'singleton', type: 'Counter', status: 'stopped' }));
+    await client.zadd(versions, Math.max(Number(newest) + 1, Date.now() * 1000), key);
+    await client.publish(keys.hints, JSON.stringify({ t: what }));
+    return rows;
+  }
+  const refused = ({ of }: Booted, table: string): number =>
+    of('cluster.row_refused').filter((event) => event.table === table && event.reason === 'bad-signature').length;
+
+  it('stops nothing and takes no name away by writing in the place of a row, which is written back', async () => {
+    const [one, other] = [await node(), await node()];
+    await formed(one, other);
+    const counter = await eventually(() => one.app.get(ProcessManager).lookupSingleton(Counter));
+    expect(await counter.call('add')).toBe(1);
+    const client = stranger();
+    const rows = await overwrite(client, 'table', 'counter');
+    await eventually(() => [one, other].every((each) => refused(each, 'processes') > 0), {
+      lastSeen: () => log.lines.slice(-5),
+    });
+    await eventually(async () => (await client.hget(rows, 'counter'))?.startsWith('~'));
+    // From here on the stranger has the last word for a while, and it changes nothing: not with beats, either.
+    const beats = async (): Promise<number> =>
+      Number((await client.zrevrange(keys.beats, 0, 0, 'WITHSCORES'))[1] ?? NaN);
+    await overwrite(client, 'table', 'counter');
+    const from = await beats();
+    await eventually(async () => (await beats()) > from + 1500);
+    expect(await client.hget(rows, 'counter')).not.toMatch(/^~/);
+    expect(await counter.call('add')).toBe(2);
+    for (const { app, of } of [one, other]) {
+      expect(of('process.stopped')).toEqual([]);
+      const [listed] = await app.get(ProcessManager).list();
+      expect(listed).toMatchObject({ name: 'counter', state: 'running' });
+    }
+    expect(log.lines.some((line) => /is not signed.*"entry":.*counter.*"reason":"bad-signature"/.test(line))).toBe(
+      true,
+    );
+    // What the others decide goes over it.
+    await other.app.get(ProcessManager).stop('counter');
+    await eventually(() => [one, other].some(({ of }) => of('process.stopped').length === 1));
+    expect(await client.hget(rows, 'counter')).toMatch(/^~.*"status":"stopped"/);
+  });
+
+  it('can remove rows, which looks as if a node did: the process stops, and a service is written again', async () => {
+    // Declared, it would begin anew.
+    const one = await node(SECURED, [Job]);
+    await one.app.get(ProcessManager).startSingleton(Job, [], { name: 'job' });
+    const { instanceId } = await one.app.get(ServiceMesh).registerService('tills', {});
+    const client = stranger();
+    for (const [rows, versions, key] of [
+      [keys.processes, keys.processVersions, 'job'],
+      [keys.services, keys.serviceVersions, instanceId],
+    ] as const) {
+      await client.hdel(rows, key);
+      await client.zadd(versions, Date.now() * 1000 + 1e6, key);
+    }
+    for (const t of ['table', 'services']) await client.publish(keys.hints, JSON.stringify({ t }));
+    await eventually(() => one.of('process.stopped').length === 1);
+    await eventually(async () => (await client.hget(keys.services, instanceId))?.startsWith('~'));
+    expect(await one.app.get(ServiceMesh).discoverServices({ name: 'tills' })).toHaveLength(1);
+  });
+
+  it('does not make an end forgotten by writing in the place of a row', async () => {
+    const one = await node(SECURED, [Counter, Job]);
+    const manager = one.app.get(ProcessManager);
+    const job = await manager.startSingleton(Job, [], { name: 'job', restart: 'transient' });
+    const client = stranger();
+    const rows = await overwrite(client, 'table', 'job');
+    // Written back once; the second time it stays.
+    await eventually(async () => (await client.hget(rows, 'job'))?.startsWith('~'));
+    await overwrite(client, 'table', 'job');
+    await eventually(() => refused(one, 'processes') >= 2);
+    await job.call('done');
+    await eventually(async () => /^~.*"status":"completed"/.test((await client.hget(rows, 'job')) ?? ''), {
+      lastSeen: () => log.lines.slice(-5),
+    });
+    expect(one.of('process.started').filter(({ name }) => name === 'job')).toHaveLength(1);
+  });
+
+  it('takes back no service by writing in the place of its row', async () => {
+    const [one, other] = [await node(SECURED, []), await node(SECURED, [])];
+    await formed(one, other);
+    const found = (booted: Booted) => booted.app.get(ServiceMesh).discoverServices({ name: 'tills' });
+    const { instanceId } = await one.app.get(ServiceMesh).registerService('tills', {});
+    await eventually(async () => (await found(other)).length === 1);
+    const client = stranger();
+    const rows = await overwrite(client, 'services', instanceId);
+    await eventually(() => [one, other].every((each) => refused(each, 'services') > 0));
+    await eventually(async () => (await client.hget(rows, instanceId))?.startsWith('~'));
+    await overwrite(client, 'services', instanceId);
+    await eventually(() => [one, other].every((each) => refused(each, 'services') > 1));
+    for (const each of [one, other]) {
+      expect(await found(each)).toHaveLength(1);
+      expect(each.of('service.deregistered')).toEqual([]);
+    }
+    // Taken back, it goes, whatever lies there.
+    await one.app.get(ServiceMesh).deregisterService({ name: 'tills', instanceId });
+    await eventually(async () => (await found(other)).length === 0);
+    expect(await client.hget(rows, instanceId)).toBeNull();
   });
 
   it('sends nothing, changes nothing and plays nothing again', async () => {

@@ -46,6 +46,21 @@ it.each<[sentence: string, file: string, test: string]>([
     'puts nothing before the handlers of a durable channel',
   ],
   [
+    'Who writes in the place of a row of a process or a service changes nothing: for the nodes that have read it the row counts as it was, and they write it back,',
+    SECURITY,
+    'stops nothing and takes no name away by writing in the place of a row, which is written back',
+  ],
+  [
+    'each row every ten seconds at most (`cluster.row_refused` with `bad-signature`).',
+    'libs/foundation/src/tools/table.replica.spec.ts',
+    'is written back once in a while only, however often the stranger writes, and is kept all the time',
+  ],
+  [
+    'Who _removes_ a row cannot be told from a node that does: the process stops, and a service is written again.',
+    SECURITY,
+    'can remove rows, which looks as if a node did: the process stops, and a service is written again',
+  ],
+  [
     'a copy is passed over by every group and replay,',
     SECURITY,
     'plays none a second time, whichever member of the group is given the copy',

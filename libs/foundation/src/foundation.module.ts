@@ -111,8 +111,9 @@ class FoundationDrainModule {}
     // floor 4
     {
       provide: ProcessTable,
-      inject: [ENGINE, Membership],
-      useFactory: (engine: Engine, membership: Membership) => new ProcessTable(engine, membership),
+      inject: [ENGINE, Membership, Telemetry],
+      useFactory: (engine: Engine, membership: Membership, telemetry: Telemetry) =>
+        new ProcessTable(engine, membership, telemetry),
     },
     {
       provide: Supervisor,

@@ -52,7 +52,7 @@ export async function observe(given: FoundationConfig): Promise<Observer> {
   const config = await findRedis(given, topologies);
   const engine = await createEngine(config, node, telemetry);
   const membership = new Membership(node, config, engine, telemetry);
-  const table = new ProcessTable(engine, membership);
+  const table = new ProcessTable(engine, membership, telemetry);
   // It is never started, so it owns nothing; the manager asks it what runs here.
   const supervisor = new Supervisor(engine, membership, table, telemetry);
   const registry = new ProcessRegistry(engine, table, membership);

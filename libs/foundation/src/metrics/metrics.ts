@@ -70,6 +70,10 @@ export const EVENT_METRICS: readonly EventMetric[] = [
   counter('cluster.node_left', 'cluster.leaves', 'Nodes that went, as this node saw it', { labels: { reason } }),
   counter('cluster.isolated', 'cluster.isolations', 'Times that this node could not reach Redis'),
   counter('cluster.data_loss', 'cluster.data_losses', 'Times that Redis lost its data'),
+  counter('cluster.row_refused', 'cluster.rows.refused', 'Rows in Redis that changed nothing here', {
+    labels: { table: ({ table }) => table, reason },
+    value: ({ count }) => count,
+  }),
   counter('lease.lost', 'leases.lost', 'Ownerships that ended before they were given back', { labels: { reason } }),
   counter('process.started', 'process.starts', 'Instances that were started here', {
     labels: { process: processName },

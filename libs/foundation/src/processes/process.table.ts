@@ -4,6 +4,7 @@
  */
 import type { Membership } from '../cluster/membership.js';
 import { Gate, unattended } from '../foreign/gate.js';
+import type { Telemetry } from '../telemetry/telemetry.js';
 import type { Engine } from '../tools/engine.js';
 import { TableReplica } from '../tools/table.replica.js';
 import { ProcessIndex } from './process.index.js';
@@ -47,13 +48,20 @@ export class ProcessTable {
   constructor(
     engine: Engine,
     private readonly membership: Membership,
+    telemetry?: Pick<Telemetry, 'emit'>,
   ) {
+    const write = ({ version: _version, ...entry }: VersionedEntry): string => JSON.stringify(entry);
     this.#rows = new TableReplica(engine.table, {
       what: 'process table',
       read: parseEntry,
-      write: ({ version: _version, ...entry }) => JSON.stringify(entry),
+      write,
+      // By members only: who looks from outside writes what an operator asks for, and nothing else.
+      writeBack: (_name, row, reason) =>
+        reason === 'bad-signature' && membership.state === 'up' ? write(row) : undefined,
       changed: (name, now, before) => this.#index.note(name, now, before),
       settled: () => this.#settled(),
+      refused: (reason, entry, count) =>
+        telemetry?.emit('cluster.row_refused', { table: 'processes', entry, reason, count }),
       staleAfterMs: LEAST_KEPT_MS,
       patienceMs: () => membership.beatEvery * BEATS_FOR_OTHERS,
     });

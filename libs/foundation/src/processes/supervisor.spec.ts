@@ -8,7 +8,7 @@ import { Telemetry } from '../telemetry/telemetry.js';
 import { eventually } from '../testing/eventually.js';
 import { createEngine, type Engine } from '../tools/engine.js';
 import type { Lease } from '../tools/leases.js';
-import type { TableWrite } from '../tools/table.js';
+import type { TableRow, TableWrite } from '../tools/table.js';
 import type { ProcessContext, StopReason } from './process.context.js';
 import { rendezvous } from '../tools/rendezvous.js';
 import { ProcessTable } from './process.table.js';
@@ -160,6 +160,36 @@ describe('Supervisor on the local engine', () => {
     await eventually(() => lives[0]!.reason === 'stop' && supervisor.hosted().length === 0);
     expect((await engine.leases.owners(['feed']))[0]).toBeUndefined();
     await beats(3);
+    expect(lives).toHaveLength(1);
+  });
+
+  it.each<[string, Partial<TableRow>]>([
+    ['that a stranger wrote', { isForeign: true }],
+    ['that it cannot read', { value: '{"status":"of a later version"}' }],
+  ])('goes on with a row in whose place lies one %s, and records its end over it (H3)', async (_what, there) => {
+    await begin(spec({ options: processDefaults({ ...quick, restart: 'transient' }) }));
+    await running();
+    const since = engine.table.since.bind(engine.table);
+    jest.spyOn(engine.table, 'since').mockImplementation(async (version) => {
+      const page = await since(version);
+      const hostile = ({ value, ...row }: TableRow): TableRow =>
+        value === 'hostile' ? { value: '', ...row, ...there } : { ...row, value };
+      return { ...page, rows: page.rows.map(hostile) };
+    });
+    // In so short a time it is written back once; the second one stays.
+    for (let time = 0; time < 2; time++) {
+      const { version } = (await engine.table.since(0)).rows.find(({ key }) => key === 'feed')!;
+      await engine.table.put([{ key: 'feed', value: 'hostile', expected: version }]);
+      await table.sync();
+    }
+    await beats(3);
+    expect(supervisor.hosted()).toMatchObject([{ name: 'feed', running: true }]);
+    expect(table.get('feed')).toMatchObject({ status: 'wanted' });
+    lives[0]!.ctx.complete();
+    await eventually(() => supervisor.hosted().length === 0);
+    const row = (await engine.table.since(0)).rows.find(({ key }) => key === 'feed');
+    expect(JSON.parse(row!.value)).toMatchObject({ status: 'completed' });
+    await beats(2);
     expect(lives).toHaveLength(1);
   });
 

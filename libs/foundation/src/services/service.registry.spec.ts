@@ -3,7 +3,15 @@ import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals
 import type { Member, Membership, MembershipListener } from '../cluster/membership.js';
 import { Telemetry } from '../telemetry/telemetry.js';
 import type { Hint } from '../tools/hints.js';
-import type { RowSeen, Table, TablePage, TableRow, TableWrite, TableWritten } from '../tools/table.js';
+import {
+  isMark,
+  type RowSeen,
+  type Table,
+  type TablePage,
+  type TableRow,
+  type TableWrite,
+  type TableWritten,
+} from '../tools/table.js';
 import type { Transport } from '../tools/transport.js';
 import { writeRecord, type ServiceRecord } from './service.record.js';
 import { ServiceRegistry } from './service.registry.js';
@@ -60,6 +68,12 @@ class FakeTable implements Table {
     return this.#version;
   }
 
+  /** Somebody with another cookie writes in the place of a row. */
+  forge(key: string): void {
+    this.write(key, '');
+    this.rows.set(key, { key, value: '', version: this.#version, isForeign: true });
+  }
+
   keys(): string[] {
     return [...this.rows.values()].filter(({ value }) => value !== '').map(({ key }) => key).sort(); // prettier-ignore
   }
@@ -74,7 +88,7 @@ class FakeTable implements Table {
 
   #versionOf(key: string): number {
     const row = this.rows.get(key);
-    return row === undefined || row.value === '' ? 0 : row.version;
+    return row === undefined || isMark(row) ? 0 : row.version;
   }
 }
 
@@ -341,6 +355,38 @@ describe('what this node offers', () => {
       expect(table.rows.get('a.1')!.value).toBe(value('a.1'));
       expect(a!.ids()).toEqual(['a.1']);
     }
+  });
+
+  it('is found all the time when a stranger writes over it, which is replaced once in a while', async () => {
+    const [a, b] = await open('a', 'b');
+    await a!.registry.put(record('a.1'));
+    await hintAll();
+    for (const seconds of [0, 5, 5, 5]) {
+      await jest.advanceTimersByTimeAsync(seconds * 1000);
+      table.forge('a.1');
+      await hintAll();
+    }
+    // Within the first ten seconds once, and once after them.
+    expect(table.calls.filter((call) => call === 'put a.1')).toHaveLength(1 + 2);
+    for (const { ids, changes } of [a!, b!]) {
+      expect(ids()).toEqual(['a.1']);
+      expect(changes.filter((change) => change !== 'changed a.1')).toEqual(['added a.1']);
+    }
+    await look(3);
+    expect(table.rows.get('a.1')?.value).toBe(value('a.1'));
+    // A status goes over it at once, and so does its end.
+    for (let time = 0; time < 2; time++) {
+      table.forge('a.1');
+      await hintAll();
+    }
+    await a!.registry.setStatus('a.1', 'unhealthy');
+    await hintAll();
+    expect([a!.statusOf('a.1'), b!.statusOf('a.1')]).toEqual(['unhealthy', 'unhealthy']);
+    table.forge('a.1');
+    await hintAll();
+    await a!.registry.remove('a.1');
+    await hintAll();
+    expect([a!.ids(), b!.ids(), table.keys()]).toEqual([[], [], []]);
   });
 
   it('is removed although it was taken back while it was being written', async () => {

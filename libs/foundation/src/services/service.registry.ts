@@ -58,6 +58,10 @@ export class ServiceRegistry {
       what: 'service table',
       read: (row) => this.#read(row),
       changed: (key, now, before) => this.#note(key, now?.record, before?.record),
+      // Nobody else writes it, so what cannot be read was written by a stranger as well.
+      writeBack: (key) => this.#own.get(key)?.value,
+      refused: (reason, entry, count) =>
+        telemetry.emit('cluster.row_refused', { table: 'services', entry, reason, count }),
     });
     engine.onHint((hint) => {
       if (hint.t === 'services') unattended('comparing the services', this.#comparing.ask());

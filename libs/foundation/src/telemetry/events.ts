@@ -41,6 +41,16 @@ export interface FoundationEvents {
   'cluster.data_loss': { node: string; incarnation: string };
   /** Another process uses this node's name. */
   'cluster.name_taken': { node: string; bootId: string; otherBootId: string };
+  /**
+   * What lies in the place of rows in Redis is not signed with the cookie of this node, or cannot be read: `count` of them, one
+   * of which is `entry`. It changes nothing here: what was known of them goes on to count.
+   */
+  'cluster.row_refused': {
+    table: 'processes' | 'services';
+    entry: string;
+    reason: 'bad-signature' | 'unreadable';
+    count: number;
+  };
 
   /** This node owns a process name from now on. */
   'lease.acquired': { name: string; node: string; epoch: number };

@@ -3,8 +3,6 @@
  * its own. No script looks at more than a batch, however large the table is. Underneath EVALSHA.
  */
 import type { Redis } from 'ioredis';
-import { show } from '../config/shape.js';
-import { RepeatedLog } from '../telemetry/repeated.log.js';
 import type { Hint } from './hints.js';
 import { Script, toNumber, toTexts } from './script.js';
 import type { Seal } from './seal.js';
@@ -211,8 +209,6 @@ return reply
 `,
 );
 
-const NOT_BELIEVED = 'A row of Redis is not signed with the cookie of this node; it is not read';
-
 /** Where a table is. */
 export interface TableKeys {
   rows: string;
@@ -229,9 +225,6 @@ export interface TableKeys {
 export class RedisTable implements Table {
   readonly #keys: Pick<TableKeys, 'rows' | 'versions' | 'marks' | 'head'>;
   readonly #hint: [string, string];
-  readonly #log = new RepeatedLog();
-  /** Rows of somebody with another cookie, and their versions: they count as not there, and may be written over. */
-  readonly #foreign = new Map<string, number>();
 
   constructor(
     private readonly client: Redis,
@@ -248,7 +241,7 @@ export class RedisTable implements Table {
     const written: TableWritten = { versions: [], life: '' };
     for (const batch of batches(writes)) {
       const args = batch.flatMap(({ key, value, expected }) => {
-        return [key, this.#sign(key, value), expected === 0 ? (this.#foreign.get(key) ?? 0) : expected];
+        return [key, this.#sign(key, value), expected];
       });
       const reply = await putScript.run(this.client, [rows, versions, marks, head], [...this.#hint, ...args]);
       const [life = '', ...texts] = toTexts(reply);
@@ -265,7 +258,7 @@ export class RedisTable implements Table {
     const rows: TableRow[] = [];
     for (let index = 0; index + 2 < flat.length; index += 3) {
       const [key, version] = [flat[index]!, toNumber(flat[index + 1])];
-      rows.push({ key, version, value: this.#open(key, version, flat[index + 2]!) });
+      rows.push({ key, version, ...this.#open(key, flat[index + 2]!) });
     }
     const last = rows.at(-1)?.version ?? Infinity;
     return { rows, version: toNumber(newest), floor: toNumber(floor), life, more: last < toNumber(newest) };
@@ -301,16 +294,9 @@ export class RedisTable implements Table {
     return this.seal.sign(placeOf(this.#keys.rows, key), value);
   }
 
-  /** A row that somebody else wrote is none: who can write it could have removed it as well. */
-  #open(key: string, version: number, value: string): string {
+  #open(key: string, value: string): Pick<TableRow, 'value' | 'isForeign'> {
     const opened = value === '' ? value : this.seal.open(placeOf(this.#keys.rows, key), value);
-    if (opened !== undefined) {
-      this.#foreign.delete(key);
-      return opened;
-    }
-    this.#foreign.set(key, version);
-    this.#log.warn(NOT_BELIEVED, { table: this.#keys.rows, row: show(key) });
-    return '';
+    return opened === undefined ? { value: '', isForeign: true } : { value: opened };
   }
 }
 

@@ -103,6 +103,168 @@ it('writes many rows at once, and only those again that somebody else wrote in b
   expect(b.texts()).toEqual(['w1', 'x2', 'y1']);
 });
 
+/** What begins so counts as not signed with our cookie: somebody else wrote it. */
+const FORGED = 'forged';
+const EVERY_MS = 10_000;
+
+describe('a row in whose place a stranger wrote (H3)', () => {
+  beforeEach(() => {
+    const all = table.since.bind(table);
+    jest.spyOn(table, 'since').mockImplementation(async (version): Promise<TablePage> => {
+      const page = await all(version);
+      const open = (row: TableRow): TableRow =>
+        row.value.startsWith(FORGED) ? { ...row, value: '', isForeign: true } : row;
+      return { ...page, rows: page.rows.map(open) };
+    });
+  });
+  const forge = async (key: string, text = FORGED): Promise<void> => {
+    const row = (await table.since(0)).rows.find(
+      (each) => each.key === key && each.value + (each.isForeign ?? '') !== '',
+    );
+    await table.put([{ key, value: text, expected: row?.version ?? 0 }]);
+  };
+  const inTable = async (key: string): Promise<TableRow | undefined> =>
+    (await table.since(0)).rows.find((each) => each.key === key);
+
+  it('goes on to count as it was, is told, and is written back', async () => {
+    const refused: unknown[] = [];
+    const [a, b] = [copy({ refused: (...what) => refused.push(what) }), copy()];
+    await a.put('x', 'x1');
+    await b.replica.sync();
+    await forge('x');
+    await a.replica.sync();
+    expect(a.told).toEqual(['x: - → x1', 'x: x1 → x1']);
+    expect(refused).toEqual([['bad-signature', 'x', 1]]);
+    expect(await inTable('x')).toMatchObject({ value: 'x1' });
+    await b.replica.sync();
+    for (const { texts } of [a, b]) expect(texts()).toEqual(['x1']);
+  });
+
+  it('is written back once in a while only, however often the stranger writes, and is kept all the time', async () => {
+    const a = copy();
+    await a.put('x', 'x1');
+    const put = jest.spyOn(table, 'put');
+    let forged = 0;
+    for (const until = clock + 3 * EVERY_MS - 1; clock < until; clock += 500) {
+      await forge('x', `${FORGED} ${++forged}`);
+      await a.replica.sync();
+      expect(a.texts()).toEqual(['x1']);
+    }
+    expect(put.mock.calls.length - forged).toBe(3);
+    // Nothing else changes, so a beat is what it needs.
+    await forge('x');
+    await a.replica.sync();
+    clock += EVERY_MS;
+    await a.replica.heard((await table.since(0)).version);
+    expect(await inTable('x')).toMatchObject({ value: 'x1' });
+  });
+
+  it('is written back by one of those who have a copy', async () => {
+    const copies = [copy(), copy(), copy()];
+    await copies[0]!.put('x', 'x1');
+    for (const { replica } of copies) await replica.sync();
+    await forge('x');
+    const put = jest.spyOn(table, 'put');
+    await Promise.all(copies.map(({ replica }) => replica.sync()));
+    const written = await Promise.all(put.mock.results.map(({ value }) => value as ReturnType<typeof table.put>));
+    expect(written.filter(({ versions: [version] }) => version !== undefined)).toHaveLength(1);
+    for (const { replica, texts } of copies) {
+      await replica.sync();
+      expect(texts()).toEqual(['x1']);
+    }
+  });
+
+  it('can be changed: that is made of what was there before', async () => {
+    const a = copy({ writeBack: () => undefined });
+    await a.put('x', 'x1');
+    await forge('x');
+    await a.replica.change('x', (current) => `${current?.text} and more`);
+    expect(a.texts()).toEqual(['x1 and more']);
+    expect(await inTable('x')).toMatchObject({ value: 'x1 and more' });
+  });
+
+  it('goes when it is removed after that, or when the copy is read anew without it', async () => {
+    const [a, b] = [copy({ writeBack: () => undefined }), copy({ writeBack: () => undefined })];
+    for (const key of 'xyz') await a.put(key, key);
+    await b.replica.sync();
+    await forge('x');
+    await forge('y');
+    await a.replica.sync();
+    await b.replica.sync();
+    expect(a.texts()).toEqual(['x', 'y', 'z']);
+    await a.remove('x');
+    await b.replica.sync();
+    expect([a.texts(), b.texts()]).toEqual([['y', 'z'], ['y', 'z']]); // prettier-ignore
+    await a.remove('y');
+    for (const key of 'abcdefgh') await a.put(key, key);
+    await a.remove(...'abcdefgh');
+    await a.remove();
+    await b.replica.sync();
+    expect([a.texts(), b.texts()]).toEqual([['z'], ['z']]);
+  });
+
+  it('is kept when the copy is read anew, and by one that reads it for the first time left out', async () => {
+    const [a, b] = [copy({ writeBack: () => undefined }), copy({ writeBack: () => undefined })];
+    await a.put('x', 'x1');
+    await b.replica.sync();
+    for (const key of 'abcdefgh') await b.put(key, key);
+    await b.remove(...'abcdefgh');
+    await b.remove();
+    await forge('x');
+    await a.replica.sync();
+    expect(a.texts()).toEqual(['x1']);
+    const late = copy();
+    await late.replica.sync();
+    expect(late.texts()).toEqual([]);
+    await late.put('x', 'x2');
+    await a.replica.sync();
+    expect(a.texts()).toEqual(['x2']);
+  });
+
+  it('is put back after a loss of data, also when the stranger is the first to write then', async () => {
+    const a = copy();
+    await a.put('x', 'x1');
+    await a.put('y', 'y1');
+    await forge('y');
+    await a.replica.sync();
+    clock += EVERY_MS;
+    await a.replica.sync();
+    table.lose();
+    await forge('x');
+    await a.replica.lost();
+    const b = copy();
+    await b.replica.sync();
+    for (const { texts } of [a, b]) expect(texts()).toEqual(['x1', 'y1']);
+    await a.put('y', 'y2');
+    await a.put('x', 'x2');
+    await b.replica.sync();
+    expect(b.texts()).toEqual(['x2', 'y2']);
+  });
+
+  it('is kept where it cannot be read, and not written back: a newer version may have written it', async () => {
+    const refused: unknown[] = [];
+    const a = copy({ refused: (...what) => refused.push(what) });
+    await a.put('x', 'x1');
+    await forge('x', 'bad');
+    await a.replica.sync();
+    expect(a.texts()).toEqual(['x1']);
+    expect(refused).toEqual([['unreadable', 'x', 1]]);
+    expect(await inTable('x')).toMatchObject({ value: 'bad' });
+    await a.put('x', 'x2');
+    expect(await inTable('x')).toMatchObject({ value: 'x2' });
+  });
+
+  it('costs nothing for what this copy never had', async () => {
+    const a = copy();
+    await a.put('x', 'x1');
+    for (let row = 0; row < 1000; row++) await table.put([{ key: `theirs-${row}`, value: FORGED, expected: 0 }]);
+    const put = jest.spyOn(table, 'put');
+    await a.replica.sync();
+    expect(put).not.toHaveBeenCalled();
+    expect(a.texts()).toEqual(['x1']);
+  });
+});
+
 it('leaves out what it cannot read, and writes over it', async () => {
   const [a, b] = [copy({ read: ({ value, version }) => ({ version, text: value }) }), copy()];
   await a.put('x', 'bad');

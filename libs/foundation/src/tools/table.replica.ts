@@ -7,7 +7,16 @@ import { ConflictError, describe } from '../errors.js';
 import { Log } from '../telemetry/log.js';
 import { RepeatedLog } from '../telemetry/repeated.log.js';
 import { monotonicNow } from './clock.js';
-import { KEEP_MARKS_MS, PUT_BACK, type RowSeen, type Table, type TablePage, type TableRow } from './table.js';
+import {
+  KEEP_MARKS_MS,
+  PUT_BACK,
+  isMark,
+  type RowSeen,
+  type Table,
+  type TablePage,
+  type TableRow,
+  type TableWrite,
+} from './table.js';
 
 /** How often a write is tried again because others wrote the same row in between. */
 const MAX_CONFLICTS = 20;
@@ -19,6 +28,15 @@ const MAX_RESTARTS = 5;
  */
 const TOO_LONG_MS = KEEP_MARKS_MS / 2;
 
+/**
+ * What a stranger wrote in the place of a row is replaced so often at most, in milliseconds: two clusters that do not believe
+ * each other must not spend their time on that.
+ */
+const WRITE_BACK_EVERY_MS = 10_000;
+
+/** Why what lies in the place of a row counts for nothing: another cookie, or not what this version can read. */
+export type Refused = 'bad-signature' | 'unreadable';
+
 /** What a row becomes in a copy. */
 export interface Replicated {
   readonly version: number;
@@ -28,8 +46,15 @@ export interface Replicated {
 export interface ReplicaOptions<T extends Replicated> {
   /** For logs and errors: `process table`. */
   what: string;
-  /** Reads a row; `undefined` for one that this version cannot use. It is left out, and may be written over. */
+  /** Reads a row; `undefined` for one that this version cannot use. It changes nothing, and may be written over. */
   read(row: TableRow): T | undefined;
+  /** Called after each batch with such rows, and those that are not signed: one of them, and how many there were. */
+  refused?(reason: Refused, key: string, count: number): void;
+  /**
+   * What this copy writes where such a row lies in the place of one that it has; `undefined` leaves it as it is. Without it:
+   * `write`, in the place of what is not signed. What cannot be read may be of a newer version.
+   */
+  writeBack?: (key: string, value: T, reason: Refused) => string | undefined;
   /** After each row that came, changed (both are given) or went. */
   changed?(key: string, now: T | undefined, before: T | undefined): void;
   /** Once after each batch of changes. */
@@ -47,6 +72,12 @@ export interface ReplicaOptions<T extends Replicated> {
   /** How long such a copy waits for the others. */
   patienceMs?: () => number;
   now?: () => number;
+}
+
+/** What lies in the place of a row and counts for nothing. */
+interface Unusable {
+  version: number;
+  reason: Refused;
 }
 
 /** A loss of data that has not been mended yet. */
@@ -74,13 +105,22 @@ interface FullRead {
  * - After a loss every copy that was in touch puts back what the table lacks, each row with the version it had, so that of one
  *   key the highest version wins. Nothing is dropped meanwhile. Rows that somebody removed just before may come back; who
  *   removes must only remove what has been ended for longer than `staleAfterMs`, so what comes back is ended.
+ * - What is not signed with our cookie, or cannot be read, changes nothing (H3): a row in whose place it lies counts as it was,
+ *   until it is written again by one of us, or removed. It is written back, see `WRITE_BACK_EVERY_MS`. A stranger that removes
+ *   a row cannot be told from one of us who does.
  * - A copy that was out of touch for longer waits until the others had their turn, and puts back only what is newer than
  *   the watermark that they left; the rest it drops.
  */
 export class TableReplica<T extends Replicated> {
   readonly #rows = new Map<string, T>();
-  /** Rows that cannot be used, by version: it must be known to write over them. */
-  readonly #unreadable = new Map<string, number>();
+  /** What cannot be used and is newer than the row that is known, if one is. Its version must be known to write over it. */
+  readonly #unusable = new Map<string, Unusable>();
+  /** Those of them that lie in the place of a row that is known. */
+  readonly #disputed = new Set<string>();
+  /** When such rows were written back last; what was longer ago is forgotten. */
+  readonly #writtenBack = new Map<string, number>();
+  /** Refused since that was told. */
+  readonly #refused = new Map<Refused, { key: string; count: number }>();
   readonly #logger = new Log();
   readonly #repeated = new RepeatedLog();
   readonly #now: () => number;
@@ -116,7 +156,7 @@ export class TableReplica<T extends Replicated> {
 
   /** The version to expect when the row is written; 0 = there is none. */
   versionOf(key: string): number {
-    return this.#rows.get(key)?.version ?? this.#unreadable.get(key) ?? 0;
+    return this.#unusable.get(key)?.version ?? this.#rows.get(key)?.version ?? 0;
   }
 
   /** True from a loss of data until this copy has been put back; what it lacks may only be lost. */
@@ -201,6 +241,7 @@ export class TableReplica<T extends Replicated> {
   /** Called with each beat: the newest version of the table, as Redis says. */
   heard(tableVersion: number): Promise<void> {
     if (tableVersion !== this.#version || this.#loss !== undefined || this.#mustReadAnew) return this.syncSoon();
+    if (this.#isToWriteBack()) return this.syncSoon();
     this.#heardAt = this.#now();
     return Promise.resolve();
   }
@@ -229,6 +270,7 @@ export class TableReplica<T extends Replicated> {
     if (loss === undefined) await this.#catchUp(page);
     else if (!(await this.#mend(page, loss))) return;
     this.#heardAt = askedAt;
+    if (this.#isToWriteBack()) await this.#writeBack();
   }
 
   #isOtherLife({ life }: TablePage): boolean {
@@ -272,7 +314,9 @@ export class TableReplica<T extends Replicated> {
     this.#adopt(read);
   }
 
-  #adopt({ last: { version, life } }: FullRead): void {
+  #adopt({ seen, last: { version, life } }: FullRead): void {
+    // What is not there any more is in nobody's place.
+    for (const [key, unusable] of this.#unusable) if (seen.get(key) !== unusable.version) this.#clearPlace(key);
     this.#version = version;
     this.#life = life;
     this.#mustReadAnew = false;
@@ -299,9 +343,9 @@ export class TableReplica<T extends Replicated> {
     for (;;) {
       // What was removed after `anchor` leaves a mark; one that is gone, and that was not read yet, was missed.
       if (page.life !== life || page.floor > Math.max(from, anchor)) return undefined;
-      for (const { key, value, version } of page.rows) {
-        if (value === '') seen.delete(key);
-        else seen.set(key, version);
+      for (const row of page.rows) {
+        if (isMark(row)) seen.delete(row.key);
+        else seen.set(row.key, row.version);
       }
       this.#apply(page.rows);
       if (!page.more) return { seen, anchor, last: page };
@@ -348,43 +392,113 @@ export class TableReplica<T extends Replicated> {
 
   #apply(rows: readonly TableRow[]): void {
     for (const row of rows) {
-      if (row.value !== '') this.#accept(row);
+      if (!isMark(row)) this.#accept(row);
       else if (this.versionOf(row.key) < row.version) this.#drop(row.key);
     }
+    this.#tellRefused();
     if (rows.length > 0) this.options.settled?.();
   }
 
   #accept(row: TableRow): void {
     const { key, version } = row;
     if (this.versionOf(key) >= version) return;
+    const value = row.isForeign === true ? undefined : this.options.read(row);
+    if (value === undefined) return this.#refuse(row);
     const before = this.#rows.get(key);
-    const value = this.options.read(row);
-    if (value === undefined) {
-      this.#repeated.warn(`An entry of the ${this.options.what} is not readable; it is left out`, { entry: show(key) });
-      this.#rows.delete(key);
-      this.#unreadable.set(key, version);
-    } else {
-      this.#unreadable.delete(key);
-      this.#rows.set(key, value);
+    this.#clearPlace(key);
+    this.#rows.set(key, value);
+    this.options.changed?.(key, value, before);
+  }
+
+  /** INVARIANT (H3): the row stays as it is known. */
+  #refuse({ key, version, isForeign }: TableRow): void {
+    const reason = isForeign === true ? 'bad-signature' : 'unreadable';
+    this.#unusable.set(key, { version, reason });
+    if (this.#rows.has(key)) this.#disputed.add(key);
+    this.#refused.set(reason, { key, count: (this.#refused.get(reason)?.count ?? 0) + 1 });
+  }
+
+  #tellRefused(): void {
+    for (const [reason, { key, count }] of this.#refused) {
+      this.#repeated.warn(REFUSALS[reason](this.options.what), { entry: show(key), reason }, reason, count);
+      this.options.refused?.(reason, key, count);
     }
-    if (value !== undefined || before !== undefined) this.options.changed?.(key, value, before);
+    this.#refused.clear();
+  }
+
+  #clearPlace(key: string): void {
+    this.#unusable.delete(key);
+    this.#disputed.delete(key);
   }
 
   #drop(key: string): void {
     const before = this.#rows.get(key);
     this.#rows.delete(key);
-    this.#unreadable.delete(key);
+    this.#clearPlace(key);
     if (before !== undefined) this.options.changed?.(key, undefined, before);
   }
 
   #dropUnseen({ seen }: FullRead, mayDrop: (row: Replicated) => boolean): void {
     let dropped = false;
-    const known = [...this.#rows, ...[...this.#unreadable].map(([key, version]) => [key, { version }] as const)];
-    for (const [key, row] of known) {
+    for (const [key, row] of [...this.#rows, ...this.#unusable]) {
       if (seen.has(key) || !mayDrop(row)) continue;
       this.#drop(key);
       dropped = true;
     }
     if (dropped) this.options.settled?.();
   }
+
+  // -- what strangers write ---------------------------------------------------------------------------------------------
+
+  /** INVARIANT: not while a loss is mended: what the others know may be newer. */
+  #isToWriteBack(): boolean {
+    return this.#loss === undefined && this.#instead().length > 0;
+  }
+
+  /** What is to be written in the place of what is not believed, of all that has had its turn. */
+  #instead(): TableWrite[] {
+    const since = this.#now() - WRITE_BACK_EVERY_MS;
+    for (const [key, at] of this.#writtenBack) if (at <= since) this.#writtenBack.delete(key);
+    const writes: TableWrite[] = [];
+    for (const key of this.#disputed) {
+      const [row, there] = [this.#rows.get(key), this.#unusable.get(key)];
+      if (row === undefined || there === undefined || this.#writtenBack.has(key)) continue;
+      const value = this.#own(key, row, there.reason);
+      if (value !== undefined) writes.push({ key, value, expected: there.version });
+    }
+    return writes;
+  }
+
+  #own(key: string, row: T, reason: Refused): string | undefined {
+    const { write, writeBack } = this.options;
+    if (writeBack !== undefined) return writeBack(key, row, reason);
+    return reason === 'bad-signature' ? write?.(row) : undefined;
+  }
+
+  /**
+   * All who have the row do this at the same time, and the first of them wins. What one of us wrote just before the stranger may
+   * be known to few, and is lost when another one is first; a stranger can roll rows back anyway.
+   */
+  async #writeBack(): Promise<void> {
+    const writes = this.#instead();
+    for (const { key } of writes) this.#writtenBack.set(key, this.#now());
+    try {
+      const { versions } = await this.table.put(writes);
+      for (const [index, { key, value }] of writes.entries()) {
+        const version = versions[index];
+        if (version !== undefined) this.#accept({ key, value, version });
+      }
+      this.options.settled?.();
+    } catch (error) {
+      // The next look tries again.
+      for (const { key } of writes) this.#writtenBack.delete(key);
+      this.#logger.debug(`Entries of the ${this.options.what} were not written back`, { error: describe(error) });
+    }
+  }
 }
+
+const REFUSALS: Record<Refused, (what: string) => string> = {
+  'bad-signature': (what) =>
+    `An entry of the ${what} is not signed with the cookie of this node; it changes nothing, and what it replaced is written back`,
+  unreadable: (what) => `An entry of the ${what} is not readable; it changes nothing`,
+};

@@ -8,6 +8,17 @@ export interface TableRow {
   key: string;
   value: string;
   version: number;
+  /**
+   * Somebody with another cookie wrote what lies there: its value is empty, and it is no mark.
+   *
+   * INVARIANT (H3): what is not believed is never taken for what was removed, or a stranger could stop what runs.
+   */
+  isForeign?: true;
+}
+
+/** True when the row says that it was removed. */
+export function isMark({ value, isForeign }: TableRow): boolean {
+  return value === '' && isForeign !== true;
 }
 
 /** What is to be written: only if the row still has version `expected`, 0 = must not exist. */
