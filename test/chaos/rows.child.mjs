@@ -1,32 +1,56 @@
-// One node for rows.mjs: starts short jobs when it is asked to, and tells how busy it is.
+// One node for rows.mjs: starts short jobs when it is asked to, and tells how busy it is and what it said to Redis.
 import 'reflect-metadata';
+import { createHash } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
 import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
+import { Redis } from 'ioredis';
 import { FoundationModule, Membership, ProcessManager, Telemetry } from 'nestjs-foundation';
 
-const { redis, appName, nodeName } = JSON.parse(process.argv[2]);
+const { redis, appName, nodeName, runsJobs } = JSON.parse(process.argv[2]);
+
+/** Commands by name, a script by its own; `heard` are the messages of pub/sub. */
+let commands = {};
+const count = (name) => (commands[name] = (commands[name] ?? 0) + 1);
+const scripts = new Map();
+const { sendCommand, defineCommand, emit } = Redis.prototype;
+Redis.prototype.defineCommand = function (name, definition) {
+  scripts.set(createHash('sha1').update(definition.lua).digest('hex'), name);
+  return defineCommand.call(this, name, definition);
+};
+Redis.prototype.sendCommand = function (command, ...rest) {
+  count(command.name === 'evalsha' ? (scripts.get(command.args[0]) ?? 'evalsha of others') : command.name);
+  return sendCommand.call(this, command, ...rest);
+};
+Redis.prototype.emit = function (event, ...rest) {
+  if (event === 'message') count('heard');
+  return emit.call(this, event, ...rest);
+};
+
+let [started, failed, lost, ran] = [0, 0, 0, 0];
 
 class Job {
   onProcessStart(ctx) {
+    ran += 1;
     setTimeout(() => ctx.complete(), 10);
   }
 }
 class Root {}
-Module({ imports: [FoundationModule.forRoot({ cluster: true, redis, appName, nodeName })], providers: [Job] })(Root);
+Module({
+  imports: [FoundationModule.forRoot({ cluster: true, redis, appName, nodeName })],
+  providers: runsJobs ? [Job] : [],
+})(Root);
 
 const app = await NestFactory.createApplicationContext(Root, { logger: ['error', 'warn'], abortOnError: false });
 await app.get(Membership).whenReady();
-let lost = 0;
 app.get(Telemetry).attach('lease.lost', () => (lost += 1));
 const manager = app.get(ProcessManager);
 let timer;
-let [started, failed] = [0, 0];
 
 process.on('message', ({ jobs }) => {
   if (jobs === undefined) return tell();
   clearInterval(timer);
-  timer = setInterval(start, 1000 / jobs);
+  if (jobs > 0) timer = setInterval(start, 1000 / jobs);
 });
 process.once('disconnect', () => process.exit());
 process.send('ready');
@@ -40,8 +64,8 @@ function tell() {
   const seconds = (performance.now() - mark.at) / 1000;
   mark = { cpu: process.cpuUsage(), loop: performance.eventLoopUtilization(), at: performance.now() };
   const cpuPercent = (cpu.user + cpu.system) / 10_000 / seconds;
-  process.send({ cpuPercent, loopPercent: utilization * 100, started, failed, lost });
-  [started, failed, lost] = [0, 0, 0];
+  process.send({ cpuPercent, loopPercent: utilization * 100, started, failed, lost, ran, seconds, commands });
+  [started, failed, lost, ran, commands] = [0, 0, 0, 0, {}];
 }
 
 function start() {

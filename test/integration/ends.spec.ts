@@ -98,7 +98,9 @@ describe('a transient job that completes', () => {
     proxy.mode = 'noreply';
     lives[0]!.ctx.complete();
     // The first step has reached Redis, and nobody hears of it.
-    await eventually(async () => (await server.cli('EXISTS', keys.crashes('job'))) === '1', { every: 5 });
+    let row = '';
+    const isWritten = async () => (row = await rowOf()).includes('"status":"completed"');
+    await eventually(isWritten, { every: 5, lastSeen: () => row });
     proxy.mode = 'cut';
     proxy.mode = 'ok';
     await inState('completed', a, b);

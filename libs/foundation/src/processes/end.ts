@@ -9,7 +9,7 @@ import type { Engine } from '../tools/engine.js';
 import type { Lease } from '../tools/leases.js';
 import type { InstanceExit } from './instance.js';
 import { isEnded, type ProcessEntry, type ProcessTable, type VersionedEntry } from './process.table.js';
-import { decide, type Decision, type Ending } from './restart.policy.js';
+import { decide, isLast, type Decision, type Ending } from './restart.policy.js';
 import type { ProcessSpec } from './spec.js';
 
 /** After so many crashes in the window the node is avoided. */
@@ -87,8 +87,11 @@ export class End implements Fact {
 
   async #decide(): Promise<Verdict> {
     const { name, options } = this.spec;
-    // Counted once for each epoch, however often it is asked.
-    const crashes = await this.engine.restarts.crashed(name, this.#epoch, options.maxSeconds * 1000);
+    // Counted once for each epoch, however often it is asked; where nothing follows, nobody needs the count, and it would be a
+    // question and a key for each short job.
+    const crashes = isLast(options.restart, this.#ending)
+      ? 0
+      : await this.engine.restarts.crashed(name, this.#epoch, options.maxSeconds * 1000);
     // A process that a call started and that never came up is reported to the caller, not tried again.
     const firstStart = !this.exit.started && this.#ending === 'crash' && this.table.get(name)?.confirmed === false;
     const facts = { policy: options.restart, ending: this.#ending, crashes, random: Math.random(), ...options };

@@ -1,5 +1,5 @@
 import { Logger } from '@nestjs/common';
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { Membership } from '../cluster/membership.js';
 import { LocalNode } from '../cluster/node.js';
 import { processDefaults, resolve } from '../config/resolve.js';
@@ -132,6 +132,19 @@ describe('Endings', () => {
       expect(endings.isOpen('feed')).toBe(false);
       expect(settled).toBe(1);
     });
+  });
+
+  it.each<[string, ProcessSpec, 'crash' | 'complete', number]>([
+    ['not counted for a temporary that completes', specOf({ restart: 'temporary' }), 'complete', 0],
+    ['not counted for a temporary that crashes', specOf({ restart: 'temporary' }), 'crash', 0],
+    ['not counted for a transient that completes', specOf({ restart: 'transient' }), 'complete', 0],
+    ['counted for a transient that crashes', specOf({ restart: 'transient' }), 'crash', 1],
+    ['counted for a permanent that completes', specOf({}), 'complete', 1],
+  ])('is %s', async (_what, spec, reason, times) => {
+    await want(spec, spec.options.restart === 'temporary' ? { status: 'once', after: lease.epoch - 1 } : {});
+    const crashed = jest.spyOn(engine.restarts, 'crashed');
+    await settle(spec, reason);
+    expect(crashed).toHaveBeenCalledTimes(times);
   });
 
   it('is not written when somebody has owned the process since', async () => {

@@ -368,6 +368,17 @@ describe('ProcessTable', () => {
       expect(names(table)).toEqual([...all.slice(11), 'wanted', 'young']);
     });
 
+    it('looks at none that ended after the first that may stay', async () => {
+      const { table } = copy();
+      for (let index = 0; index < 100; index++) await table.change(`job-${index}`, () => ended(`job-${index}`));
+      const looked = jest.fn();
+      for (const entry of table.processes()) {
+        Object.defineProperty(entry, 'version', { get: () => (looked(), clock * 1000) });
+      }
+      await table.prune();
+      expect(looked.mock.calls.length).toBeLessThan(20);
+    });
+
     it('removes the rows of parts whose process is gone, or whose node is gone', async () => {
       const { table } = copy();
       const all = { name: 'all', kind: 'replicated', count: 0 } as const;
@@ -388,6 +399,7 @@ describe('ProcessTable', () => {
     it('removes nothing while a loss of data is being mended', async () => {
       const { table, listeners } = copy();
       await table.change('a', () => ended('a'));
+      await table.sync();
       clock += 11 * 60_000;
       jest.spyOn(shared, 'restore').mockRejectedValue(new Error('away'));
       for (const listener of listeners) listener.dataLoss?.();

@@ -44,6 +44,7 @@ export class ProcessTable {
   readonly #index = new ProcessIndex();
   readonly #listeners = new Set<(changed: ReadonlySet<string>) => void>();
   readonly #gate = new Gate();
+  #isOurs: (type: string) => boolean = () => true;
 
   constructor(
     engine: Engine,
@@ -66,7 +67,11 @@ export class ProcessTable {
       patienceMs: () => membership.beatEvery * BEATS_FOR_OTHERS,
     });
     engine.onHint((hint) => {
-      if (hint.t === 'table') unattended('comparing the process table', this.syncSoon());
+      if (hint.t === 'table')
+        this.#rows.hinted(
+          hint.version,
+          hint.of?.some((type) => this.#isOurs(type)),
+        );
     });
     membership.listen({
       beat: ({ tableVersion }) => {
@@ -74,6 +79,11 @@ export class ProcessTable {
       },
       dataLoss: () => unattended('comparing the process table', this.#rows.lost()),
     });
+  }
+
+  /** Of which classes this node hears of changes at once; of the others some milliseconds later, of many at a time. */
+  concerns(isOurs: (type: string) => boolean): void {
+    this.#isOurs = isOurs;
   }
 
   /** How many rows there are, those of single replicas and partitions and of what has ended included. */
@@ -183,11 +193,12 @@ export class ProcessTable {
     change: (name: string, current: VersionedEntry | undefined) => ProcessEntry | undefined,
   ): Promise<void> {
     await this.#rows.changeAll(names, (name) => {
-      const next = change(name, this.get(name));
+      const current = this.get(name);
+      const next = change(name, current);
       if (next === undefined) return undefined;
       const row: ProcessEntry & { version?: number } = { ...next };
       delete row.version;
-      return JSON.stringify(row);
+      return { value: JSON.stringify(row), about: isOfOwnerOnly(next, current) ? '' : next.type };
     });
   }
 
@@ -219,6 +230,9 @@ export class ProcessTable {
       const mayGo = entry.version <= least || entry.version > now + LEAST_KEPT_MS * 1000;
       // Who escalated waits for somebody to look, as long as there is room.
       const isDue = (entry.version <= old && entry.status !== 'escalated') || excess > 0;
+      // They are in about the order of their ends, so those behind the first that may stay have ended later: without this
+      // each sweep went through all of them. One that is out of order goes with a later sweep.
+      if (entry.version > (excess > 0 ? least : old) && entry.version <= now) break;
       if (!mayGo || !isDue) continue;
       excess -= 1;
       // The parts first: without them the process is still there to be pruned, the other way round they would be alone.
@@ -252,4 +266,9 @@ export class ProcessTable {
       this.#gate.tell('a listener to the process table', listener, changed);
     }
   }
+}
+
+/** That the owner has begun, or has come up: nobody else does anything about it. */
+function isOfOwnerOnly({ status, confirmed }: ProcessEntry, before: VersionedEntry | undefined): boolean {
+  return status === 'once' || (status === before?.status && confirmed && !before.confirmed);
 }

@@ -22,13 +22,18 @@ export interface EndingFacts {
   random: number;
 }
 
+/** True for an end that nothing follows, however many there were before. */
+export function isLast(policy: RestartPolicyName, ending: Ending): boolean {
+  return policy === 'temporary' || (policy === 'transient' && ending === 'complete');
+}
+
 /**
  * OTP's rules: `permanent` restarts always, `transient` after a crash, `temporary` never; more than `maxRestarts` in the
  * window escalates. The delay doubles with each crash up to the cap, and its second half is random, so that processes
  * that crashed together do not come back together.
  */
 export function decide({ policy, ending, crashes, maxRestarts, backoff, random }: EndingFacts): Decision {
-  if (policy === 'temporary' || (policy === 'transient' && ending === 'complete')) return { action: 'leave' };
+  if (isLast(policy, ending)) return { action: 'leave' };
   if (crashes > maxRestarts) return { action: 'escalate' };
   const longest = Math.min(backoff.cap, backoff.base * 2 ** Math.min(30, Math.max(0, crashes - 1)));
   return { action: 'restart', delayMs: Math.round(longest * (0.5 + random / 2)) };

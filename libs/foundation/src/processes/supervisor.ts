@@ -148,6 +148,7 @@ export class Supervisor {
       monotonicNow,
     );
     table.onChange((changed) => this.#wakeFor(changed));
+    table.concerns((type) => this.#classes.has(type));
     membership.listen({
       changed: () => this.wake(),
       beat: () => this.#noteBeat(),

@@ -7,6 +7,9 @@ describe('parseHint', () => {
     { t: 'running', name: 'feed' },
     { t: 'view' },
     { t: 'table' },
+    { t: 'table', version: 5, of: [] },
+    { t: 'table', version: 5, of: ['Feed', 'Job'] },
+    { t: 'services', version: 5 },
     { t: 'load', node: 'n1', load: 3 },
   ])('reads %j', (hint) => {
     expect(parseHint(JSON.stringify(hint))).toEqual(hint);
@@ -32,6 +35,15 @@ describe('parseHint', () => {
     ['\u0000'],
   ])('takes %j for nothing', (text) => {
     expect(parseHint(text)).toBeUndefined();
+  });
+
+  it.each([
+    ['{"t":"table","version":"5","of":"Feed"}'],
+    ['{"t":"table","version":-1,"of":[5]}'],
+    ['{"t":"table","version":1e300,"of":[""]}'],
+    [JSON.stringify({ t: 'table', of: Array.from({ length: 9 }, () => 'Feed') })],
+  ])('knows from %j only that the table changed', (text) => {
+    expect(parseHint(text)).toEqual({ t: 'table' });
   });
 
   it('does not even read what is too long', () => {

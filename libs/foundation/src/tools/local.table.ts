@@ -27,20 +27,21 @@ export class LocalTable implements Table {
   #lives = 0;
 
   constructor(
-    private readonly hint: () => void,
+    private readonly hint: (version: number) => void,
     private readonly wallClock: () => number,
     private readonly limits: MarkLimits = { keepMs: KEEP_MARKS_MS, max: MAX_MARKS },
   ) {}
 
   put(writes: readonly TableWrite[]): Promise<TableWritten> {
+    const follows = this.#newest();
     const versions = writes.map(({ key, value, expected }) => {
       if ((this.#rows.get(key)?.version ?? 0) !== expected) return undefined;
       const version = this.#next();
       this.#set({ key, value, version });
       return version;
     });
-    if (versions.some((version) => version !== undefined)) this.hint();
-    return Promise.resolve({ versions, life: this.#life });
+    if (versions.some((version) => version !== undefined)) this.hint(this.#newest());
+    return Promise.resolve({ versions, life: this.#life, follows });
   }
 
   since(version: number): Promise<TablePage> {
@@ -63,7 +64,7 @@ export class LocalTable implements Table {
     this.#floor = Math.max(this.#floor, known);
     if (missing.length > 0 || known > this.#newest()) {
       this.#mark(PUT_BACK);
-      this.hint();
+      this.hint(this.#newest());
     }
     return Promise.resolve(this.#life);
   }
@@ -75,7 +76,7 @@ export class LocalTable implements Table {
       this.#mark(key);
     }
     this.#trim();
-    if (removed.length > 0) this.hint();
+    if (removed.length > 0) this.hint(this.#newest());
     return Promise.resolve(removed.map(({ key }) => key));
   }
 

@@ -3,7 +3,7 @@
  * its own. No script looks at more than a batch, however large the table is. Underneath EVALSHA.
  */
 import type { Redis } from 'ioredis';
-import type { Hint } from './hints.js';
+import { MAX_HINTED, type TableHint } from './hints.js';
 import { Script, toNumber, toTexts } from './script.js';
 import type { Seal } from './seal.js';
 import {
@@ -37,14 +37,19 @@ const TRIM_AT_ONCE = 200;
 /** Versions looked at in one call, for marks of nodes that do not list them in `marks`. */
 const LOOK_AT_ONCE = 20;
 
-/** Lua: `newer(versions)` → a version above all there are, and at least the Redis time in µs, to go on rising after data loss. */
+/**
+ * Lua: `newer(versions)` → a version above all there are, and at least the Redis time in µs, to go on rising after data loss;
+ * and the newest there is. `tell(topic, hint, version)` completes the hint, which lacks its end, and publishes it.
+ */
 const NEWER = `
 local function newer(versions)
   local newest = redis.call('ZRANGE', versions, -1, -1, 'WITHSCORES')
   local t = redis.call('TIME')
-  return math.max(tonumber(newest[2] or '0') + 1, t[1] * 1000000 + t[2])
+  local at = tonumber(newest[2] or '0')
+  return math.max(at + 1, t[1] * 1000000 + t[2]), at
 end
 local function text(version) return string.format('%.0f', version) end
+local function tell(topic, hint, version) redis.call('PUBLISH', topic, hint .. ',"version":' .. text(version) .. '}') end
 `;
 
 /** Lua: `life(head, version)` → the life of the table; whoever writes into an empty one begins it. */
@@ -59,12 +64,12 @@ local function life(head, version)
 end
 `;
 
-/** KEYS rows, versions, marks, head · ARGV topic, hint, then key, value, expected of each → life, then of each its version, or '' where another one is there. */
+/** KEYS rows, versions, marks, head · ARGV topic, hint, then key, value, expected of each → life, the newest version before, then of each its version, or '' where another one is there. */
 const putScript = new Script(
   'foundationTablePut',
   `${NEWER}${LIFE}
-local next = newer(KEYS[2])
-local reply, written = { '' }, 0
+local next, newest = newer(KEYS[2])
+local reply, written = { '', text(newest) }, 0
 for i = 3, #ARGV, 3 do
   local key = ARGV[i]
   local version = redis.call('HEXISTS', KEYS[1], key) == 1 and redis.call('ZSCORE', KEYS[2], key) or '0'
@@ -81,7 +86,7 @@ for i = 3, #ARGV, 3 do
 end
 if written > 0 then
   reply[1] = life(KEYS[4], next)
-  redis.call('PUBLISH', ARGV[1], ARGV[2])
+  tell(ARGV[1], ARGV[2], next + written - 1)
 else
   reply[1] = redis.call('HGET', KEYS[4], 'life') or ''
 end
@@ -145,7 +150,7 @@ if known > tonumber(redis.call('HGET', KEYS[3], 'floor') or '0') then redis.call
 if ARGV[4] == '1' or known > tonumber(newest[2] or '0') then
   redis.call('ZADD', KEYS[1], text(next), '')
   redis.call('ZADD', KEYS[2], text(next), '')
-  redis.call('PUBLISH', ARGV[1], ARGV[2])
+  tell(ARGV[1], ARGV[2], next)
 end
 return life
 `,
@@ -175,7 +180,7 @@ for i = 7, #ARGV, 2 do
     reply[#reply + 1] = 0
   end
 end
-if gone > 0 then redis.call('PUBLISH', ARGV[1], ARGV[2]) end
+if gone > 0 then tell(ARGV[1], ARGV[2], next + gone - 1) end
 
 local seen = redis.call('HGET', KEYS[4], 'seen') or '0'
 local looked = redis.call('ZRANGEBYSCORE', KEYS[2], '(' .. seen, '+inf', 'WITHSCORES', 'LIMIT', '0', ARGV[6])
@@ -218,13 +223,15 @@ export interface TableKeys {
   /** The topic on which a change is told. */
   hints: string;
   /** What is said there. */
-  hint: Hint;
+  hint: TableHint;
 }
 
 /** See {@link Table}. */
 export class RedisTable implements Table {
   readonly #keys: Pick<TableKeys, 'rows' | 'versions' | 'marks' | 'head'>;
+  /** Topic, and what is said when everybody should look. */
   readonly #hint: [string, string];
+  readonly #table: TableHint['t'];
 
   constructor(
     private readonly client: Redis,
@@ -233,20 +240,31 @@ export class RedisTable implements Table {
     private readonly limits: MarkLimits = { keepMs: KEEP_MARKS_MS, max: MAX_MARKS },
   ) {
     this.#keys = keys;
-    this.#hint = [hints, JSON.stringify(hint)];
+    this.#hint = [hints, openHint(hint)];
+    this.#table = hint.t;
   }
 
   async put(writes: readonly TableWrite[]): Promise<TableWritten> {
     const { rows, versions, marks, head } = this.#keys;
-    const written: TableWritten = { versions: [], life: '' };
+    const written: TableWritten = { versions: [], life: '', follows: undefined };
+    let newest: number | undefined;
     for (const batch of batches(writes)) {
       const args = batch.flatMap(({ key, value, expected }) => {
         return [key, this.#sign(key, value), expected];
       });
-      const reply = await putScript.run(this.client, [rows, versions, marks, head], [...this.#hint, ...args]);
-      const [life = '', ...texts] = toTexts(reply);
+      const hint = [this.#hint[0], this.#hintOf(batch)];
+      const reply = await putScript.run(this.client, [rows, versions, marks, head], [...hint, ...args]);
+      const [life = '', before, ...texts] = toTexts(reply);
       written.life = life;
-      written.versions.push(...batch.map((_, index) => (texts[index] ? toNumber(texts[index]) : undefined)));
+      if (newest === undefined) written.follows = toNumber(before);
+      // Somebody else was in between, and may be again.
+      else if (newest !== toNumber(before)) written.follows = undefined;
+      newest = toNumber(before);
+      for (const index of batch.keys()) {
+        const version = texts[index] ? toNumber(texts[index]) : undefined;
+        written.versions.push(version);
+        newest = version ?? newest;
+      }
     }
     return written;
   }
@@ -290,6 +308,14 @@ export class RedisTable implements Table {
     return removed;
   }
 
+  /** What the rows are about, as long as each says so and they are few. */
+  #hintOf(batch: readonly TableWrite[]): string {
+    const about = new Set(batch.map((write) => write.about));
+    about.delete('');
+    if (about.has(undefined) || about.size > MAX_HINTED) return this.#hint[1];
+    return openHint({ t: this.#table, of: [...about] as string[] });
+  }
+
   #sign(key: string, value: string): string {
     return this.seal.sign(placeOf(this.#keys.rows, key), value);
   }
@@ -298,6 +324,11 @@ export class RedisTable implements Table {
     const opened = value === '' ? value : this.seal.open(placeOf(this.#keys.rows, key), value);
     return opened === undefined ? { value: '', isForeign: true } : { value: opened };
   }
+}
+
+/** The hint without its end: the script adds the version. */
+function openHint(hint: TableHint): string {
+  return JSON.stringify(hint).slice(0, -1);
 }
 
 function placeOf(rows: string, key: string): string {

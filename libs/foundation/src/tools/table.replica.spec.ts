@@ -1,5 +1,6 @@
 import { Logger } from '@nestjs/common';
 import { beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { eventually } from '../testing/eventually.js';
 import { LocalTable } from './local.table.js';
 import { TableReplica, type ReplicaOptions } from './table.replica.js';
 import { PUT_BACK, type TablePage, type TableRow } from './table.js';
@@ -476,5 +477,90 @@ describe('after a loss of data', () => {
     await b!.put('y', 'y1');
     await Promise.all([a!.replica.lost(), b!.replica.lost()]);
     for (const { texts } of [a!, b!]) expect(texts()).toEqual(['y1']);
+  });
+});
+
+describe('what it need not read', () => {
+  const reads = () => jest.spyOn(table, 'since');
+  const turns = async () => {
+    for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve));
+  };
+
+  it('is what it has written itself, as long as nobody else wrote in between', async () => {
+    const [a, b] = [copy(), copy()];
+    await a.put('x', 'x1');
+    await Promise.all([a.replica.sync(), b.replica.sync()]);
+    const since = reads();
+    await a.put('x', 'x2');
+    const { version } = a.replica.get('x')!;
+    a.replica.hinted(version);
+    await turns();
+    expect(since).not.toHaveBeenCalled();
+    await b.put('y', 'y1');
+    await a.put('x', 'x3');
+    a.replica.hinted(a.replica.get('x')!.version);
+    await turns();
+    expect(since).toHaveBeenCalled();
+    expect(a.texts()).toEqual(['x3', 'y1']);
+  });
+
+  it('is never more than it has: a read that was under way while it wrote is no loss of data', async () => {
+    const a = copy();
+    await a.put('x', 'x1');
+    await a.replica.sync();
+    let answer = (): void => undefined;
+    const asked = table.since.bind(table);
+    const since = reads().mockImplementationOnce(async (version) => {
+      const page = await asked(version);
+      await new Promise<void>((resolve) => (answer = resolve));
+      return page;
+    });
+    const syncing = a.replica.sync();
+    await a.put('x', 'x2');
+    answer();
+    await syncing;
+    expect(a.replica.isMending).toBe(false);
+    since.mockClear();
+    a.replica.hinted(a.replica.get('x')!.version);
+    await turns();
+    expect(since).toHaveBeenCalledTimes(1);
+    expect(a.texts()).toEqual(['x2']);
+  });
+
+  it('is nothing of a table that was lost meanwhile', async () => {
+    const [a, b] = [copy(), copy()];
+    await a.put('x', 'x1');
+    await a.put('y', 'y1');
+    await Promise.all([a.replica.sync(), b.replica.sync()]);
+    table.lose();
+    clock += 10;
+    await a.put('z', 'z1');
+    a.replica.hinted(a.replica.get('z')!.version);
+    await turns();
+    await b.replica.sync();
+    expect([a.texts(), b.texts()]).toEqual([
+      ['x1', 'y1', 'z1'],
+      ['x1', 'y1', 'z1'],
+    ]);
+  });
+
+  it('is read in one go when it is not urgent, and at once when it is', async () => {
+    const pace = copy({ now: () => performance.now() });
+    const other = copy();
+    await other.put('x', 'x0');
+    await pace.replica.sync();
+    const since = reads();
+    for (let index = 1; index <= 20; index++) {
+      await other.put('x', `x${index}`);
+      pace.replica.hinted(other.replica.get('x')!.version, false);
+      await turns();
+    }
+    await eventually(() => pace.texts()[0] === 'x20');
+    expect(since.mock.calls.length).toBeLessThan(10);
+    since.mockClear();
+    await other.put('x', 'now');
+    pace.replica.hinted(other.replica.get('x')!.version, true);
+    await turns();
+    expect(pace.texts()).toEqual(['now']);
   });
 });

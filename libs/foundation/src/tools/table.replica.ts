@@ -4,6 +4,7 @@
  */
 import { show } from '../config/shape.js';
 import { ConflictError, describe } from '../errors.js';
+import { unattended } from '../foreign/gate.js';
 import { Log } from '../telemetry/log.js';
 import { RepeatedLog } from '../telemetry/repeated.log.js';
 import { monotonicNow } from './clock.js';
@@ -16,6 +17,7 @@ import {
   type TablePage,
   type TableRow,
   type TableWrite,
+  type TableWritten,
 } from './table.js';
 
 /** How often a write is tried again because others wrote the same row in between. */
@@ -27,6 +29,8 @@ const MAX_RESTARTS = 5;
  * without raising it.
  */
 const TOO_LONG_MS = KEEP_MARKS_MS / 2;
+/** After a hint of what this node has nothing to do with it looks so long after its last look: many changes are one question. */
+const PACE_MS = 100;
 
 /**
  * What a stranger wrote in the place of a row is replaced so often at most, in milliseconds: two clusters that do not believe
@@ -41,6 +45,9 @@ export type Refused = 'bad-signature' | 'unreadable';
 export interface Replicated {
   readonly version: number;
 }
+
+/** A row as it is to be written; a text is one about which nothing more is said. */
+export type Draft = string | Pick<TableWrite, 'value' | 'about'>;
 
 /** What a copy needs to know of its rows. */
 export interface ReplicaOptions<T extends Replicated> {
@@ -131,6 +138,12 @@ export class TableReplica<T extends Replicated> {
   #loss: Loss | undefined;
   /** Something was missed; stays until a full read has worked. */
   #mustReadAnew = false;
+  /** When the last look began. */
+  #lookedAt = -Infinity;
+  /** The newest version that hints told of since they were followed. */
+  #hinted = 0;
+  #hintTimer: NodeJS.Timeout | undefined;
+  #followsSoon = false;
   #running: Promise<void> | undefined;
   #next: Promise<void> | undefined;
 
@@ -170,7 +183,7 @@ export class TableReplica<T extends Replicated> {
    * Writes what `next` makes of the row as it is now; `undefined` leaves it. It is called again with what somebody else wrote
    * in between. Returns the row as it is then.
    */
-  async change(key: string, next: (current: T | undefined) => string | undefined): Promise<T | undefined> {
+  async change(key: string, next: (current: T | undefined) => Draft | undefined): Promise<T | undefined> {
     await this.changeAll([key], (_key, current) => next(current));
     return this.get(key);
   }
@@ -178,16 +191,19 @@ export class TableReplica<T extends Replicated> {
   /** The same for many rows, in a few round trips. */
   async changeAll(
     keys: readonly string[],
-    next: (key: string, current: T | undefined) => string | undefined,
+    next: (key: string, current: T | undefined) => Draft | undefined,
   ): Promise<void> {
     let left = [...keys];
     for (let conflict = 0; conflict < MAX_CONFLICTS; conflict++) {
       const writes = left.flatMap((key) => {
-        const value = next(key, this.get(key));
-        return value === undefined ? [] : [{ key, value, expected: this.versionOf(key) }];
+        const draft = next(key, this.get(key));
+        const row = typeof draft === 'string' ? { value: draft } : draft;
+        return row === undefined ? [] : [{ ...row, key, expected: this.versionOf(key) }];
       });
       if (writes.length === 0) return;
-      const { versions, life } = await this.table.put(writes);
+      const askedAt = this.#now();
+      const written = await this.table.put(writes);
+      const { versions, life } = written;
       if (this.#life === '') this.#life = life;
       left = [];
       for (const [index, { key, value }] of writes.entries()) {
@@ -195,12 +211,24 @@ export class TableReplica<T extends Replicated> {
         if (version === undefined) left.push(key);
         else this.#accept({ key, value, version });
       }
+      this.#advance(written, askedAt);
       if (left.length < writes.length) this.options.settled?.();
       if (left.length === 0) return;
       await this.sync();
     }
     const { what } = this.options;
     throw new ConflictError(`entry ${show(left[0])} of the ${what}`, MAX_CONFLICTS);
+  }
+
+  /**
+   * INVARIANT: what this copy has just written it need not read, as long as it had everything up to the version before and
+   * nothing came in between. Not while it is read: that read has asked from where the copy was.
+   */
+  #advance({ versions, life, follows }: TableWritten, askedAt: number): void {
+    const isBehind = follows !== this.#version || this.#version === 0 || life !== this.#life;
+    if (isBehind || this.#loss !== undefined || this.#mustReadAnew || this.#running !== undefined) return;
+    for (const version of versions) this.#version = Math.max(this.#version, version ?? 0);
+    this.#heardAt = askedAt;
   }
 
   /** Removes rows that still are as they were seen, in the table and then here. Returns the keys of those that were removed. */
@@ -238,6 +266,31 @@ export class TableReplica<T extends Replicated> {
     });
   }
 
+  /**
+   * Somebody said that the table has this version by now; `undefined` = a newer one. What this node has nothing to do with need
+   * not be read at once.
+   */
+  hinted(version = Infinity, isUrgent = true): void {
+    if (version <= this.#version) return;
+    this.#hinted = Math.max(this.#hinted, version);
+    const wait = isUrgent ? 0 : this.#lookedAt + PACE_MS - this.#now();
+    if (wait > 0) this.#hintTimer ??= setTimeout(() => this.#follow(), Math.min(wait, PACE_MS)).unref();
+    else if (!this.#followsSoon) {
+      this.#followsSoon = true;
+      // The answer to a write of this node may be here as well, and then there is nothing to read.
+      setImmediate(() => this.#follow());
+    }
+  }
+
+  #follow(): void {
+    clearTimeout(this.#hintTimer);
+    this.#hintTimer = undefined;
+    this.#followsSoon = false;
+    const newest = this.#hinted;
+    this.#hinted = 0;
+    if (newest > this.#version) unattended(`comparing the ${this.options.what}`, this.syncSoon());
+  }
+
   /** Called with each beat: the newest version of the table, as Redis says. */
   heard(tableVersion: number): Promise<void> {
     if (tableVersion !== this.#version || this.#loss !== undefined || this.#mustReadAnew) return this.syncSoon();
@@ -262,6 +315,7 @@ export class TableReplica<T extends Replicated> {
 
   async #look(): Promise<void> {
     const askedAt = this.#now();
+    this.#lookedAt = askedAt;
     if (askedAt - this.#heardAt > TOO_LONG_MS && this.#rows.size > 0) this.#mustReadAnew = true;
     const page = await this.table.since(this.#version);
     // INVARIANT: what a newer life holds is not taken into this copy before it is known what is to be put back.

@@ -26,6 +26,8 @@ export interface TableWrite {
   key: string;
   value: string;
   expected: number;
+  /** What it is about, for the hint: who has nothing to do with that looks a little later. '' = all do; absent = nobody does. */
+  about?: string;
 }
 
 /** What became of writes. */
@@ -34,6 +36,8 @@ export interface TableWritten {
   versions: (number | undefined)[];
   /** See {@link TablePage.life}. */
   life: string;
+  /** The newest version before these; `undefined` when somebody else wrote in between. A copy that has it has missed nothing. */
+  follows?: number | undefined;
 }
 
 /** A row as it was seen, to be removed. */
