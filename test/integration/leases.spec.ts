@@ -1,12 +1,13 @@
 // Leases against the real scripts: Redlock takes and frees, Lua mints, renews, reclaims and refuses.
 import { describe, expect, it } from '@jest/globals';
-import type { Redis } from 'ioredis';
+import { Redis as Client, type Redis } from 'ioredis';
 import { LeaseLostError, StaleEpochError, Telemetry } from 'nestjs-foundation';
 import { resolve } from '../../libs/foundation/src/config/resolve.js';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
 import { monotonicNow } from '../../libs/foundation/src/tools/clock.js';
 import { keysOf, type Keys } from '../../libs/foundation/src/tools/keys.js';
 import type { Hint } from '../../libs/foundation/src/tools/hints.js';
+import { confirmScript, recoverScript, renewScript } from '../../libs/foundation/src/tools/lease.scripts.js';
 import type { Lease } from '../../libs/foundation/src/tools/leases.js';
 import { LIVES, type Lives } from '../../libs/foundation/src/tools/lives.js';
 import { Masters } from '../../libs/foundation/src/tools/masters.js';
@@ -524,6 +525,117 @@ describe('Data loss', () => {
     expect(lease.isHeld()).toBe(true);
     await lease.release();
     expect(await a.engine.leases.acquire('feed')).toBeDefined();
+  });
+});
+
+describe('A script that the network holds back', () => {
+  const evals = async (): Promise<number> => {
+    const calls = (await server.cli('INFO', 'commandstats')).matchAll(/cmdstat_eval(?:sha)?:calls=(\d+)/g);
+    return [...calls].reduce((sum, [, count]) => sum + Number(count), 0);
+  };
+
+  it.each(['FLUSHALL', 'a lease that has run out'])(
+    'gives nothing back to an owner that has fenced itself meanwhile, after %s (I14)',
+    async (how) => {
+      const proxy = await TcpProxy.open(server.port);
+      closeLater(() => proxy.close());
+      const a = await engineOn(server, appName, { redis: server.url.replace(`:${server.port}`, `:${proxy.port}`) });
+      const lease = await take(a);
+      await lease.announce();
+      // So that nothing is on its way which arrives in time.
+      const ttl = async (): Promise<number> => Number(await server.cli('PTTL', keys.lease('feed')));
+      const first = await ttl();
+      await eventually(async () => (await ttl()) > first);
+      proxy.mode = 'norequest';
+      await eventually(() => a.of('lease.lost').length === 1);
+      if (how === 'FLUSHALL') await server.cli('FLUSHALL');
+      else await eventually(async () => (await ttl()) === -2);
+      await server.cli('CONFIG', 'RESETSTAT');
+      proxy.mode = 'ok';
+      // The renewal that was not answered, and at least one attempt to keep what may be kept.
+      await eventually(async () => (await evals()) >= 2, { lastSeen: evals });
+      expect(await server.cli('EXISTS', keys.lease('feed'), keys.owner('feed'))).toMatch(
+        how === 'FLUSHALL' ? '0' : '1',
+      );
+      expect(await ttl()).toBe(-2);
+      const b = await engineOn(server, appName);
+      expect(await ownerOf(b)).toBeUndefined();
+      expect((await takeWhenFree(b)).epoch).toBeGreaterThan(lease.epoch);
+    },
+  );
+});
+
+describe('A script that arrives when its answer is not waited for any more', () => {
+  const WAIT = 200;
+  const client = (): Redis => {
+    const own = new Client(server.adminUrl);
+    closeLater(() => own.quit());
+    return own;
+  };
+  const ttl = async (): Promise<number> => Number(await server.cli('PTTL', keys.lease('feed')));
+  /** When a script was sent that arrives so many milliseconds later, by the clock of Redis. */
+  const sent = async (ago: number): Promise<number> => {
+    const [seconds, micros] = (await server.cli('TIME')).split(/\s+/).map(Number) as [number, number];
+    return seconds * 1000 + Math.floor(micros / 1000) - ago;
+  };
+  const own = (): string[] => [keys.lease('feed'), keys.epoch('feed'), keys.owner('feed')];
+
+  it('renews nothing, and says so', async () => {
+    const redis = client();
+    await server.cli('SET', keys.lease('feed'), 'token', 'PX', '5000');
+    const renew = (at: number): Promise<unknown> =>
+      renewScript.run(redis, [keys.lease('feed'), keys.lease('none')], [60_000, at, WAIT, 'token', 'token']);
+    expect(await renew(await sent(1000))).toEqual([expect.stringMatching(/^\d{13}$/), '', '']);
+    expect(await ttl()).toBeLessThanOrEqual(5000);
+    expect(await renew(await sent(0))).toEqual([expect.any(String), 1, 0]);
+    expect(await ttl()).toBeGreaterThan(5000);
+    await server.cli('PEXPIRE', keys.lease('feed'), '5000');
+    // Nothing is known of the clock yet.
+    expect(await renew(-1)).toEqual([expect.any(String), 1, 0]);
+    expect(await ttl()).toBeGreaterThan(5000);
+  });
+
+  it.each([
+    ['while its owner is one', 0, 1000, true],
+    ['too late', 1000, 5000, false],
+    ['in time, when its owner has fenced itself', 100, 150 + 50, false],
+    ['by an unknown clock', NaN, 1000, false],
+  ])('reclaims %s: %d ms after it was sent, with %d ms left: %s', async (_what, ago, left, isIn) => {
+    const redis = client();
+    await server.cli('DEL', keys.incarnation, keys.epoch('feed'));
+    const at = Number.isNaN(ago) ? -1 : await sent(ago);
+    const head = [1500, 'n', 'b', 1000, 1000, 1000, at, WAIT, 150];
+    const answer = await recoverScript.run(redis, [keys.incarnation, ...own()], [...head, 'token', left, 7, 'running']);
+    expect(answer).toEqual([expect.any(String), isIn ? expect.stringMatching(/^\d{16}$/) : 'late']);
+    expect(await server.cli('EXISTS', keys.lease('feed'), keys.owner('feed'))).toMatch(isIn ? /^2/ : /^0/);
+  });
+
+  it('does not keep for longer what its owner may still have, and names the epoch all the same', async () => {
+    const redis = client();
+    await server.cli('SET', keys.lease('feed'), 'token', 'PX', '5000');
+    const recover = async (at: number): Promise<unknown> =>
+      recoverScript.run(
+        redis,
+        [keys.incarnation, ...own()],
+        [1500, 'n', 'b', 1000, 1000, 1000, at, WAIT, 150, 'token', 60_000, 7, 'running'],
+      );
+    expect(await recover(await sent(1000))).toEqual([expect.any(String), '7']);
+    expect(await ttl()).toBeLessThanOrEqual(5000);
+    expect(await recover(await sent(0))).toEqual([expect.any(String), '7']);
+    expect(await ttl()).toBeGreaterThan(5000);
+  });
+
+  it('puts nothing back where a server lost it', async () => {
+    const redis = client();
+    const confirm = (at: number): Promise<unknown> =>
+      confirmScript.run(redis, own(), ['n', 'b', 1000, 1000, 1000, at, WAIT, 'token', 7, 'running']);
+    expect(await confirm(await sent(1000))).toEqual([expect.any(String), 0]);
+    expect(await confirm(-1)).toEqual([expect.any(String), 0]);
+    expect(await server.cli('EXISTS', ...own())).toMatch(/^0/);
+    expect(await confirm(await sent(0))).toEqual([expect.any(String), 1]);
+    // What is there is confirmed whenever it comes: it counts with its lease only.
+    expect(await confirm(await sent(1000))).toEqual([expect.any(String), 1]);
+    expect(await ttl()).toBeLessThanOrEqual(1000);
   });
 });
 

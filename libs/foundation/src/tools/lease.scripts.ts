@@ -1,6 +1,7 @@
 /**
  * The Lua of the leases, run by `redlock.leases.ts`. Redlock's own scripts take and free the lock itself.
  * Invariant of every script that grants or prolongs: only for the token that holds the key, or for the last holder in the grace after data loss.
+ * And of those that give a lease life: not when they arrive too late; see `IN_TIME`.
  */
 import { Script } from './script.js';
 
@@ -95,6 +96,32 @@ return epoch
 `,
 );
 
+/**
+ * Lua: `in_time(sent, wait)` → whether this script arrived while its answer is waited for, and the Redis time in ms. `sent` is when
+ * it was sent, by this very Redis' clock as its last answer to the node told (see \`server.clock.ts\`), or -1 when it has not told.
+ *
+ * INVARIANT (I14): a script that gives a lease life does nothing when it arrives later than \`wait\` after it was sent, whatever the
+ * network did with it: its owner has given up that attempt, and may have fenced itself. So after the deadline of an owner no
+ * script of it makes its lease live longer, or anew in a Redis that lost it, and a lookup names it for no longer than the lease
+ * that it had, counted from its last renewal in time.
+ *
+ * INVARIANT (I1): it only ever refuses: what is granted lasts as long as it did, so nobody else can own sooner than before.
+ *
+ * Clocks: only differences by the clock of one Redis count, over the time since its last answer, a renewal ago. Where that clock
+ * went ahead meanwhile, what is in time counts as late: the answer tells its new time, and the owner asks once more while it is one.
+ * Where it went back by a jump, a late script is not known as such until the next answer: then it is as it was without this rule.
+ *
+ * What else may come late needs no such rule: \`mint\`, \`announce\` and \`prolong\` write beside a lease that their token holds at
+ * that moment, and count with it only; Redlock's acquire makes a lease that names nobody until a \`mint\`; \`farewell\` takes away.
+ */
+const IN_TIME = `
+local function in_time(sent, wait)
+  local t = redis.call('TIME')
+  local now = t[1] * 1000 + math.floor(t[2] / 1000)
+  return tonumber(sent) >= 0 and now - tonumber(sent) <= tonumber(wait), string.format('%.0f', now)
+end
+`;
+
 /** KEYS lease, owner · ARGV token, topic, hint, life of the owner → 1 when this token is the owner and is now shown as running. */
 export const announceScript = new Script(
   'foundationLeaseAnnounce',
@@ -107,18 +134,27 @@ return 1
 `,
 );
 
-/** KEYS leases · ARGV ttl, then the token of each → for each: 1 renewed, 0 gone, -1 somebody else's. One call for all leases of a node. */
+/**
+ * KEYS leases · ARGV ttl, sent, wait, then the token of each → the Redis time, then for each: 1 renewed, 0 gone, -1 somebody
+ * else's; '' for all when it came too late. One call for all leases of a node.
+ */
 export const renewScript = new Script(
   'foundationLeaseRenew',
-  `
-local replies = {}
+  `${IN_TIME}
+local fresh, now = in_time(ARGV[2], ARGV[3])
+-- Before the first answer nothing is known to be late, and a lease that was won slowly must not wait.
+fresh = fresh or tonumber(ARGV[2]) < 0
+local replies = { now }
 for i, lease in ipairs(KEYS) do
-  local value = redis.call('GET', lease)
-  if value == ARGV[i + 1] then
-    redis.call('PEXPIRE', lease, ARGV[1])
-    replies[i] = 1
-  else
-    replies[i] = value and -1 or 0
+  replies[i + 1] = ''
+  if fresh then
+    local value = redis.call('GET', lease)
+    if value == ARGV[i + 3] then
+      redis.call('PEXPIRE', lease, ARGV[1])
+      replies[i + 1] = 1
+    else
+      replies[i + 1] = value and -1 or 0
+    end
   end
 end
 return replies
@@ -129,25 +165,33 @@ return replies
  * The careful renewal: after an unacknowledged one, and for a lease that is gone.
  *
  * KEYS incarnation, then (lease, epoch, owner) of each · ARGV grace ms, node, bootId, full ttl, life of the epoch, of the owner,
- * then (token, ttl, held epoch, state to reclaim with, or '') of each → for each: the epoch that counts, or '' when the lease
- * is lost.
+ * sent, wait, margin, then (token, ttl, held epoch, state to reclaim with, or '') of each → the Redis time, then for each: the
+ * epoch that counts, '' when the lease is lost, or 'late' when it came too late to reclaim: then it may be asked again.
+ *
+ * INVARIANT (I14): a reclaim is over when its owner is: `ttl` is what the owner has left and the margin, so one that arrives when
+ * the owner has fenced itself would mint an epoch that nobody ever has.
  */
 export const recoverScript = new Script(
   'foundationLeaseRecover',
-  `${GRACE}${MINT_EPOCH}
+  `${GRACE}${MINT_EPOCH}${IN_TIME}
+local fresh, at = in_time(ARGV[7], ARGV[8])
 local left, now
-local replies = {}
+local replies = { at }
 for i = 0, (#KEYS - 1) / 3 - 1 do
   local lease, epoch, owner = KEYS[i * 3 + 2], KEYS[i * 3 + 3], KEYS[i * 3 + 4]
-  local token, ttl, held, state = ARGV[i * 4 + 7], ARGV[i * 4 + 8], ARGV[i * 4 + 9], ARGV[i * 4 + 10]
+  local token, ttl, held, state = ARGV[i * 4 + 10], ARGV[i * 4 + 11], ARGV[i * 4 + 12], ARGV[i * 4 + 13]
   local value = redis.call('GET', lease)
   local reply = ''
   if value == token then
     -- Never less than it has: a renewal that arrives late must not shorten a newer one.
-    if redis.call('PTTL', lease) < tonumber(ttl) then redis.call('PEXPIRE', lease, ttl) end
+    if (fresh or tonumber(ARGV[7]) < 0) and redis.call('PTTL', lease) < tonumber(ttl) then
+      redis.call('PEXPIRE', lease, ttl)
+    end
     -- The answer to a reclaim may be what was lost: the epoch that it minted is the one that counts.
     local minted = redis.call('HGET', owner, 'epoch')
     reply = minted and tonumber(minted) > tonumber(held) and minted or held
+  elseif not value and state ~= '' and not (fresh and in_time(ARGV[7], tonumber(ttl) - tonumber(ARGV[9]))) then
+    reply = 'late'
   elseif not value and state ~= '' then
     if not left then left, now = grace(KEYS[1], ARGV[1]) end
     if left > 0 and tonumber(held) >= tonumber(redis.call('GET', epoch) or '0') then
@@ -159,29 +203,32 @@ for i = 0, (#KEYS - 1) / 3 - 1 do
       redis.call('PEXPIRE', owner, ARGV[6])
     end
   end
-  replies[i + 1] = reply
+  replies[i + 2] = reply
 end
 return replies
 `,
 );
 
 /**
- * KEYS (lease, epoch, owner) of each · ARGV node, bootId, ttl, life of the epoch, of the owner, then (token, epoch, state) of
- * each → for each: 1 when this server now has the lease with at least this epoch, 0 when the lease is somebody else's here.
+ * KEYS (lease, epoch, owner) of each · ARGV node, bootId, ttl, life of the epoch, of the owner, sent, wait, then (token, epoch,
+ * state) of each → the Redis time, then for each: 1 when this server now has the lease with at least this epoch, 0 when the lease is
+ * somebody else's here, or is gone and this came too late to put it back.
  */
 export const confirmScript = new Script(
   'foundationLeaseConfirm',
-  `
-local t = redis.call('TIME')
-local now = string.format('%.0f', t[1] * 1000 + math.floor(t[2] / 1000))
-local replies = {}
+  `${IN_TIME}
+local fresh, now = in_time(ARGV[6], ARGV[7])
+local replies = { now }
 for i = 0, #KEYS / 3 - 1 do
   local lease, stored, owner = KEYS[i * 3 + 1], KEYS[i * 3 + 2], KEYS[i * 3 + 3]
-  local token, epoch, state = ARGV[i * 3 + 6], ARGV[i * 3 + 7], ARGV[i * 3 + 8]
+  local token, epoch, state = ARGV[i * 3 + 8], ARGV[i * 3 + 9], ARGV[i * 3 + 10]
   local value = redis.call('GET', lease)
-  if not value then redis.call('SET', lease, token, 'PX', ARGV[3]) end
-  replies[i + 1] = 0
-  if not value or value == token then
+  if not value and fresh then
+    redis.call('SET', lease, token, 'PX', ARGV[3])
+    value = token
+  end
+  replies[i + 2] = 0
+  if value == token then
     if tonumber(redis.call('GET', stored) or '0') < tonumber(epoch) then
       redis.call('SET', stored, epoch, 'PX', ARGV[4])
     end
@@ -189,7 +236,7 @@ for i = 0, #KEYS / 3 - 1 do
     redis.call('HSET', owner, 'token', token, 'node', ARGV[1], 'bootId', ARGV[2], 'epoch', epoch, 'state', state,
       'since', known[1] == token and known[2] or now, 'ttl', ARGV[3])
     redis.call('PEXPIRE', owner, ARGV[5])
-    replies[i + 1] = 1
+    replies[i + 2] = 1
   end
 end
 return replies

@@ -9,6 +9,8 @@ import type { Script } from './script.js';
 /** How long answers that the majority does not need are waited for; a server that hangs delays nothing by more. */
 const STRAGGLERS_MS = 20;
 
+type Args = readonly (string | number)[];
+
 /** See the file header. */
 export class Masters {
   /** How many servers must agree: any two majorities share one. */
@@ -34,17 +36,19 @@ export class Masters {
    * A majority that has answered need not agree. As long as `enough` says that the answers decide nothing, the others are
    * waited for, until their commands time out.
    *
+   * @param args the same for all, or those for each.
    * @returns the answers in the order of the servers, `undefined` where none came in time; at least a majority came.
    * @throws the last error when a majority cannot answer.
    */
   async run(
     script: Script,
     keys: readonly string[],
-    args: readonly (string | number)[],
+    args: Args | ((server: number) => Args),
     enough: (answers: readonly unknown[]) => boolean = () => true,
   ): Promise<unknown[]> {
     const [only] = this.clients;
-    if (!this.isQuorum) return [await script.run(only!, keys, args)];
+    const argsOf = (server: number): Args => (typeof args === 'function' ? args(server) : args);
+    if (!this.isQuorum) return [await script.run(only!, keys, argsOf(0))];
     const answers = new Array<unknown>(this.clients.length).fill(undefined);
     await new Promise<void>((resolve, reject) => {
       let [answered, failed] = [0, 0];
@@ -55,7 +59,7 @@ export class Masters {
         else reject(asError(error));
       };
       this.clients.forEach((client, index) => {
-        script.run(client, keys, args).then(
+        script.run(client, keys, argsOf(index)).then(
           (answer) => {
             answers[index] = answer ?? null;
             answered += 1;

@@ -24,14 +24,16 @@ type Command = (keyCount: number, ...rest: string[]) => Promise<unknown>;
 class FakeClient {
   readonly calls: { command: string; keys: string[]; args: string[]; at: number }[] = [];
   epoch = 100;
+  /** How far its clock is ahead of this node's. */
+  ahead = 1_800_000_000_000;
   renewal: (leases: number) => unknown = (leases) => Array<number>(leases).fill(1);
   recovery: (held: string[]) => unknown = (held) => held;
   minted: () => unknown = () => String(++this.epoch);
 
   readonly foundationLeaseMint = this.#command('mint', () => this.minted());
-  readonly foundationLeaseRenew = this.#command('renew', (keys) => this.renewal(keys.length));
+  readonly foundationLeaseRenew = this.#command('renew', (keys) => this.#timed(this.renewal(keys.length)));
   readonly foundationLeaseRecover = this.#command('recover', (_keys, args) =>
-    this.recovery(args.slice(6).filter((_, index) => index % 4 === 2)),
+    this.#timed(this.recovery(args.slice(9).filter((_, index) => index % 4 === 2))),
   );
   prolonged: () => unknown = () => 1;
   readonly foundationLeaseProlong = this.#command('prolong', () => this.prolonged());
@@ -47,6 +49,13 @@ class FakeClient {
       .map((key) => (key.endsWith(':a') ? ['n1', 'b1', '7', 'running', '12'] : [])),
   );
   readonly foundationFencedSet = this.#command('fencedSet', (_keys, [epoch]) => (Number(epoch) < 50 ? '50' : ''));
+
+  async #timed(answer: unknown): Promise<unknown> {
+    const replies = await answer;
+    return Array.isArray(replies)
+      ? [String(Math.round(performance.now() + this.ahead)), ...(replies as unknown[])]
+      : replies;
+  }
 
   #command(command: string, answer: (keys: string[], args: string[]) => unknown): Command {
     return async (count, ...rest) => {
@@ -252,7 +261,7 @@ describe('RedlockLeases', () => {
       expect(client.of('renew')).toHaveLength(3);
       expect(client.of('renew')[0]).toMatchObject({
         keys: [keys.lease('a'), keys.lease('b')],
-        args: ['1500', 'token-1', 'token-2'],
+        args: ['1500', '-1', '200', 'token-1', 'token-2'],
       });
       await pass(60_000);
       expect(a.isHeld() && b.isHeld()).toBe(true);
@@ -310,9 +319,10 @@ describe('RedlockLeases', () => {
       expect(later.length).toBeGreaterThan(3);
       for (const { keys: named, args, at } of later) {
         expect(named).toEqual([keys.incarnation, keys.lease('a'), keys.epoch('a'), keys.owner('a')]);
-        expect(args.slice(0, 7)).toEqual(['1517', 'n1', 'b1', '1500', '604800000', '86400000', 'token-1']);
-        expect(Number(args[7])).toBe(Math.round(TIMES.deadline - (at - began) + TIMES.margin));
-        expect(args.slice(8)).toEqual(['101', 'starting']);
+        expect(args.slice(0, 6)).toEqual(['1517', 'n1', 'b1', '1500', '604800000', '86400000']);
+        expect(args.slice(6, 10)).toEqual(['-1', '200', '250', 'token-1']);
+        expect(Number(args[10])).toBe(Math.round(TIMES.deadline - (at - began) + TIMES.margin));
+        expect(args.slice(11)).toEqual(['101', 'starting']);
       }
       expect(lease.isHeld()).toBe(true);
       client.renewal = () => [1];
@@ -321,6 +331,39 @@ describe('RedlockLeases', () => {
       await pass(TIMES.renewEvery * 2);
       expect(lease.isHeld()).toBe(true);
       expect(client.of('renew').at(-1)!.args[0]).toBe('1500');
+    });
+
+    it('says when it was sent by the clock of Redis, as the last answer told, and follows one that is set', async () => {
+      await held();
+      await pass(TIMES.renewEvery * 2 + 5);
+      client.ahead = -500;
+      await pass(TIMES.renewEvery * 2);
+      const [first, second, third, fourth] = client.of('renew');
+      expect(first!.args.slice(1, 3)).toEqual(['-1', '200']);
+      expect(second!.args[1]).toBe(String(Math.round(second!.at + 1_800_000_000_000)));
+      // The third one told the new time.
+      expect(third!.args[1]).toBe(String(Math.round(third!.at + 1_800_000_000_000)));
+      expect(fourth!.args[1]).toBe(String(Math.round(fourth!.at - 500)));
+    });
+
+    it('is kept by the next attempt when Redis takes one for late, because its clock went ahead', async () => {
+      const lease = await held();
+      await pass(TIMES.renewEvery + 1);
+      client.renewal = () => [''];
+      client.recovery = () => ['late'];
+      client.ahead += 5000;
+      await pass(TIMES.renewEvery + 110);
+      const [recover] = client.of('recover');
+      // By then Redis had told its new time.
+      expect(recover!.args[6]).toBe(String(Math.round(recover!.at + client.ahead)));
+      expect(lease.isHeld()).toBe(true);
+      client.recovery = () => ['150'];
+      client.renewal = (count) => Array<number>(count).fill(1);
+      await pass(110);
+      expect(lease).toMatchObject({ epoch: 150 });
+      await pass(TIMES.deadline * 2);
+      expect(lease.isHeld()).toBe(true);
+      expect(payloads('lease.lost')).toEqual([]);
     });
 
     it('ends at once when Redis says that the key is not ours', async () => {

@@ -15,6 +15,7 @@ import { confirmScript, prolongScript, recoverScript, renewScript } from './leas
 import type { Lives } from './lives.js';
 import type { Masters } from './masters.js';
 import { toNumber, toTexts, type Script } from './script.js';
+import { ServerClock } from './server.clock.js';
 import { Watchdog } from './watchdog.js';
 
 const JITTER = 0.1;
@@ -29,6 +30,8 @@ export class Renewal {
   readonly #held = new Map<string, HeldLease>();
   readonly #logger = new Log();
   readonly #watchdog: Watchdog | undefined;
+  /** Of each server. */
+  readonly #clocks: readonly ServerClock[];
   #renewTimer: NodeJS.Timeout | undefined;
   #deadlineTimer: NodeJS.Timeout | undefined;
   /** When the deadline timer fires. */
@@ -50,6 +53,7 @@ export class Renewal {
     private readonly lives: Lives,
   ) {
     this.#prolongAt = now() + lives.prolongEvery;
+    this.#clocks = masters.clients.map(() => new ServerClock());
     this.#watchdog = times.onStall === 'exit' ? new Watchdog(node.name) : undefined;
   }
 
@@ -102,7 +106,7 @@ export class Renewal {
     const answers = await this.#ask(
       confirmScript,
       keys,
-      [name, bootId, this.times.ttl, epoch, owner, ...args],
+      (timing) => [name, bootId, this.times.ttl, epoch, owner, ...timing, ...args],
       (texts) => leases.every((_, index) => count(texts, index, '1') >= this.masters.majority),
     );
     leases.forEach((lease, index) => (lease.spread = count(answers, index, '1') === this.masters.clients.length));
@@ -182,8 +186,9 @@ export class Renewal {
     if (leases.length === 0) return [];
     const sentAt = this.now();
     const keys = leases.map(({ key }) => key);
-    const args = [this.times.ttl, ...leases.map(({ token }) => token)];
+    const tokens = leases.map(({ token }) => token);
     const { majority } = this.masters;
+    const args = (timing: Timing): Args => [this.times.ttl, ...timing, ...tokens];
     const answers = await this.#ask(renewScript, keys, args, (texts) =>
       leases.every((_, index) => count(texts, index, '1') >= majority),
     );
@@ -248,7 +253,8 @@ export class Renewal {
       this.lives.epoch,
       this.lives.owner,
     ];
-    const answers = await this.#ask(recoverScript, keys, [...head, ...args], (texts) =>
+    const timed = (timing: Timing): Args => [...head, ...timing, this.times.margin, ...args];
+    const answers = await this.#ask(recoverScript, keys, timed, (texts) =>
       leases.every((_, index) => epochsOf(texts, index).length >= this.masters.majority),
     );
     const raised = new Map<HeldLease, number>();
@@ -289,15 +295,27 @@ export class Renewal {
     }
   }
 
-  /** Runs a script and reads its answers as texts; waits for all that can answer until `enough` is true. */
+  /**
+   * Runs a script and reads its answers as texts; waits for all that can answer until `enough` is true.
+   *
+   * It says to each server when it was sent and for how long an answer is waited for, see `IN_TIME`, and hears its time.
+   */
   async #ask(
     script: Script,
     keys: readonly string[],
-    args: readonly (string | number)[],
+    args: (timing: Timing) => Args,
     enough: (answers: readonly (readonly string[])[]) => boolean,
   ): Promise<string[][]> {
-    const answers = await this.masters.run(script, keys, args, (replies) => enough(replies.map(toTexts)));
-    return answers.map(toTexts);
+    const sentAt = this.now();
+    const { commandTimeout } = this.times;
+    const argsOf = (server: number): Args => args([this.#clocks[server]!.at(sentAt), commandTimeout]);
+    const read = (replies: readonly unknown[]): string[][] => replies.map((reply) => toTexts(reply).slice(1));
+    const replies = await this.masters.run(script, keys, argsOf, (all) => enough(read(all)));
+    for (const [server, reply] of replies.entries()) {
+      const serverNow = toNumber(toTexts(reply)[0]);
+      if (serverNow > 0) this.#clocks[server]!.note(sentAt, serverNow);
+    }
+    return read(replies);
   }
 
   /** Sets the timer for the lease that ends first. */
@@ -327,6 +345,10 @@ export class Renewal {
     }
   }
 }
+
+type Args = readonly (string | number)[];
+/** When a script is sent, by the clock of a server, and for how many milliseconds its answer is waited for. */
+type Timing = readonly [sent: number, wait: number];
 
 /** How many servers gave this answer about the lease at that place. */
 function count(answers: readonly (readonly string[])[], index: number, answer: string): number {
