@@ -143,7 +143,8 @@ describe('an application', () => {
       next(undefined);
       return name;
     });
-    const table = { sync: async () => undefined, get: () => undefined, change, floor: () => 0 };
+    const onChange = () => () => undefined;
+    const table = { sync: async () => undefined, get: () => undefined, change, onChange, floor: () => 0 };
     Object.defineProperty(table, 'size', { get: () => size });
     const manager = new ProcessManager(
       ...([

@@ -397,6 +397,40 @@ describe('Membership', () => {
     expect(nodes.beats).toEqual([{ update: { record: expect.objectContaining({ load: 2 }), changed: false } }]);
   });
 
+  it('does not beat for a load that is what it was again', async () => {
+    await membership.join([]);
+    await pass(10);
+    nodes.beats = [];
+    for (let job = 0; job < 5; job++) {
+      membership.setLoad(1);
+      await pass(20);
+      membership.setLoad(0);
+      await pass(60);
+    }
+    expect(nodes.beats).toEqual([]);
+    membership.setLoad(1);
+    await pass(60);
+    expect(nodes.beats.map(({ update }) => update?.record.load)).toEqual([1]);
+    // It beats as often as ever.
+    membership.setLoad(2);
+    membership.setLoad(1);
+    await pass(1200);
+    expect(nodes.beats.length).toBeGreaterThanOrEqual(2);
+  });
+
+  it('tells a load again of which it is not certain that it was heard', async () => {
+    await membership.join([]);
+    await pass(10);
+    membership.setLoad(1);
+    nodes.failing = true;
+    await pass(100);
+    nodes.failing = false;
+    membership.setLoad(0);
+    nodes.beats = [];
+    await pass(400);
+    expect(nodes.beats[0]?.update?.record.load).toBe(0);
+  });
+
   it('sends an update again that may not have arrived', async () => {
     await membership.join([]);
     membership.setLoad(2);

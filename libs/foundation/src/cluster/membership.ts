@@ -121,6 +121,10 @@ export class Membership {
   #pending: { changed: boolean } | undefined;
   #timer: NodeJS.Timeout | undefined;
   #dueAt = Infinity;
+  /** When a beat is due whatever happens. */
+  #regularAt = 0;
+  /** The load that the others were told last; `undefined` while that is not certain. */
+  #told: number | undefined;
   #beating: Promise<void> | undefined;
 
   constructor(
@@ -470,8 +474,17 @@ export class Membership {
     this.#timer = setTimeout(() => {
       this.#noteLag(this.now() - this.#dueAt);
       this.#dueAt = Infinity;
-      unattended('beating', this.#beatNow());
+      if (this.#saysNothing()) this.#beatIn(this.#regularAt - this.now());
+      else unattended('beating', this.#beatNow());
     }, jittered);
+  }
+
+  /** What came is gone again already, as with short jobs: the load is what it was, and there is nothing to bring a beat forward for. */
+  #saysNothing(): boolean {
+    if (this.#pending?.changed !== false || this.#record.load !== this.#told || this.now() >= this.#regularAt)
+      return false;
+    this.#pending = undefined;
+    return true;
   }
 
   /** How late a timer of ours fires says how busy the event loop is; a single late one is forgotten after some beats. */
@@ -501,15 +514,20 @@ export class Membership {
     const pending = this.#pending;
     this.#pending = undefined;
     let next = this.config.membership.beatEvery;
+    const told = this.#told;
+    this.#told = undefined;
     try {
       const { name, bootId } = this.node;
       const update = pending === undefined ? undefined : { record: this.#record, changed: pending.changed };
-      await this.#heard(await this.engine.nodes.beat(name, bootId, update), sentAt);
+      const answer = await this.engine.nodes.beat(name, bootId, update);
+      if (answer.status === 'ok') this.#told = update?.record.load ?? told;
+      await this.#heard(answer, sentAt);
     } catch (error) {
       if (pending !== undefined) this.#pendAgain(pending);
       this.#unheard(error);
       next = Math.min(next, RETRY_MS);
     } finally {
+      this.#regularAt = this.now() + next;
       this.#beatIn(next);
     }
   }

@@ -76,6 +76,48 @@ describe('Candidacy', () => {
     await isForgotten('a');
   });
 
+  describe('for a name that nobody has had', () => {
+    it('takes it without a question when it is its own', async () => {
+      candidacy.want('feed', true);
+      await pass(5);
+      expect(won).toMatchObject([{ name: 'feed' }]);
+      expect(leases.asked).toEqual([]);
+    });
+
+    it('asks in its turn when somebody else comes first, and not before', async () => {
+      ranks['feed'] = 2;
+      candidacy.want('feed', true);
+      await pass(2 * RANK_STEP - 5);
+      expect([leases.asked, leases.tried]).toEqual([[], []]);
+      leases.taken.set('feed', began + 400);
+      await pass(10);
+      expect(leases.asked).toHaveLength(1);
+      expect(leases.tried).toEqual([]);
+      await pass(500);
+      expect(won).toHaveLength(1);
+    });
+
+    it('asks nobody when it is not wanted any more by then', async () => {
+      ranks['feed'] = 2;
+      candidacy.want('feed', true);
+      await pass(RANK_STEP);
+      candidacy.unwant('feed');
+      await pass(500);
+      expect([leases.asked, leases.tried]).toEqual([[], []]);
+    });
+
+    it('asks like for any other once somebody was faster', async () => {
+      leases.taken.set('feed', began + 400);
+      candidacy.want('feed', true);
+      await pass(10);
+      expect(leases.tried).toHaveLength(1);
+      await pass(10);
+      expect(leases.asked).toHaveLength(1);
+      await pass(500);
+      expect(won).toHaveLength(1);
+    });
+  });
+
   it('asks once for all names that are due', async () => {
     for (const name of ['a', 'b', 'c']) candidacy.want(name);
     candidacy.want('a');

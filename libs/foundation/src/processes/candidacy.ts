@@ -23,6 +23,8 @@ interface Candidate {
   /** The rank it has waited for. */
   rank: number;
   busy: boolean;
+  /** True until it is tried for the first time, for a name that nobody has had yet. */
+  fresh: boolean;
   /** True when a hint came since Redis was asked last; what Redis said is older. */
   hinted: boolean;
 }
@@ -47,11 +49,17 @@ export class Candidacy {
     private readonly now: () => number,
   ) {}
 
-  /** Adds a name; nothing changes for one that is waiting already. */
-  want(name: string): void {
+  /**
+   * Adds a name; nothing changes for one that is waiting already.
+   *
+   * @param fresh nobody has owned it: whose turn it is takes it without asking, the others ask when it is theirs.
+   */
+  want(name: string, fresh = false): void {
     if (this.#names.has(name)) return;
-    this.#names.set(name, { dueAt: this.now(), waited: false, rank: 0, busy: false, hinted: false });
-    this.#arm();
+    const dueAt = fresh ? Infinity : this.now();
+    this.#names.set(name, { dueAt, waited: false, rank: 0, busy: false, fresh, hinted: false });
+    if (fresh) this.hint(name);
+    else this.#arm();
   }
 
   unwant(name: string): void {
@@ -149,16 +157,22 @@ export class Candidacy {
 
   async #ask(): Promise<void> {
     const limit = this.now() + TOGETHER_MS;
-    const due = [...this.#names].filter(([, { busy, dueAt }]) => !busy && dueAt <= limit);
-    for (const [, candidate] of due) candidate.hinted = false;
+    const all = [...this.#names].filter(([, { busy, dueAt }]) => !busy && dueAt <= limit);
+    const sure = all.filter(([, { fresh, rank }]) => fresh && rank === 0).map(([name]) => name);
+    const due = sure.length === 0 ? all : all.filter(([, { fresh, rank }]) => !fresh || rank > 0);
+    for (const [, candidate] of all) {
+      candidate.hinted = false;
+      candidate.fresh = false;
+    }
     try {
-      const free = await this.#sort(await this.leases.standing(due.map(([name]) => name)));
+      const asked = due.length === 0 ? [] : await this.leases.standing(due.map(([name]) => name));
+      const free = [...sure, ...(await this.#sort(asked))];
       for (let index = 0; index < free.length; index += PARALLEL) {
         await Promise.all(free.slice(index, index + PARALLEL).map((name) => this.#try(name)));
       }
     } catch (error) {
       this.#logger.debug('Redis did not say which names are free; asked again soon', { error: describe(error) });
-      for (const [, candidate] of due) candidate.dueAt = this.now() + RETRY_MS * (1 + Math.random());
+      for (const [, candidate] of all) candidate.dueAt = this.now() + RETRY_MS * (1 + Math.random());
     }
   }
 

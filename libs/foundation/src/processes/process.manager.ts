@@ -21,6 +21,7 @@ import { asError, isA } from '../foreign/words.js';
 import type { Engine } from '../tools/engine.js';
 import type { OwnerRecord } from '../tools/leases.js';
 import { redisError } from '../tools/refusal.js';
+import { Awaited, type News } from './awaited.js';
 import { NODE_CONTROL, type NodeControl } from './node.control.js';
 import { explain, misfitOf, obstacleOf, type Candidate } from './placement.js';
 import type { ProcessCalls } from './process.calls.js';
@@ -51,6 +52,9 @@ export const MAX_PROCESSES = 100_000;
 /** Injectable. Starts, finds, calls, moves and stops processes of the cluster from any node. */
 @Injectable()
 export class ProcessManager {
+  /** Who waits here for a process; made for the first that does. */
+  #waiting: Awaited | undefined;
+
   constructor(
     private readonly config: FoundationConfig,
     private readonly engine: Engine,
@@ -78,8 +82,8 @@ export class ProcessManager {
    * `LimitError` for a new name in a cluster of 100,000.
    */
   async startSingleton<T>(type: Type<T>, args?: unknown[], opts: StartOptions = {}): Promise<ProcessRef<T>> {
-    const spec = await this.#start('startSingleton', type, 'singleton', 1, args, opts);
-    return this.#running<T>(spec.name, 0, spec.options.timeout, type);
+    const { spec, isNew } = await this.#start('startSingleton', type, 'singleton', 1, args, opts);
+    return this.#running<T>(spec.name, 0, spec.options.timeout, type, isNew);
   }
 
   /**
@@ -99,7 +103,7 @@ export class ProcessManager {
     { replicas = 'all', ...opts }: StartOptions & { replicas?: number | 'all' } = {},
   ): Promise<StartResult<T>[]> {
     const count = replicas === 'all' ? 0 : positive(replicas);
-    const spec = await this.#start('startReplicated', type, 'replicated', count, args, opts);
+    const { spec } = await this.#start('startReplicated', type, 'replicated', count, args, opts);
     const entry = this.table.get(spec.name);
     // The nodes that are meant: a label that one lacks is no failure of it.
     const nodes = this.membership
@@ -136,7 +140,7 @@ export class ProcessManager {
   ): Promise<PartitionedRef<T>> {
     const declared = metadataOf(type)?.kind === 'partitioned' ? metadataOf(type)?.count : undefined;
     const count = positive(partitions ?? declared ?? 64);
-    const spec = await this.#start('startPartitioned', type, 'partitioned', count, args, opts);
+    const { spec } = await this.#start('startPartitioned', type, 'partitioned', count, args, opts);
     await this.#allRunning(spec);
     return this.#partitionedRef<T>(spec.name, spec.count, type);
   }
@@ -316,7 +320,7 @@ export class ProcessManager {
     count: number,
     args: unknown[] | undefined,
     opts: StartOptions,
-  ): Promise<ProcessSpec> {
+  ): Promise<{ spec: ProcessSpec; isNew: boolean }> {
     const subject = `${call}(${typeof type === 'function' ? type.name : show(type)})`;
     if (typeof type !== 'function' || !type.name) throw new ArgumentError(subject, 'type', show(type), 'a class');
     if (typeof opts !== 'object' || opts === null || Array.isArray(opts))
@@ -332,12 +336,19 @@ export class ProcessManager {
       const expected = 'a provider of this application whose class name no other one has';
       throw new ArgumentError(subject, 'type', `the class ${type.name}`, expected);
     }
-    await this.#patiently('starting a process', this.#want(spec));
-    return spec;
+    let isHeard = false;
+    const stop = this.#awaited.listen(spec.name, (news) => (isHeard ||= news === 'owner'));
+    try {
+      const isWritten = await this.#patiently('starting a process', this.#want(spec));
+      // INVARIANT: it is new only when nothing was said of an owner since before the row was written.
+      return { spec, isNew: isWritten && !isHeard };
+    } finally {
+      stop();
+    }
   }
 
-  /** What writes the row of a start; it may be called again when an answer was lost. */
-  #want(spec: ProcessSpec): () => Promise<void> {
+  /** What writes the row of a start; it may be called again when an answer was lost. True when it has written it just now. */
+  #want(spec: ProcessSpec): () => Promise<boolean> {
     let before: number | undefined;
     return async () => {
       if (before === undefined) {
@@ -348,13 +359,17 @@ export class ProcessManager {
       const { name } = spec;
       for (let dead = 0; ;) {
         let unsure = 0;
+        let isWritten = false;
         await this.table.change(name, (current) => {
           unsure = current?.status === 'once' && current.version !== dead ? current.version : 0;
-          return unsure > 0 ? undefined : this.#started(spec, current, before ?? -1);
+          const started = unsure > 0 ? undefined : this.#started(spec, current, before ?? -1);
+          isWritten = started !== undefined;
+          return started;
         });
         // INVARIANT (I13): the owner is asked for after the row said that it was started, and the row is changed only while
         // it is that very row. Asked before, the owner of a start that was won in between would be missed.
-        if (unsure === 0 || (await this.#isOwned(name))) return;
+        if (unsure === 0) return isWritten;
+        if (await this.#isOwned(name)) return false;
         dead = unsure;
       }
     };
@@ -436,14 +451,20 @@ export class ProcessManager {
     after: number,
     startTimeout: number | 'infinity',
     type?: Type<T>,
+    isNew = false,
   ): Promise<ProcessRef<T>> {
     const timeout = startTimeout === 'infinity' ? Infinity : startTimeout + ELECTION_MS;
     let seen: OwnerRecord[] | undefined;
-    const ref = await this.#until(name, timeout, async () => {
+    let isFirst = isNew;
+    const ref = await this.#until(name, timeout, async (news) => {
       const entry = await this.#present(name);
       if (entry.status === 'completed') return this.#ranRef<T>(entry, type);
       const error = this.#failureOf(name, entry);
       if (error !== undefined) throw new ProcessStartError(name, this.membership.self.name, error);
+      // Redis knows no more than the row as long as nobody says that an owner runs: a hint does, and a look now and then.
+      const isOfRow = news === 'row' || isFirst;
+      isFirst = false;
+      if (isOfRow && !runsEverywhere(entry)) return undefined;
       const owner = await this.registry.owner(name);
       seen = owner === undefined ? [] : [owner];
       return owner?.state === 'running' && owner.epoch > after ? this.#ref<T>(owner, type) : undefined;
@@ -514,26 +535,33 @@ export class ProcessManager {
   }
 
   /** Polls until `look` has something, woken by hints; `undefined` when the time is over. */
-  async #until<R>(name: string, timeoutMs: number, look: () => Promise<R | undefined>): Promise<R | undefined> {
+  async #until<R>(
+    name: string,
+    timeoutMs: number,
+    look: (news: 'row' | undefined) => Promise<R | undefined>,
+  ): Promise<R | undefined> {
     const deadline = performance.now() + timeoutMs;
     const patient = this.#patience('waiting for a process');
+    let news: 'row' | undefined;
     for (;;) {
       let wake = (): void => undefined;
       const woken = new Promise<void>((resolve) => (wake = resolve));
-      const stops = [
-        this.table.onChange((changed) => changed.has(processOf(name)) && wake()),
-        this.engine.onHint((hint) => 'name' in hint && processOf(hint.name) === processOf(name) && wake()),
-        this.membership.listen({ changed: () => wake() }),
-      ];
-      const timer = setTimeout(() => wake(), LOOK_EVERY_MS);
+      const heard: (News | undefined)[] = [];
+      const hear = (what?: News): void => {
+        heard.push(what);
+        wake();
+      };
+      const stop = this.#awaited.listen(name, hear);
+      const timer = setTimeout(hear, LOOK_EVERY_MS);
       try {
-        const found = await patient(look);
+        const found = await patient(() => look(news));
         if (found !== undefined || performance.now() >= deadline) return found;
         await woken;
       } finally {
         clearTimeout(timer);
-        for (const stop of stops) stop();
+        stop();
       }
+      news = heard.every((what) => what === 'row') ? 'row' : undefined;
     }
   }
 
@@ -577,6 +605,10 @@ export class ProcessManager {
       },
       stop: () => this.stop(name),
     };
+  }
+
+  get #awaited(): Awaited {
+    return (this.#waiting ??= new Awaited(this.engine, this.membership, this.table));
   }
 
   #names(): string[] {

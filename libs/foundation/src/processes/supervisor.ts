@@ -63,6 +63,10 @@ const LATE_BEATS = 2;
 const SIBLING_STEPS = 20;
 /** How long a process that could not be hosted here is left alone. */
 const PAUSE_MS = 500;
+/** A start that was asked for longer ago may have been tried by others. */
+const FRESH_MS = 1000;
+/** One that is temporary is over soon, as a rule, and its end says that it had come up. */
+const CONFIRM_AFTER_MS = 1000;
 /** Slots looked at in one turn of the event loop: a few milliseconds. */
 const LOOKS_AT_ONCE = 500;
 /** Processes that wait for a place here and are looked at when one is free; the others with the next beat. */
@@ -441,7 +445,13 @@ export class Supervisor {
       this.#noteUnfit(entry);
     } else if ((this.#paused.get(entry.name) ?? 0) > this.now()) return;
     else if (runsEverywhere(entry)) this.#runHere(entry);
-    else this.#candidacy.want(entry.name);
+    else this.#candidacy.want(entry.name, this.#isFresh(entry));
+  }
+
+  /** A call has just asked for it, and it has not come up yet. */
+  #isFresh({ confirmed, of, name, version }: VersionedEntry): boolean {
+    const ageMs = this.membership.clusterNow() - version / 1000;
+    return !confirmed && !this.#looked.has(of ?? name) && ageMs < FRESH_MS;
   }
 
   /** Nobody tells when this node has room again, or when an end that was kept is written by somebody else. */
@@ -501,7 +511,8 @@ export class Supervisor {
     // INVARIANT (I18): a restart or a move that met a reclaim is carried out all the same.
     else if (instance.firstEpoch <= entry.after) instance.stop(elsewhere ? 'move' : 'restart');
     else if (instance.running && !hosted.announced) unattended('announcing a process', this.#announce(hosted));
-    else if (instance.running && entry.confirmed === false) unattended('confirming a start', this.#confirm(hosted));
+    else if (instance.running && entry.confirmed === false && this.#mustConfirm(entry, hosted))
+      unattended('confirming a start', this.#confirm(hosted));
     // A new declaration may have other labels than the one by which it came here.
     else if (runsEverywhere(entry) && this.#misfit(entry) !== undefined) instance.stop('stop');
   }
@@ -693,7 +704,7 @@ export class Supervisor {
     if (this.#promised.delete(lease.name)) this.#resting.set(lease.name, this.now() + REST_MS);
     else this.#resting.delete(lease.name);
     this.#reportLoad();
-    // The copy of the table may be older than the lease; what it says now decides whether anything starts at all.
+    // The copy of the table may be older than the lease; what the table says now decides whether anything starts at all.
     if (!(await this.#confirmStart(entry, lease))) return lease.release();
     const exit = await instance.run();
     // INVARIANT (I1): the lease is given back only after user code has stopped; otherwise it must run out.
@@ -704,32 +715,46 @@ export class Supervisor {
 
   /** INVARIANT (I13): a temporary process is marked as started, under its lease, before it starts. */
   async #confirmStart(seen: VersionedEntry, lease: Lease): Promise<boolean> {
-    await this.table.sync();
+    const isMarked = seen.options.restart === 'temporary';
+    // INVARIANT: the mark is written only over the row that was looked at, so it needs no question before it. A part has a row
+    // of its own, and where its process stands is in another one.
+    if (!isMarked || seen.of !== undefined) await this.table.sync();
+    if (!this.#mayStart(seen)) return false;
+    return !isMarked || this.#mark(seen, lease);
+  }
+
+  /** Whether it is still what the lease was won for, by what is known now. */
+  #mayStart(seen: VersionedEntry): boolean {
     const entry = this.table.get(seen.name);
     if (entry === undefined || !this.#mayRun(entry) || !sameSpec(entry, seen)) return false;
     const ageMs = this.membership.clusterNow() - entry.version / 1000;
-    if (givesWay(entry, this.membership.members(), this.membership.self.name, ageMs)) {
-      this.#pause(entry.name);
-      return false;
-    }
-    if (entry.options.restart !== 'temporary') return true;
-    return this.#mark(entry.name, lease);
+    if (!givesWay(entry, this.membership.members(), this.membership.self.name, ageMs)) return true;
+    this.#pause(entry.name);
+    return false;
   }
 
   /** A mark that is there already is our own: its write succeeded and only the answer was lost. */
-  async #mark(name: string, lease: Lease): Promise<boolean> {
+  async #mark(seen: VersionedEntry, lease: Lease): Promise<boolean> {
+    const { name } = seen;
     const { epoch } = lease;
-    let marked = false;
+    let [marked, unsure] = [false, false];
     const record = async (): Promise<void> => {
-      await this.table.change(name, (current) => {
-        if (current === undefined) return undefined;
-        marked = current.status === 'wanted' || isMarkOf(current, epoch);
-        return current.status === 'wanted' ? { ...current, status: 'once', after: epoch - 1 } : undefined;
-      });
+      let isSent = false;
+      // Called again with what somebody else wrote in between.
+      const mark = (current?: VersionedEntry): ProcessEntry | undefined => {
+        marked = current !== undefined && (isMarkOf(current, epoch) || this.#mayStart(seen));
+        isSent = marked && current?.status === 'wanted';
+        return isSent && current !== undefined ? { ...current, status: 'once', after: epoch - 1 } : undefined;
+      };
+      try {
+        await this.table.change(name, mark);
+      } catch (error) {
+        unsure ||= isSent;
+        throw error;
+      }
     };
-    if (!(await this.#endings.underLease({ name, lease, record }))) this.#endings.unmark(name, lease);
-    else if (marked && lease.isHeld()) return true;
-    else if (marked) this.#endings.unmark(name, lease);
+    if ((await this.#endings.underLease({ name, lease, record })) && marked && lease.isHeld()) return true;
+    if (marked || unsure) this.#endings.unmark(name, lease);
     return false;
   }
 
@@ -746,7 +771,8 @@ export class Supervisor {
     const { spec } = hosted.instance;
     hosted.since = this.now();
     await this.#announce(hosted);
-    if (this.table.get(spec.name)?.confirmed === false) await this.#confirm(hosted);
+    const entry = this.table.get(spec.name);
+    if (entry?.confirmed === false && this.#mustConfirm(entry, hosted)) await this.#confirm(hosted);
     const outcomes = await Promise.allSettled(this.#hooks.map((hook) => hook(target, hosted.instance)));
     const undo = async (): Promise<void> => {
       const undos = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value()] : []));
@@ -764,6 +790,11 @@ export class Supervisor {
       // Tried again at the next look, because until then no lookup finds it.
       hosted.announced = false;
     });
+  }
+
+  /** What is temporary has no later start, so this is only for its waiting callers, whose time is ten seconds at least. */
+  #mustConfirm({ options }: VersionedEntry, { since = Infinity }: Hosted): boolean {
+    return options.restart !== 'temporary' || this.now() - since >= CONFIRM_AFTER_MS;
   }
 
   /** Until that is written, a later start that fails would count as the first one, and be given up. */
