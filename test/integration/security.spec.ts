@@ -165,6 +165,32 @@ describe('a stranger who writes into Redis', () => {
     expect(log.lines.join('')).not.toContain('evil\nhost');
   });
 
+  it.each(['another boot id', 'its own boot id'])(
+    'takes no node out by writing in the place of its record, under %s',
+    async (whose) => {
+      const [one, other] = [await node(), await node()];
+      await formed(one, other);
+      const counter = await eventually(() => one.app.get(ProcessManager).lookupSingleton(Counter));
+      const owner = counter.node === one.name ? one : other;
+      const client = stranger();
+      const bootId = whose === 'another boot id' ? 'mallory' : owner.app.get(Membership).self.bootId;
+      const isOurs = async (): Promise<boolean> => /^\S+ \d+ ~/.test((await client.hget(keys.nodes, owner.name)) ?? '');
+      for (let time = 0; time < 3; time++) {
+        const forged = JSON.stringify({ name: owner.name, bootId, host: 'evil', classes: [], load: time });
+        await client.hset(keys.nodes, owner.name, `${bootId} ${Date.now()} ${forged}`);
+        await client.incr(keys.view);
+        await client.publish(keys.hints, '{"t":"view"}');
+        await eventually(isOurs, { lastSeen: () => log.lines.slice(-5) });
+      }
+      expect(await counter.call('add')).toBe(1);
+      for (const each of [one, other]) {
+        for (const event of ['cluster.node_left', 'cluster.name_taken', 'lease.lost', 'process.stopped'] as const)
+          expect(each.of(event)).toEqual([]);
+        await eventually(() => each.app.get(Membership).members().length === 2);
+      }
+    },
+  );
+
   it('puts nothing into an error that moves a cursor or begins a line', async () => {
     const client = stranger();
     const time = Date.now();

@@ -56,6 +56,11 @@ it.each<[sentence: string, file: string, test: string]>([
     'is written back once in a while only, however often the stranger writes, and is kept all the time',
   ],
   [
+    'The record of a node is written again with its next beat.',
+    SECURITY,
+    'takes no node out by writing in the place of its record, under %s',
+  ],
+  [
     'Who _removes_ a row cannot be told from a node that does: the process stops, and a service is written again.',
     SECURITY,
     'can remove rows, which looks as if a node did: the process stops, and a service is written again',

@@ -24,16 +24,22 @@ describe('RedisNodes', () => {
   let failing: boolean;
   let hash: Record<string, string>;
   let nodes: RedisNodes;
+  let beat: string[] | undefined;
+  let joins: string[][];
 
   beforeEach(() => {
-    [now, beats, failing, hash] = [0, [], false, {}];
+    [now, beats, failing, hash, beat, joins] = [0, [], false, {}, undefined, []];
     const client = {
       foundationNodeBeat: async (_count: number, ...rest: string[]) => {
         const args = rest.slice(5);
         const record = args[6] === '' ? undefined : (JSON.parse(args[6]!) as NodeRecord);
         beats.push({ wrote: record?.load, hinted: args[8] !== '' });
         if (failing) throw new Error('Command timed out');
-        return ['ok', '1', '0', 'life 1', '5000', '', '0', '0'];
+        return beat ?? ['ok', '1', '0', 'life 1', '5000', '', '', '0', '0'];
+      },
+      foundationNodeJoin: async (_count: number, ...rest: string[]) => {
+        joins.push(rest.slice(5));
+        return ['', '7000'];
       },
       multi: () => ({
         get: () => ({
@@ -98,5 +104,44 @@ describe('RedisNodes', () => {
     expect((await nodes.view()).members[0]).toMatchObject({ load: 2, joinedAt: 50 });
     hash = {};
     expect((await nodes.view()).members).toEqual([]);
+  });
+
+  it('is not taken for replaced by what is not believed, and joins over that', async () => {
+    const replaced = (theirs: string) => ['replaced', '1', '0', 'life 1', '5000', 'b9', theirs, '0', '0'];
+    beat = replaced(`b9 50 ${JSON.stringify(recordOf(SMALL, 0, { bootId: 'b9' }))}`);
+    expect(await load(SMALL, 1)).toMatchObject({ status: 'replaced', otherBootId: 'b9' });
+    const forged = 'b9 50 ~forged';
+    beat = replaced(forged);
+    expect(await load(SMALL, 1)).toMatchObject({ status: 'gone' });
+    expect(await nodes.join(recordOf(SMALL, 1))).toMatchObject({ joined: true });
+    expect(joins[0]!.at(-1)).toBe(forged);
+    await nodes.join(recordOf(SMALL, 1));
+    expect(joins[1]!.at(-1)).toBe('');
+  });
+
+  it('goes by what it knew of a node in whose place lies what is not believed, for as long as that has for a beat', async () => {
+    const text = `b2 50 ${JSON.stringify(recordOf(SMALL, 1, { name: 'n2', bootId: 'b2', ttl: 3000 }))}`;
+    hash = { n2: text };
+    const [known] = (await nodes.view()).members;
+    hash = { n2: 'b9 50 ~forged', n3: 'b9 50 ~forged' };
+    for (now = 0; now < 3000; now += 500) expect((await nodes.view()).members).toEqual([known]);
+    expect((await nodes.view()).members).toEqual([]);
+    // It has written it again, in between: then its time begins anew.
+    hash = { n2: text };
+    expect((await nodes.view()).members).toEqual([known]);
+    hash = { n2: 'b9 50 ~forged' };
+    expect((await nodes.view()).members).toEqual([known]);
+  });
+
+  it('writes its own record again when something else lies in its place under its boot id', async () => {
+    await load(SMALL, 1);
+    hash = { n1: `b1 50 ${JSON.stringify(recordOf(SMALL, 1))}` };
+    await nodes.view();
+    await nodes.beat('n1', 'b1');
+    expect(last()).toMatchObject({ wrote: undefined });
+    hash = { n1: 'b1 50 ~forged' };
+    await nodes.view();
+    await nodes.beat('n1', 'b1');
+    expect(last()).toMatchObject({ wrote: 1 });
   });
 });

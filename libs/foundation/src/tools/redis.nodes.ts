@@ -51,8 +51,9 @@ end
 
 /**
  * KEYS nodes, beats, view, incarnation, seal · ARGV name, bootId, record, ttl, topic, grace, joined before or 0, fingerprint
- * of the cookie, refusal → '' and the time of the join when joined, `cookie` when the nodes that live have another one, else
- * bootId and beat of the other. Who joins again keeps its time, and with it its seniority.
+ * of the cookie, refusal, record that is not believed, or '' → '' and the time of the join when joined, `cookie` when the nodes that live have another one, else
+ * bootId and beat of the other. Who joins again keeps its time, and with it its seniority; what it found in the place of its
+ * record, and does not believe, is no other node.
  */
 const joinScript = new Script(
   'foundationNodeJoin',
@@ -73,7 +74,7 @@ if cookie and cookie ~= ARGV[8] then
 end
 redis.call('SET', KEYS[5], ARGV[8])
 local record = redis.call('HGET', KEYS[1], ARGV[1])
-if record then
+if record and record ~= ARGV[10] then
   local boot = string.match(record, '^(%S+) ')
   local beat = tonumber(redis.call('ZSCORE', KEYS[2], ARGV[1]) or '0')
   if boot ~= ARGV[2] and lives(ARGV[1], beat) then return { boot or '?', string.format('%.0f', beat) } end
@@ -90,8 +91,8 @@ return { '', string.format('%.0f', joined) }
 /**
  * KEYS nodes, beats, view, incarnation, table versions · ARGV name, bootId, ttl, late after ms, grace, topic, record or
  * '', changed 0|1, hint of the load or '', shortest time after which a node is late, ms since the last beat of this node that was answered, or
- * -1 → status, view version, table version, incarnation, now, other boot id, longest grace and for how long it is kept,
- * then the late members.
+ * -1 → status, view version, table version, incarnation, now, other boot id, its record, longest grace and for how long it is
+ * kept, then the late members.
  *
  * Whoever beats also ends the nodes whose time has run out: there is no leader for it, and doing it twice does nothing.
  *
@@ -102,7 +103,7 @@ const beatScript = new Script(
   'foundationNodeBeat',
   `${GRACE}${NOW}${CHANGED}${TIMES}
 local _, _, longest_grace, kept_for = grace(KEYS[4], ARGV[5])
-local status, other = 'ok', ''
+local status, other, theirs = 'ok', '', ''
 local record = redis.call('HGET', KEYS[1], ARGV[1])
 local boot, joined
 if record then boot, joined = string.match(record, '^(%S+) (%d+) ') end
@@ -111,6 +112,7 @@ if not record then
 elseif boot ~= ARGV[2] then
   status = 'replaced'
   other = boot or '?'
+  theirs = record
 else
   local last, silent = tonumber(redis.call('ZSCORE', KEYS[2], ARGV[1]) or ''), tonumber(ARGV[11])
   local jump = last and silent >= 0 and now - last - silent or 0
@@ -151,7 +153,7 @@ look(now + tonumber(ARGV[10]), '+inf')
 if ended then changed(KEYS[3], ARGV[6]) end
 local newest = redis.call('ZRANGE', KEYS[5], -1, -1, 'WITHSCORES')
 local reply = { status, redis.call('GET', KEYS[3]) or '0', newest[2] or '0', redis.call('GET', KEYS[4]) or '',
-  string.format('%.0f', now), other,
+  string.format('%.0f', now), other, theirs,
   string.format('%.0f', longest_grace), string.format('%.0f', kept_for) }
 for _, name in ipairs(late) do reply[#reply + 1] = name end
 return reply
@@ -203,6 +205,13 @@ const MAX_MS = 86_400_000;
 const LARGE_RECORD = 32_768;
 const RECORD_SHARE = 0.5;
 
+interface Known {
+  text: string;
+  record: NodeRecord;
+  /** Since when something lies in its place that is not believed. */
+  doubtedAt?: number;
+}
+
 /** See {@link Nodes}. */
 export class RedisNodes implements Nodes {
   readonly #log = new RepeatedLog();
@@ -215,7 +224,11 @@ export class RedisNodes implements Nodes {
   #wroteAt = -Infinity;
   #wroteLength = 0;
   /** Records by node, with the text that they were read from: of many large ones few change. */
-  readonly #known = new Map<string, { text: string; record: NodeRecord }>();
+  readonly #known = new Map<string, Known>();
+  /** The newest record of this node. */
+  #own: NodeRecord | undefined;
+  /** What lies in the place of this node's record and is not believed. */
+  #stranger = '';
 
   constructor(
     private readonly client: Redis,
@@ -231,6 +244,7 @@ export class RedisNodes implements Nodes {
 
   async join(record: NodeRecord): Promise<JoinAnswer> {
     const { nodes, beats, view, incarnation, seal, hints } = this.keys;
+    this.#own = record;
     const [other, time] = toTexts(
       await joinScript.run(
         this.client,
@@ -245,9 +259,11 @@ export class RedisNodes implements Nodes {
           record.joinedAt,
           this.seal.fingerprint,
           JSON.stringify({ t: 'refused', node: record.name, host: record.host } satisfies Hint),
+          this.#stranger,
         ],
       ),
     );
+    this.#stranger = '';
     if (other === 'cookie') return { joined: false, refused: 'cookie' };
     if (other === '') this.#owed = undefined;
     return other === ''
@@ -262,13 +278,13 @@ export class RedisNodes implements Nodes {
     const silentMs = this.#beatAt === undefined ? -1 : Math.round(sentAt - this.#beatAt);
     // Unknown until a beat of this very record has been answered.
     this.#beatAt = undefined;
-    if (update !== undefined) this.#owed = update.record;
+    if (update !== undefined) this.#own = this.#owed = update.record;
     // A load changes twenty times a second while a node starts thousands, and the record of such a node is half a megabyte: all
     // hear the load at once, and the record follows.
     const isSmall = this.#wroteLength < LARGE_RECORD;
     const isDue = update?.changed === true || isSmall || sentAt - this.#wroteAt >= beatEvery * RECORD_SHARE;
     const record = isDue ? this.#owed : undefined;
-    const [status, viewVersion, tableVersion, life, now, otherBootId, longest, keptFor, ...late] = toTexts(
+    const [status, viewVersion, tableVersion, life, now, otherBootId, theirs, longest, keptFor, ...late] = toTexts(
       await beatScript.run(
         this.client,
         [nodes, beats, view, incarnation, processVersions],
@@ -293,8 +309,11 @@ export class RedisNodes implements Nodes {
       if (record === this.#owed) this.#owed = undefined;
     }
     this.grace.hear(toNumber(longest), toNumber(keptFor));
+    // INVARIANT: only a node of ours takes the place of one. What a stranger wrote there is written over by joining again.
+    const isStranger = status === 'replaced' && theirs !== '' && this.#read(name, theirs ?? '') === undefined;
+    if (isStranger) this.#stranger = theirs ?? '';
     return {
-      status: status === 'ok' || status === 'replaced' ? status : 'gone',
+      status: status === 'ok' || (status === 'replaced' && !isStranger) ? status : 'gone',
       viewVersion: toNumber(viewVersion),
       tableVersion: toNumber(tableVersion),
       incarnation: life ?? '',
@@ -353,10 +372,23 @@ export class RedisNodes implements Nodes {
 
   #readOnce(name: string, text: string): NodeRecord | undefined {
     const known = this.#known.get(name);
-    if (known?.text === text) return known.record;
+    if (known?.text === text) {
+      delete known.doubtedAt;
+      return known.record;
+    }
     const record = this.#read(name, text);
-    if (record !== undefined) this.#known.set(name, { text, record });
-    return record;
+    if (record !== undefined) {
+      this.#known.set(name, { text, record });
+      return record;
+    }
+    if (known === undefined) return undefined;
+    // It beats all the same, which Redis does not take for a change of it; so it is written with the next beat.
+    if (name === this.#own?.name) this.#owed ??= this.#own;
+    // INVARIANT: what is not believed says nothing of the node that was there: that has written its record again, or is down, after
+    // the time that it has for a beat.
+    known.doubtedAt ??= this.now();
+    const { ttl = this.config.membership.ttl } = known.record;
+    return this.now() - known.doubtedAt < Math.min(ttl, LONGEST_TTL_MS) ? known.record : undefined;
   }
 
   /** Reads `<bootId> <joined at> <record>`. Whoever has another cookie is not seen, and is named. */
