@@ -133,7 +133,10 @@ const MOST_NAMES = 3;
 function disputed(nodes: readonly Terms[]): string[] {
   const first = new Map<string, string>();
   const names = new Set<string>();
-  for (const { declares = {} } of nodes) {
+  // Nodes of one version share what was read of the first of them.
+  const distinct = new Set(nodes.map(({ declares = {} }) => declares));
+  if (distinct.size < 2) return [];
+  for (const declares of distinct) {
     for (const name of Object.keys(declares)) {
       const declaration = declares[name]!;
       const known = first.get(name);

@@ -36,6 +36,10 @@ describe('Declarations', () => {
     for (let beat = 0; beat < 10; beat++) declarations.review();
     expect(reads).toBe(once);
     rows.set('b', rowOf(specs[1]!));
+    declarations.noteRows(['other']);
+    declarations.review();
+    expect(reads).toBe(once);
+    declarations.noteRows(['b']);
     declarations.review();
     expect(reads).toBe(once + once / 2);
   });

@@ -16,8 +16,19 @@ import { sameSpec, type ProcessSpec } from './spec.js';
 /** Names in one script call. */
 const MAX_BATCH = 500;
 
+/** What the same spec was found to be: it is asked for at the join, for the row, and with each look at it. */
+const known = new WeakMap<ProcessSpec, string>();
+
 /** A declaration in a few letters, for the record of a node: `partitioned 8 5f0c7a19`. */
 export function declarationOf(spec: ProcessSpec): string {
+  const before = known.get(spec);
+  if (before !== undefined) return before;
+  const declaration = hashOf(spec);
+  known.set(spec, declaration);
+  return declaration;
+}
+
+function hashOf(spec: ProcessSpec): string {
   const { type, kind, count, args, options, placement, handoff, rebalance } = spec;
   const all = [type, kind, count, args, options, placement, handoff, rebalance];
   return `${kind} ${count} ${createHash('sha256').update(canonical(all)).digest('hex').slice(0, 8)}`;
@@ -39,12 +50,14 @@ export function declarationsOf(specs: readonly ProcessSpec[]): Record<string, st
 
 /** See the file header. */
 export class Declarations {
-  readonly #specs = new Map<string, { spec: ProcessSpec; declaration: string }>();
+  readonly #specs = new Map<string, ProcessSpec>();
   /** Rows found to say what this node declares: they are compared with each beat, and few change. */
   readonly #inLine = new WeakMap<VersionedEntry, ProcessSpec>();
   readonly #logger = new Log();
   readonly #log = new RepeatedLog();
   #settling: Promise<void> | undefined;
+  /** False once every row was found to say what is declared, until a row or a member changes. */
+  #isDue = true;
 
   constructor(
     private readonly engine: Pick<Engine, 'leases' | 'restarts'>,
@@ -52,9 +65,20 @@ export class Declarations {
     private readonly table: Pick<ProcessTable, 'get' | 'change' | 'floor'>,
   ) {}
 
+  /** Rows have changed. */
+  noteRows(names: Iterable<string>): void {
+    for (const name of names) if (this.#specs.has(name)) this.#isDue = true;
+  }
+
+  /** What the members declare may have changed. */
+  noteMembers(): void {
+    this.#isDue = true;
+  }
+
   /** Remembers what this node declares. */
   add(specs: readonly ProcessSpec[]): void {
-    for (const spec of specs) this.#specs.set(spec.name, { spec, declaration: declarationOf(spec) });
+    for (const spec of specs) this.#specs.set(spec.name, spec);
+    this.#isDue = true;
   }
 
   /** True when every living node that declares the process declares what this one does. */
@@ -64,13 +88,18 @@ export class Declarations {
 
   /** Changes what all agree about by now. One node does it for all: the eldest of those that declare it. */
   review(): void {
-    if (this.membership.state !== 'up' || this.#settling !== undefined) return;
-    const due = [...this.#specs.values()].filter(({ spec }) => {
+    if (this.membership.state !== 'up' || this.#settling !== undefined || !this.#isDue) return;
+    let isDue = false;
+    const due = [...this.#specs.values()].filter((spec) => {
       const entry = this.table.get(spec.name);
-      return entry !== undefined && !this.#isInLine(entry, spec) && this.#isMine(spec.name);
+      if (entry === undefined || this.#isInLine(entry, spec)) return false;
+      // Also one that is another node's to settle: that node may go.
+      isDue = true;
+      return this.#isMine(spec.name);
     });
+    this.#isDue = isDue;
     if (due.length === 0) return;
-    this.#settling = this.#settle(due.map(({ spec }) => spec)).finally(() => (this.#settling = undefined));
+    this.#settling = this.#settle(due).finally(() => (this.#settling = undefined));
   }
 
   #isInLine(entry: VersionedEntry, spec: ProcessSpec): boolean {

@@ -6,6 +6,8 @@ import {
   exclusionOf,
   givesWay,
   obstacleOf,
+  obstaclesIn,
+  outlookOf,
   rankMembers,
   refusalOf,
   turnOf,
@@ -308,6 +310,64 @@ describe('refusalOf', () => {
     expect(ask(1, 2, member('c', { load: 1 }))).toBeUndefined();
     expect(ask(1, 2, member('c'))).toBe('c owns fewer');
     expect(ask(1, 2, member('c', { state: 'suspect' }))).toBeUndefined();
+  });
+});
+
+describe('obstaclesIn', () => {
+  it('tells classes with the same placement apart', () => {
+    const obstacle = obstaclesIn(nodes(2));
+    expect(obstacle(feed())).toBeUndefined();
+    expect(obstacle(feed({ type: 'Other' }))).toBe('no node has the class Other');
+    expect(obstacle(feed({ type: 'Other', declared: false }))).toBeUndefined();
+  });
+});
+
+describe('outlookOf', () => {
+  const looks = (load: number, ...others: Partial<Member>[]) =>
+    outlookOf([member('a'), ...others.map((more, index) => member(`b${index}`, more))], 'a', load);
+
+  it('stays the same while loads change that change nothing', () => {
+    expect(looks(5, { load: 4 })).toBe(looks(5, { load: 900 }));
+    expect(looks(5, { load: 4 })).toBe(looks(4, { load: 3 }));
+  });
+
+  it.each<[string, string]>([
+    ['a member owns two fewer', looks(6, { load: 4 })],
+    ['it owns even fewer', looks(6, { load: 3 })],
+    ['a member drains', looks(5, { load: 4, state: 'draining' })],
+    ['a member lags', looks(5, { load: 4, lag: 500 })],
+    ['a member is full', looks(5, { load: 4, capacity: 4 })],
+    ['a member came', looks(5, { load: 4 }, {})],
+    ['a member is another process', looks(5, { load: 4, bootId: 'other' })],
+  ])('is another one when %s', (_case, outlook) => {
+    expect(outlook).not.toBe(looks(5, { load: 4 }));
+  });
+
+  it('knows whether this node itself is full', () => {
+    const full = (load: number) => outlookOf([member('a', { capacity: 3 })], 'a', load);
+    expect(full(2)).not.toBe(full(3));
+  });
+
+  it('is the same only where the better node is the same', () => {
+    let seed = 7;
+    const random = (below: number) => (seed = (seed * 16807) % 2147483647) % below;
+    const better = new Map<string, string | undefined>();
+    for (let round = 0; round < 3000; round++) {
+      const others = Array.from({ length: 3 }, (): Partial<Member> => ({
+        load: random(6),
+        lag: random(5) === 0 ? 300 : 0,
+        state: random(6) === 0 ? 'suspect' : 'up',
+        ...(random(4) === 0 ? { capacity: random(5) } : {}),
+      }));
+      const members = [member('a'), ...others.map((more, index) => member(`b${index}`, more))];
+      const load = 1 + random(6);
+      const loadOf = (each: Member) => (each.name === 'a' ? load : each.load);
+      const outlook = outlookOf(members, 'a', load);
+      const node = betterNode(feed(), members, 'a', loadOf)?.node;
+      if (better.has(outlook)) expect(node).toBe(better.get(outlook));
+      better.set(outlook, node);
+    }
+    expect(better.size).toBeLessThan(2500);
   });
 });
 

@@ -145,6 +145,21 @@ export function turnOf(
 }
 
 /**
+ * What of the members speaks for or against a move of something that this node owns: as long as it stays the same, what was
+ * found to be in its place still is. Their loads matter only where they own at least two fewer.
+ */
+export function outlookOf(members: readonly Member[], self: string, load: number): string {
+  return members
+    .map((member) => {
+      const { bootId, state, lag, load: theirs } = member;
+      if (member.name === self) return `${bootId} ${state} ${fullnessOf(member, { loadOf: () => load }) !== undefined}`;
+      const isBetter = theirs <= load - 2 ? theirs : '';
+      return `${bootId} ${state} ${lag > LAGGING_MS} ${fullnessOf(member, {}) !== undefined} ${isBetter}`;
+    })
+    .join(', ');
+}
+
+/**
  * The node that a process should move to, if there is one: the first in the order, in which the owner counts without the
  * process, so that a move is never worth undoing. It is the only one that decides about moves.
  */
@@ -228,11 +243,12 @@ export function obstacleOf(subject: Placeable, members: readonly Member[]): stri
 
 /** The same for many processes: what belongs together is looked at once. */
 export function obstaclesIn(members: readonly Member[]): (subject: Placeable) => string | undefined {
-  const known = new Map<Placement, string | undefined>();
+  const known = new Map<string, string | undefined>();
   return (subject) => {
-    const { placement } = subject;
-    if (!known.has(placement)) known.set(placement, obstacleOf(subject, members));
-    return known.get(placement);
+    const { declared, type, placement } = subject;
+    const like = JSON.stringify([declared && type, placement.labels]);
+    if (!known.has(like)) known.set(like, obstacleOf(subject, members));
+    return known.get(like);
   };
 }
 

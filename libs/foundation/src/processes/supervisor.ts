@@ -24,6 +24,7 @@ import {
   exclusionOf,
   givesWay,
   misfitOf,
+  outlookOf,
   rankMembers,
   refusalOf,
   turnOf,
@@ -82,8 +83,8 @@ interface Hosted {
   instance: Instance;
   /** Since when another node suits better. */
   betterSince?: number;
-  /** With which members, and which entry, it was found to be where it should be. */
-  settled?: { members: readonly Member[]; entry: VersionedEntry };
+  /** With which outlook, and which entry, it was found to be where it should be. */
+  settled?: { outlook: string; entry: VersionedEntry };
   /** Since when it runs. */
   since?: number;
   moving: boolean;
@@ -114,6 +115,7 @@ export class Supervisor {
   readonly #leaving = new Set<string>();
   #ask: AskNode = () => Promise.resolve(false);
   #looksFrom = 0;
+  #outlook: { members: readonly Member[]; load: number; text: string } | undefined;
   #rebalancing = false;
   #lastEpoch = 0;
   /** How many instances there were when the drain began. */
@@ -151,10 +153,13 @@ export class Supervisor {
       (lease) => this.#won(lease),
       monotonicNow,
     );
-    table.onChange((changed) => this.#wakeFor(changed));
+    table.onChange((changed) => {
+      this.#declarations.noteRows(changed);
+      this.#wakeFor(changed);
+    });
     table.concerns((type) => this.#classes.has(type));
     membership.listen({
-      changed: () => this.wake(),
+      changed: () => this.#noteMembers(),
       beat: () => this.#noteBeat(),
       replaced: () => engine.leases.loseAll(),
     });
@@ -213,7 +218,7 @@ export class Supervisor {
     const coldStart = this.#isEldest();
     const { joinedAt } = this.membership.own;
     const byName = new Map(specs.map((spec) => [spec.name, spec]));
-    await this.table.changeAll([...byName.keys()], (name, current) => {
+    const declare = (name: string, current: VersionedEntry | undefined): ProcessEntry | undefined => {
       const spec = byName.get(name)!;
       // What was written since this node joined is the word of a node that joined with it, not of the cluster before.
       const before = current !== undefined && current.version < joinedAt * 1000;
@@ -222,8 +227,15 @@ export class Supervisor {
       if (current !== undefined && !again) return undefined;
       const counts = current === undefined || this.#declarations.isAgreed(spec) ? spec : current;
       return { ...counts, status: 'wanted', after: current?.after ?? 0, confirmed: true };
-    });
-    for (const spec of specs) await this.#declarations.apply(spec);
+    };
+    const names = [...byName.keys()];
+    for (let at = 0; at < names.length; at += LOOKS_AT_ONCE) {
+      await this.table.changeAll(names.slice(at, at + LOOKS_AT_ONCE), declare);
+    }
+    for (const spec of specs) {
+      if (isLongTurn()) await nextTurn();
+      await this.#declarations.apply(spec);
+    }
     if (coldStart) await this.engine.restarts.forget(...byName.keys());
   }
 
@@ -321,6 +333,13 @@ export class Supervisor {
     for (const name of this.table.active()) this.#due.add(name);
     for (const name of this.#looked.keys()) this.#due.add(name);
     this.#arm();
+  }
+
+  /** Of the members only this node itself decides what it runs; what it would run and may not is looked at with each beat. */
+  #noteMembers(): void {
+    this.#declarations.noteMembers();
+    if (this.#seen !== this.membership.state) this.wake();
+    this.#seen = this.membership.state;
   }
 
   /** The same for some processes only. */
@@ -542,24 +561,33 @@ export class Supervisor {
    */
   #shouldMove(entry: VersionedEntry, hosted: Hosted): Better | undefined {
     const members = this.membership.members();
-    if (hosted.settled?.members === members && hosted.settled.entry === entry) return undefined;
+    const load = this.#load - this.#leaving.size;
+    const outlook = this.#outlookWith(members, load);
+    if (hosted.settled?.outlook === outlook && hosted.settled.entry === entry) return undefined;
     if (!hosted.instance.running || this.#leaving.has(entry.name) || runsEverywhere(entry) || entry.status !== 'wanted')
       return undefined;
     const { name: self } = this.membership.self;
-    const load = this.#load - this.#leaving.size;
     const loadOf = (member: Member): number => (member.name === self ? load : member.load);
     const mustLeave = exclusionOf(entry, this.membership.own, { owner: self, loadOf }) !== undefined;
     const better = entry.rebalance === 'off' && !mustLeave ? undefined : betterNode(entry, members, self, loadOf);
     if (better === undefined) {
       delete hosted.betterSince;
       // While something moves its load is not what the members say.
-      if (this.#leaving.size === 0) hosted.settled = { members, entry };
+      if (this.#leaving.size === 0) hosted.settled = { outlook, entry };
       return undefined;
     }
     const now = this.now();
     hosted.betterSince ??= now;
     if (now - hosted.betterSince < COOL_DOWN_MS || this.#leaving.size >= MOVES_AT_ONCE) return undefined;
     return mustLeave || this.#isSteady(entry, hosted, now) ? better : undefined;
+  }
+
+  /** Made once for all that is compared with the same members. */
+  #outlookWith(members: readonly Member[], load: number): string {
+    if (this.#outlook?.members !== members || this.#outlook.load !== load) {
+      this.#outlook = { members, load, text: outlookOf(members, this.membership.self.name, load) };
+    }
+    return this.#outlook.text;
   }
 
   /** What has just come, or crashed lately, stays: a move would begin its trouble anew elsewhere. */

@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events';
 import type { Redis } from 'ioredis';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import { endWhenSilent, listenFirst, saidBy } from './redis.client.js';
+import { endWhenSilent, listenFirst, readBeforeTimeout, saidBy } from './redis.client.js';
 
 class FakeStream extends EventEmitter {
   destroyed = false;
@@ -96,4 +96,41 @@ it('what Redis says before it closes a new connection is kept until one works', 
   expect(saidBy(asRedis)).toBe('ERR max number of clients reached');
   client.emit('ready');
   expect(saidBy(asRedis)).toBeUndefined();
+});
+
+describe('a command with a timeout', () => {
+  /** As ioredis sends a command: it asks it for a timer, and settles it when the answer is read. */
+  class FakeCommand {
+    isSettled = false;
+    reject = jest.fn((_error: Error) => void (this.isSettled = true));
+    setTimeout = (_ms: number): void => undefined;
+  }
+  let command: FakeCommand;
+
+  beforeEach(() => {
+    jest.useFakeTimers();
+    const client = Object.assign(new FakeClient(), {
+      sendCommand: (sent: FakeCommand) => {
+        sent.setTimeout(200);
+        return Promise.resolve();
+      },
+    });
+    command = new FakeCommand();
+    void readBeforeTimeout(client as unknown as Redis).sendCommand(command as never);
+  });
+  afterEach(() => void jest.useRealTimers());
+
+  it('is given up when nothing has come', async () => {
+    await jest.advanceTimersByTimeAsync(199);
+    expect(command.reject).not.toHaveBeenCalled();
+    await jest.advanceTimersByTimeAsync(2);
+    expect(command.reject.mock.calls[0]![0].message).toBe('Command timed out');
+  });
+
+  it('is not given up when the answer came while the event loop was blocked', async () => {
+    // The timer fires first, and then what has arrived is read.
+    setTimeout(() => (command.isSettled = true), 200);
+    await jest.advanceTimersByTimeAsync(1000);
+    expect(command.reject).not.toHaveBeenCalled();
+  });
 });

@@ -89,6 +89,29 @@ export function hardened(client: Redis): Redis {
 }
 
 /**
+ * Gives a command up only when its time is over and its answer has not arrived. ioredis goes by a timer alone, which after a
+ * busy turn fires before what has arrived is read: a lease that was taken would be nobody's until it expires.
+ */
+export function readBeforeTimeout(client: Redis): Redis {
+  if (client.isCluster) return client.on('+node', readBeforeTimeout);
+  const send = client.sendCommand.bind(client);
+  client.sendCommand = (command, ...rest) => {
+    // ioredis asks the command for a timer of so many milliseconds, and clears the one that it finds here once it has settled.
+    const internals = command as unknown as { _commandTimeoutTimer?: NodeJS.Timeout };
+    command.setTimeout = (ms) => {
+      internals._commandTimeoutTimer ??= setTimeout(() => {
+        // In a turn of the event loop, I/O comes between timers and immediates.
+        setImmediate(() => {
+          if (!command.isSettled) command.reject(new Error('Command timed out'));
+        });
+      }, ms);
+    };
+    return send(command, ...rest);
+  };
+  return client;
+}
+
+/**
  * Ends a connection that brings nothing for `ms` while a command waits for its answer; ioredis makes a new one at once.
  *
  * A half-open connection looks fine for minutes, to TCP and to ioredis, while a new one would work. ioredis' `socketTimeout`

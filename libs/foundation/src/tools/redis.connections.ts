@@ -13,6 +13,7 @@ import {
   endWhenSilent,
   hardened,
   listenFirst,
+  readBeforeTimeout,
   metNodes,
   reconnectIn,
   saidBy,
@@ -171,7 +172,7 @@ export class RedisConnections {
       ...profile,
     };
     const client = create(endpoint, options, () => metNodes(this.leases));
-    listenFirst(endWhenSilent(client, silentMs));
+    listenFirst(endWhenSilent(readBeforeTimeout(client), silentMs));
     this.#watch(client, role, endpointName(endpoint));
     return client;
   }

@@ -22,6 +22,7 @@ describe('RedisNodes', () => {
   /** The load of the record that was written with each beat, if one was, and whether a hint told it. */
   let beats: { wrote: number | undefined; hinted: boolean }[];
   let failing: boolean;
+  let wrote: NodeRecord | undefined;
   let hash: Record<string, string>;
   let nodes: RedisNodes;
   let beat: string[] | undefined;
@@ -33,6 +34,7 @@ describe('RedisNodes', () => {
       foundationNodeBeat: async (_count: number, ...rest: string[]) => {
         const args = rest.slice(5);
         const record = args[6] === '' ? undefined : (JSON.parse(args[6]!) as NodeRecord);
+        if (record !== undefined) wrote = record;
         beats.push({ wrote: record?.load, hinted: args[8] !== '' });
         if (failing) throw new Error('Command timed out');
         return beat ?? ['ok', '1', '0', 'life 1', '5000', '', '', '0', '0'];
@@ -143,5 +145,55 @@ describe('RedisNodes', () => {
     await nodes.view();
     await nodes.beat('n1', 'b1');
     expect(last()).toMatchObject({ wrote: 1 });
+  });
+
+  describe('of nodes with thousands of names', () => {
+    const declares = Object.fromEntries(LARGE.map((name) => [name, 'singleton 1 5f0c7a19']));
+    const written = async (name: string, value: number, classes = LARGE): Promise<string> => {
+      await nodes.beat(name, `boot ${name}`, {
+        record: recordOf(classes, value, { name, bootId: `boot-${name}`, declares }),
+        changed: true,
+      });
+      return `boot-${name} 50 ${JSON.stringify(wrote)}`;
+    };
+    const member = async (name: string): Promise<NodeRecord> =>
+      (await nodes.view()).members.find((each) => each.name === name)!;
+
+    it('reads what they have in common once', async () => {
+      hash = { n1: await written('n1', 1), n2: await written('n2', 2) };
+      const [one, other] = [await member('n1'), await member('n2')];
+      expect([one.load, other.load]).toEqual([1, 2]);
+      expect(other.classes).toBe(one.classes);
+      expect(other.declares).toBe(one.declares);
+      hash.n2 = await written('n2', 3);
+      const later = await member('n2');
+      expect(later).toMatchObject({ load: 3, classes: LARGE });
+      expect(later.declares).toEqual(declares);
+      expect(later.classes).toBe(one.classes);
+    });
+
+    it('reads those of another version apart', async () => {
+      const more = [...LARGE, 'Another'];
+      hash = { n1: await written('n1', 1), n2: await written('n2', 2, more) };
+      expect((await member('n2')).classes).toEqual(more);
+      expect((await member('n1')).classes).toEqual(LARGE);
+    });
+
+    it('reads a record that begins with something else', async () => {
+      const { classes, ...rest } = recordOf(LARGE, 1, { name: 'n2', bootId: 'boot-n2' });
+      hash = { n1: await written('n1', 1), n2: `boot-n2 50 ${JSON.stringify({ ...rest, classes })}` };
+      expect(await member('n2')).toMatchObject({ load: 1, classes: LARGE });
+    });
+
+    it('holds what is read to its bounds', async () => {
+      const evil = JSON.stringify({
+        ...recordOf([], 1, { name: 'n2' }),
+        bootId: 'b2',
+        classes: [7, 'Feed', 'x'.repeat(500)],
+      });
+      hash = { n2: `b2 50 {"classes":${JSON.stringify(LARGE)},${evil.slice(1)}` };
+      expect(await member('n2')).toMatchObject({ classes: ['Feed'] });
+      expect(await member('n2')).toMatchObject({ classes: ['Feed'] });
+    });
   });
 });
