@@ -4,11 +4,13 @@ import { Logger, type LoggerService } from '@nestjs/common';
 import { Test, type TestingModule } from '@nestjs/testing';
 import { afterAll, afterEach, beforeAll, beforeEach } from '@jest/globals';
 import {
+  Callable,
   FoundationModule,
   Membership,
   Telemetry,
   type FoundationEvents,
   type FoundationOptions,
+  type ProcessContext,
 } from 'nestjs-foundation';
 import { LocalNode } from '../../libs/foundation/src/cluster/node.js';
 import { resolve } from '../../libs/foundation/src/config/resolve.js';
@@ -132,6 +134,22 @@ export async function engineFor(server: RedisServer, appName: string, options: F
   const of = <E extends keyof FoundationEvents>(name: E) =>
     events.filter(({ event }) => event === name).map(({ payload }) => payload as FoundationEvents[E]);
   return { engine, node, events, of };
+}
+
+/** A process that tells its epoch, and crashes when it is asked to; a spec gives it a name. */
+export abstract class Teller {
+  #ctx!: ProcessContext;
+  onProcessStart(ctx: ProcessContext): void {
+    this.#ctx = ctx;
+  }
+  @Callable()
+  epoch(): number {
+    return this.#ctx.epoch;
+  }
+  @Callable()
+  crash(): void {
+    this.#ctx.fail(new Error('asked to'));
+  }
 }
 
 export interface Booted {

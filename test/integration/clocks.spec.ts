@@ -5,10 +5,10 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { Callable, Membership, ProcessManager, Singleton, type ProcessContext } from 'nestjs-foundation';
+import { Membership, ProcessManager, Singleton } from 'nestjs-foundation';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
 import { startServer, type RedisServer } from '../support/redis-server.js';
-import { CapturedLog, boot, closeAll, formed, freshName, settle, type Booted } from './bench.js';
+import { CapturedLog, Teller, boot, closeAll, formed, freshName, settle, type Booted } from './bench.js';
 
 const SHIM = `
 #define _GNU_SOURCE
@@ -79,20 +79,7 @@ const binary = shiftedRedis();
 if (binary === undefined) console.warn('Skipped: the clock of a Redis can be set with gcc, on Linux');
 
 @Singleton({ name: 'clerk', backoff: { base: 10, cap: 50 } })
-class Clerk {
-  #ctx!: ProcessContext;
-  onProcessStart(ctx: ProcessContext): void {
-    this.#ctx = ctx;
-  }
-  @Callable()
-  epoch(): number {
-    return this.#ctx.epoch;
-  }
-  @Callable()
-  crash(): void {
-    this.#ctx.fail(new Error('asked to'));
-  }
-}
+class Clerk extends Teller {}
 
 (binary === undefined ? describe.skip : describe)('While the clock of Redis is set', () => {
   let server: RedisServer;

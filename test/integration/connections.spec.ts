@@ -3,7 +3,6 @@
 import { Injectable, type OnModuleInit, type Type } from '@nestjs/common';
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import {
-  Callable,
   Channel,
   Channels,
   HealthMonitor,
@@ -11,13 +10,12 @@ import {
   ProcessManager,
   Singleton,
   type FoundationOptions,
-  type ProcessContext,
 } from 'nestjs-foundation';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
 import { aclRule } from '../../libs/foundation/src/tools/redis.rights.js';
 import type { RedisServer } from '../support/redis-server.js';
 import { TcpProxy, type RoleFault } from '../support/tcp-proxy.js';
-import { CapturedLog, boot, closeLater, formed, onOwnRedis, type Booted } from './bench.js';
+import { CapturedLog, Teller, boot, closeLater, formed, onOwnRedis, type Booted } from './bench.js';
 
 const ROLES = ['leases', 'control', 'publisher', 'subscriber', 'worker', 'stream'] as const;
 type Role = (typeof ROLES)[number];
@@ -50,20 +48,7 @@ interface Victim extends Booted {
 /** What each node of a test has: a singleton that only it can run, and ears. */
 function kit(role: string) {
   @Singleton({ name: `held-${role}` })
-  class Held {
-    #ctx!: ProcessContext;
-    onProcessStart(ctx: ProcessContext): void {
-      this.#ctx = ctx;
-    }
-    @Callable()
-    epoch(): number {
-      return this.#ctx.epoch;
-    }
-    @Callable()
-    crash(): void {
-      this.#ctx.fail(new Error('asked to'));
-    }
-  }
+  class Held extends Teller {}
   @Injectable()
   class Ears {
     readonly heard: unknown[] = [];

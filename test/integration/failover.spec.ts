@@ -2,7 +2,6 @@
 // lower epoch, and processes, calls, channels and restarts go on over the new primary.
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import {
-  Callable,
   Channel,
   Channels,
   HealthMonitor,
@@ -16,7 +15,7 @@ import { Cluster } from 'ioredis';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
 import { keysOf } from '../../libs/foundation/src/tools/keys.js';
 import { startTopology, type RedisTopology } from '../support/redis-topology.js';
-import { CapturedLog, boot, closeAll, closeLater, formed, freshName, settle, type Booted } from './bench.js';
+import { CapturedLog, Teller, boot, closeAll, closeLater, formed, freshName, settle, type Booted } from './bench.js';
 
 const TIMEOUT = 30_000;
 /** The owners that run now, over all nodes of a test; never two at a time. */
@@ -24,10 +23,9 @@ const owners = new Set<object>();
 let overlaps = 0;
 
 @Singleton({ name: 'clerk', backoff: { base: 10, cap: 50 } })
-class Clerk {
-  #ctx!: ProcessContext;
-  onProcessStart(ctx: ProcessContext): void {
-    this.#ctx = ctx;
+class Clerk extends Teller {
+  override onProcessStart(ctx: ProcessContext): void {
+    super.onProcessStart(ctx);
     // What lost its lease is no owner any more, even while its stop is still under way.
     ctx.signal.addEventListener('abort', () => owners.delete(this));
     if (owners.size > 0) overlaps += 1;
@@ -35,14 +33,6 @@ class Clerk {
   }
   onProcessStop(): void {
     owners.delete(this);
-  }
-  @Callable()
-  epoch(): number {
-    return this.#ctx.epoch;
-  }
-  @Callable()
-  crash(): void {
-    this.#ctx.fail(new Error('asked to'));
   }
 }
 
