@@ -374,12 +374,19 @@ describe('A lease that is taken away', () => {
     expect(a.of('lease.lost')).toHaveLength(1);
   });
 
-  it('does not take the others with it', async () => {
+  it.each(['deleted', 'turned into something else'])('does not take the others with it: %s', async (how) => {
     const a = await engineOn(server, appName);
     const [feed, other] = [await take(a, 'feed'), await take(a, 'other')];
+    await other.announce();
     await server.cli('DEL', keys.lease('feed'));
+    if (how !== 'deleted') await server.cli('RPUSH', keys.lease('feed'), 'x');
+    const acted = performance.now();
     await eventually(() => feed.signal.aborted);
+    await eventually(() => performance.now() - acted > 1.5 * LEASE.ttl);
     expect(other.isHeld()).toBe(true);
+    const [gone, there] = await a.engine.leases.owners(['feed', 'other']);
+    expect(gone).toBeUndefined();
+    expect(there).toMatchObject({ name: 'other', state: 'running' });
     expect(a.of('lease.lost')).toMatchObject([{ name: 'feed', reason: 'taken' }]);
   });
 

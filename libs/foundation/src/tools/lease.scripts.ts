@@ -2,6 +2,7 @@
  * The Lua of the leases, run by `redlock.leases.ts`. Redlock's own scripts take and free the lock itself.
  * Invariant of every script that grants or prolongs: only for the token that holds the key, or for the last holder in the grace after data loss.
  * And of those that give a lease life: not when they arrive too late; see `IN_TIME`.
+ * A key that somebody made something else of is somebody else's, and says nothing of the other leases in the same call: `pcall`.
  */
 import { Script } from './script.js';
 
@@ -148,7 +149,7 @@ local replies = { now }
 for i, lease in ipairs(KEYS) do
   replies[i + 1] = ''
   if fresh then
-    local value = redis.call('GET', lease)
+    local value = redis.pcall('GET', lease)
     if value == ARGV[i + 3] then
       redis.call('PEXPIRE', lease, ARGV[1])
       replies[i + 1] = 1
@@ -180,7 +181,7 @@ local replies = { at }
 for i = 0, (#KEYS - 1) / 3 - 1 do
   local lease, epoch, owner = KEYS[i * 3 + 2], KEYS[i * 3 + 3], KEYS[i * 3 + 4]
   local token, ttl, held, state = ARGV[i * 4 + 10], ARGV[i * 4 + 11], ARGV[i * 4 + 12], ARGV[i * 4 + 13]
-  local value = redis.call('GET', lease)
+  local value = redis.pcall('GET', lease)
   local reply = ''
   if value == token then
     -- Never less than it has: a renewal that arrives late must not shorten a newer one.
@@ -222,7 +223,7 @@ local replies = { now }
 for i = 0, #KEYS / 3 - 1 do
   local lease, stored, owner = KEYS[i * 3 + 1], KEYS[i * 3 + 2], KEYS[i * 3 + 3]
   local token, epoch, state = ARGV[i * 3 + 8], ARGV[i * 3 + 9], ARGV[i * 3 + 10]
-  local value = redis.call('GET', lease)
+  local value = redis.pcall('GET', lease)
   if not value and fresh then
     redis.call('SET', lease, token, 'PX', ARGV[3])
     value = token
@@ -256,7 +257,7 @@ local now = string.format('%.0f', t[1] * 1000 + math.floor(t[2] / 1000))
 for i = 0, #KEYS / 3 - 1 do
   local lease, stored, owner = KEYS[i * 3 + 1], KEYS[i * 3 + 2], KEYS[i * 3 + 3]
   local token, epoch, state = ARGV[i * 3 + 6], ARGV[i * 3 + 7], ARGV[i * 3 + 8]
-  if redis.call('GET', lease) == token then
+  if redis.pcall('GET', lease) == token then
     if tonumber(redis.call('GET', stored) or '0') < tonumber(epoch) then redis.call('SET', stored, epoch) end
     redis.call('PEXPIRE', stored, ARGV[4])
     if redis.call('HGET', owner, 'token') ~= token then
@@ -349,7 +350,7 @@ export const ownersScript = new Script(
   `${OVERLONG}
 local replies = {}
 for i = 1, #KEYS, 2 do
-  local token = redis.call('GET', KEYS[i])
+  local token = redis.pcall('GET', KEYS[i])
   local owner = redis.call('HMGET', KEYS[i + 1], 'token', 'node', 'bootId', 'epoch', 'state', 'since')
   if token and owner[1] == token and not overlong(KEYS[i], KEYS[i + 1], redis.call('PTTL', KEYS[i])) then
     replies[#replies + 1] = { owner[2], owner[3], owner[4], owner[5], owner[6] }
