@@ -142,7 +142,7 @@ describe('The table of keys', () => {
     const unseen = lines.filter((line) => !used.has(line)).map(({ pattern }) => pattern.source);
     // The process may be between two owners at this moment. A hand-over state is taken by the next owner within milliseconds, no process was removed, there is no
     // cookie, and all nodes have the same lease times.
-    expect(unseen.filter((source) => !/handoff|owner|processes:marks|played|longest/.test(source))).toEqual([]);
+    expect(unseen.filter((source) => !/handoff|owner|processes:marks|epochs|played|longest/.test(source))).toEqual([]);
   });
 });
 
@@ -233,7 +233,7 @@ describe('Ten thousand that came and went', () => {
     return { client, config, isBack };
   };
 
-  const setUpLeases = async () => {
+  const setUpLeases = async (lives: Lives = SHORT) => {
     const { client, config, isBack } = await setUp();
     const masters = new Masters([client]);
     const { lease } = config;
@@ -249,10 +249,10 @@ describe('Ten thousand that came and went', () => {
         telemetry,
         monotonicNow,
         undefined,
-        SHORT,
+        lives,
       ] as const),
     );
-    return { leases, isBack };
+    return { leases, isBack, client };
   };
 
   it('names: leases, owners and epochs, given back or lost', async () => {
@@ -266,6 +266,64 @@ describe('Ten thousand that came and went', () => {
     await isBack();
     leases.close();
   });
+
+  it('names that are used no more: their epochs go with them, in their usual lives', async () => {
+    const { leases, isBack } = await setUpLeases(LIVES);
+    await forAll(async (index) => {
+      const lease = await eventually(() => leases.acquire(`p${index}`), { timeout: 30_000 });
+      await lease.release();
+      if (index % 100 === 99) await leases.forget(Array.from({ length: 100 }, (_, at) => `p${index - at}`));
+    });
+    await leases.forget(Array.from({ length: COUNT }, (_, index) => `p${index}`));
+    await isBack();
+    leases.close();
+  });
+
+  it('epochs never fall (I3), whatever was forgotten and whatever the clock of Redis says', async () => {
+    const { leases, client } = await setUpLeases(LIVES);
+    const own = async (name: string) => eventually(() => leases.acquire(name), { timeout: 30_000 });
+    const once = async (name: string) => {
+      const lease = await own(name);
+      await lease.release();
+      return lease.epoch;
+    };
+    await once('p1');
+    // As if the clock of Redis had been an hour ahead when it was minted.
+    const ahead = (Date.now() + 3_600_000) * 1000;
+    await client.set(keys.epoch('p1'), String(ahead));
+    await leases.forget(['p1', 'p2']);
+    expect(await client.exists(keys.epoch('p1'))).toBe(0);
+    expect(Number(await client.get(keys.epochs))).toBe(ahead);
+    const first = await once('p1');
+    expect(first).toBeGreaterThan(ahead);
+    // One that is lower does not lower it, and it is forgotten no sooner than that of a name in use.
+    await client.set(keys.epoch('p2'), '5');
+    await leases.forget(['p2']);
+    await leases.forget(['p1']);
+    expect(await client.pttl(keys.epochs)).toBeGreaterThan(LIVES.epoch - 60_000);
+    expect(await once('p1')).toBeGreaterThan(first);
+    // What is owned is not forgotten: who asks whether somebody owned it since must be told.
+    const held = await own('p1');
+    await leases.forget(['p1']);
+    expect(await leases.lastEpoch('p1')).toBe(held.epoch);
+    await held.release();
+    leases.close();
+  });
+
+  it.each([['nonsense'], ['9007199254740993'], ['-5'], ['1e400'], ['nan']])(
+    'names are owned as before when somebody writes %s as the highest epoch',
+    async (value) => {
+      const { leases, client } = await setUpLeases(LIVES);
+      await client.set(keys.epochs, value);
+      const lease = await eventually(() => leases.acquire('p1'), { timeout: 30_000 });
+      expect(Math.abs(lease.epoch / 1000 - Date.now())).toBeLessThan(60_000);
+      await lease.release();
+      await leases.forget(['p1']);
+      expect(Number(await client.get(keys.epochs))).toBe(lease.epoch);
+      leases.close();
+      await client.del(keys.epochs);
+    },
+  );
 
   it('fenced keys, deleted or left', async () => {
     const { leases, isBack } = await setUpLeases();

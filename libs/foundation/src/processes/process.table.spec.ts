@@ -166,7 +166,9 @@ describe('ProcessTable', () => {
   /** One node's copy of the shared table. */
   function copy() {
     const listeners: MembershipListener[] = [];
-    const engine = { kind: 'redis', table: shared, onHint: (each: (hint: Hint) => void) => hints.push(each) };
+    const leases = { forget: jest.fn(async (_names: readonly string[]) => undefined) };
+    const onHint = (each: (hint: Hint) => void) => hints.push(each);
+    const engine = { kind: 'redis', table: shared, leases, onHint };
     const membership = {
       listen: (each: MembershipListener) => listeners.push(each),
       clusterNow: () => clock,
@@ -175,7 +177,7 @@ describe('ProcessTable', () => {
       beatEvery: 1000,
     };
     const table = new ProcessTable(engine as unknown as Engine, membership as unknown as Membership);
-    return { table, listeners };
+    return { table, listeners, leases };
   }
 
   beforeEach(() => {
@@ -353,6 +355,34 @@ describe('ProcessTable', () => {
       });
       await table.prune();
       expect(table.get('a')?.status).toBe('wanted');
+    });
+
+    it('lets the epochs of what was removed go with it, and no others', async () => {
+      const { table, leases } = copy();
+      for (const name of ['a', 'b', 'c']) await table.change(name, () => ended(name));
+      await table.change('part', () => ended('part', { kind: 'partitioned', count: 2 }));
+      await table.change('all', () => ended('all', { kind: 'replicated', count: 0 }));
+      await table.prune();
+      expect(leases.forget).not.toHaveBeenCalled();
+      clock += 11 * 60_000;
+      const remove = shared.remove.bind(shared);
+      jest.spyOn(shared, 'remove').mockImplementationOnce(async (rows) => {
+        await shared.put([
+          { key: 'b', value: JSON.stringify(ended('b', { status: 'wanted' })), expected: rows[1]!.version },
+        ]);
+        return remove(rows);
+      });
+      await table.prune();
+      expect(leases.forget.mock.calls).toEqual([[['a', 'c', 'part/0', 'part/1']]]);
+    });
+
+    it('does not mind that they stay', async () => {
+      const { table, leases } = copy();
+      await table.change('a', () => ended('a'));
+      clock += 11 * 60_000;
+      leases.forget.mockRejectedValueOnce(new Error('away'));
+      await table.prune();
+      expect(names(table)).toEqual([]);
     });
 
     it('keeps at most a thousand, and none for less than a minute', async () => {

@@ -47,7 +47,7 @@ export class ProcessTable {
   #isOurs: (type: string) => boolean = () => true;
 
   constructor(
-    engine: Engine,
+    private readonly engine: Engine,
     private readonly membership: Membership,
     telemetry?: Pick<Telemetry, 'emit'>,
   ) {
@@ -240,7 +240,18 @@ export class ProcessTable {
     }
     rows.push(...this.#lonelyParts(old));
     // Also with none: marks are dropped.
-    await this.#rows.remove(rows.map(({ name, version }) => ({ key: name, version })));
+    const removed = new Set(await this.#rows.remove(rows.map(({ name, version }) => ({ key: name, version }))));
+    await this.#forget(rows.filter(({ name }) => removed.has(name)));
+  }
+
+  /**
+   * INVARIANT (I18): the epochs of names go with their rows, never before: by them a late word of an instance that ended is told
+   * from that of one that came after it. Where this fails they expire.
+   */
+  async #forget(rows: readonly VersionedEntry[]): Promise<void> {
+    const owned = rows.filter((row) => !runsEverywhere(row));
+    const names = owned.flatMap((row) => (row.of === undefined ? slotNames(row, '') : [row.name]));
+    if (names.length > 0) await this.engine.leases.forget([...new Set(names)]).catch(() => undefined);
   }
 
   /** Rows of parts whose process is gone, and, where every node has one, of nodes that are gone. */

@@ -44,6 +44,8 @@ export interface Keys {
   lease(name: string): string;
   /** STRING: the last epoch (fencing token) that was minted for a process. */
   epoch(name: string): string;
+  /** STRING: the highest epoch of a name whose epoch has been forgotten. */
+  readonly epochs: string;
   /** HASH: token, node, bootId, epoch, state of the owner; true only while `token` equals the lease. */
   owner(name: string): string;
   /** ZSET epoch → time of the crash, in ms of the Redis clock. */
@@ -94,6 +96,7 @@ export function keysOf(appName: string): Keys {
     hints: `${tag}:hints`,
     left: (bootId) => `${tag}:left:${bootId}`,
     lease: (name) => `${tag}:lease:${name}`,
+    epochs: `${tag}:epochs`,
     epoch: (name) => `${tag}:epoch:${name}`,
     owner: (name) => `${tag}:owner:${name}`,
     crashes: (name) => `${tag}:crashes:${name}`,

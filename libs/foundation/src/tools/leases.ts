@@ -68,6 +68,11 @@ export interface Leases {
   /** The last epoch that was minted for a name, 0 where none is known; tells whether anybody has owned it since. */
   lastEpoch(name: string): Promise<number>;
   /**
+   * Forgets the last epochs of names that nobody owns and nothing is known of any more; the next epoch of one is above them all
+   * the same. For names that are used once: each would be a key of its own for a day.
+   */
+  forget(names: readonly string[]): Promise<void>;
+  /**
    * Writes `value` if no higher epoch has written `key`; rejects with `StaleEpochError` otherwise. Value and epoch are
    * forgotten `life` ms after the last write; without it, see `Lives.fenced`.
    */

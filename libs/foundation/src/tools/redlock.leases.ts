@@ -22,6 +22,7 @@ import {
   farewellScript,
   fencedSetScript,
   inheritScript,
+  forgetScript,
   lastEpochScript,
   leaveScript,
   mintScript,
@@ -43,6 +44,8 @@ const TAKEN_MS = 10_000;
 /** A farewell that fails is tried again, because until the lease expires nobody else can have the name. */
 const FAREWELLS = 3;
 const FAREWELL_RETRY_MS = 100;
+/** Names in one script call. */
+const FORGOTTEN_AT_ONCE = 500;
 /** How often servers that do not agree on an owner are asked, and how long to wait in between. */
 const LOOKS = 4;
 const RELOOK_MS = 25;
@@ -152,6 +155,15 @@ export class RedlockLeases implements Leases {
     // INVARIANT (I3): a majority knows each epoch that counted, so one of any majority does.
     const epochs = await this.control.run(lastEpochScript, [this.keys.epoch(name)], []);
     return Math.max(...epochs.map(toNumber));
+  }
+
+  async forget(names: readonly string[]): Promise<void> {
+    for (let at = 0; at < names.length; at += FORGOTTEN_AT_ONCE) {
+      const some = names.slice(at, at + FORGOTTEN_AT_ONCE);
+      const keys = some.flatMap((name) => [this.keys.lease(name), this.keys.epoch(name)]);
+      // A server that does not hear of it keeps the keys for as long as without it.
+      await this.control.run(forgetScript, [this.keys.epochs, ...keys], [this.lives.epoch]);
+    }
   }
 
   async fencedSet(key: string, value: string, epoch: number, life = this.lives.fenced): Promise<void> {
