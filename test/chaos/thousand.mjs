@@ -1,5 +1,5 @@
 // Measures many singletons on three nodes: npm run chaos:thousand -- --singletons 1000
-// Prints JSON: time until all run, CPU of Foundation at rest (%), and time until all run again after a SIGKILL.
+// Prints JSON: time until all run, and until nothing moves any more, CPU of Foundation at rest (%), and time until all run again after a SIGKILL.
 import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
@@ -20,6 +20,7 @@ try {
   await cluster.members(NAMES, 120_000);
   const first = await allRunning(nodes[0]);
   const upMs = msBetween(spawned, historyNow());
+  const balancedMs = await balanced(nodes[0], spawned);
   const idle = await cpuPercent([...nodes.map(({ pid }) => pid), cluster.redis.pid], Number(values.rest));
   const held = NAMES.map((name, index) => `${name} ${idle[index]} %`).join(', ');
   console.log(`${total} singletons: all run after ${seconds(upMs)} s; held with ${held} CPU, Redis ${idle[3]} %`);
@@ -35,6 +36,7 @@ try {
         singletons: total,
         perNode: Object.fromEntries(first),
         spawnToAllRunningMs: Math.round(upMs),
+        spawnToBalancedMs: balancedMs,
         idleCpuPercentOfOneCore: { a: idle[0], b: idle[1], c: idle[2], redis: idle[3] },
         lostByKill: lost,
         killToAllRunningMs: Math.round(backMs),
@@ -67,6 +69,21 @@ async function allRunning(node, not) {
     },
     // A list of thousands costs the node that is asked for it more than what is measured.
     { timeout: 120_000, every: Math.max(50, total / 20), what: `${total} running singletons`, lastSeen: () => seen },
+  );
+}
+
+/** Until nothing has moved for ten seconds: what is held at rest is measured after that. */
+async function balanced(node, spawned) {
+  let before;
+  let since = historyNow();
+  return eventually(
+    async () => {
+      const now = JSON.stringify((await node.ask('members')).map(({ name, load }) => [name, load]));
+      if (now !== before) since = historyNow();
+      before = now;
+      return msBetween(since, historyNow()) > 10_000 ? Math.round(msBetween(spawned, since)) : undefined;
+    },
+    { timeout: 600_000, every: 500, what: 'A balance', lastSeen: () => before },
   );
 }
 

@@ -34,6 +34,7 @@ describe('Candidacy', () => {
   let leases: FakeLeases;
   let won: { at: number; name: string }[];
   let ranks: Record<string, number>;
+  let queueMs: Record<string, number>;
   let candidacy: Candidacy;
   let began: number;
 
@@ -45,9 +46,10 @@ describe('Candidacy', () => {
     leases = new FakeLeases();
     won = [];
     ranks = {};
+    queueMs = {};
     candidacy = new Candidacy(
       leases,
-      (name) => ranks[name] ?? 0,
+      (name) => ({ rank: ranks[name] ?? 0, queueMs: queueMs[name] ?? 0 }),
       ({ name }) => won.push({ at: now() - began, name }),
       now,
     );
@@ -134,6 +136,19 @@ describe('Candidacy', () => {
     await pass(15);
     expect(won).toHaveLength(1);
     expect(won[0]!.at).toBeGreaterThanOrEqual(rank * RANK_STEP);
+  });
+
+  it('waits for what the first of those before it is to take before', async () => {
+    ranks['b'] = 1;
+    queueMs = { a: 400, b: 400 };
+    candidacy.want('a');
+    candidacy.want('b');
+    await pass(5);
+    expect(won.map(({ name }) => name)).toEqual(['a']);
+    await pass(RANK_STEP + 380);
+    expect(leases.tried).toHaveLength(1);
+    await pass(40);
+    expect(won.map(({ name }) => name)).toEqual(['a', 'b']);
   });
 
   it('sleeps until the lease can expire, and only then asks again', async () => {

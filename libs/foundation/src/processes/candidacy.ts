@@ -29,6 +29,14 @@ interface Candidate {
   hinted: boolean;
 }
 
+/** When it is a node's turn for a name. */
+export interface Place {
+  /** How many nodes come before it. */
+  rank: number;
+  /** How long the first of them needs for what it is to take before this name, in milliseconds. */
+  queueMs: number;
+}
+
 /** The names this node would like to own and does not. */
 export class Candidacy {
   readonly #names = new Map<string, Candidate>();
@@ -41,10 +49,10 @@ export class Candidacy {
   #arming = false;
   #ranking = false;
 
-  /** @param rankOf this node's place in the order; `undefined` when it may not run the process, which ends the candidacy. */
+  /** @param placeOf this node's place in the order; `undefined` when it may not run the process, which ends the candidacy. */
   constructor(
     private readonly leases: Pick<Leases, 'standing'> & { acquire(name: string): Promise<Lease | undefined> },
-    private readonly rankOf: (name: string) => number | undefined,
+    private readonly placeOf: (name: string) => Place | undefined,
     private readonly won: (lease: Lease) => void,
     private readonly now: () => number,
   ) {}
@@ -122,13 +130,14 @@ export class Candidacy {
 
   /** When this node's turn comes for a name that is free from `freeAt` on; a name that it may not have is forgotten. */
   #turn(name: string, candidate: Candidate, freeAt: number): number | undefined {
-    const rank = this.rankOf(name);
-    if (rank === undefined) {
+    const place = this.placeOf(name);
+    if (place === undefined) {
       this.#names.delete(name);
       return undefined;
     }
+    const { rank, queueMs } = place;
     candidate.rank = rank;
-    return freeAt + rank * RANK_STEP_MS;
+    return rank === 0 ? freeAt : freeAt + rank * RANK_STEP_MS + queueMs;
   }
 
   /** Once a turn, however many names were added. */

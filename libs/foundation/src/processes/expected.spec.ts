@@ -22,4 +22,19 @@ describe('what is expected of a node', () => {
     }
     expect(expected.loadOf('a', 0)).toBeLessThanOrEqual(6);
   });
+
+  it('counts until the node has had the time to take it, however much is before it', () => {
+    const expected = new Expected();
+    expect(expected.queueMs('a')).toBe(0);
+    for (let index = 0; index < 3000; index++) expected.expect(`x-${index}`, 'a', 0, 0);
+    expect(expected.queueMs('a')).toBe(6000);
+    expected.expire(3000);
+    // Half a second is for what is known late.
+    expect(expected.loadOf('a', 1250)).toBe(1749);
+    expect(expected.queueMs('a')).toBe(3498);
+    expected.expire(7000);
+    expect([expected.loadOf('a', 3000), expected.queueMs('a')]).toEqual([3000, 0]);
+    for (let index = 0; index < 50_000; index++) expected.expect(`x-${index}`, 'a', 0, 0);
+    expect(expected.queueMs('a')).toBe(10_000);
+  });
 });

@@ -13,7 +13,7 @@ import type { Engine } from '../tools/engine.js';
 import type { Lease } from '../tools/leases.js';
 import { isLongTurn, nextTurn } from '../tools/long.turn.js';
 import { NodeLease } from '../tools/node.lease.js';
-import { Candidacy } from './candidacy.js';
+import { Candidacy, type Place } from './candidacy.js';
 import { Declarations } from './declarations.js';
 import { isMarkOf } from './end.js';
 import { Endings } from './endings.js';
@@ -62,6 +62,7 @@ const BEATS = 1.5;
 const LATE_BEATS = 2;
 /** By how many places a node with a replica steps back for those that have none. */
 const SIBLING_STEPS = 20;
+const FIRST: Place = { rank: 0, queueMs: 0 };
 /** How long a process that could not be hosted here is left alone. */
 const PAUSE_MS = 500;
 /** A start that was asked for longer ago may have been tried by others. */
@@ -149,7 +150,7 @@ export class Supervisor {
         // The clock of Redis may have gone back, and its data with it: an epoch that may not run would end at once, again and again.
         acquire: (name) => engine.leases.acquire(name, table.get(name)?.after),
       },
-      (name) => this.#rank(name),
+      (name) => this.#place(name),
       (lease) => this.#won(lease),
       monotonicNow,
     );
@@ -643,15 +644,15 @@ export class Supervisor {
   }
 
   /** This node's place in the order; `undefined` when it may not run the process. */
-  #rank(name: string): number | undefined {
+  #place(name: string): Place | undefined {
     const entry = this.table.get(name);
-    if (entry === undefined) return 0;
+    if (entry === undefined) return FIRST;
     if (!this.#mayRun(entry)) {
       // It is no candidate any more, so it would not be looked at again.
       this.#noteUnfit(entry);
       return undefined;
     }
-    if (this.#promised.has(name)) return 0;
+    if (this.#promised.has(name)) return FIRST;
     const members = this.membership.members();
     const { name: self } = this.membership.self;
     this.#expected.expire(this.now());
@@ -661,18 +662,19 @@ export class Supervisor {
     const turn = turnOf(entry, members, self, { loadOf, ownedBy: saysOf });
     if (turn === undefined) return undefined;
     const best = members.find((member) => member.name === turn.best);
+    const queueMs = best === undefined ? 0 : this.#expected.queueMs(best.name);
     if (best !== undefined) this.#expected.expect(name, best.name, saysOf(best), this.now());
     // Replicas go to different nodes as long as there are any that have none.
     const hasSibling =
       entry.of !== undefined && entry.kind === 'replicated' && this.#hasSibling(name, entry.of, entry.count);
-    if (!hasSibling) return turn.rank;
+    if (!hasSibling) return { rank: turn.rank, queueMs };
     // One that is suspect will hardly take it.
     const nodes = rankMembers(
       entry,
       members.filter(({ state }) => state === 'up'),
     ).length;
     // With as many nodes as replicas one of them has none, and only needs the time to say so.
-    return turn.rank + (entry.count <= nodes ? SIBLING_STEPS : nodes);
+    return { rank: turn.rank + (entry.count <= nodes ? SIBLING_STEPS : nodes), queueMs };
   }
 
   #hasSibling(name: string, of: string, count: number): boolean {
