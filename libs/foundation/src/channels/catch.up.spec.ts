@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import type { Member, Membership, MembershipListener } from '../cluster/membership.js';
+import type { Telemetry } from '../telemetry/telemetry.js';
 import type { Transport } from '../tools/transport.js';
 import { CatchUp } from './catch.up.js';
 import type { LetterListener, Letters } from './letters.js';
@@ -20,6 +21,7 @@ describe('CatchUp', () => {
   let interrupt: (bootId?: string) => void;
   let catchUp: CatchUp;
   let send: () => Promise<number>;
+  let left: (name: string, reason?: string) => void;
 
   beforeEach(() => {
     jest.useFakeTimers();
@@ -47,7 +49,15 @@ describe('CatchUp', () => {
     } as unknown as Transport;
     const senders = new Senders(membership);
     senders.listens('events');
+    const attach = (_event: string, listener: (event: string, payload: object) => void) => {
+      left = (name, reason = 'timeout') => {
+        members = members.filter((member) => member.name !== name);
+        listener('cluster.node_left', { ...from(name), node: name, reason });
+        for (const each of listeners) each.changed!();
+      };
+    };
     catchUp = new CatchUp({
+      telemetry: { attach } as unknown as Telemetry,
       ...{ membership, letters, transport, senders },
       outgoing: {} as Outgoing,
       flush: () => Promise.resolve(),
@@ -141,6 +151,44 @@ describe('CatchUp', () => {
     jest.advanceTimersByTime(60_000);
     expect(gone.sort()).toEqual(['a', 'late']);
     expect(jest.getTimerCount()).toBe(0);
+  });
+
+  it('says the same of one that left without a word before the cut, and may be there all the same', () => {
+    see(['a', 50], ['b', 50], ['c', 50]);
+    jest.advanceTimersByTime(200);
+    for (const name of ['a', 'b', 'c']) answer(name, {});
+    left('a');
+    left('b', 'shutdown');
+    left('c');
+    see(['c', 50]);
+    jest.advanceTimersByTime(200);
+    answer('c', {});
+    expect(gone).toEqual([]);
+    interrupt('c');
+    jest.advanceTimersByTime(1000);
+    expect(gone).toEqual([]);
+    answer('c', {});
+    interrupt();
+    jest.advanceTimersByTime(1000);
+    answer('c', {});
+    expect(gone).toEqual(['a']);
+    // The connection is back; what was sent until now was lost as well.
+    interrupt();
+    jest.advanceTimersByTime(1000);
+    answer('c', {});
+    expect(gone).toEqual(['a', 'a']);
+    now += 300_001;
+    interrupt();
+    jest.advanceTimersByTime(1000);
+    expect(gone).toEqual(['a', 'a']);
+  });
+
+  it('keeps at most a thousand of them in mind', () => {
+    for (let index = 0; index < 1500; index++) left(`x-${index}`);
+    interrupt();
+    jest.advanceTimersByTime(1000);
+    expect(gone).toHaveLength(1000);
+    expect(gone[0]).toBe('x-500');
   });
 
   it('waits for a node that Redis forgot for a moment', () => {

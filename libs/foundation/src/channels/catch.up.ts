@@ -4,6 +4,7 @@
  */
 import type { Membership } from '../cluster/membership.js';
 import { unattended } from '../foreign/gate.js';
+import type { Telemetry } from '../telemetry/telemetry.js';
 import type { Lane, Transport } from '../tools/transport.js';
 import type { Correspondent, Letters } from './letters.js';
 import type { Lasts, Outgoing } from './outgoing.js';
@@ -16,6 +17,12 @@ const ASK_AFTER_CUT_MS = 500;
 const ASK_AGAIN_MS = 2000;
 /** A node that does not answer is asked less and less often, for as long as it is a member. */
 const MAX_ASK_AGAIN_MS = 30_000;
+/**
+ * A node that left without a word may be there all the same, and send: as long as that it is counted among those of which a cut
+ * may have lost something. So many are kept in mind, the newest.
+ */
+const SILENT_MS = 300_000;
+const MAX_SILENT = 1000;
 /** A node is gone when it is no member at so many looks: one that Redis forgot is back before the second. */
 const GONE_AFTER = 2;
 
@@ -31,6 +38,7 @@ export interface CatchUpTools {
   letters: Letters;
   outgoing: Outgoing;
   senders: Senders;
+  telemetry: Pick<Telemetry, 'attach'>;
   /** Sends what waits, so that nothing of it comes after the answer. */
   flush: () => Promise<void>;
   /** Those this node listens to. */
@@ -54,6 +62,8 @@ export class CatchUp {
   readonly #unanswered = new Map<string, Asked>();
   /** Members that have, since the last cut and the last new subscription. */
   readonly #answered = new Set<string>();
+  /** Boot id of those that left without a word → name, and until when they count. */
+  readonly #silent = new Map<string, { name: string; until: number }>();
   #again = ASK_AGAIN_MS;
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
@@ -62,6 +72,9 @@ export class CatchUp {
     tools.transport.onInterrupted((bootId) => this.#cutOff(bootId));
     // A node that joined and fell silent while this one was cut off is seen only afterwards.
     tools.membership.listen({ changed: () => this.#look(FIRST_ASK_MS) });
+    tools.telemetry.attach('cluster.node_left', (_event, { bootId, node, reason }) => {
+      if (reason === 'timeout') this.#noteSilent(bootId, node);
+    });
     tools.letters.on('ask', (body, from) =>
       unattended('saying which messages were sent last', this.#answer(body, from)),
     );
@@ -88,8 +101,27 @@ export class CatchUp {
     }
     if (bootId === undefined) this.#answered.clear();
     else this.#answered.delete(bootId);
+    if (bootId === undefined) this.#suspectSilent();
     this.#look(ASK_AFTER_CUT_MS);
     if (this.#unanswered.size > 0) this.#askSoon(ASK_AFTER_CUT_MS);
+  }
+
+  #noteSilent(bootId: string, name: string): void {
+    this.#silent.delete(bootId);
+    this.#silent.set(bootId, { name, until: this.tools.membership.clusterNow() + SILENT_MS });
+    const [oldest] = this.#silent.keys();
+    if (this.#silent.size > MAX_SILENT && oldest !== undefined) this.#silent.delete(oldest);
+  }
+
+  /** INVARIANT: a loss is told, also of one that is thought to be gone, and was so before the cut. */
+  #suspectSilent(): void {
+    const now = this.tools.membership.clusterNow();
+    for (const [bootId, { name, until }] of this.#silent) {
+      if (until <= now) this.#silent.delete(bootId);
+      else if (!this.#unanswered.has(bootId)) {
+        this.#unanswered.set(bootId, { name, mayHaveLost: true, absent: GONE_AFTER - 1 });
+      }
+    }
   }
 
   #others(): { name: string; bootId: string; joinedAt: number }[] {
@@ -104,6 +136,7 @@ export class CatchUp {
     for (const bootId of this.#answered) if (!present.has(bootId)) this.#answered.delete(bootId);
     let isNew = false;
     for (const { name, bootId, joinedAt } of others) {
+      this.#silent.delete(bootId);
       if (this.#answered.has(bootId) || this.#unanswered.has(bootId)) continue;
       const mayHaveLost = this.tools.senders.mayHaveLost(bootId, joinedAt);
       this.#unanswered.set(bootId, { name, mayHaveLost, absent: 0 });

@@ -97,6 +97,7 @@ export class Channels {
     });
     this.#receiver = new Receiver({
       ...shared,
+      telemetry,
       membership,
       transport,
       letters: this.#letters,

@@ -3,6 +3,7 @@
  * Called by the facade; underneath SUBSCRIBE.
  */
 import type { Membership } from '../cluster/membership.js';
+import type { Telemetry } from '../telemetry/telemetry.js';
 import type { Transport } from '../tools/transport.js';
 import type { Acknowledgements } from './acknowledgements.js';
 import { CatchUp } from './catch.up.js';
@@ -28,6 +29,7 @@ export interface ReceiverTools {
   topic: (channel: string) => string;
   /** Sends what waits. */
   flush: () => Promise<void>;
+  telemetry: Pick<Telemetry, 'attach'>;
   maxMessageBytes: number;
 }
 
@@ -56,6 +58,7 @@ export class Receiver {
       letters,
       outgoing,
       senders: this.#senders,
+      telemetry: tools.telemetry,
       flush: tools.flush,
       channels: () => [...this.#listening.keys()],
       heard: (channel, lane, last, { name: from, bootId }) => {

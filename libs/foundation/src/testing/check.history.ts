@@ -350,7 +350,8 @@ function policiesHold(
 /**
  * I14: a lookup names an owner that had the lease at some moment between question and answer. Redis keeps the lease of
  * an owner that died or fenced itself until its ttl has run (from when Redis goes on, if it was frozen then), so that owner may be named until then, but not once there
- * is a newer one. The epoch of a reclaim is in Redis a moment before its owner hears of it.
+ * is a newer one. The epoch of a reclaim is in Redis a moment before its owner hears of it; an owner that loses its lease before
+ * that never does.
  */
 function lookupsTrue(
   events: readonly HistoryEvent[],
@@ -358,6 +359,12 @@ function lookupsTrue(
   { leaseTtlMs = 1500, redisFrozen = [] }: HistoryFacts,
 ): Violation[] {
   const all = byName(ownerships);
+  const losses = events.filter(({ event }) => event === 'cluster.data_loss').map(({ at }) => at);
+  // Only after a loss of data is there anything to reclaim; a node may notice it after others have asked.
+  const mayHaveReclaimed = ({ acquired, end, epochs }: Ownership, epoch: number, seenAt: number): boolean =>
+    end?.event === 'lease.lost' &&
+    epochs.every((part) => part.epoch < epoch) &&
+    losses.some((at) => at >= acquired.at && at <= seenAt + leaseTtlMs * 1000);
   return events.flatMap((event): Violation[] => {
     if (event.event !== 'test.lookup' || event.payload['node'] === undefined) return [];
     const { name, node, epoch, askedAt } = event.payload as {
@@ -367,7 +374,9 @@ function lookupsTrue(
       askedAt: number;
     };
     const others = all.get(name) ?? [];
-    const named = others.find((one) => one.node === node && one.epochs.some((part) => part.epoch === epoch));
+    const named =
+      others.find((one) => one.node === node && one.epochs.some((part) => part.epoch === epoch)) ??
+      others.find((one) => one.node === node && mayHaveReclaimed(one, epoch, event.at));
     const complain = (why: string, more: HistoryEvent[] = []): Violation[] => [
       {
         invariant: 'I14',
@@ -377,7 +386,7 @@ function lookupsTrue(
     ];
     if (named === undefined) return complain('which never owned it so');
     const index = named.epochs.findIndex((part) => part.epoch === epoch);
-    const since = named.epochs[index]!.from - (index > 0 ? RECLAIM_ANSWER_MS * 1000 : 0);
+    const since = (named.epochs[index] ?? named.epochs[0]!).from - (index > 0 ? RECLAIM_ANSWER_MS * 1000 : 0);
     if (event.at < since) return complain('which was not the owner yet', [named.acquired]);
     const newer = others.find((one) => one.acquired.at < askedAt && epochAt(one, askedAt) > epoch);
     if (newer !== undefined) return complain(`though ${newer.node} was the owner already`, [newer.acquired]);

@@ -267,6 +267,18 @@ describe('I14: lookups', () => {
     expect(broken([acquired(0, 'a', 1), reclaimed, lookup(900, 901, 'a', 3)], facts)).toEqual(['I14']);
     expect(broken([acquired(0, 'a', 1), reclaimed, lookup(2001, 2002, 'a', 1)], facts)).toEqual(['I14']);
   });
+  it('knows that an owner which loses its lease may never hear of its reclaim', () => {
+    const loss: Line = [55, 'b', 'cluster.data_loss', {}];
+    const owned = [acquired(0, 'a', 1), loss, lost(60, 'a', 1)];
+    expect(broken([...owned, lookup(50, 51, 'a', 3), lookup(150, 151, 'a', 3)], facts)).toEqual([]);
+    expect(broken([...owned, lookup(161, 162, 'a', 3)], facts)).toEqual(['I14']);
+    expect(broken([...owned, acquired(70, 'b', 4), lookup(80, 81, 'a', 3)], facts)).toEqual(['I14']);
+    expect(broken([...owned, lookup(70, 71, 'b', 3)], facts)).toEqual(['I14']);
+    expect(broken([acquired(0, 'a', 5), loss, lost(60, 'a', 5), lookup(70, 71, 'a', 3)], facts)).toEqual(['I14']);
+    expect(broken([acquired(0, 'a', 1), lost(60, 'a', 1), lookup(70, 71, 'a', 3)], facts)).toEqual(['I14']);
+    expect(broken([acquired(0, 'a', 1), loss, released(60, 'a', 1), lookup(70, 71, 'a', 3)], facts)).toEqual(['I14']);
+    expect(broken([acquired(0, 'a', 1), loss, lookup(70, 71, 'a', 3)], facts)).toEqual(['I14']);
+  });
 });
 
 describe('the report', () => {
