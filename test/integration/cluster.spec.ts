@@ -189,6 +189,18 @@ describe('A singleton', () => {
     await expect(managerOf(without).stop('nobody')).rejects.toBeInstanceOf(UnknownProcessError);
   });
 
+  it('is stopped by a node that has not heard yet that it was started again', async () => {
+    const { type } = recorded();
+    const [without, having] = [managerOf(await bootNode()), managerOf(await bootNode([type]))];
+    await having.startSingleton(type, [], { name: 'job' });
+    await having.stop('job');
+    const stateOf = async (): Promise<unknown> => (await without.list()).find(({ name }) => name === 'job')?.state;
+    await eventually(async () => (await stateOf()) === 'stopped', { lastSeen: stateOf });
+    await having.startSingleton(type, [], { name: 'job' });
+    await without.stop('job');
+    expect(await having.lookupSingleton('job')).toBeUndefined();
+  });
+
   it('is restarted by BullMQ after a crash, and escalated after too many', async () => {
     let broken = true;
     const { type, lives } = recorded({ maxRestarts: 2 }, (ctx) => {

@@ -431,9 +431,12 @@ export class ProcessManager {
     });
   }
 
-  /** The entry of a process. What this node's copy of the table does not have may be newer than the copy. */
+  /**
+   * The entry of a process, as Redis has it. This node's copy may not have heard yet of what a caller elsewhere was told a moment
+   * ago: a stop would find it ended and do nothing, a restart would count the parts that it had.
+   */
   async #known(name: string): Promise<VersionedEntry> {
-    if (this.table.get(name) === undefined) await this.table.sync();
+    await this.table.sync();
     const entry = this.table.get(name);
     if (entry === undefined) throw new UnknownProcessError(name, this.#names());
     return entry;

@@ -372,6 +372,25 @@ describe('Supervisor on the local engine', () => {
     expect(payloads('lease.acquired')).toHaveLength(2);
   });
 
+  it('gives a temporary process up that was restarted before it was marked, and starts it anew (I18)', async () => {
+    const put = engine.table.put.bind(engine.table);
+    let forbidden = 0;
+    engine.table.put = async (writes) => {
+      if (forbidden === 0 && says(writes, '"once"')) {
+        forbidden = payloads('lease.acquired')[0]!.epoch;
+        const { version, ...row } = table.get('feed')!;
+        // As the node does that was asked for the restart.
+        await put([{ key: 'feed', value: JSON.stringify({ ...row, after: forbidden }), expected: version }]);
+      }
+      return put(writes);
+    };
+    await begin(spec({ options: processDefaults({ ...quick, restart: 'temporary' }) }));
+    await running();
+    expect(lives).toHaveLength(1);
+    expect(lives[0]!.ctx.epoch).toBeGreaterThan(forbidden);
+    expect(table.get('feed')).toMatchObject({ status: 'once', after: lives[0]!.ctx.epoch - 1 });
+  });
+
   it('records how an instance ended although Redis does not answer at first, and runs nothing meanwhile', async () => {
     const put = engine.table.put.bind(engine.table);
     let failures = 3;

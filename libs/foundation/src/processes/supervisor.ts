@@ -735,7 +735,7 @@ export class Supervisor {
     else this.#resting.delete(lease.name);
     this.#reportLoad();
     // The copy of the table may be older than the lease; what the table says now decides whether anything starts at all.
-    if (!(await this.#confirmStart(entry, lease))) return lease.release();
+    if (!(await this.#confirmStart(entry, instance))) return lease.release();
     const exit = await instance.run();
     // INVARIANT (I1): the lease is given back only after user code has stopped; otherwise it must run out.
     await this.#endings.settle(instance, exit);
@@ -744,19 +744,21 @@ export class Supervisor {
   }
 
   /** INVARIANT (I13): a temporary process is marked as started, under its lease, before it starts. */
-  async #confirmStart(seen: VersionedEntry, lease: Lease): Promise<boolean> {
+  async #confirmStart(seen: VersionedEntry, instance: Instance): Promise<boolean> {
     const isMarked = seen.options.restart === 'temporary';
     // INVARIANT: the mark is written only over the row that was looked at, so it needs no question before it. A part has a row
     // of its own, and where its process stands is in another one.
     if (!isMarked || seen.of !== undefined) await this.table.sync();
-    if (!this.#mayStart(seen)) return false;
-    return !isMarked || this.#mark(seen, lease);
+    if (!this.#mayStart(seen, instance)) return false;
+    return !isMarked || this.#mark(seen, instance);
   }
 
   /** Whether it is still what the lease was won for, by what is known now. */
-  #mayStart(seen: VersionedEntry): boolean {
+  #mayStart(seen: VersionedEntry, { firstEpoch }: Instance): boolean {
     const entry = this.table.get(seen.name);
     if (entry === undefined || !this.#mayRun(entry) || !sameSpec(entry, seen)) return false;
+    // INVARIANT (I18): a restart or a move that came before the start is not undone by it; a mark would say that it may run.
+    if (firstEpoch <= entry.after) return false;
     const ageMs = this.membership.clusterNow() - entry.version / 1000;
     if (!givesWay(entry, this.membership.members(), this.membership.self.name, ageMs)) return true;
     this.#pause(entry.name);
@@ -764,15 +766,16 @@ export class Supervisor {
   }
 
   /** A mark that is there already is our own: its write succeeded and only the answer was lost. */
-  async #mark(seen: VersionedEntry, lease: Lease): Promise<boolean> {
+  async #mark(seen: VersionedEntry, instance: Instance): Promise<boolean> {
     const { name } = seen;
+    const { lease } = instance;
     const { epoch } = lease;
     let [marked, unsure] = [false, false];
     const record = async (): Promise<void> => {
       let isSent = false;
       // Called again with what somebody else wrote in between.
       const mark = (current?: VersionedEntry): ProcessEntry | undefined => {
-        marked = current !== undefined && (isMarkOf(current, epoch) || this.#mayStart(seen));
+        marked = current !== undefined && (isMarkOf(current, epoch) || this.#mayStart(seen, instance));
         isSent = marked && current?.status === 'wanted';
         return isSent && current !== undefined ? { ...current, status: 'once', after: epoch - 1 } : undefined;
       };
