@@ -29,7 +29,9 @@ import { ServiceMesh, type ServiceCaller } from './services/service.mesh.js';
 import { ServiceRegistry } from './services/service.registry.js';
 import { ServiceTargets } from './services/service.targets.js';
 import { Telemetry } from './telemetry/telemetry.js';
-import { createEngine, type Engine, type NodeIdentity, type RawTools } from './tools/engine.js';
+import { createEngine } from './tools/create.engine.js';
+import type { Engine, RawTools } from './tools/engine.js';
+import type { NodeIdentity } from './tools/node.identity.js';
 import { FoundationTools } from './tools/tools.js';
 
 const CONFIG = Symbol.for('foundation:config');

@@ -5,7 +5,8 @@
 import type { Membership } from '../cluster/membership.js';
 import { unattended } from '../foreign/gate.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
-import type { Lane, Transport } from '../tools/transport.js';
+import type { Lane } from '../tools/lane.js';
+import type { Transport } from '../tools/transport.js';
 import type { Correspondent, Letters } from './letters.js';
 import type { Lasts, Outgoing } from './outgoing.js';
 import type { Senders } from './senders.js';

@@ -2,8 +2,8 @@
  * Pure: what the options of a call may be; everything else is an error that names the option.
  * Called by the facade.
  */
-import { show } from '../config/shape.js';
 import { ArgumentError } from '../errors.js';
+import { show } from '../foreign/words.js';
 import { checkPayload } from './payload.js';
 
 type Rule = [expected: string, valid: (value: unknown) => boolean];

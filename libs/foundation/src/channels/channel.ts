@@ -2,7 +2,7 @@
  * The words of the channels: names, options, and what a handler is told of a message.
  */
 import type { Type } from '@nestjs/common';
-import type { Lane } from '../tools/transport.js';
+import type { Lane } from '../tools/lane.js';
 import type { Range } from './sequences.js';
 
 /** A channel's name: one of the four standard ones, or one declared in `channels.names`. */

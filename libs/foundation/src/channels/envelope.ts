@@ -4,8 +4,8 @@
  */
 import { readTrace, type TraceCarrier } from '../telemetry/tracing.js';
 import { parseJson } from '../tools/json.js';
+import type { Lane } from '../tools/lane.js';
 import type { Origin } from '../tools/streams.js';
-import type { Lane } from '../tools/transport.js';
 import type { MessageMeta } from './channel.js';
 
 /** The version of the format; a receiver drops, and counts, what has another one. */

@@ -3,12 +3,13 @@
  * Called inside this room; underneath PUBLISH to `…:mail:<bootId>`, one for all letters of a turn to one node.
  */
 import type { LocalNode } from '../cluster/node.js';
-import { show } from '../config/shape.js';
 import { describe } from '../errors.js';
+import { show } from '../foreign/words.js';
 import { RepeatedLog } from '../telemetry/repeated.log.js';
 import { parseJson } from '../tools/json.js';
+import type { Lane } from '../tools/lane.js';
 import { Outbox } from '../tools/outbox.js';
-import type { Lane, Transport } from '../tools/transport.js';
+import type { Transport } from '../tools/transport.js';
 
 /** The version of the format; a receiver drops what has another one, counts it and tells. */
 const LETTERS_VERSION = 1;

@@ -3,13 +3,13 @@
  * and waited for where that was. Called by the facade; underneath PUBLISH.
  */
 import type { LocalNode } from '../cluster/node.js';
-import { show } from '../config/shape.js';
 import { MessageError, OverloadedError } from '../errors.js';
+import { show } from '../foreign/words.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
 import type { TraceCarrier } from '../telemetry/tracing.js';
 import { parseJson } from '../tools/json.js';
+import type { Lane } from '../tools/lane.js';
 import { redisError } from '../tools/refusal.js';
-import type { Lane } from '../tools/transport.js';
 import type { Acknowledgements, Receipt } from './acknowledgements.js';
 import type { Audience } from './audience.js';
 import type { BroadcastOptions, MessageMeta } from './channel.js';

@@ -2,7 +2,7 @@
  * Pure: which messages of a sender are missing, and which came twice.
  * Called by the facade for each text that arrives; what is kept of a sender is one number for each of its channels and lanes.
  */
-import type { Lane } from '../tools/transport.js';
+import type { Lane } from '../tools/lane.js';
 
 /** Sequence numbers, both ends included. */
 export interface Range {

@@ -19,7 +19,7 @@ import { ProcessTable } from '../processes/process.table.js';
 import { Supervisor } from '../processes/supervisor.js';
 import { ServiceRegistry } from '../services/service.registry.js';
 import { Telemetry } from '../telemetry/telemetry.js';
-import { createEngine } from '../tools/engine.js';
+import { createEngine } from '../tools/create.engine.js';
 import { redisError } from '../tools/refusal.js';
 import { within } from '../tools/within.js';
 

@@ -7,7 +7,7 @@ import { VERSION } from '../cluster/version.js';
 import { readMachine, type Machine } from '../config/machine.js';
 import type { Environment } from '../config/presets.js';
 import { FoundationConfigError, FoundationError, describe } from '../errors.js';
-import { missingPackage } from '../tools/engine.js';
+import { missingPackage } from '../tools/create.engine.js';
 import { readCommand, usage, type Invocation } from './command.js';
 import { observerSettings, settingsOf } from './settings.js';
 import { printable, type Terminal } from './terminal.js';

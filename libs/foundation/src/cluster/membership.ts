@@ -4,7 +4,6 @@
  */
 import { Injectable } from '@nestjs/common';
 import type { FoundationConfig } from '../config/options.js';
-import { show } from '../config/shape.js';
 import {
   ArgumentError,
   CookieMismatchError,
@@ -14,7 +13,7 @@ import {
   describe,
 } from '../errors.js';
 import { Gate, unattended } from '../foreign/gate.js';
-import { isError } from '../foreign/words.js';
+import { isError, show } from '../foreign/words.js';
 import { Log } from '../telemetry/log.js';
 import { RepeatedLog } from '../telemetry/repeated.log.js';
 import type { Telemetry } from '../telemetry/telemetry.js';

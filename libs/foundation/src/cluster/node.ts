@@ -5,7 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { FoundationConfig } from '../config/options.js';
-import type { NodeIdentity } from '../tools/engine.js';
+import type { NodeIdentity } from '../tools/node.identity.js';
 
 /** This node: its configured name, and what is random or given by the machine. */
 export class LocalNode implements NodeIdentity {

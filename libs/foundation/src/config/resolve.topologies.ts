@@ -3,11 +3,12 @@
  * Called by `resolve`.
  */
 import { FoundationConfigError } from '../errors.js';
+import { show } from '../foreign/words.js';
 import { detectStrategy } from './detect.js';
 import type { Machine } from './machine.js';
 import type { FoundationOptions } from './options.js';
 import type { Environment } from './presets.js';
-import { show, shownFromEnvironment } from './shape.js';
+import { shownFromEnvironment } from './shape.js';
 import { STRATEGY_NAMES, type StrategyConfig, type StrategyName, type StrategySettings } from './strategies.js';
 import { checkSettings } from './strategy.shape.js';
 import { isTopologyStrategy, type TopologyStrategy } from './topology.js';

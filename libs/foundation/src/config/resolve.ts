@@ -3,6 +3,7 @@
  * The only home of defaults and of the rules between options.
  */
 import { FoundationConfigError, NotInThisVersionError } from '../errors.js';
+import { show } from '../foreign/words.js';
 import { isProduction } from './detect.js';
 import type { Machine } from './machine.js';
 import type {
@@ -23,7 +24,7 @@ import type {
 import { directFromEnvironment, fromEnvironment, type Environment } from './presets.js';
 import { resolveTopologies, type ResolvedTopologies } from './resolve.topologies.js';
 import { Secret } from './secret.js';
-import { checkDirect, checkDurable, checkEndpoint, checkOptions, show, shownFromEnvironment } from './shape.js';
+import { checkDirect, checkDurable, checkEndpoint, checkOptions, shownFromEnvironment } from './shape.js';
 import { isTopologyStrategy } from './topology.js';
 
 /** The four channels that always exist. */

@@ -20,7 +20,7 @@ import {
   type ValidationError,
 } from 'class-validator';
 import { FoundationConfigError } from '../errors.js';
-import { plain, shown } from '../foreign/words.js';
+import { show } from '../foreign/words.js';
 
 /** A time: a whole number of milliseconds, a day at most. */
 export const milliseconds = (min: number): PropertyDecorator => {
@@ -337,17 +337,4 @@ const HARMLESS = /^(?:"[A-Za-z.,=-]{0,20}"|"[\w.,=-]{0,8}"|-?[\d.]{1,20}|NaN|nul
 /** What an error shows of a value that comes out of the environment, where a secret may be in any variable by mistake. */
 export function shownFromEnvironment(received: string): string {
   return HARMLESS.test(received) || /^(?:an? \w+|nothing)$/.test(received) ? received : 'another text';
-}
-
-/** What comes before the `@` of a URL, or of its place without a scheme. */
-function withoutPasswords(text: string): string {
-  return text.replace(/\/\/[^\s"]*@/g, '//…@').replace(/[^\s"/,@]+:[^\s"/,@]*@/g, '…@');
-}
-
-/** A value as text for an error, cut to 80 characters. */
-export function show(value: unknown): string {
-  // A password is hidden before the text is cut, which might leave half of it.
-  const text = plain(withoutPasswords(shown(value)), 80);
-  if (typeof value === 'function' || typeof value === 'symbol' || typeof value === 'bigint') return text;
-  return `${text} (${value === null ? 'null' : typeof value})`;
 }

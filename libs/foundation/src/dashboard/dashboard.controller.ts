@@ -22,9 +22,8 @@ import {
   type CanActivate,
   type Type,
 } from '@nestjs/common';
-import { show } from '../config/shape.js';
 import { FoundationError, RemoteError, describe } from '../errors.js';
-import { isA } from '../foreign/words.js';
+import { isA, show } from '../foreign/words.js';
 import { ProcessManager } from '../processes/process.manager.js';
 import { DASHBOARD, Doorman, PrivateAnswers, TokenGuard, type DashboardRequest } from './dashboard.guard.js';
 import { DashboardFeed } from './dashboard.feed.js';

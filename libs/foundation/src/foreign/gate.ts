@@ -2,13 +2,12 @@
  * The one gate through which functions of users are called: what throws, rejects or answers with a broken promise is caught,
  * logged once in a while and counted, and harms nobody. Called by every room that has a callback; words are in `words.ts`.
  */
-import type { FoundationEvents } from '../telemetry/events.js';
 import { RepeatedLog } from '../telemetry/repeated.log.js';
 import { describe } from './words.js';
 
 /** What counts the failures: `Telemetry`. */
 export interface Counts {
-  emit(event: 'callback.failed', payload: FoundationEvents['callback.failed']): void;
+  emit(event: 'callback.failed', payload: { callback: string; error: string }): void;
 }
 
 /** See the file header. */

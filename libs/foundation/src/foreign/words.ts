@@ -163,3 +163,16 @@ function jsonOf(value: unknown): string | undefined {
 function whole(text: string): string {
   return /[\ud800-\udbff]$/.test(text) ? text.slice(0, -1) : text;
 }
+
+/** What comes before the `@` of a URL, or of its place without a scheme. */
+function withoutPasswords(text: string): string {
+  return text.replace(/\/\/[^\s"]*@/g, '//…@').replace(/[^\s"/,@]+:[^\s"/,@]*@/g, '…@');
+}
+
+/** A value as text for an error, cut to 80 characters. */
+export function show(value: unknown): string {
+  // A password is hidden before the text is cut, which might leave half of it.
+  const text = plain(withoutPasswords(shown(value)), 80);
+  if (typeof value === 'function' || typeof value === 'symbol' || typeof value === 'bigint') return text;
+  return `${text} (${value === null ? 'null' : typeof value})`;
+}

@@ -10,7 +10,8 @@ import type { Stranded } from '../processes/process.registry.js';
 import type { ProcessStatus } from '../processes/process.table.js';
 import { processOf } from '../processes/slots.js';
 import type { ServiceInfo } from '../services/service.js';
-import type { ConnectionTrouble, EngineFacts } from '../tools/engine.js';
+import type { ConnectionTrouble } from '../tools/connection.trouble.js';
+import type { EngineFacts } from '../tools/engine.js';
 
 /** `degraded`: everything goes on, and somebody should look. `critical`: something does not go on, or soon will not. */
 export type HealthStatus = 'healthy' | 'degraded' | 'critical';

@@ -6,23 +6,10 @@ import type { FoundationConfig } from '../config/options.js';
 import { describe } from '../errors.js';
 import { RepeatedLog } from '../telemetry/repeated.log.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
-import type { Lease } from '../tools/leases.js';
 import { callableOf } from './callable.decorator.js';
 import { encodeCall, encodeValue, toWireError, type CallRequest } from './call.wire.js';
-import type { Instance } from './instance.js';
+import type { Reachable, Running } from './callee.js';
 import { traced } from './tracing.js';
-
-/** What a call needs of an instance. */
-export type Reachable = Pick<Instance, 'target' | 'call'> & {
-  lease: Pick<Lease, 'epoch' | 'isHeld'>;
-  /** What it is an instance of; a service is of nothing. */
-  spec?: Pick<Instance['spec'], 'kind' | 'count'>;
-};
-
-/** Whoever knows the instances of this node that calls may reach: the supervisor, and the services. */
-export interface Running {
-  running(name: string): Reachable | undefined;
-}
 
 /** What a call was resolved to. */
 interface Callee {

@@ -2,8 +2,8 @@
  * Writes that Redis refuses from a stale owner, checked before they are sent.
  * Made by `instance.ts` for the context of an instance; underneath `Leases.fencedSet` and `fencedDelete`.
  */
-import { show } from '../config/shape.js';
 import { ArgumentError, LeaseLostError } from '../errors.js';
+import { show } from '../foreign/words.js';
 import type { Lease, Leases } from '../tools/leases.js';
 import type { FencedEffects } from './process.context.js';
 

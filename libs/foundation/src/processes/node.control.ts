@@ -7,7 +7,7 @@ import type { FoundationConfig } from '../config/options.js';
 import { ArgumentError, ProcessTimeoutError } from '../errors.js';
 import { shown } from '../foreign/words.js';
 import { Callable } from './callable.decorator.js';
-import type { Reachable } from './call.server.js';
+import type { Reachable } from './callee.js';
 import type { ProcessCalls } from './process.calls.js';
 import type { AskNode, Supervisor } from './supervisor.js';
 

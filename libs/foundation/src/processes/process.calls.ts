@@ -24,7 +24,7 @@ import { within } from '../tools/within.js';
 import { callableOf } from './callable.decorator.js';
 import type { CallClient, CallOptions, CallTarget } from './call.client.js';
 import type { CallReply } from './call.wire.js';
-import type { ProcessRegistry } from './process.registry.js';
+import type { OwnerLookup } from './callee.js';
 import { traced } from './tracing.js';
 
 const LOOK_EVERY_MS = 50;
@@ -80,7 +80,7 @@ export class ProcessCalls {
   constructor(
     private readonly config: FoundationConfig,
     private readonly engine: Pick<Engine, 'endpoint'>,
-    private readonly registry: Pick<ProcessRegistry, 'running'>,
+    private readonly registry: OwnerLookup,
     private readonly client: Pick<CallClient, 'call' | 'cast'>,
     private readonly telemetry: Pick<Telemetry, 'tracing'>,
   ) {}

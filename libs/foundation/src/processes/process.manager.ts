@@ -5,7 +5,6 @@
 import { Injectable, type Type } from '@nestjs/common';
 import type { Membership } from '../cluster/membership.js';
 import type { FoundationConfig } from '../config/options.js';
-import { show } from '../config/shape.js';
 import {
   ArgumentError,
   CallInterruptedError,
@@ -17,7 +16,7 @@ import {
   RedisUnavailableError,
   UnknownProcessError,
 } from '../errors.js';
-import { asError, isA } from '../foreign/words.js';
+import { asError, isA, show } from '../foreign/words.js';
 import type { Engine } from '../tools/engine.js';
 import type { OwnerRecord } from '../tools/leases.js';
 import { redisError } from '../tools/refusal.js';

@@ -5,8 +5,9 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { ResolvedProcessDefaults } from '../config/options.js';
 import { processDefaults } from '../config/resolve.js';
-import { checkProcessOptions, isLabels, show } from '../config/shape.js';
+import { checkProcessOptions, isLabels } from '../config/shape.js';
 import { ArgumentError } from '../errors.js';
+import { show } from '../foreign/words.js';
 import type { Placement } from './placement.js';
 import type { ProcessOptions, RebalanceName } from './process.decorators.js';
 import { looksLikeSlot, type ProcessKind } from './slots.js';

@@ -2,8 +2,8 @@
  * Pure but for its turn: chooses one of several instances of a service.
  * Called by the facade for each call.
  */
-import { show } from '../config/shape.js';
 import { ArgumentError } from '../errors.js';
+import { show } from '../foreign/words.js';
 import { rendezvous } from '../tools/rendezvous.js';
 import type { BalancerStrategy, ServiceInfo } from './service.js';
 

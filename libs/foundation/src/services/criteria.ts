@@ -3,8 +3,8 @@
  * Called by the facade.
  */
 import { isDeepStrictEqual } from 'node:util';
-import { show } from '../config/shape.js';
 import { ArgumentError } from '../errors.js';
+import { show } from '../foreign/words.js';
 import type { ServiceCriteria, ServiceInfo } from './service.js';
 
 const RESERVED = ['name', 'capabilities', 'node', 'metadata', 'healthCheck'] as const;

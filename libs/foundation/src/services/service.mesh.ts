@@ -4,7 +4,6 @@
  */
 import { Injectable } from '@nestjs/common';
 import type { Membership } from '../cluster/membership.js';
-import { show } from '../config/shape.js';
 import {
   ArgumentError,
   CallRefusedError,
@@ -14,7 +13,7 @@ import {
   describe,
 } from '../errors.js';
 import { Gate } from '../foreign/gate.js';
-import { isA } from '../foreign/words.js';
+import { isA, show } from '../foreign/words.js';
 import { Log } from '../telemetry/log.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
 import type { Engine } from '../tools/engine.js';

@@ -2,7 +2,7 @@
  * Pure: holds the calls of a history to what a caller is promised. Read by `checkHistory`.
  * That only the owner carries a call out is I1: a `test.call_run` is an act like any other, see `ownership.ts`.
  */
-import type { HistoryFacts, Violation } from './check.history.js';
+import type { HistoryFacts, Violation } from './history.facts.js';
 import type { HistoryEvent } from './history.js';
 
 /** How much later than its timeout a call may end on a busy machine. */

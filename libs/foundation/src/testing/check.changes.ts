@@ -2,7 +2,7 @@
  * Pure: holds a history to what `stop`, `restart`, `move` and the hand-over promise. Read by `checkHistory`.
  */
 import { processOf } from '../processes/slots.js';
-import type { Violation } from './check.history.js';
+import type { Violation } from './history.facts.js';
 import type { HistoryEvent } from './history.js';
 import { CALL_RUN, REVIVED, ms, type Ownership } from './ownership.js';
 

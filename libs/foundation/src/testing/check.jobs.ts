@@ -1,7 +1,7 @@
 /**
  * Pure: holds jobs that end by themselves, and nodes with a limit, to what is promised of them. Read by `checkHistory`.
  */
-import type { Violation } from './check.history.js';
+import type { Violation } from './history.facts.js';
 import type { HistoryEvent } from './history.js';
 import type { Ownership } from './ownership.js';
 

@@ -1,7 +1,7 @@
 /**
  * Pure: holds the messages of a history to "a lost one is told". Read by `checkHistory`.
  */
-import type { HistoryFacts, Violation } from './check.history.js';
+import type { HistoryFacts, Violation } from './history.facts.js';
 import type { HistoryEvent } from './history.js';
 
 /** What was said so shortly before the end of the history, or of the listener, need not be told yet. */

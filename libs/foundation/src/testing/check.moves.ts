@@ -1,7 +1,7 @@
 /**
  * Pure: holds a history to what is promised of moves that nobody asked for. Read by `checkHistory`.
  */
-import type { HistoryFacts, Violation } from './check.history.js';
+import type { HistoryFacts, Violation } from './history.facts.js';
 import type { HistoryEvent } from './history.js';
 import { ms } from './ownership.js';
 

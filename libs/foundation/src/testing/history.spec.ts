@@ -13,7 +13,8 @@ import {
   us,
   type Line,
 } from '../../../../test/support/history.lines.js';
-import { checkHistory, describeViolations, type HistoryFacts } from './check.history.js';
+import { checkHistory, describeViolations } from './check.history.js';
+import type { HistoryFacts } from './history.facts.js';
 import { historyNow, parseHistory, recordHistory } from './history.js';
 
 describe('a long history', () => {

@@ -1,7 +1,8 @@
 /**
  * The entry `nestjs-foundation/testing`: what tests of Foundation, and of applications on it, need.
  */
-export { checkHistory, describeViolations, type HistoryFacts, type Violation } from './check.history.js';
+export { checkHistory, describeViolations } from './check.history.js';
+export type { HistoryFacts, Violation } from './history.facts.js';
 export { eventually, type EventuallyOptions } from './eventually.js';
 export {
   historyFile,
@@ -14,5 +15,6 @@ export {
 } from './history.js';
 export { ownershipsOf, type Injuries, type Ownership } from './ownership.js';
 export { transportContract, type TestRunner, type TransportCluster } from './transport.contract.js';
-export type { Lane, Transport } from '../tools/transport.js';
+export type { Transport } from '../tools/transport.js';
+export type { Lane } from '../tools/lane.js';
 export { aclRule } from '../tools/redis.rights.js';

@@ -3,7 +3,8 @@
  * Assertions are those of Node, so it runs in any test runner that has `describe` and `it`.
  */
 import assert from 'node:assert/strict';
-import type { Lane, Transport } from '../tools/transport.js';
+import type { Lane } from '../tools/lane.js';
+import type { Transport } from '../tools/transport.js';
 import { eventually } from './eventually.js';
 
 /** Nodes that share topics, for one test. */

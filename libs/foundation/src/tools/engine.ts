@@ -1,11 +1,8 @@
 /**
- * Contract: one set of tools, either over Redis or inside this process, and the choice between the two.
- * ioredis, redlock and bullmq are loaded here and only when the configuration is clustered.
+ * Contract: one set of tools, either over Redis or inside this process.
+ * Implemented by `redis.engine.ts` and `local.engine.ts`; `create.engine.ts` chooses.
  */
-import type { FoundationConfig } from '../config/options.js';
-import { MissingPackageError } from '../errors.js';
-import { isError } from '../foreign/words.js';
-import type { Telemetry } from '../telemetry/telemetry.js';
+import type { ConnectionTrouble } from './connection.trouble.js';
 import type { HintListener } from './hints.js';
 import type { Leases } from './leases.js';
 import type { NodeRecord, Nodes } from './nodes.js';
@@ -23,23 +20,6 @@ export interface RawTools {
   redlock?: unknown;
   queue?: unknown;
   worker?: unknown;
-}
-
-/** Who this node is, for the records that tools write. */
-export interface NodeIdentity {
-  readonly name: string;
-  readonly bootId: string;
-}
-
-/** A connection that does not work at the moment. */
-export interface ConnectionTrouble {
-  /** What it is for: `leases`, `control`, `subscriber`, `publisher`, `worker` (BullMQ) or `stream` (a durable subscription). */
-  role: string;
-  endpoint: string;
-  /** For how long, in milliseconds. */
-  forMs: number;
-  /** What Redis said, or how the connection broke. */
-  error?: string;
 }
 
 /** How the tools beneath are, for health. */
@@ -83,36 +63,4 @@ export interface Engine {
   troubles?(): readonly ConnectionTrouble[];
   /** Closes what Foundation opened; what was adopted stays open. */
   close(): Promise<void>;
-}
-
-/**
- * Makes the engine that the configuration asks for.
- *
- * Underneath: `import('./redis.engine.js')` or `import('./local.engine.js')`.
- *
- * @throws MissingPackageError when a clustered configuration lacks ioredis or bullmq.
- */
-export async function createEngine(
-  config: FoundationConfig,
-  node: NodeIdentity,
-  telemetry: Telemetry,
-): Promise<Engine> {
-  if (config.engine === 'local') {
-    const { createLocalEngine } = await import('./local.engine.js');
-    return createLocalEngine(config, node, telemetry);
-  }
-  try {
-    const { createRedisEngine } = await import('./redis.engine.js');
-    return createRedisEngine(config, node, telemetry);
-  } catch (error) {
-    throw missingPackage(error) ?? error;
-  }
-}
-
-/** The error that says how to install what the failed import of a module was about; `undefined` for any other error. */
-export function missingPackage(error: unknown): MissingPackageError | undefined {
-  const isMissing = /Cannot find (?:package|module) '(ioredis|bullmq|redlock)/.test(
-    isError(error) ? error.message : '',
-  );
-  return isMissing ? new MissingPackageError('ioredis bullmq', 'cluster: true', error) : undefined;
 }

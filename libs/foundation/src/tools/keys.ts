@@ -14,7 +14,7 @@ export interface Keys {
   /** STRING: version of the membership; rises with each change. */
   readonly view: string;
   /**
-   * STRING `<run_id> <ms>`: which life of Redis this is and since when; see `GRACE` in `lease.scripts.ts`. Beside it, as
+   * STRING `<run_id> <ms>`: which life of Redis this is and since when; see `GRACE` in `incarnation.script.ts`. Beside it, as
    * `…:longest`, the longest grace of the nodes that were heard in the last minute; with a TTL.
    */
   readonly incarnation: string;

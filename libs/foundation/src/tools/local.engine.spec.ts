@@ -2,7 +2,8 @@ import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals
 import { resolve } from '../config/resolve.js';
 import { LeaseLostError, StaleEpochError } from '../errors.js';
 import { Telemetry } from '../telemetry/telemetry.js';
-import { createEngine, type Engine } from './engine.js';
+import { createEngine } from './create.engine.js';
+import type { Engine } from './engine.js';
 import type { Hint } from './hints.js';
 import type { Lease } from './leases.js';
 

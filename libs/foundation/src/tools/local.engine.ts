@@ -5,7 +5,7 @@
 import type { FoundationConfig } from '../config/options.js';
 import { Gate } from '../foreign/gate.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
-import type { Engine, NodeIdentity } from './engine.js';
+import type { Engine } from './engine.js';
 import type { Hint, HintListener } from './hints.js';
 import { LocalLeases } from './local.leases.js';
 import { LocalNodes } from './local.nodes.js';
@@ -13,6 +13,7 @@ import { LocalRestarts } from './local.restarts.js';
 import { LocalStreams } from './local.streams.js';
 import { LocalTable } from './local.table.js';
 import { LocalTransport } from './local.transport.js';
+import type { NodeIdentity } from './node.identity.js';
 
 /** Makes the engine. */
 export function createLocalEngine(_config: FoundationConfig, node: NodeIdentity, telemetry: Telemetry): Engine {

@@ -5,10 +5,10 @@
 import { LeaseLostError, StaleEpochError } from '../errors.js';
 import type { LeaseLossReason } from '../telemetry/events.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
-import type { NodeIdentity } from './engine.js';
 import type { HintListener } from './hints.js';
 import type { Lease, Leases, OwnerRecord, Standing } from './leases.js';
 import { LIVES, type Lives } from './lives.js';
+import type { NodeIdentity } from './node.identity.js';
 
 /** How often what has had its life is looked for, at a write. */
 const SWEEP_EVERY_MS = 60_000;

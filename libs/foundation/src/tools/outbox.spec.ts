@@ -1,7 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import { eventually } from '../testing/eventually.js';
+import type { Lane } from './lane.js';
 import { Outbox } from './outbox.js';
-import type { Lane, Transport } from './transport.js';
+import type { Transport } from './transport.js';
 
 function setUp(publish?: (topic: string, text: string) => Promise<number | undefined>) {
   const sent: { topic: string; messages: unknown[] }[] = [];

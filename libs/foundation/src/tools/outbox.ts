@@ -4,7 +4,8 @@
  * bursts of small messages than one PUBLISH each.
  */
 import { OverloadedError } from '../errors.js';
-import type { Lane, Transport } from './transport.js';
+import type { Lane } from './lane.js';
+import type { Transport } from './transport.js';
 
 /** A bundle is cut when it is larger than this: a receiver reads it in one piece, and what is urgent waits for that. */
 const MAX_BUNDLE = 64 * 1024;

@@ -20,9 +20,9 @@ import {
 } from './redis.client.js';
 import { endpointName } from './redis.names.js';
 import { OLDEST, serverFacts } from './redis.server.js';
-import type { ConnectionTrouble } from './engine.js';
 import { redisError } from './refusal.js';
 import { Log } from '../telemetry/log.js';
+import type { ConnectionTrouble } from './connection.trouble.js';
 
 /** The roles; `worker` is BullMQ's, which adds one blocking duplicate of it. A consumer of a durable channel has a `stream`. */
 export type RedisRole = 'leases' | 'control' | 'subscriber' | 'publisher' | 'worker' | 'stream';

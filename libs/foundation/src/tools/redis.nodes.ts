@@ -4,7 +4,7 @@
  */
 import type { Redis } from 'ioredis';
 import type { FoundationConfig } from '../config/options.js';
-import { show } from '../config/shape.js';
+import { show } from '../foreign/words.js';
 import type { LeaveReason } from '../telemetry/events.js';
 import { monotonicNow } from './clock.js';
 import { parseJson } from './json.js';
@@ -12,8 +12,8 @@ import { RepeatedLog } from '../telemetry/repeated.log.js';
 import type { Hint } from './hints.js';
 import type { Keys } from './keys.js';
 import { Grace } from './grace.js';
+import { GRACE } from './incarnation.script.js';
 import type { Loads } from './loads.js';
-import { GRACE } from './lease.scripts.js';
 import type { BeatAnswer, JoinAnswer, NodeRecord, Nodes, NodesSeen, NodeView, ReplicaReport } from './nodes.js';
 import { Script, toCount, toNumber, toTexts } from './script.js';
 import type { Seal } from './seal.js';

@@ -12,7 +12,6 @@ import type { LeaseLossReason } from '../telemetry/events.js';
 import { Log } from '../telemetry/log.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
 import { monotonicNow } from './clock.js';
-import type { NodeIdentity } from './engine.js';
 import { Grace } from './grace.js';
 import { HeldLease } from './held.lease.js';
 import type { Keys } from './keys.js';
@@ -32,6 +31,7 @@ import {
 import type { Lease, Leases, OwnerRecord, Standing } from './leases.js';
 import { LIVES, type Lives } from './lives.js';
 import { Masters } from './masters.js';
+import type { NodeIdentity } from './node.identity.js';
 import { Renewal } from './renewal.js';
 import { toNumber, toCount, toTexts } from './script.js';
 import { within } from './within.js';

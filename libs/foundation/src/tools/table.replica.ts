@@ -2,9 +2,9 @@
  * This node's copy of a table: it catches up, is read anew when it may have missed something, and helps to mend a loss.
  * Used by the process table and the service registry; underneath {@link Table}.
  */
-import { show } from '../config/shape.js';
 import { ConflictError, describe } from '../errors.js';
 import { unattended } from '../foreign/gate.js';
+import { show } from '../foreign/words.js';
 import { Log } from '../telemetry/log.js';
 import { RepeatedLog } from '../telemetry/repeated.log.js';
 import { monotonicNow } from './clock.js';

@@ -3,9 +3,7 @@
  * Implemented by `redis.transport.ts`, `direct/direct.transport.ts` and `local.transport.ts`; used by channels, calls and
  * hints. `transportContract` of the testing entry holds all of them to it.
  */
-
-/** Which goes first where texts have to wait for one another. */
-export type Lane = 'high' | 'normal' | 'low';
+import type { Lane } from './lane.js';
 
 /**
  * Publishes and subscribes. A text is JSON: at least it does not begin with a line break.

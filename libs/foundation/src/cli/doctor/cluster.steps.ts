@@ -4,8 +4,8 @@
  */
 import { LocalNode } from '../../cluster/node.js';
 import { Telemetry } from '../../telemetry/telemetry.js';
+import { createEngine } from '../../tools/create.engine.js';
 import { knock } from '../../tools/direct/knock.js';
-import { createEngine } from '../../tools/engine.js';
 import { cookieFindings, knockFinding, memberFindings, sweepFinding } from './cluster.findings.js';
 import { skipped, type Step } from './step.js';
 

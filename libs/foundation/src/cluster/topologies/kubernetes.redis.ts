@@ -3,7 +3,7 @@
  * Called by `kubernetes.ts`. Neither needs a right.
  */
 import { setTimeout as pause } from 'node:timers/promises';
-import type { KubernetesWorld } from './kubernetes.js';
+import type { KubernetesWorld } from './kubernetes.world.js';
 
 const TRIES = 10;
 const PAUSE_MS = 1000;

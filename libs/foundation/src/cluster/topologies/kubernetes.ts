@@ -35,20 +35,9 @@ import { within } from '../../tools/within.js';
 import { isGone, peerOf, versionOf } from './kubernetes.pods.js';
 import { findRedisService } from './kubernetes.redis.js';
 import { kubernetesError } from './kubernetes.rights.js';
+import type { KubernetesWorld } from './kubernetes.world.js';
 
 type Client = typeof import('@kubernetes/client-node');
-
-/** What the strategy needs of the world besides the API server; tests have their own. */
-export interface KubernetesWorld {
-  env: Readonly<Record<string, string | undefined>>;
-  lookup: (name: string) => Promise<unknown>;
-  /** How long the API server has for a list, and for the beginning of a watch, in milliseconds. */
-  answerMs: number;
-  /** The API server is asked to end a watch after so many seconds; one that goes on is dead. */
-  watchSeconds: number;
-  /** A watch that has ended is followed by the next one so long after its beginning, in milliseconds. */
-  paceMs: number;
-}
 
 const WORLD: KubernetesWorld = { env: process.env, lookup, answerMs: 10_000, watchSeconds: 240, paceMs: 1000 };
 /** Pods that were deleted after they had ended are still told of, this many. */

@@ -2,7 +2,7 @@
  * Pure: frames as they travel on a link, and inside letters over Redis. Length (4 bytes), type (1), payload.
  * Texts are UTF-8: JSON and msgpack tie up to 1 KB on Node 20, so one codec serves every transport.
  */
-import type { Lane } from '../transport.js';
+import type { Lane } from '../lane.js';
 
 /** What a frame is. A receiver drops, and counts, a type that it does not know. */
 export const FRAME = { hello: 1, challenge: 2, proof: 3, proved: 4, state: 5, data: 6, ack: 7, alive: 8 } as const;

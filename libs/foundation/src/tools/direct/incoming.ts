@@ -2,7 +2,7 @@
  * Pure: what one other node sends to this one. Parts are taken in the order of their numbers and only once, whichever
  * carrier brings them, so nothing can overtake and nothing arrives twice, without a barrier between carriers.
  */
-import type { Lane } from '../transport.js';
+import type { Lane } from '../lane.js';
 import type { Kind, Part } from './frames.js';
 
 /** A message that is complete, or the news that some are missing. */

@@ -2,7 +2,7 @@
  * Pure: what one node sends to one other, in the order in which it is to arrive. Three lanes wait; what leaves them gets a
  * sequence number and is kept until the other node has it, so that another carrier can bring it again.
  */
-import type { Lane } from '../transport.js';
+import type { Lane } from '../lane.js';
 import { MAX_PART, encodePartHead, type Kind } from './frames.js';
 
 /** How many bytes of the normal and the low lane may be underway: short, so that the high lane is. */

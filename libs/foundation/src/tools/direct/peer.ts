@@ -3,7 +3,7 @@
  * letters through Redis. Owned by the direct transport, which says who is there and gives it its links and letters.
  */
 import { describe } from '../../errors.js';
-import type { Lane } from '../transport.js';
+import type { Lane } from '../lane.js';
 import { parseAddress, type Address } from './address.js';
 import {
   FRAME,

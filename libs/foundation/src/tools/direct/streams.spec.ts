@@ -1,9 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
+import type { Lane } from '../lane.js';
 import { FRAME, FrameReader, MAX_PART, MAX_PAYLOAD, decodePart, type Part, encodeAck } from './frames.js';
 import { decodeState } from './state.js';
 import { Incoming } from './incoming.js';
 import { MAX_CHANGES, Outgoing, WINDOW } from './outgoing.js';
-import type { Lane } from '../transport.js';
 
 const parts = (buffers: readonly Buffer[]): Part[] =>
   [...new FrameReader(MAX_PAYLOAD).push(Buffer.concat(buffers))]

@@ -1,0 +1,15 @@
+/**
+ * What a connection that does not work says of itself.
+ * Kept by the connections; read by health through the engine.
+ */
+
+/** A connection that does not work at the moment. */
+export interface ConnectionTrouble {
+  /** What it is for: `leases`, `control`, `subscriber`, `publisher`, `worker` (BullMQ) or `stream` (a durable subscription). */
+  role: string;
+  endpoint: string;
+  /** For how long, in milliseconds. */
+  forMs: number;
+  /** What Redis said, or how the connection broke. */
+  error?: string;
+}
