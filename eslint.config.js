@@ -41,11 +41,11 @@ export default tseslint.config(
         'error',
         {
           selector: "BinaryExpression[operator='instanceof'][right.name='Error']",
-          message: 'It throws for a revoked proxy: use isError() of foreign/words.ts.',
+          message: 'It throws for a revoked proxy: use isError() of errors/describe.ts.',
         },
         {
           selector: 'MemberExpression[property.name=/^(message|stack)$/] > TSAsExpression.object',
-          message: 'What was thrown may be anything: use describe() or errorWords() of foreign/words.ts.',
+          message: 'What was thrown may be anything: use describe() or errorWords() of errors/describe.ts.',
         },
       ],
       'no-restricted-imports': [
@@ -55,7 +55,7 @@ export default tseslint.config(
             {
               name: '@nestjs/common',
               importNames: ['Logger'],
-              message: 'Use Log of telemetry/log.ts: loggers of users may throw.',
+              message: 'Use Log of logging/log.ts: loggers of users may throw.',
             },
           ],
         },

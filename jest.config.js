@@ -12,7 +12,7 @@ const project = (displayName, testMatch, more = {}) => ({
   moduleNameMapper: {
     '^nestjs-foundation$': '<rootDir>/libs/foundation/src/index.ts',
     '^nestjs-foundation/dashboard$': '<rootDir>/libs/foundation/src/dashboard/index.ts',
-    '^nestjs-foundation/health$': '<rootDir>/libs/foundation/src/health/index.ts',
+    '^nestjs-foundation/health$': '<rootDir>/libs/foundation/src/terminus/index.ts',
     '^nestjs-foundation/microservices$': '<rootDir>/libs/foundation/src/microservices/index.ts',
     '^nestjs-foundation/opentelemetry$': '<rootDir>/libs/foundation/src/opentelemetry/index.ts',
     '^nestjs-foundation/prometheus$': '<rootDir>/libs/foundation/src/prometheus/index.ts',

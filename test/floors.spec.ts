@@ -6,50 +6,71 @@ import { describe, expect, it } from '@jest/globals';
 import ts from 'typescript';
 
 type Sources = Record<string, string>;
-type Edge = { from: string; to: string; line: number; typeOnly: boolean };
+type Edge = { from: string; to: string; line: number };
 
-// `decorated` lies just under the rooms of floor 4, which share it; `testing` is above all: nobody may import it.
-const PLAN: [number, string[]][] = [
-  [0, ['errors', 'foreign', 'telemetry']],
-  [1, ['config']],
-  [2, ['tools']],
-  [3, ['cluster']],
-  [3.5, ['decorated']],
-  [4, ['processes', 'channels', 'services']],
-  [5, ['health', 'metrics', 'v1', 'microservices', 'prometheus', 'opentelemetry', 'dashboard']],
-  [6, ['foundation.module', 'foundation.lifecycle', 'index']],
-  [7, ['testing', 'cli']],
+// From the ground up. Rooms of one floor never import each other; a folder that has no row belongs to the room around it.
+const PLAN: string[][] = [
+  ['errors', 'time', 'wire'],
+  ['logging'],
+  ['foreign'],
+  ['telemetry', 'security'],
+  ['config'],
+  ['backend/redis'],
+  ['backend/transport/direct/stream'],
+  ['backend/transport/direct/link'],
+  // The ports: each a contract with its adapters.
+  ['backend/leases', 'backend/directory', 'backend/tables', 'backend/streams', 'backend/restarts', 'backend/transport'],
+  ['backend/transport/direct'],
+  ['backend'],
+  ['cluster'],
+  ['cluster/topologies/announce'],
+  [
+    'cluster/topologies/kubernetes',
+    'cluster/topologies/consul',
+    'cluster/topologies/dns',
+    'cluster/topologies/gossip',
+    'cluster/topologies/mdns',
+  ],
+  ['cluster/topologies'],
+  ['locator'],
+  ['decorated'],
+  ['calls'],
+  ['processes', 'channels', 'services'],
+  ['health', 'metrics', 'microservices'],
+  ['terminus', 'prometheus', 'opentelemetry', 'dashboard', 'foundation.lifecycle'],
+  ['foundation.module'],
+  // Nobody may import these.
+  ['index', 'cli', 'testing'],
 ];
-const FLOORS = Object.fromEntries(PLAN.flatMap(([floor, rooms]) => rooms.map((name) => [name, floor] as const)));
-const SEPARATE = 4;
+const FLOORS = new Map(PLAN.flatMap((rooms, floor) => rooms.map((name) => [name, floor] as const)));
 const TOOLS = /^(ioredis|redlock|bullmq)(\/|$)/;
 const SELF = /^nestjs-foundation(\/|$)/;
 
-const room = (file: string) => (file.split('/')[0] ?? file).replace(/(\.d)?\.ts$/, '');
+/** The row of the table that a file belongs to: its longest beginning that has one. */
+function roomOf(file: string): string | undefined {
+  const parts = file.replace(/(\.d)?\.ts$/, '').split('/');
+  for (let length = parts.length; length > 0; length--) {
+    const name = parts.slice(0, length).join('/');
+    if (FLOORS.has(name)) return name;
+  }
+  return undefined;
+}
 
 function edgesOf(from: string, source: string): Edge[] {
   const edges: Edge[] = [];
   const tree = ts.createSourceFile(from, source, ts.ScriptTarget.Latest, true);
-  const add = (name: ts.Node | undefined, typeOnly: boolean) => {
+  const add = (name: ts.Node | undefined) => {
     if (!name || !ts.isStringLiteralLike(name)) return;
     const inside = name.text.startsWith('.');
     const to = inside ? posix.join(posix.dirname(from), name.text).replace(/\.js$/, '.ts') : name.text;
-    edges.push({ from, to, typeOnly, line: tree.getLineAndCharacterOfPosition(name.getStart()).line + 1 });
+    edges.push({ from, to, line: tree.getLineAndCharacterOfPosition(name.getStart()).line + 1 });
   };
-  const allTypes = (names: ts.Node | undefined) =>
-    !!names && (ts.isNamedImports(names) || ts.isNamedExports(names)) && names.elements.length > 0
-      ? names.elements.every((element) => element.isTypeOnly)
-      : false;
   const visit = (node: ts.Node): void => {
-    if (ts.isImportDeclaration(node)) {
-      const clause = node.importClause;
-      const typeOnly = clause?.phaseModifier === ts.SyntaxKind.TypeKeyword;
-      add(node.moduleSpecifier, typeOnly || (!clause?.name && allTypes(clause?.namedBindings)));
-    } else if (ts.isExportDeclaration(node)) add(node.moduleSpecifier, node.isTypeOnly || allTypes(node.exportClause));
-    else if (ts.isExternalModuleReference(node)) add(node.expression, false);
-    else if (ts.isImportTypeNode(node) && ts.isLiteralTypeNode(node.argument)) add(node.argument.literal, true);
+    if (ts.isImportDeclaration(node) || ts.isExportDeclaration(node)) add(node.moduleSpecifier);
+    else if (ts.isExternalModuleReference(node)) add(node.expression);
+    else if (ts.isImportTypeNode(node) && ts.isLiteralTypeNode(node.argument)) add(node.argument.literal);
     else if (ts.isCallExpression(node) && /^(import|require)$/.test(node.expression.getText(tree)))
-      add(node.arguments[0], false);
+      add(node.arguments[0]);
     ts.forEachChild(node, visit);
   };
   visit(tree);
@@ -62,7 +83,7 @@ function cyclesIn(edges: Edge[]): string[] {
   const walk = (file: string, path: string[]): void => {
     if (path.includes(file)) return void found.push([...path.slice(path.indexOf(file)), file].join(' -> '));
     if (done.has(file)) return;
-    for (const edge of edges) if (edge.from === file && !edge.typeOnly) walk(edge.to, [...path, file]);
+    for (const edge of edges) if (edge.from === file) walk(edge.to, [...path, file]);
     done.add(file);
   };
   for (const { from } of edges) walk(from, []);
@@ -70,10 +91,19 @@ function cyclesIn(edges: Edge[]): string[] {
 }
 
 function wrongFloor({ from, to }: Edge): string[] {
-  const [own, other] = [FLOORS[room(from)], FLOORS[room(to)]];
+  const [own, other] = [roomOf(from), roomOf(to)];
   if (own === undefined || other === undefined) return ['one of them is in no row of the floor table'];
-  if (other > own) return [`floor ${own} reaches up to floor ${other}`];
-  return own === SEPARATE && other === SEPARATE && room(from) !== room(to) ? [`rooms of floor ${own} stay apart`] : [];
+  if (own === other) return [];
+  const [ownFloor, otherFloor] = [FLOORS.get(own)!, FLOORS.get(other)!];
+  if (otherFloor > ownFloor) return [`${own} reaches up to ${other}`];
+  return otherFloor === ownFloor ? [`${own} and ${other} stay apart`] : [];
+}
+
+/** The files of each name; those of the entries are all called `index.ts`. */
+function byName(paths: string[]): Record<string, string[]> {
+  const named: Record<string, string[]> = {};
+  for (const path of paths) if (posix.basename(path) !== 'index.ts') (named[posix.basename(path)] ??= []).push(path);
+  return named;
 }
 
 function check(sources: Sources) {
@@ -83,8 +113,11 @@ function check(sources: Sources) {
   return {
     floors: inside.flatMap((edge) => wrongFloor(edge).map((why) => say(edge, why))),
     cycles: cyclesIn(inside),
+    names: Object.values(byName(Object.keys(sources))).filter((paths) => paths.length > 1),
     barrels: edges.filter(({ to }) => /(^|\/)index\.ts$/.test(to) || SELF.test(to)).map((edge) => say(edge, 'barrel')),
-    tools: edges.filter(({ from, to }) => TOOLS.test(to) && room(from) !== 'tools').map((edge) => say(edge, 'tool')),
+    tools: edges
+      .filter(({ from, to }) => TOOLS.test(to) && !from.startsWith('backend/'))
+      .map((edge) => say(edge, 'tool')),
   };
 }
 
@@ -96,40 +129,51 @@ describe('the floors of the library', () => {
 
   it('has sources to read, each in a room of the floor table', () => {
     expect(sources).not.toEqual([]);
-    expect(sources.filter((file) => FLOORS[room(file)] === undefined)).toEqual([]);
+    expect(sources.filter((file) => roomOf(file) === undefined)).toEqual([]);
   });
   it('imports only from rooms below', () => expect(found.floors).toEqual([]));
-  it('has no import cycles between files', () => expect(found.cycles).toEqual([]));
+  it('has no import cycles between files, types included', () => expect(found.cycles).toEqual([]));
+  it('gives no two files one name', () => expect(found.names).toEqual([]));
   it('imports no barrel', () => expect(found.barrels).toEqual([]));
-  it('keeps ioredis, redlock and bullmq inside tools', () => expect(found.tools).toEqual([]));
+  it('keeps ioredis, redlock and bullmq inside the backend', () => expect(found.tools).toEqual([]));
 
   it('would catch a violation of each kind', () => {
     const bad = check({
-      'errors.ts': "import type { Lease } from './tools/lease.js';",
-      'decorated.ts': "export * from './channels/router.js';",
+      'errors/refusal.ts': "import type { Lease } from '../backend/leases/leases.js';",
+      'decorated.ts': "export * from './channels/sending/router.js';",
       'processes/spec.ts': "import { a } from '../decorated.js';\nconst b = () => import('../services/mesh.js');",
-      'health/monitor.ts': "import { c } from '../testing/harness.js';\nlet d: import('../v1/events.js').Events;",
-      'tools/keys.ts': "import 'ioredis'; import { e } from './lease.js'; import { f } from '../helpers/f.js';",
-      'tools/lease.ts': "import { g } from './keys.js'; import { type H } from './records.js';",
-      'tools/records.ts': "import { i } from './lease.js';",
-      'testing/harness.ts': "import { j } from '../index.js'; import type { Queue } from 'bullmq';",
-      'v1/events.ts': "import k from 'nestjs-foundation'; const l = require('redlock/dist/index.js');",
+      'health/monitor.ts': "import { c } from '../testing/harness.js';\nlet d: import('../metrics/names.js').Names;",
+      'backend/leases/keys.ts':
+        "import 'ioredis'; import { e } from './lease.js'; import { f } from '../../helpers/f.js';",
+      'backend/leases/lease.ts': "import { g } from './keys.js'; import { type H } from './records.js';",
+      'backend/leases/records.ts': "import type { I } from './lease.js'; import { j } from '../tables/rows.js';",
+      'cluster/keys.ts': "import { k } from './topologies/dns/dns.js'; import { l } from '../backend/leases/lease.js';",
+      'testing/harness.ts': "import { m } from '../index.js'; import type { Queue } from 'bullmq';",
+      'metrics/names.ts': "import n from 'nestjs-foundation'; const o = require('redlock/dist/index.js');",
     });
     expect(bad.floors).toEqual([
-      'errors.ts:1 imports tools/lease.ts (floor 0 reaches up to floor 2)',
-      'decorated.ts:1 imports channels/router.ts (floor 3.5 reaches up to floor 4)',
-      'processes/spec.ts:2 imports services/mesh.ts (rooms of floor 4 stay apart)',
-      'health/monitor.ts:1 imports testing/harness.ts (floor 5 reaches up to floor 7)',
-      'tools/keys.ts:1 imports helpers/f.ts (one of them is in no row of the floor table)',
+      'errors/refusal.ts:1 imports backend/leases/leases.ts (errors reaches up to backend/leases)',
+      'decorated.ts:1 imports channels/sending/router.ts (decorated reaches up to channels)',
+      'processes/spec.ts:2 imports services/mesh.ts (processes and services stay apart)',
+      'health/monitor.ts:1 imports testing/harness.ts (health reaches up to testing)',
+      'health/monitor.ts:2 imports metrics/names.ts (health and metrics stay apart)',
+      'backend/leases/keys.ts:1 imports helpers/f.ts (one of them is in no row of the floor table)',
+      'backend/leases/records.ts:1 imports backend/tables/rows.ts (backend/leases and backend/tables stay apart)',
+      'cluster/keys.ts:1 imports cluster/topologies/dns/dns.ts (cluster reaches up to cluster/topologies/dns)',
+      'testing/harness.ts:1 imports index.ts (testing and index stay apart)',
     ]);
-    expect(bad.cycles).toEqual(['tools/keys.ts -> tools/lease.ts -> tools/keys.ts']);
+    expect(bad.cycles).toEqual([
+      'backend/leases/keys.ts -> backend/leases/lease.ts -> backend/leases/keys.ts',
+      'backend/leases/lease.ts -> backend/leases/records.ts -> backend/leases/lease.ts',
+    ]);
+    expect(bad.names).toEqual([['backend/leases/keys.ts', 'cluster/keys.ts']]);
     expect(bad.barrels).toEqual([
       'testing/harness.ts:1 imports index.ts (barrel)',
-      'v1/events.ts:1 imports nestjs-foundation (barrel)',
+      'metrics/names.ts:1 imports nestjs-foundation (barrel)',
     ]);
     expect(bad.tools).toEqual([
       'testing/harness.ts:1 imports bullmq (tool)',
-      'v1/events.ts:1 imports redlock/dist/index.js (tool)',
+      'metrics/names.ts:1 imports redlock/dist/index.js (tool)',
     ]);
   });
 });

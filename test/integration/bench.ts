@@ -12,12 +12,12 @@ import {
   type FoundationOptions,
   type ProcessContext,
 } from 'nestjs-foundation';
-import { LocalNode } from '../../libs/foundation/src/cluster/node.js';
+import { LocalNode } from '../../libs/foundation/src/cluster/local.node.js';
 import { resolve } from '../../libs/foundation/src/config/resolve.js';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
-import { createEngine } from '../../libs/foundation/src/tools/create.engine.js';
-import type { Engine } from '../../libs/foundation/src/tools/engine.js';
-import { keysOf, type Keys } from '../../libs/foundation/src/tools/keys.js';
+import { createEngine } from '../../libs/foundation/src/backend/create.backend.js';
+import type { Engine } from '../../libs/foundation/src/backend/backend.js';
+import { keysOf, type Keys } from '../../libs/foundation/src/wire/keys.js';
 import { startRedis, type RedisServer } from '../support/redis-server.js';
 import { requireNoLeak } from '../support/secrets.js';
 

@@ -19,7 +19,7 @@ import {
   UnknownChannelError,
 } from 'nestjs-foundation';
 import { Channel } from 'nestjs-foundation';
-import { aclRule } from '../../libs/foundation/src/tools/redis.rights.js';
+import { aclRule } from '../../libs/foundation/src/backend/redis/redis.acl.js';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
 import { startRedis, type RedisServerOptions } from '../support/redis-server.js';
 import { secret } from '../support/secrets.js';

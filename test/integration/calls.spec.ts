@@ -17,7 +17,7 @@ import {
   type Remote,
 } from 'nestjs-foundation';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
-import { keysOf } from '../../libs/foundation/src/tools/keys.js';
+import { keysOf } from '../../libs/foundation/src/wire/keys.js';
 import type { RedisServer } from '../support/redis-server.js';
 import { boot, formed, type Booted, onOwnRedis } from './bench.js';
 

@@ -13,9 +13,9 @@ import {
   type SubscribeOptions,
 } from 'nestjs-foundation';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
-import type { Keys } from '../../libs/foundation/src/tools/keys.js';
-import { RedisStreams } from '../../libs/foundation/src/tools/redis.streams.js';
-import { createSeal } from '../../libs/foundation/src/tools/seal.js';
+import type { Keys } from '../../libs/foundation/src/wire/keys.js';
+import { RedisStreams } from '../../libs/foundation/src/backend/streams/redis.streams.js';
+import { createSeal } from '../../libs/foundation/src/security/signer.js';
 import { secret } from '../support/secrets.js';
 import { startRedis, type RedisServer } from '../support/redis-server.js';
 import { TcpProxy } from '../support/tcp-proxy.js';

@@ -16,7 +16,7 @@ import {
 } from 'nestjs-foundation';
 import { headsOf } from '../../libs/foundation/src/channels/envelope.js';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
-import type { Keys } from '../../libs/foundation/src/tools/keys.js';
+import type { Keys } from '../../libs/foundation/src/wire/keys.js';
 import type { RedisServer } from '../support/redis-server.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 import { boot, closeLater, formed, type Booted, onOwnRedis } from './bench.js';

@@ -4,7 +4,7 @@ import { loadAllYaml } from '@kubernetes/client-node';
 import { Redis } from 'ioredis';
 import { ProcessManager, Singleton, type FoundationOptions } from 'nestjs-foundation';
 import { eventually } from 'nestjs-foundation/testing';
-import type { Keys } from '../../libs/foundation/src/tools/keys.js';
+import type { Keys } from '../../libs/foundation/src/wire/keys.js';
 import { FakeConsul } from '../support/consul-agent.js';
 import { TestKubernetes } from '../support/kubernetes.js';
 import { startServer, type RedisServer } from '../support/redis-server.js';

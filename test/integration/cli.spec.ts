@@ -11,7 +11,7 @@ import {
 } from 'nestjs-foundation';
 import { eventually } from 'nestjs-foundation/testing';
 import type { Snapshot } from '../../libs/foundation/src/cli/snapshot.js';
-import type { Keys } from '../../libs/foundation/src/tools/keys.js';
+import type { Keys } from '../../libs/foundation/src/wire/keys.js';
 import { startServer, type RedisServer } from '../support/redis-server.js';
 import { secret } from '../support/secrets.js';
 import { boot, closeLater, formed, onOwnRedis, type Booted } from './bench.js';

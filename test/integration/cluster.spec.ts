@@ -17,7 +17,7 @@ import {
   type SingletonOptions,
 } from 'nestjs-foundation';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
-import type { Keys } from '../../libs/foundation/src/tools/keys.js';
+import type { Keys } from '../../libs/foundation/src/wire/keys.js';
 import type { RedisServer } from '../support/redis-server.js';
 import { CapturedLog, boot, closeLater, formed, freshName, type Booted, onOwnRedis } from './bench.js';
 

@@ -12,7 +12,7 @@ import {
   type FoundationOptions,
 } from 'nestjs-foundation';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
-import { aclRule } from '../../libs/foundation/src/tools/redis.rights.js';
+import { aclRule } from '../../libs/foundation/src/backend/redis/redis.acl.js';
 import type { RedisServer } from '../support/redis-server.js';
 import { TcpProxy, type RoleFault } from '../support/tcp-proxy.js';
 import { CapturedLog, Teller, boot, closeLater, formed, onOwnRedis, type Booted } from './bench.js';

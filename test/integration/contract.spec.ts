@@ -2,9 +2,9 @@
 import { describe, expect, it } from '@jest/globals';
 import { VERSION } from '../../libs/foundation/src/cluster/version.js';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
-import type { Keys } from '../../libs/foundation/src/tools/keys.js';
-import type { Lease } from '../../libs/foundation/src/tools/leases.js';
-import type { NodeRecord } from '../../libs/foundation/src/tools/nodes.js';
+import type { Keys } from '../../libs/foundation/src/wire/keys.js';
+import type { Lease } from '../../libs/foundation/src/backend/leases/leases.js';
+import type { NodeRecord } from '../../libs/foundation/src/backend/directory/directory.js';
 import {
   Callable,
   Channels,

@@ -6,10 +6,10 @@ import type { Membership, MembershipListener } from '../../libs/foundation/src/c
 import { processDefaults } from '../../libs/foundation/src/config/resolve.js';
 import { ProcessTable, type ProcessEntry } from '../../libs/foundation/src/processes/process.table.js';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
-import type { Hint } from '../../libs/foundation/src/tools/hints.js';
-import type { Keys } from '../../libs/foundation/src/tools/keys.js';
-import type { NodeRecord } from '../../libs/foundation/src/tools/nodes.js';
-import { PUT_BACK } from '../../libs/foundation/src/tools/table.js';
+import type { Hint } from '../../libs/foundation/src/wire/hint.js';
+import type { Keys } from '../../libs/foundation/src/wire/keys.js';
+import type { NodeRecord } from '../../libs/foundation/src/backend/directory/directory.js';
+import { PUT_BACK } from '../../libs/foundation/src/backend/tables/table.js';
 import type { RedisServer } from '../support/redis-server.js';
 import { CapturedLog, MEMBERSHIP, closeLater, engineOn, type Bench, onOwnRedis } from './bench.js';
 

@@ -23,7 +23,7 @@ import {
   Telemetry,
 } from 'nestjs-foundation';
 import { FoundationDashboardModule, type FoundationDashboardOptions } from 'nestjs-foundation/dashboard';
-import type { Overview } from '../../libs/foundation/src/dashboard/overview.js';
+import type { Overview } from '../../libs/foundation/src/dashboard/dashboard.overview.js';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
 import type { RedisServer } from '../support/redis-server.js';
 import { secret } from '../support/secrets.js';

@@ -18,7 +18,7 @@ import {
   type ProcessContext,
 } from 'nestjs-foundation';
 import { eventually } from 'nestjs-foundation/testing';
-import { keysOf } from '../../libs/foundation/src/tools/keys.js';
+import { keysOf } from '../../libs/foundation/src/wire/keys.js';
 import { freePort } from '../support/free-port.js';
 import { startRedis, type RedisServer } from '../support/redis-server.js';
 import { secret } from '../support/secrets.js';

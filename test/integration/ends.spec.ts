@@ -3,7 +3,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { ProcessManager, Singleton, type ProcessContext, type ProcessInfo, type StartOptions } from 'nestjs-foundation';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
-import type { Keys } from '../../libs/foundation/src/tools/keys.js';
+import type { Keys } from '../../libs/foundation/src/wire/keys.js';
 import type { RedisServer } from '../support/redis-server.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 import { LEASE, MEMBERSHIP, boot, closeLater, formed, onOwnRedis, type Booted } from './bench.js';

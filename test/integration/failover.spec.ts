@@ -13,7 +13,7 @@ import {
 } from 'nestjs-foundation';
 import { Cluster } from 'ioredis';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
-import { keysOf } from '../../libs/foundation/src/tools/keys.js';
+import { keysOf } from '../../libs/foundation/src/wire/keys.js';
 import { startTopology, type RedisTopology } from '../support/redis-topology.js';
 import { CapturedLog, Teller, boot, closeAll, closeLater, formed, freshName, settle, type Booted } from './bench.js';
 

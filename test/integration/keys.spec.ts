@@ -15,16 +15,16 @@ import {
 } from 'nestjs-foundation';
 import { resolve } from '../../libs/foundation/src/config/resolve.js';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
-import type { Keys } from '../../libs/foundation/src/tools/keys.js';
-import { LIVES, type Lives } from '../../libs/foundation/src/tools/lives.js';
-import { Loads } from '../../libs/foundation/src/tools/loads.js';
-import { Masters } from '../../libs/foundation/src/tools/masters.js';
-import { RedisNodes } from '../../libs/foundation/src/tools/redis.nodes.js';
-import { RedisStreams } from '../../libs/foundation/src/tools/redis.streams.js';
-import { RedisTable } from '../../libs/foundation/src/tools/redis.table.js';
-import { RedlockLeases, createRedlock } from '../../libs/foundation/src/tools/redlock.leases.js';
-import { createSeal } from '../../libs/foundation/src/tools/seal.js';
-import { monotonicNow } from '../../libs/foundation/src/tools/clock.js';
+import type { Keys } from '../../libs/foundation/src/wire/keys.js';
+import { LIVES, type Lives } from '../../libs/foundation/src/wire/key.lifetimes.js';
+import { Loads } from '../../libs/foundation/src/backend/directory/load.hints.js';
+import { Masters } from '../../libs/foundation/src/backend/leases/lease.quorum.js';
+import { RedisNodes } from '../../libs/foundation/src/backend/directory/redis.directory.js';
+import { RedisStreams } from '../../libs/foundation/src/backend/streams/redis.streams.js';
+import { RedisTable } from '../../libs/foundation/src/backend/tables/redis.table.js';
+import { RedlockLeases, createRedlock } from '../../libs/foundation/src/backend/leases/redlock.leases.js';
+import { createSeal } from '../../libs/foundation/src/security/signer.js';
+import { monotonicNow } from '../../libs/foundation/src/time/monotonic.clock.js';
 import type { RedisServer } from '../support/redis-server.js';
 import { LEASE, boot, closeLater, formed, onOwnRedis, type Booted } from './bench.js';
 

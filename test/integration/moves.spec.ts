@@ -14,7 +14,7 @@ import {
   type ProcessRef,
 } from 'nestjs-foundation';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
-import { keysOf } from '../../libs/foundation/src/tools/keys.js';
+import { keysOf } from '../../libs/foundation/src/wire/keys.js';
 import type { RedisServer } from '../support/redis-server.js';
 import { CapturedLog, boot, formed, type Booted, type Provider, onOwnRedis } from './bench.js';
 

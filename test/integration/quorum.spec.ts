@@ -4,8 +4,8 @@ import { FoundationConfigError, RedisUnavailableError, type FoundationOptions } 
 import Redlock from 'redlock';
 import { Redis } from 'ioredis';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
-import { keysOf } from '../../libs/foundation/src/tools/keys.js';
-import type { Lease } from '../../libs/foundation/src/tools/leases.js';
+import { keysOf } from '../../libs/foundation/src/wire/keys.js';
+import type { Lease } from '../../libs/foundation/src/backend/leases/leases.js';
 import { startRedis, type RedisServer } from '../support/redis-server.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 import {

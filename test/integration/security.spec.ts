@@ -15,7 +15,7 @@ import {
   type ProcessContext,
 } from 'nestjs-foundation';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
-import type { Keys } from '../../libs/foundation/src/tools/keys.js';
+import type { Keys } from '../../libs/foundation/src/wire/keys.js';
 import type { RedisServer } from '../support/redis-server.js';
 import { secret } from '../support/secrets.js';
 import { boot, closeLater, formed, onOwnRedis, type Booted, type CapturedLog, type Provider } from './bench.js';

@@ -2,11 +2,11 @@
 // new ones read the same keys.
 import type { Redis } from 'ioredis';
 import { describe, expect, it } from '@jest/globals';
-import { keysOf, type Keys } from '../../libs/foundation/src/tools/keys.js';
-import { RedisTable } from '../../libs/foundation/src/tools/redis.table.js';
-import { createSeal } from '../../libs/foundation/src/tools/seal.js';
-import type { MarkLimits, TableWrite } from '../../libs/foundation/src/tools/table.js';
-import { TableReplica } from '../../libs/foundation/src/tools/table.replica.js';
+import { keysOf, type Keys } from '../../libs/foundation/src/wire/keys.js';
+import { RedisTable } from '../../libs/foundation/src/backend/tables/redis.table.js';
+import { createSeal } from '../../libs/foundation/src/security/signer.js';
+import type { MarkLimits, TableWrite } from '../../libs/foundation/src/backend/tables/table.js';
+import { TableReplica } from '../../libs/foundation/src/backend/tables/table.replica.js';
 import type { RedisServer } from '../support/redis-server.js';
 import { engineOn, onOwnRedis } from './bench.js';
 

@@ -5,7 +5,7 @@ import { describe, expect, it } from '@jest/globals';
 import RedlockModule from 'redlock';
 import { FoundationConfigError, FoundationTools, Membership, ProcessManager, Singleton } from 'nestjs-foundation';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
-import { keysOf } from '../../libs/foundation/src/tools/keys.js';
+import { keysOf } from '../../libs/foundation/src/wire/keys.js';
 import type { RedisServer } from '../support/redis-server.js';
 import { boot, closeLater, onOwnRedis } from './bench.js';
 

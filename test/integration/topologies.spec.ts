@@ -16,7 +16,7 @@ import {
   type TopologySelf,
   type TopologyStrategy,
 } from 'nestjs-foundation';
-import { whoAnswers } from '../../libs/foundation/src/cluster/topologies/find.redis.js';
+import { whoAnswers } from '../../libs/foundation/src/locator/redis.locator.js';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
 import type { RedisServer } from '../support/redis-server.js';
 import { CapturedLog, LEASE, MEMBERSHIP, boot, formed, onOwnRedis } from './bench.js';

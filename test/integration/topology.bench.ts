@@ -1,6 +1,6 @@
 // What the specs of topology strategies share: one that runs as in a node, with short times, and waiting for what it finds.
 import { Topologies, type TopologyStrategy } from 'nestjs-foundation';
-import { LocalNode } from '../../libs/foundation/src/cluster/node.js';
+import { LocalNode } from '../../libs/foundation/src/cluster/local.node.js';
 import { resolve } from '../../libs/foundation/src/config/resolve.js';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
 import { closeLater } from './bench.js';

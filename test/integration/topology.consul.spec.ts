@@ -1,7 +1,7 @@
 // The strategy `consul` against a small agent of the test's own.
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { HealthMonitor, Topologies, translateConsul } from 'nestjs-foundation';
-import { ConsulStrategy } from '../../libs/foundation/src/cluster/topologies/consul.js';
+import { ConsulStrategy } from '../../libs/foundation/src/cluster/topologies/consul/consul.js';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
 import { FakeConsul } from '../support/consul-agent.js';
 import { startRedis, type RedisServer } from '../support/redis-server.js';

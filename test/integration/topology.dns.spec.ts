@@ -1,7 +1,7 @@
 // The strategy `dns` against a small DNS server, and against dnsmasq where one is on the PATH. Both are on 127.0.0.1.
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { Topologies, translateDns, type DnsSettings } from 'nestjs-foundation';
-import { DnsStrategy } from '../../libs/foundation/src/cluster/topologies/dns.js';
+import { DnsStrategy } from '../../libs/foundation/src/cluster/topologies/dns/dns.js';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
 import { Dnsmasq, DnsServer, hasDnsmasq, type DnsRecord } from '../support/dns-server.js';
 import { boot, CapturedLog, closeAll, closeLater, credentials, formed, onOwnRedis, type Ground } from './bench.js';

@@ -10,7 +10,7 @@ import {
   translateKubernetes,
   type Peer,
 } from 'nestjs-foundation';
-import { createKubernetes } from '../../libs/foundation/src/cluster/topologies/kubernetes.js';
+import { createKubernetes } from '../../libs/foundation/src/cluster/topologies/kubernetes/kubernetes.js';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
 import { RUNNING, TestKubernetes } from '../support/kubernetes.js';
 import { startRedis, type RedisServer } from '../support/redis-server.js';

@@ -9,7 +9,7 @@ import { Redis } from 'ioredis';
 import { Callable, Channels, ProcessManager, ServiceMesh, Singleton, Telemetry } from 'nestjs-foundation';
 import { FoundationOpenTelemetry } from 'nestjs-foundation/opentelemetry';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
-import type { Keys } from '../../libs/foundation/src/tools/keys.js';
+import type { Keys } from '../../libs/foundation/src/wire/keys.js';
 import type { RedisServer } from '../support/redis-server.js';
 import { boot, closeLater, formed, onOwnRedis, type Booted } from './bench.js';
 

@@ -4,7 +4,7 @@ import { Redis } from 'ioredis';
 import type { FoundationOptions } from 'nestjs-foundation';
 import { transportContract, type TransportCluster } from 'nestjs-foundation/testing';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
-import type { NodeRecord } from '../../libs/foundation/src/tools/nodes.js';
+import type { NodeRecord } from '../../libs/foundation/src/backend/directory/directory.js';
 import { startRedis, type RedisServer } from '../support/redis-server.js';
 import { secret } from '../support/secrets.js';
 import { TcpProxy } from '../support/tcp-proxy.js';

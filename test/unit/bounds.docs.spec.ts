@@ -9,18 +9,18 @@ const sources = join(root, 'libs/foundation/src');
 
 /** Constants that are called like a bound and are none. Times end with `_MS` and need no line here. */
 const NO_BOUNDS: Readonly<Record<string, string>> = {
-  'processes/declarations.ts MAX_BATCH': 'of more names there are more questions',
+  'processes/supervision/declarations.ts MAX_BATCH': 'of more names there are more questions',
   'processes/process.registry.ts MAX_BATCH': 'of more names there are more questions',
-  'tools/table.replica.ts MAX_CONFLICTS': 'tries, then an error',
-  'tools/table.replica.ts MAX_RESTARTS': 'tries, then an error',
-  'tools/direct/peer.ts MAX_DOUBLINGS': 'of a time',
-  'tools/direct/frames.ts MAX_PART': 'a larger text is sent in several parts',
-  'tools/direct/frames.ts MAX_SEQ': 'as far as six bytes count',
-  'tools/direct/letters.ts MAX_LETTER': 'of more parts there are more letters',
-  'tools/outbox.ts MAX_TURN': 'the rest is handed over in the next turn',
+  'backend/tables/table.replica.ts MAX_CONFLICTS': 'tries, then an error',
+  'backend/tables/table.replica.ts MAX_RESTARTS': 'tries, then an error',
+  'backend/transport/direct/peer.ts MAX_DOUBLINGS': 'of a time',
+  'backend/transport/direct/stream/frames.ts MAX_PART': 'a larger text is sent in several parts',
+  'backend/transport/direct/stream/frames.ts MAX_SEQ': 'as far as six bytes count',
+  'backend/transport/direct/relay.ts MAX_LETTER': 'of more parts there are more letters',
+  'backend/transport/outbox.ts MAX_TURN': 'the rest is handed over in the next turn',
   'dashboard/dashboard.feed.ts MAX_LOOKS': 'how many reasons are looked for in a second',
-  'config/shape.ts MAX_TIMEOUT_MS': 'a time',
-  'processes/call.wire.ts MAX_TIMEOUT': 'a time',
+  'config/validate.ts MAX_TIMEOUT_MS': 'a time',
+  'calls/call.codec.ts MAX_TIMEOUT': 'a time',
 };
 
 interface Row {

@@ -2,29 +2,34 @@
 import { Logger } from '@nestjs/common';
 import { beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { deflate } from '../../libs/foundation/src/channels/compression.js';
-import { Dispatcher, MAX_SUBSCRIPTIONS } from '../../libs/foundation/src/channels/dispatcher.js';
-import { Drops } from '../../libs/foundation/src/channels/drops.js';
-import { Durable, MAX_DURABLE, MAX_UNKEPT } from '../../libs/foundation/src/channels/durable.js';
+import { Dispatcher, MAX_SUBSCRIPTIONS } from '../../libs/foundation/src/channels/receiving/dispatcher.js';
+import { Drops } from '../../libs/foundation/src/channels/message.drops.js';
+import { Durable, MAX_DURABLE, MAX_UNKEPT } from '../../libs/foundation/src/channels/durable/durable.channels.js';
 import { encode, headsOf } from '../../libs/foundation/src/channels/envelope.js';
-import { Incoming } from '../../libs/foundation/src/channels/incoming.js';
-import { Sequences } from '../../libs/foundation/src/channels/sequences.js';
+import { Incoming } from '../../libs/foundation/src/channels/receiving/unpacker.js';
+import { Sequences } from '../../libs/foundation/src/channels/receiving/gap.detector.js';
 import type { Membership } from '../../libs/foundation/src/cluster/membership.js';
 import { processDefaults, resolve } from '../../libs/foundation/src/config/resolve.js';
-import { ArgumentError, FoundationError, LimitError, OverloadedError } from '../../libs/foundation/src/errors.js';
-import { describe as describeError, errorWords } from '../../libs/foundation/src/foreign/words.js';
-import { Endings } from '../../libs/foundation/src/processes/endings.js';
-import { Instance, MAX_TASKS } from '../../libs/foundation/src/processes/instance.js';
+import {
+  ArgumentError,
+  FoundationError,
+  LimitError,
+  OverloadedError,
+} from '../../libs/foundation/src/errors/foundation.error.js';
+import { describe as describeError, errorWords } from '../../libs/foundation/src/errors/describe.js';
+import { Endings } from '../../libs/foundation/src/processes/supervision/restart.decisions.js';
+import { Instance, MAX_TASKS } from '../../libs/foundation/src/processes/supervision/instance.js';
 import type { ProcessContext } from '../../libs/foundation/src/processes/process.context.js';
 import { MAX_PROCESSES, ProcessManager } from '../../libs/foundation/src/processes/process.manager.js';
-import { Balancer } from '../../libs/foundation/src/services/balancer.js';
+import { Balancer } from '../../libs/foundation/src/services/service.balancer.js';
 import type { ServiceInfo } from '../../libs/foundation/src/services/service.js';
 import { MAX_SERVICES, ServiceMesh } from '../../libs/foundation/src/services/service.mesh.js';
 import { ServiceTargets } from '../../libs/foundation/src/services/service.targets.js';
 import { Telemetry } from '../../libs/foundation/src/telemetry/telemetry.js';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
-import { applyTopics, encodeTopics } from '../../libs/foundation/src/tools/direct/topics.js';
-import { LocalTable } from '../../libs/foundation/src/tools/local.table.js';
-import type { Lease } from '../../libs/foundation/src/tools/leases.js';
+import { applyTopics, encodeTopics } from '../../libs/foundation/src/backend/transport/direct/topic.messages.js';
+import { LocalTable } from '../../libs/foundation/src/backend/tables/local.table.js';
+import type { Lease } from '../../libs/foundation/src/backend/leases/leases.js';
 
 const never = new Promise<never>(() => undefined);
 const SELF = { name: 'n1', bootId: 'b1' };

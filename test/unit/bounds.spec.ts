@@ -1,23 +1,23 @@
 // What a node keeps for others is bounded: each queue is filled beyond its limit here, and says so in the way that is documented.
 import { describe, expect, it, jest } from '@jest/globals';
-import { Acknowledgements, MAX_AWAITED } from '../../libs/foundation/src/channels/acknowledgements.js';
-import type { Audience } from '../../libs/foundation/src/channels/audience.js';
-import { FiguresOfNodes, MAX_QUESTIONS } from '../../libs/foundation/src/channels/channel.figures.js';
-import type { Dispatcher } from '../../libs/foundation/src/channels/dispatcher.js';
-import { Drops } from '../../libs/foundation/src/channels/drops.js';
+import { Acknowledgements, MAX_AWAITED } from '../../libs/foundation/src/channels/sending/acknowledgements.js';
+import type { Audience } from '../../libs/foundation/src/channels/sending/audience.js';
+import { FiguresOfNodes, MAX_QUESTIONS } from '../../libs/foundation/src/channels/channel.statistics.js';
+import type { Dispatcher } from '../../libs/foundation/src/channels/receiving/dispatcher.js';
+import { Drops } from '../../libs/foundation/src/channels/message.drops.js';
 import { headsOf } from '../../libs/foundation/src/channels/envelope.js';
-import type { LetterListener, Letters } from '../../libs/foundation/src/channels/letters.js';
-import { Outgoing } from '../../libs/foundation/src/channels/outgoing.js';
+import type { LetterListener, Letters } from '../../libs/foundation/src/channels/node.messages.js';
+import { Outgoing } from '../../libs/foundation/src/channels/sending/sequencer.js';
 import { MAX_REQUESTS, Requests, type RequestListener } from '../../libs/foundation/src/channels/requests.js';
-import { MAX_DEFLATING, Sender } from '../../libs/foundation/src/channels/sender.js';
-import type { LocalNode } from '../../libs/foundation/src/cluster/node.js';
+import { MAX_DEFLATING, Sender } from '../../libs/foundation/src/channels/sending/sender.js';
+import type { LocalNode } from '../../libs/foundation/src/cluster/local.node.js';
 import type { Membership } from '../../libs/foundation/src/cluster/membership.js';
 import { resolve } from '../../libs/foundation/src/config/resolve.js';
-import { OverloadedError, RequestError } from '../../libs/foundation/src/errors.js';
-import { CallClient, MAX_PENDING_CALLS } from '../../libs/foundation/src/processes/call.client.js';
+import { OverloadedError, RequestError } from '../../libs/foundation/src/errors/foundation.error.js';
+import { CallClient, MAX_PENDING_CALLS } from '../../libs/foundation/src/calls/call.client.js';
 import { Telemetry } from '../../libs/foundation/src/telemetry/telemetry.js';
-import { Outbox } from '../../libs/foundation/src/tools/outbox.js';
-import type { Transport } from '../../libs/foundation/src/tools/transport.js';
+import { Outbox } from '../../libs/foundation/src/backend/transport/outbox.js';
+import type { Transport } from '../../libs/foundation/src/backend/transport/transport.js';
 
 /** Takes everything and confirms nothing. */
 const HUNG: Transport = {

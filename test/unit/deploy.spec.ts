@@ -5,7 +5,7 @@ import { promisify } from 'node:util';
 import { describe, expect, it } from '@jest/globals';
 import { dumpYaml, loadYaml, type V1Probe } from '@kubernetes/client-node';
 import { parse } from 'yaml';
-import { rightsFor } from '../../libs/foundation/src/cluster/topologies/kubernetes.rights.js';
+import { rightsFor } from '../../libs/foundation/src/cluster/topologies/kubernetes/kubernetes.rbac.js';
 import { resolve } from '../../libs/foundation/src/config/resolve.js';
 import {
   commandOf,

@@ -2,24 +2,24 @@
 // comes, it says what is wrong or takes what is right, in no time, and what it takes is within bounds.
 import { Logger } from '@nestjs/common';
 import { describe, expect, it } from '@jest/globals';
-import { Drops } from '../../libs/foundation/src/channels/drops.js';
+import { Drops } from '../../libs/foundation/src/channels/message.drops.js';
 import { decode, encode, headsOf, originOf } from '../../libs/foundation/src/channels/envelope.js';
-import { readFigures } from '../../libs/foundation/src/channels/channel.figures.js';
-import { Incoming as IncomingTexts } from '../../libs/foundation/src/channels/incoming.js';
-import { Letters } from '../../libs/foundation/src/channels/letters.js';
-import { Sequences } from '../../libs/foundation/src/channels/sequences.js';
-import { readAnnouncement } from '../../libs/foundation/src/cluster/topologies/announcement.js';
-import { peersIn, redisIn } from '../../libs/foundation/src/cluster/topologies/consul.catalog.js';
-import { peerOf } from '../../libs/foundation/src/cluster/topologies/kubernetes.pods.js';
-import { announcementsIn, recordsOf } from '../../libs/foundation/src/cluster/topologies/mdns.records.js';
+import { readFigures } from '../../libs/foundation/src/channels/channel.statistics.js';
+import { Incoming as IncomingTexts } from '../../libs/foundation/src/channels/receiving/unpacker.js';
+import { Letters } from '../../libs/foundation/src/channels/node.messages.js';
+import { Sequences } from '../../libs/foundation/src/channels/receiving/gap.detector.js';
+import { readAnnouncement } from '../../libs/foundation/src/cluster/topologies/announce/announcement.js';
+import { peersIn, redisIn } from '../../libs/foundation/src/cluster/topologies/consul/consul.catalog.js';
+import { peerOf } from '../../libs/foundation/src/cluster/topologies/kubernetes/kubernetes.pods.js';
+import { announcementsIn, recordsOf } from '../../libs/foundation/src/cluster/topologies/mdns/mdns.records.js';
 import { checkedPeers } from '../../libs/foundation/src/cluster/topologies/peers.js';
-import { Secret } from '../../libs/foundation/src/config/secret.js';
-import { decodeCalls, encodeCall } from '../../libs/foundation/src/processes/call.wire.js';
+import { Secret } from '../../libs/foundation/src/security/secret.js';
+import { decodeCalls, encodeCall } from '../../libs/foundation/src/calls/call.codec.js';
 import { parseEntry } from '../../libs/foundation/src/processes/process.table.js';
-import { slotNames } from '../../libs/foundation/src/processes/slots.js';
+import { slotNames } from '../../libs/foundation/src/cluster/slot.names.js';
 import { readRecord, writeRecord } from '../../libs/foundation/src/services/service.record.js';
 import { Telemetry } from '../../libs/foundation/src/telemetry/telemetry.js';
-import { Grace } from '../../libs/foundation/src/tools/grace.js';
+import { Grace } from '../../libs/foundation/src/backend/redis/grace.period.js';
 import {
   FRAME,
   FrameReader,
@@ -30,20 +30,20 @@ import {
   encodeAck,
   encodeFrame,
   encodePartHead,
-} from '../../libs/foundation/src/tools/direct/frames.js';
-import { HandshakeRefused, accept, dial } from '../../libs/foundation/src/tools/direct/handshake.js';
-import { Incoming } from '../../libs/foundation/src/tools/direct/incoming.js';
-import { LetterRefused, seal, unseal } from '../../libs/foundation/src/tools/direct/letters.js';
-import { decodeState, encodeState } from '../../libs/foundation/src/tools/direct/state.js';
-import { applyTopics, encodeTopics } from '../../libs/foundation/src/tools/direct/topics.js';
-import { parseHint } from '../../libs/foundation/src/tools/hints.js';
-import { parseJson } from '../../libs/foundation/src/tools/json.js';
-import { Played, replayed } from '../../libs/foundation/src/tools/played.js';
-import { RedisNodes } from '../../libs/foundation/src/tools/redis.nodes.js';
-import { createSeal, keyFor } from '../../libs/foundation/src/tools/seal.js';
-import { Stamps } from '../../libs/foundation/src/tools/stamps.js';
-import type { NodeRecord } from '../../libs/foundation/src/tools/nodes.js';
-import { keysOf } from '../../libs/foundation/src/tools/keys.js';
+} from '../../libs/foundation/src/backend/transport/direct/stream/frames.js';
+import { HandshakeRefused, accept, dial } from '../../libs/foundation/src/backend/transport/direct/link/handshake.js';
+import { Incoming } from '../../libs/foundation/src/backend/transport/direct/stream/receive.stream.js';
+import { LetterRefused, seal, unseal } from '../../libs/foundation/src/backend/transport/direct/relay.js';
+import { decodeState, encodeState } from '../../libs/foundation/src/backend/transport/direct/stream/stream.state.js';
+import { applyTopics, encodeTopics } from '../../libs/foundation/src/backend/transport/direct/topic.messages.js';
+import { parseHint } from '../../libs/foundation/src/wire/hint.js';
+import { parseJson } from '../../libs/foundation/src/wire/json.js';
+import { Played, replayed } from '../../libs/foundation/src/backend/streams/deduplication.js';
+import { RedisNodes } from '../../libs/foundation/src/backend/directory/redis.directory.js';
+import { createSeal, keyFor } from '../../libs/foundation/src/security/signer.js';
+import { Stamps } from '../../libs/foundation/src/security/replay.guard.js';
+import type { NodeRecord } from '../../libs/foundation/src/backend/directory/directory.js';
+import { keysOf } from '../../libs/foundation/src/wire/keys.js';
 import { Mutator, fuzzPlan } from '../support/mutations.js';
 
 Logger.overrideLogger(false);

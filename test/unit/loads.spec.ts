@@ -40,13 +40,13 @@ describe('What is loaded', () => {
     ]);
     expect(alone.processes).toEqual([]);
     expect(alone.packages).toContain('@nestjs/core');
-    expect(alone.sources).toContain('tools/local.engine.ts');
+    expect(alone.sources).toContain('backend/local.backend.ts');
     expect(toolsIn(alone)).toEqual([]);
     expect(alone.sources.filter((file) => /redis|redlock|bullmq/.test(file))).toEqual([]);
 
     expect(toolsIn(clustered)).toEqual(TOOLS);
     // Only what the application imports from their entries loads these.
     for (const { packages } of [alone, clustered]) expect(packages.filter((name) => OPTIONAL.test(name))).toEqual([]);
-    expect(clustered.sources).toContain('tools/redis.engine.ts');
+    expect(clustered.sources).toContain('backend/redis.backend.ts');
   }, 60_000);
 });

@@ -7,7 +7,7 @@ const read = (path: string): string => readFileSync(new URL(`../../${path}`, imp
 const README = read('README.md').replace(/\s+/g, ' ');
 
 const SECURITY = 'test/integration/security.spec.ts';
-const DIRECT = 'libs/foundation/src/tools/direct';
+const DIRECT = 'libs/foundation/src/backend/transport/direct/link';
 const RESOLVE = 'libs/foundation/src/config/resolve.spec.ts';
 
 it.each<[sentence: string, file: string, test: string]>([
@@ -52,7 +52,7 @@ it.each<[sentence: string, file: string, test: string]>([
   ],
   [
     'each row every ten seconds at most (`cluster.row_refused` with `bad-signature`).',
-    'libs/foundation/src/tools/table.replica.spec.ts',
+    'libs/foundation/src/backend/tables/table.replica.spec.ts',
     'is written back once in a while only, however often the stranger writes, and is kept all the time',
   ],
   [
@@ -82,12 +82,12 @@ it.each<[sentence: string, file: string, test: string]>([
   ],
   [
     'but not make a node run or accept what the cookie has not signed.',
-    'libs/foundation/src/tools/loads.spec.ts',
+    'libs/foundation/src/backend/directory/load.hints.spec.ts',
     'believes nothing that is not signed, was changed, or is of another time',
   ],
   [
     'A message of a channel that is not durable counts for five minutes:',
-    'libs/foundation/src/tools/stamps.spec.ts',
+    'libs/foundation/src/security/replay.guard.spec.ts',
     'old',
   ],
   [

@@ -6,8 +6,8 @@ import { ConfigurableModuleBuilder, Module, type DynamicModule, type FactoryProv
 import { DiscoveryModule, DiscoveryService } from '@nestjs/core';
 import { Channels } from './channels/channels.js';
 import { Membership } from './cluster/membership.js';
-import { LocalNode } from './cluster/node.js';
-import type { Search } from './cluster/topologies/find.redis.js';
+import { LocalNode } from './cluster/local.node.js';
+import type { Search } from './locator/redis.locator.js';
 import { Topologies } from './cluster/topologies/topologies.js';
 import { readMachine } from './config/machine.js';
 import type { FoundationConfig, FoundationOptions } from './config/options.js';
@@ -15,24 +15,24 @@ import { resolve } from './config/resolve.js';
 import { FoundationDrain, FoundationLifecycle } from './foundation.lifecycle.js';
 import { HealthMonitor } from './health/health.monitor.js';
 import { FoundationMetrics } from './metrics/foundation.metrics.js';
-import { CallClient } from './processes/call.client.js';
-import { CallServer } from './processes/call.server.js';
+import { CallClient } from './calls/call.client.js';
+import { CallServer } from './calls/call.server.js';
 import { NodeControl, askNode } from './processes/node.control.js';
-import { ProcessCalls } from './processes/process.calls.js';
+import { ProcessCalls } from './calls/call.router.js';
 import { ProcessManager } from './processes/process.manager.js';
-import { nameOf } from './processes/process.names.js';
+import { nameOf } from './processes/process.target.js';
 import { ProcessRegistry } from './processes/process.registry.js';
 import { ProcessTable } from './processes/process.table.js';
-import { injectedProcesses, remote } from './processes/remote.js';
-import { Supervisor } from './processes/supervisor.js';
+import { injectedProcesses, remote } from './processes/inject.process.js';
+import { Supervisor } from './processes/supervision/supervisor.js';
 import { ServiceMesh, type ServiceCaller } from './services/service.mesh.js';
 import { ServiceRegistry } from './services/service.registry.js';
 import { ServiceTargets } from './services/service.targets.js';
 import { Telemetry } from './telemetry/telemetry.js';
-import { createEngine } from './tools/create.engine.js';
-import type { Engine, RawTools } from './tools/engine.js';
-import type { NodeIdentity } from './tools/node.identity.js';
-import { FoundationTools } from './tools/tools.js';
+import { createEngine } from './backend/create.backend.js';
+import type { Engine, RawTools } from './backend/backend.js';
+import type { NodeIdentity } from './wire/node.identity.js';
+import { FoundationTools } from './backend/foundation.tools.js';
 
 const CONFIG = Symbol.for('foundation:config');
 const ENGINE = Symbol.for('foundation:engine');
@@ -78,7 +78,7 @@ class FoundationDrainModule {}
 @Module({
   imports: [DiscoveryModule, FoundationDrainModule],
   providers: [
-    // floor 0 and 1
+    // telemetry and config
     Telemetry,
     {
       provide: CONFIG,
@@ -86,14 +86,14 @@ class FoundationDrainModule {}
       useFactory: (options: FoundationOptions) => resolve(options, process.env, readMachine()),
     },
     { provide: SEARCH, useValue: {} },
-    // floor 2
+    // the backend
     {
       provide: ENGINE,
       inject: [CONFIG, LocalNode, Telemetry, Topologies, DiscoveryService, SEARCH],
       useFactory: engineFor,
     },
     ...toolProviders(),
-    // floor 3
+    // cluster
     {
       provide: LocalNode,
       inject: [CONFIG],
@@ -110,7 +110,7 @@ class FoundationDrainModule {}
       useFactory: (node: LocalNode, config: FoundationConfig, engine: Engine, telemetry: Telemetry) =>
         new Membership(node, config, engine, telemetry),
     },
-    // floor 4
+    // processes, calls, channels and services
     {
       provide: ProcessTable,
       inject: [ENGINE, Membership, Telemetry],
@@ -195,7 +195,7 @@ class FoundationDrainModule {}
         return new ServiceMesh(engine, membership, registry, targets, caller, telemetry);
       },
     },
-    // floor 5
+    // health and metrics
     {
       provide: HealthMonitor,
       inject: [CONFIG, ENGINE, Membership, Topologies, ProcessTable, ServiceRegistry, ProcessRegistry],
@@ -206,7 +206,7 @@ class FoundationDrainModule {}
       inject: [Telemetry, Membership, Supervisor, ServiceRegistry, Channels],
       useFactory: (...parts: ConstructorParameters<typeof FoundationMetrics>) => new FoundationMetrics(...parts),
     },
-    // floor 6
+    // the lifecycle
     {
       provide: FoundationLifecycle,
       inject: [
@@ -265,8 +265,8 @@ async function engineFor(
   special: Partial<Search>,
 ): Promise<Engine> {
   if (config.engine === 'local') return createEngine(config, node, telemetry);
-  const { findRedis } = await import('./cluster/topologies/find.redis.js');
-  const { findApplicationRedis } = await import('./tools/application.redis.js');
+  const { findRedis } = await import('./locator/redis.locator.js');
+  const { findApplicationRedis } = await import('./locator/application.redis.js');
   const search = { application: () => findApplicationRedis(discovery, ENGINE), ...special };
   return createEngine(await findRedis(config, topologies, search), node, telemetry);
 }

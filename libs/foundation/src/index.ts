@@ -31,7 +31,7 @@ export type {
 } from './config/options.js';
 export { resolve } from './config/resolve.js';
 export type { Machine } from './config/machine.js';
-export type { Environment } from './config/presets.js';
+export type { Environment } from './config/environment.js';
 
 // Topology strategies
 export { detectStrategy } from './config/detect.js';
@@ -57,7 +57,7 @@ export type {
   StrategyOptions,
   StrategySettings,
   Translated,
-} from './config/strategies.js';
+} from './config/strategy.settings.js';
 export type {
   Peer,
   PeerState,
@@ -65,13 +65,13 @@ export type {
   TopologyReport,
   TopologySelf,
   TopologyStrategy,
-} from './config/topology.js';
+} from './config/topology.strategy.js';
 export { Topologies } from './cluster/topologies/topologies.js';
-export type { StrategyStatus } from './cluster/topologies/strategy.run.js';
+export type { StrategyStatus } from './cluster/topologies/strategy.runner.js';
 
 // Cluster
 export { Membership, type Member, type MembershipListener, type NodeState } from './cluster/membership.js';
-export type { MemberState } from './cluster/failure-detector.js';
+export type { MemberState } from './cluster/failure.detector.js';
 
 // Processes
 export {
@@ -84,9 +84,9 @@ export {
   type ReplicatedOptions,
   type SingletonOptions,
 } from './processes/process.decorators.js';
-export { Callable, type CallableOptions } from './processes/callable.decorator.js';
-export { InjectProcess, InjectSingleton } from './processes/remote.js';
-export type { CallOptions } from './processes/call.client.js';
+export { Callable, type CallableOptions } from './calls/callable.decorator.js';
+export { InjectProcess, InjectSingleton } from './processes/inject.process.js';
+export type { CallOptions } from './calls/call.client.js';
 export { ProcessManager, type StartOptions } from './processes/process.manager.js';
 export type {
   FencedEffects,
@@ -108,9 +108,9 @@ export type {
   RemoteCalls,
   StartResult,
 } from './processes/process.ref.js';
-export type { ProcessKind } from './processes/slots.js';
-export type { ProcessTarget } from './processes/process.names.js';
-export type { Candidate, PlacementName } from './processes/placement.js';
+export type { ProcessKind } from './cluster/slot.names.js';
+export type { ProcessTarget } from './processes/process.target.js';
+export type { Candidate, PlacementName } from './processes/supervision/placement.js';
 
 // Channels
 export { Channel } from './channels/channel.decorators.js';
@@ -128,8 +128,8 @@ export type {
   Subscription,
   SubscriptionCounters,
 } from './channels/channel.js';
-export type { Route, RouteOptions } from './channels/router.js';
-export type { Range } from './channels/sequences.js';
+export type { Route, RouteOptions } from './channels/channel.routing.js';
+export type { Range } from './channels/receiving/gap.detector.js';
 
 // Services
 export { Service, type ServiceOptions } from './services/service.decorators.js';
@@ -149,7 +149,13 @@ export type {
 // Health
 export { FoundationHealthController, FoundationHealthModule } from './health/health.controller.js';
 export { HealthMonitor } from './health/health.monitor.js';
-export type { ClusterHealth, HealthReason, HealthStatus, NodeHealth, ServiceHealthSummary } from './health/report.js';
+export type {
+  ClusterHealth,
+  HealthReason,
+  HealthStatus,
+  NodeHealth,
+  ServiceHealthSummary,
+} from './health/health.report.js';
 
 // Telemetry
 export {
@@ -160,11 +166,11 @@ export {
   type TelemetryPattern,
 } from './telemetry/telemetry.js';
 export { FoundationMetrics, type Figure, type Gauge } from './metrics/foundation.metrics.js';
-export type { EventMetric, GaugeMetric, Labels } from './metrics/metrics.js';
+export type { EventMetric, GaugeMetric, Labels } from './metrics/metric.definitions.js';
 export type { FoundationEventName, FoundationEvents, LeaseLossReason, LeaveReason } from './telemetry/events.js';
 
 // Tools
-export { FoundationTools } from './tools/tools.js';
+export { FoundationTools } from './backend/foundation.tools.js';
 
 // Errors
 export {
@@ -202,4 +208,4 @@ export {
   type CallSubject,
   type FoundationErrorCode,
   type MissingAcknowledgement,
-} from './errors.js';
+} from './errors/foundation.error.js';

@@ -2,8 +2,8 @@
  * The words of the channels: names, options, and what a handler is told of a message.
  */
 import type { Type } from '@nestjs/common';
-import type { Lane } from '../tools/lane.js';
-import type { Range } from './sequences.js';
+import type { Lane } from '../wire/lane.js';
+import type { Range } from './receiving/gap.detector.js';
 
 /** A channel's name: one of the four standard ones, or one declared in `channels.names`. */
 export type ChannelName = 'control' | 'events' | 'telemetry' | 'data' | (string & {});

@@ -4,18 +4,18 @@
  */
 import { Injectable } from '@nestjs/common';
 import type { Membership } from '../cluster/membership.js';
-import type { LocalNode } from '../cluster/node.js';
+import type { LocalNode } from '../cluster/local.node.js';
 import type { FoundationConfig } from '../config/options.js';
-import { ArgumentError, UnknownChannelError } from '../errors.js';
-import { asError, show } from '../foreign/words.js';
+import { ArgumentError, UnknownChannelError } from '../errors/foundation.error.js';
+import { asError, show } from '../errors/describe.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
 import { carried, spanned, type TraceCarrier } from '../telemetry/tracing.js';
-import type { Engine } from '../tools/engine.js';
-import { keysOf } from '../tools/keys.js';
-import { Outbox } from '../tools/outbox.js';
-import { redisError } from '../tools/refusal.js';
-import { Acknowledgements } from './acknowledgements.js';
-import { Audience } from './audience.js';
+import type { Engine } from '../backend/backend.js';
+import { keysOf } from '../wire/keys.js';
+import { Outbox } from '../backend/transport/outbox.js';
+import { redisError } from '../errors/refusal.js';
+import { Acknowledgements } from './sending/acknowledgements.js';
+import { Audience } from './sending/audience.js';
 import type {
   BroadcastOptions,
   ChannelName,
@@ -25,19 +25,19 @@ import type {
   Subscription,
   SubscriptionCounters,
 } from './channel.js';
-import { FiguresOfNodes, sumOf, type Figures } from './channel.figures.js';
-import { checkBroadcast, checkReplay, checkRoute, checkSubscribe } from './channel.checks.js';
-import { Dispatcher } from './dispatcher.js';
-import { Drops } from './drops.js';
-import { Durable } from './durable.js';
+import { FiguresOfNodes, sumOf, type Figures } from './channel.statistics.js';
+import { checkBroadcast, checkReplay, checkRoute, checkSubscribe } from './channel.arguments.js';
+import { Dispatcher } from './receiving/dispatcher.js';
+import { Drops } from './message.drops.js';
+import { Durable } from './durable/durable.channels.js';
 import { headsOf } from './envelope.js';
-import { Letters } from './letters.js';
-import { Outgoing } from './outgoing.js';
-import { Receiver } from './receiver.js';
-import { explainRoute, type Route, type RouteOptions } from './router.js';
+import { Letters } from './node.messages.js';
+import { Outgoing } from './sending/sequencer.js';
+import { Receiver } from './receiving/receiver.js';
+import { explainRoute, type Route, type RouteOptions } from './channel.routing.js';
 import { Requests } from './requests.js';
-import { Sender, type Written } from './sender.js';
-import { publishing } from './tracing.js';
+import { Sender, type Written } from './sending/sender.js';
+import { publishing } from './channel.tracing.js';
 
 /** Injectable. Sends messages to every node of the cluster and receives them. */
 @Injectable()

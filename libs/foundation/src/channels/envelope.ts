@@ -3,9 +3,9 @@
  * an array of a head, which all of them share, and the messages, numbered from the head's `seq` on. Called by the facade.
  */
 import { readTrace, type TraceCarrier } from '../telemetry/tracing.js';
-import { parseJson } from '../tools/json.js';
-import type { Lane } from '../tools/lane.js';
-import type { Origin } from '../tools/streams.js';
+import { parseJson } from '../wire/json.js';
+import type { Lane } from '../wire/lane.js';
+import type { Origin } from '../backend/streams/streams.js';
 import type { MessageMeta } from './channel.js';
 
 /** The version of the format; a receiver drops, and counts, what has another one. */

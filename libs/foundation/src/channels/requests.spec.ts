@@ -1,9 +1,9 @@
 import { describe, expect, it, jest } from '@jest/globals';
 import type { Membership, MembershipListener } from '../cluster/membership.js';
-import type { RequestError } from '../errors.js';
-import type { Transport } from '../tools/transport.js';
-import type { Audience } from './audience.js';
-import type { LetterListener, Letters } from './letters.js';
+import type { RequestError } from '../errors/foundation.error.js';
+import type { Transport } from '../backend/transport/transport.js';
+import type { Audience } from './sending/audience.js';
+import type { LetterListener, Letters } from './node.messages.js';
 import { Requests } from './requests.js';
 
 function setUp() {

@@ -3,10 +3,10 @@
  * Called by the entry `nestjs-foundation/microservices`; underneath letters, and the records of the nodes.
  */
 import type { Membership } from '../cluster/membership.js';
-import { RequestError } from '../errors.js';
-import type { Transport } from '../tools/transport.js';
-import type { Audience } from './audience.js';
-import type { Correspondent, Letters } from './letters.js';
+import { RequestError } from '../errors/foundation.error.js';
+import type { Transport } from '../backend/transport/transport.js';
+import type { Audience } from './sending/audience.js';
+import type { Correspondent, Letters } from './node.messages.js';
 
 /** Called for each request; `reply` may be called several times. Resolves after the last one. */
 export type Answerer = (

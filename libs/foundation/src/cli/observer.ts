@@ -3,25 +3,25 @@
  * Made by the commands; what it sees is what a member sees, and no member sees it.
  */
 import { Membership } from '../cluster/membership.js';
-import { LocalNode } from '../cluster/node.js';
-import { findRedis } from '../cluster/topologies/find.redis.js';
+import { LocalNode } from '../cluster/local.node.js';
+import { findRedis } from '../locator/redis.locator.js';
 import { Topologies } from '../cluster/topologies/topologies.js';
 import type { FoundationConfig } from '../config/options.js';
-import { CookieMismatchError } from '../errors.js';
+import { CookieMismatchError } from '../errors/foundation.error.js';
 import { HealthMonitor } from '../health/health.monitor.js';
-import { CallClient } from '../processes/call.client.js';
-import { CallServer } from '../processes/call.server.js';
+import { CallClient } from '../calls/call.client.js';
+import { CallServer } from '../calls/call.server.js';
 import { NodeControl } from '../processes/node.control.js';
-import { ProcessCalls } from '../processes/process.calls.js';
+import { ProcessCalls } from '../calls/call.router.js';
 import { ProcessManager } from '../processes/process.manager.js';
 import { ProcessRegistry } from '../processes/process.registry.js';
 import { ProcessTable } from '../processes/process.table.js';
-import { Supervisor } from '../processes/supervisor.js';
+import { Supervisor } from '../processes/supervision/supervisor.js';
 import { ServiceRegistry } from '../services/service.registry.js';
 import { Telemetry } from '../telemetry/telemetry.js';
-import { createEngine } from '../tools/create.engine.js';
-import { redisError } from '../tools/refusal.js';
-import { within } from '../tools/within.js';
+import { createEngine } from '../backend/create.backend.js';
+import { redisError } from '../errors/refusal.js';
+import { within } from '../time/timeout.js';
 
 /** See the file header. */
 export interface Observer {

@@ -5,13 +5,13 @@
 import { Logger } from '@nestjs/common';
 import { VERSION } from '../cluster/version.js';
 import { readMachine, type Machine } from '../config/machine.js';
-import type { Environment } from '../config/presets.js';
-import { FoundationConfigError, FoundationError, describe } from '../errors.js';
-import { missingPackage } from '../tools/create.engine.js';
-import { readCommand, usage, type Invocation } from './command.js';
+import type { Environment } from '../config/environment.js';
+import { FoundationConfigError, FoundationError, describe } from '../errors/foundation.error.js';
+import { missingPackage } from '../backend/create.backend.js';
+import { readCommand, usage, type Invocation } from './arguments.js';
 import { observerSettings, settingsOf } from './settings.js';
 import { printable, type Terminal } from './terminal.js';
-import { complaint } from './words.js';
+import { complaint } from './format.js';
 
 /** Runs a command; never rejects. */
 export async function run(argv: readonly string[], env: Environment, terminal: Terminal): Promise<number> {
@@ -53,16 +53,16 @@ async function carryOut(
       terminal.out(VERSION);
       return 0;
     case 'doctor':
-      return (await import('./doctor.js')).doctor(() => settingsOf(invocation, env, machine), json, terminal);
+      return (await import('./doctor/doctor.js')).doctor(() => settingsOf(invocation, env, machine), json, terminal);
     case 'status':
-      return (await import('./status.js')).status(settings(), json, terminal);
+      return (await import('./commands/status.js')).status(settings(), json, terminal);
     case 'top':
-      return (await import('./top.js')).top(settings(), invocation, terminal);
+      return (await import('./commands/top.js')).top(settings(), invocation, terminal);
     case 'move':
-      return (await import('./move.js')).move(settings(), args, json, terminal);
+      return (await import('./commands/move.js')).move(settings(), args, json, terminal);
     case 'restart':
-      return (await import('./restart.js')).restart(settings(), args, json, terminal);
+      return (await import('./commands/restart.js')).restart(settings(), args, json, terminal);
     case 'drain':
-      return (await import('./drain.js')).drain(settings(), args, json, terminal);
+      return (await import('./commands/drain.js')).drain(settings(), args, json, terminal);
   }
 }

@@ -4,9 +4,9 @@
  */
 import type { FoundationConfig, FoundationOptions } from '../config/options.js';
 import type { Machine } from '../config/machine.js';
-import { fromEnvironment, type Environment } from '../config/presets.js';
+import { fromEnvironment, type Environment } from '../config/environment.js';
 import { resolve } from '../config/resolve.js';
-import type { Invocation } from './command.js';
+import type { Invocation } from './arguments.js';
 
 /**
  * The configuration as a node with this environment would have it, and clustered in any case.

@@ -3,7 +3,7 @@
  * Called by `status` and `top`.
  */
 import type { Member } from '../cluster/membership.js';
-import type { ClusterHealth } from '../health/report.js';
+import type { ClusterHealth } from '../health/health.report.js';
 import type { ProcessInfo } from '../processes/process.ref.js';
 import type { ServiceInfo } from '../services/service.js';
 import type { Observer } from './observer.js';

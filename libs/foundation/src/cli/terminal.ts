@@ -2,7 +2,7 @@
  * Where the command line writes, and what it may assume of it: how wide it is, and whether it has colours.
  * Made by `main.ts`; the commands get it handed in, so that a test can be one.
  */
-import type { Environment } from '../config/presets.js';
+import type { Environment } from '../config/environment.js';
 
 /** See the file header. */
 export interface Terminal {

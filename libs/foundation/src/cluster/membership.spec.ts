@@ -1,14 +1,14 @@
 import { Logger } from '@nestjs/common';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { resolve } from '../config/resolve.js';
-import { ArgumentError, DuplicateNodeError, NotReadyError } from '../errors.js';
+import { ArgumentError, DuplicateNodeError, NotReadyError } from '../errors/foundation.error.js';
 import type { FoundationEvents } from '../telemetry/events.js';
 import { Telemetry } from '../telemetry/telemetry.js';
-import type { Engine } from '../tools/engine.js';
-import type { Hint } from '../tools/hints.js';
-import type { BeatAnswer, JoinAnswer, NodeRecord, NodeView } from '../tools/nodes.js';
+import type { Engine } from '../backend/backend.js';
+import type { Hint } from '../wire/hint.js';
+import type { BeatAnswer, JoinAnswer, NodeRecord, NodeView } from '../backend/directory/directory.js';
 import { Membership } from './membership.js';
-import { LocalNode } from './node.js';
+import { LocalNode } from './local.node.js';
 
 const config = resolve({ nodeName: 'n1' }, {}, { host: 'h', pid: 1 });
 const other: NodeRecord = {

@@ -11,15 +11,15 @@ import {
   FoundationConfigError,
   NotReadyError,
   describe,
-} from '../errors.js';
+} from '../errors/foundation.error.js';
 import { Gate, unattended } from '../foreign/gate.js';
-import { isError, show } from '../foreign/words.js';
-import { Log } from '../telemetry/log.js';
-import { RepeatedLog } from '../telemetry/repeated.log.js';
+import { isError, show } from '../errors/describe.js';
+import { Log } from '../logging/log.js';
+import { RepeatedLog } from '../logging/throttled.log.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
-import { monotonicNow } from '../tools/clock.js';
-import type { Engine } from '../tools/engine.js';
-import type { BeatAnswer, JoinAnswer, NodeRecord, ReplicaReport } from '../tools/nodes.js';
+import { monotonicNow } from '../time/monotonic.clock.js';
+import type { Engine } from '../backend/backend.js';
+import type { BeatAnswer, JoinAnswer, NodeRecord, ReplicaReport } from '../backend/directory/directory.js';
 import {
   OLDEST_PROTOCOL,
   PROTOCOL,
@@ -28,10 +28,10 @@ import {
   refusalOf,
   type Difference,
   type Refusal,
-} from './contract.js';
-import { isIsolated, stateOf, type MemberState } from './failure-detector.js';
+} from './compatibility.js';
+import { isIsolated, stateOf, type MemberState } from './failure.detector.js';
 import { MemberView } from './member.view.js';
-import type { LocalNode } from './node.js';
+import type { LocalNode } from './local.node.js';
 import { VERSION } from './version.js';
 
 /** A node of the cluster as this node sees it. */
@@ -334,7 +334,7 @@ export class Membership {
 
   /**
    * Follows the cluster without being in it, instead of a join: never counted, never a candidate. Give it an engine that
-   * writes nothing; see `tools/observing.ts`.
+   * writes nothing; see `backend/observer.backend.ts`.
    */
   async observe(): Promise<void> {
     await this.#view.fetch();

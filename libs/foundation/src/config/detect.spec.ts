@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { detectStrategy } from './detect.js';
-import type { Environment } from './presets.js';
+import type { Environment } from './environment.js';
 
 const pod = { KUBERNETES_SERVICE_HOST: '10.0.0.1' };
 const consul = { CONSUL_HTTP_ADDR: '127.0.0.1:8500' };

@@ -3,8 +3,8 @@
  * Called by `resolve`.
  */
 import type { Machine } from './machine.js';
-import type { Environment } from './presets.js';
-import type { StrategyName } from './strategies.js';
+import type { Environment } from './environment.js';
+import type { StrategyName } from './strategy.settings.js';
 
 /**
  * The first of: `kubernetes` in a pod with a service account · `consul` with `CONSUL_HTTP_ADDR` · `dns` with

@@ -3,9 +3,9 @@
  * Defaults and checks live in `resolve.ts`; nothing here runs.
  */
 
-import type { Secret } from './secret.js';
-import type { StrategyConfig, StrategyName, StrategyOptions } from './strategies.js';
-import type { TopologyStrategy } from './topology.js';
+import type { Secret } from '../security/secret.js';
+import type { StrategyConfig, StrategyName, StrategyOptions } from './strategy.settings.js';
+import type { TopologyStrategy } from './topology.strategy.js';
 
 /**
  * What Foundation needs of a ready-made ioredis client (`Redis` of ioredis 5 or 6).

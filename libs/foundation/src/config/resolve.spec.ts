@@ -1,8 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
-import { FoundationConfigError, NotInThisVersionError } from '../errors.js';
+import { FoundationConfigError, NotInThisVersionError } from '../errors/foundation.error.js';
 import type { FoundationOptions } from './options.js';
-import type { Environment } from './presets.js';
-import { STRATEGY_NAMES } from './strategies.js';
+import type { Environment } from './environment.js';
+import { STRATEGY_NAMES } from './strategy.settings.js';
 import { STANDARD_CHANNELS, hasPlace, isClient, processDefaults, resolve } from './resolve.js';
 
 const machine = { host: 'box.local', pid: 4711 };

@@ -1,10 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
-import { FoundationConfigError } from '../errors.js';
+import { FoundationConfigError } from '../errors/foundation.error.js';
 import type { FoundationConfig, FoundationOptions } from './options.js';
-import type { Environment } from './presets.js';
+import type { Environment } from './environment.js';
 import { resolve } from './resolve.js';
-import { STRATEGY_NAMES } from './strategies.js';
-import type { TopologyStrategy } from './topology.js';
+import { STRATEGY_NAMES } from './strategy.settings.js';
+import type { TopologyStrategy } from './topology.strategy.js';
 import { translateDns, translateGossip, translateKubernetes, translateMdns, translateStatic } from './translate.js';
 
 const SECRET = 'hunter2-hunter2-hunter2';

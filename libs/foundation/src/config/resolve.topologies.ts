@@ -2,16 +2,16 @@
  * Pure: `cluster`, `topologies`, environment and machine → the strategies that run, in order.
  * Called by `resolve`.
  */
-import { FoundationConfigError } from '../errors.js';
-import { show } from '../foreign/words.js';
+import { FoundationConfigError } from '../errors/foundation.error.js';
+import { show } from '../errors/describe.js';
 import { detectStrategy } from './detect.js';
 import type { Machine } from './machine.js';
 import type { FoundationOptions } from './options.js';
-import type { Environment } from './presets.js';
-import { shownFromEnvironment } from './shape.js';
-import { STRATEGY_NAMES, type StrategyConfig, type StrategyName, type StrategySettings } from './strategies.js';
-import { checkSettings } from './strategy.shape.js';
-import { isTopologyStrategy, type TopologyStrategy } from './topology.js';
+import type { Environment } from './environment.js';
+import { shownFromEnvironment } from './validate.js';
+import { STRATEGY_NAMES, type StrategyConfig, type StrategyName, type StrategySettings } from './strategy.settings.js';
+import { checkSettings } from './validate.strategies.js';
+import { isTopologyStrategy, type TopologyStrategy } from './topology.strategy.js';
 import { TRANSLATE } from './translate.js';
 
 /** What runs, and whether the user asked for it by name. */

@@ -2,8 +2,8 @@
  * Pure: options, environment and machine → the record every room reads.
  * The only home of defaults and of the rules between options.
  */
-import { FoundationConfigError, NotInThisVersionError } from '../errors.js';
-import { show } from '../foreign/words.js';
+import { FoundationConfigError, NotInThisVersionError } from '../errors/foundation.error.js';
+import { show } from '../errors/describe.js';
 import { isProduction } from './detect.js';
 import type { Machine } from './machine.js';
 import type {
@@ -21,11 +21,11 @@ import type {
   ResolvedProcessDefaults,
   SecurityOptions,
 } from './options.js';
-import { directFromEnvironment, fromEnvironment, type Environment } from './presets.js';
+import { directFromEnvironment, fromEnvironment, type Environment } from './environment.js';
 import { resolveTopologies, type ResolvedTopologies } from './resolve.topologies.js';
-import { Secret } from './secret.js';
-import { checkDirect, checkDurable, checkEndpoint, checkOptions, shownFromEnvironment } from './shape.js';
-import { isTopologyStrategy } from './topology.js';
+import { Secret } from '../security/secret.js';
+import { checkDirect, checkDurable, checkEndpoint, checkOptions, shownFromEnvironment } from './validate.js';
+import { isTopologyStrategy } from './topology.strategy.js';
 
 /** The four channels that always exist. */
 export const STANDARD_CHANNELS = ['control', 'events', 'telemetry', 'data'] as const;

@@ -1,7 +1,7 @@
 import { inspect } from 'node:util';
 import { describe, expect, it } from '@jest/globals';
-import { FoundationConfigError } from '../errors.js';
-import { Secret } from './secret.js';
+import { FoundationConfigError } from '../errors/foundation.error.js';
+import { Secret } from '../security/secret.js';
 import {
   translateConsul,
   translateDns,

@@ -2,8 +2,8 @@
  * Pure: the few settings of a strategy → all of them, so that a user can see what a tier means and paste it as wizard
  * configuration. Used by `resolve`, and exported. A secret is kept from being printed.
  */
-import { FoundationConfigError } from '../errors.js';
-import { Secret } from './secret.js';
+import { FoundationConfigError } from '../errors/foundation.error.js';
+import { Secret } from '../security/secret.js';
 import type {
   ConsulSettings,
   DnsSettings,
@@ -12,7 +12,7 @@ import type {
   MdnsSettings,
   StaticSettings,
   Translated,
-} from './strategies.js';
+} from './strategy.settings.js';
 
 /** Names the application, whose name most defaults come from. */
 export interface TranslateContext {

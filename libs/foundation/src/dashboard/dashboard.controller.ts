@@ -22,14 +22,14 @@ import {
   type CanActivate,
   type Type,
 } from '@nestjs/common';
-import { FoundationError, RemoteError, describe } from '../errors.js';
-import { isA, show } from '../foreign/words.js';
+import { FoundationError, RemoteError, describe } from '../errors/foundation.error.js';
+import { isA, show } from '../errors/describe.js';
 import { ProcessManager } from '../processes/process.manager.js';
 import { DASHBOARD, Doorman, PrivateAnswers, TokenGuard, type DashboardRequest } from './dashboard.guard.js';
 import { DashboardFeed } from './dashboard.feed.js';
 import type { DashboardConfig } from './dashboard.options.js';
-import { SESSION_MS, cookieName, sessionFor } from './session.js';
-import { Log } from '../telemetry/log.js';
+import { SESSION_MS, cookieName, sessionFor } from './login.session.js';
+import { Log } from '../logging/log.js';
 
 /** Express hands out Node's response, Fastify wraps it. */
 type Reply = ServerResponse & { raw?: ServerResponse; hijack?: () => void };

@@ -8,7 +8,7 @@ import type { ProcessInfo } from '../processes/process.ref.js';
 import { Telemetry } from '../telemetry/telemetry.js';
 import { eventually } from '../testing/eventually.js';
 import { DashboardFeed } from './dashboard.feed.js';
-import { MAX_LINES, type Overview } from './overview.js';
+import { MAX_LINES, type Overview } from './dashboard.overview.js';
 
 type Choose = (known: ProcessInfo[]) => ProcessInfo[];
 

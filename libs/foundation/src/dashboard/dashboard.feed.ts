@@ -4,19 +4,19 @@
  */
 import type { ServerResponse } from 'node:http';
 import { Inject, Injectable, type BeforeApplicationShutdown, type OnModuleInit } from '@nestjs/common';
-import type { Figures } from '../channels/channel.figures.js';
+import type { Figures } from '../channels/channel.statistics.js';
 import { Channels } from '../channels/channels.js';
 import { Membership } from '../cluster/membership.js';
-import { describe } from '../errors.js';
+import { describe } from '../errors/foundation.error.js';
 import { unattended } from '../foreign/gate.js';
 import { HealthMonitor } from '../health/health.monitor.js';
 import { ProcessManager } from '../processes/process.manager.js';
 import type { ProcessInfo } from '../processes/process.ref.js';
 import { ServiceMesh } from '../services/service.mesh.js';
-import { RepeatedLog } from '../telemetry/repeated.log.js';
+import { RepeatedLog } from '../logging/throttled.log.js';
 import { Telemetry } from '../telemetry/telemetry.js';
-import { within } from '../tools/within.js';
-import { Timeline, changesOf, textOf, type Happening } from './happenings.js';
+import { within } from '../time/timeout.js';
+import { Timeline, changesOf, textOf, type Happening } from './event.timeline.js';
 import {
   MAX_LINES,
   channelsOf,
@@ -27,7 +27,7 @@ import {
   type ChannelSeen,
   type Overview,
   type ProcessSeen,
-} from './overview.js';
+} from './dashboard.overview.js';
 
 const EVERY_MS = 1000;
 const ANSWER_MS = 500;

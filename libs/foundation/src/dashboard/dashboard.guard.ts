@@ -11,9 +11,9 @@ import {
   type CanActivate,
   type ExecutionContext,
 } from '@nestjs/common';
-import { Attempts, networkOf } from './attempts.js';
+import { Attempts, networkOf } from './login.attempts.js';
 import type { DashboardConfig } from './dashboard.options.js';
-import { EndedSessions, cookieOf, isToken, sessionEnd } from './session.js';
+import { EndedSessions, cookieOf, isToken, sessionEnd } from './login.session.js';
 
 /** Injects the configuration. */
 export const DASHBOARD = Symbol.for('foundation:dashboard');

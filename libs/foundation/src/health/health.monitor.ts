@@ -6,14 +6,14 @@ import { Injectable } from '@nestjs/common';
 import type { Membership } from '../cluster/membership.js';
 import type { Topologies } from '../cluster/topologies/topologies.js';
 import type { FoundationConfig } from '../config/options.js';
-import { describe } from '../errors.js';
+import { describe } from '../errors/foundation.error.js';
 import type { ProcessRegistry, Stranded } from '../processes/process.registry.js';
 import type { ProcessTable } from '../processes/process.table.js';
 import type { ServiceRegistry } from '../services/service.registry.js';
-import { Log } from '../telemetry/log.js';
-import type { Engine, EngineFacts } from '../tools/engine.js';
-import { within } from '../tools/within.js';
-import { clusterReport, type ClusterHealth } from './report.js';
+import { Log } from '../logging/log.js';
+import type { Engine, EngineFacts } from '../backend/backend.js';
+import { within } from '../time/timeout.js';
+import { clusterReport, type ClusterHealth } from './health.report.js';
 
 /** Redis is asked at most this often, however often a probe comes. */
 const ASK_EVERY_MS = 2000;

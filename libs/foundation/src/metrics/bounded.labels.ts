@@ -2,7 +2,7 @@
  * Keeps the number of values of a label small, whatever an application calls its processes and channels: a monitoring
  * system keeps a series for each, and thousands bring it down. Called by `FoundationMetrics`.
  */
-import type { Labels } from './metrics.js';
+import type { Labels } from './metric.definitions.js';
 
 /** How many values a label of a metric has before the rest is `other`. */
 export const MAX_VALUES = 100;

@@ -6,12 +6,12 @@ import { Injectable } from '@nestjs/common';
 import type { Channels } from '../channels/channels.js';
 import type { Membership } from '../cluster/membership.js';
 import { Gate } from '../foreign/gate.js';
-import type { Supervisor } from '../processes/supervisor.js';
+import type { Supervisor } from '../processes/supervision/supervisor.js';
 import type { ServiceRegistry } from '../services/service.registry.js';
 import type { FoundationEventName } from '../telemetry/events.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
 import { BoundedLabels } from './bounded.labels.js';
-import { EVENT_METRICS, GAUGE_METRICS, type EventMetric, type GaugeMetric, type Labels } from './metrics.js';
+import { EVENT_METRICS, GAUGE_METRICS, type EventMetric, type GaugeMetric, type Labels } from './metric.definitions.js';
 
 /** A value with its labels. */
 export interface Figure {

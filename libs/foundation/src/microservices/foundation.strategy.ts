@@ -12,8 +12,8 @@ import {
 import { finalize, isObservable, lastValueFrom, throwError, type Observable } from 'rxjs';
 import type { MessageMeta, Subscription } from '../channels/channel.js';
 import type { Channels } from '../channels/channels.js';
-import { describe } from '../errors.js';
-import { asError } from '../foreign/words.js';
+import { describe } from '../errors/foundation.error.js';
+import { asError } from '../errors/describe.js';
 import { FoundationContext, type FoundationSource } from './foundation.context.js';
 
 /** What a caller is told of an error that may hold secrets. */

@@ -1,4 +1,4 @@
 /**
  * The entry `nestjs-foundation/opentelemetry`: metrics and traces of a node. Needs `@opentelemetry/api`.
  */
-export { FoundationOpenTelemetry, FoundationOpenTelemetryModule } from './foundation.open.telemetry.js';
+export { FoundationOpenTelemetry, FoundationOpenTelemetryModule } from './foundation.opentelemetry.js';

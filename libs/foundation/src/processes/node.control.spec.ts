@@ -1,8 +1,8 @@
 import 'reflect-metadata';
 import { describe, expect, it } from '@jest/globals';
 import type { Membership } from '../cluster/membership.js';
-import { ArgumentError, ProcessTimeoutError } from '../errors.js';
-import { callableOf } from './callable.decorator.js';
+import { ArgumentError, ProcessTimeoutError } from '../errors/foundation.error.js';
+import { callableOf } from '../calls/callable.decorator.js';
 import { NODE_CONTROL, NodeControl, askNode } from './node.control.js';
 
 function control(drain: () => Promise<void> = () => Promise.resolve()) {

@@ -4,12 +4,12 @@
  */
 import type { Membership } from '../cluster/membership.js';
 import type { FoundationConfig } from '../config/options.js';
-import { ArgumentError, ProcessTimeoutError } from '../errors.js';
-import { shown } from '../foreign/words.js';
-import { Callable } from './callable.decorator.js';
-import type { Reachable } from './callee.js';
-import type { ProcessCalls } from './process.calls.js';
-import type { AskNode, Supervisor } from './supervisor.js';
+import { ArgumentError, ProcessTimeoutError } from '../errors/foundation.error.js';
+import { shown } from '../errors/describe.js';
+import { Callable } from '../calls/callable.decorator.js';
+import type { Reachable } from '../calls/callee.js';
+import type { ProcessCalls } from '../calls/call.router.js';
+import type { AskNode, Supervisor } from './supervision/supervisor.js';
 
 /** By which calls reach a node; no process has a colon in its name. */
 export const NODE_CONTROL = 'node:control';

@@ -3,8 +3,8 @@
  */
 import { Injectable } from '@nestjs/common';
 import type { ProcessDefaults } from '../config/options.js';
-import type { PlacementName } from './placement.js';
-import type { ProcessKind } from './slots.js';
+import type { PlacementName } from './supervision/placement.js';
+import type { ProcessKind } from '../cluster/slot.names.js';
 
 /** Metadata key; `Symbol.for`, so that two copies of the package see each other's marks. */
 export const PROCESS_METADATA = Symbol.for('foundation:process');

@@ -6,9 +6,9 @@ import type { Type } from '@nestjs/common';
 import type { DiscoveryService } from '@nestjs/core';
 import type { ResolvedProcessDefaults } from '../config/options.js';
 import { findClasses } from '../decorated.js';
-import { ProcessDeclarationError } from '../errors.js';
+import { ProcessDeclarationError } from '../errors/foundation.error.js';
 import { PROCESS_METADATA, type ProcessMetadata } from './process.decorators.js';
-import { specOf, type ProcessSpec } from './spec.js';
+import { specOf, type ProcessSpec } from './process.specification.js';
 
 /** A class this application can run. */
 export interface KnownClass {

@@ -15,25 +15,25 @@ import {
   ProcessTimeoutError,
   RedisUnavailableError,
   UnknownProcessError,
-} from '../errors.js';
-import { asError, isA, show } from '../foreign/words.js';
-import type { Engine } from '../tools/engine.js';
-import type { OwnerRecord } from '../tools/leases.js';
-import { redisError } from '../tools/refusal.js';
-import { Awaited, type News } from './awaited.js';
+} from '../errors/foundation.error.js';
+import { asError, isA, show } from '../errors/describe.js';
+import type { Engine } from '../backend/backend.js';
+import type { OwnerRecord } from '../backend/leases/leases.js';
+import { redisError } from '../errors/refusal.js';
+import { Awaited, type News } from './process.changes.js';
 import { NODE_CONTROL, type NodeControl } from './node.control.js';
-import { explain, misfitOf, obstacleOf, type Candidate } from './placement.js';
-import type { ProcessCalls } from './process.calls.js';
+import { explain, misfitOf, obstacleOf, type Candidate } from './supervision/placement.js';
+import type { ProcessCalls } from '../calls/call.router.js';
 import { positive, type ProcessOptions } from './process.decorators.js';
 import { metadataOf } from './process.explorer.js';
-import { nameOf, type ProcessTarget } from './process.names.js';
+import { nameOf, type ProcessTarget } from './process.target.js';
 import type { AnyProcess, PartitionedRef, ProcessInfo, ProcessRef, RemoteCalls, StartResult } from './process.ref.js';
 import type { ProcessRegistry } from './process.registry.js';
 import { isEnded, type ProcessEntry, type ProcessTable, type VersionedEntry } from './process.table.js';
-import { remoteCalls } from './remote.js';
-import { partitionOf, processOf, runsEverywhere, slotNames, type ProcessKind } from './slots.js';
-import { specOf, type ProcessSpec } from './spec.js';
-import type { Supervisor } from './supervisor.js';
+import { remoteCalls } from './inject.process.js';
+import { partitionOf, processOf, runsEverywhere, slotNames, type ProcessKind } from '../cluster/slot.names.js';
+import { specOf, type ProcessSpec } from './process.specification.js';
+import type { Supervisor } from './supervision/supervisor.js';
 
 /** Options of a start call. */
 export type StartOptions = ProcessOptions;
@@ -415,7 +415,7 @@ export class ProcessManager {
       await Promise.all(slots.map((slot) => this.engine.restarts.forget(slot)));
       const owners = await this.registry.owners(slots);
       // INVARIANT (I18): above the instance that is over too. Its end may not be recorded yet, and must not count for what
-      // begins now; see `end.ts`.
+      // begins now; see `instance.end.ts`.
       const epochs = await Promise.all(
         owners.map(async (owner, index) => owner?.epoch ?? (await this.engine.leases.lastEpoch(slots[index]!))),
       );

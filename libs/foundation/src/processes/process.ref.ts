@@ -2,8 +2,8 @@
  * What callers get to see of a process: where it runs, how to call it, and what the cluster knows of it.
  */
 import type { RestartPolicyName } from '../config/options.js';
-import type { CallOptions } from './call.client.js';
-import type { ProcessKind } from './slots.js';
+import type { CallOptions } from '../calls/call.client.js';
+import type { ProcessKind } from '../cluster/slot.names.js';
 
 /** What is assumed of a process whose class the caller does not name: any method, checked by its owner. */
 export type AnyProcess = Record<string, (...args: unknown[]) => unknown>;

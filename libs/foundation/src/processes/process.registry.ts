@@ -3,12 +3,12 @@
  * Called by the manager; underneath one script call for all names.
  */
 import type { Membership } from '../cluster/membership.js';
-import type { Engine } from '../tools/engine.js';
-import type { OwnerRecord } from '../tools/leases.js';
-import { exclusionOf, obstaclesIn } from './placement.js';
+import type { Engine } from '../backend/backend.js';
+import type { OwnerRecord } from '../backend/leases/leases.js';
+import { exclusionOf, obstaclesIn } from './supervision/placement.js';
 import type { ProcessInfo, ProcessState } from './process.ref.js';
 import type { ProcessTable, VersionedEntry } from './process.table.js';
-import { runsEverywhere } from './slots.js';
+import { runsEverywhere } from '../cluster/slot.names.js';
 
 /** Names in one script call; more would keep Redis from renewing leases meanwhile. */
 const MAX_BATCH = 500;

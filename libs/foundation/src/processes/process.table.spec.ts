@@ -2,10 +2,10 @@ import { Logger } from '@nestjs/common';
 import { beforeEach, describe, expect, it, jest } from '@jest/globals';
 import type { Membership, MembershipListener } from '../cluster/membership.js';
 import { processDefaults } from '../config/resolve.js';
-import type { Engine } from '../tools/engine.js';
-import type { Hint } from '../tools/hints.js';
-import { LocalTable } from '../tools/local.table.js';
-import type { Table } from '../tools/table.js';
+import type { Engine } from '../backend/backend.js';
+import type { Hint } from '../wire/hint.js';
+import { LocalTable } from '../backend/tables/local.table.js';
+import type { Table } from '../backend/tables/table.js';
 import { ProcessTable, isEnded, parseEntry, type ProcessEntry } from './process.table.js';
 
 const entry = (more: Partial<ProcessEntry> = {}): ProcessEntry => ({

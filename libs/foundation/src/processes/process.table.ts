@@ -5,10 +5,10 @@
 import type { Membership } from '../cluster/membership.js';
 import { Gate, unattended } from '../foreign/gate.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
-import type { Engine } from '../tools/engine.js';
-import { TableReplica } from '../tools/table.replica.js';
+import type { Engine } from '../backend/backend.js';
+import { TableReplica } from '../backend/tables/table.replica.js';
 import { ProcessIndex } from './process.index.js';
-import { isSlotOf, processOf, runsEverywhere, slotNames } from './slots.js';
+import { isSlotOf, processOf, runsEverywhere, slotNames } from '../cluster/slot.names.js';
 import { parseEntry, type ProcessEntry, type VersionedEntry } from './process.entry.js';
 
 export { isEnded, parseEntry, type ProcessEntry, type ProcessStatus, type VersionedEntry } from './process.entry.js';

@@ -11,18 +11,18 @@ import {
   LimitError,
   ServiceNotFoundError,
   describe,
-} from '../errors.js';
+} from '../errors/foundation.error.js';
 import { Gate } from '../foreign/gate.js';
-import { isA, show } from '../foreign/words.js';
-import { Log } from '../telemetry/log.js';
+import { isA, show } from '../errors/describe.js';
+import { Log } from '../logging/log.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
-import type { Engine } from '../tools/engine.js';
-import { parseJson } from '../tools/json.js';
-import { redisError } from '../tools/refusal.js';
-import { within } from '../tools/within.js';
-import { Balancer } from './balancer.js';
-import { readCriteria, requireFields, type Question } from './criteria.js';
-import { ServiceHealth } from './service.health.js';
+import type { Engine } from '../backend/backend.js';
+import { parseJson } from '../wire/json.js';
+import { redisError } from '../errors/refusal.js';
+import { within } from '../time/timeout.js';
+import { Balancer } from './service.balancer.js';
+import { readCriteria, requireFields, type Question } from './service.criteria.js';
+import { ServiceHealth } from './service.health.check.js';
 import { MAX_RECORD_BYTES, writeRecord, type ServiceRecord } from './service.record.js';
 import type { ServiceRegistry } from './service.registry.js';
 import type {

@@ -2,7 +2,7 @@ import { Logger } from '@nestjs/common';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import type { Member, Membership, MembershipListener } from '../cluster/membership.js';
 import { Telemetry } from '../telemetry/telemetry.js';
-import type { Hint } from '../tools/hints.js';
+import type { Hint } from '../wire/hint.js';
 import {
   isMark,
   type RowSeen,
@@ -11,8 +11,8 @@ import {
   type TableRow,
   type TableWrite,
   type TableWritten,
-} from '../tools/table.js';
-import type { Transport } from '../tools/transport.js';
+} from '../backend/tables/table.js';
+import type { Transport } from '../backend/transport/transport.js';
 import { writeRecord, type ServiceRecord } from './service.record.js';
 import { ServiceRegistry } from './service.registry.js';
 import type { ServiceChange } from './service.js';

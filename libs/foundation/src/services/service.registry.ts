@@ -3,14 +3,14 @@
  * Read by the facade; underneath `TableReplica`.
  */
 import type { Membership } from '../cluster/membership.js';
-import { describe } from '../errors.js';
+import { describe } from '../errors/foundation.error.js';
 import { Gate, unattended } from '../foreign/gate.js';
-import { Log } from '../telemetry/log.js';
+import { Log } from '../logging/log.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
-import type { Engine } from '../tools/engine.js';
-import { SingleFlight } from '../tools/single.flight.js';
-import { TableReplica } from '../tools/table.replica.js';
-import type { TableRow } from '../tools/table.js';
+import type { Engine } from '../backend/backend.js';
+import { SingleFlight } from '../time/single.flight.js';
+import { TableReplica } from '../backend/tables/table.replica.js';
+import type { TableRow } from '../backend/tables/table.js';
 import { readRecord, writeRecord, type ServiceRecord } from './service.record.js';
 import type { ServiceChange, ServiceInfo, ServiceStatus } from './service.js';
 import { ServiceIndex } from './service.index.js';

@@ -2,7 +2,7 @@
  * Changes of services as an async iterable, each instance's changes summed up while nobody reads.
  * Called by the facade.
  */
-import type { Question } from './criteria.js';
+import type { Question } from './service.criteria.js';
 import type { ServiceRegistry } from './service.registry.js';
 import type { ServiceChange, ServiceInfo } from './service.js';
 

@@ -4,9 +4,9 @@
  */
 import { channel, type Channel } from 'node:diagnostics_channel';
 import { Injectable } from '@nestjs/common';
-import { ArgumentError } from '../errors.js';
+import { ArgumentError } from '../errors/foundation.error.js';
 import { Gate } from '../foreign/gate.js';
-import { shown } from '../foreign/words.js';
+import { shown } from '../errors/describe.js';
 import type { FoundationEventName, FoundationEvents } from './events.js';
 import type { Tracing } from './tracing.js';
 

@@ -2,12 +2,12 @@
  * Who is in the cluster, how late they are, whether they let each other in, and whether the regular sweep runs.
  * Called by the doctor; underneath an engine that observes.
  */
-import { LocalNode } from '../../cluster/node.js';
+import { LocalNode } from '../../cluster/local.node.js';
 import { Telemetry } from '../../telemetry/telemetry.js';
-import { createEngine } from '../../tools/create.engine.js';
-import { knock } from '../../tools/direct/knock.js';
+import { createEngine } from '../../backend/create.backend.js';
+import { knock } from '../../backend/transport/direct/link/link.probe.js';
 import { cookieFindings, knockFinding, memberFindings, sweepFinding } from './cluster.findings.js';
-import { skipped, type Step } from './step.js';
+import { skipped, type Step } from './doctor.step.js';
 
 /** All steps about the cluster, in their order. */
 export const CLUSTER_STEPS: readonly Step[] = [

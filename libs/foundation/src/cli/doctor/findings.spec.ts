@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import type { NodeRecord } from '../../tools/nodes.js';
-import { findingLines } from '../doctor.js';
+import type { NodeRecord } from '../../backend/directory/directory.js';
+import { findingLines } from './doctor.js';
 import { knockFinding, memberFindings, sweepFinding } from './cluster.findings.js';
 import {
   clockFinding,
@@ -10,7 +10,7 @@ import {
   policyFinding,
   versionFinding,
 } from './redis.findings.js';
-import type { Finding } from './step.js';
+import type { Finding } from './doctor.step.js';
 import { peerFindings, strategyFinding } from './topology.findings.js';
 
 const record = (name: string, more: Partial<NodeRecord> = {}): NodeRecord => ({

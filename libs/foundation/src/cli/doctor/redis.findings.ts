@@ -3,13 +3,13 @@
  * Called by the steps about Redis.
  */
 import type { LeaseTimes } from '../../config/options.js';
-import { keysOf } from '../../tools/keys.js';
-import type { RedisProbe, Refused } from '../../tools/redis.probe.js';
-import { aclRule } from '../../tools/redis.rights.js';
-import { OLDEST, type ServerFacts } from '../../tools/redis.server.js';
-import { refusalIn } from '../../tools/refusal.js';
-import { duration } from '../words.js';
-import { failed, ok, warning, type Finding } from './step.js';
+import { keysOf } from '../../wire/keys.js';
+import type { RedisProbe, Refused } from '../../backend/redis/redis.probe.js';
+import { aclRule } from '../../backend/redis/redis.acl.js';
+import { OLDEST, type ServerFacts } from '../../backend/redis/redis.info.js';
+import { refusalIn } from '../../errors/refusal.js';
+import { duration } from '../format.js';
+import { failed, ok, warning, type Finding } from './doctor.step.js';
 
 /** Nodes plan restarts by their own clocks; a second is felt. */
 const CLOCK_MS = 1000;

@@ -3,7 +3,7 @@
  * Called by the doctor; a strategy that fails says itself what it lacks, so that a new one needs nothing here.
  */
 import { peerFindings, strategyFinding } from './topology.findings.js';
-import { skipped, warning, type Step } from './step.js';
+import { skipped, warning, type Step } from './doctor.step.js';
 
 /** How long the strategies have for their first look, in milliseconds. */
 const LOOK_MS = 5000;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import type { Peer, PeerState } from '../../config/topology.js';
+import type { Peer, PeerState } from '../../config/topology.strategy.js';
 import { checkedPeers, expectedOf, mergePeers, peersOf } from './peers.js';
 
 const peer = (id: string, state: PeerState = 'ready', more: Partial<Peer> = {}): Peer => ({ id, state, ...more });

@@ -1,8 +1,8 @@
 /**
  * Pure: what strategies report → checked, and merged into one list of nodes that should exist.
- * Called by `strategy.run.ts` and `topologies.ts`.
+ * Called by `strategy.runner.ts` and `topologies.ts`.
  */
-import type { Peer, PeerState } from '../../config/topology.js';
+import type { Peer, PeerState } from '../../config/topology.strategy.js';
 
 /** More peers than any cluster has nodes; a source that lists more is not believed. */
 const MAX_PEERS = 10_000;

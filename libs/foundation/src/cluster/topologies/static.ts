@@ -5,8 +5,8 @@
  * Underneath: `dns.lookup` every five seconds. A host is ready once its name is known; whether it answers is not tried.
  */
 import { lookup } from 'node:dns/promises';
-import type { StrategyConfigs } from '../../config/strategies.js';
-import type { Peer, TopologyReport, TopologyStrategy } from '../../config/topology.js';
+import type { StrategyConfigs } from '../../config/strategy.settings.js';
+import type { Peer, TopologyReport, TopologyStrategy } from '../../config/topology.strategy.js';
 import { unattended } from '../../foreign/gate.js';
 
 /** See the file header. Says how many nodes to expect; never says that one is terminated. */

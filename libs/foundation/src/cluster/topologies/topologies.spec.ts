@@ -1,13 +1,13 @@
 import { Logger } from '@nestjs/common';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import type { TopologyReport, TopologySelf, TopologyStrategy } from '../../config/topology.js';
+import type { TopologyReport, TopologySelf, TopologyStrategy } from '../../config/topology.strategy.js';
 import { resolve } from '../../config/resolve.js';
 import { translateStatic } from '../../config/translate.js';
-import { FoundationConfigError, RedisNotFoundError } from '../../errors.js';
+import { FoundationConfigError, RedisNotFoundError } from '../../errors/foundation.error.js';
 import { eventually } from '../../testing/eventually.js';
-import type { EmbeddedStart } from '../../tools/embedded.server.js';
-import { LocalNode } from '../node.js';
-import { findRedis, whoAnswers, type Answer, type Search } from './find.redis.js';
+import type { EmbeddedStart } from '../../locator/embedded.server.js';
+import { LocalNode } from '../local.node.js';
+import { findRedis, whoAnswers, type Answer, type Search } from '../../locator/redis.locator.js';
 import { StaticStrategy } from './static.js';
 import { Topologies } from './topologies.js';
 

@@ -4,15 +4,15 @@
  */
 import { Injectable } from '@nestjs/common';
 import type { FoundationConfig } from '../../config/options.js';
-import type { Peer, TopologySelf, TopologyStrategy } from '../../config/topology.js';
-import { describe } from '../../errors.js';
+import type { Peer, TopologySelf, TopologyStrategy } from '../../config/topology.strategy.js';
+import { describe } from '../../errors/foundation.error.js';
 import { Gate } from '../../foreign/gate.js';
-import { Log } from '../../telemetry/log.js';
-import { within } from '../../tools/within.js';
-import type { LocalNode } from '../node.js';
-import { loadStrategy } from './load.js';
+import { Log } from '../../logging/log.js';
+import { within } from '../../time/timeout.js';
+import type { LocalNode } from '../local.node.js';
+import { loadStrategy } from './strategy.loader.js';
 import { expectedOf, mergePeers } from './peers.js';
-import { RUN_TIMES, StrategyRun, type RunTimes, type StrategyStatus } from './strategy.run.js';
+import { RUN_TIMES, StrategyRun, type RunTimes, type StrategyStatus } from './strategy.runner.js';
 
 /** Redis as a strategy says where it is. */
 export interface FoundRedis {

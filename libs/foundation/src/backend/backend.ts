@@ -1,0 +1,66 @@
+/**
+ * Contract: one set of tools, either over Redis or inside this process.
+ * Implemented by `redis.backend.ts` and `local.backend.ts`; `create.backend.ts` chooses.
+ */
+import type { ConnectionTrouble } from './redis/connection.trouble.js';
+import type { HintListener } from '../wire/hint.js';
+import type { Leases } from './leases/leases.js';
+import type { NodeRecord, Nodes } from './directory/directory.js';
+import type { Restarts } from './restarts/restarts.js';
+import type { Streams } from './streams/streams.js';
+import type { Table } from './tables/table.js';
+import type { Transport } from './transport/transport.js';
+
+/** The raw tools by role, for layer 3; all `undefined` with the local engine. */
+export interface RawTools {
+  leases?: unknown;
+  control?: unknown;
+  subscriber?: unknown;
+  publisher?: unknown;
+  redlock?: unknown;
+  queue?: unknown;
+  worker?: unknown;
+}
+
+/** How the tools beneath are, for health. */
+export interface EngineFacts {
+  /** What Redis does when its memory is full; `undefined` where it has no limit. */
+  evictionPolicy?: string;
+  /** By how much the regular sweep is late, in milliseconds. */
+  sweepLateMs?: number;
+}
+
+/** Everything the upper rooms need from below. */
+export interface Engine {
+  readonly kind: 'local' | 'redis';
+  /** For logs and errors; holds no secret. */
+  readonly endpoint: string;
+  /** `redis://host:port/db` of a single server, without user and password: for announcements. */
+  readonly url?: string | undefined;
+  readonly leases: Leases;
+  readonly nodes: Nodes;
+  /** What should run. */
+  readonly table: Table;
+  /** Who offers what. */
+  readonly services: Table;
+  readonly transport: Transport;
+  readonly streams: Streams;
+  readonly restarts: Restarts;
+  readonly raw: RawTools;
+  /**
+   * Waits until the connections work. Rejects with `RedisRefusedError` when waiting is useless, and with
+   * `RedisUnavailableError` when it may be called again.
+   */
+  open(): Promise<void>;
+  /** Where other nodes link with this one, once it is open; `undefined` unless the transport is direct. */
+  readonly address?: string | undefined;
+  /** Tells the transport who is in the cluster; called with each new view. */
+  meet?(members: readonly NodeRecord[]): void;
+  onHint(listener: HintListener): () => void;
+  /** Asks the tools how they are. Rejects when they do not answer. */
+  inspect(): Promise<EngineFacts>;
+  /** The connections that do not work at the moment; no network. Absent where there are none. */
+  troubles?(): readonly ConnectionTrouble[];
+  /** Closes what Foundation opened; what was adopted stays open. */
+  close(): Promise<void>;
+}

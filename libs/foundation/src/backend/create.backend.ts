@@ -1,0 +1,42 @@
+/**
+ * Chooses between the tools over Redis and those inside this process.
+ * ioredis, redlock and bullmq are loaded here and only when the configuration is clustered.
+ */
+import type { FoundationConfig } from '../config/options.js';
+import { MissingPackageError } from '../errors/foundation.error.js';
+import { isError } from '../errors/describe.js';
+import type { Telemetry } from '../telemetry/telemetry.js';
+import type { Engine } from './backend.js';
+import type { NodeIdentity } from '../wire/node.identity.js';
+
+/**
+ * Makes the engine that the configuration asks for.
+ *
+ * Underneath: `import('./redis.backend.js')` or `import('./local.backend.js')`.
+ *
+ * @throws MissingPackageError when a clustered configuration lacks ioredis or bullmq.
+ */
+export async function createEngine(
+  config: FoundationConfig,
+  node: NodeIdentity,
+  telemetry: Telemetry,
+): Promise<Engine> {
+  if (config.engine === 'local') {
+    const { createLocalEngine } = await import('./local.backend.js');
+    return createLocalEngine(config, node, telemetry);
+  }
+  try {
+    const { createRedisEngine } = await import('./redis.backend.js');
+    return createRedisEngine(config, node, telemetry);
+  } catch (error) {
+    throw missingPackage(error) ?? error;
+  }
+}
+
+/** The error that says how to install what the failed import of a module was about; `undefined` for any other error. */
+export function missingPackage(error: unknown): MissingPackageError | undefined {
+  const isMissing = /Cannot find (?:package|module) '(ioredis|bullmq|redlock)/.test(
+    isError(error) ? error.message : '',
+  );
+  return isMissing ? new MissingPackageError('ioredis bullmq', 'cluster: true', error) : undefined;
+}

@@ -1,0 +1,103 @@
+import { describe, expect, it, jest } from '@jest/globals';
+import { LeaseLostError } from '../../errors/foundation.error.js';
+import { HeldLease, type LeaseHolder } from './held.lease.js';
+
+const DEADLINE = 1233;
+
+function setUp() {
+  const clock = { now: 1000 };
+  const holder = {
+    announce: jest.fn<LeaseHolder['announce']>().mockResolvedValue(undefined),
+    leave: jest.fn<LeaseHolder['leave']>().mockResolvedValue(undefined),
+    inherit: jest.fn<LeaseHolder['inherit']>().mockResolvedValue('state'),
+    release: jest.fn<LeaseHolder['release']>().mockResolvedValue(undefined),
+    lost: jest.fn<LeaseHolder['lost']>(),
+  };
+  const grant = { epoch: 7, sentAt: 900 };
+  const lease = new HeldLease(holder, 'feed', 'key:feed', 'token', 'n1', DEADLINE, () => clock.now, grant);
+  return { clock, holder, lease };
+}
+
+describe('HeldLease', () => {
+  it('counts from when the acknowledged renewal was sent', () => {
+    const { clock, lease } = setUp();
+    expect(lease.left()).toBe(DEADLINE - 100);
+    clock.now = 900 + DEADLINE - 1;
+    expect(lease.isHeld()).toBe(true);
+    clock.now = 900 + DEADLINE;
+    expect(lease.isHeld()).toBe(false);
+    expect(lease.left()).toBe(0);
+  });
+
+  it('is not held past its deadline even before anybody has noticed, and its signal waits for the one who does', () => {
+    const { clock, lease, holder } = setUp();
+    clock.now = 9999;
+    expect(lease.isHeld()).toBe(false);
+    expect(lease.signal.aborted).toBe(false);
+    expect(holder.lost).not.toHaveBeenCalled();
+  });
+
+  it('is prolonged by an acknowledgement', () => {
+    const { clock, lease } = setUp();
+    lease.ackedAt = 2000;
+    clock.now = 900 + DEADLINE;
+    expect(lease.isHeld()).toBe(true);
+  });
+
+  it.each(['deadline', 'taken', 'abandoned', 'replaced'] as const)('says why it was lost: %s', (reason) => {
+    const { lease, holder } = setUp();
+    lease.lose(reason);
+    expect(lease.isHeld()).toBe(false);
+    expect(lease.ended).toBe(true);
+    expect(lease.signal.aborted).toBe(true);
+    const error = lease.signal.reason as LeaseLostError;
+    expect(error).toBeInstanceOf(LeaseLostError);
+    expect(error).toMatchObject({ processName: 'feed', node: 'n1', epoch: 7 });
+    expect(holder.lost).toHaveBeenCalledWith(lease, reason);
+  });
+
+  it('is lost once, however often it is said', () => {
+    const { lease, holder } = setUp();
+    const aborted = jest.fn();
+    lease.signal.addEventListener('abort', aborted);
+    lease.lose('taken');
+    const { reason } = lease.signal as { reason: unknown };
+    lease.lose('deadline');
+    lease.abandon();
+    expect(holder.lost).toHaveBeenCalledTimes(1);
+    expect(aborted).toHaveBeenCalledTimes(1);
+    expect(lease.signal.reason).toBe(reason);
+  });
+
+  it('is no longer held when the holder and the listeners hear of the loss', () => {
+    const { lease, holder } = setUp();
+    const seen: boolean[] = [];
+    holder.lost.mockImplementation((which) => void seen.push(which.isHeld()));
+    lease.signal.addEventListener('abort', () => seen.push(lease.isHeld()));
+    lease.lose('taken');
+    expect(seen).toEqual([false, false]);
+  });
+
+  it('ends in order without a signal, and cannot be lost afterwards', () => {
+    const { lease, holder } = setUp();
+    lease.end();
+    expect(lease.isHeld()).toBe(false);
+    lease.lose('deadline');
+    expect(lease.signal.aborted).toBe(false);
+    expect(holder.lost).not.toHaveBeenCalled();
+  });
+
+  it('hands announce, leave, inherit and release to its holder', async () => {
+    const { lease, holder } = setUp();
+    expect(lease.announced).toBe(false);
+    await lease.announce();
+    expect(lease.announced).toBe(true);
+    await lease.leave('mine');
+    await expect(lease.inherit()).resolves.toBe('state');
+    await lease.release();
+    expect(holder.announce).toHaveBeenCalledWith(lease);
+    expect(holder.leave).toHaveBeenCalledWith(lease, 'mine');
+    expect(holder.inherit).toHaveBeenCalledWith(lease);
+    expect(holder.release).toHaveBeenCalledWith(lease);
+  });
+});

@@ -1,0 +1,108 @@
+/**
+ * One lease this node holds: when it was last acknowledged, until when it may be relied on, and its end.
+ * Used by `redlock.leases.ts`, which renews it.
+ */
+import { LeaseLostError } from '../../errors/foundation.error.js';
+import type { LeaseLossReason } from '../../telemetry/events.js';
+import type { Lease } from './leases.js';
+
+/** What a held lease asks of the leases it belongs to. */
+export interface LeaseHolder {
+  announce(lease: HeldLease): Promise<void>;
+  leave(lease: HeldLease, state: string): Promise<void>;
+  inherit(lease: HeldLease): Promise<string | undefined>;
+  release(lease: HeldLease): Promise<void>;
+  lost(lease: HeldLease, reason: LeaseLossReason): void;
+}
+
+/** The record behind {@link Lease}. */
+export class HeldLease implements Lease {
+  /** When the last renewal that Redis acknowledged was *sent*, by the monotonic clock. */
+  ackedAt: number;
+  /** True from the first unacknowledged renewal to the next acknowledged one. */
+  missed = false;
+  /** True once every server is known to have it with this epoch; only a quorum asks. */
+  spread = false;
+  /** True once lookups may see it as running. */
+  announced = false;
+  epoch: number;
+  readonly #abort = new AbortController();
+  #ended = false;
+
+  constructor(
+    private readonly holder: LeaseHolder,
+    readonly name: string,
+    readonly key: string,
+    readonly token: string,
+    readonly node: string,
+    readonly deadlineMs: number,
+    private readonly now: () => number,
+    grant: { epoch: number; sentAt: number },
+  ) {
+    this.epoch = grant.epoch;
+    this.ackedAt = grant.sentAt;
+  }
+
+  get signal(): AbortSignal {
+    return this.#abort.signal;
+  }
+
+  /** Milliseconds of ownership that are left by our own clock; zero or less = none. */
+  left(now = this.now()): number {
+    return this.ackedAt + this.deadlineMs - now;
+  }
+
+  /**
+   * INVARIANT (I1, at most one effective owner): true only while less than `deadlineMs` has passed since a renewal was
+   * sent that Redis acknowledged. Redis keeps the key for `ttl` from when it *received* that renewal, which is later,
+   * so this node has stopped calling itself owner `margin` before anyone else can be granted the name.
+   */
+  isHeld(now = this.now()): boolean {
+    return !this.#ended && this.left(now) > 0;
+  }
+
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  /** Ends the lease without release; the signal says why. Does nothing the second time. */
+  lose(reason: LeaseLossReason): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.holder.lost(this, reason);
+    this.#abort.abort(new LeaseLostError(this.name, this.node, this.epoch, REASONS[reason]));
+  }
+
+  /** Marks an orderly end; the signal stays as it is because the instance has stopped already. */
+  end(): void {
+    this.#ended = true;
+  }
+
+  announce(): Promise<void> {
+    this.announced = true;
+    return this.holder.announce(this);
+  }
+
+  leave(state: string): Promise<void> {
+    return this.holder.leave(this, state);
+  }
+
+  inherit(): Promise<string | undefined> {
+    return this.holder.inherit(this);
+  }
+
+  release(): Promise<void> {
+    return this.holder.release(this);
+  }
+
+  abandon(): void {
+    this.lose('abandoned');
+  }
+}
+
+const REASONS: Record<LeaseLossReason, string> = {
+  deadline: 'no renewal was acknowledged in time',
+  taken: 'Redis says that the key is gone or belongs to another node',
+  abandoned: 'its instance did not stop in time, so the lease is left to expire',
+  replaced: 'another process took this node’s name',
+};

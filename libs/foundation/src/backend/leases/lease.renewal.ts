@@ -1,0 +1,360 @@
+/**
+ * Keeps the leases of a node: renews all of them with one call per server and interval, and fences what is overdue.
+ * Used by `redlock.leases.ts`; underneath EVALSHA.
+ */
+import type { LeaseTimes } from '../../config/options.js';
+import { describe } from '../../errors/foundation.error.js';
+import { unattended } from '../../foreign/gate.js';
+import { Log } from '../../logging/log.js';
+import type { Telemetry } from '../../telemetry/telemetry.js';
+import type { Grace } from '../redis/grace.period.js';
+import type { HeldLease } from './held.lease.js';
+import type { Keys } from '../../wire/keys.js';
+import { confirmScript, prolongScript, recoverScript, renewScript } from './lease.scripts.js';
+import type { Lives } from '../../wire/key.lifetimes.js';
+import type { Masters } from './lease.quorum.js';
+import type { NodeIdentity } from '../../wire/node.identity.js';
+import { toNumber, toTexts, type Script } from '../redis/lua.script.js';
+import { ServerClock } from './server.clock.js';
+import { Watchdog } from './stall.watchdog.js';
+
+const JITTER = 0.1;
+const RETRY_MS = 100;
+/** Leases whose records are prolonged by one script: it takes Redis less than a millisecond. */
+const PROLONG_BATCH = 100;
+/** After a failure; the lives are many hours. */
+const PROLONG_RETRY_MS = 60_000;
+
+/** See the file header. */
+export class Renewal {
+  readonly #held = new Map<string, HeldLease>();
+  readonly #logger = new Log();
+  readonly #watchdog: Watchdog | undefined;
+  /** Of each server. */
+  readonly #clocks: readonly ServerClock[];
+  #renewTimer: NodeJS.Timeout | undefined;
+  #deadlineTimer: NodeJS.Timeout | undefined;
+  /** When the deadline timer fires. */
+  #deadlineAt = Infinity;
+  #renewing = false;
+  #prolongAt: number;
+  #closed = false;
+
+  constructor(
+    private readonly masters: Masters,
+    /** The same servers over other connections, for what must not delay a renewal. */
+    private readonly control: Masters,
+    private readonly keys: Keys,
+    private readonly times: LeaseTimes,
+    private readonly node: NodeIdentity,
+    private readonly telemetry: Telemetry,
+    private readonly now: () => number,
+    private readonly after: Grace,
+    private readonly lives: Lives,
+  ) {
+    this.#prolongAt = now() + lives.prolongEvery;
+    this.#clocks = masters.clients.map(() => new ServerClock());
+    this.#watchdog = times.onStall === 'exit' ? new Watchdog(node.name) : undefined;
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /** The leases that are held now; a copy. */
+  leases(): HeldLease[] {
+    return [...this.#held.values()];
+  }
+
+  add(lease: HeldLease): void {
+    this.#held.set(lease.name, lease);
+    const left = lease.left();
+    if (this.#deadlineTimer === undefined || this.now() + left < this.#deadlineAt) this.#watchDeadlines();
+    // One that was won slowly may not last until the regular renewal.
+    if (left < 2 * this.times.renewEvery) this.#renewIn(0);
+    else this.#renewIn(this.times.renewEvery);
+  }
+
+  forget(lease: HeldLease): void {
+    if (this.#held.get(lease.name) === lease) this.#held.delete(lease.name);
+    // Nothing is owned, so nothing that blocks is to be ended for it.
+    if (this.#held.size === 0) this.#watchDeadlines();
+  }
+
+  close(): void {
+    this.#closed = true;
+    // Nobody renews or watches from here on, so nothing may go on as an owner.
+    for (const lease of this.leases()) lease.lose('abandoned');
+    clearTimeout(this.#renewTimer);
+    clearTimeout(this.#deadlineTimer);
+    unattended('ending the watchdog', this.#watchdog?.close());
+  }
+
+  /**
+   * Writes epochs that were just minted to every server, because each server minted its own and the highest one counts.
+   *
+   * It also puts a lease back where a server lost it: another key of the owner keeps others out and grants nothing.
+   *
+   * @returns the leases that a majority of the servers now has with this epoch.
+   */
+  async confirm(epochs: ReadonlyMap<HeldLease, number>): Promise<Set<HeldLease>> {
+    const leases = [...epochs.keys()];
+    const keys = leases.flatMap(({ key, name }) => [key, this.keys.epoch(name), this.keys.owner(name)]);
+    const args = [...epochs].flatMap(([lease, epoch]) => [lease.token, epoch, stateOf(lease)]);
+    const { name, bootId } = this.node;
+    const { epoch, owner } = this.lives;
+    const answers = await this.#ask(
+      confirmScript,
+      keys,
+      (timing) => [name, bootId, this.times.ttl, epoch, owner, ...timing, ...args],
+      (texts) => leases.every((_, index) => count(texts, index, '1') >= this.masters.majority),
+    );
+    leases.forEach((lease, index) => (lease.spread = count(answers, index, '1') === this.masters.clients.length));
+    return new Set(leases.filter((_, index) => count(answers, index, '1') >= this.masters.majority));
+  }
+
+  #renewIn(delay: number): void {
+    if (this.#closed || this.#renewing || this.#held.size === 0) return;
+    if (this.#renewTimer !== undefined && delay > 0) return;
+    clearTimeout(this.#renewTimer);
+    const jitter = 1 - JITTER + Math.random() * 2 * JITTER;
+    this.#renewTimer = setTimeout(() => {
+      this.#renewTimer = undefined;
+      unattended('renewing leases', this.#renewAll());
+    }, delay * jitter);
+  }
+
+  async #renewAll(): Promise<void> {
+    this.#renewing = true;
+    this.#fenceOverdue();
+    const leases = this.leases();
+    let next = this.times.renewEvery;
+    try {
+      const careful = leases.filter(({ missed }) => missed);
+      const gone = await this.#renew(leases.filter(({ missed }) => !missed));
+      if (careful.length + gone.length > 0) {
+        await this.#recover([...careful, ...gone]);
+        // What was recovered is good for the old deadline only, so the full time is asked for at once.
+        next = 0;
+      }
+    } catch {
+      // The outcome is unknown. The deadline decides; until it comes, the next attempt is a careful one.
+      for (const lease of leases) lease.missed = true;
+    } finally {
+      this.#renewing = false;
+      this.#fenceOverdue();
+      if (this.leases().some(({ missed }) => missed)) next = RETRY_MS;
+      this.#renewIn(next);
+      this.#watchDeadlines();
+      if (this.now() >= this.#prolongAt) unattended('prolonging the records of leases', this.#prolong());
+    }
+  }
+
+  /**
+   * INVARIANT: the owner record and the epoch of a lease that is held never expire, however long it is held. They live many
+   * times longer than the time between two of these, so that some may fail.
+   */
+  async #prolong(): Promise<void> {
+    this.#prolongAt = this.now() + this.lives.prolongEvery;
+    try {
+      const leases = this.leases();
+      for (let at = 0; at < leases.length; at += PROLONG_BATCH) {
+        const held = leases.slice(at, at + PROLONG_BATCH).filter((lease) => lease.isHeld());
+        if (held.length === 0) continue;
+        const keys = held.flatMap(({ key, name }) => [key, this.keys.epoch(name), this.keys.owner(name)]);
+        const args = held.flatMap((lease) => [lease.token, lease.epoch, stateOf(lease)]);
+        const { epoch, owner } = this.lives;
+        await this.control.run(prolongScript, keys, [
+          this.node.name,
+          this.node.bootId,
+          this.times.ttl,
+          epoch,
+          owner,
+          ...args,
+        ]);
+      }
+    } catch (error) {
+      this.#prolongAt = Math.min(this.#prolongAt, this.now() + PROLONG_RETRY_MS);
+      this.#logger.debug('The records of leases were not prolonged; trying again in a minute', {
+        error: describe(error),
+      });
+    }
+  }
+
+  /** Asks for the full time; returns the leases whose key is gone. */
+  async #renew(leases: readonly HeldLease[]): Promise<HeldLease[]> {
+    if (leases.length === 0) return [];
+    const sentAt = this.now();
+    const keys = leases.map(({ key }) => key);
+    const tokens = leases.map(({ token }) => token);
+    const { majority } = this.masters;
+    const args = (timing: Timing): Args => [this.times.ttl, ...timing, ...tokens];
+    const answers = await this.#ask(renewScript, keys, args, (texts) =>
+      leases.every((_, index) => count(texts, index, '1') >= majority),
+    );
+    const incomplete: HeldLease[] = [];
+    const gone = leases.filter((lease, index) => {
+      if (lease.ended) return false;
+      const renewed = count(answers, index, '1');
+      const lost = count(answers, index, '0');
+      if (renewed >= majority) {
+        // INVARIANT (I1): a majority has kept the key since this was sent, so nobody else can have had one.
+        lease.ackedAt = sentAt;
+        if (this.masters.isQuorum && (lost > 0 || !lease.spread)) incomplete.push(lease);
+        return false;
+      }
+      if (this.masters.cannotAgree(count(answers, index, '-1'))) lease.lose('taken');
+      else if (renewed + lost >= majority) return true;
+      else lease.missed = true;
+      return false;
+    });
+    if (incomplete.length > 0) this.#complete(incomplete);
+    return gone;
+  }
+
+  /**
+   * A server came back empty while the others kept the lease, or did not say that it knows the epoch. Until it has both, the
+   * next failure would end the lease, and lookups that reach it would name another epoch.
+   */
+  #complete(leases: readonly HeldLease[]): void {
+    const held = leases.filter((lease) => lease.isHeld());
+    this.confirm(new Map(held.map((lease) => [lease, lease.epoch]))).catch((error: unknown) => {
+      this.#logger.debug('Leases were not put back where they were lost; the next renewal tries again', {
+        error: describe(error),
+      });
+    });
+  }
+
+  /**
+   * Keeps what may still be kept: a lease whose last renewal was not acknowledged, and one that Redis lost with its data.
+   *
+   * It asks only for the time that is left, plus the margin. Where requests arrive and replies are lost, full renewals
+   * would keep the name taken long after its owner has fenced itself.
+   */
+  async #recover(leases: readonly HeldLease[]): Promise<void> {
+    const now = this.now();
+    const keys = [
+      this.keys.incarnation,
+      ...leases.flatMap(({ key, name }) => [key, this.keys.epoch(name), this.keys.owner(name)]),
+    ];
+    const args = leases.flatMap((lease) => [
+      lease.token,
+      Math.max(1, Math.round(lease.left(now) + this.times.margin)),
+      lease.epoch,
+      lease.isHeld(now) ? stateOf(lease) : '',
+    ]);
+    const epochsOf = (texts: readonly (readonly string[])[], index: number): number[] =>
+      texts.map((each) => toNumber(each[index])).filter((epoch) => epoch > 0);
+    const head = [
+      this.after.text,
+      this.node.name,
+      this.node.bootId,
+      this.times.ttl,
+      this.lives.epoch,
+      this.lives.owner,
+    ];
+    const timed = (timing: Timing): Args => [...head, ...timing, this.times.margin, ...args];
+    const answers = await this.#ask(recoverScript, keys, timed, (texts) =>
+      leases.every((_, index) => epochsOf(texts, index).length >= this.masters.majority),
+    );
+    const raised = new Map<HeldLease, number>();
+    leases.forEach((lease, index) => {
+      if (lease.ended) return;
+      const refused = count(answers, index, '');
+      const epochs = epochsOf(answers, index);
+      // One that was not waited for may have minted an epoch of its own.
+      lease.spread = false;
+      if (epochs.length < this.masters.majority) {
+        if (this.masters.cannotAgree(refused)) lease.lose('taken');
+        else lease.missed = true;
+        return;
+      }
+      // INVARIANT (I1): this answer promises only what was asked for, which ends `margin` after the old deadline, so the
+      // old deadline stays.
+      lease.missed = false;
+      const epoch = Math.max(...epochs);
+      if (epoch > lease.epoch) raised.set(lease, epoch);
+    });
+    await this.#adopt(raised);
+  }
+
+  /** INVARIANT (I3): each script minted above the epoch we presented and above every one of an earlier life of its Redis. */
+  async #adopt(raised: ReadonlyMap<HeldLease, number>): Promise<void> {
+    if (raised.size === 0) return;
+    // With several servers the highest of their epochs counts only once a majority knows it.
+    const confirmed = this.masters.isQuorum ? await this.confirm(raised) : raised;
+    for (const [lease, epoch] of raised) {
+      if (lease.ended) continue;
+      if (!confirmed.has(lease)) {
+        lease.missed = true;
+        continue;
+      }
+      const previousEpoch = lease.epoch;
+      lease.epoch = epoch;
+      this.telemetry.emit('lease.reclaimed', { name: lease.name, node: this.node.name, epoch, previousEpoch });
+    }
+  }
+
+  /**
+   * Runs a script and reads its answers as texts; waits for all that can answer until `enough` is true.
+   *
+   * It says to each server when it was sent and for how long an answer is waited for, see `IN_TIME`, and hears its time.
+   */
+  async #ask(
+    script: Script,
+    keys: readonly string[],
+    args: (timing: Timing) => Args,
+    enough: (answers: readonly (readonly string[])[]) => boolean,
+  ): Promise<string[][]> {
+    const sentAt = this.now();
+    const { commandTimeout } = this.times;
+    const argsOf = (server: number): Args => args([this.#clocks[server]!.at(sentAt), commandTimeout]);
+    const read = (replies: readonly unknown[]): string[][] => replies.map((reply) => toTexts(reply).slice(1));
+    const replies = await this.masters.run(script, keys, argsOf, (all) => enough(read(all)));
+    for (const [server, reply] of replies.entries()) {
+      const serverNow = toNumber(toTexts(reply)[0]);
+      if (serverNow > 0) this.#clocks[server]!.note(sentAt, serverNow);
+    }
+    return read(replies);
+  }
+
+  /** Sets the timer for the lease that ends first. */
+  #watchDeadlines(): void {
+    clearTimeout(this.#deadlineTimer);
+    this.#deadlineTimer = undefined;
+    this.#deadlineAt = Infinity;
+    if (this.#closed || this.#held.size === 0) return this.#watchdog?.expectWithin(undefined);
+    const now = this.now();
+    let soonest = Infinity;
+    for (const lease of this.#held.values()) soonest = Math.min(soonest, lease.left(now));
+    this.#deadlineAt = now + soonest;
+    this.#watchdog?.expectWithin(soonest);
+    this.#deadlineTimer = setTimeout(
+      () => {
+        this.#fenceOverdue();
+        this.#watchDeadlines();
+      },
+      Math.max(1, soonest),
+    );
+  }
+
+  #fenceOverdue(): void {
+    const now = this.now();
+    for (const lease of this.leases()) {
+      if (!lease.isHeld(now)) lease.lose('deadline');
+    }
+  }
+}
+
+type Args = readonly (string | number)[];
+/** When a script is sent, by the clock of a server, and for how many milliseconds its answer is waited for. */
+type Timing = readonly [sent: number, wait: number];
+
+/** How many servers gave this answer about the lease at that place. */
+function count(answers: readonly (readonly string[])[], index: number, answer: string): number {
+  return answers.filter((texts) => texts[index] === answer).length;
+}
+
+function stateOf(lease: HeldLease): 'running' | 'starting' {
+  return lease.announced ? 'running' : 'starting';
+}

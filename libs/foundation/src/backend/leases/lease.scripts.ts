@@ -1,0 +1,393 @@
+/**
+ * The Lua of the leases, run by `redlock.leases.ts`. Redlock's own scripts take and free the lock itself.
+ * Invariant of every script that grants or prolongs: only for the token that holds the key, or for the last holder in the grace after data loss.
+ * And of those that give a lease life: not when they arrive too late; see `IN_TIME`.
+ * A key that somebody made something else of is somebody else's, and says nothing of the other leases in the same call: `pcall`.
+ */
+import { GRACE } from '../redis/incarnation.script.js';
+import { Script } from '../redis/lua.script.js';
+
+/**
+ * Lua: `mint(key, above, life)` → the next epoch: above what is stored, above `above`, and above every one of an earlier life of
+ * Redis because it is at least its time in µs (which also lets the key of a name that is used no more expire after `life`).
+ *
+ * INVARIANT (I3): above the highest epoch that was forgotten of any name, which is kept in one key for all of them. Forgetting
+ * raises that key before it deletes the other, in one script; so the least that this server mints for a name never falls by it.
+ */
+const MINT_EPOCH = `
+local function counted(text)
+  local epoch = type(text) == 'string' and tonumber(text) or 0
+  -- What is no epoch was written by somebody else, and must not keep all names from being owned.
+  return epoch >= 0 and epoch < ${Number.MAX_SAFE_INTEGER} and epoch or 0
+end
+local function forgotten(key) return counted(redis.pcall('GET', key)) end
+local function mint(key, above, life)
+  local t = redis.call('TIME')
+  -- Beside it, in the same slot.
+  local floor = forgotten(string.match(key, '^(%b{})') .. ':epochs')
+  local stored = tonumber(redis.call('GET', key) or '0')
+  local epoch = math.max(stored + 1, floor + 1, above + 1, t[1] * 1000000 + t[2])
+  local text = string.format('%.0f', epoch)
+  redis.call('SET', key, text, 'PX', life)
+  return text
+end
+`;
+
+/** Put before Redlock's acquire script: during the grace the name counts as locked. ARGV[2] is Redlock's duration. */
+export const ACQUIRE_GUARD = `${GRACE}
+if grace(string.match(KEYS[1], '^(%b{})') .. ':incarnation', math.ceil(ARGV[2] * 1.01) + 2) > 0 then return 0 end
+`;
+
+/** KEYS incarnation, lease, epoch, owner · ARGV token, grace ms, node, bootId, ttl, floor, life of the epoch, of the owner → the new epoch, or '' when not the holder. */
+export const mintScript = new Script(
+  'foundationLeaseMint',
+  `${GRACE}${MINT_EPOCH}
+if redis.call('GET', KEYS[2]) ~= ARGV[1] then return '' end
+local left, now = grace(KEYS[1], ARGV[2])
+if left > 0 then return '' end
+local epoch = mint(KEYS[3], tonumber(ARGV[6]), ARGV[7])
+redis.call('DEL', KEYS[4])
+redis.call('HSET', KEYS[4], 'token', ARGV[1], 'node', ARGV[3], 'bootId', ARGV[4], 'epoch', epoch,
+  'state', 'starting', 'since', string.format('%.0f', now), 'ttl', ARGV[5])
+redis.call('PEXPIRE', KEYS[4], ARGV[8])
+return epoch
+`,
+);
+
+/**
+ * Lua: `in_time(sent, wait)` → whether this script arrived while its answer is waited for, and the Redis time in ms. `sent` is when
+ * it was sent, by this very Redis' clock as its last answer to the node told (see \`server.clock.ts\`), or -1 when it has not told.
+ *
+ * INVARIANT (I14): a script that gives a lease life does nothing when it arrives later than \`wait\` after it was sent, whatever the
+ * network did with it: its owner has given up that attempt, and may have fenced itself. So after the deadline of an owner no
+ * script of it makes its lease live longer, or anew in a Redis that lost it, and a lookup names it for no longer than the lease
+ * that it had, counted from its last renewal in time.
+ *
+ * INVARIANT (I1): it only ever refuses: what is granted lasts as long as it did, so nobody else can own sooner than before.
+ *
+ * Clocks: only differences by the clock of one Redis count, over the time since its last answer, a renewal ago. Where that clock
+ * went ahead meanwhile, what is in time counts as late: the answer tells its new time, and the owner asks once more while it is one.
+ * Where it went back by a jump, a late script is not known as such until the next answer: then it is as it was without this rule.
+ *
+ * What else may come late needs no such rule: \`mint\`, \`announce\` and \`prolong\` write beside a lease that their token holds at
+ * that moment, and count with it only; Redlock's acquire makes a lease that names nobody until a \`mint\`; \`farewell\` takes away.
+ */
+const IN_TIME = `
+local function in_time(sent, wait)
+  local t = redis.call('TIME')
+  local now = t[1] * 1000 + math.floor(t[2] / 1000)
+  return tonumber(sent) >= 0 and now - tonumber(sent) <= tonumber(wait), string.format('%.0f', now)
+end
+`;
+
+/** KEYS lease, owner · ARGV token, topic, hint, life of the owner → 1 when this token is the owner and is now shown as running. */
+export const announceScript = new Script(
+  'foundationLeaseAnnounce',
+  `
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+redis.call('HSET', KEYS[2], 'state', 'running')
+redis.call('PEXPIRE', KEYS[2], ARGV[4])
+redis.call('PUBLISH', ARGV[2], ARGV[3])
+return 1
+`,
+);
+
+/**
+ * KEYS leases · ARGV ttl, sent, wait, then the token of each → the Redis time, then for each: 1 renewed, 0 gone, -1 somebody
+ * else's; '' for all when it came too late. One call for all leases of a node.
+ */
+export const renewScript = new Script(
+  'foundationLeaseRenew',
+  `${IN_TIME}
+local fresh, now = in_time(ARGV[2], ARGV[3])
+-- Before the first answer nothing is known to be late, and a lease that was won slowly must not wait.
+fresh = fresh or tonumber(ARGV[2]) < 0
+local replies = { now }
+for i, lease in ipairs(KEYS) do
+  replies[i + 1] = ''
+  if fresh then
+    local value = redis.pcall('GET', lease)
+    if value == ARGV[i + 3] then
+      redis.call('PEXPIRE', lease, ARGV[1])
+      replies[i + 1] = 1
+    else
+      replies[i + 1] = value and -1 or 0
+    end
+  end
+end
+return replies
+`,
+);
+
+/**
+ * The careful renewal: after an unacknowledged one, and for a lease that is gone.
+ *
+ * KEYS incarnation, then (lease, epoch, owner) of each · ARGV grace ms, node, bootId, full ttl, life of the epoch, of the owner,
+ * sent, wait, margin, then (token, ttl, held epoch, state to reclaim with, or '') of each → the Redis time, then for each: the
+ * epoch that counts, '' when the lease is lost, or 'late' when it came too late to reclaim: then it may be asked again.
+ *
+ * INVARIANT (I14): a reclaim is over when its owner is: `ttl` is what the owner has left and the margin, so one that arrives when
+ * the owner has fenced itself would mint an epoch that nobody ever has.
+ */
+export const recoverScript = new Script(
+  'foundationLeaseRecover',
+  `${GRACE}${MINT_EPOCH}${IN_TIME}
+local fresh, at = in_time(ARGV[7], ARGV[8])
+local left, now
+local replies = { at }
+for i = 0, (#KEYS - 1) / 3 - 1 do
+  local lease, epoch, owner = KEYS[i * 3 + 2], KEYS[i * 3 + 3], KEYS[i * 3 + 4]
+  local token, ttl, held, state = ARGV[i * 4 + 10], ARGV[i * 4 + 11], ARGV[i * 4 + 12], ARGV[i * 4 + 13]
+  local value = redis.pcall('GET', lease)
+  local reply = ''
+  if value == token then
+    -- Never less than it has: a renewal that arrives late must not shorten a newer one.
+    if (fresh or tonumber(ARGV[7]) < 0) and redis.call('PTTL', lease) < tonumber(ttl) then
+      redis.call('PEXPIRE', lease, ttl)
+    end
+    -- The answer to a reclaim may be what was lost: the epoch that it minted is the one that counts.
+    local minted = redis.call('HGET', owner, 'epoch')
+    reply = minted and tonumber(minted) > tonumber(held) and minted or held
+  elseif not value and state ~= '' and not (fresh and in_time(ARGV[7], tonumber(ttl) - tonumber(ARGV[9]))) then
+    reply = 'late'
+  elseif not value and state ~= '' then
+    if not left then left, now = grace(KEYS[1], ARGV[1]) end
+    if left > 0 and tonumber(held) >= tonumber(redis.call('GET', epoch) or '0') then
+      redis.call('SET', lease, token, 'PX', ttl)
+      reply = mint(epoch, tonumber(held), ARGV[5])
+      redis.call('DEL', owner)
+      redis.call('HSET', owner, 'token', token, 'node', ARGV[2], 'bootId', ARGV[3], 'epoch', reply,
+        'state', state, 'since', string.format('%.0f', now), 'ttl', ARGV[4])
+      redis.call('PEXPIRE', owner, ARGV[6])
+    end
+  end
+  replies[i + 2] = reply
+end
+return replies
+`,
+);
+
+/**
+ * KEYS (lease, epoch, owner) of each · ARGV node, bootId, ttl, life of the epoch, of the owner, sent, wait, then (token, epoch,
+ * state) of each → the Redis time, then for each: 1 when this server now has the lease with at least this epoch, 0 when the lease is
+ * somebody else's here, or is gone and this came too late to put it back.
+ */
+export const confirmScript = new Script(
+  'foundationLeaseConfirm',
+  `${IN_TIME}
+local fresh, now = in_time(ARGV[6], ARGV[7])
+local replies = { now }
+for i = 0, #KEYS / 3 - 1 do
+  local lease, stored, owner = KEYS[i * 3 + 1], KEYS[i * 3 + 2], KEYS[i * 3 + 3]
+  local token, epoch, state = ARGV[i * 3 + 8], ARGV[i * 3 + 9], ARGV[i * 3 + 10]
+  local value = redis.pcall('GET', lease)
+  if not value and fresh then
+    redis.call('SET', lease, token, 'PX', ARGV[3])
+    value = token
+  end
+  replies[i + 2] = 0
+  if value == token then
+    if tonumber(redis.call('GET', stored) or '0') < tonumber(epoch) then
+      redis.call('SET', stored, epoch, 'PX', ARGV[4])
+    end
+    local known = redis.call('HMGET', owner, 'token', 'since')
+    redis.call('HSET', owner, 'token', token, 'node', ARGV[1], 'bootId', ARGV[2], 'epoch', epoch, 'state', state,
+      'since', known[1] == token and known[2] or now, 'ttl', ARGV[3])
+    redis.call('PEXPIRE', owner, ARGV[5])
+    replies[i + 2] = 1
+  end
+end
+return replies
+`,
+);
+
+/**
+ * KEYS (lease, epoch, owner) of each · ARGV node, bootId, ttl, life of the epoch, of the owner, then (token, epoch, state) of
+ * each → prolongs what belongs to the leases that these tokens hold, and puts back what is gone of it. The leases themselves are
+ * not touched, and nothing is done for one that is somebody else's.
+ */
+export const prolongScript = new Script(
+  'foundationLeaseProlong',
+  `
+local t = redis.call('TIME')
+local now = string.format('%.0f', t[1] * 1000 + math.floor(t[2] / 1000))
+for i = 0, #KEYS / 3 - 1 do
+  local lease, stored, owner = KEYS[i * 3 + 1], KEYS[i * 3 + 2], KEYS[i * 3 + 3]
+  local token, epoch, state = ARGV[i * 3 + 6], ARGV[i * 3 + 7], ARGV[i * 3 + 8]
+  if redis.pcall('GET', lease) == token then
+    if tonumber(redis.call('GET', stored) or '0') < tonumber(epoch) then redis.call('SET', stored, epoch) end
+    redis.call('PEXPIRE', stored, ARGV[4])
+    if redis.call('HGET', owner, 'token') ~= token then
+      redis.call('DEL', owner)
+      redis.call('HSET', owner, 'token', token, 'node', ARGV[1], 'bootId', ARGV[2], 'epoch', epoch, 'state', state,
+        'since', now, 'ttl', ARGV[3])
+    end
+    redis.call('PEXPIRE', owner, ARGV[5])
+  end
+end
+return 1
+`,
+);
+
+/**
+ * KEYS lease, owner, epoch · ARGV token, topic, hint, life of the epoch → clears the owner record of this token, lets the
+ * epoch go sooner, and hints that the name is free.
+ *
+ * The lease is gone by now, unless Redlock's release did not arrive; then it goes here, so that nobody waits for its ttl.
+ */
+export const farewellScript = new Script(
+  'foundationLeaseFarewell',
+  `
+if redis.call('HGET', KEYS[2], 'token') == ARGV[1] then
+  redis.call('DEL', KEYS[2])
+  redis.call('PEXPIRE', KEYS[3], ARGV[4])
+end
+if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end
+if redis.call('EXISTS', KEYS[1]) == 0 then redis.call('PUBLISH', ARGV[2], ARGV[3]) end
+return 1
+`,
+);
+
+/**
+ * The longest that a lease may last whose owner did not write down its ttl, in milliseconds: a node of a version before this
+ * one, or one that died between Redlock's script and ours. Far above every sensible `lease.ttl`.
+ */
+const LONGEST_TTL_MS = 60_000;
+
+/**
+ * Lua: `overlong(lease, owner, pttl)` → the ttl of this lease when Redis would keep it for longer than its owner ever asked
+ * for, else false. That is so when the clock of Redis was set back, or somebody changed the key: nobody need be alive.
+ */
+const OVERLONG = `
+local function overlong(lease, owner, pttl)
+  local known = redis.call('HMGET', owner, 'token', 'ttl')
+  local isOwned = known[1] and redis.pcall('GET', lease) == known[1]
+  local ttl = isOwned and tonumber(known[2] or '')
+  if ttl and (pttl > ttl or pttl == -1) then return ttl end
+  if not ttl and pttl > ${LONGEST_TTL_MS} then return ${LONGEST_TTL_MS} end
+  return false
+end
+`;
+
+/**
+ * KEYS incarnation, then leases · ARGV grace ms, own ttl → grace left, then the PTTL of each (-2 = free).
+ *
+ * INVARIANT (I1): a lease is shortened to the ttl of its own owner only, counted from now. Its last acknowledged renewal was
+ * sent before, so the owner has fenced itself by then; one that lives renews it for the full ttl again.
+ */
+export const standingScript = new Script(
+  'foundationLeaseStanding',
+  `${GRACE}${OVERLONG}
+local left = grace(KEYS[1], ARGV[1])
+local replies = { left }
+for i = 2, #KEYS do
+  local pttl = redis.call('PTTL', KEYS[i])
+  if pttl == -1 or pttl > tonumber(ARGV[2]) then
+    -- Beside the lease, in the same slot; named here because it is hardly ever needed.
+    local owner = string.gsub(KEYS[i], ':lease:', ':owner:', 1)
+    local ttl = overlong(KEYS[i], owner, pttl)
+    if ttl then
+      redis.call('PEXPIRE', KEYS[i], ttl)
+      pttl = ttl
+    end
+  end
+  replies[i] = pttl
+end
+return replies
+`,
+);
+
+/**
+ * KEYS (lease, owner) of each → for each: node, bootId, epoch, state, since, or nothing without a true owner.
+ *
+ * INVARIANT (I14): a lease that lasts longer than its owner ever asked for is no sign of life.
+ */
+export const ownersScript = new Script(
+  'foundationLeaseOwners',
+  `${OVERLONG}
+local replies = {}
+for i = 1, #KEYS, 2 do
+  local token = redis.pcall('GET', KEYS[i])
+  local owner = redis.call('HMGET', KEYS[i + 1], 'token', 'node', 'bootId', 'epoch', 'state', 'since')
+  if token and owner[1] == token and not overlong(KEYS[i], KEYS[i + 1], redis.call('PTTL', KEYS[i])) then
+    replies[#replies + 1] = { owner[2], owner[3], owner[4], owner[5], owner[6] }
+  else
+    replies[#replies + 1] = {}
+  end
+end
+return replies
+`,
+);
+
+/** KEYS lease, handoff · ARGV token, state, ms → 1 when this token is the owner and the state is left. */
+export const leaveScript = new Script(
+  'foundationHandoffLeave',
+  `
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[2], ARGV[2], 'PX', ARGV[3])
+return 1
+`,
+);
+
+/**
+ * KEYS lease, handoff · ARGV token, ms → the state, or false.
+ *
+ * INVARIANT (I19): it is given to one owner only, the first that asks, and marked as taken by that one's token; so a second
+ * try of the same owner, whose answer was lost, gets it again, and a later owner never does. What is left is JSON, which does
+ * not begin like a mark. The mark goes after `ms`, which is longer than an owner goes on asking.
+ */
+export const inheritScript = new Script(
+  'foundationHandoffInherit',
+  `
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return false end
+local state = redis.call('GET', KEYS[2])
+if not state then return false end
+local mark = 'taken:' .. ARGV[1] .. ':'
+if string.sub(state, 1, #mark) == mark then return string.sub(state, #mark + 1) end
+if string.sub(state, 1, 6) == 'taken:' then
+  redis.call('DEL', KEYS[2])
+  return false
+end
+redis.call('SET', KEYS[2], mark .. state, 'PX', ARGV[2])
+return state
+`,
+);
+
+/**
+ * KEYS highest of the forgotten, then (lease, epoch) of each · ARGV life → 1. Forgets the epochs of names that nobody owns; see
+ * the invariant of `mint`. That of a name that is owned again stays, so that whoever asks finds that it was owned since.
+ */
+export const forgetScript = new Script(
+  'foundationLeaseForget',
+  `${MINT_EPOCH}
+local highest = forgotten(KEYS[1])
+local free = {}
+for i = 2, #KEYS, 2 do
+  local epoch = redis.call('EXISTS', KEYS[i]) == 0 and redis.call('GET', KEYS[i + 1])
+  if epoch then
+    highest = math.max(highest, counted(epoch))
+    free[#free + 1] = KEYS[i + 1]
+  end
+end
+if #free == 0 then return 1 end
+redis.call('SET', KEYS[1], string.format('%.0f', highest), 'PX', ARGV[1])
+for _, key in ipairs(free) do redis.call('DEL', key) end
+return 1
+`,
+);
+
+/** KEYS epoch → the last one that was minted, or '0'. */
+export const lastEpochScript = new Script('foundationLeaseLastEpoch', `return redis.call('GET', KEYS[1]) or '0'`);
+
+/** KEYS value · ARGV epoch, life, then the value, or nothing to delete it → '' when done, else the higher epoch that has written before. */
+export const fencedSetScript = new Script(
+  'foundationFencedSet',
+  `
+local stored = redis.call('HGET', KEYS[1], 'epoch')
+if stored and tonumber(stored) > tonumber(ARGV[1]) then return stored end
+redis.call('HSET', KEYS[1], 'epoch', ARGV[1])
+if ARGV[3] then redis.call('HSET', KEYS[1], 'value', ARGV[3]) else redis.call('HDEL', KEYS[1], 'value') end
+redis.call('PEXPIRE', KEYS[1], ARGV[2])
+return ''
+`,
+);

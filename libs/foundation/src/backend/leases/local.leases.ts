@@ -1,0 +1,218 @@
+/**
+ * The lease contract inside one process: there is nobody to share with, so a name is taken or free.
+ * Called by the supervisor when the configuration is not clustered.
+ */
+import { LeaseLostError, StaleEpochError } from '../../errors/foundation.error.js';
+import type { LeaseLossReason } from '../../telemetry/events.js';
+import type { Telemetry } from '../../telemetry/telemetry.js';
+import type { HintListener } from '../../wire/hint.js';
+import type { Lease, Leases, OwnerRecord, Standing } from './leases.js';
+import { LIVES, type Lives } from '../../wire/key.lifetimes.js';
+import type { NodeIdentity } from '../../wire/node.identity.js';
+
+/** How often what has had its life is looked for, at a write. */
+const SWEEP_EVERY_MS = 60_000;
+
+/** See {@link Leases}. */
+export class LocalLeases implements Leases {
+  readonly #held = new Map<string, LocalLease>();
+  readonly #left = new LeftStates();
+  /** Fenced values by key; each until its time, see `#sweep`. */
+  readonly #fenced = new Map<string, { epoch: number; value: string | undefined; until: number }>();
+  #lastEpoch = 0;
+  #sweepAt = 0;
+
+  constructor(
+    private readonly node: NodeIdentity,
+    private readonly telemetry: Telemetry,
+    private readonly hint: HintListener,
+    private readonly wallClock: () => number,
+    private readonly lives: Lives = LIVES,
+  ) {}
+
+  acquire(name: string, above = 0): Promise<Lease | undefined> {
+    if (this.#held.has(name)) return Promise.resolve(undefined);
+    // The same scale as in a cluster, so that what stored an epoch goes on working when the application is clustered.
+    this.#lastEpoch = Math.max(this.#lastEpoch + 1, above + 1, this.wallClock() * 1000);
+    const lease = new LocalLease(name, this.#lastEpoch, this.wallClock(), {
+      leave: (state) => this.#left.put(name, state, this.wallClock()),
+      inherit: (held) => this.#left.take(name, held, this.wallClock()),
+      announced: () => this.hint({ t: 'running', name }),
+      released: (held) => this.#released(held),
+      lost: (held, reason) => this.#lost(held, reason),
+    });
+    this.#held.set(name, lease);
+    this.telemetry.emit('lease.acquired', { name, node: this.node.name, epoch: lease.epoch });
+    return Promise.resolve(lease);
+  }
+
+  grace(): Promise<number> {
+    return Promise.resolve(0);
+  }
+
+  standing(names: readonly string[]): Promise<Standing[]> {
+    // A name that is taken here becomes free by a release, which is hinted; the time is only a fall-back.
+    return Promise.resolve(names.map((name) => ({ name, freeInMs: this.#held.has(name) ? 1000 : 0 })));
+  }
+
+  owners(names: readonly string[]): Promise<(OwnerRecord | undefined)[]> {
+    return Promise.resolve(
+      names.map((name) => {
+        const lease = this.#held.get(name);
+        if (lease === undefined) return undefined;
+        const { epoch, state, since } = lease;
+        return { name, node: this.node.name, bootId: this.node.bootId, epoch, state, since };
+      }),
+    );
+  }
+
+  lastEpoch(name: string): Promise<number> {
+    // A lease is lost here only with the name of the node, so an owner that has gone has recorded its end.
+    return Promise.resolve(this.#held.get(name)?.epoch ?? 0);
+  }
+
+  forget(): Promise<void> {
+    // One number for all names: nothing is kept of each.
+    return Promise.resolve();
+  }
+
+  fencedSet(key: string, value: string, epoch: number, life = this.lives.fenced): Promise<void> {
+    return this.#fencedWrite(key, epoch, value, life);
+  }
+
+  fencedDelete(key: string, epoch: number): Promise<void> {
+    return this.#fencedWrite(key, epoch, undefined, this.lives.fencedMark);
+  }
+
+  held(): number {
+    return this.#held.size;
+  }
+
+  loseAll(): void {
+    for (const lease of [...this.#held.values()]) lease.lose('replaced', this.node.name);
+  }
+
+  close(): void {
+    this.#held.clear();
+  }
+
+  #fencedWrite(key: string, epoch: number, value: string | undefined, life: number): Promise<void> {
+    this.#sweep();
+    const stored = this.#fenced.get(key);
+    const now = this.wallClock();
+    if (stored !== undefined && stored.until > now && stored.epoch > epoch) {
+      return Promise.reject(new StaleEpochError(key, epoch, stored.epoch));
+    }
+    this.#fenced.set(key, { epoch, value, until: now + life });
+    return Promise.resolve();
+  }
+
+  /** Forgets what has had its life, once in a while. */
+  #sweep(): void {
+    const now = this.wallClock();
+    if (now < this.#sweepAt) return;
+    this.#sweepAt = now + SWEEP_EVERY_MS;
+    for (const [key, { until }] of this.#fenced) if (until <= now) this.#fenced.delete(key);
+  }
+
+  #released(lease: LocalLease): void {
+    this.#held.delete(lease.name);
+    this.telemetry.emit('lease.released', { name: lease.name, node: this.node.name, epoch: lease.epoch });
+    this.hint({ t: 'released', name: lease.name });
+  }
+
+  #lost(lease: LocalLease, reason: LeaseLossReason): void {
+    this.#held.delete(lease.name);
+    this.telemetry.emit('lease.lost', { name: lease.name, node: this.node.name, epoch: lease.epoch, reason });
+  }
+}
+
+/** How long a state waits for the next owner; the same as in a cluster. */
+const LEFT_MS = 60_000;
+
+/** What owners left, by name, oldest first. INVARIANT (I19): the first owner that asks gets it, again and again; no other. */
+class LeftStates {
+  readonly #states = new Map<string, { state: string; until: number; taker?: LocalLease }>();
+
+  put(name: string, state: string, now: number): void {
+    this.#states.delete(name);
+    this.#states.set(name, { state, until: now + LEFT_MS });
+    for (const [each, { until }] of this.#states) {
+      if (until > now) break;
+      this.#states.delete(each);
+    }
+  }
+
+  take(name: string, lease: LocalLease, now: number): string | undefined {
+    const left = this.#states.get(name);
+    if (left === undefined) return undefined;
+    left.taker ??= lease;
+    if (left.taker === lease && left.until > now) return left.state;
+    this.#states.delete(name);
+    return undefined;
+  }
+}
+
+interface LocalLeaseEvents {
+  leave(state: string): void;
+  inherit(lease: LocalLease): string | undefined;
+  announced(): void;
+  released(lease: LocalLease): void;
+  lost(lease: LocalLease, reason: LeaseLossReason): void;
+}
+
+class LocalLease implements Lease {
+  state: OwnerRecord['state'] = 'starting';
+  readonly #abort = new AbortController();
+  #ended = false;
+
+  constructor(
+    readonly name: string,
+    readonly epoch: number,
+    readonly since: number,
+    private readonly events: LocalLeaseEvents,
+  ) {}
+
+  get signal(): AbortSignal {
+    return this.#abort.signal;
+  }
+
+  isHeld(): boolean {
+    return !this.#ended;
+  }
+
+  announce(): Promise<void> {
+    this.state = 'running';
+    this.events.announced();
+    return Promise.resolve();
+  }
+
+  release(): Promise<void> {
+    if (!this.#ended) {
+      this.#ended = true;
+      this.events.released(this);
+    }
+    return Promise.resolve();
+  }
+
+  leave(state: string): Promise<void> {
+    if (this.#ended) return Promise.reject(new Error('the lease is not held any more'));
+    this.events.leave(state);
+    return Promise.resolve();
+  }
+
+  inherit(): Promise<string | undefined> {
+    return Promise.resolve(this.#ended ? undefined : this.events.inherit(this));
+  }
+
+  abandon(): void {
+    this.lose('abandoned', 'this node');
+  }
+
+  lose(reason: LeaseLossReason, node: string): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.events.lost(this, reason);
+    this.#abort.abort(new LeaseLostError(this.name, node, this.epoch, reason));
+  }
+}

@@ -1,0 +1,568 @@
+import { EventEmitter } from 'node:events';
+import { Logger } from '@nestjs/common';
+import type { Redis } from 'ioredis';
+import type { Lock } from 'redlock';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { FoundationConfigError, LeaseLostError, StaleEpochError } from '../../errors/foundation.error.js';
+import type { LeaseTimes } from '../../config/options.js';
+import type { FoundationEvents } from '../../telemetry/events.js';
+import { Telemetry } from '../../telemetry/telemetry.js';
+import { keysOf } from '../../wire/keys.js';
+import { LIVES } from '../../wire/key.lifetimes.js';
+import { Masters } from './lease.quorum.js';
+import { RedlockLeases } from './redlock.leases.js';
+
+const TIMES: LeaseTimes = {
+  ...{ ttl: 1500, renewEvery: 350, commandTimeout: 200, margin: 250, deadline: 1233, grace: 1517 },
+  onStall: 'fence',
+};
+const never = new Promise<never>(() => undefined);
+
+type Command = (keyCount: number, ...rest: string[]) => Promise<unknown>;
+
+/** The script calls that RedlockLeases makes of its client, each answered by the test. */
+class FakeClient {
+  readonly calls: { command: string; keys: string[]; args: string[]; at: number }[] = [];
+  epoch = 100;
+  /** How far its clock is ahead of this node's. */
+  ahead = 1_800_000_000_000;
+  renewal: (leases: number) => unknown = (leases) => Array<number>(leases).fill(1);
+  recovery: (held: string[]) => unknown = (held) => held;
+  minted: () => unknown = () => String(++this.epoch);
+
+  readonly foundationLeaseMint = this.#command('mint', () => this.minted());
+  readonly foundationLeaseRenew = this.#command('renew', (keys) => this.#timed(this.renewal(keys.length)));
+  readonly foundationLeaseRecover = this.#command('recover', (_keys, args) =>
+    this.#timed(this.recovery(args.slice(9).filter((_, index) => index % 4 === 2))),
+  );
+  prolonged: () => unknown = () => 1;
+  readonly foundationLeaseProlong = this.#command('prolong', () => this.prolonged());
+  readonly foundationLeaseFarewell = this.#command('farewell', () => 1);
+  readonly foundationLeaseAnnounce = this.#command('announce', () => 1);
+  readonly foundationLeaseStanding = this.#command('standing', (keys) => [
+    5,
+    ...keys.slice(1).map((_, i) => i * 100 - 2),
+  ]);
+  readonly foundationLeaseOwners = this.#command('owners', (keys) =>
+    keys
+      .filter((_, index) => index % 2 === 0)
+      .map((key) => (key.endsWith(':a') ? ['n1', 'b1', '7', 'running', '12'] : [])),
+  );
+  readonly foundationFencedSet = this.#command('fencedSet', (_keys, [epoch]) => (Number(epoch) < 50 ? '50' : ''));
+
+  async #timed(answer: unknown): Promise<unknown> {
+    const replies = await answer;
+    return Array.isArray(replies)
+      ? [String(Math.round(performance.now() + this.ahead)), ...(replies as unknown[])]
+      : replies;
+  }
+
+  #command(command: string, answer: (keys: string[], args: string[]) => unknown): Command {
+    return async (count, ...rest) => {
+      const [keys, args] = [rest.slice(0, count), rest.slice(count)];
+      this.calls.push({ command, keys, args, at: performance.now() });
+      return answer(keys, args);
+    };
+  }
+
+  of(command: string) {
+    return this.calls.filter((call) => call.command === command);
+  }
+}
+
+class FakeRedlock extends EventEmitter {
+  clients = new Set<unknown>([1]);
+  readonly released: string[] = [];
+  count = 0;
+  attempt: () => Promise<Lock> = () => Promise.resolve({ value: `token-${++this.count}`, expiration: 0 });
+  acquire = jest.fn((_keys: string[], _ttl: number, _settings: object) => this.attempt());
+  release = async (lock: Lock): Promise<unknown> => {
+    this.released.push(lock.value);
+    return undefined;
+  };
+}
+
+/** As Redlock rejects: an error with attempts, each a promise of its votes. */
+const votes = (...against: Error[]) =>
+  Object.assign(new Error('The operation was unable to achieve a quorum'), {
+    attempts: [Promise.resolve({ votesFor: new Set(), votesAgainst: new Map(against.map((error, i) => [i, error])) })],
+  });
+const locked = () => Object.assign(new Error('locked'), { name: 'ResourceLockedError' });
+
+describe('RedlockLeases', () => {
+  let client: FakeClient;
+  let redlock: FakeRedlock;
+  let telemetry: Telemetry;
+  let events: { event: string; payload: unknown }[];
+  let leases: RedlockLeases;
+  let skew: number;
+  const keys = keysOf('app');
+
+  beforeEach(() => {
+    jest.useFakeTimers();
+    jest.spyOn(Math, 'random').mockReturnValue(0.5); // no jitter
+    Logger.overrideLogger(false);
+    skew = 0;
+    client = new FakeClient();
+    redlock = new FakeRedlock();
+    telemetry = new Telemetry();
+    events = [];
+    telemetry.attach('*', (event, payload) => events.push({ event, payload }));
+    leases = make();
+  });
+
+  afterEach(() => {
+    leases.close();
+    expect(jest.getTimerCount()).toBe(0);
+    jest.restoreAllMocks();
+    jest.useRealTimers();
+  });
+
+  const make = (lives = LIVES) =>
+    new RedlockLeases(
+      new Masters([client as unknown as Redis]),
+      new Masters([client as unknown as Redis]),
+      redlock,
+      keys,
+      TIMES,
+      { name: 'n1', bootId: 'b1' },
+      telemetry,
+      () => performance.now() + skew,
+      undefined,
+      lives,
+    );
+
+  const pass = (ms: number) => jest.advanceTimersByTimeAsync(ms);
+  const payloads = <E extends keyof FoundationEvents>(name: E) =>
+    events.filter(({ event }) => event === name).map(({ payload }) => payload as FoundationEvents[E]);
+  const held = async (name = 'a') => {
+    const lease = await leases.acquire(name);
+    if (lease === undefined) throw new Error('not acquired');
+    return lease;
+  };
+
+  it('refuses a Redlock over another number of clients than leases are on', () => {
+    redlock.clients = new Set([1, 2, 3]);
+    expect(make).toThrow(FoundationConfigError);
+  });
+
+  describe('acquire', () => {
+    it('takes the lock in a single attempt, mints under it, and only then reports it', async () => {
+      const lease = await held();
+      expect(redlock.acquire.mock.calls).toEqual([[[keys.lease('a')], 1500, { retryCount: 0 }]]);
+      expect(client.of('mint')[0]).toMatchObject({
+        keys: [keys.incarnation, keys.lease('a'), keys.epoch('a'), keys.owner('a')],
+        args: ['token-1', '1517', 'n1', 'b1', '1500', '0', '604800000', '86400000'],
+      });
+      expect(lease).toMatchObject({ name: 'a', epoch: 101 });
+      expect(lease.isHeld()).toBe(true);
+      expect(payloads('lease.acquired')).toEqual([{ name: 'a', node: 'n1', epoch: 101 }]);
+    });
+
+    it('gives nothing when somebody else holds it', async () => {
+      redlock.attempt = () => Promise.reject(votes(locked()));
+      expect(await leases.acquire('a')).toBeUndefined();
+      expect(client.calls).toEqual([]);
+    });
+
+    it.each<[string, Error]>([
+      ['one vote', votes(new Error('Command timed out'))],
+      ['an error of its own', new Error('Command timed out')],
+    ])('rejects when Redis could not say: %s', async (_what, error: Error) => {
+      redlock.attempt = () => Promise.reject(error);
+      await expect(leases.acquire('a')).rejects.toThrow('timed out');
+    });
+
+    it('rejects with an Error whatever was thrown', async () => {
+      // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors
+      redlock.attempt = () => Promise.reject({ code: 'ECONNRESET' });
+      await expect(leases.acquire('a')).rejects.toThrow('ECONNRESET');
+    });
+
+    it('does not wait for votes that never come after Redlock has given up', async () => {
+      redlock.attempt = () => Promise.reject(Object.assign(new Error('no quorum'), { attempts: [never] }));
+      const acquired = expect(leases.acquire('a')).rejects.toThrow('did not settle');
+      await pass(4 * TIMES.commandTimeout);
+      await acquired;
+    });
+
+    it('renews at once what was won so slowly that it may not last', async () => {
+      redlock.attempt = async () => {
+        skew += 900;
+        return { value: 'slow', expiration: 0 };
+      };
+      const lease = await held();
+      await pass(1);
+      expect(client.of('renew')).toHaveLength(1);
+      await pass(TIMES.deadline - 1);
+      expect(lease.isHeld()).toBe(true);
+    });
+
+    it('does not wait for a Redlock that never settles, and frees what it takes late', async () => {
+      let late!: (lock: Lock) => void;
+      redlock.attempt = () => new Promise((resolve) => (late = resolve));
+      const acquired = expect(leases.acquire('a')).rejects.toThrow('did not settle');
+      await pass(4 * TIMES.commandTimeout);
+      await acquired;
+      late({ value: 'late', expiration: 0 });
+      await pass(0);
+      expect(redlock.released).toEqual(['late']);
+    });
+
+    it.each([
+      ['the epoch was refused', () => ''],
+      ['the epoch is no number', () => 'x'],
+    ])('gives the lock back when %s', async (_what, minted) => {
+      client.minted = minted;
+      expect(await leases.acquire('a')).toBeUndefined();
+      expect(redlock.released).toEqual(['token-1']);
+      expect(client.of('farewell')).toHaveLength(1);
+      expect(payloads('lease.acquired')).toEqual([]);
+    });
+
+    it('gives the lock back and rejects when the epoch could not be minted', async () => {
+      client.minted = () => Promise.reject(new Error('Command timed out'));
+      await expect(leases.acquire('a')).rejects.toThrow('timed out');
+      await pass(0);
+      expect(redlock.released).toEqual(['token-1']);
+    });
+
+    it('gives the lock back when the answer came too late to be of use', async () => {
+      client.minted = () => {
+        skew += TIMES.deadline - TIMES.margin;
+        return '101';
+      };
+      expect(await leases.acquire('a')).toBeUndefined();
+      expect(redlock.released).toEqual(['token-1']);
+    });
+
+    it('counts the lease from when the request was sent', async () => {
+      redlock.attempt = async () => {
+        skew += 600;
+        return { value: 'slow', expiration: 0 };
+      };
+      const lease = await held();
+      await pass(TIMES.deadline - 600 - 1 - TIMES.renewEvery);
+      expect(lease.isHeld()).toBe(true);
+    });
+
+    it('gives the lock back when it was closed meanwhile', async () => {
+      const acquiring = leases.acquire('a');
+      leases.close();
+      expect(await acquiring).toBeUndefined();
+      expect(redlock.released).toEqual(['token-1']);
+    });
+  });
+
+  describe('keeping', () => {
+    it('renews all leases with one call at each interval', async () => {
+      const [a, b] = [await held('a'), await held('b')];
+      await pass(TIMES.renewEvery * 3 + 10);
+      expect(client.of('renew')).toHaveLength(3);
+      expect(client.of('renew')[0]).toMatchObject({
+        keys: [keys.lease('a'), keys.lease('b')],
+        args: ['1500', '-1', '200', 'token-1', 'token-2'],
+      });
+      await pass(60_000);
+      expect(a.isHeld() && b.isHeld()).toBe(true);
+      expect(payloads('lease.lost')).toEqual([]);
+    });
+
+    it('stops to renew when there is nothing left', async () => {
+      await (await held()).release();
+      const before = client.of('renew').length;
+      await pass(5000);
+      expect(client.of('renew').length - before).toBeLessThanOrEqual(1);
+    });
+
+    it('fences at the deadline, counted from the sending of the last acknowledged renewal', async () => {
+      const lease = await held();
+      await pass(TIMES.renewEvery + 1);
+      const [acked] = client.of('renew');
+      client.renewal = client.recovery = () => Promise.reject(new Error('Command timed out'));
+      await pass(TIMES.deadline - 2);
+      expect(lease.isHeld()).toBe(true);
+      expect(lease.signal.aborted).toBe(false);
+      await pass(4);
+      expect(lease.isHeld()).toBe(false);
+      expect(lease.signal.aborted).toBe(true);
+      expect(lease.signal.reason).toBeInstanceOf(LeaseLostError);
+      expect(performance.now() - acked!.at).toBeLessThan(TIMES.deadline + 10);
+      expect(payloads('lease.lost')).toEqual([{ name: 'a', node: 'n1', epoch: 101, reason: 'deadline' }]);
+    });
+
+    it('fences at the deadline when the renewal never answers', async () => {
+      const lease = await held();
+      client.renewal = () => never;
+      await pass(TIMES.deadline + 2);
+      expect(lease.signal.aborted).toBe(true);
+      expect(client.of('renew')).toHaveLength(1);
+    });
+
+    it('is no owner after a stall, before any timer has run', async () => {
+      const lease = await held();
+      skew += 10_000;
+      expect(lease.isHeld()).toBe(false);
+      await pass(TIMES.renewEvery);
+      expect(lease.signal.aborted).toBe(true);
+    });
+
+    it('asks only for what is left after a miss, and for the whole again after an answer', async () => {
+      const lease = await held();
+      const began = performance.now();
+      client.renewal = client.recovery = () => Promise.reject(new Error('Command timed out'));
+      await pass(TIMES.deadline - 150);
+      const [first, ...more] = client.of('renew');
+      expect(first!.args[0]).toBe('1500');
+      expect(more).toEqual([]);
+      const later = client.of('recover');
+      expect(later.length).toBeGreaterThan(3);
+      for (const { keys: named, args, at } of later) {
+        expect(named).toEqual([keys.incarnation, keys.lease('a'), keys.epoch('a'), keys.owner('a')]);
+        expect(args.slice(0, 6)).toEqual(['1517', 'n1', 'b1', '1500', '604800000', '86400000']);
+        expect(args.slice(6, 10)).toEqual(['-1', '200', '250', 'token-1']);
+        expect(Number(args[10])).toBe(Math.round(TIMES.deadline - (at - began) + TIMES.margin));
+        expect(args.slice(11)).toEqual(['101', 'starting']);
+      }
+      expect(lease.isHeld()).toBe(true);
+      client.renewal = () => [1];
+      client.recovery = (held) => held;
+      await pass(110);
+      await pass(TIMES.renewEvery * 2);
+      expect(lease.isHeld()).toBe(true);
+      expect(client.of('renew').at(-1)!.args[0]).toBe('1500');
+    });
+
+    it('says when it was sent by the clock of Redis, as the last answer told, and follows one that is set', async () => {
+      await held();
+      await pass(TIMES.renewEvery * 2 + 5);
+      client.ahead = -500;
+      await pass(TIMES.renewEvery * 2);
+      const [first, second, third, fourth] = client.of('renew');
+      expect(first!.args.slice(1, 3)).toEqual(['-1', '200']);
+      expect(second!.args[1]).toBe(String(Math.round(second!.at + 1_800_000_000_000)));
+      // The third one told the new time.
+      expect(third!.args[1]).toBe(String(Math.round(third!.at + 1_800_000_000_000)));
+      expect(fourth!.args[1]).toBe(String(Math.round(fourth!.at - 500)));
+    });
+
+    it('is kept by the next attempt when Redis takes one for late, because its clock went ahead', async () => {
+      const lease = await held();
+      await pass(TIMES.renewEvery + 1);
+      client.renewal = () => [''];
+      client.recovery = () => ['late'];
+      client.ahead += 5000;
+      await pass(TIMES.renewEvery + 110);
+      const [recover] = client.of('recover');
+      // By then Redis had told its new time.
+      expect(recover!.args[6]).toBe(String(Math.round(recover!.at + client.ahead)));
+      expect(lease.isHeld()).toBe(true);
+      client.recovery = () => ['150'];
+      client.renewal = (count) => Array<number>(count).fill(1);
+      await pass(110);
+      expect(lease).toMatchObject({ epoch: 150 });
+      await pass(TIMES.deadline * 2);
+      expect(lease.isHeld()).toBe(true);
+      expect(payloads('lease.lost')).toEqual([]);
+    });
+
+    it('ends at once when Redis says that the key is not ours', async () => {
+      const [a, b] = [await held('a'), await held('b')];
+      client.renewal = (count) => (count === 2 ? [1, -1] : [1]);
+      await pass(TIMES.renewEvery + 1);
+      expect([a.isHeld(), b.isHeld()]).toEqual([true, false]);
+      expect((b.signal.reason as LeaseLostError).why).toContain('belongs to another');
+      expect(payloads('lease.lost')).toEqual([{ name: 'b', node: 'n1', epoch: 102, reason: 'taken' }]);
+    });
+
+    it('goes on with a higher epoch when it was reclaimed after data loss', async () => {
+      const lease = await held();
+      client.renewal = () => [client.of('recover').length === 0 ? 0 : 1];
+      client.recovery = () => ['5000'];
+      await pass(TIMES.renewEvery + 1);
+      expect(lease.epoch).toBe(5000);
+      expect(lease.isHeld()).toBe(true);
+      expect(payloads('lease.reclaimed')).toEqual([{ name: 'a', node: 'n1', epoch: 5000, previousEpoch: 101 }]);
+    });
+
+    it('a recovery keeps the old deadline, however late it comes', async () => {
+      const lease = await held();
+      const began = performance.now();
+      client.renewal = () => Promise.reject(new Error('Command timed out'));
+      client.recovery = (held) => held;
+      while (lease.isHeld() && performance.now() - began < 10_000) await pass(10);
+      expect(performance.now() - began).toBeLessThanOrEqual(TIMES.deadline + 20);
+      expect(client.of('recover').length).toBeGreaterThan(1);
+    });
+
+    it('ends when the key is gone and Redis has not lost its data', async () => {
+      const lease = await held();
+      client.renewal = () => [0];
+      client.recovery = () => [''];
+      await pass(TIMES.renewEvery + 1);
+      expect(payloads('lease.lost')).toEqual([{ name: 'a', node: 'n1', epoch: 101, reason: 'taken' }]);
+      expect(lease.isHeld()).toBe(false);
+    });
+
+    it.each([[null], ['nonsense'], [[]]])('does not count the reply %j as an acknowledgement', async (reply) => {
+      const lease = await held();
+      client.renewal = () => reply;
+      await pass(TIMES.deadline + 2);
+      expect(lease.signal.aborted).toBe(true);
+    });
+
+    it('ignores an answer for a lease that was released meanwhile', async () => {
+      const lease = await held();
+      let answer!: (reply: string[]) => void;
+      client.renewal = () => new Promise((resolve) => (answer = resolve));
+      await pass(TIMES.renewEvery + 1);
+      await lease.release();
+      answer(['0']);
+      await pass(1);
+      expect(payloads('lease.lost')).toEqual([]);
+      expect(lease.signal.aborted).toBe(false);
+    });
+
+    it('loses all at once', async () => {
+      const all = [await held('a'), await held('b')];
+      leases.loseAll();
+      expect(all.map((lease) => lease.signal.aborted)).toEqual([true, true]);
+      expect(payloads('lease.lost').map(({ reason }) => reason)).toEqual(['replaced', 'replaced']);
+    });
+
+    it('does not renew what was abandoned', async () => {
+      const lease = await held();
+      lease.abandon();
+      await pass(5000);
+      expect(client.of('renew')).toEqual([]);
+      expect(redlock.released).toEqual([]);
+    });
+  });
+
+  describe('release', () => {
+    it('reports first, then frees the lock and says farewell', async () => {
+      const lease = await held();
+      await lease.release();
+      expect(payloads('lease.released')).toEqual([{ name: 'a', node: 'n1', epoch: 101 }]);
+      expect(redlock.released).toEqual(['token-1']);
+      expect(client.of('farewell')[0]).toMatchObject({
+        keys: [keys.lease('a'), keys.owner('a'), keys.epoch('a')],
+        args: ['token-1', keys.hints, '{"t":"released","name":"a"}', '86400000'],
+      });
+      expect(lease.isHeld()).toBe(false);
+      expect(lease.signal.aborted).toBe(false);
+    });
+
+    it('never rejects', async () => {
+      const lease = await held();
+      redlock.release = () => Promise.reject(new Error('gone'));
+      await expect(lease.release()).resolves.toBeUndefined();
+    });
+
+    it('does not report a lost lease as released', async () => {
+      const lease = await held();
+      leases.loseAll();
+      await lease.release();
+      expect(payloads('lease.released')).toEqual([]);
+    });
+
+    it('does not wait for a Redlock that never settles', async () => {
+      const lease = await held();
+      redlock.release = () => never;
+      let done = false;
+      void lease.release().then(() => (done = true));
+      await pass(10_000);
+      expect(done).toBe(true);
+    });
+  });
+
+  describe('what belongs to a lease', () => {
+    /** An hour of renewals takes long, also with a clock of its own. */
+    const EVERY = 10_000;
+
+    beforeEach(() => {
+      leases.close();
+      leases = make({ ...LIVES, prolongEvery: EVERY });
+    });
+
+    it('is prolonged once in a while, for all that are held, in batches', async () => {
+      const held = await Promise.all(Array.from({ length: 101 }, (_, index) => leases.acquire(`p${index}`)));
+      expect(held.every((lease) => lease !== undefined)).toBe(true);
+      await pass(EVERY - 1000);
+      expect(client.of('prolong')).toEqual([]);
+      await pass(2000);
+      const calls = client.of('prolong');
+      expect(calls.map(({ keys: { length } }) => length)).toEqual([300, 3]);
+      expect(calls[1]!.keys).toEqual([keys.lease('p100'), keys.epoch('p100'), keys.owner('p100')]);
+      expect(calls[1]!.args).toEqual(['n1', 'b1', '1500', '604800000', '86400000', 'token-101', '201', 'starting']);
+      await pass(EVERY);
+      expect(client.of('prolong')).toHaveLength(4);
+    });
+
+    it('is prolonged soon when that failed, and nothing is lost', async () => {
+      const lease = await held();
+      client.prolonged = () => {
+        throw new Error('away');
+      };
+      await pass(EVERY + 1000);
+      expect(client.of('prolong')).toHaveLength(1);
+      await pass(EVERY);
+      expect(client.of('prolong')).toHaveLength(2);
+      expect(lease.isHeld()).toBe(true);
+    });
+
+    it('is not touched when nothing is held', async () => {
+      await (await held()).release();
+      await pass(2 * EVERY);
+      expect(client.of('prolong')).toEqual([]);
+    });
+  });
+
+  describe('questions', () => {
+    it('ask nothing for no names', async () => {
+      expect(await leases.standing([])).toEqual([]);
+      expect(await leases.owners([])).toEqual([]);
+      expect(client.calls).toEqual([]);
+    });
+
+    it('standing is the longer of grace and ttl', async () => {
+      expect(await leases.standing(['a', 'b', 'c'])).toEqual([
+        { name: 'a', freeInMs: 5 },
+        { name: 'b', freeInMs: 98 },
+        { name: 'c', freeInMs: 198 },
+      ]);
+    });
+
+    it('owners are records, and undefined for a name without one', async () => {
+      expect(await leases.owners(['a', 'b'])).toEqual([
+        { name: 'a', node: 'n1', bootId: 'b1', epoch: 7, state: 'running', since: 12 },
+        undefined,
+      ]);
+    });
+
+    it('a fenced write is refused with both epochs', async () => {
+      await expect(leases.fencedSet('k', 'v', 60)).resolves.toBeUndefined();
+      const refused = leases.fencedSet('k', 'v', 40);
+      await expect(refused).rejects.toBeInstanceOf(StaleEpochError);
+      await expect(refused).rejects.toMatchObject({ key: 'k', epoch: 40, storedEpoch: 50 });
+      await expect(leases.fencedDelete('k', 40)).rejects.toBeInstanceOf(StaleEpochError);
+    });
+
+    it('a fenced write says how long it lives', async () => {
+      await leases.fencedSet('k', 'v', 60);
+      await leases.fencedSet('k', 'v', 60, 77_000);
+      await leases.fencedDelete('k', 60);
+      expect(client.of('fencedSet').map(({ args }) => args)).toEqual([
+        ['60', '2592000000', 'v'],
+        ['60', '77000', 'v'],
+        ['60', '86400000'],
+      ]);
+    });
+
+    it('announces with the token', async () => {
+      const lease = await held();
+      await lease.announce();
+      expect(client.of('announce')[0]!.args).toEqual(['token-1', keys.hints, '{"t":"running","name":"a"}', '86400000']);
+    });
+  });
+});

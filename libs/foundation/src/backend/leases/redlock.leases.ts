@@ -1,0 +1,365 @@
+/**
+ * Leases over Redlock: Redlock takes and frees the lock, our scripts mint epochs, `lease.renewal.ts` keeps what is held.
+ * Called by the supervisor; underneath `redlock.acquire`, `redlock.release`, EVALSHA, on one Redis or on a majority.
+ */
+import type { Redis } from 'ioredis';
+import Redlock, { type ExecutionError, type Lock } from 'redlock';
+import type { LeaseTimes } from '../../config/options.js';
+import { FoundationConfigError, StaleEpochError, describe } from '../../errors/foundation.error.js';
+import { asError, isError } from '../../errors/describe.js';
+import { unattended } from '../../foreign/gate.js';
+import type { LeaseLossReason } from '../../telemetry/events.js';
+import { Log } from '../../logging/log.js';
+import type { Telemetry } from '../../telemetry/telemetry.js';
+import { monotonicNow } from '../../time/monotonic.clock.js';
+import { Grace } from '../redis/grace.period.js';
+import { HeldLease } from './held.lease.js';
+import type { Keys } from '../../wire/keys.js';
+import {
+  ACQUIRE_GUARD,
+  announceScript,
+  farewellScript,
+  fencedSetScript,
+  inheritScript,
+  forgetScript,
+  lastEpochScript,
+  leaveScript,
+  mintScript,
+  ownersScript,
+  standingScript,
+} from './lease.scripts.js';
+import type { Lease, Leases, OwnerRecord, Standing } from './leases.js';
+import { LIVES, type Lives } from '../../wire/key.lifetimes.js';
+import { Masters } from './lease.quorum.js';
+import type { NodeIdentity } from '../../wire/node.identity.js';
+import { Renewal } from './lease.renewal.js';
+import { toNumber, toCount, toTexts } from '../redis/lua.script.js';
+import { within } from '../../time/timeout.js';
+
+/** One attempt, at once: Redlock's waiting acquire can hand out a lock that has expired (its issue #274). */
+const ONCE = { retryCount: 0 };
+const HANDOFF_MS = 60_000;
+/** How long what was taken stays for another try of the same owner; an instance gives up after six seconds. */
+const TAKEN_MS = 10_000;
+/** A farewell that fails is tried again, because until the lease expires nobody else can have the name. */
+const FAREWELLS = 3;
+const FAREWELL_RETRY_MS = 100;
+/** Names in one script call. */
+const FORGOTTEN_AT_ONCE = 500;
+/** How often servers that do not agree on an owner are asked, and how long to wait in between. */
+const LOOKS = 4;
+const RELOOK_MS = 25;
+/** When too few servers said when a name is free. */
+const UNKNOWN_MS = 1000;
+/** Of a key that never expires: nobody's lease; whoever set it must delete it. */
+const FOREVER = -1;
+
+/** Makes the Redlock instance, whose acquire also respects the grace after data loss. */
+export function createRedlock(clients: readonly Redis[]): Redlock {
+  return new Redlock(clients, ONCE, { acquireScript: (script) => ACQUIRE_GUARD + script });
+}
+
+/** See {@link Leases}. */
+export class RedlockLeases implements Leases {
+  readonly #locks = new WeakMap<HeldLease, Lock>();
+  readonly #logger = new Log();
+  readonly #renewal: Renewal;
+
+  constructor(
+    private readonly masters: Masters,
+    /** The same servers over other connections, for what may be large or slow and must not delay a renewal. */
+    private readonly control: Masters,
+    private readonly redlock: Redlock,
+    private readonly keys: Keys,
+    private readonly times: LeaseTimes,
+    private readonly node: NodeIdentity,
+    private readonly telemetry: Telemetry,
+    private readonly now: () => number = monotonicNow,
+    private readonly after: Grace = new Grace(times.grace, now),
+    private readonly lives: Lives = LIVES,
+  ) {
+    const { length } = masters.clients;
+    if (redlock.clients.size !== length) {
+      throw new FoundationConfigError(
+        'redlock',
+        `a Redlock over ${redlock.clients.size} clients`,
+        `one over ${length}, a client for each Redis that leases are on (see "redis.quorum")`,
+      );
+    }
+    this.#renewal = new Renewal(masters, control, keys, times, node, telemetry, now, after, lives);
+  }
+
+  async acquire(name: string, above = 0): Promise<Lease | undefined> {
+    const sentAt = this.now();
+    const lock = await this.#tryLock(name);
+    if (lock === undefined) return undefined;
+    const lease = await this.#mint(name, lock, sentAt, above);
+    // Redlock does not check whether the answer came in time, so a lock that is nearly over is given back at once.
+    const inTime = this.now() - sentAt < this.times.deadline - this.times.margin;
+    if (lease === undefined || !inTime || this.#renewal.closed) {
+      await this.#unlock(name, lock);
+      return undefined;
+    }
+    this.#locks.set(lease, lock);
+    this.#renewal.add(lease);
+    this.telemetry.emit('lease.acquired', { name, node: this.node.name, epoch: lease.epoch });
+    return lease;
+  }
+
+  async standing(names: readonly string[]): Promise<Standing[]> {
+    if (names.length === 0) return [];
+    const keys = [this.keys.incarnation, ...names.map((name) => this.keys.lease(name))];
+    const replies = await this.masters.run(standingScript, keys, [this.after.text, this.times.ttl]);
+    const waits = replies.map((reply) => {
+      const [grace = 0, ...ttls] = toTexts(reply).map(Number);
+      return ttls.map((ttl) => Math.max(grace, Math.min(waitOf(ttl), this.times.ttl + this.times.grace)));
+    });
+    // A name can be had as soon as a majority of the servers gives it.
+    const earliest = (index: number): number => {
+      const inOrder = waits.flatMap((each) => each[index] ?? []).sort((a, b) => a - b);
+      return inOrder[this.masters.majority - 1] ?? UNKNOWN_MS;
+    };
+    return names.map((name, index) => ({ name, freeInMs: earliest(index) }));
+  }
+
+  async owners(names: readonly string[]): Promise<(OwnerRecord | undefined)[]> {
+    if (names.length === 0) return [];
+    const keys = names.flatMap((name) => [this.keys.lease(name), this.keys.owner(name)]);
+    const decide = (replies: readonly unknown[]): (OwnerRecord | 'none' | undefined)[] => {
+      const rows = replies.filter((reply) => Array.isArray(reply)) as unknown[][];
+      return names.map((name, index) => this.#agreed(rows.map((row) => ownerOf(name, toTexts(row[index])))));
+    };
+    for (let look = 1; ; look++) {
+      const owners = decide(
+        await this.control.run(ownersScript, keys, [], (replies) =>
+          decide(replies).every((owner) => owner !== undefined),
+        ),
+      );
+      if (owners.every((owner) => owner !== undefined))
+        return owners.map((owner) => (owner === 'none' ? undefined : owner));
+      // For a moment, while a lease is being taken or given back, the servers do not agree.
+      if (look === LOOKS) throw new Error(`The Redis servers do not agree who owns ${names.join(', ').slice(0, 100)}`);
+      await new Promise((resolve) => setTimeout(resolve, RELOOK_MS));
+    }
+  }
+
+  async grace(): Promise<number> {
+    return toNumber(
+      toTexts(
+        await standingScript.run(this.masters.clients[0]!, [this.keys.incarnation], [this.after.text, this.times.ttl]),
+      )[0],
+    );
+  }
+
+  async lastEpoch(name: string): Promise<number> {
+    // INVARIANT (I3): a majority knows each epoch that counted, so one of any majority does.
+    const epochs = await this.control.run(lastEpochScript, [this.keys.epoch(name)], []);
+    return Math.max(...epochs.map(toNumber));
+  }
+
+  async forget(names: readonly string[]): Promise<void> {
+    for (let at = 0; at < names.length; at += FORGOTTEN_AT_ONCE) {
+      const some = names.slice(at, at + FORGOTTEN_AT_ONCE);
+      const keys = some.flatMap((name) => [this.keys.lease(name), this.keys.epoch(name)]);
+      // A server that does not hear of it keeps the keys for as long as without it.
+      await this.control.run(forgetScript, [this.keys.epochs, ...keys], [this.lives.epoch]);
+    }
+  }
+
+  async fencedSet(key: string, value: string, epoch: number, life = this.lives.fenced): Promise<void> {
+    await this.#fencedWrite(key, epoch, [life, value]);
+  }
+
+  async fencedDelete(key: string, epoch: number): Promise<void> {
+    await this.#fencedWrite(key, epoch, [this.lives.fencedMark]);
+  }
+
+  async #fencedWrite(key: string, epoch: number, lifeAndValue: readonly (string | number)[]): Promise<void> {
+    // INVARIANT (I4): a majority refuses the write of a lower epoch after a higher one, whatever this node believes, for
+    // as long as the key lives.
+    const written = this.#hasMajority('');
+    const args = [epoch, ...lifeAndValue];
+    const replies = await this.control.run(fencedSetScript, [this.keys.fenced(key)], args, written);
+    const higher = Math.max(...replies.map(toNumber));
+    if (higher > 0) throw new StaleEpochError(key, epoch, higher);
+  }
+
+  held(): number {
+    return this.#renewal.leases().filter((lease) => lease.isHeld()).length;
+  }
+
+  loseAll(): void {
+    for (const lease of this.#renewal.leases()) lease.lose('replaced');
+  }
+
+  close(): void {
+    this.#renewal.close();
+  }
+
+  // -- called by HeldLease -------------------------------------------------------------------------------------------
+
+  async announce(lease: HeldLease): Promise<void> {
+    const hint = JSON.stringify({ t: 'running', name: lease.name });
+    const keys = [this.keys.lease(lease.name), this.keys.owner(lease.name)];
+    await this.masters.run(announceScript, keys, [lease.token, this.keys.hints, hint, this.lives.owner]);
+  }
+
+  async leave(lease: HeldLease, state: string): Promise<void> {
+    const keys = [this.keys.lease(lease.name), this.keys.handoff(lease.name)];
+    const left = await this.control.run(leaveScript, keys, [lease.token, state, HANDOFF_MS], this.#hasMajority(1));
+    if (!this.#hasMajority(1)(left)) throw new Error('the lease is not held any more');
+  }
+
+  async inherit(lease: HeldLease): Promise<string | undefined> {
+    const keys = [this.keys.lease(lease.name), this.keys.handoff(lease.name)];
+    // A server that did not answer when the state was taken still has it; a minority is not believed.
+    const agreed = (states: readonly unknown[]): unknown => states.find((state) => this.#hasMajority(state)(states));
+    const args = [lease.token, TAKEN_MS];
+    const states = await this.control.run(inheritScript, keys, args, (all) => agreed(all) !== undefined);
+    const state = agreed(states);
+    if (typeof state === 'string') return state;
+    // Nothing on most of them is an answer; no majority for anything is none.
+    if (state === undefined && this.control.isQuorum)
+      throw new Error('the Redis servers do not agree on what was left');
+    return undefined;
+  }
+
+  async release(lease: HeldLease): Promise<void> {
+    if (!lease.isHeld()) lease.lose('deadline');
+    const held = !lease.ended;
+    lease.end();
+    this.#renewal.forget(lease);
+    // INVARIANT (I1): reported as released before Redis is asked, because from then on another node may be the owner.
+    if (held) {
+      this.telemetry.emit('lease.released', { name: lease.name, node: this.node.name, epoch: lease.epoch });
+    }
+    const lock = this.#locks.get(lease);
+    if (lock !== undefined) await this.#unlock(lease.name, lock);
+  }
+
+  lost(lease: HeldLease, reason: LeaseLossReason): void {
+    this.#renewal.forget(lease);
+    this.telemetry.emit('lease.lost', { name: lease.name, node: this.node.name, epoch: lease.epoch, reason });
+  }
+
+  // -- taking ---------------------------------------------------------------------------------------------------------
+
+  async #tryLock(name: string): Promise<Lock | undefined> {
+    const attempt = this.redlock.acquire([this.keys.lease(name)], this.times.ttl, ONCE);
+    try {
+      // Redlock's promise may never settle (split votes, a throwing listener), so it does not get to decide how long we wait.
+      return await this.#settled(attempt);
+    } catch (error) {
+      // Its votes are complete only when every server has answered, which a client without a timeout may never do.
+      const failure = await this.#settled(failureOf(error, this.masters.majority)).catch((late: Error) => late);
+      if (failure === undefined) return undefined;
+      attempt.then((late) => this.#unlock(name, late)).catch(() => undefined);
+      throw failure;
+    }
+  }
+
+  #settled<T>(work: Promise<T>): Promise<T> {
+    const ms = 4 * this.times.commandTimeout;
+    return within(ms, work, `Redlock did not settle in ${ms} ms`);
+  }
+
+  async #mint(name: string, lock: Lock, sentAt: number, above: number): Promise<HeldLease | undefined> {
+    const keys = [this.keys.incarnation, this.keys.lease(name), this.keys.epoch(name), this.keys.owner(name)];
+    try {
+      const { after, lives, node, times } = this;
+      const args = [lock.value, after.text, node.name, node.bootId, times.ttl, above, lives.epoch, lives.owner];
+      const minted = (answers: readonly unknown[]): number[] => answers.map(toNumber).filter((epoch) => epoch > 0);
+      const enough = (answers: readonly unknown[]): boolean => minted(answers).length >= this.masters.majority;
+      const epochs = minted(await this.masters.run(mintScript, keys, args, enough));
+      if (epochs.length < this.masters.majority) return undefined;
+      // INVARIANT (I3): two majorities share a server, so one of these is above every epoch that a majority knew.
+      const grant = { epoch: Math.max(...epochs), sentAt };
+      const lease = this.#leaseOf(name, lock, grant);
+      if (!this.masters.isQuorum) return lease;
+      return (await this.#renewal.confirm(new Map([[lease, lease.epoch]]))).has(lease) ? lease : undefined;
+    } catch (error) {
+      unattended('giving back a lease that came too late', this.#unlock(name, lock));
+      throw error;
+    }
+  }
+
+  /** True when a majority of the servers gave this very answer. */
+  #hasMajority(answer: unknown): (answers: readonly unknown[]) => boolean {
+    return (answers) => answers.filter((each) => each === answer && each !== undefined).length >= this.masters.majority;
+  }
+
+  #leaseOf(name: string, lock: Lock, grant: { epoch: number; sentAt: number }): HeldLease {
+    const { deadline } = this.times;
+    return new HeldLease(this, name, this.keys.lease(name), lock.value, this.node.name, deadline, this.now, grant);
+  }
+
+  async #unlock(name: string, lock: Lock): Promise<void> {
+    try {
+      await this.#settled(this.redlock.release(lock, ONCE));
+    } catch (error) {
+      // Already expired, or Redis is away: either way the key is not ours for longer than its ttl.
+      this.#logger.debug('A lease was not released; it expires', { name, error: describe(error) });
+    }
+    await this.#farewell(name, lock.value);
+  }
+
+  async #farewell(name: string, token: string): Promise<void> {
+    const hint = JSON.stringify({ t: 'released', name });
+    const keys = [this.keys.lease(name), this.keys.owner(name), this.keys.epoch(name)];
+    const args = [token, this.keys.hints, hint, this.lives.releasedEpoch];
+    for (let attempt = 1; ; attempt++) {
+      try {
+        await this.masters.run(farewellScript, keys, args);
+        return;
+      } catch (error) {
+        if (attempt === FAREWELLS) {
+          this.#logger.debug('The end of a lease was not said; others see it when it expires', {
+            name,
+            error: describe(error),
+          });
+          return;
+        }
+        await new Promise((resolve) => setTimeout(resolve, FAREWELL_RETRY_MS));
+      }
+    }
+  }
+
+  /** The owner that a majority names, with what the furthest of them knows; `none` when a majority knows none. */
+  #agreed(owners: readonly (OwnerRecord | undefined)[]): OwnerRecord | 'none' | undefined {
+    const { majority } = this.masters;
+    const known = owners.filter((owner) => owner !== undefined);
+    if (owners.length - known.length >= majority) return 'none';
+    const agreed = known.filter(({ bootId }) => known.filter((other) => other.bootId === bootId).length >= majority);
+    const epoch = Math.max(...agreed.map((owner) => owner.epoch));
+    const furthest = agreed.filter((owner) => owner.epoch === epoch);
+    return furthest.find(({ state }) => state === 'running') ?? furthest[0];
+  }
+}
+
+/** `undefined` when enough servers said that somebody else holds the key; otherwise what went wrong. */
+async function failureOf(error: unknown, majority: number): Promise<Error | undefined> {
+  const attempts = isError(error) && 'attempts' in error ? (error as ExecutionError).attempts : undefined;
+  if (attempts === undefined) return asError(error);
+  const votes = (await Promise.all(attempts)).flatMap(({ votesAgainst }) => [...votesAgainst.values()]);
+  const isLocked = ({ name, constructor }: Error): boolean =>
+    name === 'ResourceLockedError' || constructor.name === 'ResourceLockedError';
+  return votes.filter(isLocked).length >= majority ? undefined : votes.find((vote) => !isLocked(vote));
+}
+
+/** For how long a lease that lasts so long need not be looked at; whoever calls bounds it by the times of this node. */
+function waitOf(ttl: number | undefined): number {
+  return ttl === FOREVER ? 1000 : Math.max(0, ttl ?? 0);
+}
+
+function ownerOf(name: string, row: readonly string[]): OwnerRecord | undefined {
+  const [node, bootId, epoch, state, since] = row;
+  if (node === undefined || bootId === undefined) return undefined;
+  return {
+    name,
+    node,
+    bootId,
+    epoch: toCount(Number(epoch)),
+    state: state === 'running' ? 'running' : 'starting',
+    since: toCount(Number(since)),
+  };
+}

@@ -1,0 +1,54 @@
+/**
+ * The engine of a single process: every contract in memory, no Redis, no network.
+ * Loaded when the configuration is not clustered.
+ */
+import type { FoundationConfig } from '../config/options.js';
+import { Gate } from '../foreign/gate.js';
+import type { Telemetry } from '../telemetry/telemetry.js';
+import type { Engine } from './backend.js';
+import type { Hint, HintListener } from '../wire/hint.js';
+import { LocalLeases } from './leases/local.leases.js';
+import { LocalNodes } from './directory/local.directory.js';
+import { LocalRestarts } from './restarts/local.restarts.js';
+import { LocalStreams } from './streams/local.streams.js';
+import { LocalTable } from './tables/local.table.js';
+import { LocalTransport } from './transport/local.transport.js';
+import type { NodeIdentity } from '../wire/node.identity.js';
+
+/** Makes the engine. */
+export function createLocalEngine(_config: FoundationConfig, node: NodeIdentity, telemetry: Telemetry): Engine {
+  const listeners = new Set<HintListener>();
+  const gate = new Gate();
+  // As over Redis, a hint arrives after the call that caused it has returned.
+  const hint = (message: Hint): void =>
+    queueMicrotask(() => {
+      for (const listener of listeners) gate.tell('a listener to hints', listener, message);
+    });
+  const wallClock = (): number => Date.now();
+  const leases = new LocalLeases(node, telemetry, hint, wallClock);
+  const restarts = new LocalRestarts(wallClock);
+  const streams = new LocalStreams(wallClock);
+  return {
+    kind: 'local',
+    endpoint: 'this process',
+    leases,
+    nodes: new LocalNodes(wallClock),
+    table: new LocalTable((version) => hint({ t: 'table', version }), wallClock),
+    services: new LocalTable((version) => hint({ t: 'services', version }), wallClock),
+    transport: new LocalTransport(),
+    streams,
+    restarts,
+    raw: {},
+    open: () => Promise.resolve(),
+    inspect: () => Promise.resolve({}),
+    onHint(listener) {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
+    async close() {
+      leases.close();
+      streams.close();
+      await restarts.close();
+    },
+  };
+}

@@ -1,0 +1,155 @@
+/**
+ * The engine of a cluster: every contract over Redis. Loaded only when the configuration is clustered.
+ * Reading it shows which connection serves what.
+ */
+import type { Queue } from 'bullmq';
+import type Redlock from 'redlock';
+import type { FoundationConfig } from '../config/options.js';
+import { Gate } from '../foreign/gate.js';
+import type { Telemetry } from '../telemetry/telemetry.js';
+import { BullmqRestarts, createQueue } from './restarts/bullmq.restarts.js';
+import { monotonicNow } from '../time/monotonic.clock.js';
+import { DirectTransport } from './transport/direct/direct.transport.js';
+import type { Engine } from './backend.js';
+import { Grace } from './redis/grace.period.js';
+import { parseHint, type HintListener } from '../wire/hint.js';
+import { Loads } from './directory/load.hints.js';
+import { channelOf, keysOf } from '../wire/keys.js';
+import { Masters } from './leases/lease.quorum.js';
+import type { NodeIdentity } from '../wire/node.identity.js';
+import { observing } from './observer.backend.js';
+import { publicUrl } from './redis/redis.endpoint.js';
+import { RedisConnections } from './redis/redis.connections.js';
+import { RedisNodes } from './directory/redis.directory.js';
+import { RedisStreams } from './streams/redis.streams.js';
+import { RedisTable } from './tables/redis.table.js';
+import { RedisTransport } from './transport/redis.transport.js';
+import { RedlockLeases, createRedlock } from './leases/redlock.leases.js';
+import { createSeal } from '../security/signer.js';
+import { Stamps } from '../security/replay.guard.js';
+
+/** Makes the engine; the connections begin to open at once, `open()` waits for them. */
+export function createRedisEngine(config: FoundationConfig, node: NodeIdentity, telemetry: Telemetry): Engine {
+  const connections = new RedisConnections(config);
+  try {
+    const engine = engineOver(connections, config, node, telemetry);
+    return config.observes === true ? observing(engine) : engine;
+  } catch (error) {
+    // What was adopted may be refused; nothing of ours stays open then.
+    connections.close();
+    throw error;
+  }
+}
+
+function engineOver(
+  connections: RedisConnections,
+  config: FoundationConfig,
+  node: NodeIdentity,
+  telemetry: Telemetry,
+): Engine {
+  const keys = keysOf(config.appName);
+  const seal = createSeal(config.appName, config.cookie);
+  const loads = new Loads(seal, keys.hints);
+  const { leases: client, control, subscriber, publisher, quorum, quorumControl } = connections;
+  const redlock = (config.redlock as Redlock | undefined) ?? createRedlock(connections.quorum);
+  const queue = (config.queue as Queue | undefined) ?? createQueue(control, keys, config.observes);
+  const grace = new Grace(config.lease.grace);
+  const leases = new RedlockLeases(
+    new Masters(quorum),
+    new Masters(quorumControl),
+    redlock,
+    keys,
+    config.lease,
+    node,
+    telemetry,
+    monotonicNow,
+    grace,
+  );
+  const topics = new RedisTransport(subscriber, publisher, connections.countsReceivers, {
+    // Room for a bundle and for what JSON and base64 add; the same as over links.
+    longest: 2 * config.channels.maxMessageBytes + 1024 * 1024,
+    ...(config.cookie === undefined ? {} : { signing: { seal, stamps: new Stamps(node.bootId) } }),
+    isOpen: (topic) => topic === keys.hints,
+    refused: (topic, reason) =>
+      telemetry.emit('message.dropped', { channel: channelOf(keys, topic), reason, count: 1 }),
+  });
+  const direct =
+    config.transport.kind === 'direct'
+      ? new DirectTransport({ ...config, transport: config.transport }, node, telemetry, topics, keys)
+      : undefined;
+  const restarts = new BullmqRestarts(control, connections.worker, queue, config.queue === undefined, keys);
+  const consumer = `${node.name}:${node.bootId}`;
+  const streams = new RedisStreams(control, () => connections.blocking(), keys, consumer, seal);
+  const listeners = new Set<HintListener>();
+  const gate = new Gate();
+  let [linked, listening] = [false, false];
+
+  return {
+    kind: 'redis',
+    endpoint: connections.endpoint,
+    url: publicUrl(config.redis),
+    leases,
+    nodes: new RedisNodes(client, control, keys, config, seal, loads, grace),
+    table: new RedisTable(
+      control,
+      {
+        ...{ rows: keys.processes, versions: keys.processVersions, marks: keys.processMarks, head: keys.processHead },
+        ...{ hints: keys.hints, hint: { t: 'table' } },
+      },
+      seal,
+    ),
+    services: new RedisTable(
+      control,
+      {
+        ...{ rows: keys.services, versions: keys.serviceVersions, marks: keys.serviceMarks, head: keys.serviceHead },
+        ...{ hints: keys.hints, hint: { t: 'services' } },
+      },
+      seal,
+    ),
+    // Channels and calls take the one that was chosen; hints come out of Lua and stay with Redis.
+    transport: direct ?? topics,
+    get address() {
+      return direct?.address;
+    },
+    meet: (members) => direct?.meet(members),
+    streams,
+    restarts,
+    raw: { leases: client, control, subscriber, publisher, redlock, queue, worker: restarts.worker },
+    async open() {
+      await connections.ready();
+      // Each is remembered once it is done, since whoever joins later calls this again after a failure.
+      if (!linked) await direct?.listen();
+      linked = true;
+      if (listening) return;
+      await topics.subscribe(keys.hints, (text) => {
+        const hint = parseHint(text);
+        if (hint?.t === 'load' && !loads.isTrue(hint)) return;
+        if (hint !== undefined) for (const listener of listeners) gate.tell('a listener to hints', listener, hint);
+      });
+      listening = true;
+    },
+    troubles: () => connections.troubles(),
+    async inspect() {
+      const [evictionPolicy, sweepDueAt] = await Promise.all([connections.evictionPolicy(), restarts.sweepDueAt()]);
+      return {
+        ...(evictionPolicy === undefined ? {} : { evictionPolicy }),
+        ...(sweepDueAt === undefined ? {} : { sweepLateMs: Math.max(0, Date.now() - sweepDueAt) }),
+      };
+    },
+    onHint(listener) {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
+    async close() {
+      leases.close();
+      direct?.close();
+      topics.close();
+      try {
+        streams.close();
+        await restarts.close();
+      } finally {
+        connections.close();
+      }
+    },
+  };
+}

@@ -1,0 +1,64 @@
+/**
+ * The Lua by which Redis is found to have lost its data, and for how long new owners then wait.
+ * Part of the scripts of the leases and of the node directory.
+ */
+
+/** For how long after a node was heard its leases may count, in milliseconds: by then the last one has run out. */
+const KEPT_MS = 60_000;
+
+/** No grace is longer, whatever stands in Redis. */
+const LONGEST_GRACE_MS = 600_000;
+
+/**
+ * Lua: `longest(key, text)` → the longest grace of the nodes of this application, in ms, and for how long it is kept. `text` is
+ * that of the caller and, where it is longer, what the caller heard before Redis lost its data; see `grace.period.ts`.
+ *
+ * INVARIANT (I1): whoever asks, the grace is at least that of each node that Redis heard in the last minute.
+ */
+const LONGEST = `
+local function longest(key, text)
+  local own, heard, heard_for = string.match(text, '^(%d+) ?(%d*) ?(%d*)$')
+  own = tonumber(own)
+  local kept = math.min(tonumber(redis.call('GET', key) or '') or 0, ${LONGEST_GRACE_MS})
+  local left = kept > 0 and redis.call('PTTL', key) or 0
+  local keep = math.max(${KEPT_MS}, own * 4)
+  -- Not at each call, because the calls are many.
+  if own > kept or own == kept and left < keep / 2 then
+    redis.call('SET', key, string.format('%.0f', own), 'PX', keep)
+    kept, left = own, keep
+  end
+  heard = tonumber(heard)
+  if heard and heard > kept then
+    redis.call('SET', key, string.format('%.0f', heard), 'PX', heard_for)
+    kept, left = heard, tonumber(heard_for)
+  end
+  return kept, left
+end
+`;
+
+/**
+ * Lua: `grace(key, text)` → milliseconds left in which only the last owner may take a lease, the Redis time in ms, and
+ * the longest grace with the time that it is kept for.
+ *
+ * Redis forgets leases when it restarts empty, is flushed or fails over; a new owner could then overlap one that still
+ * counts on its lease. So the scripts keep `<run_id> <ms>` beside the leases: when it is missing or names another life
+ * of Redis, whoever sees it first stamps it anew, and from then on no new owner is accepted for the longest lease time. This is
+ * the "delayed restart" of the Redlock paper, enforced where it cannot be forgotten.
+ */
+export const GRACE = `${LONGEST}
+local function grace(key, text)
+  local ms, kept_for = longest(key .. ':longest', tostring(text))
+  local t = redis.call('TIME')
+  local now = t[1] * 1000 + math.floor(t[2] / 1000)
+  local info = redis.pcall('INFO', 'server')
+  local run = type(info) == 'string' and string.match(info, 'run_id:(%w+)') or '-'
+  local seen = redis.call('GET', key)
+  local seen_run, since
+  if seen then seen_run, since = string.match(seen, '^(%S+) (%d+)$') end
+  if seen_run ~= run or tonumber(since) > now then
+    since = now
+    redis.call('SET', key, run .. ' ' .. string.format('%.0f', now))
+  end
+  return math.max(0, tonumber(since) + ms - now), now, ms, kept_for
+end
+`;

@@ -1,0 +1,165 @@
+/**
+ * Delayed restarts and the regular sweep as BullMQ jobs: short, idempotent, guarded by the epoch, visible in any board.
+ * Called by the supervisor; underneath `queue.add`, `queue.upsertJobScheduler`, one `Worker`.
+ */
+import { createHash } from 'node:crypto';
+import { Queue, UnrecoverableError, Worker, type Job } from 'bullmq';
+import type { Redis } from 'ioredis';
+import { describe } from '../../errors/foundation.error.js';
+import { unattended } from '../../foreign/gate.js';
+import { Log } from '../../logging/log.js';
+import { RepeatedLog } from '../../logging/throttled.log.js';
+import type { Keys } from '../../wire/keys.js';
+import type { RestartHandlers, Restarts } from './restarts.js';
+import { Script, toNumber } from '../redis/lua.script.js';
+import { within } from '../../time/timeout.js';
+
+/** The queue's name; its prefix is the application's hash tag. */
+export const QUEUE_NAME = 'supervision';
+const SWEEP_EVERY_MS = 5000;
+const OPEN_TIMEOUT_MS = 5000;
+/** A sweep that is due later than this was planned by a clock that is, or was, ahead. */
+const FAR_AHEAD_MS = 2 * SWEEP_EVERY_MS;
+const CLOSE_TIMEOUT_MS = 2000;
+const FORGOTTEN_AT_ONCE = 500;
+
+/**
+ * KEYS crashes · ARGV epoch, window ms → crashes in the window, this one included once however often it is recorded.
+ *
+ * Our own count, because BullMQ's `attempts` never starts anew after a healthy hour and does not count stalls.
+ */
+const crashScript = new Script(
+  'foundationProcessCrash',
+  `
+local t = redis.call('TIME')
+local now = t[1] * 1000 + math.floor(t[2] / 1000)
+-- Crashes of the future are from before the clock of Redis was set back.
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '(' .. string.format('%.0f', now), '+inf')
+redis.call('ZADD', KEYS[1], 'NX', now, ARGV[1])
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - tonumber(ARGV[2]))
+redis.call('PEXPIRE', KEYS[1], ARGV[2])
+return redis.call('ZCARD', KEYS[1])
+`,
+);
+
+/** Makes the queue on Foundation's own connection; it writes its version beside the jobs, unless this process only looks on. */
+export function createQueue(publisher: Redis, keys: Keys, observes = false): Queue {
+  return new Queue(QUEUE_NAME, { connection: publisher, prefix: keys.tag, skipMetasUpdate: observes });
+}
+
+/** The longest name of a process or a slot of one, in characters. */
+const MAX_NAME = 400;
+
+function isEpoch(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}
+
+/** See {@link Restarts}. */
+export class BullmqRestarts implements Restarts {
+  /** Made before the first job is taken, so that it can be injected; it takes none until `open`. */
+  readonly worker: Worker;
+  readonly #logger = new Log();
+  readonly #repeated = new RepeatedLog();
+  #handlers: RestartHandlers | undefined;
+
+  constructor(
+    private readonly client: Redis,
+    workerClient: Redis,
+    private readonly queue: Queue,
+    private readonly ownsQueue: boolean,
+    private readonly keys: Keys,
+  ) {
+    this.worker = new Worker(queue.name, (job) => this.#process(job), {
+      connection: workerClient,
+      prefix: queue.opts.prefix ?? keys.tag,
+      autorun: false,
+      concurrency: 4,
+      lockDuration: 10_000,
+      // Our jobs take milliseconds; and BullMQ's renewal timer outlives a close() during which Redis does not answer.
+      skipLockRenewal: true,
+      // Not more often: a job that a dead worker had is also done by the supervisors, when it is five seconds late.
+      stalledInterval: 5000,
+      maxStalledCount: 5,
+      // A frozen worker of another node can swallow a wake-up for this long (with BullMQ's own 5 s, measured 4.8 s).
+      drainDelay: 2,
+      runRetryDelay: 1000,
+    });
+    // Without a listener BullMQ writes to the console; connection errors are reported by the connections already.
+    const quiet = (error: Error): void => this.#logger.debug('BullMQ reported an error', { error: describe(error) });
+    this.worker.on('error', quiet);
+    this.worker.on('failed', (job, error) => {
+      this.#repeated.warn('A supervision job failed', { job: job?.id, error: describe(error) });
+    });
+    if (ownsQueue) queue.on('error', quiet);
+  }
+
+  async open(handlers: RestartHandlers): Promise<void> {
+    this.#handlers = handlers;
+    // BullMQ waits for its connection as long as it takes, and the start of the application waits for this.
+    await within(OPEN_TIMEOUT_MS, this.ensureSweep(), `not done in ${OPEN_TIMEOUT_MS} ms`);
+    // Runs until close; its errors come by the listener.
+    if (!this.worker.isRunning())
+      unattended(
+        'taking restart jobs',
+        this.worker.run().catch(() => undefined),
+      );
+  }
+
+  async crashed(name: string, epoch: number, windowMs: number): Promise<number> {
+    return toNumber(await crashScript.run(this.client, [this.keys.crashes(name)], [epoch, windowMs]));
+  }
+
+  async forget(...names: string[]): Promise<void> {
+    for (let at = 0; at < names.length; at += FORGOTTEN_AT_ONCE) {
+      await this.client.del(...names.slice(at, at + FORGOTTEN_AT_ONCE).map((name) => this.keys.crashes(name)));
+    }
+  }
+
+  async schedule(name: string, epoch: number, delayMs: number): Promise<void> {
+    // INVARIANT (I6): the id is made of name and epoch, so there is at most one restart job for each crash. It must not
+    // be a number (a queue that starts anew after data loss would hand it out again) and must not hold a colon.
+    const jobId = `restart_${createHash('sha256').update(name).digest('hex').slice(0, 24)}_${epoch}`;
+    await this.queue.add(
+      'restart',
+      { name, epoch },
+      { jobId, delay: delayMs, removeOnComplete: true, removeOnFail: 100 },
+    );
+  }
+
+  async ensureSweep(): Promise<void> {
+    const dueAt = await this.sweepDueAt();
+    if (dueAt !== undefined && dueAt - Date.now() > FAR_AHEAD_MS) {
+      // BullMQ plans by the clock of the node that ran the last one, and what is planned already is not planned anew.
+      await this.queue.removeJobScheduler('sweep');
+    } else if (dueAt !== undefined && this.worker.isRunning()) return;
+    await this.queue.upsertJobScheduler(
+      'sweep',
+      { every: SWEEP_EVERY_MS },
+      { name: 'sweep', data: {}, opts: { removeOnComplete: true, removeOnFail: 10 } },
+    );
+  }
+
+  /** When the next sweep is due, in milliseconds since 1970; BullMQ plans it by the clock of a node. */
+  async sweepDueAt(): Promise<number | undefined> {
+    return (await this.queue.getJobScheduler('sweep'))?.next;
+  }
+
+  async close(): Promise<void> {
+    // Worker.close waits without limit for running jobs and for Redis; ours are short, so what is not done is left to others.
+    const closing = Promise.allSettled([this.worker.close(), this.ownsQueue ? this.queue.close() : undefined]);
+    let timer: NodeJS.Timeout | undefined;
+    await Promise.race([closing, new Promise((resolve) => (timer = setTimeout(resolve, CLOSE_TIMEOUT_MS)))]);
+    clearTimeout(timer);
+    this.#handlers = undefined;
+  }
+
+  async #process(job: Job<unknown>): Promise<void> {
+    if (this.#handlers === undefined) throw new Error('This node is leaving; another one takes the job.');
+    if (job.name === 'sweep') return this.#handlers.sweep();
+    const { name, epoch } = (job.data ?? {}) as Record<string, unknown>;
+    if (job.name !== 'restart' || typeof name !== 'string' || name.length > MAX_NAME || !isEpoch(epoch)) {
+      throw new UnrecoverableError(`Job "${job.name}" is not one of Foundation's; it was moved to failed.`);
+    }
+    await this.#handlers.restart(name, epoch);
+  }
+}

@@ -1,0 +1,234 @@
+/**
+ * Streams inside one process: kept as long as it runs, given out again after a failure.
+ * Called by the durable channels when the configuration is not clustered.
+ */
+import { unattended } from '../../foreign/gate.js';
+import { LIVES, type Lives } from '../../wire/key.lifetimes.js';
+import {
+  compareIds,
+  type Consumer,
+  type ConsumerListener,
+  type ConsumerOptions,
+  type StreamEntry,
+  type Streams,
+} from './streams.js';
+
+interface Kept {
+  id: string;
+  text: string;
+  index: number;
+}
+
+interface Pending {
+  entry: StreamEntry;
+  /** Infinite while it is handled. */
+  dueAt: number;
+}
+
+interface Group {
+  /** When it had a consumer last; Infinity while it has one. */
+  usedAt: number;
+  /** Index of the next entry that nobody was given yet. */
+  next: number;
+  consumers: Set<LocalConsumer>;
+  pending: Map<string, Pending>;
+}
+
+class Stream {
+  readonly kept: Kept[] = [];
+  readonly dead: { entry: StreamEntry; reason: string }[] = [];
+  /** By name; one that had no consumer for `Lives.unused` goes when the next one comes, as in Redis. */
+  readonly groups = new Map<string, Group>();
+  length = 0;
+}
+
+/** As many entries as anybody would look at. */
+const MAX_DEAD = 10_000;
+/** So many more than its length a stream keeps at least before it is trimmed. */
+const SLACK = 100;
+
+/** See {@link Streams}. */
+export class LocalStreams implements Streams {
+  readonly isTied = false;
+  /** One for each channel that is declared. */
+  readonly #streams = new Map<string, Stream>();
+  readonly #consumers = new Set<LocalConsumer>();
+  #last = { ms: 0, number: 0 };
+
+  constructor(
+    private readonly wallClock: () => number,
+    private readonly lives: Lives = LIVES,
+  ) {}
+
+  append(stream: string, text: string, maxLength: number): Promise<string> {
+    const into = this.#stream(stream);
+    const id = this.#nextId();
+    into.kept.push({ id, text, index: into.length++ });
+    // As in Redis about so many are kept: to move all of them for each that comes would take longer the more there are.
+    const slack = Math.max(SLACK, maxLength >> 4);
+    if (into.kept.length > maxLength + slack) into.kept.splice(0, into.kept.length - maxLength);
+    for (const { consumers } of into.groups.values()) for (const consumer of consumers) consumer.wake();
+    return Promise.resolve(id);
+  }
+
+  consume(options: ConsumerOptions, listener: ConsumerListener): Promise<Consumer> {
+    const stream = this.#stream(options.stream);
+    const now = this.wallClock();
+    for (const [name, { usedAt }] of stream.groups) if (now - usedAt > this.lives.unused) stream.groups.delete(name);
+    const group = stream.groups.get(options.group) ?? {
+      usedAt: Infinity,
+      next: startOf(stream, options.from),
+      consumers: new Set<LocalConsumer>(),
+      pending: new Map<string, Pending>(),
+    };
+    stream.groups.set(options.group, group);
+    const consumer = new LocalConsumer(stream, group, options, listener, this.wallClock);
+    this.#consumers.add(consumer);
+    consumer.wake();
+    return Promise.resolve(consumer);
+  }
+
+  range(stream: string, from: string, to: string, count: number): Promise<StreamEntry[]> {
+    // As in Redis: `(` leaves the id itself out, and a time without a number is all of that millisecond.
+    const isAfter = (id: string): boolean =>
+      from === '-' || (from.startsWith('(') ? compareIds(id, from.slice(1)) > 0 : compareIds(id, from) >= 0);
+    const last = to.includes('-') ? to : `${to}-Infinity`;
+    const found = this.#stream(stream).kept.filter(
+      ({ id }) => isAfter(id) && (to === '+' || compareIds(id, last) <= 0),
+    );
+    return Promise.resolve(found.slice(0, count).map(({ id, text }) => ({ id, text, deliveries: 0 })));
+  }
+
+  close(): void {
+    for (const consumer of this.#consumers) consumer.stop();
+  }
+
+  #stream(name: string): Stream {
+    const stream = this.#streams.get(name) ?? new Stream();
+    this.#streams.set(name, stream);
+    return stream;
+  }
+
+  #nextId(): string {
+    const ms = Math.max(this.#last.ms, Math.floor(this.wallClock()));
+    this.#last = { ms, number: ms === this.#last.ms ? this.#last.number + 1 : 0 };
+    return `${ms}-${this.#last.number}`;
+  }
+}
+
+class LocalConsumer implements Consumer {
+  #working: Promise<void> | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #closed = false;
+
+  constructor(
+    private readonly stream: Stream,
+    private readonly group: Group,
+    private readonly options: ConsumerOptions,
+    private readonly listener: ConsumerListener,
+    private readonly now: () => number,
+  ) {
+    group.consumers.add(this);
+    group.usedAt = Infinity;
+  }
+
+  wake(): void {
+    if (this.#closed) return;
+    this.#working ??= this.#work().finally(() => {
+      this.#working = undefined;
+      this.#wakeWhenDue();
+    });
+  }
+
+  acknowledge(id: string): Promise<void> {
+    this.group.pending.delete(id);
+    return Promise.resolve();
+  }
+
+  bury(entry: StreamEntry, reason: string): Promise<boolean> {
+    this.group.pending.delete(entry.id);
+    this.stream.dead.push({ entry, reason });
+    if (this.stream.dead.length > MAX_DEAD) this.stream.dead.shift();
+    return Promise.resolve(true);
+  }
+
+  release(entries: readonly StreamEntry[]): Promise<void> {
+    for (const entry of entries) {
+      const pending = this.group.pending.get(entry.id);
+      if (pending !== undefined)
+        Object.assign(pending, { dueAt: 0, entry: { ...entry, deliveries: entry.deliveries - 1 } });
+    }
+    return Promise.resolve();
+  }
+
+  stop(): void {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    this.group.consumers.delete(this);
+    if (this.group.consumers.size === 0) this.group.usedAt = this.now();
+  }
+
+  async close(): Promise<void> {
+    this.stop();
+    await this.#working;
+    for (const other of this.group.consumers) other.wake();
+  }
+
+  async #work(): Promise<void> {
+    for (;;) {
+      // As over Redis, what is appended is handled in a later turn, and a long backlog lets others have turns in between.
+      await new Promise(setImmediate);
+      const entries = this.#closed ? [] : this.#read();
+      if (entries.length === 0) return;
+      await this.listener.take(entries);
+      // What was not acknowledged is given out again later, by whoever is there.
+      const dueAt = this.now() + this.options.retryAfter;
+      for (const { id } of entries) {
+        const pending = this.group.pending.get(id);
+        if (pending?.dueAt === Infinity) pending.dueAt = dueAt;
+      }
+    }
+  }
+
+  /** What is due again, then what is new. */
+  #read(): StreamEntry[] {
+    const { pending } = this.group;
+    const { batch } = this.options;
+    const now = this.now();
+    const due = [...pending.values()].filter(({ dueAt }) => dueAt <= now).slice(0, batch);
+    const again = due.flatMap(({ entry }) => {
+      if (entry.deliveries < this.options.maxDeliveries) return [{ ...entry, deliveries: entry.deliveries + 1 }];
+      const reason = `given out ${entry.deliveries} times without an acknowledgement`;
+      unattended('putting a message aside', this.bury(entry, reason));
+      this.listener.buried(entry, reason);
+      return [];
+    });
+    const entries = [...again, ...this.#readNew(batch - again.length)];
+    for (const entry of entries) pending.set(entry.id, { entry, dueAt: Infinity });
+    return entries;
+  }
+
+  #readNew(count: number): StreamEntry[] {
+    const oldest = this.stream.kept[0]?.index ?? this.stream.length;
+    if (oldest > this.group.next) {
+      this.listener.lost(oldest - this.group.next);
+      this.group.next = oldest;
+    }
+    const fresh = this.stream.kept.slice(this.group.next - oldest, this.group.next - oldest + count);
+    this.group.next += fresh.length;
+    return fresh.map(({ id, text }) => ({ id, text, deliveries: 1 }));
+  }
+
+  #wakeWhenDue(): void {
+    clearTimeout(this.#timer);
+    const dueAt = Math.min(...[...this.group.pending.values()].map((pending) => pending.dueAt));
+    if (this.#closed || !Number.isFinite(dueAt)) return;
+    this.#timer = setTimeout(() => this.wake(), Math.max(1, dueAt - this.now())).unref();
+  }
+}
+
+function startOf(stream: Stream, from: string): number {
+  if (from === '$') return stream.length;
+  const first = stream.kept.find(({ id }) => compareIds(id, from) > 0);
+  return first?.index ?? stream.length;
+}

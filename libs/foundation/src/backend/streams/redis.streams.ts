@@ -1,0 +1,153 @@
+/**
+ * Streams in Redis, each with its consumer groups.
+ * Called by the durable channels; underneath XADD and XRANGE, and `redis.consumer.ts`.
+ */
+import type { Redis } from 'ioredis';
+import { describe } from '../../errors/foundation.error.js';
+import { unattended } from '../../foreign/gate.js';
+import { RepeatedLog } from '../../logging/throttled.log.js';
+import { monotonicNow } from '../../time/monotonic.clock.js';
+import type { Keys } from '../../wire/keys.js';
+import { LIVES, type Lives } from '../../wire/key.lifetimes.js';
+import { RedisConsumer, entriesOf } from './redis.consumer.js';
+import { RedisPlayed } from './redis.deduplication.js';
+import type { Seal } from '../../security/signer.js';
+import type { Consumer, ConsumerListener, ConsumerOptions, StreamEntry, Streams } from './streams.js';
+
+const JUDGE_RETRY_MS = 200;
+/** How often a sender prolongs the life of a channel; very many times within it. */
+const PROLONG_EVERY_MS = 3_600_000;
+
+/** See {@link Streams}. */
+export class RedisStreams implements Streams {
+  readonly #consumers = new Set<RedisConsumer>();
+  /** When the life of a stream is prolonged next; one for each channel that is declared. */
+  readonly #prolongAt = new Map<string, number>();
+  readonly #log = new RepeatedLog();
+  readonly isTied: boolean;
+  #count = 0;
+
+  constructor(
+    private readonly control: Redis,
+    /** Makes a connection that may block. */
+    private readonly connect: () => Redis,
+    private readonly keys: Keys,
+    /** Begins the names of this node's consumers. */
+    private readonly name: string,
+    private readonly seal: Seal,
+    private readonly lives: Lives = LIVES,
+  ) {
+    this.isTied = seal.signs;
+  }
+
+  async append(stream: string, text: string, maxLength: number): Promise<string> {
+    const key = this.keys.stream(stream);
+    const id = await this.control.xadd(key, 'MAXLEN', '~', maxLength, '*', 'm', this.seal.sign(key, text));
+    this.#prolong(key);
+    return id ?? '';
+  }
+
+  /** A stream lives for `Lives.unused` after the last use, by senders or consumers. When this fails, it lives for ever until the next. */
+  #prolong(key: string): void {
+    const now = monotonicNow();
+    if (now < (this.#prolongAt.get(key) ?? 0)) return;
+    this.#prolongAt.set(key, now + PROLONG_EVERY_MS);
+    const failed = (): boolean => this.#prolongAt.delete(key);
+    unattended('prolonging the life of a channel', this.control.pexpire(key, this.lives.unused).catch(failed));
+  }
+
+  async consume(options: ConsumerOptions, listener: ConsumerListener): Promise<Consumer> {
+    const name = `${this.name}:${++this.#count}`;
+    const { originOf, stream, group } = options;
+    const played =
+      this.isTied && originOf !== undefined
+        ? new RedisPlayed(this.control, (span) => this.keys.played(stream, group, span))
+        : undefined;
+    const keys = {
+      stream: this.keys.stream(stream),
+      groups: this.keys.streamGroups(stream),
+      dead: this.keys.deadLetters(stream),
+    };
+    const opening: ConsumerListener = {
+      take: async (entries) => {
+        const opened = entries.map((entry) => this.#open(keys.stream, entry));
+        await listener.take(played === undefined ? opened : await this.#judged(consumer, played, opened, originOf!));
+      },
+      buried: (entry, reason) => {
+        unattended(
+          'noting a buried message',
+          played?.settle([entry.id]).catch(() => undefined),
+        );
+        listener.buried(this.#open(keys.stream, entry), reason);
+      },
+      lost: (count) => listener.lost(count),
+    };
+    const consumer = new RedisConsumer(
+      name,
+      keys,
+      options,
+      opening,
+      this.control,
+      this.connect(),
+      this.lives.unused,
+      (ids) => played?.settle(ids),
+    );
+    consumer.onEnd(() => this.#consumers.delete(consumer));
+    this.#consumers.add(consumer);
+    await consumer.begin();
+    return {
+      acknowledge: (id) => consumer.acknowledge(id),
+      // As it was in the stream, like those that Redis itself buries.
+      bury: (entry, reason) => consumer.bury({ ...entry, text: this.seal.sign(keys.stream, entry.text) }, reason),
+      release: (entries) => {
+        played?.release(entries.map(({ id }) => id));
+        return consumer.release(entries);
+      },
+      close: () => consumer.close(),
+    };
+  }
+
+  /** Which of the entries may be handled. As long as Redis does not say, none: they are kept for this consumer meanwhile. */
+  async #judged(
+    consumer: RedisConsumer,
+    played: RedisPlayed,
+    entries: StreamEntry[],
+    originOf: NonNullable<ConsumerOptions['originOf']>,
+  ): Promise<StreamEntry[]> {
+    const known = entries.map((entry) => ({ entry, origin: entry.text === '' ? undefined : originOf(entry.text) }));
+    for (;;) {
+      try {
+        return await played.judge(known);
+      } catch (error) {
+        if (consumer.isClosed) {
+          await consumer.release(entries);
+          throw error;
+        }
+        this.#log.warn('It cannot be seen whether messages were handled before; trying again', {
+          key: this.keys.stream(consumer.stream),
+          error: describe(error),
+        });
+        await new Promise((resolve) => setTimeout(resolve, JUDGE_RETRY_MS));
+      }
+    }
+  }
+
+  async range(stream: string, from: string, to: string, count: number): Promise<StreamEntry[]> {
+    const key = this.keys.stream(stream);
+    const entries = entriesOf(await this.control.xrange(key, from, to, 'COUNT', count), 0);
+    return entries.map((entry) => this.#open(key, entry));
+  }
+
+  /** What somebody else wrote has no text, so that it is put aside as what cannot be read. */
+  #open(key: string, entry: StreamEntry): StreamEntry {
+    const text = this.seal.open(key, entry.text);
+    if (text !== undefined) return { ...entry, text };
+    const { id } = entry;
+    this.#log.warn('A message in Redis is not signed with the cookie of this node; it is not handled', { key, id });
+    return { ...entry, text: '' };
+  }
+
+  close(): void {
+    for (const consumer of this.#consumers) consumer.stop();
+  }
+}

@@ -1,0 +1,566 @@
+import { Logger } from '@nestjs/common';
+import { beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { eventually } from '../../testing/eventually.js';
+import { LocalTable } from './local.table.js';
+import { TableReplica, type ReplicaOptions } from './table.replica.js';
+import { PUT_BACK, type TablePage, type TableRow } from './table.js';
+
+interface Value {
+  version: number;
+  text: string;
+}
+
+/** How long marks live here. */
+const KEEP_MS = 1000;
+const STALE_MS = 500;
+const PATIENCE_MS = 100;
+
+let clock: number;
+let table: LocalTable;
+
+function copy(more: Partial<ReplicaOptions<Value>> = {}) {
+  const told: string[] = [];
+  const replica = new TableReplica<Value>(table, {
+    what: 'table of tests',
+    read: ({ value, version }: TableRow) => (value === 'bad' ? undefined : { version, text: value }),
+    write: ({ text }) => text,
+    changed: (key, now, before) => told.push(`${key}: ${before?.text ?? '-'} → ${now?.text ?? '-'}`),
+    ...{ staleAfterMs: STALE_MS, patienceMs: () => PATIENCE_MS, now: () => clock },
+    ...more,
+  });
+  const put = (key: string, text: string) => replica.change(key, () => text);
+  const remove = (...keys: string[]) => replica.remove(keys.map((key) => ({ key, version: replica.versionOf(key) })));
+  const texts = () => [...replica.values()].map(({ text }) => text).sort(); // prettier-ignore
+  return { replica, told, put, remove, texts };
+}
+
+/** Gives the rows of the table in pages of two, as Redis does with large tables. */
+function inPagesOf(size: number): void {
+  const all = table.since.bind(table);
+  jest.spyOn(table, 'since').mockImplementation(async (version): Promise<TablePage> => {
+    const page = await all(version);
+    return { ...page, rows: page.rows.slice(0, size), more: page.rows.length > size };
+  });
+}
+
+beforeEach(() => {
+  Logger.overrideLogger(false);
+  clock = 1_700_000_000_000;
+  table = new LocalTable(
+    () => undefined,
+    () => clock,
+    { keepMs: KEEP_MS, max: 5 },
+  );
+});
+
+it('follows what others write and remove, and tells what changed', async () => {
+  const [a, b] = [copy(), copy()];
+  await a.put('x', 'x1');
+  await a.put('y', 'y1');
+  await b.replica.sync();
+  await a.put('x', 'x2');
+  await a.remove('y');
+  await b.replica.sync();
+  expect(b.told).toEqual(['x: - → x1', 'y: - → y1', 'x: x1 → x2', 'y: y1 → -']);
+  expect(b.texts()).toEqual(['x2']);
+});
+
+it('reads page by page', async () => {
+  const [a, b] = [copy(), copy()];
+  for (const key of 'abcde') await a.put(key, key);
+  inPagesOf(2);
+  await b.replica.sync();
+  expect(b.texts()).toEqual([...'abcde']);
+  for (const key of 'fghij') await a.put(key, key);
+  await b.replica.sync();
+  expect(b.texts()).toEqual([...'abcdefghij']);
+});
+
+it('loses what is removed while it is read for the first time', async () => {
+  const [a, b] = [copy(), copy()];
+  for (const key of 'abcd') await a.put(key, key);
+  inPagesOf(2);
+  const since = table.since.bind(table);
+  jest.spyOn(table, 'since').mockImplementationOnce(async (version) => {
+    const page = await since(version);
+    await a.remove('a');
+    return page;
+  });
+  await b.replica.sync();
+  expect(b.texts()).toEqual([...'bcd']);
+});
+
+it('writes many rows at once, and only those again that somebody else wrote in between', async () => {
+  const [a, b] = [copy(), copy()];
+  await a.put('x', 'x1');
+  const put = jest.spyOn(table, 'put');
+  const asked: string[] = [];
+  await b.replica.changeAll(['w', 'x', 'y'], (key, current) => {
+    asked.push(key);
+    return `${key}${Number(current?.text.slice(1) ?? 0) + 1}`;
+  });
+  expect(asked).toEqual(['w', 'x', 'y', 'x']);
+  expect(put).toHaveBeenCalledTimes(2);
+  expect(b.texts()).toEqual(['w1', 'x2', 'y1']);
+});
+
+/** What begins so counts as not signed with our cookie: somebody else wrote it. */
+const FORGED = 'forged';
+const EVERY_MS = 10_000;
+
+describe('a row in whose place a stranger wrote (H3)', () => {
+  beforeEach(() => {
+    const all = table.since.bind(table);
+    jest.spyOn(table, 'since').mockImplementation(async (version): Promise<TablePage> => {
+      const page = await all(version);
+      const open = (row: TableRow): TableRow =>
+        row.value.startsWith(FORGED) ? { ...row, value: '', isForeign: true } : row;
+      return { ...page, rows: page.rows.map(open) };
+    });
+  });
+  const forge = async (key: string, text = FORGED): Promise<void> => {
+    const row = (await table.since(0)).rows.find(
+      (each) => each.key === key && each.value + (each.isForeign ?? '') !== '',
+    );
+    await table.put([{ key, value: text, expected: row?.version ?? 0 }]);
+  };
+  const inTable = async (key: string): Promise<TableRow | undefined> =>
+    (await table.since(0)).rows.find((each) => each.key === key);
+
+  it('goes on to count as it was, is told, and is written back', async () => {
+    const refused: unknown[] = [];
+    const [a, b] = [copy({ refused: (...what) => refused.push(what) }), copy()];
+    await a.put('x', 'x1');
+    await b.replica.sync();
+    await forge('x');
+    await a.replica.sync();
+    expect(a.told).toEqual(['x: - → x1', 'x: x1 → x1']);
+    expect(refused).toEqual([['bad-signature', 'x', 1]]);
+    expect(await inTable('x')).toMatchObject({ value: 'x1' });
+    await b.replica.sync();
+    for (const { texts } of [a, b]) expect(texts()).toEqual(['x1']);
+  });
+
+  it('is written back once in a while only, however often the stranger writes, and is kept all the time', async () => {
+    const a = copy();
+    await a.put('x', 'x1');
+    const put = jest.spyOn(table, 'put');
+    let forged = 0;
+    for (const until = clock + 3 * EVERY_MS - 1; clock < until; clock += 500) {
+      await forge('x', `${FORGED} ${++forged}`);
+      await a.replica.sync();
+      expect(a.texts()).toEqual(['x1']);
+    }
+    expect(put.mock.calls.length - forged).toBe(3);
+    // Nothing else changes, so a beat is what it needs.
+    await forge('x');
+    await a.replica.sync();
+    clock += EVERY_MS;
+    await a.replica.heard((await table.since(0)).version);
+    expect(await inTable('x')).toMatchObject({ value: 'x1' });
+  });
+
+  it('is written back by one of those who have a copy', async () => {
+    const copies = [copy(), copy(), copy()];
+    await copies[0]!.put('x', 'x1');
+    for (const { replica } of copies) await replica.sync();
+    await forge('x');
+    const put = jest.spyOn(table, 'put');
+    await Promise.all(copies.map(({ replica }) => replica.sync()));
+    const written = await Promise.all(put.mock.results.map(({ value }) => value as ReturnType<typeof table.put>));
+    expect(written.filter(({ versions: [version] }) => version !== undefined)).toHaveLength(1);
+    for (const { replica, texts } of copies) {
+      await replica.sync();
+      expect(texts()).toEqual(['x1']);
+    }
+  });
+
+  it('can be changed: that is made of what was there before', async () => {
+    const a = copy({ writeBack: () => undefined });
+    await a.put('x', 'x1');
+    await forge('x');
+    await a.replica.change('x', (current) => `${current?.text} and more`);
+    expect(a.texts()).toEqual(['x1 and more']);
+    expect(await inTable('x')).toMatchObject({ value: 'x1 and more' });
+  });
+
+  it('goes when it is removed after that, or when the copy is read anew without it', async () => {
+    const [a, b] = [copy({ writeBack: () => undefined }), copy({ writeBack: () => undefined })];
+    for (const key of 'xyz') await a.put(key, key);
+    await b.replica.sync();
+    await forge('x');
+    await forge('y');
+    await a.replica.sync();
+    await b.replica.sync();
+    expect(a.texts()).toEqual(['x', 'y', 'z']);
+    await a.remove('x');
+    await b.replica.sync();
+    expect([a.texts(), b.texts()]).toEqual([['y', 'z'], ['y', 'z']]); // prettier-ignore
+    await a.remove('y');
+    for (const key of 'abcdefgh') await a.put(key, key);
+    await a.remove(...'abcdefgh');
+    await a.remove();
+    await b.replica.sync();
+    expect([a.texts(), b.texts()]).toEqual([['z'], ['z']]);
+  });
+
+  it('is kept when the copy is read anew, and by one that reads it for the first time left out', async () => {
+    const [a, b] = [copy({ writeBack: () => undefined }), copy({ writeBack: () => undefined })];
+    await a.put('x', 'x1');
+    await b.replica.sync();
+    for (const key of 'abcdefgh') await b.put(key, key);
+    await b.remove(...'abcdefgh');
+    await b.remove();
+    await forge('x');
+    await a.replica.sync();
+    expect(a.texts()).toEqual(['x1']);
+    const late = copy();
+    await late.replica.sync();
+    expect(late.texts()).toEqual([]);
+    await late.put('x', 'x2');
+    await a.replica.sync();
+    expect(a.texts()).toEqual(['x2']);
+  });
+
+  it('is put back after a loss of data, also when the stranger is the first to write then', async () => {
+    const a = copy();
+    await a.put('x', 'x1');
+    await a.put('y', 'y1');
+    await forge('y');
+    await a.replica.sync();
+    clock += EVERY_MS;
+    await a.replica.sync();
+    table.lose();
+    await forge('x');
+    await a.replica.lost();
+    const b = copy();
+    await b.replica.sync();
+    for (const { texts } of [a, b]) expect(texts()).toEqual(['x1', 'y1']);
+    await a.put('y', 'y2');
+    await a.put('x', 'x2');
+    await b.replica.sync();
+    expect(b.texts()).toEqual(['x2', 'y2']);
+  });
+
+  it('is kept where it cannot be read, and not written back: a newer version may have written it', async () => {
+    const refused: unknown[] = [];
+    const a = copy({ refused: (...what) => refused.push(what) });
+    await a.put('x', 'x1');
+    await forge('x', 'bad');
+    await a.replica.sync();
+    expect(a.texts()).toEqual(['x1']);
+    expect(refused).toEqual([['unreadable', 'x', 1]]);
+    expect(await inTable('x')).toMatchObject({ value: 'bad' });
+    await a.put('x', 'x2');
+    expect(await inTable('x')).toMatchObject({ value: 'x2' });
+  });
+
+  it('costs nothing for what this copy never had', async () => {
+    const a = copy();
+    await a.put('x', 'x1');
+    for (let row = 0; row < 1000; row++) await table.put([{ key: `theirs-${row}`, value: FORGED, expected: 0 }]);
+    const put = jest.spyOn(table, 'put');
+    await a.replica.sync();
+    expect(put).not.toHaveBeenCalled();
+    expect(a.texts()).toEqual(['x1']);
+  });
+});
+
+it('leaves out what it cannot read, and writes over it', async () => {
+  const [a, b] = [copy({ read: ({ value, version }) => ({ version, text: value }) }), copy()];
+  await a.put('x', 'bad');
+  await b.replica.sync();
+  expect(b.texts()).toEqual([]);
+  await b.put('x', 'good');
+  expect(b.texts()).toEqual(['good']);
+});
+
+it('keeps a row that was written again while its removal was on its way', async () => {
+  const [a, b] = [copy(), copy()];
+  await a.put('x', 'x1');
+  const { version } = a.replica.get('x')!;
+  await b.replica.sync();
+  await b.put('x', 'x2');
+  await a.replica.sync();
+  // What a has seen is older than what is there by now.
+  expect(await a.replica.remove([{ key: 'x', version }])).toEqual([]);
+  expect(a.texts()).toEqual(['x2']);
+  await a.replica.sync();
+  expect((await table.since(0)).rows).toMatchObject([{ key: 'x', value: 'x2' }]);
+});
+
+it('resolves a sync with what was written before it was asked, however many ask, and rejects when it failed', async () => {
+  const [a, b] = [copy(), copy()];
+  await a.put('x', 'x1');
+  const first = b.replica.sync();
+  await a.put('y', 'y1');
+  const since = jest.spyOn(table, 'since');
+  await Promise.all([b.replica.sync(), b.replica.sync(), b.replica.sync()]);
+  expect(b.texts()).toEqual(['x1', 'y1']);
+  expect(since).toHaveBeenCalledTimes(1);
+  await first;
+  since.mockRejectedValueOnce(new Error('away'));
+  const failed = b.replica.sync();
+  const next = b.replica.sync();
+  await expect(failed).rejects.toThrow('away');
+  await next;
+});
+
+describe('a copy that was out of touch for longer than marks live (M4)', () => {
+  const scenarios: [string, (a: ReturnType<typeof copy>) => Promise<void>][] = [
+    [
+      'too old',
+      async (a) => {
+        clock += KEEP_MS + 1;
+        await a.put('z', 'z');
+        await a.remove('z');
+      },
+    ],
+    [
+      'too many',
+      async (a) => {
+        for (const key of 'abcdefgh') await a.put(key, key);
+        await a.remove(...'abcdefgh');
+        await a.remove();
+      },
+    ],
+  ];
+  it.each(scenarios)('is read anew, and what was removed is dropped: marks that are %s', async (_what, forget) => {
+    const [a, b] = [copy(), copy()];
+    await a.put('dead', 'dead');
+    await a.put('x', 'x1');
+    await b.replica.sync();
+    await a.remove('dead');
+    await forget(a);
+    expect((await table.since(0)).rows.map(({ key }) => key)).not.toContain('dead');
+    await b.put('own', 'own');
+    await b.replica.sync();
+    expect(b.texts()).toEqual(['own', 'x1']);
+    await a.replica.sync();
+    expect(a.texts()).toEqual(['own', 'x1']);
+  });
+
+  it('does not bring back the dead after a loss of data, even when it comes first', async () => {
+    const [a, b] = [copy(), copy()];
+    await a.put('dead', 'dead');
+    await a.put('x', 'x1');
+    await b.replica.sync();
+    await a.remove('dead');
+    clock += STALE_MS + 1;
+    await a.put('y', 'y1');
+    await a.replica.sync();
+    table.lose();
+    await b.replica.lost();
+    // It keeps what it has and waits.
+    expect(b.replica.isMending).toBe(true);
+    expect(b.texts()).toEqual(['dead', 'x1']);
+    expect((await table.since(0)).rows).toEqual([]);
+    await a.replica.lost();
+    clock += PATIENCE_MS;
+    await b.replica.heard(0);
+    expect(b.replica.isMending).toBe(false);
+    for (const { replica, texts } of [a, b]) {
+      await replica.sync();
+      expect(texts()).toEqual(['x1', 'y1']);
+    }
+  });
+
+  it('puts back what it has when nobody else did', async () => {
+    const [a, b] = [copy(), copy()];
+    await a.put('x', 'x1');
+    await b.replica.sync();
+    await a.put('y', 'y1');
+    clock += STALE_MS + 1;
+    table.lose();
+    await Promise.all([a.replica.lost(), b.replica.lost()]);
+    clock += PATIENCE_MS;
+    await b.replica.heard(0);
+    await a.replica.heard(0);
+    await b.replica.sync();
+    // What a knows beyond b is newer than what b says it knew, so it is no dead row.
+    for (const { texts } of [a, b]) expect(texts()).toEqual(['x1', 'y1']);
+  });
+});
+
+describe('after a loss of data', () => {
+  it.each([
+    ['the older copy comes first', [0, 1]],
+    ['the newer copy comes first', [1, 0]],
+  ])('the newest row wins, whatever the order: %s', async (_what, order) => {
+    const copies = [copy(), copy()] as const;
+    const [old, fresh] = copies;
+    await fresh.put('x', 'x wanted');
+    await fresh.put('y', 'y1');
+    await old.replica.sync();
+    await fresh.put('x', 'x stopped');
+    await fresh.put('z', 'z1');
+    table.lose();
+    // Somebody writes before anybody has put anything back.
+    const other = copy();
+    await other.put('new', 'new');
+    for (const at of order) await copies[at]!.replica.sync();
+    for (const { replica, texts } of [old, fresh, other]) {
+      await replica.sync();
+      await replica.sync();
+      expect(texts()).toEqual(['new', 'x stopped', 'y1', 'z1']);
+    }
+  });
+
+  it('is noticed by the life of the table, without anybody saying so', async () => {
+    const [a, b] = [copy(), copy()];
+    await a.put('x', 'x1');
+    await b.replica.sync();
+    table.lose();
+    const other = copy();
+    clock += 10;
+    await other.put('y', 'y1');
+    // The version is above the one that b knows.
+    await b.replica.sync();
+    await other.replica.sync();
+    for (const { texts } of [b, other]) expect(texts()).toEqual(['x1', 'y1']);
+  });
+
+  it('is noticed when it comes while the copy is about to read all anew', async () => {
+    const [a, b] = [copy(), copy()];
+    await a.put('x', 'x1');
+    await b.replica.sync();
+    await b.put('y', 'y1');
+    await a.put('z', 'z1');
+    // More than there are marks, so that it is read anew.
+    for (const key of 'abcdefgh') {
+      await a.put(key, 'short');
+      await a.remove(key);
+    }
+    const since = table.since.bind(table);
+    jest.spyOn(table, 'since').mockImplementationOnce((version) => {
+      const page = since(version);
+      table.lose();
+      return page;
+    });
+    await b.replica.syncSoon();
+    for (const { replica } of [b, a, b, a]) await replica.sync();
+    expect([a.texts(), b.texts()]).toEqual([
+      ['x1', 'y1', 'z1'],
+      ['x1', 'y1', 'z1'],
+    ]);
+  });
+
+  it('is put back in the end when Redis was away at first', async () => {
+    const a = copy();
+    await a.put('x', 'x1');
+    table.lose();
+    jest.spyOn(table, 'restore').mockRejectedValueOnce(new Error('away'));
+    await a.replica.lost();
+    expect(a.replica.isMending).toBe(true);
+    await a.replica.heard(0);
+    expect(a.replica.isMending).toBe(false);
+    expect((await table.since(0)).rows.map(({ key }) => key)).toEqual(['x', PUT_BACK]);
+  });
+
+  it('puts back only what is missing', async () => {
+    const [a, b] = [copy(), copy()];
+    await a.put('x', 'x1');
+    await a.put('y', 'y1');
+    await b.replica.sync();
+    table.lose();
+    await a.replica.lost();
+    const restore = jest.spyOn(table, 'restore');
+    await b.replica.lost();
+    expect(restore.mock.calls.map(([rows]) => rows)).toEqual([[]]);
+  });
+
+  it('drops what nobody writes again where nothing is put back', async () => {
+    const [a, b] = [copy(), copy()].map(() => copy({ write: undefined as never }));
+    await a!.put('x', 'x1');
+    await b!.replica.sync();
+    table.lose();
+    await b!.put('y', 'y1');
+    await Promise.all([a!.replica.lost(), b!.replica.lost()]);
+    for (const { texts } of [a!, b!]) expect(texts()).toEqual(['y1']);
+  });
+});
+
+describe('what it need not read', () => {
+  const reads = () => jest.spyOn(table, 'since');
+  const turns = async () => {
+    for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve));
+  };
+
+  it('is what it has written itself, as long as nobody else wrote in between', async () => {
+    const [a, b] = [copy(), copy()];
+    await a.put('x', 'x1');
+    await Promise.all([a.replica.sync(), b.replica.sync()]);
+    const since = reads();
+    await a.put('x', 'x2');
+    const { version } = a.replica.get('x')!;
+    a.replica.hinted(version);
+    await turns();
+    expect(since).not.toHaveBeenCalled();
+    await b.put('y', 'y1');
+    await a.put('x', 'x3');
+    a.replica.hinted(a.replica.get('x')!.version);
+    await turns();
+    expect(since).toHaveBeenCalled();
+    expect(a.texts()).toEqual(['x3', 'y1']);
+  });
+
+  it('is never more than it has: a read that was under way while it wrote is no loss of data', async () => {
+    const a = copy();
+    await a.put('x', 'x1');
+    await a.replica.sync();
+    let answer = (): void => undefined;
+    const asked = table.since.bind(table);
+    const since = reads().mockImplementationOnce(async (version) => {
+      const page = await asked(version);
+      await new Promise<void>((resolve) => (answer = resolve));
+      return page;
+    });
+    const syncing = a.replica.sync();
+    await a.put('x', 'x2');
+    answer();
+    await syncing;
+    expect(a.replica.isMending).toBe(false);
+    since.mockClear();
+    a.replica.hinted(a.replica.get('x')!.version);
+    await turns();
+    expect(since).toHaveBeenCalledTimes(1);
+    expect(a.texts()).toEqual(['x2']);
+  });
+
+  it('is nothing of a table that was lost meanwhile', async () => {
+    const [a, b] = [copy(), copy()];
+    await a.put('x', 'x1');
+    await a.put('y', 'y1');
+    await Promise.all([a.replica.sync(), b.replica.sync()]);
+    table.lose();
+    clock += 10;
+    await a.put('z', 'z1');
+    a.replica.hinted(a.replica.get('z')!.version);
+    await turns();
+    await b.replica.sync();
+    expect([a.texts(), b.texts()]).toEqual([
+      ['x1', 'y1', 'z1'],
+      ['x1', 'y1', 'z1'],
+    ]);
+  });
+
+  it('is read in one go when it is not urgent, and at once when it is', async () => {
+    const pace = copy({ now: () => performance.now() });
+    const other = copy();
+    await other.put('x', 'x0');
+    await pace.replica.sync();
+    const since = reads();
+    for (let index = 1; index <= 20; index++) {
+      await other.put('x', `x${index}`);
+      pace.replica.hinted(other.replica.get('x')!.version, false);
+      await turns();
+    }
+    await eventually(() => pace.texts()[0] === 'x20');
+    expect(since.mock.calls.length).toBeLessThan(10);
+    since.mockClear();
+    await other.put('x', 'now');
+    pace.replica.hinted(other.replica.get('x')!.version, true);
+    await turns();
+    expect(pace.texts()).toEqual(['now']);
+  });
+});

@@ -1,0 +1,366 @@
+/**
+ * Topics from node to node over TCP or TLS, and through Redis to whom no link leads. Called by the channels and the calls.
+ * A node that uses the Redis transport has no address in its record: it is heard, and reached, on the plain topics.
+ */
+import type { DirectConfig } from '../../../config/options.js';
+import { MessageError, NotReadyError, describe } from '../../../errors/foundation.error.js';
+import { Gate, unattended } from '../../../foreign/gate.js';
+import { Log } from '../../../logging/log.js';
+import { RepeatedLog } from '../../../logging/throttled.log.js';
+import type { Telemetry } from '../../../telemetry/telemetry.js';
+import { parseJson } from '../../../wire/json.js';
+import type { Keys } from '../../../wire/keys.js';
+import type { Lane } from '../../../wire/lane.js';
+import type { NodeIdentity } from '../../../wire/node.identity.js';
+import type { NodeRecord } from '../../directory/directory.js';
+import { keyFor } from '../../../security/signer.js';
+import type { Transport } from '../transport.js';
+import { within } from '../../../time/timeout.js';
+import type { Kind } from './stream/frames.js';
+import { Incoming } from './stream/receive.stream.js';
+import { LetterRefused, seal, unseal } from './relay.js';
+import { Links } from './link.manager.js';
+import { Outgoing } from './stream/send.stream.js';
+import { Peer, type PeerOffice } from './peer.js';
+import { Refusals } from './link/rejections.js';
+import { applyTopics, decodeText, encodeText, encodeTopics, type TopicChange } from './topic.messages.js';
+
+type Listening = { listeners: Set<(text: string) => void>; plain: Promise<() => Promise<void>> };
+
+/**
+ * Begins each text that a direct node publishes on a plain topic. Direct nodes, which have it from the stream, drop it by
+ * this; JSON takes it for white space, so that all others read it.
+ */
+const MARK = '\n';
+const TICK_MS = 250;
+/** How long the others get to confirm that they know of a topic, in milliseconds. */
+const ANNOUNCE_MS = 1000;
+/** How long the last texts may take to arrive when this node leaves, in milliseconds. */
+const FLUSH_MS = 1000;
+/** How long a node that the membership does not have (yet) is kept in mind, in milliseconds. */
+const UNKNOWN_MS = 10_000;
+/** How many streams of former peers are remembered, so that nothing of them is taken twice. */
+const MAX_STREAMS = 4096;
+
+/** See {@link Transport}. A publisher does not hear itself. */
+export class DirectTransport implements Transport {
+  readonly #peers = new Map<string, Peer>();
+  readonly #streams = new Map<string, Incoming>();
+  readonly #topics = new Map<string, Listening>();
+  readonly #interrupted = new Set<(bootId?: string) => void>();
+  readonly #logger = new Log();
+  readonly #gate = new Gate();
+  readonly #repeated = new RepeatedLog();
+  readonly #refusals: Refusals;
+  readonly #links: Links;
+  readonly #letterKey: Buffer;
+  readonly #maxBytes: number;
+  readonly #clock: NodeJS.Timeout;
+  readonly #office: PeerOffice;
+  #address: string | undefined;
+  #hearsLetters = false;
+  #hasMet = false;
+  #hasPlainMembers = false;
+  #plainHeardAt = -Infinity;
+  #lastStream = 0;
+  #tickedAt = performance.now();
+  #closed = false;
+
+  constructor(
+    config: {
+      appName: string;
+      transport: DirectConfig;
+      channels: { maxMessageBytes: number };
+    },
+    private readonly node: NodeIdentity,
+    private readonly telemetry: Telemetry,
+    /** Topics in Redis, for letters and for nodes without an address. */
+    private readonly redis: Transport,
+    private readonly keys: Keys,
+  ) {
+    this.#letterKey = keyFor(config.transport.cookie.reveal(), config.appName, 'letter');
+    // The outbox bundles up to 256 K characters and one message more.
+    this.#maxBytes = 2 * config.channels.maxMessageBytes + 1024 * 1024;
+    this.#refusals = new Refusals(telemetry);
+    this.#links = new Links(config, node.bootId, telemetry, this.#refusals, {
+      peer: (bootId) => this.#peer(bootId),
+      known: (bootId) => this.#peers.get(bootId),
+      isMember: (host) =>
+        [...this.#peers.values()].some(({ status, address }) => status === 'member' && address?.host === host),
+      down: (peer, reason) => {
+        if (peer.status === 'gone') this.#forget(peer, reason);
+      },
+    });
+    this.#office = {
+      mail: (to, state, frames) =>
+        this.redis.publish(keys.letters(to), seal(this.#letterKey, node.bootId, to, state, frames)),
+      arrived: (peer, kind, body) => this.#arrived(peer, kind, body),
+      forgotten: (peer) => peer.send('high', 'topics', this.#allTopics()),
+      dropped: (peer, dropped) => {
+        for (const each of dropped) this.telemetry.emit('transport.dropped', { node: peer.name, ...each });
+      },
+      unknown: (peer, type) =>
+        this.telemetry.emit('transport.frame_unknown', { node: peer.name, bootId: peer.bootId, type }),
+      failed: (peer, error) =>
+        this.#repeated.error('A link failed within this node; it is made anew', {
+          node: peer.name,
+          error: describe(error),
+        }),
+    };
+    redis.onInterrupted(() => {
+      // Letters are sent again; texts on plain topics are not.
+      if (this.#isMixed()) this.#interrupt();
+    });
+    this.#clock = setInterval(() => this.#tick(), TICK_MS).unref();
+  }
+
+  /** Where other nodes reach this one; `undefined` until it listens. */
+  get address(): string | undefined {
+    return this.#address;
+  }
+
+  /**
+   * Listens for links and for letters.
+   *
+   * @throws DirectListenError when the port cannot be had.
+   */
+  async listen(): Promise<void> {
+    if (!this.#hearsLetters) {
+      await this.redis.subscribe(this.keys.letters(this.node.bootId), (text) => this.#letter(text));
+    }
+    this.#hearsLetters = true;
+    this.#address = await this.#links.listen();
+  }
+
+  /** Who is in the cluster, this node included. Called with each new view. */
+  meet(members: readonly NodeRecord[]): void {
+    if (this.#closed) return;
+    this.#hasMet = true;
+    const others = members.filter(({ bootId }) => bootId !== this.node.bootId);
+    this.#hasPlainMembers = others.some(({ address }) => address === undefined);
+    const present = new Set<string>();
+    for (const { name, bootId, address } of others) {
+      if (address === undefined) continue;
+      present.add(bootId);
+      this.#peer(bootId).confirm(name, address);
+      this.#links.keep(bootId);
+    }
+    for (const peer of this.#peers.values()) {
+      if (peer.status === 'met' || present.has(peer.bootId)) continue;
+      // Redis may have lost its data, or the node cannot reach Redis: while the link holds, the node is there.
+      peer.status = 'gone';
+      if (!peer.isLinked) this.#forget(peer, 'left the cluster');
+    }
+  }
+
+  /**
+   * Resolves once the text waits for, or is on its way to, every node that listens, and there is room for more.
+   *
+   * @throws NotReadyError before this node knows the members and after it has left, `MessageError` for a text that no node would take.
+   */
+  async publish(topic: string, text: string, lane: Lane = 'normal'): Promise<number | undefined> {
+    if (this.#closed) throw new NotReadyError(this.node.name, 'left', 0);
+    if (!this.#hasMet) throw new NotReadyError(this.node.name, 'joining', 0);
+    let body: Buffer | undefined;
+    let sent = 0;
+    let isKnown = true;
+    const room: Promise<void>[] = [];
+    for (const peer of this.#peers.values()) {
+      // A node that has not said what it listens to yet gets everything, and picks.
+      if (peer.topics?.has(topic) === false) continue;
+      body ??= this.#encode(topic, text);
+      if (peer.topics === undefined) isKnown = false;
+      sent += 1;
+      peer.send(lane, 'text', body);
+      const wait = lane === 'high' ? undefined : peer.room();
+      if (wait !== undefined) room.push(wait);
+    }
+    if (this.#isMixed() && (await this.redis.publish(topic, MARK + text)) !== 0) isKnown = false;
+    if (room.length > 0) await Promise.all(room);
+    return isKnown ? sent : undefined;
+  }
+
+  async subscribe(topic: string, listener: (text: string) => void): Promise<() => Promise<void>> {
+    let listening = this.#topics.get(topic);
+    const isNew = listening === undefined;
+    listening ??= { listeners: new Set(), plain: this.#subscribePlain(topic) };
+    listening.listeners.add(listener);
+    this.#topics.set(topic, listening);
+    const { listeners, plain } = listening;
+    const announced = isNew ? this.#announce({ add: [topic] }) : undefined;
+    try {
+      await plain;
+    } catch (error) {
+      await this.#unsubscribe(topic, listening, listener).catch(() => undefined);
+      throw error;
+    }
+    await announced;
+    return () => this.#unsubscribe(topic, { listeners, plain }, listener);
+  }
+
+  onInterrupted(listener: (bootId?: string) => void): () => void {
+    this.#interrupted.add(listener);
+    return () => void this.#interrupted.delete(listener);
+  }
+
+  /** Resolves once the other nodes have everything, after a second at the latest. */
+  async flush(): Promise<void> {
+    const all = Promise.all([...this.#peers.values()].map((peer) => peer.idle()));
+    await within(FLUSH_MS, all, 'not all nodes have taken the last texts').catch((error: unknown) =>
+      this.#logger.debug('Leaving', { error: describe(error) }),
+    );
+  }
+
+  close(): void {
+    this.#closed = true;
+    clearInterval(this.#clock);
+    for (const peer of [...this.#peers.values()]) this.#forget(peer, 'this node leaves');
+    this.#links.close();
+    this.#topics.clear();
+  }
+
+  // -- topics -----------------------------------------------------------------------------------------------------------
+
+  #encode(topic: string, text: string): Buffer {
+    const body = encodeText(topic, text);
+    if (body.length <= this.#maxBytes) return body;
+    throw new MessageError(
+      topic,
+      `it has ${body.length} bytes and the others take ${this.#maxBytes}`,
+      'Send less at a time.',
+      'FOUNDATION_MESSAGE_TOO_LARGE',
+    );
+  }
+
+  #isMixed(): boolean {
+    return this.#hasPlainMembers || performance.now() - this.#plainHeardAt < UNKNOWN_MS;
+  }
+
+  #subscribePlain(topic: string): Promise<() => Promise<void>> {
+    return this.redis.subscribe(topic, (text) => {
+      if (text.startsWith(MARK)) return;
+      // Anybody who reaches Redis can write there: who has a link, or an address, says what it says over its stream.
+      if (sendersOf(text).some((bootId) => this.#peers.get(bootId)?.isProvable === true)) {
+        return this.#refusals.note('redis', 'a text in the name of a node that is linked to');
+      }
+      // Whoever wrote it may be a member that the view does not have yet, and must be reached the same way.
+      this.#plainHeardAt = performance.now();
+      this.#deliver(topic, () => text);
+    });
+  }
+
+  async #unsubscribe(topic: string, { listeners, plain }: Listening, listener: (text: string) => void): Promise<void> {
+    if (!listeners.delete(listener) || listeners.size > 0 || this.#topics.get(topic)?.listeners !== listeners) return;
+    this.#topics.delete(topic);
+    unattended('announcing the topics', this.#announce({ remove: [topic] }));
+    await (
+      await plain
+    )();
+  }
+
+  /** Tells all peers; resolves when they know, or have had the time to. */
+  async #announce(change: TopicChange): Promise<void> {
+    const body = encodeTopics(change);
+    const known = [...this.#peers.values()].map(
+      (peer) => new Promise<void>((resolve) => peer.change(body, () => this.#allTopics(), resolve)),
+    );
+    await within(ANNOUNCE_MS, Promise.all(known), 'late').catch(() => undefined);
+  }
+
+  #arrived(peer: Peer, kind: Kind, body: Buffer): void {
+    if (kind === 'topics') {
+      peer.topics = applyTopics(peer.topics, body);
+      return;
+    }
+    const message = kind === 'text' ? decodeText(body) : undefined;
+    if (message !== undefined) return this.#deliver(message.topic, message.text);
+    this.telemetry.emit('transport.interrupted', { node: peer.name, bootId: peer.bootId });
+    this.#interrupt(peer.bootId);
+  }
+
+  #deliver(topic: string, read: () => string): void {
+    const listening = this.#topics.get(topic);
+    if (listening === undefined) return;
+    const text = read();
+    for (const listener of [...listening.listeners]) {
+      this.#gate.tell(`a listener to ${topic}`, listener, text);
+    }
+  }
+
+  #interrupt(bootId?: string): void {
+    for (const interrupted of [...this.#interrupted])
+      this.#gate.tell('a listener to interruptions', interrupted, bootId);
+  }
+
+  #allTopics(): Buffer {
+    return encodeTopics({ all: [...this.#topics.keys()] });
+  }
+
+  // -- peers ------------------------------------------------------------------------------------------------------------
+
+  #peer(bootId: string): Peer {
+    const known = this.#peers.get(bootId);
+    if (known !== undefined) return known;
+    // Rises with each stream, also when the clock does not.
+    this.#lastStream = Math.max(Date.now(), this.#lastStream + 1);
+    const outgoing = new Outgoing(this.#lastStream);
+    // Waits for the first link, text or tick, whatever is first.
+    outgoing.add('high', 'topics', this.#allTopics());
+    const peer = new Peer(bootId, outgoing, this.#incoming(bootId), this.#office);
+    this.#peers.set(bootId, peer);
+    return peer;
+  }
+
+  #incoming(bootId: string): Incoming {
+    const incoming = this.#streams.get(bootId) ?? new Incoming(this.#maxBytes);
+    this.#streams.delete(bootId);
+    this.#streams.set(bootId, incoming);
+    if (this.#streams.size > MAX_STREAMS) {
+      const oldest = [...this.#streams.keys()].find((each) => !this.#peers.has(each) && each !== bootId);
+      if (oldest !== undefined) this.#streams.delete(oldest);
+    }
+    return incoming;
+  }
+
+  #forget(peer: Peer, reason: string): void {
+    this.#peers.delete(peer.bootId);
+    this.#links.drop(peer.bootId);
+    peer.close(reason);
+  }
+
+  #letter(text: string): void {
+    if (this.#closed) return;
+    try {
+      const letter = unseal(this.#letterKey, this.node.bootId, text);
+      if (letter.from !== this.node.bootId) this.#peer(letter.from).letter(letter);
+    } catch (error) {
+      if (!(error instanceof LetterRefused)) throw error;
+      this.#refusals.note('redis', error.message);
+    }
+  }
+
+  #tick(): void {
+    const now = performance.now();
+    const wasBlocked = now - this.#tickedAt > 3 * TICK_MS;
+    this.#tickedAt = now;
+    for (const peer of [...this.#peers.values()]) {
+      if (peer.status === 'met' && now - peer.metAt > UNKNOWN_MS) this.#forget(peer, 'not a member of the cluster');
+      else peer.tick(now, wasBlocked);
+    }
+  }
+}
+
+/** The boot ids in whose name a text speaks: a head's and a letter's `boot`, the `from` of a call. */
+function sendersOf(text: string): string[] {
+  let value: unknown;
+  try {
+    value = parseJson(text);
+  } catch {
+    return [];
+  }
+  return (Array.isArray(value) ? (value as unknown[]) : [value]).flatMap((each) => {
+    if (typeof each !== 'object' || each === null) return [];
+    const { boot, from } = each as Record<string, unknown>;
+    return [boot, from].filter((bootId) => typeof bootId === 'string');
+  });
+}

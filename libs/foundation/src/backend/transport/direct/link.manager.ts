@@ -1,0 +1,211 @@
+/**
+ * The links of this node: it takes those of nodes with a smaller boot id and dials the others, so that two have one.
+ * Called by the direct transport, which says whom to dial and gets each link once it has proven where it leads.
+ */
+import type { DirectConfig } from '../../../config/options.js';
+import { DirectListenError } from '../../../errors/foundation.error.js';
+import { Log } from '../../../logging/log.js';
+import { describe } from '../../../errors/describe.js';
+import type { Telemetry } from '../../../telemetry/telemetry.js';
+import { formatAddress, isWildcard, ownHost, type Address } from './link/host.address.js';
+import { Certificates } from './link/certificates.js';
+import { Dialing } from './link/redialer.js';
+import { keyFor } from '../../../security/signer.js';
+import { accept, dial, type Handshake, type Party } from './link/handshake.js';
+import { Link, type LinkEvents } from './link/link.js';
+import type { Peer } from './peer.js';
+import type { Refusals } from './link/rejections.js';
+import { Listener, PROOF_MS, dialTo, type Connected } from './link/sockets.js';
+
+/** After how many failures in a row a warning says that a node cannot be dialled. */
+const WARN_AFTER = 5;
+
+/** Who owns the links. */
+export interface LinkOffice {
+  /** The node that has proven itself; one that was not known before is from then on. */
+  peer(bootId: string): Peer;
+  known(bootId: string): Peer | undefined;
+  /** Whether a member of the cluster says in its record that it is at this address. */
+  isMember(host: string): boolean;
+  /** The peer has lost its link and has no other. */
+  down(peer: Peer, reason: string): void;
+}
+
+/** See the file header. */
+export class Links {
+  readonly #dialings = new Map<string, Dialing>();
+  readonly #certificates: Certificates | undefined;
+  readonly #key: Buffer;
+  readonly #logger = new Log();
+  #listener: Listener | undefined;
+  #closed = false;
+
+  constructor(
+    private readonly config: { appName: string; transport: DirectConfig },
+    private readonly bootId: string,
+    private readonly telemetry: Telemetry,
+    private readonly refusals: Refusals,
+    private readonly office: LinkOffice,
+  ) {
+    const { cookie, tls } = config.transport;
+    if (tls !== undefined) this.#certificates = new Certificates(tls, (next) => this.#listener?.renew(next));
+    this.#key = keyFor(cookie.reveal(), config.appName, 'link');
+  }
+
+  /**
+   * Listens; resolves with the address at which others reach this node.
+   *
+   * @throws DirectListenError when the port cannot be had.
+   */
+  async listen(): Promise<string> {
+    const { host = ownHost(), port, advertise } = this.config.transport;
+    const listener = new Listener(
+      this.#certificates?.current,
+      (connection) => this.#accept(connection),
+      (remote, reason) => this.refusals.note(remote, reason),
+      undefined,
+      (host) => this.office.isMember(host),
+    );
+    this.#listener = listener;
+    try {
+      const bound = await listener.open(host, port);
+      return advertise ?? formatAddress({ host: isWildcard(host) ? ownHost() : host, port: bound.port });
+    } catch (error) {
+      listener.close();
+      throw new DirectListenError(formatAddress({ host, port }), error);
+    }
+  }
+
+  /** Dials the node until there is a link, and again when it is down, if it is this one's turn to. */
+  keep(bootId: string): void {
+    if (this.bootId < bootId) this.#dialing(bootId).start();
+  }
+
+  /** Dials the node no more, and ends the link that came of it. */
+  drop(bootId: string): void {
+    this.#dialings.get(bootId)?.stop();
+    this.#dialings.delete(bootId);
+  }
+
+  close(): void {
+    this.#closed = true;
+    for (const bootId of [...this.#dialings.keys()]) this.drop(bootId);
+    this.#listener?.close();
+    this.#certificates?.close();
+  }
+
+  #party(binding: string): Party {
+    return { app: this.config.appName, bootId: this.bootId, key: this.#key, binding };
+  }
+
+  #accept(connection: Connected): void {
+    // The smaller boot id dials, so that two nodes have one link and not two.
+    const handshake = accept(this.#party(connection.binding), (bootId) => bootId < this.bootId);
+    this.#link(connection, handshake, {
+      proven: () => this.#listener?.proven(connection.remote),
+      failed: (reason, refused) => {
+        if (refused) this.refusals.note(connection.remote, reason);
+      },
+    });
+  }
+
+  #dialing(bootId: string): Dialing {
+    const known = this.#dialings.get(bootId);
+    if (known !== undefined) return known;
+    const dialing: Dialing = new Dialing(() => this.#dial(bootId, dialing));
+    this.#dialings.set(bootId, dialing);
+    return dialing;
+  }
+
+  #dial(bootId: string, dialing: Dialing): () => void {
+    let giveUp = (): void => undefined;
+    let isOver = false;
+    const failed = (reason: string): void => {
+      if (isOver) return;
+      isOver = true;
+      clearTimeout(timer);
+      giveUp();
+      this.#dialFailed(bootId, dialing, reason);
+    };
+    const timer = setTimeout(() => failed(`no link in ${PROOF_MS} ms`), PROOF_MS).unref();
+    const address = this.office.known(bootId)?.address;
+    if (address === undefined) queueMicrotask(() => failed('no usable address in its record'));
+    else {
+      giveUp = this.#dialTo(
+        address,
+        (connection) =>
+          this.#link(connection, dial(this.#party(connection.binding), bootId), {
+            proven: () => {
+              clearTimeout(timer);
+              isOver = true;
+              dialing.succeeded();
+            },
+            failed: (reason, refused) => {
+              if (refused) this.refusals.note(connection.remote, reason);
+              failed(reason);
+            },
+            down: () => dialing.failed(),
+          }),
+        failed,
+      );
+    }
+    return () => {
+      isOver = true;
+      clearTimeout(timer);
+      giveUp();
+    };
+  }
+
+  /** As {@link dialTo}, but never throws, as files of TLS may make it do: it is called by a timer. */
+  #dialTo(address: Address, connected: (connection: Connected) => void, failed: (reason: string) => void): () => void {
+    try {
+      return dialTo(address, this.#certificates?.current, connected, failed);
+    } catch (error) {
+      queueMicrotask(() => failed(describe(error)));
+      return () => undefined;
+    }
+  }
+
+  #dialFailed(bootId: string, dialing: Dialing, reason: string): void {
+    dialing.failed();
+    const peer = this.office.known(bootId);
+    if (peer?.address === undefined || this.#closed) return;
+    const address = formatAddress(peer.address);
+    this.telemetry.emit('transport.link_failed', { node: peer.name, bootId, address, reason });
+    if (dialing.failures !== WARN_AFTER) return;
+    this.#logger.warn('A node cannot be dialled; it is reached through Redis until it can', {
+      node: peer.name,
+      address,
+      reason,
+    });
+  }
+
+  /** A link between its connection and its peer. */
+  #link(
+    { socket, remote }: Connected,
+    handshake: Handshake,
+    told: { proven(): void; failed(reason: string, refused: boolean): void; down?(): void },
+  ): void {
+    let peer: Peer | undefined;
+    const events: LinkEvents = {
+      proven: (link, bootId) => {
+        told.proven();
+        if (this.#closed) return link.close('this node leaves');
+        peer = this.office.peer(bootId);
+        peer.linked(link);
+        this.telemetry.emit('transport.link_up', { node: peer.name, bootId });
+      },
+      frame: (link, frame) => peer?.frame(link, frame),
+      turn: () => peer?.turn(),
+      closed: (link, reason, refused) => {
+        if (peer === undefined) return told.failed(reason, refused);
+        if (peer.unlinked(link)) {
+          this.telemetry.emit('transport.link_down', { node: peer.name, bootId: peer.bootId, reason });
+          this.office.down(peer, reason);
+        }
+        told.down?.();
+      },
+    };
+    new Link(socket, handshake, remote, events);
+  }
+}

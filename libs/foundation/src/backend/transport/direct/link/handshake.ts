@@ -1,0 +1,127 @@
+/**
+ * Pure: how two nodes prove to each other that they know the cookie, before anything else is read.
+ * Each answers the other's nonce with an HMAC-SHA256 over all that was said; the cookie itself never travels.
+ */
+import { createHmac, randomBytes } from 'node:crypto';
+import { parseJson } from '../../../../wire/json.js';
+import { isSame } from '../../../../security/signer.js';
+import { FRAME, encodeJson, type Frame } from '../stream/frames.js';
+
+/** Nodes of different versions of this protocol do not link; they reach each other through Redis. */
+export const LINK_VERSION = 1;
+/** The largest payload before the proof. */
+export const MAX_HANDSHAKE_PAYLOAD = 1024;
+
+/** Who takes part. */
+export interface Party {
+  app: string;
+  bootId: string;
+  key: Buffer;
+  /** What only the two ends of this TLS connection know, as hex; empty without TLS. It ties the proof to the connection. */
+  binding: string;
+}
+
+/** What follows from a frame: what to send, and the boot id of the other one once it is proven. */
+export interface Step {
+  send?: Buffer;
+  proven?: string;
+}
+
+/** One side of a handshake. */
+export interface Handshake {
+  /** Sent by the dialling side as soon as it is connected. */
+  readonly opening?: Buffer;
+  /** @throws HandshakeRefused when the other side is not let in. */
+  receive(frame: Frame): Step;
+}
+
+/** Why the other side is not let in; the text holds nothing secret. */
+export class HandshakeRefused extends Error {}
+
+interface Said {
+  dialer: string;
+  acceptor: string;
+  dialerNonce: string;
+  acceptorNonce: string;
+}
+
+function proofOf(role: 'dialer' | 'acceptor', { app, key, binding }: Party, said: Said): string {
+  const { dialer, acceptor, dialerNonce, acceptorNonce } = said;
+  // The role keeps a proof from being sent back to the one who made it.
+  const all = [role, LINK_VERSION, app, dialer, acceptor, dialerNonce, acceptorNonce, binding];
+  return createHmac('sha256', key).update(JSON.stringify(all)).digest('hex');
+}
+
+/**
+ * The side that connects: it expects one very node, the one that the membership has at this address. One that only `knocks`
+ * wants to know whether it would be let in; no link comes of it.
+ */
+export function dial(self: Party, acceptor: string, { knocks = false } = {}): Handshake {
+  const dialerNonce = randomBytes(32).toString('hex');
+  let said: Said | undefined;
+  return {
+    opening: encodeJson(FRAME.hello, {
+      v: LINK_VERSION,
+      app: self.app,
+      from: self.bootId,
+      to: acceptor,
+      nonce: dialerNonce,
+      ...(knocks ? { knocks } : {}),
+    }),
+    receive(frame) {
+      if (said === undefined) {
+        const { nonce } = read(frame, FRAME.challenge);
+        said = { dialer: self.bootId, acceptor, dialerNonce, acceptorNonce: nonceOf(nonce) };
+        return { send: encodeJson(FRAME.proof, { mac: proofOf('dialer', self, said) }) };
+      }
+      const { mac } = read(frame, FRAME.proved);
+      if (!isSame(mac, proofOf('acceptor', self, said))) throw new HandshakeRefused('wrong cookie');
+      return { proven: acceptor };
+    },
+  };
+}
+
+/** The side that is connected to. It gives no proof before it has seen one, so that a stranger learns nothing from it. */
+export function accept(self: Party, isExpected: (bootId: string) => boolean): Handshake {
+  const acceptorNonce = randomBytes(32).toString('hex');
+  let said: Said | undefined;
+  let knocks = false;
+  return {
+    receive(frame) {
+      if (said === undefined) {
+        const hello = read(frame, FRAME.hello);
+        const { v, app, from, to, nonce } = hello;
+        if (v !== LINK_VERSION) throw new HandshakeRefused('another version of the protocol');
+        if (app !== self.app) throw new HandshakeRefused('another application');
+        if (to !== self.bootId) throw new HandshakeRefused('meant for another node');
+        knocks = hello['knocks'] === true;
+        const isAwaited = typeof from === 'string' && (knocks || isExpected(from));
+        if (!isAwaited) throw new HandshakeRefused('not its turn to dial');
+        said = { dialer: from, acceptor: self.bootId, dialerNonce: nonceOf(nonce), acceptorNonce };
+        return { send: encodeJson(FRAME.challenge, { nonce: acceptorNonce }) };
+      }
+      const { mac } = read(frame, FRAME.proof);
+      if (!isSame(mac, proofOf('dialer', self, said))) throw new HandshakeRefused('wrong cookie');
+      const send = encodeJson(FRAME.proved, { mac: proofOf('acceptor', self, said) });
+      // Who only knocked is no node: the connection stays one that has proven nothing, and ends soon.
+      return knocks ? { send } : { send, proven: said.dialer };
+    },
+  };
+}
+
+function read({ type, payload }: Frame, expected: number): Record<string, unknown> {
+  if (type !== expected) throw new HandshakeRefused('no handshake');
+  let value: unknown;
+  try {
+    value = parseJson(payload.toString());
+  } catch {
+    throw new HandshakeRefused('no handshake');
+  }
+  if (typeof value !== 'object' || value === null) throw new HandshakeRefused('no handshake');
+  return value as Record<string, unknown>;
+}
+
+function nonceOf(value: unknown): string {
+  if (typeof value !== 'string' || !/^[0-9a-f]{64}$/.test(value)) throw new HandshakeRefused('no handshake');
+  return value;
+}

@@ -1,0 +1,120 @@
+/**
+ * One connection to another node: the handshake first, then frames. Nothing is read before the handshake is done.
+ * Made by the listener and by whoever dials; owned by the peer that it leads to. Underneath `net.Socket` or `tls.TLSSocket`.
+ */
+import type { Socket } from 'node:net';
+import { describe } from '../../../../errors/foundation.error.js';
+import { FRAME, FrameReader, MAX_PAYLOAD, MalformedFrame, encodeFrame, type Frame } from '../stream/frames.js';
+import { HandshakeRefused, MAX_HANDSHAKE_PAYLOAD, type Handshake } from './handshake.js';
+
+/** The most bytes that are read of someone who has not proven to know the cookie. */
+const MAX_HANDSHAKE_BYTES = 4096;
+/** A link is kept alive when nothing was sent for this long, in milliseconds. */
+const ALIVE_AFTER_MS = 500;
+/** A link that brings nothing for this long is dead, whatever TCP thinks of it. */
+const SILENT_AFTER_MS = 2000;
+
+/** The mean size in bytes from which buffers are not copied into one. */
+const WORTH_A_VECTOR = 2048;
+
+const ALIVE = encodeFrame(FRAME.alive, Buffer.alloc(0));
+
+/** What a link tells its owner. */
+export interface LinkEvents {
+  /** The other side has proven to be the node with this boot id. */
+  proven(link: Link, bootId: string): void;
+  /** A frame of a proven link. */
+  frame(link: Link, frame: Frame): void;
+  /** All frames that came in one piece have been told. */
+  turn(): void;
+  /** Called once; `refused` when the other side was not let in. */
+  closed(link: Link, reason: string, refused: boolean): void;
+}
+
+/** See the file header. */
+export class Link {
+  readonly #reader = new FrameReader(MAX_HANDSHAKE_PAYLOAD);
+  #handshake: Handshake | undefined;
+  #handshakeBytes = 0;
+  #sentAt = performance.now();
+  #heardAt = performance.now();
+  #closed = false;
+
+  constructor(
+    private readonly socket: Socket,
+    handshake: Handshake,
+    /** The address of the other end. */
+    readonly remote: string,
+    private readonly events: LinkEvents,
+  ) {
+    this.#handshake = handshake;
+    socket.setNoDelay(true);
+    socket.on('data', (chunk: Buffer) => this.#read(chunk));
+    socket.on('error', (error: Error) => this.close(error.message));
+    socket.on('close', () =>
+      this.close(this.#handshake === undefined ? 'closed by the other side' : 'closed during the handshake'),
+    );
+    if (handshake.opening !== undefined) this.send([handshake.opening]);
+  }
+
+  /** One write for all of them. */
+  send(buffers: readonly Buffer[]): void {
+    if (this.#closed) return;
+    this.#sentAt = performance.now();
+    const size = buffers.reduce((sum, { length }) => sum + length, 0);
+    // One write either way: small buffers are joined, because a vector of many costs more than the copy; large ones are not.
+    if (buffers.length > 1 && size < WORTH_A_VECTOR * buffers.length) {
+      this.socket.write(Buffer.concat(buffers, size));
+      return;
+    }
+    this.socket.cork();
+    for (const buffer of buffers) this.socket.write(buffer);
+    this.socket.uncork();
+  }
+
+  /** Keeps the link alive, and ends it when it is silent. Called several times a second. */
+  tick(now: number): void {
+    if (now - this.#heardAt > SILENT_AFTER_MS) this.close(`silent for ${SILENT_AFTER_MS} ms`);
+    else if (now - this.#sentAt > ALIVE_AFTER_MS) this.send([ALIVE]);
+  }
+
+  /** This event loop was blocked: what came meanwhile has not been read yet, so nobody was silent. */
+  excuse(now: number): void {
+    this.#heardAt = now;
+  }
+
+  close(reason: string, refused = false): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.socket.destroy();
+    this.events.closed(this, reason, refused);
+  }
+
+  #read(chunk: Buffer): void {
+    this.#heardAt = performance.now();
+    try {
+      for (const frame of this.#reader.push(chunk)) {
+        if (this.#handshake === undefined) this.events.frame(this, frame);
+        else this.#shake(this.#handshake, frame);
+        if (this.#closed) return;
+      }
+      this.#handshakeBytes += this.#handshake === undefined ? 0 : chunk.length;
+      if (this.#handshakeBytes > MAX_HANDSHAKE_BYTES) throw new HandshakeRefused('too many bytes before the proof');
+    } catch (error) {
+      if (error instanceof HandshakeRefused) return this.close(error.message, true);
+      if (error instanceof MalformedFrame) return this.close(error.message, this.#handshake !== undefined);
+      // INVARIANT: whatever is on the wire costs its link at most: nobody above would catch what is thrown out of a socket's event.
+      return this.close(`what came could not be taken: ${describe(error)}`);
+    }
+    if (this.#handshake === undefined) this.events.turn();
+  }
+
+  #shake(handshake: Handshake, frame: Frame): void {
+    const { send, proven } = handshake.receive(frame);
+    if (send !== undefined) this.send([send]);
+    if (proven === undefined) return;
+    this.#handshake = undefined;
+    this.#reader.limit = MAX_PAYLOAD;
+    this.events.proven(this, proven);
+  }
+}

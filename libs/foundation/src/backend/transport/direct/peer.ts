@@ -1,0 +1,343 @@
+/**
+ * One other node: a stream to it, a stream from it, and the carrier of both, which is a link or, while there is none,
+ * letters through Redis. Owned by the direct transport, which says who is there and gives it its links and letters.
+ */
+import { describe } from '../../../errors/foundation.error.js';
+import type { Lane } from '../../../wire/lane.js';
+import { parseAddress, type Address } from './link/host.address.js';
+import {
+  FRAME,
+  MalformedFrame,
+  decodeAck,
+  decodePart,
+  encodeAck,
+  encodeFrame,
+  type Frame,
+  type Kind,
+} from './stream/frames.js';
+import type { Incoming } from './stream/receive.stream.js';
+import { MAX_LETTER, type Letter } from './relay.js';
+import type { Link } from './link/link.js';
+import { Outgoing, type Dropped } from './stream/send.stream.js';
+import { decodeState, encodeState, type StreamState } from './stream/stream.state.js';
+
+/** The most bytes of the lower lanes in one write, so that an urgent text never waits for more of them. */
+const BATCH = 64 * 1024;
+/** What arrived is acknowledged after this many bytes, or this many milliseconds. */
+const ACK_BYTES = 64 * 1024;
+const ACK_MS = 20;
+/** What Redis was given and nobody acknowledged is sent again after this many milliseconds, then twice as many, … */
+const RESEND_MS = 1000;
+const MAX_DOUBLINGS = 4;
+/** A publisher waits while more than this many bytes wait for a node, but only this many milliseconds, and only once. */
+const ROOM_BYTES = 1024 * 1024;
+const ROOM_MS = 1000;
+
+/** What a peer needs, and tells. */
+export interface PeerOffice {
+  /** Sends a letter; rejects when Redis did not take it. */
+  mail(to: string, state: StreamState, frames: readonly Buffer[]): Promise<unknown>;
+  /** A text, or a change of its topics, has arrived. */
+  arrived(peer: Peer, kind: Kind, body: Buffer): void;
+  /** The other node had forgotten this one, and has to be told again what this one listens to. */
+  forgotten(peer: Peer): void;
+  dropped(peer: Peer, dropped: readonly Dropped[]): void;
+  /** Frames that this version does not know. */
+  unknown(peer: Peer, type: number): void;
+  /** A fault of this library: told, and the link made anew. */
+  failed(peer: Peer, error: unknown): void;
+}
+
+/** See the file header. */
+export class Peer {
+  /** Its name in the cluster; its boot id until the membership has it. */
+  name: string;
+  /** `undefined` until it has said what it listens to. */
+  topics: Set<string> | undefined;
+  /** `met`: it knows the cookie, and the membership does not have it yet. `gone`: the membership has it no more. */
+  status: 'met' | 'member' | 'gone' = 'met';
+  readonly metAt = performance.now();
+  #address: Address | undefined;
+  #link: Link | undefined;
+  /** The other side has told where its streams stand, so this link may carry them. */
+  #isAgreed = false;
+  #closed = false;
+  #wroteThisTurn = false;
+  #pumpTimer: NodeJS.Immediate | undefined;
+  #unacknowledged = 0;
+  #ackTimer: NodeJS.Timeout | undefined;
+  #mailedAt: number | undefined;
+  /** How often letters were sent again without an answer. */
+  #unanswered = 0;
+  #slow = false;
+  #room: Promise<void> | undefined;
+  #hasRoom: (() => void) | undefined;
+  readonly #idleWanted = new Set<() => void>();
+
+  constructor(
+    readonly bootId: string,
+    private readonly outgoing: Outgoing,
+    private readonly incoming: Incoming,
+    private readonly office: PeerOffice,
+  ) {
+    this.name = bootId;
+  }
+
+  get address(): Address | undefined {
+    return this.#address;
+  }
+
+  get isLinked(): boolean {
+    return this.#link !== undefined;
+  }
+
+  /** It proves who it is with each text. */
+  get isProvable(): boolean {
+    return this.isLinked || this.#address !== undefined;
+  }
+
+  /** What the membership says of it. */
+  confirm(name: string, address: string): void {
+    this.name = name;
+    this.#address = parseAddress(address);
+    this.status = 'member';
+  }
+
+  /** Takes a message for this node; the high lane leaves in this very call. */
+  send(lane: Lane, kind: Kind, body: Buffer, arrived?: () => void): void {
+    if (this.#closed) return arrived?.();
+    const dropped = this.outgoing.add(lane, kind, body, arrived);
+    if (dropped.length > 0) this.office.dropped(this, dropped);
+    // The first text of a turn leaves at once, the others of this turn together after it.
+    if (lane === 'high' || !this.#wroteThisTurn) this.#pump();
+    else this.#pumpSoon();
+  }
+
+  /** Tells a change of what this node listens to; see {@link Outgoing.change}. */
+  change(body: Buffer, all: () => Buffer, arrived: () => void): void {
+    if (this.#closed) return arrived();
+    this.outgoing.change(body, all, arrived);
+    this.#pump();
+  }
+
+  /** Resolves when there is room for more, or the node has turned out to be slow; `undefined` when there is. */
+  room(): Promise<void> | undefined {
+    if (this.outgoing.queued <= ROOM_BYTES) this.#slow = false;
+    else if (!this.#slow && !this.#closed) this.#room ??= this.#waitForRoom();
+    return this.#room;
+  }
+
+  #waitForRoom(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#hasRoom = () => {
+        clearTimeout(timer);
+        this.#room = this.#hasRoom = undefined;
+        resolve();
+      };
+      const timer = setTimeout(() => {
+        this.#slow = true;
+        this.#hasRoom?.();
+      }, ROOM_MS);
+    });
+  }
+
+  /** Resolves when the other node has everything, at once when it gives no sign of life. */
+  idle(): Promise<void> {
+    if (this.outgoing.isIdle || this.#closed || this.#unanswered > 0) return Promise.resolve();
+    return new Promise((resolve) => this.#idleWanted.add(resolve));
+  }
+
+  // -- carriers ---------------------------------------------------------------------------------------------------------
+
+  /** A link has proven to lead to this node. One that was there before is dead, or the other side would not have dialled. */
+  linked(link: Link): void {
+    const old = this.#link;
+    this.#link = link;
+    this.#isAgreed = false;
+    old?.close('replaced by a newer link');
+    link.send([encodeFrame(FRAME.state, Buffer.from(encodeState(this.#state())))]);
+  }
+
+  /** Returns false when the link was replaced before. */
+  unlinked(link: Link): boolean {
+    if (this.#link !== link) return false;
+    this.#link = undefined;
+    this.#isAgreed = false;
+    this.#resend();
+    return true;
+  }
+
+  /** @throws MalformedFrame, which ends the link. */
+  frame(link: Link, { type, payload }: Frame): void {
+    if (link !== this.#link) return;
+    if (this.#isAgreed === (type === FRAME.state))
+      throw new MalformedFrame('a state frame is the first, and only that');
+    if (type === FRAME.state) return this.#agree(payload);
+    if (type === FRAME.alive) return;
+    if (type === FRAME.ack) return this.#acknowledged(decodeAck(payload));
+    if (type !== FRAME.data) return this.office.unknown(this, type);
+    this.#unacknowledged += payload.length;
+    this.#take(decodePart(payload));
+  }
+
+  /** All that came in one piece is read. */
+  turn(): void {
+    this.#acknowledgeSoon();
+  }
+
+  letter({ state, parts }: Letter): void {
+    if (this.#begin(state) === 'stale') return;
+    this.#heard(state);
+    for (const part of parts) {
+      this.#unacknowledged += part.bytes.length + 1;
+      this.#take(part);
+    }
+    this.#acknowledgeSoon();
+  }
+
+  /** Called several times a second. */
+  tick(now: number, wasBlocked: boolean): void {
+    this.#guard(() => this.#tick(now, wasBlocked));
+  }
+
+  #tick(now: number, wasBlocked: boolean): void {
+    if (this.#link !== undefined) {
+      if (wasBlocked) this.#link.excuse(now);
+      this.#link.tick(now);
+      return;
+    }
+    const patience = RESEND_MS * 2 ** Math.min(this.#unanswered, MAX_DOUBLINGS);
+    if (this.#mailedAt !== undefined && now - this.#mailedAt > patience) {
+      this.#unanswered += 1;
+      this.#resend();
+    } else if (this.outgoing.isReady) this.#pump();
+  }
+
+  close(reason: string): void {
+    this.#closed = true;
+    this.#link?.close(reason);
+    if (this.#pumpTimer !== undefined) clearImmediate(this.#pumpTimer);
+    clearTimeout(this.#ackTimer);
+    this.#hasRoom?.();
+    for (const wanted of [...this.#idleWanted]) wanted();
+    this.incoming.forgetParts();
+  }
+
+  // -- out --------------------------------------------------------------------------------------------------------------
+
+  #state(): StreamState {
+    const { stream: otherStream, received } = this.incoming;
+    return { stream: this.outgoing.stream, base: this.outgoing.base, otherStream, received };
+  }
+
+  #pumpSoon(): void {
+    this.#pumpTimer ??= setImmediate(() => {
+      this.#pumpTimer = undefined;
+      this.#wroteThisTurn = false;
+      this.#guard(() => this.#pump());
+    });
+  }
+
+  #pump(): void {
+    if (this.#closed) return;
+    if (this.#link === undefined) return this.#mail();
+    if (!this.#isAgreed) return;
+    const buffers = this.outgoing.take(BATCH);
+    if (buffers.length === 0) return;
+    if (this.#unacknowledged > 0) buffers.unshift(this.#ack());
+    this.#link.send(buffers);
+    this.#wrote();
+  }
+
+  #mail(withoutFrames = false): void {
+    const frames = withoutFrames ? [] : this.outgoing.take(MAX_LETTER);
+    if (frames.length === 0 && !withoutFrames) return;
+    this.#ack();
+    if (frames.length > 0) this.#mailedAt ??= performance.now();
+    // What Redis did not take is still kept here, and the clock brings it again.
+    this.office.mail(this.bootId, this.#state(), frames).catch(() => undefined);
+    this.#wrote();
+  }
+
+  #wrote(): void {
+    this.#wroteThisTurn = true;
+    this.#pumpSoon();
+    if (this.outgoing.queued <= ROOM_BYTES) this.#hasRoom?.();
+  }
+
+  #resend(): void {
+    this.outgoing.rewind();
+    this.#mailedAt = undefined;
+    this.#pump();
+  }
+
+  #acknowledged(seq: number): void {
+    this.#unanswered = 0;
+    this.outgoing.acknowledge(seq);
+    this.#mailedAt = this.outgoing.isAwaiting && this.#link === undefined ? performance.now() : undefined;
+    if (this.outgoing.isIdle) {
+      for (const wanted of [...this.#idleWanted]) wanted();
+      this.#idleWanted.clear();
+    } else if (this.outgoing.isReady) this.#pumpSoon();
+  }
+
+  // -- in ---------------------------------------------------------------------------------------------------------------
+
+  #agree(payload: Buffer): void {
+    const state = decodeState(payload.toString());
+    if (state === undefined) throw new MalformedFrame('a state that cannot be read');
+    if (this.#begin(state) === 'stale') throw new MalformedFrame('a stream that has ended');
+    this.#isAgreed = true;
+    this.#heard(state);
+    this.#resend();
+  }
+
+  #begin({ stream, base }: StreamState): 'stale' | 'lost' | undefined {
+    const outcome = this.incoming.begin(stream, base);
+    if (outcome !== 'lost') return outcome;
+    this.topics = undefined;
+    this.office.arrived(this, 'lost', Buffer.alloc(0));
+    this.office.forgotten(this);
+    return outcome;
+  }
+
+  #heard({ otherStream, received }: StreamState): void {
+    if (otherStream === this.outgoing.stream) this.#acknowledged(received);
+  }
+
+  #take(part: Parameters<Incoming['accept']>[0]): void {
+    const arrival = this.incoming.accept(part);
+    if (arrival === undefined) return;
+    // Somebody waits until the others know of a new topic.
+    if (arrival.kind === 'topics') this.#unacknowledged += ACK_BYTES;
+    this.office.arrived(this, arrival.kind, arrival.body);
+  }
+
+  #ack(): Buffer {
+    this.#unacknowledged = 0;
+    clearTimeout(this.#ackTimer);
+    this.#ackTimer = undefined;
+    return encodeAck(this.incoming.received);
+  }
+
+  #acknowledgeSoon(): void {
+    if (this.#unacknowledged === 0 || this.#closed) return;
+    if (this.#unacknowledged >= ACK_BYTES) this.#acknowledgeNow();
+    else this.#ackTimer ??= setTimeout(() => this.#guard(() => this.#acknowledgeNow()), ACK_MS).unref();
+  }
+
+  /** INVARIANT: nothing is thrown out of a timer, which would end the process; at most the link ends. */
+  #guard(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      this.office.failed(this, error);
+      this.#link?.close(`failed: ${describe(error)}`);
+    }
+  }
+
+  #acknowledgeNow(): void {
+    if (this.#link !== undefined && this.#isAgreed) this.#link.send([this.#ack()]);
+    else if (this.#link === undefined) this.#mail(true);
+  }
+}

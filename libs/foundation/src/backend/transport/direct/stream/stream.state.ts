@@ -1,0 +1,40 @@
+/**
+ * Pure: where the two streams between two nodes stand, as each tells the other when a carrier takes over.
+ * Called by the links (one state frame each) and the letters (in front of the frames).
+ */
+import { parseJson } from '../../../../wire/json.js';
+import { MAX_SEQ } from './frames.js';
+
+/** What one node says of its own stream, and of the other one's. */
+export interface StreamState {
+  /** Which stream the sender is at. */
+  stream: number;
+  /** The lowest number of it that it can still send. */
+  base: number;
+  /** Which stream of the other node it knows; 0 = none. */
+  otherStream: number;
+  /** Up to which number it has that one. */
+  received: number;
+}
+
+/** As JSON. */
+export function encodeState({ stream, base, otherStream, received }: StreamState): string {
+  return JSON.stringify([stream, base, otherStream, received]);
+}
+
+/** Reads what came from another node; `undefined` for anything else. */
+export function decodeState(text: string): StreamState | undefined {
+  let value: unknown;
+  try {
+    value = parseJson(text);
+  } catch {
+    return undefined;
+  }
+  if (!Array.isArray(value) || value.length !== 4) return undefined;
+  // INVARIANT: what is taken in here can be written again: a number beyond six bytes would throw out of the timer of an ack.
+  const isNumber = (each: unknown): each is number => Number.isSafeInteger(each) && (each as number) >= 0;
+  const [stream, base, otherStream, received] = value as unknown[];
+  if (!isNumber(stream) || !isNumber(base) || !isNumber(otherStream) || !isNumber(received)) return undefined;
+  if (base > MAX_SEQ || received > MAX_SEQ) return undefined;
+  return stream === 0 || base === 0 ? undefined : { stream, base, otherStream, received };
+}

@@ -1,0 +1,185 @@
+/**
+ * Topics over Redis pub/sub: one connection listens, another one publishes.
+ * Called by the channels and the engine; underneath PUBLISH and SUBSCRIBE.
+ */
+import type { Redis } from 'ioredis';
+import { describe } from '../../errors/foundation.error.js';
+import { isError } from '../../errors/describe.js';
+import { Gate, unattended } from '../../foreign/gate.js';
+import { RepeatedLog } from '../../logging/throttled.log.js';
+import { refusalIn } from '../../errors/refusal.js';
+import type { Seal } from '../../security/signer.js';
+import type { Stamps } from '../../security/replay.guard.js';
+import type { Transport } from './transport.js';
+import { within } from '../../time/timeout.js';
+
+type Listener = (text: string) => void;
+
+/** What a text must be like to be read. */
+export interface TransportGuard {
+  /** In characters: a text that is longer, which no node sends, is dropped before anybody reads it. */
+  longest?: number;
+  /** With a cookie: all texts are signed, and those that are not are dropped. */
+  signing?: { seal: Seal; stamps: Stamps };
+  /** Topics on which Redis itself speaks, which signs nothing. */
+  isOpen?: (topic: string) => boolean;
+  /** A text was dropped. */
+  refused?: (topic: string, reason: string) => void;
+}
+
+/** Who only listens is deaf on a half-open connection for as long as this and the next, in milliseconds. */
+const PING_EVERY_MS = 2000;
+const PING_TIMEOUT_MS = 2000;
+/** How long a subscription or its end is waited for, in milliseconds: a round trip when all is well. */
+const SUBSCRIBE_MS = 2000;
+/** When subscriptions that Redis did not take are tried again, in milliseconds. */
+const RETRY_MS = 1000;
+
+/** See {@link Transport}. While Redis is unreachable a subscription is remembered and made on reconnection. */
+export class RedisTransport implements Transport {
+  readonly #topics = new Map<string, Set<Listener>>();
+  readonly #interrupted = new Set<() => void>();
+  readonly #log = new RepeatedLog();
+  readonly #gate = new Gate();
+  readonly #watchdog: NodeJS.Timeout;
+  /** True from a cut until the subscriptions are back. */
+  #isCut = false;
+  #retryTimer: NodeJS.Timeout | undefined;
+
+  constructor(
+    private readonly subscriber: Redis,
+    private readonly publisher: Redis,
+    /** False in a Redis Cluster, where the reply counts only the subscribers of the node that was asked. */
+    private readonly countsReceivers: boolean,
+    private readonly guard: TransportGuard = {},
+  ) {
+    subscriber.on('message', (topic: string, text: string) => this.#deliver(topic, text));
+    subscriber.on('close', () => {
+      this.#isCut = true;
+      this.#tellInterrupted();
+    });
+    subscriber.on('ready', () => unattended('subscribing again', this.#resubscribe()));
+    // A half-open connection brings nothing and reports nothing; only a question without an answer shows it.
+    this.#watchdog = setInterval(() => unattended('pinging the subscriber', this.#ping()), PING_EVERY_MS).unref();
+  }
+
+  async publish(topic: string, text: string): Promise<number | undefined> {
+    const { signing } = this.guard;
+    // With a stamp, because a signature alone would be as good a second time.
+    const sent = signing === undefined ? text : signing.seal.sign(topic, signing.stamps.put(text, Date.now()));
+    const receivers = await this.publisher.publish(topic, sent);
+    return this.countsReceivers ? receivers : undefined;
+  }
+
+  async subscribe(topic: string, listener: Listener): Promise<() => Promise<void>> {
+    const listeners = this.#topics.get(topic) ?? new Set<Listener>();
+    const isNew = listeners.size === 0;
+    this.#topics.set(topic, listeners.add(listener));
+    if (isNew && this.subscriber.status === 'ready') await this.#subscribeNow(topic);
+    // What is published until the subscription is made is lost, and told then.
+    else if (isNew) this.#isCut = true;
+    return async () => {
+      listeners.delete(listener);
+      if (listeners.size > 0 || !this.#topics.delete(topic)) return;
+      if (this.subscriber.status !== 'ready') return;
+      // What Redis did not hear of is delivered to nobody, and not subscribed again with the next connection.
+      await within(SUBSCRIBE_MS, this.subscriber.unsubscribe(topic), 'late').catch(() => undefined);
+    };
+  }
+
+  onInterrupted(listener: () => void): () => void {
+    this.#interrupted.add(listener);
+    return () => void this.#interrupted.delete(listener);
+  }
+
+  close(): void {
+    clearInterval(this.#watchdog);
+    clearTimeout(this.#retryTimer);
+    this.#topics.clear();
+  }
+
+  #deliver(topic: string, text: string): void {
+    const read = this.#open(topic, text);
+    if (read === undefined) return;
+    for (const listener of this.#topics.get(topic) ?? []) {
+      // A throw here would end up in ioredis' parser and break the connection for everyone.
+      this.#gate.tell(`a listener to ${topic}`, listener, read);
+    }
+  }
+
+  /** What anybody may have published, if it is to be read. */
+  #open(topic: string, text: string): string | undefined {
+    const { longest = Infinity, signing, isOpen, refused } = this.guard;
+    if (text.length > longest) return void refused?.(topic, 'larger than any node sends');
+    if (signing === undefined || isOpen?.(topic) === true) return text;
+    const stamped = signing.seal.open(topic, text);
+    if (stamped === undefined) return void refused?.(topic, 'not signed with the cookie of this node');
+    const taken = signing.stamps.take(topic, stamped, Date.now());
+    return 'text' in taken ? taken.text : void refused?.(topic, taken.refusal);
+  }
+
+  /**
+   * A connection that breaks meanwhile or does not answer is no error, nor is a Redis that has no time: the topic is
+   * remembered, and subscribed with all others when the connection is back.
+   */
+  async #subscribeNow(topic: string): Promise<void> {
+    const subscribing = this.subscriber.subscribe(topic);
+    try {
+      await within(SUBSCRIBE_MS, subscribing, `not confirmed in ${SUBSCRIBE_MS} ms`);
+    } catch (error) {
+      const isReply = isError(error) && error.name === 'ReplyError';
+      if (isReply && refusalIn(describe(error)) !== undefined) {
+        this.#topics.delete(topic);
+        throw error;
+      }
+      this.#log.warn('A subscription is made later; Redis did not confirm it', { topic, error: describe(error) });
+      this.#isCut = true;
+      if (isReply) this.#resubscribeLater();
+      // It may still be confirmed; on a new connection it is made with all others.
+      else
+        unattended(
+          'subscribing late',
+          subscribing.then(() => this.#isBack()).catch(() => undefined),
+        );
+    }
+  }
+
+  async #resubscribe(): Promise<void> {
+    if (this.#topics.size === 0) return;
+    try {
+      await this.subscriber.subscribe(...this.#topics.keys());
+    } catch (error) {
+      this.#log.warn('Subscriptions were not put back; trying again', { error: describe(error) });
+      // After anything else the connection has gone, and the next one brings us here again.
+      if (isError(error) && error.name === 'ReplyError') this.#resubscribeLater();
+      return;
+    }
+    this.#isBack();
+  }
+
+  #isBack(): void {
+    if (!this.#isCut) return;
+    this.#isCut = false;
+    // Once more, since what was published up to now was lost as well; who asks for it gets an answer from now on.
+    this.#tellInterrupted();
+  }
+
+  /** Not at once: what Redis refuses now it would refuse again. */
+  #resubscribeLater(): void {
+    clearTimeout(this.#retryTimer);
+    this.#retryTimer = setTimeout(() => {
+      if (this.subscriber.status === 'ready') unattended('subscribing again', this.#resubscribe());
+    }, RETRY_MS).unref();
+  }
+
+  #tellInterrupted(): void {
+    for (const interrupted of [...this.#interrupted]) this.#gate.tell('a listener to interruptions', interrupted);
+  }
+
+  async #ping(): Promise<void> {
+    if (this.subscriber.status !== 'ready') return;
+    const timer = setTimeout(() => this.subscriber.disconnect(true), PING_TIMEOUT_MS);
+    await this.subscriber.ping().catch(() => undefined);
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,25 @@
+/**
+ * Contract: text to everyone who listens to a topic, at most once, in order per sender, topic and lane.
+ * Implemented by `redis.transport.ts`, `direct/direct.transport.ts` and `local.transport.ts`; used by channels, calls and
+ * hints. `transportContract` of the testing entry holds all of them to it.
+ */
+import type { Lane } from '../../wire/lane.js';
+
+/**
+ * Publishes and subscribes. A text is JSON: at least it does not begin with a line break.
+ *
+ * Whether a publisher hears itself is up to the transport (through Redis it does), so whoever subscribes passes over its own.
+ */
+export interface Transport {
+  /** Resolves once the text is handed over; with how many nodes it went to, where that is known. */
+  publish(topic: string, text: string, lane?: Lane): Promise<number | undefined>;
+  /** Resolves once the subscription is in place; the returned function ends it. */
+  subscribe(topic: string, listener: (text: string) => void): Promise<() => Promise<void>>;
+  /**
+   * Calls the listener when texts may have been lost: the connection that brings them was cut, or a sender had to drop
+   * some. With the boot id of the sender where only its texts are concerned.
+   */
+  onInterrupted(listener: (bootId?: string) => void): () => void;
+  /** Resolves once what was published has arrived where it can; absent where `publish` waits for that already. */
+  flush?(): Promise<void>;
+}

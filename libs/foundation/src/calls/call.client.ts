@@ -1,0 +1,225 @@
+/**
+ * Sends calls to the node that owns a process and waits for the answers; also this node's inbox.
+ * Called by `call.router.ts`; underneath PUBLISH to `…:inbox:<bootId>`, one for all calls of a turn.
+ */
+import type { LocalNode } from '../cluster/local.node.js';
+import type { Membership } from '../cluster/membership.js';
+import type { FoundationConfig } from '../config/options.js';
+import {
+  ArgumentError,
+  CallInterruptedError,
+  CallTimeoutError,
+  OverloadedError,
+  describe,
+  type CallSubject,
+} from '../errors/foundation.error.js';
+import { unattended } from '../foreign/gate.js';
+import { onAbort } from '../foreign/abort.signals.js';
+import { RepeatedLog } from '../logging/throttled.log.js';
+import type { Telemetry } from '../telemetry/telemetry.js';
+import { carried } from '../telemetry/tracing.js';
+import type { Engine } from '../backend/backend.js';
+import { keysOf } from '../wire/keys.js';
+import { Outbox } from '../backend/transport/outbox.js';
+import type { CallServer } from './call.server.js';
+import { decodeCalls, encodeCall, type CallReply, type CallRequest } from './call.codec.js';
+
+/** Where a call goes. */
+export interface CallTarget {
+  name: string;
+  node: string;
+  bootId: string;
+  epoch: number;
+  /** For a partition: of how many the caller takes it to be one. */
+  partitions?: number;
+}
+
+/** Options of one call. */
+export interface CallOptions {
+  /** Milliseconds. Default: that of `@Callable`, then `calls.timeout`. */
+  timeout?: number;
+  /** Gives up waiting; what was sent may still be carried out. */
+  signal?: AbortSignal;
+}
+
+interface Pending {
+  subject: CallSubject;
+  bootId: string;
+  settle(reply: CallReply): void;
+  /** With whatever it is; the reason of a signal may be anything. */
+  fail(reason: unknown): void;
+}
+
+/** So many calls may wait for their answers; each of them holds its arguments' text until it is sent, and a timer. */
+export const MAX_PENDING_CALLS = 50_000;
+
+/** A call that reached no node: it was not carried out. */
+export const UNDELIVERED = { kind: 'reply', id: '', outcome: 'stale' } as const;
+
+/** See the file header. */
+export class CallClient {
+  readonly #pending = new Map<string, Pending>();
+  readonly #outbox: Outbox;
+  readonly #inbox: (bootId: string) => string;
+  readonly #log = new RepeatedLog();
+  #lastId = 0;
+
+  constructor(
+    private readonly config: FoundationConfig,
+    private readonly node: Pick<LocalNode, 'bootId'>,
+    private readonly engine: Pick<Engine, 'transport'>,
+    membership: Pick<Membership, 'members' | 'listen'>,
+    private readonly server: Pick<CallServer, 'handle'>,
+    private readonly telemetry: Telemetry,
+  ) {
+    this.#outbox = new Outbox(engine.transport);
+    const keys = keysOf(config.appName);
+    this.#inbox = (bootId) => keys.inbox(bootId);
+    engine.transport.onInterrupted((from) => {
+      const concerns = ({ bootId }: Pending): boolean => from === undefined || bootId === from;
+      this.#interrupt(concerns, 'the connection that brings the answer was cut');
+    });
+    membership.listen({
+      changed: () => {
+        const alive = new Set(membership.members().map(({ bootId }) => bootId));
+        this.#interrupt(({ bootId }) => !alive.has(bootId), 'the node left the cluster');
+      },
+    });
+  }
+
+  /** Listens for calls and answers. Called by the lifecycle. */
+  async open(): Promise<void> {
+    await this.engine.transport.subscribe(this.#inbox(this.node.bootId), (text) => this.#receive(text));
+  }
+
+  /** Lets the last answers out. Called by the lifecycle. */
+  flush(): Promise<void> {
+    return this.#outbox.flush();
+  }
+
+  /**
+   * Resolves with the answer, or with {@link UNDELIVERED}.
+   *
+   * @throws CallTimeoutError, `CallInterruptedError`, `ArgumentError` for what cannot be sent, `OverloadedError` when too many
+   * calls wait, the reason of the signal.
+   */
+  async call(
+    target: CallTarget,
+    method: string,
+    args: readonly unknown[],
+    options: Required<Pick<CallOptions, 'timeout'>> & CallOptions,
+  ): Promise<CallReply> {
+    options.signal?.throwIfAborted();
+    if (this.#pending.size >= MAX_PENDING_CALLS) {
+      throw new OverloadedError(`${target.name}.${method}`, `${this.#pending.size} calls wait for their answers`);
+    }
+    const request = this.#request(target, method, args, options.timeout, this.node.bootId);
+    const subject: CallSubject = { processName: target.name, method, node: target.node };
+    return new Promise((resolve, reject) => {
+      const { signal, timeout } = options;
+      const ends = (): boolean => {
+        if (!this.#pending.delete(request.id)) return false;
+        clearTimeout(timer);
+        unheed?.();
+        return true;
+      };
+      const settle = (reply: CallReply): void => void (ends() && resolve(reply));
+      // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- the reason is the user's
+      const fail = (reason: unknown): void => void (ends() && reject(reason));
+      const timer = setTimeout(() => fail(new CallTimeoutError(subject, timeout)), timeout);
+      const unheed = signal && onAbort(signal, () => fail(signal.reason));
+      this.#pending.set(request.id, { subject, bootId: target.bootId, settle, fail });
+      this.#deliver(target, request).then((delivered) => delivered || settle(UNDELIVERED), fail);
+    });
+  }
+
+  /** Resolves with false when the call reached no node. */
+  cast(target: CallTarget, method: string, args: readonly unknown[]): Promise<boolean> {
+    return this.#deliver(target, this.#request(target, method, args, this.config.calls.timeout, ''));
+  }
+
+  #request(target: CallTarget, method: string, args: readonly unknown[], timeout: number, from: string): CallRequest {
+    this.#lastId += 1;
+    return {
+      kind: 'call',
+      id: `${this.node.bootId}.${this.#lastId}`,
+      from,
+      process: target.name,
+      epoch: target.epoch,
+      method,
+      args: [...args],
+      ...(target.partitions === undefined ? {} : { partitions: target.partitions }),
+      timeout,
+      longest: this.config.channels.maxMessageBytes,
+      trace: carried(this.telemetry),
+    };
+  }
+
+  /**
+   * A call to a process of this node does not leave it, but its arguments are copied as if it did.
+   *
+   * @throws ArgumentError, `CallInterruptedError`, `OverloadedError`.
+   */
+  async #deliver(target: CallTarget, request: CallRequest): Promise<boolean> {
+    const text = this.#write(request);
+    if (target.bootId === this.node.bootId) {
+      // Not in this turn: a loop of local calls would otherwise keep the event loop, and with it the renewal of leases.
+      setImmediate(() => this.#receive(text));
+      return true;
+    }
+    try {
+      return (await this.#outbox.add(this.#inbox(target.bootId), text)) !== 0;
+    } catch (error) {
+      // It was refused before it left.
+      if (error instanceof OverloadedError) throw error;
+      // A PUBLISH without an answer may have arrived.
+      const subject: CallSubject = { processName: target.name, method: request.method, node: target.node };
+      throw new CallInterruptedError(subject, `Redis did not confirm that it passed it on: ${describe(error)}`);
+    }
+  }
+
+  #write(request: CallRequest): string {
+    const subject = `${request.process}.${request.method}`;
+    let text: string;
+    try {
+      text = encodeCall(request);
+    } catch {
+      throw new ArgumentError(subject, 'args', 'a value that JSON cannot write', 'plain values');
+    }
+    const { maxMessageBytes } = this.config.channels;
+    if (Buffer.byteLength(text) <= maxMessageBytes) return text;
+    throw new ArgumentError(
+      subject,
+      'args',
+      `more than ${maxMessageBytes} bytes`,
+      'less than channels.maxMessageBytes',
+    );
+  }
+
+  #receive(text: string): void {
+    for (const message of decodeCalls(text)) {
+      if (message === undefined)
+        this.telemetry.emit('message.dropped', { channel: 'inbox', reason: 'not a call', count: 1 });
+      else if (message.kind === 'call') unattended('answering a call', this.#answer(message));
+      else this.#pending.get(message.id)?.settle(message);
+    }
+  }
+
+  async #answer(request: CallRequest): Promise<void> {
+    const text = await this.server.handle(request);
+    if (request.from === '') return;
+    if (request.from === this.node.bootId) return this.#receive(text);
+    // An answer that cannot be sent is one that does not come: the caller's timeout tells it, and the log why.
+    await this.#outbox.add(this.#inbox(request.from), text).catch((error: unknown) => {
+      const { process, method } = request;
+      this.#log.warn('The answer to a call was not sent', { process, method, error: describe(error) });
+    });
+  }
+
+  #interrupt(concerns: (pending: Pending) => boolean, why: string): void {
+    for (const pending of [...this.#pending.values()]) {
+      if (pending.bootId === this.node.bootId || !concerns(pending)) continue;
+      pending.fail(new CallInterruptedError(pending.subject, why));
+    }
+  }
+}

@@ -1,0 +1,262 @@
+// What a caller hears: which attempts are made, against which owner, and which error they end in.
+import 'reflect-metadata';
+import { beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { resolve } from '../config/resolve.js';
+import {
+  CallInterruptedError,
+  CallRefusedError,
+  CallTimeoutError,
+  RedisUnavailableError,
+  RemoteError,
+  type CallSubject,
+} from '../errors/foundation.error.js';
+import type { OwnerRecord } from '../backend/leases/leases.js';
+import { Telemetry } from '../telemetry/telemetry.js';
+import type { CallClient } from './call.client.js';
+import type { CallReply } from './call.codec.js';
+import { Callable } from './callable.decorator.js';
+import { ProcessCalls } from './call.router.js';
+
+class Feed {
+  @Callable()
+  price(): number {
+    return 1;
+  }
+  @Callable({ idempotent: true, timeout: 300 })
+  again(): void {}
+  secret(): void {}
+}
+
+const config = resolve({ nodeName: 'n1', calls: { timeout: 400 } }, {}, { host: 'h', pid: 1 });
+const subject: CallSubject = { processName: 'feed', method: 'price', node: 'n2' };
+const owner = (node: string, epoch: number): OwnerRecord => ({
+  ...{ name: 'feed', node, bootId: `boot-${node}`, epoch, state: 'running', since: 0 },
+});
+const reply = (outcome: 'stale' | 'busy' | 'interrupted' | 'not-callable'): CallReply => ({
+  kind: 'reply',
+  id: '1',
+  outcome,
+});
+const value = (result: unknown): CallReply => ({ kind: 'reply', id: '1', outcome: 'value', value: result });
+
+const running = jest.fn<(name: string) => Promise<OwnerRecord | undefined>>();
+const call = jest.fn<CallClient['call']>();
+const cast = jest.fn<CallClient['cast']>();
+let calls: ProcessCalls;
+
+beforeEach(() => {
+  for (const mock of [running, call, cast]) mock.mockReset();
+  running.mockResolvedValue(owner('n2', 1));
+  calls = new ProcessCalls(config, { endpoint: 'somewhere:1' }, { running }, { call, cast }, new Telemetry());
+});
+
+const feed = { name: 'feed', type: Feed };
+const asked = (): string[] => call.mock.calls.map(([target]) => `${target.node} ${target.epoch}`);
+
+describe('a call', () => {
+  it('goes to the owner and brings back its result; the owner is looked up once', async () => {
+    call.mockResolvedValue(value(7));
+    expect(await calls.call(feed, 'price', ['EUR'])).toBe(7);
+    expect(await calls.call(feed, 'price', ['EUR'])).toBe(7);
+    expect(running).toHaveBeenCalledTimes(1);
+    expect(call.mock.calls[0]!.slice(1, 3)).toEqual(['price', ['EUR']]);
+  });
+
+  it('remembers a bounded number of owners, however many names there ever were', async () => {
+    for (let index = 0; index < 10_050; index++) calls.note({ ...owner('n2', 1), name: `p${index}` });
+    expect(calls.remembered).toBe(10_000);
+    call.mockResolvedValue(value(7));
+    await calls.call({ name: 'p10049' }, 'price', []);
+    expect(running).not.toHaveBeenCalled();
+    running.mockResolvedValue({ ...owner('n2', 1), name: 'p0' });
+    await calls.call({ name: 'p0' }, 'price', []);
+    expect(running).toHaveBeenCalledTimes(1);
+    expect(calls.remembered).toBe(10_000);
+  });
+
+  it('has the time of the call, of the method, or of the configuration, in this order', async () => {
+    call.mockResolvedValue(value(1));
+    await calls.call(feed, 'price', [], { timeout: 100 });
+    await calls.call(feed, 'again', []);
+    await calls.call(feed, 'price', []);
+    const times = call.mock.calls.map(([, , , { timeout }]) => timeout);
+    [100, 300, 400].forEach((most, index) => {
+      expect(times[index]).toBeLessThanOrEqual(most);
+      expect(times[index]).toBeGreaterThan(most - 100);
+    });
+    await expect(calls.call(feed, 'price', [], { timeout: -1 })).rejects.toMatchObject({ code: 'FOUNDATION_ARGUMENT' });
+  });
+
+  it('is refused before anything is sent when the class does not mark the method', async () => {
+    await expect(calls.call(feed, 'secret', [])).rejects.toMatchObject({ why: 'not-callable' });
+    await expect(calls.call(feed, 'constructor', [])).rejects.toMatchObject({ why: 'not-callable' });
+    expect(call).not.toHaveBeenCalled();
+  });
+
+  it('is refused when its owner says so', async () => {
+    call.mockResolvedValueOnce(reply('busy')).mockResolvedValueOnce(reply('not-callable'));
+    await expect(calls.call(feed, 'price', [])).rejects.toMatchObject({ why: 'busy' });
+    await expect(calls.call({ name: 'feed' }, 'secret', [])).rejects.toMatchObject({ why: 'not-callable' });
+    expect(call).toHaveBeenCalledTimes(2);
+  });
+
+  it('throws what the method threw', async () => {
+    call.mockResolvedValue({ kind: 'reply', id: '1', outcome: 'error', error: { name: 'TypeError', message: 'bad' } });
+    const error = await calls.call(feed, 'price', []).catch((thrown: unknown) => thrown);
+    expect(error).toBeInstanceOf(RemoteError);
+    expect(error).toMatchObject({ name: 'TypeError', message: 'bad' });
+  });
+});
+
+describe('a call whose owner is none any more', () => {
+  it('is sent to the next one, as often as it takes', async () => {
+    running.mockResolvedValueOnce(owner('n2', 1)).mockResolvedValueOnce(owner('n2', 1));
+    running.mockResolvedValue(owner('n3', 2));
+    call.mockResolvedValueOnce(reply('stale')).mockResolvedValueOnce(reply('stale')).mockResolvedValue(value(1));
+    expect(await calls.call(feed, 'price', [])).toBe(1);
+    expect(asked()).toEqual(['n2 1', 'n2 1', 'n3 2']);
+  });
+
+  it('is refused once its time is over', async () => {
+    call.mockResolvedValue(reply('stale'));
+    await expect(calls.call(feed, 'price', [], { timeout: 120 })).rejects.toMatchObject({ why: 'not-running' });
+  });
+
+  it('waits for an owner while there is none, and is refused when none comes', async () => {
+    running.mockResolvedValueOnce(undefined);
+    call.mockResolvedValue(value(1));
+    expect(await calls.call(feed, 'price', [])).toBe(1);
+    running.mockResolvedValue(undefined);
+    await expect(calls.call({ name: 'other' }, 'price', [], { timeout: 60 })).rejects.toMatchObject({
+      why: 'not-running',
+    });
+  });
+
+  it('looks for the owner anew after a timeout: it may be frozen, and another one be the owner since', async () => {
+    call.mockRejectedValueOnce(new CallTimeoutError(subject, 10)).mockResolvedValue(value(1));
+    await expect(calls.call(feed, 'price', [])).rejects.toThrow(CallTimeoutError);
+    running.mockResolvedValue(owner('n3', 2));
+    await calls.call(feed, 'price', []);
+    expect(asked()).toEqual(['n2 1', 'n3 2']);
+  });
+});
+
+describe('a call that is interrupted', () => {
+  it('is not sent again', async () => {
+    call.mockRejectedValue(new CallInterruptedError(subject, 'the node left the cluster'));
+    await expect(calls.call(feed, 'price', [])).rejects.toThrow(CallInterruptedError);
+    expect(call).toHaveBeenCalledTimes(1);
+    call.mockResolvedValue(reply('interrupted'));
+    await expect(calls.call(feed, 'price', [])).rejects.toThrow('it lost its lease while the method ran');
+    expect(call).toHaveBeenCalledTimes(2);
+  });
+
+  it('is sent once more when the method is idempotent, to the owner of then', async () => {
+    running.mockResolvedValueOnce(owner('n2', 1)).mockResolvedValue(owner('n3', 2));
+    call.mockResolvedValueOnce(reply('interrupted')).mockResolvedValueOnce(value(1));
+    expect(await calls.call(feed, 'again', [])).toBe(1);
+    expect(asked()).toEqual(['n2 1', 'n3 2']);
+    call.mockResolvedValue(reply('interrupted'));
+    await expect(calls.call(feed, 'again', [])).rejects.toThrow(CallInterruptedError);
+    expect(call).toHaveBeenCalledTimes(4);
+  });
+
+  it('is never said to be refused, whatever becomes of the second attempt, because the first may have been carried out', async () => {
+    call.mockResolvedValueOnce(reply('interrupted')).mockResolvedValueOnce(reply('busy'));
+    await expect(calls.call(feed, 'again', [])).rejects.toThrow(CallInterruptedError);
+    call.mockResolvedValueOnce(reply('interrupted')).mockResolvedValue(reply('stale'));
+    await expect(calls.call(feed, 'again', [], { timeout: 100 })).rejects.toThrow(CallInterruptedError);
+    call.mockReset().mockResolvedValueOnce(reply('interrupted'));
+    running.mockResolvedValueOnce(owner('n2', 1)).mockResolvedValue(undefined);
+    await expect(calls.call(feed, 'again', [], { timeout: 100 })).rejects.toThrow(CallInterruptedError);
+  });
+});
+
+describe('a call while Redis is away', () => {
+  it('goes on looking for the owner, and is sent when Redis is back', async () => {
+    running.mockRejectedValueOnce(new Error('Connection is closed.'));
+    call.mockResolvedValue(value(1));
+    expect(await calls.call(feed, 'price', [])).toBe(1);
+  });
+
+  it('ends in its own time, not in that of the connection, and says why', async () => {
+    running.mockReturnValue(new Promise(() => undefined));
+    await expect(calls.call(feed, 'price', [], { timeout: 50 })).rejects.toThrow(RedisUnavailableError);
+    expect(call).not.toHaveBeenCalled();
+  });
+
+  it('says what the cluster said last, not what a look-up without time left came to', async () => {
+    running.mockResolvedValueOnce(undefined).mockReturnValue(new Promise(() => undefined));
+    await expect(calls.call(feed, 'price', [], { timeout: 80 })).rejects.toMatchObject({ why: 'not-running' });
+    // An owner that is none any more is an answer as well.
+    running
+      .mockReset()
+      .mockResolvedValueOnce(owner('n2', 1))
+      .mockReturnValue(new Promise(() => undefined));
+    call.mockResolvedValueOnce(reply('stale'));
+    await expect(calls.call(feed, 'price', [], { timeout: 80 })).rejects.toMatchObject({ why: 'not-running' });
+    running
+      .mockReset()
+      .mockResolvedValueOnce(owner('n2', 1))
+      .mockReturnValue(new Promise(() => undefined));
+    cast.mockResolvedValueOnce(false);
+    await expect(calls.cast(feed, 'price', [])).rejects.toMatchObject({ why: 'not-running' });
+  });
+
+  it('says that Redis went away where it did, and that it came back', async () => {
+    running.mockResolvedValueOnce(undefined).mockRejectedValue(new Error('Connection is closed.'));
+    await expect(calls.call(feed, 'price', [], { timeout: 200 })).rejects.toThrow(/Connection is closed/);
+    running
+      .mockReset()
+      .mockResolvedValueOnce(undefined)
+      .mockReturnValue(new Promise(() => undefined));
+    await expect(calls.call(feed, 'price', [], { timeout: 700 })).rejects.toThrow(RedisUnavailableError);
+    running.mockReset().mockRejectedValueOnce(new Error('Connection is closed.')).mockResolvedValue(undefined);
+    await expect(calls.call(feed, 'price', [], { timeout: 200 })).rejects.toMatchObject({ why: 'not-running' });
+  });
+
+  it('says how long the call was allowed to take, not its last attempt', async () => {
+    call.mockResolvedValueOnce(reply('stale')).mockRejectedValue(new CallTimeoutError(subject, 3));
+    await expect(calls.call(feed, 'price', [], { timeout: 200 })).rejects.toMatchObject({ timeoutMs: 200 });
+  });
+});
+
+describe('a call with a signal', () => {
+  it('ends with the reason of the signal, before it is sent and after', async () => {
+    const aborted = AbortSignal.abort(new Error('changed my mind'));
+    await expect(calls.call(feed, 'price', [], { signal: aborted })).rejects.toThrow('changed my mind');
+    expect(call).not.toHaveBeenCalled();
+    call.mockRejectedValue(new Error('changed my mind'));
+    await expect(calls.call(feed, 'price', [])).rejects.toThrow('changed my mind');
+  });
+
+  it.each([[null], [false], ['user left'], [{ code: 7 }]])(
+    'ends with exactly %p, also while Redis hangs',
+    async (reason) => {
+      running.mockReturnValue(new Promise(() => undefined));
+      const abort = new AbortController();
+      const waiting = calls.call(feed, 'price', [], { signal: abort.signal, timeout: 10_000 });
+      abort.abort(reason);
+      await expect(waiting).rejects.toBe(reason);
+    },
+  );
+
+  it('stops waiting for an owner', async () => {
+    running.mockResolvedValue(undefined);
+    const abort = new AbortController();
+    const waiting = calls.call(feed, 'price', [], { signal: abort.signal, timeout: 10_000 });
+    abort.abort(new Error('changed my mind'));
+    await expect(waiting).rejects.toThrow('changed my mind');
+  });
+});
+
+describe('a cast', () => {
+  it('is sent to the next owner when it reached none, until its time is over', async () => {
+    running.mockResolvedValueOnce(owner('n2', 1)).mockResolvedValue(owner('n3', 2));
+    cast.mockResolvedValueOnce(false).mockResolvedValueOnce(true);
+    await calls.cast(feed, 'price', ['EUR']);
+    expect(cast.mock.calls.map(([{ node }]) => node)).toEqual(['n2', 'n3']);
+    cast.mockResolvedValue(false);
+    await expect(calls.cast(feed, 'price', [])).rejects.toThrow(CallRefusedError);
+  });
+});

@@ -1,0 +1,294 @@
+/**
+ * Calls by name: finds the owner, sends, and decides what an answer means for the caller.
+ * Called by the refs of the manager.
+ */
+import type { Type } from '@nestjs/common';
+import type { FoundationConfig } from '../config/options.js';
+import {
+  ArgumentError,
+  CallInterruptedError,
+  CallRefusedError,
+  CallTimeoutError,
+  RedisRefusedError,
+  RedisUnavailableError,
+  RemoteError,
+  type CallSubject,
+  type FoundationError,
+} from '../errors/foundation.error.js';
+import { heeding } from '../foreign/abort.signals.js';
+import { isA, read, shown } from '../errors/describe.js';
+import type { Telemetry } from '../telemetry/telemetry.js';
+import type { Engine } from '../backend/backend.js';
+import { redisError } from '../errors/refusal.js';
+import { within } from '../time/timeout.js';
+import { callableOf } from './callable.decorator.js';
+import type { CallClient, CallOptions, CallTarget } from './call.client.js';
+import type { CallReply } from './call.codec.js';
+import type { OwnerLookup } from './callee.js';
+import { traced } from './call.tracing.js';
+
+const LOOK_EVERY_MS = 50;
+/** A look-up that the end of the call cut off after less than this says nothing about Redis: it had no time. */
+const FAIR_MS = 500;
+
+/** A look-up that the end of the call cut off. */
+const LATE = 'it did not answer in the time of the call';
+/** After these nothing was sent. */
+const NOT_SENT: readonly (abstract new (...args: never[]) => FoundationError)[] = [
+  CallRefusedError,
+  RedisUnavailableError,
+  RedisRefusedError,
+];
+
+/** What the cluster said last during one call, for the error at its end. */
+interface Learnt {
+  /** There is no owner: the look-up said so, or whoever was taken for it. */
+  isNotRunning?: boolean;
+  /** Why the last look-up failed. */
+  failure?: unknown;
+}
+
+/** Which process a call is for. */
+export interface Callee {
+  name: string;
+  /** The class, where the caller knows it: it says which methods are callable, idempotent, and how long they may take. */
+  type?: Type<unknown> | undefined;
+  /** Asked at each attempt, for a partition: the number of them may change while the call waits. */
+  locate?: (() => Location) | undefined;
+}
+
+/** The process that a call goes to now. */
+interface Location {
+  name: string;
+  /** For a partition: of how many. An owner that goes by another number refuses. */
+  partitions?: number;
+}
+
+/** As many as a large cluster calls at a time: a few MB. */
+const MAX_OWNERS = 10_000;
+
+/** What came of one attempt: an answer of the owner, or an interruption that leaves it open whether it was carried out. */
+type Answer =
+  | { subject: CallSubject; reply: Exclude<CallReply, { outcome: 'interrupted' }>; interrupted?: undefined }
+  | { subject: CallSubject; reply?: undefined; interrupted: CallInterruptedError };
+
+/** See the file header. */
+export class ProcessCalls {
+  /** Where a process was when it was last looked up or noted, at most `MAX_OWNERS`, the one that was noted first goes first. */
+  readonly #owners = new Map<string, CallTarget>();
+
+  constructor(
+    private readonly config: FoundationConfig,
+    private readonly engine: Pick<Engine, 'endpoint'>,
+    private readonly registry: OwnerLookup,
+    private readonly client: Pick<CallClient, 'call' | 'cast'>,
+    private readonly telemetry: Pick<Telemetry, 'tracing'>,
+  ) {}
+
+  /** Remembers where a process was seen, so that the next call need not ask. */
+  note(owner: CallTarget): void {
+    // Names come and go; of one that is forgotten the owner is looked up at the next call.
+    this.#owners.delete(owner.name);
+    this.#owners.set(owner.name, owner);
+    if (this.#owners.size > MAX_OWNERS) this.#owners.delete(this.#owners.keys().next().value!);
+  }
+
+  /** How many owners are remembered. */
+  get remembered(): number {
+    return this.#owners.size;
+  }
+
+  /**
+   * Calls a method and resolves with its result.
+   *
+   * An owner that is none any more refuses, so the call was not carried out: until its time is over the owner is looked up
+   * anew and the call is sent again, as it would wait for an owner while there is none. After an interruption, whose outcome
+   * is unknown, it is sent once more only when the method is idempotent.
+   *
+   * @throws the errors of {@link CallClient.call}, `CallRefusedError` when it was not carried out, `RemoteError`,
+   * `RedisUnavailableError` when Redis did not say where the process is, so that nothing was sent.
+   */
+  async call(callee: Callee, method: string, args: readonly unknown[], options: CallOptions = {}): Promise<unknown> {
+    const marks = this.#check(callee, method);
+    const timeout = options.timeout ?? marks?.timeout ?? this.config.calls.timeout;
+    checkTimeout(`${callee.name}.${method}`, timeout);
+    return traced(this.telemetry, 'client', callee.name, method, undefined, () =>
+      this.#call(locationOf(callee), marks?.idempotent === true, method, args, { ...options, timeout }),
+    );
+  }
+
+  async #call(
+    locate: () => Location,
+    isIdempotent: boolean,
+    method: string,
+    args: readonly unknown[],
+    options: CallOptions & { timeout: number },
+  ): Promise<unknown> {
+    const deadline = performance.now() + options.timeout;
+    const learnt: Learnt = {};
+    let interrupted: CallInterruptedError | undefined;
+    for (let attempt = 0; ; attempt++) {
+      // The first word of a new owner is followed at once; after that the cluster is still making up its mind.
+      if (attempt > 1) await pause();
+      try {
+        const answer = await this.#ask(locate, method, args, deadline, options, learnt);
+        const isStale = answer.reply?.outcome === 'stale' && performance.now() + LOOK_EVERY_MS < deadline;
+        const again = answer.interrupted === undefined ? isStale : isIdempotent && !interrupted;
+        if (!again) return this.#result(answer);
+        interrupted ??= answer.interrupted;
+      } catch (error) {
+        const isNotSent = NOT_SENT.some((type) => isA(error, type));
+        // What was left for the last attempt is not what the caller allowed.
+        if (isA(error, CallTimeoutError)) throw new CallTimeoutError(error.subject, options.timeout);
+        // INVARIANT (I15): what may have been carried out is not called refused, whatever became of the later attempts.
+        throw isNotSent ? (interrupted ?? error) : error;
+      }
+    }
+  }
+
+  /**
+   * Calls what is at a known place, such as a service, and tries nothing else.
+   *
+   * @throws the errors of {@link call}.
+   */
+  async at(at: CallTarget, method: string, args: readonly unknown[], options: CallOptions = {}): Promise<unknown> {
+    const timeout = options.timeout ?? this.config.calls.timeout;
+    checkTimeout(`${at.name}.${method}`, timeout);
+    const subject: CallSubject = { processName: at.name, method, node: at.node };
+    return traced(this.telemetry, 'client', at.name, method, undefined, async () => {
+      const reply = await this.client.call(at, method, args, { ...options, timeout });
+      if (reply.outcome !== 'interrupted') return this.#result({ subject, reply });
+      throw new CallInterruptedError(subject, 'it was taken back while the method ran');
+    });
+  }
+
+  /** Sends it once. Whatever comes but a result, the owner is looked up anew for the next one: it may be dead or frozen. */
+  async #ask(
+    locate: () => Location,
+    method: string,
+    args: readonly unknown[],
+    deadline: number,
+    options: CallOptions,
+    learnt: Learnt,
+  ): Promise<Answer> {
+    const { owner, target } = await this.#owner(locate, method, deadline, learnt, options.signal);
+    const { name } = owner;
+    const subject: CallSubject = { processName: name, method, node: owner.node };
+    const forget = (): void => {
+      if (this.#owners.get(name) === owner) this.#owners.delete(name);
+    };
+    try {
+      const timeout = Math.max(1, Math.ceil(deadline - performance.now()));
+      const reply = await this.client.call(target, method, args, { ...options, timeout });
+      if (reply.outcome === 'stale' || reply.outcome === 'interrupted') forget();
+      if (reply.outcome === 'stale') Object.assign(learnt, { isNotRunning: true, failure: undefined });
+      if (reply.outcome !== 'interrupted') return { subject, reply };
+      const interrupted = new CallInterruptedError(subject, 'it lost its lease while the method ran');
+      return { subject, interrupted };
+    } catch (error) {
+      forget();
+      if (isA(error, CallInterruptedError)) return { subject, interrupted: error };
+      throw error;
+    }
+  }
+
+  /** Sends a call and does not wait for it; resolves once it is on its way. */
+  async cast(callee: Callee, method: string, args: readonly unknown[]): Promise<void> {
+    this.#check(callee, method);
+    const deadline = performance.now() + this.config.calls.timeout;
+    const learnt: Learnt = {};
+    for (;;) {
+      const { owner, target } = await this.#owner(locationOf(callee), method, deadline, learnt);
+      if (await this.client.cast(target, method, args)) return;
+      this.#owners.delete(owner.name);
+      Object.assign(learnt, { isNotRunning: true, failure: undefined });
+      if (performance.now() + LOOK_EVERY_MS >= deadline)
+        throw notRunning({ processName: callee.name, method, node: '?' });
+      await pause();
+    }
+  }
+
+  #check({ name, type }: Callee, method: unknown): ReturnType<typeof callableOf> {
+    if (typeof method !== 'string') throw new ArgumentError(name, 'method', shown(method, 80), 'the name of a method');
+    if (type === undefined) return undefined;
+    const marks = callableOf(type.prototype, method);
+    if (marks === undefined) throw notCallable({ processName: name, method, node: '?' });
+    return marks;
+  }
+
+  /** The owner as last seen, or as the cluster says now; waits for one while there is none, because nothing is sent yet. */
+  async #owner(
+    locate: () => Location,
+    method: string,
+    deadline: number,
+    learnt: Learnt,
+    signal?: AbortSignal,
+  ): Promise<{ owner: CallTarget; target: CallTarget }> {
+    for (;;) {
+      signal?.throwIfAborted();
+      const { name, partitions } = locate();
+      const found = (owner: CallTarget): { owner: CallTarget; target: CallTarget } => ({
+        owner,
+        target: partitions === undefined ? owner : { ...owner, partitions },
+      });
+      const known = this.#owners.get(name);
+      if (known !== undefined) return found(known);
+      const began = performance.now();
+      try {
+        // The caller's time counts, not that of the connection.
+        const left = Math.max(1, deadline - began);
+        const owner = await heeding(signal, within(left, this.registry.running(name), LATE));
+        if (owner !== undefined) {
+          this.note(owner);
+          return found(owner);
+        }
+        Object.assign(learnt, { isNotRunning: true, failure: undefined });
+      } catch (error) {
+        signal?.throwIfAborted();
+        const hadTime = read(error, 'message') !== LATE || performance.now() - began >= FAIR_MS;
+        if (hadTime || (learnt.isNotRunning !== true && learnt.failure === undefined)) learnt.failure = error;
+      }
+      if (performance.now() >= deadline) {
+        if (learnt.failure === undefined) throw notRunning({ processName: name, method, node: '?' });
+        throw redisError(this.engine.endpoint, `calling ${name}.${method}`, learnt.failure);
+      }
+      await heeding(signal, pause());
+    }
+  }
+
+  #result({ subject, reply, interrupted }: Answer): unknown {
+    if (interrupted !== undefined) throw interrupted;
+    switch (reply.outcome) {
+      case 'value':
+        return reply.value;
+      case 'error':
+        throw new RemoteError(subject, reply.error);
+      case 'stale':
+        throw notRunning(subject);
+      case 'not-callable':
+        throw notCallable(subject);
+      case 'busy':
+        throw new CallRefusedError(subject, 'busy', 'Call less often, or raise calls.concurrency and calls.queue.');
+    }
+  }
+}
+
+function locationOf({ name, locate }: Callee): () => Location {
+  return locate ?? (() => ({ name }));
+}
+
+function checkTimeout(call: string, timeout: number): void {
+  if (!(timeout > 0)) throw new ArgumentError(call, 'timeout', shown(timeout, 80), 'milliseconds above 0');
+}
+
+function pause(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
+}
+
+function notRunning(subject: CallSubject): CallRefusedError {
+  return new CallRefusedError(subject, 'not-running', 'Look with list() what it waits for, or call again later.');
+}
+
+function notCallable(subject: CallSubject): CallRefusedError {
+  return new CallRefusedError(subject, 'not-callable', `Mark it: @Callable() ${subject.method}(…).`);
+}

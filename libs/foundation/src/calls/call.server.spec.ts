@@ -1,0 +1,246 @@
+// Carrying calls out: only for the very ownership they were meant for, so many at a time, and nothing twice.
+import { Logger } from '@nestjs/common';
+import { beforeEach, describe, expect, it } from '@jest/globals';
+import { hostileFunctions, hostileValues } from '../../../../test/support/hostile.js';
+import { resolve } from '../config/resolve.js';
+import { Telemetry } from '../telemetry/telemetry.js';
+import { Callable } from './callable.decorator.js';
+import { CallServer } from './call.server.js';
+import { decodeCalls, type CallReply, type CallRequest } from './call.codec.js';
+
+let began: string[];
+let finish: Map<string, () => void>;
+
+class Feed {
+  @Callable()
+  price(symbol: string): string {
+    began.push(symbol);
+    return `${symbol} 1`;
+  }
+  @Callable()
+  async slow(symbol: string): Promise<string> {
+    began.push(symbol);
+    await new Promise<void>((done) => finish.set(symbol, done));
+    return symbol;
+  }
+  @Callable()
+  huge(): string {
+    return 'x'.repeat(5000);
+  }
+  @Callable()
+  fails(): never {
+    throw Object.assign(new TypeError('bad'), { code: 'E_BAD' });
+  }
+  @Callable()
+  throws(what: string): never {
+    throw hostileValues[what]!();
+  }
+  @Callable()
+  answers(what: string): unknown {
+    return hostileValues[what]!();
+  }
+  @Callable()
+  misbehaves(what: string): unknown {
+    return hostileFunctions()[what]!();
+  }
+  @Callable()
+  circular(): unknown {
+    const value: Record<string, unknown> = {};
+    value['self'] = value;
+    return value;
+  }
+  secret(): void {
+    began.push('secret');
+  }
+}
+
+const config = resolve(
+  { nodeName: 'n1', calls: { concurrency: 2, queue: 2 }, channels: { maxMessageBytes: 2048 } },
+  {},
+  { host: 'h', pid: 1 },
+);
+let lease: { epoch: number; isHeld: () => boolean };
+let held: boolean;
+let target: object | undefined;
+let server: CallServer;
+
+beforeEach(() => {
+  Logger.overrideLogger(false);
+  began = [];
+  finish = new Map();
+  held = true;
+  target = new Feed();
+  lease = { epoch: 5, isHeld: () => held };
+  const call = async <T>(work: () => T | Promise<T>): Promise<T> => work();
+  const running = (name: string) => (name === 'feed' && target !== undefined ? { target, lease, call } : undefined);
+  server = new CallServer(config, { running }, new Telemetry());
+});
+
+const turn = (): Promise<unknown> => new Promise((done) => setImmediate(done));
+const read = (answer: string): CallReply => decodeCalls(answer)[0] as CallReply;
+const ask = async (method: string, args: unknown[] = [], more: Partial<CallRequest> = {}): Promise<CallReply> =>
+  read(
+    await server.handle({
+      kind: 'call',
+      id: 'x',
+      from: 'boot',
+      process: 'feed',
+      epoch: 5,
+      method,
+      args,
+      timeout: 5000,
+      ...more,
+    }),
+  );
+const plain = (outcome: string): object => ({ kind: 'reply', id: 'x', outcome });
+
+describe('a call that arrives', () => {
+  it('is carried out', async () => {
+    expect(await ask('price', ['EUR'])).toEqual({ ...plain('value'), value: 'EUR 1' });
+  });
+
+  it('is stale for another epoch, lower or higher, and for what does not run here', async () => {
+    for (const more of [{ epoch: 4 }, { epoch: 6 }, { process: 'other' }]) {
+      expect(await ask('price', ['EUR'], more)).toEqual(plain('stale'));
+    }
+    target = undefined;
+    expect(await ask('price', ['EUR'])).toEqual(plain('stale'));
+    expect(began).toEqual([]);
+  });
+
+  it('is refused for what is not marked, whatever it is called', async () => {
+    for (const method of ['secret', 'constructor', '__proto__', 'toString', 'missing', '']) {
+      expect(await ask(method)).toEqual(plain('not-callable'));
+    }
+    expect(began).toEqual([]);
+  });
+
+  it('brings back what it throws, a result that is too large, and one that JSON cannot write, as errors', async () => {
+    expect(await ask('fails')).toEqual({
+      ...plain('error'),
+      error: { name: 'TypeError', message: 'bad', code: 'E_BAD' },
+    });
+    expect(await ask('huge')).toMatchObject({ outcome: 'error', error: { name: 'RangeError' } });
+    expect(await ask('circular')).toMatchObject({ outcome: 'error', error: { name: 'TypeError' } });
+    expect(await ask('price', ['EUR'])).toMatchObject({ outcome: 'value' });
+  });
+
+  it('is carried out, or stale, when the lease ends by the clock between two looks', async () => {
+    const call = async <T>(work: () => T | Promise<T>): Promise<T> => work();
+    for (let looks = 0; looks < 6; looks++) {
+      let left = looks;
+      const instance = {
+        call,
+        lease,
+        get target() {
+          return left-- > 0 ? new Feed() : undefined;
+        },
+      };
+      const other = new CallServer(config, { running: () => (left > 0 ? instance : undefined) }, new Telemetry());
+      const { outcome } = read(await other.handle(requestOf('feed', 'price', 'EUR')));
+      expect(['stale', 'value']).toContain(outcome);
+    }
+  });
+
+  it('is interrupted when the lease was lost while it ran', async () => {
+    const call = ask('slow', ['EUR']);
+    held = false;
+    finish.get('EUR')!();
+    expect(await call).toEqual(plain('interrupted'));
+  });
+});
+
+describe('many calls at a time', () => {
+  it('run so many at once, wait in order up to a limit, and are refused beyond it', async () => {
+    const calls = ['a', 'b', 'c', 'd'].map((symbol) => ask('slow', [symbol]));
+    expect(await ask('slow', ['e'])).toEqual(plain('busy'));
+    expect(began).toEqual(['a', 'b']);
+    finish.get('a')!();
+    await calls[0];
+    await turn();
+    expect(began).toEqual(['a', 'b', 'c']);
+    const late = ask('slow', ['f']);
+    for (const symbol of ['b', 'c', 'd', 'f']) {
+      await turn();
+      finish.get(symbol)?.();
+    }
+    expect(await Promise.all([...calls, late])).toMatchObject(['a', 'b', 'c', 'd', 'f'].map((value) => ({ value })));
+    expect(began).toEqual(['a', 'b', 'c', 'd', 'f']);
+  });
+
+  it('do not make those of another process wait', async () => {
+    const calls = ['a', 'b'].map((symbol) => ask('slow', [symbol]));
+    const call = async <T>(work: () => T | Promise<T>): Promise<T> => work();
+    const both = new CallServer(config, { running: () => ({ target: new Feed(), lease, call }) }, new Telemetry());
+    for (const symbol of ['c', 'd']) void both.handle(requestOf('one', 'slow', symbol));
+    await turn();
+    expect(read(await both.handle(requestOf('two', 'price', 'EUR')))).toMatchObject({ outcome: 'value' });
+    for (const done of finish.values()) done();
+    await Promise.all(calls);
+  });
+
+  it('are not carried out once their owner has changed while they waited', async () => {
+    const calls = ['a', 'b'].map((symbol) => ask('slow', [symbol]));
+    const waiting = ask('slow', ['c']);
+    lease.epoch = 6;
+    for (const symbol of ['a', 'b']) finish.get(symbol)!();
+    expect(await waiting).toEqual(plain('stale'));
+    await Promise.all(calls);
+    expect(began).toEqual(['a', 'b']);
+  });
+
+  it('are not carried out once nobody waits for them any more', async () => {
+    const calls = ['a', 'b'].map((symbol) => ask('slow', [symbol]));
+    const since = performance.now();
+    const waiting = ask('slow', ['c'], { timeout: 1 });
+    while (performance.now() - since < 5) await turn();
+    for (const symbol of ['a', 'b']) finish.get(symbol)!();
+    expect(await waiting).toEqual(plain('busy'));
+    await Promise.all(calls);
+    expect(began).toEqual(['a', 'b']);
+  });
+
+  it('free their places also when they fail', async () => {
+    for (let index = 0; index < 10; index++) expect(await ask('fails')).toMatchObject({ outcome: 'error' });
+    expect(await ask('price', ['EUR'])).toMatchObject({ outcome: 'value' });
+  });
+});
+
+const requestOf = (process: string, method: string, symbol: string): CallRequest => ({
+  ...{ kind: 'call', id: 'x', from: 'boot', process, epoch: 5, method, args: [symbol], timeout: 5000 },
+});
+
+describe('what a method gives', () => {
+  const size = (answer: string): number => Buffer.byteLength(answer);
+  const handle = (method: string, what: string, more: Partial<CallRequest> = {}): Promise<string> =>
+    server.handle({
+      ...{ kind: 'call', id: 'x', from: 'boot', process: 'feed', epoch: 5 },
+      ...{ method, args: [what], timeout: 5000, ...more },
+    });
+
+  it.each(Object.keys(hostileValues))('is told to the caller when it throws %s', async (what) => {
+    for (const from of ['boot', '']) {
+      const answer = await handle('throws', what, { from });
+      expect(size(answer)).toBeLessThan(8000);
+      expect(read(answer)).toMatchObject({ outcome: 'error', error: { message: expect.any(String) } });
+    }
+  });
+
+  it.each(Object.keys(hostileValues))('is a value or an error, at once, when it answers %s', async (what) => {
+    const answer = await handle('answers', what);
+    expect(size(answer)).toBeLessThan(8000);
+    expect(['value', 'error']).toContain(read(answer).outcome);
+  });
+
+  it.each(Object.keys(hostileFunctions()))('is an error when it answers as %s', async (what) => {
+    expect(read(await handle('misbehaves', what)).outcome).toBe('error');
+  });
+
+  it('is an error where it is longer than what the caller reads', async () => {
+    expect(read(await handle('price', 'x'.repeat(500))).outcome).toBe('value');
+    expect(read(await handle('price', 'x'.repeat(500), { longest: 400 }))).toMatchObject({
+      outcome: 'error',
+      error: { message: expect.stringContaining('more than the 400 of channels.maxMessageBytes') },
+    });
+  });
+});

@@ -1,0 +1,100 @@
+/**
+ * Carries out calls on the instances of this node: checks the epoch, the mark, and how many are at it already.
+ * Called by `call.client.ts` for calls of this node and of others.
+ */
+import type { FoundationConfig } from '../config/options.js';
+import { describe } from '../errors/foundation.error.js';
+import { RepeatedLog } from '../logging/throttled.log.js';
+import type { Telemetry } from '../telemetry/telemetry.js';
+import { callableOf } from './callable.decorator.js';
+import { encodeCall, encodeValue, toWireError, type CallRequest } from './call.codec.js';
+import type { Reachable, Running } from './callee.js';
+import { traced } from './call.tracing.js';
+
+/** What a call was resolved to. */
+interface Callee {
+  instance: Reachable;
+  target: Record<string, (...values: unknown[]) => unknown>;
+}
+
+/** The calls of one process that run and wait. */
+interface Gate {
+  active: number;
+  waiting: (() => void)[];
+}
+
+/** See the file header. */
+export class CallServer {
+  readonly #gates = new Map<string, Gate>();
+  readonly #log = new RepeatedLog();
+
+  constructor(
+    private readonly config: FoundationConfig,
+    private readonly instances: Running,
+    private readonly telemetry: Pick<Telemetry, 'tracing'>,
+  ) {}
+
+  /** Carries the call out, or says why not; resolves with the answer as it travels. Never rejects. */
+  async handle(request: CallRequest): Promise<string> {
+    const { id, process } = request;
+    let callee = this.#find(request);
+    if (typeof callee === 'string') return encodeCall({ kind: 'reply', id, outcome: callee });
+    const gate = this.#gates.get(process) ?? { active: 0, waiting: [] };
+    this.#gates.set(process, gate);
+    const { concurrency, queue } = this.config.calls;
+    const waits = gate.active >= concurrency;
+    if (waits && gate.waiting.length >= queue) return encodeCall({ kind: 'reply', id, outcome: 'busy' });
+    if (!waits) gate.active += 1;
+    try {
+      if (waits) {
+        const began = performance.now();
+        await new Promise<void>((resolve) => gate.waiting.push(resolve));
+        // Nobody waits any more for a call whose time went by in the queue.
+        if (performance.now() - began > request.timeout) return encodeCall({ kind: 'reply', id, outcome: 'busy' });
+        callee = this.#find(request);
+        if (typeof callee === 'string') return encodeCall({ kind: 'reply', id, outcome: callee });
+      }
+      return await this.#carryOut(request, callee);
+    } finally {
+      const next = gate.waiting.shift();
+      if (next !== undefined) next();
+      else if ((gate.active -= 1) === 0) this.#gates.delete(process);
+    }
+  }
+
+  /**
+   * INVARIANT: a call reaches only the very ownership it was resolved for. An instance stops being reachable by the clock, so
+   * it is looked at once, in the turn in which the method begins.
+   */
+  #find({ process, epoch, method, partitions }: CallRequest): Callee | 'stale' | 'not-callable' {
+    const instance = this.instances.running(process);
+    const target = instance?.target as Callee['target'] | undefined;
+    if (instance === undefined || target === undefined || instance.lease.epoch !== epoch) return 'stale';
+    // The key that the caller had in mind may belong to another partition by now.
+    if (partitions !== undefined && instance.spec?.count !== partitions) return 'stale';
+    return callableOf(Object.getPrototypeOf(target), method) === undefined ? 'not-callable' : { instance, target };
+  }
+
+  async #carryOut(request: CallRequest, { instance, target }: Callee): Promise<string> {
+    const { id, process, method, args, from, longest = Infinity } = request;
+    try {
+      const value = await traced(this.telemetry, 'server', process, method, request.trace, () =>
+        instance.call(() => target[method]!(...args)),
+      );
+      if (!instance.lease.isHeld()) return encodeCall({ kind: 'reply', id, outcome: 'interrupted' });
+      // Undefined for what JSON cannot write, whatever the types say.
+      const json = JSON.stringify(value) as string | undefined;
+      const size = Buffer.byteLength(json ?? '');
+      // That of the caller, too: it would drop a longer one unread, and never know why nothing came.
+      const limit = Math.min(this.config.channels.maxMessageBytes, longest);
+      if (size <= limit) return encodeValue(id, json);
+      throw new RangeError(
+        `The result of ${method} has ${size} bytes, more than the ${limit} of channels.maxMessageBytes.`,
+      );
+    } catch (error) {
+      const kind = `${process}.${method}`;
+      if (from === '') this.#log.warn('A cast failed', { process, method, error: describe(error) }, kind);
+      return encodeCall({ kind: 'reply', id, outcome: 'error', error: toWireError(error, this.config.calls.stacks) });
+    }
+  }
+}

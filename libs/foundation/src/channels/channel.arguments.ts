@@ -1,0 +1,107 @@
+/**
+ * Pure: what the options of a call may be; everything else is an error that names the option.
+ * Called by the facade.
+ */
+import { ArgumentError } from '../errors/foundation.error.js';
+import { show } from '../errors/describe.js';
+import { checkPayload } from './receiving/payload.js';
+
+type Rule = [expected: string, valid: (value: unknown) => boolean];
+
+const oneOf = (...values: string[]): Rule => [
+  values
+    .map((value) => `'${value}'`)
+    .join(', ')
+    .replace(/, ([^,]*)$/, ' or $1'),
+  (value) => values.includes(value as string),
+];
+const whole = (value: unknown, min: number, max: number): boolean =>
+  Number.isSafeInteger(value) && (value as number) >= min && (value as number) <= max;
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+const PLACE = (...more: string[]): Rule => [
+  `an id such as 1700000000000-0, a Date, or ${more.join(' or ')}`,
+  (value) =>
+    (value instanceof Date && Number.isFinite(value.getTime())) ||
+    (typeof value === 'string' && (/^\d{1,15}(-\d{1,20})?$/.test(value) || more.includes(`'${value}'`))),
+];
+
+const TYPE: Rule = ['1 to 200 characters', (value) => typeof value === 'string' && value !== '' && value.length <= 200];
+
+const BROADCAST: Readonly<Record<string, Rule>> = {
+  type: TYPE,
+  priority: oneOf('high', 'normal', 'low'),
+  compression: ['true or false', (value) => typeof value === 'boolean'],
+  timeout: ['a whole number of milliseconds from 1 to 86400000', (value) => whole(value, 1, 86_400_000)],
+};
+
+const ROUTE: Readonly<Record<string, Rule>> = {
+  ...BROADCAST,
+  channel: ['the name of a channel', (value) => typeof value === 'string'],
+};
+
+const SUBSCRIBE: Readonly<Record<string, Rule>> = {
+  type: TYPE,
+  group: [
+    '1 to 128 letters, digits, dots, dashes or underscores',
+    (value) => typeof value === 'string' && /^[A-Za-z0-9_.-]{1,128}$/.test(value),
+  ],
+  from: PLACE(`'0'`, `'$'`),
+  payload: ['a class with decorators of class-validator', (value) => typeof value === 'function'],
+  onGap: ['a function', (value) => typeof value === 'function'],
+  concurrency: ['a whole number from 1 to 10000', (value) => whole(value, 1, 10_000)],
+  queue: ['an object { size, policy }', isObject],
+};
+
+const REPLAY: Readonly<Record<string, Rule>> = {
+  from: PLACE(`'0'`),
+  to: PLACE(),
+  type: TYPE,
+  payload: SUBSCRIBE['payload']!,
+};
+
+const QUEUE: Readonly<Record<string, Rule>> = {
+  size: ['a whole number from 1 to 1000000', (value) => whole(value, 1, 1_000_000)],
+  policy: oneOf('drop-oldest', 'drop-newest', 'block'),
+};
+
+/** @throws ArgumentError */
+export function checkBroadcast(call: string, options: unknown): void {
+  check(call, options, BROADCAST, '');
+}
+
+/** @throws ArgumentError */
+export function checkRoute(call: string, options: unknown): void {
+  check(call, options, ROUTE, '');
+}
+
+/** @throws ArgumentError */
+export function checkSubscribe(call: string, options: unknown): void {
+  check(call, options, SUBSCRIBE, '');
+  const { queue, payload } = options as { queue?: unknown; payload?: unknown };
+  if (payload !== undefined) checkPayload(payload);
+  if (queue !== undefined) check(call, queue, QUEUE, 'queue.');
+}
+
+/** @throws ArgumentError */
+export function checkReplay(options: unknown): void {
+  check('replay', options, REPLAY, '');
+  const { from, payload } = options as { from?: unknown; payload?: unknown };
+  if (from === undefined) throw new ArgumentError('replay', 'from', show(from), REPLAY['from']![0]);
+  if (payload !== undefined) checkPayload(payload);
+}
+
+function check(call: string, options: unknown, rules: Readonly<Record<string, Rule>>, path: string): void {
+  if (!isObject(options)) throw new ArgumentError(call, path.slice(0, -1) || 'options', show(options), 'an object');
+  for (const key in options) {
+    const value = options[key];
+    if (value === undefined) continue;
+    const rule = Object.hasOwn(rules, key) ? rules[key] : undefined;
+    if (rule === undefined) {
+      const known = `no such option (known here: ${Object.keys(rules).join(', ')})`;
+      throw new ArgumentError(call, `${path}${key}`, show(value), known);
+    }
+    if (!rule[1](value)) throw new ArgumentError(call, `${path}${key}`, show(value), rule[0]);
+  }
+}

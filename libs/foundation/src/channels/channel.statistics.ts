@@ -1,0 +1,120 @@
+/**
+ * How the channels of a node are doing, as one small record that another node can ask for.
+ * Called by the facade; underneath the counters of the subscriptions, and letters.
+ */
+import { randomBytes } from 'node:crypto';
+import type { SubscriptionCounters } from './channel.js';
+import type { Correspondent, Letters } from './node.messages.js';
+
+/** What one node sent on a channel, and what its subscriptions to it have in common; numbers since they began. */
+export interface ChannelFigures {
+  /** By this node, to whomever. */
+  sent: number;
+  received: number;
+  /** Handlers that threw, and messages that were not what their payload class says. */
+  failed: number;
+  /** Lost on the way, or not given to the handler. */
+  dropped: number;
+  /** Waiting for handlers at the moment. */
+  waiting: number;
+  /** Milliseconds since the oldest one that waits or is being handled was sent. */
+  lag: number;
+}
+
+/** By the name of the channel. */
+export type Figures = Record<string, ChannelFigures>;
+
+/** So many questions may be open at a time; a dashboard asks each node once in a while. */
+export const MAX_QUESTIONS = 1000;
+/** Channels that one node tells of; whoever has more is busy enough. */
+const MAX_CHANNELS = 100;
+
+/** See the file header. */
+export class FiguresOfNodes {
+  readonly #pending = new Map<string, { bootId: string; take: (figures: Figures | undefined) => void }>();
+
+  constructor(
+    private readonly letters: Letters,
+    private readonly read: () => Figures,
+  ) {
+    letters.on('figures?', (body, from) => this.#answer(body, from));
+    letters.on('figures', (body, from) => this.#take(body, from));
+  }
+
+  /** Those of the node, or `undefined` when it does not answer in so many milliseconds. */
+  ask(bootId: string, timeoutMs: number): Promise<Figures | undefined> {
+    if (this.#pending.size >= MAX_QUESTIONS) return Promise.resolve(undefined);
+    const id = randomBytes(8).toString('hex');
+    return new Promise((resolve) => {
+      const take = (figures: Figures | undefined): void => {
+        clearTimeout(timer);
+        this.#pending.delete(id);
+        resolve(figures);
+      };
+      const timer = setTimeout(() => take(undefined), timeoutMs);
+      this.#pending.set(id, { bootId, take });
+      this.letters.send(bootId, 'figures?', { id }).then(
+        // Nobody listens: it is gone.
+        (receivers) => receivers === 0 && take(undefined),
+        () => take(undefined),
+      );
+    });
+  }
+
+  #answer(body: unknown, { bootId }: Correspondent): void {
+    if (typeof body !== 'object' || body === null) return;
+    const { id } = body as Record<string, unknown>;
+    if (typeof id !== 'string' || id.length > 64) return;
+    const figures = Object.fromEntries(Object.entries(this.read()).slice(0, MAX_CHANNELS));
+    this.letters.send(bootId, 'figures', { id, figures }).catch(() => undefined);
+  }
+
+  #take(body: unknown, { bootId }: Correspondent): void {
+    if (typeof body !== 'object' || body === null) return;
+    const { id, figures } = body as Record<string, unknown>;
+    const pending = typeof id === 'string' ? this.#pending.get(id) : undefined;
+    if (pending?.bootId === bootId) pending.take(readFigures(figures));
+  }
+}
+
+/** The subscriptions of each channel together. */
+export function sumOf(
+  sent: Iterable<readonly [channel: string, number]>,
+  counters: Iterable<readonly [channel: string, SubscriptionCounters]>,
+): Figures {
+  const figures = Object.create(null) as Figures;
+  const none = { sent: 0, received: 0, failed: 0, dropped: 0, waiting: 0, lag: 0 };
+  for (const [channel, count] of sent) (figures[channel] ??= { ...none }).sent += count;
+  for (const [channel, { received, failed, invalid, missed, dropped, waiting, lag }] of counters) {
+    const sum = (figures[channel] ??= { ...none });
+    sum.received += received;
+    sum.failed += failed + invalid;
+    sum.dropped += missed + Object.values(dropped).reduce((all, count) => all + count, 0);
+    sum.waiting += waiting;
+    sum.lag = Math.max(sum.lag, lag);
+  }
+  return figures;
+}
+
+/** What another node said, as far as it can be read. */
+export function readFigures(value: unknown): Figures | undefined {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
+  const figures = Object.create(null) as Figures;
+  for (const [channel, said] of Object.entries(value).slice(0, MAX_CHANNELS)) {
+    if (typeof said !== 'object' || said === null || channel.length > 200) continue;
+    const { sent, received, failed, dropped, waiting, lag } = said as Record<string, unknown>;
+    figures[channel] = {
+      sent: count(sent),
+      received: count(received),
+      failed: count(failed),
+      dropped: count(dropped),
+      waiting: count(waiting),
+      lag: count(lag),
+    };
+  }
+  return figures;
+}
+
+function count(value: unknown): number {
+  return typeof value === 'number' && value >= 0 && value <= Number.MAX_SAFE_INTEGER ? value : 0;
+}

@@ -1,0 +1,61 @@
+import { expect, it } from '@jest/globals';
+import { Telemetry } from '../../telemetry/telemetry.js';
+import type { Consumer, StreamEntry, Streams } from '../../backend/streams/streams.js';
+import { Drops } from '../message.drops.js';
+import { DurableSubscription } from './durable.subscription.js';
+import type { Envelope } from '../envelope.js';
+import { HandlerGoneError } from '../receiving/handler.gone.js';
+
+const limits = { maxLength: 10, maxDeliveries: 3, retryAfter: 100 };
+
+it('a consumer that comes after the end of its subscription is closed', async () => {
+  let closed = 0;
+  const consumer = { close: () => Promise.resolve(void (closed += 1)) } as Consumer;
+  let come!: () => void;
+  const coming = new Promise<Consumer>((resolve) => (come = () => resolve(consumer)));
+  const telemetry = new Telemetry();
+  const subscription = new DurableSubscription(
+    { channel: 'orders', group: 'billing', limits, options: {}, handler: () => undefined },
+    {
+      streams: { consume: () => coming } as unknown as Streams,
+      telemetry,
+      drops: new Drops(telemetry),
+      read: () => Promise.resolve('not read'),
+    },
+  );
+  const begun = subscription.begin();
+  await subscription.unsubscribe();
+  expect(closed).toBe(0);
+  come();
+  await begun;
+  expect(closed).toBe(1);
+});
+
+it('a message whose handler is gone is given back, even the last time', async () => {
+  const steps: string[] = [];
+  const consumer: Consumer = {
+    acknowledge: (id) => Promise.resolve(void steps.push(`acknowledged ${id}`)),
+    bury: ({ id }) => Promise.resolve(steps.push(`buried ${id}`) > 0),
+    release: (entries) => Promise.resolve(void steps.push(...entries.map(({ id }) => `released ${id}`))),
+    close: () => Promise.resolve(),
+  };
+  const telemetry = new Telemetry();
+  const subscription = new DurableSubscription(
+    {
+      ...{ channel: 'orders', group: 'billing', limits, options: {} },
+      handler: (message) => {
+        if (message === '2-0') throw new HandlerGoneError('feed');
+      },
+    },
+    {
+      streams: { consume: () => Promise.resolve(consumer) } as unknown as Streams,
+      telemetry,
+      drops: new Drops(telemetry),
+      read: ({ id }: StreamEntry) => Promise.resolve({ message: id, meta: { sentAt: 0 } } as Envelope),
+    },
+  );
+  await subscription.begin();
+  await subscription.take(['1-0', '2-0'].map((id) => ({ id, text: '', deliveries: limits.maxDeliveries })));
+  expect(steps.sort()).toEqual(['acknowledged 1-0', 'released 2-0']);
+  expect(subscription.counters).toMatchObject({ failed: 0, waiting: 0 });
+});

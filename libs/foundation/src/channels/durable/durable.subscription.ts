@@ -1,0 +1,216 @@
+/**
+ * One handler of a durable channel: what it has handled is acknowledged, what it failed at comes again, and what it fails
+ * at too often is put aside. Called by `durable.channels.ts`.
+ */
+import type { DurableChannelOptions } from '../../config/options.js';
+import { describe } from '../../errors/foundation.error.js';
+import { isA } from '../../errors/describe.js';
+import { RepeatedLog } from '../../logging/throttled.log.js';
+import type { Telemetry } from '../../telemetry/telemetry.js';
+import type { Consumer, ConsumerListener, StreamEntry, Streams } from '../../backend/streams/streams.js';
+import type { MessageHandler, SubscribeOptions, Subscription, SubscriptionCounters } from '../channel.js';
+import type { Drops } from '../message.drops.js';
+import { originOf, type Envelope } from '../envelope.js';
+import { HandlerGoneError } from '../receiving/handler.gone.js';
+import { readAs } from '../receiving/payload.js';
+import { traced } from '../channel.tracing.js';
+
+/** What it is about. */
+export interface DurableSubject {
+  channel: string;
+  group: string;
+  limits: Required<DurableChannelOptions>;
+  options: SubscribeOptions;
+  handler: MessageHandler;
+}
+
+/** What it works with. */
+export interface DurableSubscriptionTools {
+  streams: Streams;
+  telemetry: Telemetry;
+  drops: Drops;
+  /** The message of an entry, or why there is none. */
+  read: (entry: StreamEntry) => Promise<Envelope | string>;
+}
+
+/** Why a message was not handled that somebody copied who may write to Redis. */
+export const UNPLAYABLE = {
+  again: 'came a second time',
+  elsewhere: 'is not of the time of its entry: a copy, or a clock is wrong',
+} as const;
+
+/** See the file header. */
+export class DurableSubscription implements Subscription, ConsumerListener {
+  readonly channel: string;
+  received = 0;
+  #failed = 0;
+  #invalid = 0;
+  #missed = 0;
+  readonly #dropped: Record<string, number> = {};
+  readonly #waiting = new Map<string, StreamEntry>();
+  readonly #acknowledging: Promise<void>[] = [];
+  readonly #log = new RepeatedLog();
+  #consumer: Consumer | undefined;
+  #ended: () => void = () => undefined;
+  #closing = false;
+  readonly #group: string;
+
+  constructor(
+    private readonly subject: DurableSubject,
+    private readonly tools: DurableSubscriptionTools,
+  ) {
+    this.channel = subject.channel;
+    const { type } = subject.options;
+    // Of a group that shares messages of different types, nobody knows which member takes which: each type has its own.
+    this.#group = type === undefined ? subject.group : `${subject.group}:${type}`;
+  }
+
+  get dropped(): number {
+    return Object.values(this.#dropped).reduce((sum, count) => sum + count, 0);
+  }
+
+  get counters(): SubscriptionCounters {
+    const oldest = Math.min(...[...this.#waiting.keys()].map((id) => Number(id.split('-')[0])));
+    return {
+      received: this.received,
+      failed: this.#failed,
+      invalid: this.#invalid,
+      missed: this.#missed,
+      unknown: 0,
+      dropped: { ...this.#dropped },
+      waiting: this.#waiting.size,
+      lag: Number.isFinite(oldest) ? Math.max(0, Date.now() - oldest) : 0,
+    };
+  }
+
+  onEnd(ended: () => void): void {
+    this.#ended = ended;
+  }
+
+  async begin(): Promise<void> {
+    const { channel, limits, options } = this.subject;
+    const { concurrency = 1, queue, from } = options;
+    // Of what may be given out only once, nothing is read that is not begun at once: it would count as given out.
+    const ahead = limits.maxDeliveries === 1 ? 1 : Math.min(queue?.size ?? 16, 1000);
+    const batch = Math.max(concurrency, ahead);
+    this.#consumer = await this.tools.streams.consume(
+      { stream: channel, group: this.#group, from: startOf(from), batch, originOf, ...limits },
+      this,
+    );
+    // Ended in the meantime: nobody would close this consumer, which would be given messages and handle none.
+    if (this.#closing) await this.#consumer.close();
+  }
+
+  async unsubscribe(): Promise<void> {
+    this.#closing = true;
+    this.#ended();
+    await this.#consumer?.close();
+  }
+
+  async take(entries: StreamEntry[]): Promise<void> {
+    for (const entry of entries) this.#waiting.set(entry.id, entry);
+    const left = [...entries];
+    const work = async (): Promise<void> => {
+      for (let next = left.shift(); next !== undefined; next = left.shift()) {
+        if (this.#closing || !(await this.#handle(next))) unbegun.push(next);
+        this.#waiting.delete(next.id);
+      }
+    };
+    const unbegun: StreamEntry[] = [];
+    await Promise.all(Array.from({ length: this.subject.options.concurrency ?? 1 }, work));
+    // What is not begun when the subscription or its object ends goes to another member, and a deployment is no delivery.
+    if (unbegun.length > 0) await this.#consumer!.release(unbegun);
+    await Promise.all(this.#acknowledging.splice(0));
+  }
+
+  buried({ id, deliveries }: StreamEntry, reason: string): void {
+    this.#count('dead letter');
+    const { channel } = this.subject;
+    this.tools.telemetry.emit('message.dead_letter', { channel, group: this.#group, id, deliveries, reason });
+    this.#log.error('A message became a dead letter', { channel, group: this.#group, id, deliveries, reason });
+  }
+
+  lost(count: number): void {
+    this.#missed += count;
+    this.tools.drops.add(this.channel, 'trimmed before it was handled', count);
+  }
+
+  /** False when the handler was not called and the message is another member's. */
+  async #handle(entry: StreamEntry): Promise<boolean> {
+    try {
+      await this.#deliver(entry);
+    } catch (error) {
+      // A message that nobody failed at must not become a dead letter for it.
+      if (isA(error, HandlerGoneError)) return false;
+      this.#failed += 1;
+      const { channel, limits } = this.subject;
+      this.tools.telemetry.emit('message.handler_failed', { channel, error: describe(error) });
+      this.#log.error('A message handler failed', {
+        channel,
+        group: this.#group,
+        id: entry.id,
+        error: describe(error),
+      });
+      if (entry.deliveries >= limits.maxDeliveries) await this.#bury(entry, `the handler failed: ${describe(error)}`);
+    }
+    return true;
+  }
+
+  async #deliver(entry: StreamEntry): Promise<void> {
+    const { options, handler } = this.subject;
+    if (entry.unplayable === 'elsewhere') return this.#bury(entry, UNPLAYABLE.elsewhere);
+    if (entry.unplayable === 'again') return this.#passOver(entry);
+    const envelope = await this.tools.read(entry);
+    // A node of a newer version may be able to read it, so it is only given back.
+    if (envelope === 'unknown version') throw new Error(envelope);
+    if (typeof envelope === 'string') return this.#bury(entry, envelope);
+    const { message, meta, trace } = envelope;
+    if (options.type === undefined || options.type === meta.type) {
+      const read = await readAs(options.payload, message);
+      if (read.errors !== undefined) return this.#buryInvalid(entry, envelope, read.errors);
+      this.received += 1;
+      this.tools.telemetry.emit('message.received', {
+        channel: meta.channel,
+        from: meta.from,
+        latency: Math.max(0, Date.now() - meta.sentAt),
+      });
+      await traced(this.tools.telemetry, meta, trace, this.#group, () => handler(read.value, meta));
+    }
+    // Awaited with those of the whole batch: the next message need not wait for the answer of Redis.
+    this.#acknowledging.push(this.#consumer!.acknowledge(entry.id));
+  }
+
+  /** The message itself is handled elsewhere, or was: nothing is lost with the copy. */
+  #passOver({ id }: StreamEntry): void {
+    this.#count(UNPLAYABLE.again);
+    const { channel } = this.subject;
+    this.#log.warn('A message of a durable channel came a second time; it is not handled again', {
+      channel,
+      group: this.#group,
+      id,
+    });
+    this.#acknowledging.push(this.#consumer!.acknowledge(id));
+  }
+
+  async #buryInvalid(entry: StreamEntry, { meta }: Envelope, errors: string[]): Promise<void> {
+    this.#invalid += 1;
+    const { channel, from, type } = meta;
+    this.tools.telemetry.emit('message.invalid', { channel, from, type, errors });
+    await this.#bury(entry, `not a valid ${this.subject.options.payload?.name ?? 'message'}: ${errors.join('; ')}`);
+  }
+
+  async #bury(entry: StreamEntry, reason: string): Promise<void> {
+    if (await this.#consumer!.bury(entry, reason)) this.buried(entry, reason);
+  }
+
+  #count(reason: string): void {
+    this.#dropped[reason] = (this.#dropped[reason] ?? 0) + 1;
+    this.tools.drops.add(this.channel, reason);
+  }
+}
+
+/** A group begins after an id, so a time is the last id before it. */
+function startOf(from: string | Date | undefined): string {
+  if (from instanceof Date) return `${from.getTime() - 1}-18446744073709551615`;
+  return from ?? '$';
+}

@@ -1,0 +1,25 @@
+import { describe, expect, it } from '@jest/globals';
+import { Turns } from './keyed.sequence.js';
+
+describe('Turns', () => {
+  it('are taken one after the other for each key, also after a failure', async () => {
+    const turns = new Turns();
+    const order: string[] = [];
+    let go!: () => void;
+    const first = turns.take('a', () =>
+      new Promise<void>((resolve) => (go = resolve)).then(() => void order.push('1')),
+    );
+    const second = turns.take('a', () => Promise.reject(new Error('second')));
+    const third = turns.take('a', () => void order.push('3'));
+    await turns.take('b', () => void order.push('other'));
+    expect(turns.busy('a')).toBe(true);
+    expect(turns.waiting).toBe(3);
+    go();
+    await first;
+    await expect(second).rejects.toThrow('second');
+    await third;
+    expect(order).toEqual(['other', '1', '3']);
+    await Promise.resolve();
+    expect([turns.busy('a'), turns.busy('b'), turns.waiting]).toEqual([false, false, 0]);
+  });
+});

@@ -1,0 +1,118 @@
+import { Logger } from '@nestjs/common';
+import { beforeEach, describe, expect, it, jest } from '@jest/globals';
+import type { LocalNode } from '../cluster/local.node.js';
+import { eventually } from '../testing/eventually.js';
+import type { Transport } from '../backend/transport/transport.js';
+import { Letters, type LetterListener } from './node.messages.js';
+
+/** Topics in memory, shared by the nodes of a test. */
+function post() {
+  const listeners = new Map<string, (text: string) => void>();
+  const transport: Transport = {
+    publish: async (topic, text) => {
+      listeners.get(topic)?.(text);
+      return listeners.has(topic) ? 1 : 0;
+    },
+    subscribe: async (topic, listener) => {
+      listeners.set(topic, listener);
+      return () => Promise.resolve();
+    },
+    onInterrupted: () => () => undefined,
+  };
+  const node = async (name: string) => {
+    const letters = new Letters({ name, bootId: name } as LocalNode, transport, (bootId) => `to ${bootId}`);
+    await letters.open();
+    return letters;
+  };
+  return { node, transport };
+}
+
+describe('Letters', () => {
+  const error = jest.fn();
+  beforeEach(() => {
+    error.mockReset();
+    Logger.overrideLogger({ log: jest.fn(), warn: jest.fn(), error });
+  });
+
+  it('reach their node, with who sent them, by kind and in order', async () => {
+    const { node } = post();
+    const [a, b] = [await node('a'), await node('b')];
+    const [one, two] = [jest.fn<LetterListener>(), jest.fn<LetterListener>()];
+    b.on('one', one);
+    b.on('two', two);
+    const sent = [a.send('b', 'one', 1), a.send('b', 'two', { x: 2 }), a.send('b', 'one', 3), a.send('b', 'nobody', 4)];
+    expect(await Promise.all(sent)).toEqual([1, 1, 1, 1]);
+    expect(one.mock.calls).toEqual([1, 3].map((body) => [body, { name: 'a', bootId: 'a' }]));
+    expect(two.mock.calls).toEqual([[{ x: 2 }, { name: 'a', bootId: 'a' }]]);
+  });
+
+  it('of another version are dropped, and that is counted and told, with who sent them', async () => {
+    const { transport } = post();
+    const refused = jest.fn<(reason: string) => void>();
+    const warn = jest.fn();
+    Logger.overrideLogger({ log: jest.fn(), warn, error });
+    const letters = new Letters({ name: 'a', bootId: 'a' } as LocalNode, transport, (to) => `to ${to}`, refused);
+    await letters.open();
+    const listener = jest.fn<LetterListener>();
+    letters.on('k', listener);
+    await transport.publish('to a', JSON.stringify({ v: 2, from: 'b', boot: 'b', k: 'k', b: 1 }));
+    await transport.publish('to a', JSON.stringify({ v: 1, from: 'b', boot: 'b', k: 'k', b: 2 }));
+    expect(listener.mock.calls).toEqual([[2, { name: 'b', bootId: 'b' }]]);
+    expect(refused.mock.calls).toEqual([['unknown version']]);
+    const said = { from: '"b" (string)', version: '2 (number)', known: 1 };
+    expect(warn.mock.calls).toEqual([[expect.stringContaining('another version'), said, 'Foundation']]);
+  });
+
+  it('to the own node do not travel', async () => {
+    const { node } = post();
+    const a = await node('a');
+    const listener = jest.fn<LetterListener>();
+    a.on('k', listener);
+    expect(await a.send('a', 'k', 1)).toBe(1);
+    await eventually(() => listener.mock.calls.length === 1);
+  });
+
+  it('to the own node that answer one another for ever let timers fire', async () => {
+    const { node } = post();
+    const a = await node('a');
+    let isOver = false;
+    a.on('k', () => void (isOver || a.send('a', 'k', 1)));
+    await a.send('a', 'k', 1);
+    await new Promise((resolve) => setTimeout(resolve, 1));
+    isOver = true;
+  });
+
+  it('to a node that is gone went to nobody', async () => {
+    const { node } = post();
+    expect(await (await node('a')).send('gone', 'k', 1)).toBe(0);
+  });
+
+  it.each([
+    'no JSON',
+    'null',
+    '[1,null,[]]',
+    '[{"v":2,"from":"a","boot":"a","k":"k","b":1}]',
+    '[{"v":1,"from":5,"boot":"a","k":"k","b":1}]',
+    '[{"v":1,"from":"a","boot":null,"k":"k","b":1}]',
+    '[{"v":1,"from":"a","boot":"a","k":{},"b":1}]',
+  ])('that are malformed are dropped: %s', async (text) => {
+    const { node, transport } = post();
+    const listener = jest.fn<LetterListener>();
+    (await node('b')).on('k', listener);
+    await expect(transport.publish('to b', text)).resolves.toBe(1);
+    expect(listener).not.toHaveBeenCalled();
+  });
+
+  it('that fail harm no other', async () => {
+    const { node } = post();
+    const [a, b] = [await node('a'), await node('b')];
+    const good = jest.fn<LetterListener>();
+    b.on('bad', () => {
+      throw new Error('bad letter');
+    });
+    b.on('good', good);
+    await Promise.all([a.send('b', 'bad', 1), a.send('b', 'good', 1)]);
+    expect(good).toHaveBeenCalledTimes(1);
+    expect(error).toHaveBeenCalledTimes(1);
+  });
+});

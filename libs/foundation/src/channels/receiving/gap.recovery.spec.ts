@@ -1,0 +1,223 @@
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import type { Member, Membership, MembershipListener } from '../../cluster/membership.js';
+import type { Telemetry } from '../../telemetry/telemetry.js';
+import type { Transport } from '../../backend/transport/transport.js';
+import { CatchUp } from './gap.recovery.js';
+import type { LetterListener, Letters } from '../node.messages.js';
+import type { Outgoing } from '../sending/sequencer.js';
+import { Senders } from './known.senders.js';
+
+const from = (name: string) => ({ name, bootId: name });
+
+describe('CatchUp', () => {
+  const asked: string[] = [];
+  const heard: unknown[] = [];
+  const gone: string[] = [];
+  const listeners: MembershipListener[] = [];
+  const kinds = new Map<string, LetterListener>();
+  let members: Partial<Member>[];
+  let channels: string[];
+  let now: number;
+  let interrupt: (bootId?: string) => void;
+  let catchUp: CatchUp;
+  let send: () => Promise<number>;
+  let left: (name: string, reason?: string) => void;
+
+  beforeEach(() => {
+    jest.useFakeTimers();
+    for (const list of [asked, heard, gone, listeners]) list.length = 0;
+    channels = ['events'];
+    members = [{ name: 'me', bootId: 'me', self: true, joinedAt: 1 }];
+    now = 100;
+    send = () => Promise.resolve(1);
+    const membership = {
+      self: from('me'),
+      state: 'up',
+      members: () => members,
+      clusterNow: () => now,
+      listen: (listener: MembershipListener) => (listeners.push(listener), () => undefined),
+    } as unknown as Membership;
+    const letters = {
+      on: (kind: string, listener: LetterListener) => kinds.set(kind, listener),
+      send: (bootId: string) => {
+        asked.push(bootId);
+        return send();
+      },
+    } as unknown as Letters;
+    const transport = {
+      onInterrupted: (listener: typeof interrupt) => ((interrupt = listener), () => undefined),
+    } as unknown as Transport;
+    const senders = new Senders(membership);
+    senders.listens('events');
+    const attach = (_event: string, listener: (event: string, payload: object) => void) => {
+      left = (name, reason = 'timeout') => {
+        members = members.filter((member) => member.name !== name);
+        listener('cluster.node_left', { ...from(name), node: name, reason });
+        for (const each of listeners) each.changed!();
+      };
+    };
+    catchUp = new CatchUp({
+      telemetry: { attach } as unknown as Telemetry,
+      ...{ membership, letters, transport, senders },
+      outgoing: {} as Outgoing,
+      flush: () => Promise.resolve(),
+      channels: () => channels,
+      heard: (channel, lane, last, { bootId }) => void heard.push([bootId, channel, lane, last]),
+      gone: ({ name }) => void gone.push(name),
+    });
+  });
+  afterEach(() => {
+    catchUp.close();
+    jest.useRealTimers();
+  });
+
+  const see = (...others: [name: string, joinedAt: number][]) => {
+    members = [members[0]!, ...others.map(([name, joinedAt]) => ({ ...from(name), self: false, joinedAt }))];
+    for (const listener of listeners) listener.changed!();
+  };
+  const answer = (name: string, lasts: unknown) => kinds.get('last')!(lasts, from(name));
+
+  it('asks each node that it sees for the first time, once it has answered not again', () => {
+    see(['a', 50]);
+    jest.advanceTimersByTime(1000);
+    expect(asked).toEqual(['a']);
+    answer('a', { events: { high: 7 } });
+    see(['a', 50], ['b', 110]);
+    jest.advanceTimersByTime(1000);
+    expect(asked).toEqual(['a', 'b']);
+    expect(heard).toEqual([
+      ['a', 'events', 'high', 7],
+      ['a', 'events', 'normal', 0],
+      ['a', 'events', 'low', 0],
+    ]);
+  });
+
+  it('asks nobody while it listens to nothing, and everybody when it begins to', () => {
+    channels = [];
+    see(['a', 50]);
+    jest.advanceTimersByTime(60_000);
+    expect(asked).toEqual([]);
+    channels = ['events'];
+    catchUp.begin();
+    jest.advanceTimersByTime(1000);
+    expect(asked).toEqual(['a']);
+    answer('a', { events: {} });
+    catchUp.begin();
+    jest.advanceTimersByTime(1000);
+    expect(asked).toEqual(['a', 'a']);
+  });
+
+  it('asks all again after a cut, or the one that it concerns', () => {
+    see(['a', 50], ['b', 50]);
+    jest.advanceTimersByTime(200);
+    for (const name of ['a', 'b']) answer(name, {});
+    interrupt('b');
+    jest.advanceTimersByTime(1000);
+    expect(asked).toEqual(['a', 'b', 'b']);
+    answer('b', {});
+    interrupt();
+    jest.advanceTimersByTime(1000);
+    expect(asked).toEqual(['a', 'b', 'b', 'a', 'b']);
+  });
+
+  it('asks for as long as there is no answer, however long the cut is', () => {
+    send = () => Promise.reject(new Error('cut'));
+    see(['a', 50]);
+    interrupt();
+    jest.advanceTimersByTime(10 * 60_000);
+    const before = asked.length;
+    expect(before).toBeLessThan(40);
+    jest.advanceTimersByTime(60_000);
+    expect(asked.length).toBeGreaterThan(before);
+    // The connection is back: not only when it would have been asked anyway.
+    const last = asked.length;
+    interrupt();
+    jest.advanceTimersByTime(1000);
+    expect(asked).toHaveLength(last + 1);
+  });
+
+  it('says that a node is gone which left before it answered, when something of it may have been lost', () => {
+    see(['a', 50], ['b', 50]);
+    jest.advanceTimersByTime(200);
+    answer('a', {});
+    // Without a cut nothing of it is lost.
+    see(['a', 50]);
+    jest.advanceTimersByTime(60_000);
+    expect(gone).toEqual([]);
+    interrupt();
+    see(['late', 90], ['later', 120]);
+    jest.advanceTimersByTime(200);
+    see();
+    jest.advanceTimersByTime(60_000);
+    expect(gone.sort()).toEqual(['a', 'late']);
+    expect(jest.getTimerCount()).toBe(0);
+  });
+
+  it('says the same of one that left without a word before the cut, and may be there all the same', () => {
+    see(['a', 50], ['b', 50], ['c', 50]);
+    jest.advanceTimersByTime(200);
+    for (const name of ['a', 'b', 'c']) answer(name, {});
+    left('a');
+    left('b', 'shutdown');
+    left('c');
+    see(['c', 50]);
+    jest.advanceTimersByTime(200);
+    answer('c', {});
+    expect(gone).toEqual([]);
+    interrupt('c');
+    jest.advanceTimersByTime(1000);
+    expect(gone).toEqual([]);
+    answer('c', {});
+    interrupt();
+    jest.advanceTimersByTime(1000);
+    answer('c', {});
+    expect(gone).toEqual(['a']);
+    // The connection is back; what was sent until now was lost as well.
+    interrupt();
+    jest.advanceTimersByTime(1000);
+    answer('c', {});
+    expect(gone).toEqual(['a', 'a']);
+    now += 300_001;
+    interrupt();
+    jest.advanceTimersByTime(1000);
+    expect(gone).toEqual(['a', 'a']);
+  });
+
+  it('keeps at most a thousand of them in mind', () => {
+    for (let index = 0; index < 1500; index++) left(`x-${index}`);
+    interrupt();
+    jest.advanceTimersByTime(1000);
+    expect(gone).toHaveLength(1000);
+    expect(gone[0]).toBe('x-500');
+  });
+
+  it('waits for a node that Redis forgot for a moment', () => {
+    see(['a', 50]);
+    interrupt();
+    see();
+    jest.advanceTimersByTime(700);
+    see(['a', 50]);
+    jest.advanceTimersByTime(60_000);
+    expect(gone).toEqual([]);
+    answer('a', { events: { normal: 3 } });
+    expect(heard).toContainEqual(['a', 'events', 'normal', 3]);
+  });
+
+  it.each([
+    ['nothing', undefined],
+    ['a text', 'events'],
+    ['numbers that are none', { events: { normal: '7', high: -1, low: 1.5 } }],
+    ['a channel that nobody listens to', { data: { normal: 7 } }],
+    ['lanes that are none', { events: null }],
+  ])('takes %s for an answer without numbers', (_what, body) => {
+    see(['a', 50]);
+    answer('a', body);
+    expect(heard).toEqual([]);
+  });
+
+  it('does not listen to somebody who was not asked', () => {
+    see(['a', 50]);
+    answer('stranger', { events: { normal: 7 } });
+    expect(heard).toEqual([]);
+  });
+});

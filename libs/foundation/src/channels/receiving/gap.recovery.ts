@@ -1,0 +1,209 @@
+/**
+ * Finds what was lost where no later message shows it: asks each node once for its last numbers, and all of them again when
+ * the connection was cut. Called by the facade; underneath two letters for each node. Costs nothing while nobody listens.
+ */
+import type { Membership } from '../../cluster/membership.js';
+import { unattended } from '../../foreign/gate.js';
+import type { Telemetry } from '../../telemetry/telemetry.js';
+import type { Lane } from '../../wire/lane.js';
+import type { Transport } from '../../backend/transport/transport.js';
+import type { Correspondent, Letters } from '../node.messages.js';
+import type { Lasts, Outgoing } from '../sending/sequencer.js';
+import type { Senders } from './known.senders.js';
+
+/** Soon, since what is lost before the first answer is not known exactly; the jitter is for nodes that start together. */
+const FIRST_ASK_MS = 100;
+/** Long enough for most connections to be made again; all nodes may be cut off at once, hence the jitter. */
+const ASK_AFTER_CUT_MS = 500;
+const ASK_AGAIN_MS = 2000;
+/** A node that does not answer is asked less and less often, for as long as it is a member. */
+const MAX_ASK_AGAIN_MS = 30_000;
+/**
+ * A node that left without a word may be there all the same, and send: as long as that it is counted among those of which a cut
+ * may have lost something. So many are kept in mind, the newest.
+ */
+const SILENT_MS = 300_000;
+const MAX_SILENT = 1000;
+/** A node is gone when it is no member at so many looks: one that Redis forgot is back before the second. */
+const GONE_AFTER = 2;
+
+const LANES: readonly Lane[] = ['high', 'normal', 'low'];
+
+/** Told of each last number that a node names; 0 where it has sent nothing. */
+export type HeardLast = (channel: string, lane: Lane, last: number, from: Correspondent) => void;
+
+/** What it works with. */
+export interface CatchUpTools {
+  membership: Membership;
+  transport: Transport;
+  letters: Letters;
+  outgoing: Outgoing;
+  senders: Senders;
+  telemetry: Pick<Telemetry, 'attach'>;
+  /** Sends what waits, so that nothing of it comes after the answer. */
+  flush: () => Promise<void>;
+  /** Those this node listens to. */
+  channels: () => string[];
+  heard: HeardLast;
+  /** A node left before it could say what it had sent while this one was cut off. */
+  gone: (sender: Correspondent) => void;
+}
+
+interface Asked {
+  name: string;
+  /** True when something of it may have been lost. */
+  mayHaveLost: boolean;
+  /** At how many looks it was no member. */
+  absent: number;
+}
+
+/** See the file header. */
+export class CatchUp {
+  /** Members that have not named their last numbers yet. */
+  readonly #unanswered = new Map<string, Asked>();
+  /** Members that have, since the last cut and the last new subscription. */
+  readonly #answered = new Set<string>();
+  /** Boot id of those that left without a word → name, and until when they count. */
+  readonly #silent = new Map<string, { name: string; until: number }>();
+  #again = ASK_AGAIN_MS;
+  #timer: NodeJS.Timeout | undefined;
+  #closed = false;
+
+  constructor(private readonly tools: CatchUpTools) {
+    tools.transport.onInterrupted((bootId) => this.#cutOff(bootId));
+    // A node that joined and fell silent while this one was cut off is seen only afterwards.
+    tools.membership.listen({ changed: () => this.#look(FIRST_ASK_MS) });
+    tools.telemetry.attach('cluster.node_left', (_event, { bootId, node, reason }) => {
+      if (reason === 'timeout') this.#noteSilent(bootId, node);
+    });
+    tools.letters.on('ask', (body, from) =>
+      unattended('saying which messages were sent last', this.#answer(body, from)),
+    );
+    tools.letters.on('last', (body, from) => this.#note(body, from));
+  }
+
+  /** Asks everybody, since this node listens to one more channel: the answers say where each sequence begins for it. */
+  begin(): void {
+    this.#answered.clear();
+    this.#look(FIRST_ASK_MS);
+  }
+
+  close(): void {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    this.#unanswered.clear();
+  }
+
+  /** With a boot id where only one sender is concerned. */
+  #cutOff(bootId?: string): void {
+    this.tools.senders.interrupted(bootId);
+    for (const asked of bootId === undefined ? this.#unanswered.values() : [this.#unanswered.get(bootId)]) {
+      if (asked !== undefined) asked.mayHaveLost = true;
+    }
+    if (bootId === undefined) this.#answered.clear();
+    else this.#answered.delete(bootId);
+    if (bootId === undefined) this.#suspectSilent();
+    this.#look(ASK_AFTER_CUT_MS);
+    if (this.#unanswered.size > 0) this.#askSoon(ASK_AFTER_CUT_MS);
+  }
+
+  #noteSilent(bootId: string, name: string): void {
+    this.#silent.delete(bootId);
+    this.#silent.set(bootId, { name, until: this.tools.membership.clusterNow() + SILENT_MS });
+    const [oldest] = this.#silent.keys();
+    if (this.#silent.size > MAX_SILENT && oldest !== undefined) this.#silent.delete(oldest);
+  }
+
+  /** INVARIANT: a loss is told, also of one that is thought to be gone, and was so before the cut. */
+  #suspectSilent(): void {
+    const now = this.tools.membership.clusterNow();
+    for (const [bootId, { name, until }] of this.#silent) {
+      if (until <= now) this.#silent.delete(bootId);
+      else if (!this.#unanswered.has(bootId)) {
+        this.#unanswered.set(bootId, { name, mayHaveLost: true, absent: GONE_AFTER - 1 });
+      }
+    }
+  }
+
+  #others(): { name: string; bootId: string; joinedAt: number }[] {
+    return this.tools.membership.members().filter(({ self }) => !self);
+  }
+
+  /** Adds the members that have not answered, and asks soon when there are any. */
+  #look(delay: number): void {
+    if (this.#closed || this.tools.channels().length === 0 || this.tools.membership.state === 'joining') return;
+    const others = this.#others();
+    const present = new Set(others.map(({ bootId }) => bootId));
+    for (const bootId of this.#answered) if (!present.has(bootId)) this.#answered.delete(bootId);
+    let isNew = false;
+    for (const { name, bootId, joinedAt } of others) {
+      this.#silent.delete(bootId);
+      if (this.#answered.has(bootId) || this.#unanswered.has(bootId)) continue;
+      const mayHaveLost = this.tools.senders.mayHaveLost(bootId, joinedAt);
+      this.#unanswered.set(bootId, { name, mayHaveLost, absent: 0 });
+      isNew = true;
+    }
+    if (isNew) this.#askSoon(delay);
+  }
+
+  #askSoon(delay: number): void {
+    this.#again = ASK_AGAIN_MS;
+    this.#askIn(delay);
+  }
+
+  #askIn(delay: number): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#ask(), delay * (0.75 + Math.random() / 2)).unref();
+  }
+
+  #ask(): void {
+    this.#dropGone();
+    const channels = this.tools.channels();
+    if (channels.length === 0) this.#unanswered.clear();
+    if (this.#unanswered.size === 0) return;
+    for (const bootId of this.#unanswered.keys()) {
+      this.tools.letters.send(bootId, 'ask', channels).catch(() => undefined);
+    }
+    this.#askIn(this.#again);
+    this.#again = Math.min(this.#again * 1.5, MAX_ASK_AGAIN_MS);
+  }
+
+  /**
+   * INVARIANT: a loss is told. What a node had sent that left before it answered nobody can say any more, so that is what
+   * is told.
+   */
+  #dropGone(): void {
+    const present = new Set(this.#others().map(({ bootId }) => bootId));
+    for (const [bootId, asked] of this.#unanswered) {
+      asked.absent = present.has(bootId) ? 0 : asked.absent + 1;
+      if (asked.absent === 0 || (asked.mayHaveLost && asked.absent < GONE_AFTER)) continue;
+      this.#unanswered.delete(bootId);
+      if (asked.mayHaveLost) this.tools.gone({ name: asked.name, bootId });
+    }
+  }
+
+  async #answer(body: unknown, from: Correspondent): Promise<void> {
+    if (!Array.isArray(body)) return;
+    const channels = body.filter((channel): channel is string => typeof channel === 'string').slice(0, 1000);
+    const lasts = this.tools.outgoing.lasts(channels);
+    await this.tools.flush();
+    // Low, and after what was sent has arrived: an answer that overtakes messages would report them as missing.
+    await this.tools.transport.flush?.();
+    await this.tools.letters.send(from.bootId, 'last', lasts, 'low').catch(() => undefined);
+  }
+
+  #note(body: unknown, from: Correspondent): void {
+    // Only who was asked: a letter may be from anybody.
+    if (!this.#unanswered.has(from.bootId) || typeof body !== 'object' || body === null) return;
+    this.#unanswered.delete(from.bootId);
+    this.#answered.add(from.bootId);
+    const listening = new Set(this.tools.channels());
+    for (const [channel, lanes] of Object.entries(body as Lasts)) {
+      if (!listening.has(channel) || typeof lanes !== 'object' || lanes === null) continue;
+      for (const lane of LANES) {
+        const last = lanes[lane] ?? 0;
+        if (Number.isSafeInteger(last) && last >= 0) this.tools.heard(channel, lane, last, from);
+      }
+    }
+  }
+}

@@ -1,0 +1,89 @@
+import { describe, expect, it } from '@jest/globals';
+import type { Member, Membership, MembershipListener } from '../../cluster/membership.js';
+import { Senders } from './known.senders.js';
+
+function setUp() {
+  let listener!: MembershipListener;
+  let members: Partial<Member>[] = [];
+  let now = 100;
+  let own: [bootId: string, joinedAt: number][] = [['me', 1]];
+  const membership = {
+    self: { name: 'me', bootId: 'me' },
+    state: 'up',
+    members: () => members,
+    clusterNow: () => now,
+    listen: (given: MembershipListener) => ((listener = given), () => undefined),
+  } as unknown as Membership;
+  const senders = new Senders(membership);
+  const see = (...seen: [bootId: string, joinedAt: number][]) => {
+    members = [...own, ...seen].map(([bootId, joinedAt]) => ({ bootId, joinedAt }));
+    listener.changed!();
+  };
+  const leave = () => void (own = []);
+  return { senders, see, leave, at: (time: number) => void (now = time) };
+}
+
+describe('Senders', () => {
+  it('begin here when they joined after this node listened', () => {
+    const { senders, see } = setUp();
+    senders.listens('events');
+    see(['early', 50], ['late', 150]);
+    const beginnings = ['early', 'late', 'never seen'].map((bootId) => senders.beginningOf(bootId, 'events'));
+    expect(beginnings).toEqual(['before', 'here', 'before']);
+  });
+
+  it('begin here also while this node is not in its own view, because Redis does not know it any more', () => {
+    const { senders, see, leave } = setUp();
+    senders.listens('events');
+    see(['early', 50]);
+    leave();
+    see(['early', 50], ['late', 150]);
+    expect(['early', 'late'].map((bootId) => senders.beginningOf(bootId, 'events'))).toEqual(['before', 'here']);
+  });
+
+  it('that were out of the view for a while have sent before, and are not forgotten', () => {
+    const { senders, see } = setUp();
+    const forgotten: boolean[] = [];
+    senders.onGone((isGone) => forgotten.push(isGone('a')));
+    senders.listens('events');
+    see(['a', 50]);
+    see();
+    see(['a', 200]);
+    expect(senders.beginningOf('a', 'events')).toBe('before');
+    expect(forgotten).toEqual([]);
+  });
+
+  it('that were there before are not known to the last message once the connection was cut', () => {
+    const { senders, see, at } = setUp();
+    senders.interrupted();
+    at(110);
+    senders.listens('events');
+    see(['early', 50], ['other', 50]);
+    expect(senders.beginningOf('early', 'events')).toBe('before');
+    at(120);
+    senders.interrupted('early');
+    expect(['early', 'other'].map((bootId) => senders.beginningOf(bootId, 'events'))).toEqual(['unknown', 'before']);
+    at(130);
+    senders.listens('data');
+    expect(senders.beginningOf('early', 'data')).toBe('before');
+    senders.interrupted();
+    see(['other', 50], ['late', 140]);
+    expect(['early', 'other', 'late'].map((bootId) => senders.beginningOf(bootId, 'events'))).toEqual([
+      'unknown',
+      'unknown',
+      'here',
+    ]);
+    expect([senders.mayHaveLost('x', 130), senders.mayHaveLost('x', 131)]).toEqual([true, false]);
+  });
+
+  it('are forgotten once a thousand others have left after them', () => {
+    const { senders, see } = setUp();
+    let isForgotten = false;
+    senders.onGone((isGone) => (isForgotten ||= isGone('a')));
+    see(['a', 50]);
+    for (let number = 0; number < 1000; number++) see([`b${number}`, 50]);
+    expect(isForgotten).toBe(false);
+    see();
+    expect(isForgotten).toBe(true);
+  });
+});

@@ -1,0 +1,83 @@
+/**
+ * Which nodes began to send after this one began to listen, so that even their first messages can be missed; since when
+ * nothing was lost of the others; and who is gone. Called by the facade; reads the membership.
+ */
+import type { Membership } from '../../cluster/membership.js';
+import type { Beginning } from './gap.detector.js';
+
+/** So many nodes that left are kept in mind: one that only seemed to, when Redis lost its data, goes on where it was. */
+const MAX_FORMER = 1000;
+
+/** See the file header. */
+export class Senders {
+  /** Boot id → when it had joined; the oldest first. */
+  readonly #former = new Map<string, number>();
+  /** Boot id → when it joined, as of the first sight of it: a node that joins again has sent before. */
+  #joinedAt = new Map<string, number>();
+  /** By the Redis clock, like the times of joins; one for each channel that is declared. */
+  /** When this node itself joined first: it is out of its own view while Redis does not know it. */
+  #ownAt: number | undefined;
+  readonly #listensSince = new Map<string, number>();
+  /** Boot id → when something of this member may have been lost last. */
+  readonly #cutOff = new Map<string, number>();
+  /** The same for everybody. */
+  #allCutOff = -Infinity;
+  #forget: (isGone: (bootId: string) => boolean) => void = () => undefined;
+
+  constructor(private readonly membership: Membership) {
+    membership.listen({ changed: () => this.#look() });
+  }
+
+  /** Tells of senders that left long ago. */
+  onGone(forget: (isGone: (bootId: string) => boolean) => void): void {
+    this.#forget = forget;
+  }
+
+  /** This node listens to the channel from now on: the subscription is in place. */
+  listens(channel: string): void {
+    const joined = this.membership.state !== 'joining';
+    this.#listensSince.set(channel, joined ? this.membership.clusterNow() : 0);
+  }
+
+  /** What was sent until now may have been lost: by everybody, or by one node. */
+  interrupted(bootId?: string): void {
+    const now = this.membership.clusterNow();
+    if (bootId === undefined) this.#allCutOff = now;
+    else this.#cutOff.set(bootId, now);
+  }
+
+  /** True when what a node that joined at that time has sent since may have been lost. */
+  mayHaveLost(bootId: string, joinedAt: number): boolean {
+    return joinedAt <= this.#cutOffAt(bootId);
+  }
+
+  /** What can be said of the first message of a node on the channel. */
+  beginningOf(bootId: string, channel: string): Beginning {
+    const joinedAt = this.#joinedAt.get(bootId);
+    const ownAt = this.#ownAt;
+    const listensSince = this.#listensSince.get(channel);
+    if (ownAt === undefined || listensSince === undefined) return 'before';
+    const since = Math.max(ownAt, listensSince);
+    if (joinedAt !== undefined && joinedAt > since) return 'here';
+    return this.#cutOffAt(bootId) > since ? 'unknown' : 'before';
+  }
+
+  #cutOffAt(bootId: string): number {
+    return Math.max(this.#allCutOff, this.#cutOff.get(bootId) ?? -Infinity);
+  }
+
+  #look(): void {
+    const members = this.membership.members();
+    const first = (bootId: string): number | undefined => this.#joinedAt.get(bootId) ?? this.#former.get(bootId);
+    const now = new Map(members.map(({ bootId, joinedAt }) => [bootId, first(bootId) ?? joinedAt]));
+    this.#ownAt ??= now.get(this.membership.self.bootId);
+    // Only who was in the view can have left it: the first message of a node may come before its record.
+    for (const [bootId, joinedAt] of this.#joinedAt) if (!now.has(bootId)) this.#former.set(bootId, joinedAt);
+    for (const bootId of now.keys()) this.#former.delete(bootId);
+    for (const bootId of this.#cutOff.keys()) if (!now.has(bootId)) this.#cutOff.delete(bootId);
+    this.#joinedAt = now;
+    const gone = [...this.#former.keys()].slice(0, Math.max(0, this.#former.size - MAX_FORMER));
+    for (const bootId of gone) this.#former.delete(bootId);
+    if (gone.length > 0) this.#forget((bootId) => gone.includes(bootId));
+  }
+}

@@ -1,0 +1,72 @@
+/**
+ * Reads a message as an instance of a class, and says what is wrong with it if it is none.
+ * Called by the queues of typed subscriptions; underneath class-validator, and class-transformer where that is installed.
+ */
+import type { Type } from '@nestjs/common';
+import { getMetadataStorage, validate, type ValidationError } from 'class-validator';
+import { ArgumentError } from '../../errors/foundation.error.js';
+import { plain } from '../../errors/describe.js';
+
+/** The message as an instance, or what is wrong with it. */
+export type Read = { value: unknown; errors?: undefined } | { value?: undefined; errors: string[] };
+
+/** Makes an instance of a class out of a plain object. */
+export type Transform = (type: Type<object>, plain: object) => object;
+
+/** An error of a message of many parts is still an event that can be read. */
+const MAX_ERRORS = 20;
+
+/** Without a class, the message as it is. Nothing of it is in the errors, only the names of its properties and the rules. */
+export async function readAs(type: Type<object> | undefined, message: unknown, transform?: Transform): Promise<Read> {
+  if (type === undefined) return { value: message };
+  if (typeof message !== 'object' || message === null || Array.isArray(message)) return { errors: ['not an object'] };
+  try {
+    const value = (transform ?? (await installed()))(type, message);
+    const errors = await validate(value, { forbidUnknownValues: true });
+    return errors.length === 0 ? { value } : { errors: textsOf(errors).slice(0, MAX_ERRORS) };
+  } catch {
+    // A constructor or a transformation that does not expect such a message.
+    return { errors: [`no ${type.name} can be made of it`] };
+  }
+}
+
+/** @throws ArgumentError for what is no class, or one without any rule: such a one would let nothing through. */
+export function checkPayload(type: unknown): void {
+  const expected = 'a class with decorators of class-validator';
+  if (typeof type !== 'function') throw new ArgumentError('subscribe', 'payload', `a ${typeof type}`, expected);
+  const rules = getMetadataStorage().getTargetValidationMetadatas(type, '', false, false);
+  if (rules.length === 0)
+    throw new ArgumentError('subscribe', 'payload', `the class ${type.name} without any`, expected);
+}
+
+let transformer: Promise<Transform> | undefined;
+
+function installed(): Promise<Transform> {
+  const name = 'class-transformer';
+  transformer ??= (import(name) as Promise<{ plainToInstance: Transform }>).then(
+    ({ plainToInstance }) => plainToInstance,
+    () => instantiate,
+  );
+  return transformer;
+}
+
+/** Without class-transformer: nested objects become what their property is declared as; the elements of arrays stay plain. */
+export function instantiate(type: Type<object>, plain: object): object {
+  const instance = new type() as Record<string, unknown>;
+  for (const [key, value] of Object.entries(plain)) {
+    const declared = Reflect.getMetadata('design:type', type.prototype as object, key) as Type<object> | undefined;
+    const isPlain = typeof value === 'object' && value !== null && !Array.isArray(value);
+    const isNested = isPlain && declared !== undefined && !BUILT_IN.has(declared);
+    instance[key] = isNested ? instantiate(declared, value as object) : value;
+  }
+  return instance;
+}
+
+const BUILT_IN = new Set<unknown>([Object, Array, String, Number, Boolean, Date, Map, Set, Promise, Function]);
+
+function textsOf(errors: readonly ValidationError[], path = ''): string[] {
+  return errors.flatMap(({ property, constraints = {}, children = [] }) => [
+    ...Object.values(constraints).map((text) => plain(`${path}${property}: ${text}`)),
+    ...textsOf(children, `${path}${property}.`),
+  ]);
+}

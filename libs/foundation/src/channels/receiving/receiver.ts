@@ -1,0 +1,102 @@
+/**
+ * Listens to channels, each once however many handlers it has, and finds what is missing of what was sent on them.
+ * Called by the facade; underneath SUBSCRIBE.
+ */
+import type { Membership } from '../../cluster/membership.js';
+import type { Telemetry } from '../../telemetry/telemetry.js';
+import type { Transport } from '../../backend/transport/transport.js';
+import type { Acknowledgements } from '../sending/acknowledgements.js';
+import { CatchUp } from './gap.recovery.js';
+import type { Dispatcher } from './dispatcher.js';
+import type { Drops } from '../message.drops.js';
+import { Incoming } from './unpacker.js';
+import type { Letters } from '../node.messages.js';
+import type { Outgoing } from '../sending/sequencer.js';
+import { Senders } from './known.senders.js';
+import { Sequences } from './gap.detector.js';
+
+/** What a receiver works with. */
+export interface ReceiverTools {
+  membership: Membership;
+  transport: Transport;
+  letters: Letters;
+  dispatcher: Dispatcher;
+  outgoing: Outgoing;
+  acknowledgements: Acknowledgements;
+  drops: Drops;
+  /** How each text of this node itself begins. */
+  ownPrefix: string;
+  topic: (channel: string) => string;
+  /** Sends what waits. */
+  flush: () => Promise<void>;
+  telemetry: Pick<Telemetry, 'attach'>;
+  maxMessageBytes: number;
+}
+
+/** See the file header. */
+export class Receiver {
+  readonly #senders: Senders;
+  readonly #sequences: Sequences;
+  readonly #incoming: Incoming;
+  readonly #catchUp: CatchUp;
+  readonly #listening = new Map<string, Promise<() => Promise<void>>>();
+
+  constructor(private readonly tools: ReceiverTools) {
+    const { membership, transport, letters, outgoing, acknowledgements, dispatcher, drops } = tools;
+    this.#senders = new Senders(membership);
+    this.#sequences = new Sequences((bootId, channel) => this.#senders.beginningOf(bootId, channel));
+    this.#senders.onGone((isGone) => this.#sequences.forgetSenders(isGone));
+    this.#incoming = new Incoming(tools.ownPrefix, this.#sequences, drops, tools.maxMessageBytes, {
+      listening: (channel) => this.#listening.get(channel),
+      deliver: (envelope, now) => dispatcher.deliver(envelope, now),
+      gap: (gap) => dispatcher.gap(gap),
+      tell: (sender, ack, failure) => acknowledgements.tell(sender, ack, failure),
+    });
+    this.#catchUp = new CatchUp({
+      membership,
+      transport,
+      letters,
+      outgoing,
+      senders: this.#senders,
+      telemetry: tools.telemetry,
+      flush: tools.flush,
+      channels: () => [...this.#listening.keys()],
+      heard: (channel, lane, last, { name: from, bootId }) => {
+        // What has arrived and is not read yet is not missing.
+        this.#incoming.after(() => {
+          const missing = this.#sequences.announced({ bootId, channel, lane }, last);
+          if (missing !== undefined) dispatcher.gap({ channel, from, bootId, priority: lane, missing });
+        });
+      },
+      gone: ({ name: from, bootId }) => {
+        for (const channel of this.#listening.keys()) dispatcher.gap({ channel, from, bootId });
+      },
+    });
+  }
+
+  async listen(channel: string): Promise<void> {
+    const already = this.#listening.get(channel);
+    if (already !== undefined) return void (await already);
+    const { transport, topic } = this.tools;
+    const listening = transport.subscribe(topic(channel), (text) => this.#incoming.receive(channel, text));
+    this.#listening.set(channel, listening);
+    await listening;
+    if (this.#listening.get(channel) !== listening) return;
+    // Not before: what was sent while the subscription was on its way is nobody's loss.
+    this.#senders.listens(channel);
+    this.#catchUp.begin();
+  }
+
+  async unlisten(channel: string): Promise<void> {
+    const listening = this.#listening.get(channel);
+    this.#listening.delete(channel);
+    this.#sequences.forgetChannel(channel);
+    await (
+      await listening
+    )?.();
+  }
+
+  close(): void {
+    this.#catchUp.close();
+  }
+}

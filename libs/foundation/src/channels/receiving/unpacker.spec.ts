@@ -1,0 +1,184 @@
+import { Logger } from '@nestjs/common';
+import { beforeEach, describe, expect, it, jest } from '@jest/globals';
+import type { FoundationEvents } from '../../telemetry/events.js';
+import { Telemetry } from '../../telemetry/telemetry.js';
+import { eventually } from '../../testing/eventually.js';
+import type { Gap } from '../channel.js';
+import { deflate } from '../compression.js';
+import { Drops } from '../message.drops.js';
+import { encode, headsOf } from '../envelope.js';
+import { Incoming, type Sink } from './unpacker.js';
+import { Sequences } from './gap.detector.js';
+
+const heads = headsOf('n2', 'other');
+const textOf = (seq: number, ...bodies: string[]) =>
+  `[${[heads.head('normal', seq, 1), ...bodies.map((body) => encode(body))].join(',')}]`;
+
+describe('Incoming', () => {
+  const seen: unknown[] = [];
+  const sizes: unknown[] = [];
+  const zips: unknown[] = [];
+  const gaps: Gap[] = [];
+  const told: unknown[] = [];
+  const dropped: FoundationEvents['message.dropped'][] = [];
+  let incoming: Incoming;
+  let listening: object | undefined;
+  let isLong: boolean;
+  const warn = jest.fn();
+
+  beforeEach(() => {
+    for (const list of [seen, sizes, zips, gaps, dropped, told]) list.length = 0;
+    warn.mockReset();
+    Logger.overrideLogger({ log: jest.fn(), error: jest.fn(), warn });
+    const telemetry = new Telemetry();
+    telemetry.attach('message.dropped', (_event, payload) => void dropped.push(payload));
+    listening = {};
+    isLong = false;
+    const sink: Sink = {
+      listening: () => listening,
+      deliver: ({ message, size, zip, settle }) => {
+        seen.push(message);
+        sizes.push(size);
+        zips.push(zip);
+        settle?.('done');
+      },
+      gap: (gap) => gaps.push(gap),
+      tell: (...words) => told.push(words),
+    };
+    const own = headsOf('n1', 'own').prefix;
+    incoming = new Incoming(own, new Sequences(() => 'before'), new Drops(telemetry), 1024, sink, () => isLong);
+  });
+
+  it('delivers in order', () => {
+    incoming.receive('events', textOf(1, '1', '2'));
+    incoming.receive('events', textOf(3, '3'));
+    expect(seen).toEqual([1, 2, 3]);
+    expect([...gaps, ...dropped]).toEqual([]);
+  });
+
+  describe('when the turn has been long', () => {
+    beforeEach(() => {
+      isLong = true;
+      for (let seq = 1; seq <= 20; seq++) incoming.receive('data', textOf(seq, String(seq)));
+    });
+    const inOrder = Array.from({ length: 20 }, (_, index) => index + 1);
+
+    it('reads what is urgent at once and the rest in later turns, in order', async () => {
+      incoming.receive('control', `[${heads.head('high', 1, 1)},${encode('"urgent"')}]`);
+      incoming.receive('data', textOf(21, '21'));
+      expect(seen).toEqual(['urgent']);
+      let readAfter: unknown[] = [];
+      incoming.after(() => (readAfter = [...seen]));
+      await new Promise((resolve) => setImmediate(resolve));
+      expect(seen.length).toBeLessThan(20);
+      await eventually(() => seen.length === 22);
+      expect(seen).toEqual(['urgent', ...inOrder, 21]);
+      expect(readAfter).toEqual(seen);
+      expect([...gaps, ...dropped]).toEqual([]);
+    });
+
+    it('reads nothing more of a channel that nobody listens to since', async () => {
+      listening = {};
+      await new Promise<void>((resolve) => incoming.after(resolve));
+      expect(seen).toEqual([]);
+    });
+
+    it('does not keep more than a few megabytes', () => {
+      const large = JSON.stringify('x'.repeat(1024 * 1024));
+      for (let seq = 21; seq <= 30; seq++) incoming.receive('data', textOf(seq, large));
+      expect(seen).toHaveLength(27);
+    });
+  });
+
+  it('leaves the texts of this very node, which were delivered when they were sent', () => {
+    incoming.receive('events', `[${headsOf('n1', 'own').head('normal', 1, 1)},${encode('1')}]`);
+    expect([...seen, ...gaps, ...dropped]).toEqual([]);
+  });
+
+  it('reports a gap, and goes on', () => {
+    incoming.receive('events', textOf(1, '1'));
+    incoming.receive('events', textOf(4, '4'));
+    expect(seen).toEqual([1, 4]);
+    expect(gaps).toEqual([
+      { channel: 'events', from: 'n2', bootId: 'other', priority: 'normal', missing: { first: 2, last: 3 } },
+    ]);
+  });
+
+  it('drops and counts what came before', () => {
+    incoming.receive('events', textOf(1, '1', '2'));
+    incoming.receive('events', textOf(2, '2', '3'));
+    incoming.receive('events', textOf(1, '1', '2'));
+    expect(seen).toEqual([1, 2, 3]);
+    expect(dropped).toEqual([1, 2].map((count) => ({ channel: 'events', reason: 'duplicate', count })));
+  });
+
+  it('counts malformed messages by reason, once for a text, and they leave no gap', () => {
+    incoming.receive('events', `[${heads.head('normal', 1, 1)},1,${encode('2')},null]`);
+    incoming.receive('events', textOf(4, '4'));
+    expect(seen).toEqual([2, 4]);
+    expect(gaps).toEqual([]);
+    expect(dropped).toEqual([{ channel: 'events', reason: 'not a message', count: 2 }]);
+  });
+
+  it('drops what has another version, counts it, and logs it once in a while', () => {
+    for (let count = 0; count < 5; count++) incoming.receive('events', '[{"v":9},{"b":1}]');
+    expect(dropped).toEqual(Array(5).fill({ channel: 'events', reason: 'unknown version', count: 1 }));
+    expect(warn).toHaveBeenCalledTimes(1);
+  });
+
+  it('acknowledges to the sender, with its number', () => {
+    incoming.receive('events', `[${heads.head('normal', 1, 1)},${encode('1', { ack: 7 })}]`);
+    expect(told).toEqual([['other', 7, 'done']]);
+  });
+
+  describe('deflated messages', () => {
+    const zipped = async (seq: number, message: unknown, lane: 'normal' | 'low' = 'normal') =>
+      `[${heads.head(lane, seq, 1)},${encode((await deflate(JSON.stringify(message)))!, { zip: true, type: 't' })}]`;
+    const large = 'x'.repeat(1000);
+
+    it('are inflated, and what comes after them waits', async () => {
+      const [first, third] = [await zipped(1, large), await zipped(3, large)];
+      for (const text of [first, textOf(2, '2'), third, textOf(4, '4')]) incoming.receive('events', text);
+      expect(seen).toEqual([]);
+      await eventually(() => seen.length === 4);
+      expect(seen).toEqual([large, 2, large, 4]);
+      incoming.receive('events', textOf(5, '5'));
+      expect(seen.at(-1)).toBe(5);
+    });
+
+    it('count with the size that they have then, and are not kept deflated beside it', async () => {
+      const bodies = await Promise.all([1, 2, 3].map(async () => (await deflate(JSON.stringify(large)))!));
+      const all = [heads.head('normal', 1, 1), ...bodies.map((body) => encode(body, { zip: true })), encode('4')];
+      incoming.receive('events', `[${all.join(',')}]`);
+      await eventually(() => seen.length === 4);
+      expect(sizes.slice(0, 3)).toEqual([1002, 1002, 1002]);
+      expect(zips).toEqual([undefined, undefined, undefined, undefined]);
+    });
+
+    it('do not hold up other channels and priorities', async () => {
+      incoming.receive('events', await zipped(1, large, 'low'));
+      incoming.receive('events', textOf(1, '1'));
+      incoming.receive('data', textOf(1, '2'));
+      expect(seen).toEqual([1, 2]);
+      await eventually(() => seen.length === 3);
+    });
+
+    it.each([
+      ['a bomb', async () => zipped(1, 'x'.repeat(100_000)), 'too large when inflated'],
+      ['no base64', async () => `[${heads.head('normal', 1, 1)},{"z":"%%%"}]`, 'cannot be inflated'],
+      ['nothing', async () => `[${heads.head('normal', 1, 1)},{"z":""}]`, 'cannot be inflated'],
+      [
+        'no JSON within',
+        async () => `[${heads.head('normal', 1, 1)},{"z":"${(await deflate('x'.repeat(500)))!}"}]`,
+        'cannot be inflated',
+      ],
+      ['no text', async () => `[${heads.head('normal', 1, 1)},{"z":5}]`, 'not a message'],
+    ])('that are %s are dropped and counted, and the next one is fine', async (_what, text, reason) => {
+      const bad = await text();
+      for (const each of [bad, textOf(2, '2')]) incoming.receive('events', each);
+      await eventually(() => seen.length === 1);
+      expect(seen).toEqual([2]);
+      expect(dropped).toEqual([{ channel: 'events', reason, count: 1 }]);
+    });
+  });
+});

@@ -1,0 +1,173 @@
+/**
+ * Takes the texts that arrive on a channel apart: what cannot be read or came twice is dropped and counted, what is
+ * missing is reported, the rest is delivered in order. Called by the facade.
+ */
+import { unattended } from '../../foreign/gate.js';
+import type { Gap } from '../channel.js';
+import { parseJson } from '../../wire/json.js';
+import { isLongTurn, nextTurn } from '../../time/turn.budget.js';
+import { inflate } from '../compression.js';
+import type { Drops } from '../message.drops.js';
+import { decode, type Envelope } from '../envelope.js';
+import { Fifo } from './fifo.js';
+import type { Sequences } from './gap.detector.js';
+import { Turns } from '../keyed.sequence.js';
+
+/** Where messages, gaps and acknowledgements go. */
+export interface Sink {
+  /** The same value for as long as somebody here listens to the channel, `undefined` when nobody does. */
+  listening(channel: string): unknown;
+  deliver(envelope: Envelope, now: number): unknown;
+  gap(gap: Gap): void;
+  tell(sender: string, ack: number, failure?: string): void;
+}
+
+/** So many texts may wait for one that is being inflated, and so many characters. */
+const MAX_INFLATING = 1000;
+const MAX_INFLATING_SIZE = 64 * 1024 * 1024;
+/** Texts of the lower priorities are read in turns of so many milliseconds, so that urgent ones get in between. */
+const READ_MS = 2;
+/** When more characters than this wait to be read, they are read at once, which holds up the connection that brings more. */
+const MAX_UNREAD = 4 * 1024 * 1024;
+
+const HIGH = '"lane":"high"';
+
+/** A text, or something to do once all texts before it are read. */
+type Unread = { channel: string; text: string; listening: unknown } | { then: () => void };
+
+/** See the file header. */
+export class Incoming {
+  readonly #ownTexts: string;
+  readonly #turns = new Turns();
+  readonly #unread = new Fifo<Unread>();
+  #unreadSize = 0;
+  #inflatingSize = 0;
+  #waits = false;
+
+  constructor(
+    ownPrefix: string,
+    private readonly sequences: Sequences,
+    private readonly drops: Drops,
+    private readonly maxMessageBytes: number,
+    private readonly sink: Sink,
+    private readonly isLong: () => boolean = () => isLongTurn(READ_MS),
+  ) {
+    this.#ownTexts = `[${ownPrefix}`;
+  }
+
+  receive(channel: string, text: string): void {
+    // Our own messages were delivered when they were sent.
+    if (text.startsWith(this.#ownTexts)) return;
+    if (isHigh(text) || (this.#unread.size === 0 && !this.isLong())) return this.#read(channel, text);
+    this.#unreadSize += text.length;
+    this.#unread.push({ channel, text, listening: this.sink.listening(channel) });
+    while (this.#unreadSize > MAX_UNREAD) this.#readNext();
+    this.#readSoon();
+  }
+
+  /** Calls back once all that has arrived before is read. */
+  after(then: () => void): void {
+    if (this.#unread.size === 0) then();
+    else this.#unread.push({ then });
+  }
+
+  #readSoon(): void {
+    if (this.#waits || this.#unread.size === 0) return;
+    this.#waits = true;
+    unattended(
+      'reading the next messages',
+      nextTurn().then(() => {
+        this.#waits = false;
+        do this.#readNext();
+        while (this.#unread.size > 0 && !this.isLong());
+        this.#readSoon();
+      }),
+    );
+  }
+
+  #readNext(): void {
+    const next = this.#unread.shift();
+    if (next === undefined) return;
+    if ('then' in next) return next.then();
+    this.#unreadSize -= next.text.length;
+    // Nobody may listen any more since it arrived.
+    const { listening } = next;
+    if (listening !== undefined && listening === this.sink.listening(next.channel)) this.#read(next.channel, next.text);
+  }
+
+  #read(channel: string, text: string): void {
+    const decoded = decode(channel, text);
+    if (typeof decoded === 'string') return this.drops.add(channel, decoded);
+    const { head, entries } = decoded;
+    if (entries.length === 0) return;
+    const { from, bootId, lane, seq } = head;
+    const { duplicates, gap } = this.sequences.arrived({ bootId, channel, lane }, seq, entries.length);
+    if (gap !== undefined) this.sink.gap({ channel, from, bootId, priority: lane, missing: gap });
+    if (duplicates > 0) this.drops.add(channel, 'duplicate', duplicates);
+    const turn = `${lane} ${channel}`;
+    if (entries.some(isZipped) || this.#turns.busy(turn)) {
+      this.#inflateFirst(turn, channel, entries, duplicates, text.length);
+    } else this.#deliver(channel, entries, duplicates);
+  }
+
+  /** In turn, so that what comes after a deflated message stays after it. */
+  #inflateFirst(turn: string, channel: string, entries: (Envelope | string)[], from: number, size: number): void {
+    const isTooLarge = this.#inflatingSize > 0 && this.#inflatingSize + size > MAX_INFLATING_SIZE;
+    if (isTooLarge || this.#turns.waiting >= MAX_INFLATING) {
+      return this.drops.add(channel, 'too much to inflate', entries.length);
+    }
+    this.#inflatingSize += size;
+    unattended(
+      'inflating messages',
+      this.#turns.take(turn, async () => {
+        // INVARIANT: of one text no more than one inflated message is held here. It is delivered before the next one is
+        // inflated, and the queue of a handler counts it with the size that it has by then.
+        for (let index = from; index < entries.length; index++) {
+          const entry = entries[index]!;
+          this.#deliver(channel, [isZipped(entry) ? await this.#inflate(entry) : entry], 0);
+        }
+        this.#inflatingSize -= size;
+      }),
+    );
+  }
+
+  async #inflate(envelope: Envelope): Promise<Envelope | string> {
+    try {
+      const text = await inflate(envelope.zip!, this.maxMessageBytes);
+      envelope.message = parseJson(text);
+      envelope.size = text.length;
+      delete envelope.zip;
+      return envelope;
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      return code === 'ERR_BUFFER_TOO_LARGE' ? 'too large when inflated' : 'cannot be inflated';
+    }
+  }
+
+  #deliver(channel: string, entries: readonly (Envelope | string)[], from: number): void {
+    const now = Date.now();
+    let malformed: Map<string, number> | undefined;
+    for (let index = from; index < entries.length; index++) {
+      const entry = entries[index]!;
+      if (typeof entry === 'string') {
+        malformed ??= new Map();
+        malformed.set(entry, (malformed.get(entry) ?? 0) + 1);
+        continue;
+      }
+      const { ack, meta } = entry;
+      if (ack !== undefined) entry.settle = (failure) => this.sink.tell(meta.bootId, ack, failure);
+      this.sink.deliver(entry, now);
+    }
+    for (const [reason, count] of malformed ?? []) this.drops.add(channel, reason, count);
+  }
+}
+
+/** By the end of the head as `headsOf` writes it; another sender's texts are all read in turn, so order holds either way. */
+function isHigh(text: string): boolean {
+  const end = text.indexOf('}');
+  return text.startsWith(HIGH, end - HIGH.length);
+}
+
+function isZipped(entry: Envelope | string): entry is Envelope {
+  return typeof entry !== 'string' && entry.zip !== undefined;
+}

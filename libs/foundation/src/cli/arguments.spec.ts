@@ -1,0 +1,61 @@
+import { describe, expect, it } from '@jest/globals';
+import { COMMANDS, UsageError, readCommand, usage } from './arguments.js';
+
+describe('readCommand', () => {
+  it.each([
+    [['status'], { command: 'status', args: [], json: false, interval: 1000 }],
+    [['status', '--json', '--app', 'shop'], { command: 'status', json: true, app: 'shop' }],
+    [['--redis', 'redis://h:1', 'doctor'], { command: 'doctor', redis: 'redis://h:1' }],
+    [['move', 'feed', 'node-b'], { command: 'move', args: ['feed', 'node-b'] }],
+    [['restart', 'accounts/3'], { command: 'restart', args: ['accounts/3'] }],
+    [['top', '--interval', '0.5'], { command: 'top', interval: 500 }],
+    [['--help'], { command: 'help' }],
+    [['drain', '-h'], { command: 'help' }],
+    [['help'], { command: 'help' }],
+    [['-v'], { command: 'version' }],
+    // What begins with a dash is an argument after two of them.
+    [['restart', '--', '-odd'], { command: 'restart', args: ['-odd'] }],
+  ])('reads %p', (argv, expected) => {
+    expect(readCommand(argv)).toMatchObject(expected);
+  });
+
+  it.each([
+    [[], 'No command was given.'],
+    [['stauts'], /There is no such command\. There are: status, top, doctor/],
+    [['constructor'], /no such command/],
+    [['__proto__'], /no such command/],
+    [['status', 'more'], 'status takes no arguments.'],
+    [['move', 'feed'], 'Write: move PROCESS NODE'],
+    [['move', 'feed', 'a', 'b'], 'Write: move PROCESS NODE'],
+    [['drain'], 'Write: drain NODE'],
+    [['status', '--jsno'], /Unknown option '--jsno'/],
+    [['status', '--app'], /'--app <value>' argument missing/],
+    [['status', '--json=yes'], /'--json' does not take an argument/],
+    [['top', '--interval', 'often'], /--interval takes seconds/],
+    [['top', '--interval', ''], /--interval takes seconds/],
+    [['top', '--interval', '0'], /--interval takes seconds/],
+  ])('refuses %p', (argv, message) => {
+    expect(() => readCommand(argv)).toThrow(UsageError);
+    expect(() => readCommand(argv)).toThrow(message);
+  });
+
+  it('shows no value in an error, because it may be a password', () => {
+    for (const argv of [
+      ['redis://:secret@h'],
+      ['status', 'redis://:secret@h'],
+      ['status', '--redi=redis://:secret@h'],
+    ]) {
+      expect(() => readCommand(argv)).toThrow(
+        expect.objectContaining({ message: expect.not.stringContaining('secret') }),
+      );
+    }
+  });
+});
+
+describe('usage', () => {
+  it('names every command, and fits into 110 columns', () => {
+    const text = usage();
+    for (const name of Object.keys(COMMANDS)) expect(text.join('\n')).toContain(`  ${name}`);
+    expect(Math.max(...text.map((line) => line.length))).toBeLessThanOrEqual(110);
+  });
+});

@@ -1,0 +1,69 @@
+/**
+ * What the topology strategies know of a silent node: one that has ended for certain need not be waited for.
+ * Opened by the lifecycle. Underneath: `Nodes.leave` in the name of the dead node.
+ */
+import { describe } from '../../errors/foundation.error.js';
+import { unattended } from '../../foreign/gate.js';
+import { Log } from '../../logging/log.js';
+import type { Nodes } from '../../backend/directory/directory.js';
+import type { Member, Membership } from '../membership.js';
+import { peersOf } from './peers.js';
+import type { Topologies } from './topologies.js';
+
+/** Nodes that were ended and are remembered. */
+const MAX_ENDED = 1000;
+
+/**
+ * Ends the membership of nodes that a strategy says are terminated, without waiting for `membership.ttl`.
+ *
+ * INVARIANT (I1): this ends a record and touches no lease. What such a node owned is free when its leases run out, as ever; so a
+ * strategy that is wrong cannot make two owners: the node finds itself gone with its next beat, joins again, and keeps what it
+ * has. It is ended once, not again and again.
+ */
+export class SecondOpinion {
+  readonly #logger = new Log();
+  /** Peer → since when it has been known to have ended, by the Redis clock: it says nothing about who joined later. */
+  readonly #since = new Map<string, number>();
+  /** Boot ids of those that were ended, the oldest first: one that joins again all the same is let be. */
+  readonly #ended = new Set<string>();
+  #stop: (() => void) | undefined;
+
+  constructor(
+    private readonly membership: Pick<Membership, 'members' | 'clusterNow'>,
+    private readonly topologies: Pick<Topologies, 'peers' | 'listen'>,
+    private readonly nodes: Pick<Nodes, 'leave'>,
+  ) {}
+
+  open(): void {
+    this.#stop ??= this.topologies.listen(() => this.#judge());
+  }
+
+  close(): void {
+    this.#stop?.();
+  }
+
+  #judge(): void {
+    const peers = this.topologies.peers();
+    const terminated = new Set(peers.filter(({ state }) => state === 'terminated').map(({ id }) => id));
+    for (const id of this.#since.keys()) if (!terminated.has(id)) this.#since.delete(id);
+    for (const id of terminated) if (!this.#since.has(id)) this.#since.set(id, this.membership.clusterNow());
+    for (const member of this.membership.members()) {
+      const own = peersOf(peers, member);
+      const ended = own.length > 0 && own.every(({ id }) => (this.#since.get(id) ?? -Infinity) > member.joinedAt);
+      if (ended && !member.self && !this.#ended.has(member.bootId))
+        unattended('ending a node that a strategy says has ended', this.#end(member));
+    }
+  }
+
+  async #end({ name, bootId }: Member): Promise<void> {
+    this.#ended.add(bootId);
+    if (this.#ended.size > MAX_ENDED) this.#ended.delete(this.#ended.keys().next().value!);
+    try {
+      await this.nodes.leave(name, bootId, 'terminated');
+      this.#logger.log('A node has ended, its topology strategy says', { node: name });
+    } catch (error) {
+      // Its ttl runs out all the same.
+      this.#logger.debug('A node that has ended was not removed', { node: name, error: describe(error) });
+    }
+  }
+}

@@ -1,0 +1,313 @@
+/**
+ * Pure: what a node knows → how healthy the cluster is, and why it is not.
+ * Called by the monitor.
+ */
+import { describeDifference, type Difference } from '../cluster/compatibility.js';
+import type { Member, NodeState } from '../cluster/membership.js';
+import type { StrategyStatus } from '../cluster/topologies/strategy.runner.js';
+import { LAGGING_MS } from '../processes/supervision/placement.js';
+import type { Stranded } from '../processes/process.registry.js';
+import type { ProcessStatus } from '../processes/process.table.js';
+import { processOf } from '../cluster/slot.names.js';
+import type { ServiceInfo } from '../services/service.js';
+import type { ConnectionTrouble } from '../backend/redis/connection.trouble.js';
+import type { EngineFacts } from '../backend/backend.js';
+
+/** `degraded`: everything goes on, and somebody should look. `critical`: something does not go on, or soon will not. */
+export type HealthStatus = 'healthy' | 'degraded' | 'critical';
+
+/** Why the cluster is not healthy, in a word for programs and a sentence for people. */
+export interface HealthReason {
+  code:
+    | 'isolated'
+    | 'not-joined'
+    | 'too-few-nodes'
+    | 'nodes-missing'
+    | 'node-suspect'
+    | 'node-lagging'
+    | 'process-escalated'
+    | 'process-waiting'
+    | 'process-misplaced'
+    | 'service-unhealthy'
+    | 'redis-slow'
+    | 'redis-evicts'
+    | 'redis-silent'
+    | 'redis-connection'
+    | 'sweep-overdue'
+    | 'settings-differ'
+    | 'topology-failing';
+  severity: Exclude<HealthStatus, 'healthy'>;
+  /** For everybody who may ask: names and numbers, nothing that user code or another system said. */
+  message: string;
+  /** The text of the error, for the operator: an error may hold what strangers must not see. Not in what `/health` answers. */
+  detail?: string;
+}
+
+/** One node in the report. */
+export interface NodeHealth {
+  node: string;
+  status: HealthStatus;
+  metrics: {
+    /** How many processes it owns. */
+    processes: number;
+    /** How late its event loop was lately, in milliseconds. */
+    lagMs: number;
+    /** For how long it has been a member, in milliseconds. */
+    memberMs: number;
+  };
+}
+
+/** One service in the report: as healthy as its instances are. */
+export interface ServiceHealthSummary {
+  service: string;
+  status: HealthStatus;
+  instances: number;
+}
+
+/** The report. */
+export interface ClusterHealth {
+  status: HealthStatus;
+  nodes: NodeHealth[];
+  services: ServiceHealthSummary[];
+  /** Empty when healthy; the worst ones first. */
+  reasons: HealthReason[];
+  /** Milliseconds since 1970. */
+  lastCheck: number;
+}
+
+/** What the report is made of. */
+export interface HealthFacts {
+  /** Milliseconds since 1970. */
+  now: number;
+  /** The Redis clock, in which members say when they joined. */
+  clusterNow: number;
+  self: string;
+  state: NodeState;
+  /** How many nodes there should be. */
+  expected: number;
+  /** How long Redis took for the last beat, in milliseconds. */
+  latencyMs: number;
+  members: readonly Member[];
+  /** What the members do not agree about. */
+  differences?: readonly Difference[];
+  /** How the topology strategies are doing. */
+  strategies: readonly StrategyStatus[];
+  processes: readonly { name: string; status: ProcessStatus; error?: string }[];
+  /** What may run nowhere. */
+  stranded: readonly Stranded[];
+  services: readonly ServiceInfo[];
+  /** `undefined` when Redis did not say. */
+  engine: EngineFacts | undefined;
+  /** The connections that do not work. */
+  troubles?: readonly ConnectionTrouble[];
+  /** Why this node has not joined, or is not heard. */
+  trouble?: string | undefined;
+  /** How many processes of this node hold their lease; asked while it is isolated. */
+  held?: number;
+}
+
+/** Half of the time after which a lease command counts as failed by default. */
+const SLOW_MS = 100;
+/** Three periods of the sweep. */
+const SWEEP_LATE_MS = 15_000;
+
+/** The report as anybody may see it: without the texts of errors. */
+export function withoutDetails({ reasons, ...report }: ClusterHealth): ClusterHealth {
+  return { ...report, reasons: reasons.map(({ code, severity, message }) => ({ code, severity, message })) };
+}
+
+/** Makes the report. */
+export function clusterReport(facts: HealthFacts): ClusterHealth {
+  const reasons = [
+    ...membershipReasons(facts),
+    ...contractReasons(facts),
+    ...topologyReasons(facts),
+    ...workReasons(facts),
+    ...redisReasons(facts),
+  ];
+  const rank = ({ severity }: HealthReason): number => (severity === 'critical' ? 0 : 1);
+  reasons.sort((a, b) => rank(a) - rank(b));
+  return {
+    status: worst(reasons.map(({ severity }) => severity)),
+    nodes: facts.members.map((member) => nodeHealth(member, facts)),
+    services: servicesHealth(facts.services),
+    reasons,
+    lastCheck: facts.now,
+  };
+}
+
+function membershipReasons({ state, self, expected, members, trouble, held = 0 }: HealthFacts): HealthReason[] {
+  const reasons: HealthReason[] = [];
+  const why = trouble === undefined ? '' : ` (${trouble})`;
+  if (state === 'isolated') {
+    const consequence =
+      held > 0
+        ? `; ${held} of its processes hold their lease and run on, and what it knows may be old.`
+        : ', so its singletons have stopped and what it knows may be old.';
+    const message = `Node "${self}" cannot be a member: Redis does not take its beats${why}${consequence}`;
+    reasons.push({ code: 'isolated', severity: 'critical', message });
+  }
+  if (state === 'joining') {
+    const message = `Node "${self}" has not joined the cluster${why}; it goes on trying.`;
+    reasons.push({ code: 'not-joined', severity: 'critical', message });
+  }
+  const majority = Math.floor(expected / 2) + 1;
+  const count = `${members.length} of ${expected} expected nodes are there`;
+  if (members.length < majority) {
+    reasons.push({ code: 'too-few-nodes', severity: 'critical', message: `Only ${count}, less than half plus one.` });
+  } else if (members.length < expected) {
+    reasons.push({ code: 'nodes-missing', severity: 'degraded', message: `Only ${count}.` });
+  }
+  for (const { name, state: seen, lag } of members) {
+    if (seen === 'suspect') {
+      reasons.push({ code: 'node-suspect', severity: 'degraded', message: `Node "${name}" missed beats.` });
+    }
+    if (lag > LAGGING_MS) {
+      const message = `The event loop of node "${name}" is ${Math.round(lag)} ms late.`;
+      reasons.push({ code: 'node-lagging', severity: 'degraded', message });
+    }
+  }
+  return reasons;
+}
+
+/** Other versions and transports side by side are for `doctor`: nothing acts on different numbers because of them. */
+function contractReasons({ differences = [] }: HealthFacts): HealthReason[] {
+  const concerning = differences.filter(({ setting }) => setting !== 'version' && setting !== 'transport');
+  return concerning.map((difference): HealthReason => {
+    const severity = difference.rule === 'refused' ? 'critical' : 'degraded';
+    const message = `The nodes do not agree about ${describeDifference(difference)}.`;
+    return { code: 'settings-differ', severity, message };
+  });
+}
+
+function topologyReasons({ strategies }: HealthFacts): HealthReason[] {
+  const failing = strategies.filter(({ state }) => state === 'failing');
+  return failing.map(({ strategy, error }) => ({
+    code: 'topology-failing',
+    severity: 'degraded',
+    message: `The topology strategy "${strategy}" fails; what it found before stays.`,
+    ...(error === undefined ? {} : { detail: error }),
+  }));
+}
+
+function workReasons({ processes, stranded, services }: HealthFacts): HealthReason[] {
+  const escalated = processes.filter(({ status }) => status === 'escalated');
+  const sick = servicesHealth(services).filter(({ status }) => status !== 'healthy');
+  return [
+    ...escalated.map(({ name, error }): HealthReason => {
+      const message = `Process "${name}" crashed too often and stays down. Bring it back with restart("${name}").`;
+      return {
+        code: 'process-escalated',
+        severity: 'critical',
+        message,
+        ...(error === undefined ? {} : { detail: error }),
+      };
+    }),
+    ...strandedReasons(stranded),
+    ...sick.map(({ service, status }): HealthReason => {
+      const severity = status === 'critical' ? 'critical' : 'degraded';
+      const which = severity === 'critical' ? 'No instance' : 'Not every instance';
+      return { code: 'service-unhealthy', severity, message: `${which} of service "${service}" is healthy.` };
+    }),
+  ];
+}
+
+/** One reason for all partitions or replicas of a process that have the same one. */
+function strandedReasons(stranded: readonly Stranded[]): HealthReason[] {
+  const groups = new Map<string, Stranded[]>();
+  for (const one of stranded) {
+    const key = JSON.stringify([processOf(one.name), one.node, one.reason]);
+    groups.set(key, [...(groups.get(key) ?? []), one]);
+  }
+  return [...groups.values()].map(([first, ...more]): HealthReason => {
+    const { name, node, reason } = first!;
+    const which = `Process "${name}"${more.length === 0 ? '' : `, with ${more.length} more of "${processOf(name)}",`}`;
+    if (node === undefined) {
+      return { code: 'process-waiting', severity: 'degraded', message: `${which} waits: ${reason}.` };
+    }
+    const message = `${which} is on node "${node}", of which is true now: ${reason}. It leaves when a node comes that may run it.`;
+    return { code: 'process-misplaced', severity: 'degraded', message };
+  });
+}
+
+/** What does not work without a connection. */
+const WITHOUT: Readonly<Record<string, string>> = {
+  leases: 'no beat and no renewal of a lease gets through',
+  control: 'nothing is looked up, started or registered',
+  subscriber: 'this node hears no message, call or hint',
+  publisher: 'no message or call of this node gets out',
+  worker: 'restarts after crashes are left to other nodes',
+  stream: 'a durable channel is not read',
+};
+/** A connection that is made anew at once is not worth a word. */
+const TROUBLE_MS = 500;
+
+function connectionReasons({ troubles = [] }: HealthFacts): HealthReason[] {
+  const lasting = troubles.filter(({ forMs }) => forMs > TROUBLE_MS);
+  return lasting.map(({ role, forMs, error }): HealthReason => {
+    const why = error === undefined ? '' : ` (${error})`;
+    const message =
+      `The connection "${role}" to Redis does not work since ${Math.ceil(forMs / 1000)} s${why}: ` +
+      `${WITHOUT[role] ?? 'what it is for waits'}; it is tried again.`;
+    return { code: 'redis-connection', severity: 'degraded', message };
+  });
+}
+
+function redisReasons(facts: HealthFacts): HealthReason[] {
+  const { state, latencyMs, engine } = facts;
+  const reasons = connectionReasons(facts);
+  if (state === 'isolated' || state === 'joining') return reasons;
+  if (engine === undefined) {
+    const message = 'Redis did not answer the question how it is; leases and beats may go on.';
+    return [...reasons, { code: 'redis-silent', severity: 'degraded', message }];
+  }
+  if (latencyMs > SLOW_MS) {
+    const message = `Redis took ${Math.round(latencyMs)} ms for the last beat; beyond lease.commandTimeout owners stop.`;
+    reasons.push({ code: 'redis-slow', severity: 'degraded', message });
+  }
+  if (engine.evictionPolicy !== undefined && engine.evictionPolicy !== 'noeviction') {
+    const message =
+      `Redis may evict leases (maxmemory-policy ${engine.evictionPolicy}), so two owners are possible. ` +
+      'Set it to noeviction.';
+    reasons.push({ code: 'redis-evicts', severity: 'critical', message });
+  }
+  if ((engine.sweepLateMs ?? 0) > SWEEP_LATE_MS) {
+    const late = Math.round((engine.sweepLateMs ?? 0) / 1000);
+    const message = `The regular sweep over BullMQ is ${late} s late; restarts after crashes may be late, too.`;
+    reasons.push({ code: 'sweep-overdue', severity: 'degraded', message });
+  }
+  return reasons;
+}
+
+function nodeHealth(
+  { name, state, load, lag, joinedAt }: Member,
+  { clusterNow, self, ...facts }: HealthFacts,
+): NodeHealth {
+  const isCutOff = name === self && facts.state === 'isolated';
+  const isBad = state !== 'up' || lag > LAGGING_MS;
+  return {
+    node: name,
+    status: isCutOff ? 'critical' : isBad ? 'degraded' : 'healthy',
+    metrics: { processes: load, lagMs: Math.round(lag), memberMs: Math.max(0, Math.round(clusterNow - joinedAt)) },
+  };
+}
+
+function servicesHealth(services: readonly ServiceInfo[]): ServiceHealthSummary[] {
+  const byName = new Map<string, { instances: number; sick: number }>();
+  for (const { name, status } of services) {
+    const seen = byName.get(name) ?? { instances: 0, sick: 0 };
+    byName.set(name, seen);
+    seen.instances += 1;
+    if (status === 'unhealthy') seen.sick += 1;
+  }
+  const summaries = [...byName].map(([service, { instances, sick }]): ServiceHealthSummary => {
+    const status = sick === 0 ? 'healthy' : sick === instances ? 'critical' : 'degraded';
+    return { service, status, instances };
+  });
+  return summaries.sort((a, b) => (a.service < b.service ? -1 : 1));
+}
+
+function worst(severities: readonly HealthStatus[]): HealthStatus {
+  if (severities.includes('critical')) return 'critical';
+  return severities.includes('degraded') ? 'degraded' : 'healthy';
+}

@@ -1,4 +1,0 @@
-/**
- * The entry `nestjs-foundation/health`: the indicator for terminus. Needs `@nestjs/terminus`.
- */
-export { FoundationHealthIndicator } from './health.indicator.js';

@@ -1,0 +1,50 @@
+import { Logger } from '@nestjs/common';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { RepeatedLog } from './throttled.log.js';
+
+describe('RepeatedLog', () => {
+  const warn = jest.fn<(...values: unknown[]) => void>();
+  const error = jest.fn<(...values: unknown[]) => void>();
+  let now: number;
+  let log: RepeatedLog;
+
+  beforeEach(() => {
+    Logger.overrideLogger({ log: warn, warn, error });
+    warn.mockReset();
+    error.mockReset();
+    now = 0;
+    log = new RepeatedLog(1000, () => now);
+  });
+  afterEach(() => void Logger.overrideLogger(false));
+
+  it('says a thing once, and later how often it has happened since', () => {
+    for (let times = 0; times < 5; times += 1) log.warn('It rains', { where: 'here' });
+    expect(warn.mock.calls).toEqual([['It rains', { where: 'here' }, 'Foundation']]);
+    now = 1000;
+    log.warn('It rains', { where: 'there' });
+    expect(warn.mock.calls[1]).toEqual(['It rains', { where: 'there', count: 5 }, 'Foundation']);
+    now = 2000;
+    log.warn('It rains', {});
+    expect(warn.mock.calls[2]).toEqual(['It rains', {}, 'Foundation']);
+  });
+
+  it('keeps kinds and messages apart, and counts several at once', () => {
+    log.error('Lost', { channel: 'a' }, 'a', 3);
+    log.error('Lost', { channel: 'b' }, 'b');
+    log.error('Found', { channel: 'b' }, 'b');
+    log.error('Lost', { channel: 'a' }, 'a', 2);
+    expect(error.mock.calls.map(([message, details]) => [message, details])).toEqual([
+      ['Lost', { channel: 'a', count: 3 }],
+      ['Lost', { channel: 'b' }],
+      ['Found', { channel: 'b' }],
+    ]);
+  });
+
+  it('forgets the oldest of many kinds, so that its memory is bounded', () => {
+    for (let kind = 0; kind < 1000; kind += 1) log.warn('Refused', {}, `${kind}`);
+    log.warn('Refused', {}, '999');
+    expect(warn).toHaveBeenCalledTimes(1000);
+    log.warn('Refused', {}, '0');
+    expect(warn).toHaveBeenCalledTimes(1001);
+  });
+});

@@ -1,0 +1,156 @@
+/**
+ * Pure: what is measured, as tables: what events count up, and what a node has at the moment.
+ * Read by the exporters, so that all of them have the same figures under the same names.
+ */
+import { processOf } from '../cluster/slot.names.js';
+import type { FoundationEventName, FoundationEvents } from '../telemetry/events.js';
+
+/** What a figure is about: a few words with few values each. */
+export type Labels = Readonly<Record<string, string>>;
+
+/** What the metrics have in common. */
+interface Described {
+  /** With dots, as OpenTelemetry has it: `messages.sent` becomes `foundation.messages.sent` and `foundation_messages_sent_total`. */
+  name: string;
+  help: string;
+  /** The names of the labels. */
+  labels: readonly string[];
+  /** Seconds or bytes; a number of things without it. */
+  unit?: 's' | 'By';
+}
+
+/** A metric that events make. */
+export interface EventMetric extends Described {
+  kind: 'counter' | 'histogram';
+  event: FoundationEventName;
+  /** What an event adds. */
+  read(payload: never): { value: number; labels: Labels };
+}
+
+/** A metric that is read when somebody asks. */
+export interface GaugeMetric extends Described {
+  kind: 'gauge';
+}
+
+/** Upper bounds in seconds: a message takes under a millisecond, a handler that is far behind takes seconds. */
+export const SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30] as const;
+
+type Read<E extends FoundationEventName> = (payload: FoundationEvents[E]) => string | number;
+
+interface Reading<E extends FoundationEventName> extends Pick<Described, 'unit'> {
+  labels?: Record<string, Read<E>>;
+  value?: (payload: FoundationEvents[E]) => number;
+}
+
+function metric<E extends FoundationEventName>(
+  kind: EventMetric['kind'],
+  event: E,
+  name: string,
+  help: string,
+  { labels = {}, value = () => 1, unit }: Reading<E> = {},
+): EventMetric {
+  const read = (payload: FoundationEvents[E]): { value: number; labels: Labels } => ({
+    value: value(payload),
+    labels: Object.fromEntries(Object.entries(labels).map(([label, of]) => [label, String(of(payload))])),
+  });
+  return { kind, event, name, help, labels: Object.keys(labels), read, ...(unit === undefined ? {} : { unit }) };
+}
+
+const counter = <E extends FoundationEventName>(event: E, name: string, help: string, reading?: Reading<E>) =>
+  metric('counter', event, name, help, reading);
+
+const channel = ({ channel: name }: { channel: string }): string => name;
+const reason = ({ reason: name }: { reason: string }): string => name;
+/** A partition or a replica counts as its process. */
+const processName = ({ name }: { name: string }): string => processOf(name);
+
+/** What events make. */
+export const EVENT_METRICS: readonly EventMetric[] = [
+  counter('cluster.node_joined', 'cluster.joins', 'Nodes that came, as this node saw it'),
+  counter('cluster.node_left', 'cluster.leaves', 'Nodes that went, as this node saw it', { labels: { reason } }),
+  counter('cluster.isolated', 'cluster.isolations', 'Times that this node could not reach Redis'),
+  counter('cluster.data_loss', 'cluster.data_losses', 'Times that Redis lost its data'),
+  counter('cluster.row_refused', 'cluster.rows.refused', 'Rows in Redis that changed nothing here', {
+    labels: { table: ({ table }) => table, reason },
+    value: ({ count }) => count,
+  }),
+  counter('lease.lost', 'leases.lost', 'Ownerships that ended before they were given back', { labels: { reason } }),
+  counter('process.started', 'process.starts', 'Instances that were started here', {
+    labels: { process: processName },
+  }),
+  counter('process.crashed', 'process.crashes', 'Instances that failed here', { labels: { process: processName } }),
+  counter('process.escalated', 'process.escalations', 'Processes that crashed too often and stay down', {
+    labels: { process: processName },
+  }),
+  counter(
+    'process.end_unrecorded',
+    'process.ends.unrecorded',
+    'Ends that Redis did not take down before the lease was lost',
+    {
+      labels: { process: processName },
+    },
+  ),
+  counter('process.handoff_lost', 'process.handoffs.lost', 'Hand-over states that did not reach the next instance', {
+    labels: { process: processName },
+  }),
+  metric('histogram', 'process.started', 'process.start.duration', 'Time that onProcessStart took', {
+    unit: 's',
+    value: ({ startMs }) => startMs / 1000,
+  }),
+  counter('service.health_changed', 'service.health.changes', 'Services that became healthy or unhealthy', {
+    labels: { service: ({ name }) => name, status: ({ status }) => status },
+  }),
+  counter('message.sent', 'messages.sent', 'Messages that left this node', { labels: { channel } }),
+  counter('message.sent', 'messages.sent.size', 'Bytes of JSON of the messages that left this node', {
+    unit: 'By',
+    labels: { channel },
+    value: ({ size }) => size,
+  }),
+  counter('message.received', 'messages.received', 'Messages that reached the subscriptions of this node', {
+    labels: { channel },
+  }),
+  metric(
+    'histogram',
+    'message.received',
+    'message.latency',
+    'Time from broadcast to here, by the clocks of both nodes',
+    {
+      unit: 's',
+      labels: { channel },
+      value: ({ latency }) => latency / 1000,
+    },
+  ),
+  counter('message.dropped', 'messages.dropped', 'Messages that were not delivered here', {
+    labels: { channel, reason },
+    value: ({ count }) => count,
+  }),
+  counter('message.gap', 'messages.missed', 'Messages that were lost on their way to this node', {
+    labels: { channel },
+    value: ({ missing }) => (missing === undefined ? 0 : missing.last - missing.first + 1),
+  }),
+  counter('message.invalid', 'messages.invalid', 'Messages that were not what their payload class says', {
+    labels: { channel },
+  }),
+  counter('message.handler_failed', 'messages.failed', 'Messages whose handler threw', { labels: { channel } }),
+  counter('message.dead_letter', 'messages.dead', 'Messages of durable channels that were put aside', {
+    labels: { channel },
+  }),
+  counter('callback.failed', 'callbacks.failed', 'Functions of the application that threw, rejected or took too long', {
+    labels: { callback: ({ callback }) => callback },
+  }),
+  counter('transport.link_failed', 'links.failed', 'Attempts to link with another node that failed'),
+  counter('transport.refused', 'links.refused', 'Connections and letters that were not let in'),
+  counter('transport.dropped', 'links.dropped', 'Texts that were dropped because too much waited for a node', {
+    labels: { lane: ({ lane }) => lane },
+  }),
+];
+
+/** What a node has at the moment. */
+export const GAUGE_METRICS = {
+  up: { name: 'node.up', help: '1 while this node is a member that takes work', labels: [] },
+  members: { name: 'cluster.members', help: 'Members that this node sees', labels: ['state'] },
+  owned: { name: 'processes.owned', help: 'Instances of singletons, replicas and partitions on this node', labels: [] },
+  services: { name: 'services', help: 'Instances of services that this node knows', labels: ['status'] },
+  waiting: { name: 'messages.waiting', help: 'Messages that wait for handlers of this node', labels: ['channel'] },
+  redis: { name: 'redis.latency', help: 'Time that Redis took to answer the last beat', labels: [], unit: 's' },
+} as const satisfies Record<string, Omit<GaugeMetric, 'kind'>>;

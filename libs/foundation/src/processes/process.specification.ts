@@ -1,0 +1,169 @@
+/**
+ * Pure: a decorator's or a call's options → what should run.
+ * Called by the explorer and the manager; checks everything that can be checked without a cluster.
+ */
+import { isDeepStrictEqual } from 'node:util';
+import type { ResolvedProcessDefaults } from '../config/options.js';
+import { processDefaults } from '../config/resolve.js';
+import { checkProcessOptions, isLabels } from '../config/validate.js';
+import { ArgumentError } from '../errors/foundation.error.js';
+import { show } from '../errors/describe.js';
+import type { Placement } from './supervision/placement.js';
+import type { ProcessOptions, RebalanceName } from './process.decorators.js';
+import { looksLikeSlot, type ProcessKind } from '../cluster/slot.names.js';
+
+/** What should run, complete: it travels as JSON and is the same on every node. */
+export interface ProcessSpec {
+  name: string;
+  /** Name of the class; each node finds its own class by it. */
+  type: string;
+  /** True for a decorated class, which members list; false for one that was started by a call. */
+  declared: boolean;
+  kind: ProcessKind;
+  /** See {@link Slotted.count}. */
+  count: number;
+  args: unknown[];
+  options: ResolvedProcessDefaults;
+  placement: Placement;
+  /** The predecessor may leave a state on a planned move. */
+  handoff: boolean;
+  /** Moves to a node that suits better when one joins. */
+  rebalance: RebalanceName;
+}
+
+/** What a decorator or a call says. */
+export interface SpecRequest {
+  /** For errors: `@Singleton PriceFeed`, `startSingleton(PriceFeed)`. */
+  subject: string;
+  type: string;
+  declared: boolean;
+  kind: ProcessKind;
+  count: number;
+  options: ProcessOptions;
+  args: unknown;
+}
+
+/**
+ * Builds the spec.
+ *
+ * @throws FoundationConfigError for an option, `ArgumentError` for the name, the placement or the arguments.
+ */
+export function specOf(request: SpecRequest, defaults: ResolvedProcessDefaults): ProcessSpec {
+  const { subject, type, declared, kind, count, options, args } = request;
+  const partitioned = kind === 'partitioned';
+  const {
+    name = type,
+    placement = partitioned ? 'hash' : 'spread',
+    handoff = false,
+    // Replicas are told apart by where the others are, which a look at the loads does not see.
+    rebalance = kind === 'replicated' ? 'off' : 'on-join',
+    ...rest
+  } = options;
+  checkProcessOptions(rest, subject);
+  checkName(name, subject);
+  if (looksLikeSlot(name))
+    throw new ArgumentError(subject, 'name', show(name), 'a name without #, / or @ before its end');
+  if (typeof handoff !== 'boolean') throw new ArgumentError(subject, 'handoff', show(handoff), 'true or false');
+  if (rebalance !== 'off' && rebalance !== 'on-join') {
+    throw new ArgumentError(subject, 'rebalance', show(rebalance), `'off' or 'on-join'`);
+  }
+  return {
+    name,
+    type,
+    declared,
+    kind,
+    count: checkCount(kind, count, subject),
+    args: jsonCopy(args, subject),
+    options: processDefaults(rest, defaults),
+    placement: placementOf(placement, subject),
+    handoff,
+    rebalance,
+  };
+}
+
+/** More than this on one name is a mistake: every one of them is a lease that is renewed. */
+const MAX_COUNT = 4096;
+
+/** What arguments may be long as JSON, in characters: every node has a copy, and reads it in one go. */
+export const MAX_ARGS_SIZE = 1_048_576;
+
+/** True for a number that a process of this kind can have. */
+export function isCount(kind: ProcessKind, count: unknown): count is number {
+  const [least, most] = kind === 'singleton' ? [1, 1] : [kind === 'replicated' ? 0 : 1, MAX_COUNT];
+  return Number.isSafeInteger(count) && Number(count) >= least && Number(count) <= most;
+}
+
+function checkCount(kind: ProcessKind, count: number, subject: string): number {
+  const least = kind === 'replicated' ? 0 : 1;
+  if (isCount(kind, count)) return count;
+  const argument = kind === 'replicated' ? 'replicas' : 'partitions';
+  throw new ArgumentError(
+    subject,
+    argument,
+    show(count),
+    `a whole number from 1 to ${MAX_COUNT}${least ? '' : `, or 'all'`}`,
+  );
+}
+
+function placementOf(placement: unknown, subject: string): Placement {
+  const isObject = typeof placement === 'object' && placement !== null && !Array.isArray(placement);
+  const given: Record<string, unknown> = isObject ? { ...placement } : { strategy: placement };
+  const { strategy = 'spread', labels = {}, ...rest } = given;
+  const isKnown = (strategy === 'spread' || strategy === 'hash') && isLabels(labels) && Object.keys(rest).length === 0;
+  if (isKnown) return { strategy, labels: { ...labels } };
+  throw new ArgumentError(subject, 'placement', show(placement), `'spread', 'hash' or { strategy, labels }`);
+}
+
+/** Names go into Redis keys and logs, so they are one line of up to 200 characters. */
+export function checkName(name: unknown, subject: string): asserts name is string {
+  if (!isName(name))
+    throw new ArgumentError(subject, 'name', show(name), '1 to 200 characters without control characters');
+}
+
+/** See {@link checkName}. */
+export function isName(name: unknown): name is string {
+  return typeof name === 'string' && name.length > 0 && name.length <= 200 && !/\p{Cc}/u.test(name);
+}
+
+/** The arguments as every node will see them. What JSON changes would be a difference between nodes, so it is refused. */
+function jsonCopy(args: unknown, subject: string): unknown[] {
+  if (!Array.isArray(args)) throw new ArgumentError(subject, 'args', show(args), 'an array');
+  let copy: unknown;
+  let size = 0;
+  try {
+    const text = JSON.stringify(args);
+    size = text.length;
+    copy = JSON.parse(text);
+  } catch {
+    copy = undefined;
+  }
+  if (size > MAX_ARGS_SIZE) {
+    const expected = `at most ${MAX_ARGS_SIZE} characters as JSON; hand over where the data is instead`;
+    throw new ArgumentError(subject, 'args', `${size} characters`, expected);
+  }
+  if (Array.isArray(copy)) {
+    const changed = args.findIndex((value, index) => !isDeepStrictEqual(value, copy[index]));
+    if (changed < 0) return copy;
+    throw new ArgumentError(subject, `args[${changed}]`, show(args[changed]), JSON_VALUE);
+  }
+  throw new ArgumentError(subject, 'args', 'a value that JSON cannot write', JSON_VALUE);
+}
+
+const JSON_VALUE =
+  'values that are the same after JSON.parse(JSON.stringify(…)): no Date, Map, undefined, function or class';
+
+/** True when both say the same of what should run, whatever their names and where they stand. */
+export function sameSpec(a: ProcessSpec, b: ProcessSpec): boolean {
+  const parts = ({
+    type,
+    declared,
+    kind,
+    count,
+    args,
+    options,
+    placement,
+    handoff,
+    rebalance,
+  }: ProcessSpec): unknown[] => [...[type, declared, kind, count, args], ...[options, placement, handoff, rebalance]];
+  return isDeepStrictEqual(parts(a), parts(b));
+}

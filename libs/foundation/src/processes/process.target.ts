@@ -1,0 +1,19 @@
+/**
+ * Pure: how a caller may name a process.
+ * Called by the manager and by injection.
+ */
+import type { Type } from '@nestjs/common';
+import { metadataOf } from './process.explorer.js';
+import { checkName } from './process.specification.js';
+
+/** A name, a class (its decorator's name, or its own), or anything that has a name. */
+export type ProcessTarget<T = unknown> = string | Type<T> | { readonly name: string };
+
+/** @throws ArgumentError for what is no name. */
+export function nameOf(target: ProcessTarget): string {
+  const name =
+    typeof target === 'function' ? (metadataOf(target as Type<unknown>)?.options.name ?? target.name) : target;
+  const text: unknown = typeof name === 'object' && name !== null ? name.name : name;
+  checkName(text, 'ProcessManager');
+  return text;
+}

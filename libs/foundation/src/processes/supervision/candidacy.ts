@@ -1,0 +1,248 @@
+/**
+ * Waits for leases to become free and tries them in the right order; one question to Redis for all names that are due.
+ * Called by the supervisor; underneath `Leases.standing` and `Leases.acquire`.
+ */
+import { describe } from '../../errors/foundation.error.js';
+import { unattended } from '../../foreign/gate.js';
+import { Log } from '../../logging/log.js';
+import type { Lease, Leases } from '../../backend/leases/leases.js';
+
+/** How long each place in the order waits for the one before it, in milliseconds. */
+const RANK_STEP_MS = 25;
+const RETRY_MS = 300;
+/** Names that are due within this time are asked for together. */
+const TOGETHER_MS = 5;
+const PARALLEL = 16;
+/** A thousand names may become free in one turn; ranking them all in it would hold up what renews the leases. */
+const SLICE_MS = 5;
+
+interface Candidate {
+  dueAt: number;
+  /** True once it has waited for the members ranked before this node. */
+  waited: boolean;
+  /** The rank it has waited for. */
+  rank: number;
+  busy: boolean;
+  /** True until it is tried for the first time, for a name that nobody has had yet. */
+  fresh: boolean;
+  /** True when a hint came since Redis was asked last; what Redis said is older. */
+  hinted: boolean;
+}
+
+/** When it is a node's turn for a name. */
+export interface Place {
+  /** How many nodes come before it. */
+  rank: number;
+  /** How long the first of them needs for what it is to take before this name, in milliseconds. */
+  queueMs: number;
+}
+
+/** The names this node would like to own and does not. */
+export class Candidacy {
+  readonly #names = new Map<string, Candidate>();
+  /** Hints whose names have not been ranked yet, and when they came. */
+  readonly #hints = new Map<string, number>();
+  readonly #trying = new Set<string>();
+  readonly #logger = new Log();
+  #timer: NodeJS.Timeout | undefined;
+  #asking: Promise<void> | undefined;
+  #arming = false;
+  #ranking = false;
+
+  /** @param placeOf this node's place in the order; `undefined` when it may not run the process, which ends the candidacy. */
+  constructor(
+    private readonly leases: Pick<Leases, 'standing'> & { acquire(name: string): Promise<Lease | undefined> },
+    private readonly placeOf: (name: string) => Place | undefined,
+    private readonly won: (lease: Lease) => void,
+    private readonly now: () => number,
+  ) {}
+
+  /**
+   * Adds a name; nothing changes for one that is waiting already.
+   *
+   * @param fresh nobody has owned it: whose turn it is takes it without asking, the others ask when it is theirs.
+   */
+  want(name: string, fresh = false): void {
+    if (this.#names.has(name)) return;
+    const dueAt = fresh ? Infinity : this.now();
+    this.#names.set(name, { dueAt, waited: false, rank: 0, busy: false, fresh, hinted: false });
+    if (fresh) this.hint(name);
+    else this.#arm();
+  }
+
+  unwant(name: string): void {
+    this.#names.delete(name);
+  }
+
+  /** True while the lease of this name is being acquired. */
+  isTrying(name: string): boolean {
+    return this.#trying.has(name);
+  }
+
+  /** How many leases are being acquired: what this node may own in a moment. */
+  get trying(): number {
+    return this.#trying.size;
+  }
+
+  /** Somebody said that the name is free: look when it is this node's turn. */
+  hint(name: string): void {
+    const candidate = this.#names.get(name);
+    if (candidate === undefined) return;
+    candidate.hinted = true;
+    this.#hints.set(name, this.now());
+    if (this.#ranking) return;
+    this.#ranking = true;
+    setImmediate(() => unattended('ranking processes', this.#rankHinted()));
+  }
+
+  async #rankHinted(): Promise<void> {
+    try {
+      let began = this.now();
+      for (const [name, at] of this.#hints) {
+        if (this.now() - began >= SLICE_MS) began = await this.#nextTurn();
+        this.#hints.delete(name);
+        const candidate = this.#names.get(name);
+        if (candidate === undefined) continue;
+        const turn = this.#turn(name, candidate, at);
+        if (turn === undefined) continue;
+        candidate.dueAt = Math.min(candidate.dueAt, turn);
+        candidate.waited = true;
+      }
+    } finally {
+      this.#ranking = false;
+    }
+    this.#arm();
+  }
+
+  /** Tries nothing more; resolves when what is being tried has been won or lost. */
+  async close(): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#names.clear();
+    this.#hints.clear();
+    await this.#asking;
+  }
+
+  /** Returns when it began. */
+  async #nextTurn(): Promise<number> {
+    await new Promise((resolve) => setImmediate(resolve));
+    return this.now();
+  }
+
+  /** When this node's turn comes for a name that is free from `freeAt` on; a name that it may not have is forgotten. */
+  #turn(name: string, candidate: Candidate, freeAt: number): number | undefined {
+    const place = this.placeOf(name);
+    if (place === undefined) {
+      this.#names.delete(name);
+      return undefined;
+    }
+    const { rank, queueMs } = place;
+    candidate.rank = rank;
+    return rank === 0 ? freeAt : freeAt + rank * RANK_STEP_MS + queueMs;
+  }
+
+  /** Once a turn, however many names were added. */
+  #arm(): void {
+    if (this.#arming) return;
+    this.#arming = true;
+    queueMicrotask(() => {
+      this.#arming = false;
+      if (this.#asking === undefined) this.#setTimer();
+    });
+  }
+
+  #setTimer(): void {
+    clearTimeout(this.#timer);
+    let soonest = Infinity;
+    for (const candidate of this.#names.values()) if (!candidate.busy) soonest = Math.min(soonest, candidate.dueAt);
+    if (soonest === Infinity) return;
+    const ask = (): void => {
+      this.#asking = this.#ask().finally(() => {
+        this.#asking = undefined;
+        this.#arm();
+      });
+    };
+    this.#timer = setTimeout(ask, Math.max(0, soonest - this.now()));
+  }
+
+  async #ask(): Promise<void> {
+    const limit = this.now() + TOGETHER_MS;
+    const all = [...this.#names].filter(([, { busy, dueAt }]) => !busy && dueAt <= limit);
+    const sure = all.filter(([, { fresh, rank }]) => fresh && rank === 0).map(([name]) => name);
+    const due = sure.length === 0 ? all : all.filter(([, { fresh, rank }]) => !fresh || rank > 0);
+    for (const [, candidate] of all) {
+      candidate.hinted = false;
+      candidate.fresh = false;
+    }
+    try {
+      const asked = due.length === 0 ? [] : await this.leases.standing(due.map(([name]) => name));
+      const free = [...sure, ...(await this.#sort(asked))];
+      for (let index = 0; index < free.length; index += PARALLEL) {
+        await Promise.all(free.slice(index, index + PARALLEL).map((name) => this.#try(name)));
+      }
+    } catch (error) {
+      this.#logger.debug('Redis did not say which names are free; asked again soon', { error: describe(error) });
+      for (const [, candidate] of all) candidate.dueAt = this.now() + RETRY_MS * (1 + Math.random());
+    }
+  }
+
+  /** Puts off what is taken, and what is free but first somebody else's turn; returns what to try now. */
+  async #sort(standing: readonly { name: string; freeInMs: number }[]): Promise<string[]> {
+    const free: string[] = [];
+    let began = this.now();
+    for (const { name, freeInMs } of standing) {
+      if (this.now() - began >= SLICE_MS) began = await this.#nextTurn();
+      const now = this.now();
+      const candidate = this.#names.get(name);
+      if (candidate === undefined) continue;
+      // Most names are taken at most times, and all leases of a node end together: no rank is needed for them yet.
+      if (freeInMs > 0) {
+        this.#putOff(candidate, now + freeInMs);
+        continue;
+      }
+      if (!candidate.waited) {
+        candidate.waited = true;
+        const turn = this.#turn(name, candidate, now);
+        if (turn === undefined) continue;
+        candidate.dueAt = turn;
+        if (turn > now) continue;
+      }
+      free.push(name);
+    }
+    return free;
+  }
+
+  #putOff(candidate: Candidate, until: number): void {
+    if (candidate.hinted) return;
+    candidate.waited = false;
+    candidate.dueAt = until + 1;
+  }
+
+  async #try(name: string): Promise<void> {
+    const candidate = this.#names.get(name);
+    if (candidate === undefined) return;
+    const had = candidate.rank;
+    // What was won a moment ago may have moved this node back in the order.
+    const turn = this.#turn(name, candidate, this.now());
+    if (turn === undefined) return;
+    if (candidate.rank > had) {
+      candidate.dueAt = turn;
+      return;
+    }
+    // INVARIANT: what is being acquired counts as owned, from the turn on in which the room for it was seen.
+    candidate.busy = true;
+    this.#trying.add(name);
+    const lease = await this.leases.acquire(name).catch((error: unknown) => {
+      this.#logger.debug('A lease was not acquired; tried again soon', { process: name, error: describe(error) });
+      candidate.dueAt = this.now() + RETRY_MS * (1 + Math.random());
+      return undefined;
+    });
+    candidate.busy = false;
+    this.#trying.delete(name);
+    if (lease === undefined) {
+      candidate.dueAt = Math.max(candidate.dueAt, this.now() + TOGETHER_MS);
+      return;
+    }
+    this.#names.delete(name);
+    this.won(lease);
+  }
+}

@@ -1,0 +1,192 @@
+/**
+ * What this node's decorators say should run, beside what the cluster goes by: the table changes once, when all nodes agree.
+ * Called by the supervisor, at a join and with each look at the table.
+ */
+import { createHash } from 'node:crypto';
+import { isAgreed } from '../../cluster/compatibility.js';
+import type { Membership } from '../../cluster/membership.js';
+import { describe } from '../../errors/foundation.error.js';
+import { Log } from '../../logging/log.js';
+import { RepeatedLog } from '../../logging/throttled.log.js';
+import type { Engine } from '../../backend/backend.js';
+import type { ProcessTable, VersionedEntry } from '../process.table.js';
+import { slotNames } from '../../cluster/slot.names.js';
+import { sameSpec, type ProcessSpec } from '../process.specification.js';
+
+/** Names in one script call. */
+const MAX_BATCH = 500;
+
+/** What the same spec was found to be: it is asked for at the join, for the row, and with each look at it. */
+const known = new WeakMap<ProcessSpec, string>();
+
+/** A declaration in a few letters, for the record of a node: `partitioned 8 5f0c7a19`. */
+export function declarationOf(spec: ProcessSpec): string {
+  const before = known.get(spec);
+  if (before !== undefined) return before;
+  const declaration = hashOf(spec);
+  known.set(spec, declaration);
+  return declaration;
+}
+
+function hashOf(spec: ProcessSpec): string {
+  const { type, kind, count, args, options, placement, handoff, rebalance } = spec;
+  const all = [type, kind, count, args, options, placement, handoff, rebalance];
+  return `${kind} ${count} ${createHash('sha256').update(canonical(all)).digest('hex').slice(0, 8)}`;
+}
+
+/** JSON in which the order of keys says nothing. */
+function canonical(value: unknown): string {
+  return JSON.stringify(value, (_key, each: unknown) =>
+    typeof each === 'object' && each !== null && !Array.isArray(each)
+      ? Object.fromEntries(Object.entries(each).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : each,
+  );
+}
+
+/** The declarations of a node by the name of the process. */
+export function declarationsOf(specs: readonly ProcessSpec[]): Record<string, string> {
+  return Object.fromEntries(specs.map((spec) => [spec.name, declarationOf(spec)]));
+}
+
+/** See the file header. */
+export class Declarations {
+  readonly #specs = new Map<string, ProcessSpec>();
+  /** Rows found to say what this node declares: they are compared with each beat, and few change. */
+  readonly #inLine = new WeakMap<VersionedEntry, ProcessSpec>();
+  readonly #logger = new Log();
+  readonly #log = new RepeatedLog();
+  #settling: Promise<void> | undefined;
+  /** False once every row was found to say what is declared, until a row or a member changes. */
+  #isDue = true;
+
+  constructor(
+    private readonly engine: Pick<Engine, 'leases' | 'restarts'>,
+    private readonly membership: Pick<Membership, 'records' | 'self' | 'state'>,
+    private readonly table: Pick<ProcessTable, 'get' | 'change' | 'floor'>,
+  ) {}
+
+  /** Rows have changed. */
+  noteRows(names: Iterable<string>): void {
+    for (const name of names) if (this.#specs.has(name)) this.#isDue = true;
+  }
+
+  /** What the members declare may have changed. */
+  noteMembers(): void {
+    this.#isDue = true;
+  }
+
+  /** Remembers what this node declares. */
+  add(specs: readonly ProcessSpec[]): void {
+    for (const spec of specs) this.#specs.set(spec.name, spec);
+    this.#isDue = true;
+  }
+
+  /** True when every living node that declares the process declares what this one does. */
+  isAgreed(spec: ProcessSpec): boolean {
+    return isAgreed(spec.name, spec.type, declarationOf(spec), this.membership.records());
+  }
+
+  /** Changes what all agree about by now. One node does it for all: the eldest of those that declare it. */
+  review(): void {
+    if (this.membership.state !== 'up' || this.#settling !== undefined || !this.#isDue) return;
+    let isDue = false;
+    const due = [...this.#specs.values()].filter((spec) => {
+      const entry = this.table.get(spec.name);
+      if (entry === undefined || this.#isInLine(entry, spec)) return false;
+      // Also one that is another node's to settle: that node may go.
+      isDue = true;
+      return this.#isMine(spec.name);
+    });
+    this.#isDue = isDue;
+    if (due.length === 0) return;
+    this.#settling = this.#settle(due).finally(() => (this.#settling = undefined));
+  }
+
+  #isInLine(entry: VersionedEntry, spec: ProcessSpec): boolean {
+    if (this.#inLine.get(entry) === spec) return true;
+    if (entry.settling === true || !sameSpec(entry, spec)) return false;
+    this.#inLine.set(entry, spec);
+    return true;
+  }
+
+  #isMine(name: string): boolean {
+    const declaring = this.membership.records().filter(({ declares }) => declares?.[name] !== undefined);
+    const [eldest] = declaring.sort((a, b) => a.joinedAt - b.joinedAt || (a.name < b.name ? -1 : 1));
+    return eldest === undefined || eldest.bootId === this.membership.self.bootId;
+  }
+
+  async #settle(specs: readonly ProcessSpec[]): Promise<void> {
+    for (const spec of specs) {
+      await this.apply(spec).catch((error: unknown) => {
+        this.#logger.debug('A declaration was not settled; tried again soon', {
+          process: spec.name,
+          error: describe(error),
+        });
+      });
+    }
+  }
+
+  /**
+   * Brings the row in line with what is declared, if all agree.
+   *
+   * INVARIANT: nothing runs by two numbers of partitions at the same time. The row is first marked as `settling`: what has not
+   * started does not start (each start reads the row under its lease), what runs stops. Only when nobody owns any of the old
+   * partitions does the row get the new number.
+   */
+  async apply(spec: ProcessSpec): Promise<void> {
+    const entry = this.table.get(spec.name);
+    if (entry === undefined || this.#isInLine(entry, spec)) return;
+    if (!this.isAgreed(spec)) {
+      // An old node came back meanwhile: everything goes on as it was.
+      if (entry.settling === true) await this.table.change(spec.name, withoutSettling);
+      else this.#tell(spec, entry);
+      return;
+    }
+    if (entry.settling !== true && isRenumbered(entry, spec)) {
+      await this.table.change(spec.name, (current) =>
+        current !== undefined && isRenumbered(current, spec) ? { ...current, settling: true } : undefined,
+      );
+    }
+    const marked = this.table.get(spec.name);
+    if (marked === undefined || (marked.settling === true && (await this.#isOwned(marked)))) return;
+    await this.table.change(spec.name, (current) => {
+      if (current === undefined || (isRenumbered(current, spec) && current.settling !== true)) return undefined;
+      // Where it stands is kept: what is down stays down, and a crash keeps its count.
+      const { settling: _settling, ...rest } = current;
+      const after = isRenumbered(current, spec) ? Math.max(current.after, this.table.floor(spec.name)) : current.after;
+      return { ...rest, ...spec, after, confirmed: true };
+    });
+  }
+
+  async #isOwned(entry: VersionedEntry): Promise<boolean> {
+    const slots = slotNames(entry, this.membership.self.name);
+    for (let index = 0; index < slots.length; index += MAX_BATCH) {
+      const owners = await this.engine.leases.owners(slots.slice(index, index + MAX_BATCH));
+      if (owners.some((owner) => owner !== undefined)) return true;
+    }
+    // A Redis that lost its data knows no owner, while one that has not heard of it may still be one.
+    return (await this.engine.leases.grace()) > 0;
+  }
+
+  #tell(spec: ProcessSpec, entry: VersionedEntry): void {
+    const details = { process: spec.name, declared: declarationOf(spec), counts: declarationOf(entry) };
+    this.#log.warn(
+      'Another declaration of a process counts until all nodes that declare it declare the same',
+      details,
+      spec.name,
+    );
+  }
+}
+
+/** True when keys would belong to other partitions, or something else would run. */
+function isRenumbered(entry: ProcessSpec, spec: ProcessSpec): boolean {
+  return (
+    entry.kind !== spec.kind || entry.type !== spec.type || (spec.kind === 'partitioned' && entry.count !== spec.count)
+  );
+}
+
+function withoutSettling(current: VersionedEntry | undefined): VersionedEntry | undefined {
+  if (current?.settling !== true) return undefined;
+  const { settling: _settling, ...rest } = current;
+  return rest;
+}

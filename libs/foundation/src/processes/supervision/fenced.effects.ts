@@ -1,0 +1,65 @@
+/**
+ * Writes that Redis refuses from a stale owner, checked before they are sent.
+ * Made by `instance.ts` for the context of an instance; underneath `Leases.fencedSet` and `fencedDelete`.
+ */
+import { ArgumentError, LeaseLostError } from '../../errors/foundation.error.js';
+import { show } from '../../errors/describe.js';
+import type { Lease, Leases } from '../../backend/leases/leases.js';
+import type { FencedEffects } from '../process.context.js';
+
+/** A key is part of the name of a Redis key. */
+const MAX_KEY = 512;
+/** As much as a state that is handed over. */
+const MAX_VALUE = 1024 * 1024;
+/** Longer than any write can be under way: an owner that is stale for longer would not be refused. */
+const MIN_TTL_MS = 60_000;
+const MAX_TTL_MS = 366 * 86_400_000;
+
+/** See the file header. */
+export function fencedEffects(owner: {
+  leases: Pick<Leases, 'fencedSet' | 'fencedDelete'>;
+  lease: Lease;
+  /** Of the process, and of the node, for errors. */
+  name: string;
+  node: string;
+}): FencedEffects {
+  const { lease, leases } = owner;
+  const checkOwner = (): void => {
+    if (lease.isHeld()) return;
+    throw new LeaseLostError(owner.name, owner.node, lease.epoch, 'a fenced write was tried after it');
+  };
+  return {
+    set: async (key, value, options) => {
+      checkKey('fenced.set', key);
+      checkValue(value);
+      const ttl = ttlOf(options);
+      checkOwner();
+      await leases.fencedSet(key, value, lease.epoch, ttl);
+    },
+    delete: async (key) => {
+      checkKey('fenced.delete', key);
+      checkOwner();
+      await leases.fencedDelete(key, lease.epoch);
+    },
+  };
+}
+
+function checkKey(call: string, key: unknown): void {
+  if (typeof key === 'string' && key !== '' && key.length <= MAX_KEY) return;
+  throw new ArgumentError(call, 'key', show(key), `a text of 1 to ${MAX_KEY} characters`);
+}
+
+function checkValue(value: unknown): void {
+  const bytes = typeof value === 'string' ? Buffer.byteLength(value) : undefined;
+  if (bytes !== undefined && bytes <= MAX_VALUE) return;
+  const received = bytes === undefined ? show(value) : `a text of ${bytes} bytes`;
+  throw new ArgumentError('fenced.set', 'value', received, `a text of at most ${MAX_VALUE} bytes`);
+}
+
+function ttlOf(options: unknown): number | undefined {
+  if (options === undefined) return undefined;
+  const ttl: unknown = typeof options === 'object' && options !== null ? (options as { ttl?: unknown }).ttl : options;
+  if (ttl === undefined) return undefined;
+  if (Number.isSafeInteger(ttl) && Number(ttl) >= MIN_TTL_MS && Number(ttl) <= MAX_TTL_MS) return Number(ttl);
+  throw new ArgumentError('fenced.set', 'ttl', show(ttl), `whole milliseconds from ${MIN_TTL_MS} to ${MAX_TTL_MS}`);
+}

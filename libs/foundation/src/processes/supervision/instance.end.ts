@@ -1,0 +1,160 @@
+/**
+ * One end of an instance on its way into the table: what follows it is decided once, written until Redis has it.
+ * Made by `restart.decisions.ts`; underneath the table, and BullMQ for the delay of a restart.
+ */
+import type { Membership } from '../../cluster/membership.js';
+import { Log } from '../../logging/log.js';
+import type { Telemetry } from '../../telemetry/telemetry.js';
+import type { Engine } from '../../backend/backend.js';
+import type { Lease } from '../../backend/leases/leases.js';
+import type { InstanceExit } from './instance.js';
+import { isEnded, type ProcessEntry, type ProcessTable, type VersionedEntry } from '../process.table.js';
+import { decide, isLast, type Decision, type Ending } from './restart.policy.js';
+import type { ProcessSpec } from '../process.specification.js';
+
+/** After so many crashes in the window the node is avoided. */
+const AVOID_AFTER = 3;
+
+/** Something that this node knows of a process and Redis has not taken down yet. */
+export interface Fact {
+  readonly name: string;
+  readonly lease: Lease;
+  /** Writes it, or finds that it was written; rejects when Redis does not say, and may be called again. */
+  record(): Promise<void>;
+}
+
+/** What follows an end; decided once, so that every try writes the same. */
+interface Verdict {
+  decision: Decision;
+  crashes: number;
+  next: Partial<ProcessEntry>;
+}
+
+/** True for the row of a temporary process that was marked as started by the owner with this epoch. */
+export function isMarkOf({ status, after }: VersionedEntry, epoch: number): boolean {
+  return status === 'once' && after === epoch - 1;
+}
+
+/** A crash or a completion on its way into the table. */
+export class End implements Fact {
+  readonly name: string;
+  readonly #logger = new Log();
+  readonly #epoch: number;
+  readonly #ending: Ending;
+  #verdict: Verdict | undefined;
+  #recorded = false;
+
+  constructor(
+    private readonly engine: Engine,
+    private readonly membership: Membership,
+    private readonly table: ProcessTable,
+    private readonly telemetry: Telemetry,
+    private readonly spec: ProcessSpec,
+    readonly lease: Lease,
+    private readonly exit: InstanceExit,
+    private readonly error: string | undefined,
+  ) {
+    this.name = spec.name;
+    this.#epoch = lease.epoch;
+    this.#ending = exit.reason === 'crash' ? 'crash' : 'complete';
+  }
+
+  /** True once the row says it; what may be missing then is the job of the restart. */
+  get recorded(): boolean {
+    return this.#recorded;
+  }
+
+  async record(): Promise<void> {
+    // Whoever owns it since decides for itself; a late word of ours must not stop it.
+    if (!this.lease.isHeld() && (await this.#isOwnedSince())) {
+      this.#logger.warn('A process was run again before its end could be recorded', {
+        process: this.name,
+        epoch: this.#epoch,
+        ended: this.#ending,
+      });
+      return;
+    }
+    this.#verdict ??= await this.#decide();
+    if (!this.#recorded && !(await this.#put(this.#verdict))) return;
+    this.#recorded = true;
+    await this.#follow(this.#verdict);
+  }
+
+  /** By the last epoch that was minted, because an owner may have come and gone. A reclaim of our own is none. */
+  async #isOwnedSince(): Promise<boolean> {
+    return (await this.engine.leases.lastEpoch(this.name)) > Math.max(this.#epoch, this.lease.epoch);
+  }
+
+  async #decide(): Promise<Verdict> {
+    const { name, options } = this.spec;
+    // Counted once for each epoch, however often it is asked; where nothing follows, nobody needs the count, and it would be a
+    // question and a key for each short job.
+    const crashes = isLast(options.restart, this.#ending)
+      ? 0
+      : await this.engine.restarts.crashed(name, this.#epoch, options.maxSeconds * 1000);
+    // A process that a call started and that never came up is reported to the caller, not tried again.
+    const firstStart = !this.exit.started && this.#ending === 'crash' && this.table.get(name)?.confirmed === false;
+    const facts = { policy: options.restart, ending: this.#ending, crashes, random: Math.random(), ...options };
+    const decision: Decision = firstStart ? { action: 'leave' } : decide(facts);
+    return { decision, crashes, next: this.#next(decision) };
+  }
+
+  #next(decision: Decision): Partial<ProcessEntry> {
+    switch (decision.action) {
+      case 'restart':
+        return { status: 'backing-off', retryAt: Math.round(this.membership.clusterNow() + decision.delayMs) };
+      case 'escalate':
+        return { status: 'escalated' };
+      case 'leave':
+        return { status: this.#ending === 'crash' ? 'failed' : 'completed' };
+    }
+  }
+
+  /**
+   * INVARIANT (I6): one decision per epoch; whoever else stopped or restarted it in between has decided already. A row that
+   * says what we decided, for our epoch, is our own: its write succeeded and only the answer was lost.
+   *
+   * @returns false when somebody else has decided.
+   */
+  async #put({ next, crashes }: Verdict): Promise<boolean> {
+    const epoch = this.#epoch;
+    const { error } = this;
+    let recorded = false;
+    await this.table.change(this.name, (current) => {
+      if (current === undefined) return undefined;
+      recorded = current.after === epoch && current.status === next.status && current.retryAt === next.retryAt;
+      if (recorded || isEnded(current.status) || current.after >= epoch) return undefined;
+      recorded = true;
+      const { avoid: _avoid, retryAt: _retryAt, error: _error, ...rest } = current;
+      return {
+        ...rest,
+        ...next,
+        after: epoch,
+        ranOn: this.membership.self.name,
+        // It has come up, whether or not that could be written at the time.
+        ...(this.exit.started ? { confirmed: true } : {}),
+        ...(error === undefined ? {} : { error, crashes: (current.crashes ?? 0) + 1 }),
+        ...(crashes >= AVOID_AFTER ? { avoid: this.membership.self.name } : {}),
+      };
+    });
+    return recorded;
+  }
+
+  async #follow({ decision, crashes, next }: Verdict): Promise<void> {
+    const { name, options } = this.spec;
+    const node = this.membership.self.name;
+    const epoch = this.#epoch;
+    if (decision.action === 'restart') {
+      const delayMs = Math.min(decision.delayMs, Math.max(0, (next.retryAt ?? 0) - this.membership.clusterNow()));
+      // At most one job for each epoch, however often it is asked for.
+      await this.engine.restarts.schedule(name, epoch, Math.round(delayMs));
+      this.telemetry.emit('process.restart_scheduled', { name, node, epoch, delayMs: decision.delayMs, crashes });
+    } else if (decision.action === 'escalate') {
+      this.telemetry.emit('process.escalated', { name, node, epoch, crashes });
+      this.#logger.error(
+        `A process crashed too often and stays down; after correcting the cause call restart("${name}")`,
+        { process: name, crashes, maxRestarts: options.maxRestarts, maxSeconds: options.maxSeconds },
+      );
+    }
+  }
+}

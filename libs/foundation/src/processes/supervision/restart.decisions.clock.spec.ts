@@ -1,0 +1,86 @@
+import { describe, expect, it, jest } from '@jest/globals';
+import type { Membership } from '../../cluster/membership.js';
+import { Telemetry } from '../../telemetry/telemetry.js';
+import { eventually } from '../../testing/eventually.js';
+import type { Engine } from '../../backend/backend.js';
+import { Endings } from './restart.decisions.js';
+import type { Change, ProcessTable, VersionedEntry } from '../process.table.js';
+
+/** A process that waits for its restart, and a node whose clocks the test sets. */
+function waiting(retryAt: number) {
+  const clock = { cluster: 1_000_000, own: 0 };
+  const options = { backoff: { base: 100, cap: 5000 } };
+  let entry = { name: 'feed', status: 'backing-off', after: 7, retryAt, options } as unknown as VersionedEntry;
+  const table = {
+    sync: () => Promise.resolve(),
+    get: () => entry,
+    change: (_name: string, change: Change) => {
+      entry = { ...(change(entry) ?? entry), version: 2 };
+      return Promise.resolve(entry);
+    },
+  };
+  const beats: (() => void)[] = [];
+  const membership = {
+    clusterNow: () => clock.cluster,
+    listen: ({ beat }: { beat: () => void }) => beats.push(beat),
+  };
+  const ensureSweep = jest.fn(() => Promise.resolve());
+  const endings = new Endings(
+    { restarts: { ensureSweep } } as unknown as Engine,
+    membership as unknown as Membership,
+    table as unknown as ProcessTable,
+    new Telemetry(),
+    () => undefined,
+    () => clock.own,
+  );
+  return {
+    endings,
+    clock,
+    ensureSweep,
+    beat: () => beats.forEach((each) => each()),
+    status: () => entry.status,
+    entry,
+  };
+}
+
+describe('Endings, where clocks differ', () => {
+  it('a restart job that comes early, by a clock that is ahead, waits for its time', async () => {
+    const { endings, clock, status } = waiting(1_000_200);
+    await endings.restart('feed', 7);
+    expect(status()).toBe('backing-off');
+    clock.cluster = 1_000_200;
+    await eventually(() => status() === 'wanted');
+  });
+
+  it('one that is due, or that seems to be due in an hour since the clock of Redis was set back, does not', async () => {
+    for (const retryAt of [1_000_000, 1_000_040, 999_000, 4_600_000]) {
+      const { endings, status } = waiting(retryAt);
+      await endings.restart('feed', 7);
+      expect(status()).toBe('wanted');
+    }
+  });
+
+  it('whoever reconciles does what was forgotten, also when it seems to be due in an hour', async () => {
+    for (const [retryAt, expected] of [
+      [995_000, 'wanted'],
+      [4_600_000, 'wanted'],
+      [999_000, 'backing-off'],
+      [1_003_000, 'backing-off'],
+    ] as const) {
+      const { endings, status, entry } = waiting(retryAt);
+      endings.remind(entry);
+      await new Promise((resolve) => setImmediate(resolve));
+      expect(status()).toBe(expected);
+    }
+  });
+
+  it('looks every ten seconds whether the sweep is planned, and not at each beat', () => {
+    const { clock, beat, ensureSweep } = waiting(0);
+    beat();
+    expect(ensureSweep).not.toHaveBeenCalled();
+    clock.own = 10_000;
+    beat();
+    beat();
+    expect(ensureSweep).toHaveBeenCalledTimes(1);
+  });
+});

@@ -1,0 +1,204 @@
+import { Logger } from '@nestjs/common';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { Membership } from '../../cluster/membership.js';
+import { LocalNode } from '../../cluster/local.node.js';
+import { processDefaults, resolve } from '../../config/resolve.js';
+import type { FoundationEvents } from '../../telemetry/events.js';
+import { Telemetry } from '../../telemetry/telemetry.js';
+import { eventually } from '../../testing/eventually.js';
+import { createEngine } from '../../backend/create.backend.js';
+import type { Engine } from '../../backend/backend.js';
+import type { Lease } from '../../backend/leases/leases.js';
+import { Endings } from './restart.decisions.js';
+import type { Instance, InstanceExit } from './instance.js';
+import { ProcessTable, type ProcessEntry } from '../process.table.js';
+import type { ProcessSpec } from '../process.specification.js';
+
+const config = resolve({ nodeName: 'n1' }, {}, { host: 'h', pid: 1 });
+const quick = { backoff: { base: 60_000, cap: 60_000 }, stopTimeout: 200 };
+const specOf = (options: Parameters<typeof processDefaults>[0]): ProcessSpec => ({
+  ...{ name: 'feed', type: 'Feed', declared: true, kind: 'singleton', count: 1, args: [] },
+  options: processDefaults({ ...quick, ...options }),
+  placement: { strategy: 'spread', labels: {} },
+  handoff: false,
+  rebalance: 'off',
+});
+
+/** Where a call fails: before it reached Redis, or after it was carried out. */
+type Fault = 'lost request' | 'lost reply';
+type Step = 'put' | 'crashed' | 'schedule' | 'since' | 'lastEpoch';
+
+describe('Endings', () => {
+  let engine: Engine;
+  let membership: Membership;
+  let table: ProcessTable;
+  let endings: Endings;
+  let lease: Lease;
+  let events: { event: string; payload: unknown }[];
+  let settled: number;
+  /** What the next calls of each step meet. */
+  let faults: Partial<Record<Step, Fault[]>>;
+  /** While true every call fails. */
+  let isAway: boolean;
+
+  /** A call that meets the faults. */
+  const faulty =
+    <A extends unknown[], R>(step: Step, call: (...args: A) => Promise<R>) =>
+    async (...args: A): Promise<R> => {
+      const fault = isAway ? 'lost request' : faults[step]?.shift();
+      if (fault === 'lost request') throw new Error(`${step}: stream isn't writeable`);
+      const result = await call(...args);
+      if (fault === 'lost reply') throw new Error(`${step}: command timed out`);
+      return result;
+    };
+
+  beforeEach(async () => {
+    Logger.overrideLogger(false);
+    const telemetry = new Telemetry();
+    events = [];
+    telemetry.attach('*', (event, payload) => events.push({ event, payload }));
+    const node = new LocalNode(config);
+    engine = await createEngine(config, node, telemetry);
+    membership = new Membership(node, config, engine, telemetry);
+    faults = {};
+    isAway = false;
+    settled = 0;
+    const { table: rows, restarts, leases } = engine;
+    rows.put = faulty('put', rows.put.bind(rows));
+    rows.since = faulty('since', rows.since.bind(rows));
+    restarts.crashed = faulty('crashed', restarts.crashed.bind(restarts));
+    restarts.schedule = faulty('schedule', restarts.schedule.bind(restarts));
+    leases.lastEpoch = faulty('lastEpoch', leases.lastEpoch.bind(leases));
+    table = new ProcessTable(engine, membership);
+    endings = new Endings(engine, membership, table, telemetry, () => (settled += 1));
+    await membership.join(['Feed']);
+    lease = (await leases.acquire('feed'))!;
+  });
+
+  afterEach(async () => {
+    await membership.leave();
+    await engine.close();
+  });
+
+  const want = (spec: ProcessSpec, more: Partial<ProcessEntry> = {}) =>
+    table.change('feed', () => ({ ...spec, status: 'wanted', after: 0, confirmed: true, ...more }));
+  const settle = (spec: ProcessSpec, reason: InstanceExit['reason'], started = true) =>
+    endings.settle({ spec, lease } as Instance, { reason, started, clean: true, error: new Error('broke') });
+  const of = <E extends keyof FoundationEvents>(name: E) =>
+    events.filter(({ event }) => event === name).map(({ payload }) => payload as FoundationEvents[E]);
+
+  const cases: [string, ProcessSpec, 'crash' | 'complete', Partial<ProcessEntry>][] = [
+    ['a transient that completes', specOf({ restart: 'transient' }), 'complete', { status: 'completed' }],
+    ['a temporary that completes', specOf({ restart: 'temporary' }), 'complete', { status: 'completed' }],
+    ['a temporary that crashes', specOf({ restart: 'temporary' }), 'crash', { status: 'failed', crashes: 1 }],
+    ['a permanent that crashes', specOf({}), 'crash', { status: 'backing-off', crashes: 1 }],
+    ['a permanent that completes', specOf({}), 'complete', { status: 'backing-off' }],
+    ['one crash too many', specOf({ maxRestarts: 0 }), 'crash', { status: 'escalated', crashes: 1 }],
+  ];
+  const steps = (['crashed', 'put', 'schedule'] as const).flatMap((step) =>
+    (['lost request', 'lost reply'] as const).map((fault): [Step, Fault] => [step, fault]),
+  );
+
+  describe.each(cases)('%s', (_what, spec, reason, expected) => {
+    it.each(steps)('is recorded once when %s has a %s', async (step, fault) => {
+      await want(spec, spec.options.restart === 'temporary' ? { status: 'once', after: lease.epoch - 1 } : {});
+      faults[step] = [fault, fault];
+      await settle(spec, reason);
+      expect(table.get('feed')).toMatchObject({ ...expected, after: lease.epoch, ranOn: 'n1' });
+      expect(of('process.restart_scheduled')).toHaveLength(expected.status === 'backing-off' ? 1 : 0);
+      expect(of('process.escalated')).toHaveLength(expected.status === 'escalated' ? 1 : 0);
+      expect(of('process.crashed')).toHaveLength(reason === 'crash' ? 1 : 0);
+      // The lease was kept, so nobody could start it meanwhile.
+      expect(lease.isHeld()).toBe(true);
+      expect(endings.isOpen('feed')).toBe(false);
+      expect(of('process.end_unrecorded')).toEqual([]);
+    });
+
+    it('is kept when the lease is lost first, and recorded when Redis is back', async () => {
+      await want(spec, spec.options.restart === 'temporary' ? { status: 'once', after: lease.epoch - 1 } : {});
+      isAway = true;
+      const settling = settle(spec, reason);
+      engine.leases.loseAll();
+      await settling;
+      expect(of('process.end_unrecorded')).toEqual([{ name: 'feed', node: 'n1', epoch: lease.epoch, reason }]);
+      expect(endings.isOpen('feed')).toBe(true);
+      let isDrained = false;
+      const drained = endings.drained().then(() => (isDrained = true));
+      expect(isDrained).toBe(false);
+      isAway = false;
+      faults.lastEpoch = ['lost reply'];
+      faults.put = ['lost reply'];
+      await drained;
+      expect(table.get('feed')).toMatchObject({ ...expected, after: lease.epoch });
+      expect(endings.isOpen('feed')).toBe(false);
+      expect(settled).toBe(1);
+    });
+  });
+
+  it.each<[string, ProcessSpec, 'crash' | 'complete', number]>([
+    ['not counted for a temporary that completes', specOf({ restart: 'temporary' }), 'complete', 0],
+    ['not counted for a temporary that crashes', specOf({ restart: 'temporary' }), 'crash', 0],
+    ['not counted for a transient that completes', specOf({ restart: 'transient' }), 'complete', 0],
+    ['counted for a transient that crashes', specOf({ restart: 'transient' }), 'crash', 1],
+    ['counted for a permanent that completes', specOf({}), 'complete', 1],
+  ])('is %s', async (_what, spec, reason, times) => {
+    await want(spec, spec.options.restart === 'temporary' ? { status: 'once', after: lease.epoch - 1 } : {});
+    const crashed = jest.spyOn(engine.restarts, 'crashed');
+    await settle(spec, reason);
+    expect(crashed).toHaveBeenCalledTimes(times);
+  });
+
+  it('is not written when somebody has owned the process since', async () => {
+    const spec = specOf({ restart: 'transient' });
+    await want(spec);
+    isAway = true;
+    const settling = settle(spec, 'complete');
+    engine.leases.loseAll();
+    await settling;
+    const next = await engine.leases.acquire('feed');
+    isAway = false;
+    await endings.drained();
+    expect(next!.epoch).toBeGreaterThan(lease.epoch);
+    expect(table.get('feed')).toMatchObject({ status: 'wanted', after: 0 });
+  });
+
+  it.each<[string, (current: ProcessEntry) => ProcessEntry, Partial<ProcessEntry>]>([
+    ['stopped', (current) => ({ ...current, status: 'stopped' }), { status: 'stopped', after: 0 }],
+    ['restarted', (current) => ({ ...current, after: lease.epoch }), { status: 'wanted' }],
+  ])('leaves the word of a call that %s it meanwhile', async (_how, change, expected) => {
+    const spec = specOf({});
+    await want(spec);
+    faults.crashed = ['lost request', 'lost request'];
+    const settling = settle(spec, 'crash');
+    await table.change('feed', (current) => change(current!));
+    await settling;
+    expect(table.get('feed')).toMatchObject(expected);
+    expect(of('process.restart_scheduled')).toEqual([]);
+  });
+
+  it('says that it has come up, where that was not written at the time', async () => {
+    const spec = specOf({ restart: 'transient' });
+    await want(spec, { confirmed: false });
+    await settle(spec, 'complete');
+    expect(table.get('feed')).toMatchObject({ status: 'completed', confirmed: true });
+  });
+
+  it('stops trying when the node has left', async () => {
+    const spec = specOf({ restart: 'transient' });
+    await want(spec);
+    isAway = true;
+    const settling = settle(spec, 'complete');
+    await membership.leave();
+    await settling;
+    expect(endings.isOpen('feed')).toBe(false);
+  });
+
+  it('takes the mark of a temporary process back that never started', async () => {
+    const spec = specOf({ restart: 'temporary' });
+    await want(spec, { status: 'once', after: lease.epoch - 1 });
+    isAway = true;
+    endings.unmark('feed', lease);
+    isAway = false;
+    await eventually(() => table.get('feed')?.status === 'wanted');
+  });
+});

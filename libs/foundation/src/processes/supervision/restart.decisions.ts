@@ -1,0 +1,285 @@
+/**
+ * That no end of an instance is forgotten: it is recorded under the lease, or kept here until Redis takes it down.
+ * Called by the supervisor; what is recorded is in `instance.end.ts`; underneath the table, and BullMQ for the delay.
+ */
+import type { Membership } from '../../cluster/membership.js';
+import { ProcessStartError, describe } from '../../errors/foundation.error.js';
+import { isA, plain } from '../../errors/describe.js';
+import { unattended } from '../../foreign/gate.js';
+import { Log } from '../../logging/log.js';
+import { RepeatedLog } from '../../logging/throttled.log.js';
+import type { Telemetry } from '../../telemetry/telemetry.js';
+import { monotonicNow } from '../../time/monotonic.clock.js';
+import type { Engine } from '../../backend/backend.js';
+import type { Lease } from '../../backend/leases/leases.js';
+import { End, isMarkOf, type Fact } from './instance.end.js';
+import type { Instance, InstanceExit } from './instance.js';
+import type { ProcessTable, VersionedEntry } from '../process.table.js';
+import { isBeyond } from './restart.policy.js';
+
+/** A restart that is this late was forgotten: its job was lost with the data of Redis. */
+const FORGOTTEN_AFTER_MS = 5000;
+/** While the lease is held: the first wait after a write that failed, doubled up to the cap; a lease lasts about a second. */
+const RETRY_MS = 50;
+const RETRY_CAP_MS = 400;
+/** When the lease is lost: how often Redis is asked whether it is back, with one question for all ends that wait. */
+const KEPT_RETRY_MS = 250;
+/** So many ends are kept; beyond that the oldest is given up, and said to be. Each is a few hundred bytes. */
+const MAX_KEPT = 10_000;
+/** Kept ends are written so many at a time. */
+const PARALLEL = 16;
+/** A restart that is this early is one: jobs come by the clock of the node that takes them. */
+const EARLY_MS = 50;
+/** How often a node looks whether the sweep is planned, in milliseconds. */
+const LOOK_AT_SWEEP_MS = 10_000;
+
+/** How long a temporary process whose node died is listed as lost. */
+const KEEP_LOST_MS = 10 * 60_000;
+/** And how many of them; when there are more they go sooner. */
+const MAX_LOST = 1000;
+const LEAST_LOST_MS = 60_000;
+/** How many started temporary processes are looked for with each sweep. */
+const LOOKED_FOR_AT_ONCE = 500;
+
+/** See the file header. */
+export class Endings {
+  readonly #logger = new Log();
+  readonly #repeated = new RepeatedLog();
+  /** By process; oldest first. */
+  readonly #kept = new Map<string, Fact>();
+  readonly #idle = new Set<() => void>();
+  #timer: NodeJS.Timeout | undefined;
+  #sweepLost = false;
+  /** Temporary processes that were seen without an owner, and when first. */
+  readonly #lostSince = new Map<string, number>();
+  #askedFrom = 0;
+  #lookedAt: number;
+
+  constructor(
+    private readonly engine: Engine,
+    private readonly membership: Membership,
+    private readonly table: ProcessTable,
+    private readonly telemetry: Telemetry,
+    /** Called when the end of a process that was kept is settled, so that it may be run here again. */
+    private readonly settled: () => void = () => undefined,
+    private readonly now: () => number = monotonicNow,
+  ) {
+    this.#lookedAt = now();
+    membership.listen({
+      dataLoss: () => (this.#sweepLost = true),
+      beat: () => unattended('putting the sweep back', this.#putSweepBack()),
+    });
+  }
+
+  /** True while the end of a process is known here and not in Redis; until then it is not run here again. */
+  isOpen(name: string): boolean {
+    return this.#kept.has(name);
+  }
+
+  /** Resolves once nothing is kept any more; how long that is waited for is up to the caller. */
+  async drained(): Promise<void> {
+    if (this.#kept.size > 0) await new Promise<void>((resolve) => this.#idle.add(resolve));
+  }
+
+  /**
+   * Records, while the lease is still held, what is to follow a crash or a completion.
+   *
+   * INVARIANT (I6, I13): recorded exactly once. The lease is kept until Redis has taken it down, so nobody starts meanwhile
+   * what has ended. When the lease is lost before, this node keeps the end and writes it when Redis is back, unless somebody
+   * has owned the process since. Only a node that dies in between, or is cut off longer than its lease while others are not,
+   * leaves an end unknown.
+   */
+  async settle(instance: Instance, exit: InstanceExit): Promise<void> {
+    if (exit.reason !== 'crash' && exit.reason !== 'complete') return;
+    const { spec, lease } = instance;
+    const { name } = spec;
+    const { epoch } = lease;
+    const node = this.membership.self.name;
+    const cause = plain(isA(exit.error, ProcessStartError) ? exit.error.reason : describe(exit.error));
+    const error = exit.reason === 'crash' ? cause : undefined;
+    if (error !== undefined) {
+      this.telemetry.emit('process.crashed', { name, node, epoch, error });
+      this.#logger.error('A process crashed', { process: name, node, epoch, error });
+    }
+    const end = new End(this.engine, this.membership, this.table, this.telemetry, spec, lease, exit, error);
+    // Told at the moment of the loss, because from then on another node may run it again.
+    let told = false;
+    const onLost = (): void => {
+      if (!told && !end.recorded) this.#tellUnrecorded(name, epoch, exit.reason);
+      told = true;
+    };
+    if (!lease.isHeld()) onLost();
+    else lease.signal.addEventListener('abort', onLost, { once: true });
+    const isDone = await this.underLease(end);
+    lease.signal.removeEventListener('abort', onLost);
+    // A restart that is in the table without a job is done by whoever sees that it is late.
+    if (isDone || end.recorded) return;
+    onLost();
+    this.#keep(end);
+  }
+
+  #tellUnrecorded(name: string, epoch: number, reason: string): void {
+    this.telemetry.emit('process.end_unrecorded', { name, node: this.membership.self.name, epoch, reason });
+    this.#logger.warn(
+      'The lease of a process that has ended was lost before its end was recorded; that is written when Redis is back, and ' +
+        'until then another node may run it again',
+      { process: name, epoch, reason },
+    );
+  }
+
+  /** Tries until it is recorded; false when the lease was lost before. At least one try, which may be what the lease costs. */
+  async underLease(fact: Fact): Promise<boolean> {
+    for (let wait = RETRY_MS; ; wait = Math.min(2 * wait, RETRY_CAP_MS)) {
+      try {
+        await fact.record();
+        return true;
+      } catch (error) {
+        const details = { process: fact.name, error: describe(error) };
+        this.#repeated.warn('What became of a process was not recorded yet; tried again', details, fact.name);
+      }
+      // A lease of something that every node has one of is never lost; but who has left has nobody to tell.
+      if (!fact.lease.isHeld() || this.#hasLeft()) return false;
+      await new Promise((resolve) => setTimeout(resolve, wait));
+    }
+  }
+
+  /**
+   * A temporary process was perhaps marked as started, and its lease was lost before that was certain: it did not start.
+   * Without this it would count as lost though it never ran.
+   */
+  unmark(name: string, lease: Lease): void {
+    const { epoch } = lease;
+    const record = async (): Promise<void> => {
+      await this.table.change(name, (current) =>
+        current !== undefined && isMarkOf(current, epoch) ? { ...current, status: 'wanted' } : undefined,
+      );
+    };
+    this.#keep({ name, lease, record });
+  }
+
+  #hasLeft(): boolean {
+    return this.membership.state === 'left';
+  }
+
+  #keep(fact: Fact): void {
+    if (this.#hasLeft()) return;
+    // A later end of the same process is the word that counts.
+    this.#kept.delete(fact.name);
+    this.#kept.set(fact.name, fact);
+    const [oldest] = this.#kept.keys();
+    if (this.#kept.size > MAX_KEPT && oldest !== undefined) {
+      this.#kept.delete(oldest);
+      this.#repeated.warn('Too many ends of processes wait for Redis; the oldest was given up', { process: oldest });
+    }
+    this.#timer ??= this.#later();
+  }
+
+  #later(): NodeJS.Timeout {
+    return setTimeout(() => unattended('recording the ends of processes', this.#writeKept()), KEPT_RETRY_MS).unref();
+  }
+
+  async #writeKept(): Promise<void> {
+    if (this.#hasLeft()) this.#kept.clear();
+    // One question for all, as long as Redis is away.
+    const isBack =
+      this.#kept.size > 0 &&
+      (await this.table.sync().then(
+        () => true,
+        () => false,
+      ));
+    const facts = isBack ? [...this.#kept.values()] : [];
+    for (let index = 0; index < facts.length; index += PARALLEL) {
+      await Promise.all(facts.slice(index, index + PARALLEL).map((fact) => this.#write(fact)));
+    }
+    this.#timer = this.#kept.size > 0 ? this.#later() : undefined;
+    if (this.#timer !== undefined) return;
+    for (const resolve of this.#idle) resolve();
+    this.#idle.clear();
+  }
+
+  async #write(fact: Fact): Promise<void> {
+    try {
+      await fact.record();
+    } catch (error) {
+      const details = { process: fact.name, error: describe(error) };
+      this.#repeated.warn('What became of a process was not recorded yet; tried again', details, fact.name);
+      return;
+    }
+    if (this.#kept.get(fact.name) === fact) this.#kept.delete(fact.name);
+    this.settled();
+  }
+
+  /** A restart job is due, on whichever node took it. Does nothing unless the process still waits for this very one. */
+  async restart(name: string, epoch: number): Promise<void> {
+    await this.table.sync();
+    const entry = this.table.get(name);
+    const early = entry?.status === 'backing-off' && entry.after === epoch ? this.#dueIn(entry) : 0;
+    if (early > EARLY_MS) {
+      // Should this node die meanwhile, whoever reconciles does it.
+      setTimeout(() => unattended('a restart', this.restart(name, epoch)), early).unref();
+      return;
+    }
+    await this.table.change(name, (current) => {
+      if (current?.status !== 'backing-off' || current.after !== epoch) return undefined;
+      const { retryAt: _retryAt, ...rest } = current;
+      return { ...rest, status: 'wanted' };
+    });
+  }
+
+  #dueIn({ retryAt = 0, options }: VersionedEntry): number {
+    const now = this.membership.clusterNow();
+    return isBeyond(retryAt, options.backoff.cap, now) ? 0 : retryAt - now;
+  }
+
+  async #putSweepBack(): Promise<void> {
+    const now = this.now();
+    if (!this.#sweepLost && now - this.#lookedAt < LOOK_AT_SWEEP_MS) return;
+    this.#lookedAt = now;
+    this.#sweepLost = false;
+    await this.engine.restarts.ensureSweep().catch(() => (this.#sweepLost = true));
+  }
+
+  async sweep(): Promise<void> {
+    await this.table.sync();
+    this.remindAll();
+    await this.table.prune(await this.#lost());
+  }
+
+  /** Restarts whose jobs were lost. Called with each beat; costs a step for each process that waits for its restart. */
+  remindAll(): void {
+    for (const slot of this.table.backingOff()) this.remind(slot);
+  }
+
+  /**
+   * Temporary processes that were started and have had no owner for a while: their node died. They are listed as `lost` for
+   * as long as ended ones are, then their entries go.
+   */
+  async #lost(): Promise<VersionedEntry[]> {
+    const started = this.table.startedOnce();
+    const now = this.membership.clusterNow();
+    for (const name of this.#lostSince.keys())
+      if (this.table.get(name)?.status !== 'once') this.#lostSince.delete(name);
+    // In turns, because those that run on are looked at as well.
+    const asked = started.slice(this.#askedFrom, this.#askedFrom + LOOKED_FOR_AT_ONCE);
+    this.#askedFrom = this.#askedFrom + asked.length < started.length ? this.#askedFrom + asked.length : 0;
+    const owners = await this.engine.leases.owners(asked.map(({ name }) => name));
+    for (const [index, { name }] of asked.entries()) {
+      if (owners[index] !== undefined) this.#lostSince.delete(name);
+      else if (!this.#lostSince.has(name)) this.#lostSince.set(name, now);
+    }
+    const keep = this.#lostSince.size > MAX_LOST ? LEAST_LOST_MS : KEEP_LOST_MS;
+    return asked.filter(({ name }) => now - (this.#lostSince.get(name) ?? now) >= keep);
+  }
+
+  /** A restart whose job was lost is done by whoever notices. */
+  remind({ name, status, after, retryAt = 0, options }: VersionedEntry): void {
+    if (status !== 'backing-off') return;
+    const now = this.membership.clusterNow();
+    const isForgotten = retryAt + FORGOTTEN_AFTER_MS <= now || isBeyond(retryAt, options.backoff.cap, now);
+    if (!isForgotten) return;
+    unattended(
+      'a restart that was forgotten',
+      this.restart(name, after).catch(() => undefined),
+    );
+  }
+}

@@ -1,0 +1,44 @@
+/**
+ * The lease of something that every node has one of: nobody else wants it, so it needs no Redis and is never lost.
+ * Used by the supervisor for processes that run on each node.
+ */
+import type { Lease } from '../../backend/leases/leases.js';
+
+/** See the file header. Its epoch rises with each start on this node and says nothing about other nodes. */
+export class NodeLease implements Lease {
+  /** Never aborted. */
+  readonly signal: AbortSignal = new AbortController().signal;
+  #held = true;
+
+  constructor(
+    readonly name: string,
+    readonly epoch: number,
+    private readonly announced: () => void,
+  ) {}
+
+  isHeld(): boolean {
+    return this.#held;
+  }
+
+  announce(): Promise<void> {
+    this.announced();
+    return Promise.resolve();
+  }
+
+  leave(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  inherit(): Promise<undefined> {
+    return Promise.resolve(undefined);
+  }
+
+  release(): Promise<void> {
+    this.#held = false;
+    return Promise.resolve();
+  }
+
+  abandon(): void {
+    this.#held = false;
+  }
+}

@@ -1,0 +1,74 @@
+import { describe, expect, it } from '@jest/globals';
+import { Stamps } from './replay.guard.js';
+
+const NOW = 1_760_000_000_000;
+
+describe('Stamps', () => {
+  it('gives back the text, each time only once, and per topic in order', () => {
+    const sender = new Stamps('boot-a');
+    const receiver = new Stamps('boot-b');
+    const [one, two, three] = ['[1]', '[2]', '[3] {}'].map((text) => sender.put(text, NOW));
+    expect(receiver.take('x', one!, NOW)).toEqual({ text: '[1]' });
+    expect(receiver.take('x', three!, NOW)).toEqual({ text: '[3] {}' });
+    for (const again of [one, two, three]) {
+      expect(receiver.take('x', again!, NOW)).toEqual({ refusal: 'came a second time, or late' });
+    }
+    expect(receiver.take('y', two!, NOW)).toEqual({ text: '[2]' });
+  });
+
+  it('rises when the clock stands still or goes back', () => {
+    const sender = new Stamps('boot-a');
+    const receiver = new Stamps('boot-b');
+    for (const now of [NOW, NOW, NOW - 60_000, NOW + 1]) {
+      expect(receiver.take('x', sender.put('[]', now), NOW)).toEqual({ text: '[]' });
+    }
+  });
+
+  it('tells an old message from a new one also where nothing was heard of the sender', () => {
+    const old = new Stamps('boot-a').put('[]', NOW - 301_000);
+    expect(new Stamps('boot-b').take('x', old, NOW)).toEqual({ refusal: 'is too old, or a clock is wrong' });
+    const near = new Stamps('boot-a').put('[]', NOW + 299_000);
+    expect(new Stamps('boot-b').take('x', near, NOW)).toEqual({ text: '[]' });
+  });
+
+  it('begins anew after its clock was ahead, and what was sent before is not taken again', () => {
+    const HOUR = 3_600_000;
+    const sender = new Stamps('boot-a');
+    const [listener, newcomer] = [new Stamps('boot-b'), new Stamps('boot-c')];
+    const before = sender.put('[1]', NOW);
+    const ahead = sender.put('[2]', NOW + HOUR);
+    for (const text of [before, ahead]) listener.take('x', text, NOW);
+    const after = sender.put('[3]', NOW + 1000);
+    for (const receiver of [listener, newcomer]) {
+      expect(receiver.take('x', after, NOW + 1000)).toEqual({ text: '[3]' });
+      expect(receiver.take('x', sender.put('[4]', NOW + 1001), NOW + 1001)).toEqual({ text: '[4]' });
+      expect(receiver.take('x', after, NOW + 1002)).toEqual({ refusal: 'came a second time, or late' });
+    }
+    for (const text of [before, ahead]) {
+      expect(listener.take('x', text, NOW + 2000)).toEqual({ refusal: 'came a second time, or late' });
+    }
+    expect(newcomer.take('x', ahead, NOW + 2000)).toEqual({ refusal: 'is too old, or a clock is wrong' });
+    // Each time it happens.
+    sender.put('[]', NOW + HOUR);
+    expect(newcomer.take('x', sender.put('[5]', NOW + 3000), NOW + 3000)).toEqual({ text: '[5]' });
+  });
+
+  it('goes on with a sender that was silent for long', () => {
+    const sender = new Stamps('boot-a');
+    const receiver = new Stamps('boot-b');
+    receiver.take('x', sender.put('[]', NOW), NOW);
+    expect(receiver.take('x', sender.put('[]', NOW + 1), NOW + 3_600_000)).toEqual({ text: '[]' });
+  });
+
+  it('takes nothing without a stamp, and forgets the oldest of many senders', () => {
+    const receiver = new Stamps('boot-b');
+    for (const text of ['', '[]', 'boot 1', 'boot x []', `boot ${'9'.repeat(17)} []`]) {
+      expect(receiver.take('x', text, NOW)).toEqual({ refusal: 'has no stamp' });
+    }
+    const first = new Stamps('boot-0').put('[]', NOW);
+    expect(receiver.take('x', first, NOW)).toEqual({ text: '[]' });
+    for (let sender = 1; sender <= 10_000; sender++)
+      receiver.take('x', new Stamps(`boot-${sender}`).put('[]', NOW), NOW);
+    expect(receiver.take('x', first, NOW)).toEqual({ text: '[]' });
+  });
+});

@@ -1,0 +1,39 @@
+/**
+ * What the checker of a history is told besides the events, and what it answers.
+ * Used by `checkHistory` and by each of the checks.
+ */
+import type { RestartPolicyName } from '../../config/options.js';
+import type { HistoryEvent } from './history.js';
+import type { Injuries } from './ownership.js';
+
+/** What the checker cannot read from the events; times are microseconds of CLOCK_MONOTONIC, see `historyNow`. */
+export interface HistoryFacts extends Injuries {
+  /** Nodes that were cut off from Redis. */
+  cut?: readonly { node: string; from: number; until?: number }[];
+  /** With `cut`: how long before the next owner the cut-off one must have fenced itself. Default 0. */
+  fenceGapMs?: number;
+  /** Ends of processes. `injected`: the test asked for it. */
+  exits?: readonly { node: string; pid: number; at: number; how: string; injected: boolean }[];
+  /** Names that must be owned again within a time after a fault. */
+  wanted?: readonly { name: string; at: number; withinMs: number; because: string }[];
+  /** Restart intensity by name. */
+  limits?: Readonly<Record<string, { maxRestarts: number; maxSeconds: number }>>;
+  /** Restart policy by name, or by its beginning (`job-*`); names that are not here are not held to one. */
+  policies?: Readonly<Record<string, RestartPolicyName>>;
+  /** How long Redis keeps a lease that is not renewed. Default 1500. */
+  leaseTtlMs?: number;
+  /** When Redis was frozen: what was sent to it meanwhile, renewals included, it does when it goes on. */
+  redisFrozen?: readonly { from: number; until?: number }[];
+  /** How much later than its timeout a call may end. Default 3000. */
+  callSlackMs?: number;
+  /** When nothing was broken any more and the cluster was seen to be whole. */
+  settledAt?: number;
+}
+
+/** A broken invariant. */
+export interface Violation {
+  /** I1 to I14, as in the comments of the library; the others as in those of the checker. */
+  invariant: string;
+  sentence: string;
+  events: readonly HistoryEvent[];
+}
