@@ -18,14 +18,14 @@ import { FoundationMetrics } from './metrics/foundation.metrics.js';
 import { CallClient } from './calls/call.client.js';
 import { CallServer } from './calls/call.server.js';
 import { NodeControl, askNode } from './processes/node.control.js';
-import { ProcessCalls } from './calls/call.router.js';
+import { CallRouter } from './calls/call.router.js';
 import { ProcessManager } from './processes/process.manager.js';
 import { nameOf } from './processes/process.target.js';
 import { ProcessRegistry } from './processes/process.registry.js';
 import { ProcessTable } from './processes/process.table.js';
-import { injectedProcesses, remote } from './processes/inject.process.js';
+import { injectedProcesses } from './processes/inject.process.js';
 import { Supervisor } from './processes/supervision/supervisor.js';
-import { ServiceMesh, type ServiceCaller } from './services/service.mesh.js';
+import { ServiceMesh } from './services/service.mesh.js';
 import { ServiceRegistry } from './services/service.registry.js';
 import { ServiceTargets } from './services/service.targets.js';
 import { Telemetry } from './telemetry/telemetry.js';
@@ -33,6 +33,7 @@ import { createEngine } from './backend/create.backend.js';
 import type { Engine, RawTools } from './backend/backend.js';
 import type { NodeIdentity } from './wire/node.identity.js';
 import { FoundationTools } from './backend/foundation.tools.js';
+import { remote } from './calls/remote.proxy.js';
 
 const CONFIG = Symbol.for('foundation:config');
 const ENGINE = Symbol.for('foundation:engine');
@@ -142,10 +143,7 @@ class FoundationDrainModule {}
         services: ServiceTargets,
         control: NodeControl,
         telemetry: Telemetry,
-      ) => {
-        const running = (name: string) => supervisor.running(name) ?? services.running(name) ?? control.running(name);
-        return new CallServer(config, { running }, telemetry);
-      },
+      ) => new CallServer(config, [supervisor, services, control], telemetry),
     },
     {
       provide: CallClient,
@@ -153,13 +151,13 @@ class FoundationDrainModule {}
       useFactory: (...parts: ConstructorParameters<typeof CallClient>) => new CallClient(...parts),
     },
     {
-      provide: ProcessCalls,
+      provide: CallRouter,
       inject: [CONFIG, ENGINE, ProcessRegistry, CallClient, Telemetry],
-      useFactory: (...parts: ConstructorParameters<typeof ProcessCalls>) => new ProcessCalls(...parts),
+      useFactory: (...parts: ConstructorParameters<typeof CallRouter>) => new CallRouter(...parts),
     },
     {
       provide: ProcessManager,
-      inject: [CONFIG, ENGINE, Membership, ProcessTable, ProcessRegistry, Supervisor, ProcessCalls, NodeControl],
+      inject: [CONFIG, ENGINE, Membership, ProcessTable, ProcessRegistry, Supervisor, CallRouter, NodeControl],
       useFactory: (...parts: ConstructorParameters<typeof ProcessManager>) => {
         const [, , membership, , , supervisor, calls] = parts;
         supervisor.onMove(askNode(membership, calls));
@@ -179,21 +177,8 @@ class FoundationDrainModule {}
     },
     {
       provide: ServiceMesh,
-      inject: [ENGINE, Membership, ServiceRegistry, ServiceTargets, ProcessCalls, Telemetry],
-      useFactory: (
-        engine: Engine,
-        membership: Membership,
-        registry: ServiceRegistry,
-        targets: ServiceTargets,
-        calls: ProcessCalls,
-        telemetry: Telemetry,
-      ) => {
-        const caller: ServiceCaller = {
-          toNode: (at, method, args, options) => calls.at(at, method, args, options),
-          toProcess: (name, method, args, options) => calls.call({ name }, method, args, options),
-        };
-        return new ServiceMesh(engine, membership, registry, targets, caller, telemetry);
-      },
+      inject: [ENGINE, Membership, ServiceRegistry, ServiceTargets, CallRouter, Telemetry],
+      useFactory: (...parts: ConstructorParameters<typeof ServiceMesh>) => new ServiceMesh(...parts),
     },
     // health and metrics
     {
@@ -275,8 +260,8 @@ async function engineFor(
 function withRemotes(module: DynamicModule): DynamicModule {
   const remotes = [...injectedProcesses()].map(([token, type]) => ({
     provide: token,
-    inject: [ProcessCalls],
-    useFactory: (calls: ProcessCalls) => remote(calls, { name: nameOf(type), type }),
+    inject: [CallRouter],
+    useFactory: (calls: CallRouter) => remote(calls, { name: nameOf(type), type }),
   }));
   return {
     ...module,

@@ -97,17 +97,8 @@ export type {
   ProcessContext,
   StopReason,
 } from './processes/process.context.js';
-export type {
-  AnyProcess,
-  MethodNames,
-  PartitionedRef,
-  ProcessInfo,
-  ProcessRef,
-  ProcessState,
-  Remote,
-  RemoteCalls,
-  StartResult,
-} from './processes/process.ref.js';
+export type { PartitionedRef, ProcessInfo, ProcessRef, ProcessState, StartResult } from './processes/process.ref.js';
+export type { AnyProcess, MethodNames, Remote, RemoteCalls } from './calls/remote.proxy.js';
 export type { ProcessKind } from './cluster/slot.names.js';
 export type { ProcessTarget } from './processes/process.target.js';
 export type { Candidate, PlacementName } from './processes/supervision/placement.js';

@@ -15,7 +15,7 @@ import { Telemetry } from '../telemetry/telemetry.js';
 import type { CallClient } from './call.client.js';
 import type { CallReply } from './call.codec.js';
 import { Callable } from './callable.decorator.js';
-import { ProcessCalls } from './call.router.js';
+import { CallRouter } from './call.router.js';
 
 class Feed {
   @Callable()
@@ -42,12 +42,12 @@ const value = (result: unknown): CallReply => ({ kind: 'reply', id: '1', outcome
 const running = jest.fn<(name: string) => Promise<OwnerRecord | undefined>>();
 const call = jest.fn<CallClient['call']>();
 const cast = jest.fn<CallClient['cast']>();
-let calls: ProcessCalls;
+let calls: CallRouter;
 
 beforeEach(() => {
   for (const mock of [running, call, cast]) mock.mockReset();
   running.mockResolvedValue(owner('n2', 1));
-  calls = new ProcessCalls(config, { endpoint: 'somewhere:1' }, { running }, { call, cast }, new Telemetry());
+  calls = new CallRouter(config, { endpoint: 'somewhere:1' }, { running }, { call, cast }, new Telemetry());
 });
 
 const feed = { name: 'feed', type: Feed };

@@ -49,7 +49,7 @@ interface Learnt {
 }
 
 /** Which process a call is for. */
-export interface Callee {
+export interface CalledProcess {
   name: string;
   /** The class, where the caller knows it: it says which methods are callable, idempotent, and how long they may take. */
   type?: Type<unknown> | undefined;
@@ -73,7 +73,7 @@ type Answer =
   | { subject: CallSubject; reply?: undefined; interrupted: CallInterruptedError };
 
 /** See the file header. */
-export class ProcessCalls {
+export class CallRouter {
   /** Where a process was when it was last looked up or noted, at most `MAX_OWNERS`, the one that was noted first goes first. */
   readonly #owners = new Map<string, CallTarget>();
 
@@ -108,7 +108,12 @@ export class ProcessCalls {
    * @throws the errors of {@link CallClient.call}, `CallRefusedError` when it was not carried out, `RemoteError`,
    * `RedisUnavailableError` when Redis did not say where the process is, so that nothing was sent.
    */
-  async call(callee: Callee, method: string, args: readonly unknown[], options: CallOptions = {}): Promise<unknown> {
+  async call(
+    callee: CalledProcess,
+    method: string,
+    args: readonly unknown[],
+    options: CallOptions = {},
+  ): Promise<unknown> {
     const marks = this.#check(callee, method);
     const timeout = options.timeout ?? marks?.timeout ?? this.config.calls.timeout;
     checkTimeout(`${callee.name}.${method}`, timeout);
@@ -151,7 +156,7 @@ export class ProcessCalls {
    *
    * @throws the errors of {@link call}.
    */
-  async at(at: CallTarget, method: string, args: readonly unknown[], options: CallOptions = {}): Promise<unknown> {
+  async callAt(at: CallTarget, method: string, args: readonly unknown[], options: CallOptions = {}): Promise<unknown> {
     const timeout = options.timeout ?? this.config.calls.timeout;
     checkTimeout(`${at.name}.${method}`, timeout);
     const subject: CallSubject = { processName: at.name, method, node: at.node };
@@ -193,7 +198,7 @@ export class ProcessCalls {
   }
 
   /** Sends a call and does not wait for it; resolves once it is on its way. */
-  async cast(callee: Callee, method: string, args: readonly unknown[]): Promise<void> {
+  async cast(callee: CalledProcess, method: string, args: readonly unknown[]): Promise<void> {
     this.#check(callee, method);
     const deadline = performance.now() + this.config.calls.timeout;
     const learnt: Learnt = {};
@@ -208,7 +213,7 @@ export class ProcessCalls {
     }
   }
 
-  #check({ name, type }: Callee, method: unknown): ReturnType<typeof callableOf> {
+  #check({ name, type }: CalledProcess, method: unknown): ReturnType<typeof callableOf> {
     if (typeof method !== 'string') throw new ArgumentError(name, 'method', shown(method, 80), 'the name of a method');
     if (type === undefined) return undefined;
     const marks = callableOf(type.prototype, method);
@@ -273,7 +278,7 @@ export class ProcessCalls {
   }
 }
 
-function locationOf({ name, locate }: Callee): () => Location {
+function locationOf({ name, locate }: CalledProcess): () => Location {
   return locate ?? (() => ({ name }));
 }
 

@@ -73,7 +73,7 @@ beforeEach(() => {
   lease = { epoch: 5, isHeld: () => held };
   const call = async <T>(work: () => T | Promise<T>): Promise<T> => work();
   const running = (name: string) => (name === 'feed' && target !== undefined ? { target, lease, call } : undefined);
-  server = new CallServer(config, { running }, new Telemetry());
+  server = new CallServer(config, [{ running }], new Telemetry());
 });
 
 const turn = (): Promise<unknown> => new Promise((done) => setImmediate(done));
@@ -136,7 +136,7 @@ describe('a call that arrives', () => {
           return left-- > 0 ? new Feed() : undefined;
         },
       };
-      const other = new CallServer(config, { running: () => (left > 0 ? instance : undefined) }, new Telemetry());
+      const other = new CallServer(config, [{ running: () => (left > 0 ? instance : undefined) }], new Telemetry());
       const { outcome } = read(await other.handle(requestOf('feed', 'price', 'EUR')));
       expect(['stale', 'value']).toContain(outcome);
     }
@@ -171,7 +171,7 @@ describe('many calls at a time', () => {
   it('do not make those of another process wait', async () => {
     const calls = ['a', 'b'].map((symbol) => ask('slow', [symbol]));
     const call = async <T>(work: () => T | Promise<T>): Promise<T> => work();
-    const both = new CallServer(config, { running: () => ({ target: new Feed(), lease, call }) }, new Telemetry());
+    const both = new CallServer(config, [{ running: () => ({ target: new Feed(), lease, call }) }], new Telemetry());
     for (const symbol of ['c', 'd']) void both.handle(requestOf('one', 'slow', symbol));
     await turn();
     expect(read(await both.handle(requestOf('two', 'price', 'EUR')))).toMatchObject({ outcome: 'value' });

@@ -8,12 +8,12 @@ import { RepeatedLog } from '../logging/throttled.log.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
 import { callableOf } from './callable.decorator.js';
 import { encodeCall, encodeValue, toWireError, type CallRequest } from './call.codec.js';
-import type { Reachable, Running } from './callee.js';
+import type { Callee, CalleeLookup } from './callee.js';
 import { traced } from './call.tracing.js';
 
 /** What a call was resolved to. */
-interface Callee {
-  instance: Reachable;
+interface Found {
+  instance: Callee;
   target: Record<string, (...values: unknown[]) => unknown>;
 }
 
@@ -30,7 +30,7 @@ export class CallServer {
 
   constructor(
     private readonly config: FoundationConfig,
-    private readonly instances: Running,
+    private readonly lookups: readonly CalleeLookup[],
     private readonly telemetry: Pick<Telemetry, 'tracing'>,
   ) {}
 
@@ -66,16 +66,25 @@ export class CallServer {
    * INVARIANT: a call reaches only the very ownership it was resolved for. An instance stops being reachable by the clock, so
    * it is looked at once, in the turn in which the method begins.
    */
-  #find({ process, epoch, method, partitions }: CallRequest): Callee | 'stale' | 'not-callable' {
-    const instance = this.instances.running(process);
-    const target = instance?.target as Callee['target'] | undefined;
+  #find({ process, epoch, method, partitions }: CallRequest): Found | 'stale' | 'not-callable' {
+    const instance = this.#callee(process);
+    const target = instance?.target as Found['target'] | undefined;
     if (instance === undefined || target === undefined || instance.lease.epoch !== epoch) return 'stale';
     // The key that the caller had in mind may belong to another partition by now.
     if (partitions !== undefined && instance.spec?.count !== partitions) return 'stale';
     return callableOf(Object.getPrototypeOf(target), method) === undefined ? 'not-callable' : { instance, target };
   }
 
-  async #carryOut(request: CallRequest, { instance, target }: Callee): Promise<string> {
+  /** It does not matter who is asked first: each has names of its own. */
+  #callee(name: string): Callee | undefined {
+    for (const lookup of this.lookups) {
+      const callee = lookup.running(name);
+      if (callee !== undefined) return callee;
+    }
+    return undefined;
+  }
+
+  async #carryOut(request: CallRequest, { instance, target }: Found): Promise<string> {
     const { id, process, method, args, from, longest = Infinity } = request;
     try {
       const value = await traced(this.telemetry, 'server', process, method, request.trace, () =>

@@ -5,8 +5,8 @@
 import type { Lease, OwnerRecord } from '../backend/leases/leases.js';
 import type { ProcessKind } from '../cluster/slot.names.js';
 
-/** What a call needs of an instance. */
-export interface Reachable {
+/** Something on this node that answers calls: an instance of a process, an object that is a service, the node itself. */
+export interface Callee {
   readonly target: object | undefined;
   lease: Pick<Lease, 'epoch' | 'isHeld'>;
   /** What it is an instance of; a service is of nothing. */
@@ -14,9 +14,9 @@ export interface Reachable {
   call<T>(work: () => T | Promise<T>): Promise<T>;
 }
 
-/** Whoever knows the instances of this node that calls may reach: the supervisor, and the services. */
-export interface Running {
-  running(name: string): Reachable | undefined;
+/** Whoever knows some of what answers calls on this node, each by a name of its own: no process has a colon in its name. */
+export interface CalleeLookup {
+  running(name: string): Callee | undefined;
 }
 
 /** Whoever knows which node owns a process whose start is over: the process registry. */

@@ -12,7 +12,7 @@ import { HealthMonitor } from '../health/health.monitor.js';
 import { CallClient } from '../calls/call.client.js';
 import { CallServer } from '../calls/call.server.js';
 import { NodeControl } from '../processes/node.control.js';
-import { ProcessCalls } from '../calls/call.router.js';
+import { CallRouter } from '../calls/call.router.js';
 import { ProcessManager } from '../processes/process.manager.js';
 import { ProcessRegistry } from '../processes/process.registry.js';
 import { ProcessTable } from '../processes/process.table.js';
@@ -56,9 +56,9 @@ export async function observe(given: FoundationConfig): Promise<Observer> {
   // It is never started, so it owns nothing; the manager asks it what runs here.
   const supervisor = new Supervisor(engine, membership, table, telemetry);
   const registry = new ProcessRegistry(engine, table, membership);
-  const server = new CallServer(config, { running: () => undefined }, telemetry);
+  const server = new CallServer(config, [], telemetry);
   const client = new CallClient(config, node, engine, membership, server, telemetry);
-  const calls = new ProcessCalls(config, engine, registry, client, telemetry);
+  const calls = new CallRouter(config, engine, registry, client, telemetry);
   const control = new NodeControl(config, membership, supervisor);
   const services = new ServiceRegistry(engine, membership, telemetry);
   const close = async (): Promise<void> => {

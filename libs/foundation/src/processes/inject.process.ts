@@ -1,40 +1,9 @@
 /**
- * Turns calls by name into objects with methods, and lets Nest inject them.
- * Called by the manager and the module; underneath a Proxy over `ProcessCalls`.
+ * Lets Nest inject processes as objects whose methods are calls.
+ * The module makes a provider for each, with `remote()`.
  */
 import { Inject, type Type } from '@nestjs/common';
-import type { CallOptions } from '../calls/call.client.js';
-import type { Callee, ProcessCalls } from '../calls/call.router.js';
 import { nameOf } from './process.target.js';
-import type { Remote, RemoteCalls } from './process.ref.js';
-
-/** The ways to call one process. */
-export function remoteCalls<T>(calls: ProcessCalls, callee: Callee, options: CallOptions = {}): RemoteCalls<T> {
-  const ways = {
-    call: (method: string, ...args: unknown[]) => calls.call(callee, method, args, options),
-    cast: (method: string, ...args: unknown[]) => calls.cast(callee, method, args),
-    remote: remote<T>(calls, callee, options),
-    with: (more: CallOptions) => remoteCalls<T>(calls, callee, { ...options, ...more }),
-  };
-  return ways as unknown as RemoteCalls<T>;
-}
-
-/** An object whose every method is a call. */
-export function remote<T>(calls: ProcessCalls, callee: Callee, options: CallOptions = {}): Remote<T> {
-  const methods = new Map<string, (...args: unknown[]) => Promise<unknown>>();
-  return new Proxy(Object.freeze(Object.create(null) as object), {
-    get(_target, method) {
-      // Promises ask for `then`, and loggers, Jest and Nest for symbols and hooks; none of them means a call.
-      if (typeof method !== 'string' || NOT_METHODS.test(method)) return undefined;
-      const known = methods.get(method) ?? ((...args: unknown[]) => calls.call(callee, method, args, options));
-      methods.set(method, known);
-      return known;
-    },
-  }) as Remote<T>;
-}
-
-const NOT_METHODS =
-  /^(?:then|catch|finally|toJSON|toString|toLocaleString|valueOf|constructor|prototype|__proto__|asymmetricMatch|inspect|on(?:Module|Application)\w+|beforeApplicationShutdown)$/;
 
 /** The classes that somebody wants injected; the module makes a provider for each. Tokens only, no state of an application. */
 const injected = new Map<symbol, Type<unknown>>();

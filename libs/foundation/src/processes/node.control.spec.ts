@@ -44,9 +44,9 @@ describe('NodeControl', () => {
       expect(() => node.takes(name, limit, 'a')).toThrow(ArgumentError);
     }
     const asked: unknown[] = [];
-    const at = async (...call: unknown[]) => asked.push(call) > 0;
+    const callAt = async (...call: unknown[]) => asked.push(call) > 0;
     const members = [{ name: 'b', bootId: 'boot-b' }] as unknown as ReturnType<Membership['members']>;
-    const ask = askNode({ members: () => members, self: { name: 'a', bootId: 'boot-a' } }, { at });
+    const ask = askNode({ members: () => members, self: { name: 'a', bootId: 'boot-a' } }, { callAt });
     expect([await ask('b', 'feed', undefined), await ask('gone', 'feed', 1)]).toEqual([true, false]);
     expect(asked).toEqual([
       [{ name: NODE_CONTROL, node: 'b', bootId: 'boot-b', epoch: 1 }, 'takes', ['feed', null, 'a'], expect.anything()],

@@ -7,8 +7,8 @@ import type { FoundationConfig } from '../config/options.js';
 import { ArgumentError, ProcessTimeoutError } from '../errors/foundation.error.js';
 import { shown } from '../errors/describe.js';
 import { Callable } from '../calls/callable.decorator.js';
-import type { Reachable } from '../calls/callee.js';
-import type { ProcessCalls } from '../calls/call.router.js';
+import type { Callee, CalleeLookup } from '../calls/callee.js';
+import type { CallRouter } from '../calls/call.router.js';
 import type { AskNode, Supervisor } from './supervision/supervisor.js';
 
 /** By which calls reach a node; no process has a colon in its name. */
@@ -18,17 +18,19 @@ export const NODE_CONTROL = 'node:control';
 const ASK_MS = 1000;
 
 /** Asks other nodes by their {@link NodeControl.takes}. */
-export function askNode(membership: Pick<Membership, 'members' | 'self'>, calls: Pick<ProcessCalls, 'at'>): AskNode {
+export function askNode(membership: Pick<Membership, 'members' | 'self'>, calls: Pick<CallRouter, 'callAt'>): AskNode {
   return async (node, name, limit) => {
     const bootId = membership.members().find((member) => member.name === node)?.bootId;
     if (bootId === undefined) return false;
     const target = { name: NODE_CONTROL, node, bootId, epoch: 1 };
-    return (await calls.at(target, 'takes', [name, limit ?? null, membership.self.name], { timeout: ASK_MS })) === true;
+    return (
+      (await calls.callAt(target, 'takes', [name, limit ?? null, membership.self.name], { timeout: ASK_MS })) === true
+    );
   };
 }
 
 /** See the file header. */
-export class NodeControl {
+export class NodeControl implements CalleeLookup {
   constructor(
     private readonly config: Pick<FoundationConfig, 'shutdownTimeout'>,
     private readonly membership: Pick<Membership, 'drain'>,
@@ -77,7 +79,7 @@ export class NodeControl {
   }
 
   /** For the call server: a node has no epochs, and is there as long as its process. */
-  running(name: string): Reachable | undefined {
+  running(name: string): Callee | undefined {
     if (name !== NODE_CONTROL) return undefined;
     return { target: this, lease: { epoch: 1, isHeld: () => true }, call: async (work) => work() };
   }

@@ -23,14 +23,14 @@ import { redisError } from '../errors/refusal.js';
 import { Awaited, type News } from './process.changes.js';
 import { NODE_CONTROL, type NodeControl } from './node.control.js';
 import { explain, misfitOf, obstacleOf, type Candidate } from './supervision/placement.js';
-import type { ProcessCalls } from '../calls/call.router.js';
+import type { CallRouter } from '../calls/call.router.js';
+import { type AnyProcess, type RemoteCalls, remoteCalls } from '../calls/remote.proxy.js';
 import { positive, type ProcessOptions } from './process.decorators.js';
 import { metadataOf } from './process.explorer.js';
 import { nameOf, type ProcessTarget } from './process.target.js';
-import type { AnyProcess, PartitionedRef, ProcessInfo, ProcessRef, RemoteCalls, StartResult } from './process.ref.js';
+import type { PartitionedRef, ProcessInfo, ProcessRef, StartResult } from './process.ref.js';
 import type { ProcessRegistry } from './process.registry.js';
 import { isEnded, type ProcessEntry, type ProcessTable, type VersionedEntry } from './process.table.js';
-import { remoteCalls } from './inject.process.js';
 import { partitionOf, processOf, runsEverywhere, slotNames, type ProcessKind } from '../cluster/slot.names.js';
 import { specOf, type ProcessSpec } from './process.specification.js';
 import type { Supervisor } from './supervision/supervisor.js';
@@ -61,7 +61,7 @@ export class ProcessManager {
     private readonly table: ProcessTable,
     private readonly registry: ProcessRegistry,
     private readonly supervisor: Supervisor,
-    private readonly calls: ProcessCalls,
+    private readonly calls: CallRouter,
     private readonly control: Pick<NodeControl, 'drain'>,
   ) {}
 
@@ -305,7 +305,7 @@ export class ProcessManager {
     if (member === undefined) throw new ArgumentError('drain', 'node', `"${node}" (it is no member)`, 'a member');
     const target = { name: NODE_CONTROL, node, bootId: member.bootId, epoch: 1 };
     try {
-      await this.calls.at(target, 'drain', [timeout], { timeout: timeout + this.config.calls.timeout });
+      await this.calls.callAt(target, 'drain', [timeout], { timeout: timeout + this.config.calls.timeout });
     } catch (error) {
       const isThere = this.membership.members().some(({ bootId }) => bootId === member.bootId);
       if (isThere || !isA(error, CallInterruptedError)) throw error;

@@ -2,53 +2,8 @@
  * What callers get to see of a process: where it runs, how to call it, and what the cluster knows of it.
  */
 import type { RestartPolicyName } from '../config/options.js';
-import type { CallOptions } from '../calls/call.client.js';
+import type { AnyProcess, RemoteCalls } from '../calls/remote.proxy.js';
 import type { ProcessKind } from '../cluster/slot.names.js';
-
-/** What is assumed of a process whose class the caller does not name: any method, checked by its owner. */
-export type AnyProcess = Record<string, (...args: unknown[]) => unknown>;
-
-/** The hooks that Foundation calls; nobody else does. */
-type Hook = 'onProcessStart' | 'onProcessStop' | 'onHandoff';
-
-/** Names of the methods of `T`, without the hooks. */
-export type MethodNames<T> = {
-  [K in keyof T]: T[K] extends (...args: never[]) => unknown ? (K extends Hook ? never : K) : never;
-}[keyof T] &
-  string;
-
-/** The methods of `T` as a caller on any node has them: asynchronous. What is not marked `@Callable()` refuses. */
-export type Remote<T> = {
-  readonly [K in MethodNames<T>]: T[K] extends (...args: infer A) => infer R
-    ? (...args: A) => Promise<Awaited<R>>
-    : never;
-};
-
-/** The ways to call a process. */
-export interface RemoteCalls<T = AnyProcess> {
-  /**
-   * Calls a `@Callable()` method on the node that owns the process, and resolves with its result.
-   *
-   * Underneath: PUBLISH to the owner's `…:inbox:<bootId>`, the answer comes back to this node's; nothing leaves the process
-   * when this node is the owner. While nobody owns it, it waits for an owner until the timeout (default 5000 ms).
-   *
-   * @throws RemoteError with what the method threw; `CallRefusedError` when it was not carried out; `CallTimeoutError` and
-   * `CallInterruptedError` when the outcome is unknown.
-   */
-  call<K extends MethodNames<T>>(
-    method: K,
-    ...args: T[K] extends (...args: infer A) => unknown ? A : never
-  ): Promise<T[K] extends (...args: never[]) => infer R ? Awaited<R> : never>;
-  /** The same without waiting for the method; what it throws is logged by its node. */
-  cast<K extends MethodNames<T>>(
-    method: K,
-    ...args: T[K] extends (...args: infer A) => unknown ? A : never
-  ): Promise<void>;
-  /** The same as methods: `await ref.remote.lastPrice('ABC')`. */
-  readonly remote: Remote<T>;
-  /** The same calls with a timeout or a signal of their own. */
-  with(options: CallOptions): RemoteCalls<T>;
-}
 
 /**
  * A process that was running when it was looked up. Calls find it wherever it is by then.

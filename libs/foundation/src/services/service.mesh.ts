@@ -17,6 +17,7 @@ import { isA, show } from '../errors/describe.js';
 import { Log } from '../logging/log.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
 import type { Engine } from '../backend/backend.js';
+import type { CallRouter } from '../calls/call.router.js';
 import { parseJson } from '../wire/json.js';
 import { redisError } from '../errors/refusal.js';
 import { within } from '../time/timeout.js';
@@ -36,23 +37,6 @@ import type {
 } from './service.js';
 import type { ServiceTargets } from './service.targets.js';
 import { ServiceWatch } from './service.watch.js';
-
-/** How the mesh reaches an instance; the calls to processes do it. */
-export interface ServiceCaller {
-  /** One attempt at the object that a node registered as `callee`. */
-  toNode(
-    at: { name: string; node: string; bootId: string; epoch: number },
-    method: string,
-    args: readonly unknown[],
-    options: { timeout?: number; signal?: AbortSignal },
-  ): Promise<unknown>;
-  toProcess(
-    name: string,
-    method: string,
-    args: readonly unknown[],
-    options: { timeout?: number; signal?: AbortSignal },
-  ): Promise<unknown>;
-}
 
 /** What of a process ref the mesh looks at. */
 interface ProcessLike {
@@ -80,7 +64,7 @@ export class ServiceMesh {
     private readonly membership: Membership,
     private readonly registry: ServiceRegistry,
     private readonly targets: ServiceTargets,
-    private readonly caller: ServiceCaller,
+    private readonly calls: Pick<CallRouter, 'call' | 'callAt'>,
     telemetry: Telemetry,
   ) {
     this.#gate = new Gate(telemetry);
@@ -236,9 +220,9 @@ export class ServiceMesh {
   }
 
   #send(service: ServiceInfo, method: string, args: readonly unknown[], options: ServiceCallOptions): Promise<unknown> {
-    if (service.process !== undefined) return this.caller.toProcess(service.process, method, args, options);
+    if (service.process !== undefined) return this.calls.call({ name: service.process }, method, args, options);
     const { node, bootId, instanceId } = service;
-    return this.caller.toNode({ ...this.targets.calleeOf(instanceId), node, bootId }, method, args, options);
+    return this.calls.callAt({ ...this.targets.calleeOf(instanceId), node, bootId }, method, args, options);
   }
 
   #find({ name, capability, matches }: Question): ServiceInfo[] {

@@ -2,20 +2,14 @@
  * The objects of this node that calls to services reach.
  * Filled by the facade, asked by the call server.
  */
+import type { Callee, CalleeLookup } from '../calls/callee.js';
 
 /** Begins the name by which calls reach an object; no process has a colon in its name. */
 const PREFIX = 'service:';
 
-/** What a call needs to reach an object. */
-export interface ServiceTargetOnNode {
-  target: object;
-  lease: { epoch: number; isHeld: () => boolean };
-  call: <T>(work: () => T | Promise<T>) => Promise<T>;
-}
-
 /** See the file header. */
-export class ServiceTargets {
-  readonly #targets = new Map<string, ServiceTargetOnNode>();
+export class ServiceTargets implements CalleeLookup {
+  readonly #targets = new Map<string, Callee>();
 
   /** How calls name an instance. An object has no epochs: it is registered once, under an id of its own. */
   calleeOf(instanceId: string): { name: string; epoch: number } {
@@ -41,7 +35,7 @@ export class ServiceTargets {
   }
 
   /** The object that a call by this name reaches. */
-  running(name: string): ServiceTargetOnNode | undefined {
+  running(name: string): Callee | undefined {
     return this.#targets.get(name);
   }
 }

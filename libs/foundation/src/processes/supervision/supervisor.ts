@@ -11,6 +11,7 @@ import type { Telemetry } from '../../telemetry/telemetry.js';
 import { monotonicNow } from '../../time/monotonic.clock.js';
 import type { Engine } from '../../backend/backend.js';
 import type { Lease } from '../../backend/leases/leases.js';
+import type { CalleeLookup } from '../../calls/callee.js';
 import { isLongTurn, nextTurn } from '../../time/turn.budget.js';
 import { NodeLease } from './unshared.lease.js';
 import { Candidacy, type Place } from './candidacy.js';
@@ -97,7 +98,7 @@ interface Hosted {
 
 /** See the file header. */
 @Injectable()
-export class Supervisor {
+export class Supervisor implements CalleeLookup {
   readonly #hosted = new Map<string, Hosted>();
   readonly #hosting = new Set<Promise<void>>();
   readonly #classes = new Map<string, KnownClass>();
