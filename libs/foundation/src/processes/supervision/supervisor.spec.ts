@@ -494,6 +494,29 @@ describe('Supervisor on the local engine', () => {
     ]);
   });
 
+  it('goes on wanting what fills it up when a hint comes while it tries to get it', async () => {
+    const node = new LocalNode(config);
+    membership = new Membership(node, { ...config, capacity: 1 }, engine, telemetry);
+    table = new ProcessTable(engine, membership);
+    supervisor = new Supervisor(engine, membership, table, telemetry);
+    const create = () => Promise.resolve({ onProcessStart: (ctx: ProcessContext) => void lives.push({ ctx }) });
+    supervisor.know(new Map([['Feed', { type: Feed, create }]]));
+    const acquire = engine.leases.acquire.bind(engine.leases);
+    let others: Lease | undefined;
+    engine.leases.acquire = async (name, above) => {
+      if (others !== undefined) return acquire(name, above);
+      // Another node had it for a moment, and the next one is quicker.
+      await (await acquire(name, above))?.release();
+      for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve));
+      others = await acquire(name, above);
+      return undefined;
+    };
+    await begin(spec());
+    await eventually(() => others !== undefined);
+    await others?.release();
+    await running();
+  });
+
   it('drains also what is being acquired', async () => {
     let go!: () => void;
     const acquire = engine.leases.acquire.bind(engine.leases);

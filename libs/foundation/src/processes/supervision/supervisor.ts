@@ -660,8 +660,14 @@ export class Supervisor implements CalleeLookup {
     this.#expected.forget(name);
     const saysOf = ({ name: node, load }: Member): number => (node === self ? this.#load : load);
     const loadOf = (member: Member): number => this.#expected.loadOf(member.name, saysOf(member));
-    const turn = turnOf(entry, members, self, { loadOf, ownedBy: saysOf });
-    if (turn === undefined) return undefined;
+    // Nor does what is being acquired here speak against itself; a hint may come meanwhile.
+    const itself = this.#candidacy.isTrying(name) ? 1 : 0;
+    const ownedBy = (member: Member): number => saysOf(member) - (member.name === self ? itself : 0);
+    const turn = turnOf(entry, members, self, { loadOf, ownedBy });
+    if (turn === undefined) {
+      this.#noteUnfit(entry);
+      return undefined;
+    }
     const best = members.find((member) => member.name === turn.best);
     const queueMs = best === undefined ? 0 : this.#expected.queueMs(best.name);
     if (best !== undefined) this.#expected.expect(name, best.name, saysOf(best), this.now());
