@@ -1,6 +1,6 @@
 // What is generated from the sources is up to date.
 import { execFile } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, it } from '@jest/globals';
@@ -22,5 +22,26 @@ describe('README.md', () => {
     expect(shown).toContain(aclRule('shop').join(' '));
     const inCluster = aclRule('shop', { isCluster: true }).filter((part) => !aclRule('shop').includes(part));
     for (const part of inCluster) expect(shown).toContain(part);
+  });
+});
+
+describe('docs/architecture.md', () => {
+  const page = readFileSync(join(root, 'docs/architecture.md'), 'utf8');
+  const named = [...page.matchAll(/`([a-z.0-9/]+(?:\/|\.ts))`/g)].map(([, path]) => path!);
+  const isThere = (path: string): boolean => existsSync(join(root, 'libs/foundation/src', path));
+
+  it('names rooms and files that there are', () => {
+    expect(named.length).toBeGreaterThan(60);
+    expect(named.filter((path) => !isThere(path) && !existsSync(join(root, path)))).toEqual([]);
+  });
+
+  it('has every room of the floor plan, so that none is added unnoticed', () => {
+    const plan = readFileSync(join(root, 'test/floors.spec.ts'), 'utf8').match(/const PLAN[^;]*;/)![0];
+    const rooms = [...plan.matchAll(/'([^']+)'/g)].map(([, room]) => room!);
+    const above = (room: string): string[] => room.split('/').map((_, index, all) => all.slice(0, index + 1).join('/'));
+    const isNamed = (room: string): boolean =>
+      above(room).some((each) => page.includes(`\`${each}/\``) || page.includes(`\`${each}.ts\``));
+    expect(rooms.length).toBeGreaterThan(30);
+    expect(rooms.filter((room) => room !== 'decorated' && !isNamed(room))).toEqual([]);
   });
 });
