@@ -155,7 +155,7 @@ export class ProcessManager {
     return owner === undefined ? undefined : this.#ref<T>(owner, typeof name === 'function' ? name : undefined);
   }
 
-  /** The partitions of a process that this node knows, else `undefined`. Costs no network. */
+  /** The partitions of a process that this node knows, else `undefined`. Costs no network, so it may be 100 ms behind, as `list()`. */
   lookupPartitioned<T = AnyProcess>(name: string | Type<T>): PartitionedRef<T> | undefined {
     const entry = this.table.get(nameOf(name));
     if (entry?.kind !== 'partitioned') return undefined;
@@ -165,7 +165,8 @@ export class ProcessManager {
   /**
    * Every singleton, replica and partition the cluster knows, with its owner.
    *
-   * Underneath: this node's copy of `…:processes`, and one script call for each 500 owners.
+   * Underneath: this node's copy of `…:processes`, and one script call for each 500 owners. A node that does not have the class
+   * hears of a process that was started elsewhere up to 100 ms late.
    *
    * @param choose picks those to ask for out of what the copy says, where all that should run is `waiting`. Default all.
    */

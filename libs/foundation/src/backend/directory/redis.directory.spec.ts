@@ -179,6 +179,15 @@ describe('RedisNodes', () => {
       expect((await member('n1')).classes).toEqual(LARGE);
     });
 
+    it('reads the declarations of one beside a node that declares nothing', async () => {
+      const silent = JSON.stringify(recordOf(LARGE, 1, { name: 'n1', bootId: 'boot-n1' }));
+      hash = { n1: `boot-n1 50 {"classes":${JSON.stringify(LARGE)},${silent.slice(1)}` };
+      expect((await member('n1')).declares).toBeUndefined();
+      const { classes, ...rest } = recordOf(LARGE, 2, { name: 'n2', bootId: 'boot-n2' });
+      hash.n2 = `boot-n2 50 ${JSON.stringify({ classes, declares, ...rest })}`;
+      expect((await member('n2')).declares).toEqual(declares);
+    });
+
     it('reads a record that begins with something else', async () => {
       const { classes, ...rest } = recordOf(LARGE, 1, { name: 'n2', bootId: 'boot-n2' });
       hash = { n1: await written('n1', 1), n2: `boot-n2 50 ${JSON.stringify({ ...rest, classes })}` };

@@ -399,7 +399,8 @@ export class RedisNodes implements Nodes {
   }
 
   #headIn(text: string): RecordHead | undefined {
-    if (this.#ownHead !== undefined && text.startsWith(this.#ownHead.text)) return this.#ownHead;
+    const own = this.#ownHead;
+    if (own?.declares !== undefined && text.startsWith(own.text)) return own;
     for (const { head } of this.#known.values()) if (head !== undefined && text.startsWith(head.text)) return head;
     return undefined;
   }
@@ -413,7 +414,9 @@ export class RedisNodes implements Nodes {
     // What was signed for one node must not speak for another.
     if (record?.name === name && record.bootId === bootId) {
       const { classes, declares } = record;
-      const own = head ?? (opened!.length < LARGE_RECORD ? undefined : headOf(classes, declares));
+      // Without declarations it would be the beginning of records that have some, too.
+      const isHead = opened!.length >= LARGE_RECORD && declares !== undefined;
+      const own = head ?? (isHead ? headOf(classes, declares) : undefined);
       return { record, ...(own !== undefined && opened!.startsWith(own.text) ? { head: own } : {}) };
     }
     const host = parseRecord(text.slice(header.length), joinedAt)?.host;
