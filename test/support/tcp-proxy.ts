@@ -140,15 +140,15 @@ class Link {
 
   /** Says something to the client, and closes. */
   end(last: string): void {
-    if (!this.server.destroyed) this.server.resetAndDestroy();
+    drop(this.server);
     if (!this.client.destroyed) this.client.end(last);
     this.listener.closed();
   }
 
   reset(): void {
     for (const timer of this.#timers) clearTimeout(timer);
-    if (!this.client.destroyed) this.client.resetAndDestroy();
-    if (!this.server.destroyed) this.server.resetAndDestroy();
+    drop(this.client);
+    drop(this.server);
     this.listener.closed();
   }
 
@@ -182,4 +182,11 @@ class Link {
     if (this.mode === 'blackhole' || this.mode === 'norequest' || this.mode === 'noreply') return;
     this.reset();
   }
+}
+
+/** libuv resets no socket that is being shut down, and Node 20 then keeps it for ever: the process would never end. */
+function drop(socket: Socket): void {
+  if (socket.destroyed) return;
+  if (socket.writableEnded) socket.destroy();
+  else socket.resetAndDestroy();
 }
