@@ -309,13 +309,16 @@ export class Renewal {
     const sentAt = this.now();
     const { commandTimeout } = this.times;
     const argsOf = (server: number): Args => args([this.#clocks[server]!.at(sentAt), commandTimeout]);
-    const read = (replies: readonly unknown[]): string[][] => replies.map((reply) => toTexts(reply).slice(1));
-    const replies = await this.masters.run(script, keys, argsOf, (all) => enough(read(all)));
-    for (const [server, reply] of replies.entries()) {
-      const serverNow = toNumber(toTexts(reply)[0]);
+    const withoutTime = (texts: readonly string[]): string[] => texts.slice(1);
+    const replies = await this.masters.run(script, keys, argsOf, (all) =>
+      enough(all.map((reply) => withoutTime(toTexts(reply)))),
+    );
+    const read = replies.map(toTexts);
+    for (const [server, [time]] of read.entries()) {
+      const serverNow = toNumber(time);
       if (serverNow > 0) this.#clocks[server]!.note(sentAt, serverNow);
     }
-    return read(replies);
+    return read.map(withoutTime);
   }
 
   /** Sets the timer for the lease that ends first. */

@@ -100,9 +100,10 @@ export class CatchUp {
     for (const asked of bootId === undefined ? this.#unanswered.values() : [this.#unanswered.get(bootId)]) {
       if (asked !== undefined) asked.mayHaveLost = true;
     }
-    if (bootId === undefined) this.#answered.clear();
-    else this.#answered.delete(bootId);
-    if (bootId === undefined) this.#suspectSilent();
+    if (bootId === undefined) {
+      this.#answered.clear();
+      this.#suspectSilent();
+    } else this.#answered.delete(bootId);
     this.#look(ASK_AFTER_CUT_MS);
     if (this.#unanswered.size > 0) this.#askSoon(ASK_AFTER_CUT_MS);
   }

@@ -167,14 +167,15 @@ export class Candidacy {
   async #ask(): Promise<void> {
     const limit = this.now() + TOGETHER_MS;
     const all = [...this.#names].filter(([, { busy, dueAt }]) => !busy && dueAt <= limit);
-    const sure = all.filter(([, { fresh, rank }]) => fresh && rank === 0).map(([name]) => name);
-    const due = sure.length === 0 ? all : all.filter(([, { fresh, rank }]) => !fresh || rank > 0);
-    for (const [, candidate] of all) {
+    const sure: string[] = [];
+    const due: string[] = [];
+    for (const [name, candidate] of all) {
+      (candidate.fresh && candidate.rank === 0 ? sure : due).push(name);
       candidate.hinted = false;
       candidate.fresh = false;
     }
     try {
-      const asked = due.length === 0 ? [] : await this.leases.standing(due.map(([name]) => name));
+      const asked = due.length === 0 ? [] : await this.leases.standing(due);
       const free = [...sure, ...(await this.#sort(asked))];
       for (let index = 0; index < free.length; index += PARALLEL) {
         await Promise.all(free.slice(index, index + PARALLEL).map((name) => this.#try(name)));

@@ -391,8 +391,7 @@ export class Supervisor implements CalleeLookup {
       this.#sweptAt = now;
       unattended('the regular sweep', this.#endings.sweep());
     }
-    if (now - this.#lookedAtAllAt >= LOOK_AT_ALL_EVERY_MS || this.#seen !== this.membership.state) this.wake();
-    this.#seen = this.membership.state;
+    if (now - this.#lookedAtAllAt >= LOOK_AT_ALL_EVERY_MS) this.wake();
     if (this.#due.size > 0) this.#arm();
   }
 
@@ -648,11 +647,14 @@ export class Supervisor implements CalleeLookup {
   #place(name: string): Place | undefined {
     const entry = this.table.get(name);
     if (entry === undefined) return FIRST;
-    if (!this.#mayRun(entry)) {
-      // It is no candidate any more, so it would not be looked at again.
-      this.#noteUnfit(entry);
-      return undefined;
-    }
+    const place = this.#mayRun(entry) ? this.#placeOf(entry) : undefined;
+    // It is no candidate any more, so it would not be looked at again.
+    if (place === undefined) this.#noteUnfit(entry);
+    return place;
+  }
+
+  #placeOf(entry: VersionedEntry): Place | undefined {
+    const { name } = entry;
     if (this.#promised.has(name)) return FIRST;
     const members = this.membership.members();
     const { name: self } = this.membership.self;
@@ -664,10 +666,7 @@ export class Supervisor implements CalleeLookup {
     const itself = this.#candidacy.isTrying(name) ? 1 : 0;
     const ownedBy = (member: Member): number => saysOf(member) - (member.name === self ? itself : 0);
     const turn = turnOf(entry, members, self, { loadOf, ownedBy });
-    if (turn === undefined) {
-      this.#noteUnfit(entry);
-      return undefined;
-    }
+    if (turn === undefined) return undefined;
     const best = members.find((member) => member.name === turn.best);
     const queueMs = best === undefined ? 0 : this.#expected.queueMs(best.name);
     if (best !== undefined) this.#expected.expect(name, best.name, saysOf(best), this.now());
