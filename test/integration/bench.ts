@@ -1,4 +1,4 @@
-// What the integration specs share: engines and applications on a Redis of the spec's own, each with a log of its own.
+// What the integration specs share: backends and applications on a Redis of the spec's own, each with a log of its own.
 import 'reflect-metadata';
 import { Logger, type LoggerService } from '@nestjs/common';
 import { Test, type TestingModule } from '@nestjs/testing';
@@ -15,8 +15,8 @@ import {
 import { LocalNode } from '../../libs/foundation/src/cluster/local.node.js';
 import { resolve } from '../../libs/foundation/src/config/resolve.js';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
-import { createEngine } from '../../libs/foundation/src/backend/create.backend.js';
-import type { Engine } from '../../libs/foundation/src/backend/backend.js';
+import { createBackend } from '../../libs/foundation/src/backend/create.backend.js';
+import type { Backend } from '../../libs/foundation/src/backend/backend.js';
 import { keysOf, type Keys } from '../../libs/foundation/src/wire/keys.js';
 import { startRedis, type RedisServer } from '../support/redis-server.js';
 import { requireNoLeak } from '../support/secrets.js';
@@ -72,7 +72,7 @@ export function credentials({ url }: RedisServer): { username?: string; password
 }
 
 export interface Bench {
-  engine: Engine;
+  backend: Backend;
   node: LocalNode;
   events: { event: keyof FoundationEvents; payload: FoundationEvents[keyof FoundationEvents] }[];
   of<E extends keyof FoundationEvents>(event: E): FoundationEvents[E][];
@@ -113,16 +113,20 @@ export function onOwnRedis(stand: (ground: Ground) => void): void {
 
 export const closeLater = (close: () => Promise<unknown>): void => void opened.push(close);
 
-/** An engine that is connected. */
-export async function engineOn(server: RedisServer, appName: string, options: FoundationOptions = {}): Promise<Bench> {
-  const bench = await engineFor(server, appName, options);
+/** A backend that is connected. */
+export async function backendOn(server: RedisServer, appName: string, options: FoundationOptions = {}): Promise<Bench> {
+  const bench = await backendFor(server, appName, options);
   // As a node does it: on a busy machine the first connection may take longer than a lease has time for.
-  await eventually(() => bench.engine.open().then(() => true), { timeout: 20_000, what: 'A connection' });
+  await eventually(() => bench.backend.open().then(() => true), { timeout: 20_000, what: 'A connection' });
   return bench;
 }
 
-/** An engine that has not connected yet. */
-export async function engineFor(server: RedisServer, appName: string, options: FoundationOptions = {}): Promise<Bench> {
+/** A backend that has not connected yet. */
+export async function backendFor(
+  server: RedisServer,
+  appName: string,
+  options: FoundationOptions = {},
+): Promise<Bench> {
   const all = { cluster: true, redis: server.url, appName, nodeName: freshName('node'), lease: LEASE, ...options };
   const config = resolve({ membership: MEMBERSHIP, ...all }, {}, { host: 'h', pid: 1 });
   const node = new LocalNode(config);
@@ -130,11 +134,11 @@ export async function engineFor(server: RedisServer, appName: string, options: F
   const events: Bench['events'] = [];
   telemetry.attach('*', (event, payload) => events.push({ event, payload }));
   shown.push(() => events.map((one) => JSON.stringify(one)));
-  const engine = await createEngine(config, node, telemetry);
-  closeLater(() => engine.close());
+  const backend = await createBackend(config, node, telemetry);
+  closeLater(() => backend.close());
   const of = <E extends keyof FoundationEvents>(name: E) =>
     events.filter(({ event }) => event === name).map(({ payload }) => payload as FoundationEvents[E]);
-  return { engine, node, events, of };
+  return { backend, node, events, of };
 }
 
 /** A process that tells its epoch, and crashes when it is asked to; a spec gives it a name. */

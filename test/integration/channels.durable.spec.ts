@@ -15,7 +15,7 @@ import {
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
 import type { Keys } from '../../libs/foundation/src/wire/keys.js';
 import { RedisStreams } from '../../libs/foundation/src/backend/streams/redis.streams.js';
-import { createSeal } from '../../libs/foundation/src/security/signer.js';
+import { createSigner } from '../../libs/foundation/src/security/signer.js';
 import { secret } from '../support/secrets.js';
 import { startRedis, type RedisServer } from '../support/redis-server.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
@@ -503,7 +503,7 @@ describe('When something breaks', () => {
         () => new Redis(server.adminUrl),
         keys,
         `life-${life}`,
-        createSeal('life', undefined),
+        createSigner('life', undefined),
       );
       const consumer = await lifetime.consume(
         { stream: 'orders', group: 'billing', from: '0', batch: 16, retryAfter: 50, maxDeliveries },

@@ -18,7 +18,7 @@ import {
   type ProcessContext,
 } from 'nestjs-foundation';
 import type { RedisServer } from '../support/redis-server.js';
-import { CapturedLog, LEASE, boot, engineOn, formed, onOwnRedis, type Bench, type Booted } from './bench.js';
+import { CapturedLog, LEASE, boot, backendOn, formed, onOwnRedis, type Bench, type Booted } from './bench.js';
 
 let server: RedisServer;
 let appName: string;
@@ -35,7 +35,7 @@ class Member {
   record!: NodeRecord;
   constructor(readonly bench: Bench) {}
   static async join(options: FoundationOptions): Promise<Member> {
-    const member = new Member(await engineOn(server, appName, options));
+    const member = new Member(await backendOn(server, appName, options));
     expect(await member.joinAs(member.name, options)).toMatchObject({ joined: true });
     return member;
   }
@@ -48,13 +48,13 @@ class Member {
       ...{ load: 0, lag: 0, labels: {}, replicas: {}, listens: {}, leaseServers: 1, joinedAt: 0 },
       ...membership,
     };
-    return this.bench.engine.nodes.join(this.record);
+    return this.bench.backend.directory.join(this.record);
   }
   beat() {
-    return this.bench.engine.nodes.beat(this.record.name, this.record.bootId);
+    return this.bench.backend.directory.beat(this.record.name, this.record.bootId);
   }
   async members(): Promise<string[]> {
-    const { members } = await this.bench.engine.nodes.view();
+    const { members } = await this.bench.backend.directory.view();
     return members.map(({ name }) => name).sort();
   }
 }
@@ -72,7 +72,7 @@ describe('A node with other times of membership', () => {
     expect((await fast.beat()).late).toEqual([]);
     expect(await fast.members()).toEqual([slow.name, fast.name].sort());
     // Nor is its name taken.
-    const second = new Member(await engineOn(server, appName, { membership: FAST }));
+    const second = new Member(await backendOn(server, appName, { membership: FAST }));
     expect(await second.joinAs(slow.name, { membership: FAST })).toMatchObject({ joined: false });
     // A beat that is late by a second itself says that all were held up, so this is tried again on a machine that is busy.
     await eventually(async () => {
@@ -107,7 +107,7 @@ describe('A node with other times of membership', () => {
     const slow = await Member.join({ membership: SLOW });
     await server.cli('ZADD', keys.beats, await agoInMs(9000), slow.name);
     const other = new Member(
-      await engineOn(server, appName, { security: { cookie: 'another cookie, of 16 and more' } }),
+      await backendOn(server, appName, { security: { cookie: 'another cookie, of 16 and more' } }),
     );
     expect(await other.joinAs(other.name, {})).toEqual({ joined: false, refused: 'cookie' });
   });
@@ -145,11 +145,11 @@ describe('The clock of Redis', () => {
 describe('After a loss of data', () => {
   const LONG: FoundationOptions = { lease: { ...LEASE, ttl: 5000, renewEvery: 1500 }, membership: SLOW };
   const SHORT: FoundationOptions = { lease: LEASE, membership: FAST };
-  const graceOf = ({ bench }: Member): Promise<number> => bench.engine.leases.grace();
+  const graceOf = ({ bench }: Member): Promise<number> => bench.backend.leases.grace();
 
   it('the longest lease counts for all who have met its owner, and for those that join them', async () => {
     const [long, short] = [await Member.join(LONG), await Member.join(SHORT)];
-    const lease: Lease = await eventually(() => long.bench.engine.leases.acquire('feed'));
+    const lease: Lease = await eventually(() => long.bench.backend.leases.acquire('feed'));
     await short.beat();
     // The owner is cut off: it does not renew, and counts on its lease until its own deadline.
     await server.cli('FLUSHALL');
@@ -157,7 +157,7 @@ describe('After a loss of data', () => {
     expect(await graceOf(short)).toBeGreaterThan(4000);
     const newcomer = await Member.join(SHORT);
     expect(await graceOf(newcomer)).toBeGreaterThan(4000);
-    expect(await newcomer.bench.engine.leases.acquire('feed')).toBeUndefined();
+    expect(await newcomer.bench.backend.leases.acquire('feed')).toBeUndefined();
     expect(lease.isHeld() || lease.signal.aborted).toBe(true);
   });
 
@@ -183,7 +183,7 @@ describe('After a loss of data', () => {
   it('it counts no more a while after the last of its nodes has left', async () => {
     const [long, short] = [await Member.join(LONG), await Member.join(SHORT)];
     await short.beat();
-    await long.bench.engine.nodes.leave(long.name, long.record.bootId);
+    await long.bench.backend.directory.leave(long.name, long.record.bootId);
     const longest = `${keys.incarnation}:longest`;
     expect(Number(await server.cli('PTTL', longest))).toBeLessThanOrEqual(60_000);
     // As a minute later, for one that has not met it.

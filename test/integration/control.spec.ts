@@ -11,7 +11,7 @@ import type { Keys } from '../../libs/foundation/src/wire/keys.js';
 import type { NodeRecord } from '../../libs/foundation/src/backend/directory/directory.js';
 import { PUT_BACK } from '../../libs/foundation/src/backend/tables/table.js';
 import type { RedisServer } from '../support/redis-server.js';
-import { CapturedLog, MEMBERSHIP, closeLater, engineOn, type Bench, onOwnRedis } from './bench.js';
+import { CapturedLog, MEMBERSHIP, closeLater, backendOn, type Bench, onOwnRedis } from './bench.js';
 
 let server: RedisServer;
 let appName: string;
@@ -28,100 +28,102 @@ const record = (name: string, bootId: string, more: Partial<NodeRecord> = {}): N
 
 describe('Nodes', () => {
   it('join, are seen, beat and leave; the version rises with each change and not with a beat', async () => {
-    const { nodes } = (await engineOn(server, appName)).engine;
+    const { directory } = (await backendOn(server, appName)).backend;
     const versions: number[] = [];
     const look = async () => {
-      const view = await nodes.view();
+      const view = await directory.view();
       versions.push(view.version);
       return view.members.map(({ name }) => name).sort();
     };
-    expect(await nodes.join(record('a', 'boot-a'))).toEqual({ joined: true, now: expect.any(Number) });
+    expect(await directory.join(record('a', 'boot-a'))).toEqual({ joined: true, now: expect.any(Number) });
     expect(await look()).toEqual(['a']);
-    expect((await nodes.join(record('b', 'boot-b', { load: 2 }))).joined).toBe(true);
+    expect((await directory.join(record('b', 'boot-b', { load: 2 }))).joined).toBe(true);
     expect(await look()).toEqual(['a', 'b']);
-    const beat = await nodes.beat('a', 'boot-a');
+    const beat = await directory.beat('a', 'boot-a');
     expect(beat).toEqual({
       ...{ status: 'ok', viewVersion: versions[1], tableVersion: 0, late: [] },
       ...{ incarnation: expect.stringMatching(/^\w+ \d+$/), now: expect.any(Number) },
     });
-    await nodes.beat('a', 'boot-a', { record: record('a', 'boot-a', { state: 'draining' }), changed: true });
-    expect((await nodes.view()).members.find(({ name }) => name === 'a')?.state).toBe('draining');
+    await directory.beat('a', 'boot-a', { record: record('a', 'boot-a', { state: 'draining' }), changed: true });
+    expect((await directory.view()).members.find(({ name }) => name === 'a')?.state).toBe('draining');
     await look();
-    await nodes.leave('b', 'boot-b');
+    await directory.leave('b', 'boot-b');
     expect(await look()).toEqual(['a']);
     expect(versions).toEqual([...new Set(versions)].sort((x, y) => x - y));
-    expect(await nodes.reasons(['boot-b', 'boot-x'])).toEqual(['shutdown', 'timeout']);
-    expect(await nodes.reasons([])).toEqual([]);
+    expect(await directory.reasons(['boot-b', 'boot-x'])).toEqual(['shutdown', 'timeout']);
+    expect(await directory.reasons([])).toEqual([]);
   });
 
   it('refuse a name that is alive, and give it once its owner is gone', async () => {
-    const { nodes } = (await engineOn(server, appName)).engine;
-    await nodes.join(record('a', 'boot-1'));
-    const refused = await nodes.join(record('a', 'boot-2'));
+    const { directory } = (await backendOn(server, appName)).backend;
+    await directory.join(record('a', 'boot-1'));
+    const refused = await directory.join(record('a', 'boot-2'));
     expect(refused).toEqual({ joined: false, otherBootId: 'boot-1', beatAt: expect.any(Number) });
-    expect((await nodes.join(record('a', 'boot-1'))).joined).toBe(true);
+    expect((await directory.join(record('a', 'boot-1'))).joined).toBe(true);
     const began = performance.now();
-    await eventually(async () => (await nodes.join(record('a', 'boot-2'))).joined);
+    await eventually(async () => (await directory.join(record('a', 'boot-2'))).joined);
     expect(performance.now() - began).toBeGreaterThan(MEMBERSHIP.ttl * 0.9);
-    expect(await nodes.beat('a', 'boot-1')).toMatchObject({ status: 'replaced', otherBootId: 'boot-2' });
+    expect(await directory.beat('a', 'boot-1')).toMatchObject({ status: 'replaced', otherBootId: 'boot-2' });
     // The one that was replaced must not take the record of the other one with it.
-    await nodes.leave('a', 'boot-1');
-    expect((await nodes.view()).members).toMatchObject([{ bootId: 'boot-2' }]);
-    expect((await nodes.beat('a', 'boot-2')).status).toBe('ok');
+    await directory.leave('a', 'boot-1');
+    expect((await directory.view()).members).toMatchObject([{ bootId: 'boot-2' }]);
+    expect((await directory.beat('a', 'boot-2')).status).toBe('ok');
   });
 
   it('are late first, then gone, by the beat of any other one', async () => {
-    const bench = await engineOn(server, appName);
-    const { nodes } = bench.engine;
+    const bench = await backendOn(server, appName);
+    const { directory } = bench.backend;
     const hints: Hint[] = [];
-    bench.engine.onHint((hint) => hints.push(hint));
-    await nodes.join(record('a', 'boot-a'));
-    await nodes.join(record('silent', 'boot-s'));
-    const before = (await nodes.view()).version;
-    await eventually(async () => (await nodes.beat('a', 'boot-a')).late.includes('silent'));
-    await eventually(async () => (await nodes.view()).members.length === 1 || !(await nodes.beat('a', 'boot-a')));
-    expect((await nodes.view()).version).toBeGreaterThan(before);
-    expect((await nodes.beat('silent', 'boot-s')).status).toBe('gone');
-    expect(await nodes.reasons(['boot-s'])).toEqual(['timeout']);
+    bench.backend.onHint((hint) => hints.push(hint));
+    await directory.join(record('a', 'boot-a'));
+    await directory.join(record('silent', 'boot-s'));
+    const before = (await directory.view()).version;
+    await eventually(async () => (await directory.beat('a', 'boot-a')).late.includes('silent'));
+    await eventually(
+      async () => (await directory.view()).members.length === 1 || !(await directory.beat('a', 'boot-a')),
+    );
+    expect((await directory.view()).version).toBeGreaterThan(before);
+    expect((await directory.beat('silent', 'boot-s')).status).toBe('gone');
+    expect(await directory.reasons(['boot-s'])).toEqual(['timeout']);
     await eventually(() => hints.some(({ t }) => t === 'view'));
   });
 
   it('send their load as a hint', async () => {
-    const bench = await engineOn(server, appName);
+    const bench = await backendOn(server, appName);
     const hints: Hint[] = [];
-    bench.engine.onHint((hint) => hints.push(hint));
-    const { nodes } = bench.engine;
-    await nodes.join(record('a', 'boot-a'));
-    await nodes.beat('a', 'boot-a', { record: record('a', 'boot-a', { load: 4 }), changed: false });
+    bench.backend.onHint((hint) => hints.push(hint));
+    const { directory } = bench.backend;
+    await directory.join(record('a', 'boot-a'));
+    await directory.beat('a', 'boot-a', { record: record('a', 'boot-a', { load: 4 }), changed: false });
     await eventually(() => hints.some((hint) => hint.t === 'load' && hint.node === 'a' && hint.load === 4));
   });
 
   it('see the loss of data by another life of Redis', async () => {
-    const { nodes } = (await engineOn(server, appName)).engine;
-    await nodes.join(record('a', 'boot-a'));
-    const before = await nodes.beat('a', 'boot-a');
-    const versions = [(await nodes.view()).version];
+    const { directory } = (await backendOn(server, appName)).backend;
+    await directory.join(record('a', 'boot-a'));
+    const before = await directory.beat('a', 'boot-a');
+    const versions = [(await directory.view()).version];
     await server.cli('FLUSHALL');
-    const after = await nodes.beat('a', 'boot-a');
+    const after = await directory.beat('a', 'boot-a');
     expect(after.status).toBe('gone');
     expect(after.incarnation).not.toBe(before.incarnation);
-    await nodes.join(record('a', 'boot-a'));
-    versions.push((await nodes.view()).version);
+    await directory.join(record('a', 'boot-a'));
+    versions.push((await directory.view()).version);
     expect(versions[1]).toBeGreaterThan(versions[0]!);
   });
 
   it('skip records that nobody can read', async () => {
-    const { nodes } = (await engineOn(server, appName)).engine;
-    await nodes.join(record('a', 'boot-a'));
+    const { directory } = (await backendOn(server, appName)).backend;
+    await directory.join(record('a', 'boot-a'));
     await server.cli('HSET', keys.nodes, 'x', 'garbage', 'y', 'boot {"name":5}', 'z', 'boot null', 'w', '');
-    expect((await nodes.view()).members.map(({ name }) => name)).toEqual(['a']);
-    expect((await nodes.beat('a', 'boot-a')).status).toBe('ok');
+    expect((await directory.view()).members.map(({ name }) => name)).toEqual(['a']);
+    expect((await directory.beat('a', 'boot-a')).status).toBe('ok');
   });
 });
 
 describe('Table', () => {
   const tableOf = async () => {
-    const { table } = (await engineOn(server, appName)).engine;
+    const { table } = (await backendOn(server, appName)).backend;
     return {
       ...{ table, since: (version: number) => table.since(version) },
       put: async (key: string, value: string, expected: number) =>
@@ -201,17 +203,17 @@ describe('ProcessTable', () => {
     ...{ status: 'wanted', after: 0, confirmed: true },
     ...more,
   });
-  const copyOf = ({ engine }: Bench, now: () => number = Date.now) => {
+  const copyOf = ({ backend }: Bench, now: () => number = Date.now) => {
     const listeners: MembershipListener[] = [];
     const membership = { listen: (each: MembershipListener) => listeners.push(each), clusterNow: now };
-    return { table: new ProcessTable(engine, membership as unknown as Membership), listeners };
+    return { table: new ProcessTable(backend, membership as unknown as Membership), listeners };
   };
 
   it('put back by a node that has missed a stop does not undo the stop', async () => {
-    const fresh = copyOf(await engineOn(server, appName));
-    const bench = await engineOn(server, appName);
+    const fresh = copyOf(await backendOn(server, appName));
+    const bench = await backendOn(server, appName);
     // Its hints get lost.
-    const stale = copyOf({ ...bench, engine: { ...bench.engine, onHint: () => () => undefined } });
+    const stale = copyOf({ ...bench, backend: { ...bench.backend, onHint: () => () => undefined } });
     await fresh.table.change('other', () => entry('other'));
     await fresh.table.change('feed', () => entry('feed'));
     await stale.table.sync();
@@ -223,18 +225,18 @@ describe('ProcessTable', () => {
       for (const listener of listeners) listener.dataLoss?.();
       await eventually(async () => (await table.sync(), table.get('feed') !== undefined));
       await eventually(
-        async () => (await bench.engine.table.since(0)).rows.filter(({ value }) => value !== '').length === 2,
+        async () => (await bench.backend.table.since(0)).rows.filter(({ value }) => value !== '').length === 2,
       );
     }
     await eventually(async () => {
       await stale.table.sync();
       return [stale, fresh].every(({ table }) => table.get('feed')?.status === 'stopped');
     });
-    expect((await bench.engine.table.since(0)).rows.find(({ key }) => key === 'feed')?.value).toContain('stopped');
+    expect((await bench.backend.table.since(0)).rows.find(({ key }) => key === 'feed')?.value).toContain('stopped');
   });
 
   it('is one for all nodes', async () => {
-    const [a, b] = [copyOf(await engineOn(server, appName)), copyOf(await engineOn(server, appName))];
+    const [a, b] = [copyOf(await backendOn(server, appName)), copyOf(await backendOn(server, appName))];
     await a.table.change('feed', () => entry('feed', { args: ['EUR'] }));
     await eventually(() => b.table.get('feed') !== undefined);
     await Promise.all(
@@ -248,7 +250,7 @@ describe('ProcessTable', () => {
   });
 
   it('comes back after FLUSHALL', async () => {
-    const [a, b] = [copyOf(await engineOn(server, appName)), copyOf(await engineOn(server, appName))];
+    const [a, b] = [copyOf(await backendOn(server, appName)), copyOf(await backendOn(server, appName))];
     await a.table.change('feed', () => entry('feed'));
     await eventually(() => b.table.get('feed') !== undefined);
     await server.cli('FLUSHALL');
@@ -266,7 +268,7 @@ describe('ProcessTable', () => {
 
   it('forgets a pruned entry on all nodes', async () => {
     const later = () => Date.now() + 11 * 60_000;
-    const [a, b] = [copyOf(await engineOn(server, appName), later), copyOf(await engineOn(server, appName), later)];
+    const [a, b] = [copyOf(await backendOn(server, appName), later), copyOf(await backendOn(server, appName), later)];
     await a.table.change('feed', () => entry('feed', { status: 'completed' }));
     await eventually(() => b.table.get('feed') !== undefined);
     await a.table.prune();
@@ -293,7 +295,7 @@ describe('Restarts', () => {
   };
 
   it('count a crash once for each epoch, within the window, on whichever node', async () => {
-    const [a, b] = [(await engineOn(server, appName)).engine, (await engineOn(server, appName)).engine];
+    const [a, b] = [(await backendOn(server, appName)).backend, (await backendOn(server, appName)).backend];
     expect(await a.restarts.crashed('feed', 1, 60_000)).toBe(1);
     expect(await b.restarts.crashed('feed', 1, 60_000)).toBe(1);
     expect(await b.restarts.crashed('feed', 2, 60_000)).toBe(2);
@@ -304,7 +306,7 @@ describe('Restarts', () => {
   });
 
   it('call for a restart once, after its delay, on one of the nodes', async () => {
-    const [a, b] = [(await engineOn(server, appName)).engine, (await engineOn(server, appName)).engine];
+    const [a, b] = [(await backendOn(server, appName)).backend, (await backendOn(server, appName)).backend];
     const [heardA, heardB] = [handlers(), handlers()];
     await Promise.all([a.restarts.open(heardA), b.restarts.open(heardB)]);
     const began = performance.now();
@@ -326,7 +328,7 @@ describe('Restarts', () => {
   });
 
   it('have at most one job for each name and epoch, with an id that is neither a number nor has a colon', async () => {
-    const { restarts } = (await engineOn(server, appName)).engine;
+    const { restarts } = (await backendOn(server, appName)).backend;
     for (const name of ['feed', 'with:colon', '123', 'é'.repeat(100)]) {
       for (let time = 0; time < 3; time++) await restarts.schedule(name, 7, 60_000);
     }
@@ -336,7 +338,7 @@ describe('Restarts', () => {
   });
 
   it('move a malformed job to failed at once, and go on with the next one', async () => {
-    const { restarts } = (await engineOn(server, appName)).engine;
+    const { restarts } = (await backendOn(server, appName)).backend;
     const heard = handlers();
     await restarts.open(heard);
     const queue = queueOf();
@@ -366,7 +368,7 @@ describe('Restarts', () => {
   });
 
   it('do not lose the worker when a handler throws', async () => {
-    const { restarts } = (await engineOn(server, appName)).engine;
+    const { restarts } = (await backendOn(server, appName)).backend;
     const heard = handlers();
     heard.restart.mockRejectedValueOnce(new Error('Redis blinked'));
     await restarts.open(heard);
@@ -376,7 +378,7 @@ describe('Restarts', () => {
   });
 
   it('have their sweep planned anew where a clock that was an hour ahead planned it', async () => {
-    const { restarts } = (await engineOn(server, appName)).engine;
+    const { restarts } = (await backendOn(server, appName)).backend;
     const heard = handlers();
     await restarts.open(heard);
     const queue = queueOf();
@@ -400,7 +402,7 @@ describe('Restarts', () => {
   });
 
   it('have one sweep for all nodes, which is put back after data loss', async () => {
-    const [a, b] = [(await engineOn(server, appName)).engine, (await engineOn(server, appName)).engine];
+    const [a, b] = [(await backendOn(server, appName)).backend, (await backendOn(server, appName)).backend];
     const [heardA, heardB] = [handlers(), handlers()];
     await Promise.all([a.restarts.open(heardA), b.restarts.open(heardB)]);
     const queue = queueOf();

@@ -9,8 +9,8 @@ import { Redis } from 'ioredis';
 import { Secret } from '../../libs/foundation/src/security/secret.js';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
 import { keysOf } from '../../libs/foundation/src/wire/keys.js';
-import { createSeal } from '../../libs/foundation/src/security/signer.js';
-import { Stamps } from '../../libs/foundation/src/security/replay.guard.js';
+import { createSigner } from '../../libs/foundation/src/security/signer.js';
+import { ReplayGuard } from '../../libs/foundation/src/security/replay.guard.js';
 import { Mutator, fuzzPlan } from '../support/mutations.js';
 import { startRedis } from '../support/redis-server.js';
 import { secret } from '../support/secrets.js';
@@ -71,8 +71,8 @@ for (const [what, cookie, direct] of [
           heardTexts.set(topic, [...list.slice(-20), text]);
         });
         await tap.psubscribe('*');
-        const seal = createSeal(appName, cookie === undefined ? undefined : new Secret(cookie));
-        const stamps = new Stamps('boot-of-fuzz');
+        const seal = createSigner(appName, cookie === undefined ? undefined : new Secret(cookie));
+        const stamps = new ReplayGuard('boot-of-fuzz');
         /** Opens what is signed, changes it, and signs it again where this one has the cookie, or now and then does not. */
         const changed = (place: string, text: string, isStamped = false): string => {
           const opened = seal.open(place, text);

@@ -18,12 +18,12 @@ import { eventually } from '../../libs/foundation/src/testing/eventually.js';
 import type { Keys } from '../../libs/foundation/src/wire/keys.js';
 import { LIVES, type Lives } from '../../libs/foundation/src/wire/key.lifetimes.js';
 import { Loads } from '../../libs/foundation/src/backend/directory/load.hints.js';
-import { Masters } from '../../libs/foundation/src/backend/leases/lease.quorum.js';
-import { RedisNodes } from '../../libs/foundation/src/backend/directory/redis.directory.js';
+import { LeaseQuorum } from '../../libs/foundation/src/backend/leases/lease.quorum.js';
+import { RedisNodeDirectory } from '../../libs/foundation/src/backend/directory/redis.directory.js';
 import { RedisStreams } from '../../libs/foundation/src/backend/streams/redis.streams.js';
 import { RedisTable } from '../../libs/foundation/src/backend/tables/redis.table.js';
 import { RedlockLeases, createRedlock } from '../../libs/foundation/src/backend/leases/redlock.leases.js';
-import { createSeal } from '../../libs/foundation/src/security/signer.js';
+import { createSigner } from '../../libs/foundation/src/security/signer.js';
 import { monotonicNow } from '../../libs/foundation/src/time/monotonic.clock.js';
 import type { RedisServer } from '../support/redis-server.js';
 import { LEASE, boot, closeLater, formed, onOwnRedis, type Booted } from './bench.js';
@@ -150,7 +150,7 @@ describe('The table of keys', () => {
 });
 
 describe('Groups of a durable channel', () => {
-  const seal = createSeal('any', undefined);
+  const seal = createSigner('any', undefined);
   const streamsWith = (client: Redis, name: string, lives: Partial<Lives>): RedisStreams => {
     const streams = new RedisStreams(client, () => new Redis(server.adminUrl), keys, name, seal, {
       ...LIVES,
@@ -238,7 +238,7 @@ describe('Ten thousand that came and went', () => {
 
   const setUpLeases = async (lives: Lives = SHORT) => {
     const { client, config, isBack } = await setUp();
-    const masters = new Masters([client]);
+    const masters = new LeaseQuorum([client]);
     const { lease } = config;
     const telemetry = new Telemetry();
     const leases = new RedlockLeases(
@@ -348,7 +348,7 @@ describe('Ten thousand that came and went', () => {
       hints: keys.hints,
       hint: { t: 'services' as const },
     };
-    const rows = new RedisTable(client, place, createSeal('any', undefined), { keepMs: 100, max: 100 });
+    const rows = new RedisTable(client, place, createSigner('any', undefined), { keepMs: 100, max: 100 });
     const writes = Array.from({ length: COUNT }, (_, index) => ({ key: `p${index}`, value: '{}', expected: 0 }));
     const { versions } = await rows.put(writes);
     await rows.remove(writes.map(({ key }, index) => ({ key, version: versions[index]! })));
@@ -363,8 +363,8 @@ describe('Ten thousand that came and went', () => {
   it('lives of nodes, that left or died', async () => {
     const { client, isBack } = await setUp();
     const config = resolve({ cluster: true, membership: { beatEvery: 100, ttl: 1500 } }, {}, { host: 'h', pid: 1 });
-    const seal = createSeal('any', undefined);
-    const nodes = new RedisNodes(client, client, keys, config, seal, new Loads(seal, keys.nodes));
+    const seal = createSigner('any', undefined);
+    const nodes = new RedisNodeDirectory(client, client, keys, config, seal, new Loads(seal, keys.nodes));
     const record = (name: string) => ({
       ...{ name, bootId: `boot-${name}`, host: 'h', pid: 1, version: '1', state: 'up' as const, classes: [], load: 0 },
       ...{ lag: 0, labels: {}, replicas: {}, listens: {}, leaseServers: 1, joinedAt: 0 },
@@ -393,7 +393,13 @@ describe('Ten thousand that came and went', () => {
     const stream = keys.stream('orders');
     await forAll((index) => client.xgroup('CREATE', stream, `p${index}`, '0'));
     await forAll((index) => client.zadd(keys.streamGroups('orders'), 1000 + index, `p${index}`));
-    const streams = new RedisStreams(client, () => new Redis(server.adminUrl), keys, 'n', createSeal('any', undefined));
+    const streams = new RedisStreams(
+      client,
+      () => new Redis(server.adminUrl),
+      keys,
+      'n',
+      createSigner('any', undefined),
+    );
     const options = { stream: 'orders', group: 'own', from: '0', batch: 10, retryAfter: 1000, maxDeliveries: 5 };
     const listener = { take: async () => undefined, buried: () => undefined, lost: () => undefined };
     const consumer = await streams.consume(options, listener);

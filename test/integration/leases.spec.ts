@@ -10,7 +10,7 @@ import type { Hint } from '../../libs/foundation/src/wire/hint.js';
 import { confirmScript, recoverScript, renewScript } from '../../libs/foundation/src/backend/leases/lease.scripts.js';
 import type { Lease } from '../../libs/foundation/src/backend/leases/leases.js';
 import { LIVES, type Lives } from '../../libs/foundation/src/wire/key.lifetimes.js';
-import { Masters } from '../../libs/foundation/src/backend/leases/lease.quorum.js';
+import { LeaseQuorum } from '../../libs/foundation/src/backend/leases/lease.quorum.js';
 import { RedlockLeases, createRedlock } from '../../libs/foundation/src/backend/leases/redlock.leases.js';
 import { startRedis, type RedisServer } from '../support/redis-server.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
@@ -19,7 +19,7 @@ import {
   MEMBERSHIP,
   closeAll,
   closeLater,
-  engineOn,
+  backendOn,
   freshName,
   settle,
   type Bench,
@@ -32,24 +32,24 @@ let keys: Keys;
 
 onOwnRedis((ground) => ({ server, appName, keys } = ground));
 
-const take = async ({ engine }: Bench, name = 'feed'): Promise<Lease> => {
-  const lease = await engine.leases.acquire(name);
+const take = async ({ backend }: Bench, name = 'feed'): Promise<Lease> => {
+  const lease = await backend.leases.acquire(name);
   if (lease === undefined) throw new Error(`"${name}" was not acquired`);
   return lease;
 };
 /** As a candidate does it: asks until the name is free. */
 const takeWhenFree = (bench: Bench, name = 'feed') =>
   eventually(async () => {
-    const [standing] = await bench.engine.leases.standing([name]);
-    return standing!.freeInMs === 0 ? bench.engine.leases.acquire(name) : undefined;
+    const [standing] = await bench.backend.leases.standing([name]);
+    return standing!.freeInMs === 0 ? bench.backend.leases.acquire(name) : undefined;
   });
-const ownerOf = async ({ engine }: Bench, name = 'feed') => (await engine.leases.owners([name]))[0];
+const ownerOf = async ({ backend }: Bench, name = 'feed') => (await backend.leases.owners([name]))[0];
 
 describe('One owner', () => {
   it('at a time, seen by everyone, in keys that redis-cli can read', async () => {
-    const [a, b] = [await engineOn(server, appName), await engineOn(server, appName)];
+    const [a, b] = [await backendOn(server, appName), await backendOn(server, appName)];
     const lease = await take(a);
-    expect(await b.engine.leases.acquire('feed')).toBeUndefined();
+    expect(await b.backend.leases.acquire('feed')).toBeUndefined();
     expect(lease.isHeld()).toBe(true);
     const token = await server.cli('GET', keys.lease('feed'));
     const ttl = Number(await server.cli('PTTL', keys.lease('feed')));
@@ -66,9 +66,9 @@ describe('One owner', () => {
   });
 
   it('even when many try at once', async () => {
-    const benches = await Promise.all([1, 2, 3, 4].map(() => engineOn(server, appName)));
+    const benches = await Promise.all([1, 2, 3, 4].map(() => backendOn(server, appName)));
     for (let round = 0; round < 10; round++) {
-      const got = await Promise.all(benches.map(({ engine }) => engine.leases.acquire('feed')));
+      const got = await Promise.all(benches.map(({ backend }) => backend.leases.acquire('feed')));
       const owners = got.filter((lease) => lease !== undefined);
       expect(owners.length).toBeLessThanOrEqual(1);
       await owners[0]?.release();
@@ -76,12 +76,12 @@ describe('One owner', () => {
   });
 
   it('keeps what it renews for longer than the ttl, many leases with one call', async () => {
-    const [a, b] = [await engineOn(server, appName), await engineOn(server, appName)];
+    const [a, b] = [await backendOn(server, appName), await backendOn(server, appName)];
     const leases = await Promise.all(Array.from({ length: 30 }, (_, index) => take(a, `p${index}`)));
     await server.cli('CONFIG', 'RESETSTAT');
     const began = performance.now();
     await eventually(async () => {
-      expect(await b.engine.leases.acquire('p7')).toBeUndefined();
+      expect(await b.backend.leases.acquire('p7')).toBeUndefined();
       return performance.now() - began > 2 * LEASE.ttl;
     });
     expect(leases.every((lease) => lease.isHeld())).toBe(true);
@@ -91,9 +91,9 @@ describe('One owner', () => {
   });
 
   it('frees the name by a release, cleans up, and says so', async () => {
-    const [a, b] = [await engineOn(server, appName), await engineOn(server, appName)];
+    const [a, b] = [await backendOn(server, appName), await backendOn(server, appName)];
     const hints: Hint[] = [];
-    b.engine.onHint((hint) => hints.push(hint));
+    b.backend.onHint((hint) => hints.push(hint));
     const lease = await take(a);
     await lease.release();
     expect(await server.cli('EXISTS', keys.lease('feed'), keys.owner('feed'))).toBe('0');
@@ -103,19 +103,19 @@ describe('One owner', () => {
   });
 
   it('leaves an abandoned name taken until its ttl has run', async () => {
-    const [a, b] = [await engineOn(server, appName), await engineOn(server, appName)];
+    const [a, b] = [await backendOn(server, appName), await backendOn(server, appName)];
     const lease = await take(a);
     lease.abandon();
     expect(lease.signal.reason).toBeInstanceOf(LeaseLostError);
-    expect(await b.engine.leases.acquire('feed')).toBeUndefined();
-    const [standing] = await b.engine.leases.standing(['feed']);
+    expect(await b.backend.leases.acquire('feed')).toBeUndefined();
+    const [standing] = await b.backend.leases.standing(['feed']);
     expect(standing!.freeInMs).toBeGreaterThan(0);
     const next = await takeWhenFree(b);
     expect(next.epoch).toBeGreaterThan(lease.epoch);
   });
 
   it('frees nothing of the next owner when it releases late', async () => {
-    const [a, b] = [await engineOn(server, appName), await engineOn(server, appName)];
+    const [a, b] = [await backendOn(server, appName), await backendOn(server, appName)];
     const lease = await take(a);
     await server.cli('DEL', keys.lease('feed'));
     const next = await take(b);
@@ -127,7 +127,7 @@ describe('One owner', () => {
 
 describe('A state that is left', () => {
   it('is given to the next owner as often as it asks, to no later one, and is gone in seconds', async () => {
-    const [a, b] = [await engineOn(server, appName), await engineOn(server, appName)];
+    const [a, b] = [await backendOn(server, appName), await backendOn(server, appName)];
     const first = await take(a);
     await first.leave('{"n":1}');
     await first.release();
@@ -147,10 +147,10 @@ describe('A state that is left', () => {
     closeLater(() => proxy.close());
     const url = new URL(server.url);
     url.port = String(proxy.port);
-    const a = await engineOn(server, appName);
+    const a = await backendOn(server, appName);
     const lease = { ...LEASE, ttl: 20_000 };
     const membership = { ...MEMBERSHIP, ttl: 20_000 };
-    const b = await engineOn(server, appName, { redis: url.href, lease, membership });
+    const b = await backendOn(server, appName, { redis: url.href, lease, membership });
     const first = await take(a);
     await first.leave('{"n":1}');
     await first.release();
@@ -167,7 +167,7 @@ describe('A state that is left', () => {
   });
 
   it('is not given to an owner that is one no more', async () => {
-    const bench = await engineOn(server, appName);
+    const bench = await backendOn(server, appName);
     const first = await take(bench);
     await first.leave('{"n":1}');
     await server.cli('SET', keys.lease('feed'), 'other', 'PX', '60000');
@@ -177,16 +177,16 @@ describe('A state that is left', () => {
 });
 
 it('the last epoch of a name outlives its owner', async () => {
-  const bench = await engineOn(server, appName);
-  expect(await bench.engine.leases.lastEpoch('feed')).toBe(0);
+  const bench = await backendOn(server, appName);
+  expect(await bench.backend.leases.lastEpoch('feed')).toBe(0);
   const lease = await take(bench);
   await lease.release();
-  expect(await bench.engine.leases.lastEpoch('feed')).toBe(lease.epoch);
+  expect(await bench.backend.leases.lastEpoch('feed')).toBe(lease.epoch);
 });
 
 describe('Epochs', () => {
   it('rise strictly with each owner', async () => {
-    const benches = [await engineOn(server, appName), await engineOn(server, appName)];
+    const benches = [await backendOn(server, appName), await backendOn(server, appName)];
     const epochs: number[] = [];
     for (let round = 0; round < 40; round++) {
       const lease = await take(benches[round % 2]!);
@@ -200,7 +200,7 @@ describe('Epochs', () => {
   });
 
   it('rise over FLUSHALL, also when the stored one was far ahead of the clock', async () => {
-    const a = await engineOn(server, appName);
+    const a = await backendOn(server, appName);
     const first = await take(a);
     await first.release();
     await server.cli('FLUSHALL');
@@ -213,38 +213,40 @@ describe('Epochs', () => {
   });
 
   it('rise above what is asked for, when the clock of Redis and its data went back', async () => {
-    const a = await engineOn(server, appName);
+    const a = await backendOn(server, appName);
     const ahead = (Date.now() + 3_600_000) * 1000;
-    const lease = await a.engine.leases.acquire('feed', ahead);
+    const lease = await a.backend.leases.acquire('feed', ahead);
     expect(lease?.epoch).toBe(ahead + 1);
   });
 
   it('guard a value: a lower one is refused inside Redis, whoever asks', async () => {
-    const [a, b] = [await engineOn(server, appName), await engineOn(server, appName)];
-    await a.engine.leases.fencedSet('total', '1', 10);
-    await a.engine.leases.fencedSet('total', '2', 10);
-    await b.engine.leases.fencedSet('total', '3', 11);
-    const stale = a.engine.leases.fencedSet('total', '4', 10);
+    const [a, b] = [await backendOn(server, appName), await backendOn(server, appName)];
+    await a.backend.leases.fencedSet('total', '1', 10);
+    await a.backend.leases.fencedSet('total', '2', 10);
+    await b.backend.leases.fencedSet('total', '3', 11);
+    const stale = a.backend.leases.fencedSet('total', '4', 10);
     await expect(stale).rejects.toBeInstanceOf(StaleEpochError);
     await expect(stale).rejects.toMatchObject({ epoch: 10, storedEpoch: 11 });
     expect(await server.cli('HGETALL', keys.fenced('total'))).toBe('epoch\n11\nvalue\n3');
   });
 
   it('are compared as numbers of full size', async () => {
-    const { engine } = await engineOn(server, appName);
+    const { backend } = await backendOn(server, appName);
     const epoch = 1_795_425_133_117_777;
-    await engine.leases.fencedSet('total', 'a', epoch);
-    await expect(engine.leases.fencedSet('total', 'b', epoch - 1)).rejects.toBeInstanceOf(StaleEpochError);
-    await engine.leases.fencedSet('total', 'c', epoch + 1);
+    await backend.leases.fencedSet('total', 'a', epoch);
+    await expect(backend.leases.fencedSet('total', 'b', epoch - 1)).rejects.toBeInstanceOf(StaleEpochError);
+    await backend.leases.fencedSet('total', 'c', epoch + 1);
     expect(await server.cli('HGET', keys.fenced('total'), 'epoch')).toBe(String(epoch + 1));
   });
 });
 
 describe('What belongs to a lease', () => {
   const pttl = async (key: string) => Number(await server.cli('PTTL', key));
-  /** Leases over the connections of an engine, with lives of the test's own. */
-  const withLives = ({ engine, node }: Bench, lives: Partial<Lives>): RedlockLeases => {
-    const [leases, control] = [engine.raw.leases, engine.raw.control].map((client) => new Masters([client as Redis]));
+  /** Leases over the connections of a backend, with lives of the test's own. */
+  const withLives = ({ backend, node }: Bench, lives: Partial<Lives>): RedlockLeases => {
+    const [leases, control] = [backend.raw.leases, backend.raw.control].map(
+      (client) => new LeaseQuorum([client as Redis]),
+    );
     const { lease } = resolve({ cluster: true, lease: LEASE }, {}, { host: 'h', pid: 1 });
     const all = { ...LIVES, ...lives };
     const redlock = createRedlock(leases!.clients);
@@ -266,7 +268,7 @@ describe('What belongs to a lease', () => {
   const DAY = 86_400_000;
 
   it('has a life from the beginning, which the state of running prolongs', async () => {
-    const a = await engineOn(server, appName);
+    const a = await backendOn(server, appName);
     const lease = await take(a);
     expect(await pttl(keys.owner('feed'))).toBeGreaterThan(DAY - 60_000);
     expect(await pttl(keys.epoch('feed'))).toBeGreaterThan(7 * DAY - 60_000);
@@ -276,7 +278,7 @@ describe('What belongs to a lease', () => {
   });
 
   it('never ends while the lease is held, and ends by itself once the node is gone', async () => {
-    const a = await engineOn(server, appName);
+    const a = await backendOn(server, appName);
     const leases = withLives(a, { owner: 1500, epoch: 1500, prolongEvery: 100 });
     const held = (await leases.acquire('feed'))!;
     await held.announce();
@@ -296,7 +298,7 @@ describe('What belongs to a lease', () => {
   });
 
   it('is put back when it was evicted, and not for a stale owner', async () => {
-    const [a, b] = [await engineOn(server, appName), await engineOn(server, appName)];
+    const [a, b] = [await backendOn(server, appName), await backendOn(server, appName)];
     const leases = withLives(a, { prolongEvery: 100 });
     const held = (await leases.acquire('feed'))!;
     await held.announce();
@@ -313,7 +315,7 @@ describe('What belongs to a lease', () => {
   });
 
   it('is gone after a release, the epoch after a day', async () => {
-    const a = await engineOn(server, appName);
+    const a = await backendOn(server, appName);
     const lease = await take(a);
     await lease.release();
     expect(await server.cli('EXISTS', keys.owner('feed'))).toBe('0');
@@ -330,24 +332,24 @@ describe('What belongs to a lease', () => {
   });
 
   it('fenced values live for 30 days after the last write, or as long as asked', async () => {
-    const { engine } = await engineOn(server, appName);
-    await engine.leases.fencedSet('total', '1', 10);
+    const { backend } = await backendOn(server, appName);
+    await backend.leases.fencedSet('total', '1', 10);
     expect(await pttl(keys.fenced('total'))).toBeGreaterThan(30 * DAY - 60_000);
-    await engine.leases.fencedSet('total', '2', 10, 70_000);
+    await backend.leases.fencedSet('total', '2', 10, 70_000);
     expect(await pttl(keys.fenced('total'))).toBeLessThanOrEqual(70_000);
-    await engine.leases.fencedSet('total', '3', 10);
+    await backend.leases.fencedSet('total', '3', 10);
     expect(await pttl(keys.fenced('total'))).toBeGreaterThan(30 * DAY - 60_000);
   });
 
   it('fenced values can be deleted, and no stale owner brings them back', async () => {
-    const { engine } = await engineOn(server, appName);
-    await engine.leases.fencedSet('total', '1', 10);
-    await expect(engine.leases.fencedDelete('total', 9)).rejects.toBeInstanceOf(StaleEpochError);
-    await engine.leases.fencedDelete('total', 11);
+    const { backend } = await backendOn(server, appName);
+    await backend.leases.fencedSet('total', '1', 10);
+    await expect(backend.leases.fencedDelete('total', 9)).rejects.toBeInstanceOf(StaleEpochError);
+    await backend.leases.fencedDelete('total', 11);
     expect(await server.cli('HGETALL', keys.fenced('total'))).toBe('epoch\n11');
     expect(await pttl(keys.fenced('total'))).toBeLessThanOrEqual(DAY);
-    await expect(engine.leases.fencedSet('total', '2', 10)).rejects.toBeInstanceOf(StaleEpochError);
-    await engine.leases.fencedSet('total', '3', 11);
+    await expect(backend.leases.fencedSet('total', '2', 10)).rejects.toBeInstanceOf(StaleEpochError);
+    await backend.leases.fencedSet('total', '3', 11);
     expect(await server.cli('HGET', keys.fenced('total'), 'value')).toBe('3');
   });
 });
@@ -364,7 +366,7 @@ describe('A lease that is taken away', () => {
       },
     ],
   ])('by hand (%s) is noticed at the next renewal, or at the deadline', async (_how, act) => {
-    const a = await engineOn(server, appName);
+    const a = await backendOn(server, appName);
     const lease = await take(a);
     const acted = performance.now();
     await act();
@@ -375,7 +377,7 @@ describe('A lease that is taken away', () => {
   });
 
   it.each(['deleted', 'turned into something else'])('does not take the others with it: %s', async (how) => {
-    const a = await engineOn(server, appName);
+    const a = await backendOn(server, appName);
     const [feed, other] = [await take(a, 'feed'), await take(a, 'other')];
     await other.announce();
     await server.cli('DEL', keys.lease('feed'));
@@ -384,14 +386,14 @@ describe('A lease that is taken away', () => {
     await eventually(() => feed.signal.aborted);
     await eventually(() => performance.now() - acted > 1.5 * LEASE.ttl);
     expect(other.isHeld()).toBe(true);
-    const [gone, there] = await a.engine.leases.owners(['feed', 'other']);
+    const [gone, there] = await a.backend.leases.owners(['feed', 'other']);
     expect(gone).toBeUndefined();
     expect(there).toMatchObject({ name: 'other', state: 'running' });
     expect(a.of('lease.lost')).toMatchObject([{ name: 'feed', reason: 'taken' }]);
   });
 
   it('is never named by owners(), whatever the record says', async () => {
-    const [a, b] = [await engineOn(server, appName), await engineOn(server, appName)];
+    const [a, b] = [await backendOn(server, appName), await backendOn(server, appName)];
     await (await take(a)).announce();
     await server.cli('DEL', keys.lease('feed'));
     expect(await server.cli('EXISTS', keys.owner('feed'))).toBe('1');
@@ -406,7 +408,7 @@ describe('A lease that lasts far longer than any owner asked for', () => {
   const TEN_MINUTES = '600000';
 
   it('of a dead owner names nobody, and is free after one lease time', async () => {
-    const [a, b] = [await engineOn(server, appName), await engineOn(server, appName)];
+    const [a, b] = [await backendOn(server, appName), await backendOn(server, appName)];
     const lease = await take(a);
     await lease.announce();
     lease.abandon();
@@ -417,7 +419,7 @@ describe('A lease that lasts far longer than any owner asked for', () => {
       expect(await ownerOf(b)).toBeUndefined();
     }
     const began = performance.now();
-    const [standing] = await b.engine.leases.standing(['feed']);
+    const [standing] = await b.backend.leases.standing(['feed']);
     expect(standing!.freeInMs).toBeLessThanOrEqual(LEASE.ttl);
     const next = await takeWhenFree(b);
     expect(next.epoch).toBeGreaterThan(lease.epoch);
@@ -425,13 +427,13 @@ describe('A lease that lasts far longer than any owner asked for', () => {
   });
 
   it('stays with an owner that lives, which renews it for its own time', async () => {
-    const [a, b] = [await engineOn(server, appName), await engineOn(server, appName)];
+    const [a, b] = [await backendOn(server, appName), await backendOn(server, appName)];
     const lease = await take(a);
     const began = performance.now();
     await eventually(async () => {
       await server.cli('PEXPIRE', keys.lease('feed'), TEN_MINUTES);
-      await b.engine.leases.standing(['feed']);
-      expect(await b.engine.leases.acquire('feed')).toBeUndefined();
+      await b.backend.leases.standing(['feed']);
+      expect(await b.backend.leases.acquire('feed')).toBeUndefined();
       return performance.now() - began > 2 * LEASE.ttl;
     });
     expect(lease.isHeld()).toBe(true);
@@ -440,9 +442,9 @@ describe('A lease that lasts far longer than any owner asked for', () => {
   });
 
   it('and is nobody’s is looked at again soon, and kept for a minute at most', async () => {
-    const b = await engineOn(server, appName);
+    const b = await backendOn(server, appName);
     await server.cli('SET', keys.lease('feed'), 'somebody', 'PX', '3600000');
-    const [standing] = await b.engine.leases.standing(['feed']);
+    const [standing] = await b.backend.leases.standing(['feed']);
     expect(standing!.freeInMs).toBeLessThanOrEqual(2.1 * LEASE.ttl);
     expect(Number(await server.cli('PTTL', keys.lease('feed')))).toBeLessThanOrEqual(60_000);
     await server.cli('DEL', keys.lease('feed'));
@@ -454,10 +456,10 @@ describe('Data loss', () => {
   it('keeps the first owner of a new Redis waiting for one lease time', async () => {
     appName = freshName();
     keys = keysOf(appName);
-    const a = await engineOn(server, appName);
+    const a = await backendOn(server, appName);
     const began = performance.now();
-    expect(await a.engine.leases.acquire('feed')).toBeUndefined();
-    const [standing] = await a.engine.leases.standing(['feed']);
+    expect(await a.backend.leases.acquire('feed')).toBeUndefined();
+    const [standing] = await a.backend.leases.standing(['feed']);
     expect(standing!.freeInMs).toBeGreaterThan(0);
     expect(standing!.freeInMs).toBeLessThanOrEqual(LEASE.ttl * 1.01 + 2);
     await takeWhenFree(a);
@@ -465,13 +467,13 @@ describe('Data loss', () => {
   });
 
   it('lets the incumbent go on with a higher epoch and refuses everybody else', async () => {
-    const [a, b] = [await engineOn(server, appName), await engineOn(server, appName)];
+    const [a, b] = [await backendOn(server, appName), await backendOn(server, appName)];
     const lease = await take(a);
     await lease.announce();
     const before = lease.epoch;
     await server.cli('FLUSHALL');
     // Asks first, as a candidate with luck would: nothing is held in Redis at this moment.
-    expect(await b.engine.leases.acquire('feed')).toBeUndefined();
+    expect(await b.backend.leases.acquire('feed')).toBeUndefined();
     await eventually(() => a.of('lease.reclaimed').length === 1);
     expect(lease.epoch).toBeGreaterThan(before);
     expect(lease.signal.aborted).toBe(false);
@@ -481,16 +483,16 @@ describe('Data loss', () => {
     expect(await ownerOf(b)).toMatchObject({ node: a.node.name, epoch: lease.epoch, state: 'running' });
     const began = performance.now();
     await eventually(async () => {
-      expect(await b.engine.leases.acquire('feed')).toBeUndefined();
+      expect(await b.backend.leases.acquire('feed')).toBeUndefined();
       return performance.now() - began > 1.5 * LEASE.ttl;
     });
     expect(lease.isHeld()).toBe(true);
   });
 
   it('gives nothing to a node that had fenced itself before', async () => {
-    const [a, b] = [await engineOn(server, appName), await engineOn(server, appName)];
+    const [a, b] = [await backendOn(server, appName), await backendOn(server, appName)];
     const lease = await take(a);
-    a.engine.leases.loseAll();
+    a.backend.leases.loseAll();
     await server.cli('FLUSHALL');
     const next = await takeWhenFree(b);
     expect(next.epoch).toBeGreaterThan(lease.epoch);
@@ -502,17 +504,17 @@ describe('Data loss', () => {
     const own = await startRedis();
     try {
       await settle(own, appName);
-      const [a, b] = [await engineOn(own, appName), await engineOn(own, appName)];
+      const [a, b] = [await backendOn(own, appName), await backendOn(own, appName)];
       const lease = await take(a);
       const before = lease.epoch;
       await own.kill();
       await own.restart();
       // A redlock call in flight while the server goes would end this Jest process; so only questions until it is back.
       const next = await eventually(async () => {
-        const [standing] = await b.engine.leases.standing(['feed']);
+        const [standing] = await b.backend.leases.standing(['feed']);
         if (standing!.freeInMs > 0) return lease.epoch > before ? lease : undefined;
         const heldBefore = lease.isHeld();
-        const got = await b.engine.leases.acquire('feed');
+        const got = await b.backend.leases.acquire('feed');
         expect(got !== undefined && heldBefore && lease.isHeld()).toBe(false);
         return got;
       });
@@ -524,14 +526,14 @@ describe('Data loss', () => {
   });
 
   it('by SCRIPT FLUSH is none: scripts are sent again', async () => {
-    const a = await engineOn(server, appName);
+    const a = await backendOn(server, appName);
     const lease = await take(a);
     await server.cli('SCRIPT', 'FLUSH');
     const began = performance.now();
     await eventually(() => performance.now() - began > 1.2 * LEASE.ttl);
     expect(lease.isHeld()).toBe(true);
     await lease.release();
-    expect(await a.engine.leases.acquire('feed')).toBeDefined();
+    expect(await a.backend.leases.acquire('feed')).toBeDefined();
   });
 });
 
@@ -546,7 +548,7 @@ describe('A script that the network holds back', () => {
     async (how) => {
       const proxy = await TcpProxy.open(server.port);
       closeLater(() => proxy.close());
-      const a = await engineOn(server, appName, { redis: server.url.replace(`:${server.port}`, `:${proxy.port}`) });
+      const a = await backendOn(server, appName, { redis: server.url.replace(`:${server.port}`, `:${proxy.port}`) });
       const lease = await take(a);
       await lease.announce();
       // So that nothing is on its way which arrives in time.
@@ -566,7 +568,7 @@ describe('A script that the network holds back', () => {
         how === 'FLUSHALL' ? '0' : '1',
       );
       expect(await ttl()).toBe(-2);
-      const b = await engineOn(server, appName);
+      const b = await backendOn(server, appName);
       expect(await ownerOf(b)).toBeUndefined();
       expect((await takeWhenFree(b)).epoch).toBeGreaterThan(lease.epoch);
     },
@@ -652,7 +654,7 @@ describe('A Redis that does not answer', () => {
     const own = await startRedis();
     try {
       await settle(own, appName);
-      const a = await engineOn(own, appName);
+      const a = await backendOn(own, appName);
       const lease = await take(a);
       const times: { lost?: number } = {};
       lease.signal.addEventListener('abort', () => (times.lost = performance.now()));

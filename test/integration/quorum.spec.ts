@@ -14,8 +14,8 @@ import {
   boot,
   closeAll,
   closeLater,
-  engineFor,
-  engineOn,
+  backendFor,
+  backendOn,
   freshName,
   settle,
   type Bench,
@@ -41,10 +41,10 @@ afterEach(async () => {
 const quorum = (): FoundationOptions => ({ redis: { quorum: servers.map(({ url }) => url) } });
 
 const open = (options: FoundationOptions = {}): Promise<Bench> =>
-  engineOn(servers[0]!, appName, { ...quorum(), ...options });
+  backendOn(servers[0]!, appName, { ...quorum(), ...options });
 
 const taken = (bench: Bench, name = 'job'): Promise<Lease> =>
-  eventually(() => bench.engine.leases.acquire(name), { what: `The lease of "${name}"` });
+  eventually(() => bench.backend.leases.acquire(name), { what: `The lease of "${name}"` });
 
 const keyOn = (server: RedisServer, name = 'job') => server.cli('GET', keysOf(appName).lease(name));
 
@@ -62,13 +62,13 @@ async function heldFor(lease: Lease, ms: number): Promise<boolean> {
 describe('a quorum of three', () => {
   it('grants one owner, whose epoch a majority knows', async () => {
     const [a, b] = [await open(), await open()];
-    const leases = await Promise.all([a, b].map(({ engine }) => engine.leases.acquire('job')));
+    const leases = await Promise.all([a, b].map(({ backend }) => backend.leases.acquire('job')));
     const owner = leases.find((lease) => lease !== undefined) ?? (await taken(a));
-    expect(await b.engine.leases.acquire('job')).toBeUndefined();
+    expect(await b.backend.leases.acquire('job')).toBeUndefined();
     const epochs = await Promise.all(servers.map((server) => server.cli('GET', keysOf(appName).epoch('job'))));
     expect(epochs.filter((epoch) => epoch === String(owner.epoch)).length).toBeGreaterThanOrEqual(2);
     await owner.announce();
-    const [record] = await b.engine.leases.owners(['job']);
+    const [record] = await b.backend.leases.owners(['job']);
     expect(record).toMatchObject({ epoch: owner.epoch, state: 'running' });
     await owner.release();
     const next = await taken(b);
@@ -86,7 +86,7 @@ describe('a quorum of three', () => {
     await servers[(dead + 1) % 3]!.kill();
     expect(await heldFor(lease, 2 * LEASE.ttl)).toBe(true);
     expect(a.of('lease.lost')).toEqual([]);
-    await expect(b.engine.leases.acquire('job').catch(() => undefined)).resolves.toBeUndefined();
+    await expect(b.backend.leases.acquire('job').catch(() => undefined)).resolves.toBeUndefined();
   });
 
   it.each([0, 1, 2])('goes on when server %i hangs, and a new owner can be had as well', async (hung) => {
@@ -111,11 +111,11 @@ describe('a quorum of three', () => {
     const leases = [await taken(a, 'one'), await taken(b, 'two')];
     const began = performance.now();
     await Promise.all(servers.slice(1).map(fault));
-    const { engine } = a;
+    const { backend } = a;
     await eventually(() => leases.every((lease) => lease.signal.aborted), { what: 'Both fenced' });
     // The deadline counts from the last renewal that was sent before the fault; the rest is slack for a busy machine.
     expect(performance.now() - began).toBeLessThan(DEADLINE + 1000);
-    await expect(engine.leases.acquire('three').catch(() => undefined)).resolves.toBeUndefined();
+    await expect(backend.leases.acquire('three').catch(() => undefined)).resolves.toBeUndefined();
     await Promise.all(servers.slice(1).map((server) => server.restart()));
     const again = await taken(b, 'one');
     expect(again.epoch).toBeGreaterThan(leases[0]!.epoch);
@@ -126,7 +126,7 @@ describe('a quorum of three', () => {
     const lease = await taken(a);
     const { epoch } = lease;
     await Promise.all(servers.slice(0, 2).map((server) => server.cli('FLUSHALL')));
-    expect(await b.engine.leases.acquire('job')).toBeUndefined();
+    expect(await b.backend.leases.acquire('job')).toBeUndefined();
     await eventually(() => a.of('lease.reclaimed').length > 0, { what: 'The lease reclaimed' });
     expect(await heldFor(lease, 2 * LEASE.ttl)).toBe(true);
     expect(lease.epoch).toBeGreaterThan(epoch);
@@ -164,11 +164,11 @@ describe('a quorum of three', () => {
   });
 
   it('refuses a fenced write with a stale epoch while a server is away', async () => {
-    const { engine } = await open();
-    await engine.leases.fencedSet('k', 'new', 20);
+    const { backend } = await open();
+    await backend.leases.fencedSet('k', 'new', 20);
     await servers[1]!.kill();
-    await expect(engine.leases.fencedSet('k', 'old', 10)).rejects.toMatchObject({ storedEpoch: 20 });
-    await engine.leases.fencedSet('k', 'newer', 21);
+    await expect(backend.leases.fencedSet('k', 'old', 10)).rejects.toMatchObject({ storedEpoch: 20 });
+    await backend.leases.fencedSet('k', 'newer', 21);
   });
 
   it('starts with one server missing and not with two', async () => {
@@ -176,8 +176,8 @@ describe('a quorum of three', () => {
     const lease = await taken(await open());
     expect(lease.isHeld()).toBe(true);
     await servers[1]!.kill();
-    const { engine } = await engineFor(servers[0]!, appName, quorum());
-    await expect(engine.open()).rejects.toThrow(RedisUnavailableError);
+    const { backend } = await backendFor(servers[0]!, appName, quorum());
+    await expect(backend.open()).rejects.toThrow(RedisUnavailableError);
   });
 
   it('adopts a Redlock over as many clients, and refuses another one', async () => {
@@ -190,8 +190,8 @@ describe('a quorum of three', () => {
 
   it('refuses the same server twice', async () => {
     const [one, two] = servers.map(({ url }) => url);
-    const { engine } = await engineFor(servers[0]!, appName, { redis: { quorum: [one!, two!, one!] } });
-    await expect(engine.open()).rejects.toThrow(/same Redis server twice/);
+    const { backend } = await backendFor(servers[0]!, appName, { redis: { quorum: [one!, two!, one!] } });
+    await expect(backend.open()).rejects.toThrow(/same Redis server twice/);
   });
 
   it('refuses a node that would lease on another number of servers than the others', async () => {
@@ -223,6 +223,6 @@ describe('a quorum of three', () => {
     await servers[2]!.cli('DEL', keysOf(appName).lease('job'));
     await servers[2]!.cli('HSET', keysOf(appName).owner('job'), 'epoch', String(lease.epoch + 1000));
     await eventually(async () => (await servers[2]!.cli('HGET', keysOf(appName).owner('job'), 'epoch')) === String(lease.epoch)); // prettier-ignore
-    expect((await a.engine.leases.owners(['job']))[0]).toMatchObject({ epoch: lease.epoch });
+    expect((await a.backend.leases.owners(['job']))[0]).toMatchObject({ epoch: lease.epoch });
   });
 });

@@ -4,11 +4,11 @@ import type { Redis } from 'ioredis';
 import { describe, expect, it } from '@jest/globals';
 import { keysOf, type Keys } from '../../libs/foundation/src/wire/keys.js';
 import { RedisTable } from '../../libs/foundation/src/backend/tables/redis.table.js';
-import { createSeal } from '../../libs/foundation/src/security/signer.js';
+import { createSigner } from '../../libs/foundation/src/security/signer.js';
 import type { MarkLimits, TableWrite } from '../../libs/foundation/src/backend/tables/table.js';
 import { TableReplica } from '../../libs/foundation/src/backend/tables/table.replica.js';
 import type { RedisServer } from '../support/redis-server.js';
-import { engineOn, onOwnRedis } from './bench.js';
+import { backendOn, onOwnRedis } from './bench.js';
 
 let server: RedisServer;
 let appName: string;
@@ -17,10 +17,10 @@ let keys: Keys;
 onOwnRedis((ground) => ({ server, appName, keys } = ground));
 
 async function tableOf(limits?: MarkLimits): Promise<RedisTable> {
-  const { engine } = await engineOn(server, appName);
+  const { backend } = await backendOn(server, appName);
   const { processes: rows, processVersions: versions, processMarks: marks, processHead: head, hints } = keysOf(appName);
   const places = { rows, versions, marks, head, hints, hint: { t: 'table' } } as const;
-  return new RedisTable(engine.raw.control as Redis, places, createSeal(appName, undefined), limits);
+  return new RedisTable(backend.raw.control as Redis, places, createSigner(appName, undefined), limits);
 }
 
 const writes = (count: number, word = 'row'): TableWrite[] =>

@@ -8,7 +8,7 @@ import type { NodeRecord } from '../../libs/foundation/src/backend/directory/dir
 import { startRedis, type RedisServer } from '../support/redis-server.js';
 import { secret } from '../support/secrets.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
-import { CapturedLog, closeAll, engineOn, freshName, type Bench } from './bench.js';
+import { CapturedLog, closeAll, backendOn, freshName, type Bench } from './bench.js';
 
 const COOKIE = secret('a cookie of the transport spec');
 let server: RedisServer;
@@ -27,14 +27,14 @@ const times = <T>(count: number, make: (index: number) => Promise<T>): Promise<T
 
 async function redisCluster(size: number): Promise<TransportCluster> {
   const appName = freshName();
-  const nodes = await times(size, () => engineOn(server, appName, asAdmin()));
+  const nodes = await times(size, () => backendOn(server, appName, asAdmin()));
   const admin = new Redis(server.adminUrl);
   return {
-    nodes: nodes.map(({ engine }) => engine.transport),
+    nodes: nodes.map(({ backend }) => backend.transport),
     hearsItself: true,
     async disturb() {
       await admin.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
-      await eventually(() => nodes.every(({ engine }) => (engine.raw.subscriber as Redis).status === 'ready'));
+      await eventually(() => nodes.every(({ backend }) => (backend.raw.subscriber as Redis).status === 'ready'));
     },
     async close() {
       admin.disconnect();
@@ -43,7 +43,7 @@ async function redisCluster(size: number): Promise<TransportCluster> {
   };
 }
 
-function recordOf({ engine, node }: Bench, address = engine.address): NodeRecord {
+function recordOf({ backend, node }: Bench, address = backend.address): NodeRecord {
   const { name, bootId } = node;
   return {
     ...{ name, bootId, host: 'h', pid: 1, version: '0', state: 'up', classes: [], load: 0, lag: 0 },
@@ -60,11 +60,11 @@ async function directCluster(size: number, mode: 'links' | 'letters'): Promise<T
     transport: { kind: 'direct', host: '127.0.0.1' },
     security: { cookie: COOKIE },
   };
-  const nodes = await times(size, () => engineOn(server, appName, options));
-  const proxies = await Promise.all(nodes.map(({ engine }) => TcpProxy.open(Number(engine.address!.split(':')[1]))));
+  const nodes = await times(size, () => backendOn(server, appName, options));
+  const proxies = await Promise.all(nodes.map(({ backend }) => TcpProxy.open(Number(backend.address!.split(':')[1]))));
   if (mode === 'letters') for (const proxy of proxies) proxy.mode = 'cut';
   const members = nodes.map((node, index) => recordOf(node, `127.0.0.1:${proxies[index]!.port}`));
-  for (const { engine } of nodes) engine.meet!(members);
+  for (const { backend } of nodes) backend.meet!(members);
   const linked = () =>
     eventually(
       () => nodes.every(({ of }) => of('transport.link_up').length - of('transport.link_down').length === size - 1),
@@ -72,7 +72,7 @@ async function directCluster(size: number, mode: 'links' | 'letters'): Promise<T
     );
   if (mode === 'links') await linked();
   return {
-    nodes: nodes.map(({ engine }) => engine.transport),
+    nodes: nodes.map(({ backend }) => backend.transport),
     hearsItself: false,
     async disturb() {
       for (const proxy of proxies) proxy.mode = 'cut';

@@ -11,7 +11,7 @@ import {
   parseHistory,
   type HistoryEvent,
   type HistoryFacts,
-  type Injuries,
+  type OwnershipViolations,
 } from 'nestjs-foundation/testing';
 import { NodeProcess, type NodeExit } from './node.process.js';
 import { ENV, type Owner } from './node.protocol.js';
@@ -270,7 +270,7 @@ export class TestCluster {
   }
 
   /** What was done to the processes. */
-  injuries(): Required<Injuries> {
+  injuries(): Required<OwnershipViolations> {
     return {
       killed: this.all.flatMap(({ pid, killedAt }) => (killedAt === undefined ? [] : [{ pid, at: killedAt }])),
       frozen: this.all.flatMap(({ pid, frozen }) => frozen.map((one) => ({ pid, ...one }))),

@@ -3,11 +3,11 @@ import { Logger } from '@nestjs/common';
 import { beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { deflate } from '../../libs/foundation/src/channels/compression.js';
 import { Dispatcher, MAX_SUBSCRIPTIONS } from '../../libs/foundation/src/channels/receiving/dispatcher.js';
-import { Drops } from '../../libs/foundation/src/channels/message.drops.js';
+import { MessageDrops } from '../../libs/foundation/src/channels/message.drops.js';
 import { Durable, MAX_DURABLE, MAX_UNKEPT } from '../../libs/foundation/src/channels/durable/durable.channels.js';
 import { encode, headsOf } from '../../libs/foundation/src/channels/envelope.js';
-import { Incoming } from '../../libs/foundation/src/channels/receiving/unpacker.js';
-import { Sequences } from '../../libs/foundation/src/channels/receiving/gap.detector.js';
+import { Unpacker } from '../../libs/foundation/src/channels/receiving/unpacker.js';
+import { GapDetector } from '../../libs/foundation/src/channels/receiving/gap.detector.js';
 import type { Membership } from '../../libs/foundation/src/cluster/membership.js';
 import { processDefaults, resolve } from '../../libs/foundation/src/config/resolve.js';
 import {
@@ -17,7 +17,7 @@ import {
   OverloadedError,
 } from '../../libs/foundation/src/errors/foundation.error.js';
 import { describe as describeError, errorWords } from '../../libs/foundation/src/errors/describe.js';
-import { Endings } from '../../libs/foundation/src/processes/supervision/restart.decisions.js';
+import { RestartDecisions } from '../../libs/foundation/src/processes/supervision/restart.decisions.js';
 import { Instance, MAX_TASKS } from '../../libs/foundation/src/processes/supervision/instance.js';
 import type { ProcessContext } from '../../libs/foundation/src/processes/process.context.js';
 import { MAX_PROCESSES, ProcessManager } from '../../libs/foundation/src/processes/process.manager.js';
@@ -63,7 +63,7 @@ const held = (name: string): Lease =>
 describe('an application', () => {
   it('has so many subscriptions, and may have another one once one has ended', async () => {
     const { telemetry } = telemetryWithDrops();
-    const dispatcher = new Dispatcher('b1', { telemetry, drops: new Drops(telemetry) });
+    const dispatcher = new Dispatcher('b1', { telemetry, drops: new MessageDrops(telemetry) });
     const add = () => dispatcher.add('events', {}, () => undefined);
     const queues = Array.from({ length: MAX_SUBSCRIPTIONS }, add);
     expect(add).toThrow(LimitError);
@@ -104,7 +104,7 @@ describe('an application', () => {
   function durableOf(streams: object) {
     const { telemetry, dropped } = telemetryWithDrops();
     const durable = new Durable({ orders: { maxLength: 10, maxDeliveries: 3, retryAfter: 1000 } }, {
-      ...{ streams, telemetry, drops: new Drops(telemetry), heads: headsOf('n1', 'b1'), endpoint: 'redis' },
+      ...{ streams, telemetry, drops: new MessageDrops(telemetry), heads: headsOf('n1', 'b1'), endpoint: 'redis' },
       maxMessageBytes: 2 ** 30,
     } as unknown as ConstructorParameters<typeof Durable>[1]);
     return { durable, dropped };
@@ -210,7 +210,14 @@ describe('what comes deflated', () => {
     };
     const own = headsOf('n1', 'own').prefix;
     return {
-      incoming: new Incoming(own, new Sequences(() => 'before'), new Drops(telemetry), maxBytes, sink, () => false),
+      incoming: new Unpacker(
+        own,
+        new GapDetector(() => 'before'),
+        new MessageDrops(telemetry),
+        maxBytes,
+        sink,
+        () => false,
+      ),
       ...{ seen, dropped },
     };
   }
@@ -237,8 +244,10 @@ describe('what comes deflated', () => {
 describe('what is remembered', () => {
   it('of ends that wait for Redis: the oldest is given up, and said to be', () => {
     const node = { state: 'up', listen: () => () => undefined } as unknown as Membership;
-    const endings = new Endings(
-      ...([{}, node, { sync: () => never }, new Telemetry()] as unknown as ConstructorParameters<typeof Endings>),
+    const endings = new RestartDecisions(
+      ...([{}, node, { sync: () => never }, new Telemetry()] as unknown as ConstructorParameters<
+        typeof RestartDecisions
+      >),
     );
     for (let index = 0; index < 10_000; index++) endings.unmark(`p${index}`, held(`p${index}`));
     expect(endings.isOpen('p0')).toBe(true);

@@ -2,12 +2,12 @@
 import { describe, expect, it, jest } from '@jest/globals';
 import { Acknowledgements, MAX_AWAITED } from '../../libs/foundation/src/channels/sending/acknowledgements.js';
 import type { Audience } from '../../libs/foundation/src/channels/sending/audience.js';
-import { FiguresOfNodes, MAX_QUESTIONS } from '../../libs/foundation/src/channels/channel.statistics.js';
+import { RemoteStatistics, MAX_QUESTIONS } from '../../libs/foundation/src/channels/channel.statistics.js';
 import type { Dispatcher } from '../../libs/foundation/src/channels/receiving/dispatcher.js';
-import { Drops } from '../../libs/foundation/src/channels/message.drops.js';
+import { MessageDrops } from '../../libs/foundation/src/channels/message.drops.js';
 import { headsOf } from '../../libs/foundation/src/channels/envelope.js';
-import type { LetterListener, Letters } from '../../libs/foundation/src/channels/node.messages.js';
-import { Outgoing } from '../../libs/foundation/src/channels/sending/sequencer.js';
+import type { LetterListener, NodeMessages } from '../../libs/foundation/src/channels/node.messages.js';
+import { Sequencer } from '../../libs/foundation/src/channels/sending/sequencer.js';
 import { MAX_REQUESTS, Requests, type RequestListener } from '../../libs/foundation/src/channels/requests.js';
 import { MAX_DEFLATING, Sender } from '../../libs/foundation/src/channels/sending/sender.js';
 import type { LocalNode } from '../../libs/foundation/src/cluster/local.node.js';
@@ -34,9 +34,9 @@ const MEMBERSHIP = {
 
 function lettersOf() {
   const kinds = new Map<string, LetterListener>();
-  const send = jest.fn<Letters['send']>().mockResolvedValue(1);
+  const send = jest.fn<NodeMessages['send']>().mockResolvedValue(1);
   const letters = { on: (kind: string, listener: LetterListener) => kinds.set(kind, listener), send };
-  return { letters: letters as unknown as Letters, kinds, send };
+  return { letters: letters as unknown as NodeMessages, kinds, send };
 }
 
 describe('a node whose transport hangs', () => {
@@ -76,10 +76,10 @@ describe('a node whose transport hangs', () => {
     const sender = new Sender({
       ...{ node: SELF as unknown as LocalNode, telemetry, endpoint: 'redis', maxMessageBytes: 2 ** 30 },
       dispatcher: { has: () => false } as unknown as Dispatcher,
-      outgoing: new Outgoing(new Outbox(HUNG), headsOf('n1', 'b1'), (channel) => channel),
+      outgoing: new Sequencer(new Outbox(HUNG), headsOf('n1', 'b1'), (channel) => channel),
       audience: { pick: () => undefined } as unknown as Audience,
       acknowledgements: {} as Acknowledgements,
-      drops: new Drops(telemetry),
+      drops: new MessageDrops(telemetry),
     });
     const send = (body: string) => sender.send('data', { body, size: body.length }, { compression: true });
     const large = 'x'.repeat(MAX_DEFLATING.characters);
@@ -111,7 +111,7 @@ describe('a node whose transport hangs', () => {
 
   it('asks only so many questions about channels', async () => {
     jest.useFakeTimers();
-    const figures = new FiguresOfNodes(lettersOf().letters, () => ({}));
+    const figures = new RemoteStatistics(lettersOf().letters, () => ({}));
     const asked = Array.from({ length: MAX_QUESTIONS }, () => figures.ask('b2', 1000));
     expect(await figures.ask('b2', 1000)).toBeUndefined();
     jest.advanceTimersByTime(1000);

@@ -251,7 +251,7 @@ describe('deploy/compose.yaml', () => {
     );
     const config = resolve({ cluster: true }, { ...env, NODE_ENV: 'production' }, { host: 'c0ffee', pid: 7 });
     expect(config).toMatchObject({
-      ...{ engine: 'redis', appName: 'foundation-app', nodeName: 'c0ffee-7' },
+      ...{ backend: 'redis', appName: 'foundation-app', nodeName: 'c0ffee-7' },
       redis: { url: 'redis://:0123456789-REDIS_PASSWORD@redis:6379' },
     });
     expect(config.cookie).toBeDefined();

@@ -2,12 +2,12 @@
 // comes, it says what is wrong or takes what is right, in no time, and what it takes is within bounds.
 import { Logger } from '@nestjs/common';
 import { describe, expect, it } from '@jest/globals';
-import { Drops } from '../../libs/foundation/src/channels/message.drops.js';
+import { MessageDrops } from '../../libs/foundation/src/channels/message.drops.js';
 import { decode, encode, headsOf, originOf } from '../../libs/foundation/src/channels/envelope.js';
 import { readFigures } from '../../libs/foundation/src/channels/channel.statistics.js';
-import { Incoming as IncomingTexts } from '../../libs/foundation/src/channels/receiving/unpacker.js';
-import { Letters } from '../../libs/foundation/src/channels/node.messages.js';
-import { Sequences } from '../../libs/foundation/src/channels/receiving/gap.detector.js';
+import { Unpacker as IncomingTexts } from '../../libs/foundation/src/channels/receiving/unpacker.js';
+import { NodeMessages } from '../../libs/foundation/src/channels/node.messages.js';
+import { GapDetector } from '../../libs/foundation/src/channels/receiving/gap.detector.js';
 import { readAnnouncement } from '../../libs/foundation/src/cluster/topologies/announce/announcement.js';
 import { peersIn, redisIn } from '../../libs/foundation/src/cluster/topologies/consul/consul.catalog.js';
 import { peerOf } from '../../libs/foundation/src/cluster/topologies/kubernetes/kubernetes.pods.js';
@@ -32,16 +32,16 @@ import {
   encodePartHead,
 } from '../../libs/foundation/src/backend/transport/direct/stream/frames.js';
 import { HandshakeRefused, accept, dial } from '../../libs/foundation/src/backend/transport/direct/link/handshake.js';
-import { Incoming } from '../../libs/foundation/src/backend/transport/direct/stream/receive.stream.js';
+import { ReceiveStream } from '../../libs/foundation/src/backend/transport/direct/stream/receive.stream.js';
 import { LetterRefused, seal, unseal } from '../../libs/foundation/src/backend/transport/direct/relay.js';
 import { decodeState, encodeState } from '../../libs/foundation/src/backend/transport/direct/stream/stream.state.js';
 import { applyTopics, encodeTopics } from '../../libs/foundation/src/backend/transport/direct/topic.messages.js';
 import { parseHint } from '../../libs/foundation/src/wire/hint.js';
 import { parseJson } from '../../libs/foundation/src/wire/json.js';
 import { Played, replayed } from '../../libs/foundation/src/backend/streams/deduplication.js';
-import { RedisNodes } from '../../libs/foundation/src/backend/directory/redis.directory.js';
-import { createSeal, keyFor } from '../../libs/foundation/src/security/signer.js';
-import { Stamps } from '../../libs/foundation/src/security/replay.guard.js';
+import { RedisNodeDirectory } from '../../libs/foundation/src/backend/directory/redis.directory.js';
+import { createSigner, keyFor } from '../../libs/foundation/src/security/signer.js';
+import { ReplayGuard } from '../../libs/foundation/src/security/replay.guard.js';
 import type { NodeRecord } from '../../libs/foundation/src/backend/directory/directory.js';
 import { keysOf } from '../../libs/foundation/src/wire/keys.js';
 import { Mutator, fuzzPlan } from '../support/mutations.js';
@@ -128,12 +128,12 @@ async function readNode(text: string): Promise<void> {
       [null, { 'shop-1': text }],
     ],
   };
-  const nodes = new RedisNodes(
+  const nodes = new RedisNodeDirectory(
     {} as never,
     { multi: () => multi } as never,
     keys,
     {} as never,
-    createSeal('shop', undefined),
+    createSigner('shop', undefined),
     {} as never,
     new Grace(1517),
   );
@@ -148,8 +148,8 @@ async function readNode(text: string): Promise<void> {
 const told: string[] = [];
 const texts = new IncomingTexts(
   headsOf('own', 'own').prefix,
-  new Sequences(() => 'unknown'),
-  new Drops(new Telemetry()),
+  new GapDetector(() => 'unknown'),
+  new MessageDrops(new Telemetry()),
   1024 * 1024,
   {
     listening: () => told,
@@ -161,10 +161,10 @@ const texts = new IncomingTexts(
   },
 );
 const played = new Played();
-const stamps = new Stamps('boot-9');
-const stream = new Incoming(1024 * 1024);
+const stamps = new ReplayGuard('boot-9');
+const stream = new ReceiveStream(1024 * 1024);
 let hearLetter: (text: string) => void = () => undefined;
-const letters = new Letters(
+const letters = new NodeMessages(
   { name: 'own', bootId: 'own' } as never,
   {
     publish: async () => 1,
@@ -335,7 +335,7 @@ describe('what comes from elsewhere', () => {
   );
 
   it('is opened with the cookie only', () => {
-    const signing = createSeal('shop', new Secret('the cookie of this spec'));
+    const signing = createSigner('shop', new Secret('the cookie of this spec'));
     const mutator = new Mutator(seed);
     const sealed = signing.sign(keys.nodes, JSON.stringify(record));
     for (let run = 0; run < 2000; run += 1) {

@@ -587,8 +587,8 @@ describe('startSingleton', () => {
     await boot([type]);
     const options = { name: 'feed', restart: 'temporary', timeout: 300 } as const;
     await manager().startSingleton(type, [], options);
-    const engine = app!.get<{ leases: { loseAll(): void } }>(Symbol.for('foundation:engine'));
-    engine.leases.loseAll();
+    const backend = app!.get<{ leases: { loseAll(): void } }>(Symbol.for('foundation:backend'));
+    backend.leases.loseAll();
     await eventually(async () => (await stateOf('feed')) === 'lost');
     await manager().startSingleton(type, [], options);
     expect(journal.lines).toEqual(['start', 'stop lease-lost', 'start']);

@@ -9,7 +9,7 @@ import { exploreChannelNames, exploreChannels, handlersOf, type DeclaredHandler 
 import { Channels } from './channels/channels.js';
 import { HandlerGoneError } from './channels/receiving/handler.gone.js';
 import { Membership } from './cluster/membership.js';
-import { SecondOpinion } from './cluster/topologies/terminated.nodes.js';
+import { TerminatedNodes } from './cluster/topologies/terminated.nodes.js';
 import type { Topologies } from './cluster/topologies/topologies.js';
 import type { FoundationConfig } from './config/options.js';
 import { FoundationError, NotReadyError, RedisUnavailableError, describe } from './errors/foundation.error.js';
@@ -27,8 +27,8 @@ import type { ServiceHandle } from './services/service.js';
 import type { ServiceMesh } from './services/service.mesh.js';
 import type { ServiceRegistry } from './services/service.registry.js';
 import { Log } from './logging/log.js';
-import { RepeatedLog } from './logging/throttled.log.js';
-import type { Engine } from './backend/backend.js';
+import { ThrottledLog } from './logging/throttled.log.js';
+import type { Backend } from './backend/backend.js';
 import { isOfRedis, redisError } from './errors/refusal.js';
 import { within } from './time/timeout.js';
 
@@ -68,15 +68,15 @@ export class FoundationDrain implements OnModuleDestroy {
 @Injectable()
 export class FoundationLifecycle implements OnApplicationBootstrap {
   readonly #logger = new Log();
-  readonly #repeated = new RepeatedLog();
+  readonly #repeated = new ThrottledLog();
   readonly #bornAt = performance.now();
-  readonly #secondOpinion: SecondOpinion;
+  readonly #secondOpinion: TerminatedNodes;
   #left: Promise<void> | undefined;
   #hooksTimer: NodeJS.Timeout | undefined;
 
   constructor(
     private readonly config: FoundationConfig,
-    private readonly engine: Engine,
+    private readonly backend: Backend,
     private readonly discovery: DiscoveryService,
     private readonly topologies: Topologies,
     private readonly membership: Membership,
@@ -89,7 +89,7 @@ export class FoundationLifecycle implements OnApplicationBootstrap {
     drain: FoundationDrain,
   ) {
     drain.drain = () => this.leave();
-    this.#secondOpinion = new SecondOpinion(membership, topologies, engine.nodes);
+    this.#secondOpinion = new TerminatedNodes(membership, topologies, backend.directory);
   }
 
   /**
@@ -167,7 +167,7 @@ export class FoundationLifecycle implements OnApplicationBootstrap {
 
   async #joinOnce(specs: readonly ProcessSpec[]): Promise<void> {
     try {
-      await this.engine.open();
+      await this.backend.open();
       await this.membership.join([...new Set(specs.map(({ type }) => type))], declarationsOf(specs));
       await this.table.sync();
       await this.registry.open();
@@ -178,8 +178,8 @@ export class FoundationLifecycle implements OnApplicationBootstrap {
     }
     this.#secondOpinion.open();
     this.topologies.announce({
-      ...(this.engine.address === undefined ? {} : { address: this.engine.address }),
-      ...(this.engine.url === undefined ? {} : { redis: this.engine.url }),
+      ...(this.backend.address === undefined ? {} : { address: this.backend.address }),
+      ...(this.backend.url === undefined ? {} : { redis: this.backend.url }),
     });
     this.#logger.log('Foundation cluster formed', {
       clusterId: this.config.appName,
@@ -187,7 +187,7 @@ export class FoundationLifecycle implements OnApplicationBootstrap {
       nodeCount: this.membership.members().length,
       formationTimeMs: Math.round(performance.now() - this.#bornAt),
       strategy: this.config.strategy,
-      endpoint: this.engine.endpoint,
+      endpoint: this.backend.endpoint,
     });
     const services = exploreServices(this.discovery, isProcess);
     if (!(await this.#offer(services))) unattended('registering services later', this.#offerLater(services));
@@ -195,7 +195,7 @@ export class FoundationLifecycle implements OnApplicationBootstrap {
 
   #asOurs(error: unknown): unknown {
     if (isA(error, FoundationError)) return error;
-    return isOfRedis(error) ? redisError(this.engine.endpoint, 'joining', error) : error;
+    return isOfRedis(error) ? redisError(this.backend.endpoint, 'joining', error) : error;
   }
 
   /** False when Redis was away just then; the node is a member all the same. */
@@ -277,10 +277,10 @@ export class FoundationLifecycle implements OnApplicationBootstrap {
     await step('send the last messages', SHORT_MS, async () => {
       await this.channels.flush();
       await this.calls.flush();
-      await this.engine.transport.flush?.();
+      await this.backend.transport.flush?.();
     });
     await step('leave the cluster', SHORT_MS, () => this.membership.leave());
-    await step('close the connections', 2 * SHORT_MS, () => this.engine.close());
+    await step('close the connections', 2 * SHORT_MS, () => this.backend.close());
   }
 
   async #step(name: string, timeoutMs: number, work: () => Promise<void>): Promise<void> {
@@ -295,7 +295,7 @@ export class FoundationLifecycle implements OnApplicationBootstrap {
 
   /** Later, because a standalone application can call enableShutdownHooks() only after its bootstrap. */
   #warnWithoutShutdownHooks(): void {
-    if (this.config.engine === 'local') return;
+    if (this.config.backend === 'local') return;
     this.#hooksTimer = setTimeout(() => {
       if (this.#left !== undefined || process.listenerCount('SIGTERM') > 0) return;
       this.#logger.warn(

@@ -29,14 +29,14 @@ import { ServiceMesh } from './services/service.mesh.js';
 import { ServiceRegistry } from './services/service.registry.js';
 import { ServiceTargets } from './services/service.targets.js';
 import { Telemetry } from './telemetry/telemetry.js';
-import { createEngine } from './backend/create.backend.js';
-import type { Engine, RawTools } from './backend/backend.js';
+import { createBackend } from './backend/create.backend.js';
+import type { Backend, RawTools } from './backend/backend.js';
 import type { NodeIdentity } from './wire/node.identity.js';
 import { FoundationTools } from './backend/foundation.tools.js';
 import { remote } from './calls/remote.proxy.js';
 
 const CONFIG = Symbol.for('foundation:config');
-const ENGINE = Symbol.for('foundation:engine');
+const BACKEND = Symbol.for('foundation:backend');
 /** What the search for Redis does otherwise than usual; tests override it. */
 const SEARCH = Symbol.for('foundation:search');
 
@@ -89,9 +89,9 @@ class FoundationDrainModule {}
     { provide: SEARCH, useValue: {} },
     // the backend
     {
-      provide: ENGINE,
+      provide: BACKEND,
       inject: [CONFIG, LocalNode, Telemetry, Topologies, DiscoveryService, SEARCH],
-      useFactory: engineFor,
+      useFactory: backendFor,
     },
     ...toolProviders(),
     // cluster
@@ -107,26 +107,26 @@ class FoundationDrainModule {}
     },
     {
       provide: Membership,
-      inject: [LocalNode, CONFIG, ENGINE, Telemetry],
-      useFactory: (node: LocalNode, config: FoundationConfig, engine: Engine, telemetry: Telemetry) =>
-        new Membership(node, config, engine, telemetry),
+      inject: [LocalNode, CONFIG, BACKEND, Telemetry],
+      useFactory: (node: LocalNode, config: FoundationConfig, backend: Backend, telemetry: Telemetry) =>
+        new Membership(node, config, backend, telemetry),
     },
     // processes, calls, channels and services
     {
       provide: ProcessTable,
-      inject: [ENGINE, Membership, Telemetry],
-      useFactory: (engine: Engine, membership: Membership, telemetry: Telemetry) =>
-        new ProcessTable(engine, membership, telemetry),
+      inject: [BACKEND, Membership, Telemetry],
+      useFactory: (backend: Backend, membership: Membership, telemetry: Telemetry) =>
+        new ProcessTable(backend, membership, telemetry),
     },
     {
       provide: Supervisor,
-      inject: [ENGINE, Membership, ProcessTable, Telemetry],
-      useFactory: (engine: Engine, membership: Membership, table: ProcessTable, telemetry: Telemetry) =>
-        new Supervisor(engine, membership, table, telemetry),
+      inject: [BACKEND, Membership, ProcessTable, Telemetry],
+      useFactory: (backend: Backend, membership: Membership, table: ProcessTable, telemetry: Telemetry) =>
+        new Supervisor(backend, membership, table, telemetry),
     },
     {
       provide: ProcessRegistry,
-      inject: [ENGINE, ProcessTable, Membership],
+      inject: [BACKEND, ProcessTable, Membership],
       useFactory: (...parts: ConstructorParameters<typeof ProcessRegistry>) => new ProcessRegistry(...parts),
     },
     {
@@ -147,17 +147,17 @@ class FoundationDrainModule {}
     },
     {
       provide: CallClient,
-      inject: [CONFIG, LocalNode, ENGINE, Membership, CallServer, Telemetry],
+      inject: [CONFIG, LocalNode, BACKEND, Membership, CallServer, Telemetry],
       useFactory: (...parts: ConstructorParameters<typeof CallClient>) => new CallClient(...parts),
     },
     {
       provide: CallRouter,
-      inject: [CONFIG, ENGINE, ProcessRegistry, CallClient, Telemetry],
+      inject: [CONFIG, BACKEND, ProcessRegistry, CallClient, Telemetry],
       useFactory: (...parts: ConstructorParameters<typeof CallRouter>) => new CallRouter(...parts),
     },
     {
       provide: ProcessManager,
-      inject: [CONFIG, ENGINE, Membership, ProcessTable, ProcessRegistry, Supervisor, CallRouter, NodeControl],
+      inject: [CONFIG, BACKEND, Membership, ProcessTable, ProcessRegistry, Supervisor, CallRouter, NodeControl],
       useFactory: (...parts: ConstructorParameters<typeof ProcessManager>) => {
         const [, , membership, , , supervisor, calls] = parts;
         supervisor.onMove(askNode(membership, calls));
@@ -166,24 +166,24 @@ class FoundationDrainModule {}
     },
     {
       provide: Channels,
-      inject: [CONFIG, LocalNode, ENGINE, Membership, Telemetry],
+      inject: [CONFIG, LocalNode, BACKEND, Membership, Telemetry],
       useFactory: (...parts: ConstructorParameters<typeof Channels>) => new Channels(...parts),
     },
     ServiceTargets,
     {
       provide: ServiceRegistry,
-      inject: [ENGINE, Membership, Telemetry],
+      inject: [BACKEND, Membership, Telemetry],
       useFactory: (...parts: ConstructorParameters<typeof ServiceRegistry>) => new ServiceRegistry(...parts),
     },
     {
       provide: ServiceMesh,
-      inject: [ENGINE, Membership, ServiceRegistry, ServiceTargets, CallRouter, Telemetry],
+      inject: [BACKEND, Membership, ServiceRegistry, ServiceTargets, CallRouter, Telemetry],
       useFactory: (...parts: ConstructorParameters<typeof ServiceMesh>) => new ServiceMesh(...parts),
     },
     // health and metrics
     {
       provide: HealthMonitor,
-      inject: [CONFIG, ENGINE, Membership, Topologies, ProcessTable, ServiceRegistry, ProcessRegistry],
+      inject: [CONFIG, BACKEND, Membership, Topologies, ProcessTable, ServiceRegistry, ProcessRegistry],
       useFactory: (...parts: ConstructorParameters<typeof HealthMonitor>) => new HealthMonitor(...parts),
     },
     {
@@ -196,7 +196,7 @@ class FoundationDrainModule {}
       provide: FoundationLifecycle,
       inject: [
         CONFIG,
-        ENGINE,
+        BACKEND,
         DiscoveryService,
         Topologies,
         Membership,
@@ -241,19 +241,19 @@ export class FoundationModule extends ConfigurableModuleClass {
 }
 
 /** The search for Redis comes first, where nothing names one. */
-async function engineFor(
+async function backendFor(
   config: FoundationConfig,
   node: NodeIdentity,
   telemetry: Telemetry,
   topologies: Topologies,
   discovery: DiscoveryService,
   special: Partial<Search>,
-): Promise<Engine> {
-  if (config.engine === 'local') return createEngine(config, node, telemetry);
+): Promise<Backend> {
+  if (config.backend === 'local') return createBackend(config, node, telemetry);
   const { findRedis } = await import('./locator/redis.locator.js');
   const { findApplicationRedis } = await import('./locator/application.redis.js');
-  const search = { application: () => findApplicationRedis(discovery, ENGINE), ...special };
-  return createEngine(await findRedis(config, topologies, search), node, telemetry);
+  const search = { application: () => findApplicationRedis(discovery, BACKEND), ...special };
+  return createBackend(await findRedis(config, topologies, search), node, telemetry);
 }
 
 /** Adds a provider for every process that some class of the application wants injected. */
@@ -273,7 +273,7 @@ function withRemotes(module: DynamicModule): DynamicModule {
 function toolProviders(): FactoryProvider[] {
   return Object.entries(FoundationTools).map(([role, token]) => ({
     provide: token,
-    inject: [ENGINE],
-    useFactory: (engine: Engine) => engine.raw[role as keyof RawTools],
+    inject: [BACKEND],
+    useFactory: (backend: Backend) => backend.raw[role as keyof RawTools],
   }));
 }

@@ -5,13 +5,13 @@
 import type { ConnectionTrouble } from './redis/connection.trouble.js';
 import type { HintListener } from '../wire/hint.js';
 import type { Leases } from './leases/leases.js';
-import type { NodeRecord, Nodes } from './directory/directory.js';
+import type { NodeRecord, NodeDirectory } from './directory/directory.js';
 import type { Restarts } from './restarts/restarts.js';
 import type { Streams } from './streams/streams.js';
 import type { Table } from './tables/table.js';
 import type { Transport } from './transport/transport.js';
 
-/** The raw tools by role, for layer 3; all `undefined` with the local engine. */
+/** The raw tools by role, for layer 3; all `undefined` with the local backend. */
 export interface RawTools {
   leases?: unknown;
   control?: unknown;
@@ -23,7 +23,7 @@ export interface RawTools {
 }
 
 /** How the tools beneath are, for health. */
-export interface EngineFacts {
+export interface BackendFacts {
   /** What Redis does when its memory is full; `undefined` where it has no limit. */
   evictionPolicy?: string;
   /** By how much the regular sweep is late, in milliseconds. */
@@ -31,14 +31,14 @@ export interface EngineFacts {
 }
 
 /** Everything the upper rooms need from below. */
-export interface Engine {
+export interface Backend {
   readonly kind: 'local' | 'redis';
   /** For logs and errors; holds no secret. */
   readonly endpoint: string;
   /** `redis://host:port/db` of a single server, without user and password: for announcements. */
   readonly url?: string | undefined;
   readonly leases: Leases;
-  readonly nodes: Nodes;
+  readonly directory: NodeDirectory;
   /** What should run. */
   readonly table: Table;
   /** Who offers what. */
@@ -58,7 +58,7 @@ export interface Engine {
   meet?(members: readonly NodeRecord[]): void;
   onHint(listener: HintListener): () => void;
   /** Asks the tools how they are. Rejects when they do not answer. */
-  inspect(): Promise<EngineFacts>;
+  inspect(): Promise<BackendFacts>;
   /** The connections that do not work at the moment; no network. Absent where there are none. */
   troubles?(): readonly ConnectionTrouble[];
   /** Closes what Foundation opened; what was adopted stays open. */

@@ -6,28 +6,28 @@ import type { FoundationConfig } from '../config/options.js';
 import { MissingPackageError } from '../errors/foundation.error.js';
 import { isError } from '../errors/describe.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
-import type { Engine } from './backend.js';
+import type { Backend } from './backend.js';
 import type { NodeIdentity } from '../wire/node.identity.js';
 
 /**
- * Makes the engine that the configuration asks for.
+ * Makes the backend that the configuration asks for.
  *
  * Underneath: `import('./redis.backend.js')` or `import('./local.backend.js')`.
  *
  * @throws MissingPackageError when a clustered configuration lacks ioredis or bullmq.
  */
-export async function createEngine(
+export async function createBackend(
   config: FoundationConfig,
   node: NodeIdentity,
   telemetry: Telemetry,
-): Promise<Engine> {
-  if (config.engine === 'local') {
-    const { createLocalEngine } = await import('./local.backend.js');
-    return createLocalEngine(config, node, telemetry);
+): Promise<Backend> {
+  if (config.backend === 'local') {
+    const { createLocalBackend } = await import('./local.backend.js');
+    return createLocalBackend(config, node, telemetry);
   }
   try {
-    const { createRedisEngine } = await import('./redis.backend.js');
-    return createRedisEngine(config, node, telemetry);
+    const { createRedisBackend } = await import('./redis.backend.js');
+    return createRedisBackend(config, node, telemetry);
   } catch (error) {
     throw missingPackage(error) ?? error;
   }

@@ -1,10 +1,10 @@
 /**
  * Layer 3: injection tokens for the raw tools, for whoever needs to go under the facade.
- * Provided by `foundation.module.ts` out of the engine.
+ * Provided by `foundation.module.ts` out of the backend.
  */
 
 /**
- * Tokens for `@Inject(FoundationTools.…)`; each resolves to `undefined` with the local engine, which has none of them.
+ * Tokens for `@Inject(FoundationTools.…)`; each resolves to `undefined` with the local backend, which has none of them.
  *
  * Underneath: the very objects that Foundation uses. What you do with them is seen by Foundation: do not close them, and
  * do not subscribe on `subscriber` or block on `leases`.

@@ -1,22 +1,22 @@
 /**
- * The engine of a single process: every contract in memory, no Redis, no network.
+ * The backend of a single process: every contract in memory, no Redis, no network.
  * Loaded when the configuration is not clustered.
  */
 import type { FoundationConfig } from '../config/options.js';
 import { Gate } from '../foreign/gate.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
-import type { Engine } from './backend.js';
+import type { Backend } from './backend.js';
 import type { Hint, HintListener } from '../wire/hint.js';
 import { LocalLeases } from './leases/local.leases.js';
-import { LocalNodes } from './directory/local.directory.js';
+import { LocalNodeDirectory } from './directory/local.directory.js';
 import { LocalRestarts } from './restarts/local.restarts.js';
 import { LocalStreams } from './streams/local.streams.js';
 import { LocalTable } from './tables/local.table.js';
 import { LocalTransport } from './transport/local.transport.js';
 import type { NodeIdentity } from '../wire/node.identity.js';
 
-/** Makes the engine. */
-export function createLocalEngine(_config: FoundationConfig, node: NodeIdentity, telemetry: Telemetry): Engine {
+/** Makes the backend. */
+export function createLocalBackend(_config: FoundationConfig, node: NodeIdentity, telemetry: Telemetry): Backend {
   const listeners = new Set<HintListener>();
   const gate = new Gate();
   // As over Redis, a hint arrives after the call that caused it has returned.
@@ -32,7 +32,7 @@ export function createLocalEngine(_config: FoundationConfig, node: NodeIdentity,
     kind: 'local',
     endpoint: 'this process',
     leases,
-    nodes: new LocalNodes(wallClock),
+    directory: new LocalNodeDirectory(wallClock),
     table: new LocalTable((version) => hint({ t: 'table', version }), wallClock),
     services: new LocalTable((version) => hint({ t: 'services', version }), wallClock),
     transport: new LocalTransport(),

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import type { Engine } from './backend.js';
-import type { NodeRecord, NodesSeen } from './directory/directory.js';
+import type { Backend } from './backend.js';
+import type { NodeRecord, DirectorySnapshot } from './directory/directory.js';
 import { latenessOf, observing } from './observer.backend.js';
 
 const record = (name: string, more: Partial<NodeRecord> = {}): NodeRecord => ({
@@ -28,7 +28,7 @@ describe('latenessOf', () => {
 
 describe('observing', () => {
   const calls: string[] = [];
-  const seen: NodesSeen = {
+  const seen: DirectorySnapshot = {
     ...{ viewVersion: 7, tableVersion: 3, incarnation: 'life', now: 10_000 },
     beats: new Map([
       ['fresh', 9_900],
@@ -36,8 +36,8 @@ describe('observing', () => {
       ['down', 5_000],
     ]),
   };
-  const engine = {
-    nodes: {
+  const backend = {
+    directory: {
       view: async () => ({ version: 7, members: [record('fresh'), record('late'), record('down')] }),
       look: async () => seen,
       join: async () => calls.push('join'),
@@ -48,22 +48,22 @@ describe('observing', () => {
       put: async () => 5,
       restore: async () => calls.push('restore'),
     },
-  } as unknown as Engine;
+  } as unknown as Backend;
 
   it('shows who is there and who is late, without those that nobody is left to end', async () => {
-    const { nodes } = observing(engine);
-    const view = await nodes.view();
+    const { directory } = observing(backend);
+    const view = await directory.view();
     expect(view.members.map(({ name }) => name)).toEqual(['fresh', 'late']);
-    expect(await nodes.beat('x', 'y')).toEqual({
+    expect(await directory.beat('x', 'y')).toEqual({
       ...{ status: 'ok', viewVersion: 7, tableVersion: 3, incarnation: '', now: 10_000, late: ['late'] },
     });
   });
 
   it('writes nothing by itself, and lets through what is asked for', async () => {
-    const { nodes, table } = observing(engine);
-    await expect(nodes.join(record('me'))).rejects.toThrow('does not join');
-    await nodes.beat('x', 'y', { record: record('me'), changed: true });
-    await nodes.leave('x', 'y');
+    const { directory, table } = observing(backend);
+    await expect(directory.join(record('me'))).rejects.toThrow('does not join');
+    await directory.beat('x', 'y', { record: record('me'), changed: true });
+    await directory.leave('x', 'y');
     await table.restore([{ key: 'a', value: '{}', version: 1 }], 1);
     expect(calls).toEqual([]);
     expect(await table.put([{ key: 'a', value: '{}', expected: 0 }])).toBe(5);

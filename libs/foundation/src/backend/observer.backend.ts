@@ -1,17 +1,24 @@
 /**
- * An engine for whoever looks at a cluster without being in it: what a member writes by itself is not written.
+ * A backend for whoever looks at a cluster without being in it: what a member writes by itself is not written.
  * Used by the command line. What an operator asks for (a row of the process table, a call) goes through all the same.
  */
 import type { LeaveReason } from '../telemetry/events.js';
-import type { Engine } from './backend.js';
-import type { BeatAnswer, JoinAnswer, NodeRecord, Nodes, NodesSeen, NodeView } from './directory/directory.js';
+import type { Backend } from './backend.js';
+import type {
+  BeatAnswer,
+  JoinAnswer,
+  NodeRecord,
+  NodeDirectory,
+  DirectorySnapshot,
+  NodeView,
+} from './directory/directory.js';
 
 /** The same tools with a directory that is only read, and a table of processes that is not put back after a loss of data. */
-export function observing(engine: Engine): Engine {
-  const { table } = engine;
+export function observing(backend: Backend): Backend {
+  const { table } = backend;
   return {
-    ...engine,
-    nodes: new ObservedNodes(engine.nodes),
+    ...backend,
+    directory: new ObservedNodes(backend.directory),
     table: {
       put: (writes) => table.put(writes),
       since: (version) => table.since(version),
@@ -32,16 +39,16 @@ export function latenessOf({ beatEvery = 1000, ttl = 3000 }: NodeRecord, silentM
 }
 
 /** See the file header. */
-class ObservedNodes implements Nodes {
+class ObservedNodes implements NodeDirectory {
   #members: readonly NodeRecord[] = [];
 
-  constructor(private readonly nodes: Nodes) {}
+  constructor(private readonly nodes: NodeDirectory) {}
 
   async beat(): Promise<BeatAnswer> {
     const { beats, isCookieShared: _, ...seen } = await this.nodes.look();
     const silent = (name: string): number | undefined => silence(name, { ...seen, beats });
     const late = this.#members.filter((record) => latenessOf(record, silent(record.name)) !== 'in time');
-    // Always in the same life of Redis: what it lost is put back by the nodes.
+    // Always in the same life of Redis: what it lost is put back by the directory.
     return { status: 'ok', ...seen, incarnation: '', late: late.map(({ name }) => name) };
   }
 
@@ -52,7 +59,7 @@ class ObservedNodes implements Nodes {
     return { version: view.version, members: [...this.#members] };
   }
 
-  look(): Promise<NodesSeen> {
+  look(): Promise<DirectorySnapshot> {
     return this.nodes.look();
   }
 
@@ -69,7 +76,7 @@ class ObservedNodes implements Nodes {
   }
 }
 
-function silence(name: string, { now, beats }: Pick<NodesSeen, 'now' | 'beats'>): number | undefined {
+function silence(name: string, { now, beats }: Pick<DirectorySnapshot, 'now' | 'beats'>): number | undefined {
   const beat = beats.get(name);
   return beat === undefined ? undefined : now - beat;
 }

@@ -1,5 +1,5 @@
 /**
- * The engine of a cluster: every contract over Redis. Loaded only when the configuration is clustered.
+ * The backend of a cluster: every contract over Redis. Loaded only when the configuration is clustered.
  * Reading it shows which connection serves what.
  */
 import type { Queue } from 'bullmq';
@@ -10,30 +10,30 @@ import type { Telemetry } from '../telemetry/telemetry.js';
 import { BullmqRestarts, createQueue } from './restarts/bullmq.restarts.js';
 import { monotonicNow } from '../time/monotonic.clock.js';
 import { DirectTransport } from './transport/direct/direct.transport.js';
-import type { Engine } from './backend.js';
+import type { Backend } from './backend.js';
 import { Grace } from './redis/grace.period.js';
 import { parseHint, type HintListener } from '../wire/hint.js';
 import { Loads } from './directory/load.hints.js';
 import { channelOf, keysOf } from '../wire/keys.js';
-import { Masters } from './leases/lease.quorum.js';
+import { LeaseQuorum } from './leases/lease.quorum.js';
 import type { NodeIdentity } from '../wire/node.identity.js';
 import { observing } from './observer.backend.js';
 import { publicUrl } from './redis/redis.endpoint.js';
 import { RedisConnections } from './redis/redis.connections.js';
-import { RedisNodes } from './directory/redis.directory.js';
+import { RedisNodeDirectory } from './directory/redis.directory.js';
 import { RedisStreams } from './streams/redis.streams.js';
 import { RedisTable } from './tables/redis.table.js';
 import { RedisTransport } from './transport/redis.transport.js';
 import { RedlockLeases, createRedlock } from './leases/redlock.leases.js';
-import { createSeal } from '../security/signer.js';
-import { Stamps } from '../security/replay.guard.js';
+import { createSigner } from '../security/signer.js';
+import { ReplayGuard } from '../security/replay.guard.js';
 
-/** Makes the engine; the connections begin to open at once, `open()` waits for them. */
-export function createRedisEngine(config: FoundationConfig, node: NodeIdentity, telemetry: Telemetry): Engine {
+/** Makes the backend; the connections begin to open at once, `open()` waits for them. */
+export function createRedisBackend(config: FoundationConfig, node: NodeIdentity, telemetry: Telemetry): Backend {
   const connections = new RedisConnections(config);
   try {
-    const engine = engineOver(connections, config, node, telemetry);
-    return config.observes === true ? observing(engine) : engine;
+    const backend = backendOver(connections, config, node, telemetry);
+    return config.observes === true ? observing(backend) : backend;
   } catch (error) {
     // What was adopted may be refused; nothing of ours stays open then.
     connections.close();
@@ -41,22 +41,22 @@ export function createRedisEngine(config: FoundationConfig, node: NodeIdentity, 
   }
 }
 
-function engineOver(
+function backendOver(
   connections: RedisConnections,
   config: FoundationConfig,
   node: NodeIdentity,
   telemetry: Telemetry,
-): Engine {
+): Backend {
   const keys = keysOf(config.appName);
-  const seal = createSeal(config.appName, config.cookie);
+  const seal = createSigner(config.appName, config.cookie);
   const loads = new Loads(seal, keys.hints);
   const { leases: client, control, subscriber, publisher, quorum, quorumControl } = connections;
   const redlock = (config.redlock as Redlock | undefined) ?? createRedlock(connections.quorum);
   const queue = (config.queue as Queue | undefined) ?? createQueue(control, keys, config.observes);
   const grace = new Grace(config.lease.grace);
   const leases = new RedlockLeases(
-    new Masters(quorum),
-    new Masters(quorumControl),
+    new LeaseQuorum(quorum),
+    new LeaseQuorum(quorumControl),
     redlock,
     keys,
     config.lease,
@@ -68,7 +68,7 @@ function engineOver(
   const topics = new RedisTransport(subscriber, publisher, connections.countsReceivers, {
     // Room for a bundle and for what JSON and base64 add; the same as over links.
     longest: 2 * config.channels.maxMessageBytes + 1024 * 1024,
-    ...(config.cookie === undefined ? {} : { signing: { seal, stamps: new Stamps(node.bootId) } }),
+    ...(config.cookie === undefined ? {} : { signing: { seal, stamps: new ReplayGuard(node.bootId) } }),
     isOpen: (topic) => topic === keys.hints,
     refused: (topic, reason) =>
       telemetry.emit('message.dropped', { channel: channelOf(keys, topic), reason, count: 1 }),
@@ -89,7 +89,7 @@ function engineOver(
     endpoint: connections.endpoint,
     url: publicUrl(config.redis),
     leases,
-    nodes: new RedisNodes(client, control, keys, config, seal, loads, grace),
+    directory: new RedisNodeDirectory(client, control, keys, config, seal, loads, grace),
     table: new RedisTable(
       control,
       {

@@ -15,10 +15,10 @@ import {
 } from '../errors/foundation.error.js';
 import { unattended } from '../foreign/gate.js';
 import { onAbort } from '../foreign/abort.signals.js';
-import { RepeatedLog } from '../logging/throttled.log.js';
+import { ThrottledLog } from '../logging/throttled.log.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
 import { carried } from '../telemetry/tracing.js';
-import type { Engine } from '../backend/backend.js';
+import type { Backend } from '../backend/backend.js';
 import { keysOf } from '../wire/keys.js';
 import { Outbox } from '../backend/transport/outbox.js';
 import type { CallServer } from './call.server.js';
@@ -61,21 +61,21 @@ export class CallClient {
   readonly #pending = new Map<string, Pending>();
   readonly #outbox: Outbox;
   readonly #inbox: (bootId: string) => string;
-  readonly #log = new RepeatedLog();
+  readonly #log = new ThrottledLog();
   #lastId = 0;
 
   constructor(
     private readonly config: FoundationConfig,
     private readonly node: Pick<LocalNode, 'bootId'>,
-    private readonly engine: Pick<Engine, 'transport'>,
+    private readonly backend: Pick<Backend, 'transport'>,
     membership: Pick<Membership, 'members' | 'listen'>,
     private readonly server: Pick<CallServer, 'handle'>,
     private readonly telemetry: Telemetry,
   ) {
-    this.#outbox = new Outbox(engine.transport);
+    this.#outbox = new Outbox(backend.transport);
     const keys = keysOf(config.appName);
     this.#inbox = (bootId) => keys.inbox(bootId);
-    engine.transport.onInterrupted((from) => {
+    backend.transport.onInterrupted((from) => {
       const concerns = ({ bootId }: Pending): boolean => from === undefined || bootId === from;
       this.#interrupt(concerns, 'the connection that brings the answer was cut');
     });
@@ -89,7 +89,7 @@ export class CallClient {
 
   /** Listens for calls and answers. Called by the lifecycle. */
   async open(): Promise<void> {
-    await this.engine.transport.subscribe(this.#inbox(this.node.bootId), (text) => this.#receive(text));
+    await this.backend.transport.subscribe(this.#inbox(this.node.bootId), (text) => this.#receive(text));
   }
 
   /** Lets the last answers out. Called by the lifecycle. */

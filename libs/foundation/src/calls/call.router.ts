@@ -18,7 +18,7 @@ import {
 import { heeding } from '../foreign/abort.signals.js';
 import { isA, read, shown } from '../errors/describe.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
-import type { Engine } from '../backend/backend.js';
+import type { Backend } from '../backend/backend.js';
 import { redisError } from '../errors/refusal.js';
 import { within } from '../time/timeout.js';
 import { callableOf } from './callable.decorator.js';
@@ -79,7 +79,7 @@ export class CallRouter {
 
   constructor(
     private readonly config: FoundationConfig,
-    private readonly engine: Pick<Engine, 'endpoint'>,
+    private readonly backend: Pick<Backend, 'endpoint'>,
     private readonly registry: OwnerLookup,
     private readonly client: Pick<CallClient, 'call' | 'cast'>,
     private readonly telemetry: Pick<Telemetry, 'tracing'>,
@@ -255,7 +255,7 @@ export class CallRouter {
       }
       if (performance.now() >= deadline) {
         if (learnt.failure === undefined) throw notRunning({ processName: name, method, node: '?' });
-        throw redisError(this.engine.endpoint, `calling ${name}.${method}`, learnt.failure);
+        throw redisError(this.backend.endpoint, `calling ${name}.${method}`, learnt.failure);
       }
       await heeding(signal, pause());
     }

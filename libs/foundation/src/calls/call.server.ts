@@ -4,7 +4,7 @@
  */
 import type { FoundationConfig } from '../config/options.js';
 import { describe } from '../errors/foundation.error.js';
-import { RepeatedLog } from '../logging/throttled.log.js';
+import { ThrottledLog } from '../logging/throttled.log.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
 import { callableOf } from './callable.decorator.js';
 import { encodeCall, encodeValue, toWireError, type CallRequest } from './call.codec.js';
@@ -26,7 +26,7 @@ interface Gate {
 /** See the file header. */
 export class CallServer {
   readonly #gates = new Map<string, Gate>();
-  readonly #log = new RepeatedLog();
+  readonly #log = new ThrottledLog();
 
   constructor(
     private readonly config: FoundationConfig,

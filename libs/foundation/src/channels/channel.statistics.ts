@@ -4,7 +4,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import type { SubscriptionCounters } from './channel.js';
-import type { Correspondent, Letters } from './node.messages.js';
+import type { NodeAddress, NodeMessages } from './node.messages.js';
 
 /** What one node sent on a channel, and what its subscriptions to it have in common; numbers since they began. */
 export interface ChannelFigures {
@@ -22,7 +22,7 @@ export interface ChannelFigures {
 }
 
 /** By the name of the channel. */
-export type Figures = Record<string, ChannelFigures>;
+export type ChannelStatistics = Record<string, ChannelFigures>;
 
 /** So many questions may be open at a time; a dashboard asks each node once in a while. */
 export const MAX_QUESTIONS = 1000;
@@ -30,23 +30,23 @@ export const MAX_QUESTIONS = 1000;
 const MAX_CHANNELS = 100;
 
 /** See the file header. */
-export class FiguresOfNodes {
-  readonly #pending = new Map<string, { bootId: string; take: (figures: Figures | undefined) => void }>();
+export class RemoteStatistics {
+  readonly #pending = new Map<string, { bootId: string; take: (figures: ChannelStatistics | undefined) => void }>();
 
   constructor(
-    private readonly letters: Letters,
-    private readonly read: () => Figures,
+    private readonly letters: NodeMessages,
+    private readonly read: () => ChannelStatistics,
   ) {
     letters.on('figures?', (body, from) => this.#answer(body, from));
     letters.on('figures', (body, from) => this.#take(body, from));
   }
 
   /** Those of the node, or `undefined` when it does not answer in so many milliseconds. */
-  ask(bootId: string, timeoutMs: number): Promise<Figures | undefined> {
+  ask(bootId: string, timeoutMs: number): Promise<ChannelStatistics | undefined> {
     if (this.#pending.size >= MAX_QUESTIONS) return Promise.resolve(undefined);
     const id = randomBytes(8).toString('hex');
     return new Promise((resolve) => {
-      const take = (figures: Figures | undefined): void => {
+      const take = (figures: ChannelStatistics | undefined): void => {
         clearTimeout(timer);
         this.#pending.delete(id);
         resolve(figures);
@@ -61,7 +61,7 @@ export class FiguresOfNodes {
     });
   }
 
-  #answer(body: unknown, { bootId }: Correspondent): void {
+  #answer(body: unknown, { bootId }: NodeAddress): void {
     if (typeof body !== 'object' || body === null) return;
     const { id } = body as Record<string, unknown>;
     if (typeof id !== 'string' || id.length > 64) return;
@@ -69,7 +69,7 @@ export class FiguresOfNodes {
     this.letters.send(bootId, 'figures', { id, figures }).catch(() => undefined);
   }
 
-  #take(body: unknown, { bootId }: Correspondent): void {
+  #take(body: unknown, { bootId }: NodeAddress): void {
     if (typeof body !== 'object' || body === null) return;
     const { id, figures } = body as Record<string, unknown>;
     const pending = typeof id === 'string' ? this.#pending.get(id) : undefined;
@@ -81,8 +81,8 @@ export class FiguresOfNodes {
 export function sumOf(
   sent: Iterable<readonly [channel: string, number]>,
   counters: Iterable<readonly [channel: string, SubscriptionCounters]>,
-): Figures {
-  const figures = Object.create(null) as Figures;
+): ChannelStatistics {
+  const figures = Object.create(null) as ChannelStatistics;
   const none = { sent: 0, received: 0, failed: 0, dropped: 0, waiting: 0, lag: 0 };
   for (const [channel, count] of sent) (figures[channel] ??= { ...none }).sent += count;
   for (const [channel, { received, failed, invalid, missed, dropped, waiting, lag }] of counters) {
@@ -97,9 +97,9 @@ export function sumOf(
 }
 
 /** What another node said, as far as it can be read. */
-export function readFigures(value: unknown): Figures | undefined {
+export function readFigures(value: unknown): ChannelStatistics | undefined {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
-  const figures = Object.create(null) as Figures;
+  const figures = Object.create(null) as ChannelStatistics;
   for (const [channel, said] of Object.entries(value).slice(0, MAX_CHANNELS)) {
     if (typeof said !== 'object' || said === null || channel.length > 200) continue;
     const { sent, received, failed, dropped, waiting, lag } = said as Record<string, unknown>;

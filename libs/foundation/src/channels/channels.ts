@@ -1,6 +1,6 @@
 /**
  * The facade over channels: text to everyone who subscribes, at most once, in order per sender and channel.
- * Called by the application; underneath PUBLISH and SUBSCRIBE, or nothing but memory with the local engine.
+ * Called by the application; underneath PUBLISH and SUBSCRIBE, or nothing but memory with the local backend.
  */
 import { Injectable } from '@nestjs/common';
 import type { Membership } from '../cluster/membership.js';
@@ -10,7 +10,7 @@ import { ArgumentError, UnknownChannelError } from '../errors/foundation.error.j
 import { asError, show } from '../errors/describe.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
 import { carried, spanned, type TraceCarrier } from '../telemetry/tracing.js';
-import type { Engine } from '../backend/backend.js';
+import type { Backend } from '../backend/backend.js';
 import { keysOf } from '../wire/keys.js';
 import { Outbox } from '../backend/transport/outbox.js';
 import { redisError } from '../errors/refusal.js';
@@ -25,14 +25,14 @@ import type {
   Subscription,
   SubscriptionCounters,
 } from './channel.js';
-import { FiguresOfNodes, sumOf, type Figures } from './channel.statistics.js';
+import { RemoteStatistics, sumOf, type ChannelStatistics } from './channel.statistics.js';
 import { checkBroadcast, checkReplay, checkRoute, checkSubscribe } from './channel.arguments.js';
 import { Dispatcher } from './receiving/dispatcher.js';
-import { Drops } from './message.drops.js';
+import { MessageDrops } from './message.drops.js';
 import { Durable } from './durable/durable.channels.js';
 import { headsOf } from './envelope.js';
-import { Letters } from './node.messages.js';
-import { Outgoing } from './sending/sequencer.js';
+import { NodeMessages } from './node.messages.js';
+import { Sequencer } from './sending/sequencer.js';
 import { Receiver } from './receiving/receiver.js';
 import { explainRoute, type Route, type RouteOptions } from './channel.routing.js';
 import { Requests } from './requests.js';
@@ -45,47 +45,47 @@ export class Channels {
   /** For `nestjs-foundation/microservices`. */
   readonly requests: Requests;
   readonly #outbox: Outbox;
-  readonly #outgoing: Outgoing;
-  readonly #letters: Letters;
+  readonly #outgoing: Sequencer;
+  readonly #letters: NodeMessages;
   readonly #audience: Audience;
   readonly #acknowledgements: Acknowledgements;
   readonly #dispatcher: Dispatcher;
   readonly #sender: Sender;
   readonly #receiver: Receiver;
   readonly #durable: Durable;
-  readonly #figures: FiguresOfNodes;
+  readonly #figures: RemoteStatistics;
 
   constructor(
     private readonly config: FoundationConfig,
     node: LocalNode,
-    private readonly engine: Engine,
+    private readonly backend: Backend,
     membership: Membership,
     private readonly telemetry: Telemetry,
   ) {
-    const { transport, endpoint } = engine;
+    const { transport, endpoint } = backend;
     const { maxMessageBytes } = config.channels;
     const keys = keysOf(config.appName);
     const topic = (channel: string): string => keys.channel(channel);
     const heads = headsOf(node.name, node.bootId);
-    const drops = new Drops(telemetry);
+    const drops = new MessageDrops(telemetry);
     this.#outbox = new Outbox(transport);
-    this.#letters = new Letters(
+    this.#letters = new NodeMessages(
       node,
       transport,
       (bootId) => keys.mail(bootId),
       (reason) => telemetry.emit('message.dropped', { channel: keys.mail(node.bootId), reason, count: 1 }),
     );
     this.#audience = new Audience(membership);
-    this.#figures = new FiguresOfNodes(this.#letters, () => this.figures());
+    this.#figures = new RemoteStatistics(this.#letters, () => this.figures());
     this.requests = new Requests(this.#audience, this.#letters, membership, transport);
     this.#dispatcher = new Dispatcher(node.bootId, { telemetry, drops });
-    const outgoing = (this.#outgoing = new Outgoing(this.#outbox, heads, topic));
+    const outgoing = (this.#outgoing = new Sequencer(this.#outbox, heads, topic));
     const acknowledgements = (this.#acknowledgements = new Acknowledgements(membership, this.#letters, telemetry));
     const { prefix: ownPrefix } = heads;
     const flush = (): Promise<void> => this.flush();
     const shared = { dispatcher: this.#dispatcher, outgoing, acknowledgements, drops, maxMessageBytes };
     this.#sender = new Sender({ ...shared, node, telemetry, audience: this.#audience, endpoint });
-    const { streams } = engine;
+    const { streams } = backend;
     this.#durable = new Durable(config.channels.durable, {
       streams,
       heads,
@@ -210,7 +210,7 @@ export class Channels {
       await this.#receiver.listen(channel);
     } catch (error) {
       await unsubscribe().catch(() => undefined);
-      throw redisError(this.engine.endpoint, `subscribing to "${channel}"`, error);
+      throw redisError(this.backend.endpoint, `subscribing to "${channel}"`, error);
     }
     return {
       channel,
@@ -269,7 +269,7 @@ export class Channels {
   }
 
   /** How the channels that this node sends on and subscribes to are doing. */
-  figures(): Figures {
+  figures(): ChannelStatistics {
     return sumOf([...this.#outgoing.sent, ...this.#durable.sent], this.#counters());
   }
 
@@ -282,7 +282,7 @@ export class Channels {
    *
    * Underneath: a letter to it, PUBLISH to `…:mail:<bootId>`, and one back; `undefined` when none comes in `timeoutMs`.
    */
-  figuresOf(bootId: string, timeoutMs: number): Promise<Figures | undefined> {
+  figuresOf(bootId: string, timeoutMs: number): Promise<ChannelStatistics | undefined> {
     return this.#figures.ask(bootId, timeoutMs);
   }
 

@@ -1,9 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
-import { Turns } from './keyed.sequence.js';
+import { KeyedSequence } from './keyed.sequence.js';
 
 describe('Turns', () => {
   it('are taken one after the other for each key, also after a failure', async () => {
-    const turns = new Turns();
+    const turns = new KeyedSequence();
     const order: string[] = [];
     let go!: () => void;
     const first = turns.take('a', () =>

@@ -4,7 +4,7 @@
  */
 
 /** See the file header. */
-export class Turns {
+export class KeyedSequence {
   readonly #last = new Map<string, Promise<unknown>>();
   #waiting = 0;
 

@@ -2,12 +2,12 @@
  * Counts and reports what is dropped on its way to the handlers; the log hears of each reason once in a while only.
  * Called by the facade and by the queues.
  */
-import { RepeatedLog } from '../logging/throttled.log.js';
+import { ThrottledLog } from '../logging/throttled.log.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
 
 /** See the file header. */
-export class Drops {
-  readonly #log = new RepeatedLog();
+export class MessageDrops {
+  readonly #log = new ThrottledLog();
 
   constructor(private readonly telemetry: Telemetry) {}
 

@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, it, jest } from '@jest/globals';
 import type { LocalNode } from '../cluster/local.node.js';
 import { eventually } from '../testing/eventually.js';
 import type { Transport } from '../backend/transport/transport.js';
-import { Letters, type LetterListener } from './node.messages.js';
+import { NodeMessages, type LetterListener } from './node.messages.js';
 
 /** Topics in memory, shared by the nodes of a test. */
 function post() {
@@ -20,7 +20,7 @@ function post() {
     onInterrupted: () => () => undefined,
   };
   const node = async (name: string) => {
-    const letters = new Letters({ name, bootId: name } as LocalNode, transport, (bootId) => `to ${bootId}`);
+    const letters = new NodeMessages({ name, bootId: name } as LocalNode, transport, (bootId) => `to ${bootId}`);
     await letters.open();
     return letters;
   };
@@ -51,7 +51,7 @@ describe('Letters', () => {
     const refused = jest.fn<(reason: string) => void>();
     const warn = jest.fn();
     Logger.overrideLogger({ log: jest.fn(), warn, error });
-    const letters = new Letters({ name: 'a', bootId: 'a' } as LocalNode, transport, (to) => `to ${to}`, refused);
+    const letters = new NodeMessages({ name: 'a', bootId: 'a' } as LocalNode, transport, (to) => `to ${to}`, refused);
     await letters.open();
     const listener = jest.fn<LetterListener>();
     letters.on('k', listener);

@@ -5,7 +5,7 @@
 import type { LocalNode } from '../cluster/local.node.js';
 import { describe } from '../errors/foundation.error.js';
 import { show } from '../errors/describe.js';
-import { RepeatedLog } from '../logging/throttled.log.js';
+import { ThrottledLog } from '../logging/throttled.log.js';
 import { parseJson } from '../wire/json.js';
 import type { Lane } from '../wire/lane.js';
 import { Outbox } from '../backend/transport/outbox.js';
@@ -15,19 +15,19 @@ import type { Transport } from '../backend/transport/transport.js';
 const LETTERS_VERSION = 1;
 
 /** Who sent a letter. */
-export interface Correspondent {
+export interface NodeAddress {
   name: string;
   bootId: string;
 }
 
 /** Called for each letter of its kind; the body may be anything. */
-export type LetterListener = (body: unknown, from: Correspondent) => void;
+export type LetterListener = (body: unknown, from: NodeAddress) => void;
 
 /** See the file header. */
-export class Letters {
+export class NodeMessages {
   readonly #outbox: Outbox;
   readonly #listeners = new Map<string, LetterListener>();
-  readonly #log = new RepeatedLog();
+  readonly #log = new ThrottledLog();
 
   constructor(
     private readonly node: LocalNode,

@@ -3,12 +3,12 @@ import type { Membership, MembershipListener } from '../cluster/membership.js';
 import type { RequestError } from '../errors/foundation.error.js';
 import type { Transport } from '../backend/transport/transport.js';
 import type { Audience } from './sending/audience.js';
-import type { LetterListener, Letters } from './node.messages.js';
+import type { LetterListener, NodeMessages } from './node.messages.js';
 import { Requests } from './requests.js';
 
 function setUp() {
   const hear = new Map<string, LetterListener>();
-  const send = jest.fn<Letters['send']>().mockResolvedValue(1);
+  const send = jest.fn<NodeMessages['send']>().mockResolvedValue(1);
   let listener!: MembershipListener;
   let interrupted!: () => void;
   const state = { target: 'b' as string | undefined, here: ['b'] };
@@ -25,7 +25,7 @@ function setUp() {
   const transport = { onInterrupted: (given: () => void) => ((interrupted = given), () => undefined) };
   const requests = new Requests(
     audience as unknown as Audience,
-    letters as unknown as Letters,
+    letters as unknown as NodeMessages,
     membership as unknown as Membership,
     transport as unknown as Transport,
   );

@@ -6,14 +6,10 @@ import type { Membership } from '../cluster/membership.js';
 import { RequestError } from '../errors/foundation.error.js';
 import type { Transport } from '../backend/transport/transport.js';
 import type { Audience } from './sending/audience.js';
-import type { Correspondent, Letters } from './node.messages.js';
+import type { NodeAddress, NodeMessages } from './node.messages.js';
 
 /** Called for each request; `reply` may be called several times. Resolves after the last one. */
-export type Answerer = (
-  packet: unknown,
-  reply: (answer: unknown) => Promise<void>,
-  from: Correspondent,
-) => Promise<void>;
+export type Answerer = (packet: unknown, reply: (answer: unknown) => Promise<void>, from: NodeAddress) => Promise<void>;
 
 /** What becomes of a request. */
 export interface RequestListener {
@@ -49,7 +45,7 @@ export class Requests {
 
   constructor(
     private readonly audience: Audience,
-    private readonly letters: Letters,
+    private readonly letters: NodeMessages,
     private readonly membership: Membership,
     transport: Transport,
   ) {
@@ -127,7 +123,7 @@ export class Requests {
     }
   }
 
-  #receive(body: unknown, from: Correspondent): void {
+  #receive(body: unknown, from: NodeAddress): void {
     if (typeof body !== 'object' || body === null) return;
     const { id, pattern, packet } = body as Record<string, unknown>;
     if (!Number.isSafeInteger(id) || typeof pattern !== 'string' || pattern.length > MAX_PATTERN) return;
@@ -146,7 +142,7 @@ export class Requests {
     this.#answering.add(kept);
   }
 
-  #hear(body: unknown, from: Correspondent): void {
+  #hear(body: unknown, from: NodeAddress): void {
     if (typeof body !== 'object' || body === null) return;
     const { id, answer } = body as Record<string, unknown>;
     const pending = typeof id === 'number' ? this.#pending.get(id) : undefined;

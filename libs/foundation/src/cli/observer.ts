@@ -19,7 +19,7 @@ import { ProcessTable } from '../processes/process.table.js';
 import { Supervisor } from '../processes/supervision/supervisor.js';
 import { ServiceRegistry } from '../services/service.registry.js';
 import { Telemetry } from '../telemetry/telemetry.js';
-import { createEngine } from '../backend/create.backend.js';
+import { createBackend } from '../backend/create.backend.js';
 import { redisError } from '../errors/refusal.js';
 import { within } from '../time/timeout.js';
 
@@ -50,28 +50,28 @@ export async function observe(given: FoundationConfig): Promise<Observer> {
   const [telemetry, node] = [new Telemetry(), new LocalNode(given)];
   const topologies = new Topologies(given, node);
   const config = await findRedis(given, topologies);
-  const engine = await createEngine(config, node, telemetry);
-  const membership = new Membership(node, config, engine, telemetry);
-  const table = new ProcessTable(engine, membership, telemetry);
+  const backend = await createBackend(config, node, telemetry);
+  const membership = new Membership(node, config, backend, telemetry);
+  const table = new ProcessTable(backend, membership, telemetry);
   // It is never started, so it owns nothing; the manager asks it what runs here.
-  const supervisor = new Supervisor(engine, membership, table, telemetry);
-  const registry = new ProcessRegistry(engine, table, membership);
+  const supervisor = new Supervisor(backend, membership, table, telemetry);
+  const registry = new ProcessRegistry(backend, table, membership);
   const server = new CallServer(config, [], telemetry);
-  const client = new CallClient(config, node, engine, membership, server, telemetry);
-  const calls = new CallRouter(config, engine, registry, client, telemetry);
+  const client = new CallClient(config, node, backend, membership, server, telemetry);
+  const calls = new CallRouter(config, backend, registry, client, telemetry);
   const control = new NodeControl(config, membership, supervisor);
-  const services = new ServiceRegistry(engine, membership, telemetry);
+  const services = new ServiceRegistry(backend, membership, telemetry);
   const close = async (): Promise<void> => {
     await membership.leave();
     await services.close();
     await topologies.stop();
-    await within(CLOSE_MS, engine.close(), 'not closed in time').catch(() => undefined);
+    await within(CLOSE_MS, backend.close(), 'not closed in time').catch(() => undefined);
   };
   try {
     await topologies.start();
-    await engine.open();
+    await backend.open();
     await client.open();
-    const { isCookieShared, beats } = await engine.nodes.look();
+    const { isCookieShared, beats } = await backend.directory.look();
     // It would see nobody, and nobody would hear it.
     if (isCookieShared === false && beats.size > 0) throw new CookieMismatchError(node.name);
     await membership.observe();
@@ -83,12 +83,12 @@ export async function observe(given: FoundationConfig): Promise<Observer> {
   }
   return {
     membership,
-    processes: new ProcessManager(config, engine, membership, table, registry, supervisor, calls, control),
+    processes: new ProcessManager(config, backend, membership, table, registry, supervisor, calls, control),
     services,
-    health: new HealthMonitor(config, engine, membership, topologies, table, services, registry),
+    health: new HealthMonitor(config, backend, membership, topologies, table, services, registry),
     async look() {
-      await engine.nodes.look().catch((error: unknown) => {
-        throw redisError(engine.endpoint, 'looking at the cluster', error);
+      await backend.directory.look().catch((error: unknown) => {
+        throw redisError(backend.endpoint, 'looking at the cluster', error);
       });
     },
     close,

@@ -8,7 +8,7 @@ describe('settingsOf', () => {
   it('is a cluster whatever the environment says, and never under the name of a node', () => {
     for (const env of [{}, { FOUNDATION_CLUSTER: 'false' }, { FOUNDATION_CLUSTER: 'true' }]) {
       const config = settingsOf({}, { ...env, FOUNDATION_NODE_NAME: 'node-a' }, machine);
-      expect(config).toMatchObject({ engine: 'redis', nodeName: 'cli-7', observes: true, appName: 'app' });
+      expect(config).toMatchObject({ backend: 'redis', nodeName: 'cli-7', observes: true, appName: 'app' });
       // Where it is is looked for.
       expect(config.redis).toEqual({});
     }

@@ -6,7 +6,7 @@ import { describe } from '../errors/foundation.error.js';
 import { unattended } from '../foreign/gate.js';
 import { Log } from '../logging/log.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
-import type { Engine } from '../backend/backend.js';
+import type { Backend } from '../backend/backend.js';
 import type { NodeRecord, NodeView } from '../backend/directory/directory.js';
 
 /** For each member; a view of a hundred is read five times a second at most. */
@@ -41,7 +41,7 @@ export class MemberView {
   /** @param ttl how long a member may be silent, in milliseconds: by then each has joined again after a loss, or has left. */
   constructor(
     private readonly owner: ViewOwner,
-    private readonly engine: Engine,
+    private readonly backend: Backend,
     private readonly telemetry: Telemetry,
     private readonly ttl: number,
     private readonly now: () => number,
@@ -97,7 +97,7 @@ export class MemberView {
   /** @throws RedisUnavailableError */
   async fetch(): Promise<void> {
     this.#fetchedAt = this.now();
-    const view = await this.engine.nodes.view();
+    const view = await this.backend.directory.view();
     if (view.version === this.#version) return;
     this.#keepLost(view);
     const before = this.records();
@@ -105,7 +105,7 @@ export class MemberView {
     this.#changes += 1;
     this.#members.clear();
     for (const member of view.members) this.#members.set(member.name, member);
-    this.engine.meet?.(view.members);
+    this.backend.meet?.(view.members);
     await this.#announce(before, view);
     this.owner.changed();
   }
@@ -160,7 +160,7 @@ export class MemberView {
     const own = this.owner.self;
     const present = new Set([own.bootId, ...members.map(({ bootId }) => bootId)]);
     const gone = before.filter(({ bootId }) => !present.has(bootId));
-    const reasons = await this.engine.nodes.reasons(gone.map(({ bootId }) => bootId)).catch(() => []);
+    const reasons = await this.backend.directory.reasons(gone.map(({ bootId }) => bootId)).catch(() => []);
     gone.forEach(({ name, bootId }, index) => {
       this.telemetry.emit('cluster.node_left', { node: name, bootId, reason: reasons[index] ?? 'timeout' });
     });

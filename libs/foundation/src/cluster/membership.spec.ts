@@ -4,7 +4,7 @@ import { resolve } from '../config/resolve.js';
 import { ArgumentError, DuplicateNodeError, NotReadyError } from '../errors/foundation.error.js';
 import type { FoundationEvents } from '../telemetry/events.js';
 import { Telemetry } from '../telemetry/telemetry.js';
-import type { Engine } from '../backend/backend.js';
+import type { Backend } from '../backend/backend.js';
 import type { Hint } from '../wire/hint.js';
 import type { BeatAnswer, JoinAnswer, NodeRecord, NodeView } from '../backend/directory/directory.js';
 import { Membership } from './membership.js';
@@ -75,12 +75,12 @@ describe('Membership', () => {
     events = [];
     telemetry.attach('*', (event, payload) => events.push({ event, payload }));
     const leases = { held: () => held };
-    const engine = {
-      nodes,
+    const backend = {
+      directory: nodes,
       leases,
       onHint: (listener: (hint: Hint) => void) => (hint = listener),
-    } as unknown as Engine;
-    membership = new Membership(new LocalNode(config), config, engine, telemetry, () => performance.now() + skew);
+    } as unknown as Backend;
+    membership = new Membership(new LocalNode(config), config, backend, telemetry, () => performance.now() + skew);
   });
   afterEach(async () => {
     nodes.failing = false;

@@ -15,10 +15,10 @@ import {
 import { Gate, unattended } from '../foreign/gate.js';
 import { isError, show } from '../errors/describe.js';
 import { Log } from '../logging/log.js';
-import { RepeatedLog } from '../logging/throttled.log.js';
+import { ThrottledLog } from '../logging/throttled.log.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
 import { monotonicNow } from '../time/monotonic.clock.js';
-import type { Engine } from '../backend/backend.js';
+import type { Backend } from '../backend/backend.js';
 import type { BeatAnswer, JoinAnswer, NodeRecord, ReplicaReport } from '../backend/directory/directory.js';
 import {
   OLDEST_PROTOCOL,
@@ -100,7 +100,7 @@ export class Membership {
   readonly #listeners = new Set<MembershipListener>();
   readonly #view: MemberView;
   readonly #logger = new Log();
-  readonly #repeated = new RepeatedLog();
+  readonly #repeated = new ThrottledLog();
   readonly #gate: Gate;
   #state: NodeState = 'joining';
   #record: NodeRecord;
@@ -129,7 +129,7 @@ export class Membership {
   constructor(
     private readonly node: LocalNode,
     private readonly config: FoundationConfig,
-    private readonly engine: Engine,
+    private readonly backend: Backend,
     private readonly telemetry: Telemetry,
     private readonly now: () => number = monotonicNow,
   ) {
@@ -162,8 +162,8 @@ export class Membership {
       },
     };
     this.#gate = new Gate(telemetry);
-    this.#view = new MemberView(owner, engine, telemetry, config.membership.ttl, now);
-    engine.onHint((hint) => {
+    this.#view = new MemberView(owner, backend, telemetry, config.membership.ttl, now);
+    backend.onHint((hint) => {
       if (hint.t === 'view' && this.#state !== 'left') this.#view.refreshSoon();
       if (hint.t === 'load') this.#view.noteLoad(hint.node, hint.load);
       if (hint.t === 'refused') this.#noteRefused(hint.node, hint.host);
@@ -283,7 +283,7 @@ export class Membership {
 
   /** How many processes of this node still hold their lease. */
   get held(): number {
-    return this.engine.leases.held();
+    return this.backend.leases.held();
   }
 
   /** The Redis clock as of the last beat, in milliseconds since 1970. */
@@ -309,12 +309,12 @@ export class Membership {
    * cookie.
    */
   async join(classes: readonly string[], declares: Readonly<Record<string, string>> = {}): Promise<void> {
-    const { address } = this.engine;
+    const { address } = this.backend;
     const says = { classes: [...classes], declares: { ...declares } };
     this.#record = { ...this.#record, ...says, ...(address === undefined ? {} : { address }) };
     let first: { otherBootId: string; beatAt: number } | undefined;
     for (;;) {
-      const answer = await this.engine.nodes.join(this.#record);
+      const answer = await this.backend.directory.join(this.#record);
       if (this.#hasLeft()) return this.#takeBack(answer);
       if (answer.joined) return this.#joined(answer.now);
       if (answer.refused !== undefined) throw new CookieMismatchError(this.node.name);
@@ -333,7 +333,7 @@ export class Membership {
   }
 
   /**
-   * Follows the cluster without being in it, instead of a join: never counted, never a candidate. Give it an engine that
+   * Follows the cluster without being in it, instead of a join: never counted, never a candidate. Give it a backend that
    * writes nothing; see `backend/observer.backend.ts`.
    */
   async observe(): Promise<void> {
@@ -349,7 +349,7 @@ export class Membership {
 
   /** A join that came through after the node had left. */
   async #takeBack({ joined }: JoinAnswer): Promise<never> {
-    if (joined) await this.engine.nodes.leave(this.node.name, this.node.bootId);
+    if (joined) await this.backend.directory.leave(this.node.name, this.node.bootId);
     throw new NotReadyError(this.node.name, 'left', 0);
   }
 
@@ -370,7 +370,7 @@ export class Membership {
     clearTimeout(this.#timer);
     this.#view.close();
     await this.#beating;
-    if (joined) await this.engine.nodes.leave(this.node.name, this.node.bootId);
+    if (joined) await this.backend.directory.leave(this.node.name, this.node.bootId);
   }
 
   /** How many processes this node owns; sent with a beat that follows at once. */
@@ -417,7 +417,7 @@ export class Membership {
   async #requireContract(): Promise<void> {
     const refusal = this.#refusal();
     if (refusal === undefined) return;
-    await this.engine.nodes.leave(this.node.name, this.node.bootId);
+    await this.backend.directory.leave(this.node.name, this.node.bootId);
     throw errorOf(refusal);
   }
 
@@ -429,7 +429,7 @@ export class Membership {
     // INVARIANT (I1): the others may have given away what this node owns, by rules of their own.
     this.#tell('replaced');
     this.#isolate();
-    await this.engine.nodes.leave(this.node.name, this.node.bootId);
+    await this.backend.directory.leave(this.node.name, this.node.bootId);
     this.#repeated.error('This node was not let in again', { error: errorOf(refusal).message });
   }
 
@@ -518,7 +518,7 @@ export class Membership {
     try {
       const { name, bootId } = this.node;
       const update = pending === undefined ? undefined : { record: this.#record, changed: pending.changed };
-      const answer = await this.engine.nodes.beat(name, bootId, update);
+      const answer = await this.backend.directory.beat(name, bootId, update);
       if (answer.status === 'ok') this.#told = update?.record.load ?? told;
       await this.#heard(answer, sentAt);
     } catch (error) {
@@ -601,7 +601,7 @@ export class Membership {
   /** Redis knows this node no more: swept while it was silent, or Redis lost its data. Leases look after themselves. */
   async #joinAgain(): Promise<void> {
     if (this.#state === 'draining') return;
-    const answer = await this.engine.nodes.join(this.#record);
+    const answer = await this.backend.directory.join(this.#record);
     if (!answer.joined) {
       if (answer.refused === undefined) return;
       const { message } = new CookieMismatchError(this.node.name);

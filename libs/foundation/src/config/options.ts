@@ -282,7 +282,7 @@ export interface DirectConfig extends DirectOptions {
 
 /** What the rooms read: options, environment and defaults in one record, checked. */
 export interface FoundationConfig {
-  engine: 'local' | 'redis';
+  backend: 'local' | 'redis';
   appName: string;
   nodeName: string;
   /** What the log calls the way the cluster was found: `none`, `redis`, or the names of the strategies. */

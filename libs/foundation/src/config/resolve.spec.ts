@@ -30,7 +30,7 @@ const address = (host: string, port: number) => ({ host, port });
 describe('resolve: defaults', () => {
   it('gives one process without Redis for nothing at all', () => {
     expect(of()).toEqual({
-      engine: 'local',
+      backend: 'local',
       appName: 'app',
       nodeName: 'box.local-4711',
       strategy: 'none',
@@ -62,7 +62,7 @@ describe('resolve: defaults', () => {
 
   it('leaves the place of Redis to be found when nothing names one', () => {
     const env = { NODE_ENV: 'production' };
-    expect(of({ cluster: true }, env)).toMatchObject({ engine: 'redis', strategy: 'redis', redis: {} });
+    expect(of({ cluster: true }, env)).toMatchObject({ backend: 'redis', strategy: 'redis', redis: {} });
     expect(of({ cluster: true, redis: { password: SECRET } }, env).redis).toEqual({ password: SECRET });
   });
 
@@ -127,7 +127,7 @@ describe('resolve: order', () => {
 
   it('takes the environment over the defaults', () => {
     expect(of({}, env)).toMatchObject({
-      engine: 'redis',
+      backend: 'redis',
       appName: 'from-env',
       nodeName: 'node-env',
       redis: { url: 'redis://env:1' },
@@ -136,7 +136,7 @@ describe('resolve: order', () => {
 
   it('takes explicit options over the environment', () => {
     const options = { cluster: false, appName: 'mine', nodeName: 'node-mine' };
-    expect(of(options, env)).toMatchObject({ engine: 'local', appName: 'mine', nodeName: 'node-mine', redis: {} });
+    expect(of(options, env)).toMatchObject({ backend: 'local', appName: 'mine', nodeName: 'node-mine', redis: {} });
     expect(of({ redis: 'redis://mine:3' }, env).redis).toEqual({ url: 'redis://mine:3' });
   });
 
@@ -150,11 +150,11 @@ describe('resolve: order', () => {
   });
 
   it.each(['true', 'TRUE', '1', 'yes', 'on', ' true '])('clusters for FOUNDATION_CLUSTER=%j', (value) => {
-    expect(of({}, { FOUNDATION_CLUSTER: value }).engine).toBe('redis');
+    expect(of({}, { FOUNDATION_CLUSTER: value }).backend).toBe('redis');
   });
 
   it.each(['false', '0', 'no', 'OFF', '', '  '])('does not cluster for FOUNDATION_CLUSTER=%j', (value) => {
-    expect(of({}, { FOUNDATION_CLUSTER: value }).engine).toBe('local');
+    expect(of({}, { FOUNDATION_CLUSTER: value }).backend).toBe('local');
   });
 
   it('refuses a typo in FOUNDATION_CLUSTER with the valid values', () => {
@@ -460,7 +460,7 @@ describe('resolve: adopted objects', () => {
 
   it('leaves them out without a cluster', () => {
     const config = of({ redis: client, redlock: {}, queue: {} });
-    expect(config).toMatchObject({ engine: 'local', redis: {} });
+    expect(config).toMatchObject({ backend: 'local', redis: {} });
     expect(config).not.toHaveProperty('redlock');
     expect(config).not.toHaveProperty('queue');
   });

@@ -29,14 +29,14 @@ function errorOf(options: unknown, env: Environment = {}): FoundationConfigError
 describe('resolve: the three tiers', () => {
   it('has no strategy without a cluster, whatever the environment suggests', () => {
     for (const cluster of [false, undefined]) {
-      expect(of({ cluster }, podEnv, inPod)).toMatchObject({ engine: 'local', strategy: 'none', topologies: [] });
+      expect(of({ cluster }, podEnv, inPod)).toMatchObject({ backend: 'local', strategy: 'none', topologies: [] });
     }
-    expect(of({ cluster: false, topologies: [custom] })).toMatchObject({ engine: 'local', topologies: [] });
+    expect(of({ cluster: false, topologies: [custom] })).toMatchObject({ backend: 'local', topologies: [] });
   });
 
   it('mortal: takes what the environment suggests', () => {
     expect(of({ cluster: true, appName: 'shop' }, podEnv, inPod)).toMatchObject({
-      engine: 'redis',
+      backend: 'redis',
       strategy: 'kubernetes',
       detected: true,
       topologies: [{ strategy: 'kubernetes', config: { selector: 'app=shop', namespace: 'shop' } }],
@@ -58,11 +58,11 @@ describe('resolve: the three tiers', () => {
     });
     for (const word of ['true', 'false', '']) {
       expect(of({ cluster: true }, { ...podEnv, FOUNDATION_CLUSTER: word }, inPod)).toMatchObject({
-        ...{ engine: 'redis', strategy: 'kubernetes', detected: true },
+        ...{ backend: 'redis', strategy: 'kubernetes', detected: true },
       });
     }
     expect(errorOf({ cluster: true }, { FOUNDATION_CLUSTER: 'kubernets' }).option).toBe('FOUNDATION_CLUSTER');
-    expect(of({ cluster: false }, { FOUNDATION_CLUSTER: 'kubernets' }).engine).toBe('local');
+    expect(of({ cluster: false }, { FOUNDATION_CLUSTER: 'kubernets' }).backend).toBe('local');
   });
 
   it('lets an embedded Redis be started for development only, and only where all nodes are on one machine', () => {
@@ -88,7 +88,7 @@ describe('resolve: the three tiers', () => {
 
   it('apprentice: takes a name, or a name with settings, from the options or the environment', () => {
     expect(of({ cluster: 'kubernetes' })).toMatchObject({
-      engine: 'redis',
+      backend: 'redis',
       strategy: 'kubernetes',
       detected: false,
       topologies: [translateKubernetes({ appName: 'app' })],
@@ -104,7 +104,7 @@ describe('resolve: the three tiers', () => {
   it('wizard: takes strategies of every kind, several at once, and without cluster: true', () => {
     const translated = translateStatic({ hosts: ['a'] });
     const config = of({ topologies: [custom, 'kubernetes', { strategy: 'static', hosts: ['a'] }, translated] });
-    expect(config).toMatchObject({ engine: 'redis', strategy: 'mine+kubernetes+static+static', detected: false });
+    expect(config).toMatchObject({ backend: 'redis', strategy: 'mine+kubernetes+static+static', detected: false });
     expect(config.topologies).toEqual([custom, translateKubernetes({ appName: 'app' }), translated, translated]);
     expect(config.topologies[0]).toBe(custom);
     expect(of({ cluster: 'kubernetes', topologies: [custom] }).topologies).toEqual([custom]);

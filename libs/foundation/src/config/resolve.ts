@@ -53,7 +53,7 @@ export function resolve(options: FoundationOptions, env: Environment, machine: M
   const knowsRedis = hasPlace(servers.redis);
   const strategies = resolveTopologies({ cluster, topologies, appName, env, machine, knowsRedis });
   const config: FoundationConfig = {
-    engine: clustered ? 'redis' : 'local',
+    backend: clustered ? 'redis' : 'local',
     appName,
     nodeName: given.nodeName ?? nodeNameFrom(strategies, env, machine),
     strategy: clustered ? strategyName(strategies) : 'none',

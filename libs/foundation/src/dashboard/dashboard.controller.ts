@@ -25,7 +25,7 @@ import {
 import { FoundationError, RemoteError, describe } from '../errors/foundation.error.js';
 import { isA, show } from '../errors/describe.js';
 import { ProcessManager } from '../processes/process.manager.js';
-import { DASHBOARD, Doorman, PrivateAnswers, TokenGuard, type DashboardRequest } from './dashboard.guard.js';
+import { DASHBOARD, TokenVerifier, NoStoreInterceptor, TokenGuard, type DashboardRequest } from './dashboard.guard.js';
 import { DashboardFeed } from './dashboard.feed.js';
 import type { DashboardConfig } from './dashboard.options.js';
 import { SESSION_MS, cookieName, sessionFor } from './login.session.js';
@@ -40,7 +40,7 @@ const OWN_HEADER = 'x-foundation-dashboard';
 /** A controller at this path. The guard of the application guards all of it; with a token the page, which shows nothing by itself, is open. */
 export function dashboardControllerAt({ path, access }: DashboardConfig): Type {
   const isGuarded = 'guard' in access;
-  const outer: Type<CanActivate>[] = isGuarded ? [PrivateAnswers, access.guard] : [PrivateAnswers];
+  const outer: Type<CanActivate>[] = isGuarded ? [NoStoreInterceptor, access.guard] : [NoStoreInterceptor];
   const inner: Type<CanActivate>[] = isGuarded ? [] : [TokenGuard];
   const page = readPage();
 
@@ -51,7 +51,7 @@ export function dashboardControllerAt({ path, access }: DashboardConfig): Type {
       @Inject(DashboardFeed) private readonly feed: DashboardFeed,
       @Inject(ProcessManager) private readonly processes: ProcessManager,
       @Inject(DASHBOARD) private readonly config: DashboardConfig,
-      @Inject(Doorman) private readonly doorman: Doorman,
+      @Inject(TokenVerifier) private readonly doorman: TokenVerifier,
     ) {}
 
     @Get()

@@ -4,7 +4,7 @@
  */
 import type { ServerResponse } from 'node:http';
 import { Inject, Injectable, type BeforeApplicationShutdown, type OnModuleInit } from '@nestjs/common';
-import type { Figures } from '../channels/channel.statistics.js';
+import type { ChannelStatistics } from '../channels/channel.statistics.js';
 import { Channels } from '../channels/channels.js';
 import { Membership } from '../cluster/membership.js';
 import { describe } from '../errors/foundation.error.js';
@@ -13,10 +13,10 @@ import { HealthMonitor } from '../health/health.monitor.js';
 import { ProcessManager } from '../processes/process.manager.js';
 import type { ProcessInfo } from '../processes/process.ref.js';
 import { ServiceMesh } from '../services/service.mesh.js';
-import { RepeatedLog } from '../logging/throttled.log.js';
+import { ThrottledLog } from '../logging/throttled.log.js';
 import { Telemetry } from '../telemetry/telemetry.js';
 import { within } from '../time/timeout.js';
-import { Timeline, changesOf, textOf, type Happening } from './event.timeline.js';
+import { Timeline, changesOf, textOf, type TimelineEntry } from './event.timeline.js';
 import {
   MAX_LINES,
   channelsOf,
@@ -85,8 +85,8 @@ export class DashboardFeed implements OnModuleInit, BeforeApplicationShutdown {
   /** Something changed during a look. */
   #again = false;
   readonly #timeline = new Timeline();
-  readonly #log = new RepeatedLog();
-  readonly #figures = new Map<string, { figures: Figures; at: number }>();
+  readonly #log = new ThrottledLog();
+  readonly #figures = new Map<string, { figures: ChannelStatistics; at: number }>();
   /** As Redis said last. */
   #listed: Listed | undefined;
   #looks = 0;
@@ -285,7 +285,7 @@ export class DashboardFeed implements OnModuleInit, BeforeApplicationShutdown {
     this.#sendAll('happened', this.#timeline.add(Date.now(), event, text, node));
   }
 
-  #sendAll(event: string, data: Overview | Happening): void {
+  #sendAll(event: string, data: Overview | TimelineEntry): void {
     const text = textOfEvent(event, data);
     for (const [viewer, { until }] of this.#viewers) {
       if (Date.now() > until) {

@@ -11,7 +11,7 @@ import {
   type CanActivate,
   type ExecutionContext,
 } from '@nestjs/common';
-import { Attempts, networkOf } from './login.attempts.js';
+import { LoginAttempts, networkOf } from './login.attempts.js';
 import type { DashboardConfig } from './dashboard.options.js';
 import { EndedSessions, cookieOf, isToken, sessionEnd } from './login.session.js';
 
@@ -27,8 +27,8 @@ export type DashboardRequest = IncomingMessage & {
 
 /** Looks at tokens, and makes whoever shows wrong ones wait. */
 @Injectable()
-export class Doorman {
-  readonly #attempts = new Attempts();
+export class TokenVerifier {
+  readonly #attempts = new LoginAttempts();
   readonly #ended = new EndedSessions();
 
   /** The session that the request comes with, if it is one of this token that nobody has ended. */
@@ -59,7 +59,7 @@ export class Doorman {
 export class TokenGuard implements CanActivate {
   constructor(
     @Inject(DASHBOARD) private readonly config: DashboardConfig,
-    @Inject(Doorman) private readonly doorman: Doorman,
+    @Inject(TokenVerifier) private readonly doorman: TokenVerifier,
   ) {}
 
   canActivate(context: ExecutionContext): boolean {
@@ -80,7 +80,7 @@ export class TokenGuard implements CanActivate {
 
 /** Lets everybody in, and sees that what is answered, a refusal too, is kept by nobody on the way and taken for nothing else. */
 @Injectable()
-export class PrivateAnswers implements CanActivate {
+export class NoStoreInterceptor implements CanActivate {
   canActivate(context: ExecutionContext): boolean {
     const response = context.switchToHttp().getResponse<ServerResponse & { raw?: ServerResponse }>();
     const raw = response.raw ?? response;

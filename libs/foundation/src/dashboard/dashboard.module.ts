@@ -5,7 +5,7 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import { dashboardControllerAt } from './dashboard.controller.js';
 import { DashboardFeed } from './dashboard.feed.js';
-import { DASHBOARD, Doorman, PrivateAnswers, TokenGuard } from './dashboard.guard.js';
+import { DASHBOARD, TokenVerifier, NoStoreInterceptor, TokenGuard } from './dashboard.guard.js';
 import { checkDashboard, type FoundationDashboardOptions } from './dashboard.options.js';
 
 /** A page that shows the cluster as it is, and lets an operator drain, move and restart. */
@@ -24,7 +24,13 @@ export class FoundationDashboardModule {
     return {
       module: FoundationDashboardModule,
       controllers: [dashboardControllerAt(config)],
-      providers: [{ provide: DASHBOARD, useValue: config }, DashboardFeed, Doorman, PrivateAnswers, TokenGuard],
+      providers: [
+        { provide: DASHBOARD, useValue: config },
+        DashboardFeed,
+        TokenVerifier,
+        NoStoreInterceptor,
+        TokenGuard,
+      ],
     };
   }
 }

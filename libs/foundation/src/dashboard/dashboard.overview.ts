@@ -2,7 +2,7 @@
  * Pure: what the page shows of the cluster, as one plain record of a bounded size.
  * Called by the feed; read by `page/page.js`.
  */
-import type { Figures } from '../channels/channel.statistics.js';
+import type { ChannelStatistics } from '../channels/channel.statistics.js';
 import type { Member } from '../cluster/membership.js';
 import type { ClusterHealth } from '../health/health.report.js';
 import type { Candidate } from '../processes/supervision/placement.js';
@@ -143,9 +143,9 @@ export function whyOf({ node, state, reason }: ProcessInfo, candidates: readonly
 /** What a node said of its channels, with a rate where it said something before. */
 export function channelsOf(
   node: string,
-  figures: Figures,
+  figures: ChannelStatistics,
   at: number,
-  before: { figures: Figures; at: number } | undefined,
+  before: { figures: ChannelStatistics; at: number } | undefined,
 ): ChannelSeen[] {
   const seconds = before === undefined ? 0 : (at - before.at) / 1000;
   // A subscription that began anew has received less than before.

@@ -12,7 +12,7 @@ const MAX_OF_EVENT = 60;
 const SAME_MS = 5000;
 
 /** Something that happened. */
-export interface Happening {
+export interface TimelineEntry {
   /** Milliseconds since 1970, by the clock of this node. */
   at: number;
   /** The name of the event. */
@@ -26,18 +26,25 @@ export interface Happening {
 
 /** The last happenings, oldest first. */
 export class Timeline {
-  readonly #lines: Happening[] = [];
+  readonly #lines: TimelineEntry[] = [];
   #lastId = 0;
 
   /** Returns the new line, or the one that is counted up. */
-  add(at: number, event: string, text: string, node?: string): Happening {
+  add(at: number, event: string, text: string, node?: string): TimelineEntry {
     const same = this.#lines.findLast((line) => line.event === event && line.text === text && at - line.at < SAME_MS);
     if (same !== undefined) {
       same.count += 1;
       return same;
     }
     this.#lastId += 1;
-    const line: Happening = { at, event, id: this.#lastId, text, count: 1, ...(node === undefined ? {} : { node }) };
+    const line: TimelineEntry = {
+      at,
+      event,
+      id: this.#lastId,
+      text,
+      count: 1,
+      ...(node === undefined ? {} : { node }),
+    };
     this.#lines.push(line);
     if (this.#lines.length <= MAX_HAPPENINGS) return line;
     const alike = this.#lines.filter((each) => each.event === event);
@@ -45,7 +52,7 @@ export class Timeline {
     return line;
   }
 
-  get lines(): readonly Happening[] {
+  get lines(): readonly TimelineEntry[] {
     return this.#lines;
   }
 }

@@ -1,11 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
-import { Attempts, MAX_ATTEMPTS, WINDOW_MS, networkOf } from './login.attempts.js';
+import { LoginAttempts, MAX_ATTEMPTS, WINDOW_MS, networkOf } from './login.attempts.js';
 
 const NOW = 1_760_000_000_000;
 
 describe('Attempts', () => {
   it('makes an address wait after too many, and no other', () => {
-    const attempts = new Attempts();
+    const attempts = new LoginAttempts();
     for (let count = 0; count < MAX_ATTEMPTS; count += 1) {
       expect(attempts.waitFor('a', NOW)).toBe(0);
       attempts.fail('a', NOW);
@@ -18,7 +18,7 @@ describe('Attempts', () => {
   });
 
   it('forgets the oldest of very many addresses, and not one that has to wait', () => {
-    const attempts = new Attempts();
+    const attempts = new LoginAttempts();
     for (let count = 0; count < MAX_ATTEMPTS; count += 1) attempts.fail('a', NOW);
     for (let count = 0; count < 5000; count += 1) attempts.fail(`${count}`, NOW);
     expect(attempts.waitFor('a', NOW)).toBeGreaterThan(0);

@@ -10,7 +10,7 @@ export const WINDOW_MS = 60_000;
 const MAX_ADDRESSES = 1000;
 
 /** See the file header. */
-export class Attempts {
+export class LoginAttempts {
   readonly #failed = new Map<string, { count: number; until: number }>();
 
   /** For how many seconds the address has to wait; 0 = not at all. */

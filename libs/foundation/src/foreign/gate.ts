@@ -2,7 +2,7 @@
  * The one gate through which functions of users are called: what throws, rejects or answers with a broken promise is caught,
  * logged once in a while and counted, and harms nobody. Called by every room that has a callback; words are in `describe.ts`.
  */
-import { RepeatedLog } from '../logging/throttled.log.js';
+import { ThrottledLog } from '../logging/throttled.log.js';
 import { describe } from '../errors/describe.js';
 
 /** What counts the failures: `Telemetry`. */
@@ -12,7 +12,7 @@ export interface Counts {
 
 /** See the file header. */
 export class Gate {
-  readonly #log = new RepeatedLog();
+  readonly #log = new ThrottledLog();
 
   /** Without `counts` failures are logged only. */
   constructor(private readonly counts?: Counts) {}
@@ -79,7 +79,7 @@ export class Gate {
   }
 }
 
-const unattendedLog = new RepeatedLog();
+const unattendedLog = new ThrottledLog();
 
 /**
  * For work of ours that nobody waits for: it is not expected to reject; where it does all the same the process lives on, and

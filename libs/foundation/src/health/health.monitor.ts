@@ -11,7 +11,7 @@ import type { ProcessRegistry, Stranded } from '../processes/process.registry.js
 import type { ProcessTable } from '../processes/process.table.js';
 import type { ServiceRegistry } from '../services/service.registry.js';
 import { Log } from '../logging/log.js';
-import type { Engine, EngineFacts } from '../backend/backend.js';
+import type { Backend, BackendFacts } from '../backend/backend.js';
 import { within } from '../time/timeout.js';
 import { clusterReport, type ClusterHealth } from './health.report.js';
 
@@ -24,13 +24,13 @@ const ASK_TIMEOUT_MS = 1000;
 export class HealthMonitor {
   readonly #logger = new Log();
   #mostMembers = 1;
-  #asked: { at: number; facts: Promise<EngineFacts | undefined>; stranded: Promise<readonly Stranded[]> } | undefined;
+  #asked: { at: number; facts: Promise<BackendFacts | undefined>; stranded: Promise<readonly Stranded[]> } | undefined;
   /** What was found last; Redis does not always say. */
   #stranded: readonly Stranded[] = [];
 
   constructor(
     private readonly config: FoundationConfig,
-    private readonly engine: Pick<Engine, 'inspect' | 'troubles'>,
+    private readonly backend: Pick<Backend, 'inspect' | 'troubles'>,
     private readonly membership: Membership,
     private readonly topologies: Pick<Topologies, 'expectedNodes' | 'status'>,
     private readonly table: ProcessTable,
@@ -52,7 +52,7 @@ export class HealthMonitor {
    * `getJobScheduler('sweep')`, at most every two seconds.
    */
   async clusterHealth(): Promise<ClusterHealth> {
-    const [engine, stranded] = await this.#ask();
+    const [backend, stranded] = await this.#ask();
     const members = this.membership.members();
     this.#mostMembers = Math.max(this.#mostMembers, members.length);
     return clusterReport({
@@ -68,8 +68,8 @@ export class HealthMonitor {
       processes: this.table.slots(),
       stranded,
       services: this.registry.services(),
-      engine,
-      troubles: this.engine.troubles?.() ?? [],
+      backend,
+      troubles: this.backend.troubles?.() ?? [],
       trouble: this.membership.trouble,
       held: this.membership.held,
     });
@@ -80,10 +80,10 @@ export class HealthMonitor {
     return this.membership.state === 'up';
   }
 
-  #ask(): Promise<[EngineFacts | undefined, readonly Stranded[]]> {
+  #ask(): Promise<[BackendFacts | undefined, readonly Stranded[]]> {
     const now = performance.now();
     if (this.#asked === undefined || now - this.#asked.at > ASK_EVERY_MS) {
-      const facts = within(ASK_TIMEOUT_MS, this.engine.inspect(), 'no answer').catch((error: unknown) => {
+      const facts = within(ASK_TIMEOUT_MS, this.backend.inspect(), 'no answer').catch((error: unknown) => {
         this.#logger.debug('Redis did not say how it is', { error: describe(error) });
         return undefined;
       });

@@ -36,7 +36,7 @@ const facts = (more: Partial<HealthFacts> = {}): HealthFacts => ({
   processes: [],
   stranded: [],
   services: [],
-  engine: {},
+  backend: {},
   ...more,
 });
 const reasonsOf = (more: Partial<HealthFacts>) =>
@@ -84,8 +84,8 @@ describe('clusterReport', () => {
   });
 
   it.each<[string, Partial<HealthFacts>, string[]]>([
-    ['is cut off', { state: 'isolated', engine: undefined }, ['isolated critical']],
-    ['has not joined', { state: 'joining', members: [member('a')], expected: 1, engine: undefined }, ['not-joined critical']], // prettier-ignore
+    ['is cut off', { state: 'isolated', backend: undefined }, ['isolated critical']],
+    ['has not joined', { state: 'joining', members: [member('a')], expected: 1, backend: undefined }, ['not-joined critical']], // prettier-ignore
     ['has half of its nodes', { expected: 6 }, ['too-few-nodes critical']],
     ['has half plus one', { expected: 4 }, ['nodes-missing degraded']],
     ['has more than expected', { expected: 1 }, []],
@@ -96,17 +96,17 @@ describe('clusterReport', () => {
     ['has one sick instance of two', { services: [service('s', 'healthy'), service('s', 'unhealthy')] }, ['service-unhealthy degraded']], // prettier-ignore
     ['has a sick service', { services: [service('s', 'unhealthy')] }, ['service-unhealthy critical']],
     ['has a slow Redis', { latencyMs: 150 }, ['redis-slow degraded']],
-    ['has a Redis that may evict', { engine: { evictionPolicy: 'allkeys-lru' } }, ['redis-evicts critical']],
-    ['has a Redis that may not', { engine: { evictionPolicy: 'noeviction' } }, []],
-    ['has a Redis that says nothing', { engine: undefined }, ['redis-silent degraded']],
+    ['has a Redis that may evict', { backend: { evictionPolicy: 'allkeys-lru' } }, ['redis-evicts critical']],
+    ['has a Redis that may not', { backend: { evictionPolicy: 'noeviction' } }, []],
+    ['has a Redis that says nothing', { backend: undefined }, ['redis-silent degraded']],
     [
       'has nodes that do not agree',
       { differences: [difference('lease.ttl', 'settled'), difference('redis.quorum', 'refused')] },
       ['settings-differ critical', 'settings-differ degraded'],
     ],
     ['has other versions and transports', { differences: [difference('version', 'settled'), difference('transport', 'settled')] }, []], // prettier-ignore
-    ['has a late sweep', { engine: { sweepLateMs: 16_000 } }, ['sweep-overdue degraded']],
-    ['has a sweep that is a little late', { engine: { sweepLateMs: 6000 } }, []],
+    ['has a late sweep', { backend: { sweepLateMs: 16_000 } }, ['sweep-overdue degraded']],
+    ['has a sweep that is a little late', { backend: { sweepLateMs: 6000 } }, []],
   ])('of a cluster that %s', (_what, more, expected) => {
     expect(reasonsOf(more)).toEqual(expected);
     const { status } = clusterReport(facts(more));

@@ -11,7 +11,7 @@ import type { ProcessStatus } from '../processes/process.table.js';
 import { processOf } from '../cluster/slot.names.js';
 import type { ServiceInfo } from '../services/service.js';
 import type { ConnectionTrouble } from '../backend/redis/connection.trouble.js';
-import type { EngineFacts } from '../backend/backend.js';
+import type { BackendFacts } from '../backend/backend.js';
 
 /** `degraded`: everything goes on, and somebody should look. `critical`: something does not go on, or soon will not. */
 export type HealthStatus = 'healthy' | 'degraded' | 'critical';
@@ -97,7 +97,7 @@ export interface HealthFacts {
   stranded: readonly Stranded[];
   services: readonly ServiceInfo[];
   /** `undefined` when Redis did not say. */
-  engine: EngineFacts | undefined;
+  backend: BackendFacts | undefined;
   /** The connections that do not work. */
   troubles?: readonly ConnectionTrouble[];
   /** Why this node has not joined, or is not heard. */
@@ -254,10 +254,10 @@ function connectionReasons({ troubles = [] }: HealthFacts): HealthReason[] {
 }
 
 function redisReasons(facts: HealthFacts): HealthReason[] {
-  const { state, latencyMs, engine } = facts;
+  const { state, latencyMs, backend } = facts;
   const reasons = connectionReasons(facts);
   if (state === 'isolated' || state === 'joining') return reasons;
-  if (engine === undefined) {
+  if (backend === undefined) {
     const message = 'Redis did not answer the question how it is; leases and beats may go on.';
     return [...reasons, { code: 'redis-silent', severity: 'degraded', message }];
   }
@@ -265,14 +265,14 @@ function redisReasons(facts: HealthFacts): HealthReason[] {
     const message = `Redis took ${Math.round(latencyMs)} ms for the last beat; beyond lease.commandTimeout owners stop.`;
     reasons.push({ code: 'redis-slow', severity: 'degraded', message });
   }
-  if (engine.evictionPolicy !== undefined && engine.evictionPolicy !== 'noeviction') {
+  if (backend.evictionPolicy !== undefined && backend.evictionPolicy !== 'noeviction') {
     const message =
-      `Redis may evict leases (maxmemory-policy ${engine.evictionPolicy}), so two owners are possible. ` +
+      `Redis may evict leases (maxmemory-policy ${backend.evictionPolicy}), so two owners are possible. ` +
       'Set it to noeviction.';
     reasons.push({ code: 'redis-evicts', severity: 'critical', message });
   }
-  if ((engine.sweepLateMs ?? 0) > SWEEP_LATE_MS) {
-    const late = Math.round((engine.sweepLateMs ?? 0) / 1000);
+  if ((backend.sweepLateMs ?? 0) > SWEEP_LATE_MS) {
+    const late = Math.round((backend.sweepLateMs ?? 0) / 1000);
     const message = `The regular sweep over BullMQ is ${late} s late; restarts after crashes may be late, too.`;
     reasons.push({ code: 'sweep-overdue', severity: 'degraded', message });
   }

@@ -1,7 +1,7 @@
 /**
  * Where is Redis? A client or URL in the options · FOUNDATION_REDIS_URL · REDIS_URL (these `resolve` has looked at) · that of the
  * application · what the strategies find · 127.0.0.1:6379, where one answers · in development one that is started there.
- * Called by `foundation.module.ts` before the engine is made.
+ * Called by `foundation.module.ts` before the backend is made.
  */
 import { connect } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -57,7 +57,7 @@ export async function findRedis(
   topologies: Topologies,
   special: Partial<Search> = {},
 ): Promise<FoundationConfig> {
-  if (config.engine === 'local' || hasPlace(config.redis)) return config;
+  if (config.backend === 'local' || hasPlace(config.redis)) return config;
   const embeds = config.embeddedRedis && config.observes !== true;
   const search: Search = {
     application: () => Promise.resolve(undefined),

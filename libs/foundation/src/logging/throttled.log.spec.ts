@@ -1,19 +1,19 @@
 import { Logger } from '@nestjs/common';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import { RepeatedLog } from './throttled.log.js';
+import { ThrottledLog } from './throttled.log.js';
 
 describe('RepeatedLog', () => {
   const warn = jest.fn<(...values: unknown[]) => void>();
   const error = jest.fn<(...values: unknown[]) => void>();
   let now: number;
-  let log: RepeatedLog;
+  let log: ThrottledLog;
 
   beforeEach(() => {
     Logger.overrideLogger({ log: warn, warn, error });
     warn.mockReset();
     error.mockReset();
     now = 0;
-    log = new RepeatedLog(1000, () => now);
+    log = new ThrottledLog(1000, () => now);
   });
   afterEach(() => void Logger.overrideLogger(false));
 

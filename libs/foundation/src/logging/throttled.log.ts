@@ -10,7 +10,7 @@ const EVERY_MS = 10_000;
 const MAX_KINDS = 256;
 
 /** See the file header. */
-export class RepeatedLog {
+export class ThrottledLog {
   readonly #said = new Map<string, { at: number; since: number }>();
   readonly #logger = new Log();
 

@@ -1,6 +1,6 @@
 import { beforeEach, expect, it } from '@jest/globals';
 import type { Membership, MembershipListener } from '../cluster/membership.js';
-import type { Engine } from '../backend/backend.js';
+import type { Backend } from '../backend/backend.js';
 import type { Hint, HintListener } from '../wire/hint.js';
 import { Awaited, type News } from './process.changes.js';
 import type { ProcessTable } from './process.table.js';
@@ -12,10 +12,10 @@ let awaited: Awaited;
 let heard: [string, News][];
 
 beforeEach(() => {
-  const engine = { onHint: (hear: HintListener) => (hint = hear) } as unknown as Engine;
+  const backend = { onHint: (hear: HintListener) => (hint = hear) } as unknown as Backend;
   const membership = { listen: (given: MembershipListener) => (listener = given) } as unknown as Membership;
   const onChange = (hear: (changed: ReadonlySet<string>) => void) => (change = (...names) => hear(new Set(names)));
-  awaited = new Awaited(engine, membership, { onChange } as unknown as ProcessTable);
+  awaited = new Awaited(backend, membership, { onChange } as unknown as ProcessTable);
   heard = [];
 });
 

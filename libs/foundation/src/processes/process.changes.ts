@@ -3,7 +3,7 @@
  * Used by the manager; fed by the table, by hints, and by the membership.
  */
 import type { Membership } from '../cluster/membership.js';
-import type { Engine } from '../backend/backend.js';
+import type { Backend } from '../backend/backend.js';
 import type { ProcessTable } from './process.table.js';
 import { processOf } from '../cluster/slot.names.js';
 
@@ -14,11 +14,11 @@ export type News = 'row' | 'owner' | 'members';
 export class Awaited {
   readonly #waiting = new Map<string, Set<(news: News) => void>>();
 
-  constructor(engine: Engine, membership: Membership, table: ProcessTable) {
+  constructor(backend: Backend, membership: Membership, table: ProcessTable) {
     table.onChange((changed) => {
       if (this.#waiting.size > 0) for (const name of changed) this.#tell(name, 'row');
     });
-    engine.onHint((hint) => {
+    backend.onHint((hint) => {
       if (this.#waiting.size > 0 && 'name' in hint) this.#tell(processOf(hint.name), 'owner');
     });
     membership.listen({

@@ -17,7 +17,7 @@ import {
   UnknownProcessError,
 } from '../errors/foundation.error.js';
 import { asError, isA, show } from '../errors/describe.js';
-import type { Engine } from '../backend/backend.js';
+import type { Backend } from '../backend/backend.js';
 import type { OwnerRecord } from '../backend/leases/leases.js';
 import { redisError } from '../errors/refusal.js';
 import { Awaited, type News } from './process.changes.js';
@@ -56,7 +56,7 @@ export class ProcessManager {
 
   constructor(
     private readonly config: FoundationConfig,
-    private readonly engine: Engine,
+    private readonly backend: Backend,
     private readonly membership: Membership,
     private readonly table: ProcessTable,
     private readonly registry: ProcessRegistry,
@@ -202,7 +202,7 @@ export class ProcessManager {
       seen = owners.filter((owner) => owner !== undefined);
       if (seen.length > 0) return undefined;
       // INVARIANT (I17): a Redis that lost its data knows no owner, while one that has not heard of it may still be one.
-      return (await this.engine.leases.grace()) > 0 ? undefined : true;
+      return (await this.backend.leases.grace()) > 0 ? undefined : true;
     });
     if (stopped === undefined) {
       throw new ProcessTimeoutError(
@@ -378,7 +378,7 @@ export class ProcessManager {
   /** INVARIANT: whoever lost its lease with the data of Redis may take it back in the grace, so no answer of then is believed. */
   async #isOwned(name: string): Promise<boolean> {
     for (;;) {
-      const grace = await this.engine.leases.grace();
+      const grace = await this.backend.leases.grace();
       if ((await this.registry.owner(name)) !== undefined) return true;
       if (grace === 0) return false;
       await new Promise((resolve) => setTimeout(resolve, grace));
@@ -413,12 +413,12 @@ export class ProcessManager {
   #raise(doing: string, name: string, change: (entry: ProcessEntry) => ProcessEntry): Promise<VersionedEntry> {
     return this.#redis(doing, async () => {
       const slots = this.#slotsOf(await this.#known(name));
-      await Promise.all(slots.map((slot) => this.engine.restarts.forget(slot)));
+      await Promise.all(slots.map((slot) => this.backend.restarts.forget(slot)));
       const owners = await this.registry.owners(slots);
       // INVARIANT (I18): above the instance that is over too. Its end may not be recorded yet, and must not count for what
       // begins now; see `instance.end.ts`.
       const epochs = await Promise.all(
-        owners.map(async (owner, index) => owner?.epoch ?? (await this.engine.leases.lastEpoch(slots[index]!))),
+        owners.map(async (owner, index) => owner?.epoch ?? (await this.backend.leases.lastEpoch(slots[index]!))),
       );
       const entry = await this.table.change(name, (current) => {
         if (current === undefined) throw new UnknownProcessError(name, this.#names());
@@ -611,7 +611,7 @@ export class ProcessManager {
   }
 
   get #awaited(): Awaited {
-    return (this.#waiting ??= new Awaited(this.engine, this.membership, this.table));
+    return (this.#waiting ??= new Awaited(this.backend, this.membership, this.table));
   }
 
   #names(): string[] {
@@ -651,7 +651,7 @@ export class ProcessManager {
       return await call();
     } catch (error) {
       if (isA(error, FoundationError)) throw error;
-      throw redisError(this.engine.endpoint, doing, error);
+      throw redisError(this.backend.endpoint, doing, error);
     }
   }
 }

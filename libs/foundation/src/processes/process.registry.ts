@@ -3,7 +3,7 @@
  * Called by the manager; underneath one script call for all names.
  */
 import type { Membership } from '../cluster/membership.js';
-import type { Engine } from '../backend/backend.js';
+import type { Backend } from '../backend/backend.js';
 import type { OwnerRecord } from '../backend/leases/leases.js';
 import { exclusionOf, obstaclesIn } from './supervision/placement.js';
 import type { ProcessInfo, ProcessState } from './process.ref.js';
@@ -29,7 +29,7 @@ export class ProcessRegistry {
   #batch = Promise.resolve(new Map<string, OwnerRecord>());
 
   constructor(
-    private readonly engine: Engine,
+    private readonly backend: Backend,
     private readonly table: ProcessTable,
     private readonly membership: Membership,
   ) {}
@@ -73,7 +73,7 @@ export class ProcessRegistry {
   async #owners(names: readonly string[]): Promise<(OwnerRecord | undefined)[]> {
     const everywhere = names.map((name) => this.#replica(name));
     const leased = names.filter((_, index) => everywhere[index] === undefined);
-    const owners = new Map((await this.engine.leases.owners(leased)).map((owner) => [owner?.name, owner]));
+    const owners = new Map((await this.backend.leases.owners(leased)).map((owner) => [owner?.name, owner]));
     return names.map((name, index) => (everywhere[index] === undefined ? owners.get(name) : everywhere[index]?.owner));
   }
 

@@ -2,7 +2,7 @@ import { Logger } from '@nestjs/common';
 import { beforeEach, describe, expect, it, jest } from '@jest/globals';
 import type { Membership, MembershipListener } from '../cluster/membership.js';
 import { processDefaults } from '../config/resolve.js';
-import type { Engine } from '../backend/backend.js';
+import type { Backend } from '../backend/backend.js';
 import type { Hint } from '../wire/hint.js';
 import { LocalTable } from '../backend/tables/local.table.js';
 import type { Table } from '../backend/tables/table.js';
@@ -168,7 +168,7 @@ describe('ProcessTable', () => {
     const listeners: MembershipListener[] = [];
     const leases = { forget: jest.fn(async (_names: readonly string[]) => undefined) };
     const onHint = (each: (hint: Hint) => void) => hints.push(each);
-    const engine = { kind: 'redis', table: shared, leases, onHint };
+    const backend = { kind: 'redis', table: shared, leases, onHint };
     const membership = {
       listen: (each: MembershipListener) => listeners.push(each),
       clusterNow: () => clock,
@@ -176,7 +176,7 @@ describe('ProcessTable', () => {
       members: () => [{ name: 'n1' }],
       beatEvery: 1000,
     };
-    const table = new ProcessTable(engine as unknown as Engine, membership as unknown as Membership);
+    const table = new ProcessTable(backend as unknown as Backend, membership as unknown as Membership);
     return { table, listeners, leases };
   }
 

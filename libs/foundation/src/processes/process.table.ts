@@ -5,7 +5,7 @@
 import type { Membership } from '../cluster/membership.js';
 import { Gate, unattended } from '../foreign/gate.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
-import type { Engine } from '../backend/backend.js';
+import type { Backend } from '../backend/backend.js';
 import { TableReplica } from '../backend/tables/table.replica.js';
 import { ProcessIndex } from './process.index.js';
 import { isSlotOf, processOf, runsEverywhere, slotNames } from '../cluster/slot.names.js';
@@ -47,12 +47,12 @@ export class ProcessTable {
   #isOurs: (type: string) => boolean = () => true;
 
   constructor(
-    private readonly engine: Engine,
+    private readonly backend: Backend,
     private readonly membership: Membership,
     telemetry?: Pick<Telemetry, 'emit'>,
   ) {
     const write = ({ version: _version, ...entry }: VersionedEntry): string => JSON.stringify(entry);
-    this.#rows = new TableReplica(engine.table, {
+    this.#rows = new TableReplica(backend.table, {
       what: 'process table',
       read: parseEntry,
       write,
@@ -66,7 +66,7 @@ export class ProcessTable {
       staleAfterMs: LEAST_KEPT_MS,
       patienceMs: () => membership.beatEvery * BEATS_FOR_OTHERS,
     });
-    engine.onHint((hint) => {
+    backend.onHint((hint) => {
       if (hint.t === 'table')
         this.#rows.hinted(
           hint.version,
@@ -75,7 +75,7 @@ export class ProcessTable {
     });
     membership.listen({
       beat: ({ tableVersion }) => {
-        if (engine.kind === 'redis') unattended('comparing the process table', this.#rows.heard(tableVersion));
+        if (backend.kind === 'redis') unattended('comparing the process table', this.#rows.heard(tableVersion));
       },
       dataLoss: () => unattended('comparing the process table', this.#rows.lost()),
     });
@@ -251,7 +251,7 @@ export class ProcessTable {
   async #forget(rows: readonly VersionedEntry[]): Promise<void> {
     const owned = rows.filter((row) => !runsEverywhere(row));
     const names = owned.flatMap((row) => (row.of === undefined ? slotNames(row, '') : [row.name]));
-    if (names.length > 0) await this.engine.leases.forget([...new Set(names)]).catch(() => undefined);
+    if (names.length > 0) await this.backend.leases.forget([...new Set(names)]).catch(() => undefined);
   }
 
   /** Rows of parts whose process is gone, and, where every node has one, of nodes that are gone. */

@@ -1,12 +1,12 @@
 import { describe, expect, it } from '@jest/globals';
-import { Stamps } from './replay.guard.js';
+import { ReplayGuard } from './replay.guard.js';
 
 const NOW = 1_760_000_000_000;
 
 describe('Stamps', () => {
   it('gives back the text, each time only once, and per topic in order', () => {
-    const sender = new Stamps('boot-a');
-    const receiver = new Stamps('boot-b');
+    const sender = new ReplayGuard('boot-a');
+    const receiver = new ReplayGuard('boot-b');
     const [one, two, three] = ['[1]', '[2]', '[3] {}'].map((text) => sender.put(text, NOW));
     expect(receiver.take('x', one!, NOW)).toEqual({ text: '[1]' });
     expect(receiver.take('x', three!, NOW)).toEqual({ text: '[3] {}' });
@@ -17,24 +17,24 @@ describe('Stamps', () => {
   });
 
   it('rises when the clock stands still or goes back', () => {
-    const sender = new Stamps('boot-a');
-    const receiver = new Stamps('boot-b');
+    const sender = new ReplayGuard('boot-a');
+    const receiver = new ReplayGuard('boot-b');
     for (const now of [NOW, NOW, NOW - 60_000, NOW + 1]) {
       expect(receiver.take('x', sender.put('[]', now), NOW)).toEqual({ text: '[]' });
     }
   });
 
   it('tells an old message from a new one also where nothing was heard of the sender', () => {
-    const old = new Stamps('boot-a').put('[]', NOW - 301_000);
-    expect(new Stamps('boot-b').take('x', old, NOW)).toEqual({ refusal: 'is too old, or a clock is wrong' });
-    const near = new Stamps('boot-a').put('[]', NOW + 299_000);
-    expect(new Stamps('boot-b').take('x', near, NOW)).toEqual({ text: '[]' });
+    const old = new ReplayGuard('boot-a').put('[]', NOW - 301_000);
+    expect(new ReplayGuard('boot-b').take('x', old, NOW)).toEqual({ refusal: 'is too old, or a clock is wrong' });
+    const near = new ReplayGuard('boot-a').put('[]', NOW + 299_000);
+    expect(new ReplayGuard('boot-b').take('x', near, NOW)).toEqual({ text: '[]' });
   });
 
   it('begins anew after its clock was ahead, and what was sent before is not taken again', () => {
     const HOUR = 3_600_000;
-    const sender = new Stamps('boot-a');
-    const [listener, newcomer] = [new Stamps('boot-b'), new Stamps('boot-c')];
+    const sender = new ReplayGuard('boot-a');
+    const [listener, newcomer] = [new ReplayGuard('boot-b'), new ReplayGuard('boot-c')];
     const before = sender.put('[1]', NOW);
     const ahead = sender.put('[2]', NOW + HOUR);
     for (const text of [before, ahead]) listener.take('x', text, NOW);
@@ -54,21 +54,21 @@ describe('Stamps', () => {
   });
 
   it('goes on with a sender that was silent for long', () => {
-    const sender = new Stamps('boot-a');
-    const receiver = new Stamps('boot-b');
+    const sender = new ReplayGuard('boot-a');
+    const receiver = new ReplayGuard('boot-b');
     receiver.take('x', sender.put('[]', NOW), NOW);
     expect(receiver.take('x', sender.put('[]', NOW + 1), NOW + 3_600_000)).toEqual({ text: '[]' });
   });
 
   it('takes nothing without a stamp, and forgets the oldest of many senders', () => {
-    const receiver = new Stamps('boot-b');
+    const receiver = new ReplayGuard('boot-b');
     for (const text of ['', '[]', 'boot 1', 'boot x []', `boot ${'9'.repeat(17)} []`]) {
       expect(receiver.take('x', text, NOW)).toEqual({ refusal: 'has no stamp' });
     }
-    const first = new Stamps('boot-0').put('[]', NOW);
+    const first = new ReplayGuard('boot-0').put('[]', NOW);
     expect(receiver.take('x', first, NOW)).toEqual({ text: '[]' });
     for (let sender = 1; sender <= 10_000; sender++)
-      receiver.take('x', new Stamps(`boot-${sender}`).put('[]', NOW), NOW);
+      receiver.take('x', new ReplayGuard(`boot-${sender}`).put('[]', NOW), NOW);
     expect(receiver.take('x', first, NOW)).toEqual({ text: '[]' });
   });
 });

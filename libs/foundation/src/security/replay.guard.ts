@@ -12,7 +12,7 @@ const MAX_REMEMBERED = 10_000;
 export type Refusal = 'came a second time, or late' | 'is too old, or a clock is wrong' | 'has no stamp';
 
 /** The stamps that one node writes and has read. */
-export class Stamps {
+export class ReplayGuard {
   readonly #heard = new Map<string, number>();
   #last = 0;
   /** How often the clock was found to have been ahead. */

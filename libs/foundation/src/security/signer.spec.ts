@@ -1,9 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
 import { Secret } from './secret.js';
-import { createSeal } from './signer.js';
+import { createSigner } from './signer.js';
 
 const cookie = new Secret('the cookie of this spec');
-const seal = createSeal('shop', cookie);
+const seal = createSigner('shop', cookie);
 
 describe('Seal', () => {
   it('opens what another node with the same cookie signed, and shows what it says to everybody', () => {
@@ -11,7 +11,7 @@ describe('Seal', () => {
     const sealed = seal.sign('topic', text);
     expect(sealed.endsWith(text)).toBe(true);
     expect(sealed).not.toContain(cookie.reveal());
-    expect(createSeal('shop', new Secret(cookie.reveal())).open('topic', sealed)).toBe(text);
+    expect(createSigner('shop', new Secret(cookie.reveal())).open('topic', sealed)).toBe(text);
     expect(seal.open('topic', seal.sign('topic', ''))).toBe('');
   });
 
@@ -23,8 +23,8 @@ describe('Seal', () => {
       sealed.slice(1),
       sealed.slice(0, 20),
       `~${'A'.repeat(43)}{"amount":1}`,
-      createSeal('shop', new Secret('another cookie entirely')).sign('topic', '{"amount":1}'),
-      createSeal('mall', cookie).sign('topic', '{"amount":1}'),
+      createSigner('shop', new Secret('another cookie entirely')).sign('topic', '{"amount":1}'),
+      createSigner('mall', cookie).sign('topic', '{"amount":1}'),
       '{"amount":1}',
       '~',
       '',
@@ -32,11 +32,11 @@ describe('Seal', () => {
     for (const each of strangers) expect(seal.open('topic', each)).toBeUndefined();
     expect(seal.open('other', sealed)).toBeUndefined();
     // Where the place ends and the text begins is part of what is signed.
-    expect(seal.open('a', createSeal('shop', cookie).sign('a\nb', 'c'))).toBeUndefined();
+    expect(seal.open('a', createSigner('shop', cookie).sign('a\nb', 'c'))).toBeUndefined();
   });
 
   it('without a cookie leaves texts as they are, and refuses those that are signed', () => {
-    const open = createSeal('shop', undefined);
+    const open = createSigner('shop', undefined);
     expect(open.sign('topic', '[1]')).toBe('[1]');
     expect(open.open('topic', '[1]')).toBe('[1]');
     expect(open.open('topic', seal.sign('topic', '[1]'))).toBeUndefined();
@@ -45,11 +45,11 @@ describe('Seal', () => {
   it('has a fingerprint for each cookie, which is not that of another application', () => {
     const prints = [
       seal,
-      createSeal('shop', new Secret('another cookie entirely')),
-      createSeal('mall', cookie),
-      createSeal('shop', undefined),
+      createSigner('shop', new Secret('another cookie entirely')),
+      createSigner('mall', cookie),
+      createSigner('shop', undefined),
     ].map(({ fingerprint }) => fingerprint);
     expect(new Set(prints).size).toBe(4);
-    expect(createSeal('shop', cookie).fingerprint).toBe(prints[0]);
+    expect(createSigner('shop', cookie).fingerprint).toBe(prints[0]);
   });
 });

@@ -11,7 +11,7 @@ const MARK = '~';
 const MAC_LENGTH = 43;
 
 /** Signs and opens texts; without a cookie it leaves them as they are. */
-export interface Seal {
+export interface Signer {
   /** Tells one cookie from another without telling the cookie; `none` without one. */
   readonly fingerprint: string;
   /** Whether it signs: with a cookie. */
@@ -23,7 +23,7 @@ export interface Seal {
 }
 
 /** The seal of an application. A text that is signed is refused without a cookie too: it was not written for this node. */
-export function createSeal(appName: string, cookie: Secret | undefined): Seal {
+export function createSigner(appName: string, cookie: Secret | undefined): Signer {
   if (cookie === undefined) {
     return {
       fingerprint: 'none',

@@ -16,7 +16,7 @@ import { Gate } from '../foreign/gate.js';
 import { isA, show } from '../errors/describe.js';
 import { Log } from '../logging/log.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
-import type { Engine } from '../backend/backend.js';
+import type { Backend } from '../backend/backend.js';
 import type { CallRouter } from '../calls/call.router.js';
 import { parseJson } from '../wire/json.js';
 import { redisError } from '../errors/refusal.js';
@@ -60,7 +60,7 @@ export class ServiceMesh {
   #count = 0;
 
   constructor(
-    private readonly engine: Pick<Engine, 'endpoint'>,
+    private readonly backend: Pick<Backend, 'endpoint'>,
     private readonly membership: Membership,
     private readonly registry: ServiceRegistry,
     private readonly targets: ServiceTargets,
@@ -319,7 +319,7 @@ export class ServiceMesh {
     try {
       return await work();
     } catch (error) {
-      throw isA(error, FoundationError) ? error : redisError(this.engine.endpoint, doing, error);
+      throw isA(error, FoundationError) ? error : redisError(this.backend.endpoint, doing, error);
     }
   }
 }

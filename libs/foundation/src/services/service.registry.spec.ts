@@ -112,7 +112,7 @@ function makeNode(bootId: string) {
       return () => undefined;
     },
   };
-  const engine = {
+  const backend = {
     services: table,
     onHint: (listener: (hint: Hint) => void) => {
       hints.push(listener);
@@ -120,7 +120,7 @@ function makeNode(bootId: string) {
     },
     transport: { onInterrupted: () => undefined } as unknown as Transport,
   };
-  const registry = new ServiceRegistry(engine, membership as unknown as Membership, new Telemetry());
+  const registry = new ServiceRegistry(backend, membership as unknown as Membership, new Telemetry());
   const changes: string[] = [];
   registry.onChange(({ type, service }: ServiceChange) => changes.push(`${type} ${service.instanceId}`));
   return {

@@ -7,7 +7,7 @@ import { describe } from '../errors/foundation.error.js';
 import { Gate, unattended } from '../foreign/gate.js';
 import { Log } from '../logging/log.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
-import type { Engine } from '../backend/backend.js';
+import type { Backend } from '../backend/backend.js';
 import { SingleFlight } from '../time/single.flight.js';
 import { TableReplica } from '../backend/tables/table.replica.js';
 import type { TableRow } from '../backend/tables/table.js';
@@ -48,13 +48,13 @@ export class ServiceRegistry {
   #timer: NodeJS.Timeout | undefined;
 
   constructor(
-    private readonly engine: Pick<Engine, 'services' | 'onHint' | 'transport'>,
+    private readonly backend: Pick<Backend, 'services' | 'onHint' | 'transport'>,
     private readonly membership: Membership,
     private readonly telemetry: Telemetry,
   ) {
     this.#gate = new Gate(telemetry);
     // Nothing is put back after a loss but by whoever offers it: what nobody offers any more stays away.
-    this.#replica = new TableReplica<Row>(engine.services, {
+    this.#replica = new TableReplica<Row>(backend.services, {
       what: 'service table',
       read: (row) => this.#read(row),
       changed: (key, now, before) => this.#note(key, now?.record, before?.record),
@@ -63,10 +63,10 @@ export class ServiceRegistry {
       refused: (reason, entry, count) =>
         telemetry.emit('cluster.row_refused', { table: 'services', entry, reason, count }),
     });
-    engine.onHint((hint) => {
+    backend.onHint((hint) => {
       if (hint.t === 'services') unattended('comparing the services', this.#comparing.ask());
     });
-    engine.transport.onInterrupted(() => unattended('comparing the services', this.#comparing.ask()));
+    backend.transport.onInterrupted(() => unattended('comparing the services', this.#comparing.ask()));
     membership.listen({
       changed: () => this.#noteMembers(),
       dataLoss: () =>
@@ -188,7 +188,7 @@ export class ServiceRegistry {
     if (this.membership.state !== 'up') return;
     try {
       await this.#removeRows(stale.flatMap((bootId) => [...(this.#byNode.get(bootId) ?? [])]));
-      if (this.#looks++ % TRIM_EVERY_LOOKS === TRIM_EVERY_LOOKS - 1) await this.engine.services.remove([]);
+      if (this.#looks++ % TRIM_EVERY_LOOKS === TRIM_EVERY_LOOKS - 1) await this.backend.services.remove([]);
     } catch (error) {
       this.#logger.debug('What dead nodes offered was not removed; the next look tries again', {
         error: describe(error),

@@ -69,7 +69,7 @@ export interface FoundationEvents {
   'process.stopped': { name: string; node: string; epoch: number; reason: string; clean: boolean };
   /** The instance failed. */
   'process.crashed': { name: string; node: string; epoch: number; error: string };
-  /** A restart was put on the BullMQ queue (or on a timer, with the local engine). */
+  /** A restart was put on the BullMQ queue (or on a timer, with the local backend). */
   'process.restart_scheduled': { name: string; node: string; epoch: number; delayMs: number; crashes: number };
   /** More crashes than `maxRestarts` in `maxSeconds`, `crashes` of them: the process stays down until `restart(name)`. */
   'process.escalated': { name: string; node: string; epoch: number; crashes: number };

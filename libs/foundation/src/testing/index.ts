@@ -13,7 +13,7 @@ export {
   type HistoryRecorder,
   type HistorySink,
 } from './history/history.js';
-export { ownershipsOf, type Injuries, type Ownership } from './history/ownership.js';
+export { ownershipsOf, type OwnershipViolations, type Ownership } from './history/ownership.js';
 export { transportContract, type TestRunner, type TransportCluster } from './contracts/transport.contract.js';
 export type { Transport } from '../backend/transport/transport.js';
 export type { Lane } from '../wire/lane.js';

@@ -1,6 +1,6 @@
 /**
  * Hints: "look now instead of later". Never trusted, never needed: every one is backed by a regular look.
- * Published by the Lua scripts on `keys.hints`; read by the engines.
+ * Published by the Lua scripts on `keys.hints`; read by the backends.
  */
 
 import { parseJson } from './json.js';

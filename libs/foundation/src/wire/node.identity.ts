@@ -1,6 +1,6 @@
 /**
  * Who a node is, for the records that it writes.
- * Handed to the leases, the transports and the engines.
+ * Handed to the leases, the transports and the backends.
  */
 
 /** Who this node is, for the records that tools write. */

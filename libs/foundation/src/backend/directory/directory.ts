@@ -85,7 +85,7 @@ export interface BeatAnswer {
 }
 
 /** What can be seen of the directory without being in it. */
-export interface NodesSeen {
+export interface DirectorySnapshot {
   viewVersion: number;
   /** Version of the table of processes. */
   tableVersion: number;
@@ -100,7 +100,7 @@ export interface NodesSeen {
 }
 
 /** The directory of nodes. */
-export interface Nodes {
+export interface NodeDirectory {
   join(record: NodeRecord): Promise<JoinAnswer>;
   /** Beats, ends nodes whose ttl has run out, and reports. With a record, replaces this node's; `changed` raises the view's version. */
   beat(name: string, bootId: string, update?: { record: NodeRecord; changed: boolean }): Promise<BeatAnswer>;
@@ -108,7 +108,7 @@ export interface Nodes {
   leave(name: string, bootId: string, reason?: 'shutdown' | 'terminated'): Promise<void>;
   view(): Promise<NodeView>;
   /** Looks and changes nothing, not even what has run out. */
-  look(): Promise<NodesSeen>;
+  look(): Promise<DirectorySnapshot>;
   /** Why nodes that are in the view no more have left; `timeout` for those that did not say. */
   reasons(bootIds: readonly string[]): Promise<LeaveReason[]>;
 }

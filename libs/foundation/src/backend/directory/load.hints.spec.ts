@@ -2,12 +2,12 @@ import { describe, expect, it } from '@jest/globals';
 import { Secret } from '../../security/secret.js';
 import { parseHint, type Hint } from '../../wire/hint.js';
 import { Loads } from './load.hints.js';
-import { createSeal } from '../../security/signer.js';
+import { createSigner } from '../../security/signer.js';
 
 type Load = Extract<Hint, { t: 'load' }>;
 const NOW = 1_760_000_000_000;
 const loads = (cookie?: string) =>
-  new Loads(createSeal('shop', cookie === undefined ? undefined : new Secret(cookie)), 'hints', () => NOW);
+  new Loads(createSigner('shop', cookie === undefined ? undefined : new Secret(cookie)), 'hints', () => NOW);
 const read = (text: string): Load => parseHint(text) as Load;
 const COOKIE = 'the cookie of this spec';
 
@@ -33,7 +33,7 @@ describe('Loads', () => {
     ];
     const reader = loads(COOKIE);
     expect(others.map((each) => reader.isTrue(each))).toEqual(others.map(() => false));
-    const later = new Loads(createSeal('shop', new Secret(COOKIE)), 'hints', () => NOW + 301_000);
+    const later = new Loads(createSigner('shop', new Secret(COOKIE)), 'hints', () => NOW + 301_000);
     expect(later.isTrue(hint)).toBe(false);
   });
 

@@ -1,9 +1,9 @@
 /**
  * The loads that nodes tell each other in hints, which decide where processes go: signed with a cookie, and good once.
- * Written by the directory of nodes, read by the engine.
+ * Written by the directory of nodes, read by the backend.
  */
 import type { Hint } from '../../wire/hint.js';
-import type { Seal } from '../../security/signer.js';
+import type { Signer } from '../../security/signer.js';
 
 /** By how much clocks may differ, and how many nodes are remembered: as in `replay.guard.ts`. */
 const MAX_SKEW_MS = 300_000;
@@ -15,7 +15,7 @@ export class Loads {
   #last = 0;
 
   constructor(
-    private readonly seal: Seal,
+    private readonly seal: Signer,
     private readonly place: string,
     private readonly now: () => number = Date.now,
   ) {}

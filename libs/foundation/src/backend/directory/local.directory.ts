@@ -3,10 +3,10 @@
  * Called by the membership when the configuration is not clustered.
  */
 import type { LeaveReason } from '../../telemetry/events.js';
-import type { BeatAnswer, JoinAnswer, NodeRecord, Nodes, NodesSeen, NodeView } from './directory.js';
+import type { BeatAnswer, JoinAnswer, NodeRecord, NodeDirectory, DirectorySnapshot, NodeView } from './directory.js';
 
-/** See {@link Nodes}. */
-export class LocalNodes implements Nodes {
+/** See {@link NodeDirectory}. */
+export class LocalNodeDirectory implements NodeDirectory {
   #record: NodeRecord | undefined;
   #version = 0;
 
@@ -44,7 +44,7 @@ export class LocalNodes implements Nodes {
     return Promise.resolve({ version: this.#version, members: this.#record === undefined ? [] : [this.#record] });
   }
 
-  look(): Promise<NodesSeen> {
+  look(): Promise<DirectorySnapshot> {
     const now = this.wallClock();
     const beats = new Map(this.#record === undefined ? [] : [[this.#record.name, now]]);
     return Promise.resolve({ viewVersion: this.#version, tableVersion: 0, incarnation: 'local', now, beats });

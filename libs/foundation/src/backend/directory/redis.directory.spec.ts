@@ -4,8 +4,8 @@ import { resolve } from '../../config/resolve.js';
 import { keysOf } from '../../wire/keys.js';
 import { Loads } from './load.hints.js';
 import type { NodeRecord } from './directory.js';
-import { RedisNodes } from './redis.directory.js';
-import { createSeal } from '../../security/signer.js';
+import { RedisNodeDirectory } from './redis.directory.js';
+import { createSigner } from '../../security/signer.js';
 
 const config = resolve({ nodeName: 'n1' }, {}, { host: 'h', pid: 1 });
 const SMALL = ['Feed'];
@@ -24,7 +24,7 @@ describe('RedisNodes', () => {
   let failing: boolean;
   let wrote: NodeRecord | undefined;
   let hash: Record<string, string>;
-  let nodes: RedisNodes;
+  let nodes: RedisNodeDirectory;
   let beat: string[] | undefined;
   let joins: string[][];
 
@@ -54,8 +54,17 @@ describe('RedisNodes', () => {
         }),
       }),
     } as unknown as Redis;
-    const [keys, seal] = [keysOf('test'), createSeal('test', undefined)];
-    nodes = new RedisNodes(client, client, keys, config, seal, new Loads(seal, keys.hints), undefined, () => now);
+    const [keys, seal] = [keysOf('test'), createSigner('test', undefined)];
+    nodes = new RedisNodeDirectory(
+      client,
+      client,
+      keys,
+      config,
+      seal,
+      new Loads(seal, keys.hints),
+      undefined,
+      () => now,
+    );
   });
 
   const load = (classes: string[], value: number, changed = false) =>

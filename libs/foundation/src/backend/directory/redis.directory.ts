@@ -8,15 +8,23 @@ import { show } from '../../errors/describe.js';
 import type { LeaveReason } from '../../telemetry/events.js';
 import { monotonicNow } from '../../time/monotonic.clock.js';
 import { parseJson } from '../../wire/json.js';
-import { RepeatedLog } from '../../logging/throttled.log.js';
+import { ThrottledLog } from '../../logging/throttled.log.js';
 import type { Hint } from '../../wire/hint.js';
 import type { Keys } from '../../wire/keys.js';
 import { Grace } from '../redis/grace.period.js';
 import { GRACE } from '../redis/incarnation.script.js';
 import type { Loads } from './load.hints.js';
-import type { BeatAnswer, JoinAnswer, NodeRecord, Nodes, NodesSeen, NodeView, ReplicaReport } from './directory.js';
+import type {
+  BeatAnswer,
+  JoinAnswer,
+  NodeRecord,
+  NodeDirectory,
+  DirectorySnapshot,
+  NodeView,
+  ReplicaReport,
+} from './directory.js';
 import { Script, toCount, toNumber, toTexts } from '../redis/lua.script.js';
-import type { Seal } from '../../security/signer.js';
+import type { Signer } from '../../security/signer.js';
 
 const NOW = `
 local t = redis.call('TIME')
@@ -213,9 +221,9 @@ interface Known {
   doubtedAt?: number;
 }
 
-/** See {@link Nodes}. */
-export class RedisNodes implements Nodes {
-  readonly #log = new RepeatedLog();
+/** See {@link NodeDirectory}. */
+export class RedisNodeDirectory implements NodeDirectory {
+  readonly #log = new ThrottledLog();
   /** The shortest time after which one of the nodes is late. */
   #lateAfter = Infinity;
   /** When the last beat that was answered was sent. */
@@ -239,7 +247,7 @@ export class RedisNodes implements Nodes {
     private readonly control: Redis,
     private readonly keys: Keys,
     private readonly config: FoundationConfig,
-    private readonly seal: Seal,
+    private readonly seal: Signer,
     private readonly loads: Loads,
     private readonly grace: Grace = new Grace(config.lease.grace),
     private readonly now: () => number = monotonicNow,
@@ -345,7 +353,7 @@ export class RedisNodes implements Nodes {
     return { version: toNumber(version), members };
   }
 
-  async look(): Promise<NodesSeen> {
+  async look(): Promise<DirectorySnapshot> {
     const { view, processVersions, incarnation, seal, beats } = this.keys;
     const [viewVersion, tableVersion, life, fingerprint, now, ...flat] = toTexts(
       await lookScript.run(this.control, [view, processVersions, incarnation, seal, beats], []),

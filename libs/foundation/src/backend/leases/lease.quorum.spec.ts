@@ -1,13 +1,13 @@
 import type { Redis } from 'ioredis';
 import { describe, expect, it, jest } from '@jest/globals';
-import { Masters } from './lease.quorum.js';
+import { LeaseQuorum } from './lease.quorum.js';
 import { Script } from '../redis/lua.script.js';
 
 const script = new Script('foundationTest', 'return 1');
 const never = new Promise<never>(() => undefined);
 const server = (answer: () => unknown): Redis =>
   ({ foundationTest: jest.fn(async () => answer()) }) as unknown as Redis;
-const ask = (...answers: (() => unknown)[]) => new Masters(answers.map(server)).run(script, ['k'], ['a']);
+const ask = (...answers: (() => unknown)[]) => new LeaseQuorum(answers.map(server)).run(script, ['k'], ['a']);
 const fails = (text: string) => () => Promise.reject(new Error(text));
 
 describe('Masters', () => {
@@ -16,7 +16,7 @@ describe('Masters', () => {
     [3, 2],
     [5, 3],
   ])('of %i need %i', (size, majority) => {
-    const masters = new Masters(Array.from({ length: size }, () => server(() => 1)));
+    const masters = new LeaseQuorum(Array.from({ length: size }, () => server(() => 1)));
     expect(masters.majority).toBe(majority);
     expect(masters.cannotAgree(size - majority)).toBe(false);
     expect(masters.cannotAgree(size - majority + 1)).toBe(true);
@@ -67,7 +67,7 @@ describe('Masters', () => {
   it('waits for more than a majority as long as the answers decide nothing', async () => {
     let answer!: (value: number) => void;
     const late = new Promise<number>((resolve) => (answer = resolve));
-    const masters = new Masters([() => 1, () => 0, () => late].map(server));
+    const masters = new LeaseQuorum([() => 1, () => 0, () => late].map(server));
     const agree = (answers: readonly unknown[]) => answers.filter((each) => each === 1).length >= 2;
     let done = false;
     const asked = masters.run(script, ['k'], [], agree).finally(() => (done = true));
@@ -78,7 +78,7 @@ describe('Masters', () => {
   });
 
   it('gives what there is when no more can come', async () => {
-    const masters = new Masters([() => 1, () => 0, fails('gone')].map(server));
+    const masters = new LeaseQuorum([() => 1, () => 0, fails('gone')].map(server));
     expect(await masters.run(script, ['k'], [], () => false)).toEqual([1, 0, undefined]);
   });
 });

@@ -12,7 +12,7 @@ const STRAGGLERS_MS = 20;
 type Args = readonly (string | number)[];
 
 /** See the file header. */
-export class Masters {
+export class LeaseQuorum {
   /** How many servers must agree: any two majorities share one. */
   readonly majority: number;
 

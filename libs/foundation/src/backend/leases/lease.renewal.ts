@@ -12,11 +12,11 @@ import type { HeldLease } from './held.lease.js';
 import type { Keys } from '../../wire/keys.js';
 import { confirmScript, prolongScript, recoverScript, renewScript } from './lease.scripts.js';
 import type { Lives } from '../../wire/key.lifetimes.js';
-import type { Masters } from './lease.quorum.js';
+import type { LeaseQuorum } from './lease.quorum.js';
 import type { NodeIdentity } from '../../wire/node.identity.js';
 import { toNumber, toTexts, type Script } from '../redis/lua.script.js';
 import { ServerClock } from './server.clock.js';
-import { Watchdog } from './stall.watchdog.js';
+import { StallWatchdog } from './stall.watchdog.js';
 
 const JITTER = 0.1;
 const RETRY_MS = 100;
@@ -26,10 +26,10 @@ const PROLONG_BATCH = 100;
 const PROLONG_RETRY_MS = 60_000;
 
 /** See the file header. */
-export class Renewal {
+export class LeaseRenewal {
   readonly #held = new Map<string, HeldLease>();
   readonly #logger = new Log();
-  readonly #watchdog: Watchdog | undefined;
+  readonly #watchdog: StallWatchdog | undefined;
   /** Of each server. */
   readonly #clocks: readonly ServerClock[];
   #renewTimer: NodeJS.Timeout | undefined;
@@ -41,9 +41,9 @@ export class Renewal {
   #closed = false;
 
   constructor(
-    private readonly masters: Masters,
+    private readonly masters: LeaseQuorum,
     /** The same servers over other connections, for what must not delay a renewal. */
-    private readonly control: Masters,
+    private readonly control: LeaseQuorum,
     private readonly keys: Keys,
     private readonly times: LeaseTimes,
     private readonly node: NodeIdentity,
@@ -54,7 +54,7 @@ export class Renewal {
   ) {
     this.#prolongAt = now() + lives.prolongEvery;
     this.#clocks = masters.clients.map(() => new ServerClock());
-    this.#watchdog = times.onStall === 'exit' ? new Watchdog(node.name) : undefined;
+    this.#watchdog = times.onStall === 'exit' ? new StallWatchdog(node.name) : undefined;
   }
 
   get closed(): boolean {

@@ -9,7 +9,7 @@ import type { FoundationEvents } from '../../telemetry/events.js';
 import { Telemetry } from '../../telemetry/telemetry.js';
 import { keysOf } from '../../wire/keys.js';
 import { LIVES } from '../../wire/key.lifetimes.js';
-import { Masters } from './lease.quorum.js';
+import { LeaseQuorum } from './lease.quorum.js';
 import { RedlockLeases } from './redlock.leases.js';
 
 const TIMES: LeaseTimes = {
@@ -120,8 +120,8 @@ describe('RedlockLeases', () => {
 
   const make = (lives = LIVES) =>
     new RedlockLeases(
-      new Masters([client as unknown as Redis]),
-      new Masters([client as unknown as Redis]),
+      new LeaseQuorum([client as unknown as Redis]),
+      new LeaseQuorum([client as unknown as Redis]),
       redlock,
       keys,
       TIMES,

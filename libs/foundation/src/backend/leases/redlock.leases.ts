@@ -30,9 +30,9 @@ import {
 } from './lease.scripts.js';
 import type { Lease, Leases, OwnerRecord, Standing } from './leases.js';
 import { LIVES, type Lives } from '../../wire/key.lifetimes.js';
-import { Masters } from './lease.quorum.js';
+import { LeaseQuorum } from './lease.quorum.js';
 import type { NodeIdentity } from '../../wire/node.identity.js';
-import { Renewal } from './lease.renewal.js';
+import { LeaseRenewal } from './lease.renewal.js';
 import { toNumber, toCount, toTexts } from '../redis/lua.script.js';
 import { within } from '../../time/timeout.js';
 
@@ -63,12 +63,12 @@ export function createRedlock(clients: readonly Redis[]): Redlock {
 export class RedlockLeases implements Leases {
   readonly #locks = new WeakMap<HeldLease, Lock>();
   readonly #logger = new Log();
-  readonly #renewal: Renewal;
+  readonly #renewal: LeaseRenewal;
 
   constructor(
-    private readonly masters: Masters,
+    private readonly masters: LeaseQuorum,
     /** The same servers over other connections, for what may be large or slow and must not delay a renewal. */
-    private readonly control: Masters,
+    private readonly control: LeaseQuorum,
     private readonly redlock: Redlock,
     private readonly keys: Keys,
     private readonly times: LeaseTimes,
@@ -86,7 +86,7 @@ export class RedlockLeases implements Leases {
         `one over ${length}, a client for each Redis that leases are on (see "redis.quorum")`,
       );
     }
-    this.#renewal = new Renewal(masters, control, keys, times, node, telemetry, now, after, lives);
+    this.#renewal = new LeaseRenewal(masters, control, keys, times, node, telemetry, now, after, lives);
   }
 
   async acquire(name: string, above = 0): Promise<Lease | undefined> {

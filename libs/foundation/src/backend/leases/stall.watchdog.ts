@@ -23,7 +23,7 @@ for (;;) {
 `;
 
 /** See the file header. */
-export class Watchdog {
+export class StallWatchdog {
   readonly #deadline = new BigInt64Array(new SharedArrayBuffer(8));
   readonly #thread: Worker;
 

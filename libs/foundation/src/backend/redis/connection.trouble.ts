@@ -1,6 +1,6 @@
 /**
  * What a connection that does not work says of itself.
- * Kept by the connections; read by health through the engine.
+ * Kept by the connections; read by health through the backend.
  */
 
 /** A connection that does not work at the moment. */

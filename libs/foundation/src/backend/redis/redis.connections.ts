@@ -94,7 +94,7 @@ export class RedisConnections {
     return !this.leases.isCluster;
   }
 
-  /** Waits for every client, and in a quorum for enough of the further servers. See {@link Engine.open} for the errors. */
+  /** Waits for every client, and in a quorum for enough of the further servers. See {@link Backend.open} for the errors. */
   async ready(timeoutMs = 5000): Promise<void> {
     const further = this.quorum.slice(1).map((client, index) => ({ client, control: this.quorumControl[index + 1]! }));
     await Promise.all(this.#all().map((client) => this.#ready(client, timeoutMs)));

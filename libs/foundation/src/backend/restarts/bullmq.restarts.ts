@@ -8,7 +8,7 @@ import type { Redis } from 'ioredis';
 import { describe } from '../../errors/foundation.error.js';
 import { unattended } from '../../foreign/gate.js';
 import { Log } from '../../logging/log.js';
-import { RepeatedLog } from '../../logging/throttled.log.js';
+import { ThrottledLog } from '../../logging/throttled.log.js';
 import type { Keys } from '../../wire/keys.js';
 import type { RestartHandlers, Restarts } from './restarts.js';
 import { Script, toNumber } from '../redis/lua.script.js';
@@ -59,7 +59,7 @@ export class BullmqRestarts implements Restarts {
   /** Made before the first job is taken, so that it can be injected; it takes none until `open`. */
   readonly worker: Worker;
   readonly #logger = new Log();
-  readonly #repeated = new RepeatedLog();
+  readonly #repeated = new ThrottledLog();
   #handlers: RestartHandlers | undefined;
 
   constructor(

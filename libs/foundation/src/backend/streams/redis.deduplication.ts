@@ -3,7 +3,7 @@
  * Called by `redis.streams.ts`; underneath `deduplication.scripts.ts`.
  */
 import type { Redis } from 'ioredis';
-import { RepeatedLog } from '../../logging/throttled.log.js';
+import { ThrottledLog } from '../../logging/throttled.log.js';
 import { isApart, Played, spanOf, SPAN_MS } from './deduplication.js';
 import { claimScript, settleScript } from './deduplication.scripts.js';
 import type { Origin, StreamEntry } from './streams.js';
@@ -21,7 +21,7 @@ export class RedisPlayed {
   /** By the id of the entry, as long as it is not handled. */
   readonly #claimed = new Map<string, Origin>();
   readonly #written = new Set<string>();
-  readonly #log = new RepeatedLog();
+  readonly #log = new ThrottledLog();
 
   constructor(
     private readonly client: Redis,

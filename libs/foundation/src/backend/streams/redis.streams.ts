@@ -5,13 +5,13 @@
 import type { Redis } from 'ioredis';
 import { describe } from '../../errors/foundation.error.js';
 import { unattended } from '../../foreign/gate.js';
-import { RepeatedLog } from '../../logging/throttled.log.js';
+import { ThrottledLog } from '../../logging/throttled.log.js';
 import { monotonicNow } from '../../time/monotonic.clock.js';
 import type { Keys } from '../../wire/keys.js';
 import { LIVES, type Lives } from '../../wire/key.lifetimes.js';
 import { RedisConsumer, entriesOf } from './redis.consumer.js';
 import { RedisPlayed } from './redis.deduplication.js';
-import type { Seal } from '../../security/signer.js';
+import type { Signer } from '../../security/signer.js';
 import type { Consumer, ConsumerListener, ConsumerOptions, StreamEntry, Streams } from './streams.js';
 
 const JUDGE_RETRY_MS = 200;
@@ -23,7 +23,7 @@ export class RedisStreams implements Streams {
   readonly #consumers = new Set<RedisConsumer>();
   /** When the life of a stream is prolonged next; one for each channel that is declared. */
   readonly #prolongAt = new Map<string, number>();
-  readonly #log = new RepeatedLog();
+  readonly #log = new ThrottledLog();
   readonly isTied: boolean;
   #count = 0;
 
@@ -34,7 +34,7 @@ export class RedisStreams implements Streams {
     private readonly keys: Keys,
     /** Begins the names of this node's consumers. */
     private readonly name: string,
-    private readonly seal: Seal,
+    private readonly seal: Signer,
     private readonly lives: Lives = LIVES,
   ) {
     this.isTied = seal.signs;

@@ -5,7 +5,7 @@
 import type { Redis } from 'ioredis';
 import { MAX_HINTED, type TableHint } from '../../wire/hint.js';
 import { Script, toNumber, toTexts } from '../redis/lua.script.js';
-import type { Seal } from '../../security/signer.js';
+import type { Signer } from '../../security/signer.js';
 import {
   KEEP_MARKS_MS,
   MAX_MARKS,
@@ -236,7 +236,7 @@ export class RedisTable implements Table {
   constructor(
     private readonly client: Redis,
     { hints, hint, ...keys }: TableKeys,
-    private readonly seal: Seal,
+    private readonly seal: Signer,
     private readonly limits: MarkLimits = { keepMs: KEEP_MARKS_MS, max: MAX_MARKS },
   ) {
     this.#keys = keys;

@@ -6,7 +6,7 @@ import { ConflictError, describe } from '../../errors/foundation.error.js';
 import { unattended } from '../../foreign/gate.js';
 import { show } from '../../errors/describe.js';
 import { Log } from '../../logging/log.js';
-import { RepeatedLog } from '../../logging/throttled.log.js';
+import { ThrottledLog } from '../../logging/throttled.log.js';
 import { monotonicNow } from '../../time/monotonic.clock.js';
 import {
   KEEP_MARKS_MS,
@@ -129,7 +129,7 @@ export class TableReplica<T extends Replicated> {
   /** Refused since that was told. */
   readonly #refused = new Map<Refused, { key: string; count: number }>();
   readonly #logger = new Log();
-  readonly #repeated = new RepeatedLog();
+  readonly #repeated = new ThrottledLog();
   readonly #now: () => number;
   #version = 0;
   #life = '';

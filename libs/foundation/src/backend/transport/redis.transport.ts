@@ -1,15 +1,15 @@
 /**
  * Topics over Redis pub/sub: one connection listens, another one publishes.
- * Called by the channels and the engine; underneath PUBLISH and SUBSCRIBE.
+ * Called by the channels and the backend; underneath PUBLISH and SUBSCRIBE.
  */
 import type { Redis } from 'ioredis';
 import { describe } from '../../errors/foundation.error.js';
 import { isError } from '../../errors/describe.js';
 import { Gate, unattended } from '../../foreign/gate.js';
-import { RepeatedLog } from '../../logging/throttled.log.js';
+import { ThrottledLog } from '../../logging/throttled.log.js';
 import { refusalIn } from '../../errors/refusal.js';
-import type { Seal } from '../../security/signer.js';
-import type { Stamps } from '../../security/replay.guard.js';
+import type { Signer } from '../../security/signer.js';
+import type { ReplayGuard } from '../../security/replay.guard.js';
 import type { Transport } from './transport.js';
 import { within } from '../../time/timeout.js';
 
@@ -20,7 +20,7 @@ export interface TransportGuard {
   /** In characters: a text that is longer, which no node sends, is dropped before anybody reads it. */
   longest?: number;
   /** With a cookie: all texts are signed, and those that are not are dropped. */
-  signing?: { seal: Seal; stamps: Stamps };
+  signing?: { seal: Signer; stamps: ReplayGuard };
   /** Topics on which Redis itself speaks, which signs nothing. */
   isOpen?: (topic: string) => boolean;
   /** A text was dropped. */
@@ -39,7 +39,7 @@ const RETRY_MS = 1000;
 export class RedisTransport implements Transport {
   readonly #topics = new Map<string, Set<Listener>>();
   readonly #interrupted = new Set<() => void>();
-  readonly #log = new RepeatedLog();
+  readonly #log = new ThrottledLog();
   readonly #gate = new Gate();
   readonly #watchdog: NodeJS.Timeout;
   /** True from a cut until the subscriptions are back. */

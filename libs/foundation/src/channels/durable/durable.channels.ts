@@ -19,19 +19,19 @@ import type {
   SubscriptionCounters,
 } from '../channel.js';
 import { COMPRESS_FROM, deflate, inflate } from '../compression.js';
-import type { Drops } from '../message.drops.js';
+import type { MessageDrops } from '../message.drops.js';
 import { DurableSubscription, UNPLAYABLE } from './durable.subscription.js';
 import { decode, encode, originOf, type Envelope, type headsOf } from '../envelope.js';
 import { readAs } from '../receiving/payload.js';
 import type { Written } from '../sending/sender.js';
-import { Turns } from '../keyed.sequence.js';
+import { KeyedSequence } from '../keyed.sequence.js';
 
 /** What the durable channels work with. */
 export interface DurableTools {
   streams: Streams;
   heads: ReturnType<typeof headsOf>;
   telemetry: Telemetry;
-  drops: Drops;
+  drops: MessageDrops;
   /** For errors. */
   endpoint: string;
   maxMessageBytes: number;
@@ -47,7 +47,7 @@ export const MAX_DURABLE = 1000;
 /** See the file header. */
 export class Durable {
   readonly #subscriptions = new Set<DurableSubscription>();
-  readonly #turns = new Turns();
+  readonly #turns = new KeyedSequence();
   readonly #numbers = new Map<string, number>();
   /** By how much the time of a stream is ahead of this clock, where that is too much. Its ids never go back, as clocks do. */
   readonly #ahead = new Map<string, number>();

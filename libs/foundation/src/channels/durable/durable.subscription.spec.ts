@@ -1,7 +1,7 @@
 import { expect, it } from '@jest/globals';
 import { Telemetry } from '../../telemetry/telemetry.js';
 import type { Consumer, StreamEntry, Streams } from '../../backend/streams/streams.js';
-import { Drops } from '../message.drops.js';
+import { MessageDrops } from '../message.drops.js';
 import { DurableSubscription } from './durable.subscription.js';
 import type { Envelope } from '../envelope.js';
 import { HandlerGoneError } from '../receiving/handler.gone.js';
@@ -19,7 +19,7 @@ it('a consumer that comes after the end of its subscription is closed', async ()
     {
       streams: { consume: () => coming } as unknown as Streams,
       telemetry,
-      drops: new Drops(telemetry),
+      drops: new MessageDrops(telemetry),
       read: () => Promise.resolve('not read'),
     },
   );
@@ -50,7 +50,7 @@ it('a message whose handler is gone is given back, even the last time', async ()
     {
       streams: { consume: () => Promise.resolve(consumer) } as unknown as Streams,
       telemetry,
-      drops: new Drops(telemetry),
+      drops: new MessageDrops(telemetry),
       read: ({ id }: StreamEntry) => Promise.resolve({ message: id, meta: { sentAt: 0 } } as Envelope),
     },
   );

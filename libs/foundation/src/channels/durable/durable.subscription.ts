@@ -5,11 +5,11 @@
 import type { DurableChannelOptions } from '../../config/options.js';
 import { describe } from '../../errors/foundation.error.js';
 import { isA } from '../../errors/describe.js';
-import { RepeatedLog } from '../../logging/throttled.log.js';
+import { ThrottledLog } from '../../logging/throttled.log.js';
 import type { Telemetry } from '../../telemetry/telemetry.js';
 import type { Consumer, ConsumerListener, StreamEntry, Streams } from '../../backend/streams/streams.js';
 import type { MessageHandler, SubscribeOptions, Subscription, SubscriptionCounters } from '../channel.js';
-import type { Drops } from '../message.drops.js';
+import type { MessageDrops } from '../message.drops.js';
 import { originOf, type Envelope } from '../envelope.js';
 import { HandlerGoneError } from '../receiving/handler.gone.js';
 import { readAs } from '../receiving/payload.js';
@@ -28,7 +28,7 @@ export interface DurableSubject {
 export interface DurableSubscriptionTools {
   streams: Streams;
   telemetry: Telemetry;
-  drops: Drops;
+  drops: MessageDrops;
   /** The message of an entry, or why there is none. */
   read: (entry: StreamEntry) => Promise<Envelope | string>;
 }
@@ -49,7 +49,7 @@ export class DurableSubscription implements Subscription, ConsumerListener {
   readonly #dropped: Record<string, number> = {};
   readonly #waiting = new Map<string, StreamEntry>();
   readonly #acknowledging: Promise<void>[] = [];
-  readonly #log = new RepeatedLog();
+  readonly #log = new ThrottledLog();
   #consumer: Consumer | undefined;
   #ended: () => void = () => undefined;
   #closing = false;

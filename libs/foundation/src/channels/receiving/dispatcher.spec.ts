@@ -4,7 +4,7 @@ import type { FoundationEvents } from '../../telemetry/events.js';
 import { Telemetry } from '../../telemetry/telemetry.js';
 import { eventually } from '../../testing/eventually.js';
 import { Dispatcher } from './dispatcher.js';
-import { Drops } from '../message.drops.js';
+import { MessageDrops } from '../message.drops.js';
 import type { Gap, MessageHandler, SubscribeOptions } from '../channel.js';
 import type { Envelope } from '../envelope.js';
 
@@ -39,7 +39,7 @@ describe('Dispatcher', () => {
     telemetry = new Telemetry();
     events = [];
     telemetry.attach('*', (event, payload) => events.push({ event, payload }));
-    dispatcher = new Dispatcher('b', { telemetry, drops: new Drops(telemetry) });
+    dispatcher = new Dispatcher('b', { telemetry, drops: new MessageDrops(telemetry) });
   });
 
   const payloads = <E extends keyof FoundationEvents>(name: E) =>

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { Sequences, type Sequence } from './gap.detector.js';
+import { GapDetector, type Sequence } from './gap.detector.js';
 
 const of = (bootId = 'b', channel = 'events', lane: Sequence['lane'] = 'normal'): Sequence => ({
   bootId,
@@ -10,19 +10,19 @@ const FINE = { duplicates: 0, gap: undefined };
 
 describe('Sequences', () => {
   it('takes a sender that was there before as it is found', () => {
-    const sequences = new Sequences(() => 'before');
+    const sequences = new GapDetector(() => 'before');
     expect(sequences.arrived(of(), 41, 2)).toEqual(FINE);
     expect(sequences.arrived(of(), 43, 1)).toEqual(FINE);
   });
 
   it('misses the first messages of a sender that began when this node listened already', () => {
-    const sequences = new Sequences(() => 'here');
+    const sequences = new GapDetector(() => 'here');
     expect(sequences.arrived(of('late'), 4, 1)).toEqual({ duplicates: 0, gap: { first: 1, last: 3 } });
     expect(sequences.arrived(of('early'), 1, 1)).toEqual(FINE);
   });
 
   it('reports what is missing, once', () => {
-    const sequences = new Sequences(() => 'before');
+    const sequences = new GapDetector(() => 'before');
     sequences.arrived(of(), 1, 3);
     expect(sequences.arrived(of(), 7, 2)).toEqual({ duplicates: 0, gap: { first: 4, last: 6 } });
     expect(sequences.arrived(of(), 9, 1)).toEqual(FINE);
@@ -34,14 +34,14 @@ describe('Sequences', () => {
     ['the first of them', 3, 3, 1],
     ['older ones', 1, 1, 1],
   ])('counts duplicates: %s', (_what, first, count, duplicates) => {
-    const sequences = new Sequences(() => 'before');
+    const sequences = new GapDetector(() => 'before');
     sequences.arrived(of(), 1, 3);
     expect(sequences.arrived(of(), first, count)).toEqual({ duplicates, gap: undefined });
     expect(sequences.arrived(of(), Math.max(4, first + count), 1)).toEqual(FINE);
   });
 
   it('is not silenced by a number that somebody made up', () => {
-    const sequences = new Sequences(() => 'before');
+    const sequences = new GapDetector(() => 'before');
     sequences.arrived(of(), 1, 3);
     expect(sequences.arrived(of(), 2 ** 50, 1)).toEqual({ duplicates: 0, gap: { first: 4, last: 2 ** 50 - 1 } });
     expect(sequences.arrived(of(), 4, 2)).toEqual(FINE);
@@ -52,7 +52,7 @@ describe('Sequences', () => {
   });
 
   it('keeps senders, channels and lanes apart', () => {
-    const sequences = new Sequences(() => 'before');
+    const sequences = new GapDetector(() => 'before');
     for (const sequence of [of(), of('other'), of('b', 'data'), of('b', 'events', 'high')]) {
       expect(sequences.arrived(sequence, 1, 1)).toEqual(FINE);
     }
@@ -60,7 +60,7 @@ describe('Sequences', () => {
   });
 
   it('finds by an announcement that the last messages are missing, and does not report them again', () => {
-    const sequences = new Sequences(() => 'before');
+    const sequences = new GapDetector(() => 'before');
     sequences.arrived(of(), 1, 3);
     expect(sequences.announced(of(), 3)).toBeUndefined();
     expect(sequences.announced(of(), 5)).toEqual({ first: 4, last: 5 });
@@ -70,38 +70,38 @@ describe('Sequences', () => {
   });
 
   it('takes what was reported by an announcement and came all the same', () => {
-    const sequences = new Sequences(() => 'before');
+    const sequences = new GapDetector(() => 'before');
     sequences.arrived(of(), 1, 1);
     sequences.announced(of(), 3);
     expect(sequences.arrived(of(), 2, 2)).toEqual(FINE);
   });
 
   it('takes the announcement of a sender that it never heard as the number that it goes on from', () => {
-    const sequences = new Sequences(() => 'before');
+    const sequences = new GapDetector(() => 'before');
     expect(sequences.announced(of(), 5)).toBeUndefined();
     expect(sequences.announced(of(), 7)).toEqual({ first: 6, last: 7 });
     expect(sequences.arrived(of(), 10, 1)).toEqual({ duplicates: 0, gap: { first: 8, last: 9 } });
-    expect(new Sequences(() => 'here').announced(of(), 5)).toEqual({ first: 1, last: 5 });
+    expect(new GapDetector(() => 'here').announced(of(), 5)).toEqual({ first: 1, last: 5 });
   });
 
   it('misses the first message of a sender that said it had sent nothing', () => {
-    const sequences = new Sequences(() => 'before');
+    const sequences = new GapDetector(() => 'before');
     expect(sequences.announced(of(), 0)).toBeUndefined();
     expect(sequences.announced(of(), 2)).toEqual({ first: 1, last: 2 });
   });
 
   it('says what is missing at most of a sender that never said what it had sent before the cut', () => {
     const atMost = { first: 1, last: 4, atMost: true };
-    expect(new Sequences(() => 'unknown').arrived(of(), 5, 1)).toEqual({ duplicates: 0, gap: atMost });
-    const sequences = new Sequences(() => 'unknown');
+    expect(new GapDetector(() => 'unknown').arrived(of(), 5, 1)).toEqual({ duplicates: 0, gap: atMost });
+    const sequences = new GapDetector(() => 'unknown');
     expect(sequences.announced(of(), 4)).toEqual(atMost);
     expect(sequences.arrived(of(), 5, 1)).toEqual(FINE);
     expect(sequences.announced(of(), 6)).toEqual({ first: 6, last: 6 });
-    expect(new Sequences(() => 'unknown').announced(of(), 0)).toBeUndefined();
+    expect(new GapDetector(() => 'unknown').announced(of(), 0)).toBeUndefined();
   });
 
   it('forgets senders that are gone, and channels that nobody listens to', () => {
-    const sequences = new Sequences(() => 'before');
+    const sequences = new GapDetector(() => 'before');
     for (const bootId of ['a', 'b']) sequences.arrived(of(bootId), 1, 1);
     sequences.forgetSenders((bootId) => bootId === 'a');
     expect(sequences.size).toBe(1);
@@ -110,7 +110,7 @@ describe('Sequences', () => {
   });
 
   it('keeps a bounded number of senders', () => {
-    const sequences = new Sequences(() => 'before');
+    const sequences = new GapDetector(() => 'before');
     for (let sender = 0; sender < 10_100; sender++) sequences.arrived(of(`b${sender}`), 1, 1);
     expect(sequences.size).toBe(10_000);
   });

@@ -45,7 +45,7 @@ interface State {
 const MAX_SENDERS = 10_000;
 
 /** See the file header. */
-export class Sequences {
+export class GapDetector {
   readonly #senders = new Map<string, Map<string, State>>();
 
   constructor(private readonly beginningOf: (bootId: string, channel: string) => Beginning) {}

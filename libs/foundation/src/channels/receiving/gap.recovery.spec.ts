@@ -2,10 +2,10 @@ import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals
 import type { Member, Membership, MembershipListener } from '../../cluster/membership.js';
 import type { Telemetry } from '../../telemetry/telemetry.js';
 import type { Transport } from '../../backend/transport/transport.js';
-import { CatchUp } from './gap.recovery.js';
-import type { LetterListener, Letters } from '../node.messages.js';
-import type { Outgoing } from '../sending/sequencer.js';
-import { Senders } from './known.senders.js';
+import { GapRecovery } from './gap.recovery.js';
+import type { LetterListener, NodeMessages } from '../node.messages.js';
+import type { Sequencer } from '../sending/sequencer.js';
+import { KnownSenders } from './known.senders.js';
 
 const from = (name: string) => ({ name, bootId: name });
 
@@ -19,7 +19,7 @@ describe('CatchUp', () => {
   let channels: string[];
   let now: number;
   let interrupt: (bootId?: string) => void;
-  let catchUp: CatchUp;
+  let catchUp: GapRecovery;
   let send: () => Promise<number>;
   let left: (name: string, reason?: string) => void;
 
@@ -43,11 +43,11 @@ describe('CatchUp', () => {
         asked.push(bootId);
         return send();
       },
-    } as unknown as Letters;
+    } as unknown as NodeMessages;
     const transport = {
       onInterrupted: (listener: typeof interrupt) => ((interrupt = listener), () => undefined),
     } as unknown as Transport;
-    const senders = new Senders(membership);
+    const senders = new KnownSenders(membership);
     senders.listens('events');
     const attach = (_event: string, listener: (event: string, payload: object) => void) => {
       left = (name, reason = 'timeout') => {
@@ -56,10 +56,10 @@ describe('CatchUp', () => {
         for (const each of listeners) each.changed!();
       };
     };
-    catchUp = new CatchUp({
+    catchUp = new GapRecovery({
       telemetry: { attach } as unknown as Telemetry,
       ...{ membership, letters, transport, senders },
-      outgoing: {} as Outgoing,
+      outgoing: {} as Sequencer,
       flush: () => Promise.resolve(),
       channels: () => channels,
       heard: (channel, lane, last, { bootId }) => void heard.push([bootId, channel, lane, last]),

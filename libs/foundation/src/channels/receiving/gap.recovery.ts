@@ -7,9 +7,9 @@ import { unattended } from '../../foreign/gate.js';
 import type { Telemetry } from '../../telemetry/telemetry.js';
 import type { Lane } from '../../wire/lane.js';
 import type { Transport } from '../../backend/transport/transport.js';
-import type { Correspondent, Letters } from '../node.messages.js';
-import type { Lasts, Outgoing } from '../sending/sequencer.js';
-import type { Senders } from './known.senders.js';
+import type { NodeAddress, NodeMessages } from '../node.messages.js';
+import type { Lasts, Sequencer } from '../sending/sequencer.js';
+import type { KnownSenders } from './known.senders.js';
 
 /** Soon, since what is lost before the first answer is not known exactly; the jitter is for nodes that start together. */
 const FIRST_ASK_MS = 100;
@@ -30,15 +30,15 @@ const GONE_AFTER = 2;
 const LANES: readonly Lane[] = ['high', 'normal', 'low'];
 
 /** Told of each last number that a node names; 0 where it has sent nothing. */
-export type HeardLast = (channel: string, lane: Lane, last: number, from: Correspondent) => void;
+export type HeardLast = (channel: string, lane: Lane, last: number, from: NodeAddress) => void;
 
 /** What it works with. */
 export interface CatchUpTools {
   membership: Membership;
   transport: Transport;
-  letters: Letters;
-  outgoing: Outgoing;
-  senders: Senders;
+  letters: NodeMessages;
+  outgoing: Sequencer;
+  senders: KnownSenders;
   telemetry: Pick<Telemetry, 'attach'>;
   /** Sends what waits, so that nothing of it comes after the answer. */
   flush: () => Promise<void>;
@@ -46,7 +46,7 @@ export interface CatchUpTools {
   channels: () => string[];
   heard: HeardLast;
   /** A node left before it could say what it had sent while this one was cut off. */
-  gone: (sender: Correspondent) => void;
+  gone: (sender: NodeAddress) => void;
 }
 
 interface Asked {
@@ -58,7 +58,7 @@ interface Asked {
 }
 
 /** See the file header. */
-export class CatchUp {
+export class GapRecovery {
   /** Members that have not named their last numbers yet. */
   readonly #unanswered = new Map<string, Asked>();
   /** Members that have, since the last cut and the last new subscription. */
@@ -183,7 +183,7 @@ export class CatchUp {
     }
   }
 
-  async #answer(body: unknown, from: Correspondent): Promise<void> {
+  async #answer(body: unknown, from: NodeAddress): Promise<void> {
     if (!Array.isArray(body)) return;
     const channels = body.filter((channel): channel is string => typeof channel === 'string').slice(0, 1000);
     const lasts = this.tools.outgoing.lasts(channels);
@@ -193,7 +193,7 @@ export class CatchUp {
     await this.tools.letters.send(from.bootId, 'last', lasts, 'low').catch(() => undefined);
   }
 
-  #note(body: unknown, from: Correspondent): void {
+  #note(body: unknown, from: NodeAddress): void {
     // Only who was asked: a letter may be from anybody.
     if (!this.#unanswered.has(from.bootId) || typeof body !== 'object' || body === null) return;
     this.#unanswered.delete(from.bootId);

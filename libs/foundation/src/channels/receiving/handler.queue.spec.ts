@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, it } from '@jest/globals';
 import { Telemetry } from '../../telemetry/telemetry.js';
 import { eventually } from '../../testing/eventually.js';
 import type { MessageHandler, Priority, SubscribeOptions } from '../channel.js';
-import { Drops } from '../message.drops.js';
+import { MessageDrops } from '../message.drops.js';
 import type { Envelope } from '../envelope.js';
 import { HandlerQueue } from './handler.queue.js';
 
@@ -17,7 +17,7 @@ describe('HandlerQueue', () => {
   });
 
   const queueOf = (options: SubscribeOptions, handler: MessageHandler) =>
-    new HandlerQueue('events', options, handler, { telemetry, drops: new Drops(telemetry) });
+    new HandlerQueue('events', options, handler, { telemetry, drops: new MessageDrops(telemetry) });
   const envelope = (message: unknown, priority: Priority = 'normal', settle?: Envelope['settle']): Envelope => ({
     message,
     meta: { channel: 'events', from: 'n', bootId: 'b', seq: 1, sentAt: Date.now(), priority },

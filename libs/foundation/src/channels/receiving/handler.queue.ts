@@ -6,12 +6,12 @@ import type { Type } from '@nestjs/common';
 import { describe } from '../../errors/foundation.error.js';
 import { isA } from '../../errors/describe.js';
 import { Gate, unattended } from '../../foreign/gate.js';
-import { RepeatedLog } from '../../logging/throttled.log.js';
+import { ThrottledLog } from '../../logging/throttled.log.js';
 import type { Telemetry } from '../../telemetry/telemetry.js';
 import type { Lane } from '../../wire/lane.js';
 import { isLongTurn, nextTurn } from '../../time/turn.budget.js';
 import type { Gap, MessageHandler, SubscribeOptions, SubscriptionCounters } from '../channel.js';
-import type { Drops } from '../message.drops.js';
+import type { MessageDrops } from '../message.drops.js';
 import type { Envelope } from '../envelope.js';
 import { Fifo } from './fifo.js';
 import { readAs } from './payload.js';
@@ -28,7 +28,7 @@ const LONGER_MS = 50;
 /** What the queues of one node share. */
 export interface QueueTools {
   telemetry: Telemetry;
-  drops: Drops;
+  drops: MessageDrops;
 }
 
 /** See the file header. */
@@ -42,7 +42,7 @@ export class HandlerQueue {
   readonly #lanes: Record<Lane, Fifo<Envelope>> = { high: new Fifo(), normal: new Fifo(), low: new Fifo() };
   readonly #limit: number;
   readonly #handling = new Set<Envelope>();
-  readonly #log = new RepeatedLog();
+  readonly #log = new ThrottledLog();
   readonly #gate: Gate;
   /** Local senders whose message is beyond the limit, oldest first. */
   readonly #blocked: (() => void)[] = [];

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import type { Member, Membership, MembershipListener } from '../../cluster/membership.js';
-import { Senders } from './known.senders.js';
+import { KnownSenders } from './known.senders.js';
 
 function setUp() {
   let listener!: MembershipListener;
@@ -14,7 +14,7 @@ function setUp() {
     clusterNow: () => now,
     listen: (given: MembershipListener) => ((listener = given), () => undefined),
   } as unknown as Membership;
-  const senders = new Senders(membership);
+  const senders = new KnownSenders(membership);
   const see = (...seen: [bootId: string, joinedAt: number][]) => {
     members = [...own, ...seen].map(([bootId, joinedAt]) => ({ bootId, joinedAt }));
     listener.changed!();

@@ -9,7 +9,7 @@ import type { Beginning } from './gap.detector.js';
 const MAX_FORMER = 1000;
 
 /** See the file header. */
-export class Senders {
+export class KnownSenders {
   /** Boot id → when it had joined; the oldest first. */
   readonly #former = new Map<string, number>();
   /** Boot id → when it joined, as of the first sight of it: a node that joins again has sent before. */

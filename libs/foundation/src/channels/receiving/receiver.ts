@@ -6,24 +6,24 @@ import type { Membership } from '../../cluster/membership.js';
 import type { Telemetry } from '../../telemetry/telemetry.js';
 import type { Transport } from '../../backend/transport/transport.js';
 import type { Acknowledgements } from '../sending/acknowledgements.js';
-import { CatchUp } from './gap.recovery.js';
+import { GapRecovery } from './gap.recovery.js';
 import type { Dispatcher } from './dispatcher.js';
-import type { Drops } from '../message.drops.js';
-import { Incoming } from './unpacker.js';
-import type { Letters } from '../node.messages.js';
-import type { Outgoing } from '../sending/sequencer.js';
-import { Senders } from './known.senders.js';
-import { Sequences } from './gap.detector.js';
+import type { MessageDrops } from '../message.drops.js';
+import { Unpacker } from './unpacker.js';
+import type { NodeMessages } from '../node.messages.js';
+import type { Sequencer } from '../sending/sequencer.js';
+import { KnownSenders } from './known.senders.js';
+import { GapDetector } from './gap.detector.js';
 
 /** What a receiver works with. */
 export interface ReceiverTools {
   membership: Membership;
   transport: Transport;
-  letters: Letters;
+  letters: NodeMessages;
   dispatcher: Dispatcher;
-  outgoing: Outgoing;
+  outgoing: Sequencer;
   acknowledgements: Acknowledgements;
-  drops: Drops;
+  drops: MessageDrops;
   /** How each text of this node itself begins. */
   ownPrefix: string;
   topic: (channel: string) => string;
@@ -35,24 +35,24 @@ export interface ReceiverTools {
 
 /** See the file header. */
 export class Receiver {
-  readonly #senders: Senders;
-  readonly #sequences: Sequences;
-  readonly #incoming: Incoming;
-  readonly #catchUp: CatchUp;
+  readonly #senders: KnownSenders;
+  readonly #sequences: GapDetector;
+  readonly #incoming: Unpacker;
+  readonly #catchUp: GapRecovery;
   readonly #listening = new Map<string, Promise<() => Promise<void>>>();
 
   constructor(private readonly tools: ReceiverTools) {
     const { membership, transport, letters, outgoing, acknowledgements, dispatcher, drops } = tools;
-    this.#senders = new Senders(membership);
-    this.#sequences = new Sequences((bootId, channel) => this.#senders.beginningOf(bootId, channel));
+    this.#senders = new KnownSenders(membership);
+    this.#sequences = new GapDetector((bootId, channel) => this.#senders.beginningOf(bootId, channel));
     this.#senders.onGone((isGone) => this.#sequences.forgetSenders(isGone));
-    this.#incoming = new Incoming(tools.ownPrefix, this.#sequences, drops, tools.maxMessageBytes, {
+    this.#incoming = new Unpacker(tools.ownPrefix, this.#sequences, drops, tools.maxMessageBytes, {
       listening: (channel) => this.#listening.get(channel),
       deliver: (envelope, now) => dispatcher.deliver(envelope, now),
       gap: (gap) => dispatcher.gap(gap),
       tell: (sender, ack, failure) => acknowledgements.tell(sender, ack, failure),
     });
-    this.#catchUp = new CatchUp({
+    this.#catchUp = new GapRecovery({
       membership,
       transport,
       letters,

@@ -5,10 +5,10 @@ import { Telemetry } from '../../telemetry/telemetry.js';
 import { eventually } from '../../testing/eventually.js';
 import type { Gap } from '../channel.js';
 import { deflate } from '../compression.js';
-import { Drops } from '../message.drops.js';
+import { MessageDrops } from '../message.drops.js';
 import { encode, headsOf } from '../envelope.js';
-import { Incoming, type Sink } from './unpacker.js';
-import { Sequences } from './gap.detector.js';
+import { Unpacker, type Sink } from './unpacker.js';
+import { GapDetector } from './gap.detector.js';
 
 const heads = headsOf('n2', 'other');
 const textOf = (seq: number, ...bodies: string[]) =>
@@ -21,7 +21,7 @@ describe('Incoming', () => {
   const gaps: Gap[] = [];
   const told: unknown[] = [];
   const dropped: FoundationEvents['message.dropped'][] = [];
-  let incoming: Incoming;
+  let incoming: Unpacker;
   let listening: object | undefined;
   let isLong: boolean;
   const warn = jest.fn();
@@ -46,7 +46,14 @@ describe('Incoming', () => {
       tell: (...words) => told.push(words),
     };
     const own = headsOf('n1', 'own').prefix;
-    incoming = new Incoming(own, new Sequences(() => 'before'), new Drops(telemetry), 1024, sink, () => isLong);
+    incoming = new Unpacker(
+      own,
+      new GapDetector(() => 'before'),
+      new MessageDrops(telemetry),
+      1024,
+      sink,
+      () => isLong,
+    );
   });
 
   it('delivers in order', () => {

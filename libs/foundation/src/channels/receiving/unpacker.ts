@@ -7,11 +7,11 @@ import type { Gap } from '../channel.js';
 import { parseJson } from '../../wire/json.js';
 import { isLongTurn, nextTurn } from '../../time/turn.budget.js';
 import { inflate } from '../compression.js';
-import type { Drops } from '../message.drops.js';
+import type { MessageDrops } from '../message.drops.js';
 import { decode, type Envelope } from '../envelope.js';
 import { Fifo } from './fifo.js';
-import type { Sequences } from './gap.detector.js';
-import { Turns } from '../keyed.sequence.js';
+import type { GapDetector } from './gap.detector.js';
+import { KeyedSequence } from '../keyed.sequence.js';
 
 /** Where messages, gaps and acknowledgements go. */
 export interface Sink {
@@ -36,9 +36,9 @@ const HIGH = '"lane":"high"';
 type Unread = { channel: string; text: string; listening: unknown } | { then: () => void };
 
 /** See the file header. */
-export class Incoming {
+export class Unpacker {
   readonly #ownTexts: string;
-  readonly #turns = new Turns();
+  readonly #turns = new KeyedSequence();
   readonly #unread = new Fifo<Unread>();
   #unreadSize = 0;
   #inflatingSize = 0;
@@ -46,8 +46,8 @@ export class Incoming {
 
   constructor(
     ownPrefix: string,
-    private readonly sequences: Sequences,
-    private readonly drops: Drops,
+    private readonly sequences: GapDetector,
+    private readonly drops: MessageDrops,
     private readonly maxMessageBytes: number,
     private readonly sink: Sink,
     private readonly isLong: () => boolean = () => isLongTurn(READ_MS),

@@ -4,16 +4,19 @@ import { AcknowledgementError } from '../../errors/foundation.error.js';
 import type { LeaveReason } from '../../telemetry/events.js';
 import { Telemetry } from '../../telemetry/telemetry.js';
 import { Acknowledgements } from './acknowledgements.js';
-import type { Correspondent, LetterListener, Letters } from '../node.messages.js';
+import type { NodeAddress, LetterListener, NodeMessages } from '../node.messages.js';
 
-const node = (name: string): Correspondent => ({ name, bootId: `boot ${name}` });
+const node = (name: string): NodeAddress => ({ name, bootId: `boot ${name}` });
 const LONG = 60_000;
 
 function setUp() {
   const telemetry = new Telemetry();
   let hear!: LetterListener;
-  const send = jest.fn<Letters['send']>().mockResolvedValue(1);
-  const letters = { on: (_kind: string, given: LetterListener) => void (hear = given), send } as unknown as Letters;
+  const send = jest.fn<NodeMessages['send']>().mockResolvedValue(1);
+  const letters = {
+    on: (_kind: string, given: LetterListener) => void (hear = given),
+    send,
+  } as unknown as NodeMessages;
   const membership = {
     self: node('me'),
   } as unknown as Membership;

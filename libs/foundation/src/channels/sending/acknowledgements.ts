@@ -6,7 +6,7 @@ import type { Membership } from '../../cluster/membership.js';
 import { AcknowledgementError, OverloadedError, type MissingAcknowledgement } from '../../errors/foundation.error.js';
 import type { Telemetry } from '../../telemetry/telemetry.js';
 import { UNSUBSCRIBED } from '../receiving/handler.queue.js';
-import type { Correspondent, Letters } from '../node.messages.js';
+import type { NodeAddress, NodeMessages } from '../node.messages.js';
 
 interface Waiting {
   channel: string;
@@ -41,7 +41,7 @@ export class Acknowledgements {
 
   constructor(
     private readonly membership: Membership,
-    private readonly letters: Letters,
+    private readonly letters: NodeMessages,
     telemetry: Telemetry,
   ) {
     letters.on('ack', (body, from) => this.#heard(body, from));
@@ -55,7 +55,7 @@ export class Acknowledgements {
    *
    * @throws OverloadedError when too many messages are waited for.
    */
-  expect(channel: string, nodes: readonly Correspondent[], timeoutMs: number): Receipt {
+  expect(channel: string, nodes: readonly NodeAddress[], timeoutMs: number): Receipt {
     if (this.#waiting.size >= MAX_AWAITED) {
       throw new OverloadedError(channel, `${this.#waiting.size} messages wait for acknowledgements`);
     }
@@ -90,7 +90,7 @@ export class Acknowledgements {
     this.letters.send(sender, 'ack', failure === undefined ? [id] : [id, failure], 'high').catch(() => undefined);
   }
 
-  #heard(body: unknown, { bootId }: Correspondent): void {
+  #heard(body: unknown, { bootId }: NodeAddress): void {
     if (!Array.isArray(body)) return;
     const [id, failure] = body as unknown[];
     if (typeof id !== 'number' || (failure !== undefined && typeof failure !== 'string')) return;

@@ -4,7 +4,7 @@
  */
 import type { Membership } from '../../cluster/membership.js';
 import { ArgumentError } from '../../errors/foundation.error.js';
-import type { Correspondent } from '../node.messages.js';
+import type { NodeAddress } from '../node.messages.js';
 
 interface GroupMember {
   bootId: string;
@@ -14,7 +14,7 @@ interface GroupMember {
 
 /** The other nodes that listen to one channel, and the members of its groups. */
 interface Listeners {
-  others: Correspondent[];
+  others: NodeAddress[];
   groups: Map<string, GroupMember[]>;
 }
 
@@ -61,7 +61,7 @@ export class Audience {
   }
 
   /** The other nodes that listen to a channel, as far as this node knows. */
-  others(channel: string): readonly Correspondent[] {
+  others(channel: string): readonly NodeAddress[] {
     return this.#of(channel).others;
   }
 

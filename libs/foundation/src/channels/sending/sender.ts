@@ -15,20 +15,20 @@ import type { Audience } from './audience.js';
 import type { BroadcastOptions, MessageMeta } from '../channel.js';
 import { COMPRESS_FROM, deflate } from '../compression.js';
 import type { Dispatcher } from '../receiving/dispatcher.js';
-import type { Drops } from '../message.drops.js';
+import type { MessageDrops } from '../message.drops.js';
 import type { Envelope, Extras } from '../envelope.js';
-import type { Line, Outgoing } from './sequencer.js';
-import { Turns } from '../keyed.sequence.js';
+import type { Line, Sequencer } from './sequencer.js';
+import { KeyedSequence } from '../keyed.sequence.js';
 
 /** What a sender works with. */
 export interface SenderTools {
   node: LocalNode;
   telemetry: Telemetry;
   dispatcher: Dispatcher;
-  outgoing: Outgoing;
+  outgoing: Sequencer;
   audience: Audience;
   acknowledgements: Acknowledgements;
-  drops: Drops;
+  drops: MessageDrops;
   /** For errors. */
   endpoint: string;
   maxMessageBytes: number;
@@ -52,7 +52,7 @@ function laneOf(channel: string, { priority }: BroadcastOptions): Lane {
 
 /** See the file header. */
 export class Sender {
-  readonly #turns = new Turns();
+  readonly #turns = new KeyedSequence();
   /** Characters that wait for their turn. */
   #deflating = 0;
 

@@ -19,7 +19,7 @@ export interface Line {
 }
 
 /** See the file header. */
-export class Outgoing {
+export class Sequencer {
   readonly #lines: Record<Lane, Map<string, Line>> = { high: new Map(), normal: new Map(), low: new Map() };
 
   constructor(

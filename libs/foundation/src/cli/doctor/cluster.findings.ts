@@ -3,7 +3,7 @@
  * Called by the steps about the cluster.
  */
 import { describeDifference, differencesOf } from '../../cluster/compatibility.js';
-import type { NodeRecord, NodesSeen } from '../../backend/directory/directory.js';
+import type { NodeRecord, DirectorySnapshot } from '../../backend/directory/directory.js';
 import { latenessOf } from '../../backend/observer.backend.js';
 import type { KnockOutcome } from '../../backend/transport/direct/link/link.probe.js';
 import { count, duration } from '../format.js';
@@ -15,7 +15,7 @@ const SWEEP_LATE_MS = 15_000;
 /** One finding for all that beat in time, one for each of the others, and one for each thing they disagree about. */
 export function memberFindings(
   members: readonly NodeRecord[],
-  { now, beats }: Pick<NodesSeen, 'now' | 'beats'>,
+  { now, beats }: Pick<DirectorySnapshot, 'now' | 'beats'>,
   expected: number | undefined,
 ): Finding[] {
   const silent = ({ name }: NodeRecord): number | undefined => {
@@ -48,7 +48,7 @@ export function memberFindings(
 }
 
 /** Nothing where it is as it should be: that the members are seen says so. */
-export function cookieFindings(hasCookie: boolean, { isCookieShared, beats }: NodesSeen): Finding[] {
+export function cookieFindings(hasCookie: boolean, { isCookieShared, beats }: DirectorySnapshot): Finding[] {
   if (isCookieShared !== false || beats.size === 0) return [];
   const text = hasCookie
     ? 'the nodes have another cookie, or none: none of them is seen, and no such node is let in'

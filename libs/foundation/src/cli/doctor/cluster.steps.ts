@@ -1,10 +1,10 @@
 /**
  * Who is in the cluster, how late they are, whether they let each other in, and whether the regular sweep runs.
- * Called by the doctor; underneath an engine that observes.
+ * Called by the doctor; underneath a backend that observes.
  */
 import { LocalNode } from '../../cluster/local.node.js';
 import { Telemetry } from '../../telemetry/telemetry.js';
-import { createEngine } from '../../backend/create.backend.js';
+import { createBackend } from '../../backend/create.backend.js';
 import { knock } from '../../backend/transport/direct/link/link.probe.js';
 import { cookieFindings, knockFinding, memberFindings, sweepFinding } from './cluster.findings.js';
 import { skipped, type Step } from './doctor.step.js';
@@ -16,18 +16,18 @@ export const CLUSTER_STEPS: readonly Step[] = [
     needs: ['probes'],
     async run(patient) {
       const config = { ...patient.config, transport: { kind: 'redis' as const } };
-      const engine = await createEngine(config, new LocalNode(config), new Telemetry());
+      const backend = await createBackend(config, new LocalNode(config), new Telemetry());
       try {
-        await engine.open();
-        const [view, seen] = [await engine.nodes.view(), await engine.nodes.look()];
+        await backend.open();
+        const [view, seen] = [await backend.directory.view(), await backend.directory.look()];
         const members = view.members.sort((a, b) => (a.name < b.name ? -1 : 1));
-        patient.cluster = { engine, members, seen };
+        patient.cluster = { backend, members, seen };
         return [
           ...cookieFindings(config.cookie !== undefined, seen),
           ...memberFindings(members, seen, config.expectedNodes),
         ];
       } finally {
-        if (patient.cluster === undefined) await engine.close();
+        if (patient.cluster === undefined) await backend.close();
       }
     },
   },
@@ -35,8 +35,8 @@ export const CLUSTER_STEPS: readonly Step[] = [
     name: 'sweep',
     needs: ['cluster'],
     async run({ cluster }) {
-      const { engine, members } = cluster!;
-      return [sweepFinding((await engine.inspect()).sweepLateMs, members.length)];
+      const { backend, members } = cluster!;
+      return [sweepFinding((await backend.inspect()).sweepLateMs, members.length)];
     },
   },
   {

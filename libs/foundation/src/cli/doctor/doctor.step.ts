@@ -4,8 +4,8 @@
  */
 import type { Topologies } from '../../cluster/topologies/topologies.js';
 import type { FoundationConfig } from '../../config/options.js';
-import type { Engine } from '../../backend/backend.js';
-import type { NodeRecord, NodesSeen } from '../../backend/directory/directory.js';
+import type { Backend } from '../../backend/backend.js';
+import type { NodeRecord, DirectorySnapshot } from '../../backend/directory/directory.js';
 import type { RedisProbe } from '../../backend/redis/redis.probe.js';
 
 /** `failed` is wrong and makes the exit code 1; `warning` should be looked at. */
@@ -27,7 +27,7 @@ export interface Case {
   /** One for each Redis server that answers; the first one has the tables. */
   probes?: readonly RedisProbe[];
   /** The cluster as an observer has it. */
-  cluster?: { engine: Engine; members: readonly NodeRecord[]; seen: NodesSeen };
+  cluster?: { backend: Backend; members: readonly NodeRecord[]; seen: DirectorySnapshot };
 }
 
 /** One step. */

@@ -47,7 +47,7 @@ export async function examine(settings: () => FoundationConfig, found: (one: Exa
   } finally {
     for (const probe of patient.probes ?? []) probe.close();
     await patient.topologies.stop();
-    await patient.cluster?.engine.close().catch(() => undefined);
+    await patient.cluster?.backend.close().catch(() => undefined);
   }
   return worst;
 }

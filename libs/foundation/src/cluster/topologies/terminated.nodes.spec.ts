@@ -2,7 +2,7 @@ import { Logger } from '@nestjs/common';
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import type { Peer } from '../../config/topology.strategy.js';
 import type { Member } from '../membership.js';
-import { SecondOpinion } from './terminated.nodes.js';
+import { TerminatedNodes } from './terminated.nodes.js';
 
 const member = (name: string, joinedAt: number, more: Partial<Member> = {}): Member => ({
   ...{
@@ -32,7 +32,7 @@ describe('SecondOpinion', () => {
     [members, peers, now, left, fails] = [[member('a', 100), member('b', 100)], [], 1000, [], false];
     let listener = (): void => undefined;
     report = () => listener();
-    const opinion = new SecondOpinion(
+    const opinion = new TerminatedNodes(
       { members: () => members, clusterNow: () => now },
       { peers: () => peers, listen: (each) => ((listener = each), () => (listener = () => undefined)) },
       {

@@ -1,11 +1,11 @@
 /**
  * What the topology strategies know of a silent node: one that has ended for certain need not be waited for.
- * Opened by the lifecycle. Underneath: `Nodes.leave` in the name of the dead node.
+ * Opened by the lifecycle. Underneath: `NodeDirectory.leave` in the name of the dead node.
  */
 import { describe } from '../../errors/foundation.error.js';
 import { unattended } from '../../foreign/gate.js';
 import { Log } from '../../logging/log.js';
-import type { Nodes } from '../../backend/directory/directory.js';
+import type { NodeDirectory } from '../../backend/directory/directory.js';
 import type { Member, Membership } from '../membership.js';
 import { peersOf } from './peers.js';
 import type { Topologies } from './topologies.js';
@@ -20,7 +20,7 @@ const MAX_ENDED = 1000;
  * strategy that is wrong cannot make two owners: the node finds itself gone with its next beat, joins again, and keeps what it
  * has. It is ended once, not again and again.
  */
-export class SecondOpinion {
+export class TerminatedNodes {
   readonly #logger = new Log();
   /** Peer → since when it has been known to have ended, by the Redis clock: it says nothing about who joined later. */
   readonly #since = new Map<string, number>();
@@ -31,7 +31,7 @@ export class SecondOpinion {
   constructor(
     private readonly membership: Pick<Membership, 'members' | 'clusterNow'>,
     private readonly topologies: Pick<Topologies, 'peers' | 'listen'>,
-    private readonly nodes: Pick<Nodes, 'leave'>,
+    private readonly nodes: Pick<NodeDirectory, 'leave'>,
   ) {}
 
   open(): void {

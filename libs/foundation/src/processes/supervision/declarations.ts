@@ -7,8 +7,8 @@ import { isAgreed } from '../../cluster/compatibility.js';
 import type { Membership } from '../../cluster/membership.js';
 import { describe } from '../../errors/foundation.error.js';
 import { Log } from '../../logging/log.js';
-import { RepeatedLog } from '../../logging/throttled.log.js';
-import type { Engine } from '../../backend/backend.js';
+import { ThrottledLog } from '../../logging/throttled.log.js';
+import type { Backend } from '../../backend/backend.js';
 import type { ProcessTable, VersionedEntry } from '../process.table.js';
 import { slotNames } from '../../cluster/slot.names.js';
 import { sameSpec, type ProcessSpec } from '../process.specification.js';
@@ -54,13 +54,13 @@ export class Declarations {
   /** Rows found to say what this node declares: they are compared with each beat, and few change. */
   readonly #inLine = new WeakMap<VersionedEntry, ProcessSpec>();
   readonly #logger = new Log();
-  readonly #log = new RepeatedLog();
+  readonly #log = new ThrottledLog();
   #settling: Promise<void> | undefined;
   /** False once every row was found to say what is declared, until a row or a member changes. */
   #isDue = true;
 
   constructor(
-    private readonly engine: Pick<Engine, 'leases' | 'restarts'>,
+    private readonly backend: Pick<Backend, 'leases' | 'restarts'>,
     private readonly membership: Pick<Membership, 'records' | 'self' | 'state'>,
     private readonly table: Pick<ProcessTable, 'get' | 'change' | 'floor'>,
   ) {}
@@ -161,11 +161,11 @@ export class Declarations {
   async #isOwned(entry: VersionedEntry): Promise<boolean> {
     const slots = slotNames(entry, this.membership.self.name);
     for (let index = 0; index < slots.length; index += MAX_BATCH) {
-      const owners = await this.engine.leases.owners(slots.slice(index, index + MAX_BATCH));
+      const owners = await this.backend.leases.owners(slots.slice(index, index + MAX_BATCH));
       if (owners.some((owner) => owner !== undefined)) return true;
     }
     // A Redis that lost its data knows no owner, while one that has not heard of it may still be one.
-    return (await this.engine.leases.grace()) > 0;
+    return (await this.backend.leases.grace()) > 0;
   }
 
   #tell(spec: ProcessSpec, entry: VersionedEntry): void {

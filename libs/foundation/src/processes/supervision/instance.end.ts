@@ -5,7 +5,7 @@
 import type { Membership } from '../../cluster/membership.js';
 import { Log } from '../../logging/log.js';
 import type { Telemetry } from '../../telemetry/telemetry.js';
-import type { Engine } from '../../backend/backend.js';
+import type { Backend } from '../../backend/backend.js';
 import type { Lease } from '../../backend/leases/leases.js';
 import type { InstanceExit } from './instance.js';
 import { isEnded, type ProcessEntry, type ProcessTable, type VersionedEntry } from '../process.table.js';
@@ -45,7 +45,7 @@ export class End implements Fact {
   #recorded = false;
 
   constructor(
-    private readonly engine: Engine,
+    private readonly backend: Backend,
     private readonly membership: Membership,
     private readonly table: ProcessTable,
     private readonly telemetry: Telemetry,
@@ -82,7 +82,7 @@ export class End implements Fact {
 
   /** By the last epoch that was minted, because an owner may have come and gone. A reclaim of our own is none. */
   async #isOwnedSince(): Promise<boolean> {
-    return (await this.engine.leases.lastEpoch(this.name)) > Math.max(this.#epoch, this.lease.epoch);
+    return (await this.backend.leases.lastEpoch(this.name)) > Math.max(this.#epoch, this.lease.epoch);
   }
 
   async #decide(): Promise<Verdict> {
@@ -91,7 +91,7 @@ export class End implements Fact {
     // question and a key for each short job.
     const crashes = isLast(options.restart, this.#ending)
       ? 0
-      : await this.engine.restarts.crashed(name, this.#epoch, options.maxSeconds * 1000);
+      : await this.backend.restarts.crashed(name, this.#epoch, options.maxSeconds * 1000);
     // A process that a call started and that never came up is reported to the caller, not tried again.
     const firstStart = !this.exit.started && this.#ending === 'crash' && this.table.get(name)?.confirmed === false;
     const facts = { policy: options.restart, ending: this.#ending, crashes, random: Math.random(), ...options };
@@ -147,7 +147,7 @@ export class End implements Fact {
     if (decision.action === 'restart') {
       const delayMs = Math.min(decision.delayMs, Math.max(0, (next.retryAt ?? 0) - this.membership.clusterNow()));
       // At most one job for each epoch, however often it is asked for.
-      await this.engine.restarts.schedule(name, epoch, Math.round(delayMs));
+      await this.backend.restarts.schedule(name, epoch, Math.round(delayMs));
       this.telemetry.emit('process.restart_scheduled', { name, node, epoch, delayMs: decision.delayMs, crashes });
     } else if (decision.action === 'escalate') {
       this.telemetry.emit('process.escalated', { name, node, epoch, crashes });

@@ -2,8 +2,8 @@ import { describe, expect, it, jest } from '@jest/globals';
 import type { Membership } from '../../cluster/membership.js';
 import { Telemetry } from '../../telemetry/telemetry.js';
 import { eventually } from '../../testing/eventually.js';
-import type { Engine } from '../../backend/backend.js';
-import { Endings } from './restart.decisions.js';
+import type { Backend } from '../../backend/backend.js';
+import { RestartDecisions } from './restart.decisions.js';
 import type { Change, ProcessTable, VersionedEntry } from '../process.table.js';
 
 /** A process that waits for its restart, and a node whose clocks the test sets. */
@@ -25,8 +25,8 @@ function waiting(retryAt: number) {
     listen: ({ beat }: { beat: () => void }) => beats.push(beat),
   };
   const ensureSweep = jest.fn(() => Promise.resolve());
-  const endings = new Endings(
-    { restarts: { ensureSweep } } as unknown as Engine,
+  const endings = new RestartDecisions(
+    { restarts: { ensureSweep } } as unknown as Backend,
     membership as unknown as Membership,
     table as unknown as ProcessTable,
     new Telemetry(),

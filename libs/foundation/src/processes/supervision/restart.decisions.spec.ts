@@ -6,10 +6,10 @@ import { processDefaults, resolve } from '../../config/resolve.js';
 import type { FoundationEvents } from '../../telemetry/events.js';
 import { Telemetry } from '../../telemetry/telemetry.js';
 import { eventually } from '../../testing/eventually.js';
-import { createEngine } from '../../backend/create.backend.js';
-import type { Engine } from '../../backend/backend.js';
+import { createBackend } from '../../backend/create.backend.js';
+import type { Backend } from '../../backend/backend.js';
 import type { Lease } from '../../backend/leases/leases.js';
-import { Endings } from './restart.decisions.js';
+import { RestartDecisions } from './restart.decisions.js';
 import type { Instance, InstanceExit } from './instance.js';
 import { ProcessTable, type ProcessEntry } from '../process.table.js';
 import type { ProcessSpec } from '../process.specification.js';
@@ -29,10 +29,10 @@ type Fault = 'lost request' | 'lost reply';
 type Step = 'put' | 'crashed' | 'schedule' | 'since' | 'lastEpoch';
 
 describe('Endings', () => {
-  let engine: Engine;
+  let backend: Backend;
   let membership: Membership;
   let table: ProcessTable;
-  let endings: Endings;
+  let endings: RestartDecisions;
   let lease: Lease;
   let events: { event: string; payload: unknown }[];
   let settled: number;
@@ -58,26 +58,26 @@ describe('Endings', () => {
     events = [];
     telemetry.attach('*', (event, payload) => events.push({ event, payload }));
     const node = new LocalNode(config);
-    engine = await createEngine(config, node, telemetry);
-    membership = new Membership(node, config, engine, telemetry);
+    backend = await createBackend(config, node, telemetry);
+    membership = new Membership(node, config, backend, telemetry);
     faults = {};
     isAway = false;
     settled = 0;
-    const { table: rows, restarts, leases } = engine;
+    const { table: rows, restarts, leases } = backend;
     rows.put = faulty('put', rows.put.bind(rows));
     rows.since = faulty('since', rows.since.bind(rows));
     restarts.crashed = faulty('crashed', restarts.crashed.bind(restarts));
     restarts.schedule = faulty('schedule', restarts.schedule.bind(restarts));
     leases.lastEpoch = faulty('lastEpoch', leases.lastEpoch.bind(leases));
-    table = new ProcessTable(engine, membership);
-    endings = new Endings(engine, membership, table, telemetry, () => (settled += 1));
+    table = new ProcessTable(backend, membership);
+    endings = new RestartDecisions(backend, membership, table, telemetry, () => (settled += 1));
     await membership.join(['Feed']);
     lease = (await leases.acquire('feed'))!;
   });
 
   afterEach(async () => {
     await membership.leave();
-    await engine.close();
+    await backend.close();
   });
 
   const want = (spec: ProcessSpec, more: Partial<ProcessEntry> = {}) =>
@@ -118,7 +118,7 @@ describe('Endings', () => {
       await want(spec, spec.options.restart === 'temporary' ? { status: 'once', after: lease.epoch - 1 } : {});
       isAway = true;
       const settling = settle(spec, reason);
-      engine.leases.loseAll();
+      backend.leases.loseAll();
       await settling;
       expect(of('process.end_unrecorded')).toEqual([{ name: 'feed', node: 'n1', epoch: lease.epoch, reason }]);
       expect(endings.isOpen('feed')).toBe(true);
@@ -143,7 +143,7 @@ describe('Endings', () => {
     ['counted for a permanent that completes', specOf({}), 'complete', 1],
   ])('is %s', async (_what, spec, reason, times) => {
     await want(spec, spec.options.restart === 'temporary' ? { status: 'once', after: lease.epoch - 1 } : {});
-    const crashed = jest.spyOn(engine.restarts, 'crashed');
+    const crashed = jest.spyOn(backend.restarts, 'crashed');
     await settle(spec, reason);
     expect(crashed).toHaveBeenCalledTimes(times);
   });
@@ -153,9 +153,9 @@ describe('Endings', () => {
     await want(spec);
     isAway = true;
     const settling = settle(spec, 'complete');
-    engine.leases.loseAll();
+    backend.leases.loseAll();
     await settling;
-    const next = await engine.leases.acquire('feed');
+    const next = await backend.leases.acquire('feed');
     isAway = false;
     await endings.drained();
     expect(next!.epoch).toBeGreaterThan(lease.epoch);

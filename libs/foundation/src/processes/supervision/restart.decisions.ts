@@ -7,10 +7,10 @@ import { ProcessStartError, describe } from '../../errors/foundation.error.js';
 import { isA, plain } from '../../errors/describe.js';
 import { unattended } from '../../foreign/gate.js';
 import { Log } from '../../logging/log.js';
-import { RepeatedLog } from '../../logging/throttled.log.js';
+import { ThrottledLog } from '../../logging/throttled.log.js';
 import type { Telemetry } from '../../telemetry/telemetry.js';
 import { monotonicNow } from '../../time/monotonic.clock.js';
-import type { Engine } from '../../backend/backend.js';
+import type { Backend } from '../../backend/backend.js';
 import type { Lease } from '../../backend/leases/leases.js';
 import { End, isMarkOf, type Fact } from './instance.end.js';
 import type { Instance, InstanceExit } from './instance.js';
@@ -42,9 +42,9 @@ const LEAST_LOST_MS = 60_000;
 const LOOKED_FOR_AT_ONCE = 500;
 
 /** See the file header. */
-export class Endings {
+export class RestartDecisions {
   readonly #logger = new Log();
-  readonly #repeated = new RepeatedLog();
+  readonly #repeated = new ThrottledLog();
   /** By process; oldest first. */
   readonly #kept = new Map<string, Fact>();
   readonly #idle = new Set<() => void>();
@@ -56,7 +56,7 @@ export class Endings {
   #lookedAt: number;
 
   constructor(
-    private readonly engine: Engine,
+    private readonly backend: Backend,
     private readonly membership: Membership,
     private readonly table: ProcessTable,
     private readonly telemetry: Telemetry,
@@ -101,7 +101,7 @@ export class Endings {
       this.telemetry.emit('process.crashed', { name, node, epoch, error });
       this.#logger.error('A process crashed', { process: name, node, epoch, error });
     }
-    const end = new End(this.engine, this.membership, this.table, this.telemetry, spec, lease, exit, error);
+    const end = new End(this.backend, this.membership, this.table, this.telemetry, spec, lease, exit, error);
     // Told at the moment of the loss, because from then on another node may run it again.
     let told = false;
     const onLost = (): void => {
@@ -236,7 +236,7 @@ export class Endings {
     if (!this.#sweepLost && now - this.#lookedAt < LOOK_AT_SWEEP_MS) return;
     this.#lookedAt = now;
     this.#sweepLost = false;
-    await this.engine.restarts.ensureSweep().catch(() => (this.#sweepLost = true));
+    await this.backend.restarts.ensureSweep().catch(() => (this.#sweepLost = true));
   }
 
   async sweep(): Promise<void> {
@@ -262,7 +262,7 @@ export class Endings {
     // In turns, because those that run on are looked at as well.
     const asked = started.slice(this.#askedFrom, this.#askedFrom + LOOKED_FOR_AT_ONCE);
     this.#askedFrom = this.#askedFrom + asked.length < started.length ? this.#askedFrom + asked.length : 0;
-    const owners = await this.engine.leases.owners(asked.map(({ name }) => name));
+    const owners = await this.backend.leases.owners(asked.map(({ name }) => name));
     for (const [index, { name }] of asked.entries()) {
       if (owners[index] !== undefined) this.#lostSince.delete(name);
       else if (!this.#lostSince.has(name)) this.#lostSince.set(name, now);

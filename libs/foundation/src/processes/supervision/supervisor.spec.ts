@@ -6,8 +6,8 @@ import { processDefaults, resolve } from '../../config/resolve.js';
 import type { FoundationEvents } from '../../telemetry/events.js';
 import { Telemetry } from '../../telemetry/telemetry.js';
 import { eventually } from '../../testing/eventually.js';
-import { createEngine } from '../../backend/create.backend.js';
-import type { Engine } from '../../backend/backend.js';
+import { createBackend } from '../../backend/create.backend.js';
+import type { Backend } from '../../backend/backend.js';
 import type { Lease } from '../../backend/leases/leases.js';
 import type { TableRow, TableWrite } from '../../backend/tables/table.js';
 import type { ProcessContext, StopReason } from '../process.context.js';
@@ -34,8 +34,8 @@ const spec = (more: Partial<ProcessSpec> = {}): ProcessSpec => ({
   ...more,
 });
 
-describe('Supervisor on the local engine', () => {
-  let engine: Engine;
+describe('Supervisor on the local backend', () => {
+  let backend: Backend;
   let membership: Membership;
   let table: ProcessTable;
   let telemetry: Telemetry;
@@ -52,12 +52,12 @@ describe('Supervisor on the local engine', () => {
     events = [];
     telemetry.attach('*', (event, payload) => events.push({ event, payload }));
     const node = new LocalNode(config);
-    engine = await createEngine(config, node, telemetry);
-    membership = new Membership(node, config, engine, telemetry);
-    table = new ProcessTable(engine, membership);
+    backend = await createBackend(config, node, telemetry);
+    membership = new Membership(node, config, backend, telemetry);
+    table = new ProcessTable(backend, membership);
     // The clock goes on unless a test holds it.
     clock = undefined;
-    supervisor = new Supervisor(engine, membership, table, telemetry, () => clock ?? performance.now());
+    supervisor = new Supervisor(backend, membership, table, telemetry, () => clock ?? performance.now());
     lives = [];
     onStart = () => undefined;
     onStop = () => undefined;
@@ -81,7 +81,7 @@ describe('Supervisor on the local engine', () => {
   afterEach(async () => {
     await supervisor.drain();
     await membership.leave();
-    await engine.close();
+    await backend.close();
   });
 
   const begin = async (...specs: ProcessSpec[]) => {
@@ -138,7 +138,7 @@ describe('Supervisor on the local engine', () => {
     await begin(spec());
     await running();
     await table.change('feed', (current) => ({ ...current!, status: 'stopped' }));
-    await eventually(async () => (await engine.leases.owners(['feed']))[0] === undefined);
+    await eventually(async () => (await backend.leases.owners(['feed']))[0] === undefined);
     expect(lives[0]!.reason).toBe('stop');
     expect(supervisor.hosted()).toEqual([]);
   });
@@ -150,7 +150,7 @@ describe('Supervisor on the local engine', () => {
   };
   const drop = async (name: string) => {
     const { version } = table.get(name)!;
-    await engine.table.remove([{ key: name, version }]);
+    await backend.table.remove([{ key: name, version }]);
     await table.sync();
   };
 
@@ -159,7 +159,7 @@ describe('Supervisor on the local engine', () => {
     await running();
     await drop('feed');
     await eventually(() => lives[0]!.reason === 'stop' && supervisor.hosted().length === 0);
-    expect((await engine.leases.owners(['feed']))[0]).toBeUndefined();
+    expect((await backend.leases.owners(['feed']))[0]).toBeUndefined();
     await beats(3);
     expect(lives).toHaveLength(1);
   });
@@ -170,8 +170,8 @@ describe('Supervisor on the local engine', () => {
   ])('goes on with a row in whose place lies one %s, and records its end over it (H3)', async (_what, there) => {
     await begin(spec({ options: processDefaults({ ...quick, restart: 'transient' }) }));
     await running();
-    const since = engine.table.since.bind(engine.table);
-    jest.spyOn(engine.table, 'since').mockImplementation(async (version) => {
+    const since = backend.table.since.bind(backend.table);
+    jest.spyOn(backend.table, 'since').mockImplementation(async (version) => {
       const page = await since(version);
       const hostile = ({ value, ...row }: TableRow): TableRow =>
         value === 'hostile' ? { value: '', ...row, ...there } : { ...row, value };
@@ -179,8 +179,8 @@ describe('Supervisor on the local engine', () => {
     });
     // In so short a time it is written back once; the second one stays.
     for (let time = 0; time < 2; time++) {
-      const { version } = (await engine.table.since(0)).rows.find(({ key }) => key === 'feed')!;
-      await engine.table.put([{ key: 'feed', value: 'hostile', expected: version }]);
+      const { version } = (await backend.table.since(0)).rows.find(({ key }) => key === 'feed')!;
+      await backend.table.put([{ key: 'feed', value: 'hostile', expected: version }]);
       await table.sync();
     }
     await beats(3);
@@ -188,7 +188,7 @@ describe('Supervisor on the local engine', () => {
     expect(table.get('feed')).toMatchObject({ status: 'wanted' });
     lives[0]!.ctx.complete();
     await eventually(() => supervisor.hosted().length === 0);
-    const row = (await engine.table.since(0)).rows.find(({ key }) => key === 'feed');
+    const row = (await backend.table.since(0)).rows.find(({ key }) => key === 'feed');
     expect(JSON.parse(row!.value)).toMatchObject({ status: 'completed' });
     await beats(2);
     expect(lives).toHaveLength(1);
@@ -232,7 +232,7 @@ describe('Supervisor on the local engine', () => {
       return { key: entry.name, value: JSON.stringify(entry), expected: 0 };
     });
     const [all, one, read] = [jest.spyOn(table, 'slots'), jest.spyOn(table, 'slotsOf'), jest.spyOn(table, 'get')];
-    await engine.table.put(rows);
+    await backend.table.put(rows);
     await table.sync();
     // Each is looked at once, when it comes.
     await eventually(() => one.mock.calls.length >= rows.length);
@@ -264,7 +264,7 @@ describe('Supervisor on the local engine', () => {
       const entry = { ...spec({ name, declared: false }), status, after: 0, confirmed: true };
       return { key: name, value: JSON.stringify(entry), expected: 0 };
     };
-    await engine.table.put([write('lost', 'once'), write('wanted', 'backing-off')]);
+    await backend.table.put([write('lost', 'once'), write('wanted', 'backing-off')]);
     await table.sync();
     const start = Date.now();
     const cluster = jest.spyOn(membership, 'clusterNow').mockReturnValue(start + 61_000);
@@ -289,7 +289,7 @@ describe('Supervisor on the local engine', () => {
   });
 
   it('restarts also one that has a new epoch since, because it took its lease back after data loss', async () => {
-    const acquire = jest.spyOn(engine.leases, 'acquire');
+    const acquire = jest.spyOn(backend.leases, 'acquire');
     await begin(spec());
     await running();
     const lease = (await acquire.mock.results.at(-1)!.value) as { epoch: number };
@@ -345,9 +345,9 @@ describe('Supervisor on the local engine', () => {
   const says = (writes: readonly { value: string }[], text: string) => writes.some(({ value }) => value.includes(text));
 
   it.each(['lost request', 'lost reply'])('starts a temporary process once when its mark has a %s', async (fault) => {
-    const put = engine.table.put.bind(engine.table);
+    const put = backend.table.put.bind(backend.table);
     let failures = 2;
-    engine.table.put = async (writes) => {
+    backend.table.put = async (writes) => {
       if (!says(writes, '"once"') || failures-- <= 0) return put(writes);
       if (fault === 'lost reply') await put(writes);
       throw new Error('Command timed out');
@@ -359,12 +359,12 @@ describe('Supervisor on the local engine', () => {
   });
 
   it('runs a temporary process after all whose mark was written and whose lease was lost before that was known', async () => {
-    const put = engine.table.put.bind(engine.table);
+    const put = backend.table.put.bind(backend.table);
     let failures = 1;
-    engine.table.put = async (writes) => {
+    backend.table.put = async (writes) => {
       const version = await put(writes);
       if (!says(writes, '"once"') || failures-- <= 0) return version;
-      engine.leases.loseAll();
+      backend.leases.loseAll();
       throw new Error('Command timed out');
     };
     await begin(spec({ options: processDefaults({ ...quick, restart: 'temporary' }) }));
@@ -374,9 +374,9 @@ describe('Supervisor on the local engine', () => {
   });
 
   it('gives a temporary process up that was restarted before it was marked, and starts it anew (I18)', async () => {
-    const put = engine.table.put.bind(engine.table);
+    const put = backend.table.put.bind(backend.table);
     let forbidden = 0;
-    engine.table.put = async (writes) => {
+    backend.table.put = async (writes) => {
       if (forbidden === 0 && says(writes, '"once"')) {
         forbidden = payloads('lease.acquired')[0]!.epoch;
         const { version, ...row } = table.get('feed')!;
@@ -393,9 +393,9 @@ describe('Supervisor on the local engine', () => {
   });
 
   it('records how an instance ended although Redis does not answer at first, and runs nothing meanwhile', async () => {
-    const put = engine.table.put.bind(engine.table);
+    const put = backend.table.put.bind(backend.table);
     let failures = 3;
-    engine.table.put = (writes) =>
+    backend.table.put = (writes) =>
       says(writes, '"completed"') && failures-- > 0 ? Promise.reject(new Error("Stream isn't writeable")) : put(writes);
     onStart = (ctx) => ctx.complete();
     await begin(spec({ options: processDefaults({ ...quick, restart: 'transient' }) }));
@@ -405,11 +405,11 @@ describe('Supervisor on the local engine', () => {
   });
 
   it('writes an end with its last word when it is drained, and does not run it again in between', async () => {
-    const put = engine.table.put.bind(engine.table);
+    const put = backend.table.put.bind(backend.table);
     let isAway = true;
-    engine.table.put = (writes) => {
+    backend.table.put = (writes) => {
       if (!says(writes, '"completed"') || !isAway) return put(writes);
-      engine.leases.loseAll();
+      backend.leases.loseAll();
       return Promise.reject(new Error("Stream isn't writeable"));
     };
     onStart = (ctx) => ctx.complete();
@@ -426,9 +426,9 @@ describe('Supervisor on the local engine', () => {
   });
 
   it('writes later that a process has come up, when that was not written at the time', async () => {
-    const put = engine.table.put.bind(engine.table);
+    const put = backend.table.put.bind(backend.table);
     let failures = 2;
-    engine.table.put = (writes) =>
+    backend.table.put = (writes) =>
       says(writes, '"confirmed":true') && failures-- > 0
         ? Promise.reject(new Error("Stream isn't writeable"))
         : put(writes);
@@ -445,7 +445,7 @@ describe('Supervisor on the local engine', () => {
   it('starts again elsewhere, here on the same node, when a lease is lost', async () => {
     await begin(spec());
     await running();
-    engine.leases.loseAll();
+    backend.leases.loseAll();
     expect(lives[0]!.ctx.signal.aborted).toBe(true);
     await running(2);
     expect(lives[0]!.reason).toBe('lease-lost');
@@ -482,7 +482,7 @@ describe('Supervisor on the local engine', () => {
     await running();
     await supervisor.drain();
     expect(lives[0]!.reason).toBe('shutdown');
-    expect((await engine.leases.owners(['feed']))[0]).toBeUndefined();
+    expect((await backend.leases.owners(['feed']))[0]).toBeUndefined();
     supervisor.wake();
     await new Promise((done) => setImmediate(done));
     await new Promise((done) => setImmediate(done));
@@ -496,14 +496,14 @@ describe('Supervisor on the local engine', () => {
 
   it('goes on wanting what fills it up when a hint comes while it tries to get it', async () => {
     const node = new LocalNode(config);
-    membership = new Membership(node, { ...config, capacity: 1 }, engine, telemetry);
-    table = new ProcessTable(engine, membership);
-    supervisor = new Supervisor(engine, membership, table, telemetry);
+    membership = new Membership(node, { ...config, capacity: 1 }, backend, telemetry);
+    table = new ProcessTable(backend, membership);
+    supervisor = new Supervisor(backend, membership, table, telemetry);
     const create = () => Promise.resolve({ onProcessStart: (ctx: ProcessContext) => void lives.push({ ctx }) });
     supervisor.know(new Map([['Feed', { type: Feed, create }]]));
-    const acquire = engine.leases.acquire.bind(engine.leases);
+    const acquire = backend.leases.acquire.bind(backend.leases);
     let others: Lease | undefined;
-    engine.leases.acquire = async (name, above) => {
+    backend.leases.acquire = async (name, above) => {
       if (others !== undefined) return acquire(name, above);
       // Another node had it for a moment, and the next one is quicker.
       await (await acquire(name, above))?.release();
@@ -519,8 +519,8 @@ describe('Supervisor on the local engine', () => {
 
   it('drains also what is being acquired', async () => {
     let go!: () => void;
-    const acquire = engine.leases.acquire.bind(engine.leases);
-    const asked = jest.spyOn(engine.leases, 'acquire').mockImplementation(async (name): Promise<Lease | undefined> => {
+    const acquire = backend.leases.acquire.bind(backend.leases);
+    const asked = jest.spyOn(backend.leases, 'acquire').mockImplementation(async (name): Promise<Lease | undefined> => {
       const lease = await acquire(name);
       await new Promise<void>((done) => (go = done));
       return lease;
@@ -530,7 +530,7 @@ describe('Supervisor on the local engine', () => {
     let drained = false;
     const draining = supervisor.drain().then(async () => {
       drained = true;
-      return (await engine.leases.owners(['feed']))[0];
+      return (await backend.leases.owners(['feed']))[0];
     });
     await new Promise((done) => setImmediate(done));
     const early = drained;
@@ -573,7 +573,7 @@ describe('Supervisor on the local engine', () => {
       const spies = [
         jest.spyOn(membership, 'members').mockImplementation(() => [self!, other]),
         jest.spyOn(membership, 'beatEvery', 'get').mockReturnValue(20),
-        jest.spyOn(engine.leases, 'grace').mockResolvedValue(1),
+        jest.spyOn(backend.leases, 'grace').mockResolvedValue(1),
       ];
       const sync = jest.spyOn(table, 'sync');
       return { sync, restore: () => [...spies, sync].forEach((spy) => spy.mockRestore()) };

@@ -6,18 +6,18 @@ import { Injectable, type Type } from '@nestjs/common';
 import type { Member, Membership } from '../../cluster/membership.js';
 import { describe } from '../../errors/foundation.error.js';
 import { unattended } from '../../foreign/gate.js';
-import { RepeatedLog } from '../../logging/throttled.log.js';
+import { ThrottledLog } from '../../logging/throttled.log.js';
 import type { Telemetry } from '../../telemetry/telemetry.js';
 import { monotonicNow } from '../../time/monotonic.clock.js';
-import type { Engine } from '../../backend/backend.js';
+import type { Backend } from '../../backend/backend.js';
 import type { Lease } from '../../backend/leases/leases.js';
 import type { CalleeLookup } from '../../calls/callee.js';
 import { isLongTurn, nextTurn } from '../../time/turn.budget.js';
-import { NodeLease } from './unshared.lease.js';
+import { UnsharedLease } from './unshared.lease.js';
 import { Candidacy, type Place } from './candidacy.js';
 import { Declarations } from './declarations.js';
 import { isMarkOf } from './instance.end.js';
-import { Endings } from './restart.decisions.js';
+import { RestartDecisions } from './restart.decisions.js';
 import { Instance } from './instance.js';
 import { Expected } from './expected.owners.js';
 import {
@@ -78,7 +78,7 @@ const OFFERED_AT_ONCE = 16;
 const LOOK_AT_ALL_EVERY_MS = 30_000;
 /** A beat that comes sooner after the last one, in beats, was brought forward. */
 const REGULAR_SHARE = 0.5;
-/** The local engine has no jobs, so it sweeps with a beat. */
+/** The local backend has no jobs, so it sweeps with a beat. */
 const SWEEP_EVERY_MS = 5000;
 
 interface Hosted {
@@ -104,9 +104,9 @@ export class Supervisor implements CalleeLookup {
   readonly #classes = new Map<string, KnownClass>();
   readonly #hooks: InstanceHook[] = [];
   readonly #candidacy: Candidacy;
-  readonly #endings: Endings;
+  readonly #endings: RestartDecisions;
   readonly #declarations: Declarations;
-  readonly #log = new RepeatedLog();
+  readonly #log = new ThrottledLog();
   readonly #paused = new Map<string, number>();
   readonly #expected = new Expected();
   /** Processes that other nodes move here: until when their place is kept. */
@@ -137,19 +137,19 @@ export class Supervisor implements CalleeLookup {
   #seen: Membership['state'] | undefined;
 
   constructor(
-    private readonly engine: Engine,
+    private readonly backend: Backend,
     private readonly membership: Membership,
     private readonly table: ProcessTable,
     private readonly telemetry: Telemetry,
     private readonly now: () => number = monotonicNow,
   ) {
-    this.#declarations = new Declarations(engine, membership, table);
-    this.#endings = new Endings(engine, membership, table, telemetry, () => this.wake());
+    this.#declarations = new Declarations(backend, membership, table);
+    this.#endings = new RestartDecisions(backend, membership, table, telemetry, () => this.wake());
     this.#candidacy = new Candidacy(
       {
-        standing: (names) => engine.leases.standing(names),
+        standing: (names) => backend.leases.standing(names),
         // The clock of Redis may have gone back, and its data with it: an epoch that may not run would end at once, again and again.
-        acquire: (name) => engine.leases.acquire(name, table.get(name)?.after),
+        acquire: (name) => backend.leases.acquire(name, table.get(name)?.after),
       },
       (name) => this.#place(name),
       (lease) => this.#won(lease),
@@ -163,9 +163,9 @@ export class Supervisor implements CalleeLookup {
     membership.listen({
       changed: () => this.#noteMembers(),
       beat: () => this.#noteBeat(),
-      replaced: () => engine.leases.loseAll(),
+      replaced: () => backend.leases.loseAll(),
     });
-    engine.onHint((hint) => {
+    backend.onHint((hint) => {
       if (hint.t === 'released') this.#candidacy.hint(hint.name);
     });
   }
@@ -238,7 +238,7 @@ export class Supervisor implements CalleeLookup {
       if (isLongTurn()) await nextTurn();
       await this.#declarations.apply(spec);
     }
-    if (coldStart) await this.engine.restarts.forget(...byName.keys());
+    if (coldStart) await this.backend.restarts.forget(...byName.keys());
   }
 
   /**
@@ -246,7 +246,7 @@ export class Supervisor implements CalleeLookup {
    * beat; a declaration before that would bring back what was stopped. Nobody may own yet anyway.
    */
   async #settled(): Promise<void> {
-    const grace = await this.engine.leases.grace();
+    const grace = await this.backend.leases.grace();
     if (grace === 0) return;
     const { beatEvery } = this.membership;
     const pass = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
@@ -266,7 +266,7 @@ export class Supervisor implements CalleeLookup {
   /** Begins to own and run. */
   async start(): Promise<void> {
     if (this.#state !== 'idle') return;
-    await this.engine.restarts.open({
+    await this.backend.restarts.open({
       restart: (name, epoch) => this.#endings.restart(name, epoch),
       sweep: () => this.#endings.sweep(),
     });
@@ -387,7 +387,7 @@ export class Supervisor implements CalleeLookup {
       this.#declarations.review();
       for (const [name, hosted] of this.#hosted) this.#lookAtHosted(name, hosted);
     }
-    if (this.engine.kind === 'local' && now - this.#sweptAt >= SWEEP_EVERY_MS) {
+    if (this.backend.kind === 'local' && now - this.#sweptAt >= SWEEP_EVERY_MS) {
       this.#sweptAt = now;
       unattended('the regular sweep', this.#endings.sweep());
     }
@@ -519,7 +519,7 @@ export class Supervisor implements CalleeLookup {
     const epoch = this.#lastEpoch;
     const since = Date.now();
     this.membership.setReplica(of, { state: 'starting', epoch, since });
-    this.#won(new NodeLease(name, epoch, () => this.membership.setReplica(of, { state: 'running', epoch, since })));
+    this.#won(new UnsharedLease(name, epoch, () => this.membership.setReplica(of, { state: 'running', epoch, since })));
   }
 
   #correct(entry: VersionedEntry, hosted: Hosted): void {
@@ -730,7 +730,7 @@ export class Supervisor implements CalleeLookup {
     if (entry === undefined) return lease.release();
     const instance = new Instance(entry, lease, {
       create: () => this.#create(entry.type),
-      leases: this.engine.leases,
+      leases: this.backend.leases,
       telemetry: this.telemetry,
       node: this.membership.self.name,
       started: (target) => this.#started(hosted, target),
@@ -849,7 +849,7 @@ export class Supervisor implements CalleeLookup {
 
   /** After the end of an instance that every node has one of: why this node has none, or nothing. */
   #reportReplica(lease: Lease): void {
-    if (!(lease instanceof NodeLease)) return;
+    if (!(lease instanceof UnsharedLease)) return;
     const entry = this.table.get(lease.name);
     const { status, error = 'it crashed', of = processOf(lease.name) } = entry ?? { status: 'stopped' };
     const down = status === 'escalated' ? 'escalated' : 'failed';

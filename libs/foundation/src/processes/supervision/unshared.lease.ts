@@ -5,7 +5,7 @@
 import type { Lease } from '../../backend/leases/leases.js';
 
 /** See the file header. Its epoch rises with each start on this node and says nothing about other nodes. */
-export class NodeLease implements Lease {
+export class UnsharedLease implements Lease {
   /** Never aborted. */
   readonly signal: AbortSignal = new AbortController().signal;
   #held = true;

@@ -4,10 +4,10 @@
  */
 import type { RestartPolicyName } from '../../config/options.js';
 import type { HistoryEvent } from './history.js';
-import type { Injuries } from './ownership.js';
+import type { OwnershipViolations } from './ownership.js';
 
 /** What the checker cannot read from the events; times are microseconds of CLOCK_MONOTONIC, see `historyNow`. */
-export interface HistoryFacts extends Injuries {
+export interface HistoryFacts extends OwnershipViolations {
   /** Nodes that were cut off from Redis. */
   cut?: readonly { node: string; from: number; until?: number }[];
   /** With `cut`: how long before the next owner the cut-off one must have fenced itself. Default 0. */

@@ -5,7 +5,7 @@
 import type { HistoryEvent } from './history.js';
 
 /** What the test did to processes; times are microseconds of CLOCK_MONOTONIC, see `historyNow`. */
-export interface Injuries {
+export interface OwnershipViolations {
   /** SIGKILL: nothing ran after `at`. */
   killed?: readonly { pid: number; at: number }[];
   /** SIGSTOP and SIGCONT: nothing ran from `from` to `until`; without `until` it was never thawed. */
@@ -45,7 +45,7 @@ export function isAct({ event }: HistoryEvent): boolean {
 }
 
 /** Reads the ownerships out of events in the order of their time. */
-export function ownershipsOf(events: readonly HistoryEvent[], injuries: Injuries): Ownership[] {
+export function ownershipsOf(events: readonly HistoryEvent[], injuries: OwnershipViolations): Ownership[] {
   const all: Ownership[] = [];
   const open = new Map<string, Ownership>();
   for (const event of events) {
@@ -96,7 +96,11 @@ export function ownershipsOf(events: readonly HistoryEvent[], injuries: Injuries
  *   act between thaw and `lease.lost` makes it one;
  * - an ownership that has no end in the history went on after the thaw, acting or not.
  */
-export function spansOf(ownership: Ownership, acts: readonly HistoryEvent[], { frozen = [] }: Injuries): Span[] {
+export function spansOf(
+  ownership: Ownership,
+  acts: readonly HistoryEvent[],
+  { frozen = [] }: OwnershipViolations,
+): Span[] {
   const spans: Span[] = [];
   let from = ownership.acquired.at;
   const freezes = frozen

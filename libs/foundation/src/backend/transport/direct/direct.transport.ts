@@ -6,7 +6,7 @@ import type { DirectConfig } from '../../../config/options.js';
 import { MessageError, NotReadyError, describe } from '../../../errors/foundation.error.js';
 import { Gate, unattended } from '../../../foreign/gate.js';
 import { Log } from '../../../logging/log.js';
-import { RepeatedLog } from '../../../logging/throttled.log.js';
+import { ThrottledLog } from '../../../logging/throttled.log.js';
 import type { Telemetry } from '../../../telemetry/telemetry.js';
 import { parseJson } from '../../../wire/json.js';
 import type { Keys } from '../../../wire/keys.js';
@@ -17,11 +17,11 @@ import { keyFor } from '../../../security/signer.js';
 import type { Transport } from '../transport.js';
 import { within } from '../../../time/timeout.js';
 import type { Kind } from './stream/frames.js';
-import { Incoming } from './stream/receive.stream.js';
+import { ReceiveStream } from './stream/receive.stream.js';
 import { LetterRefused, seal, unseal } from './relay.js';
-import { Links } from './link.manager.js';
-import { Outgoing } from './stream/send.stream.js';
-import { Peer, type PeerOffice } from './peer.js';
+import { LinkManager } from './link.manager.js';
+import { SendStream } from './stream/send.stream.js';
+import { Peer, type PeerEvents } from './peer.js';
 import { Refusals } from './link/rejections.js';
 import { applyTopics, decodeText, encodeText, encodeTopics, type TopicChange } from './topic.messages.js';
 
@@ -45,18 +45,18 @@ const MAX_STREAMS = 4096;
 /** See {@link Transport}. A publisher does not hear itself. */
 export class DirectTransport implements Transport {
   readonly #peers = new Map<string, Peer>();
-  readonly #streams = new Map<string, Incoming>();
+  readonly #streams = new Map<string, ReceiveStream>();
   readonly #topics = new Map<string, Listening>();
   readonly #interrupted = new Set<(bootId?: string) => void>();
   readonly #logger = new Log();
   readonly #gate = new Gate();
-  readonly #repeated = new RepeatedLog();
+  readonly #repeated = new ThrottledLog();
   readonly #refusals: Refusals;
-  readonly #links: Links;
+  readonly #links: LinkManager;
   readonly #letterKey: Buffer;
   readonly #maxBytes: number;
   readonly #clock: NodeJS.Timeout;
-  readonly #office: PeerOffice;
+  readonly #office: PeerEvents;
   #address: string | undefined;
   #hearsLetters = false;
   #hasMet = false;
@@ -82,7 +82,7 @@ export class DirectTransport implements Transport {
     // The outbox bundles up to 256 K characters and one message more.
     this.#maxBytes = 2 * config.channels.maxMessageBytes + 1024 * 1024;
     this.#refusals = new Refusals(telemetry);
-    this.#links = new Links(config, node.bootId, telemetry, this.#refusals, {
+    this.#links = new LinkManager(config, node.bootId, telemetry, this.#refusals, {
       peer: (bootId) => this.#peer(bootId),
       known: (bootId) => this.#peers.get(bootId),
       isMember: (host) =>
@@ -303,7 +303,7 @@ export class DirectTransport implements Transport {
     if (known !== undefined) return known;
     // Rises with each stream, also when the clock does not.
     this.#lastStream = Math.max(Date.now(), this.#lastStream + 1);
-    const outgoing = new Outgoing(this.#lastStream);
+    const outgoing = new SendStream(this.#lastStream);
     // Waits for the first link, text or tick, whatever is first.
     outgoing.add('high', 'topics', this.#allTopics());
     const peer = new Peer(bootId, outgoing, this.#incoming(bootId), this.#office);
@@ -311,8 +311,8 @@ export class DirectTransport implements Transport {
     return peer;
   }
 
-  #incoming(bootId: string): Incoming {
-    const incoming = this.#streams.get(bootId) ?? new Incoming(this.#maxBytes);
+  #incoming(bootId: string): ReceiveStream {
+    const incoming = this.#streams.get(bootId) ?? new ReceiveStream(this.#maxBytes);
     this.#streams.delete(bootId);
     this.#streams.set(bootId, incoming);
     if (this.#streams.size > MAX_STREAMS) {

@@ -9,7 +9,7 @@ import { describe } from '../../../errors/describe.js';
 import type { Telemetry } from '../../../telemetry/telemetry.js';
 import { formatAddress, isWildcard, ownHost, type Address } from './link/host.address.js';
 import { Certificates } from './link/certificates.js';
-import { Dialing } from './link/redialer.js';
+import { Redialer } from './link/redialer.js';
 import { keyFor } from '../../../security/signer.js';
 import { accept, dial, type Handshake, type Party } from './link/handshake.js';
 import { Link, type LinkEvents } from './link/link.js';
@@ -21,7 +21,7 @@ import { Listener, PROOF_MS, dialTo, type Connected } from './link/sockets.js';
 const WARN_AFTER = 5;
 
 /** Who owns the links. */
-export interface LinkOffice {
+export interface LinkOwner {
   /** The node that has proven itself; one that was not known before is from then on. */
   peer(bootId: string): Peer;
   known(bootId: string): Peer | undefined;
@@ -32,8 +32,8 @@ export interface LinkOffice {
 }
 
 /** See the file header. */
-export class Links {
-  readonly #dialings = new Map<string, Dialing>();
+export class LinkManager {
+  readonly #dialings = new Map<string, Redialer>();
   readonly #certificates: Certificates | undefined;
   readonly #key: Buffer;
   readonly #logger = new Log();
@@ -45,7 +45,7 @@ export class Links {
     private readonly bootId: string,
     private readonly telemetry: Telemetry,
     private readonly refusals: Refusals,
-    private readonly office: LinkOffice,
+    private readonly office: LinkOwner,
   ) {
     const { cookie, tls } = config.transport;
     if (tls !== undefined) this.#certificates = new Certificates(tls, (next) => this.#listener?.renew(next));
@@ -109,15 +109,15 @@ export class Links {
     });
   }
 
-  #dialing(bootId: string): Dialing {
+  #dialing(bootId: string): Redialer {
     const known = this.#dialings.get(bootId);
     if (known !== undefined) return known;
-    const dialing: Dialing = new Dialing(() => this.#dial(bootId, dialing));
+    const dialing: Redialer = new Redialer(() => this.#dial(bootId, dialing));
     this.#dialings.set(bootId, dialing);
     return dialing;
   }
 
-  #dial(bootId: string, dialing: Dialing): () => void {
+  #dial(bootId: string, dialing: Redialer): () => void {
     let giveUp = (): void => undefined;
     let isOver = false;
     const failed = (reason: string): void => {
@@ -166,7 +166,7 @@ export class Links {
     }
   }
 
-  #dialFailed(bootId: string, dialing: Dialing, reason: string): void {
+  #dialFailed(bootId: string, dialing: Redialer, reason: string): void {
     dialing.failed();
     const peer = this.office.known(bootId);
     if (peer?.address === undefined || this.#closed) return;

@@ -15,10 +15,10 @@ import {
   type Frame,
   type Kind,
 } from './stream/frames.js';
-import type { Incoming } from './stream/receive.stream.js';
-import { MAX_LETTER, type Letter } from './relay.js';
+import type { ReceiveStream } from './stream/receive.stream.js';
+import { MAX_LETTER, type RelayedFrames } from './relay.js';
 import type { Link } from './link/link.js';
-import { Outgoing, type Dropped } from './stream/send.stream.js';
+import { SendStream, type Dropped } from './stream/send.stream.js';
 import { decodeState, encodeState, type StreamState } from './stream/stream.state.js';
 
 /** The most bytes of the lower lanes in one write, so that an urgent text never waits for more of them. */
@@ -34,7 +34,7 @@ const ROOM_BYTES = 1024 * 1024;
 const ROOM_MS = 1000;
 
 /** What a peer needs, and tells. */
-export interface PeerOffice {
+export interface PeerEvents {
   /** Sends a letter; rejects when Redis did not take it. */
   mail(to: string, state: StreamState, frames: readonly Buffer[]): Promise<unknown>;
   /** A text, or a change of its topics, has arrived. */
@@ -76,9 +76,9 @@ export class Peer {
 
   constructor(
     readonly bootId: string,
-    private readonly outgoing: Outgoing,
-    private readonly incoming: Incoming,
-    private readonly office: PeerOffice,
+    private readonly outgoing: SendStream,
+    private readonly incoming: ReceiveStream,
+    private readonly office: PeerEvents,
   ) {
     this.name = bootId;
   }
@@ -113,7 +113,7 @@ export class Peer {
     else this.#pumpSoon();
   }
 
-  /** Tells a change of what this node listens to; see {@link Outgoing.change}. */
+  /** Tells a change of what this node listens to; see {@link SendStream.change}. */
   change(body: Buffer, all: () => Buffer, arrived: () => void): void {
     if (this.#closed) return arrived();
     this.outgoing.change(body, all, arrived);
@@ -185,7 +185,7 @@ export class Peer {
     this.#acknowledgeSoon();
   }
 
-  letter({ state, parts }: Letter): void {
+  letter({ state, parts }: RelayedFrames): void {
     if (this.#begin(state) === 'stale') return;
     this.#heard(state);
     for (const part of parts) {
@@ -305,7 +305,7 @@ export class Peer {
     if (otherStream === this.outgoing.stream) this.#acknowledged(received);
   }
 
-  #take(part: Parameters<Incoming['accept']>[0]): void {
+  #take(part: Parameters<ReceiveStream['accept']>[0]): void {
     const arrival = this.incoming.accept(part);
     if (arrival === undefined) return;
     // Somebody waits until the others know of a new topic.

@@ -14,7 +14,7 @@ export const MAX_LETTER = 128 * 1024;
 const MAX_FROM = 200;
 
 /** A letter that was opened. */
-export interface Letter {
+export interface RelayedFrames {
   from: string;
   state: StreamState;
   parts: Part[];
@@ -34,7 +34,7 @@ export function seal(key: Buffer, from: string, to: string, state: StreamState, 
  *
  * @throws LetterRefused unless a node with the same cookie wrote it to this one.
  */
-export function unseal(key: Buffer, to: string, text: string): Letter {
+export function unseal(key: Buffer, to: string, text: string): RelayedFrames {
   const end = text.indexOf('\n');
   const body = text.slice(end + 1);
   if (end < 0 || !isSame(text.slice(0, end), signature(key, to, body))) throw new LetterRefused('wrong cookie');

@@ -2,15 +2,15 @@
  * Counts what a strategy sends, hears and drops, and warns of drops: the first at once, the next of its kind a minute later.
  * Used by `gossip` and `mdns`.
  */
-import { RepeatedLog } from '../../../logging/throttled.log.js';
+import { ThrottledLog } from '../../../logging/throttled.log.js';
 
 const WARN_EVERY_MS = 60_000;
 /** Begins the names of the counters of what was dropped. */
 export const DROPPED = 'dropped.';
 
 /** See the file header. */
-export class Drops {
-  readonly #log = new RepeatedLog(WARN_EVERY_MS);
+export class PacketDrops {
+  readonly #log = new ThrottledLog(WARN_EVERY_MS);
   readonly #counters: Record<string, number>;
 
   constructor(

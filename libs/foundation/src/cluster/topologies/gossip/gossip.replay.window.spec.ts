@@ -1,11 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
-import { ReplayWindow, WINDOW_MS, nextTime } from './gossip.replay.window.js';
+import { GossipReplayWindow, WINDOW_MS, nextTime } from './gossip.replay.window.js';
 
 const NOW = 1_700_000_000_000;
 
 describe('The replay window', () => {
   it('takes each packet once, and none that is older than the last one of its sender', () => {
-    const window = new ReplayWindow();
+    const window = new GossipReplayWindow();
     const check = (boot: string, at: number) => window.check(boot, NOW + at, NOW);
     expect([check('a', 0), check('a', 0), check('a', 2), check('a', 1), check('b', 0)]).toEqual([
       ...['fresh', 'replayed', 'fresh', 'replayed', 'fresh'],
@@ -13,7 +13,7 @@ describe('The replay window', () => {
   });
 
   it('takes none whose time is too far away, in either direction', () => {
-    const window = new ReplayWindow();
+    const window = new GossipReplayWindow();
     expect(window.check('a', NOW - WINDOW_MS, NOW)).toBe('fresh');
     expect(window.check('a', NOW + WINDOW_MS + 1, NOW)).toBe('untimely');
     expect(window.check('b', NOW - WINDOW_MS - 1, NOW)).toBe('untimely');
@@ -21,7 +21,7 @@ describe('The replay window', () => {
   });
 
   it('takes nothing twice, however long after', () => {
-    const window = new ReplayWindow(3);
+    const window = new GossipReplayWindow(3);
     const at = NOW;
     expect(window.check('a', at, NOW)).toBe('fresh');
     for (let now = NOW; now <= NOW + 3 * WINDOW_MS; now += 1000) {
@@ -31,7 +31,7 @@ describe('The replay window', () => {
   });
 
   it('remembers no more senders than it may, and makes room in time', () => {
-    const window = new ReplayWindow(2);
+    const window = new GossipReplayWindow(2);
     expect(['a', 'b', 'c'].map((boot) => window.check(boot, NOW, NOW))).toEqual(['fresh', 'fresh', 'full']);
     expect(window.check('a', NOW + 1, NOW)).toBe('fresh');
     const later = NOW + WINDOW_MS + 1;
@@ -43,6 +43,6 @@ describe('The time of a packet', () => {
   it('rises while the clock stands still or goes back a little, and follows it back from far ahead', () => {
     expect([nextTime(0, NOW), nextTime(NOW, NOW), nextTime(NOW, NOW - WINDOW_MS)]).toEqual([NOW, NOW + 1, NOW + 1]);
     expect(nextTime(NOW + 3_600_000, NOW)).toBe(NOW);
-    expect(new ReplayWindow().check('a', nextTime(NOW + 3_600_000, NOW), NOW)).toBe('fresh');
+    expect(new GossipReplayWindow().check('a', nextTime(NOW + 3_600_000, NOW), NOW)).toBe('fresh');
   });
 });

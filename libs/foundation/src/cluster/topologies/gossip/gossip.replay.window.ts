@@ -21,7 +21,7 @@ export function nextTime(last: number, now: number): number {
 }
 
 /** See the file header. */
-export class ReplayWindow {
+export class GossipReplayWindow {
   /** The time of the last packet by boot id. */
   readonly #last = new Map<string, number>();
 

@@ -23,9 +23,9 @@ import type { StrategyConfigs } from '../../../config/strategy.settings.js';
 import type { TopologyReport, TopologySelf, TopologyStrategy } from '../../../config/topology.strategy.js';
 import { TopologyError, describe } from '../../../errors/foundation.error.js';
 import { announcementOf, readAnnouncement, type Announcement } from '../announce/announcement.js';
-import { Drops } from '../announce/packet.drops.js';
+import { PacketDrops } from '../announce/packet.drops.js';
 import { keyFrom, open, seal } from './gossip.packets.js';
-import { ReplayWindow, nextTime } from './gossip.replay.window.js';
+import { GossipReplayWindow, nextTime } from './gossip.replay.window.js';
 import { Heard } from '../announce/announced.peers.js';
 import { isHere, isLoopback } from '../announce/local.network.js';
 
@@ -48,8 +48,8 @@ const MEANING = {
 /** See the file header. */
 export class GossipStrategy implements TopologyStrategy {
   readonly name = 'gossip';
-  readonly #drops = new Drops('gossip', ['sent', 'heard', 'foreign'], Object.keys(MEANING));
-  readonly #window = new ReplayWindow();
+  readonly #drops = new PacketDrops('gossip', ['sent', 'heard', 'foreign'], Object.keys(MEANING));
+  readonly #window = new GossipReplayWindow();
   readonly #heard: Heard;
   #keys: readonly CipherKey[] | undefined;
   #socket: Socket | undefined;

@@ -23,7 +23,7 @@ import type { StrategyConfigs } from '../../../config/strategy.settings.js';
 import type { TopologyReport, TopologySelf, TopologyStrategy } from '../../../config/topology.strategy.js';
 import { MissingPackageError, TopologyError, describe } from '../../../errors/foundation.error.js';
 import { announcementOf, type Announcement } from '../announce/announcement.js';
-import { Drops } from '../announce/packet.drops.js';
+import { PacketDrops } from '../announce/packet.drops.js';
 import { Heard } from '../announce/announced.peers.js';
 import { announcementsIn, isAskedFor, recordsOf, TYPE } from './mdns.records.js';
 import { isHere, isLoopback, isOnLink } from '../announce/local.network.js';
@@ -62,7 +62,7 @@ export async function createMdns(config: StrategyConfigs['mdns']): Promise<Topol
 /** See the file header. */
 class MdnsStrategy implements TopologyStrategy {
   readonly name = 'mdns';
-  readonly #drops = new Drops('mdns', ['asked', 'answered', 'heard', 'unreadable'], Object.keys(MEANING));
+  readonly #drops = new PacketDrops('mdns', ['asked', 'answered', 'heard', 'unreadable'], Object.keys(MEANING));
   readonly #heard: Heard;
   #mdns: MulticastDNS | undefined;
   #self: TopologySelf | undefined;

@@ -15,7 +15,7 @@ import { PROOF_MS, dialTo } from './sockets.js';
 export type KnockOutcome = { outcome: 'ok'; ms: number } | { outcome: 'unreachable' | 'refused'; reason: string };
 
 /** Who knocks. */
-export interface Knocker {
+export interface LinkProbe {
   appName: string;
   bootId: string;
   cookie: Secret;
@@ -24,7 +24,7 @@ export interface Knocker {
 
 /** Never rejects but for files of `security.tls` that cannot be read. */
 export async function knock(
-  { appName, bootId: own, cookie, tls }: Knocker,
+  { appName, bootId: own, cookie, tls }: LinkProbe,
   { bootId, address: text }: { bootId: string; address: string },
   timeoutMs = PROOF_MS,
 ): Promise<KnockOutcome> {

@@ -1,16 +1,16 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import { Dialing } from './redialer.js';
+import { Redialer } from './redialer.js';
 
 describe('Dialing', () => {
   const giveUp = jest.fn();
   const begin = jest.fn(() => giveUp);
-  let dialing: Dialing;
+  let dialing: Redialer;
 
   beforeEach(() => {
     jest.useFakeTimers();
     giveUp.mockClear();
     begin.mockClear();
-    dialing = new Dialing(begin);
+    dialing = new Redialer(begin);
   });
   afterEach(() => void jest.useRealTimers());
 

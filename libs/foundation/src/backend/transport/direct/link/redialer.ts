@@ -7,7 +7,7 @@ const FIRST_MS = 50;
 const LONGEST_MS = 2000;
 
 /** See the file header. */
-export class Dialing {
+export class Redialer {
   /** Failures in a row. */
   failures = 0;
   #timer: NodeJS.Timeout | undefined;

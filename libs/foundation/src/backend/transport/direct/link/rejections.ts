@@ -2,7 +2,7 @@
  * Counts who was not let in, and warns of it, but not as often as a stranger would like.
  * Called by the direct transport for connections and for letters.
  */
-import { RepeatedLog } from '../../../../logging/throttled.log.js';
+import { ThrottledLog } from '../../../../logging/throttled.log.js';
 import type { Telemetry } from '../../../../telemetry/telemetry.js';
 
 /** One warning for each host in this time, in milliseconds. */
@@ -10,13 +10,13 @@ const WARN_EVERY_MS = 60_000;
 
 /** See the file header. */
 export class Refusals {
-  readonly #log: RepeatedLog;
+  readonly #log: ThrottledLog;
 
   constructor(
     private readonly telemetry: Telemetry,
     now?: () => number,
   ) {
-    this.#log = new RepeatedLog(WARN_EVERY_MS, now);
+    this.#log = new ThrottledLog(WARN_EVERY_MS, now);
   }
 
   note(address: string, reason: string): void {

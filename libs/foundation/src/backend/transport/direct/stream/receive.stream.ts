@@ -19,7 +19,7 @@ interface Unfinished {
 const LOST: Arrival = { kind: 'lost', body: Buffer.alloc(0) };
 
 /** One direction between two nodes; see the file header. */
-export class Incoming {
+export class ReceiveStream {
   #stream = 0;
   #received = 0;
   #unfinished: Partial<Record<Lane, Unfinished>> = {};

@@ -39,7 +39,7 @@ export interface Dropped {
 const ORDER = ['high', 'normal', 'low'] as const satisfies readonly Lane[];
 
 /** One direction between two nodes; see the file header. */
-export class Outgoing {
+export class SendStream {
   readonly #waiting: Record<Lane, Waiting[]> = { high: [], normal: [], low: [] };
   readonly #lost: Record<Lane, boolean> = { high: false, normal: false, low: false };
   /** Sent and not acknowledged, oldest first. */

@@ -2,8 +2,8 @@ import { describe, expect, it } from '@jest/globals';
 import type { Lane } from '../../../../wire/lane.js';
 import { FRAME, FrameReader, MAX_PART, MAX_PAYLOAD, decodePart, type Part, encodeAck } from './frames.js';
 import { decodeState } from './stream.state.js';
-import { Incoming } from './receive.stream.js';
-import { MAX_CHANGES, Outgoing, WINDOW } from './send.stream.js';
+import { ReceiveStream } from './receive.stream.js';
+import { MAX_CHANGES, SendStream, WINDOW } from './send.stream.js';
 
 const parts = (buffers: readonly Buffer[]): Part[] =>
   [...new FrameReader(MAX_PAYLOAD).push(Buffer.concat(buffers))]
@@ -12,15 +12,15 @@ const parts = (buffers: readonly Buffer[]): Part[] =>
 const text = (name: string, size = 0): Buffer => Buffer.from(name.padEnd(size, '.'));
 const nameOf = (body: Buffer): string => body.toString().replace(/\.+$/, '');
 
-function incoming(maxBytes = 10 * 1024 * 1024): Incoming {
-  const each = new Incoming(maxBytes);
+function incoming(maxBytes = 10 * 1024 * 1024): ReceiveStream {
+  const each = new ReceiveStream(maxBytes);
   each.begin(1, 1);
   return each;
 }
 
 describe('Outgoing and Incoming', () => {
   it('brings messages of any size in the order of their lane', () => {
-    const [out, back] = [new Outgoing(1), incoming()];
+    const [out, back] = [new SendStream(1), incoming()];
     const names = ['a', 'b', 'c', 'd'];
     names.forEach((name, index) => out.add('normal', 'text', text(name, index * MAX_PART + index)));
     out.add('normal', 'text', Buffer.alloc(0));
@@ -37,7 +37,7 @@ describe('Outgoing and Incoming', () => {
   });
 
   it('lets the high lane pass between the parts of a large text, and the normal one before the low one', () => {
-    const [out, back] = [new Outgoing(1), incoming()];
+    const [out, back] = [new SendStream(1), incoming()];
     out.add('low', 'text', text('low'));
     out.add('normal', 'text', text('large', 3 * MAX_PART));
     const arrived: string[] = [];
@@ -54,7 +54,7 @@ describe('Outgoing and Incoming', () => {
   });
 
   it('stops the lower lanes at the window, never the high one, and goes on with each acknowledgement', () => {
-    const out = new Outgoing(1, 64 * 1024 * 1024);
+    const out = new SendStream(1, 64 * 1024 * 1024);
     for (let count = 0; count < 100; count += 1) out.add('low', 'text', text('x', MAX_PART));
     const first = parts(out.take(Infinity));
     const underway = first.reduce((sum, { bytes }) => sum + bytes.length, 0);
@@ -69,7 +69,7 @@ describe('Outgoing and Incoming', () => {
   });
 
   it('hands over what was not acknowledged to the next carrier, in order, and nothing else', () => {
-    const out = new Outgoing(1);
+    const out = new SendStream(1);
     for (const name of ['a', 'b', 'c']) out.add('normal', 'text', text(name));
     out.take(Infinity);
     out.acknowledge(1);
@@ -89,7 +89,7 @@ describe('Outgoing and Incoming', () => {
   });
 
   it('says when a message has arrived, once it has all of it', () => {
-    const out = new Outgoing(1);
+    const out = new SendStream(1);
     let arrived = 0;
     out.add('high', 'topics', text('x', 2 * MAX_PART), () => (arrived += 1));
     out.take(Infinity);
@@ -101,13 +101,13 @@ describe('Outgoing and Incoming', () => {
 });
 
 describe('a queue that is full', () => {
-  const fill = (out: Outgoing, lane: Lane, ...names: string[]): unknown[] =>
+  const fill = (out: SendStream, lane: Lane, ...names: string[]): unknown[] =>
     names.flatMap((name) => out.add(lane, 'text', text(name, 100)));
-  const left = (out: Outgoing): string[] =>
+  const left = (out: SendStream): string[] =>
     parts(out.take(Infinity)).map(({ kind, lane, bytes }) => (kind === 'lost' ? `lost ${lane}` : nameOf(bytes)));
 
   it('drops the oldest of the lowest lane first, then the normal one, then what comes', () => {
-    const out = new Outgoing(1, 400);
+    const out = new SendStream(1, 400);
     expect(fill(out, 'low', 'l1', 'l2')).toEqual([]);
     expect(fill(out, 'normal', 'n1', 'n2')).toEqual([]);
     expect(fill(out, 'normal', 'n3')).toEqual([{ lane: 'low', bytes: 100 }]);
@@ -118,13 +118,13 @@ describe('a queue that is full', () => {
   });
 
   it('drops a high one only when nothing else is left', () => {
-    const out = new Outgoing(1, 200);
+    const out = new SendStream(1, 200);
     expect(fill(out, 'high', 'h1', 'h2', 'h3')).toEqual([{ lane: 'high', bytes: 100 }]);
     expect(left(out)).toEqual(['lost high', 'h1', 'h2']);
   });
 
   it('finishes a text that has begun to leave', () => {
-    const out = new Outgoing(1, 3 * MAX_PART);
+    const out = new SendStream(1, 3 * MAX_PART);
     out.add('normal', 'text', text('large', 3 * MAX_PART));
     out.take(1);
     expect(out.add('normal', 'text', text('next', 2 * MAX_PART))).toEqual([{ lane: 'normal', bytes: 2 * MAX_PART }]);
@@ -135,7 +135,7 @@ describe('a queue that is full', () => {
   });
 
   it('never drops what this node listens to', () => {
-    const out = new Outgoing(1, 100);
+    const out = new SendStream(1, 100);
     fill(out, 'high', 'h1');
     expect(out.add('high', 'topics', text('topics', 100))).toEqual([]);
     expect(out.add('high', 'text', text('h2', 100))).toEqual([{ lane: 'high', bytes: 100 }]);
@@ -143,7 +143,7 @@ describe('a queue that is full', () => {
   });
 
   it('says all that this node listens to in place of very many changes, and each of them has arrived with it', () => {
-    const out = new Outgoing(1, 100);
+    const out = new SendStream(1, 100);
     const arrived: number[] = [];
     const change = (index: number): void =>
       out.change(
@@ -169,7 +169,7 @@ describe('Incoming', () => {
     ...{ seq, lane: 'normal', kind: 'text', first: true, last: true, bytes: Buffer.from(String(seq)) },
     ...more,
   });
-  const take = (each: Incoming, ...seqs: number[]): string[] =>
+  const take = (each: ReceiveStream, ...seqs: number[]): string[] =>
     seqs.flatMap((seq) => each.accept(part(seq))?.body.toString() ?? []);
 
   it('takes each number once and in order, whoever brings it', () => {
@@ -179,7 +179,7 @@ describe('Incoming', () => {
   });
 
   it('goes on with a stream it knows, and reports what is missing of one it does not', () => {
-    const each = new Incoming(100);
+    const each = new ReceiveStream(100);
     expect(each.begin(5, 1)).toBeUndefined();
     take(each, 1, 2, 3);
     expect(each.begin(5, 2)).toBeUndefined();
@@ -190,7 +190,7 @@ describe('Incoming', () => {
     expect(take(each, 1)).toEqual(['1']);
     expect(each.begin(5, 2)).toBe('stale');
     expect([each.stream, each.received]).toEqual([6, 1]);
-    expect(new Incoming(100).begin(5, 3)).toBe('lost');
+    expect(new ReceiveStream(100).begin(5, 3)).toBe('lost');
   });
 
   it('passes over a message that is too large, and says so', () => {
@@ -239,7 +239,7 @@ describe('over carriers that lose, repeat and switch', () => {
     (seed) => {
       let state = seed * 7919;
       const random = (): number => (state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0) / 2 ** 32;
-      const [out, back] = [new Outgoing(1, Infinity), incoming()];
+      const [out, back] = [new SendStream(1, Infinity), incoming()];
       const lanes: Lane[] = ['high', 'normal', 'low'];
       const sent: Record<Lane, string[]> = { high: [], normal: [], low: [] };
       const arrived: Record<Lane, string[]> = { high: [], normal: [], low: [] };
