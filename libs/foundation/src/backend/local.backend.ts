@@ -16,7 +16,7 @@ import { LocalTransport } from './transport/local.transport.js';
 import type { NodeIdentity } from '../wire/node.identity.js';
 
 /** Makes the backend. */
-export function createLocalBackend(_config: FoundationConfig, node: NodeIdentity, telemetry: Telemetry): Backend {
+export function createLocalBackend(config: FoundationConfig, node: NodeIdentity, telemetry: Telemetry): Backend {
   const listeners = new Set<HintListener>();
   const gate = new Gate();
   // As over Redis, a hint arrives after the call that caused it has returned.
@@ -25,7 +25,7 @@ export function createLocalBackend(_config: FoundationConfig, node: NodeIdentity
       for (const listener of listeners) gate.tell('a listener to hints', listener, message);
     });
   const wallClock = (): number => Date.now();
-  const leases = new LocalLeases(node, telemetry, hint, wallClock);
+  const leases = new LocalLeases(node, telemetry, hint, config.lease.ttl, wallClock);
   const restarts = new LocalRestarts(wallClock);
   const streams = new LocalStreams(wallClock);
   return {

@@ -9,6 +9,7 @@ describe('LocalLeases: what an owner leaves', () => {
       { name: 'n1', bootId: 'b1' },
       new Telemetry(),
       () => undefined,
+      1000,
       () => now,
     );
     const take = async (name = 'feed') => (await leases.acquire(name))!;

@@ -1,37 +1,52 @@
-/**
- * The lease contract inside one process: there is nobody to share with, so a name is taken or free.
- * Called by the supervisor when the configuration is not clustered.
- */
+/** Leases inside one process, for an application that is not clustered: they need no renewal, and end as they do over Redis. */
 import { LeaseLostError, StaleEpochError } from '../../errors/foundation.error.js';
 import type { LeaseLossReason } from '../../telemetry/events.js';
 import type { Telemetry } from '../../telemetry/telemetry.js';
 import type { HintListener } from '../../wire/hint.js';
+import { monotonicNow } from '../../time/monotonic.clock.js';
 import type { Lease, Leases, OwnerRecord, Standing } from './leases.js';
 import { LIVES, type Lives } from '../../wire/key.lifetimes.js';
 import type { NodeIdentity } from '../../wire/node.identity.js';
 
-/** How often what has had its life is looked for, at a write. */
+/** How often what has had its life is searched for, at a write. */
 const SWEEP_EVERY_MS = 60_000;
+/** The last epochs of so many names without an owner are remembered. */
+const MAX_EPOCHS = 100_000;
+
+/** What is left of a lease that has ended. */
+interface Ended {
+  lease: LocalLease;
+  /** Until when its name stays taken, by the monotonic clock. */
+  freeAt: number;
+  /** Until when its epoch is remembered. */
+  until: number;
+}
 
 /** See {@link Leases}. */
 export class LocalLeases implements Leases {
   readonly #held = new Map<string, LocalLease>();
+  /** The last lease of names that nobody owns, oldest first. */
+  readonly #ended = new Map<string, Ended>();
   readonly #left = new LeftStates();
   /** Fenced values by key; each until its time, see `#sweep`. */
   readonly #fenced = new Map<string, { epoch: number; value: string | undefined; until: number }>();
   #lastEpoch = 0;
   #sweepAt = 0;
+  #closed = false;
 
   constructor(
     private readonly node: NodeIdentity,
     private readonly telemetry: Telemetry,
     private readonly hint: HintListener,
+    /** How long the name of a lease that was lost stays taken, in milliseconds. */
+    private readonly ttl: number,
     private readonly wallClock: () => number,
     private readonly lives: Lives = LIVES,
+    private readonly now: () => number = monotonicNow,
   ) {}
 
   acquire(name: string, above = 0): Promise<Lease | undefined> {
-    if (this.#held.has(name)) return Promise.resolve(undefined);
+    if (this.#closed || this.#freeIn(name) > 0) return Promise.resolve(undefined);
     // The same scale as in a cluster, so that what stored an epoch goes on working when the application is clustered.
     this.#lastEpoch = Math.max(this.#lastEpoch + 1, above + 1, this.wallClock() * 1000);
     const lease = new LocalLease(name, this.#lastEpoch, this.wallClock(), {
@@ -39,8 +54,10 @@ export class LocalLeases implements Leases {
       inherit: (held) => this.#left.take(name, held, this.wallClock()),
       announced: () => this.hint({ t: 'running', name }),
       released: (held) => this.#released(held),
+      freed: (held) => this.#freed(held),
       lost: (held, reason) => this.#lost(held, reason),
     });
+    this.#ended.delete(name);
     this.#held.set(name, lease);
     this.telemetry.emit('lease.acquired', { name, node: this.node.name, epoch: lease.epoch });
     return Promise.resolve(lease);
@@ -51,8 +68,7 @@ export class LocalLeases implements Leases {
   }
 
   standing(names: readonly string[]): Promise<Standing[]> {
-    // A name that is taken here becomes free by a release, which is hinted; the time is only a fall-back.
-    return Promise.resolve(names.map((name) => ({ name, freeInMs: this.#held.has(name) ? 1000 : 0 })));
+    return Promise.resolve(names.map((name) => ({ name, freeInMs: this.#freeIn(name) })));
   }
 
   owners(names: readonly string[]): Promise<(OwnerRecord | undefined)[]> {
@@ -67,12 +83,12 @@ export class LocalLeases implements Leases {
   }
 
   lastEpoch(name: string): Promise<number> {
-    // A lease is lost here only with the name of the node, so an owner that has gone has recorded its end.
-    return Promise.resolve(this.#held.get(name)?.epoch ?? 0);
+    return Promise.resolve(this.#held.get(name)?.epoch ?? this.#ended.get(name)?.lease.epoch ?? 0);
   }
 
-  forget(): Promise<void> {
-    // One number for all names: nothing is kept of each.
+  forget(names: readonly string[]): Promise<void> {
+    // The next epoch of a name is above those of all names, so nothing of it is needed for that.
+    for (const name of names) if (this.#freeIn(name) === 0) this.#ended.delete(name);
     return Promise.resolve();
   }
 
@@ -93,7 +109,9 @@ export class LocalLeases implements Leases {
   }
 
   close(): void {
-    this.#held.clear();
+    this.#closed = true;
+    // INVARIANT (I1): from here on nothing is known of what they own, so nothing may go on as an owner.
+    for (const lease of [...this.#held.values()]) lease.lose('abandoned', 'this node');
   }
 
   #fencedWrite(key: string, epoch: number, value: string | undefined, life: number): Promise<void> {
@@ -115,14 +133,45 @@ export class LocalLeases implements Leases {
     for (const [key, { until }] of this.#fenced) if (until <= now) this.#fenced.delete(key);
   }
 
-  #released(lease: LocalLease): void {
+  /** Milliseconds until the name can be acquired, unless it is released before. */
+  #freeIn(name: string): number {
+    // A release is hinted, so the time is only a fall-back.
+    if (this.#held.has(name)) return 1000;
+    return Math.max(0, (this.#ended.get(name)?.freeAt ?? 0) - this.now());
+  }
+
+  #end(lease: LocalLease, takenForMs: number): void {
+    const wallNow = this.wallClock();
     this.#held.delete(lease.name);
+    this.#ended.delete(lease.name);
+    this.#ended.set(lease.name, {
+      lease,
+      freeAt: takenForMs > 0 ? this.now() + takenForMs : 0,
+      until: wallNow + this.lives.releasedEpoch,
+    });
+    for (const [name, { until }] of this.#ended) {
+      if (until > wallNow && this.#ended.size <= MAX_EPOCHS) break;
+      this.#ended.delete(name);
+    }
+  }
+
+  #released(lease: LocalLease): void {
+    this.#end(lease, 0);
     this.telemetry.emit('lease.released', { name: lease.name, node: this.node.name, epoch: lease.epoch });
     this.hint({ t: 'released', name: lease.name });
   }
 
+  /** The instance of a lease that was lost has stopped after all. */
+  #freed(lease: LocalLease): void {
+    const ended = this.#ended.get(lease.name);
+    if (ended?.lease !== lease || ended.freeAt === 0) return;
+    ended.freeAt = 0;
+    this.hint({ t: 'released', name: lease.name });
+  }
+
+  /** INVARIANT (I1): its instance may not have stopped yet, so the name stays taken for as long as a lease over Redis. */
   #lost(lease: LocalLease, reason: LeaseLossReason): void {
-    this.#held.delete(lease.name);
+    this.#end(lease, this.ttl);
     this.telemetry.emit('lease.lost', { name: lease.name, node: this.node.name, epoch: lease.epoch, reason });
   }
 }
@@ -158,6 +207,7 @@ interface LocalLeaseEvents {
   inherit(lease: LocalLease): string | undefined;
   announced(): void;
   released(lease: LocalLease): void;
+  freed(lease: LocalLease): void;
   lost(lease: LocalLease, reason: LeaseLossReason): void;
 }
 
@@ -182,13 +232,16 @@ class LocalLease implements Lease {
   }
 
   announce(): Promise<void> {
-    this.state = 'running';
-    this.events.announced();
+    if (!this.#ended) {
+      this.state = 'running';
+      this.events.announced();
+    }
     return Promise.resolve();
   }
 
   release(): Promise<void> {
-    if (!this.#ended) {
+    if (this.#ended) this.events.freed(this);
+    else {
       this.#ended = true;
       this.events.released(this);
     }

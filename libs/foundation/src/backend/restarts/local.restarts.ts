@@ -1,21 +1,29 @@
-/**
- * Restarts by timers inside one process.
- * Called by the supervisor when the configuration is not clustered.
- */
+/** Restarts by timers inside one process, for an application that is not clustered. */
 import { unattended } from '../../foreign/gate.js';
 import type { RestartHandlers, Restarts } from './restarts.js';
+
+/** A restart that is to come. */
+interface Scheduled {
+  name: string;
+  epoch: number;
+  timer: NodeJS.Timeout;
+  /** Its delay is over, and this node takes no jobs yet. */
+  isDue: boolean;
+}
 
 /** See {@link Restarts}. There is no sweep: nothing can be forgotten that this process still remembers. */
 export class LocalRestarts implements Restarts {
   /** Crashes of a name, by epoch; forgotten once the window of the last one is over, as in Redis. */
   readonly #crashes = new Map<string, { at: Map<number, number>; until: number }>();
-  readonly #timers = new Set<NodeJS.Timeout>();
+  /** INVARIANT (I6): by epoch and name, so there is at most one restart for each crash. */
+  readonly #scheduled = new Map<string, Scheduled>();
   #handlers: RestartHandlers | undefined;
 
   constructor(private readonly wallClock: () => number) {}
 
   open(handlers: RestartHandlers): Promise<void> {
     this.#handlers = handlers;
+    for (const [key, { isDue }] of [...this.#scheduled]) if (isDue) this.#restart(key);
     return Promise.resolve();
   }
 
@@ -35,14 +43,11 @@ export class LocalRestarts implements Restarts {
   }
 
   schedule(name: string, epoch: number, delayMs: number): Promise<void> {
-    const timer = setTimeout(() => {
-      this.#timers.delete(timer);
-      unattended(
-        'a restart',
-        this.#handlers?.restart(name, epoch).catch(() => undefined),
-      );
-    }, delayMs);
-    this.#timers.add(timer);
+    const key = `${epoch} ${name}`;
+    if (!this.#scheduled.has(key)) {
+      const timer = setTimeout(() => this.#restart(key), delayMs);
+      this.#scheduled.set(key, { name, epoch, timer, isDue: false });
+    }
     return Promise.resolve();
   }
 
@@ -51,9 +56,22 @@ export class LocalRestarts implements Restarts {
   }
 
   close(): Promise<void> {
-    for (const timer of this.#timers) clearTimeout(timer);
-    this.#timers.clear();
+    for (const { timer } of this.#scheduled.values()) clearTimeout(timer);
+    this.#scheduled.clear();
     this.#handlers = undefined;
     return Promise.resolve();
+  }
+
+  #restart(key: string): void {
+    const scheduled = this.#scheduled.get(key);
+    if (scheduled === undefined) return;
+    scheduled.isDue = true;
+    if (this.#handlers === undefined) return;
+    this.#scheduled.delete(key);
+    const { name, epoch } = scheduled;
+    unattended(
+      'a restart',
+      this.#handlers.restart(name, epoch).catch(() => undefined),
+    );
   }
 }

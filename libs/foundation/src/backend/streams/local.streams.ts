@@ -1,8 +1,4 @@
-/**
- * Streams inside one process: kept as long as it runs, given out again after a failure.
- * Called by the durable channels when the configuration is not clustered.
- */
-import { unattended } from '../../foreign/gate.js';
+/** Streams inside one process, for an application that is not clustered: kept as long as it runs, redelivered after a failure. */
 import { LIVES, type Lives } from '../../wire/key.lifetimes.js';
 import {
   compareIds,
@@ -21,6 +17,8 @@ interface Kept {
 
 interface Pending {
   entry: StreamEntry;
+  /** The consumer that it was delivered to last. */
+  owner: LocalConsumer;
   /** Infinite while it is handled. */
   dueAt: number;
 }
@@ -146,18 +144,19 @@ class LocalConsumer implements Consumer {
   }
 
   bury(entry: StreamEntry, reason: string): Promise<boolean> {
-    this.group.pending.delete(entry.id);
-    this.stream.dead.push({ entry, reason });
-    if (this.stream.dead.length > MAX_DEAD) this.stream.dead.shift();
-    return Promise.resolve(true);
+    const isOwn = this.#ownPending(entry.id) !== undefined;
+    if (isOwn) this.#bury(entry, reason);
+    return Promise.resolve(isOwn);
   }
 
   release(entries: readonly StreamEntry[]): Promise<void> {
     for (const entry of entries) {
-      const pending = this.group.pending.get(entry.id);
-      if (pending !== undefined)
-        Object.assign(pending, { dueAt: 0, entry: { ...entry, deliveries: entry.deliveries - 1 } });
+      const pending = this.#ownPending(entry.id);
+      if (pending === undefined) continue;
+      pending.dueAt = 0;
+      pending.entry = { ...entry, deliveries: entry.deliveries - 1 };
     }
+    for (const consumer of this.group.consumers) consumer.wake();
     return Promise.resolve();
   }
 
@@ -184,7 +183,7 @@ class LocalConsumer implements Consumer {
       // What was not acknowledged is given out again later, by whoever is there.
       const dueAt = this.now() + this.options.retryAfter;
       for (const { id } of entries) {
-        const pending = this.group.pending.get(id);
+        const pending = this.#ownPending(id);
         if (pending?.dueAt === Infinity) pending.dueAt = dueAt;
       }
     }
@@ -199,13 +198,25 @@ class LocalConsumer implements Consumer {
     const again = due.flatMap(({ entry }) => {
       if (entry.deliveries < this.options.maxDeliveries) return [{ ...entry, deliveries: entry.deliveries + 1 }];
       const reason = `given out ${entry.deliveries} times without an acknowledgement`;
-      unattended('putting a message aside', this.bury(entry, reason));
+      this.#bury(entry, reason);
       this.listener.buried(entry, reason);
       return [];
     });
     const entries = [...again, ...this.#readNew(batch - again.length)];
-    for (const entry of entries) pending.set(entry.id, { entry, dueAt: Infinity });
+    for (const entry of entries) pending.set(entry.id, { entry, owner: this, dueAt: Infinity });
     return entries;
+  }
+
+  /** INVARIANT: a consumer decides on what was delivered to it last, and on nothing that another one has by now. */
+  #ownPending(id: string): Pending | undefined {
+    const pending = this.group.pending.get(id);
+    return pending?.owner === this ? pending : undefined;
+  }
+
+  #bury(entry: StreamEntry, reason: string): void {
+    this.group.pending.delete(entry.id);
+    this.stream.dead.push({ entry, reason });
+    if (this.stream.dead.length > MAX_DEAD) this.stream.dead.shift();
   }
 
   #readNew(count: number): StreamEntry[] {

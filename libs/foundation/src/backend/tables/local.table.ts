@@ -1,7 +1,4 @@
-/**
- * The versioned table inside one process.
- * Called by the process table and the service registry when the configuration is not clustered.
- */
+/** The versioned table inside one process, for an application that is not clustered. */
 import {
   KEEP_MARKS_MS,
   MAX_MARKS,
@@ -15,7 +12,7 @@ import {
   type TableWritten,
 } from './table.js';
 
-/** See {@link Table}. It does what `redis.table.ts` does, so that unit tests of copies hold for both. */
+/** See {@link Table}. It does what `redis.table.ts` does, so that unit tests of replicas hold for both. */
 export class LocalTable implements Table {
   readonly #rows = new Map<string, TableRow>();
   /** Removed rows, oldest first. */
@@ -23,6 +20,8 @@ export class LocalTable implements Table {
   /** Everything that was written, in the order of the versions; what was written again since is skipped. */
   #log: RowSeen[] = [];
   #floor = 0;
+  /** The last version of all; the clock may give one twice, also over a loss. */
+  #last = 0;
   #life = '';
   #lives = 0;
 
@@ -62,6 +61,7 @@ export class LocalTable implements Table {
     for (const row of missing) this.#set(row);
     this.#log.sort((a, b) => a.version - b.version);
     this.#floor = Math.max(this.#floor, known);
+    if (missing.length > 0 || known > 0) this.#begin();
     if (missing.length > 0 || known > this.#newest()) {
       this.#mark(PUT_BACK);
       this.hint(this.#newest());
@@ -94,11 +94,16 @@ export class LocalTable implements Table {
   }
 
   #next(): number {
-    return Math.max(this.#newest() + 1, this.#floor + 1, this.wallClock() * 1000);
+    return (this.#last = Math.max(this.#last + 1, this.#newest() + 1, this.#floor + 1, this.wallClock() * 1000));
+  }
+
+  /** The first write into an empty table begins a life of it. */
+  #begin(): void {
+    if (this.#life === '') this.#life = String(++this.#lives);
   }
 
   #set(row: TableRow): void {
-    if (this.#life === '') this.#life = String(++this.#lives);
+    this.#begin();
     this.#marks.delete(row.key);
     this.#rows.set(row.key, row);
     this.#log.push({ key: row.key, version: row.version });

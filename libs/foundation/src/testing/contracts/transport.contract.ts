@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import type { Lane } from '../../wire/lane.js';
 import type { Transport } from '../../backend/transport/transport.js';
 import { eventually } from '../eventually.js';
+import type { TestRunner } from './contract.js';
 
 /** Nodes that share topics, for one test. */
 export interface TransportCluster {
@@ -16,12 +17,6 @@ export interface TransportCluster {
   /** Cuts the connections between the nodes while texts are underway, and resolves when they are there again. */
   disturb?(): Promise<void>;
   close(): Promise<void>;
-}
-
-/** The part of a test runner that the suite needs. */
-export interface TestRunner {
-  describe: (name: string, body: () => void) => void;
-  it: (name: string, test: () => Promise<void>) => void;
 }
 
 /** What one listener got. */
