@@ -37,7 +37,9 @@ const PLAN: string[][] = [
   ['calls'],
   ['processes', 'channels', 'services'],
   ['health', 'metrics', 'microservices'],
-  ['terminus', 'prometheus', 'opentelemetry', 'dashboard', 'foundation.lifecycle'],
+  ['terminus', 'prometheus', 'opentelemetry', 'dashboard', 'node.parts'],
+  ['foundation.declarations', 'foundation.drain'],
+  ['foundation.lifecycle'],
   ['foundation.module'],
   // Nobody may import these.
   ['index', 'cli', 'testing'],

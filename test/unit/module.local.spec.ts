@@ -30,8 +30,8 @@ import {
   type SingletonOptions,
   type StopReason,
 } from 'nestjs-foundation';
-import { ProcessRegistry } from '../../libs/foundation/src/processes/process.registry.js';
-import { ProcessTable } from '../../libs/foundation/src/processes/process.table.js';
+import type { LocalLeases } from '../../libs/foundation/src/backend/leases/local.leases.js';
+import { NODE, type NodeParts } from '../../libs/foundation/src/node.parts.js';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
 
 type Provider = NonNullable<Parameters<typeof Test.createTestingModule>[0]['providers']>[number];
@@ -62,6 +62,7 @@ async function bootError(providers: Provider[], options?: FoundationOptions): Pr
 }
 
 const manager = () => app!.get(ProcessManager);
+const parts = () => app!.get<NodeParts>(NODE);
 const stateOf = async (name: string) => (await manager().list()).find((each) => each.name === name)?.state;
 const isRunning = (name: string) => eventually(async () => (await stateOf(name)) === 'running');
 
@@ -587,8 +588,8 @@ describe('startSingleton', () => {
     await boot([type]);
     const options = { name: 'feed', restart: 'temporary', timeout: 300 } as const;
     await manager().startSingleton(type, [], options);
-    const backend = app!.get<{ leases: { loseAll(): void } }>(Symbol.for('foundation:backend'));
-    backend.leases.loseAll();
+    const { backend } = parts();
+    (backend.leases as LocalLeases).loseAll();
     await eventually(async () => (await stateOf('feed')) === 'lost');
     await manager().startSingleton(type, [], options);
     expect(journal.lines).toEqual(['start', 'stop lease-lost', 'start']);
@@ -658,7 +659,7 @@ describe('A job that is over at once', () => {
     const { type } = recorded(undefined, { start: () => new Promise(() => undefined) });
     await boot([type], { ...quick, processes: { ...quick.processes, stopTimeout: 20 } });
     const started = manager().startSingleton(type, [], { name: 'feed', restart: 'transient' });
-    const table = app!.get(ProcessTable);
+    const table = parts().table;
     await eventually(() => table.get('feed') !== undefined);
     const get = jest.spyOn(table, 'get').mockReturnValue(undefined);
     await expect(started).rejects.toThrow(/its entry has been removed/);
@@ -992,8 +993,8 @@ describe('a stop that nobody heeds', () => {
     const { type } = recorded();
     await boot([type], { ...quick, processes: { ...quick.processes, stopTimeout: 20 } });
     await manager().startSingleton(type, [], { name: 'feed' });
-    const [owner] = await app!.get(ProcessRegistry).owners(['feed']);
-    jest.spyOn(app!.get(ProcessRegistry), 'owners').mockResolvedValue([owner]);
+    const [owner] = await parts().registry.owners(['feed']);
+    jest.spyOn(parts().registry, 'owners').mockResolvedValue([owner]);
     await expect(manager().stop('feed')).rejects.toThrow(
       `At the last look there was "feed" on "${owner!.node}" (running, epoch ${owner!.epoch}).`,
     );

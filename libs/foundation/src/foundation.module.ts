@@ -1,44 +1,39 @@
 /**
- * The module: options in, providers out, listed floor by floor.
- * Underneath: Nest's `ConfigurableModuleBuilder`.
+ * The module: options in, a node assembled, its facades out.
+ * Underneath: Nest's `ConfigurableModuleBuilder`, and `assembleNode`.
  */
-import { ConfigurableModuleBuilder, Module, type DynamicModule, type FactoryProvider } from '@nestjs/common';
+import {
+  ConfigurableModuleBuilder,
+  Module,
+  type DynamicModule,
+  type FactoryProvider,
+  type InjectionToken,
+  type Type,
+} from '@nestjs/common';
 import { DiscoveryModule, DiscoveryService } from '@nestjs/core';
-import { Channels } from './channels/channels.js';
-import { Membership } from './cluster/membership.js';
-import { LocalNode } from './cluster/local.node.js';
-import type { Search } from './locator/redis.locator.js';
-import { Topologies } from './cluster/topologies/topologies.js';
-import { readMachine } from './config/machine.js';
-import type { FoundationConfig, FoundationOptions } from './config/options.js';
-import { resolve } from './config/resolve.js';
-import { FoundationDrain, FoundationLifecycle } from './foundation.lifecycle.js';
-import { HealthMonitor } from './health/health.monitor.js';
-import { FoundationMetrics } from './metrics/foundation.metrics.js';
-import { CallClient } from './calls/call.client.js';
-import { CallServer } from './calls/call.server.js';
-import { NodeControl, askNode } from './processes/node.control.js';
-import { CallRouter } from './calls/call.router.js';
-import { ProcessManager } from './processes/process.manager.js';
-import { nameOf } from './processes/process.target.js';
-import { ProcessRegistry } from './processes/process.registry.js';
-import { ProcessTable } from './processes/process.table.js';
-import { injectedProcesses } from './processes/inject.process.js';
-import { Supervisor } from './processes/supervision/supervisor.js';
-import { ServiceMesh } from './services/service.mesh.js';
-import { ServiceRegistry } from './services/service.registry.js';
-import { ServiceTargets } from './services/service.targets.js';
-import { Telemetry } from './telemetry/telemetry.js';
-import { createBackend } from './backend/create.backend.js';
-import type { Backend, RawTools } from './backend/backend.js';
-import type { NodeIdentity } from './wire/node.identity.js';
+import type { RawTools } from './backend/backend.js';
 import { FoundationTools } from './backend/foundation.tools.js';
 import { remote } from './calls/remote.proxy.js';
+import { Channels } from './channels/channels.js';
+import { Membership } from './cluster/membership.js';
+import { Topologies } from './cluster/topologies/topologies.js';
+import { readMachine } from './config/machine.js';
+import type { FoundationOptions } from './config/options.js';
+import { resolve } from './config/resolve.js';
+import { FoundationDrainModule } from './foundation.drain.js';
+import { FoundationLifecycle } from './foundation.lifecycle.js';
+import { HealthMonitor } from './health/health.monitor.js';
+import type { Search } from './locator/redis.locator.js';
+import { FoundationMetrics } from './metrics/foundation.metrics.js';
+import { NODE, assembleNode, type NodeParts, type Token } from './node.parts.js';
+import { injectedProcesses } from './processes/inject.process.js';
+import { ProcessManager } from './processes/process.manager.js';
+import { nameOf } from './processes/process.target.js';
+import { ServiceMesh } from './services/service.mesh.js';
+import { Telemetry } from './telemetry/telemetry.js';
 
-const CONFIG = Symbol.for('foundation:config');
-const BACKEND = Symbol.for('foundation:backend');
 /** What the search for Redis does otherwise than usual; tests override it. */
-const SEARCH = Symbol.for('foundation:search');
+const SEARCH: Token<Partial<Search>> = Symbol.for('foundation:search');
 
 const {
   ConfigurableModuleClass,
@@ -65,9 +60,16 @@ export interface FoundationOptionsFactory {
   createFoundationOptions(): FoundationOptions | Promise<FoundationOptions>;
 }
 
-/** Leaves the cluster before the modules of the application are destroyed; see {@link FoundationDrain}. */
-@Module({ providers: [FoundationDrain], exports: [FoundationDrain] })
-class FoundationDrainModule {}
+/** The parts of a node that other modules may inject. */
+const EXPOSED = {
+  topologies: Topologies,
+  membership: Membership,
+  processes: ProcessManager,
+  channels: Channels,
+  mesh: ServiceMesh,
+  health: HealthMonitor,
+  metrics: FoundationMetrics,
+} satisfies { [P in keyof NodeParts]?: Type<NodeParts[P]> };
 
 /**
  * Makes a Nest application a node of a cluster.
@@ -79,149 +81,16 @@ class FoundationDrainModule {}
 @Module({
   imports: [DiscoveryModule, FoundationDrainModule],
   providers: [
-    // telemetry and config
     Telemetry,
-    {
-      provide: CONFIG,
-      inject: [OPTIONS],
-      useFactory: (options: FoundationOptions) => resolve(options, process.env, readMachine()),
-    },
     { provide: SEARCH, useValue: {} },
-    // the backend
-    {
-      provide: BACKEND,
-      inject: [CONFIG, LocalNode, Telemetry, Topologies, DiscoveryService, SEARCH],
-      useFactory: backendFor,
-    },
-    ...toolProviders(),
-    // cluster
-    {
-      provide: LocalNode,
-      inject: [CONFIG],
-      useFactory: (config: FoundationConfig) => new LocalNode(config),
-    },
-    {
-      provide: Topologies,
-      inject: [CONFIG, LocalNode],
-      useFactory: (config: FoundationConfig, node: LocalNode) => new Topologies(config, node),
-    },
-    {
-      provide: Membership,
-      inject: [LocalNode, CONFIG, BACKEND, Telemetry],
-      useFactory: (node: LocalNode, config: FoundationConfig, backend: Backend, telemetry: Telemetry) =>
-        new Membership(node, config, backend, telemetry),
-    },
-    // processes, calls, channels and services
-    {
-      provide: ProcessTable,
-      inject: [BACKEND, Membership, Telemetry],
-      useFactory: (backend: Backend, membership: Membership, telemetry: Telemetry) =>
-        new ProcessTable(backend, membership, telemetry),
-    },
-    {
-      provide: Supervisor,
-      inject: [BACKEND, Membership, ProcessTable, Telemetry],
-      useFactory: (backend: Backend, membership: Membership, table: ProcessTable, telemetry: Telemetry) =>
-        new Supervisor(backend, membership, table, telemetry),
-    },
-    {
-      provide: ProcessRegistry,
-      inject: [BACKEND, ProcessTable, Membership],
-      useFactory: (...parts: ConstructorParameters<typeof ProcessRegistry>) => new ProcessRegistry(...parts),
-    },
-    {
-      provide: NodeControl,
-      inject: [CONFIG, Membership, Supervisor],
-      useFactory: (...parts: ConstructorParameters<typeof NodeControl>) => new NodeControl(...parts),
-    },
-    {
-      provide: CallServer,
-      inject: [CONFIG, Supervisor, ServiceTargets, NodeControl, Telemetry],
-      useFactory: (
-        config: FoundationConfig,
-        supervisor: Supervisor,
-        services: ServiceTargets,
-        control: NodeControl,
-        telemetry: Telemetry,
-      ) => new CallServer(config, [supervisor, services, control], telemetry),
-    },
-    {
-      provide: CallClient,
-      inject: [CONFIG, LocalNode, BACKEND, Membership, CallServer, Telemetry],
-      useFactory: (...parts: ConstructorParameters<typeof CallClient>) => new CallClient(...parts),
-    },
-    {
-      provide: CallRouter,
-      inject: [CONFIG, BACKEND, ProcessRegistry, CallClient, Telemetry],
-      useFactory: (...parts: ConstructorParameters<typeof CallRouter>) => new CallRouter(...parts),
-    },
-    {
-      provide: ProcessManager,
-      inject: [CONFIG, BACKEND, Membership, ProcessTable, ProcessRegistry, Supervisor, CallRouter, NodeControl],
-      useFactory: (...parts: ConstructorParameters<typeof ProcessManager>) => {
-        const [, , membership, , , supervisor, calls] = parts;
-        supervisor.onMove(askNode(membership, calls));
-        return new ProcessManager(...parts);
-      },
-    },
-    {
-      provide: Channels,
-      inject: [CONFIG, LocalNode, BACKEND, Membership, Telemetry],
-      useFactory: (...parts: ConstructorParameters<typeof Channels>) => new Channels(...parts),
-    },
-    ServiceTargets,
-    {
-      provide: ServiceRegistry,
-      inject: [BACKEND, Membership, Telemetry],
-      useFactory: (...parts: ConstructorParameters<typeof ServiceRegistry>) => new ServiceRegistry(...parts),
-    },
-    {
-      provide: ServiceMesh,
-      inject: [BACKEND, Membership, ServiceRegistry, ServiceTargets, CallRouter, Telemetry],
-      useFactory: (...parts: ConstructorParameters<typeof ServiceMesh>) => new ServiceMesh(...parts),
-    },
-    // health and metrics
-    {
-      provide: HealthMonitor,
-      inject: [CONFIG, BACKEND, Membership, Topologies, ProcessTable, ServiceRegistry, ProcessRegistry],
-      useFactory: (...parts: ConstructorParameters<typeof HealthMonitor>) => new HealthMonitor(...parts),
-    },
-    {
-      provide: FoundationMetrics,
-      inject: [Telemetry, Membership, Supervisor, ServiceRegistry, Channels],
-      useFactory: (...parts: ConstructorParameters<typeof FoundationMetrics>) => new FoundationMetrics(...parts),
-    },
-    // the lifecycle
-    {
-      provide: FoundationLifecycle,
-      inject: [
-        CONFIG,
-        BACKEND,
-        DiscoveryService,
-        Topologies,
-        Membership,
-        ProcessTable,
-        Supervisor,
-        Channels,
-        CallClient,
-        ServiceRegistry,
-        ServiceMesh,
-        FoundationDrain,
-      ],
-      useFactory: (...parts: ConstructorParameters<typeof FoundationLifecycle>) => new FoundationLifecycle(...parts),
-    },
+    provide(NODE, [OPTIONS as Token<FoundationOptions>, Telemetry, DiscoveryService, SEARCH], assemble),
+    ...Object.entries(EXPOSED).map(([part, token]) => ofNode(token, (node) => node[part as keyof typeof EXPOSED])),
+    ...Object.entries(FoundationTools).map(([role, token]) =>
+      ofNode(token, ({ backend }) => backend.raw[role as keyof RawTools]),
+    ),
+    FoundationLifecycle,
   ],
-  exports: [
-    Telemetry,
-    Topologies,
-    Membership,
-    ProcessManager,
-    Channels,
-    ServiceMesh,
-    HealthMonitor,
-    FoundationMetrics,
-    ...Object.values(FoundationTools),
-  ],
+  exports: [Telemetry, ...Object.values(EXPOSED), ...Object.values(FoundationTools)],
 })
 export class FoundationModule extends ConfigurableModuleClass {
   /**
@@ -240,29 +109,11 @@ export class FoundationModule extends ConfigurableModuleClass {
   }
 }
 
-/** The search for Redis comes first, where nothing names one. */
-async function backendFor(
-  config: FoundationConfig,
-  node: NodeIdentity,
-  telemetry: Telemetry,
-  topologies: Topologies,
-  discovery: DiscoveryService,
-  special: Partial<Search>,
-): Promise<Backend> {
-  if (config.backend === 'local') return createBackend(config, node, telemetry);
-  const { findRedis } = await import('./locator/redis.locator.js');
-  const { findApplicationRedis } = await import('./locator/application.redis.js');
-  const search = { application: () => findApplicationRedis(discovery, BACKEND), ...special };
-  return createBackend(await findRedis(config, topologies, search), node, telemetry);
-}
-
 /** Adds a provider for every process that some class of the application wants injected. */
 function withRemotes(module: DynamicModule): DynamicModule {
-  const remotes = [...injectedProcesses()].map(([token, type]) => ({
-    provide: token,
-    inject: [CallRouter],
-    useFactory: (calls: CallRouter) => remote(calls, { name: nameOf(type), type }),
-  }));
+  const remotes = [...injectedProcesses()].map(([token, type]) =>
+    ofNode(token, ({ calls }) => remote(calls, { name: nameOf(type), type })),
+  );
   return {
     ...module,
     providers: [...(module.providers ?? []), ...remotes],
@@ -270,10 +121,30 @@ function withRemotes(module: DynamicModule): DynamicModule {
   };
 }
 
-function toolProviders(): FactoryProvider[] {
-  return Object.entries(FoundationTools).map(([role, token]) => ({
-    provide: token,
-    inject: [BACKEND],
-    useFactory: (backend: Backend) => backend.raw[role as keyof RawTools],
-  }));
+function assemble(
+  options: FoundationOptions,
+  telemetry: Telemetry,
+  discovery: DiscoveryService,
+  special: Partial<Search>,
+): Promise<NodeParts> {
+  const application: Search['application'] = async () => {
+    const { findApplicationRedis } = await import('./locator/application.redis.js');
+    return findApplicationRedis(discovery, NODE);
+  };
+  return assembleNode(resolve(options, process.env, readMachine()), telemetry, { application, ...special });
+}
+
+/** The compiler checks that each token stands for the parameter at its place. */
+function provide<const D extends readonly Token<unknown>[]>(
+  token: Token<unknown>,
+  inject: D,
+  useFactory: (...given: Given<D>) => unknown,
+): FactoryProvider {
+  return { provide: token, inject: [...inject], useFactory };
+}
+
+type Given<D> = { [I in keyof D]: D[I] extends Token<infer T> ? T : never };
+
+function ofNode(provide: InjectionToken, useFactory: (node: NodeParts) => unknown): FactoryProvider {
+  return { provide, inject: [NODE], useFactory };
 }

@@ -1,0 +1,98 @@
+/**
+ * What the decorators of the application declare: found once, subscribed and registered all or none.
+ * Used by the lifecycle; underneath the explorers of processes, channels and services.
+ */
+import type { Type } from '@nestjs/common';
+import type { DiscoveryService } from '@nestjs/core';
+import type { Subscription } from './channels/channel.js';
+import { exploreChannelNames, exploreChannels, handlersOf, type DeclaredHandler } from './channels/channel.explorer.js';
+import { HandlerGoneError } from './channels/receiving/handler.gone.js';
+import type { NodeParts } from './node.parts.js';
+import { exploreProcesses, metadataOf } from './processes/process.explorer.js';
+import type { ProcessSpec } from './processes/process.specification.js';
+import type { Instance } from './processes/supervision/instance.js';
+import { exploreServices, servicesOf, type DeclaredService } from './services/service.explorer.js';
+import type { ServiceHandle } from './services/service.js';
+
+/** See the file header. */
+export class Declarations {
+  constructor(
+    private readonly parts: Pick<NodeParts, 'config' | 'supervisor' | 'channels' | 'mesh'>,
+    private readonly discovery: DiscoveryService,
+  ) {}
+
+  /** The declared processes. The supervisor knows their classes from here on, and what is to happen around an instance. */
+  processes(): ProcessSpec[] {
+    const { config, supervisor } = this.parts;
+    const processes = exploreProcesses(this.discovery, config.processes);
+    supervisor.know(processes.classes);
+    // A process hears its channels, and is a service, only while it runs here.
+    supervisor.onInstance(async (target, instance) => {
+      const handlers = handlersOf(target).map((declared) => handledBy(instance, target, declared));
+      const subscriptions = await this.#subscribe(handlers);
+      return async () => void (await Promise.all(subscriptions.map((subscription) => subscription.unsubscribe())));
+    });
+    supervisor.onInstance(async (target) => {
+      const handles = await this.#register(servicesOf(target));
+      return async () => void (await Promise.all(handles.map((handle) => handle.deregister())));
+    });
+    return processes.specs;
+  }
+
+  /** Subscribes the handlers of all shared providers; sees that also those of processes name channels that exist. */
+  async subscribe(): Promise<void> {
+    const handlers = exploreChannels(this.discovery, isProcess);
+    for (const channel of exploreChannelNames(this.discovery)) this.parts.channels.requireDeclared(channel);
+    await this.#subscribe(handlers);
+  }
+
+  /** Registers the services of all shared providers. */
+  async register(): Promise<void> {
+    await this.#register(exploreServices(this.discovery, isProcess));
+  }
+
+  /** All or none: when one cannot be subscribed, those that could are taken back. */
+  async #subscribe(handlers: readonly DeclaredHandler[]): Promise<Subscription[]> {
+    const outcomes = await Promise.allSettled(
+      handlers.map(({ channel, options, handler }) => this.parts.channels.subscribe(channel, handler, options)),
+    );
+    const subscriptions = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []));
+    const failed = outcomes.find((outcome) => outcome.status === 'rejected');
+    if (failed === undefined) return subscriptions;
+    await Promise.all(subscriptions.map((subscription) => subscription.unsubscribe()));
+    throw failed.reason;
+  }
+
+  /** All or none, as above. */
+  async #register(services: readonly DeclaredService[]): Promise<ServiceHandle[]> {
+    const outcomes = await Promise.allSettled(
+      services.map(({ name, target, capabilities, metadata }) =>
+        this.parts.mesh.registerService(name, target, capabilities, metadata),
+      ),
+    );
+    const handles = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []));
+    const failed = outcomes.find((outcome) => outcome.status === 'rejected');
+    if (failed === undefined) return handles;
+    await Promise.allSettled(handles.map((handle) => handle.deregister()));
+    throw failed.reason;
+  }
+}
+
+/**
+ * INVARIANT (I1): a handler of a process is user code of its instance. So none begins for an instance that ends or whose lease
+ * is not held, and the end of the instance waits for those under way as it does for calls; otherwise they would go on beside
+ * the next owner.
+ */
+function handledBy(instance: Instance, target: object, declared: DeclaredHandler): DeclaredHandler {
+  return {
+    ...declared,
+    handler: (message, meta) => {
+      if (instance.target !== target) throw new HandlerGoneError(instance.spec.name);
+      return instance.call(() => declared.handler(message, meta));
+    },
+  };
+}
+
+function isProcess(type: Type<unknown>): boolean {
+  return metadataOf(type) !== undefined;
+}

@@ -1,0 +1,85 @@
+/**
+ * The composition root: the one place that makes the parts of a node and gives them to each other.
+ * The module exposes them and the lifecycle starts them; the observer of the command line starts only those that read.
+ */
+import type { Type } from '@nestjs/common';
+import { createBackend } from './backend/create.backend.js';
+import { CallClient } from './calls/call.client.js';
+import { CallRouter } from './calls/call.router.js';
+import { CallServer } from './calls/call.server.js';
+import { Channels } from './channels/channels.js';
+import { LocalNode } from './cluster/local.node.js';
+import { Membership } from './cluster/membership.js';
+import { Topologies } from './cluster/topologies/topologies.js';
+import type { FoundationConfig } from './config/options.js';
+import { HealthMonitor } from './health/health.monitor.js';
+import type { Search } from './locator/redis.locator.js';
+import { FoundationMetrics } from './metrics/foundation.metrics.js';
+import { NodeControl, askNode } from './processes/node.control.js';
+import { ProcessManager } from './processes/process.manager.js';
+import { ProcessRegistry } from './processes/process.registry.js';
+import { ProcessTable } from './processes/process.table.js';
+import { Supervisor } from './processes/supervision/supervisor.js';
+import { ServiceMesh } from './services/service.mesh.js';
+import { ServiceRegistry } from './services/service.registry.js';
+import { ServiceTargets } from './services/service.targets.js';
+import type { Telemetry } from './telemetry/telemetry.js';
+
+/** A token that says what it stands for. */
+export type Token<T> = (symbol & { readonly standsFor?: T }) | Type<T>;
+
+/** Of the parts of this node; not exported by the module. */
+export const NODE: Token<NodeParts> = Symbol.for('foundation:node');
+
+/** What {@link assembleNode} makes; nothing of it has joined, owns or reads anything yet. */
+export type NodeParts = Awaited<ReturnType<typeof assembleNode>>;
+
+/**
+ * Finds Redis, makes the backend and puts the parts of a node together, floor by floor.
+ *
+ * Underneath: `findRedis` where the configuration names no Redis, then `createBackend`, whose connections begin to open.
+ *
+ * @throws RedisNotFoundError, `FoundationConfigError` and `MissingPackageError`.
+ */
+export async function assembleNode(given: FoundationConfig, telemetry: Telemetry, search: Partial<Search> = {}) {
+  const node = new LocalNode(given);
+  const topologies = new Topologies(given, node);
+  const config = await withPlace(given, topologies, search);
+  const backend = await createBackend(config, node, telemetry);
+  const membership = new Membership(node, config, backend, telemetry);
+
+  const table = new ProcessTable(backend, membership, telemetry);
+  const supervisor = new Supervisor(backend, membership, table, telemetry);
+  const registry = new ProcessRegistry(backend, table, membership);
+  const control = new NodeControl(config, membership, supervisor);
+
+  const targets = new ServiceTargets();
+  // What only looks on has nothing to be called, not even itself.
+  const callees = config.observes === true ? [] : [supervisor, targets, control];
+  const server = new CallServer(config, callees, telemetry);
+  const client = new CallClient(config, node, backend, membership, server, telemetry);
+  const calls = new CallRouter(config, backend, registry, client, telemetry);
+  supervisor.onMove(askNode(membership, calls));
+
+  const processes = new ProcessManager(config, backend, membership, table, registry, supervisor, calls, control);
+  const channels = new Channels(config, node, backend, membership, telemetry);
+  const services = new ServiceRegistry(backend, membership, telemetry);
+  const mesh = new ServiceMesh(backend, membership, services, targets, calls, telemetry);
+  const health = new HealthMonitor(config, backend, membership, topologies, table, services, registry);
+  const metrics = new FoundationMetrics(telemetry, membership, supervisor, services, channels);
+  return {
+    ...{ config, backend, topologies, membership, table, registry, supervisor, client, calls },
+    ...{ processes, channels, services, mesh, health, metrics },
+  };
+}
+
+/** Loads the search only where there is something to look for; a single process loads nothing of Redis. */
+async function withPlace(
+  config: FoundationConfig,
+  topologies: Topologies,
+  search: Partial<Search>,
+): Promise<FoundationConfig> {
+  if (config.backend === 'local') return config;
+  const { findRedis } = await import('./locator/redis.locator.js');
+  return findRedis(config, topologies, search);
+}
