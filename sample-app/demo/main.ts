@@ -7,9 +7,9 @@ import { once } from 'node:events';
 import { parseArgs } from 'node:util';
 import { Cluster } from './cluster.js';
 import type { DemoNode } from './node.js';
-import { provideRedis, type DemoRedis } from './redis.js';
+import { type DemoRedis, provideRedis } from './redis.js';
 import { tell } from './scenario.js';
-import { render, summarize, unmet, type Facts } from './summary.js';
+import { type Facts, render, summarize, unmet } from './summary.js';
 import { Table } from './table.js';
 import { monotonicMs } from './until.js';
 

@@ -1,7 +1,7 @@
 /**
  * One node of the demo: the built sample application in a process of its own, which reports over IPC.
  */
-import { fork, type ChildProcess } from 'node:child_process';
+import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';

@@ -1,10 +1,10 @@
 /**
  * The Redis of the demo: the one the environment names, else a server on the PATH, else the embedded one.
  */
+import { execFileSync } from 'node:child_process';
 import { accessSync, constants, readFileSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { basename, delimiter, dirname, join } from 'node:path';
-import { execFileSync } from 'node:child_process';
 import { Redis } from 'ioredis';
 import { startServer } from './redis.server.js';
 

@@ -4,7 +4,7 @@
 import { randomInt } from 'node:crypto';
 import type { Status } from '../src/status.controller.js';
 import type { Cluster } from './cluster.js';
-import { ownerships, type Ownership } from './history.js';
+import { type Ownership, ownerships } from './history.js';
 import type { Facts } from './summary.js';
 import type { Table } from './table.js';
 import { NotInTimeError, until } from './until.js';

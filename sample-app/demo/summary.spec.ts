@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { messagesLost, overlapsOf, ownerships, type Happening } from './history.js';
-import { summarize, unmet, type Facts } from './summary.js';
+import { type Happening, messagesLost, overlapsOf, ownerships } from './history.js';
+import { type Facts, summarize, unmet } from './summary.js';
 
 const name = 'price-feed';
 

@@ -1,7 +1,7 @@
 /**
  * Pure: what the demo saw → its summary, and which expectations were not met.
  */
-import { messagesLost, ownerships, overlapsOf, type EpochCount, type Happening, type Ownership } from './history.js';
+import { type EpochCount, type Happening, messagesLost, overlapsOf, type Ownership, ownerships } from './history.js';
 
 /** What the demo knows at its end. */
 export interface Facts {

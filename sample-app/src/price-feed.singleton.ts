@@ -5,11 +5,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
 import {
   Channels,
-  RedisUnavailableError,
-  Singleton,
   type OnProcessStart,
   type OnProcessStop,
   type ProcessContext,
+  RedisUnavailableError,
+  Singleton,
   type StopReason,
 } from 'nestjs-foundation';
 import { PriceBoard } from './price-board.js';

@@ -3,14 +3,14 @@
  */
 import { Controller, Get } from '@nestjs/common';
 import {
-  Membership,
-  ProcessManager,
-  RedisUnavailableError,
   type Member,
+  Membership,
   type NodeState,
   type ProcessInfo,
+  ProcessManager,
+  RedisUnavailableError,
 } from 'nestjs-foundation';
-import { PriceBoard, type EpochCount, type SeenTick } from './price-board.js';
+import { type EpochCount, PriceBoard, type SeenTick } from './price-board.js';
 
 /** The answer of `GET /status`. */
 export interface Status {

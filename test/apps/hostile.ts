@@ -10,16 +10,16 @@ import {
   Channels,
   FoundationMetrics,
   FoundationModule,
+  type FoundationModuleAsyncOptions,
+  type FoundationOptions,
   Membership,
+  type MessageHandler,
+  type ProcessContext,
   ProcessManager,
   resolve,
   ServiceMesh,
   Telemetry,
-  type FoundationModuleAsyncOptions,
-  type FoundationOptions,
-  type ProcessContext,
   type TopologyStrategy,
-  type MessageHandler,
 } from 'nestjs-foundation';
 import { eventually } from 'nestjs-foundation/testing';
 import { hostileFunctions, hostileValues } from '../support/hostile.js';

@@ -10,7 +10,7 @@ import {
   type RemoteCalls,
 } from 'nestjs-foundation';
 import type { HistoryRecorder } from 'nestjs-foundation/testing';
-import { COUNTERS, type CounterCalls } from './node.counters.js';
+import { type CounterCalls, COUNTERS } from './node.counters.js';
 
 const CALL_EVERY_MS = 80;
 const TIMEOUT_MS = 1500;

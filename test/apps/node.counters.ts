@@ -2,7 +2,7 @@
 // planned move, and writes both down. One class for each way to be owned: a singleton, a transient one, replicas, partitions.
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Type } from '@nestjs/common';
-import { Callable, Partitioned, Replicated, Singleton, type ProcessContext } from 'nestjs-foundation';
+import { Callable, Partitioned, type ProcessContext, Replicated, Singleton } from 'nestjs-foundation';
 import { Ticking } from './node.processes.js';
 
 /** What `count` answers. */

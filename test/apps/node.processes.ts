@@ -2,7 +2,7 @@
 // library offers for it. Which of them a node has is chosen by its environment.
 import { setTimeout as delay } from 'node:timers/promises';
 import { Injectable, type Type } from '@nestjs/common';
-import { Singleton, type OnProcessStart, type OnProcessStop, type ProcessContext } from 'nestjs-foundation';
+import { type OnProcessStart, type OnProcessStop, type ProcessContext, Singleton } from 'nestjs-foundation';
 import { historyNow, type HistoryRecorder } from 'nestjs-foundation/testing';
 import type { CrashMode, WriteOutcome } from '../support/node.protocol.js';
 

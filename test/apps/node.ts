@@ -2,23 +2,24 @@
 // Its history goes to a file, so that what it did is known even when it is killed.
 import 'reflect-metadata';
 import type { AddressInfo, Server } from 'node:net';
-import { ConsoleLogger, Module, type INestApplication } from '@nestjs/common';
+import { ConsoleLogger, type INestApplication, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import {
   Channels,
   FoundationModule,
+  type FoundationOptions,
   FoundationTools,
   Membership,
   ProcessManager,
-  Telemetry,
-  ServiceMesh,
-  type FoundationOptions,
   type ProcessRef,
+  ServiceMesh,
+  Telemetry,
 } from 'nestjs-foundation';
-import { historyFile, historyNow, recordHistory, type HistoryRecorder } from 'nestjs-foundation/testing';
+import { historyFile, historyNow, type HistoryRecorder, recordHistory } from 'nestjs-foundation/testing';
+import { hostileError } from '../support/hostile.errors.js';
 import {
-  ENV,
   type CrashMode,
+  ENV,
   type Failure,
   type FromNode,
   type NodeCommands,
@@ -29,7 +30,6 @@ import { callForEver } from './node.caller.js';
 import { COUNTERS } from './node.counters.js';
 import { Extra, Job, Journal, processClasses } from './node.processes.js';
 import { listen, talkForEver } from './node.talk.js';
-import { hostileError } from '../support/hostile.errors.js';
 
 const clock = Date.now;
 const LOOK_EVERY_MS = Number(process.env[ENV.lookEvery] ?? 100);

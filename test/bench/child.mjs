@@ -1,8 +1,8 @@
 // One process of a peer, forked by team.mjs and asked over IPC. It loads nothing but its own peer.
-import { calls, Sender } from './sending.mjs';
-import { Receiver } from './receiving.mjs';
-import { payloads } from './payloads.mjs';
 import { isDeepStrictEqual } from 'node:util';
+import { payloads } from './payloads.mjs';
+import { Receiver } from './receiving.mjs';
+import { calls, Sender } from './sending.mjs';
 
 const { module, peer: name, part, env } = JSON.parse(process.argv[2]);
 const peer = Object.values(await import(module)).find((each) => each.name === name);

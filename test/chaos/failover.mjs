@@ -3,7 +3,7 @@
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import { eventually, historyNow } from 'nestjs-foundation/testing';
-import { TestCluster, msBetween, quantiles } from '../../dist/test/support/cluster.js';
+import { msBetween, quantiles, TestCluster } from '../../dist/test/support/cluster.js';
 
 const { values } = parseArgs({
   options: {

@@ -5,10 +5,10 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { eventually, historyNow } from 'nestjs-foundation/testing';
-import { TestCluster, msBetween, passed } from '../../dist/test/support/cluster.js';
+import { msBetween, passed, TestCluster } from '../../dist/test/support/cluster.js';
 import { Actions, LONGEST_LEASE_MS } from './history.actions.mjs';
 import { figuresOf } from './history.figures.mjs';
-import { ALL_SLOTS, NODES, SLOTS, describeAction, planOf } from './history.plan.mjs';
+import { ALL_SLOTS, describeAction, NODES, planOf, SLOTS } from './history.plan.mjs';
 
 const LAST_ACTIONS = 40;
 const MOST_SHOWN = 50;

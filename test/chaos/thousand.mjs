@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { eventually, historyNow } from 'nestjs-foundation/testing';
-import { TestCluster, msBetween } from '../../dist/test/support/cluster.js';
+import { msBetween, TestCluster } from '../../dist/test/support/cluster.js';
 
 const { values } = parseArgs({
   options: { singletons: { type: 'string', default: '1000' }, rest: { type: 'string', default: '20' } },

@@ -2,8 +2,8 @@
 // is a member again when the way is back.
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { eventually, historyNow } from 'nestjs-foundation/testing';
-import { TestCluster, msBetween, passed } from '../support/cluster.js';
-import { TcpProxy, type ProxyMode } from '../support/tcp-proxy.js';
+import { msBetween, passed, TestCluster } from '../support/cluster.js';
+import { type ProxyMode, TcpProxy } from '../support/tcp-proxy.js';
 
 const NAMES = ['a', 'b', 'c'];
 const FENCE_GAP_MS = 50;

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { eventually, historyNow } from 'nestjs-foundation/testing';
 import type { Browser, Locator, Page } from 'playwright-core';
 import { findChromium, startChromium } from '../support/browser.js';
-import { TestCluster, msBetween } from '../support/cluster.js';
+import { msBetween, TestCluster } from '../support/cluster.js';
 import { ENV } from '../support/node.protocol.js';
 import { secret } from '../support/secrets.js';
 

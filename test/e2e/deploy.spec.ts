@@ -1,6 +1,6 @@
 // The sample application as deploy/kubernetes and the Dockerfile start it: their environment, rights, probes, health check and
 // command, as one process for each pod, beside a small API server and a Redis with a password.
-import { spawn, type ChildProcess } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -20,7 +20,7 @@ import {
 } from '../support/deploy.js';
 import { freePort } from '../support/free-port.js';
 import { RUNNING, TestKubernetes } from '../support/kubernetes.js';
-import { startServer, type RedisServer } from '../support/redis-server.js';
+import { type RedisServer, startServer } from '../support/redis-server.js';
 import { REDIS_PASSWORD, requireNoLeak, secret } from '../support/secrets.js';
 
 const START_MS = 60_000;

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { eventually } from 'nestjs-foundation/testing';
-import { Network, type Machine } from '../support/network.js';
+import { type Machine, Network } from '../support/network.js';
 import { NodeProcess } from '../support/node.process.js';
 import { requireNoLeak, secret } from '../support/secrets.js';
 

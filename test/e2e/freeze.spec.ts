@@ -2,7 +2,7 @@
 // SIGSTOP of the owner: shorter than its lease nothing happens; longer, it wakes up as a stale owner and must do nothing.
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { historyNow } from 'nestjs-foundation/testing';
-import { TestCluster, msBetween, passed } from '../support/cluster.js';
+import { msBetween, passed, TestCluster } from '../support/cluster.js';
 
 const NAMES = ['a', 'b', 'c'];
 

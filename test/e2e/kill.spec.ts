@@ -2,7 +2,7 @@
 // SIGKILL of the owner, again and again: somebody else takes over, alone, with a higher epoch.
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { eventually } from 'nestjs-foundation/testing';
-import { TestCluster, msBetween, summary } from '../support/cluster.js';
+import { msBetween, summary, TestCluster } from '../support/cluster.js';
 
 const NAMES = ['a', 'b', 'c'];
 const KILLS = 20;

@@ -2,7 +2,7 @@
 // and afterwards everything is there again, from what the nodes know.
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { eventually, historyNow } from 'nestjs-foundation/testing';
-import { TestCluster, msBetween, passed } from '../support/cluster.js';
+import { msBetween, passed, TestCluster } from '../support/cluster.js';
 import type { Owner } from '../support/node.protocol.js';
 
 const NAMES = ['a', 'b', 'c'];

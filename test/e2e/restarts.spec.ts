@@ -2,7 +2,7 @@
 // What follows a crash, a completion and a death: restart policies, backoff, escalation, and calls from another node.
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { eventually, historyNow } from 'nestjs-foundation/testing';
-import { TestCluster, msBetween, passed } from '../support/cluster.js';
+import { msBetween, passed, TestCluster } from '../support/cluster.js';
 import type { CrashMode } from '../support/node.protocol.js';
 
 const NAMES = ['a', 'b', 'c'];

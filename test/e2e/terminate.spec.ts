@@ -1,7 +1,7 @@
 // @redis any-topology
 // SIGTERM of the owner: it stops its work, hands the name on and leaves nothing behind.
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { TestCluster, msBetween, summary } from '../support/cluster.js';
+import { msBetween, summary, TestCluster } from '../support/cluster.js';
 
 const NAMES = ['a', 'b', 'c'];
 const ROUNDS = 6;

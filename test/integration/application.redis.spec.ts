@@ -1,24 +1,24 @@
 // @redis embedded-ok
 // An application that has a Redis already: Foundation finds it among its providers, and makes connections of its own like it.
 import { setTimeout as pause } from 'node:timers/promises';
-import { BullModule, getQueueToken } from '@nestjs/bullmq';
-import { Injectable, Logger, type DynamicModule, type LoggerService } from '@nestjs/common';
-import { Test, type TestingModule } from '@nestjs/testing';
 import { afterEach, describe, expect, it } from '@jest/globals';
+import { BullModule, getQueueToken } from '@nestjs/bullmq';
+import { type DynamicModule, Injectable, Logger, type LoggerService } from '@nestjs/common';
+import { Test, type TestingModule } from '@nestjs/testing';
 import type { Queue } from 'bullmq';
 import { Redis, type RedisOptions } from 'ioredis';
 import {
   FoundationModule,
+  type FoundationOptions,
   FoundationTools,
   Membership,
   ProcessManager,
   Singleton,
-  type FoundationOptions,
 } from 'nestjs-foundation';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
 import { freePort } from '../support/free-port.js';
-import { startServer, type RedisServer } from '../support/redis-server.js';
-import { LEASE, MEMBERSHIP, closeLater, onOwnRedis, type CapturedLog, type Provider } from './bench.js';
+import { type RedisServer, startServer } from '../support/redis-server.js';
+import { type CapturedLog, closeLater, LEASE, MEMBERSHIP, onOwnRedis, type Provider } from './bench.js';
 
 @Singleton({ name: 'feed' })
 class Feed {}

@@ -1,24 +1,24 @@
 // What the integration specs share: backends and applications on a Redis of the spec's own, each with a log of its own.
 import 'reflect-metadata';
+import { afterAll, afterEach, beforeAll, beforeEach } from '@jest/globals';
 import { Logger, type LoggerService } from '@nestjs/common';
 import { Test, type TestingModule } from '@nestjs/testing';
-import { afterAll, afterEach, beforeAll, beforeEach } from '@jest/globals';
 import {
   Callable,
-  FoundationModule,
-  Membership,
-  Telemetry,
   type FoundationEvents,
+  FoundationModule,
   type FoundationOptions,
+  Membership,
   type ProcessContext,
+  Telemetry,
 } from 'nestjs-foundation';
+import type { Backend } from '../../libs/foundation/src/backend/backend.js';
+import { createBackend } from '../../libs/foundation/src/backend/create.backend.js';
 import { LocalNode } from '../../libs/foundation/src/cluster/local.node.js';
 import { resolve } from '../../libs/foundation/src/config/resolve.js';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
-import { createBackend } from '../../libs/foundation/src/backend/create.backend.js';
-import type { Backend } from '../../libs/foundation/src/backend/backend.js';
-import { keysOf, type Keys } from '../../libs/foundation/src/wire/keys.js';
-import { startRedis, type RedisServer } from '../support/redis-server.js';
+import { type Keys, keysOf } from '../../libs/foundation/src/wire/keys.js';
+import { type RedisServer, startRedis } from '../support/redis-server.js';
 import { requireNoLeak } from '../support/secrets.js';
 
 export type Provider = NonNullable<Parameters<typeof Test.createTestingModule>[0]['providers']>[number];

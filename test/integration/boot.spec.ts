@@ -1,10 +1,10 @@
 // Starts that go wrong: what waiting cannot mend ends the start, what it can does not. And no secret in any text.
-import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { once } from 'node:events';
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { inspect } from 'node:util';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { Logger } from '@nestjs/common';
 import { Redis } from 'ioredis';
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import {
   Channels,
   FoundationError,
@@ -21,9 +21,9 @@ import {
 import { Channel } from 'nestjs-foundation';
 import { aclRule } from '../../libs/foundation/src/backend/redis/redis.acl.js';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
-import { startRedis, type RedisServerOptions } from '../support/redis-server.js';
+import { type RedisServerOptions, startRedis } from '../support/redis-server.js';
 import { secret } from '../support/secrets.js';
-import { CapturedLog, boot, closeAll, closeLater, freshName, settle } from './bench.js';
+import { boot, CapturedLog, closeAll, closeLater, freshName, settle } from './bench.js';
 
 const PASSWORD = secret('p4ss-w0rd!/very secret');
 let log: CapturedLog;

@@ -1,7 +1,7 @@
 // @redis any-topology
 // Remote calls between nodes: applications in this process, each a node of a cluster on real Redis.
-import { Injectable } from '@nestjs/common';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { Injectable } from '@nestjs/common';
 import {
   Callable,
   CallInterruptedError,
@@ -9,17 +9,17 @@ import {
   CallTimeoutError,
   InjectSingleton,
   Membership,
-  ProcessManager,
-  RemoteError,
-  Singleton,
   type ProcessContext,
+  ProcessManager,
   type ProcessRef,
   type Remote,
+  RemoteError,
+  Singleton,
 } from 'nestjs-foundation';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
 import { keysOf } from '../../libs/foundation/src/wire/keys.js';
 import type { RedisServer } from '../support/redis-server.js';
-import { boot, formed, type Booted, onOwnRedis } from './bench.js';
+import { boot, type Booted, formed, onOwnRedis } from './bench.js';
 
 let calls: { method: string; node: string }[] = [];
 let release: (() => void)[] = [];

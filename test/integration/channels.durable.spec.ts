@@ -1,25 +1,25 @@
 // Durable channels: at least once, on Redis Streams, and the same API without a cluster.
+import { describe, expect, it } from '@jest/globals';
 import { IsInt } from 'class-validator';
 import { Redis } from 'ioredis';
-import { describe, expect, it } from '@jest/globals';
 import {
   ArgumentError,
   Channel,
   Channels,
-  RedisUnavailableError,
   type FoundationOptions,
   type MessageHandler,
   type MessageMeta,
+  RedisUnavailableError,
   type SubscribeOptions,
 } from 'nestjs-foundation';
-import { eventually } from '../../libs/foundation/src/testing/eventually.js';
-import type { Keys } from '../../libs/foundation/src/wire/keys.js';
 import { RedisStreams } from '../../libs/foundation/src/backend/streams/redis.streams.js';
 import { createSigner } from '../../libs/foundation/src/security/signer.js';
+import { eventually } from '../../libs/foundation/src/testing/eventually.js';
+import type { Keys } from '../../libs/foundation/src/wire/keys.js';
+import { type RedisServer, startRedis } from '../support/redis-server.js';
 import { secret } from '../support/secrets.js';
-import { startRedis, type RedisServer } from '../support/redis-server.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
-import { CapturedLog, boot, closeLater, settle, type Booted, onOwnRedis } from './bench.js';
+import { boot, type Booted, CapturedLog, closeLater, onOwnRedis, settle } from './bench.js';
 
 let server: RedisServer;
 let appName: string;

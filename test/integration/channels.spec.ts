@@ -1,15 +1,15 @@
 // Channels between several applications in this one process, on real Redis.
+import { describe, expect, it } from '@jest/globals';
 import { IsInt } from 'class-validator';
 import { Redis } from 'ioredis';
-import { describe, expect, it } from '@jest/globals';
 import {
   AcknowledgementError,
+  type BroadcastOptions,
   Channel,
   Channels,
-  Membership,
-  type BroadcastOptions,
   type FoundationOptions,
   type Gap,
+  Membership,
   type MessageHandler,
   type MessageMeta,
   type SubscribeOptions,
@@ -19,7 +19,7 @@ import { eventually } from '../../libs/foundation/src/testing/eventually.js';
 import type { Keys } from '../../libs/foundation/src/wire/keys.js';
 import type { RedisServer } from '../support/redis-server.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
-import { boot, closeLater, formed, type Booted, onOwnRedis } from './bench.js';
+import { boot, type Booted, closeLater, formed, onOwnRedis } from './bench.js';
 
 let server: RedisServer;
 let appName: string;

@@ -2,12 +2,12 @@
 import { describe, expect, it } from '@jest/globals';
 import { loadAllYaml } from '@kubernetes/client-node';
 import { Redis } from 'ioredis';
-import { ProcessManager, Singleton, type FoundationOptions } from 'nestjs-foundation';
+import { type FoundationOptions, ProcessManager, Singleton } from 'nestjs-foundation';
 import { eventually } from 'nestjs-foundation/testing';
 import type { Keys } from '../../libs/foundation/src/wire/keys.js';
 import { FakeConsul } from '../support/consul-agent.js';
 import { TestKubernetes } from '../support/kubernetes.js';
-import { startServer, type RedisServer } from '../support/redis-server.js';
+import { type RedisServer, startServer } from '../support/redis-server.js';
 import { secret } from '../support/secrets.js';
 import { boot, closeLater, formed, onOwnRedis, settle } from './bench.js';
 import { command } from './command.js';

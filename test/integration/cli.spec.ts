@@ -1,20 +1,20 @@
 // The command line against clusters of applications: what it shows, what it changes, and that nobody sees it.
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import {
+  type FoundationOptions,
   Partitioned,
+  type ProcessContext,
   ProcessManager,
   Replicated,
   Service,
   Singleton,
-  type FoundationOptions,
-  type ProcessContext,
 } from 'nestjs-foundation';
 import { eventually } from 'nestjs-foundation/testing';
 import type { Snapshot } from '../../libs/foundation/src/cli/snapshot.js';
 import type { Keys } from '../../libs/foundation/src/wire/keys.js';
-import { startServer, type RedisServer } from '../support/redis-server.js';
+import { type RedisServer, startServer } from '../support/redis-server.js';
 import { secret } from '../support/secrets.js';
-import { boot, closeLater, formed, onOwnRedis, type Booted } from './bench.js';
+import { boot, type Booted, closeLater, formed, onOwnRedis } from './bench.js';
 import { command, type Ran } from './command.js';
 
 @Singleton({ name: 'feed' })

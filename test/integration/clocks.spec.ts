@@ -7,8 +7,8 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { Membership, ProcessManager, Singleton } from 'nestjs-foundation';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
-import { startServer, type RedisServer } from '../support/redis-server.js';
-import { CapturedLog, Teller, boot, closeAll, formed, freshName, settle, type Booted } from './bench.js';
+import { type RedisServer, startServer } from '../support/redis-server.js';
+import { boot, type Booted, CapturedLog, closeAll, formed, freshName, settle, Teller } from './bench.js';
 
 const SHIM = `
 #define _GNU_SOURCE

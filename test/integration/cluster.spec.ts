@@ -1,25 +1,25 @@
 // Two Nest applications in this one process are two nodes of a cluster on real Redis.
+import { beforeEach, describe, expect, it } from '@jest/globals';
 import { Injectable, type Type } from '@nestjs/common';
 import { Redis } from 'ioredis';
-import { beforeEach, describe, expect, it } from '@jest/globals';
 import {
   Channel,
   Channels,
   DuplicateNodeError,
   Membership,
   MessageError,
+  type MessageMeta,
+  type ProcessContext,
   ProcessManager,
   ProcessStartError,
   Singleton,
-  UnknownProcessError,
-  type MessageMeta,
-  type ProcessContext,
   type SingletonOptions,
+  UnknownProcessError,
 } from 'nestjs-foundation';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
 import type { Keys } from '../../libs/foundation/src/wire/keys.js';
 import type { RedisServer } from '../support/redis-server.js';
-import { CapturedLog, boot, closeLater, formed, freshName, type Booted, onOwnRedis } from './bench.js';
+import { boot, type Booted, CapturedLog, closeLater, formed, freshName, onOwnRedis } from './bench.js';
 
 let server: RedisServer;
 let appName: string;

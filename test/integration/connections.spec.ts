@@ -1,21 +1,21 @@
 // The matrix of connections: each one of a node × how it breaks × when. One cluster for each fault: a node per role whose
 // connection of that role alone is broken, and a witness that nothing happens to. Outcomes are asserted, never times.
-import { Injectable, type OnModuleInit, type Type } from '@nestjs/common';
 import { beforeEach, describe, expect, it } from '@jest/globals';
+import { Injectable, type OnModuleInit, type Type } from '@nestjs/common';
 import {
   Channel,
   Channels,
+  type FoundationOptions,
   HealthMonitor,
   Membership,
   ProcessManager,
   Singleton,
-  type FoundationOptions,
 } from 'nestjs-foundation';
-import { eventually } from '../../libs/foundation/src/testing/eventually.js';
 import { aclRule } from '../../libs/foundation/src/backend/redis/redis.acl.js';
+import { eventually } from '../../libs/foundation/src/testing/eventually.js';
 import type { RedisServer } from '../support/redis-server.js';
-import { TcpProxy, type RoleFault } from '../support/tcp-proxy.js';
-import { CapturedLog, Teller, boot, closeLater, formed, onOwnRedis, type Booted } from './bench.js';
+import { type RoleFault, TcpProxy } from '../support/tcp-proxy.js';
+import { boot, type Booted, CapturedLog, closeLater, formed, onOwnRedis, Teller } from './bench.js';
 
 const ROLES = ['leases', 'control', 'publisher', 'subscriber', 'worker', 'stream'] as const;
 type Role = (typeof ROLES)[number];

@@ -1,24 +1,24 @@
 // What nodes must share: nodes with other times, numbers and versions beside each other on a real Redis, and clocks that jump.
 import { describe, expect, it } from '@jest/globals';
-import { VERSION } from '../../libs/foundation/src/cluster/version.js';
-import { eventually } from '../../libs/foundation/src/testing/eventually.js';
-import type { Keys } from '../../libs/foundation/src/wire/keys.js';
-import type { Lease } from '../../libs/foundation/src/backend/leases/leases.js';
-import type { NodeRecord } from '../../libs/foundation/src/backend/directory/directory.js';
 import {
   Callable,
   Channels,
   FoundationConfigError,
+  type FoundationOptions,
   Membership,
   Partitioned,
-  ProcessManager,
-  Singleton,
-  type FoundationOptions,
   type PartitionedRef,
   type ProcessContext,
+  ProcessManager,
+  Singleton,
 } from 'nestjs-foundation';
+import type { NodeRecord } from '../../libs/foundation/src/backend/directory/directory.js';
+import type { Lease } from '../../libs/foundation/src/backend/leases/leases.js';
+import { VERSION } from '../../libs/foundation/src/cluster/version.js';
+import { eventually } from '../../libs/foundation/src/testing/eventually.js';
+import type { Keys } from '../../libs/foundation/src/wire/keys.js';
 import type { RedisServer } from '../support/redis-server.js';
-import { CapturedLog, LEASE, boot, backendOn, formed, onOwnRedis, type Bench, type Booted } from './bench.js';
+import { backendOn, type Bench, boot, type Booted, CapturedLog, formed, LEASE, onOwnRedis } from './bench.js';
 
 let server: RedisServer;
 let appName: string;

@@ -1,17 +1,17 @@
 // The rest of the control plane on real Redis: the directory of nodes, the table of processes, the restarts.
-import { Queue, type Job } from 'bullmq';
-import { Redis } from 'ioredis';
 import { describe, expect, it, jest } from '@jest/globals';
+import { type Job, Queue } from 'bullmq';
+import { Redis } from 'ioredis';
+import type { NodeRecord } from '../../libs/foundation/src/backend/directory/directory.js';
+import { PUT_BACK } from '../../libs/foundation/src/backend/tables/table.js';
 import type { Membership, MembershipListener } from '../../libs/foundation/src/cluster/membership.js';
 import { processDefaults } from '../../libs/foundation/src/config/resolve.js';
-import { ProcessTable, type ProcessEntry } from '../../libs/foundation/src/processes/process.table.js';
+import { type ProcessEntry, ProcessTable } from '../../libs/foundation/src/processes/process.table.js';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
 import type { Hint } from '../../libs/foundation/src/wire/hint.js';
 import type { Keys } from '../../libs/foundation/src/wire/keys.js';
-import type { NodeRecord } from '../../libs/foundation/src/backend/directory/directory.js';
-import { PUT_BACK } from '../../libs/foundation/src/backend/tables/table.js';
 import type { RedisServer } from '../support/redis-server.js';
-import { CapturedLog, MEMBERSHIP, closeLater, backendOn, type Bench, onOwnRedis } from './bench.js';
+import { backendOn, type Bench, CapturedLog, closeLater, MEMBERSHIP, onOwnRedis } from './bench.js';
 
 let server: RedisServer;
 let appName: string;

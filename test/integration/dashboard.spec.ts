@@ -1,18 +1,18 @@
 // The dashboard over HTTP, on two applications in this process and real Redis.
 import { once } from 'node:events';
-import { request, type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
+import { type IncomingHttpHeaders, type IncomingMessage, request } from 'node:http';
 import type { AddressInfo, Server } from 'node:net';
 import { text } from 'node:stream/consumers';
+import { describe, expect, it } from '@jest/globals';
 import {
-  Injectable,
-  Logger,
   type CanActivate,
   type ExecutionContext,
   type INestApplication,
+  Injectable,
+  Logger,
   type LoggerService,
 } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
-import { describe, expect, it } from '@jest/globals';
 import {
   Channels,
   FoundationConfigError,
@@ -27,7 +27,7 @@ import type { Overview } from '../../libs/foundation/src/dashboard/dashboard.ove
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
 import type { RedisServer } from '../support/redis-server.js';
 import { secret } from '../support/secrets.js';
-import { LEASE, MEMBERSHIP, closeLater, freshName, onOwnRedis } from './bench.js';
+import { closeLater, freshName, LEASE, MEMBERSHIP, onOwnRedis } from './bench.js';
 
 const TOKEN = secret('a token of the dashboard spec');
 const OWN = { 'x-foundation-dashboard': '1', 'content-type': 'application/json' };

@@ -11,19 +11,19 @@ import {
   CookieMismatchError,
   DirectListenError,
   FoundationConfigError,
+  type FoundationOptions,
   Membership,
+  type ProcessContext,
   ProcessManager,
   Singleton,
-  type FoundationOptions,
-  type ProcessContext,
 } from 'nestjs-foundation';
 import { eventually } from 'nestjs-foundation/testing';
 import { keysOf } from '../../libs/foundation/src/wire/keys.js';
 import { freePort } from '../support/free-port.js';
-import { startRedis, type RedisServer } from '../support/redis-server.js';
+import { type RedisServer, startRedis } from '../support/redis-server.js';
 import { secret } from '../support/secrets.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
-import { CapturedLog, boot, closeLater, formed, settle, type Booted, onOwnRedis } from './bench.js';
+import { boot, type Booted, CapturedLog, closeLater, formed, onOwnRedis, settle } from './bench.js';
 
 const COOKIE = secret('the cookie of the direct spec');
 const OTHER_COOKIE = secret('another cookie of this spec');

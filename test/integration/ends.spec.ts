@@ -1,12 +1,12 @@
 // How instances end while Redis does: connections killed, replies held back, pauses. Each end is recorded once, a job that ran
 // is not run again, a temporary one is started once however many ask, and a hand-over state arrives.
 import { describe, expect, it } from '@jest/globals';
-import { ProcessManager, Singleton, type ProcessContext, type ProcessInfo, type StartOptions } from 'nestjs-foundation';
+import { type ProcessContext, type ProcessInfo, ProcessManager, Singleton, type StartOptions } from 'nestjs-foundation';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
 import type { Keys } from '../../libs/foundation/src/wire/keys.js';
 import type { RedisServer } from '../support/redis-server.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
-import { LEASE, MEMBERSHIP, boot, closeLater, formed, onOwnRedis, type Booted } from './bench.js';
+import { boot, type Booted, closeLater, formed, LEASE, MEMBERSHIP, onOwnRedis } from './bench.js';
 
 const TIMEOUT = 30_000;
 /** A blip must be shorter than the lease, also on a busy machine. */

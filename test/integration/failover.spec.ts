@@ -1,21 +1,21 @@
 // The primary of a Redis Cluster, and one behind sentinels, dies with what it had not yet replicated: no two owners, no
 // lower epoch, and processes, calls, channels and restarts go on over the new primary.
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { Cluster } from 'ioredis';
 import {
   Channel,
   Channels,
   HealthMonitor,
   Membership,
-  ProcessManager,
-  Singleton,
   type ProcessContext,
+  ProcessManager,
   type ProcessRef,
+  Singleton,
 } from 'nestjs-foundation';
-import { Cluster } from 'ioredis';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
 import { keysOf } from '../../libs/foundation/src/wire/keys.js';
-import { startTopology, type RedisTopology } from '../support/redis-topology.js';
-import { CapturedLog, Teller, boot, closeAll, closeLater, formed, freshName, settle, type Booted } from './bench.js';
+import { type RedisTopology, startTopology } from '../support/redis-topology.js';
+import { boot, type Booted, CapturedLog, closeAll, closeLater, formed, freshName, settle, Teller } from './bench.js';
 
 const TIMEOUT = 30_000;
 /** The owners that run now, over all nodes of a test; never two at a time. */

@@ -4,7 +4,7 @@
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { startRedis, type RedisServer } from '../support/redis-server.js';
+import { type RedisServer, startRedis } from '../support/redis-server.js';
 
 const APP = join(import.meta.dirname, '../../dist/test/apps/hostile.js');
 

@@ -1,17 +1,17 @@
 // A node in a process of its own, fed by real Redis, its port and HTTP with changed samples of what is there: it goes on, and
 // its event loop does too.
-import { fork, type ChildProcess } from 'node:child_process';
+import { type ChildProcess, fork } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
+import { ReplayGuard } from '../../libs/foundation/src/security/replay.guard.js';
 import { Secret } from '../../libs/foundation/src/security/secret.js';
+import { createSigner } from '../../libs/foundation/src/security/signer.js';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
 import { keysOf } from '../../libs/foundation/src/wire/keys.js';
-import { createSigner } from '../../libs/foundation/src/security/signer.js';
-import { ReplayGuard } from '../../libs/foundation/src/security/replay.guard.js';
-import { Mutator, fuzzPlan } from '../support/mutations.js';
+import { fuzzPlan, Mutator } from '../support/mutations.js';
 import { startRedis } from '../support/redis-server.js';
 import { secret } from '../support/secrets.js';
 import { freshName } from './bench.js';

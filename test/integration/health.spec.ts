@@ -3,32 +3,32 @@
 import { once } from 'node:events';
 import { get, type IncomingMessage } from 'node:http';
 import { json } from 'node:stream/consumers';
-import { Controller, Get, Inject } from '@nestjs/common';
-import { TerminusModule, HealthCheckService } from '@nestjs/terminus';
-import { Test } from '@nestjs/testing';
 import { describe, expect, it } from '@jest/globals';
+import { Controller, Get, Inject } from '@nestjs/common';
+import { HealthCheckService, TerminusModule } from '@nestjs/terminus';
+import { Test } from '@nestjs/testing';
 import {
   Callable,
   FoundationHealthModule,
   FoundationModule,
+  type FoundationOptions,
   HealthMonitor,
   ServiceMesh,
   Singleton,
-  type FoundationOptions,
 } from 'nestjs-foundation';
 import { FoundationHealthIndicator } from 'nestjs-foundation/health';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
 import type { RedisServer } from '../support/redis-server.js';
 import {
-  CapturedLog,
-  LEASE,
-  MEMBERSHIP,
   boot,
+  type Booted,
+  CapturedLog,
   closeLater,
   formed,
-  type Booted,
-  type Provider,
+  LEASE,
+  MEMBERSHIP,
   onOwnRedis,
+  type Provider,
 } from './bench.js';
 
 @Singleton({ name: 'fragile', maxRestarts: 0, backoff: { base: 1, cap: 1 } })

@@ -1,32 +1,32 @@
 // Every key in Redis has a life that docs/redis-keys.md states, and what was there for a while is gone in the end.
 import { readFileSync } from 'node:fs';
-import { Redis } from 'ioredis';
 import { describe, expect, it } from '@jest/globals';
+import { Redis } from 'ioredis';
 import {
   Channel,
   Channels,
+  type OnProcessHandoff,
+  type OnProcessStart,
+  type ProcessContext,
   ProcessManager,
   ServiceMesh,
   Singleton,
   Telemetry,
-  type OnProcessHandoff,
-  type OnProcessStart,
-  type ProcessContext,
 } from 'nestjs-foundation';
-import { resolve } from '../../libs/foundation/src/config/resolve.js';
-import { eventually } from '../../libs/foundation/src/testing/eventually.js';
-import type { Keys } from '../../libs/foundation/src/wire/keys.js';
-import { LIVES, type Lives } from '../../libs/foundation/src/wire/key.lifetimes.js';
 import { Loads } from '../../libs/foundation/src/backend/directory/load.hints.js';
-import { LeaseQuorum } from '../../libs/foundation/src/backend/leases/lease.quorum.js';
 import { RedisNodeDirectory } from '../../libs/foundation/src/backend/directory/redis.directory.js';
+import { LeaseQuorum } from '../../libs/foundation/src/backend/leases/lease.quorum.js';
+import { createRedlock, RedlockLeases } from '../../libs/foundation/src/backend/leases/redlock.leases.js';
 import { RedisStreams } from '../../libs/foundation/src/backend/streams/redis.streams.js';
 import { RedisTable } from '../../libs/foundation/src/backend/tables/redis.table.js';
-import { RedlockLeases, createRedlock } from '../../libs/foundation/src/backend/leases/redlock.leases.js';
+import { resolve } from '../../libs/foundation/src/config/resolve.js';
 import { createSigner } from '../../libs/foundation/src/security/signer.js';
+import { eventually } from '../../libs/foundation/src/testing/eventually.js';
 import { monotonicNow } from '../../libs/foundation/src/time/monotonic.clock.js';
+import { LIVES, type Lives } from '../../libs/foundation/src/wire/key.lifetimes.js';
+import type { Keys } from '../../libs/foundation/src/wire/keys.js';
 import type { RedisServer } from '../support/redis-server.js';
-import { LEASE, boot, closeLater, formed, onOwnRedis, type Booted } from './bench.js';
+import { boot, type Booted, closeLater, formed, LEASE, onOwnRedis } from './bench.js';
 
 let server: RedisServer;
 let appName: string;

@@ -2,28 +2,28 @@
 import { describe, expect, it } from '@jest/globals';
 import { Redis as Client, type Redis } from 'ioredis';
 import { LeaseLostError, StaleEpochError, Telemetry } from 'nestjs-foundation';
+import { LeaseQuorum } from '../../libs/foundation/src/backend/leases/lease.quorum.js';
+import { confirmScript, recoverScript, renewScript } from '../../libs/foundation/src/backend/leases/lease.scripts.js';
+import type { Lease } from '../../libs/foundation/src/backend/leases/leases.js';
+import { createRedlock, RedlockLeases } from '../../libs/foundation/src/backend/leases/redlock.leases.js';
 import { resolve } from '../../libs/foundation/src/config/resolve.js';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
 import { monotonicNow } from '../../libs/foundation/src/time/monotonic.clock.js';
-import { keysOf, type Keys } from '../../libs/foundation/src/wire/keys.js';
 import type { Hint } from '../../libs/foundation/src/wire/hint.js';
-import { confirmScript, recoverScript, renewScript } from '../../libs/foundation/src/backend/leases/lease.scripts.js';
-import type { Lease } from '../../libs/foundation/src/backend/leases/leases.js';
 import { LIVES, type Lives } from '../../libs/foundation/src/wire/key.lifetimes.js';
-import { LeaseQuorum } from '../../libs/foundation/src/backend/leases/lease.quorum.js';
-import { RedlockLeases, createRedlock } from '../../libs/foundation/src/backend/leases/redlock.leases.js';
-import { startRedis, type RedisServer } from '../support/redis-server.js';
+import { type Keys, keysOf } from '../../libs/foundation/src/wire/keys.js';
+import { type RedisServer, startRedis } from '../support/redis-server.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 import {
-  LEASE,
-  MEMBERSHIP,
+  backendOn,
+  type Bench,
   closeAll,
   closeLater,
-  backendOn,
   freshName,
-  settle,
-  type Bench,
+  LEASE,
+  MEMBERSHIP,
   onOwnRedis,
+  settle,
 } from './bench.js';
 
 let server: RedisServer;

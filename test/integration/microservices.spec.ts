@@ -1,62 +1,62 @@
 // A small Nest microservice under Transport.REDIS and under Foundation: the same controllers, the same assertions.
 import 'reflect-metadata';
+import { beforeEach, describe, expect, it } from '@jest/globals';
 import {
+  type CallHandler,
   Catch,
   Controller,
-  Injectable,
-  Module,
-  ParseIntPipe,
-  UseFilters,
-  UseInterceptors,
-  UsePipes,
-  type CallHandler,
   type ExceptionFilter,
   type ExecutionContext,
   type INestMicroservice,
+  Injectable,
+  Module,
   type NestInterceptor,
+  ParseIntPipe,
   type Type,
+  UseFilters,
+  UseInterceptors,
+  UsePipes,
 } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import {
+  type AsyncMicroserviceOptions,
+  type ClientProxy,
   ClientProxyFactory,
   Ctx,
   EventPattern,
   MessagePattern,
+  type MicroserviceOptions,
   Payload,
   RpcException,
   Transport,
-  type AsyncMicroserviceOptions,
-  type ClientProxy,
-  type MicroserviceOptions,
 } from '@nestjs/microservices';
-import {
-  EMPTY,
-  concat,
-  delay,
-  from,
-  lastValueFrom,
-  map,
-  of,
-  throwError,
-  timeout,
-  toArray,
-  type Observable,
-} from 'rxjs';
-import { beforeEach, describe, expect, it } from '@jest/globals';
 import {
   Channel,
   Channels,
   FoundationModule,
+  type FoundationOptions,
   Membership,
   RequestError,
   Telemetry,
-  type FoundationOptions,
 } from 'nestjs-foundation';
 import { FoundationClient, FoundationContext, FoundationStrategy } from 'nestjs-foundation/microservices';
+import {
+  concat,
+  delay,
+  EMPTY,
+  from,
+  lastValueFrom,
+  map,
+  type Observable,
+  of,
+  throwError,
+  timeout,
+  toArray,
+} from 'rxjs';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
 import type { RedisServer } from '../support/redis-server.js';
 import { REDIS_PASSWORD } from '../support/secrets.js';
-import { CapturedLog, LEASE, MEMBERSHIP, boot, closeLater, freshName, onOwnRedis } from './bench.js';
+import { boot, CapturedLog, closeLater, freshName, LEASE, MEMBERSHIP, onOwnRedis } from './bench.js';
 
 const heard: string[] = [];
 

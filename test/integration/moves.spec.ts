@@ -7,16 +7,16 @@ import {
   Channel,
   Channels,
   Membership,
+  type ProcessContext,
   ProcessManager,
+  type ProcessRef,
   Singleton,
   UnknownProcessError,
-  type ProcessContext,
-  type ProcessRef,
 } from 'nestjs-foundation';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
 import { keysOf } from '../../libs/foundation/src/wire/keys.js';
 import type { RedisServer } from '../support/redis-server.js';
-import { CapturedLog, boot, formed, type Booted, type Provider, onOwnRedis } from './bench.js';
+import { boot, type Booted, CapturedLog, formed, onOwnRedis, type Provider } from './bench.js';
 
 @Singleton({ name: 'counter', handoff: true })
 class Counter {

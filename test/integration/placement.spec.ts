@@ -1,21 +1,21 @@
 // Labels and capacity over several applications in this process, on real Redis: who may not run a process never does, what
 // nobody may run waits and says why, and what runs is spread without moving for ever.
-import { Injectable } from '@nestjs/common';
 import { describe, expect, it } from '@jest/globals';
+import { Injectable } from '@nestjs/common';
 import {
   HealthMonitor,
   Membership,
   Partitioned,
+  type ProcessContext,
+  type ProcessInfo,
   ProcessManager,
   ProcessTimeoutError,
   Singleton,
   Telemetry,
-  type ProcessContext,
-  type ProcessInfo,
 } from 'nestjs-foundation';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
 import type { RedisServer } from '../support/redis-server.js';
-import { boot, closeLater, formed, onOwnRedis, type Booted, type Provider } from './bench.js';
+import { boot, type Booted, closeLater, formed, onOwnRedis, type Provider } from './bench.js';
 
 @Injectable()
 class Worker {}

@@ -1,6 +1,6 @@
 // The contracts of all ports but the transport, over a real Redis; transports.spec.ts has that one.
-import type { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, it } from '@jest/globals';
+import type { Redis } from 'ioredis';
 import {
   directoryContract,
   leasesContract,
@@ -11,8 +11,8 @@ import {
 import { RedisTable } from '../../libs/foundation/src/backend/tables/redis.table.js';
 import { createSigner } from '../../libs/foundation/src/security/signer.js';
 import { keysOf } from '../../libs/foundation/src/wire/keys.js';
-import { startRedis, type RedisServer } from '../support/redis-server.js';
-import { CapturedLog, closeAll, backendOn, freshName, settle, type Bench } from './bench.js';
+import { type RedisServer, startRedis } from '../support/redis-server.js';
+import { backendOn, type Bench, CapturedLog, closeAll, freshName, settle } from './bench.js';
 
 let server: RedisServer;
 

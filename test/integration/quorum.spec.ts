@@ -1,24 +1,24 @@
 // Leases on three independent Redis servers of which any may die, hang, or come back without its data.
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { FoundationConfigError, RedisUnavailableError, type FoundationOptions } from 'nestjs-foundation';
-import Redlock from 'redlock';
 import { Redis } from 'ioredis';
+import { FoundationConfigError, type FoundationOptions, RedisUnavailableError } from 'nestjs-foundation';
+import Redlock from 'redlock';
+import type { Lease } from '../../libs/foundation/src/backend/leases/leases.js';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
 import { keysOf } from '../../libs/foundation/src/wire/keys.js';
-import type { Lease } from '../../libs/foundation/src/backend/leases/leases.js';
-import { startRedis, type RedisServer } from '../support/redis-server.js';
+import { type RedisServer, startRedis } from '../support/redis-server.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 import {
-  CapturedLog,
-  LEASE,
-  boot,
-  closeAll,
-  closeLater,
   backendFor,
   backendOn,
-  freshName,
-  settle,
   type Bench,
+  boot,
+  CapturedLog,
+  closeAll,
+  closeLater,
+  freshName,
+  LEASE,
+  settle,
 } from './bench.js';
 
 const DEADLINE = LEASE.ttl - Math.ceil(LEASE.ttl * 0.01) - 2 - LEASE.margin;

@@ -1,19 +1,19 @@
 // @redis any-topology
 // Replicas and partitions over several applications in this process, on real Redis.
-import { Injectable } from '@nestjs/common';
 import { describe, expect, it } from '@jest/globals';
+import { Injectable } from '@nestjs/common';
 import {
   Callable,
   Membership,
   Partitioned,
-  ProcessManager,
-  Replicated,
   type ProcessContext,
   type ProcessInfo,
+  ProcessManager,
+  Replicated,
 } from 'nestjs-foundation';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
 import type { RedisServer } from '../support/redis-server.js';
-import { boot, formed, type Booted, type Provider, onOwnRedis } from './bench.js';
+import { boot, type Booted, formed, onOwnRedis, type Provider } from './bench.js';
 
 @Replicated({ name: 'everywhere' })
 class Everywhere {

@@ -2,23 +2,23 @@
 import { describe, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
 import {
-  CallRefusedError,
   Callable,
+  CallRefusedError,
   Channels,
   CookieMismatchError,
   DuplicateNodeError,
+  type FoundationOptions,
   Membership,
+  type ProcessContext,
   ProcessManager,
   ServiceMesh,
   Singleton,
-  type FoundationOptions,
-  type ProcessContext,
 } from 'nestjs-foundation';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
 import type { Keys } from '../../libs/foundation/src/wire/keys.js';
 import type { RedisServer } from '../support/redis-server.js';
 import { secret } from '../support/secrets.js';
-import { boot, closeLater, formed, onOwnRedis, type Booted, type CapturedLog, type Provider } from './bench.js';
+import { boot, type Booted, type CapturedLog, closeLater, formed, onOwnRedis, type Provider } from './bench.js';
 
 @Singleton({ name: 'counter' })
 class Counter {

@@ -9,17 +9,17 @@ import {
   ProcessManager,
   RemoteError,
   Service,
-  ServiceMesh,
-  ServiceNotFoundError,
-  Singleton,
   type ServiceChange,
   type ServiceCriteria,
   type ServiceInfo,
+  ServiceMesh,
+  ServiceNotFoundError,
+  Singleton,
 } from 'nestjs-foundation';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
 import { keysOf } from '../../libs/foundation/src/wire/keys.js';
 import type { RedisServer } from '../support/redis-server.js';
-import { boot, formed, type Booted, type Provider, onOwnRedis } from './bench.js';
+import { boot, type Booted, formed, onOwnRedis, type Provider } from './bench.js';
 
 class Till {
   constructor(readonly node = '?') {}

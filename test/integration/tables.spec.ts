@@ -1,12 +1,12 @@
 // Tables on real Redis: what a script costs is counted in commands, not in time; and how nodes of the version before and
 // new ones read the same keys.
-import type { Redis } from 'ioredis';
 import { describe, expect, it } from '@jest/globals';
-import { keysOf, type Keys } from '../../libs/foundation/src/wire/keys.js';
+import type { Redis } from 'ioredis';
 import { RedisTable } from '../../libs/foundation/src/backend/tables/redis.table.js';
-import { createSigner } from '../../libs/foundation/src/security/signer.js';
 import type { MarkLimits, TableWrite } from '../../libs/foundation/src/backend/tables/table.js';
 import { TableReplica } from '../../libs/foundation/src/backend/tables/table.replica.js';
+import { createSigner } from '../../libs/foundation/src/security/signer.js';
+import { type Keys, keysOf } from '../../libs/foundation/src/wire/keys.js';
 import type { RedisServer } from '../support/redis-server.js';
 import { backendOn, onOwnRedis } from './bench.js';
 

@@ -5,18 +5,18 @@ import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import {
   Callable,
+  type FoundationOptions,
   Membership,
   ProcessManager,
   Singleton,
-  type FoundationOptions,
   type TlsFiles,
 } from 'nestjs-foundation';
 import { eventually } from 'nestjs-foundation/testing';
 import { Authority } from '../support/certificates.js';
 import { freePort } from '../support/free-port.js';
-import { startServer, type RedisServer } from '../support/redis-server.js';
+import { type RedisServer, startServer } from '../support/redis-server.js';
 import { secret } from '../support/secrets.js';
-import { boot, closeLater, formed, onOwnRedis, settle, type Booted, type CapturedLog } from './bench.js';
+import { boot, type Booted, type CapturedLog, closeLater, formed, onOwnRedis, settle } from './bench.js';
 
 @Singleton({ name: 'counter' })
 class Counter {

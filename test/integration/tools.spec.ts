@@ -1,9 +1,9 @@
 // Layer 3: the raw tools by token, and tools of the user's own that are adopted.
+import { describe, expect, it } from '@jest/globals';
 import { Queue, Worker } from 'bullmq';
 import { Redis, type RedisOptions } from 'ioredis';
-import { describe, expect, it } from '@jest/globals';
-import RedlockModule from 'redlock';
 import { FoundationConfigError, FoundationTools, Membership, ProcessManager, Singleton } from 'nestjs-foundation';
+import RedlockModule from 'redlock';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
 import { keysOf } from '../../libs/foundation/src/wire/keys.js';
 import type { RedisServer } from '../support/redis-server.js';

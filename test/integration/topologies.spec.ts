@@ -1,25 +1,25 @@
 // Topology strategies in applications: the tiers of the configuration, where Redis is found, and what cannot start.
 import 'reflect-metadata';
 import { once } from 'node:events';
-import { createServer, type AddressInfo, type Socket } from 'node:net';
-import { Test } from '@nestjs/testing';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { describe, expect, it } from '@jest/globals';
+import { Test } from '@nestjs/testing';
 import {
   FoundationConfigError,
   FoundationModule,
+  type FoundationOptions,
   HealthMonitor,
   Membership,
   Topologies,
-  translateStatic,
-  type FoundationOptions,
   type TopologyReport,
   type TopologySelf,
   type TopologyStrategy,
+  translateStatic,
 } from 'nestjs-foundation';
 import { whoAnswers } from '../../libs/foundation/src/locator/redis.locator.js';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
 import type { RedisServer } from '../support/redis-server.js';
-import { CapturedLog, LEASE, MEMBERSHIP, boot, formed, onOwnRedis } from './bench.js';
+import { boot, CapturedLog, formed, LEASE, MEMBERSHIP, onOwnRedis } from './bench.js';
 
 /** A strategy of a user's own. */
 class Own implements TopologyStrategy {

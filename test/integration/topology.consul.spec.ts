@@ -4,7 +4,7 @@ import { HealthMonitor, Topologies, translateConsul } from 'nestjs-foundation';
 import { ConsulStrategy } from '../../libs/foundation/src/cluster/topologies/consul/consul.js';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
 import { FakeConsul } from '../support/consul-agent.js';
-import { startRedis, type RedisServer } from '../support/redis-server.js';
+import { type RedisServer, startRedis } from '../support/redis-server.js';
 import { boot, CapturedLog, closeAll, credentials, formed, freshName, settle } from './bench.js';
 import { looking, shown, until, untilState } from './topology.bench.js';
 

@@ -1,10 +1,10 @@
 // The strategy `dns` against a small DNS server, and against dnsmasq where one is on the PATH. Both are on 127.0.0.1.
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { Topologies, translateDns, type DnsSettings } from 'nestjs-foundation';
+import { type DnsSettings, Topologies, translateDns } from 'nestjs-foundation';
 import { DnsStrategy } from '../../libs/foundation/src/cluster/topologies/dns/dns.js';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
-import { Dnsmasq, DnsServer, hasDnsmasq, type DnsRecord } from '../support/dns-server.js';
-import { boot, CapturedLog, closeAll, closeLater, credentials, formed, onOwnRedis, type Ground } from './bench.js';
+import { Dnsmasq, type DnsRecord, DnsServer, hasDnsmasq } from '../support/dns-server.js';
+import { boot, CapturedLog, closeAll, closeLater, credentials, formed, type Ground, onOwnRedis } from './bench.js';
 import { looking, until, untilState } from './topology.bench.js';
 
 const a = (name: string, data: string, ttl = 0): DnsRecord => ({ type: 'A', name, data, ttl });

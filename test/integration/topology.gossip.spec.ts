@@ -1,17 +1,17 @@
 // The strategy `gossip`: several nodes that tell each other of themselves on the loopback interface, and what they are told by others.
+import { randomBytes } from 'node:crypto';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { Topologies, translateGossip, type GossipSettings } from 'nestjs-foundation';
-import { keyFrom, open, seal } from '../../libs/foundation/src/cluster/topologies/gossip/gossip.packets.js';
+import { type GossipSettings, Topologies, translateGossip } from 'nestjs-foundation';
 import { GossipStrategy } from '../../libs/foundation/src/cluster/topologies/gossip/gossip.js';
+import { keyFrom, open, seal } from '../../libs/foundation/src/cluster/topologies/gossip/gossip.packets.js';
 import { Secret } from '../../libs/foundation/src/security/secret.js';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
 import { secret } from '../support/secrets.js';
 import { freeUdpPort, sendLocally } from '../support/udp.js';
-import { boot, CapturedLog, closeAll, closeLater, credentials, formed, onOwnRedis, type Ground } from './bench.js';
+import { boot, CapturedLog, closeAll, closeLater, credentials, formed, type Ground, onOwnRedis } from './bench.js';
 import { looking, shown, until, untilState } from './topology.bench.js';
 
 const SECRET = secret('a gossip secret of the tests');

@@ -1,19 +1,19 @@
 // The strategy `kubernetes` against a small API server, and against a real one where KUBEBUILDER_ASSETS names its binaries.
-import { loadAllYaml } from '@kubernetes/client-node';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { loadAllYaml } from '@kubernetes/client-node';
 import {
   HealthMonitor,
   Membership,
+  type Peer,
   ProcessManager,
   Singleton,
   Topologies,
   translateKubernetes,
-  type Peer,
 } from 'nestjs-foundation';
 import { createKubernetes } from '../../libs/foundation/src/cluster/topologies/kubernetes/kubernetes.js';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
 import { RUNNING, TestKubernetes } from '../support/kubernetes.js';
-import { startRedis, type RedisServer } from '../support/redis-server.js';
+import { type RedisServer, startRedis } from '../support/redis-server.js';
 import { boot, CapturedLog, closeAll, credentials, formed, freshName, settle } from './bench.js';
 import { looking, shown, until } from './topology.bench.js';
 

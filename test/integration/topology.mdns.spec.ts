@@ -1,7 +1,7 @@
 // The strategy `mdns`: nodes that find each other on the loopback interface, and what anybody in the network can tell them.
 import { randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { encode, type Answer } from 'dns-packet';
+import { type Answer, encode } from 'dns-packet';
 import type { Topologies } from 'nestjs-foundation';
 import { createMdns } from '../../libs/foundation/src/cluster/topologies/mdns/mdns.js';
 import { recordsOf, TYPE } from '../../libs/foundation/src/cluster/topologies/mdns/mdns.records.js';

@@ -1,17 +1,17 @@
 // Traces and metrics through real channels and calls, with the real SDK of OpenTelemetry: two applications on Redis.
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { context, metrics, type Span, trace } from '@opentelemetry/api';
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
-import { context, metrics, trace, type Span } from '@opentelemetry/api';
 import { AggregationTemporality, InMemoryMetricExporter, MeterProvider } from '@opentelemetry/sdk-metrics';
 import { PeriodicExportingMetricReader } from '@opentelemetry/sdk-metrics';
 import { BasicTracerProvider, InMemorySpanExporter, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-base';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { Callable, Channels, ProcessManager, ServiceMesh, Singleton, Telemetry } from 'nestjs-foundation';
 import { FoundationOpenTelemetry } from 'nestjs-foundation/opentelemetry';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
 import type { Keys } from '../../libs/foundation/src/wire/keys.js';
 import type { RedisServer } from '../support/redis-server.js';
-import { boot, closeLater, formed, onOwnRedis, type Booted } from './bench.js';
+import { boot, type Booted, closeLater, formed, onOwnRedis } from './bench.js';
 
 const spans = new InMemorySpanExporter();
 const figures = new InMemoryMetricExporter(AggregationTemporality.CUMULATIVE);

@@ -2,13 +2,13 @@
 import { afterAll, beforeAll, describe, it } from '@jest/globals';
 import { Redis } from 'ioredis';
 import type { FoundationOptions } from 'nestjs-foundation';
-import { transportContract, type TransportCluster } from 'nestjs-foundation/testing';
-import { eventually } from '../../libs/foundation/src/testing/eventually.js';
+import { type TransportCluster, transportContract } from 'nestjs-foundation/testing';
 import type { NodeRecord } from '../../libs/foundation/src/backend/directory/directory.js';
-import { startRedis, type RedisServer } from '../support/redis-server.js';
+import { eventually } from '../../libs/foundation/src/testing/eventually.js';
+import { type RedisServer, startRedis } from '../support/redis-server.js';
 import { secret } from '../support/secrets.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
-import { CapturedLog, closeAll, backendOn, freshName, type Bench } from './bench.js';
+import { backendOn, type Bench, CapturedLog, closeAll, freshName } from './bench.js';
 
 const COOKIE = secret('a cookie of the transport spec');
 let server: RedisServer;

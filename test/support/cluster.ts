@@ -7,17 +7,17 @@ import {
   checkHistory,
   describeViolations,
   eventually,
-  historyNow,
-  parseHistory,
   type HistoryEvent,
   type HistoryFacts,
+  historyNow,
   type OwnershipViolations,
+  parseHistory,
 } from 'nestjs-foundation/testing';
-import { NodeProcess, type NodeExit } from './node.process.js';
+import { type NodeExit, NodeProcess } from './node.process.js';
 import { ENV, type Owner } from './node.protocol.js';
-import { startRedis, type RedisServer, type RedisServerOptions } from './redis-server.js';
+import { type RedisServer, type RedisServerOptions, startRedis } from './redis-server.js';
 import { requireNoLeak, secret } from './secrets.js';
-import { TcpProxy, type ProxyMode } from './tcp-proxy.js';
+import { type ProxyMode, TcpProxy } from './tcp-proxy.js';
 
 export interface ClusterOptions {
   /** See `ENV.processes`. Default `steady`. */

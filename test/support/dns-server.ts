@@ -1,11 +1,11 @@
 // A DNS server on 127.0.0.1 with the records of a test: the wire format is that of `dns-packet`, the questions are Node's own.
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { createRequire } from 'node:module';
-import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
-import type { Packet, StringAnswer, SrvAnswer } from 'dns-packet';
-import { freeUdpPort } from './udp.js';
+import type { Packet, SrvAnswer, StringAnswer } from 'dns-packet';
 import { eventually } from 'nestjs-foundation/testing';
+import { freeUdpPort } from './udp.js';
 
 const dnsPacket = createRequire(import.meta.url)('dns-packet') as typeof import('dns-packet');
 /** A record of a test: those types that the strategy asks for. */

@@ -1,5 +1,5 @@
 // Two network namespaces that are joined by a cable, and joined to nothing else: what is sent there reaches no other machine.
-import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { eventually } from 'nestjs-foundation/testing';
 

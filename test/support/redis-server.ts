@@ -1,8 +1,8 @@
 // A real Redis of the test's own: the binary that test/run.mjs found, on a free port, with an empty folder.
 // It is stopped by its pid only, and a reaper stops it when the test process dies without doing so.
 import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { type Socket } from 'node:net';

@@ -2,7 +2,7 @@
 // primary with a replica and three sentinels. Both can be failed over.
 import { Cluster, Redis } from 'ioredis';
 import { eventually } from 'nestjs-foundation/testing';
-import { NODE_LOGIN, render, startServer, type RedisServer } from './redis-server.js';
+import { NODE_LOGIN, type RedisServer, render, startServer } from './redis-server.js';
 
 const PRIMARY_NAME = 'mymaster';
 const FORM_MS = 30_000;

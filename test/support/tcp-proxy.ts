@@ -1,7 +1,7 @@
 // A TCP proxy inside the test process, to put between one node and Redis and to break in one place.
 // What is held back is delivered when the fault ends, as TCP does it: a short fault loses nothing, it delays.
 import { once } from 'node:events';
-import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 
 /**
  * `blackhole`: nothing passes and nothing is closed. `norequest`, `noreply`: one direction of it.

@@ -1,35 +1,35 @@
 // More of docs/bounds.md: what an application may have at a time, and what is remembered; each is filled, and one more is tried.
-import { Logger } from '@nestjs/common';
 import { beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { Logger } from '@nestjs/common';
+import type { Lease } from '../../libs/foundation/src/backend/leases/leases.js';
+import { LocalTable } from '../../libs/foundation/src/backend/tables/local.table.js';
+import { applyTopics, encodeTopics } from '../../libs/foundation/src/backend/transport/direct/topic.messages.js';
 import { deflate } from '../../libs/foundation/src/channels/compression.js';
-import { Dispatcher, MAX_SUBSCRIPTIONS } from '../../libs/foundation/src/channels/receiving/dispatcher.js';
-import { MessageDrops } from '../../libs/foundation/src/channels/message.drops.js';
 import { Durable, MAX_DURABLE, MAX_UNKEPT } from '../../libs/foundation/src/channels/durable/durable.channels.js';
 import { encode, headsOf } from '../../libs/foundation/src/channels/envelope.js';
-import { Unpacker } from '../../libs/foundation/src/channels/receiving/unpacker.js';
+import { MessageDrops } from '../../libs/foundation/src/channels/message.drops.js';
+import { Dispatcher, MAX_SUBSCRIPTIONS } from '../../libs/foundation/src/channels/receiving/dispatcher.js';
 import { GapDetector } from '../../libs/foundation/src/channels/receiving/gap.detector.js';
+import { Unpacker } from '../../libs/foundation/src/channels/receiving/unpacker.js';
 import type { Membership } from '../../libs/foundation/src/cluster/membership.js';
 import { processDefaults, resolve } from '../../libs/foundation/src/config/resolve.js';
+import { describe as describeError, errorWords } from '../../libs/foundation/src/errors/describe.js';
 import {
   ArgumentError,
   FoundationError,
   LimitError,
   OverloadedError,
 } from '../../libs/foundation/src/errors/foundation.error.js';
-import { describe as describeError, errorWords } from '../../libs/foundation/src/errors/describe.js';
-import { RestartDecisions } from '../../libs/foundation/src/processes/supervision/restart.decisions.js';
-import { Instance, MAX_TASKS } from '../../libs/foundation/src/processes/supervision/instance.js';
 import type { ProcessContext } from '../../libs/foundation/src/processes/process.context.js';
 import { MAX_PROCESSES, ProcessManager } from '../../libs/foundation/src/processes/process.manager.js';
+import { Instance, MAX_TASKS } from '../../libs/foundation/src/processes/supervision/instance.js';
+import { RestartDecisions } from '../../libs/foundation/src/processes/supervision/restart.decisions.js';
 import { Balancer } from '../../libs/foundation/src/services/service.balancer.js';
 import type { ServiceInfo } from '../../libs/foundation/src/services/service.js';
 import { MAX_SERVICES, ServiceMesh } from '../../libs/foundation/src/services/service.mesh.js';
 import { ServiceTargets } from '../../libs/foundation/src/services/service.targets.js';
 import { Telemetry } from '../../libs/foundation/src/telemetry/telemetry.js';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
-import { applyTopics, encodeTopics } from '../../libs/foundation/src/backend/transport/direct/topic.messages.js';
-import { LocalTable } from '../../libs/foundation/src/backend/tables/local.table.js';
-import type { Lease } from '../../libs/foundation/src/backend/leases/leases.js';
 
 const never = new Promise<never>(() => undefined);
 const SELF = { name: 'n1', bootId: 'b1' };

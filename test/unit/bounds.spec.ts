@@ -1,23 +1,23 @@
 // What a node keeps for others is bounded: each queue is filled beyond its limit here, and says so in the way that is documented.
 import { describe, expect, it, jest } from '@jest/globals';
+import { Outbox } from '../../libs/foundation/src/backend/transport/outbox.js';
+import type { Transport } from '../../libs/foundation/src/backend/transport/transport.js';
+import { CallClient, MAX_PENDING_CALLS } from '../../libs/foundation/src/calls/call.client.js';
+import { MAX_QUESTIONS, RemoteStatistics } from '../../libs/foundation/src/channels/channel.statistics.js';
+import { headsOf } from '../../libs/foundation/src/channels/envelope.js';
+import { MessageDrops } from '../../libs/foundation/src/channels/message.drops.js';
+import type { LetterListener, NodeMessages } from '../../libs/foundation/src/channels/node.messages.js';
+import type { Dispatcher } from '../../libs/foundation/src/channels/receiving/dispatcher.js';
+import { MAX_REQUESTS, type RequestListener, Requests } from '../../libs/foundation/src/channels/requests.js';
 import { Acknowledgements, MAX_AWAITED } from '../../libs/foundation/src/channels/sending/acknowledgements.js';
 import type { Audience } from '../../libs/foundation/src/channels/sending/audience.js';
-import { RemoteStatistics, MAX_QUESTIONS } from '../../libs/foundation/src/channels/channel.statistics.js';
-import type { Dispatcher } from '../../libs/foundation/src/channels/receiving/dispatcher.js';
-import { MessageDrops } from '../../libs/foundation/src/channels/message.drops.js';
-import { headsOf } from '../../libs/foundation/src/channels/envelope.js';
-import type { LetterListener, NodeMessages } from '../../libs/foundation/src/channels/node.messages.js';
-import { Sequencer } from '../../libs/foundation/src/channels/sending/sequencer.js';
-import { MAX_REQUESTS, Requests, type RequestListener } from '../../libs/foundation/src/channels/requests.js';
 import { MAX_DEFLATING, Sender } from '../../libs/foundation/src/channels/sending/sender.js';
+import { Sequencer } from '../../libs/foundation/src/channels/sending/sequencer.js';
 import type { LocalNode } from '../../libs/foundation/src/cluster/local.node.js';
 import type { Membership } from '../../libs/foundation/src/cluster/membership.js';
 import { resolve } from '../../libs/foundation/src/config/resolve.js';
 import { OverloadedError, RequestError } from '../../libs/foundation/src/errors/foundation.error.js';
-import { CallClient, MAX_PENDING_CALLS } from '../../libs/foundation/src/calls/call.client.js';
 import { Telemetry } from '../../libs/foundation/src/telemetry/telemetry.js';
-import { Outbox } from '../../libs/foundation/src/backend/transport/outbox.js';
-import type { Transport } from '../../libs/foundation/src/backend/transport/transport.js';
 
 /** Takes everything and confirms nothing. */
 const HUNG: Transport = {

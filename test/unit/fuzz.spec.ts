@@ -1,50 +1,50 @@
 // Everything that reads what comes from elsewhere, fed with changed samples that the library itself has written: whatever
 // comes, it says what is wrong or takes what is right, in no time, and what it takes is within bounds.
-import { Logger } from '@nestjs/common';
 import { describe, expect, it } from '@jest/globals';
-import { MessageDrops } from '../../libs/foundation/src/channels/message.drops.js';
-import { decode, encode, headsOf, originOf } from '../../libs/foundation/src/channels/envelope.js';
-import { readFigures } from '../../libs/foundation/src/channels/channel.statistics.js';
-import { Unpacker as IncomingTexts } from '../../libs/foundation/src/channels/receiving/unpacker.js';
-import { NodeMessages } from '../../libs/foundation/src/channels/node.messages.js';
-import { GapDetector } from '../../libs/foundation/src/channels/receiving/gap.detector.js';
-import { readAnnouncement } from '../../libs/foundation/src/cluster/topologies/announce/announcement.js';
-import { peersIn, redisIn } from '../../libs/foundation/src/cluster/topologies/consul/consul.catalog.js';
-import { peerOf } from '../../libs/foundation/src/cluster/topologies/kubernetes/kubernetes.pods.js';
-import { announcementsIn, recordsOf } from '../../libs/foundation/src/cluster/topologies/mdns/mdns.records.js';
-import { checkedPeers } from '../../libs/foundation/src/cluster/topologies/peers.js';
-import { Secret } from '../../libs/foundation/src/security/secret.js';
-import { decodeCalls, encodeCall } from '../../libs/foundation/src/calls/call.codec.js';
-import { parseEntry } from '../../libs/foundation/src/processes/process.table.js';
-import { slotNames } from '../../libs/foundation/src/cluster/slot.names.js';
-import { readRecord, writeRecord } from '../../libs/foundation/src/services/service.record.js';
-import { Telemetry } from '../../libs/foundation/src/telemetry/telemetry.js';
+import { Logger } from '@nestjs/common';
+import type { NodeRecord } from '../../libs/foundation/src/backend/directory/directory.js';
+import { RedisNodeDirectory } from '../../libs/foundation/src/backend/directory/redis.directory.js';
 import { Grace } from '../../libs/foundation/src/backend/redis/grace.period.js';
+import { Played, replayed } from '../../libs/foundation/src/backend/streams/deduplication.js';
+import { accept, dial, HandshakeRefused } from '../../libs/foundation/src/backend/transport/direct/link/handshake.js';
+import { LetterRefused, seal, unseal } from '../../libs/foundation/src/backend/transport/direct/relay.js';
 import {
-  FRAME,
-  FrameReader,
-  MAX_PAYLOAD,
-  MalformedFrame,
   decodeAck,
   decodePart,
   encodeAck,
   encodeFrame,
   encodePartHead,
+  FRAME,
+  FrameReader,
+  MalformedFrame,
+  MAX_PAYLOAD,
 } from '../../libs/foundation/src/backend/transport/direct/stream/frames.js';
-import { HandshakeRefused, accept, dial } from '../../libs/foundation/src/backend/transport/direct/link/handshake.js';
 import { ReceiveStream } from '../../libs/foundation/src/backend/transport/direct/stream/receive.stream.js';
-import { LetterRefused, seal, unseal } from '../../libs/foundation/src/backend/transport/direct/relay.js';
 import { decodeState, encodeState } from '../../libs/foundation/src/backend/transport/direct/stream/stream.state.js';
 import { applyTopics, encodeTopics } from '../../libs/foundation/src/backend/transport/direct/topic.messages.js';
+import { decodeCalls, encodeCall } from '../../libs/foundation/src/calls/call.codec.js';
+import { readFigures } from '../../libs/foundation/src/channels/channel.statistics.js';
+import { decode, encode, headsOf, originOf } from '../../libs/foundation/src/channels/envelope.js';
+import { MessageDrops } from '../../libs/foundation/src/channels/message.drops.js';
+import { NodeMessages } from '../../libs/foundation/src/channels/node.messages.js';
+import { GapDetector } from '../../libs/foundation/src/channels/receiving/gap.detector.js';
+import { Unpacker as IncomingTexts } from '../../libs/foundation/src/channels/receiving/unpacker.js';
+import { slotNames } from '../../libs/foundation/src/cluster/slot.names.js';
+import { readAnnouncement } from '../../libs/foundation/src/cluster/topologies/announce/announcement.js';
+import { peersIn, redisIn } from '../../libs/foundation/src/cluster/topologies/consul/consul.catalog.js';
+import { peerOf } from '../../libs/foundation/src/cluster/topologies/kubernetes/kubernetes.pods.js';
+import { announcementsIn, recordsOf } from '../../libs/foundation/src/cluster/topologies/mdns/mdns.records.js';
+import { checkedPeers } from '../../libs/foundation/src/cluster/topologies/peers.js';
+import { parseEntry } from '../../libs/foundation/src/processes/process.table.js';
+import { ReplayGuard } from '../../libs/foundation/src/security/replay.guard.js';
+import { Secret } from '../../libs/foundation/src/security/secret.js';
+import { createSigner, keyFor } from '../../libs/foundation/src/security/signer.js';
+import { readRecord, writeRecord } from '../../libs/foundation/src/services/service.record.js';
+import { Telemetry } from '../../libs/foundation/src/telemetry/telemetry.js';
 import { parseHint } from '../../libs/foundation/src/wire/hint.js';
 import { parseJson } from '../../libs/foundation/src/wire/json.js';
-import { Played, replayed } from '../../libs/foundation/src/backend/streams/deduplication.js';
-import { RedisNodeDirectory } from '../../libs/foundation/src/backend/directory/redis.directory.js';
-import { createSigner, keyFor } from '../../libs/foundation/src/security/signer.js';
-import { ReplayGuard } from '../../libs/foundation/src/security/replay.guard.js';
-import type { NodeRecord } from '../../libs/foundation/src/backend/directory/directory.js';
 import { keysOf } from '../../libs/foundation/src/wire/keys.js';
-import { Mutator, fuzzPlan } from '../support/mutations.js';
+import { fuzzPlan, Mutator } from '../support/mutations.js';
 
 Logger.overrideLogger(false);
 

@@ -5,10 +5,10 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import {
   checkHistory,
-  ownershipsOf,
-  parseHistory,
   type HistoryEvent,
   type HistoryFacts,
+  ownershipsOf,
+  parseHistory,
 } from 'nestjs-foundation/testing';
 import { mulberry32 } from '../chaos/history.plan.mjs';
 

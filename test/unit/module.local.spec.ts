@@ -1,18 +1,21 @@
 // The whole module inside one process, as an application without a cluster has it: no Redis, no network.
 import 'reflect-metadata';
-import { Inject, Injectable, Logger, Module, Scope, type OnModuleDestroy, type Type } from '@nestjs/common';
-import { Test, type TestingModule } from '@nestjs/testing';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { Inject, Injectable, Logger, Module, type OnModuleDestroy, Scope, type Type } from '@nestjs/common';
+import { Test, type TestingModule } from '@nestjs/testing';
 import {
   ArgumentError,
   Channel,
   Channels,
   FoundationConfigError,
   FoundationModule,
+  type FoundationOptions,
+  type FoundationOptionsFactory,
   FoundationTools,
   Membership,
   MessageError,
   NotReadyError,
+  type ProcessContext,
   ProcessDeclarationError,
   ProcessManager,
   ProcessStartError,
@@ -21,14 +24,11 @@ import {
   Service,
   ServiceMesh,
   Singleton,
+  type SingletonOptions,
+  type StopReason,
   Telemetry,
   UnknownChannelError,
   UnknownProcessError,
-  type FoundationOptions,
-  type FoundationOptionsFactory,
-  type ProcessContext,
-  type SingletonOptions,
-  type StopReason,
 } from 'nestjs-foundation';
 import type { LocalLeases } from '../../libs/foundation/src/backend/leases/local.leases.js';
 import { NODE, type NodeParts } from '../../libs/foundation/src/node.parts.js';

@@ -1,6 +1,6 @@
 // The search for secrets that every integration and e2e test ends with finds one.
 import { describe, expect, it } from '@jest/globals';
-import { REDIS_PASSWORD, leaksIn, requireNoLeak, secret } from '../support/secrets.js';
+import { leaksIn, REDIS_PASSWORD, requireNoLeak, secret } from '../support/secrets.js';
 
 describe('The search for secrets', () => {
   it('finds one as it is and as a URL has it, and nothing else', () => {

@@ -2,7 +2,7 @@
 import 'reflect-metadata';
 import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
-import { Callable, Channels, FoundationModule, ProcessManager, Singleton, resolve } from 'nestjs-foundation';
+import { Callable, Channels, FoundationModule, ProcessManager, resolve, Singleton } from 'nestjs-foundation';
 
 const OWNER = 'receiver1';
 

@@ -1,7 +1,7 @@
 // A child process: boots an application with the options of its first argument and prints what was loaded for it.
+import 'reflect-metadata';
 import { readFileSync } from 'node:fs';
 import { createRequire, register } from 'node:module';
-import 'reflect-metadata';
 
 const require = createRequire(import.meta.url);
 const [options, log] = process.argv.slice(2);

@@ -2,10 +2,10 @@
  * Contract: one set of tools, either over Redis or inside this process.
  * Implemented by `redis.backend.ts` and `local.backend.ts`; `create.backend.ts` chooses.
  */
-import type { ConnectionTrouble } from './redis/connection.trouble.js';
 import type { HintListener } from '../wire/hint.js';
+import type { NodeDirectory, NodeRecord } from './directory/directory.js';
 import type { Leases } from './leases/leases.js';
-import type { NodeRecord, NodeDirectory } from './directory/directory.js';
+import type { ConnectionTrouble } from './redis/connection.trouble.js';
 import type { Restarts } from './restarts/restarts.js';
 import type { Streams } from './streams/streams.js';
 import type { Table } from './tables/table.js';

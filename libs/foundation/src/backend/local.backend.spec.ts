@@ -2,9 +2,9 @@ import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals
 import { resolve } from '../config/resolve.js';
 import { LeaseLostError, StaleEpochError } from '../errors/foundation.error.js';
 import { Telemetry } from '../telemetry/telemetry.js';
-import { createBackend } from './create.backend.js';
-import type { Backend } from './backend.js';
 import type { Hint } from '../wire/hint.js';
+import type { Backend } from './backend.js';
+import { createBackend } from './create.backend.js';
 import type { Lease } from './leases/leases.js';
 
 describe('local backend', () => {

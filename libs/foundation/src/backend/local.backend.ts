@@ -5,15 +5,15 @@
 import type { FoundationConfig } from '../config/options.js';
 import { Gate } from '../foreign/gate.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
-import type { Backend } from './backend.js';
 import type { Hint, HintListener } from '../wire/hint.js';
-import { LocalLeases } from './leases/local.leases.js';
+import type { NodeIdentity } from '../wire/node.identity.js';
+import type { Backend } from './backend.js';
 import { LocalNodeDirectory } from './directory/local.directory.js';
+import { LocalLeases } from './leases/local.leases.js';
 import { LocalRestarts } from './restarts/local.restarts.js';
 import { LocalStreams } from './streams/local.streams.js';
 import { LocalTable } from './tables/local.table.js';
 import { LocalTransport } from './transport/local.transport.js';
-import type { NodeIdentity } from '../wire/node.identity.js';
 
 /** Makes the backend. */
 export function createLocalBackend(config: FoundationConfig, node: NodeIdentity, telemetry: Telemetry): Backend {

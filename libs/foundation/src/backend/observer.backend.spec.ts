@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import type { Backend } from './backend.js';
-import type { NodeRecord, DirectorySnapshot } from './directory/directory.js';
+import type { DirectorySnapshot, NodeRecord } from './directory/directory.js';
 import { latenessOf, observing } from './observer.backend.js';
 
 const record = (name: string, more: Partial<NodeRecord> = {}): NodeRecord => ({

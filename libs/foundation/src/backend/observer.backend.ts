@@ -6,10 +6,10 @@ import type { LeaveReason } from '../telemetry/events.js';
 import type { Backend } from './backend.js';
 import type {
   BeatAnswer,
-  JoinAnswer,
-  NodeRecord,
-  NodeDirectory,
   DirectorySnapshot,
+  JoinAnswer,
+  NodeDirectory,
+  NodeRecord,
   NodeView,
 } from './directory/directory.js';
 

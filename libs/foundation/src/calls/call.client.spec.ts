@@ -1,16 +1,16 @@
 // Sending and waiting: each pending call is settled once, by its answer or by what makes an answer impossible.
 import { getEventListeners } from 'node:events';
 import { beforeEach, describe, expect, it, jest } from '@jest/globals';
-import { resolve } from '../config/resolve.js';
+import { hostileValues } from '../../../../test/support/hostile.js';
+import type { Transport } from '../backend/transport/transport.js';
 import type { Member, MembershipListener } from '../cluster/membership.js';
+import { resolve } from '../config/resolve.js';
 import { CallInterruptedError, CallTimeoutError } from '../errors/foundation.error.js';
 import { Telemetry } from '../telemetry/telemetry.js';
 import { eventually } from '../testing/eventually.js';
-import { hostileValues } from '../../../../test/support/hostile.js';
-import type { Transport } from '../backend/transport/transport.js';
-import { CallClient, UNDELIVERED, type CallTarget } from './call.client.js';
+import { CallClient, type CallTarget, UNDELIVERED } from './call.client.js';
+import { type CallReply, type CallRequest, decodeCalls, encodeCall } from './call.codec.js';
 import type { CallServer } from './call.server.js';
-import { decodeCalls, encodeCall, type CallReply, type CallRequest } from './call.codec.js';
 
 const config = resolve({ nodeName: 'n1', channels: { maxMessageBytes: 2048 } }, {}, { host: 'h', pid: 1 });
 const target = (node: string): CallTarget => ({ name: 'feed', node, bootId: `boot-${node}`, epoch: 5 });

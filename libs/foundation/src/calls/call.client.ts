@@ -2,27 +2,27 @@
  * Sends calls to the node that owns a process and waits for the answers; also this node's inbox.
  * Called by `call.router.ts`; underneath PUBLISH to `…:inbox:<bootId>`, one for all calls of a turn.
  */
+import type { Backend } from '../backend/backend.js';
+import { Outbox } from '../backend/transport/outbox.js';
 import type { LocalNode } from '../cluster/local.node.js';
 import type { Membership } from '../cluster/membership.js';
 import type { FoundationConfig } from '../config/options.js';
 import {
   ArgumentError,
   CallInterruptedError,
-  CallTimeoutError,
-  OverloadedError,
-  describe,
   type CallSubject,
+  CallTimeoutError,
+  describe,
+  OverloadedError,
 } from '../errors/foundation.error.js';
-import { unattended } from '../foreign/gate.js';
 import { onAbort } from '../foreign/abort.signals.js';
+import { unattended } from '../foreign/gate.js';
 import { ThrottledLog } from '../logging/throttled.log.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
 import { carried } from '../telemetry/tracing.js';
-import type { Backend } from '../backend/backend.js';
 import { keysOf } from '../wire/keys.js';
-import { Outbox } from '../backend/transport/outbox.js';
+import { type CallReply, type CallRequest, decodeCalls, encodeCall } from './call.codec.js';
 import type { CallServer } from './call.server.js';
-import { decodeCalls, encodeCall, type CallReply, type CallRequest } from './call.codec.js';
 
 /** Where a call goes. */
 export interface CallTarget {

@@ -1,12 +1,12 @@
 import { describe, expect, it } from '@jest/globals';
 import {
   CALL_VERSION,
+  type CallReply,
+  type CallRequest,
   decodeCalls,
   encodeCall,
   encodeValue,
   toWireError,
-  type CallReply,
-  type CallRequest,
 } from './call.codec.js';
 
 const request = (more: Partial<CallRequest> = {}): CallRequest => ({

@@ -3,7 +3,7 @@
  * Called by `calls.ts`; whatever is not exactly one of these is dropped.
  */
 
-import { errorWords, type ErrorWords } from '../errors/describe.js';
+import { type ErrorWords, errorWords } from '../errors/describe.js';
 import { readTrace, type TraceCarrier } from '../telemetry/tracing.js';
 import { parseJson } from '../wire/json.js';
 

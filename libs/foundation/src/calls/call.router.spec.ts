@@ -1,21 +1,21 @@
 // What a caller hears: which attempts are made, against which owner, and which error they end in.
 import 'reflect-metadata';
 import { beforeEach, describe, expect, it, jest } from '@jest/globals';
+import type { OwnerRecord } from '../backend/leases/leases.js';
 import { resolve } from '../config/resolve.js';
 import {
   CallInterruptedError,
   CallRefusedError,
+  type CallSubject,
   CallTimeoutError,
   RedisUnavailableError,
   RemoteError,
-  type CallSubject,
 } from '../errors/foundation.error.js';
-import type { OwnerRecord } from '../backend/leases/leases.js';
 import { Telemetry } from '../telemetry/telemetry.js';
 import type { CallClient } from './call.client.js';
 import type { CallReply } from './call.codec.js';
-import { Callable } from './callable.decorator.js';
 import { CallRouter } from './call.router.js';
+import { Callable } from './callable.decorator.js';
 
 class Feed {
   @Callable()

@@ -3,29 +3,29 @@
  * Called by the refs of the manager.
  */
 import type { Type } from '@nestjs/common';
+import type { Backend } from '../backend/backend.js';
 import type { FoundationConfig } from '../config/options.js';
+import { isA, read, shown } from '../errors/describe.js';
 import {
   ArgumentError,
   CallInterruptedError,
   CallRefusedError,
+  type CallSubject,
   CallTimeoutError,
+  type FoundationError,
   RedisRefusedError,
   RedisUnavailableError,
   RemoteError,
-  type CallSubject,
-  type FoundationError,
 } from '../errors/foundation.error.js';
-import { heeding } from '../foreign/abort.signals.js';
-import { isA, read, shown } from '../errors/describe.js';
-import type { Telemetry } from '../telemetry/telemetry.js';
-import type { Backend } from '../backend/backend.js';
 import { redisError } from '../errors/refusal.js';
+import { heeding } from '../foreign/abort.signals.js';
+import type { Telemetry } from '../telemetry/telemetry.js';
 import { within } from '../time/timeout.js';
-import { callableOf } from './callable.decorator.js';
 import type { CallClient, CallOptions, CallTarget } from './call.client.js';
 import type { CallReply } from './call.codec.js';
-import type { OwnerLookup } from './callee.js';
 import { traced } from './call.tracing.js';
+import { callableOf } from './callable.decorator.js';
+import type { OwnerLookup } from './callee.js';
 
 const LOOK_EVERY_MS = 50;
 /** A look-up that the end of the call cut off after less than this says nothing about Redis: it had no time. */

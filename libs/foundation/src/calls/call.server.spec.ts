@@ -1,12 +1,12 @@
 // Carrying calls out: only for the very ownership they were meant for, so many at a time, and nothing twice.
-import { Logger } from '@nestjs/common';
 import { beforeEach, describe, expect, it } from '@jest/globals';
+import { Logger } from '@nestjs/common';
 import { hostileFunctions, hostileValues } from '../../../../test/support/hostile.js';
 import { resolve } from '../config/resolve.js';
 import { Telemetry } from '../telemetry/telemetry.js';
-import { Callable } from './callable.decorator.js';
+import { type CallReply, type CallRequest, decodeCalls } from './call.codec.js';
 import { CallServer } from './call.server.js';
-import { decodeCalls, type CallReply, type CallRequest } from './call.codec.js';
+import { Callable } from './callable.decorator.js';
 
 let began: string[];
 let finish: Map<string, () => void>;

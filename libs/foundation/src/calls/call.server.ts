@@ -6,10 +6,10 @@ import type { FoundationConfig } from '../config/options.js';
 import { describe } from '../errors/foundation.error.js';
 import { ThrottledLog } from '../logging/throttled.log.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
-import { callableOf } from './callable.decorator.js';
-import { encodeCall, encodeValue, toWireError, type CallRequest } from './call.codec.js';
-import type { Callee, CalleeLookup } from './callee.js';
+import { type CallRequest, encodeCall, encodeValue, toWireError } from './call.codec.js';
 import { traced } from './call.tracing.js';
+import { callableOf } from './callable.decorator.js';
+import type { Callee, CalleeLookup } from './callee.js';
 
 /** What a call was resolved to. */
 interface Found {

@@ -2,9 +2,9 @@
  * The spans of calls, named as OpenTelemetry's conventions for RPC ask.
  * Called on both sides of a call; underneath whatever `telemetry.tracing` is.
  */
+import { processOf } from '../cluster/slot.names.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
 import { spanned, type TraceCarrier } from '../telemetry/tracing.js';
-import { processOf } from '../cluster/slot.names.js';
 
 /** Runs one side of a call in a span. */
 export function traced<T>(

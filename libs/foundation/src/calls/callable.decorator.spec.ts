@@ -1,6 +1,6 @@
 import 'reflect-metadata';
 import { describe, expect, it } from '@jest/globals';
-import { CALLABLE_METADATA, Callable, callableOf } from './callable.decorator.js';
+import { Callable, CALLABLE_METADATA, callableOf } from './callable.decorator.js';
 
 class Base {
   @Callable()

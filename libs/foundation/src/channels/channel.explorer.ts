@@ -5,8 +5,8 @@
 import type { Type } from '@nestjs/common';
 import type { DiscoveryService } from '@nestjs/core';
 import { findClasses, markedMethods } from '../decorated.js';
-import type { MessageHandler } from './channel.js';
 import { CHANNEL_METADATA, type ChannelMetadata } from './channel.decorators.js';
+import type { MessageHandler } from './channel.js';
 
 /** A handler that wants to be subscribed. */
 export interface DeclaredHandler extends ChannelMetadata {

@@ -3,7 +3,7 @@
  * Called by the facade and by the subscriptions; underneath whatever `telemetry.tracing` is.
  */
 import type { Telemetry } from '../telemetry/telemetry.js';
-import { spanned, type SpanDescription, type TraceCarrier } from '../telemetry/tracing.js';
+import { type SpanDescription, spanned, type TraceCarrier } from '../telemetry/tracing.js';
 import type { MessageMeta } from './channel.js';
 
 /** The span of a broadcast. */

@@ -3,19 +3,18 @@
  * Called by the application; underneath PUBLISH and SUBSCRIBE, or nothing but memory with the local backend.
  */
 import { Injectable } from '@nestjs/common';
-import type { Membership } from '../cluster/membership.js';
+import type { Backend } from '../backend/backend.js';
+import { Outbox } from '../backend/transport/outbox.js';
 import type { LocalNode } from '../cluster/local.node.js';
+import type { Membership } from '../cluster/membership.js';
 import type { FoundationConfig } from '../config/options.js';
-import { ArgumentError, UnknownChannelError } from '../errors/foundation.error.js';
 import { asError, show } from '../errors/describe.js';
+import { ArgumentError, UnknownChannelError } from '../errors/foundation.error.js';
+import { redisError } from '../errors/refusal.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
 import { carried, spanned, type TraceCarrier } from '../telemetry/tracing.js';
-import type { Backend } from '../backend/backend.js';
 import { keysOf } from '../wire/keys.js';
-import { Outbox } from '../backend/transport/outbox.js';
-import { redisError } from '../errors/refusal.js';
-import { Acknowledgements } from './sending/acknowledgements.js';
-import { Audience } from './sending/audience.js';
+import { checkBroadcast, checkReplay, checkRoute, checkSubscribe } from './channel.arguments.js';
 import type {
   BroadcastOptions,
   ChannelName,
@@ -25,19 +24,20 @@ import type {
   Subscription,
   SubscriptionCounters,
 } from './channel.js';
-import { RemoteStatistics, sumOf, type ChannelStatistics } from './channel.statistics.js';
-import { checkBroadcast, checkReplay, checkRoute, checkSubscribe } from './channel.arguments.js';
-import { Dispatcher } from './receiving/dispatcher.js';
-import { MessageDrops } from './message.drops.js';
+import { explainRoute, type Route, type RouteOptions } from './channel.routing.js';
+import { type ChannelStatistics, RemoteStatistics, sumOf } from './channel.statistics.js';
+import { publishing } from './channel.tracing.js';
 import { Durable } from './durable/durable.channels.js';
 import { headsOf } from './envelope.js';
+import { MessageDrops } from './message.drops.js';
 import { NodeMessages } from './node.messages.js';
-import { Sequencer } from './sending/sequencer.js';
+import { Dispatcher } from './receiving/dispatcher.js';
 import { Receiver } from './receiving/receiver.js';
-import { explainRoute, type Route, type RouteOptions } from './channel.routing.js';
 import { Requests } from './requests.js';
+import { Acknowledgements } from './sending/acknowledgements.js';
+import { Audience } from './sending/audience.js';
 import { Sender, type Written } from './sending/sender.js';
-import { publishing } from './channel.tracing.js';
+import { Sequencer } from './sending/sequencer.js';
 
 /** Injectable. Sends messages to every node of the cluster and receives them. */
 @Injectable()

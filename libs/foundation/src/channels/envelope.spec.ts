@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { decode, encode, ENVELOPE_VERSION, headsOf, type Envelope, type Extras } from './envelope.js';
+import { decode, encode, type Envelope, ENVELOPE_VERSION, type Extras, headsOf } from './envelope.js';
 
 const heads = headsOf('n1', 'boot');
 const textOf = (

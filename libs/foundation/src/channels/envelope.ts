@@ -2,10 +2,10 @@
  * Pure: messages as they travel. One text carries what a node published on a channel with one priority in one turn:
  * an array of a head, which all of them share, and the messages, numbered from the head's `seq` on. Called by the facade.
  */
+import type { Origin } from '../backend/streams/streams.js';
 import { readTrace, type TraceCarrier } from '../telemetry/tracing.js';
 import { parseJson } from '../wire/json.js';
 import type { Lane } from '../wire/lane.js';
-import type { Origin } from '../backend/streams/streams.js';
 import type { MessageMeta } from './channel.js';
 
 /** The version of the format; a receiver drops, and counts, what has another one. */

@@ -1,9 +1,9 @@
-import { Logger } from '@nestjs/common';
 import { beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { Logger } from '@nestjs/common';
+import type { Transport } from '../backend/transport/transport.js';
 import type { LocalNode } from '../cluster/local.node.js';
 import { eventually } from '../testing/eventually.js';
-import type { Transport } from '../backend/transport/transport.js';
-import { NodeMessages, type LetterListener } from './node.messages.js';
+import { type LetterListener, NodeMessages } from './node.messages.js';
 
 /** Topics in memory, shared by the nodes of a test. */
 function post() {

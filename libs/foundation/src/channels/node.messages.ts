@@ -2,14 +2,14 @@
  * Short texts from one node to another: acknowledgements, and questions about what was sent.
  * Called inside this room; underneath PUBLISH to `…:mail:<bootId>`, one for all letters of a turn to one node.
  */
+import { Outbox } from '../backend/transport/outbox.js';
+import type { Transport } from '../backend/transport/transport.js';
 import type { LocalNode } from '../cluster/local.node.js';
-import { describe } from '../errors/foundation.error.js';
 import { show } from '../errors/describe.js';
+import { describe } from '../errors/foundation.error.js';
 import { ThrottledLog } from '../logging/throttled.log.js';
 import { parseJson } from '../wire/json.js';
 import type { Lane } from '../wire/lane.js';
-import { Outbox } from '../backend/transport/outbox.js';
-import type { Transport } from '../backend/transport/transport.js';
 
 /** The version of the format; a receiver drops what has another one, counts it and tells. */
 const LETTERS_VERSION = 1;

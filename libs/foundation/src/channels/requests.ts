@@ -2,11 +2,11 @@
  * Requests with one or several answers: to one of the nodes that answer a pattern, in turn. For Nest's microservices.
  * Called by the entry `nestjs-foundation/microservices`; underneath letters, and the records of the nodes.
  */
+import type { Transport } from '../backend/transport/transport.js';
 import type { Membership } from '../cluster/membership.js';
 import { RequestError } from '../errors/foundation.error.js';
-import type { Transport } from '../backend/transport/transport.js';
-import type { Audience } from './sending/audience.js';
 import type { NodeAddress, NodeMessages } from './node.messages.js';
+import type { Audience } from './sending/audience.js';
 
 /** Called for each request; `reply` may be called several times. Resolves after the last one. */
 export type Answerer = (packet: unknown, reply: (answer: unknown) => Promise<void>, from: NodeAddress) => Promise<void>;

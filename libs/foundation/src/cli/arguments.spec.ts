@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { COMMANDS, UsageError, readCommand, usage } from './arguments.js';
+import { COMMANDS, readCommand, usage, UsageError } from './arguments.js';
 
 describe('readCommand', () => {
   it.each([

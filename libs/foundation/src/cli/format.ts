@@ -1,7 +1,7 @@
 /**
  * Pure: times, counts and errors as people read them.
  */
-import { RedisNotFoundError, RedisUnavailableError, describe } from '../errors/foundation.error.js';
+import { describe, RedisNotFoundError, RedisUnavailableError } from '../errors/foundation.error.js';
 
 /** `340 ms`, `12 s`, `5 min`, `3 h`, `2 d`. */
 export function duration(ms: number): string {

@@ -3,15 +3,15 @@
  * 0 = all is well, 1 = something is wrong, 2 = the words were not understood.
  */
 import { Logger } from '@nestjs/common';
-import { VERSION } from '../cluster/version.js';
-import { readMachine, type Machine } from '../config/machine.js';
-import type { Environment } from '../config/environment.js';
-import { FoundationConfigError, FoundationError, describe } from '../errors/foundation.error.js';
 import { missingPackage } from '../backend/create.backend.js';
-import { readCommand, usage, type Invocation } from './arguments.js';
+import { VERSION } from '../cluster/version.js';
+import type { Environment } from '../config/environment.js';
+import { type Machine, readMachine } from '../config/machine.js';
+import { describe, FoundationConfigError, FoundationError } from '../errors/foundation.error.js';
+import { type Invocation, readCommand, usage } from './arguments.js';
+import { complaint } from './format.js';
 import { observerSettings, settingsOf } from './settings.js';
 import { printable, type Terminal } from './terminal.js';
-import { complaint } from './format.js';
 
 /** Runs a command; never rejects. */
 export async function run(argv: readonly string[], env: Environment, terminal: Terminal): Promise<number> {

@@ -2,14 +2,14 @@
  * Pure: a snapshot of the cluster → lines for a terminal.
  * Called by `status` and `top`.
  */
+import { processOf } from '../cluster/slot.names.js';
 import type { HealthStatus } from '../health/health.report.js';
 import type { ProcessInfo } from '../processes/process.ref.js';
-import { processOf } from '../cluster/slot.names.js';
 import type { ServiceInfo } from '../services/service.js';
-import type { NodeSeen, Snapshot } from './snapshot.js';
-import { drawTable, wrap, type Column } from './text.table.js';
-import { paint, type Color, type Terminal } from './terminal.js';
 import { count, duration } from './format.js';
+import type { NodeSeen, Snapshot } from './snapshot.js';
+import { type Color, paint, type Terminal } from './terminal.js';
+import { type Column, drawTable, wrap } from './text.table.js';
 
 /** Of a table of instances at most so many lines per process are shown, those that do not run first. */
 const INSTANCES = 3;

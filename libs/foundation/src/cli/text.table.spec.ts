@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
-import { cut, drawTable, wrap, type Column } from './text.table.js';
-import { paint, printable, terminalOver } from './terminal.js';
 import { count, duration } from './format.js';
+import { paint, printable, terminalOver } from './terminal.js';
+import { type Column, cut, drawTable, wrap } from './text.table.js';
 
 const COLUMNS: Column[] = [
   { title: 'NODE', shrinks: true },

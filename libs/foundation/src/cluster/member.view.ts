@@ -2,12 +2,12 @@
  * This node's copy of the members' records: read anew when Redis says that it changed, and kept for a while when Redis lost it.
  * Used by `Membership`. Underneath: `Nodes.view()`.
  */
+import type { Backend } from '../backend/backend.js';
+import type { NodeRecord, NodeView } from '../backend/directory/directory.js';
 import { describe } from '../errors/foundation.error.js';
 import { unattended } from '../foreign/gate.js';
 import { Log } from '../logging/log.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
-import type { Backend } from '../backend/backend.js';
-import type { NodeRecord, NodeView } from '../backend/directory/directory.js';
 
 /** For each member; a view of a hundred is read five times a second at most. */
 const PACE_MS = 2;

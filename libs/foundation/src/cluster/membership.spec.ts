@@ -1,14 +1,14 @@
-import { Logger } from '@nestjs/common';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { Logger } from '@nestjs/common';
+import type { Backend } from '../backend/backend.js';
+import type { BeatAnswer, JoinAnswer, NodeRecord, NodeView } from '../backend/directory/directory.js';
 import { resolve } from '../config/resolve.js';
 import { ArgumentError, DuplicateNodeError, NotReadyError } from '../errors/foundation.error.js';
 import type { FoundationEvents } from '../telemetry/events.js';
 import { Telemetry } from '../telemetry/telemetry.js';
-import type { Backend } from '../backend/backend.js';
 import type { Hint } from '../wire/hint.js';
-import type { BeatAnswer, JoinAnswer, NodeRecord, NodeView } from '../backend/directory/directory.js';
-import { Membership } from './membership.js';
 import { LocalNode } from './local.node.js';
+import { Membership } from './membership.js';
 
 const config = resolve({ nodeName: 'n1' }, {}, { host: 'h', pid: 1 });
 const other: NodeRecord = {

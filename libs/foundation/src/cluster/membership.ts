@@ -3,35 +3,35 @@
  * Driven by the lifecycle; read by placement, health and the application. Underneath: `Nodes` (Lua over one hash and one sorted set).
  */
 import { Injectable } from '@nestjs/common';
+import type { Backend } from '../backend/backend.js';
+import type { BeatAnswer, JoinAnswer, NodeRecord, ReplicaReport } from '../backend/directory/directory.js';
 import type { FoundationConfig } from '../config/options.js';
+import { isError, show } from '../errors/describe.js';
 import {
   ArgumentError,
   CookieMismatchError,
+  describe,
   DuplicateNodeError,
   FoundationConfigError,
   NotReadyError,
-  describe,
 } from '../errors/foundation.error.js';
 import { Gate, unattended } from '../foreign/gate.js';
-import { isError, show } from '../errors/describe.js';
 import { Log } from '../logging/log.js';
 import { ThrottledLog } from '../logging/throttled.log.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
 import { monotonicNow } from '../time/monotonic.clock.js';
-import type { Backend } from '../backend/backend.js';
-import type { BeatAnswer, JoinAnswer, NodeRecord, ReplicaReport } from '../backend/directory/directory.js';
 import {
+  describeDifference,
+  type Difference,
+  differencesOf,
   OLDEST_PROTOCOL,
   PROTOCOL,
-  describeDifference,
-  differencesOf,
-  refusalOf,
-  type Difference,
   type Refusal,
+  refusalOf,
 } from './compatibility.js';
-import { isIsolated, stateOf, type MemberState } from './failure.detector.js';
-import { MemberView } from './member.view.js';
+import { isIsolated, type MemberState, stateOf } from './failure.detector.js';
 import type { LocalNode } from './local.node.js';
+import { MemberView } from './member.view.js';
 import { VERSION } from './version.js';
 
 /** A node of the cluster as this node sees it. */

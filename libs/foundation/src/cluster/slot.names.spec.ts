@@ -4,10 +4,10 @@ import {
   isSlotOf,
   looksLikeSlot,
   partitionOf,
+  type ProcessKind,
   processOf,
   runsEverywhere,
   slotNames,
-  type ProcessKind,
   type Slotted,
 } from './slot.names.js';
 

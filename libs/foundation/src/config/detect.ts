@@ -2,8 +2,8 @@
  * Pure: which strategy the environment asks for when the options only say `cluster: true` (mortal tier).
  * Called by `resolve`.
  */
-import type { Machine } from './machine.js';
 import type { Environment } from './environment.js';
+import type { Machine } from './machine.js';
 import type { StrategyName } from './strategy.settings.js';
 
 /**

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { FoundationConfigError } from '../errors/foundation.error.js';
-import { STRATEGY_NAMES } from './strategy.settings.js';
 import { fromEnvironment } from './environment.js';
+import { STRATEGY_NAMES } from './strategy.settings.js';
 
 describe('fromEnvironment', () => {
   it('says nothing for an empty environment, and for empty variables', () => {

@@ -4,8 +4,8 @@
  */
 import { FoundationConfigError } from '../errors/foundation.error.js';
 import type { DirectOptions, FoundationOptions } from './options.js';
-import { shownFromEnvironment } from './validate.js';
 import { STRATEGY_NAMES, type StrategyName } from './strategy.settings.js';
+import { shownFromEnvironment } from './validate.js';
 
 /** A copy of `process.env`, or a test's own. */
 export type Environment = Readonly<Record<string, string | undefined>>;

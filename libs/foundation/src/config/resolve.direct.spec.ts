@@ -1,8 +1,8 @@
 import { inspect } from 'node:util';
 import { describe, expect, it } from '@jest/globals';
 import { FoundationConfigError } from '../errors/foundation.error.js';
-import type { DirectConfig, FoundationOptions } from './options.js';
 import type { Environment } from './environment.js';
+import type { DirectConfig, FoundationOptions } from './options.js';
 import { resolve } from './resolve.js';
 
 const COOKIE = 'hunter2-hunter2-hunter2';

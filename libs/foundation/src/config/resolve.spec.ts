@@ -1,9 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
 import { FoundationConfigError, NotInThisVersionError } from '../errors/foundation.error.js';
-import type { FoundationOptions } from './options.js';
 import type { Environment } from './environment.js';
+import type { FoundationOptions } from './options.js';
+import { hasPlace, isClient, processDefaults, resolve, STANDARD_CHANNELS } from './resolve.js';
 import { STRATEGY_NAMES } from './strategy.settings.js';
-import { STANDARD_CHANNELS, hasPlace, isClient, processDefaults, resolve } from './resolve.js';
 
 const machine = { host: 'box.local', pid: 4711 };
 const SECRET = 'hunter2-very-secret';

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { FoundationConfigError } from '../errors/foundation.error.js';
-import type { FoundationConfig, FoundationOptions } from './options.js';
 import type { Environment } from './environment.js';
+import type { FoundationConfig, FoundationOptions } from './options.js';
 import { resolve } from './resolve.js';
 import { STRATEGY_NAMES } from './strategy.settings.js';
 import type { TopologyStrategy } from './topology.strategy.js';

@@ -2,17 +2,17 @@
  * Pure: `cluster`, `topologies`, environment and machine → the strategies that run, in order.
  * Called by `resolve`.
  */
-import { FoundationConfigError } from '../errors/foundation.error.js';
 import { show } from '../errors/describe.js';
+import { FoundationConfigError } from '../errors/foundation.error.js';
 import { detectStrategy } from './detect.js';
+import type { Environment } from './environment.js';
 import type { Machine } from './machine.js';
 import type { FoundationOptions } from './options.js';
-import type { Environment } from './environment.js';
-import { shownFromEnvironment } from './validate.js';
 import { STRATEGY_NAMES, type StrategyConfig, type StrategyName, type StrategySettings } from './strategy.settings.js';
-import { checkSettings } from './validate.strategies.js';
 import { isTopologyStrategy, type TopologyStrategy } from './topology.strategy.js';
 import { TRANSLATE } from './translate.js';
+import { shownFromEnvironment } from './validate.js';
+import { checkSettings } from './validate.strategies.js';
 
 /** What runs, and whether the user asked for it by name. */
 export interface ResolvedTopologies {

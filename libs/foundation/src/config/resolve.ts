@@ -2,9 +2,11 @@
  * Pure: options, environment and machine → the record every room reads.
  * The only home of defaults and of the rules between options.
  */
-import { FoundationConfigError, NotInThisVersionError } from '../errors/foundation.error.js';
 import { show } from '../errors/describe.js';
+import { FoundationConfigError, NotInThisVersionError } from '../errors/foundation.error.js';
+import { Secret } from '../security/secret.js';
 import { isProduction } from './detect.js';
+import { directFromEnvironment, type Environment, fromEnvironment } from './environment.js';
 import type { Machine } from './machine.js';
 import type {
   ChannelsOptions,
@@ -21,11 +23,9 @@ import type {
   ResolvedProcessDefaults,
   SecurityOptions,
 } from './options.js';
-import { directFromEnvironment, fromEnvironment, type Environment } from './environment.js';
-import { resolveTopologies, type ResolvedTopologies } from './resolve.topologies.js';
-import { Secret } from '../security/secret.js';
-import { checkDirect, checkDurable, checkEndpoint, checkOptions, shownFromEnvironment } from './validate.js';
+import { type ResolvedTopologies, resolveTopologies } from './resolve.topologies.js';
 import { isTopologyStrategy } from './topology.strategy.js';
+import { checkDirect, checkDurable, checkEndpoint, checkOptions, shownFromEnvironment } from './validate.js';
 
 /** The four channels that always exist. */
 export const STANDARD_CHANNELS = ['control', 'events', 'telemetry', 'data'] as const;

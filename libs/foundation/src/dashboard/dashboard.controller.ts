@@ -8,6 +8,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import {
   BadRequestException,
   Body,
+  type CanActivate,
   Controller,
   ForbiddenException,
   Get,
@@ -18,18 +19,17 @@ import {
   Post,
   Req,
   Res,
-  UseGuards,
-  type CanActivate,
   type Type,
+  UseGuards,
 } from '@nestjs/common';
-import { FoundationError, RemoteError, describe } from '../errors/foundation.error.js';
 import { isA, show } from '../errors/describe.js';
-import { ProcessManager } from '../processes/process.manager.js';
-import { DASHBOARD, TokenVerifier, NoStoreInterceptor, TokenGuard, type DashboardRequest } from './dashboard.guard.js';
-import { DashboardFeed } from './dashboard.feed.js';
-import type { DashboardConfig } from './dashboard.options.js';
-import { SESSION_MS, cookieName, sessionFor } from './login.session.js';
+import { describe, FoundationError, RemoteError } from '../errors/foundation.error.js';
 import { Log } from '../logging/log.js';
+import { ProcessManager } from '../processes/process.manager.js';
+import { DashboardFeed } from './dashboard.feed.js';
+import { DASHBOARD, type DashboardRequest, NoStoreInterceptor, TokenGuard, TokenVerifier } from './dashboard.guard.js';
+import type { DashboardConfig } from './dashboard.options.js';
+import { cookieName, SESSION_MS, sessionFor } from './login.session.js';
 
 /** Express hands out Node's response, Fastify wraps it. */
 type Reply = ServerResponse & { raw?: ServerResponse; hijack?: () => void };

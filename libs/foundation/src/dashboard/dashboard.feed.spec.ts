@@ -1,8 +1,8 @@
 // The loop of the feed over facades that are made up; real ones are in test/integration/dashboard.spec.ts.
 import { EventEmitter } from 'node:events';
 import type { ServerResponse } from 'node:http';
-import { Logger } from '@nestjs/common';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { Logger } from '@nestjs/common';
 import type { MembershipListener } from '../cluster/membership.js';
 import type { ProcessInfo } from '../processes/process.ref.js';
 import { Telemetry } from '../telemetry/telemetry.js';

@@ -3,31 +3,31 @@
  * Called by the controller; underneath the facades, letters to the other nodes, and server-sent events over HTTP.
  */
 import type { ServerResponse } from 'node:http';
-import { Inject, Injectable, type BeforeApplicationShutdown, type OnModuleInit } from '@nestjs/common';
+import { type BeforeApplicationShutdown, Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import type { ChannelStatistics } from '../channels/channel.statistics.js';
 import { Channels } from '../channels/channels.js';
 import { Membership } from '../cluster/membership.js';
 import { describe } from '../errors/foundation.error.js';
 import { unattended } from '../foreign/gate.js';
 import { HealthMonitor } from '../health/health.monitor.js';
+import { ThrottledLog } from '../logging/throttled.log.js';
 import { ProcessManager } from '../processes/process.manager.js';
 import type { ProcessInfo } from '../processes/process.ref.js';
 import { ServiceMesh } from '../services/service.mesh.js';
-import { ThrottledLog } from '../logging/throttled.log.js';
 import { Telemetry } from '../telemetry/telemetry.js';
 import { within } from '../time/timeout.js';
-import { Timeline, changesOf, textOf, type TimelineEntry } from './event.timeline.js';
 import {
-  MAX_LINES,
+  type ChannelSeen,
   channelsOf,
   listedOf,
+  MAX_LINES,
+  type Overview,
   overviewOf,
+  type ProcessSeen,
   processSeen,
   whyOf,
-  type ChannelSeen,
-  type Overview,
-  type ProcessSeen,
 } from './dashboard.overview.js';
+import { changesOf, textOf, Timeline, type TimelineEntry } from './event.timeline.js';
 
 const EVERY_MS = 1000;
 const ANSWER_MS = 500;

@@ -4,16 +4,16 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import {
+  type CanActivate,
+  type ExecutionContext,
   HttpException,
   Inject,
   Injectable,
   UnauthorizedException,
-  type CanActivate,
-  type ExecutionContext,
 } from '@nestjs/common';
-import { LoginAttempts, networkOf } from './login.attempts.js';
 import type { DashboardConfig } from './dashboard.options.js';
-import { EndedSessions, cookieOf, isToken, sessionEnd } from './login.session.js';
+import { LoginAttempts, networkOf } from './login.attempts.js';
+import { cookieOf, EndedSessions, isToken, sessionEnd } from './login.session.js';
 
 /** Injects the configuration. */
 export const DASHBOARD = Symbol.for('foundation:dashboard');

@@ -2,10 +2,10 @@
  * The dashboard as a module that is imported beside `FoundationModule`; without it nothing of it is loaded.
  * Used by the application through the entry `nestjs-foundation/dashboard`.
  */
-import { Module, type DynamicModule } from '@nestjs/common';
+import { type DynamicModule, Module } from '@nestjs/common';
 import { dashboardControllerAt } from './dashboard.controller.js';
 import { DashboardFeed } from './dashboard.feed.js';
-import { DASHBOARD, TokenVerifier, NoStoreInterceptor, TokenGuard } from './dashboard.guard.js';
+import { DASHBOARD, NoStoreInterceptor, TokenGuard, TokenVerifier } from './dashboard.guard.js';
 import { checkDashboard, type FoundationDashboardOptions } from './dashboard.options.js';
 
 /** A page that shows the cluster as it is, and lets an operator drain, move and restart. */

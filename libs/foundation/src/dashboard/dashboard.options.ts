@@ -3,8 +3,8 @@
  * Read by the module.
  */
 import type { CanActivate, Type } from '@nestjs/common';
-import { Secret } from '../security/secret.js';
 import { FoundationConfigError } from '../errors/foundation.error.js';
+import { Secret } from '../security/secret.js';
 
 /** Options of `FoundationDashboardModule.forRoot`: a token or a guard, there is no default. */
 export interface FoundationDashboardOptions {

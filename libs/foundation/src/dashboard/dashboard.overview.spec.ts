@@ -1,8 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import type { Member } from '../cluster/membership.js';
 import type { ProcessInfo } from '../processes/process.ref.js';
-import { Timeline, changesOf, textOf } from './event.timeline.js';
-import { MAX_LINES, channelsOf, listedOf, overviewOf, processSeen, whyOf, type Facts } from './dashboard.overview.js';
+import { channelsOf, type Facts, listedOf, MAX_LINES, overviewOf, processSeen, whyOf } from './dashboard.overview.js';
+import { changesOf, textOf, Timeline } from './event.timeline.js';
 
 const process = (name: string, more: Partial<ProcessInfo> = {}): ProcessInfo => ({
   ...{ name, type: 'Feed', kind: 'singleton', state: 'running', restart: 'permanent' },

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { LoginAttempts, MAX_ATTEMPTS, WINDOW_MS, networkOf } from './login.attempts.js';
+import { LoginAttempts, MAX_ATTEMPTS, networkOf, WINDOW_MS } from './login.attempts.js';
 
 const NOW = 1_760_000_000_000;
 

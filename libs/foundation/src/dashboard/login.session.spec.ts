@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { EndedSessions, SESSION_MS, cookieName, cookieOf, isToken, sessionEnd, sessionFor } from './login.session.js';
+import { cookieName, cookieOf, EndedSessions, isToken, SESSION_MS, sessionEnd, sessionFor } from './login.session.js';
 
 const TOKEN = 'the token of this spec';
 const NOW = 1_760_000_000_000;

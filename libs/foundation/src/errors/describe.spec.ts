@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { hostileValues } from '../../../../test/support/hostile.js';
-import { MAX_WORDS, asError, describe as words, errorWords, isA, isError, plain, read, shown } from './describe.js';
+import { asError, describe as words, errorWords, isA, isError, MAX_WORDS, plain, read, shown } from './describe.js';
 
 // eslint-disable-next-line no-control-regex -- these are what must not get through
 const CONTROLS = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/;

@@ -1,8 +1,8 @@
-import { Logger } from '@nestjs/common';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { Logger } from '@nestjs/common';
 import { hostileFunctions, neverThen } from '../../../../test/support/hostile.js';
 import { eventually } from '../testing/eventually.js';
-import { Gate, called, unattended } from './gate.js';
+import { called, Gate, unattended } from './gate.js';
 
 // That nothing is left unhandled shows outside of Jest only, whose `process` hears of no rejection: integration/foreign.spec.ts.
 describe('Gate', () => {

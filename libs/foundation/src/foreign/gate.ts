@@ -2,8 +2,8 @@
  * The one gate through which functions of users are called: what throws, rejects or answers with a broken promise is caught,
  * logged once in a while and counted, and harms nobody. Called by every room that has a callback; words are in `describe.ts`.
  */
-import { ThrottledLog } from '../logging/throttled.log.js';
 import { describe } from '../errors/describe.js';
+import { ThrottledLog } from '../logging/throttled.log.js';
 
 /** What counts the failures: `Telemetry`. */
 export interface Counts {

@@ -4,7 +4,7 @@
  */
 import { Controller, Get, Inject, Module, ServiceUnavailableException } from '@nestjs/common';
 import { HealthMonitor } from './health.monitor.js';
-import { withoutDetails, type ClusterHealth } from './health.report.js';
+import { type ClusterHealth, withoutDetails } from './health.report.js';
 
 /** Three probes under `/health`. */
 @Controller('health')

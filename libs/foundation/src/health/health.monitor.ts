@@ -3,17 +3,17 @@
  * Called by the application, the terminus indicator and the controller.
  */
 import { Injectable } from '@nestjs/common';
+import type { Backend, BackendFacts } from '../backend/backend.js';
 import type { Membership } from '../cluster/membership.js';
 import type { Topologies } from '../cluster/topologies/topologies.js';
 import type { FoundationConfig } from '../config/options.js';
 import { describe } from '../errors/foundation.error.js';
+import { Log } from '../logging/log.js';
 import type { ProcessRegistry, Stranded } from '../processes/process.registry.js';
 import type { ProcessTable } from '../processes/process.table.js';
 import type { ServiceRegistry } from '../services/service.registry.js';
-import { Log } from '../logging/log.js';
-import type { Backend, BackendFacts } from '../backend/backend.js';
 import { within } from '../time/timeout.js';
-import { clusterReport, type ClusterHealth } from './health.report.js';
+import { type ClusterHealth, clusterReport } from './health.report.js';
 
 /** Redis is asked at most this often, however often a probe comes. */
 const ASK_EVERY_MS = 2000;

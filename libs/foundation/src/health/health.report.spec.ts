@@ -1,8 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
-import type { StrategyStatus } from '../cluster/topologies/strategy.runner.js';
 import type { Member } from '../cluster/membership.js';
+import type { StrategyStatus } from '../cluster/topologies/strategy.runner.js';
 import type { ServiceInfo, ServiceStatus } from '../services/service.js';
-import { withoutDetails, clusterReport, type HealthFacts } from './health.report.js';
+import { clusterReport, type HealthFacts, withoutDetails } from './health.report.js';
 
 const member = (name: string, more: Partial<Member> = {}): Member => ({
   ...{

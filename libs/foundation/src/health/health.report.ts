@@ -2,16 +2,16 @@
  * Pure: what a node knows → how healthy the cluster is, and why it is not.
  * Called by the monitor.
  */
+import type { BackendFacts } from '../backend/backend.js';
+import type { ConnectionTrouble } from '../backend/redis/connection.trouble.js';
 import { describeDifference, type Difference } from '../cluster/compatibility.js';
 import type { Member, NodeState } from '../cluster/membership.js';
+import { processOf } from '../cluster/slot.names.js';
 import type { StrategyStatus } from '../cluster/topologies/strategy.runner.js';
-import { LAGGING_MS } from '../processes/supervision/placement.js';
 import type { Stranded } from '../processes/process.registry.js';
 import type { ProcessStatus } from '../processes/process.table.js';
-import { processOf } from '../cluster/slot.names.js';
+import { LAGGING_MS } from '../processes/supervision/placement.js';
 import type { ServiceInfo } from '../services/service.js';
-import type { ConnectionTrouble } from '../backend/redis/connection.trouble.js';
-import type { BackendFacts } from '../backend/backend.js';
 
 /** `degraded`: everything goes on, and somebody should look. `critical`: something does not go on, or soon will not. */
 export type HealthStatus = 'healthy' | 'degraded' | 'critical';

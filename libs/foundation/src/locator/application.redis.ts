@@ -5,10 +5,10 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { InjectionToken } from '@nestjs/common';
 import type { DiscoveryService } from '@nestjs/core';
+import { endpointName, settingsOf } from '../backend/redis/redis.endpoint.js';
 import type { RedisClient, RedisEndpoint } from '../config/options.js';
 import { endpointFrom, isClient } from '../config/resolve.js';
 import { isError } from '../errors/describe.js';
-import { endpointName, settingsOf } from '../backend/redis/redis.endpoint.js';
 import { Log } from '../logging/log.js';
 
 /** What `BullModule.forRoot` and `forRootAsync` of `@nestjs/bullmq` 11 and 12 provide (`getSharedConfigToken()`). */

@@ -5,15 +5,15 @@
  */
 import { connect } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
+import { endpointName } from '../backend/redis/redis.endpoint.js';
+import type { FoundRedis, Topologies } from '../cluster/topologies/topologies.js';
 import type { FoundationConfig, RedisEndpoint } from '../config/options.js';
 import { endpointFrom, hasPlace } from '../config/resolve.js';
 import { FoundationConfigError, RedisNotFoundError } from '../errors/foundation.error.js';
 import { Log } from '../logging/log.js';
-import { INSTALL_EMBEDDED, startEmbeddedRedis } from './embedded.redis.js';
 import type { ApplicationRedis } from './application.redis.js';
+import { INSTALL_EMBEDDED, startEmbeddedRedis } from './embedded.redis.js';
 import type { EmbeddedStart } from './embedded.server.js';
-import { endpointName } from '../backend/redis/redis.endpoint.js';
-import type { FoundRedis, Topologies } from '../cluster/topologies/topologies.js';
 
 /** How long strategies have; those that ask a server take milliseconds, those that wait for announcements some seconds. */
 const LOOK_MS = 10_000;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { Telemetry } from '../telemetry/telemetry.js';
 import { BoundedLabels, MAX_VALUES, OTHER } from './bounded.labels.js';
-import { FoundationMetrics, type Figure } from './foundation.metrics.js';
+import { type Figure, FoundationMetrics } from './foundation.metrics.js';
 import { EVENT_METRICS, GAUGE_METRICS } from './metric.definitions.js';
 
 type Parts = ConstructorParameters<typeof FoundationMetrics>;

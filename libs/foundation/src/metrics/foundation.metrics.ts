@@ -11,7 +11,7 @@ import type { ServiceRegistry } from '../services/service.registry.js';
 import type { FoundationEventName } from '../telemetry/events.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
 import { BoundedLabels } from './bounded.labels.js';
-import { EVENT_METRICS, GAUGE_METRICS, type EventMetric, type GaugeMetric, type Labels } from './metric.definitions.js';
+import { EVENT_METRICS, type EventMetric, GAUGE_METRICS, type GaugeMetric, type Labels } from './metric.definitions.js';
 
 /** A value with its labels. */
 export interface Figure {

@@ -3,17 +3,17 @@
  * Made by the application's bootstrap; underneath `Channels`.
  */
 import {
-  Server,
   type BaseRpcContext,
   type CustomTransportStrategy,
   type IncomingRequest,
   type ReadPacket,
+  Server,
 } from '@nestjs/microservices';
-import { finalize, isObservable, lastValueFrom, throwError, type Observable } from 'rxjs';
+import { finalize, isObservable, lastValueFrom, type Observable, throwError } from 'rxjs';
 import type { MessageMeta, Subscription } from '../channels/channel.js';
 import type { Channels } from '../channels/channels.js';
-import { describe } from '../errors/foundation.error.js';
 import { asError } from '../errors/describe.js';
+import { describe } from '../errors/foundation.error.js';
 import { FoundationContext, type FoundationSource } from './foundation.context.js';
 
 /** What a caller is told of an error that may hold secrets. */

@@ -3,10 +3,10 @@
  * Used by the application through the entry `nestjs-foundation/opentelemetry`; underneath `@opentelemetry/api`.
  */
 import { Inject, Injectable, Module, type OnModuleDestroy } from '@nestjs/common';
-import { metrics, type Counter, type Histogram } from '@opentelemetry/api';
+import { type Counter, type Histogram, metrics } from '@opentelemetry/api';
 import { VERSION } from '../cluster/version.js';
 import { FoundationMetrics } from '../metrics/foundation.metrics.js';
-import { SECONDS, type EventMetric, type GaugeMetric } from '../metrics/metric.definitions.js';
+import { type EventMetric, type GaugeMetric, SECONDS } from '../metrics/metric.definitions.js';
 import { Telemetry } from '../telemetry/telemetry.js';
 import { OpenTelemetryTracing } from './opentelemetry.tracing.js';
 

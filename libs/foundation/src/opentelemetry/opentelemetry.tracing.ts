@@ -3,20 +3,20 @@
  * Called through `telemetry.tracing`; underneath `tracer.startActiveSpan`.
  */
 import {
-  ROOT_CONTEXT,
-  SpanKind,
-  SpanStatusCode,
+  type Context,
   context,
   createTraceState,
   isSpanContextValid,
-  trace,
-  type Context,
+  ROOT_CONTEXT,
   type Span,
+  SpanKind,
+  SpanStatusCode,
+  trace,
 } from '@opentelemetry/api';
 import { VERSION } from '../cluster/version.js';
+import { asError } from '../errors/describe.js';
 import { describe } from '../errors/foundation.error.js';
 import { unattended } from '../foreign/gate.js';
-import { asError } from '../errors/describe.js';
 import { readTrace, type SpanDescription, type TraceCarrier, type Tracing } from '../telemetry/tracing.js';
 
 const KINDS = {

@@ -1,6 +1,6 @@
 import 'reflect-metadata';
 import { describe, expect, it } from '@jest/globals';
-import { InjectProcess, InjectSingleton, injectedProcesses } from './inject.process.js';
+import { injectedProcesses, InjectProcess, InjectSingleton } from './inject.process.js';
 import { Singleton } from './process.decorators.js';
 
 class Feed {}

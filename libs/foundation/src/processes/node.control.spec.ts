@@ -1,9 +1,9 @@
 import 'reflect-metadata';
 import { describe, expect, it } from '@jest/globals';
+import { callableOf } from '../calls/callable.decorator.js';
 import type { Membership } from '../cluster/membership.js';
 import { ArgumentError, ProcessTimeoutError } from '../errors/foundation.error.js';
-import { callableOf } from '../calls/callable.decorator.js';
-import { NODE_CONTROL, NodeControl, askNode } from './node.control.js';
+import { askNode, NODE_CONTROL, NodeControl } from './node.control.js';
 
 function control(drain: () => Promise<void> = () => Promise.resolve()) {
   const calls: string[] = [];

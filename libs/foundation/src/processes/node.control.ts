@@ -2,13 +2,13 @@
  * What is asked of a node itself: to drain, or to take a process that would move there. On this node directly, on another one by a call, as processes are called.
  * Called by the manager; the call server finds it under a name of its own.
  */
-import type { Membership } from '../cluster/membership.js';
-import type { FoundationConfig } from '../config/options.js';
-import { ArgumentError, ProcessTimeoutError } from '../errors/foundation.error.js';
-import { shown } from '../errors/describe.js';
+import type { CallRouter } from '../calls/call.router.js';
 import { Callable } from '../calls/callable.decorator.js';
 import type { Callee, CalleeLookup } from '../calls/callee.js';
-import type { CallRouter } from '../calls/call.router.js';
+import type { Membership } from '../cluster/membership.js';
+import type { FoundationConfig } from '../config/options.js';
+import { shown } from '../errors/describe.js';
+import { ArgumentError, ProcessTimeoutError } from '../errors/foundation.error.js';
 import type { AskNode, Supervisor } from './supervision/supervisor.js';
 
 /** By which calls reach a node; no process has a colon in its name. */

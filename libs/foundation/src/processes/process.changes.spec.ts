@@ -1,6 +1,6 @@
 import { beforeEach, expect, it } from '@jest/globals';
-import type { Membership, MembershipListener } from '../cluster/membership.js';
 import type { Backend } from '../backend/backend.js';
+import type { Membership, MembershipListener } from '../cluster/membership.js';
 import type { Hint, HintListener } from '../wire/hint.js';
 import { Awaited, type News } from './process.changes.js';
 import type { ProcessTable } from './process.table.js';

@@ -2,10 +2,10 @@
  * Who waits for something to happen to which process: a hint or a change costs a look into a map, however many wait.
  * Used by the manager; fed by the table, by hints, and by the membership.
  */
-import type { Membership } from '../cluster/membership.js';
 import type { Backend } from '../backend/backend.js';
-import type { ProcessTable } from './process.table.js';
+import type { Membership } from '../cluster/membership.js';
 import { processOf } from '../cluster/slot.names.js';
+import type { ProcessTable } from './process.table.js';
 
 /** What happened: the row changed, somebody said that an owner runs or has let go, or the members changed. */
 export type News = 'row' | 'owner' | 'members';

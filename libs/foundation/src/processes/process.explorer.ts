@@ -8,7 +8,7 @@ import type { ResolvedProcessDefaults } from '../config/options.js';
 import { findClasses } from '../decorated.js';
 import { ProcessDeclarationError } from '../errors/foundation.error.js';
 import { PROCESS_METADATA, type ProcessMetadata } from './process.decorators.js';
-import { specOf, type ProcessSpec } from './process.specification.js';
+import { type ProcessSpec, specOf } from './process.specification.js';
 
 /** A class this application can run. */
 export interface KnownClass {

@@ -3,8 +3,14 @@
  * Called by the application; each method says what lies beneath.
  */
 import { Injectable, type Type } from '@nestjs/common';
+import type { Backend } from '../backend/backend.js';
+import type { OwnerRecord } from '../backend/leases/leases.js';
+import type { CallRouter } from '../calls/call.router.js';
+import { type AnyProcess, type RemoteCalls, remoteCalls } from '../calls/remote.proxy.js';
 import type { Membership } from '../cluster/membership.js';
+import { partitionOf, type ProcessKind, processOf, runsEverywhere, slotNames } from '../cluster/slot.names.js';
 import type { FoundationConfig } from '../config/options.js';
+import { asError, isA, show } from '../errors/describe.js';
 import {
   ArgumentError,
   CallInterruptedError,
@@ -16,23 +22,17 @@ import {
   RedisUnavailableError,
   UnknownProcessError,
 } from '../errors/foundation.error.js';
-import { asError, isA, show } from '../errors/describe.js';
-import type { Backend } from '../backend/backend.js';
-import type { OwnerRecord } from '../backend/leases/leases.js';
 import { redisError } from '../errors/refusal.js';
-import { Awaited, type News } from './process.changes.js';
 import { NODE_CONTROL, type NodeControl } from './node.control.js';
-import { explain, misfitOf, obstacleOf, type Candidate } from './supervision/placement.js';
-import type { CallRouter } from '../calls/call.router.js';
-import { type AnyProcess, type RemoteCalls, remoteCalls } from '../calls/remote.proxy.js';
+import { Awaited, type News } from './process.changes.js';
 import { positive, type ProcessOptions } from './process.decorators.js';
 import { metadataOf } from './process.explorer.js';
-import { nameOf, type ProcessTarget } from './process.target.js';
 import type { PartitionedRef, ProcessInfo, ProcessRef, StartResult } from './process.ref.js';
 import type { ProcessRegistry } from './process.registry.js';
+import { type ProcessSpec, specOf } from './process.specification.js';
 import { isEnded, type ProcessEntry, type ProcessTable, type VersionedEntry } from './process.table.js';
-import { partitionOf, processOf, runsEverywhere, slotNames, type ProcessKind } from '../cluster/slot.names.js';
-import { specOf, type ProcessSpec } from './process.specification.js';
+import { nameOf, type ProcessTarget } from './process.target.js';
+import { type Candidate, explain, misfitOf, obstacleOf } from './supervision/placement.js';
 import type { Supervisor } from './supervision/supervisor.js';
 
 /** Options of a start call. */

@@ -1,9 +1,9 @@
 /**
  * What callers get to see of a process: where it runs, how to call it, and what the cluster knows of it.
  */
-import type { RestartPolicyName } from '../config/options.js';
 import type { AnyProcess, RemoteCalls } from '../calls/remote.proxy.js';
 import type { ProcessKind } from '../cluster/slot.names.js';
+import type { RestartPolicyName } from '../config/options.js';
 
 /**
  * A process that was running when it was looked up. Calls find it wherever it is by then.

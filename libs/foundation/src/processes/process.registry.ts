@@ -2,13 +2,13 @@
  * Where each process lives now: the table says what should run, the leases say who owns it.
  * Called by the manager; underneath one script call for all names.
  */
-import type { Membership } from '../cluster/membership.js';
 import type { Backend } from '../backend/backend.js';
 import type { OwnerRecord } from '../backend/leases/leases.js';
-import { exclusionOf, obstaclesIn } from './supervision/placement.js';
+import type { Membership } from '../cluster/membership.js';
+import { runsEverywhere } from '../cluster/slot.names.js';
 import type { ProcessInfo, ProcessState } from './process.ref.js';
 import type { ProcessTable, VersionedEntry } from './process.table.js';
-import { runsEverywhere } from '../cluster/slot.names.js';
+import { exclusionOf, obstaclesIn } from './supervision/placement.js';
 
 /** Names in one script call; more would keep Redis from renewing leases meanwhile. */
 const MAX_BATCH = 500;

@@ -1,8 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
+import type { ProcessKind } from '../cluster/slot.names.js';
 import { processDefaults } from '../config/resolve.js';
 import { ArgumentError, FoundationConfigError } from '../errors/foundation.error.js';
 import type { ProcessOptions } from './process.decorators.js';
-import type { ProcessKind } from '../cluster/slot.names.js';
 import { specOf, type SpecRequest } from './process.specification.js';
 
 const defaults = processDefaults({});

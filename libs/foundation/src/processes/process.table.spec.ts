@@ -1,12 +1,12 @@
-import { Logger } from '@nestjs/common';
 import { beforeEach, describe, expect, it, jest } from '@jest/globals';
-import type { Membership, MembershipListener } from '../cluster/membership.js';
-import { processDefaults } from '../config/resolve.js';
+import { Logger } from '@nestjs/common';
 import type { Backend } from '../backend/backend.js';
-import type { Hint } from '../wire/hint.js';
 import { LocalTable } from '../backend/tables/local.table.js';
 import type { Table } from '../backend/tables/table.js';
-import { ProcessTable, isEnded, parseEntry, type ProcessEntry } from './process.table.js';
+import type { Membership, MembershipListener } from '../cluster/membership.js';
+import { processDefaults } from '../config/resolve.js';
+import type { Hint } from '../wire/hint.js';
+import { isEnded, parseEntry, type ProcessEntry, ProcessTable } from './process.table.js';
 
 const entry = (more: Partial<ProcessEntry> = {}): ProcessEntry => ({
   name: 'feed',

@@ -2,14 +2,14 @@
  * What should run in the cluster: this node's copy of the shared table, and the only way to change it.
  * Read by the supervisor and the manager; underneath `Table` (a hash and a sorted set, compared by version).
  */
-import type { Membership } from '../cluster/membership.js';
-import { Gate, unattended } from '../foreign/gate.js';
-import type { Telemetry } from '../telemetry/telemetry.js';
 import type { Backend } from '../backend/backend.js';
 import { TableReplica } from '../backend/tables/table.replica.js';
-import { ProcessIndex } from './process.index.js';
+import type { Membership } from '../cluster/membership.js';
 import { isSlotOf, processOf, runsEverywhere, slotNames } from '../cluster/slot.names.js';
+import { Gate, unattended } from '../foreign/gate.js';
+import type { Telemetry } from '../telemetry/telemetry.js';
 import { parseEntry, type ProcessEntry, type VersionedEntry } from './process.entry.js';
+import { ProcessIndex } from './process.index.js';
 
 export { isEnded, parseEntry, type ProcessEntry, type ProcessStatus, type VersionedEntry } from './process.entry.js';
 

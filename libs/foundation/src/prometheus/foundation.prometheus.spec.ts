@@ -1,17 +1,17 @@
 // The real prom-client, in a real application without a cluster, and over HTTP.
+import 'reflect-metadata';
 import { once } from 'node:events';
 import { get, type IncomingMessage } from 'node:http';
 import type { AddressInfo, Server } from 'node:net';
 import { text } from 'node:stream/consumers';
-import 'reflect-metadata';
-import { Logger, type INestApplication } from '@nestjs/common';
-import { Test } from '@nestjs/testing';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { type INestApplication, Logger } from '@nestjs/common';
+import { Test } from '@nestjs/testing';
 import { Channels } from '../channels/channels.js';
 import { FoundationModule } from '../foundation.module.js';
 import { Singleton } from '../processes/process.decorators.js';
-import { eventually } from '../testing/eventually.js';
 import { Telemetry } from '../telemetry/telemetry.js';
+import { eventually } from '../testing/eventually.js';
 import { FoundationPrometheus, FoundationPrometheusModule } from './index.js';
 
 @Singleton({ name: 'clock' })

@@ -5,7 +5,7 @@
 import { Controller, Get, Header, Inject, Injectable, Module, type OnModuleDestroy } from '@nestjs/common';
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { FoundationMetrics } from '../metrics/foundation.metrics.js';
-import { SECONDS, type EventMetric, type GaugeMetric } from '../metrics/metric.definitions.js';
+import { type EventMetric, type GaugeMetric, SECONDS } from '../metrics/metric.definitions.js';
 
 /** Injectable. Holds the registry. */
 @Injectable()

@@ -2,9 +2,9 @@
  * Pure but for its turn: chooses one of several instances of a service.
  * Called by the facade for each call.
  */
-import { ArgumentError } from '../errors/foundation.error.js';
-import { show } from '../errors/describe.js';
 import { rendezvous } from '../cluster/rendezvous.js';
+import { show } from '../errors/describe.js';
+import { ArgumentError } from '../errors/foundation.error.js';
 import type { BalancerStrategy, ServiceInfo } from './service.js';
 
 /** Of so many names the turn is known; one that is forgotten begins anew. */

@@ -1,8 +1,8 @@
 import 'reflect-metadata';
+import { describe, expect, it } from '@jest/globals';
 import { Injectable, Scope, type Type } from '@nestjs/common';
 import { DiscoveryModule, DiscoveryService } from '@nestjs/core';
 import { Test } from '@nestjs/testing';
-import { describe, expect, it } from '@jest/globals';
 import { Service } from './service.decorators.js';
 import { exploreServices, servicesOf } from './service.explorer.js';
 

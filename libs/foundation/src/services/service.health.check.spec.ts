@@ -1,6 +1,6 @@
-import { Logger } from '@nestjs/common';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import { ServiceHealth, nextStatus } from './service.health.check.js';
+import { Logger } from '@nestjs/common';
+import { nextStatus, ServiceHealth } from './service.health.check.js';
 import type { ServiceStatus } from './service.js';
 
 const run = (checks: string, status: ServiceStatus = 'healthy'): string[] => {

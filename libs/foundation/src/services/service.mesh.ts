@@ -3,29 +3,27 @@
  * Keeps nothing but the turns of the balancer and the checks; records are in the registry, objects in the targets.
  */
 import { Injectable } from '@nestjs/common';
+import type { Backend } from '../backend/backend.js';
+import type { CallRouter } from '../calls/call.router.js';
 import type { Membership } from '../cluster/membership.js';
+import { isA, show } from '../errors/describe.js';
 import {
   ArgumentError,
   CallRefusedError,
+  describe,
   FoundationError,
   LimitError,
   ServiceNotFoundError,
-  describe,
 } from '../errors/foundation.error.js';
+import { redisError } from '../errors/refusal.js';
 import { Gate } from '../foreign/gate.js';
-import { isA, show } from '../errors/describe.js';
 import { Log } from '../logging/log.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
-import type { Backend } from '../backend/backend.js';
-import type { CallRouter } from '../calls/call.router.js';
-import { parseJson } from '../wire/json.js';
-import { redisError } from '../errors/refusal.js';
 import { within } from '../time/timeout.js';
+import { parseJson } from '../wire/json.js';
 import { Balancer } from './service.balancer.js';
-import { readCriteria, requireFields, type Question } from './service.criteria.js';
+import { type Question, readCriteria, requireFields } from './service.criteria.js';
 import { ServiceHealth } from './service.health.check.js';
-import { MAX_RECORD_BYTES, writeRecord, type ServiceRecord } from './service.record.js';
-import type { ServiceRegistry } from './service.registry.js';
 import type {
   OnServiceHealth,
   ServiceCallOptions,
@@ -35,6 +33,8 @@ import type {
   ServiceInfo,
   ServiceTarget,
 } from './service.js';
+import { MAX_RECORD_BYTES, type ServiceRecord, writeRecord } from './service.record.js';
+import type { ServiceRegistry } from './service.registry.js';
 import type { ServiceTargets } from './service.targets.js';
 import { ServiceWatch } from './service.watch.js';
 

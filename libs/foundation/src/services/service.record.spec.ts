@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { MAX_RECORD_BYTES, readRecord, writeRecord, type ServiceRecord } from './service.record.js';
+import { MAX_RECORD_BYTES, readRecord, type ServiceRecord, writeRecord } from './service.record.js';
 
 const record: ServiceRecord = {
   name: 'payments',

@@ -2,8 +2,8 @@
  * Pure: a service as it lies in the table, written and read field by field.
  * Called by the registry; what cannot be read is left out, because anybody may write to Redis.
  */
-import { parseJson } from '../wire/json.js';
 import type { TableRow } from '../backend/tables/table.js';
+import { parseJson } from '../wire/json.js';
 import type { ServiceInfo } from './service.js';
 
 /** The longest record, in bytes of JSON. Every node holds all of them. */

@@ -1,8 +1,5 @@
-import { Logger } from '@nestjs/common';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import type { Member, Membership, MembershipListener } from '../cluster/membership.js';
-import { Telemetry } from '../telemetry/telemetry.js';
-import type { Hint } from '../wire/hint.js';
+import { Logger } from '@nestjs/common';
 import {
   isMark,
   type RowSeen,
@@ -13,9 +10,12 @@ import {
   type TableWritten,
 } from '../backend/tables/table.js';
 import type { Transport } from '../backend/transport/transport.js';
-import { writeRecord, type ServiceRecord } from './service.record.js';
-import { ServiceRegistry } from './service.registry.js';
+import type { Member, Membership, MembershipListener } from '../cluster/membership.js';
+import { Telemetry } from '../telemetry/telemetry.js';
+import type { Hint } from '../wire/hint.js';
 import type { ServiceChange } from './service.js';
+import { type ServiceRecord, writeRecord } from './service.record.js';
+import { ServiceRegistry } from './service.registry.js';
 
 /** The table of all nodes: what it is asked can be held up or refused, and its answer can get lost on the way. */
 class FakeTable implements Table {

@@ -2,18 +2,18 @@
  * This node's full copy of who offers what, and the only way to change it. A lookup costs no network.
  * Read by the facade; underneath `TableReplica`.
  */
+import type { Backend } from '../backend/backend.js';
+import type { TableRow } from '../backend/tables/table.js';
+import { TableReplica } from '../backend/tables/table.replica.js';
 import type { Membership } from '../cluster/membership.js';
 import { describe } from '../errors/foundation.error.js';
 import { Gate, unattended } from '../foreign/gate.js';
 import { Log } from '../logging/log.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
-import type { Backend } from '../backend/backend.js';
 import { SingleFlight } from '../time/single.flight.js';
-import { TableReplica } from '../backend/tables/table.replica.js';
-import type { TableRow } from '../backend/tables/table.js';
-import { readRecord, writeRecord, type ServiceRecord } from './service.record.js';
-import type { ServiceChange, ServiceInfo, ServiceStatus } from './service.js';
 import { ServiceIndex } from './service.index.js';
+import type { ServiceChange, ServiceInfo, ServiceStatus } from './service.js';
+import { readRecord, type ServiceRecord, writeRecord } from './service.record.js';
 
 /** Hints bring changes at once; this is for those that were lost. */
 const LOOK_EVERY_MS = 5000;

@@ -3,8 +3,8 @@
  * Called by the facade.
  */
 import type { Question } from './service.criteria.js';
-import type { ServiceRegistry } from './service.registry.js';
 import type { ServiceChange, ServiceInfo } from './service.js';
+import type { ServiceRegistry } from './service.registry.js';
 
 type Result = IteratorResult<ServiceChange, undefined>;
 

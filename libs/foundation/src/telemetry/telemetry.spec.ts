@@ -1,6 +1,6 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
-import { Logger } from '@nestjs/common';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { Logger } from '@nestjs/common';
 import { ArgumentError } from '../errors/foundation.error.js';
 import { eventually } from '../testing/eventually.js';
 import type { FoundationEvents } from './events.js';

@@ -2,11 +2,11 @@
  * The event bus of one Foundation: every room emits, the application attaches.
  * Underneath: arrays of listeners, and `node:diagnostics_channel`; no network.
  */
-import { channel, type Channel } from 'node:diagnostics_channel';
+import { type Channel, channel } from 'node:diagnostics_channel';
 import { Injectable } from '@nestjs/common';
+import { shown } from '../errors/describe.js';
 import { ArgumentError } from '../errors/foundation.error.js';
 import { Gate } from '../foreign/gate.js';
-import { shown } from '../errors/describe.js';
 import type { FoundationEventName, FoundationEvents } from './events.js';
 import type { Tracing } from './tracing.js';
 

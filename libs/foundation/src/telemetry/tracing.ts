@@ -3,7 +3,7 @@
  * Called by channels and calls; filled by the entry `nestjs-foundation/opentelemetry`.
  */
 
-import { Gate, adopted, isThenable } from '../foreign/gate.js';
+import { adopted, Gate, isThenable } from '../foreign/gate.js';
 
 /** The values of W3C Trace Context (https://www.w3.org/TR/trace-context/), as they travel with a message or a call. */
 export interface TraceCarrier {

@@ -3,7 +3,7 @@
  * Used by the application's own health controller; underneath `HealthMonitor` and `HealthIndicatorService`.
  */
 import { Inject, Injectable } from '@nestjs/common';
-import { HealthIndicatorService, type HealthIndicatorResult } from '@nestjs/terminus';
+import { type HealthIndicatorResult, HealthIndicatorService } from '@nestjs/terminus';
 import { HealthMonitor } from '../health/health.monitor.js';
 
 /**

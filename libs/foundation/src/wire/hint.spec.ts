@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { parseHint, type Hint } from './hint.js';
+import { type Hint, parseHint } from './hint.js';
 
 describe('parseHint', () => {
   it.each<Hint>([

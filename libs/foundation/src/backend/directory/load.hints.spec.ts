@@ -1,8 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import { Secret } from '../../security/secret.js';
-import { parseHint, type Hint } from '../../wire/hint.js';
-import { Loads } from './load.hints.js';
 import { createSigner } from '../../security/signer.js';
+import { type Hint, parseHint } from '../../wire/hint.js';
+import { Loads } from './load.hints.js';
 
 type Load = Extract<Hint, { t: 'load' }>;
 const NOW = 1_760_000_000_000;

@@ -2,8 +2,8 @@
  * The loads that nodes tell each other in hints, which decide where processes go: signed with a cookie, and good once.
  * Written by the directory of nodes, read by the backend.
  */
-import type { Hint } from '../../wire/hint.js';
 import type { Signer } from '../../security/signer.js';
+import type { Hint } from '../../wire/hint.js';
 
 /** By how much clocks may differ, and how many nodes are remembered: as in `replay.guard.ts`. */
 const MAX_SKEW_MS = 300_000;

@@ -1,11 +1,11 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import type { Redis } from 'ioredis';
 import { resolve } from '../../config/resolve.js';
-import { keysOf } from '../../wire/keys.js';
-import { Loads } from './load.hints.js';
-import type { NodeRecord } from './directory.js';
-import { RedisNodeDirectory } from './redis.directory.js';
 import { createSigner } from '../../security/signer.js';
+import { keysOf } from '../../wire/keys.js';
+import type { NodeRecord } from './directory.js';
+import { Loads } from './load.hints.js';
+import { RedisNodeDirectory } from './redis.directory.js';
 
 const config = resolve({ nodeName: 'n1' }, {}, { host: 'h', pid: 1 });
 const SMALL = ['Feed'];

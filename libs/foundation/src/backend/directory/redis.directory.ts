@@ -5,26 +5,26 @@
 import type { Redis } from 'ioredis';
 import type { FoundationConfig } from '../../config/options.js';
 import { show } from '../../errors/describe.js';
+import { ThrottledLog } from '../../logging/throttled.log.js';
+import type { Signer } from '../../security/signer.js';
 import type { LeaveReason } from '../../telemetry/events.js';
 import { monotonicNow } from '../../time/monotonic.clock.js';
-import { parseJson } from '../../wire/json.js';
-import { ThrottledLog } from '../../logging/throttled.log.js';
 import type { Hint } from '../../wire/hint.js';
+import { parseJson } from '../../wire/json.js';
 import type { Keys } from '../../wire/keys.js';
 import { Grace } from '../redis/grace.period.js';
 import { GRACE } from '../redis/incarnation.script.js';
-import type { Loads } from './load.hints.js';
+import { Script, toCount, toNumber, toTexts } from '../redis/lua.script.js';
 import type {
   BeatAnswer,
-  JoinAnswer,
-  NodeRecord,
-  NodeDirectory,
   DirectorySnapshot,
+  JoinAnswer,
+  NodeDirectory,
+  NodeRecord,
   NodeView,
   ReplicaReport,
 } from './directory.js';
-import { Script, toCount, toNumber, toTexts } from '../redis/lua.script.js';
-import type { Signer } from '../../security/signer.js';
+import type { Loads } from './load.hints.js';
 
 const NOW = `
 local t = redis.call('TIME')

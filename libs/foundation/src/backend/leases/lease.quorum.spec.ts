@@ -1,7 +1,7 @@
-import type { Redis } from 'ioredis';
 import { describe, expect, it, jest } from '@jest/globals';
-import { LeaseQuorum } from './lease.quorum.js';
+import type { Redis } from 'ioredis';
 import { Script } from '../redis/lua.script.js';
+import { LeaseQuorum } from './lease.quorum.js';
 
 const script = new Script('foundationTest', 'return 1');
 const never = new Promise<never>(() => undefined);

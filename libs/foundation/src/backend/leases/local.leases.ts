@@ -2,11 +2,11 @@
 import { LeaseLostError, StaleEpochError } from '../../errors/foundation.error.js';
 import type { LeaseLossReason } from '../../telemetry/events.js';
 import type { Telemetry } from '../../telemetry/telemetry.js';
-import type { HintListener } from '../../wire/hint.js';
 import { monotonicNow } from '../../time/monotonic.clock.js';
-import type { Lease, Leases, OwnerRecord, Standing } from './leases.js';
+import type { HintListener } from '../../wire/hint.js';
 import { LIVES, type Lives } from '../../wire/key.lifetimes.js';
 import type { NodeIdentity } from '../../wire/node.identity.js';
+import type { Lease, Leases, OwnerRecord, Standing } from './leases.js';
 
 /** How often what has had its life is searched for, at a write. */
 const SWEEP_EVERY_MS = 60_000;

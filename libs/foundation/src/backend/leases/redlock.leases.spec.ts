@@ -1,14 +1,14 @@
 import { EventEmitter } from 'node:events';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { Logger } from '@nestjs/common';
 import type { Redis } from 'ioredis';
 import type { Lock } from 'redlock';
-import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import { FoundationConfigError, LeaseLostError, StaleEpochError } from '../../errors/foundation.error.js';
 import type { LeaseTimes } from '../../config/options.js';
+import { FoundationConfigError, LeaseLostError, StaleEpochError } from '../../errors/foundation.error.js';
 import type { FoundationEvents } from '../../telemetry/events.js';
 import { Telemetry } from '../../telemetry/telemetry.js';
-import { keysOf } from '../../wire/keys.js';
 import { LIVES } from '../../wire/key.lifetimes.js';
+import { keysOf } from '../../wire/keys.js';
 import { LeaseQuorum } from './lease.quorum.js';
 import { RedlockLeases } from './redlock.leases.js';
 

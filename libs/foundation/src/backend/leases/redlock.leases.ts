@@ -5,23 +5,29 @@
 import type { Redis } from 'ioredis';
 import Redlock, { type ExecutionError, type Lock } from 'redlock';
 import type { LeaseTimes } from '../../config/options.js';
-import { FoundationConfigError, StaleEpochError, describe } from '../../errors/foundation.error.js';
 import { asError, isError } from '../../errors/describe.js';
+import { describe, FoundationConfigError, StaleEpochError } from '../../errors/foundation.error.js';
 import { unattended } from '../../foreign/gate.js';
-import type { LeaseLossReason } from '../../telemetry/events.js';
 import { Log } from '../../logging/log.js';
+import type { LeaseLossReason } from '../../telemetry/events.js';
 import type { Telemetry } from '../../telemetry/telemetry.js';
 import { monotonicNow } from '../../time/monotonic.clock.js';
-import { Grace } from '../redis/grace.period.js';
-import { HeldLease } from './held.lease.js';
+import { within } from '../../time/timeout.js';
+import { LIVES, type Lives } from '../../wire/key.lifetimes.js';
 import type { Keys } from '../../wire/keys.js';
+import type { NodeIdentity } from '../../wire/node.identity.js';
+import { Grace } from '../redis/grace.period.js';
+import { toCount, toNumber, toTexts } from '../redis/lua.script.js';
+import { HeldLease } from './held.lease.js';
+import { LeaseQuorum } from './lease.quorum.js';
+import { LeaseRenewal } from './lease.renewal.js';
 import {
   ACQUIRE_GUARD,
   announceScript,
   farewellScript,
   fencedSetScript,
-  inheritScript,
   forgetScript,
+  inheritScript,
   lastEpochScript,
   leaveScript,
   mintScript,
@@ -29,12 +35,6 @@ import {
   standingScript,
 } from './lease.scripts.js';
 import type { Lease, Leases, OwnerRecord, Standing } from './leases.js';
-import { LIVES, type Lives } from '../../wire/key.lifetimes.js';
-import { LeaseQuorum } from './lease.quorum.js';
-import type { NodeIdentity } from '../../wire/node.identity.js';
-import { LeaseRenewal } from './lease.renewal.js';
-import { toNumber, toCount, toTexts } from '../redis/lua.script.js';
-import { within } from '../../time/timeout.js';
 
 /** One attempt, at once: Redlock's waiting acquire can hand out a lock that has expired (its issue #274). */
 const ONCE = { retryCount: 0 };

@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events';
-import type { Redis } from 'ioredis';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import type { Redis } from 'ioredis';
 import { endWhenSilent, listenFirst, readBeforeTimeout, saidBy } from './redis.client.js';
 
 class FakeStream extends EventEmitter {

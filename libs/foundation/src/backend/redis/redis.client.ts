@@ -3,7 +3,7 @@
  * Used by `redis.connections.ts`; underneath `new Redis`, `new Cluster`, `client.duplicate`.
  */
 import type { Socket } from 'node:net';
-import { Cluster, Redis, type ClusterOptions, type RedisOptions } from 'ioredis';
+import { Cluster, type ClusterOptions, Redis, type RedisOptions } from 'ioredis';
 import type { RedisAddress, RedisClient, RedisEndpoint } from '../../config/options.js';
 import { isClient } from '../../config/resolve.js';
 import { FoundationConfigError } from '../../errors/foundation.error.js';

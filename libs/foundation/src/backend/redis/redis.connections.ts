@@ -5,11 +5,14 @@
 import type { Redis, RedisOptions } from 'ioredis';
 import type { FoundationConfig, RedisClient, RedisEndpoint } from '../../config/options.js';
 import {
+  describe,
   FoundationConfigError,
   RedisRefusedError,
   RedisUnavailableError,
-  describe,
 } from '../../errors/foundation.error.js';
+import { redisError } from '../../errors/refusal.js';
+import { Log } from '../../logging/log.js';
+import type { ConnectionTrouble } from './connection.trouble.js';
 import {
   checkClient,
   createClient,
@@ -18,16 +21,13 @@ import {
   endWhenSilent,
   hardened,
   listenFirst,
-  readBeforeTimeout,
   metNodes,
+  readBeforeTimeout,
   reconnectIn,
   saidBy,
 } from './redis.client.js';
 import { endpointName } from './redis.endpoint.js';
 import { OLDEST, serverFacts } from './redis.info.js';
-import { redisError } from '../../errors/refusal.js';
-import { Log } from '../../logging/log.js';
-import type { ConnectionTrouble } from './connection.trouble.js';
 
 /** The roles; `worker` is BullMQ's, which adds one blocking duplicate of it. A consumer of a durable channel has a `stream`. */
 export type RedisRole = 'leases' | 'control' | 'subscriber' | 'publisher' | 'worker' | 'stream';

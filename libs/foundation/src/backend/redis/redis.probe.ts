@@ -6,10 +6,10 @@ import { randomBytes } from 'node:crypto';
 import type { Cluster, Redis } from 'ioredis';
 import type { RedisClient, RedisEndpoint } from '../../config/options.js';
 import { describe } from '../../errors/foundation.error.js';
+import { toNumber, toTexts } from './lua.script.js';
+import { trials } from './redis.acl.js';
 import { createClient, createPubSubClient, disconnect } from './redis.client.js';
 import { endpointName } from './redis.endpoint.js';
-import { trials } from './redis.acl.js';
-import { toNumber, toTexts } from './lua.script.js';
 
 /** A command that Redis did not carry out, and what it said. */
 export interface Refused {

@@ -3,16 +3,16 @@
  * Called by the supervisor; underneath `queue.add`, `queue.upsertJobScheduler`, one `Worker`.
  */
 import { createHash } from 'node:crypto';
-import { Queue, UnrecoverableError, Worker, type Job } from 'bullmq';
+import { type Job, Queue, UnrecoverableError, Worker } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { describe } from '../../errors/foundation.error.js';
 import { unattended } from '../../foreign/gate.js';
 import { Log } from '../../logging/log.js';
 import { ThrottledLog } from '../../logging/throttled.log.js';
-import type { Keys } from '../../wire/keys.js';
-import type { RestartHandlers, Restarts } from './restarts.js';
-import { Script, toNumber } from '../redis/lua.script.js';
 import { within } from '../../time/timeout.js';
+import type { Keys } from '../../wire/keys.js';
+import { Script, toNumber } from '../redis/lua.script.js';
+import type { RestartHandlers, Restarts } from './restarts.js';
 
 /** The queue's name; its prefix is the application's hash tag. */
 export const QUEUE_NAME = 'supervision';

@@ -2,8 +2,8 @@
  * The Lua that remembers what a group was given of a durable channel, as `deduplication.ts` does, for all members of the group.
  * Called by `redis.deduplication.ts`.
  */
-import { MAX_RUNS } from './deduplication.js';
 import { Script } from '../redis/lua.script.js';
+import { MAX_RUNS } from './deduplication.js';
 
 /** Beyond its span a memory lives for so long, in milliseconds: twice what an id and a signed time may be apart, and half of it again. */
 const KEEP_MS = 900_000;

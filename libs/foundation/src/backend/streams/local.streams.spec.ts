@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { eventually } from '../../testing/eventually.js';
-import { LocalStreams } from './local.streams.js';
 import { LIVES } from '../../wire/key.lifetimes.js';
+import { LocalStreams } from './local.streams.js';
 import type { ConsumerListener } from './streams.js';
 
 const options = { stream: 'orders', group: 'billing', from: '0', batch: 1, retryAfter: 1000, maxDeliveries: 3 };

@@ -5,8 +5,9 @@
 import type { Redis } from 'ioredis';
 import { describe } from '../../errors/foundation.error.js';
 import { unattended } from '../../foreign/gate.js';
-import { disconnect } from '../redis/redis.client.js';
+import { Log } from '../../logging/log.js';
 import { toNumber, toTexts } from '../redis/lua.script.js';
+import { disconnect } from '../redis/redis.client.js';
 import {
   buryScript,
   forgetScript,
@@ -18,7 +19,6 @@ import {
   useScript,
 } from './stream.scripts.js';
 import type { Consumer, ConsumerListener, ConsumerOptions, StreamEntry } from './streams.js';
-import { Log } from '../../logging/log.js';
 
 const BLOCK_MS = 1000;
 const RETRY_MS = 200;

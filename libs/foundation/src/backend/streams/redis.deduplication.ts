@@ -4,7 +4,7 @@
  */
 import type { Redis } from 'ioredis';
 import { ThrottledLog } from '../../logging/throttled.log.js';
-import { isApart, Played, spanOf, SPAN_MS } from './deduplication.js';
+import { isApart, Played, SPAN_MS, spanOf } from './deduplication.js';
 import { claimScript, settleScript } from './deduplication.scripts.js';
 import type { Origin, StreamEntry } from './streams.js';
 

@@ -6,12 +6,12 @@ import type { Redis } from 'ioredis';
 import { describe } from '../../errors/foundation.error.js';
 import { unattended } from '../../foreign/gate.js';
 import { ThrottledLog } from '../../logging/throttled.log.js';
-import { monotonicNow } from '../../time/monotonic.clock.js';
-import type { Keys } from '../../wire/keys.js';
-import { LIVES, type Lives } from '../../wire/key.lifetimes.js';
-import { RedisConsumer, entriesOf } from './redis.consumer.js';
-import { RedisPlayed } from './redis.deduplication.js';
 import type { Signer } from '../../security/signer.js';
+import { monotonicNow } from '../../time/monotonic.clock.js';
+import { LIVES, type Lives } from '../../wire/key.lifetimes.js';
+import type { Keys } from '../../wire/keys.js';
+import { entriesOf, RedisConsumer } from './redis.consumer.js';
+import { RedisPlayed } from './redis.deduplication.js';
 import type { Consumer, ConsumerListener, ConsumerOptions, StreamEntry, Streams } from './streams.js';
 
 const JUDGE_RETRY_MS = 200;

@@ -1,9 +1,9 @@
 /** The versioned table inside one process, for an application that is not clustered. */
 import {
   KEEP_MARKS_MS,
+  type MarkLimits,
   MAX_MARKS,
   PUT_BACK,
-  type MarkLimits,
   type RowSeen,
   type Table,
   type TablePage,

@@ -3,13 +3,13 @@
  * its own. No script looks at more than a batch, however large the table is. Underneath EVALSHA.
  */
 import type { Redis } from 'ioredis';
+import type { Signer } from '../../security/signer.js';
 import { MAX_HINTED, type TableHint } from '../../wire/hint.js';
 import { Script, toNumber, toTexts } from '../redis/lua.script.js';
-import type { Signer } from '../../security/signer.js';
 import {
   KEEP_MARKS_MS,
-  MAX_MARKS,
   type MarkLimits,
+  MAX_MARKS,
   type RowSeen,
   type Table,
   type TablePage,

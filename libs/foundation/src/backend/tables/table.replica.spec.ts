@@ -1,9 +1,9 @@
-import { Logger } from '@nestjs/common';
 import { beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { Logger } from '@nestjs/common';
 import { eventually } from '../../testing/eventually.js';
 import { LocalTable } from './local.table.js';
-import { TableReplica, type ReplicaOptions } from './table.replica.js';
 import { PUT_BACK, type TablePage, type TableRow } from './table.js';
+import { type ReplicaOptions, TableReplica } from './table.replica.js';
 
 interface Value {
   version: number;

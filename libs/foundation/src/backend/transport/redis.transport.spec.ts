@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { Logger } from '@nestjs/common';
 import type { Redis } from 'ioredis';
-import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { RedisTransport } from './redis.transport.js';
 
 /** A subscriber as ioredis shows it: a status, a promise for each call, and events. */

@@ -3,15 +3,15 @@
  * Called by the channels and the backend; underneath PUBLISH and SUBSCRIBE.
  */
 import type { Redis } from 'ioredis';
-import { describe } from '../../errors/foundation.error.js';
 import { isError } from '../../errors/describe.js';
+import { describe } from '../../errors/foundation.error.js';
+import { refusalIn } from '../../errors/refusal.js';
 import { Gate, unattended } from '../../foreign/gate.js';
 import { ThrottledLog } from '../../logging/throttled.log.js';
-import { refusalIn } from '../../errors/refusal.js';
-import type { Signer } from '../../security/signer.js';
 import type { ReplayGuard } from '../../security/replay.guard.js';
-import type { Transport } from './transport.js';
+import type { Signer } from '../../security/signer.js';
 import { within } from '../../time/timeout.js';
+import type { Transport } from './transport.js';
 
 type Listener = (text: string) => void;
 

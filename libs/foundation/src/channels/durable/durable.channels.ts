@@ -2,14 +2,14 @@
  * Channels whose messages are kept, and delivered at least once to each group that subscribes.
  * Called by the facade; underneath Redis Streams with consumer groups, see `redis.streams.ts`.
  */
+import { isApart, Played, replayed, timeOf } from '../../backend/streams/deduplication.js';
+import type { StreamEntry, Streams } from '../../backend/streams/streams.js';
 import type { DurableChannelOptions } from '../../config/options.js';
 import { ArgumentError, LimitError, OverloadedError } from '../../errors/foundation.error.js';
+import { redisError } from '../../errors/refusal.js';
 import type { Telemetry } from '../../telemetry/telemetry.js';
 import type { TraceCarrier } from '../../telemetry/tracing.js';
 import { parseJson } from '../../wire/json.js';
-import { isApart, Played, replayed, timeOf } from '../../backend/streams/deduplication.js';
-import { redisError } from '../../errors/refusal.js';
-import type { StreamEntry, Streams } from '../../backend/streams/streams.js';
 import type {
   BroadcastOptions,
   MessageHandler,
@@ -19,12 +19,12 @@ import type {
   SubscriptionCounters,
 } from '../channel.js';
 import { COMPRESS_FROM, deflate, inflate } from '../compression.js';
+import { decode, encode, type Envelope, type headsOf, originOf } from '../envelope.js';
+import { KeyedSequence } from '../keyed.sequence.js';
 import type { MessageDrops } from '../message.drops.js';
-import { DurableSubscription, UNPLAYABLE } from './durable.subscription.js';
-import { decode, encode, originOf, type Envelope, type headsOf } from '../envelope.js';
 import { readAs } from '../receiving/payload.js';
 import type { Written } from '../sending/sender.js';
-import { KeyedSequence } from '../keyed.sequence.js';
+import { DurableSubscription, UNPLAYABLE } from './durable.subscription.js';
 
 /** What the durable channels work with. */
 export interface DurableTools {

@@ -1,10 +1,10 @@
 import { expect, it } from '@jest/globals';
-import { Telemetry } from '../../telemetry/telemetry.js';
 import type { Consumer, StreamEntry, Streams } from '../../backend/streams/streams.js';
-import { MessageDrops } from '../message.drops.js';
-import { DurableSubscription } from './durable.subscription.js';
+import { Telemetry } from '../../telemetry/telemetry.js';
 import type { Envelope } from '../envelope.js';
+import { MessageDrops } from '../message.drops.js';
 import { HandlerGoneError } from '../receiving/handler.gone.js';
+import { DurableSubscription } from './durable.subscription.js';
 
 const limits = { maxLength: 10, maxDeliveries: 3, retryAfter: 100 };
 

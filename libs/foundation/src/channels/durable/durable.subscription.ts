@@ -2,18 +2,18 @@
  * One handler of a durable channel: what it has handled is acknowledged, what it failed at comes again, and what it fails
  * at too often is put aside. Called by `durable.channels.ts`.
  */
+import type { Consumer, ConsumerListener, StreamEntry, Streams } from '../../backend/streams/streams.js';
 import type { DurableChannelOptions } from '../../config/options.js';
-import { describe } from '../../errors/foundation.error.js';
 import { isA } from '../../errors/describe.js';
+import { describe } from '../../errors/foundation.error.js';
 import { ThrottledLog } from '../../logging/throttled.log.js';
 import type { Telemetry } from '../../telemetry/telemetry.js';
-import type { Consumer, ConsumerListener, StreamEntry, Streams } from '../../backend/streams/streams.js';
 import type { MessageHandler, SubscribeOptions, Subscription, SubscriptionCounters } from '../channel.js';
+import { traced } from '../channel.tracing.js';
+import { type Envelope, originOf } from '../envelope.js';
 import type { MessageDrops } from '../message.drops.js';
-import { originOf, type Envelope } from '../envelope.js';
 import { HandlerGoneError } from '../receiving/handler.gone.js';
 import { readAs } from '../receiving/payload.js';
-import { traced } from '../channel.tracing.js';
 
 /** What it is about. */
 export interface DurableSubject {

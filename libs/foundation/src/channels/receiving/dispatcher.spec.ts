@@ -1,12 +1,12 @@
-import { Logger } from '@nestjs/common';
 import { beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { Logger } from '@nestjs/common';
 import type { FoundationEvents } from '../../telemetry/events.js';
 import { Telemetry } from '../../telemetry/telemetry.js';
 import { eventually } from '../../testing/eventually.js';
-import { Dispatcher } from './dispatcher.js';
-import { MessageDrops } from '../message.drops.js';
 import type { Gap, MessageHandler, SubscribeOptions } from '../channel.js';
 import type { Envelope } from '../envelope.js';
+import { MessageDrops } from '../message.drops.js';
+import { Dispatcher } from './dispatcher.js';
 
 let seq = 0;
 const envelope = (message: unknown, type?: string, channel = 'events'): Envelope => ({

@@ -1,10 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import type { Transport } from '../../backend/transport/transport.js';
 import type { Member, Membership, MembershipListener } from '../../cluster/membership.js';
 import type { Telemetry } from '../../telemetry/telemetry.js';
-import type { Transport } from '../../backend/transport/transport.js';
-import { GapRecovery } from './gap.recovery.js';
 import type { LetterListener, NodeMessages } from '../node.messages.js';
 import type { Sequencer } from '../sending/sequencer.js';
+import { GapRecovery } from './gap.recovery.js';
 import { KnownSenders } from './known.senders.js';
 
 const from = (name: string) => ({ name, bootId: name });

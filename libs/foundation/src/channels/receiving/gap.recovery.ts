@@ -2,11 +2,11 @@
  * Finds what was lost where no later message shows it: asks each node once for its last numbers, and all of them again when
  * the connection was cut. Called by the facade; underneath two letters for each node. Costs nothing while nobody listens.
  */
+import type { Transport } from '../../backend/transport/transport.js';
 import type { Membership } from '../../cluster/membership.js';
 import { unattended } from '../../foreign/gate.js';
 import type { Telemetry } from '../../telemetry/telemetry.js';
 import type { Lane } from '../../wire/lane.js';
-import type { Transport } from '../../backend/transport/transport.js';
 import type { NodeAddress, NodeMessages } from '../node.messages.js';
 import type { Lasts, Sequencer } from '../sending/sequencer.js';
 import type { KnownSenders } from './known.senders.js';

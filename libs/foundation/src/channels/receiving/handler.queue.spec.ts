@@ -1,10 +1,10 @@
-import { Logger } from '@nestjs/common';
 import { beforeEach, describe, expect, it } from '@jest/globals';
+import { Logger } from '@nestjs/common';
 import { Telemetry } from '../../telemetry/telemetry.js';
 import { eventually } from '../../testing/eventually.js';
 import type { MessageHandler, Priority, SubscribeOptions } from '../channel.js';
-import { MessageDrops } from '../message.drops.js';
 import type { Envelope } from '../envelope.js';
+import { MessageDrops } from '../message.drops.js';
 import { HandlerQueue } from './handler.queue.js';
 
 const turn = () => new Promise((resolve) => setImmediate(resolve));

@@ -3,19 +3,19 @@
  * Called by the dispatcher.
  */
 import type { Type } from '@nestjs/common';
-import { describe } from '../../errors/foundation.error.js';
 import { isA } from '../../errors/describe.js';
+import { describe } from '../../errors/foundation.error.js';
 import { Gate, unattended } from '../../foreign/gate.js';
 import { ThrottledLog } from '../../logging/throttled.log.js';
 import type { Telemetry } from '../../telemetry/telemetry.js';
-import type { Lane } from '../../wire/lane.js';
 import { isLongTurn, nextTurn } from '../../time/turn.budget.js';
+import type { Lane } from '../../wire/lane.js';
 import type { Gap, MessageHandler, SubscribeOptions, SubscriptionCounters } from '../channel.js';
-import type { MessageDrops } from '../message.drops.js';
+import { traced } from '../channel.tracing.js';
 import type { Envelope } from '../envelope.js';
+import type { MessageDrops } from '../message.drops.js';
 import { Fifo } from './fifo.js';
 import { readAs } from './payload.js';
-import { traced } from '../channel.tracing.js';
 
 /** Why a subscription that has ended drops what comes. */
 export const UNSUBSCRIBED = 'unsubscribed';

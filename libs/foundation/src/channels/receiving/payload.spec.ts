@@ -1,7 +1,7 @@
 import 'reflect-metadata';
+import { describe, expect, it } from '@jest/globals';
 import type { Type } from '@nestjs/common';
 import { IsInt, IsString, Min, ValidateNested } from 'class-validator';
-import { describe, expect, it } from '@jest/globals';
 import { ArgumentError } from '../../errors/foundation.error.js';
 import { checkPayload, instantiate, readAs } from './payload.js';
 

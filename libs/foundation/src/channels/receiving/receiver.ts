@@ -2,18 +2,18 @@
  * Listens to channels, each once however many handlers it has, and finds what is missing of what was sent on them.
  * Called by the facade; underneath SUBSCRIBE.
  */
+import type { Transport } from '../../backend/transport/transport.js';
 import type { Membership } from '../../cluster/membership.js';
 import type { Telemetry } from '../../telemetry/telemetry.js';
-import type { Transport } from '../../backend/transport/transport.js';
-import type { Acknowledgements } from '../sending/acknowledgements.js';
-import { GapRecovery } from './gap.recovery.js';
-import type { Dispatcher } from './dispatcher.js';
 import type { MessageDrops } from '../message.drops.js';
-import { Unpacker } from './unpacker.js';
 import type { NodeMessages } from '../node.messages.js';
+import type { Acknowledgements } from '../sending/acknowledgements.js';
 import type { Sequencer } from '../sending/sequencer.js';
-import { KnownSenders } from './known.senders.js';
+import type { Dispatcher } from './dispatcher.js';
 import { GapDetector } from './gap.detector.js';
+import { GapRecovery } from './gap.recovery.js';
+import { KnownSenders } from './known.senders.js';
+import { Unpacker } from './unpacker.js';
 
 /** What a receiver works with. */
 export interface ReceiverTools {

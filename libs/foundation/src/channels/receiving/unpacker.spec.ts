@@ -1,14 +1,14 @@
-import { Logger } from '@nestjs/common';
 import { beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { Logger } from '@nestjs/common';
 import type { FoundationEvents } from '../../telemetry/events.js';
 import { Telemetry } from '../../telemetry/telemetry.js';
 import { eventually } from '../../testing/eventually.js';
 import type { Gap } from '../channel.js';
 import { deflate } from '../compression.js';
-import { MessageDrops } from '../message.drops.js';
 import { encode, headsOf } from '../envelope.js';
-import { Unpacker, type Sink } from './unpacker.js';
+import { MessageDrops } from '../message.drops.js';
 import { GapDetector } from './gap.detector.js';
+import { type Sink, Unpacker } from './unpacker.js';
 
 const heads = headsOf('n2', 'other');
 const textOf = (seq: number, ...bodies: string[]) =>

@@ -3,15 +3,15 @@
  * missing is reported, the rest is delivered in order. Called by the facade.
  */
 import { unattended } from '../../foreign/gate.js';
-import type { Gap } from '../channel.js';
-import { parseJson } from '../../wire/json.js';
 import { isLongTurn, nextTurn } from '../../time/turn.budget.js';
+import { parseJson } from '../../wire/json.js';
+import type { Gap } from '../channel.js';
 import { inflate } from '../compression.js';
-import type { MessageDrops } from '../message.drops.js';
 import { decode, type Envelope } from '../envelope.js';
+import { KeyedSequence } from '../keyed.sequence.js';
+import type { MessageDrops } from '../message.drops.js';
 import { Fifo } from './fifo.js';
 import type { GapDetector } from './gap.detector.js';
-import { KeyedSequence } from '../keyed.sequence.js';
 
 /** Where messages, gaps and acknowledgements go. */
 export interface Sink {

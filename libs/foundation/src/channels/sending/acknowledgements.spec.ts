@@ -3,8 +3,8 @@ import type { Membership } from '../../cluster/membership.js';
 import { AcknowledgementError } from '../../errors/foundation.error.js';
 import type { LeaveReason } from '../../telemetry/events.js';
 import { Telemetry } from '../../telemetry/telemetry.js';
+import type { LetterListener, NodeAddress, NodeMessages } from '../node.messages.js';
 import { Acknowledgements } from './acknowledgements.js';
-import type { NodeAddress, LetterListener, NodeMessages } from '../node.messages.js';
 
 const node = (name: string): NodeAddress => ({ name, bootId: `boot ${name}` });
 const LONG = 60_000;

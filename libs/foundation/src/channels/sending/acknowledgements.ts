@@ -3,10 +3,10 @@
  * Called by the facade for broadcasts with a `timeout`; underneath one letter for each message and node.
  */
 import type { Membership } from '../../cluster/membership.js';
-import { AcknowledgementError, OverloadedError, type MissingAcknowledgement } from '../../errors/foundation.error.js';
+import { AcknowledgementError, type MissingAcknowledgement, OverloadedError } from '../../errors/foundation.error.js';
 import type { Telemetry } from '../../telemetry/telemetry.js';
-import { UNSUBSCRIBED } from '../receiving/handler.queue.js';
 import type { NodeAddress, NodeMessages } from '../node.messages.js';
+import { UNSUBSCRIBED } from '../receiving/handler.queue.js';
 
 interface Waiting {
   channel: string;

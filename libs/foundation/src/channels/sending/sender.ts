@@ -3,22 +3,22 @@
  * and waited for where that was. Called by the facade; underneath PUBLISH.
  */
 import type { LocalNode } from '../../cluster/local.node.js';
-import { MessageError, OverloadedError } from '../../errors/foundation.error.js';
 import { show } from '../../errors/describe.js';
+import { MessageError, OverloadedError } from '../../errors/foundation.error.js';
+import { redisError } from '../../errors/refusal.js';
 import type { Telemetry } from '../../telemetry/telemetry.js';
 import type { TraceCarrier } from '../../telemetry/tracing.js';
 import { parseJson } from '../../wire/json.js';
 import type { Lane } from '../../wire/lane.js';
-import { redisError } from '../../errors/refusal.js';
-import type { Acknowledgements, Receipt } from './acknowledgements.js';
-import type { Audience } from './audience.js';
 import type { BroadcastOptions, MessageMeta } from '../channel.js';
 import { COMPRESS_FROM, deflate } from '../compression.js';
-import type { Dispatcher } from '../receiving/dispatcher.js';
-import type { MessageDrops } from '../message.drops.js';
 import type { Envelope, Extras } from '../envelope.js';
-import type { Line, Sequencer } from './sequencer.js';
 import { KeyedSequence } from '../keyed.sequence.js';
+import type { MessageDrops } from '../message.drops.js';
+import type { Dispatcher } from '../receiving/dispatcher.js';
+import type { Acknowledgements, Receipt } from './acknowledgements.js';
+import type { Audience } from './audience.js';
+import type { Line, Sequencer } from './sequencer.js';
 
 /** What a sender works with. */
 export interface SenderTools {

@@ -2,8 +2,8 @@
  * Numbers what this node sends, one sequence for each channel and priority, and hands it to the outbox.
  * Called by the facade; a receiver finds what is missing by the numbers.
  */
-import type { Lane } from '../../wire/lane.js';
 import type { Outbox } from '../../backend/transport/outbox.js';
+import type { Lane } from '../../wire/lane.js';
 import { encode, type Extras, type headsOf } from '../envelope.js';
 
 /** One sequence. */

@@ -4,8 +4,8 @@
  */
 import type { FoundationConfig } from '../../config/options.js';
 import { whileObserving } from '../observer.js';
-import { overviewLines } from '../status.report.js';
 import { snapshotOf } from '../snapshot.js';
+import { overviewLines } from '../status.report.js';
 import type { Terminal } from '../terminal.js';
 
 /** Resolves with the exit code: 1 for a critical cluster. */

@@ -4,11 +4,11 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { FoundationConfig } from '../../config/options.js';
-import { whileObserving, type Observer } from '../observer.js';
-import { overviewLines } from '../status.report.js';
-import { snapshotOf } from '../snapshot.js';
-import { paint, type Terminal } from '../terminal.js';
 import { complaint } from '../format.js';
+import { type Observer, whileObserving } from '../observer.js';
+import { snapshotOf } from '../snapshot.js';
+import { overviewLines } from '../status.report.js';
+import { paint, type Terminal } from '../terminal.js';
 
 /** Where lines cannot be written over, one table after the other; with `json` one value on each line. */
 export async function top(

@@ -2,12 +2,12 @@
  * Pure: what the directory of nodes says → what to say about it.
  * Called by the steps about the cluster.
  */
-import { describeDifference, differencesOf } from '../../cluster/compatibility.js';
-import type { NodeRecord, DirectorySnapshot } from '../../backend/directory/directory.js';
+import type { DirectorySnapshot, NodeRecord } from '../../backend/directory/directory.js';
 import { latenessOf } from '../../backend/observer.backend.js';
 import type { KnockOutcome } from '../../backend/transport/direct/link/link.probe.js';
+import { describeDifference, differencesOf } from '../../cluster/compatibility.js';
 import { count, duration } from '../format.js';
-import { failed, ok, skipped, warning, type Finding } from './doctor.step.js';
+import { failed, type Finding, ok, skipped, warning } from './doctor.step.js';
 
 /** Three periods of the sweep, as in the health report. */
 const SWEEP_LATE_MS = 15_000;

@@ -2,10 +2,10 @@
  * Who is in the cluster, how late they are, whether they let each other in, and whether the regular sweep runs.
  * Called by the doctor; underneath a backend that observes.
  */
-import { LocalNode } from '../../cluster/local.node.js';
-import { Telemetry } from '../../telemetry/telemetry.js';
 import { createBackend } from '../../backend/create.backend.js';
 import { knock } from '../../backend/transport/direct/link/link.probe.js';
+import { LocalNode } from '../../cluster/local.node.js';
+import { Telemetry } from '../../telemetry/telemetry.js';
 import { cookieFindings, knockFinding, memberFindings, sweepFinding } from './cluster.findings.js';
 import { skipped, type Step } from './doctor.step.js';
 

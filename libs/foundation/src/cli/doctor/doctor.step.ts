@@ -2,11 +2,11 @@
  * What an examination is made of: steps that try one thing each and say what they found.
  * A step gets what earlier steps opened; one that needs what they could not open is skipped.
  */
+import type { Backend } from '../../backend/backend.js';
+import type { DirectorySnapshot, NodeRecord } from '../../backend/directory/directory.js';
+import type { RedisProbe } from '../../backend/redis/redis.probe.js';
 import type { Topologies } from '../../cluster/topologies/topologies.js';
 import type { FoundationConfig } from '../../config/options.js';
-import type { Backend } from '../../backend/backend.js';
-import type { NodeRecord, DirectorySnapshot } from '../../backend/directory/directory.js';
-import type { RedisProbe } from '../../backend/redis/redis.probe.js';
 
 /** `failed` is wrong and makes the exit code 1; `warning` should be looked at. */
 export type Verdict = 'ok' | 'warning' | 'failed' | 'skipped';

@@ -2,19 +2,19 @@
  * `foundation doctor`: tries what the configuration needs, step by step, and says what is wrong.
  * Called by `run.ts`; changes nothing in the cluster.
  */
+import { endpointName } from '../../backend/redis/redis.endpoint.js';
 import { LocalNode } from '../../cluster/local.node.js';
 import { Topologies } from '../../cluster/topologies/topologies.js';
 import type { FoundationConfig } from '../../config/options.js';
 import { hasPlace } from '../../config/resolve.js';
 import { describe } from '../../errors/foundation.error.js';
-import { endpointName } from '../../backend/redis/redis.endpoint.js';
-import { CLUSTER_STEPS } from './cluster.steps.js';
-import { REDIS_STEPS } from './redis.steps.js';
-import { failed, ok, skipped, type Case, type Finding, type Step, type Verdict } from './doctor.step.js';
-import { TOPOLOGY_STEPS } from './topology.steps.js';
-import { wrap } from '../text.table.js';
-import { paint, printable, type Color, type Terminal } from '../terminal.js';
 import { complaint } from '../format.js';
+import { type Color, paint, printable, type Terminal } from '../terminal.js';
+import { wrap } from '../text.table.js';
+import { CLUSTER_STEPS } from './cluster.steps.js';
+import { type Case, failed, type Finding, ok, skipped, type Step, type Verdict } from './doctor.step.js';
+import { REDIS_STEPS } from './redis.steps.js';
+import { TOPOLOGY_STEPS } from './topology.steps.js';
 
 const STEPS: readonly Step[] = [...REDIS_STEPS, TOPOLOGY_STEPS.strategies, ...CLUSTER_STEPS, TOPOLOGY_STEPS.peers];
 

@@ -1,7 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import type { NodeRecord } from '../../backend/directory/directory.js';
-import { findingLines } from './doctor.js';
 import { knockFinding, memberFindings, sweepFinding } from './cluster.findings.js';
+import { findingLines } from './doctor.js';
+import type { Finding } from './doctor.step.js';
 import {
   clockFinding,
   latencyFinding,
@@ -10,7 +11,6 @@ import {
   policyFinding,
   versionFinding,
 } from './redis.findings.js';
-import type { Finding } from './doctor.step.js';
 import { peerFindings, strategyFinding } from './topology.findings.js';
 
 const record = (name: string, more: Partial<NodeRecord> = {}): NodeRecord => ({

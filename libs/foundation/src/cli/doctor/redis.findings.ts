@@ -2,14 +2,14 @@
  * Pure: what was measured of a Redis server → what to say about it.
  * Called by the steps about Redis.
  */
-import type { LeaseTimes } from '../../config/options.js';
-import { keysOf } from '../../wire/keys.js';
-import type { RedisProbe, Refused } from '../../backend/redis/redis.probe.js';
 import { aclRule } from '../../backend/redis/redis.acl.js';
 import { OLDEST, type ServerFacts } from '../../backend/redis/redis.info.js';
+import type { RedisProbe, Refused } from '../../backend/redis/redis.probe.js';
+import type { LeaseTimes } from '../../config/options.js';
 import { refusalIn } from '../../errors/refusal.js';
+import { keysOf } from '../../wire/keys.js';
 import { duration } from '../format.js';
-import { failed, ok, warning, type Finding } from './doctor.step.js';
+import { failed, type Finding, ok, warning } from './doctor.step.js';
 
 /** Nodes plan restarts by their own clocks; a second is felt. */
 const CLOCK_MS = 1000;

@@ -2,13 +2,14 @@
  * Can Redis be reached, and is it one that leases are safe on? With a quorum each server is tried.
  * Called by the doctor; underneath one plain connection per server.
  */
-import { findRedis } from '../../locator/redis.locator.js';
-import { describe } from '../../errors/foundation.error.js';
-import type { FoundationConfig } from '../../config/options.js';
 import { endpointName } from '../../backend/redis/redis.endpoint.js';
-import { keysOf } from '../../wire/keys.js';
+import { type ServerFacts, serverFacts } from '../../backend/redis/redis.info.js';
 import { openProbe, type RedisProbe } from '../../backend/redis/redis.probe.js';
-import { serverFacts, type ServerFacts } from '../../backend/redis/redis.info.js';
+import type { FoundationConfig } from '../../config/options.js';
+import { describe } from '../../errors/foundation.error.js';
+import { findRedis } from '../../locator/redis.locator.js';
+import { keysOf } from '../../wire/keys.js';
+import { type Case, type Finding, ok, type Step } from './doctor.step.js';
 import {
   clockFinding,
   latencyFinding,
@@ -17,7 +18,6 @@ import {
   policyFinding,
   versionFinding,
 } from './redis.findings.js';
-import { ok, type Case, type Finding, type Step } from './doctor.step.js';
 
 const SAMPLES = 10;
 

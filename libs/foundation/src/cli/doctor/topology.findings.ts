@@ -2,13 +2,13 @@
  * Pure: what the topology strategies say → what to say about it.
  * Called by the steps about them.
  */
+import type { NodeRecord } from '../../backend/directory/directory.js';
 import { DROPPED } from '../../cluster/topologies/announce/packet.drops.js';
 import { peersOf } from '../../cluster/topologies/peers.js';
 import type { StrategyStatus } from '../../cluster/topologies/strategy.runner.js';
 import type { Peer } from '../../config/topology.strategy.js';
-import type { NodeRecord } from '../../backend/directory/directory.js';
 import { count } from '../format.js';
-import { failed, ok, warning, type Finding } from './doctor.step.js';
+import { failed, type Finding, ok, warning } from './doctor.step.js';
 
 /** The error of a strategy ends with what mends it, a manifest for instance, after its first line. */
 export function strategyFinding({

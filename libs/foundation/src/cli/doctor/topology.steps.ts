@@ -2,8 +2,8 @@
  * What the topology strategies need and find: each of them looks once, and what it finds is compared with the members.
  * Called by the doctor; a strategy that fails says itself what it lacks, so that a new one needs nothing here.
  */
+import { skipped, type Step, warning } from './doctor.step.js';
 import { peerFindings, strategyFinding } from './topology.findings.js';
-import { skipped, warning, type Step } from './doctor.step.js';
 
 /** How long the strategies have for their first look, in milliseconds. */
 const LOOK_MS = 5000;

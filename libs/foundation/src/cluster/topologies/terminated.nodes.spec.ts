@@ -1,5 +1,5 @@
-import { Logger } from '@nestjs/common';
 import { beforeEach, describe, expect, it } from '@jest/globals';
+import { Logger } from '@nestjs/common';
 import type { Peer } from '../../config/topology.strategy.js';
 import type { Member } from '../membership.js';
 import { TerminatedNodes } from './terminated.nodes.js';

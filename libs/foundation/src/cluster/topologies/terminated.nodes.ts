@@ -2,10 +2,10 @@
  * What the topology strategies know of a silent node: one that has ended for certain need not be waited for.
  * Opened by the lifecycle. Underneath: `NodeDirectory.leave` in the name of the dead node.
  */
+import type { NodeDirectory } from '../../backend/directory/directory.js';
 import { describe } from '../../errors/foundation.error.js';
 import { unattended } from '../../foreign/gate.js';
 import { Log } from '../../logging/log.js';
-import type { NodeDirectory } from '../../backend/directory/directory.js';
 import type { Member, Membership } from '../membership.js';
 import { peersOf } from './peers.js';
 import type { Topologies } from './topologies.js';

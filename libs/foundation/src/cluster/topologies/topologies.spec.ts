@@ -1,13 +1,13 @@
-import { Logger } from '@nestjs/common';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import type { TopologyReport, TopologySelf, TopologyStrategy } from '../../config/topology.strategy.js';
+import { Logger } from '@nestjs/common';
 import { resolve } from '../../config/resolve.js';
+import type { TopologyReport, TopologySelf, TopologyStrategy } from '../../config/topology.strategy.js';
 import { translateStatic } from '../../config/translate.js';
 import { FoundationConfigError, RedisNotFoundError } from '../../errors/foundation.error.js';
-import { eventually } from '../../testing/eventually.js';
 import type { EmbeddedStart } from '../../locator/embedded.server.js';
+import { type Answer, findRedis, type Search, whoAnswers } from '../../locator/redis.locator.js';
+import { eventually } from '../../testing/eventually.js';
 import { LocalNode } from '../local.node.js';
-import { findRedis, whoAnswers, type Answer, type Search } from '../../locator/redis.locator.js';
 import { StaticStrategy } from './static.js';
 import { Topologies } from './topologies.js';
 

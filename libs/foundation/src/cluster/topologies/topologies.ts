@@ -10,9 +10,9 @@ import { Gate } from '../../foreign/gate.js';
 import { Log } from '../../logging/log.js';
 import { within } from '../../time/timeout.js';
 import type { LocalNode } from '../local.node.js';
-import { loadStrategy } from './strategy.loader.js';
 import { expectedOf, mergePeers } from './peers.js';
-import { RUN_TIMES, StrategyRun, type RunTimes, type StrategyStatus } from './strategy.runner.js';
+import { loadStrategy } from './strategy.loader.js';
+import { RUN_TIMES, type RunTimes, StrategyRun, type StrategyStatus } from './strategy.runner.js';
 
 /** Redis as a strategy says where it is. */
 export interface FoundRedis {

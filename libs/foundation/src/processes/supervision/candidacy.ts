@@ -2,10 +2,10 @@
  * Waits for leases to become free and tries them in the right order; one question to Redis for all names that are due.
  * Called by the supervisor; underneath `Leases.standing` and `Leases.acquire`.
  */
+import type { Lease, Leases } from '../../backend/leases/leases.js';
 import { describe } from '../../errors/foundation.error.js';
 import { unattended } from '../../foreign/gate.js';
 import { Log } from '../../logging/log.js';
-import type { Lease, Leases } from '../../backend/leases/leases.js';
 
 /** How long each place in the order waits for the one before it, in milliseconds. */
 const RANK_STEP_MS = 25;

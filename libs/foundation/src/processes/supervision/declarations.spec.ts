@@ -1,8 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import { processDefaults } from '../../config/resolve.js';
-import { Declarations } from './declarations.js';
+import { type ProcessSpec, specOf } from '../process.specification.js';
 import type { VersionedEntry } from '../process.table.js';
-import { specOf, type ProcessSpec } from '../process.specification.js';
+import { Declarations } from './declarations.js';
 
 const defaults = processDefaults({});
 const of = (name: string): ProcessSpec =>

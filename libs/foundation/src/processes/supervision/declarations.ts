@@ -3,15 +3,15 @@
  * Called by the supervisor, at a join and with each look at the table.
  */
 import { createHash } from 'node:crypto';
+import type { Backend } from '../../backend/backend.js';
 import { isAgreed } from '../../cluster/compatibility.js';
 import type { Membership } from '../../cluster/membership.js';
+import { slotNames } from '../../cluster/slot.names.js';
 import { describe } from '../../errors/foundation.error.js';
 import { Log } from '../../logging/log.js';
 import { ThrottledLog } from '../../logging/throttled.log.js';
-import type { Backend } from '../../backend/backend.js';
+import { type ProcessSpec, sameSpec } from '../process.specification.js';
 import type { ProcessTable, VersionedEntry } from '../process.table.js';
-import { slotNames } from '../../cluster/slot.names.js';
-import { sameSpec, type ProcessSpec } from '../process.specification.js';
 
 /** Names in one script call. */
 const MAX_BATCH = 500;

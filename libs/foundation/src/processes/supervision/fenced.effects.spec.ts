@@ -1,6 +1,6 @@
 import { describe, expect, it, jest } from '@jest/globals';
-import { ArgumentError, LeaseLostError } from '../../errors/foundation.error.js';
 import type { Lease, Leases } from '../../backend/leases/leases.js';
+import { ArgumentError, LeaseLostError } from '../../errors/foundation.error.js';
 import { fencedEffects } from './fenced.effects.js';
 
 const setUp = () => {

@@ -2,9 +2,9 @@
  * Writes that Redis refuses from a stale owner, checked before they are sent.
  * Made by `instance.ts` for the context of an instance; underneath `Leases.fencedSet` and `fencedDelete`.
  */
-import { ArgumentError, LeaseLostError } from '../../errors/foundation.error.js';
-import { show } from '../../errors/describe.js';
 import type { Lease, Leases } from '../../backend/leases/leases.js';
+import { show } from '../../errors/describe.js';
+import { ArgumentError, LeaseLostError } from '../../errors/foundation.error.js';
 import type { FencedEffects } from '../process.context.js';
 
 /** A key is part of the name of a Redis key. */

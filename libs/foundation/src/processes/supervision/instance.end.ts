@@ -2,15 +2,15 @@
  * One end of an instance on its way into the table: what follows it is decided once, written until Redis has it.
  * Made by `restart.decisions.ts`; underneath the table, and BullMQ for the delay of a restart.
  */
+import type { Backend } from '../../backend/backend.js';
+import type { Lease } from '../../backend/leases/leases.js';
 import type { Membership } from '../../cluster/membership.js';
 import { Log } from '../../logging/log.js';
 import type { Telemetry } from '../../telemetry/telemetry.js';
-import type { Backend } from '../../backend/backend.js';
-import type { Lease } from '../../backend/leases/leases.js';
-import type { InstanceExit } from './instance.js';
-import { isEnded, type ProcessEntry, type ProcessTable, type VersionedEntry } from '../process.table.js';
-import { decide, isLast, type Decision, type Ending } from './restart.policy.js';
 import type { ProcessSpec } from '../process.specification.js';
+import { isEnded, type ProcessEntry, type ProcessTable, type VersionedEntry } from '../process.table.js';
+import type { InstanceExit } from './instance.js';
+import { decide, type Decision, type Ending, isLast } from './restart.policy.js';
 
 /** After so many crashes in the window the node is avoided. */
 const AVOID_AFTER = 3;

@@ -1,12 +1,12 @@
-import { Logger } from '@nestjs/common';
 import { beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { Logger } from '@nestjs/common';
+import type { Lease } from '../../backend/leases/leases.js';
 import { processDefaults } from '../../config/resolve.js';
 import { LeaseLostError, ProcessStartError, ProcessTimeoutError } from '../../errors/foundation.error.js';
 import { Telemetry } from '../../telemetry/telemetry.js';
 import { eventually } from '../../testing/eventually.js';
-import type { Lease } from '../../backend/leases/leases.js';
-import { Instance, type InstanceDeps, type InstanceExit } from './instance.js';
 import type { ProcessContext, StopReason } from '../process.context.js';
+import { Instance, type InstanceDeps, type InstanceExit } from './instance.js';
 
 const never = new Promise<never>(() => undefined);
 const turn = () => new Promise((resolve) => setImmediate(resolve));

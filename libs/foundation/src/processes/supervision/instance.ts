@@ -3,14 +3,14 @@
  * Made by the supervisor for each lease it wins; knows the lease, not the cluster.
  */
 import { setMaxListeners } from 'node:events';
-import { LimitError, ProcessStartError, ProcessTimeoutError, describe } from '../../errors/foundation.error.js';
+import type { Lease, Leases } from '../../backend/leases/leases.js';
+import { indexOf } from '../../cluster/slot.names.js';
+import { describe, LimitError, ProcessStartError, ProcessTimeoutError } from '../../errors/foundation.error.js';
 import { unattended } from '../../foreign/gate.js';
 import { Log } from '../../logging/log.js';
 import type { Telemetry } from '../../telemetry/telemetry.js';
-import { parseJson } from '../../wire/json.js';
-import type { Lease, Leases } from '../../backend/leases/leases.js';
 import { within } from '../../time/timeout.js';
-import { fencedEffects } from './fenced.effects.js';
+import { parseJson } from '../../wire/json.js';
 import type {
   OnProcessHandoff,
   OnProcessStart,
@@ -18,8 +18,8 @@ import type {
   ProcessContext,
   StopReason,
 } from '../process.context.js';
-import { indexOf } from '../../cluster/slot.names.js';
 import type { ProcessSpec } from '../process.specification.js';
+import { fencedEffects } from './fenced.effects.js';
 
 /** How an instance ended. `clean` is false when user code was still running at the end of its time. */
 export interface InstanceExit {

@@ -1,21 +1,21 @@
 import { describe, expect, it } from '@jest/globals';
 import type { Member } from '../../cluster/membership.js';
+import { rendezvous } from '../../cluster/rendezvous.js';
+import { slotNames } from '../../cluster/slot.names.js';
 import {
   betterNode,
-  explain,
   exclusionOf,
+  explain,
   givesWay,
   obstacleOf,
   obstaclesIn,
   outlookOf,
+  type Placeable,
+  type Placement,
   rankMembers,
   refusalOf,
   turnOf,
-  type Placeable,
-  type Placement,
 } from './placement.js';
-import { rendezvous } from '../../cluster/rendezvous.js';
-import { slotNames } from '../../cluster/slot.names.js';
 
 const member = (name: string, more: Partial<Member> = {}): Member => ({
   name,

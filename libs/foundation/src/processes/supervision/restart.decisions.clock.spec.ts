@@ -1,10 +1,10 @@
 import { describe, expect, it, jest } from '@jest/globals';
+import type { Backend } from '../../backend/backend.js';
 import type { Membership } from '../../cluster/membership.js';
 import { Telemetry } from '../../telemetry/telemetry.js';
 import { eventually } from '../../testing/eventually.js';
-import type { Backend } from '../../backend/backend.js';
-import { RestartDecisions } from './restart.decisions.js';
 import type { Change, ProcessTable, VersionedEntry } from '../process.table.js';
+import { RestartDecisions } from './restart.decisions.js';
 
 /** A process that waits for its restart, and a node whose clocks the test sets. */
 function waiting(retryAt: number) {

@@ -1,18 +1,18 @@
-import { Logger } from '@nestjs/common';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import { Membership } from '../../cluster/membership.js';
+import { Logger } from '@nestjs/common';
+import type { Backend } from '../../backend/backend.js';
+import { createBackend } from '../../backend/create.backend.js';
+import type { Lease } from '../../backend/leases/leases.js';
 import { LocalNode } from '../../cluster/local.node.js';
+import { Membership } from '../../cluster/membership.js';
 import { processDefaults, resolve } from '../../config/resolve.js';
 import type { FoundationEvents } from '../../telemetry/events.js';
 import { Telemetry } from '../../telemetry/telemetry.js';
 import { eventually } from '../../testing/eventually.js';
-import { createBackend } from '../../backend/create.backend.js';
-import type { Backend } from '../../backend/backend.js';
-import type { Lease } from '../../backend/leases/leases.js';
-import { RestartDecisions } from './restart.decisions.js';
-import type { Instance, InstanceExit } from './instance.js';
-import { ProcessTable, type ProcessEntry } from '../process.table.js';
 import type { ProcessSpec } from '../process.specification.js';
+import { type ProcessEntry, ProcessTable } from '../process.table.js';
+import type { Instance, InstanceExit } from './instance.js';
+import { RestartDecisions } from './restart.decisions.js';
 
 const config = resolve({ nodeName: 'n1' }, {}, { host: 'h', pid: 1 });
 const quick = { backoff: { base: 60_000, cap: 60_000 }, stopTimeout: 200 };

@@ -2,19 +2,19 @@
  * That no end of an instance is forgotten: it is recorded under the lease, or kept here until Redis takes it down.
  * Called by the supervisor; what is recorded is in `instance.end.ts`; underneath the table, and BullMQ for the delay.
  */
+import type { Backend } from '../../backend/backend.js';
+import type { Lease } from '../../backend/leases/leases.js';
 import type { Membership } from '../../cluster/membership.js';
-import { ProcessStartError, describe } from '../../errors/foundation.error.js';
 import { isA, plain } from '../../errors/describe.js';
+import { describe, ProcessStartError } from '../../errors/foundation.error.js';
 import { unattended } from '../../foreign/gate.js';
 import { Log } from '../../logging/log.js';
 import { ThrottledLog } from '../../logging/throttled.log.js';
 import type { Telemetry } from '../../telemetry/telemetry.js';
 import { monotonicNow } from '../../time/monotonic.clock.js';
-import type { Backend } from '../../backend/backend.js';
-import type { Lease } from '../../backend/leases/leases.js';
-import { End, isMarkOf, type Fact } from './instance.end.js';
-import type { Instance, InstanceExit } from './instance.js';
 import type { ProcessTable, VersionedEntry } from '../process.table.js';
+import { End, type Fact, isMarkOf } from './instance.end.js';
+import type { Instance, InstanceExit } from './instance.js';
 import { isBeyond } from './restart.policy.js';
 
 /** A restart that is this late was forgotten: its job was lost with the data of Redis. */

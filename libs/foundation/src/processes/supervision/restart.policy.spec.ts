@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { decide, isBeyond, type EndingFacts } from './restart.policy.js';
+import { decide, type EndingFacts, isBeyond } from './restart.policy.js';
 
 const facts = (more: Partial<EndingFacts>): EndingFacts => ({
   policy: 'permanent',

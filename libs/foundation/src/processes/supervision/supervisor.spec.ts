@@ -1,19 +1,19 @@
-import { Logger } from '@nestjs/common';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import { Membership, type Member } from '../../cluster/membership.js';
+import { Logger } from '@nestjs/common';
+import type { Backend } from '../../backend/backend.js';
+import { createBackend } from '../../backend/create.backend.js';
+import type { Lease } from '../../backend/leases/leases.js';
+import type { TableRow, TableWrite } from '../../backend/tables/table.js';
 import { LocalNode } from '../../cluster/local.node.js';
+import { type Member, Membership } from '../../cluster/membership.js';
+import { rendezvous } from '../../cluster/rendezvous.js';
 import { processDefaults, resolve } from '../../config/resolve.js';
 import type { FoundationEvents } from '../../telemetry/events.js';
 import { Telemetry } from '../../telemetry/telemetry.js';
 import { eventually } from '../../testing/eventually.js';
-import { createBackend } from '../../backend/create.backend.js';
-import type { Backend } from '../../backend/backend.js';
-import type { Lease } from '../../backend/leases/leases.js';
-import type { TableRow, TableWrite } from '../../backend/tables/table.js';
 import type { ProcessContext, StopReason } from '../process.context.js';
-import { rendezvous } from '../../cluster/rendezvous.js';
-import { ProcessTable } from '../process.table.js';
 import type { ProcessSpec } from '../process.specification.js';
+import { ProcessTable } from '../process.table.js';
 import { Supervisor } from './supervisor.js';
 
 class Feed {}

@@ -3,39 +3,39 @@
  * Driven by the lifecycle; owns leases and instances.
  */
 import { Injectable, type Type } from '@nestjs/common';
+import type { Backend } from '../../backend/backend.js';
+import type { Lease } from '../../backend/leases/leases.js';
+import type { CalleeLookup } from '../../calls/callee.js';
 import type { Member, Membership } from '../../cluster/membership.js';
+import { processOf, runsEverywhere, slotNames } from '../../cluster/slot.names.js';
 import { describe } from '../../errors/foundation.error.js';
 import { unattended } from '../../foreign/gate.js';
 import { ThrottledLog } from '../../logging/throttled.log.js';
 import type { Telemetry } from '../../telemetry/telemetry.js';
 import { monotonicNow } from '../../time/monotonic.clock.js';
-import type { Backend } from '../../backend/backend.js';
-import type { Lease } from '../../backend/leases/leases.js';
-import type { CalleeLookup } from '../../calls/callee.js';
 import { isLongTurn, nextTurn } from '../../time/turn.budget.js';
-import { UnsharedLease } from './unshared.lease.js';
+import type { KnownClass } from '../process.explorer.js';
+import { type ProcessSpec, sameSpec } from '../process.specification.js';
+import { isEnded, LEAST_KEPT_MS, type ProcessEntry, type ProcessTable, type VersionedEntry } from '../process.table.js';
 import { Candidacy, type Place } from './candidacy.js';
 import { Declarations } from './declarations.js';
-import { isMarkOf } from './instance.end.js';
-import { RestartDecisions } from './restart.decisions.js';
-import { Instance } from './instance.js';
 import { Expected } from './expected.owners.js';
+import { isMarkOf } from './instance.end.js';
+import { Instance } from './instance.js';
 import {
+  type Better,
   betterNode,
   exclusionOf,
   givesWay,
+  type Known,
   misfitOf,
   outlookOf,
   rankMembers,
   refusalOf,
   turnOf,
-  type Better,
-  type Known,
 } from './placement.js';
-import type { KnownClass } from '../process.explorer.js';
-import { processOf, runsEverywhere, slotNames } from '../../cluster/slot.names.js';
-import { sameSpec, type ProcessSpec } from '../process.specification.js';
-import { LEAST_KEPT_MS, isEnded, type ProcessEntry, type ProcessTable, type VersionedEntry } from '../process.table.js';
+import { RestartDecisions } from './restart.decisions.js';
+import { UnsharedLease } from './unshared.lease.js';
 
 /** Called with each object that has started, and its instance; what it returns is called when the instance begins to stop. */
 export type InstanceHook = (target: object, instance: Instance) => Promise<() => Promise<void>>;

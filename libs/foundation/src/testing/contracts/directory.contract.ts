@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import type { NodeDirectory, NodeRecord } from '../../backend/directory/directory.js';
 import { eventually } from '../eventually.js';
-import { contractTests, type ContractCluster, type ContractOptions, type TestRunner } from './contract.js';
+import { type ContractCluster, type ContractOptions, contractTests, type TestRunner } from './contract.js';
 
 /** One node of the cluster under test. */
 export interface DirectoryNode {

@@ -3,11 +3,11 @@
  * The local leases and those over Redlock pass it.
  */
 import assert from 'node:assert/strict';
-import type { Hint } from '../../wire/hint.js';
 import type { Lease, Leases } from '../../backend/leases/leases.js';
 import { LeaseLostError, StaleEpochError } from '../../errors/foundation.error.js';
+import type { Hint } from '../../wire/hint.js';
 import { eventually } from '../eventually.js';
-import { contractTests, type ContractCluster, type ContractOptions, type TestRunner } from './contract.js';
+import { type ContractCluster, type ContractOptions, contractTests, type TestRunner } from './contract.js';
 
 /** One node of the cluster under test. */
 export interface LeaseNode {

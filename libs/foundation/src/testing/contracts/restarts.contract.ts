@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import type { RestartHandlers, Restarts } from '../../backend/restarts/restarts.js';
 import { eventually } from '../eventually.js';
-import { contractTests, type ContractCluster, type ContractOptions, type TestRunner } from './contract.js';
+import { type ContractCluster, type ContractOptions, contractTests, type TestRunner } from './contract.js';
 
 /** See {@link ContractCluster}; nothing is open yet. */
 export interface RestartsCluster extends ContractCluster<Restarts> {

@@ -12,7 +12,7 @@ import {
   type Streams,
 } from '../../backend/streams/streams.js';
 import { eventually } from '../eventually.js';
-import { contractTests, type ContractCluster, type ContractOptions, type TestRunner } from './contract.js';
+import { type ContractCluster, type ContractOptions, contractTests, type TestRunner } from './contract.js';
 
 /** See {@link ContractCluster}; no stream has an entry yet. */
 export interface StreamsCluster extends ContractCluster<Streams> {

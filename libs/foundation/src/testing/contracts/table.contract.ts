@@ -4,15 +4,15 @@
  */
 import assert from 'node:assert/strict';
 import {
-  PUT_BACK,
   isMark,
   type MarkLimits,
+  PUT_BACK,
   type Table,
   type TableRow,
   type TableWrite,
 } from '../../backend/tables/table.js';
 import { eventually } from '../eventually.js';
-import { contractTests, type ContractCluster, type ContractOptions, type TestRunner } from './contract.js';
+import { type ContractCluster, type ContractOptions, contractTests, type TestRunner } from './contract.js';
 
 /** See {@link ContractCluster}; each node sees the same table. */
 export interface TableCluster extends ContractCluster<Table> {

@@ -3,8 +3,8 @@
  * Assertions are those of Node, so it runs in any test runner that has `describe` and `it`.
  */
 import assert from 'node:assert/strict';
-import type { Lane } from '../../wire/lane.js';
 import type { Transport } from '../../backend/transport/transport.js';
+import type { Lane } from '../../wire/lane.js';
 import { eventually } from '../eventually.js';
 import type { TestRunner } from './contract.js';
 

@@ -1,6 +1,6 @@
 // What a caller is promised, each promise with a history that keeps it and one that does not.
 import { describe, expect, it } from '@jest/globals';
-import { PIDS, acquired, broken, lost, released, us, type Line } from '../../../../../test/support/history.lines.js';
+import { acquired, broken, type Line, lost, PIDS, released, us } from '../../../../../test/support/history.lines.js';
 
 const sent = (ms: number, node: string, more: object = {}): Line => [
   ms,

@@ -1,6 +1,6 @@
 // Stops, restarts, moves and hand-overs, each promise with a history that keeps it and one that does not.
 import { describe, expect, it } from '@jest/globals';
-import { PIDS, acquired, broken, lost, released, us, type Line } from '../../../../../test/support/history.lines.js';
+import { acquired, broken, type Line, lost, PIDS, released, us } from '../../../../../test/support/history.lines.js';
 
 const starting = (ms: number, node: string, epoch: number, more: object = {}): Line => [
   ms,

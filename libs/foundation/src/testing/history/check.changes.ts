@@ -4,7 +4,7 @@
 import { processOf } from '../../cluster/slot.names.js';
 import type { Violation } from './history.facts.js';
 import type { HistoryEvent } from './history.js';
-import { CALL_RUN, REVIVED, ms, type Ownership } from './ownership.js';
+import { CALL_RUN, ms, type Ownership, REVIVED } from './ownership.js';
 
 /**
  * I17: what was stopped stays down. `test.stopped` { name }: nobody owns it, nor one of its replicas or partitions, once

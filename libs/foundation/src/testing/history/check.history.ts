@@ -4,12 +4,12 @@
  */
 import { callsKept } from './check.calls.js';
 import { changesMade, handoffsOnce, stopsHold } from './check.changes.js';
-import { movesSettle } from './check.moves.js';
 import { capacityHolds, jobsAnswered } from './check.jobs.js';
 import { lossesTold } from './check.messages.js';
+import { movesSettle } from './check.moves.js';
 import type { HistoryFacts, Violation } from './history.facts.js';
 import type { HistoryEvent } from './history.js';
-import { CALL_RUN, REVIVED, byName, epochAt, isAct, ms, ownershipsOf, type Ownership } from './ownership.js';
+import { byName, CALL_RUN, epochAt, isAct, ms, type Ownership, ownershipsOf, REVIVED } from './ownership.js';
 
 /** How long the answer to a renewal may take. */
 const RECLAIM_ANSWER_MS = 1000;

@@ -1,18 +1,18 @@
 // Each invariant with a history that breaks it and one, as near as possible, that does not: a checker that cannot fail
 // is worth nothing. Times are written in milliseconds.
 import { describe, expect, it } from '@jest/globals';
-import { Telemetry } from '../../telemetry/telemetry.js';
 import {
-  PIDS,
   acquired,
   broken,
   effect,
   history,
+  type Line,
   lost,
+  PIDS,
   released,
   us,
-  type Line,
 } from '../../../../../test/support/history.lines.js';
+import { Telemetry } from '../../telemetry/telemetry.js';
 import { checkHistory, describeViolations } from './check.history.js';
 import type { HistoryFacts } from './history.facts.js';
 import { historyNow, parseHistory, recordHistory } from './history.js';

@@ -1,8 +1,9 @@
 import { inspect } from 'node:util';
-import { Logger } from '@nestjs/common';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { Secret } from '../../../security/secret.js';
+import { Logger } from '@nestjs/common';
 import { MessageError, NotReadyError } from '../../../errors/foundation.error.js';
+import { Secret } from '../../../security/secret.js';
+import { keyFor } from '../../../security/signer.js';
 import type { FoundationEventName, FoundationEvents } from '../../../telemetry/events.js';
 import { Telemetry } from '../../../telemetry/telemetry.js';
 import { eventually } from '../../../testing/eventually.js';
@@ -10,9 +11,8 @@ import { keysOf } from '../../../wire/keys.js';
 import type { NodeRecord } from '../../directory/directory.js';
 import type { Transport } from '../transport.js';
 import { DirectTransport } from './direct.transport.js';
-import { encodePartHead } from './stream/frames.js';
-import { keyFor } from '../../../security/signer.js';
 import { seal } from './relay.js';
+import { encodePartHead } from './stream/frames.js';
 import { encodeText } from './topic.messages.js';
 
 const COOKIE = 'the cookie of this spec';

@@ -3,26 +3,26 @@
  * A node that uses the Redis transport has no address in its record: it is heard, and reached, on the plain topics.
  */
 import type { DirectConfig } from '../../../config/options.js';
-import { MessageError, NotReadyError, describe } from '../../../errors/foundation.error.js';
+import { describe, MessageError, NotReadyError } from '../../../errors/foundation.error.js';
 import { Gate, unattended } from '../../../foreign/gate.js';
 import { Log } from '../../../logging/log.js';
 import { ThrottledLog } from '../../../logging/throttled.log.js';
+import { keyFor } from '../../../security/signer.js';
 import type { Telemetry } from '../../../telemetry/telemetry.js';
+import { within } from '../../../time/timeout.js';
 import { parseJson } from '../../../wire/json.js';
 import type { Keys } from '../../../wire/keys.js';
 import type { Lane } from '../../../wire/lane.js';
 import type { NodeIdentity } from '../../../wire/node.identity.js';
 import type { NodeRecord } from '../../directory/directory.js';
-import { keyFor } from '../../../security/signer.js';
 import type { Transport } from '../transport.js';
-import { within } from '../../../time/timeout.js';
+import { LinkManager } from './link.manager.js';
+import { Refusals } from './link/rejections.js';
+import { Peer, type PeerEvents } from './peer.js';
+import { LetterRefused, seal, unseal } from './relay.js';
 import type { Kind } from './stream/frames.js';
 import { ReceiveStream } from './stream/receive.stream.js';
-import { LetterRefused, seal, unseal } from './relay.js';
-import { LinkManager } from './link.manager.js';
 import { SendStream } from './stream/send.stream.js';
-import { Peer, type PeerEvents } from './peer.js';
-import { Refusals } from './link/rejections.js';
 import { applyTopics, decodeText, encodeText, encodeTopics, type TopicChange } from './topic.messages.js';
 
 type Listening = { listeners: Set<(text: string) => void>; plain: Promise<() => Promise<void>> };

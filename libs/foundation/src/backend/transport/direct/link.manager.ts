@@ -3,19 +3,19 @@
  * Called by the direct transport, which says whom to dial and gets each link once it has proven where it leads.
  */
 import type { DirectConfig } from '../../../config/options.js';
+import { describe } from '../../../errors/describe.js';
 import { DirectListenError } from '../../../errors/foundation.error.js';
 import { Log } from '../../../logging/log.js';
-import { describe } from '../../../errors/describe.js';
-import type { Telemetry } from '../../../telemetry/telemetry.js';
-import { formatAddress, isWildcard, ownHost, type Address } from './link/host.address.js';
-import { Certificates } from './link/certificates.js';
-import { Redialer } from './link/redialer.js';
 import { keyFor } from '../../../security/signer.js';
+import type { Telemetry } from '../../../telemetry/telemetry.js';
+import { Certificates } from './link/certificates.js';
 import { accept, dial, type Handshake, type Party } from './link/handshake.js';
+import { type Address, formatAddress, isWildcard, ownHost } from './link/host.address.js';
 import { Link, type LinkEvents } from './link/link.js';
-import type { Peer } from './peer.js';
+import { Redialer } from './link/redialer.js';
 import type { Refusals } from './link/rejections.js';
-import { Listener, PROOF_MS, dialTo, type Connected } from './link/sockets.js';
+import { type Connected, dialTo, Listener, PROOF_MS } from './link/sockets.js';
+import type { Peer } from './peer.js';
 
 /** After how many failures in a row a warning says that a node cannot be dialled. */
 const WARN_AFTER = 5;

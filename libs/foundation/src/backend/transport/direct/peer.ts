@@ -4,21 +4,21 @@
  */
 import { describe } from '../../../errors/foundation.error.js';
 import type { Lane } from '../../../wire/lane.js';
-import { parseAddress, type Address } from './link/host.address.js';
+import { type Address, parseAddress } from './link/host.address.js';
+import type { Link } from './link/link.js';
+import { MAX_LETTER, type RelayedFrames } from './relay.js';
 import {
-  FRAME,
-  MalformedFrame,
   decodeAck,
   decodePart,
   encodeAck,
   encodeFrame,
+  FRAME,
   type Frame,
   type Kind,
+  MalformedFrame,
 } from './stream/frames.js';
 import type { ReceiveStream } from './stream/receive.stream.js';
-import { MAX_LETTER, type RelayedFrames } from './relay.js';
-import type { Link } from './link/link.js';
-import { SendStream, type Dropped } from './stream/send.stream.js';
+import { type Dropped, SendStream } from './stream/send.stream.js';
 import { decodeState, encodeState, type StreamState } from './stream/stream.state.js';
 
 /** The most bytes of the lower lanes in one write, so that an urgent text never waits for more of them. */

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
-import { FRAME, encodeFrame, encodePartHead } from './stream/frames.js';
 import { keyFor } from '../../../security/signer.js';
 import { LetterRefused, seal, unseal } from './relay.js';
+import { encodeFrame, encodePartHead, FRAME } from './stream/frames.js';
 import { decodeState, encodeState } from './stream/stream.state.js';
 
 const COOKIE = 'the cookie of this spec';

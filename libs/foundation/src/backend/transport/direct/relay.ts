@@ -4,7 +4,7 @@
  */
 import { createHmac } from 'node:crypto';
 import { isSame } from '../../../security/signer.js';
-import { decodePart, FrameReader, FRAME, MalformedFrame, MAX_PAYLOAD, type Part } from './stream/frames.js';
+import { decodePart, FRAME, FrameReader, MalformedFrame, MAX_PAYLOAD, type Part } from './stream/frames.js';
 import { decodeState, encodeState, type StreamState } from './stream/stream.state.js';
 
 /** The most bytes of frames in one letter. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import type { Announcement } from './announcement.js';
 import { Heard } from './announced.peers.js';
+import type { Announcement } from './announcement.js';
 
 const told = (boot: string, more: Partial<Announcement> = {}): Announcement => ({
   ...{ app: 'shop', node: `n-${boot}`, boot },

@@ -3,7 +3,7 @@
  * Used by `consul.ts`. Underneath: `fetch`.
  */
 import type { StrategyConfigs } from '../../../config/strategy.settings.js';
-import { TopologyError, describe } from '../../../errors/foundation.error.js';
+import { describe, TopologyError } from '../../../errors/foundation.error.js';
 import { parseJson } from '../../../wire/json.js';
 
 /** An answer with the index that the next blocking query begins from. */

@@ -19,9 +19,9 @@
 import { Resolver } from 'node:dns/promises';
 import type { StrategyConfigs } from '../../../config/strategy.settings.js';
 import type { TopologyReport, TopologyStrategy } from '../../../config/topology.strategy.js';
-import { TopologyError, describe } from '../../../errors/foundation.error.js';
+import { describe, TopologyError } from '../../../errors/foundation.error.js';
 import { unattended } from '../../../foreign/gate.js';
-import { addressOf, codeOf, isAbsent, peersAt, serverOf, srvIn, type Answer } from './dns.answers.js';
+import { addressOf, type Answer, codeOf, isAbsent, peersAt, serverOf, srvIn } from './dns.answers.js';
 
 /** An answer that lives longer is asked for again all the same, because a node that is new should be seen. */
 const LONGEST_MS = 60_000;

@@ -2,11 +2,11 @@
  * Pure but for the randomness: an announcement ⇄ an encrypted packet.
  * Called by `gossip.ts`. A packet: `FDN1`, four bytes of the hash of the application's name, nonce (12), AES-256-GCM, tag (16).
  */
-import { createCipheriv, createDecipheriv, createHash, randomBytes, scrypt, type CipherKey } from 'node:crypto';
+import { type CipherKey, createCipheriv, createDecipheriv, createHash, randomBytes, scrypt } from 'node:crypto';
 import { promisify } from 'node:util';
 import type { Secret } from '../../../security/secret.js';
-import { MAX_PACKET } from '../announce/announcement.js';
 import { parseJson } from '../../../wire/json.js';
+import { MAX_PACKET } from '../announce/announcement.js';
 
 const VERSION = Buffer.from('FDN1');
 const HEADER = 8;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { GossipReplayWindow, WINDOW_MS, nextTime } from './gossip.replay.window.js';
+import { GossipReplayWindow, nextTime, WINDOW_MS } from './gossip.replay.window.js';
 
 const NOW = 1_700_000_000_000;
 

@@ -21,13 +21,13 @@ import { once } from 'node:events';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { StrategyConfigs } from '../../../config/strategy.settings.js';
 import type { TopologyReport, TopologySelf, TopologyStrategy } from '../../../config/topology.strategy.js';
-import { TopologyError, describe } from '../../../errors/foundation.error.js';
-import { announcementOf, readAnnouncement, type Announcement } from '../announce/announcement.js';
+import { describe, TopologyError } from '../../../errors/foundation.error.js';
+import { Heard } from '../announce/announced.peers.js';
+import { type Announcement, announcementOf, readAnnouncement } from '../announce/announcement.js';
+import { isHere, isLoopback } from '../announce/local.network.js';
 import { PacketDrops } from '../announce/packet.drops.js';
 import { keyFrom, open, seal } from './gossip.packets.js';
 import { GossipReplayWindow, nextTime } from './gossip.replay.window.js';
-import { Heard } from '../announce/announced.peers.js';
-import { isHere, isLoopback } from '../announce/local.network.js';
 
 /** A node that is not heard of for so many rounds is left out: three packets in a row may be lost. */
 const ROUNDS = 4;

@@ -2,7 +2,7 @@
  * Pure: what an error of the API server means, and the manifest that mends it.
  * Called by `kubernetes.ts`.
  */
-import { TopologyError, describe } from '../../../errors/foundation.error.js';
+import { describe, TopologyError } from '../../../errors/foundation.error.js';
 
 /** The Role and the RoleBinding that let a service account see the pods of a namespace; for `kubectl apply -f -`. */
 export function rightsFor(namespace: string, account: { name: string; namespace: string }): string {

@@ -33,8 +33,8 @@ import { MissingPackageError, TopologyError } from '../../../errors/foundation.e
 import { unattended } from '../../../foreign/gate.js';
 import { within } from '../../../time/timeout.js';
 import { isGone, peerOf, versionOf } from './kubernetes.pods.js';
-import { findRedisService } from './kubernetes.redis.js';
 import { kubernetesError } from './kubernetes.rbac.js';
+import { findRedisService } from './kubernetes.redis.js';
 import type { KubernetesWorld } from './kubernetes.world.js';
 
 type Client = typeof import('@kubernetes/client-node');

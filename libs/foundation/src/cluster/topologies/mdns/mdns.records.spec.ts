@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { decode, encode, type Answer } from 'dns-packet';
-import { announcementOf, MAX_PACKET, type Announcement } from '../announce/announcement.js';
+import { type Answer, decode, encode } from 'dns-packet';
+import { type Announcement, announcementOf, MAX_PACKET } from '../announce/announcement.js';
 import { announcementsIn, isAskedFor, recordsOf, TYPE } from './mdns.records.js';
 
 const TOLD: Announcement = {

@@ -3,7 +3,7 @@
  * Called by `mdns.ts`. Names are boot ids, which always are one label; everything is said in the TXT record.
  */
 import type { Answer, Question } from 'dns-packet';
-import { readAnnouncement, type Announcement } from '../announce/announcement.js';
+import { type Announcement, readAnnouncement } from '../announce/announcement.js';
 
 export const TYPE = '_foundation._tcp.local';
 /** As RFC 6762 (10) has it for records that name a host, in seconds. */

@@ -15,18 +15,18 @@
  *
  * Underneath: `multicast-dns`, a question for PTR records every five seconds; answers are PTR, SRV and TXT.
  */
-import { once } from 'node:events';
 import type { RemoteInfo } from 'node:dgram';
+import { once } from 'node:events';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { MulticastDNS } from 'multicast-dns';
 import type { StrategyConfigs } from '../../../config/strategy.settings.js';
 import type { TopologyReport, TopologySelf, TopologyStrategy } from '../../../config/topology.strategy.js';
-import { MissingPackageError, TopologyError, describe } from '../../../errors/foundation.error.js';
-import { announcementOf, type Announcement } from '../announce/announcement.js';
-import { PacketDrops } from '../announce/packet.drops.js';
+import { describe, MissingPackageError, TopologyError } from '../../../errors/foundation.error.js';
 import { Heard } from '../announce/announced.peers.js';
-import { announcementsIn, isAskedFor, recordsOf, TYPE } from './mdns.records.js';
+import { type Announcement, announcementOf } from '../announce/announcement.js';
 import { isHere, isLoopback, isOnLink } from '../announce/local.network.js';
+import { PacketDrops } from '../announce/packet.drops.js';
+import { announcementsIn, isAskedFor, recordsOf, TYPE } from './mdns.records.js';
 
 type MakeMdns = typeof import('multicast-dns');
 

@@ -1,8 +1,8 @@
 import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Logger } from '@nestjs/common';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { Logger } from '@nestjs/common';
 import { Authority, type Issued } from '../../../../../../../test/support/certificates.js';
 import { FoundationConfigError } from '../../../../errors/foundation.error.js';
 import { eventually } from '../../../../testing/eventually.js';

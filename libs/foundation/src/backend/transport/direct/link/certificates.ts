@@ -7,7 +7,7 @@ import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
 import type { TlsFiles } from '../../../../config/options.js';
-import { FoundationConfigError, describe } from '../../../../errors/foundation.error.js';
+import { describe, FoundationConfigError } from '../../../../errors/foundation.error.js';
 import { Log } from '../../../../logging/log.js';
 
 /** How often the files are looked at, in milliseconds. */

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { isSame, keyFor } from '../../../../security/signer.js';
-import { FRAME, FrameReader, HEAD, encodeJson, type Frame } from '../stream/frames.js';
-import { HandshakeRefused, MAX_HANDSHAKE_PAYLOAD, accept, dial, type Handshake, type Party } from './handshake.js';
+import { encodeJson, FRAME, type Frame, FrameReader, HEAD } from '../stream/frames.js';
+import { accept, dial, type Handshake, HandshakeRefused, MAX_HANDSHAKE_PAYLOAD, type Party } from './handshake.js';
 
 const COOKIE = 'the cookie of this spec';
 const party = (bootId: string, more: Partial<Party> = {}): Party => ({

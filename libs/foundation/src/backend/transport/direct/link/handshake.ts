@@ -3,9 +3,9 @@
  * Each answers the other's nonce with an HMAC-SHA256 over all that was said; the cookie itself never travels.
  */
 import { createHmac, randomBytes } from 'node:crypto';
-import { parseJson } from '../../../../wire/json.js';
 import { isSame } from '../../../../security/signer.js';
-import { FRAME, encodeJson, type Frame } from '../stream/frames.js';
+import { parseJson } from '../../../../wire/json.js';
+import { encodeJson, FRAME, type Frame } from '../stream/frames.js';
 
 /** Nodes of different versions of this protocol do not link; they reach each other through Redis. */
 export const LINK_VERSION = 1;

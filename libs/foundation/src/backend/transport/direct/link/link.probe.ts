@@ -4,12 +4,12 @@
  */
 import type { TlsFiles } from '../../../../config/options.js';
 import type { Secret } from '../../../../security/secret.js';
-import { parseAddress } from './host.address.js';
-import { readCredentials } from './certificates.js';
 import { keyFor } from '../../../../security/signer.js';
+import { readCredentials } from './certificates.js';
 import { dial } from './handshake.js';
+import { parseAddress } from './host.address.js';
 import { Link } from './link.js';
-import { PROOF_MS, dialTo } from './sockets.js';
+import { dialTo, PROOF_MS } from './sockets.js';
 
 /** `unreachable`: no connection. `refused`: it closed, or proved nothing, which is what another cookie looks like. */
 export type KnockOutcome = { outcome: 'ok'; ms: number } | { outcome: 'unreachable' | 'refused'; reason: string };

@@ -4,8 +4,8 @@
  */
 import type { Socket } from 'node:net';
 import { describe } from '../../../../errors/foundation.error.js';
-import { FRAME, FrameReader, MAX_PAYLOAD, MalformedFrame, encodeFrame, type Frame } from '../stream/frames.js';
-import { HandshakeRefused, MAX_HANDSHAKE_PAYLOAD, type Handshake } from './handshake.js';
+import { encodeFrame, FRAME, type Frame, FrameReader, MalformedFrame, MAX_PAYLOAD } from '../stream/frames.js';
+import { type Handshake, HandshakeRefused, MAX_HANDSHAKE_PAYLOAD } from './handshake.js';
 
 /** The most bytes that are read of someone who has not proven to know the cookie. */
 const MAX_HANDSHAKE_BYTES = 4096;

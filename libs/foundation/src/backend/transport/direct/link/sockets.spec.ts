@@ -2,13 +2,13 @@ import { connect, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { Authority } from '../../../../../../../test/support/certificates.js';
-import { eventually } from '../../../../testing/eventually.js';
-import type { Credentials } from './certificates.js';
-import { FRAME, MAX_PAYLOAD, encodeFrame, encodeJson, type Frame } from '../stream/frames.js';
 import { keyFor } from '../../../../security/signer.js';
+import { eventually } from '../../../../testing/eventually.js';
+import { encodeFrame, encodeJson, FRAME, type Frame, MAX_PAYLOAD } from '../stream/frames.js';
+import type { Credentials } from './certificates.js';
 import { accept, dial, type Party } from './handshake.js';
 import { Link } from './link.js';
-import { Listener, dialTo, type Connected, type StrangerLimits } from './sockets.js';
+import { type Connected, dialTo, Listener, type StrangerLimits } from './sockets.js';
 
 const HOST = '127.0.0.1';
 const party = (bootId: string, binding = '', cookie = 'the cookie of this spec'): Party => ({

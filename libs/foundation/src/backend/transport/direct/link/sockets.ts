@@ -2,7 +2,7 @@
  * Opens connections to other nodes and takes theirs, with a limit on how many may be open, and for how long, before they
  * have proven to know the cookie. Underneath `node:net`, or `node:tls` where certificates are configured.
  */
-import { connect as connectTcp, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { type AddressInfo, connect as connectTcp, createServer, type Server, type Socket } from 'node:net';
 import {
   connect as connectTls,
   createServer as createTlsServer,
@@ -10,8 +10,8 @@ import {
   type TLSSocket,
 } from 'node:tls';
 import { describe } from '../../../../errors/foundation.error.js';
-import { formatAddress, type Address } from './host.address.js';
 import type { Credentials } from './certificates.js';
+import { type Address, formatAddress } from './host.address.js';
 
 /** How long a connection may take until both sides have proven themselves, in milliseconds. */
 export const PROOF_MS = 3000;

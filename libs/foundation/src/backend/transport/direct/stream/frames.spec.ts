@@ -1,17 +1,17 @@
 import { describe, expect, it } from '@jest/globals';
 import {
-  FRAME,
-  FrameReader,
-  HEAD,
-  MAX_PART,
-  MAX_PAYLOAD,
-  MalformedFrame,
   decodeAck,
   decodePart,
   encodeAck,
   encodeFrame,
   encodePartHead,
+  FRAME,
   type Frame,
+  FrameReader,
+  HEAD,
+  MalformedFrame,
+  MAX_PART,
+  MAX_PAYLOAD,
   type Part,
 } from './frames.js';
 

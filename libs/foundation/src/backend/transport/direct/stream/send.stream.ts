@@ -3,7 +3,7 @@
  * sequence number and is kept until the other node has it, so that another carrier can bring it again.
  */
 import type { Lane } from '../../../../wire/lane.js';
-import { MAX_PART, encodePartHead, type Kind } from './frames.js';
+import { encodePartHead, type Kind, MAX_PART } from './frames.js';
 
 /** How many bytes of the normal and the low lane may be underway: short, so that the high lane is. */
 export const WINDOW = 512 * 1024;

@@ -1,9 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
 import type { Lane } from '../../../../wire/lane.js';
-import { FRAME, FrameReader, MAX_PART, MAX_PAYLOAD, decodePart, type Part, encodeAck } from './frames.js';
-import { decodeState } from './stream.state.js';
+import { decodePart, encodeAck, FRAME, FrameReader, MAX_PART, MAX_PAYLOAD, type Part } from './frames.js';
 import { ReceiveStream } from './receive.stream.js';
 import { MAX_CHANGES, SendStream, WINDOW } from './send.stream.js';
+import { decodeState } from './stream.state.js';
 
 const parts = (buffers: readonly Buffer[]): Part[] =>
   [...new FrameReader(MAX_PAYLOAD).push(Buffer.concat(buffers))]
