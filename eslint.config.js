@@ -101,4 +101,10 @@ export default tseslint.config(
     },
   },
   prettier,
+  {
+    rules: {
+      // Code is left to Prettier, which has no say about comments.
+      'max-len': ['error', { code: 10_000, comments: 120, ignoreUrls: true, ignorePattern: 'eslint-' }],
+    },
+  },
 );

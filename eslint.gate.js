@@ -1,6 +1,6 @@
 /**
- * Rules of the library: functions of users are called through the gate (`src/foreign/gate.ts`), and no promise goes unattended.
- * Used by `eslint.config.js`.
+ * Rules of the library: functions of users are called through the gate (`src/foreign/gate.ts`), and no promise goes
+ * unattended. Used by `eslint.config.js`.
  */
 
 /** What sets of listeners, and single callbacks among options, are called here. */

@@ -8,7 +8,8 @@ import ts from 'typescript';
 type Sources = Record<string, string>;
 type Edge = { from: string; to: string; line: number };
 
-// From the ground up. Rooms of one floor never import each other; a folder that has no row belongs to the room around it.
+// From the ground up. Rooms of one floor never import each other; a folder that has no row belongs to the room around
+// it.
 const PLAN: string[][] = [
   ['errors', 'time', 'wire'],
   ['logging'],

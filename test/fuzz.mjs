@@ -1,5 +1,5 @@
-// npm run fuzz -- --seconds 600 --seed 7: the fuzz suites of test/unit and test/integration, so long each, with the slowest
-// of each reader and the longest turn of a node.
+// npm run fuzz -- --seconds 600 --seed 7: the fuzz suites of test/unit and test/integration, so long each, with the
+// slowest of each reader and the longest turn of a node.
 import { spawnSync } from 'node:child_process';
 import { parseArgs } from 'node:util';
 

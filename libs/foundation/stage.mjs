@@ -25,7 +25,8 @@ const manifest = JSON.parse(readFileSync(join(here, 'package.json'), 'utf8'));
 for (const field of ['private', 'workspaces', 'scripts', 'devDependencies', 'overrides']) delete manifest[field];
 writeFileSync(join(target, 'package.json'), `${JSON.stringify(manifest, null, 2)}\n`);
 
-// tsc writes no file as executable, and whoever links to this folder instead of installing it would get one that is not.
+// tsc writes no file as executable, and whoever links to this folder instead of installing it would get one that is
+// not.
 for (const program of Object.values(manifest.bin)) chmodSync(join(target, program), 0o755);
 
 for (const name of ['README.md', 'CHANGELOG.md', 'LICENSE']) {

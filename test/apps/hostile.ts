@@ -1,6 +1,6 @@
-// Gives every callback and every value of the public API what it least expects, in an application that has no handler for
-// unhandled rejections: whatever is not caught ends it. Says on its last line what came of it. With HOSTILE_REDIS it is a node of
-// a cluster. What hears of gaps (`onGap`) is in dispatcher.spec.ts. SAY=1 names each step.
+// Gives every callback and every value of the public API what it least expects, in an application that has no handler
+// for unhandled rejections: whatever is not caught ends it. Says on its last line what came of it. With HOSTILE_REDIS
+// it is a node of a cluster. What hears of gaps (`onGap`) is in dispatcher.spec.ts. SAY=1 names each step.
 import 'reflect-metadata';
 import { Injectable, Module, type Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
@@ -106,7 +106,10 @@ await membership.whenReady();
 
 const told: string[] = [];
 let failures = 0;
-/** In characters of JSON: the largest event, row of a process, report in the record of a node, and error that a caller got. */
+/**
+ * In characters of JSON: the largest event, row of a process, report in the record of a node, and error that a caller
+ * got.
+ */
 const largest = { event: 0, row: 0, report: 0, error: 0 };
 const note = (what: keyof typeof largest, value: unknown): void => {
   largest[what] = Math.max(largest[what], JSON.stringify(value).length);

@@ -1,5 +1,6 @@
 // The processes of the random test: each counts the calls it carries out, leaves its count to the next instance on a
-// planned move, and writes both down. One class for each way to be owned: a singleton, a transient one, replicas, partitions.
+// planned move, and writes both down. One class for each way to be owned: a singleton, a transient one, replicas,
+// partitions.
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Type } from '@nestjs/common';
 import { Callable, Partitioned, type ProcessContext, Replicated, Singleton } from 'nestjs-foundation';

@@ -21,7 +21,9 @@ export async function listen(channels: Channels, recorder: Recorder): Promise<vo
   }
 }
 
-/** Never waits for an answer. The numbers are those that the library gives, since nobody else sends on these channels. */
+/**
+ * Never waits for an answer. The numbers are those that the library gives, since nobody else sends on these channels.
+ */
 export async function talkForEver(channels: Channels, recorder: Recorder, ended: () => boolean): Promise<void> {
   const numbers: Record<string, number> = {};
   for (let turn = 0; !ended(); turn++) {

@@ -217,7 +217,9 @@ async function unguarded(clients: readonly unknown[], key: string, epoch: number
   if (stored !== '') throw Object.assign(new Error(`Epoch ${stored} has written`), { name: 'StaleEpochError' });
 }
 
-/** Looks up everything again and again, as an application would, so that the history has wrong answers if there are any. */
+/**
+ * Looks up everything again and again, as an application would, so that the history has wrong answers if there are any.
+ */
 async function look(
   membership: Membership,
   manager: ProcessManager,

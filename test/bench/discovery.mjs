@@ -1,5 +1,6 @@
-// Discovery: what a lookup costs with few and with many services, what a service costs every node in memory, and how fast
-// the others learn that one came or that its node was killed. Children of their own; no peers, who have nothing like it.
+// Discovery: what a lookup costs with few and with many services, what a service costs every node in memory, and how
+// fast the others learn that one came or that its node was killed. Children of their own; no peers, who have nothing
+// like it.
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, writeFileSync } from 'node:fs';

@@ -1,6 +1,6 @@
-// Measures Foundation beside its peers, in one run: npm run bench -- rpc | channels | soak | discovery [--only a,b] [--quick] …
-// Prints Markdown, and writes every sample as JSON to --out. Peers take turns in each phase, in reverse order every other
-// repetition, so that what else the machine does meets all of them. Nothing here asserts a time.
+// Measures Foundation beside its peers, in one run: npm run bench -- rpc | channels | soak | discovery [--only a,b]
+// [--quick] … Prints Markdown, and writes every sample as JSON to --out. Peers take turns in each phase, in reverse
+// order every other repetition, so that what else the machine does meets all of them. Nothing here asserts a time.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';

@@ -1,5 +1,6 @@
 // What a receiving process of a peer does: counts, acknowledges, and measures how long messages were on their way.
-// Until the first phase it acknowledges only what is exactly the probe, so that a peer that delivers something else fails.
+// Until the first phase it acknowledges only what is exactly the probe, so that a peer that delivers something else
+// fails.
 import { isDeepStrictEqual } from 'node:util';
 import { latency } from './figures.mjs';
 import { sharedNow } from './machine.mjs';

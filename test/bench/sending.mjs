@@ -1,5 +1,5 @@
-// What the sending process of a peer does: calls, bursts, paced messages. A window keeps every queue bounded: what is sent
-// and not yet acknowledged by all receivers, over IPC, never exceeds it.
+// What the sending process of a peer does: calls, bursts, paced messages. A window keeps every queue bounded: what is
+// sent and not yet acknowledged by all receivers, over IPC, never exceeds it.
 import { setImmediate as turn, setTimeout as delay } from 'node:timers/promises';
 import { latency } from './figures.mjs';
 import { sharedNow } from './machine.mjs';

@@ -1,5 +1,6 @@
-// Measures what the reliability tests only bound: npm run chaos:failover -- --kills 40 --terms 20 --runs 5 --nodes 3,5,20
-// Prints JSON, then the same as Markdown. Real processes, real Redis; times come from the histories of the nodes.
+// Measures what the reliability tests only bound: npm run chaos:failover -- --kills 40 --terms 20 --runs 5 --nodes
+// 3,5,20 Prints JSON, then the same as Markdown. Real processes, real Redis; times come from the histories of the
+// nodes.
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import { eventually, historyNow } from 'nestjs-foundation/testing';

@@ -1,4 +1,5 @@
-// Carries out the actions of a plan on a cluster, and ends every fault. Knows what it has done, and nothing of the rules.
+// Carries out the actions of a plan on a cluster, and ends every fault. Knows what it has done, and nothing of the
+// rules.
 import { eventually, historyNow } from 'nestjs-foundation/testing';
 import { passed } from '../../dist/test/support/cluster.js';
 import { LEAST_UP, NODES } from './history.plan.mjs';

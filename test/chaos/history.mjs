@@ -1,6 +1,6 @@
-// A random test of everything that can happen to processes: npm run chaos:history -- --seconds 60 --seed 123
-// Joins, leaves, kills, freezes, faults of Redis, moves, restarts, stops and crashes by a seed, calls all the time, and at
-// the end the histories of all nodes are held to the invariants. Exit code 1 on a violation; the histories are kept then.
+// A random test of everything that can happen to processes: npm run chaos:history -- --seconds 60 --seed 123 Joins,
+// leaves, kills, freezes, faults of Redis, moves, restarts, stops and crashes by a seed, calls all the time, and at the
+// end the histories of all nodes are held to the invariants. Exit code 1 on a violation; the histories are kept then.
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -83,7 +83,9 @@ function keep(more) {
   return facts;
 }
 
-/** I8: until every node has the same version of the view, and still has it at the next look: it says so a little later. */
+/**
+ * I8: until every node has the same version of the view, and still has it at the next look: it says so a little later.
+ */
 async function oneView() {
   let seen;
   let last;

@@ -1,5 +1,5 @@
-// Pure: a seed → the actions of a random test, each with its time. Nothing that happens while they are carried out changes
-// them, so the same seed gives the same sequence; what is not possible by then is skipped, and said to be.
+// Pure: a seed → the actions of a random test, each with its time. Nothing that happens while they are carried out
+// changes them, so the same seed gives the same sequence; what is not possible by then is skipped, and said to be.
 
 export const NODES = ['a', 'b', 'c', 'd', 'e'];
 /** What is stopped, started and restarted as a whole, and the names that are owned one by one. */

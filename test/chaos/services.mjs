@@ -1,5 +1,6 @@
-// Measures what a node with many services costs the others when it leaves: npm run chaos:services -- --others 9000 --leaving 1000
-// Real processes, real Redis. Prints the longest PING of another client meanwhile; a lease that is lost fails it.
+// Measures what a node with many services costs the others when it leaves: npm run chaos:services -- --others 9000
+// --leaving 1000 Real processes, real Redis. Prints the longest PING of another client meanwhile; a lease that is lost
+// fails it.
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { parseArgs } from 'node:util';

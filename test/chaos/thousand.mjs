@@ -1,5 +1,5 @@
-// Measures many singletons on three nodes: npm run chaos:thousand -- --singletons 1000
-// Prints JSON: time until all run, and until nothing moves any more, CPU of Foundation at rest (%), and time until all run again after a SIGKILL.
+// Measures many singletons on three nodes: npm run chaos:thousand -- --singletons 1000 Prints JSON: time until all run,
+// and until nothing moves any more, CPU of Foundation at rest (%), and time until all run again after a SIGKILL.
 import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';

@@ -12,7 +12,9 @@ const TOKEN = secret('the token of the dashboard in a browser');
 const HOSTILE = '<img onerror>';
 const HOSTILE_NAME = '<img src=x onerror=alert(1)>';
 const PATIENCE = { timeout: 20_000 };
-/** From the event of the node that serves the page, until the page shows it: a safety limit, the time itself is printed. */
+/**
+ * From the event of the node that serves the page, until the page shows it: a safety limit, the time itself is printed.
+ */
 const SEEN_MS = 10_000;
 const LIMIT_MS = 15_000;
 

@@ -1,5 +1,5 @@
-// The sample application as deploy/kubernetes and the Dockerfile start it: their environment, rights, probes, health check and
-// command, as one process for each pod, beside a small API server and a Redis with a password.
+// The sample application as deploy/kubernetes and the Dockerfile start it: their environment, rights, probes, health
+// check and command, as one process for each pod, beside a small API server and a Redis with a password.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';

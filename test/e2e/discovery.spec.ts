@@ -1,4 +1,5 @@
-// Applications that find each other and their Redis: on one machine, and on two, which are network namespaces of the test.
+// Applications that find each other and their Redis: on one machine, and on two, which are network namespaces of the
+// test.
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,5 +1,6 @@
 // @redis embedded-ok
-// Applications on a machine with no Redis at all: in development one is started for them, in production the start fails.
+// Applications on a machine with no Redis at all: in development one is started for them, in production the start
+// fails.
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { type AddressInfo, connect, createServer } from 'node:net';

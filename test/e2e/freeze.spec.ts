@@ -1,5 +1,6 @@
 // @redis any-topology
-// SIGSTOP of the owner: shorter than its lease nothing happens; longer, it wakes up as a stale owner and must do nothing.
+// SIGSTOP of the owner: shorter than its lease nothing happens; longer, it wakes up as a stale owner and must do
+// nothing.
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { historyNow } from 'nestjs-foundation/testing';
 import { msBetween, passed, TestCluster } from '../support/cluster.js';

@@ -1,5 +1,5 @@
-// Processes that are told nothing but FOUNDATION_CLUSTER=kubernetes and the name of the application, as in the Deployment of the
-// specification, beside a small API server.
+// Processes that are told nothing but FOUNDATION_CLUSTER=kubernetes and the name of the application, as in the
+// Deployment of the specification, beside a small API server.
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { msBetween, TestCluster } from '../support/cluster.js';
 import { RUNNING, TestKubernetes } from '../support/kubernetes.js';

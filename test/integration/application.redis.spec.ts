@@ -1,5 +1,6 @@
 // @redis embedded-ok
-// An application that has a Redis already: Foundation finds it among its providers, and makes connections of its own like it.
+// An application that has a Redis already: Foundation finds it among its providers, and makes connections of its own
+// like it.
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { BullModule, getQueueToken } from '@nestjs/bullmq';
@@ -33,7 +34,10 @@ afterEach(() => {
   delete process.env['FOUNDATION_REDIS_URL'];
 });
 
-/** Where the Redis of the test is, as ioredis and BullMQ take it: with the rights of an application that has queues of its own. */
+/**
+ * Where the Redis of the test is, as ioredis and BullMQ take it: with the rights of an application that has queues of
+ * its own.
+ */
 function place(): { host: string; port: number; password?: string } {
   const { port, password } = new URL(server.adminUrl);
   return { host: '127.0.0.1', port: Number(port), ...(password ? { password: decodeURIComponent(password) } : {}) };

@@ -1,5 +1,5 @@
-// A real Redis whose clock is set while the cluster runs: a library that is loaded before it adds what a file says to the time.
-// Needs gcc and Linux; what matters most is tried without them in leases.spec.ts and contract.spec.ts.
+// A real Redis whose clock is set while the cluster runs: a library that is loaded before it adds what a file says to
+// the time. Needs gcc and Linux; what matters most is tried without them in leases.spec.ts and contract.spec.ts.
 import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

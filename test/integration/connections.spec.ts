@@ -1,5 +1,6 @@
-// The matrix of connections: each one of a node × how it breaks × when. One cluster for each fault: a node per role whose
-// connection of that role alone is broken, and a witness that nothing happens to. Outcomes are asserted, never times.
+// The matrix of connections: each one of a node × how it breaks × when. One cluster for each fault: a node per role
+// whose connection of that role alone is broken, and a witness that nothing happens to. Outcomes are asserted, never
+// times.
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import { Injectable, type OnModuleInit, type Type } from '@nestjs/common';
 import {
@@ -146,7 +147,8 @@ async function cluster(): Promise<{ victims: Victim[]; witness: Booted }> {
 
 function expectKept(victims: readonly Victim[], witness: Booted): void {
   for (const victim of victims) {
-    // Beats go over the connection of the leases: on a busy machine its node may be isolated for a moment, and keeps all it owns.
+    // Beats go over the connection of the leases: on a busy machine its node may be isolated for a moment, and keeps
+    // all it owns.
     const seen = [...victim.of('lease.lost'), ...(victim.role === 'leases' ? [] : victim.of('cluster.isolated'))];
     expect([victim.role, ...seen]).toEqual([victim.role]);
   }
@@ -304,7 +306,8 @@ describe.each(READ_ONLY)('a Redis that takes no writes: %s', (word, wrong, right
       const reasonOf = async () =>
         (await node.app.get(HealthMonitor).clusterHealth()).reasons.find(({ code }) => code === 'not-joined')?.message;
       await eventually(async () => (await reasonOf())?.includes(word), { timeout: LIMIT });
-      // The word of Redis is in health, and in whichever try the log reports; the first one may meet a connection of before.
+      // The word of Redis is in health, and in whichever try the log reports; the first one may meet a connection of
+      // before.
       expect(log.lines.join('\n')).toMatch(/joined later/);
       await set(right);
       await eventually(() => stateOf(node) === 'up', { timeout: LIMIT, lastSeen: () => stateOf(node) });

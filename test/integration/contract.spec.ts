@@ -1,4 +1,5 @@
-// What nodes must share: nodes with other times, numbers and versions beside each other on a real Redis, and clocks that jump.
+// What nodes must share: nodes with other times, numbers and versions beside each other on a real Redis, and clocks
+// that jump.
 import { describe, expect, it } from '@jest/globals';
 import {
   Callable,
@@ -74,7 +75,8 @@ describe('A node with other times of membership', () => {
     // Nor is its name taken.
     const second = new Member(await backendOn(server, appName, { membership: FAST }));
     expect(await second.joinAs(slow.name, { membership: FAST })).toMatchObject({ joined: false });
-    // A beat that is late by a second itself says that all were held up, so this is tried again on a machine that is busy.
+    // A beat that is late by a second itself says that all were held up, so this is tried again on a machine that is
+    // busy.
     await eventually(async () => {
       await server.cli('ZADD', keys.beats, await agoInMs(11_000), slow.name);
       return (await fast.beat()).late.includes(slow.name);

@@ -1,5 +1,5 @@
-// How instances end while Redis does: connections killed, replies held back, pauses. Each end is recorded once, a job that ran
-// is not run again, a temporary one is started once however many ask, and a hand-over state arrives.
+// How instances end while Redis does: connections killed, replies held back, pauses. Each end is recorded once, a job
+// that ran is not run again, a temporary one is started once however many ask, and a hand-over state arrives.
 import { describe, expect, it } from '@jest/globals';
 import { type ProcessContext, type ProcessInfo, ProcessManager, Singleton, type StartOptions } from 'nestjs-foundation';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
@@ -57,7 +57,9 @@ async function inState(state: ProcessInfo['state'], ...nodes: Booted[]): Promise
   );
 }
 
-/** So much later nothing that was free is free any more: leases have run out, sweeps and late restarts have been made. */
+/**
+ * So much later nothing that was free is free any more: leases have run out, sweeps and late restarts have been made.
+ */
 async function settled(ms = LONG.lease.ttl + 1500): Promise<void> {
   const until = performance.now() + ms;
   await eventually(() => performance.now() >= until, { timeout: ms + 5000 });

@@ -1,6 +1,6 @@
 // @redis embedded-ok
-// What users give, over the whole public API: a process without a handler for unhandled rejections survives all of it. A new
-// callback of the public API is added to the table in the application by hand: nothing finds it by itself.
+// What users give, over the whole public API: a process without a handler for unhandled rejections survives all of it.
+// A new callback of the public API is added to the table in the application by hand: nothing finds it by itself.
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from '@jest/globals';
@@ -36,7 +36,8 @@ function expectUnharmed({ answer, told, failures, event, row, report, error }: S
   expect(told).toEqual([]);
   expect(answer).toBe('well');
   expect(failures).toBeGreaterThan(30);
-  // Events, rows, reports in the record of the node and errors of calls, in characters of JSON: what was thrown had five million.
+  // Events, rows, reports in the record of the node and errors of calls, in characters of JSON: what was thrown had
+  // five million.
   expect(event).toBeLessThan(4000);
   expect(row).toBeLessThan(4000);
   expect(report).toBeLessThan(4000);

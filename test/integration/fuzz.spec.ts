@@ -1,5 +1,5 @@
-// A node in a process of its own, fed by real Redis, its port and HTTP with changed samples of what is there: it goes on, and
-// its event loop does too.
+// A node in a process of its own, fed by real Redis, its port and HTTP with changed samples of what is there: it goes
+// on, and its event loop does too.
 import { type ChildProcess, fork } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { connect } from 'node:net';
@@ -73,7 +73,9 @@ for (const [what, cookie, direct] of [
         await tap.psubscribe('*');
         const seal = createSigner(appName, cookie === undefined ? undefined : new Secret(cookie));
         const stamps = new ReplayGuard('boot-of-fuzz');
-        /** Opens what is signed, changes it, and signs it again where this one has the cookie, or now and then does not. */
+        /**
+         * Opens what is signed, changes it, and signs it again where this one has the cookie, or now and then does not.
+         */
         const changed = (place: string, text: string, isStamped = false): string => {
           const opened = seal.open(place, text);
           if (opened === undefined || (cookie !== undefined && mutator.random() < 0.2)) return mutator.text(text);

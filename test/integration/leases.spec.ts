@@ -561,7 +561,8 @@ describe('A script that the network holds back', () => {
       else await eventually(async () => (await ttl()) === -2);
       await server.cli('CONFIG', 'RESETSTAT');
       proxy.mode = 'ok';
-      // The renewal that was not answered, and what was tried after it: Redis executes all of it before it answers this.
+      // The renewal that was not answered, and what was tried after it: Redis executes all of it before it answers
+      // this.
       let executed = 0;
       await eventually(async () => (executed = await evals()) >= 1, { lastSeen: () => executed });
       expect(await server.cli('EXISTS', keys.lease('feed'), keys.owner('feed'))).toMatch(

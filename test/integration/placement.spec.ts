@@ -1,5 +1,5 @@
-// Labels and capacity over several applications in this process, on real Redis: who may not run a process never does, what
-// nobody may run waits and says why, and what runs is spread without moving for ever.
+// Labels and capacity over several applications in this process, on real Redis: who may not run a process never does,
+// what nobody may run waits and says why, and what runs is spread without moving for ever.
 import { describe, expect, it } from '@jest/globals';
 import { Injectable } from '@nestjs/common';
 import {

@@ -176,7 +176,8 @@ describe('partitions', () => {
       },
     );
     const moved = last.filter(({ name, node }) => before.get(name) !== node);
-    // The first two settle between themselves too, because one of them was first; but what the late one has, it got now.
+    // The first two settle between themselves too, because one of them was first; but what the late one has, it got
+    // now.
     const toLate = last.filter(({ node }) => node === late.name);
     expect(toLate.length).toBeGreaterThan(0);
     expect(toLate.length).toBeLessThan(12);

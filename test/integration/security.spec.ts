@@ -1,4 +1,5 @@
-// What a stranger who reaches Redis, but has another cookie or none, can do: applications in this process, on real Redis.
+// What a stranger who reaches Redis, but has another cookie or none, can do: applications in this process, on real
+// Redis.
 import { describe, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
 import {
@@ -485,7 +486,8 @@ describe('a stranger who copies the entries of a durable channel', () => {
     await client.xadd(keys.stream('orders'), `${Number(id.split('-')[0]) + 301_000}-0`, 'm', text);
     await eventually(async () => (await client.xlen(keys.deadLetters('orders'))) === 1);
     expect(heard).toHaveLength(1);
-    // The ids of the stream are five minutes ahead from here on, as after a clock of Redis that was, and nothing is lost by that.
+    // The ids of the stream are five minutes ahead from here on, as after a clock of Redis that was, and nothing is
+    // lost by that.
     for (const message of ['first', 'second']) await nodes[0]!.app.get(Channels).broadcast('orders', message);
     await eventually(() => heard.length === 3, { lastSeen: () => [heard, droppedOf(nodes[0]!)] });
     expect(heard.map(({ message }) => message)).toEqual(['mine', 'first', 'second']);

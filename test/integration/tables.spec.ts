@@ -1,5 +1,5 @@
-// Tables on real Redis: what a script costs is counted in commands, not in time; and how nodes of the version before and
-// new ones read the same keys.
+// Tables on real Redis: what a script costs is counted in commands, not in time; and how nodes of the version before
+// and new ones read the same keys.
 import { describe, expect, it } from '@jest/globals';
 import type { Redis } from 'ioredis';
 import { RedisTable } from '../../libs/foundation/src/backend/tables/redis.table.js';

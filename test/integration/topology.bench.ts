@@ -1,4 +1,5 @@
-// What the specs of topology strategies share: one that runs as in a node, with short times, and waiting for what it finds.
+// What the specs of topology strategies share: one that runs as in a node, with short times, and waiting for what it
+// finds.
 import { Topologies, type TopologyStrategy } from 'nestjs-foundation';
 import { LocalNode } from '../../libs/foundation/src/cluster/local.node.js';
 import { resolve } from '../../libs/foundation/src/config/resolve.js';

@@ -1,4 +1,5 @@
-// The strategy `gossip`: several nodes that tell each other of themselves on the loopback interface, and what they are told by others.
+// The strategy `gossip`: several nodes that tell each other of themselves on the loopback interface, and what they are
+// told by others.
 import { randomBytes } from 'node:crypto';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';

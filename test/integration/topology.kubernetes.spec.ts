@@ -1,4 +1,5 @@
-// The strategy `kubernetes` against a small API server, and against a real one where KUBEBUILDER_ASSETS names its binaries.
+// The strategy `kubernetes` against a small API server, and against a real one where KUBEBUILDER_ASSETS names its
+// binaries.
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { loadAllYaml } from '@kubernetes/client-node';
 import {

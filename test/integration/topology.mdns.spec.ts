@@ -1,4 +1,5 @@
-// The strategy `mdns`: nodes that find each other on the loopback interface, and what anybody in the network can tell them.
+// The strategy `mdns`: nodes that find each other on the loopback interface, and what anybody in the network can tell
+// them.
 import { randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { type Answer, encode } from 'dns-packet';

@@ -1,5 +1,5 @@
-// Certificates for tests, made here: not every machine has openssl. An authority, and certificates of nodes that it signs,
-// on the curve P-256, as RFC 5280 writes them in DER.
+// Certificates for tests, made here: not every machine has openssl. An authority, and certificates of nodes that it
+// signs, on the curve P-256, as RFC 5280 writes them in DER.
 import { generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
 
 export interface Issued {

@@ -68,7 +68,8 @@ export class TestCluster {
     return cluster;
   }
 
-  // -- nodes ------------------------------------------------------------------------------------------------------------
+  // -- nodes
+  // ------------------------------------------------------------------------------------------------------------
 
   /** Spawns nodes without waiting for them. */
   spawn(names: readonly string[], env: Readonly<Record<string, string>> = {}): NodeProcess[] {
@@ -136,7 +137,8 @@ export class TestCluster {
     return other;
   }
 
-  // -- waiting ----------------------------------------------------------------------------------------------------------
+  // -- waiting
+  // ----------------------------------------------------------------------------------------------------------
 
   /** Until every answering node names the same running owner; `above` an epoch and `not` on a node, if given. */
   async owner(
@@ -204,11 +206,13 @@ export class TestCluster {
     return `{foundation:${APP_NAME}}:${name}`;
   }
 
-  // -- history ----------------------------------------------------------------------------------------------------------
+  // -- history
+  // ----------------------------------------------------------------------------------------------------------
 
   /** The events of all nodes so far, in the order of their time. */
   history(): HistoryEvent[] {
-    // The files are read one after the other while they grow: what is later than now has no beginning in those read first.
+    // The files are read one after the other while they grow: what is later than now has no beginning in those read
+    // first.
     const now = historyNow();
     return this.all
       .flatMap(({ history }) => (existsSync(history) ? parseHistory(readFileSync(history, 'utf8')) : []))

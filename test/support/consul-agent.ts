@@ -1,5 +1,5 @@
-// A small Consul agent: registration with a TTL check that runs out, blocking queries with an index, ACL tokens, and what a test
-// wants to break. Speaks HTTP on a free port of 127.0.0.1.
+// A small Consul agent: registration with a TTL check that runs out, blocking queries with an index, ACL tokens, and
+// what a test wants to break. Speaks HTTP on a free port of 127.0.0.1.
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';

@@ -62,7 +62,9 @@ export function containerOf(template: V1PodTemplateSpec): V1Container {
   return container;
 }
 
-/** The environment that the kubelet makes of it: `fields` by path, secrets by key, and `$(NAME)` of what came before. */
+/**
+ * The environment that the kubelet makes of it: `fields` by path, secrets by key, and `$(NAME)` of what came before.
+ */
 export function environmentOf(
   env: readonly V1EnvVar[] = [],
   fields: Readonly<Record<string, string>>,

@@ -1,4 +1,5 @@
-// A DNS server on 127.0.0.1 with the records of a test: the wire format is that of `dns-packet`, the questions are Node's own.
+// A DNS server on 127.0.0.1 with the records of a test: the wire format is that of `dns-packet`, the questions are
+// Node's own.
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
 import { once } from 'node:events';

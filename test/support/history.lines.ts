@@ -1,5 +1,5 @@
-// Histories written by hand, for the specs of the checker. Times are in milliseconds; everything is about the process `job`
-// unless the payload says otherwise.
+// Histories written by hand, for the specs of the checker. Times are in milliseconds; everything is about the process
+// `job` unless the payload says otherwise.
 import { checkHistory, type HistoryEvent, type HistoryFacts } from 'nestjs-foundation/testing';
 
 export const PIDS: Record<string, number> = { a: 11, b: 22, c: 33 };

@@ -1,5 +1,5 @@
-// A small API server: namespaces, pods with status and graceful deletion, list and watch with versions, bookmarks and 410,
-// service accounts with tokens, and rights that come from RoleBindings. Speaks HTTP on a free port of 127.0.0.1.
+// A small API server: namespaces, pods with status and graceful deletion, list and watch with versions, bookmarks and
+// 410, service accounts with tokens, and rights that come from RoleBindings. Speaks HTTP on a free port of 127.0.0.1.
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';

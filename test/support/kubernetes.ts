@@ -1,5 +1,5 @@
-// A Kubernetes for a test: the small API server of `kubernetes-api.ts` always, and a real kube-apiserver with etcd where the
-// variable KUBEBUILDER_ASSETS names a folder that holds both. The same verbs lead to either.
+// A Kubernetes for a test: the small API server of `kubernetes-api.ts` always, and a real kube-apiserver with etcd
+// where the variable KUBEBUILDER_ASSETS names a folder that holds both. The same verbs lead to either.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { generateKeyPairSync } from 'node:crypto';
 import { once } from 'node:events';

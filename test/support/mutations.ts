@@ -1,4 +1,5 @@
-// Seeded changes of real texts: hostile numbers, lengths and shapes, at any place of their JSON and of what is around it.
+// Seeded changes of real texts: hostile numbers, lengths and shapes, at any place of their JSON and of what is around
+// it.
 
 /** Tokens as they stand in the text: `JSON.stringify` would write none of the worst. */
 const NUMBERS = [

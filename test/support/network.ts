@@ -1,4 +1,5 @@
-// Two network namespaces that are joined by a cable, and joined to nothing else: what is sent there reaches no other machine.
+// Two network namespaces that are joined by a cable, and joined to nothing else: what is sent there reaches no other
+// machine.
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { eventually } from 'nestjs-foundation/testing';

@@ -33,7 +33,9 @@ export interface NodeCommands {
   complete(name: string): null;
   /** By the last context that this node had for the process, whether it still owns it or not. */
   fencedSet(name: string): WriteOutcome;
-  /** The same write past the guard of the context, as a stale owner sends it that was frozen in the middle of the call. */
+  /**
+   * The same write past the guard of the context, as a stale owner sends it that was frozen in the middle of the call.
+   */
   fencedSetUnguarded(name: string): WriteOutcome;
   broadcast(channel: string, message: string): null;
   received(): string[];

@@ -23,9 +23,14 @@ const PORT_TRIES = 5;
 export interface RedisServerOptions {
   /** Added to the command line and therefore stronger than the defaults, e.g. `['--appendonly', 'yes']`. */
   args?: readonly string[];
-  /** Becomes `--requirepass`, and part of `url`. Inside Jest there is one by default, so that each run can show that it leaks. */
+  /**
+   * Becomes `--requirepass`, and part of `url`. Inside Jest there is one by default, so that each run can show that it
+   * leaks.
+   */
   password?: string;
-  /** Applications under test, which take `url`, get a user that may do what the README says a node needs, and no more. */
+  /**
+   * Applications under test, which take `url`, get a user that may do what the README says a node needs, and no more.
+   */
   minimal?: boolean;
   /** A fixed port, for a server that others were told about before it starts. */
   port?: number;
@@ -60,8 +65,8 @@ export interface RedisServer {
 }
 
 /**
- * A Redis for a test that wants nothing special of it: one server, or the topology that `FOUNDATION_TEST_TOPOLOGY` names
- * (`cluster`, `sentinel`), so that the same specs run on each.
+ * A Redis for a test that wants nothing special of it: one server, or the topology that `FOUNDATION_TEST_TOPOLOGY`
+ * names (`cluster`, `sentinel`), so that the same specs run on each.
  */
 export async function startRedis(options: RedisServerOptions = {}): Promise<RedisServer> {
   const topology = process.env['FOUNDATION_TEST_TOPOLOGY'];
@@ -234,7 +239,8 @@ class Server implements RedisServer {
   /** What the user of the applications was not allowed, whether or not anybody noticed. */
   private async refusals(): Promise<string[]> {
     const entries = JSON.parse(await this.ask(500, 'EVAL', REFUSALS, '0', NODE_USER)) as string[];
-    // ioredis tells its name and goes on without: 7.0 does not know the command, so no rule for all versions can allow it.
+    // ioredis tells its name and goes on without: 7.0 does not know the command, so no rule for all versions can allow
+    // it.
     return [...new Set(entries)].filter((entry) => !/^command client\|setinfo/i.test(entry));
   }
 

@@ -1,5 +1,5 @@
-// Several Redis servers that look like one to a test: a Redis Cluster with three primaries and a replica of each, or one
-// primary with a replica and three sentinels. Both can be failed over.
+// Several Redis servers that look like one to a test: a Redis Cluster with three primaries and a replica of each, or
+// one primary with a replica and three sentinels. Both can be failed over.
 import { Cluster, Redis } from 'ioredis';
 import { eventually } from 'nestjs-foundation/testing';
 import { NODE_LOGIN, type RedisServer, render, startServer } from './redis-server.js';

@@ -10,8 +10,8 @@ import { type AddressInfo, connect, createServer, type Server, type Socket } fro
 export type ProxyMode = 'ok' | 'blackhole' | 'norequest' | 'noreply' | 'cut' | number;
 
 /**
- * What is done to connections of one role: `half-open`: nothing passes on those that exist, new ones work; `hung`: nor on new
- * ones; `refused`: all are reset; `full`: as a Redis with too many clients, which says so and closes.
+ * What is done to connections of one role: `half-open`: nothing passes on those that exist, new ones work; `hung`: nor
+ * on new ones; `refused`: all are reset; `full`: as a Redis with too many clients, which says so and closes.
  */
 export type RoleFault = 'half-open' | 'hung' | 'refused' | 'full';
 

@@ -1,4 +1,5 @@
-// Holds docs/bounds.md to the sources: each bound has the value that it says, each spec it names is there, and none is missing.
+// Holds docs/bounds.md to the sources: each bound has the value that it says, each spec it names is there, and none is
+// missing.
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';

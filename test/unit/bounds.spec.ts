@@ -1,4 +1,5 @@
-// What a node keeps for others is bounded: each queue is filled beyond its limit here, and says so in the way that is documented.
+// What a node keeps for others is bounded: each queue is filled beyond its limit here, and says so in the way that is
+// documented.
 import { describe, expect, it, jest } from '@jest/globals';
 import { Outbox } from '../../libs/foundation/src/backend/transport/outbox.js';
 import type { Transport } from '../../libs/foundation/src/backend/transport/transport.js';

@@ -1,4 +1,5 @@
-// What would only show in a cluster: that the files in deploy/ agree with each other, with the options and with the image.
+// What would only show in a cluster: that the files in deploy/ agree with each other, with the options and with the
+// image.
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';

@@ -1,5 +1,5 @@
-// Everything that reads what comes from elsewhere, fed with changed samples that the library itself has written: whatever
-// comes, it says what is wrong or takes what is right, in no time, and what it takes is within bounds.
+// Everything that reads what comes from elsewhere, fed with changed samples that the library itself has written:
+// whatever comes, it says what is wrong or takes what is right, in no time, and what it takes is within bounds.
 import { describe, expect, it } from '@jest/globals';
 import { Logger } from '@nestjs/common';
 import type { NodeRecord } from '../../libs/foundation/src/backend/directory/directory.js';

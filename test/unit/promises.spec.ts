@@ -1,5 +1,5 @@
-// What README promises about the cookie, sentence by sentence, and the test of each: a sentence that is lost or changed, or a
-// test that is renamed, fails here.
+// What README promises about the cookie, sentence by sentence, and the test of each: a sentence that is lost or
+// changed, or a test that is renamed, fails here.
 import { readFileSync } from 'node:fs';
 import { expect, it } from '@jest/globals';
 

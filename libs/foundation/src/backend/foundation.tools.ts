@@ -6,15 +6,18 @@
 /**
  * Tokens for `@Inject(FoundationTools.…)`; each resolves to `undefined` with the local backend, which has none of them.
  *
- * Underneath: the very objects that Foundation uses. What you do with them is seen by Foundation: do not close them, and
- * do not subscribe on `subscriber` or block on `leases`.
+ * Underneath: the very objects that Foundation uses. What you do with them is seen by Foundation: do not close them,
+ * and do not subscribe on `subscriber` or block on `leases`.
  *
  * ```ts
  * constructor(@Inject(FoundationTools.queue) private readonly queue: Queue | undefined) {}
  * ```
  */
 export const FoundationTools = {
-  /** ioredis `Redis`: leases and beats. Fails fast: no offline queue, `commandTimeout` of 200 ms. Nothing slow belongs on it. */
+  /**
+   * ioredis `Redis`: leases and beats. Fails fast: no offline queue, `commandTimeout` of 200 ms. Nothing slow belongs
+   * on it.
+   */
   leases: Symbol.for('foundation:tools:leases'),
   /** ioredis `Redis`: the table of processes, lookups, fenced values. No offline queue, `commandTimeout` of 2 s. */
   control: Symbol.for('foundation:tools:control'),

@@ -13,7 +13,10 @@ import type {
   NodeView,
 } from './directory/directory.js';
 
-/** The same tools with a directory that is only read, and a table of processes that is not put back after a loss of data. */
+/**
+ * The same tools with a directory that is only read, and a table of processes that is not put back after a loss of
+ * data.
+ */
 export function observing(backend: Backend): Backend {
   const { table } = backend;
   return {

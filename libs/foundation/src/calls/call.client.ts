@@ -100,8 +100,8 @@ export class CallClient {
   /**
    * Resolves with the answer, or with {@link UNDELIVERED}.
    *
-   * @throws CallTimeoutError, `CallInterruptedError`, `ArgumentError` for what cannot be sent, `OverloadedError` when too many
-   * calls wait, the reason of the signal.
+   * @throws CallTimeoutError, `CallInterruptedError`, `ArgumentError` for what cannot be sent, `OverloadedError` when
+   * too many calls wait, the reason of the signal.
    */
   async call(
     target: CallTarget,

@@ -50,7 +50,10 @@ export function encodeCall(message: CallRequest | CallReply): string {
   return JSON.stringify({ v: CALL_VERSION, ...message });
 }
 
-/** The answer with a value whose JSON is there already, so that it is written once; `undefined` for a value without JSON. */
+/**
+ * The answer with a value whose JSON is there already, so that it is written once; `undefined` for a value without
+ * JSON.
+ */
 export function encodeValue(id: string, json: string | undefined): string {
   const head = encodeCall({ kind: 'reply', id, outcome: 'value', value: undefined });
   return json === undefined ? head : `${head.slice(0, -1)},"value":${json}}`;

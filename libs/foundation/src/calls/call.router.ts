@@ -51,7 +51,9 @@ interface Learnt {
 /** Which process a call is for. */
 export interface CalledProcess {
   name: string;
-  /** The class, where the caller knows it: it says which methods are callable, idempotent, and how long they may take. */
+  /**
+   * The class, where the caller knows it: it says which methods are callable, idempotent, and how long they may take.
+   */
   type?: Type<unknown> | undefined;
   /** Asked at each attempt, for a partition: the number of them may change while the call waits. */
   locate?: (() => Location) | undefined;
@@ -67,14 +69,19 @@ interface Location {
 /** As many as a large cluster calls at a time: a few MB. */
 const MAX_OWNERS = 10_000;
 
-/** What came of one attempt: an answer of the owner, or an interruption that leaves it open whether it was carried out. */
+/**
+ * What came of one attempt: an answer of the owner, or an interruption that leaves it open whether it was carried out.
+ */
 type Answer =
   | { subject: CallSubject; reply: Exclude<CallReply, { outcome: 'interrupted' }>; interrupted?: undefined }
   | { subject: CallSubject; reply?: undefined; interrupted: CallInterruptedError };
 
 /** See the file header. */
 export class CallRouter {
-  /** Where a process was when it was last looked up or noted, at most `MAX_OWNERS`, the one that was noted first goes first. */
+  /**
+   * Where a process was when it was last looked up or noted, at most `MAX_OWNERS`, the one that was noted first goes
+   * first.
+   */
   readonly #owners = new Map<string, CallTarget>();
 
   constructor(
@@ -101,9 +108,9 @@ export class CallRouter {
   /**
    * Calls a method and resolves with its result.
    *
-   * An owner that is none any more refuses, so the call was not carried out: until its time is over the owner is looked up
-   * anew and the call is sent again, as it would wait for an owner while there is none. After an interruption, whose outcome
-   * is unknown, it is sent once more only when the method is idempotent.
+   * An owner that is none any more refuses, so the call was not carried out: until its time is over the owner is looked
+   * up anew and the call is sent again, as it would wait for an owner while there is none. After an interruption, whose
+   * outcome is unknown, it is sent once more only when the method is idempotent.
    *
    * @throws the errors of {@link CallClient.call}, `CallRefusedError` when it was not carried out, `RemoteError`,
    * `RedisUnavailableError` when Redis did not say where the process is, so that nothing was sent.
@@ -167,7 +174,9 @@ export class CallRouter {
     });
   }
 
-  /** Sends it once. Whatever comes but a result, the owner is looked up anew for the next one: it may be dead or frozen. */
+  /**
+   * Sends it once. Whatever comes but a result, the owner is looked up anew for the next one: it may be dead or frozen.
+   */
   async #ask(
     locate: () => Location,
     method: string,
@@ -221,7 +230,9 @@ export class CallRouter {
     return marks;
   }
 
-  /** The owner as last seen, or as the cluster says now; waits for one while there is none, because nothing is sent yet. */
+  /**
+   * The owner as last seen, or as the cluster says now; waits for one while there is none, because nothing is sent yet.
+   */
   async #owner(
     locate: () => Location,
     method: string,

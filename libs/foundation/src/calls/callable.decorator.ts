@@ -16,8 +16,8 @@ export interface CallableOptions {
 /**
  * Lets callers on every node call the method: `ref.call('method', …)`, `ref.remote.method(…)`.
  *
- * Underneath: JSON over PUBLISH to the owner's inbox; arguments and result must survive JSON. A method without this mark
- * cannot be called from outside.
+ * Underneath: JSON over PUBLISH to the owner's inbox; arguments and result must survive JSON. A method without this
+ * mark cannot be called from outside.
  *
  * The stop of the process waits for calls under way, for `stopTimeout` at most; so a method must not wait for the stop,
  * restart or move of its own process.

@@ -5,7 +5,9 @@
 import type { Lease, OwnerRecord } from '../backend/leases/leases.js';
 import type { ProcessKind } from '../cluster/slot.names.js';
 
-/** Something on this node that answers calls: an instance of a process, an object that is a service, the node itself. */
+/**
+ * Something on this node that answers calls: an instance of a process, an object that is a service, the node itself.
+ */
 export interface Callee {
   readonly target: object | undefined;
   lease: Pick<Lease, 'epoch' | 'isHeld'>;
@@ -14,7 +16,9 @@ export interface Callee {
   call<T>(work: () => T | Promise<T>): Promise<T>;
 }
 
-/** Whoever knows some of what answers calls on this node, each by a name of its own: no process has a colon in its name. */
+/**
+ * Whoever knows some of what answers calls on this node, each by a name of its own: no process has a colon in its name.
+ */
 export interface CalleeLookup {
   running(name: string): Callee | undefined;
 }

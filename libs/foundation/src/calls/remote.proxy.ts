@@ -29,11 +29,12 @@ export interface RemoteCalls<T = AnyProcess> {
   /**
    * Calls a `@Callable()` method on the node that owns the process, and resolves with its result.
    *
-   * Underneath: PUBLISH to the owner's `…:inbox:<bootId>`, the answer comes back to this node's; nothing leaves the process
-   * when this node is the owner. While nobody owns it, it waits for an owner until the timeout (default 5000 ms).
+   * Underneath: PUBLISH to the owner's `…:inbox:<bootId>`, the answer comes back to this node's; nothing leaves the
+   * process when this node is the owner. While nobody owns it, it waits for an owner until the timeout (default 5000
+   * ms).
    *
-   * @throws RemoteError with what the method threw; `CallRefusedError` when it was not carried out; `CallTimeoutError` and
-   * `CallInterruptedError` when the outcome is unknown.
+   * @throws RemoteError with what the method threw; `CallRefusedError` when it was not carried out; `CallTimeoutError`
+   * and `CallInterruptedError` when the outcome is unknown.
    */
   call<K extends MethodNames<T>>(
     method: K,

@@ -38,8 +38,8 @@ export interface MessageMeta {
 export type MessageHandler<T = unknown> = (message: T, meta: MessageMeta) => void | Promise<void>;
 
 /**
- * Messages of one sender that were lost on their way to this node. Without `missing` it is not known how many, if any: the
- * sender left the cluster before it could say what it had sent while this node was cut off.
+ * Messages of one sender that were lost on their way to this node. Without `missing` it is not known how many, if any:
+ * the sender left the cluster before it could say what it had sent while this node was cut off.
  */
 export interface Gap {
   channel: string;
@@ -49,8 +49,8 @@ export interface Gap {
   /** Absent together with `missing`: it concerns messages of every priority. */
   priority?: Priority;
   /**
-   * The sequence numbers of the first and the last one that is missing; with `atMost` some of these were perhaps sent before
-   * this node listened.
+   * The sequence numbers of the first and the last one that is missing; with `atMost` some of these were perhaps sent
+   * before this node listened.
    */
   missing?: Range;
 }
@@ -60,13 +60,15 @@ export interface BroadcastOptions {
   /** The kind of message, for handlers that want only some; up to 200 characters. */
   type?: string;
   /**
-   * Which goes first where messages have to wait, here and at the receivers. Default `high` on `control`, `normal` on all
-   * other channels. What has another priority is another sequence: order holds within each.
+   * Which goes first where messages have to wait, here and at the receivers. Default `high` on `control`, `normal` on
+   * all other channels. What has another priority is another sequence: order holds within each.
    */
   priority?: Priority;
   /** Deflates a message of 4 KiB or more, if that makes it smaller. Saves network and costs time: default false. */
   compression?: boolean;
-  /** Waits until each node that listens has handled the message, at most so many milliseconds. Default: does not wait. */
+  /**
+   * Waits until each node that listens has handled the message, at most so many milliseconds. Default: does not wait.
+   */
   timeout?: number;
 }
 
@@ -77,8 +79,9 @@ export type QueuePolicy =
   /** The one that comes is dropped. */
   | 'drop-newest'
   /**
-   * `broadcast` on this very node does not resolve before there is room, up to as many messages as `size` again. A message of
-   * another node cannot be made to wait, because what comes after it on the connection would, too: it is dropped.
+   * `broadcast` on this very node does not resolve before there is room, up to as many messages as `size` again. A
+   * message of another node cannot be made to wait, because what comes after it on the connection would, too: it is
+   * dropped.
    */
   | 'block';
 
@@ -87,25 +90,29 @@ export interface SubscribeOptions {
   /** Only messages of this type. Default: all. */
   type?: string;
   /**
-   * Each message goes to one member of this group in the whole cluster, in turn; which one, the sender decides by what it
-   * knows of the cluster. Nobody handles it when that member dies at this moment, or when the group began only just now.
+   * Each message goes to one member of this group in the whole cluster, in turn; which one, the sender decides by what
+   * it knows of the cluster. Nobody handles it when that member dies at this moment, or when the group began only just
+   * now.
    *
    * On a durable channel it is needed. There another member gets what one could not handle; in Redis the group of a
    * subscription with a type is called `<group>:<type>`.
    */
   group?: string;
   /**
-   * On a durable channel: where a group begins that does not exist yet. `'$'` (default) with what comes from now on, `'0'`
-   * with all that is kept, an id after that, a time with what was sent since.
+   * On a durable channel: where a group begins that does not exist yet. `'$'` (default) with what comes from now on,
+   * `'0'` with all that is kept, an id after that, a time with what was sent since.
    */
   from?: string | Date;
   /**
-   * The handler gets an instance of this class, checked by the decorators of class-validator on it. What does not pass is
-   * not given to the handler: it is counted, and an event `message.invalid` tells what is wrong. Nested objects become
-   * instances of what their property is declared as; elements of arrays do so only where class-transformer is installed.
+   * The handler gets an instance of this class, checked by the decorators of class-validator on it. What does not pass
+   * is not given to the handler: it is counted, and an event `message.invalid` tells what is wrong. Nested objects
+   * become instances of what their property is declared as; elements of arrays do so only where class-transformer is
+   * installed.
    */
   payload?: Type<object>;
-  /** How many messages may wait for the handler, and what happens to the next one. Lower priorities are dropped first. */
+  /**
+   * How many messages may wait for the handler, and what happens to the next one. Lower priorities are dropped first.
+   */
   queue?: {
     /** Default 10 000. On a durable channel: how many are read at a time, 16 by default. */
     size?: number;
@@ -141,7 +148,9 @@ export interface SubscriptionCounters {
   failed: number;
   /** Not given to the handler, because the message was not what `payload` says. */
   invalid: number;
-  /** Lost on their way to this node, of whatever type they were; on a durable channel: trimmed before they were handled. */
+  /**
+   * Lost on their way to this node, of whatever type they were; on a durable channel: trimmed before they were handled.
+   */
   missed: number;
   /** How often a sender left before it could say what it had sent while this node was cut off; see {@link Gap}. */
   unknown: number;

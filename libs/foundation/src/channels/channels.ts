@@ -109,16 +109,18 @@ export class Channels {
   /**
    * Sends a message to everyone who subscribes to the channel, this node included.
    *
-   * Underneath: `PUBLISH …:channel:<name>`, one for all messages of this turn of the event loop, and of further turns while
-   * Redis has not confirmed the last one, for a millisecond at most; handlers of this node are served without Redis. Resolves once Redis has taken the message, which says nothing about receivers; with
-   * `timeout`, once every node that listens has handled it. Those are the nodes that this one knows to listen at the time
-   * of the call. One that is shut down meanwhile is not waited for, one that is gone without a word is missing.
+   * Underneath: `PUBLISH …:channel:<name>`, one for all messages of this turn of the event loop, and of further turns
+   * while Redis has not confirmed the last one, for a millisecond at most; handlers of this node are served without
+   * Redis. Resolves once Redis has taken the message, which says nothing about receivers; with `timeout`, once every
+   * node that listens has handled it. Those are the nodes that this one knows to listen at the time of the call. One
+   * that is shut down meanwhile is not waited for, one that is gone without a word is missing.
    *
    * On a durable channel: `XADD …:stream:<name>`, and it resolves once Redis has kept the message.
    *
    * @param message any value that JSON can write, up to `channels.maxMessageBytes`.
-   * @throws UnknownChannelError, `MessageError`, `ArgumentError`; `RedisUnavailableError` when only this node was served,
-   *   `OverloadedError` when more waits than this node keeps, `AcknowledgementError` with the nodes that are missing.
+   * @throws UnknownChannelError, `MessageError`, `ArgumentError`; `RedisUnavailableError` when only this node was
+   *   served, `OverloadedError` when more waits than this node keeps, `AcknowledgementError` with the nodes that are
+   *   missing.
    */
   broadcast(channel: ChannelName, message: unknown, options?: BroadcastOptions): Promise<void> {
     // Not async: each promise of its own would be a tenth of what a small message costs.
@@ -170,15 +172,16 @@ export class Channels {
    * Calls `handler` with each message of the channel from now on. Resolves once the subscription is in place; while
    * Redis is unreachable it is remembered, and made as soon as the connection is back.
    *
-   * Underneath: `SUBSCRIBE …:channel:<name>`, once for all handlers of this node. The other nodes hear about 50 ms later,
-   * with this node's record, that it listens; until then no message of a `group` comes here, and no `timeout` waits for it.
+   * Underneath: `SUBSCRIBE …:channel:<name>`, once for all handlers of this node. The other nodes hear about 50 ms
+   * later, with this node's record, that it listens; until then no message of a `group` comes here, and no `timeout`
+   * waits for it.
    *
-   * On a durable channel: `XREADGROUP`, and `XACK` once the handler has succeeded, on a connection of its own. A message
-   * whose handler failed or whose node died comes again after `retryAfter`, after `maxDeliveries` times it is a dead letter.
-   * So a message may come more than once, and after a failure out of order.
+   * On a durable channel: `XREADGROUP`, and `XACK` once the handler has succeeded, on a connection of its own. A
+   * message whose handler failed or whose node died comes again after `retryAfter`, after `maxDeliveries` times it is a
+   * dead letter. So a message may come more than once, and after a failure out of order.
    *
-   * What waits for a handler is bounded; see `queue`. A handler that awaits a broadcast to its own full channel waits for
-   * itself when its policy is `block`.
+   * What waits for a handler is bounded; see `queue`. A handler that awaits a broadcast to its own full channel waits
+   * for itself when its policy is `block`.
    *
    * @throws UnknownChannelError, `ArgumentError`, `LimitError` when this node has too many subscriptions.
    */

@@ -1,6 +1,7 @@
 /**
  * Pure: messages as they travel. One text carries what a node published on a channel with one priority in one turn:
- * an array of a head, which all of them share, and the messages, numbered from the head's `seq` on. Called by the facade.
+ * an array of a head, which all of them share, and the messages, numbered from the head's `seq` on. Called by the
+ * facade.
  */
 import type { Origin } from '../backend/streams/streams.js';
 import { readTrace, type TraceCarrier } from '../telemetry/tracing.js';

@@ -78,7 +78,10 @@ export class Requests {
     await Promise.all(this.#answering);
   }
 
-  /** Asks one of the nodes that answer; waits so many milliseconds for one to appear. Returns the function that gives it up. */
+  /**
+   * Asks one of the nodes that answer; waits so many milliseconds for one to appear. Returns the function that gives it
+   * up.
+   */
   ask(pattern: string, packet: unknown, listener: RequestListener, waitMs: number): () => void {
     const id = ++this.#lastId;
     if (this.#pending.size >= MAX_REQUESTS) {

@@ -31,7 +31,10 @@ export interface Output {
   rows?: number;
 }
 
-/** A terminal over two streams: colours only on a TTY and without `NO_COLOR` (https://no-color.org), a width only on a TTY. */
+/**
+ * A terminal over two streams: colours only on a TTY and without `NO_COLOR` (https://no-color.org), a width only on a
+ * TTY.
+ */
 export function terminalOver(output: Output, errors: Output, env: Environment): Terminal {
   const isInteractive = output.isTTY === true;
   return {
@@ -71,8 +74,8 @@ export function paint({ hasColor }: Pick<Terminal, 'hasColor'>, color: Color | u
 }
 
 /**
- * A text of the cluster, fit to be printed: names and errors come from other nodes, and must neither move the cursor nor
- * begin a line.
+ * A text of the cluster, fit to be printed: names and errors come from other nodes, and must neither move the cursor
+ * nor begin a line.
  */
 export function printable(text: string): string {
   // eslint-disable-next-line no-control-regex -- these are what must not get through

@@ -1,10 +1,13 @@
 /**
  * Pure: what nodes must agree about → which of them may be in the cluster, and what they differ in.
- * Asked by the membership when a node joins and with each change of the view; by health and the doctor. README has the rules.
+ * Asked by the membership when a node joins and with each change of the view; by health and the doctor. README has the
+ * rules.
  */
 import type { NodeRecord } from '../backend/directory/directory.js';
 
-/** The words that nodes have for one another, as a number: raised when a node of before would misunderstand one of now. */
+/**
+ * The words that nodes have for one another, as a number: raised when a node of before would misunderstand one of now.
+ */
 export const PROTOCOL = 1;
 /** The oldest that this version understands. */
 export const OLDEST_PROTOCOL = 1;
@@ -38,8 +41,8 @@ export interface Difference {
 /**
  * Why a node cannot be in one cluster with another one; `undefined` when it can.
  *
- * INVARIANT (I1): all nodes lease on the same number of servers. A majority of one set and one of another may not share a
- * server, and then each of them has an owner.
+ * INVARIANT (I1): all nodes lease on the same number of servers. A majority of one set and one of another may not share
+ * a server, and then each of them has an owner.
  */
 export function refusalOf(mine: Terms, others: readonly Terms[]): Refusal | undefined {
   for (const other of others) {
@@ -111,7 +114,10 @@ export function describeDifference({ setting, values, outcome }: Difference): st
   return `${setting}: ${said}; ${outcome}`;
 }
 
-/** True when all nodes that declare a process declare this very thing. One that has its class and does not say counts too. */
+/**
+ * True when all nodes that declare a process declare this very thing. One that has its class and does not say counts
+ * too.
+ */
 export function isAgreed(
   name: string,
   type: string,
@@ -127,8 +133,8 @@ export function isAgreed(
 const MOST_NAMES = 3;
 
 /**
- * The names that not all who declare them declare alike, in their order. Nodes may declare ten thousand, and this is asked with each
- * change of a member: nothing is made of a name about which all agree.
+ * The names that not all who declare them declare alike, in their order. Nodes may declare ten thousand, and this is
+ * asked with each change of a member: nothing is made of a name about which all agree.
  */
 function disputed(nodes: readonly Terms[]): string[] {
   const first = new Map<string, string>();

@@ -1,6 +1,6 @@
 /**
- * This node's copy of the members' records: read anew when Redis says that it changed, and kept for a while when Redis lost it.
- * Used by `Membership`. Underneath: `Nodes.view()`.
+ * This node's copy of the members' records: read anew when Redis says that it changed, and kept for a while when Redis
+ * lost it. Used by `Membership`. Underneath: `Nodes.view()`.
  */
 import type { Backend } from '../backend/backend.js';
 import type { NodeRecord, NodeView } from '../backend/directory/directory.js';
@@ -38,7 +38,10 @@ export class MemberView {
   #keepUntil = 0;
   #keepTimer: NodeJS.Timeout | undefined;
 
-  /** @param ttl how long a member may be silent, in milliseconds: by then each has joined again after a loss, or has left. */
+  /**
+   * @param ttl how long a member may be silent, in milliseconds: by then each has joined again after a loss, or has
+   * left.
+   */
   constructor(
     private readonly owner: ViewOwner,
     private readonly backend: Backend,
@@ -141,8 +144,8 @@ export class MemberView {
   }
 
   /**
-   * Redis lost its data, or at least this node's own record: until everybody has joined again, a view that lacks a node says
-   * nothing about it, and who waits for it or chooses it must not think that it has left.
+   * Redis lost its data, or at least this node's own record: until everybody has joined again, a view that lacks a node
+   * says nothing about it, and who waits for it or chooses it must not think that it has left.
    */
   #keepLost(view: NodeView): void {
     const hasSelf = view.members.some(({ bootId }) => bootId === this.owner.self.bootId);

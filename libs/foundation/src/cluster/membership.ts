@@ -1,6 +1,7 @@
 /**
  * This node's part in the cluster: it joins, beats, keeps a copy of the view, and knows when it is cut off.
- * Driven by the lifecycle; read by placement, health and the application. Underneath: `Nodes` (Lua over one hash and one sorted set).
+ * Driven by the lifecycle; read by placement, health and the application. Underneath: `Nodes` (Lua over one hash and
+ * one sorted set).
  */
 import { Injectable } from '@nestjs/common';
 import type { Backend } from '../backend/backend.js';
@@ -186,7 +187,8 @@ export class Membership {
   }
 
   /**
-   * The members by name, this node included once it has joined. The list is frozen, and the same one until something changes.
+   * The members by name, this node included once it has joined. The list is frozen, and the same one until something
+   * changes.
    *
    * Underneath: the copy of `HGETALL …:nodes`; no network. While this node is isolated it is the last copy it had.
    */
@@ -237,7 +239,8 @@ export class Membership {
    *
    * @param options.minNodes default 1. Nodes that drain are not counted.
    * @param options.timeout milliseconds, default 10 000.
-   * @throws NotReadyError when it is not, or the cluster has fewer nodes, by then; `ArgumentError` for what is no number.
+   * @throws NotReadyError when it is not, or the cluster has fewer nodes, by then; `ArgumentError` for what is no
+   * number.
    */
   async whenReady({ minNodes = 1, timeout = 10_000 }: { minNodes?: number; timeout?: number } = {}): Promise<void> {
     if (!Number.isSafeInteger(minNodes) || minNodes < 1) {
@@ -297,7 +300,8 @@ export class Membership {
     return () => void this.#listeners.delete(listener);
   }
 
-  // -- called by the lifecycle ------------------------------------------------------------------------------------------
+  // -- called by the lifecycle
+  // ------------------------------------------------------------------------------------------
 
   /**
    * Joins and begins to beat.
@@ -305,8 +309,8 @@ export class Membership {
    * A record of the same name may belong to a process that was just killed, so a refusal is final only when the other
    * one is seen to beat; until then it is tried again, at most for one membership ttl.
    *
-   * @throws DuplicateNodeError when another live process has this name, `CookieMismatchError` when the others have another
-   * cookie.
+   * @throws DuplicateNodeError when another live process has this name, `CookieMismatchError` when the others have
+   * another cookie.
    */
   async join(classes: readonly string[], declares: Readonly<Record<string, string>> = {}): Promise<void> {
     const { address } = this.backend;
@@ -333,8 +337,8 @@ export class Membership {
   }
 
   /**
-   * Follows the cluster without being in it, instead of a join: never counted, never a candidate. Give it a backend that
-   * writes nothing; see `backend/observer.backend.ts`.
+   * Follows the cluster without being in it, instead of a join: never counted, never a candidate. Give it a backend
+   * that writes nothing; see `backend/observer.backend.ts`.
    */
   async observe(): Promise<void> {
     await this.#view.fetch();
@@ -381,7 +385,9 @@ export class Membership {
     if (this.#state === 'up') this.#beatIn(LOAD_DELAY_MS);
   }
 
-  /** How a process that runs on every node is doing here; `undefined` removes it. Sent with a beat that follows at once. */
+  /**
+   * How a process that runs on every node is doing here; `undefined` removes it. Sent with a beat that follows at once.
+   */
   setReplica(name: string, report: ReplicaReport | undefined): void {
     const { [name]: _old, ...others } = this.#record.replicas;
     this.#record = { ...this.#record, replicas: report === undefined ? others : { ...others, [name]: report } };
@@ -397,7 +403,8 @@ export class Membership {
     if (this.#state === 'up') this.#beatIn(LOAD_DELAY_MS);
   }
 
-  // -- beating ----------------------------------------------------------------------------------------------------------
+  // -- beating
+  // ----------------------------------------------------------------------------------------------------------
 
   async #joined(redisNow: number): Promise<void> {
     this.#record = { ...this.#record, joinedAt: redisNow };
@@ -411,8 +418,8 @@ export class Membership {
   }
 
   /**
-   * A node that cannot be in one cluster with an older one leaves. Of two that join at once each sees the other, because both have
-   * joined before either looks; the junior goes.
+   * A node that cannot be in one cluster with an older one leaves. Of two that join at once each sees the other,
+   * because both have joined before either looks; the junior goes.
    */
   async #requireContract(): Promise<void> {
     const refusal = this.#refusal();
@@ -455,8 +462,9 @@ export class Membership {
   }
 
   /**
-   * How long Redis may be silent before this node calls itself isolated. Not before the deadline of its leases, which are
-   * fenced by then; and not before a connection that broke after a beat can have been replaced, and a beat tried on the new one.
+   * How long Redis may be silent before this node calls itself isolated. Not before the deadline of its leases, which
+   * are fenced by then; and not before a connection that broke after a beat can have been replaced, and a beat tried on
+   * the new one.
    */
   get #patience(): number {
     const { lease, membership } = this.config;
@@ -478,7 +486,10 @@ export class Membership {
     }, jittered);
   }
 
-  /** What came is gone again already, as with short jobs: the load is what it was, and there is nothing to bring a beat forward for. */
+  /**
+   * What came is gone again already, as with short jobs: the load is what it was, and there is nothing to bring a beat
+   * forward for.
+   */
   #saysNothing(): boolean {
     if (this.#pending?.changed !== false || this.#record.load !== this.#told || this.now() >= this.#regularAt)
       return false;
@@ -486,7 +497,9 @@ export class Membership {
     return true;
   }
 
-  /** How late a timer of ours fires says how busy the event loop is; a single late one is forgotten after some beats. */
+  /**
+   * How late a timer of ours fires says how busy the event loop is; a single late one is forgotten after some beats.
+   */
   #noteLag(late: number): void {
     this.#latest = Math.max(this.#latest, late);
     const now = this.now();
@@ -553,8 +566,8 @@ export class Membership {
     if (answer.status !== 'ok') return this.#joinAgain();
     if (this.#state === 'isolated') this.#reached();
     this.#view.noteLate(answer.late);
-    // INVARIANT: a beat waits for no other connection. The view comes over another one; if that hangs, this node is no less
-    // alive. A view that was not fetched is fetched after the next beat.
+    // INVARIANT: a beat waits for no other connection. The view comes over another one; if that hangs, this node is no
+    // less alive. A view that was not fetched is fetched after the next beat.
     if (answer.viewVersion !== this.#view.version) unattended('reading the view', this.#view.refresh());
     this.#tell('beat', answer);
   }

@@ -11,8 +11,8 @@ import type { StrategyName } from './strategy.settings.js';
  * `FOUNDATION_DNS_QUERY` · outside production `mdns`, when nothing says where Redis is · in production `gossip` with
  * `FOUNDATION_GOSSIP_SECRET` · `undefined`: Redis alone.
  *
- * @param knowsRedis whether the options or the environment name Redis. mDNS is only for finding one, so no multicast socket is
- * opened by a node that knows it; the others also say who should be there, and run beside it.
+ * @param knowsRedis whether the options or the environment name Redis. mDNS is only for finding one, so no multicast
+ * socket is opened by a node that knows it; the others also say who should be there, and run beside it.
  */
 export function detectStrategy(
   env: Environment,

@@ -74,14 +74,15 @@ export interface LeaseOptions {
   /** How long before the lease can expire the owner stops itself. Default 250; it covers the stop and a late timer. */
   margin?: number;
   /**
-   * How long a new owner waits after Redis lost its data. Default, and the least: ttl + 1 % + 2 ms. Nodes that have met one
-   * with a longer ttl wait for that one's; a node that starts after the loss knows of none. So before a roll-out that lowers
-   * `ttl`, give the new nodes the old ttl + 1 % + 2 ms here.
+   * How long a new owner waits after Redis lost its data. Default, and the least: ttl + 1 % + 2 ms. Nodes that have met
+   * one with a longer ttl wait for that one's; a node that starts after the loss knows of none. So before a roll-out
+   * that lowers `ttl`, give the new nodes the old ttl + 1 % + 2 ms here.
    */
   grace?: number;
   /**
-   * What happens when the event loop is blocked past the deadline. `fence` (default): the instances are stopped once it is
-   * free again; until then a blocked one may go on beside its successor. `exit`: a thread ends the process at the deadline.
+   * What happens when the event loop is blocked past the deadline. `fence` (default): the instances are stopped once it
+   * is free again; until then a blocked one may go on beside its successor. `exit`: a thread ends the process at the
+   * deadline.
    */
   onStall?: 'fence' | 'exit';
 }
@@ -141,8 +142,8 @@ export interface DurableChannelOptions {
   /** How often a message is given out before it becomes a dead letter. Default 5. */
   maxDeliveries?: number;
   /**
-   * After how many milliseconds a message is given out again that a handler failed at, or whose node died. Default 5000. A
-   * handler may take longer: its node says that it is still at it.
+   * After how many milliseconds a message is given out again that a handler failed at, or whose node died. Default
+   * 5000. A handler may take longer: its node says that it is still at it.
    */
   retryAfter?: number;
 }
@@ -152,8 +153,8 @@ export interface ChannelsOptions {
   /** Channels besides `control`, `events`, `telemetry` and `data`. */
   names?: string[];
   /**
-   * Channels whose messages are kept in Redis and delivered at least once to each group that subscribes, by name. They are
-   * declared by this, and may be standard ones.
+   * Channels whose messages are kept in Redis and delivered at least once to each group that subscribes, by name. They
+   * are declared by this, and may be standard ones.
    */
   durable?: Record<string, DurableChannelOptions>;
   /** The largest message in bytes of JSON. Default 1 MiB. */
@@ -164,13 +165,16 @@ export interface ChannelsOptions {
 export interface DirectOptions {
   kind: 'direct';
   /**
-   * Where this node listens. Environment: `FOUNDATION_DIRECT_HOST`. Default: the first address of the machine that is not
-   * a loopback; `0.0.0.0` listens on all of them.
+   * Where this node listens. Environment: `FOUNDATION_DIRECT_HOST`. Default: the first address of the machine that is
+   * not a loopback; `0.0.0.0` listens on all of them.
    */
   host?: string;
   /** Environment: `FOUNDATION_DIRECT_PORT`. Default 0: any free port. */
   port?: number;
-  /** `host:port` at which the others reach this node, where that is another one. Environment: `FOUNDATION_DIRECT_ADVERTISE`. */
+  /**
+   * `host:port` at which the others reach this node, where that is another one. Environment:
+   * `FOUNDATION_DIRECT_ADVERTISE`.
+   */
   advertise?: string;
 }
 
@@ -184,12 +188,13 @@ export interface TlsFiles {
 /** What keeps strangers out. */
 export interface SecurityOptions {
   /**
-   * A secret that all nodes share, 16 characters or more, best random (`openssl rand -hex 32`). Never sent, and never in a
-   * log, an error or health. Environment: `FOUNDATION_COOKIE`. There is no default.
+   * A secret that all nodes share, 16 characters or more, best random (`openssl rand -hex 32`). Never sent, and never
+   * in a log, an error or health. Environment: `FOUNDATION_COOKIE`. There is no default.
    *
-   * With it, records of nodes, rows, messages and calls in Redis are signed (HMAC-SHA256): whoever reaches Redis without it
-   * cannot join, be seen, send or call. What they carry can be read, and who may write can remove it: use an ACL and TLS.
-   * Nodes with another cookie or none are not let in, so all nodes are stopped to change it. Clocks may differ by 5 minutes.
+   * With it, records of nodes, rows, messages and calls in Redis are signed (HMAC-SHA256): whoever reaches Redis
+   * without it cannot join, be seen, send or call. What they carry can be read, and who may write can remove it: use an
+   * ACL and TLS. Nodes with another cookie or none are not let in, so all nodes are stopped to change it. Clocks may
+   * differ by 5 minutes.
    */
   cookie?: string;
   /** TLS on links between nodes. Default: none, so what the links carry can be read and changed on the way. */
@@ -200,26 +205,36 @@ export interface SecurityOptions {
 export interface FoundationOptions {
   /**
    * `false` (default): everything inside this process. `true`: a cluster over Redis, with the topology strategy that
-   * `FOUNDATION_CLUSTER` names, else the one that the environment suggests; see `detectStrategy`. The name of a strategy, or
-   * `{ strategy, … }` with settings: that one.
+   * `FOUNDATION_CLUSTER` names, else the one that the environment suggests; see `detectStrategy`. The name of a
+   * strategy, or `{ strategy, … }` with settings: that one.
    *
    * Environment: `FOUNDATION_CLUSTER` (`true`, `false` or a strategy's name).
    */
   cluster?: boolean | StrategyName | StrategyOptions;
-  /** Names the cluster; nodes with the same name and the same Redis form one. Environment: `FOUNDATION_APP_NAME`. Default `app`. */
+  /**
+   * Names the cluster; nodes with the same name and the same Redis form one. Environment: `FOUNDATION_APP_NAME`.
+   * Default `app`.
+   */
   appName?: string;
-  /** Names this process in the cluster; must be unique there. Environment: `FOUNDATION_NODE_NAME`. Default `<host>-<pid>`. */
+  /**
+   * Names this process in the cluster; must be unique there. Environment: `FOUNDATION_NODE_NAME`. Default
+   * `<host>-<pid>`.
+   */
   nodeName?: string;
   /**
    * Where Redis is: a URL, its parts, a ready-made ioredis client (`Redis` or `Cluster`), or a quorum of these.
    * Environment: `FOUNDATION_REDIS_URL`, then `REDIS_URL`; several URLs with spaces between them are a quorum.
-   * Default: that of `BullModule.forRoot` or of the one ioredis client among the providers of the application, else what the
-   * topology strategy finds, else `127.0.0.1:6379` if a Redis answers there, else, outside production, an embedded one that is
-   * started there when `js-redis-server` is installed. An endpoint without a place (`{ password }`,
-   * `FOUNDATION_REDIS_USERNAME`, `FOUNDATION_REDIS_PASSWORD`) completes what a strategy finds, or the one on this machine.
+   * Default: that of `BullModule.forRoot` or of the one ioredis client among the providers of the application, else
+   * what the topology strategy finds, else `127.0.0.1:6379` if a Redis answers there, else, outside production, an
+   * embedded one that is started there when `js-redis-server` is installed. An endpoint without a place
+   * (`{ password }`, `FOUNDATION_REDIS_USERNAME`, `FOUNDATION_REDIS_PASSWORD`) completes what a strategy finds, or the
+   * one on this machine.
    */
   redis?: string | RedisEndpoint | RedisClient | RedisQuorum;
-  /** A ready-made Redlock instance, with one client for each Redis that leases are on; adopted, its settings are overridden at each call. */
+  /**
+   * A ready-made Redlock instance, with one client for each Redis that leases are on; adopted, its settings are
+   * overridden at each call.
+   */
   redlock?: object;
   /** A ready-made BullMQ `Queue`; adopted and never closed. Its worker is Foundation's own. */
   queue?: object;
@@ -229,7 +244,8 @@ export interface FoundationOptions {
   channels?: ChannelsOptions;
   calls?: CallsOptions;
   /**
-   * What this node is, for `placement: { labels }`. Environment: `FOUNDATION_LABELS` (`role=worker,zone=a`). Default none.
+   * What this node is, for `placement: { labels }`. Environment: `FOUNDATION_LABELS` (`role=worker,zone=a`). Default
+   * none.
    */
   labels?: Record<string, string>;
   /** How many processes this node owns at most, replicas on every node included; 0 = none. Default: no limit. */
@@ -239,16 +255,19 @@ export interface FoundationOptions {
    * topology strategy says, else the highest number that was seen.
    */
   expectedNodes?: number;
-  /** How long leaving the cluster may take in all, in milliseconds, from SIGTERM to closed connections. Default 10 000. */
+  /**
+   * How long leaving the cluster may take in all, in milliseconds, from SIGTERM to closed connections. Default 10 000.
+   */
   shutdownTimeout?: number;
   /**
-   * Wizard tier: the strategies that run, several at once, instead of the one of `cluster`; needs a `cluster` that is not
-   * `false`. Each is the name of one, `{ strategy, … }`, what a `translate*` function gives, or a `TopologyStrategy` of yours.
+   * Wizard tier: the strategies that run, several at once, instead of the one of `cluster`; needs a `cluster` that is
+   * not `false`. Each is the name of one, `{ strategy, … }`, what a `translate*` function gives, or a
+   * `TopologyStrategy` of yours.
    */
   topologies?: readonly (StrategyName | StrategyOptions | StrategyConfig | TopologyStrategy)[];
   /**
-   * What carries channels and calls. `redis` (default): PUBLISH and SUBSCRIBE. `direct`: connections from node to node, and
-   * Redis for whoever cannot be reached; it needs `security.cookie`. Environment: `FOUNDATION_TRANSPORT`.
+   * What carries channels and calls. `redis` (default): PUBLISH and SUBSCRIBE. `direct`: connections from node to node,
+   * and Redis for whoever cannot be reached; it needs `security.cookie`. Environment: `FOUNDATION_TRANSPORT`.
    * A transport of one's own (wizard tier) is not in this version.
    */
   transport?: 'redis' | 'direct' | DirectOptions | object;
@@ -257,7 +276,9 @@ export interface FoundationOptions {
 
 /** Lease times with every default filled in, plus the two that follow from them. */
 export interface LeaseTimes extends Required<LeaseOptions> {
-  /** After this long since an acknowledged renewal was sent, the owner is an owner no more: ttl − 1 % − 2 ms − margin. */
+  /**
+   * After this long since an acknowledged renewal was sent, the owner is an owner no more: ttl − 1 % − 2 ms − margin.
+   */
   deadline: number;
   /** After Redis lost its data, new owners wait this long at least. */
   grace: number;
@@ -289,7 +310,9 @@ export interface FoundationConfig {
   strategy: string;
   /** The strategies that run, in order of precedence. */
   topologies: readonly (StrategyConfig | TopologyStrategy)[];
-  /** True when the environment suggested the strategy, so that one which cannot be loaded is left out with a warning. */
+  /**
+   * True when the environment suggested the strategy, so that one which cannot be loaded is left out with a warning.
+   */
   detected: boolean;
   /** Without a place (see `hasPlace`) in a cluster: it has to be found first. */
   redis: RedisEndpoint | RedisClient;

@@ -129,8 +129,9 @@ function nodeNameFrom({ topologies }: ResolvedTopologies, env: Environment, { ho
 }
 
 /**
- * Not in production; not where the nodes are on several machines, as all strategies but mDNS imply, because each of these would
- * get a Redis of its own and be a cluster by itself; and not for somebody who has said anything about Redis.
+ * Not in production; not where the nodes are on several machines, as all strategies but mDNS imply, because each of
+ * these would get a Redis of its own and be a cluster by itself; and not for somebody who has said anything about
+ * Redis.
  */
 function mayEmbed(redis: Endpoint, { topologies }: ResolvedTopologies, env: Environment): boolean {
   return (
@@ -266,7 +267,8 @@ function leaseTimes(lease: LeaseOptions): LeaseTimes {
   const renewEvery = lease.renewEvery ?? 350;
   const commandTimeout = lease.commandTimeout ?? 200;
   const margin = lease.margin ?? 250;
-  // Redlock's drift allowance: 1 % of the ttl and 2 ms (https://redis.io/docs/latest/develop/use/patterns/distributed-locks/).
+  // Redlock's drift allowance: 1 % of the ttl and 2 ms
+  // (https://redis.io/docs/latest/develop/use/patterns/distributed-locks/).
   const drift = Math.ceil(ttl * 0.01) + 2;
   const deadline = ttl - drift - margin;
   if (deadline < 2 * (renewEvery + commandTimeout)) {

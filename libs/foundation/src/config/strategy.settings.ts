@@ -14,7 +14,9 @@ export type StrategyName = (typeof STRATEGY_NAMES)[number];
 export interface KubernetesSettings {
   /** A label selector. Environment: `FOUNDATION_K8S_SELECTOR`. Default `app=<appName>`. */
   selector?: string;
-  /** Environment: `FOUNDATION_K8S_NAMESPACE`, `POD_NAMESPACE`. Default: the pod's own, else the one of the kubeconfig. */
+  /**
+   * Environment: `FOUNDATION_K8S_NAMESPACE`, `POD_NAMESPACE`. Default: the pod's own, else the one of the kubeconfig.
+   */
   namespace?: string;
   /** The Kubernetes service that leads to Redis. Default `redis`. */
   redisService?: string;
@@ -38,11 +40,15 @@ export interface ConsulSettings {
 
 /** Names of the domain name system. */
 export interface DnsSettings {
-  /** A name with an address per node, or `_service._proto.name` (SRV). Environment: `FOUNDATION_DNS_QUERY`. Required. */
+  /**
+   * A name with an address per node, or `_service._proto.name` (SRV). Environment: `FOUNDATION_DNS_QUERY`. Required.
+   */
   query?: string;
   /** The name that leads to Redis: `_redis._tcp.…` (SRV) or a host, whose port is 6379. Default none. */
   redisQuery?: string;
-  /** The shortest time between two questions, in milliseconds; an answer that lives longer is kept longer. Default 5000. */
+  /**
+   * The shortest time between two questions, in milliseconds; an answer that lives longer is kept longer. Default 5000.
+   */
   every?: number;
   /** The addresses of the DNS servers, with or without a port. Default: those of the system. */
   servers?: readonly string[];

@@ -4,11 +4,12 @@
  */
 
 /**
- * How a peer is, as the strategy's source says it: `ready` takes work; `not-ready` should exist and does not take work (yet);
- * `leaving` was asked to end and may still run; `terminated` has ended for certain, and will not run again under this id.
+ * How a peer is, as the strategy's source says it: `ready` takes work; `not-ready` should exist and does not take work
+ * (yet); `leaving` was asked to end and may still run; `terminated` has ended for certain, and will not run again under
+ * this id.
  *
- * Say `terminated` only when the source knows: a pod of phase Succeeded or Failed, or one whose object is gone after its
- * containers had ended. A peer that merely vanished from a list is left out, which says nothing about it.
+ * Say `terminated` only when the source knows: a pod of phase Succeeded or Failed, or one whose object is gone after
+ * its containers had ended. A peer that merely vanished from a list is left out, which says nothing about it.
  */
 export type PeerState = 'ready' | 'not-ready' | 'leaving' | 'terminated';
 
@@ -30,8 +31,8 @@ export interface TopologyFindings {
   /** All peers, this node included where it is listed; replaces what was reported before. */
   readonly peers?: readonly Peer[];
   /**
-   * The URL of Redis (`redis://…`, `rediss://…`, `redis-sentinel://…`, `redis-cluster://…`). It must be the same for every node
-   * of the cluster, or there are two clusters: with several candidates report none.
+   * The URL of Redis (`redis://…`, `rediss://…`, `redis-sentinel://…`, `redis-cluster://…`). It must be the same for
+   * every node of the cluster, or there are two clusters: with several candidates report none.
    */
   readonly redis?: string;
 }
@@ -40,8 +41,8 @@ export interface TopologyFindings {
 export interface TopologyReport {
   found(findings: TopologyFindings): void;
   /**
-   * It cannot go on. What was found stays; `stop()` is called, and after a while `start()`, for ever. So a strategy needs no
-   * retries of its own.
+   * It cannot go on. What was found stays; `stop()` is called, and after a while `start()`, for ever. So a strategy
+   * needs no retries of its own.
    */
   failed(error: unknown): void;
 }
@@ -67,7 +68,7 @@ export interface TopologySelf {
  * ```ts
  * const fixed: TopologyStrategy = {
  *   name: 'fixed',
- *   start: async (report) => report.found({ peers: [{ id: 'a', node: 'a', state: 'ready' }], redis: 'redis://10.0.0.5' }),
+ *   start: async (report) => report.found({ peers: [{ id: 'a', state: 'ready' }], redis: 'redis://10.0.0.5' }),
  *   stop: async () => undefined,
  * };
  * ```
@@ -76,13 +77,13 @@ export interface TopologyStrategy {
   /** For logs, errors and health. */
   readonly name: string;
   /**
-   * Begins. Resolves after the first look, whether or not there was anything; rejects when it could not look, which counts as
-   * `report.failed`. Called again after `stop()`.
+   * Begins. Resolves after the first look, whether or not there was anything; rejects when it could not look, which
+   * counts as `report.failed`. Called again after `stop()`.
    */
   start(report: TopologyReport, self: TopologySelf): Promise<void>;
   /**
-   * What it counts since it was made, for `Topologies.status()` and the doctor. What begins with `dropped.` was refused, which the
-   * doctor warns of.
+   * What it counts since it was made, for `Topologies.status()` and the doctor. What begins with `dropped.` was
+   * refused, which the doctor warns of.
    */
   readonly counters?: Readonly<Record<string, number>>;
   /** What is known of this node has changed: it listens now, or Redis was found. */
@@ -90,7 +91,8 @@ export interface TopologyStrategy {
   /**
    * Ends everything: timers and sockets. Also called after a `start()` that rejected.
    *
-   * @param leaving true when this node leaves for good, so that what was registered is taken back; false before another start.
+   * @param leaving true when this node leaves for good, so that what was registered is taken back; false before another
+   * start.
    */
   stop(leaving: boolean): Promise<void>;
 }

@@ -165,7 +165,10 @@ class TlsShape {
 const cookieMessage =
   'a text of 16 to 1024 characters, six or more of them different, such as openssl rand -hex 32 prints';
 
-/** Blanks around it do not count; and a text of a few characters again and again is guessed with what it has signed in Redis. */
+/**
+ * Blanks around it do not count; and a text of a few characters again and again is guessed with what it has signed in
+ * Redis.
+ */
 function isCookie(value: unknown): boolean {
   if (typeof value !== 'string' || value.length > 1024) return false;
   const text = value.trim();
@@ -270,7 +273,10 @@ function isClusterValue(value: unknown): boolean {
   return typeof value === 'boolean' || typeof value === 'string' || (typeof value === 'object' && value !== null);
 }
 
-/** Throws for the first property of `value` that breaks a rule of `shape` or is not in it; `path` begins the option's name. */
+/**
+ * Throws for the first property of `value` that breaks a rule of `shape` or is not in it; `path` begins the option's
+ * name.
+ */
 export function checkShape(shape: new () => object, value: unknown, path: string): void {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new FoundationConfigError(path.slice(0, -1) || 'options', showOption(path, value), 'an object');
@@ -334,7 +340,9 @@ function kindOf(value: unknown): string {
 /** Numbers and single words: what a mistake looks like, and no secret and no URL does. */
 const HARMLESS = /^(?:"[A-Za-z.,=-]{0,20}"|"[\w.,=-]{0,8}"|-?[\d.]{1,20}|NaN|null|true|false)(?: \(\w+\))?$/;
 
-/** What an error shows of a value that comes out of the environment, where a secret may be in any variable by mistake. */
+/**
+ * What an error shows of a value that comes out of the environment, where a secret may be in any variable by mistake.
+ */
 export function shownFromEnvironment(received: string): string {
   return HARMLESS.test(received) || /^(?:an? \w+|nothing)$/.test(received) ? received : 'another text';
 }

@@ -37,7 +37,10 @@ type Reply = ServerResponse & { raw?: ServerResponse; hijack?: () => void };
 /** A form of another site cannot send this header. */
 const OWN_HEADER = 'x-foundation-dashboard';
 
-/** A controller at this path. The guard of the application guards all of it; with a token the page, which shows nothing by itself, is open. */
+/**
+ * A controller at this path. The guard of the application guards all of it; with a token the page, which shows nothing
+ * by itself, is open.
+ */
 export function dashboardControllerAt({ path, access }: DashboardConfig): Type {
   const isGuarded = 'guard' in access;
   const outer: Type<CanActivate>[] = isGuarded ? [NoStoreInterceptor, access.guard] : [NoStoreInterceptor];

@@ -45,7 +45,10 @@ const SOON_MS = 200;
 const ALL_EVERY = 10;
 /** How long Redis may take to say who owns what, in milliseconds. */
 const LIST_MS = 1000;
-/** So many happenings are told in a second; what comes beyond that is counted in the rates and in the events of the node. */
+/**
+ * So many happenings are told in a second; what comes beyond that is counted in the rates and in the events of the
+ * node.
+ */
 const MAX_TOLD = 50;
 
 interface Listed {
@@ -128,7 +131,10 @@ export class DashboardFeed implements OnModuleInit, BeforeApplicationShutdown {
     this.#viewers.clear();
   }
 
-  /** Sends everything to this response until its session ends; false when there are too many viewers, or the node leaves. */
+  /**
+   * Sends everything to this response until its session ends; false when there are too many viewers, or the node
+   * leaves.
+   */
   watch(viewer: ServerResponse, session: { value?: string; until: number } = { until: Infinity }): boolean {
     if (this.#closed || this.#viewers.size >= MAX_VIEWERS) return false;
     const same = [...this.#viewers.values()].filter(({ value }) => value !== undefined && value === session.value);

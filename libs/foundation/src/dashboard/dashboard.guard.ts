@@ -78,7 +78,10 @@ export class TokenGuard implements CanActivate {
   }
 }
 
-/** Lets everybody in, and sees that what is answered, a refusal too, is kept by nobody on the way and taken for nothing else. */
+/**
+ * Lets everybody in, and sees that what is answered, a refusal too, is kept by nobody on the way and taken for nothing
+ * else.
+ */
 @Injectable()
 export class NoStoreInterceptor implements CanActivate {
   canActivate(context: ExecutionContext): boolean {

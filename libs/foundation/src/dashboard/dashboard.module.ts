@@ -14,8 +14,8 @@ export class FoundationDashboardModule {
   /**
    * Turns it on, for whoever knows the token or passes the guard.
    *
-   * Underneath: a controller with one page, and server-sent events. A guard is made by Nest, in this module: what it injects
-   * must come from a global module.
+   * Underneath: a controller with one page, and server-sent events. A guard is made by Nest, in this module: what it
+   * injects must come from a global module.
    *
    * @throws FoundationConfigError without a token or a guard, with both, or with a token that is too short.
    */

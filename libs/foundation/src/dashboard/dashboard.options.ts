@@ -8,7 +8,10 @@ import { Secret } from '../security/secret.js';
 
 /** Options of `FoundationDashboardModule.forRoot`: a token or a guard, there is no default. */
 export interface FoundationDashboardOptions {
-  /** A secret of 16 characters or more, best random, that whoever looks must know: once in a form, or as `Authorization: Bearer`. */
+  /**
+   * A secret of 16 characters or more, best random, that whoever looks must know: once in a form, or as
+   * `Authorization: Bearer`.
+   */
   token?: string;
   /** A guard of the application's own, instead of a token; it is asked for the page and for everything behind it. */
   guard?: Type<CanActivate>;

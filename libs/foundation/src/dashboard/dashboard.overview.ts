@@ -105,8 +105,8 @@ export function overviewOf(facts: Facts): Overview {
 const byName = new Intl.Collator('en', { numeric: true });
 
 /**
- * Those that are shown, in the order of their names: when they are too many, those that are down before the others. What
- * should run is down when it was found without an owner.
+ * Those that are shown, in the order of their names: when they are too many, those that are down before the others.
+ * What should run is down when it was found without an owner.
  */
 export function listedOf(known: readonly ProcessInfo[], ownerless: ReadonlySet<string>): ProcessInfo[] {
   const isDown = ({ name, state }: ProcessInfo): boolean =>

@@ -6,7 +6,9 @@ import type { Overview, ProcessSeen } from './dashboard.overview.js';
 
 /** How many are kept. */
 export const MAX_HAPPENINGS = 200;
-/** So many of one event are kept among them while others come: what strangers can make happen wipes nothing else out. */
+/**
+ * So many of one event are kept among them while others come: what strangers can make happen wipes nothing else out.
+ */
 const MAX_OF_EVENT = 60;
 /** The same thing within so many milliseconds is one line with a count. */
 const SAME_MS = 5000;

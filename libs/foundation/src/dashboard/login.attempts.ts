@@ -27,7 +27,8 @@ export class LoginAttempts {
     this.#failed.delete(address);
     this.#failed.set(address, isOver ? { count: 1, until: now + WINDOW_MS } : { ...failed, count: failed.count + 1 });
     if (this.#failed.size <= MAX_ADDRESSES) return;
-    // Who has to wait is not forgotten for others that come; of the rest, and of them, the one that failed longest ago is first.
+    // Who has to wait is not forgotten for others that come; of the rest, and of them, the one that failed longest ago
+    // is first.
     const oldest = [...this.#failed].find(([each, { count }]) => each !== address && count < MAX_ATTEMPTS) ?? [
       this.#failed.keys().next().value!,
     ];
@@ -35,7 +36,9 @@ export class LoginAttempts {
   }
 }
 
-/** An IPv6 address without what a host chooses by itself: its network of 64 bits counts as one, as an IPv4 address does. */
+/**
+ * An IPv6 address without what a host chooses by itself: its network of 64 bits counts as one, as an IPv4 address does.
+ */
 export function networkOf(address: string): string {
   const plain = address.replace(/%.*$/, '').toLowerCase();
   const v4 = /^(?:::ffff:)?(\d+\.\d+\.\d+\.\d+)$/.exec(plain)?.[1];

@@ -1,6 +1,6 @@
 /**
- * Pure: who has shown the token gets a cookie that says until when, signed with a key out of the token; nothing is kept.
- * Called by the guard and the controller; they say what time it is.
+ * Pure: who has shown the token gets a cookie that says until when, signed with a key out of the token; nothing is
+ * kept. Called by the guard and the controller; they say what time it is.
  */
 import { createHmac } from 'node:crypto';
 import { isSame } from '../security/signer.js';
@@ -19,7 +19,10 @@ export function sessionFor(token: string, now: number): string {
   return `${until}.${macOf(token, until)}`;
 }
 
-/** When the session ends that a cookie of this token is good for; `undefined` for any other, and one that is over at `now`. */
+/**
+ * When the session ends that a cookie of this token is good for; `undefined` for any other, and one that is over at
+ * `now`.
+ */
 export function sessionEnd(token: string, value: string | undefined, now: number): number | undefined {
   const [until = '', mac, ...more] = (value ?? '').split('.');
   if (more.length > 0 || !/^\d{1,16}$/.test(until) || !isSame(mac, macOf(token, until))) return undefined;

@@ -17,7 +17,10 @@ const MAX_VALUES = 1000;
 const MAX_DEPTH = 3;
 const UNREADABLE = 'something that cannot be read';
 
-/** What moves a cursor or colours a terminal. Names and reasons come from Redis and from other nodes; lines of ours stay. */
+/**
+ * What moves a cursor or colours a terminal. Names and reasons come from Redis and from other nodes; lines of ours
+ * stay.
+ */
 // eslint-disable-next-line no-control-regex -- these are what must not get through
 const CONTROLS = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]+/g;
 
@@ -89,8 +92,8 @@ export function shown(value: unknown, limit = MAX_WORDS): string {
 }
 
 function wordsOf(thrown: unknown, depth: number): string {
-  // What ioredis adds to EXECABORT, which says itself only that a transaction was given up. When a connection breaks, all
-  // commands of a transaction fail with one error, which so has itself among them.
+  // What ioredis adds to EXECABORT, which says itself only that a transaction was given up. When a connection breaks,
+  // all commands of a transaction fail with one error, which so has itself among them.
   const others = listOf(read(thrown, 'previousErrors')).filter((each) => each !== thrown);
   if (depth > 0 && others.length > 0) return others.map((each) => wordsOf(each, 0)).join('; ');
   if (!isError(thrown)) return typeof thrown === 'string' ? thrown : (jsonOf(thrown) ?? textOf(thrown));

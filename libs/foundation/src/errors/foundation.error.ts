@@ -132,7 +132,9 @@ export class RedisRefusedError extends FoundationError {
   }
 }
 
-/** Redis cannot be reached at the moment, or answers that it takes nothing now, such as writes while its disk is full. */
+/**
+ * Redis cannot be reached at the moment, or answers that it takes nothing now, such as writes while its disk is full.
+ */
 export class RedisUnavailableError extends FoundationError {
   constructor(
     readonly endpoint: string,

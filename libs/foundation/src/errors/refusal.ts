@@ -14,9 +14,10 @@ export interface Refusal {
 /**
  * What Redis answers while it does not do something that it will do again, and what to do about it.
  *
- * This and {@link refusalIn} are the whole table: an error of a connection and these answers are waited for, at the start of an
- * application and later. A refusal and an answer that is in neither end the start of an application, because whoever starts
- * it can mend them; once it has started they are tried again as well, less often, because somebody may have mended them.
+ * This and {@link refusalIn} are the whole table: an error of a connection and these answers are waited for, at the
+ * start of an application and later. A refusal and an answer that is in neither end the start of an application,
+ * because whoever starts it can mend them; once it has started they are tried again as well, less often, because
+ * somebody may have mended them.
  */
 const PASSING: readonly (readonly [word: RegExp, advice: string])[] = [
   [
@@ -53,7 +54,10 @@ const NAMES = new Set([
   'ExecutionError',
 ]);
 
-/** True for what a command of ioredis, Redlock or BullMQ failed with because of Redis or the way to it; false for a bug of ours. */
+/**
+ * True for what a command of ioredis, Redlock or BullMQ failed with because of Redis or the way to it; false for a bug
+ * of ours.
+ */
 export function isOfRedis(error: unknown): boolean {
   const text = describe(error);
   return (
@@ -64,7 +68,10 @@ export function isOfRedis(error: unknown): boolean {
   );
 }
 
-/** Finds a refusal in the text of an error; `undefined` for errors that may pass. The reply names the command if Redis does. */
+/**
+ * Finds a refusal in the text of an error; `undefined` for errors that may pass. The reply names the command if Redis
+ * does.
+ */
 export function refusalIn(text: string): Refusal | undefined {
   const isDenied = /NOPERM|user executing the script can't/.test(text);
   if (isDenied) {
@@ -107,7 +114,8 @@ function unknownIn(cause: unknown, text: string): Refusal | undefined {
 }
 
 /**
- * ioredis keeps in an error what it sent: the password, or what the application says. Whoever prints an error prints that.
+ * ioredis keeps in an error what it sent: the password, or what the application says. Whoever prints an error prints
+ * that.
  *
  * @param seen errors of a broken connection have themselves among their `previousErrors`.
  */

@@ -1,6 +1,6 @@
 /**
- * Abort signals of users: one listener of ours for each signal, however many calls were made with it. Node warns of a leak
- * from the eleventh on, and how many a signal may have is a setting of its owner, which is left alone.
+ * Abort signals of users: one listener of ours for each signal, however many calls were made with it. Node warns of a
+ * leak from the eleventh on, and how many a signal may have is a setting of its owner, which is left alone.
  * Called by whatever takes a signal.
  */
 
@@ -34,7 +34,10 @@ function attach(signal: AbortSignal): Set<() => void> {
   return listeners;
 }
 
-/** As the work ends, or with the reason of the signal, whatever that is, as soon as it is aborted; the work itself goes on. */
+/**
+ * As the work ends, or with the reason of the signal, whatever that is, as soon as it is aborted; the work itself goes
+ * on.
+ */
 export async function heeding<T>(signal: AbortSignal | undefined, work: Promise<T>): Promise<T> {
   if (signal === undefined) return work;
   signal.throwIfAborted();

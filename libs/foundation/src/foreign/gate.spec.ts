@@ -4,7 +4,8 @@ import { hostileFunctions, neverThen } from '../../../../test/support/hostile.js
 import { eventually } from '../testing/eventually.js';
 import { called, Gate, unattended } from './gate.js';
 
-// That nothing is left unhandled shows outside of Jest only, whose `process` hears of no rejection: integration/foreign.spec.ts.
+// That nothing is left unhandled shows outside of Jest only, whose `process` hears of no rejection:
+// integration/foreign.spec.ts.
 describe('Gate', () => {
   const error = jest.fn<(...values: unknown[]) => void>();
   const emit = jest.fn<(event: string, payload: object) => void>();

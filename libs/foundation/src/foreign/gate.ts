@@ -1,6 +1,7 @@
 /**
- * The one gate through which functions of users are called: what throws, rejects or answers with a broken promise is caught,
- * logged once in a while and counted, and harms nobody. Called by every room that has a callback; words are in `describe.ts`.
+ * The one gate through which functions of users are called: what throws, rejects or answers with a broken promise is
+ * caught, logged once in a while and counted, and harms nobody. Called by every room that has a callback; words are in
+ * `describe.ts`.
  */
 import { describe } from '../errors/describe.js';
 import { ThrottledLog } from '../logging/throttled.log.js';
@@ -32,8 +33,8 @@ export class Gate {
   }
 
   /**
-   * Asks a function that has to answer at once; one that throws counts as having said `fallback`. So does one that answers
-   * with a promise, which nobody can wait for here.
+   * Asks a function that has to answer at once; one that throws counts as having said `fallback`. So does one that
+   * answers with a promise, which nobody can wait for here.
    */
   ask<A extends readonly unknown[], T>(
     callback: string,
@@ -53,8 +54,8 @@ export class Gate {
   }
 
   /**
-   * Calls a hook and waits for it, but no longer than `limitMs`: one that throws, rejects or takes longer counts as having
-   * said `fallback`.
+   * Calls a hook and waits for it, but no longer than `limitMs`: one that throws, rejects or takes longer counts as
+   * having said `fallback`.
    */
   async wait<T>(callback: string, limitMs: number, fallback: T, hook: () => unknown): Promise<T> {
     let timer: NodeJS.Timeout | undefined;
@@ -82,8 +83,8 @@ export class Gate {
 const unattendedLog = new ThrottledLog();
 
 /**
- * For work of ours that nobody waits for: it is not expected to reject; where it does all the same the process lives on, and
- * the log says so. The lint rules let no other promise go unattended.
+ * For work of ours that nobody waits for: it is not expected to reject; where it does all the same the process lives
+ * on, and the log says so. The lint rules let no other promise go unattended.
  */
 export function unattended(what: string, work: PromiseLike<unknown> | undefined): void {
   adopted(work).catch((error: unknown) => {

@@ -24,7 +24,10 @@ export class FoundationHealthController {
     throw new ServiceUnavailableException({ status: 'not ready' });
   }
 
-  /** `GET /health/cluster`: the report of {@link HealthMonitor.clusterHealth} without the texts of errors; 503 when the cluster is critical. */
+  /**
+   * `GET /health/cluster`: the report of {@link HealthMonitor.clusterHealth} without the texts of errors; 503 when the
+   * cluster is critical.
+   */
   @Get('cluster')
   async cluster(): Promise<ClusterHealth> {
     const report = withoutDetails(await this.monitor.clusterHealth());

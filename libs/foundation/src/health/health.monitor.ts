@@ -45,8 +45,8 @@ export class HealthMonitor {
   /**
    * The report: status, nodes, services, and a reason for everything that is not healthy. Never rejects.
    *
-   * How many nodes there should be is `expectedNodes`, without it what the topology strategies say, and without them the
-   * highest number that this node has seen; with fewer than half of them plus one the cluster is critical.
+   * How many nodes there should be is `expectedNodes`, without it what the topology strategies say, and without them
+   * the highest number that this node has seen; with fewer than half of them plus one the cluster is critical.
    *
    * Underneath: this node's copies of membership, process table and services; `INFO memory` and BullMQ's
    * `getJobScheduler('sweep')`, at most every two seconds.

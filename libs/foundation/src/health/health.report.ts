@@ -39,7 +39,10 @@ export interface HealthReason {
   severity: Exclude<HealthStatus, 'healthy'>;
   /** For everybody who may ask: names and numbers, nothing that user code or another system said. */
   message: string;
-  /** The text of the error, for the operator: an error may hold what strangers must not see. Not in what `/health` answers. */
+  /**
+   * The text of the error, for the operator: an error may hold what strangers must not see. Not in what `/health`
+   * answers.
+   */
   detail?: string;
 }
 

@@ -1,6 +1,7 @@
 /**
- * The Redis that the application has anyway: the root configuration of `@nestjs/bullmq`, or the one ioredis client among its
- * providers. Called by the search for Redis, while Nest makes the instances of all modules; it waits for those it asks.
+ * The Redis that the application has anyway: the root configuration of `@nestjs/bullmq`, or the one ioredis client
+ * among its providers. Called by the search for Redis, while Nest makes the instances of all modules; it waits for
+ * those it asks.
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import type { InjectionToken } from '@nestjs/common';
@@ -13,7 +14,10 @@ import { Log } from '../logging/log.js';
 
 /** What `BullModule.forRoot` and `forRootAsync` of `@nestjs/bullmq` 11 and 12 provide (`getSharedConfigToken()`). */
 const BULLMQ_CONFIG = 'BULLMQ_CONFIG(default)';
-/** A factory that takes longer is not waited for; one that waits for Foundation by `ModuleRef`, which nobody can see, neither. */
+/**
+ * A factory that takes longer is not waited for; one that waits for Foundation by `ModuleRef`, which nobody can see,
+ * neither.
+ */
 const WAIT_MS = 10_000;
 const LOOK_MS = 20;
 
@@ -28,11 +32,12 @@ export interface ApplicationRedis {
 /**
  * Looks through the providers of the application; `undefined` when it has no Redis, or several, which is logged.
  *
- * BullMQ's comes first: its Redis must not evict keys, as Foundation's must not, whereas other clients may lead to a cache.
- * A client counts when it is a value, of a class that extends ioredis, or made by a factory with "redis" in its token.
+ * BullMQ's comes first: its Redis must not evict keys, as Foundation's must not, whereas other clients may lead to a
+ * cache. A client counts when it is a value, of a class that extends ioredis, or made by a factory with "redis" in its
+ * token.
  *
- * @param self the token of the provider that waits for the answer: what needs it cannot be asked, and its module has ioredis
- * clients of its own.
+ * @param self the token of the provider that waits for the answer: what needs it cannot be asked, and its module has
+ * ioredis clients of its own.
  */
 export async function findApplicationRedis(
   discovery: DiscoveryService,
@@ -85,7 +90,10 @@ function isIoredis(value: unknown): value is RedisClient {
   return isClient(value) && typeof value.status === 'string' && typeof value.options === 'object';
 }
 
-/** What BullMQ would connect to: a client, or options of ioredis, which may have a `url`. Its other clients are not ours. */
+/**
+ * What BullMQ would connect to: a client, or options of ioredis, which may have a `url`. Its other clients are not
+ * ours.
+ */
 function connectionIn(config: unknown): RedisEndpoint | RedisClient | undefined {
   const { connection } = (config ?? {}) as { connection?: unknown };
   if (isIoredis(connection)) return withoutPrefix(connection);

@@ -11,7 +11,9 @@ import type { EmbeddedStart } from './embedded.server.js';
 /** It takes about 200 ms. */
 const START_MS = 10_000;
 
-/** How to get the package: its range for the optional peer `ioredis` ends at 5, so npm has to be told that 6 will do. */
+/**
+ * How to get the package: its range for the optional peer `ioredis` ends at 5, so npm has to be told that 6 will do.
+ */
 export const INSTALL_EMBEDDED =
   "npm pkg set 'overrides.js-redis-server.ioredis=$ioredis' && npm install --save-dev js-redis-server";
 

@@ -1,6 +1,6 @@
 /**
- * The program of the embedded Redis: `js-redis-server` on one loopback port, until nobody has been connected for a while.
- * Started by `embedded.redis.ts`, in a process of its own; arguments: host and port.
+ * The program of the embedded Redis: `js-redis-server` on one loopback port, until nobody has been connected for a
+ * while. Started by `embedded.redis.ts`, in a process of its own; arguments: host and port.
  */
 import { createServer, type Server, type Socket } from 'node:net';
 import { describe } from '../errors/foundation.error.js';
@@ -24,8 +24,8 @@ try {
 }
 
 /**
- * Underneath: the parts of `js-redis-server/core`, put together by hand, because its own `listen` takes no host and would open
- * the port, which has no password, to the network.
+ * Underneath: the parts of `js-redis-server/core`, put together by hand, because its own `listen` takes no host and
+ * would open the port, which has no password, to the network.
  */
 async function listen(host: string, port: number): Promise<void> {
   const { RedisServerState, Resp2Server, createRedisCommandExecutor } = await import('js-redis-server/core');
@@ -45,9 +45,10 @@ async function listen(host: string, port: number): Promise<void> {
 const COMMAND = /^(?:\*|PING\r\n)/;
 
 /**
- * INVARIANT: nobody but a client of Redis is let in. A page in the browser of a developer can send requests to this port, and
- * `js-redis-server` would pass over the lines of the head and carry out the body. Redis closes on them; a request never begins
- * with `*`, whatever its method. Commands on a line of their own, as one types them into a terminal, go with that.
+ * INVARIANT: nobody but a client of Redis is let in. A page in the browser of a developer can send requests to this
+ * port, and `js-redis-server` would pass over the lines of the head and carry out the body. Redis closes on them; a
+ * request never begins with `*`, whatever its method. Commands on a line of their own, as one types them into a
+ * terminal, go with that.
  */
 function admit(socket: Socket, enter: (socket: Socket) => void): void {
   socket.on('error', () => undefined);

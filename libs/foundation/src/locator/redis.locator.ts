@@ -1,7 +1,7 @@
 /**
- * Where is Redis? A client or URL in the options · FOUNDATION_REDIS_URL · REDIS_URL (these `resolve` has looked at) · that of the
- * application · what the strategies find · 127.0.0.1:6379, where one answers · in development one that is started there.
- * Called by `foundation.module.ts` before the backend is made.
+ * Where is Redis? A client or URL in the options · FOUNDATION_REDIS_URL · REDIS_URL (these `resolve` has looked at) ·
+ * that of the application · what the strategies find · 127.0.0.1:6379, where one answers · in development one that is
+ * started there. Called by `foundation.module.ts` before the backend is made.
  */
 import { connect } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -15,9 +15,13 @@ import type { ApplicationRedis } from './application.redis.js';
 import { INSTALL_EMBEDDED, startEmbeddedRedis } from './embedded.redis.js';
 import type { EmbeddedStart } from './embedded.server.js';
 
-/** How long strategies have; those that ask a server take milliseconds, those that wait for announcements some seconds. */
+/**
+ * How long strategies have; those that ask a server take milliseconds, those that wait for announcements some seconds.
+ */
 const LOOK_MS = 10_000;
-/** The same where an embedded one is the next thing to try: `mdns` has heard those that are there three times by then. */
+/**
+ * The same where an embedded one is the next thing to try: `mdns` has heard those that are there three times by then.
+ */
 const LOOK_NEAR_MS = 2000;
 const ANSWER_MS = 500;
 /** How long the process that was faster with the port has until its Redis answers. */
@@ -45,12 +49,13 @@ export const HERE: Search['here'] = { host: '127.0.0.1', port: 6379 };
 /**
  * The configuration with a place for Redis.
  *
- * Starts the strategies when it has to ask them. When nothing suggested one but development (strategy `mdns`), this machine
- * comes first: a Redis that answers here is used, and no strategy is started.
+ * Starts the strategies when it has to ask them. When nothing suggested one but development (strategy `mdns`), this
+ * machine comes first: a Redis that answers here is used, and no strategy is started.
  *
  * @throws RedisNotFoundError when there is none; what was started is stopped.
- * @throws FoundationConfigError when two strategies name different ones: then nodes could choose differently, and be two
- * clusters, each with an owner of everything; and for a password that would go to a Redis that only `mdns` vouches for.
+ * @throws FoundationConfigError when two strategies name different ones: then nodes could choose differently, and be
+ * two clusters, each with an owner of everything; and for a password that would go to a Redis that only `mdns` vouches
+ * for.
  */
 export async function findRedis(
   config: FoundationConfig,

@@ -58,8 +58,8 @@ export class FoundationMetrics {
   /**
    * Calls `add` with everything that events add to a metric from now on; returns the function that ends it.
    *
-   * Underneath: `telemetry.attach`, once for each event that is counted. An `add` that throws or rejects is logged, counted
-   * (`callback.failed`) and harms nobody.
+   * Underneath: `telemetry.attach`, once for each event that is counted. An `add` that throws or rejects is logged,
+   * counted (`callback.failed`) and harms nobody.
    */
   record(add: (metric: EventMetric, figure: Figure) => void): () => void {
     const events = new Map<FoundationEventName, EventMetric[]>();

@@ -10,7 +10,10 @@ export type Labels = Readonly<Record<string, string>>;
 
 /** What the metrics have in common. */
 interface Described {
-  /** With dots, as OpenTelemetry has it: `messages.sent` becomes `foundation.messages.sent` and `foundation_messages_sent_total`. */
+  /**
+   * With dots, as OpenTelemetry has it: `messages.sent` becomes `foundation.messages.sent` and
+   * `foundation_messages_sent_total`.
+   */
   name: string;
   help: string;
   /** The names of the labels. */

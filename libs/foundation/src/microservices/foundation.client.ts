@@ -25,15 +25,16 @@ export interface FoundationClientOptions {
 /**
  * A `ClientProxy` that reaches every `FoundationStrategy` of the cluster.
  *
- * Underneath: `emit` is `channels.broadcast` with the pattern as its type; `send` is a letter to one node that answers the
- * pattern, in turn, and its answers are letters, too. How long an answer may take is up to you: `timeout()` of RxJS.
+ * Underneath: `emit` is `channels.broadcast` with the pattern as its type; `send` is a letter to one node that answers
+ * the pattern, in turn, and its answers are letters, too. How long an answer may take is up to you: `timeout()` of
+ * RxJS.
  *
  * ```ts
  * { provide: 'ORDERS', inject: [Channels], useFactory: (channels: Channels) => new FoundationClient({ channels }) }
  * ```
  *
- * An observable of `send` fails with what the handler threw, with `RequestError` when no node answers, when the node leaves or
- * the connection is cut before the last answer, and with `MessageError` for what is too large.
+ * An observable of `send` fails with what the handler threw, with `RequestError` when no node answers, when the node
+ * leaves or the connection is cut before the last answer, and with `MessageError` for what is too large.
  */
 export class FoundationClient extends ClientProxy {
   readonly #options: FoundationClientOptions;

@@ -1,6 +1,6 @@
 /**
- * Nest's microservices over Foundation, the server: `@EventPattern` hears a channel, `@MessagePattern` answers requests.
- * Made by the application's bootstrap; underneath `Channels`.
+ * Nest's microservices over Foundation, the server: `@EventPattern` hears a channel, `@MessagePattern` answers
+ * requests. Made by the application's bootstrap; underneath `Channels`.
  */
 import {
   type BaseRpcContext,
@@ -131,8 +131,8 @@ export class FoundationStrategy extends Server implements CustomTransportStrateg
     try {
       const packet = (await this.deserializer.deserialize(message, { channel: pattern })) as IncomingRequest;
       const context = new FoundationContext([pattern, source, packet.metadata]);
-      // Caught here: what Nest calls it in returns nothing, so a filter that throws would end the process as an unhandled
-      // rejection.
+      // Caught here: what Nest calls it in returns nothing, so a filter that throws would end the process as an
+      // unhandled rejection.
       const produce = async (): Promise<Observable<unknown>> => {
         try {
           return this.transformToObservable(await this.getHandlerByPattern(pattern)?.(packet.data, context));
@@ -162,7 +162,10 @@ export class FoundationStrategy extends Server implements CustomTransportStrateg
     }
   }
 
-  /** An answer has the limit of a request: what is larger, or what JSON cannot write, is answered with an error, the last answer. */
+  /**
+   * An answer has the limit of a request: what is larger, or what JSON cannot write, is answered with an error, the
+   * last answer.
+   */
   #refusalOf(pattern: string, answer: unknown): unknown {
     try {
       this.#channels.requireSendable(pattern, answer);

@@ -13,8 +13,8 @@ import { OpenTelemetryTracing } from './opentelemetry.tracing.js';
 /**
  * Injectable. From its creation on there are spans, and their contexts go with messages and calls.
  *
- * It takes the global providers, so start the SDK of OpenTelemetry before the application is created. Without an SDK all of
- * it does nothing.
+ * It takes the global providers, so start the SDK of OpenTelemetry before the application is created. Without an SDK
+ * all of it does nothing.
  */
 @Injectable()
 export class FoundationOpenTelemetry implements OnModuleDestroy {

@@ -5,7 +5,10 @@
 import { Inject, type Type } from '@nestjs/common';
 import { nameOf } from './process.target.js';
 
-/** The classes that somebody wants injected; the module makes a provider for each. Tokens only, no state of an application. */
+/**
+ * The classes that somebody wants injected; the module makes a provider for each. Tokens only, no state of an
+ * application.
+ */
 const injected = new Map<symbol, Type<unknown>>();
 
 /** The providers for every `@InjectSingleton` and `@InjectProcess` that has been evaluated so far. */
@@ -20,8 +23,8 @@ export function injectedProcesses(): ReadonlyMap<symbol, Type<unknown>> {
  * constructor(@InjectProcess(PriceFeed) private readonly feed: Remote<PriceFeed>) {}
  * ```
  *
- * Underneath: `@Inject` of a token for which `FoundationModule.forRoot` makes a provider. Files that use it must be imported
- * before `forRoot` is called, as they are when the application's module imports them.
+ * Underneath: `@Inject` of a token for which `FoundationModule.forRoot` makes a provider. Files that use it must be
+ * imported before `forRoot` is called, as they are when the application's module imports them.
  */
 export function InjectProcess(type: Type<unknown>): ParameterDecorator & PropertyDecorator {
   const token = Symbol.for(`foundation:remote:${nameOf(type)}`);

@@ -1,6 +1,7 @@
 /**
- * What is asked of a node itself: to drain, or to take a process that would move there. On this node directly, on another one by a call, as processes are called.
- * Called by the manager; the call server finds it under a name of its own.
+ * What is asked of a node itself: to drain, or to take a process that would move there. On this node directly, on
+ * another one by a call, as processes are called. Called by the manager; the call server finds it under a name of its
+ * own.
  */
 import type { CallRouter } from '../calls/call.router.js';
 import { Callable } from '../calls/callable.decorator.js';

@@ -28,7 +28,9 @@ export class Awaited {
     });
   }
 
-  /** Calls `heard` with each thing that happens to the process, or to a part of it; returns the function that ends it. */
+  /**
+   * Calls `heard` with each thing that happens to the process, or to a part of it; returns the function that ends it.
+   */
   listen(name: string, heard: (news: News) => void): () => void {
     const whole = processOf(name);
     const waiting = this.#waiting.get(whole) ?? new Set();

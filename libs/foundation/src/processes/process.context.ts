@@ -43,11 +43,11 @@ export interface ProcessContext {
 /** Writes that a stale owner cannot make. */
 export interface FencedEffects {
   /**
-   * Sets a value that only an owner with this epoch or a higher one may replace. A key has 1 to 512 characters, a value at
-   * most 1 MiB.
+   * Sets a value that only an owner with this epoch or a higher one may replace. A key has 1 to 512 characters, a value
+   * at most 1 MiB.
    *
-   * Value and epoch are forgotten 30 days after the last write, or after `ttl` milliseconds, at least a minute. From then on
-   * nothing refuses an owner that is staler than that, so give no ttl that is shorter than a write may be late.
+   * Value and epoch are forgotten 30 days after the last write, or after `ttl` milliseconds, at least a minute. From
+   * then on nothing refuses an owner that is staler than that, so give no ttl that is shorter than a write may be late.
    *
    * Underneath: Lua over the hash `…:fenced:<key>` { epoch, value } with `PEXPIRE`, readable with `HGETALL`.
    *
@@ -56,7 +56,8 @@ export interface FencedEffects {
    */
   set(key: string, value: string, options?: FencedOptions): Promise<void>;
   /**
-   * Deletes a value, under the same condition. Its epoch is remembered for a day, so that no stale owner brings it back.
+   * Deletes a value, under the same condition. Its epoch is remembered for a day, so that no stale owner brings it
+   * back.
    *
    * Underneath: the same Lua; `HDEL` and `PEXPIRE`.
    *
@@ -88,8 +89,8 @@ export interface OnProcessStop {
 
 /**
  * Implement, and set `handoff: true`, to leave a state to the next instance on a planned move (drain, deploy, `move`,
- * `restart`, rebalancing). Called after `onProcessStop` and after the tasks have ended, so that nothing changes any more;
- * what it returns must survive JSON and have at most 1 MiB of it.
+ * `restart`, rebalancing). Called after `onProcessStop` and after the tasks have ended, so that nothing changes any
+ * more; what it returns must survive JSON and have at most 1 MiB of it.
  */
 export interface OnProcessHandoff {
   onHandoff(): unknown;

@@ -14,8 +14,8 @@ export interface ProcessOptions extends ProcessDefaults {
   /** Default: the name of the class. Name it yourself when the code is minified. */
   name?: string;
   /**
-   * Who takes it: `spread` (the least loaded; default), `hash` (the same node for the same name; default of partitions), or
-   * `{ strategy, labels }` for nodes that have those labels only: while there is none it waits.
+   * Who takes it: `spread` (the least loaded; default), `hash` (the same node for the same name; default of
+   * partitions), or `{ strategy, labels }` for nodes that have those labels only: while there is none it waits.
    */
   placement?: PlacementName | { strategy?: PlacementName; labels?: Record<string, string> };
   /**
@@ -24,8 +24,8 @@ export interface ProcessOptions extends ProcessDefaults {
    */
   handoff?: boolean;
   /**
-   * `on-join`: moves to a node that suits better when one joins, a few at a time, by planned hand-over. `off`: stays where it is
-   * as long as it may run there. Default `on-join`, and `off` for replicas.
+   * `on-join`: moves to a node that suits better when one joins, a few at a time, by planned hand-over. `off`: stays
+   * where it is as long as it may run there. Default `on-join`, and `off` for replicas.
    */
   rebalance?: RebalanceName;
 }
@@ -76,16 +76,16 @@ export function Singleton(options: SingletonOptions = {}): ClassDecorator {
  * An instance of this class runs on every node, or on as many as `replicas` says, spread over the cluster and refilled
  * after a death.
  *
- * Underneath: with a number, one Redlock lease for each replica on `…:lease:<name>#<i>`; with `all` no lease, the node's
- * own record says how its instance is doing, and it goes on while the node is cut off from Redis.
+ * Underneath: with a number, one Redlock lease for each replica on `…:lease:<name>#<i>`; with `all` no lease, the
+ * node's own record says how its instance is doing, and it goes on while the node is cut off from Redis.
  */
 export function Replicated({ replicas = 'all', ...options }: ReplicatedOptions = {}): ClassDecorator {
   return markProcess({ kind: 'replicated', count: replicas === 'all' ? 0 : positive(replicas), options });
 }
 
 /**
- * Keys are divided into partitions, and each partition has exactly one instance of this class in the cluster. When a node
- * joins or dies only its share of the partitions moves.
+ * Keys are divided into partitions, and each partition has exactly one instance of this class in the cluster. When a
+ * node joins or dies only its share of the partitions moves.
  *
  * Underneath: one Redlock lease for each partition on `…:lease:<name>/<i>`, placed by rendezvous hashing.
  */

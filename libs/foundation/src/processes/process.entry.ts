@@ -1,6 +1,6 @@
 /**
- * A row of the process table: what it says, and how it is read. Whoever can write to Redis can write rows, so every number
- * and text is held to the bounds that the API has; what is beyond them is no row.
+ * A row of the process table: what it says, and how it is read. Whoever can write to Redis can write rows, so every
+ * number and text is held to the bounds that the API has; what is beyond them is no row.
  */
 import type { TableRow } from '../backend/tables/table.js';
 import { looksLikeSlot } from '../cluster/slot.names.js';

@@ -22,8 +22,8 @@ export interface ExploredProcesses {
   /** What its decorators say should run. */
   specs: ProcessSpec[];
   /**
-   * Every class by name, decorated or not, because `startSingleton` takes any provider. Names that two undecorated classes
-   * share are left out: nodes name classes to one another, and could mean different ones.
+   * Every class by name, decorated or not, because `startSingleton` takes any provider. Names that two undecorated
+   * classes share are left out: nodes name classes to one another, and could mean different ones.
    */
   classes: Map<string, KnownClass>;
 }

@@ -66,19 +66,19 @@ export class ProcessManager {
   ) {}
 
   /**
-   * Makes sure that exactly one instance of the class runs in the cluster, and resolves once it does, or once it has completed:
-   * then `completed` of the ref is true. What runs already under this name is returned as it is; what was stopped, completed,
-   * failed or escalated before this call is started anew.
+   * Makes sure that exactly one instance of the class runs in the cluster, and resolves once it does, or once it has
+   * completed: then `completed` of the ref is true. What runs already under this name is returned as it is; what was
+   * stopped, completed, failed or escalated before this call is started anew.
    *
    * Underneath: a row in `HGETALL …:processes`; the node that wins the Redlock lease `…:lease:<name>` starts it.
    *
    * @param type a provider of the application, not request-scoped. Nodes that do not have it are no candidates.
    * @param args given as `ctx.args`; must be the same after JSON.
    * @param opts defaults: those of the class's decorator, then of the module; `timeout` bounds `onProcessStart`.
-   * @throws ArgumentError, FoundationConfigError for bad input, `ProcessDeclarationError` when another class has the name,
-   * `ProcessStartError` when the first start fails (nothing is left behind), `ProcessTimeoutError` when no node started it
-   * in time, `NotReadyError` and `RedisUnavailableError` without a cluster,
-   * `LimitError` for a new name in a cluster of 100,000.
+   * @throws ArgumentError, FoundationConfigError for bad input, `ProcessDeclarationError` when another class has the
+   * name, `ProcessStartError` when the first start fails (nothing is left behind), `ProcessTimeoutError` when no node
+   * started it in time, `NotReadyError` and `RedisUnavailableError` without a cluster, `LimitError` for a new name in a
+   * cluster of 100,000.
    */
   async startSingleton<T>(type: Type<T>, args?: unknown[], opts: StartOptions = {}): Promise<ProcessRef<T>> {
     const { spec, isNew } = await this.#start('startSingleton', type, 'singleton', 1, args, opts);
@@ -86,11 +86,11 @@ export class ProcessManager {
   }
 
   /**
-   * Makes sure that the class runs on every node (`all`, the default), those that join later included, or `replicas` times
-   * in the cluster, and resolves with what became of each; one that has completed is `ok`.
+   * Makes sure that the class runs on every node (`all`, the default), those that join later included, or `replicas`
+   * times in the cluster, and resolves with what became of each; one that has completed is `ok`.
    *
-   * Underneath: with `all` no lease, each node reports its instance in its own record; with a number one Redlock lease for
-   * each on `…:lease:<name>#<i>`.
+   * Underneath: with `all` no lease, each node reports its instance in its own record; with a number one Redlock lease
+   * for each on `…:lease:<name>#<i>`.
    *
    * Does not reject for a replica that fails or is late: its result says so.
    *
@@ -126,9 +126,11 @@ export class ProcessManager {
   }
 
   /**
-   * Makes sure that every partition of the class has exactly one owner, and resolves once each has one or has completed.
+   * Makes sure that every partition of the class has exactly one owner, and resolves once each has one or has
+   * completed.
    *
-   * Underneath: one Redlock lease for each on `…:lease:<name>/<i>`, placed by rendezvous hashing; `ctx.index` says which.
+   * Underneath: one Redlock lease for each on `…:lease:<name>/<i>`, placed by rendezvous hashing; `ctx.index` says
+   * which.
    *
    * @throws as {@link startSingleton}; `ProcessTimeoutError` when a partition has no owner in time.
    */
@@ -155,7 +157,10 @@ export class ProcessManager {
     return owner === undefined ? undefined : this.#ref<T>(owner, typeof name === 'function' ? name : undefined);
   }
 
-  /** The partitions of a process that this node knows, else `undefined`. Costs no network, so it may be 100 ms behind, as `list()`. */
+  /**
+   * The partitions of a process that this node knows, else `undefined`. Costs no network, so it may be 100 ms behind,
+   * as `list()`.
+   */
   lookupPartitioned<T = AnyProcess>(name: string | Type<T>): PartitionedRef<T> | undefined {
     const entry = this.table.get(nameOf(name));
     if (entry?.kind !== 'partitioned') return undefined;
@@ -165,10 +170,11 @@ export class ProcessManager {
   /**
    * Every singleton, replica and partition the cluster knows, with its owner.
    *
-   * Underneath: this node's copy of `…:processes`, and one script call for each 500 owners. A node that does not have the class
-   * hears of a process that was started elsewhere up to 100 ms late.
+   * Underneath: this node's copy of `…:processes`, and one script call for each 500 owners. A node that does not have
+   * the class hears of a process that was started elsewhere up to 100 ms late.
    *
-   * @param choose picks those to ask for out of what the copy says, where all that should run is `waiting`. Default all.
+   * @param choose picks those to ask for out of what the copy says, where all that should run is `waiting`. Default
+   * all.
    */
   async list(choose: (known: ProcessInfo[]) => ProcessInfo[] = (known) => known): Promise<ProcessInfo[]> {
     return this.#redis('listing processes', () => this.registry.owned(choose(this.registry.known())));
@@ -180,7 +186,8 @@ export class ProcessManager {
    *
    * Underneath: `status: 'stopped'` in `…:processes`; the owners stop their instances, then release the leases.
    *
-   * @throws UnknownProcessError, `ProcessTimeoutError` when an owner has not let go in `stopTimeout` and one lease time.
+   * @throws UnknownProcessError, `ProcessTimeoutError` when an owner has not let go in `stopTimeout` and one lease
+   * time.
    */
   async stop(target: ProcessTarget): Promise<void> {
     const name = nameOf(target);
@@ -201,7 +208,8 @@ export class ProcessManager {
       const owners = await this.registry.owners(this.#slotsOf(entry));
       seen = owners.filter((owner) => owner !== undefined);
       if (seen.length > 0) return undefined;
-      // INVARIANT (I17): a Redis that lost its data knows no owner, while one that has not heard of it may still be one.
+      // INVARIANT (I17): a Redis that lost its data knows no owner, while one that has not heard of it may still be
+      // one.
       return (await this.backend.leases.grace()) > 0 ? undefined : true;
     });
     if (stopped === undefined) {
@@ -216,8 +224,8 @@ export class ProcessManager {
   }
 
   /**
-   * Stops what runs, starts it anew, and resolves once it runs or has completed. Forgets its crashes, so it also brings an escalated
-   * process back. Of a replicated or partitioned process all are restarted; the ref is that of the first.
+   * Stops what runs, starts it anew, and resolves once it runs or has completed. Forgets its crashes, so it also brings
+   * an escalated process back. Of a replicated or partitioned process all are restarted; the ref is that of the first.
    *
    * Underneath: `after: <epoch>` in `…:processes`; no instance with that epoch or a lower one may go on.
    *
@@ -231,12 +239,14 @@ export class ProcessManager {
   }
 
   /**
-   * Moves a singleton, a replica or a partition to a node by planned hand-over, and resolves with where it runs then: that
-   * node, unless it could not take it.
+   * Moves a singleton, a replica or a partition to a node by planned hand-over, and resolves with where it runs then:
+   * that node, unless it could not take it.
    *
-   * Underneath: `prefer: <node>` and `after: <epoch>` in `…:processes`; the preferred node comes first when the lease is free.
+   * Underneath: `prefer: <node>` and `after: <epoch>` in `…:processes`; the preferred node comes first when the lease
+   * is free.
    *
-   * @throws ArgumentError for a node that is no candidate, with the reason; `UnknownProcessError`, `ProcessTimeoutError`.
+   * @throws ArgumentError for a node that is no candidate, with the reason; `UnknownProcessError`,
+   * `ProcessTimeoutError`.
    */
   async move<T = AnyProcess>(target: ProcessTarget<T>, node: string): Promise<ProcessRef<T>> {
     const name = nameOf(target);
@@ -258,14 +268,16 @@ export class ProcessManager {
   }
 
   /**
-   * Why a process is where it is: every member with its score and the reason, best first, then those that cannot run it.
+   * Why a process is where it is: every member with its score and the reason, best first, then those that cannot run
+   * it.
    *
-   * Underneath: nothing; computed from this node's view. An owner with `rebalance: 'off'` stays where it is while others rank
-   * higher, unless it may not run there any more.
+   * Underneath: nothing; computed from this node's view. An owner with `rebalance: 'off'` stays where it is while
+   * others rank higher, unless it may not run there any more.
    *
-   * @param owner the node that runs it, as `list()` or a look-up has it: what it owns is then counted without this process, as
-   * the owner itself counts it. Default: this node, if it runs it.
-   * @throws UnknownProcessError, `ArgumentError` for a process with several owners: name one of them, `name/3` or `name#0`.
+   * @param owner the node that runs it, as `list()` or a look-up has it: what it owns is then counted without this
+   * process, as the owner itself counts it. Default: this node, if it runs it.
+   * @throws UnknownProcessError, `ArgumentError` for a process with several owners: name one of them, `name/3` or
+   * `name#0`.
    */
   explainPlacement(target: ProcessTarget, owner?: string): Candidate[] {
     const name = nameOf(target);
@@ -284,16 +296,16 @@ export class ProcessManager {
   }
 
   /**
-   * Moves everything that a node owns to other nodes, and takes nothing new there. The node stays a member, as `draining`, and
-   * goes on serving its channels; it does not come back from this, so end the process afterwards.
+   * Moves everything that a node owns to other nodes, and takes nothing new there. The node stays a member, as
+   * `draining`, and goes on serving its channels; it does not come back from this, so end the process afterwards.
    *
    * Underneath: `state: draining` in the node's record, then the same stop and release as on SIGTERM. Progress comes as
    * `drain.progress` events on that node. Another node is asked by PUBLISH to its `…:inbox:<bootId>`.
    *
    * @param options.node default: this one. One that leaves the cluster meanwhile is drained.
    * @param options.timeout milliseconds, default `shutdownTimeout`.
-   * @throws ProcessTimeoutError when something has not stopped by then; it goes on stopping. From another node this comes as
-   * `RemoteError`; `ArgumentError` for one that is no member, `CallTimeoutError` when it does not answer.
+   * @throws ProcessTimeoutError when something has not stopped by then; it goes on stopping. From another node this
+   * comes as `RemoteError`; `ArgumentError` for one that is no member, `CallTimeoutError` when it does not answer.
    */
   async drain({
     node,
@@ -347,7 +359,10 @@ export class ProcessManager {
     }
   }
 
-  /** What writes the row of a start; it may be called again when an answer was lost. True when it has written it just now. */
+  /**
+   * What writes the row of a start; it may be called again when an answer was lost. True when it has written it just
+   * now.
+   */
   #want(spec: ProcessSpec): () => Promise<boolean> {
     let before: number | undefined;
     return async () => {
@@ -366,8 +381,8 @@ export class ProcessManager {
           isWritten = started !== undefined;
           return started;
         });
-        // INVARIANT (I13): the owner is asked for after the row said that it was started, and the row is changed only while
-        // it is that very row. Asked before, the owner of a start that was won in between would be missed.
+        // INVARIANT (I13): the owner is asked for after the row said that it was started, and the row is changed only
+        // while it is that very row. Asked before, the owner of a start that was won in between would be missed.
         if (unsure === 0) return isWritten;
         if (await this.#isOwned(name)) return false;
         dead = unsure;
@@ -375,7 +390,10 @@ export class ProcessManager {
     };
   }
 
-  /** INVARIANT: whoever lost its lease with the data of Redis may take it back in the grace, so no answer of then is believed. */
+  /**
+   * INVARIANT: whoever lost its lease with the data of Redis may take it back in the grace, so no answer of then is
+   * believed.
+   */
   async #isOwned(name: string): Promise<boolean> {
     for (;;) {
       const grace = await this.backend.leases.grace();
@@ -397,7 +415,8 @@ export class ProcessManager {
         'Start it under another name.',
       );
     }
-    // A temporary process that was started and has no owner died with its node; a late word of that instance does not count.
+    // A temporary process that was started and has no owner died with its node; a late word of that instance does not
+    // count.
     const dead = current?.status === 'once';
     if (current !== undefined && !isEnded(current.status) && !dead) return undefined;
     // Two that ask at once start one, however quick it is.
@@ -415,15 +434,16 @@ export class ProcessManager {
       const slots = this.#slotsOf(await this.#known(name));
       await Promise.all(slots.map((slot) => this.backend.restarts.forget(slot)));
       const owners = await this.registry.owners(slots);
-      // INVARIANT (I18): above the instance that is over too. Its end may not be recorded yet, and must not count for what
-      // begins now; see `instance.end.ts`.
+      // INVARIANT (I18): above the instance that is over too. Its end may not be recorded yet, and must not count for
+      // what begins now; see `instance.end.ts`.
       const epochs = await Promise.all(
         owners.map(async (owner, index) => owner?.epoch ?? (await this.backend.leases.lastEpoch(slots[index]!))),
       );
       const entry = await this.table.change(name, (current) => {
         if (current === undefined) throw new UnknownProcessError(name, this.#names());
         const { error: _error, crashes: _crashes, retryAt: _retryAt, avoid: _avoid, ranOn: _ranOn, ...rest } = current;
-        // INVARIANT (I13): a temporary process that was started since the owners were asked for has the epoch after its mark.
+        // INVARIANT (I13): a temporary process that was started since the owners were asked for has the epoch after its
+        // mark.
         const marked = current.status === 'once' ? current.after + 1 : current.after;
         return change({ ...rest, status: 'wanted', after: Math.max(this.table.floor(name), marked, ...epochs) });
       });
@@ -432,8 +452,8 @@ export class ProcessManager {
   }
 
   /**
-   * The entry of a process, as Redis has it. This node's copy may not have heard yet of what a caller elsewhere was told a moment
-   * ago: a stop would find it ended and do nothing, a restart would count the parts that it had.
+   * The entry of a process, as Redis has it. This node's copy may not have heard yet of what a caller elsewhere was
+   * told a moment ago: a stop would find it ended and do nothing, a restart would count the parts that it had.
    */
   async #known(name: string): Promise<VersionedEntry> {
     await this.table.sync();
@@ -448,7 +468,9 @@ export class ProcessManager {
     return this.membership.members().flatMap(({ name: node }) => slotNames(entry, node));
   }
 
-  /** Waits for a running owner with an epoch above `after`, or for its completion; what ends otherwise becomes an error. */
+  /**
+   * Waits for a running owner with an epoch above `after`, or for its completion; what ends otherwise becomes an error.
+   */
   async #running<T>(
     name: string,
     after: number,
@@ -464,7 +486,8 @@ export class ProcessManager {
       if (entry.status === 'completed') return this.#ranRef<T>(entry, type);
       const error = this.#failureOf(name, entry);
       if (error !== undefined) throw new ProcessStartError(name, this.membership.self.name, error);
-      // Redis knows no more than the row as long as nobody says that an owner runs: a hint does, and a look now and then.
+      // Redis knows no more than the row as long as nobody says that an owner runs: a hint does, and a look now and
+      // then.
       const isOfRow = news === 'row' || isFirst;
       isFirst = false;
       if (isOfRow && !runsEverywhere(entry)) return undefined;
@@ -476,7 +499,10 @@ export class ProcessManager {
     return this.#giveUp(name, name, timeout, seen);
   }
 
-  /** The entry of what was wanted a moment ago. One that is there no more has ended, and so long ago that it was removed. */
+  /**
+   * The entry of what was wanted a moment ago. One that is there no more has ended, and so long ago that it was
+   * removed.
+   */
   async #present(name: string): Promise<VersionedEntry> {
     if (this.table.get(name) === undefined) await this.table.sync();
     const entry = this.table.get(name);
@@ -520,8 +546,8 @@ export class ProcessManager {
   }
 
   /**
-   * A process that never came up is not left behind half-started; one that nobody may run waits for a node that may, and the
-   * error says so.
+   * A process that never came up is not left behind half-started; one that nobody may run waits for a node that may,
+   * and the error says so.
    */
   async #giveUp(name: string, slot: string, timeout: number, seen?: readonly OwnerRecord[]): Promise<never> {
     const entry = this.table.get(slot);

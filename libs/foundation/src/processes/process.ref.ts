@@ -43,8 +43,8 @@ export type StartResult<T = AnyProcess> =
   { ok: true; node: string; ref: ProcessRef<T> } | { ok: false; node: string; error: Error };
 
 /**
- * Where a process stands: `waiting` has no owner yet, `lost` is a temporary process whose node died; the other words are
- * those of the supervisor.
+ * Where a process stands: `waiting` has no owner yet, `lost` is a temporary process whose node died; the other words
+ * are those of the supervisor.
  */
 export type ProcessState =
   'running' | 'starting' | 'waiting' | 'backing-off' | 'completed' | 'stopped' | 'failed' | 'escalated' | 'lost';

@@ -90,8 +90,8 @@ export class ProcessRegistry {
   }
 
   /**
-   * Every singleton, replica and partition, by name, as this node's copies have them: nobody is asked who owns what, so what
-   * should run is `waiting`.
+   * Every singleton, replica and partition, by name, as this node's copies have them: nobody is asked who owns what, so
+   * what should run is `waiting`.
    */
   known(): ProcessInfo[] {
     const slots = this.table.slots().filter((entry) => !runsEverywhere(entry));
@@ -118,8 +118,8 @@ export class ProcessRegistry {
   }
 
   /**
-   * What should run and may run nowhere: without an owner it waits; with one it is on a node on which it may not be any more,
-   * until there is one that may run it. Only for these it is asked who owns them.
+   * What should run and may run nowhere: without an owner it waits; with one it is on a node on which it may not be any
+   * more, until there is one that may run it. Only for these it is asked who owns them.
    */
   async stranded(): Promise<Stranded[]> {
     const members = this.membership.members();

@@ -125,7 +125,9 @@ export function isName(name: unknown): name is string {
   return typeof name === 'string' && name.length > 0 && name.length <= 200 && !/\p{Cc}/u.test(name);
 }
 
-/** The arguments as every node will see them. What JSON changes would be a difference between nodes, so it is refused. */
+/**
+ * The arguments as every node will see them. What JSON changes would be a difference between nodes, so it is refused.
+ */
 function jsonCopy(args: unknown, subject: string): unknown[] {
   if (!Array.isArray(args)) throw new ArgumentError(subject, 'args', show(args), 'an array');
   let copy: unknown;

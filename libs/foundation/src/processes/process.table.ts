@@ -21,8 +21,8 @@ const KEEP_ENDED_MS = 10 * 60_000;
 /** And how many of them in the cluster; beyond that the oldest go sooner. */
 const MAX_ENDED = 1000;
 /**
- * INVARIANT: a row is not removed sooner after its end, however many there are. Whoever was in touch that lately knows of
- * the end, so what it puts back after a loss of data is ended as well; see `table.replica.ts`.
+ * INVARIANT: a row is not removed sooner after its end, however many there are. Whoever was in touch that lately knows
+ * of the end, so what it puts back after a loss of data is ended as well; see `table.replica.ts`.
  */
 export const LEAST_KEPT_MS = 60_000;
 /** Removed in one go; the rest follows with the next sweep. */
@@ -97,8 +97,8 @@ export class ProcessTable {
   }
 
   /**
-   * What is owned one by one: each singleton, replica and partition; of those that run everywhere, this node's own. Ended
-   * ones included, so this is for whoever asks for a list.
+   * What is owned one by one: each singleton, replica and partition; of those that run everywhere, this node's own.
+   * Ended ones included, so this is for whoever asks for a list.
    */
   slots(): VersionedEntry[] {
     return this.processes().flatMap((entry) => this.slotsOf(entry));
@@ -213,9 +213,9 @@ export class ProcessTable {
   }
 
   /**
-   * Removes entries of ended processes that nobody declares: those that ended long ago, and the oldest where there are too
-   * many; with them those of `lost`, and rows of parts whose process or node is gone. What was started again since it was
-   * looked at has another version, and stays.
+   * Removes entries of ended processes that nobody declares: those that ended long ago, and the oldest where there are
+   * too many; with them those of `lost`, and rows of parts whose process or node is gone. What was started again since
+   * it was looked at has another version, and stays.
    */
   async prune(lost: readonly VersionedEntry[] = []): Promise<void> {
     // What is being put back may look ended or alone until everything is there.
@@ -230,8 +230,8 @@ export class ProcessTable {
       const mayGo = entry.version <= least || entry.version > now + LEAST_KEPT_MS * 1000;
       // Who escalated waits for somebody to look, as long as there is room.
       const isDue = (entry.version <= old && entry.status !== 'escalated') || excess > 0;
-      // They are in about the order of their ends, so those behind the first that may stay have ended later: without this
-      // each sweep went through all of them. One that is out of order goes with a later sweep.
+      // They are in about the order of their ends, so those behind the first that may stay have ended later: without
+      // this each sweep went through all of them. One that is out of order goes with a later sweep.
       if (entry.version > (excess > 0 ? least : old) && entry.version <= now) break;
       if (!mayGo || !isDue) continue;
       excess -= 1;
@@ -245,8 +245,8 @@ export class ProcessTable {
   }
 
   /**
-   * INVARIANT (I18): the epochs of names go with their rows, never before: by them a late word of an instance that ended is told
-   * from that of one that came after it. Where this fails they expire.
+   * INVARIANT (I18): the epochs of names go with their rows, never before: by them a late word of an instance that
+   * ended is told from that of one that came after it. Where this fails they expire.
    */
   async #forget(rows: readonly VersionedEntry[]): Promise<void> {
     const owned = rows.filter((row) => !runsEverywhere(row));

@@ -1,6 +1,7 @@
 /**
  * The figures of this node in a registry of prom-client, and at `GET /metrics`.
- * Used by the application through the entry `nestjs-foundation/prometheus`; underneath prom-client's Counter, Histogram, Gauge.
+ * Used by the application through the entry `nestjs-foundation/prometheus`; underneath prom-client's Counter,
+ * Histogram, Gauge.
  */
 import { Controller, Get, Header, Inject, Injectable, Module, type OnModuleDestroy } from '@nestjs/common';
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
@@ -11,8 +12,8 @@ import { type EventMetric, type GaugeMetric, SECONDS } from '../metrics/metric.d
 @Injectable()
 export class FoundationPrometheus implements OnModuleDestroy {
   /**
-   * A registry of this application's own. Put what you measure in it (`collectDefaultMetrics({ register: registry })`), or
-   * join it to yours with `Registry.merge`.
+   * A registry of this application's own. Put what you measure in it (`collectDefaultMetrics({ register: registry })`),
+   * or join it to yours with `Registry.merge`.
    */
   readonly registry = new Registry();
   readonly #stop: () => void;

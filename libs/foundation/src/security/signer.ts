@@ -1,6 +1,7 @@
 /**
  * Signs what this application writes into Redis, and opens what comes out of it: more can write there than should be
- * believed. Used by the transport, the directory, the tables and the streams; underneath HMAC-SHA256, its key out of the cookie.
+ * believed. Used by the transport, the directory, the tables and the streams; underneath HMAC-SHA256, its key out of
+ * the cookie.
  */
 import { createHmac, hkdfSync, timingSafeEqual } from 'node:crypto';
 import type { Secret } from './secret.js';
@@ -22,7 +23,9 @@ export interface Signer {
   open(place: string, sealed: string): string | undefined;
 }
 
-/** The seal of an application. A text that is signed is refused without a cookie too: it was not written for this node. */
+/**
+ * The seal of an application. A text that is signed is refused without a cookie too: it was not written for this node.
+ */
 export function createSigner(appName: string, cookie: Secret | undefined): Signer {
   if (cookie === undefined) {
     return {

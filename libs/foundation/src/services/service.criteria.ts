@@ -83,8 +83,8 @@ function requireUnlike(call: string, field: string, value: unknown): void {
 }
 
 /**
- * Refuses what may hold criteria where nobody looks, and would then match everything: a Map, an instance of a class, fields
- * that are inherited, hidden or symbols.
+ * Refuses what may hold criteria where nobody looks, and would then match everything: a Map, an instance of a class,
+ * fields that are inherited, hidden or symbols.
  *
  * @throws ArgumentError
  */

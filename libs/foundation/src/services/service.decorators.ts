@@ -18,8 +18,8 @@ export interface ServiceOptions {
  * Offers the instance of this provider as a service of its node; its `@Callable()` methods can be called through
  * {@link ServiceMesh.call}.
  *
- * Underneath: `ServiceMesh.registerService` once the node has joined. On a `@Singleton`, `@Replicated` or `@Partitioned`
- * class: while an instance runs here.
+ * Underneath: `ServiceMesh.registerService` once the node has joined. On a `@Singleton`, `@Replicated` or
+ * `@Partitioned` class: while an instance runs here.
  */
 export function Service(options: ServiceOptions = {}): ClassDecorator {
   return (target) => Reflect.defineMetadata(SERVICE_METADATA, options, target);

@@ -6,7 +6,9 @@ import type { ServiceInfo } from './service.js';
 
 const NONE: readonly ServiceInfo[] = Object.freeze([]);
 
-/** See the file header. Lists are in the order of registration, and frozen, so that they can be handed out as they are. */
+/**
+ * See the file header. Lists are in the order of registration, and frozen, so that they can be handed out as they are.
+ */
 export class ServiceIndex {
   readonly #all = new Shelf();
   readonly #byName = new Map<string, Shelf>();

@@ -81,12 +81,12 @@ export class ServiceMesh {
    *
    * Underneath: a row in `HGETALL …:services`.
    *
-   * @param target an object whose `@Callable()` methods can be called, and which may implement {@link OnServiceHealth}; the
-   * ref of a process; or `{ url }` of something that is reached by other means.
+   * @param target an object whose `@Callable()` methods can be called, and which may implement {@link OnServiceHealth};
+   * the ref of a process; or `{ url }` of something that is reached by other means.
    * @param capabilities up to 100 words, default none.
    * @param metadata plain JSON, default none; up to 64 KiB with everything else.
-   * @throws ArgumentError, `RedisUnavailableError` (then nothing is registered), `NotReadyError`, `LimitError` for one more
-   *   than 50,000 of one node.
+   * @throws ArgumentError, `RedisUnavailableError` (then nothing is registered), `NotReadyError`, `LimitError` for one
+   *   more than 50,000 of one node.
    */
   async registerService(
     name: string,
@@ -156,7 +156,8 @@ export class ServiceMesh {
    *
    * Underneath: PUBLISH to the inbox of its node, as for processes; nothing leaves this one for an instance of its own.
    *
-   * @throws ServiceNotFoundError, `ArgumentError`, and what calls to processes throw (`CallTimeoutError`, `RemoteError`, …).
+   * @throws ServiceNotFoundError, `ArgumentError`, and what calls to processes throw (`CallTimeoutError`,
+   * `RemoteError`, …).
    */
   async call(
     name: string,
@@ -199,8 +200,8 @@ export class ServiceMesh {
   }
 
   /**
-   * What there is now, as `added`, and then every change, until the loop is left. Changes that come faster than they are
-   * read are summed up for each instance.
+   * What there is now, as `added`, and then every change, until the loop is left. Changes that come faster than they
+   * are read are summed up for each instance.
    *
    * @throws ArgumentError for criteria that cannot be meant, or with a `healthCheck`.
    */

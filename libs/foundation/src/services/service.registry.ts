@@ -31,7 +31,9 @@ interface Row {
 export class ServiceRegistry {
   /** What the table says, the services of dead nodes included. */
   readonly #replica: TableReplica<Row>;
-  /** The rows of each node by its boot id, so that one that comes or goes costs what it offers; ends with its last row. */
+  /**
+   * The rows of each node by its boot id, so that one that comes or goes costs what it offers; ends with its last row.
+   */
   readonly #byNode = new Map<string, Set<string>>();
   /** What this node offers, and how that is written: the source from which its rows are made anew. */
   readonly #own = new Map<string, { record: ServiceRecord; value: string }>();
@@ -87,8 +89,8 @@ export class ServiceRegistry {
   /**
    * Takes back what this node offers. Called by the lifecycle before the node leaves.
    *
-   * INVARIANT (H1): in batches, each after the answer to the one before, so that no other client of Redis waits for longer
-   * than for one of them, however many services there are.
+   * INVARIANT (H1): in batches, each after the answer to the one before, so that no other client of Redis waits for
+   * longer than for one of them, however many services there are.
    */
   async close(): Promise<void> {
     clearInterval(this.#timer);
@@ -178,7 +180,10 @@ export class ServiceRegistry {
     await Promise.all([this.#write(unwritten.map(([instanceId]) => instanceId)), this.#removeRows(leftOver)]);
   }
 
-  /** The regular look: catches up, and removes what dead nodes left. Doing that twice does nothing, so there is no leader. */
+  /**
+   * The regular look: catches up, and removes what dead nodes left. Doing that twice does nothing, so there is no
+   * leader.
+   */
   async #look(): Promise<void> {
     await this.#comparing.ask();
     const orphaned = [...this.#byNode.keys()].filter((bootId) => !this.#alive.has(bootId));

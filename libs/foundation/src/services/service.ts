@@ -2,7 +2,10 @@
  * The words of the service mesh: what is registered, what is found, how a call chooses among several.
  */
 
-/** `unhealthy` after three failed checks in a row, `healthy` again after two good ones; without a check always `healthy`. */
+/**
+ * `unhealthy` after three failed checks in a row, `healthy` again after two good ones; without a check always
+ * `healthy`.
+ */
 export type ServiceStatus = 'healthy' | 'unhealthy';
 
 /** One instance of a service as every node knows it. A frozen record; its metadata is, too. */
@@ -29,8 +32,9 @@ export interface ServiceInfo {
 /**
  * What a service must be like; every criterion must hold.
  *
- * A name that is none of these matches the metadata field of that name, so `{ securityLevel: 'high' }` finds only services
- * that say so. A criterion whose value is `undefined` is refused, because it would look like a filter and filter nothing.
+ * A name that is none of these matches the metadata field of that name, so `{ securityLevel: 'high' }` finds only
+ * services that say so. A criterion whose value is `undefined` is refused, because it would look like a filter and
+ * filter nothing.
  */
 export interface ServiceCriteria {
   name?: string;
@@ -48,7 +52,9 @@ export interface ServiceCriteria {
 /** What a service is registered with: an object with `@Callable()` methods, the ref of a process, or an address. */
 export type ServiceTarget = object | { url: string };
 
-/** A target may say how it is. Called every five seconds; `false`, a throw and more than two seconds count as a failure. */
+/**
+ * A target may say how it is. Called every five seconds; `false`, a throw and more than two seconds count as a failure.
+ */
 export interface OnServiceHealth {
   onServiceHealth(): boolean | Promise<boolean>;
 }
@@ -67,8 +73,8 @@ export interface ServiceChange {
 }
 
 /**
- * How a call chooses among the healthy instances: in turn (default), by chance, the node that owns the fewest processes,
- * this node if it has one, or always the same one for the same key.
+ * How a call chooses among the healthy instances: in turn (default), by chance, the node that owns the fewest
+ * processes, this node if it has one, or always the same one for the same key.
  */
 export type BalancerStrategy = 'round-robin' | 'random' | 'least-loaded' | 'local-first' | { hash: string };
 

@@ -42,8 +42,8 @@ export interface FoundationEvents {
   /** Another process uses this node's name. */
   'cluster.name_taken': { node: string; bootId: string; otherBootId: string };
   /**
-   * What lies in the place of rows in Redis is not signed with the cookie of this node, or cannot be read: `count` of them, one
-   * of which is `entry`. It changes nothing here: what was known of them goes on to count.
+   * What lies in the place of rows in Redis is not signed with the cookie of this node, or cannot be read: `count` of
+   * them, one of which is `entry`. It changes nothing here: what was known of them goes on to count.
    */
   'cluster.row_refused': {
     table: 'processes' | 'services';
@@ -71,14 +71,19 @@ export interface FoundationEvents {
   'process.crashed': { name: string; node: string; epoch: number; error: string };
   /** A restart was put on the BullMQ queue (or on a timer, with the local backend). */
   'process.restart_scheduled': { name: string; node: string; epoch: number; delayMs: number; crashes: number };
-  /** More crashes than `maxRestarts` in `maxSeconds`, `crashes` of them: the process stays down until `restart(name)`. */
+  /**
+   * More crashes than `maxRestarts` in `maxSeconds`, `crashes` of them: the process stays down until `restart(name)`.
+   */
   'process.escalated': { name: string; node: string; epoch: number; crashes: number };
   /**
-   * An instance crashed or completed, and its lease was lost before Redis took that down. This node writes it when Redis is
-   * back, unless the process was owned since; until then another node may run it again.
+   * An instance crashed or completed, and its lease was lost before Redis took that down. This node writes it when
+   * Redis is back, unless the process was owned since; until then another node may run it again.
    */
   'process.end_unrecorded': { name: string; node: string; epoch: number; reason: string };
-  /** What an instance left for the next one on a planned move did not reach it, or may not have; `reason` says where it was lost. */
+  /**
+   * What an instance left for the next one on a planned move did not reach it, or may not have; `reason` says where it
+   * was lost.
+   */
   'process.handoff_lost': { name: string; node: string; epoch: number; reason: string };
 
   /** This node gives up what it owns: at the beginning, and again each time that one of the `total` has ended. */
@@ -99,11 +104,13 @@ export interface FoundationEvents {
   'message.dropped': { channel: string; reason: string; count: number };
   /** A message of a durable channel could not be handled and was put aside: see `…:dead:<channel>`. */
   'message.dead_letter': { channel: string; group: string; id: string; deliveries: number; reason: string };
-  /** A message was not what its subscription's `payload` says: the names of the properties, and the rules they break. */
+  /**
+   * A message was not what its subscription's `payload` says: the names of the properties, and the rules they break.
+   */
   'message.invalid': { channel: string; from: string; type: string | undefined; errors: string[] };
   /**
-   * Messages of a node were lost on their way to this one: those with these numbers, both ends included. Without numbers:
-   * the node left before it could say what it had sent while this one was cut off.
+   * Messages of a node were lost on their way to this one: those with these numbers, both ends included. Without
+   * numbers: the node left before it could say what it had sent while this one was cut off.
    */
   'message.gap': {
     channel: string;
@@ -115,7 +122,10 @@ export interface FoundationEvents {
   /** A handler threw; the other handlers were served. */
   'message.handler_failed': { channel: string; error: string };
 
-  /** A function of yours threw, rejected or took too long, and Foundation went on without it: which one, and what it said. */
+  /**
+   * A function of yours threw, rejected or took too long, and Foundation went on without it: which one, and what it
+   * said.
+   */
   'callback.failed': { callback: string; error: string };
 
   /** Direct transport: this node and another one are linked; texts between them take the link from now on. */
@@ -124,11 +134,17 @@ export interface FoundationEvents {
   'transport.link_down': { node: string; bootId: string; reason: string };
   /** Direct transport: an attempt to link with a member has failed; another one follows. */
   'transport.link_failed': { node: string; bootId: string; address: string; reason: string };
-  /** Direct transport: a connection, or a letter through Redis (address `redis`), was not let in; nothing of it was read. */
+  /**
+   * Direct transport: a connection, or a letter through Redis (address `redis`), was not let in; nothing of it was
+   * read.
+   */
   'transport.refused': { address: string; reason: string };
   /** Direct transport: too much waits for a node, so a text to it was dropped; the lowest lane goes first. */
   'transport.dropped': { node: string; lane: 'high' | 'normal' | 'low'; bytes: number };
-  /** Direct transport: texts of that node were lost on the way to this one: dropped there, too large, or of a former link. */
+  /**
+   * Direct transport: texts of that node were lost on the way to this one: dropped there, too large, or of a former
+   * link.
+   */
   'transport.interrupted': { node: string; bootId: string };
   /** Direct transport: a node sent a frame that this version does not know; it was passed over. */
   'transport.frame_unknown': { node: string; bootId: string; type: number };

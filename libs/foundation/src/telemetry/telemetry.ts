@@ -62,9 +62,9 @@ export class Telemetry {
    * });
    * ```
    *
-   * Underneath: an array per event, called synchronously by the emitter in the order of attaching. A listener that throws
-   * or rejects is logged, counted (`callback.failed`) and harms nobody; one that blocks delays whoever emits. Every event is
-   * also published on the `node:diagnostics_channel` of its name, `foundation:cluster:node_joined` for
+   * Underneath: an array per event, called synchronously by the emitter in the order of attaching. A listener that
+   * throws or rejects is logged, counted (`callback.failed`) and harms nobody; one that blocks delays whoever emits.
+   * Every event is also published on the `node:diagnostics_channel` of its name, `foundation:cluster:node_joined` for
    * `cluster.node_joined`, by all Foundations of the process; what a subscriber of that throws, Node makes an uncaught
    * exception.
    *

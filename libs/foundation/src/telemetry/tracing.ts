@@ -42,8 +42,8 @@ export function carried({ tracing }: Traces): TraceCarrier | undefined {
 }
 
 /**
- * Runs the work in a span, and answers what the work answers, also where what makes spans throws before it or after it. A
- * promise of others is made one of ours, since looking at some of them twice does their work twice.
+ * Runs the work in a span, and answers what the work answers, also where what makes spans throws before it or after it.
+ * A promise of others is made one of ours, since looking at some of them twice does their work twice.
  */
 export function spanned<T>({ tracing }: Traces, description: SpanDescription, work: () => T): T {
   if (tracing === undefined) return work();

@@ -1,12 +1,15 @@
 /**
  * The monotonic clock that leases live by; nothing else reads the time of the machine in lease code.
- * Underneath: `performance.now()` (CLOCK_MONOTONIC) and `os.uptime()` (which goes on while a virtual machine is suspended).
+ * Underneath: `performance.now()` (CLOCK_MONOTONIC) and `os.uptime()` (which goes on while a virtual machine is
+ * suspended).
  */
 import { uptime } from 'node:os';
 
 /** `os.uptime()` opens a file each time, which is dear when it is read for every call. */
 const READ_EVERY_MS = 1;
-/** By how much the uptime may be ahead of the other clock without a suspension: it has steps of 10 ms, or whole seconds. */
+/**
+ * By how much the uptime may be ahead of the other clock without a suspension: it has steps of 10 ms, or whole seconds.
+ */
 const FINE_STEP_MS = 20;
 const COARSE_STEP_MS = 1000;
 
@@ -20,9 +23,10 @@ export interface MachineClocks {
 /**
  * Makes a clock in milliseconds since now that never goes back and counts the time a suspended machine slept.
  *
- * Only what exceeds the step of the uptime counts as sleep, and is kept: an uptime in whole seconds, or one that fails, must
- * never move the clock, because a renewal that is dated too late would let an owner outlive its lease. After a suspension
- * the clock may be late by a millisecond of running time and by the step; what an owner does in it is caught by its epoch.
+ * Only what exceeds the step of the uptime counts as sleep, and is kept: an uptime in whole seconds, or one that fails,
+ * must never move the clock, because a renewal that is dated too late would let an owner outlive its lease. After a
+ * suspension the clock may be late by a millisecond of running time and by the step; what an owner does in it is caught
+ * by its epoch.
  */
 export function createClock({ now, sinceBoot }: MachineClocks): () => number {
   const startedAt = now();

@@ -3,7 +3,9 @@
  * Called wherever a tool or user code may never answer.
  */
 
-/** Resolves or rejects as the work does, and rejects with an error of the text `late` when it takes longer than `ms`. */
+/**
+ * Resolves or rejects as the work does, and rejects with an error of the text `late` when it takes longer than `ms`.
+ */
 export function within<T>(ms: number, work: Promise<T>, late: string): Promise<T> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => reject(new Error(late)), ms);

@@ -15,14 +15,17 @@ export type Hint =
   | { t: 'view' }
   /** The table of processes changed, or that of services. */
   | TableHint
-  /** A node owns more or fewer processes than before. Decides placement, so with a cookie it is signed and comes but once. */
+  /**
+   * A node owns more or fewer processes than before. Decides placement, so with a cookie it is signed and comes but
+   * once.
+   */
   | { t: 'load'; node: string; load: number; at?: number; mac?: string }
   /** A node was not let in, because it has another cookie. */
   | { t: 'refused'; node: string; host: string };
 
 /**
- * That a table has changed, up to which version, and what of: whoever has that version, or nothing to do with it, need not
- * look at once. Nodes of the version before say neither, and then everybody looks.
+ * That a table has changed, up to which version, and what of: whoever has that version, or nothing to do with it, need
+ * not look at once. Nodes of the version before say neither, and then everybody looks.
  */
 export interface TableHint {
   t: 'table' | 'services';

@@ -4,8 +4,8 @@
  */
 
 /**
- * Where one of the names is written, or could be with escapes: those of `_` and of letters. Other escapes, which texts do
- * have, cannot be part of a name, and reading a text property by property takes four times as long.
+ * Where one of the names is written, or could be with escapes: those of `_` and of letters. Other escapes, which texts
+ * do have, cannot be part of a name, and reading a text property by property takes four times as long.
  */
 const SUSPICIOUS = /\\u00[567]|"(?:__proto__|constructor|prototype)"\s*:/;
 

@@ -14,13 +14,18 @@ export interface Lives {
   epoch: number;
   /** The last epoch of a name that its owner gave back: of short jobs there may be very many. */
   releasedEpoch: number;
-  /** How often a node prolongs what belongs to the leases that it holds: many times within the shortest of the above. */
+  /**
+   * How often a node prolongs what belongs to the leases that it holds: many times within the shortest of the above.
+   */
   prolongEvery: number;
   /** A fenced value, from its last write, unless the write says something else. */
   fenced: number;
   /** The epoch of a fenced value that was deleted: until then a stale owner cannot write it again. */
   fencedMark: number;
-  /** A durable channel, a group of one, and its dead letters, from the last use by anybody. Longer than any group is away and means to come back. */
+  /**
+   * A durable channel, a group of one, and its dead letters, from the last use by anybody. Longer than any group is
+   * away and means to come back.
+   */
   unused: number;
 }
 

@@ -1,6 +1,6 @@
 /**
- * Every Redis key and pub/sub topic that Foundation uses; docs/redis-keys.md says how long each lives and who removes it.
- * All of them share one hash tag, so that scripts over several keys work on Redis Cluster.
+ * Every Redis key and pub/sub topic that Foundation uses; docs/redis-keys.md says how long each lives and who removes
+ * it. All of them share one hash tag, so that scripts over several keys work on Redis Cluster.
  */
 
 /** The keys of one application. */
@@ -14,8 +14,8 @@ export interface Keys {
   /** STRING: version of the membership; rises with each change. */
   readonly view: string;
   /**
-   * STRING `<run_id> <ms>`: which life of Redis this is and since when; see `GRACE` in `incarnation.script.ts`. Beside it, as
-   * `…:longest`, the longest grace of the nodes that were heard in the last minute; with a TTL.
+   * STRING `<run_id> <ms>`: which life of Redis this is and since when; see `GRACE` in `incarnation.script.ts`. Beside
+   * it, as `…:longest`, the longest grace of the nodes that were heard in the last minute; with a TTL.
    */
   readonly incarnation: string;
   /** STRING: a fingerprint of the cookie that the nodes share, `none` without one. */
@@ -52,21 +52,27 @@ export interface Keys {
   crashes(name: string): string;
   /** HASH epoch, value: a fenced value of the application. */
   fenced(key: string): string;
-  /** STRING: what an owner left to its successor on a planned move, for a minute; then behind `taken:<token>:`, for ten seconds. */
+  /**
+   * STRING: what an owner left to its successor on a planned move, for a minute; then behind `taken:<token>:`, for ten
+   * seconds.
+   */
   handoff(name: string): string;
   /** Topic of the calls to one node, and of the answers to its own. */
   inbox(bootId: string): string;
   /** Topic of what channels say to one node: acknowledgements, requests, and questions about messages. */
   mail(bootId: string): string;
-  /** STREAM: the messages of a durable channel, each an entry with the field `m`; its groups are the consumer groups. */
+  /**
+   * STREAM: the messages of a durable channel, each an entry with the field `m`; its groups are the consumer groups.
+   */
   stream(name: string): string;
   /** ZSET consumer group of a durable channel → when it was used last, in ms of the Redis clock. */
   streamGroups(name: string): string;
   /** STREAM id, group, deliveries, reason, message: what could not be handled of a durable channel. */
   deadLetters(name: string): string;
   /**
-   * HASH `<boot id> <number>` → id of the entry that is being handled, boot id → runs of numbers that are: what a group was
-   * given of the messages that were signed in one span of ten minutes. Lives for 15 minutes after the span. With a cookie only.
+   * HASH `<boot id> <number>` → id of the entry that is being handled, boot id → runs of numbers that are: what a group
+   * was given of the messages that were signed in one span of ten minutes. Lives for 15 minutes after the span. With a
+   * cookie only.
    */
   played(stream: string, group: string, span: number): string;
   /** Topic of the frames for one node to which no link leads; see `backend/transport/direct/relay.ts`. */
@@ -114,8 +120,8 @@ export function keysOf(appName: string): Keys {
 }
 
 /**
- * What a topic is called in events and metrics: the name of a channel; of a topic of one node `inbox`, `mail` or `letters`, since
- * boot ids would be a label without a limit.
+ * What a topic is called in events and metrics: the name of a channel; of a topic of one node `inbox`, `mail` or
+ * `letters`, since boot ids would be a label without a limit.
  */
 export function channelOf({ tag }: Pick<Keys, 'tag'>, topic: string): string {
   const [, kind = topic, name] = topic.startsWith(`${tag}:`)

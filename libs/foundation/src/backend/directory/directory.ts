@@ -102,7 +102,10 @@ export interface DirectorySnapshot {
 /** The directory of nodes. */
 export interface NodeDirectory {
   join(record: NodeRecord): Promise<JoinAnswer>;
-  /** Beats, ends nodes whose ttl has run out, and reports. With a record, replaces this node's; `changed` raises the view's version. */
+  /**
+   * Beats, ends nodes whose ttl has run out, and reports. With a record, replaces this node's; `changed` raises the
+   * view's version.
+   */
   beat(name: string, bootId: string, update?: { record: NodeRecord; changed: boolean }): Promise<BeatAnswer>;
   /** Removes the record, if it is of this boot id; `terminated` for another node, which is known to have ended. */
   leave(name: string, bootId: string, reason?: 'shutdown' | 'terminated'): Promise<void>;

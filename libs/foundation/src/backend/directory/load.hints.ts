@@ -29,7 +29,9 @@ export class Loads {
     return JSON.stringify({ t: 'load', node, load, at: this.#last, mac } satisfies Hint);
   }
 
-  /** False for a load that nobody with the cookie has said, or that is old: then the record of the node says it later. */
+  /**
+   * False for a load that nobody with the cookie has said, or that is old: then the record of the node says it later.
+   */
   isTrue({ node, load, at, mac }: Extract<Hint, { t: 'load' }>): boolean {
     if (!this.seal.signs) return true;
     if (at === undefined || mac === undefined) return false;

@@ -44,8 +44,9 @@ end
 const LONGEST_TTL_MS = 600_000;
 
 /**
- * Lua: `times(name, ttl, late)` → after how long without a beat this node is down, and late; by its own record, since it beats
- * by its own times, and by the given ones where it does not say. In JSON no text and no key of a map can look like these.
+ * Lua: `times(name, ttl, late)` → after how long without a beat this node is down, and late; by its own record, since
+ * it beats by its own times, and by the given ones where it does not say. In JSON no text and no key of a map can look
+ * like these.
  */
 const TIMES = `
 local function times(name, ttl, late)
@@ -58,10 +59,10 @@ end
 `;
 
 /**
- * KEYS nodes, beats, view, incarnation, seal · ARGV name, bootId, record, ttl, topic, grace, joined before or 0, fingerprint
- * of the cookie, refusal, record that is not believed, or '' → '' and the time of the join when joined, `cookie` when the nodes that live have another one, else
- * bootId and beat of the other. Who joins again keeps its time, and with it its seniority; what it found in the place of its
- * record, and does not believe, is no other node.
+ * KEYS nodes, beats, view, incarnation, seal · ARGV name, bootId, record, ttl, topic, grace, joined before or 0,
+ * fingerprint of the cookie, refusal, record that is not believed, or '' → '' and the time of the join when joined,
+ * `cookie` when the nodes that live have another one, else bootId and beat of the other. Who joins again keeps its
+ * time, and with it its seniority; what it found in the place of its record, and does not believe, is no other node.
  */
 const joinScript = new Script(
   'foundationNodeJoin',
@@ -98,14 +99,15 @@ return { '', string.format('%.0f', joined) }
 
 /**
  * KEYS nodes, beats, view, incarnation, table versions · ARGV name, bootId, ttl, late after ms, grace, topic, record or
- * '', changed 0|1, hint of the load or '', shortest time after which a node is late, ms since the last beat of this node that was answered, or
- * -1 → status, view version, table version, incarnation, now, other boot id, its record, longest grace and for how long it is
- * kept, then the late members.
+ * '', changed 0|1, hint of the load or '', shortest time after which a node is late, ms since the last beat of this
+ * node that was answered, or -1 → status, view version, table version, incarnation, now, other boot id, its record,
+ * longest grace and for how long it is kept, then the late members.
  *
  * Whoever beats also ends the nodes whose time has run out: there is no leader for it, and doing it twice does nothing.
  *
- * INVARIANT: a node is judged by the times that it beats by, which its record says, and never by a clock that jumped: where
- * Redis counted another time since this node's last beat than the node itself, all beats are moved by the difference.
+ * INVARIANT: a node is judged by the times that it beats by, which its record says, and never by a clock that jumped:
+ * where Redis counted another time since this node's last beat than the node itself, all beats are moved by the
+ * difference.
  */
 const beatScript = new Script(
   'foundationNodeBeat',
@@ -183,8 +185,8 @@ return 1
 );
 
 /**
- * KEYS view, table versions, incarnation, seal, beats → view version, table version, incarnation, seal, now, then name and beat
- * of each.
+ * KEYS view, table versions, incarnation, seal, beats → view version, table version, incarnation, seal, now, then name
+ * and beat of each.
  * It reads only: whoever looks from outside has the times of no node, and must end none.
  */
 const lookScript = new Script(
@@ -209,7 +211,10 @@ const MAX_ERROR = 1000;
 const MAX_COUNT = 1_000_000;
 const MAX_MS = 86_400_000;
 
-/** A large record, in characters, of which only the load is new is written once in so much of a beat's time: with the next regular beat at the latest. */
+/**
+ * A large record, in characters, of which only the load is new is written once in so much of a beat's time: with the
+ * next regular beat at the latest.
+ */
 const LARGE_RECORD = 32_768;
 const RECORD_SHARE = 0.5;
 
@@ -290,8 +295,8 @@ export class RedisNodeDirectory implements NodeDirectory {
     // Unknown until a beat of this very record has been answered.
     this.#beatAt = undefined;
     if (update !== undefined) this.#own = this.#owed = update.record;
-    // A load changes twenty times a second while a node starts thousands, and the record of such a node is half a megabyte: all
-    // hear the load at once, and the record follows.
+    // A load changes twenty times a second while a node starts thousands, and the record of such a node is half a
+    // megabyte: all hear the load at once, and the record follows.
     const isSmall = this.#wroteLength < LARGE_RECORD;
     const isDue = update?.changed === true || isSmall || sentAt - this.#wroteAt >= beatEvery * RECORD_SHARE;
     const record = isDue ? this.#owed : undefined;
@@ -320,7 +325,8 @@ export class RedisNodeDirectory implements NodeDirectory {
       if (record === this.#owed) this.#owed = undefined;
     }
     this.grace.hear(toNumber(longest), toNumber(keptFor));
-    // INVARIANT: only a node of ours takes the place of one. What a stranger wrote there is written over by joining again.
+    // INVARIANT: only a node of ours takes the place of one. What a stranger wrote there is written over by joining
+    // again.
     const isStranger = status === 'replaced' && theirs !== '' && this.#read(name, theirs ?? '') === undefined;
     if (isStranger) this.#stranger = theirs ?? '';
     return {
@@ -399,8 +405,8 @@ export class RedisNodeDirectory implements NodeDirectory {
     if (known === undefined) return undefined;
     // It beats all the same, which Redis does not take for a change of it; so it is written with the next beat.
     if (name === this.#own?.name) this.#owed ??= this.#own;
-    // INVARIANT: what is not believed says nothing of the node that was there: that has written its record again, or is down, after
-    // the time that it has for a beat.
+    // INVARIANT: what is not believed says nothing of the node that was there: that has written its record again, or is
+    // down, after the time that it has for a beat.
     known.doubtedAt ??= this.now();
     const { ttl = this.config.membership.ttl } = known.record;
     return this.now() - known.doubtedAt < Math.min(ttl, LONGEST_TTL_MS) ? known.record : undefined;
@@ -437,7 +443,10 @@ export class RedisNodeDirectory implements NodeDirectory {
   }
 }
 
-/** Nodes of one version begin their records with the same text: thousands of names, parsed once instead of with each new load. */
+/**
+ * Nodes of one version begin their records with the same text: thousands of names, parsed once instead of with each new
+ * load.
+ */
 interface RecordHead extends Pick<NodeRecord, 'classes' | 'declares'> {
   /** `{"classes":[…],"declares":{…},` */
   text: string;
@@ -453,7 +462,10 @@ function lateAfterOf({ beatEvery, ttl }: NodeRecord): number {
   return beatEvery === undefined || ttl === undefined ? Infinity : Math.max(1, Math.min(2 * beatEvery, ttl));
 }
 
-/** Reads a record and the time of its join; `undefined` for one that this version cannot read. `head` is what it begins with. */
+/**
+ * Reads a record and the time of its join; `undefined` for one that this version cannot read. `head` is what it begins
+ * with.
+ */
 function parseRecord(text: string, joinedAt: string | undefined, head?: RecordHead): NodeRecord | undefined {
   let value: unknown;
   try {

@@ -33,8 +33,8 @@ export class LeaseQuorum {
   /**
    * Runs a script on every server, whether or not its answer is waited for.
    *
-   * A majority that has answered need not agree. As long as `enough` says that the answers decide nothing, the others are
-   * waited for, until their commands time out.
+   * A majority that has answered need not agree. As long as `enough` says that the answers decide nothing, the others
+   * are waited for, until their commands time out.
    *
    * @param args the same for all, or those for each.
    * @returns the answers in the order of the servers, `undefined` where none came in time; at least a majority came.

@@ -151,8 +151,8 @@ export class LeaseRenewal {
   }
 
   /**
-   * INVARIANT: the owner record and the epoch of a lease that is held never expire, however long it is held. They live many
-   * times longer than the time between two of these, so that some may fail.
+   * INVARIANT: the owner record and the epoch of a lease that is held never expire, however long it is held. They live
+   * many times longer than the time between two of these, so that some may fail.
    */
   async #prolong(): Promise<void> {
     this.#prolongAt = this.now() + this.lives.prolongEvery;
@@ -213,8 +213,8 @@ export class LeaseRenewal {
   }
 
   /**
-   * A server came back empty while the others kept the lease, or did not say that it knows the epoch. Until it has both, the
-   * next failure would end the lease, and lookups that reach it would name another epoch.
+   * A server came back empty while the others kept the lease, or did not say that it knows the epoch. Until it has
+   * both, the next failure would end the lease, and lookups that reach it would name another epoch.
    */
   #complete(leases: readonly HeldLease[]): void {
     const held = leases.filter((lease) => lease.isHeld());
@@ -226,7 +226,8 @@ export class LeaseRenewal {
   }
 
   /**
-   * Keeps what may still be kept: a lease whose last renewal was not acknowledged, and one that Redis lost with its data.
+   * Keeps what may still be kept: a lease whose last renewal was not acknowledged, and one that Redis lost with its
+   * data.
    *
    * It asks only for the time that is left, plus the margin. Where requests arrive and replies are lost, full renewals
    * would keep the name taken long after its owner has fenced itself.
@@ -269,8 +270,8 @@ export class LeaseRenewal {
         else lease.missed = true;
         return;
       }
-      // INVARIANT (I1): this answer promises only what was asked for, which ends `margin` after the old deadline, so the
-      // old deadline stays.
+      // INVARIANT (I1): this answer promises only what was asked for, which ends `margin` after the old deadline, so
+      // the old deadline stays.
       lease.missed = false;
       const epoch = Math.max(...epochs);
       if (epoch > lease.epoch) raised.set(lease, epoch);
@@ -278,7 +279,10 @@ export class LeaseRenewal {
     await this.#adopt(raised);
   }
 
-  /** INVARIANT (I3): each script minted above the epoch we presented and above every one of an earlier life of its Redis. */
+  /**
+   * INVARIANT (I3): each script minted above the epoch we presented and above every one of an earlier life of its
+   * Redis.
+   */
   async #adopt(raised: ReadonlyMap<HeldLease, number>): Promise<void> {
     if (raised.size === 0) return;
     // With several servers the highest of their epochs counts only once a majority knows it.
@@ -298,7 +302,8 @@ export class LeaseRenewal {
   /**
    * Runs a script and reads its answers as texts; waits for all that can answer until `enough` is true.
    *
-   * It says to each server when it was sent and for how long an answer is waited for, see `IN_TIME`, and hears its time.
+   * It says to each server when it was sent and for how long an answer is waited for, see `IN_TIME`, and hears its
+   * time.
    */
   async #ask(
     script: Script,

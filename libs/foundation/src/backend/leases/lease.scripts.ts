@@ -1,18 +1,21 @@
 /**
  * The Lua of the leases, run by `redlock.leases.ts`. Redlock's own scripts take and free the lock itself.
- * Invariant of every script that grants or prolongs: only for the token that holds the key, or for the last holder in the grace after data loss.
- * And of those that give a lease life: not when they arrive too late; see `IN_TIME`.
- * A key that somebody made something else of is somebody else's, and says nothing of the other leases in the same call: `pcall`.
+ * Invariant of every script that grants or prolongs: only for the token that holds the key, or for the last holder in
+ * the grace after data loss. And of those that give a lease life: not when they arrive too late; see `IN_TIME`.
+ * A key that somebody made something else of is somebody else's, and says nothing of the other leases in the same call:
+ * `pcall`.
  */
 import { GRACE } from '../redis/incarnation.script.js';
 import { Script } from '../redis/lua.script.js';
 
 /**
- * Lua: `mint(key, above, life)` → the next epoch: above what is stored, above `above`, and above every one of an earlier life of
- * Redis because it is at least its time in µs (which also lets the key of a name that is used no more expire after `life`).
+ * Lua: `mint(key, above, life)` → the next epoch: above what is stored, above `above`, and above every one of an
+ * earlier life of Redis because it is at least its time in µs (which also lets the key of a name that is used no more
+ * expire after `life`).
  *
- * INVARIANT (I3): above the highest epoch that was forgotten of any name, which is kept in one key for all of them. Forgetting
- * raises that key before it deletes the other, in one script; so the least that this server mints for a name never falls by it.
+ * INVARIANT (I3): above the highest epoch that was forgotten of any name, which is kept in one key for all of them.
+ * Forgetting raises that key before it deletes the other, in one script; so the least that this server mints for a name
+ * never falls by it.
  */
 const MINT_EPOCH = `
 local function counted(text)
@@ -38,7 +41,10 @@ export const ACQUIRE_GUARD = `${GRACE}
 if grace(string.match(KEYS[1], '^(%b{})') .. ':incarnation', math.ceil(ARGV[2] * 1.01) + 2) > 0 then return 0 end
 `;
 
-/** KEYS incarnation, lease, epoch, owner · ARGV token, grace ms, node, bootId, ttl, floor, life of the epoch, of the owner → the new epoch, or '' when not the holder. */
+/**
+ * KEYS incarnation, lease, epoch, owner · ARGV token, grace ms, node, bootId, ttl, floor, life of the epoch, of the
+ * owner → the new epoch, or '' when not the holder.
+ */
 export const mintScript = new Script(
   'foundationLeaseMint',
   `${GRACE}${MINT_EPOCH}
@@ -55,22 +61,26 @@ return epoch
 );
 
 /**
- * Lua: `in_time(sent, wait)` → whether this script arrived while its answer is waited for, and the Redis time in ms. `sent` is when
- * it was sent, by this very Redis' clock as its last answer to the node told (see \`server.clock.ts\`), or -1 when it has not told.
+ * Lua: `in_time(sent, wait)` → whether this script arrived while its answer is waited for, and the Redis time in ms.
+ * `sent` is when it was sent, by this very Redis' clock as its last answer to the node told (see \`server.clock.ts\`),
+ * or -1 when it has not told.
  *
- * INVARIANT (I14): a script that gives a lease life does nothing when it arrives later than \`wait\` after it was sent, whatever the
- * network did with it: its owner has given up that attempt, and may have fenced itself. So after the deadline of an owner no
- * script of it makes its lease live longer, or anew in a Redis that lost it, and a lookup names it for no longer than the lease
- * that it had, counted from its last renewal in time.
+ * INVARIANT (I14): a script that gives a lease life does nothing when it arrives later than \`wait\` after it was sent,
+ * whatever the network did with it: its owner has given up that attempt, and may have fenced itself. So after the
+ * deadline of an owner no script of it makes its lease live longer, or anew in a Redis that lost it, and a lookup names
+ * it for no longer than the lease that it had, counted from its last renewal in time.
  *
- * INVARIANT (I1): it only ever refuses: what is granted lasts as long as it did, so nobody else can own sooner than before.
+ * INVARIANT (I1): it only ever refuses: what is granted lasts as long as it did, so nobody else can own sooner than
+ * before.
  *
- * Clocks: only differences by the clock of one Redis count, over the time since its last answer, a renewal ago. Where that clock
- * went ahead meanwhile, what is in time counts as late: the answer tells its new time, and the owner asks once more while it is one.
- * Where it went back by a jump, a late script is not known as such until the next answer: then it is as it was without this rule.
+ * Clocks: only differences by the clock of one Redis count, over the time since its last answer, a renewal ago. Where
+ * that clock went ahead meanwhile, what is in time counts as late: the answer tells its new time, and the owner asks
+ * once more while it is one. Where it went back by a jump, a late script is not known as such until the next answer:
+ * then it is as it was without this rule.
  *
- * What else may come late needs no such rule: \`mint\`, \`announce\` and \`prolong\` write beside a lease that their token holds at
- * that moment, and count with it only; Redlock's acquire makes a lease that names nobody until a \`mint\`; \`farewell\` takes away.
+ * What else may come late needs no such rule: \`mint\`, \`announce\` and \`prolong\` write beside a lease that their
+ * token holds at that moment, and count with it only; Redlock's acquire makes a lease that names nobody until a
+ * \`mint\`; \`farewell\` takes away.
  */
 const IN_TIME = `
 local function in_time(sent, wait)
@@ -80,7 +90,10 @@ local function in_time(sent, wait)
 end
 `;
 
-/** KEYS lease, owner · ARGV token, topic, hint, life of the owner → 1 when this token is the owner and is now shown as running. */
+/**
+ * KEYS lease, owner · ARGV token, topic, hint, life of the owner → 1 when this token is the owner and is now shown as
+ * running.
+ */
 export const announceScript = new Script(
   'foundationLeaseAnnounce',
   `
@@ -93,8 +106,8 @@ return 1
 );
 
 /**
- * KEYS leases · ARGV ttl, sent, wait, then the token of each → the Redis time, then for each: 1 renewed, 0 gone, -1 somebody
- * else's; '' for all when it came too late. One call for all leases of a node.
+ * KEYS leases · ARGV ttl, sent, wait, then the token of each → the Redis time, then for each: 1 renewed, 0 gone, -1
+ * somebody else's; '' for all when it came too late. One call for all leases of a node.
  */
 export const renewScript = new Script(
   'foundationLeaseRenew',
@@ -122,12 +135,13 @@ return replies
 /**
  * The careful renewal: after an unacknowledged one, and for a lease that is gone.
  *
- * KEYS incarnation, then (lease, epoch, owner) of each · ARGV grace ms, node, bootId, full ttl, life of the epoch, of the owner,
- * sent, wait, margin, then (token, ttl, held epoch, state to reclaim with, or '') of each → the Redis time, then for each: the
- * epoch that counts, '' when the lease is lost, or 'late' when it came too late to reclaim: then it may be asked again.
+ * KEYS incarnation, then (lease, epoch, owner) of each · ARGV grace ms, node, bootId, full ttl, life of the epoch, of
+ * the owner, sent, wait, margin, then (token, ttl, held epoch, state to reclaim with, or '') of each → the Redis time,
+ * then for each: the epoch that counts, '' when the lease is lost, or 'late' when it came too late to reclaim: then it
+ * may be asked again.
  *
- * INVARIANT (I14): a reclaim is over when its owner is: `ttl` is what the owner has left and the margin, so one that arrives when
- * the owner has fenced itself would mint an epoch that nobody ever has.
+ * INVARIANT (I14): a reclaim is over when its owner is: `ttl` is what the owner has left and the margin, so one that
+ * arrives when the owner has fenced itself would mint an epoch that nobody ever has.
  */
 export const recoverScript = new Script(
   'foundationLeaseRecover',
@@ -168,9 +182,9 @@ return replies
 );
 
 /**
- * KEYS (lease, epoch, owner) of each · ARGV node, bootId, ttl, life of the epoch, of the owner, sent, wait, then (token, epoch,
- * state) of each → the Redis time, then for each: 1 when this server now has the lease with at least this epoch, 0 when the lease is
- * somebody else's here, or is gone and this came too late to put it back.
+ * KEYS (lease, epoch, owner) of each · ARGV node, bootId, ttl, life of the epoch, of the owner, sent, wait, then
+ * (token, epoch, state) of each → the Redis time, then for each: 1 when this server now has the lease with at least
+ * this epoch, 0 when the lease is somebody else's here, or is gone and this came too late to put it back.
  */
 export const confirmScript = new Script(
   'foundationLeaseConfirm',
@@ -202,9 +216,9 @@ return replies
 );
 
 /**
- * KEYS (lease, epoch, owner) of each · ARGV node, bootId, ttl, life of the epoch, of the owner, then (token, epoch, state) of
- * each → prolongs what belongs to the leases that these tokens hold, and puts back what is gone of it. The leases themselves are
- * not touched, and nothing is done for one that is somebody else's.
+ * KEYS (lease, epoch, owner) of each · ARGV node, bootId, ttl, life of the epoch, of the owner, then (token, epoch,
+ * state) of each → prolongs what belongs to the leases that these tokens hold, and puts back what is gone of it. The
+ * leases themselves are not touched, and nothing is done for one that is somebody else's.
  */
 export const prolongScript = new Script(
   'foundationLeaseProlong',
@@ -230,10 +244,11 @@ return 1
 );
 
 /**
- * KEYS lease, owner, epoch · ARGV token, topic, hint, life of the epoch → clears the owner record of this token, lets the
- * epoch go sooner, and hints that the name is free.
+ * KEYS lease, owner, epoch · ARGV token, topic, hint, life of the epoch → clears the owner record of this token, lets
+ * the epoch go sooner, and hints that the name is free.
  *
- * The lease is gone by now, unless Redlock's release did not arrive; then it goes here, so that nobody waits for its ttl.
+ * The lease is gone by now, unless Redlock's release did not arrive; then it goes here, so that nobody waits for its
+ * ttl.
  */
 export const farewellScript = new Script(
   'foundationLeaseFarewell',
@@ -249,14 +264,15 @@ return 1
 );
 
 /**
- * The longest that a lease may last whose owner did not write down its ttl, in milliseconds: a node of a version before this
- * one, or one that died between Redlock's script and ours. Far above every sensible `lease.ttl`.
+ * The longest that a lease may last whose owner did not write down its ttl, in milliseconds: a node of a version before
+ * this one, or one that died between Redlock's script and ours. Far above every sensible `lease.ttl`.
  */
 const LONGEST_TTL_MS = 60_000;
 
 /**
- * Lua: `overlong(lease, owner, pttl)` → the ttl of this lease when Redis would keep it for longer than its owner ever asked
- * for, else false. That is so when the clock of Redis was set back, or somebody changed the key: nobody need be alive.
+ * Lua: `overlong(lease, owner, pttl)` → the ttl of this lease when Redis would keep it for longer than its owner ever
+ * asked for, else false. That is so when the clock of Redis was set back, or somebody changed the key: nobody need be
+ * alive.
  */
 const OVERLONG = `
 local function overlong(lease, owner, pttl)
@@ -272,8 +288,8 @@ end
 /**
  * KEYS incarnation, then leases · ARGV grace ms, own ttl → grace left, then the PTTL of each (-2 = free).
  *
- * INVARIANT (I1): a lease is shortened to the ttl of its own owner only, counted from now. Its last acknowledged renewal was
- * sent before, so the owner has fenced itself by then; one that lives renews it for the full ttl again.
+ * INVARIANT (I1): a lease is shortened to the ttl of its own owner only, counted from now. Its last acknowledged
+ * renewal was sent before, so the owner has fenced itself by then; one that lives renews it for the full ttl again.
  */
 export const standingScript = new Script(
   'foundationLeaseStanding',
@@ -332,9 +348,9 @@ return 1
 /**
  * KEYS lease, handoff · ARGV token, ms → the state, or false.
  *
- * INVARIANT (I19): it is given to one owner only, the first that asks, and marked as taken by that one's token; so a second
- * try of the same owner, whose answer was lost, gets it again, and a later owner never does. What is left is JSON, which does
- * not begin like a mark. The mark goes after `ms`, which is longer than an owner goes on asking.
+ * INVARIANT (I19): it is given to one owner only, the first that asks, and marked as taken by that one's token; so a
+ * second try of the same owner, whose answer was lost, gets it again, and a later owner never does. What is left is
+ * JSON, which does not begin like a mark. The mark goes after `ms`, which is longer than an owner goes on asking.
  */
 export const inheritScript = new Script(
   'foundationHandoffInherit',
@@ -354,8 +370,9 @@ return state
 );
 
 /**
- * KEYS highest of the forgotten, then (lease, epoch) of each · ARGV life → 1. Forgets the epochs of names that nobody owns; see
- * the invariant of `mint`. That of a name that is owned again stays, so that whoever asks finds that it was owned since.
+ * KEYS highest of the forgotten, then (lease, epoch) of each · ARGV life → 1. Forgets the epochs of names that nobody
+ * owns; see the invariant of `mint`. That of a name that is owned again stays, so that whoever asks finds that it was
+ * owned since.
  */
 export const forgetScript = new Script(
   'foundationLeaseForget',
@@ -379,7 +396,10 @@ return 1
 /** KEYS epoch → the last one that was minted, or '0'. */
 export const lastEpochScript = new Script('foundationLeaseLastEpoch', `return redis.call('GET', KEYS[1]) or '0'`);
 
-/** KEYS value · ARGV epoch, life, then the value, or nothing to delete it → '' when done, else the higher epoch that has written before. */
+/**
+ * KEYS value · ARGV epoch, life, then the value, or nothing to delete it → '' when done, else the higher epoch that has
+ * written before.
+ */
 export const fencedSetScript = new Script(
   'foundationFencedSet',
   `

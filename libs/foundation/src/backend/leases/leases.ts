@@ -20,8 +20,8 @@ export interface Lease {
   /** Leaves a value for the successor; only its last value counts, and only for a minute. */
   leave(state: string): Promise<void>;
   /**
-   * Takes what the predecessor left. The first owner that asks gets it, and gets it again when it asks again, because the
-   * answer may have been lost; nobody else does. Rejects when it is not certain what was left.
+   * Takes what the predecessor left. The first owner that asks gets it, and gets it again when it asks again, because
+   * the answer may have been lost; nobody else does. Rejects when it is not certain what was left.
    */
   inherit(): Promise<string | undefined>;
   /**
@@ -29,7 +29,9 @@ export interface Lease {
    * Never rejects: what cannot be released expires.
    */
   release(): Promise<void>;
-  /** Stops renewing without releasing, for an instance that did not stop: the name stays taken until the ttl has run. */
+  /**
+   * Stops renewing without releasing, for an instance that did not stop: the name stays taken until the ttl has run.
+   */
   abandon(): void;
 }
 
@@ -61,15 +63,17 @@ export interface Leases {
   acquire(name: string, above?: number): Promise<Lease | undefined>;
   /** When each name can be had; one round trip for all of them. */
   standing(names: readonly string[]): Promise<Standing[]>;
-  /** For how many milliseconds the Redis that has the table may still be one that has just lost its data; 0 = no more. */
+  /**
+   * For how many milliseconds the Redis that has the table may still be one that has just lost its data; 0 = no more.
+   */
   grace(): Promise<number>;
   /** The owners, `undefined` for a name without one; one round trip for all of them. */
   owners(names: readonly string[]): Promise<(OwnerRecord | undefined)[]>;
   /** The last epoch that was minted for a name, 0 where none is known; tells whether anybody has owned it since. */
   lastEpoch(name: string): Promise<number>;
   /**
-   * Forgets the last epochs of names that nobody owns and nothing is known of any more; the next epoch of one is above them all
-   * the same. For names that are used once: each would be a key of its own for a day.
+   * Forgets the last epochs of names that nobody owns and nothing is known of any more; the next epoch of one is above
+   * them all the same. For names that are used once: each would be a key of its own for a day.
    */
   forget(names: readonly string[]): Promise<void>;
   /**

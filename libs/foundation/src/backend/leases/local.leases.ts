@@ -179,7 +179,10 @@ export class LocalLeases implements Leases {
 /** How long a state waits for the next owner; the same as in a cluster. */
 const LEFT_MS = 60_000;
 
-/** What owners left, by name, oldest first. INVARIANT (I19): the first owner that asks gets it, again and again; no other. */
+/**
+ * What owners left, by name, oldest first. INVARIANT (I19): the first owner that asks gets it, again and again; no
+ * other.
+ */
 class LeftStates {
   readonly #states = new Map<string, { state: string; until: number; taker?: LocalLease }>();
 

@@ -1,4 +1,5 @@
-// redlock 5.0.0-beta.2 ships types that its "exports" hide from NodeNext resolution (TS7016); this is what we use of it.
+// redlock 5.0.0-beta.2 ships types that its "exports" hide from NodeNext resolution (TS7016); this is what we use of
+// it.
 declare module 'redlock' {
   import type { EventEmitter } from 'node:events';
 

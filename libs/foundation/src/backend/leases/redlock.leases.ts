@@ -1,6 +1,7 @@
 /**
- * Leases over Redlock: Redlock takes and frees the lock, our scripts mint epochs, `lease.renewal.ts` keeps what is held.
- * Called by the supervisor; underneath `redlock.acquire`, `redlock.release`, EVALSHA, on one Redis or on a majority.
+ * Leases over Redlock: Redlock takes and frees the lock, our scripts mint epochs, `lease.renewal.ts` keeps what is
+ * held. Called by the supervisor; underneath `redlock.acquire`, `redlock.release`, EVALSHA, on one Redis or on a
+ * majority.
  */
 import type { Redis } from 'ioredis';
 import Redlock, { type ExecutionError, type Lock } from 'redlock';
@@ -175,8 +176,8 @@ export class RedlockLeases implements Leases {
   }
 
   async #fencedWrite(key: string, epoch: number, lifeAndValue: readonly (string | number)[]): Promise<void> {
-    // INVARIANT (I4): a majority refuses the write of a lower epoch after a higher one, whatever this node believes, for
-    // as long as the key lives.
+    // INVARIANT (I4): a majority refuses the write of a lower epoch after a higher one, whatever this node believes,
+    // for as long as the key lives.
     const written = this.#hasMajority('');
     const args = [epoch, ...lifeAndValue];
     const replies = await this.control.run(fencedSetScript, [this.keys.fenced(key)], args, written);
@@ -247,7 +248,8 @@ export class RedlockLeases implements Leases {
   async #tryLock(name: string): Promise<Lock | undefined> {
     const attempt = this.redlock.acquire([this.keys.lease(name)], this.times.ttl, ONCE);
     try {
-      // Redlock's promise may never settle (split votes, a throwing listener), so it does not get to decide how long we wait.
+      // Redlock's promise may never settle (split votes, a throwing listener), so it does not get to decide how long we
+      // wait.
       return await this.#settled(attempt);
     } catch (error) {
       // Its votes are complete only when every server has answered, which a client without a timeout may never do.

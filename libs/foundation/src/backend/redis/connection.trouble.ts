@@ -5,7 +5,10 @@
 
 /** A connection that does not work at the moment. */
 export interface ConnectionTrouble {
-  /** What it is for: `leases`, `control`, `subscriber`, `publisher`, `worker` (BullMQ) or `stream` (a durable subscription). */
+  /**
+   * What it is for: `leases`, `control`, `subscriber`, `publisher`, `worker` (BullMQ) or `stream` (a durable
+   * subscription).
+   */
   role: string;
   endpoint: string;
   /** For how long, in milliseconds. */

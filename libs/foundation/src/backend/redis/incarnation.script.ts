@@ -10,8 +10,9 @@ const KEPT_MS = 60_000;
 const LONGEST_GRACE_MS = 600_000;
 
 /**
- * Lua: `longest(key, text)` → the longest grace of the nodes of this application, in ms, and for how long it is kept. `text` is
- * that of the caller and, where it is longer, what the caller heard before Redis lost its data; see `grace.period.ts`.
+ * Lua: `longest(key, text)` → the longest grace of the nodes of this application, in ms, and for how long it is kept.
+ * `text` is that of the caller and, where it is longer, what the caller heard before Redis lost its data; see
+ * `grace.period.ts`.
  *
  * INVARIANT (I1): whoever asks, the grace is at least that of each node that Redis heard in the last minute.
  */
@@ -42,8 +43,8 @@ end
  *
  * Redis forgets leases when it restarts empty, is flushed or fails over; a new owner could then overlap one that still
  * counts on its lease. So the scripts keep `<run_id> <ms>` beside the leases: when it is missing or names another life
- * of Redis, whoever sees it first stamps it anew, and from then on no new owner is accepted for the longest lease time. This is
- * the "delayed restart" of the Redlock paper, enforced where it cannot be forgotten.
+ * of Redis, whoever sees it first stamps it anew, and from then on no new owner is accepted for the longest lease time.
+ * This is the "delayed restart" of the Redlock paper, enforced where it cannot be forgotten.
  */
 export const GRACE = `${LONGEST}
 local function grace(key, text)

@@ -79,7 +79,9 @@ export function trials(scratch: string): [command: string, ...args: string[]][] 
   ];
 }
 
-/** What a user is given so that the nodes of the application run under it, and nothing besides; `*` is all applications. */
+/**
+ * What a user is given so that the nodes of the application run under it, and nothing besides; `*` is all applications.
+ */
 export function aclRule(appName: string, { isCluster = false } = {}): string[] {
   const { tag } = keysOf(appName);
   const commands = [...trials(tag).map(([command]) => command), ...ON_CONNECTIONS, ...(isCluster ? IN_A_CLUSTER : [])];

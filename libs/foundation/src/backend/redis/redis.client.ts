@@ -1,6 +1,6 @@
 /**
- * Makes one ioredis client for an endpoint: a single Redis, a primary behind sentinels, a Redis Cluster, or like an adopted one.
- * Used by `redis.connections.ts`; underneath `new Redis`, `new Cluster`, `client.duplicate`.
+ * Makes one ioredis client for an endpoint: a single Redis, a primary behind sentinels, a Redis Cluster, or like an
+ * adopted one. Used by `redis.connections.ts`; underneath `new Redis`, `new Cluster`, `client.duplicate`.
  */
 import type { Socket } from 'node:net';
 import { Cluster, type ClusterOptions, Redis, type RedisOptions } from 'ioredis';
@@ -30,12 +30,17 @@ export function createClient(endpoint: RedisEndpoint | RedisClient, options: Red
 const MAX_MET = 100;
 const met = new WeakMap<Redis, Map<string, RedisAddress>>();
 
-/** The nodes of a Redis Cluster that this client has met, those that it met last at the end; none for any other client. */
+/**
+ * The nodes of a Redis Cluster that this client has met, those that it met last at the end; none for any other client.
+ */
 export function metNodes(client: Redis): RedisAddress[] {
   return [...(met.get(client)?.values() ?? [])];
 }
 
-/** The nodes that were named may be gone for good when the connection has to be made anew; those that came since are not. */
+/**
+ * The nodes that were named may be gone for good when the connection has to be made anew; those that came since are
+ * not.
+ */
 function remembering(cluster: Cluster): Redis {
   const client = cluster as unknown as Redis;
   const nodes = new Map<string, RedisAddress>();
@@ -58,8 +63,8 @@ export function saidBy(client: Redis): string | undefined {
 }
 
 /**
- * Keeps the first answer on each connection if it is an error. ioredis ignores it, as it is the one to `CLIENT SETNAME`, and
- * reports how the connection broke: `write EPIPE`.
+ * Keeps the first answer on each connection if it is an error. ioredis ignores it, as it is the one to
+ * `CLIENT SETNAME`, and reports how the connection broke: `write EPIPE`.
  */
 export function listenFirst(client: Redis): Redis {
   if (client.isCluster) return client;
@@ -73,8 +78,8 @@ export function listenFirst(client: Redis): Redis {
 }
 
 /**
- * A server whose certificate is not trusted may refuse ours as well, and then Node reports a second error of the same socket.
- * ioredis listens to one, so the other would end the process; seen with ioredis 6.0 and Redis 7.0.
+ * A server whose certificate is not trusted may refuse ours as well, and then Node reports a second error of the same
+ * socket. ioredis listens to one, so the other would end the process; seen with ioredis 6.0 and Redis 7.0.
  */
 export function hardened(client: Redis): Redis {
   if (client.isCluster) return client.on('+node', hardened);
@@ -89,14 +94,15 @@ export function hardened(client: Redis): Redis {
 }
 
 /**
- * Gives a command up only when its time is over and its answer has not arrived. ioredis goes by a timer alone, which after a
- * busy turn fires before what has arrived is read: a lease that was taken would be nobody's until it expires.
+ * Gives a command up only when its time is over and its answer has not arrived. ioredis goes by a timer alone, which
+ * after a busy turn fires before what has arrived is read: a lease that was taken would be nobody's until it expires.
  */
 export function readBeforeTimeout(client: Redis): Redis {
   if (client.isCluster) return client.on('+node', readBeforeTimeout);
   const send = client.sendCommand.bind(client);
   client.sendCommand = (command, ...rest) => {
-    // ioredis asks the command for a timer of so many milliseconds, and clears the one that it finds here once it has settled.
+    // ioredis asks the command for a timer of so many milliseconds, and clears the one that it finds here once it has
+    // settled.
     const internals = command as unknown as { _commandTimeoutTimer?: NodeJS.Timeout };
     command.setTimeout = (ms) => {
       internals._commandTimeoutTimer ??= setTimeout(() => {
@@ -114,8 +120,9 @@ export function readBeforeTimeout(client: Redis): Redis {
 /**
  * Ends a connection that brings nothing for `ms` while a command waits for its answer; ioredis makes a new one at once.
  *
- * A half-open connection looks fine for minutes, to TCP and to ioredis, while a new one would work. ioredis' `socketTimeout`
- * goes by a timer alone, which after a busy turn fires before what has arrived is read, and would end a sound connection.
+ * A half-open connection looks fine for minutes, to TCP and to ioredis, while a new one would work. ioredis'
+ * `socketTimeout` goes by a timer alone, which after a busy turn fires before what has arrived is read, and would end a
+ * sound connection.
  */
 export function endWhenSilent(client: Redis, ms: number): Redis {
   if (client.isCluster) return client.on('+node', (node: Redis) => endWhenSilent(node, ms));
@@ -157,8 +164,8 @@ export function endWhenSilent(client: Redis, ms: number): Redis {
 /**
  * Makes a client for PUBLISH and SUBSCRIBE, which is always one connection.
  *
- * In a Redis Cluster every node passes messages on to all others, and a Cluster client would send each PUBLISH to another
- * one, so that they overtake one another. When the connection breaks, it is the next node's turn.
+ * In a Redis Cluster every node passes messages on to all others, and a Cluster client would send each PUBLISH to
+ * another one, so that they overtake one another. When the connection breaks, it is the next node's turn.
  */
 export function createPubSubClient(
   endpoint: RedisEndpoint | RedisClient,

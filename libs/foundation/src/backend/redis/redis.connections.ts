@@ -29,7 +29,10 @@ import {
 import { endpointName } from './redis.endpoint.js';
 import { OLDEST, serverFacts } from './redis.info.js';
 
-/** The roles; `worker` is BullMQ's, which adds one blocking duplicate of it. A consumer of a durable channel has a `stream`. */
+/**
+ * The roles; `worker` is BullMQ's, which adds one blocking duplicate of it. A consumer of a durable channel has a
+ * `stream`.
+ */
 export type RedisRole = 'leases' | 'control' | 'subscriber' | 'publisher' | 'worker' | 'stream';
 
 /** A command fails at once when there is no connection, and is not sent again when one was lost. */
@@ -37,7 +40,9 @@ const FAST = { maxRetriesPerRequest: 0, enableOfflineQueue: false, autoResendUnf
 
 /** A socket that is closed while Redis is away is destroyed after so long, in milliseconds; 2000 unless told. */
 const CLOSE_MS = 250;
-/** After how long without any answer a connection is made anew, in milliseconds: a little more than a command may take. */
+/**
+ * After how long without any answer a connection is made anew, in milliseconds: a little more than a command may take.
+ */
 const SILENT_MS = 2500;
 /** The same where a command may block for a second. */
 const SILENT_BLOCKING_MS = 3500;
@@ -68,12 +73,13 @@ export class RedisConnections {
     const { redis, quorum } = config;
     [redis, ...quorum].forEach(checkClient);
     this.endpoint = [redis, ...quorum].map(endpointName).join(' and ');
-    // A command timeout leaves a half-open connection in use, which TCP may take minutes to give up, so silence ends it.
+    // A command timeout leaves a half-open connection in use, which TCP may take minutes to give up, so silence ends
+    // it.
     const { commandTimeout } = config.lease;
     const quick = { ...FAST, commandTimeout };
     const patient = { ...FAST, commandTimeout: 2000 };
-    // INVARIANT: a new connection is tried before the deadline of the leases, which leaves room for two renewals that fail:
-    // the second one that is not answered ends this connection.
+    // INVARIANT: a new connection is tried before the deadline of the leases, which leaves room for two renewals that
+    // fail: the second one that is not answered ends this connection.
     const quickSilence = 2 * commandTimeout;
     this.leases = this.#open('leases', redis, quick, quickSilence);
     this.control = this.#open('control', redis, patient, SILENT_MS);
@@ -94,7 +100,9 @@ export class RedisConnections {
     return !this.leases.isCluster;
   }
 
-  /** Waits for every client, and in a quorum for enough of the further servers. See {@link Backend.open} for the errors. */
+  /**
+   * Waits for every client, and in a quorum for enough of the further servers. See {@link Backend.open} for the errors.
+   */
   async ready(timeoutMs = 5000): Promise<void> {
     const further = this.quorum.slice(1).map((client, index) => ({ client, control: this.quorumControl[index + 1]! }));
     await Promise.all(this.#all().map((client) => this.#ready(client, timeoutMs)));
@@ -113,8 +121,8 @@ export class RedisConnections {
   }
 
   /**
-   * One more client, for commands that block for a second or two. A read that a broken connection interrupts fails instead
-   * of being sent again, which could wait for ever.
+   * One more client, for commands that block for a second or two. A read that a broken connection interrupts fails
+   * instead of being sent again, which could wait for ever.
    */
   blocking(): Redis {
     const client = this.#open('stream', this.config.redis, FAST, SILENT_BLOCKING_MS);
@@ -137,7 +145,10 @@ export class RedisConnections {
     return hasLimit ? policy : undefined;
   }
 
-  /** Closes every client. QUIT could wait for a server that hangs; nothing is in flight any more, so the sockets just go. */
+  /**
+   * Closes every client. QUIT could wait for a server that hangs; nothing is in flight any more, so the sockets just
+   * go.
+   */
   close(): void {
     this.#closed = true;
     const all = [...this.#all(), ...this.quorum, ...this.quorumControl, ...this.#duplicates];

@@ -42,7 +42,10 @@ return redis.call('ZCARD', KEYS[1])
 `,
 );
 
-/** Makes the queue on Foundation's own connection; it writes its version beside the jobs, unless this process only looks on. */
+/**
+ * Makes the queue on Foundation's own connection; it writes its version beside the jobs, unless this process only looks
+ * on.
+ */
 export function createQueue(publisher: Redis, keys: Keys, observes = false): Queue {
   return new Queue(QUEUE_NAME, { connection: publisher, prefix: keys.tag, skipMetasUpdate: observes });
 }
@@ -145,7 +148,8 @@ export class BullmqRestarts implements Restarts {
   }
 
   async close(): Promise<void> {
-    // Worker.close waits without limit for running jobs and for Redis; ours are short, so what is not done is left to others.
+    // Worker.close waits without limit for running jobs and for Redis; ours are short, so what is not done is left to
+    // others.
     const closing = Promise.allSettled([this.worker.close(), this.ownsQueue ? this.queue.close() : undefined]);
     let timer: NodeJS.Timeout | undefined;
     await Promise.race([closing, new Promise((resolve) => (timer = setTimeout(resolve, CLOSE_TIMEOUT_MS)))]);

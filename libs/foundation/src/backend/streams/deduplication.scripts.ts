@@ -1,14 +1,19 @@
 /**
- * The Lua that remembers what a group was given of a durable channel, as `deduplication.ts` does, for all members of the group.
- * Called by `redis.deduplication.ts`.
+ * The Lua that remembers what a group was given of a durable channel, as `deduplication.ts` does, for all members of
+ * the group. Called by `redis.deduplication.ts`.
  */
 import { Script } from '../redis/lua.script.js';
 import { MAX_RUNS } from './deduplication.js';
 
-/** Beyond its span a memory lives for so long, in milliseconds: twice what an id and a signed time may be apart, and half of it again. */
+/**
+ * Beyond its span a memory lives for so long, in milliseconds: twice what an id and a signed time may be apart, and
+ * half of it again.
+ */
 const KEEP_MS = 900_000;
 
-/** Lua: lets the memory live as long as an entry of its span can be copied, by the clock of Redis, which the ids have. */
+/**
+ * Lua: lets the memory live as long as an entry of its span can be copied, by the clock of Redis, which the ids have.
+ */
 const LIVE = `
 local t = redis.call('TIME')
 local function live(key, to)
@@ -23,8 +28,8 @@ end
 `;
 
 /**
- * KEYS memory · ARGV end of its span in ms, then sender, number and id of each → whether the memory was there; then 1 for each
- * message that is this entry's, 0 for one that is another's or was handled.
+ * KEYS memory · ARGV end of its span in ms, then sender, number and id of each → whether the memory was there; then 1
+ * for each message that is this entry's, 0 for one that is another's or was handled.
  */
 export const claimScript = new Script(
   'foundationStreamClaim',

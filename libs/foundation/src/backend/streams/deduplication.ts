@@ -1,13 +1,13 @@
 /**
- * Pure: keeps a message of a stream from being handled a second time under another id. Anybody who may write to Redis can
- * copy an entry with its signature, so a message belongs to one entry: by the time that it is signed with, and by its number.
- * Used by `redis.streams.ts` and by replays.
+ * Pure: keeps a message of a stream from being handled a second time under another id. Anybody who may write to Redis
+ * can copy an entry with its signature, so a message belongs to one entry: by the time that it is signed with, and by
+ * its number. Used by `redis.streams.ts` and by replays.
  */
 import type { Origin, StreamEntry } from './streams.js';
 
 /**
- * By how much the id of an entry, which has the clock of Redis, may differ from the time that its message is signed with, in
- * milliseconds: the five minutes of `replay.guard.ts`.
+ * By how much the id of an entry, which has the clock of Redis, may differ from the time that its message is signed
+ * with, in milliseconds: the five minutes of `replay.guard.ts`.
  */
 export const MAX_APART_MS = 300_000;
 /** Messages are remembered by spans of this many milliseconds, which are forgotten as a whole. */
@@ -17,8 +17,8 @@ const MAX_SPANS = 8;
 /**
  * So many runs of one sender's numbers; then the lowest is forgotten.
  *
- * INVARIANT: a gap is never filled. A number that was not handled must not pass for one that was, which would lose a message
- * that is given out again; that one could be copied that was forgotten is the lesser evil.
+ * INVARIANT: a gap is never filled. A number that was not handled must not pass for one that was, which would lose a
+ * message that is given out again; that one could be copied that was forgotten is the lesser evil.
  */
 export const MAX_RUNS = 200;
 
@@ -35,7 +35,10 @@ export function timeOf(id: string): number {
   return /^\d{1,15}-\d{1,20}$/.test(id) ? Number(id.slice(0, id.indexOf('-'))) : NaN;
 }
 
-/** INVARIANT: with its signature a message is worth something only in entries whose id is of about the time that it was signed for. */
+/**
+ * INVARIANT: with its signature a message is worth something only in entries whose id is of about the time that it was
+ * signed for.
+ */
 export function isApart(id: string, at: number): boolean {
   return !(Math.abs(timeOf(id) - at) <= MAX_APART_MS);
 }

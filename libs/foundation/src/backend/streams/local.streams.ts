@@ -175,7 +175,8 @@ class LocalConsumer implements Consumer {
 
   async #work(): Promise<void> {
     for (;;) {
-      // As over Redis, what is appended is handled in a later turn, and a long backlog lets others have turns in between.
+      // As over Redis, what is appended is handled in a later turn, and a long backlog lets others have turns in
+      // between.
       await new Promise(setImmediate);
       const entries = this.#closed ? [] : this.#read();
       if (entries.length === 0) return;

@@ -1,6 +1,6 @@
 /**
- * One consumer of one group of a stream: reads on a connection of its own, because it blocks, and acknowledges on another.
- * Called by `redis.streams.ts`; underneath XREADGROUP and XACK, and what `stream.scripts.ts` has.
+ * One consumer of one group of a stream: reads on a connection of its own, because it blocks, and acknowledges on
+ * another. Called by `redis.streams.ts`; underneath XREADGROUP and XACK, and what `stream.scripts.ts` has.
  */
 import type { Redis } from 'ioredis';
 import { describe } from '../../errors/foundation.error.js';
@@ -100,7 +100,8 @@ export class RedisConsumer implements Consumer {
       const ids = this.#acknowledged;
       this.#acknowledged = [];
       this.#acknowledging = undefined;
-      // In this order on one connection: what is acknowledged and not noted is still claimed by its id, so a copy of it is none.
+      // In this order on one connection: what is acknowledged and not noted is still claimed by its id, so a copy of it
+      // is none.
       await Promise.all([this.settled(ids), this.control.xack(this.keys.stream, this.options.group, ...ids)]);
     });
     await this.#acknowledging.catch((error: unknown) => this.#failed(error));
@@ -187,7 +188,10 @@ export class RedisConsumer implements Consumer {
     return entries.length > 0 || this.#isMoreDue ? entries : this.#wait();
   }
 
-  /** What is there now. While this node was busy more may have come than the stream keeps, so it is looked at before it is read. */
+  /**
+   * What is there now. While this node was busy more may have come than the stream keeps, so it is looked at before it
+   * is read.
+   */
   async #readNow(): Promise<StreamEntry[]> {
     const { group, batch } = this.options;
     const reply = await readScript.run(this.client, [this.keys.stream], [group, this.name, batch]);
@@ -249,7 +253,8 @@ export class RedisConsumer implements Consumer {
 
   async #makeGroup(): Promise<void> {
     await groupScript.run(this.control, [this.keys.stream], [this.options.group, this.#from]);
-    // From here on the group was there: if it is not any more, it was lost, and all that is in the stream came after that.
+    // From here on the group was there: if it is not any more, it was lost, and all that is in the stream came after
+    // that.
     this.#from = '0';
   }
 
@@ -318,7 +323,10 @@ export function entriesOf(reply: unknown, deliveries: number): StreamEntry[] {
   });
 }
 
-/** Reads the entries out of a reply of XREADGROUP: one pair of stream and entries, in a list with RESP2, by itself with RESP3. */
+/**
+ * Reads the entries out of a reply of XREADGROUP: one pair of stream and entries, in a list with RESP2, by itself with
+ * RESP3.
+ */
 function newEntriesOf(reply: unknown): StreamEntry[] {
   if (!Array.isArray(reply)) return [];
   const pair = (Array.isArray(reply[0]) ? reply[0] : reply) as unknown[];

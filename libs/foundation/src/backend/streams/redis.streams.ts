@@ -47,7 +47,10 @@ export class RedisStreams implements Streams {
     return id ?? '';
   }
 
-  /** A stream lives for `Lives.unused` after the last use, by senders or consumers. When this fails, it lives for ever until the next. */
+  /**
+   * A stream lives for `Lives.unused` after the last use, by senders or consumers. When this fails, it lives for ever
+   * until the next.
+   */
   #prolong(key: string): void {
     const now = monotonicNow();
     if (now < (this.#prolongAt.get(key) ?? 0)) return;
@@ -107,7 +110,10 @@ export class RedisStreams implements Streams {
     };
   }
 
-  /** Which of the entries may be handled. As long as Redis does not say, none: they are kept for this consumer meanwhile. */
+  /**
+   * Which of the entries may be handled. As long as Redis does not say, none: they are kept for this consumer
+   * meanwhile.
+   */
   async #judged(
     consumer: RedisConsumer,
     played: RedisPlayed,

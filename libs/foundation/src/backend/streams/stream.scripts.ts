@@ -5,9 +5,9 @@
 import { Script } from '../redis/lua.script.js';
 
 /**
- * KEYS stream · ARGV group, from → makes the group if there is none, and notes how many entries of the stream come before
- * it, so that what is trimmed later can be counted. Redis 7 can note that; for a group that begins in the middle only once
- * it has read to the end.
+ * KEYS stream · ARGV group, from → makes the group if there is none, and notes how many entries of the stream come
+ * before it, so that what is trimmed later can be counted. Redis 7 can note that; for a group that begins in the middle
+ * only once it has read to the end.
  */
 export const groupScript = new Script(
   'foundationStreamGroup',
@@ -32,11 +32,11 @@ return 1
 );
 
 /**
- * KEYS stream · ARGV group, consumer, count → how many entries were trimmed before the group read them, and what XREADGROUP
- * says. In one step, so that nothing is trimmed in between.
+ * KEYS stream · ARGV group, consumer, count → how many entries were trimmed before the group read them, and what
+ * XREADGROUP says. In one step, so that nothing is trimmed in between.
  *
- * Nothing that is kept was read by the group when its last id is older than all of it; then all that is not kept is read or
- * lost. What is lost is noted as read, so that it is told once, by one member of the group. Redis 7 can tell.
+ * Nothing that is kept was read by the group when its last id is older than all of it; then all that is not kept is
+ * read or lost. What is lost is noted as read, so that it is told once, by one member of the group. Redis 7 can tell.
  */
 export const readScript = new Script(
   'foundationStreamRead',
@@ -65,9 +65,9 @@ return {lost, redis.call('XREADGROUP', 'GROUP', ARGV[1], ARGV[2], 'COUNT', ARGV[
 );
 
 /**
- * KEYS stream, dead letters · ARGV group, consumer, min idle, max deliveries, alone from, batch, count, max dead, life of the
- * dead letters → whether more is due; then id, text, deliveries of each entry that is this consumer's now; the same, with the count negative, of each
- * that was buried; and with the count 0 of each that is gone.
+ * KEYS stream, dead letters · ARGV group, consumer, min idle, max deliveries, alone from, batch, count, max dead, life
+ * of the dead letters → whether more is due; then id, text, deliveries of each entry that is this consumer's now; the
+ * same, with the count negative, of each that was buried; and with the count 0 of each that is gone.
  *
  * Whoever is given an entry that kills it had others, whose deliveries are counted, too. So an entry that was given out
  * `alone from` times is claimed by itself, once nothing else is due: the innocent ones get past the poisonous one.
@@ -129,7 +129,10 @@ return 1
 `,
 );
 
-/** KEYS stream · ARGV group, consumer, ids → makes those that are still this consumer's look young. Nobody else's are taken away. */
+/**
+ * KEYS stream · ARGV group, consumer, ids → makes those that are still this consumer's look young. Nobody else's are
+ * taken away.
+ */
 export const keepScript = new Script(
   'foundationStreamKeep',
   `
@@ -143,8 +146,9 @@ return 1
 );
 
 /**
- * KEYS stream, dead letters · ARGV group, consumer, id, deliveries, reason, message, max dead, life of the
- * dead letters → 1, or 0 when the entry is not this consumer's any more: another one may be handling it. In one step, so that no entry is in both or in neither.
+ * KEYS stream, dead letters · ARGV group, consumer, id, deliveries, reason, message, max dead, life of the dead letters
+ * → 1, or 0 when the entry is not this consumer's any more: another one may be handling it. In one step, so that no
+ * entry is in both or in neither.
  */
 export const buryScript = new Script(
   'foundationStreamBury',
@@ -158,7 +162,10 @@ return 1
 `,
 );
 
-/** KEYS stream · ARGV group, consumer, forget after → removes consumers that have nothing pending: this one, or those that are gone. */
+/**
+ * KEYS stream · ARGV group, consumer, forget after → removes consumers that have nothing pending: this one, or those
+ * that are gone.
+ */
 export const forgetScript = new Script(
   'foundationStreamForget',
   `
@@ -173,11 +180,12 @@ return 1
 );
 
 /**
- * KEYS stream, groups, dead letters · ARGV group, unused ms → how many groups were removed: those that nobody has used for so
- * long. Notes that this one is used, and prolongs the life of the channel.
+ * KEYS stream, groups, dead letters · ARGV group, unused ms → how many groups were removed: those that nobody has used
+ * for so long. Notes that this one is used, and prolongs the life of the channel.
  *
- * INVARIANT: no group is removed that a consumer reads, whatever was noted: nodes of the version before note nothing, and a
- * group that is seen for the first time counts as used then. At most a hundred go at a time, so that Redis is not kept.
+ * INVARIANT: no group is removed that a consumer reads, whatever was noted: nodes of the version before note nothing,
+ * and a group that is seen for the first time counts as used then. At most a hundred go at a time, so that Redis is not
+ * kept.
  */
 export const useScript = new Script(
   'foundationStreamUse',

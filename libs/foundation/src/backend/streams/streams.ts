@@ -32,7 +32,10 @@ export interface ConsumerOptions {
   from: string;
   /** Entries given out at a time. */
   batch: number;
-  /** Milliseconds after which an entry that nobody acknowledged, and whose consumer does not say that it is still at it, is given out again. */
+  /**
+   * Milliseconds after which an entry that nobody acknowledged, and whose consumer does not say that it is still at it,
+   * is given out again.
+   */
   retryAfter: number;
   /** An entry that was given out so often without an acknowledgement is buried. */
   maxDeliveries: number;
@@ -54,9 +57,14 @@ export interface ConsumerListener {
 export interface Consumer {
   /** The entry was handled. */
   acknowledge(id: string): Promise<void>;
-  /** Puts the entry aside for good, with the reason. False when that could not be done, or it is another consumer's by now: it comes again. */
+  /**
+   * Puts the entry aside for good, with the reason. False when that could not be done, or it is another consumer's by
+   * now: it comes again.
+   */
   bury(entry: StreamEntry, reason: string): Promise<boolean>;
-  /** Gives back entries that were not begun: they come again at once, here or elsewhere, and this time does not count. */
+  /**
+   * Gives back entries that were not begun: they come again at once, here or elsewhere, and this time does not count.
+   */
   release(entries: readonly StreamEntry[]): Promise<void>;
   /** Reads no more, and resolves once `take` has resolved. */
   close(): Promise<void>;
@@ -70,7 +78,10 @@ export interface Streams {
   append(stream: string, text: string, maxLength: number): Promise<string>;
   /** Resolves once the group exists, or while Redis is unreachable at once: then it is made as soon as it can be. */
   consume(options: ConsumerOptions, listener: ConsumerListener): Promise<Consumer>;
-  /** Kept entries from one id to another, both included, the first not when it begins with `(`; `-` and `+` are the ends. */
+  /**
+   * Kept entries from one id to another, both included, the first not when it begins with `(`; `-` and `+` are the
+   * ends.
+   */
   range(stream: string, from: string, to: string, count: number): Promise<StreamEntry[]>;
   /** Ends what consumers there still are, without waiting for what they handle. */
   close(): void;

@@ -1,6 +1,6 @@
 /**
- * A table in Redis: a hash of rows beside a sorted set of their versions, so that a copy fetches only what is newer than
- * its own. No script looks at more than a batch, however large the table is. Underneath EVALSHA.
+ * A table in Redis: a hash of rows beside a sorted set of their versions, so that a copy fetches only what is newer
+ * than its own. No script looks at more than a batch, however large the table is. Underneath EVALSHA.
  */
 import type { Redis } from 'ioredis';
 import type { Signer } from '../../security/signer.js';
@@ -19,10 +19,10 @@ import {
 } from './table.js';
 
 /**
- * How the layout is read by the version before, and the other way round: a removed row keeps its version in `versions`, as
- * it always did, so older nodes see it go. What is new stands beside it: `marks` says which of the versions are marks, and
- * `head` holds the watermark and the life. Marks that older nodes leave are found by a few looks with each removal
- * (`LOOK_AT_ONCE`); until then they are only not trimmed.
+ * How the layout is read by the version before, and the other way round: a removed row keeps its version in `versions`,
+ * as it always did, so older nodes see it go. What is new stands beside it: `marks` says which of the versions are
+ * marks, and `head` holds the watermark and the life. Marks that older nodes leave are found by a few looks with each
+ * removal (`LOOK_AT_ONCE`); until then they are only not trimmed.
  */
 
 /** Rows in one call of a script: about a millisecond of Redis. */
@@ -38,8 +38,9 @@ const TRIM_AT_ONCE = 200;
 const LOOK_AT_ONCE = 20;
 
 /**
- * Lua: `newer(versions)` → a version above all there are, and at least the Redis time in µs, to go on rising after data loss;
- * and the newest there is. `tell(topic, hint, version)` completes the hint, which lacks its end, and publishes it.
+ * Lua: `newer(versions)` → a version above all there are, and at least the Redis time in µs, to go on rising after data
+ * loss; and the newest there is. `tell(topic, hint, version)` completes the hint, which lacks its end, and publishes
+ * it.
  */
 const NEWER = `
 local function newer(versions)
@@ -64,7 +65,10 @@ local function life(head, version)
 end
 `;
 
-/** KEYS rows, versions, marks, head · ARGV topic, hint, then key, value, expected of each → life, the newest version before, then of each its version, or '' where another one is there. */
+/**
+ * KEYS rows, versions, marks, head · ARGV topic, hint, then key, value, expected of each → life, the newest version
+ * before, then of each its version, or '' where another one is there.
+ */
 const putScript = new Script(
   'foundationTablePut',
   `${NEWER}${LIFE}
@@ -94,7 +98,10 @@ return reply
 `,
 );
 
-/** KEYS rows, versions, head · ARGV version, rows, characters → newest version, floor, life, then key, version and value ('' = removed). */
+/**
+ * KEYS rows, versions, head · ARGV version, rows, characters → newest version, floor, life, then key, version and value
+ * ('' = removed).
+ */
 const sinceScript = new Script(
   'foundationTableSince',
   `
@@ -157,11 +164,11 @@ return life
 );
 
 /**
- * KEYS rows, versions, marks, head · ARGV topic, hint, keep µs, marks to keep, marks to drop, versions to look at, then key
- * and version of each → 1 for each that had this version and is gone, else 0.
+ * KEYS rows, versions, marks, head · ARGV topic, hint, keep µs, marks to keep, marks to drop, versions to look at, then
+ * key and version of each → 1 for each that had this version and is gone, else 0.
  *
- * Its version stays, as a mark for copies that have not heard yet. Marks that are too old or too many go, oldest first, but
- * never the newest version of all; the newest that has gone is the watermark.
+ * Its version stays, as a mark for copies that have not heard yet. Marks that are too old or too many go, oldest first,
+ * but never the newest version of all; the newest that has gone is the watermark.
  */
 const removeScript = new Script(
   'foundationTableRemove',

@@ -25,16 +25,19 @@ const MAX_CONFLICTS = 20;
 /** How often a full read begins again because marks were dropped during it, before it counts as failed. */
 const MAX_RESTARTS = 5;
 /**
- * A copy that heard nothing for this long is read anew whatever the watermark says: nodes of the version before drop marks
- * without raising it.
+ * A copy that heard nothing for this long is read anew whatever the watermark says: nodes of the version before drop
+ * marks without raising it.
  */
 const TOO_LONG_MS = KEEP_MARKS_MS / 2;
-/** After a hint of what this node has nothing to do with it looks so long after its last look: many changes are one question. */
+/**
+ * After a hint of what this node has nothing to do with it looks so long after its last look: many changes are one
+ * question.
+ */
 const PACE_MS = 100;
 
 /**
- * What a stranger wrote in the place of a row is replaced so often at most, in milliseconds: two clusters that do not believe
- * each other must not spend their time on that.
+ * What a stranger wrote in the place of a row is replaced so often at most, in milliseconds: two clusters that do not
+ * believe each other must not spend their time on that.
  */
 const WRITE_BACK_EVERY_MS = 10_000;
 
@@ -58,8 +61,8 @@ export interface ReplicaOptions<T extends Replicated> {
   /** Called after each batch with such rows, and those that are not signed: one of them, and how many there were. */
   refused?(reason: Refused, key: string, count: number): void;
   /**
-   * What this copy writes where such a row lies in the place of one that it has; `undefined` leaves it as it is. Without it:
-   * `write`, in the place of what is not signed. What cannot be read may be of a newer version.
+   * What this copy writes where such a row lies in the place of one that it has; `undefined` leaves it as it is.
+   * Without it: `write`, in the place of what is not signed. What cannot be read may be of a newer version.
    */
   writeBack?: (key: string, value: T, reason: Refused) => string | undefined;
   /** After each row that came, changed (both are given) or went. */
@@ -67,13 +70,13 @@ export interface ReplicaOptions<T extends Replicated> {
   /** Once after each batch of changes. */
   settled?(): void;
   /**
-   * How a row is put back after a loss of data. Without it nothing is put back: then a loss is what nobody writes again, and
-   * this copy loses it as well.
+   * How a row is put back after a loss of data. Without it nothing is put back: then a loss is what nobody writes
+   * again, and this copy loses it as well.
    */
   write?: (value: T) => string;
   /**
-   * A copy that heard nothing for longer than this does not put back before those that did, because rows may have ended and
-   * been removed meanwhile. Default: at once.
+   * A copy that heard nothing for longer than this does not put back before those that did, because rows may have ended
+   * and been removed meanwhile. Default: at once.
    */
   staleAfterMs?: number;
   /** How long such a copy waits for the others. */
@@ -107,20 +110,22 @@ interface FullRead {
  * See the file header.
  *
  * INVARIANTS
- * - What was removed never comes back (M4): a copy below the watermark, or below rows that were put back, is read anew, and
- *   what the full answer does not hold is dropped.
- * - After a loss every copy that was in touch puts back what the table lacks, each row with the version it had, so that of one
- *   key the highest version wins. Nothing is dropped meanwhile. Rows that somebody removed just before may come back; who
- *   removes must only remove what has been ended for longer than `staleAfterMs`, so what comes back is ended.
- * - What is not signed with our cookie, or cannot be read, changes nothing (H3): a row in whose place it lies counts as it was,
- *   until it is written again by one of us, or removed. It is written back, see `WRITE_BACK_EVERY_MS`. A stranger that removes
- *   a row cannot be told from one of us who does.
- * - A copy that was out of touch for longer waits until the others had their turn, and puts back only what is newer than
- *   the watermark that they left; the rest it drops.
+ * - What was removed never comes back (M4): a copy below the watermark, or below rows that were put back, is read anew,
+ *   and what the full answer does not hold is dropped.
+ * - After a loss every copy that was in touch puts back what the table lacks, each row with the version it had, so that
+ *   of one key the highest version wins. Nothing is dropped meanwhile. Rows that somebody removed just before may come
+ *   back; who removes must only remove what has been ended for longer than `staleAfterMs`, so what comes back is ended.
+ * - What is not signed with our cookie, or cannot be read, changes nothing (H3): a row in whose place it lies counts as
+ *   it was, until it is written again by one of us, or removed. It is written back, see `WRITE_BACK_EVERY_MS`. A
+ *   stranger that removes a row cannot be told from one of us who does.
+ * - A copy that was out of touch for longer waits until the others had their turn, and puts back only what is newer
+ *   than the watermark that they left; the rest it drops.
  */
 export class TableReplica<T extends Replicated> {
   readonly #rows = new Map<string, T>();
-  /** What cannot be used and is newer than the row that is known, if one is. Its version must be known to write over it. */
+  /**
+   * What cannot be used and is newer than the row that is known, if one is. Its version must be known to write over it.
+   */
   readonly #unusable = new Map<string, Unusable>();
   /** Those of them that lie in the place of a row that is known. */
   readonly #disputed = new Set<string>();
@@ -177,11 +182,12 @@ export class TableReplica<T extends Replicated> {
     return this.#loss !== undefined;
   }
 
-  // -- writing ----------------------------------------------------------------------------------------------------------
+  // -- writing
+  // ----------------------------------------------------------------------------------------------------------
 
   /**
-   * Writes what `next` makes of the row as it is now; `undefined` leaves it. It is called again with what somebody else wrote
-   * in between. Returns the row as it is then.
+   * Writes what `next` makes of the row as it is now; `undefined` leaves it. It is called again with what somebody else
+   * wrote in between. Returns the row as it is then.
    */
   async change(key: string, next: (current: T | undefined) => Draft | undefined): Promise<T | undefined> {
     await this.changeAll([key], (_key, current) => next(current));
@@ -221,8 +227,8 @@ export class TableReplica<T extends Replicated> {
   }
 
   /**
-   * INVARIANT: what this copy has just written it need not read, as long as it had everything up to the version before and
-   * nothing came in between. Not while it is read: that read has asked from where the copy was.
+   * INVARIANT: what this copy has just written it need not read, as long as it had everything up to the version before
+   * and nothing came in between. Not while it is read: that read has asked from where the copy was.
    */
   #advance({ versions, life, follows }: TableWritten, askedAt: number): void {
     const isBehind = follows !== this.#version || this.#version === 0 || life !== this.#life;
@@ -231,7 +237,10 @@ export class TableReplica<T extends Replicated> {
     this.#heardAt = askedAt;
   }
 
-  /** Removes rows that still are as they were seen, in the table and then here. Returns the keys of those that were removed. */
+  /**
+   * Removes rows that still are as they were seen, in the table and then here. Returns the keys of those that were
+   * removed.
+   */
   async remove(rows: readonly RowSeen[]): Promise<string[]> {
     const versions = new Map(rows.map(({ key, version }) => [key, version]));
     const removed = await this.table.remove(rows);
@@ -246,7 +255,8 @@ export class TableReplica<T extends Replicated> {
     return removed;
   }
 
-  // -- catching up ------------------------------------------------------------------------------------------------------
+  // -- catching up
+  // ------------------------------------------------------------------------------------------------------
 
   /** Fetches what is newer. Resolves once a look is over that began after this call, and rejects when that failed. */
   sync(): Promise<void> {
@@ -267,8 +277,8 @@ export class TableReplica<T extends Replicated> {
   }
 
   /**
-   * Somebody said that the table has this version by now; `undefined` = a newer one. What this node has nothing to do with need
-   * not be read at once.
+   * Somebody said that the table has this version by now; `undefined` = a newer one. What this node has nothing to do
+   * with need not be read at once.
    */
   hinted(version = Infinity, isUrgent = true): void {
     if (version <= this.#version) return;
@@ -376,7 +386,9 @@ export class TableReplica<T extends Replicated> {
     this.#mustReadAnew = false;
   }
 
-  /** Every row there is; this copy takes what is newer than what it has, and loses what was removed while it is read. */
+  /**
+   * Every row there is; this copy takes what is newer than what it has, and loses what was removed while it is read.
+   */
   async #readAll(first?: TablePage): Promise<FullRead> {
     for (let restart = 0; restart < MAX_RESTARTS; restart++) {
       const page = restart === 0 && first !== undefined ? first : await this.table.since(0);
@@ -408,7 +420,8 @@ export class TableReplica<T extends Replicated> {
     }
   }
 
-  // -- after a loss of data ---------------------------------------------------------------------------------------------
+  // -- after a loss of data
+  // ---------------------------------------------------------------------------------------------
 
   /** Returns false while it is not this copy's turn yet. See the invariants above. */
   async #mend(page: TablePage, loss: Loss): Promise<boolean> {
@@ -442,7 +455,8 @@ export class TableReplica<T extends Replicated> {
     return true;
   }
 
-  // -- rows -------------------------------------------------------------------------------------------------------------
+  // -- rows
+  // -------------------------------------------------------------------------------------------------------------
 
   #apply(rows: readonly TableRow[]): void {
     for (const row of rows) {
@@ -502,7 +516,8 @@ export class TableReplica<T extends Replicated> {
     if (dropped) this.options.settled?.();
   }
 
-  // -- what strangers write ---------------------------------------------------------------------------------------------
+  // -- what strangers write
+  // ---------------------------------------------------------------------------------------------
 
   /** INVARIANT: not while a loss is mended: what the others know may be newer. */
   #isToWriteBack(): boolean {
@@ -530,8 +545,8 @@ export class TableReplica<T extends Replicated> {
   }
 
   /**
-   * All who have the row do this at the same time, and the first of them wins. What one of us wrote just before the stranger may
-   * be known to few, and is lost when another one is first; a stranger can roll rows back anyway.
+   * All who have the row do this at the same time, and the first of them wins. What one of us wrote just before the
+   * stranger may be known to few, and is lost when another one is first; a stranger can roll rows back anyway.
    */
   async #writeBack(): Promise<void> {
     const writes = this.#instead();

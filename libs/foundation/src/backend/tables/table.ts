@@ -26,7 +26,10 @@ export interface TableWrite {
   key: string;
   value: string;
   expected: number;
-  /** What it is about, for the hint: who has nothing to do with that looks a little later. '' = all do; absent = nobody does. */
+  /**
+   * What it is about, for the hint: who has nothing to do with that looks a little later. '' = all do; absent = nobody
+   * does.
+   */
   about?: string;
 }
 
@@ -36,7 +39,10 @@ export interface TableWritten {
   versions: (number | undefined)[];
   /** See {@link TablePage.life}. */
   life: string;
-  /** The newest version before these; `undefined` when somebody else wrote in between. A copy that has it has missed nothing. */
+  /**
+   * The newest version before these; `undefined` when somebody else wrote in between. A copy that has it has missed
+   * nothing.
+   */
   follows?: number | undefined;
 }
 
@@ -80,15 +86,15 @@ export interface Table {
   /** The first rows and marks newer than `version`. */
   since(version: number): Promise<TablePage>;
   /**
-   * Puts rows back after a loss of data, each with the version it has, and only where the table has no newer row or mark.
-   * When any was, the mark {@link PUT_BACK} tells every copy. Then raises the watermark to `known`, the version up to which
-   * the copy they come from was complete; 0 says nothing about that. Returns the life of the table that holds them, or '' when
-   * that is not known.
+   * Puts rows back after a loss of data, each with the version it has, and only where the table has no newer row or
+   * mark. When any was, the mark {@link PUT_BACK} tells every copy. Then raises the watermark to `known`, the version
+   * up to which the copy they come from was complete; 0 says nothing about that. Returns the life of the table that
+   * holds them, or '' when that is not known.
    */
   restore(rows: readonly TableRow[], known: number): Promise<string>;
   /**
-   * Removes rows that still have this version and leaves marks, in batches; returns the keys of those that were removed.
-   * With none it only drops marks that are too old or too many.
+   * Removes rows that still have this version and leaves marks, in batches; returns the keys of those that were
+   * removed. With none it only drops marks that are too old or too many.
    */
   remove(rows: readonly RowSeen[]): Promise<string[]>;
 }

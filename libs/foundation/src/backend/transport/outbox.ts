@@ -1,7 +1,7 @@
 /**
- * Collects what is published in one turn of the event loop, or while the transport is busy with what was sent before, and
- * sends it as one text for each topic and lane, `high` first. Called by the channels and the calls: 7 times less CPU for
- * bursts of small messages than one PUBLISH each.
+ * Collects what is published in one turn of the event loop, or while the transport is busy with what was sent before,
+ * and sends it as one text for each topic and lane, `high` first. Called by the channels and the calls: 7 times less
+ * CPU for bursts of small messages than one PUBLISH each.
  */
 import { OverloadedError } from '../../errors/foundation.error.js';
 import type { Lane } from '../../wire/lane.js';
@@ -9,7 +9,9 @@ import type { Transport } from './transport.js';
 
 /** A bundle is cut when it is larger than this: a receiver reads it in one piece, and what is urgent waits for that. */
 const MAX_BUNDLE = 64 * 1024;
-/** The transport is given about so many characters in one turn, so that neither side works through a burst in one go. */
+/**
+ * The transport is given about so many characters in one turn, so that neither side works through a burst in one go.
+ */
 const MAX_TURN = 64 * 1024;
 
 /**
@@ -36,8 +38,8 @@ const LANES: readonly Lane[] = ['high', 'normal', 'low'];
 export class Outbox {
   readonly #open: Record<Lane, Map<string, Bundle>> = { high: new Map(), normal: new Map(), low: new Map() };
   /**
-   * What `high` never is, since it is handed over at once or refused: waiting for a later turn, or until the transport has
-   * confirmed enough of what was sent before.
+   * What `high` never is, since it is handed over at once or refused: waiting for a later turn, or until the transport
+   * has confirmed enough of what was sent before.
    */
   readonly #waiting: Record<'normal' | 'low', Bundle[]> = { normal: [], low: [] };
   /** Where something of `high` has left in this turn already. */
@@ -58,8 +60,8 @@ export class Outbox {
    * Resolves once the bundle that holds this message has been taken by the transport. `head` writes what a new bundle
    * begins with. The first text of `high` leaves in this very call: the code that sends may go on for long.
    *
-   * @throws OverloadedError when too much waits: of `low` the oldest first, then of `normal` the newest; of `high` what comes
-   * while the transport has not confirmed 32 Mi characters.
+   * @throws OverloadedError when too much waits: of `low` the oldest first, then of `normal` the newest; of `high` what
+   * comes while the transport has not confirmed 32 Mi characters.
    */
   add(topic: string, encoded: string, lane: Lane = 'normal', head?: () => string): Promise<number | undefined> {
     const bundle = this.#open[lane].get(topic) ?? this.#begin(topic, lane, head);

@@ -1,14 +1,15 @@
 /**
  * Contract: text to everyone who listens to a topic, at most once, in order per sender, topic and lane.
- * Implemented by `redis.transport.ts`, `direct/direct.transport.ts` and `local.transport.ts`; used by channels, calls and
- * hints. `transportContract` of the testing entry holds all of them to it.
+ * Implemented by `redis.transport.ts`, `direct/direct.transport.ts` and `local.transport.ts`; used by channels, calls
+ * and hints. `transportContract` of the testing entry holds all of them to it.
  */
 import type { Lane } from '../../wire/lane.js';
 
 /**
  * Publishes and subscribes. A text is JSON: at least it does not begin with a line break.
  *
- * Whether a publisher hears itself is up to the transport (through Redis it does), so whoever subscribes passes over its own.
+ * Whether a publisher hears itself is up to the transport (through Redis it does), so whoever subscribes passes over
+ * its own.
  */
 export interface Transport {
   /** Resolves once the text is handed over; with how many nodes it went to, where that is known. */

@@ -49,7 +49,10 @@ export class Durable {
   readonly #subscriptions = new Set<DurableSubscription>();
   readonly #turns = new KeyedSequence();
   readonly #numbers = new Map<string, number>();
-  /** By how much the time of a stream is ahead of this clock, where that is too much. Its ids never go back, as clocks do. */
+  /**
+   * By how much the time of a stream is ahead of this clock, where that is too much. Its ids never go back, as clocks
+   * do.
+   */
   readonly #ahead = new Map<string, number>();
   #unkept = { characters: 0, messages: 0 };
 
@@ -137,8 +140,8 @@ export class Durable {
     try {
       const id = await append(ahead === undefined ? undefined : at + ahead);
       if (!this.tools.streams.isTied || !isApart(id, at + (ahead ?? 0))) return;
-      // This clock and that of the stream differ by more than a message may be from its entry, so no group takes this one.
-      // It is put there once more with the time of the stream: only the one of its time is handled.
+      // This clock and that of the stream differ by more than a message may be from its entry, so no group takes this
+      // one. It is put there once more with the time of the stream: only the one of its time is handled.
       const time = timeOf(id);
       this.#ahead.delete(channel);
       if (isApart(id, Date.now())) this.#ahead.set(channel, time - Date.now());

@@ -1,6 +1,6 @@
 /**
- * One handler of a durable channel: what it has handled is acknowledged, what it failed at comes again, and what it fails
- * at too often is put aside. Called by `durable.channels.ts`.
+ * One handler of a durable channel: what it has handled is acknowledged, what it failed at comes again, and what it
+ * fails at too often is put aside. Called by `durable.channels.ts`.
  */
 import type { Consumer, ConsumerListener, StreamEntry, Streams } from '../../backend/streams/streams.js';
 import type { DurableChannelOptions } from '../../config/options.js';
@@ -118,7 +118,8 @@ export class DurableSubscription implements Subscription, ConsumerListener {
     };
     const unbegun: StreamEntry[] = [];
     await Promise.all(Array.from({ length: this.subject.options.concurrency ?? 1 }, work));
-    // What is not begun when the subscription or its object ends goes to another member, and a deployment is no delivery.
+    // What is not begun when the subscription or its object ends goes to another member, and a deployment is no
+    // delivery.
     if (unbegun.length > 0) await this.#consumer!.release(unbegun);
     await Promise.all(this.#acknowledging.splice(0));
   }

@@ -84,7 +84,10 @@ export class Dispatcher {
     );
   }
 
-  /** Ends all subscriptions, and resolves once no handler is under way. They stay, so that what comes is refused, not overheard. */
+  /**
+   * Ends all subscriptions, and resolves once no handler is under way. They stay, so that what comes is refused, not
+   * overheard.
+   */
   async end(): Promise<void> {
     const queues = [...this.#channels.values()].flatMap(({ plain, groups }) => [plain, ...groups.values()]);
     await Promise.all([...this.#ending, ...queues.flatMap((each) => [...each]).map((queue) => queue.close())]);

@@ -1,6 +1,7 @@
 /**
  * Pure: which messages of a sender are missing, and which came twice.
- * Called by the facade for each text that arrives; what is kept of a sender is one number for each of its channels and lanes.
+ * Called by the facade for each text that arrives; what is kept of a sender is one number for each of its channels and
+ * lanes.
  */
 import type { Lane } from '../../wire/lane.js';
 
@@ -14,8 +15,9 @@ export interface Range {
 
 /**
  * What is known of a sender that was not heard yet on a channel. `here`: this node has listened since before the sender
- * began, so every number counts. `before`: the sender was there first, and nothing was lost since this node listens, so it
- * goes on from whichever number comes first. `unknown`: the sender was there first, and the connection was cut since.
+ * began, so every number counts. `before`: the sender was there first, and nothing was lost since this node listens, so
+ * it goes on from whichever number comes first. `unknown`: the sender was there first, and the connection was cut
+ * since.
  */
 export type Beginning = 'here' | 'before' | 'unknown';
 
@@ -64,8 +66,8 @@ export class GapDetector {
   }
 
   /**
-   * What was missing comes after all, so it was no duplicate: the sender never went as far ahead, somebody else wrote that
-   * in its name. Its own numbers count again, or it would not be heard any more.
+   * What was missing comes after all, so it was no duplicate: the sender never went as far ahead, somebody else wrote
+   * that in its name. Its own numbers count again, or it would not be heard any more.
    */
   #resumed(state: State, gap: Range, first: number, count: number): Verdict {
     delete state.gap;

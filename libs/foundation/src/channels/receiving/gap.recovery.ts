@@ -1,6 +1,7 @@
 /**
- * Finds what was lost where no later message shows it: asks each node once for its last numbers, and all of them again when
- * the connection was cut. Called by the facade; underneath two letters for each node. Costs nothing while nobody listens.
+ * Finds what was lost where no later message shows it: asks each node once for its last numbers, and all of them again
+ * when the connection was cut. Called by the facade; underneath two letters for each node. Costs nothing while nobody
+ * listens.
  */
 import type { Transport } from '../../backend/transport/transport.js';
 import type { Membership } from '../../cluster/membership.js';
@@ -11,7 +12,9 @@ import type { NodeAddress, NodeMessages } from '../node.messages.js';
 import type { Lasts, Sequencer } from '../sending/sequencer.js';
 import type { KnownSenders } from './known.senders.js';
 
-/** Soon, since what is lost before the first answer is not known exactly; the jitter is for nodes that start together. */
+/**
+ * Soon, since what is lost before the first answer is not known exactly; the jitter is for nodes that start together.
+ */
 const FIRST_ASK_MS = 100;
 /** Long enough for most connections to be made again; all nodes may be cut off at once, hence the jitter. */
 const ASK_AFTER_CUT_MS = 500;
@@ -19,8 +22,8 @@ const ASK_AGAIN_MS = 2000;
 /** A node that does not answer is asked less and less often, for as long as it is a member. */
 const MAX_ASK_AGAIN_MS = 30_000;
 /**
- * A node that left without a word may be there all the same, and send: as long as that it is counted among those of which a cut
- * may have lost something. So many are kept in mind, the newest.
+ * A node that left without a word may be there all the same, and send: as long as that it is counted among those of
+ * which a cut may have lost something. So many are kept in mind, the newest.
  */
 const SILENT_MS = 300_000;
 const MAX_SILENT = 1000;
@@ -170,8 +173,8 @@ export class GapRecovery {
   }
 
   /**
-   * INVARIANT: a loss is told. What a node had sent that left before it answered nobody can say any more, so that is what
-   * is told.
+   * INVARIANT: a loss is told. What a node had sent that left before it answered nobody can say any more, so that is
+   * what is told.
    */
   #dropGone(): void {
     const present = new Set(this.#others().map(({ bootId }) => bootId));

@@ -5,7 +5,9 @@
 import type { Membership } from '../../cluster/membership.js';
 import type { Beginning } from './gap.detector.js';
 
-/** So many nodes that left are kept in mind: one that only seemed to, when Redis lost its data, goes on where it was. */
+/**
+ * So many nodes that left are kept in mind: one that only seemed to, when Redis lost its data, goes on where it was.
+ */
 const MAX_FORMER = 1000;
 
 /** See the file header. */

@@ -1,6 +1,7 @@
 /**
  * Reads a message as an instance of a class, and says what is wrong with it if it is none.
- * Called by the queues of typed subscriptions; underneath class-validator, and class-transformer where that is installed.
+ * Called by the queues of typed subscriptions; underneath class-validator, and class-transformer where that is
+ * installed.
  */
 import type { Type } from '@nestjs/common';
 import { getMetadataStorage, validate, type ValidationError } from 'class-validator';
@@ -16,7 +17,10 @@ export type Transform = (type: Type<object>, plain: object) => object;
 /** An error of a message of many parts is still an event that can be read. */
 const MAX_ERRORS = 20;
 
-/** Without a class, the message as it is. Nothing of it is in the errors, only the names of its properties and the rules. */
+/**
+ * Without a class, the message as it is. Nothing of it is in the errors, only the names of its properties and the
+ * rules.
+ */
 export async function readAs(type: Type<object> | undefined, message: unknown, transform?: Transform): Promise<Read> {
   if (type === undefined) return { value: message };
   if (typeof message !== 'object' || message === null || Array.isArray(message)) return { errors: ['not an object'] };
@@ -50,7 +54,10 @@ function installed(): Promise<Transform> {
   return transformer;
 }
 
-/** Without class-transformer: nested objects become what their property is declared as; the elements of arrays stay plain. */
+/**
+ * Without class-transformer: nested objects become what their property is declared as; the elements of arrays stay
+ * plain.
+ */
 export function instantiate(type: Type<object>, plain: object): object {
   const instance = new type() as Record<string, unknown>;
   for (const [key, value] of Object.entries(plain)) {

@@ -27,7 +27,10 @@ const MAX_INFLATING = 1000;
 const MAX_INFLATING_SIZE = 64 * 1024 * 1024;
 /** Texts of the lower priorities are read in turns of so many milliseconds, so that urgent ones get in between. */
 const READ_MS = 2;
-/** When more characters than this wait to be read, they are read at once, which holds up the connection that brings more. */
+/**
+ * When more characters than this wait to be read, they are read at once, which holds up the connection that brings
+ * more.
+ */
 const MAX_UNREAD = 4 * 1024 * 1024;
 
 const HIGH = '"lane":"high"';
@@ -162,7 +165,10 @@ export class Unpacker {
   }
 }
 
-/** By the end of the head as `headsOf` writes it; another sender's texts are all read in turn, so order holds either way. */
+/**
+ * By the end of the head as `headsOf` writes it; another sender's texts are all read in turn, so order holds either
+ * way.
+ */
 function isHigh(text: string): boolean {
   const end = text.indexOf('}');
   return text.startsWith(HIGH, end - HIGH.length);

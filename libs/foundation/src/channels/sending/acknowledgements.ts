@@ -82,8 +82,8 @@ export class Acknowledgements {
   }
 
   /**
-   * Tells the sender that the handlers of this node are done with its message. What arrives at a node that leaves is not
-   * refused: nobody waits for that node once it has said that it is gone, and a refusal could overtake that.
+   * Tells the sender that the handlers of this node are done with its message. What arrives at a node that leaves is
+   * not refused: nobody waits for that node once it has said that it is gone, and a refusal could overtake that.
    */
   tell(sender: string, id: number, failure?: string): void {
     if (this.#leaving && failure === UNSUBSCRIBED) return;
@@ -107,8 +107,8 @@ export class Acknowledgements {
   }
 
   /**
-   * A node that said that it leaves listens to nothing. One that is gone without a word may have died before it handled the
-   * message, or is there all the same and Redis has lost its data: its answer is waited for.
+   * A node that said that it leaves listens to nothing. One that is gone without a word may have died before it handled
+   * the message, or is there all the same and Redis has lost its data: its answer is waited for.
    */
   #forget(bootId: string): void {
     for (const [id, { missing }] of this.#waiting) if (missing.delete(bootId)) this.#resolveIfDone(id);

@@ -26,7 +26,9 @@ export class Audience {
   /** Channel → entry → how many subscriptions say so. */
   readonly #own = new Map<string, Map<string, number>>();
   readonly #listeners = new Map<string, Listeners>();
-  /** Channel and group → whose turn it is: with one for all of them, two groups would each have only half their members. */
+  /**
+   * Channel and group → whose turn it is: with one for all of them, two groups would each have only half their members.
+   */
   readonly #turns = new Map<string, number>();
 
   constructor(private readonly membership: Membership) {
@@ -65,7 +67,9 @@ export class Audience {
     return this.#of(channel).others;
   }
 
-  /** For each group of the channel the boot id of the member whose turn it is; `undefined` where there are no groups. */
+  /**
+   * For each group of the channel the boot id of the member whose turn it is; `undefined` where there are no groups.
+   */
   pick(channel: string, type: string | undefined): Record<string, string> | undefined {
     const { groups } = this.#of(channel);
     if (groups.size === 0) return undefined;

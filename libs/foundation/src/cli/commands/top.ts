@@ -1,6 +1,6 @@
 /**
- * `foundation top`: the same as `status`, again and again until it is stopped. While Redis is away it says so and goes on.
- * Called by `run.ts`.
+ * `foundation top`: the same as `status`, again and again until it is stopped. While Redis is away it says so and goes
+ * on. Called by `run.ts`.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { FoundationConfig } from '../../config/options.js';

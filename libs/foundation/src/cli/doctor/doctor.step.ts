@@ -15,7 +15,10 @@ export type Verdict = 'ok' | 'warning' | 'failed' | 'skipped';
 export interface Finding {
   verdict: Verdict;
   text: string;
-  /** What to do about it; a command where there is one. What follows its first line, such as a manifest, is printed as it is. */
+  /**
+   * What to do about it; a command where there is one. What follows its first line, such as a manifest, is printed as
+   * it is.
+   */
   advice?: string;
 }
 

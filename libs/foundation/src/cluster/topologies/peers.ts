@@ -11,7 +11,8 @@ const isText = (value: unknown): value is string =>
   typeof value === 'string' && value.length > 0 && value.length <= 300;
 
 /**
- * The peers of a report that are what they should be, each id once (the last one), without properties that are not known.
+ * The peers of a report that are what they should be, each id once (the last one), without properties that are not
+ * known.
  *
  * @throws Error when it is no list, or one that is too long: then nothing of it is taken.
  */
@@ -46,8 +47,8 @@ function checkedPeer(value: unknown): Peer | undefined {
 const PRECEDENCE: readonly PeerState[] = ['ready', 'not-ready', 'leaving', 'terminated'];
 
 /**
- * One list out of those of several strategies. Two peers of different strategies are one node when they share its name, its
- * host or its address; within one strategy each is its own.
+ * One list out of those of several strategies. Two peers of different strategies are one node when they share its name,
+ * its host or its address; within one strategy each is its own.
  */
 export function mergePeers(lists: readonly (readonly Peer[])[]): Peer[] {
   const merged: Peer[] = [];
@@ -73,7 +74,10 @@ export function expectedOf(peers: readonly Peer[]): number {
   return peers.filter(({ state }) => state === 'ready' || state === 'not-ready').length;
 }
 
-/** What is said of a member: by its name, or where the source does not know that, by its host, which it may be named after. */
+/**
+ * What is said of a member: by its name, or where the source does not know that, by its host, which it may be named
+ * after.
+ */
 export function peersOf(peers: readonly Peer[], { name, host }: { name: string; host: string }): Peer[] {
   return peers.filter((peer) =>
     peer.node === undefined ? peer.host === host || peer.host === name : peer.node === name,

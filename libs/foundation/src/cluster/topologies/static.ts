@@ -1,6 +1,7 @@
 /**
- * The strategy `static`: hosts that are known beforehand, such as the machines of a rack or the services of a compose file.
- * Configuration: `cluster: { strategy: 'static', hosts: ['app-1:7000', 'app-2:7000'], redis: 'redis://redis:6379' }`, or
+ * The strategy `static`: hosts that are known beforehand, such as the machines of a rack or the services of a compose
+ * file. Configuration: `cluster: { strategy: 'static', hosts: ['app-1:7000', 'app-2:7000'], redis: 'redis://redis:6379'
+ * }`, or
  * `FOUNDATION_CLUSTER=static FOUNDATION_STATIC_HOSTS=app-1:7000,app-2:7000 FOUNDATION_REDIS_URL=redis://redis:6379`.
  * Underneath: `dns.lookup` every five seconds. A host is ready once its name is known; whether it answers is not tried.
  */

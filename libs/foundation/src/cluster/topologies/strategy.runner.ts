@@ -21,7 +21,9 @@ export interface RunTimes {
   /** The first pause after a failure; it doubles with each further one. */
   retryFrom: number;
   retryTo: number;
-  /** A failure is logged at most this often, and one that is told already a tenth as often, however often it happens. */
+  /**
+   * A failure is logged at most this often, and one that is told already a tenth as often, however often it happens.
+   */
   logEvery: number;
   /** How long a stop may take. */
   stop: number;

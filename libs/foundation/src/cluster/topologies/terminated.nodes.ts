@@ -16,9 +16,9 @@ const MAX_ENDED = 1000;
 /**
  * Ends the membership of nodes that a strategy says are terminated, without waiting for `membership.ttl`.
  *
- * INVARIANT (I1): this ends a record and touches no lease. What such a node owned is free when its leases run out, as ever; so a
- * strategy that is wrong cannot make two owners: the node finds itself gone with its next beat, joins again, and keeps what it
- * has. It is ended once, not again and again.
+ * INVARIANT (I1): this ends a record and touches no lease. What such a node owned is free when its leases run out, as
+ * ever; so a strategy that is wrong cannot make two owners: the node finds itself gone with its next beat, joins again,
+ * and keeps what it has. It is ended once, not again and again.
  */
 export class TerminatedNodes {
   readonly #logger = new Log();

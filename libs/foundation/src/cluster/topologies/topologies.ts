@@ -43,8 +43,8 @@ export class Topologies {
   }
 
   /**
-   * Starts every strategy, once; resolves when they are loaded, before they have found anything. A strategy that fails is
-   * tried again for ever.
+   * Starts every strategy, once; resolves when they are loaded, before they have found anything. A strategy that fails
+   * is tried again for ever.
    *
    * @throws MissingPackageError when the package of a strategy that was asked for by name is not installed.
    */
@@ -74,8 +74,8 @@ export class Topologies {
   }
 
   /**
-   * Where the strategies say that Redis is, in their order: as soon as each of them has looked, or failed, once, and one has
-   * found it; none when the time is over.
+   * Where the strategies say that Redis is, in their order: as soon as each of them has looked, or failed, once, and
+   * one has found it; none when the time is over.
    */
   async redis(timeoutMs: number): Promise<FoundRedis[]> {
     if (this.#runs.length === 0) return [];

@@ -53,7 +53,8 @@
     return hours < 24 ? `${hours} h ${minutes % 60} min` : `${Math.floor(hours / 24)} d ${hours % 24} h`;
   }
 
-  // -- writing into the page --------------------------------------------------------------------------------------------
+  // -- writing into the page
+  // --------------------------------------------------------------------------------------------
 
   function write(element, value) {
     const text = value === undefined || value === null ? '' : String(value);
@@ -124,7 +125,8 @@
     list.hidden = texts.length === 0;
   }
 
-  // -- what is known ----------------------------------------------------------------------------------------------------
+  // -- what is known
+  // ----------------------------------------------------------------------------------------------------
 
   let overview;
   let freshAt; // performance.now() when the overview last moved on
@@ -157,7 +159,8 @@
           return filter.every((word) => text.includes(word));
         });
 
-  // -- header -----------------------------------------------------------------------------------------------------------
+  // -- header
+  // -----------------------------------------------------------------------------------------------------------
 
   function renderConnection() {
     const age = freshAt === undefined ? Infinity : performance.now() - freshAt;
@@ -240,7 +243,8 @@
     byId('tile-messages-spark').setAttribute('points', points.join(' '));
   }
 
-  // -- nodes ------------------------------------------------------------------------------------------------------------
+  // -- nodes
+  // ------------------------------------------------------------------------------------------------------------
 
   function renderNodes() {
     const sorted = troubledFirst(
@@ -278,9 +282,13 @@
     );
   }
 
-  // -- tables -----------------------------------------------------------------------------------------------------------
+  // -- tables
+  // -----------------------------------------------------------------------------------------------------------
 
-  /** In the order that it has, but what is bad first; what only passes too, where otherwise it might not be among the shown. */
+  /**
+   * In the order that it has, but what is bad first; what only passes too, where otherwise it might not be among the
+   * shown.
+   */
   function troubledFirst(items, isBad, isPassing) {
     const rank = (item) => (isBad(item) ? 0 : items.length > ROWS && isPassing(item) ? 1 : 2);
     return [...items].sort((a, b) => rank(a) - rank(b));
@@ -426,7 +434,8 @@
     write(row.reason, why.map(([reason, count]) => `${number(count)} ${reason}`).join(', '));
   }
 
-  // -- events -----------------------------------------------------------------------------------------------------------
+  // -- events
+  // -----------------------------------------------------------------------------------------------------------
 
   const clock = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit', second: '2-digit' });
 
@@ -463,7 +472,8 @@
     write(byId('event-foot'), parts.join(', '));
   }
 
-  // -- actions ----------------------------------------------------------------------------------------------------------
+  // -- actions
+  // ----------------------------------------------------------------------------------------------------------
 
   let asked;
 
@@ -561,7 +571,8 @@
     render();
   }
 
-  // -- session and stream -----------------------------------------------------------------------------------------------
+  // -- session and stream
+  // -----------------------------------------------------------------------------------------------
 
   function show(view) {
     byId('login').hidden = view !== 'login';

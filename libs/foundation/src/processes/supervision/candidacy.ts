@@ -49,7 +49,10 @@ export class Candidacy {
   #arming = false;
   #ranking = false;
 
-  /** @param placeOf this node's place in the order; `undefined` when it may not run the process, which ends the candidacy. */
+  /**
+   * @param placeOf this node's place in the order; `undefined` when it may not run the process, which ends the
+   * candidacy.
+   */
   constructor(
     private readonly leases: Pick<Leases, 'standing'> & { acquire(name: string): Promise<Lease | undefined> },
     private readonly placeOf: (name: string) => Place | undefined,

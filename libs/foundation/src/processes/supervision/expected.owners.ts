@@ -6,8 +6,8 @@
 /** A load is published 50 ms after it changed, and a slow Redis takes its time. */
 const KNOWN_AFTER_MS = 500;
 /**
- * How long a node needs for each of many names that it takes one after the other, in milliseconds: sixteen at a time, each with
- * two or three round trips and a start; measured with thousands on two busy cores.
+ * How long a node needs for each of many names that it takes one after the other, in milliseconds: sixteen at a time,
+ * each with two or three round trips and a start; measured with thousands on two busy cores.
  */
 const PACE_MS = 2;
 /** Nobody waits longer for a node that may hang. */
@@ -17,7 +17,10 @@ const LONGEST_QUEUE_MS = 10_000;
 export class Expected {
   /** Name → the node of which it is expected. */
   readonly #names = new Map<string, string>();
-  /** By node: the names that are expected of it, the oldest first; what the node said at that time, and until when they count. */
+  /**
+   * By node: the names that are expected of it, the oldest first; what the node said at that time, and until when they
+   * count.
+   */
   readonly #nodes = new Map<string, Map<string, { said: number; until: number }>>();
 
   /** From now on the name counts for the node, which says that it owns `load`, until it has had the time to take it. */
@@ -50,16 +53,16 @@ export class Expected {
   }
 
   /**
-   * How long the node needs for what is expected of it. Whoever comes after it waits for as long, else all nodes would reach for
-   * each of ten thousand names, and the quickest would have most of them.
+   * How long the node needs for what is expected of it. Whoever comes after it waits for as long, else all nodes would
+   * reach for each of ten thousand names, and the quickest would have most of them.
    */
   queueMs(node: string): number {
     return Math.min((this.#nodes.get(node)?.size ?? 0) * PACE_MS, LONGEST_QUEUE_MS);
   }
 
   /**
-   * What a node that says that it owns `load` will own: what it said when the oldest of the names was expected of it, and these
-   * names. INVARIANT: nothing older counts, so a steady stream of names that end at once never adds up.
+   * What a node that says that it owns `load` will own: what it said when the oldest of the names was expected of it,
+   * and these names. INVARIANT: nothing older counts, so a steady stream of names that end at once never adds up.
    */
   loadOf(node: string, load: number): number {
     const expected = this.#nodes.get(node);

@@ -87,8 +87,8 @@ export class End implements Fact {
 
   async #decide(): Promise<Verdict> {
     const { name, options } = this.spec;
-    // Counted once for each epoch, however often it is asked; where nothing follows, nobody needs the count, and it would be a
-    // question and a key for each short job.
+    // Counted once for each epoch, however often it is asked; where nothing follows, nobody needs the count, and it
+    // would be a question and a key for each short job.
     const crashes = isLast(options.restart, this.#ending)
       ? 0
       : await this.backend.restarts.crashed(name, this.#epoch, options.maxSeconds * 1000);
@@ -111,8 +111,8 @@ export class End implements Fact {
   }
 
   /**
-   * INVARIANT (I6): one decision per epoch; whoever else stopped or restarted it in between has decided already. A row that
-   * says what we decided, for our epoch, is our own: its write succeeded and only the answer was lost.
+   * INVARIANT (I6): one decision per epoch; whoever else stopped or restarted it in between has decided already. A row
+   * that says what we decided, for our epoch, is our own: its write succeeded and only the answer was lost.
    *
    * @returns false when somebody else has decided.
    */

@@ -102,8 +102,8 @@ export class Instance {
   /**
    * Carries out a call, or the handler of a message, on the user's object.
    *
-   * INVARIANT (I1): that is user code, so the end of the instance waits for it as it does for a task; otherwise it would
-   * go on beside the next owner once the lease is given back.
+   * INVARIANT (I1): that is user code, so the end of the instance waits for it as it does for a task; otherwise it
+   * would go on beside the next owner once the lease is given back.
    */
   call<T>(work: () => T | Promise<T>): Promise<T> {
     // Begun in this turn, in which the caller has seen that the instance runs.
@@ -132,8 +132,8 @@ export class Instance {
     const exit = await this.#ended;
     clearTimeout(timer);
     this.#abort.abort(exit.error ?? new Error(`Process "${name}" is stopped (${exit.reason}).`));
-    // Not awaited: what hangs here is our own clean-up, and the stop of user code must not wait for it. Handlers of messages
-    // are among the calls, and none begins any more.
+    // Not awaited: what hangs here is our own clean-up, and the stop of user code must not wait for it. Handlers of
+    // messages are among the calls, and none begins any more.
     unattended('detaching a stopped process', this.#detach(attached));
     const clean = await this.#stop(exit.reason, starting);
     await this.#handOff(exit.reason, clean);
@@ -252,10 +252,10 @@ export class Instance {
   }
 
   /**
-   * INVARIANT (I19): a state that was left is taken by the very next instance or by none. One that started without it, because
-   * Redis did not answer, would leave it to its successor, which would go on from what was true long before. So it is asked
-   * again until the lease is lost; then no user code has run. That the answer was lost costs nothing: Redis gives it to the
-   * same owner again.
+   * INVARIANT (I19): a state that was left is taken by the very next instance or by none. One that started without it,
+   * because Redis did not answer, would leave it to its successor, which would go on from what was true long before. So
+   * it is asked again until the lease is lost; then no user code has run. That the answer was lost costs nothing: Redis
+   * gives it to the same owner again.
    */
   async #takeState(): Promise<string | undefined> {
     const until = performance.now() + INHERIT_MS;

@@ -414,10 +414,10 @@ describe('moves', () => {
   };
 
   /**
-   * A cluster in which nothing changes but by moves. In each round every node decides about all it owns before any move is
-   * carried out, by loads of others that are up to three rounds old. A move is carried out when its target, which knows what
-   * it owns and what it has promised in this round, does not refuse. As in the supervisor a node moves, and takes, four at once
-   * at most, and what was moved for the load rests for longer than any view is old.
+   * A cluster in which nothing changes but by moves. In each round every node decides about all it owns before any move
+   * is carried out, by loads of others that are up to three rounds old. A move is carried out when its target, which
+   * knows what it owns and what it has promised in this round, does not refuse. As in the supervisor a node moves, and
+   * takes, four at once at most, and what was moved for the load rests for longer than any view is old.
    *
    * @param legal whether each process begins on a node that may run it.
    */

@@ -32,7 +32,9 @@ export interface Placeable {
 /** One member in the order, or out of it. */
 export interface Candidate {
   node: string;
-  /** Compared from left to right, smaller first: not preferred, avoided, suspect, lagging, load, not the owner, hash. */
+  /**
+   * Compared from left to right, smaller first: not preferred, avoided, suspect, lagging, load, not the owner, hash.
+   */
   score: readonly number[];
   /** In words, why it stands where it does; for one that is excluded, why. */
   reason: string;
@@ -46,11 +48,17 @@ export const LAGGING_MS = 200;
 
 /** What a node knows besides the list of the members. */
 export interface Known {
-  /** The node that runs the process now: what it owns is counted without it, and it comes first where nothing speaks for another. */
+  /**
+   * The node that runs the process now: what it owns is counted without it, and it comes first where nothing speaks for
+   * another.
+   */
   owner?: string | undefined;
   /** What a member owns, or will own in a moment. Default: what it says itself, which is a beat old. */
   loadOf?: (member: Member) => number;
-  /** What of that fills it up: what is only expected decides the order, and never that a node is full. Default: all of it. */
+  /**
+   * What of that fills it up: what is only expected decides the order, and never that a node is full. Default: all of
+   * it.
+   */
   ownedBy?: (member: Member) => number;
 }
 
@@ -120,8 +128,9 @@ export function rankMembers(subject: Placeable, members: readonly Member[], know
 }
 
 /**
- * A node's place in that order, and who is first; `undefined` for a node that may not run the process. Looks at each member
- * once, for a thousand names may become free together. A node that the view does not have yet comes after everyone.
+ * A node's place in that order, and who is first; `undefined` for a node that may not run the process. Looks at each
+ * member once, for a thousand names may become free together. A node that the view does not have yet comes after
+ * everyone.
  */
 export function turnOf(
   subject: Placeable,
@@ -145,8 +154,8 @@ export function turnOf(
 }
 
 /**
- * What of the members speaks for or against a move of something that this node owns: as long as it stays the same, what was
- * found to be in its place still is. Their loads matter only where they own at least two fewer.
+ * What of the members speaks for or against a move of something that this node owns: as long as it stays the same, what
+ * was found to be in its place still is. Their loads matter only where they own at least two fewer.
  */
 export function outlookOf(members: readonly Member[], self: string, load: number): string {
   return members
@@ -160,8 +169,8 @@ export function outlookOf(members: readonly Member[], self: string, load: number
 }
 
 /**
- * The node that a process should move to, if there is one: the first in the order, in which the owner counts without the
- * process, so that a move is never worth undoing. It is the only one that decides about moves.
+ * The node that a process should move to, if there is one: the first in the order, in which the owner counts without
+ * the process, so that a move is never worth undoing. It is the only one that decides about moves.
  */
 export function betterNode(
   subject: Placeable,
@@ -190,9 +199,9 @@ export function betterNode(
 /**
  * Why a node does not take a process that another one would move to it; `undefined` when it does.
  *
- * INVARIANT: it decides by what it owns and has promised itself, not by what anybody has heard of it, and a process moves for
- * the load only to a node that owns at least two fewer. So each move makes the loads more even, however old the view was by
- * which it was proposed, and the moves come to an end.
+ * INVARIANT: it decides by what it owns and has promised itself, not by what anybody has heard of it, and a process
+ * moves for the load only to a node that owns at least two fewer. So each move makes the loads more even, however old
+ * the view was by which it was proposed, and the moves come to an end.
  *
  * @param load what the node owns and has promised.
  */
@@ -262,7 +271,8 @@ export function givesWay(subject: Placeable, members: readonly Member[], self: s
   // A version of the future is one from before the clock of Redis was set back.
   if (Math.abs(ageMs) > GIVE_WAY_MS) return false;
   const target = members.find(({ name }) => name === prefer);
-  // Whether it is full only the target knows: what others have heard of it may be older than the room that was made there.
+  // Whether it is full only the target knows: what others have heard of it may be older than the room that was made
+  // there.
   return target !== undefined && target.state === 'up' && misfitOf(subject, target) === undefined;
 }
 
@@ -274,7 +284,10 @@ export function misfitOf(subject: Placeable, member: Member): string | undefined
   return missing === undefined ? undefined : `it lacks the label ${missing[0]}=${missing[1]}`;
 }
 
-/** The classes of a member, by the list that it keeps until it says others: thousands are looked up for each of thousands of names. */
+/**
+ * The classes of a member, by the list that it keeps until it says others: thousands are looked up for each of
+ * thousands of names.
+ */
 const classSets = new WeakMap<readonly string[], ReadonlySet<string>>();
 
 function hasClass({ classes }: Pick<Member, 'classes'>, type: string): boolean {

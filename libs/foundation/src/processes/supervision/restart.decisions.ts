@@ -19,7 +19,10 @@ import { isBeyond } from './restart.policy.js';
 
 /** A restart that is this late was forgotten: its job was lost with the data of Redis. */
 const FORGOTTEN_AFTER_MS = 5000;
-/** While the lease is held: the first wait after a write that failed, doubled up to the cap; a lease lasts about a second. */
+/**
+ * While the lease is held: the first wait after a write that failed, doubled up to the cap; a lease lasts about a
+ * second.
+ */
 const RETRY_MS = 50;
 const RETRY_CAP_MS = 400;
 /** When the lease is lost: how often Redis is asked whether it is back, with one question for all ends that wait. */
@@ -84,10 +87,10 @@ export class RestartDecisions {
   /**
    * Records, while the lease is still held, what is to follow a crash or a completion.
    *
-   * INVARIANT (I6, I13): recorded exactly once. The lease is kept until Redis has taken it down, so nobody starts meanwhile
-   * what has ended. When the lease is lost before, this node keeps the end and writes it when Redis is back, unless somebody
-   * has owned the process since. Only a node that dies in between, or is cut off longer than its lease while others are not,
-   * leaves an end unknown.
+   * INVARIANT (I6, I13): recorded exactly once. The lease is kept until Redis has taken it down, so nobody starts
+   * meanwhile what has ended. When the lease is lost before, this node keeps the end and writes it when Redis is back,
+   * unless somebody has owned the process since. Only a node that dies in between, or is cut off longer than its lease
+   * while others are not, leaves an end unknown.
    */
   async settle(instance: Instance, exit: InstanceExit): Promise<void> {
     if (exit.reason !== 'crash' && exit.reason !== 'complete') return;
@@ -127,7 +130,10 @@ export class RestartDecisions {
     );
   }
 
-  /** Tries until it is recorded; false when the lease was lost before. At least one try, which may be what the lease costs. */
+  /**
+   * Tries until it is recorded; false when the lease was lost before. At least one try, which may be what the lease
+   * costs.
+   */
   async underLease(fact: Fact): Promise<boolean> {
     for (let wait = RETRY_MS; ; wait = Math.min(2 * wait, RETRY_CAP_MS)) {
       try {
@@ -144,8 +150,8 @@ export class RestartDecisions {
   }
 
   /**
-   * A temporary process was perhaps marked as started, and its lease was lost before that was certain: it did not start.
-   * Without this it would count as lost though it never ran.
+   * A temporary process was perhaps marked as started, and its lease was lost before that was certain: it did not
+   * start. Without this it would count as lost though it never ran.
    */
   unmark(name: string, lease: Lease): void {
     const { epoch } = lease;
@@ -251,8 +257,8 @@ export class RestartDecisions {
   }
 
   /**
-   * Temporary processes that were started and have had no owner for a while: their node died. They are listed as `lost` for
-   * as long as ended ones are, then their entries go.
+   * Temporary processes that were started and have had no owner for a while: their node died. They are listed as `lost`
+   * for as long as ended ones are, then their entries go.
    */
   async #lost(): Promise<VersionedEntry[]> {
     const started = this.table.startedOnce();

@@ -28,9 +28,9 @@ export function isLast(policy: RestartPolicyName, ending: Ending): boolean {
 }
 
 /**
- * OTP's rules: `permanent` restarts always, `transient` after a crash, `temporary` never; more than `maxRestarts` in the
- * window escalates. The delay doubles with each crash up to the cap, and its second half is random, so that processes
- * that crashed together do not come back together.
+ * OTP's rules: `permanent` restarts always, `transient` after a crash, `temporary` never; more than `maxRestarts` in
+ * the window escalates. The delay doubles with each crash up to the cap, and its second half is random, so that
+ * processes that crashed together do not come back together.
  */
 export function decide({ policy, ending, crashes, maxRestarts, backoff, random }: EndingFacts): Decision {
   if (isLast(policy, ending)) return { action: 'leave' };

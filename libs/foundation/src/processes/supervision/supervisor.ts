@@ -37,7 +37,10 @@ import {
 import { RestartDecisions } from './restart.decisions.js';
 import { UnsharedLease } from './unshared.lease.js';
 
-/** Called with each object that has started, and its instance; what it returns is called when the instance begins to stop. */
+/**
+ * Called with each object that has started, and its instance; what it returns is called when the instance begins to
+ * stop.
+ */
 export type InstanceHook = (target: object, instance: Instance) => Promise<() => Promise<void>>;
 
 /** Asks another node to take a process of this one; `limit` as in `refusalOf`. */
@@ -53,7 +56,10 @@ const ASK_AGAIN_MS = 2000;
 const REST_MS = 30_000;
 /** How many processes a node moves, and takes, at the same time. */
 const MOVES_AT_ONCE = 4;
-/** What each node adds to the time between two such looks of every node, so that the whole cluster moves 40 a second at most. */
+/**
+ * What each node adds to the time between two such looks of every node, so that the whole cluster moves 40 a second at
+ * most.
+ */
 const LOOK_SHARE_MS = 100;
 /** What a process that was promised a place may take to arrive, on top of the time of its stop. */
 const ARRIVAL_MS = 2000;
@@ -148,7 +154,8 @@ export class Supervisor implements CalleeLookup {
     this.#candidacy = new Candidacy(
       {
         standing: (names) => backend.leases.standing(names),
-        // The clock of Redis may have gone back, and its data with it: an epoch that may not run would end at once, again and again.
+        // The clock of Redis may have gone back, and its data with it: an epoch that may not run would end at once,
+        // again and again.
         acquire: (name) => backend.leases.acquire(name, table.get(name)?.after),
       },
       (name) => this.#place(name),
@@ -210,9 +217,12 @@ export class Supervisor implements CalleeLookup {
     }));
   }
 
-  // -- called by the lifecycle ------------------------------------------------------------------------------------------
+  // -- called by the lifecycle
+  // ------------------------------------------------------------------------------------------
 
-  /** Puts what the decorators say into the table. A cold start of the whole cluster forgets how processes ended before. */
+  /**
+   * Puts what the decorators say into the table. A cold start of the whole cluster forgets how processes ended before.
+   */
   async declare(specs: readonly ProcessSpec[]): Promise<void> {
     if (specs.length === 0) return;
     this.#declarations.add(specs);
@@ -242,8 +252,8 @@ export class Supervisor implements CalleeLookup {
   }
 
   /**
-   * A Redis that is empty may have lost its data a moment ago. Those who have a copy of the table put it back at their next
-   * beat; a declaration before that would bring back what was stopped. Nobody may own yet anyway.
+   * A Redis that is empty may have lost its data a moment ago. Those who have a copy of the table put it back at their
+   * next beat; a declaration before that would bring back what was stopped. Nobody may own yet anyway.
    */
   async #settled(): Promise<void> {
     const grace = await this.backend.leases.grace();
@@ -252,8 +262,8 @@ export class Supervisor implements CalleeLookup {
     const pass = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
     await pass(Math.max(grace, beatEvery * BEATS));
     await this.table.sync();
-    // A copy that was out of touch for long lets the others go first, so it takes as long again. Not at a cold start, where
-    // nobody has been a member for so long.
+    // A copy that was out of touch for long lets the others go first, so it takes as long again. Not at a cold start,
+    // where nobody has been a member for so long.
     const { joinedAt } = this.membership.own;
     const isLongThere = (member: Member): boolean => !member.self && joinedAt - member.joinedAt > LEAST_KEPT_MS;
     const mayCome = (): boolean => this.table.isEmpty && this.membership.members().some(isLongThere);
@@ -298,11 +308,11 @@ export class Supervisor implements CalleeLookup {
   }
 
   /**
-   * Called by the node that runs the process and would move it here: true keeps a place for it for as long as it takes to
-   * come.
+   * Called by the node that runs the process and would move it here: true keeps a place for it for as long as it takes
+   * to come.
    *
-   * INVARIANT: what is promised counts as owned, so that several nodes that move at the same time never make this one the most
-   * loaded, nor more than full.
+   * INVARIANT: what is promised counts as owned, so that several nodes that move at the same time never make this one
+   * the most loaded, nor more than full.
    */
   takes(name: string, limit: number | undefined, from: string): boolean {
     const entry = this.table.get(name);
@@ -327,7 +337,8 @@ export class Supervisor implements CalleeLookup {
     return load;
   }
 
-  // -- reconciling ------------------------------------------------------------------------------------------------------
+  // -- reconciling
+  // ------------------------------------------------------------------------------------------------------
 
   /** Compares all that should run with what runs, soon and in slices. Ended processes are in none of them. */
   wake(): void {
@@ -337,7 +348,10 @@ export class Supervisor implements CalleeLookup {
     this.#arm();
   }
 
-  /** Of the members only this node itself decides what it runs; what it would run and may not is looked at with each beat. */
+  /**
+   * Of the members only this node itself decides what it runs; what it would run and may not is looked at with each
+   * beat.
+   */
   #noteMembers(): void {
     this.#declarations.noteMembers();
     if (this.#seen !== this.membership.state) this.wake();
@@ -367,7 +381,10 @@ export class Supervisor implements CalleeLookup {
     });
   }
 
-  /** What time alone brings about: restarts that were forgotten, pauses that are over, moves, and what has no row any more. */
+  /**
+   * What time alone brings about: restarts that were forgotten, pauses that are over, moves, and what has no row any
+   * more.
+   */
   #noteBeat(): void {
     if (this.#state !== 'supervising') return;
     const now = this.now();
@@ -406,8 +423,8 @@ export class Supervisor implements CalleeLookup {
   }
 
   /**
-   * INVARIANT (H3): an instance without a row is stopped: its process was stopped and forgotten while this node was away, or
-   * has fewer parts by now. Not while a loss of data is being mended: then the row may only be lost.
+   * INVARIANT (H3): an instance without a row is stopped: its process was stopped and forgotten while this node was
+   * away, or has fewer parts by now. Not while a loss of data is being mended: then the row may only be lost.
    */
   #stopUnknown({ instance }: Hosted): void {
     if (!this.table.isMending) instance.stop('stop');
@@ -557,8 +574,8 @@ export class Supervisor implements CalleeLookup {
   }
 
   /**
-   * Another node has suited better for a while, and not too many processes are moving already. What may not be here any more
-   * leaves whatever `rebalance` says, once there is a node that may run it.
+   * Another node has suited better for a while, and not too many processes are moving already. What may not be here any
+   * more leaves whatever `rebalance` says, once there is a node that may run it.
    */
   #shouldMove(entry: VersionedEntry, hosted: Hosted): Better | undefined {
     const members = this.membership.members();
@@ -694,7 +711,8 @@ export class Supervisor implements CalleeLookup {
     return eldest?.self === true;
   }
 
-  // -- hosting ----------------------------------------------------------------------------------------------------------
+  // -- hosting
+  // ----------------------------------------------------------------------------------------------------------
 
   #won(lease: Lease): void {
     const hosting: Promise<void> = this.#host(lease)
@@ -740,7 +758,8 @@ export class Supervisor implements CalleeLookup {
     if (this.#promised.delete(lease.name)) this.#resting.set(lease.name, this.now() + REST_MS);
     else this.#resting.delete(lease.name);
     this.#reportLoad();
-    // The copy of the table may be older than the lease; what the table says now decides whether anything starts at all.
+    // The copy of the table may be older than the lease; what the table says now decides whether anything starts at
+    // all.
     if (!(await this.#confirmStart(entry, instance))) return lease.release();
     const exit = await instance.run();
     // INVARIANT (I1): the lease is given back only after user code has stopped; otherwise it must run out.
@@ -752,8 +771,8 @@ export class Supervisor implements CalleeLookup {
   /** INVARIANT (I13): a temporary process is marked as started, under its lease, before it starts. */
   async #confirmStart(seen: VersionedEntry, instance: Instance): Promise<boolean> {
     const isMarked = seen.options.restart === 'temporary';
-    // INVARIANT: the mark is written only over the row that was looked at, so it needs no question before it. A part has a row
-    // of its own, and where its process stands is in another one.
+    // INVARIANT: the mark is written only over the row that was looked at, so it needs no question before it. A part
+    // has a row of its own, and where its process stands is in another one.
     if (!isMarked || seen.of !== undefined) await this.table.sync();
     if (!this.#mayStart(seen, instance)) return false;
     return !isMarked || this.#mark(seen, instance);
@@ -763,7 +782,8 @@ export class Supervisor implements CalleeLookup {
   #mayStart(seen: VersionedEntry, { firstEpoch }: Instance): boolean {
     const entry = this.table.get(seen.name);
     if (entry === undefined || !this.#mayRun(entry) || !sameSpec(entry, seen)) return false;
-    // INVARIANT (I18): a restart or a move that came before the start is not undone by it; a mark would say that it may run.
+    // INVARIANT (I18): a restart or a move that came before the start is not undone by it; a mark would say that it may
+    // run.
     if (firstEpoch <= entry.after) return false;
     const ageMs = this.membership.clusterNow() - entry.version / 1000;
     if (!givesWay(entry, this.membership.members(), this.membership.self.name, ageMs)) return true;
@@ -831,7 +851,9 @@ export class Supervisor implements CalleeLookup {
     });
   }
 
-  /** What is temporary has no later start, so this is only for its waiting callers, whose time is ten seconds at least. */
+  /**
+   * What is temporary has no later start, so this is only for its waiting callers, whose time is ten seconds at least.
+   */
   #mustConfirm({ options }: VersionedEntry, { since = Infinity }: Hosted): boolean {
     return options.restart !== 'temporary' || this.now() - since >= CONFIRM_AFTER_MS;
   }

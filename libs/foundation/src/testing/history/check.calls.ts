@@ -17,8 +17,8 @@ interface Call {
 }
 
 /**
- * I15 and I16, from `test.call_sent` { id, idempotent, timeoutMs }, `test.call_run` { name, id, epoch, value } by whoever
- * carried it out, and `test.call_done` { id, outcome, epoch, value } with one of {@link OUTCOMES}.
+ * I15 and I16, from `test.call_sent` { id, idempotent, timeoutMs }, `test.call_run` { name, id, epoch, value } by
+ * whoever carried it out, and `test.call_done` { id, outcome, epoch, value } with one of {@link OUTCOMES}.
  */
 export function callsKept(events: readonly HistoryEvent[], facts: HistoryFacts): Violation[] {
   const end = events.at(-1)?.at ?? 0;

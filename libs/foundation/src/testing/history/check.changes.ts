@@ -7,8 +7,8 @@ import type { HistoryEvent } from './history.js';
 import { CALL_RUN, ms, type Ownership, REVIVED } from './ownership.js';
 
 /**
- * I17: what was stopped stays down. `test.stopped` { name }: nobody owns it, nor one of its replicas or partitions, once
- * `stop` has been answered, and none starts until `test.revived` { name }.
+ * I17: what was stopped stays down. `test.stopped` { name }: nobody owns it, nor one of its replicas or partitions,
+ * once `stop` has been answered, and none starts until `test.revived` { name }.
  */
 export function stopsHold(events: readonly HistoryEvent[], ownerships: readonly Ownership[]): Violation[] {
   const down = new Map<string, HistoryEvent>();
@@ -80,8 +80,9 @@ function startOf({ name, pid, bootId, acquired }: Ownership, events: readonly Hi
 }
 
 /**
- * I19: a state is handed over once, from an owner to the very next instance, and is the last word of the one that left it.
- * `test.handoff_left` { name, epoch, id }, `test.handoff_taken` { name, epoch, id, from }: `from` travelled with the state.
+ * I19: a state is handed over once, from an owner to the very next instance, and is the last word of the one that left
+ * it. `test.handoff_left` { name, epoch, id }, `test.handoff_taken` { name, epoch, id, from }: `from` travelled with
+ * the state.
  */
 export function handoffsOnce(events: readonly HistoryEvent[]): Violation[] {
   const left = new Map<string, HistoryEvent>();

@@ -17,10 +17,10 @@ const RECLAIM_ANSWER_MS = 1000;
 /**
  * Checks everything that the events and the facts allow; an empty list means that nothing was broken.
  *
- * Besides the events of Foundation it reads those that a test application records: `test.effect` { name, epoch } acted as
- * the owner, `test.fenced_write` { name, epoch, accepted, sentAt }, `test.lookup` { name, node, epoch, askedAt },
- * `test.stray_error` { kind, error }, `test.revived` { name } is about to start it by a call; and those of `check.calls.ts`,
- * `check.changes.ts`, `check.messages.ts` and `check.jobs.ts`.
+ * Besides the events of Foundation it reads those that a test application records: `test.effect` { name, epoch } acted
+ * as the owner, `test.fenced_write` { name, epoch, accepted, sentAt }, `test.lookup` { name, node, epoch, askedAt },
+ * `test.stray_error` { kind, error }, `test.revived` { name } is about to start it by a call; and those of
+ * `check.calls.ts`, `check.changes.ts`, `check.messages.ts` and `check.jobs.ts`.
  */
 export function checkHistory(history: readonly HistoryEvent[], facts: HistoryFacts = {}): Violation[] {
   const events = [...history].sort((a, b) => a.at - b.at);
@@ -81,8 +81,8 @@ function oneOwner(ownerships: readonly Ownership[]): Violation[] {
 }
 
 /**
- * I1, by what was done: an act only while the process owns the name, under the epoch it has then, and none after a newer
- * owner's beginning.
+ * I1, by what was done: an act only while the process owns the name, under the epoch it has then, and none after a
+ * newer owner's beginning.
  */
 function oneActor(events: readonly HistoryEvent[], ownerships: readonly Ownership[]): Violation[] {
   const all = byName(ownerships);
@@ -177,8 +177,8 @@ function epochsRise(events: readonly HistoryEvent[]): Violation[] {
 }
 
 /**
- * I4: no fenced write is accepted that was sent after one with a higher epoch had been acknowledged. `at` is the answer,
- * `sentAt` in the payload the question: an answer that a frozen process reads late proves nothing.
+ * I4: no fenced write is accepted that was sent after one with a higher epoch had been acknowledged. `at` is the
+ * answer, `sentAt` in the payload the question: an answer that a frozen process reads late proves nothing.
  */
 function fencedWritesRise(events: readonly HistoryEvent[]): Violation[] {
   const highest = new Map<string, HistoryEvent>();
@@ -196,7 +196,9 @@ function fencedWritesRise(events: readonly HistoryEvent[]): Violation[] {
   });
 }
 
-/** I5: what is wanted is owned again in time; an owner that the fault did not end need only last until the next fault. */
+/**
+ * I5: what is wanted is owned again in time; an owner that the fault did not end need only last until the next fault.
+ */
 function ownedAgain(ownerships: readonly Ownership[], { wanted = [] }: HistoryFacts): Violation[] {
   return wanted.flatMap(({ name, at, withinMs, because }): Violation[] => {
     const limit = at + withinMs * 1000;
@@ -213,7 +215,9 @@ function ownedAgain(ownerships: readonly Ownership[], { wanted = [] }: HistoryFa
   });
 }
 
-/** I6: one restart for each crash, not more than allowed in the window, and one escalation until it is started again. */
+/**
+ * I6: one restart for each crash, not more than allowed in the window, and one escalation until it is started again.
+ */
 function restartsOnce(events: readonly HistoryEvent[], { limits = {} }: HistoryFacts): Violation[] {
   const seen = new Map<string, HistoryEvent>();
   const window = new Map<string, HistoryEvent[]>();
@@ -275,8 +279,8 @@ function nothingUnexpected(events: readonly HistoryEvent[], { exits = [] }: Hist
 const RECORDED_WITHIN_US = 2_000_000;
 
 /**
- * I13: a temporary process starts once, a transient one not again after it has completed, until somebody starts it. Whether
- * one had completed nobody can know where its owner died, or lost its lease, before it could record that.
+ * I13: a temporary process starts once, a transient one not again after it has completed, until somebody starts it.
+ * Whether one had completed nobody can know where its owner died, or lost its lease, before it could record that.
  */
 function policiesHold(
   events: readonly HistoryEvent[],
@@ -307,9 +311,9 @@ function policiesHold(
 
 /**
  * I14: a lookup names an owner that had the lease at some moment between question and answer. Redis keeps the lease of
- * an owner that died or fenced itself until its ttl has run (from when Redis goes on, if it was frozen then), so that owner may be named until then, but not once there
- * is a newer one. The epoch of a reclaim is in Redis a moment before its owner hears of it; an owner that loses its lease before
- * that never does.
+ * an owner that died or fenced itself until its ttl has run (from when Redis goes on, if it was frozen then), so that
+ * owner may be named until then, but not once there is a newer one. The epoch of a reclaim is in Redis a moment before
+ * its owner hears of it; an owner that loses its lease before that never does.
  */
 function lookupsTrue(
   events: readonly HistoryEvent[],

@@ -28,11 +28,12 @@ interface Listener {
 }
 
 /**
- * I21: of each message that was sent while a node was a member and listened, and went on for long enough afterwards, the node
- * has handled it, or told that it is missing (`message.gap`), or counted it as dropped (`message.dropped`).
+ * I21: of each message that was sent while a node was a member and listened, and went on for long enough afterwards,
+ * the node has handled it, or told that it is missing (`message.gap`), or counted it as dropped (`message.dropped`).
  *
- * `test.listening` { channel }: the subscription is in place. `test.said` { channel, lane, seq, sentAt }: the transport has
- * taken the sender's message of this number, which it was given at `sentAt`. `test.heard` { channel, lane, seq, sender }: a handler got it from the sender of that boot id.
+ * `test.listening` { channel }: the subscription is in place. `test.said` { channel, lane, seq, sentAt }: the transport
+ * has taken the sender's message of this number, which it was given at `sentAt`. `test.heard` { channel, lane, seq,
+ * sender }: a handler got it from the sender of that boot id.
  */
 export function lossesTold(events: readonly HistoryEvent[], facts: HistoryFacts): Violation[] {
   const end = facts.settledAt ?? events.at(-1)?.at ?? 0;
@@ -111,7 +112,10 @@ function livesOf(events: readonly HistoryEvent[], { killed = [], exits = [] }: H
   return lives;
 }
 
-/** A sender whose whole life fell into one cut or freeze of the listener was never seen by it, so nothing can be told of it. */
+/**
+ * A sender whose whole life fell into one cut or freeze of the listener was never seen by it, so nothing can be told of
+ * it.
+ */
 function cameAndWent(
   life: Life | undefined,
   { node, pid }: HistoryEvent,

@@ -15,12 +15,15 @@ const CHANGES: ReadonlySet<string> = new Set([
 const ANSWERED_US = 20_000_000;
 /** A connection that was cut, and a node that was frozen, has so long to be as good as before. */
 const MENDED_US = 2_000_000;
-/** A cluster has so long to spread what it runs after a change: five seconds of waiting, half a minute of rest, and the moves. */
+/**
+ * A cluster has so long to spread what it runs after a change: five seconds of waiting, half a minute of rest, and the
+ * moves.
+ */
 const SPREAD_MS = 120_000;
 
 /**
- * I20: in a cluster in which nothing changes nothing moves. A process does not come back to a node that it left by a move of
- * the cluster's own while nothing else happened, and long after the last change no process moves at all.
+ * I20: in a cluster in which nothing changes nothing moves. A process does not come back to a node that it left by a
+ * move of the cluster's own while nothing else happened, and long after the last change no process moves at all.
  */
 export function movesSettle(
   events: readonly HistoryEvent[],

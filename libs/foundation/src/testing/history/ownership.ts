@@ -87,13 +87,13 @@ export function ownershipsOf(events: readonly HistoryEvent[], injuries: Ownershi
 }
 
 /**
- * A frozen process executes nothing, so it cannot be an effective owner while it is frozen, and its own `lease.lost` can
- * only come after the thaw, when somebody else may own the name rightly. What counts is whether it acted:
+ * A frozen process executes nothing, so it cannot be an effective owner while it is frozen, and its own `lease.lost`
+ * can only come after the thaw, when somebody else may own the name rightly. What counts is whether it acted:
  *
  * - the freeze itself is cut out of the interval;
- * - after the thaw the interval goes on from the first act (`test.effect`, `test.call_run`) before its end. With none before
- *   `lease.lost` the ownership ended when the freeze began; so a lease that was lost in the freeze is no overlap, and one
- *   act between thaw and `lease.lost` makes it one;
+ * - after the thaw the interval goes on from the first act (`test.effect`, `test.call_run`) before its end. With none
+ *   before `lease.lost` the ownership ended when the freeze began; so a lease that was lost in the freeze is no
+ *   overlap, and one act between thaw and `lease.lost` makes it one;
  * - an ownership that has no end in the history went on after the thaw, acting or not.
  */
 export function spansOf(

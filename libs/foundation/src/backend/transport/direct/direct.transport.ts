@@ -1,6 +1,7 @@
 /**
- * Topics from node to node over TCP or TLS, and through Redis to whom no link leads. Called by the channels and the calls.
- * A node that uses the Redis transport has no address in its record: it is heard, and reached, on the plain topics.
+ * Topics from node to node over TCP or TLS, and through Redis to whom no link leads. Called by the channels and the
+ * calls. A node that uses the Redis transport has no address in its record: it is heard, and reached, on the plain
+ * topics.
  */
 import type { DirectConfig } from '../../../config/options.js';
 import { describe, MessageError, NotReadyError } from '../../../errors/foundation.error.js';
@@ -28,8 +29,8 @@ import { applyTopics, decodeText, encodeText, encodeTopics, type TopicChange } f
 type Listening = { listeners: Set<(text: string) => void>; plain: Promise<() => Promise<void>> };
 
 /**
- * Begins each text that a direct node publishes on a plain topic. Direct nodes, which have it from the stream, drop it by
- * this; JSON takes it for white space, so that all others read it.
+ * Begins each text that a direct node publishes on a plain topic. Direct nodes, which have it from the stream, drop it
+ * by this; JSON takes it for white space, so that all others read it.
  */
 const MARK = '\n';
 const TICK_MS = 250;
@@ -156,7 +157,8 @@ export class DirectTransport implements Transport {
   /**
    * Resolves once the text waits for, or is on its way to, every node that listens, and there is room for more.
    *
-   * @throws NotReadyError before this node knows the members and after it has left, `MessageError` for a text that no node would take.
+   * @throws NotReadyError before this node knows the members and after it has left, `MessageError` for a text that no
+   * node would take.
    */
   async publish(topic: string, text: string, lane: Lane = 'normal'): Promise<number | undefined> {
     if (this.#closed) throw new NotReadyError(this.node.name, 'left', 0);
@@ -219,7 +221,8 @@ export class DirectTransport implements Transport {
     this.#topics.clear();
   }
 
-  // -- topics -----------------------------------------------------------------------------------------------------------
+  // -- topics
+  // -----------------------------------------------------------------------------------------------------------
 
   #encode(topic: string, text: string): Buffer {
     const body = encodeText(topic, text);
@@ -296,7 +299,8 @@ export class DirectTransport implements Transport {
     return encodeTopics({ all: [...this.#topics.keys()] });
   }
 
-  // -- peers ------------------------------------------------------------------------------------------------------------
+  // -- peers
+  // ------------------------------------------------------------------------------------------------------------
 
   #peer(bootId: string): Peer {
     const known = this.#peers.get(bootId);

@@ -29,7 +29,9 @@ const ACK_MS = 20;
 /** What Redis was given and nobody acknowledged is sent again after this many milliseconds, then twice as many, … */
 const RESEND_MS = 1000;
 const MAX_DOUBLINGS = 4;
-/** A publisher waits while more than this many bytes wait for a node, but only this many milliseconds, and only once. */
+/**
+ * A publisher waits while more than this many bytes wait for a node, but only this many milliseconds, and only once.
+ */
 const ROOM_BYTES = 1024 * 1024;
 const ROOM_MS = 1000;
 
@@ -147,9 +149,13 @@ export class Peer {
     return new Promise((resolve) => this.#idleWanted.add(resolve));
   }
 
-  // -- carriers ---------------------------------------------------------------------------------------------------------
+  // -- carriers
+  // ---------------------------------------------------------------------------------------------------------
 
-  /** A link has proven to lead to this node. One that was there before is dead, or the other side would not have dialled. */
+  /**
+   * A link has proven to lead to this node. One that was there before is dead, or the other side would not have
+   * dialled.
+   */
   linked(link: Link): void {
     const old = this.#link;
     this.#link = link;
@@ -223,7 +229,8 @@ export class Peer {
     this.incoming.forgetParts();
   }
 
-  // -- out --------------------------------------------------------------------------------------------------------------
+  // -- out
+  // --------------------------------------------------------------------------------------------------------------
 
   #state(): StreamState {
     const { stream: otherStream, received } = this.incoming;
@@ -281,7 +288,8 @@ export class Peer {
     } else if (this.outgoing.isReady) this.#pumpSoon();
   }
 
-  // -- in ---------------------------------------------------------------------------------------------------------------
+  // -- in
+  // ---------------------------------------------------------------------------------------------------------------
 
   #agree(payload: Buffer): void {
     const state = decodeState(payload.toString());

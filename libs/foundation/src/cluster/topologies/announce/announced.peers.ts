@@ -1,10 +1,13 @@
 /**
- * Pure: the nodes that have told of themselves lately, as peers, and the Redis they agree on. Used by `gossip` and `mdns`.
+ * Pure: the nodes that have told of themselves lately, as peers, and the Redis they agree on. Used by `gossip` and
+ * `mdns`.
  */
 import type { Peer } from '../../../config/topology.strategy.js';
 import type { Announcement } from './announcement.js';
 
-/** More nodes than a cluster of these strategies has; what is beyond is not taken, so that nobody can fill the memory. */
+/**
+ * More nodes than a cluster of these strategies has; what is beyond is not taken, so that nobody can fill the memory.
+ */
 const MAX_NODES = 1000;
 
 interface Entry {

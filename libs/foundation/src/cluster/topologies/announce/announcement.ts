@@ -20,7 +20,9 @@ export interface Announcement {
   readonly asks?: true;
 }
 
-/** As many bytes as pass every network: the smallest MTU of IPv6 (1280, RFC 8200) without the headers, and some room. */
+/**
+ * As many bytes as pass every network: the smallest MTU of IPv6 (1280, RFC 8200) without the headers, and some room.
+ */
 export const MAX_PACKET = 1200;
 
 const TEXTS = {

@@ -12,7 +12,9 @@ export function isHere(address: string, interfaces: Interfaces = networkInterfac
   return address.startsWith('127.') || own(interfaces).some((each) => each.address === address);
 }
 
-/** True for an IPv4 address in a network that this machine is in: mDNS packets from elsewhere are forged (RFC 6762, 11). */
+/**
+ * True for an IPv4 address in a network that this machine is in: mDNS packets from elsewhere are forged (RFC 6762, 11).
+ */
 export function isOnLink(address: string, interfaces: Interfaces = networkInterfaces()): boolean {
   const networks = new BlockList();
   for (const { family, address: base, cidr } of own(interfaces)) {

@@ -1,6 +1,6 @@
 /**
- * Counts what a strategy sends, hears and drops, and warns of drops: the first at once, the next of its kind a minute later.
- * Used by `gossip` and `mdns`.
+ * Counts what a strategy sends, hears and drops, and warns of drops: the first at once, the next of its kind a minute
+ * later. Used by `gossip` and `mdns`.
  */
 import { ThrottledLog } from '../../../logging/throttled.log.js';
 

@@ -1,6 +1,7 @@
 /**
  * Pure: what Consul says of the instances of a service → peers, and Redis. It comes from the network, so it is checked.
- * Called by `consul.ts`. The shape is that of https://developer.hashicorp.com/consul/api-docs/health#list-service-instances.
+ * Called by `consul.ts`. The shape is that of
+ * https://developer.hashicorp.com/consul/api-docs/health#list-service-instances.
  */
 import type { Peer } from '../../../config/topology.strategy.js';
 
@@ -29,7 +30,10 @@ export function peersIn(answer: unknown): Peer[] {
   });
 }
 
-/** The URL of the one instance; `undefined` where there is none, and for several, of which each node could choose another one. */
+/**
+ * The URL of the one instance; `undefined` where there is none, and for several, of which each node could choose
+ * another one.
+ */
 export function redisIn(answer: unknown): string | undefined {
   const addresses = new Set(entriesOf(answer).map(({ address }) => address));
   const [only] = addresses;

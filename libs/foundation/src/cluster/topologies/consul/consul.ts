@@ -1,18 +1,19 @@
 /**
- * The strategy `consul`: every node registers itself as an instance of a service, with a check that it keeps passing, and follows
- * the others by blocking queries. Needs no package. Configuration: `cluster: 'consul'`, or
+ * The strategy `consul`: every node registers itself as an instance of a service, with a check that it keeps passing,
+ * and follows the others by blocking queries. Needs no package. Configuration: `cluster: 'consul'`, or
  * `{ strategy: 'consul', address: 'http://127.0.0.1:8500', service: 'shop', redisService: 'redis', token, ttl: 10 }`.
  * In the environment `FOUNDATION_CLUSTER=consul`, and where they differ from these `CONSUL_HTTP_ADDR=127.0.0.1:8500`,
  * `FOUNDATION_SERVICE_NAME=<appName>`, `CONSUL_HTTP_TOKEN`.
  *
- * - Redis is the one instance of the service `redis`: `consul services register -name=redis -address=10.0.0.5 -port=6379`. Where it
- *   has several instances, nodes could choose different ones, so it is not found: name it in FOUNDATION_REDIS_URL.
- * - With ACLs: `consul acl policy create -name shop -rules 'service "shop" { policy = "write" } service_prefix "" { policy =
- *   "read" } node_prefix "" { policy = "read" }'`, and a token with it in `CONSUL_HTTP_TOKEN`.
+ * - Redis is the one instance of the service `redis`:
+ *   `consul services register -name=redis -address=10.0.0.5 -port=6379`. Where it has several instances, nodes could
+ *   choose different ones, so it is not found: name it in FOUNDATION_REDIS_URL.
+ * - With ACLs: `consul acl policy create -name shop -rules 'service "shop" { policy = "write" } service_prefix
+ *   "" { policy = "read" } node_prefix "" { policy = "read" }'`, and a token with it in `CONSUL_HTTP_TOKEN`.
  * - With TLS: an address with `https://`, and its authority in `NODE_EXTRA_CA_CERTS`.
  *
- * A node that leaves is taken out; one that dies is critical after `ttl` seconds and taken out after a minute. It is never said to
- * have ended, which Consul cannot know. Look with `curl $CONSUL_HTTP_ADDR/v1/health/service/shop`.
+ * A node that leaves is taken out; one that dies is critical after `ttl` seconds and taken out after a minute. It is
+ * never said to have ended, which Consul cannot know. Look with `curl $CONSUL_HTTP_ADDR/v1/health/service/shop`.
  * Underneath: `/v1/agent/service/register`, `/v1/agent/check/pass`, `/v1/health/service`.
  */
 import { setTimeout as pause } from 'node:timers/promises';

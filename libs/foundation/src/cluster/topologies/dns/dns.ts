@@ -1,20 +1,23 @@
 /**
- * The strategy `dns`: a name with an address per node, such as a headless service of Kubernetes, a service of Docker Swarm
- * (`tasks.<name>`) or of a cloud. Needs no package. Configuration: `cluster: { strategy: 'dns', query: 'shop.internal' }` and, where
- * they are wanted, `redisQuery: '_redis._tcp.shop.internal'`, `every: 5000`, `servers: ['10.0.0.2']`. In the environment
+ * The strategy `dns`: a name with an address per node, such as a headless service of Kubernetes, a service of Docker
+ * Swarm (`tasks.<name>`) or of a cloud. Needs no package. Configuration:
+ * `cluster: { strategy: 'dns', query: 'shop.internal' }` and, where they are wanted,
+ * `redisQuery: '_redis._tcp.shop.internal'`, `every: 5000`, `servers: ['10.0.0.2']`. In the environment
  * `FOUNDATION_DNS_QUERY=shop.internal` is enough.
  *
- * - A name that begins with `_` is asked for SRV records, each of which is a node; any other one for A records and, where there are
- *   none, for AAAA records. Look with `dig +short shop.internal`. A name of /etc/hosts is not found: see the strategy `static`.
- * - It is asked again when the answer has lived its time, though not before `every` and after a minute at the latest; SRV records,
- *   whose time Node does not tell, after `every`.
- * - A name that is gone, and a server that does not answer, are failures: the nodes that were known stay, it is asked again and
- *   again, and health says so. In Kubernetes set `publishNotReadyAddresses: true`, or there is no name before the first pod is ready.
- * - Redis is what `redisQuery` leads to: the SRV record of the lowest priority, or the host, at port 6379. Where there are several,
- *   nodes could choose different ones, so it is not found: name it in FOUNDATION_REDIS_URL.
+ * - A name that begins with `_` is asked for SRV records, each of which is a node; any other one for A records and,
+ *   where there are none, for AAAA records. Look with `dig +short shop.internal`. A name of /etc/hosts is not found:
+ *   see the strategy `static`.
+ * - It is asked again when the answer has lived its time, though not before `every` and after a minute at the latest;
+ *   SRV records, whose time Node does not tell, after `every`.
+ * - A name that is gone, and a server that does not answer, are failures: the nodes that were known stay, it is asked
+ *   again and again, and health says so. In Kubernetes set `publishNotReadyAddresses: true`, or there is no name before
+ *   the first pod is ready.
+ * - Redis is what `redisQuery` leads to: the SRV record of the lowest priority, or the host, at port 6379. Where there
+ *   are several, nodes could choose different ones, so it is not found: name it in FOUNDATION_REDIS_URL.
  *
- * Answers are not authenticated; whoever can forge them can lead nodes to another Redis. Never says that a node has ended.
- * Underneath: `dns.Resolver.resolve4(name, { ttl: true })`, `resolve6`, `resolveSrv`.
+ * Answers are not authenticated; whoever can forge them can lead nodes to another Redis. Never says that a node has
+ * ended. Underneath: `dns.Resolver.resolve4(name, { ttl: true })`, `resolve6`, `resolveSrv`.
  */
 import { Resolver } from 'node:dns/promises';
 import type { StrategyConfigs } from '../../../config/strategy.settings.js';

@@ -1,6 +1,7 @@
 /**
  * Pure but for the randomness: an announcement ⇄ an encrypted packet.
- * Called by `gossip.ts`. A packet: `FDN1`, four bytes of the hash of the application's name, nonce (12), AES-256-GCM, tag (16).
+ * Called by `gossip.ts`. A packet: `FDN1`, four bytes of the hash of the application's name, nonce (12), AES-256-GCM,
+ * tag (16).
  */
 import { type CipherKey, createCipheriv, createDecipheriv, createHash, randomBytes, scrypt } from 'node:crypto';
 import { promisify } from 'node:util';
@@ -21,7 +22,8 @@ export type Opened = { value: unknown } | { why: 'malformed' | 'foreign' | 'unde
 /**
  * The key that a secret gives for one application.
  *
- * By scrypt, because packets can be recorded, a secret may be a phrase of 16 characters, and guessing it should be slow. Some 50 ms.
+ * By scrypt, because packets can be recorded, a secret may be a phrase of 16 characters, and guessing it should be
+ * slow. Some 50 ms.
  */
 export function keyFrom(secret: Secret, appName: string): Promise<CipherKey> {
   return promisify<string, string, number, Buffer>(scrypt)(secret.reveal(), `foundation gossip ${appName}`, 32);
@@ -41,7 +43,8 @@ export function open(packet: Buffer, appName: string, keys: readonly CipherKey[]
   const hasRightSize = packet.length > HEADER + NONCE + TAG && packet.length <= MAX_PACKET;
   if (!hasRightSize || !packet.subarray(0, VERSION.length).equals(VERSION)) return { why: 'malformed' };
   const header = packet.subarray(0, HEADER);
-  // Not a secret: it tells the packets of another application, which are no reason to worry, from those with a wrong secret.
+  // Not a secret: it tells the packets of another application, which are no reason to worry, from those with a wrong
+  // secret.
   if (!header.equals(headerOf(appName))) return { why: 'foreign' };
   for (const key of keys) {
     const text = decipher(packet, header, key);

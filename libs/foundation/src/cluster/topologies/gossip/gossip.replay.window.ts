@@ -1,10 +1,11 @@
 /**
  * Pure: keeps packets from being taken twice, or long after they were sent. Called by `gossip.ts`.
  *
- * A packet has the time of its sender, which rises with each one. That is both halves of the check: no packet older than 30
- * seconds is taken, not even by a node that has just started and remembers nothing, and none that is not newer than the last one of
- * its sender. A counter alone would let the packets of a dead node be played to a new one; a memory of nonces would grow with traffic.
- * What remains: a node that starts may be shown, once, what was said in the last 30 seconds.
+ * A packet has the time of its sender, which rises with each one. That is both halves of the check: no packet older
+ * than 30 seconds is taken, not even by a node that has just started and remembers nothing, and none that is not newer
+ * than the last one of its sender. A counter alone would let the packets of a dead node be played to a new one; a
+ * memory of nonces would grow with traffic. What remains: a node that starts may be shown, once, what was said in the
+ * last 30 seconds.
  */
 
 /** How far clocks may differ, in milliseconds. */
@@ -13,8 +14,8 @@ export const WINDOW_MS = 30_000;
 const MAX_SENDERS = 10_000;
 
 /**
- * The time for the next packet of a sender, whose clock says `now`: it rises with each, unless the clock was so far ahead for a
- * while that nobody has taken what was sent then.
+ * The time for the next packet of a sender, whose clock says `now`: it rises with each, unless the clock was so far
+ * ahead for a while that nobody has taken what was sent then.
  */
 export function nextTime(last: number, now: number): number {
   return last > now + WINDOW_MS ? now : Math.max(last + 1, now);

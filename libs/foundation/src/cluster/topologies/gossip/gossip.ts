@@ -1,19 +1,24 @@
 /**
- * The strategy `gossip`: nodes of one network tell each other of themselves, and of Redis, by encrypted UDP packets. Needs no
- * package and no server. Configuration: `cluster: 'gossip'` with `FOUNDATION_GOSSIP_SECRET`, for instance what `openssl rand -hex 32`
- * prints, or `{ strategy: 'gossip', secret, previousSecret, group: '230.1.1.251', port: 45892, interface: '10.0.0.7', every: 1500 }`.
+ * The strategy `gossip`: nodes of one network tell each other of themselves, and of Redis, by encrypted UDP packets.
+ * Needs no package and no server. Configuration: `cluster: 'gossip'` with `FOUNDATION_GOSSIP_SECRET`, for instance what
+ * `openssl rand -hex 32` prints, or
+ * `{ strategy: 'gossip', secret, previousSecret, group: '230.1.1.251', port: 45892, interface:
+ * '10.0.0.7', every: 1500 }`.
  *
- * - `group` is a multicast group, or a broadcast address (`255.255.255.255`, `10.0.0.255`) where multicast does not pass. Packets do
- *   not leave the network. Clouds mostly carry neither: take `dns`, `consul` or `static` there. `interface` is the node's address in
- *   the network to use, where it is in several.
- * - To change the secret: start every node with the old one as `secret` and the new one as `previousSecret`, then with the two
- *   exchanged, then with the new one alone. A node sends with the first and takes both.
- * - Clocks may differ by 30 seconds: older packets, and those that were taken before, are dropped. So are those with another secret,
- *   and what is no packet. Each kind is counted in `Topologies.status()`, and the log names the sender once a minute.
- * - A node says its name, host and boot id, where others link with it, and where its Redis is, never with a password. Redis on
- *   127.0.0.1 counts on the same machine only. Where nodes name different ones, none is found: name it in FOUNDATION_REDIS_URL.
+ * - `group` is a multicast group, or a broadcast address (`255.255.255.255`, `10.0.0.255`) where multicast does not
+ *   pass. Packets do not leave the network. Clouds mostly carry neither: take `dns`, `consul` or `static` there.
+ *   `interface` is the node's address in the network to use, where it is in several.
+ * - To change the secret: start every node with the old one as `secret` and the new one as `previousSecret`, then with
+ *   the two exchanged, then with the new one alone. A node sends with the first and takes both.
+ * - Clocks may differ by 30 seconds: older packets, and those that were taken before, are dropped. So are those with
+ *   another secret, and what is no packet. Each kind is counted in `Topologies.status()`, and the log names the sender
+ *   once a minute.
+ * - A node says its name, host and boot id, where others link with it, and where its Redis is, never with a password.
+ *   Redis on 127.0.0.1 counts on the same machine only. Where nodes name different ones, none is found: name it in
+ *   FOUNDATION_REDIS_URL.
  *
- * Underneath: `dgram`, AES-256-GCM with a key that scrypt makes of the secret and `appName`. Never says that a node has ended.
+ * Underneath: `dgram`, AES-256-GCM with a key that scrypt makes of the secret and `appName`. Never says that a node has
+ * ended.
  */
 import type { CipherKey } from 'node:crypto';
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';

@@ -1,6 +1,6 @@
 /**
- * Pure: what the API server says of pods → peers. It comes from the network, so nothing of its shape is taken for granted.
- * Called by `kubernetes.ts`.
+ * Pure: what the API server says of pods → peers. It comes from the network, so nothing of its shape is taken for
+ * granted. Called by `kubernetes.ts`.
  */
 import type { Peer, PeerState } from '../../../config/topology.strategy.js';
 
@@ -19,7 +19,8 @@ export function isGone(error: unknown): boolean {
  * The peer that a pod is; `undefined` for one without a uid.
  *
  * It has ended for certain in the phases Succeeded and Failed only: its containers do not run and never will again
- * (https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-phase). A pod whose node is lost is not ready, and may run.
+ * (https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-phase). A pod whose node is lost is not ready,
+ * and may run.
  */
 export function peerOf(pod: unknown): Peer | undefined {
   const uid = partOf(partOf(pod, 'metadata'), 'uid');
@@ -48,7 +49,10 @@ function isReady(condition: unknown): boolean {
   return partOf(condition, 'type') === 'Ready' && partOf(condition, 'status') === 'True';
 }
 
-/** What `os.hostname()` says in it: its name, or `spec.hostname`, 63 characters at most; with hostNetwork that of the machine. */
+/**
+ * What `os.hostname()` says in it: its name, or `spec.hostname`, 63 characters at most; with hostNetwork that of the
+ * machine.
+ */
 function hostOf(pod: unknown): string | undefined {
   const spec = partOf(pod, 'spec');
   if (partOf(spec, 'hostNetwork') === true) return undefined;

@@ -1,6 +1,6 @@
 /**
- * Where the Kubernetes service of Redis is: what Kubernetes put into the environment, else its name in the DNS of the cluster.
- * Called by `kubernetes.ts`. Neither needs a right.
+ * Where the Kubernetes service of Redis is: what Kubernetes put into the environment, else its name in the DNS of the
+ * cluster. Called by `kubernetes.ts`. Neither needs a right.
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import type { KubernetesWorld } from './kubernetes.world.js';

@@ -1,14 +1,17 @@
 /**
- * The strategy `kubernetes`: the pods with a label, kept up to date by list and watch; `npm i @kubernetes/client-node@1` (2 on
- * Node 22 and later). Configuration: `cluster: 'kubernetes'`, or `{ strategy: 'kubernetes', selector: 'app=shop', namespace: 'shop' }`.
- * In a pod `FOUNDATION_CLUSTER=kubernetes` and `FOUNDATION_APP_NAME=shop` are enough, with these:
+ * The strategy `kubernetes`: the pods with a label, kept up to date by list and watch;
+ * `npm i @kubernetes/client-node@1` (2 on Node 22 and later). Configuration: `cluster: 'kubernetes'`, or
+ * `{ strategy: 'kubernetes', selector: 'app=shop', namespace: 'shop' }`. In a pod `FOUNDATION_CLUSTER=kubernetes` and
+ * `FOUNDATION_APP_NAME=shop` are enough, with these:
  *
  * - The pods have the label `app: shop`, or `FOUNDATION_K8S_SELECTOR` says which one they have.
- * - Their service account may list and watch pods: `kubectl create role foundation --verb=get,list,watch --resource=pods` and
+ * - Their service account may list and watch pods:
+ *   `kubectl create role foundation --verb=get,list,watch --resource=pods` and
  *   `kubectl create rolebinding foundation --role=foundation --serviceaccount=<namespace>:default`. Without that the
  *   log has the manifest of both.
- * - Redis is the service `redis` of the namespace (`redisService`): `REDIS_SERVICE_HOST` and `REDIS_SERVICE_PORT`, which Kubernetes
- *   gives to pods that start after the service, else `redis.<namespace>.svc:6379`, if that name is known.
+ * - Redis is the service `redis` of the namespace (`redisService`): `REDIS_SERVICE_HOST` and `REDIS_SERVICE_PORT`,
+ *   which Kubernetes gives to pods that start after the service, else `redis.<namespace>.svc:6379`, if that name is
+ *   known.
  *
  * The downward API tells a node who it is. Without the first its name is `<pod>-<pid>`:
  *
@@ -77,7 +80,10 @@ class KubernetesStrategy implements TopologyStrategy {
   /** By uid. */
   #pods = new Map<string, Peer>();
   readonly #ended = new Map<string, Peer>();
-  /** Where the next watch begins: kept when one breaks, so that nothing is asked for twice; `undefined` asks for the list. */
+  /**
+   * Where the next watch begins: kept when one breaks, so that nothing is asked for twice; `undefined` asks for the
+   * list.
+   */
   #version: string | undefined;
   /** Rises with each start and stop; what belongs to a former one is ignored. */
   #turn = 0;

@@ -1,6 +1,6 @@
 /**
- * Pure: an announcement ⇄ the records of DNS-SD (RFC 6763) that carry it. What is read comes from anybody, so it is checked.
- * Called by `mdns.ts`. Names are boot ids, which always are one label; everything is said in the TXT record.
+ * Pure: an announcement ⇄ the records of DNS-SD (RFC 6763) that carry it. What is read comes from anybody, so it is
+ * checked. Called by `mdns.ts`. Names are boot ids, which always are one label; everything is said in the TXT record.
  */
 import type { Answer, Question } from 'dns-packet';
 import { type Announcement, readAnnouncement } from '../announce/announcement.js';

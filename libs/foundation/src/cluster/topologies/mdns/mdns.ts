@@ -1,17 +1,19 @@
 /**
- * The strategy `mdns`: nodes of one machine or local network find each other, and their Redis, with nothing configured, for
- * development; `npm i -D multicast-dns`. Configuration: none: `cluster: true` outside production takes it where nothing says where
- * Redis is. By name: `cluster: 'mdns'`, `FOUNDATION_CLUSTER=mdns`, or `{ strategy: 'mdns', interface: '192.168.1.7', every: 5000 }`.
+ * The strategy `mdns`: nodes of one machine or local network find each other, and their Redis, with nothing configured,
+ * for development; `npm i -D multicast-dns`. Configuration: none: `cluster: true` outside production takes it where
+ * nothing says where Redis is. By name: `cluster: 'mdns'`, `FOUNDATION_CLUSTER=mdns`, or
+ * `{ strategy: 'mdns', interface: '192.168.1.7', every: 5000 }`.
  *
- * - A node that knows its Redis and shall tell the others says so by name: `FOUNDATION_CLUSTER=mdns FOUNDATION_REDIS_URL=redis://…`.
- * - Nodes are instances of `_foundation._tcp.local`, told apart by `appName`. Look with `avahi-browse -rt _foundation._tcp` or
- *   `dns-sd -B _foundation._tcp`.
+ * - A node that knows its Redis and shall tell the others says so by name:
+ *   `FOUNDATION_CLUSTER=mdns FOUNDATION_REDIS_URL=redis://…`.
+ * - Nodes are instances of `_foundation._tcp.local`, told apart by `appName`. Look with
+ *   `avahi-browse -rt _foundation._tcp` or `dns-sd -B _foundation._tcp`.
  * - Redis on 127.0.0.1 counts on the same machine only. Where nodes name different ones, none is found: name it in
  *   FOUNDATION_REDIS_URL. Containers and clouds mostly carry no multicast.
  *
- * Nothing of this is authenticated: whoever is in the network can say that Redis is theirs. What they say has to come from this
- * network and to be short, it has no password in it, and no password is sent to a Redis that was found this way. In production take
- * `gossip`, which is encrypted. Never says that a node has ended.
+ * Nothing of this is authenticated: whoever is in the network can say that Redis is theirs. What they say has to come
+ * from this network and to be short, it has no password in it, and no password is sent to a Redis that was found this
+ * way. In production take `gossip`, which is encrypted. Never says that a node has ended.
  *
  * Underneath: `multicast-dns`, a question for PTR records every five seconds; answers are PTR, SRV and TXT.
  */
@@ -32,7 +34,10 @@ type MakeMdns = typeof import('multicast-dns');
 
 /** A node that does not answer so many questions is left out. */
 const ROUNDS = 4;
-/** RFC 6762 (6) has everyone wait for 20 to 120 ms, at random, so that not all answer at once; questions of that time get one answer. */
+/**
+ * RFC 6762 (6) has everyone wait for 20 to 120 ms, at random, so that not all answer at once; questions of that time
+ * get one answer.
+ */
 const ANSWER_FROM_MS = 20;
 const ANSWER_SPREAD_MS = 100;
 /** The first look: time for everyone to answer, so that nodes that do not agree on Redis are seen. */

@@ -1,7 +1,8 @@
 /**
  * The certificate files of a node: read at its start, and anew whenever they change, as they do when they are renewed.
- * Called by the links. They are looked at every two seconds: events of the file system do not tell of a file that is replaced
- * behind a symbolic link, as secrets of Kubernetes are, and `fs.watchFile` misses what happens before its first look.
+ * Called by the links. They are looked at every two seconds: events of the file system do not tell of a file that is
+ * replaced behind a symbolic link, as secrets of Kubernetes are, and `fs.watchFile` misses what happens before its
+ * first look.
  */
 import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
@@ -26,7 +27,8 @@ const OPTION = { cert: 'certificateFile', key: 'keyFile', ca: 'caFile' } as cons
 /**
  * Reads the files.
  *
- * @throws FoundationConfigError for one that cannot be read or used; it names the option and the file, not what is in it.
+ * @throws FoundationConfigError for one that cannot be read or used; it names the option and the file, not what is in
+ * it.
  */
 export function readCredentials(files: TlsFiles): Credentials {
   const credentials = textsOf(files);

@@ -17,7 +17,9 @@ export interface Party {
   app: string;
   bootId: string;
   key: Buffer;
-  /** What only the two ends of this TLS connection know, as hex; empty without TLS. It ties the proof to the connection. */
+  /**
+   * What only the two ends of this TLS connection know, as hex; empty without TLS. It ties the proof to the connection.
+   */
   binding: string;
 }
 
@@ -53,8 +55,8 @@ function proofOf(role: 'dialer' | 'acceptor', { app, key, binding }: Party, said
 }
 
 /**
- * The side that connects: it expects one very node, the one that the membership has at this address. One that only `knocks`
- * wants to know whether it would be let in; no link comes of it.
+ * The side that connects: it expects one very node, the one that the membership has at this address. One that only
+ * `knocks` wants to know whether it would be let in; no link comes of it.
  */
 export function dial(self: Party, acceptor: string, { knocks = false } = {}): Handshake {
   const dialerNonce = randomBytes(32).toString('hex');
@@ -81,7 +83,9 @@ export function dial(self: Party, acceptor: string, { knocks = false } = {}): Ha
   };
 }
 
-/** The side that is connected to. It gives no proof before it has seen one, so that a stranger learns nothing from it. */
+/**
+ * The side that is connected to. It gives no proof before it has seen one, so that a stranger learns nothing from it.
+ */
 export function accept(self: Party, isExpected: (bootId: string) => boolean): Handshake {
   const acceptorNonce = randomBytes(32).toString('hex');
   let said: Said | undefined;

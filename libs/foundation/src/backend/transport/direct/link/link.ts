@@ -1,6 +1,7 @@
 /**
  * One connection to another node: the handshake first, then frames. Nothing is read before the handshake is done.
- * Made by the listener and by whoever dials; owned by the peer that it leads to. Underneath `net.Socket` or `tls.TLSSocket`.
+ * Made by the listener and by whoever dials; owned by the peer that it leads to. Underneath `net.Socket` or
+ * `tls.TLSSocket`.
  */
 import type { Socket } from 'node:net';
 import { describe } from '../../../../errors/foundation.error.js';
@@ -62,7 +63,8 @@ export class Link {
     if (this.#closed) return;
     this.#sentAt = performance.now();
     const size = buffers.reduce((sum, { length }) => sum + length, 0);
-    // One write either way: small buffers are joined, because a vector of many costs more than the copy; large ones are not.
+    // One write either way: small buffers are joined, because a vector of many costs more than the copy; large ones are
+    // not.
     if (buffers.length > 1 && size < WORTH_A_VECTOR * buffers.length) {
       this.socket.write(Buffer.concat(buffers, size));
       return;
@@ -103,7 +105,8 @@ export class Link {
     } catch (error) {
       if (error instanceof HandshakeRefused) return this.close(error.message, true);
       if (error instanceof MalformedFrame) return this.close(error.message, this.#handshake !== undefined);
-      // INVARIANT: whatever is on the wire costs its link at most: nobody above would catch what is thrown out of a socket's event.
+      // INVARIANT: whatever is on the wire costs its link at most: nobody above would catch what is thrown out of a
+      // socket's event.
       return this.close(`what came could not be taken: ${describe(error)}`);
     }
     if (this.#handshake === undefined) this.events.turn();

@@ -1,6 +1,6 @@
 /**
- * Opens connections to other nodes and takes theirs, with a limit on how many may be open, and for how long, before they
- * have proven to know the cookie. Underneath `node:net`, or `node:tls` where certificates are configured.
+ * Opens connections to other nodes and takes theirs, with a limit on how many may be open, and for how long, before
+ * they have proven to know the cookie. Underneath `node:net`, or `node:tls` where certificates are configured.
  */
 import { type AddressInfo, connect as connectTcp, createServer, type Server, type Socket } from 'node:net';
 import {
@@ -67,8 +67,8 @@ export function dialTo(
 export class Listener {
   readonly #server: Server;
   /**
-   * Oldest first, by the address and port of the other end: with TLS the socket that comes out is another object than the one
-   * that came in.
+   * Oldest first, by the address and port of the other end: with TLS the socket that comes out is another object than
+   * the one that came in.
    */
   readonly #unproven = new Map<string, { socket: Socket; host: string }>();
   readonly #sockets = new Set<Socket>();
@@ -116,7 +116,8 @@ export class Listener {
       this.#server.once('error', reject);
       this.#server.listen({ host, port }, () => {
         this.#server.off('error', reject);
-        // An accept that fails, for want of descriptors for instance, is one connection less; the other side dials again.
+        // An accept that fails, for want of descriptors for instance, is one connection less; the other side dials
+        // again.
         this.#server.on('error', (error) => this.refused('?', describe(error)));
         this.#server.unref();
         resolve({ host, port: (this.#server.address() as AddressInfo).port });
@@ -140,8 +141,8 @@ export class Listener {
   }
 
   /**
-   * INVARIANT: who proves nothing keeps nobody out. An address has a share, and where its share or the whole is taken, the
-   * oldest that has proven nothing goes: a node is done within milliseconds. Strangers go before members.
+   * INVARIANT: who proves nothing keeps nobody out. An address has a share, and where its share or the whole is taken,
+   * the oldest that has proven nothing goes: a node is done within milliseconds. Strangers go before members.
    */
   #admit(socket: Socket): boolean {
     const remote = remoteOf(socket);

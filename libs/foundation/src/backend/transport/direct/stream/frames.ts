@@ -25,7 +25,9 @@ export interface Frame {
 /** The largest sequence number: it travels in six bytes. */
 export const MAX_SEQ = 2 ** 48 - 1;
 
-/** What the bytes of a message are: a text, a change of the topics a node listens to, or that texts were lost before it. */
+/**
+ * What the bytes of a message are: a text, a change of the topics a node listens to, or that texts were lost before it.
+ */
 export type Kind = 'text' | 'topics' | 'lost';
 
 const LANES = ['high', 'normal', 'low'] as const satisfies readonly Lane[];

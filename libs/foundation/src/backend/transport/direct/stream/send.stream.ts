@@ -1,6 +1,6 @@
 /**
- * Pure: what one node sends to one other, in the order in which it is to arrive. Three lanes wait; what leaves them gets a
- * sequence number and is kept until the other node has it, so that another carrier can bring it again.
+ * Pure: what one node sends to one other, in the order in which it is to arrive. Three lanes wait; what leaves them
+ * gets a sequence number and is kept until the other node has it, so that another carrier can bring it again.
  */
 import type { Lane } from '../../../../wire/lane.js';
 import { encodePartHead, type Kind, MAX_PART } from './frames.js';
@@ -11,7 +11,9 @@ export const WINDOW = 512 * 1024;
 const HIGH_WINDOW = 1024 * 1024;
 /** How many bytes may wait for one node before texts are dropped. */
 export const MAX_QUEUED = 8 * 1024 * 1024;
-/** How many changes of what this node listens to, which are never dropped, may wait before all of it is said instead. */
+/**
+ * How many changes of what this node listens to, which are never dropped, may wait before all of it is said instead.
+ */
 export const MAX_CHANGES = 1000;
 
 interface Waiting {
