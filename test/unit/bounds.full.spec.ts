@@ -14,13 +14,10 @@ import { GapDetector } from '../../libs/foundation/src/channels/receiving/gap.de
 import { Unpacker } from '../../libs/foundation/src/channels/receiving/unpacker.js';
 import type { Membership } from '../../libs/foundation/src/cluster/membership.js';
 import { processDefaults, resolve } from '../../libs/foundation/src/config/resolve.js';
+import { ArgumentError } from '../../libs/foundation/src/errors/config.errors.js';
 import { describe as describeError, errorWords } from '../../libs/foundation/src/errors/describe.js';
-import {
-  ArgumentError,
-  FoundationError,
-  LimitError,
-  OverloadedError,
-} from '../../libs/foundation/src/errors/foundation.error.js';
+import { FoundationError } from '../../libs/foundation/src/errors/foundation.error.js';
+import { LimitError, OverloadedError } from '../../libs/foundation/src/errors/limit.errors.js';
 import type { ProcessContext } from '../../libs/foundation/src/processes/process.context.js';
 import { MAX_PROCESSES, ProcessManager } from '../../libs/foundation/src/processes/process.manager.js';
 import { Instance, MAX_TASKS } from '../../libs/foundation/src/processes/supervision/instance.js';

@@ -17,7 +17,8 @@ import { Sequencer } from '../../libs/foundation/src/channels/sending/sequencer.
 import type { LocalNode } from '../../libs/foundation/src/cluster/local.node.js';
 import type { Membership } from '../../libs/foundation/src/cluster/membership.js';
 import { resolve } from '../../libs/foundation/src/config/resolve.js';
-import { OverloadedError, RequestError } from '../../libs/foundation/src/errors/foundation.error.js';
+import { OverloadedError } from '../../libs/foundation/src/errors/limit.errors.js';
+import { RequestError } from '../../libs/foundation/src/errors/message.errors.js';
 import { Telemetry } from '../../libs/foundation/src/telemetry/telemetry.js';
 
 /** Takes everything and confirms nothing. */

@@ -4,14 +4,14 @@
  */
 import type { Type } from '@nestjs/common';
 import type { DiscoveryService } from '@nestjs/core';
+import { type DeclaredHandler, exploreChannelNames, exploreChannels, handlersOf } from './channels/channel.explorer.js';
 import type { Subscription } from './channels/channel.js';
-import { exploreChannelNames, exploreChannels, handlersOf, type DeclaredHandler } from './channels/channel.explorer.js';
 import { HandlerGoneError } from './channels/receiving/handler.gone.js';
 import type { NodeParts } from './node.parts.js';
 import { exploreProcesses, metadataOf } from './processes/process.explorer.js';
 import type { ProcessSpec } from './processes/process.specification.js';
 import type { Instance } from './processes/supervision/instance.js';
-import { exploreServices, servicesOf, type DeclaredService } from './services/service.explorer.js';
+import { type DeclaredService, exploreServices, servicesOf } from './services/service.explorer.js';
 import type { ServiceHandle } from './services/service.js';
 
 /** See the file header. */
@@ -21,7 +21,9 @@ export class Declarations {
     private readonly discovery: DiscoveryService,
   ) {}
 
-  /** The declared processes. The supervisor knows their classes from here on, and what is to happen around an instance. */
+  /**
+   * The declared processes. The supervisor knows their classes from here on, and what is to happen around an instance.
+   */
   processes(): ProcessSpec[] {
     const { config, supervisor } = this.parts;
     const processes = exploreProcesses(this.discovery, config.processes);
@@ -79,9 +81,9 @@ export class Declarations {
 }
 
 /**
- * INVARIANT (I1): a handler of a process is user code of its instance. So none begins for an instance that ends or whose lease
- * is not held, and the end of the instance waits for those under way as it does for calls; otherwise they would go on beside
- * the next owner.
+ * INVARIANT (I1): a handler of a process is user code of its instance. So none begins for an instance that ends or
+ * whose lease is not held, and the end of the instance waits for those under way as it does for calls; otherwise they
+ * would go on beside the next owner.
  */
 function handledBy(instance: Instance, target: object, declared: DeclaredHandler): DeclaredHandler {
   return {

@@ -5,8 +5,10 @@
 import { Inject, Injectable, type OnApplicationBootstrap } from '@nestjs/common';
 import { DiscoveryService } from '@nestjs/core';
 import { TerminatedNodes } from './cluster/topologies/terminated.nodes.js';
-import { isA } from './errors/describe.js';
-import { FoundationError, NotReadyError, RedisUnavailableError, describe } from './errors/foundation.error.js';
+import { NotReadyError } from './errors/cluster.errors.js';
+import { RedisUnavailableError } from './errors/connection.errors.js';
+import { isA, describe } from './errors/describe.js';
+import { FoundationError } from './errors/foundation.error.js';
 import { isOfRedis, redisError } from './errors/refusal.js';
 import { unattended } from './foreign/gate.js';
 import { Declarations } from './foundation.declarations.js';
@@ -55,8 +57,8 @@ export class FoundationLifecycle implements OnApplicationBootstrap {
   async onApplicationBootstrap(): Promise<void> {
     let specs: ProcessSpec[] = [];
     try {
-      // Started already when they had to say where Redis is. One that was only suggested is not waited for: it takes some
-      // time to load, and nobody counts on it.
+      // Started already when they had to say where Redis is. One that was only suggested is not waited for: it takes
+      // some time to load, and nobody counts on it.
       const looking = this.#parts.topologies.start();
       if (!this.#parts.config.detected) await looking;
       specs = this.#declarations.processes();
@@ -78,7 +80,8 @@ export class FoundationLifecycle implements OnApplicationBootstrap {
     this.#warnWithoutShutdownHooks();
   }
 
-  // -- join -------------------------------------------------------------------------------------------------------------
+  // -- join
+  // -------------------------------------------------------------------------------------------------------------
 
   async #joinOnce(specs: readonly ProcessSpec[]): Promise<void> {
     try {
@@ -133,7 +136,8 @@ export class FoundationLifecycle implements OnApplicationBootstrap {
       try {
         if (this.#left !== undefined || (await this.#offer())) return;
       } catch (error) {
-        // The application runs already, as above; what Redis refuses today it may allow tomorrow, after a change of its ACL.
+        // The application runs already, as above; what Redis refuses today it may allow tomorrow, after a change of its
+        // ACL.
         const details = { node: this.#parts.membership.self.name, error: describe(error) };
         this.#repeated.error('Services cannot be registered; it is tried again', details);
       }
@@ -142,7 +146,8 @@ export class FoundationLifecycle implements OnApplicationBootstrap {
 
   /**
    * Tries until it works or the application ends, whatever the error: a password is corrected, a right is granted, the
-   * other node of the name leaves. What waiting alone does not mend is said in the log and in health, and tried less often.
+   * other node of the name leaves. What waiting alone does not mend is said in the log and in health, and tried less
+   * often.
    */
   async #joinLater(specs: readonly ProcessSpec[]): Promise<void> {
     let pause = RETRY_MS;
@@ -169,9 +174,12 @@ export class FoundationLifecycle implements OnApplicationBootstrap {
     return this.#left === undefined;
   }
 
-  // -- leave ------------------------------------------------------------------------------------------------------------
+  // -- leave
+  // ------------------------------------------------------------------------------------------------------------
 
-  /** Leaves in order; each step has its time, and one that fails or takes too long does not keep the next from running. */
+  /**
+   * Leaves in order; each step has its time, and one that fails or takes too long does not keep the next from running.
+   */
   leave(): Promise<void> {
     clearTimeout(this.#hooksTimer);
     this.#left ??= this.#leave();
@@ -191,7 +199,8 @@ export class FoundationLifecycle implements OnApplicationBootstrap {
     await step('take back the services of this node', SHORT_MS, () => this.#parts.mesh.close());
     // INVARIANT (I1): instances stop, then their leases are released, then the node leaves.
     await step('stop processes and release their leases', Infinity, () => this.#parts.supervisor.drain());
-    // After the processes, which may wait for answers of this node; before the flush, which sends what handlers said last.
+    // After the processes, which may wait for answers of this node; before the flush, which sends what handlers said
+    // last.
     await step('wait for message handlers', this.#parts.config.processes.stopTimeout, () => this.#parts.channels.end());
     await step('send the last messages', SHORT_MS, async () => {
       await this.#parts.channels.flush();

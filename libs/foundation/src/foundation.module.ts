@@ -4,10 +4,10 @@
  */
 import {
   ConfigurableModuleBuilder,
-  Module,
   type DynamicModule,
   type FactoryProvider,
   type InjectionToken,
+  Module,
   type Type,
 } from '@nestjs/common';
 import { DiscoveryModule, DiscoveryService } from '@nestjs/core';
@@ -25,7 +25,7 @@ import { FoundationLifecycle } from './foundation.lifecycle.js';
 import { HealthMonitor } from './health/health.monitor.js';
 import type { Search } from './locator/redis.locator.js';
 import { FoundationMetrics } from './metrics/foundation.metrics.js';
-import { NODE, assembleNode, type NodeParts, type Token } from './node.parts.js';
+import { assembleNode, NODE, type NodeParts, type Token } from './node.parts.js';
 import { injectedProcesses } from './processes/inject.process.js';
 import { ProcessManager } from './processes/process.manager.js';
 import { nameOf } from './processes/process.target.js';

@@ -166,37 +166,41 @@ export { FoundationTools } from './backend/foundation.tools.js';
 // Errors
 export {
   AcknowledgementError,
+  MessageError,
+  RequestError,
+  UnknownChannelError,
+  type MissingAcknowledgement,
+} from './errors/message.errors.js';
+export {
   ArgumentError,
+  FoundationConfigError,
+  MissingPackageError,
+  NotInThisVersionError,
+} from './errors/config.errors.js';
+export {
   CallInterruptedError,
   CallRefusedError,
-  ConflictError,
   CallTimeoutError,
+  RemoteError,
+  type CallSubject,
+} from './errors/call.errors.js';
+export {
+  ConflictError,
   DirectListenError,
   CookieMismatchError,
   DuplicateNodeError,
-  FoundationConfigError,
-  FoundationError,
-  LeaseLostError,
-  MessageError,
-  MissingPackageError,
-  NotInThisVersionError,
   NotReadyError,
-  LimitError,
-  OverloadedError,
+  TopologyError,
+} from './errors/cluster.errors.js';
+export { FoundationError, type FoundationErrorCode } from './errors/foundation.error.js';
+export {
+  LeaseLostError,
   ProcessDeclarationError,
   ProcessStartError,
   ProcessTimeoutError,
-  RedisNotFoundError,
-  RedisRefusedError,
-  RedisUnavailableError,
-  RemoteError,
-  RequestError,
-  ServiceNotFoundError,
   StaleEpochError,
-  TopologyError,
-  UnknownChannelError,
   UnknownProcessError,
-  type CallSubject,
-  type FoundationErrorCode,
-  type MissingAcknowledgement,
-} from './errors/foundation.error.js';
+} from './errors/process.errors.js';
+export { LimitError, OverloadedError } from './errors/limit.errors.js';
+export { RedisNotFoundError, RedisRefusedError, RedisUnavailableError } from './errors/connection.errors.js';
+export { ServiceNotFoundError } from './errors/service.errors.js';

@@ -15,7 +15,7 @@ import type { FoundationConfig } from './config/options.js';
 import { HealthMonitor } from './health/health.monitor.js';
 import type { Search } from './locator/redis.locator.js';
 import { FoundationMetrics } from './metrics/foundation.metrics.js';
-import { NodeControl, askNode } from './processes/node.control.js';
+import { askNode, NodeControl } from './processes/node.control.js';
 import { ProcessManager } from './processes/process.manager.js';
 import { ProcessRegistry } from './processes/process.registry.js';
 import { ProcessTable } from './processes/process.table.js';
@@ -37,7 +37,8 @@ export type NodeParts = Awaited<ReturnType<typeof assembleNode>>;
 /**
  * Finds Redis, makes the backend and puts the parts of a node together, floor by floor.
  *
- * Underneath: `findRedis` where the configuration names no Redis, then `createBackend`, whose connections begin to open.
+ * Underneath: `findRedis` where the configuration names no Redis, then `createBackend`, whose connections begin to
+ * open.
  *
  * @throws RedisNotFoundError, `FoundationConfigError` and `MissingPackageError`.
  */

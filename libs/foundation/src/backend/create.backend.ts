@@ -3,8 +3,8 @@
  * ioredis, redlock and bullmq are loaded here and only when the configuration is clustered.
  */
 import type { FoundationConfig } from '../config/options.js';
+import { MissingPackageError } from '../errors/config.errors.js';
 import { isError } from '../errors/describe.js';
-import { MissingPackageError } from '../errors/foundation.error.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
 import type { NodeIdentity } from '../wire/node.identity.js';
 import type { Backend } from './backend.js';

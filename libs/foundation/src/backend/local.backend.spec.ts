@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { resolve } from '../config/resolve.js';
-import { LeaseLostError, StaleEpochError } from '../errors/foundation.error.js';
+import { LeaseLostError, StaleEpochError } from '../errors/process.errors.js';
 import { Telemetry } from '../telemetry/telemetry.js';
 import type { Hint } from '../wire/hint.js';
 import type { Backend } from './backend.js';

@@ -5,7 +5,7 @@ import { hostileValues } from '../../../../test/support/hostile.js';
 import type { Transport } from '../backend/transport/transport.js';
 import type { Member, MembershipListener } from '../cluster/membership.js';
 import { resolve } from '../config/resolve.js';
-import { CallInterruptedError, CallTimeoutError } from '../errors/foundation.error.js';
+import { CallInterruptedError, CallTimeoutError } from '../errors/call.errors.js';
 import { Telemetry } from '../telemetry/telemetry.js';
 import { eventually } from '../testing/eventually.js';
 import { CallClient, type CallTarget, UNDELIVERED } from './call.client.js';

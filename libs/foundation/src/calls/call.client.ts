@@ -7,14 +7,10 @@ import { Outbox } from '../backend/transport/outbox.js';
 import type { LocalNode } from '../cluster/local.node.js';
 import type { Membership } from '../cluster/membership.js';
 import type { FoundationConfig } from '../config/options.js';
-import {
-  ArgumentError,
-  CallInterruptedError,
-  type CallSubject,
-  CallTimeoutError,
-  describe,
-  OverloadedError,
-} from '../errors/foundation.error.js';
+import { CallInterruptedError, type CallSubject, CallTimeoutError } from '../errors/call.errors.js';
+import { ArgumentError } from '../errors/config.errors.js';
+import { describe } from '../errors/describe.js';
+import { OverloadedError } from '../errors/limit.errors.js';
 import { onAbort } from '../foreign/abort.signals.js';
 import { unattended } from '../foreign/gate.js';
 import { ThrottledLog } from '../logging/throttled.log.js';

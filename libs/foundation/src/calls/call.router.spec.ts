@@ -8,9 +8,9 @@ import {
   CallRefusedError,
   type CallSubject,
   CallTimeoutError,
-  RedisUnavailableError,
   RemoteError,
-} from '../errors/foundation.error.js';
+} from '../errors/call.errors.js';
+import { RedisUnavailableError } from '../errors/connection.errors.js';
 import { Telemetry } from '../telemetry/telemetry.js';
 import type { CallClient } from './call.client.js';
 import type { CallReply } from './call.codec.js';

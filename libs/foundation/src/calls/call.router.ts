@@ -5,18 +5,17 @@
 import type { Type } from '@nestjs/common';
 import type { Backend } from '../backend/backend.js';
 import type { FoundationConfig } from '../config/options.js';
-import { isA, read, shown } from '../errors/describe.js';
 import {
-  ArgumentError,
   CallInterruptedError,
   CallRefusedError,
   type CallSubject,
   CallTimeoutError,
-  type FoundationError,
-  RedisRefusedError,
-  RedisUnavailableError,
   RemoteError,
-} from '../errors/foundation.error.js';
+} from '../errors/call.errors.js';
+import { ArgumentError } from '../errors/config.errors.js';
+import { RedisRefusedError, RedisUnavailableError } from '../errors/connection.errors.js';
+import { isA, read, shown } from '../errors/describe.js';
+import type { FoundationError } from '../errors/foundation.error.js';
 import { redisError } from '../errors/refusal.js';
 import { heeding } from '../foreign/abort.signals.js';
 import type { Telemetry } from '../telemetry/telemetry.js';

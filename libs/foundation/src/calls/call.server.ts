@@ -3,7 +3,7 @@
  * Called by `call.client.ts` for calls of this node and of others.
  */
 import type { FoundationConfig } from '../config/options.js';
-import { describe } from '../errors/foundation.error.js';
+import { describe } from '../errors/describe.js';
 import { ThrottledLog } from '../logging/throttled.log.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
 import { type CallRequest, encodeCall, encodeValue, toWireError } from './call.codec.js';

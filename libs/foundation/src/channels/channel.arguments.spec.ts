@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { ArgumentError } from '../errors/foundation.error.js';
+import { ArgumentError } from '../errors/config.errors.js';
 import { checkBroadcast, checkRoute, checkSubscribe } from './channel.arguments.js';
 
 describe('options of channels', () => {

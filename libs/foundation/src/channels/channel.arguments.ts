@@ -2,8 +2,8 @@
  * Pure: what the options of a call may be; everything else is an error that names the option.
  * Called by the facade.
  */
+import { ArgumentError } from '../errors/config.errors.js';
 import { show } from '../errors/describe.js';
-import { ArgumentError } from '../errors/foundation.error.js';
 import { checkPayload } from './receiving/payload.js';
 
 type Rule = [expected: string, valid: (value: unknown) => boolean];

@@ -5,8 +5,7 @@
 import { Outbox } from '../backend/transport/outbox.js';
 import type { Transport } from '../backend/transport/transport.js';
 import type { LocalNode } from '../cluster/local.node.js';
-import { show } from '../errors/describe.js';
-import { describe } from '../errors/foundation.error.js';
+import { describe, show } from '../errors/describe.js';
 import { ThrottledLog } from '../logging/throttled.log.js';
 import { parseJson } from '../wire/json.js';
 import type { Lane } from '../wire/lane.js';

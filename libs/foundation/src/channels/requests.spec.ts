@@ -1,7 +1,7 @@
 import { describe, expect, it, jest } from '@jest/globals';
 import type { Transport } from '../backend/transport/transport.js';
 import type { Membership, MembershipListener } from '../cluster/membership.js';
-import type { RequestError } from '../errors/foundation.error.js';
+import type { RequestError } from '../errors/message.errors.js';
 import type { LetterListener, NodeMessages } from './node.messages.js';
 import { Requests } from './requests.js';
 import type { Audience } from './sending/audience.js';

@@ -4,7 +4,7 @@
  */
 import type { Transport } from '../backend/transport/transport.js';
 import type { Membership } from '../cluster/membership.js';
-import { RequestError } from '../errors/foundation.error.js';
+import { RequestError } from '../errors/message.errors.js';
 import type { NodeAddress, NodeMessages } from './node.messages.js';
 import type { Audience } from './sending/audience.js';
 

@@ -1,7 +1,8 @@
 /**
  * Pure: times, counts and errors as people read them.
  */
-import { describe, RedisNotFoundError, RedisUnavailableError } from '../errors/foundation.error.js';
+import { RedisNotFoundError, RedisUnavailableError } from '../errors/connection.errors.js';
+import { describe } from '../errors/describe.js';
 
 /** `340 ms`, `12 s`, `5 min`, `3 h`, `2 d`. */
 export function duration(ms: number): string {

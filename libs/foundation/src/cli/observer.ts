@@ -4,7 +4,7 @@
  */
 import type { Membership } from '../cluster/membership.js';
 import type { FoundationConfig } from '../config/options.js';
-import { CookieMismatchError } from '../errors/foundation.error.js';
+import { CookieMismatchError } from '../errors/cluster.errors.js';
 import { redisError } from '../errors/refusal.js';
 import type { HealthMonitor } from '../health/health.monitor.js';
 import { assembleNode } from '../node.parts.js';

@@ -4,7 +4,7 @@
  */
 import type { Backend } from '../backend/backend.js';
 import type { NodeRecord, NodeView } from '../backend/directory/directory.js';
-import { describe } from '../errors/foundation.error.js';
+import { describe } from '../errors/describe.js';
 import { unattended } from '../foreign/gate.js';
 import { Log } from '../logging/log.js';
 import type { Telemetry } from '../telemetry/telemetry.js';

@@ -7,15 +7,9 @@ import { Injectable } from '@nestjs/common';
 import type { Backend } from '../backend/backend.js';
 import type { BeatAnswer, JoinAnswer, NodeRecord, ReplicaReport } from '../backend/directory/directory.js';
 import type { FoundationConfig } from '../config/options.js';
-import { isError, show } from '../errors/describe.js';
-import {
-  ArgumentError,
-  CookieMismatchError,
-  describe,
-  DuplicateNodeError,
-  FoundationConfigError,
-  NotReadyError,
-} from '../errors/foundation.error.js';
+import { CookieMismatchError, DuplicateNodeError, NotReadyError } from '../errors/cluster.errors.js';
+import { ArgumentError, FoundationConfigError } from '../errors/config.errors.js';
+import { describe, isError, show } from '../errors/describe.js';
 import { Gate, unattended } from '../foreign/gate.js';
 import { Log } from '../logging/log.js';
 import { ThrottledLog } from '../logging/throttled.log.js';

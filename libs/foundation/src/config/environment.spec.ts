@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { FoundationConfigError } from '../errors/foundation.error.js';
+import { FoundationConfigError } from '../errors/config.errors.js';
 import { fromEnvironment } from './environment.js';
 import { STRATEGY_NAMES } from './strategy.settings.js';
 

@@ -2,7 +2,7 @@
  * Pure: what the environment says, as options. Called by `resolve`.
  * Explicit options win over everything here.
  */
-import { FoundationConfigError } from '../errors/foundation.error.js';
+import { FoundationConfigError } from '../errors/config.errors.js';
 import type { DirectOptions, FoundationOptions } from './options.js';
 import { STRATEGY_NAMES, type StrategyName } from './strategy.settings.js';
 import { shownFromEnvironment } from './validate.js';

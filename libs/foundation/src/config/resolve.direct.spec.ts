@@ -1,6 +1,6 @@
 import { inspect } from 'node:util';
 import { describe, expect, it } from '@jest/globals';
-import { FoundationConfigError } from '../errors/foundation.error.js';
+import { FoundationConfigError } from '../errors/config.errors.js';
 import type { Environment } from './environment.js';
 import type { DirectConfig, FoundationOptions } from './options.js';
 import { resolve } from './resolve.js';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { FoundationConfigError, NotInThisVersionError } from '../errors/foundation.error.js';
+import { FoundationConfigError, NotInThisVersionError } from '../errors/config.errors.js';
 import type { Environment } from './environment.js';
 import type { FoundationOptions } from './options.js';
 import { hasPlace, isClient, processDefaults, resolve, STANDARD_CHANNELS } from './resolve.js';

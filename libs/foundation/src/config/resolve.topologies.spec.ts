@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { FoundationConfigError } from '../errors/foundation.error.js';
+import { FoundationConfigError } from '../errors/config.errors.js';
 import type { Environment } from './environment.js';
 import type { FoundationConfig, FoundationOptions } from './options.js';
 import { resolve } from './resolve.js';

@@ -2,8 +2,8 @@
  * Pure: `cluster`, `topologies`, environment and machine → the strategies that run, in order.
  * Called by `resolve`.
  */
+import { FoundationConfigError } from '../errors/config.errors.js';
 import { show } from '../errors/describe.js';
-import { FoundationConfigError } from '../errors/foundation.error.js';
 import { detectStrategy } from './detect.js';
 import type { Environment } from './environment.js';
 import type { Machine } from './machine.js';

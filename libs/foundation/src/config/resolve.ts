@@ -2,8 +2,8 @@
  * Pure: options, environment and machine → the record every room reads.
  * The only home of defaults and of the rules between options.
  */
+import { FoundationConfigError, NotInThisVersionError } from '../errors/config.errors.js';
 import { show } from '../errors/describe.js';
-import { FoundationConfigError, NotInThisVersionError } from '../errors/foundation.error.js';
 import { Secret } from '../security/secret.js';
 import { isProduction } from './detect.js';
 import { directFromEnvironment, type Environment, fromEnvironment } from './environment.js';

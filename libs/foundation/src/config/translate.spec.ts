@@ -1,6 +1,6 @@
 import { inspect } from 'node:util';
 import { describe, expect, it } from '@jest/globals';
-import { FoundationConfigError } from '../errors/foundation.error.js';
+import { FoundationConfigError } from '../errors/config.errors.js';
 import { Secret } from '../security/secret.js';
 import {
   translateConsul,

@@ -2,7 +2,7 @@
  * Pure: the few settings of a strategy → all of them, so that a user can see what a tier means and paste it as wizard
  * configuration. Used by `resolve`, and exported. A secret is kept from being printed.
  */
-import { FoundationConfigError } from '../errors/foundation.error.js';
+import { FoundationConfigError } from '../errors/config.errors.js';
 import { Secret } from '../security/secret.js';
 import type {
   ConsulSettings,

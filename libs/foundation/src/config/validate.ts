@@ -19,8 +19,8 @@ import {
   validateSync,
   type ValidationError,
 } from 'class-validator';
+import { FoundationConfigError } from '../errors/config.errors.js';
 import { show } from '../errors/describe.js';
-import { FoundationConfigError } from '../errors/foundation.error.js';
 
 /** A time: a whole number of milliseconds, a day at most. */
 export const milliseconds = (min: number): PropertyDecorator => {

@@ -22,8 +22,9 @@ import {
   type Type,
   UseGuards,
 } from '@nestjs/common';
-import { isA, show } from '../errors/describe.js';
-import { describe, FoundationError, RemoteError } from '../errors/foundation.error.js';
+import { RemoteError } from '../errors/call.errors.js';
+import { describe, isA, show } from '../errors/describe.js';
+import { FoundationError } from '../errors/foundation.error.js';
 import { Log } from '../logging/log.js';
 import { ProcessManager } from '../processes/process.manager.js';
 import { DashboardFeed } from './dashboard.feed.js';

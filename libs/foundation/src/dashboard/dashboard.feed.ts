@@ -7,7 +7,7 @@ import { type BeforeApplicationShutdown, Inject, Injectable, type OnModuleInit }
 import type { ChannelStatistics } from '../channels/channel.statistics.js';
 import { Channels } from '../channels/channels.js';
 import { Membership } from '../cluster/membership.js';
-import { describe } from '../errors/foundation.error.js';
+import { describe } from '../errors/describe.js';
 import { unattended } from '../foreign/gate.js';
 import { HealthMonitor } from '../health/health.monitor.js';
 import { ThrottledLog } from '../logging/throttled.log.js';

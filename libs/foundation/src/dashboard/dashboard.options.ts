@@ -3,7 +3,7 @@
  * Read by the module.
  */
 import type { CanActivate, Type } from '@nestjs/common';
-import { FoundationConfigError } from '../errors/foundation.error.js';
+import { FoundationConfigError } from '../errors/config.errors.js';
 import { Secret } from '../security/secret.js';
 
 /** Options of `FoundationDashboardModule.forRoot`: a token or a guard, there is no default. */

@@ -1,11 +1,22 @@
 import { describe, expect, it } from '@jest/globals';
-import * as errors from './foundation.error.js';
+import * as calls from './call.errors.js';
+import * as cluster from './cluster.errors.js';
+import * as config from './config.errors.js';
+import * as connections from './connection.errors.js';
+import { describe as words } from './describe.js';
+import { FoundationError } from './foundation.error.js';
+import * as limits from './limit.errors.js';
+import * as messages from './message.errors.js';
+import * as processes from './process.errors.js';
+import * as services from './service.errors.js';
+
+const errors = { ...calls, ...cluster, ...config, ...connections, ...limits, ...messages, ...processes, ...services };
 
 const cause = new Error('ECONNREFUSED');
 const call = { processName: 'feed', method: 'price', node: 'n1' };
 
 // Every class with one example: code, tool, what it names, how its advice ends, whether it carries the cause.
-const examples: [errors.FoundationError, string, string, readonly (string | RegExp)[], boolean][] = [
+const examples: [FoundationError, string, string, readonly (string | RegExp)[], boolean][] = [
   [
     new errors.ConflictError('entry "feed" of the process table', 20),
     ...([
@@ -188,7 +199,7 @@ describe('errors', () => {
   it.each(examples.map((example) => [example[0].constructor.name, ...example] as const))(
     '%s has its code, its tool, its sentence and its cause',
     (name, error, code, tool, parts, caused) => {
-      expect(error).toBeInstanceOf(errors.FoundationError);
+      expect(error).toBeInstanceOf(FoundationError);
       expect(error).toBeInstanceOf(Error);
       expect(error.name).toBe(name);
       expect(error.code).toBe(code);
@@ -203,7 +214,7 @@ describe('errors', () => {
 
   it('has an example of every class', () => {
     const classes = Object.values(errors).filter(
-      (value) => typeof value === 'function' && value.prototype instanceof errors.FoundationError,
+      (value) => typeof value === 'function' && value.prototype instanceof FoundationError,
     );
     const shown = new Set(examples.map(([error]) => error.constructor));
     expect(classes.filter((each) => !shown.has(each))).toEqual([]);
@@ -233,7 +244,7 @@ describe('RemoteError', () => {
   it('looks like the error that was thrown, and says what was called', () => {
     const error = new errors.RemoteError(call, { name: 'TypeError', message: 'bad', code: 'E_BAD', stack: 'at there' });
     expect(error).toBeInstanceOf(Error);
-    expect(error).not.toBeInstanceOf(errors.FoundationError);
+    expect(error).not.toBeInstanceOf(FoundationError);
     expect(error).toMatchObject({ name: 'TypeError', message: 'bad', code: 'E_BAD', stack: 'at there', subject: call });
   });
 
@@ -257,7 +268,7 @@ describe('describe', () => {
     [42, '42'],
     [Symbol('s'), 'Symbol(s)'],
   ])('makes one line of %p', (thrown, text) => {
-    expect(errors.describe(thrown)).toBe(text);
+    expect(words(thrown)).toBe(text);
   });
 
   it.each([
@@ -281,16 +292,16 @@ describe('describe', () => {
       }),
     ],
   ])('does not throw for %s', (_what, make) => {
-    expect(typeof errors.describe(make())).toBe('string');
+    expect(typeof words(make())).toBe('string');
   });
 
   it('says why a transaction was given up, also when its commands failed with the very same error', () => {
     const given = Object.assign(new Error('EXECABORT'), {
       previousErrors: [new Error('NOPERM'), new Error('WRONGTYPE')],
     });
-    expect(errors.describe(given)).toBe('NOPERM; WRONGTYPE');
+    expect(words(given)).toBe('NOPERM; WRONGTYPE');
     const lost = Object.assign(new Error('Connection is closed.'), { previousErrors: [] as unknown[] });
     lost.previousErrors.push(lost, lost);
-    expect(errors.describe(lost)).toBe('Connection is closed.');
+    expect(words(lost)).toBe('Connection is closed.');
   });
 });

@@ -1,6 +1,6 @@
 import { inspect } from 'node:util';
 import { describe, expect, it } from '@jest/globals';
-import { RedisRefusedError, RedisUnavailableError } from './foundation.error.js';
+import { RedisRefusedError, RedisUnavailableError } from './connection.errors.js';
 import { isOfRedis, redisError, refusalIn } from './refusal.js';
 
 describe('refusalIn', () => {

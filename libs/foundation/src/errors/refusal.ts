@@ -2,8 +2,8 @@
  * Pure: what it means when Redis refuses something, and the error that says so. Needs no ioredis.
  * Called by all that asks Redis something for the application, and by the command line.
  */
-import { isError } from './describe.js';
-import { describe, RedisRefusedError, RedisUnavailableError } from './foundation.error.js';
+import { RedisRefusedError, RedisUnavailableError } from './connection.errors.js';
+import { describe, isError } from './describe.js';
 
 /** An answer that waiting will not change, and what to do about it. */
 export interface Refusal {

@@ -7,7 +7,7 @@ import type { Backend, BackendFacts } from '../backend/backend.js';
 import type { Membership } from '../cluster/membership.js';
 import type { Topologies } from '../cluster/topologies/topologies.js';
 import type { FoundationConfig } from '../config/options.js';
-import { describe } from '../errors/foundation.error.js';
+import { describe } from '../errors/describe.js';
 import { Log } from '../logging/log.js';
 import type { ProcessRegistry, Stranded } from '../processes/process.registry.js';
 import type { ProcessTable } from '../processes/process.table.js';

@@ -5,7 +5,7 @@
 import { fork } from 'node:child_process';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe } from '../errors/foundation.error.js';
+import { describe } from '../errors/describe.js';
 import type { EmbeddedStart } from './embedded.server.js';
 
 /** It takes about 200 ms. */

@@ -3,7 +3,7 @@
  * while. Started by `embedded.redis.ts`, in a process of its own; arguments: host and port.
  */
 import { createServer, type Server, type Socket } from 'node:net';
-import { describe } from '../errors/foundation.error.js';
+import { describe } from '../errors/describe.js';
 
 /** How long it goes on without a connection: longer than the restart of an application under `nest start --watch`. */
 const IDLE_MS = 5000;

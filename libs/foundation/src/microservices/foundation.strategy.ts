@@ -12,8 +12,7 @@ import {
 import { finalize, isObservable, lastValueFrom, type Observable, throwError } from 'rxjs';
 import type { MessageMeta, Subscription } from '../channels/channel.js';
 import type { Channels } from '../channels/channels.js';
-import { asError } from '../errors/describe.js';
-import { describe } from '../errors/foundation.error.js';
+import { asError, describe } from '../errors/describe.js';
 import { FoundationContext, type FoundationSource } from './foundation.context.js';
 
 /** What a caller is told of an error that may hold secrets. */

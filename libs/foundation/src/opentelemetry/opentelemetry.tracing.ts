@@ -14,8 +14,7 @@ import {
   trace,
 } from '@opentelemetry/api';
 import { VERSION } from '../cluster/version.js';
-import { asError } from '../errors/describe.js';
-import { describe } from '../errors/foundation.error.js';
+import { asError, describe } from '../errors/describe.js';
 import { unattended } from '../foreign/gate.js';
 import { readTrace, type SpanDescription, type TraceCarrier, type Tracing } from '../telemetry/tracing.js';
 

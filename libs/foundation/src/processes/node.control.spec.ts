@@ -2,7 +2,8 @@ import 'reflect-metadata';
 import { describe, expect, it } from '@jest/globals';
 import { callableOf } from '../calls/callable.decorator.js';
 import type { Membership } from '../cluster/membership.js';
-import { ArgumentError, ProcessTimeoutError } from '../errors/foundation.error.js';
+import { ArgumentError } from '../errors/config.errors.js';
+import { ProcessTimeoutError } from '../errors/process.errors.js';
 import { askNode, NODE_CONTROL, NodeControl } from './node.control.js';
 
 function control(drain: () => Promise<void> = () => Promise.resolve()) {

@@ -8,8 +8,9 @@ import { Callable } from '../calls/callable.decorator.js';
 import type { Callee, CalleeLookup } from '../calls/callee.js';
 import type { Membership } from '../cluster/membership.js';
 import type { FoundationConfig } from '../config/options.js';
+import { ArgumentError } from '../errors/config.errors.js';
 import { shown } from '../errors/describe.js';
-import { ArgumentError, ProcessTimeoutError } from '../errors/foundation.error.js';
+import { ProcessTimeoutError } from '../errors/process.errors.js';
 import type { AskNode, Supervisor } from './supervision/supervisor.js';
 
 /** By which calls reach a node; no process has a colon in its name. */

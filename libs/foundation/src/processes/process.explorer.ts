@@ -6,7 +6,7 @@ import type { Type } from '@nestjs/common';
 import type { DiscoveryService } from '@nestjs/core';
 import type { ResolvedProcessDefaults } from '../config/options.js';
 import { findClasses } from '../decorated.js';
-import { ProcessDeclarationError } from '../errors/foundation.error.js';
+import { ProcessDeclarationError } from '../errors/process.errors.js';
 import { PROCESS_METADATA, type ProcessMetadata } from './process.decorators.js';
 import { type ProcessSpec, specOf } from './process.specification.js';
 

@@ -10,18 +10,18 @@ import { type AnyProcess, type RemoteCalls, remoteCalls } from '../calls/remote.
 import type { Membership } from '../cluster/membership.js';
 import { partitionOf, type ProcessKind, processOf, runsEverywhere, slotNames } from '../cluster/slot.names.js';
 import type { FoundationConfig } from '../config/options.js';
+import { CallInterruptedError } from '../errors/call.errors.js';
+import { ArgumentError } from '../errors/config.errors.js';
+import { RedisUnavailableError } from '../errors/connection.errors.js';
 import { asError, isA, show } from '../errors/describe.js';
+import { FoundationError } from '../errors/foundation.error.js';
+import { LimitError } from '../errors/limit.errors.js';
 import {
-  ArgumentError,
-  CallInterruptedError,
-  FoundationError,
-  LimitError,
   ProcessDeclarationError,
   ProcessStartError,
   ProcessTimeoutError,
-  RedisUnavailableError,
   UnknownProcessError,
-} from '../errors/foundation.error.js';
+} from '../errors/process.errors.js';
 import { redisError } from '../errors/refusal.js';
 import { NODE_CONTROL, type NodeControl } from './node.control.js';
 import { Awaited, type News } from './process.changes.js';

@@ -7,8 +7,8 @@ import { looksLikeSlot, type ProcessKind } from '../cluster/slot.names.js';
 import type { ResolvedProcessDefaults } from '../config/options.js';
 import { processDefaults } from '../config/resolve.js';
 import { checkProcessOptions, isLabels } from '../config/validate.js';
+import { ArgumentError } from '../errors/config.errors.js';
 import { show } from '../errors/describe.js';
-import { ArgumentError } from '../errors/foundation.error.js';
 import type { ProcessOptions, RebalanceName } from './process.decorators.js';
 import type { Placement } from './supervision/placement.js';
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { ArgumentError } from '../errors/foundation.error.js';
+import { ArgumentError } from '../errors/config.errors.js';
 import { Balancer } from './service.balancer.js';
 import type { BalancerStrategy, ServiceInfo } from './service.js';
 

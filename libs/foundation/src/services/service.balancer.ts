@@ -3,8 +3,8 @@
  * Called by the facade for each call.
  */
 import { rendezvous } from '../cluster/rendezvous.js';
+import { ArgumentError } from '../errors/config.errors.js';
 import { show } from '../errors/describe.js';
-import { ArgumentError } from '../errors/foundation.error.js';
 import type { BalancerStrategy, ServiceInfo } from './service.js';
 
 /** Of so many names the turn is known; one that is forgotten begins anew. */

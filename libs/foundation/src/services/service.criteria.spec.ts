@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { ArgumentError } from '../errors/foundation.error.js';
+import { ArgumentError } from '../errors/config.errors.js';
 import { readCriteria } from './service.criteria.js';
 import type { ServiceCriteria, ServiceInfo } from './service.js';
 

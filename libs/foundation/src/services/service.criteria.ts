@@ -3,8 +3,8 @@
  * Called by the facade.
  */
 import { isDeepStrictEqual } from 'node:util';
+import { ArgumentError } from '../errors/config.errors.js';
 import { show } from '../errors/describe.js';
-import { ArgumentError } from '../errors/foundation.error.js';
 import type { ServiceCriteria, ServiceInfo } from './service.js';
 
 const RESERVED = ['name', 'capabilities', 'node', 'metadata', 'healthCheck'] as const;

@@ -2,7 +2,7 @@
  * Asks each service of this node how it is: with a timeout, and with hysteresis so that one bad moment changes nothing.
  * Driven by the facade.
  */
-import { describe } from '../errors/foundation.error.js';
+import { describe } from '../errors/describe.js';
 import { unattended } from '../foreign/gate.js';
 import { Log } from '../logging/log.js';
 import { within } from '../time/timeout.js';

@@ -6,16 +6,13 @@ import { Injectable } from '@nestjs/common';
 import type { Backend } from '../backend/backend.js';
 import type { CallRouter } from '../calls/call.router.js';
 import type { Membership } from '../cluster/membership.js';
-import { isA, show } from '../errors/describe.js';
-import {
-  ArgumentError,
-  CallRefusedError,
-  describe,
-  FoundationError,
-  LimitError,
-  ServiceNotFoundError,
-} from '../errors/foundation.error.js';
+import { CallRefusedError } from '../errors/call.errors.js';
+import { ArgumentError } from '../errors/config.errors.js';
+import { describe, isA, show } from '../errors/describe.js';
+import { FoundationError } from '../errors/foundation.error.js';
+import { LimitError } from '../errors/limit.errors.js';
 import { redisError } from '../errors/refusal.js';
+import { ServiceNotFoundError } from '../errors/service.errors.js';
 import { Gate } from '../foreign/gate.js';
 import { Log } from '../logging/log.js';
 import type { Telemetry } from '../telemetry/telemetry.js';

@@ -6,7 +6,7 @@ import type { Backend } from '../backend/backend.js';
 import type { TableRow } from '../backend/tables/table.js';
 import { TableReplica } from '../backend/tables/table.replica.js';
 import type { Membership } from '../cluster/membership.js';
-import { describe } from '../errors/foundation.error.js';
+import { describe } from '../errors/describe.js';
 import { Gate, unattended } from '../foreign/gate.js';
 import { Log } from '../logging/log.js';
 import type { Telemetry } from '../telemetry/telemetry.js';

@@ -1,7 +1,7 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { Logger } from '@nestjs/common';
-import { ArgumentError } from '../errors/foundation.error.js';
+import { ArgumentError } from '../errors/config.errors.js';
 import { eventually } from '../testing/eventually.js';
 import type { FoundationEvents } from './events.js';
 import { Telemetry, type TelemetryListener } from './telemetry.js';

@@ -4,8 +4,8 @@
  */
 import { type Channel, channel } from 'node:diagnostics_channel';
 import { Injectable } from '@nestjs/common';
+import { ArgumentError } from '../errors/config.errors.js';
 import { shown } from '../errors/describe.js';
-import { ArgumentError } from '../errors/foundation.error.js';
 import { Gate } from '../foreign/gate.js';
 import type { FoundationEventName, FoundationEvents } from './events.js';
 import type { Tracing } from './tracing.js';

@@ -1,5 +1,5 @@
 import { describe, expect, it, jest } from '@jest/globals';
-import { LeaseLostError } from '../../errors/foundation.error.js';
+import { LeaseLostError } from '../../errors/process.errors.js';
 import { HeldLease, type LeaseHolder } from './held.lease.js';
 
 const DEADLINE = 1233;

@@ -2,7 +2,7 @@
  * One lease this node holds: when it was last acknowledged, until when it may be relied on, and its end.
  * Used by `redlock.leases.ts`, which renews it.
  */
-import { LeaseLostError } from '../../errors/foundation.error.js';
+import { LeaseLostError } from '../../errors/process.errors.js';
 import type { LeaseLossReason } from '../../telemetry/events.js';
 import type { Lease } from './leases.js';
 

@@ -3,7 +3,7 @@
  * Used by `redlock.leases.ts`; underneath EVALSHA.
  */
 import type { LeaseTimes } from '../../config/options.js';
-import { describe } from '../../errors/foundation.error.js';
+import { describe } from '../../errors/describe.js';
 import { unattended } from '../../foreign/gate.js';
 import { Log } from '../../logging/log.js';
 import type { Telemetry } from '../../telemetry/telemetry.js';

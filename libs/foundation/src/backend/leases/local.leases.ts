@@ -1,5 +1,8 @@
-/** Leases inside one process, for an application that is not clustered: they need no renewal, and end as they do over Redis. */
-import { LeaseLostError, StaleEpochError } from '../../errors/foundation.error.js';
+/**
+ * Leases inside one process, for an application that is not clustered: they need no renewal, and end as they do over
+ * Redis.
+ */
+import { LeaseLostError, StaleEpochError } from '../../errors/process.errors.js';
 import type { LeaseLossReason } from '../../telemetry/events.js';
 import type { Telemetry } from '../../telemetry/telemetry.js';
 import { monotonicNow } from '../../time/monotonic.clock.js';
@@ -169,7 +172,9 @@ export class LocalLeases implements Leases {
     this.hint({ t: 'released', name: lease.name });
   }
 
-  /** INVARIANT (I1): its instance may not have stopped yet, so the name stays taken for as long as a lease over Redis. */
+  /**
+   * INVARIANT (I1): its instance may not have stopped yet, so the name stays taken for as long as a lease over Redis.
+   */
   #lost(lease: LocalLease, reason: LeaseLossReason): void {
     this.#end(lease, this.ttl);
     this.telemetry.emit('lease.lost', { name: lease.name, node: this.node.name, epoch: lease.epoch, reason });

@@ -6,8 +6,9 @@
 import type { Redis } from 'ioredis';
 import Redlock, { type ExecutionError, type Lock } from 'redlock';
 import type { LeaseTimes } from '../../config/options.js';
-import { asError, isError } from '../../errors/describe.js';
-import { describe, FoundationConfigError, StaleEpochError } from '../../errors/foundation.error.js';
+import { FoundationConfigError } from '../../errors/config.errors.js';
+import { asError, describe, isError } from '../../errors/describe.js';
+import { StaleEpochError } from '../../errors/process.errors.js';
 import { unattended } from '../../foreign/gate.js';
 import { Log } from '../../logging/log.js';
 import type { LeaseLossReason } from '../../telemetry/events.js';

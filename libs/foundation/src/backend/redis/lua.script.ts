@@ -3,7 +3,7 @@
  * Underneath: ioredis `defineCommand` (EVALSHA, then EVAL on NOSCRIPT).
  */
 import type { Redis } from 'ioredis';
-import { describe } from '../../errors/foundation.error.js';
+import { describe } from '../../errors/describe.js';
 
 type Command = (keyCount: number, ...rest: string[]) => Promise<unknown>;
 

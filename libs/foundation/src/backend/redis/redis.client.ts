@@ -6,7 +6,7 @@ import type { Socket } from 'node:net';
 import { Cluster, type ClusterOptions, Redis, type RedisOptions } from 'ioredis';
 import type { RedisAddress, RedisClient, RedisEndpoint } from '../../config/options.js';
 import { isClient } from '../../config/resolve.js';
-import { FoundationConfigError } from '../../errors/foundation.error.js';
+import { FoundationConfigError } from '../../errors/config.errors.js';
 import { nodesOf } from './redis.endpoint.js';
 
 /** Short and jittered: an incumbent must be back before its own deadline when Redis restarts. */

@@ -4,12 +4,9 @@
  */
 import type { Redis, RedisOptions } from 'ioredis';
 import type { FoundationConfig, RedisClient, RedisEndpoint } from '../../config/options.js';
-import {
-  describe,
-  FoundationConfigError,
-  RedisRefusedError,
-  RedisUnavailableError,
-} from '../../errors/foundation.error.js';
+import { FoundationConfigError } from '../../errors/config.errors.js';
+import { RedisRefusedError, RedisUnavailableError } from '../../errors/connection.errors.js';
+import { describe } from '../../errors/describe.js';
 import { redisError } from '../../errors/refusal.js';
 import { Log } from '../../logging/log.js';
 import type { ConnectionTrouble } from './connection.trouble.js';

@@ -5,7 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Cluster, Redis } from 'ioredis';
 import type { RedisClient, RedisEndpoint } from '../../config/options.js';
-import { describe } from '../../errors/foundation.error.js';
+import { describe } from '../../errors/describe.js';
 import { toNumber, toTexts } from './lua.script.js';
 import { trials } from './redis.acl.js';
 import { createClient, createPubSubClient, disconnect } from './redis.client.js';

@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto';
 import { type Job, Queue, UnrecoverableError, Worker } from 'bullmq';
 import type { Redis } from 'ioredis';
-import { describe } from '../../errors/foundation.error.js';
+import { describe } from '../../errors/describe.js';
 import { unattended } from '../../foreign/gate.js';
 import { Log } from '../../logging/log.js';
 import { ThrottledLog } from '../../logging/throttled.log.js';

@@ -1,4 +1,7 @@
-/** Streams inside one process, for an application that is not clustered: kept as long as it runs, redelivered after a failure. */
+/**
+ * Streams inside one process, for an application that is not clustered: kept as long as it runs, redelivered after a
+ * failure.
+ */
 import { LIVES, type Lives } from '../../wire/key.lifetimes.js';
 import {
   compareIds,

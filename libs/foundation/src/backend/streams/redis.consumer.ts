@@ -3,7 +3,7 @@
  * another. Called by `redis.streams.ts`; underneath XREADGROUP and XACK, and what `stream.scripts.ts` has.
  */
 import type { Redis } from 'ioredis';
-import { describe } from '../../errors/foundation.error.js';
+import { describe } from '../../errors/describe.js';
 import { unattended } from '../../foreign/gate.js';
 import { Log } from '../../logging/log.js';
 import { toNumber, toTexts } from '../redis/lua.script.js';

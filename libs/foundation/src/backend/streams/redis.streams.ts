@@ -3,7 +3,7 @@
  * Called by the durable channels; underneath XADD and XRANGE, and `redis.consumer.ts`.
  */
 import type { Redis } from 'ioredis';
-import { describe } from '../../errors/foundation.error.js';
+import { describe } from '../../errors/describe.js';
 import { unattended } from '../../foreign/gate.js';
 import { ThrottledLog } from '../../logging/throttled.log.js';
 import type { Signer } from '../../security/signer.js';

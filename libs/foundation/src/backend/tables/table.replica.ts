@@ -2,8 +2,8 @@
  * This node's copy of a table: it catches up, is read anew when it may have missed something, and helps to mend a loss.
  * Used by the process table and the service registry; underneath {@link Table}.
  */
-import { show } from '../../errors/describe.js';
-import { ConflictError, describe } from '../../errors/foundation.error.js';
+import { ConflictError } from '../../errors/cluster.errors.js';
+import { describe, show } from '../../errors/describe.js';
 import { unattended } from '../../foreign/gate.js';
 import { Log } from '../../logging/log.js';
 import { ThrottledLog } from '../../logging/throttled.log.js';

@@ -3,7 +3,7 @@
  * and sends it as one text for each topic and lane, `high` first. Called by the channels and the calls: 7 times less
  * CPU for bursts of small messages than one PUBLISH each.
  */
-import { OverloadedError } from '../../errors/foundation.error.js';
+import { OverloadedError } from '../../errors/limit.errors.js';
 import type { Lane } from '../../wire/lane.js';
 import type { Transport } from './transport.js';
 

@@ -3,8 +3,7 @@
  * Called by the channels and the backend; underneath PUBLISH and SUBSCRIBE.
  */
 import type { Redis } from 'ioredis';
-import { isError } from '../../errors/describe.js';
-import { describe } from '../../errors/foundation.error.js';
+import { describe, isError } from '../../errors/describe.js';
 import { refusalIn } from '../../errors/refusal.js';
 import { Gate, unattended } from '../../foreign/gate.js';
 import { ThrottledLog } from '../../logging/throttled.log.js';

@@ -5,7 +5,8 @@
 import { isApart, Played, replayed, timeOf } from '../../backend/streams/deduplication.js';
 import type { StreamEntry, Streams } from '../../backend/streams/streams.js';
 import type { DurableChannelOptions } from '../../config/options.js';
-import { ArgumentError, LimitError, OverloadedError } from '../../errors/foundation.error.js';
+import { ArgumentError } from '../../errors/config.errors.js';
+import { LimitError, OverloadedError } from '../../errors/limit.errors.js';
 import { redisError } from '../../errors/refusal.js';
 import type { Telemetry } from '../../telemetry/telemetry.js';
 import type { TraceCarrier } from '../../telemetry/tracing.js';

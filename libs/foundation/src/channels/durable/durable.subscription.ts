@@ -4,8 +4,7 @@
  */
 import type { Consumer, ConsumerListener, StreamEntry, Streams } from '../../backend/streams/streams.js';
 import type { DurableChannelOptions } from '../../config/options.js';
-import { isA } from '../../errors/describe.js';
-import { describe } from '../../errors/foundation.error.js';
+import { describe, isA } from '../../errors/describe.js';
 import { ThrottledLog } from '../../logging/throttled.log.js';
 import type { Telemetry } from '../../telemetry/telemetry.js';
 import type { MessageHandler, SubscribeOptions, Subscription, SubscriptionCounters } from '../channel.js';

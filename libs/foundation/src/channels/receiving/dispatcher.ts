@@ -2,7 +2,7 @@
  * Hands each message to the subscriptions of this node that take it: to all of them, and to one of each group that the
  * sender gave to this node. Called by the facade.
  */
-import { LimitError } from '../../errors/foundation.error.js';
+import { LimitError } from '../../errors/limit.errors.js';
 import type { Gap, MessageHandler, SubscribeOptions, SubscriptionCounters } from '../channel.js';
 import type { Envelope } from '../envelope.js';
 import { HandlerQueue, type QueueTools } from './handler.queue.js';

@@ -3,8 +3,7 @@
  * Called by the dispatcher.
  */
 import type { Type } from '@nestjs/common';
-import { isA } from '../../errors/describe.js';
-import { describe } from '../../errors/foundation.error.js';
+import { describe, isA } from '../../errors/describe.js';
 import { Gate, unattended } from '../../foreign/gate.js';
 import { ThrottledLog } from '../../logging/throttled.log.js';
 import type { Telemetry } from '../../telemetry/telemetry.js';

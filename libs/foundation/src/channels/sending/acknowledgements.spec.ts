@@ -1,6 +1,6 @@
 import { describe, expect, it, jest } from '@jest/globals';
 import type { Membership } from '../../cluster/membership.js';
-import { AcknowledgementError } from '../../errors/foundation.error.js';
+import { AcknowledgementError } from '../../errors/message.errors.js';
 import type { LeaveReason } from '../../telemetry/events.js';
 import { Telemetry } from '../../telemetry/telemetry.js';
 import type { LetterListener, NodeAddress, NodeMessages } from '../node.messages.js';

@@ -3,7 +3,8 @@
  * Called by the facade for broadcasts with a `timeout`; underneath one letter for each message and node.
  */
 import type { Membership } from '../../cluster/membership.js';
-import { AcknowledgementError, type MissingAcknowledgement, OverloadedError } from '../../errors/foundation.error.js';
+import { OverloadedError } from '../../errors/limit.errors.js';
+import { AcknowledgementError, type MissingAcknowledgement } from '../../errors/message.errors.js';
 import type { Telemetry } from '../../telemetry/telemetry.js';
 import type { NodeAddress, NodeMessages } from '../node.messages.js';
 import { UNSUBSCRIBED } from '../receiving/handler.queue.js';

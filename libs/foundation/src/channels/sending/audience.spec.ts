@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import type { Member, Membership, MembershipListener } from '../../cluster/membership.js';
-import { ArgumentError } from '../../errors/foundation.error.js';
+import { ArgumentError } from '../../errors/config.errors.js';
 import { Audience } from './audience.js';
 
 const member = (name: string, listens: Record<string, string[]>, more: Partial<Member> = {}): Member => ({

@@ -3,7 +3,7 @@
  * Called by the facade for acknowledgements and groups; reads and feeds the membership, no network of its own.
  */
 import type { Membership } from '../../cluster/membership.js';
-import { ArgumentError } from '../../errors/foundation.error.js';
+import { ArgumentError } from '../../errors/config.errors.js';
 import type { NodeAddress } from '../node.messages.js';
 
 interface GroupMember {

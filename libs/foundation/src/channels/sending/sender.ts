@@ -4,7 +4,8 @@
  */
 import type { LocalNode } from '../../cluster/local.node.js';
 import { show } from '../../errors/describe.js';
-import { MessageError, OverloadedError } from '../../errors/foundation.error.js';
+import { OverloadedError } from '../../errors/limit.errors.js';
+import { MessageError } from '../../errors/message.errors.js';
 import { redisError } from '../../errors/refusal.js';
 import type { Telemetry } from '../../telemetry/telemetry.js';
 import type { TraceCarrier } from '../../telemetry/tracing.js';

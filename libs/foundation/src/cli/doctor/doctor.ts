@@ -7,7 +7,7 @@ import { LocalNode } from '../../cluster/local.node.js';
 import { Topologies } from '../../cluster/topologies/topologies.js';
 import type { FoundationConfig } from '../../config/options.js';
 import { hasPlace } from '../../config/resolve.js';
-import { describe } from '../../errors/foundation.error.js';
+import { describe } from '../../errors/describe.js';
 import { complaint } from '../format.js';
 import { type Color, paint, printable, type Terminal } from '../terminal.js';
 import { wrap } from '../text.table.js';

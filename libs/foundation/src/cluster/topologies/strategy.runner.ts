@@ -9,8 +9,8 @@ import type {
   TopologySelf,
   TopologyStrategy,
 } from '../../config/topology.strategy.js';
-import { isA } from '../../errors/describe.js';
-import { describe, TopologyError } from '../../errors/foundation.error.js';
+import { TopologyError } from '../../errors/cluster.errors.js';
+import { describe, isA } from '../../errors/describe.js';
 import { called, unattended } from '../../foreign/gate.js';
 import { Log } from '../../logging/log.js';
 import { within } from '../../time/timeout.js';

@@ -3,7 +3,7 @@
  * Opened by the lifecycle. Underneath: `NodeDirectory.leave` in the name of the dead node.
  */
 import type { NodeDirectory } from '../../backend/directory/directory.js';
-import { describe } from '../../errors/foundation.error.js';
+import { describe } from '../../errors/describe.js';
 import { unattended } from '../../foreign/gate.js';
 import { Log } from '../../logging/log.js';
 import type { Member, Membership } from '../membership.js';

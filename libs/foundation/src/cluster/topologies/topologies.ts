@@ -5,7 +5,7 @@
 import { Injectable } from '@nestjs/common';
 import type { FoundationConfig } from '../../config/options.js';
 import type { Peer, TopologySelf, TopologyStrategy } from '../../config/topology.strategy.js';
-import { describe } from '../../errors/foundation.error.js';
+import { describe } from '../../errors/describe.js';
 import { Gate } from '../../foreign/gate.js';
 import { Log } from '../../logging/log.js';
 import { within } from '../../time/timeout.js';

@@ -3,7 +3,7 @@
  * Called by the supervisor; underneath `Leases.standing` and `Leases.acquire`.
  */
 import type { Lease, Leases } from '../../backend/leases/leases.js';
-import { describe } from '../../errors/foundation.error.js';
+import { describe } from '../../errors/describe.js';
 import { unattended } from '../../foreign/gate.js';
 import { Log } from '../../logging/log.js';
 

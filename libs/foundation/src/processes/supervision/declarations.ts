@@ -7,7 +7,7 @@ import type { Backend } from '../../backend/backend.js';
 import { isAgreed } from '../../cluster/compatibility.js';
 import type { Membership } from '../../cluster/membership.js';
 import { slotNames } from '../../cluster/slot.names.js';
-import { describe } from '../../errors/foundation.error.js';
+import { describe } from '../../errors/describe.js';
 import { Log } from '../../logging/log.js';
 import { ThrottledLog } from '../../logging/throttled.log.js';
 import { type ProcessSpec, sameSpec } from '../process.specification.js';

@@ -1,6 +1,7 @@
 import { describe, expect, it, jest } from '@jest/globals';
 import type { Lease, Leases } from '../../backend/leases/leases.js';
-import { ArgumentError, LeaseLostError } from '../../errors/foundation.error.js';
+import { ArgumentError } from '../../errors/config.errors.js';
+import { LeaseLostError } from '../../errors/process.errors.js';
 import { fencedEffects } from './fenced.effects.js';
 
 const setUp = () => {

@@ -3,8 +3,9 @@
  * Made by `instance.ts` for the context of an instance; underneath `Leases.fencedSet` and `fencedDelete`.
  */
 import type { Lease, Leases } from '../../backend/leases/leases.js';
+import { ArgumentError } from '../../errors/config.errors.js';
 import { show } from '../../errors/describe.js';
-import { ArgumentError, LeaseLostError } from '../../errors/foundation.error.js';
+import { LeaseLostError } from '../../errors/process.errors.js';
 import type { FencedEffects } from '../process.context.js';
 
 /** A key is part of the name of a Redis key. */

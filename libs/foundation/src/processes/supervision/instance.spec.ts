@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { Logger } from '@nestjs/common';
 import type { Lease } from '../../backend/leases/leases.js';
 import { processDefaults } from '../../config/resolve.js';
-import { LeaseLostError, ProcessStartError, ProcessTimeoutError } from '../../errors/foundation.error.js';
+import { LeaseLostError, ProcessStartError, ProcessTimeoutError } from '../../errors/process.errors.js';
 import { Telemetry } from '../../telemetry/telemetry.js';
 import { eventually } from '../../testing/eventually.js';
 import type { ProcessContext, StopReason } from '../process.context.js';

@@ -5,7 +5,9 @@
 import { setMaxListeners } from 'node:events';
 import type { Lease, Leases } from '../../backend/leases/leases.js';
 import { indexOf } from '../../cluster/slot.names.js';
-import { describe, LimitError, ProcessStartError, ProcessTimeoutError } from '../../errors/foundation.error.js';
+import { describe } from '../../errors/describe.js';
+import { LimitError } from '../../errors/limit.errors.js';
+import { ProcessStartError, ProcessTimeoutError } from '../../errors/process.errors.js';
 import { unattended } from '../../foreign/gate.js';
 import { Log } from '../../logging/log.js';
 import type { Telemetry } from '../../telemetry/telemetry.js';

@@ -5,8 +5,8 @@
 import type { Backend } from '../../backend/backend.js';
 import type { Lease } from '../../backend/leases/leases.js';
 import type { Membership } from '../../cluster/membership.js';
-import { isA, plain } from '../../errors/describe.js';
-import { describe, ProcessStartError } from '../../errors/foundation.error.js';
+import { describe, isA, plain } from '../../errors/describe.js';
+import { ProcessStartError } from '../../errors/process.errors.js';
 import { unattended } from '../../foreign/gate.js';
 import { Log } from '../../logging/log.js';
 import { ThrottledLog } from '../../logging/throttled.log.js';

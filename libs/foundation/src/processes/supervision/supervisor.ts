@@ -8,7 +8,7 @@ import type { Lease } from '../../backend/leases/leases.js';
 import type { CalleeLookup } from '../../calls/callee.js';
 import type { Member, Membership } from '../../cluster/membership.js';
 import { processOf, runsEverywhere, slotNames } from '../../cluster/slot.names.js';
-import { describe } from '../../errors/foundation.error.js';
+import { describe } from '../../errors/describe.js';
 import { unattended } from '../../foreign/gate.js';
 import { ThrottledLog } from '../../logging/throttled.log.js';
 import type { Telemetry } from '../../telemetry/telemetry.js';

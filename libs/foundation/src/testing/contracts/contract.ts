@@ -1,6 +1,6 @@
 /**
- * What the suites of all ports share: a contract is declared in any test runner that has `describe` and `it`, and each of
- * its tests has nodes of its own. Assertions are those of Node.
+ * What the suites of all ports share: a contract is declared in any test runner that has `describe` and `it`, and each
+ * of its tests has nodes of its own. Assertions are those of Node.
  */
 
 /** The part of a test runner that the suites need. */

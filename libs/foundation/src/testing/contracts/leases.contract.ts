@@ -1,10 +1,10 @@
 /**
- * What every adapter of the leases promises, as a suite: exclusivity, epochs, release, loss, hand-over and fenced values.
- * The local leases and those over Redlock pass it.
+ * What every adapter of the leases promises, as a suite: exclusivity, epochs, release, loss, hand-over and fenced
+ * values. The local leases and those over Redlock pass it.
  */
 import assert from 'node:assert/strict';
 import type { Lease, Leases } from '../../backend/leases/leases.js';
-import { LeaseLostError, StaleEpochError } from '../../errors/foundation.error.js';
+import { LeaseLostError, StaleEpochError } from '../../errors/process.errors.js';
 import type { Hint } from '../../wire/hint.js';
 import { eventually } from '../eventually.js';
 import { type ContractCluster, type ContractOptions, contractTests, type TestRunner } from './contract.js';

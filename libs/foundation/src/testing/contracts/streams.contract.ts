@@ -1,6 +1,6 @@
 /**
- * What every adapter of the streams promises, as a suite: order, redelivery, dead letters, groups, positions and bounds.
- * The local streams and those in Redis pass it.
+ * What every adapter of the streams promises, as a suite: order, redelivery, dead letters, groups, positions and
+ * bounds. The local streams and those in Redis pass it.
  */
 import assert from 'node:assert/strict';
 import {

@@ -1,7 +1,8 @@
 import { inspect } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { Logger } from '@nestjs/common';
-import { MessageError, NotReadyError } from '../../../errors/foundation.error.js';
+import { NotReadyError } from '../../../errors/cluster.errors.js';
+import { MessageError } from '../../../errors/message.errors.js';
 import { Secret } from '../../../security/secret.js';
 import { keyFor } from '../../../security/signer.js';
 import type { FoundationEventName, FoundationEvents } from '../../../telemetry/events.js';

@@ -4,7 +4,9 @@
  * topics.
  */
 import type { DirectConfig } from '../../../config/options.js';
-import { describe, MessageError, NotReadyError } from '../../../errors/foundation.error.js';
+import { NotReadyError } from '../../../errors/cluster.errors.js';
+import { describe } from '../../../errors/describe.js';
+import { MessageError } from '../../../errors/message.errors.js';
 import { Gate, unattended } from '../../../foreign/gate.js';
 import { Log } from '../../../logging/log.js';
 import { ThrottledLog } from '../../../logging/throttled.log.js';

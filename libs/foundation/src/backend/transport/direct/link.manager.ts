@@ -3,8 +3,8 @@
  * Called by the direct transport, which says whom to dial and gets each link once it has proven where it leads.
  */
 import type { DirectConfig } from '../../../config/options.js';
+import { DirectListenError } from '../../../errors/cluster.errors.js';
 import { describe } from '../../../errors/describe.js';
-import { DirectListenError } from '../../../errors/foundation.error.js';
 import { Log } from '../../../logging/log.js';
 import { keyFor } from '../../../security/signer.js';
 import type { Telemetry } from '../../../telemetry/telemetry.js';

@@ -2,7 +2,7 @@
  * One other node: a stream to it, a stream from it, and the carrier of both, which is a link or, while there is none,
  * letters through Redis. Owned by the direct transport, which says who is there and gives it its links and letters.
  */
-import { describe } from '../../../errors/foundation.error.js';
+import { describe } from '../../../errors/describe.js';
 import type { Lane } from '../../../wire/lane.js';
 import { type Address, parseAddress } from './link/host.address.js';
 import type { Link } from './link/link.js';

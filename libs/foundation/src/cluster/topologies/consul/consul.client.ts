@@ -3,7 +3,8 @@
  * Used by `consul.ts`. Underneath: `fetch`.
  */
 import type { StrategyConfigs } from '../../../config/strategy.settings.js';
-import { describe, TopologyError } from '../../../errors/foundation.error.js';
+import { TopologyError } from '../../../errors/cluster.errors.js';
+import { describe } from '../../../errors/describe.js';
 import { parseJson } from '../../../wire/json.js';
 
 /** An answer with the index that the next blocking query begins from. */

@@ -22,7 +22,8 @@
 import { Resolver } from 'node:dns/promises';
 import type { StrategyConfigs } from '../../../config/strategy.settings.js';
 import type { TopologyReport, TopologyStrategy } from '../../../config/topology.strategy.js';
-import { describe, TopologyError } from '../../../errors/foundation.error.js';
+import { TopologyError } from '../../../errors/cluster.errors.js';
+import { describe } from '../../../errors/describe.js';
 import { unattended } from '../../../foreign/gate.js';
 import { addressOf, type Answer, codeOf, isAbsent, peersAt, serverOf, srvIn } from './dns.answers.js';
 

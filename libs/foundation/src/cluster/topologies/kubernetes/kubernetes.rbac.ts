@@ -2,7 +2,8 @@
  * Pure: what an error of the API server means, and the manifest that mends it.
  * Called by `kubernetes.ts`.
  */
-import { describe, TopologyError } from '../../../errors/foundation.error.js';
+import { TopologyError } from '../../../errors/cluster.errors.js';
+import { describe } from '../../../errors/describe.js';
 
 /** The Role and the RoleBinding that let a service account see the pods of a namespace; for `kubectl apply -f -`. */
 export function rightsFor(namespace: string, account: { name: string; namespace: string }): string {

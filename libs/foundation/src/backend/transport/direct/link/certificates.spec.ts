@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { Logger } from '@nestjs/common';
 import { Authority, type Issued } from '../../../../../../../test/support/certificates.js';
-import { FoundationConfigError } from '../../../../errors/foundation.error.js';
+import { FoundationConfigError } from '../../../../errors/config.errors.js';
 import { eventually } from '../../../../testing/eventually.js';
 import { Certificates, readCredentials } from './certificates.js';
 

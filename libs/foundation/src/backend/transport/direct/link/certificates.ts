@@ -8,7 +8,8 @@ import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
 import type { TlsFiles } from '../../../../config/options.js';
-import { describe, FoundationConfigError } from '../../../../errors/foundation.error.js';
+import { FoundationConfigError } from '../../../../errors/config.errors.js';
+import { describe } from '../../../../errors/describe.js';
 import { Log } from '../../../../logging/log.js';
 
 /** How often the files are looked at, in milliseconds. */

@@ -4,7 +4,7 @@
  * `tls.TLSSocket`.
  */
 import type { Socket } from 'node:net';
-import { describe } from '../../../../errors/foundation.error.js';
+import { describe } from '../../../../errors/describe.js';
 import { encodeFrame, FRAME, type Frame, FrameReader, MalformedFrame, MAX_PAYLOAD } from '../stream/frames.js';
 import { type Handshake, HandshakeRefused, MAX_HANDSHAKE_PAYLOAD } from './handshake.js';
 

@@ -9,7 +9,7 @@ import {
   type Server as TlsServer,
   type TLSSocket,
 } from 'node:tls';
-import { describe } from '../../../../errors/foundation.error.js';
+import { describe } from '../../../../errors/describe.js';
 import type { Credentials } from './certificates.js';
 import { type Address, formatAddress } from './host.address.js';
 

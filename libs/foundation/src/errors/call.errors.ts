@@ -1,0 +1,74 @@
+/** A call to another node was not answered, not carried out, or threw there. */
+import { FoundationError } from './foundation.error.js';
+
+/** What a call was about, for its errors. */
+export interface CallSubject {
+  processName: string;
+  method: string;
+  node: string;
+}
+
+/** A call was sent and its outcome is unknown: the node, the link or the ownership was lost before the answer. */
+export class CallInterruptedError extends FoundationError {
+  constructor(
+    readonly subject: CallSubject,
+    why: string,
+  ) {
+    super(
+      'FOUNDATION_CALL_INTERRUPTED',
+      'redis PUBLISH',
+      `The call ${subject.processName}.${subject.method} on node "${subject.node}" was interrupted (${why}). It may or ` +
+        `may not have been carried out. Call again if twice does no harm, or mark the method @Callable({ idempotent: true }).`,
+    );
+  }
+}
+
+/** A call was not answered in its time; its outcome is unknown. */
+export class CallTimeoutError extends FoundationError {
+  constructor(
+    readonly subject: CallSubject,
+    readonly timeoutMs: number,
+  ) {
+    super(
+      'FOUNDATION_CALL_TIMEOUT',
+      'redis PUBLISH',
+      `The call ${subject.processName}.${subject.method} on node "${subject.node}" was not answered within ${timeoutMs} ms. ` +
+        `It may or may not have been carried out. Raise "timeout", or look at what the method waits for.`,
+    );
+  }
+}
+
+/** A call was not carried out. */
+export class CallRefusedError extends FoundationError {
+  constructor(
+    readonly subject: CallSubject,
+    readonly why: 'not-running' | 'not-callable' | 'busy',
+    advice: string,
+  ) {
+    const reasons = {
+      'not-running': 'no node runs it',
+      'not-callable': 'the method is not marked @Callable()',
+      busy: 'too many calls wait for it',
+    };
+    super(
+      'FOUNDATION_CALL_REFUSED',
+      'foundation',
+      `The call ${subject.processName}.${subject.method} was refused (${reasons[why]}). It was not carried out. ${advice}`,
+    );
+  }
+}
+
+/** The error that a method threw on another node, with its name, message and code. */
+export class RemoteError extends Error {
+  readonly code: string | undefined;
+
+  constructor(
+    readonly subject: CallSubject,
+    error: { name: string; message: string; code?: string; stack?: string },
+  ) {
+    super(error.message);
+    this.name = error.name;
+    this.code = error.code;
+    if (error.stack !== undefined) this.stack = error.stack;
+  }
+}

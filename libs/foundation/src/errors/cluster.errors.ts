@@ -1,0 +1,109 @@
+/** This node cannot join, listen or find others, or others write the same as it does. */
+import { describe, plain } from './describe.js';
+import { FoundationError } from './foundation.error.js';
+
+/** A topology strategy cannot look for nodes and Redis at the moment. */
+export class TopologyError extends FoundationError {
+  constructor(
+    readonly strategy: string,
+    /** The call that failed: `kubernetes watch pods`, `consul GET /v1/health/service`. */
+    tool: string,
+    problem: string,
+    advice: string,
+    cause?: unknown,
+  ) {
+    super(
+      'FOUNDATION_TOPOLOGY',
+      tool,
+      `The topology strategy "${strategy}" cannot look for nodes (${problem}). What it found before stays, and it is tried ` +
+        `again for ever. ${advice}`,
+      cause,
+    );
+  }
+}
+
+/** The direct transport cannot listen where it was told to. */
+export class DirectListenError extends FoundationError {
+  constructor(
+    readonly address: string,
+    cause: unknown,
+  ) {
+    super(
+      'FOUNDATION_DIRECT_LISTEN',
+      'net.Server.listen',
+      `The direct transport cannot listen on ${address} (${describe(cause)}). This node did not join. Give it another ` +
+        `"transport.port" (0 = any free one) or "transport.host".`,
+      cause,
+    );
+  }
+}
+
+/** Another live node of the cluster already uses this node's name. */
+export class DuplicateNodeError extends FoundationError {
+  constructor(
+    readonly node: string,
+    readonly otherBootId: string,
+  ) {
+    super(
+      'FOUNDATION_DUPLICATE_NODE',
+      'foundation',
+      `Node "${node}" is alive already under another boot id (${otherBootId}). This process did not join. ` +
+        `Give each process its own "nodeName" or FOUNDATION_NODE_NAME, or leave both unset.`,
+    );
+  }
+}
+
+/** The nodes of the cluster have another cookie than this one. */
+export class CookieMismatchError extends FoundationError {
+  constructor(readonly node: string) {
+    super(
+      'FOUNDATION_COOKIE_MISMATCH',
+      'foundation',
+      `Node "${node}" has another cookie than the nodes of the cluster, or one of both has none. This process did not join. ` +
+        `Give all of them the same "security.cookie" or FOUNDATION_COOKIE; to change it, stop all nodes first.`,
+    );
+  }
+}
+
+/** The cluster was needed before this node had joined it, or before enough others had. */
+export class NotReadyError extends FoundationError {
+  constructor(
+    readonly node: string,
+    readonly state: string,
+    waitedMs: number,
+    cause?: unknown,
+    nodes?: { seen: number; wanted: number },
+    /** What the last attempt to join, or to be heard, failed at. */
+    trouble?: string,
+  ) {
+    const waited = Math.round(waitedMs);
+    const isAlone = state === 'up' && nodes !== undefined;
+    super(
+      'FOUNDATION_NOT_READY',
+      'foundation',
+      isAlone
+        ? `Node "${node}" is in a cluster of ${nodes.seen} nodes, and ${nodes.wanted} were waited for, for ${waited} ms. ` +
+            `Nothing was changed. Check that the others run, with the same "appName" and the same Redis.`
+        : `Node "${node}" is not a member of the cluster (state "${state}" after ${waited} ms` +
+            `${trouble === undefined ? '' : `; last of all: ${plain(trouble, 300)}`}). ` +
+            `The call was not carried out. Check that Redis is reachable; before onApplicationBootstrap there is no cluster yet.`,
+      cause,
+    );
+  }
+}
+
+/** Others wrote the same entry of a table again and again while this node changed it. */
+export class ConflictError extends FoundationError {
+  constructor(
+    /** What was to be changed: `entry "feed" of the process table`. */
+    readonly subject: string,
+    readonly times: number,
+  ) {
+    super(
+      'FOUNDATION_CONFLICT',
+      'redis EVALSHA',
+      `The ${subject} was not changed: others wrote it ${times} times while this node did. Foundation left it as they wrote ` +
+        `it. Try again, and let one node at a time change it.`,
+    );
+  }
+}

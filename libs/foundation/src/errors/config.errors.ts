@@ -1,0 +1,69 @@
+/** What was given is wrong, missing or not there yet: options, packages, arguments of calls. */
+import { FoundationError } from './foundation.error.js';
+
+/** An option, an environment variable or a combination of them is wrong; thrown while the module is created. */
+export class FoundationConfigError extends FoundationError {
+  constructor(
+    /** The path of the option (`lease.ttl`) or the name of the environment variable. */
+    readonly option: string,
+    /** What was received, as text; never the value of a secret. */
+    readonly received: string,
+    readonly expected: string,
+  ) {
+    super(
+      'FOUNDATION_CONFIG',
+      'foundation',
+      `Option "${option}" is not valid: received ${received}, expected ${expected}. Foundation did not start. ` +
+        `Correct the option and start again.`,
+    );
+  }
+}
+
+/** A documented option that this version does not implement yet was asked for. */
+export class NotInThisVersionError extends FoundationError {
+  constructor(
+    readonly option: string,
+    readonly received: string,
+    readonly works: string,
+  ) {
+    super(
+      'FOUNDATION_NOT_IN_THIS_VERSION',
+      'foundation',
+      `Option "${option}": ${received} is not in this version of Foundation. It did not start, so that nothing runs ` +
+        `with less than was asked for. Use ${works}.`,
+    );
+  }
+}
+
+/** A package that the configuration needs is not installed. */
+export class MissingPackageError extends FoundationError {
+  constructor(
+    readonly packages: string,
+    readonly neededBy: string,
+    cause: unknown,
+  ) {
+    super(
+      'FOUNDATION_MISSING_PACKAGE',
+      packages,
+      `${neededBy} needs a package that is not installed (${packages}). Foundation did not start. ` +
+        `Run: npm install ${packages}`,
+      cause,
+    );
+  }
+}
+
+/** An argument of a call is not acceptable; nothing was done. */
+export class ArgumentError extends FoundationError {
+  constructor(
+    call: string,
+    readonly argument: string,
+    received: string,
+    expected: string,
+  ) {
+    super(
+      'FOUNDATION_ARGUMENT',
+      'foundation',
+      `${call}: argument "${argument}" is not acceptable: received ${received}, expected ${expected}. Nothing was done.`,
+    );
+  }
+}

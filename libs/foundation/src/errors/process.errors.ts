@@ -1,0 +1,101 @@
+/** A process was not declared, started or found, or lost its name to another owner. */
+import { FoundationError } from './foundation.error.js';
+
+/** The reason of an aborted `ctx.signal`, and what guarded calls throw, once a process no longer owns its name. */
+export class LeaseLostError extends FoundationError {
+  constructor(
+    readonly processName: string,
+    readonly node: string,
+    readonly epoch: number,
+    readonly why: string,
+  ) {
+    super(
+      'FOUNDATION_LEASE_LOST',
+      'redlock',
+      `Singleton "${processName}" (epoch ${epoch}) lost its lease on node "${node}" (${why}). It was stopped here and ` +
+        `will start where the lease is won next. If this repeats, check the latency of Redis and of this event loop, ` +
+        `or raise lease.ttl.`,
+    );
+  }
+}
+
+/** A fenced write was refused because a newer owner has written already. */
+export class StaleEpochError extends FoundationError {
+  constructor(
+    readonly key: string,
+    readonly epoch: number,
+    readonly storedEpoch: number,
+  ) {
+    super(
+      'FOUNDATION_STALE_EPOCH',
+      'redis HSET',
+      `The fenced write to "${key}" with epoch ${epoch} came too late: epoch ${storedEpoch} has written already. ` +
+        `Nothing was changed. Stop working: another node owns this process now.`,
+    );
+  }
+}
+
+/** A class cannot be a process, or two classes claim one process name. */
+export class ProcessDeclarationError extends FoundationError {
+  constructor(
+    readonly subject: string,
+    problem: string,
+    advice: string,
+  ) {
+    super(
+      'FOUNDATION_PROCESS_DECLARATION',
+      'foundation',
+      `Process ${subject} cannot be declared: ${problem}. Foundation started no process of this application. ${advice}`,
+    );
+  }
+}
+
+/** `onProcessStart`, or the construction of the instance, failed. */
+export class ProcessStartError extends FoundationError {
+  constructor(
+    readonly processName: string,
+    readonly node: string,
+    readonly reason: string,
+    cause?: unknown,
+  ) {
+    super(
+      'FOUNDATION_PROCESS_START',
+      'foundation',
+      `Process "${processName}" did not start on node "${node}" (${reason}). What had started was stopped and its ` +
+        `lease released. Correct the cause and start it again.`,
+      cause,
+    );
+  }
+}
+
+/** Something about a process did not happen in the time that was allowed. */
+export class ProcessTimeoutError extends FoundationError {
+  constructor(
+    readonly processName: string,
+    what: string,
+    readonly timeoutMs: number,
+    did: string,
+    advice: string,
+  ) {
+    super(
+      'FOUNDATION_PROCESS_TIMEOUT',
+      'foundation',
+      `Process "${processName}" ${what} within ${Math.round(timeoutMs)} ms. ${did} ${advice}`,
+    );
+  }
+}
+
+/** No process of that name is known to the cluster. */
+export class UnknownProcessError extends FoundationError {
+  constructor(
+    readonly processName: string,
+    known: readonly string[],
+  ) {
+    super(
+      'FOUNDATION_PROCESS_UNKNOWN',
+      'foundation',
+      `Process "${processName}" is not known to this cluster. Nothing was done. Known processes: ` +
+        `${known.length === 0 ? 'none' : known.slice(0, 20).join(', ')}.`,
+    );
+  }
+}
