@@ -10,7 +10,7 @@ import {
   Module,
   type Type,
 } from '@nestjs/common';
-import { DiscoveryModule, DiscoveryService } from '@nestjs/core';
+import { DiscoveryModule, DiscoveryService, ModulesContainer } from '@nestjs/core';
 import type { RawTools } from './backend/backend.js';
 import { FoundationTools } from './backend/foundation.tools.js';
 import { remote } from './calls/remote.proxy.js';
@@ -20,6 +20,7 @@ import { Topologies } from './cluster/topologies/topologies.js';
 import { readMachine } from './config/machine.js';
 import type { FoundationOptions } from './config/options.js';
 import { resolve } from './config/resolve.js';
+import { FoundationConfigError } from './errors/config.errors.js';
 import { FoundationDrainModule } from './foundation.drain.js';
 import { FoundationLifecycle } from './foundation.lifecycle.js';
 import { HealthMonitor } from './health/health.monitor.js';
@@ -83,7 +84,11 @@ const EXPOSED = {
   providers: [
     Telemetry,
     { provide: SEARCH, useValue: {} },
-    provide(NODE, [OPTIONS as Token<FoundationOptions>, Telemetry, DiscoveryService, SEARCH], assemble),
+    provide(
+      NODE,
+      [OPTIONS as Token<FoundationOptions>, Telemetry, DiscoveryService, ModulesContainer, SEARCH],
+      assemble,
+    ),
     ...Object.entries(EXPOSED).map(([part, token]) => ofNode(token, (node) => node[part as keyof typeof EXPOSED])),
     ...Object.entries(FoundationTools).map(([role, token]) =>
       ofNode(token, ({ backend }) => backend.raw[role as keyof RawTools]),
@@ -109,24 +114,51 @@ export class FoundationModule extends ConfigurableModuleClass {
   }
 }
 
-/** Adds a provider for every process that some class of the application wants injected. */
+/**
+ * Adds a provider for every process that some class of the application wants injected. Nest reads it when it scans the
+ * modules: by then all of these classes are loaded, also those that came after the call of `forRoot`.
+ */
 function withRemotes(module: DynamicModule): DynamicModule {
-  const remotes = [...injectedProcesses()].map(([token, type]) =>
-    ofNode(token, ({ calls }) => remote(calls, { name: nameOf(type), type })),
-  );
+  const { providers = [], exports = [] } = module;
   return {
     ...module,
-    providers: [...(module.providers ?? []), ...remotes],
-    exports: [...(module.exports ?? []), ...remotes.map(({ provide }) => provide)],
+    get providers() {
+      const remotes = [...injectedProcesses()].map(([token, type]) =>
+        ofNode(token, ({ calls }) => remote(calls, { name: nameOf(type), type })),
+      );
+      return [...providers, ...remotes];
+    },
+    get exports() {
+      return [...exports, ...injectedProcesses().keys()];
+    },
   };
 }
 
-function assemble(
+/** A second one would be a second node in this process: each with processes of its own, or refused by the first. */
+function requireOnce(modules: ModulesContainer): void {
+  const all = [...modules.values()];
+  const times = all.filter(({ metatype }) => metatype === FoundationModule).length;
+  if (times < 2) return;
+  // Nest links a global module with every other one, so only what a module says itself tells who imports it.
+  const importers = all.flatMap(({ metatype, name }) => {
+    const imports = (Reflect.getMetadata('imports', metatype) ?? []) as Partial<DynamicModule>[];
+    return imports.filter(({ module }) => module === FoundationModule).map(() => name);
+  });
+  throw new FoundationConfigError(
+    'imports',
+    `FoundationModule ${times} times, in ${importers.join(' and in ')}`,
+    'one forRoot() or forRootAsync(), in the root module, whose providers all modules see',
+  );
+}
+
+async function assemble(
   options: FoundationOptions,
   telemetry: Telemetry,
   discovery: DiscoveryService,
+  modules: ModulesContainer,
   special: Partial<Search>,
 ): Promise<NodeParts> {
+  requireOnce(modules);
   const application: Search['application'] = async () => {
     const { findApplicationRedis } = await import('./locator/application.redis.js');
     return findApplicationRedis(discovery, NODE);
