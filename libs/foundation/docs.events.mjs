@@ -34,7 +34,11 @@ if (events.length === 0) throw new Error(`${relative(root, source)} has no inter
 const table = events.map((member) => {
   const name = member.name.text;
   const payload = member.type.members.map((field) => code(field.getText(tree).replace(/;$/, ''))).join('<br>');
-  return row(code(name), payload, cell(said(member, name)));
+  const fields = member.type.members.flatMap((field) => {
+    const text = ts.getTextOfJSDocComment(field.jsDoc?.at(-1)?.comment);
+    return text === undefined ? [] : [`<br>\`${field.name.text}\`: ${cell(text)}`];
+  });
+  return row(code(name), payload, cell(said(member, name)) + fields.join(''));
 });
 
 // A comment and a bar go before each value of a union.

@@ -222,7 +222,7 @@ const callbacks: Record<string, (wrong: Wrong) => Promise<void>> = {
   'Channels.subscribe, durable': async (wrong) => {
     const subscription = await channels.subscribe('jobs', wrong as MessageHandler, { group: named() });
     await channels.broadcast('jobs', 1);
-    await eventually(() => subscription.counters.dropped['dead letter'] === 1, { what: 'A dead letter' });
+    await eventually(() => subscription.counters.dropped['dead-letter'] === 1, { what: 'A dead letter' });
     await subscription.unsubscribe();
   },
   'the constructor of a payload': async (wrong) => invalid('payload', wrong),

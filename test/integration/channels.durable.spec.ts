@@ -91,10 +91,11 @@ describe.each<[string, FoundationOptions]>([
         group: 'billing',
         id: metas[0]!.id,
         deliveries: 3,
-        reason: 'the handler failed: no such customer',
+        reason: 'handler-failed',
+        error: 'no such customer',
       },
     ]);
-    expect(subscription.counters).toMatchObject({ received: 4, failed: 3, dropped: { 'dead letter': 1 }, waiting: 0 });
+    expect(subscription.counters).toMatchObject({ received: 4, failed: 3, dropped: { 'dead-letter': 1 }, waiting: 0 });
   });
 
   it('a group begins where it is told to', async () => {
@@ -157,7 +158,7 @@ describe.each<[string, FoundationOptions]>([
     expect(second.counters.missed).toBe(500 - kept);
     expect(node.of('message.dropped')).toContainEqual({
       channel: 'orders',
-      reason: 'trimmed before it was handled',
+      reason: 'trimmed',
       count: 500 - kept,
     });
   });
@@ -215,7 +216,10 @@ describe.each<[string, FoundationOptions]>([
     expect(seen).toEqual([{ id: 1 }, { id: 2, note }, { id: 3 }]);
     expect(seen[1]).toBeInstanceOf(Order);
     expect(subscription.counters).toMatchObject({ invalid: 1, failed: 0 });
-    expect(node.of('message.dead_letter')[0]!.reason).toMatch(/^not a valid Order: id: /);
+    expect(node.of('message.dead_letter')[0]).toMatchObject({
+      reason: 'invalid-payload',
+      error: expect.stringMatching(/^Order: id: /),
+    });
   });
 
   it('handlers of one group for different types each get theirs', async () => {
@@ -432,7 +436,7 @@ describe('When something breaks', () => {
     await eventually(() => node.of('message.dead_letter').length === 1);
     expect(node.of('message.dead_letter')[0]).toMatchObject({
       id,
-      reason: 'given out 3 times without an acknowledgement',
+      reason: 'unacknowledged',
     });
     expect(seen).toEqual([]);
     const [[, fields]] = (await client.xrange(keys.deadLetters('orders'), '-', '+')) as [[string, string[]]];
@@ -479,8 +483,8 @@ describe('When something breaks', () => {
     await server.cli('XADD', keys.stream('orders'), '*', 'm', '[{"v":99},{"b":1}]');
     await eventually(() => node.of('message.dead_letter').length === 2);
     expect(node.of('message.dead_letter').map(({ deliveries, reason }) => [deliveries, reason])).toEqual([
-      [1, 'not JSON'],
-      [3, 'the handler failed: unknown version'],
+      [1, 'not-json'],
+      [3, 'unknown-version'],
     ]);
   });
 

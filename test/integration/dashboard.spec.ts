@@ -341,7 +341,7 @@ describe('the dashboard', () => {
     await watched.overview(({ self }) => self === one.name);
     const before = watched.events.length;
     for (let index = 0; index < 20_000; index++) {
-      one.app.get(Telemetry).emit('message.dropped', { channel: `c${index}`, reason: 'full', count: 1 });
+      one.app.get(Telemetry).emit('message.dropped', { channel: `c${index}`, reason: 'duplicate', count: 1 });
     }
     await eventually(() => watched.events.slice(before).filter(({ event }) => event === 'overview').length > 1);
     expect(watched.ended).toBe(false);

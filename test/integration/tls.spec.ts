@@ -103,7 +103,7 @@ describe('links with certificates', () => {
     await formed(...nodes);
     await eventually(() => nodes.some(({ of }) => of('transport.refused').length > 0));
     await eventually(
-      () => log.lines.some((line) => /not let in.*"address":"127\.0\.0\.1:\d+","reason":"TLS: /.test(line)),
+      () => log.lines.some((line) => /Rejected.*TLS.*"address":"127\.0\.0\.1:\d+","reason":"tls","error":"/.test(line)),
       {
         lastSeen: () => log.lines.slice(-5),
       },

@@ -89,7 +89,7 @@ describe('an application', () => {
     // What waits when the test ends is nobody's business.
     for (let count = 0; count < MAX_UNKEPT.messages; count++) void send('1');
     await expect(send('1')).rejects.toThrow(OverloadedError);
-    expect(dropped).toEqual(new Map([['too much waits to be sent', 1]]));
+    expect(dropped).toEqual(new Map([['outbox-full', 1]]));
   });
 
   it('is refused durable messages that are too large together', async () => {
@@ -225,7 +225,7 @@ describe('what comes deflated', () => {
     const zip = await deflate(JSON.stringify('x'.repeat(5000)));
     for (let seq = 1; seq <= 1002; seq++)
       incoming.receive('events', `[${heads.head('normal', seq, 1)},${encode(zip!, { zip: true })}]`);
-    expect(dropped).toEqual(new Map([['too much to inflate', 2]]));
+    expect(dropped).toEqual(new Map([['inflate-backlog-full', 2]]));
     await eventually(() => seen.length === 1000);
   });
 
@@ -234,8 +234,8 @@ describe('what comes deflated', () => {
     const large = 'A'.repeat(40 * 1024 * 1024);
     for (let seq = 1; seq <= 2; seq++)
       incoming.receive('events', `[${heads.head('normal', seq, 1)},${encode(large, { zip: true })}]`);
-    expect(dropped).toEqual(new Map([['too much to inflate', 1]]));
-    await eventually(() => dropped.has('too large when inflated') || dropped.has('cannot be inflated'));
+    expect(dropped).toEqual(new Map([['inflate-backlog-full', 1]]));
+    await eventually(() => dropped.has('too-large-inflated') || dropped.has('not-inflatable'));
   });
 });
 

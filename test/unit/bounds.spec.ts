@@ -88,7 +88,7 @@ describe('a node whose transport hangs', () => {
     // What is under way when the test ends is nobody's business.
     void send(large).catch(() => undefined);
     await expect(send('y'.repeat(5000))).rejects.toThrow(/1 messages of \d+ characters wait to be deflated/);
-    expect(dropped).toHaveBeenCalledWith('too much waits to be sent');
+    expect(dropped).toHaveBeenCalledWith('outbox-full');
   });
 
   it('gives up requests of Nest clients, and answers so many at a time', async () => {

@@ -6,8 +6,9 @@ import type { NodeRecord } from '../../libs/foundation/src/backend/directory/dir
 import { RedisNodeDirectory } from '../../libs/foundation/src/backend/directory/redis.directory.js';
 import { Grace } from '../../libs/foundation/src/backend/redis/grace.period.js';
 import { Played, replayed } from '../../libs/foundation/src/backend/streams/deduplication.js';
-import { accept, dial, HandshakeRefused } from '../../libs/foundation/src/backend/transport/direct/link/handshake.js';
-import { LetterRefused, seal, unseal } from '../../libs/foundation/src/backend/transport/direct/relay.js';
+import { accept, dial } from '../../libs/foundation/src/backend/transport/direct/link/handshake.js';
+import { Rejected } from '../../libs/foundation/src/backend/transport/direct/link/link.end.js';
+import { seal, unseal } from '../../libs/foundation/src/backend/transport/direct/relay.js';
 import {
   decodeAck,
   decodePart,
@@ -245,7 +246,7 @@ const READERS: Record<string, (mutator: Mutator) => unknown> = {
       }
     }),
   'a letter over Redis': (m) =>
-    onlyThese(LetterRefused)(() => {
+    onlyThese(Rejected)(() => {
       const [mac, ...body] = seal(key, 'boot-1', 'boot-2', decodeState(state)!, [part(1), part(2)]).split('\n');
       unseal(key, 'boot-2', m.text([mac, ...body].join('\n')));
       // And of somebody who knows the cookie.
@@ -259,7 +260,7 @@ const READERS: Record<string, (mutator: Mutator) => unknown> = {
     }),
   'a handshake': (m) =>
     onlyThese(
-      HandshakeRefused,
+      Rejected,
       MalformedFrame,
     )(() => {
       const dialling = dial({ ...party, bootId: 'boot-1' }, 'boot-2');

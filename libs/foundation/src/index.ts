@@ -158,7 +158,17 @@ export {
 } from './telemetry/telemetry.js';
 export { FoundationMetrics, type Figure, type Gauge } from './metrics/foundation.metrics.js';
 export type { EventMetric, GaugeMetric, Labels } from './metrics/metric.definitions.js';
-export type { FoundationEventName, FoundationEvents, LeaseLossReason, LeaveReason } from './telemetry/events.js';
+export type {
+  DeadLetterReason,
+  FoundationEventName,
+  FoundationEvents,
+  HandoffLossReason,
+  LeaseLossReason,
+  LeaveReason,
+  LinkEndReason,
+  MessageDropReason,
+  RejectionReason,
+} from './telemetry/events.js';
 
 // Tools
 export { FoundationTools } from './backend/foundation.tools.js';

@@ -195,7 +195,7 @@ export class CallClient {
   #receive(text: string): void {
     for (const message of decodeCalls(text)) {
       if (message === undefined)
-        this.telemetry.emit('message.dropped', { channel: 'inbox', reason: 'not a call', count: 1 });
+        this.telemetry.emit('message.dropped', { channel: 'inbox', reason: 'not-a-call', count: 1 });
       else if (message.kind === 'call') unattended('answering a call', this.#answer(message));
       else this.#pending.get(message.id)?.settle(message);
     }

@@ -7,7 +7,7 @@ const counters = {
   invalid: 1,
   missed: 3,
   unknown: 0,
-  dropped: { full: 2, late: 1 },
+  dropped: { 'queue-full': 2, unsubscribed: 1 },
   waiting: 4,
   lag: 5,
 };

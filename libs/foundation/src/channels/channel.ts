@@ -2,6 +2,7 @@
  * The words of the channels: names, options, and what a handler is told of a message.
  */
 import type { Type } from '@nestjs/common';
+import type { MessageDropReason } from '../telemetry/events.js';
 import type { Lane } from '../wire/lane.js';
 import type { Range } from './receiving/gap.detector.js';
 
@@ -155,7 +156,7 @@ export interface SubscriptionCounters {
   /** How often a sender left before it could say what it had sent while this node was cut off; see {@link Gap}. */
   unknown: number;
   /** Not given to the handler, by reason. */
-  dropped: Readonly<Record<string, number>>;
+  dropped: Readonly<Partial<Record<MessageDropReason, number>>>;
   /** Waiting for the handler at the moment. */
   waiting: number;
   /** How long ago the oldest one that waits or is being handled was sent, in milliseconds; 0 when there is none. */

@@ -74,7 +74,7 @@ export class Channels {
       node,
       transport,
       (bootId) => keys.mail(bootId),
-      (reason) => telemetry.emit('message.dropped', { channel: keys.mail(node.bootId), reason, count: 1 }),
+      (reason) => telemetry.emit('message.dropped', { channel: 'mail', reason, count: 1 }),
     );
     this.#audience = new Audience(membership);
     this.#figures = new RemoteStatistics(this.#letters, () => this.figures());

@@ -108,57 +108,57 @@ describe('envelope: round trip', () => {
 
 describe('envelope: malformed texts are dropped and never throw', () => {
   it.each([
-    ['', ['not JSON']],
-    ['hello', ['not JSON']],
-    ['{"v":1', ['not JSON']],
-    ['\u0000\u0001', ['not JSON']],
-    ['null', ['not an envelope']],
-    ['5', ['not an envelope']],
-    ['"text"', ['not an envelope']],
-    ['{}', ['not an envelope']],
-    ['[]', ['not an envelope']],
-    ['[null]', ['not an envelope']],
-    ['[[]]', ['unknown version']],
-    ['[{}]', ['unknown version']],
-    [raw({ v: 1 }, { b: 1 }), ['unknown version']],
-    [raw({ v: 3 }, { b: 1 }), ['unknown version']],
-    [raw({ v: '2' }, { b: 1 }), ['unknown version']],
-    [raw({ from: 5 }, { b: 1 }), ['not an envelope']],
-    [raw({ from: '' }, { b: 1 }), ['not an envelope']],
-    [raw({ from: 'x'.repeat(201) }, { b: 1 }), ['not an envelope']],
-    [raw({ boot: null }, { b: 1 }), ['not an envelope']],
-    [raw({ seq: 1.5 }, { b: 1 }), ['not an envelope']],
-    [raw({ seq: 0 }, { b: 1 }), ['not an envelope']],
-    [raw({ seq: -1 }, { b: 1 }), ['not an envelope']],
-    [raw({ seq: 2 ** 53 }, { b: 1 }), ['not an envelope']],
-    [raw({ seq: '1' }, { b: 1 }), ['not an envelope']],
-    [raw({ at: '1' }, { b: 1 }), ['not an envelope']],
-    [raw({ at: null }, { b: 1 }), ['not an envelope']],
-    [raw({ lane: 'urgent' }, { b: 1 }), ['not an envelope']],
-    [raw({ lane: 1 }, { b: 1 }), ['not an envelope']],
+    ['', ['not-json']],
+    ['hello', ['not-json']],
+    ['{"v":1', ['not-json']],
+    ['\u0000\u0001', ['not-json']],
+    ['null', ['malformed-envelope']],
+    ['5', ['malformed-envelope']],
+    ['"text"', ['malformed-envelope']],
+    ['{}', ['malformed-envelope']],
+    ['[]', ['malformed-envelope']],
+    ['[null]', ['malformed-envelope']],
+    ['[[]]', ['unknown-version']],
+    ['[{}]', ['unknown-version']],
+    [raw({ v: 1 }, { b: 1 }), ['unknown-version']],
+    [raw({ v: 3 }, { b: 1 }), ['unknown-version']],
+    [raw({ v: '2' }, { b: 1 }), ['unknown-version']],
+    [raw({ from: 5 }, { b: 1 }), ['malformed-envelope']],
+    [raw({ from: '' }, { b: 1 }), ['malformed-envelope']],
+    [raw({ from: 'x'.repeat(201) }, { b: 1 }), ['malformed-envelope']],
+    [raw({ boot: null }, { b: 1 }), ['malformed-envelope']],
+    [raw({ seq: 1.5 }, { b: 1 }), ['malformed-envelope']],
+    [raw({ seq: 0 }, { b: 1 }), ['malformed-envelope']],
+    [raw({ seq: -1 }, { b: 1 }), ['malformed-envelope']],
+    [raw({ seq: 2 ** 53 }, { b: 1 }), ['malformed-envelope']],
+    [raw({ seq: '1' }, { b: 1 }), ['malformed-envelope']],
+    [raw({ at: '1' }, { b: 1 }), ['malformed-envelope']],
+    [raw({ at: null }, { b: 1 }), ['malformed-envelope']],
+    [raw({ lane: 'urgent' }, { b: 1 }), ['malformed-envelope']],
+    [raw({ lane: 1 }, { b: 1 }), ['malformed-envelope']],
     [raw({}), []],
-    [raw({}, 1, null, 'x', {}, [[]], false), Array(6).fill('not a message')],
-    [raw({}, { b: 1, a: 'x' }), ['not a message']],
-    [raw({}, { b: 1, a: 0 }), ['not a message']],
-    [raw({}, { b: 1, a: 1.5 }), ['not a message']],
-    [raw({}, { b: 1, g: 'x' }), ['not a message']],
-    [raw({}, { b: 1, g: ['x'] }), ['not a message']],
-    [raw({}, { b: 1, g: null }), ['not a message']],
-    [raw({}, { b: 1, g: { workers: 5 } }), ['not a message']],
-    [raw({}, { b: 1, g: { workers: '' } }), ['not a message']],
-    [raw({}, { z: 5 }), ['not a message']],
-    [raw({}, { z: null, b: 1 }), ['not a message']],
-    [raw({}, { b: 1, t: 5 }), ['not a message']],
-    [raw({}, { b: 1, t: '' }), ['not a message']],
-    [raw({}, { b: 1, t: null }), ['not a message']],
-    [raw({}, { b: 1, t: 'x'.repeat(201) }), ['not a message']],
+    [raw({}, 1, null, 'x', {}, [[]], false), Array(6).fill('malformed-message')],
+    [raw({}, { b: 1, a: 'x' }), ['malformed-message']],
+    [raw({}, { b: 1, a: 0 }), ['malformed-message']],
+    [raw({}, { b: 1, a: 1.5 }), ['malformed-message']],
+    [raw({}, { b: 1, g: 'x' }), ['malformed-message']],
+    [raw({}, { b: 1, g: ['x'] }), ['malformed-message']],
+    [raw({}, { b: 1, g: null }), ['malformed-message']],
+    [raw({}, { b: 1, g: { workers: 5 } }), ['malformed-message']],
+    [raw({}, { b: 1, g: { workers: '' } }), ['malformed-message']],
+    [raw({}, { z: 5 }), ['malformed-message']],
+    [raw({}, { z: null, b: 1 }), ['malformed-message']],
+    [raw({}, { b: 1, t: 5 }), ['malformed-message']],
+    [raw({}, { b: 1, t: '' }), ['malformed-message']],
+    [raw({}, { b: 1, t: null }), ['malformed-message']],
+    [raw({}, { b: 1, t: 'x'.repeat(201) }), ['malformed-message']],
   ])('%j', (given, dropped) => {
     expect(read(given)).toEqual({ envelopes: [], dropped });
   });
 
   it('drops an envelope with an endless time', () => {
     const given = '[{"v":2,"from":"n","boot":"b","seq":1,"at":-1e999},{"b":1}]';
-    expect(read(given)).toEqual({ envelopes: [], dropped: ['not an envelope'] });
+    expect(read(given)).toEqual({ envelopes: [], dropped: ['malformed-envelope'] });
   });
 
   it('keeps the good ones among the bad ones, with their own numbers', () => {
@@ -167,7 +167,7 @@ describe('envelope: malformed texts are dropped and never throw', () => {
       [8, 'a'],
       [10, 'b'],
     ]);
-    expect(dropped).toEqual(['not a message', 'not a message']);
+    expect(dropped).toEqual(['malformed-message', 'malformed-message']);
   });
 
   it('survives what is huge', () => {
@@ -224,6 +224,6 @@ describe('envelope: property names that must not reach an object', () => {
 
   it('hold for the envelope itself', () => {
     const given = '[{"__proto__":{"v":2,"from":"n","boot":"b","seq":1,"at":1}},{"b":1}]';
-    expect(read(given)).toEqual({ envelopes: [], dropped: ['unknown version'] });
+    expect(read(given)).toEqual({ envelopes: [], dropped: ['unknown-version'] });
   });
 });

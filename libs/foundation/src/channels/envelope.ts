@@ -4,6 +4,7 @@
  * facade.
  */
 import type { Origin } from '../backend/streams/streams.js';
+import type { MessageDropReason } from '../telemetry/events.js';
 import { readTrace, type TraceCarrier } from '../telemetry/tracing.js';
 import { parseJson } from '../wire/json.js';
 import type { Lane } from '../wire/lane.js';
@@ -49,10 +50,16 @@ export interface Envelope extends Pick<Extras, 'ack' | 'groups' | 'trace'> {
   settle?: (failure?: string) => void;
 }
 
+/** Why a message cannot be read. */
+export type UnreadableReason = Extract<
+  MessageDropReason,
+  'not-json' | 'malformed-envelope' | 'malformed-message' | 'unknown-version' | 'not-inflatable'
+>;
+
 /** What came out of a text: for each message what it is, or why it is dropped. */
 export interface Decoded {
   head: Head;
-  entries: (Envelope | string)[];
+  entries: (Envelope | UnreadableReason)[];
 }
 
 /** Writes the heads of one node. */
@@ -83,17 +90,17 @@ export function encode(body: string, extras?: Extras): string {
 }
 
 /** Reads a text that anybody may have published; never throws. A text that is dropped as a whole is the reason why. */
-export function decode(channel: string, text: string): Decoded | string {
+export function decode(channel: string, text: string): Decoded | UnreadableReason {
   let values: unknown;
   try {
     values = parseJson(text);
   } catch {
-    return 'not JSON';
+    return 'not-json';
   }
-  if (!Array.isArray(values)) return 'not an envelope';
+  if (!Array.isArray(values)) return 'malformed-envelope';
   const head = readHead(values[0]);
   if (typeof head === 'string') return head;
-  const entries: (Envelope | string)[] = [];
+  const entries: (Envelope | UnreadableReason)[] = [];
   // The mean is good enough for a bound.
   const size = Math.ceil(text.length / Math.max(1, values.length - 1));
   for (let index = 1; index < values.length; index++) {
@@ -112,13 +119,13 @@ function parsed(text: string): unknown {
   }
 }
 
-function readHead(value: unknown): Head | string {
-  if (typeof value !== 'object' || value === null) return 'not an envelope';
+function readHead(value: unknown): Head | UnreadableReason {
+  if (typeof value !== 'object' || value === null) return 'malformed-envelope';
   const { v, from, boot, seq, at, k, lane = 'normal' } = value as Record<string, unknown>;
-  if (v !== ENVELOPE_VERSION) return 'unknown version';
-  if (!isShort(from) || !isShort(boot) || !isCount(seq) || !isTime(at)) return 'not an envelope';
-  if (lane !== 'normal' && lane !== 'high' && lane !== 'low') return 'not an envelope';
-  if (k !== undefined && !isTime(k)) return 'not an envelope';
+  if (v !== ENVELOPE_VERSION) return 'unknown-version';
+  if (!isShort(from) || !isShort(boot) || !isCount(seq) || !isTime(at)) return 'malformed-envelope';
+  if (lane !== 'normal' && lane !== 'high' && lane !== 'low') return 'malformed-envelope';
+  if (k !== undefined && !isTime(k)) return 'malformed-envelope';
   return { from, bootId: boot, lane, seq, sentAt: at, ...(k === undefined ? {} : { keptAt: k }) };
 }
 
@@ -134,12 +141,12 @@ export function originOf(text: string): Origin | undefined {
   return { sender: head.bootId, number: head.seq, at: head.keptAt ?? head.sentAt };
 }
 
-function read(channel: string, head: Head, seq: number, value: unknown): Envelope | string {
-  if (typeof value !== 'object' || value === null) return 'not a message';
+function read(channel: string, head: Head, seq: number, value: unknown): Envelope | UnreadableReason {
+  if (typeof value !== 'object' || value === null) return 'malformed-message';
   const { b, t, a, g, z, p, s } = value as Record<string, unknown>;
-  if ((t !== undefined && !isShort(t)) || (a !== undefined && !isCount(a))) return 'not a message';
-  if (z === undefined ? b === undefined : typeof z !== 'string') return 'not a message';
-  if (g !== undefined && !isGroups(g)) return 'not a message';
+  if ((t !== undefined && !isShort(t)) || (a !== undefined && !isCount(a))) return 'malformed-message';
+  if (z === undefined ? b === undefined : typeof z !== 'string') return 'malformed-message';
+  if (g !== undefined && !isGroups(g)) return 'malformed-message';
   const { from, bootId, sentAt, lane } = head;
   const meta: MessageMeta = { channel, from, bootId, seq, sentAt, priority: lane };
   if (t !== undefined) meta.type = t;

@@ -3,7 +3,42 @@
  * Called by the facade and by the queues.
  */
 import { ThrottledLog } from '../logging/throttled.log.js';
+import type { MessageDropReason } from '../telemetry/events.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
+import type { Priority } from './channel.js';
+
+/** The reasons in words, for the log and for whoever waits for an acknowledgement. */
+export const DROPPED: Readonly<Record<MessageDropReason, string>> = {
+  'queue-full': 'the queue of a handler is full',
+  unsubscribed: 'unsubscribed',
+  'no-group-member': 'no member of the group was chosen',
+  duplicate: 'they arrived before',
+  'invalid-payload': 'they are not what the payload class says',
+  'outbox-full': 'too much waits to be sent',
+  'inflate-backlog-full': 'too much waits to be inflated',
+  'too-large-inflated': 'they are too large when inflated',
+  'not-inflatable': 'they cannot be inflated',
+  'not-json': 'they are not JSON',
+  'malformed-envelope': 'what arrived is not an envelope',
+  'malformed-message': 'what arrived is not a message',
+  'unknown-version': 'another version of Foundation wrote them',
+  'not-a-call': 'what arrived is not a call',
+  'too-large': 'what arrived is larger than any node sends',
+  'bad-signature': 'what arrived is not signed with the cookie of this node',
+  replayed: 'they came a second time, or late',
+  'too-old': 'they are too old, or a clock is wrong',
+  'no-stamp': 'they have no stamp',
+  'wrong-entry': 'they are not of the time of their entry: copies, or a clock is wrong',
+  trimmed: 'the stream was trimmed before they were handled',
+  'dead-letter': 'they became dead letters',
+};
+
+/** What else is known of what was dropped. */
+export interface DropDetails {
+  priority?: Priority;
+  /** The name of the payload class; for the log. */
+  payload?: string;
+}
 
 /** See the file header. */
 export class MessageDrops {
@@ -11,8 +46,10 @@ export class MessageDrops {
 
   constructor(private readonly telemetry: Telemetry) {}
 
-  add(channel: string, reason: string, count = 1): void {
-    this.telemetry.emit('message.dropped', { channel, reason, count });
-    this.#log.warn('Messages were dropped', { channel, reason }, `${channel} ${reason}`, count);
+  add(channel: string, reason: MessageDropReason, count = 1, details: DropDetails = {}): void {
+    const { priority } = details;
+    this.telemetry.emit('message.dropped', { channel, reason, count, ...(priority === undefined ? {} : { priority }) });
+    const kind = `${channel} ${priority ?? ''}`;
+    this.#log.warn(`Messages were dropped: ${DROPPED[reason]}`, { channel, reason, ...details }, kind, count);
   }
 }

@@ -58,7 +58,7 @@ describe('Letters', () => {
     await transport.publish('to a', JSON.stringify({ v: 2, from: 'b', boot: 'b', k: 'k', b: 1 }));
     await transport.publish('to a', JSON.stringify({ v: 1, from: 'b', boot: 'b', k: 'k', b: 2 }));
     expect(listener.mock.calls).toEqual([[2, { name: 'b', bootId: 'b' }]]);
-    expect(refused.mock.calls).toEqual([['unknown version']]);
+    expect(refused.mock.calls).toEqual([['unknown-version']]);
     const said = { from: '"b" (string)', version: '2 (number)', known: 1 };
     expect(warn.mock.calls).toEqual([[expect.stringContaining('another version'), said, 'Foundation']]);
   });

@@ -33,7 +33,7 @@ export class NodeMessages {
     private readonly transport: Transport,
     private readonly topic: (bootId: string) => string,
     /** A letter was dropped. */
-    private readonly refused: (reason: string) => void = () => undefined,
+    private readonly refused: (reason: 'unknown-version') => void = () => undefined,
   ) {
     this.#outbox = new Outbox(transport);
   }
@@ -81,7 +81,7 @@ export class NodeMessages {
           { from: show(from), version: show(v), known: LETTERS_VERSION },
           `version ${show(from)}`,
         );
-        this.refused('unknown version');
+        this.refused('unknown-version');
         continue;
       }
       const listener = typeof k === 'string' ? this.#listeners.get(k) : undefined;

@@ -38,9 +38,10 @@ export interface GaugeMetric extends Described {
 /** Upper bounds in seconds: a message takes under a millisecond, a handler that is far behind takes seconds. */
 export const SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30] as const;
 
-type Read<E extends FoundationEventName> = (payload: FoundationEvents[E]) => string | number;
+type Read<E extends FoundationEventName> = (payload: FoundationEvents[E]) => string | number | undefined;
 
 interface Reading<E extends FoundationEventName> extends Pick<Described, 'unit'> {
+  /** What is `undefined` for an event is a label that this event does not have. */
   labels?: Record<string, Read<E>>;
   value?: (payload: FoundationEvents[E]) => number;
 }
@@ -54,7 +55,12 @@ function metric<E extends FoundationEventName>(
 ): EventMetric {
   const read = (payload: FoundationEvents[E]): { value: number; labels: Labels } => ({
     value: value(payload),
-    labels: Object.fromEntries(Object.entries(labels).map(([label, of]) => [label, String(of(payload))])),
+    labels: Object.fromEntries(
+      Object.entries(labels).flatMap(([label, of]) => {
+        const read = of(payload);
+        return read === undefined ? [] : [[label, String(read)]];
+      }),
+    ),
   });
   return { kind, event, name, help, labels: Object.keys(labels), read, ...(unit === undefined ? {} : { unit }) };
 }
@@ -124,7 +130,7 @@ export const EVENT_METRICS: readonly EventMetric[] = [
     },
   ),
   counter('message.dropped', 'messages.dropped', 'Messages that were not delivered here', {
-    labels: { channel, reason },
+    labels: { channel, reason, priority: ({ priority }) => priority },
     value: ({ count }) => count,
   }),
   counter('message.gap', 'messages.missed', 'Messages that were lost on their way to this node', {
@@ -142,7 +148,7 @@ export const EVENT_METRICS: readonly EventMetric[] = [
     labels: { callback: ({ callback }) => callback },
   }),
   counter('transport.link_failed', 'links.failed', 'Attempts to link with another node that failed'),
-  counter('transport.refused', 'links.refused', 'Connections and letters that were not let in'),
+  counter('transport.refused', 'links.refused', 'Connections and letters that were rejected'),
   counter('transport.dropped', 'links.dropped', 'Texts that were dropped because too much waited for a node', {
     labels: { lane: ({ lane }) => lane },
   }),

@@ -2,6 +2,7 @@
  * What an instance is given, and the two hooks it may have.
  * Made by `instance.ts`.
  */
+import type { StopReason } from '../telemetry/events.js';
 
 /** The view of its own ownership that a running instance has. */
 export interface ProcessContext {
@@ -96,5 +97,4 @@ export interface OnProcessHandoff {
   onHandoff(): unknown;
 }
 
-/** Why an instance is stopped. */
-export type StopReason = 'stop' | 'restart' | 'move' | 'shutdown' | 'crash' | 'complete' | 'lease-lost';
+export type { StopReason };

@@ -10,7 +10,7 @@ const MAX_SKEW_MS = 300_000;
 const MAX_REMEMBERED = 10_000;
 
 /** What is wrong with a stamp. */
-export type Refusal = 'came a second time, or late' | 'is too old, or a clock is wrong' | 'has no stamp';
+export type Refusal = 'replayed' | 'too-old' | 'no-stamp';
 
 /** The stamps that one node writes and has read. */
 export class ReplayGuard {
@@ -40,13 +40,13 @@ export class ReplayGuard {
   /** The text without its stamp, or what is wrong with that. Whoever calls has checked the signature. */
   take(topic: string, stamped: string, now: number): { text: string } | { refusal: Refusal } {
     const [header = '', sender, digits] = /^(\S{1,200}) (\d{1,16}) /.exec(stamped) ?? [];
-    if (sender === undefined) return { refusal: 'has no stamp' };
+    if (sender === undefined) return { refusal: 'no-stamp' };
     const stamp = Number(digits);
     const sequence = `${sender} ${topic}`;
     const last = this.#heard.get(sequence);
-    if (last !== undefined && stamp <= last) return { refusal: 'came a second time, or late' };
+    if (last !== undefined && stamp <= last) return { refusal: 'replayed' };
     if (last === undefined && Math.abs(stamp / 1000 - now) > MAX_SKEW_MS) {
-      return { refusal: 'is too old, or a clock is wrong' };
+      return { refusal: 'too-old' };
     }
     // Again at the end: the one that was silent the longest is forgotten first.
     this.#heard.delete(sequence);

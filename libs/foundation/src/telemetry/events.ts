@@ -23,6 +23,167 @@ export type LeaseLossReason =
   /** This node's name was taken over by another process. */
   | 'replaced';
 
+/** Why an instance stops. */
+export type StopReason =
+  /** Somebody called `stop`, or the process was removed. */
+  | 'stop'
+  /** `restart` was called; the next instance may run anywhere. */
+  | 'restart'
+  /** It goes on on another node. */
+  | 'move'
+  /** Its node leaves. */
+  | 'shutdown'
+  /** It failed. */
+  | 'crash'
+  /** It called `ctx.complete()`. */
+  | 'complete'
+  /** Its lease is lost; another node may own the name already. */
+  | 'lease-lost';
+
+/** Why the state that an instance leaves for the next one on a planned move is lost. */
+export type HandoffLossReason =
+  /** The next instance could not read it. */
+  | 'unreadable'
+  /** `onHandoff` threw, or returned what JSON cannot write. */
+  | 'hook-failed'
+  /** `onHandoff` took longer than `stopTimeout`. */
+  | 'hook-timeout'
+  /** The state is too large. */
+  | 'too-large'
+  /** The instance did not stop in its time. */
+  | 'not-stopped'
+  /** The instance that had taken the state ended while it started. */
+  | 'ended-in-start'
+  /** The lease was lost before Redis had the state. */
+  | 'lease-lost';
+
+/** Why a message was not delivered here. */
+export type MessageDropReason =
+  /** The queue of a handler is full; `priority` says for which messages. */
+  | 'queue-full'
+  /** The subscription has ended. */
+  | 'unsubscribed'
+  /** No member of its group takes it: the sender chose none. */
+  | 'no-group-member'
+  /** It has arrived before. */
+  | 'duplicate'
+  /** It is not what the `payload` class of the subscription says; see `message.invalid`. */
+  | 'invalid-payload'
+  /** More waits to be sent than this node keeps. */
+  | 'outbox-full'
+  /** More waits to be inflated than this node keeps. */
+  | 'inflate-backlog-full'
+  /** It is larger than `channels.maxMessageBytes` once it is inflated. */
+  | 'too-large-inflated'
+  /** It cannot be inflated. */
+  | 'not-inflatable'
+  /** What arrived is not JSON. */
+  | 'not-json'
+  /** What arrived has no head that can be read. */
+  | 'malformed-envelope'
+  /** It is not a message that can be read. */
+  | 'malformed-message'
+  /** Another version of Foundation wrote it, in a format that this one does not read. */
+  | 'unknown-version'
+  /** What arrived in the inbox is neither a call nor an answer. */
+  | 'not-a-call'
+  /** What arrived is larger than any node sends. */
+  | 'too-large'
+  /** It is not signed with the cookie of this node. */
+  | 'bad-signature'
+  /** It is signed, and came a second time or late: somebody may have copied it. */
+  | 'replayed'
+  /** It is signed, and too old, or a clock is wrong. */
+  | 'too-old'
+  /** It is signed, and does not say which message of its sender it is. */
+  | 'no-stamp'
+  /** Durable channels: it is not of the time of its entry: a copy, or a clock is wrong. */
+  | 'wrong-entry'
+  /** Durable channels: the stream was trimmed before it was handled. */
+  | 'trimmed'
+  /** Durable channels: it became a dead letter; see `message.dead_letter`. */
+  | 'dead-letter';
+
+/** Why a message of a durable channel became a dead letter. */
+export type DeadLetterReason =
+  /** Its handler failed `maxDeliveries` times. */
+  | 'handler-failed'
+  /** It was delivered `maxDeliveries` times, and nobody acknowledged it. */
+  | 'unacknowledged'
+  /** It is not what the `payload` class of the subscription says. */
+  | 'invalid-payload'
+  /** It is not JSON. */
+  | 'not-json'
+  /** It has no head that can be read. */
+  | 'malformed-envelope'
+  /** It is not a message that can be read. */
+  | 'malformed-message'
+  /** Another version of Foundation wrote it, and no member of the group could read it. */
+  | 'unknown-version'
+  /** It cannot be inflated. */
+  | 'not-inflatable'
+  /** It is not of the time of its entry: a copy, or a clock is wrong. */
+  | 'wrong-entry';
+
+/** Why a connection or a letter of the direct transport was rejected. */
+export type RejectionReason =
+  /** The other side does not know the cookie of this node. */
+  | 'wrong-cookie'
+  /** It does not speak this protocol. */
+  | 'no-handshake'
+  /** It speaks another version of the protocol. */
+  | 'unknown-version'
+  /** It belongs to another application. */
+  | 'other-application'
+  /** It was meant for another node. */
+  | 'other-node'
+  /** It is this node's turn to dial that node, not the other way round. */
+  | 'not-its-turn'
+  /** What came cannot be read. */
+  | 'malformed'
+  /** It sent too many bytes before it had proven to know the cookie. */
+  | 'too-many-bytes'
+  /** It has proven nothing in its time. */
+  | 'no-proof'
+  /** Too many connections of its address have proven nothing. */
+  | 'too-many-of-address'
+  /** Too many connections have proven nothing. */
+  | 'too-many-connections'
+  /** TLS was refused: `error` says why. */
+  | 'tls'
+  /** The connection could not be accepted: `error` says why. */
+  | 'socket'
+  /** It spoke through Redis in the name of a node that is linked to. */
+  | 'linked-sender';
+
+/** Why a link is down, or an attempt to link has failed: one of these, or a `RejectionReason`. */
+export type LinkEndReason =
+  | RejectionReason
+  /** The other side closed the connection. */
+  | 'closed'
+  /** The other side closed the connection before both had proven to know the cookie. */
+  | 'closed-in-handshake'
+  /** The connection failed: `error` says why. */
+  | 'broken'
+  /** The other side was silent for too long. */
+  | 'silent'
+  /** A newer link to the same node took its place. */
+  | 'replaced'
+  /** This node leaves. */
+  | 'leaving'
+  /** The other node left the cluster. */
+  | 'left'
+  /** The other node never was a member of the cluster. */
+  | 'not-a-member'
+  /** No address that can be used is in the record of the node. */
+  | 'no-address'
+  /** There was no link in time. */
+  | 'timeout'
+  /** The address cannot be reached: `error` says why. */
+  | 'unreachable'
+  /** This node could not handle what came: `error` says why. */
+  | 'failed';
+
 /** Event name → payload. */
 export interface FoundationEvents {
   /** A node became a member of this node's view; also emitted once for this node itself. */
@@ -66,7 +227,7 @@ export interface FoundationEvents {
   /** `onProcessStart` returned. */
   'process.started': { name: string; node: string; epoch: number; startMs: number };
   /** The instance has stopped; `clean` is false when it did not stop in its time. */
-  'process.stopped': { name: string; node: string; epoch: number; reason: string; clean: boolean };
+  'process.stopped': { name: string; node: string; epoch: number; reason: StopReason; clean: boolean };
   /** The instance failed. */
   'process.crashed': { name: string; node: string; epoch: number; error: string };
   /** A restart was put on the BullMQ queue (or on a timer, with the local backend). */
@@ -79,12 +240,9 @@ export interface FoundationEvents {
    * An instance crashed or completed, and its lease was lost before Redis took that down. This node writes it when
    * Redis is back, unless the process was owned since; until then another node may run it again.
    */
-  'process.end_unrecorded': { name: string; node: string; epoch: number; reason: string };
-  /**
-   * What an instance left for the next one on a planned move did not reach it, or may not have; `reason` says where it
-   * was lost.
-   */
-  'process.handoff_lost': { name: string; node: string; epoch: number; reason: string };
+  'process.end_unrecorded': { name: string; node: string; epoch: number; reason: 'crash' | 'complete' };
+  /** What an instance left for the next one on a planned move did not reach it, or may not have. */
+  'process.handoff_lost': { name: string; node: string; epoch: number; reason: HandoffLossReason; error: string };
 
   /** This node gives up what it owns: at the beginning, and again each time that one of the `total` has ended. */
   'drain.progress': { node: string; left: number; total: number };
@@ -100,10 +258,27 @@ export interface FoundationEvents {
   'message.sent': { channel: string; size: number };
   /** A message reached this node's subscriptions. */
   'message.received': { channel: string; from: string; latency: number };
-  /** So many messages were not delivered here. */
-  'message.dropped': { channel: string; reason: string; count: number };
+  /**
+   * So many messages were not delivered here. `channel` is the name of a channel; of what travels between two nodes it
+   * is `inbox` (calls), `mail` (acknowledgements and requests) or `letters` (direct transport).
+   */
+  'message.dropped': {
+    channel: string;
+    reason: MessageDropReason;
+    count: number;
+    /** With `queue-full`: of these messages. */
+    priority?: 'high' | 'normal' | 'low';
+  };
   /** A message of a durable channel could not be handled and was put aside: see `…:dead:<channel>`. */
-  'message.dead_letter': { channel: string; group: string; id: string; deliveries: number; reason: string };
+  'message.dead_letter': {
+    channel: string;
+    group: string;
+    id: string;
+    deliveries: number;
+    reason: DeadLetterReason;
+    /** What the handler threw, or what is wrong with the message. */
+    error?: string;
+  };
   /**
    * A message was not what its subscription's `payload` says: the names of the properties, and the rules they break.
    */
@@ -131,14 +306,20 @@ export interface FoundationEvents {
   /** Direct transport: this node and another one are linked; texts between them take the link from now on. */
   'transport.link_up': { node: string; bootId: string };
   /** Direct transport: the link is down; texts go through Redis until there is another one. */
-  'transport.link_down': { node: string; bootId: string; reason: string };
+  'transport.link_down': { node: string; bootId: string; reason: LinkEndReason; error?: string };
   /** Direct transport: an attempt to link with a member has failed; another one follows. */
-  'transport.link_failed': { node: string; bootId: string; address: string; reason: string };
+  'transport.link_failed': {
+    node: string;
+    bootId: string;
+    address: string;
+    reason: LinkEndReason;
+    /** What the system or TLS said. */
+    error?: string;
+  };
   /**
-   * Direct transport: a connection, or a letter through Redis (address `redis`), was not let in; nothing of it was
-   * read.
+   * Direct transport: a connection, or a letter through Redis (address `redis`), was rejected; nothing of it was read.
    */
-  'transport.refused': { address: string; reason: string };
+  'transport.refused': { address: string; reason: RejectionReason; error?: string };
   /** Direct transport: too much waits for a node, so a text to it was dropped; the lowest lane goes first. */
   'transport.dropped': { node: string; lane: 'high' | 'normal' | 'low'; bytes: number };
   /**

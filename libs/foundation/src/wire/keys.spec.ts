@@ -49,6 +49,6 @@ describe('channelOf', () => {
     [keys.mail('4f70ea4f'), 'mail'],
     [keys.letters('4f70ea4f'), 'letters'],
     [keys.hints, 'hints'],
-    ['{foundation:other}:channel:events', '{foundation:other}:channel:events'],
+    ['{foundation:other}:channel:events', 'other'],
   ])('calls %s %s', (topic, name) => expect(channelOf(keys, topic)).toBe(name));
 });

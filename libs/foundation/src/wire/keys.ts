@@ -124,7 +124,7 @@ export function keysOf(appName: string): Keys {
  * `letters`, since boot ids would be a label without a limit.
  */
 export function channelOf({ tag }: Pick<Keys, 'tag'>, topic: string): string {
-  const [, kind = topic, name] = topic.startsWith(`${tag}:`)
+  const [, kind = 'other', name] = topic.startsWith(`${tag}:`)
     ? /^([^:]*):?(.*)$/s.exec(topic.slice(tag.length + 1))!
     : [];
   return kind === 'channel' && name ? name : kind;

@@ -122,7 +122,7 @@ describe('RedisTransport', () => {
     subscriber.say('t', '123456');
     subscriber.say('t', '12345');
     limited.close();
-    expect([listener.mock.calls, dropped.mock.calls]).toEqual([[['12345']], [['t', 'larger than any node sends']]]);
+    expect([listener.mock.calls, dropped.mock.calls]).toEqual([[['12345']], [['t', 'too-large']]]);
   });
 
   it('keeps a listener that throws from the parser of ioredis and from the others', async () => {

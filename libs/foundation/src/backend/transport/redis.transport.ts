@@ -7,7 +7,7 @@ import { describe, isError } from '../../errors/describe.js';
 import { refusalIn } from '../../errors/refusal.js';
 import { Gate, unattended } from '../../foreign/gate.js';
 import { ThrottledLog } from '../../logging/throttled.log.js';
-import type { ReplayGuard } from '../../security/replay.guard.js';
+import type { Refusal, ReplayGuard } from '../../security/replay.guard.js';
 import type { Signer } from '../../security/signer.js';
 import { within } from '../../time/timeout.js';
 import type { Transport } from './transport.js';
@@ -23,7 +23,7 @@ export interface TransportGuard {
   /** Topics on which Redis itself speaks, which signs nothing. */
   isOpen?: (topic: string) => boolean;
   /** A text was dropped. */
-  refused?: (topic: string, reason: string) => void;
+  refused?: (topic: string, reason: 'too-large' | 'bad-signature' | Refusal) => void;
 }
 
 /** Who only listens is deaf on a half-open connection for as long as this and the next, in milliseconds. */
@@ -109,10 +109,10 @@ export class RedisTransport implements Transport {
   /** What anybody may have published, if it is to be read. */
   #open(topic: string, text: string): string | undefined {
     const { longest = Infinity, signing, isOpen, refused } = this.guard;
-    if (text.length > longest) return void refused?.(topic, 'larger than any node sends');
+    if (text.length > longest) return void refused?.(topic, 'too-large');
     if (signing === undefined || isOpen?.(topic) === true) return text;
     const stamped = signing.seal.open(topic, text);
-    if (stamped === undefined) return void refused?.(topic, 'not signed with the cookie of this node');
+    if (stamped === undefined) return void refused?.(topic, 'bad-signature');
     const taken = signing.stamps.take(topic, stamped, Date.now());
     return 'text' in taken ? taken.text : void refused?.(topic, taken.refusal);
   }

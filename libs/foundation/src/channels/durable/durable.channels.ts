@@ -20,6 +20,7 @@ import type {
   SubscriptionCounters,
 } from '../channel.js';
 import { COMPRESS_FROM, deflate, inflate } from '../compression.js';
+import type { UnreadableReason } from '../envelope.js';
 import { decode, encode, type Envelope, type headsOf, originOf } from '../envelope.js';
 import { KeyedSequence } from '../keyed.sequence.js';
 import type { MessageDrops } from '../message.drops.js';
@@ -85,7 +86,7 @@ export class Durable {
     // One may always go, whatever its size.
     const isTooMuch = messages > 0 && characters + body.length > MAX_UNKEPT.characters;
     if (isTooMuch || messages >= MAX_UNKEPT.messages) {
-      this.tools.drops.add(channel, 'too much waits to be sent');
+      this.tools.drops.add(channel, 'outbox-full');
       throw new OverloadedError(channel, `${messages} messages of ${characters} characters wait to be kept`);
     }
     this.tools.telemetry.emit('message.sent', { channel, size });
@@ -169,7 +170,7 @@ export class Durable {
       throw new LimitError(`subscribe("${channel}")`, 'subscriptions of this node to durable channels', MAX_DURABLE);
     }
     const { telemetry, drops } = this.tools;
-    const read = (entry: StreamEntry): Promise<Envelope | string> => this.#read(channel, entry);
+    const read = (entry: StreamEntry): Promise<Envelope | UnreadableReason> => this.#read(channel, entry);
     const subscription = new DurableSubscription(
       { channel, group, limits: this.channels[channel]!, options, handler },
       { streams: this.tools.streams, telemetry, drops, read },
@@ -245,10 +246,10 @@ export class Durable {
   }
 
   /** The message of an entry, or why there is none. */
-  async #read(channel: string, { id, text, deliveries }: StreamEntry): Promise<Envelope | string> {
+  async #read(channel: string, { id, text, deliveries }: StreamEntry): Promise<Envelope | UnreadableReason> {
     const decoded = decode(channel, text);
     if (typeof decoded === 'string') return decoded;
-    const envelope = decoded.entries[0] ?? 'no message';
+    const envelope = decoded.entries[0] ?? 'malformed-message';
     if (typeof envelope === 'string') return envelope;
     Object.assign(envelope.meta, { id, deliveries });
     if (envelope.zip === undefined) return envelope;
@@ -259,7 +260,7 @@ export class Durable {
       delete envelope.zip;
       return envelope;
     } catch {
-      return 'cannot be inflated';
+      return 'not-inflatable';
     }
   }
 }

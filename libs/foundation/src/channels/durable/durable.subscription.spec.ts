@@ -20,7 +20,7 @@ it('a consumer that comes after the end of its subscription is closed', async ()
       streams: { consume: () => coming } as unknown as Streams,
       telemetry,
       drops: new MessageDrops(telemetry),
-      read: () => Promise.resolve('not read'),
+      read: () => Promise.resolve('not-json'),
     },
   );
   const begun = subscription.begin();

@@ -6,9 +6,11 @@ import type { Consumer, ConsumerListener, StreamEntry, Streams } from '../../bac
 import type { DurableChannelOptions } from '../../config/options.js';
 import { describe, isA } from '../../errors/describe.js';
 import { ThrottledLog } from '../../logging/throttled.log.js';
+import type { DeadLetterReason, MessageDropReason } from '../../telemetry/events.js';
 import type { Telemetry } from '../../telemetry/telemetry.js';
 import type { MessageHandler, SubscribeOptions, Subscription, SubscriptionCounters } from '../channel.js';
 import { traced } from '../channel.tracing.js';
+import type { UnreadableReason } from '../envelope.js';
 import { type Envelope, originOf } from '../envelope.js';
 import type { MessageDrops } from '../message.drops.js';
 import { HandlerGoneError } from '../receiving/handler.gone.js';
@@ -29,14 +31,27 @@ export interface DurableSubscriptionTools {
   telemetry: Telemetry;
   drops: MessageDrops;
   /** The message of an entry, or why there is none. */
-  read: (entry: StreamEntry) => Promise<Envelope | string>;
+  read: (entry: StreamEntry) => Promise<Envelope | UnreadableReason>;
 }
 
 /** Why a message was not handled that somebody copied who may write to Redis. */
-export const UNPLAYABLE = {
-  again: 'came a second time',
-  elsewhere: 'is not of the time of its entry: a copy, or a clock is wrong',
-} as const;
+export const UNPLAYABLE = { again: 'replayed', elsewhere: 'wrong-entry' } as const;
+
+/** The reasons in words, for the log and for the dead letter in Redis. */
+const BURIED: Readonly<Record<DeadLetterReason, string>> = {
+  'handler-failed': 'the handler failed',
+  unacknowledged: 'delivered too often without an acknowledgement',
+  'invalid-payload': 'not what the payload class says',
+  'not-json': 'not JSON',
+  'malformed-envelope': 'not an envelope',
+  'malformed-message': 'not a message',
+  'unknown-version': 'another version of Foundation wrote it',
+  'not-inflatable': 'cannot be inflated',
+  'wrong-entry': 'not of the time of its entry: a copy, or a clock is wrong',
+};
+
+/** A node of another version may be able to read the message. */
+class UnknownVersion extends Error {}
 
 /** See the file header. */
 export class DurableSubscription implements Subscription, ConsumerListener {
@@ -45,7 +60,7 @@ export class DurableSubscription implements Subscription, ConsumerListener {
   #failed = 0;
   #invalid = 0;
   #missed = 0;
-  readonly #dropped: Record<string, number> = {};
+  readonly #dropped: Partial<Record<MessageDropReason, number>> = {};
   readonly #waiting = new Map<string, StreamEntry>();
   readonly #acknowledging: Promise<void>[] = [];
   readonly #log = new ThrottledLog();
@@ -123,16 +138,13 @@ export class DurableSubscription implements Subscription, ConsumerListener {
     await Promise.all(this.#acknowledging.splice(0));
   }
 
-  buried({ id, deliveries }: StreamEntry, reason: string): void {
-    this.#count('dead letter');
-    const { channel } = this.subject;
-    this.tools.telemetry.emit('message.dead_letter', { channel, group: this.#group, id, deliveries, reason });
-    this.#log.error('A message became a dead letter', { channel, group: this.#group, id, deliveries, reason });
+  buried(entry: StreamEntry, error: string): void {
+    this.#isBuried(entry, 'unacknowledged', error);
   }
 
   lost(count: number): void {
     this.#missed += count;
-    this.tools.drops.add(this.channel, 'trimmed before it was handled', count);
+    this.tools.drops.add(this.channel, 'trimmed', count);
   }
 
   /** False when the handler was not called and the message is another member's. */
@@ -151,7 +163,9 @@ export class DurableSubscription implements Subscription, ConsumerListener {
         id: entry.id,
         error: describe(error),
       });
-      if (entry.deliveries >= limits.maxDeliveries) await this.#bury(entry, `the handler failed: ${describe(error)}`);
+      if (entry.deliveries < limits.maxDeliveries) return true;
+      if (isA(error, UnknownVersion)) await this.#bury(entry, 'unknown-version');
+      else await this.#bury(entry, 'handler-failed', describe(error));
     }
     return true;
   }
@@ -162,7 +176,7 @@ export class DurableSubscription implements Subscription, ConsumerListener {
     if (entry.unplayable === 'again') return this.#passOver(entry);
     const envelope = await this.tools.read(entry);
     // A node of a newer version may be able to read it, so it is only given back.
-    if (envelope === 'unknown version') throw new Error(envelope);
+    if (envelope === 'unknown-version') throw new UnknownVersion(BURIED[envelope]);
     if (typeof envelope === 'string') return this.#bury(entry, envelope);
     const { message, meta, trace } = envelope;
     if (options.type === undefined || options.type === meta.type) {
@@ -196,14 +210,24 @@ export class DurableSubscription implements Subscription, ConsumerListener {
     this.#invalid += 1;
     const { channel, from, type } = meta;
     this.tools.telemetry.emit('message.invalid', { channel, from, type, errors });
-    await this.#bury(entry, `not a valid ${this.subject.options.payload?.name ?? 'message'}: ${errors.join('; ')}`);
+    const error = `${this.subject.options.payload?.name ?? 'message'}: ${errors.join('; ')}`;
+    await this.#bury(entry, 'invalid-payload', error);
   }
 
-  async #bury(entry: StreamEntry, reason: string): Promise<void> {
-    if (await this.#consumer!.bury(entry, reason)) this.buried(entry, reason);
+  async #bury(entry: StreamEntry, reason: DeadLetterReason, error?: string): Promise<void> {
+    const text = error === undefined ? BURIED[reason] : `${BURIED[reason]}: ${error}`;
+    if (await this.#consumer!.bury(entry, text)) this.#isBuried(entry, reason, error);
   }
 
-  #count(reason: string): void {
+  #isBuried({ id, deliveries }: StreamEntry, reason: DeadLetterReason, error?: string): void {
+    this.#count('dead-letter');
+    const { channel } = this.subject;
+    const details = { channel, group: this.#group, id, deliveries, reason, ...(error === undefined ? {} : { error }) };
+    this.tools.telemetry.emit('message.dead_letter', details);
+    this.#log.error(`A message became a dead letter: ${BURIED[reason]}`, details);
+  }
+
+  #count(reason: MessageDropReason): void {
     this.#dropped[reason] = (this.#dropped[reason] ?? 0) + 1;
     this.tools.drops.add(this.channel, reason);
   }

@@ -66,9 +66,7 @@ describe('Dispatcher', () => {
     void dispatcher.deliver({ ...envelope(3, 'placed'), groups: { workers: 'another' } }, 1000);
     await turn();
     expect(handler).not.toHaveBeenCalled();
-    expect(payloads('message.dropped')).toEqual([
-      { channel: 'events', reason: 'no member of the group was chosen', count: 1 },
-    ]);
+    expect(payloads('message.dropped')).toEqual([{ channel: 'events', reason: 'no-group-member', count: 1 }]);
   });
 
   it('ends: nothing more is handled, and what runs is waited for', async () => {
@@ -166,7 +164,7 @@ describe('Dispatcher', () => {
     for (let message = 1; message <= 10_005; message++) void dispatcher.deliver(envelope(message), 0);
     expect(queue.dropped).toBe(5);
     expect(payloads('message.dropped')).toEqual(
-      Array(5).fill({ channel: 'events', reason: 'queue full, normal priority', count: 1 }),
+      Array(5).fill({ channel: 'events', reason: 'queue-full', count: 1, priority: 'normal' }),
     );
     go();
     await eventually(() => queue.received === 10_001);

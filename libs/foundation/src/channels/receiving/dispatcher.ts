@@ -128,7 +128,7 @@ export class Dispatcher {
       if (members.length === 0) continue;
       if (chosen === undefined) {
         // The sender did not know of the group: it is new, or Redis has lost who listens to what.
-        this.tools.drops.add(envelope.meta.channel, 'no member of the group was chosen');
+        this.tools.drops.add(envelope.meta.channel, 'no-group-member');
         continue;
       }
       const turn = turns.get(group) ?? 0;

@@ -6,6 +6,7 @@ import type { Type } from '@nestjs/common';
 import { describe, isA } from '../../errors/describe.js';
 import { Gate, unattended } from '../../foreign/gate.js';
 import { ThrottledLog } from '../../logging/throttled.log.js';
+import type { MessageDropReason } from '../../telemetry/events.js';
 import type { Telemetry } from '../../telemetry/telemetry.js';
 import { isLongTurn, nextTurn } from '../../time/turn.budget.js';
 import type { Lane } from '../../wire/lane.js';
@@ -37,7 +38,7 @@ export class HandlerQueue {
   invalid = 0;
   missed = 0;
   unknown = 0;
-  readonly #dropped: Record<string, number> = {};
+  readonly #dropped: Partial<Record<MessageDropReason, number>> = {};
   readonly #lanes: Record<Lane, Fifo<Envelope>> = { high: new Fifo(), normal: new Fifo(), low: new Fifo() };
   readonly #limit: number;
   readonly #handling = new Set<Envelope>();
@@ -135,19 +136,20 @@ export class HandlerQueue {
         const victim = (oldest ? waiting.shift() : waiting.pop())!;
         this.#waiting -= 1;
         this.#characters -= victim.size ?? 0;
-        this.#drop(victim, full(victim));
+        this.#drop(victim, 'queue-full');
         return true;
       }
       if (lane === priority) break;
     }
-    this.#drop(coming, full(coming));
+    this.#drop(coming, 'queue-full');
     return false;
   }
 
-  #drop(envelope: Envelope, reason: string): void {
+  #drop(envelope: Envelope, reason: 'queue-full' | typeof UNSUBSCRIBED): void {
+    const { priority } = envelope.meta;
     this.#dropped[reason] = (this.#dropped[reason] ?? 0) + 1;
-    this.tools.drops.add(this.channel, reason);
-    envelope.settle?.(reason);
+    this.tools.drops.add(this.channel, reason, 1, reason === 'queue-full' ? { priority } : {});
+    envelope.settle?.(reason === 'queue-full' ? `queue full, ${priority} priority` : reason);
   }
 
   #next(): Envelope | undefined {
@@ -221,7 +223,7 @@ export class HandlerQueue {
 
   #fail({ meta: { channel, type }, settle }: Envelope, error: unknown): void {
     if (isA(error, InvalidPayload)) {
-      this.tools.drops.add(channel, error.message);
+      this.tools.drops.add(channel, 'invalid-payload', 1, { payload: error.payload });
       return settle?.(error.message);
     }
     this.failed += 1;
@@ -239,13 +241,9 @@ export class HandlerQueue {
 
 /** Told already; the handler was not called. */
 class InvalidPayload extends Error {
-  constructor(name: string) {
-    super(`not a valid ${name}`);
+  constructor(readonly payload: string) {
+    super(`not a valid ${payload}`);
   }
-}
-
-function full({ meta }: Envelope): string {
-  return `queue full, ${meta.priority} priority`;
 }
 
 function isPromise(value: unknown): value is PromiseLike<unknown> {

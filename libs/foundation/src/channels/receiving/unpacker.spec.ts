@@ -124,12 +124,12 @@ describe('Incoming', () => {
     incoming.receive('events', textOf(4, '4'));
     expect(seen).toEqual([2, 4]);
     expect(gaps).toEqual([]);
-    expect(dropped).toEqual([{ channel: 'events', reason: 'not a message', count: 2 }]);
+    expect(dropped).toEqual([{ channel: 'events', reason: 'malformed-message', count: 2 }]);
   });
 
   it('drops what has another version, counts it, and logs it once in a while', () => {
     for (let count = 0; count < 5; count++) incoming.receive('events', '[{"v":9},{"b":1}]');
-    expect(dropped).toEqual(Array(5).fill({ channel: 'events', reason: 'unknown version', count: 1 }));
+    expect(dropped).toEqual(Array(5).fill({ channel: 'events', reason: 'unknown-version', count: 1 }));
     expect(warn).toHaveBeenCalledTimes(1);
   });
 
@@ -171,15 +171,15 @@ describe('Incoming', () => {
     });
 
     it.each([
-      ['a bomb', async () => zipped(1, 'x'.repeat(100_000)), 'too large when inflated'],
-      ['no base64', async () => `[${heads.head('normal', 1, 1)},{"z":"%%%"}]`, 'cannot be inflated'],
-      ['nothing', async () => `[${heads.head('normal', 1, 1)},{"z":""}]`, 'cannot be inflated'],
+      ['a bomb', async () => zipped(1, 'x'.repeat(100_000)), 'too-large-inflated'],
+      ['no base64', async () => `[${heads.head('normal', 1, 1)},{"z":"%%%"}]`, 'not-inflatable'],
+      ['nothing', async () => `[${heads.head('normal', 1, 1)},{"z":""}]`, 'not-inflatable'],
       [
         'no JSON within',
         async () => `[${heads.head('normal', 1, 1)},{"z":"${(await deflate('x'.repeat(500)))!}"}]`,
-        'cannot be inflated',
+        'not-inflatable',
       ],
-      ['no text', async () => `[${heads.head('normal', 1, 1)},{"z":5}]`, 'not a message'],
+      ['no text', async () => `[${heads.head('normal', 1, 1)},{"z":5}]`, 'malformed-message'],
     ])('that are %s are dropped and counted, and the next one is fine', async (_what, text, reason) => {
       const bad = await text();
       for (const each of [bad, textOf(2, '2')]) incoming.receive('events', each);

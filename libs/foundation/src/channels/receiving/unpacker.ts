@@ -7,7 +7,7 @@ import { isLongTurn, nextTurn } from '../../time/turn.budget.js';
 import { parseJson } from '../../wire/json.js';
 import type { Gap } from '../channel.js';
 import { inflate } from '../compression.js';
-import { decode, type Envelope } from '../envelope.js';
+import { decode, type Envelope, type UnreadableReason } from '../envelope.js';
 import { KeyedSequence } from '../keyed.sequence.js';
 import type { MessageDrops } from '../message.drops.js';
 import { Fifo } from './fifo.js';
@@ -34,6 +34,9 @@ const READ_MS = 2;
 const MAX_UNREAD = 4 * 1024 * 1024;
 
 const HIGH = '"lane":"high"';
+
+/** Why a message is dropped instead of being delivered. */
+type Unusable = UnreadableReason | 'too-large-inflated';
 
 /** A text, or something to do once all texts before it are read. */
 type Unread = { channel: string; text: string; listening: unknown } | { then: () => void };
@@ -114,10 +117,10 @@ export class Unpacker {
   }
 
   /** In turn, so that what comes after a deflated message stays after it. */
-  #inflateFirst(turn: string, channel: string, entries: (Envelope | string)[], from: number, size: number): void {
+  #inflateFirst(turn: string, channel: string, entries: (Envelope | Unusable)[], from: number, size: number): void {
     const isTooLarge = this.#inflatingSize > 0 && this.#inflatingSize + size > MAX_INFLATING_SIZE;
     if (isTooLarge || this.#turns.waiting >= MAX_INFLATING) {
-      return this.drops.add(channel, 'too much to inflate', entries.length);
+      return this.drops.add(channel, 'inflate-backlog-full', entries.length);
     }
     this.#inflatingSize += size;
     unattended(
@@ -134,7 +137,7 @@ export class Unpacker {
     );
   }
 
-  async #inflate(envelope: Envelope): Promise<Envelope | string> {
+  async #inflate(envelope: Envelope): Promise<Envelope | Unusable> {
     try {
       const text = await inflate(envelope.zip!, this.maxMessageBytes);
       envelope.message = parseJson(text);
@@ -143,13 +146,13 @@ export class Unpacker {
       return envelope;
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
-      return code === 'ERR_BUFFER_TOO_LARGE' ? 'too large when inflated' : 'cannot be inflated';
+      return code === 'ERR_BUFFER_TOO_LARGE' ? 'too-large-inflated' : 'not-inflatable';
     }
   }
 
-  #deliver(channel: string, entries: readonly (Envelope | string)[], from: number): void {
+  #deliver(channel: string, entries: readonly (Envelope | Unusable)[], from: number): void {
     const now = Date.now();
-    let malformed: Map<string, number> | undefined;
+    let malformed: Map<Unusable, number> | undefined;
     for (let index = from; index < entries.length; index++) {
       const entry = entries[index]!;
       if (typeof entry === 'string') {
@@ -174,6 +177,6 @@ function isHigh(text: string): boolean {
   return text.startsWith(HIGH, end - HIGH.length);
 }
 
-function isZipped(entry: Envelope | string): entry is Envelope {
+function isZipped(entry: Envelope | Unusable): entry is Envelope {
   return typeof entry !== 'string' && entry.zip !== undefined;
 }

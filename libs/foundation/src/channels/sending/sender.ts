@@ -181,7 +181,7 @@ export class Sender {
     if (!(error instanceof OverloadedError)) {
       return redisError(this.tools.endpoint, `publishing on "${channel}"; this node was served`, error);
     }
-    this.tools.drops.add(channel, 'too much waits to be sent');
+    this.tools.drops.add(channel, 'outbox-full');
     return error;
   }
 }

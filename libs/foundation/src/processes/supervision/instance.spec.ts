@@ -507,7 +507,7 @@ describe('Instance: a state that it leaves', () => {
     const made = setUp({ create: () => Promise.resolve(target) }, options, lease);
     made.spec.handoff = true;
     const lost: string[] = [];
-    made.telemetry.attach('process.handoff_lost', (_event, { reason }) => lost.push(reason));
+    made.telemetry.attach('process.handoff_lost', (_event, { reason, error }) => lost.push(`${reason}: ${error}`));
     return { ...made, lost };
   };
 
@@ -539,7 +539,7 @@ describe('Instance: a state that it leaves', () => {
     await turn();
     lease.lose();
     await within(life);
-    expect(lost).toEqual(['Command timed out']);
+    expect(lost).toEqual(['lease-lost: Command timed out']);
   });
 
   it('is told to be lost when the lease was lost during the stop, or user code did not stop', async () => {
@@ -549,7 +549,7 @@ describe('Instance: a state that it leaves', () => {
     await eventually(() => slow.instance.running);
     slow.instance.stop('move');
     await within(life);
-    expect(slow.lost).toEqual([expect.stringContaining('lease was lost')]);
+    expect(slow.lost).toEqual([expect.stringMatching(/^lease-lost: .*lease was lost/)]);
 
     const stuck = setUpLeaving(new FakeLease(), { stop: () => never }, { stopTimeout: 30 });
     const other = stuck.instance.run();
@@ -586,7 +586,7 @@ describe('Instance: a state that it leaves', () => {
     go();
     await within(life);
     expect(lease.left).toEqual([]);
-    expect(lost).toEqual([expect.stringContaining('ended in its start')]);
+    expect(lost).toEqual([expect.stringMatching(/^ended-in-start: /)]);
   });
 
   it('is told to be lost when it cannot be read', async () => {

@@ -5,11 +5,12 @@
 import { setMaxListeners } from 'node:events';
 import type { Lease, Leases } from '../../backend/leases/leases.js';
 import { indexOf } from '../../cluster/slot.names.js';
-import { describe } from '../../errors/describe.js';
+import { describe, isA } from '../../errors/describe.js';
 import { LimitError } from '../../errors/limit.errors.js';
 import { ProcessStartError, ProcessTimeoutError } from '../../errors/process.errors.js';
 import { unattended } from '../../foreign/gate.js';
 import { Log } from '../../logging/log.js';
+import type { HandoffLossReason } from '../../telemetry/events.js';
 import type { Telemetry } from '../../telemetry/telemetry.js';
 import { within } from '../../time/timeout.js';
 import { parseJson } from '../../wire/json.js';
@@ -53,6 +54,16 @@ const HANDOFF_RETRY_MS = 100;
 interface End {
   reason: StopReason;
   error?: unknown;
+}
+
+/** Why a state was not left. */
+class HandoffLost extends Error {
+  constructor(
+    readonly reason: HandoffLossReason,
+    message: string,
+  ) {
+    super(message);
+  }
 }
 
 /** See the file header. */
@@ -248,7 +259,7 @@ export class Instance {
       this.#taken = state;
       return state === undefined ? undefined : parseJson(state);
     } catch (error) {
-      this.#handoffLost('What the last instance left was not readable; this one starts without it', error);
+      this.#handoffLost('unreadable', error);
       return undefined;
     }
   }
@@ -277,10 +288,12 @@ export class Instance {
     try {
       const state = await this.#stateToLeave(reason, clean);
       if (state === undefined) return;
-      if (Buffer.byteLength(state) > MAX_HANDOFF) throw new Error(`it has more than ${MAX_HANDOFF} bytes`);
+      if (Buffer.byteLength(state) > MAX_HANDOFF) {
+        throw new HandoffLost('too-large', `it has more than ${MAX_HANDOFF} bytes`);
+      }
       await this.#leaveState(state);
     } catch (error) {
-      this.#handoffLost('onHandoff failed, or its state was not left; the next instance starts without one', error);
+      this.#handoffLost(isA(error, HandoffLost) ? error.reason : 'lease-lost', error);
     }
   }
 
@@ -289,15 +302,21 @@ export class Instance {
       if (this.#taken === undefined || reason === 'stop') return undefined;
       // No user code has seen what was taken, so it is still that of the next instance.
       if (!this.#hookCalled && clean) return this.#taken;
-      throw new Error('the instance that had taken the state was ended in its start');
+      throw new HandoffLost('ended-in-start', 'the instance that had taken the state was ended in its start');
     }
     if (!PLANNED.has(reason)) return undefined;
     const hook = (this.#target as Partial<OnProcessHandoff> | undefined)?.onHandoff;
     if (typeof hook !== 'function') return undefined;
-    if (!clean) throw new Error('it did not stop in its time');
-    if (!this.lease.isHeld()) throw new Error('the lease was lost while the instance stopped');
+    if (!clean) throw new HandoffLost('not-stopped', 'it did not stop in its time');
+    if (!this.lease.isHeld()) throw new HandoffLost('lease-lost', 'the lease was lost while the instance stopped');
     const ms = this.spec.options.stopTimeout;
-    return JSON.stringify(await within(ms, Promise.resolve(hook.call(this.#target)), `it took longer than ${ms} ms`));
+    const late = `it took longer than ${ms} ms`;
+    try {
+      return JSON.stringify(await within(ms, Promise.resolve(hook.call(this.#target)), late));
+    } catch (error) {
+      const text = describe(error);
+      throw new HandoffLost(text === late ? 'hook-timeout' : 'hook-failed', text);
+    }
   }
 
   /** Tried until the lease is lost: it is written for this owner however often, and only while it is the owner. */
@@ -312,11 +331,15 @@ export class Instance {
     }
   }
 
-  #handoffLost(message: string, error: unknown): void {
+  #handoffLost(reason: HandoffLossReason, cause: unknown): void {
     const { name } = this.spec;
-    const reason = describe(error);
-    this.#logger.warn(message, { process: name, error: reason });
-    this.deps.telemetry.emit('process.handoff_lost', { name, node: this.deps.node, epoch: this.lease.epoch, reason });
+    const [node, epoch, error] = [this.deps.node, this.lease.epoch, describe(cause)];
+    const message =
+      reason === 'unreadable'
+        ? 'What the last instance left was not readable; this one starts without it'
+        : 'onHandoff failed, or its state was not left; the next instance starts without one';
+    this.#logger.warn(message, { process: name, reason, error });
+    this.deps.telemetry.emit('process.handoff_lost', { name, node, epoch, reason, error });
   }
 
   #context(): ProcessContext {

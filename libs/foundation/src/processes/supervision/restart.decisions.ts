@@ -98,8 +98,9 @@ export class RestartDecisions {
     const { name } = spec;
     const { epoch } = lease;
     const node = this.membership.self.name;
+    const { reason } = exit;
     const cause = plain(isA(exit.error, ProcessStartError) ? exit.error.reason : describe(exit.error));
-    const error = exit.reason === 'crash' ? cause : undefined;
+    const error = reason === 'crash' ? cause : undefined;
     if (error !== undefined) {
       this.telemetry.emit('process.crashed', { name, node, epoch, error });
       this.#logger.error('A process crashed', { process: name, node, epoch, error });
@@ -108,7 +109,7 @@ export class RestartDecisions {
     // Told at the moment of the loss, because from then on another node may run it again.
     let told = false;
     const onLost = (): void => {
-      if (!told && !end.recorded) this.#tellUnrecorded(name, epoch, exit.reason);
+      if (!told && !end.recorded) this.#tellUnrecorded(name, epoch, reason);
       told = true;
     };
     if (!lease.isHeld()) onLost();
@@ -121,7 +122,7 @@ export class RestartDecisions {
     this.#keep(end);
   }
 
-  #tellUnrecorded(name: string, epoch: number, reason: string): void {
+  #tellUnrecorded(name: string, epoch: number, reason: 'crash' | 'complete'): void {
     this.telemetry.emit('process.end_unrecorded', { name, node: this.membership.self.name, epoch, reason });
     this.#logger.warn(
       'The lease of a process that has ended was lost before its end was recorded; that is written when Redis is back, and ' +

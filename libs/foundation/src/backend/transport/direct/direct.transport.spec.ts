@@ -236,8 +236,8 @@ describe('DirectTransport', () => {
     await a.say('2');
     await b.heardAll('1', '2');
     expect(b.of('transport.refused')).toEqual([
-      { address: 'redis', reason: 'wrong cookie' },
-      { address: 'redis', reason: 'wrong cookie' },
+      { address: 'redis', reason: 'wrong-cookie' },
+      { address: 'redis', reason: 'wrong-cookie' },
     ]);
   });
 

@@ -11,6 +11,7 @@ import { Gate, unattended } from '../../../foreign/gate.js';
 import { Log } from '../../../logging/log.js';
 import { ThrottledLog } from '../../../logging/throttled.log.js';
 import { keyFor } from '../../../security/signer.js';
+import type { LinkEndReason } from '../../../telemetry/events.js';
 import type { Telemetry } from '../../../telemetry/telemetry.js';
 import { within } from '../../../time/timeout.js';
 import { parseJson } from '../../../wire/json.js';
@@ -20,9 +21,10 @@ import type { NodeIdentity } from '../../../wire/node.identity.js';
 import type { NodeRecord } from '../../directory/directory.js';
 import type { Transport } from '../transport.js';
 import { LinkManager } from './link.manager.js';
+import { Rejected } from './link/link.end.js';
 import { Refusals } from './link/rejections.js';
 import { Peer, type PeerEvents } from './peer.js';
-import { LetterRefused, seal, unseal } from './relay.js';
+import { seal, unseal } from './relay.js';
 import type { Kind } from './stream/frames.js';
 import { ReceiveStream } from './stream/receive.stream.js';
 import { SendStream } from './stream/send.stream.js';
@@ -152,7 +154,7 @@ export class DirectTransport implements Transport {
       if (peer.status === 'met' || present.has(peer.bootId)) continue;
       // Redis may have lost its data, or the node cannot reach Redis: while the link holds, the node is there.
       peer.status = 'gone';
-      if (!peer.isLinked) this.#forget(peer, 'left the cluster');
+      if (!peer.isLinked) this.#forget(peer, 'left');
     }
   }
 
@@ -218,7 +220,7 @@ export class DirectTransport implements Transport {
   close(): void {
     this.#closed = true;
     clearInterval(this.#clock);
-    for (const peer of [...this.#peers.values()]) this.#forget(peer, 'this node leaves');
+    for (const peer of [...this.#peers.values()]) this.#forget(peer, 'leaving');
     this.#links.close();
     this.#topics.clear();
   }
@@ -246,7 +248,7 @@ export class DirectTransport implements Transport {
       if (text.startsWith(MARK)) return;
       // Anybody who reaches Redis can write there: who has a link, or an address, says what it says over its stream.
       if (sendersOf(text).some((bootId) => this.#peers.get(bootId)?.isProvable === true)) {
-        return this.#refusals.note('redis', 'a text in the name of a node that is linked to');
+        return this.#refusals.note('redis', 'linked-sender');
       }
       // Whoever wrote it may be a member that the view does not have yet, and must be reached the same way.
       this.#plainHeardAt = performance.now();
@@ -328,7 +330,7 @@ export class DirectTransport implements Transport {
     return incoming;
   }
 
-  #forget(peer: Peer, reason: string): void {
+  #forget(peer: Peer, reason: LinkEndReason): void {
     this.#peers.delete(peer.bootId);
     this.#links.drop(peer.bootId);
     peer.close(reason);
@@ -340,8 +342,8 @@ export class DirectTransport implements Transport {
       const letter = unseal(this.#letterKey, this.node.bootId, text);
       if (letter.from !== this.node.bootId) this.#peer(letter.from).letter(letter);
     } catch (error) {
-      if (!(error instanceof LetterRefused)) throw error;
-      this.#refusals.note('redis', error.message);
+      if (!(error instanceof Rejected)) throw error;
+      this.#refusals.note('redis', error.reason);
     }
   }
 
@@ -350,7 +352,7 @@ export class DirectTransport implements Transport {
     const wasBlocked = now - this.#tickedAt > 3 * TICK_MS;
     this.#tickedAt = now;
     for (const peer of [...this.#peers.values()]) {
-      if (peer.status === 'met' && now - peer.metAt > UNKNOWN_MS) this.#forget(peer, 'not a member of the cluster');
+      if (peer.status === 'met' && now - peer.metAt > UNKNOWN_MS) this.#forget(peer, 'not-a-member');
       else peer.tick(now, wasBlocked);
     }
   }

@@ -7,10 +7,12 @@ import { DirectListenError } from '../../../errors/cluster.errors.js';
 import { describe } from '../../../errors/describe.js';
 import { Log } from '../../../logging/log.js';
 import { keyFor } from '../../../security/signer.js';
+import type { LinkEndReason } from '../../../telemetry/events.js';
 import type { Telemetry } from '../../../telemetry/telemetry.js';
 import { Certificates } from './link/certificates.js';
 import { accept, dial, type Handshake, type Party } from './link/handshake.js';
 import { type Address, formatAddress, isWildcard, ownHost } from './link/host.address.js';
+import { detailsOf, type LinkEnd, wordsOf } from './link/link.end.js';
 import { Link, type LinkEvents } from './link/link.js';
 import { Redialer } from './link/redialer.js';
 import type { Refusals } from './link/rejections.js';
@@ -28,7 +30,7 @@ export interface LinkOwner {
   /** Whether a member of the cluster says in its record that it is at this address. */
   isMember(host: string): boolean;
   /** The peer has lost its link and has no other. */
-  down(peer: Peer, reason: string): void;
+  down(peer: Peer, reason: LinkEndReason): void;
 }
 
 /** See the file header. */
@@ -62,7 +64,7 @@ export class LinkManager {
     const listener = new Listener(
       this.#certificates?.current,
       (connection) => this.#accept(connection),
-      (remote, reason) => this.refusals.note(remote, reason),
+      (remote, reason, error) => this.refusals.note(remote, reason, error),
       undefined,
       (host) => this.office.isMember(host),
     );
@@ -103,10 +105,12 @@ export class LinkManager {
     const handshake = accept(this.#party(connection.binding), (bootId) => bootId < this.bootId);
     this.#link(connection, handshake, {
       proven: () => this.#listener?.proven(connection.remote),
-      failed: (reason, refused) => {
-        if (refused) this.refusals.note(connection.remote, reason);
-      },
+      failed: (end) => this.#noteRejected(connection, end),
     });
+  }
+
+  #noteRejected({ remote }: Connected, { rejected, error }: LinkEnd): void {
+    if (rejected !== undefined) this.refusals.note(remote, rejected, error);
   }
 
   #dialing(bootId: string): Redialer {
@@ -120,16 +124,16 @@ export class LinkManager {
   #dial(bootId: string, dialing: Redialer): () => void {
     let giveUp = (): void => undefined;
     let isOver = false;
-    const failed = (reason: string): void => {
+    const failed = (reason: LinkEndReason, error?: string): void => {
       if (isOver) return;
       isOver = true;
       clearTimeout(timer);
       giveUp();
-      this.#dialFailed(bootId, dialing, reason);
+      this.#dialFailed(bootId, dialing, reason, error);
     };
-    const timer = setTimeout(() => failed(`no link in ${PROOF_MS} ms`), PROOF_MS).unref();
+    const timer = setTimeout(() => failed('timeout'), PROOF_MS).unref();
     const address = this.office.known(bootId)?.address;
-    if (address === undefined) queueMicrotask(() => failed('no usable address in its record'));
+    if (address === undefined) queueMicrotask(() => failed('no-address'));
     else {
       giveUp = this.#dialTo(
         address,
@@ -140,9 +144,9 @@ export class LinkManager {
               isOver = true;
               dialing.succeeded();
             },
-            failed: (reason, refused) => {
-              if (refused) this.refusals.note(connection.remote, reason);
-              failed(reason);
+            failed: (end) => {
+              this.#noteRejected(connection, end);
+              failed(end.reason, end.error);
             },
             down: () => dialing.failed(),
           }),
@@ -157,50 +161,54 @@ export class LinkManager {
   }
 
   /** As {@link dialTo}, but never throws, as files of TLS may make it do: it is called by a timer. */
-  #dialTo(address: Address, connected: (connection: Connected) => void, failed: (reason: string) => void): () => void {
+  #dialTo(
+    address: Address,
+    connected: (connection: Connected) => void,
+    failed: (reason: LinkEndReason, error?: string) => void,
+  ): () => void {
     try {
       return dialTo(address, this.#certificates?.current, connected, failed);
     } catch (error) {
-      queueMicrotask(() => failed(describe(error)));
+      queueMicrotask(() => failed('failed', describe(error)));
       return () => undefined;
     }
   }
 
-  #dialFailed(bootId: string, dialing: Redialer, reason: string): void {
+  #dialFailed(bootId: string, dialing: Redialer, reason: LinkEndReason, error?: string): void {
     dialing.failed();
     const peer = this.office.known(bootId);
     if (peer?.address === undefined || this.#closed) return;
     const address = formatAddress(peer.address);
-    this.telemetry.emit('transport.link_failed', { node: peer.name, bootId, address, reason });
+    const details = detailsOf(reason, error);
+    this.telemetry.emit('transport.link_failed', { node: peer.name, bootId, address, ...details });
     if (dialing.failures !== WARN_AFTER) return;
-    this.#logger.warn('A node cannot be dialled; it is reached through Redis until it can', {
-      node: peer.name,
-      address,
-      reason,
-    });
+    const message = `A node cannot be dialled; it is reached through Redis until it can: ${wordsOf(reason)}`;
+    this.#logger.warn(message, { node: peer.name, address, ...details });
   }
 
   /** A link between its connection and its peer. */
   #link(
     { socket, remote }: Connected,
     handshake: Handshake,
-    told: { proven(): void; failed(reason: string, refused: boolean): void; down?(): void },
+    told: { proven(): void; failed(end: LinkEnd): void; down?(): void },
   ): void {
     let peer: Peer | undefined;
     const events: LinkEvents = {
       proven: (link, bootId) => {
         told.proven();
-        if (this.#closed) return link.close('this node leaves');
+        if (this.#closed) return link.close('leaving');
         peer = this.office.peer(bootId);
         peer.linked(link);
         this.telemetry.emit('transport.link_up', { node: peer.name, bootId });
       },
       frame: (link, frame) => peer?.frame(link, frame),
       turn: () => peer?.turn(),
-      closed: (link, reason, refused) => {
-        if (peer === undefined) return told.failed(reason, refused);
+      closed: (link, end) => {
+        if (peer === undefined) return told.failed(end);
         if (peer.unlinked(link)) {
-          this.telemetry.emit('transport.link_down', { node: peer.name, bootId: peer.bootId, reason });
+          const { reason, error } = end;
+          const details = detailsOf(reason, error);
+          this.telemetry.emit('transport.link_down', { node: peer.name, bootId: peer.bootId, ...details });
           this.office.down(peer, reason);
         }
         told.down?.();

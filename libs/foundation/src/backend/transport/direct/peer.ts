@@ -3,6 +3,7 @@
  * letters through Redis. Owned by the direct transport, which says who is there and gives it its links and letters.
  */
 import { describe } from '../../../errors/describe.js';
+import type { LinkEndReason } from '../../../telemetry/events.js';
 import type { Lane } from '../../../wire/lane.js';
 import { type Address, parseAddress } from './link/host.address.js';
 import type { Link } from './link/link.js';
@@ -160,7 +161,7 @@ export class Peer {
     const old = this.#link;
     this.#link = link;
     this.#isAgreed = false;
-    old?.close('replaced by a newer link');
+    old?.close('replaced');
     link.send([encodeFrame(FRAME.state, Buffer.from(encodeState(this.#state())))]);
   }
 
@@ -219,7 +220,7 @@ export class Peer {
     } else if (this.outgoing.isReady) this.#pump();
   }
 
-  close(reason: string): void {
+  close(reason: LinkEndReason): void {
     this.#closed = true;
     this.#link?.close(reason);
     if (this.#pumpTimer !== undefined) clearImmediate(this.#pumpTimer);
@@ -340,7 +341,7 @@ export class Peer {
       work();
     } catch (error) {
       this.office.failed(this, error);
-      this.#link?.close(`failed: ${describe(error)}`);
+      this.#link?.close('failed', describe(error));
     }
   }
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { keyFor } from '../../../security/signer.js';
-import { LetterRefused, seal, unseal } from './relay.js';
+import { Rejected } from './link/link.end.js';
+import { seal, unseal } from './relay.js';
 import { encodeFrame, encodePartHead, FRAME } from './stream/frames.js';
 import { decodeState, encodeState } from './stream/stream.state.js';
 
@@ -37,13 +38,13 @@ describe('a letter', () => {
     ['no signature', written.slice(written.indexOf('\n') + 1)],
     ['nonsense', '\n\n\n'],
   ])('of %s is refused', (_name, text) => {
-    expect(() => unseal(key, 'b', text)).toThrow(new LetterRefused('wrong cookie'));
+    expect(() => unseal(key, 'b', text)).toThrow(new Rejected('wrong-cookie'));
   });
 
   it('is refused when any character on the way is another one', () => {
     for (let at = 0; at < written.length; at += 1) {
       const changed = written.slice(0, at) + (written[at] === 'x' ? 'y' : 'x') + written.slice(at + 1);
-      expect(() => unseal(key, 'b', changed)).toThrow(LetterRefused);
+      expect(() => unseal(key, 'b', changed)).toThrow(Rejected);
     }
   });
 
@@ -51,7 +52,7 @@ describe('a letter', () => {
     ['a frame that is too large', [Buffer.from('ffffffff06', 'hex')]],
     ['a part that is too short', [encodeFrame(FRAME.data, Buffer.from('x'))]],
   ])('that is signed and holds %s is refused', (_name, broken) => {
-    expect(() => unseal(key, 'b', seal(key, 'a', 'b', state, broken))).toThrow(new LetterRefused('malformed'));
+    expect(() => unseal(key, 'b', seal(key, 'a', 'b', state, broken))).toThrow(new Rejected('malformed'));
   });
 
   it('that is signed and has no sender or no state is refused', () => {

@@ -4,6 +4,7 @@
  */
 import { createHmac } from 'node:crypto';
 import { isSame } from '../../../security/signer.js';
+import { Rejected } from './link/link.end.js';
 import { decodePart, FRAME, FrameReader, MalformedFrame, MAX_PAYLOAD, type Part } from './stream/frames.js';
 import { decodeState, encodeState, type StreamState } from './stream/stream.state.js';
 
@@ -20,9 +21,6 @@ export interface RelayedFrames {
   parts: Part[];
 }
 
-/** Why a letter is not read; the text holds nothing secret. */
-export class LetterRefused extends Error {}
-
 /** `<hmac>\n<sender>\n<state>\n<frames as base64>`: base64, because ioredis is twice as slow with Buffers. */
 export function seal(key: Buffer, from: string, to: string, state: StreamState, frames: readonly Buffer[]): string {
   const body = `${from}\n${encodeState(state)}\n${Buffer.concat(frames).toString('base64')}`;
@@ -32,20 +30,20 @@ export function seal(key: Buffer, from: string, to: string, state: StreamState, 
 /**
  * Reads what anybody may have published.
  *
- * @throws LetterRefused unless a node with the same cookie wrote it to this one.
+ * @throws Rejected unless a node with the same cookie wrote it to this one.
  */
 export function unseal(key: Buffer, to: string, text: string): RelayedFrames {
   const end = text.indexOf('\n');
   const body = text.slice(end + 1);
-  if (end < 0 || !isSame(text.slice(0, end), signature(key, to, body))) throw new LetterRefused('wrong cookie');
+  if (end < 0 || !isSame(text.slice(0, end), signature(key, to, body))) throw new Rejected('wrong-cookie');
   const [from, stateText, frames, ...more] = body.split('\n');
   const state = decodeState(stateText ?? '');
   if (!from || from.length > MAX_FROM || state === undefined || frames === undefined || more.length > 0)
-    throw new LetterRefused('malformed');
+    throw new Rejected('malformed');
   try {
     return { from, state, parts: partsOf(Buffer.from(frames, 'base64')) };
   } catch (error) {
-    throw error instanceof MalformedFrame ? new LetterRefused('malformed') : error;
+    throw error instanceof MalformedFrame ? new Rejected('malformed') : error;
   }
 }
 

@@ -1,7 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import { isSame, keyFor } from '../../../../security/signer.js';
 import { encodeJson, FRAME, type Frame, FrameReader, HEAD } from '../stream/frames.js';
-import { accept, dial, type Handshake, HandshakeRefused, MAX_HANDSHAKE_PAYLOAD, type Party } from './handshake.js';
+import { accept, dial, type Handshake, MAX_HANDSHAKE_PAYLOAD, type Party } from './handshake.js';
+import { Rejected } from './link.end.js';
 
 const COOKIE = 'the cookie of this spec';
 const party = (bootId: string, more: Partial<Party> = {}): Party => ({
@@ -87,7 +88,7 @@ describe('a handshake', () => {
       'wrong cookie',
     ],
   ])('refuses %s', (_name, dialer, acceptor, reason) => {
-    expect(() => talk(dialer, acceptor)).toThrow(new HandshakeRefused(reason));
+    expect(() => talk(dialer, acceptor)).toThrow(reason);
   });
 
   it('refuses an acceptor that does not know the cookie: the dialling side asks for a proof too', () => {
@@ -122,7 +123,7 @@ describe('a handshake', () => {
           copy.writeUInt8(copy.readUInt8(at) ^ 1, at);
           return copy;
         };
-        expect(() => talk(dial(party('a'), 'b'), accept(party('b'), anyone), flip)).toThrow(HandshakeRefused);
+        expect(() => talk(dial(party('a'), 'b'), accept(party('b'), anyone), flip)).toThrow(Rejected);
       }
     });
   });
@@ -141,7 +142,7 @@ describe('a handshake', () => {
     ],
     ['a proof first', encodeJson(FRAME.proof, { mac: 'ab'.repeat(32) })],
   ])('refuses %s', (_name, bytes) => {
-    expect(() => accept(party('b'), anyone).receive(frameOf(bytes))).toThrow(HandshakeRefused);
+    expect(() => accept(party('b'), anyone).receive(frameOf(bytes))).toThrow(Rejected);
   });
 });
 

@@ -6,6 +6,7 @@ import { createHmac, randomBytes } from 'node:crypto';
 import { isSame } from '../../../../security/signer.js';
 import { parseJson } from '../../../../wire/json.js';
 import { encodeJson, FRAME, type Frame } from '../stream/frames.js';
+import { Rejected } from './link.end.js';
 
 /** Nodes of different versions of this protocol do not link; they reach each other through Redis. */
 export const LINK_VERSION = 1;
@@ -33,12 +34,9 @@ export interface Step {
 export interface Handshake {
   /** Sent by the dialling side as soon as it is connected. */
   readonly opening?: Buffer;
-  /** @throws HandshakeRefused when the other side is not let in. */
+  /** @throws Rejected when the other side is not let in. */
   receive(frame: Frame): Step;
 }
-
-/** Why the other side is not let in; the text holds nothing secret. */
-export class HandshakeRefused extends Error {}
 
 interface Said {
   dialer: string;
@@ -77,7 +75,7 @@ export function dial(self: Party, acceptor: string, { knocks = false } = {}): Ha
         return { send: encodeJson(FRAME.proof, { mac: proofOf('dialer', self, said) }) };
       }
       const { mac } = read(frame, FRAME.proved);
-      if (!isSame(mac, proofOf('acceptor', self, said))) throw new HandshakeRefused('wrong cookie');
+      if (!isSame(mac, proofOf('acceptor', self, said))) throw new Rejected('wrong-cookie');
       return { proven: acceptor };
     },
   };
@@ -95,17 +93,17 @@ export function accept(self: Party, isExpected: (bootId: string) => boolean): Ha
       if (said === undefined) {
         const hello = read(frame, FRAME.hello);
         const { v, app, from, to, nonce } = hello;
-        if (v !== LINK_VERSION) throw new HandshakeRefused('another version of the protocol');
-        if (app !== self.app) throw new HandshakeRefused('another application');
-        if (to !== self.bootId) throw new HandshakeRefused('meant for another node');
+        if (v !== LINK_VERSION) throw new Rejected('unknown-version');
+        if (app !== self.app) throw new Rejected('other-application');
+        if (to !== self.bootId) throw new Rejected('other-node');
         knocks = hello['knocks'] === true;
         const isAwaited = typeof from === 'string' && (knocks || isExpected(from));
-        if (!isAwaited) throw new HandshakeRefused('not its turn to dial');
+        if (!isAwaited) throw new Rejected('not-its-turn');
         said = { dialer: from, acceptor: self.bootId, dialerNonce: nonceOf(nonce), acceptorNonce };
         return { send: encodeJson(FRAME.challenge, { nonce: acceptorNonce }) };
       }
       const { mac } = read(frame, FRAME.proof);
-      if (!isSame(mac, proofOf('dialer', self, said))) throw new HandshakeRefused('wrong cookie');
+      if (!isSame(mac, proofOf('dialer', self, said))) throw new Rejected('wrong-cookie');
       const send = encodeJson(FRAME.proved, { mac: proofOf('acceptor', self, said) });
       // Who only knocked is no node: the connection stays one that has proven nothing, and ends soon.
       return knocks ? { send } : { send, proven: said.dialer };
@@ -114,18 +112,18 @@ export function accept(self: Party, isExpected: (bootId: string) => boolean): Ha
 }
 
 function read({ type, payload }: Frame, expected: number): Record<string, unknown> {
-  if (type !== expected) throw new HandshakeRefused('no handshake');
+  if (type !== expected) throw new Rejected('no-handshake');
   let value: unknown;
   try {
     value = parseJson(payload.toString());
   } catch {
-    throw new HandshakeRefused('no handshake');
+    throw new Rejected('no-handshake');
   }
-  if (typeof value !== 'object' || value === null) throw new HandshakeRefused('no handshake');
+  if (typeof value !== 'object' || value === null) throw new Rejected('no-handshake');
   return value as Record<string, unknown>;
 }
 
 function nonceOf(value: unknown): string {
-  if (typeof value !== 'string' || !/^[0-9a-f]{64}$/.test(value)) throw new HandshakeRefused('no handshake');
+  if (typeof value !== 'string' || !/^[0-9a-f]{64}$/.test(value)) throw new Rejected('no-handshake');
   return value;
 }

@@ -5,9 +5,11 @@
 import type { TlsFiles } from '../../../../config/options.js';
 import type { Secret } from '../../../../security/secret.js';
 import { keyFor } from '../../../../security/signer.js';
+import type { LinkEndReason } from '../../../../telemetry/events.js';
 import { readCredentials } from './certificates.js';
 import { dial } from './handshake.js';
 import { parseAddress } from './host.address.js';
+import { wordsOf } from './link.end.js';
 import { Link } from './link.js';
 import { dialTo, PROOF_MS } from './sockets.js';
 
@@ -29,7 +31,7 @@ export async function knock(
   timeoutMs = PROOF_MS,
 ): Promise<KnockOutcome> {
   const address = parseAddress(text);
-  if (address === undefined) return { outcome: 'unreachable', reason: 'no usable address in its record' };
+  if (address === undefined) return { outcome: 'unreachable', reason: wordsOf('no-address') };
   const credentials = tls === undefined ? undefined : readCredentials(tls);
   const key = keyFor(cookie.reveal(), appName, 'link');
   const began = performance.now();
@@ -42,6 +44,7 @@ export async function knock(
       end();
     };
     const failed = (reason: string): void => done({ outcome: isConnected ? 'refused' : 'unreachable', reason });
+    const ended = (reason: LinkEndReason, error?: string): void => failed(error ?? wordsOf(reason));
     const timer = setTimeout(
       () => failed(`${isConnected ? 'connected, but no' : 'not even connected: no'} answer in ${timeoutMs} ms`),
       timeoutMs,
@@ -56,10 +59,10 @@ export async function knock(
           proven: () => done({ outcome: 'ok', ms: Math.round(performance.now() - began) }),
           frame: () => undefined,
           turn: () => undefined,
-          closed: (_link, reason) => failed(reason),
+          closed: (_link, { reason, error }) => ended(reason, error),
         });
       },
-      failed,
+      ended,
     );
   });
 }

@@ -5,8 +5,10 @@
  */
 import type { Socket } from 'node:net';
 import { describe } from '../../../../errors/describe.js';
+import type { LinkEndReason } from '../../../../telemetry/events.js';
 import { encodeFrame, FRAME, type Frame, FrameReader, MalformedFrame, MAX_PAYLOAD } from '../stream/frames.js';
-import { type Handshake, HandshakeRefused, MAX_HANDSHAKE_PAYLOAD } from './handshake.js';
+import { type Handshake, MAX_HANDSHAKE_PAYLOAD } from './handshake.js';
+import { type LinkEnd, Rejected } from './link.end.js';
 
 /** The most bytes that are read of someone who has not proven to know the cookie. */
 const MAX_HANDSHAKE_BYTES = 4096;
@@ -28,8 +30,8 @@ export interface LinkEvents {
   frame(link: Link, frame: Frame): void;
   /** All frames that came in one piece have been told. */
   turn(): void;
-  /** Called once; `refused` when the other side was not let in. */
-  closed(link: Link, reason: string, refused: boolean): void;
+  /** Called once. */
+  closed(link: Link, end: LinkEnd): void;
 }
 
 /** See the file header. */
@@ -51,10 +53,8 @@ export class Link {
     this.#handshake = handshake;
     socket.setNoDelay(true);
     socket.on('data', (chunk: Buffer) => this.#read(chunk));
-    socket.on('error', (error: Error) => this.close(error.message));
-    socket.on('close', () =>
-      this.close(this.#handshake === undefined ? 'closed by the other side' : 'closed during the handshake'),
-    );
+    socket.on('error', (error: Error) => this.close('broken', error.message));
+    socket.on('close', () => this.close(this.#handshake === undefined ? 'closed' : 'closed-in-handshake'));
     if (handshake.opening !== undefined) this.send([handshake.opening]);
   }
 
@@ -76,7 +76,7 @@ export class Link {
 
   /** Keeps the link alive, and ends it when it is silent. Called several times a second. */
   tick(now: number): void {
-    if (now - this.#heardAt > SILENT_AFTER_MS) this.close(`silent for ${SILENT_AFTER_MS} ms`);
+    if (now - this.#heardAt > SILENT_AFTER_MS) this.close('silent');
     else if (now - this.#sentAt > ALIVE_AFTER_MS) this.send([ALIVE]);
   }
 
@@ -85,11 +85,15 @@ export class Link {
     this.#heardAt = now;
   }
 
-  close(reason: string, refused = false): void {
+  close(reason: LinkEndReason, error?: string): void {
+    this.#close({ reason, ...(error === undefined ? {} : { error }) });
+  }
+
+  #close(end: LinkEnd): void {
     if (this.#closed) return;
     this.#closed = true;
     this.socket.destroy();
-    this.events.closed(this, reason, refused);
+    this.events.closed(this, end);
   }
 
   #read(chunk: Buffer): void {
@@ -101,13 +105,16 @@ export class Link {
         if (this.#closed) return;
       }
       this.#handshakeBytes += this.#handshake === undefined ? 0 : chunk.length;
-      if (this.#handshakeBytes > MAX_HANDSHAKE_BYTES) throw new HandshakeRefused('too many bytes before the proof');
+      if (this.#handshakeBytes > MAX_HANDSHAKE_BYTES) throw new Rejected('too-many-bytes');
     } catch (error) {
-      if (error instanceof HandshakeRefused) return this.close(error.message, true);
-      if (error instanceof MalformedFrame) return this.close(error.message, this.#handshake !== undefined);
+      if (error instanceof Rejected) return this.#close({ reason: error.reason, rejected: error.reason });
+      if (error instanceof MalformedFrame) {
+        const rejected = this.#handshake === undefined ? {} : { rejected: 'malformed' as const };
+        return this.#close({ reason: 'malformed', error: error.message, ...rejected });
+      }
       // INVARIANT: whatever is on the wire costs its link at most: nobody above would catch what is thrown out of a
       // socket's event.
-      return this.close(`what came could not be taken: ${describe(error)}`);
+      return this.close('failed', describe(error));
     }
     if (this.#handshake === undefined) this.events.turn();
   }

@@ -21,23 +21,23 @@ describe('Refusals', () => {
   afterEach(() => void Logger.overrideLogger(false));
 
   it('counts each, and warns once a minute for each host, with what it left out', () => {
-    for (const port of [1, 2, 3]) refusals.note(`10.0.0.1:${port}`, 'wrong cookie');
-    refusals.note('10.0.0.2:1', 'wrong cookie');
+    for (const port of [1, 2, 3]) refusals.note(`10.0.0.1:${port}`, 'wrong-cookie');
+    refusals.note('10.0.0.2:1', 'wrong-cookie');
     expect(events).toHaveLength(4);
     expect(warn).toHaveBeenCalledTimes(2);
     now = 60_001;
-    refusals.note('10.0.0.1:4', 'wrong cookie');
+    refusals.note('10.0.0.1:4', 'wrong-cookie');
     expect(warn).toHaveBeenCalledTimes(3);
     expect(warn.mock.calls[2]).toEqual([
       expect.any(String),
-      { address: '10.0.0.1:4', reason: 'wrong cookie', count: 3 },
+      { address: '10.0.0.1:4', reason: 'wrong-cookie', count: 3 },
       'Foundation',
     ]);
   });
 
   it('remembers a few hosts only', () => {
-    for (let host = 0; host < 1000; host += 1) refusals.note(`10.0.${host}.1:1`, 'no handshake');
-    refusals.note('10.0.0.1:1', 'no handshake');
+    for (let host = 0; host < 1000; host += 1) refusals.note(`10.0.${host}.1:1`, 'no-handshake');
+    refusals.note('10.0.0.1:1', 'no-handshake');
     expect(warn).toHaveBeenCalledTimes(1001);
   });
 });

@@ -3,7 +3,9 @@
  * Called by the direct transport for connections and for letters.
  */
 import { ThrottledLog } from '../../../../logging/throttled.log.js';
+import type { RejectionReason } from '../../../../telemetry/events.js';
 import type { Telemetry } from '../../../../telemetry/telemetry.js';
+import { detailsOf, wordsOf } from './link.end.js';
 
 /** One warning for each host in this time, in milliseconds. */
 const WARN_EVERY_MS = 60_000;
@@ -19,9 +21,10 @@ export class Refusals {
     this.#log = new ThrottledLog(WARN_EVERY_MS, now);
   }
 
-  note(address: string, reason: string): void {
-    this.telemetry.emit('transport.refused', { address, reason });
+  note(address: string, reason: RejectionReason, error?: string): void {
+    const details = { address, ...detailsOf(reason, error) };
+    this.telemetry.emit('transport.refused', details);
     const host = address.replace(/:\d+$/, '');
-    this.#log.warn('A node or a stranger was not let in; nothing of it was read', { address, reason }, host);
+    this.#log.warn(`Rejected an unauthenticated connection: ${wordsOf(reason)}`, details, host);
   }
 }

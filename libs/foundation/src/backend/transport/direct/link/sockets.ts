@@ -10,6 +10,7 @@ import {
   type TLSSocket,
 } from 'node:tls';
 import { describe } from '../../../../errors/describe.js';
+import type { LinkEndReason, RejectionReason } from '../../../../telemetry/events.js';
 import type { Credentials } from './certificates.js';
 import { type Address, formatAddress } from './host.address.js';
 
@@ -38,16 +39,16 @@ export function dialTo(
   { host, port }: Address,
   credentials: Credentials | undefined,
   connected: (connection: Connected) => void,
-  failed: (reason: string) => void,
+  failed: (reason: LinkEndReason, error?: string) => void,
 ): () => void {
   const socket =
     credentials === undefined
       ? connectTcp({ host, port })
       : // Nodes have no fixed names: the authority says that it is one of ours, the handshake says which.
         connectTls({ host, port, ...credentials, rejectUnauthorized: true, checkServerIdentity: () => undefined });
-  let why = 'closed';
+  let why: string | undefined;
   const onError = (error: Error): void => void (why = describe(error));
-  const onClose = (): void => failed(why);
+  const onClose = (): void => (why === undefined ? failed('closed') : failed('unreachable', why));
   socket.on('error', onError);
   socket.once('close', onClose);
   socket.once(credentials === undefined ? 'connect' : 'secureConnect', () => {
@@ -57,7 +58,7 @@ export function dialTo(
       connected({ socket, remote: formatAddress({ host, port }), binding: bindingOf(socket) });
     } catch (error) {
       socket.on('error', () => undefined).destroy();
-      failed(describe(error));
+      failed('failed', describe(error));
     }
   });
   return () => void socket.destroy();
@@ -76,7 +77,7 @@ export class Listener {
   constructor(
     credentials: Credentials | undefined,
     private readonly connected: (connection: Connected) => void,
-    private readonly refused: (remote: string, reason: string) => void,
+    private readonly refused: (remote: string, reason: RejectionReason, error?: string) => void,
     private readonly limits: StrangerLimits = {
       proofMs: PROOF_MS,
       maxUnproven: MAX_UNPROVEN,
@@ -90,7 +91,7 @@ export class Listener {
         this.connected({ socket, remote: remoteOf(socket), binding: bindingOf(socket) });
       } catch (error) {
         // It may be gone already, and then TLS knows nothing of it any more.
-        this.refused(remoteOf(socket), describe(error));
+        this.refused(remoteOf(socket), 'socket', describe(error));
         socket.destroy();
       }
     };
@@ -104,7 +105,7 @@ export class Listener {
     server.on('tlsClientError', (error: Error, socket: TLSSocket) => {
       // It may be closed already, and then only the connection beneath knows with whom it was.
       const { _parent: beneath = socket } = socket as { _parent?: Socket };
-      this.refused(remoteOf(beneath), `TLS: ${describe(error)}`);
+      this.refused(remoteOf(beneath), 'tls', describe(error));
       socket.destroy();
     });
     this.#server = server;
@@ -118,7 +119,7 @@ export class Listener {
         this.#server.off('error', reject);
         // An accept that fails, for want of descriptors for instance, is one connection less; the other side dials
         // again.
-        this.#server.on('error', (error) => this.refused('?', describe(error)));
+        this.#server.on('error', (error) => this.refused('?', 'socket', describe(error)));
         this.#server.unref();
         resolve({ host, port: (this.#server.address() as AddressInfo).port });
       });
@@ -153,10 +154,10 @@ export class Listener {
     const same = others.filter(([, other]) => other.host === host);
     // Several nodes may share an address, and a cluster that starts dials all at once.
     const share = isMember ? Math.max(maxOfAddress, maxUnproven / 2) : maxOfAddress;
-    if (same.length >= share) this.#evict(same[0]![0], 'too many connections of its address that have proven nothing');
+    if (same.length >= share) this.#evict(same[0]![0], 'too-many-of-address');
     else if (others.length >= maxUnproven) {
       const victim = others.find(([, other]) => !this.isKnown(other.host)) ?? (isMember ? others[0] : undefined);
-      const reason = 'too many connections that have proven nothing';
+      const reason = 'too-many-connections';
       if (victim === undefined) {
         this.refused(remote, reason);
         socket.destroy();
@@ -166,7 +167,7 @@ export class Listener {
     }
     this.#unproven.set(remote, { socket, host });
     this.#sockets.add(socket);
-    const timer = setTimeout(() => this.#evict(remote, `no proof in ${proofMs} ms`, socket), proofMs).unref();
+    const timer = setTimeout(() => this.#evict(remote, 'no-proof', socket), proofMs).unref();
     // Without a listener an error before the link is made would end the process.
     socket.on('error', () => undefined);
     socket.once('close', () => {
@@ -177,7 +178,7 @@ export class Listener {
     return true;
   }
 
-  #evict(remote: string, reason: string, only?: Socket): void {
+  #evict(remote: string, reason: RejectionReason, only?: Socket): void {
     const socket = this.#unproven.get(remote)?.socket;
     if (socket === undefined || (only !== undefined && socket !== only)) return;
     this.#unproven.delete(remote);

@@ -1,0 +1,97 @@
+// What events and metrics carry is data: a closed set of slugs, no sentences, and no topics or boot ids as labels.
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from '@jest/globals';
+import ts from 'typescript';
+import { createBackend } from '../../libs/foundation/src/backend/create.backend.js';
+import { LocalTransport } from '../../libs/foundation/src/backend/transport/local.transport.js';
+import type { Transport } from '../../libs/foundation/src/backend/transport/transport.js';
+import { Channels } from '../../libs/foundation/src/channels/channels.js';
+import { LocalNode } from '../../libs/foundation/src/cluster/local.node.js';
+import { Membership } from '../../libs/foundation/src/cluster/membership.js';
+import { resolve } from '../../libs/foundation/src/config/resolve.js';
+import { EVENT_METRICS } from '../../libs/foundation/src/metrics/metric.definitions.js';
+import { Telemetry } from '../../libs/foundation/src/telemetry/telemetry.js';
+
+const root = join(import.meta.dirname, '../..');
+const SLUG = /^[a-z]+(-[a-z]+)*$/;
+
+const file = join(root, 'libs/foundation/src/telemetry/events.ts');
+const tree = ts.createSourceFile(file, readFileSync(file, 'utf8'), ts.ScriptTarget.Latest, true);
+const aliases = new Map(
+  tree.statements.filter(ts.isTypeAliasDeclaration).map((alias) => [alias.name.text, alias.type] as const),
+);
+const events = tree.statements.filter(ts.isInterfaceDeclaration).find(({ name }) => name.text === 'FoundationEvents')!;
+
+/** The values of a union, and those of the unions in it; `undefined` for what is no closed set. */
+function valuesOf(type: ts.TypeNode): string[] | undefined {
+  if (ts.isLiteralTypeNode(type) && ts.isStringLiteral(type.literal)) return [type.literal.text];
+  if (ts.isTypeReferenceNode(type) && aliases.has(type.typeName.getText())) {
+    return valuesOf(aliases.get(type.typeName.getText())!);
+  }
+  if (!ts.isUnionTypeNode(type)) return undefined;
+  const values = type.types.map(valuesOf);
+  return values.includes(undefined) ? undefined : values.flatMap((each) => each!);
+}
+
+/** Event → field → its type, of all fields that say why, which, or how. */
+const closed = events.members.flatMap((event) =>
+  ((event as ts.PropertySignature).type as ts.TypeLiteralNode).members.flatMap((member) => {
+    const field = member as ts.PropertySignature;
+    const name = field.name.getText();
+    return /reason|status|lane|priority|table/.test(name)
+      ? [{ field: `${(event.name as ts.StringLiteral).text} ${name}`, values: valuesOf(field.type!) }]
+      : [];
+  }),
+);
+
+describe('events.ts', () => {
+  it('gives each reason a closed set of slugs', () => {
+    expect(closed.length).toBeGreaterThan(12);
+    expect(closed.filter(({ values }) => values === undefined)).toEqual([]);
+    const values = closed.flatMap(({ field, values = [] }) => values.map((value) => `${field}: ${value}`));
+    expect(values.filter((value) => !SLUG.test(value.split(': ')[1]!))).toEqual([]);
+    expect(values.length).toBeGreaterThan(60);
+  });
+
+  it('says of each value of its unions what it means, and docs/events.md has it', () => {
+    const page = readFileSync(join(root, 'docs/events.md'), 'utf8');
+    const named = [...aliases].flatMap(([name, type]) => (valuesOf(type) ?? []).map((value) => ({ name, value })));
+    expect(named.filter(({ value }) => !page.includes(`\`'${value}'\``))).toEqual([]);
+  });
+});
+
+describe('the labels of metrics', () => {
+  it('are fields of events that are closed sets, or names that an application gives', () => {
+    const labels = EVENT_METRICS.flatMap(({ event, labels }) => labels.map((label) => `${event} ${label}`));
+    const open = labels.filter((label) => !closed.some(({ field }) => field === label));
+    const GIVEN = /^(process|service|message|callback)\.\w+ (process|service|channel|callback)$/;
+    expect(open.filter((label) => !GIVEN.test(label))).toEqual([]);
+  });
+
+  it('hold neither a topic nor a boot id, whatever is published on the topics of a node', async () => {
+    const config = resolve({ cluster: false, appName: 'shop' }, {}, { host: 'h', pid: 1 });
+    const [node, telemetry] = [new LocalNode(config), new Telemetry()];
+    const topics = new Map<string, (text: string) => void>();
+    const subscribe: Transport['subscribe'] = (topic, listener) => {
+      topics.set(topic, listener);
+      return Promise.resolve(() => Promise.resolve());
+    };
+    const transport: Transport = Object.assign(new LocalTransport(), { subscribe });
+    const backend = { ...(await createBackend(config, node, telemetry)), transport };
+    const membership = new Membership(node, config, backend, telemetry);
+    const channels = new Channels(config, node, backend, membership, telemetry);
+    await channels.open();
+    await channels.subscribe('events', () => undefined);
+    const seen: string[] = [];
+    telemetry.attach('message.dropped', (_event, { channel }) => void seen.push(channel));
+    expect(topics.size).toBeGreaterThan(1);
+    for (const receive of topics.values()) {
+      receive('nonsense');
+      receive(JSON.stringify([{ v: 99, from: 'x', boot: 'y', k: 'ack', b: 1 }]));
+    }
+    expect(new Set(seen)).toEqual(new Set(['events', 'mail']));
+    await channels.end();
+    await backend.close();
+  });
+});
