@@ -16,7 +16,8 @@ import {
 import { Loads } from '../../libs/foundation/src/backend/directory/load.hints.js';
 import { RedisNodeDirectory } from '../../libs/foundation/src/backend/directory/redis.directory.js';
 import { LeaseQuorum } from '../../libs/foundation/src/backend/leases/lease.quorum.js';
-import { createRedlock, RedlockLeases } from '../../libs/foundation/src/backend/leases/redlock.leases.js';
+import { createRedlock } from '../../libs/foundation/src/backend/leases/name.locks.js';
+import { RedlockLeases } from '../../libs/foundation/src/backend/leases/redlock.leases.js';
 import { RedisStreams } from '../../libs/foundation/src/backend/streams/redis.streams.js';
 import { RedisTable } from '../../libs/foundation/src/backend/tables/redis.table.js';
 import { resolve } from '../../libs/foundation/src/config/resolve.js';

@@ -63,8 +63,8 @@ export class CallServer {
   }
 
   /**
-   * INVARIANT: a call reaches only the very ownership it was resolved for. An instance stops being reachable by the
-   * clock, so it is looked at once, in the turn in which the method begins.
+   * INVARIANT (I15): a call reaches only the very ownership it was resolved for. An instance stops being reachable by
+   * the clock, so it is looked at once, in the turn in which the method begins.
    */
   #find({ process, epoch, method, partitions }: CallRequest): Found | 'stale' | 'not-callable' {
     const instance = this.#callee(process);

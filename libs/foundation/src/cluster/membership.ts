@@ -560,8 +560,8 @@ export class Membership {
     if (answer.status !== 'ok') return this.#joinAgain();
     if (this.#state === 'isolated') this.#reached();
     this.#view.noteLate(answer.late);
-    // INVARIANT: a beat waits for no other connection. The view comes over another one; if that hangs, this node is no
-    // less alive. A view that was not fetched is fetched after the next beat.
+    // INVARIANT (I25): a beat waits for no other connection. The view comes over another one; if that hangs, this node
+    // is no less alive. A view that was not fetched is fetched after the next beat.
     if (answer.viewVersion !== this.#view.version) unattended('reading the view', this.#view.refresh());
     this.#tell('beat', answer);
   }

@@ -45,9 +45,9 @@ async function listen(host: string, port: number): Promise<void> {
 const COMMAND = /^(?:\*|PING\r\n)/;
 
 /**
- * INVARIANT: nobody but a client of Redis is let in. A page in the browser of a developer can send requests to this
- * port, and `js-redis-server` would pass over the lines of the head and carry out the body. Redis closes on them; a
- * request never begins with `*`, whatever its method. Commands on a line of their own, as one types them into a
+ * INVARIANT (I26): nobody but a client of Redis is let in. A page in the browser of a developer can send requests to
+ * this port, and `js-redis-server` would pass over the lines of the head and carry out the body. Redis closes on them;
+ * a request never begins with `*`, whatever its method. Commands on a line of their own, as one types them into a
  * terminal, go with that.
  */
 function admit(socket: Socket, enter: (socket: Socket) => void): void {

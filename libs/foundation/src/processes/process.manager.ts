@@ -352,7 +352,7 @@ export class ProcessManager {
     const stop = this.#awaited.listen(spec.name, (news) => (isHeard ||= news === 'owner'));
     try {
       const isWritten = await this.#patiently('starting a process', this.#want(spec));
-      // INVARIANT: it is new only when nothing was said of an owner since before the row was written.
+      // INVARIANT (I22): it is new only when nothing was said of an owner since before the row was written.
       return { spec, isNew: isWritten && !isHeard };
     } finally {
       stop();
@@ -391,8 +391,8 @@ export class ProcessManager {
   }
 
   /**
-   * INVARIANT: whoever lost its lease with the data of Redis may take it back in the grace, so no answer of then is
-   * believed.
+   * INVARIANT (I14): whoever lost its lease with the data of Redis may take it back in the grace, so no answer of then
+   * is believed.
    */
   async #isOwned(name: string): Promise<boolean> {
     for (;;) {
@@ -611,7 +611,9 @@ export class ProcessManager {
     return { ...facts, stop: () => this.stop(name), ...remoteCalls<T>(this.calls, { name, type }) };
   }
 
-  /** INVARIANT: the number is the one that the cluster goes by at the time of each call, never one that was kept. */
+  /**
+   * INVARIANT (I15): the number is the one that the cluster goes by at the time of each call, never one that was kept.
+   */
   #partitionedRef<T>(name: string, known: number, type?: Type<T>): PartitionedRef<T> {
     const count = (): number => {
       const entry = this.table.get(name);

@@ -21,8 +21,8 @@ const KEEP_ENDED_MS = 10 * 60_000;
 /** And how many of them in the cluster; beyond that the oldest go sooner. */
 const MAX_ENDED = 1000;
 /**
- * INVARIANT: a row is not removed sooner after its end, however many there are. Whoever was in touch that lately knows
- * of the end, so what it puts back after a loss of data is ended as well; see `table.replica.ts`.
+ * INVARIANT (I9): a row is not removed sooner after its end, however many there are. Whoever was in touch that lately
+ * knows of the end, so what it puts back after a loss of data is ended as well; see `table.replica.ts`.
  */
 export const LEAST_KEPT_MS = 60_000;
 /** Removed in one go; the rest follows with the next sweep. */

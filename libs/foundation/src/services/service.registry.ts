@@ -89,7 +89,7 @@ export class ServiceRegistry {
   /**
    * Takes back what this node offers. Called by the lifecycle before the node leaves.
    *
-   * INVARIANT (H1): in batches, each after the answer to the one before, so that no other client of Redis waits for
+   * INVARIANT (I12): in batches, each after the answer to the one before, so that no other client of Redis waits for
    * longer than for one of them, however many services there are.
    */
   async close(): Promise<void> {

@@ -18,8 +18,9 @@ export class ServiceWatch implements AsyncIterableIterator<ServiceChange, undefi
   /** What the reader knows; what it was told to be removed is not in here. */
   readonly #told = new Map<string, ServiceInfo>();
   /**
-   * Instances whose state is to be told, in the order of their first change. INVARIANT: those that are there, and those
-   * that the reader knows, and no others, so that a reader who never comes back keeps no instance that came and went.
+   * Instances whose state is to be told, in the order of their first change. INVARIANT (I12): those that are there, and
+   * those that the reader knows, and no others, so that a reader who never comes back keeps no instance that came and
+   * went.
    */
   readonly #pending = new Map<string, ServiceInfo | undefined>();
   readonly #readers: ((result: Result) => void)[] = [];

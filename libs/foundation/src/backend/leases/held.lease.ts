@@ -106,3 +106,8 @@ const REASONS: Record<LeaseLossReason, string> = {
   abandoned: 'its instance did not stop in time, so the lease is left to expire',
   replaced: 'another process took this node’s name',
 };
+
+/** As lookups show it. */
+export function stateOf(lease: HeldLease): 'running' | 'starting' {
+  return lease.announced ? 'running' : 'starting';
+}

@@ -1,6 +1,6 @@
 /**
  * The Redis servers that leases are on: one, or an odd number of independent ones of which a majority decides.
- * Called by the leases; underneath one EVALSHA per server.
+ * Underneath one EVALSHA per server.
  */
 import type { Redis } from 'ioredis';
 import { asError } from '../../errors/describe.js';

@@ -12,38 +12,33 @@ import type { Keys } from '../../wire/keys.js';
 import type { NodeIdentity } from '../../wire/node.identity.js';
 import type { Grace } from '../redis/grace.period.js';
 import { type Script, toNumber, toTexts } from '../redis/lua.script.js';
-import type { HeldLease } from './held.lease.js';
+import { type HeldLease, stateOf } from './held.lease.js';
+import { LeaseDeadlines } from './lease.deadlines.js';
 import type { LeaseQuorum } from './lease.quorum.js';
-import { confirmScript, prolongScript, recoverScript, renewScript } from './lease.scripts.js';
+import { LeaseRecords } from './lease.records.js';
+import { confirmScript, recoverScript, renewScript } from './lease.scripts.js';
 import { ServerClock } from './server.clock.js';
 import { StallWatchdog } from './stall.watchdog.js';
 
 const JITTER = 0.1;
 const RETRY_MS = 100;
-/** Leases whose records are prolonged by one script: it takes Redis less than a millisecond. */
-const PROLONG_BATCH = 100;
-/** After a failure; the lives are many hours. */
-const PROLONG_RETRY_MS = 60_000;
-
 /** See the file header. */
 export class LeaseRenewal {
   readonly #held = new Map<string, HeldLease>();
   readonly #logger = new Log();
   readonly #watchdog: StallWatchdog | undefined;
+  readonly #deadlines: LeaseDeadlines;
+  readonly #records: LeaseRecords;
   /** Of each server. */
   readonly #clocks: readonly ServerClock[];
   #renewTimer: NodeJS.Timeout | undefined;
-  #deadlineTimer: NodeJS.Timeout | undefined;
-  /** When the deadline timer fires. */
-  #deadlineAt = Infinity;
   #renewing = false;
-  #prolongAt: number;
   #closed = false;
 
   constructor(
-    private readonly masters: LeaseQuorum,
+    private readonly quorum: LeaseQuorum,
     /** The same servers over other connections, for what must not delay a renewal. */
-    private readonly control: LeaseQuorum,
+    control: LeaseQuorum,
     private readonly keys: Keys,
     private readonly times: LeaseTimes,
     private readonly node: NodeIdentity,
@@ -52,9 +47,10 @@ export class LeaseRenewal {
     private readonly after: Grace,
     private readonly lives: Lives,
   ) {
-    this.#prolongAt = now() + lives.prolongEvery;
-    this.#clocks = masters.clients.map(() => new ServerClock());
+    this.#clocks = quorum.clients.map(() => new ServerClock());
     this.#watchdog = times.onStall === 'exit' ? new StallWatchdog(node.name) : undefined;
+    this.#deadlines = new LeaseDeadlines(this.#held, now, this.#watchdog);
+    this.#records = new LeaseRecords(control, keys, times, node, now, lives);
   }
 
   get closed(): boolean {
@@ -68,17 +64,16 @@ export class LeaseRenewal {
 
   add(lease: HeldLease): void {
     this.#held.set(lease.name, lease);
-    const left = lease.left();
-    if (this.#deadlineTimer === undefined || this.now() + left < this.#deadlineAt) this.#watchDeadlines();
+    this.#deadlines.include(lease);
     // One that was won slowly may not last until the regular renewal.
-    if (left < 2 * this.times.renewEvery) this.#renewIn(0);
+    if (lease.left() < 2 * this.times.renewEvery) this.#renewIn(0);
     else this.#renewIn(this.times.renewEvery);
   }
 
   forget(lease: HeldLease): void {
     if (this.#held.get(lease.name) === lease) this.#held.delete(lease.name);
     // Nothing is owned, so nothing that blocks is to be ended for it.
-    if (this.#held.size === 0) this.#watchDeadlines();
+    if (this.#held.size === 0) this.#deadlines.watch();
   }
 
   close(): void {
@@ -86,7 +81,7 @@ export class LeaseRenewal {
     // Nobody renews or watches from here on, so nothing may go on as an owner.
     for (const lease of this.leases()) lease.lose('abandoned');
     clearTimeout(this.#renewTimer);
-    clearTimeout(this.#deadlineTimer);
+    this.#deadlines.close();
     unattended('ending the watchdog', this.#watchdog?.close());
   }
 
@@ -107,10 +102,10 @@ export class LeaseRenewal {
       confirmScript,
       keys,
       (timing) => [name, bootId, this.times.ttl, epoch, owner, ...timing, ...args],
-      (texts) => leases.every((_, index) => count(texts, index, '1') >= this.masters.majority),
+      (texts) => leases.every((_, index) => count(texts, index, '1') >= this.quorum.majority),
     );
-    leases.forEach((lease, index) => (lease.spread = count(answers, index, '1') === this.masters.clients.length));
-    return new Set(leases.filter((_, index) => count(answers, index, '1') >= this.masters.majority));
+    leases.forEach((lease, index) => (lease.spread = count(answers, index, '1') === this.quorum.clients.length));
+    return new Set(leases.filter((_, index) => count(answers, index, '1') >= this.quorum.majority));
   }
 
   #renewIn(delay: number): void {
@@ -126,7 +121,7 @@ export class LeaseRenewal {
 
   async #renewAll(): Promise<void> {
     this.#renewing = true;
-    this.#fenceOverdue();
+    this.#deadlines.fenceOverdue();
     const leases = this.leases();
     let next = this.times.renewEvery;
     try {
@@ -142,42 +137,11 @@ export class LeaseRenewal {
       for (const lease of leases) lease.missed = true;
     } finally {
       this.#renewing = false;
-      this.#fenceOverdue();
+      this.#deadlines.fenceOverdue();
       if (this.leases().some(({ missed }) => missed)) next = RETRY_MS;
       this.#renewIn(next);
-      this.#watchDeadlines();
-      if (this.now() >= this.#prolongAt) unattended('prolonging the records of leases', this.#prolong());
-    }
-  }
-
-  /**
-   * INVARIANT: the owner record and the epoch of a lease that is held never expire, however long it is held. They live
-   * many times longer than the time between two of these, so that some may fail.
-   */
-  async #prolong(): Promise<void> {
-    this.#prolongAt = this.now() + this.lives.prolongEvery;
-    try {
-      const leases = this.leases();
-      for (let at = 0; at < leases.length; at += PROLONG_BATCH) {
-        const held = leases.slice(at, at + PROLONG_BATCH).filter((lease) => lease.isHeld());
-        if (held.length === 0) continue;
-        const keys = held.flatMap(({ key, name }) => [key, this.keys.epoch(name), this.keys.owner(name)]);
-        const args = held.flatMap((lease) => [lease.token, lease.epoch, stateOf(lease)]);
-        const { epoch, owner } = this.lives;
-        await this.control.run(prolongScript, keys, [
-          this.node.name,
-          this.node.bootId,
-          this.times.ttl,
-          epoch,
-          owner,
-          ...args,
-        ]);
-      }
-    } catch (error) {
-      this.#prolongAt = Math.min(this.#prolongAt, this.now() + PROLONG_RETRY_MS);
-      this.#logger.debug('The records of leases were not prolonged; trying again in a minute', {
-        error: describe(error),
-      });
+      this.#deadlines.watch();
+      if (this.#records.areDue) unattended('prolonging the records of leases', this.#records.prolong(this.leases()));
     }
   }
 
@@ -187,7 +151,7 @@ export class LeaseRenewal {
     const sentAt = this.now();
     const keys = leases.map(({ key }) => key);
     const tokens = leases.map(({ token }) => token);
-    const { majority } = this.masters;
+    const { majority } = this.quorum;
     const args = (timing: Timing): Args => [this.times.ttl, ...timing, ...tokens];
     const answers = await this.#ask(renewScript, keys, args, (texts) =>
       leases.every((_, index) => count(texts, index, '1') >= majority),
@@ -200,10 +164,10 @@ export class LeaseRenewal {
       if (renewed >= majority) {
         // INVARIANT (I1): a majority has kept the key since this was sent, so nobody else can have had one.
         lease.ackedAt = sentAt;
-        if (this.masters.isQuorum && (lost > 0 || !lease.spread)) incomplete.push(lease);
+        if (this.quorum.isQuorum && (lost > 0 || !lease.spread)) incomplete.push(lease);
         return false;
       }
-      if (this.masters.cannotAgree(count(answers, index, '-1'))) lease.lose('taken');
+      if (this.quorum.cannotAgree(count(answers, index, '-1'))) lease.lose('taken');
       else if (renewed + lost >= majority) return true;
       else lease.missed = true;
       return false;
@@ -256,7 +220,7 @@ export class LeaseRenewal {
     ];
     const timed = (timing: Timing): Args => [...head, ...timing, this.times.margin, ...args];
     const answers = await this.#ask(recoverScript, keys, timed, (texts) =>
-      leases.every((_, index) => epochsOf(texts, index).length >= this.masters.majority),
+      leases.every((_, index) => epochsOf(texts, index).length >= this.quorum.majority),
     );
     const raised = new Map<HeldLease, number>();
     leases.forEach((lease, index) => {
@@ -265,8 +229,8 @@ export class LeaseRenewal {
       const epochs = epochsOf(answers, index);
       // One that was not waited for may have minted an epoch of its own.
       lease.spread = false;
-      if (epochs.length < this.masters.majority) {
-        if (this.masters.cannotAgree(refused)) lease.lose('taken');
+      if (epochs.length < this.quorum.majority) {
+        if (this.quorum.cannotAgree(refused)) lease.lose('taken');
         else lease.missed = true;
         return;
       }
@@ -286,7 +250,7 @@ export class LeaseRenewal {
   async #adopt(raised: ReadonlyMap<HeldLease, number>): Promise<void> {
     if (raised.size === 0) return;
     // With several servers the highest of their epochs counts only once a majority knows it.
-    const confirmed = this.masters.isQuorum ? await this.confirm(raised) : raised;
+    const confirmed = this.quorum.isQuorum ? await this.confirm(raised) : raised;
     for (const [lease, epoch] of raised) {
       if (lease.ended) continue;
       if (!confirmed.has(lease)) {
@@ -315,7 +279,7 @@ export class LeaseRenewal {
     const { commandTimeout } = this.times;
     const argsOf = (server: number): Args => args([this.#clocks[server]!.at(sentAt), commandTimeout]);
     const withoutTime = (texts: readonly string[]): string[] => texts.slice(1);
-    const replies = await this.masters.run(script, keys, argsOf, (all) =>
+    const replies = await this.quorum.run(script, keys, argsOf, (all) =>
       enough(all.map((reply) => withoutTime(toTexts(reply)))),
     );
     const read = replies.map(toTexts);
@@ -324,33 +288,6 @@ export class LeaseRenewal {
       if (serverNow > 0) this.#clocks[server]!.note(sentAt, serverNow);
     }
     return read.map(withoutTime);
-  }
-
-  /** Sets the timer for the lease that ends first. */
-  #watchDeadlines(): void {
-    clearTimeout(this.#deadlineTimer);
-    this.#deadlineTimer = undefined;
-    this.#deadlineAt = Infinity;
-    if (this.#closed || this.#held.size === 0) return this.#watchdog?.expectWithin(undefined);
-    const now = this.now();
-    let soonest = Infinity;
-    for (const lease of this.#held.values()) soonest = Math.min(soonest, lease.left(now));
-    this.#deadlineAt = now + soonest;
-    this.#watchdog?.expectWithin(soonest);
-    this.#deadlineTimer = setTimeout(
-      () => {
-        this.#fenceOverdue();
-        this.#watchDeadlines();
-      },
-      Math.max(1, soonest),
-    );
-  }
-
-  #fenceOverdue(): void {
-    const now = this.now();
-    for (const lease of this.leases()) {
-      if (!lease.isHeld(now)) lease.lose('deadline');
-    }
   }
 }
 
@@ -361,8 +298,4 @@ type Timing = readonly [sent: number, wait: number];
 /** How many servers gave this answer about the lease at that place. */
 function count(answers: readonly (readonly string[])[], index: number, answer: string): number {
   return answers.filter((texts) => texts[index] === answer).length;
-}
-
-function stateOf(lease: HeldLease): 'running' | 'starting' {
-  return lease.announced ? 'running' : 'starting';
 }

@@ -1,40 +1,13 @@
 /**
  * The Lua of the leases, run by `redlock.leases.ts`. Redlock's own scripts take and free the lock itself.
  * Invariant of every script that grants or prolongs: only for the token that holds the key, or for the last holder in
- * the grace after data loss. And of those that give a lease life: not when they arrive too late; see `IN_TIME`.
- * A key that somebody made something else of is somebody else's, and says nothing of the other leases in the same call:
+ * the grace after data loss. And of those that give a lease life: not when they arrive too late; see `IN_TIME`. A key
+ * that somebody made something else of is somebody else's, and says nothing of the other leases in the same call:
  * `pcall`.
  */
 import { GRACE } from '../redis/incarnation.script.js';
 import { Script } from '../redis/lua.script.js';
-
-/**
- * Lua: `mint(key, above, life)` → the next epoch: above what is stored, above `above`, and above every one of an
- * earlier life of Redis because it is at least its time in µs (which also lets the key of a name that is used no more
- * expire after `life`).
- *
- * INVARIANT (I3): above the highest epoch that was forgotten of any name, which is kept in one key for all of them.
- * Forgetting raises that key before it deletes the other, in one script; so the least that this server mints for a name
- * never falls by it.
- */
-const MINT_EPOCH = `
-local function counted(text)
-  local epoch = type(text) == 'string' and tonumber(text) or 0
-  -- What is no epoch was written by somebody else, and must not keep all names from being owned.
-  return epoch >= 0 and epoch < ${Number.MAX_SAFE_INTEGER} and epoch or 0
-end
-local function forgotten(key) return counted(redis.pcall('GET', key)) end
-local function mint(key, above, life)
-  local t = redis.call('TIME')
-  -- Beside it, in the same slot.
-  local floor = forgotten(string.match(key, '^(%b{})') .. ':epochs')
-  local stored = tonumber(redis.call('GET', key) or '0')
-  local epoch = math.max(stored + 1, floor + 1, above + 1, t[1] * 1000000 + t[2])
-  local text = string.format('%.0f', epoch)
-  redis.call('SET', key, text, 'PX', life)
-  return text
-end
-`;
+import { MINT_EPOCH } from './epoch.scripts.js';
 
 /** Put before Redlock's acquire script: during the grace the name counts as locked. ARGV[2] is Redlock's duration. */
 export const ACQUIRE_GUARD = `${GRACE}
@@ -260,154 +233,5 @@ end
 if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end
 if redis.call('EXISTS', KEYS[1]) == 0 then redis.call('PUBLISH', ARGV[2], ARGV[3]) end
 return 1
-`,
-);
-
-/**
- * The longest that a lease may last whose owner did not write down its ttl, in milliseconds: a node of a version before
- * this one, or one that died between Redlock's script and ours. Far above every sensible `lease.ttl`.
- */
-const LONGEST_TTL_MS = 60_000;
-
-/**
- * Lua: `overlong(lease, owner, pttl)` → the ttl of this lease when Redis would keep it for longer than its owner ever
- * asked for, else false. That is so when the clock of Redis was set back, or somebody changed the key: nobody need be
- * alive.
- */
-const OVERLONG = `
-local function overlong(lease, owner, pttl)
-  local known = redis.call('HMGET', owner, 'token', 'ttl')
-  local isOwned = known[1] and redis.pcall('GET', lease) == known[1]
-  local ttl = isOwned and tonumber(known[2] or '')
-  if ttl and (pttl > ttl or pttl == -1) then return ttl end
-  if not ttl and pttl > ${LONGEST_TTL_MS} then return ${LONGEST_TTL_MS} end
-  return false
-end
-`;
-
-/**
- * KEYS incarnation, then leases · ARGV grace ms, own ttl → grace left, then the PTTL of each (-2 = free).
- *
- * INVARIANT (I1): a lease is shortened to the ttl of its own owner only, counted from now. Its last acknowledged
- * renewal was sent before, so the owner has fenced itself by then; one that lives renews it for the full ttl again.
- */
-export const standingScript = new Script(
-  'foundationLeaseStanding',
-  `${GRACE}${OVERLONG}
-local left = grace(KEYS[1], ARGV[1])
-local replies = { left }
-for i = 2, #KEYS do
-  local pttl = redis.call('PTTL', KEYS[i])
-  if pttl == -1 or pttl > tonumber(ARGV[2]) then
-    -- Beside the lease, in the same slot; named here because it is hardly ever needed.
-    local owner = string.gsub(KEYS[i], ':lease:', ':owner:', 1)
-    local ttl = overlong(KEYS[i], owner, pttl)
-    if ttl then
-      redis.call('PEXPIRE', KEYS[i], ttl)
-      pttl = ttl
-    end
-  end
-  replies[i] = pttl
-end
-return replies
-`,
-);
-
-/**
- * KEYS (lease, owner) of each → for each: node, bootId, epoch, state, since, or nothing without a true owner.
- *
- * INVARIANT (I14): a lease that lasts longer than its owner ever asked for is no sign of life.
- */
-export const ownersScript = new Script(
-  'foundationLeaseOwners',
-  `${OVERLONG}
-local replies = {}
-for i = 1, #KEYS, 2 do
-  local token = redis.pcall('GET', KEYS[i])
-  local owner = redis.call('HMGET', KEYS[i + 1], 'token', 'node', 'bootId', 'epoch', 'state', 'since')
-  if token and owner[1] == token and not overlong(KEYS[i], KEYS[i + 1], redis.call('PTTL', KEYS[i])) then
-    replies[#replies + 1] = { owner[2], owner[3], owner[4], owner[5], owner[6] }
-  else
-    replies[#replies + 1] = {}
-  end
-end
-return replies
-`,
-);
-
-/** KEYS lease, handoff · ARGV token, state, ms → 1 when this token is the owner and the state is left. */
-export const leaveScript = new Script(
-  'foundationHandoffLeave',
-  `
-if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
-redis.call('SET', KEYS[2], ARGV[2], 'PX', ARGV[3])
-return 1
-`,
-);
-
-/**
- * KEYS lease, handoff · ARGV token, ms → the state, or false.
- *
- * INVARIANT (I19): it is given to one owner only, the first that asks, and marked as taken by that one's token; so a
- * second try of the same owner, whose answer was lost, gets it again, and a later owner never does. What is left is
- * JSON, which does not begin like a mark. The mark goes after `ms`, which is longer than an owner goes on asking.
- */
-export const inheritScript = new Script(
-  'foundationHandoffInherit',
-  `
-if redis.call('GET', KEYS[1]) ~= ARGV[1] then return false end
-local state = redis.call('GET', KEYS[2])
-if not state then return false end
-local mark = 'taken:' .. ARGV[1] .. ':'
-if string.sub(state, 1, #mark) == mark then return string.sub(state, #mark + 1) end
-if string.sub(state, 1, 6) == 'taken:' then
-  redis.call('DEL', KEYS[2])
-  return false
-end
-redis.call('SET', KEYS[2], mark .. state, 'PX', ARGV[2])
-return state
-`,
-);
-
-/**
- * KEYS highest of the forgotten, then (lease, epoch) of each · ARGV life → 1. Forgets the epochs of names that nobody
- * owns; see the invariant of `mint`. That of a name that is owned again stays, so that whoever asks finds that it was
- * owned since.
- */
-export const forgetScript = new Script(
-  'foundationLeaseForget',
-  `${MINT_EPOCH}
-local highest = forgotten(KEYS[1])
-local free = {}
-for i = 2, #KEYS, 2 do
-  local epoch = redis.call('EXISTS', KEYS[i]) == 0 and redis.call('GET', KEYS[i + 1])
-  if epoch then
-    highest = math.max(highest, counted(epoch))
-    free[#free + 1] = KEYS[i + 1]
-  end
-end
-if #free == 0 then return 1 end
-redis.call('SET', KEYS[1], string.format('%.0f', highest), 'PX', ARGV[1])
-for _, key in ipairs(free) do redis.call('DEL', key) end
-return 1
-`,
-);
-
-/** KEYS epoch → the last one that was minted, or '0'. */
-export const lastEpochScript = new Script('foundationLeaseLastEpoch', `return redis.call('GET', KEYS[1]) or '0'`);
-
-/**
- * KEYS value · ARGV epoch, life, then the value, or nothing to delete it → '' when done, else the higher epoch that has
- * written before.
- */
-export const fencedSetScript = new Script(
-  'foundationFencedSet',
-  `
-local stored = redis.call('HGET', KEYS[1], 'epoch')
-if stored and tonumber(stored) > tonumber(ARGV[1]) then return stored end
-redis.call('HSET', KEYS[1], 'epoch', ARGV[1])
-if ARGV[3] then redis.call('HSET', KEYS[1], 'value', ARGV[3]) else redis.call('HDEL', KEYS[1], 'value') end
-redis.call('PEXPIRE', KEYS[1], ARGV[2])
-return ''
 `,
 );

@@ -1,51 +1,34 @@
 /**
- * Leases over Redlock: Redlock takes and frees the lock, our scripts mint epochs, `lease.renewal.ts` keeps what is
- * held. Called by the supervisor; underneath `redlock.acquire`, `redlock.release`, EVALSHA, on one Redis or on a
- * majority.
+ * Leases over Redlock: `name.locks.ts` takes and frees the lock, our scripts mint epochs, `lease.renewal.ts` keeps what
+ * is held. Underneath `redlock.acquire`, `redlock.release`, EVALSHA, on one Redis or on a majority.
  */
-import type { Redis } from 'ioredis';
-import Redlock, { type ExecutionError, type Lock } from 'redlock';
+import type Redlock from 'redlock';
+import type { Lock } from 'redlock';
 import type { LeaseTimes } from '../../config/options.js';
 import { FoundationConfigError } from '../../errors/config.errors.js';
-import { asError, describe, isError } from '../../errors/describe.js';
 import { StaleEpochError } from '../../errors/process.errors.js';
 import { unattended } from '../../foreign/gate.js';
-import { Log } from '../../logging/log.js';
 import type { LeaseLossReason } from '../../telemetry/events.js';
 import type { Telemetry } from '../../telemetry/telemetry.js';
 import { monotonicNow } from '../../time/monotonic.clock.js';
-import { within } from '../../time/timeout.js';
 import { LIVES, type Lives } from '../../wire/key.lifetimes.js';
 import type { Keys } from '../../wire/keys.js';
 import type { NodeIdentity } from '../../wire/node.identity.js';
 import { Grace } from '../redis/grace.period.js';
 import { toCount, toNumber, toTexts } from '../redis/lua.script.js';
+import { fencedSetScript, forgetScript, lastEpochScript } from './epoch.scripts.js';
+import { inheritScript, leaveScript } from './handoff.scripts.js';
 import { HeldLease } from './held.lease.js';
 import { LeaseQuorum } from './lease.quorum.js';
 import { LeaseRenewal } from './lease.renewal.js';
-import {
-  ACQUIRE_GUARD,
-  announceScript,
-  farewellScript,
-  fencedSetScript,
-  forgetScript,
-  inheritScript,
-  lastEpochScript,
-  leaveScript,
-  mintScript,
-  ownersScript,
-  standingScript,
-} from './lease.scripts.js';
+import { announceScript, mintScript } from './lease.scripts.js';
 import type { Lease, Leases, OwnerRecord, Standing } from './leases.js';
+import { NameLocks } from './name.locks.js';
+import { ownersScript, standingScript } from './owner.scripts.js';
 
-/** One attempt, at once: Redlock's waiting acquire can hand out a lock that has expired (its issue #274). */
-const ONCE = { retryCount: 0 };
 const HANDOFF_MS = 60_000;
 /** How long what was taken stays for another try of the same owner; an instance gives up after six seconds. */
 const TAKEN_MS = 10_000;
-/** A farewell that fails is tried again, because until the lease expires nobody else can have the name. */
-const FAREWELLS = 3;
-const FAREWELL_RETRY_MS = 100;
 /** Names in one script call. */
 const FORGOTTEN_AT_ONCE = 500;
 /** How often servers that do not agree on an owner are asked, and how long to wait in between. */
@@ -56,22 +39,17 @@ const UNKNOWN_MS = 1000;
 /** Of a key that never expires: nobody's lease; whoever set it must delete it. */
 const FOREVER = -1;
 
-/** Makes the Redlock instance, whose acquire also respects the grace after data loss. */
-export function createRedlock(clients: readonly Redis[]): Redlock {
-  return new Redlock(clients, ONCE, { acquireScript: (script) => ACQUIRE_GUARD + script });
-}
-
 /** See {@link Leases}. */
 export class RedlockLeases implements Leases {
-  readonly #locks = new WeakMap<HeldLease, Lock>();
-  readonly #logger = new Log();
+  readonly #lockOf = new WeakMap<HeldLease, Lock>();
+  readonly #locks: NameLocks;
   readonly #renewal: LeaseRenewal;
 
   constructor(
-    private readonly masters: LeaseQuorum,
+    private readonly quorum: LeaseQuorum,
     /** The same servers over other connections, for what may be large or slow and must not delay a renewal. */
     private readonly control: LeaseQuorum,
-    private readonly redlock: Redlock,
+    redlock: Redlock,
     private readonly keys: Keys,
     private readonly times: LeaseTimes,
     private readonly node: NodeIdentity,
@@ -80,7 +58,7 @@ export class RedlockLeases implements Leases {
     private readonly after: Grace = new Grace(times.grace, now),
     private readonly lives: Lives = LIVES,
   ) {
-    const { length } = masters.clients;
+    const { length } = quorum.clients;
     if (redlock.clients.size !== length) {
       throw new FoundationConfigError(
         'redlock',
@@ -88,21 +66,22 @@ export class RedlockLeases implements Leases {
         `one over ${length}, a client for each Redis that leases are on (see "redis.quorum")`,
       );
     }
-    this.#renewal = new LeaseRenewal(masters, control, keys, times, node, telemetry, now, after, lives);
+    this.#locks = new NameLocks(quorum, redlock, keys, times, lives);
+    this.#renewal = new LeaseRenewal(quorum, control, keys, times, node, telemetry, now, after, lives);
   }
 
   async acquire(name: string, above = 0): Promise<Lease | undefined> {
     const sentAt = this.now();
-    const lock = await this.#tryLock(name);
+    const lock = await this.#locks.take(name);
     if (lock === undefined) return undefined;
     const lease = await this.#mint(name, lock, sentAt, above);
     // Redlock does not check whether the answer came in time, so a lock that is nearly over is given back at once.
     const inTime = this.now() - sentAt < this.times.deadline - this.times.margin;
     if (lease === undefined || !inTime || this.#renewal.closed) {
-      await this.#unlock(name, lock);
+      await this.#locks.free(name, lock);
       return undefined;
     }
-    this.#locks.set(lease, lock);
+    this.#lockOf.set(lease, lock);
     this.#renewal.add(lease);
     this.telemetry.emit('lease.acquired', { name, node: this.node.name, epoch: lease.epoch });
     return lease;
@@ -111,7 +90,7 @@ export class RedlockLeases implements Leases {
   async standing(names: readonly string[]): Promise<Standing[]> {
     if (names.length === 0) return [];
     const keys = [this.keys.incarnation, ...names.map((name) => this.keys.lease(name))];
-    const replies = await this.masters.run(standingScript, keys, [this.after.text, this.times.ttl]);
+    const replies = await this.quorum.run(standingScript, keys, [this.after.text, this.times.ttl]);
     const waits = replies.map((reply) => {
       const [grace = 0, ...ttls] = toTexts(reply).map(Number);
       return ttls.map((ttl) => Math.max(grace, Math.min(waitOf(ttl), this.times.ttl + this.times.grace)));
@@ -119,7 +98,7 @@ export class RedlockLeases implements Leases {
     // A name can be had as soon as a majority of the servers gives it.
     const earliest = (index: number): number => {
       const inOrder = waits.flatMap((each) => each[index] ?? []).sort((a, b) => a - b);
-      return inOrder[this.masters.majority - 1] ?? UNKNOWN_MS;
+      return inOrder[this.quorum.majority - 1] ?? UNKNOWN_MS;
     };
     return names.map((name, index) => ({ name, freeInMs: earliest(index) }));
   }
@@ -148,7 +127,7 @@ export class RedlockLeases implements Leases {
   async grace(): Promise<number> {
     return toNumber(
       toTexts(
-        await standingScript.run(this.masters.clients[0]!, [this.keys.incarnation], [this.after.text, this.times.ttl]),
+        await standingScript.run(this.quorum.clients[0]!, [this.keys.incarnation], [this.after.text, this.times.ttl]),
       )[0],
     );
   }
@@ -203,7 +182,7 @@ export class RedlockLeases implements Leases {
   async announce(lease: HeldLease): Promise<void> {
     const hint = JSON.stringify({ t: 'running', name: lease.name });
     const keys = [this.keys.lease(lease.name), this.keys.owner(lease.name)];
-    await this.masters.run(announceScript, keys, [lease.token, this.keys.hints, hint, this.lives.owner]);
+    await this.quorum.run(announceScript, keys, [lease.token, this.keys.hints, hint, this.lives.owner]);
   }
 
   async leave(lease: HeldLease, state: string): Promise<void> {
@@ -235,8 +214,8 @@ export class RedlockLeases implements Leases {
     if (held) {
       this.telemetry.emit('lease.released', { name: lease.name, node: this.node.name, epoch: lease.epoch });
     }
-    const lock = this.#locks.get(lease);
-    if (lock !== undefined) await this.#unlock(lease.name, lock);
+    const lock = this.#lockOf.get(lease);
+    if (lock !== undefined) await this.#locks.free(lease.name, lock);
   }
 
   lost(lease: HeldLease, reason: LeaseLossReason): void {
@@ -246,49 +225,29 @@ export class RedlockLeases implements Leases {
 
   // -- taking ---------------------------------------------------------------------------------------------------------
 
-  async #tryLock(name: string): Promise<Lock | undefined> {
-    const attempt = this.redlock.acquire([this.keys.lease(name)], this.times.ttl, ONCE);
-    try {
-      // Redlock's promise may never settle (split votes, a throwing listener), so it does not get to decide how long we
-      // wait.
-      return await this.#settled(attempt);
-    } catch (error) {
-      // Its votes are complete only when every server has answered, which a client without a timeout may never do.
-      const failure = await this.#settled(failureOf(error, this.masters.majority)).catch((late: Error) => late);
-      if (failure === undefined) return undefined;
-      attempt.then((late) => this.#unlock(name, late)).catch(() => undefined);
-      throw failure;
-    }
-  }
-
-  #settled<T>(work: Promise<T>): Promise<T> {
-    const ms = 4 * this.times.commandTimeout;
-    return within(ms, work, `Redlock did not settle in ${ms} ms`);
-  }
-
   async #mint(name: string, lock: Lock, sentAt: number, above: number): Promise<HeldLease | undefined> {
     const keys = [this.keys.incarnation, this.keys.lease(name), this.keys.epoch(name), this.keys.owner(name)];
     try {
       const { after, lives, node, times } = this;
       const args = [lock.value, after.text, node.name, node.bootId, times.ttl, above, lives.epoch, lives.owner];
       const minted = (answers: readonly unknown[]): number[] => answers.map(toNumber).filter((epoch) => epoch > 0);
-      const enough = (answers: readonly unknown[]): boolean => minted(answers).length >= this.masters.majority;
-      const epochs = minted(await this.masters.run(mintScript, keys, args, enough));
-      if (epochs.length < this.masters.majority) return undefined;
+      const enough = (answers: readonly unknown[]): boolean => minted(answers).length >= this.quorum.majority;
+      const epochs = minted(await this.quorum.run(mintScript, keys, args, enough));
+      if (epochs.length < this.quorum.majority) return undefined;
       // INVARIANT (I3): two majorities share a server, so one of these is above every epoch that a majority knew.
       const grant = { epoch: Math.max(...epochs), sentAt };
       const lease = this.#leaseOf(name, lock, grant);
-      if (!this.masters.isQuorum) return lease;
+      if (!this.quorum.isQuorum) return lease;
       return (await this.#renewal.confirm(new Map([[lease, lease.epoch]]))).has(lease) ? lease : undefined;
     } catch (error) {
-      unattended('giving back a lease that came too late', this.#unlock(name, lock));
+      unattended('giving back a lease that came too late', this.#locks.free(name, lock));
       throw error;
     }
   }
 
   /** True when a majority of the servers gave this very answer. */
   #hasMajority(answer: unknown): (answers: readonly unknown[]) => boolean {
-    return (answers) => answers.filter((each) => each === answer && each !== undefined).length >= this.masters.majority;
+    return (answers) => answers.filter((each) => each === answer && each !== undefined).length >= this.quorum.majority;
   }
 
   #leaseOf(name: string, lock: Lock, grant: { epoch: number; sentAt: number }): HeldLease {
@@ -296,40 +255,9 @@ export class RedlockLeases implements Leases {
     return new HeldLease(this, name, this.keys.lease(name), lock.value, this.node.name, deadline, this.now, grant);
   }
 
-  async #unlock(name: string, lock: Lock): Promise<void> {
-    try {
-      await this.#settled(this.redlock.release(lock, ONCE));
-    } catch (error) {
-      // Already expired, or Redis is away: either way the key is not ours for longer than its ttl.
-      this.#logger.debug('A lease was not released; it expires', { name, error: describe(error) });
-    }
-    await this.#farewell(name, lock.value);
-  }
-
-  async #farewell(name: string, token: string): Promise<void> {
-    const hint = JSON.stringify({ t: 'released', name });
-    const keys = [this.keys.lease(name), this.keys.owner(name), this.keys.epoch(name)];
-    const args = [token, this.keys.hints, hint, this.lives.releasedEpoch];
-    for (let attempt = 1; ; attempt++) {
-      try {
-        await this.masters.run(farewellScript, keys, args);
-        return;
-      } catch (error) {
-        if (attempt === FAREWELLS) {
-          this.#logger.debug('The end of a lease was not said; others see it when it expires', {
-            name,
-            error: describe(error),
-          });
-          return;
-        }
-        await new Promise((resolve) => setTimeout(resolve, FAREWELL_RETRY_MS));
-      }
-    }
-  }
-
   /** The owner that a majority names, with what the furthest of them knows; `none` when a majority knows none. */
   #agreed(owners: readonly (OwnerRecord | undefined)[]): OwnerRecord | 'none' | undefined {
-    const { majority } = this.masters;
+    const { majority } = this.quorum;
     const known = owners.filter((owner) => owner !== undefined);
     if (owners.length - known.length >= majority) return 'none';
     const agreed = known.filter(({ bootId }) => known.filter((other) => other.bootId === bootId).length >= majority);
@@ -337,16 +265,6 @@ export class RedlockLeases implements Leases {
     const furthest = agreed.filter((owner) => owner.epoch === epoch);
     return furthest.find(({ state }) => state === 'running') ?? furthest[0];
   }
-}
-
-/** `undefined` when enough servers said that somebody else holds the key; otherwise what went wrong. */
-async function failureOf(error: unknown, majority: number): Promise<Error | undefined> {
-  const attempts = isError(error) && 'attempts' in error ? (error as ExecutionError).attempts : undefined;
-  if (attempts === undefined) return asError(error);
-  const votes = (await Promise.all(attempts)).flatMap(({ votesAgainst }) => [...votesAgainst.values()]);
-  const isLocked = ({ name, constructor }: Error): boolean =>
-    name === 'ResourceLockedError' || constructor.name === 'ResourceLockedError';
-  return votes.filter(isLocked).length >= majority ? undefined : votes.find((vote) => !isLocked(vote));
 }
 
 /** For how long a lease that lasts so long need not be looked at; whoever calls bounds it by the times of this node. */

@@ -253,3 +253,20 @@ function duplicate(client: Redis | Cluster, options: RedisOptions): Redis {
   const { retryStrategy: _retry, reconnectOnError: _reconnect, ...redisOptions } = options;
   return remembering((client as Cluster).duplicate(undefined, clusterOptions(redisOptions)));
 }
+
+/** How long a connection that is being made is waited for, in milliseconds. */
+const CONNECT_MS = 1000;
+
+/** Resolves when a connection that is being made is there, or could not be made; does not wait for long. */
+export function connected(client: Redis): Promise<void> {
+  if (client.status === 'ready') return Promise.resolve();
+  return new Promise((resolve) => {
+    const done = (): void => {
+      clearTimeout(timer);
+      for (const event of ['ready', 'close', 'end']) client.off(event, done);
+      resolve();
+    };
+    const timer = setTimeout(done, CONNECT_MS);
+    for (const event of ['ready', 'close', 'end']) client.once(event, done);
+  });
+}

@@ -75,8 +75,8 @@ export class RedisConnections {
     const { commandTimeout } = config.lease;
     const quick = { ...FAST, commandTimeout };
     const patient = { ...FAST, commandTimeout: 2000 };
-    // INVARIANT: a new connection is tried before the deadline of the leases, which leaves room for two renewals that
-    // fail: the second one that is not answered ends this connection.
+    // INVARIANT (I5): a new connection is tried before the deadline of the leases, which leaves room for two renewals
+    // that fail: the second one that is not answered ends this connection.
     const quickSilence = 2 * commandTimeout;
     this.leases = this.#open('leases', redis, quick, quickSilence);
     this.control = this.#open('control', redis, patient, SILENT_MS);

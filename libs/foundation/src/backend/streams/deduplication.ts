@@ -17,8 +17,8 @@ const MAX_SPANS = 8;
 /**
  * So many runs of one sender's numbers; then the lowest is forgotten.
  *
- * INVARIANT: a gap is never filled. A number that was not handled must not pass for one that was, which would lose a
- * message that is given out again; that one could be copied that was forgotten is the lesser evil.
+ * INVARIANT (I24): a gap is never filled. A number that was not handled must not pass for one that was, which would
+ * lose a message that is given out again; that one could be copied that was forgotten is the lesser evil.
  */
 export const MAX_RUNS = 200;
 
@@ -36,8 +36,8 @@ export function timeOf(id: string): number {
 }
 
 /**
- * INVARIANT: with its signature a message is worth something only in entries whose id is of about the time that it was
- * signed for.
+ * INVARIANT (I24): with its signature a message is worth something only in entries whose id is of about the time that
+ * it was signed for.
  */
 export function isApart(id: string, at: number): boolean {
   return !(Math.abs(timeOf(id) - at) <= MAX_APART_MS);

@@ -211,7 +211,9 @@ class LocalConsumer implements Consumer {
     return entries;
   }
 
-  /** INVARIANT: a consumer decides on what was delivered to it last, and on nothing that another one has by now. */
+  /**
+   * INVARIANT (I24): a consumer decides on what was delivered to it last, and on nothing that another one has by now.
+   */
   #ownPending(id: string): Pending | undefined {
     const pending = this.group.pending.get(id);
     return pending?.owner === this ? pending : undefined;

@@ -7,7 +7,8 @@ import { describe } from '../../errors/describe.js';
 import { unattended } from '../../foreign/gate.js';
 import { Log } from '../../logging/log.js';
 import { toNumber, toTexts } from '../redis/lua.script.js';
-import { disconnect } from '../redis/redis.client.js';
+import { connected, disconnect } from '../redis/redis.client.js';
+import { newEntriesOf } from './stream.entries.js';
 import {
   buryScript,
   forgetScript,
@@ -22,8 +23,6 @@ import type { Consumer, ConsumerListener, ConsumerOptions, StreamEntry } from '.
 
 const BLOCK_MS = 1000;
 const RETRY_MS = 200;
-/** How long a subscription waits for a connection that is being made. */
-const CONNECT_MS = 1000;
 /** Entries that one sweep looks at. */
 const SWEEP = 100;
 /** An entry that was given out so often may be the one that its consumers die of. */
@@ -294,41 +293,6 @@ export class RedisConsumer implements Consumer {
   }
 }
 
-/** Resolves when a connection that is being made is there, or could not be made; does not wait for long. */
-function connected(client: Redis): Promise<void> {
-  if (client.status === 'ready') return Promise.resolve();
-  return new Promise((resolve) => {
-    const done = (): void => {
-      clearTimeout(timer);
-      for (const event of ['ready', 'close', 'end']) client.off(event, done);
-      resolve();
-    };
-    const timer = setTimeout(done, CONNECT_MS);
-    for (const event of ['ready', 'close', 'end']) client.once(event, done);
-  });
-}
-
 function isNoGroup(error: unknown): boolean {
   return /NOGROUP|UNBLOCKED/.test(describe(error));
-}
-
-/** Reads entries out of a reply; what is none is left out. */
-export function entriesOf(reply: unknown, deliveries: number): StreamEntry[] {
-  if (!Array.isArray(reply)) return [];
-  return (reply as unknown[]).flatMap((entry) => {
-    if (!Array.isArray(entry)) return [];
-    const [id, fields] = entry as unknown[];
-    const [, text] = toTexts(fields);
-    return typeof id === 'string' && text !== undefined ? [{ id, text, deliveries }] : [];
-  });
-}
-
-/**
- * Reads the entries out of a reply of XREADGROUP: one pair of stream and entries, in a list with RESP2, by itself with
- * RESP3.
- */
-function newEntriesOf(reply: unknown): StreamEntry[] {
-  if (!Array.isArray(reply)) return [];
-  const pair = (Array.isArray(reply[0]) ? reply[0] : reply) as unknown[];
-  return entriesOf(pair[1], 1);
 }

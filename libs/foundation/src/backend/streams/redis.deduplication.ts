@@ -12,9 +12,9 @@ import type { Origin, StreamEntry } from './streams.js';
 const MAX_WRITTEN = 8;
 
 /**
- * INVARIANT: of all entries with the same signed message a group handles one. Each message is claimed for the id of its
- * entry before a handler sees it, in one step in Redis; the claim becomes a number that is handled when the entry is
- * acknowledged. A redelivery has the id of the claim and passes, a copy has another one and does not.
+ * INVARIANT (I24): of all entries with the same signed message a group handles one. Each message is claimed for the id
+ * of its entry before a handler sees it, in one step in Redis; the claim becomes a number that is handled when the
+ * entry is acknowledged. A redelivery has the id of the claim and passes, a copy has another one and does not.
  */
 export class RedisPlayed {
   readonly #here = new Played();

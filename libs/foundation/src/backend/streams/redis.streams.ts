@@ -10,8 +10,9 @@ import type { Signer } from '../../security/signer.js';
 import { monotonicNow } from '../../time/monotonic.clock.js';
 import { LIVES, type Lives } from '../../wire/key.lifetimes.js';
 import type { Keys } from '../../wire/keys.js';
-import { entriesOf, RedisConsumer } from './redis.consumer.js';
+import { RedisConsumer } from './redis.consumer.js';
 import { RedisPlayed } from './redis.deduplication.js';
+import { entriesOf } from './stream.entries.js';
 import type { Consumer, ConsumerListener, ConsumerOptions, StreamEntry, Streams } from './streams.js';
 
 const JUDGE_RETRY_MS = 200;

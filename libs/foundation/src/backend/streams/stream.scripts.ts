@@ -183,9 +183,9 @@ return 1
  * KEYS stream, groups, dead letters · ARGV group, unused ms → how many groups were removed: those that nobody has used
  * for so long. Notes that this one is used, and prolongs the life of the channel.
  *
- * INVARIANT: no group is removed that a consumer reads, whatever was noted: nodes of the version before note nothing,
- * and a group that is seen for the first time counts as used then. At most a hundred go at a time, so that Redis is not
- * kept.
+ * INVARIANT (I24): no group is removed that a consumer reads, whatever was noted: nodes of the version before note
+ * nothing, and a group that is seen for the first time counts as used then. At most a hundred go at a time, so that
+ * Redis is not kept.
  */
 export const useScript = new Script(
   'foundationStreamUse',

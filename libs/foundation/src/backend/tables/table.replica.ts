@@ -109,7 +109,7 @@ interface FullRead {
 /**
  * See the file header.
  *
- * INVARIANTS
+ * INVARIANTS (I9, I11)
  * - What was removed never comes back (M4): a copy below the watermark, or below rows that were put back, is read anew,
  *   and what the full answer does not hold is dropped.
  * - After a loss every copy that was in touch puts back what the table lacks, each row with the version it had, so that
@@ -227,8 +227,8 @@ export class TableReplica<T extends Replicated> {
   }
 
   /**
-   * INVARIANT: what this copy has just written it need not read, as long as it had everything up to the version before
-   * and nothing came in between. Not while it is read: that read has asked from where the copy was.
+   * INVARIANT (I9): what this copy has just written it need not read, as long as it had everything up to the version
+   * before and nothing came in between. Not while it is read: that read has asked from where the copy was.
    */
   #advance({ versions, life, follows }: TableWritten, askedAt: number): void {
     const isBehind = follows !== this.#version || this.#version === 0 || life !== this.#life;
@@ -246,7 +246,7 @@ export class TableReplica<T extends Replicated> {
     const removed = await this.table.remove(rows);
     let dropped = false;
     for (const key of removed) {
-      // INVARIANT (H2): only what was removed goes here; what was written again meanwhile is newer, and stays.
+      // INVARIANT (I9): only what was removed goes here; what was written again meanwhile is newer, and stays.
       if (this.versionOf(key) !== versions.get(key)) continue;
       this.#drop(key);
       dropped = true;
@@ -328,7 +328,7 @@ export class TableReplica<T extends Replicated> {
     this.#lookedAt = askedAt;
     if (askedAt - this.#heardAt > TOO_LONG_MS && this.#rows.size > 0) this.#mustReadAnew = true;
     const page = await this.table.since(this.#version);
-    // INVARIANT: what a newer life holds is not taken into this copy before it is known what is to be put back.
+    // INVARIANT (I9): what a newer life holds is not taken into this copy before it is known what is to be put back.
     if (this.#isOtherLife(page) || page.version < this.#version) this.#noteLoss(false);
     const loss = this.#loss;
     if (loss === undefined) await this.#catchUp(page);
@@ -365,7 +365,7 @@ export class TableReplica<T extends Replicated> {
     }
   }
 
-  /** INVARIANT: between two pages data can be lost as well, and what this copy has is to be put back then. */
+  /** INVARIANT (I9): between two pages data can be lost as well, and what this copy has is to be put back then. */
   #requireNoLoss(page: TablePage): void {
     if (!this.#isOtherLife(page) && page.version >= this.#version) return;
     this.#noteLoss(false);
@@ -446,7 +446,7 @@ export class TableReplica<T extends Replicated> {
       // In the same life it is not known how much of `known` is from before the loss.
       if (rows.length > 0 || known > 0) {
         const life = await this.table.restore(rows, isOtherLife ? known : 0);
-        // INVARIANT: a copy that put rows back knows their life, so that the loss of that one is noticed as well.
+        // INVARIANT (I9): a copy that put rows back knows their life, so that the loss of that one is noticed as well.
         if (life !== '') read = { ...read, last: { ...read.last, life } };
       }
     }
@@ -478,7 +478,7 @@ export class TableReplica<T extends Replicated> {
     this.options.changed?.(key, value, before);
   }
 
-  /** INVARIANT (H3): the row stays as it is known. */
+  /** INVARIANT (I11): the row stays as it is known. */
   #refuse({ key, version, isForeign }: TableRow): void {
     const reason = isForeign === true ? 'bad-signature' : 'unreadable';
     this.#unusable.set(key, { version, reason });
@@ -519,7 +519,7 @@ export class TableReplica<T extends Replicated> {
   // -- what strangers write
   // ---------------------------------------------------------------------------------------------
 
-  /** INVARIANT: not while a loss is mended: what the others know may be newer. */
+  /** INVARIANT (I9): not while a loss is mended: what the others know may be newer. */
   #isToWriteBack(): boolean {
     return this.#loss === undefined && this.#instead().length > 0;
   }

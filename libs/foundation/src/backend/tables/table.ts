@@ -11,7 +11,7 @@ export interface TableRow {
   /**
    * Somebody with another cookie wrote what lies there: its value is empty, and it is no mark.
    *
-   * INVARIANT (H3): what is not believed is never taken for what was removed, or a stranger could stop what runs.
+   * INVARIANT (I11): what is not believed is never taken for what was removed, or a stranger could stop what runs.
    */
   isForeign?: true;
 }

@@ -111,7 +111,7 @@ export class Outbox {
     this.#open[lane].delete(topic);
     if (lane === 'high') {
       this.#urgent.add(topic);
-      // INVARIANT: bounded, whatever the transport does; one bundle may always go, whatever its size.
+      // INVARIANT (I12): bounded, whatever the transport does; one bundle may always go, whatever its size.
       const isTooMuch = this.#inFlight > 0 && this.#inFlight + bundle.size > this.limits.waiting;
       return isTooMuch ? this.#refuse(bundle, this.#inFlight) : this.#publish(bundle);
     }

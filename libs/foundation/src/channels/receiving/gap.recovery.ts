@@ -118,7 +118,7 @@ export class GapRecovery {
     if (this.#silent.size > MAX_SILENT && oldest !== undefined) this.#silent.delete(oldest);
   }
 
-  /** INVARIANT: a loss is told, also of one that is thought to be gone, and was so before the cut. */
+  /** INVARIANT (I21): a loss is told, also of one that is thought to be gone, and was so before the cut. */
   #suspectSilent(): void {
     const now = this.tools.membership.clusterNow();
     for (const [bootId, { name, until }] of this.#silent) {
@@ -173,8 +173,8 @@ export class GapRecovery {
   }
 
   /**
-   * INVARIANT: a loss is told. What a node had sent that left before it answered nobody can say any more, so that is
-   * what is told.
+   * INVARIANT (I21): a loss is told. What a node had sent that left before it answered nobody can say any more, so that
+   * is what is told.
    */
   #dropGone(): void {
     const present = new Set(this.#others().map(({ bootId }) => bootId));

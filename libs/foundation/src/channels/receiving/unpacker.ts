@@ -126,8 +126,8 @@ export class Unpacker {
     unattended(
       'inflating messages',
       this.#turns.take(turn, async () => {
-        // INVARIANT: of one text no more than one inflated message is held here. It is delivered before the next one is
-        // inflated, and the queue of a handler counts it with the size that it has by then.
+        // INVARIANT (I12): of one text no more than one inflated message is held here. It is delivered before the next
+        // one is inflated, and the queue of a handler counts it with the size that it has by then.
         for (let index = from; index < entries.length; index++) {
           const entry = entries[index]!;
           this.#deliver(channel, [isZipped(entry) ? await this.#inflate(entry) : entry], 0);

@@ -232,7 +232,7 @@ export class Candidacy {
       candidate.dueAt = turn;
       return;
     }
-    // INVARIANT: what is being acquired counts as owned, from the turn on in which the room for it was seen.
+    // INVARIANT (I23): what is being acquired counts as owned, from the turn on in which the room for it was seen.
     candidate.busy = true;
     this.#trying.add(name);
     const lease = await this.leases.acquire(name).catch((error: unknown) => {

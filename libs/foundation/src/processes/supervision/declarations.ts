@@ -129,9 +129,9 @@ export class Declarations {
   /**
    * Brings the row in line with what is declared, if all agree.
    *
-   * INVARIANT: nothing runs by two numbers of partitions at the same time. The row is first marked as `settling`: what
-   * has not started does not start (each start reads the row under its lease), what runs stops. Only when nobody owns
-   * any of the old partitions does the row get the new number.
+   * INVARIANT (I1): nothing runs by two numbers of partitions at the same time. The row is first marked as `settling`:
+   * what has not started does not start (each start reads the row under its lease), what runs stops. Only when nobody
+   * owns any of the old partitions does the row get the new number.
    */
   async apply(spec: ProcessSpec): Promise<void> {
     const entry = this.table.get(spec.name);

@@ -62,7 +62,7 @@ export class Expected {
 
   /**
    * What a node that says that it owns `load` will own: what it said when the oldest of the names was expected of it,
-   * and these names. INVARIANT: nothing older counts, so a steady stream of names that end at once never adds up.
+   * and these names. INVARIANT (I23): nothing older counts, so a steady stream of names that end at once never adds up.
    */
   loadOf(node: string, load: number): number {
     const expected = this.#nodes.get(node);

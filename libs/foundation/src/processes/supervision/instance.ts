@@ -282,7 +282,7 @@ export class Instance {
     }
   }
 
-  /** INVARIANT: left under the lease, after user code has ended, so that a stale owner leaves nothing. */
+  /** INVARIANT (I19): left under the lease, after user code has ended, so that a stale owner leaves nothing. */
   async #handOff(reason: StopReason, clean: boolean): Promise<void> {
     if (!this.spec.handoff) return;
     try {

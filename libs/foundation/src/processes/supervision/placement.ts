@@ -199,9 +199,9 @@ export function betterNode(
 /**
  * Why a node does not take a process that another one would move to it; `undefined` when it does.
  *
- * INVARIANT: it decides by what it owns and has promised itself, not by what anybody has heard of it, and a process
- * moves for the load only to a node that owns at least two fewer. So each move makes the loads more even, however old
- * the view was by which it was proposed, and the moves come to an end.
+ * INVARIANT (I20): it decides by what it owns and has promised itself, not by what anybody has heard of it, and a
+ * process moves for the load only to a node that owns at least two fewer. So each move makes the loads more even,
+ * however old the view was by which it was proposed, and the moves come to an end.
  *
  * @param load what the node owns and has promised.
  */

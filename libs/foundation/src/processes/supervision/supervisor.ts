@@ -311,8 +311,8 @@ export class Supervisor implements CalleeLookup {
    * Called by the node that runs the process and would move it here: true keeps a place for it for as long as it takes
    * to come.
    *
-   * INVARIANT: what is promised counts as owned, so that several nodes that move at the same time never make this one
-   * the most loaded, nor more than full.
+   * INVARIANT (I20): what is promised counts as owned, so that several nodes that move at the same time never make this
+   * one the most loaded, nor more than full.
    */
   takes(name: string, limit: number | undefined, from: string): boolean {
     const entry = this.table.get(name);
@@ -423,7 +423,7 @@ export class Supervisor implements CalleeLookup {
   }
 
   /**
-   * INVARIANT (H3): an instance without a row is stopped: its process was stopped and forgotten while this node was
+   * INVARIANT (I17): an instance without a row is stopped: its process was stopped and forgotten while this node was
    * away, or has fewer parts by now. Not while a loss of data is being mended: then the row may only be lost.
    */
   #stopUnknown({ instance }: Hosted): void {
@@ -614,7 +614,9 @@ export class Supervisor implements CalleeLookup {
     return now - since >= Math.max(COOL_DOWN_MS, window) && (this.#resting.get(entry.name) ?? 0) <= now;
   }
 
-  /** INVARIANT: only what the other node has promised to take is stopped, so that it moves there, once, and stays. */
+  /**
+   * INVARIANT (I20): only what the other node has promised to take is stopped, so that it moves there, once, and stays.
+   */
   async #move(entry: VersionedEntry, hosted: Hosted, { node, byLoad }: Better): Promise<void> {
     const limit = byLoad ? this.#load - this.#leaving.size - 1 : undefined;
     this.#leaving.add(entry.name);
@@ -641,7 +643,10 @@ export class Supervisor implements CalleeLookup {
     );
   }
 
-  /** INVARIANT: labels and capacity exclude: a node that may not run a process does not want it, and never takes it. */
+  /**
+   * INVARIANT (I23): labels and capacity exclude: a node that may not run a process does not want it, and never takes
+   * it.
+   */
   #mayRun(entry: VersionedEntry | undefined): entry is VersionedEntry {
     return this.#isWanted(entry) && this.#exclusion(entry) === undefined;
   }
@@ -771,8 +776,8 @@ export class Supervisor implements CalleeLookup {
   /** INVARIANT (I13): a temporary process is marked as started, under its lease, before it starts. */
   async #confirmStart(seen: VersionedEntry, instance: Instance): Promise<boolean> {
     const isMarked = seen.options.restart === 'temporary';
-    // INVARIANT: the mark is written only over the row that was looked at, so it needs no question before it. A part
-    // has a row of its own, and where its process stands is in another one.
+    // INVARIANT (I13): the mark is written only over the row that was looked at, so it needs no question before it. A
+    // part has a row of its own, and where its process stands is in another one.
     if (!isMarked || seen.of !== undefined) await this.table.sync();
     if (!this.#mayStart(seen, instance)) return false;
     return !isMarked || this.#mark(seen, instance);

@@ -1,20 +1,21 @@
 /**
- * Topics from node to node over TCP or TLS, and through Redis to whom no link leads. Called by the channels and the
- * calls. A node that uses the Redis transport has no address in its record: it is heard, and reached, on the plain
- * topics.
+ * Topics from node to node over TCP or TLS; falls back to Redis for peers without a link.
+ * A node that uses the Redis transport has no address in its record: it is heard, and reached, on the plain topics.
+ * More than 300 lines, because topics and peers are one state: each topic is announced to each peer, each peer is told
+ * of all.
  */
 import type { DirectConfig } from '../../../config/options.js';
 import { NotReadyError } from '../../../errors/cluster.errors.js';
 import { describe } from '../../../errors/describe.js';
 import { MessageError } from '../../../errors/message.errors.js';
-import { Gate, unattended } from '../../../foreign/gate.js';
+import { unattended } from '../../../foreign/gate.js';
+import { Listeners } from '../../../foreign/listeners.js';
 import { Log } from '../../../logging/log.js';
 import { ThrottledLog } from '../../../logging/throttled.log.js';
 import { keyFor } from '../../../security/signer.js';
 import type { LinkEndReason } from '../../../telemetry/events.js';
 import type { Telemetry } from '../../../telemetry/telemetry.js';
 import { within } from '../../../time/timeout.js';
-import { parseJson } from '../../../wire/json.js';
 import type { Keys } from '../../../wire/keys.js';
 import type { Lane } from '../../../wire/lane.js';
 import type { NodeIdentity } from '../../../wire/node.identity.js';
@@ -24,37 +25,28 @@ import { LinkManager } from './link.manager.js';
 import { Rejected } from './link/link.end.js';
 import { Refusals } from './link/rejections.js';
 import { Peer, type PeerEvents } from './peer.js';
+import { PlainTopics, UNKNOWN_MS } from './plain.topics.js';
+import { ReceiveStreams } from './receive.streams.js';
 import { seal, unseal } from './relay.js';
 import type { Kind } from './stream/frames.js';
-import { ReceiveStream } from './stream/receive.stream.js';
 import { SendStream } from './stream/send.stream.js';
 import { applyTopics, decodeText, encodeText, encodeTopics, type TopicChange } from './topic.messages.js';
 
-type Listening = { listeners: Set<(text: string) => void>; plain: Promise<() => Promise<void>> };
+type Listening = { listeners: Listeners<[text: string]>; plain: Promise<() => Promise<void>> };
 
-/**
- * Begins each text that a direct node publishes on a plain topic. Direct nodes, which have it from the stream, drop it
- * by this; JSON takes it for white space, so that all others read it.
- */
-const MARK = '\n';
 const TICK_MS = 250;
 /** How long the others get to confirm that they know of a topic, in milliseconds. */
 const ANNOUNCE_MS = 1000;
 /** How long the last texts may take to arrive when this node leaves, in milliseconds. */
 const FLUSH_MS = 1000;
-/** How long a node that the membership does not have (yet) is kept in mind, in milliseconds. */
-const UNKNOWN_MS = 10_000;
-/** How many streams of former peers are remembered, so that nothing of them is taken twice. */
-const MAX_STREAMS = 4096;
-
 /** See {@link Transport}. A publisher does not hear itself. */
 export class DirectTransport implements Transport {
   readonly #peers = new Map<string, Peer>();
-  readonly #streams = new Map<string, ReceiveStream>();
+  readonly #streams: ReceiveStreams;
+  readonly #plain: PlainTopics;
   readonly #topics = new Map<string, Listening>();
-  readonly #interrupted = new Set<(bootId?: string) => void>();
+  readonly #interrupted = new Listeners<[bootId?: string]>('a listener to interruptions');
   readonly #logger = new Log();
-  readonly #gate = new Gate();
   readonly #repeated = new ThrottledLog();
   readonly #refusals: Refusals;
   readonly #links: LinkManager;
@@ -65,8 +57,6 @@ export class DirectTransport implements Transport {
   #address: string | undefined;
   #hearsLetters = false;
   #hasMet = false;
-  #hasPlainMembers = false;
-  #plainHeardAt = -Infinity;
   #lastStream = 0;
   #tickedAt = performance.now();
   #closed = false;
@@ -87,6 +77,12 @@ export class DirectTransport implements Transport {
     // The outbox bundles up to 256 K characters and one message more.
     this.#maxBytes = 2 * config.channels.maxMessageBytes + 1024 * 1024;
     this.#refusals = new Refusals(telemetry);
+    this.#streams = new ReceiveStreams(this.#maxBytes, (bootId) => this.#peers.has(bootId));
+    this.#plain = new PlainTopics(
+      redis,
+      (bootId) => this.#peers.get(bootId)?.isProvable === true,
+      () => this.#refusals.note('redis', 'linked-sender'),
+    );
     this.#links = new LinkManager(config, node.bootId, telemetry, this.#refusals, {
       peer: (bootId) => this.#peer(bootId),
       known: (bootId) => this.#peers.get(bootId),
@@ -114,7 +110,7 @@ export class DirectTransport implements Transport {
     };
     redis.onInterrupted(() => {
       // Letters are sent again; texts on plain topics are not.
-      if (this.#isMixed()) this.#interrupt();
+      if (this.#plain.areNeeded) this.#interrupted.tell();
     });
     this.#clock = setInterval(() => this.#tick(), TICK_MS).unref();
   }
@@ -142,7 +138,7 @@ export class DirectTransport implements Transport {
     if (this.#closed) return;
     this.#hasMet = true;
     const others = members.filter(({ bootId }) => bootId !== this.node.bootId);
-    this.#hasPlainMembers = others.some(({ address }) => address === undefined);
+    this.#plain.meet(others.some(({ address }) => address === undefined));
     const present = new Set<string>();
     for (const { name, bootId, address } of others) {
       if (address === undefined) continue;
@@ -181,7 +177,7 @@ export class DirectTransport implements Transport {
       const wait = lane === 'high' ? undefined : peer.room();
       if (wait !== undefined) room.push(wait);
     }
-    if (this.#isMixed() && (await this.redis.publish(topic, MARK + text)) !== 0) isKnown = false;
+    if (this.#plain.areNeeded && (await this.#plain.publish(topic, text)) !== 0) isKnown = false;
     if (room.length > 0) await Promise.all(room);
     return isKnown ? sent : undefined;
   }
@@ -189,7 +185,10 @@ export class DirectTransport implements Transport {
   async subscribe(topic: string, listener: (text: string) => void): Promise<() => Promise<void>> {
     let listening = this.#topics.get(topic);
     const isNew = listening === undefined;
-    listening ??= { listeners: new Set(), plain: this.#subscribePlain(topic) };
+    listening ??= {
+      listeners: new Listeners(`a listener to ${topic}`),
+      plain: this.#plain.subscribe(topic, (text) => this.#deliver(topic, () => text)),
+    };
     listening.listeners.add(listener);
     this.#topics.set(topic, listening);
     const { listeners, plain } = listening;
@@ -205,8 +204,7 @@ export class DirectTransport implements Transport {
   }
 
   onInterrupted(listener: (bootId?: string) => void): () => void {
-    this.#interrupted.add(listener);
-    return () => void this.#interrupted.delete(listener);
+    return this.#interrupted.add(listener);
   }
 
   /** Resolves once the other nodes have everything, after a second at the latest. */
@@ -239,23 +237,6 @@ export class DirectTransport implements Transport {
     );
   }
 
-  #isMixed(): boolean {
-    return this.#hasPlainMembers || performance.now() - this.#plainHeardAt < UNKNOWN_MS;
-  }
-
-  #subscribePlain(topic: string): Promise<() => Promise<void>> {
-    return this.redis.subscribe(topic, (text) => {
-      if (text.startsWith(MARK)) return;
-      // Anybody who reaches Redis can write there: who has a link, or an address, says what it says over its stream.
-      if (sendersOf(text).some((bootId) => this.#peers.get(bootId)?.isProvable === true)) {
-        return this.#refusals.note('redis', 'linked-sender');
-      }
-      // Whoever wrote it may be a member that the view does not have yet, and must be reached the same way.
-      this.#plainHeardAt = performance.now();
-      this.#deliver(topic, () => text);
-    });
-  }
-
   async #unsubscribe(topic: string, { listeners, plain }: Listening, listener: (text: string) => void): Promise<void> {
     if (!listeners.delete(listener) || listeners.size > 0 || this.#topics.get(topic)?.listeners !== listeners) return;
     this.#topics.delete(topic);
@@ -282,21 +263,13 @@ export class DirectTransport implements Transport {
     const message = kind === 'text' ? decodeText(body) : undefined;
     if (message !== undefined) return this.#deliver(message.topic, message.text);
     this.telemetry.emit('transport.interrupted', { node: peer.name, bootId: peer.bootId });
-    this.#interrupt(peer.bootId);
+    this.#interrupted.tell(peer.bootId);
   }
 
   #deliver(topic: string, read: () => string): void {
     const listening = this.#topics.get(topic);
     if (listening === undefined) return;
-    const text = read();
-    for (const listener of [...listening.listeners]) {
-      this.#gate.tell(`a listener to ${topic}`, listener, text);
-    }
-  }
-
-  #interrupt(bootId?: string): void {
-    for (const interrupted of [...this.#interrupted])
-      this.#gate.tell('a listener to interruptions', interrupted, bootId);
+    listening.listeners.tell(read());
   }
 
   #allTopics(): Buffer {
@@ -314,20 +287,9 @@ export class DirectTransport implements Transport {
     const outgoing = new SendStream(this.#lastStream);
     // Waits for the first link, text or tick, whatever is first.
     outgoing.add('high', 'topics', this.#allTopics());
-    const peer = new Peer(bootId, outgoing, this.#incoming(bootId), this.#office);
+    const peer = new Peer(bootId, outgoing, this.#streams.of(bootId), this.#office);
     this.#peers.set(bootId, peer);
     return peer;
-  }
-
-  #incoming(bootId: string): ReceiveStream {
-    const incoming = this.#streams.get(bootId) ?? new ReceiveStream(this.#maxBytes);
-    this.#streams.delete(bootId);
-    this.#streams.set(bootId, incoming);
-    if (this.#streams.size > MAX_STREAMS) {
-      const oldest = [...this.#streams.keys()].find((each) => !this.#peers.has(each) && each !== bootId);
-      if (oldest !== undefined) this.#streams.delete(oldest);
-    }
-    return incoming;
   }
 
   #forget(peer: Peer, reason: LinkEndReason): void {
@@ -356,19 +318,4 @@ export class DirectTransport implements Transport {
       else peer.tick(now, wasBlocked);
     }
   }
-}
-
-/** The boot ids in whose name a text speaks: a head's and a letter's `boot`, the `from` of a call. */
-function sendersOf(text: string): string[] {
-  let value: unknown;
-  try {
-    value = parseJson(text);
-  } catch {
-    return [];
-  }
-  return (Array.isArray(value) ? (value as unknown[]) : [value]).flatMap((each) => {
-    if (typeof each !== 'object' || each === null) return [];
-    const { boot, from } = each as Record<string, unknown>;
-    return [boot, from].filter((bootId) => typeof bootId === 'string');
-  });
 }

@@ -1,13 +1,16 @@
 /**
  * One other node: a stream to it, a stream from it, and the carrier of both, which is a link or, while there is none,
  * letters through Redis. Owned by the direct transport, which says who is there and gives it its links and letters.
+ * More than 300 lines, because what leaves, what arrives and a change of the carrier are one state.
  */
 import { describe } from '../../../errors/describe.js';
 import type { LinkEndReason } from '../../../telemetry/events.js';
 import type { Lane } from '../../../wire/lane.js';
+import { DueAcks } from './due.acks.js';
 import { type Address, parseAddress } from './link/host.address.js';
 import type { Link } from './link/link.js';
 import { MAX_LETTER, type RelayedFrames } from './relay.js';
+import { SendRoom } from './send.room.js';
 import {
   decodeAck,
   decodePart,
@@ -24,18 +27,9 @@ import { decodeState, encodeState, type StreamState } from './stream/stream.stat
 
 /** The most bytes of the lower lanes in one write, so that an urgent text never waits for more of them. */
 const BATCH = 64 * 1024;
-/** What arrived is acknowledged after this many bytes, or this many milliseconds. */
-const ACK_BYTES = 64 * 1024;
-const ACK_MS = 20;
 /** What Redis was given and nobody acknowledged is sent again after this many milliseconds, then twice as many, … */
 const RESEND_MS = 1000;
 const MAX_DOUBLINGS = 4;
-/**
- * A publisher waits while more than this many bytes wait for a node, but only this many milliseconds, and only once.
- */
-const ROOM_BYTES = 1024 * 1024;
-const ROOM_MS = 1000;
-
 /** What a peer needs, and tells. */
 export interface PeerEvents {
   /** Sends a letter; rejects when Redis did not take it. */
@@ -67,14 +61,11 @@ export class Peer {
   #closed = false;
   #wroteThisTurn = false;
   #pumpTimer: NodeJS.Immediate | undefined;
-  #unacknowledged = 0;
-  #ackTimer: NodeJS.Timeout | undefined;
+  readonly #acks = new DueAcks(() => this.#guard(() => this.#acknowledgeNow()));
   #mailedAt: number | undefined;
   /** How often letters were sent again without an answer. */
   #unanswered = 0;
-  #slow = false;
-  #room: Promise<void> | undefined;
-  #hasRoom: (() => void) | undefined;
+  readonly #room = new SendRoom();
   readonly #idleWanted = new Set<() => void>();
 
   constructor(
@@ -123,25 +114,9 @@ export class Peer {
     this.#pump();
   }
 
-  /** Resolves when there is room for more, or the node has turned out to be slow; `undefined` when there is. */
+  /** See {@link SendRoom.wanted}. */
   room(): Promise<void> | undefined {
-    if (this.outgoing.queued <= ROOM_BYTES) this.#slow = false;
-    else if (!this.#slow && !this.#closed) this.#room ??= this.#waitForRoom();
-    return this.#room;
-  }
-
-  #waitForRoom(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#hasRoom = () => {
-        clearTimeout(timer);
-        this.#room = this.#hasRoom = undefined;
-        resolve();
-      };
-      const timer = setTimeout(() => {
-        this.#slow = true;
-        this.#hasRoom?.();
-      }, ROOM_MS);
-    });
+    return this.#room.wanted(this.outgoing.queued, this.#closed);
   }
 
   /** Resolves when the other node has everything, at once when it gives no sign of life. */
@@ -183,23 +158,23 @@ export class Peer {
     if (type === FRAME.alive) return;
     if (type === FRAME.ack) return this.#acknowledged(decodeAck(payload));
     if (type !== FRAME.data) return this.office.unknown(this, type);
-    this.#unacknowledged += payload.length;
+    this.#acks.add(payload.length);
     this.#take(decodePart(payload));
   }
 
   /** All that came in one piece is read. */
   turn(): void {
-    this.#acknowledgeSoon();
+    if (!this.#closed) this.#acks.write();
   }
 
   letter({ state, parts }: RelayedFrames): void {
     if (this.#begin(state) === 'stale') return;
     this.#heard(state);
     for (const part of parts) {
-      this.#unacknowledged += part.bytes.length + 1;
+      this.#acks.add(part.bytes.length + 1);
       this.#take(part);
     }
-    this.#acknowledgeSoon();
+    if (!this.#closed) this.#acks.write();
   }
 
   /** Called several times a second. */
@@ -224,8 +199,8 @@ export class Peer {
     this.#closed = true;
     this.#link?.close(reason);
     if (this.#pumpTimer !== undefined) clearImmediate(this.#pumpTimer);
-    clearTimeout(this.#ackTimer);
-    this.#hasRoom?.();
+    this.#acks.written();
+    this.#room.free();
     for (const wanted of [...this.#idleWanted]) wanted();
     this.incoming.forgetParts();
   }
@@ -252,7 +227,7 @@ export class Peer {
     if (!this.#isAgreed) return;
     const buffers = this.outgoing.take(BATCH);
     if (buffers.length === 0) return;
-    if (this.#unacknowledged > 0) buffers.unshift(this.#ack());
+    if (this.#acks.areDue) buffers.unshift(this.#ack());
     this.#link.send(buffers);
     this.#wrote();
   }
@@ -270,7 +245,7 @@ export class Peer {
   #wrote(): void {
     this.#wroteThisTurn = true;
     this.#pumpSoon();
-    if (this.outgoing.queued <= ROOM_BYTES) this.#hasRoom?.();
+    this.#room.sent(this.outgoing.queued);
   }
 
   #resend(): void {
@@ -318,24 +293,16 @@ export class Peer {
     const arrival = this.incoming.accept(part);
     if (arrival === undefined) return;
     // Somebody waits until the others know of a new topic.
-    if (arrival.kind === 'topics') this.#unacknowledged += ACK_BYTES;
+    if (arrival.kind === 'topics') this.#acks.hurry();
     this.office.arrived(this, arrival.kind, arrival.body);
   }
 
   #ack(): Buffer {
-    this.#unacknowledged = 0;
-    clearTimeout(this.#ackTimer);
-    this.#ackTimer = undefined;
+    this.#acks.written();
     return encodeAck(this.incoming.received);
   }
 
-  #acknowledgeSoon(): void {
-    if (this.#unacknowledged === 0 || this.#closed) return;
-    if (this.#unacknowledged >= ACK_BYTES) this.#acknowledgeNow();
-    else this.#ackTimer ??= setTimeout(() => this.#guard(() => this.#acknowledgeNow()), ACK_MS).unref();
-  }
-
-  /** INVARIANT: nothing is thrown out of a timer, which would end the process; at most the link ends. */
+  /** INVARIANT (I10): nothing is thrown out of a timer, which would end the process; at most the link ends. */
   #guard(work: () => void): void {
     try {
       work();

@@ -112,8 +112,8 @@ export class Link {
         const rejected = this.#handshake === undefined ? {} : { rejected: 'malformed' as const };
         return this.#close({ reason: 'malformed', error: error.message, ...rejected });
       }
-      // INVARIANT: whatever is on the wire costs its link at most: nobody above would catch what is thrown out of a
-      // socket's event.
+      // INVARIANT (I10): whatever is on the wire costs its link at most: nobody above would catch what is thrown out of
+      // a socket's event.
       return this.close('failed', describe(error));
     }
     if (this.#handshake === undefined) this.events.turn();

@@ -142,8 +142,8 @@ export class Listener {
   }
 
   /**
-   * INVARIANT: who proves nothing keeps nobody out. An address has a share, and where its share or the whole is taken,
-   * the oldest that has proven nothing goes: a node is done within milliseconds. Strangers go before members.
+   * INVARIANT (I26): who proves nothing keeps nobody out. An address has a share, and where its share or the whole is
+   * taken, the oldest that has proven nothing goes: a node is done within milliseconds. Strangers go before members.
    */
   #admit(socket: Socket): boolean {
     const remote = remoteOf(socket);

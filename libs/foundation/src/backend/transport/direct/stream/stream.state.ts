@@ -31,8 +31,8 @@ export function decodeState(text: string): StreamState | undefined {
     return undefined;
   }
   if (!Array.isArray(value) || value.length !== 4) return undefined;
-  // INVARIANT: what is taken in here can be written again: a number beyond six bytes would throw out of the timer of an
-  // ack.
+  // INVARIANT (I10): what is taken in here can be written again: a number beyond six bytes would throw out of the timer
+  // of an ack.
   const isNumber = (each: unknown): each is number => Number.isSafeInteger(each) && (each as number) >= 0;
   const [stream, base, otherStream, received] = value as unknown[];
   if (!isNumber(stream) || !isNumber(base) || !isNumber(otherStream) || !isNumber(received)) return undefined;

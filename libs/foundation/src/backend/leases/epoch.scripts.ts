@@ -1,0 +1,76 @@
+/**
+ * The Lua of epochs: how they are minted, forgotten, and compared by what is fenced with them. Run by
+ * `redlock.leases.ts`.
+ */
+import { Script } from '../redis/lua.script.js';
+
+/**
+ * Lua: `mint(key, above, life)` → the next epoch: above what is stored, above `above`, and above every one of an
+ * earlier life of Redis because it is at least its time in µs (which also lets the key of a name that is used no more
+ * expire after `life`).
+ *
+ * INVARIANT (I3): above the highest epoch that was forgotten of any name, which is kept in one key for all of them.
+ * Forgetting raises that key before it deletes the other, in one script; so the least that this server mints for a name
+ * never falls by it.
+ */
+export const MINT_EPOCH = `
+local function counted(text)
+  local epoch = type(text) == 'string' and tonumber(text) or 0
+  -- What is no epoch was written by somebody else, and must not keep all names from being owned.
+  return epoch >= 0 and epoch < ${Number.MAX_SAFE_INTEGER} and epoch or 0
+end
+local function forgotten(key) return counted(redis.pcall('GET', key)) end
+local function mint(key, above, life)
+  local t = redis.call('TIME')
+  -- Beside it, in the same slot.
+  local floor = forgotten(string.match(key, '^(%b{})') .. ':epochs')
+  local stored = tonumber(redis.call('GET', key) or '0')
+  local epoch = math.max(stored + 1, floor + 1, above + 1, t[1] * 1000000 + t[2])
+  local text = string.format('%.0f', epoch)
+  redis.call('SET', key, text, 'PX', life)
+  return text
+end
+`;
+
+/**
+ * KEYS highest of the forgotten, then (lease, epoch) of each · ARGV life → 1. Forgets the epochs of names that nobody
+ * owns; see the invariant of `mint`. That of a name that is owned again stays, so that whoever asks finds that it was
+ * owned since.
+ */
+export const forgetScript = new Script(
+  'foundationLeaseForget',
+  `${MINT_EPOCH}
+local highest = forgotten(KEYS[1])
+local free = {}
+for i = 2, #KEYS, 2 do
+  local epoch = redis.call('EXISTS', KEYS[i]) == 0 and redis.call('GET', KEYS[i + 1])
+  if epoch then
+    highest = math.max(highest, counted(epoch))
+    free[#free + 1] = KEYS[i + 1]
+  end
+end
+if #free == 0 then return 1 end
+redis.call('SET', KEYS[1], string.format('%.0f', highest), 'PX', ARGV[1])
+for _, key in ipairs(free) do redis.call('DEL', key) end
+return 1
+`,
+);
+
+/** KEYS epoch → the last one that was minted, or '0'. */
+export const lastEpochScript = new Script('foundationLeaseLastEpoch', `return redis.call('GET', KEYS[1]) or '0'`);
+
+/**
+ * KEYS value · ARGV epoch, life, then the value, or nothing to delete it → '' when done, else the higher epoch that has
+ * written before.
+ */
+export const fencedSetScript = new Script(
+  'foundationFencedSet',
+  `
+local stored = redis.call('HGET', KEYS[1], 'epoch')
+if stored and tonumber(stored) > tonumber(ARGV[1]) then return stored end
+redis.call('HSET', KEYS[1], 'epoch', ARGV[1])
+if ARGV[3] then redis.call('HSET', KEYS[1], 'value', ARGV[3]) else redis.call('HDEL', KEYS[1], 'value') end
+redis.call('PEXPIRE', KEYS[1], ARGV[2])
+return ''
+`,
+);

@@ -1,0 +1,69 @@
+/**
+ * Prolongs what belongs to the leases that a node holds: their owner records and epochs. Used by `lease.renewal.ts`;
+ * underneath EVALSHA.
+ */
+import type { LeaseTimes } from '../../config/options.js';
+import { describe } from '../../errors/describe.js';
+import { Log } from '../../logging/log.js';
+import type { Lives } from '../../wire/key.lifetimes.js';
+import type { Keys } from '../../wire/keys.js';
+import type { NodeIdentity } from '../../wire/node.identity.js';
+import { type HeldLease, stateOf } from './held.lease.js';
+import type { LeaseQuorum } from './lease.quorum.js';
+import { prolongScript } from './lease.scripts.js';
+
+/** Leases whose records are prolonged by one script: it takes Redis less than a millisecond. */
+const PROLONG_BATCH = 100;
+/** After a failure; the lives are many hours. */
+const PROLONG_RETRY_MS = 60_000;
+
+/** See the file header. */
+export class LeaseRecords {
+  readonly #logger = new Log();
+  #prolongAt: number;
+
+  constructor(
+    private readonly control: LeaseQuorum,
+    private readonly keys: Keys,
+    private readonly times: LeaseTimes,
+    private readonly node: NodeIdentity,
+    private readonly now: () => number,
+    private readonly lives: Lives,
+  ) {
+    this.#prolongAt = now() + lives.prolongEvery;
+  }
+
+  get areDue(): boolean {
+    return this.now() >= this.#prolongAt;
+  }
+
+  /**
+   * INVARIANT (I14): the owner record and the epoch of a lease that is held never expire, however long it is held. They
+   * live many times longer than the time between two of these, so that some may fail.
+   */
+  async prolong(leases: readonly HeldLease[]): Promise<void> {
+    this.#prolongAt = this.now() + this.lives.prolongEvery;
+    try {
+      for (let at = 0; at < leases.length; at += PROLONG_BATCH) {
+        const held = leases.slice(at, at + PROLONG_BATCH).filter((lease) => lease.isHeld());
+        if (held.length === 0) continue;
+        const keys = held.flatMap(({ key, name }) => [key, this.keys.epoch(name), this.keys.owner(name)]);
+        const args = held.flatMap((lease) => [lease.token, lease.epoch, stateOf(lease)]);
+        const { epoch, owner } = this.lives;
+        await this.control.run(prolongScript, keys, [
+          this.node.name,
+          this.node.bootId,
+          this.times.ttl,
+          epoch,
+          owner,
+          ...args,
+        ]);
+      }
+    } catch (error) {
+      this.#prolongAt = Math.min(this.#prolongAt, this.now() + PROLONG_RETRY_MS);
+      this.#logger.debug('The records of leases were not prolonged; trying again in a minute', {
+        error: describe(error),
+      });
+    }
+  }
+}
