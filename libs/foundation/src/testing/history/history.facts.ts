@@ -32,7 +32,7 @@ export interface HistoryFacts extends OwnershipViolations {
 
 /** A broken invariant. */
 export interface Violation {
-  /** I1 to I14, as in the comments of the library; the others as in those of the checker. */
+  /** Its number in `invariants.ts`. */
   invariant: string;
   sentence: string;
   events: readonly HistoryEvent[];

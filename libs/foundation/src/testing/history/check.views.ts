@@ -1,0 +1,79 @@
+/** Pure: holds a history to what is promised of lookups and of the view of the members. Read by `checkHistory`. */
+import type { HistoryFacts, Violation } from './history.facts.js';
+import type { HistoryEvent } from './history.js';
+import { byName, epochAt, type Ownership } from './ownership.js';
+
+/** How long the answer to a renewal may take. */
+const RECLAIM_ANSWER_MS = 1000;
+
+/**
+ * I14: a lookup names an owner that had the lease at some moment between question and answer. Redis keeps the lease of
+ * an owner that died or fenced itself until its ttl has run (from when Redis goes on, if it was frozen then), so that
+ * owner may be named until then, but not once there is a newer one. The epoch of a reclaim is in Redis a moment before
+ * its owner hears of it; an owner that loses its lease before that never does.
+ */
+export function lookupsTrue(
+  events: readonly HistoryEvent[],
+  ownerships: readonly Ownership[],
+  { leaseTtlMs = 1500, redisFrozen = [] }: HistoryFacts,
+): Violation[] {
+  const all = byName(ownerships);
+  const losses = events.filter(({ event }) => event === 'cluster.data_loss').map(({ at }) => at);
+  // Only after a loss of data is there anything to reclaim; a node may notice it after others have asked.
+  const mayHaveReclaimed = ({ acquired, end, epochs }: Ownership, epoch: number, seenAt: number): boolean =>
+    end?.event === 'lease.lost' &&
+    epochs.every((part) => part.epoch < epoch) &&
+    losses.some((at) => at >= acquired.at && at <= seenAt + leaseTtlMs * 1000);
+  return events.flatMap((event): Violation[] => {
+    if (event.event !== 'test.lookup' || event.payload['node'] === undefined) return [];
+    const { name, node, epoch, askedAt } = event.payload as {
+      name: string;
+      node: string;
+      epoch: number;
+      askedAt: number;
+    };
+    const others = all.get(name) ?? [];
+    const named =
+      others.find((one) => one.node === node && one.epochs.some((part) => part.epoch === epoch)) ??
+      others.find((one) => one.node === node && mayHaveReclaimed(one, epoch, event.at));
+    const complain = (why: string, more: HistoryEvent[] = []): Violation[] => [
+      {
+        invariant: 'I14',
+        sentence: `A lookup of "${name}" named ${node} with epoch ${epoch}, ${why}`,
+        events: [...more, event],
+      },
+    ];
+    if (named === undefined) return complain('which never owned it so');
+    const index = named.epochs.findIndex((part) => part.epoch === epoch);
+    const since = (named.epochs[index] ?? named.epochs[0]!).from - (index > 0 ? RECLAIM_ANSWER_MS * 1000 : 0);
+    if (event.at < since) return complain('which was not the owner yet', [named.acquired]);
+    const newer = others.find((one) => one.acquired.at < askedAt && epochAt(one, askedAt) > epoch);
+    if (newer !== undefined) return complain(`though ${newer.node} was the owner already`, [newer.acquired]);
+    const woken = redisFrozen.find(({ from, until = Infinity }) => from <= named.to && until > named.to)?.until;
+    if (askedAt > (woken ?? named.to) + leaseTtlMs * 1000)
+      return complain('whose lease had run out', named.end ? [named.end] : []);
+    return [];
+  });
+}
+
+/** I8: once nothing is broken any more, every node that is alive has the same view, and all of them are in it. */
+export function viewsAgree(events: readonly HistoryEvent[], facts: HistoryFacts): Violation[] {
+  const { settledAt, killed = [], exits = [], frozen = [] } = facts;
+  if (settledAt === undefined) return [];
+  const gone = new Set([
+    ...[...killed, ...exits].filter(({ at }) => at <= settledAt).map(({ pid }) => pid),
+    ...frozen.filter(({ from, until = Infinity }) => from <= settledAt && until > settledAt).map(({ pid }) => pid),
+  ]);
+  const last = new Map<number, HistoryEvent>();
+  for (const event of events) {
+    if (event.event === 'cluster.view_changed' && event.at <= settledAt && !gone.has(event.pid))
+      last.set(event.pid, event);
+  }
+  const views = [...last.values()];
+  const [first] = views;
+  const same = views.every(
+    ({ payload }) => payload['version'] === first?.payload['version'] && payload['members'] === views.length,
+  );
+  if (same) return [];
+  return [{ invariant: 'I8', sentence: 'The nodes had different views when the cluster was whole', events: views }];
+}
