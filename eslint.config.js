@@ -92,7 +92,6 @@ export default tseslint.config(
   {
     files: ['libs/foundation/src/dashboard/page/*.js'],
     languageOptions: {
-      sourceType: 'script',
       globals: Object.fromEntries(
         'document location localStorage fetch performance EventSource AbortSignal Intl Option requestAnimationFrame setTimeout clearTimeout setInterval'
           .split(' ')

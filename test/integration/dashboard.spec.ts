@@ -156,9 +156,33 @@ describe('the dashboard', () => {
     expect(status).toBe(200);
     const nonce = /style-src 'nonce-([^']+)'; script-src 'nonce-\1'/.exec(headers['content-security-policy'] as string);
     expect(nonce).not.toBeNull();
-    expect(body).toContain(`<script nonce="${nonce![1]}">`);
-    expect(body).not.toMatch(/__NONCE__|\/\*page\.(css|js)\*\/|(src|href)="(https?:)?\/\//);
+    expect(body).toContain(`<script type="module" nonce="${nonce![1]}">`);
+    expect(body).not.toMatch(/__NONCE__|\/\*page\.css\*\/|(src|href)="(https?:)?\/\//);
     expect(headers['cache-control']).toBe('no-store');
+  });
+
+  it('serves the modules of the page, those that they import, and nothing else', async () => {
+    const one = await node({ token: TOKEN, path: 'ops/cluster' });
+    const served = new Map<string, string>();
+    const follow = async (name: string): Promise<void> => {
+      if (served.has(name)) return;
+      const { status, headers, body } = await ask(one, 'GET', `/ops/cluster/page/${name}`);
+      expect([name, status, headers['content-type']]).toEqual([name, 200, 'text/javascript; charset=utf-8']);
+      expect(headers).toMatchObject({ 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' });
+      served.set(name, body);
+      for (const [, imported] of body.matchAll(/from '\.\/([^']+)'/g)) await follow(imported!);
+    };
+    await follow('main.js');
+    expect(served.size).toBeGreaterThan(8);
+    for (const name of [
+      'page.html',
+      'page.css',
+      'nothing.js',
+      '..%2fdashboard.guard.js',
+      '%2e%2e%2findex.js',
+      '__proto__',
+    ])
+      expect([name, (await ask(one, 'GET', `/ops/cluster/page/${name}`)).status]).toEqual([name, 404]);
   });
 
   it('shows nothing and does nothing without the token, and with another one', async () => {
@@ -246,6 +270,8 @@ describe('the dashboard', () => {
     const one = await node({ guard: Politeness, path: 'ops/cluster' });
     expect((await ask(one, 'GET', '/ops/cluster')).status).toBe(403);
     expect((await ask(one, 'GET', '/ops/cluster', { 'x-please': 'yes' })).status).toBe(200);
+    expect((await ask(one, 'GET', '/ops/cluster/page/main.js')).status).toBe(403);
+    expect((await ask(one, 'GET', '/ops/cluster/page/main.js', { 'x-please': 'yes' })).status).toBe(200);
     expect((await ask(one, 'GET', '/ops/cluster/session', { 'x-please': 'yes' })).status).toBe(204);
     expect((await ask(one, 'POST', '/ops/cluster/login', { ...OWN, 'x-please': 'yes' }, { token: 'x' })).status).toBe(
       400,

@@ -19,7 +19,7 @@ const NO_BOUNDS: Readonly<Record<string, string>> = {
   'backend/transport/direct/stream/frames.ts MAX_SEQ': 'as far as six bytes count',
   'backend/transport/direct/relay.ts MAX_LETTER': 'of more parts there are more letters',
   'backend/transport/outbox.ts MAX_TURN': 'the rest is handed over in the next turn',
-  'dashboard/dashboard.feed.ts MAX_LOOKS': 'how many reasons are looked for in a second',
+  'dashboard/cluster.poller.ts MAX_LOOKS': 'how many reasons are looked for in a second',
   'config/validate.ts MAX_TIMEOUT_MS': 'a time',
   'calls/call.codec.ts MAX_TIMEOUT': 'a time',
 };

@@ -3,7 +3,7 @@
  * Made by the module, for the path that it is given; underneath Nest's own HTTP layer, Express or Fastify.
  */
 import { randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import {
   BadRequestException,
@@ -16,6 +16,7 @@ import {
   HttpCode,
   HttpException,
   Inject,
+  Param,
   Post,
   Req,
   Res,
@@ -47,6 +48,7 @@ export function dashboardControllerAt({ path, access }: DashboardConfig): Type {
   const outer: Type<CanActivate>[] = isGuarded ? [NoStoreInterceptor, access.guard] : [NoStoreInterceptor];
   const inner: Type<CanActivate>[] = isGuarded ? [] : [TokenGuard];
   const page = readPage();
+  const modules = readModules();
 
   @Controller(path)
   @UseGuards(...outer)
@@ -71,6 +73,15 @@ export function dashboardControllerAt({ path, access }: DashboardConfig): Type {
         ].join('; '),
       });
       response.end(page.replaceAll('__NONCE__', nonce));
+    }
+
+    /** The modules of the page, which hold no data either. They inherit the nonce of the script that imports them. */
+    @Get('page/:name')
+    module(@Param('name') name: string, @Res() reply: Reply): void {
+      const script = modules.get(name);
+      const response = rawOf(reply);
+      response.writeHead(script === undefined ? 404 : 200, { 'content-type': 'text/javascript; charset=utf-8' });
+      response.end(script);
     }
 
     @Get('session')
@@ -143,12 +154,18 @@ export function dashboardControllerAt({ path, access }: DashboardConfig): Type {
   return FoundationDashboardController;
 }
 
+const PAGE = new URL('./page/', import.meta.url);
+const read = (name: string): string => readFileSync(new URL(name, PAGE), 'utf8');
+
 function readPage(): string {
-  const read = (name: string): string => readFileSync(new URL(`./page/${name}`, import.meta.url), 'utf8');
-  // By functions, because a `$` in the files means nothing.
-  return read('page.html')
-    .replace('/*page.css*/', () => read('page.css'))
-    .replace('/*page.js*/', () => read('page.js'));
+  // By a function, because a `$` in the file means nothing.
+  return read('page.html').replace('/*page.css*/', () => read('page.css'));
+}
+
+/** Name → text. All that is served is what was there at the start, so no name leads out of the folder. */
+function readModules(): Map<string, string> {
+  const names = readdirSync(PAGE).filter((name) => name.endsWith('.js'));
+  return new Map(names.map((name) => [name, read(name)]));
 }
 
 function rawOf(reply: Reply): ServerResponse {

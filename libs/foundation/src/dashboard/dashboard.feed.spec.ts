@@ -3,10 +3,11 @@ import { EventEmitter } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { Logger } from '@nestjs/common';
-import type { MembershipListener } from '../cluster/membership.js';
+import type { Membership, MembershipListener } from '../cluster/membership.js';
 import type { ProcessInfo } from '../processes/process.ref.js';
 import { Telemetry } from '../telemetry/telemetry.js';
 import { eventually } from '../testing/eventually.js';
+import { ClusterPoller } from './cluster.poller.js';
 import { DashboardFeed } from './dashboard.feed.js';
 import { MAX_LINES, type Overview } from './dashboard.overview.js';
 
@@ -62,16 +63,16 @@ describe('the feed of the dashboard', () => {
       return answer(chosen);
     };
     const explainPlacement = () => [{ node: 'n1', score: [], reason: 'by hash', excluded: false }];
-    feed = new DashboardFeed(
+    const poller = new ClusterPoller(
       ...([
         membership,
         { appName: 'shop', list, explainPlacement },
         { discoverServices: async () => [] },
         { figures: () => ({}) },
         { clusterHealth: async () => ({ status: 'critical', reasons: [], nodes: [], services: [], lastCheck: 0 }) },
-        new Telemetry(),
-      ] as unknown as ConstructorParameters<typeof DashboardFeed>),
+      ] as unknown as ConstructorParameters<typeof ClusterPoller>),
     );
+    feed = new DashboardFeed(membership as unknown as Membership, poller, new Telemetry());
     feed.onModuleInit();
   });
   afterEach(() => feed.beforeApplicationShutdown());

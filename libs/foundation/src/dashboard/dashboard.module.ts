@@ -3,6 +3,7 @@
  * Used by the application through the entry `nestjs-foundation/dashboard`.
  */
 import { type DynamicModule, Module } from '@nestjs/common';
+import { ClusterPoller } from './cluster.poller.js';
 import { dashboardControllerAt } from './dashboard.controller.js';
 import { DashboardFeed } from './dashboard.feed.js';
 import { DASHBOARD, NoStoreInterceptor, TokenGuard, TokenVerifier } from './dashboard.guard.js';
@@ -26,6 +27,7 @@ export class FoundationDashboardModule {
       controllers: [dashboardControllerAt(config)],
       providers: [
         { provide: DASHBOARD, useValue: config },
+        ClusterPoller,
         DashboardFeed,
         TokenVerifier,
         NoStoreInterceptor,

@@ -1,0 +1,43 @@
+// The cards of the nodes.
+import { askDrain } from './actions.js';
+import { badge, byId, chips, keyed, tone, write } from './dom.js';
+import { duration, lag, number } from './format.js';
+import { shown, troubledFirst } from './tables.js';
+
+const nameOf = ({ name }) => name;
+
+export function renderNodes({ nodes, self, at }) {
+  const sorted = troubledFirst(
+    nodes,
+    () => false,
+    ({ state }) => state !== 'up',
+  );
+  keyed(
+    byId('node-list'),
+    shown('node', sorted, nameOf, [], 0),
+    nameOf,
+    'node-card',
+    (row, node) => {
+      write(row.name, node.name);
+      badge(row.state, node.state);
+      write(row.where, `${node.host}, pid ${node.pid}`);
+      row.self.hidden = node.name !== self;
+      write(row.load, node.capacity > 0 ? `${number(node.load)} of ${number(node.capacity)}` : number(node.load));
+      write(row.lag, lag(node.lag));
+      write(row.uptime, duration(at - node.joinedAt));
+      write(row.version, node.version || '–');
+      row.gauge.hidden = !(node.capacity > 0);
+      const share = node.capacity > 0 ? Math.min(1, node.load / node.capacity) : 0;
+      row.level.style.width = `${share * 100}%`;
+      tone(row.gauge, share > 0.9 ? 'bad' : share > 0.7 ? 'warn' : 'good');
+      chips(
+        row.labels,
+        Object.entries(node.labels ?? {}).map(([label, value]) => `${label}: ${value}`),
+      );
+      row.drain.disabled = node.state === 'draining';
+      write(row.drain, node.state === 'draining' ? 'Draining' : 'Drain');
+      row.drain.setAttribute('aria-label', `Drain ${node.name}`);
+    },
+    (row) => row.drain.addEventListener('click', () => askDrain(row.item)),
+  );
+}

@@ -1,0 +1,17 @@
+// The way to the server: where it is, and how a command is sent.
+
+/** The path of the dashboard as this browser sees it, whatever a proxy in between made of it. */
+export const base = location.pathname.replace(/\/+$/, '');
+
+/** The sentence of the server when it refused, `undefined` when it did it. */
+export async function post(path, body) {
+  try {
+    const headers = { 'content-type': 'application/json', 'x-foundation-dashboard': '1' };
+    const response = await fetch(`${base}/${path}`, { method: 'POST', headers, body: JSON.stringify(body) });
+    if (response.ok) return undefined;
+    const answer = await response.json().catch(() => undefined);
+    return typeof answer?.message === 'string' ? answer.message : `The server answered ${response.status}.`;
+  } catch {
+    return 'The server cannot be reached. Whether it did it is unknown.';
+  }
+}
