@@ -1,20 +1,27 @@
 /**
- * Finds the classes of the application once, with a way to make a fresh instance of each in its own module.
+ * Finds the classes and the shared objects of the application, with a way to make a fresh instance in its own module.
  * Called by the explorers; underneath Nest's `DiscoveryService` and `ModuleRef.create`.
  */
 import { Scope, type Type } from '@nestjs/common';
 import { DiscoveryService, MetadataScanner, ModuleRef } from '@nestjs/core';
 import type { InstanceWrapper } from '@nestjs/core/injector/instance-wrapper.js';
+import { DeclarationError } from './errors/config.errors.js';
 
 /** A class that is a provider or a controller of the application. */
 export interface FoundClass {
   type: Type<object>;
-  /** The instance Nest made for injection; `undefined` for request-scoped classes. */
-  shared: object | undefined;
   /** False for request-scoped classes and for those that depend on one. */
   isStatic: boolean;
+  /** True for a class of which Nest makes an instance for each consumer. */
+  isTransient: boolean;
   /** A new instance with its dependencies injected. */
   readonly create: () => Promise<object>;
+}
+
+/** An object that Nest made or was given for injection; the application shares it. */
+export interface FoundInstance {
+  type: Type<object>;
+  instance: object;
 }
 
 /** A method with a mark on it. */
@@ -27,22 +34,60 @@ export interface MarkedMethod<T> {
  * The classes of the application, each once.
  *
  * Traps that are known here and nowhere else: for `useFactory` Nest's `metatype` is the factory, not a class; for
- * `useValue` there is none; an alias repeats another provider; an instance may have no prototype.
+ * `useValue` there is none; an alias repeats another provider; an instance may have no prototype, or be a proxy.
  */
 export function findClasses(discovery: DiscoveryService): FoundClass[] {
   const found = new Map<Type<object>, FoundClass>();
-  for (const wrapper of [...discovery.getProviders(), ...discovery.getControllers()]) {
+  for (const wrapper of wrappersOf(discovery)) {
     const type = classOf(wrapper);
     if (type === undefined || found.has(type)) continue;
-    const isStatic = wrapper.scope !== Scope.REQUEST && wrapper.isDependencyTreeStatic();
+    const { isTransient } = wrapper;
     found.set(type, {
       type,
-      shared: isStatic ? (wrapper.instance as object | undefined) : undefined,
-      isStatic,
+      isStatic: isStatic(wrapper),
+      isTransient,
       create: () => moduleRefOf(wrapper).create(type),
     });
   }
   return [...found.values()];
+}
+
+/**
+ * The shared objects of the application, each once: of classes, of factories and values, and one for each token or
+ * module that has its own.
+ */
+export function findInstances(discovery: DiscoveryService): FoundInstance[] {
+  const found = new Map<object, FoundInstance>();
+  for (const wrapper of wrappersOf(discovery)) {
+    // What Nest keeps of a transient class is an object without its dependencies.
+    if (!isStatic(wrapper) || wrapper.isTransient) continue;
+    const instance = wrapper.instance as unknown;
+    const type = typeof instance === 'object' && instance !== null ? typeOf(instance) : undefined;
+    if (type !== undefined) found.set(instance as object, { type, instance: instance as object });
+  }
+  return [...found.values()];
+}
+
+/**
+ * Refuses what is declared on a class of which no object is shared, because nobody would ever find it.
+ *
+ * @throws DeclarationError
+ */
+export function requireShared(
+  discovery: DiscoveryService,
+  mark: string,
+  marked: (type: Type<object>) => boolean,
+): void {
+  for (const { type, isStatic, isTransient } of findClasses(discovery)) {
+    if ((isStatic && !isTransient) || !marked(type)) continue;
+    throw new DeclarationError(
+      `${mark} of the class ${type.name}`,
+      isTransient
+        ? 'each consumer has an instance of its own, because the class is transient'
+        : 'the class is request-scoped, or depends on something that is, so no instance is there without a request',
+      'Move it to a class of the default scope.',
+    );
+  }
 }
 
 /** The methods of a class, inherited ones included, that carry `key`. */
@@ -54,6 +99,24 @@ export function markedMethods<T>(type: Type<object>, key: symbol, scanner = new 
     const metadata = typeof target === 'function' ? (Reflect.getMetadata(key, target) as T | undefined) : undefined;
     return metadata === undefined ? [] : [{ method, metadata }];
   });
+}
+
+function wrappersOf(discovery: DiscoveryService): InstanceWrapper[] {
+  return [...discovery.getProviders(), ...discovery.getControllers()];
+}
+
+function isStatic(wrapper: InstanceWrapper): boolean {
+  return wrapper.scope !== Scope.REQUEST && wrapper.isDependencyTreeStatic();
+}
+
+/** Of an object that may be anything, so looking at it may throw. */
+function typeOf(instance: object): Type<object> | undefined {
+  try {
+    const type = (Object.getPrototypeOf(instance) as { constructor?: unknown } | null)?.constructor;
+    return typeof type === 'function' ? (type as Type<object>) : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 function classOf(wrapper: InstanceWrapper): Type<object> | undefined {

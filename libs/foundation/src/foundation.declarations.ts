@@ -16,6 +16,9 @@ import type { ServiceHandle } from './services/service.js';
 
 /** See the file header. */
 export class Declarations {
+  /** Looked for before the node joins, so that a declaration without effect fails the start. */
+  #services: readonly DeclaredService[] = [];
+
   constructor(
     private readonly parts: Pick<NodeParts, 'config' | 'supervisor' | 'channels' | 'mesh'>,
     private readonly discovery: DiscoveryService,
@@ -41,16 +44,17 @@ export class Declarations {
     return processes.specs;
   }
 
-  /** Subscribes the handlers of all shared providers; sees that also those of processes name channels that exist. */
+  /** Subscribes the handlers of all shared objects; sees that also those of processes name channels that exist. */
   async subscribe(): Promise<void> {
     const handlers = exploreChannels(this.discovery, isProcess);
+    this.#services = exploreServices(this.discovery, isProcess);
     for (const channel of exploreChannelNames(this.discovery)) this.parts.channels.requireDeclared(channel);
     await this.#subscribe(handlers);
   }
 
-  /** Registers the services of all shared providers. */
+  /** Registers the services of all shared objects. */
   async register(): Promise<void> {
-    await this.#register(exploreServices(this.discovery, isProcess));
+    await this.#register(this.#services);
   }
 
   /** All or none: when one cannot be subscribed, those that could are taken back. */

@@ -183,6 +183,7 @@ export {
 } from './errors/message.errors.js';
 export {
   ArgumentError,
+  DeclarationError,
   FoundationConfigError,
   MissingPackageError,
   NotInThisVersionError,

@@ -4,7 +4,7 @@
  */
 import type { Type } from '@nestjs/common';
 import type { DiscoveryService } from '@nestjs/core';
-import { findClasses, markedMethods } from '../decorated.js';
+import { findClasses, findInstances, markedMethods, requireShared } from '../decorated.js';
 import { CHANNEL_METADATA, type ChannelMetadata } from './channel.decorators.js';
 import type { MessageHandler } from './channel.js';
 
@@ -13,26 +13,32 @@ export interface DeclaredHandler extends ChannelMetadata {
   handler: MessageHandler;
 }
 
-/** The handlers of every shared provider, except of the classes that `isProcess`: their instances come and go. */
+/**
+ * The handlers of every shared object, except of the classes that `isProcess`: their instances come and go.
+ *
+ * @throws DeclarationError for a handler of a request-scoped or transient class.
+ */
 export function exploreChannels(discovery: DiscoveryService, isProcess: (type: Type) => boolean): DeclaredHandler[] {
-  return findClasses(discovery)
+  const isMarked = (type: Type<object>): boolean =>
+    !isProcess(type) && markedMethods(type, CHANNEL_METADATA).length > 0;
+  requireShared(discovery, '@Channel', isMarked);
+  return findInstances(discovery)
     .filter(({ type }) => !isProcess(type))
-    .flatMap(({ shared }) => (shared === undefined ? [] : handlersOf(shared)));
+    .flatMap(({ type, instance }) => handlersOf(instance, type));
 }
 
 /** The channels that any class of the application wants to hear, processes included. */
 export function exploreChannelNames(discovery: DiscoveryService): string[] {
-  return findClasses(discovery).flatMap(({ type }) =>
+  const types = new Set([...findClasses(discovery), ...findInstances(discovery)].map(({ type }) => type));
+  return [...types].flatMap((type) =>
     markedMethods<ChannelMetadata>(type, CHANNEL_METADATA).map(({ metadata }) => metadata.channel),
   );
 }
 
 /** The handlers of one object. */
-export function handlersOf(target: object): DeclaredHandler[] {
-  return markedMethods<ChannelMetadata>(target.constructor as Type<object>, CHANNEL_METADATA).map(
-    ({ method, metadata }) => ({
-      ...metadata,
-      handler: (message, meta) => (target as Record<string, MessageHandler>)[method]!(message, meta),
-    }),
-  );
+export function handlersOf(target: object, type = target.constructor as Type<object>): DeclaredHandler[] {
+  return markedMethods<ChannelMetadata>(type, CHANNEL_METADATA).map(({ method, metadata }) => ({
+    ...metadata,
+    handler: (message, meta) => (target as Record<string, MessageHandler>)[method]!(message, meta),
+  }));
 }

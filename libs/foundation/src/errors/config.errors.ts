@@ -35,6 +35,21 @@ export class NotInThisVersionError extends FoundationError {
   }
 }
 
+/** A decorator stands where it can have no effect; thrown while the application starts. */
+export class DeclarationError extends FoundationError {
+  constructor(
+    readonly subject: string,
+    problem: string,
+    advice: string,
+  ) {
+    super(
+      'FOUNDATION_DECLARATION',
+      'foundation',
+      `${subject} has no effect: ${problem}. Foundation did not start. ${advice}`,
+    );
+  }
+}
+
 /** A package that the configuration needs is not installed. */
 export class MissingPackageError extends FoundationError {
   constructor(

@@ -35,6 +35,15 @@ const examples: [FoundationError, string, string, readonly (string | RegExp)[], 
     ...(['FOUNDATION_NOT_IN_THIS_VERSION', 'foundation', ['gossip', /Use cluster: true\.$/], false] as const),
   ],
   [
+    new errors.DeclarationError('@Channel of the class Orders', 'the class is transient', 'Move it.'),
+    ...([
+      'FOUNDATION_DECLARATION',
+      'foundation',
+      ['@Channel of the class Orders', 'transient', /Move it\.$/],
+      false,
+    ] as const),
+  ],
+  [
     new errors.MissingPackageError('ioredis bullmq', 'cluster: true', cause),
     ...(['FOUNDATION_MISSING_PACKAGE', 'ioredis bullmq', [/Run: npm install ioredis bullmq$/], true] as const),
   ],

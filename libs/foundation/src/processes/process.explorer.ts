@@ -5,7 +5,7 @@
 import type { Type } from '@nestjs/common';
 import type { DiscoveryService } from '@nestjs/core';
 import type { ResolvedProcessDefaults } from '../config/options.js';
-import { findClasses } from '../decorated.js';
+import { findClasses, findInstances } from '../decorated.js';
 import { ProcessDeclarationError } from '../errors/process.errors.js';
 import { PROCESS_METADATA, type ProcessMetadata } from './process.decorators.js';
 import { type ProcessSpec, specOf } from './process.specification.js';
@@ -34,8 +34,8 @@ export function metadataOf(type: Type<unknown>): ProcessMetadata | undefined {
 }
 
 /**
- * @throws ProcessDeclarationError for a request-scoped process and for two classes of one process name,
- * `FoundationConfigError` and `ArgumentError` for their options.
+ * @throws ProcessDeclarationError for a process that is request-scoped or not provided as a class, and for two classes
+ * of one process name; `FoundationConfigError` and `ArgumentError` for their options.
  */
 export function exploreProcesses(discovery: DiscoveryService, defaults: ResolvedProcessDefaults): ExploredProcesses {
   const classes = new Map<string, KnownClass>();
@@ -72,6 +72,14 @@ export function exploreProcesses(discovery: DiscoveryService, defaults: Resolved
     }
     specs.set(spec.name, spec);
     classes.set(type.name, { type, create });
+  }
+  for (const { type } of findInstances(discovery)) {
+    if (metadataOf(type) === undefined || classes.get(type.name)?.type === type) continue;
+    throw new ProcessDeclarationError(
+      `class ${type.name}`,
+      'a factory or a value provides it, and Foundation makes an instance of its own for each start',
+      `Provide the class itself: providers: [${type.name}].`,
+    );
   }
   const others = found.filter(({ type, isStatic }) => isStatic && !classes.has(type.name));
   for (const { type, create } of others) {

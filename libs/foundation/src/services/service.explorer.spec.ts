@@ -1,6 +1,6 @@
 import 'reflect-metadata';
 import { describe, expect, it } from '@jest/globals';
-import { Injectable, Scope, type Type } from '@nestjs/common';
+import type { Type } from '@nestjs/common';
 import { DiscoveryModule, DiscoveryService } from '@nestjs/core';
 import { Test } from '@nestjs/testing';
 import { Service } from './service.decorators.js';
@@ -17,10 +17,6 @@ class Child extends Printer {}
 @Service({ name: 'process' })
 class Process {}
 
-@Service({ name: 'per-request' })
-@Injectable({ scope: Scope.REQUEST })
-class PerRequest {}
-
 class Unmarked {}
 
 describe('servicesOf', () => {
@@ -33,13 +29,13 @@ describe('servicesOf', () => {
   });
 
   it('finds none without a mark, and does not inherit one', () => {
-    expect([new Unmarked(), new Child(), {}].map(servicesOf)).toEqual([[], [], []]);
+    expect([new Unmarked(), new Child(), {}].map((target) => servicesOf(target))).toEqual([[], [], []]);
   });
 });
 
 describe('exploreServices', () => {
-  it('finds each shared provider once, and neither processes nor what is made for a request', async () => {
-    const providers = [Printer, Till, Child, Process, PerRequest, Unmarked, { provide: 'alias', useExisting: Printer }];
+  it('finds each shared provider once, and no processes', async () => {
+    const providers = [Printer, Till, Child, Process, Unmarked, { provide: 'alias', useExisting: Printer }];
     const app = await Test.createTestingModule({ imports: [DiscoveryModule], providers }).compile();
     await app.init();
     const found = exploreServices(app.get(DiscoveryService), (type: Type) => type === Process);

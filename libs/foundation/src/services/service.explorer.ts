@@ -4,7 +4,7 @@
  */
 import type { Type } from '@nestjs/common';
 import type { DiscoveryService } from '@nestjs/core';
-import { findClasses } from '../decorated.js';
+import { findInstances, requireShared } from '../decorated.js';
 import { SERVICE_METADATA, type ServiceOptions } from './service.decorators.js';
 
 /** A service that wants to be registered. */
@@ -12,17 +12,23 @@ export interface DeclaredService extends Required<ServiceOptions> {
   target: object;
 }
 
-/** The services of every shared provider, except of the classes that `isProcess`: their instances come and go. */
+/**
+ * The services of every shared object, except of the classes that `isProcess`: their instances come and go.
+ *
+ * @throws DeclarationError for a request-scoped or transient class.
+ */
 export function exploreServices(discovery: DiscoveryService, isProcess: (type: Type) => boolean): DeclaredService[] {
-  return findClasses(discovery)
+  const isMarked = (type: Type<object>): boolean => !isProcess(type) && Reflect.hasOwnMetadata(SERVICE_METADATA, type);
+  requireShared(discovery, '@Service', isMarked);
+  return findInstances(discovery)
     .filter(({ type }) => !isProcess(type))
-    .flatMap(({ shared }) => (shared === undefined ? [] : servicesOf(shared)));
+    .flatMap(({ type, instance }) => servicesOf(instance, type));
 }
 
 /** What one object offers: nothing, or one service. The mark of a parent class is not inherited. */
-export function servicesOf(target: object): DeclaredService[] {
-  const options = Reflect.getOwnMetadata(SERVICE_METADATA, target.constructor) as ServiceOptions | undefined;
+export function servicesOf(target: object, type = target.constructor as Type<object>): DeclaredService[] {
+  const options = Reflect.getOwnMetadata(SERVICE_METADATA, type) as ServiceOptions | undefined;
   if (options === undefined) return [];
-  const { name = target.constructor.name, capabilities = [], metadata = {} } = options;
+  const { name = type.name, capabilities = [], metadata = {} } = options;
   return [{ name, capabilities, metadata, target }];
 }
