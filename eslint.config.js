@@ -3,9 +3,10 @@ import prettier from 'eslint-config-prettier';
 import importSort from 'eslint-plugin-simple-import-sort';
 import tseslint from 'typescript-eslint';
 import gate from './eslint.gate.js';
+import { LONG_FILES, MAX_LINES } from './eslint.long.js';
 
 export default tseslint.config(
-  { ignores: ['**/dist/**', '**/coverage/**', '**/node_modules/**'] },
+  { ignores: ['**/dist/**', '**/coverage/**', '**/node_modules/**', 'libs/*/api/**'] },
   { linterOptions: { reportUnusedDisableDirectives: 'error' } },
   eslint.configs.recommended,
   {
@@ -31,6 +32,11 @@ export default tseslint.config(
       '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_' }],
       '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true, allowBoolean: true }],
     },
+  },
+  {
+    // A spec is a list of cases, which is no shorter in two files.
+    ignores: ['**/*.spec.ts', ...LONG_FILES],
+    rules: { 'max-lines': ['error', MAX_LINES] },
   },
   {
     files: ['libs/*/src/**/*.ts'],

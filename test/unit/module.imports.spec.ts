@@ -1,6 +1,6 @@
 // How the module is imported: in any order, and once.
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { type DynamicModule,Injectable, Module } from '@nestjs/common';
+import { type DynamicModule, Injectable, Module } from '@nestjs/common';
 import { Test, type TestingModule } from '@nestjs/testing';
 import {
   Callable,

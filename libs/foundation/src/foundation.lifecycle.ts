@@ -7,7 +7,7 @@ import { DiscoveryService } from '@nestjs/core';
 import { TerminatedNodes } from './cluster/topologies/terminated.nodes.js';
 import { NotReadyError } from './errors/cluster.errors.js';
 import { RedisUnavailableError } from './errors/connection.errors.js';
-import { describe,isA } from './errors/describe.js';
+import { describe, isA } from './errors/describe.js';
 import { FoundationError } from './errors/foundation.error.js';
 import { isOfRedis, redisError } from './errors/refusal.js';
 import { unattended } from './foreign/gate.js';

@@ -23,8 +23,8 @@ export function injectedProcesses(): ReadonlyMap<symbol, Type<unknown>> {
  * constructor(@InjectProcess(PriceFeed) private readonly feed: Remote<PriceFeed>) {}
  * ```
  *
- * Underneath: `@Inject` of a token for which `FoundationModule` makes a provider when Nest scans the modules. A file that is
- * loaded later, with a lazy module, injects only what another file has injected before.
+ * Underneath: `@Inject` of a token for which `FoundationModule` makes a provider when Nest scans the modules. A file
+ * that is loaded later, with a lazy module, injects only what another file has injected before.
  */
 export function InjectProcess(type: Type<unknown>): ParameterDecorator & PropertyDecorator {
   const token = Symbol.for(`foundation:remote:${nameOf(type)}`);

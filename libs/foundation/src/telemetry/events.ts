@@ -1,3 +1,4 @@
+/* eslint-disable max-lines -- all events, and the slugs of their reasons, of which docs/events.md is made */
 /**
  * Every event Foundation emits, and what it carries: this map is the documentation.
  * Read by whoever attaches to `Telemetry`; times are milliseconds, sizes are bytes.

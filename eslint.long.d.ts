@@ -1,0 +1,2 @@
+export const MAX_LINES: number;
+export const LONG_FILES: readonly string[];
