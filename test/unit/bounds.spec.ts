@@ -96,7 +96,7 @@ describe('a node whose transport hangs', () => {
     const audience = { pick: () => ({ any: 'b2' }), add: () => () => undefined } as unknown as Audience;
     const requests = new Requests(audience, letters, MEMBERSHIP, HUNG);
     const failed = jest.fn<RequestListener['fail']>();
-    const ask = () => requests.ask('sum', {}, { answer: () => undefined, fail: failed }, 1000);
+    const ask = () => requests.request('sum', {}, { answer: () => undefined, fail: failed }, 1000);
     for (let index = 0; index < MAX_REQUESTS; index++) ask();
     expect(failed).not.toHaveBeenCalled();
     ask();
@@ -114,8 +114,8 @@ describe('a node whose transport hangs', () => {
   it('asks only so many questions about channels', async () => {
     jest.useFakeTimers();
     const figures = new RemoteStatistics(lettersOf().letters, () => ({}));
-    const asked = Array.from({ length: MAX_QUESTIONS }, () => figures.ask('b2', 1000));
-    expect(await figures.ask('b2', 1000)).toBeUndefined();
+    const asked = Array.from({ length: MAX_QUESTIONS }, () => figures.query('b2', 1000));
+    expect(await figures.query('b2', 1000)).toBeUndefined();
     jest.advanceTimersByTime(1000);
     await Promise.all(asked);
     jest.useRealTimers();

@@ -6,7 +6,7 @@ import ts from 'typescript';
 import { createBackend } from '../../libs/foundation/src/backend/create.backend.js';
 import { LocalTransport } from '../../libs/foundation/src/backend/transport/local.transport.js';
 import type { Transport } from '../../libs/foundation/src/backend/transport/transport.js';
-import { Channels } from '../../libs/foundation/src/channels/channels.js';
+import { ChannelRuntime } from '../../libs/foundation/src/channels/channel.runtime.js';
 import { LocalNode } from '../../libs/foundation/src/cluster/local.node.js';
 import { Membership } from '../../libs/foundation/src/cluster/membership.js';
 import { resolve } from '../../libs/foundation/src/config/resolve.js';
@@ -80,7 +80,7 @@ describe('the labels of metrics', () => {
     const transport: Transport = Object.assign(new LocalTransport(), { subscribe });
     const backend = { ...(await createBackend(config, node, telemetry)), transport };
     const membership = new Membership(node, config, backend, telemetry);
-    const channels = new Channels(config, node, backend, membership, telemetry);
+    const channels = new ChannelRuntime(config, node, backend, membership, telemetry);
     await channels.open();
     await channels.subscribe('events', () => undefined);
     const seen: string[] = [];
@@ -91,7 +91,7 @@ describe('the labels of metrics', () => {
       receive(JSON.stringify([{ v: 99, from: 'x', boot: 'y', k: 'ack', b: 1 }]));
     }
     expect(new Set(seen)).toEqual(new Set(['events', 'mail']));
-    await channels.end();
+    await channels.drainHandlers();
     await backend.close();
   });
 });

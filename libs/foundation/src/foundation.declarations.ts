@@ -20,7 +20,7 @@ export class Declarations {
   #services: readonly DeclaredService[] = [];
 
   constructor(
-    private readonly parts: Pick<NodeParts, 'config' | 'supervisor' | 'channels' | 'mesh'>,
+    private readonly parts: Pick<NodeParts, 'config' | 'supervisor' | 'channels' | 'channelRuntime' | 'mesh'>,
     private readonly discovery: DiscoveryService,
   ) {}
 
@@ -48,7 +48,7 @@ export class Declarations {
   async subscribe(): Promise<void> {
     const handlers = exploreChannels(this.discovery, isProcess);
     this.#services = exploreServices(this.discovery, isProcess);
-    for (const channel of exploreChannelNames(this.discovery)) this.parts.channels.requireDeclared(channel);
+    for (const channel of exploreChannelNames(this.discovery)) this.parts.channelRuntime.requireDeclared(channel);
     await this.#subscribe(handlers);
   }
 

@@ -63,7 +63,7 @@ export class FoundationLifecycle implements OnApplicationBootstrap {
       if (!this.#parts.config.detected) await looking;
       specs = this.#declarations.processes();
       await this.#declarations.subscribe();
-      await this.#parts.channels.open();
+      await this.#parts.channelRuntime.open();
       await this.#parts.client.open();
       await this.#joinOnce(specs);
     } catch (error) {
@@ -194,16 +194,18 @@ export class FoundationLifecycle implements OnApplicationBootstrap {
     this.#terminated.close();
     await step('stop looking for nodes', SHORT_MS, () => this.#parts.topologies.stop());
     await step('stop reading durable channels', this.#parts.config.processes.stopTimeout, () =>
-      this.#parts.channels.close(),
+      this.#parts.channelRuntime.stopReading(),
     );
     await step('take back the services of this node', SHORT_MS, () => this.#parts.mesh.close());
     // INVARIANT (I1): instances stop, then their leases are released, then the node leaves.
     await step('stop processes and release their leases', Infinity, () => this.#parts.supervisor.drain());
     // After the processes, which may wait for answers of this node; before the flush, which sends what handlers said
     // last.
-    await step('wait for message handlers', this.#parts.config.processes.stopTimeout, () => this.#parts.channels.end());
+    await step('wait for message handlers', this.#parts.config.processes.stopTimeout, () =>
+      this.#parts.channelRuntime.drainHandlers(),
+    );
     await step('send the last messages', SHORT_MS, async () => {
-      await this.#parts.channels.flush();
+      await this.#parts.channelRuntime.flush();
       await this.#parts.client.flush();
       await this.#parts.backend.transport.flush?.();
     });

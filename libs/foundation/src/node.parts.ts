@@ -7,6 +7,7 @@ import { createBackend } from './backend/create.backend.js';
 import { CallClient } from './calls/call.client.js';
 import { CallRouter } from './calls/call.router.js';
 import { CallServer } from './calls/call.server.js';
+import { ChannelRuntime } from './channels/channel.runtime.js';
 import { Channels } from './channels/channels.js';
 import { LocalNode } from './cluster/local.node.js';
 import { Membership } from './cluster/membership.js';
@@ -63,14 +64,15 @@ export async function assembleNode(given: FoundationConfig, telemetry: Telemetry
   supervisor.onMove(askNode(membership, calls));
 
   const processes = new ProcessManager(config, backend, membership, table, registry, supervisor, calls, control);
-  const channels = new Channels(config, node, backend, membership, telemetry);
+  const channelRuntime = new ChannelRuntime(config, node, backend, membership, telemetry);
+  const channels = new Channels(channelRuntime);
   const services = new ServiceRegistry(backend, membership, telemetry);
   const mesh = new ServiceMesh(backend, membership, services, targets, calls, telemetry);
   const health = new HealthMonitor(config, backend, membership, topologies, table, services, registry);
-  const metrics = new FoundationMetrics(telemetry, membership, supervisor, services, channels);
+  const metrics = new FoundationMetrics(telemetry, membership, supervisor, services, channelRuntime);
   return {
     ...{ config, backend, topologies, membership, table, registry, supervisor, client, calls },
-    ...{ processes, channels, services, mesh, health, metrics },
+    ...{ processes, channels, channelRuntime, services, mesh, health, metrics },
   };
 }
 

@@ -42,7 +42,7 @@ export class RemoteStatistics {
   }
 
   /** Those of the node, or `undefined` when it does not answer in so many milliseconds. */
-  ask(bootId: string, timeoutMs: number): Promise<ChannelStatistics | undefined> {
+  query(bootId: string, timeoutMs: number): Promise<ChannelStatistics | undefined> {
     if (this.#pending.size >= MAX_QUESTIONS) return Promise.resolve(undefined);
     const id = randomBytes(8).toString('hex');
     return new Promise((resolve) => {

@@ -32,7 +32,7 @@ function setUp() {
   const ask = (wait = 60_000) => {
     const answers: unknown[] = [];
     const errors: RequestError[] = [];
-    const end = requests.ask(
+    const end = requests.request(
       'sum',
       [1],
       { answer: (answer) => answers.push(answer), fail: (e) => errors.push(e) },

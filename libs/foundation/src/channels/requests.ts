@@ -82,7 +82,7 @@ export class Requests {
    * Asks one of the nodes that answer; waits so many milliseconds for one to appear. Returns the function that gives it
    * up.
    */
-  ask(pattern: string, packet: unknown, listener: RequestListener, waitMs: number): () => void {
+  request(pattern: string, packet: unknown, listener: RequestListener, waitMs: number): () => void {
     const id = ++this.#lastId;
     if (this.#pending.size >= MAX_REQUESTS) {
       const why = `${this.#pending.size} requests wait for their answers already`;

@@ -4,7 +4,7 @@
  */
 import { Inject, Injectable } from '@nestjs/common';
 import type { ChannelStatistics } from '../channels/channel.statistics.js';
-import { Channels } from '../channels/channels.js';
+import { Channels, runtimeOf } from '../channels/channels.js';
 import { Membership } from '../cluster/membership.js';
 import { describe } from '../errors/describe.js';
 import { HealthMonitor } from '../health/health.monitor.js';
@@ -123,13 +123,14 @@ export class ClusterPoller {
   async #readChannels(
     members: readonly { name: string; bootId: string; self: boolean }[],
   ): Promise<[ChannelSeen[], string[]]> {
+    const runtime = runtimeOf(this.channels);
     const seen: ChannelSeen[] = [];
     const silent: string[] = [];
     const present = new Set(members.map(({ bootId }) => bootId));
     for (const bootId of this.#statistics.keys()) if (!present.has(bootId)) this.#statistics.delete(bootId);
     await Promise.all(
       members.map(async ({ name, bootId, self }) => {
-        const figures = self ? this.channels.figures() : await this.channels.figuresOf(bootId, ANSWER_MS);
+        const figures = self ? runtime.statistics() : await runtime.statisticsOf(bootId, ANSWER_MS);
         if (figures === undefined) return void silent.push(name);
         const at = performance.now();
         seen.push(...channelsOf(name, figures, at, this.#statistics.get(bootId)));

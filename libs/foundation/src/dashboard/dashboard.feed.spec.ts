@@ -3,6 +3,8 @@ import { EventEmitter } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { Logger } from '@nestjs/common';
+import type { ChannelRuntime } from '../channels/channel.runtime.js';
+import { Channels } from '../channels/channels.js';
 import type { Membership, MembershipListener } from '../cluster/membership.js';
 import type { ProcessInfo } from '../processes/process.ref.js';
 import { Telemetry } from '../telemetry/telemetry.js';
@@ -68,7 +70,7 @@ describe('the feed of the dashboard', () => {
         membership,
         { appName: 'shop', list, explainPlacement },
         { discoverServices: async () => [] },
-        { figures: () => ({}) },
+        new Channels({ statistics: () => ({}) } as unknown as ChannelRuntime),
         { clusterHealth: async () => ({ status: 'critical', reasons: [], nodes: [], services: [], lastCheck: 0 }) },
       ] as unknown as ConstructorParameters<typeof ClusterPoller>),
     );

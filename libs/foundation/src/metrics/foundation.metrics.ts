@@ -3,7 +3,7 @@
  * Called by the exporters for Prometheus and OpenTelemetry, or by one of the application's own.
  */
 import { Injectable } from '@nestjs/common';
-import type { Channels } from '../channels/channels.js';
+import type { ChannelRuntime } from '../channels/channel.runtime.js';
 import type { Membership } from '../cluster/membership.js';
 import { Gate } from '../foreign/gate.js';
 import type { Supervisor } from '../processes/supervision/supervisor.js';
@@ -38,7 +38,7 @@ export class FoundationMetrics {
     membership: Pick<Membership, 'state' | 'members' | 'latency'>,
     supervisor: Pick<Supervisor, 'hosted'>,
     services: Pick<ServiceRegistry, 'services'>,
-    channels: Pick<Channels, 'waiting'>,
+    channels: Pick<ChannelRuntime, 'waiting'>,
   ) {
     const read: Record<keyof typeof GAUGE_METRICS, () => Iterable<readonly [Labels, number]>> = {
       up: () => [[{}, membership.state === 'up' ? 1 : 0]],

@@ -3,7 +3,7 @@
  * Made by the application's providers; underneath `Channels`.
  */
 import { ClientProxy, type ReadPacket, type WritePacket } from '@nestjs/microservices';
-import type { Channels } from '../channels/channels.js';
+import { type Channels, runtimeOf } from '../channels/channels.js';
 import { unattended } from '../foreign/gate.js';
 
 /** Nest leaves the values of a `WritePacket` open. */
@@ -77,14 +77,15 @@ export class FoundationClient extends ClientProxy {
     const ask = async (): Promise<void> => {
       const pattern = this.normalizePattern(packet.pattern as string);
       const request = (await this.serializer.serialize(this.assignPacketId(packet))) as unknown;
-      channels.requireSendable(pattern, request);
+      const runtime = runtimeOf(channels);
+      runtime.requireSendable(pattern, request);
       if (!this.#pending.has(end)) return;
       const answer = (body: unknown): void =>
         unattended(
           'reading an answer',
           this.#answered(body).then(settle, (err: unknown) => settle({ err })),
         );
-      giveUp = channels.requests.ask(pattern, request, { answer, fail: (err) => settle({ err }) }, wait);
+      giveUp = runtime.requests.request(pattern, request, { answer, fail: (err) => settle({ err }) }, wait);
     };
     this.#pending.add(end);
     ask().catch((err: unknown) => settle({ err }));

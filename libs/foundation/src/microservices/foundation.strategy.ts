@@ -11,7 +11,7 @@ import {
 } from '@nestjs/microservices';
 import { finalize, isObservable, lastValueFrom, type Observable, throwError } from 'rxjs';
 import type { MessageMeta, Subscription } from '../channels/channel.js';
-import type { Channels } from '../channels/channels.js';
+import { type Channels, runtimeOf } from '../channels/channels.js';
 import { asError, describe } from '../errors/describe.js';
 import { FoundationContext, type FoundationSource } from './foundation.context.js';
 
@@ -73,7 +73,7 @@ export class FoundationStrategy extends Server implements CustomTransportStrateg
         const hear = (message: unknown, meta: MessageMeta): Promise<void> => this.#hear(pattern, message, meta);
         this.#subscriptions.push(await this.#channels.subscribe(channel, hear, { type: pattern, group }));
       } else {
-        const end = this.#channels.requests.answer(pattern, (packet, reply, { name, bootId }) =>
+        const end = runtimeOf(this.#channels).requests.answer(pattern, (packet, reply, { name, bootId }) =>
           this.#answer(pattern, packet, reply, { from: name, bootId }),
         );
         this.#ends.push(end);
@@ -167,7 +167,7 @@ export class FoundationStrategy extends Server implements CustomTransportStrateg
    */
   #refusalOf(pattern: string, answer: unknown): unknown {
     try {
-      this.#channels.requireSendable(pattern, answer);
+      runtimeOf(this.#channels).requireSendable(pattern, answer);
       return undefined;
     } catch (error) {
       this.handleError(describe(error));

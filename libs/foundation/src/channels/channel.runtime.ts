@@ -1,0 +1,259 @@
+/**
+ * The channels of one node put together: behind the facade for applications, and the whole of it for the lifecycle, the
+ * dashboard, the metrics and Nest's microservices. Not part of the public API.
+ */
+import type { Backend } from '../backend/backend.js';
+import { Outbox } from '../backend/transport/outbox.js';
+import type { LocalNode } from '../cluster/local.node.js';
+import type { Membership } from '../cluster/membership.js';
+import type { FoundationConfig } from '../config/options.js';
+import { ArgumentError } from '../errors/config.errors.js';
+import { asError, show } from '../errors/describe.js';
+import { UnknownChannelError } from '../errors/message.errors.js';
+import { redisError } from '../errors/refusal.js';
+import type { Telemetry } from '../telemetry/telemetry.js';
+import { carried, spanned, type TraceCarrier } from '../telemetry/tracing.js';
+import { keysOf } from '../wire/keys.js';
+import { checkBroadcast, checkReplay, checkRoute, checkSubscribe } from './channel.arguments.js';
+import type {
+  BroadcastOptions,
+  ChannelName,
+  MessageHandler,
+  ReplayOptions,
+  SubscribeOptions,
+  Subscription,
+  SubscriptionCounters,
+} from './channel.js';
+import { explainRoute, type Route, type RouteOptions } from './channel.routing.js';
+import { type ChannelStatistics, RemoteStatistics, sumOf } from './channel.statistics.js';
+import { publishing } from './channel.tracing.js';
+import { Durable } from './durable/durable.channels.js';
+import { headsOf } from './envelope.js';
+import { MessageDrops } from './message.drops.js';
+import { NodeMessages } from './node.messages.js';
+import { Dispatcher } from './receiving/dispatcher.js';
+import { Receiver } from './receiving/receiver.js';
+import { Requests } from './requests.js';
+import { Acknowledgements } from './sending/acknowledgements.js';
+import { Audience } from './sending/audience.js';
+import { Sender, type Written } from './sending/sender.js';
+import { Sequencer } from './sending/sequencer.js';
+
+/** See the file header. What `Channels` has too is documented there. */
+export class ChannelRuntime {
+  /** For `nestjs-foundation/microservices`. */
+  readonly requests: Requests;
+  readonly #outbox: Outbox;
+  readonly #sequencer: Sequencer;
+  readonly #nodeMessages: NodeMessages;
+  readonly #audience: Audience;
+  readonly #acknowledgements: Acknowledgements;
+  readonly #dispatcher: Dispatcher;
+  readonly #sender: Sender;
+  readonly #receiver: Receiver;
+  readonly #durable: Durable;
+  readonly #remote: RemoteStatistics;
+
+  constructor(
+    private readonly config: FoundationConfig,
+    node: LocalNode,
+    private readonly backend: Backend,
+    membership: Membership,
+    private readonly telemetry: Telemetry,
+  ) {
+    const { transport, endpoint } = backend;
+    const { maxMessageBytes } = config.channels;
+    const keys = keysOf(config.appName);
+    const topic = (channel: string): string => keys.channel(channel);
+    const heads = headsOf(node.name, node.bootId);
+    const drops = new MessageDrops(telemetry);
+    this.#outbox = new Outbox(transport);
+    this.#nodeMessages = new NodeMessages(
+      node,
+      transport,
+      (bootId) => keys.mail(bootId),
+      (reason) => telemetry.emit('message.dropped', { channel: 'mail', reason, count: 1 }),
+    );
+    this.#audience = new Audience(membership);
+    this.#remote = new RemoteStatistics(this.#nodeMessages, () => this.statistics());
+    this.requests = new Requests(this.#audience, this.#nodeMessages, membership, transport);
+    this.#dispatcher = new Dispatcher(node.bootId, { telemetry, drops });
+    const outgoing = (this.#sequencer = new Sequencer(this.#outbox, heads, topic));
+    const acknowledgements = (this.#acknowledgements = new Acknowledgements(membership, this.#nodeMessages, telemetry));
+    const { prefix: ownPrefix } = heads;
+    const flush = (): Promise<void> => this.flush();
+    const shared = { dispatcher: this.#dispatcher, outgoing, acknowledgements, drops, maxMessageBytes };
+    this.#sender = new Sender({ ...shared, node, telemetry, audience: this.#audience, endpoint });
+    const { streams } = backend;
+    this.#durable = new Durable(config.channels.durable, {
+      streams,
+      heads,
+      telemetry,
+      drops,
+      endpoint,
+      maxMessageBytes,
+    });
+    this.#receiver = new Receiver({
+      ...shared,
+      telemetry,
+      membership,
+      transport,
+      letters: this.#nodeMessages,
+      ownPrefix,
+      topic,
+      flush,
+    });
+  }
+
+  broadcast(channel: ChannelName, message: unknown, options?: BroadcastOptions): Promise<void> {
+    // Not async: each promise of its own would be a tenth of what a small message costs.
+    try {
+      this.requireDeclared(channel);
+      if (options !== undefined) checkBroadcast('broadcast', options);
+      const written = this.#sender.write(channel, message);
+      const { telemetry } = this;
+      if (telemetry.tracing === undefined) return this.#send(channel, written, options);
+      return spanned(telemetry, publishing(channel), () => this.#send(channel, written, options, carried(telemetry)));
+    } catch (error) {
+      return Promise.reject(asError(error));
+    }
+  }
+
+  #send(channel: string, written: Written, options?: BroadcastOptions, trace?: TraceCarrier): Promise<void> {
+    return this.#durable.has(channel)
+      ? this.#durable.send(channel, written, options, trace)
+      : this.#sender.send(channel, written, options, trace);
+  }
+
+  async routeMessage(message: unknown, options: RouteOptions = {}): Promise<void> {
+    checkRoute('routeMessage', options);
+    const { channel: named, ...others } = options;
+    if (named !== undefined) this.requireDeclared(named);
+    const { size } = this.#sender.write(named ?? 'events', message);
+    return this.broadcast(explainRoute(message, size, options).channel, message, others);
+  }
+
+  explainRoute(message: unknown, options: RouteOptions = {}): Route {
+    checkRoute('explainRoute', options);
+    if (options.channel !== undefined) this.requireDeclared(options.channel);
+    return explainRoute(message, this.#sender.write(options.channel ?? 'events', message).size, options);
+  }
+
+  async subscribe(
+    channel: ChannelName,
+    handler: MessageHandler,
+    options: SubscribeOptions = {},
+  ): Promise<Subscription> {
+    this.requireDeclared(channel);
+    checkSubscribe('subscribe', options);
+    if (typeof handler !== 'function') throw new ArgumentError('subscribe', 'handler', show(handler), 'a function');
+    if (this.#durable.has(channel)) return this.#durable.subscribe(channel, handler, options);
+    if (options.from !== undefined) {
+      throw new ArgumentError(
+        'subscribe',
+        'from',
+        show(options.from),
+        'none: only a durable channel keeps its messages',
+      );
+    }
+    this.#dispatcher.requireRoom(channel);
+    const hide = this.#audience.add(channel, options.group, options.type);
+    const queue = this.#dispatcher.add(channel, options, handler);
+    const unsubscribe = async (): Promise<void> => {
+      hide();
+      if (this.#dispatcher.remove(queue)) await this.#receiver.unlisten(channel);
+    };
+    try {
+      await this.#receiver.listen(channel);
+    } catch (error) {
+      await unsubscribe().catch(() => undefined);
+      throw redisError(this.backend.endpoint, `subscribing to "${channel}"`, error);
+    }
+    return {
+      channel,
+      get received() {
+        return queue.received;
+      },
+      get dropped() {
+        return queue.dropped;
+      },
+      get counters() {
+        return queue.counters;
+      },
+      unsubscribe,
+    };
+  }
+
+  async replay(channel: ChannelName, handler: MessageHandler, options: ReplayOptions): Promise<number> {
+    this.requireDeclared(channel);
+    checkReplay(options);
+    if (typeof handler !== 'function') throw new ArgumentError('replay', 'handler', show(handler), 'a function');
+    if (this.#durable.has(channel)) return this.#durable.replay(channel, handler, options);
+    throw new ArgumentError('replay', 'channel', show(channel), 'a durable channel: declare it in channels.durable');
+  }
+
+  /**
+   * Checks that a channel is declared.
+   *
+   * @throws UnknownChannelError that lists the declared ones.
+   */
+  requireDeclared(channel: string): void {
+    const { names } = this.config.channels;
+    if (!names.includes(channel)) throw new UnknownChannelError(channel, names);
+  }
+
+  /**
+   * Checks that a message can be sent.
+   *
+   * @throws MessageError for what JSON cannot write, or what is too large.
+   */
+  requireSendable(channel: string, message: unknown): void {
+    this.#sender.write(channel, message);
+  }
+
+  /** The backlog of the handlers of this node, by channel; for metrics. */
+  waiting(): Record<string, number> {
+    const figures = Object.entries(sumOf([], this.#counters()));
+    return Object.fromEntries(figures.map(([channel, { waiting }]) => [channel, waiting]));
+  }
+
+  /** The statistics of the channels that this node sends on and subscribes to. */
+  statistics(): ChannelStatistics {
+    return sumOf([...this.#sequencer.sent, ...this.#durable.sent], this.#counters());
+  }
+
+  #counters(): [channel: string, SubscriptionCounters][] {
+    return [...this.#dispatcher.counters(), ...this.#durable.counters()];
+  }
+
+  /**
+   * The statistics of another node; `undefined` when it does not answer in `timeoutMs`.
+   *
+   * Underneath: a node message to it, PUBLISH to `…:mail:<bootId>`, and one back.
+   */
+  statisticsOf(bootId: string, timeoutMs: number): Promise<ChannelStatistics | undefined> {
+    return this.#remote.query(bootId, timeoutMs);
+  }
+
+  /** Subscribes to the node messages of this node. */
+  async open(): Promise<void> {
+    await this.#nodeMessages.open();
+  }
+
+  /** Stops reading durable channels; resolves when the handlers in progress are done. */
+  async stopReading(): Promise<void> {
+    this.#receiver.close();
+    await this.#durable.close();
+  }
+
+  /** Stops accepting messages and requests; resolves when those in progress are done. */
+  async drainHandlers(): Promise<void> {
+    this.#acknowledgements.leave();
+    await Promise.all([this.#dispatcher.end(), this.requests.end()]);
+  }
+
+  /** Sends the backlog. */
+  async flush(): Promise<void> {
+    await Promise.all([this.#outbox.flush(), this.#nodeMessages.flush()]);
+  }
+}
