@@ -3,7 +3,7 @@
  * Published by the Lua scripts on `keys.hints`; read by the backends.
  */
 
-import { parseJson } from './json.js';
+import { fromJson, ifRight, isObject, listOfAll, record, text, whole } from './decode.js';
 
 /** What changed. */
 export type Hint =
@@ -43,35 +43,32 @@ const MAX_LOAD = 1_000_000;
 /** So many classes are named in a hint; of more everybody looks. */
 export const MAX_HINTED = 8;
 
-function isCount(value: unknown, most: number): value is number {
-  return Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) <= most;
-}
+const name = text(MAX_NAME);
 
-function isName(value: unknown): value is string {
-  return typeof value === 'string' && value.length > 0 && value.length <= MAX_NAME;
+const readTableHint = record<Omit<TableHint, 't'>>({
+  version: ifRight(whole()),
+  of: ifRight(listOfAll(name, MAX_HINTED)),
+});
+const readName = record<{ name: string }>({ name });
+const readLoad = record<{ node: string; load: number }>({ node: name, load: whole(MAX_LOAD) });
+const readStamp = record<{ at: number; mac: string }>({ at: whole(), mac: text(100, 0) });
+const readRefused = record<{ node: string; host: string }>({ node: name, host: name });
+
+function readHint(value: unknown): Hint | undefined {
+  const t = isObject(value) ? value['t'] : undefined;
+  if (t === 'released' || t === 'running') {
+    const released = readName(value);
+    return released && { t, ...released };
+  }
+  if (t === 'view') return { t };
+  if (t === 'table' || t === 'services') return { t, ...readTableHint(value) };
+  if (t === 'load') {
+    const said = readLoad(value);
+    return said && { t, ...said, ...readStamp(value) };
+  }
+  const refused = t === 'refused' ? readRefused(value) : undefined;
+  return refused && { t: 'refused', ...refused };
 }
 
 /** Reads a hint; `undefined` for anything else, because whoever can publish can publish nonsense. */
-export function parseHint(text: string): Hint | undefined {
-  if (text.length > 4096) return undefined;
-  let value: unknown;
-  try {
-    value = parseJson(text);
-  } catch {
-    return undefined;
-  }
-  if (typeof value !== 'object' || value === null) return undefined;
-  const { t, name, node, load, host, at, mac, version, of } = value as Record<string, unknown>;
-  if ((t === 'released' || t === 'running') && isName(name)) return { t, name };
-  if (t === 'view') return { t };
-  if (t === 'table' || t === 'services') {
-    const isSome = Array.isArray(of) && of.length <= MAX_HINTED && of.every(isName);
-    return { t, ...(isCount(version, Number.MAX_SAFE_INTEGER) ? { version } : {}), ...(isSome ? { of } : {}) };
-  }
-  if (t === 'load' && isName(node) && isCount(load, MAX_LOAD)) {
-    if (!isCount(at, Number.MAX_SAFE_INTEGER) || typeof mac !== 'string' || mac.length > 100) return { t, node, load };
-    return { t, node, load, at, mac };
-  }
-  if (t === 'refused' && isName(node) && isName(host)) return { t, node, host };
-  return undefined;
-}
+export const parseHint = fromJson(readHint, 4096);

@@ -10,6 +10,7 @@ import { unattended } from '../../foreign/gate.js';
 import { Log } from '../../logging/log.js';
 import { ThrottledLog } from '../../logging/throttled.log.js';
 import { within } from '../../time/timeout.js';
+import { record, text, whole } from '../../wire/decode.js';
 import type { Keys } from '../../wire/keys.js';
 import { Script, toNumber } from '../redis/lua.script.js';
 import type { RestartHandlers, Restarts } from './restarts.js';
@@ -53,9 +54,7 @@ export function createQueue(publisher: Redis, keys: Keys, observes = false): Que
 /** The longest name of a process or a slot of one, in characters. */
 const MAX_NAME = 400;
 
-function isEpoch(value: unknown): value is number {
-  return Number.isSafeInteger(value) && (value as number) >= 0;
-}
+const readRestart = record<{ name: string; epoch: number }>({ name: text(MAX_NAME, 0), epoch: whole() });
 
 /** See {@link Restarts}. */
 export class BullmqRestarts implements Restarts {
@@ -160,10 +159,10 @@ export class BullmqRestarts implements Restarts {
   async #process(job: Job<unknown>): Promise<void> {
     if (this.#handlers === undefined) throw new Error('This node is leaving; another one takes the job.');
     if (job.name === 'sweep') return this.#handlers.sweep();
-    const { name, epoch } = (job.data ?? {}) as Record<string, unknown>;
-    if (job.name !== 'restart' || typeof name !== 'string' || name.length > MAX_NAME || !isEpoch(epoch)) {
+    const restart = job.name === 'restart' ? readRestart(job.data) : undefined;
+    if (restart === undefined) {
       throw new UnrecoverableError(`Job "${job.name}" is not one of Foundation's; it was moved to failed.`);
     }
-    await this.#handlers.restart(name, epoch);
+    await this.#handlers.restart(restart.name, restart.epoch);
   }
 }

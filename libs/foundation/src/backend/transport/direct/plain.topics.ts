@@ -2,7 +2,7 @@
  * The plain topics in Redis, on which a direct node reaches, and hears, nodes that use the Redis transport. Used by
  * `direct.transport.ts`.
  */
-import { parseJson } from '../../../wire/json.js';
+import { fromJson, ifRight, record, text } from '../../../wire/decode.js';
 import type { Transport } from '../transport.js';
 
 /**
@@ -52,17 +52,13 @@ export class PlainTopics {
   }
 }
 
+const readSender = record<{ boot?: string; from?: string }>({
+  boot: ifRight(text(Infinity, 0)),
+  from: ifRight(text(Infinity, 0)),
+});
+const read = fromJson((value) => (Array.isArray(value) ? (value as unknown[]) : [value]).map(readSender));
+
 /** The boot ids in whose name a text speaks: a head's and a letter's `boot`, the `from` of a call. */
-function sendersOf(text: string): string[] {
-  let value: unknown;
-  try {
-    value = parseJson(text);
-  } catch {
-    return [];
-  }
-  return (Array.isArray(value) ? (value as unknown[]) : [value]).flatMap((each) => {
-    if (typeof each !== 'object' || each === null) return [];
-    const { boot, from } = each as Record<string, unknown>;
-    return [boot, from].filter((bootId) => typeof bootId === 'string');
-  });
+function sendersOf(json: string): string[] {
+  return (read(json) ?? []).flatMap((said) => [said?.boot, said?.from].filter((bootId) => bootId !== undefined));
 }

@@ -2,7 +2,7 @@
  * Pure: what travels inside the messages of a stream: a text with its topic, or a change of what a node listens to.
  * Called by the direct transport; whatever is not exactly one of these is dropped.
  */
-import { parseJson } from '../../../wire/json.js';
+import { fromJson, ifRight, list, record, text } from '../../../wire/decode.js';
 
 const MAX_TOPIC = 1024;
 const MAX_TOPICS = 100_000;
@@ -37,23 +37,16 @@ export function encodeTopics(change: TopicChange): Buffer {
   return Buffer.from(JSON.stringify(change));
 }
 
-/** Applies a change that came from another node; `undefined` when it is none. */
-export function applyTopics(topics: Set<string> | undefined, body: Buffer): Set<string> | undefined {
-  let value: unknown;
-  try {
-    value = parseJson(body.toString());
-  } catch {
-    return topics;
-  }
-  if (typeof value !== 'object' || value === null) return topics;
-  const { all, add, remove } = value as Record<string, unknown>;
-  const next = Array.isArray(all) ? new Set<string>() : topics;
-  for (const topic of [...textsOf(all), ...textsOf(add)]) if ((next?.size ?? 0) < MAX_TOPICS) next?.add(topic);
-  for (const topic of textsOf(remove)) next?.delete(topic);
-  return next;
-}
+const topicsIn = list(text(MAX_TOPIC, 0), Infinity);
+const readChange = fromJson(
+  record<TopicChange>({ all: ifRight(topicsIn), add: ifRight(topicsIn), remove: ifRight(topicsIn) }),
+);
 
-function textsOf(value: unknown): string[] {
-  if (!Array.isArray(value)) return [];
-  return value.filter((each): each is string => typeof each === 'string' && each.length <= MAX_TOPIC);
+/** Applies a change that came from another node; anything else changes nothing. */
+export function applyTopics(topics: Set<string> | undefined, body: Buffer): Set<string> | undefined {
+  const { all, add = [], remove = [] } = readChange(body.toString()) ?? {};
+  const next = all === undefined ? topics : new Set<string>();
+  for (const topic of [...(all ?? []), ...add]) if ((next?.size ?? 0) < MAX_TOPICS) next?.add(topic);
+  for (const topic of remove) next?.delete(topic);
+  return next;
 }

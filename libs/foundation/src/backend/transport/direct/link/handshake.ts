@@ -4,7 +4,7 @@
  */
 import { createHmac, randomBytes } from 'node:crypto';
 import { isSame } from '../../../../security/signer.js';
-import { parseJson } from '../../../../wire/json.js';
+import { fromJson, isObject } from '../../../../wire/decode.js';
 import { encodeJson, FRAME, type Frame } from '../stream/frames.js';
 import { Rejected } from './link.end.js';
 
@@ -113,15 +113,12 @@ export function accept(self: Party, isExpected: (bootId: string) => boolean): Ha
 
 function read({ type, payload }: Frame, expected: number): Record<string, unknown> {
   if (type !== expected) throw new Rejected('no-handshake');
-  let value: unknown;
-  try {
-    value = parseJson(payload.toString());
-  } catch {
-    throw new Rejected('no-handshake');
-  }
-  if (typeof value !== 'object' || value === null) throw new Rejected('no-handshake');
-  return value as Record<string, unknown>;
+  const fields = fieldsOf(payload.toString());
+  if (fields === undefined) throw new Rejected('no-handshake');
+  return fields;
 }
+
+const fieldsOf = fromJson((value) => (isObject(value) ? value : undefined));
 
 function nonceOf(value: unknown): string {
   if (typeof value !== 'string' || !/^[0-9a-f]{64}$/.test(value)) throw new Rejected('no-handshake');

@@ -2,7 +2,7 @@
  * Pure: where the two streams between two nodes stand, as each tells the other when a carrier takes over.
  * Called by the links (one state frame each) and the letters (in front of the frames).
  */
-import { parseJson } from '../../../../wire/json.js';
+import { fromJson, whole } from '../../../../wire/decode.js';
 import { MAX_SEQ } from './frames.js';
 
 /** What one node says of its own stream, and of the other one's. */
@@ -22,20 +22,18 @@ export function encodeState({ stream, base, otherStream, received }: StreamState
   return JSON.stringify([stream, base, otherStream, received]);
 }
 
+const parsed = fromJson((value) => value);
+const number = whole();
+
 /** Reads what came from another node; `undefined` for anything else. */
 export function decodeState(text: string): StreamState | undefined {
-  let value: unknown;
-  try {
-    value = parseJson(text);
-  } catch {
-    return undefined;
-  }
+  const value = parsed(text);
   if (!Array.isArray(value) || value.length !== 4) return undefined;
   // INVARIANT (I10): what is taken in here can be written again: a number beyond six bytes would throw out of the timer
   // of an ack.
-  const isNumber = (each: unknown): each is number => Number.isSafeInteger(each) && (each as number) >= 0;
-  const [stream, base, otherStream, received] = value as unknown[];
-  if (!isNumber(stream) || !isNumber(base) || !isNumber(otherStream) || !isNumber(received)) return undefined;
+  const [stream, base, otherStream, received] = value.map(number);
+  if (stream === undefined || base === undefined || otherStream === undefined || received === undefined)
+    return undefined;
   if (base > MAX_SEQ || received > MAX_SEQ) return undefined;
   return stream === 0 || base === 0 ? undefined : { stream, base, otherStream, received };
 }
