@@ -89,26 +89,11 @@ export function Channel(channel: ChannelName, options?: SubscribeOptions): Metho
 export type ChannelName = 'control' | 'events' | 'telemetry' | 'data' | (string & {});
 
 export class Channels {
-    // Warning: (ae-forgotten-export) The symbol "LocalNode" needs to be exported by the entry point index.d.ts
-    // Warning: (ae-forgotten-export) The symbol "Backend" needs to be exported by the entry point index.d.ts
-    constructor(config: FoundationConfig, node: LocalNode, backend: Backend, membership: Membership, telemetry: Telemetry);
     broadcast(channel: ChannelName, message: unknown, options?: BroadcastOptions): Promise<void>;
-    close(): Promise<void>;
-    end(): Promise<void>;
     explainRoute(message: unknown, options?: RouteOptions): Route;
-    // Warning: (ae-forgotten-export) The symbol "ChannelStatistics" needs to be exported by the entry point index.d.ts
-    figures(): ChannelStatistics;
-    figuresOf(bootId: string, timeoutMs: number): Promise<ChannelStatistics | undefined>;
-    flush(): Promise<void>;
-    open(): Promise<void>;
     replay(channel: ChannelName, handler: MessageHandler, options: ReplayOptions): Promise<number>;
-    // Warning: (ae-forgotten-export) The symbol "Requests" needs to be exported by the entry point index.d.ts
-    readonly requests: Requests;
-    requireDeclared(channel: string): void;
-    requireSendable(channel: string, message: unknown): void;
     routeMessage(message: unknown, options?: RouteOptions): Promise<void>;
     subscribe(channel: ChannelName, handler: MessageHandler, options?: SubscribeOptions): Promise<Subscription>;
-    waiting(): Record<string, number>;
 }
 
 export interface ChannelsOptions {
@@ -165,6 +150,11 @@ export type DeadLetterReason =
 | 'not-inflatable'
 /** It is not of the time of its entry: a copy, or a clock is wrong. */
 | 'wrong-entry';
+
+export class DeclarationError extends FoundationError {
+    constructor(subject: string, problem: string, advice: string);
+    readonly subject: string;
+}
 
 export function detectStrategy(env: Environment, input: Pick<Machine, 'podNamespace'>, knowsRedis: boolean): StrategyName | undefined;
 
@@ -280,7 +270,7 @@ export class FoundationError extends Error {
     readonly tool: string;
 }
 
-export type FoundationErrorCode = 'FOUNDATION_CONFIG' | 'FOUNDATION_NOT_IN_THIS_VERSION' | 'FOUNDATION_MISSING_PACKAGE' | 'FOUNDATION_REDIS_REFUSED' | 'FOUNDATION_REDIS_UNAVAILABLE' | 'FOUNDATION_DIRECT_LISTEN' | 'FOUNDATION_TOPOLOGY' | 'FOUNDATION_REDIS_NOT_FOUND' | 'FOUNDATION_COOKIE_MISMATCH' | 'FOUNDATION_DUPLICATE_NODE' | 'FOUNDATION_NOT_READY' | 'FOUNDATION_LEASE_LOST' | 'FOUNDATION_STALE_EPOCH' | 'FOUNDATION_PROCESS_DECLARATION' | 'FOUNDATION_PROCESS_START' | 'FOUNDATION_PROCESS_TIMEOUT' | 'FOUNDATION_PROCESS_UNKNOWN' | 'FOUNDATION_CALL_INTERRUPTED' | 'FOUNDATION_CALL_TIMEOUT' | 'FOUNDATION_CALL_REFUSED' | 'FOUNDATION_ARGUMENT' | 'FOUNDATION_CHANNEL_UNKNOWN' | 'FOUNDATION_SERVICE_UNKNOWN' | 'FOUNDATION_MESSAGE_INVALID' | 'FOUNDATION_MESSAGE_TOO_LARGE' | 'FOUNDATION_MESSAGE_UNACKNOWLEDGED' | 'FOUNDATION_OVERLOADED' | 'FOUNDATION_LIMIT' | 'FOUNDATION_REQUEST' | 'FOUNDATION_CONFLICT';
+export type FoundationErrorCode = 'FOUNDATION_CONFIG' | 'FOUNDATION_NOT_IN_THIS_VERSION' | 'FOUNDATION_MISSING_PACKAGE' | 'FOUNDATION_REDIS_REFUSED' | 'FOUNDATION_REDIS_UNAVAILABLE' | 'FOUNDATION_DIRECT_LISTEN' | 'FOUNDATION_TOPOLOGY' | 'FOUNDATION_REDIS_NOT_FOUND' | 'FOUNDATION_COOKIE_MISMATCH' | 'FOUNDATION_DUPLICATE_NODE' | 'FOUNDATION_NOT_READY' | 'FOUNDATION_LEASE_LOST' | 'FOUNDATION_STALE_EPOCH' | 'FOUNDATION_DECLARATION' | 'FOUNDATION_PROCESS_DECLARATION' | 'FOUNDATION_PROCESS_START' | 'FOUNDATION_PROCESS_TIMEOUT' | 'FOUNDATION_PROCESS_UNKNOWN' | 'FOUNDATION_CALL_INTERRUPTED' | 'FOUNDATION_CALL_TIMEOUT' | 'FOUNDATION_CALL_REFUSED' | 'FOUNDATION_ARGUMENT' | 'FOUNDATION_CHANNEL_UNKNOWN' | 'FOUNDATION_SERVICE_UNKNOWN' | 'FOUNDATION_MESSAGE_INVALID' | 'FOUNDATION_MESSAGE_TOO_LARGE' | 'FOUNDATION_MESSAGE_UNACKNOWLEDGED' | 'FOUNDATION_OVERLOADED' | 'FOUNDATION_LIMIT' | 'FOUNDATION_REQUEST' | 'FOUNDATION_CONFLICT';
 
 export type FoundationEventName = keyof FoundationEvents;
 
@@ -523,7 +513,8 @@ export class FoundationHealthModule {
 export class FoundationMetrics {
     // Warning: (ae-forgotten-export) The symbol "Supervisor" needs to be exported by the entry point index.d.ts
     // Warning: (ae-forgotten-export) The symbol "ServiceRegistry" needs to be exported by the entry point index.d.ts
-    constructor(telemetry: Telemetry, membership: Pick<Membership, 'state' | 'members' | 'latency'>, supervisor: Pick<Supervisor, 'hosted'>, services: Pick<ServiceRegistry, 'services'>, channels: Pick<Channels, 'waiting'>);
+    // Warning: (ae-forgotten-export) The symbol "ChannelRuntime" needs to be exported by the entry point index.d.ts
+    constructor(telemetry: Telemetry, membership: Pick<Membership, 'state' | 'members' | 'latency'>, supervisor: Pick<Supervisor, 'hosted'>, services: Pick<ServiceRegistry, 'services'>, channels: Pick<ChannelRuntime, 'waiting'>);
     readonly counted: readonly EventMetric[];
     readonly gauges: readonly Gauge[];
     record(add: (metric: EventMetric, figure: Figure) => void): () => void;
@@ -622,6 +613,7 @@ export type HandoffLossReason =
 | 'lease-lost';
 
 export class HealthMonitor {
+    // Warning: (ae-forgotten-export) The symbol "Backend" needs to be exported by the entry point index.d.ts
     // Warning: (ae-forgotten-export) The symbol "ProcessTable" needs to be exported by the entry point index.d.ts
     // Warning: (ae-forgotten-export) The symbol "ProcessRegistry" needs to be exported by the entry point index.d.ts
     constructor(config: FoundationConfig, backend: Pick<Backend, 'inspect' | 'troubles'>, membership: Membership, topologies: Pick<Topologies, 'expectedNodes' | 'status'>, table: ProcessTable, registry: ServiceRegistry, processes: Pick<ProcessRegistry, 'stranded'>);
@@ -758,6 +750,7 @@ export interface Member {
 }
 
 export class Membership {
+    // Warning: (ae-forgotten-export) The symbol "LocalNode" needs to be exported by the entry point index.d.ts
     constructor(node: LocalNode, config: FoundationConfig, backend: Backend, telemetry: Telemetry, now?: () => number);
     get beatEvery(): number;
     clusterNow(): number;
