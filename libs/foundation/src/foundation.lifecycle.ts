@@ -2,7 +2,7 @@
  * Every step of joining and of leaving the cluster, in order.
  * Bootstraps before the modules of the application, and drains before any of them is destroyed.
  */
-import { Inject, Injectable, type OnApplicationBootstrap } from '@nestjs/common';
+import { Inject, Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { DiscoveryService } from '@nestjs/core';
 import { TerminatedNodes } from './cluster/topologies/terminated.nodes.js';
 import { NotReadyError } from './errors/cluster.errors.js';
@@ -32,14 +32,16 @@ const HOOKS_MS = 5000;
 
 /** Joins and leaves. */
 @Injectable()
-export class FoundationLifecycle implements OnApplicationBootstrap {
+export class FoundationLifecycle implements OnApplicationBootstrap, OnApplicationShutdown {
   readonly #logger = new Log();
   readonly #repeated = new ThrottledLog();
   readonly #bornAt = performance.now();
   readonly #parts: NodeParts;
   readonly #declarations: Declarations;
   readonly #terminated: TerminatedNodes;
-  #left: Promise<void> | undefined;
+  #drained: Promise<void> | undefined;
+  #finished: Promise<void> | undefined;
+  #finishTimer: NodeJS.Timeout | undefined;
   #hooksTimer: NodeJS.Timeout | undefined;
 
   constructor(@Inject(NODE) parts: NodeParts, discovery: DiscoveryService, drain: FoundationDrain) {
@@ -47,7 +49,7 @@ export class FoundationLifecycle implements OnApplicationBootstrap {
     this.#declarations = new Declarations(parts, discovery);
     const { membership, topologies, backend } = parts;
     this.#terminated = new TerminatedNodes(membership, topologies, backend.directory);
-    drain.drain = () => this.leave();
+    drain.drain = () => this.drain();
   }
 
   /**
@@ -80,8 +82,7 @@ export class FoundationLifecycle implements OnApplicationBootstrap {
     this.#warnWithoutShutdownHooks();
   }
 
-  // -- join
-  // -------------------------------------------------------------------------------------------------------------
+  // -- join ----------------------------------------------------------------------------------------------------
 
   async #joinOnce(specs: readonly ProcessSpec[]): Promise<void> {
     try {
@@ -131,10 +132,10 @@ export class FoundationLifecycle implements OnApplicationBootstrap {
   }
 
   async #offerLater(): Promise<void> {
-    while (this.#left === undefined) {
+    while (this.#drained === undefined) {
       await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
       try {
-        if (this.#left !== undefined || (await this.#offer())) return;
+        if (this.#drained !== undefined || (await this.#offer())) return;
       } catch (error) {
         // The application runs already, as above; what Redis refuses today it may allow tomorrow, after a change of its
         // ACL.
@@ -151,9 +152,9 @@ export class FoundationLifecycle implements OnApplicationBootstrap {
    */
   async #joinLater(specs: readonly ProcessSpec[]): Promise<void> {
     let pause = RETRY_MS;
-    while (this.#left === undefined) {
+    while (this.#drained === undefined) {
       await new Promise((resolve) => setTimeout(resolve, pause));
-      if (this.#left !== undefined) return;
+      if (this.#drained !== undefined) return;
       try {
         return await this.#joinOnce(specs);
       } catch (error) {
@@ -171,46 +172,71 @@ export class FoundationLifecycle implements OnApplicationBootstrap {
 
   /** A method, because TypeScript thinks that it cannot change during an await. */
   #isRunning(): boolean {
-    return this.#left === undefined;
+    return this.#drained === undefined;
   }
 
-  // -- leave
-  // ------------------------------------------------------------------------------------------------------------
+  // -- leave ----------------------------------------------------------------------------------------------------
+
+  /** Drains and leaves at once, for a node whose start has failed. */
+  async leave(): Promise<void> {
+    await this.drain();
+    await this.finish();
+  }
 
   /**
-   * Leaves in order; each step has its time, and one that fails or takes too long does not keep the next from running.
+   * Gives back what this node owns and offers, in order. It stays a member that sends and calls: requests under way and
+   * the hooks of other providers come after this, and need what they needed before.
    */
-  leave(): Promise<void> {
+  drain(): Promise<void> {
     clearTimeout(this.#hooksTimer);
-    this.#left ??= this.#leave();
-    return this.#left;
+    this.#drained ??= this.#drain();
+    return this.#drained;
   }
 
-  async #leave(): Promise<void> {
-    const until = performance.now() + this.#parts.config.shutdownTimeout;
+  /** Leaves; called when no request is under way any more and all other hooks have run. */
+  finish(): Promise<void> {
+    clearTimeout(this.#finishTimer);
+    this.#finished ??= this.#finish();
+    return this.#finished;
+  }
+
+  onApplicationShutdown(): Promise<void> {
+    return this.finish();
+  }
+
+  async #drain(): Promise<void> {
+    const { membership, topologies, channelRuntime, mesh, supervisor, config } = this.#parts;
+    const { stopTimeout } = config.processes;
+    const until = performance.now() + config.shutdownTimeout;
     const step = (name: string, atMost: number, work: () => Promise<void>): Promise<void> =>
       this.#step(name, Math.max(MIN_STEP_MS, Math.min(atMost, until - performance.now())), work);
-    await step('tell the others that this node drains', SHORT_MS, () => this.#parts.membership.drain());
+    await step('tell the others that this node drains', SHORT_MS, () => membership.drain());
     this.#terminated.close();
-    await step('stop looking for nodes', SHORT_MS, () => this.#parts.topologies.stop());
-    await step('stop reading durable channels', this.#parts.config.processes.stopTimeout, () =>
-      this.#parts.channelRuntime.stopReading(),
-    );
-    await step('take back the services of this node', SHORT_MS, () => this.#parts.mesh.close());
+    await step('stop looking for nodes', SHORT_MS, () => topologies.stop());
+    await step('stop reading durable channels', stopTimeout, () => channelRuntime.stopReading());
+    await step('take back the services of this node', SHORT_MS, () => mesh.close());
     // INVARIANT (I1): instances stop, then their leases are released, then the node leaves.
-    await step('stop processes and release their leases', Infinity, () => this.#parts.supervisor.drain());
-    // After the processes, which may wait for answers of this node; before the flush, which sends what handlers said
-    // last.
-    await step('wait for message handlers', this.#parts.config.processes.stopTimeout, () =>
-      this.#parts.channelRuntime.drainHandlers(),
-    );
-    await step('send the last messages', SHORT_MS, async () => {
-      await this.#parts.channelRuntime.flush();
-      await this.#parts.client.flush();
-      await this.#parts.backend.transport.flush?.();
+    await step('stop processes and release their leases', Infinity, () => supervisor.drain());
+    // After the processes, which may wait for answers of this node.
+    await step('wait for message handlers', stopTimeout, () => channelRuntime.drainHandlers());
+    // A request that never ends, or another provider whose hook throws, must not keep this node in the cluster.
+    this.#finishTimer = setTimeout(
+      () => unattended('leaving the cluster', this.finish()),
+      Math.max(SHORT_MS, until - performance.now()),
+    ).unref();
+  }
+
+  async #finish(): Promise<void> {
+    const { membership, channelRuntime, client, backend } = this.#parts;
+    await this.drain();
+    clearTimeout(this.#finishTimer);
+    await this.#step('send the last messages', SHORT_MS, async () => {
+      await channelRuntime.flush();
+      await client.flush();
+      await backend.transport.flush?.();
     });
-    await step('leave the cluster', SHORT_MS, () => this.#parts.membership.leave());
-    await step('close the connections', 2 * SHORT_MS, () => this.#parts.backend.close());
+    await this.#step('leave the cluster', SHORT_MS, () => membership.leave());
+    await this.#step('close the connections', 2 * SHORT_MS, () => backend.close());
   }
 
   async #step(name: string, timeoutMs: number, work: () => Promise<void>): Promise<void> {
@@ -227,7 +253,7 @@ export class FoundationLifecycle implements OnApplicationBootstrap {
   #warnWithoutShutdownHooks(): void {
     if (this.#parts.config.backend === 'local') return;
     this.#hooksTimer = setTimeout(() => {
-      if (this.#left !== undefined || process.listenerCount('SIGTERM') > 0) return;
+      if (this.#drained !== undefined || process.listenerCount('SIGTERM') > 0) return;
       this.#logger.warn(
         'Nothing listens to SIGTERM, so this node cannot drain: its processes move only when their leases expire. ' +
           'Call app.enableShutdownHooks()',
