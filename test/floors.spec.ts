@@ -45,6 +45,8 @@ const PLAN: string[][] = [
   // Nobody may import these.
   ['index', 'cli', 'testing'],
 ];
+/** Parts of one room that share its other files, and import nothing of each other. */
+const SIBLINGS: string[][] = [['channels/sending', 'channels/receiving', 'channels/durable']];
 const FLOORS = new Map(PLAN.flatMap((rooms, floor) => rooms.map((name) => [name, floor] as const)));
 const TOOLS = /^(ioredis|redlock|bullmq)(\/|$)/;
 const SELF = /^nestjs-foundation(\/|$)/;
@@ -93,9 +95,16 @@ function cyclesIn(edges: Edge[]): string[] {
   return found;
 }
 
+function siblingOf(file: string, parts: string[]): string | undefined {
+  return parts.find((part) => file.startsWith(`${part}/`));
+}
+
 function wrongFloor({ from, to }: Edge): string[] {
   const [own, other] = [roomOf(from), roomOf(to)];
   if (own === undefined || other === undefined) return ['one of them is in no row of the floor table'];
+  const siblings = SIBLINGS.find((parts) => [from, to].every((file) => siblingOf(file, parts) !== undefined)) ?? [];
+  const [part, otherPart] = [siblingOf(from, siblings), siblingOf(to, siblings)];
+  if (part !== otherPart) return [`${part} and ${otherPart} stay apart`];
   if (own === other) return [];
   const [ownFloor, otherFloor] = [FLOORS.get(own)!, FLOORS.get(other)!];
   if (otherFloor > ownFloor) return [`${own} reaches up to ${other}`];
@@ -150,6 +159,7 @@ describe('the floors of the library', () => {
         "import 'ioredis'; import { e } from './lease.js'; import { f } from '../../helpers/f.js';",
       'backend/leases/lease.ts': "import { g } from './keys.js'; import { type H } from './records.js';",
       'backend/leases/records.ts': "import type { I } from './lease.js'; import { j } from '../tables/rows.js';",
+      'channels/durable/log.ts': "import { p } from '../receiving/queue.js'; import { q } from '../names.js';",
       'cluster/keys.ts': "import { k } from './topologies/dns/dns.js'; import { l } from '../backend/leases/lease.js';",
       'testing/harness.ts': "import { m } from '../index.js'; import type { Queue } from 'bullmq';",
       'metrics/names.ts': "import n from 'nestjs-foundation'; const o = require('redlock/dist/index.js');",
@@ -162,6 +172,7 @@ describe('the floors of the library', () => {
       'health/monitor.ts:2 imports metrics/names.ts (health and metrics stay apart)',
       'backend/leases/keys.ts:1 imports helpers/f.ts (one of them is in no row of the floor table)',
       'backend/leases/records.ts:1 imports backend/tables/rows.ts (backend/leases and backend/tables stay apart)',
+      'channels/durable/log.ts:1 imports channels/receiving/queue.ts (channels/durable and channels/receiving stay apart)',
       'cluster/keys.ts:1 imports cluster/topologies/dns/dns.ts (cluster reaches up to cluster/topologies/dns)',
       'testing/harness.ts:1 imports index.ts (testing and index stay apart)',
     ]);

@@ -511,10 +511,6 @@ export class FoundationHealthModule {
 }
 
 export class FoundationMetrics {
-    // Warning: (ae-forgotten-export) The symbol "Supervisor" needs to be exported by the entry point index.d.ts
-    // Warning: (ae-forgotten-export) The symbol "ServiceRegistry" needs to be exported by the entry point index.d.ts
-    // Warning: (ae-forgotten-export) The symbol "ChannelRuntime" needs to be exported by the entry point index.d.ts
-    constructor(telemetry: Telemetry, membership: Pick<Membership, 'state' | 'members' | 'latency'>, supervisor: Pick<Supervisor, 'hosted'>, services: Pick<ServiceRegistry, 'services'>, channels: Pick<ChannelRuntime, 'waiting'>);
     readonly counted: readonly EventMetric[];
     readonly gauges: readonly Gauge[];
     record(add: (metric: EventMetric, figure: Figure) => void): () => void;
@@ -613,10 +609,6 @@ export type HandoffLossReason =
 | 'lease-lost';
 
 export class HealthMonitor {
-    // Warning: (ae-forgotten-export) The symbol "Backend" needs to be exported by the entry point index.d.ts
-    // Warning: (ae-forgotten-export) The symbol "ProcessTable" needs to be exported by the entry point index.d.ts
-    // Warning: (ae-forgotten-export) The symbol "ProcessRegistry" needs to be exported by the entry point index.d.ts
-    constructor(config: FoundationConfig, backend: Pick<Backend, 'inspect' | 'troubles'>, membership: Membership, topologies: Pick<Topologies, 'expectedNodes' | 'status'>, table: ProcessTable, registry: ServiceRegistry, processes: Pick<ProcessRegistry, 'stranded'>);
     clusterHealth(): Promise<ClusterHealth>;
     isReady(): boolean;
 }
@@ -751,6 +743,7 @@ export interface Member {
 
 export class Membership {
     // Warning: (ae-forgotten-export) The symbol "LocalNode" needs to be exported by the entry point index.d.ts
+    // Warning: (ae-forgotten-export) The symbol "Backend" needs to be exported by the entry point index.d.ts
     constructor(node: LocalNode, config: FoundationConfig, backend: Backend, telemetry: Telemetry, now?: () => number);
     get beatEvery(): number;
     clusterNow(): number;
@@ -1007,6 +1000,9 @@ export interface ProcessInfo {
 export type ProcessKind = 'singleton' | 'replicated' | 'partitioned';
 
 export class ProcessManager {
+    // Warning: (ae-forgotten-export) The symbol "ProcessTable" needs to be exported by the entry point index.d.ts
+    // Warning: (ae-forgotten-export) The symbol "ProcessRegistry" needs to be exported by the entry point index.d.ts
+    // Warning: (ae-forgotten-export) The symbol "Supervisor" needs to be exported by the entry point index.d.ts
     // Warning: (ae-forgotten-export) The symbol "CallRouter" needs to be exported by the entry point index.d.ts
     // Warning: (ae-forgotten-export) The symbol "NodeControl" needs to be exported by the entry point index.d.ts
     constructor(config: FoundationConfig, backend: Backend, membership: Membership, table: ProcessTable, registry: ProcessRegistry, supervisor: Supervisor, calls: CallRouter, control: Pick<NodeControl, 'drain'>);
@@ -1278,6 +1274,7 @@ export interface ServiceInfo {
 }
 
 export class ServiceMesh {
+    // Warning: (ae-forgotten-export) The symbol "ServiceRegistry" needs to be exported by the entry point index.d.ts
     // Warning: (ae-forgotten-export) The symbol "ServiceTargets" needs to be exported by the entry point index.d.ts
     constructor(backend: Pick<Backend, 'endpoint'>, membership: Membership, registry: ServiceRegistry, targets: ServiceTargets, calls: Pick<CallRouter, 'call' | 'callAt'>, telemetry: Telemetry);
     call(name: string, method: string, args?: readonly unknown[], options?: ServiceCallOptions): Promise<unknown>;

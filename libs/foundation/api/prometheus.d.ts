@@ -2,7 +2,6 @@
 
 import { OnModuleDestroy } from '@nestjs/common';
 import { Registry } from 'prom-client';
-import { Type } from '@nestjs/common';
 
 export class FoundationPrometheus implements OnModuleDestroy {
     // Warning: (ae-forgotten-export) The symbol "FoundationMetrics" needs to be exported by the entry point index.d.ts

@@ -6,7 +6,7 @@ import type { Type } from '@nestjs/common';
 import type { DiscoveryService } from '@nestjs/core';
 import { type DeclaredHandler, exploreChannelNames, exploreChannels, handlersOf } from './channels/channel.explorer.js';
 import type { Subscription } from './channels/channel.js';
-import { HandlerGoneError } from './channels/receiving/handler.gone.js';
+import { HandlerGoneError } from './channels/handler.gone.js';
 import type { NodeParts } from './node.parts.js';
 import { exploreProcesses, metadataOf } from './processes/process.explorer.js';
 import type { ProcessSpec } from './processes/process.specification.js';

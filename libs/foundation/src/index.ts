@@ -114,13 +114,13 @@ export type {
   MessageMeta,
   Priority,
   QueuePolicy,
+  Range,
   ReplayOptions,
   SubscribeOptions,
   Subscription,
   SubscriptionCounters,
 } from './channels/channel.js';
 export type { Route, RouteOptions } from './channels/channel.routing.js';
-export type { Range } from './channels/receiving/gap.detector.js';
 
 // Services
 export { Service, type ServiceOptions } from './services/service.decorators.js';

@@ -4,7 +4,7 @@
  */
 import { ArgumentError } from '../errors/config.errors.js';
 import { show } from '../errors/describe.js';
-import { checkPayload } from './receiving/payload.js';
+import { checkPayload } from './payload.js';
 
 type Rule = [expected: string, valid: (value: unknown) => boolean];
 

@@ -28,7 +28,7 @@ import { explainRoute, type Route, type RouteOptions } from './channel.routing.j
 import { type ChannelStatistics, RemoteStatistics, sumOf } from './channel.statistics.js';
 import { publishing } from './channel.tracing.js';
 import { Durable } from './durable/durable.channels.js';
-import { headsOf } from './envelope.js';
+import { headsOf, type Written } from './envelope.js';
 import { MessageDrops } from './message.drops.js';
 import { NodeMessages } from './node.messages.js';
 import { Dispatcher } from './receiving/dispatcher.js';
@@ -36,7 +36,7 @@ import { Receiver } from './receiving/receiver.js';
 import { Requests } from './requests.js';
 import { Acknowledgements } from './sending/acknowledgements.js';
 import { Audience } from './sending/audience.js';
-import { Sender, type Written } from './sending/sender.js';
+import { Sender } from './sending/sender.js';
 import { Sequencer } from './sending/sequencer.js';
 
 /** See the file header. What `Channels` has too is documented there. */
@@ -82,8 +82,9 @@ export class ChannelRuntime {
     const acknowledgements = (this.#acknowledgements = new Acknowledgements(membership, this.#nodeMessages, telemetry));
     const { prefix: ownPrefix } = heads;
     const flush = (): Promise<void> => this.flush();
-    const shared = { dispatcher: this.#dispatcher, outgoing, acknowledgements, drops, maxMessageBytes };
-    this.#sender = new Sender({ ...shared, node, telemetry, audience: this.#audience, endpoint });
+    const shared = { dispatcher: this.#dispatcher, drops, maxMessageBytes };
+    const sending = { outgoing, acknowledgements, audience: this.#audience };
+    this.#sender = new Sender({ ...shared, ...sending, node, telemetry, endpoint });
     const { streams } = backend;
     this.#durable = new Durable(config.channels.durable, {
       streams,
@@ -95,6 +96,8 @@ export class ChannelRuntime {
     });
     this.#receiver = new Receiver({
       ...shared,
+      lasts: (channels) => outgoing.lasts(channels),
+      acknowledge: (sender, ack, failure) => acknowledgements.tell(sender, ack, failure),
       telemetry,
       membership,
       transport,

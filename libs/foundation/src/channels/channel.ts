@@ -4,7 +4,6 @@
 import type { Type } from '@nestjs/common';
 import type { MessageDropReason } from '../telemetry/events.js';
 import type { Lane } from '../wire/lane.js';
-import type { Range } from './receiving/gap.detector.js';
 
 /** A channel's name: one of the four standard ones, or one declared in `channels.names`. */
 export type ChannelName = 'control' | 'events' | 'telemetry' | 'data' | (string & {});
@@ -37,6 +36,14 @@ export interface MessageMeta {
  * `unknown`, because anybody may have sent it: check it, or let `payload` do that.
  */
 export type MessageHandler<T = unknown> = (message: T, meta: MessageMeta) => void | Promise<void>;
+
+/** Sequence numbers, both ends included. */
+export interface Range {
+  first: number;
+  last: number;
+  /** These at most: how many of them were sent before this node listened is not known. */
+  atMost?: true;
+}
 
 /**
  * Messages of one sender that were lost on their way to this node. Without `missing` it is not known how many, if any:

@@ -13,6 +13,16 @@ import type { MessageMeta } from './channel.js';
 /** The version of the format; a receiver drops, and counts, what has another one. */
 export const ENVELOPE_VERSION = 2;
 
+/** A message as JSON. */
+export interface Written {
+  body: string;
+  /** In bytes. */
+  size: number;
+}
+
+/** Channel → priority → number of the last message. */
+export type Lasts = Record<string, Partial<Record<Lane, number>>>;
+
 /** What all messages of one text share. */
 export interface Head {
   from: string;

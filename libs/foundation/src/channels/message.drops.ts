@@ -33,6 +33,9 @@ export const DROPPED: Readonly<Record<MessageDropReason, string>> = {
   'dead-letter': 'they became dead letters',
 };
 
+/** Why a subscription that has ended drops what comes. */
+export const UNSUBSCRIBED = 'unsubscribed';
+
 /** What else is known of what was dropped. */
 export interface DropDetails {
   priority?: Priority;

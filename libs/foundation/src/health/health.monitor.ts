@@ -28,6 +28,7 @@ export class HealthMonitor {
   /** What was found last; Redis does not always say. */
   #stranded: readonly Stranded[] = [];
 
+  /** @internal Made by Foundation. */
   constructor(
     private readonly config: FoundationConfig,
     private readonly backend: Pick<Backend, 'inspect' | 'troubles'>,

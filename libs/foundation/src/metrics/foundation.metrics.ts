@@ -33,6 +33,7 @@ export class FoundationMetrics {
   readonly gauges: readonly Gauge[];
   readonly #labels = new BoundedLabels();
 
+  /** @internal Made by Foundation. */
   constructor(
     private readonly telemetry: Telemetry,
     membership: Pick<Membership, 'state' | 'members' | 'latency'>,

@@ -20,12 +20,18 @@ import type {
   SubscriptionCounters,
 } from '../channel.js';
 import { COMPRESS_FROM, deflate, inflate } from '../compression.js';
-import type { UnreadableReason } from '../envelope.js';
-import { decode, encode, type Envelope, type headsOf, originOf } from '../envelope.js';
+import {
+  decode,
+  encode,
+  type Envelope,
+  type headsOf,
+  originOf,
+  type UnreadableReason,
+  type Written,
+} from '../envelope.js';
 import { KeyedSequence } from '../keyed.sequence.js';
 import type { MessageDrops } from '../message.drops.js';
-import { readAs } from '../receiving/payload.js';
-import type { Written } from '../sending/sender.js';
+import { readAs } from '../payload.js';
 import { DurableSubscription, UNPLAYABLE } from './durable.subscription.js';
 
 /** What the durable channels work with. */

@@ -2,8 +2,8 @@ import { expect, it } from '@jest/globals';
 import type { Consumer, StreamEntry, Streams } from '../../backend/streams/streams.js';
 import { Telemetry } from '../../telemetry/telemetry.js';
 import type { Envelope } from '../envelope.js';
+import { HandlerGoneError } from '../handler.gone.js';
 import { MessageDrops } from '../message.drops.js';
-import { HandlerGoneError } from '../receiving/handler.gone.js';
 import { DurableSubscription } from './durable.subscription.js';
 
 const limits = { maxLength: 10, maxDeliveries: 3, retryAfter: 100 };

@@ -4,17 +4,15 @@
  */
 import type { Consumer, ConsumerListener, StreamEntry, Streams } from '../../backend/streams/streams.js';
 import type { DurableChannelOptions } from '../../config/options.js';
-import { describe, isA } from '../../errors/describe.js';
+import { isA } from '../../errors/describe.js';
 import { ThrottledLog } from '../../logging/throttled.log.js';
 import type { DeadLetterReason, MessageDropReason } from '../../telemetry/events.js';
 import type { Telemetry } from '../../telemetry/telemetry.js';
-import type { MessageHandler, SubscribeOptions, Subscription, SubscriptionCounters } from '../channel.js';
-import { traced } from '../channel.tracing.js';
-import type { UnreadableReason } from '../envelope.js';
-import { type Envelope, originOf } from '../envelope.js';
+import type { MessageHandler, MessageMeta, SubscribeOptions, Subscription, SubscriptionCounters } from '../channel.js';
+import { type Envelope, originOf, type UnreadableReason } from '../envelope.js';
+import { HandlerGoneError } from '../handler.gone.js';
+import { HandlerRunner, InvalidPayload } from '../handler.runner.js';
 import type { MessageDrops } from '../message.drops.js';
-import { HandlerGoneError } from '../receiving/handler.gone.js';
-import { readAs } from '../receiving/payload.js';
 
 /** What it is about. */
 export interface DurableSubject {
@@ -56,9 +54,7 @@ class UnknownVersion extends Error {}
 /** See the file header. */
 export class DurableSubscription implements Subscription, ConsumerListener {
   readonly channel: string;
-  received = 0;
-  #failed = 0;
-  #invalid = 0;
+  readonly #runner: HandlerRunner;
   #missed = 0;
   readonly #dropped: Partial<Record<MessageDropReason, number>> = {};
   readonly #waiting = new Map<string, StreamEntry>();
@@ -77,6 +73,15 @@ export class DurableSubscription implements Subscription, ConsumerListener {
     const { type } = subject.options;
     // Of a group that shares messages of different types, nobody knows which member takes which: each type has its own.
     this.#group = type === undefined ? subject.group : `${subject.group}:${type}`;
+    const { channel, handler } = subject;
+    const received = ({ from, sentAt }: MessageMeta): void =>
+      tools.telemetry.emit('message.received', { channel, from, latency: Math.max(0, Date.now() - sentAt) });
+    const { payload } = subject.options;
+    this.#runner = new HandlerRunner({ channel, handler, payload, group: this.#group, received }, tools.telemetry);
+  }
+
+  get received(): number {
+    return this.#runner.received;
   }
 
   get dropped(): number {
@@ -84,11 +89,12 @@ export class DurableSubscription implements Subscription, ConsumerListener {
   }
 
   get counters(): SubscriptionCounters {
+    const { received, failed, invalid } = this.#runner;
     const oldest = Math.min(...[...this.#waiting.keys()].map((id) => Number(id.split('-')[0])));
     return {
-      received: this.received,
-      failed: this.#failed,
-      invalid: this.#invalid,
+      received,
+      failed,
+      invalid,
       missed: this.#missed,
       unknown: 0,
       dropped: { ...this.#dropped },
@@ -154,42 +160,27 @@ export class DurableSubscription implements Subscription, ConsumerListener {
     } catch (error) {
       // A message that nobody failed at must not become a dead letter for it.
       if (isA(error, HandlerGoneError)) return false;
-      this.#failed += 1;
-      const { channel, limits } = this.subject;
-      this.tools.telemetry.emit('message.handler_failed', { channel, error: describe(error) });
-      this.#log.error('A message handler failed', {
-        channel,
-        group: this.#group,
-        id: entry.id,
-        error: describe(error),
-      });
-      if (entry.deliveries < limits.maxDeliveries) return true;
+      if (isA(error, InvalidPayload)) {
+        await this.#bury(entry, 'invalid-payload', `${error.payload}: ${error.errors.join('; ')}`);
+        return true;
+      }
+      const text = this.#runner.fail(error, { group: this.#group, id: entry.id });
+      if (entry.deliveries < this.subject.limits.maxDeliveries) return true;
       if (isA(error, UnknownVersion)) await this.#bury(entry, 'unknown-version');
-      else await this.#bury(entry, 'handler-failed', describe(error));
+      else await this.#bury(entry, 'handler-failed', text);
     }
     return true;
   }
 
   async #deliver(entry: StreamEntry): Promise<void> {
-    const { options, handler } = this.subject;
+    const { options } = this.subject;
     if (entry.unplayable === 'elsewhere') return this.#bury(entry, UNPLAYABLE.elsewhere);
     if (entry.unplayable === 'again') return this.#passOver(entry);
     const envelope = await this.tools.read(entry);
     // A node of a newer version may be able to read it, so it is only given back.
     if (envelope === 'unknown-version') throw new UnknownVersion(BURIED[envelope]);
     if (typeof envelope === 'string') return this.#bury(entry, envelope);
-    const { message, meta, trace } = envelope;
-    if (options.type === undefined || options.type === meta.type) {
-      const read = await readAs(options.payload, message);
-      if (read.errors !== undefined) return this.#buryInvalid(entry, envelope, read.errors);
-      this.received += 1;
-      this.tools.telemetry.emit('message.received', {
-        channel: meta.channel,
-        from: meta.from,
-        latency: Math.max(0, Date.now() - meta.sentAt),
-      });
-      await traced(this.tools.telemetry, meta, trace, this.#group, () => handler(read.value, meta));
-    }
+    if (options.type === undefined || options.type === envelope.meta.type) await this.#runner.run(envelope);
     // Awaited with those of the whole batch: the next message need not wait for the answer of Redis.
     this.#acknowledging.push(this.#consumer!.acknowledge(entry.id));
   }
@@ -204,14 +195,6 @@ export class DurableSubscription implements Subscription, ConsumerListener {
       id,
     });
     this.#acknowledging.push(this.#consumer!.acknowledge(id));
-  }
-
-  async #buryInvalid(entry: StreamEntry, { meta }: Envelope, errors: string[]): Promise<void> {
-    this.#invalid += 1;
-    const { channel, from, type } = meta;
-    this.tools.telemetry.emit('message.invalid', { channel, from, type, errors });
-    const error = `${this.subject.options.payload?.name ?? 'message'}: ${errors.join('; ')}`;
-    await this.#bury(entry, 'invalid-payload', error);
   }
 
   async #bury(entry: StreamEntry, reason: DeadLetterReason, error?: string): Promise<void> {

@@ -4,14 +4,7 @@
  * lanes.
  */
 import type { Lane } from '../../wire/lane.js';
-
-/** Sequence numbers, both ends included. */
-export interface Range {
-  first: number;
-  last: number;
-  /** These at most: how many of them were sent before this node listened is not known. */
-  atMost?: true;
-}
+import type { Range } from '../channel.js';
 
 /**
  * What is known of a sender that was not heard yet on a channel. `here`: this node has listened since before the sender

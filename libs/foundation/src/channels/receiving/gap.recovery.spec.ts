@@ -3,7 +3,6 @@ import type { Transport } from '../../backend/transport/transport.js';
 import type { Member, Membership, MembershipListener } from '../../cluster/membership.js';
 import type { Telemetry } from '../../telemetry/telemetry.js';
 import type { LetterListener, NodeMessages } from '../node.messages.js';
-import type { Sequencer } from '../sending/sequencer.js';
 import { GapRecovery } from './gap.recovery.js';
 import { KnownSenders } from './known.senders.js';
 
@@ -59,7 +58,7 @@ describe('CatchUp', () => {
     catchUp = new GapRecovery({
       telemetry: { attach } as unknown as Telemetry,
       ...{ membership, letters, transport, senders },
-      outgoing: {} as Sequencer,
+      lasts: () => ({}),
       flush: () => Promise.resolve(),
       channels: () => channels,
       heard: (channel, lane, last, { bootId }) => void heard.push([bootId, channel, lane, last]),

@@ -8,8 +8,8 @@ import type { Membership } from '../../cluster/membership.js';
 import { unattended } from '../../foreign/gate.js';
 import type { Telemetry } from '../../telemetry/telemetry.js';
 import type { Lane } from '../../wire/lane.js';
+import type { Lasts } from '../envelope.js';
 import type { NodeAddress, NodeMessages } from '../node.messages.js';
-import type { Lasts, Sequencer } from '../sending/sequencer.js';
 import type { KnownSenders } from './known.senders.js';
 
 /**
@@ -40,7 +40,8 @@ export interface CatchUpTools {
   membership: Membership;
   transport: Transport;
   letters: NodeMessages;
-  outgoing: Sequencer;
+  /** The numbers of the last messages that this node has sent. */
+  lasts: (channels: readonly string[]) => Lasts;
   senders: KnownSenders;
   telemetry: Pick<Telemetry, 'attach'>;
   /** Sends what waits, so that nothing of it comes after the answer. */
@@ -189,7 +190,7 @@ export class GapRecovery {
   async #answer(body: unknown, from: NodeAddress): Promise<void> {
     if (!Array.isArray(body)) return;
     const channels = body.filter((channel): channel is string => typeof channel === 'string').slice(0, 1000);
-    const lasts = this.tools.outgoing.lasts(channels);
+    const lasts = this.tools.lasts(channels);
     await this.tools.flush();
     // Low, and after what was sent has arrived: an answer that overtakes messages would report them as missing.
     await this.tools.transport.flush?.();

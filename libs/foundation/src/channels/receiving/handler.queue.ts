@@ -2,23 +2,18 @@
  * One handler and what waits for it: bounded, in order within each priority, and apart from every other handler.
  * Called by the dispatcher.
  */
-import type { Type } from '@nestjs/common';
-import { describe, isA } from '../../errors/describe.js';
+import { isA } from '../../errors/describe.js';
 import { Gate, unattended } from '../../foreign/gate.js';
-import { ThrottledLog } from '../../logging/throttled.log.js';
 import type { MessageDropReason } from '../../telemetry/events.js';
 import type { Telemetry } from '../../telemetry/telemetry.js';
 import { isLongTurn, nextTurn } from '../../time/turn.budget.js';
 import type { Lane } from '../../wire/lane.js';
 import type { Gap, MessageHandler, SubscribeOptions, SubscriptionCounters } from '../channel.js';
-import { traced } from '../channel.tracing.js';
 import type { Envelope } from '../envelope.js';
-import type { MessageDrops } from '../message.drops.js';
+import { HandlerRunner, InvalidPayload } from '../handler.runner.js';
+import { type MessageDrops, UNSUBSCRIBED } from '../message.drops.js';
 import { Fifo } from './fifo.js';
-import { readAs } from './payload.js';
 
-/** Why a subscription that has ended drops what comes. */
-export const UNSUBSCRIBED = 'unsubscribed';
 const DEFAULT_SIZE = 10_000;
 /** What waits may have so many characters of JSON. */
 const MAX_CHARACTERS = 64 * 1024 * 1024;
@@ -33,16 +28,13 @@ export interface QueueTools {
 
 /** See the file header. */
 export class HandlerQueue {
-  received = 0;
-  failed = 0;
-  invalid = 0;
   missed = 0;
   unknown = 0;
   readonly #dropped: Partial<Record<MessageDropReason, number>> = {};
   readonly #lanes: Record<Lane, Fifo<Envelope>> = { high: new Fifo(), normal: new Fifo(), low: new Fifo() };
   readonly #limit: number;
   readonly #handling = new Set<Envelope>();
-  readonly #log = new ThrottledLog();
+  readonly #runner: HandlerRunner;
   readonly #gate: Gate;
   /** Local senders whose message is beyond the limit, oldest first. */
   readonly #blocked: (() => void)[] = [];
@@ -56,11 +48,17 @@ export class HandlerQueue {
   constructor(
     readonly channel: string,
     readonly options: SubscribeOptions,
-    private readonly handler: MessageHandler,
+    handler: MessageHandler,
     private readonly tools: QueueTools,
   ) {
     this.#limit = options.queue?.size ?? DEFAULT_SIZE;
+    const { payload, group } = options;
+    this.#runner = new HandlerRunner({ channel, handler, payload, group }, tools.telemetry);
     this.#gate = new Gate(tools.telemetry);
+  }
+
+  get received(): number {
+    return this.#runner.received;
   }
 
   get dropped(): number {
@@ -68,7 +66,8 @@ export class HandlerQueue {
   }
 
   get counters(): SubscriptionCounters {
-    const { received, failed, invalid, missed, unknown } = this;
+    const { received, failed, invalid } = this.#runner;
+    const { missed, unknown } = this;
     return {
       received,
       failed,
@@ -178,35 +177,14 @@ export class HandlerQueue {
   }
 
   #handle(envelope: Envelope): Promise<void> | undefined {
-    const { payload } = this.options;
-    if (payload !== undefined) return this.#settled(envelope, this.#readFirst(payload, envelope));
-    this.received += 1;
     try {
-      const result: unknown = this.#call(envelope, envelope.message);
+      const result = this.#runner.run(envelope);
       if (isPromise(result)) return this.#settled(envelope, result);
       envelope.settle?.();
     } catch (error) {
       this.#fail(envelope, error);
     }
     return undefined;
-  }
-
-  #call({ meta, trace }: Envelope, message: unknown): void | Promise<void> {
-    // Nearly always, and a closure for each message would cost something.
-    if (this.tools.telemetry.tracing === undefined) return this.handler(message, meta);
-    return traced(this.tools.telemetry, meta, trace, this.options.group, () => this.handler(message, meta));
-  }
-
-  async #readFirst(payload: Type<object>, envelope: Envelope): Promise<void> {
-    const { message, meta } = envelope;
-    const { value, errors } = await readAs(payload, message);
-    if (errors === undefined) {
-      this.received += 1;
-      return this.#call(envelope, value);
-    }
-    this.invalid += 1;
-    this.tools.telemetry.emit('message.invalid', { channel: this.channel, from: meta.from, type: meta.type, errors });
-    throw new InvalidPayload(payload.name);
   }
 
   async #settled(envelope: Envelope, result: PromiseLike<unknown>): Promise<void> {
@@ -226,23 +204,14 @@ export class HandlerQueue {
       this.tools.drops.add(channel, 'invalid-payload', 1, { payload: error.payload });
       return settle?.(error.message);
     }
-    this.failed += 1;
-    this.tools.telemetry.emit('message.handler_failed', { channel, error: describe(error) });
-    this.#log.error('A message handler failed', { channel, type, error: describe(error) });
-    settle?.(`a handler failed: ${describe(error)}`);
+    const text = this.#runner.fail(error, { type });
+    settle?.(`a handler failed: ${text}`);
   }
 
   #lag(): number {
     const { high, normal, low } = this.#lanes;
     const oldest = [...this.#handling, high.peek(), normal.peek(), low.peek()].filter((each) => each !== undefined);
     return oldest.length === 0 ? 0 : Math.max(0, Date.now() - Math.min(...oldest.map(({ meta }) => meta.sentAt)));
-  }
-}
-
-/** Told already; the handler was not called. */
-class InvalidPayload extends Error {
-  constructor(readonly payload: string) {
-    super(`not a valid ${payload}`);
   }
 }
 

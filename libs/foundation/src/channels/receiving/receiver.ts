@@ -5,15 +5,14 @@
 import type { Transport } from '../../backend/transport/transport.js';
 import type { Membership } from '../../cluster/membership.js';
 import type { Telemetry } from '../../telemetry/telemetry.js';
+import type { Lasts } from '../envelope.js';
 import type { MessageDrops } from '../message.drops.js';
 import type { NodeMessages } from '../node.messages.js';
-import type { Acknowledgements } from '../sending/acknowledgements.js';
-import type { Sequencer } from '../sending/sequencer.js';
 import type { Dispatcher } from './dispatcher.js';
 import { GapDetector } from './gap.detector.js';
 import { GapRecovery } from './gap.recovery.js';
 import { KnownSenders } from './known.senders.js';
-import { Unpacker } from './unpacker.js';
+import { type Sink, Unpacker } from './unpacker.js';
 
 /** What a receiver works with. */
 export interface ReceiverTools {
@@ -21,8 +20,10 @@ export interface ReceiverTools {
   transport: Transport;
   letters: NodeMessages;
   dispatcher: Dispatcher;
-  outgoing: Sequencer;
-  acknowledgements: Acknowledgements;
+  /** The numbers of the last messages that this node has sent. */
+  lasts: (channels: readonly string[]) => Lasts;
+  /** Acknowledges a message to its sender. */
+  acknowledge: Sink['tell'];
   drops: MessageDrops;
   /** How each text of this node itself begins. */
   ownPrefix: string;
@@ -42,7 +43,7 @@ export class Receiver {
   readonly #listening = new Map<string, Promise<() => Promise<void>>>();
 
   constructor(private readonly tools: ReceiverTools) {
-    const { membership, transport, letters, outgoing, acknowledgements, dispatcher, drops } = tools;
+    const { membership, transport, letters, lasts, dispatcher, drops } = tools;
     this.#senders = new KnownSenders(membership);
     this.#sequences = new GapDetector((bootId, channel) => this.#senders.beginningOf(bootId, channel));
     this.#senders.onGone((isGone) => this.#sequences.forgetSenders(isGone));
@@ -50,13 +51,13 @@ export class Receiver {
       listening: (channel) => this.#listening.get(channel),
       deliver: (envelope, now) => dispatcher.deliver(envelope, now),
       gap: (gap) => dispatcher.gap(gap),
-      tell: (sender, ack, failure) => acknowledgements.tell(sender, ack, failure),
+      tell: tools.acknowledge,
     });
     this.#catchUp = new GapRecovery({
       membership,
       transport,
       letters,
-      outgoing,
+      lasts,
       senders: this.#senders,
       telemetry: tools.telemetry,
       flush: tools.flush,

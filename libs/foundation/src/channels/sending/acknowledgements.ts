@@ -6,8 +6,8 @@ import type { Membership } from '../../cluster/membership.js';
 import { OverloadedError } from '../../errors/limit.errors.js';
 import { AcknowledgementError, type MissingAcknowledgement } from '../../errors/message.errors.js';
 import type { Telemetry } from '../../telemetry/telemetry.js';
+import { UNSUBSCRIBED } from '../message.drops.js';
 import type { NodeAddress, NodeMessages } from '../node.messages.js';
-import { UNSUBSCRIBED } from '../receiving/handler.queue.js';
 
 interface Waiting {
   channel: string;

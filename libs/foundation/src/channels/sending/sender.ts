@@ -13,19 +13,25 @@ import { parseJson } from '../../wire/json.js';
 import type { Lane } from '../../wire/lane.js';
 import type { BroadcastOptions, MessageMeta } from '../channel.js';
 import { COMPRESS_FROM, deflate } from '../compression.js';
-import type { Envelope, Extras } from '../envelope.js';
+import type { Envelope, Extras, Written } from '../envelope.js';
 import { KeyedSequence } from '../keyed.sequence.js';
 import type { MessageDrops } from '../message.drops.js';
-import type { Dispatcher } from '../receiving/dispatcher.js';
 import type { Acknowledgements, Receipt } from './acknowledgements.js';
 import type { Audience } from './audience.js';
 import type { Line, Sequencer } from './sequencer.js';
+
+/** The handlers of this node. */
+export interface LocalDelivery {
+  has(channel: string): boolean;
+  /** Returns a promise where the sender has to wait until there is room. */
+  deliver(envelope: Envelope, now: number, isLocal: true): Promise<unknown> | undefined;
+}
 
 /** What a sender works with. */
 export interface SenderTools {
   node: LocalNode;
   telemetry: Telemetry;
-  dispatcher: Dispatcher;
+  dispatcher: LocalDelivery;
   outgoing: Sequencer;
   audience: Audience;
   acknowledgements: Acknowledgements;
@@ -33,13 +39,6 @@ export interface SenderTools {
   /** For errors. */
   endpoint: string;
   maxMessageBytes: number;
-}
-
-/** A message as JSON. */
-export interface Written {
-  body: string;
-  /** In bytes. */
-  size: number;
 }
 
 const NOTHING: BroadcastOptions = {};

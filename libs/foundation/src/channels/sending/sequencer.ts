@@ -4,7 +4,7 @@
  */
 import type { Outbox } from '../../backend/transport/outbox.js';
 import type { Lane } from '../../wire/lane.js';
-import { encode, type Extras, type headsOf } from '../envelope.js';
+import { encode, type Extras, type headsOf, type Lasts } from '../envelope.js';
 
 /** One sequence. */
 export interface Line {
@@ -77,6 +77,3 @@ export class Sequencer {
     return line;
   }
 }
-
-/** Channel → priority → number of the last message. */
-export type Lasts = Record<string, Partial<Record<Lane, number>>>;

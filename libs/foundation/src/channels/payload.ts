@@ -5,8 +5,8 @@
  */
 import type { Type } from '@nestjs/common';
 import { getMetadataStorage, validate, type ValidationError } from 'class-validator';
-import { ArgumentError } from '../../errors/config.errors.js';
-import { plain } from '../../errors/describe.js';
+import { ArgumentError } from '../errors/config.errors.js';
+import { plain } from '../errors/describe.js';
 
 /** The message as an instance, or what is wrong with it. */
 export type Read = { value: unknown; errors?: undefined } | { value?: undefined; errors: string[] };

@@ -2,7 +2,7 @@ import 'reflect-metadata';
 import { describe, expect, it } from '@jest/globals';
 import type { Type } from '@nestjs/common';
 import { IsInt, IsString, Min, ValidateNested } from 'class-validator';
-import { ArgumentError } from '../../errors/config.errors.js';
+import { ArgumentError } from '../errors/config.errors.js';
 import { checkPayload, instantiate, readAs } from './payload.js';
 
 class Address {

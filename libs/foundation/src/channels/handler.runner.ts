@@ -1,0 +1,84 @@
+/**
+ * One handler of one subscription: reads the payload, calls the handler in the span of its message, and counts and
+ * reports what became of it. What follows, a drop or a dead letter, is up to the subscription.
+ */
+import { describe } from '../errors/describe.js';
+import { ThrottledLog } from '../logging/throttled.log.js';
+import type { Telemetry } from '../telemetry/telemetry.js';
+import type { MessageHandler, MessageMeta, SubscribeOptions } from './channel.js';
+import { traced } from './channel.tracing.js';
+import type { Envelope } from './envelope.js';
+import { readAs } from './payload.js';
+
+/** What a runner works with. */
+export interface HandlerSubject {
+  channel: string;
+  handler: MessageHandler;
+  payload: SubscribeOptions['payload'] | undefined;
+  /** Of the spans; as it is called in Redis on a durable channel. */
+  group: string | undefined;
+  /** Called for each message that is given to the handler. */
+  received?: (meta: MessageMeta) => void;
+}
+
+/** The handler was not called: the message is not what the payload class says. Counted and reported already. */
+export class InvalidPayload extends Error {
+  constructor(
+    readonly payload: string,
+    readonly errors: readonly string[],
+  ) {
+    super(`not a valid ${payload}`);
+  }
+}
+
+/** See the file header. */
+export class HandlerRunner {
+  received = 0;
+  failed = 0;
+  invalid = 0;
+  readonly #log = new ThrottledLog();
+
+  constructor(
+    private readonly subject: HandlerSubject,
+    private readonly telemetry: Telemetry,
+  ) {}
+
+  /**
+   * Gives the message to the handler. Not async, because most handlers are not, and a promise for each message would
+   * cost more than the rest of the call.
+   *
+   * @throws InvalidPayload, or what the handler throws; a promise rejects with the same.
+   */
+  run(envelope: Envelope): unknown {
+    return this.subject.payload === undefined ? this.#call(envelope, envelope.message) : this.#readFirst(envelope);
+  }
+
+  /** Counts and reports a failure of the handler; returns its text. `details` are for the log. */
+  fail(error: unknown, details: object): string {
+    const { channel } = this.subject;
+    const text = describe(error);
+    this.failed += 1;
+    this.telemetry.emit('message.handler_failed', { channel, error: text });
+    this.#log.error('A message handler failed', { channel, ...details, error: text });
+    return text;
+  }
+
+  #call({ meta, trace }: Envelope, message: unknown): void | Promise<void> {
+    const { handler, group, received } = this.subject;
+    this.received += 1;
+    received?.(meta);
+    // Nearly always, and a closure for each message would cost something.
+    if (this.telemetry.tracing === undefined) return handler(message, meta);
+    return traced(this.telemetry, meta, trace, group, () => handler(message, meta));
+  }
+
+  async #readFirst(envelope: Envelope): Promise<void> {
+    const { channel, payload } = this.subject;
+    const { from, type } = envelope.meta;
+    const { value, errors } = await readAs(payload, envelope.message);
+    if (errors === undefined) return this.#call(envelope, value);
+    this.invalid += 1;
+    this.telemetry.emit('message.invalid', { channel, from, type, errors });
+    throw new InvalidPayload(payload!.name, errors);
+  }
+}
