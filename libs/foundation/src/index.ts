@@ -13,22 +13,19 @@ export type {
   BackoffOptions,
   CallsOptions,
   ChannelsOptions,
-  DirectConfig,
   DirectOptions,
   DurableChannelOptions,
-  FoundationConfig,
   FoundationOptions,
   LeaseOptions,
-  LeaseTimes,
   MembershipOptions,
   ProcessDefaults,
   RedisClient,
   RedisEndpoint,
-  ResolvedProcessDefaults,
   RestartPolicyName,
   SecurityOptions,
   TlsFiles,
 } from './config/options.js';
+export type { DirectConfig, FoundationConfig, LeaseTimes, ResolvedProcessDefaults } from './config/config.js';
 export { resolve } from './config/resolve.js';
 export type { Machine } from './config/machine.js';
 export type { Environment } from './config/environment.js';

@@ -12,7 +12,7 @@ import { Channels } from './channels/channels.js';
 import { LocalNode } from './cluster/local.node.js';
 import { Membership } from './cluster/membership.js';
 import { Topologies } from './cluster/topologies/topologies.js';
-import type { FoundationConfig } from './config/options.js';
+import type { FoundationConfig } from './config/config.js';
 import { HealthMonitor } from './health/health.monitor.js';
 import type { Search } from './locator/redis.locator.js';
 import { FoundationMetrics } from './metrics/foundation.metrics.js';

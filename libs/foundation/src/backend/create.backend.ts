@@ -2,7 +2,7 @@
  * Chooses between the tools over Redis and those inside this process.
  * ioredis, redlock and bullmq are loaded here and only when the configuration is clustered.
  */
-import type { FoundationConfig } from '../config/options.js';
+import type { FoundationConfig } from '../config/config.js';
 import { MissingPackageError } from '../errors/config.errors.js';
 import { isError } from '../errors/describe.js';
 import type { Telemetry } from '../telemetry/telemetry.js';

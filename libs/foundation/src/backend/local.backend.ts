@@ -2,7 +2,7 @@
  * The backend of a single process: every contract in memory, no Redis, no network.
  * Loaded when the configuration is not clustered.
  */
-import type { FoundationConfig } from '../config/options.js';
+import type { FoundationConfig } from '../config/config.js';
 import { Gate } from '../foreign/gate.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
 import type { Hint, HintListener } from '../wire/hint.js';

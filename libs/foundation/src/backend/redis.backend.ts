@@ -4,7 +4,7 @@
  */
 import type { Queue } from 'bullmq';
 import type Redlock from 'redlock';
-import type { FoundationConfig } from '../config/options.js';
+import type { FoundationConfig } from '../config/config.js';
 import { Gate } from '../foreign/gate.js';
 import { ReplayGuard } from '../security/replay.guard.js';
 import { createSigner } from '../security/signer.js';

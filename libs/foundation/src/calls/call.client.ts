@@ -6,7 +6,7 @@ import type { Backend } from '../backend/backend.js';
 import { Outbox } from '../backend/transport/outbox.js';
 import type { LocalNode } from '../cluster/local.node.js';
 import type { Membership } from '../cluster/membership.js';
-import type { FoundationConfig } from '../config/options.js';
+import type { FoundationConfig } from '../config/config.js';
 import { CallInterruptedError, type CallSubject, CallTimeoutError } from '../errors/call.errors.js';
 import { ArgumentError } from '../errors/config.errors.js';
 import { describe } from '../errors/describe.js';

@@ -4,7 +4,7 @@
  */
 import type { Type } from '@nestjs/common';
 import type { Backend } from '../backend/backend.js';
-import type { FoundationConfig } from '../config/options.js';
+import type { FoundationConfig } from '../config/config.js';
 import {
   CallInterruptedError,
   CallRefusedError,

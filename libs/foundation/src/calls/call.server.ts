@@ -2,7 +2,7 @@
  * Carries out calls on the instances of this node: checks the epoch, the mark, and how many are at it already.
  * Called by `call.client.ts` for calls of this node and of others.
  */
-import type { FoundationConfig } from '../config/options.js';
+import type { FoundationConfig } from '../config/config.js';
 import { describe } from '../errors/describe.js';
 import { ThrottledLog } from '../logging/throttled.log.js';
 import type { Telemetry } from '../telemetry/telemetry.js';

@@ -6,7 +6,7 @@ import type { Backend } from '../backend/backend.js';
 import { Outbox } from '../backend/transport/outbox.js';
 import type { LocalNode } from '../cluster/local.node.js';
 import type { Membership } from '../cluster/membership.js';
-import type { FoundationConfig } from '../config/options.js';
+import type { FoundationConfig } from '../config/config.js';
 import { ArgumentError } from '../errors/config.errors.js';
 import { asError, show } from '../errors/describe.js';
 import { UnknownChannelError } from '../errors/message.errors.js';

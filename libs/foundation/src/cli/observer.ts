@@ -3,7 +3,7 @@
  * Made by the commands; what it sees is what a member sees, and no member sees it.
  */
 import type { Membership } from '../cluster/membership.js';
-import type { FoundationConfig } from '../config/options.js';
+import type { FoundationConfig } from '../config/config.js';
 import { CookieMismatchError } from '../errors/cluster.errors.js';
 import { redisError } from '../errors/refusal.js';
 import type { HealthMonitor } from '../health/health.monitor.js';

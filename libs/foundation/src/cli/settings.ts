@@ -2,9 +2,10 @@
  * Pure: options of the command line and the environment → the configuration, by the rules of the library itself.
  * Called by every command.
  */
+import type { FoundationConfig } from '../config/config.js';
 import { type Environment, fromEnvironment } from '../config/environment.js';
 import type { Machine } from '../config/machine.js';
-import type { FoundationConfig, FoundationOptions } from '../config/options.js';
+import type { FoundationOptions } from '../config/options.js';
 import { resolve } from '../config/resolve.js';
 import type { Invocation } from './arguments.js';
 

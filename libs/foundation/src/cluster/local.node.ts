@@ -4,7 +4,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
-import type { FoundationConfig } from '../config/options.js';
+import type { FoundationConfig } from '../config/config.js';
 import type { NodeIdentity } from '../wire/node.identity.js';
 
 /** This node: its configured name, and what is random or given by the machine. */

@@ -6,7 +6,7 @@
 import { Injectable } from '@nestjs/common';
 import type { Backend } from '../backend/backend.js';
 import type { BeatAnswer, JoinAnswer, NodeRecord, ReplicaReport } from '../backend/directory/directory.js';
-import type { FoundationConfig } from '../config/options.js';
+import type { FoundationConfig } from '../config/config.js';
 import { CookieMismatchError, DuplicateNodeError, NotReadyError } from '../errors/cluster.errors.js';
 import { ArgumentError, FoundationConfigError } from '../errors/config.errors.js';
 import { describe, isError, show } from '../errors/describe.js';

@@ -5,7 +5,7 @@
 import { FoundationConfigError } from '../errors/config.errors.js';
 import type { DirectOptions, FoundationOptions } from './options.js';
 import { STRATEGY_NAMES, type StrategyName } from './strategy.settings.js';
-import { shownFromEnvironment } from './validate.js';
+import { shownFromEnvironment } from './validate.shape.js';
 
 /** A copy of `process.env`, or a test's own. */
 export type Environment = Readonly<Record<string, string | undefined>>;

@@ -3,7 +3,6 @@
  * Defaults and checks live in `resolve.ts`; nothing here runs.
  */
 
-import type { Secret } from '../security/secret.js';
 import type { StrategyConfig, StrategyName, StrategyOptions } from './strategy.settings.js';
 import type { TopologyStrategy } from './topology.strategy.js';
 
@@ -272,73 +271,4 @@ export interface FoundationOptions {
    */
   transport?: 'redis' | 'direct' | DirectOptions | object;
   security?: SecurityOptions;
-}
-
-/** Lease times with every default filled in, plus the two that follow from them. */
-export interface LeaseTimes extends Required<LeaseOptions> {
-  /**
-   * After this long since an acknowledged renewal was sent, the owner is an owner no more: ttl − 1 % − 2 ms − margin.
-   */
-  deadline: number;
-  /** After Redis lost its data, new owners wait this long at least. */
-  grace: number;
-}
-
-/** Process defaults with every value filled in. */
-export interface ResolvedProcessDefaults {
-  restart: RestartPolicyName;
-  maxRestarts: number;
-  maxSeconds: number;
-  backoff: Required<BackoffOptions>;
-  timeout: number | 'infinity';
-  stopTimeout: number;
-}
-
-/** The direct transport with everything it needs. */
-export interface DirectConfig extends DirectOptions {
-  port: number;
-  cookie: Secret;
-  tls?: TlsFiles;
-}
-
-/** What the rooms read: options, environment and defaults in one record, checked. */
-export interface FoundationConfig {
-  backend: 'local' | 'redis';
-  appName: string;
-  nodeName: string;
-  /** What the log calls the way the cluster was found: `none`, `redis`, or the names of the strategies. */
-  strategy: string;
-  /** The strategies that run, in order of precedence. */
-  topologies: readonly (StrategyConfig | TopologyStrategy)[];
-  /**
-   * True when the environment suggested the strategy, so that one which cannot be loaded is left out with a warning.
-   */
-  detected: boolean;
-  /** Without a place (see `hasPlace`) in a cluster: it has to be found first. */
-  redis: RedisEndpoint | RedisClient;
-  /** Whether one may be started on this machine, for development, when none is found. */
-  embeddedRedis: boolean;
-  /** The further Redis servers that leases are on; none without a quorum. */
-  quorum: readonly (RedisEndpoint | RedisClient)[];
-  redlock?: object;
-  queue?: object;
-  lease: LeaseTimes;
-  membership: Required<MembershipOptions>;
-  processes: ResolvedProcessDefaults;
-  channels: {
-    names: readonly string[];
-    durable: Readonly<Record<string, Required<DurableChannelOptions>>>;
-    maxMessageBytes: number;
-  };
-  calls: Required<CallsOptions>;
-  labels: Readonly<Record<string, string>>;
-  capacity?: number;
-  expectedNodes?: number;
-  shutdownTimeout: number;
-  /** What is in Redis is signed with a key out of it. */
-  cookie?: Secret;
-  /** Without a cluster there is none, and this says `redis`. */
-  transport: { kind: 'redis' } | DirectConfig;
-  /** True in the command line, which looks at the cluster without being in it. */
-  observes?: boolean;
 }

@@ -1,8 +1,9 @@
 import { inspect } from 'node:util';
 import { describe, expect, it } from '@jest/globals';
 import { FoundationConfigError } from '../errors/config.errors.js';
+import type { DirectConfig } from './config.js';
 import type { Environment } from './environment.js';
-import type { DirectConfig, FoundationOptions } from './options.js';
+import type { FoundationOptions } from './options.js';
 import { resolve } from './resolve.js';
 
 const COOKIE = 'hunter2-hunter2-hunter2';

@@ -2,7 +2,8 @@ import { describe, expect, it } from '@jest/globals';
 import { FoundationConfigError, NotInThisVersionError } from '../errors/config.errors.js';
 import type { Environment } from './environment.js';
 import type { FoundationOptions } from './options.js';
-import { hasPlace, isClient, processDefaults, resolve, STANDARD_CHANNELS } from './resolve.js';
+import { hasPlace, isClient } from './resolve.endpoint.js';
+import { processDefaults, resolve, STANDARD_CHANNELS } from './resolve.js';
 import { STRATEGY_NAMES } from './strategy.settings.js';
 
 const machine = { host: 'box.local', pid: 4711 };

@@ -1,7 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import { FoundationConfigError } from '../errors/config.errors.js';
+import type { FoundationConfig } from './config.js';
 import type { Environment } from './environment.js';
-import type { FoundationConfig, FoundationOptions } from './options.js';
+import type { FoundationOptions } from './options.js';
 import { resolve } from './resolve.js';
 import { STRATEGY_NAMES } from './strategy.settings.js';
 import type { TopologyStrategy } from './topology.strategy.js';

@@ -11,7 +11,7 @@ import type { FoundationOptions } from './options.js';
 import { STRATEGY_NAMES, type StrategyConfig, type StrategyName, type StrategySettings } from './strategy.settings.js';
 import { isTopologyStrategy, type TopologyStrategy } from './topology.strategy.js';
 import { TRANSLATE } from './translate.js';
-import { shownFromEnvironment } from './validate.js';
+import { shownFromEnvironment } from './validate.shape.js';
 import { checkSettings } from './validate.strategies.js';
 
 /** What runs, and whether the user asked for it by name. */

@@ -17,7 +17,7 @@ import {
 } from 'class-validator';
 import { Secret } from '../security/secret.js';
 import type { StrategyName } from './strategy.settings.js';
-import { checkShape, milliseconds } from './validate.js';
+import { checkShape, milliseconds } from './validate.shape.js';
 
 const NAME = /^[A-Za-z0-9_.-]{1,253}$/;
 const HOST = /^(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]{1,253})(?::[1-9]\d{0,4})?$/;

@@ -15,38 +15,13 @@ import {
   Min,
   ValidateBy,
   ValidateIf,
-  ValidateNested,
-  validateSync,
-  type ValidationError,
 } from 'class-validator';
 import { FoundationConfigError } from '../errors/config.errors.js';
 import { show } from '../errors/describe.js';
+import { checkShape, count, milliseconds, shapedAs } from './validate.shape.js';
 
-/** A time: a whole number of milliseconds, a day at most. */
-export const milliseconds = (min: number): PropertyDecorator => {
-  const message = `a whole number of milliseconds from ${min} to 86400000`;
-  return (target, key) => {
-    IsOptional()(target, key);
-    IsInt({ message })(target, key);
-    Min(min, { message })(target, key);
-    Max(86_400_000, { message })(target, key);
-  };
-};
-
-/** More of anything is a mistake; and so many seconds are still a time that Redis can keep. */
-export const MAX_COUNT_OPTION = 1_000_000_000;
 /** The longest timer of Node.js. */
 export const MAX_TIMEOUT_MS = 2_147_483_647;
-
-const count = (min: number): PropertyDecorator => {
-  const message = `a whole number, ${min} or more, at most ${MAX_COUNT_OPTION}`;
-  return (target, key) => {
-    IsOptional()(target, key);
-    IsInt({ message })(target, key);
-    Min(min, { message })(target, key);
-    Max(MAX_COUNT_OPTION, { message })(target, key);
-  };
-};
 
 const timeoutMessage = `a whole number of milliseconds, 1 or more, at most ${MAX_TIMEOUT_MS}, or 'infinity'`;
 
@@ -79,9 +54,7 @@ export class ProcessOptionsShape {
   restart?: string;
   @count(0) maxRestarts?: number;
   @count(1) maxSeconds?: number;
-  @IsOptional()
-  @IsObject({ message: 'an object { base, cap }' })
-  @ValidateNested()
+  @shapedAs(BackoffShape, 'an object { base, cap }')
   backoff?: BackoffShape;
   @ValidateIf((options: ProcessOptionsShape) => options.timeout !== undefined && options.timeout !== 'infinity')
   @IsInt({ message: timeoutMessage })
@@ -179,9 +152,7 @@ class SecurityShape {
   @IsOptional()
   @ValidateBy({ name: 'cookie', validator: { validate: isCookie } }, { message: cookieMessage })
   cookie?: string;
-  @IsOptional()
-  @IsObject({ message: 'an object { certificateFile, keyFile, caFile }' })
-  @ValidateNested()
+  @shapedAs(TlsShape, 'an object { certificateFile, keyFile, caFile }')
   tls?: TlsShape;
 }
 
@@ -197,11 +168,11 @@ class FoundationShape {
   @IsOptional() redis?: unknown;
   @IsOptional() @IsObject({ message: 'a Redlock instance' }) redlock?: object;
   @IsOptional() @IsObject({ message: 'a BullMQ Queue' }) queue?: object;
-  @IsOptional() @IsObject({ message: 'an object' }) @ValidateNested() lease?: LeaseShape;
-  @IsOptional() @IsObject({ message: 'an object' }) @ValidateNested() membership?: MembershipShape;
-  @IsOptional() @IsObject({ message: 'an object' }) @ValidateNested() processes?: ProcessOptionsShape;
-  @IsOptional() @IsObject({ message: 'an object' }) @ValidateNested() channels?: ChannelsShape;
-  @IsOptional() @IsObject({ message: 'an object' }) @ValidateNested() calls?: CallsShape;
+  @shapedAs(LeaseShape) lease?: LeaseShape;
+  @shapedAs(MembershipShape) membership?: MembershipShape;
+  @shapedAs(ProcessOptionsShape) processes?: ProcessOptionsShape;
+  @shapedAs(ChannelsShape) channels?: ChannelsShape;
+  @shapedAs(CallsShape) calls?: CallsShape;
   @IsOptional()
   @ValidateBy({ name: 'labels', validator: { validate: isLabels } }, { message: 'an object of short texts' })
   labels?: Record<string, string>;
@@ -210,19 +181,8 @@ class FoundationShape {
   @milliseconds(100) shutdownTimeout?: number;
   @IsOptional() topologies?: unknown;
   @IsOptional() transport?: unknown;
-  @IsOptional() @IsObject({ message: 'an object { cookie, tls }' }) @ValidateNested() security?: SecurityShape;
+  @shapedAs(SecurityShape, 'an object { cookie, tls }') security?: SecurityShape;
 }
-
-const nested: Readonly<Record<string, new () => object>> = {
-  lease: LeaseShape,
-  membership: MembershipShape,
-  processes: ProcessOptionsShape,
-  channels: ChannelsShape,
-  calls: CallsShape,
-  backoff: BackoffShape,
-  security: SecurityShape,
-  tls: TlsShape,
-};
 
 /** Throws a {@link FoundationConfigError} for the first option that has the wrong shape or is not known. */
 export function checkOptions(options: unknown): void {
@@ -271,78 +231,4 @@ function isAddress(value: unknown): boolean {
 
 function isClusterValue(value: unknown): boolean {
   return typeof value === 'boolean' || typeof value === 'string' || (typeof value === 'object' && value !== null);
-}
-
-/**
- * Throws for the first property of `value` that breaks a rule of `shape` or is not in it; `path` begins the option's
- * name.
- */
-export function checkShape(shape: new () => object, value: unknown, path: string): void {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw new FoundationConfigError(path.slice(0, -1) || 'options', showOption(path, value), 'an object');
-  }
-  // class-validator passes this one over.
-  if (Object.hasOwn(value, '__proto__'))
-    throw new FoundationConfigError(`${path}__proto__`, 'a value', 'no such option');
-  const errors = validateSync(shaped(shape, value as Record<string, unknown>), {
-    whitelist: true,
-    forbidNonWhitelisted: true,
-    forbidUnknownValues: false,
-  });
-  const first = errors[0];
-  if (first !== undefined) throw toConfigError(first, path, shape);
-}
-
-/** class-validator looks rules up by class, so plain objects become instances first. */
-function shaped(shape: new () => object, plain: Record<string, unknown>): object {
-  const instance = new shape() as Record<string, unknown>;
-  for (const [key, value] of Object.entries(plain)) {
-    const inner = Object.hasOwn(nested, key) ? nested[key] : undefined;
-    const isPlain = typeof value === 'object' && value !== null && !Array.isArray(value);
-    Object.defineProperty(instance, key, {
-      value: inner !== undefined && isPlain ? shaped(inner, value as Record<string, unknown>) : value,
-      enumerable: true,
-      configurable: true,
-      writable: true,
-    });
-  }
-  return instance;
-}
-
-function toConfigError(error: ValidationError, path: string, shape: new () => object): FoundationConfigError {
-  const child = error.children?.[0];
-  if (child !== undefined) {
-    return toConfigError(child, `${path}${error.property}.`, nested[error.property] ?? shape);
-  }
-  const constraints = error.constraints ?? {};
-  const isUnknown = 'whitelistValidation' in constraints;
-  const expected = isUnknown
-    ? `no such option (known here: ${Object.keys(new shape()).join(', ')})`
-    : (Object.values(constraints)[0] ?? 'another value');
-  // What has no place may be anything: a secret under a word that is spelt wrong.
-  const received = isUnknown ? kindOf(error.value) : showOption(`${path}${error.property}`, error.value);
-  return new FoundationConfigError(`${path}${error.property}`, received, expected);
-}
-
-/** URLs, and whatever is called or near something secret, are shown by their type only. */
-function showOption(path: string, value: unknown): string {
-  const isSecret = /redis|url|pass|secret|cookie|token|key|^cluster$|^security(?:\.|$)/i.test(path);
-  return isSecret ? kindOf(value) : show(value);
-}
-
-/** What a value is, without the value. */
-function kindOf(value: unknown): string {
-  if (value === null) return 'null';
-  const kind = Array.isArray(value) ? 'array' : typeof value;
-  return `${/^[aeiou]/.test(kind) ? 'an' : 'a'} ${kind}`;
-}
-
-/** Numbers and single words: what a mistake looks like, and no secret and no URL does. */
-const HARMLESS = /^(?:"[A-Za-z.,=-]{0,20}"|"[\w.,=-]{0,8}"|-?[\d.]{1,20}|NaN|null|true|false)(?: \(\w+\))?$/;
-
-/**
- * What an error shows of a value that comes out of the environment, where a secret may be in any variable by mistake.
- */
-export function shownFromEnvironment(received: string): string {
-  return HARMLESS.test(received) || /^(?:an? \w+|nothing)$/.test(received) ? received : 'another text';
 }

@@ -6,7 +6,7 @@ import { Injectable } from '@nestjs/common';
 import type { Backend, BackendFacts } from '../backend/backend.js';
 import type { Membership } from '../cluster/membership.js';
 import type { Topologies } from '../cluster/topologies/topologies.js';
-import type { FoundationConfig } from '../config/options.js';
+import type { FoundationConfig } from '../config/config.js';
 import { describe } from '../errors/describe.js';
 import { Log } from '../logging/log.js';
 import type { ProcessRegistry, Stranded } from '../processes/process.registry.js';

@@ -8,7 +8,7 @@ import type { InjectionToken } from '@nestjs/common';
 import type { DiscoveryService } from '@nestjs/core';
 import { endpointName, settingsOf } from '../backend/redis/redis.endpoint.js';
 import type { RedisClient, RedisEndpoint } from '../config/options.js';
-import { endpointFrom, isClient } from '../config/resolve.js';
+import { endpointFrom, isClient } from '../config/resolve.endpoint.js';
 import { isError } from '../errors/describe.js';
 import { Log } from '../logging/log.js';
 

@@ -4,7 +4,8 @@
  */
 import type { TableRow } from '../backend/tables/table.js';
 import { looksLikeSlot } from '../cluster/slot.names.js';
-import { isLabels, MAX_COUNT_OPTION, MAX_TIMEOUT_MS } from '../config/validate.js';
+import { isLabels, MAX_TIMEOUT_MS } from '../config/validate.js';
+import { MAX_COUNT_OPTION } from '../config/validate.shape.js';
 import { plain } from '../errors/describe.js';
 import { parseJson } from '../wire/json.js';
 import { isCount, isName, MAX_ARGS_SIZE, type ProcessSpec } from './process.specification.js';

@@ -4,7 +4,7 @@
  */
 import type { Type } from '@nestjs/common';
 import type { DiscoveryService } from '@nestjs/core';
-import type { ResolvedProcessDefaults } from '../config/options.js';
+import type { ResolvedProcessDefaults } from '../config/config.js';
 import { findClasses, findInstances } from '../decorated.js';
 import { ProcessDeclarationError } from '../errors/process.errors.js';
 import { PROCESS_METADATA, type ProcessMetadata } from './process.decorators.js';

@@ -9,7 +9,7 @@ import type { CallRouter } from '../calls/call.router.js';
 import { type AnyProcess, type RemoteCalls, remoteCalls } from '../calls/remote.proxy.js';
 import type { Membership } from '../cluster/membership.js';
 import { partitionOf, type ProcessKind, processOf, runsEverywhere, slotNames } from '../cluster/slot.names.js';
-import type { FoundationConfig } from '../config/options.js';
+import type { FoundationConfig } from '../config/config.js';
 import { CallInterruptedError } from '../errors/call.errors.js';
 import { ArgumentError } from '../errors/config.errors.js';
 import { RedisUnavailableError } from '../errors/connection.errors.js';

@@ -4,7 +4,7 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import { looksLikeSlot, type ProcessKind } from '../cluster/slot.names.js';
-import type { ResolvedProcessDefaults } from '../config/options.js';
+import type { ResolvedProcessDefaults } from '../config/config.js';
 import { processDefaults } from '../config/resolve.js';
 import { checkProcessOptions, isLabels } from '../config/validate.js';
 import { ArgumentError } from '../errors/config.errors.js';

@@ -3,7 +3,7 @@
  * Underneath EVALSHA, and MULTI for a view.
  */
 import type { Redis } from 'ioredis';
-import type { FoundationConfig } from '../../config/options.js';
+import type { FoundationConfig } from '../../config/config.js';
 import { show } from '../../errors/describe.js';
 import { ThrottledLog } from '../../logging/throttled.log.js';
 import type { Signer } from '../../security/signer.js';

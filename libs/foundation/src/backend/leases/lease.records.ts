@@ -2,7 +2,7 @@
  * Prolongs what belongs to the leases that a node holds: their owner records and epochs. Used by `lease.renewal.ts`;
  * underneath EVALSHA.
  */
-import type { LeaseTimes } from '../../config/options.js';
+import type { LeaseTimes } from '../../config/config.js';
 import { describe } from '../../errors/describe.js';
 import { Log } from '../../logging/log.js';
 import type { Lives } from '../../wire/key.lifetimes.js';

@@ -2,7 +2,7 @@
  * Keeps the leases of a node: renews all of them with one call per server and interval, and fences what is overdue.
  * Used by `redlock.leases.ts`; underneath EVALSHA.
  */
-import type { LeaseTimes } from '../../config/options.js';
+import type { LeaseTimes } from '../../config/config.js';
 import { describe } from '../../errors/describe.js';
 import { unattended } from '../../foreign/gate.js';
 import { Log } from '../../logging/log.js';

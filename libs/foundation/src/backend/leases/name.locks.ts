@@ -4,7 +4,7 @@
  */
 import type { Redis } from 'ioredis';
 import Redlock, { type ExecutionError, type Lock } from 'redlock';
-import type { LeaseTimes } from '../../config/options.js';
+import type { LeaseTimes } from '../../config/config.js';
 import { asError, describe, isError } from '../../errors/describe.js';
 import { Log } from '../../logging/log.js';
 import { within } from '../../time/timeout.js';

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals
 import { Logger } from '@nestjs/common';
 import type { Redis } from 'ioredis';
 import type { Lock } from 'redlock';
-import type { LeaseTimes } from '../../config/options.js';
+import type { LeaseTimes } from '../../config/config.js';
 import { FoundationConfigError } from '../../errors/config.errors.js';
 import { LeaseLostError, StaleEpochError } from '../../errors/process.errors.js';
 import type { FoundationEvents } from '../../telemetry/events.js';

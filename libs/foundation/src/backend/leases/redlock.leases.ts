@@ -4,7 +4,7 @@
  */
 import type Redlock from 'redlock';
 import type { Lock } from 'redlock';
-import type { LeaseTimes } from '../../config/options.js';
+import type { LeaseTimes } from '../../config/config.js';
 import { FoundationConfigError } from '../../errors/config.errors.js';
 import { StaleEpochError } from '../../errors/process.errors.js';
 import { unattended } from '../../foreign/gate.js';

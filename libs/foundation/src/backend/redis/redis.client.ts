@@ -5,7 +5,7 @@
 import type { Socket } from 'node:net';
 import { Cluster, type ClusterOptions, Redis, type RedisOptions } from 'ioredis';
 import type { RedisAddress, RedisClient, RedisEndpoint } from '../../config/options.js';
-import { isClient } from '../../config/resolve.js';
+import { isClient } from '../../config/resolve.endpoint.js';
 import { FoundationConfigError } from '../../errors/config.errors.js';
 import { nodesOf } from './redis.endpoint.js';
 

@@ -3,7 +3,8 @@
  * Roles are separate so that a blocked or slow one never delays a lease renewal.
  */
 import type { Redis, RedisOptions } from 'ioredis';
-import type { FoundationConfig, RedisClient, RedisEndpoint } from '../../config/options.js';
+import type { FoundationConfig } from '../../config/config.js';
+import type { RedisClient, RedisEndpoint } from '../../config/options.js';
 import { FoundationConfigError } from '../../errors/config.errors.js';
 import { RedisRefusedError, RedisUnavailableError } from '../../errors/connection.errors.js';
 import { describe } from '../../errors/describe.js';

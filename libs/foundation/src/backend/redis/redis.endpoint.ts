@@ -4,7 +4,7 @@
  */
 import type { Cluster, RedisOptions } from 'ioredis';
 import type { RedisAddress, RedisClient, RedisEndpoint } from '../../config/options.js';
-import { isClient } from '../../config/resolve.js';
+import { isClient } from '../../config/resolve.endpoint.js';
 
 /** Where a client of this endpoint leads, without any secret. */
 export function endpointName(endpoint: RedisEndpoint | RedisClient): string {

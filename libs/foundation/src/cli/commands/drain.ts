@@ -2,7 +2,7 @@
  * `foundation drain NODE`: moves everything that the node owns to others; done when nothing of it runs there.
  * Called by `run.ts`; underneath `ProcessManager.drain`.
  */
-import type { FoundationConfig } from '../../config/options.js';
+import type { FoundationConfig } from '../../config/config.js';
 import { whileObserving } from '../observer.js';
 import { tell, type Terminal } from '../terminal.js';
 

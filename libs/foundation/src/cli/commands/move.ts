@@ -2,7 +2,7 @@
  * `foundation move PROCESS NODE`: a planned hand-over; done when it runs there, or elsewhere because it could not.
  * Called by `run.ts`; underneath `ProcessManager.move`.
  */
-import type { FoundationConfig } from '../../config/options.js';
+import type { FoundationConfig } from '../../config/config.js';
 import { whileObserving } from '../observer.js';
 import { tell, type Terminal } from '../terminal.js';
 

@@ -2,7 +2,7 @@
  * `foundation restart PROCESS`: stops it and starts it anew; brings an escalated one back.
  * Called by `run.ts`; underneath `ProcessManager.restart`.
  */
-import type { FoundationConfig } from '../../config/options.js';
+import type { FoundationConfig } from '../../config/config.js';
 import { whileObserving } from '../observer.js';
 import { tell, type Terminal } from '../terminal.js';
 

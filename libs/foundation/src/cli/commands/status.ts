@@ -2,7 +2,7 @@
  * `foundation status`: the nodes, processes and services of the cluster, and its health.
  * Called by `run.ts`.
  */
-import type { FoundationConfig } from '../../config/options.js';
+import type { FoundationConfig } from '../../config/config.js';
 import { whileObserving } from '../observer.js';
 import { snapshotOf } from '../snapshot.js';
 import { overviewLines } from '../status.report.js';

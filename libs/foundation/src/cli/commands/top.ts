@@ -3,7 +3,7 @@
  * on. Called by `run.ts`.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { FoundationConfig } from '../../config/options.js';
+import type { FoundationConfig } from '../../config/config.js';
 import { complaint } from '../format.js';
 import { type Observer, whileObserving } from '../observer.js';
 import { snapshotOf } from '../snapshot.js';

@@ -6,7 +6,7 @@ import type { Backend } from '../../backend/backend.js';
 import type { DirectorySnapshot, NodeRecord } from '../../backend/directory/directory.js';
 import type { RedisProbe } from '../../backend/redis/redis.probe.js';
 import type { Topologies } from '../../cluster/topologies/topologies.js';
-import type { FoundationConfig } from '../../config/options.js';
+import type { FoundationConfig } from '../../config/config.js';
 
 /** `failed` is wrong and makes the exit code 1; `warning` should be looked at. */
 export type Verdict = 'ok' | 'warning' | 'failed' | 'skipped';

@@ -5,8 +5,8 @@
 import { endpointName } from '../../backend/redis/redis.endpoint.js';
 import { LocalNode } from '../../cluster/local.node.js';
 import { Topologies } from '../../cluster/topologies/topologies.js';
-import type { FoundationConfig } from '../../config/options.js';
-import { hasPlace } from '../../config/resolve.js';
+import type { FoundationConfig } from '../../config/config.js';
+import { hasPlace } from '../../config/resolve.endpoint.js';
 import { describe } from '../../errors/describe.js';
 import { complaint } from '../format.js';
 import { type Color, paint, printable, type Terminal } from '../terminal.js';

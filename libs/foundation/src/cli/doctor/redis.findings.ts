@@ -5,7 +5,7 @@
 import { aclRule } from '../../backend/redis/redis.acl.js';
 import { OLDEST, type ServerFacts } from '../../backend/redis/redis.info.js';
 import type { RedisProbe, Refused } from '../../backend/redis/redis.probe.js';
-import type { LeaseTimes } from '../../config/options.js';
+import type { LeaseTimes } from '../../config/config.js';
 import { refusalIn } from '../../errors/refusal.js';
 import { keysOf } from '../../wire/keys.js';
 import { duration } from '../format.js';

@@ -5,7 +5,7 @@
 import { endpointName } from '../../backend/redis/redis.endpoint.js';
 import { type ServerFacts, serverFacts } from '../../backend/redis/redis.info.js';
 import { openProbe, type RedisProbe } from '../../backend/redis/redis.probe.js';
-import type { FoundationConfig } from '../../config/options.js';
+import type { FoundationConfig } from '../../config/config.js';
 import { describe } from '../../errors/describe.js';
 import { findRedis } from '../../locator/redis.locator.js';
 import { keysOf } from '../../wire/keys.js';

@@ -3,7 +3,7 @@
  * Started and stopped by the lifecycle; read by health and by the second opinion on silent nodes.
  */
 import { Injectable } from '@nestjs/common';
-import type { FoundationConfig } from '../../config/options.js';
+import type { FoundationConfig } from '../../config/config.js';
 import type { Peer, TopologySelf, TopologyStrategy } from '../../config/topology.strategy.js';
 import { describe } from '../../errors/describe.js';
 import { Gate } from '../../foreign/gate.js';

@@ -4,7 +4,7 @@
  * More than 300 lines, because topics and peers are one state: each topic is announced to each peer, each peer is told
  * of all.
  */
-import type { DirectConfig } from '../../../config/options.js';
+import type { DirectConfig } from '../../../config/config.js';
 import { NotReadyError } from '../../../errors/cluster.errors.js';
 import { describe } from '../../../errors/describe.js';
 import { MessageError } from '../../../errors/message.errors.js';

@@ -2,7 +2,7 @@
  * The links of this node: it takes those of nodes with a smaller boot id and dials the others, so that two have one.
  * Called by the direct transport, which says whom to dial and gets each link once it has proven where it leads.
  */
-import type { DirectConfig } from '../../../config/options.js';
+import type { DirectConfig } from '../../../config/config.js';
 import { DirectListenError } from '../../../errors/cluster.errors.js';
 import { describe } from '../../../errors/describe.js';
 import { Log } from '../../../logging/log.js';

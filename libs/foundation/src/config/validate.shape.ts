@@ -1,0 +1,130 @@
+/**
+ * How options are held to a shape of class-validator: the rules that shapes are made of, the check, and its error.
+ */
+import {
+  IsInt,
+  IsObject,
+  IsOptional,
+  Max,
+  Min,
+  ValidateNested,
+  validateSync,
+  type ValidationError,
+} from 'class-validator';
+import { FoundationConfigError } from '../errors/config.errors.js';
+import { show } from '../errors/describe.js';
+
+/** A time: a whole number of milliseconds, a day at most. */
+export const milliseconds = (min: number): PropertyDecorator => {
+  const message = `a whole number of milliseconds from ${min} to 86400000`;
+  return (target, key) => {
+    IsOptional()(target, key);
+    IsInt({ message })(target, key);
+    Min(min, { message })(target, key);
+    Max(86_400_000, { message })(target, key);
+  };
+};
+
+/** More of anything is a mistake; and so many seconds are still a time that Redis can keep. */
+export const MAX_COUNT_OPTION = 1_000_000_000;
+
+/** A whole number. */
+export const count = (min: number): PropertyDecorator => {
+  const message = `a whole number, ${min} or more, at most ${MAX_COUNT_OPTION}`;
+  return (target, key) => {
+    IsOptional()(target, key);
+    IsInt({ message })(target, key);
+    Min(min, { message })(target, key);
+    Max(MAX_COUNT_OPTION, { message })(target, key);
+  };
+};
+
+type Shape = new () => object;
+
+/** The shapes of the properties that are objects themselves, by the shape that they are in. */
+const INNER = new WeakMap<object, Map<string, Shape>>();
+
+/** An object with a shape of its own. */
+export const shapedAs = (shape: Shape, message = 'an object'): PropertyDecorator => {
+  return (target, key) => {
+    IsOptional()(target, key);
+    IsObject({ message })(target, key);
+    ValidateNested()(target, key);
+    const inner = INNER.get(target.constructor) ?? new Map<string, Shape>();
+    INNER.set(target.constructor, inner.set(String(key), shape));
+  };
+};
+
+/**
+ * Throws for the first property of `value` that breaks a rule of `shape` or is not in it; `path` begins the option's
+ * name.
+ */
+export function checkShape(shape: Shape, value: unknown, path: string): void {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new FoundationConfigError(path.slice(0, -1) || 'options', showOption(path, value), 'an object');
+  }
+  // class-validator passes this one over.
+  if (Object.hasOwn(value, '__proto__'))
+    throw new FoundationConfigError(`${path}__proto__`, 'a value', 'no such option');
+  const errors = validateSync(shaped(shape, value as Record<string, unknown>), {
+    whitelist: true,
+    forbidNonWhitelisted: true,
+    forbidUnknownValues: false,
+  });
+  const first = errors[0];
+  if (first !== undefined) throw toConfigError(first, path, shape);
+}
+
+/** class-validator looks rules up by class, so plain objects become instances first. */
+function shaped(shape: Shape, plain: Record<string, unknown>): object {
+  const instance = new shape() as Record<string, unknown>;
+  for (const [key, value] of Object.entries(plain)) {
+    const inner = INNER.get(shape)?.get(key);
+    const isPlain = typeof value === 'object' && value !== null && !Array.isArray(value);
+    Object.defineProperty(instance, key, {
+      value: inner !== undefined && isPlain ? shaped(inner, value as Record<string, unknown>) : value,
+      enumerable: true,
+      configurable: true,
+      writable: true,
+    });
+  }
+  return instance;
+}
+
+function toConfigError(error: ValidationError, path: string, shape: Shape): FoundationConfigError {
+  const child = error.children?.[0];
+  if (child !== undefined) {
+    return toConfigError(child, `${path}${error.property}.`, INNER.get(shape)?.get(error.property) ?? shape);
+  }
+  const constraints = error.constraints ?? {};
+  const isUnknown = 'whitelistValidation' in constraints;
+  const expected = isUnknown
+    ? `no such option (known here: ${Object.keys(new shape()).join(', ')})`
+    : (Object.values(constraints)[0] ?? 'another value');
+  // What has no place may be anything: a secret under a word that is spelt wrong.
+  const received = isUnknown ? kindOf(error.value) : showOption(`${path}${error.property}`, error.value);
+  return new FoundationConfigError(`${path}${error.property}`, received, expected);
+}
+
+/** URLs, and whatever is called or near something secret, are shown by their type only. */
+function showOption(path: string, value: unknown): string {
+  const isSecret = /redis|url|pass|secret|cookie|token|key|^cluster$|^security(?:\.|$)/i.test(path);
+  return isSecret ? kindOf(value) : show(value);
+}
+
+/** What a value is, without the value. */
+function kindOf(value: unknown): string {
+  if (value === null) return 'null';
+  const kind = Array.isArray(value) ? 'array' : typeof value;
+  return `${/^[aeiou]/.test(kind) ? 'an' : 'a'} ${kind}`;
+}
+
+/** Numbers and single words: what a mistake looks like, and no secret and no URL does. */
+const HARMLESS = /^(?:"[A-Za-z.,=-]{0,20}"|"[\w.,=-]{0,8}"|-?[\d.]{1,20}|NaN|null|true|false)(?: \(\w+\))?$/;
+
+/**
+ * What an error shows of a value that comes out of the environment, where a secret may be in any variable by mistake.
+ */
+export function shownFromEnvironment(received: string): string {
+  return HARMLESS.test(received) || /^(?:an? \w+|nothing)$/.test(received) ? received : 'another text';
+}
