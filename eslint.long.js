@@ -11,7 +11,6 @@ export const LONG_FILES = [
   'libs/foundation/src/backend/transport/direct/direct.transport.ts',
   'libs/foundation/src/backend/transport/direct/peer.ts',
   'libs/foundation/src/calls/call.router.ts',
-  'libs/foundation/src/channels/channels.ts',
   'libs/foundation/src/cluster/membership.ts',
   'libs/foundation/src/health/health.report.ts',
   'libs/foundation/src/processes/process.manager.ts',

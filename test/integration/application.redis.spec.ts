@@ -19,7 +19,7 @@ import {
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
 import { freePort } from '../support/free-port.js';
 import { type RedisServer, startServer } from '../support/redis-server.js';
-import { type CapturedLog, closeLater, LEASE, MEMBERSHIP, onOwnRedis, type Provider } from './bench.js';
+import { type CapturedLog, closeLater, LEASE, MEMBERSHIP, onOwnRedis, type Provider } from './fixture.js';
 
 @Singleton({ name: 'feed' })
 class Feed {}

@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { Logger } from '@nestjs/common';
 import { Redis } from 'ioredis';
 import {
+  Channel,
   Channels,
   FoundationError,
   FoundationTools,
@@ -18,12 +19,11 @@ import {
   Singleton,
   UnknownChannelError,
 } from 'nestjs-foundation';
-import { Channel } from 'nestjs-foundation';
 import { aclRule } from '../../libs/foundation/src/backend/redis/redis.acl.js';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
 import { type RedisServerOptions, startRedis } from '../support/redis-server.js';
 import { secret } from '../support/secrets.js';
-import { boot, CapturedLog, closeAll, closeLater, freshName, settle } from './bench.js';
+import { boot, CapturedLog, closeAll, closeLater, freshName, settle } from './fixture.js';
 
 const PASSWORD = secret('p4ss-w0rd!/very secret');
 let log: CapturedLog;

@@ -19,7 +19,7 @@ import {
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
 import { keysOf } from '../../libs/foundation/src/wire/keys.js';
 import type { RedisServer } from '../support/redis-server.js';
-import { boot, type Booted, formed, onOwnRedis } from './bench.js';
+import { boot, type Booted, formed, onOwnRedis } from './fixture.js';
 
 let calls: { method: string; node: string }[] = [];
 let release: (() => void)[] = [];

@@ -19,7 +19,7 @@ import type { Keys } from '../../libs/foundation/src/wire/keys.js';
 import { type RedisServer, startRedis } from '../support/redis-server.js';
 import { secret } from '../support/secrets.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
-import { boot, type Booted, CapturedLog, closeLater, onOwnRedis, settle } from './bench.js';
+import { boot, type Booted, CapturedLog, closeLater, onOwnRedis, settle } from './fixture.js';
 
 let server: RedisServer;
 let appName: string;

@@ -19,7 +19,7 @@ import { eventually } from '../../libs/foundation/src/testing/eventually.js';
 import type { Keys } from '../../libs/foundation/src/wire/keys.js';
 import type { RedisServer } from '../support/redis-server.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
-import { boot, type Booted, closeLater, formed, onOwnRedis } from './bench.js';
+import { boot, type Booted, closeLater, formed, onOwnRedis } from './fixture.js';
 
 let server: RedisServer;
 let appName: string;

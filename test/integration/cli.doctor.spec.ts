@@ -9,8 +9,8 @@ import { FakeConsul } from '../support/consul-agent.js';
 import { TestKubernetes } from '../support/kubernetes.js';
 import { type RedisServer, startServer } from '../support/redis-server.js';
 import { secret } from '../support/secrets.js';
-import { boot, closeLater, formed, onOwnRedis, settle } from './bench.js';
 import { command } from './command.js';
+import { boot, closeLater, formed, onOwnRedis, settle } from './fixture.js';
 
 @Singleton({ name: 'feed' })
 class Feed {}

@@ -14,8 +14,8 @@ import type { Snapshot } from '../../libs/foundation/src/cli/snapshot.js';
 import type { Keys } from '../../libs/foundation/src/wire/keys.js';
 import { type RedisServer, startServer } from '../support/redis-server.js';
 import { secret } from '../support/secrets.js';
-import { boot, type Booted, closeLater, formed, onOwnRedis } from './bench.js';
 import { command, type Ran } from './command.js';
+import { boot, type Booted, closeLater, formed, onOwnRedis } from './fixture.js';
 
 @Singleton({ name: 'feed' })
 class Feed {}

@@ -8,7 +8,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { Membership, ProcessManager, Singleton } from 'nestjs-foundation';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
 import { type RedisServer, startServer } from '../support/redis-server.js';
-import { boot, type Booted, CapturedLog, closeAll, formed, freshName, settle, Teller } from './bench.js';
+import { boot, type Booted, CapturedLog, closeAll, formed, freshName, settle, Teller } from './fixture.js';
 
 const SHIM = `
 #define _GNU_SOURCE

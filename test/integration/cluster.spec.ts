@@ -19,7 +19,7 @@ import {
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
 import type { Keys } from '../../libs/foundation/src/wire/keys.js';
 import type { RedisServer } from '../support/redis-server.js';
-import { boot, type Booted, CapturedLog, closeLater, formed, freshName, onOwnRedis } from './bench.js';
+import { boot, type Booted, CapturedLog, closeLater, formed, freshName, onOwnRedis } from './fixture.js';
 
 let server: RedisServer;
 let appName: string;

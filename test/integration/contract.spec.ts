@@ -19,7 +19,7 @@ import { VERSION } from '../../libs/foundation/src/cluster/version.js';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
 import type { Keys } from '../../libs/foundation/src/wire/keys.js';
 import type { RedisServer } from '../support/redis-server.js';
-import { backendOn, type Bench, boot, type Booted, CapturedLog, formed, LEASE, onOwnRedis } from './bench.js';
+import { backendOn, type Bench, boot, type Booted, CapturedLog, formed, LEASE, onOwnRedis } from './fixture.js';
 
 let server: RedisServer;
 let appName: string;

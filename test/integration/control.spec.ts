@@ -11,7 +11,7 @@ import { eventually } from '../../libs/foundation/src/testing/eventually.js';
 import type { Hint } from '../../libs/foundation/src/wire/hint.js';
 import type { Keys } from '../../libs/foundation/src/wire/keys.js';
 import type { RedisServer } from '../support/redis-server.js';
-import { backendOn, type Bench, CapturedLog, closeLater, MEMBERSHIP, onOwnRedis } from './bench.js';
+import { backendOn, type Bench, CapturedLog, closeLater, MEMBERSHIP, onOwnRedis } from './fixture.js';
 
 let server: RedisServer;
 let appName: string;

@@ -27,7 +27,7 @@ import type { Overview } from '../../libs/foundation/src/dashboard/dashboard.ove
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
 import type { RedisServer } from '../support/redis-server.js';
 import { secret } from '../support/secrets.js';
-import { closeLater, freshName, LEASE, MEMBERSHIP, onOwnRedis } from './bench.js';
+import { closeLater, freshName, LEASE, MEMBERSHIP, onOwnRedis } from './fixture.js';
 
 const TOKEN = secret('a token of the dashboard spec');
 const OWN = { 'x-foundation-dashboard': '1', 'content-type': 'application/json' };

@@ -23,7 +23,7 @@ import { freePort } from '../support/free-port.js';
 import { type RedisServer, startRedis } from '../support/redis-server.js';
 import { secret } from '../support/secrets.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
-import { boot, type Booted, CapturedLog, closeLater, formed, onOwnRedis, settle } from './bench.js';
+import { boot, type Booted, CapturedLog, closeLater, formed, onOwnRedis, settle } from './fixture.js';
 
 const COOKIE = secret('the cookie of the direct spec');
 const OTHER_COOKIE = secret('another cookie of this spec');

@@ -6,7 +6,7 @@ import { eventually } from '../../libs/foundation/src/testing/eventually.js';
 import type { Keys } from '../../libs/foundation/src/wire/keys.js';
 import type { RedisServer } from '../support/redis-server.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
-import { boot, type Booted, closeLater, formed, LEASE, MEMBERSHIP, onOwnRedis } from './bench.js';
+import { boot, type Booted, closeLater, formed, LEASE, MEMBERSHIP, onOwnRedis } from './fixture.js';
 
 const TIMEOUT = 30_000;
 /** A blip must be shorter than the lease, also on a busy machine. */

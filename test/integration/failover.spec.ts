@@ -15,7 +15,7 @@ import {
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
 import { keysOf } from '../../libs/foundation/src/wire/keys.js';
 import { type RedisTopology, startTopology } from '../support/redis-topology.js';
-import { boot, type Booted, CapturedLog, closeAll, closeLater, formed, freshName, settle, Teller } from './bench.js';
+import { boot, type Booted, CapturedLog, closeAll, closeLater, formed, freshName, settle, Teller } from './fixture.js';
 
 const TIMEOUT = 30_000;
 /** The owners that run now, over all nodes of a test; never two at a time. */

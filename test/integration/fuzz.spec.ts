@@ -14,7 +14,7 @@ import { keysOf } from '../../libs/foundation/src/wire/keys.js';
 import { fuzzPlan, Mutator } from '../support/mutations.js';
 import { startRedis } from '../support/redis-server.js';
 import { secret } from '../support/secrets.js';
-import { freshName } from './bench.js';
+import { freshName } from './fixture.js';
 
 const APP = join(import.meta.dirname, '../../dist/test/apps/fuzzed.js');
 const COOKIE = secret('the cookie of the fuzzed node');

@@ -29,7 +29,7 @@ import {
   MEMBERSHIP,
   onOwnRedis,
   type Provider,
-} from './bench.js';
+} from './fixture.js';
 
 @Singleton({ name: 'fragile', maxRestarts: 0, backoff: { base: 1, cap: 1 } })
 class Fragile {

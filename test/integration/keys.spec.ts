@@ -27,7 +27,7 @@ import { monotonicNow } from '../../libs/foundation/src/time/monotonic.clock.js'
 import { LIVES, type Lives } from '../../libs/foundation/src/wire/key.lifetimes.js';
 import type { Keys } from '../../libs/foundation/src/wire/keys.js';
 import type { RedisServer } from '../support/redis-server.js';
-import { boot, type Booted, closeLater, formed, LEASE, onOwnRedis } from './bench.js';
+import { boot, type Booted, closeLater, formed, LEASE, onOwnRedis } from './fixture.js';
 
 let server: RedisServer;
 let appName: string;

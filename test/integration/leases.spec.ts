@@ -25,7 +25,7 @@ import {
   MEMBERSHIP,
   onOwnRedis,
   settle,
-} from './bench.js';
+} from './fixture.js';
 
 let server: RedisServer;
 let appName: string;

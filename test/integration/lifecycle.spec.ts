@@ -28,7 +28,7 @@ import {
   Singleton,
 } from 'nestjs-foundation';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
-import { boot, type Booted, closeLater, LEASE, MEMBERSHIP, onOwnRedis } from './bench.js';
+import { boot, type Booted, closeLater, LEASE, MEMBERSHIP, onOwnRedis } from './fixture.js';
 
 let url: string;
 let appName: string;

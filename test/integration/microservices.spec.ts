@@ -56,7 +56,7 @@ import {
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
 import type { RedisServer } from '../support/redis-server.js';
 import { REDIS_PASSWORD } from '../support/secrets.js';
-import { boot, CapturedLog, closeLater, freshName, LEASE, MEMBERSHIP, onOwnRedis } from './bench.js';
+import { boot, CapturedLog, closeLater, freshName, LEASE, MEMBERSHIP, onOwnRedis } from './fixture.js';
 
 const heard: string[] = [];
 

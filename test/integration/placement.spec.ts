@@ -15,7 +15,7 @@ import {
 } from 'nestjs-foundation';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
 import type { RedisServer } from '../support/redis-server.js';
-import { boot, type Booted, closeLater, formed, onOwnRedis, type Provider } from './bench.js';
+import { boot, type Booted, closeLater, formed, onOwnRedis, type Provider } from './fixture.js';
 
 @Injectable()
 class Worker {}

@@ -12,7 +12,7 @@ import { RedisTable } from '../../libs/foundation/src/backend/tables/redis.table
 import { createSigner } from '../../libs/foundation/src/security/signer.js';
 import { keysOf } from '../../libs/foundation/src/wire/keys.js';
 import { type RedisServer, startRedis } from '../support/redis-server.js';
-import { backendOn, type Bench, CapturedLog, closeAll, freshName, settle } from './bench.js';
+import { backendOn, type Bench, CapturedLog, closeAll, freshName, settle } from './fixture.js';
 
 let server: RedisServer;
 

@@ -19,7 +19,7 @@ import {
   freshName,
   LEASE,
   settle,
-} from './bench.js';
+} from './fixture.js';
 
 const DEADLINE = LEASE.ttl - Math.ceil(LEASE.ttl * 0.01) - 2 - LEASE.margin;
 

@@ -13,7 +13,7 @@ import {
 } from 'nestjs-foundation';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
 import type { RedisServer } from '../support/redis-server.js';
-import { boot, type Booted, formed, onOwnRedis, type Provider } from './bench.js';
+import { boot, type Booted, formed, onOwnRedis, type Provider } from './fixture.js';
 
 @Replicated({ name: 'everywhere' })
 class Everywhere {

@@ -20,7 +20,7 @@ import { eventually } from '../../libs/foundation/src/testing/eventually.js';
 import type { Keys } from '../../libs/foundation/src/wire/keys.js';
 import type { RedisServer } from '../support/redis-server.js';
 import { secret } from '../support/secrets.js';
-import { boot, type Booted, type CapturedLog, closeLater, formed, onOwnRedis, type Provider } from './bench.js';
+import { boot, type Booted, type CapturedLog, closeLater, formed, onOwnRedis, type Provider } from './fixture.js';
 
 @Singleton({ name: 'counter' })
 class Counter {

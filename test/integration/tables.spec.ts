@@ -8,7 +8,7 @@ import { TableReplica } from '../../libs/foundation/src/backend/tables/table.rep
 import { createSigner } from '../../libs/foundation/src/security/signer.js';
 import { type Keys, keysOf } from '../../libs/foundation/src/wire/keys.js';
 import type { RedisServer } from '../support/redis-server.js';
-import { backendOn, onOwnRedis } from './bench.js';
+import { backendOn, onOwnRedis } from './fixture.js';
 
 let server: RedisServer;
 let appName: string;

@@ -16,7 +16,7 @@ import { Authority } from '../support/certificates.js';
 import { freePort } from '../support/free-port.js';
 import { type RedisServer, startServer } from '../support/redis-server.js';
 import { secret } from '../support/secrets.js';
-import { boot, type Booted, type CapturedLog, closeLater, formed, onOwnRedis, settle } from './bench.js';
+import { boot, type Booted, type CapturedLog, closeLater, formed, onOwnRedis, settle } from './fixture.js';
 
 @Singleton({ name: 'counter' })
 class Counter {

@@ -7,7 +7,7 @@ import RedlockModule from 'redlock';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
 import { keysOf } from '../../libs/foundation/src/wire/keys.js';
 import type { RedisServer } from '../support/redis-server.js';
-import { boot, closeLater, onOwnRedis } from './bench.js';
+import { boot, closeLater, onOwnRedis } from './fixture.js';
 
 @Singleton({ name: 'feed' })
 class Feed {}

@@ -19,7 +19,7 @@ import {
 import { whoAnswers } from '../../libs/foundation/src/locator/redis.locator.js';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
 import type { RedisServer } from '../support/redis-server.js';
-import { boot, CapturedLog, formed, LEASE, MEMBERSHIP, onOwnRedis } from './bench.js';
+import { boot, CapturedLog, formed, LEASE, MEMBERSHIP, onOwnRedis } from './fixture.js';
 
 /** A strategy of a user's own. */
 class Own implements TopologyStrategy {

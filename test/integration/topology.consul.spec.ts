@@ -5,8 +5,8 @@ import { ConsulStrategy } from '../../libs/foundation/src/cluster/topologies/con
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
 import { FakeConsul } from '../support/consul-agent.js';
 import { type RedisServer, startRedis } from '../support/redis-server.js';
-import { boot, CapturedLog, closeAll, credentials, formed, freshName, settle } from './bench.js';
-import { looking, shown, until, untilState } from './topology.bench.js';
+import { boot, CapturedLog, closeAll, credentials, formed, freshName, settle } from './fixture.js';
+import { looking, shown, until, untilState } from './topology.fixture.js';
 
 describe('the strategy consul', () => {
   let consul: FakeConsul;

@@ -4,8 +4,8 @@ import { type DnsSettings, Topologies, translateDns } from 'nestjs-foundation';
 import { DnsStrategy } from '../../libs/foundation/src/cluster/topologies/dns/dns.js';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
 import { Dnsmasq, type DnsRecord, DnsServer, hasDnsmasq } from '../support/dns-server.js';
-import { boot, CapturedLog, closeAll, closeLater, credentials, formed, type Ground, onOwnRedis } from './bench.js';
-import { looking, until, untilState } from './topology.bench.js';
+import { boot, CapturedLog, closeAll, closeLater, credentials, formed, type Ground, onOwnRedis } from './fixture.js';
+import { looking, until, untilState } from './topology.fixture.js';
 
 const a = (name: string, data: string, ttl = 0): DnsRecord => ({ type: 'A', name, data, ttl });
 const aaaa = (name: string, data: string): DnsRecord => ({ type: 'AAAA', name, data, ttl: 0 });

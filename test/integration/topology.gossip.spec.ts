@@ -12,8 +12,8 @@ import { Secret } from '../../libs/foundation/src/security/secret.js';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
 import { secret } from '../support/secrets.js';
 import { freeUdpPort, sendLocally } from '../support/udp.js';
-import { boot, CapturedLog, closeAll, closeLater, credentials, formed, type Ground, onOwnRedis } from './bench.js';
-import { looking, shown, until, untilState } from './topology.bench.js';
+import { boot, CapturedLog, closeAll, closeLater, credentials, formed, type Ground, onOwnRedis } from './fixture.js';
+import { looking, shown, until, untilState } from './topology.fixture.js';
 
 const SECRET = secret('a gossip secret of the tests');
 const OTHER = secret('the other gossip secret of it');

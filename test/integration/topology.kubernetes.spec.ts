@@ -15,8 +15,8 @@ import { createKubernetes } from '../../libs/foundation/src/cluster/topologies/k
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
 import { RUNNING, TestKubernetes } from '../support/kubernetes.js';
 import { type RedisServer, startRedis } from '../support/redis-server.js';
-import { boot, CapturedLog, closeAll, credentials, formed, freshName, settle } from './bench.js';
-import { looking, shown, until } from './topology.bench.js';
+import { boot, CapturedLog, closeAll, credentials, formed, freshName, settle } from './fixture.js';
+import { looking, shown, until } from './topology.fixture.js';
 
 const assets = process.env['KUBEBUILDER_ASSETS'];
 const servers: [string, boolean, () => Promise<TestKubernetes>][] = [

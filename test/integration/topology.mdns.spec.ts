@@ -8,8 +8,8 @@ import { createMdns } from '../../libs/foundation/src/cluster/topologies/mdns/md
 import { recordsOf, TYPE } from '../../libs/foundation/src/cluster/topologies/mdns/mdns.records.js';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
 import { sendLocally } from '../support/udp.js';
-import { CapturedLog, closeAll, freshName } from './bench.js';
-import { looking, until, untilState } from './topology.bench.js';
+import { CapturedLog, closeAll, freshName } from './fixture.js';
+import { looking, until, untilState } from './topology.fixture.js';
 
 const [GROUP, PORT, LOOPBACK] = ['224.0.0.251', 5353, '127.0.0.1'];
 const REDIS = 'redis://127.0.0.1:6399/0';

@@ -2,8 +2,12 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { context, metrics, type Span, trace } from '@opentelemetry/api';
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
-import { AggregationTemporality, InMemoryMetricExporter, MeterProvider } from '@opentelemetry/sdk-metrics';
-import { PeriodicExportingMetricReader } from '@opentelemetry/sdk-metrics';
+import {
+  AggregationTemporality,
+  InMemoryMetricExporter,
+  MeterProvider,
+  PeriodicExportingMetricReader,
+} from '@opentelemetry/sdk-metrics';
 import { BasicTracerProvider, InMemorySpanExporter, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-base';
 import { Redis } from 'ioredis';
 import { Callable, Channels, ProcessManager, ServiceMesh, Singleton, Telemetry } from 'nestjs-foundation';
@@ -11,7 +15,7 @@ import { FoundationOpenTelemetry } from 'nestjs-foundation/opentelemetry';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
 import type { Keys } from '../../libs/foundation/src/wire/keys.js';
 import type { RedisServer } from '../support/redis-server.js';
-import { boot, type Booted, closeLater, formed, onOwnRedis } from './bench.js';
+import { boot, type Booted, closeLater, formed, onOwnRedis } from './fixture.js';
 
 const spans = new InMemorySpanExporter();
 const figures = new InMemoryMetricExporter(AggregationTemporality.CUMULATIVE);

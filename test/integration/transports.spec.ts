@@ -8,7 +8,7 @@ import { eventually } from '../../libs/foundation/src/testing/eventually.js';
 import { type RedisServer, startRedis } from '../support/redis-server.js';
 import { secret } from '../support/secrets.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
-import { backendOn, type Bench, CapturedLog, closeAll, freshName } from './bench.js';
+import { backendOn, type Bench, CapturedLog, closeAll, freshName } from './fixture.js';
 
 const COOKIE = secret('a cookie of the transport spec');
 let server: RedisServer;

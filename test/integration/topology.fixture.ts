@@ -4,7 +4,7 @@ import { Topologies, type TopologyStrategy } from 'nestjs-foundation';
 import { LocalNode } from '../../libs/foundation/src/cluster/local.node.js';
 import { resolve } from '../../libs/foundation/src/config/resolve.js';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
-import { closeLater } from './bench.js';
+import { closeLater } from './fixture.js';
 
 const TIMES = { retryFrom: 20, retryTo: 100, logEvery: 60_000, stop: 2000 };
 
