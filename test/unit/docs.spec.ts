@@ -16,6 +16,14 @@ describe('docs/events.md', () => {
   }, 60_000);
 });
 
+describe('docs/errors.md', () => {
+  it('says what the classes of errors say; else run npm run docs:errors', async () => {
+    const script = join(root, 'libs/foundation/docs.errors.mjs');
+    const checked = promisify(execFile)(process.execPath, [script, '--check'], { cwd: root, timeout: 60_000 });
+    await expect(checked).resolves.toEqual({ stdout: '', stderr: '' });
+  }, 60_000);
+});
+
 describe('docs/invariants.md', () => {
   it('says what invariants.ts says, which every mark in the sources names; else run npm run docs:invariants', async () => {
     const script = join(root, 'libs/foundation/docs.invariants.mjs');

@@ -18,7 +18,7 @@ export class CallInterruptedError extends FoundationError {
       'FOUNDATION_CALL_INTERRUPTED',
       'redis PUBLISH',
       `The call ${subject.processName}.${subject.method} on node "${subject.node}" was interrupted (${why}). It may or ` +
-        `may not have been carried out. Call again if twice does no harm, or mark the method @Callable({ idempotent: true }).`,
+        `may not have been carried out. Retry if the method is idempotent, and mark it so: @Callable({ idempotent: true }).`,
     );
   }
 }

@@ -2,7 +2,7 @@
 import { describe, plain } from './describe.js';
 import { FoundationError } from './foundation.error.js';
 
-/** A topology strategy cannot look for nodes and Redis at the moment. */
+/** A topology strategy fails to discover nodes and Redis at the moment. */
 export class TopologyError extends FoundationError {
   constructor(
     readonly strategy: string,
@@ -15,8 +15,8 @@ export class TopologyError extends FoundationError {
     super(
       'FOUNDATION_TOPOLOGY',
       tool,
-      `The topology strategy "${strategy}" cannot look for nodes (${problem}). What it found before stays, and it is tried ` +
-        `again for ever. ${advice}`,
+      `The topology strategy "${strategy}" failed to discover nodes (${problem}). The last known peers are kept; Foundation ` +
+        `keeps retrying. ${advice}`,
       cause,
     );
   }
@@ -47,7 +47,7 @@ export class DuplicateNodeError extends FoundationError {
     super(
       'FOUNDATION_DUPLICATE_NODE',
       'foundation',
-      `Node "${node}" is alive already under another boot id (${otherBootId}). This process did not join. ` +
+      `Node "${node}" is already running in another process (boot id ${otherBootId}). This process did not join. ` +
         `Give each process its own "nodeName" or FOUNDATION_NODE_NAME, or leave both unset.`,
     );
   }
@@ -59,7 +59,7 @@ export class CookieMismatchError extends FoundationError {
     super(
       'FOUNDATION_COOKIE_MISMATCH',
       'foundation',
-      `Node "${node}" has another cookie than the nodes of the cluster, or one of both has none. This process did not join. ` +
+      `Node "${node}" does not share the cookie of the cluster. This process did not join. ` +
         `Give all of them the same "security.cookie" or FOUNDATION_COOKIE; to change it, stop all nodes first.`,
     );
   }
@@ -82,8 +82,8 @@ export class NotReadyError extends FoundationError {
       'FOUNDATION_NOT_READY',
       'foundation',
       isAlone
-        ? `Node "${node}" is in a cluster of ${nodes.seen} nodes, and ${nodes.wanted} were waited for, for ${waited} ms. ` +
-            `Nothing was changed. Check that the others run, with the same "appName" and the same Redis.`
+        ? `Node "${node}" waited ${waited} ms for ${nodes.wanted} nodes and sees ${nodes.seen}. Nothing was changed. ` +
+            `Check that the others run, with the same "appName" and the same Redis.`
         : `Node "${node}" is not a member of the cluster (state "${state}" after ${waited} ms` +
             `${trouble === undefined ? '' : `; last of all: ${plain(trouble, 300)}`}). ` +
             `The call was not carried out. Check that Redis is reachable; before onApplicationBootstrap there is no cluster yet.`,

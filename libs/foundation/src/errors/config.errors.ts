@@ -67,7 +67,7 @@ export class MissingPackageError extends FoundationError {
   }
 }
 
-/** An argument of a call is not acceptable; nothing was done. */
+/** An argument of a call is invalid. */
 export class ArgumentError extends FoundationError {
   constructor(
     call: string,
@@ -78,7 +78,7 @@ export class ArgumentError extends FoundationError {
     super(
       'FOUNDATION_ARGUMENT',
       'foundation',
-      `${call}: argument "${argument}" is not acceptable: received ${received}, expected ${expected}. Nothing was done.`,
+      `${call}: invalid argument "${argument}": received ${received}, expected ${expected}. Nothing was done.`,
     );
   }
 }

@@ -239,7 +239,7 @@ describe('errors', () => {
   it('tells a node that has not joined from one that has too few beside it', () => {
     const { code, message } = new errors.NotReadyError('n1', 'up', 99.6, undefined, { seen: 2, wanted: 3 });
     expect(code).toBe('FOUNDATION_NOT_READY');
-    expect(message).toMatch(/"n1" is in a cluster of 2 nodes, and 3 were waited for, for 100 ms\. .* Check that .*\.$/);
+    expect(message).toMatch(/"n1" waited 100 ms for 3 nodes and sees 2\. .* Check that .*\.$/);
   });
 
   it('says so when no process is known, and does not list hundreds', () => {

@@ -29,7 +29,7 @@ export class StaleEpochError extends FoundationError {
     super(
       'FOUNDATION_STALE_EPOCH',
       'redis HSET',
-      `The fenced write to "${key}" with epoch ${epoch} came too late: epoch ${storedEpoch} has written already. ` +
+      `The fenced write to "${key}" with epoch ${epoch} was rejected: epoch ${storedEpoch} has already written. ` +
         `Nothing was changed. Stop working: another node owns this process now.`,
     );
   }
