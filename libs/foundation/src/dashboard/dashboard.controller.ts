@@ -6,6 +6,7 @@ import { randomBytes } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import {
+  applyDecorators,
   BadRequestException,
   Body,
   type CanActivate,
@@ -21,7 +22,9 @@ import {
   Req,
   Res,
   type Type,
+  UseFilters,
   UseGuards,
+  VERSION_NEUTRAL,
 } from '@nestjs/common';
 import { RemoteError } from '../errors/call.errors.js';
 import { describe, isA, show } from '../errors/describe.js';
@@ -32,6 +35,7 @@ import { DashboardFeed } from './dashboard.feed.js';
 import { DASHBOARD, type DashboardRequest, NoStoreInterceptor, TokenGuard, TokenVerifier } from './dashboard.guard.js';
 import type { DashboardConfig } from './dashboard.options.js';
 import { cookieName, SESSION_MS, sessionFor } from './login.session.js';
+import { RefusalFilter } from './refusal.filter.js';
 
 /** Express hands out Node's response, Fastify wraps it. */
 type Reply = ServerResponse & { raw?: ServerResponse; hijack?: () => void };
@@ -43,15 +47,17 @@ const OWN_HEADER = 'x-foundation-dashboard';
  * A controller at this path. The guard of the application guards all of it; with a token the page, which shows nothing
  * by itself, is open.
  */
-export function dashboardControllerAt({ path, access }: DashboardConfig): Type {
+export function dashboardControllerAt({ path, access, decorators }: DashboardConfig): Type {
   const isGuarded = 'guard' in access;
   const outer: Type<CanActivate>[] = isGuarded ? [NoStoreInterceptor, access.guard] : [NoStoreInterceptor];
   const inner: Type<CanActivate>[] = isGuarded ? [] : [TokenGuard];
   const page = readPage();
   const modules = readModules();
 
-  @Controller(path)
+  @Controller({ path, version: VERSION_NEUTRAL })
   @UseGuards(...outer)
+  @UseFilters(RefusalFilter)
+  @applyDecorators(...decorators)
   class FoundationDashboardController {
     constructor(
       @Inject(DashboardFeed) private readonly feed: DashboardFeed,

@@ -4,6 +4,7 @@
  */
 import type { CanActivate, Type } from '@nestjs/common';
 import { FoundationConfigError } from '../errors/config.errors.js';
+import { show } from '../errors/describe.js';
 import { Secret } from '../security/secret.js';
 
 /** Options of `FoundationDashboardModule.forRoot`: a token or a guard, there is no default. */
@@ -17,16 +18,27 @@ export interface FoundationDashboardOptions {
   guard?: Type<CanActivate>;
   /** Where the page is. Default `foundation`, below the application's global prefix. */
   path?: string;
+  /** Decorators of the application for the routes: `[Public()]`, so that its global guard lets them pass. */
+  decorators?: ClassDecorator[];
 }
 
 /** The options, checked. */
 export interface DashboardConfig {
   path: string;
+  decorators: readonly ClassDecorator[];
   access: { token: Secret } | { guard: Type<CanActivate> };
 }
 
 /** @throws FoundationConfigError */
-export function checkDashboard({ token, guard, path = 'foundation' }: FoundationDashboardOptions): DashboardConfig {
+export function checkDashboard({
+  token,
+  guard,
+  path = 'foundation',
+  decorators = [],
+}: FoundationDashboardOptions): DashboardConfig {
+  if (!Array.isArray(decorators) || !decorators.every((each) => typeof each === 'function')) {
+    throw new FoundationConfigError('dashboard.decorators', show(decorators), 'a list of decorators of classes');
+  }
   if (typeof path !== 'string' || !/^[\w-]+(\/[\w-]+)*$/.test(path)) {
     throw new FoundationConfigError('dashboard.path', JSON.stringify(path), 'words with slashes between them');
   }
@@ -34,7 +46,7 @@ export function checkDashboard({ token, guard, path = 'foundation' }: Foundation
     throw new FoundationConfigError('dashboard', 'a token and a guard', 'one of both');
   }
   if (guard !== undefined) {
-    if (typeof guard === 'function') return { path, access: { guard } };
+    if (typeof guard === 'function') return { path, decorators, access: { guard } };
     throw new FoundationConfigError('dashboard.guard', `a ${typeof guard}`, 'a class that implements CanActivate');
   }
   if (typeof token !== 'string' || token.trim().length < 16 || token.length > 1024) {
@@ -48,5 +60,5 @@ export function checkDashboard({ token, guard, path = 'foundation' }: Foundation
       'a text of 16 to 1024 characters, such as openssl rand -hex 32 prints, or a guard: the dashboard can move and drain',
     );
   }
-  return { path, access: { token: new Secret(token) } };
+  return { path, decorators, access: { token: new Secret(token) } };
 }

@@ -3,7 +3,18 @@
  * Used by the application through the entry `nestjs-foundation/prometheus`; underneath prom-client's Counter,
  * Histogram, Gauge.
  */
-import { Controller, Get, Header, Inject, Injectable, Module, type OnModuleDestroy } from '@nestjs/common';
+import {
+  Controller,
+  Get,
+  HttpStatus,
+  Inject,
+  Injectable,
+  Module,
+  type OnModuleDestroy,
+  Res,
+  VERSION_NEUTRAL,
+} from '@nestjs/common';
+import { HttpAdapterHost } from '@nestjs/core';
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { FoundationMetrics } from '../metrics/foundation.metrics.js';
 import { type EventMetric, type GaugeMetric, SECONDS } from '../metrics/metric.definitions.js';
@@ -57,15 +68,24 @@ export class FoundationPrometheus implements OnModuleDestroy {
   }
 }
 
-/** `GET /metrics`. */
-@Controller('metrics')
+/**
+ * `GET /metrics`, in every version of the application's API, and as it is, whatever interceptors the application has.
+ *
+ * A global guard guards it too. Mark the class as you mark your own routes: `Public()(FoundationPrometheusController)`.
+ */
+@Controller({ path: 'metrics', version: VERSION_NEUTRAL })
 export class FoundationPrometheusController {
-  constructor(@Inject(FoundationPrometheus) private readonly prometheus: FoundationPrometheus) {}
+  constructor(
+    @Inject(FoundationPrometheus) private readonly prometheus: FoundationPrometheus,
+    @Inject(HttpAdapterHost) private readonly host: HttpAdapterHost,
+  ) {}
 
   @Get()
-  @Header('Content-Type', Registry.PROMETHEUS_CONTENT_TYPE)
-  metrics(): Promise<string> {
-    return this.prometheus.metrics();
+  async metrics(@Res() response: unknown): Promise<void> {
+    const text = await this.prometheus.metrics();
+    const { httpAdapter } = this.host;
+    httpAdapter.setHeader(response, 'Content-Type', Registry.PROMETHEUS_CONTENT_TYPE);
+    httpAdapter.reply(response, text, HttpStatus.OK);
   }
 }
 
