@@ -9,6 +9,7 @@ export class FoundationDashboardModule {
 }
 
 export interface FoundationDashboardOptions {
+    decorators?: ClassDecorator[];
     guard?: Type<CanActivate>;
     path?: string;
     token?: string;

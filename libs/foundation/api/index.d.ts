@@ -3,6 +3,7 @@
 import { ConfigurableModuleAsyncOptions } from '@nestjs/common';
 import { ConfigurableModuleCls } from '@nestjs/common';
 import { DynamicModule } from '@nestjs/common';
+import { HttpAdapterHost } from '@nestjs/core';
 import { Type } from '@nestjs/common';
 
 export class AcknowledgementError extends FoundationError {
@@ -497,14 +498,10 @@ export interface FoundationEvents {
 }
 
 export class FoundationHealthController {
-    constructor(monitor: HealthMonitor);
-    cluster(): Promise<ClusterHealth>;
-    live(): {
-        status: 'live';
-    };
-    ready(): {
-        status: 'ready';
-    };
+    constructor(monitor: HealthMonitor, host: HttpAdapterHost);
+    cluster(response: unknown): Promise<void>;
+    live(response: unknown): void;
+    ready(response: unknown): void;
 }
 
 export class FoundationHealthModule {

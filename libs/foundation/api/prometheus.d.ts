@@ -1,5 +1,6 @@
 // Written by `npm run api -- --write`; the declarations in the sources are what to change.
 
+import { HttpAdapterHost } from '@nestjs/core';
 import { OnModuleDestroy } from '@nestjs/common';
 import { Registry } from 'prom-client';
 
@@ -12,8 +13,8 @@ export class FoundationPrometheus implements OnModuleDestroy {
 }
 
 export class FoundationPrometheusController {
-    constructor(prometheus: FoundationPrometheus);
-    metrics(): Promise<string>;
+    constructor(prometheus: FoundationPrometheus, host: HttpAdapterHost);
+    metrics(response: unknown): Promise<void>;
 }
 
 export class FoundationPrometheusModule {
