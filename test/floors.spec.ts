@@ -36,6 +36,12 @@ const PLAN: string[][] = [
   ['locator'],
   ['decorated'],
   ['calls'],
+  ['processes/placement'],
+  ['processes/declaration'],
+  ['processes/table'],
+  ['processes/instance'],
+  ['processes/restarts'],
+  ['processes/supervision'],
   ['processes', 'channels', 'services'],
   ['health', 'metrics', 'microservices'],
   ['terminus', 'prometheus', 'opentelemetry', 'dashboard', 'node.parts'],
@@ -47,6 +53,8 @@ const PLAN: string[][] = [
 ];
 /** Parts of one room that share its other files, and import nothing of each other. */
 const SIBLINGS: string[][] = [['channels/sending', 'channels/receiving', 'channels/durable']];
+/** These stay apart with all their rooms, whatever their floors. */
+const STORIES = ['processes', 'channels', 'services'];
 const FLOORS = new Map(PLAN.flatMap((rooms, floor) => rooms.map((name) => [name, floor] as const)));
 const TOOLS = /^(ioredis|redlock|bullmq)(\/|$)/;
 const SELF = /^nestjs-foundation(\/|$)/;
@@ -106,6 +114,12 @@ function wrongFloor({ from, to }: Edge): string[] {
   const [part, otherPart] = [siblingOf(from, siblings), siblingOf(to, siblings)];
   if (part !== otherPart) return [`${part} and ${otherPart} stay apart`];
   if (own === other) return [];
+  const [ownStory, otherStory] = [own, other].map((room) =>
+    STORIES.find((story) => `${room}/`.startsWith(`${story}/`)),
+  );
+  if (ownStory !== undefined && otherStory !== undefined && ownStory !== otherStory) {
+    return [`${[ownStory, otherStory].sort().join(' and ')} stay apart`];
+  }
   const [ownFloor, otherFloor] = [FLOORS.get(own)!, FLOORS.get(other)!];
   if (otherFloor > ownFloor) return [`${own} reaches up to ${other}`];
   return otherFloor === ownFloor ? [`${own} and ${other} stay apart`] : [];
@@ -154,6 +168,9 @@ describe('the floors of the library', () => {
       'errors/refusal.ts': "import type { Lease } from '../backend/leases/leases.js';",
       'decorated.ts': "export * from './channels/sending/router.js';",
       'processes/spec.ts': "import { a } from '../decorated.js';\nconst b = () => import('../services/mesh.js');",
+      'processes/table/rows.ts':
+        "import { p } from '../supervision/host.js'; import { q } from '../placement/rank.js';",
+      'services/mesh.ts': "import type { R } from '../processes/table/rows.js';",
       'health/monitor.ts': "import { c } from '../testing/harness.js';\nlet d: import('../metrics/names.js').Names;",
       'backend/leases/keys.ts':
         "import 'ioredis'; import { e } from './lease.js'; import { f } from '../../helpers/f.js';",
@@ -168,6 +185,8 @@ describe('the floors of the library', () => {
       'errors/refusal.ts:1 imports backend/leases/leases.ts (errors reaches up to backend/leases)',
       'decorated.ts:1 imports channels/sending/router.ts (decorated reaches up to channels)',
       'processes/spec.ts:2 imports services/mesh.ts (processes and services stay apart)',
+      'processes/table/rows.ts:1 imports processes/supervision/host.ts (processes/table reaches up to processes/supervision)',
+      'services/mesh.ts:1 imports processes/table/rows.ts (processes and services stay apart)',
       'health/monitor.ts:1 imports testing/harness.ts (health reaches up to testing)',
       'health/monitor.ts:2 imports metrics/names.ts (health and metrics stay apart)',
       'backend/leases/keys.ts:1 imports helpers/f.ts (one of them is in no row of the floor table)',

@@ -253,12 +253,6 @@ const callbacks: Record<string, (wrong: Wrong) => Promise<void>> = {
     const found = await services.discoverServices({ name: 'target', healthCheck: wrong as () => boolean });
     if (found.length > 0 || failures === before) throw new Error('a broken healthCheck said yes, or was not counted');
   },
-  MembershipListener: async (wrong) => {
-    const before = failures;
-    const stop = membership.listen({ beat: wrong, changed: wrong });
-    await eventually(() => failures > before, { what: 'The failure of a membership listener' });
-    stop();
-  },
   Tracing: async (wrong) => {
     telemetry.tracing = { carry: wrong as () => undefined, span: wrong as <T>() => T };
     await channels.broadcast('events', 1);

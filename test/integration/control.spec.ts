@@ -4,9 +4,10 @@ import { type Job, Queue } from 'bullmq';
 import { Redis } from 'ioredis';
 import type { NodeRecord } from '../../libs/foundation/src/backend/directory/directory.js';
 import { PUT_BACK } from '../../libs/foundation/src/backend/tables/table.js';
-import type { Membership, MembershipListener } from '../../libs/foundation/src/cluster/membership.js';
+import type { ClusterView } from '../../libs/foundation/src/cluster/cluster.view.js';
+import type { MembershipListener } from '../../libs/foundation/src/cluster/member.js';
 import { processDefaults } from '../../libs/foundation/src/config/resolve.js';
-import { type ProcessEntry, ProcessTable } from '../../libs/foundation/src/processes/process.table.js';
+import { type ProcessEntry, ProcessTable } from '../../libs/foundation/src/processes/table/process.table.js';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
 import type { Hint } from '../../libs/foundation/src/wire/hint.js';
 import type { Keys } from '../../libs/foundation/src/wire/keys.js';
@@ -206,7 +207,7 @@ describe('ProcessTable', () => {
   const copyOf = ({ backend }: Bench, now: () => number = Date.now) => {
     const listeners: MembershipListener[] = [];
     const membership = { listen: (each: MembershipListener) => listeners.push(each), clusterNow: now };
-    return { table: new ProcessTable(backend, membership as unknown as Membership), listeners };
+    return { table: new ProcessTable(backend, membership as unknown as ClusterView), listeners };
   };
 
   it('put back by a node that has missed a stop does not undo the stop', async () => {

@@ -13,6 +13,7 @@ import {
   Singleton,
   Telemetry,
 } from 'nestjs-foundation';
+import { NODE, type NodeParts } from '../../libs/foundation/src/node.parts.js';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
 import type { RedisServer } from '../support/redis-server.js';
 import { boot, type Booted, closeLater, formed, onOwnRedis, type Provider } from './fixture.js';
@@ -147,10 +148,9 @@ describe('labels', () => {
     await formed(a, b);
     await eventually(async () => (await listOf(a, 'choosy'))?.state === 'waiting');
     // As a declaration of another version would have it.
-    const { ProcessTable } = await import('../../libs/foundation/src/processes/process.table.js');
     await a.app
-      .get(ProcessTable)
-      .change('n', (current) => ({ ...current!, placement: { strategy: 'spread', labels: { role: 'x' } } }));
+      .get<NodeParts>(NODE)
+      .table.change('n', (current) => ({ ...current!, placement: { strategy: 'spread', labels: { role: 'x' } } }));
     const epoch = (await listOf(a, 'n'))?.epoch;
     await eventually(async () => (await reasonsOf(b)).join().includes('process-misplaced: Process "n" is on node "a"'));
     await seconds(6);

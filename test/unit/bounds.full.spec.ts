@@ -12,16 +12,17 @@ import { MessageDrops } from '../../libs/foundation/src/channels/message.drops.j
 import { Dispatcher, MAX_SUBSCRIPTIONS } from '../../libs/foundation/src/channels/receiving/dispatcher.js';
 import { GapDetector } from '../../libs/foundation/src/channels/receiving/gap.detector.js';
 import { Unpacker } from '../../libs/foundation/src/channels/receiving/unpacker.js';
-import type { Membership } from '../../libs/foundation/src/cluster/membership.js';
+import type { ClusterView } from '../../libs/foundation/src/cluster/cluster.view.js';
 import { processDefaults, resolve } from '../../libs/foundation/src/config/resolve.js';
 import { ArgumentError } from '../../libs/foundation/src/errors/config.errors.js';
 import { describe as describeError, errorWords } from '../../libs/foundation/src/errors/describe.js';
 import { FoundationError } from '../../libs/foundation/src/errors/foundation.error.js';
 import { LimitError, OverloadedError } from '../../libs/foundation/src/errors/limit.errors.js';
-import type { ProcessContext } from '../../libs/foundation/src/processes/process.context.js';
-import { MAX_PROCESSES, ProcessManager } from '../../libs/foundation/src/processes/process.manager.js';
-import { Instance, MAX_TASKS } from '../../libs/foundation/src/processes/supervision/instance.js';
-import { RestartDecisions } from '../../libs/foundation/src/processes/supervision/restart.decisions.js';
+import type { ProcessContext } from '../../libs/foundation/src/processes/declaration/process.context.js';
+import { Instance, MAX_TASKS } from '../../libs/foundation/src/processes/instance/instance.js';
+import { ProcessManager } from '../../libs/foundation/src/processes/process.manager.js';
+import { MAX_PROCESSES } from '../../libs/foundation/src/processes/process.starter.js';
+import { RestartDecisions } from '../../libs/foundation/src/processes/restarts/restart.decisions.js';
 import { Balancer } from '../../libs/foundation/src/services/service.balancer.js';
 import type { ServiceInfo } from '../../libs/foundation/src/services/service.js';
 import { MAX_SERVICES, ServiceMesh } from '../../libs/foundation/src/services/service.mesh.js';
@@ -137,7 +138,7 @@ describe('an application', () => {
   const membership = {
     ...{ self: SELF, state: 'up', clusterNow: () => 5, members: () => [], listen: () => () => undefined },
     whenReady: async () => undefined,
-  } as unknown as Membership;
+  } as unknown as ClusterView;
 
   it('starts no new name in a cluster that has too many, and what it has as before', async () => {
     class Feed {}
@@ -241,7 +242,7 @@ describe('what comes deflated', () => {
 
 describe('what is remembered', () => {
   it('of ends that wait for Redis: the oldest is given up, and said to be', () => {
-    const node = { state: 'up', listen: () => () => undefined } as unknown as Membership;
+    const node = { state: 'up', listen: () => () => undefined } as unknown as ClusterView;
     const endings = new RestartDecisions(
       ...([{}, node, { sync: () => never }, new Telemetry()] as unknown as ConstructorParameters<
         typeof RestartDecisions

@@ -14,8 +14,8 @@ import { Acknowledgements, MAX_AWAITED } from '../../libs/foundation/src/channel
 import type { Audience } from '../../libs/foundation/src/channels/sending/audience.js';
 import { MAX_DEFLATING, Sender } from '../../libs/foundation/src/channels/sending/sender.js';
 import { Sequencer } from '../../libs/foundation/src/channels/sending/sequencer.js';
+import type { ClusterView } from '../../libs/foundation/src/cluster/cluster.view.js';
 import type { LocalNode } from '../../libs/foundation/src/cluster/local.node.js';
-import type { Membership } from '../../libs/foundation/src/cluster/membership.js';
 import { resolve } from '../../libs/foundation/src/config/resolve.js';
 import { OverloadedError } from '../../libs/foundation/src/errors/limit.errors.js';
 import { RequestError } from '../../libs/foundation/src/errors/message.errors.js';
@@ -32,7 +32,7 @@ const MEMBERSHIP = {
   self: SELF,
   members: () => [{ ...SELF, name: 'n2', bootId: 'b2' }],
   listen: () => () => undefined,
-} as unknown as Membership;
+} as unknown as ClusterView;
 
 function lettersOf() {
   const kinds = new Map<string, LetterListener>();

@@ -36,7 +36,7 @@ import { peersIn, redisIn } from '../../libs/foundation/src/cluster/topologies/c
 import { peerOf } from '../../libs/foundation/src/cluster/topologies/kubernetes/kubernetes.pods.js';
 import { announcementsIn, recordsOf } from '../../libs/foundation/src/cluster/topologies/mdns/mdns.records.js';
 import { checkedPeers } from '../../libs/foundation/src/cluster/topologies/peers.js';
-import { parseEntry } from '../../libs/foundation/src/processes/process.table.js';
+import { parseEntry } from '../../libs/foundation/src/processes/table/process.table.js';
 import { ReplayGuard } from '../../libs/foundation/src/security/replay.guard.js';
 import { Secret } from '../../libs/foundation/src/security/secret.js';
 import { createSigner, keyFor } from '../../libs/foundation/src/security/signer.js';

@@ -7,8 +7,8 @@ import { createBackend } from '../../libs/foundation/src/backend/create.backend.
 import { LocalTransport } from '../../libs/foundation/src/backend/transport/local.transport.js';
 import type { Transport } from '../../libs/foundation/src/backend/transport/transport.js';
 import { ChannelRuntime } from '../../libs/foundation/src/channels/channel.runtime.js';
+import { ClusterView } from '../../libs/foundation/src/cluster/cluster.view.js';
 import { LocalNode } from '../../libs/foundation/src/cluster/local.node.js';
-import { Membership } from '../../libs/foundation/src/cluster/membership.js';
 import { resolve } from '../../libs/foundation/src/config/resolve.js';
 import { EVENT_METRICS } from '../../libs/foundation/src/metrics/metric.definitions.js';
 import { Telemetry } from '../../libs/foundation/src/telemetry/telemetry.js';
@@ -79,7 +79,7 @@ describe('the labels of metrics', () => {
     };
     const transport: Transport = Object.assign(new LocalTransport(), { subscribe });
     const backend = { ...(await createBackend(config, node, telemetry)), transport };
-    const membership = new Membership(node, config, backend, telemetry);
+    const membership = new ClusterView(node, config, backend, telemetry);
     const channels = new ChannelRuntime(config, node, backend, membership, telemetry);
     await channels.open();
     await channels.subscribe('events', () => undefined);

@@ -739,47 +739,20 @@ export interface Member {
 }
 
 export class Membership {
-    // Warning: (ae-forgotten-export) The symbol "LocalNode" needs to be exported by the entry point index.d.ts
-    // Warning: (ae-forgotten-export) The symbol "Backend" needs to be exported by the entry point index.d.ts
-    constructor(node: LocalNode, config: FoundationConfig, backend: Backend, telemetry: Telemetry, now?: () => number);
-    get beatEvery(): number;
-    clusterNow(): number;
     // Warning: (ae-forgotten-export) The symbol "Difference" needs to be exported by the entry point index.d.ts
     differences(): Difference[];
-    drain(): Promise<void>;
-    get held(): number;
-    join(classes: readonly string[], declares?: Readonly<Record<string, string>>): Promise<void>;
-    joinFailed(error: string): void;
-    get latency(): number;
-    leave(): Promise<void>;
-    listen(listener: MembershipListener): () => void;
     members(): readonly Member[];
-    observe(): Promise<void>;
     get own(): Member;
-    // Warning: (ae-forgotten-export) The symbol "NodeRecord" needs to be exported by the entry point index.d.ts
-    records(): NodeRecord[];
     get self(): {
         name: string;
         bootId: string;
     };
-    setListens(listens: Record<string, string[]>): void;
-    setLoad(load: number): void;
-    setReplica(name: string, report: ReplicaReport | undefined): void;
     get state(): NodeState;
-    get trouble(): string | undefined;
     get version(): number;
-    whenReady(input?: {
+    whenReady(options?: {
         minNodes?: number;
         timeout?: number;
     }): Promise<void>;
-}
-
-export interface MembershipListener {
-    // Warning: (ae-forgotten-export) The symbol "BeatAnswer" needs to be exported by the entry point index.d.ts
-    beat?(answer: BeatAnswer): void;
-    changed?(): void;
-    dataLoss?(): void;
-    replaced?(): void;
 }
 
 export interface MembershipOptions {
@@ -997,14 +970,16 @@ export interface ProcessInfo {
 export type ProcessKind = 'singleton' | 'replicated' | 'partitioned';
 
 export class ProcessManager {
+    // Warning: (ae-forgotten-export) The symbol "Backend" needs to be exported by the entry point index.d.ts
+    // Warning: (ae-forgotten-export) The symbol "ClusterView" needs to be exported by the entry point index.d.ts
     // Warning: (ae-forgotten-export) The symbol "ProcessTable" needs to be exported by the entry point index.d.ts
     // Warning: (ae-forgotten-export) The symbol "ProcessRegistry" needs to be exported by the entry point index.d.ts
     // Warning: (ae-forgotten-export) The symbol "Supervisor" needs to be exported by the entry point index.d.ts
     // Warning: (ae-forgotten-export) The symbol "CallRouter" needs to be exported by the entry point index.d.ts
     // Warning: (ae-forgotten-export) The symbol "NodeControl" needs to be exported by the entry point index.d.ts
-    constructor(config: FoundationConfig, backend: Backend, membership: Membership, table: ProcessTable, registry: ProcessRegistry, supervisor: Supervisor, calls: CallRouter, control: Pick<NodeControl, 'drain'>);
+    constructor(config: FoundationConfig, backend: Backend, membership: ClusterView, table: ProcessTable, registry: ProcessRegistry, supervisor: Supervisor, calls: CallRouter, control: Pick<NodeControl, 'drain'>);
     get appName(): string;
-    drain(input?: {
+    drain(options?: {
         node?: string;
         timeout?: number;
     }): Promise<void>;
@@ -1014,10 +989,10 @@ export class ProcessManager {
     lookupSingleton<T = AnyProcess>(name: string | Type<T>): Promise<ProcessRef<T> | undefined>;
     move<T = AnyProcess>(target: ProcessTarget<T>, node: string): Promise<ProcessRef<T>>;
     restart<T = AnyProcess>(target: ProcessTarget<T>): Promise<ProcessRef<T>>;
-    startPartitioned<T>(type: Type<T>, args?: unknown[], input?: StartOptions & {
+    startPartitioned<T>(type: Type<T>, args?: unknown[], opts?: StartOptions & {
         partitions?: number;
     }): Promise<PartitionedRef<T>>;
-    startReplicated<T>(type: Type<T>, args?: unknown[], input?: StartOptions & {
+    startReplicated<T>(type: Type<T>, args?: unknown[], opts?: StartOptions & {
         replicas?: number | 'all';
     }): Promise<StartResult<T>[]>;
     startSingleton<T>(type: Type<T>, args?: unknown[], opts?: StartOptions): Promise<ProcessRef<T>>;
@@ -1273,7 +1248,7 @@ export interface ServiceInfo {
 export class ServiceMesh {
     // Warning: (ae-forgotten-export) The symbol "ServiceRegistry" needs to be exported by the entry point index.d.ts
     // Warning: (ae-forgotten-export) The symbol "ServiceTargets" needs to be exported by the entry point index.d.ts
-    constructor(backend: Pick<Backend, 'endpoint'>, membership: Membership, registry: ServiceRegistry, targets: ServiceTargets, calls: Pick<CallRouter, 'call' | 'callAt'>, telemetry: Telemetry);
+    constructor(backend: Pick<Backend, 'endpoint'>, membership: ClusterView, registry: ServiceRegistry, targets: ServiceTargets, calls: Pick<CallRouter, 'call' | 'callAt'>, telemetry: Telemetry);
     call(name: string, method: string, args?: readonly unknown[], options?: ServiceCallOptions): Promise<unknown>;
     close(): Promise<void>;
     deregisterService(service: string | Pick<ServiceHandle, 'name' | 'instanceId'>): Promise<void>;
@@ -1485,6 +1460,7 @@ export interface TlsFiles {
 }
 
 export class Topologies {
+    // Warning: (ae-forgotten-export) The symbol "LocalNode" needs to be exported by the entry point index.d.ts
     // Warning: (ae-forgotten-export) The symbol "RunTimes" needs to be exported by the entry point index.d.ts
     constructor(config: Pick<FoundationConfig, 'appName' | 'labels' | 'topologies' | 'detected' | 'observes'>, node: LocalNode, times?: RunTimes);
     announce(known: Pick<TopologySelf, 'address' | 'redis'>): void;

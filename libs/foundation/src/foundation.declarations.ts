@@ -8,9 +8,9 @@ import { type DeclaredHandler, exploreChannelNames, exploreChannels, handlersOf 
 import type { Subscription } from './channels/channel.js';
 import { HandlerGoneError } from './channels/handler.gone.js';
 import type { NodeParts } from './node.parts.js';
-import { exploreProcesses, metadataOf } from './processes/process.explorer.js';
-import type { ProcessSpec } from './processes/process.specification.js';
-import type { Instance } from './processes/supervision/instance.js';
+import { exploreProcesses, metadataOf } from './processes/declaration/process.explorer.js';
+import type { ProcessSpec } from './processes/declaration/process.specification.js';
+import type { Instance } from './processes/instance/instance.js';
 import { type DeclaredService, exploreServices, servicesOf } from './services/service.explorer.js';
 import type { ServiceHandle } from './services/service.js';
 

@@ -16,7 +16,7 @@ import { FoundationDrain } from './foundation.drain.js';
 import { Log } from './logging/log.js';
 import { ThrottledLog } from './logging/throttled.log.js';
 import { NODE, type NodeParts } from './node.parts.js';
-import type { ProcessSpec } from './processes/process.specification.js';
+import type { ProcessSpec } from './processes/declaration/process.specification.js';
 import { declarationsOf } from './processes/supervision/declarations.js';
 import { within } from './time/timeout.js';
 
@@ -47,8 +47,8 @@ export class FoundationLifecycle implements OnApplicationBootstrap, OnApplicatio
   constructor(@Inject(NODE) parts: NodeParts, discovery: DiscoveryService, drain: FoundationDrain) {
     this.#parts = parts;
     this.#declarations = new Declarations(parts, discovery);
-    const { membership, topologies, backend } = parts;
-    this.#terminated = new TerminatedNodes(membership, topologies, backend.directory);
+    const { view, topologies, backend } = parts;
+    this.#terminated = new TerminatedNodes(view, topologies, backend.directory);
     drain.drain = () => this.drain();
   }
 
@@ -87,7 +87,7 @@ export class FoundationLifecycle implements OnApplicationBootstrap, OnApplicatio
   async #joinOnce(specs: readonly ProcessSpec[]): Promise<void> {
     try {
       await this.#parts.backend.open();
-      await this.#parts.membership.join([...new Set(specs.map(({ type }) => type))], declarationsOf(specs));
+      await this.#parts.protocol.join([...new Set(specs.map(({ type }) => type))], declarationsOf(specs));
       await this.#parts.table.sync();
       await this.#parts.services.open();
       await this.#parts.supervisor.declare(specs);
@@ -158,7 +158,7 @@ export class FoundationLifecycle implements OnApplicationBootstrap, OnApplicatio
       try {
         return await this.#joinOnce(specs);
       } catch (error) {
-        this.#parts.membership.joinFailed(describe(error));
+        this.#parts.protocol.joinFailed(describe(error));
         const passes = isA(error, RedisUnavailableError);
         pause = passes ? RETRY_MS : REFUSED_RETRY_MS;
         const details = { node: this.#parts.membership.self.name, error: describe(error) };
@@ -205,12 +205,12 @@ export class FoundationLifecycle implements OnApplicationBootstrap, OnApplicatio
   }
 
   async #drain(): Promise<void> {
-    const { membership, topologies, channelRuntime, mesh, supervisor, config } = this.#parts;
+    const { protocol, topologies, channelRuntime, mesh, supervisor, config } = this.#parts;
     const { stopTimeout } = config.processes;
     const until = performance.now() + config.shutdownTimeout;
     const step = (name: string, atMost: number, work: () => Promise<void>): Promise<void> =>
       this.#step(name, Math.max(MIN_STEP_MS, Math.min(atMost, until - performance.now())), work);
-    await step('tell the others that this node drains', SHORT_MS, () => membership.drain());
+    await step('tell the others that this node drains', SHORT_MS, () => protocol.drain());
     this.#terminated.close();
     await step('stop looking for nodes', SHORT_MS, () => topologies.stop());
     await step('stop reading durable channels', stopTimeout, () => channelRuntime.stopReading());
@@ -227,7 +227,7 @@ export class FoundationLifecycle implements OnApplicationBootstrap, OnApplicatio
   }
 
   async #finish(): Promise<void> {
-    const { membership, channelRuntime, client, backend } = this.#parts;
+    const { protocol, channelRuntime, client, backend } = this.#parts;
     await this.drain();
     clearTimeout(this.#finishTimer);
     await this.#step('send the last messages', SHORT_MS, async () => {
@@ -235,7 +235,7 @@ export class FoundationLifecycle implements OnApplicationBootstrap, OnApplicatio
       await client.flush();
       await backend.transport.flush?.();
     });
-    await this.#step('leave the cluster', SHORT_MS, () => membership.leave());
+    await this.#step('leave the cluster', SHORT_MS, () => protocol.leave());
     await this.#step('close the connections', 2 * SHORT_MS, () => backend.close());
   }
 

@@ -15,6 +15,7 @@ import type { RawTools } from './backend/backend.js';
 import { FoundationTools } from './backend/foundation.tools.js';
 import { remote } from './calls/remote.proxy.js';
 import { Channels } from './channels/channels.js';
+import { ClusterView } from './cluster/cluster.view.js';
 import { Membership } from './cluster/membership.js';
 import { Topologies } from './cluster/topologies/topologies.js';
 import { readMachine } from './config/machine.js';
@@ -27,9 +28,9 @@ import { HealthMonitor } from './health/health.monitor.js';
 import type { Search } from './locator/redis.locator.js';
 import { FoundationMetrics } from './metrics/foundation.metrics.js';
 import { assembleNode, NODE, type NodeParts, type Token } from './node.parts.js';
-import { injectedProcesses } from './processes/inject.process.js';
+import { injectedProcesses } from './processes/declaration/inject.process.js';
+import { nameOf } from './processes/declaration/process.target.js';
 import { ProcessManager } from './processes/process.manager.js';
-import { nameOf } from './processes/process.target.js';
 import { ServiceMesh } from './services/service.mesh.js';
 import { Telemetry } from './telemetry/telemetry.js';
 
@@ -72,6 +73,9 @@ const EXPOSED = {
   metrics: FoundationMetrics,
 } satisfies { [P in keyof NodeParts]?: Type<NodeParts[P]> };
 
+/** Those that the entries of this package inject as well; their classes are not exported from `index.ts`. */
+const SHARED = { view: ClusterView } satisfies { [P in keyof NodeParts]?: Type<NodeParts[P]> };
+
 /**
  * Makes a Nest application a node of a cluster.
  *
@@ -89,13 +93,15 @@ const EXPOSED = {
       [OPTIONS as Token<FoundationOptions>, Telemetry, DiscoveryService, ModulesContainer, SEARCH],
       assemble,
     ),
-    ...Object.entries(EXPOSED).map(([part, token]) => ofNode(token, (node) => node[part as keyof typeof EXPOSED])),
+    ...Object.entries({ ...EXPOSED, ...SHARED }).map(([part, token]) =>
+      ofNode(token, (node) => node[part as keyof NodeParts]),
+    ),
     ...Object.entries(FoundationTools).map(([role, token]) =>
       ofNode(token, ({ backend }) => backend.raw[role as keyof RawTools]),
     ),
     FoundationLifecycle,
   ],
-  exports: [Telemetry, ...Object.values(EXPOSED), ...Object.values(FoundationTools)],
+  exports: [Telemetry, ...Object.values(EXPOSED), ...Object.values(SHARED), ...Object.values(FoundationTools)],
 })
 export class FoundationModule extends ConfigurableModuleClass {
   /**

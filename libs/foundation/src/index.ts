@@ -67,7 +67,8 @@ export { Topologies } from './cluster/topologies/topologies.js';
 export type { StrategyStatus } from './cluster/topologies/strategy.runner.js';
 
 // Cluster
-export { Membership, type Member, type MembershipListener, type NodeState } from './cluster/membership.js';
+export type { Member, NodeState } from './cluster/member.js';
+export { Membership } from './cluster/membership.js';
 export type { MemberState } from './cluster/failure.detector.js';
 
 // Processes
@@ -80,9 +81,9 @@ export {
   type RebalanceName,
   type ReplicatedOptions,
   type SingletonOptions,
-} from './processes/process.decorators.js';
+} from './processes/declaration/process.decorators.js';
 export { Callable, type CallableOptions } from './calls/callable.decorator.js';
-export { InjectProcess, InjectSingleton } from './processes/inject.process.js';
+export { InjectProcess, InjectSingleton } from './processes/declaration/inject.process.js';
 export type { CallOptions } from './calls/call.client.js';
 export { ProcessManager, type StartOptions } from './processes/process.manager.js';
 export type {
@@ -93,12 +94,13 @@ export type {
   OnProcessStop,
   ProcessContext,
   StopReason,
-} from './processes/process.context.js';
+} from './processes/declaration/process.context.js';
 export type { PartitionedRef, ProcessInfo, ProcessRef, ProcessState, StartResult } from './processes/process.ref.js';
 export type { AnyProcess, MethodNames, Remote, RemoteCalls } from './calls/remote.proxy.js';
 export type { ProcessKind } from './cluster/slot.names.js';
-export type { ProcessTarget } from './processes/process.target.js';
-export type { Candidate, PlacementName } from './processes/supervision/placement.js';
+export type { ProcessTarget } from './processes/declaration/process.target.js';
+export type { Candidate } from './processes/placement/placement.js';
+export type { PlacementName } from './processes/placement/placement.exclusion.js';
 
 // Channels
 export { Channel } from './channels/channel.decorators.js';

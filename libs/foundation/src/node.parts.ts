@@ -9,8 +9,10 @@ import { CallRouter } from './calls/call.router.js';
 import { CallServer } from './calls/call.server.js';
 import { ChannelRuntime } from './channels/channel.runtime.js';
 import { Channels } from './channels/channels.js';
+import { ClusterView } from './cluster/cluster.view.js';
 import { LocalNode } from './cluster/local.node.js';
 import { Membership } from './cluster/membership.js';
+import { MembershipProtocol } from './cluster/membership.protocol.js';
 import { Topologies } from './cluster/topologies/topologies.js';
 import type { FoundationConfig } from './config/config.js';
 import { HealthMonitor } from './health/health.monitor.js';
@@ -19,8 +21,8 @@ import { FoundationMetrics } from './metrics/foundation.metrics.js';
 import { askNode, NodeControl } from './processes/node.control.js';
 import { ProcessManager } from './processes/process.manager.js';
 import { ProcessRegistry } from './processes/process.registry.js';
-import { ProcessTable } from './processes/process.table.js';
 import { Supervisor } from './processes/supervision/supervisor.js';
+import { ProcessTable } from './processes/table/process.table.js';
 import { ServiceMesh } from './services/service.mesh.js';
 import { ServiceRegistry } from './services/service.registry.js';
 import { ServiceTargets } from './services/service.targets.js';
@@ -48,30 +50,32 @@ export async function assembleNode(given: FoundationConfig, telemetry: Telemetry
   const topologies = new Topologies(given, node);
   const config = await withPlace(given, topologies, search);
   const backend = await createBackend(config, node, telemetry);
-  const membership = new Membership(node, config, backend, telemetry);
+  const view = new ClusterView(node, config, backend, telemetry);
+  const protocol = new MembershipProtocol(view, config, backend, telemetry);
+  const membership = new Membership(view);
 
-  const table = new ProcessTable(backend, membership, telemetry);
-  const supervisor = new Supervisor(backend, membership, table, telemetry);
-  const registry = new ProcessRegistry(backend, table, membership);
-  const control = new NodeControl(config, membership, supervisor);
+  const table = new ProcessTable(backend, view, telemetry);
+  const supervisor = new Supervisor(backend, view, table, telemetry);
+  const registry = new ProcessRegistry(backend, table, view);
+  const control = new NodeControl(config, protocol, supervisor);
 
   const targets = new ServiceTargets();
   // What only looks on has nothing to be called, not even itself.
   const callees = config.observes === true ? [] : [supervisor, targets, control];
   const server = new CallServer(config, callees, telemetry);
-  const client = new CallClient(config, node, backend, membership, server, telemetry);
+  const client = new CallClient(config, node, backend, view, server, telemetry);
   const calls = new CallRouter(config, backend, registry, client, telemetry);
-  supervisor.onMove(askNode(membership, calls));
+  supervisor.onMove(askNode(view, calls));
 
-  const processes = new ProcessManager(config, backend, membership, table, registry, supervisor, calls, control);
-  const channelRuntime = new ChannelRuntime(config, node, backend, membership, telemetry);
+  const processes = new ProcessManager(config, backend, view, table, registry, supervisor, calls, control);
+  const channelRuntime = new ChannelRuntime(config, node, backend, view, telemetry);
   const channels = new Channels(channelRuntime);
-  const services = new ServiceRegistry(backend, membership, telemetry);
-  const mesh = new ServiceMesh(backend, membership, services, targets, calls, telemetry);
-  const health = new HealthMonitor(config, backend, membership, topologies, table, services, registry);
-  const metrics = new FoundationMetrics(telemetry, membership, supervisor, services, channelRuntime);
+  const services = new ServiceRegistry(backend, view, telemetry);
+  const mesh = new ServiceMesh(backend, view, services, targets, calls, telemetry);
+  const health = new HealthMonitor(config, backend, view, topologies, table, services, registry);
+  const metrics = new FoundationMetrics(telemetry, view, supervisor, services, channelRuntime);
   return {
-    ...{ config, backend, topologies, membership, table, registry, supervisor, client, calls },
+    ...{ config, backend, topologies, view, protocol, membership, table, registry, supervisor, client, calls },
     ...{ processes, channels, channelRuntime, services, mesh, health, metrics },
   };
 }

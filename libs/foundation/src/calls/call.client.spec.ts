@@ -3,7 +3,7 @@ import { getEventListeners } from 'node:events';
 import { beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { hostileValues } from '../../../../test/support/hostile.js';
 import type { Transport } from '../backend/transport/transport.js';
-import type { Member, MembershipListener } from '../cluster/membership.js';
+import type { Member, MembershipListener } from '../cluster/member.js';
 import { resolve } from '../config/resolve.js';
 import { CallInterruptedError, CallTimeoutError } from '../errors/call.errors.js';
 import { Telemetry } from '../telemetry/telemetry.js';

@@ -4,8 +4,8 @@
  */
 import type { Backend } from '../backend/backend.js';
 import { Outbox } from '../backend/transport/outbox.js';
+import type { ClusterView } from '../cluster/cluster.view.js';
 import type { LocalNode } from '../cluster/local.node.js';
-import type { Membership } from '../cluster/membership.js';
 import type { FoundationConfig } from '../config/config.js';
 import { CallInterruptedError, type CallSubject, CallTimeoutError } from '../errors/call.errors.js';
 import { ArgumentError } from '../errors/config.errors.js';
@@ -64,7 +64,7 @@ export class CallClient {
     private readonly config: FoundationConfig,
     private readonly node: Pick<LocalNode, 'bootId'>,
     private readonly backend: Pick<Backend, 'transport'>,
-    membership: Pick<Membership, 'members' | 'listen'>,
+    membership: Pick<ClusterView, 'members' | 'listen'>,
     private readonly server: Pick<CallServer, 'handle'>,
     private readonly telemetry: Telemetry,
   ) {

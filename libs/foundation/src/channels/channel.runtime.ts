@@ -4,8 +4,8 @@
  */
 import type { Backend } from '../backend/backend.js';
 import { Outbox } from '../backend/transport/outbox.js';
+import type { ClusterView } from '../cluster/cluster.view.js';
 import type { LocalNode } from '../cluster/local.node.js';
-import type { Membership } from '../cluster/membership.js';
 import type { FoundationConfig } from '../config/config.js';
 import { ArgumentError } from '../errors/config.errors.js';
 import { asError, show } from '../errors/describe.js';
@@ -58,7 +58,7 @@ export class ChannelRuntime {
     private readonly config: FoundationConfig,
     node: LocalNode,
     private readonly backend: Backend,
-    membership: Membership,
+    membership: ClusterView,
     private readonly telemetry: Telemetry,
   ) {
     const { transport, endpoint } = backend;

@@ -1,6 +1,7 @@
 import { describe, expect, it, jest } from '@jest/globals';
 import type { Transport } from '../backend/transport/transport.js';
-import type { Membership, MembershipListener } from '../cluster/membership.js';
+import type { ClusterView } from '../cluster/cluster.view.js';
+import type { MembershipListener } from '../cluster/member.js';
 import type { RequestError } from '../errors/message.errors.js';
 import type { LetterListener, NodeMessages } from './node.messages.js';
 import { Requests } from './requests.js';
@@ -26,7 +27,7 @@ function setUp() {
   const requests = new Requests(
     audience as unknown as Audience,
     letters as unknown as NodeMessages,
-    membership as unknown as Membership,
+    membership as unknown as ClusterView,
     transport as unknown as Transport,
   );
   const ask = (wait = 60_000) => {

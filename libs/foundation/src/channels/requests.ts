@@ -3,7 +3,7 @@
  * Called by the entry `nestjs-foundation/microservices`; underneath letters, and the records of the nodes.
  */
 import type { Transport } from '../backend/transport/transport.js';
-import type { Membership } from '../cluster/membership.js';
+import type { ClusterView } from '../cluster/cluster.view.js';
 import { RequestError } from '../errors/message.errors.js';
 import type { NodeAddress, NodeMessages } from './node.messages.js';
 import type { Audience } from './sending/audience.js';
@@ -46,7 +46,7 @@ export class Requests {
   constructor(
     private readonly audience: Audience,
     private readonly letters: NodeMessages,
-    private readonly membership: Membership,
+    private readonly membership: ClusterView,
     transport: Transport,
   ) {
     letters.on('request', (body, from) => this.#receive(body, from));

@@ -2,7 +2,7 @@
  * A node of which only what looks and asks is started, nothing that joins, owns or serves.
  * Made by the commands; what it sees is what a member sees, and no member sees it.
  */
-import type { Membership } from '../cluster/membership.js';
+import type { ClusterView } from '../cluster/cluster.view.js';
 import type { FoundationConfig } from '../config/config.js';
 import { CookieMismatchError } from '../errors/cluster.errors.js';
 import { redisError } from '../errors/refusal.js';
@@ -15,7 +15,7 @@ import { within } from '../time/timeout.js';
 
 /** See the file header. */
 export interface Observer {
-  readonly membership: Membership;
+  readonly membership: ClusterView;
   readonly processes: ProcessManager;
   readonly services: ServiceRegistry;
   readonly health: HealthMonitor;
@@ -38,9 +38,9 @@ const CLOSE_MS = 2000;
  */
 export async function observe(given: FoundationConfig): Promise<Observer> {
   const parts = await assembleNode(given, new Telemetry());
-  const { backend, topologies, membership, table, services } = parts;
+  const { backend, topologies, view, protocol, table, services } = parts;
   const close = async (): Promise<void> => {
-    await membership.leave();
+    await protocol.leave();
     await services.close();
     await topologies.stop();
     await within(CLOSE_MS, backend.close(), 'not closed in time').catch(() => undefined);
@@ -51,8 +51,8 @@ export async function observe(given: FoundationConfig): Promise<Observer> {
     await parts.client.open();
     const { isCookieShared, beats } = await backend.directory.look();
     // It would see nobody, and nobody would hear it.
-    if (isCookieShared === false && beats.size > 0) throw new CookieMismatchError(membership.self.name);
-    await membership.observe();
+    if (isCookieShared === false && beats.size > 0) throw new CookieMismatchError(view.self.name);
+    await protocol.observe();
     await table.sync();
     await services.open();
   } catch (error) {
@@ -60,7 +60,7 @@ export async function observe(given: FoundationConfig): Promise<Observer> {
     throw error;
   }
   return {
-    membership,
+    membership: view,
     processes: parts.processes,
     services,
     health: parts.health,

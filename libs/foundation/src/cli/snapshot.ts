@@ -2,7 +2,7 @@
  * What the observer sees at one moment, as a plain record: what `--json` prints, and what the tables are drawn from.
  * Called by `status` and `top`.
  */
-import type { Member } from '../cluster/membership.js';
+import type { Member } from '../cluster/member.js';
 import type { ClusterHealth } from '../health/health.report.js';
 import type { ProcessInfo } from '../processes/process.ref.js';
 import type { ServiceInfo } from '../services/service.js';

@@ -5,7 +5,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { ChannelStatistics } from '../channels/channel.statistics.js';
 import { Channels, runtimeOf } from '../channels/channels.js';
-import { Membership } from '../cluster/membership.js';
+import { ClusterView } from '../cluster/cluster.view.js';
 import { describe } from '../errors/describe.js';
 import { HealthMonitor } from '../health/health.monitor.js';
 import { ThrottledLog } from '../logging/throttled.log.js';
@@ -52,7 +52,7 @@ export class ClusterPoller {
   #ownerless: ReadonlySet<string> = new Set();
 
   constructor(
-    @Inject(Membership) private readonly membership: Membership,
+    @Inject(ClusterView) private readonly membership: ClusterView,
     @Inject(ProcessManager) private readonly processes: ProcessManager,
     @Inject(ServiceMesh) private readonly services: ServiceMesh,
     @Inject(Channels) private readonly channels: Channels,

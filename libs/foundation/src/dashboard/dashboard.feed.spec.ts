@@ -5,7 +5,8 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { Logger } from '@nestjs/common';
 import type { ChannelRuntime } from '../channels/channel.runtime.js';
 import { Channels } from '../channels/channels.js';
-import type { Membership, MembershipListener } from '../cluster/membership.js';
+import { ClusterView } from '../cluster/cluster.view.js';
+import type { MembershipListener } from '../cluster/member.js';
 import type { ProcessInfo } from '../processes/process.ref.js';
 import { Telemetry } from '../telemetry/telemetry.js';
 import { eventually } from '../testing/eventually.js';
@@ -74,7 +75,7 @@ describe('the feed of the dashboard', () => {
         { clusterHealth: async () => ({ status: 'critical', reasons: [], nodes: [], services: [], lastCheck: 0 }) },
       ] as unknown as ConstructorParameters<typeof ClusterPoller>),
     );
-    feed = new DashboardFeed(membership as unknown as Membership, poller, new Telemetry());
+    feed = new DashboardFeed(membership as unknown as ClusterView, poller, new Telemetry());
     feed.onModuleInit();
   });
   afterEach(() => feed.beforeApplicationShutdown());

@@ -4,7 +4,7 @@
  */
 import type { ServerResponse } from 'node:http';
 import { type BeforeApplicationShutdown, Inject, Injectable, type OnModuleInit } from '@nestjs/common';
-import { Membership } from '../cluster/membership.js';
+import { ClusterView } from '../cluster/cluster.view.js';
 import { describe } from '../errors/describe.js';
 import { unattended } from '../foreign/gate.js';
 import { ThrottledLog } from '../logging/throttled.log.js';
@@ -66,7 +66,7 @@ export class DashboardFeed implements OnModuleInit, BeforeApplicationShutdown {
   #closed = false;
 
   constructor(
-    @Inject(Membership) private readonly membership: Membership,
+    @Inject(ClusterView) private readonly membership: ClusterView,
     @Inject(ClusterPoller) private readonly poller: ClusterPoller,
     @Inject(Telemetry) private readonly telemetry: Telemetry,
   ) {}

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import type { Member } from '../cluster/membership.js';
+import type { Member } from '../cluster/member.js';
 import type { ProcessInfo } from '../processes/process.ref.js';
 import { channelsOf, type Facts, listedOf, MAX_LINES, overviewOf, processSeen, whyOf } from './dashboard.overview.js';
 import { changesOf, textOf, Timeline } from './event.timeline.js';

@@ -3,10 +3,10 @@
  * Called by the poller; read by the modules of `page/`.
  */
 import type { ChannelStatistics } from '../channels/channel.statistics.js';
-import type { Member } from '../cluster/membership.js';
+import type { Member } from '../cluster/member.js';
 import type { ClusterHealth } from '../health/health.report.js';
+import type { Candidate } from '../processes/placement/placement.js';
 import type { ProcessInfo } from '../processes/process.ref.js';
-import type { Candidate } from '../processes/supervision/placement.js';
 import type { ServiceInfo } from '../services/service.js';
 
 /** How many lines of each kind the page gets. */

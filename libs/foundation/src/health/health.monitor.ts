@@ -4,13 +4,13 @@
  */
 import { Injectable } from '@nestjs/common';
 import type { Backend, BackendFacts } from '../backend/backend.js';
-import type { Membership } from '../cluster/membership.js';
+import type { ClusterView } from '../cluster/cluster.view.js';
 import type { Topologies } from '../cluster/topologies/topologies.js';
 import type { FoundationConfig } from '../config/config.js';
 import { describe } from '../errors/describe.js';
 import { Log } from '../logging/log.js';
 import type { ProcessRegistry, Stranded } from '../processes/process.registry.js';
-import type { ProcessTable } from '../processes/process.table.js';
+import type { ProcessTable } from '../processes/table/process.table.js';
 import type { ServiceRegistry } from '../services/service.registry.js';
 import { within } from '../time/timeout.js';
 import { type ClusterHealth, clusterReport } from './health.report.js';
@@ -31,8 +31,8 @@ export class HealthMonitor {
   /** @internal Made by Foundation. */
   constructor(
     private readonly config: FoundationConfig,
-    private readonly backend: Pick<Backend, 'inspect' | 'troubles'>,
-    private readonly membership: Membership,
+    private readonly backend: Pick<Backend, 'inspect' | 'troubles' | 'leases'>,
+    private readonly membership: ClusterView,
     private readonly topologies: Pick<Topologies, 'expectedNodes' | 'status'>,
     private readonly table: ProcessTable,
     private readonly registry: ServiceRegistry,
@@ -72,7 +72,7 @@ export class HealthMonitor {
       backend,
       troubles: this.backend.troubles?.() ?? [],
       trouble: this.membership.trouble,
-      held: this.membership.held,
+      held: this.backend.leases.held(),
     });
   }
 

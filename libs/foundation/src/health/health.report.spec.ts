@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import type { Member } from '../cluster/membership.js';
+import type { Member } from '../cluster/member.js';
 import type { StrategyStatus } from '../cluster/topologies/strategy.runner.js';
 import type { ServiceInfo, ServiceStatus } from '../services/service.js';
 import { clusterReport, type HealthFacts, withoutDetails } from './health.report.js';

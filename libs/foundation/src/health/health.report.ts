@@ -5,12 +5,12 @@
 import type { BackendFacts } from '../backend/backend.js';
 import type { ConnectionTrouble } from '../backend/redis/connection.trouble.js';
 import { describeDifference, type Difference } from '../cluster/compatibility.js';
-import type { Member, NodeState } from '../cluster/membership.js';
+import type { Member, NodeState } from '../cluster/member.js';
 import { processOf } from '../cluster/slot.names.js';
 import type { StrategyStatus } from '../cluster/topologies/strategy.runner.js';
+import { LAGGING_MS } from '../processes/placement/placement.js';
 import type { Stranded } from '../processes/process.registry.js';
-import type { ProcessStatus } from '../processes/process.table.js';
-import { LAGGING_MS } from '../processes/supervision/placement.js';
+import type { ProcessStatus } from '../processes/table/process.table.js';
 import type { ServiceInfo } from '../services/service.js';
 
 /** `degraded`: everything goes on, and somebody should look. `critical`: something does not go on, or soon will not. */

@@ -4,7 +4,7 @@
  */
 import { Injectable } from '@nestjs/common';
 import type { ChannelRuntime } from '../channels/channel.runtime.js';
-import type { Membership } from '../cluster/membership.js';
+import type { ClusterView } from '../cluster/cluster.view.js';
 import { Gate } from '../foreign/gate.js';
 import type { Supervisor } from '../processes/supervision/supervisor.js';
 import type { ServiceRegistry } from '../services/service.registry.js';
@@ -36,7 +36,7 @@ export class FoundationMetrics {
   /** @internal Made by Foundation. */
   constructor(
     private readonly telemetry: Telemetry,
-    membership: Pick<Membership, 'state' | 'members' | 'latency'>,
+    membership: Pick<ClusterView, 'state' | 'members' | 'latency'>,
     supervisor: Pick<Supervisor, 'hosted'>,
     services: Pick<ServiceRegistry, 'services'>,
     channels: Pick<ChannelRuntime, 'waiting'>,

@@ -1,7 +1,7 @@
 import 'reflect-metadata';
 import { describe, expect, it } from '@jest/globals';
 import { callableOf } from '../calls/callable.decorator.js';
-import type { Membership } from '../cluster/membership.js';
+import type { ClusterView } from '../cluster/cluster.view.js';
 import { ArgumentError } from '../errors/config.errors.js';
 import { ProcessTimeoutError } from '../errors/process.errors.js';
 import { askNode, NODE_CONTROL, NodeControl } from './node.control.js';
@@ -46,7 +46,7 @@ describe('NodeControl', () => {
     }
     const asked: unknown[] = [];
     const callAt = async (...call: unknown[]) => asked.push(call) > 0;
-    const members = [{ name: 'b', bootId: 'boot-b' }] as unknown as ReturnType<Membership['members']>;
+    const members = [{ name: 'b', bootId: 'boot-b' }] as unknown as ReturnType<ClusterView['members']>;
     const ask = askNode({ members: () => members, self: { name: 'a', bootId: 'boot-a' } }, { callAt });
     expect([await ask('b', 'feed', undefined), await ask('gone', 'feed', 1)]).toEqual([true, false]);
     expect(asked).toEqual([

@@ -6,12 +6,14 @@
 import type { CallRouter } from '../calls/call.router.js';
 import { Callable } from '../calls/callable.decorator.js';
 import type { Callee, CalleeLookup } from '../calls/callee.js';
-import type { Membership } from '../cluster/membership.js';
+import type { ClusterView } from '../cluster/cluster.view.js';
+import type { MembershipProtocol } from '../cluster/membership.protocol.js';
 import type { FoundationConfig } from '../config/config.js';
 import { ArgumentError } from '../errors/config.errors.js';
 import { shown } from '../errors/describe.js';
 import { ProcessTimeoutError } from '../errors/process.errors.js';
-import type { AskNode, Supervisor } from './supervision/supervisor.js';
+import type { AskNode } from './supervision/rebalancer.js';
+import type { Supervisor } from './supervision/supervisor.js';
 
 /** By which calls reach a node; no process has a colon in its name. */
 export const NODE_CONTROL = 'node:control';
@@ -20,7 +22,7 @@ export const NODE_CONTROL = 'node:control';
 const ASK_MS = 1000;
 
 /** Asks other nodes by their {@link NodeControl.takes}. */
-export function askNode(membership: Pick<Membership, 'members' | 'self'>, calls: Pick<CallRouter, 'callAt'>): AskNode {
+export function askNode(membership: Pick<ClusterView, 'members' | 'self'>, calls: Pick<CallRouter, 'callAt'>): AskNode {
   return async (node, name, limit) => {
     const bootId = membership.members().find((member) => member.name === node)?.bootId;
     if (bootId === undefined) return false;
@@ -35,7 +37,7 @@ export function askNode(membership: Pick<Membership, 'members' | 'self'>, calls:
 export class NodeControl implements CalleeLookup {
   constructor(
     private readonly config: Pick<FoundationConfig, 'shutdownTimeout'>,
-    private readonly membership: Pick<Membership, 'drain'>,
+    private readonly membership: Pick<MembershipProtocol, 'drain'>,
     private readonly supervisor: Pick<Supervisor, 'drain' | 'hosted' | 'takes'>,
   ) {}
 

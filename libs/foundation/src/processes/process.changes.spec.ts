@@ -1,9 +1,10 @@
 import { beforeEach, expect, it } from '@jest/globals';
 import type { Backend } from '../backend/backend.js';
-import type { Membership, MembershipListener } from '../cluster/membership.js';
+import type { ClusterView } from '../cluster/cluster.view.js';
+import type { MembershipListener } from '../cluster/member.js';
 import type { Hint, HintListener } from '../wire/hint.js';
 import { Awaited, type News } from './process.changes.js';
-import type { ProcessTable } from './process.table.js';
+import type { ProcessTable } from './table/process.table.js';
 
 let hint: (hint: Hint) => void;
 let change: (...names: string[]) => void;
@@ -13,7 +14,7 @@ let heard: [string, News][];
 
 beforeEach(() => {
   const backend = { onHint: (hear: HintListener) => (hint = hear) } as unknown as Backend;
-  const membership = { listen: (given: MembershipListener) => (listener = given) } as unknown as Membership;
+  const membership = { listen: (given: MembershipListener) => (listener = given) } as unknown as ClusterView;
   const onChange = (hear: (changed: ReadonlySet<string>) => void) => (change = (...names) => hear(new Set(names)));
   awaited = new Awaited(backend, membership, { onChange } as unknown as ProcessTable);
   heard = [];

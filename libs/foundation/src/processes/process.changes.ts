@@ -3,9 +3,9 @@
  * Used by the manager; fed by the table, by hints, and by the membership.
  */
 import type { Backend } from '../backend/backend.js';
-import type { Membership } from '../cluster/membership.js';
+import type { ClusterView } from '../cluster/cluster.view.js';
 import { processOf } from '../cluster/slot.names.js';
-import type { ProcessTable } from './process.table.js';
+import type { ProcessTable } from './table/process.table.js';
 
 /** What happened: the row changed, somebody said that an owner runs or has let go, or the members changed. */
 export type News = 'row' | 'owner' | 'members';
@@ -14,7 +14,7 @@ export type News = 'row' | 'owner' | 'members';
 export class Awaited {
   readonly #waiting = new Map<string, Set<(news: News) => void>>();
 
-  constructor(backend: Backend, membership: Membership, table: ProcessTable) {
+  constructor(backend: Pick<Backend, 'onHint'>, membership: ClusterView, table: ProcessTable) {
     table.onChange((changed) => {
       if (this.#waiting.size > 0) for (const name of changed) this.#tell(name, 'row');
     });

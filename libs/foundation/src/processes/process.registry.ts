@@ -4,11 +4,11 @@
  */
 import type { Backend } from '../backend/backend.js';
 import type { OwnerRecord } from '../backend/leases/leases.js';
-import type { Membership } from '../cluster/membership.js';
+import type { ClusterView } from '../cluster/cluster.view.js';
 import { runsEverywhere } from '../cluster/slot.names.js';
+import { exclusionOf, obstaclesIn } from './placement/placement.exclusion.js';
 import type { ProcessInfo, ProcessState } from './process.ref.js';
-import type { ProcessTable, VersionedEntry } from './process.table.js';
-import { exclusionOf, obstaclesIn } from './supervision/placement.js';
+import type { ProcessTable, VersionedEntry } from './table/process.table.js';
 
 /** Names in one script call; more would keep Redis from renewing leases meanwhile. */
 const MAX_BATCH = 500;
@@ -31,7 +31,7 @@ export class ProcessRegistry {
   constructor(
     private readonly backend: Backend,
     private readonly table: ProcessTable,
-    private readonly membership: Membership,
+    private readonly membership: ClusterView,
   ) {}
 
   /**

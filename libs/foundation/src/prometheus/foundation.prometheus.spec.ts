@@ -9,7 +9,7 @@ import { type INestApplication, Logger } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
 import { Channels } from '../channels/channels.js';
 import { FoundationModule } from '../foundation.module.js';
-import { Singleton } from '../processes/process.decorators.js';
+import { Singleton } from '../processes/declaration/process.decorators.js';
 import { Telemetry } from '../telemetry/telemetry.js';
 import { eventually } from '../testing/eventually.js';
 import { FoundationPrometheus, FoundationPrometheusModule } from './index.js';

@@ -5,7 +5,7 @@
 import { Injectable } from '@nestjs/common';
 import type { Backend } from '../backend/backend.js';
 import type { CallRouter } from '../calls/call.router.js';
-import type { Membership } from '../cluster/membership.js';
+import type { ClusterView } from '../cluster/cluster.view.js';
 import { CallRefusedError } from '../errors/call.errors.js';
 import { ArgumentError } from '../errors/config.errors.js';
 import { describe, isA, show } from '../errors/describe.js';
@@ -58,7 +58,7 @@ export class ServiceMesh {
 
   constructor(
     private readonly backend: Pick<Backend, 'endpoint'>,
-    private readonly membership: Membership,
+    private readonly membership: ClusterView,
     private readonly registry: ServiceRegistry,
     private readonly targets: ServiceTargets,
     private readonly calls: Pick<CallRouter, 'call' | 'callAt'>,

@@ -10,7 +10,8 @@ import {
   type TableWritten,
 } from '../backend/tables/table.js';
 import type { Transport } from '../backend/transport/transport.js';
-import type { Member, Membership, MembershipListener } from '../cluster/membership.js';
+import type { ClusterView } from '../cluster/cluster.view.js';
+import type { Member, MembershipListener } from '../cluster/member.js';
 import { Telemetry } from '../telemetry/telemetry.js';
 import type { Hint } from '../wire/hint.js';
 import type { ServiceChange } from './service.js';
@@ -120,7 +121,7 @@ function makeNode(bootId: string) {
     },
     transport: { onInterrupted: () => undefined } as unknown as Transport,
   };
-  const registry = new ServiceRegistry(backend, membership as unknown as Membership, new Telemetry());
+  const registry = new ServiceRegistry(backend, membership as unknown as ClusterView, new Telemetry());
   const changes: string[] = [];
   registry.onChange(({ type, service }: ServiceChange) => changes.push(`${type} ${service.instanceId}`));
   return {

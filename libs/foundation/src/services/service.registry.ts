@@ -5,7 +5,7 @@
 import type { Backend } from '../backend/backend.js';
 import type { TableRow } from '../backend/tables/table.js';
 import { TableReplica } from '../backend/tables/table.replica.js';
-import type { Membership } from '../cluster/membership.js';
+import type { ClusterView } from '../cluster/cluster.view.js';
 import { describe } from '../errors/describe.js';
 import { Gate, unattended } from '../foreign/gate.js';
 import { Log } from '../logging/log.js';
@@ -51,7 +51,7 @@ export class ServiceRegistry {
 
   constructor(
     private readonly backend: Pick<Backend, 'services' | 'onHint' | 'transport'>,
-    private readonly membership: Membership,
+    private readonly membership: ClusterView,
     private readonly telemetry: Telemetry,
   ) {
     this.#gate = new Gate(telemetry);

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import type { Transport } from '../../backend/transport/transport.js';
-import type { Member, Membership, MembershipListener } from '../../cluster/membership.js';
+import type { ClusterView } from '../../cluster/cluster.view.js';
+import type { Member, MembershipListener } from '../../cluster/member.js';
 import type { Telemetry } from '../../telemetry/telemetry.js';
 import type { LetterListener, NodeMessages } from '../node.messages.js';
 import { GapRecovery } from './gap.recovery.js';
@@ -35,7 +36,7 @@ describe('CatchUp', () => {
       members: () => members,
       clusterNow: () => now,
       listen: (listener: MembershipListener) => (listeners.push(listener), () => undefined),
-    } as unknown as Membership;
+    } as unknown as ClusterView;
     const letters = {
       on: (kind: string, listener: LetterListener) => kinds.set(kind, listener),
       send: (bootId: string) => {

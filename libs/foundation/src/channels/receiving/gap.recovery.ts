@@ -4,7 +4,7 @@
  * listens.
  */
 import type { Transport } from '../../backend/transport/transport.js';
-import type { Membership } from '../../cluster/membership.js';
+import type { ClusterView } from '../../cluster/cluster.view.js';
 import { unattended } from '../../foreign/gate.js';
 import type { Telemetry } from '../../telemetry/telemetry.js';
 import type { Lane } from '../../wire/lane.js';
@@ -37,7 +37,7 @@ export type HeardLast = (channel: string, lane: Lane, last: number, from: NodeAd
 
 /** What it works with. */
 export interface CatchUpTools {
-  membership: Membership;
+  membership: ClusterView;
   transport: Transport;
   letters: NodeMessages;
   /** The numbers of the last messages that this node has sent. */

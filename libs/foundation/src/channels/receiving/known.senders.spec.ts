@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import type { Member, Membership, MembershipListener } from '../../cluster/membership.js';
+import type { ClusterView } from '../../cluster/cluster.view.js';
+import type { Member, MembershipListener } from '../../cluster/member.js';
 import { KnownSenders } from './known.senders.js';
 
 function setUp() {
@@ -13,7 +14,7 @@ function setUp() {
     members: () => members,
     clusterNow: () => now,
     listen: (given: MembershipListener) => ((listener = given), () => undefined),
-  } as unknown as Membership;
+  } as unknown as ClusterView;
   const senders = new KnownSenders(membership);
   const see = (...seen: [bootId: string, joinedAt: number][]) => {
     members = [...own, ...seen].map(([bootId, joinedAt]) => ({ bootId, joinedAt }));

@@ -2,7 +2,7 @@
  * Which nodes began to send after this one began to listen, so that even their first messages can be missed; since when
  * nothing was lost of the others; and who is gone. Called by the facade; reads the membership.
  */
-import type { Membership } from '../../cluster/membership.js';
+import type { ClusterView } from '../../cluster/cluster.view.js';
 import type { Beginning } from './gap.detector.js';
 
 /**
@@ -26,7 +26,7 @@ export class KnownSenders {
   #allCutOff = -Infinity;
   #forget: (isGone: (bootId: string) => boolean) => void = () => undefined;
 
-  constructor(private readonly membership: Membership) {
+  constructor(private readonly membership: ClusterView) {
     membership.listen({ changed: () => this.#look() });
   }
 

@@ -3,7 +3,7 @@
  * Called by the facade; underneath SUBSCRIBE.
  */
 import type { Transport } from '../../backend/transport/transport.js';
-import type { Membership } from '../../cluster/membership.js';
+import type { ClusterView } from '../../cluster/cluster.view.js';
 import type { Telemetry } from '../../telemetry/telemetry.js';
 import type { Lasts } from '../envelope.js';
 import type { MessageDrops } from '../message.drops.js';
@@ -16,7 +16,7 @@ import { type Sink, Unpacker } from './unpacker.js';
 
 /** What a receiver works with. */
 export interface ReceiverTools {
-  membership: Membership;
+  membership: ClusterView;
   transport: Transport;
   letters: NodeMessages;
   dispatcher: Dispatcher;

@@ -1,5 +1,5 @@
 import { describe, expect, it, jest } from '@jest/globals';
-import type { Membership } from '../../cluster/membership.js';
+import type { ClusterView } from '../../cluster/cluster.view.js';
 import { AcknowledgementError } from '../../errors/message.errors.js';
 import type { LeaveReason } from '../../telemetry/events.js';
 import { Telemetry } from '../../telemetry/telemetry.js';
@@ -19,7 +19,7 @@ function setUp() {
   } as unknown as NodeMessages;
   const membership = {
     self: node('me'),
-  } as unknown as Membership;
+  } as unknown as ClusterView;
   const acknowledgements = new Acknowledgements(membership, letters, telemetry);
   const leave = (name: string, reason: LeaveReason) =>
     telemetry.emit('cluster.node_left', { node: name, bootId: `boot ${name}`, reason });

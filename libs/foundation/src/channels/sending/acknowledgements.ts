@@ -2,7 +2,7 @@
  * Waits until every node that listens has handled a message, and tells senders that this node has.
  * Called by the facade for broadcasts with a `timeout`; underneath one letter for each message and node.
  */
-import type { Membership } from '../../cluster/membership.js';
+import type { ClusterView } from '../../cluster/cluster.view.js';
 import { OverloadedError } from '../../errors/limit.errors.js';
 import { AcknowledgementError, type MissingAcknowledgement } from '../../errors/message.errors.js';
 import type { Telemetry } from '../../telemetry/telemetry.js';
@@ -41,7 +41,7 @@ export class Acknowledgements {
   #leaving = false;
 
   constructor(
-    private readonly membership: Membership,
+    private readonly membership: ClusterView,
     private readonly letters: NodeMessages,
     telemetry: Telemetry,
   ) {

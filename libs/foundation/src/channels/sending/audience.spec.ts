@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import type { Member, Membership, MembershipListener } from '../../cluster/membership.js';
+import type { ClusterView } from '../../cluster/cluster.view.js';
+import type { Member, MembershipListener } from '../../cluster/member.js';
 import { ArgumentError } from '../../errors/config.errors.js';
 import { Audience } from './audience.js';
 
@@ -29,8 +30,8 @@ function setUp() {
     state: 'up',
     members: () => members,
     listen: (given: MembershipListener) => ((listener = given), () => undefined),
-    setListens: (listens: Record<string, string[]>) => void said.push(listens),
-  } as unknown as Membership;
+    record: { setListens: (listens: Record<string, string[]>) => void said.push(listens) },
+  } as unknown as ClusterView;
   const audience = new Audience(membership);
   const see = (...seen: Member[]) => {
     members = seen;

@@ -2,7 +2,7 @@
  * Who listens to which channel: what this node says of itself in its record, and what the records of the others say.
  * Called by the facade for acknowledgements and groups; reads and feeds the membership, no network of its own.
  */
-import type { Membership } from '../../cluster/membership.js';
+import type { ClusterView } from '../../cluster/cluster.view.js';
 import { ArgumentError } from '../../errors/config.errors.js';
 import type { NodeAddress } from '../node.messages.js';
 
@@ -31,7 +31,7 @@ export class Audience {
    */
   readonly #turns = new Map<string, number>();
 
-  constructor(private readonly membership: Membership) {
+  constructor(private readonly membership: ClusterView) {
     // A beat, too, because it tells which nodes are late.
     membership.listen({ changed: () => this.#listeners.clear(), beat: () => this.#listeners.clear() });
   }
@@ -97,7 +97,7 @@ export class Audience {
 
   #tell(): void {
     this.#listeners.clear();
-    this.membership.setListens(
+    this.membership.record.setListens(
       Object.fromEntries([...this.#own].map(([channel, entries]) => [channel, [...entries.keys()]])),
     );
   }

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import { Logger } from '@nestjs/common';
 import type { Peer } from '../../config/topology.strategy.js';
-import type { Member } from '../membership.js';
+import type { Member } from '../member.js';
 import { TerminatedNodes } from './terminated.nodes.js';
 
 const member = (name: string, joinedAt: number, more: Partial<Member> = {}): Member => ({

@@ -6,7 +6,8 @@ import type { NodeDirectory } from '../../backend/directory/directory.js';
 import { describe } from '../../errors/describe.js';
 import { unattended } from '../../foreign/gate.js';
 import { Log } from '../../logging/log.js';
-import type { Member, Membership } from '../membership.js';
+import type { ClusterView } from '../cluster.view.js';
+import type { Member } from '../member.js';
 import { peersOf } from './peers.js';
 import type { Topologies } from './topologies.js';
 
@@ -29,7 +30,7 @@ export class TerminatedNodes {
   #stop: (() => void) | undefined;
 
   constructor(
-    private readonly membership: Pick<Membership, 'members' | 'clusterNow'>,
+    private readonly membership: Pick<ClusterView, 'members' | 'clusterNow'>,
     private readonly topologies: Pick<Topologies, 'peers' | 'listen'>,
     private readonly nodes: Pick<NodeDirectory, 'leave'>,
   ) {}

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { processDefaults } from '../../config/resolve.js';
-import { type ProcessSpec, specOf } from '../process.specification.js';
-import type { VersionedEntry } from '../process.table.js';
+import { type ProcessSpec, specOf } from '../declaration/process.specification.js';
+import type { VersionedEntry } from '../table/process.table.js';
 import { Declarations } from './declarations.js';
 
 const defaults = processDefaults({});

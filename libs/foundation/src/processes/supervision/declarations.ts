@@ -3,18 +3,33 @@
  * agree. Called by the supervisor, at a join and with each look at the table.
  */
 import { createHash } from 'node:crypto';
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Backend } from '../../backend/backend.js';
+import type { OwnerRecord } from '../../backend/leases/leases.js';
+import type { ClusterView } from '../../cluster/cluster.view.js';
 import { isAgreed } from '../../cluster/compatibility.js';
-import type { Membership } from '../../cluster/membership.js';
+import type { Member } from '../../cluster/member.js';
 import { slotNames } from '../../cluster/slot.names.js';
 import { describe } from '../../errors/describe.js';
 import { Log } from '../../logging/log.js';
 import { ThrottledLog } from '../../logging/throttled.log.js';
-import { type ProcessSpec, sameSpec } from '../process.specification.js';
-import type { ProcessTable, VersionedEntry } from '../process.table.js';
+import { isLongTurn, nextTurn } from '../../time/turn.budget.js';
+import { type ProcessSpec, sameSpec } from '../declaration/process.specification.js';
+import {
+  isEnded,
+  LEAST_KEPT_MS,
+  type ProcessEntry,
+  type ProcessTable,
+  type VersionedEntry,
+} from '../table/process.table.js';
+import { ownershipOf } from './name.ownership.js';
 
 /** Names in one script call. */
 const MAX_BATCH = 500;
+/** In this many heartbeats, with their jitter, every node that has a replica of the table has restored it. */
+const BEATS = 1.5;
+/** How many heartbeats more a node waits for what members of long standing restore to a table that is empty. */
+const LATE_BEATS = 2;
 
 /** What the same spec was found to be: it is asked for at the join, for the row, and with each look at it. */
 const known = new WeakMap<ProcessSpec, string>();
@@ -61,8 +76,8 @@ export class Declarations {
 
   constructor(
     private readonly backend: Pick<Backend, 'leases' | 'restarts'>,
-    private readonly membership: Pick<Membership, 'records' | 'self' | 'state'>,
-    private readonly table: Pick<ProcessTable, 'get' | 'change' | 'floor'>,
+    private readonly membership: Pick<ClusterView, 'records' | 'self' | 'state' | 'own' | 'members' | 'beatEvery'>,
+    private readonly table: Pick<ProcessTable, 'get' | 'change' | 'changeAll' | 'floor' | 'sync' | 'isEmpty'>,
   ) {}
 
   /** Rows have changed. */
@@ -79,6 +94,64 @@ export class Declarations {
   add(specs: readonly ProcessSpec[]): void {
     for (const spec of specs) this.#specs.set(spec.name, spec);
     this.#isDue = true;
+  }
+
+  /**
+   * Puts what this node declares into the table. A cold start of the whole cluster forgets how processes ended before.
+   */
+  async declare(specs: readonly ProcessSpec[]): Promise<void> {
+    if (specs.length === 0) return;
+    this.add(specs);
+    await this.#restored();
+    const coldStart = this.#isEldest();
+    const { joinedAt } = this.membership.own;
+    const byName = new Map(specs.map((spec) => [spec.name, spec]));
+    const declare = (name: string, current: VersionedEntry | undefined): ProcessEntry | undefined => {
+      const spec = byName.get(name)!;
+      // What was written since this node joined comes from a node that joined with it, not from the cluster before.
+      const before = current !== undefined && current.version < joinedAt * 1000;
+      const again = before && coldStart && (isEnded(current.status) || current.status === 'once');
+      // What runs by another declaration is not changed by one node alone.
+      if (current !== undefined && !again) return undefined;
+      const counts = current === undefined || this.isAgreed(spec) ? spec : current;
+      return { ...counts, status: 'wanted', after: current?.after ?? 0, confirmed: true };
+    };
+    const names = [...byName.keys()];
+    for (let at = 0; at < names.length; at += MAX_BATCH) {
+      await this.table.changeAll(names.slice(at, at + MAX_BATCH), declare);
+    }
+    for (const spec of specs) {
+      if (isLongTurn()) await nextTurn();
+      await this.apply(spec);
+    }
+    if (coldStart) await this.backend.restarts.forget(...byName.keys());
+  }
+
+  /**
+   * A Redis that is empty may have lost its data a moment ago. Nodes with a replica of the table restore it at their
+   * next heartbeat; a declaration before that would bring back what was stopped. No node may own anything yet anyway.
+   */
+  async #restored(): Promise<void> {
+    const grace = await this.backend.leases.grace();
+    if (grace === 0) return;
+    const { beatEvery } = this.membership;
+    await pause(Math.max(grace, beatEvery * BEATS));
+    await this.table.sync();
+    // A replica that was out of touch for long lets the others go first, so it takes as long again. Not at a cold
+    // start, where no node has been a member for so long.
+    const { joinedAt } = this.membership.own;
+    const isLongThere = (member: Member): boolean => !member.self && joinedAt - member.joinedAt > LEAST_KEPT_MS;
+    const mayCome = (): boolean => this.table.isEmpty && this.membership.members().some(isLongThere);
+    for (let beat = 0; beat < LATE_BEATS && mayCome(); beat++) {
+      await pause(beatEvery);
+      await this.table.sync();
+    }
+  }
+
+  #isEldest(): boolean {
+    const members = this.membership.members();
+    const eldest = [...members].sort((a, b) => a.joinedAt - b.joinedAt || (a.name < b.name ? -1 : 1))[0];
+    return eldest?.self === true;
   }
 
   /** True when every living node that declares the process declares what this one does. */
@@ -160,12 +233,14 @@ export class Declarations {
 
   async #isOwned(entry: VersionedEntry): Promise<boolean> {
     const slots = slotNames(entry, this.membership.self.name);
-    for (let index = 0; index < slots.length; index += MAX_BATCH) {
-      const owners = await this.backend.leases.owners(slots.slice(index, index + MAX_BATCH));
-      if (owners.some((owner) => owner !== undefined)) return true;
-    }
-    // A Redis that lost its data knows no owner, while one that has not heard of it may still be one.
-    return (await this.backend.leases.grace()) > 0;
+    const owners = async (): Promise<(OwnerRecord | undefined)[]> => {
+      const found: (OwnerRecord | undefined)[] = [];
+      for (let at = 0; at < slots.length; at += MAX_BATCH) {
+        found.push(...(await this.backend.leases.owners(slots.slice(at, at + MAX_BATCH))));
+      }
+      return found;
+    };
+    return (await ownershipOf(this.backend.leases, owners)).state !== 'free';
   }
 
   #tell(spec: ProcessSpec, entry: VersionedEntry): void {

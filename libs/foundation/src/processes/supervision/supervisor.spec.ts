@@ -4,16 +4,18 @@ import type { Backend } from '../../backend/backend.js';
 import { createBackend } from '../../backend/create.backend.js';
 import type { Lease } from '../../backend/leases/leases.js';
 import type { TableRow, TableWrite } from '../../backend/tables/table.js';
+import { ClusterView } from '../../cluster/cluster.view.js';
 import { LocalNode } from '../../cluster/local.node.js';
-import { type Member, Membership } from '../../cluster/membership.js';
+import type { Member } from '../../cluster/member.js';
+import { MembershipProtocol } from '../../cluster/membership.protocol.js';
 import { rendezvous } from '../../cluster/rendezvous.js';
 import { processDefaults, resolve } from '../../config/resolve.js';
 import type { FoundationEvents } from '../../telemetry/events.js';
 import { Telemetry } from '../../telemetry/telemetry.js';
 import { eventually } from '../../testing/eventually.js';
-import type { ProcessContext, StopReason } from '../process.context.js';
-import type { ProcessSpec } from '../process.specification.js';
-import { ProcessTable } from '../process.table.js';
+import type { ProcessContext, StopReason } from '../declaration/process.context.js';
+import type { ProcessSpec } from '../declaration/process.specification.js';
+import { ProcessTable } from '../table/process.table.js';
 import { Supervisor } from './supervisor.js';
 
 class Feed {}
@@ -36,7 +38,8 @@ const spec = (more: Partial<ProcessSpec> = {}): ProcessSpec => ({
 
 describe('Supervisor on the local backend', () => {
   let backend: Backend;
-  let membership: Membership;
+  let membership: ClusterView;
+  let protocol: MembershipProtocol;
   let table: ProcessTable;
   let telemetry: Telemetry;
   let supervisor: Supervisor;
@@ -53,7 +56,8 @@ describe('Supervisor on the local backend', () => {
     telemetry.attach('*', (event, payload) => events.push({ event, payload }));
     const node = new LocalNode(config);
     backend = await createBackend(config, node, telemetry);
-    membership = new Membership(node, config, backend, telemetry);
+    membership = new ClusterView(node, config, backend, telemetry);
+    protocol = new MembershipProtocol(membership, config, backend, telemetry);
     table = new ProcessTable(backend, membership);
     // The clock goes on unless a test holds it.
     clock = undefined;
@@ -80,12 +84,12 @@ describe('Supervisor on the local backend', () => {
 
   afterEach(async () => {
     await supervisor.drain();
-    await membership.leave();
+    await protocol.leave();
     await backend.close();
   });
 
   const begin = async (...specs: ProcessSpec[]) => {
-    await membership.join(['Feed']);
+    await protocol.join(['Feed']);
     await supervisor.declare(specs);
     await supervisor.start();
   };
@@ -101,7 +105,7 @@ describe('Supervisor on the local backend', () => {
   });
 
   it('runs nothing before its start, and nothing of a class it does not know', async () => {
-    await membership.join(['Feed']);
+    await protocol.join(['Feed']);
     await supervisor.declare([spec(), spec({ name: 'other', type: 'Unknown' })]);
     supervisor.wake();
     await new Promise((done) => setImmediate(done));
@@ -496,7 +500,8 @@ describe('Supervisor on the local backend', () => {
 
   it('goes on wanting what fills it up when a hint comes while it tries to get it', async () => {
     const node = new LocalNode(config);
-    membership = new Membership(node, { ...config, capacity: 1 }, backend, telemetry);
+    membership = new ClusterView(node, { ...config, capacity: 1 }, backend, telemetry);
+    protocol = new MembershipProtocol(membership, config, backend, telemetry);
     table = new ProcessTable(backend, membership);
     supervisor = new Supervisor(backend, membership, table, telemetry);
     const create = () => Promise.resolve({ onProcessStart: (ctx: ProcessContext) => void lives.push({ ctx }) });
@@ -549,14 +554,14 @@ describe('Supervisor on the local backend', () => {
 
     it('forgets the stop at a cold start', async () => {
       await stopBefore();
-      await membership.join(['Feed']);
+      await protocol.join(['Feed']);
       await supervisor.declare([spec()]);
       expect(table.get('feed')?.status).toBe('wanted');
     });
 
     it('keeps it where another node was there before', async () => {
       await stopBefore();
-      await membership.join(['Feed']);
+      await protocol.join(['Feed']);
       const [self] = membership.members();
       const older = { ...self!, name: 'n0', bootId: 'b0', joinedAt: self!.joinedAt - 1000, self: false };
       const members = jest.spyOn(membership, 'members').mockImplementation(() => [self!, older]);
@@ -567,7 +572,7 @@ describe('Supervisor on the local backend', () => {
 
     /** Redis lost its data a moment ago; `n0` is older when it is said to be so. */
     const afterLoss = async (joinedBefore: number) => {
-      await membership.join(['Feed']);
+      await protocol.join(['Feed']);
       const [self] = membership.members();
       const other = { ...self!, name: 'n0', bootId: 'b0', joinedAt: self!.joinedAt - joinedBefore, self: false };
       const spies = [
@@ -607,7 +612,7 @@ describe('Supervisor on the local backend', () => {
     });
 
     it('keeps it when it was stopped since this node joined', async () => {
-      await membership.join(['Feed']);
+      await protocol.join(['Feed']);
       await supervisor.declare([spec()]);
       await table.change('feed', (current) => ({ ...current!, status: 'stopped' }));
       await supervisor.declare([spec()]);
@@ -616,7 +621,7 @@ describe('Supervisor on the local backend', () => {
   });
 
   it('replaces the entry when the declaration has changed', async () => {
-    await membership.join(['Feed']);
+    await protocol.join(['Feed']);
     await supervisor.declare([spec()]);
     const before = table.get('feed')!.version;
     await supervisor.declare([spec()]);

@@ -3,14 +3,14 @@
  * Called by the explorer and the manager; checks everything that can be checked without a cluster.
  */
 import { isDeepStrictEqual } from 'node:util';
-import { looksLikeSlot, type ProcessKind } from '../cluster/slot.names.js';
-import type { ResolvedProcessDefaults } from '../config/config.js';
-import { processDefaults } from '../config/resolve.js';
-import { checkProcessOptions, isLabels } from '../config/validate.js';
-import { ArgumentError } from '../errors/config.errors.js';
-import { show } from '../errors/describe.js';
+import { looksLikeSlot, type ProcessKind } from '../../cluster/slot.names.js';
+import type { ResolvedProcessDefaults } from '../../config/config.js';
+import { processDefaults } from '../../config/resolve.js';
+import { checkProcessOptions, isLabels } from '../../config/validate.js';
+import { ArgumentError } from '../../errors/config.errors.js';
+import { show } from '../../errors/describe.js';
+import type { Placement } from '../placement/placement.exclusion.js';
 import type { ProcessOptions, RebalanceName } from './process.decorators.js';
-import type { Placement } from './supervision/placement.js';
 
 /** What should run, complete: it travels as JSON and is the same on every node. */
 export interface ProcessSpec {

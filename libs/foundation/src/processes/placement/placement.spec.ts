@@ -1,21 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
-import type { Member } from '../../cluster/membership.js';
+import type { Member } from '../../cluster/member.js';
 import { rendezvous } from '../../cluster/rendezvous.js';
 import { slotNames } from '../../cluster/slot.names.js';
-import {
-  betterNode,
-  exclusionOf,
-  explain,
-  givesWay,
-  obstacleOf,
-  obstaclesIn,
-  outlookOf,
-  type Placeable,
-  type Placement,
-  rankMembers,
-  refusalOf,
-  turnOf,
-} from './placement.js';
+import { exclusionOf, obstacleOf, obstaclesIn, type Placeable, type Placement } from './placement.exclusion.js';
+import { explain, rankMembers, turnOf } from './placement.js';
+import { betterNode, givesWay, outlookOf, refusalOf } from './placement.moves.js';
 
 const member = (name: string, more: Partial<Member> = {}): Member => ({
   name,

@@ -2,12 +2,12 @@
  * What should run in the cluster: this node's copy of the shared table, and the only way to change it.
  * Read by the supervisor and the manager; underneath `Table` (a hash and a sorted set, compared by version).
  */
-import type { Backend } from '../backend/backend.js';
-import { TableReplica } from '../backend/tables/table.replica.js';
-import type { Membership } from '../cluster/membership.js';
-import { isSlotOf, processOf, runsEverywhere, slotNames } from '../cluster/slot.names.js';
-import { Gate, unattended } from '../foreign/gate.js';
-import type { Telemetry } from '../telemetry/telemetry.js';
+import type { Backend } from '../../backend/backend.js';
+import { TableReplica } from '../../backend/tables/table.replica.js';
+import type { ClusterView } from '../../cluster/cluster.view.js';
+import { isSlotOf, processOf, runsEverywhere, slotNames } from '../../cluster/slot.names.js';
+import { Gate, unattended } from '../../foreign/gate.js';
+import type { Telemetry } from '../../telemetry/telemetry.js';
 import { parseEntry, type ProcessEntry, type VersionedEntry } from './process.entry.js';
 import { ProcessIndex } from './process.index.js';
 
@@ -48,7 +48,7 @@ export class ProcessTable {
 
   constructor(
     private readonly backend: Backend,
-    private readonly membership: Membership,
+    private readonly membership: ClusterView,
     telemetry?: Pick<Telemetry, 'emit'>,
   ) {
     const write = ({ version: _version, ...entry }: VersionedEntry): string => JSON.stringify(entry);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
-import type { ProcessKind } from '../cluster/slot.names.js';
-import { processDefaults } from '../config/resolve.js';
-import { ArgumentError, FoundationConfigError } from '../errors/config.errors.js';
+import type { ProcessKind } from '../../cluster/slot.names.js';
+import { processDefaults } from '../../config/resolve.js';
+import { ArgumentError, FoundationConfigError } from '../../errors/config.errors.js';
 import type { ProcessOptions } from './process.decorators.js';
 import { specOf, type SpecRequest } from './process.specification.js';
 

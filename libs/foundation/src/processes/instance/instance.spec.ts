@@ -5,7 +5,7 @@ import { processDefaults } from '../../config/resolve.js';
 import { LeaseLostError, ProcessStartError, ProcessTimeoutError } from '../../errors/process.errors.js';
 import { Telemetry } from '../../telemetry/telemetry.js';
 import { eventually } from '../../testing/eventually.js';
-import type { ProcessContext, StopReason } from '../process.context.js';
+import type { ProcessContext, StopReason } from '../declaration/process.context.js';
 import { Instance, type InstanceDeps, type InstanceExit } from './instance.js';
 
 const never = new Promise<never>(() => undefined);

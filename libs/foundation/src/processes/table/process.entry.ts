@@ -2,13 +2,13 @@
  * A row of the process table: what it says, and how it is read. Whoever can write to Redis can write rows, so every
  * number and text is held to the bounds that the API has; what is beyond them is no row.
  */
-import type { TableRow } from '../backend/tables/table.js';
-import { looksLikeSlot } from '../cluster/slot.names.js';
-import { isLabels, MAX_TIMEOUT_MS } from '../config/validate.js';
-import { MAX_COUNT_OPTION } from '../config/validate.shape.js';
-import { plain } from '../errors/describe.js';
-import { parseJson } from '../wire/json.js';
-import { isCount, isName, MAX_ARGS_SIZE, type ProcessSpec } from './process.specification.js';
+import type { TableRow } from '../../backend/tables/table.js';
+import { looksLikeSlot } from '../../cluster/slot.names.js';
+import { isLabels, MAX_TIMEOUT_MS } from '../../config/validate.js';
+import { MAX_COUNT_OPTION } from '../../config/validate.shape.js';
+import { plain } from '../../errors/describe.js';
+import { parseJson } from '../../wire/json.js';
+import { isCount, isName, MAX_ARGS_SIZE, type ProcessSpec } from '../declaration/process.specification.js';
 
 /**
  * `wanted` should run; `backing-off` waits for its restart; `once` is a temporary process that was started and must not

@@ -1,11 +1,12 @@
 import { beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { Logger } from '@nestjs/common';
-import type { Backend } from '../backend/backend.js';
-import { LocalTable } from '../backend/tables/local.table.js';
-import type { Table } from '../backend/tables/table.js';
-import type { Membership, MembershipListener } from '../cluster/membership.js';
-import { processDefaults } from '../config/resolve.js';
-import type { Hint } from '../wire/hint.js';
+import type { Backend } from '../../backend/backend.js';
+import { LocalTable } from '../../backend/tables/local.table.js';
+import type { Table } from '../../backend/tables/table.js';
+import type { ClusterView } from '../../cluster/cluster.view.js';
+import type { MembershipListener } from '../../cluster/member.js';
+import { processDefaults } from '../../config/resolve.js';
+import type { Hint } from '../../wire/hint.js';
 import { isEnded, parseEntry, type ProcessEntry, ProcessTable } from './process.table.js';
 
 const entry = (more: Partial<ProcessEntry> = {}): ProcessEntry => ({
@@ -176,7 +177,7 @@ describe('ProcessTable', () => {
       members: () => [{ name: 'n1' }],
       beatEvery: 1000,
     };
-    const table = new ProcessTable(backend as unknown as Backend, membership as unknown as Membership);
+    const table = new ProcessTable(backend as unknown as Backend, membership as unknown as ClusterView);
     return { table, listeners, leases };
   }
 

@@ -1,9 +1,8 @@
 /**
- * This node's copy of the members' records: read anew when Redis says that it changed, and kept for a while when Redis
- * lost it. Used by `Membership`. Underneath: `Nodes.view()`.
+ * This node's replica of the members' records: fetched when a hint or a heartbeat says that it changed, and kept for a
+ * while when Redis lost its data. Used by `ClusterView`. Underneath: `NodeDirectory.view()`.
  */
-import type { Backend } from '../backend/backend.js';
-import type { NodeRecord, NodeView } from '../backend/directory/directory.js';
+import type { NodeDirectory, NodeRecord, NodeView } from '../backend/directory/directory.js';
 import { describe } from '../errors/describe.js';
 import { unattended } from '../foreign/gate.js';
 import { Log } from '../logging/log.js';
@@ -11,20 +10,22 @@ import type { Telemetry } from '../telemetry/telemetry.js';
 
 /** For each member; a view of a hundred is read five times a second at most. */
 const PACE_MS = 2;
-/** No node is waited for longer, whatever its record says. */
+/** The replica waits no longer for any node, whatever its record says. */
 const LONGEST_TTL_MS = 600_000;
 
-/** What the copy asks and tells its owner. */
-export interface ViewOwner {
+/** What the replica asks its owner, and reports to it. */
+export interface ReplicaOwner {
   readonly self: { name: string; bootId: string };
   /** Whether this node is a member as far as it knows. */
   isMember(): boolean;
-  /** The copy is another one now. */
+  /** The replica has changed. */
   changed(): void;
+  /** Tells the transport who is in the cluster. */
+  meet?: ((members: readonly NodeRecord[]) => void) | undefined;
 }
 
 /** See the file header. */
-export class MemberView {
+export class DirectoryReplica {
   readonly #members = new Map<string, NodeRecord>();
   readonly #logger = new Log();
   #late: ReadonlySet<string> = new Set();
@@ -39,12 +40,11 @@ export class MemberView {
   #keepTimer: NodeJS.Timeout | undefined;
 
   /**
-   * @param ttl how long a member may be silent, in milliseconds: by then each has joined again after a loss, or has
-   * left.
+   * @param ttl how long a member may be silent, in milliseconds: by then each has rejoined after a loss, or has left.
    */
   constructor(
-    private readonly owner: ViewOwner,
-    private readonly backend: Backend,
+    private readonly owner: ReplicaOwner,
+    private readonly directory: Pick<NodeDirectory, 'view' | 'reasons'>,
     private readonly telemetry: Telemetry,
     private readonly ttl: number,
     private readonly now: () => number,
@@ -54,7 +54,7 @@ export class MemberView {
     return this.#version;
   }
 
-  /** Rises with everything that makes the copy another one, what hints say included. */
+  /** Rises with every change of the replica, those by hints included. */
   get changes(): number {
     return this.#changes;
   }
@@ -100,7 +100,7 @@ export class MemberView {
   /** @throws RedisUnavailableError */
   async fetch(): Promise<void> {
     this.#fetchedAt = this.now();
-    const view = await this.backend.directory.view();
+    const view = await this.directory.view();
     if (view.version === this.#version) return;
     this.#keepLost(view);
     const before = this.records();
@@ -108,19 +108,19 @@ export class MemberView {
     this.#changes += 1;
     this.#members.clear();
     for (const member of view.members) this.#members.set(member.name, member);
-    this.backend.meet?.(view.members);
+    this.owner.meet?.(view.members);
     await this.#announce(before, view);
     this.owner.changed();
   }
 
-  /** Redis lost its data: it is not known who is gone before all have had the time to join again. */
+  /** Redis lost its data: who is gone is not known before all have had the time to rejoin. */
   expectRejoins(): void {
     // Each by its own time: one that beats every five seconds needs as long to find out.
     const ttl = Math.max(this.ttl, ...this.records().map((record) => Math.min(record.ttl ?? 0, LONGEST_TTL_MS)));
     this.#keepUntil = this.now() + ttl;
     clearTimeout(this.#keepTimer);
     this.#keepTimer = setTimeout(() => {
-      // Whoever has not come back by now has left: read the view anew, as if it had changed.
+      // A node that is not back by now has left: fetch the view again, as if it had changed.
       this.#version = -1;
       unattended('fetching the members', this.refresh());
     }, ttl).unref();
@@ -144,8 +144,8 @@ export class MemberView {
   }
 
   /**
-   * Redis lost its data, or at least this node's own record: until everybody has joined again, a view that lacks a node
-   * says nothing about it, and who waits for it or chooses it must not think that it has left.
+   * Redis lost its data, or at least this node's own record: until all nodes have rejoined, a view that lacks a node
+   * says nothing about it, and callers that wait for it or choose it must not take it for a node that has left.
    */
   #keepLost(view: NodeView): void {
     const hasSelf = view.members.some(({ bootId }) => bootId === this.owner.self.bootId);
@@ -163,7 +163,7 @@ export class MemberView {
     const own = this.owner.self;
     const present = new Set([own.bootId, ...members.map(({ bootId }) => bootId)]);
     const gone = before.filter(({ bootId }) => !present.has(bootId));
-    const reasons = await this.backend.directory.reasons(gone.map(({ bootId }) => bootId)).catch(() => []);
+    const reasons = await this.directory.reasons(gone.map(({ bootId }) => bootId)).catch(() => []);
     gone.forEach(({ name, bootId }, index) => {
       this.telemetry.emit('cluster.node_left', { node: name, bootId, reason: reasons[index] ?? 'timeout' });
     });

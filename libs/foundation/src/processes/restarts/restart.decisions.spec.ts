@@ -3,15 +3,16 @@ import { Logger } from '@nestjs/common';
 import type { Backend } from '../../backend/backend.js';
 import { createBackend } from '../../backend/create.backend.js';
 import type { Lease } from '../../backend/leases/leases.js';
+import { ClusterView } from '../../cluster/cluster.view.js';
 import { LocalNode } from '../../cluster/local.node.js';
-import { Membership } from '../../cluster/membership.js';
+import { MembershipProtocol } from '../../cluster/membership.protocol.js';
 import { processDefaults, resolve } from '../../config/resolve.js';
 import type { FoundationEvents } from '../../telemetry/events.js';
 import { Telemetry } from '../../telemetry/telemetry.js';
 import { eventually } from '../../testing/eventually.js';
-import type { ProcessSpec } from '../process.specification.js';
-import { type ProcessEntry, ProcessTable } from '../process.table.js';
-import type { Instance, InstanceExit } from './instance.js';
+import type { ProcessSpec } from '../declaration/process.specification.js';
+import type { Instance, InstanceExit } from '../instance/instance.js';
+import { type ProcessEntry, ProcessTable } from '../table/process.table.js';
 import { RestartDecisions } from './restart.decisions.js';
 
 const config = resolve({ nodeName: 'n1' }, {}, { host: 'h', pid: 1 });
@@ -30,7 +31,8 @@ type Step = 'put' | 'crashed' | 'schedule' | 'since' | 'lastEpoch';
 
 describe('Endings', () => {
   let backend: Backend;
-  let membership: Membership;
+  let membership: ClusterView;
+  let protocol: MembershipProtocol;
   let table: ProcessTable;
   let endings: RestartDecisions;
   let lease: Lease;
@@ -59,7 +61,8 @@ describe('Endings', () => {
     telemetry.attach('*', (event, payload) => events.push({ event, payload }));
     const node = new LocalNode(config);
     backend = await createBackend(config, node, telemetry);
-    membership = new Membership(node, config, backend, telemetry);
+    membership = new ClusterView(node, config, backend, telemetry);
+    protocol = new MembershipProtocol(membership, config, backend, telemetry);
     faults = {};
     isAway = false;
     settled = 0;
@@ -71,12 +74,12 @@ describe('Endings', () => {
     leases.lastEpoch = faulty('lastEpoch', leases.lastEpoch.bind(leases));
     table = new ProcessTable(backend, membership);
     endings = new RestartDecisions(backend, membership, table, telemetry, () => (settled += 1));
-    await membership.join(['Feed']);
+    await protocol.join(['Feed']);
     lease = (await leases.acquire('feed'))!;
   });
 
   afterEach(async () => {
-    await membership.leave();
+    await protocol.leave();
     await backend.close();
   });
 
@@ -189,7 +192,7 @@ describe('Endings', () => {
     await want(spec);
     isAway = true;
     const settling = settle(spec, 'complete');
-    await membership.leave();
+    await protocol.leave();
     await settling;
     expect(endings.isOpen('feed')).toBe(false);
   });

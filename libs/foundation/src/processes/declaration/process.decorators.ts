@@ -2,9 +2,9 @@
  * Marks a class as a process of the cluster. Sets metadata and nothing else; the explorer reads it.
  */
 import { Injectable } from '@nestjs/common';
-import type { ProcessKind } from '../cluster/slot.names.js';
-import type { ProcessDefaults } from '../config/options.js';
-import type { PlacementName } from './supervision/placement.js';
+import type { ProcessKind } from '../../cluster/slot.names.js';
+import type { ProcessDefaults } from '../../config/options.js';
+import type { PlacementName } from '../placement/placement.exclusion.js';
 
 /** Metadata key; `Symbol.for`, so that two copies of the package see each other's marks. */
 export const PROCESS_METADATA = Symbol.for('foundation:process');

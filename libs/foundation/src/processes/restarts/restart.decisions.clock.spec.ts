@@ -1,9 +1,9 @@
 import { describe, expect, it, jest } from '@jest/globals';
 import type { Backend } from '../../backend/backend.js';
-import type { Membership } from '../../cluster/membership.js';
+import type { ClusterView } from '../../cluster/cluster.view.js';
 import { Telemetry } from '../../telemetry/telemetry.js';
 import { eventually } from '../../testing/eventually.js';
-import type { Change, ProcessTable, VersionedEntry } from '../process.table.js';
+import type { Change, ProcessTable, VersionedEntry } from '../table/process.table.js';
 import { RestartDecisions } from './restart.decisions.js';
 
 /** A process that waits for its restart, and a node whose clocks the test sets. */
@@ -27,7 +27,7 @@ function waiting(retryAt: number) {
   const ensureSweep = jest.fn(() => Promise.resolve());
   const endings = new RestartDecisions(
     { restarts: { ensureSweep } } as unknown as Backend,
-    membership as unknown as Membership,
+    membership as unknown as ClusterView,
     table as unknown as ProcessTable,
     new Telemetry(),
     () => undefined,

@@ -5,24 +5,16 @@
 import { setMaxListeners } from 'node:events';
 import type { Lease, Leases } from '../../backend/leases/leases.js';
 import { indexOf } from '../../cluster/slot.names.js';
-import { describe, isA } from '../../errors/describe.js';
+import { describe } from '../../errors/describe.js';
 import { LimitError } from '../../errors/limit.errors.js';
 import { ProcessStartError, ProcessTimeoutError } from '../../errors/process.errors.js';
 import { unattended } from '../../foreign/gate.js';
 import { Log } from '../../logging/log.js';
-import type { HandoffLossReason } from '../../telemetry/events.js';
 import type { Telemetry } from '../../telemetry/telemetry.js';
-import { within } from '../../time/timeout.js';
-import { parseJson } from '../../wire/json.js';
-import type {
-  OnProcessHandoff,
-  OnProcessStart,
-  OnProcessStop,
-  ProcessContext,
-  StopReason,
-} from '../process.context.js';
-import type { ProcessSpec } from '../process.specification.js';
+import type { OnProcessStart, OnProcessStop, ProcessContext, StopReason } from '../declaration/process.context.js';
+import type { ProcessSpec } from '../declaration/process.specification.js';
 import { fencedEffects } from './fenced.effects.js';
+import { StateHandoff } from './state.handoff.js';
 
 /** How an instance ended. `clean` is false when user code was still running at the end of its time. */
 export interface InstanceExit {
@@ -42,28 +34,12 @@ export interface InstanceDeps {
   started(target: object): Promise<() => Promise<void>>;
 }
 
-/** The ends after which another instance goes on where this one stopped. */
-const PLANNED: ReadonlySet<StopReason> = new Set(['move', 'shutdown', 'restart']);
-const MAX_HANDOFF = 1024 * 1024;
 /** So many tasks of `ctx.run` and calls may be under way in one instance. */
 export const MAX_TASKS = 100_000;
-/** A Redis that is away costs the lease before this is over; a Redis that refuses does not keep the process down. */
-const INHERIT_MS = 6000;
-const HANDOFF_RETRY_MS = 100;
 
 interface End {
   reason: StopReason;
   error?: unknown;
-}
-
-/** Why a state was not left. */
-class HandoffLost extends Error {
-  constructor(
-    readonly reason: HandoffLossReason,
-    message: string,
-  ) {
-    super(message);
-  }
 }
 
 /** See the file header. */
@@ -71,6 +47,7 @@ export class Instance {
   readonly #abort = new AbortController();
   readonly #tasks = new Set<Promise<void>>();
   readonly #logger = new Log();
+  readonly #handoff: StateHandoff;
   /** The epoch it began with. That of its lease may have risen since, but it is no new instance for that. */
   readonly firstEpoch: number;
   readonly #ended: Promise<End>;
@@ -80,8 +57,6 @@ export class Instance {
   #hookCalled = false;
   #startedAt: number | undefined;
   #inherited: unknown;
-  /** What was taken from the last instance, as it was left. */
-  #taken: string | undefined;
   #undo: (() => Promise<void>) | undefined;
 
   constructor(
@@ -90,6 +65,7 @@ export class Instance {
     private readonly deps: InstanceDeps,
   ) {
     this.firstEpoch = lease.epoch;
+    this.#handoff = new StateHandoff(spec, lease, deps);
     // User code may listen to it as often as it likes: Node would warn of a leak from the eleventh on.
     setMaxListeners(0, this.#abort.signal);
     this.#ended = new Promise((resolve) => (this.#resolveEnded = resolve));
@@ -149,7 +125,8 @@ export class Instance {
     // messages are among the calls, and none begins any more.
     unattended('detaching a stopped process', this.#detach(attached));
     const clean = await this.#stop(exit.reason, starting);
-    await this.#handOff(exit.reason, clean);
+    const [target, hookCalled, started] = [this.#target, this.#hookCalled, this.#startedAt !== undefined];
+    await this.#handoff.leave({ reason: exit.reason, clean, target, hookCalled, started });
     this.deps.telemetry.emit('process.stopped', { ...ids, epoch: this.lease.epoch, reason: exit.reason, clean });
     return { ...exit, clean, started: this.#startedAt !== undefined };
   }
@@ -174,7 +151,7 @@ export class Instance {
       const reason = `its class could not be instantiated: ${describe(error)}`;
       throw new ProcessStartError(name, this.deps.node, reason, error);
     }
-    this.#inherited = await this.#inherit();
+    this.#inherited = await this.#handoff.inherit(() => this.#mayGoOn());
     if (!this.#mayGoOn()) return;
     this.#hookCalled = true;
     try {
@@ -250,96 +227,6 @@ export class Instance {
     } catch (error) {
       this.#logger.warn('onProcessStop failed; the stop goes on', { process: this.spec.name, error: describe(error) });
     }
-  }
-
-  async #inherit(): Promise<unknown> {
-    if (!this.spec.handoff) return undefined;
-    try {
-      const state = await this.#takeState();
-      this.#taken = state;
-      return state === undefined ? undefined : parseJson(state);
-    } catch (error) {
-      this.#handoffLost('unreadable', error);
-      return undefined;
-    }
-  }
-
-  /**
-   * INVARIANT (I19): a state that was left is taken by the very next instance or by none. One that started without it,
-   * because Redis did not answer, would leave it to its successor, which would go on from what was true long before. So
-   * it is asked again until the lease is lost; then no user code has run. That the answer was lost costs nothing: Redis
-   * gives it to the same owner again.
-   */
-  async #takeState(): Promise<string | undefined> {
-    const until = performance.now() + INHERIT_MS;
-    for (;;) {
-      try {
-        return await this.lease.inherit();
-      } catch (error) {
-        if (performance.now() >= until || !this.#mayGoOn()) throw error;
-        await new Promise((resolve) => setTimeout(resolve, HANDOFF_RETRY_MS));
-      }
-    }
-  }
-
-  /** INVARIANT (I19): left under the lease, after user code has ended, so that a stale owner leaves nothing. */
-  async #handOff(reason: StopReason, clean: boolean): Promise<void> {
-    if (!this.spec.handoff) return;
-    try {
-      const state = await this.#stateToLeave(reason, clean);
-      if (state === undefined) return;
-      if (Buffer.byteLength(state) > MAX_HANDOFF) {
-        throw new HandoffLost('too-large', `it has more than ${MAX_HANDOFF} bytes`);
-      }
-      await this.#leaveState(state);
-    } catch (error) {
-      this.#handoffLost(isA(error, HandoffLost) ? error.reason : 'lease-lost', error);
-    }
-  }
-
-  async #stateToLeave(reason: StopReason, clean: boolean): Promise<string | undefined> {
-    if (this.#startedAt === undefined) {
-      if (this.#taken === undefined || reason === 'stop') return undefined;
-      // No user code has seen what was taken, so it is still that of the next instance.
-      if (!this.#hookCalled && clean) return this.#taken;
-      throw new HandoffLost('ended-in-start', 'the instance that had taken the state was ended in its start');
-    }
-    if (!PLANNED.has(reason)) return undefined;
-    const hook = (this.#target as Partial<OnProcessHandoff> | undefined)?.onHandoff;
-    if (typeof hook !== 'function') return undefined;
-    if (!clean) throw new HandoffLost('not-stopped', 'it did not stop in its time');
-    if (!this.lease.isHeld()) throw new HandoffLost('lease-lost', 'the lease was lost while the instance stopped');
-    const ms = this.spec.options.stopTimeout;
-    const late = `it took longer than ${ms} ms`;
-    try {
-      return JSON.stringify(await within(ms, Promise.resolve(hook.call(this.#target)), late));
-    } catch (error) {
-      const text = describe(error);
-      throw new HandoffLost(text === late ? 'hook-timeout' : 'hook-failed', text);
-    }
-  }
-
-  /** Tried until the lease is lost: it is written for this owner however often, and only while it is the owner. */
-  async #leaveState(state: string): Promise<void> {
-    for (;;) {
-      try {
-        return await this.lease.leave(state);
-      } catch (error) {
-        if (!this.lease.isHeld()) throw error;
-        await new Promise((resolve) => setTimeout(resolve, HANDOFF_RETRY_MS));
-      }
-    }
-  }
-
-  #handoffLost(reason: HandoffLossReason, cause: unknown): void {
-    const { name } = this.spec;
-    const [node, epoch, error] = [this.deps.node, this.lease.epoch, describe(cause)];
-    const message =
-      reason === 'unreadable'
-        ? 'What the last instance left was not readable; this one starts without it'
-        : 'onHandoff failed, or its state was not left; the next instance starts without one';
-    this.#logger.warn(message, { process: name, reason, error });
-    this.deps.telemetry.emit('process.handoff_lost', { name, node, epoch, reason, error });
   }
 
   #context(): ProcessContext {

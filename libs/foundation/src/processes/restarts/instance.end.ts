@@ -4,12 +4,12 @@
  */
 import type { Backend } from '../../backend/backend.js';
 import type { Lease } from '../../backend/leases/leases.js';
-import type { Membership } from '../../cluster/membership.js';
+import type { ClusterView } from '../../cluster/cluster.view.js';
 import { Log } from '../../logging/log.js';
 import type { Telemetry } from '../../telemetry/telemetry.js';
-import type { ProcessSpec } from '../process.specification.js';
-import { isEnded, type ProcessEntry, type ProcessTable, type VersionedEntry } from '../process.table.js';
-import type { InstanceExit } from './instance.js';
+import type { ProcessSpec } from '../declaration/process.specification.js';
+import type { InstanceExit } from '../instance/instance.js';
+import { isEnded, type ProcessEntry, type ProcessTable, type VersionedEntry } from '../table/process.table.js';
 import { decide, type Decision, type Ending, isLast } from './restart.policy.js';
 
 /** After so many crashes in the window the node is avoided. */
@@ -46,7 +46,7 @@ export class End implements Fact {
 
   constructor(
     private readonly backend: Backend,
-    private readonly membership: Membership,
+    private readonly membership: ClusterView,
     private readonly table: ProcessTable,
     private readonly telemetry: Telemetry,
     private readonly spec: ProcessSpec,

@@ -2,7 +2,7 @@
  * What an instance is given, and the two hooks it may have.
  * Made by `instance.ts`.
  */
-import type { StopReason } from '../telemetry/events.js';
+import type { StopReason } from '../../telemetry/events.js';
 
 /** The view of its own ownership that a running instance has. */
 export interface ProcessContext {

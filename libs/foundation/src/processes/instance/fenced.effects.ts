@@ -6,7 +6,7 @@ import type { Lease, Leases } from '../../backend/leases/leases.js';
 import { ArgumentError } from '../../errors/config.errors.js';
 import { show } from '../../errors/describe.js';
 import { LeaseLostError } from '../../errors/process.errors.js';
-import type { FencedEffects } from '../process.context.js';
+import type { FencedEffects } from '../declaration/process.context.js';
 
 /** A key is part of the name of a Redis key. */
 const MAX_KEY = 512;

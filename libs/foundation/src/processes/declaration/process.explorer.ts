@@ -4,9 +4,9 @@
  */
 import type { Type } from '@nestjs/common';
 import type { DiscoveryService } from '@nestjs/core';
-import type { ResolvedProcessDefaults } from '../config/config.js';
-import { findClasses, findInstances } from '../decorated.js';
-import { ProcessDeclarationError } from '../errors/process.errors.js';
+import type { ResolvedProcessDefaults } from '../../config/config.js';
+import { findClasses, findInstances } from '../../decorated.js';
+import { ProcessDeclarationError } from '../../errors/process.errors.js';
 import { PROCESS_METADATA, type ProcessMetadata } from './process.decorators.js';
 import { type ProcessSpec, specOf } from './process.specification.js';
 

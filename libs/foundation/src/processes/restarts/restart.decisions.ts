@@ -4,17 +4,18 @@
  */
 import type { Backend } from '../../backend/backend.js';
 import type { Lease } from '../../backend/leases/leases.js';
-import type { Membership } from '../../cluster/membership.js';
-import { describe, isA, plain } from '../../errors/describe.js';
+import type { ClusterView } from '../../cluster/cluster.view.js';
+import { describe } from '../../errors/describe.js';
+import { isA, plain } from '../../errors/describe.js';
 import { ProcessStartError } from '../../errors/process.errors.js';
 import { unattended } from '../../foreign/gate.js';
 import { Log } from '../../logging/log.js';
 import { ThrottledLog } from '../../logging/throttled.log.js';
 import type { Telemetry } from '../../telemetry/telemetry.js';
 import { monotonicNow } from '../../time/monotonic.clock.js';
-import type { ProcessTable, VersionedEntry } from '../process.table.js';
+import type { Instance, InstanceExit } from '../instance/instance.js';
+import type { ProcessTable, VersionedEntry } from '../table/process.table.js';
 import { End, type Fact, isMarkOf } from './instance.end.js';
-import type { Instance, InstanceExit } from './instance.js';
 import { isBeyond } from './restart.policy.js';
 
 /** A restart that is this late was forgotten: its job was lost with the data of Redis. */
@@ -60,7 +61,7 @@ export class RestartDecisions {
 
   constructor(
     private readonly backend: Backend,
-    private readonly membership: Membership,
+    private readonly membership: ClusterView,
     private readonly table: ProcessTable,
     private readonly telemetry: Telemetry,
     /** Called when the end of a process that was kept is settled, so that it may be run here again. */

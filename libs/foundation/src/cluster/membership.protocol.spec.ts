@@ -8,8 +8,9 @@ import { ArgumentError } from '../errors/config.errors.js';
 import type { FoundationEvents } from '../telemetry/events.js';
 import { Telemetry } from '../telemetry/telemetry.js';
 import type { Hint } from '../wire/hint.js';
+import { ClusterView } from './cluster.view.js';
 import { LocalNode } from './local.node.js';
-import { Membership } from './membership.js';
+import { MembershipProtocol } from './membership.protocol.js';
 
 const config = resolve({ nodeName: 'n1' }, {}, { host: 'h', pid: 1 });
 const other: NodeRecord = {
@@ -57,11 +58,12 @@ class FakeNodes {
   }
 }
 
-describe('Membership', () => {
+describe('the membership protocol', () => {
   let nodes: FakeNodes;
   let telemetry: Telemetry;
   let events: { event: string; payload: unknown }[];
-  let membership: Membership;
+  let membership: ClusterView;
+  let protocol: MembershipProtocol;
   let hint: (hint: Hint) => void;
   const held = 0;
   /** How much later it is than the timers think. */
@@ -81,11 +83,13 @@ describe('Membership', () => {
       leases,
       onHint: (listener: (hint: Hint) => void) => (hint = listener),
     } as unknown as Backend;
-    membership = new Membership(new LocalNode(config), config, backend, telemetry, () => performance.now() + skew);
+    const now = () => performance.now() + skew;
+    membership = new ClusterView(new LocalNode(config), config, backend, telemetry, now);
+    protocol = new MembershipProtocol(membership, config, backend, telemetry, now);
   });
   afterEach(async () => {
     nodes.failing = false;
-    await membership.leave();
+    await protocol.leave();
     expect(jest.getTimerCount()).toBe(0);
     jest.useRealTimers();
   });
@@ -97,7 +101,7 @@ describe('Membership', () => {
   it('joins, becomes ready, and sees the members by name', async () => {
     const ready = membership.whenReady();
     expect(membership.state).toBe('joining');
-    await membership.join(['Feed']);
+    await protocol.join(['Feed']);
     await ready;
     await membership.whenReady();
     expect(membership.state).toBe('up');
@@ -122,7 +126,7 @@ describe('Membership', () => {
   });
 
   it('says in the error of whenReady what the last attempt to join failed at', async () => {
-    membership.joinFailed("NOPERM User node has no permissions to run 'hset'");
+    protocol.joinFailed("NOPERM User node has no permissions to run 'hset'");
     const ready = expect(membership.whenReady({ timeout: 500 })).rejects.toThrow(
       'state "joining" after 500 ms; last of all: NOPERM',
     );
@@ -131,7 +135,7 @@ describe('Membership', () => {
   });
 
   it('is ready once there are as many nodes as are waited for, and says how many there are when there are not', async () => {
-    await membership.join(['Feed']);
+    await protocol.join(['Feed']);
     await membership.whenReady({ minNodes: 2 });
     const three = membership.whenReady({ minNodes: 3 });
     const late = expect(membership.whenReady({ minNodes: 4, timeout: 5000 })).rejects.toMatchObject({
@@ -148,10 +152,10 @@ describe('Membership', () => {
   });
 
   it('says how late it is once between two regular beats, however often it beats', async () => {
-    await membership.join(['Feed']);
+    await protocol.join(['Feed']);
     nodes.beats.length = 0;
     for (const [load, late] of [250, 450, 300].entries()) {
-      membership.setLoad(load + 1);
+      membership.record.setLoad(load + 1);
       skew += late;
       await pass(60);
     }
@@ -165,7 +169,7 @@ describe('Membership', () => {
 
   it('does not count a node that drains', async () => {
     nodes.records.set('n2', { ...other, state: 'draining' });
-    await membership.join(['Feed']);
+    await protocol.join(['Feed']);
     const two = expect(membership.whenReady({ minNodes: 2, timeout: 100 })).rejects.toThrow('nodes and sees 1.');
     await pass(100);
     await two;
@@ -185,7 +189,7 @@ describe('Membership', () => {
     let time = 0;
     nodes.joining = () =>
       Promise.resolve(++time < 4 ? { joined: false, otherBootId: 'dead', beatAt: 7 } : { joined: true, now: 100 });
-    const joined = membership.join([]);
+    const joined = protocol.join([]);
     await pass(1000);
     await joined;
     expect(membership.state).toBe('up');
@@ -200,14 +204,14 @@ describe('Membership', () => {
       time += 1;
       return Promise.resolve({ joined: false, otherBootId: boot || `boot-${time}`, beatAt: 7 + time * step });
     };
-    const joined = expect(membership.join([])).rejects.toBeInstanceOf(DuplicateNodeError);
+    const joined = expect(protocol.join([])).rejects.toBeInstanceOf(DuplicateNodeError);
     await pass(1000);
     await joined;
     expect(membership.state).toBe('joining');
   });
 
   it('observes: follows the members, is none of them, and cannot be cut off', async () => {
-    await membership.observe();
+    await protocol.observe();
     expect(membership.state).toBe('observing');
     expect(membership.members().map(({ name }) => name)).toEqual(['n2']);
     nodes.records.delete('n2');
@@ -217,12 +221,12 @@ describe('Membership', () => {
     nodes.failing = true;
     await pass(10_000);
     expect(membership.state).toBe('observing');
-    await membership.leave();
+    await protocol.leave();
     expect(nodes.left).toEqual([]);
   });
 
   it('beats about once a second and tells what it heard', async () => {
-    await membership.join([]);
+    await protocol.join([]);
     const beat = jest.fn();
     membership.listen({ beat });
     nodes.beats = [];
@@ -233,7 +237,7 @@ describe('Membership', () => {
   });
 
   it('goes on beating while the view, which comes over another connection, is not answered', async () => {
-    await membership.join([]);
+    await protocol.join([]);
     let asked = 0;
     const { view } = nodes;
     nodes.view = () => {
@@ -249,7 +253,7 @@ describe('Membership', () => {
   });
 
   it('fetches a view again that it did not get', async () => {
-    await membership.join([]);
+    await protocol.join([]);
     const { view } = nodes;
     nodes.view = () => Promise.reject(new Error('Command timed out'));
     nodes.version += 1;
@@ -260,7 +264,7 @@ describe('Membership', () => {
   });
 
   it('is isolated once Redis was silent for as long as a lease lasts, and back with the first answer', async () => {
-    await membership.join([]);
+    await protocol.join([]);
     await pass(1200);
     const changed = jest.fn();
     membership.listen({ changed });
@@ -279,7 +283,7 @@ describe('Membership', () => {
   });
 
   it('joins again when Redis knows it no more', async () => {
-    await membership.join([]);
+    await protocol.join([]);
     nodes.answer = { status: 'gone' };
     const joining = jest.spyOn(nodes, 'join');
     await pass(1200);
@@ -290,7 +294,7 @@ describe('Membership', () => {
   });
 
   it('tells that its name was taken, once, and is isolated until it is free again', async () => {
-    await membership.join([]);
+    await protocol.join([]);
     const replaced = jest.fn();
     membership.listen({ replaced });
     nodes.answer = { status: 'replaced', otherBootId: 'thief' };
@@ -308,7 +312,7 @@ describe('Membership', () => {
   });
 
   it('tells of lost data when the life of Redis changes, and only then', async () => {
-    await membership.join([]);
+    await protocol.join([]);
     const dataLoss = jest.fn();
     membership.listen({ dataLoss });
     await pass(2500);
@@ -320,7 +324,7 @@ describe('Membership', () => {
   });
 
   it('does not take the others for gone because Redis lost them, and lets go of those that do not come back', async () => {
-    await membership.join([]);
+    await protocol.join([]);
     nodes.records.clear();
     nodes.version += 1;
     hint({ t: 'view' });
@@ -338,13 +342,13 @@ describe('Membership', () => {
 
   it('does not join others that lease on another number of servers', async () => {
     nodes.records.set('n2', { ...other, leaseServers: 3 });
-    await expect(membership.join([])).rejects.toThrow(/stop all nodes first/);
+    await expect(protocol.join([])).rejects.toThrow(/stop all nodes first/);
     expect(nodes.left).toHaveLength(1);
     expect(membership.state).toBe('joining');
   });
 
   it('shows late members as suspect and back', async () => {
-    await membership.join([]);
+    await protocol.join([]);
     nodes.answer = { late: ['n2', 'n1'] };
     await pass(1200);
     expect(membership.members().map(({ state }) => state)).toEqual(['up', 'suspect']);
@@ -358,7 +362,7 @@ describe('Membership', () => {
   });
 
   it('reads the view once for many hints, however fast they come, and the last change is in it', async () => {
-    await membership.join(['Feed']);
+    await protocol.join(['Feed']);
     let read = 0;
     const view = nodes.view;
     nodes.view = () => {
@@ -377,7 +381,7 @@ describe('Membership', () => {
   });
 
   it('reads the view after a hint, and reports who left', async () => {
-    await membership.join([]);
+    await protocol.join([]);
     nodes.records.delete('n2');
     nodes.version += 1;
     hint({ t: 'view' });
@@ -387,11 +391,11 @@ describe('Membership', () => {
   });
 
   it('notes the load of others from hints, and of itself from itself', async () => {
-    await membership.join([]);
+    await protocol.join([]);
     hint({ t: 'load', node: 'n2', load: 9 });
     hint({ t: 'load', node: 'n1', load: 9 });
     hint({ t: 'load', node: 'unknown', load: 9 });
-    membership.setLoad(2);
+    membership.record.setLoad(2);
     expect(membership.members().map(({ load }) => load)).toEqual([2, 9]);
     nodes.beats = [];
     await pass(100);
@@ -399,42 +403,42 @@ describe('Membership', () => {
   });
 
   it('does not beat for a load that is what it was again', async () => {
-    await membership.join([]);
+    await protocol.join([]);
     await pass(10);
     nodes.beats = [];
     for (let job = 0; job < 5; job++) {
-      membership.setLoad(1);
+      membership.record.setLoad(1);
       await pass(20);
-      membership.setLoad(0);
+      membership.record.setLoad(0);
       await pass(60);
     }
     expect(nodes.beats).toEqual([]);
-    membership.setLoad(1);
+    membership.record.setLoad(1);
     await pass(60);
     expect(nodes.beats.map(({ update }) => update?.record.load)).toEqual([1]);
     // It beats as often as ever.
-    membership.setLoad(2);
-    membership.setLoad(1);
+    membership.record.setLoad(2);
+    membership.record.setLoad(1);
     await pass(1200);
     expect(nodes.beats.length).toBeGreaterThanOrEqual(2);
   });
 
   it('tells a load again of which it is not certain that it was heard', async () => {
-    await membership.join([]);
+    await protocol.join([]);
     await pass(10);
-    membership.setLoad(1);
+    membership.record.setLoad(1);
     nodes.failing = true;
     await pass(100);
     nodes.failing = false;
-    membership.setLoad(0);
+    membership.record.setLoad(0);
     nodes.beats = [];
     await pass(400);
     expect(nodes.beats[0]?.update?.record.load).toBe(0);
   });
 
   it('sends an update again that may not have arrived', async () => {
-    await membership.join([]);
-    membership.setLoad(2);
+    await protocol.join([]);
+    membership.record.setLoad(2);
     nodes.failing = true;
     await pass(100);
     nodes.failing = false;
@@ -444,7 +448,7 @@ describe('Membership', () => {
   });
 
   it('knows the Redis clock as of the last beat', async () => {
-    await membership.join([]);
+    await protocol.join([]);
     const before = membership.clusterNow();
     expect(before).toBeGreaterThanOrEqual(5000);
     await pass(100);
@@ -452,12 +456,12 @@ describe('Membership', () => {
   });
 
   it('drains, then leaves, and does not beat any more', async () => {
-    await membership.join([]);
+    await protocol.join([]);
     nodes.beats = [];
-    await membership.drain();
+    await protocol.drain();
     expect(membership.state).toBe('draining');
     expect(nodes.beats.at(-1)?.update).toMatchObject({ record: { state: 'draining' }, changed: true });
-    await membership.leave();
+    await protocol.leave();
     expect(membership.state).toBe('left');
     expect(nodes.left).toEqual(['n1']);
     nodes.beats = [];
@@ -466,8 +470,8 @@ describe('Membership', () => {
   });
 
   it('stays draining while Redis is silent, and does not join again', async () => {
-    await membership.join([]);
-    await membership.drain();
+    await protocol.join([]);
+    await protocol.drain();
     nodes.answer = { status: 'gone' };
     const joining = jest.spyOn(nodes, 'join');
     await pass(5000);
@@ -476,17 +480,17 @@ describe('Membership', () => {
   });
 
   it('leaves without a word when it had not joined', async () => {
-    await membership.drain();
-    await membership.leave();
+    await protocol.drain();
+    await protocol.leave();
     expect(nodes.left).toEqual([]);
   });
 
   it('takes its record back when the join came through while it was leaving', async () => {
     let answer!: (answer: JoinAnswer) => void;
     nodes.joining = () => new Promise((resolve) => (answer = resolve));
-    const joined = membership.join([]).catch(() => undefined);
+    const joined = protocol.join([]).catch(() => undefined);
     await pass(0);
-    const left = membership.leave();
+    const left = protocol.leave();
     answer({ joined: true, now: 100 });
     await joined;
     await left;
@@ -497,12 +501,12 @@ describe('Membership', () => {
   it('stops waiting for a namesake once it leaves', async () => {
     nodes.joining = () => Promise.resolve({ joined: false, otherBootId: 'dead', beatAt: 7 });
     let ended = false;
-    void membership.join([]).then(
+    void protocol.join([]).then(
       () => (ended = true),
       () => (ended = true),
     );
     await pass(100);
-    await membership.leave();
+    await protocol.leave();
     await pass(1000);
     const stillWaiting = !ended;
     nodes.joining = () => Promise.reject(new Error('end of the test'));

@@ -1,0 +1,92 @@
+/**
+ * When this node beats, and what it sends: at regular intervals, and at once when its record has changed.
+ * Made by the membership protocol, which decides what an answer means. Underneath: `NodeDirectory.beat()`.
+ */
+import type { BeatAnswer, NodeDirectory } from '../backend/directory/directory.js';
+import { unattended } from '../foreign/gate.js';
+import type { LocalRecord } from './local.record.js';
+
+/** By this share every delay is longer or shorter at random. */
+export const JITTER = 0.1;
+/** After a heartbeat that failed. */
+const RETRY_MS = 250;
+/** Changes within this time are sent together. */
+const TOGETHER_MS = 50;
+
+/** Who decides what an answer means. */
+export interface HeartbeatOwner {
+  self: { name: string; bootId: string };
+  /** False once the node has left: nothing beats any more. */
+  isBeating(): boolean;
+  heard(answer: BeatAnswer, sentAt: number): Promise<void>;
+  unheard(error: unknown): void;
+}
+
+/** See the file header. */
+export class Heartbeat {
+  #timer: NodeJS.Timeout | undefined;
+  #dueAt = Infinity;
+  /** When a heartbeat is due whatever happens. */
+  #regularAt = 0;
+  #beating: Promise<void> | undefined;
+
+  constructor(
+    private readonly owner: HeartbeatOwner,
+    private readonly directory: Pick<NodeDirectory, 'beat'>,
+    private readonly record: LocalRecord,
+    private readonly beatEvery: number,
+    private readonly now: () => number,
+  ) {}
+
+  /** Brings the next heartbeat forward. */
+  soon(): void {
+    this.#beatIn(TOGETHER_MS);
+  }
+
+  /** One heartbeat at a time; a call during one waits for the next. */
+  async beat(): Promise<void> {
+    await this.#beating;
+    this.#beating ??= this.#beat().finally(() => (this.#beating = undefined));
+    return this.#beating;
+  }
+
+  /** Ends it, and resolves when no heartbeat is under way. */
+  async stop(): Promise<void> {
+    clearTimeout(this.#timer);
+    await this.#beating;
+  }
+
+  /** Brings the next heartbeat forward; never puts one off, so that a busy node beats all the same. */
+  #beatIn(delay: number): void {
+    const now = this.now();
+    if (!this.owner.isBeating() || this.#dueAt <= now + delay) return;
+    clearTimeout(this.#timer);
+    const jittered = delay * (1 - JITTER + Math.random() * 2 * JITTER);
+    this.#dueAt = now + jittered;
+    this.#timer = setTimeout(() => {
+      this.record.noteLag(this.now() - this.#dueAt, this.now());
+      this.#dueAt = Infinity;
+      if (this.now() < this.#regularAt && this.record.dropIdle()) this.#beatIn(this.#regularAt - this.now());
+      else unattended('beating', this.beat());
+    }, jittered);
+  }
+
+  async #beat(): Promise<void> {
+    const sentAt = this.now();
+    const sent = this.record.take();
+    let next = this.beatEvery;
+    try {
+      const { name, bootId } = this.owner.self;
+      const answer = await this.directory.beat(name, bootId, sent.update);
+      if (answer.status === 'ok') this.record.acknowledged(sent);
+      await this.owner.heard(answer, sentAt);
+    } catch (error) {
+      this.record.restore(sent);
+      this.owner.unheard(error);
+      next = Math.min(next, RETRY_MS);
+    } finally {
+      this.#regularAt = this.now() + next;
+      this.#beatIn(next);
+    }
+  }
+}

@@ -1,0 +1,187 @@
+/**
+ * What an operator does with processes: stop, restart, move and drain.
+ * Used by the facade. Underneath: rows of the process table, which the owners carry out; a drain is a call to the node.
+ */
+import type { Backend } from '../backend/backend.js';
+import type { OwnerRecord } from '../backend/leases/leases.js';
+import type { CallRouter } from '../calls/call.router.js';
+import type { ClusterView } from '../cluster/cluster.view.js';
+import { runsEverywhere, slotNames } from '../cluster/slot.names.js';
+import type { FoundationConfig } from '../config/config.js';
+import { CallInterruptedError } from '../errors/call.errors.js';
+import { ArgumentError } from '../errors/config.errors.js';
+import { isA } from '../errors/describe.js';
+import { ProcessTimeoutError, UnknownProcessError } from '../errors/process.errors.js';
+import { NODE_CONTROL, type NodeControl } from './node.control.js';
+import type { Patience } from './patience.js';
+import { type Candidate, explain } from './placement/placement.js';
+import type { ProcessRef } from './process.ref.js';
+import type { ProcessRefs } from './process.refs.js';
+import type { ProcessRegistry } from './process.registry.js';
+import { type ProcessWaiter, seenLast } from './process.waiter.js';
+import { ownershipOf } from './supervision/name.ownership.js';
+import type { Supervisor } from './supervision/supervisor.js';
+import { isEnded, type ProcessEntry, type ProcessTable, type VersionedEntry } from './table/process.table.js';
+
+/** What the commands need. */
+export interface ProcessCommandsParts {
+  config: Pick<FoundationConfig, 'lease' | 'shutdownTimeout' | 'calls'>;
+  backend: Pick<Backend, 'leases' | 'restarts'>;
+  membership: ClusterView;
+  table: ProcessTable;
+  registry: ProcessRegistry;
+  supervisor: Pick<Supervisor, 'hosts'>;
+  calls: Pick<CallRouter, 'callAt'>;
+  control: Pick<NodeControl, 'drain'>;
+  refs: ProcessRefs;
+  waiter: ProcessWaiter;
+  patience: Patience;
+}
+
+/** See the file header. */
+export class ProcessCommands {
+  constructor(private readonly parts: ProcessCommandsParts) {}
+
+  /** See `ProcessManager.stop`. */
+  async stop(name: string): Promise<void> {
+    const { config, backend, table, registry, waiter, patience } = this.parts;
+    const entry = await patience.retry('stopping a process', async () => {
+      await this.#known(name);
+      return table.change(name, (current) => {
+        if (current === undefined) throw this.#unknown(name);
+        return isEnded(current.status) && current.status !== 'escalated'
+          ? undefined
+          : { ...current, status: 'stopped' };
+      });
+    });
+    if (entry === undefined) return;
+    const { ttl, grace } = config.lease;
+    const timeout = entry.options.stopTimeout + ttl + grace + 1000;
+    let seen: OwnerRecord[] | undefined;
+    const owners = async (): Promise<OwnerRecord[]> => {
+      seen = (await registry.owners(this.#slotsOf(entry))).filter((owner) => owner !== undefined);
+      return seen;
+    };
+    const stopped = await waiter.until(name, timeout, async () => {
+      const { state } = await ownershipOf(backend.leases, owners);
+      return state === 'free' ? true : undefined;
+    });
+    if (stopped === undefined) {
+      throw new ProcessTimeoutError(
+        name,
+        'was not let go by its owner',
+        timeout,
+        `It is marked as stopped, and ends when its owner does. ${seenLast(seen)}`,
+        'Let onProcessStop and the tasks of ctx.run heed ctx.signal.',
+      );
+    }
+  }
+
+  /** See `ProcessManager.restart`. */
+  async restart<T>(name: string): Promise<ProcessRef<T>> {
+    const { after, ...entry } = await this.#raise('restarting a process', name, ({ prefer: _prefer, ...rest }) => rest);
+    const [first = name] = this.#slotsOf(entry);
+    const startTimeout = entry.options.timeout;
+    return this.parts.waiter.running<T>({ name: first, after: runsEverywhere(entry) ? 0 : after, startTimeout });
+  }
+
+  /** See `ProcessManager.move`. */
+  async move<T>(name: string, node: string): Promise<ProcessRef<T>> {
+    const { registry, refs, waiter, patience } = this.parts;
+    await patience.once('moving a process', () => this.#known(name));
+    const owner = await patience.once('moving a process', () => registry.running(name));
+    const candidate = this.explain(name, owner?.node).find((each) => each.node === node);
+    if (candidate === undefined || candidate.excluded) {
+      const why = candidate === undefined ? 'it is no member' : candidate.reason;
+      throw new ArgumentError(`move("${name}")`, 'node', `"${node}" (${why})`, 'a node that can run the process');
+    }
+    if (owner?.node === node) return refs.ofOwner<T>(owner);
+    const { after, options } = await this.#raise('moving a process', name, (rest) => ({ ...rest, prefer: node }));
+    return waiter.running<T>({ name, after, startTimeout: options.timeout });
+  }
+
+  /** See `ProcessManager.explainPlacement`. */
+  explain(name: string, owner?: string): Candidate[] {
+    const { membership, table, supervisor } = this.parts;
+    const node = owner ?? (supervisor.hosts(name) ? membership.self.name : undefined);
+    const entry = table.get(name);
+    if (entry === undefined) throw this.#unknown(name);
+    if (entry.kind !== 'singleton' && entry.of === undefined) {
+      const some = this.#slotsOf(entry).slice(0, 3).join(', ');
+      throw new ArgumentError('explainPlacement', 'name', `"${name}"`, `one of ${some}, …`);
+    }
+    return explain(entry, membership.members(), { owner: node });
+  }
+
+  /** See `ProcessManager.drain`. */
+  async drain({
+    node,
+    timeout = this.parts.config.shutdownTimeout,
+  }: {
+    node?: string;
+    timeout?: number;
+  }): Promise<void> {
+    const { config, membership, calls, control, patience } = this.parts;
+    if (node === undefined || node === membership.self.name) {
+      return patience.once('draining this node', () => control.drain(timeout));
+    }
+    const member = membership.members().find(({ name }) => name === node);
+    if (member === undefined) throw new ArgumentError('drain', 'node', `"${node}" (it is no member)`, 'a member');
+    const target = { name: NODE_CONTROL, node, bootId: member.bootId, epoch: 1 };
+    try {
+      await calls.callAt(target, 'drain', [timeout], { timeout: timeout + config.calls.timeout });
+    } catch (error) {
+      const isThere = membership.members().some(({ bootId }) => bootId === member.bootId);
+      if (isThere || !isA(error, CallInterruptedError)) throw error;
+    }
+  }
+
+  /** Forbids every epoch so far, so that what runs must be started again. */
+  #raise(doing: string, name: string, change: (entry: ProcessEntry) => ProcessEntry): Promise<VersionedEntry> {
+    const { backend, table, registry, patience } = this.parts;
+    return patience.once(doing, async () => {
+      const slots = this.#slotsOf(await this.#known(name));
+      await Promise.all(slots.map((slot) => backend.restarts.forget(slot)));
+      const owners = await registry.owners(slots);
+      // INVARIANT (I18): above the instance that is over too. Its end may not be recorded yet, and must not count for
+      // what begins now; see `instance.end.ts`.
+      const epochs = await Promise.all(
+        owners.map(async (owner, index) => owner?.epoch ?? (await backend.leases.lastEpoch(slots[index]!))),
+      );
+      const entry = await table.change(name, (current) => {
+        if (current === undefined) throw this.#unknown(name);
+        const { error: _error, crashes: _crashes, retryAt: _retryAt, avoid: _avoid, ranOn: _ranOn, ...rest } = current;
+        // INVARIANT (I13): a temporary process that was started since the owners were queried has the epoch after its
+        // mark.
+        const marked = current.status === 'once' ? current.after + 1 : current.after;
+        return change({ ...rest, status: 'wanted', after: Math.max(table.floor(name), marked, ...epochs) });
+      });
+      return entry as VersionedEntry;
+    });
+  }
+
+  /**
+   * The entry of a process, as Redis has it. The replica of this node may not have heard yet of what a caller elsewhere
+   * was told a moment ago: a stop would find it ended and do nothing, a restart would count the parts that it had.
+   */
+  async #known(name: string): Promise<VersionedEntry> {
+    const { table } = this.parts;
+    await table.sync();
+    const entry = table.get(name);
+    if (entry === undefined) throw this.#unknown(name);
+    return entry;
+  }
+
+  #unknown(name: string): UnknownProcessError {
+    return new UnknownProcessError(
+      name,
+      this.parts.table.processes().map((entry) => entry.name),
+    );
+  }
+
+  #slotsOf(entry: VersionedEntry | Omit<VersionedEntry, 'after'>): string[] {
+    if (entry.of !== undefined || entry.kind === 'singleton') return [entry.name];
+    if (!runsEverywhere(entry)) return slotNames(entry, '');
+    return this.parts.membership.members().flatMap(({ name: node }) => slotNames(entry, node));
+  }
+}
