@@ -9,6 +9,7 @@ import {
   Controller,
   Get,
   type INestApplication,
+  type INestApplicationContext,
   Inject,
   Injectable,
   Module,
@@ -182,5 +183,27 @@ describe('An application that ends', () => {
     await eventually(() => membersOf(node).length === 1, { lastSeen: () => membersOf(node) });
     await eventually(() => node.of('cluster.node_left').length > 0);
     expect(node.of('cluster.node_left')).toEqual([expect.objectContaining({ node: 'web', reason: 'shutdown' })]);
+  });
+});
+
+describe('Two applications of one process', () => {
+  it('are two nodes when nobody names them', async () => {
+    const apps: INestApplicationContext[] = [];
+    for (let index = 0; index < 2; index++) {
+      const foundation = FoundationModule.forRoot({
+        ...{ cluster: true, redis: url, appName, lease: LEASE, membership: MEMBERSHIP },
+      });
+      const app = await Test.createTestingModule({ imports: [foundation] }).compile();
+      closeLater(() => app.close());
+      apps.push(await app.init());
+    }
+    const sees = () =>
+      apps.map((app) =>
+        app
+          .get(Membership)
+          .members()
+          .map(({ name }) => name),
+      );
+    await eventually(() => sees().every((names) => names.length === 2), { lastSeen: sees });
   });
 });

@@ -36,7 +36,14 @@ function oneFrom(redis: string | Endpoint | undefined): Endpoint {
   if (typeof redis === 'string') return endpointFrom(redis.trim());
   if (isClient(redis)) return redis;
   checkEndpoint(redis);
-  return redis.url === undefined ? redis : { ...redis, ...endpointFrom(redis.url) };
+  if (redis.url === undefined) return redis;
+  const place = endpointFrom(redis.url);
+  // What the URL implies gives way to what is said in full: a CA, a password of sentinels, a `natMap`.
+  return {
+    ...redis,
+    ...place,
+    ...(redis.options && place.options && { options: { ...place.options, ...redis.options } }),
+  };
 }
 
 /** True for a ready-made ioredis client. */
@@ -57,7 +64,12 @@ const SEVERAL_HOSTS =
 
 /** Reads the URL of one Redis, of sentinels or of a Redis Cluster. */
 export function endpointFrom(url: string): RedisEndpoint {
-  if (/^(?:rediss?|unix):\/\//.test(url) && URL.canParse(url)) return { url };
+  if (/^(?:rediss?|unix):\/\//.test(url) && URL.canParse(url)) {
+    const { username, password } = new URL(url);
+    decoded(username);
+    decoded(password);
+    return { url };
+  }
   const parts = SEVERAL_HOSTS.exec(url);
   const hosts = parts?.[5]?.split(',').map(addressFrom) ?? [undefined];
   if (parts === null || hosts.includes(undefined)) {
@@ -72,12 +84,25 @@ export function endpointFrom(url: string): RedisEndpoint {
   const [, tls, kind, username, password, , db, name] = parts;
   return {
     [kind === 'sentinel' ? 'sentinels' : 'cluster']: hosts,
-    ...(username ? { username: decodeURIComponent(username) } : {}),
-    ...(password ? { password: decodeURIComponent(password) } : {}),
+    ...(username ? { username: decoded(username) } : {}),
+    ...(password ? { password: decoded(password) } : {}),
     ...(db ? { db: Number(db) } : {}),
     ...(name ? { name } : {}),
     ...(tls ? { options: { tls: {} } } : {}),
   };
+}
+
+/** Nobody may say more of it than that it is not encoded: it may be a password. */
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    throw new FoundationConfigError(
+      'redis',
+      'a URL with a % in the user or the password that begins no code',
+      'a percent-encoded user and password: % as %25, @ as %40, : as %3A, / as %2F',
+    );
+  }
 }
 
 /** `host:port` or `[address]:port`. */

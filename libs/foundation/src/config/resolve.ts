@@ -120,9 +120,12 @@ function channelsFrom(channels: ChannelsOptions): FoundationConfig['channels'] {
 }
 
 /** A pod's name where it is told; a node that Kubernetes says has ended is found by it. */
-function nodeNameFrom({ topologies }: ResolvedTopologies, env: Environment, { host, pid }: Machine): string {
+function nodeNameFrom({ topologies }: ResolvedTopologies, env: Environment, machine: Machine): string {
+  const { host, pid, random } = machine;
   const podName = topologies.some((each) => nameOf(each) === 'kubernetes') ? env['POD_NAME'] : undefined;
-  return (podName || `${host}-${pid}`).replace(/[^A-Za-z0-9_.-]/g, '-').slice(-128);
+  return (podName || [host, pid, random].filter((part) => part !== undefined).join('-'))
+    .replace(/[^A-Za-z0-9_.-]/g, '-')
+    .slice(-128);
 }
 
 /**
