@@ -7,7 +7,7 @@ import { CallClient, MAX_PENDING_CALLS } from '../../libs/foundation/src/calls/c
 import { MAX_QUESTIONS, RemoteStatistics } from '../../libs/foundation/src/channels/channel.statistics.js';
 import { headsOf } from '../../libs/foundation/src/channels/envelope.js';
 import { MessageDrops } from '../../libs/foundation/src/channels/message.drops.js';
-import type { LetterListener, NodeMessages } from '../../libs/foundation/src/channels/node.messages.js';
+import type { NodeMessageListener, NodeMessages } from '../../libs/foundation/src/channels/node.messages.js';
 import type { Dispatcher } from '../../libs/foundation/src/channels/receiving/dispatcher.js';
 import { MAX_REQUESTS, type RequestListener, Requests } from '../../libs/foundation/src/channels/requests.js';
 import { Acknowledgements, MAX_AWAITED } from '../../libs/foundation/src/channels/sending/acknowledgements.js';
@@ -35,9 +35,9 @@ const MEMBERSHIP = {
 } as unknown as ClusterView;
 
 function lettersOf() {
-  const kinds = new Map<string, LetterListener>();
+  const kinds = new Map<string, NodeMessageListener>();
   const send = jest.fn<NodeMessages['send']>().mockResolvedValue(1);
-  const letters = { on: (kind: string, listener: LetterListener) => kinds.set(kind, listener), send };
+  const letters = { on: (kind: string, listener: NodeMessageListener) => kinds.set(kind, listener), send };
   return { letters: letters as unknown as NodeMessages, kinds, send };
 }
 

@@ -158,7 +158,7 @@ const texts = new IncomingTexts(
     gap: ({ missing }) => {
       if (missing !== undefined) expect(missing.last - missing.first).toBeGreaterThanOrEqual(0);
     },
-    tell: () => undefined,
+    acknowledge: () => undefined,
   },
 );
 const played = new Played();

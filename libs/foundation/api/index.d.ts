@@ -1038,9 +1038,9 @@ export class ProcessTimeoutError extends FoundationError {
 }
 
 export type QueuePolicy =
-/** The oldest one that waits is dropped. */
+/** The oldest message of the backlog is dropped. */
 'drop-oldest'
-/** The one that comes is dropped. */
+/** The new message is dropped. */
 | 'drop-newest'
 /**
 * `broadcast` on this very node does not resolve before there is room, up to as many messages as `size` again. A

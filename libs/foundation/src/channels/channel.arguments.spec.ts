@@ -2,8 +2,8 @@ import { describe, expect, it } from '@jest/globals';
 import { ArgumentError } from '../errors/config.errors.js';
 import { checkBroadcast, checkRoute, checkSubscribe } from './channel.arguments.js';
 
-describe('options of channels', () => {
-  it('that are fine', () => {
+describe('option checks of channels', () => {
+  it('accepts valid options', () => {
     checkBroadcast('broadcast', { type: 't', priority: 'low', compression: true, timeout: 1, other: undefined });
     checkRoute('routeMessage', { channel: 'events', priority: 'high' });
     checkSubscribe('subscribe', {
@@ -36,7 +36,7 @@ describe('options of channels', () => {
     expect(call).toThrow(`"${option}"`);
   });
 
-  it('routeMessage refuses a channel that is no text', () => {
+  it('rejects a channel for routeMessage that is not a string', () => {
     expect(() => checkRoute('routeMessage', { channel: 5 })).toThrow(/"channel"/);
   });
 

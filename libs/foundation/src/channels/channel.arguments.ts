@@ -1,6 +1,5 @@
 /**
- * Pure: what the options of a call may be; everything else is an error that names the option.
- * Called by the facade.
+ * Pure: checks the options of a call; anything that is not allowed is an error that names the option.
  */
 import { ArgumentError } from '../errors/config.errors.js';
 import { show } from '../errors/describe.js';

@@ -1,6 +1,5 @@
 /**
  * Reads `@Channel` methods into records, for the whole application or for one object. Subscribes nothing.
- * Called by the lifecycle.
  */
 import type { Type } from '@nestjs/common';
 import type { DiscoveryService } from '@nestjs/core';

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { explainRoute, type RouteOptions } from './channel.routing.js';
 
-describe('explainRoute: the first rule that holds', () => {
+describe('explainRoute takes the first matching rule', () => {
   it.each<[string, unknown, number, RouteOptions, string, RegExp]>([
     ['an explicit channel', 1, 99_999, { channel: 'audit', priority: 'high' }, 'audit', /named it/],
     ['high priority', ['telemetry'], 99_999, { priority: 'high' }, 'control', /high/],

@@ -1,6 +1,5 @@
 /**
- * Pure: which channel a message goes to when its sender leaves that open.
- * Called by the facade.
+ * Pure: chooses the channel of a message when its sender names none.
  */
 import type { BroadcastOptions, ChannelName } from './channel.js';
 
@@ -16,7 +15,7 @@ export interface Route {
   reason: string;
 }
 
-/** What is larger goes to `data`; in bytes of JSON. */
+/** Larger messages go to `data`; in bytes of JSON. */
 export const DATA_FROM = 10 * 1024;
 
 /** `size`: the bytes of the message as JSON. The first rule that holds decides. */

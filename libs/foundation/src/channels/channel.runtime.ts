@@ -97,11 +97,11 @@ export class ChannelRuntime {
     this.#receiver = new Receiver({
       ...shared,
       lasts: (channels) => outgoing.lasts(channels),
-      acknowledge: (sender, ack, failure) => acknowledgements.tell(sender, ack, failure),
+      acknowledge: (sender, ack, failure) => acknowledgements.acknowledge(sender, ack, failure),
       telemetry,
       membership,
       transport,
-      letters: this.#nodeMessages,
+      nodeMessages: this.#nodeMessages,
       ownPrefix,
       topic,
       flush,

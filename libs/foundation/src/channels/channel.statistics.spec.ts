@@ -12,8 +12,8 @@ const counters = {
   lag: 5,
 };
 
-describe('figures of channels', () => {
-  it('are the sums of the subscriptions, and the oldest of what waits', () => {
+describe('channel statistics', () => {
+  it('sums the subscriptions, and takes the oldest of their backlogs', () => {
     const figures = sumOf(
       [['events', 9]],
       [
@@ -28,7 +28,7 @@ describe('figures of channels', () => {
     });
   });
 
-  it('of another node are read as far as they can be', () => {
+  it('reads the statistics of another node as far as possible', () => {
     const none = { sent: 0, received: 0, failed: 0, dropped: 0, waiting: 0, lag: 0 };
     for (const nonsense of [null, 'x', 7, []]) expect(readFigures(nonsense)).toBeUndefined();
     const read = readFigures(

@@ -1,21 +1,21 @@
 /**
- * How the channels of a node are doing, as one small record that another node can ask for.
- * Called by the facade; underneath the counters of the subscriptions, and letters.
+ * The statistics of a node's channels, as one small record that other nodes can query.
+ * Underneath the counters of the subscriptions, and node messages.
  */
 import { randomBytes } from 'node:crypto';
 import type { SubscriptionCounters } from './channel.js';
 import type { NodeAddress, NodeMessages } from './node.messages.js';
 
-/** What one node sent on a channel, and what its subscriptions to it have in common; numbers since they began. */
+/** What one node has sent on a channel, and the sums of its subscriptions since they began. */
 export interface ChannelFigures {
-  /** By this node, to whomever. */
+  /** By this node. */
   sent: number;
   received: number;
-  /** Handlers that threw, and messages that were not what their payload class says. */
+  /** Failed handlers and invalid payloads. */
   failed: number;
-  /** Lost on the way, or not given to the handler. */
+  /** Lost on the way, or dropped before the handler. */
   dropped: number;
-  /** Waiting for handlers at the moment. */
+  /** The backlog of the handlers. */
   waiting: number;
   /** Milliseconds since the oldest one that waits or is being handled was sent. */
   lag: number;
@@ -24,9 +24,9 @@ export interface ChannelFigures {
 /** By the name of the channel. */
 export type ChannelStatistics = Record<string, ChannelFigures>;
 
-/** So many questions may be open at a time; a dashboard asks each node once in a while. */
+/** Queries that may be pending at a time; a dashboard queries each node now and then. */
 export const MAX_QUESTIONS = 1000;
-/** Channels that one node tells of; whoever has more is busy enough. */
+/** Channels in one report; the rest is left out. */
 const MAX_CHANNELS = 100;
 
 /** See the file header. */
@@ -34,11 +34,11 @@ export class RemoteStatistics {
   readonly #pending = new Map<string, { bootId: string; take: (figures: ChannelStatistics | undefined) => void }>();
 
   constructor(
-    private readonly letters: NodeMessages,
+    private readonly nodeMessages: NodeMessages,
     private readonly read: () => ChannelStatistics,
   ) {
-    letters.on('figures?', (body, from) => this.#answer(body, from));
-    letters.on('figures', (body, from) => this.#take(body, from));
+    nodeMessages.on('figures?', (body, from) => this.#reply(body, from));
+    nodeMessages.on('figures', (body, from) => this.#onReply(body, from));
   }
 
   /** Those of the node, or `undefined` when it does not answer in so many milliseconds. */
@@ -53,23 +53,23 @@ export class RemoteStatistics {
       };
       const timer = setTimeout(() => take(undefined), timeoutMs);
       this.#pending.set(id, { bootId, take });
-      this.letters.send(bootId, 'figures?', { id }).then(
-        // Nobody listens: it is gone.
+      this.nodeMessages.send(bootId, 'figures?', { id }).then(
+        // No node listens there: it is gone.
         (receivers) => receivers === 0 && take(undefined),
         () => take(undefined),
       );
     });
   }
 
-  #answer(body: unknown, { bootId }: NodeAddress): void {
+  #reply(body: unknown, { bootId }: NodeAddress): void {
     if (typeof body !== 'object' || body === null) return;
     const { id } = body as Record<string, unknown>;
     if (typeof id !== 'string' || id.length > 64) return;
     const figures = Object.fromEntries(Object.entries(this.read()).slice(0, MAX_CHANNELS));
-    this.letters.send(bootId, 'figures', { id, figures }).catch(() => undefined);
+    this.nodeMessages.send(bootId, 'figures', { id, figures }).catch(() => undefined);
   }
 
-  #take(body: unknown, { bootId }: NodeAddress): void {
+  #onReply(body: unknown, { bootId }: NodeAddress): void {
     if (typeof body !== 'object' || body === null) return;
     const { id, figures } = body as Record<string, unknown>;
     const pending = typeof id === 'string' ? this.#pending.get(id) : undefined;

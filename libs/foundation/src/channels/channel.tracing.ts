@@ -1,6 +1,6 @@
 /**
  * The spans of channels, named as OpenTelemetry's conventions for messaging ask.
- * Called by the facade and by the subscriptions; underneath whatever `telemetry.tracing` is.
+ * Underneath `telemetry.tracing`.
  */
 import type { Telemetry } from '../telemetry/telemetry.js';
 import { type SpanDescription, spanned, type TraceCarrier } from '../telemetry/tracing.js';

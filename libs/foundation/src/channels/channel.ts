@@ -1,5 +1,5 @@
 /**
- * The words of the channels: names, options, and what a handler is told of a message.
+ * The vocabulary of the channels: names, options, and what a handler learns of a message.
  */
 import type { Type } from '@nestjs/common';
 import type { MessageDropReason } from '../telemetry/events.js';
@@ -14,7 +14,7 @@ export type Priority = Lane;
 /** What travels with a message. */
 export interface MessageMeta {
   channel: string;
-  /** The kind of message, if the sender named one. */
+  /** The type that the sender gave it, if any. */
   type?: string;
   /** Name of the sending node. */
   from: string;
@@ -27,7 +27,7 @@ export interface MessageMeta {
   priority: Priority;
   /** On a durable channel: the id of the message in its stream, the same whenever it comes. */
   id?: string;
-  /** On a durable channel: how often the message was given out to this group, this time included. */
+  /** On a durable channel: how often the message was delivered to this group, this time included. */
   deliveries?: number;
 }
 
@@ -68,23 +68,21 @@ export interface BroadcastOptions {
   /** The kind of message, for handlers that want only some; up to 200 characters. */
   type?: string;
   /**
-   * Which goes first where messages have to wait, here and at the receivers. Default `high` on `control`, `normal` on
+   * Which goes first in a backlog, here and at the receivers. Default `high` on `control`, `normal` on
    * all other channels. What has another priority is another sequence: order holds within each.
    */
   priority?: Priority;
   /** Deflates a message of 4 KiB or more, if that makes it smaller. Saves network and costs time: default false. */
   compression?: boolean;
-  /**
-   * Waits until each node that listens has handled the message, at most so many milliseconds. Default: does not wait.
-   */
+  /** Waits at most this many milliseconds until each listening node has handled the message. Default: does not wait. */
   timeout?: number;
 }
 
-/** What happens to a message for which there is no room. */
+/** What happens when the backlog is full. */
 export type QueuePolicy =
-  /** The oldest one that waits is dropped. */
+  /** The oldest message of the backlog is dropped. */
   | 'drop-oldest'
-  /** The one that comes is dropped. */
+  /** The new message is dropped. */
   | 'drop-newest'
   /**
    * `broadcast` on this very node does not resolve before there is room, up to as many messages as `size` again. A
@@ -118,16 +116,14 @@ export interface SubscribeOptions {
    * installed.
    */
   payload?: Type<object>;
-  /**
-   * How many messages may wait for the handler, and what happens to the next one. Lower priorities are dropped first.
-   */
+  /** The bound of the backlog, and what happens beyond it. Lower priorities are dropped first. */
   queue?: {
-    /** Default 10 000. On a durable channel: how many are read at a time, 16 by default. */
+    /** In messages, default 10 000. On a durable channel: how many are read at a time, 16 by default. */
     size?: number;
     /** Default `drop-oldest`. */
     policy?: QueuePolicy;
   };
-  /** Messages that are handled at a time. Default 1; with more, they begin in order and end in any. */
+  /** Messages handled at a time. Default 1; with more, they start in order and end in any. */
   concurrency?: number;
   /**
    * Called when messages were lost on their way to this node, of whatever type they were. At once: messages that came
@@ -138,9 +134,9 @@ export interface SubscribeOptions {
 
 /** Options of `replay`. */
 export interface ReplayOptions {
-  /** `'0'` for all that is kept, an id, or a time; what is at it comes, too. */
+  /** `'0'` for everything stored, an id, or a time; inclusive. */
   from: string | Date;
-  /** An id or a time; what is at it comes, too. Default: up to now. */
+  /** An id or a time; inclusive. Default: up to now. */
   to?: string | Date;
   /** Only messages of this type. Default: all. */
   type?: string;
@@ -148,13 +144,13 @@ export interface ReplayOptions {
   payload?: Type<object>;
 }
 
-/** What has become of the messages of a subscription, since it began. */
+/** What became of the messages of a subscription since it began. */
 export interface SubscriptionCounters {
-  /** Given to the handler. */
+  /** Passed to the handler. */
   received: number;
   /** The handler threw or rejected. */
   failed: number;
-  /** Not given to the handler, because the message was not what `payload` says. */
+  /** Not passed to the handler, because they are not what `payload` says. */
   invalid: number;
   /**
    * Lost on their way to this node, of whatever type they were; on a durable channel: trimmed before they were handled.
@@ -162,9 +158,9 @@ export interface SubscriptionCounters {
   missed: number;
   /** How often a sender left before it could say what it had sent while this node was cut off; see {@link Gap}. */
   unknown: number;
-  /** Not given to the handler, by reason. */
+  /** Dropped before the handler, by reason. */
   dropped: Readonly<Partial<Record<MessageDropReason, number>>>;
-  /** Waiting for the handler at the moment. */
+  /** The backlog at the moment. */
   waiting: number;
   /** How long ago the oldest one that waits or is being handled was sent, in milliseconds; 0 when there is none. */
   lag: number;
@@ -173,11 +169,11 @@ export interface SubscriptionCounters {
 /** A running subscription. */
 export interface Subscription {
   readonly channel: string;
-  /** Messages given to the handler so far. */
+  /** Messages passed to the handler so far. */
   readonly received: number;
-  /** Messages not given to it, because there was no room. */
+  /** Messages dropped before the handler. */
   readonly dropped: number;
-  /** Everything that is counted. */
+  /** All counters. */
   readonly counters: SubscriptionCounters;
   /**
    * Ends it; what waits is dropped, what is being handled is not waited for. On a durable channel what waits goes to

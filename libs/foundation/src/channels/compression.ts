@@ -1,11 +1,11 @@
 /**
- * Makes large messages smaller and large again, off the event loop.
- * Called by the facade; underneath `zlib.deflateRaw` of level 1, whose bytes travel as base64 in a JSON text.
+ * Deflates and inflates large messages, off the event loop.
+ * Underneath `zlib.deflateRaw` of level 1, whose bytes travel as base64 in a JSON text.
  */
 import { promisify } from 'node:util';
 import { deflateRaw, inflateRaw } from 'node:zlib';
 
-/** Below this nothing is gained; in bytes of JSON. */
+/** Deflating less gains nothing; in bytes of JSON. */
 export const COMPRESS_FROM = 4096;
 
 const deflated = promisify<Buffer, { level: number }, Buffer>(deflateRaw);
@@ -14,7 +14,7 @@ const inflated = promisify<Buffer, { maxOutputLength: number }, Buffer>(inflateR
 /**
  * The text in base64, or `undefined` where that is not shorter.
  *
- * Level 1, because it takes half of the time that brotli takes to come back, and shrinks about as well.
+ * Level 1, because it takes half the time of brotli and compresses about as well.
  */
 export async function deflate(text: string): Promise<string | undefined> {
   const bytes = Buffer.from(text);
@@ -23,7 +23,7 @@ export async function deflate(text: string): Promise<string | undefined> {
 }
 
 /**
- * The text again.
+ * Inflates what {@link deflate} made.
  *
  * @throws when it is none, or would have more than `maxBytes` bytes: it is given up as soon as it has.
  */

@@ -38,7 +38,7 @@ describe('envelope: round trip', () => {
     [{}],
     [{ a: { b: [{ c: null }] } }],
     [{ v: 99, b: 'a body within' }],
-  ])('of %j', (message) => {
+  ])('keeps %j', (message) => {
     const { envelopes, dropped } = read(textOf([message], { extras: { type: 'order.placed' } }));
     expect(dropped).toEqual([]);
     expect(envelopes).toEqual([
@@ -58,11 +58,11 @@ describe('envelope: round trip', () => {
     ]);
   });
 
-  it('has no type where there was none', () => {
+  it('has no type if the sender gave none', () => {
     expect(read(textOf([1])).envelopes[0]!.meta).not.toHaveProperty('type');
   });
 
-  it('of many in one text, in order and numbered from the head on', () => {
+  it('keeps many messages in order, numbered from the head', () => {
     const { envelopes, dropped } = read(
       textOf(
         Array.from({ length: 500 }, (_, index) => ({ index })),
@@ -156,12 +156,12 @@ describe('envelope: malformed texts are dropped and never throw', () => {
     expect(read(given)).toEqual({ envelopes: [], dropped });
   });
 
-  it('drops an envelope with an endless time', () => {
+  it('drops an envelope with an infinite time', () => {
     const given = '[{"v":2,"from":"n","boot":"b","seq":1,"at":-1e999},{"b":1}]';
     expect(read(given)).toEqual({ envelopes: [], dropped: ['malformed-envelope'] });
   });
 
-  it('keeps the good ones among the bad ones, with their own numbers', () => {
+  it('keeps valid messages among malformed ones, with their own numbers', () => {
     const { envelopes, dropped } = read(raw({ seq: 7 }, 1, { b: 'a' }, { v: 9 }, { b: 'b' }));
     expect(envelopes.map(({ message, meta }) => [meta.seq, message])).toEqual([
       [8, 'a'],
@@ -170,7 +170,7 @@ describe('envelope: malformed texts are dropped and never throw', () => {
     expect(dropped).toEqual(['malformed-message', 'malformed-message']);
   });
 
-  it('survives what is huge', () => {
+  it('reads huge envelopes', () => {
     const { envelopes } = read(textOf(['x'.repeat(20_000_000)]));
     expect((envelopes[0]!.message as string).length).toBe(20_000_000);
     expect(read(`[${heads.head('normal', 1, 1)}${',0'.repeat(500_000)}]`).dropped).toHaveLength(500_000);
@@ -180,7 +180,7 @@ describe('envelope: malformed texts are dropped and never throw', () => {
     ['arrays', (depth: number) => '['.repeat(depth) + ']'.repeat(depth)],
     ['objects', (depth: number) => '{"a":'.repeat(depth) + '1' + '}'.repeat(depth)],
     ['objects with a forbidden name', (depth: number) => '{"__proto__":'.repeat(depth) + '1' + '}'.repeat(depth)],
-  ])('survives what is deep: %s', (_what, make) => {
+  ])('survives deep nesting: %s', (_what, make) => {
     for (const depth of [1000, 100_000]) {
       expect(() => read(`[${heads.head('normal', 1, 1)},{"b":${make(depth)}}]`)).not.toThrow();
       expect(() => read(make(depth))).not.toThrow();
@@ -210,19 +210,19 @@ describe('envelope: property names that must not reach an object', () => {
     expect(({} as Record<string, unknown>)['polluted']).toBeUndefined();
   });
 
-  it('leaves the rest of the message as it is', () => {
+  it('keeps the rest of the message', () => {
     const { envelopes } = read(
       `[${heads.head('normal', 1, 1)},${encode('{"a":[{"__proto__":1,"keep":[1,{"b":null}]}]}')}]`,
     );
     expect(envelopes[0]!.message).toEqual({ a: [{ keep: [1, { b: null }] }] });
   });
 
-  it('leaves texts that only look like them', () => {
+  it('keeps strings that only look like such names', () => {
     const message = { note: '"__proto__": is a name', list: ['constructor', '__proto__'] };
     expect(read(textOf([message])).envelopes[0]!.message).toEqual(message);
   });
 
-  it('hold for the envelope itself', () => {
+  it('rejects such names in the envelope itself', () => {
     const given = '[{"__proto__":{"v":2,"from":"n","boot":"b","seq":1,"at":1}},{"b":1}]';
     expect(read(given)).toEqual({ envelopes: [], dropped: ['unknown-version'] });
   });

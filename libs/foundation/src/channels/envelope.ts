@@ -1,7 +1,6 @@
 /**
  * Pure: messages as they travel. One text carries what a node published on a channel with one priority in one turn:
- * an array of a head, which all of them share, and the messages, numbered from the head's `seq` on. Called by the
- * facade.
+ * an array of a head, which all of them share, and the messages, numbered from the head's `seq` on.
  */
 import type { Origin } from '../backend/streams/streams.js';
 import type { MessageDropReason } from '../telemetry/events.js';
@@ -10,7 +9,7 @@ import { parseJson } from '../wire/json.js';
 import type { Lane } from '../wire/lane.js';
 import type { MessageMeta } from './channel.js';
 
-/** The version of the format; a receiver drops, and counts, what has another one. */
+/** The version of the format; a receiver drops and counts any other. */
 export const ENVELOPE_VERSION = 2;
 
 /** A message as JSON. */
@@ -56,7 +55,7 @@ export interface Envelope extends Pick<Extras, 'ack' | 'groups' | 'trace'> {
   size?: number;
   /** The base64 of the message, which is to be inflated first. */
   zip?: string;
-  /** Called by each subscription that took the message, once it is done with it. */
+  /** Called by each subscription once it is done with the message. */
   settle?: (failure?: string) => void;
 }
 
@@ -66,7 +65,7 @@ export type UnreadableReason = Extract<
   'not-json' | 'malformed-envelope' | 'malformed-message' | 'unknown-version' | 'not-inflatable'
 >;
 
-/** What came out of a text: for each message what it is, or why it is dropped. */
+/** What was read: each message, or why it is dropped. */
 export interface Decoded {
   head: Head;
   entries: (Envelope | UnreadableReason)[];
@@ -99,7 +98,7 @@ export function encode(body: string, extras?: Extras): string {
   return zip === true ? `${head}"z":"${body}"}` : `${head}"b":${body}}`;
 }
 
-/** Reads a text that anybody may have published; never throws. A text that is dropped as a whole is the reason why. */
+/** Reads untrusted text; never throws. Returns the reason where the whole of it is dropped. */
 export function decode(channel: string, text: string): Decoded | UnreadableReason {
   let values: unknown;
   try {
@@ -111,7 +110,7 @@ export function decode(channel: string, text: string): Decoded | UnreadableReaso
   const head = readHead(values[0]);
   if (typeof head === 'string') return head;
   const entries: (Envelope | UnreadableReason)[] = [];
-  // The mean is good enough for a bound.
+  // The mean suffices for a bound.
   const size = Math.ceil(text.length / Math.max(1, values.length - 1));
   for (let index = 1; index < values.length; index++) {
     const entry = read(channel, head, head.seq + index - 1, values[index]);
@@ -141,7 +140,7 @@ function readHead(value: unknown): Head | UnreadableReason {
 
 /** Which message a kept text is; `undefined` for one that cannot be read. */
 export function originOf(text: string): Origin | undefined {
-  // As `headsOf` writes it, so that the message itself is not read twice; else all of it.
+  // As `headsOf` writes it, so that the message itself is not parsed twice; otherwise all of it.
   let head = readHead(parsed(text.slice(1, text.indexOf('}') + 1)));
   if (typeof head === 'string') {
     const values = parsed(text);
@@ -164,13 +163,13 @@ function read(channel: string, head: Head, seq: number, value: unknown): Envelop
   if (a !== undefined) envelope.ack = a;
   if (g !== undefined) envelope.groups = g;
   if (z !== undefined) envelope.zip = z as string;
-  // A message is not lost for a trace that cannot be read.
+  // An unreadable trace does not cost the message.
   const trace = p === undefined ? undefined : readTrace(p, s);
   if (trace !== undefined) envelope.trace = trace;
   return envelope;
 }
 
-/** So many groups may share the messages of a channel. */
+/** The most groups of one message. */
 const MAX_GROUPS = 1000;
 
 function isGroups(value: unknown): value is Record<string, string> {
@@ -188,7 +187,7 @@ function isShort(value: unknown): value is string {
   return typeof value === 'string' && value.length > 0 && value.length <= 200;
 }
 
-/** Numbers near the end of what is exact would let those of the messages collide. */
+/** Numbers near the limit of exact integers would let those of the messages collide. */
 function isCount(value: unknown): value is number {
   return typeof value === 'number' && Number.isSafeInteger(value) && value >= 1 && value <= 2 ** 52;
 }

@@ -1,11 +1,11 @@
 /**
- * Thrown by a handler whose object may not work any more: the message was not handled here, and nobody failed at it.
- * Used by the lifecycle for the handlers of processes; a durable channel gives such a message to another member.
+ * Thrown by a handler whose process has stopped: the message was not handled here, and no handler failed. A durable
+ * channel gives it to another member of the group.
  */
 
 /** See the file header. */
 export class HandlerGoneError extends Error {
   constructor(process: string) {
-    super(`process "${process}" is not running here any more`);
+    super(`process "${process}" no longer runs here`);
   }
 }

@@ -37,11 +37,17 @@ export class HandlerRunner {
   failed = 0;
   invalid = 0;
   readonly #log = new ThrottledLog();
+  // Fields of its own, because they are read for each message.
+  readonly #handler: MessageHandler;
+  readonly #received: HandlerSubject['received'];
 
   constructor(
     private readonly subject: HandlerSubject,
     private readonly telemetry: Telemetry,
-  ) {}
+  ) {
+    this.#handler = subject.handler;
+    this.#received = subject.received;
+  }
 
   /**
    * Gives the message to the handler. Not async, because most handlers are not, and a promise for each message would
@@ -64,12 +70,11 @@ export class HandlerRunner {
   }
 
   #call({ meta, trace }: Envelope, message: unknown): void | Promise<void> {
-    const { handler, group, received } = this.subject;
     this.received += 1;
-    received?.(meta);
+    if (this.#received !== undefined) this.#received(meta);
     // Nearly always, and a closure for each message would cost something.
-    if (this.telemetry.tracing === undefined) return handler(message, meta);
-    return traced(this.telemetry, meta, trace, group, () => handler(message, meta));
+    if (this.telemetry.tracing === undefined) return this.#handler(message, meta);
+    return traced(this.telemetry, meta, trace, this.subject.group, () => this.#handler(message, meta));
   }
 
   async #readFirst(envelope: Envelope): Promise<void> {

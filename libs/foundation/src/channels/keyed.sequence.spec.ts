@@ -1,8 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import { KeyedSequence } from './keyed.sequence.js';
 
-describe('Turns', () => {
-  it('are taken one after the other for each key, also after a failure', async () => {
+describe('KeyedSequence', () => {
+  it('runs the work of each key in order, also after a failure', async () => {
     const turns = new KeyedSequence();
     const order: string[] = [];
     let go!: () => void;

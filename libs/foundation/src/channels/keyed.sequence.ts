@@ -1,6 +1,6 @@
 /**
- * Pure: one after the other for each key, although some of the work takes time: what is inflated keeps its place.
- * Called by the facade for what it sends, and by `unpacker.ts` for what arrives.
+ * Pure: runs asynchronous work one after the other for each key, so that a message that is deflated or inflated keeps
+ * its place.
  */
 
 /** See the file header. */
@@ -8,17 +8,17 @@ export class KeyedSequence {
   readonly #last = new Map<string, Promise<unknown>>();
   #waiting = 0;
 
-  /** False where work may be done at once. */
+  /** False where work may start at once. */
   busy(key: string): boolean {
     return this.#last.has(key);
   }
 
-  /** How much waits for its turn, of all keys. */
+  /** The backlog of all keys. */
   get waiting(): number {
     return this.#waiting;
   }
 
-  /** Does the work once all work of the key that was given before is done. */
+  /** Does the work once all earlier work of the key is done. */
   async take<T>(key: string, work: () => Promise<T> | T): Promise<T> {
     this.#waiting += 1;
     const turn = (this.#last.get(key) ?? Promise.resolve()).then(work).finally(() => {

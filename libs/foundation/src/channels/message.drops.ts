@@ -1,6 +1,5 @@
 /**
- * Counts and reports what is dropped on its way to the handlers; the log hears of each reason once in a while only.
- * Called by the facade and by the queues.
+ * Counts and reports what is dropped on its way to the handlers; the log has each reason now and then only.
  */
 import { ThrottledLog } from '../logging/throttled.log.js';
 import type { MessageDropReason } from '../telemetry/events.js';

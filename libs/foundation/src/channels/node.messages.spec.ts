@@ -3,7 +3,7 @@ import { Logger } from '@nestjs/common';
 import type { Transport } from '../backend/transport/transport.js';
 import type { LocalNode } from '../cluster/local.node.js';
 import { eventually } from '../testing/eventually.js';
-import { type LetterListener, NodeMessages } from './node.messages.js';
+import { type NodeMessageListener, NodeMessages } from './node.messages.js';
 
 /** Topics in memory, shared by the nodes of a test. */
 function post() {
@@ -20,24 +20,24 @@ function post() {
     onInterrupted: () => () => undefined,
   };
   const node = async (name: string) => {
-    const letters = new NodeMessages({ name, bootId: name } as LocalNode, transport, (bootId) => `to ${bootId}`);
-    await letters.open();
-    return letters;
+    const nodeMessages = new NodeMessages({ name, bootId: name } as LocalNode, transport, (bootId) => `to ${bootId}`);
+    await nodeMessages.open();
+    return nodeMessages;
   };
   return { node, transport };
 }
 
-describe('Letters', () => {
+describe('NodeMessages', () => {
   const error = jest.fn();
   beforeEach(() => {
     error.mockReset();
     Logger.overrideLogger({ log: jest.fn(), warn: jest.fn(), error });
   });
 
-  it('reach their node, with who sent them, by kind and in order', async () => {
+  it('delivers to the listener of the kind, in order, with the sender', async () => {
     const { node } = post();
     const [a, b] = [await node('a'), await node('b')];
-    const [one, two] = [jest.fn<LetterListener>(), jest.fn<LetterListener>()];
+    const [one, two] = [jest.fn<NodeMessageListener>(), jest.fn<NodeMessageListener>()];
     b.on('one', one);
     b.on('two', two);
     const sent = [a.send('b', 'one', 1), a.send('b', 'two', { x: 2 }), a.send('b', 'one', 3), a.send('b', 'nobody', 4)];
@@ -46,15 +46,20 @@ describe('Letters', () => {
     expect(two.mock.calls).toEqual([[{ x: 2 }, { name: 'a', bootId: 'a' }]]);
   });
 
-  it('of another version are dropped, and that is counted and told, with who sent them', async () => {
+  it('drops, counts and logs messages of another version, with their sender', async () => {
     const { transport } = post();
     const refused = jest.fn<(reason: string) => void>();
     const warn = jest.fn();
     Logger.overrideLogger({ log: jest.fn(), warn, error });
-    const letters = new NodeMessages({ name: 'a', bootId: 'a' } as LocalNode, transport, (to) => `to ${to}`, refused);
-    await letters.open();
-    const listener = jest.fn<LetterListener>();
-    letters.on('k', listener);
+    const nodeMessages = new NodeMessages(
+      { name: 'a', bootId: 'a' } as LocalNode,
+      transport,
+      (to) => `to ${to}`,
+      refused,
+    );
+    await nodeMessages.open();
+    const listener = jest.fn<NodeMessageListener>();
+    nodeMessages.on('k', listener);
     await transport.publish('to a', JSON.stringify({ v: 2, from: 'b', boot: 'b', k: 'k', b: 1 }));
     await transport.publish('to a', JSON.stringify({ v: 1, from: 'b', boot: 'b', k: 'k', b: 2 }));
     expect(listener.mock.calls).toEqual([[2, { name: 'b', bootId: 'b' }]]);
@@ -63,16 +68,16 @@ describe('Letters', () => {
     expect(warn.mock.calls).toEqual([[expect.stringContaining('another version'), said, 'Foundation']]);
   });
 
-  it('to the own node do not travel', async () => {
+  it('delivers to this node without the transport', async () => {
     const { node } = post();
     const a = await node('a');
-    const listener = jest.fn<LetterListener>();
+    const listener = jest.fn<NodeMessageListener>();
     a.on('k', listener);
     expect(await a.send('a', 'k', 1)).toBe(1);
     await eventually(() => listener.mock.calls.length === 1);
   });
 
-  it('to the own node that answer one another for ever let timers fire', async () => {
+  it('lets timers fire during an endless exchange with this node', async () => {
     const { node } = post();
     const a = await node('a');
     let isOver = false;
@@ -82,7 +87,7 @@ describe('Letters', () => {
     isOver = true;
   });
 
-  it('to a node that is gone went to nobody', async () => {
+  it('reports that no node received a message to a node that is gone', async () => {
     const { node } = post();
     expect(await (await node('a')).send('gone', 'k', 1)).toBe(0);
   });
@@ -95,20 +100,20 @@ describe('Letters', () => {
     '[{"v":1,"from":5,"boot":"a","k":"k","b":1}]',
     '[{"v":1,"from":"a","boot":null,"k":"k","b":1}]',
     '[{"v":1,"from":"a","boot":"a","k":{},"b":1}]',
-  ])('that are malformed are dropped: %s', async (text) => {
+  ])('drops malformed text: %s', async (text) => {
     const { node, transport } = post();
-    const listener = jest.fn<LetterListener>();
+    const listener = jest.fn<NodeMessageListener>();
     (await node('b')).on('k', listener);
     await expect(transport.publish('to b', text)).resolves.toBe(1);
     expect(listener).not.toHaveBeenCalled();
   });
 
-  it('that fail harm no other', async () => {
+  it('handles later messages after a listener threw', async () => {
     const { node } = post();
     const [a, b] = [await node('a'), await node('b')];
-    const good = jest.fn<LetterListener>();
+    const good = jest.fn<NodeMessageListener>();
     b.on('bad', () => {
-      throw new Error('bad letter');
+      throw new Error('bad node message');
     });
     b.on('good', good);
     await Promise.all([a.send('b', 'bad', 1), a.send('b', 'good', 1)]);

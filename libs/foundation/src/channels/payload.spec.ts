@@ -18,7 +18,7 @@ class OrderPlaced {
 }
 
 describe('payload', () => {
-  it('becomes an instance, also within', async () => {
+  it('becomes an instance, nested objects included', async () => {
     const read = await readAs(OrderPlaced, { id: 7, address: { street: 'Main' } });
     const { value } = read as { value: OrderPlaced };
     expect(value).toBeInstanceOf(OrderPlaced);
@@ -42,7 +42,7 @@ describe('payload', () => {
     expect(await readAs(OrderPlaced, message)).toEqual({ errors });
   });
 
-  it('is not made where the constructor does not expect it, or the transformation fails', async () => {
+  it('is invalid when its constructor or the transformation throws', async () => {
     class Picky {
       @IsInt() id!: number;
       constructor(options: { id: number }) {
@@ -56,7 +56,7 @@ describe('payload', () => {
     expect(await readAs(OrderPlaced, { id: 1 }, fail)).toEqual({ errors: ['no OrderPlaced can be made of it'] });
   });
 
-  it('takes the transformation that is installed', async () => {
+  it('uses class-transformer if it is installed', async () => {
     const read = await readAs(OrderPlaced, { id: 1 }, (type, plain) => instantiate(type, { ...plain, id: 5 }));
     expect(read).toMatchObject({ value: { id: 5 } });
   });

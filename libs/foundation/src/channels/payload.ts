@@ -1,6 +1,6 @@
 /**
- * Reads a message as an instance of a class, and says what is wrong with it if it is none.
- * Called by the queues of typed subscriptions; underneath class-validator, and class-transformer where that is
+ * Reads a message as an instance of a class, or reports what is wrong with it.
+ * Underneath class-validator, and class-transformer where that is
  * installed.
  */
 import type { Type } from '@nestjs/common';
@@ -14,7 +14,7 @@ export type Read = { value: unknown; errors?: undefined } | { value?: undefined;
 /** Makes an instance of a class out of a plain object. */
 export type Transform = (type: Type<object>, plain: object) => object;
 
-/** An error of a message of many parts is still an event that can be read. */
+/** Keeps the event of a message with many errors readable. */
 const MAX_ERRORS = 20;
 
 /**
@@ -29,12 +29,12 @@ export async function readAs(type: Type<object> | undefined, message: unknown, t
     const errors = await validate(value, { forbidUnknownValues: true });
     return errors.length === 0 ? { value } : { errors: textsOf(errors).slice(0, MAX_ERRORS) };
   } catch {
-    // A constructor or a transformation that does not expect such a message.
+    // A constructor or a transformation failed on such a message.
     return { errors: [`no ${type.name} can be made of it`] };
   }
 }
 
-/** @throws ArgumentError for what is no class, or one without any rule: such a one would let nothing through. */
+/** @throws ArgumentError unless it is a class with rules: without any, it would let nothing through. */
 export function checkPayload(type: unknown): void {
   const expected = 'a class with decorators of class-validator';
   if (typeof type !== 'function') throw new ArgumentError('subscribe', 'payload', `a ${typeof type}`, expected);

@@ -3,17 +3,17 @@ import type { Transport } from '../backend/transport/transport.js';
 import type { ClusterView } from '../cluster/cluster.view.js';
 import type { MembershipListener } from '../cluster/member.js';
 import type { RequestError } from '../errors/message.errors.js';
-import type { LetterListener, NodeMessages } from './node.messages.js';
+import type { NodeMessageListener, NodeMessages } from './node.messages.js';
 import { Requests } from './requests.js';
 import type { Audience } from './sending/audience.js';
 
 function setUp() {
-  const hear = new Map<string, LetterListener>();
+  const hear = new Map<string, NodeMessageListener>();
   const send = jest.fn<NodeMessages['send']>().mockResolvedValue(1);
   let listener!: MembershipListener;
   let interrupted!: () => void;
   const state = { target: 'b' as string | undefined, here: ['b'] };
-  const letters = { on: (kind: string, given: LetterListener) => void hear.set(kind, given), send };
+  const nodeMessages = { on: (kind: string, given: NodeMessageListener) => void hear.set(kind, given), send };
   const audience = {
     pick: () => (state.target === undefined ? {} : { any: state.target }),
     add: () => () => undefined,
@@ -26,7 +26,7 @@ function setUp() {
   const transport = { onInterrupted: (given: () => void) => ((interrupted = given), () => undefined) };
   const requests = new Requests(
     audience as unknown as Audience,
-    letters as unknown as NodeMessages,
+    nodeMessages as unknown as NodeMessages,
     membership as unknown as ClusterView,
     transport as unknown as Transport,
   );
@@ -46,7 +46,7 @@ function setUp() {
 }
 
 describe('Requests', () => {
-  it('are answered as often as the other node likes, and only by it', () => {
+  it('accepts any number of answers, and only of the queried node', () => {
     const { ask, say, send } = setUp();
     const { answers, end } = ask();
     expect(send.mock.calls).toEqual([['b', 'request', { id: 1, pattern: 'sum', packet: [1] }]]);
@@ -58,7 +58,7 @@ describe('Requests', () => {
     expect(answers).toEqual(['x', 'y']);
   });
 
-  it('wait for a node that answers', async () => {
+  it('waits for a node that answers', async () => {
     const { ask, state, send, change } = setUp();
     state.target = undefined;
     const { errors } = ask();
@@ -77,7 +77,7 @@ describe('Requests', () => {
     ['the node leaves', ({ state, change }) => ((state.here = []), change()), true],
     ['the connection is cut', ({ cut }) => cut(), true],
     ['the node answers no more', ({ say }) => say('reply', { id: 1 }), false],
-  ])('fail when %s', (_what, happen, mayBeDone) => {
+  ])('fails when %s', (_what, happen, mayBeDone) => {
     const given = setUp();
     const { errors } = given.ask();
     happen(given);
@@ -87,7 +87,7 @@ describe('Requests', () => {
   it.each([
     ['reaches nobody', () => Promise.resolve(0)],
     ['cannot be sent', () => Promise.reject(new Error('Connection is closed.'))],
-  ])('fail when the letter %s', async (_what, sent) => {
+  ])('fails when the node message %s', async (_what, sent) => {
     const { ask, send } = setUp();
     send.mockImplementationOnce(sent);
     const { errors } = ask();
@@ -95,7 +95,7 @@ describe('Requests', () => {
     expect(errors).toMatchObject([{ mayBeDone: false }]);
   });
 
-  it('reach the answerer, who replies to the sender', async () => {
+  it('reaches the answerer, which replies to the sender', async () => {
     const { requests, send, say } = setUp();
     const end = requests.answer('sum', (packet, reply) => reply({ response: packet }));
     say('request', { id: 5, pattern: 'sum', packet: 'p' }, 'a');
@@ -108,7 +108,7 @@ describe('Requests', () => {
     ]);
   });
 
-  it.each([null, 5, 'x', {}, { id: '1' }, { id: 1 }, { id: 1, pattern: 5 }])('make nothing of %j', (body) => {
+  it.each([null, 5, 'x', {}, { id: '1' }, { id: 1 }, { id: 1, pattern: 5 }])('ignores %j', (body) => {
     const { say, send } = setUp();
     say('request', body);
     say('reply', body);

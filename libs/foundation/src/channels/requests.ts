@@ -1,6 +1,6 @@
 /**
  * Requests with one or several answers: to one of the nodes that answer a pattern, in turn. For Nest's microservices.
- * Called by the entry `nestjs-foundation/microservices`; underneath letters, and the records of the nodes.
+ * Underneath node messages, and the records of the nodes.
  */
 import type { Transport } from '../backend/transport/transport.js';
 import type { ClusterView } from '../cluster/cluster.view.js';
@@ -14,7 +14,7 @@ export type Answerer = (packet: unknown, reply: (answer: unknown) => Promise<voi
 /** What becomes of a request. */
 export interface RequestListener {
   answer(answer: unknown): void;
-  /** It cannot be answered, or nobody knows whether it was carried out. */
+  /** It cannot be answered, or whether it was carried out is unknown. */
   fail(error: RequestError): void;
 }
 
@@ -27,10 +27,10 @@ interface Pending {
   timer: NodeJS.Timeout | undefined;
 }
 
-/** So many requests may wait for their answers, and so many be answered, at a time. */
+/** Requests that may be pending, and that may be answered, at a time. */
 export const MAX_REQUESTS = 50_000;
 
-/** No channel can be called this, so it names what nodes answer in their records. */
+/** No channel can have this name; in the records of nodes it stands for the patterns they answer. */
 const PLACE = '#requests';
 
 /** The longest pattern in characters; Nest writes an object as its JSON. */
@@ -45,13 +45,13 @@ export class Requests {
 
   constructor(
     private readonly audience: Audience,
-    private readonly letters: NodeMessages,
+    private readonly nodeMessages: NodeMessages,
     private readonly membership: ClusterView,
     transport: Transport,
   ) {
-    letters.on('request', (body, from) => this.#receive(body, from));
-    letters.on('reply', (body, from) => this.#hear(body, from));
-    membership.listen({ changed: () => this.#look() });
+    nodeMessages.on('request', (body, from) => this.#receive(body, from));
+    nodeMessages.on('reply', (body, from) => this.#onReply(body, from));
+    membership.listen({ changed: () => this.#recheck() });
     transport.onInterrupted((bootId) => {
       for (const [id, { target }] of this.#pending) {
         const isFar = target !== undefined && target !== membership.self.bootId;
@@ -72,16 +72,13 @@ export class Requests {
     };
   }
 
-  /** Answers no more, and resolves once every request that was begun is answered. */
+  /** Stops accepting requests; resolves when those in progress are answered. */
   async end(): Promise<void> {
     this.#answerers.clear();
     await Promise.all(this.#answering);
   }
 
-  /**
-   * Asks one of the nodes that answer; waits so many milliseconds for one to appear. Returns the function that gives it
-   * up.
-   */
+  /** Sends to one of the nodes that answer, and waits `waitMs` for one to appear. Returns the function that cancels. */
   request(pattern: string, packet: unknown, listener: RequestListener, waitMs: number): () => void {
     const id = ++this.#lastId;
     if (this.#pending.size >= MAX_REQUESTS) {
@@ -105,7 +102,7 @@ export class Requests {
     if (target === undefined) return false;
     clearTimeout(pending.timer);
     pending.target = target;
-    this.letters.send(target, 'request', { id, pattern: pending.pattern, packet: pending.packet }).then(
+    this.nodeMessages.send(target, 'request', { id, pattern: pending.pattern, packet: pending.packet }).then(
       (receivers) => {
         if (receivers === 0) this.#fail(id, 'the node that answers is gone', false);
       },
@@ -114,8 +111,8 @@ export class Requests {
     return true;
   }
 
-  /** Somebody came, or somebody left. */
-  #look(): void {
+  /** A node joined or left. */
+  #recheck(): void {
     if (this.#pending.size === 0) return;
     const here = new Set(this.membership.members().map(({ bootId }) => bootId));
     for (const [id, pending] of this.#pending) {
@@ -131,11 +128,11 @@ export class Requests {
     const { id, pattern, packet } = body as Record<string, unknown>;
     if (!Number.isSafeInteger(id) || typeof pattern !== 'string' || pattern.length > MAX_PATTERN) return;
     const reply = async (answer: unknown): Promise<void> => {
-      await this.letters.send(from.bootId, 'reply', { id, answer });
+      await this.nodeMessages.send(from.bootId, 'reply', { id, answer });
     };
     const answerer = this.#answerers.get(pattern);
     if (answerer === undefined || this.#answering.size >= MAX_REQUESTS)
-      this.letters.send(from.bootId, 'reply', { id }).catch(() => undefined);
+      this.nodeMessages.send(from.bootId, 'reply', { id }).catch(() => undefined);
     else this.#keep(answerer(packet, reply, from));
   }
 
@@ -145,13 +142,13 @@ export class Requests {
     this.#answering.add(kept);
   }
 
-  #hear(body: unknown, from: NodeAddress): void {
+  #onReply(body: unknown, from: NodeAddress): void {
     if (typeof body !== 'object' || body === null) return;
     const { id, answer } = body as Record<string, unknown>;
     const pending = typeof id === 'number' ? this.#pending.get(id) : undefined;
     if (pending === undefined || pending.target !== from.bootId) return;
     if (answer === undefined)
-      this.#fail(id as number, 'the node does not answer this pattern any more, or answers too many already', false);
+      this.#fail(id as number, 'the node no longer answers this pattern, or answers too many already', false);
     else pending.listener.answer(answer);
   }
 

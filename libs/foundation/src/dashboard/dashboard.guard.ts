@@ -1,6 +1,5 @@
 /**
- * Who may look: whoever shows the token, or the cookie that came of it.
- * Used by the controller.
+ * Access to the dashboard: by the token, or by the session cookie that a login with it sets.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import {
@@ -25,20 +24,20 @@ export type DashboardRequest = IncomingMessage & {
   session?: { value: string; until: number };
 };
 
-/** Looks at tokens, and makes whoever shows wrong ones wait. */
+/** Checks tokens, and makes clients with wrong ones wait. */
 @Injectable()
 export class TokenVerifier {
   readonly #attempts = new LoginAttempts();
   readonly #ended = new EndedSessions();
 
-  /** The session that the request comes with, if it is one of this token that nobody has ended. */
+  /** The session of the request, if it belongs to this token and was not signed out. */
   session(token: string, request: DashboardRequest): { value: string; until: number } | undefined {
     const value = cookieOf(token, request.headers.cookie);
     const until = sessionEnd(token, value, Date.now());
     return value === undefined || until === undefined || this.#ended.has(value) ? undefined : { value, until };
   }
 
-  /** Ends a session on this node; another one does not hear of it. */
+  /** Ends a session on this node only. */
   end({ value, until }: { value: string; until: number }): void {
     this.#ended.add(value, until, Date.now());
   }
@@ -50,7 +49,7 @@ export class TokenVerifier {
     if (wait > 0) throw new HttpException(`Too many wrong tokens; wait ${wait} seconds.`, 429);
     if (isToken(token, shown)) return;
     this.#attempts.fail(address, Date.now());
-    throw new UnauthorizedException('That is not the token.');
+    throw new UnauthorizedException('Invalid token.');
   }
 }
 

@@ -1,6 +1,5 @@
 /**
  * How the dashboard is turned on and who may see it; checked when the module is made.
- * Read by the module.
  */
 import type { CanActivate, Type } from '@nestjs/common';
 import { FoundationConfigError } from '../errors/config.errors.js';

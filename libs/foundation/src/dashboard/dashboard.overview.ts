@@ -1,6 +1,6 @@
 /**
  * Pure: what the page shows of the cluster, as one plain record of a bounded size.
- * Called by the poller; read by the modules of `page/`.
+ * Read by the modules of `page/`.
  */
 import type { ChannelStatistics } from '../channels/channel.statistics.js';
 import type { Member } from '../cluster/member.js';

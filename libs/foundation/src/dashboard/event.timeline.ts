@@ -1,6 +1,6 @@
 /**
  * Pure: events, and what changed between two overviews, as lines of a time-line that keeps the last ones.
- * Called by the feed; read by `page/events.js`.
+ * Read by `page/events.js`.
  */
 import type { Overview, ProcessSeen } from './dashboard.overview.js';
 

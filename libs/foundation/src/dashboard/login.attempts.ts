@@ -1,6 +1,5 @@
 /**
- * Counts wrong tokens by address, so that nobody can try many of them.
- * Called by the guard and by the login.
+ * Counts wrong tokens by address, so that no client can try many of them.
  */
 
 /** So many wrong tokens from one address in {@link WINDOW_MS}; then it has to wait. */

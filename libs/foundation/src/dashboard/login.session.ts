@@ -1,6 +1,6 @@
 /**
  * Pure: who has shown the token gets a cookie that says until when, signed with a key out of the token; nothing is
- * kept. Called by the guard and the controller; they say what time it is.
+ * kept. The callers pass the time.
  */
 import { createHmac } from 'node:crypto';
 import { isSame } from '../security/signer.js';

@@ -1,6 +1,5 @@
 /**
- * The facade over health: collects what this node knows, asks Redis how it is, and makes the report.
- * Called by the application, the terminus indicator and the controller.
+ * The facade over health: collects what this node knows, queries the health of Redis, and makes the report.
  */
 import { Injectable } from '@nestjs/common';
 import type { Backend, BackendFacts } from '../backend/backend.js';
@@ -15,17 +14,18 @@ import type { ServiceRegistry } from '../services/service.registry.js';
 import { within } from '../time/timeout.js';
 import { type ClusterHealth, clusterReport } from './health.report.js';
 
-/** Redis is asked at most this often, however often a probe comes. */
-const ASK_EVERY_MS = 2000;
-const ASK_TIMEOUT_MS = 1000;
+/** Redis is queried at most this often, however often a probe comes. */
+const QUERY_EVERY_MS = 2000;
+const QUERY_TIMEOUT_MS = 1000;
 
 /** Injectable. How healthy the cluster is, as this node sees it. */
 @Injectable()
 export class HealthMonitor {
   readonly #logger = new Log();
   #mostMembers = 1;
-  #asked: { at: number; facts: Promise<BackendFacts | undefined>; stranded: Promise<readonly Stranded[]> } | undefined;
-  /** What was found last; Redis does not always say. */
+  #queried:
+    { at: number; facts: Promise<BackendFacts | undefined>; stranded: Promise<readonly Stranded[]> } | undefined;
+  /** The last result; a query may fail. */
   #stranded: readonly Stranded[] = [];
 
   /** @internal Made by Foundation. */
@@ -49,11 +49,11 @@ export class HealthMonitor {
    * How many nodes there should be is `expectedNodes`, without it what the topology strategies say, and without them
    * the highest number that this node has seen; with fewer than half of them plus one the cluster is critical.
    *
-   * Underneath: this node's copies of membership, process table and services; `INFO memory` and BullMQ's
+   * Underneath: this node's replicas of membership, process table and services; `INFO memory` and BullMQ's
    * `getJobScheduler('sweep')`, at most every two seconds.
    */
   async clusterHealth(): Promise<ClusterHealth> {
-    const [backend, stranded] = await this.#ask();
+    const [backend, stranded] = await this.#query();
     const members = this.membership.members();
     this.#mostMembers = Math.max(this.#mostMembers, members.length);
     return clusterReport({
@@ -81,25 +81,25 @@ export class HealthMonitor {
     return this.membership.state === 'up';
   }
 
-  #ask(): Promise<[BackendFacts | undefined, readonly Stranded[]]> {
+  #query(): Promise<[BackendFacts | undefined, readonly Stranded[]]> {
     const now = performance.now();
-    if (this.#asked === undefined || now - this.#asked.at > ASK_EVERY_MS) {
-      const facts = within(ASK_TIMEOUT_MS, this.backend.inspect(), 'no answer').catch((error: unknown) => {
-        this.#logger.debug('Redis did not say how it is', { error: describe(error) });
+    if (this.#queried === undefined || now - this.#queried.at > QUERY_EVERY_MS) {
+      const facts = within(QUERY_TIMEOUT_MS, this.backend.inspect(), 'no answer').catch((error: unknown) => {
+        this.#logger.debug('Redis health query failed', { error: describe(error) });
         return undefined;
       });
-      this.#asked = { at: now, facts, stranded: this.#look() };
+      this.#queried = { at: now, facts, stranded: this.#pollStranded() };
     }
-    return Promise.all([this.#asked.facts, this.#asked.stranded]);
+    return Promise.all([this.#queried.facts, this.#queried.stranded]);
   }
 
-  async #look(): Promise<readonly Stranded[]> {
-    // While this node is cut off nobody says who owns what.
+  async #pollStranded(): Promise<readonly Stranded[]> {
+    // While this node is cut off, the owners are unknown.
     if (this.membership.state !== 'up' && this.membership.state !== 'observing') return this.#stranded;
     try {
-      this.#stranded = await within(ASK_TIMEOUT_MS, this.processes.stranded(), 'no answer');
+      this.#stranded = await within(QUERY_TIMEOUT_MS, this.processes.stranded(), 'no answer');
     } catch (error) {
-      this.#logger.debug('Redis did not say which processes wait', { error: describe(error) });
+      this.#logger.debug('Query of the waiting processes failed', { error: describe(error) });
     }
     return this.#stranded;
   }

@@ -1,6 +1,5 @@
 /**
  * Pure: what a node knows → how healthy the cluster is, and why it is not.
- * Called by the monitor.
  */
 import type { BackendFacts } from '../backend/backend.js';
 import type { ConnectionTrouble } from '../backend/redis/connection.trouble.js';

@@ -1,6 +1,6 @@
 /**
  * Keeps the number of values of a label small, whatever an application calls its processes and channels: a monitoring
- * system keeps a series for each, and thousands bring it down. Called by `FoundationMetrics`.
+ * system keeps a series for each, and thousands bring it down.
  */
 import type { Labels } from './metric.definitions.js';
 

@@ -1,6 +1,6 @@
 /**
- * The figures of this node: counted from events, and read from what it knows.
- * Called by the exporters for Prometheus and OpenTelemetry, or by one of the application's own.
+ * The metrics of this node: counted from events, and read from what it knows. For the exporters for Prometheus and
+ * OpenTelemetry, or an application's own.
  */
 import { Injectable } from '@nestjs/common';
 import type { ChannelRuntime } from '../channels/channel.runtime.js';
@@ -57,7 +57,7 @@ export class FoundationMetrics {
   }
 
   /**
-   * Calls `add` with everything that events add to a metric from now on; returns the function that ends it.
+   * Calls `add` with everything that events add to a metric from now on; returns the function that stops it.
    *
    * Underneath: `telemetry.attach`, once for each event that is counted. An `add` that throws or rejects is logged,
    * counted (`callback.failed`) and harms nobody.
@@ -78,7 +78,7 @@ export class FoundationMetrics {
     return () => detach.forEach((each) => each());
   }
 
-  /** What became one value of a label is one figure. */
+  /** Adds up what has the same labels. */
   #summed(name: string, figures: Iterable<readonly [Labels, number]>): Figure[] {
     const sums = new Map<string, Figure>();
     for (const [labels, value] of figures) {

@@ -75,15 +75,15 @@ const processName = ({ name }: { name: string }): string => processOf(name);
 
 /** What events make. */
 export const EVENT_METRICS: readonly EventMetric[] = [
-  counter('cluster.node_joined', 'cluster.joins', 'Nodes that came, as this node saw it'),
-  counter('cluster.node_left', 'cluster.leaves', 'Nodes that went, as this node saw it', { labels: { reason } }),
+  counter('cluster.node_joined', 'cluster.joins', 'Nodes that joined, as this node saw it'),
+  counter('cluster.node_left', 'cluster.leaves', 'Nodes that left, as this node saw it', { labels: { reason } }),
   counter('cluster.isolated', 'cluster.isolations', 'Times that this node could not reach Redis'),
   counter('cluster.data_loss', 'cluster.data_losses', 'Times that Redis lost its data'),
-  counter('cluster.row_refused', 'cluster.rows.refused', 'Rows in Redis that changed nothing here', {
+  counter('cluster.row_refused', 'cluster.rows.refused', 'Rows in Redis that were ignored here', {
     labels: { table: ({ table }) => table, reason },
     value: ({ count }) => count,
   }),
-  counter('lease.lost', 'leases.lost', 'Ownerships that ended before they were given back', { labels: { reason } }),
+  counter('lease.lost', 'leases.lost', 'Leases that ended before they were released', { labels: { reason } }),
   counter('process.started', 'process.starts', 'Instances that were started here', {
     labels: { process: processName },
   }),
@@ -94,7 +94,7 @@ export const EVENT_METRICS: readonly EventMetric[] = [
   counter(
     'process.end_unrecorded',
     'process.ends.unrecorded',
-    'Ends that Redis did not take down before the lease was lost',
+    'Exits that Redis did not record before the lease was lost',
     {
       labels: { process: processName },
     },
@@ -141,7 +141,7 @@ export const EVENT_METRICS: readonly EventMetric[] = [
     labels: { channel },
   }),
   counter('message.handler_failed', 'messages.failed', 'Messages whose handler threw', { labels: { channel } }),
-  counter('message.dead_letter', 'messages.dead', 'Messages of durable channels that were put aside', {
+  counter('message.dead_letter', 'messages.dead', 'Messages of durable channels that became dead letters', {
     labels: { channel },
   }),
   counter('callback.failed', 'callbacks.failed', 'Functions of the application that threw, rejected or took too long', {
@@ -154,12 +154,16 @@ export const EVENT_METRICS: readonly EventMetric[] = [
   }),
 ];
 
-/** What a node has at the moment. */
+/** The state of a node at the moment. */
 export const GAUGE_METRICS = {
   up: { name: 'node.up', help: '1 while this node is a member that takes work', labels: [] },
   members: { name: 'cluster.members', help: 'Members that this node sees', labels: ['state'] },
   owned: { name: 'processes.owned', help: 'Instances of singletons, replicas and partitions on this node', labels: [] },
   services: { name: 'services', help: 'Instances of services that this node knows', labels: ['status'] },
-  waiting: { name: 'messages.waiting', help: 'Messages that wait for handlers of this node', labels: ['channel'] },
-  redis: { name: 'redis.latency', help: 'Time that Redis took to answer the last beat', labels: [], unit: 's' },
+  waiting: {
+    name: 'messages.waiting',
+    help: 'The backlog of the handlers of this node, in messages',
+    labels: ['channel'],
+  },
+  redis: { name: 'redis.latency', help: 'Time that Redis took to answer the last heartbeat', labels: [], unit: 's' },
 } as const satisfies Record<string, Omit<GaugeMetric, 'kind'>>;

@@ -27,7 +27,7 @@ export type TelemetryEvent<E extends FoundationEventName = FoundationEventName> 
   [Name in E]: [event: Name, payload: FoundationEvents[Name]];
 }[E];
 
-/** Called with the event's name and its payload; what it answers is not looked at, and a promise may reject. */
+/** Called with the event's name and its payload; what it returns is ignored, and a promise may reject. */
 export type TelemetryListener<E extends FoundationEventName = FoundationEventName> = (
   ...args: TelemetryEvent<E>
 ) => unknown;
@@ -46,7 +46,7 @@ export class Telemetry {
   /** Makes spans and carries traces; nothing does while it is not set. `FoundationOpenTelemetryModule` sets it. */
   tracing: Tracing | undefined;
   readonly #attached = new Set<{ pattern: string; listener: AnyListener }>();
-  /** Made when an event comes, and thrown away when somebody attaches or detaches. */
+  /** Made on the first event of its name; discarded when a listener is attached or detached. */
   readonly #routes = new Map<FoundationEventName, Route>();
   readonly #gate = new Gate(this);
   /** For listeners to the failures of listeners: theirs are in the log only. */
@@ -88,7 +88,7 @@ export class Telemetry {
     };
   }
 
-  /** False when nobody would hear of the event, so that its payload need not be made. */
+  /** False when the event has no listener, so that its payload need not be made. */
   wants(event: FoundationEventName): boolean {
     const { listeners, channel } = this.#routes.get(event) ?? this.#route(event);
     return listeners.length > 0 || channel.hasSubscribers;

@@ -1,6 +1,6 @@
 /**
  * What carries a trace from node to node: the port that an exporter of spans fills, and the check of what arrives.
- * Called by channels and calls; filled by the entry `nestjs-foundation/opentelemetry`.
+ * For channels and calls; set by the entry `nestjs-foundation/opentelemetry`.
  */
 
 import { adopted, Gate, isThenable } from '../foreign/gate.js';

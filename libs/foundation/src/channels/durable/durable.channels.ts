@@ -1,6 +1,6 @@
 /**
- * Channels whose messages are kept, and delivered at least once to each group that subscribes.
- * Called by the facade; underneath Redis Streams with consumer groups, see `redis.streams.ts`.
+ * Channels whose messages are stored, and delivered at least once to each group that subscribes.
+ * Underneath Redis Streams with consumer groups, see `redis.streams.ts`.
  */
 import { isApart, Played, replayed, timeOf } from '../../backend/streams/deduplication.js';
 import type { StreamEntry, Streams } from '../../backend/streams/streams.js';
@@ -45,11 +45,11 @@ export interface DurableTools {
   maxMessageBytes: number;
 }
 
-/** How many entries a replay reads at a time. */
+/** Entries that a replay reads at a time. */
 const PAGE = 100;
-/** So many messages of this node may wait until Redis has kept them, and so many characters. */
+/** The backlog of messages that Redis has not stored yet. */
 export const MAX_UNKEPT = { characters: 32 * 1024 * 1024, messages: 10_000 };
-/** So many subscriptions to durable channels one node may have: each has a connection to Redis of its own. */
+/** Subscriptions of one node to durable channels: each has a connection to Redis of its own. */
 export const MAX_DURABLE = 1000;
 
 /** See the file header. */
@@ -73,7 +73,7 @@ export class Durable {
     return Object.hasOwn(this.channels, channel);
   }
 
-  /** Resolves once Redis has kept the message. */
+  /** Resolves once Redis has stored the message. */
   async send(
     channel: string,
     { body, size }: Written,
@@ -89,7 +89,7 @@ export class Durable {
       );
     }
     const { characters, messages } = this.#unkept;
-    // One may always go, whatever its size.
+    // One always fits, whatever its size.
     const isTooMuch = messages > 0 && characters + body.length > MAX_UNKEPT.characters;
     if (isTooMuch || messages >= MAX_UNKEPT.messages) {
       this.tools.drops.add(channel, 'outbox-full');
@@ -184,7 +184,7 @@ export class Durable {
     this.#subscriptions.add(subscription);
     subscription.onEnd(() => this.#subscriptions.delete(subscription));
     try {
-      await subscription.begin();
+      await subscription.start();
     } catch (error) {
       await subscription.unsubscribe().catch(() => undefined);
       throw redisError(this.tools.endpoint, `subscribing to "${channel}"`, error);
@@ -192,7 +192,7 @@ export class Durable {
     return subscription;
   }
 
-  /** How many messages this node has sent, by channel. */
+  /** Messages sent by this node, by channel. */
   get sent(): Iterable<readonly [channel: string, number]> {
     return this.#numbers;
   }
@@ -202,7 +202,7 @@ export class Durable {
     return [...this.#subscriptions].map(({ channel, counters }) => [channel, counters]);
   }
 
-  /** Resolves with how many messages the handler was given. */
+  /** Resolves with the number of messages passed to the handler. */
   async replay(channel: string, handler: MessageHandler, options: ReplayOptions): Promise<number> {
     let count = 0;
     const played = new Played();
@@ -226,7 +226,7 @@ export class Durable {
     }
   }
 
-  /** Reads no more, and waits for what is being handled. Called by the lifecycle. */
+  /** Stops reading; resolves when the handlers in progress are done. */
   async close(): Promise<void> {
     await Promise.all([...this.#subscriptions].map((subscription) => subscription.unsubscribe()));
   }
@@ -251,7 +251,7 @@ export class Durable {
     return true;
   }
 
-  /** The message of an entry, or why there is none. */
+  /** The message of an entry, or why it cannot be read. */
   async #read(channel: string, { id, text, deliveries }: StreamEntry): Promise<Envelope | UnreadableReason> {
     const decoded = decode(channel, text);
     if (typeof decoded === 'string') return decoded;

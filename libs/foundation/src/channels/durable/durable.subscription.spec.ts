@@ -8,7 +8,7 @@ import { DurableSubscription } from './durable.subscription.js';
 
 const limits = { maxLength: 10, maxDeliveries: 3, retryAfter: 100 };
 
-it('a consumer that comes after the end of its subscription is closed', async () => {
+it('closes a consumer that opens after its subscription has ended', async () => {
   let closed = 0;
   const consumer = { close: () => Promise.resolve(void (closed += 1)) } as Consumer;
   let come!: () => void;
@@ -23,7 +23,7 @@ it('a consumer that comes after the end of its subscription is closed', async ()
       read: () => Promise.resolve('not-json'),
     },
   );
-  const begun = subscription.begin();
+  const begun = subscription.start();
   await subscription.unsubscribe();
   expect(closed).toBe(0);
   come();
@@ -31,7 +31,7 @@ it('a consumer that comes after the end of its subscription is closed', async ()
   expect(closed).toBe(1);
 });
 
-it('a message whose handler is gone is given back, even the last time', async () => {
+it('releases a message whose handler is gone, even at its last delivery', async () => {
   const steps: string[] = [];
   const consumer: Consumer = {
     acknowledge: (id) => Promise.resolve(void steps.push(`acknowledged ${id}`)),
@@ -54,7 +54,7 @@ it('a message whose handler is gone is given back, even the last time', async ()
       read: ({ id }: StreamEntry) => Promise.resolve({ message: id, meta: { sentAt: 0 } } as Envelope),
     },
   );
-  await subscription.begin();
+  await subscription.start();
   await subscription.take(['1-0', '2-0'].map((id) => ({ id, text: '', deliveries: limits.maxDeliveries })));
   expect(steps.sort()).toEqual(['acknowledged 1-0', 'released 2-0']);
   expect(subscription.counters).toMatchObject({ failed: 0, waiting: 0 });

@@ -1,6 +1,6 @@
 /**
- * One handler of a durable channel: what it has handled is acknowledged, what it failed at comes again, and what it
- * fails at too often is put aside. Called by `durable.channels.ts`.
+ * One handler of a durable channel: acknowledges handled messages, has failed ones redelivered, and makes those that
+ * fail too often dead letters.
  */
 import type { Consumer, ConsumerListener, StreamEntry, Streams } from '../../backend/streams/streams.js';
 import type { DurableChannelOptions } from '../../config/options.js';
@@ -14,7 +14,7 @@ import { HandlerGoneError } from '../handler.gone.js';
 import { HandlerRunner, InvalidPayload } from '../handler.runner.js';
 import type { MessageDrops } from '../message.drops.js';
 
-/** What it is about. */
+/** One subscription to a durable channel. */
 export interface DurableSubject {
   channel: string;
   group: string;
@@ -28,11 +28,11 @@ export interface DurableSubscriptionTools {
   streams: Streams;
   telemetry: Telemetry;
   drops: MessageDrops;
-  /** The message of an entry, or why there is none. */
+  /** The message of an entry, or why it cannot be read. */
   read: (entry: StreamEntry) => Promise<Envelope | UnreadableReason>;
 }
 
-/** Why a message was not handled that somebody copied who may write to Redis. */
+/** Why a message is not handled that was copied by someone with write access to Redis. */
 export const UNPLAYABLE = { again: 'replayed', elsewhere: 'wrong-entry' } as const;
 
 /** The reasons in words, for the log and for the dead letter in Redis. */
@@ -71,7 +71,7 @@ export class DurableSubscription implements Subscription, ConsumerListener {
   ) {
     this.channel = subject.channel;
     const { type } = subject.options;
-    // Of a group that shares messages of different types, nobody knows which member takes which: each type has its own.
+    // In a group that shares messages of different types it is unknown which member takes which: each type has its own.
     this.#group = type === undefined ? subject.group : `${subject.group}:${type}`;
     const { channel, handler } = subject;
     const received = ({ from, sentAt }: MessageMeta): void =>
@@ -107,17 +107,17 @@ export class DurableSubscription implements Subscription, ConsumerListener {
     this.#ended = ended;
   }
 
-  async begin(): Promise<void> {
+  async start(): Promise<void> {
     const { channel, limits, options } = this.subject;
     const { concurrency = 1, queue, from } = options;
-    // Of what may be given out only once, nothing is read that is not begun at once: it would count as given out.
+    // A message that may be delivered only once is not read ahead: that would count as its delivery.
     const ahead = limits.maxDeliveries === 1 ? 1 : Math.min(queue?.size ?? 16, 1000);
     const batch = Math.max(concurrency, ahead);
     this.#consumer = await this.tools.streams.consume(
       { stream: channel, group: this.#group, from: startOf(from), batch, originOf, ...limits },
       this,
     );
-    // Ended in the meantime: nobody would close this consumer, which would be given messages and handle none.
+    // Ended in the meantime: nothing would close this consumer, which would get messages and handle none.
     if (this.#closing) await this.#consumer.close();
   }
 
@@ -138,8 +138,7 @@ export class DurableSubscription implements Subscription, ConsumerListener {
     };
     const unbegun: StreamEntry[] = [];
     await Promise.all(Array.from({ length: this.subject.options.concurrency ?? 1 }, work));
-    // What is not begun when the subscription or its object ends goes to another member, and a deployment is no
-    // delivery.
+    // Messages not started when the subscription or its object ends go to another member: a deployment is no delivery.
     if (unbegun.length > 0) await this.#consumer!.release(unbegun);
     await Promise.all(this.#acknowledging.splice(0));
   }
@@ -153,12 +152,12 @@ export class DurableSubscription implements Subscription, ConsumerListener {
     this.tools.drops.add(this.channel, 'trimmed', count);
   }
 
-  /** False when the handler was not called and the message is another member's. */
+  /** False when the handler was not called and the message goes to another member. */
   async #handle(entry: StreamEntry): Promise<boolean> {
     try {
       await this.#deliver(entry);
     } catch (error) {
-      // A message that nobody failed at must not become a dead letter for it.
+      // No handler failed, so this must not lead to a dead letter.
       if (isA(error, HandlerGoneError)) return false;
       if (isA(error, InvalidPayload)) {
         await this.#bury(entry, 'invalid-payload', `${error.payload}: ${error.errors.join('; ')}`);
@@ -177,15 +176,15 @@ export class DurableSubscription implements Subscription, ConsumerListener {
     if (entry.unplayable === 'elsewhere') return this.#bury(entry, UNPLAYABLE.elsewhere);
     if (entry.unplayable === 'again') return this.#passOver(entry);
     const envelope = await this.tools.read(entry);
-    // A node of a newer version may be able to read it, so it is only given back.
+    // A node of a newer version may be able to read it, so it is redelivered.
     if (envelope === 'unknown-version') throw new UnknownVersion(BURIED[envelope]);
     if (typeof envelope === 'string') return this.#bury(entry, envelope);
     if (options.type === undefined || options.type === envelope.meta.type) await this.#runner.run(envelope);
-    // Awaited with those of the whole batch: the next message need not wait for the answer of Redis.
+    // Awaited with the whole batch: the next message need not wait for Redis.
     this.#acknowledging.push(this.#consumer!.acknowledge(entry.id));
   }
 
-  /** The message itself is handled elsewhere, or was: nothing is lost with the copy. */
+  /** The original is or was handled elsewhere: nothing is lost with the copy. */
   #passOver({ id }: StreamEntry): void {
     this.#count(UNPLAYABLE.again);
     const { channel } = this.subject;
@@ -216,7 +215,7 @@ export class DurableSubscription implements Subscription, ConsumerListener {
   }
 }
 
-/** A group begins after an id, so a time is the last id before it. */
+/** A group starts after an id, so a time becomes the last id before it. */
 function startOf(from: string | Date | undefined): string {
   if (from instanceof Date) return `${from.getTime() - 1}-18446744073709551615`;
   return from ?? '$';

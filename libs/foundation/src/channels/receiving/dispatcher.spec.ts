@@ -58,7 +58,7 @@ describe('Dispatcher', () => {
     expect(payloads('message.received')).toEqual([{ channel: 'events', from: 'n1', latency: 5 }]);
   });
 
-  it('counts what no member of a group here was chosen for, and not what another one was', async () => {
+  it('counts a group message without a chosen member, and not one for another node', async () => {
     const handler = jest.fn<MessageHandler>();
     dispatcher.add('events', { group: 'workers', type: 'placed' }, handler);
     void dispatcher.deliver(envelope(1, 'placed'), 1000);
@@ -69,7 +69,7 @@ describe('Dispatcher', () => {
     expect(payloads('message.dropped')).toEqual([{ channel: 'events', reason: 'no-group-member', count: 1 }]);
   });
 
-  it('ends: nothing more is handled, and what runs is waited for', async () => {
+  it('stops handling at the end, and waits for running handlers', async () => {
     let end!: () => void;
     dispatcher.add('events', {}, () => new Promise<void>((resolve) => (end = resolve)));
     void dispatcher.deliver(envelope(1), 1000);
@@ -109,7 +109,7 @@ describe('Dispatcher', () => {
     expect(order).toEqual(['begin 1', 'end 1', 'begin 2', 'end 2', 'begin 3', 'end 3']);
   });
 
-  it('delivers only the type that was asked for', async () => {
+  it('delivers only the type of the subscription', async () => {
     const [placed, all] = [jest.fn<MessageHandler>(), jest.fn<MessageHandler>()];
     const queue = dispatcher.add('events', { type: 'order.placed' }, placed);
     dispatcher.add('events', {}, all);
@@ -142,7 +142,7 @@ describe('Dispatcher', () => {
     expect(error).toHaveBeenCalledTimes(1); // the second time would repeat the first
   });
 
-  it('does not let a handler that never ends hold up another one', async () => {
+  it('serves other handlers while one never ends', async () => {
     const good = jest.fn<MessageHandler>();
     const stuck = dispatcher.add('events', {}, () => new Promise(() => undefined));
     dispatcher.add('events', {}, good);
@@ -172,7 +172,7 @@ describe('Dispatcher', () => {
     expect(seen.at(-1)).toBe(10_005);
   });
 
-  it('delivers nothing after the removal, not even what waited', async () => {
+  it('delivers nothing after the removal, not even the backlog', async () => {
     const seen: unknown[] = [];
     const queue = dispatcher.add('events', {}, async (message) => {
       seen.push(message);
@@ -187,7 +187,7 @@ describe('Dispatcher', () => {
     expect(seen).toEqual([1]);
   });
 
-  it('says when the last subscription of a channel is gone, once, groups included', () => {
+  it('reports the removal of the last subscription once, groups included', () => {
     const [one, two, three] = [{}, { group: 'g' }, { group: 'h' }].map((options) =>
       dispatcher.add('events', options, jest.fn<MessageHandler>()),
     );
@@ -202,7 +202,7 @@ describe('Dispatcher', () => {
     expect(dispatcher.has('events')).toBe(false);
   });
 
-  it('gives a message to one member of each group that the sender gave to this node, in turn and by type', async () => {
+  it('delivers to one member of each group chosen by the sender, in turn and by type', async () => {
     const heard: string[] = [];
     const member = (name: string, options: SubscribeOptions) =>
       dispatcher.add('events', options, () => void heard.push(name));
@@ -226,7 +226,7 @@ describe('Dispatcher', () => {
     expect([...typed].sort()).toEqual(['a typed', 'a1', 'a2', 'plain']);
   });
 
-  it('settles a message once, when all who took it are done, with the first failure', async () => {
+  it('settles a message once, when all subscriptions are done, with the first failure', async () => {
     const settle = jest.fn<(failure?: string) => void>();
     dispatcher.add('events', { type: 'other' }, jest.fn<MessageHandler>());
     void dispatcher.deliver({ ...envelope(1, 'nobody asked for'), settle }, 0);
@@ -242,7 +242,7 @@ describe('Dispatcher', () => {
     expect(settle.mock.calls.slice(1)).toEqual([['a handler failed: bad handler']]);
   });
 
-  it('tells each subscription of the channel of a gap, also when one of them throws', () => {
+  it('reports a gap to each subscription of the channel, also when one throws', () => {
     const gap: Gap = { channel: 'events', from: 'n1', bootId: 'b', priority: 'low', missing: { first: 3, last: 5 } };
     const onGap = jest.fn<(gap: Gap) => void>();
     const bad = dispatcher.add(

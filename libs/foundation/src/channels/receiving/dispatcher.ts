@@ -1,6 +1,6 @@
 /**
- * Hands each message to the subscriptions of this node that take it: to all of them, and to one of each group that the
- * sender gave to this node. Called by the facade.
+ * Delivers each message to the subscriptions of this node: to all that take it, and to one of each group for which the
+ * sender chose this node.
  */
 import { LimitError } from '../../errors/limit.errors.js';
 import type { Gap, MessageHandler, SubscribeOptions, SubscriptionCounters } from '../channel.js';
@@ -16,16 +16,16 @@ interface Audience {
   turns: Map<string, number>;
 }
 
-/** So many subscriptions one node may have, those that only end included. */
+/** Subscriptions of one node, those that are ending included. */
 export const MAX_SUBSCRIPTIONS = 10_000;
 
-/** Called once all subscriptions that took a message are done with it; with the first failure, if there was one. */
+/** Called once all subscriptions are done with a message; with the first failure, if any. */
 export type Settled = (failure?: string) => void;
 
 /** See the file header. */
 export class Dispatcher {
   readonly #channels = new Map<string, Audience>();
-  /** Subscriptions that were removed while a handler was under way. */
+  /** Subscriptions that were removed while a handler was running. */
   readonly #ending = new Set<Promise<void>>();
   #size = 0;
 
@@ -34,7 +34,7 @@ export class Dispatcher {
     private readonly tools: QueueTools,
   ) {}
 
-  /** False when nobody here would get a message of the channel. */
+  /** False when no subscription of this node would get a message of the channel. */
   has(channel: string): boolean {
     return this.#channels.has(channel);
   }
@@ -56,7 +56,7 @@ export class Dispatcher {
     return queue;
   }
 
-  /** True when the channel has no subscription left because of this. */
+  /** True when this was the last subscription to the channel. */
   remove(queue: HandlerQueue): boolean {
     const ending = queue.close().finally(() => this.#ending.delete(ending));
     this.#ending.add(ending);
@@ -85,8 +85,8 @@ export class Dispatcher {
   }
 
   /**
-   * Ends all subscriptions, and resolves once no handler is under way. They stay, so that what comes is refused, not
-   * overheard.
+   * Ends all subscriptions; resolves when no handler is running. They stay registered, so that later messages are
+   * rejected and not ignored.
    */
   async end(): Promise<void> {
     const queues = [...this.#channels.values()].flatMap(({ plain, groups }) => [plain, ...groups.values()]);
@@ -98,7 +98,7 @@ export class Dispatcher {
     const { channel, from, sentAt } = envelope.meta;
     this.tools.telemetry.emit('message.received', { channel, from, latency: Math.max(0, now - sentAt) });
     const audience = this.#channels.get(channel);
-    // Nearly all messages take the short way.
+    // Nearly all messages take the short path.
     const isPlain = envelope.groups === undefined && envelope.settle === undefined && !audience?.groups.size;
     const takers = audience === undefined ? [] : isPlain ? audience.plain : this.#takers(audience, envelope);
     if (envelope.settle !== undefined) envelope.settle = settleAfter([...takers].length, envelope.settle);
@@ -127,7 +127,7 @@ export class Dispatcher {
       const members = [...queues].filter((queue) => queue.takes(type));
       if (members.length === 0) continue;
       if (chosen === undefined) {
-        // The sender did not know of the group: it is new, or Redis has lost who listens to what.
+        // The sender did not know the group: it is new, or Redis has lost the records.
         this.tools.drops.add(envelope.meta.channel, 'no-group-member');
         continue;
       }
@@ -139,7 +139,7 @@ export class Dispatcher {
   }
 }
 
-/** Calls `settled` after `count` calls, or at once when there is nobody to wait for. */
+/** Calls `settled` after `count` calls, or at once when `count` is 0. */
 function settleAfter(count: number, settled: Settled): Settled {
   if (count === 0) settled();
   let left = count;

@@ -1,6 +1,5 @@
 /**
  * Pure: first in, first out, without moving what is in it. `Array.shift` moves everything once an array is large.
- * Called by the queues of the handlers.
  */
 
 const COMPACT_AT = 1024;

@@ -8,20 +8,20 @@ const of = (bootId = 'b', channel = 'events', lane: Sequence['lane'] = 'normal')
 });
 const FINE = { duplicates: 0, gap: undefined };
 
-describe('Sequences', () => {
-  it('takes a sender that was there before as it is found', () => {
+describe('GapDetector', () => {
+  it('accepts any first number of a sender that predates the subscription', () => {
     const sequences = new GapDetector(() => 'before');
     expect(sequences.arrived(of(), 41, 2)).toEqual(FINE);
     expect(sequences.arrived(of(), 43, 1)).toEqual(FINE);
   });
 
-  it('misses the first messages of a sender that began when this node listened already', () => {
+  it('reports the missing first messages of a sender that started later than the subscription', () => {
     const sequences = new GapDetector(() => 'here');
     expect(sequences.arrived(of('late'), 4, 1)).toEqual({ duplicates: 0, gap: { first: 1, last: 3 } });
     expect(sequences.arrived(of('early'), 1, 1)).toEqual(FINE);
   });
 
-  it('reports what is missing, once', () => {
+  it('reports a gap once', () => {
     const sequences = new GapDetector(() => 'before');
     sequences.arrived(of(), 1, 3);
     expect(sequences.arrived(of(), 7, 2)).toEqual({ duplicates: 0, gap: { first: 4, last: 6 } });
@@ -40,7 +40,7 @@ describe('Sequences', () => {
     expect(sequences.arrived(of(), Math.max(4, first + count), 1)).toEqual(FINE);
   });
 
-  it('is not silenced by a number that somebody made up', () => {
+  it('keeps accepting a sender after a forged number', () => {
     const sequences = new GapDetector(() => 'before');
     sequences.arrived(of(), 1, 3);
     expect(sequences.arrived(of(), 2 ** 50, 1)).toEqual({ duplicates: 0, gap: { first: 4, last: 2 ** 50 - 1 } });
@@ -59,7 +59,7 @@ describe('Sequences', () => {
     expect(sequences.arrived(of(), 2, 1)).toEqual(FINE);
   });
 
-  it('finds by an announcement that the last messages are missing, and does not report them again', () => {
+  it('detects missing last messages by an announcement, and reports them once', () => {
     const sequences = new GapDetector(() => 'before');
     sequences.arrived(of(), 1, 3);
     expect(sequences.announced(of(), 3)).toBeUndefined();
@@ -69,14 +69,14 @@ describe('Sequences', () => {
     expect(sequences.arrived(of(), 9, 1)).toEqual({ duplicates: 0, gap: { first: 7, last: 8 } });
   });
 
-  it('takes what was reported by an announcement and came all the same', () => {
+  it('accepts messages that arrive after they were reported missing', () => {
     const sequences = new GapDetector(() => 'before');
     sequences.arrived(of(), 1, 1);
     sequences.announced(of(), 3);
     expect(sequences.arrived(of(), 2, 2)).toEqual(FINE);
   });
 
-  it('takes the announcement of a sender that it never heard as the number that it goes on from', () => {
+  it('continues from the announced number of a sender without messages so far', () => {
     const sequences = new GapDetector(() => 'before');
     expect(sequences.announced(of(), 5)).toBeUndefined();
     expect(sequences.announced(of(), 7)).toEqual({ first: 6, last: 7 });
@@ -84,13 +84,13 @@ describe('Sequences', () => {
     expect(new GapDetector(() => 'here').announced(of(), 5)).toEqual({ first: 1, last: 5 });
   });
 
-  it('misses the first message of a sender that said it had sent nothing', () => {
+  it('reports the missing first message of a sender that had announced none', () => {
     const sequences = new GapDetector(() => 'before');
     expect(sequences.announced(of(), 0)).toBeUndefined();
     expect(sequences.announced(of(), 2)).toEqual({ first: 1, last: 2 });
   });
 
-  it('says what is missing at most of a sender that never said what it had sent before the cut', () => {
+  it('reports at most what a sender may have sent that never announced its numbers before the cut', () => {
     const atMost = { first: 1, last: 4, atMost: true };
     expect(new GapDetector(() => 'unknown').arrived(of(), 5, 1)).toEqual({ duplicates: 0, gap: atMost });
     const sequences = new GapDetector(() => 'unknown');
@@ -100,7 +100,7 @@ describe('Sequences', () => {
     expect(new GapDetector(() => 'unknown').announced(of(), 0)).toBeUndefined();
   });
 
-  it('forgets senders that are gone, and channels that nobody listens to', () => {
+  it('forgets senders that are gone, and channels without subscriptions', () => {
     const sequences = new GapDetector(() => 'before');
     for (const bootId of ['a', 'b']) sequences.arrived(of(bootId), 1, 1);
     sequences.forgetSenders((bootId) => bootId === 'a');

@@ -1,7 +1,5 @@
 /**
- * Pure: which messages of a sender are missing, and which came twice.
- * Called by the facade for each text that arrives; what is kept of a sender is one number for each of its channels and
- * lanes.
+ * Pure: detects missing and duplicate messages of a sender. Keeps one number for each of its channels and lanes.
  */
 import type { Lane } from '../../wire/lane.js';
 import type { Range } from '../channel.js';
@@ -21,22 +19,22 @@ export interface Sequence {
   lane: Lane;
 }
 
-/** What is to be done with messages that arrived. */
+/** What to do with messages that arrived. */
 export interface Verdict {
-  /** So many at the beginning were here before. */
+  /** How many at the beginning have arrived before. */
   duplicates: number;
   gap: Range | undefined;
 }
 
 interface State {
   last: number;
-  /** Up to here what is missing was reported, though it may still come. */
+  /** Gaps up to here were reported, though the messages may still arrive. */
   reported: number;
   /** What the last gap left out. */
   gap?: Range;
 }
 
-/** More senders than any cluster has: only somebody who makes boot ids up gets here. */
+/** More senders than any cluster has: only forged boot ids reach this. */
 const MAX_SENDERS = 10_000;
 
 /** See the file header. */
@@ -59,8 +57,8 @@ export class GapDetector {
   }
 
   /**
-   * What was missing comes after all, so it was no duplicate: the sender never went as far ahead, somebody else wrote
-   * that in its name. Its own numbers count again, or it would not be heard any more.
+   * Missing messages arrive after all, so they are no duplicates: the sender never was so far ahead, the number was
+   * forged. Its own numbers count again, or it would no longer be heard.
    */
   #resumed(state: State, gap: Range, first: number, count: number): Verdict {
     delete state.gap;
@@ -69,10 +67,10 @@ export class GapDetector {
     return { duplicates: 0, gap: this.#report(state, gap.first, first - 1) };
   }
 
-  /** The sender says that its last message was number `last`, and everything up to it had its time to arrive. */
+  /** The sender reports `last` as its last number, and everything up to it has had time to arrive. */
   announced(sequence: Sequence, last: number): Range | undefined {
     const [state, isUnknown] = this.#find(sequence, last);
-    // What is reported may come all the same, over another way; so `last` stays where it is.
+    // A reported message may still arrive by another path, so `last` stays where it is.
     return this.#report(state, state.last + 1, last, isUnknown);
   }
 
@@ -81,7 +79,7 @@ export class GapDetector {
     for (const bootId of this.#senders.keys()) if (isGone(bootId)) this.#senders.delete(bootId);
   }
 
-  /** Forgets a channel that is not listened to any more: what is sent meanwhile is not missing. */
+  /** Forgets a channel that this node stops listening to: messages sent meanwhile are not missing. */
   forgetChannel(channel: string): void {
     for (const states of this.#senders.values()) {
       for (const lane of ['high', 'normal', 'low'] as const) states.delete(keyOf({ channel, lane }));
@@ -102,10 +100,10 @@ export class GapDetector {
     const known = this.#state(sequence);
     if (known !== undefined) return [known, false];
     const beginning = this.beginningOf(sequence.bootId, sequence.channel);
-    return [this.#begin(sequence, beginning === 'before' ? goesOnFrom : 0), beginning === 'unknown'];
+    return [this.#create(sequence, beginning === 'before' ? goesOnFrom : 0), beginning === 'unknown'];
   }
 
-  #begin(sequence: Sequence, last: number): State {
+  #create(sequence: Sequence, last: number): State {
     const states = this.#senders.get(sequence.bootId) ?? new Map<string, State>();
     const state: State = { last, reported: 0 };
     this.#senders.set(sequence.bootId, states.set(keyOf(sequence), state));

@@ -3,18 +3,18 @@ import type { Transport } from '../../backend/transport/transport.js';
 import type { ClusterView } from '../../cluster/cluster.view.js';
 import type { Member, MembershipListener } from '../../cluster/member.js';
 import type { Telemetry } from '../../telemetry/telemetry.js';
-import type { LetterListener, NodeMessages } from '../node.messages.js';
+import type { NodeMessageListener, NodeMessages } from '../node.messages.js';
 import { GapRecovery } from './gap.recovery.js';
 import { KnownSenders } from './known.senders.js';
 
 const from = (name: string) => ({ name, bootId: name });
 
-describe('CatchUp', () => {
+describe('GapRecovery', () => {
   const asked: string[] = [];
   const heard: unknown[] = [];
   const gone: string[] = [];
   const listeners: MembershipListener[] = [];
-  const kinds = new Map<string, LetterListener>();
+  const kinds = new Map<string, NodeMessageListener>();
   let members: Partial<Member>[];
   let channels: string[];
   let now: number;
@@ -37,8 +37,8 @@ describe('CatchUp', () => {
       clusterNow: () => now,
       listen: (listener: MembershipListener) => (listeners.push(listener), () => undefined),
     } as unknown as ClusterView;
-    const letters = {
-      on: (kind: string, listener: LetterListener) => kinds.set(kind, listener),
+    const nodeMessages = {
+      on: (kind: string, listener: NodeMessageListener) => kinds.set(kind, listener),
       send: (bootId: string) => {
         asked.push(bootId);
         return send();
@@ -58,7 +58,7 @@ describe('CatchUp', () => {
     };
     catchUp = new GapRecovery({
       telemetry: { attach } as unknown as Telemetry,
-      ...{ membership, letters, transport, senders },
+      ...{ membership, nodeMessages, transport, senders },
       lasts: () => ({}),
       flush: () => Promise.resolve(),
       channels: () => channels,
@@ -77,7 +77,7 @@ describe('CatchUp', () => {
   };
   const answer = (name: string, lasts: unknown) => kinds.get('last')!(lasts, from(name));
 
-  it('asks each node that it sees for the first time, once it has answered not again', () => {
+  it('queries each new node until it has answered', () => {
     see(['a', 50]);
     jest.advanceTimersByTime(1000);
     expect(asked).toEqual(['a']);
@@ -92,22 +92,22 @@ describe('CatchUp', () => {
     ]);
   });
 
-  it('asks nobody while it listens to nothing, and everybody when it begins to', () => {
+  it('queries no node without subscriptions, and all nodes at the first one', () => {
     channels = [];
     see(['a', 50]);
     jest.advanceTimersByTime(60_000);
     expect(asked).toEqual([]);
     channels = ['events'];
-    catchUp.begin();
+    catchUp.start();
     jest.advanceTimersByTime(1000);
     expect(asked).toEqual(['a']);
     answer('a', { events: {} });
-    catchUp.begin();
+    catchUp.start();
     jest.advanceTimersByTime(1000);
     expect(asked).toEqual(['a', 'a']);
   });
 
-  it('asks all again after a cut, or the one that it concerns', () => {
+  it('queries all nodes again after a cut, or the one concerned', () => {
     see(['a', 50], ['b', 50]);
     jest.advanceTimersByTime(200);
     for (const name of ['a', 'b']) answer(name, {});
@@ -120,7 +120,7 @@ describe('CatchUp', () => {
     expect(asked).toEqual(['a', 'b', 'b', 'a', 'b']);
   });
 
-  it('asks for as long as there is no answer, however long the cut is', () => {
+  it('keeps querying until there is an answer, however long the cut is', () => {
     send = () => Promise.reject(new Error('cut'));
     see(['a', 50]);
     interrupt();
@@ -136,7 +136,7 @@ describe('CatchUp', () => {
     expect(asked).toHaveLength(last + 1);
   });
 
-  it('says that a node is gone which left before it answered, when something of it may have been lost', () => {
+  it('reports a node that left before it answered, if messages of it may be lost', () => {
     see(['a', 50], ['b', 50]);
     jest.advanceTimersByTime(200);
     answer('a', {});
@@ -153,7 +153,7 @@ describe('CatchUp', () => {
     expect(jest.getTimerCount()).toBe(0);
   });
 
-  it('says the same of one that left without a word before the cut, and may be there all the same', () => {
+  it('reports a node that disappeared before the cut and may be alive', () => {
     see(['a', 50], ['b', 50], ['c', 50]);
     jest.advanceTimersByTime(200);
     for (const name of ['a', 'b', 'c']) answer(name, {});
@@ -183,7 +183,7 @@ describe('CatchUp', () => {
     expect(gone).toEqual(['a', 'a']);
   });
 
-  it('keeps at most a thousand of them in mind', () => {
+  it('remembers at most a thousand of them', () => {
     for (let index = 0; index < 1500; index++) left(`x-${index}`);
     interrupt();
     jest.advanceTimersByTime(1000);
@@ -209,13 +209,13 @@ describe('CatchUp', () => {
     ['numbers that are none', { events: { normal: '7', high: -1, low: 1.5 } }],
     ['a channel that nobody listens to', { data: { normal: 7 } }],
     ['lanes that are none', { events: null }],
-  ])('takes %s for an answer without numbers', (_what, body) => {
+  ])('treats %s as an answer without numbers', (_what, body) => {
     see(['a', 50]);
     answer('a', body);
     expect(heard).toEqual([]);
   });
 
-  it('does not listen to somebody who was not asked', () => {
+  it('ignores an answer of a node that was not queried', () => {
     see(['a', 50]);
     answer('stranger', { events: { normal: 7 } });
     expect(heard).toEqual([]);

@@ -1,7 +1,6 @@
 /**
- * Finds what was lost where no later message shows it: asks each node once for its last numbers, and all of them again
- * when the connection was cut. Called by the facade; underneath two letters for each node. Costs nothing while nobody
- * listens.
+ * Detects losses that no later message shows: queries each node once for its last numbers, and all of them again when
+ * the connection was cut. Underneath two node messages for each node. Costs nothing while this node listens to nothing.
  */
 import type { Transport } from '../../backend/transport/transport.js';
 import type { ClusterView } from '../../cluster/cluster.view.js';
@@ -15,59 +14,59 @@ import type { KnownSenders } from './known.senders.js';
 /**
  * Soon, since what is lost before the first answer is not known exactly; the jitter is for nodes that start together.
  */
-const FIRST_ASK_MS = 100;
-/** Long enough for most connections to be made again; all nodes may be cut off at once, hence the jitter. */
-const ASK_AFTER_CUT_MS = 500;
+const FIRST_QUERY_MS = 100;
+/** Long enough for most connections to be back; all nodes may be cut off at once, hence the jitter. */
+const QUERY_AFTER_CUT_MS = 500;
 const ASK_AGAIN_MS = 2000;
-/** A node that does not answer is asked less and less often, for as long as it is a member. */
-const MAX_ASK_AGAIN_MS = 30_000;
+/** A node that does not answer is queried less and less often, while it is a member. */
+const MAX_QUERY_AGAIN_MS = 30_000;
 /**
- * A node that left without a word may be there all the same, and send: as long as that it is counted among those of
- * which a cut may have lost something. So many are kept in mind, the newest.
+ * A node that disappeared may be alive and still send: for this long a cut may have lost messages of it. The newest
+ * are remembered.
  */
 const SILENT_MS = 300_000;
 const MAX_SILENT = 1000;
-/** A node is gone when it is no member at so many looks: one that Redis forgot is back before the second. */
+/** A node is gone when it is not a member at this many queries: one that Redis forgot is back before the second. */
 const GONE_AFTER = 2;
 
 const LANES: readonly Lane[] = ['high', 'normal', 'low'];
 
-/** Told of each last number that a node names; 0 where it has sent nothing. */
+/** Called for each last number that a node reports; 0 where it has sent nothing. */
 export type HeardLast = (channel: string, lane: Lane, last: number, from: NodeAddress) => void;
 
 /** What it works with. */
 export interface CatchUpTools {
   membership: ClusterView;
   transport: Transport;
-  letters: NodeMessages;
+  nodeMessages: NodeMessages;
   /** The numbers of the last messages that this node has sent. */
   lasts: (channels: readonly string[]) => Lasts;
   senders: KnownSenders;
   telemetry: Pick<Telemetry, 'attach'>;
-  /** Sends what waits, so that nothing of it comes after the answer. */
+  /** Sends the backlog, so that nothing of it arrives after the reply. */
   flush: () => Promise<void>;
-  /** Those this node listens to. */
+  /** The channels this node listens to. */
   channels: () => string[];
   heard: HeardLast;
-  /** A node left before it could say what it had sent while this one was cut off. */
+  /** A node left before it could report what it had sent while this one was cut off. */
   gone: (sender: NodeAddress) => void;
 }
 
 interface Asked {
   name: string;
-  /** True when something of it may have been lost. */
+  /** True when messages of it may have been lost. */
   mayHaveLost: boolean;
-  /** At how many looks it was no member. */
+  /** At how many queries it was not a member. */
   absent: number;
 }
 
 /** See the file header. */
 export class GapRecovery {
-  /** Members that have not named their last numbers yet. */
+  /** Members that have not reported their last numbers yet. */
   readonly #unanswered = new Map<string, Asked>();
   /** Members that have, since the last cut and the last new subscription. */
   readonly #answered = new Set<string>();
-  /** Boot id of those that left without a word → name, and until when they count. */
+  /** Boot id of those that disappeared → name, and until when they count. */
   readonly #silent = new Map<string, { name: string; until: number }>();
   #again = ASK_AGAIN_MS;
   #timer: NodeJS.Timeout | undefined;
@@ -76,20 +75,20 @@ export class GapRecovery {
   constructor(private readonly tools: CatchUpTools) {
     tools.transport.onInterrupted((bootId) => this.#cutOff(bootId));
     // A node that joined and fell silent while this one was cut off is seen only afterwards.
-    tools.membership.listen({ changed: () => this.#look(FIRST_ASK_MS) });
+    tools.membership.listen({ changed: () => this.#schedule(FIRST_QUERY_MS) });
     tools.telemetry.attach('cluster.node_left', (_event, { bootId, node, reason }) => {
       if (reason === 'timeout') this.#noteSilent(bootId, node);
     });
-    tools.letters.on('ask', (body, from) =>
-      unattended('saying which messages were sent last', this.#answer(body, from)),
+    tools.nodeMessages.on('ask', (body, from) =>
+      unattended('saying which messages were sent last', this.#reply(body, from)),
     );
-    tools.letters.on('last', (body, from) => this.#note(body, from));
+    tools.nodeMessages.on('last', (body, from) => this.#record(body, from));
   }
 
-  /** Asks everybody, since this node listens to one more channel: the answers say where each sequence begins for it. */
-  begin(): void {
+  /** Queries all members, because this node listens to one more channel: the replies say where its sequences begin. */
+  start(): void {
     this.#answered.clear();
-    this.#look(FIRST_ASK_MS);
+    this.#schedule(FIRST_QUERY_MS);
   }
 
   close(): void {
@@ -108,8 +107,8 @@ export class GapRecovery {
       this.#answered.clear();
       this.#suspectSilent();
     } else this.#answered.delete(bootId);
-    this.#look(ASK_AFTER_CUT_MS);
-    if (this.#unanswered.size > 0) this.#askSoon(ASK_AFTER_CUT_MS);
+    this.#schedule(QUERY_AFTER_CUT_MS);
+    if (this.#unanswered.size > 0) this.#askSoon(QUERY_AFTER_CUT_MS);
   }
 
   #noteSilent(bootId: string, name: string): void {
@@ -119,7 +118,7 @@ export class GapRecovery {
     if (this.#silent.size > MAX_SILENT && oldest !== undefined) this.#silent.delete(oldest);
   }
 
-  /** INVARIANT (I21): a loss is told, also of one that is thought to be gone, and was so before the cut. */
+  /** INVARIANT (I21): a loss is reported, also of a node that seemed to be gone before the cut. */
   #suspectSilent(): void {
     const now = this.tools.membership.clusterNow();
     for (const [bootId, { name, until }] of this.#silent) {
@@ -134,8 +133,8 @@ export class GapRecovery {
     return this.tools.membership.members().filter(({ self }) => !self);
   }
 
-  /** Adds the members that have not answered, and asks soon when there are any. */
-  #look(delay: number): void {
+  /** Adds the members that have not answered; schedules a query when there are any. */
+  #schedule(delay: number): void {
     if (this.#closed || this.tools.channels().length === 0 || this.tools.membership.state === 'joining') return;
     const others = this.#others();
     const present = new Set(others.map(({ bootId }) => bootId));
@@ -153,29 +152,29 @@ export class GapRecovery {
 
   #askSoon(delay: number): void {
     this.#again = ASK_AGAIN_MS;
-    this.#askIn(delay);
+    this.#queryIn(delay);
   }
 
-  #askIn(delay: number): void {
+  #queryIn(delay: number): void {
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#ask(), delay * (0.75 + Math.random() / 2)).unref();
+    this.#timer = setTimeout(() => this.#query(), delay * (0.75 + Math.random() / 2)).unref();
   }
 
-  #ask(): void {
+  #query(): void {
     this.#dropGone();
     const channels = this.tools.channels();
     if (channels.length === 0) this.#unanswered.clear();
     if (this.#unanswered.size === 0) return;
     for (const bootId of this.#unanswered.keys()) {
-      this.tools.letters.send(bootId, 'ask', channels).catch(() => undefined);
+      this.tools.nodeMessages.send(bootId, 'ask', channels).catch(() => undefined);
     }
-    this.#askIn(this.#again);
-    this.#again = Math.min(this.#again * 1.5, MAX_ASK_AGAIN_MS);
+    this.#queryIn(this.#again);
+    this.#again = Math.min(this.#again * 1.5, MAX_QUERY_AGAIN_MS);
   }
 
   /**
-   * INVARIANT (I21): a loss is told. What a node had sent that left before it answered nobody can say any more, so that
-   * is what is told.
+   * INVARIANT (I21): a loss is reported. What a node had sent that left before it answered is unknown, so that is
+   * reported instead.
    */
   #dropGone(): void {
     const present = new Set(this.#others().map(({ bootId }) => bootId));
@@ -187,18 +186,18 @@ export class GapRecovery {
     }
   }
 
-  async #answer(body: unknown, from: NodeAddress): Promise<void> {
+  async #reply(body: unknown, from: NodeAddress): Promise<void> {
     if (!Array.isArray(body)) return;
     const channels = body.filter((channel): channel is string => typeof channel === 'string').slice(0, 1000);
     const lasts = this.tools.lasts(channels);
     await this.tools.flush();
-    // Low, and after what was sent has arrived: an answer that overtakes messages would report them as missing.
+    // Low, and after the sent messages have arrived: a reply that overtakes messages would report them as missing.
     await this.tools.transport.flush?.();
-    await this.tools.letters.send(from.bootId, 'last', lasts, 'low').catch(() => undefined);
+    await this.tools.nodeMessages.send(from.bootId, 'last', lasts, 'low').catch(() => undefined);
   }
 
-  #note(body: unknown, from: NodeAddress): void {
-    // Only who was asked: a letter may be from anybody.
+  #record(body: unknown, from: NodeAddress): void {
+    // Only from queried nodes: a node message may be forged.
     if (!this.#unanswered.has(from.bootId) || typeof body !== 'object' || body === null) return;
     this.#unanswered.delete(from.bootId);
     this.#answered.add(from.bootId);

@@ -85,7 +85,7 @@ describe('HandlerQueue', () => {
     expect(queue.counters.dropped).toEqual({ 'queue-full': 1 });
   });
 
-  it('block makes a sender of this node wait until there is room, and drops beyond twice its size', async () => {
+  it('blocks a sender of this node until there is room, and drops beyond twice its size', async () => {
     const { queue, push, drain } = await stuck({ queue: { size: 2, policy: 'block' } });
     const order: string[] = [];
     expect([push(1, 'normal', true), push(2, 'normal', true)]).toEqual([undefined, undefined]);
@@ -99,7 +99,7 @@ describe('HandlerQueue', () => {
     expect(order).toEqual(['room 0', 'room 1']);
   });
 
-  it('lets a sender go that waits for room when the subscription ends', async () => {
+  it('releases blocked publishers on unsubscribe', async () => {
     const { queue, push } = await stuck({ queue: { size: 1, policy: 'block' } });
     void push(1, 'normal', true);
     const room = push(2, 'normal', true);
@@ -107,7 +107,7 @@ describe('HandlerQueue', () => {
     await expect(room).resolves.toBeUndefined();
   });
 
-  it('handles as many at a time as it may', async () => {
+  it('handles up to `concurrency` messages at a time', async () => {
     let now = 0;
     let most = 0;
     const queue = queueOf({ concurrency: 3 }, async () => {
@@ -120,7 +120,7 @@ describe('HandlerQueue', () => {
     expect(most).toBe(3);
   });
 
-  it('counts, and knows how old what waits is', async () => {
+  it('counts, and reports the age of the backlog', async () => {
     const { queue, push, drain } = await stuck({ queue: { size: 1 } });
     void push(1);
     void push(2);
@@ -159,7 +159,7 @@ describe('HandlerQueue', () => {
     await eventually(() => queue.received === 5000);
   });
 
-  it('ends once no handler is under way, and counts what still waited', async () => {
+  it('closes when no handler runs, and counts the dropped backlog', async () => {
     const { queue, push, go, seen } = await stuck({});
     for (const message of [1, 2]) void push(message);
     const settled: unknown[] = [];
@@ -202,7 +202,7 @@ describe('HandlerQueue', () => {
     expect(fired).toBeGreaterThan(3);
   });
 
-  it('is bounded by what the messages weigh, too', async () => {
+  it('bounds the backlog by its size, too', async () => {
     const { queue, push, drain } = await stuck({});
     const weighing = (message: string) => ({ ...envelope(message), size: 30 * 1024 * 1024 });
     for (const message of ['a', 'b', 'c']) void queue.push(weighing(message), false);
@@ -211,13 +211,13 @@ describe('HandlerQueue', () => {
     expect(await drain()).toEqual(['b', 'c', 'light']);
   });
 
-  it('takes one message that weighs more than all may', async () => {
+  it('accepts one message larger than the bound', async () => {
     const { queue, drain } = await stuck({});
     void queue.push({ ...envelope('heavy'), size: 1024 ** 3 }, false);
     expect(await drain()).toEqual(['heavy']);
   });
 
-  it('counts what it drops when it closes, lets senders go, and tells when no handler runs', async () => {
+  it('counts what it drops on close, releases senders, and resolves when no handler runs', async () => {
     const { queue, push, drain } = await stuck({ queue: { size: 1, policy: 'block' } });
     void push('a');
     const blocked = push('b', 'normal', true);

@@ -1,6 +1,5 @@
 /**
- * One handler and what waits for it: bounded, in order within each priority, and apart from every other handler.
- * Called by the dispatcher.
+ * One handler and its backlog: bounded, in order within each priority, and independent of every other handler.
  */
 import { isA } from '../../errors/describe.js';
 import { Gate, unattended } from '../../foreign/gate.js';
@@ -15,9 +14,9 @@ import { type MessageDrops, UNSUBSCRIBED } from '../message.drops.js';
 import { Fifo } from './fifo.js';
 
 const DEFAULT_SIZE = 10_000;
-/** What waits may have so many characters of JSON. */
+/** The most characters of JSON in the backlog. */
 const MAX_CHARACTERS = 64 * 1024 * 1024;
-/** The longest turn in milliseconds of a queue that is half full: to fall behind would cost messages. */
+/** The longest turn in milliseconds of a queue that is half full: falling behind would cost messages. */
 const LONGER_MS = 50;
 
 /** What the queues of one node share. */
@@ -36,13 +35,13 @@ export class HandlerQueue {
   readonly #handling = new Set<Envelope>();
   readonly #runner: HandlerRunner;
   readonly #gate: Gate;
-  /** Local senders whose message is beyond the limit, oldest first. */
+  /** Senders of this node that wait for room, oldest first. */
   readonly #blocked: (() => void)[] = [];
   #waiting = 0;
   #characters = 0;
   #working = 0;
   #closed = false;
-  /** Whoever waits for the last handler. */
+  /** Resolves those that await the last handler. */
   readonly #idleWanted: (() => void)[] = [];
 
   constructor(
@@ -80,7 +79,7 @@ export class HandlerQueue {
     };
   }
 
-  /** False for a message of a type that was not asked for. */
+  /** False for a type that the subscription does not take. */
   takes(type: string | undefined): boolean {
     return this.options.type === undefined || this.options.type === type;
   }
@@ -111,20 +110,20 @@ export class HandlerQueue {
     if (onGap !== undefined) this.#gate.tell('onGap', onGap, gap);
   }
 
-  /** Drops what waits, and resolves once no handler runs any more; so a handler must not wait for it. */
+  /** Drops the backlog; resolves once no handler runs, so a handler must not await it. */
   close(): Promise<void> {
     this.#closed = true;
     for (let next = this.#next(); next !== undefined; next = this.#next()) this.#drop(next, UNSUBSCRIBED);
     return this.#working === 0 ? Promise.resolve() : new Promise((resolve) => this.#idleWanted.push(resolve));
   }
 
-  /** One message may always wait, whatever its size. */
+  /** One message always fits, whatever its size. */
   #isFull(size: number, times = 1): boolean {
     if (this.#waiting >= times * this.#limit) return true;
     return this.#waiting > 0 && this.#characters + size > times * MAX_CHARACTERS;
   }
 
-  /** Low goes first: of what waits, else of what comes. True when there is room for what comes. */
+  /** Drops low priorities first: of the backlog, else the new message. True when there is room for the new message. */
   #makeRoom(coming: Envelope): boolean {
     const oldest = (this.options.queue?.policy ?? 'drop-oldest') === 'drop-oldest';
     const { priority } = coming.meta;

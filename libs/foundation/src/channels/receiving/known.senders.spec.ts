@@ -24,8 +24,8 @@ function setUp() {
   return { senders, see, leave, at: (time: number) => void (now = time) };
 }
 
-describe('Senders', () => {
-  it('begin here when they joined after this node listened', () => {
+describe('KnownSenders', () => {
+  it('expects all messages of a node that joined after the subscription', () => {
     const { senders, see } = setUp();
     senders.listens('events');
     see(['early', 50], ['late', 150]);
@@ -33,7 +33,7 @@ describe('Senders', () => {
     expect(beginnings).toEqual(['before', 'here', 'before']);
   });
 
-  it('begin here also while this node is not in its own view, because Redis does not know it any more', () => {
+  it('expects them also while Redis does not know this node', () => {
     const { senders, see, leave } = setUp();
     senders.listens('events');
     see(['early', 50]);
@@ -42,7 +42,7 @@ describe('Senders', () => {
     expect(['early', 'late'].map((bootId) => senders.beginningOf(bootId, 'events'))).toEqual(['before', 'here']);
   });
 
-  it('that were out of the view for a while have sent before, and are not forgotten', () => {
+  it('remembers a node that was out of the view for a while', () => {
     const { senders, see } = setUp();
     const forgotten: boolean[] = [];
     senders.onGone((isGone) => forgotten.push(isGone('a')));
@@ -54,7 +54,7 @@ describe('Senders', () => {
     expect(forgotten).toEqual([]);
   });
 
-  it('that were there before are not known to the last message once the connection was cut', () => {
+  it('does not know the last message of an older node once the connection was cut', () => {
     const { senders, see, at } = setUp();
     senders.interrupted();
     at(110);
@@ -77,7 +77,7 @@ describe('Senders', () => {
     expect([senders.mayHaveLost('x', 130), senders.mayHaveLost('x', 131)]).toEqual([true, false]);
   });
 
-  it('are forgotten once a thousand others have left after them', () => {
+  it('forgets a node once a thousand others have left after it', () => {
     const { senders, see } = setUp();
     let isForgotten = false;
     senders.onGone((isGone) => (isForgotten ||= isGone('a')));

@@ -1,12 +1,12 @@
 /**
  * Which nodes began to send after this one began to listen, so that even their first messages can be missed; since when
- * nothing was lost of the others; and who is gone. Called by the facade; reads the membership.
+ * nothing was lost of the others; and who is gone. Underneath the membership.
  */
 import type { ClusterView } from '../../cluster/cluster.view.js';
 import type { Beginning } from './gap.detector.js';
 
 /**
- * So many nodes that left are kept in mind: one that only seemed to, when Redis lost its data, goes on where it was.
+ * Remembered nodes that left: one that only seemed to, when Redis lost its data, continues its sequences.
  */
 const MAX_FORMER = 1000;
 
@@ -16,21 +16,21 @@ export class KnownSenders {
   readonly #former = new Map<string, number>();
   /** Boot id → when it joined, as of the first sight of it: a node that joins again has sent before. */
   #joinedAt = new Map<string, number>();
-  /** By the Redis clock, like the times of joins; one for each channel that is declared. */
-  /** When this node itself joined first: it is out of its own view while Redis does not know it. */
+  /** When this node itself first joined: it is not in its own view while Redis does not know it. */
   #ownAt: number | undefined;
+  /** By the Redis clock, like the times of joins; one for each declared channel. */
   readonly #listensSince = new Map<string, number>();
-  /** Boot id → when something of this member may have been lost last. */
+  /** Boot id → when messages of this member may last have been lost. */
   readonly #cutOff = new Map<string, number>();
   /** The same for everybody. */
   #allCutOff = -Infinity;
   #forget: (isGone: (bootId: string) => boolean) => void = () => undefined;
 
   constructor(private readonly membership: ClusterView) {
-    membership.listen({ changed: () => this.#look() });
+    membership.listen({ changed: () => this.#update() });
   }
 
-  /** Tells of senders that left long ago. */
+  /** Notifies of senders that left long ago. */
   onGone(forget: (isGone: (bootId: string) => boolean) => void): void {
     this.#forget = forget;
   }
@@ -41,19 +41,19 @@ export class KnownSenders {
     this.#listensSince.set(channel, joined ? this.membership.clusterNow() : 0);
   }
 
-  /** What was sent until now may have been lost: by everybody, or by one node. */
+  /** Messages sent until now may have been lost: of all nodes, or of one. */
   interrupted(bootId?: string): void {
     const now = this.membership.clusterNow();
     if (bootId === undefined) this.#allCutOff = now;
     else this.#cutOff.set(bootId, now);
   }
 
-  /** True when what a node that joined at that time has sent since may have been lost. */
+  /** True when messages of a node that joined at that time may have been lost. */
   mayHaveLost(bootId: string, joinedAt: number): boolean {
     return joinedAt <= this.#cutOffAt(bootId);
   }
 
-  /** What can be said of the first message of a node on the channel. */
+  /** What the first message of a node on the channel means. */
   beginningOf(bootId: string, channel: string): Beginning {
     const joinedAt = this.#joinedAt.get(bootId);
     const ownAt = this.#ownAt;
@@ -68,12 +68,12 @@ export class KnownSenders {
     return Math.max(this.#allCutOff, this.#cutOff.get(bootId) ?? -Infinity);
   }
 
-  #look(): void {
+  #update(): void {
     const members = this.membership.members();
     const first = (bootId: string): number | undefined => this.#joinedAt.get(bootId) ?? this.#former.get(bootId);
     const now = new Map(members.map(({ bootId, joinedAt }) => [bootId, first(bootId) ?? joinedAt]));
     this.#ownAt ??= now.get(this.membership.self.bootId);
-    // Only who was in the view can have left it: the first message of a node may come before its record.
+    // Only a node of the view can leave it: the first message of a node may come before its record.
     for (const [bootId, joinedAt] of this.#joinedAt) if (!now.has(bootId)) this.#former.set(bootId, joinedAt);
     for (const bootId of now.keys()) this.#former.delete(bootId);
     for (const bootId of this.#cutOff.keys()) if (!now.has(bootId)) this.#cutOff.delete(bootId);

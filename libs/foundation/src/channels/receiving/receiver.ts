@@ -1,6 +1,5 @@
 /**
- * Listens to channels, each once however many handlers it has, and finds what is missing of what was sent on them.
- * Called by the facade; underneath SUBSCRIBE.
+ * Subscribes to channels, each once however many handlers it has, and detects lost messages. Underneath SUBSCRIBE.
  */
 import type { Transport } from '../../backend/transport/transport.js';
 import type { ClusterView } from '../../cluster/cluster.view.js';
@@ -18,17 +17,17 @@ import { type Sink, Unpacker } from './unpacker.js';
 export interface ReceiverTools {
   membership: ClusterView;
   transport: Transport;
-  letters: NodeMessages;
+  nodeMessages: NodeMessages;
   dispatcher: Dispatcher;
   /** The numbers of the last messages that this node has sent. */
   lasts: (channels: readonly string[]) => Lasts;
   /** Acknowledges a message to its sender. */
-  acknowledge: Sink['tell'];
+  acknowledge: Sink['acknowledge'];
   drops: MessageDrops;
-  /** How each text of this node itself begins. */
+  /** The beginning of each envelope of this node. */
   ownPrefix: string;
   topic: (channel: string) => string;
-  /** Sends what waits. */
+  /** Sends the backlog. */
   flush: () => Promise<void>;
   telemetry: Pick<Telemetry, 'attach'>;
   maxMessageBytes: number;
@@ -43,7 +42,7 @@ export class Receiver {
   readonly #listening = new Map<string, Promise<() => Promise<void>>>();
 
   constructor(private readonly tools: ReceiverTools) {
-    const { membership, transport, letters, lasts, dispatcher, drops } = tools;
+    const { membership, transport, nodeMessages, lasts, dispatcher, drops } = tools;
     this.#senders = new KnownSenders(membership);
     this.#sequences = new GapDetector((bootId, channel) => this.#senders.beginningOf(bootId, channel));
     this.#senders.onGone((isGone) => this.#sequences.forgetSenders(isGone));
@@ -51,19 +50,19 @@ export class Receiver {
       listening: (channel) => this.#listening.get(channel),
       deliver: (envelope, now) => dispatcher.deliver(envelope, now),
       gap: (gap) => dispatcher.gap(gap),
-      tell: tools.acknowledge,
+      acknowledge: tools.acknowledge,
     });
     this.#catchUp = new GapRecovery({
       membership,
       transport,
-      letters,
+      nodeMessages,
       lasts,
       senders: this.#senders,
       telemetry: tools.telemetry,
       flush: tools.flush,
       channels: () => [...this.#listening.keys()],
       heard: (channel, lane, last, { name: from, bootId }) => {
-        // What has arrived and is not read yet is not missing.
+        // Envelopes that have arrived and are not read yet are not missing.
         this.#incoming.after(() => {
           const missing = this.#sequences.announced({ bootId, channel, lane }, last);
           if (missing !== undefined) dispatcher.gap({ channel, from, bootId, priority: lane, missing });
@@ -83,9 +82,9 @@ export class Receiver {
     this.#listening.set(channel, listening);
     await listening;
     if (this.#listening.get(channel) !== listening) return;
-    // Not before: what was sent while the subscription was on its way is nobody's loss.
+    // Not before: messages sent while the subscription was being made are no loss.
     this.#senders.listens(channel);
-    this.#catchUp.begin();
+    this.#catchUp.start();
   }
 
   async unlisten(channel: string): Promise<void> {

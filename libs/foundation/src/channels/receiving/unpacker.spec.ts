@@ -14,7 +14,7 @@ const heads = headsOf('n2', 'other');
 const textOf = (seq: number, ...bodies: string[]) =>
   `[${[heads.head('normal', seq, 1), ...bodies.map((body) => encode(body))].join(',')}]`;
 
-describe('Incoming', () => {
+describe('Unpacker', () => {
   const seen: unknown[] = [];
   const sizes: unknown[] = [];
   const zips: unknown[] = [];
@@ -43,7 +43,7 @@ describe('Incoming', () => {
         settle?.('done');
       },
       gap: (gap) => gaps.push(gap),
-      tell: (...words) => told.push(words),
+      acknowledge: (...words) => told.push(words),
     };
     const own = headsOf('n1', 'own').prefix;
     incoming = new Unpacker(
@@ -70,7 +70,7 @@ describe('Incoming', () => {
     });
     const inOrder = Array.from({ length: 20 }, (_, index) => index + 1);
 
-    it('reads what is urgent at once and the rest in later turns, in order', async () => {
+    it('reads high priority at once and the rest in later turns, in order', async () => {
       incoming.receive('control', `[${heads.head('high', 1, 1)},${encode('"urgent"')}]`);
       incoming.receive('data', textOf(21, '21'));
       expect(seen).toEqual(['urgent']);
@@ -84,7 +84,7 @@ describe('Incoming', () => {
       expect([...gaps, ...dropped]).toEqual([]);
     });
 
-    it('reads nothing more of a channel that nobody listens to since', async () => {
+    it('skips the backlog of a channel without subscriptions', async () => {
       listening = {};
       await new Promise<void>((resolve) => incoming.after(resolve));
       expect(seen).toEqual([]);
@@ -97,12 +97,12 @@ describe('Incoming', () => {
     });
   });
 
-  it('leaves the texts of this very node, which were delivered when they were sent', () => {
+  it('ignores envelopes of this node, which were delivered when sent', () => {
     incoming.receive('events', `[${headsOf('n1', 'own').head('normal', 1, 1)},${encode('1')}]`);
     expect([...seen, ...gaps, ...dropped]).toEqual([]);
   });
 
-  it('reports a gap, and goes on', () => {
+  it('reports a gap, and continues', () => {
     incoming.receive('events', textOf(1, '1'));
     incoming.receive('events', textOf(4, '4'));
     expect(seen).toEqual([1, 4]);
@@ -111,7 +111,7 @@ describe('Incoming', () => {
     ]);
   });
 
-  it('drops and counts what came before', () => {
+  it('drops and counts duplicates', () => {
     incoming.receive('events', textOf(1, '1', '2'));
     incoming.receive('events', textOf(2, '2', '3'));
     incoming.receive('events', textOf(1, '1', '2'));
@@ -119,7 +119,7 @@ describe('Incoming', () => {
     expect(dropped).toEqual([1, 2].map((count) => ({ channel: 'events', reason: 'duplicate', count })));
   });
 
-  it('counts malformed messages by reason, once for a text, and they leave no gap', () => {
+  it('counts malformed messages by reason, once for an envelope, without a gap', () => {
     incoming.receive('events', `[${heads.head('normal', 1, 1)},1,${encode('2')},null]`);
     incoming.receive('events', textOf(4, '4'));
     expect(seen).toEqual([2, 4]);
@@ -127,7 +127,7 @@ describe('Incoming', () => {
     expect(dropped).toEqual([{ channel: 'events', reason: 'malformed-message', count: 2 }]);
   });
 
-  it('drops what has another version, counts it, and logs it once in a while', () => {
+  it('drops and counts envelopes of another version, and logs them now and then', () => {
     for (let count = 0; count < 5; count++) incoming.receive('events', '[{"v":9},{"b":1}]');
     expect(dropped).toEqual(Array(5).fill({ channel: 'events', reason: 'unknown-version', count: 1 }));
     expect(warn).toHaveBeenCalledTimes(1);
@@ -143,7 +143,7 @@ describe('Incoming', () => {
       `[${heads.head(lane, seq, 1)},${encode((await deflate(JSON.stringify(message)))!, { zip: true, type: 't' })}]`;
     const large = 'x'.repeat(1000);
 
-    it('are inflated, and what comes after them waits', async () => {
+    it('inflates them, and keeps later messages behind them', async () => {
       const [first, third] = [await zipped(1, large), await zipped(3, large)];
       for (const text of [first, textOf(2, '2'), third, textOf(4, '4')]) incoming.receive('events', text);
       expect(seen).toEqual([]);
@@ -153,7 +153,7 @@ describe('Incoming', () => {
       expect(seen.at(-1)).toBe(5);
     });
 
-    it('count with the size that they have then, and are not kept deflated beside it', async () => {
+    it('counts them by their inflated size, and keeps no deflated copy', async () => {
       const bodies = await Promise.all([1, 2, 3].map(async () => (await deflate(JSON.stringify(large)))!));
       const all = [heads.head('normal', 1, 1), ...bodies.map((body) => encode(body, { zip: true })), encode('4')];
       incoming.receive('events', `[${all.join(',')}]`);
@@ -162,7 +162,7 @@ describe('Incoming', () => {
       expect(zips).toEqual([undefined, undefined, undefined, undefined]);
     });
 
-    it('do not hold up other channels and priorities', async () => {
+    it('does not hold up other channels and priorities', async () => {
       incoming.receive('events', await zipped(1, large, 'low'));
       incoming.receive('events', textOf(1, '1'));
       incoming.receive('data', textOf(1, '2'));
@@ -180,7 +180,7 @@ describe('Incoming', () => {
         'not-inflatable',
       ],
       ['no text', async () => `[${heads.head('normal', 1, 1)},{"z":5}]`, 'malformed-message'],
-    ])('that are %s are dropped and counted, and the next one is fine', async (_what, text, reason) => {
+    ])('drops and counts one that is %s, and delivers the next', async (_what, text, reason) => {
       const bad = await text();
       for (const each of [bad, textOf(2, '2')]) incoming.receive('events', each);
       await eventually(() => seen.length === 1);

@@ -1,6 +1,6 @@
 /**
- * Takes the texts that arrive on a channel apart: what cannot be read or came twice is dropped and counted, what is
- * missing is reported, the rest is delivered in order. Called by the facade.
+ * Unpacks the envelopes that arrive on a channel: drops and counts unreadable messages and duplicates, reports gaps,
+ * and delivers the rest in order.
  */
 import { unattended } from '../../foreign/gate.js';
 import { isLongTurn, nextTurn } from '../../time/turn.budget.js';
@@ -15,21 +15,20 @@ import type { GapDetector } from './gap.detector.js';
 
 /** Where messages, gaps and acknowledgements go. */
 export interface Sink {
-  /** The same value for as long as somebody here listens to the channel, `undefined` when nobody does. */
+  /** The same value while this node listens to the channel, `undefined` when it does not. */
   listening(channel: string): unknown;
   deliver(envelope: Envelope, now: number): unknown;
   gap(gap: Gap): void;
-  tell(sender: string, ack: number, failure?: string): void;
+  acknowledge(sender: string, ack: number, failure?: string): void;
 }
 
-/** So many texts may wait for one that is being inflated, and so many characters. */
+/** The backlog behind an envelope that is being inflated, in envelopes and in characters. */
 const MAX_INFLATING = 1000;
 const MAX_INFLATING_SIZE = 64 * 1024 * 1024;
-/** Texts of the lower priorities are read in turns of so many milliseconds, so that urgent ones get in between. */
+/** Lower priorities are read in turns of this many milliseconds, so that urgent envelopes get in between. */
 const READ_MS = 2;
 /**
- * When more characters than this wait to be read, they are read at once, which holds up the connection that brings
- * more.
+ * Beyond this backlog in characters, envelopes are read at once, which holds up the connection that brings more.
  */
 const MAX_UNREAD = 4 * 1024 * 1024;
 
@@ -38,7 +37,7 @@ const HIGH = '"lane":"high"';
 /** Why a message is dropped instead of being delivered. */
 type Unusable = UnreadableReason | 'too-large-inflated';
 
-/** A text, or something to do once all texts before it are read. */
+/** An envelope, or what to do once all envelopes before it are read. */
 type Unread = { channel: string; text: string; listening: unknown } | { then: () => void };
 
 /** See the file header. */
@@ -71,7 +70,7 @@ export class Unpacker {
     this.#readSoon();
   }
 
-  /** Calls back once all that has arrived before is read. */
+  /** Calls back once all earlier envelopes are read. */
   after(then: () => void): void {
     if (this.#unread.size === 0) then();
     else this.#unread.push({ then });
@@ -96,7 +95,7 @@ export class Unpacker {
     if (next === undefined) return;
     if ('then' in next) return next.then();
     this.#unreadSize -= next.text.length;
-    // Nobody may listen any more since it arrived.
+    // The last subscription may have ended since it arrived.
     const { listening } = next;
     if (listening !== undefined && listening === this.sink.listening(next.channel)) this.#read(next.channel, next.text);
   }
@@ -116,7 +115,7 @@ export class Unpacker {
     } else this.#deliver(channel, entries, duplicates);
   }
 
-  /** In turn, so that what comes after a deflated message stays after it. */
+  /** In turn, so that later messages stay behind a deflated one. */
   #inflateFirst(turn: string, channel: string, entries: (Envelope | Unusable)[], from: number, size: number): void {
     const isTooLarge = this.#inflatingSize > 0 && this.#inflatingSize + size > MAX_INFLATING_SIZE;
     if (isTooLarge || this.#turns.waiting >= MAX_INFLATING) {
@@ -161,7 +160,7 @@ export class Unpacker {
         continue;
       }
       const { ack, meta } = entry;
-      if (ack !== undefined) entry.settle = (failure) => this.sink.tell(meta.bootId, ack, failure);
+      if (ack !== undefined) entry.settle = (failure) => this.sink.acknowledge(meta.bootId, ack, failure);
       this.sink.deliver(entry, now);
     }
     for (const [reason, count] of malformed ?? []) this.drops.add(channel, reason, count);
@@ -169,8 +168,7 @@ export class Unpacker {
 }
 
 /**
- * By the end of the head as `headsOf` writes it; another sender's texts are all read in turn, so order holds either
- * way.
+ * By the end of the head as `headsOf` writes it. Heads that look otherwise are read in turn, so order holds either way.
  */
 function isHigh(text: string): boolean {
   const end = text.indexOf('}');

@@ -3,7 +3,7 @@ import type { ClusterView } from '../../cluster/cluster.view.js';
 import { AcknowledgementError } from '../../errors/message.errors.js';
 import type { LeaveReason } from '../../telemetry/events.js';
 import { Telemetry } from '../../telemetry/telemetry.js';
-import type { LetterListener, NodeAddress, NodeMessages } from '../node.messages.js';
+import type { NodeAddress, NodeMessageListener, NodeMessages } from '../node.messages.js';
 import { Acknowledgements } from './acknowledgements.js';
 
 const node = (name: string): NodeAddress => ({ name, bootId: `boot ${name}` });
@@ -11,23 +11,23 @@ const LONG = 60_000;
 
 function setUp() {
   const telemetry = new Telemetry();
-  let hear!: LetterListener;
+  let hear!: NodeMessageListener;
   const send = jest.fn<NodeMessages['send']>().mockResolvedValue(1);
-  const letters = {
-    on: (_kind: string, given: LetterListener) => void (hear = given),
+  const nodeMessages = {
+    on: (_kind: string, given: NodeMessageListener) => void (hear = given),
     send,
   } as unknown as NodeMessages;
   const membership = {
     self: node('me'),
   } as unknown as ClusterView;
-  const acknowledgements = new Acknowledgements(membership, letters, telemetry);
+  const acknowledgements = new Acknowledgements(membership, nodeMessages, telemetry);
   const leave = (name: string, reason: LeaveReason) =>
     telemetry.emit('cluster.node_left', { node: name, bootId: `boot ${name}`, reason });
   return { acknowledgements, send, leave, hear: (body: unknown, name: string) => hear(body, node(name)) };
 }
 
 describe('Acknowledgements', () => {
-  it('resolves once all have answered, this node included', async () => {
+  it('resolves once all nodes have acknowledged, this one included', async () => {
     const { acknowledgements, hear } = setUp();
     const { id, acknowledged, settle } = acknowledgements.expect('events', ['a', 'b', 'me'].map(node), LONG);
     let done = false;
@@ -41,7 +41,7 @@ describe('Acknowledgements', () => {
     await acknowledged;
   });
 
-  it('resolves at once where nobody listens', async () => {
+  it('resolves at once if no node listens', async () => {
     await setUp().acknowledgements.expect('events', [], LONG).acknowledged;
   });
 
@@ -54,7 +54,7 @@ describe('Acknowledgements', () => {
     expect(error).toMatchObject({ channel: 'events', timeoutMs: 20, missing: [{ node: 'b', reason: 'no answer' }] });
   });
 
-  it('rejects with what went wrong, as soon as nobody is left to answer', async () => {
+  it('rejects with the failures as soon as no node is left to answer', async () => {
     const { acknowledgements, hear } = setUp();
     const { id, acknowledged } = acknowledgements.expect('events', ['a', 'b'].map(node), LONG);
     hear([id, 'a handler failed: x'], 'a');
@@ -62,7 +62,7 @@ describe('Acknowledgements', () => {
     await expect(acknowledged).rejects.toMatchObject({ missing: [{ node: 'a', reason: 'a handler failed: x' }] });
   });
 
-  it('does not wait for a node that has said that it leaves', async () => {
+  it('does not wait for a node that announced that it leaves', async () => {
     const { acknowledgements, hear, leave } = setUp();
     const { id, acknowledged } = acknowledgements.expect('events', ['a', 'b'].map(node), LONG);
     hear([id], 'b');
@@ -70,7 +70,7 @@ describe('Acknowledgements', () => {
     await acknowledged;
   });
 
-  it('waits for a node that is gone without a word: it may have handled nothing, or be there all the same', async () => {
+  it('waits for a node that disappeared: it may have handled nothing, or be alive', async () => {
     const { acknowledgements, hear, leave } = setUp();
     const died = acknowledgements.expect('events', [node('a')], 20);
     const there = acknowledgements.expect('events', [node('b')], LONG);
@@ -81,7 +81,7 @@ describe('Acknowledgements', () => {
     await expect(died.acknowledged).rejects.toMatchObject({ missing: [{ node: 'a', reason: 'no answer' }] });
   });
 
-  it.each([[null], ['x'], [[]], [['1']], [[{}]], [[1, 5]], [[99]], [[1.5]]])('makes nothing of %j', async (body) => {
+  it.each([[null], ['x'], [[]], [['1']], [[{}]], [[1, 5]], [[99]], [[1.5]]])('ignores %j', async (body) => {
     const { acknowledgements, hear } = setUp();
     const { acknowledged, cancel } = acknowledgements.expect('events', [node('a')], LONG);
     hear(body, 'a');
@@ -94,11 +94,11 @@ describe('Acknowledgements', () => {
     cancel();
   });
 
-  it('tells the sender, and does not fail when it cannot', async () => {
+  it('acknowledges to the sender, and ignores a failure of that', async () => {
     const { acknowledgements, send } = setUp();
     send.mockRejectedValueOnce(new Error('Connection is closed.'));
-    acknowledgements.tell('boot a', 7);
-    acknowledgements.tell('boot a', 8, 'dropped');
+    acknowledgements.acknowledge('boot a', 7);
+    acknowledgements.acknowledge('boot a', 8, 'dropped');
     expect(send.mock.calls).toEqual([
       ['boot a', 'ack', [7], 'high'],
       ['boot a', 'ack', [8, 'dropped'], 'high'],
@@ -106,13 +106,13 @@ describe('Acknowledgements', () => {
     await Promise.resolve();
   });
 
-  it('refuses nothing while this node leaves, so that no refusal overtakes its farewell', () => {
+  it('rejects nothing while this node leaves, so that no rejection overtakes its announcement', () => {
     const { acknowledgements, send } = setUp();
-    acknowledgements.tell('boot a', 7, 'unsubscribed');
+    acknowledgements.acknowledge('boot a', 7, 'unsubscribed');
     acknowledgements.leave();
-    acknowledgements.tell('boot a', 8, 'unsubscribed');
-    acknowledgements.tell('boot a', 9, 'a handler failed: Error: no');
-    acknowledgements.tell('boot a', 10);
+    acknowledgements.acknowledge('boot a', 8, 'unsubscribed');
+    acknowledgements.acknowledge('boot a', 9, 'a handler failed: Error: no');
+    acknowledgements.acknowledge('boot a', 10);
     expect(send.mock.calls.map(([, , body]) => body)).toEqual([
       [7, 'unsubscribed'],
       [9, 'a handler failed: Error: no'],

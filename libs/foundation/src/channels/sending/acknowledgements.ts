@@ -1,6 +1,6 @@
 /**
- * Waits until every node that listens has handled a message, and tells senders that this node has.
- * Called by the facade for broadcasts with a `timeout`; underneath one letter for each message and node.
+ * Waits until every listening node has handled a message, and acknowledges messages of other nodes. For broadcasts with
+ * a `timeout`. Underneath one node message for each message and node.
  */
 import type { ClusterView } from '../../cluster/cluster.view.js';
 import { OverloadedError } from '../../errors/limit.errors.js';
@@ -19,19 +19,19 @@ interface Waiting {
   timer: NodeJS.Timeout;
 }
 
-/** A message that is waited for. */
+/** A message whose acknowledgements are awaited. */
 export interface Receipt {
-  /** Goes with the message. */
+  /** Travels with the message. */
   id: number;
   acknowledged: Promise<void>;
   /** For this node's own handlers. */
   settle(failure?: string): void;
-  /** Nobody waits any more: the message was not sent. */
+  /** Stops waiting: the message was not sent. */
   cancel(): void;
 }
 
 const NO_ANSWER = 'no answer';
-/** So many messages may be waited for at a time. */
+/** Messages that may await acknowledgements at a time. */
 export const MAX_AWAITED = 50_000;
 
 /** See the file header. */
@@ -42,19 +42,19 @@ export class Acknowledgements {
 
   constructor(
     private readonly membership: ClusterView,
-    private readonly letters: NodeMessages,
+    private readonly nodeMessages: NodeMessages,
     telemetry: Telemetry,
   ) {
-    letters.on('ack', (body, from) => this.#heard(body, from));
+    nodeMessages.on('ack', (body, from) => this.#onAck(body, from));
     telemetry.attach('cluster.node_left', (_event, { bootId, reason }) => {
       if (reason === 'shutdown') this.#forget(bootId);
     });
   }
 
   /**
-   * Waits for these nodes, of which this one may be one.
+   * Waits for these nodes; this one may be among them.
    *
-   * @throws OverloadedError when too many messages are waited for.
+   * @throws OverloadedError when too many messages await acknowledgements.
    */
   expect(channel: string, nodes: readonly NodeAddress[], timeoutMs: number): Receipt {
     if (this.#waiting.size >= MAX_AWAITED) {
@@ -66,39 +66,39 @@ export class Acknowledgements {
       const timer = setTimeout(() => this.#giveUp(id), timeoutMs);
       this.#waiting.set(id, { channel, timeoutMs, missing, resolve, reject, timer });
     });
-    // Whoever does not come to wait for it, because the message was not sent, has an error of its own.
+    // When the message was not sent, the caller gets that error and never awaits this promise.
     acknowledged.catch(() => undefined);
     this.#resolveIfDone(id);
     return {
       id,
       acknowledged,
-      settle: (failure) => this.#note(id, this.membership.self.bootId, failure),
+      settle: (failure) => this.#record(id, this.membership.self.bootId, failure),
       cancel: () => this.#end(id),
     };
   }
 
-  /** From now on this node's subscriptions end because it leaves. Called by the facade, before they do. */
+  /** Call before the subscriptions end because this node leaves; see {@link acknowledge}. */
   leave(): void {
     this.#leaving = true;
   }
 
   /**
-   * Tells the sender that the handlers of this node are done with its message. What arrives at a node that leaves is
-   * not refused: nobody waits for that node once it has said that it is gone, and a refusal could overtake that.
+   * Reports to the sender that the handlers of this node are done with its message. A leaving node rejects nothing that
+   * arrives: senders stop waiting for it once it has announced that it leaves, and a rejection could overtake that.
    */
-  tell(sender: string, id: number, failure?: string): void {
+  acknowledge(sender: string, id: number, failure?: string): void {
     if (this.#leaving && failure === UNSUBSCRIBED) return;
-    this.letters.send(sender, 'ack', failure === undefined ? [id] : [id, failure], 'high').catch(() => undefined);
+    this.nodeMessages.send(sender, 'ack', failure === undefined ? [id] : [id, failure], 'high').catch(() => undefined);
   }
 
-  #heard(body: unknown, { bootId }: NodeAddress): void {
+  #onAck(body: unknown, { bootId }: NodeAddress): void {
     if (!Array.isArray(body)) return;
     const [id, failure] = body as unknown[];
     if (typeof id !== 'number' || (failure !== undefined && typeof failure !== 'string')) return;
-    this.#note(id, bootId, failure?.slice(0, 500));
+    this.#record(id, bootId, failure?.slice(0, 500));
   }
 
-  #note(id: number, bootId: string, failure: string | undefined): void {
+  #record(id: number, bootId: string, failure: string | undefined): void {
     const waiting = this.#waiting.get(id);
     const node = waiting?.missing.get(bootId);
     if (waiting === undefined || node === undefined) return;
@@ -108,8 +108,8 @@ export class Acknowledgements {
   }
 
   /**
-   * A node that said that it leaves listens to nothing. One that is gone without a word may have died before it handled
-   * the message, or is there all the same and Redis has lost its data: its answer is waited for.
+   * A node that announced that it leaves listens to nothing. One that disappeared may have died before it handled the
+   * message, or is alive and Redis has lost its data: its answer is still awaited.
    */
   #forget(bootId: string): void {
     for (const [id, { missing }] of this.#waiting) if (missing.delete(bootId)) this.#resolveIfDone(id);
@@ -120,7 +120,7 @@ export class Acknowledgements {
     if (waiting === undefined) return;
     const reasons = [...waiting.missing.values()].map(({ reason }) => reason);
     if (reasons.length === 0) this.#end(id)?.resolve();
-    // Nobody is left who could still answer.
+    // No node is left that could still answer.
     else if (!reasons.includes(NO_ANSWER)) this.#giveUp(id);
   }
 

@@ -41,7 +41,7 @@ function setUp() {
 }
 
 describe('Audience', () => {
-  it('says what this node listens to, once however many subscriptions there are', () => {
+  it('publishes what this node listens to, once for all subscriptions', () => {
     const { audience, said } = setUp();
     const ends = [
       audience.add('events'),
@@ -57,7 +57,7 @@ describe('Audience', () => {
     expect(said).toHaveLength(8);
   });
 
-  it('knows the other nodes that listen', () => {
+  it('knows the other listening nodes', () => {
     const { audience, see } = setUp();
     audience.add('events');
     see(
@@ -81,7 +81,7 @@ describe('Audience', () => {
     expect(new Set(picks.map(({ workers }) => workers)).size).toBe(3);
   });
 
-  it('gives every member its turn on each channel and in each group', () => {
+  it('takes every member in turn on each channel and in each group', () => {
     const { audience, see } = setUp();
     const listens = { events: ['x', 'y'], data: ['x'] };
     see(member('a', listens), member('b', listens));
@@ -115,7 +115,7 @@ describe('Audience', () => {
     expect(audience.pick('events', undefined)).toEqual({ workers: expect.stringMatching(/boot [ab]/) });
   });
 
-  it('refuses to say more than a record should hold', () => {
+  it('rejects more subscriptions than a record should hold', () => {
     const { audience } = setUp();
     for (let group = 0; group < 1000; group++) audience.add('events', `g${group}`);
     expect(() => audience.add('events', 'one.more')).toThrow(ArgumentError);

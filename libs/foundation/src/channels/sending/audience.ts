@@ -1,6 +1,6 @@
 /**
- * Who listens to which channel: what this node says of itself in its record, and what the records of the others say.
- * Called by the facade for acknowledgements and groups; reads and feeds the membership, no network of its own.
+ * Who listens to which channel: this node's entry in its own record, and the records of the other nodes. For
+ * acknowledgements and groups. Underneath the membership; no network of its own.
  */
 import type { ClusterView } from '../../cluster/cluster.view.js';
 import { ArgumentError } from '../../errors/config.errors.js';
@@ -23,7 +23,7 @@ const MAX_ENTRIES = 1000;
 
 /** See the file header. */
 export class Audience {
-  /** Channel → entry → how many subscriptions say so. */
+  /** Channel → entry → number of subscriptions. */
   readonly #own = new Map<string, Map<string, number>>();
   readonly #listeners = new Map<string, Listeners>();
   /**
@@ -32,13 +32,13 @@ export class Audience {
   readonly #turns = new Map<string, number>();
 
   constructor(private readonly membership: ClusterView) {
-    // A beat, too, because it tells which nodes are late.
+    // A heartbeat, too: it shows which nodes are late.
     membership.listen({ changed: () => this.#listeners.clear(), beat: () => this.#listeners.clear() });
   }
 
   /**
-   * From now on this node says that it listens. Many changes in a short time are one change of its record, and the
-   * others know about 50 ms and a round trip later. Returns the function that takes it back.
+   * Publishes that this node listens. Many changes in a short time are one change of its record, which the other nodes
+   * have about 50 ms and a round trip later. Returns the function that withdraws it.
    */
   add(channel: string, group?: string, type?: string): () => void {
     const entry = group === undefined ? '' : type === undefined ? group : `${group} ${type}`;
@@ -48,7 +48,7 @@ export class Audience {
       throw new ArgumentError('subscribe', 'channel', `one more than ${MAX_ENTRIES} different subscriptions`, 'fewer');
     }
     this.#own.set(channel, entries.set(entry, (entries.get(entry) ?? 0) + 1));
-    if (isNew) this.#tell();
+    if (isNew) this.#publish();
     let added = true;
     return () => {
       if (!added) return;
@@ -58,7 +58,7 @@ export class Audience {
       if (left > 0) return;
       entries.delete(entry);
       if (entries.size === 0 && this.#own.get(channel) === entries) this.#own.delete(channel);
-      this.#tell();
+      this.#publish();
     };
   }
 
@@ -85,7 +85,7 @@ export class Audience {
 
   #turn(key: string): number {
     const turn = this.#turns.get(key) ?? Math.floor(Math.random() * 1000);
-    // Groups come and go with the records of other nodes; where it begins anew does not matter.
+    // Groups come and go with the records of other nodes; where a new turn begins does not matter.
     if (this.#turns.size >= MAX_ENTRIES) this.#turns.clear();
     this.#turns.set(key, turn + 1);
     return turn;
@@ -95,7 +95,7 @@ export class Audience {
     return [...this.#own.values()].reduce((sum, entries) => sum + entries.size, 0);
   }
 
-  #tell(): void {
+  #publish(): void {
     this.#listeners.clear();
     this.membership.record.setListens(
       Object.fromEntries([...this.#own].map(([channel, entries]) => [channel, [...entries.keys()]])),
@@ -108,7 +108,7 @@ export class Audience {
     const listeners: Listeners = { others: [], groups: new Map() };
     for (const member of this.membership.members()) {
       const { name, bootId, self, state } = member;
-      // This node knows of its own subscriptions before it is a member.
+      // This node has its own subscriptions before it is a member.
       const entries = self ? undefined : member.listens[channel];
       if (entries === undefined) continue;
       listeners.others.push({ name, bootId });

@@ -1,6 +1,6 @@
 /**
- * Puts messages on the wire and before this node's own handlers: numbered, in order, deflated where that was asked for,
- * and waited for where that was. Called by the facade; underneath PUBLISH.
+ * Sends messages to the other nodes and to the handlers of this one: numbered, in order, deflated and acknowledged on
+ * request. Underneath PUBLISH.
  */
 import type { LocalNode } from '../../cluster/local.node.js';
 import { show } from '../../errors/describe.js';
@@ -42,10 +42,10 @@ export interface SenderTools {
 }
 
 const NOTHING: BroadcastOptions = {};
-/** So many characters may wait to be deflated, and so many messages, those behind a deflated one included. */
+/** The backlog of deflation; messages that wait behind a deflated one count, too. */
 export const MAX_DEFLATING = { characters: 32 * 1024 * 1024, messages: 10_000 };
 
-/** What steers a cluster must not wait for what it carries. */
+/** Control messages must not wait for payload. */
 function laneOf(channel: string, { priority }: BroadcastOptions): Lane {
   return priority ?? (channel === 'control' ? 'high' : 'normal');
 }
@@ -80,7 +80,7 @@ export class Sender {
     );
   }
 
-  /** Deflates if that is asked for, and keeps behind what is being deflated. */
+  /** Deflates on request; a message stays behind those that are being deflated. */
   send(
     channel: string,
     { body, size }: Written,
@@ -113,7 +113,7 @@ export class Sender {
     await this.#turns.take(turn, async () => {
       this.#deflating -= body.length;
       const small = deflating ? await deflate(body) : undefined;
-      // Posted within the turn and awaited outside: who comes next need not wait for Redis.
+      // Posted within the turn and awaited outside: the next message need not wait for Redis.
       sent = this.#post(channel, body, options, small, trace);
       sent.catch(() => undefined);
     });
@@ -156,7 +156,7 @@ export class Sender {
     return acknowledgements.expect(channel, nodes, timeout);
   }
 
-  /** To the handlers of this node. */
+  /** Delivers to the handlers of this node. */
   #deliver(
     { channel, seq, at, lane }: Line,
     body: string,
@@ -168,7 +168,7 @@ export class Sender {
     const { name: from, bootId } = this.tools.node;
     const meta: MessageMeta = { channel, from, bootId, seq, sentAt: at, priority: lane };
     if (type !== undefined) meta.type = type;
-    // What local handlers get went through JSON too, so that they see what the others see and share no object.
+    // Local handlers get a copy made by JSON, too: they see what other nodes see and share no object.
     const envelope: Envelope = { meta, message: parseJson(body), size: body.length };
     if (groups !== undefined) envelope.groups = groups;
     if (trace !== undefined) envelope.trace = trace;

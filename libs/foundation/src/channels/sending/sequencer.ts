@@ -1,6 +1,6 @@
 /**
- * Numbers what this node sends, one sequence for each channel and priority, and hands it to the outbox.
- * Called by the facade; a receiver finds what is missing by the numbers.
+ * Numbers the messages of this node, one sequence for each channel and priority, and passes them to the outbox.
+ * Receivers detect losses by the numbers.
  */
 import type { Outbox } from '../../backend/transport/outbox.js';
 import type { Lane } from '../../wire/lane.js';
@@ -14,7 +14,7 @@ export interface Line {
   readonly head: () => string;
   /** Number of the last message. */
   seq: number;
-  /** When the text that holds it was begun, so that the clock is read once for all messages of a turn. */
+  /** When its envelope was started, so that the clock is read once for all messages of a turn. */
   at: number;
 }
 
@@ -30,7 +30,7 @@ export class Sequencer {
 
   /** The sequence of a channel and priority. */
   line(channel: string, lane: Lane): Line {
-    return this.#lines[lane].get(channel) ?? this.#begin(channel, lane);
+    return this.#lines[lane].get(channel) ?? this.#create(channel, lane);
   }
 
   /** Gives the message the line's next number. Resolves as {@link Outbox.add} does. */
@@ -61,7 +61,7 @@ export class Sequencer {
     );
   }
 
-  #begin(channel: string, lane: Lane): Line {
+  #create(channel: string, lane: Lane): Line {
     const line: Line = {
       channel,
       lane,
