@@ -228,7 +228,7 @@ describe.each(FAULTS)('a connection that is %s', (fault) => {
           return { role, ms: performance.now() - began };
         }),
       );
-      expect(took.filter(({ ms }) => ms > options.shutdownTimeout! + SLACK)).toEqual([]);
+      expect(took.filter(({ ms }) => ms > Number(options.shutdownTimeout) + SLACK)).toEqual([]);
       await eventually(() => victims.every(({ proxy }) => proxy.roles.length === 0), {
         timeout: 5000,
         what: 'Every connection closed',
@@ -277,7 +277,7 @@ describe('a Redis that hangs altogether', () => {
       node.proxy.mode = 'blackhole';
       const began = performance.now();
       await node.app.close();
-      expect(performance.now() - began).toBeLessThan(options.shutdownTimeout! + SLACK);
+      expect(performance.now() - began).toBeLessThan(Number(options.shutdownTimeout) + SLACK);
       await eventually(() => node.proxy.roles.length === 0, { timeout: 5000, lastSeen: () => node.proxy.roles });
     },
     TEST_MS,
@@ -350,7 +350,7 @@ describe.each(READ_ONLY)('a Redis that takes no writes: %s', (word, wrong, right
       await set(wrong);
       const began = performance.now();
       await node.app.close();
-      expect(performance.now() - began).toBeLessThan(options.shutdownTimeout! + SLACK);
+      expect(performance.now() - began).toBeLessThan(Number(options.shutdownTimeout) + SLACK);
     },
     TEST_MS,
   );

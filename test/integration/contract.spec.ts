@@ -43,7 +43,8 @@ class Member {
   get name(): string {
     return this.bench.node.name;
   }
-  joinAs(name: string, { membership = {} }: FoundationOptions) {
+  joinAs(name: string, options: FoundationOptions) {
+    const membership = options.membership as { beatEvery: number; ttl: number } | undefined;
     this.record = {
       ...{ name, bootId: this.bench.node.bootId, host: 'h', pid: 1, version: VERSION, state: 'up', classes: [] },
       ...{ load: 0, lag: 0, labels: {}, replicas: {}, listens: {}, leaseServers: 1, joinedAt: 0 },

@@ -23,7 +23,7 @@ describe('the strategy consul', () => {
 
   /** A node's strategy that runs, with short times. */
   function look(nodeName: string, settings: object = {}): Promise<Topologies> {
-    const { config } = translateConsul({ appName: 'shop', address: consul.address, ttl: 2, ...settings });
+    const { config } = translateConsul({ appName: 'shop', address: consul.address, ttl: '2s', ...settings });
     return looking(new ConsulStrategy(config), 'shop', nodeName);
   }
 

@@ -21,8 +21,8 @@ export class ArgumentError extends FoundationError {
 }
 
 export interface BackoffOptions {
-    base?: number;
-    cap?: number;
+    base?: Duration;
+    cap?: Duration;
 }
 
 export type BalancerStrategy = 'round-robin' | 'random' | 'least-loaded' | 'local-first' | {
@@ -34,6 +34,12 @@ export interface BroadcastOptions {
     priority?: Priority;
     timeout?: number;
     type?: string;
+}
+
+export interface BullQueue {
+    add(name: string, data: never, options?: never): Promise<object>;
+    readonly name: string;
+    upsertJobScheduler(...settings: never[]): Promise<unknown>;
 }
 
 export function Callable(options?: CallableOptions): MethodDecorator;
@@ -63,7 +69,7 @@ export interface CallsOptions {
     concurrency?: number;
     queue?: number;
     stacks?: boolean;
-    timeout?: number;
+    timeout?: Duration;
 }
 
 export interface CallSubject {
@@ -124,7 +130,7 @@ export interface ConsulSettings {
     service?: string;
     // Warning: (ae-forgotten-export) The symbol "Secret" needs to be exported by the entry point index.d.ts
     token?: string | Secret;
-    ttl?: number;
+    ttl?: Duration;
 }
 
 export class CookieMismatchError extends FoundationError {
@@ -178,7 +184,7 @@ export interface DirectOptions {
 }
 
 export interface DnsSettings {
-    every?: number;
+    every?: Duration;
     query?: string;
     redisQuery?: string;
     servers?: readonly string[];
@@ -193,8 +199,12 @@ export class DuplicateNodeError extends FoundationError {
 export interface DurableChannelOptions {
     maxDeliveries?: number;
     maxLength?: number;
-    retryAfter?: number;
+    retryAfter?: Duration;
 }
+
+export type Duration = number | `${number}${DurationUnit}`;
+
+export type DurationUnit = 'ms' | 's' | 'm' | 'h' | 'd';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -226,11 +236,11 @@ export interface Figure {
 export interface FoundationConfig {
     appName: string;
     backend: 'local' | 'redis';
-    calls: Required<CallsOptions>;
+    calls: Resolved<CallsOptions>;
     capacity?: number;
     channels: {
         names: readonly string[];
-        durable: Readonly<Record<string, Required<DurableChannelOptions>>>;
+        durable: Readonly<Record<string, Resolved<DurableChannelOptions>>>;
         maxMessageBytes: number;
     };
     cookie?: Secret;
@@ -239,14 +249,16 @@ export interface FoundationConfig {
     expectedNodes?: number;
     labels: Readonly<Record<string, string>>;
     lease: LeaseTimes;
-    membership: Required<MembershipOptions>;
+    // Warning: (ae-forgotten-export) The symbol "Resolved" needs to be exported by the entry point index.d.ts
+    //
+    membership: Resolved<MembershipOptions>;
     nodeName: string;
     observes?: boolean;
     processes: ResolvedProcessDefaults;
-    queue?: object;
+    queue?: BullQueue;
     quorum: readonly (RedisEndpoint | RedisClient)[];
     redis: RedisEndpoint | RedisClient;
-    redlock?: object;
+    redlock?: RedlockClient;
     shutdownTimeout: number;
     strategy: string;
     topologies: readonly (StrategyConfig | TopologyStrategy)[];
@@ -271,7 +283,7 @@ export class FoundationError extends Error {
     readonly tool: string;
 }
 
-export type FoundationErrorCode = 'FOUNDATION_CONFIG' | 'FOUNDATION_NOT_IN_THIS_VERSION' | 'FOUNDATION_MISSING_PACKAGE' | 'FOUNDATION_REDIS_REFUSED' | 'FOUNDATION_REDIS_UNAVAILABLE' | 'FOUNDATION_DIRECT_LISTEN' | 'FOUNDATION_TOPOLOGY' | 'FOUNDATION_REDIS_NOT_FOUND' | 'FOUNDATION_COOKIE_MISMATCH' | 'FOUNDATION_DUPLICATE_NODE' | 'FOUNDATION_NOT_READY' | 'FOUNDATION_LEASE_LOST' | 'FOUNDATION_STALE_EPOCH' | 'FOUNDATION_DECLARATION' | 'FOUNDATION_PROCESS_DECLARATION' | 'FOUNDATION_PROCESS_START' | 'FOUNDATION_PROCESS_TIMEOUT' | 'FOUNDATION_PROCESS_UNKNOWN' | 'FOUNDATION_CALL_INTERRUPTED' | 'FOUNDATION_CALL_TIMEOUT' | 'FOUNDATION_CALL_REFUSED' | 'FOUNDATION_ARGUMENT' | 'FOUNDATION_CHANNEL_UNKNOWN' | 'FOUNDATION_SERVICE_UNKNOWN' | 'FOUNDATION_MESSAGE_INVALID' | 'FOUNDATION_MESSAGE_TOO_LARGE' | 'FOUNDATION_MESSAGE_UNACKNOWLEDGED' | 'FOUNDATION_OVERLOADED' | 'FOUNDATION_LIMIT' | 'FOUNDATION_REQUEST' | 'FOUNDATION_CONFLICT';
+export type FoundationErrorCode = 'FOUNDATION_CONFIG' | 'FOUNDATION_MISSING_PACKAGE' | 'FOUNDATION_REDIS_REFUSED' | 'FOUNDATION_REDIS_UNAVAILABLE' | 'FOUNDATION_DIRECT_LISTEN' | 'FOUNDATION_TOPOLOGY' | 'FOUNDATION_REDIS_NOT_FOUND' | 'FOUNDATION_COOKIE_MISMATCH' | 'FOUNDATION_DUPLICATE_NODE' | 'FOUNDATION_NOT_READY' | 'FOUNDATION_LEASE_LOST' | 'FOUNDATION_STALE_EPOCH' | 'FOUNDATION_DECLARATION' | 'FOUNDATION_PROCESS_DECLARATION' | 'FOUNDATION_PROCESS_START' | 'FOUNDATION_PROCESS_TIMEOUT' | 'FOUNDATION_PROCESS_UNKNOWN' | 'FOUNDATION_CALL_INTERRUPTED' | 'FOUNDATION_CALL_TIMEOUT' | 'FOUNDATION_CALL_REFUSED' | 'FOUNDATION_ARGUMENT' | 'FOUNDATION_CHANNEL_UNKNOWN' | 'FOUNDATION_SERVICE_UNKNOWN' | 'FOUNDATION_MESSAGE_INVALID' | 'FOUNDATION_MESSAGE_TOO_LARGE' | 'FOUNDATION_MESSAGE_UNACKNOWLEDGED' | 'FOUNDATION_OVERLOADED' | 'FOUNDATION_LIMIT' | 'FOUNDATION_REQUEST' | 'FOUNDATION_CONFLICT';
 
 export type FoundationEventName = keyof FoundationEvents;
 
@@ -540,14 +552,13 @@ export interface FoundationOptions {
     membership?: MembershipOptions;
     nodeName?: string;
     processes?: ProcessDefaults;
-    queue?: object;
-    // Warning: (ae-forgotten-export) The symbol "RedisQuorum" needs to be exported by the entry point index.d.ts
+    queue?: BullQueue;
     redis?: string | RedisEndpoint | RedisClient | RedisQuorum;
-    redlock?: object;
+    redlock?: RedlockClient;
     security?: SecurityOptions;
-    shutdownTimeout?: number;
+    shutdownTimeout?: Duration;
     topologies?: readonly (StrategyName | StrategyOptions | StrategyConfig | TopologyStrategy)[];
-    transport?: 'redis' | 'direct' | DirectOptions | object;
+    transport?: 'redis' | 'direct' | DirectOptions;
 }
 
 export interface FoundationOptionsFactory {
@@ -581,7 +592,7 @@ export interface GaugeMetric extends Described {
 }
 
 export interface GossipSettings {
-    every?: number;
+    every?: Duration;
     group?: string;
     interface?: string;
     port?: number;
@@ -651,15 +662,15 @@ export class LeaseLostError extends FoundationError {
 }
 
 export interface LeaseOptions {
-    commandTimeout?: number;
-    grace?: number;
-    margin?: number;
+    commandTimeout?: Duration;
+    grace?: Duration;
+    margin?: Duration;
     onStall?: 'fence' | 'exit';
-    renewEvery?: number;
-    ttl?: number;
+    renewEvery?: Duration;
+    ttl?: Duration;
 }
 
-export interface LeaseTimes extends Required<LeaseOptions> {
+export interface LeaseTimes extends Resolved<LeaseOptions> {
     deadline: number;
     grace: number;
 }
@@ -711,10 +722,11 @@ export interface Machine {
     host: string;
     pid: number;
     podNamespace?: string;
+    random?: string;
 }
 
 export interface MdnsSettings {
-    every?: number;
+    every?: Duration;
     interface?: string;
 }
 
@@ -756,8 +768,8 @@ export class Membership {
 }
 
 export interface MembershipOptions {
-    beatEvery?: number;
-    ttl?: number;
+    beatEvery?: Duration;
+    ttl?: Duration;
 }
 
 export type MemberState = 'up' | 'suspect' | 'draining';
@@ -856,13 +868,6 @@ export interface NodeHealth {
 
 export type NodeState = 'joining' | 'observing' | 'up' | 'isolated' | 'draining' | 'left';
 
-export class NotInThisVersionError extends FoundationError {
-    constructor(option: string, received: string, works: string);
-    readonly option: string;
-    readonly received: string;
-    readonly works: string;
-}
-
 export class NotReadyError extends FoundationError {
     constructor(node: string, state: string, waitedMs: number, cause?: unknown, nodes?: {
         seen: number;
@@ -949,8 +954,8 @@ export interface ProcessDefaults {
     maxRestarts?: number;
     maxSeconds?: number;
     restart?: RestartPolicyName;
-    stopTimeout?: number;
-    timeout?: number | 'infinity';
+    stopTimeout?: Duration;
+    timeout?: Duration | 'infinity';
 }
 
 export interface ProcessInfo {
@@ -1057,6 +1062,11 @@ export interface Range {
 
 export type RebalanceName = 'off' | 'on-join';
 
+export interface RedisAddress {
+    host: string;
+    port: number;
+}
+
 export interface RedisClient {
     duplicate(...overrides: never[]): object;
     readonly options: object;
@@ -1071,7 +1081,6 @@ export interface RedisEndpoint {
     options?: Record<string, unknown>;
     password?: string;
     port?: number;
-    // Warning: (ae-forgotten-export) The symbol "RedisAddress" needs to be exported by the entry point index.d.ts
     sentinels?: RedisAddress[];
     url?: string;
     username?: string;
@@ -1081,6 +1090,10 @@ export class RedisNotFoundError extends FoundationError {
     constructor(
     tried: readonly string[]);
     readonly tried: readonly string[];
+}
+
+export interface RedisQuorum {
+    quorum: (string | RedisEndpoint | RedisClient)[];
 }
 
 export class RedisRefusedError extends FoundationError {
@@ -1094,6 +1107,12 @@ export class RedisUnavailableError extends FoundationError {
     constructor(endpoint: string, doing: string, cause: unknown,
     advice?: string);
     readonly endpoint: string;
+}
+
+export interface RedlockClient {
+    acquire(resources: string[], duration: number, settings?: object): Promise<object>;
+    readonly clients: ReadonlySet<unknown>;
+    release(lock: never, settings?: object): Promise<unknown>;
 }
 
 export type RejectionReason =
@@ -1172,7 +1191,7 @@ export class RequestError extends FoundationError {
 export function resolve(options: FoundationOptions, env: Environment, machine: Machine): FoundationConfig;
 
 export interface ResolvedProcessDefaults {
-    backoff: Required<BackoffOptions>;
+    backoff: Resolved<BackoffOptions>;
     maxRestarts: number;
     maxSeconds: number;
     restart: RestartPolicyName;
@@ -1302,7 +1321,7 @@ export type StartResult<T = AnyProcess> = {
 };
 
 export interface StaticSettings {
-    every?: number;
+    every?: Duration;
     hosts?: readonly string[];
     redis?: string;
 }

@@ -108,7 +108,7 @@ export class FoundationModule extends ConfigurableModuleClass {
    * Configures Foundation with values that are known now. With none it runs inside this process; see
    * {@link FoundationOptions}.
    *
-   * @throws FoundationConfigError or `NotInThisVersionError` while the application is created.
+   * @throws FoundationConfigError while the application is created.
    */
   static override forRoot(options: FoundationModuleOptions = {}): DynamicModule {
     return withRemotes(super.forRoot(options));

@@ -11,6 +11,7 @@ export {
 } from './foundation.module.js';
 export type {
   BackoffOptions,
+  BullQueue,
   CallsOptions,
   ChannelsOptions,
   DirectOptions,
@@ -20,13 +21,17 @@ export type {
   MembershipOptions,
   ProcessDefaults,
   RedisClient,
+  RedisAddress,
   RedisEndpoint,
+  RedisQuorum,
+  RedlockClient,
   RestartPolicyName,
   SecurityOptions,
   TlsFiles,
 } from './config/options.js';
 export type { DirectConfig, FoundationConfig, LeaseTimes, ResolvedProcessDefaults } from './config/config.js';
 export { resolve } from './config/resolve.js';
+export type { Duration, DurationUnit } from './time/duration.js';
 export type { Machine } from './config/machine.js';
 export type { Environment } from './config/environment.js';
 
@@ -180,13 +185,7 @@ export {
   UnknownChannelError,
   type MissingAcknowledgement,
 } from './errors/message.errors.js';
-export {
-  ArgumentError,
-  DeclarationError,
-  FoundationConfigError,
-  MissingPackageError,
-  NotInThisVersionError,
-} from './errors/config.errors.js';
+export { ArgumentError, DeclarationError, FoundationConfigError, MissingPackageError } from './errors/config.errors.js';
 export {
   CallInterruptedError,
   CallRefusedError,

@@ -2,8 +2,10 @@
  * What the rooms read: options, environment and defaults in one record, checked. Made by `resolve`.
  */
 import type { Secret } from '../security/secret.js';
+import type { Duration } from '../time/duration.js';
 import type {
   BackoffOptions,
+  BullQueue,
   CallsOptions,
   DirectOptions,
   DurableChannelOptions,
@@ -11,14 +13,18 @@ import type {
   MembershipOptions,
   RedisClient,
   RedisEndpoint,
+  RedlockClient,
   RestartPolicyName,
   TlsFiles,
 } from './options.js';
 import type { StrategyConfig } from './strategy.settings.js';
 import type { TopologyStrategy } from './topology.strategy.js';
 
+/** Options with every default filled in, and every time in milliseconds. */
+export type Resolved<T> = { [K in keyof T]-?: Exclude<T[K], Exclude<Duration, number> | undefined> };
+
 /** Lease times with every default filled in, plus the two that follow from them. */
-export interface LeaseTimes extends Required<LeaseOptions> {
+export interface LeaseTimes extends Resolved<LeaseOptions> {
   /**
    * After this long since an acknowledged renewal was sent, the owner is an owner no more: ttl − 1 % − 2 ms − margin.
    */
@@ -32,7 +38,7 @@ export interface ResolvedProcessDefaults {
   restart: RestartPolicyName;
   maxRestarts: number;
   maxSeconds: number;
-  backoff: Required<BackoffOptions>;
+  backoff: Resolved<BackoffOptions>;
   timeout: number | 'infinity';
   stopTimeout: number;
 }
@@ -63,17 +69,17 @@ export interface FoundationConfig {
   embeddedRedis: boolean;
   /** The further Redis servers that leases are on; none without a quorum. */
   quorum: readonly (RedisEndpoint | RedisClient)[];
-  redlock?: object;
-  queue?: object;
+  redlock?: RedlockClient;
+  queue?: BullQueue;
   lease: LeaseTimes;
-  membership: Required<MembershipOptions>;
+  membership: Resolved<MembershipOptions>;
   processes: ResolvedProcessDefaults;
   channels: {
     names: readonly string[];
-    durable: Readonly<Record<string, Required<DurableChannelOptions>>>;
+    durable: Readonly<Record<string, Resolved<DurableChannelOptions>>>;
     maxMessageBytes: number;
   };
-  calls: Required<CallsOptions>;
+  calls: Resolved<CallsOptions>;
   labels: Readonly<Record<string, string>>;
   capacity?: number;
   expectedNodes?: number;

@@ -34,11 +34,18 @@ describe('fromEnvironment', () => {
     });
   });
 
-  it('has a password for a Redis that is found, and none beside a URL', () => {
+  it('completes a Redis that is found, and every URL that has no user and no password', () => {
     const env = { FOUNDATION_REDIS_USERNAME: 'app', FOUNDATION_REDIS_PASSWORD: 'hunter2' };
     expect(fromEnvironment(env)).toEqual({ redis: { username: 'app', password: 'hunter2' } });
     expect(fromEnvironment({ FOUNDATION_REDIS_PASSWORD: 'hunter2' })).toEqual({ redis: { password: 'hunter2' } });
-    expect(fromEnvironment({ ...env, REDIS_URL: 'redis://b' })).toEqual({ redis: 'redis://b' });
+    const completed = (url: string) => ({ url, username: 'app', password: 'hunter2' });
+    expect(fromEnvironment({ ...env, REDIS_URL: 'redis://b' })).toEqual({ redis: completed('redis://b') });
+    for (const url of ['redis://u:p@b', 'redis://:p@b', 'redis-cluster://u:p@a:1,b:1']) {
+      expect(fromEnvironment({ ...env, REDIS_URL: url })).toEqual({ redis: url });
+    }
+    expect(fromEnvironment({ ...env, FOUNDATION_REDIS_URL: 'redis://a redis://u:p@b redis://c/1@2' })).toEqual({
+      redis: { quorum: [completed('redis://a'), 'redis://u:p@b', completed('redis://c/1@2')] },
+    });
   });
 
   it('falls back to REDIS_URL when FOUNDATION_REDIS_URL is empty', () => {

@@ -3,7 +3,7 @@
  * Explicit options win over everything here.
  */
 import { FoundationConfigError } from '../errors/config.errors.js';
-import type { DirectOptions, FoundationOptions } from './options.js';
+import type { DirectOptions, FoundationOptions, RedisEndpoint } from './options.js';
 import { STRATEGY_NAMES, type StrategyName } from './strategy.settings.js';
 import { shownFromEnvironment } from './validate.shape.js';
 
@@ -23,14 +23,26 @@ export function fromEnvironment(env: Environment): FoundationOptions {
   if (env['FOUNDATION_EXPECTED_NODES']) options.expectedNodes = Number(env['FOUNDATION_EXPECTED_NODES']);
   const url = env['FOUNDATION_REDIS_URL'] || env['REDIS_URL'];
   const [username, password] = [env['FOUNDATION_REDIS_USERNAME'], env['FOUNDATION_REDIS_PASSWORD']];
-  if (url) options.redis = url;
-  // For a Redis that is found; a URL has its own.
-  else if (username || password)
-    options.redis = { ...(username ? { username } : {}), ...(password ? { password } : {}) };
+  const redis = redisFrom(url, { ...(username ? { username } : {}), ...(password ? { password } : {}) });
+  if (redis !== undefined) options.redis = redis;
   const transport = transportFrom(env['FOUNDATION_TRANSPORT']);
   if (transport !== undefined) options.transport = transport;
   if (env['FOUNDATION_COOKIE']) options.security = { cookie: env['FOUNDATION_COOKIE'] };
   return options;
+}
+
+/** User and password complete each URL that has neither, and a Redis that has to be found. */
+function redisFrom(
+  text: string | undefined,
+  credentials: Pick<RedisEndpoint, 'username' | 'password'>,
+): FoundationOptions['redis'] {
+  const isGiven = Object.keys(credentials).length > 0;
+  if (!text) return isGiven ? credentials : undefined;
+  const urls = text.split(/\s+/).filter((url) => url !== '');
+  const hasOwn = (url: string): boolean => /^[\w-]+:\/\/[^/?#]*@/.test(url);
+  if (!isGiven || urls.every(hasOwn)) return text;
+  const each = urls.map((url) => (hasOwn(url) ? url : { url, ...credentials }));
+  return each.length > 1 ? { quorum: each } : each[0];
 }
 
 /** Where the direct transport listens, which does not ask for it. */

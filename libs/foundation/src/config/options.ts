@@ -3,6 +3,7 @@
  * Defaults and checks live in `resolve.ts`; nothing here runs.
  */
 
+import type { Duration } from '../time/duration.js';
 import type { StrategyConfig, StrategyName, StrategyOptions } from './strategy.settings.js';
 import type { TopologyStrategy } from './topology.strategy.js';
 
@@ -15,6 +16,20 @@ export interface RedisClient {
   readonly status: string;
   readonly options: object;
   duplicate(...overrides: never[]): object;
+}
+
+/** What Foundation needs of a ready-made Redlock (`redlock` 5): it takes and frees leases with it. */
+export interface RedlockClient {
+  readonly clients: ReadonlySet<unknown>;
+  acquire(resources: string[], duration: number, settings?: object): Promise<object>;
+  release(lock: never, settings?: object): Promise<unknown>;
+}
+
+/** What Foundation needs of a ready-made `Queue` of BullMQ: restarts are its jobs. */
+export interface BullQueue {
+  readonly name: string;
+  add(name: string, data: never, options?: never): Promise<object>;
+  upsertJobScheduler(...settings: never[]): Promise<unknown>;
 }
 
 /** One server among several. */
@@ -62,22 +77,22 @@ export interface RedisQuorum {
   quorum: (string | RedisEndpoint | RedisClient)[];
 }
 
-/** Times of the ownership lease, in milliseconds. They are checked against one another when the module is created. */
+/** Times of the ownership lease. They are checked against one another when the module is created. */
 export interface LeaseOptions {
   /** How long Redis keeps a lease that is not renewed. Default 1500: a dead owner is replaced after about this long. */
-  ttl?: number;
+  ttl?: Duration;
   /** How often the owner renews all its leases, with one script call. Default 350, ±10 % of jitter. */
-  renewEvery?: number;
+  renewEvery?: Duration;
   /** After how long a Redis command of the lease connection counts as failed. Default 200. */
-  commandTimeout?: number;
+  commandTimeout?: Duration;
   /** How long before the lease can expire the owner stops itself. Default 250; it covers the stop and a late timer. */
-  margin?: number;
+  margin?: Duration;
   /**
    * How long a new owner waits after Redis lost its data. Default, and the least: ttl + 1 % + 2 ms. Nodes that have met
    * one with a longer ttl wait for that one's; a node that starts after the loss knows of none. So before a roll-out
    * that lowers `ttl`, give the new nodes the old ttl + 1 % + 2 ms here.
    */
-  grace?: number;
+  grace?: Duration;
   /**
    * What happens when the event loop is blocked past the deadline. `fence` (default): the instances are stopped once it
    * is free again; until then a blocked one may go on beside its successor. `exit`: a thread ends the process at the
@@ -86,20 +101,20 @@ export interface LeaseOptions {
   onStall?: 'fence' | 'exit';
 }
 
-/** Times of the membership, in milliseconds. */
+/** Times of the membership. */
 export interface MembershipOptions {
   /** How often a node beats. Default 1000. */
-  beatEvery?: number;
+  beatEvery?: Duration;
   /** After how long without a beat a node is down. Default 3000. */
-  ttl?: number;
+  ttl?: Duration;
 }
 
 /** How long and how often a crashed process is restarted. */
 export interface BackoffOptions {
   /** The first delay in milliseconds; it doubles with each crash in the window. Default 200. */
-  base?: number;
+  base?: Duration;
   /** The longest delay in milliseconds. Default 10 000. */
-  cap?: number;
+  cap?: Duration;
 }
 
 /** Defaults of every process; a decorator or a start call may override each. */
@@ -112,9 +127,9 @@ export interface ProcessDefaults {
   maxSeconds?: number;
   backoff?: BackoffOptions;
   /** How long `onProcessStart` may take, in milliseconds, or `infinity`. Default 30 000. */
-  timeout?: number | 'infinity';
+  timeout?: Duration | 'infinity';
   /** How long `onProcessStop`, the tasks of `ctx.run` and calls under way may take to end, in ms. Default 5000. */
-  stopTimeout?: number;
+  stopTimeout?: Duration;
 }
 
 /**
@@ -125,7 +140,7 @@ export type RestartPolicyName = 'permanent' | 'transient' | 'temporary';
 /** Remote calls to processes. */
 export interface CallsOptions {
   /** How long a call may take, in milliseconds. Default 5000; a call may say otherwise. */
-  timeout?: number;
+  timeout?: Duration;
   /** Calls that one process handles at a time. Default 64. */
   concurrency?: number;
   /** Calls that may wait for one process before the next one is refused. Default 1024. */
@@ -144,7 +159,7 @@ export interface DurableChannelOptions {
    * After how many milliseconds a message is given out again that a handler failed at, or whose node died. Default
    * 5000. A handler may take longer: its node says that it is still at it.
    */
-  retryAfter?: number;
+  retryAfter?: Duration;
 }
 
 /** Channels of the application. */
@@ -234,9 +249,9 @@ export interface FoundationOptions {
    * A ready-made Redlock instance, with one client for each Redis that leases are on; adopted, its settings are
    * overridden at each call.
    */
-  redlock?: object;
+  redlock?: RedlockClient;
   /** A ready-made BullMQ `Queue`; adopted and never closed. Its worker is Foundation's own. */
-  queue?: object;
+  queue?: BullQueue;
   lease?: LeaseOptions;
   membership?: MembershipOptions;
   processes?: ProcessDefaults;
@@ -257,7 +272,7 @@ export interface FoundationOptions {
   /**
    * How long leaving the cluster may take in all, in milliseconds, from SIGTERM to closed connections. Default 10 000.
    */
-  shutdownTimeout?: number;
+  shutdownTimeout?: Duration;
   /**
    * Wizard tier: the strategies that run, several at once, instead of the one of `cluster`; needs a `cluster` that is
    * not `false`. Each is the name of one, `{ strategy, … }`, what a `translate*` function gives, or a
@@ -267,8 +282,7 @@ export interface FoundationOptions {
   /**
    * What carries channels and calls. `redis` (default): PUBLISH and SUBSCRIBE. `direct`: connections from node to node,
    * and Redis for whoever cannot be reached; it needs `security.cookie`. Environment: `FOUNDATION_TRANSPORT`.
-   * A transport of one's own (wizard tier) is not in this version.
    */
-  transport?: 'redis' | 'direct' | DirectOptions | object;
+  transport?: 'redis' | 'direct' | DirectOptions;
   security?: SecurityOptions;
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { FoundationConfigError, NotInThisVersionError } from '../errors/config.errors.js';
+import { FoundationConfigError } from '../errors/config.errors.js';
 import type { Environment } from './environment.js';
 import type { FoundationOptions } from './options.js';
 import { hasPlace, isClient } from './resolve.endpoint.js';
@@ -222,11 +222,9 @@ describe('resolve: what a node is and how it is called', () => {
   );
 });
 
-describe('resolve: what is not there yet', () => {
-  it.each([{ transport: {} }])('refuses %j', (options) => {
-    const error = errorOf(options);
-    expect(error).toBeInstanceOf(NotInThisVersionError);
-    expect((error as NotInThisVersionError).option).toBe(Object.keys(options)[0]);
+describe('resolve: what is not there', () => {
+  it.each([{}, { publish: () => undefined }])('refuses a transport of the application, %j', (transport) => {
+    expect(configErrorOf({ transport: transport as never }).option).toMatch(/^transport\./);
   });
 
   it.each([['typo'], [{ strategy: 'typo', secret: SECRET }]])('lists the valid strategies for %j', (cluster) => {
@@ -250,7 +248,7 @@ describe('resolve: bad options', () => {
     ['an empty name', { nodeName: '' }, 'nodeName', '1 to 128'],
     ['a name with a brace', { appName: 'a}b' }, 'appName', '1 to 128'],
     ['a cluster of a wrong type', { cluster: 5 }, 'cluster', 'true, false'],
-    ['a time as text', { shutdownTimeout: '5s' }, 'shutdownTimeout', 'milliseconds'],
+    ['a time without a unit', { shutdownTimeout: '5000' }, 'shutdownTimeout', 'milliseconds'],
     ['a time that is too short', { shutdownTimeout: 1 }, 'shutdownTimeout', 'milliseconds'],
     ['NaN', { shutdownTimeout: NaN }, 'shutdownTimeout', 'milliseconds'],
     ['a nested unknown option', { lease: { tll: 1500 } }, 'lease.tll', 'known here: ttl'],
@@ -446,9 +444,10 @@ describe('resolve: secrets', () => {
 
 describe('resolve: adopted objects', () => {
   const client = { status: 'ready', options: {}, duplicate: () => client, on: () => undefined };
+  const redlock = { clients: new Set(), acquire: () => undefined, release: () => undefined };
+  const queue = { name: 'supervision', add: () => undefined, upsertJobScheduler: () => undefined };
 
   it('hands a ready-made client, Redlock and Queue through as they are', () => {
-    const [redlock, queue] = [{ acquire: 1 }, { add: 1 }];
     const config = of({ cluster: true, redis: client, redlock, queue });
     expect(config.redis).toBe(client);
     expect(config.redlock).toBe(redlock);
@@ -460,7 +459,7 @@ describe('resolve: adopted objects', () => {
   });
 
   it('leaves them out without a cluster', () => {
-    const config = of({ redis: client, redlock: {}, queue: {} });
+    const config = of({ redis: client, redlock, queue });
     expect(config).toMatchObject({ backend: 'local', redis: {} });
     expect(config).not.toHaveProperty('redlock');
     expect(config).not.toHaveProperty('queue');
@@ -513,4 +512,78 @@ describe('what an error shows', () => {
     'takes %j for no cookie',
     (cookie) => expect(shownFor({ cluster: true, security: { cookie } })).toContain('security.cookie'),
   );
+});
+
+describe('resolve: times', () => {
+  const TIMES = {
+    lease: { ttl: '2s', renewEvery: '400ms', commandTimeout: '0.2s', margin: '300ms', grace: '3s' },
+    membership: { beatEvery: '1s', ttl: '1m' },
+    processes: { backoff: { base: '1s', cap: '1h' }, timeout: '2m', stopTimeout: '7s' },
+    channels: { durable: { payments: { retryAfter: '9s' } } },
+    calls: { timeout: '0.5m' },
+    shutdownTimeout: '20s',
+  } as const;
+
+  it('are milliseconds, or a number with a unit', () => {
+    expect(resolve(TIMES, {}, machine)).toMatchObject({
+      lease: { ttl: 2000, renewEvery: 400, commandTimeout: 200, margin: 300, grace: 3000 },
+      membership: { beatEvery: 1000, ttl: 60_000 },
+      processes: { backoff: { base: 1000, cap: 3_600_000 }, timeout: 120_000, stopTimeout: 7000 },
+      channels: { durable: { payments: { maxLength: 100_000, maxDeliveries: 5, retryAfter: 9000 } } },
+      calls: { timeout: 30_000, concurrency: 64 },
+      shutdownTimeout: 20_000,
+    });
+    const consul = resolve({ cluster: { strategy: 'consul', ttl: '30s' } }, {}, machine);
+    expect(consul.topologies).toMatchObject([{ config: { ttl: 30_000 } }]);
+    const dns = resolve({ cluster: { strategy: 'dns', query: 'a.b', every: '1m' } }, {}, machine);
+    expect(dns.topologies).toMatchObject([{ config: { every: 60_000 } }]);
+  });
+
+  it('have their ends: the least and a day are taken', () => {
+    for (const shutdownTimeout of [100, '100ms', '0.1s', 86_400_000, '86400s', '24h', '1d'] as const) {
+      expect(resolve({ shutdownTimeout }, {}, machine).shutdownTimeout).toBeGreaterThanOrEqual(100);
+    }
+    for (const timeout of [1, '1ms', '0.001s', 2_147_483_647, 'infinity'] as const) {
+      expect(resolve({ processes: { timeout } }, {}, machine).processes.timeout).toBeTruthy();
+    }
+    expect(resolve({ processes: { backoff: { base: '0s', cap: 0 } } }, {}, machine).processes.backoff).toEqual({
+      base: 0,
+      cap: 0,
+    });
+  });
+
+  it.each([
+    ...['0s', '99ms', '-1s', '', ' ', 'abc', '30', '1e3s', '1d1s', '25h', '1.5ms', 'infinity', '30 seconds'],
+    ...[0, 99, -1, 1.5, 1e12, NaN, Infinity, -Infinity, true, {}, ['30s'], 5n],
+  ])('refuse %p', (value) => {
+    const error = configErrorOf({ shutdownTimeout: value as number });
+    expect(error.option).toBe('shutdownTimeout');
+    expect(error.expected).toMatch(/^milliseconds from 100 to 86400000, as a whole number or with a unit such as/);
+  });
+
+  it.each([
+    ['lease.ttl', { lease: { ttl: '99ms' } }],
+    ['membership.beatEvery', { membership: { beatEvery: '0s' } }],
+    ['processes.timeout', { processes: { timeout: '25d' } }],
+    ['processes.stopTimeout', { processes: { stopTimeout: '-1s' } }],
+    ['processes.backoff.cap', { processes: { backoff: { cap: 'soon' } } }],
+    ['channels.durable.payments.retryAfter', { channels: { durable: { payments: { retryAfter: '' } } } }],
+    ['calls.timeout', { calls: { timeout: NaN } }],
+    ['consul.ttl', { cluster: { strategy: 'consul', ttl: 10 } }],
+    ['gossip.every', { cluster: { strategy: 'gossip', secret: SECRET, every: '1e12s' } }],
+  ])('name %s', (option, options) => expect(configErrorOf(options as never).option).toBe(option));
+});
+
+describe('resolve: what is handed over ready-made', () => {
+  it.each([
+    ['redlock', { redlock: {} }],
+    ['redlock', { redlock: { acquire: () => undefined } }],
+    ['queue', { queue: { add: () => undefined } }],
+    ['queue', { queue: 'supervision' }],
+    ['redlock', { redlock: { options: { password: SECRET } } }],
+  ])('refuses a %s that is none, and shows nothing of it', (option, options) => {
+    const error = configErrorOf({ cluster: true, ...options });
+    expect(error.option).toBe(option);
+    expect(error.message).not.toContain(SECRET);
+  });
 });

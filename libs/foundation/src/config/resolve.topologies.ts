@@ -98,7 +98,7 @@ function configOf<N extends StrategyName>(
 
 /** What the environment says of each strategy; an empty variable counts as unset. */
 function settingsFrom(env: Environment, { podNamespace }: Machine): StrategySettings {
-  const service = env['FOUNDATION_SERVICE_NAME'];
+  const service = env['FOUNDATION_CONSUL_SERVICE'];
   return {
     kubernetes: withoutEmpty({
       selector: env['FOUNDATION_K8S_SELECTOR'],

@@ -2,16 +2,19 @@
  * Pure: options, environment and machine → the record every room reads.
  * The only home of defaults and of the rules between options.
  */
-import { FoundationConfigError, NotInThisVersionError } from '../errors/config.errors.js';
+import { FoundationConfigError } from '../errors/config.errors.js';
 import { show } from '../errors/describe.js';
 import { Secret } from '../security/secret.js';
-import type { FoundationConfig, LeaseTimes, ResolvedProcessDefaults } from './config.js';
+import { millisecondsOf } from '../time/duration.js';
+import type { FoundationConfig, LeaseTimes, Resolved, ResolvedProcessDefaults } from './config.js';
 import { isProduction } from './detect.js';
 import { directFromEnvironment, type Environment, fromEnvironment } from './environment.js';
 import type { Machine } from './machine.js';
 import type {
+  CallsOptions,
   ChannelsOptions,
   DirectOptions,
+  DurableChannelOptions,
   FoundationOptions,
   LeaseOptions,
   MembershipOptions,
@@ -31,7 +34,6 @@ export const STANDARD_CHANNELS = ['control', 'events', 'telemetry', 'data'] as c
  * Fills in what was not given (explicit options, then the environment, then defaults) and checks the whole.
  *
  * @throws FoundationConfigError with the option, the value received and what was expected.
- * @throws NotInThisVersionError for a documented option that is not implemented yet.
  */
 export function resolve(options: FoundationOptions, env: Environment, machine: Machine): FoundationConfig {
   checkOptions(options);
@@ -41,7 +43,6 @@ export function resolve(options: FoundationOptions, env: Environment, machine: M
   const environment = checkedEnvironment(isOpen ? env : withoutCluster(env));
   const given = { ...environment, ...explicit };
   if (explicit.cluster === true && typeof environment.cluster === 'string') given.cluster = environment.cluster;
-  refuseWhatIsNotHereYet(given);
   const { appName = 'app', topologies } = given;
   // Who hands over strategies wants a cluster, without having to say it twice.
   const cluster = given.cluster ?? topologies !== undefined;
@@ -61,9 +62,9 @@ export function resolve(options: FoundationOptions, env: Environment, machine: M
     membership: membershipTimes(given.membership ?? {}),
     processes: processDefaults(given.processes ?? {}),
     channels: channelsFrom(given.channels ?? {}),
-    calls: { timeout: 5000, concurrency: 64, queue: 1024, stacks: false, ...withoutUndefined(given.calls ?? {}) },
+    calls: callsFrom(given.calls ?? {}),
     labels: { ...given.labels },
-    shutdownTimeout: given.shutdownTimeout ?? 10_000,
+    shutdownTimeout: millisecondsOf(given.shutdownTimeout) ?? 10_000,
     transport: transportFrom(given.transport, clustered, {
       ...directFromEnvironment(env),
       ...environment.security,
@@ -106,15 +107,21 @@ function checkedEnvironment(env: Environment): FoundationOptions {
   return options;
 }
 
+function callsFrom(calls: CallsOptions): FoundationConfig['calls'] {
+  const { concurrency = 64, queue = 1024, stacks = false, timeout } = withoutUndefined(calls);
+  return { timeout: millisecondsOf(timeout) ?? 5000, concurrency, queue, stacks };
+}
+
 function channelsFrom(channels: ChannelsOptions): FoundationConfig['channels'] {
   const { names = [], durable, maxMessageBytes = 1024 * 1024 } = withoutUndefined(channels);
   checkDurable(durable ?? {});
-  const defaults = { maxLength: 100_000, maxDeliveries: 5, retryAfter: 5000 };
+  const filled = (options: DurableChannelOptions): Resolved<DurableChannelOptions> => {
+    const { maxLength = 100_000, maxDeliveries = 5, retryAfter } = withoutUndefined(options);
+    return { maxLength, maxDeliveries, retryAfter: millisecondsOf(retryAfter) ?? 5000 };
+  };
   return {
     names: [...new Set([...STANDARD_CHANNELS, ...names, ...Object.keys(durable ?? {})])],
-    durable: Object.fromEntries(
-      Object.entries(durable ?? {}).map(([name, options]) => [name, { ...defaults, ...withoutUndefined(options) }]),
-    ),
+    durable: Object.fromEntries(Object.entries(durable ?? {}).map(([name, options]) => [name, filled(options)])),
     maxMessageBytes,
   };
 }
@@ -147,13 +154,6 @@ function nameOf(each: ResolvedTopologies['topologies'][number]): string {
   return isTopologyStrategy(each) ? each.name : each.strategy;
 }
 
-function refuseWhatIsNotHereYet(given: FoundationOptions): void {
-  const { transport } = given;
-  if (typeof transport === 'object' && !('kind' in transport)) {
-    throw new NotInThisVersionError('transport', 'a transport of yours', `transport: 'redis' or 'direct'`);
-  }
-}
-
 function transportFrom(
   transport: FoundationOptions['transport'],
   clustered: boolean,
@@ -168,7 +168,7 @@ function transportFrom(
     port: 0,
     ...environment,
     ...(typeof transport === 'object' ? withoutUndefined(transport) : {}),
-    kind: typeof transport === 'object' && 'kind' in transport ? transport.kind : 'direct',
+    kind: typeof transport === 'object' ? transport.kind : 'direct',
   } as DirectOptions & { port: number };
   checkDirect(direct);
   if (!clustered) return { kind: 'redis' };
@@ -184,10 +184,10 @@ function transportFrom(
 }
 
 function leaseTimes(lease: LeaseOptions): LeaseTimes {
-  const ttl = lease.ttl ?? 1500;
-  const renewEvery = lease.renewEvery ?? 350;
-  const commandTimeout = lease.commandTimeout ?? 200;
-  const margin = lease.margin ?? 250;
+  const ttl = millisecondsOf(lease.ttl) ?? 1500;
+  const renewEvery = millisecondsOf(lease.renewEvery) ?? 350;
+  const commandTimeout = millisecondsOf(lease.commandTimeout) ?? 200;
+  const margin = millisecondsOf(lease.margin) ?? 250;
   // Redlock's drift allowance: 1 % of the ttl and 2 ms
   // (https://redis.io/docs/latest/develop/use/patterns/distributed-locks/).
   const drift = Math.ceil(ttl * 0.01) + 2;
@@ -200,7 +200,8 @@ function leaseTimes(lease: LeaseOptions): LeaseTimes {
         `${2 * (renewEvery + commandTimeout)}`,
     );
   }
-  const { onStall = 'fence', grace = ttl + drift } = lease;
+  const onStall = lease.onStall ?? 'fence';
+  const grace = millisecondsOf(lease.grace) ?? ttl + drift;
   if (grace < ttl + drift) {
     throw new FoundationConfigError(
       'lease.grace',
@@ -211,9 +212,9 @@ function leaseTimes(lease: LeaseOptions): LeaseTimes {
   return { ttl, renewEvery, commandTimeout, margin, onStall, deadline, grace };
 }
 
-function membershipTimes(membership: MembershipOptions): Required<MembershipOptions> {
-  const beatEvery = membership.beatEvery ?? 1000;
-  const ttl = membership.ttl ?? 3000;
+function membershipTimes(membership: MembershipOptions): Resolved<MembershipOptions> {
+  const beatEvery = millisecondsOf(membership.beatEvery) ?? 1000;
+  const ttl = millisecondsOf(membership.ttl) ?? 3000;
   if (ttl < 2.5 * beatEvery) {
     throw new FoundationConfigError(
       'membership.ttl',
@@ -246,12 +247,21 @@ export function processDefaults(
     stopTimeout: 5000,
   },
 ): ResolvedProcessDefaults {
-  const given = withoutUndefined(overrides);
-  const backoff = { ...base.backoff, ...withoutUndefined(given.backoff ?? {}) };
+  const { backoff: given = {}, timeout = base.timeout, stopTimeout, ...rest } = withoutUndefined(overrides);
+  const backoff = {
+    base: millisecondsOf(given.base) ?? base.backoff.base,
+    cap: millisecondsOf(given.cap) ?? base.backoff.cap,
+  };
   if (backoff.cap < backoff.base) {
     throw new FoundationConfigError('backoff.cap', String(backoff.cap), `at least backoff.base (${backoff.base})`);
   }
-  return { ...base, ...given, backoff };
+  return {
+    ...base,
+    ...rest,
+    backoff,
+    timeout: timeout === 'infinity' ? timeout : millisecondsOf(timeout),
+    stopTimeout: millisecondsOf(stopTimeout) ?? base.stopTimeout,
+  };
 }
 
 /** What is `undefined` or `null` counts as not given. */

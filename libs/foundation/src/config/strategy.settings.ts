@@ -3,6 +3,7 @@
  * How each strategy works is said in the header of its file in `cluster/topologies/`.
  */
 import type { Secret } from '../security/secret.js';
+import type { Duration } from '../time/duration.js';
 
 /** Strategies that say which nodes should exist and where Redis is. */
 export const STRATEGY_NAMES = ['kubernetes', 'consul', 'dns', 'gossip', 'mdns', 'static'] as const;
@@ -28,14 +29,14 @@ export interface KubernetesSettings {
 export interface ConsulSettings {
   /** Environment: `CONSUL_HTTP_ADDR`. Default `http://127.0.0.1:8500`. */
   address?: string;
-  /** The name that the nodes register under. Environment: `FOUNDATION_SERVICE_NAME`. Default `appName`. */
+  /** The name that the nodes register under. Environment: `FOUNDATION_CONSUL_SERVICE`. Default `appName`. */
   service?: string;
   /** The Consul service that leads to Redis. Default `redis`. */
   redisService?: string;
   /** An ACL token. Environment: `CONSUL_HTTP_TOKEN`. */
   token?: string | Secret;
-  /** Seconds without a sign of life after which Consul calls a node critical. Default 10. */
-  ttl?: number;
+  /** After how long without a sign of life Consul calls a node critical. Default '10s'; 2 s at least. */
+  ttl?: Duration;
 }
 
 /** Names of the domain name system. */
@@ -47,9 +48,9 @@ export interface DnsSettings {
   /** The name that leads to Redis: `_redis._tcp.…` (SRV) or a host, whose port is 6379. Default none. */
   redisQuery?: string;
   /**
-   * The shortest time between two questions, in milliseconds; an answer that lives longer is kept longer. Default 5000.
+   * The shortest time between two questions; an answer that lives longer is kept longer. Default 5000.
    */
-  every?: number;
+  every?: Duration;
   /** The addresses of the DNS servers, with or without a port. Default: those of the system. */
   servers?: readonly string[];
 }
@@ -66,16 +67,16 @@ export interface GossipSettings {
   port?: number;
   /** The address of this node in the network to use. Default: the network that the system chooses. */
   interface?: string;
-  /** How often a node tells of itself, in milliseconds; the same on all nodes. Default 1500. */
-  every?: number;
+  /** How often a node tells of itself; the same on all nodes. Default 1500. */
+  every?: Duration;
 }
 
 /** Multicast DNS on the local network, for development. */
 export interface MdnsSettings {
   /** The address of this node in the network to use. Default: all networks. */
   interface?: string;
-  /** How often it is asked, in milliseconds. Default 5000. */
-  every?: number;
+  /** How often it is asked. Default 5000. */
+  every?: Duration;
 }
 
 /** Hosts that are known beforehand. */
@@ -84,8 +85,8 @@ export interface StaticSettings {
   hosts?: readonly string[];
   /** The URL of Redis. Default none. */
   redis?: string;
-  /** How often the names of hosts are looked up, in milliseconds. Default 5000. */
-  every?: number;
+  /** How often the names of hosts are looked up. Default 5000. */
+  every?: Duration;
 }
 
 /** The settings by the name of the strategy. */
@@ -98,7 +99,7 @@ export interface StrategySettings {
   static: StaticSettings;
 }
 
-/** Settings with every default filled in. */
+/** Settings with every default filled in, and every time in milliseconds. */
 export interface StrategyConfigs {
   kubernetes: { selector: string; namespace?: string; redisService: string; kubeconfig?: string };
   consul: { address: string; service: string; redisService: string; token?: Secret; ttl: number };

@@ -28,7 +28,7 @@ describe('translate', () => {
   it('consul, with or without a scheme', () => {
     expect(translateConsul({ appName: 'shop' })).toEqual({
       strategy: 'consul',
-      config: { address: 'http://127.0.0.1:8500', service: 'shop', redisService: 'redis', ttl: 10 },
+      config: { address: 'http://127.0.0.1:8500', service: 'shop', redisService: 'redis', ttl: 10_000 },
     });
     expect(translateConsul({ address: 'consul:8500' }).config.address).toBe('http://consul:8500');
     expect(translateConsul({ address: 'https://consul' }).config.address).toBe('https://consul');

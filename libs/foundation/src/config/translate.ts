@@ -4,6 +4,7 @@
  */
 import { FoundationConfigError } from '../errors/config.errors.js';
 import { Secret } from '../security/secret.js';
+import { type Duration, parseDuration } from '../time/duration.js';
 import type {
   ConsulSettings,
   DnsSettings,
@@ -40,7 +41,7 @@ export function translateConsul({
     config: {
       // As Consul's own tools, which take the variable with or without a scheme.
       address: /^https?:\/\//.test(address) ? address : `http://${address}`,
-      ...{ service: appName, redisService: 'redis', ttl: 10 },
+      ...{ service: appName, redisService: 'redis', ttl: 10_000 },
       ...given(settings),
       ...(token === undefined ? {} : { token: secretOf(token) }),
     },
@@ -124,9 +125,15 @@ const secretOf = (value: string | Secret): Secret => (value instanceof Secret ? 
 const missing = (option: string, expected: string): FoundationConfigError =>
   new FoundationConfigError(option, 'nothing', expected);
 
-type Given<T> = { [K in keyof T]-?: K extends keyof T ? Exclude<T[K], undefined> : never };
+type Given<T> = { [K in keyof T]-?: Exclude<T[K], Exclude<Duration, number> | undefined> };
 
-/** Without what is `undefined`, which would overwrite a default. */
+/** The settings that are times, of whichever strategy. */
+const TIMES = new Set(['every', 'ttl']);
+
+/** Without what is `undefined`, which would overwrite a default; times in milliseconds. */
 function given<T extends object>(settings: T): Partial<Given<T>> {
-  return Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined)) as Partial<Given<T>>;
+  const named = Object.entries(settings).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(
+    named.map(([key, value]) => [key, TIMES.has(key) ? (parseDuration(value) ?? value) : value]),
+  ) as Partial<Given<T>>;
 }

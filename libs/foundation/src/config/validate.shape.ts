@@ -7,21 +7,35 @@ import {
   IsOptional,
   Max,
   Min,
+  ValidateBy,
   ValidateNested,
   validateSync,
   type ValidationError,
 } from 'class-validator';
 import { FoundationConfigError } from '../errors/config.errors.js';
 import { show } from '../errors/describe.js';
+import { parseDuration } from '../time/duration.js';
 
-/** A time: a whole number of milliseconds, a day at most. */
-export const milliseconds = (min: number): PropertyDecorator => {
-  const message = `a whole number of milliseconds from ${min} to 86400000`;
+/** A day. */
+const MAX_TIME_MS = 86_400_000;
+
+/**
+ * A time: whole milliseconds, as a number or as a {@link Duration} such as '30s'. With `infinite` also the word for
+ * none.
+ */
+export const duration = (min: number, max = MAX_TIME_MS, infinite = false): PropertyDecorator => {
+  const message =
+    `milliseconds from ${min} to ${max}, as a whole number or with a unit such as '500ms', '30s' or '5m'` +
+    (infinite ? `, or 'infinity'` : '');
+  const validate = (value: unknown): boolean => {
+    // Of these, `null` is no time: nobody would know whether it means none, or the default.
+    if (infinite && (value === 'infinity' || value === undefined)) return true;
+    const ms = parseDuration(value);
+    return Number.isInteger(ms) && ms! >= min && ms! <= max;
+  };
   return (target, key) => {
-    IsOptional()(target, key);
-    IsInt({ message })(target, key);
-    Min(min, { message })(target, key);
-    Max(86_400_000, { message })(target, key);
+    if (!infinite) IsOptional()(target, key);
+    ValidateBy({ name: 'duration', validator: { validate } }, { message })(target, key);
   };
 };
 
@@ -108,7 +122,7 @@ function toConfigError(error: ValidationError, path: string, shape: Shape): Foun
 
 /** URLs, and whatever is called or near something secret, are shown by their type only. */
 function showOption(path: string, value: unknown): string {
-  const isSecret = /redis|url|pass|secret|cookie|token|key|^cluster$|^security(?:\.|$)/i.test(path);
+  const isSecret = /redis|url|pass|secret|cookie|token|key|^(?:cluster|redlock|queue)$|^security(?:\.|$)/i.test(path);
   return isSecret ? kindOf(value) : show(value);
 }
 

@@ -17,7 +17,7 @@ import {
 } from 'class-validator';
 import { Secret } from '../security/secret.js';
 import type { StrategyName } from './strategy.settings.js';
-import { checkShape, milliseconds } from './validate.shape.js';
+import { checkShape, duration } from './validate.shape.js';
 
 const NAME = /^[A-Za-z0-9_.-]{1,253}$/;
 const HOST = /^(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]{1,253})(?::[1-9]\d{0,4})?$/;
@@ -77,17 +77,13 @@ class ConsulShape {
   @name() service?: string;
   @name() redisService?: string;
   @secret(1) token?: string | Secret;
-  @IsOptional()
-  @IsInt({ message: 'seconds from 2 to 3600' })
-  @Min(2, { message: 'seconds from 2 to 3600' })
-  @Max(3600, { message: 'seconds from 2 to 3600' })
-  ttl?: number;
+  @duration(2000, 3_600_000) ttl?: unknown;
 }
 
 class DnsShape {
   @name() query?: string;
   @name() redisQuery?: string;
-  @milliseconds(100) every?: number;
+  @duration(100) every?: unknown;
   @IsOptional()
   @ValidateBy(
     { name: 'servers', validator: { validate: isServers } },
@@ -106,12 +102,12 @@ class GossipShape {
   @Max(65_535, { message: 'a port from 1 to 65535' })
   port?: number;
   @address('an IPv4 address of this machine') interface?: string;
-  @milliseconds(100) every?: number;
+  @duration(100) every?: unknown;
 }
 
 class MdnsShape {
   @address('an IPv4 address of this machine') interface?: string;
-  @milliseconds(100) every?: number;
+  @duration(100) every?: unknown;
 }
 
 const hostsMessage = 'a list of 1 to 1000 hosts, each host or host:port';
@@ -123,7 +119,7 @@ class StaticShape {
   @text(HOST, hostsMessage, true)
   hosts?: string[];
   @redisUrl() redis?: string;
-  @milliseconds(100) every?: number;
+  @duration(100) every?: unknown;
 }
 
 const SHAPES: Readonly<Record<StrategyName, new () => object>> = {

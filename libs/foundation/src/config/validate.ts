@@ -14,37 +14,34 @@ import {
   Max,
   Min,
   ValidateBy,
-  ValidateIf,
 } from 'class-validator';
 import { FoundationConfigError } from '../errors/config.errors.js';
-import { show } from '../errors/describe.js';
-import { checkShape, count, milliseconds, shapedAs } from './validate.shape.js';
+import { read, show } from '../errors/describe.js';
+import { checkShape, count, duration, shapedAs } from './validate.shape.js';
 
 /** The longest timer of Node.js. */
 export const MAX_TIMEOUT_MS = 2_147_483_647;
-
-const timeoutMessage = `a whole number of milliseconds, 1 or more, at most ${MAX_TIMEOUT_MS}, or 'infinity'`;
 
 const NAME = /^[A-Za-z0-9_.-]{1,128}$/;
 const nameMessage = '1 to 128 letters, digits, dots, dashes or underscores';
 
 class LeaseShape {
-  @milliseconds(100) ttl?: number;
-  @milliseconds(10) renewEvery?: number;
-  @milliseconds(10) grace?: number;
-  @milliseconds(10) commandTimeout?: number;
-  @milliseconds(10) margin?: number;
+  @duration(100) ttl?: unknown;
+  @duration(10) renewEvery?: unknown;
+  @duration(10) grace?: unknown;
+  @duration(10) commandTimeout?: unknown;
+  @duration(10) margin?: unknown;
   @IsOptional() @IsIn(['fence', 'exit'], { message: `'fence' or 'exit'` }) onStall?: string;
 }
 
 class MembershipShape {
-  @milliseconds(50) beatEvery?: number;
-  @milliseconds(100) ttl?: number;
+  @duration(50) beatEvery?: unknown;
+  @duration(100) ttl?: unknown;
 }
 
 class BackoffShape {
-  @milliseconds(0) base?: number;
-  @milliseconds(0) cap?: number;
+  @duration(0) base?: unknown;
+  @duration(0) cap?: unknown;
 }
 
 /** The options shared by the module's `processes`, the decorators and the start calls. */
@@ -56,12 +53,8 @@ export class ProcessOptionsShape {
   @count(1) maxSeconds?: number;
   @shapedAs(BackoffShape, 'an object { base, cap }')
   backoff?: BackoffShape;
-  @ValidateIf((options: ProcessOptionsShape) => options.timeout !== undefined && options.timeout !== 'infinity')
-  @IsInt({ message: timeoutMessage })
-  @Min(1, { message: timeoutMessage })
-  @Max(MAX_TIMEOUT_MS, { message: timeoutMessage })
-  timeout?: number | 'infinity';
-  @milliseconds(1) stopTimeout?: number;
+  @duration(1, MAX_TIMEOUT_MS, true) timeout?: unknown;
+  @duration(1) stopTimeout?: unknown;
 }
 
 class ChannelsShape {
@@ -76,11 +69,11 @@ class ChannelsShape {
 class DurableShape {
   @count(1) maxLength?: number;
   @count(1) maxDeliveries?: number;
-  @milliseconds(50) retryAfter?: number;
+  @duration(50) retryAfter?: unknown;
 }
 
 class CallsShape {
-  @milliseconds(1) timeout?: number;
+  @duration(1) timeout?: unknown;
   @count(1) concurrency?: number;
   @count(0) queue?: number;
   @IsOptional() @IsBoolean({ message: 'true or false' }) stacks?: boolean;
@@ -166,8 +159,26 @@ class FoundationShape {
   @IsOptional() @IsString({ message: nameMessage }) @Matches(NAME, { message: nameMessage }) appName?: string;
   @IsOptional() @IsString({ message: nameMessage }) @Matches(NAME, { message: nameMessage }) nodeName?: string;
   @IsOptional() redis?: unknown;
-  @IsOptional() @IsObject({ message: 'a Redlock instance' }) redlock?: object;
-  @IsOptional() @IsObject({ message: 'a BullMQ Queue' }) queue?: object;
+  @ValidateBy(
+    {
+      name: 'redlock',
+      validator: {
+        validate: (value) => value === undefined || value === null || hasMethods(value, 'acquire', 'release'),
+      },
+    },
+    { message: 'a Redlock instance' },
+  )
+  redlock?: unknown;
+  @ValidateBy(
+    {
+      name: 'queue',
+      validator: {
+        validate: (value) => value === undefined || value === null || hasMethods(value, 'add', 'upsertJobScheduler'),
+      },
+    },
+    { message: 'a BullMQ Queue' },
+  )
+  queue?: unknown;
   @shapedAs(LeaseShape) lease?: LeaseShape;
   @shapedAs(MembershipShape) membership?: MembershipShape;
   @shapedAs(ProcessOptionsShape) processes?: ProcessOptionsShape;
@@ -178,7 +189,7 @@ class FoundationShape {
   labels?: Record<string, string>;
   @count(0) capacity?: number;
   @count(1) expectedNodes?: number;
-  @milliseconds(100) shutdownTimeout?: number;
+  @duration(100) shutdownTimeout?: unknown;
   @IsOptional() topologies?: unknown;
   @IsOptional() transport?: unknown;
   @shapedAs(SecurityShape, 'an object { cookie, tls }') security?: SecurityShape;
@@ -227,6 +238,11 @@ function isAddress(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false;
   const { host, port } = value as Record<string, unknown>;
   return typeof host === 'string' && host !== '' && Number.isInteger(port) && Number(port) > 0 && Number(port) < 65_536;
+}
+
+/** As far as can be seen without its package, which only a cluster loads. */
+function hasMethods(value: unknown, ...names: string[]): boolean {
+  return names.every((name) => typeof read(value, name) === 'function');
 }
 
 function isClusterValue(value: unknown): boolean {

@@ -1,4 +1,4 @@
-/** What was given is wrong, missing or not there yet: options, packages, arguments of calls. */
+/** What was given is wrong or missing: options, packages, arguments of calls. */
 import { FoundationError } from './foundation.error.js';
 
 /** An option, an environment variable or a combination of them is wrong; thrown while the module is created. */
@@ -15,22 +15,6 @@ export class FoundationConfigError extends FoundationError {
       'foundation',
       `Option "${option}" is not valid: received ${received}, expected ${expected}. Foundation did not start. ` +
         `Correct the option and start again.`,
-    );
-  }
-}
-
-/** A documented option that this version does not implement yet was asked for. */
-export class NotInThisVersionError extends FoundationError {
-  constructor(
-    readonly option: string,
-    readonly received: string,
-    readonly works: string,
-  ) {
-    super(
-      'FOUNDATION_NOT_IN_THIS_VERSION',
-      'foundation',
-      `Option "${option}": ${received} is not in this version of Foundation. It did not start, so that nothing runs ` +
-        `with less than was asked for. Use ${works}.`,
     );
   }
 }

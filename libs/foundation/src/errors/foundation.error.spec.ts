@@ -31,10 +31,6 @@ const examples: [FoundationError, string, string, readonly (string | RegExp)[], 
     ...(['FOUNDATION_CONFIG', 'foundation', ['"lease.ttl"', '5 (number)', 'more', /start again\.$/], false] as const),
   ],
   [
-    new errors.NotInThisVersionError('cluster', 'the strategy "gossip"', 'cluster: true'),
-    ...(['FOUNDATION_NOT_IN_THIS_VERSION', 'foundation', ['gossip', /Use cluster: true\.$/], false] as const),
-  ],
-  [
     new errors.DeclarationError('@Channel of the class Orders', 'the class is transient', 'Move it.'),
     ...([
       'FOUNDATION_DECLARATION',

@@ -7,7 +7,6 @@ import { plain } from './describe.js';
 /** The codes of {@link FoundationError.code}; stable across minor versions. */
 export type FoundationErrorCode =
   | 'FOUNDATION_CONFIG'
-  | 'FOUNDATION_NOT_IN_THIS_VERSION'
   | 'FOUNDATION_MISSING_PACKAGE'
   | 'FOUNDATION_REDIS_REFUSED'
   | 'FOUNDATION_REDIS_UNAVAILABLE'

@@ -4,6 +4,7 @@
  */
 import { isApart, Played, replayed, timeOf } from '../../backend/streams/deduplication.js';
 import type { StreamEntry, Streams } from '../../backend/streams/streams.js';
+import type { Resolved } from '../../config/config.js';
 import type { DurableChannelOptions } from '../../config/options.js';
 import { ArgumentError } from '../../errors/config.errors.js';
 import { LimitError, OverloadedError } from '../../errors/limit.errors.js';
@@ -65,7 +66,7 @@ export class Durable {
   #unkept = { characters: 0, messages: 0 };
 
   constructor(
-    private readonly channels: Readonly<Record<string, Required<DurableChannelOptions>>>,
+    private readonly channels: Readonly<Record<string, Resolved<DurableChannelOptions>>>,
     private readonly tools: DurableTools,
   ) {}
 

@@ -3,6 +3,7 @@
  * fail too often dead letters.
  */
 import type { Consumer, ConsumerListener, StreamEntry, Streams } from '../../backend/streams/streams.js';
+import type { Resolved } from '../../config/config.js';
 import type { DurableChannelOptions } from '../../config/options.js';
 import { isA } from '../../errors/describe.js';
 import { ThrottledLog } from '../../logging/throttled.log.js';
@@ -18,7 +19,7 @@ import type { MessageDrops } from '../message.drops.js';
 export interface DurableSubject {
   channel: string;
   group: string;
-  limits: Required<DurableChannelOptions>;
+  limits: Resolved<DurableChannelOptions>;
   options: SubscribeOptions;
   handler: MessageHandler;
 }

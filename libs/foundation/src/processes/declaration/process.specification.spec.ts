@@ -162,7 +162,7 @@ describe('specOf: names', () => {
   it.each([[''], ['x'.repeat(201)], ['two\nlines'], ['nul\0'], ['tab\t'], [5], [null], [{}]])('refuses %j', (name) => {
     const make = (): unknown => of({ options: { name } as SpecRequest['options'] });
     expect(make).toThrow(ArgumentError);
-    expect(make).toThrow(/@Singleton Feed: argument "name".*200 characters/);
+    expect(make).toThrow(/@Singleton Feed: invalid argument "name".*200 characters/);
   });
 
   it.each([['feed#1'], ['feed/0'], ['a/b/12'], ['feed@node-1'], ['me@x']])(

@@ -2,6 +2,7 @@
  * Pure: what happens after an instance has ended.
  * Called by the supervisor; the crash count comes from Redis.
  */
+import type { Resolved } from '../../config/config.js';
 import type { BackoffOptions, RestartPolicyName } from '../../config/options.js';
 
 /** How an instance ended of its own accord. */
@@ -17,7 +18,7 @@ export interface EndingFacts {
   /** Ends in the window, this one included. */
   crashes: number;
   maxRestarts: number;
-  backoff: Required<BackoffOptions>;
+  backoff: Resolved<BackoffOptions>;
   /** 0 to 1. */
   random: number;
 }

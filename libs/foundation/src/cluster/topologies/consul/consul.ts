@@ -1,9 +1,9 @@
 /**
  * The strategy `consul`: every node registers itself as an instance of a service, with a check that it keeps passing,
  * and follows the others by blocking queries. Needs no package. Configuration: `cluster: 'consul'`, or
- * `{ strategy: 'consul', address: 'http://127.0.0.1:8500', service: 'shop', redisService: 'redis', token, ttl: 10 }`.
+ * `{ strategy: 'consul', address: 'http://127.0.0.1:8500', service: 'shop', redisService: 'redis', token, ttl: '10s' }`.
  * In the environment `FOUNDATION_CLUSTER=consul`, and where they differ from these `CONSUL_HTTP_ADDR=127.0.0.1:8500`,
- * `FOUNDATION_SERVICE_NAME=<appName>`, `CONSUL_HTTP_TOKEN`.
+ * `FOUNDATION_CONSUL_SERVICE=<appName>`, `CONSUL_HTTP_TOKEN`.
  *
  * - Redis is the one instance of the service `redis`:
  *   `consul services register -name=redis -address=10.0.0.5 -port=6379`. Where it has several instances, nodes could
@@ -12,7 +12,7 @@
  *   "" { policy = "read" } node_prefix "" { policy = "read" }'`, and a token with it in `CONSUL_HTTP_TOKEN`.
  * - With TLS: an address with `https://`, and its authority in `NODE_EXTRA_CA_CERTS`.
  *
- * A node that leaves is taken out; one that dies is critical after `ttl` seconds and taken out after a minute. It is
+ * A node that leaves is taken out; one that dies is critical after `ttl` and taken out after a minute. It is
  * never said to have ended, which Consul cannot know. Look with `curl $CONSUL_HTTP_ADDR/v1/health/service/shop`.
  * Underneath: `/v1/agent/service/register`, `/v1/agent/check/pass`, `/v1/health/service`.
  */
@@ -50,7 +50,7 @@ export class ConsulStrategy implements TopologyStrategy {
     const index = await this.#look(0, report, signal);
     if (signal.aborted) return;
     // Three signs of life before the check runs out, so that two may be lost.
-    if (this.#registered) this.#beat = setInterval(() => void this.#pass(signal), (this.config.ttl * 1000) / 3).unref();
+    if (this.#registered) this.#beat = setInterval(() => void this.#pass(signal), this.config.ttl / 3).unref();
     this.#fallible(this.#lookForRedis(report, signal), signal);
     this.#fallible(this.#follow(index, report, signal), signal);
   }
@@ -86,7 +86,7 @@ export class ConsulStrategy implements TopologyStrategy {
       Check: {
         CheckID: `service:${id}`,
         Name: 'Foundation node',
-        TTL: `${ttl}s`,
+        TTL: `${ttl / 1000}s`,
         Status: 'passing',
         // A minute is the shortest time that Consul takes.
         DeregisterCriticalServiceAfter: '1m',
