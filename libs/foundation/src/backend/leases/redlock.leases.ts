@@ -177,7 +177,7 @@ export class RedlockLeases implements Leases {
     this.#renewal.close();
   }
 
-  // -- called by HeldLease -------------------------------------------------------------------------------------------
+  // -- called by HeldLease ------------------------------------------------------------------------------------------
 
   async announce(lease: HeldLease): Promise<void> {
     const hint = JSON.stringify({ t: 'running', name: lease.name });
@@ -223,7 +223,7 @@ export class RedlockLeases implements Leases {
     this.telemetry.emit('lease.lost', { name: lease.name, node: this.node.name, epoch: lease.epoch, reason });
   }
 
-  // -- taking ---------------------------------------------------------------------------------------------------------
+  // -- taking -------------------------------------------------------------------------------------------------------
 
   async #mint(name: string, lock: Lock, sentAt: number, above: number): Promise<HeldLease | undefined> {
     const keys = [this.keys.incarnation, this.keys.lease(name), this.keys.epoch(name), this.keys.owner(name)];

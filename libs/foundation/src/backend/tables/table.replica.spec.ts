@@ -2,8 +2,9 @@ import { beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { Logger } from '@nestjs/common';
 import { eventually } from '../../testing/eventually.js';
 import { LocalTable } from './local.table.js';
+import type { ReplicaOptions } from './replica.options.js';
 import { PUT_BACK, type TablePage, type TableRow } from './table.js';
-import { type ReplicaOptions, TableReplica } from './table.replica.js';
+import { TableReplica } from './table.replica.js';
 
 interface Value {
   version: number;

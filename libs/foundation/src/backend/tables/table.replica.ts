@@ -1,13 +1,15 @@
 /**
- * This node's copy of a table: it catches up, is read anew when it may have missed something, and helps to mend a loss.
- * Used by the process table and the service registry; underneath {@link Table}.
+ * This node's replica of a table: it catches up, is read anew when it may have missed something, and helps to mend a loss.
+ * Underneath: {@link Table}.
+ * More than 300 lines, because catching up and mending a loss share what is known of rows, version and life.
  */
 import { ConflictError } from '../../errors/cluster.errors.js';
 import { describe, show } from '../../errors/describe.js';
-import { unattended } from '../../foreign/gate.js';
 import { Log } from '../../logging/log.js';
-import { ThrottledLog } from '../../logging/throttled.log.js';
 import { monotonicNow } from '../../time/monotonic.clock.js';
+import { type FullRead, readPages } from './full.read.js';
+import type { Draft, ReplicaOptions, Replicated } from './replica.options.js';
+import { ReplicaSchedule } from './replica.schedule.js';
 import {
   isMark,
   KEEP_MARKS_MS,
@@ -19,6 +21,7 @@ import {
   type TableWrite,
   type TableWritten,
 } from './table.js';
+import { UnusableRows } from './unusable.rows.js';
 
 /** How often a write is tried again because others wrote the same row in between. */
 const MAX_CONFLICTS = 20;
@@ -29,81 +32,11 @@ const MAX_RESTARTS = 5;
  * marks without raising it.
  */
 const TOO_LONG_MS = KEEP_MARKS_MS / 2;
-/**
- * After a hint of what this node has nothing to do with it looks so long after its last look: many changes are one
- * question.
- */
-const PACE_MS = 100;
-
-/**
- * What a stranger wrote in the place of a row is replaced so often at most, in milliseconds: two clusters that do not
- * believe each other must not spend their time on that.
- */
-const WRITE_BACK_EVERY_MS = 10_000;
-
-/** Why what lies in the place of a row counts for nothing: another cookie, or not what this version can read. */
-export type Refused = 'bad-signature' | 'unreadable';
-
-/** What a row becomes in a copy. */
-export interface Replicated {
-  readonly version: number;
-}
-
-/** A row as it is to be written; a text is one about which nothing more is said. */
-export type Draft = string | Pick<TableWrite, 'value' | 'about'>;
-
-/** What a copy needs to know of its rows. */
-export interface ReplicaOptions<T extends Replicated> {
-  /** For logs and errors: `process table`. */
-  what: string;
-  /** Reads a row; `undefined` for one that this version cannot use. It changes nothing, and may be written over. */
-  read(row: TableRow): T | undefined;
-  /** Called after each batch with such rows, and those that are not signed: one of them, and how many there were. */
-  refused?(reason: Refused, key: string, count: number): void;
-  /**
-   * What this copy writes where such a row lies in the place of one that it has; `undefined` leaves it as it is.
-   * Without it: `write`, in the place of what is not signed. What cannot be read may be of a newer version.
-   */
-  writeBack?: (key: string, value: T, reason: Refused) => string | undefined;
-  /** After each row that came, changed (both are given) or went. */
-  changed?(key: string, now: T | undefined, before: T | undefined): void;
-  /** Once after each batch of changes. */
-  settled?(): void;
-  /**
-   * How a row is put back after a loss of data. Without it nothing is put back: then a loss is what nobody writes
-   * again, and this copy loses it as well.
-   */
-  write?: (value: T) => string;
-  /**
-   * A copy that heard nothing for longer than this does not put back before those that did, because rows may have ended
-   * and been removed meanwhile. Default: at once.
-   */
-  staleAfterMs?: number;
-  /** How long such a copy waits for the others. */
-  patienceMs?: () => number;
-  now?: () => number;
-}
-
-/** What lies in the place of a row and counts for nothing. */
-interface Unusable {
-  version: number;
-  reason: Refused;
-}
-
 /** A loss of data that has not been mended yet. */
 interface Loss {
   since: number;
   /** True when this copy had heard nothing for long when it came. */
   stale: boolean;
-}
-
-/** A complete read. */
-interface FullRead {
-  /** The version of each row that the table has. */
-  seen: ReadonlyMap<string, number>;
-  /** The newest version when it began. */
-  anchor: number;
-  last: TablePage;
 }
 
 /**
@@ -123,18 +56,8 @@ interface FullRead {
  */
 export class TableReplica<T extends Replicated> {
   readonly #rows = new Map<string, T>();
-  /**
-   * What cannot be used and is newer than the row that is known, if one is. Its version must be known to write over it.
-   */
-  readonly #unusable = new Map<string, Unusable>();
-  /** Those of them that lie in the place of a row that is known. */
-  readonly #disputed = new Set<string>();
-  /** When such rows were written back last; what was longer ago is forgotten. */
-  readonly #writtenBack = new Map<string, number>();
-  /** Refused since that was told. */
-  readonly #refused = new Map<Refused, { key: string; count: number }>();
+  readonly #unusable: UnusableRows<T>;
   readonly #logger = new Log();
-  readonly #repeated = new ThrottledLog();
   readonly #now: () => number;
   #version = 0;
   #life = '';
@@ -143,21 +66,21 @@ export class TableReplica<T extends Replicated> {
   #loss: Loss | undefined;
   /** Something was missed; stays until a full read has worked. */
   #mustReadAnew = false;
-  /** When the last look began. */
-  #lookedAt = -Infinity;
-  /** The newest version that hints told of since they were followed. */
-  #hinted = 0;
-  #hintTimer: NodeJS.Timeout | undefined;
-  #followsSoon = false;
-  #running: Promise<void> | undefined;
-  #next: Promise<void> | undefined;
+  readonly #schedule: ReplicaSchedule;
 
   constructor(
     private readonly table: Table,
     private readonly options: ReplicaOptions<T>,
   ) {
     this.#now = options.now ?? monotonicNow;
+    this.#unusable = new UnusableRows(this.#rows, options);
     this.#heardAt = this.#now();
+    this.#schedule = new ReplicaSchedule({
+      what: options.what,
+      now: this.#now,
+      read: () => this.#look(),
+      follow: (version) => (version > this.#version ? this.syncSoon() : undefined),
+    });
   }
 
   get(key: string): T | undefined {
@@ -174,7 +97,7 @@ export class TableReplica<T extends Replicated> {
 
   /** The version to expect when the row is written; 0 = there is none. */
   versionOf(key: string): number {
-    return this.#unusable.get(key)?.version ?? this.#rows.get(key)?.version ?? 0;
+    return this.#unusable.versionOf(key) ?? this.#rows.get(key)?.version ?? 0;
   }
 
   /** True from a loss of data until this copy has been put back; what it lacks may only be lost. */
@@ -182,8 +105,7 @@ export class TableReplica<T extends Replicated> {
     return this.#loss !== undefined;
   }
 
-  // -- writing
-  // ----------------------------------------------------------------------------------------------------------
+  // -- writing ------------------------------------------------------------------------------------------------------
 
   /**
    * Writes what `next` makes of the row as it is now; `undefined` leaves it. It is called again with what somebody else
@@ -232,7 +154,7 @@ export class TableReplica<T extends Replicated> {
    */
   #advance({ versions, life, follows }: TableWritten, askedAt: number): void {
     const isBehind = follows !== this.#version || this.#version === 0 || life !== this.#life;
-    if (isBehind || this.#loss !== undefined || this.#mustReadAnew || this.#running !== undefined) return;
+    if (isBehind || this.#loss !== undefined || this.#mustReadAnew || this.#schedule.isReading) return;
     for (const version of versions) this.#version = Math.max(this.#version, version ?? 0);
     this.#heardAt = askedAt;
   }
@@ -255,18 +177,11 @@ export class TableReplica<T extends Replicated> {
     return removed;
   }
 
-  // -- catching up
-  // ------------------------------------------------------------------------------------------------------
+  // -- catching up --------------------------------------------------------------------------------------------------
 
-  /** Fetches what is newer. Resolves once a look is over that began after this call, and rejects when that failed. */
+  /** See {@link ReplicaSchedule.sync}. */
   sync(): Promise<void> {
-    if (this.#next !== undefined) return this.#next;
-    if (this.#running === undefined) return (this.#running = this.#run());
-    const begin = (): Promise<void> => {
-      this.#next = undefined;
-      return (this.#running = this.#run());
-    };
-    return (this.#next = this.#running.then(begin, begin));
+    return this.#schedule.sync();
   }
 
   /** The same for callers that do not wait; never rejects. */
@@ -276,35 +191,15 @@ export class TableReplica<T extends Replicated> {
     });
   }
 
-  /**
-   * Somebody said that the table has this version by now; `undefined` = a newer one. What this node has nothing to do
-   * with need not be read at once.
-   */
+  /** See {@link ReplicaSchedule.hinted}. */
   hinted(version = Infinity, isUrgent = true): void {
-    if (version <= this.#version) return;
-    this.#hinted = Math.max(this.#hinted, version);
-    const wait = isUrgent ? 0 : this.#lookedAt + PACE_MS - this.#now();
-    if (wait > 0) this.#hintTimer ??= setTimeout(() => this.#follow(), Math.min(wait, PACE_MS)).unref();
-    else if (!this.#followsSoon) {
-      this.#followsSoon = true;
-      // The answer to a write of this node may be here as well, and then there is nothing to read.
-      setImmediate(() => this.#follow());
-    }
-  }
-
-  #follow(): void {
-    clearTimeout(this.#hintTimer);
-    this.#hintTimer = undefined;
-    this.#followsSoon = false;
-    const newest = this.#hinted;
-    this.#hinted = 0;
-    if (newest > this.#version) unattended(`comparing the ${this.options.what}`, this.syncSoon());
+    if (version > this.#version) this.#schedule.hinted(version, isUrgent);
   }
 
   /** Called with each beat: the newest version of the table, as Redis says. */
   heard(tableVersion: number): Promise<void> {
     if (tableVersion !== this.#version || this.#loss !== undefined || this.#mustReadAnew) return this.syncSoon();
-    if (this.#isToWriteBack()) return this.syncSoon();
+    if (this.#replacements().length > 0) return this.syncSoon();
     this.#heardAt = this.#now();
     return Promise.resolve();
   }
@@ -315,17 +210,8 @@ export class TableReplica<T extends Replicated> {
     return this.syncSoon();
   }
 
-  async #run(): Promise<void> {
-    try {
-      await this.#look();
-    } finally {
-      this.#running = undefined;
-    }
-  }
-
   async #look(): Promise<void> {
     const askedAt = this.#now();
-    this.#lookedAt = askedAt;
     if (askedAt - this.#heardAt > TOO_LONG_MS && this.#rows.size > 0) this.#mustReadAnew = true;
     const page = await this.table.since(this.#version);
     // INVARIANT (I9): what a newer life holds is not taken into this copy before it is known what is to be put back.
@@ -334,7 +220,7 @@ export class TableReplica<T extends Replicated> {
     if (loss === undefined) await this.#catchUp(page);
     else if (!(await this.#mend(page, loss))) return;
     this.#heardAt = askedAt;
-    if (this.#isToWriteBack()) await this.#writeBack();
+    if (this.#replacements().length > 0) await this.#writeBack();
   }
 
   #isOtherLife({ life }: TablePage): boolean {
@@ -380,7 +266,8 @@ export class TableReplica<T extends Replicated> {
 
   #adopt({ seen, last: { version, life } }: FullRead): void {
     // What is not there any more is in nobody's place.
-    for (const [key, unusable] of this.#unusable) if (seen.get(key) !== unusable.version) this.#clearPlace(key);
+    for (const [key, unusable] of this.#unusable.entries())
+      if (seen.get(key) !== unusable.version) this.#unusable.clear(key);
     this.#version = version;
     this.#life = life;
     this.#mustReadAnew = false;
@@ -393,7 +280,7 @@ export class TableReplica<T extends Replicated> {
     for (let restart = 0; restart < MAX_RESTARTS; restart++) {
       const page = restart === 0 && first !== undefined ? first : await this.table.since(0);
       if (this.#loss === undefined) this.#requireNoLoss(page);
-      const read = await this.#readPages(page);
+      const read = await readPages(this.table, page, (rows) => this.#apply(rows));
       if (read !== undefined) return read;
     }
     throw new Error(
@@ -401,27 +288,7 @@ export class TableReplica<T extends Replicated> {
     );
   }
 
-  async #readPages(first: TablePage): Promise<FullRead | undefined> {
-    const seen = new Map<string, number>();
-    const { version: anchor, life } = first;
-    let page = first;
-    let from = 0;
-    for (;;) {
-      // What was removed after `anchor` leaves a mark; one that is gone, and that was not read yet, was missed.
-      if (page.life !== life || page.floor > Math.max(from, anchor)) return undefined;
-      for (const row of page.rows) {
-        if (isMark(row)) seen.delete(row.key);
-        else seen.set(row.key, row.version);
-      }
-      this.#apply(page.rows);
-      if (!page.more) return { seen, anchor, last: page };
-      from = page.rows.at(-1)!.version;
-      page = await this.table.since(from);
-    }
-  }
-
-  // -- after a loss of data
-  // ---------------------------------------------------------------------------------------------
+  // -- after a loss of data -----------------------------------------------------------------------------------------
 
   /** Returns false while it is not this copy's turn yet. See the invariants above. */
   async #mend(page: TablePage, loss: Loss): Promise<boolean> {
@@ -455,15 +322,14 @@ export class TableReplica<T extends Replicated> {
     return true;
   }
 
-  // -- rows
-  // -------------------------------------------------------------------------------------------------------------
+  // -- rows ---------------------------------------------------------------------------------------------------------
 
   #apply(rows: readonly TableRow[]): void {
     for (const row of rows) {
       if (!isMark(row)) this.#accept(row);
       else if (this.versionOf(row.key) < row.version) this.#drop(row.key);
     }
-    this.#tellRefused();
+    this.#unusable.report();
     if (rows.length > 0) this.options.settled?.();
   }
 
@@ -471,44 +337,23 @@ export class TableReplica<T extends Replicated> {
     const { key, version } = row;
     if (this.versionOf(key) >= version) return;
     const value = row.isForeign === true ? undefined : this.options.read(row);
-    if (value === undefined) return this.#refuse(row);
+    if (value === undefined) return this.#unusable.add(row);
     const before = this.#rows.get(key);
-    this.#clearPlace(key);
+    this.#unusable.clear(key);
     this.#rows.set(key, value);
     this.options.changed?.(key, value, before);
-  }
-
-  /** INVARIANT (I11): the row stays as it is known. */
-  #refuse({ key, version, isForeign }: TableRow): void {
-    const reason = isForeign === true ? 'bad-signature' : 'unreadable';
-    this.#unusable.set(key, { version, reason });
-    if (this.#rows.has(key)) this.#disputed.add(key);
-    this.#refused.set(reason, { key, count: (this.#refused.get(reason)?.count ?? 0) + 1 });
-  }
-
-  #tellRefused(): void {
-    for (const [reason, { key, count }] of this.#refused) {
-      this.#repeated.warn(REFUSALS[reason](this.options.what), { entry: show(key), reason }, reason, count);
-      this.options.refused?.(reason, key, count);
-    }
-    this.#refused.clear();
-  }
-
-  #clearPlace(key: string): void {
-    this.#unusable.delete(key);
-    this.#disputed.delete(key);
   }
 
   #drop(key: string): void {
     const before = this.#rows.get(key);
     this.#rows.delete(key);
-    this.#clearPlace(key);
+    this.#unusable.clear(key);
     if (before !== undefined) this.options.changed?.(key, undefined, before);
   }
 
   #dropUnseen({ seen }: FullRead, mayDrop: (row: Replicated) => boolean): void {
     let dropped = false;
-    for (const [key, row] of [...this.#rows, ...this.#unusable]) {
+    for (const [key, row] of [...this.#rows, ...this.#unusable.entries()]) {
       if (seen.has(key) || !mayDrop(row)) continue;
       this.#drop(key);
       dropped = true;
@@ -516,32 +361,11 @@ export class TableReplica<T extends Replicated> {
     if (dropped) this.options.settled?.();
   }
 
-  // -- what strangers write
-  // ---------------------------------------------------------------------------------------------
+  // -- what strangers write -----------------------------------------------------------------------------------------
 
   /** INVARIANT (I9): not while a loss is mended: what the others know may be newer. */
-  #isToWriteBack(): boolean {
-    return this.#loss === undefined && this.#instead().length > 0;
-  }
-
-  /** What is to be written in the place of what is not believed, of all that has had its turn. */
-  #instead(): TableWrite[] {
-    const since = this.#now() - WRITE_BACK_EVERY_MS;
-    for (const [key, at] of this.#writtenBack) if (at <= since) this.#writtenBack.delete(key);
-    const writes: TableWrite[] = [];
-    for (const key of this.#disputed) {
-      const [row, there] = [this.#rows.get(key), this.#unusable.get(key)];
-      if (row === undefined || there === undefined || this.#writtenBack.has(key)) continue;
-      const value = this.#own(key, row, there.reason);
-      if (value !== undefined) writes.push({ key, value, expected: there.version });
-    }
-    return writes;
-  }
-
-  #own(key: string, row: T, reason: Refused): string | undefined {
-    const { write, writeBack } = this.options;
-    if (writeBack !== undefined) return writeBack(key, row, reason);
-    return reason === 'bad-signature' ? write?.(row) : undefined;
+  #replacements(): TableWrite[] {
+    return this.#loss === undefined ? this.#unusable.replacements(this.#now()) : [];
   }
 
   /**
@@ -549,8 +373,8 @@ export class TableReplica<T extends Replicated> {
    * stranger may be known to few, and is lost when another one is first; a stranger can roll rows back anyway.
    */
   async #writeBack(): Promise<void> {
-    const writes = this.#instead();
-    for (const { key } of writes) this.#writtenBack.set(key, this.#now());
+    const writes = this.#replacements();
+    this.#unusable.replaced(writes, this.#now());
     try {
       const { versions } = await this.table.put(writes);
       for (const [index, { key, value }] of writes.entries()) {
@@ -560,14 +384,8 @@ export class TableReplica<T extends Replicated> {
       this.options.settled?.();
     } catch (error) {
       // The next look tries again.
-      for (const { key } of writes) this.#writtenBack.delete(key);
+      this.#unusable.replaced(writes, undefined);
       this.#logger.debug(`Entries of the ${this.options.what} were not written back`, { error: describe(error) });
     }
   }
 }
-
-const REFUSALS: Record<Refused, (what: string) => string> = {
-  'bad-signature': (what) =>
-    `An entry of the ${what} is not signed with the cookie of this node; it changes nothing, and what it replaced is written back`,
-  unreadable: (what) => `An entry of the ${what} is not readable; it changes nothing`,
-};

@@ -223,8 +223,7 @@ export class DirectTransport implements Transport {
     this.#topics.clear();
   }
 
-  // -- topics
-  // -----------------------------------------------------------------------------------------------------------
+  // -- topics -------------------------------------------------------------------------------------------------------
 
   #encode(topic: string, text: string): Buffer {
     const body = encodeText(topic, text);
@@ -276,8 +275,7 @@ export class DirectTransport implements Transport {
     return encodeTopics({ all: [...this.#topics.keys()] });
   }
 
-  // -- peers
-  // ------------------------------------------------------------------------------------------------------------
+  // -- peers --------------------------------------------------------------------------------------------------------
 
   #peer(bootId: string): Peer {
     const known = this.#peers.get(bootId);

@@ -125,8 +125,7 @@ export class Peer {
     return new Promise((resolve) => this.#idleWanted.add(resolve));
   }
 
-  // -- carriers
-  // ---------------------------------------------------------------------------------------------------------
+  // -- carriers -----------------------------------------------------------------------------------------------------
 
   /**
    * A link has proven to lead to this node. One that was there before is dead, or the other side would not have
@@ -205,8 +204,7 @@ export class Peer {
     this.incoming.forgetParts();
   }
 
-  // -- out
-  // --------------------------------------------------------------------------------------------------------------
+  // -- out ----------------------------------------------------------------------------------------------------------
 
   #state(): StreamState {
     const { stream: otherStream, received } = this.incoming;
@@ -264,8 +262,7 @@ export class Peer {
     } else if (this.outgoing.isReady) this.#pumpSoon();
   }
 
-  // -- in
-  // ---------------------------------------------------------------------------------------------------------------
+  // -- in -----------------------------------------------------------------------------------------------------------
 
   #agree(payload: Buffer): void {
     const state = decodeState(payload.toString());

@@ -1,0 +1,35 @@
+/** A complete read of a table, page by page. Used by `table.replica.ts`. */
+import { isMark, type Table, type TablePage, type TableRow } from './table.js';
+
+/** What a complete read has found. */
+export interface FullRead {
+  /** The version of each row that the table has. */
+  seen: ReadonlyMap<string, number>;
+  /** The newest version when it began. */
+  anchor: number;
+  last: TablePage;
+}
+
+/** Reads from `first` on and applies each page; `undefined` when a mark that is gone by now may have been missed. */
+export async function readPages(
+  table: Table,
+  first: TablePage,
+  apply: (rows: readonly TableRow[]) => void,
+): Promise<FullRead | undefined> {
+  const seen = new Map<string, number>();
+  const { version: anchor, life } = first;
+  let page = first;
+  let from = 0;
+  for (;;) {
+    // What was removed after `anchor` leaves a mark; one that is gone, and that was not read yet, was missed.
+    if (page.life !== life || page.floor > Math.max(from, anchor)) return undefined;
+    for (const row of page.rows) {
+      if (isMark(row)) seen.delete(row.key);
+      else seen.set(row.key, row.version);
+    }
+    apply(page.rows);
+    if (!page.more) return { seen, anchor, last: page };
+    from = page.rows.at(-1)!.version;
+    page = await table.since(from);
+  }
+}
