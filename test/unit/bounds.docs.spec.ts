@@ -14,7 +14,7 @@ const NO_BOUNDS: Readonly<Record<string, string>> = {
   'processes/process.registry.ts MAX_BATCH': 'of more names there are more questions',
   'backend/tables/table.replica.ts MAX_CONFLICTS': 'tries, then an error',
   'backend/tables/table.replica.ts MAX_RESTARTS': 'tries, then an error',
-  'backend/transport/direct/peer.ts MAX_DOUBLINGS': 'of a time',
+  'time/backoff.ts MAX_DOUBLINGS': 'of a time',
   'backend/transport/direct/stream/frames.ts MAX_PART': 'a larger text is sent in several parts',
   'backend/transport/direct/stream/frames.ts MAX_SEQ': 'as far as six bytes count',
   'backend/transport/direct/relay.ts MAX_LETTER': 'of more parts there are more letters',

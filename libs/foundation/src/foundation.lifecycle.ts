@@ -2,6 +2,7 @@
  * Every step of joining and of leaving the cluster, in order.
  * Bootstraps before the modules of the application, and drains before any of them is destroyed.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Inject, Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { DiscoveryService } from '@nestjs/core';
 import { TerminatedNodes } from './cluster/topologies/terminated.nodes.js';
@@ -133,7 +134,7 @@ export class FoundationLifecycle implements OnApplicationBootstrap, OnApplicatio
 
   async #offerLater(): Promise<void> {
     while (this.#drained === undefined) {
-      await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+      await sleep(RETRY_MS);
       try {
         if (this.#drained !== undefined || (await this.#offer())) return;
       } catch (error) {
@@ -153,7 +154,7 @@ export class FoundationLifecycle implements OnApplicationBootstrap, OnApplicatio
   async #joinLater(specs: readonly ProcessSpec[]): Promise<void> {
     let pause = RETRY_MS;
     while (this.#drained === undefined) {
-      await new Promise((resolve) => setTimeout(resolve, pause));
+      await sleep(pause);
       if (this.#drained !== undefined) return;
       try {
         return await this.#joinOnce(specs);

@@ -3,7 +3,7 @@
  * Loaded when the configuration is not clustered.
  */
 import type { FoundationConfig } from '../config/config.js';
-import { Gate } from '../foreign/gate.js';
+import { Listeners } from '../foreign/listeners.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
 import type { Hint, HintListener } from '../wire/hint.js';
 import type { NodeIdentity } from '../wire/node.identity.js';
@@ -17,13 +17,9 @@ import { LocalTransport } from './transport/local.transport.js';
 
 /** Makes the backend. */
 export function createLocalBackend(config: FoundationConfig, node: NodeIdentity, telemetry: Telemetry): Backend {
-  const listeners = new Set<HintListener>();
-  const gate = new Gate();
+  const listeners = new Listeners<Parameters<HintListener>>('a listener to hints');
   // As over Redis, a hint arrives after the call that caused it has returned.
-  const hint = (message: Hint): void =>
-    queueMicrotask(() => {
-      for (const listener of listeners) gate.tell('a listener to hints', listener, message);
-    });
+  const hint = (message: Hint): void => queueMicrotask(() => listeners.tell(message));
   const wallClock = (): number => Date.now();
   const leases = new LocalLeases(node, telemetry, hint, config.lease.ttl, wallClock);
   const restarts = new LocalRestarts(wallClock);
@@ -41,10 +37,7 @@ export function createLocalBackend(config: FoundationConfig, node: NodeIdentity,
     raw: {},
     open: () => Promise.resolve(),
     inspect: () => Promise.resolve({}),
-    onHint(listener) {
-      listeners.add(listener);
-      return () => void listeners.delete(listener);
-    },
+    onHint: (listener) => listeners.add(listener),
     async close() {
       leases.close();
       streams.close();

@@ -5,7 +5,7 @@
 import type { Queue } from 'bullmq';
 import type Redlock from 'redlock';
 import type { FoundationConfig } from '../config/config.js';
-import { Gate } from '../foreign/gate.js';
+import { Listeners } from '../foreign/listeners.js';
 import { ReplayGuard } from '../security/replay.guard.js';
 import { createSigner } from '../security/signer.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
@@ -81,8 +81,7 @@ function backendOver(
   const restarts = new BullmqRestarts(control, connections.worker, queue, config.queue === undefined, keys);
   const consumer = `${node.name}:${node.bootId}`;
   const streams = new RedisStreams(control, () => connections.blocking(), keys, consumer, seal);
-  const listeners = new Set<HintListener>();
-  const gate = new Gate();
+  const listeners = new Listeners<Parameters<HintListener>>('a listener to hints');
   let [linked, listening] = [false, false];
 
   return {
@@ -125,7 +124,7 @@ function backendOver(
       await topics.subscribe(keys.hints, (text) => {
         const hint = parseHint(text);
         if (hint?.t === 'load' && !loads.isTrue(hint)) return;
-        if (hint !== undefined) for (const listener of listeners) gate.tell('a listener to hints', listener, hint);
+        if (hint !== undefined) listeners.tell(hint);
       });
       listening = true;
     },
@@ -137,10 +136,7 @@ function backendOver(
         ...(sweepDueAt === undefined ? {} : { sweepLateMs: Math.max(0, Date.now() - sweepDueAt) }),
       };
     },
-    onHint(listener) {
-      listeners.add(listener);
-      return () => void listeners.delete(listener);
-    },
+    onHint: (listener) => listeners.add(listener),
     async close() {
       leases.close();
       direct?.close();

@@ -2,6 +2,7 @@
  * Calls by name: finds the owner, sends, and decides what an answer means for the caller.
  * Called by the refs of the manager.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Type } from '@nestjs/common';
 import type { Backend } from '../backend/backend.js';
 import type { FoundationConfig } from '../config/config.js';
@@ -297,7 +298,7 @@ function checkTimeout(call: string, timeout: number): void {
 }
 
 function pause(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
+  return sleep(LOOK_EVERY_MS);
 }
 
 function notRunning(subject: CallSubject): CallRefusedError {

@@ -4,6 +4,7 @@
  */
 import type { BeatAnswer, NodeDirectory } from '../backend/directory/directory.js';
 import { unattended } from '../foreign/gate.js';
+import { jittered } from '../time/backoff.js';
 import type { LocalRecord } from './local.record.js';
 
 /** By this share every delay is longer or shorter at random. */
@@ -61,14 +62,14 @@ export class Heartbeat {
     const now = this.now();
     if (!this.owner.isBeating() || this.#dueAt <= now + delay) return;
     clearTimeout(this.#timer);
-    const jittered = delay * (1 - JITTER + Math.random() * 2 * JITTER);
-    this.#dueAt = now + jittered;
+    const pause = jittered(delay, 1 - JITTER, 1 + JITTER);
+    this.#dueAt = now + pause;
     this.#timer = setTimeout(() => {
       this.record.noteLag(this.now() - this.#dueAt, this.now());
       this.#dueAt = Infinity;
       if (this.now() < this.#regularAt && this.record.dropIdle()) this.#beatIn(this.#regularAt - this.now());
       else unattended('beating', this.beat());
-    }, jittered);
+    }, pause);
   }
 
   async #beat(): Promise<void> {

@@ -2,6 +2,7 @@
  * This node's part in the cluster: it joins, beats, knows when it is cut off, rejoins and leaves.
  * Driven by the lifecycle. Underneath: `NodeDirectory` (Lua over one hash and one sorted set).
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Backend } from '../backend/backend.js';
 import type { BeatAnswer, JoinAnswer, NodeRecord } from '../backend/directory/directory.js';
 import type { FoundationConfig } from '../config/config.js';
@@ -85,7 +86,7 @@ export class MembershipProtocol {
       if (answer.beatAt > first.beatAt || answer.otherBootId !== first.otherBootId) {
         throw new DuplicateNodeError(name, answer.otherBootId);
       }
-      await new Promise((resolve) => setTimeout(resolve, JOIN_RETRY_MS));
+      await sleep(JOIN_RETRY_MS);
       if (this.#hasLeft()) throw new NotReadyError(name, 'left', 0);
     }
   }

@@ -19,15 +19,18 @@ describe('Listeners', () => {
     expect(failed).toHaveBeenCalledWith('callback.failed', { callback: 'onText', error: 'a listener that throws' });
   });
 
-  it('calls no listener that was removed, and all that were there when it began', () => {
+  it('calls no listener that was removed, also by another one meanwhile, and none that comes meanwhile', () => {
     const listeners = make();
     const heard: string[] = [];
-    const end = listeners.add(() => heard.push('one'));
-    const endLast = listeners.add(() => heard.push('last'));
-    listeners.add(() => endLast());
+    const end = listeners.add(() => heard.push('removed before'));
+    listeners.add(() => {
+      heard.push('first');
+      endLast();
+      listeners.add(() => heard.push('new'));
+    });
+    const endLast = listeners.add(() => heard.push('removed meanwhile'));
     end();
     listeners.tell('x');
-    listeners.tell('y');
-    expect([heard, listeners.size]).toEqual([['last'], 1]);
+    expect([heard, listeners.size]).toEqual([['first'], 2]);
   });
 });

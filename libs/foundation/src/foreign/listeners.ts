@@ -33,8 +33,10 @@ export class Listeners<A extends readonly unknown[]> {
     this.#listeners.clear();
   }
 
-  /** Calls all that are there now, also those that another one removes meanwhile. */
+  /** Calls all that are there now, but none that is removed meanwhile. */
   tell(...args: A): void {
-    for (const listener of [...this.#listeners]) this.gate.tell(this.what, listener, ...args);
+    for (const listener of [...this.#listeners]) {
+      if (this.#listeners.has(listener)) this.gate.tell(this.what, listener, ...args);
+    }
   }
 }

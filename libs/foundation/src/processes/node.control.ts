@@ -12,6 +12,7 @@ import type { FoundationConfig } from '../config/config.js';
 import { ArgumentError } from '../errors/config.errors.js';
 import { shown } from '../errors/describe.js';
 import { ProcessTimeoutError } from '../errors/process.errors.js';
+import { endsWithin } from '../time/timeout.js';
 import type { AskNode } from './supervision/rebalancer.js';
 import type { Supervisor } from './supervision/supervisor.js';
 
@@ -52,12 +53,7 @@ export class NodeControl implements CalleeLookup {
       throw new ArgumentError('drain', 'timeout', shown(timeout, 80), 'milliseconds above 0');
     }
     await this.membership.drain();
-    let timer: NodeJS.Timeout | undefined;
-    const limit = new Promise<'late'>((resolve) => {
-      timer = setTimeout(() => resolve('late'), timeout);
-    });
-    const outcome = await Promise.race([this.supervisor.drain(), limit]).finally(() => clearTimeout(timer));
-    if (outcome !== 'late') return;
+    if (await endsWithin(timeout, this.supervisor.drain())) return;
     const left = this.supervisor.hosted().map(({ name }) => name);
     throw new ProcessTimeoutError(
       left.join(', '),

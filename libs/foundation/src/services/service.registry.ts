@@ -8,6 +8,7 @@ import { TableReplica } from '../backend/tables/table.replica.js';
 import type { ClusterView } from '../cluster/cluster.view.js';
 import { describe } from '../errors/describe.js';
 import { Gate, unattended } from '../foreign/gate.js';
+import { Listeners } from '../foreign/listeners.js';
 import { Log } from '../logging/log.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
 import { SingleFlight } from '../time/single.flight.js';
@@ -38,7 +39,7 @@ export class ServiceRegistry {
   /** What this node offers, and how that is written: the source from which its rows are made anew. */
   readonly #own = new Map<string, { record: ServiceRecord; value: string }>();
   readonly #index = new ServiceIndex();
-  readonly #listeners = new Set<(change: ServiceChange) => void>();
+  readonly #listeners: Listeners<[change: ServiceChange]>;
   readonly #logger = new Log();
   #alive: ReadonlySet<string> = new Set();
   /** Boot ids of nodes that had rows and were no members at the last look. */
@@ -46,7 +47,6 @@ export class ServiceRegistry {
   #looks = 0;
   /** A request while a comparison is under way causes one more. */
   readonly #comparing = new SingleFlight(() => this.#catchUp());
-  readonly #gate: Gate;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(
@@ -54,7 +54,7 @@ export class ServiceRegistry {
     private readonly membership: ClusterView,
     private readonly telemetry: Telemetry,
   ) {
-    this.#gate = new Gate(telemetry);
+    this.#listeners = new Listeners('ServiceRegistry.onChange', new Gate(telemetry));
     // Nothing is put back after a loss but by whoever offers it: what nobody offers any more stays away.
     this.#replica = new TableReplica<Row>(backend.services, {
       what: 'service table',
@@ -116,8 +116,7 @@ export class ServiceRegistry {
   }
 
   onChange(listener: (change: ServiceChange) => void): () => void {
-    this.#listeners.add(listener);
-    return () => void this.#listeners.delete(listener);
+    return this.#listeners.add(listener);
   }
 
   /**
@@ -262,8 +261,6 @@ export class ServiceRegistry {
   }
 
   #tell(change: ServiceChange): void {
-    for (const listener of [...this.#listeners]) {
-      this.#gate.tell('ServiceRegistry.onChange', listener, change);
-    }
+    this.#listeners.tell(change);
   }
 }

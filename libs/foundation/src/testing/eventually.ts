@@ -2,6 +2,7 @@
  * Waits for a condition by looking again and again until a deadline, and says what it saw last when it never came.
  * For tests: it is what replaces sleeping.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 
 /** Options of {@link eventually}. */
 export interface EventuallyOptions {
@@ -38,7 +39,7 @@ export async function eventually<T>(
       const seen = options.lastSeen === undefined ? last : options.lastSeen();
       throw new Error(`${what} did not come true in ${timeout} ms. Last seen: ${show(seen)}`, { cause: last });
     }
-    await new Promise((resolve) => setTimeout(resolve, every));
+    await sleep(every);
   }
 }
 

@@ -12,3 +12,11 @@ export function within<T>(ms: number, work: Promise<T>, late: string): Promise<T
     work.then(resolve, reject).finally(() => clearTimeout(timer));
   });
 }
+
+/** True as soon as the work is done, false when it takes longer than `ms`; rejects as the work does. */
+export function endsWithin(ms: number, work: Promise<unknown>): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => resolve(false), ms).unref();
+    work.then(() => resolve(true), reject).finally(() => clearTimeout(timer));
+  });
+}

@@ -7,6 +7,7 @@ import { describe } from '../../errors/describe.js';
 import { unattended } from '../../foreign/gate.js';
 import { Log } from '../../logging/log.js';
 import type { Telemetry } from '../../telemetry/telemetry.js';
+import { jittered } from '../../time/backoff.js';
 import type { Lives } from '../../wire/key.lifetimes.js';
 import type { Keys } from '../../wire/keys.js';
 import type { NodeIdentity } from '../../wire/node.identity.js';
@@ -20,7 +21,6 @@ import { confirmScript, recoverScript, renewScript } from './lease.scripts.js';
 import { ServerClock } from './server.clock.js';
 import { StallWatchdog } from './stall.watchdog.js';
 
-const JITTER = 0.1;
 const RETRY_MS = 100;
 /** See the file header. */
 export class LeaseRenewal {
@@ -112,11 +112,13 @@ export class LeaseRenewal {
     if (this.#closed || this.#renewing || this.#held.size === 0) return;
     if (this.#renewTimer !== undefined && delay > 0) return;
     clearTimeout(this.#renewTimer);
-    const jitter = 1 - JITTER + Math.random() * 2 * JITTER;
-    this.#renewTimer = setTimeout(() => {
-      this.#renewTimer = undefined;
-      unattended('renewing leases', this.#renewAll());
-    }, delay * jitter);
+    this.#renewTimer = setTimeout(
+      () => {
+        this.#renewTimer = undefined;
+        unattended('renewing leases', this.#renewAll());
+      },
+      jittered(delay, 0.9, 1.1),
+    );
   }
 
   async #renewAll(): Promise<void> {

@@ -2,6 +2,7 @@
  * The locks of names: Redlock takes and frees them, and is never waited for longer than its servers may take to answer.
  * Underneath `redlock.acquire`, `redlock.release`, EVALSHA.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import Redlock, { type ExecutionError, type Lock } from 'redlock';
 import type { LeaseTimes } from '../../config/config.js';
@@ -82,7 +83,7 @@ export class NameLocks {
           });
           return;
         }
-        await new Promise((resolve) => setTimeout(resolve, FAREWELL_RETRY_MS));
+        await sleep(FAREWELL_RETRY_MS);
       }
     }
   }

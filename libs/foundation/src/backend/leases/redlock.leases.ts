@@ -2,6 +2,7 @@
  * Leases over Redlock: `name.locks.ts` takes and frees the lock, our scripts mint epochs, `lease.renewal.ts` keeps what
  * is held. Underneath `redlock.acquire`, `redlock.release`, EVALSHA, on one Redis or on a majority.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type Redlock from 'redlock';
 import type { Lock } from 'redlock';
 import type { LeaseTimes } from '../../config/config.js';
@@ -120,7 +121,7 @@ export class RedlockLeases implements Leases {
         return owners.map((owner) => (owner === 'none' ? undefined : owner));
       // For a moment, while a lease is being taken or given back, the servers do not agree.
       if (look === LOOKS) throw new Error(`The Redis servers do not agree who owns ${names.join(', ').slice(0, 100)}`);
-      await new Promise((resolve) => setTimeout(resolve, RELOOK_MS));
+      await sleep(RELOOK_MS);
     }
   }
 

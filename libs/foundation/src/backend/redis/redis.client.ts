@@ -7,11 +7,12 @@ import { Cluster, type ClusterOptions, Redis, type RedisOptions } from 'ioredis'
 import type { RedisAddress, RedisClient, RedisEndpoint } from '../../config/options.js';
 import { isClient } from '../../config/resolve.endpoint.js';
 import { FoundationConfigError } from '../../errors/config.errors.js';
+import { exponential, jittered } from '../../time/backoff.js';
 import { nodesOf } from './redis.endpoint.js';
 
 /** Short and jittered: an incumbent must be back before its own deadline when Redis restarts. */
 export function reconnectIn(attempt: number): number {
-  return Math.min(500, 25 * 2 ** Math.min(attempt, 5)) + Math.random() * 50;
+  return exponential(25, 500, attempt) + jittered(50, 0, 1);
 }
 
 /**

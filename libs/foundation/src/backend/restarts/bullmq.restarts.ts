@@ -9,7 +9,7 @@ import { describe } from '../../errors/describe.js';
 import { unattended } from '../../foreign/gate.js';
 import { Log } from '../../logging/log.js';
 import { ThrottledLog } from '../../logging/throttled.log.js';
-import { within } from '../../time/timeout.js';
+import { endsWithin, within } from '../../time/timeout.js';
 import { record, text, whole } from '../../wire/decode.js';
 import type { Keys } from '../../wire/keys.js';
 import { Script, toNumber } from '../redis/lua.script.js';
@@ -150,9 +150,7 @@ export class BullmqRestarts implements Restarts {
     // Worker.close waits without limit for running jobs and for Redis; ours are short, so what is not done is left to
     // others.
     const closing = Promise.allSettled([this.worker.close(), this.ownsQueue ? this.queue.close() : undefined]);
-    let timer: NodeJS.Timeout | undefined;
-    await Promise.race([closing, new Promise((resolve) => (timer = setTimeout(resolve, CLOSE_TIMEOUT_MS)))]);
-    clearTimeout(timer);
+    await endsWithin(CLOSE_TIMEOUT_MS, closing);
     this.#handlers = undefined;
   }
 

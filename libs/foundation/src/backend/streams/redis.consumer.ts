@@ -2,10 +2,12 @@
  * One consumer of one group of a stream: reads on a connection of its own, because it blocks, and acknowledges on
  * another. Called by `redis.streams.ts`; underneath XREADGROUP and XACK, and what `stream.scripts.ts` has.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import { describe } from '../../errors/describe.js';
 import { unattended } from '../../foreign/gate.js';
 import { Log } from '../../logging/log.js';
+import { jittered } from '../../time/backoff.js';
 import { toNumber, toTexts } from '../redis/lua.script.js';
 import { connected, disconnect } from '../redis/redis.client.js';
 import { newEntriesOf } from './stream.entries.js';
@@ -163,7 +165,7 @@ export class RedisConsumer implements Consumer {
         if (this.#closed) return;
         this.#failed(error);
         if (isNoGroup(error)) await this.#makeGroup().catch(() => undefined);
-        else await new Promise((resolve) => setTimeout(resolve, RETRY_MS * (0.75 + Math.random() / 2)));
+        else await sleep(jittered(RETRY_MS));
       }
     }
   }
@@ -177,7 +179,7 @@ export class RedisConsumer implements Consumer {
   async #read(): Promise<StreamEntry[]> {
     const now = performance.now();
     if (now >= this.#sweepAt) {
-      this.#sweepAt = now + (this.options.retryAfter / 2) * (0.75 + Math.random() / 2);
+      this.#sweepAt = now + jittered(this.options.retryAfter / 2);
       const again = await this.#sweep();
       if (again.length > 0) return again;
     }

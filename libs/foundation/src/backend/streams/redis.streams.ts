@@ -2,6 +2,7 @@
  * Streams in Redis, each with its consumer groups.
  * Called by the durable channels; underneath XADD and XRANGE, and `redis.consumer.ts`.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import { describe } from '../../errors/describe.js';
 import { unattended } from '../../foreign/gate.js';
@@ -134,7 +135,7 @@ export class RedisStreams implements Streams {
           key: this.keys.stream(consumer.stream),
           error: describe(error),
         });
-        await new Promise((resolve) => setTimeout(resolve, JUDGE_RETRY_MS));
+        await sleep(JUDGE_RETRY_MS);
       }
     }
   }

@@ -5,7 +5,8 @@
 import type { Redis } from 'ioredis';
 import { describe, isError } from '../../errors/describe.js';
 import { refusalIn } from '../../errors/refusal.js';
-import { Gate, unattended } from '../../foreign/gate.js';
+import { unattended } from '../../foreign/gate.js';
+import { Listeners } from '../../foreign/listeners.js';
 import { ThrottledLog } from '../../logging/throttled.log.js';
 import type { Refusal, ReplayGuard } from '../../security/replay.guard.js';
 import type { Signer } from '../../security/signer.js';
@@ -36,10 +37,9 @@ const RETRY_MS = 1000;
 
 /** See {@link Transport}. While Redis is unreachable a subscription is remembered and made on reconnection. */
 export class RedisTransport implements Transport {
-  readonly #topics = new Map<string, Set<Listener>>();
-  readonly #interrupted = new Set<() => void>();
+  readonly #topics = new Map<string, Listeners<[text: string]>>();
+  readonly #interrupted = new Listeners<[]>('a listener to interruptions');
   readonly #log = new ThrottledLog();
-  readonly #gate = new Gate();
   readonly #watchdog: NodeJS.Timeout;
   /** True from a cut until the subscriptions are back. */
   #isCut = false;
@@ -55,7 +55,7 @@ export class RedisTransport implements Transport {
     subscriber.on('message', (topic: string, text: string) => this.#deliver(topic, text));
     subscriber.on('close', () => {
       this.#isCut = true;
-      this.#tellInterrupted();
+      this.#interrupted.tell();
     });
     subscriber.on('ready', () => unattended('subscribing again', this.#resubscribe()));
     // A half-open connection brings nothing and reports nothing; only a question without an answer shows it.
@@ -71,9 +71,10 @@ export class RedisTransport implements Transport {
   }
 
   async subscribe(topic: string, listener: Listener): Promise<() => Promise<void>> {
-    const listeners = this.#topics.get(topic) ?? new Set<Listener>();
+    const listeners = this.#topics.get(topic) ?? new Listeners(`a listener to ${topic}`);
     const isNew = listeners.size === 0;
-    this.#topics.set(topic, listeners.add(listener));
+    listeners.add(listener);
+    this.#topics.set(topic, listeners);
     if (isNew && this.subscriber.status === 'ready') await this.#subscribeNow(topic);
     // What is published until the subscription is made is lost, and told then.
     else if (isNew) this.#isCut = true;
@@ -87,8 +88,7 @@ export class RedisTransport implements Transport {
   }
 
   onInterrupted(listener: () => void): () => void {
-    this.#interrupted.add(listener);
-    return () => void this.#interrupted.delete(listener);
+    return this.#interrupted.add(listener);
   }
 
   close(): void {
@@ -100,10 +100,8 @@ export class RedisTransport implements Transport {
   #deliver(topic: string, text: string): void {
     const read = this.#open(topic, text);
     if (read === undefined) return;
-    for (const listener of this.#topics.get(topic) ?? []) {
-      // A throw here would end up in ioredis' parser and break the connection for everyone.
-      this.#gate.tell(`a listener to ${topic}`, listener, read);
-    }
+    // A throw here would end up in ioredis' parser and break the connection for everyone; the gate catches it.
+    this.#topics.get(topic)?.tell(read);
   }
 
   /** What anybody may have published, if it is to be read. */
@@ -160,7 +158,7 @@ export class RedisTransport implements Transport {
     if (!this.#isCut) return;
     this.#isCut = false;
     // Once more, since what was published up to now was lost as well; who asks for it gets an answer from now on.
-    this.#tellInterrupted();
+    this.#interrupted.tell();
   }
 
   /** Not at once: what Redis refuses now it would refuse again. */
@@ -169,10 +167,6 @@ export class RedisTransport implements Transport {
     this.#retryTimer = setTimeout(() => {
       if (this.subscriber.status === 'ready') unattended('subscribing again', this.#resubscribe());
     }, RETRY_MS).unref();
-  }
-
-  #tellInterrupted(): void {
-    for (const interrupted of [...this.#interrupted]) this.#gate.tell('a listener to interruptions', interrupted);
   }
 
   async #ping(): Promise<void> {

@@ -6,6 +6,7 @@ import type { Transport } from '../../backend/transport/transport.js';
 import type { ClusterView } from '../../cluster/cluster.view.js';
 import { unattended } from '../../foreign/gate.js';
 import type { Telemetry } from '../../telemetry/telemetry.js';
+import { jittered } from '../../time/backoff.js';
 import type { Lane } from '../../wire/lane.js';
 import type { Lasts } from '../envelope.js';
 import type { NodeAddress, NodeMessages } from '../node.messages.js';
@@ -157,7 +158,7 @@ export class GapRecovery {
 
   #queryIn(delay: number): void {
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#query(), delay * (0.75 + Math.random() / 2)).unref();
+    this.#timer = setTimeout(() => this.#query(), jittered(delay)).unref();
   }
 
   #query(): void {

@@ -13,6 +13,7 @@ import { TopologyError } from '../../errors/cluster.errors.js';
 import { describe, isA } from '../../errors/describe.js';
 import { called, unattended } from '../../foreign/gate.js';
 import { Log } from '../../logging/log.js';
+import { exponential, jittered } from '../../time/backoff.js';
 import { within } from '../../time/timeout.js';
 import { checkedPeers } from './peers.js';
 
@@ -179,12 +180,12 @@ export class StrategyRun {
     this.#failures++;
     this.#error = describe(error);
     this.#looked();
-    const pause = Math.min(this.times.retryTo, this.times.retryFrom * 2 ** Math.min(this.#failuresInARow++, 16));
+    const pause = exponential(this.times.retryFrom, this.times.retryTo, this.#failuresInARow++);
     this.#log(error, pause);
     this.#ending = this.#end(false);
     clearTimeout(this.#timer);
     // Jitter, so that the nodes of a cluster do not ask again all at once.
-    this.#timer = setTimeout(() => this.start(), pause * (0.75 + Math.random() / 2)).unref();
+    this.#timer = setTimeout(() => this.start(), jittered(pause)).unref();
     this.changed();
   }
 

@@ -6,7 +6,7 @@ import { Injectable } from '@nestjs/common';
 import type { FoundationConfig } from '../../config/config.js';
 import type { Peer, TopologySelf, TopologyStrategy } from '../../config/topology.strategy.js';
 import { describe } from '../../errors/describe.js';
-import { Gate } from '../../foreign/gate.js';
+import { Listeners } from '../../foreign/listeners.js';
 import { Log } from '../../logging/log.js';
 import { within } from '../../time/timeout.js';
 import type { LocalNode } from '../local.node.js';
@@ -24,8 +24,7 @@ export interface FoundRedis {
 @Injectable()
 export class Topologies {
   readonly #logger = new Log();
-  readonly #gate = new Gate();
-  readonly #listeners = new Set<() => void>();
+  readonly #listeners = new Listeners<[]>('Topologies.listen');
   #runs: StrategyRun[] = [];
   #self: TopologySelf;
   #started: Promise<void> | undefined;
@@ -107,8 +106,7 @@ export class Topologies {
 
   /** Calls `listener` after each report and each failure; returns the function that ends it. */
   listen(listener: () => void): () => void {
-    this.#listeners.add(listener);
-    return () => void this.#listeners.delete(listener);
+    return this.#listeners.add(listener);
   }
 
   /** Stops every strategy; what they found stays readable. */
@@ -156,8 +154,6 @@ export class Topologies {
   }
 
   #tell(): void {
-    for (const listener of [...this.#listeners]) {
-      this.#gate.tell('Topologies.listen', listener);
-    }
+    this.#listeners.tell();
   }
 }

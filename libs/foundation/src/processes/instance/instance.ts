@@ -11,6 +11,7 @@ import { ProcessStartError, ProcessTimeoutError } from '../../errors/process.err
 import { unattended } from '../../foreign/gate.js';
 import { Log } from '../../logging/log.js';
 import type { Telemetry } from '../../telemetry/telemetry.js';
+import { endsWithin } from '../../time/timeout.js';
 import type { OnProcessStart, OnProcessStop, ProcessContext, StopReason } from '../declaration/process.context.js';
 import type { ProcessSpec } from '../declaration/process.specification.js';
 import { fencedEffects } from './fenced.effects.js';
@@ -197,13 +198,8 @@ export class Instance {
   /** True when the start, the tasks, the calls and the stop hook have all settled within `stopTimeout`. */
   async #stop(reason: StopReason, starting: Promise<void>): Promise<boolean> {
     const { name, options } = this.spec;
-    const everything = this.#settled(starting, this.#stopHook(reason)).then(() => true);
-    let timer: NodeJS.Timeout | undefined;
-    const limit = new Promise<boolean>((resolve) => {
-      timer = setTimeout(() => resolve(false), options.stopTimeout).unref();
-    });
-    const clean = await Promise.race([everything, limit]);
-    clearTimeout(timer);
+    const everything = this.#settled(starting, this.#stopHook(reason));
+    const clean = await endsWithin(options.stopTimeout, everything);
     if (!clean) {
       this.#logger.error(
         'A process did not stop in its time; its lease is left to expire. Let its work heed ctx.signal',

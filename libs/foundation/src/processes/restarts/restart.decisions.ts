@@ -2,6 +2,7 @@
  * That no end of an instance is forgotten: it is recorded under the lease, or kept here until Redis takes it down.
  * Called by the supervisor; what is recorded is in `instance.end.ts`; underneath the table, and BullMQ for the delay.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Backend } from '../../backend/backend.js';
 import type { Lease } from '../../backend/leases/leases.js';
 import type { ClusterView } from '../../cluster/cluster.view.js';
@@ -147,7 +148,7 @@ export class RestartDecisions {
       }
       // A lease of something that every node has one of is never lost; but who has left has nobody to tell.
       if (!fact.lease.isHeld() || this.#hasLeft()) return false;
-      await new Promise((resolve) => setTimeout(resolve, wait));
+      await sleep(wait);
     }
   }
 

@@ -4,6 +4,7 @@
  */
 import type { Resolved } from '../../config/config.js';
 import type { BackoffOptions, RestartPolicyName } from '../../config/options.js';
+import { exponential, jittered } from '../../time/backoff.js';
 
 /** How an instance ended of its own accord. */
 export type Ending = 'crash' | 'complete';
@@ -36,8 +37,8 @@ export function isLast(policy: RestartPolicyName, ending: Ending): boolean {
 export function decide({ policy, ending, crashes, maxRestarts, backoff, random }: EndingFacts): Decision {
   if (isLast(policy, ending)) return { action: 'leave' };
   if (crashes > maxRestarts) return { action: 'escalate' };
-  const longest = Math.min(backoff.cap, backoff.base * 2 ** Math.min(30, Math.max(0, crashes - 1)));
-  return { action: 'restart', delayMs: Math.round(longest * (0.5 + random / 2)) };
+  const longest = exponential(backoff.base, backoff.cap, crashes - 1);
+  return { action: 'restart', delayMs: Math.round(jittered(longest, 0.5, 1, random)) };
 }
 
 /** How exactly a node knows the clock of Redis, generously. */

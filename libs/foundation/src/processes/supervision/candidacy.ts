@@ -6,6 +6,7 @@ import type { Lease, Leases } from '../../backend/leases/leases.js';
 import { describe } from '../../errors/describe.js';
 import { unattended } from '../../foreign/gate.js';
 import { Log } from '../../logging/log.js';
+import { jittered } from '../../time/backoff.js';
 
 /** How long each place in the order waits for the one before it, in milliseconds. */
 const RANK_STEP_MS = 25;
@@ -185,7 +186,7 @@ export class Candidacy {
       }
     } catch (error) {
       this.#logger.debug('Redis did not say which names are free; asked again soon', { error: describe(error) });
-      for (const [, candidate] of all) candidate.dueAt = this.now() + RETRY_MS * (1 + Math.random());
+      for (const [, candidate] of all) candidate.dueAt = this.now() + jittered(RETRY_MS, 1, 2);
     }
   }
 
@@ -237,7 +238,7 @@ export class Candidacy {
     this.#trying.add(name);
     const lease = await this.leases.acquire(name).catch((error: unknown) => {
       this.#logger.debug('A lease was not acquired; tried again soon', { process: name, error: describe(error) });
-      candidate.dueAt = this.now() + RETRY_MS * (1 + Math.random());
+      candidate.dueAt = this.now() + jittered(RETRY_MS, 1, 2);
       return undefined;
     });
     candidate.busy = false;

@@ -6,7 +6,8 @@ import type { Backend } from '../../backend/backend.js';
 import { TableReplica } from '../../backend/tables/table.replica.js';
 import type { ClusterView } from '../../cluster/cluster.view.js';
 import { isSlotOf, processOf, runsEverywhere, slotNames } from '../../cluster/slot.names.js';
-import { Gate, unattended } from '../../foreign/gate.js';
+import { unattended } from '../../foreign/gate.js';
+import { Listeners } from '../../foreign/listeners.js';
 import type { Telemetry } from '../../telemetry/telemetry.js';
 import { parseEntry, type ProcessEntry, type VersionedEntry } from './process.entry.js';
 import { ProcessIndex } from './process.index.js';
@@ -42,8 +43,7 @@ export class ProcessTable {
   /** By entry and name, with the row it was made of: thousands are looked at with each beat, and few change. */
   readonly #slots = new WeakMap<VersionedEntry, Map<string, MadeSlot>>();
   readonly #index = new ProcessIndex();
-  readonly #listeners = new Set<(changed: ReadonlySet<string>) => void>();
-  readonly #gate = new Gate();
+  readonly #listeners = new Listeners<[changed: ReadonlySet<string>]>('a listener to the process table');
   #isOurs: (type: string) => boolean = () => true;
 
   constructor(
@@ -173,8 +173,7 @@ export class ProcessTable {
 
   /** Called with the names of the processes of which something changed. */
   onChange(listener: (changed: ReadonlySet<string>) => void): () => void {
-    this.#listeners.add(listener);
-    return () => void this.#listeners.delete(listener);
+    return this.#listeners.add(listener);
   }
 
   /**
@@ -273,9 +272,7 @@ export class ProcessTable {
   #settled(): void {
     const changed = this.#index.take();
     if (changed.size === 0) return;
-    for (const listener of [...this.#listeners]) {
-      this.#gate.tell('a listener to the process table', listener, changed);
-    }
+    this.#listeners.tell(changed);
   }
 }
 

@@ -5,6 +5,7 @@
  */
 import { describe } from '../../../errors/describe.js';
 import type { LinkEndReason } from '../../../telemetry/events.js';
+import { exponential } from '../../../time/backoff.js';
 import type { Lane } from '../../../wire/lane.js';
 import { DueAcks } from './due.acks.js';
 import { type Address, parseAddress } from './link/host.address.js';
@@ -29,7 +30,8 @@ import { decodeState, encodeState, type StreamState } from './stream/stream.stat
 const BATCH = 64 * 1024;
 /** What Redis was given and nobody acknowledged is sent again after this many milliseconds, then twice as many, … */
 const RESEND_MS = 1000;
-const MAX_DOUBLINGS = 4;
+const LONGEST_RESEND_MS = 16_000;
+
 /** What a peer needs, and tells. */
 export interface PeerEvents {
   /** Sends a letter; rejects when Redis did not take it. */
@@ -187,7 +189,7 @@ export class Peer {
       this.#link.tick(now);
       return;
     }
-    const patience = RESEND_MS * 2 ** Math.min(this.#unanswered, MAX_DOUBLINGS);
+    const patience = exponential(RESEND_MS, LONGEST_RESEND_MS, this.#unanswered);
     if (this.#mailedAt !== undefined && now - this.#mailedAt > patience) {
       this.#unanswered += 1;
       this.#resend();

@@ -28,6 +28,7 @@ import type { StrategyConfigs } from '../../../config/strategy.settings.js';
 import type { TopologyReport, TopologySelf, TopologyStrategy } from '../../../config/topology.strategy.js';
 import { TopologyError } from '../../../errors/cluster.errors.js';
 import { describe } from '../../../errors/describe.js';
+import { jittered } from '../../../time/backoff.js';
 import { Heard } from '../announce/announced.peers.js';
 import { type Announcement, announcementOf, readAnnouncement } from '../announce/announcement.js';
 import { isHere, isLoopback } from '../announce/local.network.js';
@@ -139,7 +140,7 @@ export class GossipStrategy implements TopologyStrategy {
     const isGone = this.#heard.expire(now);
     const isNew = self.asks !== true && this.#heard.note(self, now) !== 'same';
     if (isNew || isGone) this.#found();
-    this.#again(this.config.every * (0.75 + Math.random() / 2));
+    this.#again(jittered(this.config.every));
     this.#send(socket, self).catch((error: unknown) => {
       if (socket === this.#socket) this.#report?.failed(this.#error(error));
     });
@@ -147,7 +148,7 @@ export class GossipStrategy implements TopologyStrategy {
 
   #tellSoon(): void {
     if (this.#soon || this.#self?.observes === true) return;
-    this.#again(ANSWER_MS * Math.random());
+    this.#again(jittered(ANSWER_MS, 0, 1));
     this.#soon = true;
   }
 

@@ -26,6 +26,7 @@ import type { TopologyReport, TopologySelf, TopologyStrategy } from '../../../co
 import { TopologyError } from '../../../errors/cluster.errors.js';
 import { MissingPackageError } from '../../../errors/config.errors.js';
 import { describe } from '../../../errors/describe.js';
+import { jittered } from '../../../time/backoff.js';
 import { Heard } from '../announce/announced.peers.js';
 import { type Announcement, announcementOf } from '../announce/announcement.js';
 import { isHere, isLoopback, isOnLink } from '../announce/local.network.js';
@@ -162,7 +163,7 @@ class MdnsStrategy implements TopologyStrategy {
       this.#drops.count('answered');
       mdns.respond(recordsOf(this.#own()), (error) => this.#sent(mdns, error));
     };
-    this.#answering ??= setTimeout(answer, ANSWER_FROM_MS + ANSWER_SPREAD_MS * Math.random()).unref();
+    this.#answering ??= setTimeout(answer, ANSWER_FROM_MS + jittered(ANSWER_SPREAD_MS, 0, 1)).unref();
   }
 
   #sent(mdns: MulticastDNS, error: Error | null | undefined): void {

@@ -2,6 +2,7 @@
  * Tries to reach one node again and again, ever less often, until it is told to stop.
  * Called by the direct transport for each node that it is this one's turn to dial.
  */
+import { exponential, jittered } from '../../../../time/backoff.js';
 
 const FIRST_MS = 50;
 const LONGEST_MS = 2000;
@@ -32,7 +33,7 @@ export class Redialer {
     this.#giveUp = undefined;
     if (this.#stopped) return;
     // Jitter: when one node comes back, not all the others dial it in the same moment.
-    const delay = Math.min(LONGEST_MS, FIRST_MS * 2 ** Math.min(this.failures, 10)) * (0.5 + Math.random() / 2);
+    const delay = jittered(exponential(FIRST_MS, LONGEST_MS, this.failures), 0.5, 1);
     this.failures += 1;
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
