@@ -45,7 +45,7 @@ const PLAN: string[][] = [
   ['processes', 'channels', 'services'],
   ['health', 'metrics', 'microservices'],
   ['terminus', 'prometheus', 'opentelemetry', 'dashboard', 'node.parts'],
-  ['foundation.declarations', 'foundation.drain'],
+  ['foundation.declarations', 'foundation.edges'],
   ['foundation.lifecycle'],
   ['foundation.module'],
   // Nobody may import these.

@@ -44,9 +44,12 @@ export class Declarations {
     return processes.specs;
   }
 
-  /** Subscribes the handlers of all shared objects; sees that also those of processes name channels that exist. */
-  async subscribe(): Promise<void> {
-    const handlers = exploreChannels(this.discovery, isProcess);
+  /**
+   * Subscribes the handlers of all shared objects, which wait for `begun` before they take their first message; sees
+   * that also those of processes name channels that exist.
+   */
+  async subscribe(begun: Promise<boolean>): Promise<void> {
+    const handlers = exploreChannels(this.discovery, isProcess).map((declared) => heldBack(declared, begun));
     this.#services = exploreServices(this.discovery, isProcess);
     for (const channel of exploreChannelNames(this.discovery)) this.parts.channelRuntime.requireDeclared(channel);
     await this.#subscribe(handlers);
@@ -95,6 +98,18 @@ function handledBy(instance: Instance, target: object, declared: DeclaredHandler
     handler: (message, meta) => {
       if (instance.target !== target) throw new HandlerGoneError(instance.spec.name);
       return instance.call(() => declared.handler(message, meta));
+    },
+  };
+}
+
+/** What comes before waits in the queue of the handler, with its bounds; it is not handled if the start fails. */
+function heldBack(declared: DeclaredHandler, begun: Promise<boolean>): DeclaredHandler {
+  const { handler } = declared;
+  return {
+    ...declared,
+    handler: async (message, meta) => {
+      if (!(await begun)) throw new HandlerGoneError(declared.channel);
+      return handler(message, meta);
     },
   };
 }

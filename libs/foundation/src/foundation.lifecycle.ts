@@ -1,6 +1,7 @@
 /**
  * Every step of joining and of leaving the cluster, in order.
- * Bootstraps before the modules of the application, and drains before any of them is destroyed.
+ * Joins before the modules of the application are bootstrapped, begins to work after the last of them, drains before
+ * any of them is destroyed, and leaves after the last.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Inject, Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
@@ -13,7 +14,7 @@ import { FoundationError } from './errors/foundation.error.js';
 import { isOfRedis, redisError } from './errors/refusal.js';
 import { unattended } from './foreign/gate.js';
 import { Declarations } from './foundation.declarations.js';
-import { FoundationDrain } from './foundation.drain.js';
+import { FoundationEdges } from './foundation.edges.js';
 import { Log } from './logging/log.js';
 import { ThrottledLog } from './logging/throttled.log.js';
 import { NODE, type NodeParts } from './node.parts.js';
@@ -40,17 +41,24 @@ export class FoundationLifecycle implements OnApplicationBootstrap, OnApplicatio
   readonly #parts: NodeParts;
   readonly #declarations: Declarations;
   readonly #terminated: TerminatedNodes;
+  /** Resolves with true when the node begins to work, and with false when it ends before. */
+  readonly #begun: Promise<boolean>;
+  #release!: (hasBegun: boolean) => void;
+  #hasBegun = false;
+  #hasJoined = false;
   #drained: Promise<void> | undefined;
   #finished: Promise<void> | undefined;
   #finishTimer: NodeJS.Timeout | undefined;
   #hooksTimer: NodeJS.Timeout | undefined;
 
-  constructor(@Inject(NODE) parts: NodeParts, discovery: DiscoveryService, drain: FoundationDrain) {
+  constructor(@Inject(NODE) parts: NodeParts, discovery: DiscoveryService, edges: FoundationEdges) {
     this.#parts = parts;
+    this.#begun = new Promise((resolve) => (this.#release = resolve));
     this.#declarations = new Declarations(parts, discovery);
     const { view, topologies, backend } = parts;
     this.#terminated = new TerminatedNodes(view, topologies, backend.directory);
-    drain.drain = () => this.drain();
+    edges.begin = () => this.begin();
+    edges.drain = () => this.drain();
   }
 
   /**
@@ -65,7 +73,8 @@ export class FoundationLifecycle implements OnApplicationBootstrap, OnApplicatio
       const looking = this.#parts.topologies.start();
       if (!this.#parts.config.detected) await looking;
       specs = this.#declarations.processes();
-      await this.#declarations.subscribe();
+      await this.#declarations.subscribe(this.#begun);
+      this.#parts.supervisor.hold();
       await this.#parts.channelRuntime.open();
       await this.#parts.client.open();
       await this.#joinOnce(specs);
@@ -109,6 +118,29 @@ export class FoundationLifecycle implements OnApplicationBootstrap, OnApplicatio
       strategy: this.#parts.config.strategy,
       endpoint: this.#parts.backend.endpoint,
     });
+    this.#hasJoined = true;
+    if (this.#hasBegun) await this.#offerOrLater();
+  }
+
+  /**
+   * Begins to work, when every bootstrap hook of the application has run: what processes, handlers and services need is
+   * there. Until then a node is a member that sends, calls, and runs only what its own application has started by name.
+   */
+  async begin(): Promise<void> {
+    if (this.#drained !== undefined) return;
+    this.#hasBegun = true;
+    this.#release(true);
+    this.#parts.supervisor.begin();
+    if (!this.#hasJoined) return;
+    try {
+      await this.#offerOrLater();
+    } catch (error) {
+      await this.leave();
+      throw error;
+    }
+  }
+
+  async #offerOrLater(): Promise<void> {
     if (!(await this.#offer())) unattended('registering services later', this.#offerLater());
   }
 
@@ -190,6 +222,7 @@ export class FoundationLifecycle implements OnApplicationBootstrap, OnApplicatio
    */
   drain(): Promise<void> {
     clearTimeout(this.#hooksTimer);
+    this.#release(false);
     this.#drained ??= this.#drain();
     return this.#drained;
   }

@@ -22,7 +22,7 @@ import { readMachine } from './config/machine.js';
 import type { FoundationOptions } from './config/options.js';
 import { resolve } from './config/resolve.js';
 import { FoundationConfigError } from './errors/config.errors.js';
-import { FoundationDrainModule } from './foundation.drain.js';
+import { FoundationEdgesModule } from './foundation.edges.js';
 import { FoundationLifecycle } from './foundation.lifecycle.js';
 import { HealthMonitor } from './health/health.monitor.js';
 import type { Search } from './locator/redis.locator.js';
@@ -84,7 +84,7 @@ const SHARED = { view: ClusterView } satisfies { [P in keyof NodeParts]?: Type<N
  * ```
  */
 @Module({
-  imports: [DiscoveryModule, FoundationDrainModule],
+  imports: [DiscoveryModule, FoundationEdgesModule],
   providers: [
     Telemetry,
     { provide: SEARCH, useValue: {} },

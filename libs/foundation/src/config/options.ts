@@ -232,7 +232,7 @@ export interface FoundationOptions {
   appName?: string;
   /**
    * Names this process in the cluster; must be unique there. Environment: `FOUNDATION_NODE_NAME`. Default
-   * `<host>-<pid>`.
+   * `<host>-<pid>-<random>`.
    */
   nodeName?: string;
   /**

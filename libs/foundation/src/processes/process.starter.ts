@@ -35,7 +35,7 @@ export interface ProcessStarterParts {
   membership: ClusterView;
   table: ProcessTable;
   registry: ProcessRegistry;
-  supervisor: Pick<Supervisor, 'knows'>;
+  supervisor: Pick<Supervisor, 'knows' | 'exempt'>;
   refs: ProcessRefs;
   waiter: ProcessWaiter;
   patience: Patience;
@@ -132,6 +132,7 @@ export class ProcessStarter {
       const expected = 'a provider of this application whose class name no other one has';
       throw new ArgumentError(subject, 'type', `the class ${type.name}`, expected);
     }
+    supervisor.exempt(spec.name);
     let isHeard = false;
     const stop = waiter.listen(spec.name, (news) => (isHeard ||= news === 'owner'));
     try {

@@ -27,6 +27,8 @@ export interface LocalPlacementParts {
   classes: ReadonlyMap<string, KnownClass>;
   /** True while this node starts processes at all. */
   isSupervising: () => boolean;
+  /** True while this process may not run here yet, because the application is still being bootstrapped. */
+  isHeldBack: (process: string) => boolean;
   /** True while the end of this process is known here and not yet recorded. */
   isEndOpen: (name: string) => boolean;
   now: () => number;
@@ -46,6 +48,7 @@ export class LocalPlacement {
       entry?.status === 'wanted' &&
       entry.settling !== true &&
       this.parts.classes.has(entry.type) &&
+      !this.parts.isHeldBack(entry.of ?? entry.name) &&
       !this.parts.isEndOpen(entry.name)
     );
   }

@@ -35,6 +35,8 @@ export class Supervisor implements CalleeLookup {
   readonly #host: ProcessHost;
   readonly #reconciler: Reconciler;
   #state: 'idle' | 'supervising' | 'draining' = 'idle';
+  /** While the node is held back: the processes that it may run all the same. */
+  #exempt: Set<string> | undefined;
 
   constructor(
     private readonly backend: Backend,
@@ -49,7 +51,12 @@ export class Supervisor implements CalleeLookup {
     const shared = { membership, table, workload: this.#workload, classes: this.#classes, now };
     const isSupervising = (): boolean => this.#state === 'supervising';
     const isEndOpen = (name: string): boolean => this.#endings.isOpen(name);
-    const placement = new LocalPlacement({ ...shared, isSupervising, isEndOpen });
+    const placement = new LocalPlacement({
+      ...shared,
+      isSupervising,
+      isHeldBack: (name) => this.#exempt?.has(name) === false,
+      isEndOpen,
+    });
     this.#rebalancer = new Rebalancer({ ...shared, placement, isSupervising });
     const replicas = new ReplicaReports(membership, table, placement);
     this.#host = new ProcessHost({
@@ -165,6 +172,22 @@ export class Supervisor implements CalleeLookup {
     });
     // A shutdown may have begun meanwhile; it must not be undone.
     if (this.#isIdle()) this.#state = 'supervising';
+    this.#reconciler.wake();
+  }
+
+  /** Lets nothing run yet, except what is {@link exempt}; until {@link begin}. */
+  hold(): void {
+    this.#exempt ??= new Set();
+  }
+
+  /** Lets one process run before {@link begin}: a hook of the application starts it, and may wait for it. */
+  exempt(name: string): void {
+    this.#exempt?.add(name);
+  }
+
+  /** Runs what this node was held back from. */
+  begin(): void {
+    this.#exempt = undefined;
     this.#reconciler.wake();
   }
 
