@@ -81,7 +81,7 @@ if (chromium === undefined) {
     await page.goto(`http://127.0.0.1:${port}/foundation`);
     await page.getByLabel('Access token').fill('not the token, by no means');
     await page.getByRole('button', { name: 'Sign in' }).click();
-    await shows(page.locator('#login-error'), 'not the token');
+    await shows(page.locator('#login-error'), 'Invalid token');
     await page.getByLabel('Access token').fill(TOKEN);
     await page.getByRole('button', { name: 'Sign in' }).click();
     await isLive();

@@ -648,7 +648,7 @@ export type LeaseLossReason =
 'deadline'
 /** Redis answered that the key is gone or belongs to another node. */
 | 'taken'
-/** The instance did not stop in its time; the lease is not renewed any more. */
+/** The instance did not stop in its time; the lease is no longer renewed. */
 | 'abandoned'
 /** This node's name was taken over by another process. */
 | 'replaced';
@@ -676,11 +676,11 @@ export interface LeaseTimes extends Resolved<LeaseOptions> {
 }
 
 export type LeaveReason =
-/** It said so. */
+/** It announced it. */
 'shutdown'
-/** It did not beat for as long as `membership.ttl`. */
+/** It sent no heartbeat for as long as `membership.ttl`. */
 | 'timeout'
-/** A topology strategy says that it has ended. */
+/** A topology strategy reports it as terminated. */
 | 'terminated';
 
 export class LimitError extends FoundationError {

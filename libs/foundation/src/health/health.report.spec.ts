@@ -63,7 +63,7 @@ describe('clusterReport', () => {
       {
         code: 'topology-failing',
         severity: 'degraded',
-        message: 'The topology strategy "kubernetes" fails; what it found before stays.',
+        message: 'The topology strategy "kubernetes" fails; its last result is kept.',
         detail: 'ECONNREFUSED',
       },
     ]);

@@ -12,7 +12,7 @@ import type { Stranded } from '../processes/process.registry.js';
 import type { ProcessStatus } from '../processes/table/process.table.js';
 import type { ServiceInfo } from '../services/service.js';
 
-/** `degraded`: everything goes on, and somebody should look. `critical`: something does not go on, or soon will not. */
+/** `degraded`: everything works, and an operator should check. `critical`: something fails, or soon will. */
 export type HealthStatus = 'healthy' | 'degraded' | 'critical';
 
 /** Why the cluster is not healthy, in a word for programs and a sentence for people. */
@@ -36,11 +36,11 @@ export interface HealthReason {
     | 'settings-differ'
     | 'topology-failing';
   severity: Exclude<HealthStatus, 'healthy'>;
-  /** For everybody who may ask: names and numbers, nothing that user code or another system said. */
+  /** Public: names and numbers, no text of user code or of another system. */
   message: string;
   /**
-   * The text of the error, for the operator: an error may hold what strangers must not see. Not in what `/health`
-   * answers.
+   * The text of the error, for the operator: an error may hold what the public must not see. Not in the answer of
+   * `/health`.
    */
   detail?: string;
 }
@@ -52,7 +52,7 @@ export interface NodeHealth {
   metrics: {
     /** How many processes it owns. */
     processes: number;
-    /** How late its event loop was lately, in milliseconds. */
+    /** The recent delay of its event loop, in milliseconds. */
     lagMs: number;
     /** For how long it has been a member, in milliseconds. */
     memberMs: number;
@@ -87,22 +87,22 @@ export interface HealthFacts {
   state: NodeState;
   /** How many nodes there should be. */
   expected: number;
-  /** How long Redis took for the last beat, in milliseconds. */
+  /** How long Redis took for the last heartbeat, in milliseconds. */
   latencyMs: number;
   members: readonly Member[];
-  /** What the members do not agree about. */
+  /** The settings on which the members disagree. */
   differences?: readonly Difference[];
   /** How the topology strategies are doing. */
   strategies: readonly StrategyStatus[];
   processes: readonly { name: string; status: ProcessStatus; error?: string }[];
-  /** What may run nowhere. */
+  /** Processes that no node can run. */
   stranded: readonly Stranded[];
   services: readonly ServiceInfo[];
-  /** `undefined` when Redis did not say. */
+  /** `undefined` when Redis did not answer. */
   backend: BackendFacts | undefined;
-  /** The connections that do not work. */
+  /** The connections that fail. */
   troubles?: readonly ConnectionTrouble[];
-  /** Why this node has not joined, or is not heard. */
+  /** Why this node has not joined, or its heartbeats are rejected. */
   trouble?: string | undefined;
   /** How many processes of this node hold their lease; asked while it is isolated. */
   held?: number;
@@ -113,7 +113,7 @@ const SLOW_MS = 100;
 /** Three periods of the sweep. */
 const SWEEP_LATE_MS = 15_000;
 
-/** The report as anybody may see it: without the texts of errors. */
+/** The public report: without the texts of errors. */
 export function withoutDetails({ reasons, ...report }: ClusterHealth): ClusterHealth {
   return { ...report, reasons: reasons.map(({ code, severity, message }) => ({ code, severity, message })) };
 }
@@ -146,11 +146,11 @@ function membershipReasons({ state, self, expected, members, trouble, held = 0 }
       held > 0
         ? `; ${held} of its processes hold their lease and run on, and what it knows may be old.`
         : ', so its singletons have stopped and what it knows may be old.';
-    const message = `Node "${self}" cannot be a member: Redis does not take its beats${why}${consequence}`;
+    const message = `Node "${self}" cannot be a member: Redis rejects its heartbeats${why}${consequence}`;
     reasons.push({ code: 'isolated', severity: 'critical', message });
   }
   if (state === 'joining') {
-    const message = `Node "${self}" has not joined the cluster${why}; it goes on trying.`;
+    const message = `Node "${self}" has not joined the cluster${why}; it keeps trying.`;
     reasons.push({ code: 'not-joined', severity: 'critical', message });
   }
   const majority = Math.floor(expected / 2) + 1;
@@ -162,7 +162,7 @@ function membershipReasons({ state, self, expected, members, trouble, held = 0 }
   }
   for (const { name, state: seen, lag } of members) {
     if (seen === 'suspect') {
-      reasons.push({ code: 'node-suspect', severity: 'degraded', message: `Node "${name}" missed beats.` });
+      reasons.push({ code: 'node-suspect', severity: 'degraded', message: `Node "${name}" missed heartbeats.` });
     }
     if (lag > LAGGING_MS) {
       const message = `The event loop of node "${name}" is ${Math.round(lag)} ms late.`;
@@ -172,7 +172,7 @@ function membershipReasons({ state, self, expected, members, trouble, held = 0 }
   return reasons;
 }
 
-/** Other versions and transports side by side are for `doctor`: nothing acts on different numbers because of them. */
+/** Mixed versions and transports are reported by `doctor` only: no node acts on different numbers because of them. */
 function contractReasons({ differences = [] }: HealthFacts): HealthReason[] {
   const concerning = differences.filter(({ setting }) => setting !== 'version' && setting !== 'transport');
   return concerning.map((difference): HealthReason => {
@@ -187,7 +187,7 @@ function topologyReasons({ strategies }: HealthFacts): HealthReason[] {
   return failing.map(({ strategy, error }) => ({
     code: 'topology-failing',
     severity: 'degraded',
-    message: `The topology strategy "${strategy}" fails; what it found before stays.`,
+    message: `The topology strategy "${strategy}" fails; its last result is kept.`,
     ...(error === undefined ? {} : { detail: error }),
   }));
 }
@@ -241,7 +241,7 @@ const WITHOUT: Readonly<Record<string, string>> = {
   worker: 'restarts after crashes are left to other nodes',
   stream: 'a durable channel is not read',
 };
-/** A connection that is made anew at once is not worth a word. */
+/** A connection that is back at once is not reported. */
 const TROUBLE_MS = 500;
 
 function connectionReasons({ troubles = [] }: HealthFacts): HealthReason[] {
@@ -260,11 +260,11 @@ function redisReasons(facts: HealthFacts): HealthReason[] {
   const reasons = connectionReasons(facts);
   if (state === 'isolated' || state === 'joining') return reasons;
   if (backend === undefined) {
-    const message = 'Redis did not answer the question how it is; leases and beats may go on.';
+    const message = 'Redis did not answer the health query; leases and heartbeats may continue.';
     return [...reasons, { code: 'redis-silent', severity: 'degraded', message }];
   }
   if (latencyMs > SLOW_MS) {
-    const message = `Redis took ${Math.round(latencyMs)} ms for the last beat; beyond lease.commandTimeout owners stop.`;
+    const message = `Redis took ${Math.round(latencyMs)} ms for the last heartbeat; beyond lease.commandTimeout owners stop.`;
     reasons.push({ code: 'redis-slow', severity: 'degraded', message });
   }
   if (backend.evictionPolicy !== undefined && backend.evictionPolicy !== 'noeviction') {

@@ -1,6 +1,6 @@
 /**
  * Nest's microservices over Foundation, the client: `emit` sends to a channel, `send` asks one node that answers.
- * Made by the application's providers; underneath `Channels`.
+ * Underneath `Channels`.
  */
 import { ClientProxy, type ReadPacket, type WritePacket } from '@nestjs/microservices';
 import { type Channels, runtimeOf } from '../channels/channels.js';
@@ -25,9 +25,9 @@ export interface FoundationClientOptions {
 /**
  * A `ClientProxy` that reaches every `FoundationStrategy` of the cluster.
  *
- * Underneath: `emit` is `channels.broadcast` with the pattern as its type; `send` is a letter to one node that answers
- * the pattern, in turn, and its answers are letters, too. How long an answer may take is up to you: `timeout()` of
- * RxJS.
+ * Underneath: `emit` is `channels.broadcast` with the pattern as its type; `send` is a node message to one node that
+ * answers the pattern, in turn, and its answers are node messages, too. How long an answer may take is up to you:
+ * `timeout()` of RxJS.
  *
  * ```ts
  * { provide: 'ORDERS', inject: [Channels], useFactory: (channels: Channels) => new FoundationClient({ channels }) }
@@ -53,7 +53,7 @@ export class FoundationClient extends ClientProxy {
     return Promise.resolve();
   }
 
-  /** Gives up what is waited for. */
+  /** Cancels pending requests. */
   close(): void {
     for (const end of [...this.#pending]) end();
   }

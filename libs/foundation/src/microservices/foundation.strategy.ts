@@ -1,6 +1,6 @@
 /**
  * Nest's microservices over Foundation, the server: `@EventPattern` hears a channel, `@MessagePattern` answers
- * requests. Made by the application's bootstrap; underneath `Channels`.
+ * requests. Underneath `Channels`.
  */
 import {
   type BaseRpcContext,
@@ -15,7 +15,7 @@ import { type Channels, runtimeOf } from '../channels/channels.js';
 import { asError, describe } from '../errors/describe.js';
 import { FoundationContext, type FoundationSource } from './foundation.context.js';
 
-/** What a caller is told of an error that may hold secrets. */
+/** The answer to a caller for an error that may hold secrets. */
 const INTERNAL = 'Internal server error';
 
 /** Options of {@link FoundationStrategy}. */
@@ -30,7 +30,7 @@ export interface FoundationStrategyOptions {
  * A transport for `connectMicroservice` and `createMicroservice`.
  *
  * Underneath: for each `@EventPattern` a subscription to the channel with the pattern as its type. For each
- * `@MessagePattern` an entry in this node's record; a request goes to one of the nodes that have it, as a letter.
+ * `@MessagePattern` an entry in this node's record; a request goes to one of the nodes that have it, as a node message.
  *
  * ```ts
  * NestFactory.createMicroservice<AsyncMicroserviceOptions>(AppModule, {
@@ -58,7 +58,7 @@ export class FoundationStrategy extends Server implements CustomTransportStrateg
     this.initializeDeserializer({});
   }
 
-  /** Called by Nest. The callback gets the error when a subscription is refused. */
+  /** Called by Nest. The callback gets the error when a subscription is rejected. */
   listen(callback: (error?: unknown) => void): void {
     this.#listen().then(
       () => callback(),
@@ -82,7 +82,7 @@ export class FoundationStrategy extends Server implements CustomTransportStrateg
     this._status$.next('connected');
   }
 
-  /** Called by Nest: hears and answers no more. */
+  /** Called by Nest: stops accepting events and requests. */
   async close(): Promise<void> {
     for (const end of this.#ends.splice(0)) end();
     await Promise.all(this.#subscriptions.splice(0).map((subscription) => subscription.unsubscribe()));

@@ -1,7 +1,6 @@
 /**
- * The figures of this node in a registry of prom-client, and at `GET /metrics`.
- * Used by the application through the entry `nestjs-foundation/prometheus`; underneath prom-client's Counter,
- * Histogram, Gauge.
+ * The metrics of this node in a registry of prom-client, and at `GET /metrics`.
+ * Underneath prom-client's Counter, Histogram and Gauge.
  */
 import {
   Controller,
@@ -62,7 +61,7 @@ export class FoundationPrometheus implements OnModuleDestroy {
     return this.registry.metrics();
   }
 
-  /** Counts no more. */
+  /** Stops counting. */
   onModuleDestroy(): void {
     this.#stop();
   }

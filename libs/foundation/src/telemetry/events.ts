@@ -6,11 +6,11 @@
 
 /** Why a node is no longer a member. */
 export type LeaveReason =
-  /** It said so. */
+  /** It announced it. */
   | 'shutdown'
-  /** It did not beat for as long as `membership.ttl`. */
+  /** It sent no heartbeat for as long as `membership.ttl`. */
   | 'timeout'
-  /** A topology strategy says that it has ended. */
+  /** A topology strategy reports it as terminated. */
   | 'terminated';
 
 /** Why a lease ended before it was released. */
@@ -19,7 +19,7 @@ export type LeaseLossReason =
   | 'deadline'
   /** Redis answered that the key is gone or belongs to another node. */
   | 'taken'
-  /** The instance did not stop in its time; the lease is not renewed any more. */
+  /** The instance did not stop in its time; the lease is no longer renewed. */
   | 'abandoned'
   /** This node's name was taken over by another process. */
   | 'replaced';
@@ -191,9 +191,9 @@ export interface FoundationEvents {
   'cluster.node_joined': { node: string; bootId: string };
   /** A node is no longer in the view. */
   'cluster.node_left': { node: string; bootId: string; reason: LeaveReason };
-  /** A member missed beats, or beat again. */
+  /** A member missed heartbeats, or sent one again. */
   'cluster.node_suspect': { node: string; bootId: string; suspect: boolean };
-  /** This node's copy of the membership changed. */
+  /** This node's view of the membership changed. */
   'cluster.view_changed': { node: string; version: number; members: number };
   /** This node cannot reach Redis; its singletons stop before their leases can expire. */
   'cluster.isolated': { node: string; silentMs: number };
@@ -218,7 +218,7 @@ export interface FoundationEvents {
   'lease.acquired': { name: string; node: string; epoch: number };
   /** The owner took its lease back after Redis lost its data; the same instance goes on with a new epoch. */
   'lease.reclaimed': { name: string; node: string; epoch: number; previousEpoch: number };
-  /** This node does not own the name any more; emitted at the moment of the fence. */
+  /** This node no longer owns the name; emitted at the moment of the fence. */
   'lease.lost': { name: string; node: string; epoch: number; reason: LeaseLossReason };
   /** The owner gave the name back after its instance had stopped. */
   'lease.released': { name: string; node: string; epoch: number };
@@ -248,9 +248,9 @@ export interface FoundationEvents {
   /** This node gives up what it owns: at the beginning, and again each time that one of the `total` has ended. */
   'drain.progress': { node: string; left: number; total: number };
 
-  /** A service can be found from now on; every node says so when it learns of it. */
+  /** A service can be found from now on; every node emits this when it learns of it. */
   'service.registered': { name: string; node: string; instanceId: string };
-  /** A service can be found no more: it was taken back, or its node is no member any more. */
+  /** A service can no longer be found: it was withdrawn, or its node is no longer a member. */
   'service.deregistered': { name: string; node: string; instanceId: string };
   /** A service's checks changed what it counts as. */
   'service.health_changed': { name: string; node: string; instanceId: string; status: 'healthy' | 'unhealthy' };
@@ -260,7 +260,7 @@ export interface FoundationEvents {
   /** A message reached this node's subscriptions. */
   'message.received': { channel: string; from: string; latency: number };
   /**
-   * So many messages were not delivered here. `channel` is the name of a channel; of what travels between two nodes it
+   * `count` messages were not delivered here. `channel` is the name of a channel; of what travels between two nodes it
    * is `inbox` (calls), `mail` (acknowledgements and requests) or `letters` (direct transport).
    */
   'message.dropped': {
@@ -295,7 +295,7 @@ export interface FoundationEvents {
     priority?: 'high' | 'normal' | 'low';
     missing?: { first: number; last: number; atMost?: true };
   };
-  /** A handler threw; the other handlers were served. */
+  /** A handler threw; the other handlers were called. */
   'message.handler_failed': { channel: string; error: string };
 
   /**
