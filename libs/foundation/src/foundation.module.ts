@@ -26,6 +26,7 @@ import { FoundationEdgesModule } from './foundation.edges.js';
 import { FoundationLifecycle } from './foundation.lifecycle.js';
 import { HealthMonitor } from './health/health.monitor.js';
 import type { Search } from './locator/redis.locator.js';
+import { Log } from './logging/log.js';
 import { FoundationMetrics } from './metrics/foundation.metrics.js';
 import { assembleNode, NODE, type NodeParts, type Token } from './node.parts.js';
 import { injectedProcesses } from './processes/declaration/inject.process.js';
@@ -169,7 +170,13 @@ async function assemble(
     const { findApplicationRedis } = await import('./locator/application.redis.js');
     return findApplicationRedis(discovery, NODE);
   };
-  return assembleNode(resolve(options, process.env, readMachine()), telemetry, { application, ...special });
+  const config = resolve(options, process.env, readMachine());
+  if (config.isUnnamed) {
+    new Log().warn(`Nothing names this application; set "appName" or FOUNDATION_APP_NAME`, {
+      appName: config.appName,
+    });
+  }
+  return assembleNode(config, telemetry, { application, ...special });
 }
 
 /** The compiler checks that each token stands for the parameter at its place. */

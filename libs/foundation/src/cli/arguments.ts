@@ -96,7 +96,7 @@ export function usage(): string[] {
     ...commands,
     '',
     '  --redis URL           where Redis is; default FOUNDATION_REDIS_URL, REDIS_URL, or it is looked for',
-    '  --app NAME            the name of the cluster; default FOUNDATION_APP_NAME, then app',
+    '  --app NAME            the name of the cluster; default FOUNDATION_APP_NAME, then package.json',
     '  --json                one JSON value instead of text',
     '  --interval SECONDS    of top; default 1',
     '  -h, --help   -v, --version',

@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { FoundationConfigError } from '../errors/config.errors.js';
 import { observerSettings, settingsOf } from './settings.js';
 
-const machine = { host: 'h', pid: 7 };
+const machine = { host: 'h', pid: 7, packageName: 'app' };
 
 describe('settingsOf', () => {
   it('is a cluster whatever the environment says, and never under the name of a node', () => {

@@ -54,6 +54,8 @@ export interface DirectConfig extends DirectOptions {
 export interface FoundationConfig {
   backend: 'local' | 'redis';
   appName: string;
+  /** True when nothing names the application, so that it shares its name with every other one of that kind. */
+  isUnnamed?: boolean;
   nodeName: string;
   /** What the log calls the way the cluster was found: `none`, `redis`, or the names of the strategies. */
   strategy: string;

@@ -227,7 +227,8 @@ export interface FoundationOptions {
   cluster?: boolean | StrategyName | StrategyOptions;
   /**
    * Names the cluster; nodes with the same name and the same Redis form one. Environment: `FOUNDATION_APP_NAME`.
-   * Default `app`.
+   * Default: the name in the package.json of the application, `@acme/shop` as `acme.shop`; without one a cluster does
+   * not start in production, and is called `app` with a warning elsewhere.
    */
   appName?: string;
   /**

@@ -6,7 +6,7 @@ import { hasPlace, isClient } from './resolve.endpoint.js';
 import { processDefaults, resolve, STANDARD_CHANNELS } from './resolve.js';
 import { STRATEGY_NAMES } from './strategy.settings.js';
 
-const machine = { host: 'box.local', pid: 4711 };
+const machine = { host: 'box.local', pid: 4711, packageName: 'app' };
 const SECRET = 'hunter2-very-secret';
 
 const of = (options: unknown = {}, env: Environment = {}) => resolve(options as FoundationOptions, env, machine);

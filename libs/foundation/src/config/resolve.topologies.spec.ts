@@ -9,7 +9,7 @@ import type { TopologyStrategy } from './topology.strategy.js';
 import { translateDns, translateGossip, translateKubernetes, translateMdns, translateStatic } from './translate.js';
 
 const SECRET = 'hunter2-hunter2-hunter2';
-const machine = { host: 'box', pid: 7 };
+const machine = { host: 'box', pid: 7, packageName: 'app' };
 const inPod = { ...machine, podNamespace: 'shop' };
 const podEnv = { KUBERNETES_SERVICE_HOST: '10.0.0.1' };
 const custom: TopologyStrategy = { name: 'mine', start: () => Promise.resolve(), stop: () => Promise.resolve() };

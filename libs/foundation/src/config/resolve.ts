@@ -6,6 +6,7 @@ import { FoundationConfigError } from '../errors/config.errors.js';
 import { show } from '../errors/describe.js';
 import { Secret } from '../security/secret.js';
 import { millisecondsOf } from '../time/duration.js';
+import { appNameFrom } from './app.name.js';
 import type { FoundationConfig, LeaseTimes, Resolved, ResolvedProcessDefaults } from './config.js';
 import { isProduction } from './detect.js';
 import { directFromEnvironment, type Environment, fromEnvironment } from './environment.js';
@@ -43,10 +44,12 @@ export function resolve(options: FoundationOptions, env: Environment, machine: M
   const environment = checkedEnvironment(isOpen ? env : withoutCluster(env));
   const given = { ...environment, ...explicit };
   if (explicit.cluster === true && typeof environment.cluster === 'string') given.cluster = environment.cluster;
-  const { appName = 'app', topologies } = given;
+  const { topologies } = given;
   // Who hands over strategies wants a cluster, without having to say it twice.
   const cluster = given.cluster ?? topologies !== undefined;
   const clustered = cluster !== false;
+  const { appName, isUnnamed } =
+    given.appName === undefined ? appNameFrom(env, machine, clustered) : { appName: given.appName, isUnnamed: false };
   const servers = clustered ? redisFrom(given.redis) : { redis: {}, quorum: [] };
   const knowsRedis = hasPlace(servers.redis);
   const strategies = resolveTopologies({ cluster, topologies, appName, env, machine, knowsRedis });
@@ -73,6 +76,7 @@ export function resolve(options: FoundationOptions, env: Environment, machine: M
   };
   const cookie = explicit.security?.cookie ?? environment.security?.cookie;
   if (clustered && cookie !== undefined) config.cookie = new Secret(cookie);
+  if (isUnnamed) config.isUnnamed = true;
   if (given.capacity !== undefined) config.capacity = given.capacity;
   if (given.expectedNodes !== undefined) config.expectedNodes = given.expectedNodes;
   if (clustered && given.redlock !== undefined) config.redlock = given.redlock;
