@@ -5,7 +5,6 @@ import {
   ArgumentError,
   Callable,
   CallRefusedError,
-  Membership,
   ProcessManager,
   RemoteError,
   Service,
@@ -16,6 +15,7 @@ import {
   ServiceNotFoundError,
   Singleton,
 } from 'nestjs-foundation';
+import { NODE, type NodeParts } from '../../libs/foundation/src/node.parts.js';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
 import { keysOf } from '../../libs/foundation/src/wire/keys.js';
 import type { RedisServer } from '../support/redis-server.js';
@@ -293,8 +293,8 @@ describe('a node that is cut off', () => {
   it('goes on answering from its copy, and says that it may be old', async () => {
     const [a] = await cluster(1);
     await meshOf(a!).registerService('till', new Till(a!.name));
-    const membership = a!.app.get(Membership);
-    Object.defineProperty(membership, 'state', { get: () => 'isolated' });
+    const { view } = a!.app.get<NodeParts>(NODE);
+    Object.defineProperty(view, 'state', { get: () => 'isolated' });
     const [service] = await meshOf(a!).discoverServices({ name: 'till' });
     expect(service).toMatchObject({ stale: true });
     expect(await meshOf(a!).call('till', 'charge', [1])).toBe(`${a!.name} charged 1`);
