@@ -22,7 +22,7 @@ export interface RawTools {
   worker?: unknown;
 }
 
-/** How the tools beneath are, for health. */
+/** The state of the tools below, for health. */
 export interface BackendFacts {
   /** What Redis does when its memory is full; `undefined` where it has no limit. */
   evictionPolicy?: string;
@@ -54,10 +54,10 @@ export interface Backend {
   open(): Promise<void>;
   /** Where other nodes link with this one, once it is open; `undefined` unless the transport is direct. */
   readonly address?: string | undefined;
-  /** Tells the transport who is in the cluster; called with each new view. */
+  /** Notifies the transport of the members; called with each new view. */
   meet?(members: readonly NodeRecord[]): void;
   onHint(listener: HintListener): () => void;
-  /** Asks the tools how they are. Rejects when they do not answer. */
+  /** Checks the tools. Rejects when they do not answer. */
   inspect(): Promise<BackendFacts>;
   /** The connections that do not work at the moment; no network. Absent where there are none. */
   troubles?(): readonly ConnectionTrouble[];

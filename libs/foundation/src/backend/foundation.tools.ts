@@ -1,5 +1,5 @@
 /**
- * Layer 3: injection tokens for the raw tools, for whoever needs to go under the facade.
+ * Layer 3: injection tokens for the raw tools, for code that needs to go below the facade.
  * Provided by `foundation.module.ts` out of the backend.
  */
 

@@ -1,5 +1,5 @@
 /**
- * A backend for whoever looks at a cluster without being in it: what a member writes by itself is not written.
+ * A backend that observes a cluster without being in it: what a member writes by itself is not written.
  * Used by the command line. What an operator asks for (a row of the process table, a call) goes through all the same.
  */
 import type { LeaveReason } from '../telemetry/events.js';
@@ -14,7 +14,7 @@ import type {
 } from './directory/directory.js';
 
 /**
- * The same tools with a directory that is only read, and a table of processes that is not put back after a loss of
+ * The same tools with a directory that is only read, and a table of processes that is not restored after a loss of
  * data.
  */
 export function observing(backend: Backend): Backend {
@@ -51,11 +51,11 @@ class ObservedNodes implements NodeDirectory {
     const { beats, isCookieShared: _, ...seen } = await this.nodes.look();
     const silent = (name: string): number | undefined => silence(name, { ...seen, beats });
     const late = this.#members.filter((record) => latenessOf(record, silent(record.name)) !== 'in time');
-    // Always in the same life of Redis: what it lost is put back by the directory.
+    // Always in the same life of Redis: what it lost is restored by the directory.
     return { status: 'ok', ...seen, incarnation: '', late: late.map(({ name }) => name) };
   }
 
-  /** Without nodes whose time has run out and whom nobody is left to end. */
+  /** Excludes expired nodes that no live member has evicted. */
   async view(): Promise<NodeView> {
     const [view, seen] = await Promise.all([this.nodes.view(), this.nodes.look()]);
     this.#members = view.members.filter((record) => latenessOf(record, silence(record.name, seen)) !== 'down');

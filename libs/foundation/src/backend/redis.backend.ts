@@ -117,7 +117,7 @@ function backendOver(
     raw: { leases: client, control, subscriber, publisher, redlock, queue, worker: restarts.worker },
     async open() {
       await connections.ready();
-      // Each is remembered once it is done, since whoever joins later calls this again after a failure.
+      // Each is remembered once it is done, since a node that joins later calls this again after a failure.
       if (!linked) await direct?.listen();
       linked = true;
       if (listening) return;

@@ -1,7 +1,6 @@
 /**
  * Abort signals of users: one listener of ours for each signal, however many calls were made with it. Node warns of a
  * leak from the eleventh on, and how many a signal may have is a setting of its owner, which is left alone.
- * Called by whatever takes a signal.
  */
 
 /** What waits for a signal; as long as there is any, a listener of ours is attached. */

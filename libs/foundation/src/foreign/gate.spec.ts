@@ -73,7 +73,7 @@ describe('Gate', () => {
     unattended('a test', Promise.reject(new Error('ours')));
     await eventually(() => error.mock.calls.length > 0);
     const details = { what: 'a test', error: 'ours' };
-    expect(error).toHaveBeenCalledWith(expect.stringContaining('nobody waits for'), details, 'Foundation');
+    expect(error).toHaveBeenCalledWith(expect.stringContaining('in the background'), details, 'Foundation');
   });
 
   it('needs nobody who counts, and no logger that works', () => {

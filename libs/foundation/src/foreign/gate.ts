@@ -1,7 +1,7 @@
 /**
  * The one gate through which functions of users are called: what throws, rejects or answers with a broken promise is
- * caught, logged once in a while and counted, and harms nobody. Called by every room that has a callback; words are in
- * `describe.ts`.
+ * caught, logged once in a while and counted, and harms no other code. Called by every room that has a callback; words
+ * are in `describe.ts`.
  */
 import { describe } from '../errors/describe.js';
 import { ThrottledLog } from '../logging/throttled.log.js';
@@ -19,7 +19,7 @@ export class Gate {
   constructor(private readonly counts?: Counts) {}
 
   /**
-   * Tells a listener something; nobody waits for it.
+   * Notifies a listener; its answer is not awaited.
    *
    * `callback` says to the user which of his functions it is, as he handed it in: `onGap`, `Telemetry.attach`.
    */
@@ -34,7 +34,7 @@ export class Gate {
 
   /**
    * Asks a function that has to answer at once; one that throws counts as having said `fallback`. So does one that
-   * answers with a promise, which nobody can wait for here.
+   * answers with a promise, which cannot be awaited here.
    */
   ask<A extends readonly unknown[], T>(
     callback: string,
@@ -83,12 +83,12 @@ export class Gate {
 const unattendedLog = new ThrottledLog();
 
 /**
- * For work of ours that nobody waits for: it is not expected to reject; where it does all the same the process lives
+ * For work of ours that is not awaited: it is not expected to reject; where it does all the same the process lives
  * on, and the log says so. The lint rules let no other promise go unattended.
  */
 export function unattended(what: string, work: PromiseLike<unknown> | undefined): void {
   adopted(work).catch((error: unknown) => {
-    unattendedLog.error('Something failed that nobody waits for', { what, error: describe(error) }, what);
+    unattendedLog.error('Work in the background failed', { what, error: describe(error) }, what);
   });
 }
 

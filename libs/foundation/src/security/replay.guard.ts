@@ -1,7 +1,7 @@
 /**
- * Pure: numbers that let nobody play a signed message again. They rise with each message of a sender and are about its
- * time in microseconds, so that one who has heard nothing of the sender yet can tell an old message too. Used by the
- * transport.
+ * Pure: numbers that prevent a signed message from being replayed. They rise with each message of a sender and are
+ * about its time in microseconds, so that a node that does not know the sender yet recognizes an old message too. Used
+ * by the transport.
  */
 
 /** By how much the clocks of two nodes may differ, in milliseconds: the usual five minutes of Kerberos (RFC 4120). */
@@ -24,8 +24,8 @@ export class ReplayGuard {
   /**
    * The text with the next stamp before it; `now` in milliseconds since 1970.
    *
-   * Stamps never go back. Where the clock was ahead for a while, that would keep them ahead for as long, and whoever
-   * had not heard of this sender before would refuse each; so then they begin anew, as after a restart.
+   * Stamps never go back. Where the clock was ahead for a while, that would keep them ahead for as long, and a node
+   * that did not know this sender before would reject each; so then they begin again, as after a restart.
    */
   put(text: string, now: number): string {
     if (this.#last / 1000 > now + MAX_SKEW_MS) {
@@ -37,7 +37,7 @@ export class ReplayGuard {
     return `${sequence} ${this.#last} ${text}`;
   }
 
-  /** The text without its stamp, or what is wrong with that. Whoever calls has checked the signature. */
+  /** The text without its stamp, or what is wrong with that. The caller has checked the signature. */
   take(topic: string, stamped: string, now: number): { text: string } | { refusal: Refusal } {
     const [header = '', sender, digits] = /^(\S{1,200}) (\d{1,16}) /.exec(stamped) ?? [];
     if (sender === undefined) return { refusal: 'no-stamp' };

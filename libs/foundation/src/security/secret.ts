@@ -11,7 +11,7 @@ export class Secret {
     this.#text = text;
   }
 
-  /** The text. Give it to a cipher and to nobody else. */
+  /** The text. Pass it to a cipher and to nothing else. */
   reveal(): string {
     return this.#text;
   }

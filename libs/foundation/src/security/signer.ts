@@ -17,9 +17,9 @@ export interface Signer {
   readonly fingerprint: string;
   /** Whether it signs: with a cookie. */
   readonly signs: boolean;
-  /** `place` says where the text is written; nobody believes it anywhere else. */
+  /** `place` says where the text is written; it is not believed anywhere else. */
   sign(place: string, text: string): string;
-  /** The text, or `undefined` unless somebody with the same cookie wrote it for this place. */
+  /** The text, or `undefined` unless a node with the same cookie wrote it for this place. */
   open(place: string, sealed: string): string | undefined;
 }
 
@@ -57,7 +57,7 @@ export function keyFor(cookie: string, app: string, purpose: 'link' | 'letter' |
   return Buffer.from(hkdfSync('sha256', cookie, app, `foundation ${purpose} ${KEY_VERSION}`, 32));
 }
 
-/** True when both are the same, found out in a time that tells nothing about where they differ. */
+/** True when both are the same, compared in a time that reveals nothing about where they differ. */
 export function isSame(mac: unknown, expected: string): boolean {
   if (typeof mac !== 'string' || mac.length !== expected.length) return false;
   const [one, other] = [Buffer.from(mac), Buffer.from(expected)];

@@ -1,5 +1,5 @@
 /**
- * Waits for a condition by looking again and again until a deadline, and says what it saw last when it never came.
+ * Polls a condition until a deadline, and says what it saw last when it never came.
  * For tests: it is what replaces sleeping.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 export interface EventuallyOptions {
   /** Milliseconds, default 10 000. A generous safety limit, not a measurement. */
   timeout?: number;
-  /** Milliseconds between looks, default 25. */
+  /** Milliseconds between polls, default 25. */
   every?: number;
   /** Begins the error. */
   what?: string;
@@ -17,7 +17,8 @@ export interface EventuallyOptions {
 /**
  * Calls `look` until it returns something that is not `undefined`, `null` or `false`, and returns that.
  *
- * A `look` that throws has not seen it yet; its last error, or the last value of `lastSeen`, ends up in the message.
+ * A `look` that throws counts as not there yet; its last error, or the last value of `lastSeen`, ends up in the
+ * message.
  */
 export async function eventually<T>(
   look: () => T | Promise<T>,

@@ -5,7 +5,7 @@
  */
 import { uptime } from 'node:os';
 
-/** `os.uptime()` opens a file each time, which is dear when it is read for every call. */
+/** `os.uptime()` opens a file each time, expensive per call. */
 const READ_EVERY_MS = 1;
 /**
  * By how much the uptime may be ahead of the other clock without a suspension: it has steps of 10 ms, or whole seconds.
@@ -13,10 +13,10 @@ const READ_EVERY_MS = 1;
 const FINE_STEP_MS = 20;
 const COARSE_STEP_MS = 1000;
 
-/** How a machine tells the time; a test has its own. */
+/** The clocks of a machine; a test has its own. */
 export interface MachineClocks {
   now: () => number;
-  /** Milliseconds, or `undefined` where it cannot be told. */
+  /** Milliseconds, or `undefined` where it is unknown. */
   sinceBoot: () => number | undefined;
 }
 

@@ -1,6 +1,5 @@
 /**
- * Work that is done by one at a time: those who ask while it is under way cause one more run, however many they are.
- * Used by the copies of tables, which hints tell to catch up.
+ * Work that runs once at a time: requests that come meanwhile cause one more run, however many they are.
  */
 
 /** See the file header. */

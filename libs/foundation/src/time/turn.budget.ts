@@ -1,16 +1,16 @@
 /**
  * Keeps the turns of the event loop short, so that timers fire and leases are renewed while a lot of work is done.
- * Called by whoever works through many things in a row; one budget for all of them, because they share the loop.
+ * Called by whoever works through many things in a row; There is one budget for all work, because it shares the loop.
  */
 
-/** A turn may take so many milliseconds; a handler that has begun is not interrupted. */
+/** A turn may take this many milliseconds; a handler that has begun is not interrupted. */
 const BUDGET_MS = 5;
 
 const waiting: (() => void)[] = [];
 let began = 0;
 let timer: NodeJS.Immediate | undefined;
 
-/** True when the work of this turn has taken so many milliseconds: go on in {@link nextTurn}. */
+/** True when the work of this turn has taken this many milliseconds: go on in {@link nextTurn}. */
 export function isLongTurn(budget = BUDGET_MS): boolean {
   const now = performance.now();
   if (timer === undefined) {

@@ -53,7 +53,7 @@ export function or<T extends string | number | boolean>(read: Reader<T>, fallbac
   return (value) => read(value) ?? fallback;
 }
 
-/** The same for what is made anew each time. */
+/** The same for what is made for each value. */
 export function orElse<T extends object>(read: Reader<T>, fallback: () => T): Reader<T> {
   return (value) => read(value) ?? fallback();
 }
@@ -139,7 +139,7 @@ export function fromJson<T>(read: Reader<T>, longest = Infinity): (text: string)
   };
 }
 
-/** An object that is no array: its fields can be read, and none of them is checked yet. */
+/** An object that is not an array: its fields can be read, and none of them is checked yet. */
 export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

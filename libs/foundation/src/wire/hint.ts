@@ -1,5 +1,5 @@
 /**
- * Hints: "look now instead of later". Never trusted, never needed: every one is backed by a regular look.
+ * Hints: "check now instead of later". Never trusted, never needed: every one is backed by a regular check.
  * Published by the Lua scripts on `keys.hints`; read by the backends.
  */
 
@@ -20,17 +20,17 @@ export type Hint =
    * once.
    */
   | { t: 'load'; node: string; load: number; at?: number; mac?: string }
-  /** A node was not let in, because it has another cookie. */
+  /** A node was rejected, because it has another cookie. */
   | { t: 'refused'; node: string; host: string };
 
 /**
- * That a table has changed, up to which version, and what of: whoever has that version, or nothing to do with it, need
- * not look at once. Nodes of the version before say neither, and then everybody looks.
+ * That a table has changed, up to which version, and what of: a node that has that version, or nothing to do with it,
+ * need not read at once. Nodes of the version before say neither, and then every node reads.
  */
 export interface TableHint {
   t: 'table' | 'services';
   version?: number;
-  /** Classes of processes; none = what only the next look need see. */
+  /** Classes of processes; none = what only the next read need see. */
   of?: readonly string[];
 }
 
@@ -40,7 +40,7 @@ export type HintListener = (hint: Hint) => void;
 /** The longest name that anybody has in a cluster, and the most processes that a node can say it owns. */
 const MAX_NAME = 300;
 const MAX_LOAD = 1_000_000;
-/** So many classes are named in a hint; of more everybody looks. */
+/** How many classes are named in a hint; with more of them every node reads. */
 export const MAX_HINTED = 8;
 
 const name = text(MAX_NAME);
@@ -70,5 +70,5 @@ function readHint(value: unknown): Hint | undefined {
   return refused && { t: 'refused', ...refused };
 }
 
-/** Reads a hint; `undefined` for anything else, because whoever can publish can publish nonsense. */
+/** Reads a hint; `undefined` for anything else, because any client of Redis can publish nonsense. */
 export const parseHint = fromJson(readHint, 4096);

@@ -1,6 +1,6 @@
 /**
  * How long what Foundation keeps in Redis lives; docs/redis-keys.md has the table of all keys.
- * Read by the leases and the streams; a test hands in lives of its own, so that it does not wait for a month.
+ * Read by the leases and the streams; a test passes lives of its own, so that it does not wait for a month.
  */
 
 const HOUR = 3_600_000;
@@ -23,7 +23,7 @@ export interface Lives {
   /** The epoch of a fenced value that was deleted: until then a stale owner cannot write it again. */
   fencedMark: number;
   /**
-   * A durable channel, a group of one, and its dead letters, from the last use by anybody. Longer than any group is
+   * A durable channel, a group of one, and its dead letters, from the last use by any node. Longer than any group is
    * away and means to come back.
    */
   unused: number;

@@ -15,7 +15,7 @@ export interface Keys {
   readonly view: string;
   /**
    * STRING `<run_id> <ms>`: which life of Redis this is and since when; see `GRACE` in `incarnation.script.ts`. Beside
-   * it, as `…:longest`, the longest grace of the nodes that were heard in the last minute; with a TTL.
+   * it, as `…:longest`, the longest grace of the nodes with a heartbeat in the last minute; with a TTL.
    */
   readonly incarnation: string;
   /** STRING: a fingerprint of the cookie that the nodes share, `none` without one. */
@@ -36,7 +36,7 @@ export interface Keys {
   readonly serviceMarks: string;
   /** HASH: the same as of the processes. */
   readonly serviceHead: string;
-  /** Topic of the hints: something changed, look now instead of later. */
+  /** Topic of the hints: something changed, check now instead of later. */
   readonly hints: string;
   /** STRING why a node left, by boot id; lives for a minute. */
   left(bootId: string): string;

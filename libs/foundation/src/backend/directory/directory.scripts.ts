@@ -19,13 +19,13 @@ local function changed(view, topic)
 end
 `;
 
-/** A node cannot ask to be kept for longer than this after its last beat, in milliseconds. */
+/** A node cannot be kept for longer than this after its last beat, in milliseconds. */
 export const LONGEST_TTL_MS = 600_000;
 
 /**
  * Lua: `times(name, ttl, late)` → after how long without a beat this node is down, and late; by its own record, since
- * it beats by its own times, and by the given ones where it does not say. In JSON no text and no key of a map can look
- * like these.
+ * it beats by its own times, and by the given ones where it does not say. In JSON no text and no key of a map can match
+ * these.
  */
 const TIMES = `
 local function times(name, ttl, late)
@@ -41,7 +41,7 @@ end
  * KEYS nodes, beats, view, incarnation, seal · ARGV name, bootId, record, ttl, topic, grace, joined before or 0,
  * fingerprint of the cookie, refusal, record that is not believed, or '' → '' and the time of the join when joined,
  * `cookie` when the nodes that live have another one, else bootId and beat of the other. Who joins again keeps its
- * time, and with it its seniority; what it found in the place of its record, and does not believe, is no other node.
+ * time, and with it its seniority; what it found in the place of its record, and does not believe, is not another node.
  */
 export const joinScript = new Script(
   'foundationNodeJoin',
@@ -83,7 +83,8 @@ return { '', string.format('%.0f', joined) }
  * -1 → status, view version, table version, incarnation, now, other boot id, its record, longest grace and for how long
  * it is kept, then the late members.
  *
- * Whoever beats also ends the nodes whose time has run out: there is no leader for it, and doing it twice does nothing.
+ * Each heartbeat also evicts the nodes whose time has run out: there is no leader for it, and doing it twice does
+ * nothing.
  *
  * INVARIANT (I25): a node is judged by the times that it beats by, which its record says, and never by a clock that
  * jumped: where Redis counted another time since this node's last beat than the node itself, all beats are moved by the
@@ -167,7 +168,7 @@ return 1
 /**
  * KEYS view, table versions, incarnation, seal, beats → view version, table version, incarnation, seal, now, then name
  * and beat of each.
- * It reads only: whoever looks from outside has the times of no node, and must end none.
+ * It reads only: an observer from outside has the times of no node, and must evict none.
  */
 export const lookScript = new Script(
   'foundationNodesLook',

@@ -84,7 +84,7 @@ export interface BeatAnswer {
   otherBootId?: string;
 }
 
-/** What can be seen of the directory without being in it. */
+/** What an observer reads of the directory without being in it. */
 export interface DirectorySnapshot {
   viewVersion: number;
   /** Version of the table of processes. */
@@ -103,15 +103,15 @@ export interface DirectorySnapshot {
 export interface NodeDirectory {
   join(record: NodeRecord): Promise<JoinAnswer>;
   /**
-   * Beats, ends nodes whose ttl has run out, and reports. With a record, replaces this node's; `changed` raises the
-   * view's version.
+   * Sends a heartbeat, evicts nodes whose ttl has run out, and reports. With a record, replaces this node's; `changed`
+   * raises the view's version.
    */
   beat(name: string, bootId: string, update?: { record: NodeRecord; changed: boolean }): Promise<BeatAnswer>;
   /** Removes the record, if it is of this boot id; `terminated` for another node, which is known to have ended. */
   leave(name: string, bootId: string, reason?: 'shutdown' | 'terminated'): Promise<void>;
   view(): Promise<NodeView>;
-  /** Looks and changes nothing, not even what has run out. */
+  /** Reads and changes nothing, not even what has run out. */
   look(): Promise<DirectorySnapshot>;
-  /** Why nodes that are in the view no more have left; `timeout` for those that did not say. */
+  /** Why nodes that are no longer in the view have left; `timeout` for those that did not say. */
   reasons(bootIds: readonly string[]): Promise<LeaveReason[]>;
 }

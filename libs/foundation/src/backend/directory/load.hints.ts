@@ -30,13 +30,13 @@ export class Loads {
   }
 
   /**
-   * False for a load that nobody with the cookie has said, or that is old: then the record of the node says it later.
+   * False for a load that no node with the cookie has sent, or that is old: the record of the node brings it later.
    */
   isTrue({ node, load, at, mac }: Extract<Hint, { t: 'load' }>): boolean {
     if (!this.seal.signs) return true;
     if (at === undefined || mac === undefined) return false;
     if (at <= (this.#heard.get(node) ?? 0)) return false;
-    // A node that this one has not heard of yet; clocks differ as those of messages may.
+    // A node that is not known here yet; clocks differ as those of messages may.
     if (Math.abs(at / 1000 - this.now()) > MAX_SKEW_MS) return false;
     if (this.seal.open(this.place, mac + sayingOf(node, load, at)) === undefined) return false;
     this.#heard.delete(node);

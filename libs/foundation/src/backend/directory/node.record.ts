@@ -21,7 +21,10 @@ import type { NodeRecord, ReplicaReport } from './directory.js';
 
 /** The longest record in characters: of thousands of classes and topics. */
 const MAX_RECORD = 4 * 1024 * 1024;
-/** So many classes, labels, replicas and topics of a node are read; names and other words have so many characters. */
+/**
+ * How many classes, labels, replicas and topics of a node are read, and how many characters a name or another word may
+ * have.
+ */
 const MAX_THINGS = 20_000;
 const MAX_WORD = 400;
 /** As long as texts of errors are. */
@@ -88,7 +91,7 @@ const readRest = record<Omit<NodeRecord, 'classes' | 'declares' | 'joinedAt'>>({
   ttl: optional(milliseconds),
   leaseTtl: optional(milliseconds),
   protocol: optional(orElse(record({ newest: count, oldest: count }), () => ({ newest: 0, oldest: 0 }))),
-  // What cannot be dialled is kept all the same: it says that the node is to be reached by letters.
+  // What cannot be dialled is kept all the same: it says that the node is reached by relayed frames.
   address: ifRight(cutText(300)),
 });
 

@@ -226,7 +226,7 @@ export class RedisNodeDirectory implements NodeDirectory {
     return undefined;
   }
 
-  /** Reads `<bootId> <joined at> <record>`. Whoever has another cookie is not seen, and is named. */
+  /** Reads `<bootId> <joined at> <record>`. A node with another cookie is no member, and is named in the log. */
   #read(name: string, text: string): { record: NodeRecord; head?: RecordHead } | undefined {
     const [header = '', bootId, joinedAt] = /^(\S+) (\d+) /.exec(text) ?? [];
     const opened = this.seal.open(this.keys.nodes, text.slice(header.length));

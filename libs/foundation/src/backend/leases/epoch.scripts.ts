@@ -6,7 +6,7 @@ import { Script } from '../redis/lua.script.js';
 
 /**
  * Lua: `mint(key, above, life)` → the next epoch: above what is stored, above `above`, and above every one of an
- * earlier life of Redis because it is at least its time in µs (which also lets the key of a name that is used no more
+ * earlier life of Redis because it is at least its time in µs (which also lets the key of a name that is no longer used
  * expire after `life`).
  *
  * INVARIANT (I3): above the highest epoch that was forgotten of any name, which is kept in one key for all of them.
@@ -33,8 +33,8 @@ end
 `;
 
 /**
- * KEYS highest of the forgotten, then (lease, epoch) of each · ARGV life → 1. Forgets the epochs of names that nobody
- * owns; see the invariant of `mint`. That of a name that is owned again stays, so that whoever asks finds that it was
+ * KEYS highest of the forgotten, then (lease, epoch) of each · ARGV life → 1. Forgets the epochs of names without an
+ * owner; see the invariant of `mint`. That of a name that is owned again stays, so that a lookup finds that it was
  * owned since.
  */
 export const forgetScript = new Script(

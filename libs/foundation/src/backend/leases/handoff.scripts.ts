@@ -14,8 +14,8 @@ return 1
 /**
  * KEYS lease, handoff · ARGV token, ms → the state, or false.
  *
- * INVARIANT (I19): it is given to one owner only, the first that asks, and marked as taken by that one's token; so a
- * second try of the same owner, whose answer was lost, gets it again, and a later owner never does. What is left is
+ * INVARIANT (I19): it is given to one owner only, the first that inherits, and marked as taken by that one's token; so
+ * a second try of the same owner, whose answer was lost, gets it again, and a later owner never does. What is left is
  * JSON, which does not begin like a mark. The mark goes after `ms`, which is longer than an owner goes on asking.
  */
 export const inheritScript = new Script(

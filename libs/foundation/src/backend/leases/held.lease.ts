@@ -6,7 +6,7 @@ import { LeaseLostError } from '../../errors/process.errors.js';
 import type { LeaseLossReason } from '../../telemetry/events.js';
 import type { Lease } from './leases.js';
 
-/** What a held lease asks of the leases it belongs to. */
+/** What a held lease needs of the leases it belongs to. */
 export interface LeaseHolder {
   announce(lease: HeldLease): Promise<void>;
   leave(lease: HeldLease, state: string): Promise<void>;
@@ -21,7 +21,7 @@ export class HeldLease implements Lease {
   ackedAt: number;
   /** True from the first unacknowledged renewal to the next acknowledged one. */
   missed = false;
-  /** True once every server is known to have it with this epoch; only a quorum asks. */
+  /** True once every server is known to have it with this epoch; only a quorum checks. */
   spread = false;
   /** True once lookups may see it as running. */
   announced = false;

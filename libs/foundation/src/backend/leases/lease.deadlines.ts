@@ -1,4 +1,4 @@
-/** Ends leases whose time has run without an acknowledged renewal, at the moment it has. Used by `lease.renewal.ts`. */
+/** Ends leases whose time has run without an acknowledged renewal, at the moment it has. */
 import type { HeldLease } from './held.lease.js';
 import type { StallWatchdog } from './stall.watchdog.js';
 

@@ -61,7 +61,7 @@ export class LeaseRecords {
       }
     } catch (error) {
       this.#prolongAt = Math.min(this.#prolongAt, this.now() + PROLONG_RETRY_MS);
-      this.#logger.debug('The records of leases were not prolonged; trying again in a minute', {
+      this.#logger.debug('Failed to prolong the records of leases; retrying in a minute', {
         error: describe(error),
       });
     }

@@ -78,7 +78,7 @@ export class LeaseRenewal {
 
   close(): void {
     this.#closed = true;
-    // Nobody renews or watches from here on, so nothing may go on as an owner.
+    // No lease is renewed or watched from here on, so none may go on as owned.
     for (const lease of this.leases()) lease.lose('abandoned');
     clearTimeout(this.#renewTimer);
     this.#deadlines.close();
@@ -98,7 +98,7 @@ export class LeaseRenewal {
     const args = [...epochs].flatMap(([lease, epoch]) => [lease.token, epoch, stateOf(lease)]);
     const { name, bootId } = this.node;
     const { epoch, owner } = this.lives;
-    const answers = await this.#ask(
+    const answers = await this.#query(
       confirmScript,
       keys,
       (timing) => [name, bootId, this.times.ttl, epoch, owner, ...timing, ...args],
@@ -131,7 +131,7 @@ export class LeaseRenewal {
       const gone = await this.#renew(leases.filter(({ missed }) => !missed));
       if (careful.length + gone.length > 0) {
         await this.#recover([...careful, ...gone]);
-        // What was recovered is good for the old deadline only, so the full time is asked for at once.
+        // What was recovered is good for the old deadline only, so the full time is requested at once.
         next = 0;
       }
     } catch {
@@ -147,7 +147,7 @@ export class LeaseRenewal {
     }
   }
 
-  /** Asks for the full time; returns the leases whose key is gone. */
+  /** Requests the full time; returns the leases whose key is gone. */
   async #renew(leases: readonly HeldLease[]): Promise<HeldLease[]> {
     if (leases.length === 0) return [];
     const sentAt = this.now();
@@ -155,7 +155,7 @@ export class LeaseRenewal {
     const tokens = leases.map(({ token }) => token);
     const { majority } = this.quorum;
     const args = (timing: Timing): Args => [this.times.ttl, ...timing, ...tokens];
-    const answers = await this.#ask(renewScript, keys, args, (texts) =>
+    const answers = await this.#query(renewScript, keys, args, (texts) =>
       leases.every((_, index) => count(texts, index, '1') >= majority),
     );
     const incomplete: HeldLease[] = [];
@@ -164,7 +164,7 @@ export class LeaseRenewal {
       const renewed = count(answers, index, '1');
       const lost = count(answers, index, '0');
       if (renewed >= majority) {
-        // INVARIANT (I1): a majority has kept the key since this was sent, so nobody else can have had one.
+        // INVARIANT (I1): a majority has kept the key since this was sent, so no other node can have had one.
         lease.ackedAt = sentAt;
         if (this.quorum.isQuorum && (lost > 0 || !lease.spread)) incomplete.push(lease);
         return false;
@@ -179,13 +179,13 @@ export class LeaseRenewal {
   }
 
   /**
-   * A server came back empty while the others kept the lease, or did not say that it knows the epoch. Until it has
+   * A server came back empty while the others kept the lease, or did not confirm the epoch. Until it has
    * both, the next failure would end the lease, and lookups that reach it would name another epoch.
    */
   #complete(leases: readonly HeldLease[]): void {
     const held = leases.filter((lease) => lease.isHeld());
     this.confirm(new Map(held.map((lease) => [lease, lease.epoch]))).catch((error: unknown) => {
-      this.#logger.debug('Leases were not put back where they were lost; the next renewal tries again', {
+      this.#logger.debug('Failed to restore leases on a server that lost them; the next renewal retries', {
         error: describe(error),
       });
     });
@@ -195,7 +195,7 @@ export class LeaseRenewal {
    * Keeps what may still be kept: a lease whose last renewal was not acknowledged, and one that Redis lost with its
    * data.
    *
-   * It asks only for the time that is left, plus the margin. Where requests arrive and replies are lost, full renewals
+   * It requests only the time that is left, plus the margin. Where requests arrive and replies are lost, full renewals
    * would keep the name taken long after its owner has fenced itself.
    */
   async #recover(leases: readonly HeldLease[]): Promise<void> {
@@ -221,7 +221,7 @@ export class LeaseRenewal {
       this.lives.owner,
     ];
     const timed = (timing: Timing): Args => [...head, ...timing, this.times.margin, ...args];
-    const answers = await this.#ask(recoverScript, keys, timed, (texts) =>
+    const answers = await this.#query(recoverScript, keys, timed, (texts) =>
       leases.every((_, index) => epochsOf(texts, index).length >= this.quorum.majority),
     );
     const raised = new Map<HeldLease, number>();
@@ -236,7 +236,7 @@ export class LeaseRenewal {
         else lease.missed = true;
         return;
       }
-      // INVARIANT (I1): this answer promises only what was asked for, which ends `margin` after the old deadline, so
+      // INVARIANT (I1): this answer promises only what was requested, which ends `margin` after the old deadline, so
       // the old deadline stays.
       lease.missed = false;
       const epoch = Math.max(...epochs);
@@ -271,7 +271,7 @@ export class LeaseRenewal {
    * It says to each server when it was sent and for how long an answer is waited for, see `IN_TIME`, and hears its
    * time.
    */
-  async #ask(
+  async #query(
     script: Script,
     keys: readonly string[],
     args: (timing: Timing) => Args,

@@ -2,7 +2,7 @@
  * The Lua of the leases, run by `redlock.leases.ts`. Redlock's own scripts take and free the lock itself.
  * Invariant of every script that grants or prolongs: only for the token that holds the key, or for the last holder in
  * the grace after data loss. And of those that give a lease life: not when they arrive too late; see `IN_TIME`. A key
- * that somebody made something else of is somebody else's, and says nothing of the other leases in the same call:
+ * that was turned into something else belongs to a stranger, and says nothing of the other leases in the same call:
  * `pcall`.
  */
 import { GRACE } from '../redis/incarnation.script.js';
@@ -35,24 +35,24 @@ return epoch
 
 /**
  * Lua: `in_time(sent, wait)` → whether this script arrived while its answer is waited for, and the Redis time in ms.
- * `sent` is when it was sent, by this very Redis' clock as its last answer to the node told (see \`server.clock.ts\`),
- * or -1 when it has not told.
+ * `sent` is when it was sent, by this very Redis' clock as its last answer said (see \`server.clock.ts\`),
+ * or -1 before its first answer.
  *
  * INVARIANT (I14): a script that gives a lease life does nothing when it arrives later than \`wait\` after it was sent,
  * whatever the network did with it: its owner has given up that attempt, and may have fenced itself. So after the
  * deadline of an owner no script of it makes its lease live longer, or anew in a Redis that lost it, and a lookup names
  * it for no longer than the lease that it had, counted from its last renewal in time.
  *
- * INVARIANT (I1): it only ever refuses: what is granted lasts as long as it did, so nobody else can own sooner than
+ * INVARIANT (I1): it only ever refuses: what is granted lasts as long as it did, so no other node can own sooner than
  * before.
  *
  * Clocks: only differences by the clock of one Redis count, over the time since its last answer, a renewal ago. Where
- * that clock went ahead meanwhile, what is in time counts as late: the answer tells its new time, and the owner asks
+ * that clock went ahead meanwhile, what is in time counts as late: the answer has its new time, and the owner tries
  * once more while it is one. Where it went back by a jump, a late script is not known as such until the next answer:
  * then it is as it was without this rule.
  *
  * What else may come late needs no such rule: \`mint\`, \`announce\` and \`prolong\` write beside a lease that their
- * token holds at that moment, and count with it only; Redlock's acquire makes a lease that names nobody until a
+ * token holds at that moment, and count with it only; Redlock's acquire makes a lease that names no node until a
  * \`mint\`; \`farewell\` takes away.
  */
 const IN_TIME = `
@@ -80,7 +80,7 @@ return 1
 
 /**
  * KEYS leases · ARGV ttl, sent, wait, then the token of each → the Redis time, then for each: 1 renewed, 0 gone, -1
- * somebody else's; '' for all when it came too late. One call for all leases of a node.
+ * another node's; '' for all when it came too late. One call for all leases of a node.
  */
 export const renewScript = new Script(
   'foundationLeaseRenew',
@@ -111,10 +111,10 @@ return replies
  * KEYS incarnation, then (lease, epoch, owner) of each · ARGV grace ms, node, bootId, full ttl, life of the epoch, of
  * the owner, sent, wait, margin, then (token, ttl, held epoch, state to reclaim with, or '') of each → the Redis time,
  * then for each: the epoch that counts, '' when the lease is lost, or 'late' when it came too late to reclaim: then it
- * may be asked again.
+ * may be tried again.
  *
  * INVARIANT (I14): a reclaim is over when its owner is: `ttl` is what the owner has left and the margin, so one that
- * arrives when the owner has fenced itself would mint an epoch that nobody ever has.
+ * arrives when the owner has fenced itself would mint an epoch that no owner ever has.
  */
 export const recoverScript = new Script(
   'foundationLeaseRecover',
@@ -157,7 +157,7 @@ return replies
 /**
  * KEYS (lease, epoch, owner) of each · ARGV node, bootId, ttl, life of the epoch, of the owner, sent, wait, then
  * (token, epoch, state) of each → the Redis time, then for each: 1 when this server now has the lease with at least
- * this epoch, 0 when the lease is somebody else's here, or is gone and this came too late to put it back.
+ * this epoch, 0 when the lease is another node's here, or is gone and this came too late to restore it.
  */
 export const confirmScript = new Script(
   'foundationLeaseConfirm',
@@ -190,8 +190,8 @@ return replies
 
 /**
  * KEYS (lease, epoch, owner) of each · ARGV node, bootId, ttl, life of the epoch, of the owner, then (token, epoch,
- * state) of each → prolongs what belongs to the leases that these tokens hold, and puts back what is gone of it. The
- * leases themselves are not touched, and nothing is done for one that is somebody else's.
+ * state) of each → prolongs what belongs to the leases that these tokens hold, and restores what is gone of it. The
+ * leases themselves are not touched, and nothing is done for one that is another node's.
  */
 export const prolongScript = new Script(
   'foundationLeaseProlong',
@@ -220,7 +220,7 @@ return 1
  * KEYS lease, owner, epoch · ARGV token, topic, hint, life of the epoch → clears the owner record of this token, lets
  * the epoch go sooner, and hints that the name is free.
  *
- * The lease is gone by now, unless Redlock's release did not arrive; then it goes here, so that nobody waits for its
+ * The lease is gone by now, unless Redlock's release did not arrive; then it goes here, so that no node waits for its
  * ttl.
  */
 export const farewellScript = new Script(

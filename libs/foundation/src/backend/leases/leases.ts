@@ -8,7 +8,7 @@ export interface Lease {
   readonly name: string;
   /**
    * The fencing token: strictly increasing per name over failover, data loss and FLUSHALL. It may rise while the lease
-   * is held (reclaimed after data loss), so read it anew for each effect.
+   * is held (reclaimed after data loss), so read it again for each effect.
    */
   readonly epoch: number;
   /** Aborted, with a `LeaseLostError`, at the moment this node stops being the owner. */
@@ -20,12 +20,12 @@ export interface Lease {
   /** Leaves a value for the successor; only its last value counts, and only for a minute. */
   leave(state: string): Promise<void>;
   /**
-   * Takes what the predecessor left. The first owner that asks gets it, and gets it again when it asks again, because
-   * the answer may have been lost; nobody else does. Rejects when it is not certain what was left.
+   * Takes what the predecessor left. The first owner that calls this gets it, and gets it again when it calls again,
+   * because the answer may have been lost; no later owner does. Rejects when it is not certain what was left.
    */
   inherit(): Promise<string | undefined>;
   /**
-   * Gives the name back and hints at it. Call it only after the instance has stopped.
+   * Releases the name and hints at it. Call it only after the instance has stopped.
    * Never rejects: what cannot be released expires.
    */
   release(): Promise<void>;
@@ -64,15 +64,15 @@ export interface Leases {
   /** When each name can be had; one round trip for all of them. */
   standing(names: readonly string[]): Promise<Standing[]>;
   /**
-   * For how many milliseconds the Redis that has the table may still be one that has just lost its data; 0 = no more.
+   * For how many milliseconds the Redis that has the table may still be one that has just lost its data; 0 = no longer.
    */
   grace(): Promise<number>;
   /** The owners, `undefined` for a name without one; one round trip for all of them. */
   owners(names: readonly string[]): Promise<(OwnerRecord | undefined)[]>;
-  /** The last epoch that was minted for a name, 0 where none is known; tells whether anybody has owned it since. */
+  /** The last epoch that was minted for a name, 0 where none is known; says whether it was owned since. */
   lastEpoch(name: string): Promise<number>;
   /**
-   * Forgets the last epochs of names that nobody owns and nothing is known of any more; the next epoch of one is above
+   * Forgets the last epochs of names without an owner and a row; the next epoch of one is above
    * them all the same. For names that are used once: each would be a key of its own for a day.
    */
   forget(names: readonly string[]): Promise<void>;

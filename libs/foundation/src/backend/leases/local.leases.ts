@@ -13,7 +13,7 @@ import type { Lease, Leases, OwnerRecord, Standing } from './leases.js';
 
 /** How often what has had its life is searched for, at a write. */
 const SWEEP_EVERY_MS = 60_000;
-/** The last epochs of so many names without an owner are remembered. */
+/** How many last epochs of names without an owner are remembered. */
 const MAX_EPOCHS = 100_000;
 
 /** What is left of a lease that has ended. */
@@ -28,7 +28,7 @@ interface Ended {
 /** See {@link Leases}. */
 export class LocalLeases implements Leases {
   readonly #held = new Map<string, LocalLease>();
-  /** The last lease of names that nobody owns, oldest first. */
+  /** The last lease of names without an owner, oldest first. */
   readonly #ended = new Map<string, Ended>();
   readonly #left = new LeftStates();
   /** Fenced values by key; each until its time, see `#sweep`. */
@@ -185,8 +185,8 @@ export class LocalLeases implements Leases {
 const LEFT_MS = 60_000;
 
 /**
- * What owners left, by name, oldest first. INVARIANT (I19): the first owner that asks gets it, again and again; no
- * other.
+ * What owners left, by name, oldest first. INVARIANT (I19): the first owner that inherits gets it, again and again; no
+ * other does.
  */
 class LeftStates {
   readonly #states = new Map<string, { state: string; until: number; taker?: LocalLease }>();

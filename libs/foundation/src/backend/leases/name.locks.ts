@@ -16,7 +16,7 @@ import { ACQUIRE_GUARD, farewellScript } from './lease.scripts.js';
 
 /** One attempt, at once: Redlock's waiting acquire can hand out a lock that has expired (its issue #274). */
 const ONCE = { retryCount: 0 };
-/** A farewell that fails is tried again, because until the lease expires nobody else can have the name. */
+/** A farewell that fails is tried again, because until the lease expires no other node can have the name. */
 const FAREWELLS = 3;
 const FAREWELL_RETRY_MS = 100;
 
@@ -62,7 +62,7 @@ export class NameLocks {
       await this.#settled(this.redlock.release(lock, ONCE));
     } catch (error) {
       // Already expired, or Redis is away: either way the key is not ours for longer than its ttl.
-      this.#logger.debug('A lease was not released; it expires', { name, error: describe(error) });
+      this.#logger.debug('Failed to release a lease; it expires', { name, error: describe(error) });
     }
     await this.#farewell(name, lock.value);
   }
@@ -77,7 +77,7 @@ export class NameLocks {
         return;
       } catch (error) {
         if (attempt === FAREWELLS) {
-          this.#logger.debug('The end of a lease was not said; others see it when it expires', {
+          this.#logger.debug('Failed to announce the end of a lease; other nodes see it when it expires', {
             name,
             error: describe(error),
           });
@@ -89,7 +89,7 @@ export class NameLocks {
   }
 }
 
-/** `undefined` when enough servers said that somebody else holds the key; otherwise what went wrong. */
+/** `undefined` when enough servers said that another node holds the key; otherwise what went wrong. */
 async function failureOf(error: unknown, majority: number): Promise<Error | undefined> {
   const attempts = isError(error) && 'attempts' in error ? (error as ExecutionError).attempts : undefined;
   if (attempts === undefined) return asError(error);

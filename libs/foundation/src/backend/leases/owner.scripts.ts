@@ -10,8 +10,8 @@ const LONGEST_TTL_MS = 60_000;
 
 /**
  * Lua: `overlong(lease, owner, pttl)` → the ttl of this lease when Redis would keep it for longer than its owner ever
- * asked for, else false. That is so when the clock of Redis was set back, or somebody changed the key: nobody need be
- * alive.
+ * requested, else false. That is so when the clock of Redis was set back, or the key was changed by hand: its owner
+ * need not be alive.
  */
 const OVERLONG = `
 local function overlong(lease, owner, pttl)
@@ -55,7 +55,7 @@ return replies
 /**
  * KEYS (lease, owner) of each → for each: node, bootId, epoch, state, since, or nothing without a true owner.
  *
- * INVARIANT (I14): a lease that lasts longer than its owner ever asked for is no sign of life.
+ * INVARIANT (I14): a lease that lasts longer than its owner ever requested is no sign of life.
  */
 export const ownersScript = new Script(
   'foundationLeaseOwners',

@@ -32,12 +32,12 @@ const HANDOFF_MS = 60_000;
 const TAKEN_MS = 10_000;
 /** Names in one script call. */
 const FORGOTTEN_AT_ONCE = 500;
-/** How often servers that do not agree on an owner are asked, and how long to wait in between. */
+/** How often servers that do not agree on an owner are queried, and how long to wait in between. */
 const LOOKS = 4;
 const RELOOK_MS = 25;
 /** When too few servers said when a name is free. */
 const UNKNOWN_MS = 1000;
-/** Of a key that never expires: nobody's lease; whoever set it must delete it. */
+/** The PTTL of a key that never expires: no node's lease; who set it must delete it. */
 const FOREVER = -1;
 
 /** See {@link Leases}. */
@@ -76,7 +76,7 @@ export class RedlockLeases implements Leases {
     const lock = await this.#locks.take(name);
     if (lock === undefined) return undefined;
     const lease = await this.#mint(name, lock, sentAt, above);
-    // Redlock does not check whether the answer came in time, so a lock that is nearly over is given back at once.
+    // Redlock does not check whether the answer came in time, so a lock that is nearly over is released at once.
     const inTime = this.now() - sentAt < this.times.deadline - this.times.margin;
     if (lease === undefined || !inTime || this.#renewal.closed) {
       await this.#locks.free(name, lock);
@@ -119,7 +119,7 @@ export class RedlockLeases implements Leases {
       );
       if (owners.every((owner) => owner !== undefined))
         return owners.map((owner) => (owner === 'none' ? undefined : owner));
-      // For a moment, while a lease is being taken or given back, the servers do not agree.
+      // For a moment, while a lease is being acquired or released, the servers do not agree.
       if (look === LOOKS) throw new Error(`The Redis servers do not agree who owns ${names.join(', ').slice(0, 100)}`);
       await sleep(RELOOK_MS);
     }
@@ -211,7 +211,7 @@ export class RedlockLeases implements Leases {
     const held = !lease.ended;
     lease.end();
     this.#renewal.forget(lease);
-    // INVARIANT (I1): reported as released before Redis is asked, because from then on another node may be the owner.
+    // INVARIANT (I1): reported as released before Redis is told, because from then on another node may be the owner.
     if (held) {
       this.telemetry.emit('lease.released', { name: lease.name, node: this.node.name, epoch: lease.epoch });
     }
@@ -241,7 +241,7 @@ export class RedlockLeases implements Leases {
       if (!this.quorum.isQuorum) return lease;
       return (await this.#renewal.confirm(new Map([[lease, lease.epoch]]))).has(lease) ? lease : undefined;
     } catch (error) {
-      unattended('giving back a lease that came too late', this.#locks.free(name, lock));
+      unattended('releasing a lease that came too late', this.#locks.free(name, lock));
       throw error;
     }
   }
@@ -268,7 +268,7 @@ export class RedlockLeases implements Leases {
   }
 }
 
-/** For how long a lease that lasts so long need not be looked at; whoever calls bounds it by the times of this node. */
+/** For how long a lease that lasts so long need not be checked; the caller bounds it by the times of this node. */
 function waitOf(ttl: number | undefined): number {
   return ttl === FOREVER ? 1000 : Math.max(0, ttl ?? 0);
 }

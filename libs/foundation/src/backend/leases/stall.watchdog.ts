@@ -7,7 +7,7 @@ import { Worker } from 'node:worker_threads';
 /** How long after the deadline the main thread may still be on its way to fence itself, in milliseconds. */
 const SLACK_MS = 25;
 
-/** Runs in the thread: sleeps until the deadline, and ends the process when nobody has moved it by then. */
+/** Runs in the thread: sleeps until the deadline, and ends the process unless it was moved by then. */
 const THREAD = `
 const { workerData } = require('node:worker_threads');
 const deadline = new BigInt64Array(workerData.shared);

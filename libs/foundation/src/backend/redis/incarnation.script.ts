@@ -3,7 +3,10 @@
  * Part of the scripts of the leases and of the node directory.
  */
 
-/** For how long after a node was heard its leases may count, in milliseconds: by then the last one has run out. */
+/**
+ * For how long after the last heartbeat of a node its leases may count, in milliseconds: by then the last one has run
+ * out.
+ */
 const KEPT_MS = 60_000;
 
 /** No grace is longer, whatever stands in Redis. */
@@ -11,10 +14,10 @@ const LONGEST_GRACE_MS = 600_000;
 
 /**
  * Lua: `longest(key, text)` → the longest grace of the nodes of this application, in ms, and for how long it is kept.
- * `text` is that of the caller and, where it is longer, what the caller heard before Redis lost its data; see
+ * `text` is that of the caller and, where it is longer, what the caller knew before Redis lost its data; see
  * `grace.period.ts`.
  *
- * INVARIANT (I1): whoever asks, the grace is at least that of each node that Redis heard in the last minute.
+ * INVARIANT (I1): whichever node asks, the grace is at least that of each node with a heartbeat in the last minute.
  */
 const LONGEST = `
 local function longest(key, text)
@@ -43,8 +46,8 @@ end
  *
  * Redis forgets leases when it restarts empty, is flushed or fails over; a new owner could then overlap one that still
  * counts on its lease. So the scripts keep `<run_id> <ms>` beside the leases: when it is missing or names another life
- * of Redis, whoever sees it first stamps it anew, and from then on no new owner is accepted for the longest lease time.
- * This is the "delayed restart" of the Redlock paper, enforced where it cannot be forgotten.
+ * of Redis, the node that sees it first stamps it again, and from then on no new owner is accepted for the longest
+ * lease time. This is the "delayed restart" of the Redlock paper, enforced where it cannot be forgotten.
  */
 export const GRACE = `${LONGEST}
 local function grace(key, text)

@@ -25,7 +25,7 @@ export class Script {
     });
   }
 
-  /** Of a command in a script that the user may not use, Redis before 7.2 tells the line only. */
+  /** Of a command in a script that the user may not use, Redis before 7.2 names the line only. */
   #named(error: unknown): unknown {
     const [, line] = /user executing the script.*@user_script:\s*(\d+)/s.exec(describe(error)) ?? [];
     if (line === undefined) return error;

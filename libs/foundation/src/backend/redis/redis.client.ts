@@ -39,7 +39,7 @@ export function metNodes(client: Redis): RedisAddress[] {
 }
 
 /**
- * The nodes that were named may be gone for good when the connection has to be made anew; those that came since are
+ * The nodes that were named may be gone for good when the connection has to be replaced; those that came since are
  * not.
  */
 function remembering(cluster: Cluster): Redis {
@@ -96,13 +96,13 @@ export function hardened(client: Redis): Redis {
 
 /**
  * Gives a command up only when its time is over and its answer has not arrived. ioredis goes by a timer alone, which
- * after a busy turn fires before what has arrived is read: a lease that was taken would be nobody's until it expires.
+ * after a busy turn fires before what has arrived is read: a lease that was taken would have no owner until it expires.
  */
 export function readBeforeTimeout(client: Redis): Redis {
   if (client.isCluster) return client.on('+node', readBeforeTimeout);
   const send = client.sendCommand.bind(client);
   client.sendCommand = (command, ...rest) => {
-    // ioredis asks the command for a timer of so many milliseconds, and clears the one that it finds here once it has
+    // ioredis gives the command a timer of this many milliseconds, and clears the one that it finds here once it has
     // settled.
     const internals = command as unknown as { _commandTimeoutTimer?: NodeJS.Timeout };
     command.setTimeout = (ms) => {
@@ -184,7 +184,7 @@ export function createPubSubClient(
     retryStrategy: (attempt) => {
       const all = distinct([...nodes, ...others()]);
       turn = (turn + 1) % all.length;
-      // The connector reads these anew for each attempt.
+      // The connector reads these again for each attempt.
       Object.assign(client.options, all[turn]);
       return reconnectIn(attempt);
     },
@@ -235,13 +235,13 @@ function clusterOptions({ enableOfflineQueue, ...redisOptions }: RedisOptions): 
     redisOptions,
     enableOfflineQueue,
     clusterRetryStrategy(this: Cluster, attempt) {
-      // ioredis connects anew to the nodes that are in here.
+      // ioredis reconnects to the nodes that are in here.
       const internals = this as unknown as { startupNodes: unknown[] };
       const named = (first ??= internals.startupNodes);
       internals.startupNodes = [...named, ...metNodes(this as unknown as Redis)];
       return reconnectIn(attempt);
     },
-    // A failover is noticed by a command that fails, which asks for the slots anew and is sent again.
+    // A failover is noticed by a command that fails, which refreshes the slots and is sent again.
     retryDelayOnFailover: 50,
     retryDelayOnClusterDown: 50,
     maxRedirections: 8,

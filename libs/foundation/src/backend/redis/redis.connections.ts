@@ -33,13 +33,13 @@ import { OLDEST, serverFacts } from './redis.info.js';
  */
 export type RedisRole = 'leases' | 'control' | 'subscriber' | 'publisher' | 'worker' | 'stream';
 
-/** A command fails at once when there is no connection, and is not sent again when one was lost. */
+/** A command fails at once when there is no connection, and is not sent again when the connection was lost. */
 const FAST = { maxRetriesPerRequest: 0, enableOfflineQueue: false, autoResendUnfulfilledCommands: false };
 
-/** A socket that is closed while Redis is away is destroyed after so long, in milliseconds; 2000 unless told. */
+/** A socket that is closed while Redis is away is destroyed after this many milliseconds; 2000 by default. */
 const CLOSE_MS = 250;
 /**
- * After how long without any answer a connection is made anew, in milliseconds: a little more than a command may take.
+ * After how long without any answer a connection is replaced, in milliseconds: a little more than a command may take.
  */
 const SILENT_MS = 2500;
 /** The same where a command may block for a second. */
@@ -83,7 +83,7 @@ export class RedisConnections {
     this.control = this.#open('control', redis, patient, SILENT_MS);
     this.quorum = [this.leases, ...quorum.map((each) => this.#open('leases', each, quick, quickSilence))];
     this.quorumControl = [this.control, ...quorum.map((each) => this.#open('control', each, patient, SILENT_MS))];
-    // Subscriptions are put back by the transport, which knows the topics; ioredis would know only those that arrived.
+    // Subscriptions are restored by the transport, which knows the topics; ioredis would know only those that arrived.
     // It also pings, because who only listens never waits for an answer.
     const listening = { maxRetriesPerRequest: null, autoResubscribe: false };
     this.subscriber = this.#open('subscriber', redis, listening, SILENT_MS, createPubSubClient);
@@ -120,7 +120,7 @@ export class RedisConnections {
 
   /**
    * One more client, for commands that block for a second or two. A read that a broken connection interrupts fails
-   * instead of being sent again, which could wait for ever.
+   * instead of being sent again, which could wait indefinitely.
    */
   blocking(): Redis {
     const client = this.#open('stream', this.config.redis, FAST, SILENT_BLOCKING_MS);
@@ -268,7 +268,7 @@ export class RedisConnections {
       );
     }
     if (hasLimit && policy !== undefined && policy !== 'noeviction') {
-      // An evicted lease looks like a free one: the next owner would start before this one knows.
+      // An evicted lease looks free: the next owner would start before this one knows.
       this.#logger.error('Redis may evict leases, so two owners are possible; set maxmemory-policy noeviction', {
         endpoint: this.endpoint,
         policy,

@@ -1,9 +1,8 @@
 /**
  * Pure: what Redis says of itself in INFO.
- * Called by the connections at start, and by the probe of the command line.
  */
 
-/** The oldest version that has all that this library and BullMQ ask for. */
+/** The oldest version that has all that this library and BullMQ need. */
 export const OLDEST = '6.2';
 
 /** A server as its INFO describes it. */

@@ -1,6 +1,6 @@
 /**
  * One connection that tries what a node will need, and says what each thing came to. Keeps nothing in Redis.
- * Called by the command line; underneath plain commands on keys of its own, below the application's hash tag.
+ * Underneath plain commands on keys of its own, below the application's hash tag.
  */
 import { randomBytes } from 'node:crypto';
 import type { Cluster, Redis } from 'ioredis';

@@ -1,6 +1,6 @@
 /**
  * Delayed restarts and the regular sweep as BullMQ jobs: short, idempotent, guarded by the epoch, visible in any board.
- * Called by the supervisor; underneath `queue.add`, `queue.upsertJobScheduler`, one `Worker`.
+ * Underneath `queue.add`, `queue.upsertJobScheduler`, one `Worker`.
  */
 import { createHash } from 'node:crypto';
 import { type Job, Queue, UnrecoverableError, Worker } from 'bullmq';
@@ -27,7 +27,7 @@ const FORGOTTEN_AT_ONCE = 500;
 /**
  * KEYS crashes · ARGV epoch, window ms → crashes in the window, this one included once however often it is recorded.
  *
- * Our own count, because BullMQ's `attempts` never starts anew after a healthy hour and does not count stalls.
+ * Our own count, because BullMQ's `attempts` never starts from zero after a healthy hour and does not count stalls.
  */
 const crashScript = new Script(
   'foundationProcessCrash',
@@ -44,8 +44,8 @@ return redis.call('ZCARD', KEYS[1])
 );
 
 /**
- * Makes the queue on Foundation's own connection; it writes its version beside the jobs, unless this process only looks
- * on.
+ * Makes the queue on Foundation's own connection; it writes its version beside the jobs, unless this process only
+ * observes.
  */
 export function createQueue(publisher: Redis, keys: Keys, observes = false): Queue {
   return new Queue(QUEUE_NAME, { connection: publisher, prefix: keys.tag, skipMetasUpdate: observes });
@@ -119,7 +119,7 @@ export class BullmqRestarts implements Restarts {
 
   async schedule(name: string, epoch: number, delayMs: number): Promise<void> {
     // INVARIANT (I6): the id is made of name and epoch, so there is at most one restart job for each crash. It must not
-    // be a number (a queue that starts anew after data loss would hand it out again) and must not hold a colon.
+    // be a number (a queue that starts again after data loss would assign it again) and must not hold a colon.
     const jobId = `restart_${createHash('sha256').update(name).digest('hex').slice(0, 24)}_${epoch}`;
     await this.queue.add(
       'restart',
@@ -131,7 +131,7 @@ export class BullmqRestarts implements Restarts {
   async ensureSweep(): Promise<void> {
     const dueAt = await this.sweepDueAt();
     if (dueAt !== undefined && dueAt - Date.now() > FAR_AHEAD_MS) {
-      // BullMQ plans by the clock of the node that ran the last one, and what is planned already is not planned anew.
+      // BullMQ plans by the clock of the node that ran the last one, and what is planned already is not planned again.
       await this.queue.removeJobScheduler('sweep');
     } else if (dueAt !== undefined && this.worker.isRunning()) return;
     await this.queue.upsertJobScheduler(

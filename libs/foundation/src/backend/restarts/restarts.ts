@@ -3,7 +3,7 @@
  * Implemented by `bullmq.restarts.ts` and `local.restarts.ts`; used by the supervisor.
  */
 
-/** What a job asks for; both calls may come twice and must then do nothing. */
+/** What a job calls; both may come twice and must then do nothing. */
 export interface RestartHandlers {
   /** The delay after the crash of `epoch` is over. */
   restart(name: string, epoch: number): Promise<void>;

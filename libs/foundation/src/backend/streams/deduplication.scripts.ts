@@ -1,6 +1,6 @@
 /**
  * The Lua that remembers what a group was given of a durable channel, as `deduplication.ts` does, for all members of
- * the group. Called by `redis.deduplication.ts`.
+ * the group.
  */
 import { Script } from '../redis/lua.script.js';
 import { MAX_RUNS } from './deduplication.js';

@@ -12,13 +12,13 @@ import type { Origin, StreamEntry } from './streams.js';
 export const MAX_APART_MS = 300_000;
 /** Messages are remembered by spans of this many milliseconds, which are forgotten as a whole. */
 export const SPAN_MS = 600_000;
-/** So many spans are remembered here: more than can be written into while the time of a stream goes on. */
+/** How many spans are remembered here: more than can be written into while the time of a stream goes on. */
 const MAX_SPANS = 8;
 /**
- * So many runs of one sender's numbers; then the lowest is forgotten.
+ * How many runs of one sender's numbers are remembered; then the lowest is forgotten.
  *
  * INVARIANT (I24): a gap is never filled. A number that was not handled must not pass for one that was, which would
- * lose a message that is given out again; that one could be copied that was forgotten is the lesser evil.
+ * lose a message that is redelivered; that one could be copied that was forgotten is the lesser evil.
  */
 export const MAX_RUNS = 200;
 
@@ -30,7 +30,7 @@ export function spanOf({ at }: Origin): number {
   return Math.floor(at / SPAN_MS);
 }
 
-/** The milliseconds of an id; NaN for what is none. */
+/** The milliseconds of an id; NaN for what is not an id. */
 export function timeOf(id: string): number {
   return /^\d{1,15}-\d{1,20}$/.test(id) ? Number(id.slice(0, id.indexOf('-'))) : NaN;
 }
@@ -64,7 +64,7 @@ export function addTo(runs: Run[], number: number): void {
 }
 
 interface Span {
-  /** `<sender> <number>` → the id of the entry that was given out and is not handled yet. */
+  /** `<sender> <number>` → the id of the entry that was delivered and is not handled yet. */
   pending: Map<string, string>;
   /** By sender. */
   handled: Map<string, Run[]>;
@@ -74,7 +74,7 @@ interface Span {
 export class Played {
   readonly #spans = new Map<number, Span>();
 
-  /** False when the message was given out with another id before, or is handled already. */
+  /** False when the message was delivered with another id before, or is handled already. */
   claim(origin: Origin, id: string): boolean {
     const { pending, handled } = this.#span(origin);
     const message = `${origin.sender} ${origin.number}`;

@@ -29,7 +29,7 @@ interface Pending {
 interface Group {
   /** When it had a consumer last; Infinity while it has one. */
   usedAt: number;
-  /** Index of the next entry that nobody was given yet. */
+  /** Index of the next entry that was not delivered yet. */
   next: number;
   consumers: Set<LocalConsumer>;
   pending: Map<string, Pending>;
@@ -43,9 +43,9 @@ class Stream {
   length = 0;
 }
 
-/** As many entries as anybody would look at. */
+/** As many entries as an operator would inspect. */
 const MAX_DEAD = 10_000;
-/** So many more than its length a stream keeps at least before it is trimmed. */
+/** How many more than its length a stream keeps at least before it is trimmed. */
 const SLACK = 100;
 
 /** See {@link Streams}. */
@@ -65,7 +65,8 @@ export class LocalStreams implements Streams {
     const into = this.#stream(stream);
     const id = this.#nextId();
     into.kept.push({ id, text, index: into.length++ });
-    // As in Redis about so many are kept: to move all of them for each that comes would take longer the more there are.
+    // As in Redis, about that many are kept: to move all of them for each that comes would take longer the more there
+    // are.
     const slack = Math.max(SLACK, maxLength >> 4);
     if (into.kept.length > maxLength + slack) into.kept.splice(0, into.kept.length - maxLength);
     for (const { consumers } of into.groups.values()) for (const consumer of consumers) consumer.wake();
@@ -184,7 +185,7 @@ class LocalConsumer implements Consumer {
       const entries = this.#closed ? [] : this.#read();
       if (entries.length === 0) return;
       await this.listener.take(entries);
-      // What was not acknowledged is given out again later, by whoever is there.
+      // What was not acknowledged is redelivered later, to any consumer of the group.
       const dueAt = this.now() + this.options.retryAfter;
       for (const { id } of entries) {
         const pending = this.#ownPending(id);

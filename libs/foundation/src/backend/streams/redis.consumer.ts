@@ -25,9 +25,9 @@ import type { Consumer, ConsumerListener, ConsumerOptions, StreamEntry } from '.
 
 const BLOCK_MS = 1000;
 const RETRY_MS = 200;
-/** Entries that one sweep looks at. */
+/** Entries that one sweep inspects. */
 const SWEEP = 100;
-/** An entry that was given out so often may be the one that its consumers die of. */
+/** An entry that was delivered this often may be the one that its consumers die of. */
 const ALONE_FROM = 2;
 /** Dead letters that are kept. */
 const MAX_DEAD = 10_000;
@@ -93,7 +93,7 @@ export class RedisConsumer implements Consumer {
     this.#loop = this.#run();
   }
 
-  /** All that are acknowledged in one turn are one XACK. What does not get through is given out again. */
+  /** All that are acknowledged in one turn are one XACK. What does not get through is redelivered. */
   async acknowledge(id: string): Promise<void> {
     this.#handling.delete(id);
     this.#acknowledged.push(id);
@@ -102,7 +102,7 @@ export class RedisConsumer implements Consumer {
       this.#acknowledged = [];
       this.#acknowledging = undefined;
       // In this order on one connection: what is acknowledged and not noted is still claimed by its id, so a copy of it
-      // is none.
+      // does not count.
       await Promise.all([this.settled(ids), this.control.xack(this.keys.stream, this.options.group, ...ids)]);
     });
     await this.#acknowledging.catch((error: unknown) => this.#failed(error));
@@ -142,7 +142,7 @@ export class RedisConsumer implements Consumer {
     if (this.#closed) return this.#loop;
     this.#readNoMore();
     await this.#loop;
-    // Not before: as long as a handler runs, nobody else may be given its message.
+    // Not before: as long as a handler runs, no other consumer may be given its message.
     clearInterval(this.#keepTimer);
     await this.#acknowledging?.catch(() => undefined);
     await this.#forget(this.name).catch(() => undefined);
@@ -190,8 +190,8 @@ export class RedisConsumer implements Consumer {
   }
 
   /**
-   * What is there now. While this node was busy more may have come than the stream keeps, so it is looked at before it
-   * is read.
+   * What is there now. While this node was busy more may have come than the stream keeps, so the stream is inspected
+   * before it is read.
    */
   async #readNow(): Promise<StreamEntry[]> {
     const { group, batch } = this.options;
@@ -243,7 +243,7 @@ export class RedisConsumer implements Consumer {
     return again;
   }
 
-  /** Says that this consumer is still at what it handles, so that nobody else is given it. */
+  /** Says that this consumer still handles its entries, so that no other one is given them. */
   async #keep(): Promise<void> {
     const ids = [...this.#handling];
     if (ids.length === 0) return;
@@ -259,7 +259,7 @@ export class RedisConsumer implements Consumer {
     this.#from = '0';
   }
 
-  /** Says that the group is in use, and ends those that nobody has used for long. */
+  /** Says that the group is in use, and removes those that were not used for long. */
   async #use(): Promise<void> {
     const { stream, groups, dead } = this.keys;
     const { stream: channel, group } = this.options;
@@ -271,7 +271,7 @@ export class RedisConsumer implements Consumer {
       more = toNumber(reply) >= GROUPS_AT_ONCE;
     }
     if (removed > 0) {
-      this.#logger.warn('Groups of a durable channel that nobody has used for long were removed', {
+      this.#logger.warn('Removed groups of a durable channel that were not used for long', {
         channel,
         count: removed,
         unusedMs: this.unused,
@@ -287,7 +287,7 @@ export class RedisConsumer implements Consumer {
     if (this.#failing || this.#closed) return;
     this.#failing = true;
     const { stream, group } = this.options;
-    this.#logger.warn('A durable channel is not read at the moment; trying again', {
+    this.#logger.warn('Failed to read a durable channel; retrying', {
       channel: stream,
       group,
       error: describe(error),

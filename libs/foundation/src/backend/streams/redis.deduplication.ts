@@ -8,7 +8,7 @@ import { isApart, Played, SPAN_MS, spanOf } from './deduplication.js';
 import { claimScript, settleScript } from './deduplication.scripts.js';
 import type { Origin, StreamEntry } from './streams.js';
 
-/** So many memories that were written are remembered as such. */
+/** How many memories that were written are remembered as such. */
 const MAX_WRITTEN = 8;
 
 /**
@@ -51,7 +51,7 @@ export class RedisPlayed {
       );
       indexes.forEach((index, at) => {
         const { entry, origin } = entries[index]!;
-        // Both memories are asked: the one in Redis can be taken away, and this one knows of this node only.
+        // Both memories are checked: the one in Redis can be taken away, and this one knows of this node only.
         const isMine = this.#here.claim(origin!, entry.id) && mine[at] === true;
         if (isMine) this.#claimed.set(entry.id, origin!);
         else judged[index] = { ...entry, unplayable: 'again' };
@@ -85,7 +85,7 @@ export class RedisPlayed {
     );
   }
 
-  /** They were given back: another consumer may claim them by the same id. */
+  /** They were released: another consumer may claim them by the same id. */
   release(ids: readonly string[]): void {
     for (const id of ids) this.#claimed.delete(id);
   }

@@ -1,6 +1,6 @@
 /**
  * Streams in Redis, each with its consumer groups.
- * Called by the durable channels; underneath XADD and XRANGE, and `redis.consumer.ts`.
+ * Underneath XADD and XRANGE, and `redis.consumer.ts`.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
@@ -50,8 +50,8 @@ export class RedisStreams implements Streams {
   }
 
   /**
-   * A stream lives for `Lives.unused` after the last use, by senders or consumers. When this fails, it lives for ever
-   * until the next.
+   * A stream lives for `Lives.unused` after the last use, by senders or consumers. When this fails, it lives
+   * indefinitely until the next.
    */
   #prolong(key: string): void {
     const now = monotonicNow();
@@ -131,7 +131,7 @@ export class RedisStreams implements Streams {
           await consumer.release(entries);
           throw error;
         }
-        this.#log.warn('It cannot be seen whether messages were handled before; trying again', {
+        this.#log.warn('Failed to check whether messages were handled before; retrying', {
           key: this.keys.stream(consumer.stream),
           error: describe(error),
         });
@@ -146,12 +146,12 @@ export class RedisStreams implements Streams {
     return entries.map((entry) => this.#open(key, entry));
   }
 
-  /** What somebody else wrote has no text, so that it is put aside as what cannot be read. */
+  /** What was written without the cookie has no text, so that it is dead-lettered as unreadable. */
   #open(key: string, entry: StreamEntry): StreamEntry {
     const text = this.seal.open(key, entry.text);
     if (text !== undefined) return { ...entry, text };
     const { id } = entry;
-    this.#log.warn('A message in Redis is not signed with the cookie of this node; it is not handled', { key, id });
+    this.#log.warn('Rejected a message in Redis that is not signed with the cookie of this node', { key, id });
     return { ...entry, text: '' };
   }
 

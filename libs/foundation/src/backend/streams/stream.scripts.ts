@@ -1,6 +1,6 @@
 /**
  * The Lua of the durable channels: what has to happen in one step, so that no message is in two places or in none.
- * Called by `redis.consumer.ts`.
+ *
  */
 import { Script } from '../redis/lua.script.js';
 
@@ -36,7 +36,8 @@ return 1
  * XREADGROUP says. In one step, so that nothing is trimmed in between.
  *
  * Nothing that is kept was read by the group when its last id is older than all of it; then all that is not kept is
- * read or lost. What is lost is noted as read, so that it is told once, by one member of the group. Redis 7 can tell.
+ * read or lost. What is lost is noted as read, so that it is reported once, by one member of the group. Redis 7 can
+ * tell.
  */
 export const readScript = new Script(
   'foundationStreamRead',
@@ -69,7 +70,7 @@ return {lost, redis.call('XREADGROUP', 'GROUP', ARGV[1], ARGV[2], 'COUNT', ARGV[
  * of the dead letters → whether more is due; then id, text, deliveries of each entry that is this consumer's now; the
  * same, with the count negative, of each that was buried; and with the count 0 of each that is gone.
  *
- * Whoever is given an entry that kills it had others, whose deliveries are counted, too. So an entry that was given out
+ * A consumer that an entry kills had others, whose deliveries are counted, too. So an entry that was delivered
  * `alone from` times is claimed by itself, once nothing else is due: the innocent ones get past the poisonous one.
  *
  * XAUTOCLAIM would not tell the deliveries; and of deleted entries each version of Redis says something else, so each
@@ -114,7 +115,7 @@ return reply
 );
 
 /**
- * KEYS stream · ARGV group, consumer, retry after, then id and deliveries of each → gives back what is still this
+ * KEYS stream · ARGV group, consumer, retry after, then id and deliveries of each → releases what is still this
  * consumer's: it is due at once, and this time does not count.
  */
 export const releaseScript = new Script(
@@ -130,8 +131,8 @@ return 1
 );
 
 /**
- * KEYS stream · ARGV group, consumer, ids → makes those that are still this consumer's look young. Nobody else's are
- * taken away.
+ * KEYS stream · ARGV group, consumer, ids → makes those that are still this consumer's look young. None of another
+ * consumer are taken away.
  */
 export const keepScript = new Script(
   'foundationStreamKeep',
@@ -180,8 +181,8 @@ return 1
 );
 
 /**
- * KEYS stream, groups, dead letters · ARGV group, unused ms → how many groups were removed: those that nobody has used
- * for so long. Notes that this one is used, and prolongs the life of the channel.
+ * KEYS stream, groups, dead letters · ARGV group, unused ms → how many groups were removed: those that were not used
+ * for that long. Notes that this one is used, and prolongs the life of the channel.
  *
  * INVARIANT (I24): no group is removed that a consumer reads, whatever was noted: nodes of the version before note
  * nothing, and a group that is seen for the first time counts as used then. At most a hundred go at a time, so that

@@ -8,9 +8,9 @@ export interface StreamEntry {
   /** `<milliseconds>-<number>`; rises. */
   id: string;
   text: string;
-  /** How often it was given to a consumer of the group, this time included; 0 outside of a group. */
+  /** How often it was delivered to a consumer of the group, this time included; 0 outside of a group. */
   deliveries: number;
-  /** Why it must not be handled: its message was given out in another entry, or was signed for another time. */
+  /** Why it must not be handled: its message was delivered in another entry, or was signed for another time. */
   unplayable?: 'again' | 'elsewhere';
 }
 
@@ -30,26 +30,26 @@ export interface ConsumerOptions {
   group: string;
   /** Where a group begins that does not exist yet: an id (what is after it), `0` or `$` (what comes from now on). */
   from: string;
-  /** Entries given out at a time. */
+  /** Entries delivered at a time. */
   batch: number;
   /**
-   * Milliseconds after which an entry that nobody acknowledged, and whose consumer does not say that it is still at it,
-   * is given out again.
+   * Milliseconds after which an entry is redelivered that was not acknowledged, and whose consumer does not say that it
+   * is still handling it.
    */
   retryAfter: number;
-  /** An entry that was given out so often without an acknowledgement is buried. */
+  /** An entry that was delivered this often without an acknowledgement is dead-lettered. */
   maxDeliveries: number;
-  /** Reads which message a text is; `undefined` for a text that nobody can read. */
+  /** Reads which message a text is; `undefined` for an unreadable text. */
   originOf?: (text: string) => Origin | undefined;
 }
 
-/** What a consumer is told. */
+/** What a consumer reports. */
 export interface ConsumerListener {
   /** Handles entries; no more are read before it resolves. Must not reject. */
   take(entries: StreamEntry[]): Promise<void>;
-  /** An entry was buried because it was given out too often. */
+  /** An entry was dead-lettered because it was delivered too often. */
   buried(entry: StreamEntry, reason: string): void;
-  /** So many entries are gone without having been handled: the stream was trimmed. */
+  /** The number of entries that are gone without having been handled: the stream was trimmed. */
   lost(count: number): void;
 }
 
@@ -58,15 +58,16 @@ export interface Consumer {
   /** The entry was handled. */
   acknowledge(id: string): Promise<void>;
   /**
-   * Puts the entry aside for good, with the reason. False when that could not be done, or it is another consumer's by
-   * now: it comes again.
+   * Dead-letters the entry, with the reason. False when that failed, or when another consumer has it by now: then it is
+   * redelivered.
    */
   bury(entry: StreamEntry, reason: string): Promise<boolean>;
   /**
-   * Gives back entries that were not begun: they come again at once, here or elsewhere, and this time does not count.
+   * Releases entries that were not begun: they are redelivered with the next sweep of any consumer of the group, and
+   * this delivery does not count.
    */
   release(entries: readonly StreamEntry[]): Promise<void>;
-  /** Reads no more, and resolves once `take` has resolved. */
+  /** Stops reading, and resolves once `take` has resolved. */
   close(): Promise<void>;
 }
 

@@ -1,4 +1,4 @@
-/** A complete read of a table, page by page. Used by `table.replica.ts`. */
+/** A complete read of a table, page by page. */
 import { isMark, type Table, type TablePage, type TableRow } from './table.js';
 
 /** What a complete read has found. */

@@ -61,7 +61,7 @@ export class LocalTable implements Table {
     for (const row of missing) this.#set(row);
     this.#log.sort((a, b) => a.version - b.version);
     this.#floor = Math.max(this.#floor, known);
-    if (missing.length > 0 || known > 0) this.#begin();
+    if (missing.length > 0 || known > 0) this.#startLife();
     if (missing.length > 0 || known > this.#newest()) {
       this.#mark(PUT_BACK);
       this.hint(this.#newest());
@@ -98,12 +98,12 @@ export class LocalTable implements Table {
   }
 
   /** The first write into an empty table begins a life of it. */
-  #begin(): void {
+  #startLife(): void {
     if (this.#life === '') this.#life = String(++this.#lives);
   }
 
   #set(row: TableRow): void {
-    this.#begin();
+    this.#startLife();
     this.#marks.delete(row.key);
     this.#rows.set(row.key, row);
     this.#log.push({ key: row.key, version: row.version });

@@ -1,6 +1,6 @@
 /**
- * A table in Redis: a hash of rows beside a sorted set of their versions, so that a copy fetches only what is newer
- * than its own. No script looks at more than a batch, however large the table is. Underneath EVALSHA.
+ * A table in Redis: a hash of rows beside a sorted set of their versions, so that a replica fetches only what is newer
+ * than its own. No script inspects more than a batch, however large the table is. Underneath EVALSHA.
  */
 import type { Redis } from 'ioredis';
 import type { Signer } from '../../security/signer.js';
@@ -28,7 +28,7 @@ const PAGE = 500;
 const PAGE_SIZE = 1_000_000;
 /** Marks dropped in one call; more than a batch of removals makes. */
 const TRIM_AT_ONCE = 200;
-/** Versions looked at in one call, for marks of nodes that do not list them in `marks`. */
+/** Versions inspected in one call, for marks of nodes that do not list them in `marks`. */
 const LOOK_AT_ONCE = 20;
 
 /** Where a table is. */
@@ -37,16 +37,16 @@ export interface TableKeys {
   versions: string;
   marks: string;
   head: string;
-  /** The topic on which a change is told. */
+  /** The topic of the hints. */
   hints: string;
-  /** What is said there. */
+  /** The hint that is published there. */
   hint: TableHint;
 }
 
 /** See {@link Table}. */
 export class RedisTable implements Table {
   readonly #keys: Pick<TableKeys, 'rows' | 'versions' | 'marks' | 'head'>;
-  /** Topic, and what is said when everybody should look. */
+  /** The topic, and the hint on which every node reads. */
   readonly #hint: [string, string];
   readonly #table: TableHint['t'];
 
@@ -74,7 +74,7 @@ export class RedisTable implements Table {
       const [life = '', before, ...texts] = toTexts(reply);
       written.life = life;
       if (newest === undefined) written.follows = toNumber(before);
-      // Somebody else was in between, and may be again.
+      // Another node wrote in between, and may do so again.
       else if (newest !== toNumber(before)) written.follows = undefined;
       newest = toNumber(before);
       for (const index of batch.keys()) {

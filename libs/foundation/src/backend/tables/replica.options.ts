@@ -4,7 +4,7 @@ import type { TableRow, TableWrite } from './table.js';
 /** Why what lies in the place of a row counts for nothing: another cookie, or not what this version can read. */
 export type Refused = 'bad-signature' | 'unreadable';
 
-/** What a row becomes in a copy. */
+/** What a row becomes in a replica. */
 export interface Replicated {
   readonly version: number;
 }
@@ -12,7 +12,7 @@ export interface Replicated {
 /** A row as it is to be written; a text is one about which nothing more is said. */
 export type Draft = string | Pick<TableWrite, 'value' | 'about'>;
 
-/** What a copy needs to know of its rows. */
+/** What a replica needs to know of its rows. */
 export interface ReplicaOptions<T extends Replicated> {
   /** For logs and errors: `process table`. */
   what: string;
@@ -21,7 +21,7 @@ export interface ReplicaOptions<T extends Replicated> {
   /** Called after each batch with such rows, and those that are not signed: one of them, and how many there were. */
   refused?(reason: Refused, key: string, count: number): void;
   /**
-   * What this copy writes where such a row lies in the place of one that it has; `undefined` leaves it as it is.
+   * What this replica writes where such a row lies in the place of one that it has; `undefined` leaves it as it is.
    * Without it: `write`, in the place of what is not signed. What cannot be read may be of a newer version.
    */
   writeBack?: (key: string, value: T, reason: Refused) => string | undefined;
@@ -30,16 +30,16 @@ export interface ReplicaOptions<T extends Replicated> {
   /** Once after each batch of changes. */
   settled?(): void;
   /**
-   * How a row is put back after a loss of data. Without it nothing is put back: then a loss is what nobody writes
-   * again, and this copy loses it as well.
+   * How a row is restored after a loss of data. Without it nothing is restored: a row that is lost and that no node
+   * writes again is gone, and this replica loses it as well.
    */
   write?: (value: T) => string;
   /**
-   * A copy that heard nothing for longer than this does not put back before those that did, because rows may have ended
-   * and been removed meanwhile. Default: at once.
+   * A replica that was out of touch for longer than this does not restore rows before those that did, because rows may
+   * have ended and been removed meanwhile. Default: at once.
    */
   staleAfterMs?: number;
-  /** How long such a copy waits for the others. */
+  /** How long such a replica waits for the others. */
   patienceMs?: () => number;
   now?: () => number;
 }

@@ -1,4 +1,4 @@
-/** When a replica reads its table: one read at a time, at once or a little after a hint. Used by `table.replica.ts`. */
+/** When a replica reads its table: one read at a time, at once or a little after a hint. */
 import { unattended } from '../../foreign/gate.js';
 
 /**
@@ -21,7 +21,7 @@ export interface ScheduledReads {
 export class ReplicaSchedule {
   /** When the last read began. */
   #readAt = -Infinity;
-  /** The newest version that hints told of since they were followed. */
+  /** The newest version that hints named since they were followed. */
   #hinted = 0;
   #timer: NodeJS.Timeout | undefined;
   #followsSoon = false;

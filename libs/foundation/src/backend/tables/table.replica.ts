@@ -1,6 +1,6 @@
 /**
- * This node's replica of a table: it catches up, is read anew when it may have missed something, and helps to mend a loss.
- * Underneath: {@link Table}.
+ * This node's replica of a table: it catches up, is read from scratch when it may have missed something, and helps to
+ * mend a loss. Underneath: {@link Table}.
  * More than 300 lines, because catching up and mending a loss share what is known of rows, version and life.
  */
 import { ConflictError } from '../../errors/cluster.errors.js';
@@ -28,14 +28,14 @@ const MAX_CONFLICTS = 20;
 /** How often a full read begins again because marks were dropped during it, before it counts as failed. */
 const MAX_RESTARTS = 5;
 /**
- * A copy that heard nothing for this long is read anew whatever the watermark says: nodes of the version before drop
- * marks without raising it.
+ * A replica that was out of touch for this long is read from scratch whatever the watermark says: nodes of the version
+ * before drop marks without raising it.
  */
 const TOO_LONG_MS = KEEP_MARKS_MS / 2;
 /** A loss of data that has not been mended yet. */
 interface Loss {
   since: number;
-  /** True when this copy had heard nothing for long when it came. */
+  /** True when this replica had been out of touch for long when it came. */
   stale: boolean;
 }
 
@@ -43,15 +43,15 @@ interface Loss {
  * See the file header.
  *
  * INVARIANTS (I9, I11)
- * - What was removed never comes back (M4): a copy below the watermark, or below rows that were put back, is read anew,
- *   and what the full answer does not hold is dropped.
- * - After a loss every copy that was in touch puts back what the table lacks, each row with the version it had, so that
- *   of one key the highest version wins. Nothing is dropped meanwhile. Rows that somebody removed just before may come
- *   back; who removes must only remove what has been ended for longer than `staleAfterMs`, so what comes back is ended.
+ * - What was removed never comes back (M4): a replica below the watermark, or below rows that were restored, is read
+ *   from scratch, and what the full answer does not hold is dropped.
+ * - After a loss every replica that was in touch restores what the table lacks, each row with the version it had, so
+ *   that of one key the highest version wins. Nothing is dropped meanwhile. Rows that were removed just before may come
+ *   back; a caller must only remove what has been ended for longer than `staleAfterMs`, so what comes back is ended.
  * - What is not signed with our cookie, or cannot be read, changes nothing (H3): a row in whose place it lies counts as
  *   it was, until it is written again by one of us, or removed. It is written back, see `WRITE_BACK_EVERY_MS`. A
- *   stranger that removes a row cannot be told from one of us who does.
- * - A copy that was out of touch for longer waits until the others had their turn, and puts back only what is newer
+ *   stranger that removes a row cannot be distinguished from a node of ours that does.
+ * - A replica that was out of touch for longer waits until the others had their turn, and restores only what is newer
  *   than the watermark that they left; the rest it drops.
  */
 export class TableReplica<T extends Replicated> {
@@ -61,7 +61,7 @@ export class TableReplica<T extends Replicated> {
   readonly #now: () => number;
   #version = 0;
   #life = '';
-  /** When this copy was last known to be complete. */
+  /** When this replica was last known to be complete. */
   #heardAt: number;
   #loss: Loss | undefined;
   /** Something was missed; stays until a full read has worked. */
@@ -78,7 +78,7 @@ export class TableReplica<T extends Replicated> {
     this.#schedule = new ReplicaSchedule({
       what: options.what,
       now: this.#now,
-      read: () => this.#look(),
+      read: () => this.#read(),
       follow: (version) => (version > this.#version ? this.syncSoon() : undefined),
     });
   }
@@ -100,7 +100,7 @@ export class TableReplica<T extends Replicated> {
     return this.#unusable.versionOf(key) ?? this.#rows.get(key)?.version ?? 0;
   }
 
-  /** True from a loss of data until this copy has been put back; what it lacks may only be lost. */
+  /** True from a loss of data until this replica has been restored; what it lacks may only be lost. */
   get isMending(): boolean {
     return this.#loss !== undefined;
   }
@@ -108,7 +108,7 @@ export class TableReplica<T extends Replicated> {
   // -- writing ------------------------------------------------------------------------------------------------------
 
   /**
-   * Writes what `next` makes of the row as it is now; `undefined` leaves it. It is called again with what somebody else
+   * Writes what `next` makes of the row as it is now; `undefined` leaves it. It is called again with what another node
    * wrote in between. Returns the row as it is then.
    */
   async change(key: string, next: (current: T | undefined) => Draft | undefined): Promise<T | undefined> {
@@ -149,8 +149,8 @@ export class TableReplica<T extends Replicated> {
   }
 
   /**
-   * INVARIANT (I9): what this copy has just written it need not read, as long as it had everything up to the version
-   * before and nothing came in between. Not while it is read: that read has asked from where the copy was.
+   * INVARIANT (I9): what this replica has just written it need not read, as long as it had everything up to the version
+   * before and nothing came in between. Not while it is read: that read began where the replica was.
    */
   #advance({ versions, life, follows }: TableWritten, askedAt: number): void {
     const isBehind = follows !== this.#version || this.#version === 0 || life !== this.#life;
@@ -206,16 +206,16 @@ export class TableReplica<T extends Replicated> {
 
   /** Called when Redis came back without its newest data. */
   lost(): Promise<void> {
-    this.#noteLoss(true);
+    this.#markLost(true);
     return this.syncSoon();
   }
 
-  async #look(): Promise<void> {
+  async #read(): Promise<void> {
     const askedAt = this.#now();
     if (askedAt - this.#heardAt > TOO_LONG_MS && this.#rows.size > 0) this.#mustReadAnew = true;
     const page = await this.table.since(this.#version);
-    // INVARIANT (I9): what a newer life holds is not taken into this copy before it is known what is to be put back.
-    if (this.#isOtherLife(page) || page.version < this.#version) this.#noteLoss(false);
+    // INVARIANT (I9): what a newer life holds is not taken into this replica before it is known what is to be restored.
+    if (this.#isOtherLife(page) || page.version < this.#version) this.#markLost(false);
     const loss = this.#loss;
     if (loss === undefined) await this.#catchUp(page);
     else if (!(await this.#mend(page, loss))) return;
@@ -227,14 +227,14 @@ export class TableReplica<T extends Replicated> {
     return this.#life !== '' && life !== this.#life;
   }
 
-  #noteLoss(again: boolean): void {
+  #markLost(again: boolean): void {
     const now = this.#now();
     const { staleAfterMs = Infinity } = this.options;
     const stale = this.#loss?.stale ?? now - this.#heardAt > staleAfterMs;
     if (this.#loss === undefined || again) this.#loss = { since: this.#loss?.since ?? now, stale };
   }
 
-  /** The usual way: page by page from where this copy is, unless there is a gap. */
+  /** The usual way: page by page from where this replica is, unless there is a gap. */
   async #catchUp(first: TablePage): Promise<void> {
     let page = first;
     if (this.#version === 0) return this.#readAnew(first);
@@ -251,10 +251,10 @@ export class TableReplica<T extends Replicated> {
     }
   }
 
-  /** INVARIANT (I9): between two pages data can be lost as well, and what this copy has is to be put back then. */
+  /** INVARIANT (I9): between two pages data can be lost as well, and what this replica has is to be restored then. */
   #requireNoLoss(page: TablePage): void {
     if (!this.#isOtherLife(page) && page.version >= this.#version) return;
-    this.#noteLoss(false);
+    this.#markLost(false);
     throw new Error(`The ${this.options.what} lost data while it was read; it is read again.`);
   }
 
@@ -265,7 +265,7 @@ export class TableReplica<T extends Replicated> {
   }
 
   #adopt({ seen, last: { version, life } }: FullRead): void {
-    // What is not there any more is in nobody's place.
+    // What is no longer there replaces nothing.
     for (const [key, unusable] of this.#unusable.entries())
       if (seen.get(key) !== unusable.version) this.#unusable.clear(key);
     this.#version = version;
@@ -274,7 +274,7 @@ export class TableReplica<T extends Replicated> {
   }
 
   /**
-   * Every row there is; this copy takes what is newer than what it has, and loses what was removed while it is read.
+   * Every row there is; this replica takes what is newer than what it has, and loses what was removed while it is read.
    */
   async #readAll(first?: TablePage): Promise<FullRead> {
     for (let restart = 0; restart < MAX_RESTARTS; restart++) {
@@ -290,7 +290,7 @@ export class TableReplica<T extends Replicated> {
 
   // -- after a loss of data -----------------------------------------------------------------------------------------
 
-  /** Returns false while it is not this copy's turn yet. See the invariants above. */
+  /** Returns false while it is not this replica's turn yet. See the invariants above. */
   async #mend(page: TablePage, loss: Loss): Promise<boolean> {
     const { write, patienceMs } = this.options;
     const known = this.#version;
@@ -313,7 +313,8 @@ export class TableReplica<T extends Replicated> {
       // In the same life it is not known how much of `known` is from before the loss.
       if (rows.length > 0 || known > 0) {
         const life = await this.table.restore(rows, isOtherLife ? known : 0);
-        // INVARIANT (I9): a copy that put rows back knows their life, so that the loss of that one is noticed as well.
+        // INVARIANT (I9): a replica that restored rows knows their life, so that the loss of that one is noticed as
+        // well.
         if (life !== '') read = { ...read, last: { ...read.last, life } };
       }
     }
@@ -363,7 +364,7 @@ export class TableReplica<T extends Replicated> {
 
   // -- what strangers write -----------------------------------------------------------------------------------------
 
-  /** INVARIANT (I9): not while a loss is mended: what the others know may be newer. */
+  /** INVARIANT (I9): not while a loss is mended: what other nodes know may be newer. */
   #replacements(): TableWrite[] {
     return this.#loss === undefined ? this.#unusable.replacements(this.#now()) : [];
   }
@@ -383,7 +384,7 @@ export class TableReplica<T extends Replicated> {
       }
       this.options.settled?.();
     } catch (error) {
-      // The next look tries again.
+      // The next read tries again.
       this.#unusable.replaced(writes, undefined);
       this.#logger.debug(`Entries of the ${this.options.what} were not written back`, { error: describe(error) });
     }

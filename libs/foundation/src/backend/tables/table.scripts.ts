@@ -1,11 +1,11 @@
-/** The Lua of the tables, run by `redis.table.ts`. No script looks at more than a batch, however large the table is. */
+/** The Lua of the tables, run by `redis.table.ts`. No script inspects more than a batch, however large the table is. */
 import { Script } from '../redis/lua.script.js';
 
 /**
  * How the layout is read by the version before, and the other way round: a removed row keeps its version in `versions`,
  * as it always did, so older nodes see it go. What is new stands beside it: `marks` says which of the versions are
- * marks, and `head` holds the watermark and the life. Marks that older nodes leave are found by a few looks with each
- * removal (`LOOK_AT_ONCE`); until then they are only not trimmed.
+ * marks, and `head` holds the watermark and the life. Marks that older nodes leave are found by inspecting a few
+ * versions with each removal (`LOOK_AT_ONCE`); until then they are only not trimmed.
  */
 
 /**
@@ -24,7 +24,7 @@ local function text(version) return string.format('%.0f', version) end
 local function tell(topic, hint, version) redis.call('PUBLISH', topic, hint .. ',"version":' .. text(version) .. '}') end
 `;
 
-/** Lua: `life(head, version)` → the life of the table; whoever writes into an empty one begins it. */
+/** Lua: `life(head, version)` → the life of the table; the first write into an empty one begins it. */
 const LIFE = `
 local function life(head, version)
   local life = redis.call('HGET', head, 'life')
@@ -93,10 +93,10 @@ return reply
 );
 
 /**
- * KEYS rows, versions, marks · ARGV key, version, value of each → how many were put back.
+ * KEYS rows, versions, marks · ARGV key, version, value of each → how many were restored.
  *
- * INVARIANT (I9): a row that is put back keeps its version, so of one key the highest version wins, in whatever order
- * and in whatever slices nodes put back: an old "wanted" never wins over a "stopped" that another node has heard of.
+ * INVARIANT (I9): a row that is restored keeps its version, so of one key the highest version wins, in whatever order
+ * and in whatever slices nodes restore rows: an old "wanted" never wins over a "stopped" that another node knows of.
  */
 export const restoreScript = new Script(
   'foundationTableRestore',
@@ -115,7 +115,7 @@ return count
 `,
 );
 
-/** KEYS versions, marks, head · ARGV topic, hint, known, 1 when rows were put back → the life. */
+/** KEYS versions, marks, head · ARGV topic, hint, known, 1 when rows were restored → the life. */
 export const restoredScript = new Script(
   'foundationTableRestored',
   `${NEWER}${LIFE}
@@ -135,11 +135,11 @@ return life
 );
 
 /**
- * KEYS rows, versions, marks, head · ARGV topic, hint, keep µs, marks to keep, marks to drop, versions to look at, then
+ * KEYS rows, versions, marks, head · ARGV topic, hint, keep µs, marks to keep, marks to drop, versions to inspect, then
  * key and version of each → 1 for each that had this version and is gone, else 0.
  *
- * Its version stays, as a mark for copies that have not heard yet. Marks that are too old or too many go, oldest first,
- * but never the newest version of all; the newest that has gone is the watermark.
+ * Its version stays, as a mark for replicas that have not seen them yet. Marks that are too old or too many go, oldest
+ * first, but never the newest version of all; the newest that has gone is the watermark.
  */
 export const removeScript = new Script(
   'foundationTableRemove',

@@ -1,6 +1,6 @@
 /**
- * Contract: a table of JSON values that every node holds a copy of, versioned so that a copy can catch up.
- * Implemented by `redis.table.ts` and `local.table.ts`; `table.replica.ts` is the copy.
+ * Contract: a table of JSON values that every node holds a replica of, versioned so that a replica can catch up.
+ * Implemented by `redis.table.ts` and `local.table.ts`; `table.replica.ts` is the replica.
  */
 
 /** One value and its version. An empty value says that the row was removed: a mark. */
@@ -9,7 +9,7 @@ export interface TableRow {
   value: string;
   version: number;
   /**
-   * Somebody with another cookie wrote what lies there: its value is empty, and it is no mark.
+   * A node with another cookie wrote what lies there: its value is empty, and it is no mark.
    *
    * INVARIANT (I11): what is not believed is never taken for what was removed, or a stranger could stop what runs.
    */
@@ -27,20 +27,20 @@ export interface TableWrite {
   value: string;
   expected: number;
   /**
-   * What it is about, for the hint: who has nothing to do with that looks a little later. '' = all do; absent = nobody
-   * does.
+   * What it is about, for the hint: a node that has nothing to do with it reads a little later. '' = all have; absent =
+   * none has.
    */
   about?: string;
 }
 
 /** What became of writes. */
 export interface TableWritten {
-  /** The new version of each, `undefined` where somebody else wrote first. */
+  /** The new version of each, `undefined` where another node wrote first. */
   versions: (number | undefined)[];
   /** See {@link TablePage.life}. */
   life: string;
   /**
-   * The newest version before these; `undefined` when somebody else wrote in between. A copy that has it has missed
+   * The newest version before these; `undefined` when another node wrote in between. A replica that has it has missed
    * nothing.
    */
   follows?: number | undefined;
@@ -49,26 +49,29 @@ export interface TableWritten {
 /** A row as it was seen, to be removed. */
 export type RowSeen = Pick<TableRow, 'key' | 'version'>;
 
-/** A part of what is newer than the version that was asked for. */
+/** A part of what is newer than the version that was requested. */
 export interface TablePage {
-  /** In the order of their versions. One with the key {@link PUT_BACK} tells of rows with lower versions. */
+  /** In the order of their versions. One with the key {@link PUT_BACK} announces rows with lower versions. */
   rows: TableRow[];
-  /** The version of the newest row or mark there is; lower than one that was heard before means that data was lost. */
+  /** The version of the newest row or mark there is; lower than one that was known before means that data was lost. */
   version: number;
-  /** The watermark: a copy with a lower version may have missed marks that are gone by now, and must be read anew. */
+  /**
+   * The watermark: a replica with a lower version may have missed marks that are gone by now, and must be read from
+   * scratch.
+   */
   floor: number;
-  /** Which life of the table this is: changes when it was lost altogether; '' until somebody writes. */
+  /** Which life of the table this is: changes when it was lost altogether; '' before the first write. */
   life: string;
   /** True when there are newer rows than the last of these. */
   more: boolean;
 }
 
-/** Key of the mark that says that rows with lower versions were put back; whoever is below it must read anew. */
+/** Key of the mark that says that rows with lower versions were restored; a replica below it must read from scratch. */
 export const PUT_BACK = '';
 
 /** How long the mark of a removed row is kept, in milliseconds. */
 export const KEEP_MARKS_MS = 3_600_000;
-/** How many marks are kept; what is away for longer than it takes to remove so many rows is read anew. */
+/** How many marks are kept; what is away for longer than it takes to remove that many rows is read from scratch. */
 export const MAX_MARKS = 10_000;
 
 /** How long and how many marks are kept; tests have smaller ones. */
@@ -86,10 +89,10 @@ export interface Table {
   /** The first rows and marks newer than `version`. */
   since(version: number): Promise<TablePage>;
   /**
-   * Puts rows back after a loss of data, each with the version it has, and only where the table has no newer row or
-   * mark. When any was, the mark {@link PUT_BACK} tells every copy. Then raises the watermark to `known`, the version
-   * up to which the copy they come from was complete; 0 says nothing about that. Returns the life of the table that
-   * holds them, or '' when that is not known.
+   * Restores rows after a loss of data, each with the version it has, and only where the table has no newer row or
+   * mark. When any was, the mark {@link PUT_BACK} notifies every replica. Then raises the watermark to `known`, the
+   * version up to which the replica they come from was complete; 0 says nothing about that. Returns the life of the
+   * table that holds them, or '' when that is not known.
    */
   restore(rows: readonly TableRow[], known: number): Promise<string>;
   /**

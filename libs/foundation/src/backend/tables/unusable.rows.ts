@@ -1,6 +1,6 @@
 /**
  * What lies in the table in the place of rows and counts for nothing: what is not signed with our cookie, or cannot be
- * read. Used by `table.replica.ts`.
+ * read.
  */
 import { show } from '../../errors/describe.js';
 import { ThrottledLog } from '../../logging/throttled.log.js';

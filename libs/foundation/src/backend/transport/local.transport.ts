@@ -1,5 +1,5 @@
 /**
- * Topics inside one process. Nobody else listens, and a publisher does not hear itself, so a text goes nowhere.
+ * Topics inside one process. No other node listens, and a publisher does not hear itself, so a text goes nowhere.
  * Called by the channels when the configuration is not clustered; they deliver to local handlers themselves.
  */
 import type { Transport } from './transport.js';

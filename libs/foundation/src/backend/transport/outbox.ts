@@ -10,15 +10,15 @@ import type { Transport } from './transport.js';
 /** A bundle is cut when it is larger than this: a receiver reads it in one piece, and what is urgent waits for that. */
 const MAX_BUNDLE = 64 * 1024;
 /**
- * The transport is given about so many characters in one turn, so that neither side works through a burst in one go.
+ * The transport is given about this many characters in one turn, so that neither side works through a burst in one go.
  */
 const MAX_TURN = 64 * 1024;
 
 /**
  * In characters: what the transport has not confirmed yet, and what waits for that; of `high`, which never waits, as
- * much may be unconfirmed as may wait of the others. In milliseconds: how long what is not `high` waits for company
- * while something is not confirmed. As with Nagle's algorithm (RFC 896), whoever sends one message at a time and
- * waits for it is never held up; the limit is what keeps a late confirmation from adding to the latency.
+ * much may be unconfirmed as may wait of the other lanes. In milliseconds: how long what is not `high` waits for
+ * company while something is not confirmed. As with Nagle's algorithm (RFC 896), a caller that sends one message at a
+ * time and waits for it is never held up; the limit is what keeps a late confirmation from adding to the latency.
  */
 const LIMITS = { inFlight: 1024 * 1024, waiting: 32 * 1024 * 1024, linger: 1 };
 
@@ -38,7 +38,7 @@ const LANES: readonly Lane[] = ['high', 'normal', 'low'];
 export class Outbox {
   readonly #open: Record<Lane, Map<string, Bundle>> = { high: new Map(), normal: new Map(), low: new Map() };
   /**
-   * What `high` never is, since it is handed over at once or refused: waiting for a later turn, or until the transport
+   * What `high` never is, since it is passed on at once or rejected: waiting for a later turn, or until the transport
    * has confirmed enough of what was sent before.
    */
   readonly #waiting: Record<'normal' | 'low', Bundle[]> = { normal: [], low: [] };
@@ -64,7 +64,7 @@ export class Outbox {
    * comes while the transport has not confirmed 32 Mi characters.
    */
   add(topic: string, encoded: string, lane: Lane = 'normal', head?: () => string): Promise<number | undefined> {
-    const bundle = this.#open[lane].get(topic) ?? this.#begin(topic, lane, head);
+    const bundle = this.#open[lane].get(topic) ?? this.#startBundle(topic, lane, head);
     bundle.encoded.push(encoded);
     bundle.size += encoded.length;
     if (bundle.size >= MAX_BUNDLE || (lane === 'high' && !this.#urgent.has(topic))) this.#cut(bundle);
@@ -78,7 +78,7 @@ export class Outbox {
     await Promise.allSettled([...open, ...this.#waiting.normal, ...this.#waiting.low].map(({ sent }) => sent));
   }
 
-  #begin(topic: string, lane: Lane, head: (() => string) | undefined): Bundle {
+  #startBundle(topic: string, lane: Lane, head: (() => string) | undefined): Bundle {
     const bundle = { topic, lane, encoded: head === undefined ? [] : [head()], size: 0, ...deferred() };
     this.#open[lane].set(topic, bundle);
     this.#wake();
@@ -121,7 +121,7 @@ export class Outbox {
     while (this.#waitingSize > this.limits.waiting) this.#shed();
   }
 
-  /** Hands over what waits, as far as the transport keeps up and this turn has room. */
+  /** Passes on the backlog, as far as the transport keeps up and this turn has room. */
   #pump(): void {
     while (this.#waitingSize > 0 && this.#inFlight < this.limits.inFlight) {
       if (this.#leftThisTurn <= 0) return this.#wake();

@@ -1,6 +1,6 @@
 /**
  * Topics over Redis pub/sub: one connection listens, another one publishes.
- * Called by the channels and the backend; underneath PUBLISH and SUBSCRIBE.
+ * Underneath PUBLISH and SUBSCRIBE.
  */
 import type { Redis } from 'ioredis';
 import { describe, isError } from '../../errors/describe.js';
@@ -48,7 +48,7 @@ export class RedisTransport implements Transport {
   constructor(
     private readonly subscriber: Redis,
     private readonly publisher: Redis,
-    /** False in a Redis Cluster, where the reply counts only the subscribers of the node that was asked. */
+    /** False in a Redis Cluster, where the reply counts only the subscribers of the node that was queried. */
     private readonly countsReceivers: boolean,
     private readonly guard: TransportGuard = {},
   ) {
@@ -76,13 +76,14 @@ export class RedisTransport implements Transport {
     listeners.add(listener);
     this.#topics.set(topic, listeners);
     if (isNew && this.subscriber.status === 'ready') await this.#subscribeNow(topic);
-    // What is published until the subscription is made is lost, and told then.
+    // What is published until the subscription is made is lost, and reported then.
     else if (isNew) this.#isCut = true;
     return async () => {
       listeners.delete(listener);
       if (listeners.size > 0 || !this.#topics.delete(topic)) return;
       if (this.subscriber.status !== 'ready') return;
-      // What Redis did not hear of is delivered to nobody, and not subscribed again with the next connection.
+      // A topic that Redis did not unsubscribe is delivered to no listener, and not subscribed again with the next
+      // connection.
       await within(SUBSCRIBE_MS, this.subscriber.unsubscribe(topic), 'late').catch(() => undefined);
     };
   }
@@ -116,7 +117,7 @@ export class RedisTransport implements Transport {
   }
 
   /**
-   * A connection that breaks meanwhile or does not answer is no error, nor is a Redis that has no time: the topic is
+   * A connection that breaks meanwhile or does not answer is not an error, nor is a busy Redis: the topic is
    * remembered, and subscribed with all others when the connection is back.
    */
   async #subscribeNow(topic: string): Promise<void> {
@@ -129,7 +130,7 @@ export class RedisTransport implements Transport {
         this.#topics.delete(topic);
         throw error;
       }
-      this.#log.warn('A subscription is made later; Redis did not confirm it', { topic, error: describe(error) });
+      this.#log.warn('Redis did not confirm a subscription; retrying', { topic, error: describe(error) });
       this.#isCut = true;
       if (isReply) this.#resubscribeLater();
       // It may still be confirmed; on a new connection it is made with all others.
@@ -146,7 +147,7 @@ export class RedisTransport implements Transport {
     try {
       await this.subscriber.subscribe(...this.#topics.keys());
     } catch (error) {
-      this.#log.warn('Subscriptions were not put back; trying again', { error: describe(error) });
+      this.#log.warn('Failed to restore subscriptions; retrying', { error: describe(error) });
       // After anything else the connection has gone, and the next one brings us here again.
       if (isError(error) && error.name === 'ReplyError') this.#resubscribeLater();
       return;
@@ -157,7 +158,7 @@ export class RedisTransport implements Transport {
   #isBack(): void {
     if (!this.#isCut) return;
     this.#isCut = false;
-    // Once more, since what was published up to now was lost as well; who asks for it gets an answer from now on.
+    // Once more, since what was published up to now was lost as well; a query for it is answered from now on.
     this.#interrupted.tell();
   }
 

@@ -8,11 +8,10 @@ import type { Lane } from '../../wire/lane.js';
 /**
  * Publishes and subscribes. A text is JSON: at least it does not begin with a line break.
  *
- * Whether a publisher hears itself is up to the transport (through Redis it does), so whoever subscribes passes over
- * its own.
+ * Whether a publisher hears itself is up to the transport (through Redis it does), so a subscriber ignores its own.
  */
 export interface Transport {
-  /** Resolves once the text is handed over; with how many nodes it went to, where that is known. */
+  /** Resolves once the text is passed on; with the number of nodes that it went to, where that is known. */
   publish(topic: string, text: string, lane?: Lane): Promise<number | undefined>;
   /** Resolves once the subscription is in place; the returned function ends it. */
   subscribe(topic: string, listener: (text: string) => void): Promise<() => Promise<void>>;

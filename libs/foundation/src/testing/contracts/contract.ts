@@ -11,7 +11,7 @@ export interface TestRunner {
 
 /** Nodes that share what a port is about, for one test. */
 export interface ContractCluster<Node> {
-  /** As many as the test asked for. */
+  /** As many as the test requested. */
   nodes: readonly Node[];
   close(): Promise<void>;
 }

@@ -16,7 +16,7 @@ import { type ContractCluster, type ContractOptions, contractTests, type TestRun
 
 /** See {@link ContractCluster}; no stream has an entry yet. */
 export interface StreamsCluster extends ContractCluster<Streams> {
-  /** False where it cannot be told what was trimmed unread, as in Redis before 7. Default true. */
+  /** False where it is unknown what was trimmed unread, as in Redis before 7. Default true. */
   countsLost?: boolean;
 }
 

@@ -1,6 +1,6 @@
 /**
  * What every adapter of the versioned table promises, as a suite: compare and set, catching up by version, removal with
- * marks, and what is put back after a loss. The local table and the one in Redis pass it.
+ * marks, and what is restored after a loss. The local table and the one in Redis pass it.
  */
 import assert from 'node:assert/strict';
 import {

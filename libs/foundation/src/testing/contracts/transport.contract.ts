@@ -10,7 +10,7 @@ import type { TestRunner } from './contract.js';
 
 /** Nodes that share topics, for one test. */
 export interface TransportCluster {
-  /** As many as were asked for. */
+  /** As many as were requested. */
   nodes: readonly Transport[];
   /** True when a publisher that subscribes gets its own texts too. */
   hearsItself: boolean;

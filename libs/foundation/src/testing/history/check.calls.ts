@@ -18,8 +18,8 @@ interface Call {
 
 /**
  * I15: a call is carried out as often as its caller is told. Read from `test.call_sent` { id, idempotent, timeoutMs },
- * `test.call_run` { name, id, epoch, value } by whoever carried it out, and `test.call_done` { id, outcome, epoch,
- * value } with one of {@link OUTCOMES}.
+ * `test.call_run` { name, id, epoch, value } by the owner that carried it out, and `test.call_done` { id, outcome,
+ * epoch, value } with one of {@link OUTCOMES}.
  */
 export function callsKept(events: readonly HistoryEvent[]): Violation[] {
   return callsOf(events).flatMap(carriedOut);

@@ -1,5 +1,5 @@
 /**
- * Pure: holds a history to what `stop`, `restart`, `move` and the hand-over promise. Read by `checkHistory`.
+ * Pure: holds a history to what `stop`, `restart`, `move` and the hand-over promise.
  */
 import { processOf } from '../../cluster/slot.names.js';
 import type { Violation } from './history.facts.js';
@@ -7,7 +7,7 @@ import type { HistoryEvent } from './history.js';
 import { CALL_RUN, ms, type Ownership, REVIVED } from './ownership.js';
 
 /**
- * I17: what was stopped stays down. `test.stopped` { name }: nobody owns it, nor one of its replicas or partitions,
+ * I17: what was stopped stays down. `test.stopped` { name }: no node owns it, nor one of its replicas or partitions,
  * once `stop` has been answered, and none starts until `test.revived` { name }.
  */
 export function stopsHold(events: readonly HistoryEvent[], ownerships: readonly Ownership[]): Violation[] {
@@ -36,7 +36,7 @@ export function stopsHold(events: readonly HistoryEvent[], ownerships: readonly 
 }
 
 /**
- * I18: a restart is answered by an instance that began after it was asked for, and so is a move, unless the process was
+ * I18: a restart is answered by an instance that began after it was requested, and so is a move, unless the process was
  * on that node already. An instance that took its lease back after data loss meanwhile may be named, if it stops then.
  * `test.restarted` and `test.moved` { name, node, epoch, askedAt, to }.
  */

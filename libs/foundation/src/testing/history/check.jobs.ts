@@ -1,12 +1,12 @@
 /**
- * Pure: holds jobs that end by themselves, and nodes with a limit, to what is promised of them. Read by `checkHistory`.
+ * Pure: holds jobs that end by themselves, and nodes with a limit, to what is promised of them.
  */
 import type { Violation } from './history.facts.js';
 import type { HistoryEvent } from './history.js';
 import type { Ownership } from './ownership.js';
 
 /**
- * I22: whoever starts a job that runs and completes is not told that it failed.
+ * I22: a job that runs and completes is not reported as failed to its caller.
  *
  * `test.job_started` { name, outcome }: how the start was answered, `ok` or the name of the error.
  */

@@ -1,20 +1,20 @@
 /**
- * Pure: holds the messages of a history to "a lost one is told". Read by `checkHistory`.
+ * Pure: holds a history to "a lost message is reported".
  */
 import type { HistoryFacts, Violation } from './history.facts.js';
 import type { HistoryEvent } from './history.js';
 
-/** What was said so shortly before the end of the history, or of the listener, need not be told yet. */
+/** What was said so shortly before the end of the history, or of the listener, need not be reported yet. */
 const TOLD_WITHIN_US = 15_000_000;
 /** A node that is back sees who joined and left meanwhile only with the next beats. */
 const SEEN_AGAIN_US = 3_000_000;
 
-/** What one process heard of one sender on one channel, or was told to have missed. */
+/** What one process heard of one sender on one channel, or was reported to have missed. */
 interface Heard {
   /** `lane number`. */
   handled: Set<string>;
   gaps: { lane: string; first: number; last: number }[];
-  /** When it was told last that nobody knows what the sender had sent. */
+  /** When it was last reported that what the sender had sent is unknown. */
   unknownAt: number;
 }
 
@@ -29,7 +29,8 @@ interface Listener {
 
 /**
  * I21: of each message that was sent while a node was a member and listened, and went on for long enough afterwards,
- * the node has handled it, or told that it is missing (`message.gap`), or counted it as dropped (`message.dropped`).
+ * the node has handled it, or reported that it is missing (`message.gap`), or counted it as dropped
+ * (`message.dropped`).
  *
  * `test.listening` { channel }: the subscription is in place. `test.said` { channel, lane, seq, sentAt }: the transport
  * has taken the sender's message of this number, which it was given at `sentAt`. `test.heard` { channel, lane, seq,
@@ -113,8 +114,8 @@ function livesOf(events: readonly HistoryEvent[], { killed = [], exits = [] }: H
 }
 
 /**
- * A sender whose whole life fell into one cut or freeze of the listener was never seen by it, so nothing can be told of
- * it.
+ * A sender whose whole life fell into one cut or freeze of the listener was never seen by it, so nothing can be
+ * reported of it.
  */
 function cameAndWent(
   life: Life | undefined,

@@ -1,5 +1,5 @@
 /**
- * Pure: holds a history to what is promised of moves that nobody asked for. Read by `checkHistory`.
+ * Pure: holds a history to what is promised of moves that were not requested.
  */
 import type { HistoryFacts, Violation } from './history.facts.js';
 import type { HistoryEvent } from './history.js';
@@ -45,7 +45,7 @@ export function movesSettle(
     while ((injuries[injury] ?? Infinity) <= event.at) injury += 1;
     const { name, reason } = event.payload;
     if (event.event === 'test.revived') asked.set(String(name), event.at);
-    // Whoever asked for it may get what he asked for, or the next best node.
+    // The caller may get what it requested, or the next best node.
     const isAsked = event.at - (asked.get(String(name)) ?? -Infinity) < ANSWERED_US;
     const isMove = event.event === 'process.stopped' && reason === 'move' && !isAsked;
     const isEnd = event.event === 'process.stopped' && reason !== 'move';

@@ -1,4 +1,4 @@
-/** Pure: holds a history to what is promised of owners and their epochs. Read by `checkHistory`. */
+/** Pure: holds a history to what is promised of owners and their epochs. */
 import type { HistoryFacts, Violation } from './history.facts.js';
 import type { HistoryEvent } from './history.js';
 import { byName, CALL_RUN, epochAt, isAct, ms, type Ownership } from './ownership.js';

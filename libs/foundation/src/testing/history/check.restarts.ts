@@ -1,4 +1,4 @@
-/** Pure: holds a history to what is promised of crashes, restarts and ends. Read by `checkHistory`. */
+/** Pure: holds a history to what is promised of crashes, restarts and ends. */
 import type { HistoryFacts, Violation } from './history.facts.js';
 import type { HistoryEvent } from './history.js';
 import { REVIVED } from './ownership.js';
@@ -67,8 +67,8 @@ export function nothingUnexpected(events: readonly HistoryEvent[], { exits = [] 
 const RECORDED_WITHIN_US = 2_000_000;
 
 /**
- * I13: a temporary process starts once, a transient one not again after it has completed, until somebody starts it.
- * Whether one had completed nobody can know where its owner died, or lost its lease, before it could record that.
+ * I13: a temporary process starts once, a transient one not again after it has completed, until a call starts it.
+ * Whether one had completed is unknown where its owner died, or lost its lease, before it could record that.
  */
 export function policiesHold(
   events: readonly HistoryEvent[],
@@ -81,7 +81,7 @@ export function policiesHold(
     if (policy === undefined || policy === 'permanent') return [];
     const before = over.get(name);
     if (event.event === REVIVED) over.delete(name);
-    // The node that knew of the end lost its lease before Redis had it, and says so: nobody else could know.
+    // The node that knew of the end lost its lease before Redis had it, and says so: no other node could know.
     if (event.event === 'process.end_unrecorded' && policy === 'transient') over.delete(name);
     if (event.event === 'process.stopped' && event.payload['reason'] === 'complete') {
       const cutShort = [...killed, ...frozen.map(({ pid, from }) => ({ pid, at: from }))].some(

@@ -1,4 +1,4 @@
-/** Pure: holds a history to what is promised of lookups and of the view of the members. Read by `checkHistory`. */
+/** Pure: holds a history to what is promised of lookups and of the view of the members. */
 import type { HistoryFacts, Violation } from './history.facts.js';
 import type { HistoryEvent } from './history.js';
 import { byName, epochAt, type Ownership } from './ownership.js';

@@ -1,6 +1,5 @@
 /**
- * What the checker of a history is told besides the events, and what it answers.
- * Used by `checkHistory` and by each of the checks.
+ * What the checker of a history knows besides the events, and what it answers.
  */
 import type { RestartPolicyName } from '../../config/options.js';
 import type { HistoryEvent } from './history.js';

@@ -100,7 +100,7 @@ export const INVARIANTS: readonly Invariant[] = [
   },
   {
     id: 'I10',
-    sentence: 'No process ends by itself, and nothing is thrown that nobody catches.',
+    sentence: 'No process ends by itself, and nothing is thrown that is not caught.',
     checks: [(events, _ownerships, facts) => nothingUnexpected(events, facts)],
     specs: ['test/integration/foreign.spec.ts', 'test/integration/fuzz.spec.ts'],
   },
@@ -190,7 +190,8 @@ export const INVARIANTS: readonly Invariant[] = [
   },
   {
     id: 'I25',
-    sentence: 'A node is judged by the times that it beats by, never by a clock that jumped or by another connection.',
+    sentence:
+      'A node is judged by the times of its own heartbeat, never by a clock that jumped or by another connection.',
     specs: [
       'test/integration/clocks.spec.ts',
       'test/integration/connections.spec.ts',
@@ -199,7 +200,8 @@ export const INVARIANTS: readonly Invariant[] = [
   },
   {
     id: 'I26',
-    sentence: 'Who does not prove to belong to the cluster gets in nowhere, and keeps nobody else out.',
+    sentence:
+      'A peer that does not prove to belong to the cluster is rejected everywhere, and keeps no other peer out.',
     specs: ['test/integration/security.spec.ts', 'libs/foundation/src/backend/transport/direct/link/sockets.spec.ts'],
   },
 ];

@@ -1,6 +1,5 @@
 /**
  * Pure: the history as intervals of ownership, with what was done to the processes taken into account.
- * Read by `checkHistory` and its parts.
  */
 import type { HistoryEvent } from './history.js';
 
@@ -36,7 +35,7 @@ export type Span = readonly [from: number, to: number];
 export const EFFECT = 'test.effect';
 /** The same for a call that it began to carry out: `{ name, epoch, id, value }`; its end is `test.call_ran`. */
 export const CALL_RUN = 'test.call_run';
-/** Somebody is about to start it by a call, so it may start anew: `{ name }`. */
+/** A call is about to start it, so it may start again: `{ name }`. */
 export const REVIVED = 'test.revived';
 
 /** True for what only the owner may do. */
@@ -88,7 +87,7 @@ export function ownershipsOf(events: readonly HistoryEvent[], injuries: Ownershi
 
 /**
  * A frozen process executes nothing, so it cannot be an effective owner while it is frozen, and its own `lease.lost`
- * can only come after the thaw, when somebody else may own the name rightly. What counts is whether it acted:
+ * can only come after the thaw, when another node may own the name rightly. What counts is whether it acted:
  *
  * - the freeze itself is cut out of the interval;
  * - after the thaw the interval goes on from the first act (`test.effect`, `test.call_run`) before its end. With none

@@ -1,8 +1,8 @@
 /**
  * Topics from node to node over TCP or TLS; falls back to Redis for peers without a link.
- * A node that uses the Redis transport has no address in its record: it is heard, and reached, on the plain topics.
- * More than 300 lines, because topics and peers are one state: each topic is announced to each peer, each peer is told
- * of all.
+ * A node that uses the Redis transport has no address in its record: it is reached, and it sends, on the plain topics.
+ * More than 300 lines, because topics and peers are one state: each topic is announced to each peer, each peer receives
+ * all.
  */
 import type { DirectConfig } from '../../../config/config.js';
 import { NotReadyError } from '../../../errors/cluster.errors.js';
@@ -35,7 +35,7 @@ import { applyTopics, decodeText, encodeText, encodeTopics, type TopicChange } f
 type Listening = { listeners: Listeners<[text: string]>; plain: Promise<() => Promise<void>> };
 
 const TICK_MS = 250;
-/** How long the others get to confirm that they know of a topic, in milliseconds. */
+/** How long peers get to confirm that they know of a topic, in milliseconds. */
 const ANNOUNCE_MS = 1000;
 /** How long the last texts may take to arrive when this node leaves, in milliseconds. */
 const FLUSH_MS = 1000;
@@ -53,9 +53,9 @@ export class DirectTransport implements Transport {
   readonly #letterKey: Buffer;
   readonly #maxBytes: number;
   readonly #clock: NodeJS.Timeout;
-  readonly #office: PeerEvents;
+  readonly #events: PeerEvents;
   #address: string | undefined;
-  #hearsLetters = false;
+  #hearsRelay = false;
   #hasMet = false;
   #lastStream = 0;
   #tickedAt = performance.now();
@@ -69,7 +69,7 @@ export class DirectTransport implements Transport {
     },
     private readonly node: NodeIdentity,
     private readonly telemetry: Telemetry,
-    /** Topics in Redis, for letters and for nodes without an address. */
+    /** Topics in Redis, for relayed frames and for nodes without an address. */
     private readonly redis: Transport,
     private readonly keys: Keys,
   ) {
@@ -92,8 +92,8 @@ export class DirectTransport implements Transport {
         if (peer.status === 'gone') this.#forget(peer, reason);
       },
     });
-    this.#office = {
-      mail: (to, state, frames) =>
+    this.#events = {
+      relay: (to, state, frames) =>
         this.redis.publish(keys.letters(to), seal(this.#letterKey, node.bootId, to, state, frames)),
       arrived: (peer, kind, body) => this.#arrived(peer, kind, body),
       forgotten: (peer) => peer.send('high', 'topics', this.#allTopics()),
@@ -103,13 +103,13 @@ export class DirectTransport implements Transport {
       unknown: (peer, type) =>
         this.telemetry.emit('transport.frame_unknown', { node: peer.name, bootId: peer.bootId, type }),
       failed: (peer, error) =>
-        this.#repeated.error('A link failed within this node; it is made anew', {
+        this.#repeated.error('A link failed within this node; it is made again', {
           node: peer.name,
           error: describe(error),
         }),
     };
     redis.onInterrupted(() => {
-      // Letters are sent again; texts on plain topics are not.
+      // Relayed frames are sent again; messages on plain topics are not.
       if (this.#plain.areNeeded) this.#interrupted.tell();
     });
     this.#clock = setInterval(() => this.#tick(), TICK_MS).unref();
@@ -121,15 +121,15 @@ export class DirectTransport implements Transport {
   }
 
   /**
-   * Listens for links and for letters.
+   * Listens for links and for relayed frames.
    *
    * @throws DirectListenError when the port cannot be had.
    */
   async listen(): Promise<void> {
-    if (!this.#hearsLetters) {
-      await this.redis.subscribe(this.keys.letters(this.node.bootId), (text) => this.#letter(text));
+    if (!this.#hearsRelay) {
+      await this.redis.subscribe(this.keys.letters(this.node.bootId), (text) => this.#relayed(text));
     }
-    this.#hearsLetters = true;
+    this.#hearsRelay = true;
     this.#address = await this.#links.listen();
   }
 
@@ -245,7 +245,7 @@ export class DirectTransport implements Transport {
     )();
   }
 
-  /** Tells all peers; resolves when they know, or have had the time to. */
+  /** Notifies all peers; resolves when they know, or have had the time to. */
   async #announce(change: TopicChange): Promise<void> {
     const body = encodeTopics(change);
     const known = [...this.#peers.values()].map(
@@ -285,7 +285,7 @@ export class DirectTransport implements Transport {
     const outgoing = new SendStream(this.#lastStream);
     // Waits for the first link, text or tick, whatever is first.
     outgoing.add('high', 'topics', this.#allTopics());
-    const peer = new Peer(bootId, outgoing, this.#streams.of(bootId), this.#office);
+    const peer = new Peer(bootId, outgoing, this.#streams.of(bootId), this.#events);
     this.#peers.set(bootId, peer);
     return peer;
   }
@@ -296,11 +296,11 @@ export class DirectTransport implements Transport {
     peer.close(reason);
   }
 
-  #letter(text: string): void {
+  #relayed(text: string): void {
     if (this.#closed) return;
     try {
-      const letter = unseal(this.#letterKey, this.node.bootId, text);
-      if (letter.from !== this.node.bootId) this.#peer(letter.from).letter(letter);
+      const frames = unseal(this.#letterKey, this.node.bootId, text);
+      if (frames.from !== this.node.bootId) this.#peer(frames.from).relayed(frames);
     } catch (error) {
       if (!(error instanceof Rejected)) throw error;
       this.#refusals.note('redis', error.reason);

@@ -1,4 +1,4 @@
-/** When what has arrived from a peer is acknowledged: many bytes at once, few after a moment. Used by `peer.ts`. */
+/** When what has arrived from a peer is acknowledged: many bytes at once, few after a moment. */
 
 /** What arrived is acknowledged after this many bytes, or this many milliseconds. */
 const ACK_BYTES = 64 * 1024;
@@ -16,7 +16,7 @@ export class DueAcks {
     return this.#bytes > 0;
   }
 
-  /** So many bytes have arrived. */
+  /** This many bytes have arrived. */
   add(bytes: number): void {
     this.#bytes += bytes;
   }

@@ -1,6 +1,6 @@
 /**
- * The links of this node: it takes those of nodes with a smaller boot id and dials the others, so that two have one.
- * Called by the direct transport, which says whom to dial and gets each link once it has proven where it leads.
+ * The links of this node: it takes those of nodes with a smaller boot id and dials the rest, so that two nodes share
+ * one.
  */
 import type { DirectConfig } from '../../../config/config.js';
 import { DirectListenError } from '../../../errors/cluster.errors.js';
@@ -47,7 +47,7 @@ export class LinkManager {
     private readonly bootId: string,
     private readonly telemetry: Telemetry,
     private readonly refusals: Refusals,
-    private readonly office: LinkOwner,
+    private readonly owner: LinkOwner,
   ) {
     const { cookie, tls } = config.transport;
     if (tls !== undefined) this.#certificates = new Certificates(tls, (next) => this.#listener?.renew(next));
@@ -66,7 +66,7 @@ export class LinkManager {
       (connection) => this.#accept(connection),
       (remote, reason, error) => this.refusals.note(remote, reason, error),
       undefined,
-      (host) => this.office.isMember(host),
+      (host) => this.owner.isMember(host),
     );
     this.#listener = listener;
     try {
@@ -83,7 +83,7 @@ export class LinkManager {
     if (this.bootId < bootId) this.#dialing(bootId).start();
   }
 
-  /** Dials the node no more, and ends the link that came of it. */
+  /** Stops dialing the node, and ends the link that came of it. */
   drop(bootId: string): void {
     this.#dialings.get(bootId)?.stop();
     this.#dialings.delete(bootId);
@@ -105,11 +105,11 @@ export class LinkManager {
     const handshake = accept(this.#party(connection.binding), (bootId) => bootId < this.bootId);
     this.#link(connection, handshake, {
       proven: () => this.#listener?.proven(connection.remote),
-      failed: (end) => this.#noteRejected(connection, end),
+      failed: (end) => this.#countRejected(connection, end),
     });
   }
 
-  #noteRejected({ remote }: Connected, { rejected, error }: LinkEnd): void {
+  #countRejected({ remote }: Connected, { rejected, error }: LinkEnd): void {
     if (rejected !== undefined) this.refusals.note(remote, rejected, error);
   }
 
@@ -132,7 +132,7 @@ export class LinkManager {
       this.#dialFailed(bootId, dialing, reason, error);
     };
     const timer = setTimeout(() => failed('timeout'), PROOF_MS).unref();
-    const address = this.office.known(bootId)?.address;
+    const address = this.owner.known(bootId)?.address;
     if (address === undefined) queueMicrotask(() => failed('no-address'));
     else {
       giveUp = this.#dialTo(
@@ -145,7 +145,7 @@ export class LinkManager {
               dialing.succeeded();
             },
             failed: (end) => {
-              this.#noteRejected(connection, end);
+              this.#countRejected(connection, end);
               failed(end.reason, end.error);
             },
             down: () => dialing.failed(),
@@ -176,7 +176,7 @@ export class LinkManager {
 
   #dialFailed(bootId: string, dialing: Redialer, reason: LinkEndReason, error?: string): void {
     dialing.failed();
-    const peer = this.office.known(bootId);
+    const peer = this.owner.known(bootId);
     if (peer?.address === undefined || this.#closed) return;
     const address = formatAddress(peer.address);
     const details = detailsOf(reason, error);
@@ -197,7 +197,7 @@ export class LinkManager {
       proven: (link, bootId) => {
         told.proven();
         if (this.#closed) return link.close('leaving');
-        peer = this.office.peer(bootId);
+        peer = this.owner.peer(bootId);
         peer.linked(link);
         this.telemetry.emit('transport.link_up', { node: peer.name, bootId });
       },
@@ -209,7 +209,7 @@ export class LinkManager {
           const { reason, error } = end;
           const details = detailsOf(reason, error);
           this.telemetry.emit('transport.link_down', { node: peer.name, bootId: peer.bootId, ...details });
-          this.office.down(peer, reason);
+          this.owner.down(peer, reason);
         }
         told.down?.();
       },

@@ -1,6 +1,6 @@
 /**
  * One other node: a stream to it, a stream from it, and the carrier of both, which is a link or, while there is none,
- * letters through Redis. Owned by the direct transport, which says who is there and gives it its links and letters.
+ * frames relayed through Redis. The direct transport says which peers there are, and passes links and relayed frames.
  * More than 300 lines, because what leaves, what arrives and a change of the carrier are one state.
  */
 import { describe } from '../../../errors/describe.js';
@@ -28,22 +28,24 @@ import { decodeState, encodeState, type StreamState } from './stream/stream.stat
 
 /** The most bytes of the lower lanes in one write, so that an urgent text never waits for more of them. */
 const BATCH = 64 * 1024;
-/** What Redis was given and nobody acknowledged is sent again after this many milliseconds, then twice as many, … */
+/**
+ * What was relayed through Redis and not acknowledged is sent again after this many milliseconds, then twice as many, …
+ */
 const RESEND_MS = 1000;
 const LONGEST_RESEND_MS = 16_000;
 
-/** What a peer needs, and tells. */
+/** What a peer needs, and reports. */
 export interface PeerEvents {
-  /** Sends a letter; rejects when Redis did not take it. */
-  mail(to: string, state: StreamState, frames: readonly Buffer[]): Promise<unknown>;
+  /** Relays frames through Redis; rejects when Redis did not take them. */
+  relay(to: string, state: StreamState, frames: readonly Buffer[]): Promise<unknown>;
   /** A text, or a change of its topics, has arrived. */
   arrived(peer: Peer, kind: Kind, body: Buffer): void;
-  /** The other node had forgotten this one, and has to be told again what this one listens to. */
+  /** The peer had forgotten this node, and has to be sent its topics again. */
   forgotten(peer: Peer): void;
   dropped(peer: Peer, dropped: readonly Dropped[]): void;
   /** Frames that this version does not know. */
   unknown(peer: Peer, type: number): void;
-  /** A fault of this library: told, and the link made anew. */
+  /** A fault of this library: reported, and the link is made again. */
   failed(peer: Peer, error: unknown): void;
 }
 
@@ -53,19 +55,19 @@ export class Peer {
   name: string;
   /** `undefined` until it has said what it listens to. */
   topics: Set<string> | undefined;
-  /** `met`: it knows the cookie, and the membership does not have it yet. `gone`: the membership has it no more. */
+  /** `met`: it knows the cookie, and the membership does not have it yet. `gone`: the membership no longer has it. */
   status: 'met' | 'member' | 'gone' = 'met';
   readonly metAt = performance.now();
   #address: Address | undefined;
   #link: Link | undefined;
-  /** The other side has told where its streams stand, so this link may carry them. */
+  /** The peer has said where its streams stand, so this link may carry them. */
   #isAgreed = false;
   #closed = false;
   #wroteThisTurn = false;
   #pumpTimer: NodeJS.Immediate | undefined;
   readonly #acks = new DueAcks(() => this.#guard(() => this.#acknowledgeNow()));
-  #mailedAt: number | undefined;
-  /** How often letters were sent again without an answer. */
+  #relayedAt: number | undefined;
+  /** How often frames were relayed again without an answer. */
   #unanswered = 0;
   readonly #room = new SendRoom();
   readonly #idleWanted = new Set<() => void>();
@@ -74,7 +76,7 @@ export class Peer {
     readonly bootId: string,
     private readonly outgoing: SendStream,
     private readonly incoming: ReceiveStream,
-    private readonly office: PeerEvents,
+    private readonly events: PeerEvents,
   ) {
     this.name = bootId;
   }
@@ -103,13 +105,13 @@ export class Peer {
   send(lane: Lane, kind: Kind, body: Buffer, arrived?: () => void): void {
     if (this.#closed) return arrived?.();
     const dropped = this.outgoing.add(lane, kind, body, arrived);
-    if (dropped.length > 0) this.office.dropped(this, dropped);
-    // The first text of a turn leaves at once, the others of this turn together after it.
+    if (dropped.length > 0) this.events.dropped(this, dropped);
+    // The first text of a turn leaves at once, the rest of this turn together after it.
     if (lane === 'high' || !this.#wroteThisTurn) this.#pump();
     else this.#pumpSoon();
   }
 
-  /** Tells a change of what this node listens to; see {@link SendStream.change}. */
+  /** Sends a change of the topics of this node; see {@link SendStream.change}. */
   change(body: Buffer, all: () => Buffer, arrived: () => void): void {
     if (this.#closed) return arrived();
     this.outgoing.change(body, all, arrived);
@@ -158,7 +160,7 @@ export class Peer {
     if (type === FRAME.state) return this.#agree(payload);
     if (type === FRAME.alive) return;
     if (type === FRAME.ack) return this.#acknowledged(decodeAck(payload));
-    if (type !== FRAME.data) return this.office.unknown(this, type);
+    if (type !== FRAME.data) return this.events.unknown(this, type);
     this.#acks.add(payload.length);
     this.#take(decodePart(payload));
   }
@@ -168,8 +170,8 @@ export class Peer {
     if (!this.#closed) this.#acks.write();
   }
 
-  letter({ state, parts }: RelayedFrames): void {
-    if (this.#begin(state) === 'stale') return;
+  relayed({ state, parts }: RelayedFrames): void {
+    if (this.#start(state) === 'stale') return;
     this.#heard(state);
     for (const part of parts) {
       this.#acks.add(part.bytes.length + 1);
@@ -190,7 +192,7 @@ export class Peer {
       return;
     }
     const patience = exponential(RESEND_MS, LONGEST_RESEND_MS, this.#unanswered);
-    if (this.#mailedAt !== undefined && now - this.#mailedAt > patience) {
+    if (this.#relayedAt !== undefined && now - this.#relayedAt > patience) {
       this.#unanswered += 1;
       this.#resend();
     } else if (this.outgoing.isReady) this.#pump();
@@ -223,7 +225,7 @@ export class Peer {
 
   #pump(): void {
     if (this.#closed) return;
-    if (this.#link === undefined) return this.#mail();
+    if (this.#link === undefined) return this.#relay();
     if (!this.#isAgreed) return;
     const buffers = this.outgoing.take(BATCH);
     if (buffers.length === 0) return;
@@ -232,13 +234,13 @@ export class Peer {
     this.#wrote();
   }
 
-  #mail(withoutFrames = false): void {
+  #relay(withoutFrames = false): void {
     const frames = withoutFrames ? [] : this.outgoing.take(MAX_LETTER);
     if (frames.length === 0 && !withoutFrames) return;
     this.#ack();
-    if (frames.length > 0) this.#mailedAt ??= performance.now();
+    if (frames.length > 0) this.#relayedAt ??= performance.now();
     // What Redis did not take is still kept here, and the clock brings it again.
-    this.office.mail(this.bootId, this.#state(), frames).catch(() => undefined);
+    this.events.relay(this.bootId, this.#state(), frames).catch(() => undefined);
     this.#wrote();
   }
 
@@ -250,14 +252,14 @@ export class Peer {
 
   #resend(): void {
     this.outgoing.rewind();
-    this.#mailedAt = undefined;
+    this.#relayedAt = undefined;
     this.#pump();
   }
 
   #acknowledged(seq: number): void {
     this.#unanswered = 0;
     this.outgoing.acknowledge(seq);
-    this.#mailedAt = this.outgoing.isAwaiting && this.#link === undefined ? performance.now() : undefined;
+    this.#relayedAt = this.outgoing.isAwaiting && this.#link === undefined ? performance.now() : undefined;
     if (this.outgoing.isIdle) {
       for (const wanted of [...this.#idleWanted]) wanted();
       this.#idleWanted.clear();
@@ -269,18 +271,18 @@ export class Peer {
   #agree(payload: Buffer): void {
     const state = decodeState(payload.toString());
     if (state === undefined) throw new MalformedFrame('a state that cannot be read');
-    if (this.#begin(state) === 'stale') throw new MalformedFrame('a stream that has ended');
+    if (this.#start(state) === 'stale') throw new MalformedFrame('a stream that has ended');
     this.#isAgreed = true;
     this.#heard(state);
     this.#resend();
   }
 
-  #begin({ stream, base }: StreamState): 'stale' | 'lost' | undefined {
+  #start({ stream, base }: StreamState): 'stale' | 'lost' | undefined {
     const outcome = this.incoming.begin(stream, base);
     if (outcome !== 'lost') return outcome;
     this.topics = undefined;
-    this.office.arrived(this, 'lost', Buffer.alloc(0));
-    this.office.forgotten(this);
+    this.events.arrived(this, 'lost', Buffer.alloc(0));
+    this.events.forgotten(this);
     return outcome;
   }
 
@@ -291,9 +293,9 @@ export class Peer {
   #take(part: Parameters<ReceiveStream['accept']>[0]): void {
     const arrival = this.incoming.accept(part);
     if (arrival === undefined) return;
-    // Somebody waits until the others know of a new topic.
+    // A subscriber waits until its peers know of a new topic.
     if (arrival.kind === 'topics') this.#acks.hurry();
-    this.office.arrived(this, arrival.kind, arrival.body);
+    this.events.arrived(this, arrival.kind, arrival.body);
   }
 
   #ack(): Buffer {
@@ -306,13 +308,13 @@ export class Peer {
     try {
       work();
     } catch (error) {
-      this.office.failed(this, error);
+      this.events.failed(this, error);
       this.#link?.close('failed', describe(error));
     }
   }
 
   #acknowledgeNow(): void {
     if (this.#link !== undefined && this.#isAgreed) this.#link.send([this.#ack()]);
-    else if (this.#link === undefined) this.#mail(true);
+    else if (this.#link === undefined) this.#relay(true);
   }
 }

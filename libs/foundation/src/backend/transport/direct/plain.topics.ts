@@ -1,6 +1,5 @@
 /**
- * The plain topics in Redis, on which a direct node reaches, and hears, nodes that use the Redis transport. Used by
- * `direct.transport.ts`.
+ * The plain topics in Redis, on which a direct node reaches nodes that use the Redis transport.
  */
 import { fromJson, ifRight, record, text } from '../../../wire/decode.js';
 import type { Transport } from '../transport.js';
@@ -43,9 +42,9 @@ export class PlainTopics {
   subscribe(topic: string, deliver: (text: string) => void): Promise<() => Promise<void>> {
     return this.redis.subscribe(topic, (text) => {
       if (text.startsWith(MARK)) return;
-      // Anybody who reaches Redis can write there: who has a link, or an address, says what it says over its stream.
+      // Any client of Redis can write there: a node with a link, or an address, sends over its stream.
       if (sendersOf(text).some((bootId) => this.isProvable(bootId))) return this.refused();
-      // Whoever wrote it may be a member that the view does not have yet, and must be reached the same way.
+      // The sender may be a member that the view does not have yet, and must be reached the same way.
       this.#heardAt = performance.now();
       deliver(text);
     });
@@ -58,7 +57,7 @@ const readSender = record<{ boot?: string; from?: string }>({
 });
 const read = fromJson((value) => (Array.isArray(value) ? (value as unknown[]) : [value]).map(readSender));
 
-/** The boot ids in whose name a text speaks: a head's and a letter's `boot`, the `from` of a call. */
+/** The boot ids in whose name a text speaks: a head's and a node message's `boot`, the `from` of a call. */
 function sendersOf(json: string): string[] {
   return (read(json) ?? []).flatMap((said) => [said?.boot, said?.from].filter((bootId) => bootId !== undefined));
 }

@@ -1,4 +1,4 @@
-/** The streams from peers, former ones too, so that nothing of them is taken twice. Used by `direct.transport.ts`. */
+/** The streams from peers, former ones too, so that nothing of them is taken twice. */
 import { ReceiveStream } from './stream/receive.stream.js';
 
 /** How many streams of former peers are remembered, so that nothing of them is taken twice. */

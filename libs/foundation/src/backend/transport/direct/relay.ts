@@ -1,6 +1,6 @@
 /**
  * Pure: frames as a text, for the way through Redis while a link is down. Signed with a key out of the cookie, because
- * more can write to Redis than should be heard here; the numbers inside keep one from being played again.
+ * more can write to Redis than should be accepted here; the numbers inside keep one from being played again.
  */
 import { createHmac } from 'node:crypto';
 import { isSame } from '../../../security/signer.js';
@@ -8,13 +8,13 @@ import { Rejected } from './link/link.end.js';
 import { decodePart, FRAME, FrameReader, MalformedFrame, MAX_PAYLOAD, type Part } from './stream/frames.js';
 import { decodeState, encodeState, type StreamState } from './stream/stream.state.js';
 
-/** The most bytes of frames in one letter. */
+/** The most bytes of frames that are relayed at once. */
 export const MAX_LETTER = 128 * 1024;
 
 /** The longest boot id, in characters. */
 const MAX_FROM = 200;
 
-/** A letter that was opened. */
+/** Relayed frames that were opened. */
 export interface RelayedFrames {
   from: string;
   state: StreamState;

@@ -1,6 +1,5 @@
 /**
- * Holds publishers back while too much waits for one node, but not for one that has turned out to be slow. Used by
- * `peer.ts`.
+ * Holds publishers back while too much waits for one node, but not for one that has turned out to be slow.
  */
 
 /**

@@ -1,6 +1,6 @@
 /**
  * Pure: what travels inside the messages of a stream: a text with its topic, or a change of what a node listens to.
- * Called by the direct transport; whatever is not exactly one of these is dropped.
+ * Called by the direct transport; anything else is dropped.
  */
 import { fromJson, ifRight, list, record, text } from '../../../wire/decode.js';
 
@@ -24,7 +24,7 @@ export function encodeText(topic: string, text: string): Buffer {
   return body;
 }
 
-/** Reads the topic, and the text only on demand, because nobody may listen. */
+/** Reads the topic, and the text only on demand, because there may be no listener. */
 export function decodeText(body: Buffer): { topic: string; text: () => string } | undefined {
   if (body.length < 2) return undefined;
   const start = 2 + body.readUInt16BE(0);

@@ -1,8 +1,8 @@
 /**
- * The certificate files of a node: read at its start, and anew whenever they change, as they do when they are renewed.
- * Called by the links. They are looked at every two seconds: events of the file system do not tell of a file that is
+ * The certificate files of a node: read at its start, and again whenever they change, as they do when they are renewed.
+ * Called by the links. They are checked every two seconds: events of the file system do not report a file that is
  * replaced behind a symbolic link, as secrets of Kubernetes are, and `fs.watchFile` misses what happens before its
- * first look.
+ * first check.
  */
 import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
@@ -12,7 +12,7 @@ import { FoundationConfigError } from '../../../../errors/config.errors.js';
 import { describe } from '../../../../errors/describe.js';
 import { Log } from '../../../../logging/log.js';
 
-/** How often the files are looked at, in milliseconds. */
+/** How often the files are checked, in milliseconds. */
 const LOOK_EVERY_MS = 2000;
 
 /** Certificate, key and authority as PEM. */
@@ -61,7 +61,7 @@ function requireUsable(files: TlsFiles, credentials: Credentials): void {
   check('keyFile', 'the private key of the certificate as PEM', () => createSecureContext(credentials));
 }
 
-/** OpenSSL passes over an authority that is cut off, and would then trust nobody. */
+/** OpenSSL passes over an authority that is cut off, and would then trust no peer. */
 function requireCertificates(pem: Buffer): void {
   const blocks = pem.toString('latin1').split('-----BEGIN CERTIFICATE-----').slice(1);
   if (blocks.length === 0) throw new Error('no certificate in it');
@@ -84,7 +84,7 @@ export class Certificates {
     everyMs = LOOK_EVERY_MS,
   ) {
     this.#current = this.#seen = readCredentials(files);
-    this.#timer = setInterval(() => this.#look(), everyMs).unref();
+    this.#timer = setInterval(() => this.#check(), everyMs).unref();
   }
 
   get current(): Credentials {
@@ -96,7 +96,7 @@ export class Certificates {
   }
 
   /** Files that are not complete, or do not belong together yet, change nothing; they will change again. */
-  #look(): void {
+  #check(): void {
     try {
       const next = textsOf(this.files);
       if (isSame(next, this.#seen)) return;

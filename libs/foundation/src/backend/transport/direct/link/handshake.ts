@@ -24,7 +24,7 @@ export interface Party {
   binding: string;
 }
 
-/** What follows from a frame: what to send, and the boot id of the other one once it is proven. */
+/** What follows from a frame: what to send, and the boot id of the peer once it is proven. */
 export interface Step {
   send?: Buffer;
   proven?: string;
@@ -34,7 +34,7 @@ export interface Step {
 export interface Handshake {
   /** Sent by the dialling side as soon as it is connected. */
   readonly opening?: Buffer;
-  /** @throws Rejected when the other side is not let in. */
+  /** @throws Rejected when the peer is rejected. */
   receive(frame: Frame): Step;
 }
 
@@ -54,7 +54,7 @@ function proofOf(role: 'dialer' | 'acceptor', { app, key, binding }: Party, said
 
 /**
  * The side that connects: it expects one very node, the one that the membership has at this address. One that only
- * `knocks` wants to know whether it would be let in; no link comes of it.
+ * `knocks` checks whether it would be accepted; no link comes of it.
  */
 export function dial(self: Party, acceptor: string, { knocks = false } = {}): Handshake {
   const dialerNonce = randomBytes(32).toString('hex');
@@ -105,7 +105,7 @@ export function accept(self: Party, isExpected: (bootId: string) => boolean): Ha
       const { mac } = read(frame, FRAME.proof);
       if (!isSame(mac, proofOf('dialer', self, said))) throw new Rejected('wrong-cookie');
       const send = encodeJson(FRAME.proved, { mac: proofOf('acceptor', self, said) });
-      // Who only knocked is no node: the connection stays one that has proven nothing, and ends soon.
+      // A probe is not a node: its connection stays unproven, and ends soon.
       return knocks ? { send } : { send, proven: said.dialer };
     },
   };

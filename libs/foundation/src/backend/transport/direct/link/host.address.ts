@@ -1,6 +1,5 @@
 /**
- * Pure but for the look at the network interfaces: addresses as `host:port`, as they stand in the record of a node.
- * Called by the peers (what Redis holds) and the direct transport.
+ * Pure, except that it reads the network interfaces: addresses as `host:port`, as they stand in the record of a node.
  */
 import { networkInterfaces } from 'node:os';
 
@@ -23,12 +22,12 @@ export function formatAddress({ host, port }: Address): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
-/** True for the addresses that stand for all interfaces, which nobody can connect to. */
+/** True for the addresses that stand for all interfaces, which no peer can connect to. */
 export function isWildcard(host: string): boolean {
   return host === '0.0.0.0' || host === '::';
 }
 
-/** The first address of this machine that others can reach, IPv4 first; `127.0.0.1` when there is none. */
+/** The first address of this machine that peers can reach, IPv4 first; `127.0.0.1` when there is none. */
 export function ownHost(interfaces: typeof networkInterfaces = networkInterfaces): string {
   const all = Object.values(interfaces()).flatMap((addresses) => addresses ?? []);
   const usable = all.filter(({ internal, address }) => !internal && !address.startsWith('fe80:'));

@@ -56,7 +56,7 @@ export function detailsOf<R extends LinkEndReason>(reason: R, error?: string): {
   return error === undefined ? { reason } : { reason, error };
 }
 
-/** Thrown out of what reads the bytes of somebody who is rejected. */
+/** Thrown by what reads the bytes of a peer that is rejected. */
 export class Rejected extends Error {
   constructor(readonly reason: RejectionReason) {
     super(REJECTIONS[reason]);

@@ -1,6 +1,6 @@
 /**
  * Tries whether a node can be reached and takes our cookie: the handshake of a link, of which no link comes.
- * Called by the command line; the other node counts nobody and forgets it.
+ * Called by the command line; the other node counts no peer and forgets it.
  */
 import type { TlsFiles } from '../../../../config/options.js';
 import type { Secret } from '../../../../security/secret.js';
@@ -13,7 +13,7 @@ import { wordsOf } from './link.end.js';
 import { Link } from './link.js';
 import { dialTo, PROOF_MS } from './sockets.js';
 
-/** `unreachable`: no connection. `refused`: it closed, or proved nothing, which is what another cookie looks like. */
+/** `unreachable`: no connection. `refused`: it closed, or proved nothing, which is what a different cookie causes. */
 export type KnockOutcome = { outcome: 'ok'; ms: number } | { outcome: 'unreachable' | 'refused'; reason: string };
 
 /** Who knocks. */

@@ -1,6 +1,6 @@
 /**
  * One connection to another node: the handshake first, then frames. Nothing is read before the handshake is done.
- * Made by the listener and by whoever dials; owned by the peer that it leads to. Underneath `net.Socket` or
+ * Made by the listener and by the dialer; owned by the peer that it leads to. Underneath `net.Socket` or
  * `tls.TLSSocket`.
  */
 import type { Socket } from 'node:net';
@@ -10,7 +10,7 @@ import { encodeFrame, FRAME, type Frame, FrameReader, MalformedFrame, MAX_PAYLOA
 import { type Handshake, MAX_HANDSHAKE_PAYLOAD } from './handshake.js';
 import { type LinkEnd, Rejected } from './link.end.js';
 
-/** The most bytes that are read of someone who has not proven to know the cookie. */
+/** The most bytes that are read of a peer that has not proven to know the cookie. */
 const MAX_HANDSHAKE_BYTES = 4096;
 /** A link is kept alive when nothing was sent for this long, in milliseconds. */
 const ALIVE_AFTER_MS = 500;
@@ -22,13 +22,13 @@ const WORTH_A_VECTOR = 2048;
 
 const ALIVE = encodeFrame(FRAME.alive, Buffer.alloc(0));
 
-/** What a link tells its owner. */
+/** What a link reports to its owner. */
 export interface LinkEvents {
   /** The other side has proven to be the node with this boot id. */
   proven(link: Link, bootId: string): void;
   /** A frame of a proven link. */
   frame(link: Link, frame: Frame): void;
-  /** All frames that came in one piece have been told. */
+  /** All frames that came in one piece have been passed on. */
   turn(): void;
   /** Called once. */
   closed(link: Link, end: LinkEnd): void;
@@ -80,7 +80,7 @@ export class Link {
     else if (now - this.#sentAt > ALIVE_AFTER_MS) this.send([ALIVE]);
   }
 
-  /** This event loop was blocked: what came meanwhile has not been read yet, so nobody was silent. */
+  /** This event loop was blocked: what came meanwhile has not been read yet, so the peer was not silent. */
   excuse(now: number): void {
     this.#heardAt = now;
   }
@@ -112,8 +112,8 @@ export class Link {
         const rejected = this.#handshake === undefined ? {} : { rejected: 'malformed' as const };
         return this.#close({ reason: 'malformed', error: error.message, ...rejected });
       }
-      // INVARIANT (I10): whatever is on the wire costs its link at most: nobody above would catch what is thrown out of
-      // a socket's event.
+      // INVARIANT (I10): whatever is on the wire costs its link at most: nothing above would catch what is thrown out
+      // of a socket's event.
       return this.close('failed', describe(error));
     }
     if (this.#handshake === undefined) this.events.turn();

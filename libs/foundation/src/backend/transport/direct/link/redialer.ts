@@ -1,6 +1,5 @@
 /**
- * Tries to reach one node again and again, ever less often, until it is told to stop.
- * Called by the direct transport for each node that it is this one's turn to dial.
+ * Dials one node until it succeeds or is stopped, ever less often.
  */
 import { exponential, jittered } from '../../../../time/backoff.js';
 
@@ -32,7 +31,7 @@ export class Redialer {
   failed(): void {
     this.#giveUp = undefined;
     if (this.#stopped) return;
-    // Jitter: when one node comes back, not all the others dial it in the same moment.
+    // Jitter: when one node comes back, not all other nodes dial it at the same moment.
     const delay = jittered(exponential(FIRST_MS, LONGEST_MS, this.failures), 0.5, 1);
     this.failures += 1;
     this.#timer = setTimeout(() => {

@@ -1,6 +1,5 @@
 /**
- * Counts who was not let in, and warns of it, but not as often as a stranger would like.
- * Called by the direct transport for connections and for letters.
+ * Counts rejected connections and frames, and warns of them, but not as often as a stranger would like.
  */
 import { ThrottledLog } from '../../../../logging/throttled.log.js';
 import type { RejectionReason } from '../../../../telemetry/events.js';

@@ -131,7 +131,7 @@ export class Listener {
     (this.#server as TlsServer).setSecureContext(credentials);
   }
 
-  /** The connection has proven itself and counts no more. */
+  /** The connection has proven itself and no longer counts. */
   proven(remote: string): void {
     this.#unproven.delete(remote);
   }
@@ -142,8 +142,9 @@ export class Listener {
   }
 
   /**
-   * INVARIANT (I26): who proves nothing keeps nobody out. An address has a share, and where its share or the whole is
-   * taken, the oldest that has proven nothing goes: a node is done within milliseconds. Strangers go before members.
+   * INVARIANT (I26): a connection that proves nothing keeps no peer out. An address has a share, and where its share or
+   * the whole is taken, the oldest that has proven nothing goes: a node is done within milliseconds. Strangers go
+   * before members.
    */
   #admit(socket: Socket): boolean {
     const remote = remoteOf(socket);

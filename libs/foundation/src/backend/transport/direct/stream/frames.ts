@@ -1,5 +1,5 @@
 /**
- * Pure: frames as they travel on a link, and inside letters over Redis. Length (4 bytes), type (1), payload.
+ * Pure: frames as they travel on a link, and relayed through Redis. Length (4 bytes), type (1), payload.
  * Texts are UTF-8: JSON and msgpack tie up to 1 KB on Node 20, so one codec serves every transport.
  */
 import type { Lane } from '../../../../wire/lane.js';

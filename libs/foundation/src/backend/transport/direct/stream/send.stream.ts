@@ -110,7 +110,7 @@ export class SendStream {
     });
   }
 
-  /** What to hand to the carrier now, up to about so many bytes of the lower lanes; pairs of a head and its bytes. */
+  /** What to pass to the carrier now, up to about this many bytes of the lower lanes; pairs of a head and its bytes. */
   take(budget: number): Buffer[] {
     const buffers: Buffer[] = [];
     let left = budget;

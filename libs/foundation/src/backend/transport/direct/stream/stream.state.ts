@@ -1,11 +1,10 @@
 /**
- * Pure: where the two streams between two nodes stand, as each tells the other when a carrier takes over.
- * Called by the links (one state frame each) and the letters (in front of the frames).
+ * Pure: where the two streams between two nodes stand, as each node says when a carrier takes over.
  */
 import { fromJson, whole } from '../../../../wire/decode.js';
 import { MAX_SEQ } from './frames.js';
 
-/** What one node says of its own stream, and of the other one's. */
+/** What one node says of its own stream, and of its peer's. */
 export interface StreamState {
   /** Which stream the sender is at. */
   stream: number;
