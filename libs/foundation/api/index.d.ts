@@ -247,6 +247,7 @@ export interface FoundationConfig {
     detected: boolean;
     embeddedRedis: boolean;
     expectedNodes?: number;
+    isUnnamed?: boolean;
     labels: Readonly<Record<string, string>>;
     lease: LeaseTimes;
     // Warning: (ae-forgotten-export) The symbol "Resolved" needs to be exported by the entry point index.d.ts
@@ -720,6 +721,7 @@ export type LinkEndReason = RejectionReason
 
 export interface Machine {
     host: string;
+    packageName?: string;
     pid: number;
     podNamespace?: string;
     random?: string;
