@@ -115,7 +115,7 @@ describe('a node with another cookie, or none', () => {
     it(`cannot join with ${what}, and is named with its host`, async () => {
       const one = await node();
       await expect(node(options)).rejects.toThrow(CookieMismatchError);
-      await eventually(() => log.lines.some((line) => /another cookie, or none.*"node":.*"host":/.test(line)), {
+      await eventually(() => log.lines.some((line) => /different or missing cookie.*"node":.*"host":/.test(line)), {
         lastSeen: () => log.lines.slice(-5),
       });
       expect(one.app.get(Membership).members()).toHaveLength(1);
