@@ -2,6 +2,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { HealthMonitor, Topologies, translateConsul } from 'nestjs-foundation';
 import { ConsulStrategy } from '../../libs/foundation/src/cluster/topologies/consul/consul.js';
+import type { TopologyRunner } from '../../libs/foundation/src/cluster/topologies/topology.runner.js';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
 import { FakeConsul } from '../support/consul-agent.js';
 import { type RedisServer, startRedis } from '../support/redis-server.js';
@@ -22,12 +23,12 @@ describe('the strategy consul', () => {
   });
 
   /** A node's strategy that runs, with short times. */
-  function look(nodeName: string, settings: object = {}): Promise<Topologies> {
+  function look(nodeName: string, settings: object = {}): Promise<TopologyRunner> {
     const { config } = translateConsul({ appName: 'shop', address: consul.address, ttl: '2s', ...settings });
     return looking(new ConsulStrategy(config), 'shop', nodeName);
   }
 
-  const sees = (topologies: Topologies, expected: string): Promise<void> =>
+  const sees = (topologies: TopologyRunner, expected: string): Promise<void> =>
     until(topologies, shown(topologies), expected);
 
   it('registers its node, follows the others, and takes the node out when it leaves', async () => {

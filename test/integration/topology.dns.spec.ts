@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { type DnsSettings, Topologies, translateDns } from 'nestjs-foundation';
 import { DnsStrategy } from '../../libs/foundation/src/cluster/topologies/dns/dns.js';
+import type { TopologyRunner } from '../../libs/foundation/src/cluster/topologies/topology.runner.js';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
 import { Dnsmasq, type DnsRecord, DnsServer, hasDnsmasq } from '../support/dns-server.js';
 import { boot, CapturedLog, closeAll, closeLater, credentials, formed, type Ground, onOwnRedis } from './fixture.js';
@@ -13,13 +14,13 @@ const srv = (name: string, target: string, port: number, priority = 0): DnsRecor
   ...{ type: 'SRV', name, ttl: 0, data: { target, port, priority, weight: 0 } },
 });
 
-const shown = (topologies: Topologies) => () =>
+const shown = (topologies: TopologyRunner) => () =>
   topologies
     .peers()
     .map(({ id, state }) => `${id} ${state}`)
     .join(', ');
 
-async function look(address: string, settings: DnsSettings = {}): Promise<Topologies> {
+async function look(address: string, settings: DnsSettings = {}): Promise<TopologyRunner> {
   const { config } = translateDns({ query: 'shop.test', every: 20, servers: [address], ...settings });
   return looking(new DnsStrategy(config), 'shop', 'n1');
 }

@@ -1,7 +1,8 @@
 // What the specs of topology strategies share: one that runs as in a node, with short times, and waiting for what it
 // finds.
-import { Topologies, type TopologyStrategy } from 'nestjs-foundation';
+import type { TopologyStrategy } from 'nestjs-foundation';
 import { LocalNode } from '../../libs/foundation/src/cluster/local.node.js';
+import { TopologyRunner } from '../../libs/foundation/src/cluster/topologies/topology.runner.js';
 import { resolve } from '../../libs/foundation/src/config/resolve.js';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
 import { closeLater } from './fixture.js';
@@ -14,10 +15,10 @@ export async function looking(
   appName: string,
   nodeName: string,
   more: { observes?: true } = {},
-): Promise<Topologies> {
+): Promise<TopologyRunner> {
   const options = { topologies: [strategy], redis: 'redis://a', appName, nodeName };
   const config = { ...resolve(options, {}, { host: 'h', pid: 1 }), ...more };
-  const topologies = new Topologies(config, new LocalNode(config), TIMES);
+  const topologies = new TopologyRunner(config, new LocalNode(config), TIMES);
   closeLater(() => topologies.stop());
   await topologies.start();
   return topologies;
@@ -25,7 +26,7 @@ export async function looking(
 
 /** The peers and their states, by the name that is asked for, as one text. */
 export const shown =
-  (topologies: Topologies, by: 'node' | 'host' = 'node') =>
+  (topologies: TopologyRunner, by: 'node' | 'host' = 'node') =>
   (): string =>
     topologies
       .peers()
@@ -34,7 +35,7 @@ export const shown =
       .join(', ');
 
 /** Waits until `shown` gives the text. */
-export async function until(topologies: Topologies, shown: () => string, expected: string): Promise<void> {
+export async function until(topologies: TopologyRunner, shown: () => string, expected: string): Promise<void> {
   await eventually(() => shown() === expected, {
     ...{ what: `"${expected}"`, timeout: 15_000 },
     lastSeen: () => [shown(), topologies.status()],
@@ -42,6 +43,6 @@ export async function until(topologies: Topologies, shown: () => string, expecte
 }
 
 /** Waits until the strategy is in that state. */
-export async function untilState(topologies: Topologies, state: 'looking' | 'failing'): Promise<void> {
+export async function untilState(topologies: TopologyRunner, state: 'looking' | 'failing'): Promise<void> {
   await until(topologies, () => String(topologies.status()[0]?.state), state);
 }

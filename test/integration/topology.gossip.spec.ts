@@ -8,6 +8,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { type GossipSettings, Topologies, translateGossip } from 'nestjs-foundation';
 import { GossipStrategy } from '../../libs/foundation/src/cluster/topologies/gossip/gossip.js';
 import { keyFrom, open, seal } from '../../libs/foundation/src/cluster/topologies/gossip/gossip.packets.js';
+import type { TopologyRunner } from '../../libs/foundation/src/cluster/topologies/topology.runner.js';
 import { Secret } from '../../libs/foundation/src/security/secret.js';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
 import { secret } from '../support/secrets.js';
@@ -31,18 +32,18 @@ describe('the strategy gossip', () => {
   });
   afterEach(closeAll);
 
-  function begin(node: string, settings: GossipSettings = {}, appName = 'shop', more = {}): Promise<Topologies> {
+  function begin(node: string, settings: GossipSettings = {}, appName = 'shop', more = {}): Promise<TopologyRunner> {
     const quick = { secret: SECRET, group: GROUP, interface: LOOPBACK, port, every: 100, ...settings };
     return looking(new GossipStrategy(translateGossip(quick).config), appName, node, more);
   }
   /** One that has looked once. */
-  async function look(...node: Parameters<typeof begin>): Promise<Topologies> {
+  async function look(...node: Parameters<typeof begin>): Promise<TopologyRunner> {
     const topologies = await begin(...node);
     await untilState(topologies, 'looking');
     return topologies;
   }
-  const counters = (topologies: Topologies) => topologies.status()[0]?.counters ?? {};
-  const counted = (topologies: Topologies, name: string, least = 1): Promise<unknown> =>
+  const counters = (topologies: TopologyRunner) => topologies.status()[0]?.counters ?? {};
+  const counted = (topologies: TopologyRunner, name: string, least = 1): Promise<unknown> =>
     eventually(() => (counters(topologies)[name] ?? 0) >= least, { what: name, lastSeen: () => counters(topologies) });
 
   it('finds all nodes and their Redis, hears of one that comes late, and of one that leaves', async () => {

@@ -12,6 +12,7 @@ import {
   translateKubernetes,
 } from 'nestjs-foundation';
 import { createKubernetes } from '../../libs/foundation/src/cluster/topologies/kubernetes/kubernetes.js';
+import type { TopologyRunner } from '../../libs/foundation/src/cluster/topologies/topology.runner.js';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
 import { RUNNING, TestKubernetes } from '../support/kubernetes.js';
 import { type RedisServer, startRedis } from '../support/redis-server.js';
@@ -58,14 +59,14 @@ describe.each(servers)('the strategy kubernetes with %s', (_what, isFake, open) 
   });
 
   /** A strategy that runs, with short times. */
-  async function look(world: Parameters<typeof createKubernetes>[1] = {}): Promise<Topologies> {
+  async function look(world: Parameters<typeof createKubernetes>[1] = {}): Promise<TopologyRunner> {
     const { config } = translateKubernetes({ appName: 'shop', kubeconfig: await kubernetes.kubeconfig(namespace) });
     const never = () => Promise.reject(new Error('ENOTFOUND'));
     const strategy = await createKubernetes(config, { env: {}, lookup: never, answerMs: 2000, paceMs: 20, ...world });
     return looking(strategy, 'shop', 'n1');
   }
 
-  const sees = (topologies: Topologies, expected: string): Promise<void> =>
+  const sees = (topologies: TopologyRunner, expected: string): Promise<void> =>
     until(topologies, shown(topologies, 'host'), expected);
 
   it('says which rights are missing, so that what it prints can be applied, and goes on by itself', async () => {

@@ -3,9 +3,9 @@
 import { randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { type Answer, encode } from 'dns-packet';
-import type { Topologies } from 'nestjs-foundation';
 import { createMdns } from '../../libs/foundation/src/cluster/topologies/mdns/mdns.js';
 import { recordsOf, TYPE } from '../../libs/foundation/src/cluster/topologies/mdns/mdns.records.js';
+import type { TopologyRunner } from '../../libs/foundation/src/cluster/topologies/topology.runner.js';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
 import { sendLocally } from '../support/udp.js';
 import { CapturedLog, closeAll, freshName } from './fixture.js';
@@ -14,13 +14,13 @@ import { looking, until, untilState } from './topology.fixture.js';
 const [GROUP, PORT, LOOPBACK] = ['224.0.0.251', 5353, '127.0.0.1'];
 const REDIS = 'redis://127.0.0.1:6399/0';
 
-const shown = (topologies: Topologies) => () =>
+const shown = (topologies: TopologyRunner) => () =>
   topologies
     .peers()
     .map(({ node, state }) => `${node} ${state}`)
     .sort()
     .join(', ');
-const counters = (topologies: Topologies) => topologies.status()[0]?.counters ?? {};
+const counters = (topologies: TopologyRunner) => topologies.status()[0]?.counters ?? {};
 const response = (...answers: Answer[]): Buffer => encode({ type: 'response', answers });
 
 describe('the strategy mdns', () => {
@@ -34,15 +34,15 @@ describe('the strategy mdns', () => {
   });
   afterEach(closeAll);
 
-  async function begin(node: string, more = {}, every = 100, app = appName): Promise<Topologies> {
+  async function begin(node: string, more = {}, every = 100, app = appName): Promise<TopologyRunner> {
     return looking(await createMdns({ interface: LOOPBACK, every }), app, node, more);
   }
-  async function look(node: string, every = 100, app = appName): Promise<Topologies> {
+  async function look(node: string, every = 100, app = appName): Promise<TopologyRunner> {
     const topologies = await begin(node, {}, every, app);
     await untilState(topologies, 'looking');
     return topologies;
   }
-  const counted = (topologies: Topologies, name: string, least = 1): Promise<unknown> =>
+  const counted = (topologies: TopologyRunner, name: string, least = 1): Promise<unknown> =>
     eventually(() => (counters(topologies)[name] ?? 0) >= least, { what: name, lastSeen: () => counters(topologies) });
   const told = (node: string, more = {}) => ({ app: appName, node, boot: randomBytes(8).toString('hex'), ...more });
 

@@ -21,11 +21,12 @@ import { LimitError, OverloadedError } from '../../libs/foundation/src/errors/li
 import type { ProcessContext } from '../../libs/foundation/src/processes/declaration/process.context.js';
 import { Instance, MAX_TASKS } from '../../libs/foundation/src/processes/instance/instance.js';
 import { ProcessManager } from '../../libs/foundation/src/processes/process.manager.js';
+import { assembleProcesses, type ProcessIngredients } from '../../libs/foundation/src/processes/process.parts.js';
 import { MAX_PROCESSES } from '../../libs/foundation/src/processes/process.starter.js';
 import { RestartDecisions } from '../../libs/foundation/src/processes/restarts/restart.decisions.js';
 import { Balancer } from '../../libs/foundation/src/services/service.balancer.js';
 import type { ServiceInfo } from '../../libs/foundation/src/services/service.js';
-import { MAX_SERVICES, ServiceMesh } from '../../libs/foundation/src/services/service.mesh.js';
+import { MAX_SERVICES, ServiceOffers } from '../../libs/foundation/src/services/service.offers.js';
 import { ServiceTargets } from '../../libs/foundation/src/services/service.targets.js';
 import { Telemetry } from '../../libs/foundation/src/telemetry/telemetry.js';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
@@ -150,11 +151,12 @@ describe('an application', () => {
     const onChange = () => () => undefined;
     const table = { sync: async () => undefined, get: () => undefined, change, onChange, floor: () => 0 };
     Object.defineProperty(table, 'size', { get: () => size });
+    const backend = { leases: { grace: async () => 0 }, onHint: () => () => undefined, endpoint: 'redis' };
+    const registry = { owner: async () => undefined };
     const manager = new ProcessManager(
-      ...([
-        ...[config, { leases: { grace: async () => 0 }, onHint: () => () => undefined, endpoint: 'redis' }, membership],
-        ...[table, { owner: async () => undefined }, { knows: () => true }, {}, {}],
-      ] as unknown as ConstructorParameters<typeof ProcessManager>),
+      assembleProcesses({
+        ...{ config, backend, membership, table, registry, supervisor: { knows: () => true, exempt: () => undefined } },
+      } as unknown as ProcessIngredients),
     );
     await expect(manager.startSingleton(Feed)).rejects.toThrow(LimitError);
     size -= 1;
@@ -165,35 +167,29 @@ describe('an application', () => {
 
   it('starts nothing with arguments that are too large', async () => {
     class Feed {}
-    const manager = new ProcessManager(
-      ...([config, {}, membership, {}, {}, {}, {}, {}] as unknown as ConstructorParameters<typeof ProcessManager>),
-    );
+    const given = { config, backend: {}, membership, table: {} } as unknown as ProcessIngredients;
+    const manager = new ProcessManager(assembleProcesses(given));
     await expect(manager.startSingleton(Feed, ['x'.repeat(1024 * 1024)])).rejects.toThrow(ArgumentError);
   });
 
   it('offers so many services, each with so many capabilities and so much metadata', async () => {
     const registry = { put: async () => undefined, remove: async () => undefined, own: () => [] };
     const targets = new ServiceTargets();
-    const mesh = new ServiceMesh(
-      ...([
-        { endpoint: 'redis' },
-        membership,
-        registry,
-        targets,
-        {},
-        new Telemetry(),
-      ] as unknown as ConstructorParameters<typeof ServiceMesh>),
-    );
+    const offers = new ServiceOffers({
+      ...{ endpoint: 'redis', membership, registry, targets, telemetry: new Telemetry() },
+    } as unknown as ConstructorParameters<typeof ServiceOffers>[0]);
+    const register = (capabilities: string[] = [], metadata = {}) =>
+      offers.register({ name: 's', target: {}, capabilities, metadata });
     const words = (count: number) => Array.from({ length: count }, (_, index) => `w${index}`);
-    await mesh.registerService('s', {}, words(100));
-    await expect(mesh.registerService('s', {}, words(101))).rejects.toThrow(ArgumentError);
-    await mesh.registerService('s', {}, [], { text: 'x'.repeat(60 * 1024) });
-    await expect(mesh.registerService('s', {}, [], { text: 'x'.repeat(64 * 1024) })).rejects.toThrow(ArgumentError);
-    const left = Array.from({ length: MAX_SERVICES - targets.size }, () => mesh.registerService('s', {}));
+    await register(words(100));
+    await expect(register(words(101))).rejects.toThrow(ArgumentError);
+    await register([], { text: 'x'.repeat(60 * 1024) });
+    await expect(register([], { text: 'x'.repeat(64 * 1024) })).rejects.toThrow(ArgumentError);
+    const left = Array.from({ length: MAX_SERVICES - targets.size }, () => register());
     await Promise.all(left);
-    await expect(mesh.registerService('s', {})).rejects.toThrow(LimitError);
+    await expect(register()).rejects.toThrow(LimitError);
     targets.delete('b1.1');
-    await mesh.registerService('s', {});
+    await register();
   });
 });
 

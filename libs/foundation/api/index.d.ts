@@ -977,21 +977,12 @@ export interface ProcessInfo {
 export type ProcessKind = 'singleton' | 'replicated' | 'partitioned';
 
 export class ProcessManager {
-    // Warning: (ae-forgotten-export) The symbol "Backend" needs to be exported by the entry point index.d.ts
-    // Warning: (ae-forgotten-export) The symbol "ClusterView" needs to be exported by the entry point index.d.ts
-    // Warning: (ae-forgotten-export) The symbol "ProcessTable" needs to be exported by the entry point index.d.ts
-    // Warning: (ae-forgotten-export) The symbol "ProcessRegistry" needs to be exported by the entry point index.d.ts
-    // Warning: (ae-forgotten-export) The symbol "Supervisor" needs to be exported by the entry point index.d.ts
-    // Warning: (ae-forgotten-export) The symbol "CallRouter" needs to be exported by the entry point index.d.ts
-    // Warning: (ae-forgotten-export) The symbol "NodeControl" needs to be exported by the entry point index.d.ts
-    constructor(config: FoundationConfig, backend: Backend, membership: ClusterView, table: ProcessTable, registry: ProcessRegistry, supervisor: Supervisor, calls: CallRouter, control: Pick<NodeControl, 'drain'>);
-    get appName(): string;
     drain(options?: {
         node?: string;
         timeout?: number;
     }): Promise<void>;
     explainPlacement(target: ProcessTarget, owner?: string): Candidate[];
-    list(choose?: (known: ProcessInfo[]) => ProcessInfo[]): Promise<ProcessInfo[]>;
+    list(): Promise<ProcessInfo[]>;
     lookupPartitioned<T = AnyProcess>(name: string | Type<T>): PartitionedRef<T> | undefined;
     lookupSingleton<T = AnyProcess>(name: string | Type<T>): Promise<ProcessRef<T> | undefined>;
     move<T = AnyProcess>(target: ProcessTarget<T>, node: string): Promise<ProcessRef<T>>;
@@ -1267,11 +1258,7 @@ export interface ServiceInfo {
 }
 
 export class ServiceMesh {
-    // Warning: (ae-forgotten-export) The symbol "ServiceRegistry" needs to be exported by the entry point index.d.ts
-    // Warning: (ae-forgotten-export) The symbol "ServiceTargets" needs to be exported by the entry point index.d.ts
-    constructor(backend: Pick<Backend, 'endpoint'>, membership: ClusterView, registry: ServiceRegistry, targets: ServiceTargets, calls: Pick<CallRouter, 'call' | 'callAt'>, telemetry: Telemetry);
     call(name: string, method: string, args?: readonly unknown[], options?: ServiceCallOptions): Promise<unknown>;
-    close(): Promise<void>;
     deregisterService(service: string | Pick<ServiceHandle, 'name' | 'instanceId'>): Promise<void>;
     discoverServices(criteria?: ServiceCriteria): Promise<ServiceInfo[]>;
     registerService(name: string, target: ServiceTarget, capabilities?: readonly string[], metadata?: Readonly<Record<string, unknown>>): Promise<ServiceHandle>;
@@ -1481,20 +1468,9 @@ export interface TlsFiles {
 }
 
 export class Topologies {
-    // Warning: (ae-forgotten-export) The symbol "LocalNode" needs to be exported by the entry point index.d.ts
-    // Warning: (ae-forgotten-export) The symbol "RunTimes" needs to be exported by the entry point index.d.ts
-    constructor(config: Pick<FoundationConfig, 'appName' | 'labels' | 'topologies' | 'detected' | 'observes'>, node: LocalNode, times?: RunTimes);
-    announce(known: Pick<TopologySelf, 'address' | 'redis'>): void;
     expectedNodes(): number | undefined;
-    get leftOut(): readonly string[];
-    listen(listener: () => void): () => void;
-    looked(timeoutMs: number): Promise<void>;
     peers(): readonly Peer[];
-    // Warning: (ae-forgotten-export) The symbol "FoundRedis" needs to be exported by the entry point index.d.ts
-    redis(timeoutMs: number): Promise<FoundRedis[]>;
-    start(): Promise<void>;
     status(): StrategyStatus[];
-    stop(): Promise<void>;
 }
 
 export class TopologyError extends FoundationError {

@@ -55,8 +55,8 @@ export class FoundationLifecycle implements OnApplicationBootstrap, OnApplicatio
     this.#parts = parts;
     this.#begun = new Promise((resolve) => (this.#release = resolve));
     this.#declarations = new Declarations(parts, discovery);
-    const { view, topologies, backend } = parts;
-    this.#terminated = new TerminatedNodes(view, topologies, backend.directory);
+    const { view, runner, backend } = parts;
+    this.#terminated = new TerminatedNodes(view, runner, backend.directory);
     edges.begin = () => this.begin();
     edges.drain = () => this.drain();
   }
@@ -70,7 +70,7 @@ export class FoundationLifecycle implements OnApplicationBootstrap, OnApplicatio
     try {
       // Started already when they had to say where Redis is. One that was only suggested is not waited for: it takes
       // some time to load, and nobody counts on it.
-      const looking = this.#parts.topologies.start();
+      const looking = this.#parts.runner.start();
       if (!this.#parts.config.detected) await looking;
       specs = this.#declarations.processes();
       await this.#declarations.subscribe(this.#begun);
@@ -106,7 +106,7 @@ export class FoundationLifecycle implements OnApplicationBootstrap, OnApplicatio
       throw this.#asOurs(error);
     }
     this.#terminated.open();
-    this.#parts.topologies.announce({
+    this.#parts.runner.announce({
       ...(this.#parts.backend.address === undefined ? {} : { address: this.#parts.backend.address }),
       ...(this.#parts.backend.url === undefined ? {} : { redis: this.#parts.backend.url }),
     });
@@ -239,16 +239,16 @@ export class FoundationLifecycle implements OnApplicationBootstrap, OnApplicatio
   }
 
   async #drain(): Promise<void> {
-    const { protocol, topologies, channelRuntime, mesh, supervisor, config } = this.#parts;
+    const { protocol, runner, channelRuntime, offers, supervisor, config } = this.#parts;
     const { stopTimeout } = config.processes;
     const until = performance.now() + config.shutdownTimeout;
     const step = (name: string, atMost: number, work: () => Promise<void>): Promise<void> =>
       this.#step(name, Math.max(MIN_STEP_MS, Math.min(atMost, until - performance.now())), work);
     await step('tell the others that this node drains', SHORT_MS, () => protocol.drain());
     this.#terminated.close();
-    await step('stop looking for nodes', SHORT_MS, () => topologies.stop());
+    await step('stop looking for nodes', SHORT_MS, () => runner.stop());
     await step('stop reading durable channels', stopTimeout, () => channelRuntime.stopReading());
-    await step('take back the services of this node', SHORT_MS, () => mesh.close());
+    await step('take back the services of this node', SHORT_MS, () => offers.close());
     // INVARIANT (I1): instances stop, then their leases are released, then the node leaves.
     await step('stop processes and release their leases', Infinity, () => supervisor.drain());
     // After the processes, which may wait for answers of this node.

@@ -31,6 +31,7 @@ import { FoundationMetrics } from './metrics/foundation.metrics.js';
 import { assembleNode, NODE, type NodeParts, type Token } from './node.parts.js';
 import { injectedProcesses } from './processes/declaration/inject.process.js';
 import { nameOf } from './processes/declaration/process.target.js';
+import { ProcessFinder } from './processes/process.finder.js';
 import { ProcessManager } from './processes/process.manager.js';
 import { ServiceMesh } from './services/service.mesh.js';
 import { Telemetry } from './telemetry/telemetry.js';
@@ -75,7 +76,7 @@ const EXPOSED = {
 } satisfies { [P in keyof NodeParts]?: Type<NodeParts[P]> };
 
 /** Those that the entries of this package inject as well; their classes are not exported from `index.ts`. */
-const SHARED = { view: ClusterView } satisfies { [P in keyof NodeParts]?: Type<NodeParts[P]> };
+const SHARED = { view: ClusterView, finder: ProcessFinder } satisfies { [P in keyof NodeParts]?: Type<NodeParts[P]> };
 
 /**
  * Makes a Nest application a node of a cluster.

@@ -14,17 +14,21 @@ import { LocalNode } from './cluster/local.node.js';
 import { Membership } from './cluster/membership.js';
 import { MembershipProtocol } from './cluster/membership.protocol.js';
 import { Topologies } from './cluster/topologies/topologies.js';
+import { TopologyRunner } from './cluster/topologies/topology.runner.js';
 import type { FoundationConfig } from './config/config.js';
 import { HealthMonitor } from './health/health.monitor.js';
 import type { Search } from './locator/redis.locator.js';
 import { FoundationMetrics } from './metrics/foundation.metrics.js';
 import { askNode, NodeControl } from './processes/node.control.js';
 import { ProcessManager } from './processes/process.manager.js';
+import { assembleProcesses } from './processes/process.parts.js';
 import { ProcessRegistry } from './processes/process.registry.js';
 import { Supervisor } from './processes/supervision/supervisor.js';
 import { ProcessTable } from './processes/table/process.table.js';
 import { ServiceMesh } from './services/service.mesh.js';
+import { ServiceOffers } from './services/service.offers.js';
 import { ServiceRegistry } from './services/service.registry.js';
+import { ServiceRouter } from './services/service.router.js';
 import { ServiceTargets } from './services/service.targets.js';
 import type { Telemetry } from './telemetry/telemetry.js';
 
@@ -47,8 +51,9 @@ export type NodeParts = Awaited<ReturnType<typeof assembleNode>>;
  */
 export async function assembleNode(given: FoundationConfig, telemetry: Telemetry, search: Partial<Search> = {}) {
   const node = new LocalNode(given);
-  const topologies = new Topologies(given, node);
-  const config = await withPlace(given, topologies, search);
+  const runner = new TopologyRunner(given, node);
+  const topologies = new Topologies(runner);
+  const config = await withPlace(given, runner, search);
   const backend = await createBackend(config, node, telemetry);
   const view = new ClusterView(node, config, backend, telemetry);
   const protocol = new MembershipProtocol(view, config, backend, telemetry);
@@ -67,23 +72,27 @@ export async function assembleNode(given: FoundationConfig, telemetry: Telemetry
   const calls = new CallRouter(config, backend, registry, client, telemetry);
   supervisor.onMove(askNode(view, calls));
 
-  const processes = new ProcessManager(config, backend, view, table, registry, supervisor, calls, control);
+  const shared = { config, backend, membership: view, table, registry, supervisor, calls, control };
+  const processParts = assembleProcesses(shared);
+  const processes = new ProcessManager(processParts);
   const channelRuntime = new ChannelRuntime(config, node, backend, view, telemetry);
   const channels = new Channels(channelRuntime);
   const services = new ServiceRegistry(backend, view, telemetry);
-  const mesh = new ServiceMesh(backend, view, services, targets, calls, telemetry);
-  const health = new HealthMonitor(config, backend, view, topologies, table, services, registry);
+  const serviceParts = { membership: view, registry: services, targets, calls, telemetry };
+  const offers = new ServiceOffers({ ...serviceParts, endpoint: backend.endpoint });
+  const mesh = new ServiceMesh(offers, new ServiceRouter(serviceParts), services);
+  const health = new HealthMonitor(config, backend, view, runner, table, services, registry);
   const metrics = new FoundationMetrics(telemetry, view, supervisor, services, channelRuntime);
   return {
-    ...{ config, backend, topologies, view, protocol, membership, table, registry, supervisor, client, calls },
-    ...{ processes, channels, channelRuntime, services, mesh, health, metrics },
+    ...{ config, backend, runner, topologies, view, protocol, membership, table, registry, supervisor, client, calls },
+    ...{ processes, finder: processParts.finder, channels, channelRuntime, services, offers, mesh, health, metrics },
   };
 }
 
 /** Loads the search only where there is something to look for; a single process loads nothing of Redis. */
 async function withPlace(
   config: FoundationConfig,
-  topologies: Topologies,
+  topologies: TopologyRunner,
   search: Partial<Search>,
 ): Promise<FoundationConfig> {
   if (config.backend === 'local') return config;

@@ -38,15 +38,15 @@ const CLOSE_MS = 2000;
  */
 export async function observe(given: FoundationConfig): Promise<Observer> {
   const parts = await assembleNode(given, new Telemetry());
-  const { backend, topologies, view, protocol, table, services } = parts;
+  const { backend, runner, view, protocol, table, services } = parts;
   const close = async (): Promise<void> => {
     await protocol.leave();
     await services.close();
-    await topologies.stop();
+    await runner.stop();
     await within(CLOSE_MS, backend.close(), 'not closed in time').catch(() => undefined);
   };
   try {
-    await topologies.start();
+    await runner.start();
     await backend.open();
     await parts.client.open();
     const { isCookieShared, beats } = await backend.directory.look();

@@ -67,6 +67,11 @@ export class ClusterView {
     return { name: this.node.name, bootId: this.node.bootId };
   }
 
+  /** The name of the cluster. */
+  get appName(): string {
+    return this.config.appName;
+  }
+
   /** This node's own state. */
   get state(): NodeState {
     return this.#state;

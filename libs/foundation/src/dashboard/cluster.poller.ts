@@ -9,6 +9,7 @@ import { ClusterView } from '../cluster/cluster.view.js';
 import { describe } from '../errors/describe.js';
 import { HealthMonitor } from '../health/health.monitor.js';
 import { ThrottledLog } from '../logging/throttled.log.js';
+import { ProcessFinder } from '../processes/process.finder.js';
 import { ProcessManager } from '../processes/process.manager.js';
 import type { ProcessInfo } from '../processes/process.ref.js';
 import { ServiceMesh } from '../services/service.mesh.js';
@@ -54,6 +55,7 @@ export class ClusterPoller {
   constructor(
     @Inject(ClusterView) private readonly membership: ClusterView,
     @Inject(ProcessManager) private readonly processes: ProcessManager,
+    @Inject(ProcessFinder) private readonly finder: ProcessFinder,
     @Inject(ServiceMesh) private readonly services: ServiceMesh,
     @Inject(Channels) private readonly channels: Channels,
     @Inject(HealthMonitor) private readonly health: HealthMonitor,
@@ -69,7 +71,7 @@ export class ClusterPoller {
       this.#readChannels(members),
     ]);
     return overviewOf({
-      app: this.processes.appName,
+      app: this.membership.appName,
       now: this.membership.clusterNow(),
       self: this.membership.self.name,
       health,
@@ -93,7 +95,7 @@ export class ClusterPoller {
   async #readProcesses(members: number): Promise<Listed> {
     const readsAll = this.#polls++ % ALL_EVERY === 0;
     let known: ProcessInfo[] = [];
-    const reading = this.processes.list((all) => {
+    const reading = this.finder.list((all) => {
       known = all;
       return readsAll || all.length <= MAX_LINES ? all : listedOf(all, this.#ownerless);
     });

@@ -54,6 +54,7 @@ describe('the feed of the dashboard', () => {
     const membership = {
       self: { name: 'n1', bootId: 'b1' },
       members: () => [],
+      appName: 'shop',
       clusterNow: () => 5,
       listen: (listener: MembershipListener) => {
         changed = () => listener.changed?.();
@@ -69,7 +70,8 @@ describe('the feed of the dashboard', () => {
     const poller = new ClusterPoller(
       ...([
         membership,
-        { appName: 'shop', list, explainPlacement },
+        { explainPlacement },
+        { list },
         { discoverServices: async () => [] },
         new Channels({ statistics: () => ({}) } as unknown as ChannelRuntime),
         { clusterHealth: async () => ({ status: 'critical', reasons: [], nodes: [], services: [], lastCheck: 0 }) },

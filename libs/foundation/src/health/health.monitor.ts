@@ -4,7 +4,7 @@
 import { Injectable } from '@nestjs/common';
 import type { Backend, BackendFacts } from '../backend/backend.js';
 import type { ClusterView } from '../cluster/cluster.view.js';
-import type { Topologies } from '../cluster/topologies/topologies.js';
+import type { TopologyRunner } from '../cluster/topologies/topology.runner.js';
 import type { FoundationConfig } from '../config/config.js';
 import { describe } from '../errors/describe.js';
 import { Log } from '../logging/log.js';
@@ -33,7 +33,7 @@ export class HealthMonitor {
     private readonly config: FoundationConfig,
     private readonly backend: Pick<Backend, 'inspect' | 'troubles' | 'leases'>,
     private readonly membership: ClusterView,
-    private readonly topologies: Pick<Topologies, 'expectedNodes' | 'status'>,
+    private readonly topologies: Pick<TopologyRunner, 'expectedNodes' | 'status'>,
     private readonly table: ProcessTable,
     private readonly registry: ServiceRegistry,
     private readonly processes: Pick<ProcessRegistry, 'stranded'>,

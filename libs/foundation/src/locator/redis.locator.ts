@@ -6,7 +6,7 @@
 import { connect } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { endpointName } from '../backend/redis/redis.endpoint.js';
-import type { FoundRedis, Topologies } from '../cluster/topologies/topologies.js';
+import type { FoundRedis, TopologyRunner } from '../cluster/topologies/topology.runner.js';
 import type { FoundationConfig } from '../config/config.js';
 import type { RedisEndpoint } from '../config/options.js';
 import { endpointFrom, hasPlace } from '../config/resolve.endpoint.js';
@@ -61,7 +61,7 @@ export const HERE: Search['here'] = { host: '127.0.0.1', port: 6379 };
  */
 export async function findRedis(
   config: FoundationConfig,
-  topologies: Topologies,
+  topologies: TopologyRunner,
   special: Partial<Search> = {},
 ): Promise<FoundationConfig> {
   if (config.backend === 'local' || hasPlace(config.redis)) return config;
@@ -170,7 +170,7 @@ function theOne(found: readonly FoundRedis[]): FoundRedis | undefined {
   );
 }
 
-function triedOf(topologies: Topologies): string[] {
+function triedOf(topologies: TopologyRunner): string[] {
   return [
     ...topologies.leftOut.map((reason) => `a strategy that could not be loaded: ${reason}`),
     ...topologies

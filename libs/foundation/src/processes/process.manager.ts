@@ -3,24 +3,12 @@
  * Used by the application; each method says what lies beneath, and its parts do it: starter, commands, waiter.
  */
 import { Injectable, type Type } from '@nestjs/common';
-import type { Backend } from '../backend/backend.js';
-import type { CallRouter } from '../calls/call.router.js';
 import type { AnyProcess } from '../calls/remote.proxy.js';
-import type { ClusterView } from '../cluster/cluster.view.js';
-import type { FoundationConfig } from '../config/config.js';
 import type { ProcessOptions } from './declaration/process.decorators.js';
 import { nameOf, type ProcessTarget } from './declaration/process.target.js';
-import type { NodeControl } from './node.control.js';
-import { Patience } from './patience.js';
 import type { Candidate } from './placement/placement.js';
-import { ProcessCommands } from './process.commands.js';
+import type { ProcessParts } from './process.parts.js';
 import type { PartitionedRef, ProcessInfo, ProcessRef, StartResult } from './process.ref.js';
-import { ProcessRefs } from './process.refs.js';
-import type { ProcessRegistry } from './process.registry.js';
-import { ProcessStarter } from './process.starter.js';
-import { ProcessWaiter } from './process.waiter.js';
-import type { Supervisor } from './supervision/supervisor.js';
-import type { ProcessTable } from './table/process.table.js';
 
 /** Options of a start call. */
 export type StartOptions = ProcessOptions;
@@ -28,27 +16,11 @@ export type StartOptions = ProcessOptions;
 /** Injectable. Starts, finds, calls, moves and stops processes of the cluster from any node. */
 @Injectable()
 export class ProcessManager {
-  readonly #patience: Patience;
-  readonly #refs: ProcessRefs;
-  readonly #starter: ProcessStarter;
-  readonly #commands: ProcessCommands;
+  readonly #parts: ProcessParts;
 
-  constructor(
-    private readonly config: FoundationConfig,
-    backend: Backend,
-    membership: ClusterView,
-    private readonly table: ProcessTable,
-    private readonly registry: ProcessRegistry,
-    supervisor: Supervisor,
-    calls: CallRouter,
-    control: Pick<NodeControl, 'drain'>,
-  ) {
-    this.#patience = new Patience(backend.endpoint, membership);
-    this.#refs = new ProcessRefs(table, calls, (name) => this.stop(name));
-    const shared = { config, membership, table, registry, supervisor, refs: this.#refs, patience: this.#patience };
-    const waiter = new ProcessWaiter({ ...shared, backend });
-    this.#starter = new ProcessStarter({ ...shared, leases: backend.leases, waiter });
-    this.#commands = new ProcessCommands({ ...shared, backend, calls, control, waiter });
+  /** @internal */
+  constructor(parts: ProcessParts) {
+    this.#parts = parts;
   }
 
   /**
@@ -67,7 +39,7 @@ export class ProcessManager {
    * cluster of 100,000.
    */
   async startSingleton<T>(type: Type<T>, args?: unknown[], opts: StartOptions = {}): Promise<ProcessRef<T>> {
-    return this.#starter.singleton(type, args, opts);
+    return this.#parts.starter.singleton(type, args, opts);
   }
 
   /**
@@ -86,7 +58,7 @@ export class ProcessManager {
     args?: unknown[],
     opts: StartOptions & { replicas?: number | 'all' } = {},
   ): Promise<StartResult<T>[]> {
-    return this.#starter.replicated(type, args, opts);
+    return this.#parts.starter.replicated(type, args, opts);
   }
 
   /**
@@ -103,7 +75,7 @@ export class ProcessManager {
     args?: unknown[],
     opts: StartOptions & { partitions?: number } = {},
   ): Promise<PartitionedRef<T>> {
-    return this.#starter.partitioned(type, args, opts);
+    return this.#parts.starter.partitioned(type, args, opts);
   }
 
   /**
@@ -112,11 +84,7 @@ export class ProcessManager {
    * Underneath: Lua that compares `GET …:lease:<name>` with the token in `HGETALL …:owner:<name>`.
    */
   async lookupSingleton<T = AnyProcess>(name: string | Type<T>): Promise<ProcessRef<T> | undefined> {
-    const known = nameOf(name);
-    const owner = await this.#patience.once('looking up a process', () => this.registry.running(known));
-    return owner === undefined
-      ? undefined
-      : this.#refs.ofOwner<T>(owner, typeof name === 'function' ? name : undefined);
+    return this.#parts.finder.singleton(name);
   }
 
   /**
@@ -124,9 +92,7 @@ export class ProcessManager {
    * as `list()`.
    */
   lookupPartitioned<T = AnyProcess>(name: string | Type<T>): PartitionedRef<T> | undefined {
-    const entry = this.table.get(nameOf(name));
-    if (entry?.kind !== 'partitioned') return undefined;
-    return this.#refs.ofPartitions<T>(entry.name, entry.count, typeof name === 'function' ? name : undefined);
+    return this.#parts.finder.partitioned(name);
   }
 
   /**
@@ -134,12 +100,9 @@ export class ProcessManager {
    *
    * Underneath: this node's copy of `…:processes`, and one script call for each 500 owners. A node that does not have
    * the class hears of a process that was started elsewhere up to 100 ms late.
-   *
-   * @param choose picks those to ask for out of what the copy says, where all that should run is `waiting`. Default
-   * all.
    */
-  async list(choose: (known: ProcessInfo[]) => ProcessInfo[] = (known) => known): Promise<ProcessInfo[]> {
-    return this.#patience.once('listing processes', () => this.registry.owned(choose(this.registry.known())));
+  async list(): Promise<ProcessInfo[]> {
+    return this.#parts.finder.list();
   }
 
   /**
@@ -152,7 +115,7 @@ export class ProcessManager {
    * time.
    */
   async stop(target: ProcessTarget): Promise<void> {
-    return this.#commands.stop(nameOf(target));
+    return this.#parts.commands.stop(nameOf(target));
   }
 
   /**
@@ -164,7 +127,7 @@ export class ProcessManager {
    * @throws UnknownProcessError, `ProcessStartError`, `ProcessTimeoutError`.
    */
   async restart<T = AnyProcess>(target: ProcessTarget<T>): Promise<ProcessRef<T>> {
-    return this.#commands.restart<T>(nameOf(target));
+    return this.#parts.commands.restart<T>(nameOf(target));
   }
 
   /**
@@ -178,12 +141,7 @@ export class ProcessManager {
    * `ProcessTimeoutError`.
    */
   async move<T = AnyProcess>(target: ProcessTarget<T>, node: string): Promise<ProcessRef<T>> {
-    return this.#commands.move<T>(nameOf(target), node);
-  }
-
-  /** The name of the cluster. */
-  get appName(): string {
-    return this.config.appName;
+    return this.#parts.commands.move<T>(nameOf(target), node);
   }
 
   /**
@@ -199,7 +157,7 @@ export class ProcessManager {
    * `name#0`.
    */
   explainPlacement(target: ProcessTarget, owner?: string): Candidate[] {
-    return this.#commands.explain(nameOf(target), owner);
+    return this.#parts.commands.explain(nameOf(target), owner);
   }
 
   /**
@@ -215,6 +173,6 @@ export class ProcessManager {
    * comes as `RemoteError`; `ArgumentError` for one that is no member, `CallTimeoutError` when it does not answer.
    */
   async drain(options: { node?: string; timeout?: number } = {}): Promise<void> {
-    return this.#commands.drain(options);
+    return this.#parts.commands.drain(options);
   }
 }

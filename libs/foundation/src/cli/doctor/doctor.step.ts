@@ -5,7 +5,7 @@
 import type { Backend } from '../../backend/backend.js';
 import type { DirectorySnapshot, NodeRecord } from '../../backend/directory/directory.js';
 import type { RedisProbe } from '../../backend/redis/redis.probe.js';
-import type { Topologies } from '../../cluster/topologies/topologies.js';
+import type { TopologyRunner } from '../../cluster/topologies/topology.runner.js';
 import type { FoundationConfig } from '../../config/config.js';
 
 /** `failed` is wrong and makes the exit code 1; `warning` should be looked at. */
@@ -26,7 +26,7 @@ export interface Finding {
 export interface Case {
   /** Replaced once Redis is found, where nothing names it. */
   config: FoundationConfig;
-  readonly topologies: Topologies;
+  readonly topologies: TopologyRunner;
   /** One for each Redis server that answers; the first one has the tables. */
   probes?: readonly RedisProbe[];
   /** The cluster as an observer has it. */

@@ -4,7 +4,7 @@
  */
 import { endpointName } from '../../backend/redis/redis.endpoint.js';
 import { LocalNode } from '../../cluster/local.node.js';
-import { Topologies } from '../../cluster/topologies/topologies.js';
+import { TopologyRunner } from '../../cluster/topologies/topology.runner.js';
 import type { FoundationConfig } from '../../config/config.js';
 import { hasPlace } from '../../config/resolve.endpoint.js';
 import { describe } from '../../errors/describe.js';
@@ -41,7 +41,7 @@ export async function examine(settings: () => FoundationConfig, found: (one: Exa
     note('configuration', [failed(describe(error))]);
     return worst;
   }
-  const patient: Case = { config, topologies: new Topologies(config, new LocalNode(config)) };
+  const patient: Case = { config, topologies: new TopologyRunner(config, new LocalNode(config)) };
   try {
     for (const step of STEPS) note(step.name, await take(step, patient));
   } finally {

@@ -9,7 +9,7 @@ import { Log } from '../../logging/log.js';
 import type { ClusterView } from '../cluster.view.js';
 import type { Member } from '../member.js';
 import { peersOf } from './peers.js';
-import type { Topologies } from './topologies.js';
+import type { TopologyRunner } from './topology.runner.js';
 
 /** Nodes that were ended and are remembered. */
 const MAX_ENDED = 1000;
@@ -31,7 +31,7 @@ export class TerminatedNodes {
 
   constructor(
     private readonly membership: Pick<ClusterView, 'members' | 'clusterNow'>,
-    private readonly topologies: Pick<Topologies, 'peers' | 'listen'>,
+    private readonly topologies: Pick<TopologyRunner, 'peers' | 'listen'>,
     private readonly nodes: Pick<NodeDirectory, 'leave'>,
   ) {}
 

@@ -10,7 +10,7 @@ import { type Answer, findRedis, type Search, whoAnswers } from '../../locator/r
 import { eventually } from '../../testing/eventually.js';
 import { LocalNode } from '../local.node.js';
 import { StaticStrategy } from './static.js';
-import { Topologies } from './topologies.js';
+import { TopologyRunner } from './topology.runner.js';
 
 const TIMES = { retryFrom: 5, retryTo: 20, logEvery: 60_000, stop: 50 };
 
@@ -43,16 +43,16 @@ class Led implements TopologyStrategy {
   }
 }
 
-const open: Topologies[] = [];
+const open: TopologyRunner[] = [];
 const warnings: string[] = [];
 
 function configOf(topologies: readonly TopologyStrategy[], more: object = {}) {
   return resolve({ cluster: true, topologies, appName: 'shop', nodeName: 'n1', ...more }, {}, { host: 'h', pid: 1 });
 }
 
-function of(...strategies: TopologyStrategy[]): Topologies {
+function of(...strategies: TopologyStrategy[]): TopologyRunner {
   const config = configOf(strategies);
-  const topologies = new Topologies(config, new LocalNode(config), TIMES);
+  const topologies = new TopologyRunner(config, new LocalNode(config), TIMES);
   open.push(topologies);
   return topologies;
 }

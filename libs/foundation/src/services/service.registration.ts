@@ -1,0 +1,76 @@
+/**
+ * Pure: what an application registers → the record that every node reads, or an error that says what is wrong with it.
+ * Used by `service.offers.ts`.
+ */
+import { ArgumentError } from '../errors/config.errors.js';
+import { show } from '../errors/describe.js';
+import { parseJson } from '../wire/json.js';
+import { MAX_RECORD_BYTES, type ServiceRecord, writeRecord } from './service.record.js';
+
+/** What of a process ref a registration reads. */
+interface ProcessLike {
+  name: string;
+  epoch: number;
+  call(...args: unknown[]): Promise<unknown>;
+}
+
+const MAX_CAPABILITIES = 100;
+
+/** What an application registers. */
+export interface Registration {
+  name: string;
+  target: unknown;
+  capabilities: readonly string[];
+  metadata: unknown;
+}
+
+/** Who registers it, and when. */
+export type Registrar = Pick<ServiceRecord, 'instanceId' | 'node' | 'bootId' | 'registeredAt'>;
+
+/** @throws ArgumentError */
+export function recordOf({ name, target, capabilities, metadata }: Registration, by: Registrar): ServiceRecord {
+  const call = 'registerService';
+  const isText = (text: unknown): boolean => typeof text === 'string' && text.length > 0 && text.length <= 200;
+  if (!isText(name)) throw new ArgumentError(call, 'name', show(name), '1 to 200 characters');
+  if (typeof target !== 'object' || target === null) throw new ArgumentError(call, 'target', show(target), 'an object');
+  if (!Array.isArray(capabilities) || capabilities.length > MAX_CAPABILITIES || !capabilities.every(isText)) {
+    throw new ArgumentError(call, 'capabilities', show(capabilities), `a list of up to ${MAX_CAPABILITIES} words`);
+  }
+  const { instanceId, node, bootId, registeredAt } = by;
+  const record: ServiceRecord = {
+    name,
+    instanceId,
+    node,
+    bootId,
+    capabilities: [...new Set<string>(capabilities)],
+    metadata: plain(metadata),
+    ...(isAddress(target) ? { url: target.url } : {}),
+    ...(isProcess(target) ? { process: target.name } : {}),
+    registeredAt,
+    status: 'healthy',
+  };
+  const size = Buffer.byteLength(writeRecord(record));
+  if (size <= MAX_RECORD_BYTES) return record;
+  throw new ArgumentError(call, 'metadata', `${size} bytes`, `at most ${MAX_RECORD_BYTES} with the rest of the record`);
+}
+
+function isAddress(target: object): target is { url: string } {
+  return 'url' in target && typeof target.url === 'string' && Object.getPrototypeOf(target) === Object.prototype;
+}
+
+function isProcess(target: object): target is ProcessLike {
+  const like = target as Partial<Record<keyof ProcessLike, unknown>>;
+  return typeof like.name === 'string' && typeof like.epoch === 'number' && typeof like.call === 'function';
+}
+
+/** As the other nodes will see it. */
+function plain(metadata: unknown): Record<string, unknown> {
+  let copy: unknown;
+  try {
+    copy = parseJson(JSON.stringify(metadata));
+  } catch {
+    copy = undefined;
+  }
+  if (typeof copy === 'object' && copy !== null && !Array.isArray(copy)) return copy as Record<string, unknown>;
+  throw new ArgumentError('registerService', 'metadata', show(metadata), 'an object that JSON can write');
+}
