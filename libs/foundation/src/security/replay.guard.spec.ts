@@ -31,7 +31,7 @@ describe('Stamps', () => {
     expect(new ReplayGuard('boot-b').take('x', near, NOW)).toEqual({ text: '[]' });
   });
 
-  it('begins anew after its clock was ahead, and what was sent before is not taken again', () => {
+  it('starts over after its clock was ahead, and rejects what was sent before', () => {
     const HOUR = 3_600_000;
     const sender = new ReplayGuard('boot-a');
     const [listener, newcomer] = [new ReplayGuard('boot-b'), new ReplayGuard('boot-c')];

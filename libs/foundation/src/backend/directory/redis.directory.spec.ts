@@ -106,7 +106,7 @@ describe('RedisNodes', () => {
     expect(last()).toMatchObject({ wrote: 2 });
   });
 
-  it('reads a record anew only when its text is another one', async () => {
+  it('parses a record again only when its text has changed', async () => {
     const text = (value: number) => `b1 50 ${JSON.stringify(recordOf(SMALL, value))}`;
     hash = { n1: text(1) };
     const [first] = (await nodes.view()).members;

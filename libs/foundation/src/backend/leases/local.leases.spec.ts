@@ -16,7 +16,7 @@ describe('LocalLeases: what an owner leaves', () => {
     return { leases, take, pass: (ms: number) => void (now += ms) };
   };
 
-  it('is given to the next owner as often as it asks, and to no later one', async () => {
+  it('reaches the next owner as often as it inherits, and no later one', async () => {
     const { take } = setUp();
     const first = await take();
     await first.leave('state');

@@ -160,7 +160,7 @@ describe('RedlockLeases', () => {
       expect(payloads('lease.acquired')).toEqual([{ name: 'a', node: 'n1', epoch: 101 }]);
     });
 
-    it('gives nothing when somebody else holds it', async () => {
+    it('grants nothing while another node holds it', async () => {
       redlock.attempt = () => Promise.reject(votes(locked()));
       expect(await leases.acquire('a')).toBeUndefined();
       expect(client.calls).toEqual([]);
@@ -334,7 +334,7 @@ describe('RedlockLeases', () => {
       expect(client.of('renew').at(-1)!.args[0]).toBe('1500');
     });
 
-    it('says when it was sent by the clock of Redis, as the last answer told, and follows one that is set', async () => {
+    it('says when it was sent by the clock of Redis, as its last answer said, and follows one that is set', async () => {
       await held();
       await pass(TIMES.renewEvery * 2 + 5);
       client.ahead = -500;

@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { Grace } from './grace.period.js';
 
 describe('Grace', () => {
-  it('is that of this node until a longer one is heard, and again when that counts no more', () => {
+  it('is that of this node until a longer one is known, and again when that no longer counts', () => {
     let now = 1000;
     const grace = new Grace(1517, () => now);
     expect([grace.ms, grace.text]).toEqual([1517, '1517']);

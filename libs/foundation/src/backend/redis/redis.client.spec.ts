@@ -64,7 +64,7 @@ describe('a connection that is watched for silence', () => {
     expect(client.stream.destroyed).toBe(true);
   });
 
-  it('is watched anew when it is a new one', async () => {
+  it('is watched again when it is replaced', async () => {
     void send();
     client.stream.destroy(new Error('cut'));
     client.commandQueue = [];

@@ -128,7 +128,7 @@ describe('a row in whose place a stranger wrote (H3)', () => {
   const inTable = async (key: string): Promise<TableRow | undefined> =>
     (await table.since(0)).rows.find((each) => each.key === key);
 
-  it('goes on to count as it was, is told, and is written back', async () => {
+  it('keeps counting as it was, is reported, and is written back', async () => {
     const refused: unknown[] = [];
     const [a, b] = [copy({ refused: (...what) => refused.push(what) }), copy()];
     await a.put('x', 'x1');
@@ -185,7 +185,7 @@ describe('a row in whose place a stranger wrote (H3)', () => {
     expect(await inTable('x')).toMatchObject({ value: 'x1 and more' });
   });
 
-  it('goes when it is removed after that, or when the copy is read anew without it', async () => {
+  it('is dropped when it is removed after that, or when the replica reads from scratch without it', async () => {
     const [a, b] = [copy({ writeBack: () => undefined }), copy({ writeBack: () => undefined })];
     for (const key of 'xyz') await a.put(key, key);
     await b.replica.sync();
@@ -205,7 +205,7 @@ describe('a row in whose place a stranger wrote (H3)', () => {
     expect([a.texts(), b.texts()]).toEqual([['z'], ['z']]);
   });
 
-  it('is kept when the copy is read anew, and by one that reads it for the first time left out', async () => {
+  it('is kept when the replica reads from scratch, and left out by one that reads it for the first time', async () => {
     const [a, b] = [copy({ writeBack: () => undefined }), copy({ writeBack: () => undefined })];
     await a.put('x', 'x1');
     await b.replica.sync();
@@ -326,7 +326,7 @@ describe('a copy that was out of touch for longer than marks live (M4)', () => {
       },
     ],
   ];
-  it.each(scenarios)('is read anew, and what was removed is dropped: marks that are %s', async (_what, forget) => {
+  it.each(scenarios)('reads from scratch, and drops what was removed: marks that are %s', async (_what, forget) => {
     const [a, b] = [copy(), copy()];
     await a.put('dead', 'dead');
     await a.put('x', 'x1');
@@ -366,7 +366,7 @@ describe('a copy that was out of touch for longer than marks live (M4)', () => {
     }
   });
 
-  it('puts back what it has when nobody else did', async () => {
+  it('restores what it has when no other node did', async () => {
     const [a, b] = [copy(), copy()];
     await a.put('x', 'x1');
     await b.replica.sync();
@@ -421,7 +421,7 @@ describe('after a loss of data', () => {
     for (const { texts } of [b, other]) expect(texts()).toEqual(['x1', 'y1']);
   });
 
-  it('is noticed when it comes while the copy is about to read all anew', async () => {
+  it('notices a loss while the replica is about to read from scratch', async () => {
     const [a, b] = [copy(), copy()];
     await a.put('x', 'x1');
     await b.replica.sync();
@@ -470,7 +470,7 @@ describe('after a loss of data', () => {
     expect(restore.mock.calls.map(([rows]) => rows)).toEqual([[]]);
   });
 
-  it('drops what nobody writes again where nothing is put back', async () => {
+  it('drops what no node writes again where nothing is restored', async () => {
     const [a, b] = [copy(), copy()].map(() => copy({ write: undefined as never }));
     await a!.put('x', 'x1');
     await b!.replica.sync();
@@ -487,7 +487,7 @@ describe('what it need not read', () => {
     for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve));
   };
 
-  it('is what it has written itself, as long as nobody else wrote in between', async () => {
+  it('is what it has written itself, as long as no other node wrote in between', async () => {
     const [a, b] = [copy(), copy()];
     await a.put('x', 'x1');
     await Promise.all([a.replica.sync(), b.replica.sync()]);

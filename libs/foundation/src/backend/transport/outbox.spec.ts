@@ -69,7 +69,7 @@ describe('Outbox', () => {
     expect(sent).toHaveLength(1);
   });
 
-  it('tells everyone whose message was in a bundle that failed, and nobody else', async () => {
+  it('rejects every message of a bundle that failed, and no other', async () => {
     const error = new Error('Connection is closed.');
     let failing = true;
     const { outbox } = setUp(() => (failing ? Promise.reject(error) : Promise.resolve(undefined)));

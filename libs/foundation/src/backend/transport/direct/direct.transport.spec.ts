@@ -192,7 +192,7 @@ describe('DirectTransport', () => {
     await b.heardAll('answer');
   });
 
-  it('resends letters that Redis lost', async () => {
+  it('relays frames again that Redis lost', async () => {
     const [a, b] = [await start('a'), await start('b')];
     await b.listen();
     meet(a.record(), b.record(UNREACHABLE));
@@ -203,7 +203,7 @@ describe('DirectTransport', () => {
     await b.heardAll('1', '2');
   });
 
-  it('hears nothing of a node with another cookie, whichever side dials, and tells nobody the cookie', async () => {
+  it('rejects a node with another cookie, whichever side dials, and reveals the cookie to no peer', async () => {
     const [a, b, c] = [await start('a'), await start('b', { cookie: 'another cookie here' }), await start('c')];
     await Promise.all([a, b, c].map((node) => node.listen()));
     meet(a.record(), b.record(), c.record());
@@ -218,7 +218,7 @@ describe('DirectTransport', () => {
     expect(shown).not.toMatch(/the cookie of this spec|another cookie here/);
   });
 
-  it('does not read a letter of a stranger, nor one that is played again', async () => {
+  it('rejects relayed frames of a stranger, and frames that are replayed', async () => {
     const [a, b] = [await start('a'), await start('b')];
     await b.listen();
     meet(a.record(), b.record(UNREACHABLE));
@@ -287,7 +287,7 @@ describe('DirectTransport', () => {
     });
   });
 
-  describe('a node that the view has no more', () => {
+  describe('a node that is no longer in the view', () => {
     it('is kept while its link holds, and forgotten with it', async () => {
       const [a, b] = await pair();
       await b.listen();
@@ -299,7 +299,7 @@ describe('DirectTransport', () => {
       expect(await a.say('2')).toBe(0);
     });
 
-    it('that comes back is told that texts are missing, hears the next, and tells again what it listens to', async () => {
+    it('reports missing texts to a node that comes back, delivers the next, and sends its topics again', async () => {
       const [a, b] = [await start('a'), await start('b')];
       await b.listen();
       meet(a.record(), b.record(UNREACHABLE));
@@ -339,7 +339,7 @@ describe('DirectTransport', () => {
     await eventually(() => stuck.heard.length > 0 && stuck.interruptions.includes('a'), { timeout: 14_000 });
   });
 
-  it('flushes what is underway, and waits for nobody who is not there', async () => {
+  it('flushes what is underway, and does not wait for absent nodes', async () => {
     const [a, b] = await pair();
     await b.listen();
     for (let count = 0; count < 200; count += 1) void a.say('x'.repeat(10_000));

@@ -76,5 +76,5 @@ describe('a state', () => {
     '[1,1,-1,0]',
     '[1,1,0,1.5]',
     '["1",1,0,0]',
-  ])('%j is none', (text) => expect(decodeState(text)).toBeUndefined());
+  ])('rejects %j', (text) => expect(decodeState(text)).toBeUndefined());
 });

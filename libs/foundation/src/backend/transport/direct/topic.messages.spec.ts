@@ -12,7 +12,7 @@ describe('a text with its topic', () => {
     expect([decoded?.topic, decoded?.text()]).toEqual([topic, text]);
   });
 
-  it.each(['', '00', '0005', '000561'])('of the bytes %s is none', (hex) => {
+  it.each(['', '00', '0005', '000561'])('rejects the bytes %s', (hex) => {
     expect(decodeText(Buffer.from(hex, 'hex'))).toBeUndefined();
   });
 });

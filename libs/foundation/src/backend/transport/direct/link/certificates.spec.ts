@@ -64,7 +64,7 @@ describe('readCredentials', () => {
 });
 
 describe('Certificates', () => {
-  it('are read anew when the files change', async () => {
+  it('are read again when the files change', async () => {
     const { certificates, changes } = watched();
     write(two);
     await eventually(() => changes.length > 0);

@@ -47,7 +47,7 @@ describe('a handshake', () => {
     }
   });
 
-  it('lets the dialler know that it would be let in, when it only knocks, and takes nobody in', () => {
+  it('answers a probe that it would be accepted, and accepts no peer', () => {
     const nobody = (): boolean => false;
     const { said, proven } = talk(dial(party('z'), 'b', { knocks: true }), accept(party('b'), nobody));
     expect(proven).toEqual({ dialer: 'b' });

@@ -26,8 +26,8 @@ describe('an address', () => {
     '::1:7',
     'http://a:1',
     `${'a'.repeat(300)}:1`,
-  ])('%j is none', (text) => expect(parseAddress(text)).toBeUndefined());
-  it.each([undefined, null, 5, {}, ['a:1']])('%j is none', (value) => expect(parseAddress(value)).toBeUndefined());
+  ])('rejects %j', (text) => expect(parseAddress(text)).toBeUndefined());
+  it.each([undefined, null, 5, {}, ['a:1']])('rejects %j', (value) => expect(parseAddress(value)).toBeUndefined());
 });
 
 describe('ownHost', () => {

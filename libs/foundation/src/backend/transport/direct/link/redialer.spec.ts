@@ -14,7 +14,7 @@ describe('Dialing', () => {
   });
   afterEach(() => void jest.useRealTimers());
 
-  it('is at it once, however often it is told to start', () => {
+  it('dials once, however often it is started', () => {
     dialing.start();
     dialing.start();
     expect(begin).toHaveBeenCalledTimes(1);
@@ -25,7 +25,7 @@ describe('Dialing', () => {
     expect(begin).toHaveBeenCalledTimes(2);
   });
 
-  it('waits ever longer, up to two seconds, and begins anew after a success', () => {
+  it('waits ever longer, up to two seconds, and starts over after a success', () => {
     dialing.start();
     for (let failure = 1; failure <= 20; failure += 1) {
       dialing.failed();

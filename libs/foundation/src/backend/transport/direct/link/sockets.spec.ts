@@ -243,7 +243,7 @@ describe('with TLS', () => {
     await eventually(() => sides[0]!.frames.length === 1);
   });
 
-  it('lets nobody of another authority in, and trusts none', async () => {
+  it('rejects peers of another authority, and is rejected by them', async () => {
     const { port, sides, refusals } = await listen({}, ours);
     const mine = dialled(port, others);
     await eventually(() => mine.failure);

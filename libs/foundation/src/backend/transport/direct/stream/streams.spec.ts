@@ -172,7 +172,7 @@ describe('Incoming', () => {
   const take = (each: ReceiveStream, ...seqs: number[]): string[] =>
     seqs.flatMap((seq) => each.accept(part(seq))?.body.toString() ?? []);
 
-  it('takes each number once and in order, whoever brings it', () => {
+  it('takes each number once and in order, whichever carrier brings it', () => {
     const each = incoming();
     expect(take(each, 1, 2, 2, 1, 4, 3, 3, 4, 6, 5)).toEqual(['1', '2', '3', '4', '5']);
     expect(each.received).toBe(5);
@@ -208,7 +208,7 @@ describe('Incoming', () => {
     expect(take(each, 2)).toEqual(['2']);
   });
 
-  it('keeps the lanes of unfinished messages apart, and forgets them when told to', () => {
+  it('keeps the lanes of unfinished messages apart, and forgets them on request', () => {
     const each = incoming();
     each.accept(part(1, { last: false, bytes: Buffer.from('n') }));
     each.accept(part(2, { lane: 'low', last: false, bytes: Buffer.from('l') }));
