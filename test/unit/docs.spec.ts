@@ -16,6 +16,14 @@ describe('docs/events.md', () => {
   }, 60_000);
 });
 
+describe('docs/configuration.md', () => {
+  it('says what the options and the table of variables say; else run npm run docs:configuration', async () => {
+    const script = join(root, 'libs/foundation/docs.configuration.mjs');
+    const checked = promisify(execFile)(process.execPath, [script, '--check'], { cwd: root, timeout: 60_000 });
+    await expect(checked).resolves.toEqual({ stdout: '', stderr: '' });
+  }, 60_000);
+});
+
 describe('docs/errors.md', () => {
   it('says what the classes of errors say; else run npm run docs:errors', async () => {
     const script = join(root, 'libs/foundation/docs.errors.mjs');

@@ -3,6 +3,7 @@
  * Explicit options win over everything here.
  */
 import { FoundationConfigError } from '../errors/config.errors.js';
+import { valuesIn } from './environment.table.js';
 import type { DirectOptions, FoundationOptions, RedisEndpoint } from './options.js';
 import { STRATEGY_NAMES, type StrategyName } from './strategy.settings.js';
 import { shownFromEnvironment } from './validate.shape.js';
@@ -12,15 +13,11 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Reads the variables that Foundation knows; an empty one counts as unset. */
 export function fromEnvironment(env: Environment): FoundationOptions {
-  const options: FoundationOptions = {};
+  const options = valuesIn(env) as FoundationOptions;
   const cluster = clusterFrom(env['FOUNDATION_CLUSTER']);
   if (cluster !== undefined) options.cluster = cluster;
-  if (env['FOUNDATION_APP_NAME']) options.appName = env['FOUNDATION_APP_NAME'];
-  if (env['FOUNDATION_NODE_NAME']) options.nodeName = env['FOUNDATION_NODE_NAME'];
   const labels = labelsFrom(env['FOUNDATION_LABELS']);
   if (labels !== undefined) options.labels = labels;
-  // Not a number, and what is no count, are refused by the rule of the option.
-  if (env['FOUNDATION_EXPECTED_NODES']) options.expectedNodes = Number(env['FOUNDATION_EXPECTED_NODES']);
   const url = env['FOUNDATION_REDIS_URL'] || env['REDIS_URL'];
   const [username, password] = [env['FOUNDATION_REDIS_USERNAME'], env['FOUNDATION_REDIS_PASSWORD']];
   const redis = redisFrom(url, { ...(username ? { username } : {}), ...(password ? { password } : {}) });

@@ -10,6 +10,7 @@ import { appNameFrom } from './app.name.js';
 import type { FoundationConfig, LeaseTimes, Resolved, ResolvedProcessDefaults } from './config.js';
 import { isProduction } from './detect.js';
 import { directFromEnvironment, type Environment, fromEnvironment } from './environment.js';
+import { overEnvironment, VARIABLE_KINDS, variableOf } from './environment.table.js';
 import type { Machine } from './machine.js';
 import type {
   CallsOptions,
@@ -42,7 +43,7 @@ export function resolve(options: FoundationOptions, env: Environment, machine: M
   // `true` leaves it to the environment which strategy it is, and that may name one.
   const isOpen = explicit.cluster === undefined || explicit.cluster === true;
   const environment = checkedEnvironment(isOpen ? env : withoutCluster(env));
-  const given = { ...environment, ...explicit };
+  const given = overEnvironment(environment, explicit);
   if (explicit.cluster === true && typeof environment.cluster === 'string') given.cluster = environment.cluster;
   const { topologies } = given;
   // Who hands over strategies wants a cluster, without having to say it twice.
@@ -85,14 +86,6 @@ export function resolve(options: FoundationOptions, env: Environment, machine: M
   return config;
 }
 
-const VARIABLES: Readonly<Record<string, string>> = {
-  appName: 'FOUNDATION_APP_NAME',
-  nodeName: 'FOUNDATION_NODE_NAME',
-  labels: 'FOUNDATION_LABELS',
-  expectedNodes: 'FOUNDATION_EXPECTED_NODES',
-  'security.cookie': 'FOUNDATION_COOKIE',
-};
-
 /** A variable that an option overrides is not even read. */
 function withoutCluster({ FOUNDATION_CLUSTER: _cluster, ...env }: Environment): Environment {
   return env;
@@ -106,9 +99,14 @@ function checkedEnvironment(env: Environment): FoundationOptions {
   } catch (error) {
     if (!(error instanceof FoundationConfigError)) throw error;
     const received = shownFromEnvironment(error.received);
-    throw new FoundationConfigError(VARIABLES[error.option] ?? error.option, received, error.expected);
+    throw new FoundationConfigError(variableNamed(error.option), received, error.expected);
   }
   return options;
+}
+
+function variableNamed(option: string): string {
+  if (Object.hasOwn(VARIABLE_KINDS, option)) return variableOf(option);
+  return { labels: 'FOUNDATION_LABELS', 'security.cookie': 'FOUNDATION_COOKIE' }[option] ?? option;
 }
 
 function callsFrom(calls: CallsOptions): FoundationConfig['calls'] {
