@@ -112,13 +112,11 @@ export class LeaseRenewal {
     if (this.#closed || this.#renewing || this.#held.size === 0) return;
     if (this.#renewTimer !== undefined && delay > 0) return;
     clearTimeout(this.#renewTimer);
-    this.#renewTimer = setTimeout(
-      () => {
-        this.#renewTimer = undefined;
-        unattended('renewing leases', this.#renewAll());
-      },
-      jittered(delay, 0.9, 1.1),
-    );
+    const pause = jittered(delay, 0.9, 1.1);
+    this.#renewTimer = setTimeout(() => {
+      this.#renewTimer = undefined;
+      unattended('renewing leases', this.#renewAll());
+    }, pause);
   }
 
   async #renewAll(): Promise<void> {
