@@ -207,8 +207,8 @@ export class CallClient {
     if (request.from === this.node.bootId) return this.#receive(text);
     // An answer that cannot be sent is one that does not come: the caller's timeout tells it, and the log why.
     await this.#outbox.add(this.#inbox(request.from), text).catch((error: unknown) => {
-      const { process, method } = request;
-      this.#log.warn('The answer to a call was not sent', { process, method, error: describe(error) });
+      const { process: name, method } = request;
+      this.#log.warn('The answer to a call was not sent', { process: name, method, error: describe(error) });
     });
   }
 

@@ -36,11 +36,11 @@ export class CallServer {
 
   /** Carries the call out, or says why not; resolves with the answer as it travels. Never rejects. */
   async handle(request: CallRequest): Promise<string> {
-    const { id, process } = request;
+    const { id, process: name } = request;
     let callee = this.#find(request);
     if (typeof callee === 'string') return encodeCall({ kind: 'reply', id, outcome: callee });
-    const gate = this.#gates.get(process) ?? { active: 0, waiting: [] };
-    this.#gates.set(process, gate);
+    const gate = this.#gates.get(name) ?? { active: 0, waiting: [] };
+    this.#gates.set(name, gate);
     const { concurrency, queue } = this.config.calls;
     const waits = gate.active >= concurrency;
     if (waits && gate.waiting.length >= queue) return encodeCall({ kind: 'reply', id, outcome: 'busy' });
@@ -58,7 +58,7 @@ export class CallServer {
     } finally {
       const next = gate.waiting.shift();
       if (next !== undefined) next();
-      else if ((gate.active -= 1) === 0) this.#gates.delete(process);
+      else if ((gate.active -= 1) === 0) this.#gates.delete(name);
     }
   }
 
@@ -66,8 +66,8 @@ export class CallServer {
    * INVARIANT (I15): a call reaches only the very ownership it was resolved for. An instance stops being reachable by
    * the clock, so it is looked at once, in the turn in which the method begins.
    */
-  #find({ process, epoch, method, partitions }: CallRequest): Found | 'stale' | 'not-callable' {
-    const instance = this.#callee(process);
+  #find({ process: name, epoch, method, partitions }: CallRequest): Found | 'stale' | 'not-callable' {
+    const instance = this.#callee(name);
     const target = instance?.target as Found['target'] | undefined;
     if (instance === undefined || target === undefined || instance.lease.epoch !== epoch) return 'stale';
     // The key that the caller had in mind may belong to another partition by now.
@@ -85,9 +85,9 @@ export class CallServer {
   }
 
   async #carryOut(request: CallRequest, { instance, target }: Found): Promise<string> {
-    const { id, process, method, args, from, longest = Infinity } = request;
+    const { id, process: name, method, args, from, longest = Infinity } = request;
     try {
-      const value = await traced(this.telemetry, 'server', process, method, request.trace, () =>
+      const value = await traced(this.telemetry, 'server', name, method, request.trace, () =>
         instance.call(() => target[method]!(...args)),
       );
       if (!instance.lease.isHeld()) return encodeCall({ kind: 'reply', id, outcome: 'interrupted' });
@@ -101,8 +101,8 @@ export class CallServer {
         `The result of ${method} has ${size} bytes, more than the ${limit} of channels.maxMessageBytes.`,
       );
     } catch (error) {
-      const kind = `${process}.${method}`;
-      if (from === '') this.#log.warn('A cast failed', { process, method, error: describe(error) }, kind);
+      const kind = `${name}.${method}`;
+      if (from === '') this.#log.warn('A cast failed', { process: name, method, error: describe(error) }, kind);
       return encodeCall({ kind: 'reply', id, outcome: 'error', error: toWireError(error, this.config.calls.stacks) });
     }
   }
