@@ -313,7 +313,7 @@ describe('with another cookie', () => {
     for (const more of others) {
       const { code, out, err } = await command(['status'], { ...env, ...more });
       expect({ code, out }).toEqual({ code: 1, out: '' });
-      expect(err).toContain('another cookie');
+      expect(err).toContain('does not share the cookie');
     }
   });
 });
