@@ -1,4 +1,5 @@
-// Writes docs/invariants.md from src/testing/history/invariants.ts and from the marks in the sources; with --check only says whether it is up to date.
+// Writes docs/invariants.md from src/testing/history/invariants.ts and from the marks in the sources; with --check only
+// says whether it is up to date.
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { format, resolveConfig } from 'prettier';
