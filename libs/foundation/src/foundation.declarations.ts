@@ -7,6 +7,7 @@ import type { DiscoveryService } from '@nestjs/core';
 import { type DeclaredHandler, exploreChannelNames, exploreChannels, handlersOf } from './channels/channel.explorer.js';
 import type { Subscription } from './channels/channel.js';
 import { HandlerGoneError } from './channels/handler.gone.js';
+import { unattended } from './foreign/gate.js';
 import type { NodeParts } from './node.parts.js';
 import { exploreProcesses, metadataOf } from './processes/declaration/process.explorer.js';
 import type { ProcessSpec } from './processes/declaration/process.specification.js';
@@ -96,7 +97,7 @@ function handledBy(instance: Instance, target: object, declared: DeclaredHandler
   return {
     ...declared,
     handler: (message, meta) => {
-      if (instance.target !== target) throw new HandlerGoneError(instance.spec.name);
+      if (instance.target !== target) throw new HandlerGoneError(`process "${instance.spec.name}"`);
       return instance.call(() => declared.handler(message, meta));
     },
   };
@@ -104,12 +105,21 @@ function handledBy(instance: Instance, target: object, declared: DeclaredHandler
 
 /** What comes before waits in the queue of the handler, with its bounds; it is not handled if the start fails. */
 function heldBack(declared: DeclaredHandler, begun: Promise<boolean>): DeclaredHandler {
-  const { handler } = declared;
+  const { channel, handler } = declared;
+  let hasBegun = false;
+  unattended(
+    'beginning to handle messages',
+    begun.then((answer) => void (hasBegun = answer)),
+  );
   return {
     ...declared,
-    handler: async (message, meta) => {
-      if (!(await begun)) throw new HandlerGoneError(declared.channel);
-      return handler(message, meta);
+    // Without a promise of its own once it has begun: one for each message would cost more than the call.
+    handler: (message, meta) => {
+      if (hasBegun) return handler(message, meta);
+      return begun.then((answer) => {
+        if (!answer) throw new HandlerGoneError(`the handler of "${channel}"`);
+        return handler(message, meta);
+      });
     },
   };
 }

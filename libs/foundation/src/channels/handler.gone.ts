@@ -5,7 +5,7 @@
 
 /** See the file header. */
 export class HandlerGoneError extends Error {
-  constructor(process: string) {
-    super(`process "${process}" no longer runs here`);
+  constructor(subject: string) {
+    super(`${subject} no longer runs here`);
   }
 }

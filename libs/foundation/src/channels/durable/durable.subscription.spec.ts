@@ -44,7 +44,7 @@ it('releases a message whose handler is gone, even at its last delivery', async 
     {
       ...{ channel: 'orders', group: 'billing', limits, options: {} },
       handler: (message) => {
-        if (message === '2-0') throw new HandlerGoneError('feed');
+        if (message === '2-0') throw new HandlerGoneError('process "feed"');
       },
     },
     {
