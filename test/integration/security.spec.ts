@@ -408,7 +408,7 @@ describe('a stranger who writes into Redis', () => {
     await eventually(() => heard.length > 0);
     expect(heard).toEqual(['mine']);
     await eventually(async () => (await stranger().xlen(keys.deadLetters('orders'))) === 1);
-    expect(log.lines.some((line) => line.includes('A message in Redis is not signed'))).toBe(true);
+    expect(log.lines.some((line) => line.includes('Rejected a message in Redis that is not signed'))).toBe(true);
   });
 });
 
