@@ -3,7 +3,7 @@
  * Called by the explorers; underneath Nest's `DiscoveryService` and `ModuleRef.create`.
  */
 import { Scope, type Type } from '@nestjs/common';
-import { DiscoveryService, MetadataScanner, ModuleRef } from '@nestjs/core';
+import { type DiscoveryService, MetadataScanner, ModuleRef } from '@nestjs/core';
 import type { InstanceWrapper } from '@nestjs/core/injector/instance-wrapper.js';
 import { DeclarationError } from './errors/config.errors.js';
 
@@ -24,10 +24,22 @@ export interface FoundInstance {
   instance: object;
 }
 
+/** What the application has. */
+export interface Found {
+  classes: readonly FoundClass[];
+  instances: readonly FoundInstance[];
+}
+
 /** A method with a mark on it. */
 export interface MarkedMethod<T> {
   method: string;
   metadata: T;
+}
+
+/** Looks once, for all explorers; called when Nest has made every instance. */
+export function findProviders(discovery: DiscoveryService): Found {
+  const wrappers = [...discovery.getProviders(), ...discovery.getControllers()];
+  return { classes: classesOf(wrappers), instances: instancesOf(wrappers) };
 }
 
 /**
@@ -36,9 +48,9 @@ export interface MarkedMethod<T> {
  * Traps that are known here and nowhere else: for `useFactory` Nest's `metatype` is the factory, not a class; for
  * `useValue` there is none; an alias repeats another provider; an instance may have no prototype, or be a proxy.
  */
-export function findClasses(discovery: DiscoveryService): FoundClass[] {
+function classesOf(wrappers: readonly InstanceWrapper[]): FoundClass[] {
   const found = new Map<Type<object>, FoundClass>();
-  for (const wrapper of wrappersOf(discovery)) {
+  for (const wrapper of wrappers) {
     const type = classOf(wrapper);
     if (type === undefined || found.has(type)) continue;
     const { isTransient } = wrapper;
@@ -56,9 +68,9 @@ export function findClasses(discovery: DiscoveryService): FoundClass[] {
  * The shared objects of the application, each once: of classes, of factories and values, and one for each token or
  * module that has its own.
  */
-export function findInstances(discovery: DiscoveryService): FoundInstance[] {
+function instancesOf(wrappers: readonly InstanceWrapper[]): FoundInstance[] {
   const found = new Map<object, FoundInstance>();
-  for (const wrapper of wrappersOf(discovery)) {
+  for (const wrapper of wrappers) {
     // What Nest keeps of a transient class is an object without its dependencies.
     if (!isStatic(wrapper) || wrapper.isTransient) continue;
     const instance = wrapper.instance as unknown;
@@ -73,12 +85,8 @@ export function findInstances(discovery: DiscoveryService): FoundInstance[] {
  *
  * @throws DeclarationError
  */
-export function requireShared(
-  discovery: DiscoveryService,
-  mark: string,
-  marked: (type: Type<object>) => boolean,
-): void {
-  for (const { type, isStatic, isTransient } of findClasses(discovery)) {
+export function requireShared({ classes }: Found, mark: string, marked: (type: Type<object>) => boolean): void {
+  for (const { type, isStatic, isTransient } of classes) {
     if ((isStatic && !isTransient) || !marked(type)) continue;
     throw new DeclarationError(
       `${mark} of the class ${type.name}`,
@@ -99,10 +107,6 @@ export function markedMethods<T>(type: Type<object>, key: symbol, scanner = new 
     const metadata = typeof target === 'function' ? (Reflect.getMetadata(key, target) as T | undefined) : undefined;
     return metadata === undefined ? [] : [{ method, metadata }];
   });
-}
-
-function wrappersOf(discovery: DiscoveryService): InstanceWrapper[] {
-  return [...discovery.getProviders(), ...discovery.getControllers()];
 }
 
 function isStatic(wrapper: InstanceWrapper): boolean {

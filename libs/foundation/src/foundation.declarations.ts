@@ -7,6 +7,7 @@ import type { DiscoveryService } from '@nestjs/core';
 import { type DeclaredHandler, exploreChannelNames, exploreChannels, handlersOf } from './channels/channel.explorer.js';
 import type { Subscription } from './channels/channel.js';
 import { HandlerGoneError } from './channels/handler.gone.js';
+import { findProviders, type Found } from './decorated.js';
 import { unattended } from './foreign/gate.js';
 import type { NodeParts } from './node.parts.js';
 import { exploreProcesses, metadataOf } from './processes/declaration/process.explorer.js';
@@ -17,6 +18,7 @@ import type { ServiceHandle } from './services/service.js';
 
 /** See the file header. */
 export class Declarations {
+  #found: Found = { classes: [], instances: [] };
   /** Looked for before the node joins, so that a declaration without effect fails the start. */
   #services: readonly DeclaredService[] = [];
 
@@ -30,7 +32,8 @@ export class Declarations {
    */
   processes(): ProcessSpec[] {
     const { config, supervisor } = this.parts;
-    const processes = exploreProcesses(this.discovery, config.processes);
+    this.#found = findProviders(this.discovery);
+    const processes = exploreProcesses(this.#found, config.processes);
     supervisor.know(processes.classes);
     // A process hears its channels, and is a service, only while it runs here.
     supervisor.onInstance(async (target, instance) => {
@@ -50,9 +53,9 @@ export class Declarations {
    * that also those of processes name channels that exist.
    */
   async subscribe(begun: Promise<boolean>): Promise<void> {
-    const handlers = exploreChannels(this.discovery, isProcess).map((declared) => heldBack(declared, begun));
-    this.#services = exploreServices(this.discovery, isProcess);
-    for (const channel of exploreChannelNames(this.discovery)) this.parts.channelRuntime.requireDeclared(channel);
+    const handlers = exploreChannels(this.#found, isProcess).map((declared) => heldBack(declared, begun));
+    this.#services = exploreServices(this.#found, isProcess);
+    for (const channel of exploreChannelNames(this.#found)) this.parts.channelRuntime.requireDeclared(channel);
     await this.#subscribe(handlers);
   }
 
@@ -61,31 +64,31 @@ export class Declarations {
     await this.#register(this.#services);
   }
 
-  /** All or none: when one cannot be subscribed, those that could are taken back. */
-  async #subscribe(handlers: readonly DeclaredHandler[]): Promise<Subscription[]> {
-    const outcomes = await Promise.allSettled(
+  #subscribe(handlers: readonly DeclaredHandler[]): Promise<Subscription[]> {
+    return allOrNone(
       handlers.map(({ channel, options, handler }) => this.parts.channels.subscribe(channel, handler, options)),
+      (subscription) => subscription.unsubscribe(),
     );
-    const subscriptions = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []));
-    const failed = outcomes.find((outcome) => outcome.status === 'rejected');
-    if (failed === undefined) return subscriptions;
-    await Promise.all(subscriptions.map((subscription) => subscription.unsubscribe()));
-    throw failed.reason;
   }
 
-  /** All or none, as above. */
-  async #register(services: readonly DeclaredService[]): Promise<ServiceHandle[]> {
-    const outcomes = await Promise.allSettled(
+  #register(services: readonly DeclaredService[]): Promise<ServiceHandle[]> {
+    return allOrNone(
       services.map(({ name, target, capabilities, metadata }) =>
         this.parts.mesh.registerService(name, target, capabilities, metadata),
       ),
+      (handle) => handle.deregister(),
     );
-    const handles = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []));
-    const failed = outcomes.find((outcome) => outcome.status === 'rejected');
-    if (failed === undefined) return handles;
-    await Promise.allSettled(handles.map((handle) => handle.deregister()));
-    throw failed.reason;
   }
+}
+
+/** When one fails, those that succeeded are taken back; what the first one failed with is thrown. */
+async function allOrNone<T>(attempts: readonly Promise<T>[], undo: (done: T) => Promise<void>): Promise<T[]> {
+  const outcomes = await Promise.allSettled(attempts);
+  const done = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []));
+  const failed = outcomes.find((outcome) => outcome.status === 'rejected');
+  if (failed === undefined) return done;
+  await Promise.allSettled(done.map(undo));
+  throw failed.reason;
 }
 
 /**

@@ -229,7 +229,6 @@ export class FoundationLifecycle implements OnApplicationBootstrap, OnApplicatio
 
   /** Leaves; called when no request is under way any more and all other hooks have run. */
   finish(): Promise<void> {
-    clearTimeout(this.#finishTimer);
     this.#finished ??= this.#finish();
     return this.#finished;
   }

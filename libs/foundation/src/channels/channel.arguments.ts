@@ -3,6 +3,7 @@
  */
 import { ArgumentError } from '../errors/config.errors.js';
 import { show } from '../errors/describe.js';
+import { isObject } from '../wire/decode.js';
 import { checkPayload } from './payload.js';
 
 type Rule = [expected: string, valid: (value: unknown) => boolean];
@@ -16,8 +17,6 @@ const oneOf = (...values: string[]): Rule => [
 ];
 const whole = (value: unknown, min: number, max: number): boolean =>
   Number.isSafeInteger(value) && (value as number) >= min && (value as number) <= max;
-const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 const PLACE = (...more: string[]): Rule => [
   `an id such as 1700000000000-0, a Date, or ${more.join(' or ')}`,

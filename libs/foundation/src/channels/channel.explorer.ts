@@ -2,8 +2,7 @@
  * Reads `@Channel` methods into records, for the whole application or for one object. Subscribes nothing.
  */
 import type { Type } from '@nestjs/common';
-import type { DiscoveryService } from '@nestjs/core';
-import { findClasses, findInstances, markedMethods, requireShared } from '../decorated.js';
+import { type Found, markedMethods, requireShared } from '../decorated.js';
 import { CHANNEL_METADATA, type ChannelMetadata } from './channel.decorators.js';
 import type { MessageHandler } from './channel.js';
 
@@ -17,18 +16,18 @@ export interface DeclaredHandler extends ChannelMetadata {
  *
  * @throws DeclarationError for a handler of a request-scoped or transient class.
  */
-export function exploreChannels(discovery: DiscoveryService, isProcess: (type: Type) => boolean): DeclaredHandler[] {
+export function exploreChannels(found: Found, isProcess: (type: Type) => boolean): DeclaredHandler[] {
   const isMarked = (type: Type<object>): boolean =>
     !isProcess(type) && markedMethods(type, CHANNEL_METADATA).length > 0;
-  requireShared(discovery, '@Channel', isMarked);
-  return findInstances(discovery)
+  requireShared(found, '@Channel', isMarked);
+  return found.instances
     .filter(({ type }) => !isProcess(type))
     .flatMap(({ type, instance }) => handlersOf(instance, type));
 }
 
 /** The channels that any class of the application wants to hear, processes included. */
-export function exploreChannelNames(discovery: DiscoveryService): string[] {
-  const types = new Set([...findClasses(discovery), ...findInstances(discovery)].map(({ type }) => type));
+export function exploreChannelNames(found: Found): string[] {
+  const types = new Set([...found.classes, ...found.instances].map(({ type }) => type));
   return [...types].flatMap((type) =>
     markedMethods<ChannelMetadata>(type, CHANNEL_METADATA).map(({ metadata }) => metadata.channel),
   );

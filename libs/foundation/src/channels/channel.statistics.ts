@@ -3,6 +3,7 @@
  * Underneath the counters of the subscriptions, and node messages.
  */
 import { randomBytes } from 'node:crypto';
+import { isObject } from '../wire/decode.js';
 import type { SubscriptionCounters } from './channel.js';
 import type { NodeAddress, NodeMessages } from './node.messages.js';
 
@@ -98,7 +99,7 @@ export function sumOf(
 
 /** What another node said, as far as it can be read. */
 export function readFigures(value: unknown): ChannelStatistics | undefined {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
+  if (!isObject(value)) return undefined;
   const figures = Object.create(null) as ChannelStatistics;
   for (const [channel, said] of Object.entries(value).slice(0, MAX_CHANNELS)) {
     if (typeof said !== 'object' || said === null || channel.length > 200) continue;

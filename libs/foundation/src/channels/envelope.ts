@@ -5,6 +5,7 @@
 import type { Origin } from '../backend/streams/streams.js';
 import type { MessageDropReason } from '../telemetry/events.js';
 import { readTrace, type TraceCarrier } from '../telemetry/tracing.js';
+import { isObject } from '../wire/decode.js';
 import { parseJson } from '../wire/json.js';
 import type { Lane } from '../wire/lane.js';
 import type { MessageMeta } from './channel.js';
@@ -173,7 +174,7 @@ function read(channel: string, head: Head, seq: number, value: unknown): Envelop
 const MAX_GROUPS = 1000;
 
 function isGroups(value: unknown): value is Record<string, string> {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
+  if (!isObject(value)) return false;
   const entries = Object.entries(value);
   return entries.length <= MAX_GROUPS && entries.every(([group, bootId]) => group.length <= 200 && isShort(bootId));
 }

@@ -7,6 +7,7 @@ import type { Type } from '@nestjs/common';
 import { getMetadataStorage, validate, type ValidationError } from 'class-validator';
 import { ArgumentError } from '../errors/config.errors.js';
 import { plain } from '../errors/describe.js';
+import { isObject } from '../wire/decode.js';
 
 /** The message as an instance, or what is wrong with it. */
 export type Read = { value: unknown; errors?: undefined } | { value?: undefined; errors: string[] };
@@ -23,7 +24,7 @@ const MAX_ERRORS = 20;
  */
 export async function readAs(type: Type<object> | undefined, message: unknown, transform?: Transform): Promise<Read> {
   if (type === undefined) return { value: message };
-  if (typeof message !== 'object' || message === null || Array.isArray(message)) return { errors: ['not an object'] };
+  if (!isObject(message)) return { errors: ['not an object'] };
   try {
     const value = (transform ?? (await installed()))(type, message);
     const errors = await validate(value, { forbidUnknownValues: true });
@@ -62,9 +63,8 @@ export function instantiate(type: Type<object>, plain: object): object {
   const instance = new type() as Record<string, unknown>;
   for (const [key, value] of Object.entries(plain)) {
     const declared = Reflect.getMetadata('design:type', type.prototype as object, key) as Type<object> | undefined;
-    const isPlain = typeof value === 'object' && value !== null && !Array.isArray(value);
-    const isNested = isPlain && declared !== undefined && !BUILT_IN.has(declared);
-    instance[key] = isNested ? instantiate(declared, value as object) : value;
+    const isNested = isObject(value) && declared !== undefined && !BUILT_IN.has(declared);
+    instance[key] = isNested ? instantiate(declared, value) : value;
   }
   return instance;
 }

@@ -2,6 +2,7 @@
  * Pure: the one table of options that are single values and of the variables that say them, of which
  * docs/configuration.md is made as well. A variable is named after its option: `lease.ttl` is FOUNDATION_LEASE_TTL.
  */
+import { isObject } from '../wire/decode.js';
 
 /** How the text of a variable is read. What does not fit is handed on, and refused by the rule of the option. */
 export type VariableKind = 'text' | 'number' | 'duration' | 'flag';
@@ -77,10 +78,6 @@ export function overEnvironment<T extends object>(environment: T, explicit: T): 
     if (isObject(below) && isObject(above)) merged[group] = overEnvironment(below, withoutNothing(above));
   }
   return merged as T;
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function withoutNothing(value: Record<string, unknown>): Record<string, unknown> {

@@ -15,6 +15,7 @@ import {
 import { FoundationConfigError } from '../errors/config.errors.js';
 import { show } from '../errors/describe.js';
 import { parseDuration } from '../time/duration.js';
+import { isObject } from '../wire/decode.js';
 
 /** A day. */
 const MAX_TIME_MS = 86_400_000;
@@ -74,13 +75,13 @@ export const shapedAs = (shape: Shape, message = 'an object'): PropertyDecorator
  * name.
  */
 export function checkShape(shape: Shape, value: unknown, path: string): void {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+  if (!isObject(value)) {
     throw new FoundationConfigError(path.slice(0, -1) || 'options', showOption(path, value), 'an object');
   }
   // class-validator passes this one over.
   if (Object.hasOwn(value, '__proto__'))
     throw new FoundationConfigError(`${path}__proto__`, 'a value', 'no such option');
-  const errors = validateSync(shaped(shape, value as Record<string, unknown>), {
+  const errors = validateSync(shaped(shape, value), {
     whitelist: true,
     forbidNonWhitelisted: true,
     forbidUnknownValues: false,
@@ -94,9 +95,8 @@ function shaped(shape: Shape, plain: Record<string, unknown>): object {
   const instance = new shape() as Record<string, unknown>;
   for (const [key, value] of Object.entries(plain)) {
     const inner = INNER.get(shape)?.get(key);
-    const isPlain = typeof value === 'object' && value !== null && !Array.isArray(value);
     Object.defineProperty(instance, key, {
-      value: inner !== undefined && isPlain ? shaped(inner, value as Record<string, unknown>) : value,
+      value: inner !== undefined && isObject(value) ? shaped(inner, value) : value,
       enumerable: true,
       configurable: true,
       writable: true,

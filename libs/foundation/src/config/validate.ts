@@ -17,6 +17,7 @@ import {
 } from 'class-validator';
 import { FoundationConfigError } from '../errors/config.errors.js';
 import { read, show } from '../errors/describe.js';
+import { isObject } from '../wire/decode.js';
 import { checkShape, count, duration, shapedAs } from './validate.shape.js';
 
 /** The longest timer of Node.js. */
@@ -225,7 +226,7 @@ export function checkProcessOptions(options: unknown, subject: string): void {
 
 /** True for an object of texts with up to 63 characters, as Kubernetes has them. */
 export function isLabels(value: unknown): value is Record<string, string> {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
+  if (!isObject(value)) return false;
   const isShort = (text: unknown): boolean => typeof text === 'string' && text.length > 0 && text.length <= 63;
   return Object.entries(value).every(([key, label]) => isShort(key) && isShort(label));
 }

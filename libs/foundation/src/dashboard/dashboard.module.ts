@@ -8,7 +8,6 @@ import { dashboardControllerAt } from './dashboard.controller.js';
 import { DashboardFeed } from './dashboard.feed.js';
 import { DASHBOARD, NoStoreInterceptor, TokenGuard, TokenVerifier } from './dashboard.guard.js';
 import { checkDashboard, type FoundationDashboardOptions } from './dashboard.options.js';
-import { RefusalFilter } from './refusal.filter.js';
 
 /** A page that shows the cluster as it is, and lets an operator drain, move and restart. */
 @Module({})
@@ -32,7 +31,6 @@ export class FoundationDashboardModule {
         DashboardFeed,
         TokenVerifier,
         NoStoreInterceptor,
-        RefusalFilter,
         TokenGuard,
       ],
     };

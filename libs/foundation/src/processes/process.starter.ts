@@ -12,6 +12,7 @@ import { ArgumentError } from '../errors/config.errors.js';
 import { asError, show } from '../errors/describe.js';
 import { LimitError } from '../errors/limit.errors.js';
 import { ProcessDeclarationError } from '../errors/process.errors.js';
+import { isObject } from '../wire/decode.js';
 import { positive, type ProcessOptions } from './declaration/process.decorators.js';
 import { metadataOf } from './declaration/process.explorer.js';
 import { type ProcessSpec, specOf } from './declaration/process.specification.js';
@@ -119,8 +120,7 @@ export class ProcessStarter {
     const { config, membership, supervisor, waiter, patience } = this.parts;
     const subject = `${call}(${typeof type === 'function' ? type.name : show(type)})`;
     if (typeof type !== 'function' || !type.name) throw new ArgumentError(subject, 'type', show(type), 'a class');
-    if (typeof given !== 'object' || given === null || Array.isArray(given))
-      throw new ArgumentError(subject, 'opts', show(given), 'an object');
+    if (!isObject(given)) throw new ArgumentError(subject, 'opts', show(given), 'an object');
     const metadata = metadataOf(type);
     const { args: declaredArgs = [], ...declaredOptions } = metadata?.options ?? {};
     const declared = metadata?.kind === kind && given.name === undefined;

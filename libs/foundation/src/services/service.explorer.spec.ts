@@ -3,6 +3,7 @@ import { describe, expect, it } from '@jest/globals';
 import type { Type } from '@nestjs/common';
 import { DiscoveryModule, DiscoveryService } from '@nestjs/core';
 import { Test } from '@nestjs/testing';
+import { findProviders } from '../decorated.js';
 import { Service } from './service.decorators.js';
 import { exploreServices, servicesOf } from './service.explorer.js';
 
@@ -38,7 +39,7 @@ describe('exploreServices', () => {
     const providers = [Printer, Till, Child, Process, Unmarked, { provide: 'alias', useExisting: Printer }];
     const app = await Test.createTestingModule({ imports: [DiscoveryModule], providers }).compile();
     await app.init();
-    const found = exploreServices(app.get(DiscoveryService), (type: Type) => type === Process);
+    const found = exploreServices(findProviders(app.get(DiscoveryService)), (type: Type) => type === Process);
     expect(found.map(({ name }) => name).sort()).toEqual(['Till', 'printer']);
     expect(found.find(({ name }) => name === 'printer')?.target).toBe(app.get(Printer));
     await app.close();

@@ -3,8 +3,7 @@
  * Called by the lifecycle.
  */
 import type { Type } from '@nestjs/common';
-import type { DiscoveryService } from '@nestjs/core';
-import { findInstances, requireShared } from '../decorated.js';
+import { type Found, requireShared } from '../decorated.js';
 import { SERVICE_METADATA, type ServiceOptions } from './service.decorators.js';
 
 /** A service that wants to be registered. */
@@ -17,10 +16,10 @@ export interface DeclaredService extends Required<ServiceOptions> {
  *
  * @throws DeclarationError for a request-scoped or transient class.
  */
-export function exploreServices(discovery: DiscoveryService, isProcess: (type: Type) => boolean): DeclaredService[] {
+export function exploreServices(found: Found, isProcess: (type: Type) => boolean): DeclaredService[] {
   const isMarked = (type: Type<object>): boolean => !isProcess(type) && Reflect.hasOwnMetadata(SERVICE_METADATA, type);
-  requireShared(discovery, '@Service', isMarked);
-  return findInstances(discovery)
+  requireShared(found, '@Service', isMarked);
+  return found.instances
     .filter(({ type }) => !isProcess(type))
     .flatMap(({ type, instance }) => servicesOf(instance, type));
 }

@@ -4,6 +4,7 @@
  */
 import { ArgumentError } from '../errors/config.errors.js';
 import { show } from '../errors/describe.js';
+import { isObject } from '../wire/decode.js';
 import { parseJson } from '../wire/json.js';
 import { MAX_RECORD_BYTES, type ServiceRecord, writeRecord } from './service.record.js';
 
@@ -71,6 +72,6 @@ function plain(metadata: unknown): Record<string, unknown> {
   } catch {
     copy = undefined;
   }
-  if (typeof copy === 'object' && copy !== null && !Array.isArray(copy)) return copy as Record<string, unknown>;
+  if (isObject(copy)) return copy;
   throw new ArgumentError('registerService', 'metadata', show(metadata), 'an object that JSON can write');
 }

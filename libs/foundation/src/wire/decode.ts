@@ -143,3 +143,10 @@ export function fromJson<T>(read: Reader<T>, longest = Infinity): (text: string)
 export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
+
+/** One part of an answer that may be anything; nothing that it inherits. */
+export function partOf(value: unknown, key: string): unknown {
+  return typeof value === 'object' && value !== null && Object.hasOwn(value, key)
+    ? (value as Record<string, unknown>)[key]
+    : undefined;
+}

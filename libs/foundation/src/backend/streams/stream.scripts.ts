@@ -4,6 +4,15 @@
  */
 import { Script } from '../redis/lua.script.js';
 
+/** What XINFO says as name, value, name, value, as a table. */
+const FIELDS_OF = `
+local function fieldsOf(flat)
+  local is = {}
+  for at = 1, #flat, 2 do is[flat[at]] = flat[at + 1] end
+  return is
+end
+`;
+
 /**
  * KEYS stream · ARGV group, from → makes the group if there is none, and notes how many entries of the stream come
  * before it, so that what is trimmed later can be counted. Redis 7 can note that; for a group that begins in the middle
@@ -11,15 +20,13 @@ import { Script } from '../redis/lua.script.js';
  */
 export const groupScript = new Script(
   'foundationStreamGroup',
-  `
+  `${FIELDS_OF}
 local made = redis.pcall('XGROUP', 'CREATE', KEYS[1], ARGV[1], ARGV[2], 'MKSTREAM')
 if made.err then
   if string.find(made.err, 'BUSYGROUP', 1, true) then return 0 end
   return made
 end
-local stream = redis.call('XINFO', 'STREAM', KEYS[1])
-local is = {}
-for at = 1, #stream, 2 do is[stream[at]] = stream[at + 1] end
+local is = fieldsOf(redis.call('XINFO', 'STREAM', KEYS[1]))
 local added = is['entries-added']
 if not added then return 1 end
 if ARGV[2] == '0' then
@@ -41,12 +48,7 @@ return 1
  */
 export const readScript = new Script(
   'foundationStreamRead',
-  `
-local function fieldsOf(flat)
-  local is = {}
-  for at = 1, #flat, 2 do is[flat[at]] = flat[at + 1] end
-  return is
-end
+  `${FIELDS_OF}
 if redis.call('EXISTS', KEYS[1]) == 0 then return redis.error_reply('NOGROUP the stream is gone') end
 local lost = 0
 local stream = fieldsOf(redis.call('XINFO', 'STREAM', KEYS[1]))
@@ -169,10 +171,9 @@ return 1
  */
 export const forgetScript = new Script(
   'foundationStreamForget',
-  `
+  `${FIELDS_OF}
 for _, consumer in ipairs(redis.call('XINFO', 'CONSUMERS', KEYS[1], ARGV[1])) do
-  local is = {}
-  for at = 1, #consumer, 2 do is[consumer[at]] = consumer[at + 1] end
+  local is = fieldsOf(consumer)
   local gone = is.name == ARGV[2] or is.idle > tonumber(ARGV[3])
   if gone and is.pending == 0 then redis.call('XGROUP', 'DELCONSUMER', KEYS[1], ARGV[1], is.name) end
 end
@@ -190,12 +191,7 @@ return 1
  */
 export const useScript = new Script(
   'foundationStreamUse',
-  `
-local function fieldsOf(flat)
-  local is = {}
-  for at = 1, #flat, 2 do is[flat[at]] = flat[at + 1] end
-  return is
-end
+  `${FIELDS_OF}
 if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)

@@ -3,9 +3,8 @@
  * Called by the lifecycle.
  */
 import type { Type } from '@nestjs/common';
-import type { DiscoveryService } from '@nestjs/core';
 import type { ResolvedProcessDefaults } from '../../config/config.js';
-import { findClasses, findInstances } from '../../decorated.js';
+import type { Found } from '../../decorated.js';
 import { ProcessDeclarationError } from '../../errors/process.errors.js';
 import { PROCESS_METADATA, type ProcessMetadata } from './process.decorators.js';
 import { type ProcessSpec, specOf } from './process.specification.js';
@@ -37,10 +36,12 @@ export function metadataOf(type: Type<unknown>): ProcessMetadata | undefined {
  * @throws ProcessDeclarationError for a process that is request-scoped or not provided as a class, and for two classes
  * of one process name; `FoundationConfigError` and `ArgumentError` for their options.
  */
-export function exploreProcesses(discovery: DiscoveryService, defaults: ResolvedProcessDefaults): ExploredProcesses {
+export function exploreProcesses(
+  { classes: found, instances }: Found,
+  defaults: ResolvedProcessDefaults,
+): ExploredProcesses {
   const classes = new Map<string, KnownClass>();
   const specs = new Map<string, ProcessSpec>();
-  const found = findClasses(discovery);
   for (const { type, isStatic, create } of found) {
     const metadata = metadataOf(type);
     if (metadata === undefined) continue;
@@ -73,7 +74,7 @@ export function exploreProcesses(discovery: DiscoveryService, defaults: Resolved
     specs.set(spec.name, spec);
     classes.set(type.name, { type, create });
   }
-  for (const { type } of findInstances(discovery)) {
+  for (const { type } of instances) {
     if (metadataOf(type) === undefined || classes.get(type.name)?.type === type) continue;
     throw new ProcessDeclarationError(
       `class ${type.name}`,

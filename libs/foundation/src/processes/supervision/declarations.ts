@@ -14,6 +14,7 @@ import { describe } from '../../errors/describe.js';
 import { Log } from '../../logging/log.js';
 import { ThrottledLog } from '../../logging/throttled.log.js';
 import { isLongTurn, nextTurn } from '../../time/turn.budget.js';
+import { isObject } from '../../wire/decode.js';
 import { type ProcessSpec, sameSpec } from '../declaration/process.specification.js';
 import {
   isEnded,
@@ -52,9 +53,7 @@ function hashOf(spec: ProcessSpec): string {
 /** JSON in which the order of keys says nothing. */
 function canonical(value: unknown): string {
   return JSON.stringify(value, (_key, each: unknown) =>
-    typeof each === 'object' && each !== null && !Array.isArray(each)
-      ? Object.fromEntries(Object.entries(each).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : each,
+    isObject(each) ? Object.fromEntries(Object.entries(each).sort(([a], [b]) => (a < b ? -1 : 1))) : each,
   );
 }
 

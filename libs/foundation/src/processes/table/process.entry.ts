@@ -7,6 +7,7 @@ import { looksLikeSlot } from '../../cluster/slot.names.js';
 import { isLabels, MAX_TIMEOUT_MS } from '../../config/validate.js';
 import { MAX_COUNT_OPTION } from '../../config/validate.shape.js';
 import { plain } from '../../errors/describe.js';
+import { isObject } from '../../wire/decode.js';
 import { parseJson } from '../../wire/json.js';
 import { isCount, isName, MAX_ARGS_SIZE, type ProcessSpec } from '../declaration/process.specification.js';
 
@@ -69,7 +70,7 @@ export function parseEntry({ key, value, version }: TableRow): VersionedEntry | 
   } catch {
     return undefined;
   }
-  if (!isRecord(parsed)) return undefined;
+  if (!isObject(parsed)) return undefined;
   const { name, type, kind, count, declared, handoff, rebalance, status, after, confirmed } = parsed;
   const { of, args, avoid, prefer, error, crashes, ranOn, retryAt, settling } = parsed;
   const options = readOptions(parsed['options']);
@@ -110,7 +111,7 @@ export function parseEntry({ key, value, version }: TableRow): VersionedEntry | 
 }
 
 function readOptions(value: unknown): ProcessEntry['options'] | undefined {
-  if (!isRecord(value) || !isRecord(value['backoff'])) return undefined;
+  if (!isObject(value) || !isObject(value['backoff'])) return undefined;
   const { restart, maxRestarts, maxSeconds, timeout, stopTimeout, backoff } = value;
   const { base, cap } = backoff;
   const usable =
@@ -126,7 +127,7 @@ function readOptions(value: unknown): ProcessEntry['options'] | undefined {
 }
 
 function readPlacement(value: unknown): ProcessEntry['placement'] | undefined {
-  if (!isRecord(value)) return undefined;
+  if (!isObject(value)) return undefined;
   const { strategy, labels } = value;
   return (strategy === 'spread' || strategy === 'hash') && isLabels(labels) ? { strategy, labels } : undefined;
 }
@@ -141,8 +142,4 @@ function isNumber(value: unknown, least: number, most: number): value is number 
 
 function isWhole(value: unknown, least: number, most = Number.MAX_SAFE_INTEGER): boolean {
   return isNumber(value, least, most) && Number.isInteger(value);
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

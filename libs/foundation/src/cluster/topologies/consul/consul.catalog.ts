@@ -4,6 +4,7 @@
  * https://developer.hashicorp.com/consul/api-docs/health#list-service-instances.
  */
 import type { Peer } from '../../../config/topology.strategy.js';
+import { partOf } from '../../../wire/decode.js';
 
 /** The keys of the meta data that a node registers with. */
 export const META = { node: 'foundation-node', bootId: 'foundation-boot-id', host: 'foundation-host' } as const;
@@ -65,10 +66,4 @@ function entriesOf(answer: unknown): Entry[] {
       },
     ];
   });
-}
-
-function partOf(value: unknown, key: string): unknown {
-  return typeof value === 'object' && value !== null && Object.hasOwn(value, key)
-    ? (value as Record<string, unknown>)[key]
-    : undefined;
 }

@@ -3,6 +3,7 @@
  * granted. Called by `kubernetes.ts`.
  */
 import type { Peer, PeerState } from '../../../config/topology.strategy.js';
+import { partOf } from '../../../wire/decode.js';
 
 /** How far a list or an object is; a watch goes on from there. */
 export function versionOf(object: unknown): string | undefined {
@@ -58,10 +59,4 @@ function hostOf(pod: unknown): string | undefined {
   if (partOf(spec, 'hostNetwork') === true) return undefined;
   const name = partOf(spec, 'hostname') || partOf(partOf(pod, 'metadata'), 'name');
   return typeof name === 'string' ? name.slice(0, 63).replace(/[-.]+$/, '') : undefined;
-}
-
-function partOf(value: unknown, key: string): unknown {
-  return typeof value === 'object' && value !== null && Object.hasOwn(value, key)
-    ? (value as Record<string, unknown>)[key]
-    : undefined;
 }
