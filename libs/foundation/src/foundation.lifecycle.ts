@@ -67,6 +67,7 @@ export class FoundationLifecycle implements OnApplicationBootstrap, OnApplicatio
    */
   async onApplicationBootstrap(): Promise<void> {
     let specs: ProcessSpec[] = [];
+    this.#parts.supervisor.hold();
     try {
       // Started already when they had to say where Redis is. One that was only suggested is not waited for: it takes
       // some time to load, and nobody counts on it.
@@ -74,7 +75,6 @@ export class FoundationLifecycle implements OnApplicationBootstrap, OnApplicatio
       if (!this.#parts.config.detected) await looking;
       specs = this.#declarations.processes();
       await this.#declarations.subscribe(this.#begun);
-      this.#parts.supervisor.hold();
       await this.#parts.channelRuntime.open();
       await this.#parts.client.open();
       await this.#joinOnce(specs);
