@@ -305,6 +305,57 @@ describe('foundation drain', () => {
   });
 });
 
+describe('foundation forget', () => {
+  it('forgets a process that the next release does not have, and until then it is orphaned', async () => {
+    @Singleton({ name: 'nightly' })
+    class Nightly {}
+    @Partitioned({ name: 'carts', partitions: 8 })
+    class Carts {}
+    @Replicated({ name: 'logs' })
+    class Logs {}
+    const old = await start('old', [Feed, Nightly, Carts, Logs]);
+    await running(old, 1 + 1 + 8 + 1);
+    expect(await foundation('forget', 'nightly')).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('it runs on old'),
+    });
+    const next = await start('next', [Feed]);
+    await formed(old, next);
+    await old.app.close();
+    await running(next, 1);
+
+    const states = async () => {
+      const list = await next.app.get(ProcessManager).list();
+      return Object.fromEntries(list.map(({ name, state }) => [name, state]));
+    };
+    const eight = Object.fromEntries([...Array(8).keys()].map((part) => [`carts/${part}`, 'orphaned']));
+    expect(await states()).toEqual({ feed: 'running', nightly: 'orphaned', ...eight, logs: 'orphaned' });
+    const { out } = await foundation('status', '--json');
+    const { reasons, status } = (JSON.parse(out) as Snapshot).health;
+    expect({ status, codes: reasons.map(({ code }) => code) }).toEqual({
+      status: 'degraded',
+      codes: ['process-orphaned'],
+    });
+    expect((await foundation('status')).out).toMatch(/^nightly +singleton +orphaned/m);
+    const rows = async () => (await server.cli('HKEYS', keys.processes)).split('\n').filter((row) => row !== '');
+
+    for (const name of ['nightly', 'carts', 'logs'])
+      expect(await foundation('forget', name)).toMatchObject({ code: 0, out: expect.stringContaining('is forgotten') });
+    await eventually(async () => JSON.stringify(await states()) === '{"feed":"running"}', { lastSeen: states });
+    expect(await rows()).not.toContain('nightly');
+    expect(await foundation('forget', 'nightly')).toMatchObject({ code: 1, err: expect.stringContaining('nightly') });
+    expect(await foundation('forget', 'feed')).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('it runs on next'),
+    });
+    await next.app.get(ProcessManager).stop('feed');
+    expect(await foundation('forget', 'feed')).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('next declares it'),
+    });
+  });
+});
+
 describe('with another cookie', () => {
   it('sees nobody, and says so instead of an empty cluster', async () => {
     await start('a', [], { security: { cookie: COOKIE } });

@@ -247,6 +247,7 @@ export interface FoundationConfig {
     detected: boolean;
     embeddedRedis: boolean;
     expectedNodes?: number;
+    forgetOrphansAfter: number;
     isUnnamed?: boolean;
     labels: Readonly<Record<string, string>>;
     lease: LeaseTimes;
@@ -548,6 +549,7 @@ export interface FoundationOptions {
     channels?: ChannelsOptions;
     cluster?: boolean | StrategyName | StrategyOptions;
     expectedNodes?: number;
+    forgetOrphansAfter?: Duration;
     labels?: Record<string, string>;
     lease?: LeaseOptions;
     membership?: MembershipOptions;
@@ -623,7 +625,7 @@ export class HealthMonitor {
 }
 
 export interface HealthReason {
-    code: 'isolated' | 'not-joined' | 'too-few-nodes' | 'nodes-missing' | 'node-suspect' | 'node-lagging' | 'process-escalated' | 'process-waiting' | 'process-misplaced' | 'service-unhealthy' | 'redis-slow' | 'redis-evicts' | 'redis-silent' | 'redis-connection' | 'sweep-overdue' | 'settings-differ' | 'topology-failing';
+    code: 'isolated' | 'not-joined' | 'too-few-nodes' | 'nodes-missing' | 'node-suspect' | 'node-lagging' | 'process-escalated' | 'process-waiting' | 'process-misplaced' | 'process-orphaned' | 'service-unhealthy' | 'redis-slow' | 'redis-evicts' | 'redis-silent' | 'redis-connection' | 'sweep-overdue' | 'settings-differ' | 'topology-failing';
     detail?: string;
     message: string;
     severity: Exclude<HealthStatus, 'healthy'>;
@@ -982,6 +984,7 @@ export class ProcessManager {
         timeout?: number;
     }): Promise<void>;
     explainPlacement(target: ProcessTarget, owner?: string): Candidate[];
+    forget(target: ProcessTarget): Promise<void>;
     list(): Promise<ProcessInfo[]>;
     lookupPartitioned<T = AnyProcess>(name: string | Type<T>): PartitionedRef<T> | undefined;
     lookupSingleton<T = AnyProcess>(name: string | Type<T>): Promise<ProcessRef<T> | undefined>;
@@ -1023,7 +1026,7 @@ export class ProcessStartError extends FoundationError {
     readonly reason: string;
 }
 
-export type ProcessState = 'running' | 'starting' | 'waiting' | 'backing-off' | 'completed' | 'stopped' | 'failed' | 'escalated' | 'lost';
+export type ProcessState = 'running' | 'starting' | 'waiting' | 'backing-off' | 'completed' | 'stopped' | 'failed' | 'escalated' | 'lost' | 'orphaned';
 
 export type ProcessTarget<T = unknown> = string | Type<T> | {
     readonly name: string;

@@ -60,7 +60,7 @@ export async function assembleNode(given: FoundationConfig, telemetry: Telemetry
   const membership = new Membership(view);
 
   const table = new ProcessTable(backend, view, telemetry);
-  const supervisor = new Supervisor(backend, view, table, telemetry);
+  const supervisor = new Supervisor(backend, view, table, telemetry, undefined, config.forgetOrphansAfter);
   const registry = new ProcessRegistry(backend, table, view);
   const control = new NodeControl(config, protocol, supervisor);
 

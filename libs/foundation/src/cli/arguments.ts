@@ -15,6 +15,7 @@ export const COMMANDS = {
   drain: { takes: ['NODE'], says: 'moves everything that a node owns to others; it takes nothing new' },
   move: { takes: ['PROCESS', 'NODE'], says: 'moves a process to a node by planned hand-over' },
   restart: { takes: ['PROCESS'], says: 'stops a process and starts it anew; forgets its crashes' },
+  forget: { takes: ['PROCESS'], says: 'forgets a process that no node declares any more' },
 } as const satisfies Record<string, { takes: readonly string[]; says: string }>;
 
 /** The name of a command. */

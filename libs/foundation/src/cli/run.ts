@@ -64,6 +64,8 @@ async function carryOut(
       return (await import('./commands/move.js')).move(settings(), args, json, terminal);
     case 'restart':
       return (await import('./commands/restart.js')).restart(settings(), args, json, terminal);
+    case 'forget':
+      return (await import('./commands/forget.js')).forget(settings(), args, json, terminal);
     case 'drain':
       return (await import('./commands/drain.js')).drain(settings(), args, json, terminal);
   }

@@ -130,6 +130,22 @@ export function isAgreed(
   });
 }
 
+/**
+ * Whether any of these nodes declares a process; a node of a version that does not say counts by its classes. Without a
+ * node nothing is known, so everything counts as declared.
+ */
+export function declaredBy(
+  nodes: readonly (Pick<Terms, 'declares'> & Pick<NodeRecord, 'classes'>)[],
+): (process: { name: string; type: string }) => boolean {
+  // Nodes of one version share what was read of the first of them.
+  const said = [...new Set(nodes.map(({ declares }) => declares))].filter((declares) => declares !== undefined);
+  const silent = nodes.filter(({ declares }) => declares === undefined);
+  return ({ name, type }) =>
+    nodes.length === 0 ||
+    said.some((declares) => Object.hasOwn(declares, name)) ||
+    silent.some(({ classes }) => classes.includes(type));
+}
+
 const MOST_NAMES = 3;
 
 /**

@@ -86,6 +86,7 @@ export interface FoundationConfig {
   capacity?: number;
   expectedNodes?: number;
   shutdownTimeout: number;
+  forgetOrphansAfter: number;
   /** What is in Redis is signed with a key out of it. */
   cookie?: Secret;
   /** Without a cluster there is none, and this says `redis`. */

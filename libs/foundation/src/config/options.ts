@@ -275,6 +275,12 @@ export interface FoundationOptions {
    */
   shutdownTimeout?: Duration;
   /**
+   * How long the cluster remembers a process that no node declares any more, such as one that the next release does not
+   * have, in milliseconds, from a minute to `365d`. A node that declares it within that time finds it as it was.
+   * Default 7 days.
+   */
+  forgetOrphansAfter?: Duration;
+  /**
    * Wizard tier: the strategies that run, several at once, instead of the one of `cluster`; needs a `cluster` that is
    * not `false`. Each is the name of one, `{ strategy, … }`, what a `translate*` function gives, or a
    * `TopologyStrategy` of yours.

@@ -133,6 +133,7 @@ export function processSeen(
 /** Why a process is where it is, or why it is nowhere. */
 export function whyOf({ node, state, reason }: ProcessInfo, candidates: readonly Candidate[]): string | undefined {
   if (node !== undefined) return candidates.find((candidate) => candidate.node === node)?.reason;
+  if (state === 'orphaned') return 'no node declares it any more';
   if (state !== 'waiting') return undefined;
   if (reason !== undefined) return reason;
   const [best] = candidates;

@@ -36,7 +36,7 @@ export class HealthMonitor {
     private readonly topologies: Pick<TopologyRunner, 'expectedNodes' | 'status'>,
     private readonly table: ProcessTable,
     private readonly registry: ServiceRegistry,
-    private readonly processes: Pick<ProcessRegistry, 'stranded'>,
+    private readonly processes: Pick<ProcessRegistry, 'stranded' | 'orphans'>,
   ) {
     membership.listen({
       changed: () => (this.#mostMembers = Math.max(this.#mostMembers, membership.members().length)),
@@ -55,6 +55,7 @@ export class HealthMonitor {
   async clusterHealth(): Promise<ClusterHealth> {
     const [backend, stranded] = await this.#query();
     const members = this.membership.members();
+    const orphans = new Set(this.processes.orphans().map(({ name }) => name));
     this.#mostMembers = Math.max(this.#mostMembers, members.length);
     return clusterReport({
       now: Date.now(),
@@ -66,7 +67,8 @@ export class HealthMonitor {
       strategies: this.topologies.status(),
       latencyMs: this.membership.latency,
       members,
-      processes: this.table.slots(),
+      processes: this.table.slots().filter(({ of, name }) => !orphans.has(of ?? name)),
+      orphans: [...orphans],
       stranded,
       services: this.registry.services(),
       backend,

@@ -69,6 +69,16 @@ describe('clusterReport', () => {
     ]);
   });
 
+  it('tells of what no node declares any more, in one reason', () => {
+    expect(clusterReport(facts({ orphans: ['nightly', 'carts', 'a', 'b', 'c'] })).reasons).toEqual([
+      expect.objectContaining({
+        code: 'process-orphaned',
+        severity: 'degraded',
+        message: expect.stringMatching(/^No node declares "nightly", "carts", "a" and 2 more any more\./),
+      }),
+    ]);
+  });
+
   it('has the shape of the specification', () => {
     expect(clusterReport(facts({ services: [service('till', 'healthy')] }))).toEqual({
       status: 'healthy',

@@ -27,6 +27,7 @@ export interface HealthReason {
     | 'process-escalated'
     | 'process-waiting'
     | 'process-misplaced'
+    | 'process-orphaned'
     | 'service-unhealthy'
     | 'redis-slow'
     | 'redis-evicts'
@@ -97,6 +98,8 @@ export interface HealthFacts {
   processes: readonly { name: string; status: ProcessStatus; error?: string }[];
   /** Processes that no node can run. */
   stranded: readonly Stranded[];
+  /** Names of declared processes that no node declares any more. */
+  orphans?: readonly string[];
   services: readonly ServiceInfo[];
   /** `undefined` when Redis did not answer. */
   backend: BackendFacts | undefined;
@@ -192,7 +195,7 @@ function topologyReasons({ strategies }: HealthFacts): HealthReason[] {
   }));
 }
 
-function workReasons({ processes, stranded, services }: HealthFacts): HealthReason[] {
+function workReasons({ processes, stranded, orphans = [], services }: HealthFacts): HealthReason[] {
   const escalated = processes.filter(({ status }) => status === 'escalated');
   const sick = servicesHealth(services).filter(({ status }) => status !== 'healthy');
   return [
@@ -206,6 +209,7 @@ function workReasons({ processes, stranded, services }: HealthFacts): HealthReas
       };
     }),
     ...strandedReasons(stranded),
+    ...orphanReasons(orphans),
     ...sick.map(({ service, status }): HealthReason => {
       const severity = status === 'critical' ? 'critical' : 'degraded';
       const which = severity === 'critical' ? 'No instance' : 'Not every instance';
@@ -230,6 +234,19 @@ function strandedReasons(stranded: readonly Stranded[]): HealthReason[] {
     const message = `${which} is on node "${node}", of which is true now: ${reason}. It leaves when a node comes that may run it.`;
     return { code: 'process-misplaced', severity: 'degraded', message };
   });
+}
+
+const SHOWN_ORPHANS = 3;
+
+function orphanReasons(orphans: readonly string[]): HealthReason[] {
+  if (orphans.length === 0) return [];
+  const names = orphans.slice(0, SHOWN_ORPHANS).map((name) => `"${name}"`);
+  const more = orphans.length - names.length;
+  const which = more > 0 ? `${names.join(', ')} and ${more} more` : names.join(' and ');
+  const message =
+    `No node declares ${which} any more. ` +
+    'Such a process is forgotten after forgetOrphansAfter, or at once by npx foundation forget <name>.';
+  return [{ code: 'process-orphaned', severity: 'degraded', message }];
 }
 
 /** What does not work without a connection. */

@@ -3,9 +3,11 @@
  * Used by the facade. Underneath: rows of the process table, which the owners carry out; a drain is a call to the node.
  */
 import type { Backend } from '../backend/backend.js';
+import type { NodeRecord } from '../backend/directory/directory.js';
 import type { OwnerRecord } from '../backend/leases/leases.js';
 import type { CallRouter } from '../calls/call.router.js';
 import type { ClusterView } from '../cluster/cluster.view.js';
+import { declaredBy } from '../cluster/compatibility.js';
 import { runsEverywhere, slotNames } from '../cluster/slot.names.js';
 import type { FoundationConfig } from '../config/config.js';
 import { CallInterruptedError } from '../errors/call.errors.js';
@@ -21,6 +23,7 @@ import type { ProcessRegistry } from './process.registry.js';
 import { type ProcessWaiter, seenLast } from './process.waiter.js';
 import { ownershipOf } from './supervision/name.ownership.js';
 import type { Supervisor } from './supervision/supervisor.js';
+import { isOrphan } from './table/orphans.js';
 import { isEnded, type ProcessEntry, type ProcessTable, type VersionedEntry } from './table/process.table.js';
 
 /** What the commands need. */
@@ -98,6 +101,40 @@ export class ProcessCommands {
     if (owner?.node === node) return refs.ofOwner<T>(owner);
     const { after, options } = await this.#raise('moving a process', name, (rest) => ({ ...rest, prefer: node }));
     return waiter.running<T>({ name, after, startTimeout: options.timeout });
+  }
+
+  /** See `ProcessManager.forget`. */
+  async forget(name: string): Promise<void> {
+    const { backend, membership, table, registry, patience } = this.parts;
+    await patience.retry('forgetting a process', async () => {
+      for (;;) {
+        const entry = await this.#known(name);
+        const slots = this.#slotsOf(entry);
+        const owner = (await registry.owners(slots)).find((each) => each !== undefined);
+        const isDeclared = declaredBy(membership.records());
+        const obstacle =
+          entry.of !== undefined
+            ? `it is a part of "${entry.of}"`
+            : owner !== undefined
+              ? `it runs on ${owner.node}`
+              : !entry.declared
+                ? 'a call has started it; stopped, it goes ten minutes later'
+                : isOrphan(entry, isDeclared)
+                  ? undefined
+                  : `${declaring(name, membership.records())} it`;
+        if (obstacle !== undefined) {
+          throw new ArgumentError(
+            'forget',
+            'name',
+            `"${name}" (${obstacle})`,
+            'a process that no node declares any more',
+          );
+        }
+        await Promise.all(slots.map((slot) => backend.restarts.forget(slot)));
+        // Somebody may have changed it meanwhile.
+        if (await table.forget(entry)) return;
+      }
+    });
   }
 
   /** See `ProcessManager.explainPlacement`. */
@@ -184,4 +221,10 @@ export class ProcessCommands {
     if (!runsEverywhere(entry)) return slotNames(entry, '');
     return this.parts.membership.members().flatMap(({ name: node }) => slotNames(entry, node));
   }
+}
+
+function declaring(name: string, records: readonly NodeRecord[]): string {
+  const nodes = records.filter(({ declares }) => declares === undefined || Object.hasOwn(declares, name));
+  const names = nodes.slice(0, 3).map((node) => node.name);
+  return `${names.join(', ')}${nodes.length > 3 ? ', …' : ''} ${nodes.length === 1 ? 'declares' : 'declare'}`;
 }

@@ -145,6 +145,18 @@ export class ProcessManager {
   }
 
   /**
+   * Forgets a process that no node declares any more, with its replicas or partitions: `orphaned` in `list()`. By
+   * itself that happens after `forgetOrphansAfter`.
+   *
+   * Underneath: its rows leave `…:processes`, and its epochs go with them.
+   *
+   * @throws UnknownProcessError; ArgumentError for one that a node declares, that runs, or that a call has started.
+   */
+  async forget(target: ProcessTarget): Promise<void> {
+    return this.#parts.commands.forget(nameOf(target));
+  }
+
+  /**
    * Why a process is where it is: every member with its score and the reason, best first, then those that cannot run
    * it.
    *

@@ -43,11 +43,20 @@ export type StartResult<T = AnyProcess> =
   { ok: true; node: string; ref: ProcessRef<T> } | { ok: false; node: string; error: Error };
 
 /**
- * Where a process stands: `waiting` has no owner yet, `lost` is a temporary process whose node died; the other words
- * are those of the supervisor.
+ * Where a process stands: `waiting` has no owner yet, `lost` is a temporary process whose node died; `orphaned`
+ * was declared by a release before, and no node declares it any more; the other words are those of the supervisor.
  */
 export type ProcessState =
-  'running' | 'starting' | 'waiting' | 'backing-off' | 'completed' | 'stopped' | 'failed' | 'escalated' | 'lost';
+  | 'running'
+  | 'starting'
+  | 'waiting'
+  | 'backing-off'
+  | 'completed'
+  | 'stopped'
+  | 'failed'
+  | 'escalated'
+  | 'lost'
+  | 'orphaned';
 
 /** A line of `list()`. */
 export interface ProcessInfo {

@@ -5,9 +5,11 @@
 import type { Backend } from '../backend/backend.js';
 import type { OwnerRecord } from '../backend/leases/leases.js';
 import type { ClusterView } from '../cluster/cluster.view.js';
+import { declaredBy } from '../cluster/compatibility.js';
 import { runsEverywhere } from '../cluster/slot.names.js';
 import { exclusionOf, obstaclesIn } from './placement/placement.exclusion.js';
 import type { ProcessInfo, ProcessState } from './process.ref.js';
+import { isOrphan } from './table/orphans.js';
 import type { ProcessTable, VersionedEntry } from './table/process.table.js';
 
 /** Names in one script call; more would keep Redis from renewing leases meanwhile. */
@@ -94,11 +96,14 @@ export class ProcessRegistry {
    * what should run is `waiting`.
    */
   known(): ProcessInfo[] {
+    const isDeclared = declaredBy(this.membership.records());
     const slots = this.table.slots().filter((entry) => !runsEverywhere(entry));
     const everywhere = this.table.processes().filter(runsEverywhere);
     const infos = [
-      ...slots.map((entry) => infoOf(entry, undefined)),
-      ...everywhere.flatMap((each) => this.members(each)),
+      ...slots.map((entry) => infoOf(entry, undefined, isOrphan(entry, isDeclared))),
+      ...everywhere.flatMap((each) =>
+        isOrphan(each, isDeclared) ? [infoOf(each, undefined, true)] : this.members(each),
+      ),
     ];
     return infos.sort((a, b) => (a.name < b.name ? -1 : 1));
   }
@@ -106,11 +111,12 @@ export class ProcessRegistry {
   /** Completes what is known of processes with who owns them. */
   async owned(infos: readonly ProcessInfo[]): Promise<ProcessInfo[]> {
     const obstacleOf = obstaclesIn(this.membership.members());
+    const isDeclared = declaredBy(this.membership.records());
     return Promise.all(
       infos.map(async (info) => {
         const entry = this.table.get(info.name);
         if (entry === undefined || runsEverywhere(entry)) return info;
-        const owned = infoOf(entry, await this.owner(info.name));
+        const owned = infoOf(entry, await this.owner(info.name), isOrphan(entry, isDeclared));
         const reason = owned.state === 'waiting' ? obstacleOf(entry) : undefined;
         return reason === undefined ? owned : { ...owned, reason };
       }),
@@ -124,9 +130,11 @@ export class ProcessRegistry {
   async stranded(): Promise<Stranded[]> {
     const members = this.membership.members();
     const obstacleOf = obstaclesIn(members);
+    const isDeclared = declaredBy(this.membership.records());
     const found: { entry: VersionedEntry; reason: string }[] = [];
     for (const entry of this.table.slots()) {
-      const reason = entry.status === 'wanted' ? obstacleOf(entry) : undefined;
+      const isWanted = entry.status === 'wanted' && !isOrphan(entry, isDeclared);
+      const reason = isWanted ? obstacleOf(entry) : undefined;
       if (reason !== undefined && found.length < MAX_STRANDED) found.push({ entry, reason });
     }
     const owners = await this.owners(found.map(({ entry }) => entry.name));
@@ -142,6 +150,12 @@ export class ProcessRegistry {
       const exclusion = member && exclusionOf(entry, member, { owner: node });
       return exclusion === undefined ? [] : [{ name, node, reason: exclusion }];
     });
+  }
+
+  /** The processes that a release declared and no node declares any more. */
+  orphans(): VersionedEntry[] {
+    const isDeclared = declaredBy(this.membership.records());
+    return this.table.processes().filter((entry) => isOrphan(entry, isDeclared));
   }
 
   /** The instances of a process that runs on every node, as the nodes report them. */
@@ -166,12 +180,12 @@ export class ProcessRegistry {
   }
 }
 
-function infoOf(entry: VersionedEntry, owner: OwnerRecord | undefined): ProcessInfo {
+function infoOf(entry: VersionedEntry, owner: OwnerRecord | undefined, isOrphaned: boolean): ProcessInfo {
   return {
     name: entry.name,
     type: entry.type,
     kind: entry.kind,
-    state: stateOf(entry, owner),
+    state: isOrphaned && owner === undefined ? 'orphaned' : stateOf(entry, owner),
     restart: entry.options.restart,
     ...(owner === undefined ? {} : { node: owner.node, epoch: owner.epoch, startedAt: owner.since }),
     ...(entry.error === undefined ? {} : { error: entry.error }),

@@ -3,7 +3,7 @@
 
 const TONES = new Map([
   ...['up', 'running', 'healthy', 'live'].map((word) => [word, 'good']),
-  ...['silent', 'suspect', 'draining', 'starting', 'waiting', 'backing-off'].map((word) => [word, 'warn']),
+  ...['silent', 'suspect', 'draining', 'starting', 'waiting', 'backing-off', 'orphaned'].map((word) => [word, 'warn']),
   ...['degraded', 'reconnecting', 'old'].map((word) => [word, 'warn']),
   ...['escalated', 'failed', 'lost', 'unhealthy', 'critical'].map((word) => [word, 'bad']),
 ]);

@@ -13,6 +13,7 @@ import type { KnownClass } from '../declaration/process.explorer.js';
 import type { ProcessSpec } from '../declaration/process.specification.js';
 import type { Instance } from '../instance/instance.js';
 import { RestartDecisions } from '../restarts/restart.decisions.js';
+import { Orphans } from '../table/orphans.js';
 import type { ProcessTable } from '../table/process.table.js';
 import { Candidacy } from './candidacy.js';
 import { Declarations } from './declarations.js';
@@ -29,6 +30,7 @@ export class Supervisor implements CalleeLookup {
   readonly #classes = new Map<string, KnownClass>();
   readonly #candidacy: Candidacy;
   readonly #endings: RestartDecisions;
+  readonly #orphans: Orphans;
   readonly #declarations: Declarations;
   readonly #workload: NodeWorkload;
   readonly #rebalancer: Rebalancer;
@@ -44,7 +46,9 @@ export class Supervisor implements CalleeLookup {
     table: ProcessTable,
     telemetry: Telemetry,
     now: () => number = monotonicNow,
+    forgetOrphansAfter = Infinity,
   ) {
+    this.#orphans = new Orphans(membership, table, backend.leases, forgetOrphansAfter);
     this.#declarations = new Declarations(backend, membership, table);
     this.#endings = new RestartDecisions(backend, membership, table, telemetry, () => this.#reconciler.wake());
     this.#workload = new NodeWorkload(() => this.#candidacy, now);
@@ -168,7 +172,10 @@ export class Supervisor implements CalleeLookup {
     if (this.#state !== 'idle') return;
     await this.backend.restarts.open({
       restart: (name, epoch) => this.#endings.restart(name, epoch),
-      sweep: () => this.#endings.sweep(),
+      sweep: async () => {
+        await this.#endings.sweep();
+        await this.#orphans.sweep();
+      },
     });
     // A shutdown may have begun meanwhile; it must not be undone.
     if (this.#isIdle()) this.#state = 'supervising';

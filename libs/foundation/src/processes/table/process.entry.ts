@@ -40,6 +40,8 @@ export interface ProcessEntry extends ProcessSpec {
   retryAt?: number;
   /** True while what runs stops, to begin again by another number of partitions: nothing of it starts. */
   settling?: true;
+  /** Since when no node declares it any more: milliseconds since 1970 by the Redis clock. */
+  orphanedAt?: number;
 }
 
 /** An entry and its version in the table. */
@@ -72,7 +74,7 @@ export function parseEntry({ key, value, version }: TableRow): VersionedEntry | 
   }
   if (!isObject(parsed)) return undefined;
   const { name, type, kind, count, declared, handoff, rebalance, status, after, confirmed } = parsed;
-  const { of, args, avoid, prefer, error, crashes, ranOn, retryAt, settling } = parsed;
+  const { of, args, avoid, prefer, error, crashes, ranOn, retryAt, settling, orphanedAt } = parsed;
   const options = readOptions(parsed['options']);
   const placement = readPlacement(parsed['placement']);
   const isPart = of !== undefined;
@@ -92,7 +94,8 @@ export function parseEntry({ key, value, version }: TableRow): VersionedEntry | 
     (error === undefined || typeof error === 'string') &&
     (crashes === undefined || isWhole(crashes, 0)) &&
     (retryAt === undefined || isNumber(retryAt, 0, Number.MAX_SAFE_INTEGER)) &&
-    (settling === undefined || settling === true);
+    (settling === undefined || settling === true) &&
+    (orphanedAt === undefined || isNumber(orphanedAt, 0, Number.MAX_SAFE_INTEGER));
   if (!usable || options === undefined || placement === undefined) return undefined;
   const fields = { name, type, kind, count, declared, handoff, rebalance, status, after, confirmed, args };
   // The version before wrote texts of any length.
@@ -105,6 +108,7 @@ export function parseEntry({ key, value, version }: TableRow): VersionedEntry | 
     ranOn,
     retryAt,
     settling,
+    orphanedAt,
   });
   const given = optional.filter(([, field]) => field !== undefined);
   return { ...fields, ...Object.fromEntries(given), options, placement, version } as VersionedEntry;

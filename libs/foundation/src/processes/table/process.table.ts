@@ -239,15 +239,27 @@ export class ProcessTable {
     }
     rows.push(...this.#lonelyParts(old));
     // Also with none: marks are dropped.
+    await this.#remove(rows);
+  }
+
+  /** Removes a process and its parts, unless it changed since. True when it is gone. */
+  async forget({ name, version }: VersionedEntry): Promise<boolean> {
+    if (this.#index.processes.get(name)?.version !== version) return false;
+    // The parts first: without them the process is still there to be forgotten.
+    return (await this.#remove([...this.#index.rowsOf(name)].reverse())).has(name);
+  }
+
+  async #remove(rows: readonly VersionedEntry[]): Promise<Set<string>> {
     const removed = new Set(await this.#rows.remove(rows.map(({ name, version }) => ({ key: name, version }))));
-    await this.#forget(rows.filter(({ name }) => removed.has(name)));
+    await this.#forgetEpochs(rows.filter(({ name }) => removed.has(name)));
+    return removed;
   }
 
   /**
    * INVARIANT (I18): the epochs of names go with their rows, never before: by them a late word of an instance that
    * ended is told from that of one that came after it. Where this fails they expire.
    */
-  async #forget(rows: readonly VersionedEntry[]): Promise<void> {
+  async #forgetEpochs(rows: readonly VersionedEntry[]): Promise<void> {
     const owned = rows.filter((row) => !runsEverywhere(row));
     const names = owned.flatMap((row) => (row.of === undefined ? slotNames(row, '') : [row.name]));
     if (names.length > 0) await this.backend.leases.forget([...new Set(names)]).catch(() => undefined);
