@@ -20,12 +20,24 @@ export type AskNode = (node: string, name: string, limit: number | undefined) =>
 const COOL_DOWN_MS = 5000;
 /** The shortest time between two comparisons of what runs here with the other nodes. */
 const COMPARE_EVERY_MS = 500;
+/**
+ * How many processes are compared in that time; the others are next. Thousands that start or move would be compared
+ * again and again, for the four of them that may move at once.
+ */
+const COMPARED_AT_ONCE = 500;
 /** What each node adds to that time on every node, so that the whole cluster moves 40 a second at most. */
 const COMPARE_SHARE_MS = 100;
 /** A node that refused a process is asked for it again after this time. */
 const ASK_AGAIN_MS = 2000;
 /** A process that was moved for the balance stays where it is for this time. */
 const REST_MS = 30_000;
+
+/** What this node sees when it compares: the members, what it owns without what is leaving, and both as one text. */
+interface Outlook {
+  members: readonly Member[];
+  load: number;
+  text: string;
+}
 
 /** What the rebalancer needs. */
 export interface RebalancerParts {
@@ -46,7 +58,9 @@ export class Rebalancer {
   #ask: AskNode = () => Promise.resolve(false);
   #compareFrom = 0;
   #isComparing = false;
-  #outlook: { members: readonly Member[]; load: number; text: string } | undefined;
+  /** What is left of the present round through all that runs here. */
+  #round: Iterator<[string, Hosted], undefined> | undefined;
+  #outlook: Outlook | undefined;
 
   constructor(private readonly parts: RebalancerParts) {}
 
@@ -98,10 +112,16 @@ export class Rebalancer {
     this.#isComparing = true;
     this.#compareFrom = at + Math.max(COMPARE_EVERY_MS, COMPARE_SHARE_MS * membership.members().length);
     try {
-      for (const [name, hosted] of workload.hosted) {
+      let compared = 0;
+      this.#round ??= workload.hosted.entries();
+      while (compared < COMPARED_AT_ONCE) {
         if (isLongTurn()) await nextTurn();
+        const next = this.#round.next();
+        if (next.done === true) return void (this.#round = undefined);
+        const [name, hosted] = next.value;
         const entry = table.get(name);
-        if (!isSupervising() || entry === undefined) continue;
+        if (!isSupervising() || entry === undefined || this.#isSettled(entry, hosted)) continue;
+        compared += 1;
         const better = this.#betterNode(entry, hosted);
         if (better !== undefined) unattended('moving a process', this.#move(entry, hosted, better));
       }
@@ -115,11 +135,8 @@ export class Rebalancer {
    * whatever `rebalance` says, once there is a node that may run it.
    */
   #betterNode(entry: VersionedEntry, hosted: Hosted): Better | undefined {
-    const { membership, workload, now } = this.parts;
-    const members = membership.members();
-    const load = workload.load - this.#leaving.size;
-    const outlook = this.#outlookWith(members, load);
-    if (hosted.settled?.outlook === outlook && hosted.settled.entry === entry) return undefined;
+    const { membership, now } = this.parts;
+    const { members, load, text: outlook } = this.#outlookNow();
     if (!hosted.instance.running || this.#leaving.has(entry.name) || runsEverywhere(entry) || entry.status !== 'wanted')
       return undefined;
     const { name: self } = membership.self;
@@ -138,12 +155,19 @@ export class Rebalancer {
     return mustLeave || this.#isSteady(entry, hosted, at) ? better : undefined;
   }
 
+  /** True when it was in its place, and nothing that matters has changed since. */
+  #isSettled(entry: VersionedEntry, { settled }: Hosted): boolean {
+    return settled?.entry === entry && settled.outlook === this.#outlookNow().text;
+  }
+
   /** Made once for all processes that are compared with the same members. */
-  #outlookWith(members: readonly Member[], load: number): string {
+  #outlookNow(): Outlook {
+    const members = this.parts.membership.members();
+    const load = this.parts.workload.load - this.#leaving.size;
     if (this.#outlook?.members !== members || this.#outlook.load !== load) {
       this.#outlook = { members, load, text: outlookOf(members, this.parts.membership.self.name, load) };
     }
-    return this.#outlook.text;
+    return this.#outlook;
   }
 
   /** What has just come, or crashed lately, stays: a move would only restart its trouble elsewhere. */
