@@ -12,9 +12,6 @@ import type { ProcessInfo, ProcessState } from './process.ref.js';
 import { isOrphan } from './table/orphans.js';
 import type { ProcessTable, VersionedEntry } from './table/process.table.js';
 
-/** Names in one script call; more would keep Redis from renewing leases meanwhile. */
-const MAX_BATCH = 500;
-
 /** So many are enough to see what is wrong; all the others of a full cluster run. */
 const MAX_STRANDED = 2000;
 
@@ -59,11 +56,7 @@ export class ProcessRegistry {
     const names = [...this.#asked.keys()];
     this.#asked.clear();
     const owners = new Map<string, OwnerRecord>();
-    for (let index = 0; index < names.length; index += MAX_BATCH) {
-      for (const owner of await this.#owners(names.slice(index, index + MAX_BATCH))) {
-        if (owner !== undefined) owners.set(owner.name, owner);
-      }
-    }
+    for (const owner of await this.#owners(names)) if (owner !== undefined) owners.set(owner.name, owner);
     return owners;
   }
 

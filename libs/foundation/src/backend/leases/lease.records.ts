@@ -8,6 +8,7 @@ import { Log } from '../../logging/log.js';
 import type { Lives } from '../../wire/key.lifetimes.js';
 import type { Keys } from '../../wire/keys.js';
 import type { NodeIdentity } from '../../wire/node.identity.js';
+import { callsOf } from '../redis/lua.script.js';
 import { type HeldLease, stateOf } from './held.lease.js';
 import type { LeaseQuorum } from './lease.quorum.js';
 import { prolongScript } from './lease.scripts.js';
@@ -44,8 +45,8 @@ export class LeaseRecords {
   async prolong(leases: readonly HeldLease[]): Promise<void> {
     this.#prolongAt = this.now() + this.lives.prolongEvery;
     try {
-      for (let at = 0; at < leases.length; at += PROLONG_BATCH) {
-        const held = leases.slice(at, at + PROLONG_BATCH).filter((lease) => lease.isHeld());
+      for (const some of callsOf(leases, PROLONG_BATCH)) {
+        const held = some.filter((lease) => lease.isHeld());
         if (held.length === 0) continue;
         const keys = held.flatMap(({ key, name }) => [key, this.keys.epoch(name), this.keys.owner(name)]);
         const args = held.flatMap((lease) => [lease.token, lease.epoch, stateOf(lease)]);

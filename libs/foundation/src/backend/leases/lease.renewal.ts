@@ -12,7 +12,7 @@ import type { Lives } from '../../wire/key.lifetimes.js';
 import type { Keys } from '../../wire/keys.js';
 import type { NodeIdentity } from '../../wire/node.identity.js';
 import type { Grace } from '../redis/grace.period.js';
-import { type Script, toNumber, toTexts } from '../redis/lua.script.js';
+import { callsOf, type Script, toNumber, toTexts } from '../redis/lua.script.js';
 import { type HeldLease, stateOf } from './held.lease.js';
 import { LeaseDeadlines } from './lease.deadlines.js';
 import type { LeaseQuorum } from './lease.quorum.js';
@@ -126,15 +126,15 @@ export class LeaseRenewal {
     let next = this.times.renewEvery;
     try {
       const careful = leases.filter(({ missed }) => missed);
-      const gone = await this.#renew(leases.filter(({ missed }) => !missed));
+      const gone = await this.#inCalls(
+        leases.filter(({ missed }) => !missed),
+        (some) => this.#renew(some),
+      );
       if (careful.length + gone.length > 0) {
-        await this.#recover([...careful, ...gone]);
+        await this.#inCalls([...careful, ...gone], (some) => this.#recover(some));
         // What was recovered is good for the old deadline only, so the full time is requested at once.
         next = 0;
       }
-    } catch {
-      // The outcome is unknown. The deadline decides; until it comes, the next attempt is a careful one.
-      for (const lease of leases) lease.missed = true;
     } finally {
       this.#renewing = false;
       this.#deadlines.fenceOverdue();
@@ -145,9 +145,25 @@ export class LeaseRenewal {
     }
   }
 
+  /** All calls are sent at once, so that the last one is not late. */
+  async #inCalls(
+    leases: readonly HeldLease[],
+    call: (some: HeldLease[]) => Promise<HeldLease[]>,
+  ): Promise<HeldLease[]> {
+    const answers = callsOf(leases).map(async (some) => {
+      try {
+        return await call(some);
+      } catch {
+        // The outcome is unknown. The deadline decides; until it comes, the next attempt is a careful one.
+        for (const lease of some) lease.missed = true;
+        return [];
+      }
+    });
+    return (await Promise.all(answers)).flat();
+  }
+
   /** Requests the full time; returns the leases whose key is gone. */
   async #renew(leases: readonly HeldLease[]): Promise<HeldLease[]> {
-    if (leases.length === 0) return [];
     const sentAt = this.now();
     const keys = leases.map(({ key }) => key);
     const tokens = leases.map(({ token }) => token);
@@ -196,7 +212,7 @@ export class LeaseRenewal {
    * It requests only the time that is left, plus the margin. Where requests arrive and replies are lost, full renewals
    * would keep the name taken long after its owner has fenced itself.
    */
-  async #recover(leases: readonly HeldLease[]): Promise<void> {
+  async #recover(leases: readonly HeldLease[]): Promise<HeldLease[]> {
     const now = this.now();
     const keys = [
       this.keys.incarnation,
@@ -241,6 +257,7 @@ export class LeaseRenewal {
       if (epoch > lease.epoch) raised.set(lease, epoch);
     });
     await this.#adopt(raised);
+    return [];
   }
 
   /**

@@ -17,6 +17,8 @@ const TIMES: LeaseTimes = {
   ...{ ttl: 1500, renewEvery: 350, commandTimeout: 200, margin: 250, deadline: 1233, grace: 1517 },
   onStall: 'fence',
 };
+/** Between two attempts after one that failed. */
+const RETRY_MS = 100;
 const never = new Promise<never>(() => undefined);
 
 type Command = (keyCount: number, ...rest: string[]) => Promise<unknown>;
@@ -267,6 +269,30 @@ describe('RedlockLeases', () => {
       await pass(60_000);
       expect(a.isHeld() && b.isHeld()).toBe(true);
       expect(payloads('lease.lost')).toEqual([]);
+    });
+
+    it('renews and recovers thousands in calls that Redis takes beside others', async () => {
+      const all = await Promise.all(Array.from({ length: 1100 }, (_, index) => held(`p${index}`)));
+      client.renewal = (some) => (some === 500 ? Promise.reject(new Error('Command timed out')) : Array(some).fill(0));
+      await pass(TIMES.renewEvery * 1.1 + 10);
+      expect(client.of('renew').map(({ args }) => args.length - 3)).toEqual([500, 500, 100]);
+      expect(client.of('recover').map(({ keys: { length } }) => (length - 1) / 3)).toEqual([100]);
+      client.renewal = (some) => Array<number>(some).fill(1);
+      await pass(RETRY_MS * 1.1 + 10);
+      // What was not answered is tried carefully, and only that.
+      const [, ...careful] = client.of('recover').map(({ keys: { length } }) => (length - 1) / 3);
+      expect(careful).toEqual([500, 500]);
+      await pass(5000);
+      expect(all.every((lease) => lease.isHeld())).toBe(true);
+    });
+
+    it('asks for thousands of names in such calls, and keeps their order', async () => {
+      const names = Array.from({ length: 1100 }, (_, index) => (index === 700 ? 'a' : `p${index}`));
+      expect((await leases.standing(names)).map(({ name }) => name)).toEqual(names);
+      expect(client.of('standing').map(({ keys: { length } }) => length - 1)).toEqual([500, 500, 100]);
+      const owners = await leases.owners(names);
+      expect([owners.length, owners[700]?.node]).toEqual([1100, 'n1']);
+      expect(client.of('owners')).toHaveLength(3);
     });
 
     it('stops to renew when there is nothing left', async () => {

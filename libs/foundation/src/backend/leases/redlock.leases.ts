@@ -16,7 +16,7 @@ import { LIVES, type Lives } from '../../wire/key.lifetimes.js';
 import type { Keys } from '../../wire/keys.js';
 import type { NodeIdentity } from '../../wire/node.identity.js';
 import { Grace } from '../redis/grace.period.js';
-import { toCount, toNumber, toTexts } from '../redis/lua.script.js';
+import { callsOf, toCount, toNumber, toTexts } from '../redis/lua.script.js';
 import { fencedSetScript, forgetScript, lastEpochScript } from './epoch.scripts.js';
 import { inheritScript, leaveScript } from './handoff.scripts.js';
 import { HeldLease } from './held.lease.js';
@@ -30,8 +30,6 @@ import { ownersScript, standingScript } from './owner.scripts.js';
 const HANDOFF_MS = 60_000;
 /** How long what was taken stays for another try of the same owner; an instance gives up after six seconds. */
 const TAKEN_MS = 10_000;
-/** Names in one script call. */
-const FORGOTTEN_AT_ONCE = 500;
 /** How often servers that do not agree on an owner are queried, and how long to wait in between. */
 const LOOKS = 4;
 const RELOOK_MS = 25;
@@ -89,7 +87,12 @@ export class RedlockLeases implements Leases {
   }
 
   async standing(names: readonly string[]): Promise<Standing[]> {
-    if (names.length === 0) return [];
+    const standing: Standing[] = [];
+    for (const some of callsOf(names)) standing.push(...(await this.#standing(some)));
+    return standing;
+  }
+
+  async #standing(names: readonly string[]): Promise<Standing[]> {
     const keys = [this.keys.incarnation, ...names.map((name) => this.keys.lease(name))];
     const replies = await this.quorum.run(standingScript, keys, [this.after.text, this.times.ttl]);
     const waits = replies.map((reply) => {
@@ -105,7 +108,12 @@ export class RedlockLeases implements Leases {
   }
 
   async owners(names: readonly string[]): Promise<(OwnerRecord | undefined)[]> {
-    if (names.length === 0) return [];
+    const owners: (OwnerRecord | undefined)[] = [];
+    for (const some of callsOf(names)) owners.push(...(await this.#owners(some)));
+    return owners;
+  }
+
+  async #owners(names: readonly string[]): Promise<(OwnerRecord | undefined)[]> {
     const keys = names.flatMap((name) => [this.keys.lease(name), this.keys.owner(name)]);
     const decide = (replies: readonly unknown[]): (OwnerRecord | 'none' | undefined)[] => {
       const rows = replies.filter((reply) => Array.isArray(reply)) as unknown[][];
@@ -140,8 +148,7 @@ export class RedlockLeases implements Leases {
   }
 
   async forget(names: readonly string[]): Promise<void> {
-    for (let at = 0; at < names.length; at += FORGOTTEN_AT_ONCE) {
-      const some = names.slice(at, at + FORGOTTEN_AT_ONCE);
+    for (const some of callsOf(names)) {
       const keys = some.flatMap((name) => [this.keys.lease(name), this.keys.epoch(name)]);
       // A server that does not hear of it keeps the keys for as long as without it.
       await this.control.run(forgetScript, [this.keys.epochs, ...keys], [this.lives.epoch]);

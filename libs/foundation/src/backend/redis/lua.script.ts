@@ -34,6 +34,14 @@ export class Script {
   }
 }
 
+/** Names in one script call: with more, Redis would answer nobody else for milliseconds. */
+const NAMES_AT_ONCE = 500;
+
+/** Cuts what is for a script into calls of a size that Redis takes beside others. */
+export function callsOf<T>(all: readonly T[], size = NAMES_AT_ONCE): T[][] {
+  return Array.from({ length: Math.ceil(all.length / size) }, (_, call) => all.slice(call * size, (call + 1) * size));
+}
+
 /** Reads a whole number out of a reply; 0 for anything else. */
 export function toNumber(reply: unknown): number {
   const number = Number(reply);

@@ -12,7 +12,7 @@ import { ThrottledLog } from '../../logging/throttled.log.js';
 import { endsWithin, within } from '../../time/timeout.js';
 import { record, text, whole } from '../../wire/decode.js';
 import type { Keys } from '../../wire/keys.js';
-import { Script, toNumber } from '../redis/lua.script.js';
+import { callsOf, Script, toNumber } from '../redis/lua.script.js';
 import type { RestartHandlers, Restarts } from './restarts.js';
 
 /** The queue's name; its prefix is the application's hash tag. */
@@ -22,7 +22,6 @@ const OPEN_TIMEOUT_MS = 5000;
 /** A sweep that is due later than this was planned by a clock that is, or was, ahead. */
 const FAR_AHEAD_MS = 2 * SWEEP_EVERY_MS;
 const CLOSE_TIMEOUT_MS = 2000;
-const FORGOTTEN_AT_ONCE = 500;
 
 /**
  * KEYS crashes · ARGV epoch, window ms → crashes in the window, this one included once however often it is recorded.
@@ -112,9 +111,7 @@ export class BullmqRestarts implements Restarts {
   }
 
   async forget(...names: string[]): Promise<void> {
-    for (let at = 0; at < names.length; at += FORGOTTEN_AT_ONCE) {
-      await this.client.del(...names.slice(at, at + FORGOTTEN_AT_ONCE).map((name) => this.keys.crashes(name)));
-    }
+    for (const some of callsOf(names)) await this.client.del(...some.map((name) => this.keys.crashes(name)));
   }
 
   async schedule(name: string, epoch: number, delayMs: number): Promise<void> {

@@ -5,7 +5,6 @@
 import { createHash } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Backend } from '../../backend/backend.js';
-import type { OwnerRecord } from '../../backend/leases/leases.js';
 import type { ClusterView } from '../../cluster/cluster.view.js';
 import { isAgreed } from '../../cluster/compatibility.js';
 import type { Member } from '../../cluster/member.js';
@@ -25,7 +24,7 @@ import {
 } from '../table/process.table.js';
 import { ownershipOf } from './name.ownership.js';
 
-/** Names in one script call. */
+/** Declarations that are written in one go, so that others are served in between. */
 const MAX_BATCH = 500;
 /** In this many heartbeats, with their jitter, every node that has a replica of the table has restored it. */
 const BEATS = 1.5;
@@ -232,14 +231,8 @@ export class Declarations {
 
   async #isOwned(entry: VersionedEntry): Promise<boolean> {
     const slots = slotNames(entry, this.membership.self.name);
-    const owners = async (): Promise<(OwnerRecord | undefined)[]> => {
-      const found: (OwnerRecord | undefined)[] = [];
-      for (let at = 0; at < slots.length; at += MAX_BATCH) {
-        found.push(...(await this.backend.leases.owners(slots.slice(at, at + MAX_BATCH))));
-      }
-      return found;
-    };
-    return (await ownershipOf(this.backend.leases, owners)).state !== 'free';
+    const ownership = await ownershipOf(this.backend.leases, () => this.backend.leases.owners(slots));
+    return ownership.state !== 'free';
   }
 
   #tell(spec: ProcessSpec, entry: VersionedEntry): void {
