@@ -17,9 +17,13 @@ import {
   Singleton,
 } from 'nestjs-foundation';
 import { FoundationHealthIndicator } from 'nestjs-foundation/health';
+import { LocalRecord } from '../../libs/foundation/src/cluster/local.record.js';
+import { resolve } from '../../libs/foundation/src/config/resolve.js';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
+import { freePort } from '../support/free-port.js';
 import type { RedisServer } from '../support/redis-server.js';
 import {
+  backendFor,
   boot,
   type Booted,
   CapturedLog,
@@ -79,12 +83,30 @@ describe('HealthMonitor', () => {
       reasons: [],
     });
     expect(report.nodes.map(({ node }) => node).sort()).toEqual(nodes.map(({ name }) => name).sort());
-    await nodes[2]!.app.close();
-    const after = await eventually(async () => {
-      const health = await healthOf(nodes[0]!);
-      return health.nodes.length === 2 ? health : undefined;
-    });
-    expect(after).toMatchObject({ status: 'degraded', reasons: [{ code: 'nodes-missing' }] });
+    // It joins, and says nothing any more: as if it had been killed.
+    const { backend, node } = await backendFor(server, appName);
+    await eventually(() => backend.open().then(() => true), { timeout: 20_000, what: 'A connection' });
+    const silent = { ...new LocalRecord(node, resolve({}, {}, { host: 'h', pid: 1 })).current, ...MEMBERSHIP };
+    await backend.directory.join(silent);
+    const saying = async () => {
+      const all = await Promise.all(nodes.map(healthOf));
+      return all.map(({ status, reasons }) => [status, ...reasons.map(({ code }) => code)].join(' '));
+    };
+    const all = (what: string) => async () => (await saying()).every((each) => each === what);
+    await eventually(all('degraded nodes-missing'), { timeout: 20_000, lastSeen: saying });
+  });
+
+  it('does not miss who left in order, and every node says the same', async () => {
+    const nodes = await Promise.all([1, 2, 3, 4, 5].map(() => boot(server.url, appName, [])));
+    await formed(...nodes);
+    const [a, b, ...others] = nodes as [Booted, Booted, ...Booted[]];
+    for (const { app } of others) await app.close();
+    const joined = await boot(server.url, appName, []);
+    await formed(a, b, joined);
+    const saying = () => Promise.all([a, b, joined].map(async (node) => (await healthOf(node)).reasons));
+    await eventually(async () => (await saying()).every((reasons) => reasons.length === 0), { lastSeen: saying });
+    const ended = a.of('cluster.node_left').map(({ reason }) => reason);
+    expect(ended).toEqual(['shutdown', 'shutdown', 'shutdown']);
   });
 
   it('counts against the number that was configured, and names a process that stays down', async () => {
@@ -166,5 +188,14 @@ describe('the probes', () => {
       body: { status: 'critical', reasons: [{ code: 'too-few-nodes' }] },
     });
     expect(await probe('/status')).toMatchObject({ code: 503, body: { details: { cluster: { status: 'down' } } } });
+  });
+
+  it('do not hang on Redis, unless readiness is that of a member', async () => {
+    const redis = `redis://127.0.0.1:${await freePort()}`;
+    const probe = await serve({ redis });
+    expect(await probe('/health/ready')).toEqual({ code: 200, body: { status: 'ready' } });
+    expect(await probe('/health/cluster')).toMatchObject({ code: 503 });
+    const strict = await serve({ redis, readiness: 'member' });
+    expect(await strict('/health/ready')).toEqual({ code: 503, body: { status: 'not ready' } });
   });
 });

@@ -259,6 +259,7 @@ export interface FoundationConfig {
     processes: ResolvedProcessDefaults;
     queue?: BullQueue;
     quorum: readonly (RedisEndpoint | RedisClient)[];
+    readiness: 'application' | 'member';
     redis: RedisEndpoint | RedisClient;
     redlock?: RedlockClient;
     shutdownTimeout: number;
@@ -556,6 +557,7 @@ export interface FoundationOptions {
     nodeName?: string;
     processes?: ProcessDefaults;
     queue?: BullQueue;
+    readiness?: 'application' | 'member';
     redis?: string | RedisEndpoint | RedisClient | RedisQuorum;
     redlock?: RedlockClient;
     security?: SecurityOptions;

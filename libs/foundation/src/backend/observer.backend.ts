@@ -59,7 +59,7 @@ class ObservedNodes implements NodeDirectory {
   async view(): Promise<NodeView> {
     const [view, seen] = await Promise.all([this.nodes.view(), this.nodes.look()]);
     this.#members = view.members.filter((record) => latenessOf(record, silence(record.name, seen)) !== 'down');
-    return { version: view.version, members: [...this.#members] };
+    return { ...view, members: [...this.#members] };
   }
 
   look(): Promise<DirectorySnapshot> {

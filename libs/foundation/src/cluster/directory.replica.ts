@@ -30,6 +30,7 @@ export class DirectoryReplica {
   readonly #logger = new Log();
   #late: ReadonlySet<string> = new Set();
   #version = 0;
+  #expected = 0;
   #changes = 0;
   #refreshing: Promise<void> | undefined;
   #refreshNext: Promise<void> | undefined;
@@ -52,6 +53,11 @@ export class DirectoryReplica {
 
   get version(): number {
     return this.#version;
+  }
+
+  /** How many nodes there should be, as all nodes have it: the most there were, less those that left in order since. */
+  get expected(): number {
+    return this.#expected;
   }
 
   /** Rises with every change of the replica, those by hints included. */
@@ -105,6 +111,7 @@ export class DirectoryReplica {
     this.#keepLost(view);
     const before = this.records();
     this.#version = view.version;
+    this.#expected = view.expected ?? 0;
     this.#changes += 1;
     this.#members.clear();
     for (const member of view.members) this.#members.set(member.name, member);

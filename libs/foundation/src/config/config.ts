@@ -87,6 +87,7 @@ export interface FoundationConfig {
   expectedNodes?: number;
   shutdownTimeout: number;
   forgetOrphansAfter: number;
+  readiness: 'application' | 'member';
   /** What is in Redis is signed with a key out of it. */
   cookie?: Secret;
   /** Without a cluster there is none, and this says `redis`. */

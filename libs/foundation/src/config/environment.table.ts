@@ -14,6 +14,7 @@ export const VARIABLE_KINDS: Readonly<Record<string, VariableKind>> = {
   capacity: 'number',
   expectedNodes: 'number',
   shutdownTimeout: 'duration',
+  readiness: 'text',
   forgetOrphansAfter: 'duration',
   'lease.ttl': 'duration',
   'lease.renewEvery': 'duration',

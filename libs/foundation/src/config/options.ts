@@ -275,6 +275,11 @@ export interface FoundationOptions {
    */
   shutdownTimeout?: Duration;
   /**
+   * What `GET /health/ready` goes by. `application` (default): ready until the node drains, whatever Redis does.
+   * `member`: ready while the node is a member that takes work.
+   */
+  readiness?: 'application' | 'member';
+  /**
    * How long the cluster remembers a process that no node declares any more, such as one that the next release does not
    * have, in milliseconds, from a minute to `365d`. A node that declares it within that time finds it as it was.
    * Default 7 days.

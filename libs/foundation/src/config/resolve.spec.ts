@@ -57,6 +57,7 @@ describe('resolve: defaults', () => {
       calls: { timeout: 5000, concurrency: 64, queue: 1024, stacks: false },
       labels: {},
       shutdownTimeout: 10_000,
+      readiness: 'application',
       forgetOrphansAfter: 604_800_000,
       transport: { kind: 'redis' },
     });

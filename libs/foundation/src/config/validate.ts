@@ -191,6 +191,7 @@ class FoundationShape {
   @count(0) capacity?: number;
   @count(1) expectedNodes?: number;
   @duration(100) shutdownTimeout?: unknown;
+  @IsOptional() @IsIn(['application', 'member'], { message: `'application' or 'member'` }) readiness?: string;
   @duration(60_000, 365 * 86_400_000) forgetOrphansAfter?: unknown;
   @IsOptional() topologies?: unknown;
   @IsOptional() transport?: unknown;

@@ -26,7 +26,10 @@ export class FoundationHealthController {
     this.#answer(response, true, { status: 'live' });
   }
 
-  /** `GET /health/ready`: 200 while this node is a member that takes work, else 503. */
+  /**
+   * `GET /health/ready`: 200 while requests may come, else 503. By default until this node drains, whether Redis is
+   * there or not; with `readiness: 'member'` while it is a member that takes work.
+   */
   @Get('ready')
   ready(@Res() response: unknown): void {
     const isReady = this.monitor.isReady();

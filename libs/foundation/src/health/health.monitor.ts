@@ -22,7 +22,6 @@ const QUERY_TIMEOUT_MS = 1000;
 @Injectable()
 export class HealthMonitor {
   readonly #logger = new Log();
-  #mostMembers = 1;
   #queried:
     { at: number; facts: Promise<BackendFacts | undefined>; stranded: Promise<readonly Stranded[]> } | undefined;
   /** The last result; a query may fail. */
@@ -37,17 +36,14 @@ export class HealthMonitor {
     private readonly table: ProcessTable,
     private readonly registry: ServiceRegistry,
     private readonly processes: Pick<ProcessRegistry, 'stranded' | 'orphans'>,
-  ) {
-    membership.listen({
-      changed: () => (this.#mostMembers = Math.max(this.#mostMembers, membership.members().length)),
-    });
-  }
+  ) {}
 
   /**
    * The report: status, nodes, services, and a reason for everything that is not healthy. Never rejects.
    *
    * How many nodes there should be is `expectedNodes`, without it what the topology strategies say, and without them
-   * the highest number that this node has seen; with fewer than half of them plus one the cluster is critical.
+   * the highest number that there was, less the nodes that left in order since, which is the same on every node; with
+   * fewer than half of them plus one the cluster is critical.
    *
    * Underneath: this node's replicas of membership, process table and services; `INFO memory` and BullMQ's
    * `getJobScheduler('sweep')`, at most every two seconds.
@@ -56,13 +52,13 @@ export class HealthMonitor {
     const [backend, stranded] = await this.#query();
     const members = this.membership.members();
     const orphans = new Set(this.processes.orphans().map(({ name }) => name));
-    this.#mostMembers = Math.max(this.#mostMembers, members.length);
     return clusterReport({
       now: Date.now(),
       clusterNow: this.membership.clusterNow(),
       self: this.membership.self.name,
       state: this.membership.state,
-      expected: this.config.expectedNodes ?? this.topologies.expectedNodes() ?? this.#mostMembers,
+      expected:
+        this.config.expectedNodes ?? this.topologies.expectedNodes() ?? Math.max(1, this.membership.replica.expected),
       differences: this.membership.differences(),
       strategies: this.topologies.status(),
       latencyMs: this.membership.latency,
@@ -78,9 +74,13 @@ export class HealthMonitor {
     });
   }
 
-  /** True once this node is a member that takes work: for a readiness probe. */
+  /**
+   * For a readiness probe, by the option `readiness`: with `application` true until this node drains, whatever Redis
+   * does; with `member` true while it is a member that takes work.
+   */
   isReady(): boolean {
-    return this.membership.state === 'up';
+    const { state } = this.membership;
+    return this.config.readiness === 'member' ? state === 'up' : state !== 'draining' && state !== 'left';
   }
 
   #query(): Promise<[BackendFacts | undefined, readonly Stranded[]]> {

@@ -13,6 +13,8 @@ export interface Keys {
   readonly beats: string;
   /** STRING: version of the membership; rises with each change. */
   readonly view: string;
+  /** STRING how many nodes there should be: the most there were, less those that left in order since. */
+  readonly expected: string;
   /**
    * STRING `<run_id> <ms>`: which life of Redis this is and since when; see `GRACE` in `incarnation.script.ts`. Beside
    * it, as `…:longest`, the longest grace of the nodes with a heartbeat in the last minute; with a TTL.
@@ -89,6 +91,7 @@ export function keysOf(appName: string): Keys {
     nodes: `${tag}:nodes`,
     beats: `${tag}:beats`,
     view: `${tag}:view`,
+    expected: `${tag}:expected`,
     incarnation: `${tag}:incarnation`,
     seal: `${tag}:seal`,
     processes: `${tag}:processes`,

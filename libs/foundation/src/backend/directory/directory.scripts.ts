@@ -38,8 +38,8 @@ end
 `;
 
 /**
- * KEYS nodes, beats, view, incarnation, seal · ARGV name, bootId, record, ttl, topic, grace, joined before or 0,
- * fingerprint of the cookie, refusal, record that is not believed, or '' → '' and the time of the join when joined,
+ * KEYS nodes, beats, view, incarnation, seal, expected · ARGV name, bootId, record, ttl, topic, grace, joined before or
+ * 0, fingerprint of the cookie, refusal, record that is not believed, or '' → '' and the time of the join when joined,
  * `cookie` when the nodes that live have another one, else bootId and beat of the other. Who joins again keeps its
  * time, and with it its seniority; what it found in the place of its record, and does not believe, is not another node.
  */
@@ -71,6 +71,10 @@ local joined = now
 if tonumber(ARGV[7]) > 0 and tonumber(ARGV[7]) < now then joined = tonumber(ARGV[7]) end
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[2] .. ' ' .. string.format('%.0f', joined) .. ' ' .. ARGV[3])
 redis.call('ZADD', KEYS[2], now, ARGV[1])
+local members = redis.call('ZCARD', KEYS[2])
+-- Who comes alone begins a cluster anew; who joins again may be alone because the others are missing.
+if members > 1 or ARGV[7] ~= '0' then members = math.max(members, tonumber(redis.call('GET', KEYS[6]) or '0')) end
+redis.call('SET', KEYS[6], members)
 changed(KEYS[3], ARGV[5])
 return { '', string.format('%.0f', joined) }
 `,
@@ -151,7 +155,10 @@ return reply
 `,
 );
 
-/** KEYS nodes, beats, view, left · ARGV name, bootId, topic, reason → 1 when this boot id's record was removed. */
+/**
+ * KEYS nodes, beats, view, left, expected · ARGV name, bootId, topic, reason → 1 when this boot id's record was
+ * removed. Who leaves in order is not missing: the cluster is to have one node less.
+ */
 export const leaveScript = new Script(
   'foundationNodeLeave',
   `${NOW}${CHANGED}
@@ -160,6 +167,7 @@ if not record or string.match(record, '^(%S+) ') ~= ARGV[2] then return 0 end
 redis.call('SET', KEYS[4], ARGV[4], 'PX', 60000)
 redis.call('HDEL', KEYS[1], ARGV[1])
 redis.call('ZREM', KEYS[2], ARGV[1])
+redis.call('SET', KEYS[5], math.max(tonumber(redis.call('GET', KEYS[5]) or '0') - 1, redis.call('ZCARD', KEYS[2])))
 changed(KEYS[3], ARGV[3])
 return 1
 `,

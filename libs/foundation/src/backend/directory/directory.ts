@@ -58,6 +58,8 @@ export interface NodeRecord {
 export interface NodeView {
   version: number;
   members: NodeRecord[];
+  /** How many nodes there were at most, without those that left in order since. */
+  expected?: number;
 }
 
 /** The answer to a join. */

@@ -40,16 +40,19 @@ describe('RedisNodes', () => {
         return beat ?? ['ok', '1', '0', 'life 1', '5000', '', '', '0', '0'];
       },
       foundationNodeJoin: async (_count: number, ...rest: string[]) => {
-        joins.push(rest.slice(5));
+        joins.push(rest.slice(6));
         return ['', '7000'];
       },
       multi: () => ({
         get: () => ({
           hgetall: () => ({
-            exec: async () => [
-              [null, '1'],
-              [null, { ...hash }],
-            ],
+            get: () => ({
+              exec: async () => [
+                [null, '1'],
+                [null, { ...hash }],
+                [null, '1'],
+              ],
+            }),
           }),
         }),
       }),

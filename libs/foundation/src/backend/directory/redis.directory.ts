@@ -66,12 +66,12 @@ export class RedisNodeDirectory implements NodeDirectory {
   ) {}
 
   async join(record: NodeRecord): Promise<JoinAnswer> {
-    const { nodes, beats, view, incarnation, seal, hints } = this.keys;
+    const { nodes, beats, view, incarnation, seal, expected, hints } = this.keys;
     this.#own = record;
     const [other, time] = toTexts(
       await joinScript.run(
         this.client,
-        [nodes, beats, view, incarnation, seal],
+        [nodes, beats, view, incarnation, seal, expected],
         [
           record.name,
           record.bootId,
@@ -148,13 +148,22 @@ export class RedisNodeDirectory implements NodeDirectory {
   }
 
   async leave(name: string, bootId: string, reason: 'shutdown' | 'terminated' = 'shutdown'): Promise<void> {
-    const { nodes, beats, view, hints } = this.keys;
-    await leaveScript.run(this.client, [nodes, beats, view, this.keys.left(bootId)], [name, bootId, hints, reason]);
+    const { nodes, beats, view, expected, hints } = this.keys;
+    await leaveScript.run(
+      this.client,
+      [nodes, beats, view, this.keys.left(bootId), expected],
+      [name, bootId, hints, reason],
+    );
   }
 
   async view(): Promise<NodeView> {
-    const replies = await this.control.multi().get(this.keys.view).hgetall(this.keys.nodes).exec();
-    const [version, records] = (replies ?? []).map(([error, reply]) => {
+    const replies = await this.control
+      .multi()
+      .get(this.keys.view)
+      .hgetall(this.keys.nodes)
+      .get(this.keys.expected)
+      .exec();
+    const [version, records, expected] = (replies ?? []).map(([error, reply]) => {
       if (error !== null) throw error;
       return reply;
     });
@@ -163,7 +172,7 @@ export class RedisNodeDirectory implements NodeDirectory {
     for (const name of this.#known.keys())
       if (!members.some((member) => member.name === name)) this.#known.delete(name);
     this.#lateAfter = Math.min(...members.map(lateAfterOf));
-    return { version: toNumber(version), members };
+    return { version: toNumber(version), members, expected: toNumber(expected) };
   }
 
   async look(): Promise<DirectorySnapshot> {
