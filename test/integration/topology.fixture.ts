@@ -7,7 +7,7 @@ import { resolve } from '../../libs/foundation/src/config/resolve.js';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
 import { closeLater } from './fixture.js';
 
-const TIMES = { retryFrom: 20, retryTo: 100, logEvery: 60_000, stop: 2000 };
+const TIMES = { retryFrom: 20, retryTo: 100, logEvery: 60_000, stop: 2000, gather: 20 };
 
 /** The strategy of a node; stopped by `closeAll()`. */
 export async function looking(

@@ -1,7 +1,7 @@
 // The strategy `kubernetes` against a small API server, and against a real one where KUBEBUILDER_ASSETS names its
 // binaries.
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { loadAllYaml } from '@kubernetes/client-node';
+import * as client from '@kubernetes/client-node';
 import {
   HealthMonitor,
   Membership,
@@ -17,7 +17,7 @@ import { eventually } from '../../libs/foundation/src/testing/eventually.js';
 import { RUNNING, TestKubernetes } from '../support/kubernetes.js';
 import { type RedisServer, startRedis } from '../support/redis-server.js';
 import { boot, CapturedLog, closeAll, credentials, formed, freshName, settle } from './fixture.js';
-import { looking, shown, until } from './topology.fixture.js';
+import { looking, shown, until, untilState } from './topology.fixture.js';
 
 const assets = process.env['KUBEBUILDER_ASSETS'];
 const servers: [string, boolean, () => Promise<TestKubernetes>][] = [
@@ -29,7 +29,7 @@ const APP = { app: 'shop' };
 const ROLE = (namespace: string) => [
   {
     ...{ apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'Role', metadata: { name: 'foundation', namespace } },
-    rules: [{ apiGroups: [''], resources: ['pods'], verbs: ['get', 'list', 'watch'] }],
+    rules: [{ apiGroups: [''], resources: ['pods'], verbs: ['list', 'watch'] }],
   },
   {
     ...{ apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'RoleBinding', metadata: { name: 'foundation', namespace } },
@@ -78,7 +78,7 @@ describe.each(servers)('the strategy kubernetes with %s', (_what, isFake, open) 
     expect(error).toContain('403');
     expect(log.lines.filter((line) => line.includes('kind: RoleBinding'))).toHaveLength(1);
     const manifest = error.slice(error.indexOf('apiVersion:'));
-    await kubernetes.apply(loadAllYaml(manifest) as never);
+    await kubernetes.apply(client.loadAllYaml(manifest) as never);
     await sees(topologies, 'shop-1 ready');
     const state = () => topologies.status()[0]?.state;
     await eventually(() => state() === 'looking', { what: 'A watch', lastSeen: state });
@@ -135,12 +135,22 @@ describe.each(servers)('the strategy kubernetes with %s', (_what, isFake, open) 
 
   it('goes on after each end of a watch', async () => {
     await kubernetes.apply(ROLE(namespace));
-    const topologies = await look({ watchSeconds: 1 });
+    let begun = 0;
+    class Watch extends client.Watch {
+      override watch(...args: Parameters<client.Watch['watch']>) {
+        begun++;
+        return super.watch(...args);
+      }
+    }
+    const topologies = await look({ watchSeconds: 1, load: () => Promise.resolve({ ...client, Watch }) });
     for (const name of ['shop-1', 'shop-2', 'shop-3']) {
       const before = shown(topologies, 'host')();
       await kubernetes.pod(namespace, name, APP, RUNNING);
       await sees(topologies, `${before === '' ? '' : `${before}, `}${name} ready`);
+      const watches = begun;
+      // A real one ends them after `watchSeconds`.
       kubernetes.fake?.endWatches();
+      await eventually(() => begun > watches, { what: 'The next watch', lastSeen: () => begun });
     }
     expect(topologies.status()[0]).toMatchObject({ failures: 0 });
   });
@@ -253,6 +263,8 @@ describe.each(servers)('the strategy kubernetes with %s', (_what, isFake, open) 
       await kubernetes.pod(namespace, 'shop-1', APP, RUNNING);
       const topologies = await look();
       await sees(topologies, 'shop-1 ready');
+      // The list is told before its watch begins, and one that begins after the compaction would be refused.
+      await untilState(topologies, 'looking');
       kubernetes.fake!.compact();
       await kubernetes.delete(namespace, 'shop-1', 0);
       await kubernetes.pod(namespace, 'shop-2', APP, RUNNING);

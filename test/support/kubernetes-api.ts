@@ -35,7 +35,11 @@ export class FakeKubernetesApi {
   readonly #pods = new Map<string, Pod>();
   readonly #events: Event[] = [];
   readonly #watchers = new Set<Watcher>();
-  readonly #bindings = new Set<string>();
+  /** Of `namespace name`: `apply` replaces one as a whole. */
+  readonly #bindings = new Map<string, { users: string[]; role: string }>();
+  readonly #roles = new Map<string, string[]>();
+  /** Tokens that are accepted no more. */
+  readonly revoked = new Set<string>();
   readonly #waiting = new Set<ServerResponse>();
   #version = 100;
   #oldest = 0;
@@ -110,13 +114,16 @@ export class FakeKubernetesApi {
       ) ?? [];
     const method = request.method ?? '';
     if (kind === 'serviceaccounts' && sub === 'token')
-      return reply(response, 201, { status: { token: `sa:${namespace}:${name}` } });
+      return reply(response, 201, { status: { token: this.#token(`system:serviceaccount:${namespace}:${name}`) } });
     if (kind === 'rolebindings') return this.#bind(namespace, body, response);
+    if (kind === 'roles') return this.#role(namespace, body, response);
     if (kind !== 'pods') return reply(response, 201, body);
-    if (token === undefined) return refuse(response, 401, 'Unauthorized');
-    if (token !== ADMIN && !this.#bindings.has(`${namespace} ${token}`)) {
-      const user = token.replace(/^sa:/, 'system:serviceaccount:');
-      const what = `pods is forbidden: User "${user}" cannot list resource "pods" in API group "" in the namespace "${namespace}"`;
+    if (token === undefined || this.revoked.has(token)) return refuse(response, 401, 'Unauthorized');
+    const watches = url.searchParams.get('watch') === 'true';
+    const user = userOf(token);
+    if (token !== ADMIN && !this.#may(namespace, user, watches ? 'watch' : 'list')) {
+      // As a real one does; the client does not hand on what the refusal of a watch says.
+      const what = `pods is forbidden: User ${JSON.stringify(user)} cannot list resource "pods" in API group "" in the namespace "${namespace}"`;
       return refuse(response, 403, what);
     }
     if (method === 'POST') return this.#create(namespace, body, response);
@@ -125,8 +132,7 @@ export class FakeKubernetesApi {
     if (method === 'DELETE') return this.#delete(key, url.searchParams.get('gracePeriodSeconds'), response);
     const selector = url.searchParams.get('labelSelector') ?? '';
     const wants = (pod: Pod): boolean => pod.metadata['namespace'] === namespace && matches(pod, selector);
-    if (url.searchParams.get('watch') === 'true')
-      return this.#watch(Number(url.searchParams.get('resourceVersion')), wants, response);
+    if (watches) return this.#watch(Number(url.searchParams.get('resourceVersion')), wants, response);
     const items = [...this.#pods.values()].filter(wants);
     reply(response, 200, {
       kind: 'PodList',
@@ -143,11 +149,44 @@ export class FakeKubernetesApi {
     this.#waiting.add(response);
   }
 
+  #token(sub: string): string {
+    const payload = Buffer.from(JSON.stringify({ sub, jti: String(++this.#uids) })).toString('base64url');
+    return `head.${payload}.signature`;
+  }
+
+  /** The token of a person, as a kubeconfig of a laptop has it. */
+  tokenOf(user: string): string {
+    return this.#token(user);
+  }
+
   #bind(namespace: string, body: Json, response: ServerResponse): void {
-    for (const { name, namespace: of } of body['subjects'] as { name: string; namespace: string }[]) {
-      this.#bindings.add(`${namespace} sa:${of}:${name}`);
-    }
+    const { name } = body['metadata'] as { name: string };
+    const subjects = body['subjects'] as { kind: string; name: string; namespace: string }[];
+    const users = subjects.map((each) =>
+      each.kind === 'User' ? each.name : `system:serviceaccount:${each.namespace}:${each.name}`,
+    );
+    const role = (body['roleRef'] as { name: string } | undefined)?.name ?? '';
+    this.#bindings.set(`${namespace} ${name}`, { users, role });
     reply(response, 201, body);
+  }
+
+  #role(namespace: string, body: Json, response: ServerResponse): void {
+    const { name } = body['metadata'] as { name: string };
+    const rules = body['rules'] as { verbs: string[] }[];
+    this.#roles.set(
+      `${namespace} ${name}`,
+      rules.flatMap(({ verbs }) => verbs),
+    );
+    reply(response, 201, body);
+  }
+
+  #may(namespace: string, user: string, verb: string): boolean {
+    return [...this.#bindings].some(
+      ([key, { users, role }]) =>
+        key.startsWith(`${namespace} `) &&
+        users.includes(user) &&
+        (this.#roles.get(`${namespace} ${role}`)?.includes(verb) ?? true),
+    );
   }
 
   #create(namespace: string, body: Json, response: ServerResponse): void {
@@ -203,6 +242,11 @@ export class FakeKubernetesApi {
     this.#watchers.add(watcher);
     response.once('close', () => this.#watchers.delete(watcher));
   }
+}
+
+function userOf(token: string): string {
+  const payload = Buffer.from(token.split('.')[1] ?? '', 'base64url').toString();
+  return payload === '' ? 'system:anonymous' : (JSON.parse(payload) as { sub: string }).sub;
 }
 
 const send = (response: ServerResponse, event: object): void => void response.write(`${JSON.stringify(event)}\n`);

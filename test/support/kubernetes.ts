@@ -74,9 +74,12 @@ export class TestKubernetes {
       ['etcd', 'kube-apiserver']
         .map((name) => readFileSync(join(folder, `${name}.log`), 'utf8').slice(-2000))
         .join('\n');
+    let over = false;
+    const [ended, stopWaiting] = endOf({ etcd, 'kube-apiserver': server });
     try {
-      await eventually(
+      const ready = eventually(
         () =>
+          over ||
           kubernetes.call('GET', '/readyz').then(
             () => true,
             () => false,
@@ -85,9 +88,14 @@ export class TestKubernetes {
           ...{ timeout: 60_000, what: 'A kube-apiserver that is ready', lastSeen: tail },
         },
       );
+      ready.catch(() => undefined);
+      await Promise.race([ready, ended]);
     } catch (error) {
+      over = true;
       await kubernetes.close();
       throw error;
+    } finally {
+      stopWaiting();
     }
     return kubernetes;
   }
@@ -114,18 +122,36 @@ export class TestKubernetes {
     });
   }
 
-  /** A namespace with the service account `default`, which may do nothing. */
+  /** A namespace, which may be there, with the service account `default`, which may do nothing. */
   async namespace(name: string): Promise<void> {
-    await this.call('POST', '/api/v1/namespaces', { metadata: { name } });
-    await this.call('POST', `/api/v1/namespaces/${name}/serviceaccounts`, { metadata: { name: 'default' } });
+    await this.#make('/api/v1/namespaces', { metadata: { name } });
+    await this.account(name, 'default');
   }
 
-  /** A manifest of roles and bindings. */
+  /** A service account, which may be there. */
+  account(namespace: string, name: string): Promise<void> {
+    return this.#make(`/api/v1/namespaces/${namespace}/serviceaccounts`, { metadata: { name } });
+  }
+
+  async #make(path: string, body: Json): Promise<void> {
+    try {
+      await this.call('POST', path, body);
+    } catch (error) {
+      if (!(error as Error).message.includes(': 409 ')) throw error;
+    }
+  }
+
+  /** A manifest of roles and bindings; as `kubectl apply`, which replaces what is there by that name. */
   async apply(documents: Json[]): Promise<void> {
     for (const document of documents) {
-      const { namespace } = document['metadata'] as { namespace: string };
+      const { namespace, name } = document['metadata'] as { namespace: string; name: string };
       const path = `/apis/rbac.authorization.k8s.io/v1/namespaces/${namespace}/${String(document['kind']).toLowerCase()}s`;
-      await this.call('POST', path, document);
+      try {
+        await this.call('POST', path, document);
+      } catch (error) {
+        if (!(error as Error).message.includes(': 409 ')) throw error;
+        await this.call('PUT', `${path}/${encodeURIComponent(name)}`, document);
+      }
     }
   }
 
@@ -151,22 +177,33 @@ export class TestKubernetes {
     );
   }
 
-  /** The path of a kubeconfig for a service account of a namespace. */
+  /** The path of a kubeconfig for a service account of a namespace, which is made where it is not there. */
   async kubeconfig(namespace: string, account = 'default'): Promise<string> {
+    await this.account(namespace, account);
+    const folder = mkdtempSync(join(tmpdir(), 'foundation-kubeconfig-'));
+    this.#files.push(folder);
+    const path = join(folder, 'config');
+    this.writeKubeconfig(path, namespace, { token: await this.token(namespace, account) });
+    return path;
+  }
+
+  /** A new token of a service account. */
+  async token(namespace: string, account: string): Promise<string> {
     const path = `/api/v1/namespaces/${namespace}/serviceaccounts/${account}/token`;
     const { status } = await this.call('POST', path, { spec: { expirationSeconds: 3600 } });
-    const { token } = status as { token: string };
+    return (status as { token: string }).token;
+  }
+
+  /** Writes a kubeconfig of that user, as a sidecar or a login tool does. */
+  writeKubeconfig(path: string, namespace: string, user: Json): void {
     const config = {
       ...{ apiVersion: 'v1', kind: 'Config', 'current-context': 'test' },
       clusters: [{ name: 'test', cluster: { server: this.url, 'insecure-skip-tls-verify': true } }],
-      users: [{ name: 'node', user: { token } }],
+      users: [{ name: 'node', user }],
       contexts: [{ name: 'test', context: { cluster: 'test', user: 'node', namespace } }],
     };
-    const folder = mkdtempSync(join(tmpdir(), 'foundation-kubeconfig-'));
-    this.#files.push(folder);
     // JSON is YAML.
-    writeFileSync(join(folder, 'config'), JSON.stringify(config), { mode: 0o600 });
-    return join(folder, 'config');
+    writeFileSync(path, JSON.stringify(config), { mode: 0o600 });
   }
 
   async close(): Promise<void> {
@@ -184,11 +221,26 @@ export const RUNNING = {
 
 function start(folder: string, program: string, args: readonly string[]): ChildProcess {
   const log = createWriteStream(join(folder, `${program.split('/').pop()}.log`));
+  // What is closed at once is gone before its log is there.
+  log.on('error', () => undefined);
   const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
   child.on('error', (error) => log.write(`${error.message}\n`));
   child.stdout?.pipe(log);
   child.stderr?.pipe(log);
   return child;
+}
+
+/** Rejects when one of them ends, or cannot be started; and what ends the waiting for that. */
+function endOf(children: Record<string, ChildProcess>): [Promise<never>, () => void] {
+  const waiting = new AbortController();
+  const ended = Object.entries(children).map(async ([name, child]): Promise<never> => {
+    const [code] = (await once(child, 'exit', { signal: waiting.signal })) as [number | null];
+    throw new Error(`${name} ended with ${code}`);
+  });
+  for (const each of ended) each.catch(() => undefined);
+  const first = Promise.race(ended);
+  first.catch(() => undefined);
+  return [first, () => waiting.abort()];
 }
 
 async function stop(child: ChildProcess): Promise<void> {

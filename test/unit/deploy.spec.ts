@@ -41,8 +41,21 @@ describe('deploy/kubernetes', () => {
     expect(parse(dumpYaml(loadYaml(JSON.stringify(misspelt))))).not.toEqual(misspelt);
   });
 
+  it('needs no newer Kubernetes than the files and the README say', () => {
+    // Since which 1.x each is served, by https://kubernetes.io/docs/reference/using-api/deprecation-guide.
+    const since = new Map<string, number>([
+      ...[['v1', 0] as const, ['apps/v1', 9] as const, ['rbac.authorization.k8s.io/v1', 8] as const],
+      ['policy/v1', 21] as const,
+    ]);
+    const needed = Math.max(...manifests().map(({ apiVersion }) => since.get(apiVersion) ?? Infinity));
+    for (const path of ['deploy/kubernetes/kustomization.yaml', 'README.md']) {
+      expect(textOf(path)).toMatch(new RegExp(`Kubernetes 1\\.${needed} or newer`));
+    }
+  });
+
   it('grants what the strategy and doctor print, to the account of the pods', () => {
-    const account = { name: template.spec!.serviceAccountName!, namespace };
+    const name = template.spec!.serviceAccountName!;
+    const account = { kind: 'ServiceAccount', name, namespace } as const;
     const [made, ...rights] = documentsIn(textOf('deploy/kubernetes/rights.yaml'));
     expect(made).toEqual({ apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: account.name } });
     expect(rights).toEqual(documentsIn(rightsFor(namespace, account)));

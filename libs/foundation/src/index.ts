@@ -185,7 +185,13 @@ export {
   UnknownChannelError,
   type MissingAcknowledgement,
 } from './errors/message.errors.js';
-export { ArgumentError, DeclarationError, FoundationConfigError, MissingPackageError } from './errors/config.errors.js';
+export {
+  ArgumentError,
+  DeclarationError,
+  FoundationConfigError,
+  MissingPackageError,
+  PackageVersionError,
+} from './errors/config.errors.js';
 export {
   CallInterruptedError,
   CallRefusedError,

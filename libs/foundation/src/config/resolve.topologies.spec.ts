@@ -46,6 +46,15 @@ describe('resolve: the three tiers', () => {
     expect(named).toMatchObject({ strategy: 'redis', topologies: [], redis: { url: 'redis://a' } });
   });
 
+  it('refuses a name that no label of a pod can be, unless a selector is set', () => {
+    for (const appName of ['a'.repeat(64), 'shop-', 'shop.', '_shop']) {
+      const { option, expected } = errorOf({ cluster: 'kubernetes', appName }, podEnv);
+      expect([option, expected]).toEqual(['appName', expect.stringContaining('FOUNDATION_K8S_SELECTOR')]);
+      const cluster = { strategy: 'kubernetes', selector: 'app=shop' };
+      expect(of({ cluster, appName }, podEnv)).toMatchObject({ topologies: [{ config: { selector: 'app=shop' } }] });
+    }
+  });
+
   it('mortal: takes the strategy that FOUNDATION_CLUSTER names first, and leaves none out', () => {
     const named = of(
       { cluster: true },

@@ -66,7 +66,18 @@ function oneOf(value: unknown, option: string, given: Given): StrategyConfig | T
         : `${WIZARD}; known are ${STRATEGY_NAMES.join(', ')}`;
     throw new FoundationConfigError(option, received, expected);
   }
-  return configOf(name, isObject ? settingsOf(value) : {}, given);
+  const config = configOf(name, isObject ? settingsOf(value) : {}, given);
+  if (config.strategy === 'kubernetes') checkLabel(config.config.selector, given.appName);
+  return config;
+}
+
+/** The name of an application may be no label of a pod: of more than 63 characters, or with a dot at its end. */
+function checkLabel(selector: string, appName: string): void {
+  if (selector !== `app=${appName}` || /^[A-Za-z0-9](?:[\w.-]{0,61}[A-Za-z0-9])?$/.test(appName)) return;
+  const expected =
+    'what the label `app` of a pod can be: 63 characters at most, the first and the last a letter or a digit; or set ' +
+    '`selector` or FOUNDATION_K8S_SELECTOR to the label that the pods have';
+  throw new FoundationConfigError('appName', show(appName), expected);
 }
 
 /** `{ strategy, a, b }` and `{ strategy, config: { a, b } }` mean the same. */

@@ -51,6 +51,26 @@ export class MissingPackageError extends FoundationError {
   }
 }
 
+/** A package is installed in a version that does not work here. */
+export class PackageVersionError extends FoundationError {
+  constructor(
+    /** The package with its version: `@kubernetes/client-node 2.0.1`. */
+    readonly packages: string,
+    readonly neededBy: string,
+    /** What it needs, and what is there. */
+    needs: string,
+    /** What to install instead. */
+    suitable: string,
+  ) {
+    super(
+      'FOUNDATION_PACKAGE_VERSION',
+      packages,
+      `${neededBy} found ${packages}, which needs ${needs}. Foundation did not load it. ` +
+        `Run: npm install ${suitable}, or take another Node.js.`,
+    );
+  }
+}
+
 /** An argument of a call is invalid. */
 export class ArgumentError extends FoundationError {
   constructor(

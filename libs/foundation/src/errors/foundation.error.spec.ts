@@ -44,6 +44,15 @@ const examples: [FoundationError, string, string, readonly (string | RegExp)[], 
     ...(['FOUNDATION_MISSING_PACKAGE', 'ioredis bullmq', [/Run: npm install ioredis bullmq$/], true] as const),
   ],
   [
+    new errors.PackageVersionError('some-client 2.0.1', 'cluster: true', 'Node.js 22.19 or later', 'some-client@1'),
+    ...([
+      'FOUNDATION_PACKAGE_VERSION',
+      'some-client 2.0.1',
+      ['cluster: true', 'Node.js 22.19', /Run: npm install some-client@1, or take another Node\.js\.$/],
+      false,
+    ] as const),
+  ],
+  [
     new errors.RedisRefusedError('h:1', 'WRONGPASS', 'Correct it.', cause),
     ...(['FOUNDATION_REDIS_REFUSED', 'ioredis', ['h:1', 'WRONGPASS', /Correct it\.$/], true] as const),
   ],

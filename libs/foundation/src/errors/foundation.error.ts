@@ -8,6 +8,7 @@ import { plain } from './describe.js';
 export type FoundationErrorCode =
   | 'FOUNDATION_CONFIG'
   | 'FOUNDATION_MISSING_PACKAGE'
+  | 'FOUNDATION_PACKAGE_VERSION'
   | 'FOUNDATION_REDIS_REFUSED'
   | 'FOUNDATION_REDIS_UNAVAILABLE'
   | 'FOUNDATION_DIRECT_LISTEN'

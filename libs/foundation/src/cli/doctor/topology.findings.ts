@@ -4,7 +4,7 @@
  */
 import type { NodeRecord } from '../../backend/directory/directory.js';
 import { DROPPED } from '../../cluster/topologies/announce/packet.drops.js';
-import { peersOf } from '../../cluster/topologies/peers.js';
+import { PeerIndex } from '../../cluster/topologies/peers.js';
 import type { StrategyStatus } from '../../cluster/topologies/strategy.runner.js';
 import type { Peer } from '../../config/topology.strategy.js';
 import { count } from '../format.js';
@@ -41,8 +41,10 @@ export function strategyFinding({
 /** Peers that take work and are no members, and members that no strategy knows. */
 export function peerFindings(peers: readonly Peer[], members: readonly NodeRecord[]): Finding[] {
   const ready = peers.filter(({ state }) => state === 'ready');
-  const absent = ready.filter((peer) => !members.some((member) => peersOf([peer], member).length > 0));
-  const unknown = members.filter((member) => peersOf(peers, member).length === 0);
+  const index = new PeerIndex(peers);
+  const present = new Set(members.flatMap((member) => index.of(member)));
+  const absent = ready.filter((peer) => !present.has(peer));
+  const unknown = members.filter((member) => index.of(member).length === 0);
   const comparable = ready.some(({ node, host }) => node !== undefined || host !== undefined);
   if (!comparable) return [ok(`${count(peers.length, 'peer')}, which the strategies do not tell by name`)];
   const findings = [

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import type { Peer, PeerState } from '../../config/topology.strategy.js';
-import { checkedPeers, expectedOf, mergePeers, peersOf } from './peers.js';
+import { checkedPeers, expectedOf, mergePeers, PeerIndex } from './peers.js';
 
 const peer = (id: string, state: PeerState = 'ready', more: Partial<Peer> = {}): Peer => ({ id, state, ...more });
 
@@ -81,12 +81,34 @@ describe('expectedOf', () => {
   });
 });
 
-describe('peersOf', () => {
+describe('PeerIndex', () => {
+  const idsOf = (peers: readonly Peer[], name: string, host: string) =>
+    new PeerIndex(peers).of({ name, host }).map(({ id }) => id);
+
   it('goes by the name, and by the host only where there is no name', () => {
     const peers = [peer('1', 'ready', { node: 'a', host: 'h' }), peer('2', 'ready', { host: 'h' }), peer('3')];
-    expect(peersOf(peers, { name: 'a', host: 'x' }).map(({ id }) => id)).toEqual(['1']);
-    expect(peersOf(peers, { name: 'b', host: 'h' }).map(({ id }) => id)).toEqual(['2']);
-    expect(peersOf(peers, { name: 'h', host: 'x' }).map(({ id }) => id)).toEqual(['2']);
-    expect(peersOf(peers, { name: 'b', host: 'x' })).toEqual([]);
+    expect(idsOf(peers, 'a', 'x')).toEqual(['1']);
+    expect(idsOf(peers, 'b', 'h')).toEqual(['2']);
+    expect(idsOf(peers, 'h', 'x')).toEqual(['2']);
+    expect(idsOf(peers, 'h', 'h')).toEqual(['2']);
+    expect(idsOf(peers, 'b', 'x')).toEqual([]);
+  });
+
+  it('knows a pod by the first part of its full name, and no other host', () => {
+    const peers = [peer('1', 'ready', { host: 'web-1' })];
+    expect(idsOf(peers, 'n', 'web-1.shop.shop.svc.cluster.local')).toEqual(['1']);
+    expect(idsOf(peers, 'n', 'web-1.example.org')).toEqual([]);
+  });
+
+  it('tells what is said of 2,400 members, and merges two lists of as many, by look-up', () => {
+    const list = (by: string) =>
+      Array.from({ length: 2400 }, (_, at) =>
+        peer(`${by}${at}`, 'ready', { host: `h${at}`, address: `10.0.0.${at}:1` }),
+      );
+    const [first, second] = [list('a'), list('b')];
+    const merged = mergePeers([first, second]);
+    const index = new PeerIndex(merged);
+    for (let at = 0; at < 2400; at++) expect(index.of({ name: `n${at}`, host: `h${at}` })).toHaveLength(1);
+    expect(merged).toEqual(first);
   });
 });

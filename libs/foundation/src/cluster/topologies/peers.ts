@@ -5,7 +5,7 @@
 import type { Peer, PeerState } from '../../config/topology.strategy.js';
 
 /** More peers than any cluster has nodes; a source that lists more is not believed. */
-const MAX_PEERS = 10_000;
+export const MAX_PEERS = 10_000;
 const STATES: readonly PeerState[] = ['ready', 'not-ready', 'leaving', 'terminated'];
 const isText = (value: unknown): value is string =>
   typeof value === 'string' && value.length > 0 && value.length <= 300;
@@ -48,24 +48,36 @@ const PRECEDENCE: readonly PeerState[] = ['ready', 'not-ready', 'leaving', 'term
 
 /**
  * One list out of those of several strategies. Two peers of different strategies are one node when they share its name,
- * its host or its address; within one strategy each is its own.
+ * its host or its address; within one strategy each is its own. It costs one look-up for each peer and key, not one for
+ * each pair: a cluster of 1,000 pods that all are replaced is merged many times.
  */
 export function mergePeers(lists: readonly (readonly Peer[])[]): Peer[] {
   const merged: Peer[] = [];
+  const places = new Map<string, number>();
   for (const list of lists) {
-    const before = merged.length;
     for (const peer of list) {
-      const at = merged.findIndex((other, index) => index < before && isSame(other, peer));
+      const found = keysOf(peer).map((key) => places.get(key) ?? Infinity);
+      const at = Math.min(...found, Infinity);
       const same = merged[at];
       if (same === undefined) merged.push(peer);
       else merged[at] = { ...peer, ...same, state: livelier(same.state, peer.state) };
     }
+    // Only now, so that no two peers of one list become one; what a peer learned in this list counts for the next.
+    if (list !== lists.at(-1)) note(merged, places);
   }
   return merged;
 }
 
-const isSame = (a: Peer, b: Peer): boolean =>
-  (['node', 'host', 'address'] as const).some((key) => a[key] !== undefined && a[key] === b[key]);
+/** Notes the first peer of each key; those that were there before may have new keys. */
+function note(merged: readonly Peer[], places: Map<string, number>): void {
+  merged.forEach((peer, at) => {
+    for (const key of keysOf(peer)) if (at < (places.get(key) ?? Infinity)) places.set(key, at);
+  });
+}
+
+const KEYS = ['node', 'host', 'address'] as const;
+const keysOf = (peer: Peer): string[] =>
+  KEYS.flatMap((key) => (peer[key] === undefined ? [] : [`${key} ${peer[key]}`]));
 
 const livelier = (a: PeerState, b: PeerState): PeerState => (PRECEDENCE.indexOf(a) <= PRECEDENCE.indexOf(b) ? a : b);
 
@@ -74,12 +86,35 @@ export function expectedOf(peers: readonly Peer[]): number {
   return peers.filter(({ state }) => state === 'ready' || state === 'not-ready').length;
 }
 
-/**
- * What is said of a member: by its name, or where the source does not know that, by its host, which it may be named
- * after.
- */
-export function peersOf(peers: readonly Peer[], { name, host }: { name: string; host: string }): Peer[] {
-  return peers.filter((peer) =>
-    peer.node === undefined ? peer.host === host || peer.host === name : peer.node === name,
-  );
+/** What a pod with `setHostnameAsFQDN` calls itself: `web-1.shop.shop.svc.cluster.local`. */
+const FQDN_OF_POD = /^([^.]+)\..*\.svc(?:\.|$)/;
+
+/** Peers by what members are called, so that it costs the same to ask for one of a thousand. */
+export class PeerIndex {
+  readonly #byNode = new Map<string, Peer[]>();
+  readonly #byHost = new Map<string, Peer[]>();
+
+  constructor(peers: Iterable<Peer>) {
+    for (const peer of peers) {
+      // A peer whose name is known is not sought by its host, which other nodes may share.
+      if (peer.node !== undefined) add(this.#byNode, peer.node, peer);
+      else if (peer.host !== undefined) add(this.#byHost, peer.host, peer);
+    }
+  }
+
+  /**
+   * What is said of a member: by its name, or where the source does not know that, by its host, which it may be named
+   * after.
+   */
+  of({ name, host }: { name: string; host: string }): Peer[] {
+    const [, pod = host] = FQDN_OF_POD.exec(host) ?? [];
+    const hosts = [...new Set([host, name, pod])];
+    return [...(this.#byNode.get(name) ?? []), ...hosts.flatMap((each) => this.#byHost.get(each) ?? [])];
+  }
+}
+
+function add(peers: Map<string, Peer[]>, key: string, peer: Peer): void {
+  const known = peers.get(key);
+  if (known === undefined) peers.set(key, [peer]);
+  else known.push(peer);
 }

@@ -15,7 +15,7 @@ import { called, unattended } from '../../foreign/gate.js';
 import { Log } from '../../logging/log.js';
 import { exponential, jittered } from '../../time/backoff.js';
 import { within } from '../../time/timeout.js';
-import { checkedPeers } from './peers.js';
+import { checkedPeers, MAX_PEERS } from './peers.js';
 
 /** The times of a run, in milliseconds; tests have shorter ones. */
 export interface RunTimes {
@@ -28,9 +28,15 @@ export interface RunTimes {
   logEvery: number;
   /** How long a stop may take. */
   stop: number;
+  /**
+   * Reports that come sooner after another are told together: while 1,000 pods are replaced there are hundreds a
+   * second, and each is the whole list.
+   */
+  gather: number;
 }
 
-export const RUN_TIMES: RunTimes = { retryFrom: 500, retryTo: 30_000, logEvery: 60_000, stop: 2000 };
+/** `retryTo`: so long after a source is back nodes may not know of it; one question of each in 10 s is no load. */
+export const RUN_TIMES: RunTimes = { retryFrom: 500, retryTo: 10_000, logEvery: 60_000, stop: 2000, gather: 100 };
 
 /** How a strategy is doing: for health and for `doctor`. */
 export interface StrategyStatus {
@@ -64,6 +70,10 @@ export class StrategyRun {
   #error: string | undefined;
   #logged: { at: number; error: string | undefined } = { at: -Infinity, error: undefined };
   #timer: NodeJS.Timeout | undefined;
+  /** What was reported and is not told yet. */
+  #pending: TopologyFindings | undefined;
+  #toldAt = -Infinity;
+  #telling: NodeJS.Timeout | undefined;
   #ending: Promise<void> = Promise.resolve();
   #looked!: () => void;
   /** Resolves when the strategy has looked once, or failed once. */
@@ -115,7 +125,7 @@ export class StrategyRun {
   start(): void {
     const turn = ++this.#turn;
     const report: TopologyReport = {
-      found: (findings) => void (turn === this.#turn && this.#found(findings)),
+      found: (findings) => void (turn === this.#turn && this.#gather(findings)),
       failed: (error) => void (turn === this.#turn && this.#failed(error)),
     };
     unattended('starting a topology strategy', this.#start(report, turn));
@@ -130,6 +140,7 @@ export class StrategyRun {
 
   /** What it found stays readable. */
   async stop(): Promise<void> {
+    this.#flush();
     this.#turn++;
     this.#state = 'stopped';
     clearTimeout(this.#timer);
@@ -149,6 +160,38 @@ export class StrategyRun {
     }
   }
 
+  /** The first report is told at once, so that what is rare is told without delay; so is one that is refused. */
+  #gather(findings: TopologyFindings): void {
+    this.#reports++;
+    let isList: boolean;
+    try {
+      const { peers, redis } = findings;
+      isList = peers === undefined || (Array.isArray(peers) && peers.length <= MAX_PEERS);
+      // As it is now: the list is the strategy's, which may go on changing it.
+      const copy = isList && peers !== undefined ? [...peers] : peers;
+      this.#pending = {
+        ...this.#pending,
+        ...(copy === undefined ? {} : { peers: copy }),
+        ...(redis === undefined ? {} : { redis }),
+      };
+    } catch (error) {
+      return this.#failed(error);
+    }
+    const pause = this.times.gather - (performance.now() - this.#toldAt);
+    if (pause <= 0 || !isList) this.#flush();
+    else this.#telling ??= setTimeout(() => this.#flush(), pause).unref();
+  }
+
+  #flush(): void {
+    clearTimeout(this.#telling);
+    this.#telling = undefined;
+    const pending = this.#pending;
+    if (pending === undefined) return;
+    this.#pending = undefined;
+    this.#toldAt = performance.now();
+    this.#found(pending);
+  }
+
   #found(findings: TopologyFindings): void {
     try {
       const { peers, redis } = findings;
@@ -161,7 +204,6 @@ export class StrategyRun {
     } catch (error) {
       return this.#failed(error);
     }
-    this.#reports++;
     this.changed();
   }
 
@@ -174,6 +216,8 @@ export class StrategyRun {
   }
 
   #failed(error: unknown): void {
+    // What was found before stays, so it is told first.
+    this.#flush();
     // The former start may go on reporting; it was told to stop.
     this.#turn++;
     this.#state = 'failing';

@@ -8,7 +8,7 @@ import { unattended } from '../../foreign/gate.js';
 import { Log } from '../../logging/log.js';
 import type { ClusterView } from '../cluster.view.js';
 import type { Member } from '../member.js';
-import { peersOf } from './peers.js';
+import { PeerIndex } from './peers.js';
 import type { TopologyRunner } from './topology.runner.js';
 
 /** Nodes that were ended and are remembered. */
@@ -48,11 +48,15 @@ export class TerminatedNodes {
     const terminated = new Set(peers.filter(({ state }) => state === 'terminated').map(({ id }) => id));
     for (const id of this.#since.keys()) if (!terminated.has(id)) this.#since.delete(id);
     for (const id of terminated) if (!this.#since.has(id)) this.#since.set(id, this.membership.clusterNow());
+    // The usual case, and that of each report while a deployment is rolled out.
+    if (terminated.size === 0) return;
+    const gone = new PeerIndex(peers.filter(({ state }) => state === 'terminated'));
+    let all: PeerIndex | undefined;
     for (const member of this.membership.members()) {
-      const own = peersOf(peers, member);
-      const ended = own.length > 0 && own.every(({ id }) => (this.#since.get(id) ?? -Infinity) > member.joinedAt);
-      if (ended && !member.self && !this.#ended.has(member.bootId))
-        unattended('ending a node that a strategy says has ended', this.#end(member));
+      if (member.self || this.#ended.has(member.bootId) || gone.of(member).length === 0) continue;
+      all ??= new PeerIndex(peers);
+      const ended = all.of(member).every(({ id }) => (this.#since.get(id) ?? -Infinity) > member.joinedAt);
+      if (ended) unattended('ending a node that a strategy says has ended', this.#end(member));
     }
   }
 

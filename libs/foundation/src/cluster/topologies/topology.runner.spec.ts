@@ -12,7 +12,7 @@ import { LocalNode } from '../local.node.js';
 import { StaticStrategy } from './static.js';
 import { TopologyRunner } from './topology.runner.js';
 
-const TIMES = { retryFrom: 5, retryTo: 20, logEvery: 60_000, stop: 50 };
+const TIMES = { retryFrom: 5, retryTo: 20, logEvery: 60_000, stop: 50, gather: 10 };
 
 /** A strategy that a test leads. */
 class Led implements TopologyStrategy {

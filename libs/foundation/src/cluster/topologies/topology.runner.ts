@@ -27,6 +27,8 @@ export class TopologyRunner {
   #self: TopologySelf;
   #started: Promise<void> | undefined;
   #stopped = false;
+  /** What `peers()` gives, until a strategy says something new. */
+  #merged: readonly Peer[] | undefined;
   readonly #leftOut: string[] = [];
 
   constructor(
@@ -52,7 +54,8 @@ export class TopologyRunner {
 
   /** Everything that should exist, merged, as it was last reported; a strategy that fails keeps its part. */
   peers(): readonly Peer[] {
-    return mergePeers(this.#runs.flatMap(({ peers }) => (peers === undefined ? [] : [peers])));
+    this.#merged ??= mergePeers(this.#runs.flatMap(({ peers }) => (peers === undefined ? [] : [peers])));
+    return this.#merged;
   }
 
   /** How many nodes there should be; `undefined` when no strategy has said anything about it. */
@@ -152,6 +155,7 @@ export class TopologyRunner {
   }
 
   #tell(): void {
+    this.#merged = undefined;
     this.#listeners.tell();
   }
 }

@@ -30,7 +30,9 @@ describe('peerOf', () => {
     expect(peerOf(pod({ podIP: '10.1.0.1' }))).toMatchObject({ id: 'u1', host: 'shop-1', address: '10.1.0.1' });
     expect(peerOf(pod({}, {}, { hostname: 'web' }))?.host).toBe('web');
     expect(peerOf(pod({}, { name: `${'x'.repeat(62)}-y` }))?.host).toBe('x'.repeat(62));
-    expect(peerOf(pod({ podIP: '' }, {}, { hostNetwork: true }))).toEqual({ id: 'u1', state: 'not-ready' });
+    expect(peerOf(pod({ podIP: '' }, {}, { hostNetwork: true, hostname: 'web' }))).toEqual({
+      ...{ id: 'u1', state: 'not-ready', host: 'shop-1' },
+    });
   });
 
   it.each([null, 5, 'x', [], {}, { metadata: null }, { metadata: { uid: 5 } }, { metadata: { uid: '' } }])(

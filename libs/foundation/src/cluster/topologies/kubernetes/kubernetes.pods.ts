@@ -51,12 +51,13 @@ function isReady(condition: unknown): boolean {
 }
 
 /**
- * What `os.hostname()` says in it: its name, or `spec.hostname`, 63 characters at most; with hostNetwork that of the
- * machine.
+ * What `os.hostname()` says in it: its name, or `spec.hostname`, 63 characters at most. With hostNetwork that is the
+ * name of the machine, which other nodes may share; such a node is found when it is named after its pod (`POD_NAME`).
  */
 function hostOf(pod: unknown): string | undefined {
   const spec = partOf(pod, 'spec');
-  if (partOf(spec, 'hostNetwork') === true) return undefined;
-  const name = partOf(spec, 'hostname') || partOf(partOf(pod, 'metadata'), 'name');
+  const own = partOf(partOf(pod, 'metadata'), 'name');
+  if (partOf(spec, 'hostNetwork') === true) return typeof own === 'string' && own !== '' ? own : undefined;
+  const name = partOf(spec, 'hostname') || own;
   return typeof name === 'string' ? name.slice(0, 63).replace(/[-.]+$/, '') : undefined;
 }
