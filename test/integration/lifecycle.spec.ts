@@ -59,6 +59,40 @@ class Till {
   }
 }
 
+/** What each command says to somebody who asks too early, and how long that takes. */
+@Injectable()
+class Early {
+  said: string[] = [];
+  tookMs = Infinity;
+  constructor(
+    @Inject(Channels) private readonly channels: Channels,
+    @Inject(ProcessManager) private readonly processes: ProcessManager,
+    @Inject(ServiceMesh) private readonly mesh: ServiceMesh,
+  ) {}
+
+  async onModuleInit(): Promise<void> {
+    const began = performance.now();
+    const attempts = [
+      this.channels.broadcast('said', 'early'),
+      this.channels.broadcast('paid', 'early'),
+      this.processes.startSingleton(Early),
+      this.processes.list(),
+      this.processes.stop('feed'),
+      this.processes.drain(),
+      this.processes.lookupSingleton('feed'),
+      this.mesh.registerService('early', {}),
+    ];
+    const outcomes = await Promise.allSettled<unknown>(attempts);
+    this.said = outcomes.map((outcome) => (outcome.status === 'fulfilled' ? 'fulfilled' : textOf(outcome.reason)));
+    this.tookMs = performance.now() - began;
+  }
+}
+
+const textOf = (error: unknown): string => {
+  const { code, message } = error as Error & { code?: string };
+  return /^Node ".*" joins the cluster after every onModuleInit /.test(message) ? String(code) : message;
+};
+
 @Injectable()
 class Listener {
   readonly heard: unknown[] = [];
@@ -205,5 +239,15 @@ describe('Two applications of one process', () => {
           .map(({ name }) => name),
       );
     await eventually(() => sees().every((names) => names.length === 2), { lastSeen: sees });
+  });
+});
+
+describe('a hook that comes too early', () => {
+  it('is told at once that the cluster comes after onModuleInit, whatever it asks for', async () => {
+    const { app: module } = await boot(url, appName, [Early, Listener], { channels });
+    const early = module.get(Early);
+    expect(early.said).toEqual(Array<string>(8).fill('FOUNDATION_NOT_READY'));
+    expect(early.tookMs).toBeLessThan(2000);
+    await module.get(Channels).broadcast('said', 'in time');
   });
 });

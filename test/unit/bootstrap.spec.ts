@@ -46,6 +46,40 @@ class Till {
   }
 }
 
+/** What each command says to somebody who asks too early, and how long that takes. */
+@Injectable()
+class Early {
+  said: string[] = [];
+  tookMs = Infinity;
+  constructor(
+    @Inject(Channels) private readonly channels: Channels,
+    @Inject(ProcessManager) private readonly processes: ProcessManager,
+    @Inject(ServiceMesh) private readonly mesh: ServiceMesh,
+  ) {}
+
+  async onModuleInit(): Promise<void> {
+    const began = performance.now();
+    const attempts = [
+      this.channels.broadcast('said', 'early'),
+      this.channels.broadcast('paid', 'early'),
+      this.processes.startSingleton(Early),
+      this.processes.list(),
+      this.processes.stop('feed'),
+      this.processes.drain(),
+      this.processes.lookupSingleton('feed'),
+      this.mesh.registerService('early', {}),
+    ];
+    const outcomes = await Promise.allSettled<unknown>(attempts);
+    this.said = outcomes.map((outcome) => (outcome.status === 'fulfilled' ? 'fulfilled' : textOf(outcome.reason)));
+    this.tookMs = performance.now() - began;
+  }
+}
+
+const textOf = (error: unknown): string => {
+  const { code, message } = error as Error & { code?: string };
+  return /^Node ".*" joins the cluster after every onModuleInit /.test(message) ? String(code) : message;
+};
+
 @Injectable()
 class Listener {
   @Channel('said')
@@ -119,5 +153,15 @@ describe('Work', () => {
     await expect(boot([Listener, Broken])).rejects.toThrow('no database');
     await app!.close();
     expect(journal).toEqual([]);
+  });
+});
+
+describe('a hook that comes too early', () => {
+  it('is told at once that the cluster comes after onModuleInit, whatever it asks for', async () => {
+    const module = await boot([Early, Listener]);
+    const early = module.get(Early);
+    expect(early.said).toEqual(Array<string>(8).fill('FOUNDATION_NOT_READY'));
+    expect(early.tookMs).toBeLessThan(2000);
+    await module.get(Channels).broadcast('said', 'in time');
   });
 });

@@ -57,6 +57,7 @@ export class FoundationLifecycle implements OnApplicationBootstrap, OnApplicatio
     this.#declarations = new Declarations(parts, discovery);
     const { view, runner, backend } = parts;
     this.#terminated = new TerminatedNodes(view, runner, backend.directory);
+    view.initialising();
     edges.begin = () => this.begin();
     edges.drain = () => this.drain();
   }
@@ -67,6 +68,7 @@ export class FoundationLifecycle implements OnApplicationBootstrap, OnApplicatio
    */
   async onApplicationBootstrap(): Promise<void> {
     let specs: ProcessSpec[] = [];
+    this.#parts.view.initialised();
     this.#parts.supervisor.hold();
     try {
       // Started already when they had to say where Redis is. One that was only suggested is not waited for: it takes

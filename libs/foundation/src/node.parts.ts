@@ -69,7 +69,7 @@ export async function assembleNode(given: FoundationConfig, telemetry: Telemetry
   const callees = config.observes === true ? [] : [supervisor, targets, control];
   const server = new CallServer(config, callees, telemetry);
   const client = new CallClient(config, node, backend, view, server, telemetry);
-  const calls = new CallRouter(config, backend, registry, client, telemetry);
+  const calls = new CallRouter(config, backend, registry, client, telemetry, () => view.requireInitialised());
   supervisor.onMove(askNode(view, calls));
 
   const shared = { config, backend, membership: view, table, registry, supervisor, calls, control };

@@ -90,6 +90,8 @@ export class CallRouter {
     private readonly registry: OwnerLookup,
     private readonly client: Pick<CallClient, 'call' | 'cast'>,
     private readonly telemetry: Pick<Telemetry, 'tracing'>,
+    /** Throws while no call can be made yet. */
+    private readonly requireReady: () => void = () => undefined,
   ) {}
 
   /** Remembers where a process was seen, so that the next call need not ask. */
@@ -121,6 +123,7 @@ export class CallRouter {
     args: readonly unknown[],
     options: CallOptions = {},
   ): Promise<unknown> {
+    this.requireReady();
     const marks = this.#check(callee, method);
     const timeout = options.timeout ?? marks?.timeout ?? this.config.calls.timeout;
     checkTimeout(`${callee.name}.${method}`, timeout);
@@ -164,6 +167,7 @@ export class CallRouter {
    * @throws the errors of {@link call}.
    */
   async callAt(at: CallTarget, method: string, args: readonly unknown[], options: CallOptions = {}): Promise<unknown> {
+    this.requireReady();
     const timeout = options.timeout ?? this.config.calls.timeout;
     checkTimeout(`${at.name}.${method}`, timeout);
     const subject: CallSubject = { processName: at.name, method, node: at.node };
@@ -208,6 +212,7 @@ export class CallRouter {
 
   /** Sends a call and does not wait for it; resolves once it is on its way. */
   async cast(callee: CalledProcess, method: string, args: readonly unknown[]): Promise<void> {
+    this.requireReady();
     this.#check(callee, method);
     const deadline = performance.now() + this.config.calls.timeout;
     const learnt: Learnt = {};

@@ -58,7 +58,7 @@ export class ChannelRuntime {
     private readonly config: FoundationConfig,
     node: LocalNode,
     private readonly backend: Backend,
-    membership: ClusterView,
+    private readonly membership: ClusterView,
     private readonly telemetry: Telemetry,
   ) {
     const { transport, endpoint } = backend;
@@ -111,6 +111,7 @@ export class ChannelRuntime {
   broadcast(channel: ChannelName, message: unknown, options?: BroadcastOptions): Promise<void> {
     // Not async: each promise of its own would be a tenth of what a small message costs.
     try {
+      this.membership.requireInitialised();
       this.requireDeclared(channel);
       if (options !== undefined) checkBroadcast('broadcast', options);
       const written = this.#sender.write(channel, message);

@@ -31,6 +31,7 @@ export class ClusterView {
   readonly #logger = new Log();
   readonly #gate: Gate;
   #state: NodeState = 'joining';
+  #isInitialising = false;
   /** The list as it was made last, and of what. */
   #made: { members: readonly Member[]; own: Member; changes: number; record: NodeRecord } | undefined;
   /** Setting → what was last logged of it. */
@@ -123,8 +124,37 @@ export class ClusterView {
     return () => void this.#listeners.delete(listener);
   }
 
+  /** Until {@link initialised} whatever is asked of the cluster is refused: a hook of the application asks too early. */
+  initialising(): void {
+    this.#isInitialising = true;
+  }
+
+  /** The modules of the application are initialised; this node is about to join. */
+  initialised(): void {
+    this.#isInitialising = false;
+  }
+
+  /**
+   * What needs the cluster calls this first.
+   *
+   * @throws NotReadyError while the modules are initialised: Nest calls the hook after which this node joins only when
+   * all `onModuleInit` have ended, so one that waits for the cluster would wait for itself.
+   */
+  requireInitialised(): void {
+    if (this.#isInitialising) throw new NotReadyError(this.node.name, 'initialising', 0);
+  }
+
+  /** The same as {@link awaitReady}; but whoever may wait for it in a hook is told at once that it is in vain. */
+  async whenReady(): Promise<void> {
+    this.requireInitialised();
+    if (this.#state === 'draining' || this.#state === 'left') {
+      throw new NotReadyError(this.node.name, this.#state, 0);
+    }
+    await this.awaitReady();
+  }
+
   /** See `Membership.whenReady`. */
-  async whenReady({ minNodes = 1, timeout = 10_000 }: { minNodes?: number; timeout?: number } = {}): Promise<void> {
+  async awaitReady({ minNodes = 1, timeout = 10_000 }: { minNodes?: number; timeout?: number } = {}): Promise<void> {
     if (!Number.isSafeInteger(minNodes) || minNodes < 1) {
       throw new ArgumentError('whenReady', 'minNodes', show(minNodes), '1 or a higher whole number');
     }

@@ -100,11 +100,11 @@ describe('the membership protocol', () => {
     events.filter(({ event }) => event === name).map(({ payload }) => payload as FoundationEvents[E]);
 
   it('joins, becomes ready, and sees the members by name', async () => {
-    const ready = membership.whenReady();
+    const ready = membership.awaitReady();
     expect(membership.state).toBe('joining');
     await protocol.join(['Feed']);
     await ready;
-    await membership.whenReady();
+    await membership.awaitReady();
     expect(membership.state).toBe('up');
     expect(membership.members()).toEqual([
       expect.objectContaining({ name: 'n1', self: true, state: 'up', load: 0, classes: ['Feed'] }),
@@ -118,7 +118,7 @@ describe('the membership protocol', () => {
   });
 
   it('rejects whenReady with the state and the time', async () => {
-    const ready = expect(membership.whenReady({ timeout: 500 })).rejects.toMatchObject({
+    const ready = expect(membership.awaitReady({ timeout: 500 })).rejects.toMatchObject({
       constructor: NotReadyError,
       message: expect.stringMatching(/"n1".*"joining" after 500 ms/),
     });
@@ -128,7 +128,7 @@ describe('the membership protocol', () => {
 
   it('says in the error of whenReady what the last attempt to join failed at', async () => {
     protocol.joinFailed("NOPERM User node has no permissions to run 'hset'");
-    const ready = expect(membership.whenReady({ timeout: 500 })).rejects.toThrow(
+    const ready = expect(membership.awaitReady({ timeout: 500 })).rejects.toThrow(
       'state "joining" after 500 ms; last of all: NOPERM',
     );
     await pass(500);
@@ -137,9 +137,9 @@ describe('the membership protocol', () => {
 
   it('is ready once there are as many nodes as are waited for, and says how many there are when there are not', async () => {
     await protocol.join(['Feed']);
-    await membership.whenReady({ minNodes: 2 });
-    const three = membership.whenReady({ minNodes: 3 });
-    const late = expect(membership.whenReady({ minNodes: 4, timeout: 5000 })).rejects.toMatchObject({
+    await membership.awaitReady({ minNodes: 2 });
+    const three = membership.awaitReady({ minNodes: 3 });
+    const late = expect(membership.awaitReady({ minNodes: 4, timeout: 5000 })).rejects.toMatchObject({
       constructor: NotReadyError,
       message: expect.stringMatching(/"n1" waited 5000 ms for 4 nodes and sees 3/),
     });
@@ -171,7 +171,7 @@ describe('the membership protocol', () => {
   it('does not count a node that drains', async () => {
     nodes.records.set('n2', { ...other, state: 'draining' });
     await protocol.join(['Feed']);
-    const two = expect(membership.whenReady({ minNodes: 2, timeout: 100 })).rejects.toThrow('nodes and sees 1.');
+    const two = expect(membership.awaitReady({ minNodes: 2, timeout: 100 })).rejects.toThrow('nodes and sees 1.');
     await pass(100);
     await two;
   });
@@ -183,7 +183,7 @@ describe('the membership protocol', () => {
     [{ timeout: -1 }],
     [{ timeout: NaN }],
   ])('refuses to wait for %j', async (options) => {
-    await expect(membership.whenReady(options)).rejects.toThrow(ArgumentError);
+    await expect(membership.awaitReady(options)).rejects.toThrow(ArgumentError);
   });
 
   it('waits for a namesake that does not beat, and joins once its time is over', async () => {

@@ -63,6 +63,6 @@ export class Membership {
    * number.
    */
   async whenReady(options: { minNodes?: number; timeout?: number } = {}): Promise<void> {
-    return this.#view.whenReady(options);
+    return this.#view.awaitReady(options);
   }
 }

@@ -78,15 +78,25 @@ export class NotReadyError extends FoundationError {
   ) {
     const waited = Math.round(waitedMs);
     const isAlone = state === 'up' && nodes !== undefined;
+    const why =
+      state === 'initialising'
+        ? `Node "${node}" joins the cluster after every onModuleInit of the application has run, so it is in none yet. ` +
+          `The call was not carried out. Make it in onApplicationBootstrap, or later.`
+        : state === 'draining' || state === 'left'
+          ? `Node "${node}" is leaving the cluster (state "${state}") and does not come back. ` +
+            `The call was not carried out. Make it on another node, or when the process has been started again.`
+          : undefined;
     super(
       'FOUNDATION_NOT_READY',
       'foundation',
-      isAlone
-        ? `Node "${node}" waited ${waited} ms for ${nodes.wanted} nodes and sees ${nodes.seen}. Nothing was changed. ` +
+      why !== undefined
+        ? why
+        : isAlone
+          ? `Node "${node}" waited ${waited} ms for ${nodes.wanted} nodes and sees ${nodes.seen}. Nothing was changed. ` +
             `Check that the others run, with the same "appName" and the same Redis.`
-        : `Node "${node}" is not a member of the cluster (state "${state}" after ${waited} ms` +
+          : `Node "${node}" is not a member of the cluster (state "${state}" after ${waited} ms` +
             `${trouble === undefined ? '' : `; last of all: ${plain(trouble, 300)}`}). ` +
-            `The call was not carried out. Check that Redis is reachable; before onApplicationBootstrap there is no cluster yet.`,
+            `The call was not carried out. Check that Redis is reachable.`,
       cause,
     );
   }
