@@ -445,6 +445,7 @@ export interface FoundationEvents {
         node: string;
         epoch: number;
         startMs: number;
+        before?: string;
     };
     'process.starting': {
         name: string;
@@ -982,6 +983,7 @@ export interface ProcessInfo {
     node?: string;
     reason?: string;
     restart: RestartPolicyName;
+    stack?: string;
     startedAt?: number;
     state: ProcessState;
     type: string;

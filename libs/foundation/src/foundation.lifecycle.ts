@@ -17,9 +17,11 @@ import { Declarations } from './foundation.declarations.js';
 import { FoundationEdges } from './foundation.edges.js';
 import { Log } from './logging/log.js';
 import { ThrottledLog } from './logging/throttled.log.js';
+import { sayFormed, sayLeft, writeChronicle } from './node.chronicle.js';
 import { NODE, type NodeParts } from './node.parts.js';
 import type { ProcessSpec } from './processes/declaration/process.specification.js';
 import { declarationsOf } from './processes/supervision/declarations.js';
+import { Telemetry } from './telemetry/telemetry.js';
 import { within } from './time/timeout.js';
 
 const RETRY_MS = 500;
@@ -49,10 +51,13 @@ export class FoundationLifecycle implements OnApplicationBootstrap, OnApplicatio
   #drained: Promise<void> | undefined;
   #finished: Promise<void> | undefined;
   #finishTimer: NodeJS.Timeout | undefined;
+  #leavesAt = 0;
   #hooksTimer: NodeJS.Timeout | undefined;
+  readonly #endChronicle: () => void;
 
-  constructor(@Inject(NODE) parts: NodeParts, discovery: DiscoveryService, edges: FoundationEdges) {
+  constructor(@Inject(NODE) parts: NodeParts, discovery: DiscoveryService, edges: FoundationEdges, bus: Telemetry) {
     this.#parts = parts;
+    this.#endChronicle = writeChronicle(bus, parts.membership.self.name);
     this.#begun = new Promise((resolve) => (this.#release = resolve));
     this.#declarations = new Declarations(parts, discovery);
     const { view, runner, backend } = parts;
@@ -85,7 +90,7 @@ export class FoundationLifecycle implements OnApplicationBootstrap, OnApplicatio
         await this.leave();
         throw error;
       }
-      this.#logger.warn('The cluster is joined later', {
+      this.#logger.warn('The cluster is joined later; until then the application runs without it', {
         node: this.#parts.membership.self.name,
         error: error.message,
       });
@@ -112,14 +117,7 @@ export class FoundationLifecycle implements OnApplicationBootstrap, OnApplicatio
       ...(this.#parts.backend.address === undefined ? {} : { address: this.#parts.backend.address }),
       ...(this.#parts.backend.url === undefined ? {} : { redis: this.#parts.backend.url }),
     });
-    this.#logger.log('Foundation cluster formed', {
-      clusterId: this.#parts.config.appName,
-      node: this.#parts.membership.self.name,
-      nodeCount: this.#parts.membership.members().length,
-      formationTimeMs: Math.round(performance.now() - this.#bornAt),
-      strategy: this.#parts.config.strategy,
-      endpoint: this.#parts.backend.endpoint,
-    });
+    sayFormed(this.#parts, Math.round(performance.now() - this.#bornAt));
     this.#hasJoined = true;
     if (this.#hasBegun) await this.#offerOrLater();
   }
@@ -242,7 +240,8 @@ export class FoundationLifecycle implements OnApplicationBootstrap, OnApplicatio
   async #drain(): Promise<void> {
     const { protocol, runner, channelRuntime, offers, supervisor, config } = this.#parts;
     const { stopTimeout } = config.processes;
-    const until = performance.now() + config.shutdownTimeout;
+    this.#leavesAt = performance.now();
+    const until = this.#leavesAt + config.shutdownTimeout;
     const step = (name: string, atMost: number, work: () => Promise<void>): Promise<void> =>
       this.#step(name, Math.max(MIN_STEP_MS, Math.min(atMost, until - performance.now())), work);
     await step('tell the others that this node drains', SHORT_MS, () => protocol.drain());
@@ -272,15 +271,18 @@ export class FoundationLifecycle implements OnApplicationBootstrap, OnApplicatio
     });
     await this.#step('leave the cluster', SHORT_MS, () => protocol.leave());
     await this.#step('close the connections', 2 * SHORT_MS, () => backend.close());
+    this.#endChronicle();
+    if (this.#hasJoined) sayLeft(this.#parts, Math.round(performance.now() - this.#leavesAt));
   }
 
   async #step(name: string, timeoutMs: number, work: () => Promise<void>): Promise<void> {
-    const began = performance.now();
     try {
       await within(timeoutMs, work(), `not done in ${timeoutMs} ms`);
-      this.#logger.debug('Leaving', { step: name, ms: Math.round(performance.now() - began) });
     } catch (error) {
-      this.#logger.warn('A step of leaving was given up; the next one follows', { step: name, error: describe(error) });
+      this.#logger.warn('While this node leaves, it gave up one step, and goes on with the next', {
+        step: name,
+        error: describe(error),
+      });
     }
   }
 

@@ -1,6 +1,6 @@
 // Carrying calls out: only for the very ownership they were meant for, so many at a time, and nothing twice.
 import { beforeEach, describe, expect, it } from '@jest/globals';
-import { Logger } from '@nestjs/common';
+import { BadRequestException, Logger } from '@nestjs/common';
 import { hostileFunctions, hostileValues } from '../../../../test/support/hostile.js';
 import { resolve } from '../config/resolve.js';
 import { Telemetry } from '../telemetry/telemetry.js';
@@ -30,6 +30,10 @@ class Feed {
   @Callable()
   fails(): never {
     throw Object.assign(new TypeError('bad'), { code: 'E_BAD' });
+  }
+  @Callable()
+  refuses(): never {
+    throw new BadRequestException('no such currency');
   }
   @Callable()
   throws(what: string): never {
@@ -123,6 +127,16 @@ describe('a call that arrives', () => {
     expect(await ask('huge')).toMatchObject({ outcome: 'error', error: { name: 'RangeError' } });
     expect(await ask('circular')).toMatchObject({ outcome: 'error', error: { name: 'TypeError' } });
     expect(await ask('price', ['EUR'])).toMatchObject({ outcome: 'value' });
+  });
+
+  it('logs with its stack what is a fault, and not what is an answer', async () => {
+    const logged: unknown[][] = [];
+    const error = (...values: unknown[]) => void logged.push(values);
+    Logger.overrideLogger({ log: error, warn: error, error });
+    await ask('fails');
+    await ask('refuses');
+    const stack = expect.stringMatching(/^TypeError: bad\n {4}at /);
+    expect(logged).toEqual([['A call of fails() of process "feed" failed: bad', stack, 'Foundation']]);
   });
 
   it('is carried out, or stale, when the lease ends by the clock between two looks', async () => {

@@ -3,7 +3,8 @@
  * Called by `call.client.ts` for calls of this node and of others.
  */
 import type { FoundationConfig } from '../config/config.js';
-import { describe } from '../errors/describe.js';
+import { describe, isA, read } from '../errors/describe.js';
+import { FoundationError } from '../errors/foundation.error.js';
 import { ThrottledLog } from '../logging/throttled.log.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
 import { type CallRequest, encodeCall, encodeValue, toWireError } from './call.codec.js';
@@ -84,6 +85,14 @@ export class CallServer {
     return undefined;
   }
 
+  /** Where it happened, as Nest does it; what a method answers on purpose is for its caller alone. */
+  #tell(error: unknown, name: string, method: string, from: string): void {
+    if (from !== '' && isAnswer(error)) return;
+    const details = { process: name, method, error: describe(error) };
+    const message = `${from === '' ? 'A cast' : 'A call'} of {method}() of process "{process}" failed`;
+    this.#log.error(message, details, `${name}.${method}`, 1, error);
+  }
+
   async #carryOut(request: CallRequest, { instance, target }: Found): Promise<string> {
     const { id, process: name, method, args, from, longest = Infinity } = request;
     try {
@@ -101,9 +110,14 @@ export class CallServer {
         `The result of ${method} has ${size} bytes, more than the ${limit} of channels.maxMessageBytes.`,
       );
     } catch (error) {
-      const kind = `${name}.${method}`;
-      if (from === '') this.#log.warn('A cast failed', { process: name, method, error: describe(error) }, kind);
+      this.#tell(error, name, method, from);
       return encodeCall({ kind: 'reply', id, outcome: 'error', error: toWireError(error, this.config.calls.stacks) });
     }
   }
+}
+
+/** True for what is thrown to be told to the caller, as Nest sees it: HTTP and microservice exceptions, and ours. */
+function isAnswer(thrown: unknown): boolean {
+  if (isA(thrown, FoundationError)) return true;
+  return ['getStatus', 'getError'].some((method) => typeof read(thrown, method) === 'function');
 }

@@ -65,7 +65,7 @@ export class HandlerRunner {
     const text = describe(error);
     this.failed += 1;
     this.telemetry.emit('message.handler_failed', { channel, error: text });
-    this.#log.error('A message handler failed', { channel, ...details, error: text });
+    this.#log.error('A message handler failed', { channel, ...details, error: text }, '', 1, error);
     return text;
   }
 

@@ -5,7 +5,7 @@
 import type { NodeDirectory, NodeRecord, NodeView } from '../backend/directory/directory.js';
 import { describe } from '../errors/describe.js';
 import { unattended } from '../foreign/gate.js';
-import { Log } from '../logging/log.js';
+import { ThrottledLog } from '../logging/throttled.log.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
 
 /** For each member; a view of a hundred is read five times a second at most. */
@@ -27,7 +27,7 @@ export interface ReplicaOwner {
 /** See the file header. */
 export class DirectoryReplica {
   readonly #members = new Map<string, NodeRecord>();
-  readonly #logger = new Log();
+  readonly #logger = new ThrottledLog();
   #late: ReadonlySet<string> = new Set();
   #version = 0;
   #expected = 0;

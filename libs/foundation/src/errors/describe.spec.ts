@@ -1,6 +1,17 @@
 import { describe, expect, it } from '@jest/globals';
 import { hostileValues } from '../../../../test/support/hostile.js';
-import { asError, describe as words, errorWords, isA, isError, MAX_WORDS, plain, read, shown } from './describe.js';
+import {
+  asError,
+  describe as words,
+  errorWords,
+  isA,
+  isError,
+  MAX_WORDS,
+  plain,
+  read,
+  shown,
+  stackOf,
+} from './describe.js';
 
 // eslint-disable-next-line no-control-regex -- these are what must not get through
 const CONTROLS = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/;
@@ -57,6 +68,22 @@ describe('the words for foreign values', () => {
   it('cut no character in two', () => {
     expect(plain('😀😀', 4)).toBe('😀😀');
     expect(plain('a😀😀', 3)).toBe('a…');
+  });
+
+  it('have stacks of a few causes, of which each has its share', () => {
+    const deep = new Error('a', { cause: new Error('b', { cause: new Error('c', { cause: new Error('d') }) }) });
+    expect(stackOf(deep)).toMatch(/^Error: a\n[^]*\nCaused by: Error: b\n[^]*\nCaused by: Error: c\n/);
+    expect(stackOf(deep)).not.toContain('Error: d');
+    expect(stackOf(deep, 300)!.length).toBeLessThanOrEqual(300);
+    expect(stackOf(deep, 300)).toContain('Caused by: Error: c');
+    expect([stackOf('text'), stackOf(undefined), stackOf(make('a revoked proxy'))]).toEqual([
+      undefined,
+      undefined,
+      undefined,
+    ]);
+    const own = new Error('itself');
+    own.cause = own;
+    fine(stackOf(own)!.slice(0, 1000));
   });
 
   it('look at some of what is huge, not at all of it', () => {

@@ -10,6 +10,9 @@ export const MAX_WORDS = 1000;
 const MAX_NAME = 100;
 /** The longest stack that travels: that of an error with the longest text and the ten calls that V8 keeps. */
 const MAX_STACK = 4000;
+/** An error and what caused it, and so on: so many are told. */
+const MAX_CAUSES = 3;
+const CAUSED = '\nCaused by: ';
 /** What is said of a value of many parts: so many errors of an AggregateError, so many values of an object. */
 const MAX_PARTS = 10;
 const MAX_VALUES = 1000;
@@ -74,6 +77,20 @@ export function errorWords(thrown: unknown): ErrorWords {
     ...(typeof code === 'string' || typeof code === 'number' ? { code: plain(String(code), MAX_NAME) } : {}),
     ...(typeof stack === 'string' ? { stack: plain(stack, MAX_STACK) } : {}),
   };
+}
+
+/**
+ * The stack of what user code threw, with those of its causes: at most `limit` characters in all, of which each has an
+ * equal share. Undefined for what is no error.
+ */
+export function stackOf(thrown: unknown, limit = MAX_CAUSES * MAX_STACK): string | undefined {
+  const stacks: string[] = [];
+  for (let each = thrown; isError(each) && stacks.length < MAX_CAUSES; each = read(each, 'cause')) {
+    const { name, message, stack } = errorWords(each);
+    stacks.push(stack ?? `${name}: ${message}`);
+  }
+  const share = Math.floor(limit / stacks.length) - CAUSED.length;
+  return stacks.length === 0 ? undefined : stacks.map((stack) => plain(stack, share)).join(CAUSED);
 }
 
 /** A property of a value that nobody checked; undefined where there is none, or where reading it throws. */

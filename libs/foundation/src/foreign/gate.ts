@@ -75,7 +75,8 @@ export class Gate {
   /** For a failure that was caught elsewhere. */
   failed(callback: string, error: unknown): void {
     const words = describe(error);
-    this.#log.error('A function of yours failed; Foundation went on without it', { callback, error: words }, callback);
+    const message = 'A function of yours failed, {callback}; Foundation went on without it';
+    this.#log.error(message, { callback, error: words }, callback, 1, error);
     this.counts?.emit('callback.failed', { callback, error: words });
   }
 }
@@ -88,7 +89,8 @@ const unattendedLog = new ThrottledLog();
  */
 export function unattended(what: string, work: PromiseLike<unknown> | undefined): void {
   adopted(work).catch((error: unknown) => {
-    unattendedLog.error('Work in the background failed', { what, error: describe(error) }, what);
+    const message = 'Work of Foundation in the background failed, {what}; please report it';
+    unattendedLog.error(message, { what, error: describe(error) }, what, 1, error);
   });
 }
 

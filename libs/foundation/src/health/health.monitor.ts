@@ -7,7 +7,7 @@ import type { ClusterView } from '../cluster/cluster.view.js';
 import type { TopologyRunner } from '../cluster/topologies/topology.runner.js';
 import type { FoundationConfig } from '../config/config.js';
 import { describe } from '../errors/describe.js';
-import { Log } from '../logging/log.js';
+import { ThrottledLog } from '../logging/throttled.log.js';
 import type { ProcessRegistry, Stranded } from '../processes/process.registry.js';
 import type { ProcessTable } from '../processes/table/process.table.js';
 import type { ServiceRegistry } from '../services/service.registry.js';
@@ -21,7 +21,7 @@ const QUERY_TIMEOUT_MS = 1000;
 /** Injectable. How healthy the cluster is, as this node sees it. */
 @Injectable()
 export class HealthMonitor {
-  readonly #logger = new Log();
+  readonly #logger = new ThrottledLog();
   #queried:
     { at: number; facts: Promise<BackendFacts | undefined>; stranded: Promise<readonly Stranded[]> } | undefined;
   /** The last result; a query may fail. */

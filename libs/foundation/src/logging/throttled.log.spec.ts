@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals
 import { Logger } from '@nestjs/common';
 import { ThrottledLog } from './throttled.log.js';
 
-describe('RepeatedLog', () => {
+describe('ThrottledLog', () => {
   const warn = jest.fn<(...values: unknown[]) => void>();
   const error = jest.fn<(...values: unknown[]) => void>();
   let now: number;
@@ -19,10 +19,14 @@ describe('RepeatedLog', () => {
 
   it('says a thing once, and later how often it has happened since', () => {
     for (let times = 0; times < 5; times += 1) log.warn('It rains', { where: 'here' });
-    expect(warn.mock.calls).toEqual([['It rains', { where: 'here' }, 'Foundation']]);
+    expect(warn.mock.calls).toEqual([['It rains (where: here)', { where: 'here' }, 'Foundation']]);
     now = 1000;
     log.warn('It rains', { where: 'there' });
-    expect(warn.mock.calls[1]).toEqual(['It rains', { where: 'there', count: 5 }, 'Foundation']);
+    expect(warn.mock.calls[1]).toEqual([
+      'It rains (where: there, count: 5)',
+      { where: 'there', count: 5 },
+      'Foundation',
+    ]);
     now = 2000;
     log.warn('It rains', {});
     expect(warn.mock.calls[2]).toEqual(['It rains', {}, 'Foundation']);
@@ -34,10 +38,28 @@ describe('RepeatedLog', () => {
     log.error('Found', { channel: 'b' }, 'b');
     log.error('Lost', { channel: 'a' }, 'a', 2);
     expect(error.mock.calls.map(([message, details]) => [message, details])).toEqual([
-      ['Lost', { channel: 'a', count: 3 }],
-      ['Lost', { channel: 'b' }],
-      ['Found', { channel: 'b' }],
+      ['Lost (channel: a, count: 3)', { channel: 'a', count: 3 }],
+      ['Lost (channel: b)', { channel: 'b' }],
+      ['Found (channel: b)', { channel: 'b' }],
     ]);
+  });
+
+  it('says few of the tries that fail, whichever part of the process makes them', () => {
+    const debug = jest.fn<(...values: unknown[]) => void>();
+    Logger.overrideLogger({ log: warn, warn, error, debug });
+    const others = new ThrottledLog(1000, () => now);
+    now = 1_000_000;
+    for (let times = 0; times < 100; times += 1) {
+      for (const each of [log, others]) each.debug('The rows were not read', { error: 'Connection is closed.' });
+      log.debug('The view was not fetched', { error: 'Connection is closed.' });
+    }
+    expect(debug.mock.calls.map(([message]) => message)).toEqual([
+      'The rows were not read: Connection is closed.',
+      'The rows were not read: Connection is closed.',
+    ]);
+    now += 1000;
+    log.debug('The view was not fetched', { error: 'Connection is closed.' });
+    expect(debug.mock.lastCall?.[0]).toBe('The view was not fetched (count: 100): Connection is closed.');
   });
 
   it('forgets the oldest of many kinds, so that its memory is bounded', () => {

@@ -8,6 +8,11 @@ import { Log } from './log.js';
 const EVERY_MS = 10_000;
 /** How many kinds are remembered; whoever sends us things must not be able to fill our memory. */
 const MAX_KINDS = 256;
+/**
+ * How many tries of ours that failed are said at DEBUG in that time, by the whole process: while Redis is away each of
+ * thirty places fails again and again, and what there is to know of that is said once, as a warning.
+ */
+const MAX_TRIES = 2;
 
 /** See the file header. */
 export class ThrottledLog {
@@ -25,10 +30,21 @@ export class ThrottledLog {
     if (times !== undefined) this.#logger.warn(message, { ...details, ...timesOf(times) });
   }
 
-  /** As {@link warn}. */
-  error(message: string, details: object, kind = '', count = 1): void {
+  /** As {@link warn}; `thrown` as in `Log.error`. */
+  error(message: string, details: object, kind = '', count = 1, thrown?: unknown): void {
     const times = this.#due(`${message} ${kind}`, count);
-    if (times !== undefined) this.#logger.error(message, { ...details, ...timesOf(times) });
+    if (times !== undefined) this.#logger.error(message, { ...details, ...timesOf(times) }, thrown);
+  }
+
+  /** For a try of ours that failed and is made again. */
+  debug(message: string, details: object = {}): void {
+    const times = this.#due(message, 1);
+    if (times === undefined) return;
+    const now = this.now();
+    while (tries[0] !== undefined && (tries[0] > now || now - tries[0] >= this.everyMs)) tries.shift();
+    if (tries.length >= MAX_TRIES) return;
+    tries.push(now);
+    this.#logger.debug(message, { ...details, ...timesOf(times) });
   }
 
   /** How often it has happened since it was last said, now included; undefined when it is too soon to say it again. */
@@ -47,6 +63,9 @@ export class ThrottledLog {
     return (known?.since ?? 0) + count;
   }
 }
+
+/** When the last tries were said that failed. */
+const tries: number[] = [];
 
 function timesOf(count: number): { count?: number } {
   return count > 1 ? { count } : {};

@@ -187,7 +187,8 @@ export class ProcessCommands {
       );
       const entry = await table.change(name, (current) => {
         if (current === undefined) throw this.#unknown(name);
-        const { error: _error, crashes: _crashes, retryAt: _retryAt, avoid: _avoid, ranOn: _ranOn, ...rest } = current;
+        const { error: _error, stack: _stack, crashes: _crashes, ...others } = current;
+        const { retryAt: _retryAt, avoid: _avoid, ranOn: _ranOn, ...rest } = others;
         // INVARIANT (I13): a temporary process that was started since the owners were queried has the epoch after its
         // mark.
         const marked = current.status === 'once' ? current.after + 1 : current.after;

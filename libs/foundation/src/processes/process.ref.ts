@@ -74,6 +74,8 @@ export interface ProcessInfo {
   startedAt?: number;
   /** The last failure. */
   error?: string;
+  /** Its stack and those of its causes, cut to some 2,000 characters; where the failure was an error. */
+  stack?: string;
   /** With `waiting`: why no node may run it, such as `no node has the label role=worker`; absent when one may. */
   reason?: string;
   /** How often it has crashed since it was started or restarted by a call; absent = never. */

@@ -167,8 +167,9 @@ export class ProcessRegistry {
         epoch,
         startedAt: since,
       };
-      const crashes = this.table.get(info.name)?.crashes;
-      return [{ ...info, ...(error === undefined ? {} : { error }), ...(crashes === undefined ? {} : { crashes }) }];
+      const { crashes, stack } = this.table.get(info.name) ?? {};
+      const failure = error === undefined ? {} : { error, ...(stack === undefined ? {} : { stack }) };
+      return [{ ...info, ...failure, ...(crashes === undefined ? {} : { crashes }) }];
     });
   }
 }
@@ -182,6 +183,7 @@ function infoOf(entry: VersionedEntry, owner: OwnerRecord | undefined, isOrphane
     restart: entry.options.restart,
     ...(owner === undefined ? {} : { node: owner.node, epoch: owner.epoch, startedAt: owner.since }),
     ...(entry.error === undefined ? {} : { error: entry.error }),
+    ...(entry.stack === undefined ? {} : { stack: entry.stack }),
     ...(entry.crashes === undefined ? {} : { crashes: entry.crashes }),
   };
 }

@@ -63,7 +63,7 @@ describe('ServiceHealth', () => {
     expect(logged).toEqual([
       [
         'warn',
-        'Service health check failed',
+        expect.stringMatching(/^Service health check failed \(service: user_service, node: n1, .*reason: .+\)$/),
         expect.objectContaining({
           service: 'user_service',
           node: 'n1',

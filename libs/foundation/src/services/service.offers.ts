@@ -8,7 +8,7 @@ import { FoundationError } from '../errors/foundation.error.js';
 import { LimitError } from '../errors/limit.errors.js';
 import { redisError } from '../errors/refusal.js';
 import { Gate } from '../foreign/gate.js';
-import { Log } from '../logging/log.js';
+import { ThrottledLog } from '../logging/throttled.log.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
 import { ServiceHealth } from './service.health.check.js';
 import type { OnServiceHealth, ServiceHandle, ServiceTarget } from './service.js';
@@ -33,7 +33,7 @@ export interface ServiceOffersParts {
 /** See the file header. */
 export class ServiceOffers {
   readonly #checks = new Map<string, ServiceHealth>();
-  readonly #logger = new Log();
+  readonly #logger = new ThrottledLog();
   readonly #gate: Gate;
   #count = 0;
 

@@ -9,7 +9,7 @@ import type { ClusterView } from '../cluster/cluster.view.js';
 import { describe } from '../errors/describe.js';
 import { Gate, unattended } from '../foreign/gate.js';
 import { Listeners } from '../foreign/listeners.js';
-import { Log } from '../logging/log.js';
+import { ThrottledLog } from '../logging/throttled.log.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
 import { SingleFlight } from '../time/single.flight.js';
 import { ServiceIndex } from './service.index.js';
@@ -40,7 +40,7 @@ export class ServiceRegistry {
   readonly #own = new Map<string, { record: ServiceRecord; value: string }>();
   readonly #index = new ServiceIndex();
   readonly #listeners: Listeners<[change: ServiceChange]>;
-  readonly #logger = new Log();
+  readonly #logger = new ThrottledLog();
   #alive: ReadonlySet<string> = new Set();
   /** Boot ids of nodes that had rows and were no members at the last look. */
   #orphaned: ReadonlySet<string> = new Set();

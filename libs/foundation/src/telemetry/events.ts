@@ -225,8 +225,8 @@ export interface FoundationEvents {
 
   /** An instance is being created; nothing of the user's ran before this. */
   'process.starting': { name: string; node: string; epoch: number };
-  /** `onProcessStart` returned. */
-  'process.started': { name: string; node: string; epoch: number; startMs: number };
+  /** `onProcessStart` returned. `before` is the other node that had the name last, where that is known. */
+  'process.started': { name: string; node: string; epoch: number; startMs: number; before?: string };
   /** The instance has stopped; `clean` is false when it did not stop in its time. */
   'process.stopped': { name: string; node: string; epoch: number; reason: StopReason; clean: boolean };
   /** The instance failed. */

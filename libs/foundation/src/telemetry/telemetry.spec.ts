@@ -57,8 +57,8 @@ describe('Telemetry', () => {
     expect(() => telemetry.emit('message.sent', SENT)).not.toThrow();
     expect(after).toHaveBeenCalledTimes(1);
     expect(error).toHaveBeenCalledWith(
-      expect.stringContaining('function of yours failed'),
-      { callback: "Telemetry.attach('message.sent')", error: 'mine' },
+      expect.stringMatching(/^A function of yours failed, Telemetry.attach\('message.sent'\); .*: mine$/),
+      expect.stringMatching(/^Error: mine\n/),
       'Foundation',
     );
   });

@@ -7,8 +7,8 @@ import { fromJson, ifRight, isObject, listOfAll, record, text, whole } from './d
 
 /** What changed. */
 export type Hint =
-  /** The name is free. */
-  | { t: 'released'; name: string }
+  /** The name is free; `node` had it. Nodes of the version before do not say who. */
+  | { t: 'released'; name: string; node?: string }
   /** The owner of the name is running. */
   | { t: 'running'; name: string }
   /** The membership changed. */
@@ -50,15 +50,20 @@ const readTableHint = record<Omit<TableHint, 't'>>({
   of: ifRight(listOfAll(name, MAX_HINTED)),
 });
 const readName = record<{ name: string }>({ name });
+const readReleased = record<{ name: string; node?: string }>({ name, node: ifRight(name) });
 const readLoad = record<{ node: string; load: number }>({ node: name, load: whole(MAX_LOAD) });
 const readStamp = record<{ at: number; mac: string }>({ at: whole(), mac: text(100, 0) });
 const readRefused = record<{ node: string; host: string }>({ node: name, host: name });
 
 function readHint(value: unknown): Hint | undefined {
   const t = isObject(value) ? value['t'] : undefined;
-  if (t === 'released' || t === 'running') {
-    const released = readName(value);
+  if (t === 'released') {
+    const released = readReleased(value);
     return released && { t, ...released };
+  }
+  if (t === 'running') {
+    const running = readName(value);
+    return running && { t, ...running };
   }
   if (t === 'view') return { t };
   if (t === 'table' || t === 'services') return { t, ...readTableHint(value) };

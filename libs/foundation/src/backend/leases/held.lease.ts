@@ -15,6 +15,13 @@ export interface LeaseHolder {
   lost(lease: HeldLease, reason: LeaseLossReason): void;
 }
 
+/** What Redis said when it gave a name away, and when it was asked. */
+export interface Grant {
+  epoch: number;
+  sentAt: number;
+  before?: string;
+}
+
 /** The record behind {@link Lease}. */
 export class HeldLease implements Lease {
   /** When the last renewal that Redis acknowledged was *sent*, by the monotonic clock. */
@@ -26,6 +33,7 @@ export class HeldLease implements Lease {
   /** True once lookups may see it as running. */
   announced = false;
   epoch: number;
+  before: string | undefined;
   readonly #abort = new AbortController();
   #ended = false;
 
@@ -37,9 +45,10 @@ export class HeldLease implements Lease {
     readonly node: string,
     readonly deadlineMs: number,
     private readonly now: () => number,
-    grant: { epoch: number; sentAt: number },
+    grant: Grant,
   ) {
     this.epoch = grant.epoch;
+    this.before = grant.before;
     this.ackedAt = grant.sentAt;
   }
 

@@ -4,7 +4,7 @@
  */
 import type { LeaseTimes } from '../../config/config.js';
 import { describe } from '../../errors/describe.js';
-import { Log } from '../../logging/log.js';
+import { ThrottledLog } from '../../logging/throttled.log.js';
 import type { Lives } from '../../wire/key.lifetimes.js';
 import type { Keys } from '../../wire/keys.js';
 import type { NodeIdentity } from '../../wire/node.identity.js';
@@ -20,7 +20,7 @@ const PROLONG_RETRY_MS = 60_000;
 
 /** See the file header. */
 export class LeaseRecords {
-  readonly #logger = new Log();
+  readonly #logger = new ThrottledLog();
   #prolongAt: number;
 
   constructor(

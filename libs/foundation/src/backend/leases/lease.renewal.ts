@@ -5,7 +5,7 @@
 import type { LeaseTimes } from '../../config/config.js';
 import { describe } from '../../errors/describe.js';
 import { unattended } from '../../foreign/gate.js';
-import { Log } from '../../logging/log.js';
+import { ThrottledLog } from '../../logging/throttled.log.js';
 import type { Telemetry } from '../../telemetry/telemetry.js';
 import { jittered } from '../../time/backoff.js';
 import type { Lives } from '../../wire/key.lifetimes.js';
@@ -25,7 +25,7 @@ const RETRY_MS = 100;
 /** See the file header. */
 export class LeaseRenewal {
   readonly #held = new Map<string, HeldLease>();
-  readonly #logger = new Log();
+  readonly #logger = new ThrottledLog();
   readonly #watchdog: StallWatchdog | undefined;
   readonly #deadlines: LeaseDeadlines;
   readonly #records: LeaseRecords;

@@ -11,6 +11,8 @@ export interface Lease {
    * is held (reclaimed after data loss), so read it again for each effect.
    */
   readonly epoch: number;
+  /** The node that owned the name before, where that is known; only for the log. */
+  before?: string | undefined;
   /** Aborted, with a `LeaseLostError`, at the moment this node stops being the owner. */
   readonly signal: AbortSignal;
   /** True while this node is the owner by its own monotonic clock; synchronous, so that it can guard each effect. */

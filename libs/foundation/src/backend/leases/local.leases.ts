@@ -161,7 +161,7 @@ export class LocalLeases implements Leases {
   #released(lease: LocalLease): void {
     this.#end(lease, 0);
     this.telemetry.emit('lease.released', { name: lease.name, node: this.node.name, epoch: lease.epoch });
-    this.hint({ t: 'released', name: lease.name });
+    this.hint({ t: 'released', name: lease.name, node: this.node.name });
   }
 
   /** The instance of a lease that was lost has stopped after all. */

@@ -7,7 +7,7 @@ import type { Redis } from 'ioredis';
 import Redlock, { type ExecutionError, type Lock } from 'redlock';
 import type { LeaseTimes } from '../../config/config.js';
 import { asError, describe, isError } from '../../errors/describe.js';
-import { Log } from '../../logging/log.js';
+import { ThrottledLog } from '../../logging/throttled.log.js';
 import { within } from '../../time/timeout.js';
 import type { Lives } from '../../wire/key.lifetimes.js';
 import type { Keys } from '../../wire/keys.js';
@@ -27,7 +27,7 @@ export function createRedlock(clients: readonly Redis[]): Redlock {
 
 /** See the file header. */
 export class NameLocks {
-  readonly #logger = new Log();
+  readonly #logger = new ThrottledLog();
 
   constructor(
     private readonly quorum: LeaseQuorum,
@@ -57,18 +57,19 @@ export class NameLocks {
     return within(ms, work, `Redlock did not settle in ${ms} ms`);
   }
 
-  async free(name: string, lock: Lock): Promise<void> {
+  /** `node` says who had it, where somebody did. */
+  async free(name: string, lock: Lock, node?: string): Promise<void> {
     try {
       await this.#settled(this.redlock.release(lock, ONCE));
     } catch (error) {
       // Already expired, or Redis is away: either way the key is not ours for longer than its ttl.
       this.#logger.debug('Failed to release a lease; it expires', { name, error: describe(error) });
     }
-    await this.#farewell(name, lock.value);
+    await this.#farewell(name, lock.value, node);
   }
 
-  async #farewell(name: string, token: string): Promise<void> {
-    const hint = JSON.stringify({ t: 'released', name });
+  async #farewell(name: string, token: string, node?: string): Promise<void> {
+    const hint = JSON.stringify({ t: 'released', name, ...(node === undefined ? {} : { node }) });
     const keys = [this.keys.lease(name), this.keys.owner(name), this.keys.epoch(name)];
     const args = [token, this.keys.hints, hint, this.lives.releasedEpoch];
     for (let attempt = 1; ; attempt++) {

@@ -31,7 +31,7 @@ class FakeClient {
   ahead = 1_800_000_000_000;
   renewal: (leases: number) => unknown = (leases) => Array<number>(leases).fill(1);
   recovery: (held: string[]) => unknown = (held) => held;
-  minted: () => unknown = () => String(++this.epoch);
+  minted: () => unknown = () => [String(++this.epoch), ''];
 
   readonly foundationLeaseMint = this.#command('mint', () => this.minted());
   readonly foundationLeaseRenew = this.#command('renew', (keys) => this.#timed(this.renewal(keys.length)));
@@ -214,7 +214,7 @@ describe('RedlockLeases', () => {
 
     it.each([
       ['the epoch was refused', () => ''],
-      ['the epoch is no number', () => 'x'],
+      ['the epoch is no number', () => ['x', '']],
     ])('gives the lock back when %s', async (_what, minted) => {
       client.minted = minted;
       expect(await leases.acquire('a')).toBeUndefined();
@@ -230,10 +230,16 @@ describe('RedlockLeases', () => {
       expect(redlock.released).toEqual(['token-1']);
     });
 
+    it('says who had the name before and did not give it back', async () => {
+      expect((await leases.acquire('a'))?.before).toBeUndefined();
+      client.minted = () => ['200', 'shop-2'];
+      expect((await leases.acquire('b'))?.before).toBe('shop-2');
+    });
+
     it('gives the lock back when the answer came too late to be of use', async () => {
       client.minted = () => {
         skew += TIMES.deadline - TIMES.margin;
-        return '101';
+        return ['101', ''];
       };
       expect(await leases.acquire('a')).toBeUndefined();
       expect(redlock.released).toEqual(['token-1']);
@@ -474,7 +480,7 @@ describe('RedlockLeases', () => {
       expect(redlock.released).toEqual(['token-1']);
       expect(client.of('farewell')[0]).toMatchObject({
         keys: [keys.lease('a'), keys.owner('a'), keys.epoch('a')],
-        args: ['token-1', keys.hints, '{"t":"released","name":"a"}', '86400000'],
+        args: ['token-1', keys.hints, '{"t":"released","name":"a","node":"n1"}', '86400000'],
       });
       expect(lease.isHeld()).toBe(false);
       expect(lease.signal.aborted).toBe(false);

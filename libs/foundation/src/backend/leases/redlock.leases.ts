@@ -19,7 +19,7 @@ import { Grace } from '../redis/grace.period.js';
 import { callsOf, toCount, toNumber, toTexts } from '../redis/lua.script.js';
 import { fencedSetScript, forgetScript, lastEpochScript } from './epoch.scripts.js';
 import { inheritScript, leaveScript } from './handoff.scripts.js';
-import { HeldLease } from './held.lease.js';
+import { type Grant, HeldLease } from './held.lease.js';
 import { LeaseQuorum } from './lease.quorum.js';
 import { LeaseRenewal } from './lease.renewal.js';
 import { announceScript, mintScript } from './lease.scripts.js';
@@ -223,7 +223,7 @@ export class RedlockLeases implements Leases {
       this.telemetry.emit('lease.released', { name: lease.name, node: this.node.name, epoch: lease.epoch });
     }
     const lock = this.#lockOf.get(lease);
-    if (lock !== undefined) await this.#locks.free(lease.name, lock);
+    if (lock !== undefined) await this.#locks.free(lease.name, lock, this.node.name);
   }
 
   lost(lease: HeldLease, reason: LeaseLossReason): void {
@@ -238,12 +238,15 @@ export class RedlockLeases implements Leases {
     try {
       const { after, lives, node, times } = this;
       const args = [lock.value, after.text, node.name, node.bootId, times.ttl, above, lives.epoch, lives.owner];
-      const minted = (answers: readonly unknown[]): number[] => answers.map(toNumber).filter((epoch) => epoch > 0);
+      const minted = (answers: readonly unknown[]): number[] =>
+        answers.map((answer) => toNumber(toTexts(answer)[0])).filter((epoch) => epoch > 0);
       const enough = (answers: readonly unknown[]): boolean => minted(answers).length >= this.quorum.majority;
-      const epochs = minted(await this.quorum.run(mintScript, keys, args, enough));
+      const answers = await this.quorum.run(mintScript, keys, args, enough);
+      const epochs = minted(answers);
       if (epochs.length < this.quorum.majority) return undefined;
       // INVARIANT (I3): two majorities share a server, so one of these is above every epoch that a majority knew.
-      const grant = { epoch: Math.max(...epochs), sentAt };
+      const before = answers.map((answer) => toTexts(answer)[1]).find((owner) => owner !== undefined && owner !== '');
+      const grant = { epoch: Math.max(...epochs), sentAt, ...(before === undefined ? {} : { before }) };
       const lease = this.#leaseOf(name, lock, grant);
       if (!this.quorum.isQuorum) return lease;
       return (await this.#renewal.confirm(new Map([[lease, lease.epoch]]))).has(lease) ? lease : undefined;
@@ -258,7 +261,7 @@ export class RedlockLeases implements Leases {
     return (answers) => answers.filter((each) => each === answer && each !== undefined).length >= this.quorum.majority;
   }
 
-  #leaseOf(name: string, lock: Lock, grant: { epoch: number; sentAt: number }): HeldLease {
+  #leaseOf(name: string, lock: Lock, grant: Grant): HeldLease {
     const { deadline } = this.times;
     return new HeldLease(this, name, this.keys.lease(name), lock.value, this.node.name, deadline, this.now, grant);
   }

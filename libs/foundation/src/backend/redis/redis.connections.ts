@@ -211,8 +211,10 @@ export class RedisConnections {
       const known = down();
       if (known.isTold) return;
       known.isTold = true;
+      // Five connections to a server that is away are one piece of news; health names each.
+      if (this.#toldOf(endpoint) > 1) return;
       const said = describe(this.#errorOf(client));
-      this.#logger.warn('Redis connection failed; retrying', { role, endpoint, error: said });
+      this.#logger.warn('A Redis connection failed; this node goes on trying', { endpoint, role, error: said });
     });
     client.on('close', () => {
       if (!this.#closed) down();
@@ -220,9 +222,15 @@ export class RedisConnections {
     client.on('end', () => this.#down.delete(client));
     client.on('ready', () => {
       this.#lastErrors.delete(client);
-      if (this.#down.get(client)?.isTold) this.#logger.log('Redis connection is back', { role, endpoint });
+      const wasTold = this.#down.get(client)?.isTold === true;
       this.#down.delete(client);
+      if (wasTold && this.#toldOf(endpoint) === 0) this.#logger.log('The Redis connections are back', { endpoint });
     });
+  }
+
+  /** How many connections to it are away and have said why. */
+  #toldOf(endpoint: string): number {
+    return [...this.#down.values()].filter((down) => down.isTold && down.endpoint === endpoint).length;
   }
 
   /** What Redis itself said says more than how the connection broke. */

@@ -7,7 +7,6 @@ import { type Job, Queue, UnrecoverableError, Worker } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { describe } from '../../errors/describe.js';
 import { unattended } from '../../foreign/gate.js';
-import { Log } from '../../logging/log.js';
 import { ThrottledLog } from '../../logging/throttled.log.js';
 import { endsWithin, within } from '../../time/timeout.js';
 import { record, text, whole } from '../../wire/decode.js';
@@ -59,7 +58,6 @@ const readRestart = record<{ name: string; epoch: number }>({ name: text(MAX_NAM
 export class BullmqRestarts implements Restarts {
   /** Made before the first job is taken, so that it can be injected; it takes none until `open`. */
   readonly worker: Worker;
-  readonly #logger = new Log();
   readonly #repeated = new ThrottledLog();
   #handlers: RestartHandlers | undefined;
 
@@ -86,7 +84,7 @@ export class BullmqRestarts implements Restarts {
       runRetryDelay: 1000,
     });
     // Without a listener BullMQ writes to the console; connection errors are reported by the connections already.
-    const quiet = (error: Error): void => this.#logger.debug('BullMQ reported an error', { error: describe(error) });
+    const quiet = (error: Error): void => this.#repeated.debug('BullMQ reported an error', { error: describe(error) });
     this.worker.on('error', quiet);
     this.worker.on('failed', (job, error) => {
       this.#repeated.warn('A supervision job failed', { job: job?.id, error: describe(error) });

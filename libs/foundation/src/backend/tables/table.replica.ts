@@ -5,7 +5,7 @@
  */
 import { ConflictError } from '../../errors/cluster.errors.js';
 import { describe, show } from '../../errors/describe.js';
-import { Log } from '../../logging/log.js';
+import { ThrottledLog } from '../../logging/throttled.log.js';
 import { monotonicNow } from '../../time/monotonic.clock.js';
 import { type FullRead, readPages } from './full.read.js';
 import type { Draft, ReplicaOptions, Replicated } from './replica.options.js';
@@ -57,7 +57,7 @@ interface Loss {
 export class TableReplica<T extends Replicated> {
   readonly #rows = new Map<string, T>();
   readonly #unusable: UnusableRows<T>;
-  readonly #logger = new Log();
+  readonly #logger = new ThrottledLog();
   readonly #now: () => number;
   #version = 0;
   #life = '';

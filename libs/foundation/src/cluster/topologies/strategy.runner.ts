@@ -13,6 +13,7 @@ import { TopologyError } from '../../errors/cluster.errors.js';
 import { describe, isA } from '../../errors/describe.js';
 import { called, unattended } from '../../foreign/gate.js';
 import { Log } from '../../logging/log.js';
+import { ThrottledLog } from '../../logging/throttled.log.js';
 import { exponential, jittered } from '../../time/backoff.js';
 import { within } from '../../time/timeout.js';
 import { checkedPeers, MAX_PEERS } from './peers.js';
@@ -58,6 +59,7 @@ export interface StrategyStatus {
 /** See the file header. */
 export class StrategyRun {
   readonly #logger = new Log();
+  readonly #repeated = new ThrottledLog();
   /** Rises with each start, so that what a former one still reports is ignored. */
   #turn = 0;
   #state: StrategyStatus['state'] = 'starting';
@@ -252,7 +254,10 @@ export class StrategyRun {
     try {
       await within(this.times.stop, this.strategy.stop(leaving), `not done in ${this.times.stop} ms`);
     } catch (error) {
-      this.#logger.debug('A topology strategy did not stop in order', { strategy: this.name, error: describe(error) });
+      this.#repeated.debug('A topology strategy did not stop in order', {
+        strategy: this.name,
+        error: describe(error),
+      });
     }
   }
 }

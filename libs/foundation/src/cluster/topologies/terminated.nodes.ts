@@ -5,7 +5,7 @@
 import type { NodeDirectory } from '../../backend/directory/directory.js';
 import { describe } from '../../errors/describe.js';
 import { unattended } from '../../foreign/gate.js';
-import { Log } from '../../logging/log.js';
+import { ThrottledLog } from '../../logging/throttled.log.js';
 import type { ClusterView } from '../cluster.view.js';
 import type { Member } from '../member.js';
 import { PeerIndex } from './peers.js';
@@ -22,7 +22,7 @@ const MAX_ENDED = 1000;
  * and keeps what it has. It is ended once, not again and again.
  */
 export class TerminatedNodes {
-  readonly #logger = new Log();
+  readonly #repeated = new ThrottledLog();
   /** Peer → since when it has been known to have ended, by the Redis clock: it says nothing about who joined later. */
   readonly #since = new Map<string, number>();
   /** Boot ids of those that were ended, the oldest first: one that joins again all the same is let be. */
@@ -65,10 +65,9 @@ export class TerminatedNodes {
     if (this.#ended.size > MAX_ENDED) this.#ended.delete(this.#ended.keys().next().value!);
     try {
       await this.nodes.leave(name, bootId, 'terminated');
-      this.#logger.log('A node has ended, its topology strategy says', { node: name });
     } catch (error) {
       // Its ttl runs out all the same.
-      this.#logger.debug('A node that has ended was not removed', { node: name, error: describe(error) });
+      this.#repeated.debug('A node that has ended was not removed', { node: name, error: describe(error) });
     }
   }
 }

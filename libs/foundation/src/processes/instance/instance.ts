@@ -168,14 +168,17 @@ export class Instance {
     this.#startedAt = performance.now();
     const { name } = this.spec;
     const startMs = Math.round(this.#startedAt - began);
-    this.deps.telemetry.emit('process.started', { name, node: this.deps.node, epoch: this.lease.epoch, startMs });
+    const { node, telemetry } = this.deps;
+    const { epoch, before } = this.lease;
+    const from = before === undefined || before === node ? {} : { before };
+    telemetry.emit('process.started', { name, node, epoch, startMs, ...from });
     this.#undo = await this.deps.started(this.#target);
   }
 
   async #detach(attached: Promise<void>): Promise<void> {
     await attached.catch(() => undefined);
     await this.#undo?.().catch((error: unknown) => {
-      this.#logger.warn('Something of a stopped process was not detached', {
+      this.#logger.warn('The handlers of process "{process}", which has stopped, were not detached', {
         process: this.spec.name,
         error: describe(error),
       });
@@ -202,7 +205,8 @@ export class Instance {
     const clean = await endsWithin(options.stopTimeout, everything);
     if (!clean) {
       this.#logger.error(
-        'A process did not stop in its time; its lease is left to expire. Let its work heed ctx.signal',
+        'Process "{process}" did not stop in {stopTimeout} ms; its lease is left to expire, and until then it runs nowhere ' +
+          'else. Let its work heed ctx.signal, or raise "stopTimeout"',
         { process: name, stopTimeout: options.stopTimeout },
       );
     }
@@ -221,7 +225,8 @@ export class Instance {
       const hook = (this.#target as Partial<OnProcessStop> | undefined)?.onProcessStop;
       if (typeof hook === 'function') await hook.call(this.#target, reason);
     } catch (error) {
-      this.#logger.warn('onProcessStop failed; the stop goes on', { process: this.spec.name, error: describe(error) });
+      const details = { process: this.spec.name, error: describe(error) };
+      this.#logger.error('onProcessStop of process "{process}" failed; the stop goes on', details, error);
     }
   }
 

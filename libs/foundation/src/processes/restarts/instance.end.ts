@@ -52,7 +52,8 @@ export class End implements Fact {
     private readonly spec: ProcessSpec,
     readonly lease: Lease,
     private readonly exit: InstanceExit,
-    private readonly error: string | undefined,
+    /** Of a crash. */
+    private readonly failure: { error?: string; stack?: string | undefined },
   ) {
     this.name = spec.name;
     this.#epoch = lease.epoch;
@@ -67,7 +68,7 @@ export class End implements Fact {
   async record(): Promise<void> {
     // Whoever owns it since decides for itself; a late word of ours must not stop it.
     if (!this.lease.isHeld() && (await this.#isOwnedSince())) {
-      this.#logger.warn('A process was run again before its end could be recorded', {
+      this.#logger.warn('Process "{process}" was run again before its end could be recorded', {
         process: this.name,
         epoch: this.#epoch,
         ended: this.#ending,
@@ -118,14 +119,14 @@ export class End implements Fact {
    */
   async #put({ next, crashes }: Verdict): Promise<boolean> {
     const epoch = this.#epoch;
-    const { error } = this;
+    const { error, stack } = this.failure;
     let recorded = false;
     await this.table.change(this.name, (current) => {
       if (current === undefined) return undefined;
       recorded = current.after === epoch && current.status === next.status && current.retryAt === next.retryAt;
       if (recorded || isEnded(current.status) || current.after >= epoch) return undefined;
       recorded = true;
-      const { avoid: _avoid, retryAt: _retryAt, error: _error, ...rest } = current;
+      const { avoid: _avoid, retryAt: _retryAt, error: _error, stack: _stack, ...rest } = current;
       return {
         ...rest,
         ...next,
@@ -133,7 +134,9 @@ export class End implements Fact {
         ranOn: this.membership.self.name,
         // It has come up, whether or not that could be written at the time.
         ...(this.exit.started ? { confirmed: true } : {}),
-        ...(error === undefined ? {} : { error, crashes: (current.crashes ?? 0) + 1 }),
+        ...(error === undefined
+          ? {}
+          : { error, ...(stack === undefined ? {} : { stack }), crashes: (current.crashes ?? 0) + 1 }),
         ...(crashes >= AVOID_AFTER ? { avoid: this.membership.self.name } : {}),
       };
     });
@@ -152,8 +155,15 @@ export class End implements Fact {
     } else if (decision.action === 'escalate') {
       this.telemetry.emit('process.escalated', { name, node, epoch, crashes });
       this.#logger.error(
-        `A process crashed too often and stays down; after correcting the cause call restart("${name}")`,
-        { process: name, crashes, maxRestarts: options.maxRestarts, maxSeconds: options.maxSeconds },
+        `Process "${name}" crashed too often and stays down; after correcting the cause call restart("${name}")`,
+        {
+          process: name,
+          ...this.failure,
+          stack: undefined,
+          crashes,
+          maxRestarts: options.maxRestarts,
+          maxSeconds: options.maxSeconds,
+        },
       );
     }
   }

@@ -7,6 +7,7 @@ import { ClusterView } from '../../cluster/cluster.view.js';
 import { LocalNode } from '../../cluster/local.node.js';
 import { MembershipProtocol } from '../../cluster/membership.protocol.js';
 import { processDefaults, resolve } from '../../config/resolve.js';
+import { ProcessStartError } from '../../errors/process.errors.js';
 import type { FoundationEvents } from '../../telemetry/events.js';
 import { Telemetry } from '../../telemetry/telemetry.js';
 import { eventually } from '../../testing/eventually.js';
@@ -101,6 +102,26 @@ describe('Endings', () => {
   const steps = (['crashed', 'put', 'schedule'] as const).flatMap((step) =>
     (['lost request', 'lost reply'] as const).map((fault): [Step, Fault] => [step, fault]),
   );
+
+  it('logs and keeps the stack of the code that crashed, not of ours around it', async () => {
+    const logged: unknown[][] = [];
+    const error = (...values: unknown[]) => void logged.push(values);
+    Logger.overrideLogger({ log: error, warn: error, error });
+    await want(specOf({}));
+    const cause = new TypeError('no y', { cause: new Error('the file is empty') });
+    const failed = new ProcessStartError('feed', 'n1', 'onProcessStart failed: no y', cause);
+    await endings.settle({ spec: specOf({}), lease } as Instance, {
+      reason: 'crash',
+      started: true,
+      clean: true,
+      error: failed,
+    });
+    const stack = expect.stringMatching(/^TypeError: no y\n {4}at [^]*\nCaused by: Error: the file is empty\n {4}at /);
+    const sentence = `Process "feed" crashed (node: n1, epoch: ${lease.epoch}): onProcessStart failed: no y`;
+    expect(logged).toEqual([[sentence, stack, 'Foundation']]);
+    expect(table.get('feed')).toMatchObject({ error: 'onProcessStart failed: no y', stack });
+    expect(table.get('feed')!.stack!.length).toBeLessThanOrEqual(2000);
+  });
 
   describe.each(cases)('%s', (_what, spec, reason, expected) => {
     it.each(steps)('is recorded once when %s has a %s', async (step, fault) => {

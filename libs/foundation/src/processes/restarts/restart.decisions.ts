@@ -6,8 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Backend } from '../../backend/backend.js';
 import type { Lease } from '../../backend/leases/leases.js';
 import type { ClusterView } from '../../cluster/cluster.view.js';
-import { describe } from '../../errors/describe.js';
-import { isA, plain } from '../../errors/describe.js';
+import { describe, isA, plain, stackOf } from '../../errors/describe.js';
 import { ProcessStartError } from '../../errors/process.errors.js';
 import { unattended } from '../../foreign/gate.js';
 import { Log } from '../../logging/log.js';
@@ -31,6 +30,8 @@ const RETRY_CAP_MS = 400;
 const KEPT_RETRY_MS = 250;
 /** So many ends are kept; beyond that the oldest is given up, and said to be. Each is a few hundred bytes. */
 const MAX_KEPT = 10_000;
+/** Of the stack in a row, in characters. */
+const MAX_KEPT_STACK = 2000;
 /** Kept ends are written so many at a time. */
 const PARALLEL = 16;
 /** A restart that is this early is one: jobs come by the clock of the node that takes them. */
@@ -97,17 +98,20 @@ export class RestartDecisions {
   async settle(instance: Instance, exit: InstanceExit): Promise<void> {
     if (exit.reason !== 'crash' && exit.reason !== 'complete') return;
     const { spec, lease } = instance;
-    const { name } = spec;
-    const { epoch } = lease;
-    const node = this.membership.self.name;
     const { reason } = exit;
-    const cause = plain(isA(exit.error, ProcessStartError) ? exit.error.reason : describe(exit.error));
+    const [{ name }, { epoch }] = [spec, lease];
+    const node = this.membership.self.name;
+    const failedStart = isA(exit.error, ProcessStartError) ? exit.error : undefined;
+    const cause = plain(failedStart === undefined ? describe(exit.error) : failedStart.reason);
     const error = reason === 'crash' ? cause : undefined;
+    const thrown = failedStart?.cause ?? exit.error;
     if (error !== undefined) {
       this.telemetry.emit('process.crashed', { name, node, epoch, error });
-      this.#logger.error('A process crashed', { process: name, node, epoch, error });
+      this.#repeated.error('Process "{process}" crashed', { process: name, node, epoch, error }, name, 1, thrown);
     }
-    const end = new End(this.backend, this.membership, this.table, this.telemetry, spec, lease, exit, error);
+    const end = new End(this.backend, this.membership, this.table, this.telemetry, spec, lease, exit, {
+      ...(error === undefined ? {} : { error, stack: stackOf(thrown, MAX_KEPT_STACK) }),
+    });
     // Told at the moment of the loss, because from then on another node may run it again.
     let told = false;
     const onLost = (): void => {
@@ -127,8 +131,8 @@ export class RestartDecisions {
   #tellUnrecorded(name: string, epoch: number, reason: 'crash' | 'complete'): void {
     this.telemetry.emit('process.end_unrecorded', { name, node: this.membership.self.name, epoch, reason });
     this.#logger.warn(
-      'The lease of a process that has ended was lost before its end was recorded; that is written when Redis is back, and ' +
-        'until then another node may run it again',
+      'Process "{process}" has ended, and its lease was lost before that was recorded; it is recorded when Redis is back, ' +
+        'and until then another node may run it again',
       { process: name, epoch, reason },
     );
   }
@@ -144,7 +148,7 @@ export class RestartDecisions {
         return true;
       } catch (error) {
         const details = { process: fact.name, error: describe(error) };
-        this.#repeated.warn('What became of a process was not recorded yet; tried again', details, fact.name);
+        this.#repeated.warn('What became of process "{process}" was not recorded yet; tried again', details, fact.name);
       }
       // A lease of something that every node has one of is never lost; but who has left has nobody to tell.
       if (!fact.lease.isHeld() || this.#hasLeft()) return false;
@@ -178,7 +182,9 @@ export class RestartDecisions {
     const [oldest] = this.#kept.keys();
     if (this.#kept.size > MAX_KEPT && oldest !== undefined) {
       this.#kept.delete(oldest);
-      this.#repeated.warn('Too many ends of processes wait for Redis; the oldest was given up', { process: oldest });
+      this.#repeated.warn('Too many ends of processes wait for Redis; that of "{process}" was given up', {
+        process: oldest,
+      });
     }
     this.#timer ??= this.#later();
   }
@@ -211,7 +217,7 @@ export class RestartDecisions {
       await fact.record();
     } catch (error) {
       const details = { process: fact.name, error: describe(error) };
-      this.#repeated.warn('What became of a process was not recorded yet; tried again', details, fact.name);
+      this.#repeated.warn('What became of process "{process}" was not recorded yet; tried again', details, fact.name);
       return;
     }
     if (this.#kept.get(fact.name) === fact) this.#kept.delete(fact.name);

@@ -5,7 +5,7 @@
 import type { Lease, Leases } from '../../backend/leases/leases.js';
 import { describe } from '../../errors/describe.js';
 import { unattended } from '../../foreign/gate.js';
-import { Log } from '../../logging/log.js';
+import { ThrottledLog } from '../../logging/throttled.log.js';
 import { jittered } from '../../time/backoff.js';
 
 /** How long each place in the order waits for the one before it, in milliseconds. */
@@ -28,6 +28,8 @@ interface Candidate {
   fresh: boolean;
   /** True when a hint came since Redis was asked last; what Redis said is older. */
   hinted: boolean;
+  /** The node that gave the name back, where a hint said so. */
+  before?: string | undefined;
 }
 
 /** When it is a node's turn for a name. */
@@ -44,7 +46,7 @@ export class Candidacy {
   /** Hints whose names have not been ranked yet, and when they came. */
   readonly #hints = new Map<string, number>();
   readonly #trying = new Set<string>();
-  readonly #logger = new Log();
+  readonly #logger = new ThrottledLog();
   #timer: NodeJS.Timeout | undefined;
   #asking: Promise<void> | undefined;
   #arming = false;
@@ -88,11 +90,12 @@ export class Candidacy {
     return this.#trying.size;
   }
 
-  /** Somebody said that the name is free: look when it is this node's turn. */
-  hint(name: string): void {
+  /** Somebody said that the name is free, which `before` had: look when it is this node's turn. */
+  hint(name: string, before?: string): void {
     const candidate = this.#names.get(name);
     if (candidate === undefined) return;
     candidate.hinted = true;
+    candidate.before = before;
     this.#hints.set(name, this.now());
     if (this.#ranking) return;
     this.#ranking = true;
@@ -248,6 +251,7 @@ export class Candidacy {
       return;
     }
     this.#names.delete(name);
+    lease.before ??= candidate.before;
     this.won(lease);
   }
 }

@@ -10,7 +10,6 @@ import { isAgreed } from '../../cluster/compatibility.js';
 import type { Member } from '../../cluster/member.js';
 import { slotNames } from '../../cluster/slot.names.js';
 import { describe } from '../../errors/describe.js';
-import { Log } from '../../logging/log.js';
 import { ThrottledLog } from '../../logging/throttled.log.js';
 import { isLongTurn, nextTurn } from '../../time/turn.budget.js';
 import { isObject } from '../../wire/decode.js';
@@ -66,7 +65,6 @@ export class Declarations {
   readonly #specs = new Map<string, ProcessSpec>();
   /** Rows found to say what this node declares: they are compared with each beat, and few change. */
   readonly #inLine = new WeakMap<VersionedEntry, ProcessSpec>();
-  readonly #logger = new Log();
   readonly #log = new ThrottledLog();
   #settling: Promise<void> | undefined;
   /** False once every row was found to say what is declared, until a row or a member changes. */
@@ -189,7 +187,7 @@ export class Declarations {
   async #settle(specs: readonly ProcessSpec[]): Promise<void> {
     for (const spec of specs) {
       await this.apply(spec).catch((error: unknown) => {
-        this.#logger.debug('A declaration was not settled; tried again soon', {
+        this.#log.debug('A declaration was not settled; tried again soon', {
           process: spec.name,
           error: describe(error),
         });

@@ -108,7 +108,7 @@ export class Supervisor implements CalleeLookup {
       replaced: () => backend.leases.loseAll(),
     });
     backend.onHint((hint) => {
-      if (hint.t === 'released') this.#candidacy.hint(hint.name);
+      if (hint.t === 'released') this.#candidacy.hint(hint.name, hint.node);
     });
   }
 

@@ -32,6 +32,8 @@ export interface ProcessEntry extends ProcessSpec {
   prefer?: string;
   /** The last failure, as text. */
   error?: string;
+  /** Its stack, cut. Absent in rows of older versions. */
+  stack?: string;
   /** How often it has crashed since it was started or restarted by a call; absent = never. */
   crashes?: number;
   /** The node of the instance whose end this is; `after` is its epoch. Absent in rows of older versions. */
@@ -57,6 +59,8 @@ const GONE: ReadonlySet<ProcessStatus> = new Set(['completed', 'stopped', 'faile
 /** Everything but the arguments is a few texts; a row that is longer was written by nobody who goes through the API. */
 const MAX_ROW_SIZE = MAX_ARGS_SIZE + 65_536;
 const MAX_TYPE = 1000;
+/** The longest stack of a row, in characters. */
+const MAX_ROW_STACK = 4000;
 /** A name, a separator and the name of a node. */
 const MAX_SLOT_NAME = 400;
 const MAX_DAY_MS = 86_400_000;
@@ -74,7 +78,7 @@ export function parseEntry({ key, value, version }: TableRow): VersionedEntry | 
   }
   if (!isObject(parsed)) return undefined;
   const { name, type, kind, count, declared, handoff, rebalance, status, after, confirmed } = parsed;
-  const { of, args, avoid, prefer, error, crashes, ranOn, retryAt, settling, orphanedAt } = parsed;
+  const { of, args, avoid, prefer, error, stack, crashes, ranOn, retryAt, settling, orphanedAt } = parsed;
   const options = readOptions(parsed['options']);
   const placement = readPlacement(parsed['placement']);
   const isPart = of !== undefined;
@@ -92,6 +96,7 @@ export function parseEntry({ key, value, version }: TableRow): VersionedEntry | 
     Array.isArray(args) &&
     [avoid, prefer, ranOn].every((node) => node === undefined || isText(node, MAX_SLOT_NAME)) &&
     (error === undefined || typeof error === 'string') &&
+    (stack === undefined || typeof stack === 'string') &&
     (crashes === undefined || isWhole(crashes, 0)) &&
     (retryAt === undefined || isNumber(retryAt, 0, Number.MAX_SAFE_INTEGER)) &&
     (settling === undefined || settling === true) &&
@@ -104,6 +109,7 @@ export function parseEntry({ key, value, version }: TableRow): VersionedEntry | 
     avoid,
     prefer,
     error: error && plain(error),
+    stack: stack && plain(stack, MAX_ROW_STACK),
     crashes,
     ranOn,
     retryAt,

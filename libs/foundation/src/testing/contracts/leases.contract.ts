@@ -206,7 +206,7 @@ export function leasesContract(
       await lease.release();
       assert.equal(lease.isHeld(), false);
       assert.equal(lease.signal.aborted, false, 'an orderly end is no loss');
-      await hinted({ t: 'released', name: NAME });
+      await hinted({ t: 'released', name: NAME, node: node.name });
       const [standing] = await node.leases.standing([NAME]);
       assert.equal(standing!.freeInMs, 0);
       const next = await take(node);
@@ -216,14 +216,23 @@ export function leasesContract(
       assert.equal((await ownerOf(node))?.epoch, next.epoch);
     });
 
+    between('knows the node that had the name and did not give it back', async ([a, b]) => {
+      const lease = await take(a);
+      await lease.announce();
+      lease.abandon();
+      const next = await takeWhenFree(b);
+      assert.equal(next.before, a.name);
+    });
+
     between('hints at a release on other nodes', async ([a, b]) => {
       const hinted = hintsOf(b);
       const lease = await take(a);
       await lease.announce();
       await hinted({ t: 'running', name: NAME });
       await lease.release();
-      await hinted({ t: 'released', name: NAME });
-      await take(b);
+      await hinted({ t: 'released', name: NAME, node: a.name });
+      const next = await take(b);
+      assert.equal(next.before, undefined, 'it was given back');
     });
 
     alone('keeps an abandoned name taken until its time has run', async ([node]) => {

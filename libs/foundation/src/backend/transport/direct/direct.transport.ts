@@ -10,7 +10,6 @@ import { describe } from '../../../errors/describe.js';
 import { MessageError } from '../../../errors/message.errors.js';
 import { unattended } from '../../../foreign/gate.js';
 import { Listeners } from '../../../foreign/listeners.js';
-import { Log } from '../../../logging/log.js';
 import { ThrottledLog } from '../../../logging/throttled.log.js';
 import { keyFor } from '../../../security/signer.js';
 import type { LinkEndReason } from '../../../telemetry/events.js';
@@ -46,7 +45,6 @@ export class DirectTransport implements Transport {
   readonly #plain: PlainTopics;
   readonly #topics = new Map<string, Listening>();
   readonly #interrupted = new Listeners<[bootId?: string]>('a listener to interruptions');
-  readonly #logger = new Log();
   readonly #repeated = new ThrottledLog();
   readonly #refusals: Refusals;
   readonly #links: LinkManager;
@@ -211,7 +209,9 @@ export class DirectTransport implements Transport {
   async flush(): Promise<void> {
     const all = Promise.all([...this.#peers.values()].map((peer) => peer.idle()));
     await within(FLUSH_MS, all, 'not all nodes have taken the last texts').catch((error: unknown) =>
-      this.#logger.debug('Leaving', { error: describe(error) }),
+      this.#repeated.debug('Some nodes have not taken the last texts of this one, which leaves', {
+        error: describe(error),
+      }),
     );
   }
 
