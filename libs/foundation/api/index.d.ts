@@ -32,7 +32,7 @@ export type BalancerStrategy = 'round-robin' | 'random' | 'least-loaded' | 'loca
 export interface BroadcastOptions {
     compression?: boolean;
     priority?: Priority;
-    timeout?: number;
+    timeout?: Duration;
     type?: string;
 }
 
@@ -46,7 +46,7 @@ export function Callable(options?: CallableOptions): MethodDecorator;
 
 export interface CallableOptions {
     idempotent?: boolean;
-    timeout?: number;
+    timeout?: Duration;
 }
 
 export class CallInterruptedError extends FoundationError {
@@ -56,7 +56,7 @@ export class CallInterruptedError extends FoundationError {
 
 export interface CallOptions {
     signal?: AbortSignal;
-    timeout?: number;
+    timeout?: Duration;
 }
 
 export class CallRefusedError extends FoundationError {
@@ -225,7 +225,7 @@ export interface FencedEffects {
 }
 
 export interface FencedOptions {
-    ttl?: number;
+    ttl?: Duration;
 }
 
 export interface Figure {
@@ -770,7 +770,7 @@ export class Membership {
     get version(): number;
     whenReady(options?: {
         minNodes?: number;
-        timeout?: number;
+        timeout?: Duration;
     }): Promise<void>;
 }
 
@@ -994,7 +994,7 @@ export type ProcessKind = 'singleton' | 'replicated' | 'partitioned';
 export class ProcessManager {
     drain(options?: {
         node?: string;
-        timeout?: number;
+        timeout?: Duration;
     }): Promise<void>;
     explainPlacement(target: ProcessTarget, owner?: string): Candidate[];
     forget(target: ProcessTarget): Promise<void>;
@@ -1229,7 +1229,7 @@ export function Service(options?: ServiceOptions): ClassDecorator;
 export interface ServiceCallOptions {
     signal?: AbortSignal;
     strategy?: BalancerStrategy;
-    timeout?: number;
+    timeout?: Duration;
     where?: Omit<ServiceCriteria, 'name'>;
 }
 

@@ -16,6 +16,7 @@ import { unattended } from '../foreign/gate.js';
 import { ThrottledLog } from '../logging/throttled.log.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
 import { carried } from '../telemetry/tracing.js';
+import type { Duration } from '../time/duration.js';
 import { keysOf } from '../wire/keys.js';
 import { type CallReply, type CallRequest, decodeCalls, encodeCall } from './call.codec.js';
 import type { CallServer } from './call.server.js';
@@ -32,10 +33,16 @@ export interface CallTarget {
 
 /** Options of one call. */
 export interface CallOptions {
-  /** Milliseconds. Default: that of `@Callable`, then `calls.timeout`. */
-  timeout?: number;
+  /** Milliseconds, or a text such as `'30s'`. Default: that of `@Callable`, then `calls.timeout`. */
+  timeout?: Duration;
   /** Gives up waiting; what was sent may still be carried out. */
   signal?: AbortSignal;
+}
+
+/** The same with the timeout that counts. */
+export interface TimedCall extends CallOptions {
+  /** Milliseconds. */
+  timeout: number;
 }
 
 interface Pending {
@@ -99,12 +106,7 @@ export class CallClient {
    * @throws CallTimeoutError, `CallInterruptedError`, `ArgumentError` for what cannot be sent, `OverloadedError` when
    * too many calls wait, the reason of the signal.
    */
-  async call(
-    target: CallTarget,
-    method: string,
-    args: readonly unknown[],
-    options: Required<Pick<CallOptions, 'timeout'>> & CallOptions,
-  ): Promise<CallReply> {
+  async call(target: CallTarget, method: string, args: readonly unknown[], options: TimedCall): Promise<CallReply> {
     options.signal?.throwIfAborted();
     if (this.#pending.size >= MAX_PENDING_CALLS) {
       throw new OverloadedError(`${target.name}.${method}`, `${this.#pending.size} calls wait for their answers`);

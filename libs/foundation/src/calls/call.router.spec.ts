@@ -76,7 +76,7 @@ describe('a call', () => {
 
   it('has the time of the call, of the method, or of the configuration, in this order', async () => {
     call.mockResolvedValue(value(1));
-    await calls.call(feed, 'price', [], { timeout: 100 });
+    await calls.call(feed, 'price', [], { timeout: '100ms' });
     await calls.call(feed, 'again', []);
     await calls.call(feed, 'price', []);
     const times = call.mock.calls.map(([, , , { timeout }]) => timeout);
@@ -84,7 +84,15 @@ describe('a call', () => {
       expect(times[index]).toBeLessThanOrEqual(most);
       expect(times[index]).toBeGreaterThan(most - 100);
     });
-    await expect(calls.call(feed, 'price', [], { timeout: -1 })).rejects.toMatchObject({ code: 'FOUNDATION_ARGUMENT' });
+  });
+
+  it.each([-1, 0, NaN, Infinity, 2 ** 31, 'soon', '30d', null])('rejects %p, which is no time', async (timeout) => {
+    const options = { timeout: timeout as number };
+    const price = calls.call(feed, 'price', [], options);
+    // What is `null` was left out, as in JSON.
+    if (timeout === null) return expect(price).rejects.not.toMatchObject({ code: 'FOUNDATION_ARGUMENT' });
+    await expect(price).rejects.toMatchObject({ code: 'FOUNDATION_ARGUMENT' });
+    expect(call).not.toHaveBeenCalled();
   });
 
   it('is refused before anything is sent when the class does not mark the method', async () => {

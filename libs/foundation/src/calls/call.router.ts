@@ -19,9 +19,10 @@ import { isA, read, shown } from '../errors/describe.js';
 import type { FoundationError } from '../errors/foundation.error.js';
 import { redisError } from '../errors/refusal.js';
 import { heeding } from '../foreign/abort.signals.js';
+import { givenTime } from '../foreign/given.times.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
 import { within } from '../time/timeout.js';
-import type { CallClient, CallOptions, CallTarget } from './call.client.js';
+import type { CallClient, CallOptions, CallTarget, TimedCall } from './call.client.js';
 import type { CallReply } from './call.codec.js';
 import { traced } from './call.tracing.js';
 import { callableOf } from './callable.decorator.js';
@@ -125,8 +126,8 @@ export class CallRouter {
   ): Promise<unknown> {
     this.requireReady();
     const marks = this.#check(callee, method);
-    const timeout = options.timeout ?? marks?.timeout ?? this.config.calls.timeout;
-    checkTimeout(`${callee.name}.${method}`, timeout);
+    const given = options.timeout ?? marks?.timeout ?? this.config.calls.timeout;
+    const timeout = givenTime(`${callee.name}.${method}`, 'timeout', given);
     return traced(this.telemetry, 'client', callee.name, method, undefined, () =>
       this.#call(locationOf(callee), marks?.idempotent === true, method, args, { ...options, timeout }),
     );
@@ -137,7 +138,7 @@ export class CallRouter {
     isIdempotent: boolean,
     method: string,
     args: readonly unknown[],
-    options: CallOptions & { timeout: number },
+    options: TimedCall,
   ): Promise<unknown> {
     const deadline = performance.now() + options.timeout;
     const learnt: Learnt = {};
@@ -168,8 +169,7 @@ export class CallRouter {
    */
   async callAt(at: CallTarget, method: string, args: readonly unknown[], options: CallOptions = {}): Promise<unknown> {
     this.requireReady();
-    const timeout = options.timeout ?? this.config.calls.timeout;
-    checkTimeout(`${at.name}.${method}`, timeout);
+    const timeout = givenTime(`${at.name}.${method}`, 'timeout', options.timeout ?? this.config.calls.timeout);
     const subject: CallSubject = { processName: at.name, method, node: at.node };
     return traced(this.telemetry, 'client', at.name, method, undefined, async () => {
       const reply = await this.client.call(at, method, args, { ...options, timeout });
@@ -296,10 +296,6 @@ export class CallRouter {
 
 function locationOf({ name, locate }: CalledProcess): () => Location {
   return locate ?? (() => ({ name }));
-}
-
-function checkTimeout(call: string, timeout: number): void {
-  if (!(timeout > 0)) throw new ArgumentError(call, 'timeout', shown(timeout, 80), 'milliseconds above 0');
 }
 
 function pause(): Promise<void> {

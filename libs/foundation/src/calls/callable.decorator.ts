@@ -1,6 +1,7 @@
 /**
  * Marks a method that other nodes may call. Sets metadata and nothing else; the calls read it.
  */
+import type { Duration } from '../time/duration.js';
 
 /** Metadata key; `Symbol.for`, so that two copies of the package see each other's marks. */
 export const CALLABLE_METADATA = Symbol.for('foundation:callable');
@@ -9,8 +10,8 @@ export const CALLABLE_METADATA = Symbol.for('foundation:callable');
 export interface CallableOptions {
   /** True: running it twice does no harm, so a call whose outcome is unknown is sent once more. Default false. */
   idempotent?: boolean;
-  /** Milliseconds a call of this method may take; a call may say otherwise. Default `calls.timeout`. */
-  timeout?: number;
+  /** How long a call of this method may take; a call may say otherwise. Default `calls.timeout`. */
+  timeout?: Duration;
 }
 
 /**

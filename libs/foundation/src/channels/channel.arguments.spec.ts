@@ -26,6 +26,8 @@ describe('option checks of channels', () => {
     ['timeout', { timeout: 1.5 }, 'timeout', /milliseconds/],
     ['timeout', { timeout: Infinity }, 'timeout', /milliseconds/],
     ['timeout', { timeout: '100' }, 'timeout', /milliseconds/],
+    ['timeout', { timeout: '1.5ms' }, 'timeout', /milliseconds/],
+    ['timeout', { timeout: '2d' }, 'timeout', /milliseconds/],
     ['an unknown one', { prioritty: 'high' }, 'prioritty', /known here: type, priority/],
     ['one of another call', { channel: 'events' }, 'channel', /no such option/],
     ['one that every object has', JSON.parse('{"__proto__":1}'), '__proto__', /no such option/],

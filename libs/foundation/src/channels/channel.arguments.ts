@@ -3,6 +3,7 @@
  */
 import { ArgumentError } from '../errors/config.errors.js';
 import { show } from '../errors/describe.js';
+import { parseDuration } from '../time/duration.js';
 import { isObject } from '../wire/decode.js';
 import { checkPayload } from './payload.js';
 
@@ -31,7 +32,10 @@ const BROADCAST: Readonly<Record<string, Rule>> = {
   type: TYPE,
   priority: oneOf('high', 'normal', 'low'),
   compression: ['true or false', (value) => typeof value === 'boolean'],
-  timeout: ['a whole number of milliseconds from 1 to 86400000', (value) => whole(value, 1, 86_400_000)],
+  timeout: [
+    `a whole number of milliseconds from 1 to 86400000, or a text such as '30s'`,
+    (value) => whole(parseDuration(value), 1, 86_400_000),
+  ],
 };
 
 const ROUTE: Readonly<Record<string, Rule>> = {

@@ -3,6 +3,7 @@
  */
 import type { Type } from '@nestjs/common';
 import type { MessageDropReason } from '../telemetry/events.js';
+import type { Duration } from '../time/duration.js';
 import type { Lane } from '../wire/lane.js';
 
 /** A channel's name: one of the four standard ones, or one declared in `channels.names`. */
@@ -74,8 +75,11 @@ export interface BroadcastOptions {
   priority?: Priority;
   /** Deflates a message of 4 KiB or more, if that makes it smaller. Saves network and costs time: default false. */
   compression?: boolean;
-  /** Waits at most this many milliseconds until each listening node has handled the message. Default: does not wait. */
-  timeout?: number;
+  /**
+   * Waits at most this long, `500` (milliseconds) or `'30s'`, until each listening node has handled the message.
+   * Default: does not wait.
+   */
+  timeout?: Duration;
 }
 
 /** What happens when the backlog is full. */

@@ -9,8 +9,10 @@ import { NotReadyError } from '../errors/cluster.errors.js';
 import { ArgumentError } from '../errors/config.errors.js';
 import { show } from '../errors/describe.js';
 import { Gate } from '../foreign/gate.js';
+import { givenTime } from '../foreign/given.times.js';
 import { Log } from '../logging/log.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
+import type { Duration } from '../time/duration.js';
 import { monotonicNow } from '../time/monotonic.clock.js';
 import { describeDifference, type Difference, differencesOf } from './compatibility.js';
 import { DirectoryReplica } from './directory.replica.js';
@@ -19,7 +21,6 @@ import { LocalRecord } from './local.record.js';
 import { type Member, memberOf, type MembershipListener, type NodeState } from './member.js';
 
 /** The longest that a timer of Node can wait. */
-const MAX_TIMEOUT_MS = 2 ** 31 - 1;
 
 /** See the file header. */
 export class ClusterView {
@@ -154,12 +155,10 @@ export class ClusterView {
   }
 
   /** See `Membership.whenReady`. */
-  async awaitReady({ minNodes = 1, timeout = 10_000 }: { minNodes?: number; timeout?: number } = {}): Promise<void> {
+  async awaitReady({ minNodes = 1, ...given }: { minNodes?: number; timeout?: Duration } = {}): Promise<void> {
+    const timeout = givenTime('whenReady', 'timeout', given.timeout ?? '10s', { least: 0 });
     if (!Number.isSafeInteger(minNodes) || minNodes < 1) {
       throw new ArgumentError('whenReady', 'minNodes', show(minNodes), '1 or a higher whole number');
-    }
-    if (!(timeout >= 0 && timeout <= MAX_TIMEOUT_MS)) {
-      throw new ArgumentError('whenReady', 'timeout', show(timeout), `0 to ${MAX_TIMEOUT_MS} milliseconds`);
     }
     const count = (): number => this.replica.records().filter(({ state }) => state === 'up').length;
     const isReady = (): boolean => this.#state === 'up' && (minNodes === 1 || count() >= minNodes);

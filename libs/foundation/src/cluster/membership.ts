@@ -3,6 +3,7 @@
  * Used by the application.
  */
 import { Injectable } from '@nestjs/common';
+import type { Duration } from '../time/duration.js';
 import type { ClusterView } from './cluster.view.js';
 import type { Difference } from './compatibility.js';
 import type { Member, NodeState } from './member.js';
@@ -62,7 +63,7 @@ export class Membership {
    * @throws NotReadyError when it is not, or the cluster has fewer nodes, by then; `ArgumentError` for what is no
    * number.
    */
-  async whenReady(options: { minNodes?: number; timeout?: number } = {}): Promise<void> {
+  async whenReady(options: { minNodes?: number; timeout?: Duration } = {}): Promise<void> {
     return this.#view.awaitReady(options);
   }
 }

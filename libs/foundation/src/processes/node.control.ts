@@ -12,6 +12,8 @@ import type { FoundationConfig } from '../config/config.js';
 import { ArgumentError } from '../errors/config.errors.js';
 import { shown } from '../errors/describe.js';
 import { ProcessTimeoutError } from '../errors/process.errors.js';
+import { givenTime } from '../foreign/given.times.js';
+import type { Duration } from '../time/duration.js';
 import { endsWithin } from '../time/timeout.js';
 import type { AskNode } from './supervision/rebalancer.js';
 import type { Supervisor } from './supervision/supervisor.js';
@@ -49,16 +51,14 @@ export class NodeControl implements CalleeLookup {
    */
   @Callable({ idempotent: true })
   async drain(timeout: unknown = this.config.shutdownTimeout): Promise<void> {
-    if (typeof timeout !== 'number' || !(timeout > 0)) {
-      throw new ArgumentError('drain', 'timeout', shown(timeout, 80), 'milliseconds above 0');
-    }
+    const ms = givenTime('drain', 'timeout', timeout as Duration);
     await this.membership.drain();
-    if (await endsWithin(timeout, this.supervisor.drain())) return;
+    if (await endsWithin(ms, this.supervisor.drain())) return;
     const left = this.supervisor.hosted().map(({ name }) => name);
     throw new ProcessTimeoutError(
       left.join(', '),
       'did not stop',
-      timeout,
+      ms,
       'The node takes nothing new, and what remains goes on stopping.',
       'Let onProcessStop and the tasks of ctx.run heed ctx.signal.',
     );

@@ -14,6 +14,8 @@ import { CallInterruptedError } from '../errors/call.errors.js';
 import { ArgumentError } from '../errors/config.errors.js';
 import { isA } from '../errors/describe.js';
 import { ProcessTimeoutError, UnknownProcessError } from '../errors/process.errors.js';
+import { givenTime, LONGEST_TIMER_MS } from '../foreign/given.times.js';
+import type { Duration } from '../time/duration.js';
 import { NODE_CONTROL, type NodeControl } from './node.control.js';
 import type { Patience } from './patience.js';
 import { type Candidate, explain } from './placement/placement.js';
@@ -151,14 +153,10 @@ export class ProcessCommands {
   }
 
   /** See `ProcessManager.drain`. */
-  async drain({
-    node,
-    timeout = this.parts.config.shutdownTimeout,
-  }: {
-    node?: string;
-    timeout?: number;
-  }): Promise<void> {
+  async drain({ node, ...given }: { node?: string; timeout?: Duration }): Promise<void> {
     const { config, membership, calls, control, patience } = this.parts;
+    const most = LONGEST_TIMER_MS - config.calls.timeout;
+    const timeout = givenTime('drain', 'timeout', given.timeout ?? config.shutdownTimeout, { most });
     if (node === undefined || node === membership.self.name) {
       return patience.once('draining this node', () => control.drain(timeout));
     }

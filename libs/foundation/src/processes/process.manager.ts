@@ -4,6 +4,7 @@
  */
 import { Injectable, type Type } from '@nestjs/common';
 import type { AnyProcess } from '../calls/remote.proxy.js';
+import type { Duration } from '../time/duration.js';
 import type { ProcessOptions } from './declaration/process.decorators.js';
 import { nameOf, type ProcessTarget } from './declaration/process.target.js';
 import type { Candidate } from './placement/placement.js';
@@ -184,7 +185,7 @@ export class ProcessManager {
    * @throws ProcessTimeoutError when something has not stopped by then; it goes on stopping. From another node this
    * comes as `RemoteError`; `ArgumentError` for one that is no member, `CallTimeoutError` when it does not answer.
    */
-  async drain(options: { node?: string; timeout?: number } = {}): Promise<void> {
+  async drain(options: { node?: string; timeout?: Duration } = {}): Promise<void> {
     return this.#parts.commands.drain(options);
   }
 }

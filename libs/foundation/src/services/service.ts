@@ -1,6 +1,7 @@
 /**
  * The words of the service mesh: what is registered, what is found, how a call chooses among several.
  */
+import type { Duration } from '../time/duration.js';
 
 /**
  * `unhealthy` after three failed checks in a row, `healthy` again after two good ones; without a check always
@@ -84,7 +85,7 @@ export interface ServiceCallOptions {
   strategy?: BalancerStrategy;
   /** Further criteria for the instance. */
   where?: Omit<ServiceCriteria, 'name'>;
-  /** Milliseconds. Default: `calls.timeout`. */
-  timeout?: number;
+  /** Milliseconds, or a text such as `'30s'`. Default: `calls.timeout`. */
+  timeout?: Duration;
   signal?: AbortSignal;
 }

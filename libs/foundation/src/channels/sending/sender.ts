@@ -9,6 +9,7 @@ import { MessageError } from '../../errors/message.errors.js';
 import { redisError } from '../../errors/refusal.js';
 import type { Telemetry } from '../../telemetry/telemetry.js';
 import type { TraceCarrier } from '../../telemetry/tracing.js';
+import { millisecondsOf } from '../../time/duration.js';
 import { parseJson } from '../../wire/json.js';
 import type { Lane } from '../../wire/lane.js';
 import type { BroadcastOptions, MessageMeta } from '../channel.js';
@@ -131,7 +132,7 @@ export class Sender {
     const { outgoing, audience, dispatcher } = this.tools;
     const line = outgoing.line(channel, laneOf(channel, options));
     const groups = audience.pick(channel, type);
-    const receipt = timeout === undefined ? undefined : this.#expect(channel, timeout);
+    const receipt = timeout === undefined ? undefined : this.#expect(channel, millisecondsOf(timeout));
     const isMarked = receipt !== undefined || small !== undefined || trace !== undefined;
     const isPlain = type === undefined && groups === undefined && !isMarked;
     const extras: Extras | undefined = isPlain

@@ -3,6 +3,7 @@
  * Made by `instance.ts`.
  */
 import type { StopReason } from '../../telemetry/events.js';
+import type { Duration } from '../../time/duration.js';
 
 /** The view of its own ownership that a running instance has. */
 export interface ProcessContext {
@@ -47,7 +48,7 @@ export interface FencedEffects {
    * Sets a value that only an owner with this epoch or a higher one may replace. A key has 1 to 512 characters, a value
    * at most 1 MiB.
    *
-   * Value and epoch are forgotten 30 days after the last write, or after `ttl` milliseconds, at least a minute. From
+   * Value and epoch are forgotten 30 days after the last write, or after `ttl`, at least a minute. From
    * then on nothing refuses an owner that is staler than that, so give no ttl that is shorter than a write may be late.
    *
    * Underneath: Lua over the hash `…:fenced:<key>` { epoch, value } with `PEXPIRE`, readable with `HGETALL`.
@@ -70,7 +71,7 @@ export interface FencedEffects {
 /** What a fenced write may say besides the value. */
 export interface FencedOptions {
   /** Milliseconds without a write after which value and epoch are forgotten; 60,000 to a year. Default 30 days. */
-  ttl?: number;
+  ttl?: Duration;
 }
 
 /** Implement to be told that the instance begins; the start is over when it resolves. */

@@ -6,6 +6,8 @@ import type { Lease, Leases } from '../../backend/leases/leases.js';
 import { ArgumentError } from '../../errors/config.errors.js';
 import { show } from '../../errors/describe.js';
 import { LeaseLostError } from '../../errors/process.errors.js';
+import { givenTime } from '../../foreign/given.times.js';
+import type { Duration } from '../../time/duration.js';
 import type { FencedEffects } from '../declaration/process.context.js';
 
 /** A key is part of the name of a Redis key. */
@@ -61,6 +63,6 @@ function ttlOf(options: unknown): number | undefined {
   if (options === undefined) return undefined;
   const ttl: unknown = typeof options === 'object' && options !== null ? (options as { ttl?: unknown }).ttl : options;
   if (ttl === undefined) return undefined;
-  if (Number.isSafeInteger(ttl) && Number(ttl) >= MIN_TTL_MS && Number(ttl) <= MAX_TTL_MS) return Number(ttl);
-  throw new ArgumentError('fenced.set', 'ttl', show(ttl), `whole milliseconds from ${MIN_TTL_MS} to ${MAX_TTL_MS}`);
+  // Redis takes whole milliseconds.
+  return Math.ceil(givenTime('fenced.set', 'ttl', ttl as Duration, { least: MIN_TTL_MS, most: MAX_TTL_MS }));
 }
