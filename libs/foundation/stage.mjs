@@ -19,11 +19,32 @@ cpSync(join(here, 'src/dashboard/page'), join(built, 'dashboard/page'), { recurs
 
 rmSync(target, { recursive: true, force: true });
 mkdirSync(target, { recursive: true });
-cpSync(built, join(target, 'dist'), { recursive: true, filter: (path) => !path.endsWith('.tsbuildinfo') });
+// Without maps, which lead to sources that are not in the package.
+const isPublished = (path) => !path.endsWith('.tsbuildinfo') && !path.endsWith('.map');
+cpSync(built, join(target, 'dist'), { recursive: true, filter: isPublished });
+for (const entry of readdirSync(join(target, 'dist'), { recursive: true, withFileTypes: true })) {
+  if (!entry.isFile() || !/\.(js|d\.ts)$/.test(entry.name)) continue;
+  const path = join(entry.parentPath, entry.name);
+  const text = readFileSync(path, 'utf8');
+  if (/^\/\/# sourceMappingURL=/m.test(text)) writeFileSync(path, text.replace(/^\/\/# sourceMappingURL=.*\n?/gm, ''));
+}
+// What README and the messages of errors lead to. Not the images, which are larger than all of the code.
+const isPage = (path) => !/\.\w+$/.test(path) || path.endsWith('.md');
+cpSync(join(root, 'docs'), join(target, 'docs'), { recursive: true, filter: (path) => isPage(basename(path)) });
 
 const manifest = JSON.parse(readFileSync(join(here, 'package.json'), 'utf8'));
 for (const field of ['private', 'workspaces', 'scripts', 'devDependencies', 'overrides']) delete manifest[field];
 writeFileSync(join(target, 'package.json'), `${JSON.stringify(manifest, null, 2)}\n`);
+
+// The page of a registry resolves links against the repository. While none is known, an image would be a broken one.
+const forRegistry = (text) =>
+  manifest.repository === undefined
+    ? text
+        .replace(/^<picture>[^]*?<\/picture>\n\n?/gm, '')
+        .replace(/\[(`?)([^\]]*?)\1\]\(((?:docs\/|SECURITY|CONTRIBUTING)[^)]*)\)/g, (_, _tick, words, file) =>
+          words === file ? `\`${file}\`` : `${words} (\`${file}\`)`,
+        )
+    : text;
 
 // tsc writes no file as executable, and whoever links to this folder instead of installing it would get one that is
 // not.
@@ -31,7 +52,7 @@ for (const program of Object.values(manifest.bin)) chmodSync(join(target, progra
 
 for (const name of ['README.md', 'CHANGELOG.md', 'LICENSE']) {
   const file = [here, root].map((folder) => join(folder, name)).find((path) => existsSync(path));
-  if (file) cpSync(file, join(target, basename(file)));
+  if (file) writeFileSync(join(target, basename(file)), forRegistry(readFileSync(file, 'utf8')));
   else
     console.error(
       `stage: no ${name} in ${basename(dirname(here))}/${basename(here)} or at the root; staged without it`,

@@ -1,4 +1,7 @@
 // The command line against clusters of applications: what it shows, what it changes, and that nobody sees it.
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import {
   type FoundationOptions,
@@ -99,6 +102,30 @@ describe('foundation status', () => {
     expect(snapshot.processes).toHaveLength(11);
     expect(snapshot.services).toHaveLength(2);
     expect(snapshot.health.status).toBe('healthy');
+  });
+
+  it('says which clusters there are, where there are no nodes of the name', async () => {
+    await start('a', []);
+    const none = await command(['status', '--app', 'shopp'], { FOUNDATION_REDIS_URL: server.adminUrl });
+    expect(none.out).toMatch(
+      new RegExp(`^No node of this name is in this Redis\\. .* There are: .*\\b${appName}\\b.*\\.$`, 'm'),
+    );
+    expect(none.code).toBe(1);
+    const refused = await command(['status', '--app', appName.replace('app', 'appp')], {
+      FOUNDATION_REDIS_URL: server.url,
+    });
+    expect(refused.out).not.toContain('There are:');
+  });
+
+  it('reads variables that are not set from a file', async () => {
+    await start('a', []);
+    const file = join(mkdtempSync(join(tmpdir(), 'foundation-env-')), '.env');
+    writeFileSync(file, `FOUNDATION_REDIS_URL=${server.url}\nFOUNDATION_APP_NAME=another\n`);
+    const status = await command(['status', '--env-file', file], { FOUNDATION_APP_NAME: appName });
+    expect(status.out).toMatch(new RegExp(`^${appName}: .*, 1 node,`));
+    rmSync(dirname(file), { recursive: true });
+    const gone = await command(['status', '--env-file', file]);
+    expect(gone).toMatchObject({ code: 2, out: '', err: expect.stringContaining('cannot be read (ENOENT') });
   });
 
   it('keeps to the width of a terminal, and colours only there', async () => {

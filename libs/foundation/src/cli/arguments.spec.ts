@@ -9,6 +9,7 @@ describe('readCommand', () => {
     [['move', 'feed', 'node-b'], { command: 'move', args: ['feed', 'node-b'] }],
     [['restart', 'accounts/3'], { command: 'restart', args: ['accounts/3'] }],
     [['top', '--interval', '0.5'], { command: 'top', interval: 500 }],
+    [['status', '--env-file', '.env'], { command: 'status', envFile: '.env' }],
     [['--help'], { command: 'help' }],
     [['drain', '-h'], { command: 'help' }],
     [['help'], { command: 'help' }],

@@ -28,6 +28,8 @@ export interface Invocation {
   json: boolean;
   redis?: string;
   app?: string;
+  /** A file of variables, as `.env`. */
+  envFile?: string;
   /** Milliseconds between two looks of `top`. */
   interval: number;
 }
@@ -35,6 +37,7 @@ export interface Invocation {
 const OPTIONS = {
   redis: { type: 'string' },
   app: { type: 'string' },
+  'env-file': { type: 'string' },
   json: { type: 'boolean' },
   interval: { type: 'string' },
   help: { type: 'boolean', short: 'h' },
@@ -49,13 +52,14 @@ const OPTIONS = {
 export function readCommand(argv: readonly string[]): Invocation {
   const { values, positionals } = parse(argv);
   const [name, ...args] = positionals;
-  const { redis, app, json = false } = values;
+  const { redis, app, json = false, 'env-file': envFile } = values;
   const common = {
     args,
     json,
     interval: intervalFrom(values.interval),
     ...(redis === undefined ? {} : { redis }),
     ...(app === undefined ? {} : { app }),
+    ...(envFile === undefined ? {} : { envFile }),
   };
   if (values.version === true) return { ...common, command: 'version' };
   if (values.help === true || name === 'help') return { ...common, command: 'help' };
@@ -98,6 +102,7 @@ export function usage(): string[] {
     '',
     '  --redis URL           where Redis is; default FOUNDATION_REDIS_URL, REDIS_URL, or it is looked for',
     '  --app NAME            the name of the cluster; default FOUNDATION_APP_NAME, then package.json',
+    '  --env-file FILE       reads variables that are not set from a file, such as .env',
     '  --json                one JSON value instead of text',
     '  --interval SECONDS    of top; default 1',
     '  -h, --help   -v, --version',

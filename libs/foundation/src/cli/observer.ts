@@ -2,6 +2,7 @@
  * A node of which only what looks and asks is started, nothing that joins, owns or serves.
  * Made by the commands; what it sees is what a member sees, and no member sees it.
  */
+import { clustersIn } from '../backend/redis/other.clusters.js';
 import type { ClusterView } from '../cluster/cluster.view.js';
 import type { FoundationConfig } from '../config/config.js';
 import { CookieMismatchError } from '../errors/cluster.errors.js';
@@ -25,6 +26,8 @@ export interface Observer {
    * @throws RedisUnavailableError
    */
   look(): Promise<void>;
+  /** The names of the clusters that have nodes in this Redis, where that can be known. */
+  clusters(): Promise<string[]>;
   close(): Promise<void>;
 }
 
@@ -69,6 +72,7 @@ export async function observe(given: FoundationConfig): Promise<Observer> {
         throw redisError(backend.endpoint, 'looking at the cluster', error);
       });
     },
+    clusters: () => clustersIn(backend.raw.control),
     close,
   };
 }

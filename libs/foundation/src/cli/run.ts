@@ -2,6 +2,8 @@
  * One run of the command line: words in, exit code out. Called by `main.ts`, and by tests.
  * 0 = all is well, 1 = something is wrong, 2 = the words were not understood.
  */
+import { readFileSync } from 'node:fs';
+import { parseEnv } from 'node:util';
 import { Logger } from '@nestjs/common';
 import { missingPackage } from '../backend/create.backend.js';
 import { VERSION } from '../cluster/version.js';
@@ -10,7 +12,7 @@ import { type Machine, readMachine } from '../config/machine.js';
 import { FoundationConfigError } from '../errors/config.errors.js';
 import { describe } from '../errors/describe.js';
 import { FoundationError } from '../errors/foundation.error.js';
-import { type Invocation, readCommand, usage } from './arguments.js';
+import { type Invocation, readCommand, usage, UsageError } from './arguments.js';
 import { complaint } from './format.js';
 import { observerSettings, settingsOf } from './settings.js';
 import { printable, type Terminal } from './terminal.js';
@@ -22,6 +24,7 @@ export async function run(argv: readonly string[], env: Environment, terminal: T
   let invocation: Invocation;
   try {
     invocation = readCommand(argv);
+    env = withFile(env, invocation.envFile);
   } catch (error) {
     terminal.err(describe(error));
     terminal.err('foundation --help says what there is.');
@@ -35,6 +38,16 @@ export async function run(argv: readonly string[], env: Environment, terminal: T
     if (invocation.json) terminal.out(JSON.stringify({ ok: false, error: { code, message: complaint(error) } }));
     else terminal.err(printable(complaint(error)));
     return error instanceof FoundationConfigError ? 2 : 1;
+  }
+}
+
+/** What is set wins over the file, as in an application that reads it. */
+function withFile(env: Environment, file: string | undefined): Environment {
+  if (file === undefined) return env;
+  try {
+    return { ...parseEnv(readFileSync(file, 'utf8')), ...env };
+  } catch (error) {
+    throw new UsageError(`--env-file: ${file} cannot be read (${describe(error)}).`);
   }
 }
 

@@ -20,6 +20,8 @@ export interface Snapshot {
   processes: ProcessInfo[];
   services: ServiceInfo[];
   health: ClusterHealth;
+  /** Where there are no nodes: the clusters that have some in this Redis. */
+  others?: string[];
 }
 
 /** @throws RedisUnavailableError when Redis does not answer. */
@@ -37,5 +39,6 @@ export async function snapshotOf(app: string, observer: Observer): Promise<Snaps
     processes: list,
     services: [...services.services()],
     health: report,
+    ...(nodes.length === 0 ? { others: await observer.clusters() } : {}),
   };
 }

@@ -19,7 +19,8 @@ const HEALTH: Record<HealthStatus, Color> = { healthy: 'green', degraded: 'yello
 type Look = Pick<Terminal, 'width' | 'hasColor'>;
 
 /** The lines. */
-export function overviewLines({ app, now, nodes, processes, services, health }: Snapshot, look: Look): string[] {
+export function overviewLines(snapshot: Snapshot, look: Look): string[] {
+  const { app, now, nodes, processes, services, health } = snapshot;
   const counts = [count(nodes.length, 'node'), count(processes.length, 'process', 'processes')];
   const head = `${app}: ${paint(look, HEALTH[health.status], health.status)}, ${counts.join(', ')}`;
   const reasons = health.reasons.flatMap(({ severity, message, detail }) =>
@@ -33,6 +34,7 @@ export function overviewLines({ app, now, nodes, processes, services, health }: 
   return [
     head,
     ...reasons,
+    ...nobodyLines(snapshot, look),
     ...section(
       look,
       nodeTable(nodes, now),
@@ -41,6 +43,13 @@ export function overviewLines({ app, now, nodes, processes, services, health }: 
     ...processSection(processes, now, look),
     ...section(look, serviceTable(services), serviceColors(services)),
   ];
+}
+
+/** A name that is misspelt looks like an outage. */
+function nobodyLines({ nodes, others = [] }: Snapshot, { width }: Look): string[] {
+  if (nodes.length > 0) return [];
+  const there = others.length === 0 ? '' : ` There are: ${others.join(', ')}.`;
+  return wrap(`No node of this name is in this Redis. Is --app, or FOUNDATION_APP_NAME, right?${there}`, width);
 }
 
 interface Table {

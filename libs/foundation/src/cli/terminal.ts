@@ -36,17 +36,18 @@ export interface Output {
  * TTY.
  */
 export function terminalOver(output: Output, errors: Output, env: Environment): Terminal {
+  // A terminal that does not know its size says 0: that of `script`, or of `docker exec -t`.
   const isInteractive = output.isTTY === true;
   return {
     out: (line) => void output.write(`${line}\n`),
     err: (line) => void errors.write(`${line}\n`),
     get width() {
-      return isInteractive ? (output.columns ?? 80) : undefined;
+      return isInteractive ? output.columns || 80 : undefined;
     },
     hasColor: isInteractive && !env['NO_COLOR'] && env['TERM'] !== 'dumb',
     isInteractive,
     get height() {
-      return isInteractive ? (output.rows ?? 24) : undefined;
+      return isInteractive ? output.rows || 24 : undefined;
     },
     // To the upper left corner, each line up to its end, and nothing below: without the flicker of an empty screen.
     redraw: (lines) => void output.write(`\u001b[H${lines.map((line) => `${line}\u001b[K\n`).join('')}\u001b[J`),

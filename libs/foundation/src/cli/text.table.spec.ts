@@ -70,6 +70,8 @@ describe('a terminal', () => {
     expect(terminalOver(stream(tty), stream(), {})).toMatchObject({ hasColor: true, width: 40, isInteractive: true });
     expect(terminalOver(stream(), stream(tty), {})).toMatchObject({ hasColor: false, isInteractive: false });
     expect(terminalOver(stream(), stream(tty), {}).width).toBeUndefined();
+    const unknown = terminalOver(stream({ ...tty, columns: 0, rows: 0 }), stream(), {});
+    expect([unknown.width, unknown.height]).toEqual([80, 24]);
   });
 
   it.each([{ NO_COLOR: '1' }, { TERM: 'dumb' }])('has no colours with %p', (env) => {

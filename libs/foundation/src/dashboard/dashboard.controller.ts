@@ -5,6 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { fileURLToPath } from 'node:url';
 import {
   applyDecorators,
   BadRequestException,
@@ -161,7 +162,19 @@ export function dashboardControllerAt({ path, access, decorators }: DashboardCon
 }
 
 const PAGE = new URL('./page/', import.meta.url);
-const read = (name: string): string => readFileSync(new URL(name, PAGE), 'utf8');
+/** A bundler takes the code and leaves the files. */
+const read = (name: string): string => {
+  try {
+    return readFileSync(new URL(name, PAGE), 'utf8');
+  } catch (error) {
+    const place = fileURLToPath(PAGE);
+    throw new Error(
+      `The page of the dashboard is not at ${place} (${describe(error)}), so the application did not start. In a bundle ` +
+        `leave nestjs-foundation external, or copy dist/dashboard/page of the package there.`,
+      { cause: error },
+    );
+  }
+};
 
 function readPage(): string {
   // By a function, because a `$` in the file means nothing.

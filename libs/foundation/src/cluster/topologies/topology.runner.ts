@@ -125,8 +125,10 @@ export class TopologyRunner {
         strategies.push(await loadStrategy(each));
       } catch (error) {
         if (!this.config.detected) throw error;
-        this.#leftOut.push(describe(error));
-        this.#logger.warn('The strategy that this environment suggests is left out', { error: describe(error) });
+        // It did start: nobody has asked for this strategy.
+        const why = describe(error).replace(' Foundation did not start.', '');
+        this.#leftOut.push(why);
+        this.#logger.warn('The strategy that this environment suggests is left out', { error: why });
       }
     }
     if (this.#stopped) return;

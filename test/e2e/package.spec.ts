@@ -1,0 +1,37 @@
+// The package as it is published: what is in it, and where its README leads.
+// @redis embedded-ok
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { describe, expect, it } from '@jest/globals';
+
+const PACKAGE = resolve(import.meta.dirname, '../../dist/libs/foundation');
+const textOf = (file: string) => readFileSync(join(PACKAGE, file), 'utf8');
+
+describe('the package', () => {
+  const files = readdirSync(PACKAGE, { recursive: true, encoding: 'utf8' });
+
+  it('has no source maps, whose sources are not in it, and leads to none', () => {
+    expect(files.filter((file) => file.endsWith('.map'))).toEqual([]);
+    const scripts = files.filter((file) => /\.(js|d\.ts)$/.test(file));
+    expect(scripts.length).toBeGreaterThan(100);
+    expect(scripts.filter((file) => textOf(file).includes('sourceMappingURL'))).toEqual([]);
+  });
+
+  it('has a README without images and links that the page of a registry cannot resolve', () => {
+    const { repository } = JSON.parse(textOf('package.json')) as { repository?: unknown };
+    if (repository !== undefined) return;
+    const readme = textOf('README.md');
+    const relative = [...readme.matchAll(/\]\((?!https?:|#)([^)]+)\)/g)].map(([, link]) => link);
+    expect(relative).toEqual([]);
+    expect(readme).not.toMatch(/<img|<picture|srcset/);
+    const named = [...readme.matchAll(/`(docs\/[\w.-]+)`/g)].map(([, file]) => file!);
+    expect(named.length).toBeGreaterThan(3);
+    expect(named.filter((file) => !existsSync(join(PACKAGE, file)))).toEqual([]);
+  });
+
+  it('runs as a program of its own name, too', () => {
+    const { bin } = JSON.parse(textOf('package.json')) as { bin: Record<string, string> };
+    expect(Object.keys(bin)).toEqual(['foundation', 'nestjs-foundation']);
+    for (const file of Object.values(bin)) expect(existsSync(join(PACKAGE, file))).toBe(true);
+  });
+});
