@@ -1,7 +1,7 @@
 import { EventEmitter, once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import type { Redis } from 'ioredis';
+import type { Cluster, ClusterOptions, Redis } from 'ioredis';
 import { createClient, endWhenSilent, listenFirst, readBeforeTimeout, saidBy } from './redis.client.js';
 
 class FakeStream extends EventEmitter {
@@ -161,3 +161,29 @@ it('passes on what one turn writes with one system call, and what comes later wi
 function lines(data: Buffer): number {
   return data.toString().split('*').length - 1;
 }
+
+describe('a client of a Redis Cluster', () => {
+  const clusterOptionsOf = (options: Record<string, unknown>): ClusterOptions => {
+    const client = createClient({ cluster: [{ host: 'redis-0.example', port: 1 }], options }, { lazyConnect: true });
+    client.disconnect();
+    return (client as unknown as Cluster).options;
+  };
+  const lookedUp = ({ dnsLookup }: ClusterOptions): string[] => {
+    const found: string[] = [];
+    dnsLookup?.('redis-0.example', (_error, address) => void found.push(address));
+    return found;
+  };
+
+  it('connects by name over TLS, for which the certificates are', () => {
+    expect(lookedUp(clusterOptionsOf({ tls: { ca: 'x' } }))).toEqual(['redis-0.example']);
+  });
+
+  it('takes what ioredis has for a Cluster out of the options', () => {
+    const natMap = { '10.0.0.1:7001': { host: 'redis.example', port: 7001 } };
+    const dnsLookup: ClusterOptions['dnsLookup'] = (_name, done) => void done(null, '192.0.2.1');
+    const options = clusterOptionsOf({ natMap, dnsLookup, tls: { ca: 'x' }, family: 6 });
+    expect(lookedUp(options)).toEqual(['192.0.2.1']);
+    expect(options.natMap).toEqual(natMap);
+    expect(options.redisOptions).toMatchObject({ tls: { ca: 'x' }, family: 6 });
+  });
+});

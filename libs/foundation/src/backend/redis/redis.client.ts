@@ -246,11 +246,21 @@ function plainOptions(endpoint: RedisEndpoint): RedisOptions {
   return { ...passed, ...parts, ...(parts.sentinels === undefined ? {} : { name: name ?? 'mymaster' }) };
 }
 
-function clusterOptions({ enableOfflineQueue, ...redisOptions }: RedisOptions): ClusterOptions {
+/** What ioredis takes from the options of a Redis Cluster, and not from those of its connections. */
+type OfCluster = Pick<ClusterOptions, 'dnsLookup' | 'natMap'>;
+
+/** ioredis looks names up and connects to the addresses, for which no certificate is valid. */
+const asNamed: NonNullable<ClusterOptions['dnsLookup']> = (name, found) => void found(null, name);
+
+function clusterOptions(given: RedisOptions & OfCluster): ClusterOptions {
+  const { enableOfflineQueue, dnsLookup, natMap, ...redisOptions } = given;
+  const lookup = dnsLookup ?? (redisOptions.tls ? asNamed : undefined);
   let first: unknown[] | undefined;
   return {
     redisOptions,
     enableOfflineQueue,
+    ...(lookup === undefined ? {} : { dnsLookup: lookup }),
+    ...(natMap === undefined ? {} : { natMap }),
     clusterRetryStrategy(this: Cluster, attempt) {
       // ioredis reconnects to the nodes that are in here.
       const internals = this as unknown as { startupNodes: unknown[] };
