@@ -48,6 +48,11 @@ export class MessageDrops {
 
   constructor(private readonly telemetry: Telemetry) {}
 
+  /** The same without a word in the log: nothing is lost. */
+  note(channel: string, reason: MessageDropReason): void {
+    this.telemetry.emit('message.dropped', { channel, reason, count: 1 });
+  }
+
   add(channel: string, reason: MessageDropReason, count = 1, details: DropDetails = {}): void {
     const { priority } = details;
     this.telemetry.emit('message.dropped', { channel, reason, count, ...(priority === undefined ? {} : { priority }) });

@@ -125,7 +125,7 @@ export class ClusterView {
     return () => void this.#listeners.delete(listener);
   }
 
-  /** Until {@link initialised} whatever is asked of the cluster is refused: a hook of the application asks too early. */
+  /** Until {@link initialised} whatever is asked of the cluster is refused: a hook of the application is too early. */
   initialising(): void {
     this.#isInitialising = true;
   }

@@ -4,6 +4,7 @@ import { Telemetry } from '../../telemetry/telemetry.js';
 import { eventually } from '../../testing/eventually.js';
 import type { MessageHandler, Priority, SubscribeOptions } from '../channel.js';
 import type { Envelope } from '../envelope.js';
+import { HandlerGoneError } from '../handler.gone.js';
 import { MessageDrops } from '../message.drops.js';
 import { HandlerQueue } from './handler.queue.js';
 
@@ -157,6 +158,22 @@ describe('HandlerQueue', () => {
     await turn();
     expect(queue.received).toBeLessThan(5000);
     await eventually(() => queue.received === 5000);
+  });
+
+  it('takes what comes to a handler that has gone, or after its end, for no failure, and does not warn', async () => {
+    const said: unknown[] = [];
+    const keep = (...words: unknown[]): void => void said.push(words);
+    Logger.overrideLogger({ log: keep, warn: keep, error: keep, debug: keep });
+    const settled: unknown[] = [];
+    const settle = (failure?: string): void => void settled.push(failure);
+    const queue = queueOf({}, () => Promise.reject(new HandlerGoneError('process "feed"')));
+    void queue.push(envelope(1, 'normal', settle), false);
+    await eventually(() => settled.length === 1);
+    await queue.close();
+    void queue.push(envelope(2, 'normal', settle), true);
+    expect(settled).toEqual(['unsubscribed', 'unsubscribed']);
+    expect(queue.counters).toMatchObject({ failed: 0, dropped: { unsubscribed: 2 } });
+    expect(said).toEqual([]);
   });
 
   it('closes when no handler runs, and counts the dropped backlog', async () => {

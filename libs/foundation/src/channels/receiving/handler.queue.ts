@@ -9,6 +9,7 @@ import { isLongTurn, nextTurn } from '../../time/turn.budget.js';
 import type { Lane } from '../../wire/lane.js';
 import type { Gap, MessageHandler, SubscribeOptions, SubscriptionCounters } from '../channel.js';
 import type { Envelope } from '../envelope.js';
+import { HandlerGoneError } from '../handler.gone.js';
 import { HandlerRunner, InvalidPayload } from '../handler.runner.js';
 import { type MessageDrops, UNSUBSCRIBED } from '../message.drops.js';
 import { Fifo } from './fifo.js';
@@ -86,7 +87,7 @@ export class HandlerQueue {
 
   /** Returns a promise where a sender of this node has to wait until there is room: policy `block`. */
   push(envelope: Envelope, isLocal: boolean): Promise<void> | undefined {
-    if (this.#closed) return void this.#drop(envelope, UNSUBSCRIBED);
+    if (this.#closed) return void this.#refuse(envelope);
     const { size = 0 } = envelope;
     let room: Promise<void> | undefined;
     if (this.#isFull(size)) {
@@ -141,6 +142,14 @@ export class HandlerQueue {
     }
     this.#drop(coming, 'queue-full');
     return false;
+  }
+
+  /** Only what was for one member of a group is lost; of the others this is one that has ended, as it should. */
+  #refuse(envelope: Envelope): void {
+    if (this.options.group !== undefined) return this.#drop(envelope, UNSUBSCRIBED);
+    this.#dropped[UNSUBSCRIBED] = (this.#dropped[UNSUBSCRIBED] ?? 0) + 1;
+    this.tools.drops.note(this.channel, UNSUBSCRIBED);
+    envelope.settle?.(UNSUBSCRIBED);
   }
 
   #drop(envelope: Envelope, reason: 'queue-full' | typeof UNSUBSCRIBED): void {
@@ -198,10 +207,16 @@ export class HandlerQueue {
     }
   }
 
-  #fail({ meta: { channel, type }, settle }: Envelope, error: unknown): void {
+  #fail(envelope: Envelope, error: unknown): void {
+    const { meta, settle } = envelope;
+    const { channel, type } = meta;
     if (isA(error, InvalidPayload)) {
       this.tools.drops.add(channel, 'invalid-payload', 1, { payload: error.payload });
       return settle?.(error.message);
+    }
+    // The process whose handler it was has stopped, as after the end of a subscription.
+    if (isA(error, HandlerGoneError)) {
+      return this.#refuse(envelope);
     }
     const text = this.#runner.fail(error, { type });
     settle?.(`a handler failed: ${text}`);

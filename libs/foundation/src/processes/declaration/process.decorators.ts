@@ -93,9 +93,12 @@ export function Partitioned({ partitions = 64, ...options }: PartitionedOptions 
   return markProcess({ kind: 'partitioned', count: positive(partitions), options });
 }
 
+/** What a user's 0 becomes. */
+export const NO_COUNT = -0.5;
+
 /** A count of 0 means "all" further on, so one that the user wrote becomes invalid instead. */
 export function positive(count: number): number {
-  return count === 0 ? -1 : count;
+  return count === 0 ? NO_COUNT : count;
 }
 
 function markProcess(metadata: ProcessMetadata): ClassDecorator {

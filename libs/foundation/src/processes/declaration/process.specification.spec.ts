@@ -3,6 +3,7 @@ import type { ProcessKind } from '../../cluster/slot.names.js';
 import { processDefaults } from '../../config/resolve.js';
 import { ArgumentError, FoundationConfigError } from '../../errors/config.errors.js';
 import type { ProcessOptions } from './process.decorators.js';
+import { positive } from './process.decorators.js';
 import { specOf, type SpecRequest } from './process.specification.js';
 
 const defaults = processDefaults({});
@@ -85,6 +86,7 @@ describe('specOf', () => {
 
   it.each<[ProcessKind, unknown, RegExp]>([
     ['replicated', -1, /"replicas".*'all'/],
+    ['replicated', positive(0), /received 0|got 0|\b0\b/],
     ['replicated', 4097, /"replicas".*4096/],
     ['replicated', 2.5, /"replicas"/],
     ['replicated', '3', /"replicas"/],

@@ -10,7 +10,7 @@ import { checkProcessOptions, isLabels } from '../../config/validate.js';
 import { ArgumentError } from '../../errors/config.errors.js';
 import { show } from '../../errors/describe.js';
 import type { Placement } from '../placement/placement.exclusion.js';
-import type { ProcessOptions, RebalanceName } from './process.decorators.js';
+import { NO_COUNT, type ProcessOptions, type RebalanceName } from './process.decorators.js';
 
 /** What should run, complete: it travels as JSON and is the same on every node. */
 export interface ProcessSpec {
@@ -100,7 +100,7 @@ function checkCount(kind: ProcessKind, count: number, subject: string): number {
   throw new ArgumentError(
     subject,
     argument,
-    show(count),
+    show(count === NO_COUNT ? 0 : count),
     `a whole number from 1 to ${MAX_COUNT}${least ? '' : `, or 'all'`}`,
   );
 }
