@@ -498,3 +498,22 @@ describe('Typed payloads', () => {
     await expect(bootNode({}, [Orders])).rejects.toThrow(/payload.*the class Plain/);
   });
 });
+
+describe('Two clusters of one name in two databases of one Redis', () => {
+  it('hear nothing of each other', async () => {
+    const [first, second] = [await bootNode(), await bootNode({ redis: `${server.url}/1` })];
+    const third = await bootNode({ redis: { url: server.url, db: 1 } });
+    await formed(second, third);
+    const all = await Promise.all(
+      [first, second, third].flatMap((node) => ['events', 'control'].map((channel) => hears(node, channel))),
+    );
+    for (const node of [first, second]) {
+      for (const channel of ['events', 'control']) await channelsOf(node).broadcast(channel, node.name);
+    }
+    // What would have come from the other cluster was sent before this.
+    await eventually(() => all.every(({ heard }) => heard.length > 0), { lastSeen: () => all.map((one) => one.heard) });
+    expect(all.map(({ messages }) => messages())).toEqual(
+      [first, second, second].flatMap(({ name }) => [[name], [name]]),
+    );
+  });
+});

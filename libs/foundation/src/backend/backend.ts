@@ -35,6 +35,8 @@ export interface Backend {
   readonly kind: 'local' | 'redis';
   /** For logs and errors; holds no secret. */
   readonly endpoint: string;
+  /** The database of Redis; absent for the first, and without Redis. */
+  readonly database?: number;
   /** `redis://host:port/db` of a single server, without user and password: for announcements. */
   readonly url?: string | undefined;
   readonly leases: Leases;

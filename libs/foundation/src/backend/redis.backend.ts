@@ -22,7 +22,7 @@ import { RedlockLeases } from './leases/redlock.leases.js';
 import { observing } from './observer.backend.js';
 import { Grace } from './redis/grace.period.js';
 import { RedisConnections } from './redis/redis.connections.js';
-import { publicUrl } from './redis/redis.endpoint.js';
+import { databaseOf, publicUrl } from './redis/redis.endpoint.js';
 import { BullmqRestarts, createQueue } from './restarts/bullmq.restarts.js';
 import { RedisStreams } from './streams/redis.streams.js';
 import { RedisTable } from './tables/redis.table.js';
@@ -48,7 +48,7 @@ function backendOver(
   node: NodeIdentity,
   telemetry: Telemetry,
 ): Backend {
-  const keys = keysOf(config.appName);
+  const keys = keysOf(config.appName, databaseOf(config.redis));
   const seal = createSigner(config.appName, config.cookie);
   const loads = new Loads(seal, keys.hints);
   const { leases: client, control, subscriber, publisher, quorum, quorumControl } = connections;
@@ -87,6 +87,7 @@ function backendOver(
   return {
     kind: 'redis',
     endpoint: connections.endpoint,
+    database: databaseOf(config.redis),
     url: publicUrl(config.redis),
     leases,
     directory: new RedisNodeDirectory(client, control, keys, config, seal, loads, grace),

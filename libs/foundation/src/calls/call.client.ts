@@ -70,13 +70,13 @@ export class CallClient {
   constructor(
     private readonly config: FoundationConfig,
     private readonly node: Pick<LocalNode, 'bootId'>,
-    private readonly backend: Pick<Backend, 'transport'>,
+    private readonly backend: Pick<Backend, 'transport' | 'database'>,
     membership: Pick<ClusterView, 'members' | 'listen'>,
     private readonly server: Pick<CallServer, 'handle'>,
     private readonly telemetry: Telemetry,
   ) {
     this.#outbox = new Outbox(backend.transport);
-    const keys = keysOf(config.appName);
+    const keys = keysOf(config.appName, backend.database);
     this.#inbox = (bootId) => keys.inbox(bootId);
     backend.transport.onInterrupted((from) => {
       const concerns = ({ bootId }: Pending): boolean => from === undefined || bootId === from;

@@ -63,7 +63,7 @@ export class ChannelRuntime {
   ) {
     const { transport, endpoint } = backend;
     const { maxMessageBytes } = config.channels;
-    const keys = keysOf(config.appName);
+    const keys = keysOf(config.appName, backend.database);
     const topic = (channel: string): string => keys.channel(channel);
     const heads = headsOf(node.name, node.bootId);
     const drops = new MessageDrops(telemetry);

@@ -83,9 +83,13 @@ export interface Keys {
   channel(name: string): string;
 }
 
-/** The keys of the application `appName`. */
-export function keysOf(appName: string): Keys {
+/**
+ * The keys of the application `appName` in a database of Redis. Keys are of that database by themselves; what is
+ * published is heard in all of them, so topics name it, except in the first.
+ */
+export function keysOf(appName: string, db = 0): Keys {
   const tag = `{foundation:${appName}}`;
+  const topics = db === 0 ? tag : `${tag}:db${db}`;
   return {
     tag,
     nodes: `${tag}:nodes`,
@@ -102,7 +106,7 @@ export function keysOf(appName: string): Keys {
     serviceVersions: `${tag}:services:versions`,
     serviceMarks: `${tag}:services:marks`,
     serviceHead: `${tag}:services:head`,
-    hints: `${tag}:hints`,
+    hints: `${topics}:hints`,
     left: (bootId) => `${tag}:left:${bootId}`,
     lease: (name) => `${tag}:lease:${name}`,
     epochs: `${tag}:epochs`,
@@ -111,14 +115,14 @@ export function keysOf(appName: string): Keys {
     crashes: (name) => `${tag}:crashes:${name}`,
     fenced: (key) => `${tag}:fenced:${key}`,
     handoff: (name) => `${tag}:handoff:${name}`,
-    inbox: (bootId) => `${tag}:inbox:${bootId}`,
-    letters: (bootId) => `${tag}:letters:${bootId}`,
-    mail: (bootId) => `${tag}:mail:${bootId}`,
+    inbox: (bootId) => `${topics}:inbox:${bootId}`,
+    letters: (bootId) => `${topics}:letters:${bootId}`,
+    mail: (bootId) => `${topics}:mail:${bootId}`,
     stream: (name) => `${tag}:stream:${name}`,
     played: (stream, group, span) => `${tag}:played:${span}:${stream}:${group}`,
     streamGroups: (name) => `${tag}:groups:${name}`,
     deadLetters: (name) => `${tag}:dead:${name}`,
-    channel: (name) => `${tag}:channel:${name}`,
+    channel: (name) => `${topics}:channel:${name}`,
   };
 }
 
@@ -128,7 +132,7 @@ export function keysOf(appName: string): Keys {
  */
 export function channelOf({ tag }: Pick<Keys, 'tag'>, topic: string): string {
   const [, kind = 'other', name] = topic.startsWith(`${tag}:`)
-    ? /^([^:]*):?(.*)$/s.exec(topic.slice(tag.length + 1))!
+    ? /^(?:db\d+:)?([^:]*):?(.*)$/s.exec(topic.slice(tag.length + 1))!
     : [];
   return kind === 'channel' && name ? name : kind;
 }

@@ -30,6 +30,16 @@ export function publicUrl(endpoint: RedisEndpoint | RedisClient): string | undef
   return `${scheme}//${name.includes(':') && !name.startsWith('[') ? `[${name}]` : name}:${given?.port || port || 6379}/${number}`;
 }
 
+/** The database of an endpoint; a Redis Cluster has only the first. */
+export function databaseOf(endpoint: RedisEndpoint | RedisClient): number {
+  if (nodesOf(endpoint).length > 0 || (isClient(endpoint) && (endpoint as unknown as Cluster).isCluster)) return 0;
+  const { url, db } = settingsOf(endpoint);
+  const given = url === undefined ? undefined : new URL(url);
+  const named = given?.protocol === 'unix:' ? undefined : given?.pathname.slice(1);
+  const number = Number(named || given?.searchParams.get('db') || db || 0);
+  return Number.isSafeInteger(number) && number > 0 ? number : 0;
+}
+
 function addressName({ host, port }: { host?: string | undefined; port?: number | undefined }): string {
   return `${host ?? '127.0.0.1'}:${port ?? 6379}`;
 }
