@@ -5,6 +5,7 @@
 
 import { type ErrorWords, errorWords } from '../errors/describe.js';
 import { readTrace, type TraceCarrier } from '../telemetry/tracing.js';
+import { amount, ifRight, isObject, oneOf, or, type Reader, record, text, whole } from '../wire/decode.js';
 import { parseJson } from '../wire/json.js';
 
 /** The version of the format; a receiver drops what has another one. */
@@ -71,78 +72,57 @@ export function decodeCalls(text: string): (CallRequest | CallReply | undefined)
 }
 
 function read(value: unknown): CallRequest | CallReply | undefined {
-  if (typeof value !== 'object' || value === null) return undefined;
-  const message = value as Record<string, unknown>;
-  if (message['v'] !== CALL_VERSION || !isWord(message['id'])) return undefined;
-  return message['kind'] === 'call' ? readRequest(message) : readReply(message);
+  if (!isObject(value) || value['v'] !== CALL_VERSION) return undefined;
+  return value['kind'] === 'call' ? readRequest(value) : readReply(value);
 }
 
 /** The longest name in a call, in characters, and the longest time that a timer takes, in milliseconds. */
 const MAX_WORD = 400;
 const MAX_TIMEOUT = 2 ** 31 - 1;
 
-function isWord(value: unknown): value is string {
-  return typeof value === 'string' && value !== '' && value.length <= MAX_WORD;
-}
+const word = text(MAX_WORD);
+const anyText: Reader<string> = (value) => (typeof value === 'string' ? value : undefined);
+const anyTime = amount(Infinity);
 
-function isWhole(value: unknown, most: number): value is number {
-  return Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) <= most;
-}
-
-function readRequest(message: Record<string, unknown>): CallRequest | undefined {
-  const { id, from, process, epoch, method, args, timeout, longest } = message;
+const readRequest = record<CallRequest>({
+  kind: oneOf('call'),
+  id: word,
   // A cast has no caller.
-  if ((from !== '' && !isWord(from)) || !isWord(process) || !isWord(method)) return undefined;
-  if (!isWhole(epoch, Number.MAX_SAFE_INTEGER) || !Array.isArray(args)) return undefined;
-  if (typeof timeout !== 'number' || !(timeout >= 0)) return undefined;
-  const request: CallRequest = {
-    kind: 'call',
-    id: id as string,
-    from,
-    process,
-    epoch,
-    method,
-    args,
-    timeout: Math.min(timeout, MAX_TIMEOUT),
-  };
-  if (typeof longest === 'number' && longest >= 0) request.longest = longest;
-  const { partitions } = message;
-  if (Number.isSafeInteger(partitions)) request.partitions = partitions as number;
-  const trace = readCarrier(message['trace']);
-  if (trace !== undefined) request.trace = trace;
-  return request;
-}
+  from: text(MAX_WORD, 0),
+  process: word,
+  epoch: whole(),
+  method: word,
+  args: (value) => (Array.isArray(value) ? value : undefined),
+  partitions: ifRight(whole(Number.MAX_SAFE_INTEGER, Number.MIN_SAFE_INTEGER)),
+  timeout: (value) => {
+    const given = anyTime(value);
+    return given === undefined ? undefined : Math.min(given, MAX_TIMEOUT);
+  },
+  longest: ifRight(anyTime),
+  // A call is not lost for a trace that cannot be read.
+  trace: ifRight((value) => (isObject(value) ? readTrace(value['traceparent'], value['tracestate']) : undefined)),
+});
 
-/** A call is not lost for a trace that cannot be read. */
-function readCarrier(value: unknown): TraceCarrier | undefined {
-  if (typeof value !== 'object' || value === null) return undefined;
-  const { traceparent, tracestate } = value as Record<string, unknown>;
-  return readTrace(traceparent, tracestate);
-}
+const readError = record<WireError>({
+  name: or(anyText, 'Error'),
+  message: or(anyText, 'unknown error'),
+  code: ifRight(anyText),
+  stack: ifRight(anyText),
+});
 
-const PLAIN_OUTCOMES = ['stale', 'not-callable', 'busy', 'interrupted'] as const;
+const readPlain = oneOf('stale', 'not-callable', 'busy', 'interrupted');
 
-function readReply(message: Record<string, unknown>): CallReply | undefined {
-  const { kind, outcome, value } = message;
-  const id = message['id'] as string;
-  if (kind !== 'reply') return undefined;
+function readReply({ kind, id: given, outcome, value, error }: Record<string, unknown>): CallReply | undefined {
+  const id = word(given);
+  if (kind !== 'reply' || id === undefined) return undefined;
   if (outcome === 'value') return { kind, id, outcome, value };
-  const plain = PLAIN_OUTCOMES.find((each) => each === outcome);
-  if (plain !== undefined) return { kind, id, outcome: plain };
-  return outcome === 'error' ? { kind, id, outcome, error: readError(message['error']) } : undefined;
+  if (outcome === 'error') return { kind, id, outcome, error: readError(error) ?? UNKNOWN };
+  const plain = readPlain(outcome);
+  return plain && { kind, id, outcome: plain };
 }
 
-function readError(value: unknown): WireError {
-  const error = (typeof value === 'object' && value !== null ? value : {}) as Record<string, unknown>;
-  const text = (key: string): string | undefined => (typeof error[key] === 'string' ? error[key] : undefined);
-  const [code, stack] = [text('code'), text('stack')];
-  return {
-    name: text('name') ?? 'Error',
-    message: text('message') ?? 'unknown error',
-    ...(code === undefined ? {} : { code }),
-    ...(stack === undefined ? {} : { stack }),
-  };
-}
+/** An error that cannot be read is one all the same. */
+const UNKNOWN: WireError = { name: 'Error', message: 'unknown error' };
 
 /** The fields of an error that travel, cut; a thrown value that is no error becomes one. Never throws. */
 export function toWireError(thrown: unknown, withStack: boolean): WireError {

@@ -3,7 +3,7 @@
  * Underneath the counters of the subscriptions, and node messages.
  */
 import { randomBytes } from 'node:crypto';
-import { isObject } from '../wire/decode.js';
+import { amount, ifRight, map, or, type Reader, record, text } from '../wire/decode.js';
 import type { SubscriptionCounters } from './channel.js';
 import type { NodeAddress, NodeMessages } from './node.messages.js';
 
@@ -29,6 +29,8 @@ export type ChannelStatistics = Record<string, ChannelFigures>;
 export const MAX_QUESTIONS = 1000;
 /** Channels in one report; the rest is left out. */
 const MAX_CHANNELS = 100;
+/** The longest name of a channel in characters. */
+const MAX_CHANNEL = 200;
 
 /** See the file header. */
 export class RemoteStatistics {
@@ -63,18 +65,16 @@ export class RemoteStatistics {
   }
 
   #reply(body: unknown, { bootId }: NodeAddress): void {
-    if (typeof body !== 'object' || body === null) return;
-    const { id } = body as Record<string, unknown>;
-    if (typeof id !== 'string' || id.length > 64) return;
+    const { id } = readQuery(body) ?? {};
+    if (id === undefined) return;
     const figures = Object.fromEntries(Object.entries(this.read()).slice(0, MAX_CHANNELS));
     this.nodeMessages.send(bootId, 'figures', { id, figures }).catch(() => undefined);
   }
 
   #onReply(body: unknown, { bootId }: NodeAddress): void {
-    if (typeof body !== 'object' || body === null) return;
-    const { id, figures } = body as Record<string, unknown>;
-    const pending = typeof id === 'string' ? this.#pending.get(id) : undefined;
-    if (pending?.bootId === bootId) pending.take(readFigures(figures));
+    const { id = '', figures } = readReply(body) ?? {};
+    const pending = this.#pending.get(id);
+    if (pending?.bootId === bootId) pending.take(figures);
   }
 }
 
@@ -97,25 +97,21 @@ export function sumOf(
   return figures;
 }
 
-/** What another node said, as far as it can be read. */
-export function readFigures(value: unknown): ChannelStatistics | undefined {
-  if (!isObject(value)) return undefined;
-  const figures = Object.create(null) as ChannelStatistics;
-  for (const [channel, said] of Object.entries(value).slice(0, MAX_CHANNELS)) {
-    if (typeof said !== 'object' || said === null || channel.length > 200) continue;
-    const { sent, received, failed, dropped, waiting, lag } = said as Record<string, unknown>;
-    figures[channel] = {
-      sent: count(sent),
-      received: count(received),
-      failed: count(failed),
-      dropped: count(dropped),
-      waiting: count(waiting),
-      lag: count(lag),
-    };
-  }
-  return figures;
-}
+const count = or(amount(Number.MAX_SAFE_INTEGER), 0);
+const readChannel = record<ChannelFigures>({
+  sent: count,
+  received: count,
+  failed: count,
+  dropped: count,
+  waiting: count,
+  lag: count,
+});
 
-function count(value: unknown): number {
-  return typeof value === 'number' && value >= 0 && value <= Number.MAX_SAFE_INTEGER ? value : 0;
-}
+/** What another node said, as far as it can be read. */
+export const readFigures: Reader<ChannelStatistics> = map(readChannel, MAX_CHANNELS, text(MAX_CHANNEL, 0));
+
+const readQuery = record<{ id: string }>({ id: text(64, 0) });
+const readReply = record<{ id: string; figures?: ChannelStatistics }>({
+  id: text(64, 0),
+  figures: ifRight(readFigures),
+});

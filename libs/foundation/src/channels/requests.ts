@@ -5,6 +5,7 @@
 import type { Transport } from '../backend/transport/transport.js';
 import type { ClusterView } from '../cluster/cluster.view.js';
 import { RequestError } from '../errors/message.errors.js';
+import { ifRight, type Reader, record, text, whole } from '../wire/decode.js';
 import type { NodeAddress, NodeMessages } from './node.messages.js';
 import type { Audience } from './sending/audience.js';
 
@@ -35,6 +36,14 @@ const PLACE = '#requests';
 
 /** The longest pattern in characters; Nest writes an object as its JSON. */
 const MAX_PATTERN = 10_000;
+
+const anything: Reader<unknown> = (value) => value;
+const readRequest = record<{ id: number; pattern: string; packet?: unknown }>({
+  id: whole(Number.MAX_SAFE_INTEGER, Number.MIN_SAFE_INTEGER),
+  pattern: text(MAX_PATTERN, 0),
+  packet: ifRight(anything),
+});
+const readReply = record<{ id: number; answer?: unknown }>({ id: whole(), answer: ifRight(anything) });
 
 /** See the file header. */
 export class Requests {
@@ -124,9 +133,9 @@ export class Requests {
   }
 
   #receive(body: unknown, from: NodeAddress): void {
-    if (typeof body !== 'object' || body === null) return;
-    const { id, pattern, packet } = body as Record<string, unknown>;
-    if (!Number.isSafeInteger(id) || typeof pattern !== 'string' || pattern.length > MAX_PATTERN) return;
+    const request = readRequest(body);
+    if (request === undefined) return;
+    const { id, pattern, packet } = request;
     const reply = async (answer: unknown): Promise<void> => {
       await this.nodeMessages.send(from.bootId, 'reply', { id, answer });
     };
@@ -143,12 +152,11 @@ export class Requests {
   }
 
   #onReply(body: unknown, from: NodeAddress): void {
-    if (typeof body !== 'object' || body === null) return;
-    const { id, answer } = body as Record<string, unknown>;
-    const pending = typeof id === 'number' ? this.#pending.get(id) : undefined;
+    const { id = 0, answer } = readReply(body) ?? {};
+    const pending = this.#pending.get(id);
     if (pending === undefined || pending.target !== from.bootId) return;
     if (answer === undefined)
-      this.#fail(id as number, 'the node no longer answers this pattern, or answers too many already', false);
+      this.#fail(id, 'the node no longer answers this pattern, or answers too many already', false);
     else pending.listener.answer(answer);
   }
 

@@ -3,7 +3,7 @@
  * Called by the registry; what cannot be read is left out, because anybody may write to Redis.
  */
 import type { TableRow } from '../backend/tables/table.js';
-import { parseJson } from '../wire/json.js';
+import { fromJson, isObject, listOfAll, oneOf, optional, type Reader, record, text, whole } from '../wire/decode.js';
 import type { ServiceInfo } from './service.js';
 
 /** The longest record, in bytes of JSON. Every node holds all of them. */
@@ -19,39 +19,29 @@ export function writeRecord({ instanceId: _key, ...record }: ServiceRecord): str
   return JSON.stringify(record);
 }
 
+const word = text(MAX_WORD);
+const anyText: Reader<string> = (value) => (typeof value === 'string' ? value : undefined);
+
+const readFields = record<Omit<ServiceRecord, 'instanceId'>>({
+  name: word,
+  node: word,
+  bootId: word,
+  // What is in a record is as long as the record at most.
+  capabilities: listOfAll(anyText, Infinity),
+  metadata: (value) => (isObject(value) ? value : undefined),
+  url: optional(anyText),
+  process: optional(anyText),
+  registeredAt: whole(),
+  status: oneOf('healthy', 'unhealthy'),
+});
+
+// Frozen in here, too: what is nested thousands of levels deep can be parsed, but not walked.
+const readFrozen = fromJson((value) => freeze(readFields(value)), MAX_RECORD_BYTES);
+
 /** `undefined` for a row that this version cannot use. */
 export function readRecord({ key, value }: TableRow): ServiceRecord | undefined {
-  let parsed: unknown;
-  try {
-    // Frozen in here, too: what is nested thousands of levels deep can be parsed, but not walked.
-    parsed = value.length <= MAX_RECORD_BYTES ? freeze(parseJson(value)) : undefined;
-  } catch {
-    return undefined;
-  }
-  if (typeof parsed !== 'object' || parsed === null) return undefined;
-  const { name, node, bootId, capabilities, metadata, url, process, registeredAt, status } = parsed as Record<
-    string,
-    unknown
-  >;
-  const usable =
-    [name, node, bootId, key].every((text) => isWord(text)) &&
-    [url, process].every((text) => text === undefined || typeof text === 'string') &&
-    Array.isArray(capabilities) &&
-    capabilities.every((each) => typeof each === 'string') &&
-    typeof metadata === 'object' &&
-    metadata !== null &&
-    !Array.isArray(metadata) &&
-    Number.isSafeInteger(registeredAt) &&
-    (registeredAt as number) >= 0 &&
-    (status === 'healthy' || status === 'unhealthy');
-  if (!usable) return undefined;
-  const record = { name, instanceId: key, node, bootId, capabilities, metadata, registeredAt, status };
-  const optional = Object.entries({ url, process }).filter(([, text]) => text !== undefined);
-  return Object.freeze({ ...record, ...Object.fromEntries(optional) } as ServiceRecord);
-}
-
-function isWord(value: unknown): boolean {
-  return typeof value === 'string' && value !== '' && value.length <= MAX_WORD;
+  const fields = word(key) === undefined ? undefined : readFrozen(value);
+  return fields && Object.freeze({ ...fields, instanceId: key });
 }
 
 /** Deeply, because all callers of this process share it. */

@@ -7,6 +7,7 @@ import type { ClusterView } from '../../cluster/cluster.view.js';
 import { unattended } from '../../foreign/gate.js';
 import type { Telemetry } from '../../telemetry/telemetry.js';
 import { jittered } from '../../time/backoff.js';
+import { list, map, type Reader, record, text, whole } from '../../wire/decode.js';
 import type { Lane } from '../../wire/lane.js';
 import type { Lasts } from '../envelope.js';
 import type { NodeAddress, NodeMessages } from '../node.messages.js';
@@ -31,6 +32,18 @@ const MAX_SILENT = 1000;
 const GONE_AFTER = 2;
 
 const LANES: readonly Lane[] = ['high', 'normal', 'low'];
+
+/** Channels that one query asks for, and one answer names; the longest name in characters. */
+const MAX_CHANNELS = 1000;
+const MAX_CHANNEL = 200;
+
+const channelName = text(MAX_CHANNEL);
+const readChannels = list(channelName, MAX_CHANNELS);
+/** A lane on which nothing was sent is left out; what is no number says nothing. */
+const last: Reader<number> = (value) => (value === undefined ? 0 : (readLast(value) ?? NO_NUMBER));
+const readLast = whole();
+const NO_NUMBER = -1;
+const readLasts = map(record<Record<Lane, number>>({ high: last, normal: last, low: last }), MAX_CHANNELS, channelName);
 
 /** Called for each last number that a node reports; 0 where it has sent nothing. */
 export type HeardLast = (channel: string, lane: Lane, last: number, from: NodeAddress) => void;
@@ -188,8 +201,8 @@ export class GapRecovery {
   }
 
   async #reply(body: unknown, from: NodeAddress): Promise<void> {
-    if (!Array.isArray(body)) return;
-    const channels = body.filter((channel): channel is string => typeof channel === 'string').slice(0, 1000);
+    const channels = readChannels(body);
+    if (channels === undefined) return;
     const lasts = this.tools.lasts(channels);
     await this.tools.flush();
     // Low, and after the sent messages have arrived: a reply that overtakes messages would report them as missing.
@@ -199,15 +212,15 @@ export class GapRecovery {
 
   #record(body: unknown, from: NodeAddress): void {
     // Only from queried nodes: a node message may be forged.
-    if (!this.#unanswered.has(from.bootId) || typeof body !== 'object' || body === null) return;
+    const lasts = this.#unanswered.has(from.bootId) ? readLasts(body) : undefined;
+    if (lasts === undefined) return;
     this.#unanswered.delete(from.bootId);
     this.#answered.add(from.bootId);
     const listening = new Set(this.tools.channels());
-    for (const [channel, lanes] of Object.entries(body as Lasts)) {
-      if (!listening.has(channel) || typeof lanes !== 'object' || lanes === null) continue;
+    for (const [channel, lanes] of Object.entries(lasts)) {
+      if (!listening.has(channel)) continue;
       for (const lane of LANES) {
-        const last = lanes[lane] ?? 0;
-        if (Number.isSafeInteger(last) && last >= 0) this.tools.heard(channel, lane, last, from);
+        if (lanes[lane] !== NO_NUMBER) this.tools.heard(channel, lane, lanes[lane], from);
       }
     }
   }

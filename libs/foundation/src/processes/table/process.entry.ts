@@ -7,8 +7,7 @@ import { looksLikeSlot } from '../../cluster/slot.names.js';
 import { isLabels, MAX_TIMEOUT_MS } from '../../config/validate.js';
 import { MAX_COUNT_OPTION } from '../../config/validate.shape.js';
 import { plain } from '../../errors/describe.js';
-import { isObject } from '../../wire/decode.js';
-import { parseJson } from '../../wire/json.js';
+import { amount, flag, fromJson, oneOf, optional, record, text, whole } from '../../wire/decode.js';
 import { isCount, isName, MAX_ARGS_SIZE, type ProcessSpec } from '../declaration/process.specification.js';
 
 /**
@@ -65,91 +64,57 @@ const MAX_ROW_STACK = 4000;
 const MAX_SLOT_NAME = 400;
 const MAX_DAY_MS = 86_400_000;
 
-const STATUSES: readonly string[] = ['wanted', 'backing-off', 'once', 'completed', 'stopped', 'failed', 'escalated'];
+const readOptions = record<ProcessEntry['options']>({
+  restart: oneOf('permanent', 'transient', 'temporary'),
+  maxRestarts: whole(MAX_COUNT_OPTION),
+  maxSeconds: whole(MAX_COUNT_OPTION, 1),
+  timeout: (value) => (value === 'infinity' ? value : whole(MAX_TIMEOUT_MS, 1)(value)),
+  stopTimeout: whole(MAX_DAY_MS, 1),
+  backoff: record({ base: whole(MAX_DAY_MS), cap: whole(MAX_DAY_MS) }),
+});
+
+const readPlacement = record<ProcessEntry['placement']>({
+  strategy: oneOf('spread', 'hash'),
+  labels: (value) => (isLabels(value) ? value : undefined),
+});
+
+const node = optional(text(MAX_SLOT_NAME));
+const time = optional(amount(Number.MAX_SAFE_INTEGER));
+
+const readEntry = record<ProcessEntry>({
+  name: text(MAX_SLOT_NAME),
+  of: optional((value) => (isName(value) ? value : undefined)),
+  type: text(MAX_TYPE),
+  kind: oneOf('singleton', 'replicated', 'partitioned'),
+  count: whole(),
+  declared: flag,
+  handoff: flag,
+  rebalance: oneOf('off', 'on-join'),
+  args: (value) => (Array.isArray(value) ? value : undefined),
+  options: readOptions,
+  placement: readPlacement,
+  status: oneOf('wanted', 'backing-off', 'once', 'completed', 'stopped', 'failed', 'escalated'),
+  after: whole(),
+  confirmed: flag,
+  avoid: node,
+  prefer: node,
+  // The version before wrote texts of any length.
+  error: optional((value) => (typeof value === 'string' ? plain(value) : undefined)),
+  stack: optional((value) => (typeof value === 'string' ? plain(value, MAX_ROW_STACK) : undefined)),
+  crashes: optional(whole()),
+  ranOn: node,
+  retryAt: time,
+  settling: optional(oneOf(true)),
+  orphanedAt: time,
+});
+
+const readRow = fromJson(readEntry, MAX_ROW_SIZE);
 
 /** Reads a row field by field; `undefined` for one that this version cannot use. */
 export function parseEntry({ key, value, version }: TableRow): VersionedEntry | undefined {
-  if (value.length > MAX_ROW_SIZE) return undefined;
-  let parsed: unknown;
-  try {
-    parsed = parseJson(value);
-  } catch {
-    return undefined;
-  }
-  if (!isObject(parsed)) return undefined;
-  const { name, type, kind, count, declared, handoff, rebalance, status, after, confirmed } = parsed;
-  const { of, args, avoid, prefer, error, stack, crashes, ranOn, retryAt, settling, orphanedAt } = parsed;
-  const options = readOptions(parsed['options']);
-  const placement = readPlacement(parsed['placement']);
-  const isPart = of !== undefined;
-  const usable =
-    name === key &&
-    (isPart ? isText(name, MAX_SLOT_NAME) && isName(of) : isName(name) && !looksLikeSlot(name)) &&
-    isText(type, MAX_TYPE) &&
-    (kind === 'singleton' || kind === 'replicated' || kind === 'partitioned') &&
-    isCount(kind, count) &&
-    [declared, handoff, confirmed].every((flag) => typeof flag === 'boolean') &&
-    (rebalance === 'off' || rebalance === 'on-join') &&
-    typeof status === 'string' &&
-    STATUSES.includes(status) &&
-    isWhole(after, 0) &&
-    Array.isArray(args) &&
-    [avoid, prefer, ranOn].every((node) => node === undefined || isText(node, MAX_SLOT_NAME)) &&
-    (error === undefined || typeof error === 'string') &&
-    (stack === undefined || typeof stack === 'string') &&
-    (crashes === undefined || isWhole(crashes, 0)) &&
-    (retryAt === undefined || isNumber(retryAt, 0, Number.MAX_SAFE_INTEGER)) &&
-    (settling === undefined || settling === true) &&
-    (orphanedAt === undefined || isNumber(orphanedAt, 0, Number.MAX_SAFE_INTEGER));
-  if (!usable || options === undefined || placement === undefined) return undefined;
-  const fields = { name, type, kind, count, declared, handoff, rebalance, status, after, confirmed, args };
-  // The version before wrote texts of any length.
-  const optional = Object.entries({
-    of,
-    avoid,
-    prefer,
-    error: error && plain(error),
-    stack: stack && plain(stack, MAX_ROW_STACK),
-    crashes,
-    ranOn,
-    retryAt,
-    settling,
-    orphanedAt,
-  });
-  const given = optional.filter(([, field]) => field !== undefined);
-  return { ...fields, ...Object.fromEntries(given), options, placement, version } as VersionedEntry;
-}
-
-function readOptions(value: unknown): ProcessEntry['options'] | undefined {
-  if (!isObject(value) || !isObject(value['backoff'])) return undefined;
-  const { restart, maxRestarts, maxSeconds, timeout, stopTimeout, backoff } = value;
-  const { base, cap } = backoff;
-  const usable =
-    (restart === 'permanent' || restart === 'transient' || restart === 'temporary') &&
-    isWhole(maxRestarts, 0, MAX_COUNT_OPTION) &&
-    isWhole(maxSeconds, 1, MAX_COUNT_OPTION) &&
-    (timeout === 'infinity' || isWhole(timeout, 1, MAX_TIMEOUT_MS)) &&
-    isWhole(stopTimeout, 1, MAX_DAY_MS) &&
-    isWhole(base, 0, MAX_DAY_MS) &&
-    isWhole(cap, 0, MAX_DAY_MS);
-  if (!usable) return undefined;
-  return { restart, maxRestarts, maxSeconds, timeout, stopTimeout, backoff: { base, cap } } as ProcessEntry['options'];
-}
-
-function readPlacement(value: unknown): ProcessEntry['placement'] | undefined {
-  if (!isObject(value)) return undefined;
-  const { strategy, labels } = value;
-  return (strategy === 'spread' || strategy === 'hash') && isLabels(labels) ? { strategy, labels } : undefined;
-}
-
-function isText(value: unknown, longest: number): value is string {
-  return typeof value === 'string' && value.length > 0 && value.length <= longest;
-}
-
-function isNumber(value: unknown, least: number, most: number): value is number {
-  return typeof value === 'number' && value >= least && value <= most;
-}
-
-function isWhole(value: unknown, least: number, most = Number.MAX_SAFE_INTEGER): boolean {
-  return isNumber(value, least, most) && Number.isInteger(value);
+  const entry = readRow(value);
+  if (entry === undefined || entry.name !== key || !isCount(entry.kind, entry.count)) return undefined;
+  const { name, of } = entry;
+  if (of === undefined && (!isName(name) || looksLikeSlot(name))) return undefined;
+  return Object.assign(entry, { version });
 }
