@@ -10,9 +10,6 @@ import { Log } from '../../logging/log.js';
 import { ThrottledLog } from '../../logging/throttled.log.js';
 import type { ProcessTable, VersionedEntry } from './process.table.js';
 
-/** Names in one script call. */
-const NAMES_AT_ONCE = 500;
-
 /**
  * True for an entry of a declared process that no node declares. What a call has started belongs to nobody's
  * declarations, and any node may have its class.
@@ -77,11 +74,7 @@ export class Orphans {
 
   async #isOwned(entry: VersionedEntry): Promise<boolean> {
     if (runsEverywhere(entry)) return false;
-    const slots = slotNames(entry, '');
-    for (let at = 0; at < slots.length; at += NAMES_AT_ONCE) {
-      const owners = await this.leases.owners(slots.slice(at, at + NAMES_AT_ONCE));
-      if (owners.some((owner) => owner !== undefined)) return true;
-    }
-    return false;
+    const owners = await this.leases.owners(slotNames(entry, ''));
+    return owners.some((owner) => owner !== undefined);
   }
 }
