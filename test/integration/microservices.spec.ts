@@ -426,6 +426,26 @@ describe('Under Foundation only', () => {
     expect(dropped).toEqual([drop, drop]);
   });
 
+  it('a client that is closed settles what it asked for', async () => {
+    let begun = false;
+    @Controller()
+    class Never {
+      @MessagePattern('never')
+      never(): Promise<never> {
+        begun = true;
+        return new Promise(() => undefined);
+      }
+    }
+    const { node, client } = await clientNode();
+    await serve([Never], {}, { shutdownTimeout: 500 });
+    await members(node, 2);
+    const asked = [ask(client, 'never', 1), ask(client, 'nobody answers this', 1)];
+    const told = Promise.all(asked.map((each) => expect(each).rejects.toThrow(/its client was closed/)));
+    await eventually(() => begun, { what: 'A request under way', lastSeen: () => begun });
+    client.close();
+    await told;
+  });
+
   it('a filter that throws costs the answer, not the process', async () => {
     @Catch()
     class Rethrowing implements ExceptionFilter {

@@ -10,6 +10,7 @@ import {
   Service,
   type ServiceChange,
   type ServiceCriteria,
+  type ServiceHandle,
   type ServiceInfo,
   ServiceMesh,
   ServiceNotFoundError,
@@ -75,6 +76,80 @@ const found = (node: Booted, criteria: ServiceCriteria, count: number) =>
       lastSeen: () => meshOf(node).discoverServices(),
     },
   );
+
+describe('calls under way', () => {
+  class Slow {
+    begun = 0;
+    #go: (() => void)[] = [];
+    @Callable()
+    async print(text: string): Promise<string> {
+      this.begun++;
+      await new Promise<void>((resolve) => this.#go.push(resolve));
+      return `printed ${text}`;
+    }
+    release(): void {
+      for (const go of this.#go.splice(0)) go();
+    }
+  }
+  async function calling(): Promise<{ slow: Slow; nodes: Booted[]; calls: Promise<unknown[]>; handle: ServiceHandle }> {
+    const nodes = await cluster(2);
+    const slow = new Slow();
+    const handle = await meshOf(nodes[1]!).registerService('slow', slow);
+    await found(nodes[0]!, { name: 'slow' }, 1);
+    const calls = Promise.all([1, 2, 3].map((at) => meshOf(nodes[0]!).call('slow', 'print', [at])));
+    await eventually(() => slow.begun === 3, { what: 'Three calls', lastSeen: () => slow.begun });
+    return { slow, nodes, calls, handle };
+  }
+  const ALL = ['printed 1', 'printed 2', 'printed 3'];
+
+  it('are answered when their service is withdrawn meanwhile', async () => {
+    const { slow, nodes, calls, handle } = await calling();
+    await handle.deregister();
+    await found(nodes[0]!, { name: 'slow' }, 0);
+    slow.release();
+    expect(await calls).toEqual(ALL);
+  });
+
+  it('are waited for when their node ends', async () => {
+    const { slow, nodes, calls } = await calling();
+    const closing = nodes[1]!.app.close();
+    await found(nodes[0]!, { name: 'slow' }, 0);
+    slow.release();
+    expect(await calls).toEqual(ALL);
+    await closing;
+  });
+});
+
+describe('a node that drains', () => {
+  it('says at once that it takes nothing new', async () => {
+    const [node] = await cluster(1);
+    const { app } = node!;
+    await app.get(ProcessManager).drain();
+    for (const work of [
+      meshOf(node!).registerService('late', new Till()),
+      app.get(ProcessManager).startSingleton(Till, [], { name: 'late' }),
+    ]) {
+      await expect(work).rejects.toThrow(/"draining".* does not come back/);
+    }
+  });
+});
+
+describe('words that are names of properties', () => {
+  it('arrive as they were sent, in arguments, results and metadata', async () => {
+    class Echo {
+      @Callable()
+      echo(value: unknown): unknown {
+        return value;
+      }
+    }
+    const words = { constructor: 'Ferrari', prototype: 'P1', team: 1 };
+    const [a, b] = await cluster(2);
+    await meshOf(b!).registerService('echo', new Echo(), [], words);
+    const [service] = await found(a!, { name: 'echo' }, 1);
+    expect(service!.metadata).toEqual(words);
+    expect(await meshOf(a!).call('echo', 'echo', [words])).toEqual(words);
+  });
+});
 
 describe('discovery', () => {
   it('finds on every node what was registered on one, with two, three and four arguments', async () => {

@@ -1191,7 +1191,7 @@ export interface ReplicatedOptions extends SingletonOptions {
 
 export class RequestError extends FoundationError {
     constructor(pattern: string, why: string,
-    mayBeDone: boolean);
+    mayBeDone: boolean, advice?: string);
     readonly mayBeDone: boolean;
     readonly pattern: string;
     readonly why: string;

@@ -248,7 +248,8 @@ export class FoundationLifecycle implements OnApplicationBootstrap, OnApplicatio
     this.#terminated.close();
     await step('stop looking for nodes', SHORT_MS, () => runner.stop());
     await step('stop reading durable channels', stopTimeout, () => channelRuntime.stopReading());
-    await step('take back the services of this node', SHORT_MS, () => offers.close());
+    await step('take back the services of this node', SHORT_MS, () => offers.withdraw());
+    await step('wait for calls to the services of this node', stopTimeout, () => offers.settled());
     // INVARIANT (I1): instances stop, then their leases are released, then the node leaves.
     await step('stop processes and release their leases', Infinity, () => supervisor.drain());
     // After the processes, which may wait for answers of this node.

@@ -192,19 +192,17 @@ describe('envelope: property names that must not reach an object', () => {
   const bodies = [
     '{"__proto__":{"polluted":1}}',
     '{"constructor":{"prototype":{"polluted":1}}}',
-    '{"a":[{"b":{"prototype":1,"keep":2}}]}',
+    '{"a":[{"constructor":{"prototype":1,"keep":2}}]}',
     '{"__proto__" : 1}',
     '{"\\u005f_proto__":{"polluted":1}}',
-    '{"a":{"c\\u006fnstructor":{"polluted":1}}}',
+    '{"a":{"c\\u006fnstructor":{"prototype":{"polluted":1}}}}',
   ];
 
   it.each(bodies)('%s', (body) => {
     const { envelopes } = read(`[${heads.head('normal', 1, 1)},${encode(body)}]`);
     expect(envelopes).toHaveLength(1);
     for (const { message } of envelopes) {
-      expect(namesIn(message)).not.toEqual(
-        expect.arrayContaining([expect.stringMatching(/^(__proto__|constructor|prototype)$/)]),
-      );
+      expect(namesIn(message)).not.toEqual(expect.arrayContaining([expect.stringMatching(/^(__proto__|prototype)$/)]));
       expect((message as Record<string, unknown>)['polluted']).toBeUndefined();
     }
     expect(({} as Record<string, unknown>)['polluted']).toBeUndefined();
@@ -218,7 +216,8 @@ describe('envelope: property names that must not reach an object', () => {
   });
 
   it('keeps strings that only look like such names', () => {
-    const message = { note: '"__proto__": is a name', list: ['constructor', '__proto__'] };
+    const words = { constructor: 'Ferrari', prototype: 'P1' };
+    const message = { note: '"__proto__": is a name', list: ['constructor', '__proto__'], words };
     expect(read(textOf([message])).envelopes[0]!.message).toEqual(message);
   });
 

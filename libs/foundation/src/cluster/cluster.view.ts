@@ -148,9 +148,6 @@ export class ClusterView {
   /** The same as {@link awaitReady}; but whoever may wait for it in a hook is told at once that it is in vain. */
   async whenReady(): Promise<void> {
     this.requireInitialised();
-    if (this.#state === 'draining' || this.#state === 'left') {
-      throw new NotReadyError(this.node.name, this.#state, 0);
-    }
     await this.awaitReady();
   }
 
@@ -162,14 +159,20 @@ export class ClusterView {
     }
     const count = (): number => this.replica.records().filter(({ state }) => state === 'up').length;
     const isReady = (): boolean => this.#state === 'up' && (minNodes === 1 || count() >= minNodes);
+    const isOver = (): boolean => this.#state === 'draining' || this.#state === 'left';
+    const began = performance.now();
+    const refused = (): NotReadyError => new NotReadyError(this.node.name, this.#state, performance.now() - began);
     if (isReady()) return;
+    // It does not come back from these, so waiting is in vain.
+    if (isOver()) throw refused();
     await new Promise<void>((resolve, reject) => {
       const stop = this.listen({
         changed: () => {
-          if (!isReady()) return;
+          if (!isReady() && !isOver()) return;
           clearTimeout(timer);
           stop();
-          resolve();
+          if (isOver()) reject(refused());
+          else resolve();
         },
       });
       const timer = setTimeout(() => {

@@ -69,12 +69,13 @@ export class RequestError extends FoundationError {
     readonly why: string,
     /** True when it may have been carried out all the same. */
     readonly mayBeDone: boolean,
+    advice = 'Check that a node with this @MessagePattern is in the cluster.',
   ) {
     super(
       'FOUNDATION_REQUEST',
       'redis PUBLISH',
       `The request "${pattern}" was not answered: ${why}. It ${mayBeDone ? 'may or may not have been' : 'was not'} ` +
-        `carried out. Check that a node with this @MessagePattern is in the cluster.`,
+        `carried out. ${advice}`,
     );
   }
 }

@@ -4,6 +4,7 @@
  */
 import { ClientProxy, type ReadPacket, type WritePacket } from '@nestjs/microservices';
 import { type Channels, runtimeOf } from '../channels/channels.js';
+import { RequestError } from '../errors/message.errors.js';
 import { unattended } from '../foreign/gate.js';
 
 /** Nest leaves the values of a `WritePacket` open. */
@@ -38,7 +39,8 @@ export interface FoundationClientOptions {
  */
 export class FoundationClient extends ClientProxy {
   readonly #options: FoundationClientOptions;
-  readonly #pending = new Set<() => void>();
+  /** What ends a request, and what tells its caller that the client was closed. */
+  readonly #pending = new Map<() => void, () => void>();
 
   constructor(options: FoundationClientOptions) {
     super();
@@ -53,9 +55,9 @@ export class FoundationClient extends ClientProxy {
     return Promise.resolve();
   }
 
-  /** Cancels pending requests. */
+  /** Pending requests fail: nobody would settle them any more. */
   close(): void {
-    for (const end of [...this.#pending]) end();
+    for (const fail of [...this.#pending.values()]) fail();
   }
 
   /** The `Channels` underneath. */
@@ -74,6 +76,10 @@ export class FoundationClient extends ClientProxy {
       this.#pending.delete(end);
       giveUp();
     };
+    const closed = (): void => {
+      const advice = 'Close a client when what it asked for has come.';
+      settle({ err: new RequestError(String(packet.pattern), 'its client was closed', true, advice) });
+    };
     const ask = async (): Promise<void> => {
       const pattern = this.normalizePattern(packet.pattern as string);
       const request = (await this.serializer.serialize(this.assignPacketId(packet))) as unknown;
@@ -87,7 +93,7 @@ export class FoundationClient extends ClientProxy {
         );
       giveUp = runtime.requests.request(pattern, request, { answer, fail: (err) => settle({ err }) }, wait);
     };
-    this.#pending.add(end);
+    this.#pending.set(end, closed);
     ask().catch((err: unknown) => settle({ err }));
     return end;
   }

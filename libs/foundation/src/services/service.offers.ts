@@ -80,18 +80,27 @@ export class ServiceOffers {
     for (const { instanceId } of mine) {
       this.#checks.get(instanceId)?.stop();
       this.#checks.delete(instanceId);
-      targets.delete(instanceId);
     }
-    await this.#redis('withdrawing a service', () =>
-      Promise.all(mine.map(({ instanceId }) => registry.remove(instanceId))),
-    );
+    try {
+      // Reachable until it can be found no more; calls under way end by themselves, and are not waited for: one of them
+      // may be what called this.
+      await this.#redis('withdrawing a service', () =>
+        Promise.all(mine.map(({ instanceId }) => registry.remove(instanceId))),
+      );
+    } finally {
+      for (const { instanceId } of mine) targets.delete(instanceId);
+    }
   }
 
   /** Stops the checks and withdraws everything. */
-  async close(): Promise<void> {
+  async withdraw(): Promise<void> {
     for (const check of this.#checks.values()) check.stop();
-    this.parts.targets.clear();
-    await this.parts.registry.close();
+    await this.parts.registry.close().finally(() => this.parts.targets.clear());
+  }
+
+  /** Resolves when the calls under way have ended. */
+  settled(): Promise<void> {
+    return this.parts.targets.settled();
   }
 
   #watchHealth(record: ServiceRecord, check: () => boolean | Promise<boolean>): void {

@@ -18,16 +18,24 @@ describe('ServiceTargets', () => {
     expect(new ServiceTargets().calleeOf('b.1').name).toContain(':');
   });
 
-  it('says that an object may no more be called once it was removed, also to who holds it', () => {
+  it('has nothing of what was removed, and lets calls under way end and count', async () => {
     const targets = new ServiceTargets();
     targets.add('b.1', target);
     targets.add('b.2', target);
     const [first, second] = ['b.1', 'b.2'].map((id) => targets.running(targets.calleeOf(id).name)!);
+    let end!: (value: number) => void;
+    const call = first!.call(() => new Promise<number>((resolve) => (end = resolve)));
+    const failing = second!.call(() => Promise.reject(new Error('no')));
     targets.delete('b.1');
-    expect([first!.lease.isHeld(), second!.lease.isHeld()]).toEqual([false, true]);
     targets.clear();
-    expect(second!.lease.isHeld()).toBe(false);
-    expect(targets.running(targets.calleeOf('b.2').name)).toBeUndefined();
+    for (const id of ['b.1', 'b.2']) expect(targets.running(targets.calleeOf(id).name)).toBeUndefined();
+    let settled = false;
+    const settling = targets.settled().then(() => (settled = true));
+    await expect(failing).rejects.toThrow('no');
+    expect(settled).toBe(false);
+    end(7);
+    expect([await call, first!.lease.isHeld()]).toEqual([7, true]);
+    await settling;
   });
 
   it('hands on what a call returns or throws, as a promise', async () => {

@@ -10,6 +10,7 @@ const PREFIX = 'service:';
 /** See the file header. */
 export class ServiceTargets implements CalleeLookup {
   readonly #targets = new Map<string, Callee>();
+  readonly #underWay = new Set<Promise<unknown>>();
 
   /** How calls name an instance. An object has no epochs: it is registered once, under an id of its own. */
   calleeOf(instanceId: string): { name: string; epoch: number } {
@@ -18,8 +19,13 @@ export class ServiceTargets implements CalleeLookup {
 
   add(instanceId: string, target: object): void {
     const { name, epoch } = this.calleeOf(instanceId);
-    const lease = { epoch, isHeld: () => this.#targets.has(name) };
-    this.#targets.set(name, { target, lease, call: async (work) => work() });
+    // An object has no lease to lose: what it has begun counts also when it is withdrawn meanwhile.
+    this.#targets.set(name, { target, lease: { epoch, isHeld: () => true }, call: (work) => this.#keep(work) });
+  }
+
+  /** Resolves when no call is under way any more, however they ended. */
+  async settled(): Promise<void> {
+    while (this.#underWay.size > 0) await Promise.allSettled(this.#underWay);
   }
 
   get size(): number {
@@ -32,6 +38,16 @@ export class ServiceTargets implements CalleeLookup {
 
   clear(): void {
     this.#targets.clear();
+  }
+
+  async #keep<T>(work: () => T | Promise<T>): Promise<T> {
+    const call = (async () => work())();
+    this.#underWay.add(call);
+    try {
+      return await call;
+    } finally {
+      this.#underWay.delete(call);
+    }
   }
 
   /** The object that a call by this name reaches. */

@@ -2,17 +2,25 @@ import { describe, expect, it } from '@jest/globals';
 import { parseJson } from './json.js';
 
 describe('parseJson', () => {
+  it.each(['{"a":1,"__proto__":{"b":2}}', '{"a":1,"__pr\\u006fto__":{"b":2}}', '{"a":1,"\\u005F_proto__":{"b":2}}'])(
+    '%s has no property that could reach a prototype',
+    (text) => {
+      expect(Object.keys(parseJson(text) as object)).toEqual(['a']);
+    },
+  );
+
   it.each([
-    '{"a":1,"__proto__":{"b":2}}',
-    '{"a":1,"constructor" : {"b":2}}',
-    '{"a":1,"prototype":0}',
-    '{"a":1,"__pr\\u006fto__":{"b":2}}',
-    '{"a":1,"\\u005F_proto__":{"b":2}}',
-    '{"a":1,"constr\\u0075ctor":{"b":2}}',
-    '{"a":1,"proto\\u0074\\u0079\\u0070\\u0065":{"b":2}}',
-  ])('%s has no property that could reach a prototype', (text) => {
-    expect(Object.keys(parseJson(text) as object)).toEqual(['a']);
-  });
+    ['{"constructor" : {"prototype":{"b":2},"keep":1}}', '{"constructor":{"keep":1}}'],
+    ['[{"constr\\u0075ctor":{"proto\\u0074\\u0079\\u0070\\u0065":{"b":2}}}]', '[{"constructor":{}}]'],
+    ['{"constructor":{"constructor":{"prototype":1}}}', '{"constructor":{"constructor":{}}}'],
+  ])('%s reaches the prototype of no class', (text, kept) => expect(JSON.stringify(parseJson(text))).toBe(kept));
+
+  it.each([
+    '{"constructor":"Ferrari","prototype":"P1","team":1}',
+    '{"constructor":["Ferrari"],"prototype":{"constructor":null}}',
+    '{"constructor":{"name":"Ferrari","prototypes":["P1"]},"prototype":{"of":"P2"}}',
+    '{"toString":1,"hasOwnProperty":2,"valueOf":null}',
+  ])('%s arrives, as these are words', (text) => expect(JSON.stringify(parseJson(text))).toBe(text));
 
   it.each([
     '{"a":"__proto__","b":"constructor:"}',

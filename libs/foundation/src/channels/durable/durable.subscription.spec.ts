@@ -59,3 +59,34 @@ it('releases a message whose handler is gone, even at its last delivery', async 
   expect(steps.sort()).toEqual(['acknowledged 1-0', 'released 2-0']);
   expect(subscription.counters).toMatchObject({ failed: 0, waiting: 0 });
 });
+
+it('does not wait for the handler that ends its own subscription, and for others it does', async () => {
+  const steps: string[] = [];
+  const taken: { handled?: Promise<void> } = {};
+  const consumer = {
+    acknowledge: (id: string) => Promise.resolve(void steps.push(`acknowledged ${id}`)),
+    release: (entries: StreamEntry[]) => Promise.resolve(void steps.push(...entries.map(({ id }) => `released ${id}`))),
+    close: () => taken.handled,
+  } as unknown as Consumer;
+  const telemetry = new Telemetry();
+  const subscription: DurableSubscription = new DurableSubscription(
+    {
+      ...{ channel: 'orders', group: 'billing', limits, options: {} },
+      handler: async () => {
+        await subscription.unsubscribe();
+        steps.push('handler goes on');
+      },
+    },
+    {
+      streams: { consume: () => Promise.resolve(consumer) } as unknown as Streams,
+      telemetry,
+      drops: new MessageDrops(telemetry),
+      read: ({ id }: StreamEntry) => Promise.resolve({ message: id, meta: { sentAt: 0 } } as Envelope),
+    },
+  );
+  await subscription.start();
+  taken.handled = subscription.take(['1-0', '2-0'].map((id) => ({ id, text: '', deliveries: 1 })));
+  await taken.handled;
+  await subscription.unsubscribe();
+  expect(steps).toEqual(['handler goes on', 'acknowledged 1-0', 'released 2-0']);
+});

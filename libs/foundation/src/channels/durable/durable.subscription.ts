@@ -2,10 +2,12 @@
  * One handler of a durable channel: acknowledges handled messages, has failed ones redelivered, and makes those that
  * fail too often dead letters.
  */
+import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Consumer, ConsumerListener, StreamEntry, Streams } from '../../backend/streams/streams.js';
 import type { Resolved } from '../../config/config.js';
 import type { DurableChannelOptions } from '../../config/options.js';
 import { isA } from '../../errors/describe.js';
+import { unattended } from '../../foreign/gate.js';
 import { ThrottledLog } from '../../logging/throttled.log.js';
 import type { DeadLetterReason, MessageDropReason } from '../../telemetry/events.js';
 import type { Telemetry } from '../../telemetry/telemetry.js';
@@ -48,6 +50,9 @@ const BURIED: Readonly<Record<DeadLetterReason, string>> = {
   'not-inflatable': 'cannot be inflated',
   'wrong-entry': 'not of the time of its entry: a copy, or a clock is wrong',
 };
+
+/** Of what runs now: the subscriptions whose handler it was called by. */
+const HANDLING = new AsyncLocalStorage<readonly DurableSubscription[]>();
 
 /** A node of another version may be able to read the message. */
 class UnknownVersion extends Error {}
@@ -122,10 +127,14 @@ export class DurableSubscription implements Subscription, ConsumerListener {
     if (this.#closing) await this.#consumer.close();
   }
 
+  /** Waits for what is being handled, unless it is what calls this: nothing waits for itself. */
   async unsubscribe(): Promise<void> {
     this.#closing = true;
     this.#ended();
-    await this.#consumer?.close();
+    const closing = this.#consumer?.close();
+    if (closing === undefined) return;
+    if (HANDLING.getStore()?.includes(this) === true) unattended('ending a durable subscription', closing);
+    else await closing;
   }
 
   async take(entries: StreamEntry[]): Promise<void> {
@@ -180,7 +189,8 @@ export class DurableSubscription implements Subscription, ConsumerListener {
     // A node of a newer version may be able to read it, so it is redelivered.
     if (envelope === 'unknown-version') throw new UnknownVersion(BURIED[envelope]);
     if (typeof envelope === 'string') return this.#bury(entry, envelope);
-    if (options.type === undefined || options.type === envelope.meta.type) await this.#runner.run(envelope);
+    if (options.type === undefined || options.type === envelope.meta.type)
+      await HANDLING.run([...(HANDLING.getStore() ?? []), this], () => this.#runner.run(envelope));
     // Awaited with the whole batch: the next message need not wait for Redis.
     this.#acknowledging.push(this.#consumer!.acknowledge(entry.id));
   }
