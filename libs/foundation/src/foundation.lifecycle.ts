@@ -254,11 +254,9 @@ export class FoundationLifecycle implements OnApplicationBootstrap, OnApplicatio
     await step('stop processes and release their leases', Infinity, () => supervisor.drain());
     // After the processes, which may wait for answers of this node.
     await step('wait for message handlers', stopTimeout, () => channelRuntime.drainHandlers());
-    // A request that never ends, or another provider whose hook throws, must not keep this node in the cluster.
-    this.#finishTimer = setTimeout(
-      () => unattended('leaving the cluster', this.finish()),
-      Math.max(SHORT_MS, until - performance.now()),
-    ).unref();
+    // A request that never ends, or a hook that throws, must not keep this node in the cluster.
+    const leave = (): void => unattended('leaving the cluster', this.finish());
+    this.#finishTimer = setTimeout(leave, Math.max(SHORT_MS, until - performance.now())).unref();
   }
 
   async #finish(): Promise<void> {
