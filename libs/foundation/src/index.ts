@@ -144,13 +144,8 @@ export type {
 // Health
 export { FoundationHealthController, FoundationHealthModule } from './health/health.controller.js';
 export { HealthMonitor } from './health/health.monitor.js';
-export type {
-  ClusterHealth,
-  HealthReason,
-  HealthStatus,
-  NodeHealth,
-  ServiceHealthSummary,
-} from './health/health.report.js';
+export type { HealthReason, HealthStatus, ServiceHealthSummary } from './health/health.reasons.js';
+export type { ClusterHealth, NodeHealth } from './health/health.report.js';
 
 // Telemetry
 export {

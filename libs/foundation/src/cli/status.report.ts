@@ -3,7 +3,7 @@
  * Called by `status` and `top`.
  */
 import { processOf } from '../cluster/slot.names.js';
-import type { HealthStatus } from '../health/health.report.js';
+import type { HealthStatus } from '../health/health.reasons.js';
 import type { ProcessInfo } from '../processes/process.ref.js';
 import type { ServiceInfo } from '../services/service.js';
 import { count, duration } from './format.js';

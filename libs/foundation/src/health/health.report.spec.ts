@@ -2,7 +2,8 @@ import { describe, expect, it } from '@jest/globals';
 import type { Member } from '../cluster/member.js';
 import type { StrategyStatus } from '../cluster/topologies/strategy.runner.js';
 import type { ServiceInfo, ServiceStatus } from '../services/service.js';
-import { clusterReport, type HealthFacts, withoutDetails } from './health.report.js';
+import type { HealthFacts } from './health.reasons.js';
+import { clusterReport, withoutDetails } from './health.report.js';
 
 const member = (name: string, more: Partial<Member> = {}): Member => ({
   ...{
