@@ -152,8 +152,11 @@ export class ClusterView {
   }
 
   /** See `Membership.whenReady`. */
-  async awaitReady({ minNodes = 1, ...given }: { minNodes?: number; timeout?: Duration } = {}): Promise<void> {
-    const timeout = givenTime('whenReady', 'timeout', given.timeout ?? '10s', { least: 0 });
+  async awaitReady({
+    minNodes = 1,
+    timeout: given = '10s',
+  }: { minNodes?: number; timeout?: Duration } = {}): Promise<void> {
+    const timeout = givenTime('whenReady', 'timeout', given, { least: 0 });
     if (!Number.isSafeInteger(minNodes) || minNodes < 1) {
       throw new ArgumentError('whenReady', 'minNodes', show(minNodes), '1 or a higher whole number');
     }

@@ -153,10 +153,16 @@ export class ProcessCommands {
   }
 
   /** See `ProcessManager.drain`. */
-  async drain({ node, ...given }: { node?: string; timeout?: Duration }): Promise<void> {
+  async drain({
+    node,
+    timeout: given = this.parts.config.shutdownTimeout,
+  }: {
+    node?: string;
+    timeout?: Duration;
+  }): Promise<void> {
     const { config, membership, calls, control, patience } = this.parts;
     const most = LONGEST_TIMER_MS - config.calls.timeout;
-    const timeout = givenTime('drain', 'timeout', given.timeout ?? config.shutdownTimeout, { most });
+    const timeout = givenTime('drain', 'timeout', given, { most });
     if (node === undefined || node === membership.self.name) {
       return patience.once('draining this node', () => control.drain(timeout));
     }
