@@ -10,7 +10,6 @@ export const LONG_FILES = [
   'libs/foundation/src/backend/tables/table.replica.ts',
   'libs/foundation/src/backend/transport/direct/direct.transport.ts',
   'libs/foundation/src/backend/transport/direct/peer.ts',
-  'libs/foundation/src/calls/call.router.ts',
   'libs/foundation/src/testing/contracts/leases.contract.ts',
   'libs/foundation/src/testing/contracts/streams.contract.ts',
   'libs/foundation/src/testing/contracts/table.contract.ts',

@@ -11,7 +11,6 @@ import {
   CallRefusedError,
   type CallSubject,
   CallTimeoutError,
-  RemoteError,
 } from '../errors/call.errors.js';
 import { ArgumentError } from '../errors/config.errors.js';
 import { RedisRefusedError, RedisUnavailableError } from '../errors/connection.errors.js';
@@ -23,7 +22,7 @@ import { givenTime } from '../foreign/given.times.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
 import { within } from '../time/timeout.js';
 import type { CallClient, CallOptions, CallTarget, TimedCall } from './call.client.js';
-import type { CallReply } from './call.codec.js';
+import { type Answer, notCallable, notRunning, resultOf } from './call.outcome.js';
 import { traced } from './call.tracing.js';
 import { callableOf } from './callable.decorator.js';
 import type { OwnerLookup } from './callee.js';
@@ -69,13 +68,6 @@ interface Location {
 
 /** As many as a large cluster calls at a time: a few MB. */
 const MAX_OWNERS = 10_000;
-
-/**
- * What came of one attempt: an answer of the owner, or an interruption that leaves it open whether it was carried out.
- */
-type Answer =
-  | { subject: CallSubject; reply: Exclude<CallReply, { outcome: 'interrupted' }>; interrupted?: undefined }
-  | { subject: CallSubject; reply?: undefined; interrupted: CallInterruptedError };
 
 /** See the file header. */
 export class CallRouter {
@@ -150,7 +142,7 @@ export class CallRouter {
         const answer = await this.#ask(locate, method, args, deadline, options, learnt);
         const isStale = answer.reply?.outcome === 'stale' && performance.now() + LOOK_EVERY_MS < deadline;
         const again = answer.interrupted === undefined ? isStale : isIdempotent && !interrupted;
-        if (!again) return this.#result(answer);
+        if (!again) return resultOf(answer);
         interrupted ??= answer.interrupted;
       } catch (error) {
         const isNotSent = NOT_SENT.some((type) => isA(error, type));
@@ -173,7 +165,7 @@ export class CallRouter {
     const subject: CallSubject = { processName: at.name, method, node: at.node };
     return traced(this.telemetry, 'client', at.name, method, undefined, async () => {
       const reply = await this.client.call(at, method, args, { ...options, timeout });
-      if (reply.outcome !== 'interrupted') return this.#result({ subject, reply });
+      if (reply.outcome !== 'interrupted') return resultOf({ subject, reply });
       throw new CallInterruptedError(subject, 'it was taken back while the method ran');
     });
   }
@@ -276,22 +268,6 @@ export class CallRouter {
       await heeding(signal, pause());
     }
   }
-
-  #result({ subject, reply, interrupted }: Answer): unknown {
-    if (interrupted !== undefined) throw interrupted;
-    switch (reply.outcome) {
-      case 'value':
-        return reply.value;
-      case 'error':
-        throw new RemoteError(subject, reply.error);
-      case 'stale':
-        throw notRunning(subject);
-      case 'not-callable':
-        throw notCallable(subject);
-      case 'busy':
-        throw new CallRefusedError(subject, 'busy', 'Call less often, or raise calls.concurrency and calls.queue.');
-    }
-  }
 }
 
 function locationOf({ name, locate }: CalledProcess): () => Location {
@@ -300,12 +276,4 @@ function locationOf({ name, locate }: CalledProcess): () => Location {
 
 function pause(): Promise<void> {
   return sleep(LOOK_EVERY_MS);
-}
-
-function notRunning(subject: CallSubject): CallRefusedError {
-  return new CallRefusedError(subject, 'not-running', 'Look with list() what it waits for, or call again later.');
-}
-
-function notCallable(subject: CallSubject): CallRefusedError {
-  return new CallRefusedError(subject, 'not-callable', `Mark it: @Callable() ${subject.method}(…).`);
 }

@@ -1,0 +1,35 @@
+/** Pure: what came of a call → its result, or the error that says why there is none. Used by `call.router.ts`. */
+import { type CallInterruptedError, CallRefusedError, type CallSubject, RemoteError } from '../errors/call.errors.js';
+import type { CallReply } from './call.codec.js';
+
+/**
+ * What came of one attempt: an answer of the owner, or an interruption that leaves it open whether it was carried out.
+ */
+export type Answer =
+  | { subject: CallSubject; reply: Exclude<CallReply, { outcome: 'interrupted' }>; interrupted?: undefined }
+  | { subject: CallSubject; reply?: undefined; interrupted: CallInterruptedError };
+
+/** What the caller is given, or the error that it is. */
+export function resultOf({ subject, reply, interrupted }: Answer): unknown {
+  if (interrupted !== undefined) throw interrupted;
+  switch (reply.outcome) {
+    case 'value':
+      return reply.value;
+    case 'error':
+      throw new RemoteError(subject, reply.error);
+    case 'stale':
+      throw notRunning(subject);
+    case 'not-callable':
+      throw notCallable(subject);
+    case 'busy':
+      throw new CallRefusedError(subject, 'busy', 'Call less often, or raise calls.concurrency and calls.queue.');
+  }
+}
+
+export function notRunning(subject: CallSubject): CallRefusedError {
+  return new CallRefusedError(subject, 'not-running', 'Look with list() what it waits for, or call again later.');
+}
+
+export function notCallable(subject: CallSubject): CallRefusedError {
+  return new CallRefusedError(subject, 'not-callable', `Mark it: @Callable() ${subject.method}(…).`);
+}
