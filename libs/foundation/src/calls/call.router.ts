@@ -6,12 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Type } from '@nestjs/common';
 import type { Backend } from '../backend/backend.js';
 import type { FoundationConfig } from '../config/config.js';
-import {
-  CallInterruptedError,
-  CallRefusedError,
-  type CallSubject,
-  CallTimeoutError,
-} from '../errors/call.errors.js';
+import { CallInterruptedError, CallRefusedError, type CallSubject, CallTimeoutError } from '../errors/call.errors.js';
 import { ArgumentError } from '../errors/config.errors.js';
 import { RedisRefusedError, RedisUnavailableError } from '../errors/connection.errors.js';
 import { isA, read, shown } from '../errors/describe.js';
