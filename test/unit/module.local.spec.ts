@@ -848,9 +848,10 @@ describe('@Channel', () => {
     const channels = app!.get(Channels);
     const seen: object[] = [];
     await channels.subscribe('data', (message) => void seen.push(message as object));
-    await channels.broadcast('data', JSON.parse('{"__proto__":{"x":1},"constructor":2,"keep":3}'));
+    await channels.broadcast('data', JSON.parse('{"__proto__":{"x":1},"constructor":{"prototype":2},"keep":3}'));
     await eventually(() => seen.length === 1);
-    expect(Object.getOwnPropertyNames(seen[0])).toEqual(['keep']);
+    expect(Object.getOwnPropertyNames(seen[0])).toEqual(['constructor', 'keep']);
+    expect(seen[0]).toEqual({ constructor: {}, keep: 3 });
   });
 
   it.each<[string, (channels: Channels) => Promise<unknown>, new (...args: never[]) => Error, string]>([

@@ -1,5 +1,4 @@
-import { EventEmitter, once } from 'node:events';
-import { type AddressInfo, createServer, type Socket } from 'node:net';
+import { EventEmitter } from 'node:events';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import type { Cluster, ClusterOptions, Redis } from 'ioredis';
 import { createClient, endWhenSilent, listenFirst, readBeforeTimeout, saidBy } from './redis.client.js';
@@ -135,32 +134,6 @@ describe('a command with a timeout', () => {
     expect(command.reject).not.toHaveBeenCalled();
   });
 });
-
-it('passes on what one turn writes with one system call, and what comes later with another', async () => {
-  const server = createServer((socket) => socket.on('data', (data) => socket.write('+OK\r\n'.repeat(lines(data)))));
-  await once(server.listen(0, '127.0.0.1'), 'listening');
-  const { port } = server.address() as AddressInfo;
-  const client = createClient({ host: '127.0.0.1', port }, { enableReadyCheck: false });
-  try {
-    await once(client, 'ready');
-    const { stream } = client as unknown as { stream: Socket };
-    const [writes, gathered] = [jest.spyOn(stream, '_write'), jest.spyOn(stream, '_writev' as '_write')];
-    const sent = Array.from({ length: 10 }, () => client.ping());
-    sent.push(Promise.resolve().then(() => client.ping()));
-    expect(await Promise.all(sent)).toHaveLength(11);
-    expect([writes.mock.calls.length, gathered.mock.calls.length]).toEqual([0, 1]);
-    await client.ping();
-    expect([writes.mock.calls.length, gathered.mock.calls.length]).toEqual([1, 1]);
-  } finally {
-    client.disconnect();
-    server.close();
-  }
-});
-
-/** How many commands without arguments came. */
-function lines(data: Buffer): number {
-  return data.toString().split('*').length - 1;
-}
 
 describe('a client of a Redis Cluster', () => {
   const clusterOptionsOf = (options: Record<string, unknown>): ClusterOptions => {

@@ -89,26 +89,9 @@ export function hardened(client: Redis): Redis {
     get: () => stream,
     set(next: Socket | undefined) {
       stream = next?.on('error', () => undefined);
-      if (next !== undefined) gatherWrites(next);
     },
   });
   return client;
-}
-
-/**
- * Passes on what one turn writes with one system call: ioredis makes one for each command, which is most of what a
- * short command costs its sender.
- */
-function gatherWrites(stream: Socket): void {
-  const write = stream.write.bind(stream) as (...args: unknown[]) => boolean;
-  stream.write = (...args: unknown[]) => {
-    if (stream.writableCorked === 0) {
-      stream.cork();
-      // After the promises of this turn, which may send more.
-      process.nextTick(() => stream.uncork());
-    }
-    return write(...args);
-  };
 }
 
 /**
