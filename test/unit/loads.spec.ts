@@ -34,21 +34,25 @@ async function loadedBy(name: string, args: unknown[], env: NodeJS.ProcessEnv = 
 const toolsIn = ({ packages }: Loaded) => TOOLS.filter((tool) => packages.includes(tool));
 
 describe('What is loaded', () => {
-  it('is nothing of Redis without a cluster, and all of it with one', async () => {
-    // The second child shows that the first one would have been caught.
-    const [alone, clustered] = await Promise.all([
-      loadedBy('alone', [], { REDIS_URL: 'redis://127.0.0.1:1' }),
-      loadedBy('clustered', [{ cluster: true, redis: 'redis://127.0.0.1:1' }]),
-    ]);
-    expect(alone.processes).toEqual([]);
-    expect(alone.packages).toContain('@nestjs/core');
-    expect(alone.sources).toContain('backend/local.backend.ts');
-    expect(toolsIn(alone)).toEqual([]);
-    expect(alone.sources.filter((file) => /redis|redlock|bullmq/.test(file))).toEqual([]);
+  it(
+    'is nothing of Redis without a cluster, and all of it with one',
+    async () => {
+      // The second child shows that the first one would have been caught.
+      const [alone, clustered] = await Promise.all([
+        loadedBy('alone', [], { REDIS_URL: 'redis://127.0.0.1:1' }),
+        loadedBy('clustered', [{ cluster: true, redis: 'redis://127.0.0.1:1' }]),
+      ]);
+      expect(alone.processes).toEqual([]);
+      expect(alone.packages).toContain('@nestjs/core');
+      expect(alone.sources).toContain('backend/local.backend.ts');
+      expect(toolsIn(alone)).toEqual([]);
+      expect(alone.sources.filter((file) => /redis|redlock|bullmq/.test(file))).toEqual([]);
 
-    expect(toolsIn(clustered)).toEqual(TOOLS);
-    // Only what the application imports from their entries loads these.
-    for (const { packages } of [alone, clustered]) expect(packages.filter((name) => OPTIONAL.test(name))).toEqual([]);
-    expect(clustered.sources).toContain('backend/redis.backend.ts');
-  }, PATIENCE_MS);
+      expect(toolsIn(clustered)).toEqual(TOOLS);
+      // Only what the application imports from their entries loads these.
+      for (const { packages } of [alone, clustered]) expect(packages.filter((name) => OPTIONAL.test(name))).toEqual([]);
+      expect(clustered.sources).toContain('backend/redis.backend.ts');
+    },
+    PATIENCE_MS,
+  );
 });

@@ -39,5 +39,6 @@ describe('channel statistics', () => {
     expect(({} as Record<string, unknown>)['sent']).toBeUndefined();
     const many = Object.fromEntries(Array.from({ length: 500 }, (_, index) => [`c${index}`, none]));
     expect(Object.keys(readFigures(many) ?? {})).toHaveLength(100);
+    expect(Object.keys(readFigures({ ['x'.repeat(200)]: none, ['x'.repeat(201)]: none }) ?? {})).toHaveLength(1);
   });
 });

@@ -215,6 +215,18 @@ describe('GapRecovery', () => {
     expect(heard).toEqual([]);
   });
 
+  it('reads a thousand channels of an answer, with names of 200 characters', () => {
+    see(['a', 50]);
+    channels = Array.from({ length: 1500 }, (_, index) => `c${index}`);
+    answer('a', Object.fromEntries(channels.map((channel) => [channel, { normal: 1 }])));
+    expect(heard).toHaveLength(3000);
+    heard.length = 0;
+    see(['b', 60]);
+    channels = ['x'.repeat(200), 'x'.repeat(201)];
+    answer('b', Object.fromEntries(channels.map((channel) => [channel, { normal: 1 }])));
+    expect(heard).toHaveLength(3);
+  });
+
   it('ignores an answer of a node that was not queried', () => {
     see(['a', 50]);
     answer('stranger', { events: { normal: 7 } });

@@ -21,8 +21,8 @@ const COOL_DOWN_MS = 5000;
 /** The shortest time between two comparisons of what runs here with the other nodes. */
 const COMPARE_EVERY_MS = 500;
 /**
- * How many processes are compared in that time; the others are next. Thousands that start or move would be compared
- * again and again, for the four of them that may move at once.
+ * How many processes that may stay are compared in that time; the others are next. Thousands that start or move would
+ * be compared again and again, for the four of them that may move at once.
  */
 const COMPARED_AT_ONCE = 500;
 /** What each node adds to that time on every node, so that the whole cluster moves 40 a second at most. */
@@ -58,8 +58,8 @@ export class Rebalancer {
   #ask: AskNode = () => Promise.resolve(false);
   #compareFrom = 0;
   #isComparing = false;
-  /** What is left of the present round through all that runs here. */
-  #round: Iterator<[string, Hosted], undefined> | undefined;
+  /** What is left of the present round through all that ran here when it began. */
+  #round: string[] = [];
   #outlook: Outlook | undefined;
 
   constructor(private readonly parts: RebalancerParts) {}
@@ -112,22 +112,46 @@ export class Rebalancer {
     this.#isComparing = true;
     this.#compareFrom = at + Math.max(COMPARE_EVERY_MS, COMPARE_SHARE_MS * membership.members().length);
     try {
-      let compared = 0;
-      this.#round ??= workload.hosted.entries();
-      while (compared < COMPARED_AT_ONCE) {
+      if (this.#round.length === 0) this.#round = [...workload.hosted.keys()].reverse();
+      for (const name of this.#dueNow()) {
         if (isLongTurn()) await nextTurn();
-        const next = this.#round.next();
-        if (next.done === true) return void (this.#round = undefined);
-        const [name, hosted] = next.value;
-        const entry = table.get(name);
-        if (!isSupervising() || entry === undefined || this.#isSettled(entry, hosted)) continue;
-        compared += 1;
+        if (name === undefined) continue;
+        const [entry, hosted] = [table.get(name), workload.hosted.get(name)];
+        if (!isSupervising() || entry === undefined || hosted === undefined) continue;
         const better = this.#betterNode(entry, hosted);
         if (better !== undefined) unattended('moving a process', this.#move(entry, hosted, better));
       }
     } finally {
       this.#isComparing = false;
     }
+  }
+
+  /** What may not stay here, each time; of all else the next few of the round. Nothing is where a turn may end. */
+  *#dueNow(): Generator<string | undefined> {
+    const { table, workload } = this.parts;
+    for (const [name, hosted] of workload.hosted) {
+      const entry = table.get(name);
+      const isDue = entry !== undefined && !this.#isSettled(entry, hosted) && this.#mustLeave(entry);
+      yield isDue ? name : undefined;
+    }
+    for (let compared = 0; compared < COMPARED_AT_ONCE;) {
+      const name = this.#round.pop();
+      if (name === undefined) return;
+      const [entry, hosted] = [table.get(name), workload.hosted.get(name)];
+      if (entry === undefined || hosted === undefined) continue;
+      if (this.#isSettled(entry, hosted) || this.#mustLeave(entry)) continue;
+      compared += 1;
+      yield name;
+    }
+  }
+
+  /** True for what may not stay on this node. */
+  #mustLeave(entry: VersionedEntry): boolean {
+    const { membership } = this.parts;
+    const { load } = this.#outlookNow();
+    const owner = membership.self.name;
+    const loadOf = (member: Member): number => (member.name === owner ? load : member.load);
+    return exclusionOf(entry, membership.own, { owner, loadOf }) !== undefined;
   }
 
   /**
@@ -141,7 +165,7 @@ export class Rebalancer {
       return undefined;
     const { name: self } = membership.self;
     const loadOf = (member: Member): number => (member.name === self ? load : member.load);
-    const mustLeave = exclusionOf(entry, membership.own, { owner: self, loadOf }) !== undefined;
+    const mustLeave = this.#mustLeave(entry);
     const better = entry.rebalance === 'off' && !mustLeave ? undefined : betterNode(entry, members, self, loadOf);
     if (better === undefined) {
       delete hosted.betterSince;
