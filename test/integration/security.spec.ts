@@ -538,8 +538,11 @@ describe.each<[string, FoundationOptions]>([
     await eventually(() => heard.length === 2);
     const refs = await Promise.all([one, other].map(({ app }) => app.get(ProcessManager).lookupSingleton(Counter)));
     const seen = await Promise.all(refs.map((ref) => ref!.call('keysOf', poison()).catch(String)));
-    expect([heard[1], ({} as Record<string, unknown>)['polluted']]).toEqual([{ a: 1 }, undefined]);
-    expect(seen).toEqual([['a'], ['a']]);
+    expect([heard[1], ({} as Record<string, unknown>)['polluted']]).toEqual([{ a: 1, constructor: {} }, undefined]);
+    expect(seen).toEqual([
+      ['constructor', 'a'],
+      ['constructor', 'a'],
+    ]);
   });
 
   it('calls nothing that is not marked, on either node', async () => {

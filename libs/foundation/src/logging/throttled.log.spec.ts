@@ -44,6 +44,15 @@ describe('ThrottledLog', () => {
     ]);
   });
 
+  it('says one line for all kinds beyond those that it remembers, so that no stranger fills the log', () => {
+    for (let sender = 0; sender < 100_000; sender += 1) log.warn('Not signed', { sender }, `${sender}`);
+    expect(warn.mock.calls).toHaveLength(257);
+    now = 1000;
+    for (let sender = 0; sender < 1000; sender += 1) log.warn('Not signed', { sender }, `other-${sender}`);
+    expect(warn.mock.calls.length).toBeLessThanOrEqual(2 * 257);
+    expect(warn.mock.calls.at(-1)![1]).toMatchObject({ count: 99_744 });
+  });
+
   it('says few of the tries that fail, whichever part of the process makes them', () => {
     const debug = jest.fn<(...values: unknown[]) => void>();
     Logger.overrideLogger({ log: warn, warn, error, debug });
@@ -63,7 +72,7 @@ describe('ThrottledLog', () => {
   });
 
   it('forgets the oldest of many kinds, so that its memory is bounded', () => {
-    for (let kind = 0; kind < 1000; kind += 1) log.warn('Refused', {}, `${kind}`);
+    for (let kind = 0; kind < 1000; kind += 1, now += 10) log.warn('Refused', {}, `${kind}`);
     log.warn('Refused', {}, '999');
     expect(warn).toHaveBeenCalledTimes(1000);
     log.warn('Refused', {}, '0');

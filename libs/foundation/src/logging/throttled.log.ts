@@ -16,7 +16,9 @@ const MAX_TRIES = 2;
 
 /** See the file header. */
 export class ThrottledLog {
-  readonly #said = new Map<string, { at: number; since: number }>();
+  readonly #said = new Map<string, Said>();
+  /** By their message: kinds for which there was no room. */
+  readonly #beyond = new Map<string, Said>();
   readonly #logger = new Log();
 
   constructor(
@@ -26,19 +28,19 @@ export class ThrottledLog {
 
   /** `kind` says what counts as the same besides the message; `count` how often it happened just now. */
   warn(message: string, details: object, kind = '', count = 1): void {
-    const times = this.#due(`${message} ${kind}`, count);
+    const times = this.#due(message, kind, count);
     if (times !== undefined) this.#logger.warn(message, { ...details, ...timesOf(times) });
   }
 
   /** As {@link warn}; `thrown` as in `Log.error`. */
   error(message: string, details: object, kind = '', count = 1, thrown?: unknown): void {
-    const times = this.#due(`${message} ${kind}`, count);
+    const times = this.#due(message, kind, count);
     if (times !== undefined) this.#logger.error(message, { ...details, ...timesOf(times) }, thrown);
   }
 
   /** For a try of ours that failed and is made again. */
   debug(message: string, details: object = {}): void {
-    const times = this.#due(message, 1);
+    const times = this.#due(message, '', 1);
     if (times === undefined) return;
     const now = this.now();
     while (tries[0] !== undefined && (tries[0] > now || now - tries[0] >= this.everyMs)) tries.shift();
@@ -48,20 +50,40 @@ export class ThrottledLog {
   }
 
   /** How often it has happened since it was last said, now included; undefined when it is too soon to say it again. */
-  #due(key: string, count: number): number | undefined {
+  #due(message: string, kind: string, count: number): number | undefined {
+    const key = `${message} ${kind}`;
+    // Whoever sends us a hundred thousand kinds in that time is answered with one line for all that are beyond.
+    return this.#said.has(key) || !this.#isFull()
+      ? this.#dueIn(this.#said, key, count)
+      : this.#dueIn(this.#beyond, message, count);
+  }
+
+  /** True while as many kinds as are remembered have been said, all of them a short time ago. */
+  #isFull(): boolean {
+    const [oldest] = this.#said.values();
+    return this.#said.size >= MAX_KINDS && oldest !== undefined && this.now() - oldest.at < this.everyMs;
+  }
+
+  #dueIn(said: Map<string, Said>, key: string, count: number): number | undefined {
     const now = this.now();
-    const known = this.#said.get(key);
+    const known = said.get(key);
     if (known !== undefined && now - known.at < this.everyMs) {
       known.since += count;
       return undefined;
     }
     // At the end of the map, so that the one that was said longest ago is forgotten first.
-    this.#said.delete(key);
-    this.#said.set(key, { at: now, since: 0 });
-    const oldest = this.#said.size > MAX_KINDS ? this.#said.keys().next().value : undefined;
-    if (oldest !== undefined) this.#said.delete(oldest);
+    said.delete(key);
+    said.set(key, { at: now, since: 0 });
+    const oldest = said.size > MAX_KINDS ? said.keys().next().value : undefined;
+    if (oldest !== undefined) said.delete(oldest);
     return (known?.since ?? 0) + count;
   }
+}
+
+/** When a kind was last said, and how often it has happened since. */
+interface Said {
+  at: number;
+  since: number;
 }
 
 /** When the last tries were said that failed. */
