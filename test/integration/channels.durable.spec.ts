@@ -7,6 +7,7 @@ import {
   Channel,
   Channels,
   type FoundationOptions,
+  Membership,
   type MessageHandler,
   type MessageMeta,
   RedisUnavailableError,
@@ -19,14 +20,13 @@ import type { Keys } from '../../libs/foundation/src/wire/keys.js';
 import { type RedisServer, startRedis } from '../support/redis-server.js';
 import { secret } from '../support/secrets.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
-import { boot, type Booted, CapturedLog, closeLater, onOwnRedis, settle } from './fixture.js';
+import { boot, type Booted, closeLater, onOwnRedis, settle } from './fixture.js';
 
 let server: RedisServer;
 let appName: string;
 let keys: Keys;
-let log: CapturedLog;
 
-onOwnRedis((ground) => ({ server, appName, keys, log } = ground));
+onOwnRedis((ground) => ({ server, appName, keys } = ground));
 
 const durable = { orders: { retryAfter: 200, maxDeliveries: 3 } };
 const bootNode = (options: FoundationOptions = {}, providers: Parameters<typeof boot>[2] = []) =>
@@ -551,7 +551,7 @@ describe('When something breaks', () => {
     for (const message of [1, 2, 3]) await send(node, message);
     await eventually(() => seen.length === 1);
     const closing = node.app.close();
-    await eventually(() => log.lines.some((line) => line.includes('tell the others that this node drains')));
+    await eventually(() => node.app.get(Membership).state === 'draining');
     end();
     await closing;
     expect(seen).toEqual([1]);

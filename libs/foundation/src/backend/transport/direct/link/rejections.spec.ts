@@ -35,9 +35,9 @@ describe('Refusals', () => {
     ]);
   });
 
-  it('remembers a few hosts only', () => {
+  it('remembers a few hosts only, and warns of all others with one line', () => {
     for (let host = 0; host < 1000; host += 1) refusals.note(`10.0.${host}.1:1`, 'no-handshake');
     refusals.note('10.0.0.1:1', 'no-handshake');
-    expect(warn).toHaveBeenCalledTimes(1001);
+    expect(warn).toHaveBeenCalledTimes(257);
   });
 });
