@@ -83,8 +83,11 @@ const joined = (app: TestingModule) =>
     await app.get(ProcessManager).lookupSingleton('feed');
     return app.get(Membership).members().length === 1;
   });
-const used = (from: string): string =>
-  `log The Redis of the application is used {"from":"${from}","endpoint":"127.0.0.1:${server.port}"} Foundation`;
+const used = (from: string): string => {
+  const endpoint = `127.0.0.1:${server.port}`;
+  const message = `The Redis of the application is used (from: ${from}, endpoint: ${endpoint})`;
+  return `log ${message} {"from":"${from}","endpoint":"${endpoint}"} Foundation`;
+};
 
 describe('The root configuration of @nestjs/bullmq', () => {
   it('is used, with its options, and without a strategy that would look for another', async () => {

@@ -415,7 +415,7 @@ describe('Under Foundation only', () => {
     await eventually(() => received === 2);
     let closed = false;
     const closing = microservice.close().then(() => void (closed = true));
-    await eventually(() => log.lines.some((line) => line.includes('stop processes and release their leases')));
+    await eventually(() => microservice.get(Membership).state === 'draining');
     expect(closed).toBe(false);
     expect(steps).toHaveLength(3);
     end();
