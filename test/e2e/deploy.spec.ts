@@ -126,7 +126,7 @@ describe('the deployment', () => {
     }
     const report = async () => (await (await get(pods[0]!, '/health/cluster')).json()) as { status: string };
     await eventually(async () => (await report()).status === 'healthy', { lastSeen: logs });
-    expect(logs()).toMatch(/strategy: 'kubernetes'/);
+    expect(logs()).toMatch(/strategy: kubernetes/);
   });
 
   it('is healthy for Docker while it answers', async () => {

@@ -89,7 +89,10 @@ describe('topology strategies in applications', () => {
       address: expect.stringMatching(/^127\.0\.0\.1:\d+$/),
     });
     own.report.found({ peers: [{ id: '1', node: 'x', state: 'ready' }] });
-    expect(app.get(Topologies).expectedNodes()).toBe(2);
+    // What strategies report is gathered for a moment.
+    await eventually(() => app.get(Topologies).expectedNodes() === 2, {
+      lastSeen: () => app.get(Topologies).expectedNodes(),
+    });
     expect(log.lines.some((line) => line.includes('"strategy":"own+own+static"'))).toBe(true);
     await app.close();
     expect([own.stops, other.stops]).toEqual([[true], [true]]);
