@@ -1,9 +1,19 @@
 // What an operator reads: who runs what, and little more than that while Redis is away.
-import { describe, expect, it } from '@jest/globals';
+import { afterEach, describe, expect, it } from '@jest/globals';
 import { Membership, type ProcessContext, ProcessManager, Singleton } from 'nestjs-foundation';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
 import { startRedis } from '../support/redis-server.js';
-import { boot, CapturedLog, closeLater, formed, freshName, type Ground, onOwnRedis, settle } from './fixture.js';
+import {
+  boot,
+  CapturedLog,
+  closeAll,
+  closeLater,
+  formed,
+  freshName,
+  type Ground,
+  onOwnRedis,
+  settle,
+} from './fixture.js';
 
 @Singleton({ name: 'price-feed' })
 class PriceFeed {
@@ -54,6 +64,8 @@ describe('The log', () => {
 });
 
 describe('While Redis is away', () => {
+  afterEach(closeAll);
+
   it('says what is, in ten lines for twelve seconds', async () => {
     const log = CapturedLog.install();
     const server = await startRedis();
