@@ -29,6 +29,7 @@ import {
   Singleton,
 } from 'nestjs-foundation';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
+import { Early } from '../support/early.js';
 import { boot, type Booted, closeLater, LEASE, MEMBERSHIP, onOwnRedis } from './fixture.js';
 
 let url: string;
@@ -58,40 +59,6 @@ class Till {
     return 7;
   }
 }
-
-/** What each command says to somebody who asks too early, and how long that takes. */
-@Injectable()
-class Early {
-  said: string[] = [];
-  tookMs = Infinity;
-  constructor(
-    @Inject(Channels) private readonly channels: Channels,
-    @Inject(ProcessManager) private readonly processes: ProcessManager,
-    @Inject(ServiceMesh) private readonly mesh: ServiceMesh,
-  ) {}
-
-  async onModuleInit(): Promise<void> {
-    const began = performance.now();
-    const attempts = [
-      this.channels.broadcast('said', 'early'),
-      this.channels.broadcast('paid', 'early'),
-      this.processes.startSingleton(Early),
-      this.processes.list(),
-      this.processes.stop('feed'),
-      this.processes.drain(),
-      this.processes.lookupSingleton('feed'),
-      this.mesh.registerService('early', {}),
-    ];
-    const outcomes = await Promise.allSettled<unknown>(attempts);
-    this.said = outcomes.map((outcome) => (outcome.status === 'fulfilled' ? 'fulfilled' : textOf(outcome.reason)));
-    this.tookMs = performance.now() - began;
-  }
-}
-
-const textOf = (error: unknown): string => {
-  const { code, message } = error as Error & { code?: string };
-  return /^Node ".*" joins the cluster after every onModuleInit /.test(message) ? String(code) : message;
-};
 
 @Injectable()
 class Listener {

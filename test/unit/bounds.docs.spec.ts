@@ -11,7 +11,6 @@ const sources = join(root, 'libs/foundation/src');
 /** Constants that are called like a bound and are none. Times end with `_MS` and need no line here. */
 const NO_BOUNDS: Readonly<Record<string, string>> = {
   'processes/supervision/declarations.ts MAX_BATCH': 'of more names there are more questions',
-  'processes/process.registry.ts MAX_BATCH': 'of more names there are more questions',
   'backend/tables/table.replica.ts MAX_CONFLICTS': 'tries, then an error',
   'backend/tables/table.replica.ts MAX_RESTARTS': 'tries, then an error',
   'time/backoff.ts MAX_DOUBLINGS': 'of a time',
@@ -20,8 +19,6 @@ const NO_BOUNDS: Readonly<Record<string, string>> = {
   'backend/transport/direct/relay.ts MAX_LETTER': 'of more parts there are more letters',
   'backend/transport/outbox.ts MAX_TURN': 'the rest is handed over in the next turn',
   'dashboard/cluster.poller.ts MAX_LOOKS': 'how many reasons are looked for in a second',
-  'config/validate.ts MAX_TIMEOUT_MS': 'a time',
-  'calls/call.codec.ts MAX_TIMEOUT': 'a time',
 };
 
 interface Row {

@@ -5,7 +5,8 @@
 
 import { type ErrorWords, errorWords } from '../errors/describe.js';
 import { readTrace, type TraceCarrier } from '../telemetry/tracing.js';
-import { amount, ifRight, isObject, oneOf, or, type Reader, record, text, whole } from '../wire/decode.js';
+import { LONGEST_TIMER_MS } from '../time/duration.js';
+import { amount, anyList, anyText, ifRight, isObject, oneOf, or, record, text, whole } from '../wire/decode.js';
 import { parseJson } from '../wire/json.js';
 
 /** The version of the format; a receiver drops what has another one. */
@@ -76,12 +77,10 @@ function read(value: unknown): CallRequest | CallReply | undefined {
   return value['kind'] === 'call' ? readRequest(value) : readReply(value);
 }
 
-/** The longest name in a call, in characters, and the longest time that a timer takes, in milliseconds. */
+/** The longest name in a call, in characters. */
 const MAX_WORD = 400;
-const MAX_TIMEOUT = 2 ** 31 - 1;
 
 const word = text(MAX_WORD);
-const anyText: Reader<string> = (value) => (typeof value === 'string' ? value : undefined);
 const anyTime = amount(Infinity);
 
 const readRequest = record<CallRequest>({
@@ -92,11 +91,11 @@ const readRequest = record<CallRequest>({
   process: word,
   epoch: whole(),
   method: word,
-  args: (value) => (Array.isArray(value) ? value : undefined),
+  args: anyList,
   partitions: ifRight(whole(Number.MAX_SAFE_INTEGER, Number.MIN_SAFE_INTEGER)),
   timeout: (value) => {
     const given = anyTime(value);
-    return given === undefined ? undefined : Math.min(given, MAX_TIMEOUT);
+    return given === undefined ? undefined : Math.min(given, LONGEST_TIMER_MS);
   },
   longest: ifRight(anyTime),
   // A call is not lost for a trace that cannot be read.

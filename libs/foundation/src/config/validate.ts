@@ -17,11 +17,9 @@ import {
 } from 'class-validator';
 import { FoundationConfigError } from '../errors/config.errors.js';
 import { read, show } from '../errors/describe.js';
+import { LONGEST_TIMER_MS } from '../time/duration.js';
 import { isObject } from '../wire/decode.js';
 import { checkShape, count, duration, shapedAs } from './validate.shape.js';
-
-/** The longest timer of Node.js. */
-export const MAX_TIMEOUT_MS = 2_147_483_647;
 
 const NAME = /^[A-Za-z0-9_.-]{1,128}$/;
 const nameMessage = '1 to 128 letters, digits, dots, dashes or underscores';
@@ -54,7 +52,7 @@ export class ProcessOptionsShape {
   @count(1) maxSeconds?: number;
   @shapedAs(BackoffShape, 'an object { base, cap }')
   backoff?: BackoffShape;
-  @duration(1, MAX_TIMEOUT_MS, true) timeout?: unknown;
+  @duration(1, LONGEST_TIMER_MS, true) timeout?: unknown;
   @duration(1) stopTimeout?: unknown;
 }
 

@@ -1,6 +1,7 @@
 import { expect, it } from '@jest/globals';
 import { ArgumentError } from '../errors/config.errors.js';
-import { givenTime, LONGEST_TIMER_MS } from './given.times.js';
+import { LONGEST_TIMER_MS } from '../time/duration.js';
+import { givenTime } from './given.times.js';
 
 it.each([
   [1, 1],

@@ -1,10 +1,7 @@
 /** Times that a caller passes to a method; those of the options are read by `config/`. */
 import { ArgumentError } from '../errors/config.errors.js';
 import { show } from '../errors/describe.js';
-import { type Duration, parseDuration } from '../time/duration.js';
-
-/** The longest time that a timer of Node takes, about 24 days; a longer one would fire at once. */
-export const LONGEST_TIMER_MS = 2 ** 31 - 1;
+import { type Duration, LONGEST_TIMER_MS, parseDuration } from '../time/duration.js';
 
 /** The milliseconds of a time that is an argument. */
 export function givenTime(

@@ -89,14 +89,12 @@ export class ProcessRegistry {
    * what should run is `waiting`.
    */
   known(): ProcessInfo[] {
-    const isDeclared = declaredBy(this.membership.records());
+    const isOrphaned = this.#orphaned();
     const slots = this.table.slots().filter((entry) => !runsEverywhere(entry));
     const everywhere = this.table.processes().filter(runsEverywhere);
     const infos = [
-      ...slots.map((entry) => infoOf(entry, undefined, isOrphan(entry, isDeclared))),
-      ...everywhere.flatMap((each) =>
-        isOrphan(each, isDeclared) ? [infoOf(each, undefined, true)] : this.members(each),
-      ),
+      ...slots.map((entry) => infoOf(entry, undefined, isOrphaned(entry))),
+      ...everywhere.flatMap((each) => (isOrphaned(each) ? [infoOf(each, undefined, true)] : this.members(each))),
     ];
     return infos.sort((a, b) => (a.name < b.name ? -1 : 1));
   }
@@ -104,12 +102,12 @@ export class ProcessRegistry {
   /** Completes what is known of processes with who owns them. */
   async owned(infos: readonly ProcessInfo[]): Promise<ProcessInfo[]> {
     const obstacleOf = obstaclesIn(this.membership.members());
-    const isDeclared = declaredBy(this.membership.records());
+    const isOrphaned = this.#orphaned();
     return Promise.all(
       infos.map(async (info) => {
         const entry = this.table.get(info.name);
         if (entry === undefined || runsEverywhere(entry)) return info;
-        const owned = infoOf(entry, await this.owner(info.name), isOrphan(entry, isDeclared));
+        const owned = infoOf(entry, await this.owner(info.name), isOrphaned(entry));
         const reason = owned.state === 'waiting' ? obstacleOf(entry) : undefined;
         return reason === undefined ? owned : { ...owned, reason };
       }),
@@ -123,10 +121,10 @@ export class ProcessRegistry {
   async stranded(): Promise<Stranded[]> {
     const members = this.membership.members();
     const obstacleOf = obstaclesIn(members);
-    const isDeclared = declaredBy(this.membership.records());
+    const isOrphaned = this.#orphaned();
     const found: { entry: VersionedEntry; reason: string }[] = [];
     for (const entry of this.table.slots()) {
-      const isWanted = entry.status === 'wanted' && !isOrphan(entry, isDeclared);
+      const isWanted = entry.status === 'wanted' && !isOrphaned(entry);
       const reason = isWanted ? obstacleOf(entry) : undefined;
       if (reason !== undefined && found.length < MAX_STRANDED) found.push({ entry, reason });
     }
@@ -145,10 +143,15 @@ export class ProcessRegistry {
     });
   }
 
+  /** Says of each entry whether no node declares it any more, by the nodes of this moment. */
+  #orphaned(): (entry: VersionedEntry) => boolean {
+    const isDeclared = declaredBy(this.membership.records());
+    return (entry) => isOrphan(entry, isDeclared);
+  }
+
   /** The processes that a release declared and no node declares any more. */
   orphans(): VersionedEntry[] {
-    const isDeclared = declaredBy(this.membership.records());
-    return this.table.processes().filter((entry) => isOrphan(entry, isDeclared));
+    return this.table.processes().filter(this.#orphaned());
   }
 
   /** The instances of a process that runs on every node, as the nodes report them. */

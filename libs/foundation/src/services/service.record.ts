@@ -3,7 +3,7 @@
  * Called by the registry; what cannot be read is left out, because anybody may write to Redis.
  */
 import type { TableRow } from '../backend/tables/table.js';
-import { fromJson, isObject, listOfAll, oneOf, optional, type Reader, record, text, whole } from '../wire/decode.js';
+import { anyText, fromJson, isObject, listOfAll, oneOf, optional, record, text, whole } from '../wire/decode.js';
 import type { ServiceInfo } from './service.js';
 
 /** The longest record, in bytes of JSON. Every node holds all of them. */
@@ -20,7 +20,6 @@ export function writeRecord({ instanceId: _key, ...record }: ServiceRecord): str
 }
 
 const word = text(MAX_WORD);
-const anyText: Reader<string> = (value) => (typeof value === 'string' ? value : undefined);
 
 const readFields = record<Omit<ServiceRecord, 'instanceId'>>({
   name: word,

@@ -9,6 +9,9 @@ export type Duration = number | `${number}${DurationUnit}`;
 /** Milliseconds, seconds, minutes, hours, days. */
 export type DurationUnit = 'ms' | 's' | 'm' | 'h' | 'd';
 
+/** The longest time that a timer of Node takes, about 24 days; a longer one would fire at once. */
+export const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
 const UNITS: Readonly<Record<DurationUnit, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
 /** The milliseconds that it stands for; `undefined` for what is no duration. A number is not looked at. */

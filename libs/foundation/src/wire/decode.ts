@@ -29,6 +29,9 @@ export function cutText(most: number): Reader<string> {
   return (value) => (typeof value === 'string' ? value.slice(0, most) : undefined);
 }
 
+/** A text, whatever its length: for what is in a record of bounded length. */
+export const anyText: Reader<string> = (value) => (typeof value === 'string' ? value : undefined);
+
 /** A whole number from `least` to `most`. */
 export function whole(most = Number.MAX_SAFE_INTEGER, least = 0): Reader<number> {
   return (value) =>
@@ -67,6 +70,9 @@ export function optional<T>(read: Reader<T>): OptionalField<T> {
 export function ifRight<T>(read: Reader<T>): OptionalField<T> {
   return { read, otherwise: 'omit' };
 }
+
+/** An array of anything. */
+export const anyList: Reader<unknown[]> = (value) => (Array.isArray(value) ? value : undefined);
 
 /** The entries of an array that are right. Of a longer array the first `most`, or nothing with `beyond: 'reject'`. */
 export function list<T>(read: Reader<T>, most: number, beyond: 'cut' | 'reject' = 'cut'): Reader<T[]> {

@@ -126,10 +126,8 @@ export class LeaseRenewal {
     let next = this.times.renewEvery;
     try {
       const careful = leases.filter(({ missed }) => missed);
-      const gone = await this.#inCalls(
-        leases.filter(({ missed }) => !missed),
-        (some) => this.#renew(some),
-      );
+      const regular = leases.filter(({ missed }) => !missed);
+      const gone = (await this.#inCalls(regular, (some) => this.#renew(some))).flatMap((some) => some ?? []);
       if (careful.length + gone.length > 0) {
         await this.#inCalls([...careful, ...gone], (some) => this.#recover(some));
         // What was recovered is good for the old deadline only, so the full time is requested at once.
@@ -146,20 +144,15 @@ export class LeaseRenewal {
   }
 
   /** All calls are sent at once, so that the last one is not late. */
-  async #inCalls(
-    leases: readonly HeldLease[],
-    call: (some: HeldLease[]) => Promise<HeldLease[]>,
-  ): Promise<HeldLease[]> {
-    const answers = callsOf(leases).map(async (some) => {
-      try {
-        return await call(some);
-      } catch {
+  #inCalls<T>(leases: readonly HeldLease[], call: (some: HeldLease[]) => Promise<T>): Promise<(T | undefined)[]> {
+    const answers = callsOf(leases).map((some) =>
+      call(some).catch(() => {
         // The outcome is unknown. The deadline decides; until it comes, the next attempt is a careful one.
         for (const lease of some) lease.missed = true;
-        return [];
-      }
-    });
-    return (await Promise.all(answers)).flat();
+        return undefined;
+      }),
+    );
+    return Promise.all(answers);
   }
 
   /** Requests the full time; returns the leases whose key is gone. */
@@ -212,7 +205,7 @@ export class LeaseRenewal {
    * It requests only the time that is left, plus the margin. Where requests arrive and replies are lost, full renewals
    * would keep the name taken long after its owner has fenced itself.
    */
-  async #recover(leases: readonly HeldLease[]): Promise<HeldLease[]> {
+  async #recover(leases: readonly HeldLease[]): Promise<void> {
     const now = this.now();
     const keys = [
       this.keys.incarnation,
@@ -257,7 +250,6 @@ export class LeaseRenewal {
       if (epoch > lease.epoch) raised.set(lease, epoch);
     });
     await this.#adopt(raised);
-    return [];
   }
 
   /**

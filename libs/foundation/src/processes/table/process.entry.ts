@@ -4,10 +4,11 @@
  */
 import type { TableRow } from '../../backend/tables/table.js';
 import { looksLikeSlot } from '../../cluster/slot.names.js';
-import { isLabels, MAX_TIMEOUT_MS } from '../../config/validate.js';
+import { isLabels } from '../../config/validate.js';
 import { MAX_COUNT_OPTION } from '../../config/validate.shape.js';
 import { plain } from '../../errors/describe.js';
-import { amount, flag, fromJson, oneOf, optional, record, text, whole } from '../../wire/decode.js';
+import { LONGEST_TIMER_MS } from '../../time/duration.js';
+import { amount, anyList, flag, fromJson, oneOf, optional, record, text, whole } from '../../wire/decode.js';
 import { isCount, isName, MAX_ARGS_SIZE, type ProcessSpec } from '../declaration/process.specification.js';
 
 /**
@@ -68,7 +69,7 @@ const readOptions = record<ProcessEntry['options']>({
   restart: oneOf('permanent', 'transient', 'temporary'),
   maxRestarts: whole(MAX_COUNT_OPTION),
   maxSeconds: whole(MAX_COUNT_OPTION, 1),
-  timeout: (value) => (value === 'infinity' ? value : whole(MAX_TIMEOUT_MS, 1)(value)),
+  timeout: (value) => (value === 'infinity' ? value : whole(LONGEST_TIMER_MS, 1)(value)),
   stopTimeout: whole(MAX_DAY_MS, 1),
   backoff: record({ base: whole(MAX_DAY_MS), cap: whole(MAX_DAY_MS) }),
 });
@@ -90,7 +91,7 @@ const readEntry = record<ProcessEntry>({
   declared: flag,
   handoff: flag,
   rebalance: oneOf('off', 'on-join'),
-  args: (value) => (Array.isArray(value) ? value : undefined),
+  args: anyList,
   options: readOptions,
   placement: readPlacement,
   status: oneOf('wanted', 'backing-off', 'once', 'completed', 'stopped', 'failed', 'escalated'),

@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto';
 import { TopologyError } from '../../../errors/cluster.errors.js';
 import { describe, plain, read } from '../../../errors/describe.js';
-import { parseJson } from '../../../wire/json.js';
+import { anyText, fromJson } from '../../../wire/decode.js';
 
 /** Who was refused: the account of a pod, or a person. */
 export type Subject = { kind: 'ServiceAccount'; name: string; namespace: string } | { kind: 'User'; name: string };
@@ -83,13 +83,10 @@ function scalar(text: string): string {
 /** The account that a token of Kubernetes is for; `undefined` for a token of another kind. It is read, not verified. */
 export function accountOf(token: unknown): Subject | undefined {
   if (typeof token !== 'string') return undefined;
-  try {
-    const sub = read(parseJson(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString()), 'sub');
-    const subject = typeof sub === 'string' ? subjectOf(sub) : undefined;
-    return subject?.kind === 'ServiceAccount' ? subject : undefined;
-  } catch {
-    return undefined;
-  }
+  const claims = Buffer.from(token.split('.')[1] ?? '', 'base64url').toString();
+  const sub = anyText(read(fromJson((value) => value)(claims), 'sub'));
+  const subject = sub === undefined ? undefined : subjectOf(sub);
+  return subject?.kind === 'ServiceAccount' ? subject : undefined;
 }
 
 /** The error of a list or a watch, with what can be done about it. */
@@ -151,12 +148,7 @@ function subjectOf(user: string): Subject {
 
 /** The API server quotes a name as Go does, which is nearly as JSON does. */
 function unescaped(text: string): string {
-  try {
-    const name = parseJson(`"${text}"`);
-    return typeof name === 'string' ? name : text;
-  } catch {
-    return text;
-  }
+  return fromJson(anyText)(`"${text}"`) ?? text;
 }
 
 /** The status of HTTP; the `code` of a DOMException is a number, too, and below 100. */
@@ -169,16 +161,8 @@ function statusOf(error: unknown): number | undefined {
 /** The message of the API server, without the headers that the client puts behind it. */
 function messageOf(error: unknown): string {
   const body = read(error, 'body');
-  const message = read(typeof body === 'string' ? parsed(body) : body, 'message');
+  const message = read(typeof body === 'string' ? fromJson((value) => value)(body) : body, 'message');
   return typeof message === 'string' && message !== '' ? message.slice(0, 500) : describe(error).slice(0, 300);
-}
-
-function parsed(text: string): unknown {
-  try {
-    return parseJson(text);
-  } catch {
-    return undefined;
-  }
 }
 
 /** The second version of the client says `fetch failed`, and why only in the cause. */
