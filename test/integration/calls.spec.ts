@@ -68,6 +68,11 @@ class Ledger {
     return this.#ctx.node;
   }
 
+  @Callable({ timeout: 150 })
+  async slow(): Promise<void> {
+    await new Promise<void>((resolve) => release.push(resolve));
+  }
+
   secret(): string {
     return 'not for others';
   }
@@ -194,6 +199,20 @@ describe('a call', () => {
     expect(repeated).toMatchObject({ status: 'fulfilled' });
     expect(calls.filter(({ method }) => method === 'hang')).toHaveLength(1);
     expect(calls.filter(({ method }) => method === 'hangOnce')).toHaveLength(2);
+  });
+
+  it('has the idempotence and the time of the method, also from a node that does not have the class', async () => {
+    const nodes = await cluster(2, { shutdownTimeout: 1000, processes: { stopTimeout: 100 } });
+    const stranger = await boot(server.url, appName, []);
+    await formed(...nodes, stranger);
+    const { owner } = await sides(nodes);
+    const named = await managerOf(stranger).lookupSingleton('ledger');
+    await expect(named!.call('slow')).rejects.toMatchObject({ timeoutMs: 150 });
+    const again = named!.call('hangOnce');
+    await eventually(() => calls.length === 1, { what: 'The call to arrive' });
+    const [answer] = await Promise.all([again, owner.app.close()]);
+    expect(answer).not.toBe(owner.name);
+    expect(calls.map(({ method }) => method)).toEqual(['hangOnce', 'hangOnce']);
   });
 
   it('is refused when too many wait, and those that wait are served', async () => {

@@ -1,6 +1,6 @@
 // @redis any-topology
 // The service mesh over several applications in this process, on real Redis.
-import { describe, expect, it } from '@jest/globals';
+import { afterEach, describe, expect, it } from '@jest/globals';
 import {
   ArgumentError,
   Callable,
@@ -76,6 +76,70 @@ const found = (node: Booted, criteria: ServiceCriteria, count: number) =>
       lastSeen: () => meshOf(node).discoverServices(),
     },
   );
+
+describe('what @Callable() says of a method of a service', () => {
+  let begun: string[] = [];
+  let release: (() => void)[] = [];
+  class Press {
+    constructor(readonly node: string) {}
+    @Callable({ idempotent: true })
+    async print(): Promise<string> {
+      begun.push(this.node);
+      if (begun.length === 1) await new Promise<void>((resolve) => release.push(resolve));
+      return this.node;
+    }
+    @Callable({ timeout: 150 })
+    async slow(): Promise<void> {
+      await new Promise<void>((resolve) => release.push(resolve));
+    }
+  }
+  afterEach(() => {
+    for (const each of release) each();
+    begun = [];
+    release = [];
+  });
+
+  const offered = async (...nodes: Booted[]): Promise<void> => {
+    for (const node of nodes) await meshOf(node).registerService('press', new Press(node.name));
+  };
+
+  it('counts for whoever calls: another instance answers when the first one is cut off, once', async () => {
+    const options = { shutdownTimeout: 500 };
+    const nodes = await Promise.all([1, 2, 3].map(() => boot(server.url, appName, [], options)));
+    await formed(...nodes);
+    const caller = nodes[2]!;
+    await offered(...nodes.slice(0, 2));
+    await found(caller, { name: 'press' }, 2);
+    const call = meshOf(caller).call('press', 'print');
+    await eventually(() => begun.length === 1, { what: 'The call to arrive' });
+    const first = nodes.find(({ name }) => name === begun[0])!;
+    const [answer] = await Promise.all([call, first.app.close()]);
+    expect(answer).not.toBe(first.name);
+    expect(begun).toHaveLength(2);
+  });
+
+  it('is interrupted where no other instance is left', async () => {
+    const nodes = await Promise.all([1, 2].map(() => boot(server.url, appName, [], { shutdownTimeout: 500 })));
+    await formed(...nodes);
+    await offered(nodes[0]!);
+    await found(nodes[1]!, { name: 'press' }, 1);
+    const call = meshOf(nodes[1]!).call('press', 'print');
+    const outcome = call.catch((error: unknown) => error);
+    await eventually(() => begun.length === 1, { what: 'The call to arrive' });
+    await nodes[0]!.app.close();
+    const error = await outcome;
+    expect(error).toMatchObject({ code: 'FOUNDATION_CALL_INTERRUPTED' });
+    expect(String(error)).not.toContain('@Callable');
+  });
+
+  it('has the time of the method, unless the call says otherwise', async () => {
+    const [a, b] = (await cluster(2)) as [Booted, Booted];
+    await offered(a);
+    await found(b, { name: 'press' }, 1);
+    await expect(meshOf(b).call('press', 'slow')).rejects.toMatchObject({ timeoutMs: 150 });
+    await expect(meshOf(b).call('press', 'slow', [], { timeout: 60 })).rejects.toMatchObject({ timeoutMs: 60 });
+  });
+});
 
 describe('calls under way', () => {
   class Slow {

@@ -73,6 +73,7 @@ export interface CallsOptions {
 }
 
 export interface CallSubject {
+    idempotent?: true;
     method: string;
     node: string;
     processName: string;

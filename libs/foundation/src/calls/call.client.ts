@@ -43,6 +43,8 @@ export interface CallOptions {
 export interface TimedCall extends CallOptions {
   /** Milliseconds. */
   timeout: number;
+  /** The method is marked so; said in the errors. */
+  idempotent?: boolean;
 }
 
 interface Pending {
@@ -112,7 +114,7 @@ export class CallClient {
       throw new OverloadedError(`${target.name}.${method}`, `${this.#pending.size} calls wait for their answers`);
     }
     const request = this.#request(target, method, args, options.timeout, this.node.bootId);
-    const subject: CallSubject = { processName: target.name, method, node: target.node };
+    const subject = subjectOf(target, method, options.idempotent);
     return new Promise((resolve, reject) => {
       const { signal, timeout } = options;
       const ends = (): boolean => {
@@ -127,13 +129,14 @@ export class CallClient {
       const timer = setTimeout(() => fail(new CallTimeoutError(subject, timeout)), timeout);
       const unheed = signal && onAbort(signal, () => fail(signal.reason));
       this.#pending.set(request.id, { subject, bootId: target.bootId, settle, fail });
-      this.#deliver(target, request).then((delivered) => delivered || settle(UNDELIVERED), fail);
+      this.#deliver(target, request, subject).then((delivered) => delivered || settle(UNDELIVERED), fail);
     });
   }
 
   /** Resolves with false when the call reached no node. */
   cast(target: CallTarget, method: string, args: readonly unknown[]): Promise<boolean> {
-    return this.#deliver(target, this.#request(target, method, args, this.config.calls.timeout, ''));
+    const request = this.#request(target, method, args, this.config.calls.timeout, '');
+    return this.#deliver(target, request, subjectOf(target, method));
   }
 
   #request(target: CallTarget, method: string, args: readonly unknown[], timeout: number, from: string): CallRequest {
@@ -158,7 +161,7 @@ export class CallClient {
    *
    * @throws ArgumentError, `CallInterruptedError`, `OverloadedError`.
    */
-  async #deliver(target: CallTarget, request: CallRequest): Promise<boolean> {
+  async #deliver(target: CallTarget, request: CallRequest, subject: CallSubject): Promise<boolean> {
     const text = this.#write(request);
     if (target.bootId === this.node.bootId) {
       // Not in this turn: a loop of local calls would otherwise keep the event loop, and with it the renewal of leases.
@@ -171,7 +174,6 @@ export class CallClient {
       // It was refused before it left.
       if (error instanceof OverloadedError) throw error;
       // A PUBLISH without an answer may have arrived.
-      const subject: CallSubject = { processName: target.name, method: request.method, node: target.node };
       throw new CallInterruptedError(subject, `Redis did not confirm that it passed it on: ${describe(error)}`);
     }
   }
@@ -220,4 +222,13 @@ export class CallClient {
       pending.fail(new CallInterruptedError(pending.subject, why));
     }
   }
+}
+
+/** What the errors of a call say it was about. */
+export function subjectOf(
+  { name, node }: Pick<CallTarget, 'name' | 'node'>,
+  method: string,
+  idempotent = false,
+): CallSubject {
+  return { processName: name, method, node, ...(idempotent ? { idempotent } : {}) };
 }

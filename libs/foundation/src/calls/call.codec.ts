@@ -78,7 +78,7 @@ function read(value: unknown): CallRequest | CallReply | undefined {
 }
 
 /** The longest name in a call, in characters. */
-const MAX_WORD = 400;
+export const MAX_WORD = 400;
 
 const word = text(MAX_WORD);
 const anyTime = amount(Infinity);

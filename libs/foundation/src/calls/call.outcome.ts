@@ -1,5 +1,8 @@
 /** Pure: what came of a call → its result, or the error that says why there is none. Used by `call.router.ts`. */
 import { type CallInterruptedError, CallRefusedError, type CallSubject, RemoteError } from '../errors/call.errors.js';
+import { RedisRefusedError, RedisUnavailableError } from '../errors/connection.errors.js';
+import { isA } from '../errors/describe.js';
+import type { FoundationError } from '../errors/foundation.error.js';
 import type { CallReply } from './call.codec.js';
 
 /**
@@ -24,6 +27,18 @@ export function resultOf({ subject, reply, interrupted }: Answer): unknown {
     case 'busy':
       throw new CallRefusedError(subject, 'busy', 'Call less often, or raise calls.concurrency and calls.queue.');
   }
+}
+
+/** After these nothing was sent. */
+const NOT_SENT: readonly (abstract new (...args: never[]) => FoundationError)[] = [
+  CallRefusedError,
+  RedisUnavailableError,
+  RedisRefusedError,
+];
+
+/** True when the attempt that ended in this error was not carried out. */
+export function isNotSent(error: unknown): boolean {
+  return NOT_SENT.some((type) => isA(error, type));
 }
 
 export function notRunning(subject: CallSubject): CallRefusedError {

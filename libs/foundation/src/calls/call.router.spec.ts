@@ -16,6 +16,7 @@ import type { CallClient } from './call.client.js';
 import type { CallReply } from './call.codec.js';
 import { CallRouter } from './call.router.js';
 import { Callable } from './callable.decorator.js';
+import type { OwnerLookup } from './callee.js';
 
 class Feed {
   @Callable()
@@ -42,12 +43,13 @@ const value = (result: unknown): CallReply => ({ kind: 'reply', id: '1', outcome
 const running = jest.fn<(name: string) => Promise<OwnerRecord | undefined>>();
 const call = jest.fn<CallClient['call']>();
 const cast = jest.fn<CallClient['cast']>();
+const mark = jest.fn<OwnerLookup['mark']>();
 let calls: CallRouter;
 
 beforeEach(() => {
-  for (const mock of [running, call, cast]) mock.mockReset();
+  for (const mock of [running, call, cast, mark]) mock.mockReset();
   running.mockResolvedValue(owner('n2', 1));
-  calls = new CallRouter(config, { endpoint: 'somewhere:1' }, { running }, { call, cast }, new Telemetry());
+  calls = new CallRouter(config, { endpoint: 'somewhere:1' }, { running, mark }, { call, cast }, new Telemetry());
 });
 
 const feed = { name: 'feed', type: Feed };
@@ -84,6 +86,48 @@ describe('a call', () => {
       expect(times[index]).toBeLessThanOrEqual(most);
       expect(times[index]).toBeGreaterThan(most - 100);
     });
+  });
+
+  it('has the time that the row of the process says, where the caller does not have the class', async () => {
+    mark.mockReturnValue({ timeout: 200 });
+    call.mockResolvedValue(value(1));
+    await calls.call({ name: 'feed' }, 'again', []);
+    expect(mark).toHaveBeenCalledWith('feed', 'again');
+    expect(call.mock.calls[0]![3].timeout).toBeLessThanOrEqual(200);
+    expect(call.mock.calls[0]![3].timeout).toBeGreaterThan(100);
+  });
+
+  it('is sent once more after an interruption when the row has come to say that it is idempotent', async () => {
+    const idempotent = { ...subject, idempotent: true as const };
+    call.mockImplementationOnce(async () => {
+      mark.mockReturnValue({ idempotent: true });
+      throw new CallInterruptedError(idempotent, 'the node left the cluster');
+    });
+    call.mockResolvedValueOnce(value(2));
+    expect(await calls.call({ name: 'feed' }, 'again', [])).toBe(2);
+    expect(call.mock.calls[1]![3]).toMatchObject({ idempotent: true });
+  });
+
+  it('does not advise the mark that the method has', async () => {
+    call.mockResolvedValue(reply('interrupted'));
+    const error = await calls.call(feed, 'again', []).catch((thrown: unknown) => thrown);
+    expect(error).toBeInstanceOf(CallInterruptedError);
+    expect(String(error)).not.toContain('@Callable');
+    const plain = await calls.call(feed, 'price', []).catch((thrown: unknown) => thrown);
+    expect(String(plain)).toContain('mark it so: @Callable({ idempotent: true })');
+  });
+
+  it('counts the time of a call to a known place from its first attempt, and says the whole in the error', async () => {
+    call.mockImplementation(async (_target, _method, _args, { timeout }) => {
+      throw new CallTimeoutError(subject, timeout);
+    });
+    const at = { name: 'service:1', node: 'n2', bootId: 'b', epoch: 1 };
+    const since = performance.now() - 200;
+    const error = await calls
+      .callAt(at, 'again', [], { mark: { timeout: 300 }, since })
+      .catch((thrown: unknown) => thrown);
+    expect(call.mock.calls[0]![3].timeout).toBeLessThanOrEqual(100);
+    expect(error).toMatchObject({ timeoutMs: 300 });
   });
 
   it.each([-1, 0, NaN, Infinity, 2 ** 31, 'soon', '30d', null])('rejects %p, which is no time', async (timeout) => {

@@ -6,18 +6,17 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Type } from '@nestjs/common';
 import type { Backend } from '../backend/backend.js';
 import type { FoundationConfig } from '../config/config.js';
-import { CallInterruptedError, CallRefusedError, type CallSubject, CallTimeoutError } from '../errors/call.errors.js';
+import { CallInterruptedError, CallTimeoutError } from '../errors/call.errors.js';
 import { ArgumentError } from '../errors/config.errors.js';
-import { RedisRefusedError, RedisUnavailableError } from '../errors/connection.errors.js';
 import { isA, read, shown } from '../errors/describe.js';
-import type { FoundationError } from '../errors/foundation.error.js';
 import { redisError } from '../errors/refusal.js';
 import { heeding } from '../foreign/abort.signals.js';
 import { givenTime } from '../foreign/given.times.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
 import { within } from '../time/timeout.js';
-import type { CallClient, CallOptions, CallTarget, TimedCall } from './call.client.js';
-import { type Answer, notCallable, notRunning, resultOf } from './call.outcome.js';
+import { type CallClient, type CallOptions, type CallTarget, subjectOf, type TimedCall } from './call.client.js';
+import { type CallMark, markOf } from './call.marks.js';
+import { type Answer, isNotSent, notCallable, notRunning, resultOf } from './call.outcome.js';
 import { traced } from './call.tracing.js';
 import { callableOf } from './callable.decorator.js';
 import type { OwnerLookup } from './callee.js';
@@ -28,12 +27,6 @@ const FAIR_MS = 500;
 
 /** A look-up that the end of the call cut off. */
 const LATE = 'it did not answer in the time of the call';
-/** After these nothing was sent. */
-const NOT_SENT: readonly (abstract new (...args: never[]) => FoundationError)[] = [
-  CallRefusedError,
-  RedisUnavailableError,
-  RedisRefusedError,
-];
 
 /** What the cluster said last during one call, for the error at its end. */
 interface Learnt {
@@ -48,10 +41,19 @@ export interface CalledProcess {
   name: string;
   /**
    * The class, where the caller knows it: it says which methods are callable, idempotent, and how long they may take.
+   * Without it the latter two are read from the row of the process.
    */
   type?: Type<unknown> | undefined;
   /** Asked at each attempt, for a partition: the number of them may change while the call waits. */
   locate?: (() => Location) | undefined;
+}
+
+/** Options of a call to a known place. */
+export interface CallAtOptions extends CallOptions {
+  /** What `@Callable()` says of the method there. */
+  mark?: CallMark | undefined;
+  /** When the first attempt began, by `performance.now()`: the time of a call is that of all its attempts. */
+  since?: number;
 }
 
 /** The process that a call goes to now. */
@@ -112,17 +114,24 @@ export class CallRouter {
     options: CallOptions = {},
   ): Promise<unknown> {
     this.requireReady();
-    const marks = this.#check(callee, method);
-    const given = options.timeout ?? marks?.timeout ?? this.config.calls.timeout;
+    this.#check(callee, method);
+    // Asked again at an interruption: this node may have heard of the process meanwhile.
+    const mark = (): CallMark | undefined => this.#mark(callee, method);
+    const given = options.timeout ?? mark()?.timeout ?? this.config.calls.timeout;
     const timeout = givenTime(`${callee.name}.${method}`, 'timeout', given);
     return traced(this.telemetry, 'client', callee.name, method, undefined, () =>
-      this.#call(locationOf(callee), marks?.idempotent === true, method, args, { ...options, timeout }),
+      this.#call(locationOf(callee), () => mark()?.idempotent === true, method, args, { ...options, timeout }),
     );
+  }
+
+  /** What `@Callable()` says counts whoever calls; of the caller's own class before that of the row. */
+  #mark({ name, type }: CalledProcess, method: string): CallMark | undefined {
+    return type === undefined ? this.registry.mark(name, method) : markOf(type.prototype, method);
   }
 
   async #call(
     locate: () => Location,
-    isIdempotent: boolean,
+    isIdempotent: () => boolean,
     method: string,
     args: readonly unknown[],
     options: TimedCall,
@@ -134,17 +143,17 @@ export class CallRouter {
       // The first word of a new owner is followed at once; after that the cluster is still making up its mind.
       if (attempt > 1) await pause();
       try {
-        const answer = await this.#ask(locate, method, args, deadline, options, learnt);
+        const marked = { ...options, idempotent: isIdempotent() };
+        const answer = await this.#ask(locate, method, args, deadline, marked, learnt);
         const isStale = answer.reply?.outcome === 'stale' && performance.now() + LOOK_EVERY_MS < deadline;
-        const again = answer.interrupted === undefined ? isStale : isIdempotent && !interrupted;
+        const again = answer.interrupted === undefined ? isStale : isIdempotent() && !interrupted;
         if (!again) return resultOf(answer);
         interrupted ??= answer.interrupted;
       } catch (error) {
-        const isNotSent = NOT_SENT.some((type) => isA(error, type));
         // What was left for the last attempt is not what the caller allowed.
         if (isA(error, CallTimeoutError)) throw new CallTimeoutError(error.subject, options.timeout);
         // INVARIANT (I15): what may have been carried out is not called refused, whatever became of the later attempts.
-        throw isNotSent ? (interrupted ?? error) : error;
+        throw isNotSent(error) ? (interrupted ?? error) : error;
       }
     }
   }
@@ -154,12 +163,23 @@ export class CallRouter {
    *
    * @throws the errors of {@link call}.
    */
-  async callAt(at: CallTarget, method: string, args: readonly unknown[], options: CallOptions = {}): Promise<unknown> {
+  async callAt(
+    at: CallTarget,
+    method: string,
+    args: readonly unknown[],
+    options: CallAtOptions = {},
+  ): Promise<unknown> {
     this.requireReady();
-    const timeout = givenTime(`${at.name}.${method}`, 'timeout', options.timeout ?? this.config.calls.timeout);
-    const subject: CallSubject = { processName: at.name, method, node: at.node };
+    const { mark = {}, since = performance.now(), signal, timeout: own } = options;
+    const timeout = givenTime(`${at.name}.${method}`, 'timeout', own ?? mark.timeout ?? this.config.calls.timeout);
+    const idempotent = mark.idempotent === true;
+    const subject = subjectOf(at, method, idempotent);
     return traced(this.telemetry, 'client', at.name, method, undefined, async () => {
-      const reply = await this.client.call(at, method, args, { ...options, timeout });
+      const left = Math.max(1, Math.ceil(since + timeout - performance.now()));
+      const limits: TimedCall = { timeout: left, idempotent, ...(signal === undefined ? {} : { signal }) };
+      const reply = await this.client.call(at, method, args, limits).catch((error: unknown) => {
+        throw isA(error, CallTimeoutError) ? new CallTimeoutError(error.subject, timeout) : error;
+      });
       if (reply.outcome !== 'interrupted') return resultOf({ subject, reply });
       throw new CallInterruptedError(subject, 'it was taken back while the method ran');
     });
@@ -173,12 +193,12 @@ export class CallRouter {
     method: string,
     args: readonly unknown[],
     deadline: number,
-    options: CallOptions,
+    options: TimedCall,
     learnt: Learnt,
   ): Promise<Answer> {
     const { owner, target } = await this.#owner(locate, method, deadline, learnt, options.signal);
     const { name } = owner;
-    const subject: CallSubject = { processName: name, method, node: owner.node };
+    const subject = subjectOf(owner, method, options.idempotent);
     const forget = (): void => {
       if (this.#owners.get(name) === owner) this.#owners.delete(name);
     };
@@ -214,12 +234,10 @@ export class CallRouter {
     }
   }
 
-  #check({ name, type }: CalledProcess, method: unknown): ReturnType<typeof callableOf> {
+  #check({ name, type }: CalledProcess, method: unknown): void {
     if (typeof method !== 'string') throw new ArgumentError(name, 'method', shown(method, 80), 'the name of a method');
-    if (type === undefined) return undefined;
-    const marks = callableOf(type.prototype, method);
-    if (marks === undefined) throw notCallable({ processName: name, method, node: '?' });
-    return marks;
+    if (type === undefined || callableOf(type.prototype, method) !== undefined) return;
+    throw notCallable({ processName: name, method, node: '?' });
   }
 
   /**

@@ -1,6 +1,7 @@
 import 'reflect-metadata';
 import { describe, expect, it } from '@jest/globals';
-import { Callable, CALLABLE_METADATA, callableOf } from './callable.decorator.js';
+import { ArgumentError } from '../errors/config.errors.js';
+import { Callable, CALLABLE_METADATA, callableOf, type CallableOptions } from './callable.decorator.js';
 
 class Base {
   @Callable()
@@ -41,6 +42,34 @@ describe('Callable', () => {
     expect(Reflect.getMetadata(CALLABLE_METADATA, Feed.prototype.price)).toEqual({ idempotent: true, timeout: 100 });
     expect(new Feed().price()).toBe(5);
     expect(Object.keys(Feed.prototype)).toEqual([]);
+  });
+
+  it('takes the time as every other option does', () => {
+    class Timed {
+      @Callable({ timeout: '30s' })
+      report(): void {}
+    }
+    expect(of('report', Timed.prototype)).toEqual({ timeout: 30_000 });
+  });
+
+  it.each([
+    [{ timeout: NaN }, '"timeout": received NaN (number)'],
+    [{ timeout: -1 }, '"timeout": received -1 (number)'],
+    [{ timeout: Infinity }, '"timeout": received Infinity (number)'],
+    [{ timeout: 'soon' }, '"timeout": received "soon" (string)'],
+    [{ idempotent: 'yes' }, '"idempotent": received "yes" (string)'],
+    [null, 'options'],
+  ])('rejects %p where it is written, with the place', (options, received) => {
+    const mark = (): void => {
+      class Till {
+        @Callable(options as CallableOptions)
+        charge(): void {}
+      }
+      void Till;
+    };
+    expect(mark).toThrow(ArgumentError);
+    expect(mark).toThrow('@Callable() Till.charge');
+    expect(mark).toThrow(received);
   });
 
   it('has a key that two copies of the package share', () => {

@@ -1,10 +1,20 @@
 /**
  * Marks a method that other nodes may call. Sets metadata and nothing else; the calls read it.
  */
+import { ArgumentError } from '../errors/config.errors.js';
+import { show } from '../errors/describe.js';
+import { givenTime } from '../foreign/given.times.js';
 import type { Duration } from '../time/duration.js';
+import { isObject } from '../wire/decode.js';
 
 /** Metadata key; `Symbol.for`, so that two copies of the package see each other's marks. */
 export const CALLABLE_METADATA = Symbol.for('foundation:callable');
+
+/** The options as they are kept: checked, and the time in milliseconds. */
+export interface CallableMark {
+  idempotent?: boolean;
+  timeout?: Duration;
+}
 
 /** Options of {@link Callable}. */
 export interface CallableOptions {
@@ -22,18 +32,37 @@ export interface CallableOptions {
  *
  * The stop of the process waits for calls under way, for `stopTimeout` at most; so a method must not wait for the stop,
  * restart or move of its own process.
+ *
+ * The options count whoever calls, also callers that do not have the class: they travel with the process or service, at
+ * most 100 methods with options a class.
+ *
+ * @throws ArgumentError for an option that is none.
  */
 export function Callable(options: CallableOptions = {}): MethodDecorator {
-  return (_target, _key, descriptor) => {
-    Reflect.defineMetadata(CALLABLE_METADATA, options, descriptor.value as object);
+  return (target, key, descriptor) => {
+    const subject = `@Callable() ${target.constructor.name}.${String(key)}`;
+    Reflect.defineMetadata(CALLABLE_METADATA, markFrom(subject, options), descriptor.value as object);
+  };
+}
+
+function markFrom(subject: string, options: unknown): CallableMark {
+  if (!isObject(options)) throw new ArgumentError(subject, 'options', show(options), 'an object');
+  const { idempotent, timeout } = options;
+  if (idempotent !== undefined && typeof idempotent !== 'boolean') {
+    throw new ArgumentError(subject, 'idempotent', show(idempotent), 'true or false');
+  }
+  return {
+    ...(idempotent === undefined ? {} : { idempotent }),
+    // Whole: a half of a millisecond is nothing that a timer knows.
+    ...(timeout === undefined ? {} : { timeout: Math.ceil(givenTime(subject, 'timeout', timeout as Duration)) }),
   };
 }
 
 /** The mark of a method; `undefined` when it is not callable, inherited from `Object` or not a method at all. */
-export function callableOf(prototype: unknown, method: string): CallableOptions | undefined {
+export function callableOf(prototype: unknown, method: string): CallableMark | undefined {
   const target = methodOf(prototype, method);
   return typeof target === 'function'
-    ? (Reflect.getMetadata(CALLABLE_METADATA, target) as CallableOptions | undefined)
+    ? (Reflect.getMetadata(CALLABLE_METADATA, target) as CallableMark | undefined)
     : undefined;
 }
 

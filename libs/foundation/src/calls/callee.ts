@@ -4,6 +4,7 @@
  */
 import type { Lease, OwnerRecord } from '../backend/leases/leases.js';
 import type { ProcessKind } from '../cluster/slot.names.js';
+import type { CallMark } from './call.marks.js';
 
 /**
  * Something on this node that answers calls: an instance of a process, an object that is a service, the node itself.
@@ -26,4 +27,6 @@ export interface CalleeLookup {
 /** Whoever knows which node owns a process whose start is over: the process registry. */
 export interface OwnerLookup {
   running(name: string): Promise<OwnerRecord | undefined>;
+  /** What whoever has the class says of a method; `undefined` also as long as this node does not know the process. */
+  mark(name: string, method: string): CallMark | undefined;
 }

@@ -6,6 +6,8 @@ export interface CallSubject {
   processName: string;
   method: string;
   node: string;
+  /** True when the caller knows the method to be idempotent. */
+  idempotent?: true;
 }
 
 /** A call was sent and its outcome is unknown: the node, the link or the ownership was lost before the answer. */
@@ -18,7 +20,11 @@ export class CallInterruptedError extends FoundationError {
       'FOUNDATION_CALL_INTERRUPTED',
       'redis PUBLISH',
       `The call ${subject.processName}.${subject.method} on node "${subject.node}" was interrupted (${why}). It may or ` +
-        `may not have been carried out. Retry if the method is idempotent, and mark it so: @Callable({ idempotent: true }).`,
+        `may not have been carried out. ${
+          subject.idempotent === true
+            ? 'It is marked idempotent, so Foundation tried once more in its time; call it again.'
+            : 'Retry if the method is idempotent, and mark it so: @Callable({ idempotent: true }).'
+        }`,
     );
   }
 }

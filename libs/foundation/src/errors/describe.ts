@@ -105,7 +105,13 @@ export function read(value: unknown, key: string): unknown {
 
 /** A value as JSON where it can be, else as a text; cut to `limit` characters. */
 export function shown(value: unknown, limit = MAX_WORDS): string {
-  return plain(jsonOf(value) ?? textOf(value), limit);
+  return plain(numberOf(value) ?? jsonOf(value) ?? textOf(value), limit);
+}
+
+/** A number as it is written in code: JSON makes `null` of what is not finite, and loses the sign of zero. */
+function numberOf(value: unknown): string | undefined {
+  if (typeof value !== 'number') return undefined;
+  return Object.is(value, -0) ? '-0' : String(value);
 }
 
 function wordsOf(thrown: unknown, depth: number): string {

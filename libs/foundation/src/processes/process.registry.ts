@@ -4,6 +4,7 @@
  */
 import type { Backend } from '../backend/backend.js';
 import type { OwnerRecord } from '../backend/leases/leases.js';
+import type { CallMark } from '../calls/call.marks.js';
 import type { ClusterView } from '../cluster/cluster.view.js';
 import { declaredBy } from '../cluster/compatibility.js';
 import { runsEverywhere } from '../cluster/slot.names.js';
@@ -41,6 +42,12 @@ export class ProcessRegistry {
   async running(name: string): Promise<OwnerRecord | undefined> {
     const owner = await this.owner(name);
     return owner?.state === 'running' ? owner : undefined;
+  }
+
+  /** See `OwnerLookup.mark`: from the row of the process, to which all its parts belong. */
+  mark(name: string, method: string): CallMark | undefined {
+    const { marks } = this.table.get(name) ?? {};
+    return marks !== undefined && Object.hasOwn(marks, method) ? marks[method] : undefined;
   }
 
   /** The owner of a name, started or not. All that is asked in one turn is one question to Redis. */

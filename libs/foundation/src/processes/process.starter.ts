@@ -5,6 +5,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Type } from '@nestjs/common';
 import type { Leases } from '../backend/leases/leases.js';
+import { marksOf } from '../calls/call.marks.js';
 import type { ClusterView } from '../cluster/cluster.view.js';
 import { type ProcessKind, slotNames } from '../cluster/slot.names.js';
 import type { FoundationConfig } from '../config/config.js';
@@ -125,7 +126,8 @@ export class ProcessStarter {
     const { args: declaredArgs = [], ...declaredOptions } = metadata?.options ?? {};
     const declared = metadata?.kind === kind && given.name === undefined;
     const options = { ...declaredOptions, ...given };
-    const request = { subject, type: type.name, declared, kind, count, options, args: args ?? declaredArgs };
+    const marks = marksOf(type.prototype, subject);
+    const request = { subject, type: type.name, declared, kind, count, options, args: args ?? declaredArgs, marks };
     const spec = specOf(request, config.processes);
     await membership.whenReady();
     if (!supervisor.knows(type)) {

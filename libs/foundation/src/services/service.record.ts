@@ -3,7 +3,19 @@
  * Called by the registry; what cannot be read is left out, because anybody may write to Redis.
  */
 import type { TableRow } from '../backend/tables/table.js';
-import { anyText, fromJson, isObject, listOfAll, oneOf, optional, record, text, whole } from '../wire/decode.js';
+import { readMarks } from '../calls/call.marks.js';
+import {
+  anyText,
+  fromJson,
+  ifRight,
+  isObject,
+  listOfAll,
+  oneOf,
+  optional,
+  record,
+  text,
+  whole,
+} from '../wire/decode.js';
 import type { ServiceInfo } from './service.js';
 
 /** The longest record, in bytes of JSON. Every node holds all of them. */
@@ -32,6 +44,7 @@ const readFields = record<Omit<ServiceRecord, 'instanceId'>>({
   process: optional(anyText),
   registeredAt: whole(),
   status: oneOf('healthy', 'unhealthy'),
+  marks: ifRight(readMarks),
 });
 
 // Frozen in here, too: what is nested thousands of levels deep can be parsed, but not walked.

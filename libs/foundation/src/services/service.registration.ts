@@ -2,6 +2,7 @@
  * Pure: what an application registers → the record that every node reads, or an error that says what is wrong with it.
  * Used by `service.offers.ts`.
  */
+import { marksOf } from '../calls/call.marks.js';
 import { ArgumentError } from '../errors/config.errors.js';
 import { show } from '../errors/describe.js';
 import { isObject } from '../wire/decode.js';
@@ -38,6 +39,9 @@ export function recordOf({ name, target, capabilities, metadata }: Registration,
     throw new ArgumentError(call, 'capabilities', show(capabilities), `a list of up to ${MAX_CAPABILITIES} words`);
   }
   const { instanceId, node, bootId, registeredAt } = by;
+  // The ref of a process is no object with methods of its own; its row has the marks.
+  const isRef = isProcess(target);
+  const marks = isRef ? undefined : marksOf(Object.getPrototypeOf(target), `${call}("${name}")`);
   const record: ServiceRecord = {
     name,
     instanceId,
@@ -46,9 +50,10 @@ export function recordOf({ name, target, capabilities, metadata }: Registration,
     capabilities: [...new Set<string>(capabilities)],
     metadata: plain(metadata),
     ...(isAddress(target) ? { url: target.url } : {}),
-    ...(isProcess(target) ? { process: target.name } : {}),
+    ...(isRef ? { process: target.name } : {}),
     registeredAt,
     status: 'healthy',
+    ...(marks === undefined ? {} : { marks }),
   };
   const size = Buffer.byteLength(writeRecord(record));
   if (size <= MAX_RECORD_BYTES) return record;

@@ -2,9 +2,10 @@
  * Finds the services that meet criteria, and calls one of them.
  * Used by the facade. Underneath: this node's replica of all services, and `CallRouter`.
  */
-import type { CallRouter } from '../calls/call.router.js';
+import { isNotSent } from '../calls/call.outcome.js';
+import type { CallAtOptions, CallRouter } from '../calls/call.router.js';
 import type { ClusterView } from '../cluster/cluster.view.js';
-import { CallRefusedError } from '../errors/call.errors.js';
+import { CallInterruptedError, CallRefusedError } from '../errors/call.errors.js';
 import { ArgumentError } from '../errors/config.errors.js';
 import { isA, show } from '../errors/describe.js';
 import { ServiceNotFoundError } from '../errors/service.errors.js';
@@ -58,25 +59,42 @@ export class ServiceRouter {
     if ('name' in where) throw new ArgumentError('call', 'where.name', show(where['name']), 'the name as an argument');
     const question = readCriteria('call', { ...where, name });
     const refused = new Set<string>();
+    const since = performance.now();
+    let interrupted: CallInterruptedError | undefined;
+    let cutOff: string | undefined;
     for (;;) {
       options.signal?.throwIfAborted();
       const healthy = this.#find(question).filter(
         ({ instanceId, status, url }) => status === 'healthy' && url === undefined && !refused.has(instanceId),
       );
       const candidates = await this.#passing(healthy, question);
-      const service = this.#balancer.choose(name, candidates, strategy);
-      if (service === undefined) throw new ServiceNotFoundError(name, this.#whyNone(question, refused.size));
+      const others = candidates.filter(({ instanceId }) => instanceId !== cutOff);
+      const service = this.#balancer.choose(name, others.length > 0 ? others : candidates, strategy);
+      if (service === undefined) {
+        throw interrupted ?? new ServiceNotFoundError(name, this.#whyNone(question, refused.size));
+      }
+      const mark =
+        service.marks !== undefined && Object.hasOwn(service.marks, method) ? service.marks[method] : undefined;
       try {
-        return await this.#send(service, method, args, rest);
+        return await this.#send(service, method, args, { ...rest, mark, since });
       } catch (error) {
-        if (!(isA(error, CallRefusedError) && error.why === 'not-running')) throw error;
-        refused.add(service.instanceId);
+        if (isA(error, CallRefusedError) && error.why === 'not-running') {
+          refused.add(service.instanceId);
+        } else if (isA(error, CallInterruptedError) && mark?.idempotent === true && interrupted === undefined) {
+          interrupted = error;
+          cutOff = service.instanceId;
+        } else {
+          // INVARIANT (I15): what may have been carried out is not called refused, and is sent twice at most.
+          throw isNotSent(error) ? (interrupted ?? error) : error;
+        }
       }
     }
   }
 
-  #send(service: ServiceInfo, method: string, args: readonly unknown[], options: ServiceCallOptions): Promise<unknown> {
-    if (service.process !== undefined) return this.parts.calls.call({ name: service.process }, method, args, options);
+  #send(service: ServiceInfo, method: string, args: readonly unknown[], options: CallAtOptions): Promise<unknown> {
+    const { mark: _mark, since: _since, ...own } = options;
+    // It repeats by itself what may be, as its row says.
+    if (service.process !== undefined) return this.parts.calls.call({ name: service.process }, method, args, own);
     const { node, bootId, instanceId } = service;
     return this.parts.calls.callAt({ ...this.parts.targets.calleeOf(instanceId), node, bootId }, method, args, options);
   }

@@ -1,6 +1,7 @@
 /**
  * The words of the service mesh: what is registered, what is found, how a call chooses among several.
  */
+import type { CallMarks } from '../calls/call.marks.js';
 import type { Duration } from '../time/duration.js';
 
 /**
@@ -26,6 +27,12 @@ export interface ServiceInfo {
   /** Milliseconds since 1970 by the Redis clock. */
   readonly registeredAt: number;
   readonly status: ServiceStatus;
+  /**
+   * What `@Callable()` says of its methods.
+   *
+   * @internal
+   */
+  readonly marks?: CallMarks;
   /** True while this node cannot reach Redis, so that the record may be out of date. */
   readonly stale?: true;
 }

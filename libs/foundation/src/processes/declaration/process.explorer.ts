@@ -3,6 +3,7 @@
  * Called by the lifecycle.
  */
 import type { Type } from '@nestjs/common';
+import { marksOf } from '../../calls/call.marks.js';
 import type { ResolvedProcessDefaults } from '../../config/config.js';
 import type { Found } from '../../decorated.js';
 import { ProcessDeclarationError } from '../../errors/process.errors.js';
@@ -55,7 +56,8 @@ export function exploreProcesses(
     const { kind, count } = metadata;
     const { args = [], ...options } = metadata.options;
     const subject = `@${kind[0]!.toUpperCase()}${kind.slice(1)} ${type.name}`;
-    const spec = specOf({ subject, type: type.name, declared: true, kind, count, options, args }, defaults);
+    const marks = marksOf(type.prototype, subject);
+    const spec = specOf({ subject, type: type.name, declared: true, kind, count, options, args, marks }, defaults);
     const other = specs.get(spec.name);
     if (other !== undefined) {
       throw new ProcessDeclarationError(

@@ -3,6 +3,7 @@
  * Called by the explorer and the manager; checks everything that can be checked without a cluster.
  */
 import { isDeepStrictEqual } from 'node:util';
+import type { CallMarks } from '../../calls/call.marks.js';
 import { looksLikeSlot, type ProcessKind } from '../../cluster/slot.names.js';
 import type { ResolvedProcessDefaults } from '../../config/config.js';
 import { processDefaults } from '../../config/resolve.js';
@@ -29,6 +30,11 @@ export interface ProcessSpec {
   handoff: boolean;
   /** Moves to a node that suits better when one joins. */
   rebalance: RebalanceName;
+  /**
+   * What `@Callable()` says of its methods, for callers that do not have the class. Not in the declaration that nodes
+   * have to agree about. Absent where it says nothing, and in rows that the version before has written.
+   */
+  marks?: CallMarks;
 }
 
 /** What a decorator or a call says. */
@@ -41,6 +47,7 @@ export interface SpecRequest {
   count: number;
   options: ProcessOptions;
   args: unknown;
+  marks?: CallMarks | undefined;
 }
 
 /**
@@ -49,7 +56,7 @@ export interface SpecRequest {
  * @throws FoundationConfigError for an option, `ArgumentError` for the name, the placement or the arguments.
  */
 export function specOf(request: SpecRequest, defaults: ResolvedProcessDefaults): ProcessSpec {
-  const { subject, type, declared, kind, count, options, args } = request;
+  const { subject, type, declared, kind, count, options, args, marks } = request;
   const partitioned = kind === 'partitioned';
   const {
     name = type,
@@ -78,6 +85,7 @@ export function specOf(request: SpecRequest, defaults: ResolvedProcessDefaults):
     placement: placementOf(placement, subject),
     handoff,
     rebalance,
+    ...(marks === undefined ? {} : { marks }),
   };
 }
 

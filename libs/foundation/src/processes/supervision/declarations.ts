@@ -4,6 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
 import type { Backend } from '../../backend/backend.js';
 import type { ClusterView } from '../../cluster/cluster.view.js';
 import { isAgreed } from '../../cluster/compatibility.js';
@@ -173,7 +174,8 @@ export class Declarations {
 
   #isInLine(entry: VersionedEntry, spec: ProcessSpec): boolean {
     if (this.#inLine.get(entry) === spec) return true;
-    if (entry.settling === true || !sameSpec(entry, spec)) return false;
+    // A node of the version before leaves the marks out of each row that it writes.
+    if (entry.settling === true || !sameSpec(entry, spec) || !isDeepStrictEqual(entry.marks, spec.marks)) return false;
     this.#inLine.set(entry, spec);
     return true;
   }
@@ -221,7 +223,7 @@ export class Declarations {
     await this.table.change(spec.name, (current) => {
       if (current === undefined || (isRenumbered(current, spec) && current.settling !== true)) return undefined;
       // Where it stands is kept: what is down stays down, and a crash keeps its count.
-      const { settling: _settling, ...rest } = current;
+      const { settling: _settling, marks: _marks, ...rest } = current;
       const after = isRenumbered(current, spec) ? Math.max(current.after, this.table.floor(spec.name)) : current.after;
       return { ...rest, ...spec, after, confirmed: true };
     });

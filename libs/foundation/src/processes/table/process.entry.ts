@@ -3,12 +3,13 @@
  * number and text is held to the bounds that the API has; what is beyond them is no row.
  */
 import type { TableRow } from '../../backend/tables/table.js';
+import { readMarks } from '../../calls/call.marks.js';
 import { looksLikeSlot } from '../../cluster/slot.names.js';
 import { isLabels } from '../../config/validate.js';
 import { MAX_COUNT_OPTION } from '../../config/validate.shape.js';
 import { plain } from '../../errors/describe.js';
 import { LONGEST_TIMER_MS } from '../../time/duration.js';
-import { amount, anyList, flag, fromJson, oneOf, optional, record, text, whole } from '../../wire/decode.js';
+import { amount, anyList, flag, fromJson, ifRight, oneOf, optional, record, text, whole } from '../../wire/decode.js';
 import { isCount, isName, MAX_ARGS_SIZE, type ProcessSpec } from '../declaration/process.specification.js';
 
 /**
@@ -91,6 +92,7 @@ const readEntry = record<ProcessEntry>({
   declared: flag,
   handoff: flag,
   rebalance: oneOf('off', 'on-join'),
+  marks: ifRight(readMarks),
   args: anyList,
   options: readOptions,
   placement: readPlacement,
