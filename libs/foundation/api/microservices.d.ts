@@ -3,8 +3,10 @@
 import { BaseRpcContext } from '@nestjs/microservices';
 import { ClientProxy } from '@nestjs/microservices';
 import { CustomTransportStrategy } from '@nestjs/microservices';
+import { Deserializer } from '@nestjs/microservices';
 import { PacketMetadata } from '@nestjs/microservices';
 import { ReadPacket } from '@nestjs/microservices';
+import { Serializer } from '@nestjs/microservices';
 import { Server } from '@nestjs/microservices';
 import type { Type } from '@nestjs/common';
 import { WritePacket } from '@nestjs/microservices';
@@ -23,6 +25,8 @@ export interface FoundationClientOptions {
     // Warning: (ae-forgotten-export) The symbol "Channels" needs to be exported by the entry point index.d.ts
     //
     channels: Channels;
+    deserializer?: Deserializer;
+    serializer?: Serializer;
     wait?: number;
 }
 
@@ -47,5 +51,7 @@ export class FoundationStrategy extends Server implements CustomTransportStrateg
 
 export interface FoundationStrategyOptions {
     channel?: string;
+    deserializer?: Deserializer;
     group?: string;
+    serializer?: Serializer;
 }

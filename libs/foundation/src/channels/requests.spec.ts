@@ -108,6 +108,20 @@ describe('Requests', () => {
     ]);
   });
 
+  it('reaches the one that is left when another one of its pattern has ended', () => {
+    const { requests, send, say } = setUp();
+    const reached: string[] = [];
+    const ends = ['first', 'second'].map((name) =>
+      requests.answer('sum', () => Promise.resolve(void reached.push(name))),
+    );
+    ends[1]!();
+    say('request', { id: 5, pattern: 'sum', packet: 'p' }, 'a');
+    expect(reached).toEqual(['first']);
+    ends[0]!();
+    say('request', { id: 6, pattern: 'sum', packet: 'p' }, 'a');
+    expect(send.mock.calls).toEqual([['a', 'reply', { id: 6 }]]);
+  });
+
   it.each([null, 5, 'x', {}, { id: '1' }, { id: 1 }, { id: 1, pattern: 5 }])('ignores %j', (body) => {
     const { say, send } = setUp();
     say('request', body);

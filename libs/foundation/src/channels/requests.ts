@@ -47,7 +47,8 @@ const readReply = record<{ id: number; answer?: unknown }>({ id: whole(), answer
 
 /** See the file header. */
 export class Requests {
-  readonly #answerers = new Map<string, Answerer>();
+  /** The newest of a pattern answers; two microservices of one application have the same patterns. */
+  readonly #answerers = new Map<string, readonly Answerer[]>();
   readonly #answering = new Set<Promise<void>>();
   readonly #pending = new Map<number, Pending>();
   #lastId = 0;
@@ -73,11 +74,13 @@ export class Requests {
 
   /** From now on this node answers the pattern; returns the function that ends it. */
   answer(pattern: string, answerer: Answerer): () => void {
-    this.#answerers.set(pattern, answerer);
     const hide = this.audience.add(PLACE, 'any', pattern);
+    this.#answerers.set(pattern, [...(this.#answerers.get(pattern) ?? []), answerer]);
     return () => {
       hide();
-      this.#answerers.delete(pattern);
+      const left = (this.#answerers.get(pattern) ?? []).filter((each) => each !== answerer);
+      if (left.length === 0) this.#answerers.delete(pattern);
+      else this.#answerers.set(pattern, left);
     };
   }
 
@@ -139,7 +142,7 @@ export class Requests {
     const reply = async (answer: unknown): Promise<void> => {
       await this.nodeMessages.send(from.bootId, 'reply', { id, answer });
     };
-    const answerer = this.#answerers.get(pattern);
+    const answerer = this.#answerers.get(pattern)?.at(-1);
     if (answerer === undefined || this.#answering.size >= MAX_REQUESTS)
       this.nodeMessages.send(from.bootId, 'reply', { id }).catch(() => undefined);
     else this.#keep(answerer(packet, reply, from));

@@ -2,7 +2,13 @@
  * Nest's microservices over Foundation, the client: `emit` sends to a channel, `send` asks one node that answers.
  * Underneath `Channels`.
  */
-import { ClientProxy, type ReadPacket, type WritePacket } from '@nestjs/microservices';
+import {
+  ClientProxy,
+  type Deserializer,
+  type ReadPacket,
+  type Serializer,
+  type WritePacket,
+} from '@nestjs/microservices';
 import { type Channels, runtimeOf } from '../channels/channels.js';
 import { RequestError } from '../errors/message.errors.js';
 import { unattended } from '../foreign/gate.js';
@@ -21,6 +27,10 @@ export interface FoundationClientOptions {
   channel?: string;
   /** How long a request waits for a node that answers its pattern to appear, in milliseconds. Default 5000. */
   wait?: number;
+  /** Writes packets, before Foundation makes JSON of them. Default: as they are. */
+  serializer?: Serializer;
+  /** Reads answers. Default: as the serializer of Nest writes them. */
+  deserializer?: Deserializer;
 }
 
 /**
@@ -45,8 +55,8 @@ export class FoundationClient extends ClientProxy {
   constructor(options: FoundationClientOptions) {
     super();
     this.#options = options;
-    this.initializeSerializer({});
-    this.initializeDeserializer({});
+    this.initializeSerializer(options);
+    this.initializeDeserializer(options);
   }
 
   /** Nothing to do: the connection is that of Foundation. */

@@ -5,8 +5,10 @@
 import {
   type BaseRpcContext,
   type CustomTransportStrategy,
+  type Deserializer,
   type IncomingRequest,
   type ReadPacket,
+  type Serializer,
   Server,
 } from '@nestjs/microservices';
 import { finalize, isObservable, lastValueFrom, type Observable, throwError } from 'rxjs';
@@ -24,6 +26,10 @@ export interface FoundationStrategyOptions {
   channel?: string;
   /** Each event goes to one member of this group. Default: every node hears every event, as with `Transport.REDIS`. */
   group?: string;
+  /** Writes answers, before Foundation makes JSON of them. Default: as they are. */
+  serializer?: Serializer;
+  /** Reads requests and events. Default: as the serializer of Nest writes them. */
+  deserializer?: Deserializer;
 }
 
 /**
@@ -54,8 +60,8 @@ export class FoundationStrategy extends Server implements CustomTransportStrateg
     super();
     this.#channels = channels;
     this.#options = options;
-    this.initializeSerializer({});
-    this.initializeDeserializer({});
+    this.initializeSerializer(options);
+    this.initializeDeserializer(options);
   }
 
   /** Called by Nest. The callback gets the error when a subscription is rejected. */
