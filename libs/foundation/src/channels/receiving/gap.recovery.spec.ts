@@ -183,6 +183,29 @@ describe('GapRecovery', () => {
     expect(gone).toEqual(['a', 'a']);
   });
 
+  it('reports a node that leaves between two queries, however far they are apart', () => {
+    see(['a', 50], ['b', 50]);
+    interrupt();
+    // Neither answers, and the queries become rare.
+    jest.advanceTimersByTime(100_000);
+    expect(gone).toEqual([]);
+    left('a');
+    jest.advanceTimersByTime(6000);
+    expect(gone).toEqual(['a']);
+  });
+
+  it('reports what it could not learn when this node leaves', () => {
+    see(['a', 50], ['b', 50]);
+    jest.advanceTimersByTime(200);
+    answer('a', {});
+    interrupt();
+    // This one joined after the cut, so nothing of it was lost.
+    see(['a', 50], ['b', 50], ['c', 120]);
+    jest.advanceTimersByTime(200);
+    catchUp.close();
+    expect(gone.sort()).toEqual(['a', 'b']);
+  });
+
   it('remembers at most a thousand of them', () => {
     for (let index = 0; index < 1500; index++) left(`x-${index}`);
     interrupt();

@@ -62,7 +62,7 @@ export interface CatchUpTools {
   /** The channels this node listens to. */
   channels: () => string[];
   heard: HeardLast;
-  /** A node left before it could report what it had sent while this one was cut off. */
+  /** A node left, or this one leaves, before it could report what it had sent while this one was cut off. */
   gone: (sender: NodeAddress) => void;
 }
 
@@ -84,6 +84,8 @@ export class GapRecovery {
   readonly #silent = new Map<string, { name: string; until: number }>();
   #again = ASK_AGAIN_MS;
   #timer: NodeJS.Timeout | undefined;
+  /** When the next query is due, without its jitter. */
+  #dueAt = 0;
   #closed = false;
 
   constructor(private readonly tools: CatchUpTools) {
@@ -105,9 +107,13 @@ export class GapRecovery {
     this.#schedule(FIRST_QUERY_MS);
   }
 
+  /** INVARIANT (I21): a loss is reported, also by a node that leaves before it could learn of it. */
   close(): void {
     this.#closed = true;
     clearTimeout(this.#timer);
+    for (const [bootId, { name, mayHaveLost }] of this.#unanswered) {
+      if (mayHaveLost) this.tools.gone({ name, bootId });
+    }
     this.#unanswered.clear();
   }
 
@@ -162,6 +168,8 @@ export class GapRecovery {
       isNew = true;
     }
     if (isNew) this.#askSoon(delay);
+    // Soon, because it will not answer: the next query may be half a minute away.
+    else if ([...this.#unanswered].some(([bootId, { absent }]) => absent === 0 && !present.has(bootId))) this.#hurry();
   }
 
   #askSoon(delay: number): void {
@@ -169,8 +177,14 @@ export class GapRecovery {
     this.#queryIn(delay);
   }
 
+  #hurry(): void {
+    this.#again = ASK_AGAIN_MS;
+    if (this.#dueAt > performance.now() + ASK_AGAIN_MS) this.#queryIn(ASK_AGAIN_MS);
+  }
+
   #queryIn(delay: number): void {
     clearTimeout(this.#timer);
+    this.#dueAt = performance.now() + delay;
     this.#timer = setTimeout(() => this.#query(), jittered(delay)).unref();
   }
 
