@@ -118,6 +118,15 @@ for (const [what, cookie, direct] of [
             const text = entry?.[1][1];
             if (text !== undefined) await redis.xadd(key, '*', mutator.pick(['m', 'x']), changed(key, text));
           },
+          async () => {
+            // As many messages in one text as a text may hold, or levels of one.
+            const topic = mutator.pick([...heardTexts.keys()]);
+            const [first = '1'] = /\{.*?\}/s.exec(mutator.pick(heardTexts.get(topic)!)) ?? [];
+            const many = `[${Array(Math.floor(2_000_000 / (first.length + 1)))
+              .fill(first)
+              .join(',')}]`;
+            await redis.publish(topic, mutator.pick([many, '['.repeat(1_000_000) + ']'.repeat(1_000_000)]));
+          },
           () => redis.hset(keys.owner('feed'), mutator.pick(['epoch', 'since', 'state', 'node']), mutator.hostile()),
           () => redis.set(keys.handoff('feed'), mutator.hostile(), 'PX', 60_000),
           () => redis.hset(keys.played('orders', 'g', Math.floor(Date.now() / 600_000)), 'x', mutator.hostile()),

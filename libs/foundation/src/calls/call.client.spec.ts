@@ -62,8 +62,8 @@ beforeEach(async () => {
 const sentTo = (node: string): (CallRequest | CallReply)[] =>
   publish.mock.calls
     .filter(([topic]) => topic.endsWith(`boot-${node}`))
-    .flatMap(([, text]) => decodeCalls(text))
-    .filter((message) => message !== undefined);
+    .flatMap(([, text]): unknown[] => [decodeCalls(text)].flat())
+    .filter((message): message is CallRequest | CallReply => typeof message === 'object');
 
 const request = (node: string, index = 0): Promise<CallRequest> =>
   eventually(() => sentTo(node)[index] as CallRequest | undefined, { what: 'The call to be sent' });
@@ -209,12 +209,14 @@ describe('the inbox', () => {
 
   it('drops and counts what is no call, and goes on with what is', async () => {
     let dropped = 0;
-    telemetry.attach('message.dropped', () => (dropped += 1));
+    telemetry.attach('message.dropped', (_event, { count }) => (dropped += count));
     handle.mockResolvedValue(encodeCall(value('x', 1)));
     for (const text of ['', '{', '[1,null]', '{"v":1,"kind":"call","id":"x"}', '{"__proto__":{"a":1}}']) receive(text);
     expect(dropped).toBe(6);
     receive(`[7,${call('boot-n3')}]`);
     expect(await eventually(() => sentTo('n3')[0])).toEqual(value('x', 1));
     expect(dropped).toBe(7);
+    receive(`[${'7,'.repeat(10_000)}7]`);
+    expect(dropped).toBe(8);
   });
 });

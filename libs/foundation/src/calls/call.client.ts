@@ -14,6 +14,7 @@ import { OverloadedError } from '../errors/limit.errors.js';
 import { onAbort } from '../foreign/abort.signals.js';
 import { unattended } from '../foreign/gate.js';
 import { ThrottledLog } from '../logging/throttled.log.js';
+import type { MessageDropReason } from '../telemetry/events.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
 import { carried } from '../telemetry/tracing.js';
 import type { Duration } from '../time/duration.js';
@@ -197,12 +198,19 @@ export class CallClient {
   }
 
   #receive(text: string): void {
-    for (const message of decodeCalls(text)) {
-      if (message === undefined)
-        this.telemetry.emit('message.dropped', { channel: 'inbox', reason: 'not-a-call', count: 1 });
+    const messages = decodeCalls(text);
+    if (typeof messages === 'string') return this.#drop(messages, 1);
+    let dropped = 0;
+    for (const message of messages) {
+      if (message === undefined) dropped += 1;
       else if (message.kind === 'call') unattended('answering a call', this.#answer(message));
       else this.#pending.get(message.id)?.settle(message);
     }
+    if (dropped > 0) this.#drop('not-a-call', dropped);
+  }
+
+  #drop(reason: MessageDropReason, count: number): void {
+    this.telemetry.emit('message.dropped', { channel: 'inbox', reason, count });
   }
 
   async #answer(request: CallRequest): Promise<void> {

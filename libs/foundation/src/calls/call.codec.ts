@@ -6,8 +6,8 @@
 import { type ErrorWords, errorWords } from '../errors/describe.js';
 import { readTrace, type TraceCarrier } from '../telemetry/tracing.js';
 import { LONGEST_TIMER_MS } from '../time/duration.js';
+import { unbundled } from '../wire/bundle.js';
 import { amount, anyList, anyText, ifRight, isObject, oneOf, or, record, text, whole } from '../wire/decode.js';
-import { parseJson } from '../wire/json.js';
 
 /** The version of the format; a receiver drops what has another one. */
 export const CALL_VERSION = 1;
@@ -61,15 +61,14 @@ export function encodeValue(id: string, json: string | undefined): string {
   return json === undefined ? head : `${head.slice(0, -1)},"value":${json}}`;
 }
 
-/** Reads a text that anybody may have published; `undefined` for each message that is none of ours. Never throws. */
-export function decodeCalls(text: string): (CallRequest | CallReply | undefined)[] {
-  let values: unknown;
-  try {
-    values = parseJson(text);
-  } catch {
-    return [undefined];
-  }
-  return (Array.isArray(values) ? values : [values]).map(read);
+/**
+ * Reads a text that anybody may have published; `undefined` for each message that is none of ours, or why all of it is
+ * dropped. Never throws.
+ */
+export function decodeCalls(text: string): (CallRequest | CallReply | undefined)[] | 'too-many-messages' {
+  const values = unbundled(text);
+  if (values === 'not-json') return [undefined];
+  return typeof values === 'string' ? values : values.map(read);
 }
 
 function read(value: unknown): CallRequest | CallReply | undefined {

@@ -115,7 +115,7 @@ describe('envelope: malformed texts are dropped and never throw', () => {
     ['null', ['malformed-envelope']],
     ['5', ['malformed-envelope']],
     ['"text"', ['malformed-envelope']],
-    ['{}', ['malformed-envelope']],
+    ['{}', ['unknown-version']],
     ['[]', ['malformed-envelope']],
     ['[null]', ['malformed-envelope']],
     ['[[]]', ['unknown-version']],
@@ -173,7 +173,9 @@ describe('envelope: malformed texts are dropped and never throw', () => {
   it('reads huge envelopes', () => {
     const { envelopes } = read(textOf(['x'.repeat(20_000_000)]));
     expect((envelopes[0]!.message as string).length).toBe(20_000_000);
-    expect(read(`[${heads.head('normal', 1, 1)}${',0'.repeat(500_000)}]`).dropped).toHaveLength(500_000);
+    const many = (count: number): string => `[${heads.head('normal', 1, 1)}${',0'.repeat(count)}]`;
+    expect(read(many(9999)).dropped).toHaveLength(9999);
+    expect(read(many(10_000)).dropped).toEqual(['too-many-messages']);
   });
 
   it.each([

@@ -5,6 +5,7 @@
 import type { Origin } from '../backend/streams/streams.js';
 import type { MessageDropReason } from '../telemetry/events.js';
 import { readTrace, type TraceCarrier } from '../telemetry/tracing.js';
+import { unbundled, type UnreadableBundle } from '../wire/bundle.js';
 import { isObject } from '../wire/decode.js';
 import { parseJson } from '../wire/json.js';
 import type { Lane } from '../wire/lane.js';
@@ -100,14 +101,9 @@ export function encode(body: string, extras?: Extras): string {
 }
 
 /** Reads untrusted text; never throws. Returns the reason where the whole of it is dropped. */
-export function decode(channel: string, text: string): Decoded | UnreadableReason {
-  let values: unknown;
-  try {
-    values = parseJson(text);
-  } catch {
-    return 'not-json';
-  }
-  if (!Array.isArray(values)) return 'malformed-envelope';
+export function decode(channel: string, text: string): Decoded | UnreadableReason | UnreadableBundle {
+  const values = unbundled(text);
+  if (typeof values === 'string') return values;
   const head = readHead(values[0]);
   if (typeof head === 'string') return head;
   const entries: (Envelope | UnreadableReason)[] = [];

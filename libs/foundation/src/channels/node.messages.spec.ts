@@ -64,6 +64,9 @@ describe('NodeMessages', () => {
     await transport.publish('to a', JSON.stringify({ v: 1, from: 'b', boot: 'b', k: 'k', b: 2 }));
     expect(listener.mock.calls).toEqual([[2, { name: 'b', bootId: 'b' }]]);
     expect(refused.mock.calls).toEqual([['unknown-version']]);
+    await transport.publish('to a', 'no JSON');
+    await transport.publish('to a', `[${'1,'.repeat(10_000)}1]`);
+    expect(refused.mock.calls.slice(1)).toEqual([['not-json'], ['too-many-messages']]);
     const said = { from: '"b" (string)', version: '2 (number)', known: 1 };
     expect(warn.mock.calls).toEqual([[expect.stringContaining('another version'), said, 'Foundation']]);
   });

@@ -7,7 +7,7 @@ import type { Transport } from '../backend/transport/transport.js';
 import type { LocalNode } from '../cluster/local.node.js';
 import { describe, show } from '../errors/describe.js';
 import { ThrottledLog } from '../logging/throttled.log.js';
-import { parseJson } from '../wire/json.js';
+import { unbundled, type UnreadableBundle } from '../wire/bundle.js';
 import type { Lane } from '../wire/lane.js';
 
 /** The version of the format; a receiver drops, counts and reports any other. */
@@ -32,8 +32,8 @@ export class NodeMessages {
     private readonly node: LocalNode,
     private readonly transport: Transport,
     private readonly topic: (bootId: string) => string,
-    /** A node message was dropped. */
-    private readonly refused: (reason: 'unknown-version') => void = () => undefined,
+    /** A node message was dropped, or a whole text. */
+    private readonly refused: (reason: 'unknown-version' | UnreadableBundle) => void = () => undefined,
   ) {
     this.#outbox = new Outbox(transport);
   }
@@ -65,13 +65,9 @@ export class NodeMessages {
 
   /** Reads untrusted text; drops what is not a node message. */
   #receive(text: string): void {
-    let values: unknown;
-    try {
-      values = parseJson(text);
-    } catch {
-      return;
-    }
-    for (const value of Array.isArray(values) ? (values as unknown[]) : [values]) {
+    const values = unbundled(text);
+    if (typeof values === 'string') return this.refused(values);
+    for (const value of values) {
       if (typeof value !== 'object' || value === null) continue;
       const { v, from, boot, k, b } = value as Record<string, unknown>;
       if (!isWord(from) || !isWord(boot)) continue;

@@ -78,8 +78,10 @@ export type MessageDropReason =
   | 'too-large-inflated'
   /** It cannot be inflated. */
   | 'not-inflatable'
-  /** What arrived is not JSON. */
+  /** What arrived is not JSON, or is nested too deeply. */
   | 'not-json'
+  /** What arrived has more messages than any node sends in one text. */
+  | 'too-many-messages'
   /** What arrived has no head that can be read. */
   | 'malformed-envelope'
   /** It is not a message that can be read. */
@@ -286,7 +288,7 @@ export interface FoundationEvents {
   'message.invalid': { channel: string; from: string; type: string | undefined; errors: string[] };
   /**
    * Messages of a node were lost on their way to this one: those with these numbers, both ends included. Without
-   * numbers: the node left before it could say what it had sent while this one was cut off.
+   * numbers: one of the two left before that one could say what it had sent while this one was cut off.
    */
   'message.gap': {
     channel: string;

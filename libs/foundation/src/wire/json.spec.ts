@@ -26,5 +26,25 @@ describe('parseJson', () => {
     '{"a":"__proto__","b":"constructor:"}',
     '{"a":"\\u0000\\u001f\\u00e9\\ud83d\\ude00"}',
     '["\\\\u0065", "\\n"]',
+    '["\\\\",{"[[[":"]"},"\\\\\\""]',
   ])('%s is read as it is', (text) => expect(parseJson(text)).toEqual(JSON.parse(text)));
+
+  const nested = (depth: number): string => '[1,'.repeat(depth) + '2' + ']'.repeat(depth);
+  const padding = `"${'[{\\"\\\\'.repeat(60_000)}"`;
+
+  it('does not spend its time on a long text of more levels than any node writes', () => {
+    expect(() => parseJson(`[${padding},${nested(10_000)}]`)).toThrow(RangeError);
+    expect(() => parseJson(nested(500_000))).toThrow(RangeError);
+  });
+
+  it('reads a long text of many levels, whatever its strings are', () => {
+    const [text] = parseJson(`[${padding},${nested(4000)},${'[],'.repeat(20_000)}1]`) as [string];
+    expect(text).toBe('[{"\\'.repeat(60_000));
+  });
+
+  it('leaves what is no JSON to the parser, however long it is', () => {
+    for (const text of [`"${'x'.repeat(300_000)}`, `${']'.repeat(300_000)}`, `"${'\\'.repeat(300_001)}"`]) {
+      expect(() => parseJson(text)).toThrow(SyntaxError);
+    }
+  });
 });

@@ -50,6 +50,12 @@ describe('Outbox', () => {
     expect(sent.map(({ messages }) => messages.length)).toEqual([3, 3, 1]);
   });
 
+  it('cuts a bundle that has many messages, which a receiver works through in one go', async () => {
+    const { outbox, sent } = setUp();
+    await Promise.all(Array.from({ length: 2500 }, () => outbox.add('a', '1')));
+    expect(sent.map(({ messages }) => messages.length)).toEqual([1000, 1000, 500]);
+  });
+
   it('sends the first of high in the very call, and others of the same turn together', async () => {
     const { outbox, sent } = setUp();
     const large = JSON.stringify('x'.repeat(100 * 1024));

@@ -4,6 +4,7 @@
  * CPU for bursts of small messages than one PUBLISH each.
  */
 import { OverloadedError } from '../../errors/limit.errors.js';
+import { bundled, MAX_BUNDLED } from '../../wire/bundle.js';
 import type { Lane } from '../../wire/lane.js';
 import type { Transport } from './transport.js';
 
@@ -67,7 +68,8 @@ export class Outbox {
     const bundle = this.#open[lane].get(topic) ?? this.#startBundle(topic, lane, head);
     bundle.encoded.push(encoded);
     bundle.size += encoded.length;
-    if (bundle.size >= MAX_BUNDLE || (lane === 'high' && !this.#urgent.has(topic))) this.#cut(bundle);
+    const isFull = bundle.size >= MAX_BUNDLE || bundle.encoded.length >= MAX_BUNDLED;
+    if (isFull || (lane === 'high' && !this.#urgent.has(topic))) this.#cut(bundle);
     return bundle.sent;
   }
 
@@ -139,7 +141,7 @@ export class Outbox {
       if (this.#inFlight === 0 && this.#linger !== undefined) this.#cutOpen();
       this.#pump();
     };
-    this.transport.publish(bundle.topic, `[${bundle.encoded.join(',')}]`, bundle.lane).then(
+    this.transport.publish(bundle.topic, bundled(bundle.encoded), bundle.lane).then(
       (receivers) => {
         done();
         bundle.resolve(receivers);
