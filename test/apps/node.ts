@@ -173,7 +173,7 @@ async function run(): Promise<void> {
   }
   if (process.env[ENV.talk]) void talkForEver(channels, recorder, () => leaving || membership.state === 'left');
   const services = Array.from({ length: Number(process.env[ENV.services] ?? 0) }, (_, index) => `offer-${index}`);
-  await Promise.all(services.map((name) => app.get(ServiceMesh).registerService(name, {})));
+  await Promise.all(services.map((name) => offer(app.get(ServiceMesh), name)));
   process.on('message', (question: Question) => {
     const command = commands[question.command] as (...args: unknown[]) => unknown;
     void (async () => command(...question.args))().then(
@@ -183,6 +183,18 @@ async function run(): Promise<void> {
   });
   send({ t: 'ready', bootId: membership.self.bootId, state: membership.state });
   await looking;
+}
+
+/** Registers the service as soon as Redis can be reached, which may be away while this node starts. */
+async function offer(mesh: ServiceMesh, name: string): Promise<void> {
+  for (;;) {
+    try {
+      return void (await mesh.registerService(name, {}));
+    } catch (error) {
+      if (leaving || failureOf(error).code !== 'FOUNDATION_REDIS_UNAVAILABLE') throw error;
+    }
+    await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
+  }
 }
 
 /** As `NestFactory.create`, with another port than 6379 for the Redis of this machine. */

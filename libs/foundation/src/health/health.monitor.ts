@@ -63,7 +63,7 @@ export class HealthMonitor {
       strategies: this.topologies.status(),
       latencyMs: this.membership.latency,
       members,
-      processes: this.table.slots().filter(({ of, name }) => !orphans.has(of ?? name)),
+      escalated: this.table.escalated().filter(({ of, name }) => !orphans.has(of ?? name)),
       orphans: [...orphans],
       stranded,
       services: this.registry.services(),

@@ -9,7 +9,6 @@ import { processOf } from '../cluster/slot.names.js';
 import type { StrategyStatus } from '../cluster/topologies/strategy.runner.js';
 import { LAGGING_MS } from '../processes/placement/placement.js';
 import type { Stranded } from '../processes/process.registry.js';
-import type { ProcessStatus } from '../processes/table/process.table.js';
 import type { ServiceInfo } from '../services/service.js';
 
 /** `degraded`: everything works, and an operator should check. `critical`: something fails, or soon will. */
@@ -70,7 +69,8 @@ export interface HealthFacts {
   differences?: readonly Difference[];
   /** How the topology strategies are doing. */
   strategies: readonly StrategyStatus[];
-  processes: readonly { name: string; status: ProcessStatus; error?: string }[];
+  /** What crashed too often and stays down. */
+  escalated: readonly { name: string; error?: string }[];
   /** Processes that no node can run. */
   stranded: readonly Stranded[];
   /** Names of declared processes that no node declares any more. */
@@ -159,11 +159,13 @@ function topologyReasons({ strategies }: HealthFacts): HealthReason[] {
   }));
 }
 
-function workReasons({ processes, stranded, orphans = [], services }: HealthFacts): HealthReason[] {
-  const escalated = processes.filter(({ status }) => status === 'escalated');
+/** So many processes that stay down are named. */
+const MAX_ESCALATED = 2000;
+
+function workReasons({ escalated, stranded, orphans = [], services }: HealthFacts): HealthReason[] {
   const sick = servicesHealth(services).filter(({ status }) => status !== 'healthy');
   return [
-    ...escalated.map(({ name, error }): HealthReason => {
+    ...escalated.slice(0, MAX_ESCALATED).map(({ name, error }): HealthReason => {
       const message = `Process "${name}" crashed too often and stays down. Bring it back with restart("${name}").`;
       return {
         code: 'process-escalated',

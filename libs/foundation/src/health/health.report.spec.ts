@@ -34,7 +34,7 @@ const facts = (more: Partial<HealthFacts> = {}): HealthFacts => ({
   latencyMs: 1,
   members: [member('a'), member('b'), member('c')],
   strategies: [],
-  processes: [],
+  escalated: [],
   stranded: [],
   services: [],
   backend: {},
@@ -102,8 +102,7 @@ describe('clusterReport', () => {
     ['has more than expected', { expected: 1 }, []],
     ['has a suspect', { members: [member('a'), member('b', { state: 'suspect' })], expected: 2 }, ['node-suspect degraded']], // prettier-ignore
     ['has a busy node', { members: [member('a', { lag: 500 })], expected: 1 }, ['node-lagging degraded']],
-    ['has an escalated process', { processes: [{ name: 'p', status: 'escalated', error: 'x' }] }, ['process-escalated critical']], // prettier-ignore
-    ['has other processes', { processes: [{ name: 'p', status: 'backing-off' }, { name: 'q', status: 'stopped' }] }, []], // prettier-ignore
+    ['has an escalated process', { escalated: [{ name: 'p', error: 'x' }] }, ['process-escalated critical']], // prettier-ignore
     ['has one sick instance of two', { services: [service('s', 'healthy'), service('s', 'unhealthy')] }, ['service-unhealthy degraded']], // prettier-ignore
     ['has a sick service', { services: [service('s', 'unhealthy')] }, ['service-unhealthy critical']],
     ['has a slow Redis', { latencyMs: 150 }, ['redis-slow degraded']],
@@ -126,7 +125,7 @@ describe('clusterReport', () => {
   });
 
   it('names the worst first, and each in a sentence', () => {
-    const { reasons } = clusterReport(facts({ expected: 4, processes: [{ name: 'p', status: 'escalated' }] }));
+    const { reasons } = clusterReport(facts({ expected: 4, escalated: [{ name: 'p' }] }));
     expect(reasons.map(({ message }) => message)).toEqual([
       'Process "p" crashed too often and stays down. Bring it back with restart("p").',
       'Only 3 of 4 expected nodes are there.',
@@ -136,7 +135,7 @@ describe('clusterReport', () => {
   it('keeps the texts of errors apart from what anybody may see', () => {
     const report = clusterReport(
       facts({
-        processes: [{ name: 'p', status: 'escalated', error: 'postgres://app:DbPassw0rd@db/prod' }],
+        escalated: [{ name: 'p', error: 'postgres://app:DbPassw0rd@db/prod' }],
         strategies: [{ strategy: 'consul', state: 'failing', error: 'token 1234' } as StrategyStatus],
       }),
     );

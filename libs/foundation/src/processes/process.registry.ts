@@ -97,8 +97,9 @@ export class ProcessRegistry {
    */
   known(): ProcessInfo[] {
     const isOrphaned = this.#orphaned();
-    const slots = this.table.slots().filter((entry) => !runsEverywhere(entry));
-    const everywhere = this.table.processes().filter(runsEverywhere);
+    const all = this.table.processes();
+    const slots = all.flatMap((entry) => (runsEverywhere(entry) ? [] : this.table.slotsOf(entry)));
+    const everywhere = all.filter(runsEverywhere);
     const infos = [
       ...slots.map((entry) => infoOf(entry, undefined, isOrphaned(entry))),
       ...everywhere.flatMap((each) => (isOrphaned(each) ? [infoOf(each, undefined, true)] : this.members(each))),
@@ -130,10 +131,13 @@ export class ProcessRegistry {
     const obstacleOf = obstaclesIn(members);
     const isOrphaned = this.#orphaned();
     const found: { entry: VersionedEntry; reason: string }[] = [];
-    for (const entry of this.table.slots()) {
-      const isWanted = entry.status === 'wanted' && !isOrphaned(entry);
-      const reason = isWanted ? obstacleOf(entry) : undefined;
-      if (reason !== undefined && found.length < MAX_STRANDED) found.push({ entry, reason });
+    for (const entry of this.table.wanted()) {
+      // The same for all of its replicas and partitions.
+      const reason = isOrphaned(entry) ? undefined : obstacleOf(entry);
+      if (reason === undefined) continue;
+      const slots = this.table.slotsOf(entry).filter(({ status }) => status === 'wanted');
+      found.push(...slots.slice(0, MAX_STRANDED - found.length).map((slot) => ({ entry: slot, reason })));
+      if (found.length === MAX_STRANDED) break;
     }
     const owners = await this.owners(found.map(({ entry }) => entry.name));
     return found.flatMap(({ entry, reason }, index): Stranded[] => {

@@ -16,6 +16,8 @@ export class ProcessIndex {
   readonly ended = new Map<string, VersionedEntry>();
   /** Names of rows that wait for their restart. */
   readonly backingOff = new Set<string>();
+  /** Names of rows that crashed too often and stay down. */
+  readonly escalated = new Set<string>();
   /** Temporary processes that were started. */
   readonly once = new Map<string, VersionedEntry>();
   /** Processes of which something changed since they were last taken. */
@@ -44,6 +46,7 @@ export class ProcessIndex {
 
   #add(name: string, row: VersionedEntry): void {
     if (row.status === 'backing-off') this.backingOff.add(name);
+    if (row.status === 'escalated') this.escalated.add(name);
     if (row.of !== undefined) {
       const parts = this.parts.get(row.of) ?? new Map<string, VersionedEntry>();
       parts.set(name, row);
@@ -58,6 +61,7 @@ export class ProcessIndex {
 
   #remove(name: string, row: VersionedEntry): void {
     this.backingOff.delete(name);
+    this.escalated.delete(name);
     if (row.of !== undefined) {
       const parts = this.parts.get(row.of);
       parts?.delete(name);

@@ -452,8 +452,15 @@ describe('ProcessTable', () => {
     expect(told).toEqual([['feed'], ['part'], ['part'], ['feed']]);
     expect([...table.active()]).toEqual(['part']);
     expect(table.backingOff().map(({ name }) => name)).toEqual(['part/1']);
+    expect(table.wanted().map(({ name }) => name)).toEqual(['part']);
+    await table.change('part/2', (current) => ({ ...current!, status: 'escalated', after: 4 }));
+    await table.change('feed', (current) => ({ ...current!, status: 'escalated' }));
+    expect(table.escalated().map(({ name }) => name)).toEqual(['part/2', 'feed']);
+    await table.change('feed', (current) => ({ ...current!, status: 'stopped' }));
     await table.change('part', (current) => ({ ...current!, status: 'stopped' }));
     expect(table.backingOff()).toEqual([]);
+    // Its own row says nothing any more.
+    expect([table.escalated(), table.wanted()]).toEqual([[], []]);
   });
 
   it('has a slot for each replica and partition, and of what runs everywhere this node’s own', async () => {
@@ -463,7 +470,12 @@ describe('ProcessTable', () => {
     await table.change('part', () => entry({ name: 'part', kind: 'partitioned', count: 3 }));
     await table.change('all', () => entry({ name: 'all', kind: 'replicated', count: 0 }));
     expect(table.processes().map(({ name }) => name)).toEqual(['feed', 'rep', 'part', 'all']);
-    expect(table.slots().map(({ name, of }) => [name, of])).toEqual([
+    expect(
+      table
+        .processes()
+        .flatMap((entry) => table.slotsOf(entry))
+        .map(({ name, of }) => [name, of]),
+    ).toEqual([
       ['feed', undefined],
       ...[0, 1].map((index) => [`rep#${index}`, 'rep']),
       ...[0, 1, 2].map((index) => [`part/${index}`, 'part']),
@@ -491,7 +503,12 @@ describe('ProcessTable', () => {
       expect(table.get('part/0')).toMatchObject({ status: 'wanted', after: 5, version: 0 });
       expect(table.get('part')).toMatchObject({ status: 'wanted', after: 5 });
       expect(table.processes().map(({ name }) => name)).toEqual(['part']);
-      expect(table.slots().map(({ status }) => status)).toEqual(['wanted', 'failed', 'wanted']);
+      expect(
+        table
+          .processes()
+          .flatMap((entry) => table.slotsOf(entry))
+          .map(({ status }) => status),
+      ).toEqual(['wanted', 'failed', 'wanted']);
       expect(table.floor('part')).toBe(9);
       expect(table.floor('nobody')).toBe(0);
     });

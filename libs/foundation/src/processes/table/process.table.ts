@@ -96,17 +96,14 @@ export class ProcessTable {
     return [...this.#index.processes.values()];
   }
 
-  /**
-   * What is owned one by one: each singleton, replica and partition; of those that run everywhere, this node's own.
-   * Ended ones included, so this is for whoever asks for a list.
-   */
-  slots(): VersionedEntry[] {
-    return this.processes().flatMap((entry) => this.slotsOf(entry));
-  }
-
-  /** The same of one process. */
+  /** What of it is owned one by one: each replica and partition, or itself; of what runs everywhere, this node's own. */
   slotsOf(entry: VersionedEntry): VersionedEntry[] {
     return slotNames(entry, this.membership.self.name).map((slot) => this.#slot(slot, entry));
+  }
+
+  /** The processes that should run. */
+  wanted(): VersionedEntry[] {
+    return [...this.#index.active.values()].filter(({ status }) => status === 'wanted');
   }
 
   /** The names of the processes that have not ended. */
@@ -118,6 +115,12 @@ export class ProcessTable {
   backingOff(): VersionedEntry[] {
     const waiting = [...this.#index.backingOff].map((name) => this.get(name));
     return waiting.filter((entry) => entry?.status === 'backing-off') as VersionedEntry[];
+  }
+
+  /** What crashed too often and stays down: processes, and single replicas and partitions of what has not. */
+  escalated(): VersionedEntry[] {
+    const down = [...this.#index.escalated].map((name) => this.get(name));
+    return down.filter((entry) => entry?.status === 'escalated') as VersionedEntry[];
   }
 
   /** Temporary processes that were started longer ago than a start takes: whoever has no owner is lost. */
