@@ -32,7 +32,7 @@ export default {
   coverageProvider: 'v8',
   collectCoverageFrom: ['libs/*/src/**/*.ts', '!**/*.spec.ts', '!**/index.ts'],
   projects: [
-    project('floors', ['test/floors.spec.ts', 'test/lines.spec.ts']),
+    project('floors', ['test/floors.spec.ts']),
     project('unit', ['libs/**/*.spec.ts', 'sample-app/**/*.spec.ts', 'test/unit/**/*.spec.ts']),
     project('integration', ['test/integration/**/*.spec.ts'], patient),
     project('e2e', ['test/e2e/**/*.spec.ts'], patient),

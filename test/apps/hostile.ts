@@ -1,3 +1,4 @@
+/* eslint-disable max-lines -- a row for each callback and value of the public API */
 // Gives every callback and every value of the public API what it least expects, in an application that has no handler
 // for unhandled rejections: whatever is not caught ends it. Says on its last line what came of it. With HOSTILE_REDIS
 // it is a node of a cluster. What hears of gaps (`onGap`) is in dispatcher.spec.ts. SAY=1 names each step.

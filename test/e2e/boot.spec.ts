@@ -1,7 +1,8 @@
 // Starts that meet trouble: no Redis yet, a name that is taken, a predecessor that was killed, a wrong password.
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { eventually, historyNow } from 'nestjs-foundation/testing';
-import { msBetween, passed, TestCluster } from '../support/cluster.js';
+import { TestCluster } from '../support/cluster.js';
+import { msBetween, passed } from '../support/history.time.js';
 
 describe('the start of a node', () => {
   let cluster: TestCluster;

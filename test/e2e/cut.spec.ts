@@ -2,7 +2,8 @@
 // is a member again when the way is back.
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { eventually, historyNow } from 'nestjs-foundation/testing';
-import { msBetween, passed, TestCluster } from '../support/cluster.js';
+import { TestCluster } from '../support/cluster.js';
+import { msBetween, passed } from '../support/history.time.js';
 import { type ProxyMode, TcpProxy } from '../support/tcp-proxy.js';
 
 const NAMES = ['a', 'b', 'c'];

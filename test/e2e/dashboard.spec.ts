@@ -3,7 +3,8 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { eventually, historyNow } from 'nestjs-foundation/testing';
 import type { Browser, Locator, Page } from 'playwright-core';
 import { findChromium, startChromium } from '../support/browser.js';
-import { msBetween, TestCluster } from '../support/cluster.js';
+import { TestCluster } from '../support/cluster.js';
+import { msBetween } from '../support/history.time.js';
 import { ENV } from '../support/node.protocol.js';
 import { secret } from '../support/secrets.js';
 

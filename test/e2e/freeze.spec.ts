@@ -3,7 +3,8 @@
 // nothing.
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { historyNow } from 'nestjs-foundation/testing';
-import { msBetween, passed, TestCluster } from '../support/cluster.js';
+import { TestCluster } from '../support/cluster.js';
+import { msBetween, passed } from '../support/history.time.js';
 
 const NAMES = ['a', 'b', 'c'];
 

@@ -2,7 +2,8 @@
 // Many nodes start at the same instant and want the same names; then all of them go at the same instant.
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { eventually, historyNow } from 'nestjs-foundation/testing';
-import { msBetween, TestCluster } from '../support/cluster.js';
+import { TestCluster } from '../support/cluster.js';
+import { msBetween } from '../support/history.time.js';
 
 const NAMES = Array.from({ length: 10 }, (_, index) => `n${index}`);
 const SINGLETONS = Array.from({ length: 12 }, (_, index) => `many-${index + 1}`);

@@ -2,7 +2,9 @@
 // SIGKILL of the owner, again and again: somebody else takes over, alone, with a higher epoch.
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { eventually } from 'nestjs-foundation/testing';
-import { msBetween, summary, TestCluster } from '../support/cluster.js';
+import { TestCluster } from '../support/cluster.js';
+import { msBetween } from '../support/history.time.js';
+import { summary } from '../support/quantiles.js';
 
 const NAMES = ['a', 'b', 'c'];
 const KILLS = 20;

@@ -1,7 +1,8 @@
 // Processes that are told nothing but FOUNDATION_CLUSTER=kubernetes and the name of the application, as in the
 // Deployment of the specification, beside a small API server.
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { msBetween, TestCluster } from '../support/cluster.js';
+import { TestCluster } from '../support/cluster.js';
+import { msBetween } from '../support/history.time.js';
 import { RUNNING, TestKubernetes } from '../support/kubernetes.js';
 
 const NAMES = ['a', 'b', 'c', 'd'];

@@ -2,7 +2,8 @@
 // and afterwards everything is there again, from what the nodes know.
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { eventually, historyNow } from 'nestjs-foundation/testing';
-import { msBetween, passed, TestCluster } from '../support/cluster.js';
+import { TestCluster } from '../support/cluster.js';
+import { msBetween, passed } from '../support/history.time.js';
 import type { Owner } from '../support/node.protocol.js';
 
 const NAMES = ['a', 'b', 'c'];

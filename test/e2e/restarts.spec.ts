@@ -2,7 +2,8 @@
 // What follows a crash, a completion and a death: restart policies, backoff, escalation, and calls from another node.
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { eventually, historyNow } from 'nestjs-foundation/testing';
-import { msBetween, passed, TestCluster } from '../support/cluster.js';
+import { TestCluster } from '../support/cluster.js';
+import { msBetween, passed } from '../support/history.time.js';
 import type { CrashMode } from '../support/node.protocol.js';
 
 const NAMES = ['a', 'b', 'c'];

@@ -2,7 +2,8 @@
 // `onStall: 'exit'` a thread ends its process at the deadline.
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { historyNow } from 'nestjs-foundation/testing';
-import { msBetween, TestCluster } from '../support/cluster.js';
+import { TestCluster } from '../support/cluster.js';
+import { msBetween } from '../support/history.time.js';
 import { ENV } from '../support/node.protocol.js';
 
 const NAMES = ['a', 'b'];

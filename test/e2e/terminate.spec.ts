@@ -1,7 +1,9 @@
 // @redis any-topology
 // SIGTERM of the owner: it stops its work, hands the name on and leaves nothing behind.
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { msBetween, summary, TestCluster } from '../support/cluster.js';
+import { TestCluster } from '../support/cluster.js';
+import { msBetween } from '../support/history.time.js';
+import { summary } from '../support/quantiles.js';
 
 const NAMES = ['a', 'b', 'c'];
 const ROUNDS = 6;

@@ -13,6 +13,7 @@ import {
   type OwnershipViolations,
   parseHistory,
 } from 'nestjs-foundation/testing';
+import { passed } from './history.time.js';
 import { type NodeExit, NodeProcess } from './node.process.js';
 import { ENV, type Owner } from './node.protocol.js';
 import { type RedisServer, type RedisServerOptions, startRedis } from './redis-server.js';
@@ -38,8 +39,7 @@ export interface Matcher {
 }
 
 const APP_NAME = 'e2e';
-/** Nobody needs it without the direct transport, and nobody may print it. */
-/** Of every node. */
+/** Of every node. Nobody needs it without the direct transport, and nobody may print it. */
 export const COOKIE = secret('the cookie of the e2e tests');
 
 export class TestCluster {
@@ -68,8 +68,7 @@ export class TestCluster {
     return cluster;
   }
 
-  // -- nodes
-  // ------------------------------------------------------------------------------------------------------------
+  // -- nodes ----------------------------------------------------------------------------------------------------------
 
   /** Spawns nodes without waiting for them. */
   spawn(names: readonly string[], env: Readonly<Record<string, string>> = {}): NodeProcess[] {
@@ -137,8 +136,7 @@ export class TestCluster {
     return other;
   }
 
-  // -- waiting
-  // ----------------------------------------------------------------------------------------------------------
+  // -- waiting --------------------------------------------------------------------------------------------------------
 
   /** Until every answering node names the same running owner; `above` an epoch and `not` on a node, if given. */
   async owner(
@@ -206,8 +204,7 @@ export class TestCluster {
     return `{foundation:${APP_NAME}}:${name}`;
   }
 
-  // -- history
-  // ----------------------------------------------------------------------------------------------------------
+  // -- history --------------------------------------------------------------------------------------------------------
 
   /** The events of all nodes so far, in the order of their time. */
   history(): HistoryEvent[] {
@@ -299,27 +296,4 @@ type Wanted = NonNullable<HistoryFacts['wanted']>[number];
 
 function show({ code, signal }: NodeExit): string {
   return signal ?? `code ${code}`;
-}
-
-/** Milliseconds from one time of the history to another. */
-export function msBetween(from: number, to: number): number {
-  return (to - from) / 1000;
-}
-
-/** For faults that last, and for seeing that nothing happens: there is nothing to look at but the clock. */
-export async function passed(since: number, ms: number): Promise<void> {
-  await eventually(() => msBetween(since, historyNow()) >= ms, { timeout: ms + 5000, every: 5 });
-}
-
-/** `n=20 p50 1253 ms, p99 1502 ms, max 1502 ms`. */
-export function summary(samples: readonly number[]): string {
-  const { n, p50, p99, max } = quantiles(samples);
-  return `n=${n} p50 ${p50} ms, p99 ${p99} ms, max ${max} ms`;
-}
-
-export function quantiles(samples: readonly number[]): { n: number; p50: number; p99: number; max: number } {
-  const sorted = [...samples].sort((a, b) => a - b);
-  const at = (q: number): number =>
-    Math.round((sorted[Math.min(sorted.length - 1, Math.ceil(q * sorted.length) - 1)] ?? NaN) * 10) / 10;
-  return { n: sorted.length, p50: at(0.5), p99: at(0.99), max: at(1) };
 }

@@ -5,13 +5,13 @@ import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { aclRule } from 'nestjs-foundation/testing';
 import { freePort } from './free-port.js';
+import { reap } from './reaper.js';
 import { REDIS_PASSWORD, USER_PASSWORD } from './secrets.js';
 
 const HOST = '127.0.0.1';
@@ -295,16 +295,4 @@ const sha256 = (text: string): string => createHash('sha256').update(text).diges
 export function render(reply: unknown): string {
   if (Array.isArray(reply)) return reply.map(render).join('\n');
   return typeof reply === 'string' || typeof reply === 'number' ? String(reply) : '';
-}
-
-// A shell that reads from us sees its input end when this process dies, however it dies. Jest calls no exit handlers.
-function reap(child: ChildProcess, pid: number, folder: string): void {
-  const script = 'read -r never; kill -9 "$0"; rm -rf "$1"';
-  const reaper = spawn('/bin/sh', ['-c', script, String(pid), folder], {
-    stdio: ['pipe', 'ignore', 'ignore'],
-    detached: true,
-  });
-  reaper.unref();
-  (reaper.stdin as unknown as Socket).unref();
-  child.once('exit', () => reaper.kill('SIGKILL'));
 }

@@ -12,16 +12,17 @@ import type { Lives } from '../../wire/key.lifetimes.js';
 import type { Keys } from '../../wire/keys.js';
 import type { NodeIdentity } from '../../wire/node.identity.js';
 import type { Grace } from '../redis/grace.period.js';
-import { callsOf, type Script, toNumber, toTexts } from '../redis/lua.script.js';
+import { callsOf, toNumber } from '../redis/lua.script.js';
 import { type HeldLease, stateOf } from './held.lease.js';
+import { type Answers, type Args, count, LeaseCalls, type Timing } from './lease.calls.js';
 import { LeaseDeadlines } from './lease.deadlines.js';
 import type { LeaseQuorum } from './lease.quorum.js';
 import { LeaseRecords } from './lease.records.js';
 import { confirmScript, recoverScript, renewScript } from './lease.scripts.js';
-import { ServerClock } from './server.clock.js';
 import { StallWatchdog } from './stall.watchdog.js';
 
 const RETRY_MS = 100;
+
 /** See the file header. */
 export class LeaseRenewal {
   readonly #held = new Map<string, HeldLease>();
@@ -29,8 +30,7 @@ export class LeaseRenewal {
   readonly #watchdog: StallWatchdog | undefined;
   readonly #deadlines: LeaseDeadlines;
   readonly #records: LeaseRecords;
-  /** Of each server. */
-  readonly #clocks: readonly ServerClock[];
+  readonly #calls: LeaseCalls;
   #renewTimer: NodeJS.Timeout | undefined;
   #renewing = false;
   #closed = false;
@@ -47,7 +47,7 @@ export class LeaseRenewal {
     private readonly after: Grace,
     private readonly lives: Lives,
   ) {
-    this.#clocks = quorum.clients.map(() => new ServerClock());
+    this.#calls = new LeaseCalls(quorum, times.commandTimeout, now);
     this.#watchdog = times.onStall === 'exit' ? new StallWatchdog(node.name) : undefined;
     this.#deadlines = new LeaseDeadlines(this.#held, now, this.#watchdog);
     this.#records = new LeaseRecords(control, keys, times, node, now, lives);
@@ -98,7 +98,7 @@ export class LeaseRenewal {
     const args = [...epochs].flatMap(([lease, epoch]) => [lease.token, epoch, stateOf(lease)]);
     const { name, bootId } = this.node;
     const { epoch, owner } = this.lives;
-    const answers = await this.#query(
+    const answers = await this.#calls.run(
       confirmScript,
       keys,
       (timing) => [name, bootId, this.times.ttl, epoch, owner, ...timing, ...args],
@@ -162,7 +162,7 @@ export class LeaseRenewal {
     const tokens = leases.map(({ token }) => token);
     const { majority } = this.quorum;
     const args = (timing: Timing): Args => [this.times.ttl, ...timing, ...tokens];
-    const answers = await this.#query(renewScript, keys, args, (texts) =>
+    const answers = await this.#calls.run(renewScript, keys, args, (texts) =>
       leases.every((_, index) => count(texts, index, '1') >= majority),
     );
     const incomplete: HeldLease[] = [];
@@ -217,7 +217,7 @@ export class LeaseRenewal {
       lease.epoch,
       lease.isHeld(now) ? stateOf(lease) : '',
     ]);
-    const epochsOf = (texts: readonly (readonly string[])[], index: number): number[] =>
+    const epochsOf = (texts: Answers, index: number): number[] =>
       texts.map((each) => toNumber(each[index])).filter((epoch) => epoch > 0);
     const head = [
       this.after.text,
@@ -228,7 +228,7 @@ export class LeaseRenewal {
       this.lives.owner,
     ];
     const timed = (timing: Timing): Args => [...head, ...timing, this.times.margin, ...args];
-    const answers = await this.#query(recoverScript, keys, timed, (texts) =>
+    const answers = await this.#calls.run(recoverScript, keys, timed, (texts) =>
       leases.every((_, index) => epochsOf(texts, index).length >= this.quorum.majority),
     );
     const raised = new Map<HeldLease, number>();
@@ -271,40 +271,4 @@ export class LeaseRenewal {
       this.telemetry.emit('lease.reclaimed', { name: lease.name, node: this.node.name, epoch, previousEpoch });
     }
   }
-
-  /**
-   * Runs a script and reads its answers as texts; waits for all that can answer until `enough` is true.
-   *
-   * It says to each server when it was sent and for how long an answer is waited for, see `IN_TIME`, and hears its
-   * time.
-   */
-  async #query(
-    script: Script,
-    keys: readonly string[],
-    args: (timing: Timing) => Args,
-    enough: (answers: readonly (readonly string[])[]) => boolean,
-  ): Promise<string[][]> {
-    const sentAt = this.now();
-    const { commandTimeout } = this.times;
-    const argsOf = (server: number): Args => args([this.#clocks[server]!.at(sentAt), commandTimeout]);
-    const withoutTime = (texts: readonly string[]): string[] => texts.slice(1);
-    const replies = await this.quorum.run(script, keys, argsOf, (all) =>
-      enough(all.map((reply) => withoutTime(toTexts(reply)))),
-    );
-    const read = replies.map(toTexts);
-    for (const [server, [time]] of read.entries()) {
-      const serverNow = toNumber(time);
-      if (serverNow > 0) this.#clocks[server]!.note(sentAt, serverNow);
-    }
-    return read.map(withoutTime);
-  }
-}
-
-type Args = readonly (string | number)[];
-/** When a script is sent, by the clock of a server, and for how many milliseconds its answer is waited for. */
-type Timing = readonly [sent: number, wait: number];
-
-/** How many servers gave this answer about the lease at that place. */
-function count(answers: readonly (readonly string[])[], index: number, answer: string): number {
-  return answers.filter((texts) => texts[index] === answer).length;
 }

@@ -1,6 +1,6 @@
 /**
  * Pure: what one Redis server's clock says at a moment of this node's own, as its last answer said.
- * Used by `lease.renewal.ts`, so that a script that the network held back does nothing; see `IN_TIME`.
+ * Used by `lease.calls.ts`, so that a script that the network held back does nothing; see `IN_TIME`.
  */
 
 /** See the file header. Times are milliseconds; those of this node are monotonic. */

@@ -1,32 +1,27 @@
 /**
  * This node's replica of a table: it catches up, is read from scratch when it may have missed something, and helps to
  * mend a loss. Underneath: {@link Table}.
- * More than 300 lines, because catching up and mending a loss share what is known of rows, version and life.
  */
 import { ConflictError } from '../../errors/cluster.errors.js';
 import { describe, show } from '../../errors/describe.js';
 import { ThrottledLog } from '../../logging/throttled.log.js';
 import { monotonicNow } from '../../time/monotonic.clock.js';
-import { type FullRead, readPages } from './full.read.js';
+import { type FullRead, readAll } from './full.read.js';
 import type { Draft, ReplicaOptions, Replicated } from './replica.options.js';
+import { ReplicaRows } from './replica.rows.js';
 import { ReplicaSchedule } from './replica.schedule.js';
 import {
-  isMark,
   KEEP_MARKS_MS,
   PUT_BACK,
   type RowSeen,
   type Table,
   type TablePage,
-  type TableRow,
   type TableWrite,
   type TableWritten,
 } from './table.js';
-import { UnusableRows } from './unusable.rows.js';
 
 /** How often a write is tried again because others wrote the same row in between. */
 const MAX_CONFLICTS = 20;
-/** How often a full read begins again because marks were dropped during it, before it counts as failed. */
-const MAX_RESTARTS = 5;
 /**
  * A replica that was out of touch for this long is read from scratch whatever the watermark says: nodes of the version
  * before drop marks without raising it.
@@ -48,15 +43,12 @@ interface Loss {
  * - After a loss every replica that was in touch restores what the table lacks, each row with the version it had, so
  *   that of one key the highest version wins. Nothing is dropped meanwhile. Rows that were removed just before may come
  *   back; a caller must only remove what has been ended for longer than `staleAfterMs`, so what comes back is ended.
- * - What is not signed with our cookie, or cannot be read, changes nothing (H3): a row in whose place it lies counts as
- *   it was, until it is written again by one of us, or removed. It is written back, see `WRITE_BACK_EVERY_MS`. A
- *   stranger that removes a row cannot be distinguished from a node of ours that does.
+ * - What is not signed with our cookie, or cannot be read, changes nothing (H3): see {@link ReplicaRows}.
  * - A replica that was out of touch for longer waits until the others had their turn, and restores only what is newer
  *   than the watermark that they left; the rest it drops.
  */
 export class TableReplica<T extends Replicated> {
-  readonly #rows = new Map<string, T>();
-  readonly #unusable: UnusableRows<T>;
+  readonly #rows: ReplicaRows<T>;
   readonly #logger = new ThrottledLog();
   readonly #now: () => number;
   #version = 0;
@@ -73,7 +65,7 @@ export class TableReplica<T extends Replicated> {
     private readonly options: ReplicaOptions<T>,
   ) {
     this.#now = options.now ?? monotonicNow;
-    this.#unusable = new UnusableRows(this.#rows, options);
+    this.#rows = new ReplicaRows(options);
     this.#heardAt = this.#now();
     this.#schedule = new ReplicaSchedule({
       what: options.what,
@@ -97,7 +89,7 @@ export class TableReplica<T extends Replicated> {
 
   /** The version to expect when the row is written; 0 = there is none. */
   versionOf(key: string): number {
-    return this.#unusable.versionOf(key) ?? this.#rows.get(key)?.version ?? 0;
+    return this.#rows.versionOf(key);
   }
 
   /** True from a loss of data until this replica has been restored; what it lacks may only be lost. */
@@ -123,22 +115,13 @@ export class TableReplica<T extends Replicated> {
   ): Promise<void> {
     let left = [...keys];
     for (let conflict = 0; conflict < MAX_CONFLICTS; conflict++) {
-      const writes = left.flatMap((key) => {
-        const draft = next(key, this.get(key));
-        const row = typeof draft === 'string' ? { value: draft } : draft;
-        return row === undefined ? [] : [{ ...row, key, expected: this.versionOf(key) }];
-      });
+      const writes = this.#rows.draft(left, next);
       if (writes.length === 0) return;
       const askedAt = this.#now();
       const written = await this.table.put(writes);
       const { versions, life } = written;
       if (this.#life === '') this.#life = life;
-      left = [];
-      for (const [index, { key, value }] of writes.entries()) {
-        const version = versions[index];
-        if (version === undefined) left.push(key);
-        else this.#accept({ key, value, version });
-      }
+      left = this.#rows.acceptWritten(writes, versions);
       this.#advance(written, askedAt);
       if (left.length < writes.length) this.options.settled?.();
       if (left.length === 0) return;
@@ -166,14 +149,7 @@ export class TableReplica<T extends Replicated> {
   async remove(rows: readonly RowSeen[]): Promise<string[]> {
     const versions = new Map(rows.map(({ key, version }) => [key, version]));
     const removed = await this.table.remove(rows);
-    let dropped = false;
-    for (const key of removed) {
-      // INVARIANT (I9): only what was removed goes here; what was written again meanwhile is newer, and stays.
-      if (this.versionOf(key) !== versions.get(key)) continue;
-      this.#drop(key);
-      dropped = true;
-    }
-    if (dropped) this.options.settled?.();
+    this.#rows.dropRemoved(removed, versions);
     return removed;
   }
 
@@ -220,7 +196,7 @@ export class TableReplica<T extends Replicated> {
     if (loss === undefined) await this.#catchUp(page);
     else if (!(await this.#mend(page, loss))) return;
     this.#heardAt = askedAt;
-    if (this.#replacements().length > 0) await this.#writeBack();
+    await this.#rows.writeBack(this.table, this.#replacements(), this.#now());
   }
 
   #isOtherLife({ life }: TablePage): boolean {
@@ -243,7 +219,7 @@ export class TableReplica<T extends Replicated> {
       if (isGap) this.#mustReadAnew = true;
       if (this.#mustReadAnew) return this.#readAnew();
       this.#life = page.life;
-      this.#apply(page.rows);
+      this.#rows.apply(page.rows);
       this.#version = page.more ? page.rows.at(-1)!.version : page.version;
       if (!page.more) return;
       page = await this.table.since(this.#version);
@@ -260,14 +236,12 @@ export class TableReplica<T extends Replicated> {
 
   async #readAnew(first?: TablePage): Promise<void> {
     const read = await this.#readAll(first);
-    this.#dropUnseen(read, ({ version }) => version <= read.anchor);
+    this.#rows.dropUnseen(read.seen, ({ version }) => version <= read.anchor);
     this.#adopt(read);
   }
 
   #adopt({ seen, last: { version, life } }: FullRead): void {
-    // What is no longer there replaces nothing.
-    for (const [key, unusable] of this.#unusable.entries())
-      if (seen.get(key) !== unusable.version) this.#unusable.clear(key);
+    this.#rows.unusable.retain(seen);
     this.#version = version;
     this.#life = life;
     this.#mustReadAnew = false;
@@ -277,15 +251,10 @@ export class TableReplica<T extends Replicated> {
    * Every row there is; this replica takes what is newer than what it has, and loses what was removed while it is read.
    */
   async #readAll(first?: TablePage): Promise<FullRead> {
-    for (let restart = 0; restart < MAX_RESTARTS; restart++) {
-      const page = restart === 0 && first !== undefined ? first : await this.table.since(0);
+    const check = (page: TablePage): void => {
       if (this.#loss === undefined) this.#requireNoLoss(page);
-      const read = await readPages(this.table, page, (rows) => this.#apply(rows));
-      if (read !== undefined) return read;
-    }
-    throw new Error(
-      `The ${this.options.what} could not be read completely, because too much was removed from it meanwhile.`,
-    );
+    };
+    return readAll(this.table, this.options.what, { first, check, apply: (rows) => this.#rows.apply(rows) });
   }
 
   // -- after a loss of data -----------------------------------------------------------------------------------------
@@ -304,12 +273,12 @@ export class TableReplica<T extends Replicated> {
     let read = await this.#readAll();
     const { floor } = read.last;
     const isDead = ({ version }: Replicated): boolean => version <= (loss.stale ? floor : 0);
-    if (write === undefined) this.#dropUnseen(read, ({ version }) => version <= Math.max(known, read.anchor));
+    if (write === undefined) this.#rows.dropUnseen(read.seen, ({ version }) => version <= Math.max(known, read.anchor));
     else {
-      this.#dropUnseen(read, isDead);
-      const missing = [...this.#rows].filter(([key, { version }]) => version > (read.seen.get(key) ?? 0));
-      missing.sort(([, a], [, b]) => a.version - b.version);
-      const rows = missing.map(([key, value]) => ({ key, value: write(value), version: value.version }));
+      this.#rows.dropUnseen(read.seen, isDead);
+      const rows = this.#rows
+        .newerThan(read.seen)
+        .map(([key, value]) => ({ key, value: write(value), version: value.version }));
       // In the same life it is not known how much of `known` is from before the loss.
       if (rows.length > 0 || known > 0) {
         const life = await this.table.restore(rows, isOtherLife ? known : 0);
@@ -323,70 +292,8 @@ export class TableReplica<T extends Replicated> {
     return true;
   }
 
-  // -- rows ---------------------------------------------------------------------------------------------------------
-
-  #apply(rows: readonly TableRow[]): void {
-    for (const row of rows) {
-      if (!isMark(row)) this.#accept(row);
-      else if (this.versionOf(row.key) < row.version) this.#drop(row.key);
-    }
-    this.#unusable.report();
-    if (rows.length > 0) this.options.settled?.();
-  }
-
-  #accept(row: TableRow): void {
-    const { key, version } = row;
-    if (this.versionOf(key) >= version) return;
-    const value = row.isForeign === true ? undefined : this.options.read(row);
-    if (value === undefined) return this.#unusable.add(row);
-    const before = this.#rows.get(key);
-    this.#unusable.clear(key);
-    this.#rows.set(key, value);
-    this.options.changed?.(key, value, before);
-  }
-
-  #drop(key: string): void {
-    const before = this.#rows.get(key);
-    this.#rows.delete(key);
-    this.#unusable.clear(key);
-    if (before !== undefined) this.options.changed?.(key, undefined, before);
-  }
-
-  #dropUnseen({ seen }: FullRead, mayDrop: (row: Replicated) => boolean): void {
-    let dropped = false;
-    for (const [key, row] of [...this.#rows, ...this.#unusable.entries()]) {
-      if (seen.has(key) || !mayDrop(row)) continue;
-      this.#drop(key);
-      dropped = true;
-    }
-    if (dropped) this.options.settled?.();
-  }
-
-  // -- what strangers write -----------------------------------------------------------------------------------------
-
   /** INVARIANT (I9): not while a loss is mended: what other nodes know may be newer. */
   #replacements(): TableWrite[] {
-    return this.#loss === undefined ? this.#unusable.replacements(this.#now()) : [];
-  }
-
-  /**
-   * All who have the row do this at the same time, and the first of them wins. What one of us wrote just before the
-   * stranger may be known to few, and is lost when another one is first; a stranger can roll rows back anyway.
-   */
-  async #writeBack(): Promise<void> {
-    const writes = this.#replacements();
-    this.#unusable.replaced(writes, this.#now());
-    try {
-      const { versions } = await this.table.put(writes);
-      for (const [index, { key, value }] of writes.entries()) {
-        const version = versions[index];
-        if (version !== undefined) this.#accept({ key, value, version });
-      }
-      this.options.settled?.();
-    } catch (error) {
-      // The next read tries again.
-      this.#unusable.replaced(writes, undefined);
-      this.#logger.debug(`Entries of the ${this.options.what} were not written back`, { error: describe(error) });
-    }
+    return this.#loss === undefined ? this.#rows.unusable.replacements(this.#now()) : [];
   }
 }

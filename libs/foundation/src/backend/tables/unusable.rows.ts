@@ -58,6 +58,11 @@ export class UnusableRows<T extends Replicated> {
     this.#disputed.delete(key);
   }
 
+  /** Keeps those that a complete read has seen: what is no longer there replaces nothing. */
+  retain(seen: ReadonlyMap<string, number>): void {
+    for (const [key, { version }] of this.#rows) if (seen.get(key) !== version) this.clear(key);
+  }
+
   /** Says what was added since the last time. */
   report(): void {
     for (const [reason, { key, count }] of this.#refused) {

@@ -1,7 +1,7 @@
+/* eslint-disable max-lines -- a suite is one list of cases */
 /**
  * What every adapter of the leases promises, as a suite: exclusivity, epochs, release, loss, hand-over and fenced
  * values. The local leases and those over Redlock pass it.
- * More than 300 lines, because a suite is one list of cases.
  */
 import assert from 'node:assert/strict';
 import type { Lease, Leases } from '../../backend/leases/leases.js';

@@ -1,7 +1,7 @@
+/* eslint-disable max-lines -- a suite is one list of cases */
 /**
  * What every adapter of the streams promises, as a suite: order, redelivery, dead letters, groups, positions and
  * bounds. The local streams and those in Redis pass it.
- * More than 300 lines, because a suite is one list of cases.
  */
 import assert from 'node:assert/strict';
 import {

@@ -1,7 +1,7 @@
+/* eslint-disable max-lines -- a suite is one list of cases */
 /**
  * What every adapter of the versioned table promises, as a suite: compare and set, catching up by version, removal with
  * marks, and what is restored after a loss. The local table and the one in Redis pass it.
- * More than 300 lines, because a suite is one list of cases.
  */
 import assert from 'node:assert/strict';
 import {

@@ -1,14 +1,11 @@
 /**
  * Topics from node to node over TCP or TLS; falls back to Redis for peers without a link.
  * A node that uses the Redis transport has no address in its record: it is reached, and it sends, on the plain topics.
- * More than 300 lines, because topics and peers are one state: each topic is announced to each peer, each peer receives
- * all.
  */
 import type { DirectConfig } from '../../../config/config.js';
 import { NotReadyError } from '../../../errors/cluster.errors.js';
 import { describe } from '../../../errors/describe.js';
 import { MessageError } from '../../../errors/message.errors.js';
-import { unattended } from '../../../foreign/gate.js';
 import { Listeners } from '../../../foreign/listeners.js';
 import { ThrottledLog } from '../../../logging/throttled.log.js';
 import { keyFor } from '../../../security/signer.js';
@@ -30,20 +27,20 @@ import { seal, unseal } from './relay.js';
 import type { Kind } from './stream/frames.js';
 import { SendStream } from './stream/send.stream.js';
 import { applyTopics, decodeText, encodeText, encodeTopics, type TopicChange } from './topic.messages.js';
-
-type Listening = { listeners: Listeners<[text: string]>; plain: Promise<() => Promise<void>> };
+import { TopicSubscriptions } from './topic.subscriptions.js';
 
 const TICK_MS = 250;
 /** How long peers get to confirm that they know of a topic, in milliseconds. */
 const ANNOUNCE_MS = 1000;
 /** How long the last texts may take to arrive when this node leaves, in milliseconds. */
 const FLUSH_MS = 1000;
+
 /** See {@link Transport}. A publisher does not hear itself. */
 export class DirectTransport implements Transport {
   readonly #peers = new Map<string, Peer>();
   readonly #streams: ReceiveStreams;
   readonly #plain: PlainTopics;
-  readonly #topics = new Map<string, Listening>();
+  readonly #topics: TopicSubscriptions;
   readonly #interrupted = new Listeners<[bootId?: string]>('a listener to interruptions');
   readonly #repeated = new ThrottledLog();
   readonly #refusals: Refusals;
@@ -81,6 +78,7 @@ export class DirectTransport implements Transport {
       (bootId) => this.#peers.get(bootId)?.isProvable === true,
       () => this.#refusals.note('redis', 'linked-sender'),
     );
+    this.#topics = new TopicSubscriptions(this.#plain, (change) => this.#announce(change));
     this.#links = new LinkManager(config, node.bootId, telemetry, this.#refusals, {
       peer: (bootId) => this.#peer(bootId),
       known: (bootId) => this.#peers.get(bootId),
@@ -94,7 +92,7 @@ export class DirectTransport implements Transport {
       relay: (to, state, frames) =>
         this.redis.publish(keys.letters(to), seal(this.#letterKey, node.bootId, to, state, frames)),
       arrived: (peer, kind, body) => this.#arrived(peer, kind, body),
-      forgotten: (peer) => peer.send('high', 'topics', this.#allTopics()),
+      forgotten: (peer) => peer.send('high', 'topics', this.#topics.encode()),
       dropped: (peer, dropped) => {
         for (const each of dropped) this.telemetry.emit('transport.dropped', { node: peer.name, ...each });
       },
@@ -180,25 +178,8 @@ export class DirectTransport implements Transport {
     return isKnown ? sent : undefined;
   }
 
-  async subscribe(topic: string, listener: (text: string) => void): Promise<() => Promise<void>> {
-    let listening = this.#topics.get(topic);
-    const isNew = listening === undefined;
-    listening ??= {
-      listeners: new Listeners(`a listener to ${topic}`),
-      plain: this.#plain.subscribe(topic, (text) => this.#deliver(topic, () => text)),
-    };
-    listening.listeners.add(listener);
-    this.#topics.set(topic, listening);
-    const { listeners, plain } = listening;
-    const announced = isNew ? this.#announce({ add: [topic] }) : undefined;
-    try {
-      await plain;
-    } catch (error) {
-      await this.#unsubscribe(topic, listening, listener).catch(() => undefined);
-      throw error;
-    }
-    await announced;
-    return () => this.#unsubscribe(topic, { listeners, plain }, listener);
+  subscribe(topic: string, listener: (text: string) => void): Promise<() => Promise<void>> {
+    return this.#topics.add(topic, listener);
   }
 
   onInterrupted(listener: (bootId?: string) => void): () => void {
@@ -236,20 +217,11 @@ export class DirectTransport implements Transport {
     );
   }
 
-  async #unsubscribe(topic: string, { listeners, plain }: Listening, listener: (text: string) => void): Promise<void> {
-    if (!listeners.delete(listener) || listeners.size > 0 || this.#topics.get(topic)?.listeners !== listeners) return;
-    this.#topics.delete(topic);
-    unattended('announcing the topics', this.#announce({ remove: [topic] }));
-    await (
-      await plain
-    )();
-  }
-
   /** Notifies all peers; resolves when they know, or have had the time to. */
   async #announce(change: TopicChange): Promise<void> {
     const body = encodeTopics(change);
     const known = [...this.#peers.values()].map(
-      (peer) => new Promise<void>((resolve) => peer.change(body, () => this.#allTopics(), resolve)),
+      (peer) => new Promise<void>((resolve) => peer.change(body, () => this.#topics.encode(), resolve)),
     );
     await within(ANNOUNCE_MS, Promise.all(known), 'late').catch(() => undefined);
   }
@@ -260,19 +232,9 @@ export class DirectTransport implements Transport {
       return;
     }
     const message = kind === 'text' ? decodeText(body) : undefined;
-    if (message !== undefined) return this.#deliver(message.topic, message.text);
+    if (message !== undefined) return this.#topics.deliver(message.topic, message.text);
     this.telemetry.emit('transport.interrupted', { node: peer.name, bootId: peer.bootId });
     this.#interrupted.tell(peer.bootId);
-  }
-
-  #deliver(topic: string, read: () => string): void {
-    const listening = this.#topics.get(topic);
-    if (listening === undefined) return;
-    listening.listeners.tell(read());
-  }
-
-  #allTopics(): Buffer {
-    return encodeTopics({ all: [...this.#topics.keys()] });
   }
 
   // -- peers --------------------------------------------------------------------------------------------------------
@@ -284,7 +246,7 @@ export class DirectTransport implements Transport {
     this.#lastStream = Math.max(Date.now(), this.#lastStream + 1);
     const outgoing = new SendStream(this.#lastStream);
     // Waits for the first link, text or tick, whatever is first.
-    outgoing.add('high', 'topics', this.#allTopics());
+    outgoing.add('high', 'topics', this.#topics.encode());
     const peer = new Peer(bootId, outgoing, this.#streams.of(bootId), this.#events);
     this.#peers.set(bootId, peer);
     return peer;

@@ -1,4 +1,5 @@
 /** When what has arrived from a peer is acknowledged: many bytes at once, few after a moment. */
+import { encodeAck } from './stream/frames.js';
 
 /** What arrived is acknowledged after this many bytes, or this many milliseconds. */
 const ACK_BYTES = 64 * 1024;
@@ -9,7 +10,7 @@ export class DueAcks {
   #bytes = 0;
   #timer: NodeJS.Timeout | undefined;
 
-  /** @param acknowledge writes what is due, and calls {@link written}. */
+  /** @param acknowledge writes what is due, and calls {@link take} or {@link written}. */
   constructor(private readonly acknowledge: () => void) {}
 
   get areDue(): boolean {
@@ -33,7 +34,13 @@ export class DueAcks {
     else this.#timer ??= setTimeout(this.acknowledge, ACK_MS).unref();
   }
 
-  /** Nothing is due any more. */
+  /** The frame that acknowledges all up to `received`; nothing is due after it. */
+  take(received: number): Buffer {
+    this.written();
+    return encodeAck(received);
+  }
+
+  /** Nothing is due any longer. */
   written(): void {
     this.#bytes = 0;
     clearTimeout(this.#timer);

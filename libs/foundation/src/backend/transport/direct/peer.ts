@@ -1,38 +1,23 @@
 /**
  * One other node: a stream to it, a stream from it, and the carrier of both, which is a link or, while there is none,
  * frames relayed through Redis. The direct transport says which peers there are, and passes links and relayed frames.
- * More than 300 lines, because what leaves, what arrives and a change of the carrier are one state.
  */
 import { describe } from '../../../errors/describe.js';
 import type { LinkEndReason } from '../../../telemetry/events.js';
-import { exponential } from '../../../time/backoff.js';
 import type { Lane } from '../../../wire/lane.js';
 import { DueAcks } from './due.acks.js';
 import { type Address, parseAddress } from './link/host.address.js';
 import type { Link } from './link/link.js';
 import { MAX_LETTER, type RelayedFrames } from './relay.js';
+import { RelayPatience } from './relay.patience.js';
 import { SendRoom } from './send.room.js';
-import {
-  decodeAck,
-  decodePart,
-  encodeAck,
-  encodeFrame,
-  FRAME,
-  type Frame,
-  type Kind,
-  MalformedFrame,
-} from './stream/frames.js';
+import { decodeAck, decodePart, encodeFrame, FRAME, type Frame, type Kind, MalformedFrame } from './stream/frames.js';
 import type { ReceiveStream } from './stream/receive.stream.js';
 import { type Dropped, SendStream } from './stream/send.stream.js';
 import { decodeState, encodeState, type StreamState } from './stream/stream.state.js';
 
 /** The most bytes of the lower lanes in one write, so that an urgent text never waits for more of them. */
 const BATCH = 64 * 1024;
-/**
- * What was relayed through Redis and not acknowledged is sent again after this many milliseconds, then twice as many, …
- */
-const RESEND_MS = 1000;
-const LONGEST_RESEND_MS = 16_000;
 
 /** What a peer needs, and reports. */
 export interface PeerEvents {
@@ -66,11 +51,8 @@ export class Peer {
   #wroteThisTurn = false;
   #pumpTimer: NodeJS.Immediate | undefined;
   readonly #acks = new DueAcks(() => this.#guard(() => this.#acknowledgeNow()));
-  #relayedAt: number | undefined;
-  /** How often frames were relayed again without an answer. */
-  #unanswered = 0;
+  readonly #patience = new RelayPatience();
   readonly #room = new SendRoom();
-  readonly #idleWanted = new Set<() => void>();
 
   constructor(
     readonly bootId: string,
@@ -125,8 +107,8 @@ export class Peer {
 
   /** Resolves when the other node has everything, at once when it gives no sign of life. */
   idle(): Promise<void> {
-    if (this.outgoing.isIdle || this.#closed || this.#unanswered > 0) return Promise.resolve();
-    return new Promise((resolve) => this.#idleWanted.add(resolve));
+    if (this.outgoing.isIdle || this.#closed || this.#patience.isSilent) return Promise.resolve();
+    return this.#room.untilIdle();
   }
 
   // -- carriers -----------------------------------------------------------------------------------------------------
@@ -191,11 +173,8 @@ export class Peer {
       this.#link.tick(now);
       return;
     }
-    const patience = exponential(RESEND_MS, LONGEST_RESEND_MS, this.#unanswered);
-    if (this.#relayedAt !== undefined && now - this.#relayedAt > patience) {
-      this.#unanswered += 1;
-      this.#resend();
-    } else if (this.outgoing.isReady) this.#pump();
+    if (this.#patience.hasEnded(now)) this.#resend();
+    else if (this.outgoing.isReady) this.#pump();
   }
 
   close(reason: LinkEndReason): void {
@@ -204,7 +183,7 @@ export class Peer {
     if (this.#pumpTimer !== undefined) clearImmediate(this.#pumpTimer);
     this.#acks.written();
     this.#room.free();
-    for (const wanted of [...this.#idleWanted]) wanted();
+    this.#room.idle();
     this.incoming.forgetParts();
   }
 
@@ -229,7 +208,7 @@ export class Peer {
     if (!this.#isAgreed) return;
     const buffers = this.outgoing.take(BATCH);
     if (buffers.length === 0) return;
-    if (this.#acks.areDue) buffers.unshift(this.#ack());
+    if (this.#acks.areDue) buffers.unshift(this.#acks.take(this.incoming.received));
     this.#link.send(buffers);
     this.#wrote();
   }
@@ -237,8 +216,8 @@ export class Peer {
   #relay(withoutFrames = false): void {
     const frames = withoutFrames ? [] : this.outgoing.take(MAX_LETTER);
     if (frames.length === 0 && !withoutFrames) return;
-    this.#ack();
-    if (frames.length > 0) this.#relayedAt ??= performance.now();
+    this.#acks.written();
+    if (frames.length > 0) this.#patience.relayed();
     // What Redis did not take is still kept here, and the clock brings it again.
     this.events.relay(this.bootId, this.#state(), frames).catch(() => undefined);
     this.#wrote();
@@ -252,18 +231,15 @@ export class Peer {
 
   #resend(): void {
     this.outgoing.rewind();
-    this.#relayedAt = undefined;
+    this.#patience.restart();
     this.#pump();
   }
 
   #acknowledged(seq: number): void {
-    this.#unanswered = 0;
     this.outgoing.acknowledge(seq);
-    this.#relayedAt = this.outgoing.isAwaiting && this.#link === undefined ? performance.now() : undefined;
-    if (this.outgoing.isIdle) {
-      for (const wanted of [...this.#idleWanted]) wanted();
-      this.#idleWanted.clear();
-    } else if (this.outgoing.isReady) this.#pumpSoon();
+    this.#patience.answered(this.outgoing.isAwaiting && this.#link === undefined);
+    if (this.outgoing.isIdle) this.#room.idle();
+    else if (this.outgoing.isReady) this.#pumpSoon();
   }
 
   // -- in -----------------------------------------------------------------------------------------------------------
@@ -298,11 +274,6 @@ export class Peer {
     this.events.arrived(this, arrival.kind, arrival.body);
   }
 
-  #ack(): Buffer {
-    this.#acks.written();
-    return encodeAck(this.incoming.received);
-  }
-
   /** INVARIANT (I10): nothing is thrown out of a timer, which would end the process; at most the link ends. */
   #guard(work: () => void): void {
     try {
@@ -314,7 +285,7 @@ export class Peer {
   }
 
   #acknowledgeNow(): void {
-    if (this.#link !== undefined && this.#isAgreed) this.#link.send([this.#ack()]);
+    if (this.#link !== undefined && this.#isAgreed) this.#link.send([this.#acks.take(this.incoming.received)]);
     else if (this.#link === undefined) this.#relay(true);
   }
 }

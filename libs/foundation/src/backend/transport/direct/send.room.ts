@@ -1,5 +1,6 @@
 /**
- * Holds publishers back while too much waits for one node, but not for one that has turned out to be slow.
+ * Holds publishers back while too much waits for one node, but not for one that has turned out to be slow; and a node
+ * that leaves, until the other one has everything.
  */
 
 /**
@@ -13,6 +14,7 @@ export class SendRoom {
   #slow = false;
   #waiting: Promise<void> | undefined;
   #hasRoom: (() => void) | undefined;
+  readonly #idleWanted = new Set<() => void>();
 
   /** Resolves when there is room for more, or the node has turned out to be slow; `undefined` when there is. */
   wanted(queued: number, isClosed: boolean): Promise<void> | undefined {
@@ -29,6 +31,16 @@ export class SendRoom {
   /** Releases those that wait. */
   free(): void {
     this.#hasRoom?.();
+  }
+
+  untilIdle(): Promise<void> {
+    return new Promise((resolve) => this.#idleWanted.add(resolve));
+  }
+
+  /** Nothing waits for the node any longer. */
+  idle(): void {
+    for (const wanted of this.#idleWanted) wanted();
+    this.#idleWanted.clear();
   }
 
   #wait(): Promise<void> {

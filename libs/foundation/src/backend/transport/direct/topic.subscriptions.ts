@@ -1,0 +1,67 @@
+/**
+ * What this node listens to, and with whom: a topic is announced to the peers with its first listener, and again when
+ * its last one has gone. Used by the direct transport.
+ */
+import { unattended } from '../../../foreign/gate.js';
+import { Listeners } from '../../../foreign/listeners.js';
+import type { PlainTopics } from './plain.topics.js';
+import { encodeTopics, type TopicChange } from './topic.messages.js';
+
+type Listening = { listeners: Listeners<[text: string]>; plain: Promise<() => Promise<void>> };
+
+/** See the file header. */
+export class TopicSubscriptions {
+  readonly #topics = new Map<string, Listening>();
+
+  constructor(
+    private readonly plain: PlainTopics,
+    /** Notifies all peers; resolves when they know, or have had the time to. */
+    private readonly announce: (change: TopicChange) => Promise<void>,
+  ) {}
+
+  /** All of them, for a peer that knows none. */
+  encode(): Buffer {
+    return encodeTopics({ all: [...this.#topics.keys()] });
+  }
+
+  /** Reads the text only where there is a listener. */
+  deliver(topic: string, read: () => string): void {
+    const listening = this.#topics.get(topic);
+    if (listening === undefined) return;
+    listening.listeners.tell(read());
+  }
+
+  async add(topic: string, listener: (text: string) => void): Promise<() => Promise<void>> {
+    let listening = this.#topics.get(topic);
+    const isNew = listening === undefined;
+    listening ??= {
+      listeners: new Listeners(`a listener to ${topic}`),
+      plain: this.plain.subscribe(topic, (text) => this.deliver(topic, () => text)),
+    };
+    listening.listeners.add(listener);
+    this.#topics.set(topic, listening);
+    const { listeners, plain } = listening;
+    const announced = isNew ? this.announce({ add: [topic] }) : undefined;
+    try {
+      await plain;
+    } catch (error) {
+      await this.#remove(topic, listening, listener).catch(() => undefined);
+      throw error;
+    }
+    await announced;
+    return () => this.#remove(topic, { listeners, plain }, listener);
+  }
+
+  clear(): void {
+    this.#topics.clear();
+  }
+
+  async #remove(topic: string, { listeners, plain }: Listening, listener: (text: string) => void): Promise<void> {
+    if (!listeners.delete(listener) || listeners.size > 0 || this.#topics.get(topic)?.listeners !== listeners) return;
+    this.#topics.delete(topic);
+    unattended('announcing the topics', this.announce({ remove: [topic] }));
+    await (
+      await plain
+    )();
+  }
+}
