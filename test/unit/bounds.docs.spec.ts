@@ -10,7 +10,7 @@ const sources = join(root, 'libs/foundation/src');
 
 /** Constants that are called like a bound and are none. Times end with `_MS` and need no line here. */
 const NO_BOUNDS: Readonly<Record<string, string>> = {
-  'processes/supervision/declarations.ts MAX_BATCH': 'of more names there are more questions',
+  'processes/supervision/process.declarations.ts MAX_BATCH': 'of more names there are more questions',
   'backend/tables/table.replica.ts MAX_CONFLICTS': 'tries, then an error',
   'backend/tables/full.read.ts MAX_RESTARTS': 'tries, then an error',
   'time/backoff.ts MAX_DOUBLINGS': 'of a time',

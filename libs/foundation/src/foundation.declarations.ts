@@ -17,7 +17,7 @@ import { type DeclaredService, exploreServices, servicesOf } from './services/se
 import type { ServiceHandle } from './services/service.js';
 
 /** See the file header. */
-export class Declarations {
+export class FoundationDeclarations {
   #found: Found = { classes: [], instances: [] };
   /** Looked for before the node joins, so that a declaration without effect fails the start. */
   #services: readonly DeclaredService[] = [];

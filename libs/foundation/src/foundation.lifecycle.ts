@@ -13,14 +13,14 @@ import { describe, isA } from './errors/describe.js';
 import { FoundationError } from './errors/foundation.error.js';
 import { isOfRedis, redisError } from './errors/refusal.js';
 import { unattended } from './foreign/gate.js';
-import { Declarations } from './foundation.declarations.js';
+import { FoundationDeclarations } from './foundation.declarations.js';
 import { FoundationEdges } from './foundation.edges.js';
 import { Log } from './logging/log.js';
 import { ThrottledLog } from './logging/throttled.log.js';
 import { sayFormed, sayLeft, writeChronicle } from './node.chronicle.js';
 import { NODE, type NodeParts } from './node.parts.js';
 import type { ProcessSpec } from './processes/declaration/process.specification.js';
-import { declarationsOf } from './processes/supervision/declarations.js';
+import { declarationsOf } from './processes/supervision/process.declarations.js';
 import { Telemetry } from './telemetry/telemetry.js';
 import { within } from './time/timeout.js';
 
@@ -41,7 +41,7 @@ export class FoundationLifecycle implements OnApplicationBootstrap, OnApplicatio
   readonly #repeated = new ThrottledLog();
   readonly #bornAt = performance.now();
   readonly #parts: NodeParts;
-  readonly #declarations: Declarations;
+  readonly #declarations: FoundationDeclarations;
   readonly #terminated: TerminatedNodes;
   /** Resolves with true when the node begins to work, and with false when it ends before. */
   readonly #begun: Promise<boolean>;
@@ -59,7 +59,7 @@ export class FoundationLifecycle implements OnApplicationBootstrap, OnApplicatio
     this.#parts = parts;
     this.#endChronicle = writeChronicle(bus, parts.membership.self.name);
     this.#begun = new Promise((resolve) => (this.#release = resolve));
-    this.#declarations = new Declarations(parts, discovery);
+    this.#declarations = new FoundationDeclarations(parts, discovery);
     const { view, runner, backend } = parts;
     this.#terminated = new TerminatedNodes(view, runner, backend.directory);
     view.initialising();

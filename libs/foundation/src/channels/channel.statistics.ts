@@ -4,7 +4,8 @@
  */
 import { randomBytes } from 'node:crypto';
 import { amount, ifRight, map, or, type Reader, record, text } from '../wire/decode.js';
-import type { SubscriptionCounters } from './channel.js';
+import { MAX_CHANNEL, type SubscriptionCounters } from './channel.js';
+import { totalOf } from './message.drops.js';
 import type { NodeAddress, NodeMessages } from './node.messages.js';
 
 /** What one node has sent on a channel, and the sums of its subscriptions since they began. */
@@ -29,8 +30,6 @@ export type ChannelStatistics = Record<string, ChannelFigures>;
 export const MAX_QUESTIONS = 1000;
 /** Channels in one report; the rest is left out. */
 const MAX_CHANNELS = 100;
-/** The longest name of a channel in characters. */
-const MAX_CHANNEL = 200;
 
 /** See the file header. */
 export class RemoteStatistics {
@@ -90,7 +89,7 @@ export function sumOf(
     const sum = (figures[channel] ??= { ...none });
     sum.received += received;
     sum.failed += failed + invalid;
-    sum.dropped += missed + Object.values(dropped).reduce((all, count) => all + count, 0);
+    sum.dropped += missed + totalOf(dropped);
     sum.waiting += waiting;
     sum.lag = Math.max(sum.lag, lag);
   }

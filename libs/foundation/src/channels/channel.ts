@@ -9,6 +9,9 @@ import type { Lane } from '../wire/lane.js';
 /** A channel's name: one of the four standard ones, or one declared in `channels.names`. */
 export type ChannelName = 'control' | 'events' | 'telemetry' | 'data' | (string & {});
 
+/** The longest name of a channel that one node reads from another, in characters. */
+export const MAX_CHANNEL = 200;
+
 /** Which messages go first where they have to wait for one another; where there is no room, `low` is dropped first. */
 export type Priority = Lane;
 

@@ -43,6 +43,29 @@ export interface DropDetails {
   payload?: string;
 }
 
+/** How many messages one subscription dropped, for each reason. */
+export class DropCounts {
+  readonly #counts: Partial<Record<MessageDropReason, number>> = {};
+
+  add(reason: MessageDropReason): void {
+    this.#counts[reason] = (this.#counts[reason] ?? 0) + 1;
+  }
+
+  get total(): number {
+    return totalOf(this.#counts);
+  }
+
+  /** A copy. */
+  read(): Partial<Record<MessageDropReason, number>> {
+    return { ...this.#counts };
+  }
+}
+
+/** All of them together. */
+export function totalOf(counts: Readonly<Partial<Record<MessageDropReason, number>>>): number {
+  return Object.values(counts).reduce((sum, count) => sum + count, 0);
+}
+
 /** See the file header. */
 export class MessageDrops {
   readonly #log = new ThrottledLog();

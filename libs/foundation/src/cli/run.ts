@@ -12,7 +12,8 @@ import { type Machine, readMachine } from '../config/machine.js';
 import { FoundationConfigError } from '../errors/config.errors.js';
 import { describe } from '../errors/describe.js';
 import { FoundationError } from '../errors/foundation.error.js';
-import { type Invocation, readCommand, usage, UsageError } from './arguments.js';
+import { type CommandName, type Invocation, readCommand, usage, UsageError } from './arguments.js';
+import type { Command } from './command.js';
 import { complaint } from './format.js';
 import { observerSettings, settingsOf } from './settings.js';
 import { printable, type Terminal } from './terminal.js';
@@ -52,14 +53,22 @@ function withFile(env: Environment, file: string | undefined): Environment {
 }
 
 /** Each command is loaded with what it needs only when it is asked for. */
+const COMMAND: Record<Exclude<CommandName, 'doctor'>, () => Promise<Command>> = {
+  status: async () => (await import('./commands/status.js')).status,
+  top: async () => (await import('./commands/top.js')).top,
+  drain: async () => (await import('./commands/drain.js')).drain,
+  move: async () => (await import('./commands/move.js')).move,
+  restart: async () => (await import('./commands/restart.js')).restart,
+  forget: async () => (await import('./commands/forget.js')).forget,
+};
+
 async function carryOut(
   invocation: Invocation,
   env: Environment,
   machine: Machine,
   terminal: Terminal,
 ): Promise<number> {
-  const { command, json, args } = invocation;
-  const settings = () => observerSettings(invocation, env, machine);
+  const { command, json } = invocation;
   switch (command) {
     case 'help':
       for (const line of usage()) terminal.out(line);
@@ -68,18 +77,9 @@ async function carryOut(
       terminal.out(VERSION);
       return 0;
     case 'doctor':
+      // Settings that cannot be are its first finding.
       return (await import('./doctor/doctor.js')).doctor(() => settingsOf(invocation, env, machine), json, terminal);
-    case 'status':
-      return (await import('./commands/status.js')).status(settings(), json, terminal);
-    case 'top':
-      return (await import('./commands/top.js')).top(settings(), invocation, terminal);
-    case 'move':
-      return (await import('./commands/move.js')).move(settings(), args, json, terminal);
-    case 'restart':
-      return (await import('./commands/restart.js')).restart(settings(), args, json, terminal);
-    case 'forget':
-      return (await import('./commands/forget.js')).forget(settings(), args, json, terminal);
-    case 'drain':
-      return (await import('./commands/drain.js')).drain(settings(), args, json, terminal);
+    default:
+      return (await COMMAND[command]())(observerSettings(invocation, env, machine), invocation, terminal);
   }
 }

@@ -85,12 +85,30 @@ export function errorWords(thrown: unknown): ErrorWords {
  */
 export function stackOf(thrown: unknown, limit = MAX_CAUSES * MAX_STACK): string | undefined {
   const stacks: string[] = [];
-  for (let each = thrown; isError(each) && stacks.length < MAX_CAUSES; each = read(each, 'cause')) {
+  for (const each of causesOf(thrown)) {
+    if (!isError(each)) break;
     const { name, message, stack } = errorWords(each);
     stacks.push(stack ?? `${name}: ${message}`);
   }
   const share = Math.floor(limit / stacks.length) - CAUSED.length;
   return stacks.length === 0 ? undefined : stacks.map((stack) => plain(stack, share)).join(CAUSED);
+}
+
+/** The words of what was thrown and of its causes, each once: `fetch failed: connect ECONNREFUSED`. */
+export function describeWithCauses(thrown: unknown): string {
+  const words = new Set<string>();
+  for (const each of causesOf(thrown, MAX_CAUSES + 1)) {
+    const message = read(each, 'message');
+    words.add(typeof message === 'string' && message !== '' ? plain(message) : describe(each));
+  }
+  return [...words].join(': ');
+}
+
+/** It itself, its cause, the cause of that, and so on. */
+function causesOf(thrown: unknown, limit = MAX_CAUSES): unknown[] {
+  const causes: unknown[] = [];
+  for (let each = thrown; each !== undefined && causes.length < limit; each = read(each, 'cause')) causes.push(each);
+  return causes;
 }
 
 /** A property of a value that nobody checked; undefined where there is none, or where reading it throws. */

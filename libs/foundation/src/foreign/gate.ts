@@ -5,6 +5,7 @@
  */
 import { describe } from '../errors/describe.js';
 import { ThrottledLog } from '../logging/throttled.log.js';
+import { within } from '../time/timeout.js';
 
 /** What counts the failures: `Telemetry`. */
 export interface Counts {
@@ -58,17 +59,11 @@ export class Gate {
    * having said `fallback`.
    */
   async wait<T>(callback: string, limitMs: number, fallback: T, hook: () => unknown): Promise<T> {
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<never>((_resolve, reject) => {
-      timer = setTimeout(() => reject(new Error(`no answer in ${limitMs} ms`)), limitMs);
-    });
     try {
-      return (await Promise.race([called(hook), late])) as T;
+      return (await within(limitMs, called(hook), `no answer in ${limitMs} ms`)) as T;
     } catch (error) {
       this.failed(callback, error);
       return fallback;
-    } finally {
-      clearTimeout(timer);
     }
   }
 

@@ -3,7 +3,6 @@
  * among its providers. Called by the search for Redis, while Nest makes the instances of all modules; it waits for
  * those it asks.
  */
-import { setTimeout as pause } from 'node:timers/promises';
 import type { InjectionToken } from '@nestjs/common';
 import type { DiscoveryService } from '@nestjs/core';
 import { endpointName, settingsOf } from '../backend/redis/redis.endpoint.js';
@@ -11,6 +10,7 @@ import type { RedisClient, RedisEndpoint } from '../config/options.js';
 import { endpointFrom, isClient } from '../config/resolve.endpoint.js';
 import { isError } from '../errors/describe.js';
 import { Log } from '../logging/log.js';
+import { valueWithin } from '../time/timeout.js';
 
 /** What `BullModule.forRoot` and `forRootAsync` of `@nestjs/bullmq` 11 and 12 provide (`getSharedConfigToken()`). */
 const BULLMQ_CONFIG = 'BULLMQ_CONFIG(default)';
@@ -78,7 +78,7 @@ async function settles({ settlementSignal }: Provider, asking: string | undefine
   if (settlementSignal === undefined) return false;
   const outcome = settlementSignal.asPromise().then((error: unknown) => ({ error }));
   for (;;) {
-    const settled = await Promise.race([outcome, pause(LOOK_MS)]);
+    const settled = await valueWithin(LOOK_MS, outcome);
     if (isError(settled?.error)) throw settled.error;
     if (settled !== undefined) return settled.error === undefined;
     if (performance.now() > until || (asking !== undefined && settlementSignal.isCycle(asking))) return false;

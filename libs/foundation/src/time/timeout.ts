@@ -13,7 +13,18 @@ export function within<T>(ms: number, work: Promise<T>, late: string): Promise<T
   });
 }
 
-/** True as soon as the work is done, false when it takes longer than `ms`; rejects as the work does. */
+/** What the work gives, or `undefined` when it takes longer than `ms`; rejects as the work does. */
+export function valueWithin<T>(ms: number, work: Promise<T>): Promise<T | undefined> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => resolve(undefined), ms);
+    work.then(resolve, reject).finally(() => clearTimeout(timer));
+  });
+}
+
+/**
+ * True as soon as the work is done, false when it takes longer than `ms`; rejects as the work does. The timer keeps no
+ * process alive.
+ */
 export function endsWithin(ms: number, work: Promise<unknown>): Promise<boolean> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => resolve(false), ms).unref();

@@ -15,7 +15,7 @@ import type { MessageHandler, MessageMeta, SubscribeOptions, Subscription, Subsc
 import { type Envelope, originOf, type UnreadableReason } from '../envelope.js';
 import { HandlerGoneError } from '../handler.gone.js';
 import { HandlerRunner, InvalidPayload } from '../handler.runner.js';
-import type { MessageDrops } from '../message.drops.js';
+import { DropCounts, type MessageDrops } from '../message.drops.js';
 
 /** One subscription to a durable channel. */
 export interface DurableSubject {
@@ -62,7 +62,7 @@ export class DurableSubscription implements Subscription, ConsumerListener {
   readonly channel: string;
   readonly #runner: HandlerRunner;
   #missed = 0;
-  readonly #dropped: Partial<Record<MessageDropReason, number>> = {};
+  readonly #dropped = new DropCounts();
   readonly #waiting = new Map<string, StreamEntry>();
   readonly #acknowledging: Promise<void>[] = [];
   readonly #log = new ThrottledLog();
@@ -91,7 +91,7 @@ export class DurableSubscription implements Subscription, ConsumerListener {
   }
 
   get dropped(): number {
-    return Object.values(this.#dropped).reduce((sum, count) => sum + count, 0);
+    return this.#dropped.total;
   }
 
   get counters(): SubscriptionCounters {
@@ -103,7 +103,7 @@ export class DurableSubscription implements Subscription, ConsumerListener {
       invalid,
       missed: this.#missed,
       unknown: 0,
-      dropped: { ...this.#dropped },
+      dropped: this.#dropped.read(),
       waiting: this.#waiting.size,
       lag: Number.isFinite(oldest) ? Math.max(0, Date.now() - oldest) : 0,
     };
@@ -221,7 +221,7 @@ export class DurableSubscription implements Subscription, ConsumerListener {
   }
 
   #count(reason: MessageDropReason): void {
-    this.#dropped[reason] = (this.#dropped[reason] ?? 0) + 1;
+    this.#dropped.add(reason);
     this.tools.drops.add(this.channel, reason);
   }
 }

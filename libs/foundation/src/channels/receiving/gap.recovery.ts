@@ -9,6 +9,7 @@ import type { Telemetry } from '../../telemetry/telemetry.js';
 import { jittered } from '../../time/backoff.js';
 import { list, map, type Reader, record, text, whole } from '../../wire/decode.js';
 import type { Lane } from '../../wire/lane.js';
+import { MAX_CHANNEL } from '../channel.js';
 import type { Lasts } from '../envelope.js';
 import type { NodeAddress, NodeMessages } from '../node.messages.js';
 import type { KnownSenders } from './known.senders.js';
@@ -33,9 +34,8 @@ const GONE_AFTER = 2;
 
 const LANES: readonly Lane[] = ['high', 'normal', 'low'];
 
-/** Channels that one query asks for, and one answer names; the longest name in characters. */
+/** Channels that one query asks for, and one answer names. */
 const MAX_CHANNELS = 1000;
-const MAX_CHANNEL = 200;
 
 const channelName = text(MAX_CHANNEL);
 const readChannels = list(channelName, MAX_CHANNELS);

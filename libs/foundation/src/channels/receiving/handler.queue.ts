@@ -3,7 +3,6 @@
  */
 import { isA } from '../../errors/describe.js';
 import { Gate, unattended } from '../../foreign/gate.js';
-import type { MessageDropReason } from '../../telemetry/events.js';
 import type { Telemetry } from '../../telemetry/telemetry.js';
 import { isLongTurn, nextTurn } from '../../time/turn.budget.js';
 import type { Lane } from '../../wire/lane.js';
@@ -11,7 +10,7 @@ import type { Gap, MessageHandler, SubscribeOptions, SubscriptionCounters } from
 import type { Envelope } from '../envelope.js';
 import { HandlerGoneError } from '../handler.gone.js';
 import { HandlerRunner, InvalidPayload } from '../handler.runner.js';
-import { type MessageDrops, UNSUBSCRIBED } from '../message.drops.js';
+import { DropCounts, type MessageDrops, UNSUBSCRIBED } from '../message.drops.js';
 import { Fifo } from './fifo.js';
 
 const DEFAULT_SIZE = 10_000;
@@ -30,7 +29,7 @@ export interface QueueTools {
 export class HandlerQueue {
   missed = 0;
   unknown = 0;
-  readonly #dropped: Partial<Record<MessageDropReason, number>> = {};
+  readonly #dropped = new DropCounts();
   readonly #lanes: Record<Lane, Fifo<Envelope>> = { high: new Fifo(), normal: new Fifo(), low: new Fifo() };
   readonly #limit: number;
   readonly #handling = new Set<Envelope>();
@@ -62,7 +61,7 @@ export class HandlerQueue {
   }
 
   get dropped(): number {
-    return Object.values(this.#dropped).reduce((sum, count) => sum + count, 0);
+    return this.#dropped.total;
   }
 
   get counters(): SubscriptionCounters {
@@ -74,7 +73,7 @@ export class HandlerQueue {
       invalid,
       missed,
       unknown,
-      dropped: { ...this.#dropped },
+      dropped: this.#dropped.read(),
       waiting: this.#waiting,
       lag: this.#lag(),
     };
@@ -147,14 +146,14 @@ export class HandlerQueue {
   /** Only what was for one member of a group is lost; of the others this is one that has ended, as it should. */
   #refuse(envelope: Envelope): void {
     if (this.options.group !== undefined) return this.#drop(envelope, UNSUBSCRIBED);
-    this.#dropped[UNSUBSCRIBED] = (this.#dropped[UNSUBSCRIBED] ?? 0) + 1;
+    this.#dropped.add(UNSUBSCRIBED);
     this.tools.drops.note(this.channel, UNSUBSCRIBED);
     envelope.settle?.(UNSUBSCRIBED);
   }
 
   #drop(envelope: Envelope, reason: 'queue-full' | typeof UNSUBSCRIBED): void {
     const { priority } = envelope.meta;
-    this.#dropped[reason] = (this.#dropped[reason] ?? 0) + 1;
+    this.#dropped.add(reason);
     this.tools.drops.add(this.channel, reason, 1, reason === 'queue-full' ? { priority } : {});
     envelope.settle?.(reason === 'queue-full' ? `queue full, ${priority} priority` : reason);
   }

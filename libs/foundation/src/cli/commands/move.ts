@@ -2,17 +2,12 @@
  * `foundation move PROCESS NODE`: a planned hand-over; done when it runs there, or elsewhere because it could not.
  * Called by `run.ts`; underneath `ProcessManager.move`.
  */
-import type { FoundationConfig } from '../../config/config.js';
+import type { Command } from '../command.js';
 import { whileObserving } from '../observer.js';
-import { tell, type Terminal } from '../terminal.js';
+import { tell } from '../terminal.js';
 
-/** Resolves with the exit code: 1 when it runs on another node than was asked for. */
-export async function move(
-  config: FoundationConfig,
-  [name = '', node = '']: readonly string[],
-  json: boolean,
-  terminal: Terminal,
-): Promise<number> {
+/** Exit code 1 when it runs on another node than was asked for. */
+export const move: Command = async (config, { args: [name = '', node = ''], json }, terminal) => {
   return whileObserving(config, async (observer) => {
     const { node: where, epoch } = await observer.processes.move(name, node);
     const isThere = where === node;
@@ -20,4 +15,4 @@ export async function move(
     tell(terminal, json, { ok: isThere, process: name, node: where, epoch }, line);
     return isThere ? 0 : 1;
   });
-}
+};

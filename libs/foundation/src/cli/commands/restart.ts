@@ -2,21 +2,16 @@
  * `foundation restart PROCESS`: stops it and starts it anew; brings an escalated one back.
  * Called by `run.ts`; underneath `ProcessManager.restart`.
  */
-import type { FoundationConfig } from '../../config/config.js';
+import type { Command } from '../command.js';
 import { whileObserving } from '../observer.js';
-import { tell, type Terminal } from '../terminal.js';
+import { tell } from '../terminal.js';
 
-/** Resolves with the exit code. */
-export async function restart(
-  config: FoundationConfig,
-  [name = '']: readonly string[],
-  json: boolean,
-  terminal: Terminal,
-): Promise<number> {
+/** See the file header. */
+export const restart: Command = async (config, { args: [name = ''], json }, terminal) => {
   return whileObserving(config, async (observer) => {
     const { name: running, node, epoch } = await observer.processes.restart(name);
     const line = `${running} runs on ${node} (epoch ${epoch})`;
     tell(terminal, json, { ok: true, process: running, node, epoch }, line);
     return 0;
   });
-}
+};

@@ -3,7 +3,7 @@
  * on. Called by `run.ts`.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { FoundationConfig } from '../../config/config.js';
+import type { Command } from '../command.js';
 import { complaint } from '../format.js';
 import { type Observer, whileObserving } from '../observer.js';
 import { snapshotOf } from '../snapshot.js';
@@ -11,11 +11,7 @@ import { overviewLines } from '../status.report.js';
 import { paint, type Terminal } from '../terminal.js';
 
 /** Where lines cannot be written over, one table after the other; with `json` one value on each line. */
-export async function top(
-  config: FoundationConfig,
-  { json, interval }: { json: boolean; interval: number },
-  terminal: Terminal,
-): Promise<number> {
+export const top: Command = async (config, { json, interval }, terminal) => {
   return whileObserving(config, async (observer) => {
     const stopped = terminal.stopped();
     while (!stopped.aborted) {
@@ -24,7 +20,7 @@ export async function top(
     }
     return 0;
   });
-}
+};
 
 async function show(app: string, observer: Observer, json: boolean, terminal: Terminal): Promise<void> {
   try {

@@ -7,7 +7,7 @@ import type { Peer, TopologySelf, TopologyStrategy } from '../../config/topology
 import { describe } from '../../errors/describe.js';
 import { Listeners } from '../../foreign/listeners.js';
 import { Log } from '../../logging/log.js';
-import { within } from '../../time/timeout.js';
+import { valueWithin } from '../../time/timeout.js';
 import type { LocalNode } from '../local.node.js';
 import { expectedOf, mergePeers } from './peers.js';
 import { loadStrategy } from './strategy.loader.js';
@@ -79,24 +79,16 @@ export class TopologyRunner {
    */
   async redis(timeoutMs: number): Promise<FoundRedis[]> {
     if (this.#runs.length === 0) return [];
-    let timer: NodeJS.Timeout | undefined;
-    let late = false;
-    const timeout = new Promise<void>((resolve) => {
-      timer = setTimeout(() => {
-        late = true;
-        resolve();
-      }, timeoutMs);
-    });
-    await Promise.race([Promise.all(this.#runs.map(({ looked }) => looked)), timeout]);
-    while (this.#found().length === 0 && !late && !this.#stopped) await Promise.race([this.#change(), timeout]);
-    clearTimeout(timer);
+    const until = performance.now() + timeoutMs;
+    await this.looked(timeoutMs);
+    while (this.#found().length === 0 && !this.#stopped && performance.now() < until)
+      await valueWithin(until - performance.now(), this.#change());
     return this.#found();
   }
 
   /** Resolves when each strategy has looked, or failed, once, or when the time is over. */
   async looked(timeoutMs: number): Promise<void> {
-    const all = Promise.all(this.#runs.map(({ looked }) => looked));
-    await within(timeoutMs, all, 'late').catch(() => undefined);
+    await valueWithin(timeoutMs, Promise.all(this.#runs.map(({ looked }) => looked)));
   }
 
   /** Tells the strategies what is known of this node by now. */

@@ -12,9 +12,9 @@ import type { KnownClass } from '../declaration/process.explorer.js';
 import type { RestartDecisions } from '../restarts/restart.decisions.js';
 import { isEnded, type ProcessTable, type VersionedEntry } from '../table/process.table.js';
 import type { Candidacy, Place } from './candidacy.js';
-import type { Declarations } from './declarations.js';
 import { FIRST, type LocalPlacement } from './local.placement.js';
 import type { Hosted, NodeWorkload } from './node.workload.js';
+import type { ProcessDeclarations } from './process.declarations.js';
 import type { ProcessHost } from './process.host.js';
 import type { Rebalancer } from './rebalancer.js';
 import type { ReplicaReports } from './replica.reports.js';
@@ -43,7 +43,7 @@ export interface ReconcilerParts {
   host: ProcessHost;
   replicas: ReplicaReports;
   rebalancer: Rebalancer;
-  declarations: Declarations;
+  declarations: ProcessDeclarations;
   endings: RestartDecisions;
   /** True where no job of the backend sweeps. */
   mustSweep: boolean;

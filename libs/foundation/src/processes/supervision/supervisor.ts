@@ -16,9 +16,9 @@ import { RestartDecisions } from '../restarts/restart.decisions.js';
 import { Orphans } from '../table/orphans.js';
 import type { ProcessTable } from '../table/process.table.js';
 import { Candidacy } from './candidacy.js';
-import { Declarations } from './declarations.js';
 import { LocalPlacement } from './local.placement.js';
 import { NodeWorkload } from './node.workload.js';
+import { ProcessDeclarations } from './process.declarations.js';
 import { type InstanceHook, ProcessHost } from './process.host.js';
 import { type AskNode, Rebalancer } from './rebalancer.js';
 import { Reconciler } from './reconciler.js';
@@ -31,7 +31,7 @@ export class Supervisor implements CalleeLookup {
   readonly #candidacy: Candidacy;
   readonly #endings: RestartDecisions;
   readonly #orphans: Orphans;
-  readonly #declarations: Declarations;
+  readonly #declarations: ProcessDeclarations;
   readonly #workload: NodeWorkload;
   readonly #rebalancer: Rebalancer;
   readonly #host: ProcessHost;
@@ -49,7 +49,7 @@ export class Supervisor implements CalleeLookup {
     forgetOrphansAfter = Infinity,
   ) {
     this.#orphans = new Orphans(membership, table, backend.leases, forgetOrphansAfter);
-    this.#declarations = new Declarations(backend, membership, table);
+    this.#declarations = new ProcessDeclarations(backend, membership, table);
     this.#endings = new RestartDecisions(backend, membership, table, telemetry, () => this.#reconciler.wake());
     this.#workload = new NodeWorkload(() => this.#candidacy, now);
     const shared = { membership, table, workload: this.#workload, classes: this.#classes, now };

@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import { TopologyError } from '../../../errors/cluster.errors.js';
-import { describe, plain, read } from '../../../errors/describe.js';
+import { describe, describeWithCauses, read } from '../../../errors/describe.js';
 import { anyText, fromJson } from '../../../wire/decode.js';
 
 /** Who was refused: the account of a pod, or a person. */
@@ -93,7 +93,8 @@ export function accountOf(token: unknown): Subject | undefined {
 export function kubernetesError(error: unknown, asked: Asked): TopologyError {
   const status = statusOf(error);
   if (status === undefined) {
-    return new TopologyError('kubernetes', asked.tool, withCauses(error), REACH, error);
+    // The second version of the client says `fetch failed`, and why only in the cause.
+    return new TopologyError('kubernetes', asked.tool, describeWithCauses(error), REACH, error);
   }
   const message = messageOf(error);
   const failed = (problem: string, advice: string): TopologyError =>
@@ -163,15 +164,4 @@ function messageOf(error: unknown): string {
   const body = read(error, 'body');
   const message = read(typeof body === 'string' ? fromJson((value) => value)(body) : body, 'message');
   return typeof message === 'string' && message !== '' ? message.slice(0, 500) : describe(error).slice(0, 300);
-}
-
-/** The second version of the client says `fetch failed`, and why only in the cause. */
-function withCauses(error: unknown): string {
-  const words: string[] = [];
-  for (let each = error; each !== undefined && words.length < 4; each = read(each, 'cause')) {
-    const message = read(each, 'message');
-    const text = typeof message === 'string' && message !== '' ? plain(message) : describe(each);
-    if (!words.includes(text)) words.push(text);
-  }
-  return words.join(': ');
 }

@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { processDefaults } from '../../config/resolve.js';
 import { type ProcessSpec, specOf } from '../declaration/process.specification.js';
 import type { VersionedEntry } from '../table/process.table.js';
-import { Declarations } from './declarations.js';
+import { ProcessDeclarations } from './process.declarations.js';
 
 const defaults = processDefaults({});
 const of = (name: string): ProcessSpec =>
@@ -14,7 +14,7 @@ const of = (name: string): ProcessSpec =>
     defaults,
   );
 
-describe('Declarations', () => {
+describe('ProcessDeclarations', () => {
   it('compares a row with what is declared once, until the row is another one', () => {
     let reads = 0;
     const rowOf = (spec: ProcessSpec): VersionedEntry => {
@@ -27,8 +27,8 @@ describe('Declarations', () => {
       {},
       { state: 'up', self: { name: 'n1', bootId: 'b1' }, records: () => [] },
       { get: (name: string) => rows.get(name) },
-    ] as unknown as ConstructorParameters<typeof Declarations>;
-    const declarations = new Declarations(...parts);
+    ] as unknown as ConstructorParameters<typeof ProcessDeclarations>;
+    const declarations = new ProcessDeclarations(...parts);
     declarations.add(specs);
     declarations.review();
     const once = reads;

@@ -62,7 +62,7 @@ export function declarationsOf(specs: readonly ProcessSpec[]): Record<string, st
 }
 
 /** See the file header. */
-export class Declarations {
+export class ProcessDeclarations {
   readonly #specs = new Map<string, ProcessSpec>();
   /** Rows found to say what this node declares: they are compared with each beat, and few change. */
   readonly #inLine = new WeakMap<VersionedEntry, ProcessSpec>();
