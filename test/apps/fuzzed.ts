@@ -30,7 +30,7 @@ class Feed {
     FoundationModule.forRoot({
       cluster: true,
       membership: { beatEvery: 300, ttl: 3000 },
-      channels: { durable: { orders: { retryAfter: 300, maxDeliveries: 2 } } },
+      channels: { names: { orders: { durable: { retryAfter: 300, maxDeliveries: 2 } } } },
       ...(process.env['FUZZED_DIRECT'] === '1' ? { transport: { kind: 'direct', host: '127.0.0.1' } } : {}),
     }),
     FoundationHealthModule,

@@ -88,7 +88,7 @@ const inCluster = redis === undefined ? {} : { cluster: true, redis, topologies:
 const options: FoundationOptions = {
   ...inCluster,
   membership: { beatEvery: 100, ttl: 3000 },
-  channels: { durable: { jobs: { maxDeliveries: 1 } } },
+  channels: { names: { jobs: { durable: { maxDeliveries: 1 } } } },
 };
 
 @Module({ imports: [FoundationModule.forRoot(options)], providers: [Victim] })

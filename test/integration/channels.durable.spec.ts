@@ -28,9 +28,12 @@ let keys: Keys;
 
 onOwnRedis((ground) => ({ server, appName, keys } = ground));
 
-const durable = { orders: { retryAfter: 200, maxDeliveries: 3 } };
+const orders = { retryAfter: 200, maxDeliveries: 3 };
 const bootNode = (options: FoundationOptions = {}, providers: Parameters<typeof boot>[2] = []) =>
-  boot(options.redis ?? server.url, appName, providers, { channels: { durable }, ...options });
+  boot(options.redis ?? server.url, appName, providers, {
+    channels: { names: { orders: { durable: orders } } },
+    ...options,
+  });
 const channelsOf = ({ app }: Booted) => app.get(Channels);
 const send = (node: Booted, message: unknown, options?: Parameters<Channels['broadcast']>[2]) =>
   channelsOf(node).broadcast('orders', message, options);
@@ -142,7 +145,7 @@ describe.each<[string, FoundationOptions]>([
   });
 
   it('is trimmed by length, and what was lost by that is told', async () => {
-    const channels = { durable: { orders: { ...durable.orders, maxLength: 10 } } };
+    const channels = { names: { orders: { durable: { ...orders, maxLength: 10 } } } };
     const node = await bootNode({ ...options, channels });
     const first = await subscribe(node, () => undefined, { from: '$' });
     await send(node, 'first');
@@ -167,7 +170,7 @@ describe.each<[string, FoundationOptions]>([
     ['that has handled some', 1],
     ['that has handled none', 0],
   ])('what is trimmed while a group %s is busy is told once, and the rest is handled', async (_which, handled) => {
-    const channels = { durable: { orders: { ...durable.orders, maxLength: 10 } } };
+    const channels = { names: { orders: { durable: { ...orders, maxLength: 10 } } } };
     const node = await bootNode({ ...options, channels });
     const seen: unknown[] = [];
     let end!: () => void;
@@ -371,7 +374,7 @@ describe('When something breaks', () => {
     await send(a, 'slow');
     await eventually(() => seen.length === 1);
     const before = Date.now();
-    await eventually(() => Date.now() > before + 4 * durable.orders.retryAfter);
+    await eventually(() => Date.now() > before + 4 * orders.retryAfter);
     expect(seen).toEqual(['slow']);
     end();
     await eventually(async () => (await pending()) === 0);
@@ -391,7 +394,7 @@ describe('When something breaks', () => {
     await subscribe(b, () => void seen.push('b begins'));
     const ended = ending.unsubscribe();
     const before = Date.now();
-    await eventually(() => Date.now() > before + 4 * durable.orders.retryAfter);
+    await eventually(() => Date.now() > before + 4 * orders.retryAfter);
     expect(seen).toEqual(['a begins']);
     end();
     await ended;
@@ -406,7 +409,7 @@ describe('When something breaks', () => {
     const gate = new Promise<void>((resolve) => (end = resolve));
     let begun = '';
     const subscription = await subscribe(node, async (_message, { id, deliveries }) => {
-      if (deliveries !== durable.orders.maxDeliveries) throw new Error('not the last time');
+      if (deliveries !== orders.maxDeliveries) throw new Error('not the last time');
       begun = id!;
       await gate;
       throw new Error('too late');
@@ -489,7 +492,7 @@ describe('When something breaks', () => {
   });
 
   it.each([2, 3, 5])('a poisonous message takes no other one along, with %d deliveries', async (maxDeliveries) => {
-    const channels = { durable: { orders: { retryAfter: 50, maxDeliveries } } };
+    const channels = { names: { orders: { durable: { retryAfter: 50, maxDeliveries } } } };
     const sender = await bootNode({ channels });
     const messages = ['poison', ...Array.from({ length: 9 }, (_, index) => index)];
     for (const message of messages) await send(sender, message);

@@ -35,7 +35,7 @@ const options: FoundationOptions = {
   lease: { ttl: 2500, renewEvery: 450, commandTimeout: 400, margin: 300 },
   membership: { beatEvery: 400, ttl: 2500 },
   processes: { backoff: { base: 10, cap: 50 }, stopTimeout: 1000 },
-  channels: { durable: { kept: { retryAfter: 1000 } } },
+  channels: { names: { kept: { durable: { retryAfter: 1000 } } } },
   shutdownTimeout: 6000,
 };
 /** What a leave may take beyond that: a quarter of a second for each step after the time is over. */

@@ -98,7 +98,7 @@ class Payments {
 
 describe('The table of keys', () => {
   it('has a line for every key that a cluster leaves, with its type and its life', async () => {
-    const options = { channels: { durable: { payments: { maxDeliveries: 1, retryAfter: 50 } } } };
+    const options = { channels: { names: { payments: { durable: { maxDeliveries: 1, retryAfter: 50 } } } } };
     const providers = [Ledger, Crasher, Payments];
     const [a, b] = [
       await boot(server.url, appName, providers, options),

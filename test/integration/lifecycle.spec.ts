@@ -42,7 +42,7 @@ onOwnRedis(
     } = ground),
 );
 
-const channels = { names: ['said'], durable: { paid: {} } };
+const channels = { names: { said: {}, paid: { durable: true } } };
 
 @Singleton({ name: 'ledger', placement: { labels: { books: 'yes' } } })
 class Ledger {

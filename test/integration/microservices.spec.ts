@@ -362,7 +362,7 @@ describe('Under Foundation only', () => {
         heard.push(`order ${order.id}`);
       }
     }
-    const channels = { durable: { orders: { retryAfter: 100 } } };
+    const channels = { names: { orders: { durable: { retryAfter: 100 } } } };
     await serve([Flaky], { channel: 'orders', group: 'billing' }, { channels });
     const node = await boot(server.url, appName, [], { channels });
     const client = new FoundationClient({ channels: node.app.get(Channels), channel: 'orders' });

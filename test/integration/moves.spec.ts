@@ -151,7 +151,7 @@ describe('a move', () => {
         steps.push(`${this.#node} ends ${String(message)}`);
       }
     }
-    const channels = { durable: { orders: {} } };
+    const channels = { names: { orders: { durable: true } } };
     const [a, b] = (await cluster([Hearing], { channels }, { channels })) as [Booted, Booted];
     const { node } = await runningOn(a, 'hearing');
     const other = node === a.name ? b : a;

@@ -75,7 +75,7 @@ const dropped = ({ of }: Booted, ...reasons: MessageDropReason[]): number =>
 
 describe('nodes with the same cookie', () => {
   it('form a cluster, own, call, send, offer and keep durable messages', async () => {
-    const options = { ...SECURED, channels: { durable: { orders: {} } } };
+    const options = { ...SECURED, channels: { names: { orders: { durable: true } } } };
     const [one, other] = [await node(options), await node(options)];
     await formed(one, other);
     const heard: unknown[] = [];
@@ -403,7 +403,7 @@ describe('a stranger who writes into Redis', () => {
   });
 
   it('puts nothing before the handlers of a durable channel', async () => {
-    const options = { ...SECURED, channels: { durable: { orders: {} } } };
+    const options = { ...SECURED, channels: { names: { orders: { durable: true } } } };
     const one = await node(options);
     const heard: unknown[] = [];
     await one.app.get(Channels).subscribe('orders', (message) => void heard.push(message), { group: 'g' });
@@ -419,7 +419,7 @@ describe('a stranger who writes into Redis', () => {
 describe('a stranger who copies the entries of a durable channel', () => {
   const options: FoundationOptions = {
     ...SECURED,
-    channels: { durable: { orders: { retryAfter: 200, maxDeliveries: 3 } } },
+    channels: { names: { orders: { durable: { retryAfter: 200, maxDeliveries: 3 } } } },
   };
   const droppedOf = (booted: Booted) => booted.of('message.dropped').map(({ reason, count }) => `${count} ${reason}`);
 

@@ -55,7 +55,7 @@ let appName: string;
 let keys: Keys;
 onOwnRedis((ground) => ({ server, appName, keys } = ground));
 
-const channels = { durable: { payments: {} } };
+const channels = { names: { payments: { durable: true } } };
 const start = (providers: object[]): Promise<Booted> =>
   boot(server.url, appName, [FoundationOpenTelemetry, ...providers] as never, { channels });
 const all = () => spans.getFinishedSpans();

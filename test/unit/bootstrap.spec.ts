@@ -25,7 +25,7 @@ afterEach(async () => {
 });
 
 async function boot(providers: Provider[]): Promise<TestingModule> {
-  const channels = { names: ['said'], durable: { paid: { retryAfter: 100 } } };
+  const channels = { names: { said: {}, paid: { durable: { retryAfter: 100 } } } };
   app = await Test.createTestingModule({ imports: [FoundationModule.forRoot({ channels })], providers }).compile();
   return app.init();
 }

@@ -13,6 +13,7 @@ export type {
   BackoffOptions,
   BullQueue,
   CallsOptions,
+  ChannelDeclaration,
   ChannelsOptions,
   DirectOptions,
   DurableChannelOptions,

@@ -193,7 +193,12 @@ export class ChannelRuntime {
     checkReplay(options);
     if (typeof handler !== 'function') throw new ArgumentError('replay', 'handler', show(handler), 'a function');
     if (this.#durable.has(channel)) return this.#durable.replay(channel, handler, options);
-    throw new ArgumentError('replay', 'channel', show(channel), 'a durable channel: declare it in channels.durable');
+    throw new ArgumentError(
+      'replay',
+      'channel',
+      show(channel),
+      'a durable channel: names: { orders: { durable: true } }',
+    );
   }
 
   /**

@@ -38,6 +38,20 @@ describe('the variables of the options', () => {
     });
   });
 
+  it('name the files of mutual TLS one by one', () => {
+    const env = {
+      FOUNDATION_COOKIE: '0123456789abcdef',
+      FOUNDATION_SECURITY_TLS_CERTIFICATE_FILE: '/tls/node.pem',
+      FOUNDATION_SECURITY_TLS_KEY_FILE: '/tls/node.key',
+      FOUNDATION_SECURITY_TLS_CA_FILE: '/tls/ca.pem',
+    };
+    const { transport } = resolve({ cluster: true, transport: 'direct' }, env, machine);
+    const tls = { certificateFile: '/tls/node.pem', keyFile: '/tls/node.key', caFile: '/tls/ca.pem' };
+    expect(transport).toMatchObject({ kind: 'direct', tls });
+    const { FOUNDATION_SECURITY_TLS_CA_FILE: _caFile, ...others } = env;
+    expect(() => resolve({}, others, machine)).toThrow('"FOUNDATION_SECURITY_TLS_CA_FILE"');
+  });
+
   it.each([
     ['FOUNDATION_LEASE_TTL', '0s'],
     ['FOUNDATION_LEASE_ON_STALL', 'panic'],

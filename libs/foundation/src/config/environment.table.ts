@@ -36,6 +36,9 @@ export const VARIABLE_KINDS: Readonly<Record<string, VariableKind>> = {
   'calls.concurrency': 'number',
   'calls.queue': 'number',
   'calls.stacks': 'flag',
+  'security.tls.certificateFile': 'text',
+  'security.tls.keyFile': 'text',
+  'security.tls.caFile': 'text',
 };
 
 /** `lease.renewEvery` → `FOUNDATION_LEASE_RENEW_EVERY`. */
@@ -72,7 +75,7 @@ function place(into: Record<string, unknown>, [key, ...rest]: string[], value: u
 /** What is explicit over what the environment says, value by value; only in the groups that the table has. */
 export function overEnvironment<T extends object>(environment: T, explicit: T): T {
   const merged = { ...environment, ...explicit } as Record<string, unknown>;
-  for (const group of ['lease', 'membership', 'processes', 'backoff', 'channels', 'calls']) {
+  for (const group of ['lease', 'membership', 'processes', 'backoff', 'channels', 'calls', 'security', 'tls']) {
     const [below, above] = [
       (environment as Record<string, unknown>)[group],
       (explicit as Record<string, unknown>)[group],

@@ -24,7 +24,7 @@ export function fromEnvironment(env: Environment): FoundationOptions {
   if (redis !== undefined) options.redis = redis;
   const transport = transportFrom(env['FOUNDATION_TRANSPORT']);
   if (transport !== undefined) options.transport = transport;
-  if (env['FOUNDATION_COOKIE']) options.security = { cookie: env['FOUNDATION_COOKIE'] };
+  if (env['FOUNDATION_COOKIE']) options.security = { ...options.security, cookie: env['FOUNDATION_COOKIE'] };
   return options;
 }
 

@@ -162,15 +162,22 @@ export interface DurableChannelOptions {
   retryAfter?: Duration;
 }
 
+/** A channel of the application. */
+export interface ChannelDeclaration {
+  /**
+   * Keeps its messages in Redis and delivers them at least once to each group that subscribes; `true` with the
+   * defaults. Default false.
+   */
+  durable?: boolean | DurableChannelOptions;
+}
+
 /** Channels of the application. */
 export interface ChannelsOptions {
-  /** Channels besides `control`, `events`, `telemetry` and `data`. */
-  names?: string[];
   /**
-   * Channels whose messages are kept in Redis and delivered at least once to each group that subscribes, by name. They
-   * are declared by this, and may be standard ones.
+   * The channels besides `control`, `events`, `telemetry` and `data`: a list of names, or an object by name, in which a
+   * standard one may be durable as well. `['audit']` is `{ audit: {} }`.
    */
-  durable?: Record<string, DurableChannelOptions>;
+  names?: readonly string[] | Readonly<Record<string, ChannelDeclaration>>;
   /** The largest message in bytes of JSON. Default 1 MiB. */
   maxMessageBytes?: number;
 }

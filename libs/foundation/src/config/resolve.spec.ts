@@ -303,8 +303,10 @@ describe('resolve: bad options', () => {
   });
 
   it('fills in what durable channels leave open, and declares them', () => {
-    const { names, durable } = of({ channels: { durable: { orders: {}, data: { maxLength: 5 } } } }).channels;
-    expect(names).toEqual(['control', 'events', 'telemetry', 'data', 'orders']);
+    const { names, durable } = of({
+      channels: { names: { orders: { durable: true }, data: { durable: { maxLength: 5 } }, audit: {} } },
+    }).channels;
+    expect(names).toEqual(['control', 'events', 'telemetry', 'data', 'orders', 'audit']);
     expect(durable).toEqual({
       orders: { maxLength: 100_000, maxDeliveries: 5, retryAfter: 5000 },
       data: { maxLength: 5, maxDeliveries: 5, retryAfter: 5000 },
@@ -312,20 +314,24 @@ describe('resolve: bad options', () => {
   });
 
   it.each<[unknown, string]>([
-    [['orders'], 'channels.durable'],
-    ['orders', 'channels.durable'],
-    [{ 'not ok': {} }, 'channels.durable'],
-    [{ orders: true }, 'channels.durable.orders'],
-    [{ orders: { maxLength: 0 } }, 'channels.durable.orders.maxLength'],
-    [{ orders: { maxDeliveries: 1.5 } }, 'channels.durable.orders.maxDeliveries'],
-    [{ orders: { retryAfter: 10 } }, 'channels.durable.orders.retryAfter'],
-    [{ orders: { length: 5 } }, 'channels.durable.orders.length'],
-  ])('refuses %j for channels.durable', (durable, option) => {
-    expect(configErrorOf({ channels: { durable } }).option).toBe(option);
+    ['orders', 'channels.names'],
+    [['ok', 5], 'channels.names'],
+    [{ 'not ok': {} }, 'channels.names'],
+    [{ orders: true }, 'channels.names.orders'],
+    [{ orders: { group: 'a' } }, 'channels.names.orders.group'],
+    [{ orders: { durable: 'yes' } }, 'channels.names.orders.durable'],
+    [{ orders: { durable: { maxLength: 0 } } }, 'channels.names.orders.durable.maxLength'],
+    [{ orders: { durable: { maxDeliveries: 1.5 } } }, 'channels.names.orders.durable.maxDeliveries'],
+    [{ orders: { durable: { retryAfter: 10 } } }, 'channels.names.orders.durable.retryAfter'],
+    [{ orders: { durable: { length: 5 } } }, 'channels.names.orders.durable.length'],
+  ])('refuses %j for channels.names', (names, option) => {
+    expect(configErrorOf({ channels: { names } }).option).toBe(option);
   });
 
-  it('refuses a text for channels.names', () => {
-    expect(configErrorOf({ channels: { names: 'orders' } }).option).toBe('channels.names');
+  it('says where durable channels are declared', () => {
+    const { option, message } = configErrorOf({ channels: { durable: { orders: {} } } });
+    expect(option).toBe('channels.durable');
+    expect(message).toContain('names: { payments: { durable: { … } } }');
   });
 
   it('holds the ttl of a lease against its renewals', () => {
@@ -521,7 +527,7 @@ describe('resolve: times', () => {
     lease: { ttl: '2s', renewEvery: '400ms', commandTimeout: '0.2s', margin: '300ms', grace: '3s' },
     membership: { beatEvery: '1s', ttl: '1m' },
     processes: { backoff: { base: '1s', cap: '1h' }, timeout: '2m', stopTimeout: '7s' },
-    channels: { durable: { payments: { retryAfter: '9s' } } },
+    channels: { names: { payments: { durable: { retryAfter: '9s' } } } },
     calls: { timeout: '0.5m' },
     shutdownTimeout: '20s',
   } as const;
@@ -569,7 +575,10 @@ describe('resolve: times', () => {
     ['processes.timeout', { processes: { timeout: '25d' } }],
     ['processes.stopTimeout', { processes: { stopTimeout: '-1s' } }],
     ['processes.backoff.cap', { processes: { backoff: { cap: 'soon' } } }],
-    ['channels.durable.payments.retryAfter', { channels: { durable: { payments: { retryAfter: '' } } } }],
+    [
+      'channels.names.payments.durable.retryAfter',
+      { channels: { names: { payments: { durable: { retryAfter: '' } } } } },
+    ],
     ['calls.timeout', { calls: { timeout: NaN } }],
     ['consul.ttl', { cluster: { strategy: 'consul', ttl: 10 } }],
     ['gossip.every', { cluster: { strategy: 'gossip', secret: SECRET, every: '1e12s' } }],

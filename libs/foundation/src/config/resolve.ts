@@ -14,6 +14,7 @@ import { overEnvironment, VARIABLE_KINDS, variableOf } from './environment.table
 import type { Machine } from './machine.js';
 import type {
   CallsOptions,
+  ChannelDeclaration,
   ChannelsOptions,
   DirectOptions,
   DurableChannelOptions,
@@ -26,7 +27,7 @@ import type {
 import { type Endpoint, hasPlace, redisFrom } from './resolve.endpoint.js';
 import { type ResolvedTopologies, resolveTopologies } from './resolve.topologies.js';
 import { isTopologyStrategy } from './topology.strategy.js';
-import { checkDirect, checkDurable, checkOptions } from './validate.js';
+import { checkChannels, checkDirect, checkOptions } from './validate.js';
 import { shownFromEnvironment } from './validate.shape.js';
 
 /** The four channels that always exist. */
@@ -73,11 +74,10 @@ export function resolve(options: FoundationOptions, env: Environment, machine: M
     forgetOrphansAfter: millisecondsOf(given.forgetOrphansAfter) ?? 7 * 86_400_000,
     transport: transportFrom(given.transport, clustered, {
       ...directFromEnvironment(env),
-      ...environment.security,
-      ...withoutUndefined(explicit.security ?? {}),
+      ...withoutUndefined(given.security ?? {}),
     }),
   };
-  const cookie = explicit.security?.cookie ?? environment.security?.cookie;
+  const cookie = given.security?.cookie ?? undefined;
   if (clustered && cookie !== undefined) config.cookie = new Secret(cookie);
   if (isUnnamed) config.isUnnamed = true;
   if (given.capacity !== undefined) config.capacity = given.capacity;
@@ -117,17 +117,27 @@ function callsFrom(calls: CallsOptions): FoundationConfig['calls'] {
 }
 
 function channelsFrom(channels: ChannelsOptions): FoundationConfig['channels'] {
-  const { names = [], durable, maxMessageBytes = 1024 * 1024 } = withoutUndefined(channels);
-  checkDurable(durable ?? {});
+  const { names = [], maxMessageBytes = 1024 * 1024 } = withoutUndefined(channels);
+  const declared = isList(names) ? names.map((name) => [name, {}] as const) : Object.entries(names);
+  checkChannels(declared);
   const filled = (options: DurableChannelOptions): Resolved<DurableChannelOptions> => {
     const { maxLength = 100_000, maxDeliveries = 5, retryAfter } = withoutUndefined(options);
     return { maxLength, maxDeliveries, retryAfter: millisecondsOf(retryAfter) ?? 5000 };
   };
   return {
-    names: [...new Set([...STANDARD_CHANNELS, ...names, ...Object.keys(durable ?? {})])],
-    durable: Object.fromEntries(Object.entries(durable ?? {}).map(([name, options]) => [name, filled(options)])),
+    names: [...new Set([...STANDARD_CHANNELS, ...declared.map(([name]) => name)])],
+    durable: Object.fromEntries(
+      declared.flatMap(([name, { durable = false }]: readonly [string, ChannelDeclaration]) =>
+        durable ? [[name, filled(durable === true ? {} : durable)]] : [],
+      ),
+    ),
     maxMessageBytes,
   };
+}
+
+/** `Array.isArray` does not tell a read-only array from an object. */
+function isList(names: NonNullable<ChannelsOptions['names']>): names is readonly string[] {
+  return Array.isArray(names);
 }
 
 /** A pod's name where it is told; a node that Kubernetes says has ended is found by it. */

@@ -2,19 +2,7 @@
  * The shape of the options, for class-validator. Each message is the "expected" half of a `FoundationConfigError`.
  * Called by `resolve`; cross-field rules are there.
  */
-import {
-  IsArray,
-  IsBoolean,
-  IsIn,
-  IsInt,
-  IsObject,
-  IsOptional,
-  IsString,
-  Matches,
-  Max,
-  Min,
-  ValidateBy,
-} from 'class-validator';
+import { IsBoolean, IsIn, IsInt, IsObject, IsOptional, IsString, Matches, Max, Min, ValidateBy } from 'class-validator';
 import { FoundationConfigError } from '../errors/config.errors.js';
 import { read, show } from '../errors/describe.js';
 import { LONGEST_TIMER_MS } from '../time/duration.js';
@@ -58,11 +46,26 @@ export class ProcessOptionsShape {
 
 class ChannelsShape {
   @IsOptional()
-  @IsArray({ message: `an array of names of ${nameMessage}` })
-  @Matches(NAME, { each: true, message: `an array of names of ${nameMessage}` })
-  names?: string[];
-  @IsOptional() @IsObject({ message: 'an object of channels and their options' }) durable?: object;
+  @ValidateBy(
+    { name: 'names', validator: { validate: (names) => Array.isArray(names) || isObject(names) } },
+    { message: `an array of names of ${nameMessage}, or an object by name` },
+  )
+  names?: unknown;
+  @ValidateBy(
+    { name: 'durable', validator: { validate: (value) => value === undefined } },
+    { message: 'nothing: a channel is declared once, as names: { payments: { durable: { … } } }' },
+  )
+  durable?: unknown;
   @count(1024) maxMessageBytes?: number;
+}
+
+class ChannelShape {
+  @IsOptional()
+  @ValidateBy(
+    { name: 'durable', validator: { validate: (value) => typeof value === 'boolean' || isObject(value) } },
+    { message: 'true, false or an object { maxLength, maxDeliveries, retryAfter }' },
+  )
+  durable?: unknown;
 }
 
 class DurableShape {
@@ -206,11 +209,15 @@ export function checkEndpoint(endpoint: unknown): void {
   checkShape(EndpointShape, endpoint, 'redis.');
 }
 
-/** The same for the options of the durable channels. */
-export function checkDurable(channels: Record<string, unknown>): void {
-  for (const [name, options] of Object.entries(channels)) {
-    if (!NAME.test(name)) throw new FoundationConfigError('channels.durable', show(name), `a name of ${nameMessage}`);
-    checkShape(DurableShape, options, `channels.durable.${name}.`);
+/** The same for the channels that are declared. */
+export function checkChannels(channels: readonly (readonly [name: unknown, declaration: unknown])[]): void {
+  for (const [name, declaration] of channels) {
+    if (typeof name !== 'string' || !NAME.test(name)) {
+      throw new FoundationConfigError('channels.names', show(name), `an array of names of ${nameMessage}`);
+    }
+    checkShape(ChannelShape, declaration, `channels.names.${name}.`);
+    const { durable } = declaration as ChannelShape;
+    if (isObject(durable)) checkShape(DurableShape, durable, `channels.names.${name}.durable.`);
   }
 }
 

@@ -1,2 +1,0 @@
-export const MAX_LINES: number;
-export const LONG_FILES: readonly string[];
