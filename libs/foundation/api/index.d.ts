@@ -94,6 +94,10 @@ export interface Candidate {
 
 export function Channel(channel: ChannelName, options?: SubscribeOptions): MethodDecorator;
 
+export interface ChannelDeclaration {
+    durable?: boolean | DurableChannelOptions;
+}
+
 export type ChannelName = 'control' | 'events' | 'telemetry' | 'data' | (string & {});
 
 export class Channels {
@@ -105,9 +109,8 @@ export class Channels {
 }
 
 export interface ChannelsOptions {
-    durable?: Record<string, DurableChannelOptions>;
     maxMessageBytes?: number;
-    names?: string[];
+    names?: readonly string[] | Readonly<Record<string, ChannelDeclaration>>;
 }
 
 export interface ClusterHealth {
@@ -801,8 +804,10 @@ export type MessageDropReason =
 | 'too-large-inflated'
 /** It cannot be inflated. */
 | 'not-inflatable'
-/** What arrived is not JSON. */
+/** What arrived is not JSON, or is nested too deeply. */
 | 'not-json'
+/** What arrived has more messages than any node sends in one text. */
+| 'too-many-messages'
 /** What arrived has no head that can be read. */
 | 'malformed-envelope'
 /** It is not a message that can be read. */
