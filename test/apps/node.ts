@@ -191,7 +191,8 @@ async function offer(mesh: ServiceMesh, name: string): Promise<void> {
     try {
       return void (await mesh.registerService(name, {}));
     } catch (error) {
-      if (leaving || failureOf(error).code !== 'FOUNDATION_REDIS_UNAVAILABLE') throw error;
+      const { code = '' } = failureOf(error);
+      if (leaving || !['FOUNDATION_REDIS_UNAVAILABLE', 'FOUNDATION_NOT_READY'].includes(code)) throw error;
     }
     await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
   }

@@ -131,6 +131,40 @@ describe('rediss:', () => {
     return { redis, url: `rediss://127.0.0.1:${port}` };
   }
 
+  /** Three primaries that ask for certificates and are announced as `localhost`. */
+  async function securedCluster(tls: TlsFiles): Promise<{ urls: string[] }> {
+    const { certificateFile, keyFile, caFile } = tls;
+    const files = ['--tls-cert-file', certificateFile, '--tls-key-file', keyFile, '--tls-ca-cert-file', caFile];
+    const named = ['--cluster-announce-hostname', 'localhost', '--cluster-preferred-endpoint-type', 'hostname'];
+    const servers = await Promise.all(
+      [0, 1, 2].map(async () => {
+        const [port, bus] = [await freePort(), await freePort()];
+        const clustered = ['--cluster-enabled', 'yes', '--tls-cluster', 'yes', '--cluster-port', String(bus)];
+        const server = await startServer({ args: ['--tls-port', String(port), ...files, ...clustered, ...named] });
+        closeLater(() => server.stop());
+        return { server, port, bus };
+      }),
+    );
+    for (const [index, { server }] of servers.entries()) {
+      const [from, to] = [Math.floor((index * 16_384) / 3), Math.floor(((index + 1) * 16_384) / 3) - 1];
+      await server.cli('CLUSTER', 'SET-CONFIG-EPOCH', String(index + 1));
+      await server.cli('CLUSTER', 'ADDSLOTSRANGE', String(from), String(to));
+    }
+    for (const { port, bus } of servers.slice(1)) {
+      await servers[0]!.server.cli('CLUSTER', 'MEET', '127.0.0.1', String(port), String(bus));
+    }
+    const states = (): Promise<string[]> => Promise.all(servers.map(({ server }) => server.cli('CLUSTER', 'INFO')));
+    let last: unknown;
+    await eventually(
+      async () => {
+        const all = (last = await states());
+        return all.every((info) => info.includes('cluster_state:ok') && info.includes('cluster_known_nodes:3'));
+      },
+      { timeout: 30_000, what: 'A Redis Cluster', lastSeen: () => last },
+    );
+    return { urls: servers.map(({ port }) => `localhost:${port}`) };
+  }
+
   const withTls = (authority: Authority, url: string): FoundationOptions['redis'] => {
     const { cert, key } = authority.issue();
     return { url, options: { tls: { ca: authority.cert, cert, key: secret(key) } } };
@@ -150,6 +184,20 @@ describe('rediss:', () => {
       .split('\n')
       .filter((line) => line.includes(`laddr=127.0.0.1:${redis.port} `));
     expect(plain.filter((line) => line.includes('foundation:'))).toEqual([]);
+  });
+
+  it('reaches the nodes of a Redis Cluster by their names, which alone their certificates have', async () => {
+    const authority = new Authority('of Redis');
+    const { cert, key } = authority.issue('redis', 'localhost');
+    const files = new Files(authority);
+    writeFileSync(files.tls.certificateFile, cert);
+    writeFileSync(files.tls.keyFile, secret(key));
+    const { urls } = await securedCluster(files.tls);
+    const redis = withTls(authority, `rediss-cluster://${urls.join(',')}`);
+    const nodes = [await boot(redis, appName, [Counter]), await boot(redis, appName, [Counter])];
+    await formed(...nodes);
+    for (const { app } of nodes) await (await app.get(ProcessManager).startSingleton(Counter, [])).call('add');
+    expect(await (await nodes[0]!.app.get(ProcessManager).lookupSingleton(Counter))?.call('add')).toBe(3);
   });
 
   it('does not trust a server of another authority, and says why', async () => {

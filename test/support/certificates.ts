@@ -16,15 +16,16 @@ export class Authority {
     this.cert = this.#certificate(`${name} authority`, this.#keys.publicKey, true);
   }
 
-  /** A certificate with its key, both as PEM, valid for a day and for 127.0.0.1. */
-  issue(subject = 'node'): Issued {
+  /** A certificate with its key, both as PEM, valid for a day and for 127.0.0.1, or for a host name alone. */
+  issue(subject = 'node', host?: string): Issued {
     const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
     const key = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
-    return { cert: this.#certificate(subject, publicKey, false), key };
+    return { cert: this.#certificate(subject, publicKey, false, host), key };
   }
 
-  #certificate(subject: string, publicKey: KeyObject, isAuthority: boolean): string {
+  #certificate(subject: string, publicKey: KeyObject, isAuthority: boolean, host?: string): string {
     const day = 86_400_000;
+    const name = host === undefined ? der(0x87, [127, 0, 0, 1]) : der(0x82, Buffer.from(host));
     const body = sequence(
       der(0xa0, der(0x02, [2])),
       der(0x02, Buffer.concat([Buffer.of(1), Buffer.from(crypto.getRandomValues(new Uint8Array(8)))])),
@@ -37,7 +38,7 @@ export class Authority {
         0xa3,
         sequence(
           sequence(BASIC_CONSTRAINTS, der(0x04, sequence(isAuthority ? der(0x01, [0xff]) : []))),
-          sequence(SUBJECT_ALT_NAME, der(0x04, sequence(der(0x87, [127, 0, 0, 1])))),
+          sequence(SUBJECT_ALT_NAME, der(0x04, sequence(name))),
         ),
       ),
     );
