@@ -4,6 +4,7 @@
  */
 import type { Type } from '@nestjs/common';
 import type { DiscoveryService } from '@nestjs/core';
+import { outside } from './calls/waiting.js';
 import { type DeclaredHandler, exploreChannelNames, exploreChannels, handlersOf } from './channels/channel.explorer.js';
 import type { Subscription } from './channels/channel.js';
 import { HandlerGoneError } from './channels/handler.gone.js';
@@ -101,7 +102,7 @@ function handledBy(instance: Instance, target: object, declared: DeclaredHandler
     ...declared,
     handler: (message, meta) => {
       if (instance.target !== target) throw new HandlerGoneError(`process "${instance.spec.name}"`);
-      return instance.call(() => declared.handler(message, meta));
+      return outside(() => instance.call(() => declared.handler(message, meta)));
     },
   };
 }

@@ -192,6 +192,7 @@ export {
   CallInterruptedError,
   CallRefusedError,
   CallTimeoutError,
+  CircularWaitError,
   RemoteError,
   type CallSubject,
 } from './errors/call.errors.js';

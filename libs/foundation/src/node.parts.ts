@@ -7,6 +7,7 @@ import { createBackend } from './backend/create.backend.js';
 import { CallClient } from './calls/call.client.js';
 import { CallRouter } from './calls/call.router.js';
 import { CallServer } from './calls/call.server.js';
+import { CircularWaits } from './calls/circular.waits.js';
 import { ChannelRuntime } from './channels/channel.runtime.js';
 import { Channels } from './channels/channels.js';
 import { ClusterView } from './cluster/cluster.view.js';
@@ -19,7 +20,7 @@ import type { FoundationConfig } from './config/config.js';
 import { HealthMonitor } from './health/health.monitor.js';
 import type { Search } from './locator/redis.locator.js';
 import { FoundationMetrics } from './metrics/foundation.metrics.js';
-import { askNode, NodeControl } from './processes/node.control.js';
+import { askNode, askWaits, NodeControl } from './processes/node.control.js';
 import { ProcessManager } from './processes/process.manager.js';
 import { assembleProcesses } from './processes/process.parts.js';
 import { ProcessRegistry } from './processes/process.registry.js';
@@ -69,10 +70,16 @@ export async function assembleNode(given: FoundationConfig, telemetry: Telemetry
   const callees = config.observes === true ? [] : [supervisor, targets, control];
   const server = new CallServer(config, callees, telemetry);
   const client = new CallClient(config, node, backend, view, server, telemetry);
-  const calls = new CallRouter(config, backend, registry, client, telemetry, () => view.requireInitialised());
+  const circles = new CircularWaits({
+    owner: (name) => registry.owner(name),
+    waitsOf: askWaits(view, supervisor, () => calls),
+  });
+  const checkWait = (name: string): Promise<void> => circles.check(name);
+  const requireReady = (): void => view.requireInitialised();
+  const calls: CallRouter = new CallRouter(config, backend, registry, client, telemetry, requireReady, checkWait);
   supervisor.onMove(askNode(view, calls));
 
-  const shared = { config, backend, membership: view, table, registry, supervisor, calls, control };
+  const shared = { config, backend, membership: view, table, registry, supervisor, calls, control, checkWait };
   const processParts = assembleProcesses(shared);
   const processes = new ProcessManager(processParts);
   const channelRuntime = new ChannelRuntime(config, node, backend, view, telemetry);

@@ -20,7 +20,9 @@ import { carried } from '../telemetry/tracing.js';
 import type { Duration } from '../time/duration.js';
 import { keysOf } from '../wire/keys.js';
 import { type CallReply, type CallRequest, decodeCalls, encodeCall } from './call.codec.js';
+import type { CallMark } from './call.marks.js';
 import type { CallServer } from './call.server.js';
+import { outside } from './waiting.js';
 
 /** Where a call goes. */
 export interface CallTarget {
@@ -38,6 +40,14 @@ export interface CallOptions {
   timeout?: Duration;
   /** Gives up waiting; what was sent may still be carried out. */
   signal?: AbortSignal;
+}
+
+/** Options of a call to a known place. */
+export interface CallAtOptions extends CallOptions {
+  /** What `@Callable()` says of the method there. */
+  mark?: CallMark | undefined;
+  /** When the first attempt began, by `performance.now()`: the time of a call is that of all its attempts. */
+  since?: number;
 }
 
 /** The same with the timeout that counts. */
@@ -214,7 +224,9 @@ export class CallClient {
   }
 
   async #answer(request: CallRequest): Promise<void> {
-    const text = await this.server.handle(request);
+    const handle = (): Promise<string> => this.server.handle(request);
+    // Only of a call that comes from here it is known what waits for it.
+    const text = await (request.from === this.node.bootId ? handle() : outside(handle));
     if (request.from === '') return;
     if (request.from === this.node.bootId) return this.#receive(text);
     // An answer that cannot be sent is one that does not come: the caller's timeout tells it, and the log why.

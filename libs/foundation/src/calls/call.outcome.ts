@@ -1,5 +1,11 @@
 /** Pure: what came of a call → its result, or the error that says why there is none. Used by `call.router.ts`. */
-import { type CallInterruptedError, CallRefusedError, type CallSubject, RemoteError } from '../errors/call.errors.js';
+import {
+  type CallInterruptedError,
+  CallRefusedError,
+  type CallSubject,
+  CircularWaitError,
+  RemoteError,
+} from '../errors/call.errors.js';
 import { RedisRefusedError, RedisUnavailableError } from '../errors/connection.errors.js';
 import { isA } from '../errors/describe.js';
 import type { FoundationError } from '../errors/foundation.error.js';
@@ -32,6 +38,7 @@ export function resultOf({ subject, reply, interrupted }: Answer): unknown {
 /** After these nothing was sent. */
 const NOT_SENT: readonly (abstract new (...args: never[]) => FoundationError)[] = [
   CallRefusedError,
+  CircularWaitError,
   RedisUnavailableError,
   RedisRefusedError,
 ];

@@ -14,12 +14,20 @@ import { heeding } from '../foreign/abort.signals.js';
 import { givenTime } from '../foreign/given.times.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
 import { within } from '../time/timeout.js';
-import { type CallClient, type CallOptions, type CallTarget, subjectOf, type TimedCall } from './call.client.js';
+import {
+  type CallAtOptions,
+  type CallClient,
+  type CallOptions,
+  type CallTarget,
+  subjectOf,
+  type TimedCall,
+} from './call.client.js';
 import { type CallMark, markOf } from './call.marks.js';
 import { type Answer, isNotSent, notCallable, notRunning, resultOf } from './call.outcome.js';
 import { traced } from './call.tracing.js';
 import { callableOf } from './callable.decorator.js';
 import type { OwnerLookup } from './callee.js';
+import { Wait } from './waiting.js';
 
 const LOOK_EVERY_MS = 50;
 /** A look-up that the end of the call cut off after less than this says nothing about Redis: it had no time. */
@@ -34,6 +42,8 @@ interface Learnt {
   isNotRunning?: boolean;
   /** Why the last look-up failed. */
   failure?: unknown;
+  /** As long as nobody has it. */
+  readonly wait: Wait;
 }
 
 /** Which process a call is for. */
@@ -48,14 +58,6 @@ export interface CalledProcess {
   locate?: (() => Location) | undefined;
 }
 
-/** Options of a call to a known place. */
-export interface CallAtOptions extends CallOptions {
-  /** What `@Callable()` says of the method there. */
-  mark?: CallMark | undefined;
-  /** When the first attempt began, by `performance.now()`: the time of a call is that of all its attempts. */
-  since?: number;
-}
-
 /** The process that a call goes to now. */
 interface Location {
   name: string;
@@ -68,10 +70,7 @@ const MAX_OWNERS = 10_000;
 
 /** See the file header. */
 export class CallRouter {
-  /**
-   * Where a process was when it was last looked up or noted, at most `MAX_OWNERS`, the one that was noted first goes
-   * first.
-   */
+  /** Where a process was when it was last looked up or noted; the one that was noted first goes first. */
   readonly #owners = new Map<string, CallTarget>();
 
   constructor(
@@ -82,6 +81,8 @@ export class CallRouter {
     private readonly telemetry: Pick<Telemetry, 'tracing'>,
     /** Throws while no call can be made yet. */
     private readonly requireReady: () => void = () => undefined,
+    /** Throws when a process that waits for this one is waited for. */
+    private readonly checkWait: (name: string) => Promise<void> = () => Promise.resolve(),
   ) {}
 
   /** Remembers where a process was seen, so that the next call need not ask. */
@@ -137,7 +138,7 @@ export class CallRouter {
     options: TimedCall,
   ): Promise<unknown> {
     const deadline = performance.now() + options.timeout;
-    const learnt: Learnt = {};
+    const learnt: Learnt = { wait: new Wait(this.checkWait) };
     let interrupted: CallInterruptedError | undefined;
     for (let attempt = 0; ; attempt++) {
       // The first word of a new owner is followed at once; after that the cluster is still making up its mind.
@@ -149,11 +150,14 @@ export class CallRouter {
         const again = answer.interrupted === undefined ? isStale : isIdempotent() && !interrupted;
         if (!again) return resultOf(answer);
         interrupted ??= answer.interrupted;
+        if (isStale) await learnt.wait.goesOn(answer.subject.processName);
       } catch (error) {
         // What was left for the last attempt is not what the caller allowed.
         if (isA(error, CallTimeoutError)) throw new CallTimeoutError(error.subject, options.timeout);
         // INVARIANT (I15): what may have been carried out is not called refused, whatever became of the later attempts.
         throw isNotSent(error) ? (interrupted ?? error) : error;
+      } finally {
+        learnt.wait.end();
       }
     }
   }
@@ -222,7 +226,8 @@ export class CallRouter {
     this.requireReady();
     this.#check(callee, method);
     const deadline = performance.now() + this.config.calls.timeout;
-    const learnt: Learnt = {};
+    // A cast is no wait of the process that it comes from.
+    const learnt: Learnt = { wait: new Wait(() => Promise.resolve()) };
     for (;;) {
       const { owner, target } = await this.#owner(locationOf(callee), method, deadline, learnt);
       if (await this.client.cast(target, method, args)) return;
@@ -278,6 +283,7 @@ export class CallRouter {
         if (learnt.failure === undefined) throw notRunning({ processName: name, method, node: '?' });
         throw redisError(this.backend.endpoint, `calling ${name}.${method}`, learnt.failure);
       }
+      await learnt.wait.goesOn(name);
       await heeding(signal, pause());
     }
   }

@@ -30,8 +30,8 @@ export interface CallableOptions {
  * Underneath: JSON over PUBLISH to the owner's inbox; arguments and result must survive JSON. A method without this
  * mark cannot be called from outside.
  *
- * The stop of the process waits for calls under way, for `stopTimeout` at most; so a method must not wait for the stop,
- * restart or move of its own process.
+ * The stop of the process waits for calls under way, for `stopTimeout` at most. So the stop, restart or move of its own
+ * process that a method asks for resolves at once, and happens when the method has ended.
  *
  * The options count whoever calls, also callers that do not have the class: they travel with the process or service, at
  * most 100 methods with options a class.

@@ -64,6 +64,25 @@ export class CallRefusedError extends FoundationError {
   }
 }
 
+/** A process waits for itself, maybe by way of others: none of them could go on. The call was not carried out. */
+export class CircularWaitError extends FoundationError {
+  constructor(
+    /** The names of the processes; the first one is also the last one. */
+    readonly way: readonly string[],
+  ) {
+    super(
+      'FOUNDATION_CIRCULAR_WAIT',
+      'foundation',
+      `${waitsFor(way)}, so none of them could go on: Foundation gave up the wait of "${way[0]}". Do this later, in ctx.run or in a method, or use cast().`,
+    );
+  }
+}
+
+/** `"a" waits for "b", which waits for "a"`. */
+function waitsFor([first, ...others]: readonly string[]): string {
+  return `"${first}" waits for ${others.map((name) => (name === first && others.length === 1 ? 'itself' : `"${name}"`)).join(', which waits for ')}`;
+}
+
 /** The error that a method threw on another node, with its name, message and code. */
 export class RemoteError extends Error {
   readonly code: string | undefined;

@@ -143,6 +143,15 @@ const examples: [FoundationError, string, string, readonly (string | RegExp)[], 
     ] as const),
   ],
   [
+    new errors.CircularWaitError(['a', 'b', 'a']),
+    ...([
+      'FOUNDATION_CIRCULAR_WAIT',
+      'foundation',
+      ['"a" waits for "b", which waits for "a"', 'gave up the wait of "a"', /ctx\.run.*\.$/],
+      false,
+    ] as const),
+  ],
+  [
     new errors.CallTimeoutError(call, 500),
     ...([
       'FOUNDATION_CALL_TIMEOUT',

@@ -11,7 +11,8 @@ function control(drain: () => Promise<void> = () => Promise.resolve()) {
   const membership = { drain: async () => void calls.push('membership') };
   const hosted = [{ name: 'feed', epoch: 1, running: true }];
   const takes = (name: string, limit: number | undefined) => (calls.push(`${name} ${String(limit)}`), limit !== 0);
-  const supervisor = { drain: () => (calls.push('supervisor'), drain()), hosted: () => hosted, takes };
+  const waitsOf = (name: string) => (name === 'feed' ? Array.from({ length: 150 }, (_, index) => `p${index}`) : []);
+  const supervisor = { drain: () => (calls.push('supervisor'), drain()), hosted: () => hosted, takes, waitsOf };
   return { calls, node: new NodeControl({ shutdownTimeout: 50 }, membership, supervisor) };
 }
 
@@ -20,6 +21,13 @@ describe('NodeControl', () => {
     const { node, calls } = control();
     await node.drain();
     expect(calls).toEqual(['membership', 'supervisor']);
+  });
+
+  it('says what a process of it waits for, some of it', () => {
+    const { node } = control();
+    expect(node.waitsOf('feed')).toHaveLength(100);
+    expect(node.waitsOf('other')).toEqual([]);
+    expect(node.waitsOf(5)).toEqual([]);
   });
 
   it('says what has not stopped in time', async () => {

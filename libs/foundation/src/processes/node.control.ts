@@ -3,6 +3,7 @@
  * another one by a call, as processes are called. Called by the manager; the call server finds it under a name of its
  * own.
  */
+import type { OwnerRecord } from '../backend/leases/leases.js';
 import type { CallRouter } from '../calls/call.router.js';
 import { Callable } from '../calls/callable.decorator.js';
 import type { Callee, CalleeLookup } from '../calls/callee.js';
@@ -15,6 +16,7 @@ import { ProcessTimeoutError } from '../errors/process.errors.js';
 import { givenTime } from '../foreign/given.times.js';
 import type { Duration } from '../time/duration.js';
 import { endsWithin } from '../time/timeout.js';
+import { list, text } from '../wire/decode.js';
 import type { AskNode } from './supervision/rebalancer.js';
 import type { Supervisor } from './supervision/supervisor.js';
 
@@ -23,6 +25,25 @@ export const NODE_CONTROL = 'node:control';
 
 /** A node that does not answer is asked again later. */
 const ASK_MS = 1000;
+/** Of what a process waits for. */
+const MAX_WAITS = 100;
+
+/** Asks the node of a process what that process waits for; this node directly. */
+export function askWaits(
+  membership: Pick<ClusterView, 'self'>,
+  supervisor: Pick<Supervisor, 'waitsOf'>,
+  calls: () => Pick<CallRouter, 'callAt'>,
+): (owner: OwnerRecord) => Promise<string[]> {
+  return async ({ name, node, bootId }) => {
+    if (bootId === membership.self.bootId) return supervisor.waitsOf(name);
+    const answer = await calls().callAt({ name: NODE_CONTROL, node, bootId, epoch: 1 }, 'waitsOf', [name], {
+      timeout: ASK_MS,
+    });
+    return readWaits(answer) ?? [];
+  };
+}
+
+const readWaits = list(text(400), MAX_WAITS);
 
 /** Asks other nodes by their {@link NodeControl.takes}. */
 export function askNode(membership: Pick<ClusterView, 'members' | 'self'>, calls: Pick<CallRouter, 'callAt'>): AskNode {
@@ -41,7 +62,7 @@ export class NodeControl implements CalleeLookup {
   constructor(
     private readonly config: Pick<FoundationConfig, 'shutdownTimeout'>,
     private readonly membership: Pick<MembershipProtocol, 'drain'>,
-    private readonly supervisor: Pick<Supervisor, 'drain' | 'hosted' | 'takes'>,
+    private readonly supervisor: Pick<Supervisor, 'drain' | 'hosted' | 'takes' | 'waitsOf'>,
   ) {}
 
   /**
@@ -62,6 +83,12 @@ export class NodeControl implements CalleeLookup {
       'The node takes nothing new, and what remains goes on stopping.',
       'Let onProcessStop and the tasks of ctx.run heed ctx.signal.',
     );
+  }
+
+  /** What the hooks, tasks and calls of a process of this node wait for. */
+  @Callable()
+  waitsOf(name: unknown): string[] {
+    return typeof name === 'string' ? this.supervisor.waitsOf(name).slice(0, MAX_WAITS) : [];
   }
 
   /** Whether this node keeps a place for a process that is to move here; see `Supervisor.takes`. */

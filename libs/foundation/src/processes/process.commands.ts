@@ -14,6 +14,7 @@ import { CallInterruptedError } from '../errors/call.errors.js';
 import { ArgumentError } from '../errors/config.errors.js';
 import { isA } from '../errors/describe.js';
 import { ProcessTimeoutError, UnknownProcessError } from '../errors/process.errors.js';
+import { unattended } from '../foreign/gate.js';
 import { givenTime } from '../foreign/given.times.js';
 import { type Duration, LONGEST_TIMER_MS } from '../time/duration.js';
 import { NODE_CONTROL, type NodeControl } from './node.control.js';
@@ -35,7 +36,7 @@ export interface ProcessCommandsParts {
   membership: ClusterView;
   table: ProcessTable;
   registry: ProcessRegistry;
-  supervisor: Pick<Supervisor, 'hosts'>;
+  supervisor: Pick<Supervisor, 'hosts' | 'isWithin'>;
   calls: Pick<CallRouter, 'callAt'>;
   control: Pick<NodeControl, 'drain'>;
   refs: ProcessRefs;
@@ -49,7 +50,7 @@ export class ProcessCommands {
 
   /** See `ProcessManager.stop`. */
   async stop(name: string): Promise<void> {
-    const { config, backend, table, registry, waiter, patience } = this.parts;
+    const { config, backend, table, registry, supervisor, waiter, patience } = this.parts;
     const entry = await patience.retry('stopping a process', async () => {
       await this.#known(name);
       return table.change(name, (current) => {
@@ -59,7 +60,7 @@ export class ProcessCommands {
           : { ...current, status: 'stopped' };
       });
     });
-    if (entry === undefined) return;
+    if (entry === undefined || supervisor.isWithin(this.#slotsOf(entry))) return;
     const { ttl, grace } = config.lease;
     const timeout = entry.options.stopTimeout + ttl + grace + 1000;
     let seen: OwnerRecord[] | undefined;
@@ -87,6 +88,8 @@ export class ProcessCommands {
     const { after, ...entry } = await this.#raise('restarting a process', name, ({ prefer: _prefer, ...rest }) => rest);
     const [first = name] = this.#slotsOf(entry);
     const startTimeout = entry.options.timeout;
+    const own = await this.#within<T>(this.#slotsOf(entry), first);
+    if (own !== undefined) return own;
     return this.parts.waiter.running<T>({ name: first, after: runsEverywhere(entry) ? 0 : after, startTimeout });
   }
 
@@ -102,6 +105,8 @@ export class ProcessCommands {
     }
     if (owner?.node === node) return refs.ofOwner<T>(owner);
     const { after, options } = await this.#raise('moving a process', name, (rest) => ({ ...rest, prefer: node }));
+    const own = await this.#within<T>([name], name);
+    if (own !== undefined) return own;
     return waiter.running<T>({ name, after, startTimeout: options.timeout });
   }
 
@@ -160,11 +165,14 @@ export class ProcessCommands {
     node?: string;
     timeout?: Duration;
   }): Promise<void> {
-    const { config, membership, calls, control, patience } = this.parts;
+    const { config, membership, supervisor, calls, control, patience } = this.parts;
     const most = LONGEST_TIMER_MS - config.calls.timeout;
     const timeout = givenTime('drain', 'timeout', given, { most });
     if (node === undefined || node === membership.self.name) {
-      return patience.once('draining this node', () => control.drain(timeout));
+      const draining = patience.once('draining this node', () => control.drain(timeout));
+      if (!supervisor.isWithin()) return draining;
+      unattended('draining this node', draining);
+      return;
     }
     const member = membership.members().find(({ name }) => name === node);
     if (member === undefined) throw new ArgumentError('drain', 'node', `"${node}" (it is no member)`, 'a member');
@@ -175,6 +183,17 @@ export class ProcessCommands {
       const isThere = membership.members().some(({ bootId }) => bootId === member.bootId);
       if (isThere || !isA(error, CallInterruptedError)) throw error;
     }
+  }
+
+  /**
+   * The ref of what is still there when the code that runs now is part of what ends: its call, task or hook is waited
+   * for by the end that it would wait for. `undefined` for all others, which wait.
+   */
+  async #within<T>(slots: readonly string[], name: string): Promise<ProcessRef<T> | undefined> {
+    const { registry, refs, supervisor } = this.parts;
+    if (!supervisor.isWithin(slots)) return undefined;
+    const owner = await registry.owner(name);
+    return owner && refs.ofOwner<T>(owner);
   }
 
   /** Forbids every epoch so far, so that what runs must be started again. */

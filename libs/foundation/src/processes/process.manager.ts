@@ -110,6 +110,8 @@ export class ProcessManager {
    * Stops a process, with all its replicas or partitions, in the whole cluster; it stays down until it is started or
    * restarted by a call, or by a cold start of the cluster. Resolves once nobody owns it.
    *
+   * Called by the process itself, it resolves as soon as that is written: the process ends after what called it.
+   *
    * Underneath: `status: 'stopped'` in `…:processes`; the owners stop their instances, then release the leases.
    *
    * @throws UnknownProcessError, `ProcessTimeoutError` when an owner has not let go in `stopTimeout` and one lease
@@ -123,9 +125,11 @@ export class ProcessManager {
    * Stops what runs, starts it anew, and resolves once it runs or has completed. Forgets its crashes, so it also brings
    * an escalated process back. Of a replicated or partitioned process all are restarted; the ref is that of the first.
    *
+   * Called by the process itself, it resolves with the instance that ends, as soon as that is written.
+   *
    * Underneath: `after: <epoch>` in `…:processes`; no instance with that epoch or a lower one may go on.
    *
-   * @throws UnknownProcessError, `ProcessStartError`, `ProcessTimeoutError`.
+   * @throws UnknownProcessError, `ProcessStartError`, `ProcessTimeoutError`, `CircularWaitError`.
    */
   async restart<T = AnyProcess>(target: ProcessTarget<T>): Promise<ProcessRef<T>> {
     return this.#parts.commands.restart<T>(nameOf(target));
@@ -134,6 +138,8 @@ export class ProcessManager {
   /**
    * Moves a singleton, a replica or a partition to a node by planned hand-over, and resolves with where it runs then:
    * that node, unless it could not take it.
+   *
+   * Called by the process itself, it resolves with the instance that ends, as soon as that is written.
    *
    * Underneath: `prefer: <node>` and `after: <epoch>` in `…:processes`; the preferred node comes first when the lease
    * is free.
@@ -179,6 +185,8 @@ export class ProcessManager {
    *
    * Underneath: `state: draining` in the node's record, then the same stop and release as on SIGTERM. Progress comes as
    * `drain.progress` events on that node. Another node is asked by PUBLISH to its `…:inbox:<bootId>`.
+   *
+   * Called by a process of this node for this node, it resolves at once, and the drain goes on.
    *
    * @param options.node default: this one. One that leaves the cluster meanwhile is drained.
    * @param options.timeout milliseconds, default `shutdownTimeout`.

@@ -27,6 +27,7 @@ export interface ProcessIngredients {
   supervisor: Supervisor;
   calls: CallRouter;
   control: Pick<NodeControl, 'drain'>;
+  checkWait: (name: string) => Promise<void>;
 }
 
 /** What the facade delegates to. */

@@ -5,6 +5,7 @@
 import type { Type } from '@nestjs/common';
 import type { Backend } from '../backend/backend.js';
 import type { OwnerRecord } from '../backend/leases/leases.js';
+import { Wait } from '../calls/waiting.js';
 import type { ClusterView } from '../cluster/cluster.view.js';
 import { processOf, runsEverywhere, slotNames } from '../cluster/slot.names.js';
 import { ProcessStartError, ProcessTimeoutError } from '../errors/process.errors.js';
@@ -30,6 +31,8 @@ export interface ProcessWaiterParts {
   registry: ProcessRegistry;
   refs: ProcessRefs;
   patience: Patience;
+  /** Throws when a process that waits for this one is waited for. */
+  checkWait: (name: string) => Promise<void>;
 }
 
 /** What to wait for. */
@@ -118,26 +121,32 @@ export class ProcessWaiter {
   ): Promise<R | undefined> {
     const deadline = performance.now() + timeoutMs;
     const patient = this.parts.patience.overBlips('waiting for a process');
+    const wait = new Wait(this.parts.checkWait);
     let news: 'row' | undefined;
-    for (;;) {
-      let wake = (): void => undefined;
-      const woken = new Promise<void>((resolve) => (wake = resolve));
-      const heard: (News | undefined)[] = [];
-      const hear = (what?: News): void => {
-        heard.push(what);
-        wake();
-      };
-      const stop = this.listen(name, hear);
-      const timer = setTimeout(hear, POLL_EVERY_MS);
-      try {
-        const found = await patient(() => poll(news));
-        if (found !== undefined || performance.now() >= deadline) return found;
-        await woken;
-      } finally {
-        clearTimeout(timer);
-        stop();
+    try {
+      for (;;) {
+        let wake = (): void => undefined;
+        const woken = new Promise<void>((resolve) => (wake = resolve));
+        const heard: (News | undefined)[] = [];
+        const hear = (what?: News): void => {
+          heard.push(what);
+          wake();
+        };
+        const stop = this.listen(name, hear);
+        const timer = setTimeout(hear, POLL_EVERY_MS);
+        try {
+          const found = await patient(() => poll(news));
+          if (found !== undefined || performance.now() >= deadline) return found;
+          await wait.goesOn(name);
+          await woken;
+        } finally {
+          clearTimeout(timer);
+          stop();
+        }
+        news = heard.every((what) => what === 'row') ? 'row' : undefined;
       }
-      news = heard.every((what) => what === 'row') ? 'row' : undefined;
+    } finally {
+      wait.end();
     }
   }
 

@@ -4,6 +4,7 @@
  */
 import { setMaxListeners } from 'node:events';
 import type { Lease, Leases } from '../../backend/leases/leases.js';
+import { outside, type Waiter, within } from '../../calls/waiting.js';
 import { indexOf } from '../../cluster/slot.names.js';
 import { describe } from '../../errors/describe.js';
 import { LimitError } from '../../errors/limit.errors.js';
@@ -44,7 +45,8 @@ interface End {
 }
 
 /** See the file header. */
-export class Instance {
+export class Instance implements Waiter {
+  readonly waitsFor = new Map<string, number>();
   readonly #abort = new AbortController();
   readonly #tasks = new Set<Promise<void>>();
   readonly #logger = new Log();
@@ -97,7 +99,7 @@ export class Instance {
    */
   call<T>(work: () => T | Promise<T>): Promise<T> {
     // Begun in this turn, in which the caller has seen that the instance runs.
-    const result = (async () => work())();
+    const result = within(this, work);
     const done = (): void => void this.#tasks.delete(running);
     const running: Promise<void> = result.then(done, done);
     this.#tasks.add(running);
@@ -127,7 +129,7 @@ export class Instance {
     unattended('detaching a stopped process', this.#detach(attached));
     const clean = await this.#stop(exit.reason, starting);
     const [target, hookCalled, started] = [this.#target, this.#hookCalled, this.#startedAt !== undefined];
-    await this.#handoff.leave({ reason: exit.reason, clean, target, hookCalled, started });
+    await this.#hook(() => this.#handoff.leave({ reason: exit.reason, clean, target, hookCalled, started }));
     this.deps.telemetry.emit('process.stopped', { ...ids, epoch: this.lease.epoch, reason: exit.reason, clean });
     return { ...exit, clean, started: this.#startedAt !== undefined };
   }
@@ -147,7 +149,7 @@ export class Instance {
   async #start(): Promise<void> {
     const { name } = this.spec;
     try {
-      this.#target = await this.deps.create();
+      this.#target = await this.#hook(() => this.deps.create());
     } catch (error) {
       const reason = `its class could not be instantiated: ${describe(error)}`;
       throw new ProcessStartError(name, this.deps.node, reason, error);
@@ -157,7 +159,7 @@ export class Instance {
     this.#hookCalled = true;
     try {
       const hook = (this.#target as Partial<OnProcessStart>).onProcessStart;
-      if (typeof hook === 'function') await hook.call(this.#target, this.#context());
+      if (typeof hook === 'function') await this.#hook(() => hook.call(this.#target, this.#context()));
     } catch (error) {
       throw new ProcessStartError(name, this.deps.node, `onProcessStart failed: ${describe(error)}`, error);
     }
@@ -223,11 +225,16 @@ export class Instance {
     if (!this.#hookCalled) return;
     try {
       const hook = (this.#target as Partial<OnProcessStop> | undefined)?.onProcessStop;
-      if (typeof hook === 'function') await hook.call(this.#target, reason);
+      if (typeof hook === 'function') await this.#hook(() => hook.call(this.#target, reason));
     } catch (error) {
       const details = { process: this.spec.name, error: describe(error) };
       this.#logger.error('onProcessStop of process "{process}" failed; the stop goes on', details, error);
     }
+  }
+
+  /** User code that nobody but this instance waits for. */
+  #hook<T>(work: () => T | Promise<T>): Promise<T> {
+    return outside(() => within(this, work));
   }
 
   #context(): ProcessContext {
@@ -256,7 +263,7 @@ export class Instance {
     if (this.#tasks.size >= MAX_TASKS) throw new LimitError('ctx.run', `tasks of "${this.spec.name}"`, MAX_TASKS);
     const { signal } = this.#abort;
     const running: Promise<void> = Promise.resolve()
-      .then(() => task(signal))
+      .then(async () => void (await this.#hook(() => task(signal))))
       .catch((error: unknown) => {
         // After the abort a rejection is the ordinary way out of an await that heeds the signal.
         if (!signal.aborted) this.#finish({ reason: 'crash', error });

@@ -6,6 +6,7 @@
 import { Injectable, type Type } from '@nestjs/common';
 import type { Backend } from '../../backend/backend.js';
 import type { CalleeLookup } from '../../calls/callee.js';
+import { waiters } from '../../calls/waiting.js';
 import type { ClusterView } from '../../cluster/cluster.view.js';
 import type { Telemetry } from '../../telemetry/telemetry.js';
 import { monotonicNow } from '../../time/monotonic.clock.js';
@@ -130,6 +131,20 @@ export class Supervisor implements CalleeLookup {
   /** True when this very node runs the process. */
   hosts(name: string): boolean {
     return this.#workload.hosted.has(name);
+  }
+
+  /** What the instance of that name waits for. */
+  waitsOf(name: string): string[] {
+    return [...(this.#workload.hosted.get(name)?.instance.waitsFor.keys() ?? [])];
+  }
+
+  /**
+   * True when one of these instances ends only after the code that runs now, which so must not wait for that end;
+   * without names, one of any.
+   */
+  isWithin(names: readonly string[] = [...this.#workload.hosted.keys()]): boolean {
+    const all: ReadonlySet<unknown> = new Set(waiters());
+    return all.size > 0 && names.some((name) => all.has(this.#workload.hosted.get(name)?.instance));
   }
 
   /** Lets this node run classes. */

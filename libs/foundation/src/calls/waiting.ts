@@ -1,0 +1,91 @@
+/**
+ * What waits for what: which process the code that runs now belongs to, and which other one it waits for.
+ * Entered by the instances of processes; asked by whatever waits for a process. Underneath: `AsyncLocalStorage`.
+ */
+import { AsyncLocalStorage } from 'node:async_hooks';
+
+/** An instance of a process whose hooks, tasks and calls may wait. */
+export interface Waiter {
+  readonly spec: { readonly name: string };
+  /** Names of the processes that it waits for, and how often. */
+  readonly waitsFor: Map<string, number>;
+}
+
+/** One hook, task or call that is under way. */
+interface Part {
+  waiter: Waiter;
+  /** The part that waits for this one; not any more when this one is over. */
+  parent: Part | undefined;
+  isOver: boolean;
+}
+
+const PARTS = new AsyncLocalStorage<Part | undefined>();
+
+/** Runs a hook, a task or a call of an instance as its own, until what it returns has settled. */
+export function within<T>(waiter: Waiter, work: () => T | Promise<T>): Promise<T> {
+  const part: Part = { waiter, parent: PARTS.getStore(), isOver: false };
+  return PARTS.run(part, async () => {
+    try {
+      return await work();
+    } finally {
+      // Its timers and listeners live on. They are part of nothing, and keep none of the parts before alive.
+      part.isOver = true;
+      part.parent = undefined;
+    }
+  });
+}
+
+/** Runs what nobody here waits for, such as a call of another node. */
+export function outside<T>(work: () => T): T {
+  return PARTS.getStore() === undefined ? work() : PARTS.run(undefined, work);
+}
+
+/** Those that end, or start, only after the code that runs now: its own instance first, then those that called it. */
+export function waiters(): Waiter[] {
+  const found: Waiter[] = [];
+  for (let part = PARTS.getStore(); part !== undefined; part = part.parent) if (!part.isOver) found.push(part.waiter);
+  return found;
+}
+
+/** How often it is looked whether what is waited for waits for the process itself. */
+const CHECK_EVERY_MS = 250;
+
+/** One wait of the code that runs now for a process that has no owner, or whose owner has to let go of it. */
+export class Wait {
+  readonly #waiters = waiters();
+  #name: string | undefined;
+  #checkedAt = -Infinity;
+
+  /** @param check throws when the wait is in vain. */
+  constructor(private readonly check: (name: string) => Promise<void>) {}
+
+  /**
+   * It waits now.
+   *
+   * @throws CircularWaitError
+   */
+  async goesOn(name: string): Promise<void> {
+    if (this.#waiters.length === 0) return;
+    if (this.#name !== name) {
+      this.end();
+      this.#name = name;
+      for (const { waitsFor } of this.#waiters) waitsFor.set(name, (waitsFor.get(name) ?? 0) + 1);
+    }
+    const now = performance.now();
+    if (now - this.#checkedAt < CHECK_EVERY_MS) return;
+    this.#checkedAt = now;
+    await this.check(name);
+  }
+
+  /** It waits no more. */
+  end(): void {
+    const name = this.#name;
+    if (name === undefined) return;
+    this.#name = undefined;
+    for (const { waitsFor } of this.#waiters) {
+      const count = (waitsFor.get(name) ?? 1) - 1;
+      if (count > 0) waitsFor.set(name, count);
+      else waitsFor.delete(name);
+    }
+  }
+}
