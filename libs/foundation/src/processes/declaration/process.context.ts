@@ -54,7 +54,8 @@ export interface FencedEffects {
    * Underneath: Lua over the hash `…:fenced:<key>` { epoch, value } with `PEXPIRE`, readable with `HGETALL`.
    *
    * @throws StaleEpochError when a newer owner has written, `LeaseLostError` when this node knows that it is no owner,
-   * `ArgumentError` for a key, value or ttl that cannot be.
+   * `ArgumentError` for a key, value or ttl that cannot be, `RedisUnavailableError` when it is not known whether it was
+   * written.
    */
   set(key: string, value: string, options?: FencedOptions): Promise<void>;
   /**

@@ -1,7 +1,7 @@
 import { describe, expect, it, jest } from '@jest/globals';
 import type { Lease, Leases } from '../../backend/leases/leases.js';
 import { ArgumentError } from '../../errors/config.errors.js';
-import { LeaseLostError } from '../../errors/process.errors.js';
+import { LeaseLostError, StaleEpochError } from '../../errors/process.errors.js';
 import { fencedEffects } from './fenced.effects.js';
 
 const setUp = () => {
@@ -26,6 +26,17 @@ describe('fencedEffects', () => {
       ['k', 1024 * 1024, 7, undefined],
     ]);
     expect(fencedDelete.mock.calls).toEqual([['k', 7]]);
+  });
+
+  it('says in words of ours that Redis is away, and leaves what is said already', async () => {
+    const { fenced, fencedSet, fencedDelete } = setUp();
+    const raw = new Error('Stream is not writeable');
+    const stale = new StaleEpochError('k', 7, 8);
+    fencedSet.mockRejectedValueOnce(raw).mockRejectedValueOnce(stale);
+    fencedDelete.mockRejectedValueOnce(raw);
+    await expect(fenced.set('k', 'v')).rejects.toMatchObject({ code: 'FOUNDATION_REDIS_UNAVAILABLE', cause: raw });
+    await expect(fenced.set('k', 'v')).rejects.toBe(stale);
+    await expect(fenced.delete('k')).rejects.toMatchObject({ code: 'FOUNDATION_REDIS_UNAVAILABLE', cause: raw });
   });
 
   it('refuses without a call once the lease is not held', async () => {

@@ -4,8 +4,10 @@
  */
 import type { Lease, Leases } from '../../backend/leases/leases.js';
 import { ArgumentError } from '../../errors/config.errors.js';
-import { show } from '../../errors/describe.js';
+import { isA, show } from '../../errors/describe.js';
+import { FoundationError } from '../../errors/foundation.error.js';
 import { LeaseLostError } from '../../errors/process.errors.js';
+import { redisError } from '../../errors/refusal.js';
 import { givenTime } from '../../foreign/given.times.js';
 import type { Duration } from '../../time/duration.js';
 import type { FencedEffects } from '../declaration/process.context.js';
@@ -25,11 +27,22 @@ export function fencedEffects(owner: {
   /** Of the process, and of the node, for errors. */
   name: string;
   node: string;
+  /** Of Redis, for errors. */
+  endpoint?: string;
 }): FencedEffects {
   const { lease, leases } = owner;
   const checkOwner = (): void => {
     if (lease.isHeld()) return;
     throw new LeaseLostError(owner.name, owner.node, lease.epoch, 'a fenced write was tried after it');
+  };
+  const inRedis = async (call: string, work: () => Promise<void>): Promise<void> => {
+    try {
+      await work();
+    } catch (error) {
+      throw isA(error, FoundationError)
+        ? error
+        : redisError(owner.endpoint ?? 'unknown', `${call} of "${owner.name}"`, error);
+    }
   };
   return {
     set: async (key, value, options) => {
@@ -37,12 +50,12 @@ export function fencedEffects(owner: {
       checkValue(value);
       const ttl = ttlOf(options);
       checkOwner();
-      await leases.fencedSet(key, value, lease.epoch, ttl);
+      await inRedis('fenced.set', () => leases.fencedSet(key, value, lease.epoch, ttl));
     },
     delete: async (key) => {
       checkKey('fenced.delete', key);
       checkOwner();
-      await leases.fencedDelete(key, lease.epoch);
+      await inRedis('fenced.delete', () => leases.fencedDelete(key, lease.epoch));
     },
   };
 }

@@ -32,6 +32,8 @@ export interface InstanceDeps {
   leases: Pick<Leases, 'fencedSet' | 'fencedDelete'>;
   telemetry: Telemetry;
   node: string;
+  /** Of Redis, for errors. */
+  endpoint?: string;
   /** Called once the start is over, with the user's object; returns what is to be undone before the stop. */
   started(target: object): Promise<() => Promise<void>>;
 }

@@ -33,6 +33,8 @@ const CONFIRM_AFTER_MS = 1000;
 /** What the host needs. */
 export interface ProcessHostParts {
   leases: Leases;
+  /** Of Redis, for errors. */
+  endpoint: string;
   membership: ClusterView;
   table: ProcessTable;
   telemetry: Telemetry;
@@ -132,12 +134,13 @@ export class ProcessHost {
   }
 
   async #host(lease: Lease): Promise<void> {
-    const { table, leases, telemetry, membership, workload, rebalancer, endings } = this.parts;
+    const { table, leases, endpoint, telemetry, membership, workload, rebalancer, endings } = this.parts;
     const entry = table.get(lease.name);
     if (entry === undefined) return lease.release();
     const instance = new Instance(entry, lease, {
       create: () => this.#create(entry.type),
       leases,
+      endpoint,
       telemetry,
       node: membership.self.name,
       started: (target) => this.#started(hosted, target),

@@ -67,6 +67,7 @@ export class Supervisor implements CalleeLookup {
     this.#host = new ProcessHost({
       ...shared,
       leases: backend.leases,
+      endpoint: backend.endpoint,
       telemetry,
       endings: this.#endings,
       placement,
