@@ -96,7 +96,7 @@ export class ProcessTable {
     return [...this.#index.processes.values()];
   }
 
-  /** What of it is owned one by one: each replica and partition, or itself; of what runs everywhere, this node's own. */
+  /** What of it is owned one by one: each replica and partition, or itself; of those on every node, this one’s own. */
   slotsOf(entry: VersionedEntry): VersionedEntry[] {
     return slotNames(entry, this.membership.self.name).map((slot) => this.#slot(slot, entry));
   }

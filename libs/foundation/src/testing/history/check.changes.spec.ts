@@ -55,6 +55,15 @@ describe('I18: a change is answered by an instance that began after it was asked
   it('is broken by one that never was', () => {
     expect(broken([...anew, answer('test.moved', 'b', 3, { to: 'b' })])).toEqual(['I18']);
   });
+  it('may be answered by an owner that never heard of its reclaim, because it lost the lease first', () => {
+    const loss: Line = [11, 'c', 'cluster.data_loss', {}];
+    const lines = [...old, loss, lost(12, 'a', 1), ended(13, 'a')];
+    const moved = answer('test.moved', 'a', 3, { to: 'a' });
+    expect(broken([...lines, moved], { leaseTtlMs: 100 })).toEqual([]);
+    // Long before the question, or without anything to reclaim.
+    expect(broken([...old, lost(3, 'a', 1), ended(4, 'a'), loss, moved], { leaseTtlMs: 5 })).toEqual(['I18']);
+    expect(broken([...old, lost(12, 'a', 1), ended(13, 'a'), moved], { leaseTtlMs: 100 })).toEqual(['I18']);
+  });
   it('lets a process be on the node already', () => {
     expect(broken([...old, answer('test.moved', 'a', 1, { to: 'a' })])).toEqual([]);
     expect(broken([...old, answer('test.moved', 'a', 1, { to: 'b' })])).toEqual(['I18']);

@@ -2,9 +2,9 @@
  * Pure: holds a history to what `stop`, `restart`, `move` and the hand-over promise.
  */
 import { processOf } from '../../cluster/slot.names.js';
-import type { Violation } from './history.facts.js';
+import type { HistoryFacts, Violation } from './history.facts.js';
 import type { HistoryEvent } from './history.js';
-import { CALL_RUN, ms, type Ownership, REVIVED } from './ownership.js';
+import { CALL_RUN, ms, type Ownership, REVIVED, unheardReclaim } from './ownership.js';
 
 /**
  * I17: what was stopped stays down. `test.stopped` { name }: no node owns it, nor one of its replicas or partitions,
@@ -37,16 +37,24 @@ export function stopsHold(events: readonly HistoryEvent[], ownerships: readonly 
 
 /**
  * I18: a restart is answered by an instance that began after it was requested, and so is a move, unless the process was
- * on that node already. An instance that took its lease back after data loss meanwhile may be named, if it stops then.
+ * on that node already. An instance that took its lease back after data loss meanwhile may be named, if it stops then;
+ * also one that lost the lease before it heard of that.
  * `test.restarted` and `test.moved` { name, node, epoch, askedAt, to }.
  */
-export function changesMade(events: readonly HistoryEvent[], ownerships: readonly Ownership[]): Violation[] {
+export function changesMade(
+  events: readonly HistoryEvent[],
+  ownerships: readonly Ownership[],
+  { leaseTtlMs = 1500 }: HistoryFacts,
+): Violation[] {
   return events.flatMap((event): Violation[] => {
     if (event.event !== 'test.restarted' && event.event !== 'test.moved') return [];
     const { name, node, epoch, askedAt, to } = event.payload;
-    const named = ownerships.find(
-      (one) => one.name === name && one.node === node && one.epochs.some((part) => part.epoch === epoch),
-    );
+    const seen = { node: String(node), epoch: Number(epoch), seenAt: event.at, leaseTtlMs };
+    const its = ownerships.filter((one) => one.name === name);
+    const named = its.find((one) => one.node === node && one.epochs.some((part) => part.epoch === epoch));
+    const unheard = named === undefined ? unheardReclaim(events, its, seen) : undefined;
+    // It was the owner while the answer was waited for.
+    if (unheard !== undefined && unheard.to + leaseTtlMs * 1000 > Number(askedAt)) return [];
     // One that took its lease back meanwhile looks like a new one until it stops, as it must.
     const reclaimed = named?.epochs.slice(1).find((part) => part.epoch === epoch);
     const isLeaving = reclaimed !== undefined && reclaimed.from > Number(askedAt) - 1e6 && named?.to !== Infinity;

@@ -1,7 +1,7 @@
 /** Pure: holds a history to what is promised of lookups and of the view of the members. */
 import type { HistoryFacts, Violation } from './history.facts.js';
 import type { HistoryEvent } from './history.js';
-import { byName, epochAt, type Ownership } from './ownership.js';
+import { byName, epochAt, type Ownership, unheardReclaim } from './ownership.js';
 
 /** How long the answer to a renewal may take. */
 const RECLAIM_ANSWER_MS = 1000;
@@ -18,12 +18,6 @@ export function lookupsTrue(
   { leaseTtlMs = 1500, redisFrozen = [] }: HistoryFacts,
 ): Violation[] {
   const all = byName(ownerships);
-  const losses = events.filter(({ event }) => event === 'cluster.data_loss').map(({ at }) => at);
-  // Only after a loss of data is there anything to reclaim; a node may notice it after others have asked.
-  const mayHaveReclaimed = ({ acquired, end, epochs }: Ownership, epoch: number, seenAt: number): boolean =>
-    end?.event === 'lease.lost' &&
-    epochs.every((part) => part.epoch < epoch) &&
-    losses.some((at) => at >= acquired.at && at <= seenAt + leaseTtlMs * 1000);
   return events.flatMap((event): Violation[] => {
     if (event.event !== 'test.lookup' || event.payload['node'] === undefined) return [];
     const { name, node, epoch, askedAt } = event.payload as {
@@ -35,7 +29,7 @@ export function lookupsTrue(
     const others = all.get(name) ?? [];
     const named =
       others.find((one) => one.node === node && one.epochs.some((part) => part.epoch === epoch)) ??
-      others.find((one) => one.node === node && mayHaveReclaimed(one, epoch, event.at));
+      unheardReclaim(events, others, { node, epoch, seenAt: event.at, leaseTtlMs });
     const complain = (why: string, more: HistoryEvent[] = []): Violation[] => [
       {
         invariant: 'I14',

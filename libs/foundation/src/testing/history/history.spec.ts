@@ -273,6 +273,9 @@ describe('I14: lookups', () => {
     const owned = [acquired(0, 'a', 1), loss, lost(60, 'a', 1)];
     expect(broken([...owned, lookup(50, 51, 'a', 3), lookup(150, 151, 'a', 3)], facts)).toEqual([]);
     expect(broken([...owned, lookup(161, 162, 'a', 3)], facts)).toEqual(['I14']);
+    // It is the last of its ownerships that may have reclaimed.
+    const before = [acquired(-900, 'a', 0), lost(-800, 'a', 0)];
+    expect(broken([...before, ...owned, lookup(150, 151, 'a', 3)], facts)).toEqual([]);
     expect(broken([...owned, acquired(70, 'b', 4), lookup(80, 81, 'a', 3)], facts)).toEqual(['I14']);
     expect(broken([...owned, lookup(70, 71, 'b', 3)], facts)).toEqual(['I14']);
     expect(broken([acquired(0, 'a', 5), loss, lost(60, 'a', 5), lookup(70, 71, 'a', 3)], facts)).toEqual(['I14']);

@@ -38,6 +38,28 @@ export const CALL_RUN = 'test.call_run';
 /** A call is about to start it, so it may start again: `{ name }`. */
 export const REVIVED = 'test.revived';
 
+/**
+ * The ownership whose reclaim may have minted this epoch without its owner ever hearing of it: it lost its lease before
+ * the answer came. Only after a loss of data is there anything to reclaim; a node may notice it after others have asked.
+ */
+export function unheardReclaim(
+  events: readonly HistoryEvent[],
+  ownerships: readonly Ownership[],
+  { node, epoch, seenAt, leaseTtlMs }: { node: string; epoch: number; seenAt: number; leaseTtlMs: number },
+): Ownership | undefined {
+  const mayHave = ({ node: owner, acquired, end, epochs }: Ownership): boolean =>
+    owner === node &&
+    acquired.at <= seenAt &&
+    end?.event === 'lease.lost' &&
+    epochs.every((part) => part.epoch < epoch) &&
+    events.some(({ event, at }) => {
+      return event === 'cluster.data_loss' && at >= acquired.at && at <= seenAt + leaseTtlMs * 1000;
+    });
+  const [first, ...more] = ownerships.filter(mayHave);
+  // The last of them: its epoch is above those of the others.
+  return more.reduce((last, one) => (one.acquired.at > last.acquired.at ? one : last), first!);
+}
+
 /** True for what only the owner may do. */
 export function isAct({ event }: HistoryEvent): boolean {
   return event === EFFECT || event === CALL_RUN;
