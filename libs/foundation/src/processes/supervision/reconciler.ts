@@ -29,6 +29,8 @@ const OFFERED_AT_ONCE = 16;
 const COMPARE_ALL_EVERY_MS = 30_000;
 /** A heartbeat that comes sooner after the last one, in heartbeat intervals, was brought forward. */
 const REGULAR_SHARE = 0.5;
+/** Every member that is alive restores what it knows after a loss of data within so many of its heartbeats. */
+const RESTORED_BEATS = 3;
 /** The local backend has no jobs, so it sweeps with a heartbeat. */
 const SWEEP_EVERY_MS = 5000;
 
@@ -67,6 +69,9 @@ export class Reconciler {
   /** The state of the membership at its last change. */
   #memberState: ClusterView['state'] | undefined;
 
+  /** The last loss of data: when it was noticed, by the Redis clock, and until when an end may be missing. */
+  #loss = { at: -Infinity, until: -Infinity };
+
   constructor(private readonly parts: ReconcilerParts) {}
 
   /** Compares all that should run with what runs, soon and in slices. Ended processes are in none of them. */
@@ -91,6 +96,13 @@ export class Reconciler {
     this.parts.declarations.noteMembers();
     if (this.#memberState !== this.parts.membership.state) this.wake();
     this.#memberState = this.parts.membership.state;
+  }
+
+  /** Redis has lost its data: what others know of the ends of processes comes back with their next heartbeats. */
+  noteLoss(): void {
+    const { membership, now } = this.parts;
+    this.#loss = { at: membership.clusterNow(), until: now() + RESTORED_BEATS * membership.beatEvery };
+    this.wake();
   }
 
   /** This node has room again: the next of those that wait for a place are compared, in turns. */
@@ -171,7 +183,8 @@ export class Reconciler {
     try {
       const entry = this.parts.table.get(name);
       const slots = entry === undefined ? [] : this.parts.table.slotsOf(entry);
-      for (const slot of slots) this.#compare(slot);
+      const mayBeOver = entry !== undefined && this.#mayBeOver(entry);
+      for (const slot of slots) this.#compare(slot, mayBeOver);
       const before = this.#compared.get(name);
       const isOther = entry === undefined || entry.count !== before?.count || entry.kind !== before.kind;
       if (before !== undefined && isOther) this.#forgetSlots(before, new Set(slots.map((slot) => slot.name)));
@@ -202,12 +215,24 @@ export class Reconciler {
     }
   }
 
-  #compare(entry: VersionedEntry): void {
+  /**
+   * INVARIANT (I13): what has ended for good does not start again after a loss of data, because only the node on which
+   * it ended may know of that: what may end so, and is older than the loss, waits until every member has restored.
+   */
+  #mayBeOver(entry: VersionedEntry): boolean {
+    const isOlder = entry.version / 1000 < this.#loss.at && this.parts.now() < this.#loss.until;
+    return isOlder && entry.options.restart !== 'permanent' && !runsEverywhere(entry);
+  }
+
+  #compare(entry: VersionedEntry, mayBeOver: boolean): void {
     const hosted = this.parts.workload.hosted.get(entry.name);
     const mayRun: boolean = this.parts.placement.mayRun(entry);
     if (hosted !== undefined) this.#correct(entry, hosted);
     else if (isEnded(entry.status)) this.parts.candidacy.unwant(entry.name);
-    else if (runsEverywhere(entry) && !this.parts.classes.has(entry.type)) this.parts.replicas.unknown(entry);
+    else if (mayBeOver) {
+      this.parts.candidacy.unwant(entry.name);
+      this.#unfit.add(processOf(entry.name));
+    } else if (runsEverywhere(entry) && !this.parts.classes.has(entry.type)) this.parts.replicas.unknown(entry);
     else if (!mayRun) {
       this.parts.candidacy.unwant(entry.name);
       this.parts.replicas.excluded(entry);

@@ -209,6 +209,50 @@ describe('Supervisor on the local backend', () => {
     await eventually(() => supervisor.hosted().length === 0);
   });
 
+  describe('what was there before a loss of data', () => {
+    /** Redis lost its data a moment ago, and this node has restored its row. */
+    const afterLoss = async (restart: 'permanent' | 'transient' | 'temporary') => {
+      clock = 1000;
+      await protocol.join(['Feed']);
+      const earlier = jest.spyOn(Date, 'now').mockReturnValue(Date.now() - 60_000);
+      const options = processDefaults({ ...quick, restart });
+      await table.change('feed', () => ({ ...spec({ options }), status: 'wanted', after: 0, confirmed: true }));
+      earlier.mockRestore();
+      membership.notify('dataLoss');
+      await supervisor.start();
+      await beats(3);
+    };
+
+    it('starts at once where it runs for ever', async () => {
+      await afterLoss('permanent');
+      await running();
+    });
+
+    it.each(['transient', 'temporary'] as const)(
+      'waits where it is %s, and starts when all have restored',
+      async (restart) => {
+        await afterLoss(restart);
+        expect(lives).toEqual([]);
+        clock! += 3 * membership.beatEvery;
+        await running();
+      },
+    );
+
+    it('does not start where it has ended, of which only another node knew (I13)', async () => {
+      await afterLoss('temporary');
+      await table.change('feed', (current) => ({ ...current!, status: 'completed', after: 5 }));
+      clock! += 3 * membership.beatEvery;
+      await beats(3);
+      expect([lives, payloads('lease.acquired')]).toEqual([[], []]);
+    });
+
+    it('lets what is newer start', async () => {
+      await afterLoss('temporary');
+      await table.change('feed', (current) => ({ ...current!, after: 1 }));
+      await running();
+    });
+  });
+
   it('stops the partitions beyond a lower number, and the instance of what runs everywhere with its report', async () => {
     const all = spec({ name: 'all', kind: 'replicated', count: 0 });
     await begin(all);

@@ -107,6 +107,7 @@ export class Supervisor implements CalleeLookup {
     membership.listen({
       changed: () => this.#reconciler.noteMembers(),
       beat: () => this.#reconciler.noteBeat(),
+      dataLoss: () => this.#reconciler.noteLoss(),
       replaced: () => backend.leases.loseAll(),
     });
     backend.onHint((hint) => {

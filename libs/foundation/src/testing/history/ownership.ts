@@ -40,7 +40,8 @@ export const REVIVED = 'test.revived';
 
 /**
  * The ownership whose reclaim may have minted this epoch without its owner ever hearing of it: it lost its lease before
- * the answer came. Only after a loss of data is there anything to reclaim; a node may notice it after others have asked.
+ * the answer came. Only after a loss of data is there anything to reclaim; a node may notice the loss after others have
+ * asked.
  */
 export function unheardReclaim(
   events: readonly HistoryEvent[],
