@@ -4,7 +4,9 @@
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import { eventually, historyNow } from 'nestjs-foundation/testing';
-import { msBetween, quantiles, TestCluster } from '../../dist/test/support/cluster.js';
+import { TestCluster } from '../../dist/test/support/cluster.js';
+import { msBetween } from '../../dist/test/support/history.time.js';
+import { quantiles } from '../../dist/test/support/quantiles.js';
 
 const { values } = parseArgs({
   options: {

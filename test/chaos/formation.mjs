@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { historyNow } from 'nestjs-foundation/testing';
-import { msBetween } from '../../dist/test/support/cluster.js';
+import { msBetween } from '../../dist/test/support/history.time.js';
 import { startRedis } from '../../dist/test/support/redis-server.js';
 
 const { values } = parseArgs({

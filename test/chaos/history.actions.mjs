@@ -1,7 +1,7 @@
 // Carries out the actions of a plan on a cluster, and ends every fault. Knows what it has done, and nothing of the
 // rules.
 import { eventually, historyNow } from 'nestjs-foundation/testing';
-import { passed } from '../../dist/test/support/cluster.js';
+import { passed } from '../../dist/test/support/history.time.js';
 import { LEAST_UP, NODES } from './history.plan.mjs';
 
 /** Of a node that is not like the others; theirs is 1500. */

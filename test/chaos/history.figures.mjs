@@ -1,6 +1,6 @@
 // Pure: what happened in a history, in figures. Nothing here decides whether the test has passed.
 import { ownershipsOf } from 'nestjs-foundation/testing';
-import { quantiles } from '../../dist/test/support/cluster.js';
+import { quantiles } from '../../dist/test/support/quantiles.js';
 
 /** `{ ownersChanged, calls: { ok, … }, withoutOwner: { kill: { n, p50, max }, … } }`, times in ms. */
 export function figuresOf(history, injuries) {

@@ -4,7 +4,8 @@ import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { eventually, historyNow } from 'nestjs-foundation/testing';
-import { msBetween, TestCluster } from '../../dist/test/support/cluster.js';
+import { TestCluster } from '../../dist/test/support/cluster.js';
+import { msBetween } from '../../dist/test/support/history.time.js';
 
 const { values } = parseArgs({
   options: { singletons: { type: 'string', default: '1000' }, rest: { type: 'string', default: '20' } },
