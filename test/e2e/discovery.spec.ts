@@ -90,7 +90,7 @@ const COOKIE = secret('the cookie of the discovery tests');
   it('nothing at all, on one machine: those that start at once share an embedded Redis on its port 6379', async () => {
     const { here } = network;
     await members(start('first', here), start('second', here), start('third', here));
-    const started = nodes.filter((node) => node.tail(100_000).includes('An embedded Redis was started'));
+    const started = nodes.filter((node) => node.tail(100_000).includes('Started an embedded Redis'));
     expect(started).toHaveLength(1);
   }, 120_000);
 

@@ -15,7 +15,7 @@ import { ENV } from '../support/node.protocol.js';
 /** The server waits for 5 s. */
 const GONE_MS = 30_000;
 
-const started = /An embedded Redis was started.*?"?pid"?: *(\d+)/s;
+const started = /Started an embedded Redis.*?"?pid"?: *(\d+)/s;
 const imitation = 'an imitation for development only';
 const listens = (host: string, port: number): Promise<boolean> =>
   new Promise((resolve) => {

@@ -85,7 +85,7 @@ const joined = (app: TestingModule) =>
   });
 const used = (from: string): string => {
   const endpoint = `127.0.0.1:${server.port}`;
-  const message = `The Redis of the application is used (from: ${from}, endpoint: ${endpoint})`;
+  const message = `Adopted the Redis of the application (from: ${from}, endpoint: ${endpoint})`;
   return `log ${message} {"from":"${from}","endpoint":"${endpoint}"} Foundation`;
 };
 

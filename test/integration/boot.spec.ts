@@ -158,7 +158,9 @@ describe('A Redis that is not there', () => {
     for (const error of failed) expect(error).toBeInstanceOf(FoundationError);
     expect(failed[0]).toBeInstanceOf(NotReadyError);
     expect(failed[2]).toBeInstanceOf(RedisUnavailableError);
-    expect(log.lines.some((line) => line.includes('The cluster is joined later'))).toBe(true);
+    expect(log.lines.some((line) => line.includes('Could not join the cluster; retrying in the background'))).toBe(
+      true,
+    );
     expectNoSecret(textOf(notReady), ...failed.map(textOf));
 
     const second = await server({ password: PASSWORD, port });

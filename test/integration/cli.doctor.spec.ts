@@ -88,7 +88,7 @@ describe('foundation doctor', () => {
     await redis.cli('FLUSHALL');
     const found = await doctor(redis.url);
     expect(found.code).toBe(0);
-    expect(found.of('members')).toMatchObject([{ verdict: 'warning', text: 'nobody is in this cluster' }]);
+    expect(found.of('members')).toMatchObject([{ verdict: 'warning', text: 'no node is in this cluster' }]);
     expect(await redis.cli('KEYS', '*')).toBe('');
   });
 

@@ -308,7 +308,7 @@ describe.each(READ_ONLY)('a Redis that takes no writes: %s', (word, wrong, right
       await eventually(async () => (await reasonOf())?.includes(word), { timeout: LIMIT });
       // The word of Redis is in health, and in whichever try the log reports; the first one may meet a connection of
       // before.
-      expect(log.lines.join('\n')).toMatch(/joined later/);
+      expect(log.lines.join('\n')).toMatch(/Could not join the cluster; retrying in the background/);
       await set(right);
       await eventually(() => stateOf(node) === 'up', { timeout: LIMIT, lastSeen: () => stateOf(node) });
       await eventually(() => call(node, 'held-control', 'epoch').catch(() => undefined), { timeout: LIMIT });

@@ -226,7 +226,7 @@ describe('a link that breaks', () => {
 describe('a node with another cookie', () => {
   const STRANGER: FoundationOptions = { ...DIRECT, security: { cookie: OTHER_COOKIE } };
 
-  it('is not let in', async () => {
+  it('is rejected', async () => {
     await cluster(2);
     await expect(start(STRANGER)).rejects.toThrow(CookieMismatchError);
   });

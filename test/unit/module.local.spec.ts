@@ -1021,7 +1021,7 @@ describe('services that cannot be registered when the node joins', () => {
     });
     expect(register).toHaveBeenCalledTimes(refusals.length + 1);
     const refused = { node: expect.any(String), error: expect.stringContaining('NOPERM') };
-    expect(error).toHaveBeenCalledWith(expect.stringContaining('cannot be registered'), refused, 'Foundation');
+    expect(error).toHaveBeenCalledWith(expect.stringContaining('Failed to register services'), refused, 'Foundation');
     Logger.overrideLogger(false);
   });
 });

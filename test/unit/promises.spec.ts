@@ -24,7 +24,7 @@ it.each<[sentence: string, file: string, test: string]>([
     'have nothing in Redis that anybody could take for theirs, nor the cookie',
   ],
   [
-    'A node with another cookie, or none, is not let in (`CookieMismatchError`), and the others name it in a warning with its host.',
+    'A node with a different cookie, or none, is rejected (`CookieMismatchError`), and the other members log a warning with its name and host.',
     SECURITY,
     'cannot join with ${what}, and is named with its host',
   ],
@@ -61,7 +61,7 @@ it.each<[sentence: string, file: string, test: string]>([
     'takes no node out by writing in the place of its record, under %s',
   ],
   [
-    'Who _removes_ a row cannot be told from a node that does: the process stops, and a service is written again.',
+    'A client that _removes_ a row cannot be distinguished from a node that does: the process stops, and a service is written again.',
     SECURITY,
     'can remove rows, which looks as if a node did: the process stops, and a service is written again',
   ],

@@ -90,7 +90,7 @@ export class FoundationLifecycle implements OnApplicationBootstrap, OnApplicatio
         await this.leave();
         throw error;
       }
-      this.#logger.warn('The cluster is joined later; until then the application runs without it', {
+      this.#logger.warn('Could not join the cluster; retrying in the background', {
         node: this.#parts.membership.self.name,
         error: error.message,
       });
@@ -156,7 +156,7 @@ export class FoundationLifecycle implements OnApplicationBootstrap, OnApplicatio
       return true;
     } catch (error) {
       if (!(isA(error, RedisUnavailableError) || isA(error, NotReadyError))) throw error;
-      this.#repeated.warn('Services are registered later', {
+      this.#repeated.warn('Could not register services; retrying in the background', {
         node: this.#parts.membership.self.name,
         error: error.message,
       });
@@ -173,7 +173,7 @@ export class FoundationLifecycle implements OnApplicationBootstrap, OnApplicatio
         // The application runs already, as above; what Redis refuses today it may allow tomorrow, after a change of its
         // ACL.
         const details = { node: this.#parts.membership.self.name, error: describe(error) };
-        this.#repeated.error('Services cannot be registered; it is tried again', details);
+        this.#repeated.error('Failed to register services; retrying', details);
       }
     }
   }
@@ -197,7 +197,7 @@ export class FoundationLifecycle implements OnApplicationBootstrap, OnApplicatio
         const details = { node: this.#parts.membership.self.name, error: describe(error) };
         // The application runs already; it must hear of this in its log and its health, not by a crash.
         if (!passes && this.#isRunning()) {
-          this.#repeated.error('The cluster cannot be joined; trying again', details, details.error);
+          this.#repeated.error('Failed to join the cluster; retrying', details, details.error);
         }
       }
     }
@@ -278,7 +278,7 @@ export class FoundationLifecycle implements OnApplicationBootstrap, OnApplicatio
     try {
       await within(timeoutMs, work(), `not done in ${timeoutMs} ms`);
     } catch (error) {
-      this.#logger.warn('While this node leaves, it gave up one step, and goes on with the next', {
+      this.#logger.warn('Shutdown step failed; continuing', {
         step: name,
         error: describe(error),
       });

@@ -103,7 +103,7 @@ describe('a call to another node', () => {
     await expect(client.cast(target('n2'), 'price', [])).rejects.toThrow('Command timed out');
   });
 
-  it('is interrupted when the connection for answers is cut, and when its node is no member any more', async () => {
+  it('is interrupted when the connection for answers is cut, and when its node is no longer a member', async () => {
     const cut = client.call(target('n2'), 'price', [], { timeout: 5000 });
     await request('n2');
     interrupt();

@@ -232,7 +232,7 @@ export class CallClient {
     // An answer that cannot be sent is one that does not come: the caller's timeout tells it, and the log why.
     await this.#outbox.add(this.#inbox(request.from), text).catch((error: unknown) => {
       const { process: name, method } = request;
-      this.#log.warn('The answer to a call was not sent', { process: name, method, error: describe(error) });
+      this.#log.warn('Failed to send the answer to a call', { process: name, method, error: describe(error) });
     });
   }
 

@@ -1,6 +1,6 @@
 /**
  * Pure: calls and answers as they travel between nodes.
- * Called by `calls.ts`; whatever is not exactly one of these is dropped.
+ * Used by both sides; whatever is not exactly one of these is dropped.
  */
 
 import { type ErrorWords, errorWords } from '../errors/describe.js';
@@ -25,7 +25,7 @@ export interface CallRequest {
   args: unknown[];
   /** For a partition: of how many the caller took it to be one. */
   partitions?: number | undefined;
-  /** Milliseconds after which nobody waits for the answer. */
+  /** Milliseconds after which no caller waits for the answer. */
   timeout: number;
   /** The longest result in bytes that the caller reads; nodes of the version before do not say it. */
   longest?: number;
@@ -62,8 +62,8 @@ export function encodeValue(id: string, json: string | undefined): string {
 }
 
 /**
- * Reads a text that anybody may have published; `undefined` for each message that is none of ours, or why all of it is
- * dropped. Never throws.
+ * Reads a text that any client may have published; `undefined` for each message that is none of ours, or why all of it
+ * is dropped. Never throws.
  */
 export function decodeCalls(text: string): (CallRequest | CallReply | undefined)[] | 'too-many-messages' {
   const values = unbundled(text);

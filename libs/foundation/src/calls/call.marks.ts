@@ -1,6 +1,6 @@
 /**
  * Pure: what `@Callable()` says of the methods of a class, as it travels to callers that do not have the class.
- * Written into the rows of processes and services by whoever has the class; nodes of the version before leave it out.
+ * Written into the rows of processes and services by nodes with the class; nodes of the version before leave it out.
  */
 import { ArgumentError } from '../errors/config.errors.js';
 import { LONGEST_TIMER_MS, parseDuration } from '../time/duration.js';

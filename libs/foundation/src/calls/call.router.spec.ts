@@ -160,7 +160,7 @@ describe('a call', () => {
   });
 });
 
-describe('a call whose owner is none any more', () => {
+describe('a call to a stale owner', () => {
   it('is sent to the next one, as often as it takes', async () => {
     running.mockResolvedValueOnce(owner('n2', 1)).mockResolvedValueOnce(owner('n2', 1));
     running.mockResolvedValue(owner('n3', 2));

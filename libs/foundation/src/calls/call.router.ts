@@ -38,7 +38,7 @@ const LATE = 'it did not answer in the time of the call';
 
 /** What the cluster said last during one call, for the error at its end. */
 interface Learnt {
-  /** There is no owner: the look-up said so, or whoever was taken for it. */
+  /** There is no owner: the lookup said so, or the node that was taken for it. */
   isNotRunning?: boolean;
   /** Why the last look-up failed. */
   failure?: unknown;
@@ -85,7 +85,7 @@ export class CallRouter {
     private readonly checkWait: (name: string) => Promise<void> = () => Promise.resolve(),
   ) {}
 
-  /** Remembers where a process was seen, so that the next call need not ask. */
+  /** Remembers where a process was seen, so that the next call needs no lookup. */
   note(owner: CallTarget): void {
     // Names come and go; of one that is forgotten the owner is looked up at the next call.
     this.#owners.delete(owner.name);
@@ -101,9 +101,9 @@ export class CallRouter {
   /**
    * Calls a method and resolves with its result.
    *
-   * An owner that is none any more refuses, so the call was not carried out: until its time is over the owner is looked
-   * up anew and the call is sent again, as it would wait for an owner while there is none. After an interruption, whose
-   * outcome is unknown, it is sent once more only when the method is idempotent.
+   * A stale owner rejects the call, so it was not carried out: until its time is over the owner is looked
+   * up again and the call is sent again, as it would wait for an owner while there is none. After an interruption,
+   * whose outcome is unknown, it is sent once more only when the method is idempotent.
    *
    * @throws the errors of {@link CallClient.call}, `CallRefusedError` when it was not carried out, `RemoteError`,
    * `RedisUnavailableError` when Redis did not say where the process is, so that nothing was sent.
@@ -185,12 +185,13 @@ export class CallRouter {
         throw isA(error, CallTimeoutError) ? new CallTimeoutError(error.subject, timeout) : error;
       });
       if (reply.outcome !== 'interrupted') return resultOf({ subject, reply });
-      throw new CallInterruptedError(subject, 'it was taken back while the method ran');
+      throw new CallInterruptedError(subject, 'it was withdrawn while the method ran');
     });
   }
 
   /**
-   * Sends it once. Whatever comes but a result, the owner is looked up anew for the next one: it may be dead or frozen.
+   * Sends it once. Whatever comes but a result, the owner is looked up again for the next one: it may be dead or
+   * frozen.
    */
   async #ask(
     locate: () => Location,

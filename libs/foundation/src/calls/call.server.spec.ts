@@ -203,7 +203,7 @@ describe('many calls at a time', () => {
     expect(began).toEqual(['a', 'b']);
   });
 
-  it('are not carried out once nobody waits for them any more', async () => {
+  it('are not carried out once no caller waits for them', async () => {
     const calls = ['a', 'b'].map((symbol) => ask('slow', [symbol]));
     const since = performance.now();
     const waiting = ask('slow', ['c'], { timeout: 1 });

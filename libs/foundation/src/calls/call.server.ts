@@ -50,7 +50,7 @@ export class CallServer {
       if (waits) {
         const began = performance.now();
         await new Promise<void>((resolve) => gate.waiting.push(resolve));
-        // Nobody waits any more for a call whose time went by in the queue.
+        // No caller waits for a call whose time went by in the queue.
         if (performance.now() - began > request.timeout) return encodeCall({ kind: 'reply', id, outcome: 'busy' });
         callee = this.#find(request);
         if (typeof callee === 'string') return encodeCall({ kind: 'reply', id, outcome: callee });
@@ -76,7 +76,7 @@ export class CallServer {
     return callableOf(Object.getPrototypeOf(target), method) === undefined ? 'not-callable' : { instance, target };
   }
 
-  /** It does not matter who is asked first: each has names of its own. */
+  /** The order does not matter: each has names of its own. */
   #callee(name: string): Callee | undefined {
     for (const lookup of this.lookups) {
       const callee = lookup.running(name);
@@ -116,7 +116,7 @@ export class CallServer {
   }
 }
 
-/** True for what is thrown to be told to the caller, as Nest sees it: HTTP and microservice exceptions, and ours. */
+/** True for what is thrown for the caller to see, as Nest sees it: HTTP and microservice exceptions, and ours. */
 function isAnswer(thrown: unknown): boolean {
   if (isA(thrown, FoundationError)) return true;
   return ['getStatus', 'getError'].some((method) => typeof read(thrown, method) === 'function');

@@ -33,10 +33,10 @@ export interface CallableOptions {
  * The stop of the process waits for calls under way, for `stopTimeout` at most. So the stop, restart or move of its own
  * process that a method asks for resolves at once, and happens when the method has ended.
  *
- * The options count whoever calls, also callers that do not have the class: they travel with the process or service, at
+ * The options hold for every caller, also those that do not have the class: they travel with the process or service, at
  * most 100 methods with options a class.
  *
- * @throws ArgumentError for an option that is none.
+ * @throws ArgumentError for an unknown option.
  */
 export function Callable(options: CallableOptions = {}): MethodDecorator {
   return (target, key, descriptor) => {
@@ -66,7 +66,7 @@ export function callableOf(prototype: unknown, method: string): CallableMark | u
     : undefined;
 }
 
-/** A method by its name, inherited ones included, without running a getter that somebody names from afar. */
+/** A method by its name, inherited ones included, without running a getter that a caller names from afar. */
 function methodOf(prototype: unknown, method: string): unknown {
   for (let each = prototype; typeof each === 'object' && each !== null; each = Object.getPrototypeOf(each)) {
     const descriptor = Object.getOwnPropertyDescriptor(each, method);

@@ -1,5 +1,5 @@
 /**
- * What calls need of the rooms that have something to be called, and of whoever knows where it is.
+ * What calls need of the rooms that have something to be called, and of what knows where it is.
  * Implemented by instances, services and the control of a node, and by the process registry.
  */
 import type { Lease, OwnerRecord } from '../backend/leases/leases.js';
@@ -18,15 +18,15 @@ export interface Callee {
 }
 
 /**
- * Whoever knows some of what answers calls on this node, each by a name of its own: no process has a colon in its name.
+ * Knows some of what answers calls on this node, each by a name of its own: no process has a colon in its name.
  */
 export interface CalleeLookup {
   running(name: string): Callee | undefined;
 }
 
-/** Whoever knows which node owns a process whose start is over: the process registry. */
+/** Knows which node owns a process whose start is over: the process registry. */
 export interface OwnerLookup {
   running(name: string): Promise<OwnerRecord | undefined>;
-  /** What whoever has the class says of a method; `undefined` also as long as this node does not know the process. */
+  /** What a node with the class says of a method; `undefined` also as long as this node does not know the process. */
   mark(name: string, method: string): CallMark | undefined;
 }

@@ -8,7 +8,7 @@ import type { CalledProcess, CallRouter } from './call.router.js';
 /** What is assumed of a process whose class the caller does not name: any method, checked by its owner. */
 export type AnyProcess = Record<string, (...args: unknown[]) => unknown>;
 
-/** The hooks that Foundation calls; nobody else does. */
+/** The hooks that only Foundation calls. */
 type Hook = 'onProcessStart' | 'onProcessStop' | 'onHandoff';
 
 /** Names of the methods of `T`, without the hooks. */
@@ -30,7 +30,7 @@ export interface RemoteCalls<T = AnyProcess> {
    * Calls a `@Callable()` method on the node that owns the process, and resolves with its result.
    *
    * Underneath: PUBLISH to the owner's `…:inbox:<bootId>`, the answer comes back to this node's; nothing leaves the
-   * process when this node is the owner. While nobody owns it, it waits for an owner until the timeout (default 5000
+   * process when this node is the owner. While no node owns it, it waits for an owner until the timeout (default 5000
    * ms).
    *
    * @throws RemoteError with what the method threw; `CallRefusedError` when it was not carried out; `CallTimeoutError`

@@ -22,7 +22,7 @@ describe('readCommand', () => {
 
   it.each([
     [[], 'No command was given.'],
-    [['stauts'], /There is no such command\. There are: status, top, doctor/],
+    [['stauts'], /Unknown command\. Available: status, top, doctor/],
     [['constructor'], /no such command/],
     [['__proto__'], /no such command/],
     [['status', 'more'], 'status takes no arguments.'],

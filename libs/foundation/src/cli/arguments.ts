@@ -11,11 +11,11 @@ export class UsageError extends Error {}
 export const COMMANDS = {
   status: { takes: [], says: 'the nodes, processes and services of the cluster, and its health' },
   top: { takes: [], says: 'the same as a live table; ends with Ctrl-C' },
-  doctor: { takes: [], says: 'tries what the configuration needs, step by step, and says what is wrong' },
+  doctor: { takes: [], says: 'checks what the configuration needs, step by step, and says what is wrong' },
   drain: { takes: ['NODE'], says: 'moves everything that a node owns to others; it takes nothing new' },
   move: { takes: ['PROCESS', 'NODE'], says: 'moves a process to a node by planned hand-over' },
-  restart: { takes: ['PROCESS'], says: 'stops a process and starts it anew; forgets its crashes' },
-  forget: { takes: ['PROCESS'], says: 'forgets a process that no node declares any more' },
+  restart: { takes: ['PROCESS'], says: 'stops a process and starts it again; forgets its crashes' },
+  forget: { takes: ['PROCESS'], says: 'forgets a process that no node declares any longer' },
 } as const satisfies Record<string, { takes: readonly string[]; says: string }>;
 
 /** The name of a command. */
@@ -30,7 +30,7 @@ export interface Invocation {
   app?: string;
   /** A file of variables, as `.env`. */
   envFile?: string;
-  /** Milliseconds between two looks of `top`. */
+  /** Milliseconds between two polls of `top`. */
   interval: number;
 }
 
@@ -65,7 +65,7 @@ export function readCommand(argv: readonly string[]): Invocation {
   if (values.help === true || name === 'help') return { ...common, command: 'help' };
   if (name === undefined) throw new UsageError('No command was given.');
   if (!Object.hasOwn(COMMANDS, name)) {
-    throw new UsageError(`There is no such command. There are: ${Object.keys(COMMANDS).join(', ')}.`);
+    throw new UsageError(`Unknown command. Available: ${Object.keys(COMMANDS).join(', ')}.`);
   }
   const command = name as CommandName;
   const { takes } = COMMANDS[command];
@@ -96,11 +96,11 @@ export function usage(): string[] {
     ([name, { takes, says }]) => `  ${[name, ...takes].join(' ').padEnd(20)}  ${says}`,
   );
   return [
-    'foundation <command> [options]: looks at a Foundation cluster from outside; it never becomes a member.',
+    'foundation <command> [options]: inspects a Foundation cluster from outside; it never becomes a member.',
     '',
     ...commands,
     '',
-    '  --redis URL           where Redis is; default FOUNDATION_REDIS_URL, REDIS_URL, or it is looked for',
+    '  --redis URL           where Redis is; default FOUNDATION_REDIS_URL, REDIS_URL, or it is searched for',
     '  --app NAME            the name of the cluster; default FOUNDATION_APP_NAME, then package.json',
     '  --env-file FILE       reads variables that are not set from a file, such as .env',
     '  --json                one JSON value instead of text',
@@ -108,6 +108,6 @@ export function usage(): string[] {
     '  -h, --help   -v, --version',
     '',
     'A password is better given in FOUNDATION_REDIS_URL than in --redis, which others on this machine can see.',
-    'Exit code: 0 all is well, 1 something is wrong, 2 the command was not understood.',
+    'Exit code: 0 all is well, 1 something is wrong, 2 invalid usage.',
   ];
 }

@@ -10,7 +10,7 @@ import { terminalOver } from './terminal.js';
 // eslint-disable-next-line no-console
 console.warn = () => undefined;
 
-// Whoever reads has had enough: `foundation status | head -3`.
+// The reader has had enough: `foundation status | head -3`.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') process.exit();
   throw error;

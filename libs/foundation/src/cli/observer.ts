@@ -1,5 +1,5 @@
 /**
- * A node of which only what looks and asks is started, nothing that joins, owns or serves.
+ * A node of which only what reads and queries is started, nothing that joins, owns or serves.
  * Made by the commands; what it sees is what a member sees, and no member sees it.
  */
 import { clustersIn } from '../backend/redis/other.clusters.js';
@@ -53,7 +53,7 @@ export async function observe(given: FoundationConfig): Promise<Observer> {
     await backend.open();
     await parts.client.open();
     const { isCookieShared, beats } = await backend.directory.look();
-    // It would see nobody, and nobody would hear it.
+    // It would see no node, and no node would hear it.
     if (isCookieShared === false && beats.size > 0) throw new CookieMismatchError(view.self.name);
     await protocol.observe();
     await table.sync();

@@ -28,7 +28,7 @@ export async function run(argv: readonly string[], env: Environment, terminal: T
     env = withFile(env, invocation.envFile);
   } catch (error) {
     terminal.err(describe(error));
-    terminal.err('foundation --help says what there is.');
+    terminal.err('Run foundation --help for usage.');
     return 2;
   }
   try {
@@ -52,7 +52,7 @@ function withFile(env: Environment, file: string | undefined): Environment {
   }
 }
 
-/** Each command is loaded with what it needs only when it is asked for. */
+/** Each command is loaded with what it needs only when it is called. */
 const COMMAND: Record<Exclude<CommandName, 'doctor'>, () => Promise<Command>> = {
   status: async () => (await import('./commands/status.js')).status,
   top: async () => (await import('./commands/top.js')).top,

@@ -32,7 +32,7 @@ export function settingsOf(
   return { ...resolve(options, env, machine), observes: true };
 }
 
-/** The same for a command that looks and asks through Redis alone, so that it needs no port and no cookie. */
+/** The same for a command that queries Redis alone, so that it needs no port and no cookie. */
 export function observerSettings(invocation: Invocation, env: Environment, machine: Machine): FoundationConfig {
   return settingsOf(invocation, env, machine, { transport: 'redis' });
 }

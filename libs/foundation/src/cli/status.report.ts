@@ -11,7 +11,7 @@ import type { NodeSeen, Snapshot } from './snapshot.js';
 import { type Color, paint, type Terminal } from './terminal.js';
 import { type Column, drawTable, wrap } from './text.table.js';
 
-/** Of a table of instances at most so many lines per process are shown, those that do not run first. */
+/** Of a table of instances at most this many lines per process are shown, those that do not run first. */
 const INSTANCES = 3;
 
 const HEALTH: Record<HealthStatus, Color> = { healthy: 'green', degraded: 'yellow', critical: 'red' };

@@ -125,7 +125,7 @@ export class ClusterView {
     return () => void this.#listeners.delete(listener);
   }
 
-  /** Until {@link initialised} whatever is asked of the cluster is refused: a hook of the application is too early. */
+  /** Until {@link initialised} every call to the cluster is rejected: a hook of the application is too early. */
   initialising(): void {
     this.#isInitialising = true;
   }
@@ -145,7 +145,7 @@ export class ClusterView {
     if (this.#isInitialising) throw new NotReadyError(this.node.name, 'initialising', 0);
   }
 
-  /** The same as {@link awaitReady}; but whoever may wait for it in a hook is told at once that it is in vain. */
+  /** The same as {@link awaitReady}; but a caller in a hook, where it would wait in vain, gets an error at once. */
   async whenReady(): Promise<void> {
     this.requireInitialised();
     await this.awaitReady();
@@ -237,7 +237,7 @@ export class ClusterView {
       // In a rolling release these differ, which needs no warning, or the node that declares it warns.
       if (this.#differences.get(setting) === what || setting === 'version' || setting.startsWith('process ')) continue;
       this.#differences.set(setting, what);
-      this.#logger.warn('The nodes do not agree about a setting', { what });
+      this.#logger.warn('Nodes differ in a setting that all must share', { what });
     }
   }
 }

@@ -32,7 +32,7 @@ export interface Difference {
   setting: string;
   /** Each value, and the nodes that have it. */
   values: { value: string; nodes: string[] }[];
-  /** What follows; `refused` should never be seen, because whoever joins second is not let in. */
+  /** What follows; `refused` should never be seen, because the node that joins second is rejected. */
   rule: 'refused' | 'settled';
   /** A sentence: which value counts. */
   outcome: string;

@@ -13,7 +13,7 @@ const PACE_MS = 2;
 /** The replica waits no longer for any node, whatever its record says. */
 const LONGEST_TTL_MS = 600_000;
 
-/** What the replica asks its owner, and reports to it. */
+/** What the replica needs of its owner, and reports to it. */
 export interface ReplicaOwner {
   readonly self: { name: string; bootId: string };
   /** Whether this node is a member as far as it knows. */
@@ -36,7 +36,7 @@ export class DirectoryReplica {
   #refreshNext: Promise<void> | undefined;
   #fetchedAt = -Infinity;
   #paceTimer: NodeJS.Timeout | undefined;
-  /** Until then members that the view lacks are kept, because it may have been lost and not put back yet. */
+  /** Until then members that the view lacks are kept, because it may have been lost and not restored yet. */
   #keepUntil = 0;
   #keepTimer: NodeJS.Timeout | undefined;
 
@@ -80,7 +80,7 @@ export class DirectoryReplica {
   }
 
   /**
-   * Changes of a large cluster come faster than its view can be read, by every node: at most one fetch for so many
+   * Changes of a large cluster come faster than its view can be read, by every node: at most one fetch for that many
    * milliseconds as it has members. What a hint says is in the next beat's answer too.
    */
   refreshSoon(): void {
@@ -96,7 +96,7 @@ export class DirectoryReplica {
       clearTimeout(this.#paceTimer);
       this.#paceTimer = undefined;
       this.#refreshing = this.fetch()
-        .catch((error: unknown) => this.#logger.debug('The view was not fetched', { error: describe(error) }))
+        .catch((error: unknown) => this.#logger.debug('Failed to fetch the members', { error: describe(error) }))
         .finally(() => (this.#refreshing = undefined));
       return this.#refreshing;
     });

@@ -9,7 +9,7 @@ export type MemberState = 'up' | 'suspect' | 'draining';
 /**
  * A member that Redis still lists is up, or suspect once it has missed beats; one that is draining says so itself.
  *
- * A member whose ttl has run out is listed no more (`down`), so it needs no state here.
+ * A member whose ttl has run out is no longer listed (`down`), so it needs no state here.
  */
 export function stateOf(recorded: 'up' | 'draining', late: boolean): MemberState {
   if (recorded === 'draining') return 'draining';

@@ -17,7 +17,7 @@ const TOGETHER_MS = 50;
 /** Who decides what an answer means. */
 export interface HeartbeatOwner {
   self: { name: string; bootId: string };
-  /** False once the node has left: nothing beats any more. */
+  /** False once the node has left: there are no more heartbeats. */
   isBeating(): boolean;
   heard(answer: BeatAnswer, sentAt: number): Promise<void>;
   unheard(error: unknown): void;

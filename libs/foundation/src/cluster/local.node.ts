@@ -10,7 +10,7 @@ import type { NodeIdentity } from '../wire/node.identity.js';
 /** This node: its configured name, and what is random or given by the machine. */
 export class LocalNode implements NodeIdentity {
   readonly name: string;
-  /** Random for each start, so that a restarted node is told from the one before. */
+  /** Random for each start, which distinguishes a restarted node from the one before. */
   readonly bootId = randomBytes(8).toString('hex');
   readonly host = hostname();
   readonly pid = process.pid;

@@ -1,5 +1,5 @@
 /**
- * What this node says of itself: its record, and what of it the other members have not been told yet.
+ * What this node says of itself: its record, and what of it other members have not seen yet.
  * Written by the rooms that know it; sent with the heartbeat. Underneath: nothing.
  */
 import type { NodeRecord, ReplicaReport } from '../backend/directory/directory.js';
@@ -16,7 +16,7 @@ const LAG_SHARE = 0.75;
 /** An update on its way to the other members. */
 export interface RecordUpdate {
   update: { record: NodeRecord; changed: boolean } | undefined;
-  /** The load that the other members were told before. */
+  /** The load that was announced before. */
   told: number | undefined;
 }
 
@@ -31,7 +31,7 @@ export class LocalRecord {
   #record: NodeRecord;
   /** `changed` is false for what only the members that read the load need to know. */
   #pending: { changed: boolean } | undefined;
-  /** The load that the other members were told last; `undefined` while that is not certain. */
+  /** The load that was announced last; `undefined` while that is not certain. */
   #told: number | undefined;
   /** The longest lag since one was reported, and when that was. */
   #longestLag = 0;

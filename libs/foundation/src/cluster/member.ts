@@ -47,7 +47,7 @@ export interface MembershipListener {
   changed?(): void;
   /** Redis answered a beat. */
   beat?(answer: BeatAnswer): void;
-  /** Redis lost its data: put back what you are the source of. */
+  /** Redis lost its data: restore what you are the source of. */
   dataLoss?(): void;
   /** Another process took this node's name: stop everything that is owned. */
   replaced?(): void;

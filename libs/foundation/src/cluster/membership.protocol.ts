@@ -147,7 +147,7 @@ export class MembershipProtocol {
   async #joined(redisNow: number): Promise<void> {
     this.view.record.joined(redisNow, false);
     this.#lastAnswerAt = this.now();
-    // Without the view nobody could say whether this node is the first; so a failure here is a failure to join.
+    // Without the view it is unknown whether this node is the first; so a failure here is a failure to join.
     await this.view.replica.fetch();
     await this.#requireContract();
     this.view.setState('up');
@@ -274,7 +274,7 @@ export class MembershipProtocol {
   }
 
   #replacedBy(otherBootId: string): void {
-    // INVARIANT (I1): the other process may be given what this one owns, so this one stops before it asks again.
+    // INVARIANT (I1): the other process may be given what this one owns, so this one stops before it retries.
     this.view.notify('replaced');
     if (this.view.state === 'isolated') return;
     const { name: node, bootId } = this.view.self;

@@ -54,7 +54,7 @@ export class Membership {
   }
 
   /**
-   * Resolves once this node is a member of a cluster of at least so many nodes, itself included.
+   * Resolves once this node is a member of a cluster of at least that many nodes, itself included.
    *
    * Underneath: this node's replica of the view; no network.
    *

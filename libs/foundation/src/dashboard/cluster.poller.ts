@@ -84,7 +84,7 @@ export class ClusterPoller {
     });
   }
 
-  /** Nobody watches any more: what was read is of no use to those who come later. */
+  /** No viewer is left: what was read is of no use to later ones. */
   forget(): void {
     this.#listed = undefined;
     this.#polls = 0;
@@ -109,7 +109,9 @@ export class ClusterPoller {
       this.#listed = { list: seen, count: known.length };
       return this.#listed;
     } catch (error) {
-      this.#log.warn('The dashboard shows the processes as they were last seen', { error: describe(error) });
+      this.#log.warn('Failed to list the processes; the dashboard shows the last known ones', {
+        error: describe(error),
+      });
       return this.#listed ?? { list: listedOf(known, this.#ownerless).map(unconfirmed), count: known.length };
     }
   }

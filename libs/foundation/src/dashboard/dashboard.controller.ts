@@ -224,12 +224,12 @@ function wordOf(body: unknown, field: string, headers: IncomingMessage['headers'
 /** What Foundation refuses is said in its own sentence; of anything else the log of this node has more. */
 async function carryOut(what: string, command: () => Promise<unknown>): Promise<{ ok: true }> {
   const logger = new Log();
-  logger.log('Asked by the dashboard', { command: what });
+  logger.log('Command from the dashboard', { command: what });
   try {
     await command();
     return { ok: true };
   } catch (error) {
-    logger.warn('A command of the dashboard failed', { command: what, error: describe(error) });
+    logger.warn('Command from the dashboard failed', { command: what, error: describe(error) });
     // The first from here, the second from the node that was asked.
     if (!(isA(error, FoundationError) || isA(error, RemoteError))) {
       throw new HttpException({ message: 'It failed; the log of this node says why.' }, 500);

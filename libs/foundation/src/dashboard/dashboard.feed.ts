@@ -112,7 +112,7 @@ export class DashboardFeed implements OnModuleInit, BeforeApplicationShutdown {
     if (this.#last !== undefined && this.#viewers.size > 0) send(viewer, 'overview', this.#last);
     this.#viewers.set(viewer, session);
     viewer.once('close', () => this.#viewers.delete(viewer));
-    // Not once: a second error that nobody hears would end the process.
+    // Not once: a second error without a listener would end the process.
     viewer.on('error', () => this.#viewers.delete(viewer));
     if (this.#timer === undefined && !this.#isPolling) unattended('polling for the dashboard', this.#poll());
     return true;
@@ -150,7 +150,7 @@ export class DashboardFeed implements OnModuleInit, BeforeApplicationShutdown {
         for (const { event, text, node } of changesOf(before, overview)) this.#show(event, text, node);
       this.#sendAll('overview', overview);
     } catch (error) {
-      this.#log.warn('The dashboard could not poll the cluster', { error: describe(error) });
+      this.#log.warn('Failed to poll the cluster for the dashboard', { error: describe(error) });
     }
     if (performance.now() - this.#aliveAt > ALIVE_MS) {
       this.#aliveAt = performance.now();
@@ -163,7 +163,7 @@ export class DashboardFeed implements OnModuleInit, BeforeApplicationShutdown {
     this.#again = false;
   }
 
-  /** Nobody watches: the next viewer gets a fresh overview. */
+  /** No viewer: the next one gets a fresh overview. */
   #rest(): void {
     this.#last = undefined;
     this.poller.forget();

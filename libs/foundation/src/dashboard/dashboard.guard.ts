@@ -78,8 +78,8 @@ export class TokenGuard implements CanActivate {
 }
 
 /**
- * Lets everybody in, and sees that what is answered, a refusal too, is kept by nobody on the way and taken for nothing
- * else.
+ * Lets every request pass, and sees that what is answered, a refusal too, is kept by nobody on the way and taken for
+ * nothing else.
  */
 @Injectable()
 export class NoStoreInterceptor implements CanActivate {

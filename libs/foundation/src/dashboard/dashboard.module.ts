@@ -13,7 +13,7 @@ import { checkDashboard, type FoundationDashboardOptions } from './dashboard.opt
 @Module({})
 export class FoundationDashboardModule {
   /**
-   * Turns it on, for whoever knows the token or passes the guard.
+   * Turns it on, for viewers who know the token or pass the guard.
    *
    * Underneath: a controller with one page, and server-sent events. A guard is made by Nest, in this module: what it
    * injects must come from a global module.

@@ -9,11 +9,11 @@ import { Secret } from '../security/secret.js';
 /** Options of `FoundationDashboardModule.forRoot`: a token or a guard, there is no default. */
 export interface FoundationDashboardOptions {
   /**
-   * A secret of 16 characters or more, best random, that whoever looks must know: once in a form, or as
+   * A secret of 16 characters or more, best random, that a viewer must know: once in a form, or as
    * `Authorization: Bearer`.
    */
   token?: string;
-  /** A guard of the application's own, instead of a token; it is asked for the page and for everything behind it. */
+  /** A guard of the application's own, instead of a token; it guards the page and everything behind it. */
   guard?: Type<CanActivate>;
   /** Where the page is. Default `foundation`, below the application's global prefix. */
   path?: string;

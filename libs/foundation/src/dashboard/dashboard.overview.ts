@@ -133,7 +133,7 @@ export function processSeen(
 /** Why a process is where it is, or why it is nowhere. */
 export function whyOf({ node, state, reason }: ProcessInfo, candidates: readonly Candidate[]): string | undefined {
   if (node !== undefined) return candidates.find((candidate) => candidate.node === node)?.reason;
-  if (state === 'orphaned') return 'no node declares it any more';
+  if (state === 'orphaned') return 'no node declares it any longer';
   if (state !== 'waiting') return undefined;
   if (reason !== undefined) return reason;
   const [best] = candidates;
@@ -149,7 +149,7 @@ export function channelsOf(
   before: { figures: ChannelStatistics; at: number } | undefined,
 ): ChannelSeen[] {
   const seconds = before === undefined ? 0 : (at - before.at) / 1000;
-  // A subscription that began anew has received less than before.
+  // A subscription that began again has received less than before.
   const rate = (now: number, then: number | undefined): number =>
     then === undefined || seconds <= 0 ? 0 : Math.round((Math.max(0, now - then) / seconds) * 10) / 10;
   return Object.entries(figures).map(([channel, { sent, received, waiting, lag, failed, dropped }]) => {

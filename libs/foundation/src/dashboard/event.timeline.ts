@@ -10,7 +10,7 @@ export const MAX_HAPPENINGS = 200;
  * So many of one event are kept among them while others come: what strangers can make happen wipes nothing else out.
  */
 const MAX_OF_EVENT = 60;
-/** The same thing within so many milliseconds is one line with a count. */
+/** The same thing within this many milliseconds is one line with a count. */
 const SAME_MS = 5000;
 
 /** Something that happened. */

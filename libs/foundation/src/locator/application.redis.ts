@@ -1,7 +1,7 @@
 /**
  * The Redis that the application has anyway: the root configuration of `@nestjs/bullmq`, or the one ioredis client
  * among its providers. Called by the search for Redis, while Nest makes the instances of all modules; it waits for
- * those it asks.
+ * those that it inspects.
  */
 import type { InjectionToken } from '@nestjs/common';
 import type { DiscoveryService } from '@nestjs/core';
@@ -15,7 +15,7 @@ import { valueWithin } from '../time/timeout.js';
 /** What `BullModule.forRoot` and `forRootAsync` of `@nestjs/bullmq` 11 and 12 provide (`getSharedConfigToken()`). */
 const BULLMQ_CONFIG = 'BULLMQ_CONFIG(default)';
 /**
- * A factory that takes longer is not waited for; one that waits for Foundation by `ModuleRef`, which nobody can see,
+ * A factory that takes longer is not waited for; one that waits for Foundation by `ModuleRef`, which cannot be seen,
  * neither.
  */
 const WAIT_MS = 10_000;
@@ -118,7 +118,7 @@ function theOne(providers: readonly Provider[]): ApplicationRedis | undefined {
     return redis === undefined ? undefined : { redis, from: `the provider ${first.tokens.join(', ')}` };
   }
   new Log().warn(
-    'The application has clients of several Redis, so none of them is used; hand over the one for Foundation: ' +
+    'The application has clients of several Redis, so none of them is used; pass the one for Foundation: ' +
       'forRootAsync({ inject: [TOKEN], useFactory: (redis) => ({ cluster: true, redis }) })',
     Object.fromEntries([...places].map(([place, { tokens }]) => [tokens.join(', '), place])),
   );
@@ -127,7 +127,7 @@ function theOne(providers: readonly Provider[]): ApplicationRedis | undefined {
 
 /**
  * The client, or one like it that never connects and has no prefix, which BullMQ and the scripts could not use.
- * A Cluster is asked for its nodes, so there it has to be the one that is connected.
+ * A Cluster is queried for its nodes, so there it has to be the one that is connected.
  */
 function withoutPrefix(redis: RedisClient): RedisClient | undefined {
   const { keyPrefix } = settingsOf(redis);

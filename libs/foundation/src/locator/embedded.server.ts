@@ -1,5 +1,5 @@
 /**
- * The program of the embedded Redis: `js-redis-server` on one loopback port, until nobody has been connected for a
+ * The program of the embedded Redis: `js-redis-server` on one loopback port, until no client has been connected for a
  * while. Started by `embedded.redis.ts`, in a process of its own; arguments: host and port.
  */
 import { createServer, type Server, type Socket } from 'node:net';
@@ -8,7 +8,7 @@ import { describe } from '../errors/describe.js';
 /** How long it goes on without a connection: longer than the restart of an application under `nest start --watch`. */
 const IDLE_MS = 5000;
 
-/** What became of the start, as it is told to the process that asked for it. */
+/** What became of the start, as it is reported to the process that started it. */
 export type EmbeddedStart =
   | { state: 'listens'; pid: number }
   | { state: 'port-taken' }
@@ -41,11 +41,11 @@ async function listen(host: string, port: number): Promise<void> {
   });
 }
 
-/** How every client of Redis begins, with an array, and how nodes ask whether it is one. */
+/** How every client of Redis begins, with an array, and how nodes probe whether it is one. */
 const COMMAND = /^(?:\*|PING\r\n)/;
 
 /**
- * INVARIANT (I26): nobody but a client of Redis is let in. A page in the browser of a developer can send requests to
+ * INVARIANT (I26): only a client of Redis is accepted. A page in the browser of a developer can send requests to
  * this port, and `js-redis-server` would pass over the lines of the head and carry out the body. Redis closes on them;
  * a request never begins with `*`, whatever its method. Commands on a line of their own, as one types them into a
  * terminal, go with that.

@@ -18,7 +18,8 @@ import { INSTALL_EMBEDDED, startEmbeddedRedis } from './embedded.redis.js';
 import type { EmbeddedStart } from './embedded.server.js';
 
 /**
- * How long strategies have; those that ask a server take milliseconds, those that wait for announcements some seconds.
+ * How long strategies have; those that query a server take milliseconds, those that wait for announcements some
+ * seconds.
  */
 const LOOK_MS = 10_000;
 /**
@@ -45,13 +46,13 @@ export interface Search {
   winnerMs: number;
 }
 
-/** The port that Redis has unless it is told otherwise, and everybody's first guess. */
+/** The default port of Redis, and the first guess. */
 export const HERE: Search['here'] = { host: '127.0.0.1', port: 6379 };
 
 /**
  * The configuration with a place for Redis.
  *
- * Starts the strategies when it has to ask them. When nothing suggested one but development (strategy `mdns`), this
+ * Starts the strategies when it needs them. When nothing suggested one but development (strategy `mdns`), this
  * machine comes first: a Redis that answers here is used, and no strategy is started.
  *
  * @throws RedisNotFoundError when there is none; what was started is stopped.
@@ -78,12 +79,12 @@ export async function findRedis(
   const { host, port } = search.here;
   const here = { ...config, redis: { ...config.redis, host, port } };
   try {
-    // The strategy that is only there to find a Redis, which nobody asked for by name.
+    // The strategy that is only there to find a Redis, which no option names.
     const isForFinding = config.detected && config.strategy === 'mdns';
     const own = Object.keys(config.redis).length === 0 ? await search.application() : undefined;
     if (own !== undefined) {
       const { redis, from } = own;
-      new Log().log('The Redis of the application is used', { from, endpoint: endpointName(redis) });
+      new Log().log('Adopted the Redis of the application', { from, endpoint: endpointName(redis) });
       if (isForFinding) await topologies.stop();
       return { ...config, redis, ...(isForFinding ? { strategy: 'redis' } : {}) };
     }
@@ -98,7 +99,7 @@ export async function findRedis(
       // Checked as an option would be, because it comes from the network. It may hold a password, so it is not logged.
       const place = endpointFrom(url);
       if (strategy === 'mdns') requireNoCredentials(config);
-      new Log().log('Redis was found', { strategy });
+      new Log().log('Found Redis', { strategy });
       return { ...config, redis: { ...config.redis, ...place } };
     }
     const answer = await search.answers(host, port);
@@ -141,7 +142,7 @@ async function embed({ here: { host, port }, ...search }: Search, answer: Answer
     if (performance.now() > until) return `${host}:${port} is taken by something that is not Redis; end it`;
   }
   if (start.state === 'listens') {
-    new Log().log('An embedded Redis was started; it ends when no node has been connected for 5 seconds', {
+    new Log().log('Started an embedded Redis; it ends when no node has been connected for 5 seconds', {
       endpoint: `${host}:${port}`,
       pid: start.pid,
     });
@@ -149,7 +150,7 @@ async function embed({ here: { host, port }, ...search }: Search, answer: Answer
   return undefined;
 }
 
-/** Anybody in the network can say that Redis is theirs, and would be told the password. */
+/** Any host in the network can announce a Redis, and would be sent the password. */
 function requireNoCredentials({ redis }: FoundationConfig): void {
   const { username, password } = redis as RedisEndpoint;
   if (username === undefined && password === undefined) return;

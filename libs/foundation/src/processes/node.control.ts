@@ -1,5 +1,5 @@
 /**
- * What is asked of a node itself: to drain, or to take a process that would move there. On this node directly, on
+ * What a node is requested to do: to drain, or to take a process that would move there. On this node directly, on
  * another one by a call, as processes are called. Called by the manager; the call server finds it under a name of its
  * own.
  */
@@ -23,7 +23,7 @@ import type { Supervisor } from './supervision/supervisor.js';
 /** By which calls reach a node; no process has a colon in its name. */
 export const NODE_CONTROL = 'node:control';
 
-/** A node that does not answer is asked again later. */
+/** A node that does not answer is retried later. */
 const ASK_MS = 1000;
 /** Of what a process waits for. */
 const MAX_WAITS = 100;

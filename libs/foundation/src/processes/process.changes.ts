@@ -7,7 +7,7 @@ import type { ClusterView } from '../cluster/cluster.view.js';
 import { processOf } from '../cluster/slot.names.js';
 import type { ProcessTable } from './table/process.table.js';
 
-/** What happened: the row changed, somebody said that an owner runs or has let go, or the members changed. */
+/** What happened: the row changed, a hint said that an owner runs or has released it, or the members changed. */
 export type News = 'row' | 'owner' | 'members';
 
 /** See the file header. */

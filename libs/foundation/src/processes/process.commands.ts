@@ -75,7 +75,7 @@ export class ProcessCommands {
     if (stopped === undefined) {
       throw new ProcessTimeoutError(
         name,
-        'was not let go by its owner',
+        'was not released by its owner',
         timeout,
         `It is marked as stopped, and ends when its owner does. ${seenLast(seen)}`,
         'Let onProcessStop and the tasks of ctx.run heed ctx.signal.',
@@ -134,7 +134,7 @@ export class ProcessCommands {
             'forget',
             'name',
             `"${name}" (${obstacle})`,
-            'a process that no node declares any more',
+            'a process that no node declares any longer',
           );
         }
         await Promise.all(slots.map((slot) => backend.restarts.forget(slot)));

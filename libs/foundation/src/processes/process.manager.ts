@@ -27,7 +27,7 @@ export class ProcessManager {
   /**
    * Makes sure that exactly one instance of the class runs in the cluster, and resolves once it does, or once it has
    * completed: then `completed` of the ref is true. What runs already under this name is returned as it is; what was
-   * stopped, completed, failed or escalated before this call is started anew.
+   * stopped, completed, failed or escalated before this call is started again.
    *
    * Underneath: a row in `HGETALL …:processes`; the node that wins the Redlock lease `…:lease:<name>` starts it.
    *
@@ -108,7 +108,7 @@ export class ProcessManager {
 
   /**
    * Stops a process, with all its replicas or partitions, in the whole cluster; it stays down until it is started or
-   * restarted by a call, or by a cold start of the cluster. Resolves once nobody owns it.
+   * restarted by a call, or by a cold start of the cluster. Resolves once no node owns it.
    *
    * Called by the process itself, it resolves as soon as that is written: the process ends after what called it.
    *
@@ -122,8 +122,9 @@ export class ProcessManager {
   }
 
   /**
-   * Stops what runs, starts it anew, and resolves once it runs or has completed. Forgets its crashes, so it also brings
-   * an escalated process back. Of a replicated or partitioned process all are restarted; the ref is that of the first.
+   * Stops what runs, starts it again, and resolves once it runs or has completed. Forgets its crashes, so it also
+   * brings an escalated process back. Of a replicated or partitioned process all are restarted; the ref is that of the
+   * first.
    *
    * Called by the process itself, it resolves with the instance that ends, as soon as that is written.
    *
@@ -152,7 +153,7 @@ export class ProcessManager {
   }
 
   /**
-   * Forgets a process that no node declares any more, with its replicas or partitions: `orphaned` in `list()`. By
+   * Forgets a process that no node declares any longer, with its replicas or partitions: `orphaned` in `list()`. By
    * itself that happens after `forgetOrphansAfter`.
    *
    * Underneath: its rows leave `…:processes`, and its epochs go with them.
@@ -168,7 +169,7 @@ export class ProcessManager {
    * it.
    *
    * Underneath: nothing; computed from this node's view. An owner with `rebalance: 'off'` stays where it is while
-   * others rank higher, unless it may not run there any more.
+   * others rank higher, unless it may no longer run there.
    *
    * @param owner the node that runs it, as `list()` or a look-up has it: what it owns is then counted without this
    * process, as the owner itself counts it. Default: this node, if it runs it.

@@ -8,7 +8,7 @@ import type { RestartPolicyName } from '../config/options.js';
 /**
  * A process that was running when it was looked up. Calls find it wherever it is by then.
  *
- * A job may be over before whoever started it hears that it runs. Then `completed` is true, and the rest is said of the
+ * A job may be over before its caller learns that it runs. Then `completed` is true, and the rest is said of the
  * instance that completed; a call waits for another one to be started, until its timeout.
  */
 export interface ProcessRef<T = AnyProcess> extends RemoteCalls<T> {
@@ -44,7 +44,7 @@ export type StartResult<T = AnyProcess> =
 
 /**
  * Where a process stands: `waiting` has no owner yet, `lost` is a temporary process whose node died; `orphaned`
- * was declared by a release before, and no node declares it any more; the other words are those of the supervisor.
+ * was declared by a release before, and no node declares it any longer; the other words are those of the supervisor.
  */
 export type ProcessState =
   | 'running'

@@ -13,7 +13,7 @@ import type { ProcessInfo, ProcessState } from './process.ref.js';
 import { isOrphan } from './table/orphans.js';
 import type { ProcessTable, VersionedEntry } from './table/process.table.js';
 
-/** So many are enough to see what is wrong; all the others of a full cluster run. */
+/** This many are enough to see what is wrong; the rest of a full cluster runs. */
 const MAX_STRANDED = 2000;
 
 /** A process that may run nowhere, and why; with a node it runs there all the same. */
@@ -50,7 +50,7 @@ export class ProcessRegistry {
     return marks !== undefined && Object.hasOwn(marks, method) ? marks[method] : undefined;
   }
 
-  /** The owner of a name, started or not. All that is asked in one turn is one question to Redis. */
+  /** The owner of a name, started or not. All queries of one turn are one query to Redis. */
   owner(name: string): Promise<OwnerRecord | undefined> {
     if (this.#asked.size === 0) this.#batch = this.#ask();
     const asked = this.#asked.get(name) ?? this.#batch.then((owners) => owners.get(name));
@@ -92,8 +92,8 @@ export class ProcessRegistry {
   }
 
   /**
-   * Every singleton, replica and partition, by name, as this node's copies have them: nobody is asked who owns what, so
-   * what should run is `waiting`.
+   * Every singleton, replica and partition, by name, as this node's replicas have them: Redis is not queried for
+   * owners, so what should run is `waiting`.
    */
   known(): ProcessInfo[] {
     const isOrphaned = this.#orphaned();
@@ -154,13 +154,13 @@ export class ProcessRegistry {
     });
   }
 
-  /** Says of each entry whether no node declares it any more, by the nodes of this moment. */
+  /** Says of each entry whether no node declares it any longer, by the nodes of this moment. */
   #orphaned(): (entry: VersionedEntry) => boolean {
     const isDeclared = declaredBy(this.membership.records());
     return (entry) => isOrphan(entry, isDeclared);
   }
 
-  /** The processes that a release declared and no node declares any more. */
+  /** The processes that a release declared and no node declares any longer. */
   orphans(): VersionedEntry[] {
     return this.table.processes().filter(this.#orphaned());
   }

@@ -43,7 +43,7 @@ export interface ProcessStarterParts {
   patience: Patience;
 }
 
-/** What a call asks to be started. */
+/** What a call requests to be started. */
 export interface StartRequest {
   /** For errors. */
   call: string;

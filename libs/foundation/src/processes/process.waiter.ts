@@ -199,7 +199,7 @@ export class ProcessWaiter {
 /** What the last query that Redis answered said of the owners. */
 export function seenLast(seen: readonly OwnerRecord[] | undefined): string {
   if (seen === undefined) return 'Redis has not said who owns it.';
-  if (seen.length === 0) return 'Nobody owned it at the last look.';
+  if (seen.length === 0) return 'No node owned it at the last poll.';
   const owners = seen
     .slice(0, 5)
     .map(({ name, node, epoch, state }) => `"${name}" on "${node}" (${state}, epoch ${epoch})`);

@@ -114,7 +114,7 @@ export class ServiceMesh {
   watch(criteria: ServiceCriteria = {}): AsyncIterable<ServiceChange> {
     const question = readCriteria('watch', criteria);
     if (question.healthCheck !== undefined) {
-      throw new ArgumentError('watch', 'healthCheck', 'a function', 'criteria that can be told from the record');
+      throw new ArgumentError('watch', 'healthCheck', 'a function', 'criteria that the record can answer');
     }
     return new ServiceWatch(this.#registry, question);
   }

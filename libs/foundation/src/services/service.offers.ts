@@ -115,7 +115,7 @@ export class ServiceOffers {
     const health = new ServiceHealth(record, checked, (status) => {
       // Redis may be away; the registry puts its own records back with their last status.
       this.parts.registry.setStatus(record.instanceId, status).catch((error: unknown) => {
-        this.#logger.debug('The status of a service was not written', { service: record.name, error: describe(error) });
+        this.#logger.debug('Failed to write the status of a service', { service: record.name, error: describe(error) });
       });
     });
     this.#checks.set(record.instanceId, health);

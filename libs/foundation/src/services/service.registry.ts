@@ -164,7 +164,7 @@ export class ServiceRegistry {
       await this.#replica.sync();
       await this.#reconcile();
     } catch (error) {
-      this.#logger.debug('The services were not compared; the next look tries again', { error: describe(error) });
+      this.#logger.debug('Failed to compare the services; retrying', { error: describe(error) });
     }
   }
 
@@ -194,7 +194,7 @@ export class ServiceRegistry {
       await this.#removeRows(stale.flatMap((bootId) => [...(this.#byNode.get(bootId) ?? [])]));
       if (this.#looks++ % TRIM_EVERY_LOOKS === TRIM_EVERY_LOOKS - 1) await this.backend.services.remove([]);
     } catch (error) {
-      this.#logger.debug('What dead nodes offered was not removed; the next look tries again', {
+      this.#logger.debug('Failed to remove the services of dead nodes; retrying', {
         error: describe(error),
       });
     }

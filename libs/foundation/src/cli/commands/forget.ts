@@ -1,5 +1,5 @@
 /**
- * `foundation forget PROCESS`: removes the rows of a process that no node declares any more.
+ * `foundation forget PROCESS`: removes the rows of a process that no node declares any longer.
  * Called by `run.ts`; underneath `ProcessManager.forget`.
  */
 import type { Command } from '../command.js';

@@ -6,7 +6,7 @@ import type { Command } from '../command.js';
 import { whileObserving } from '../observer.js';
 import { tell } from '../terminal.js';
 
-/** Exit code 1 when it runs on another node than was asked for. */
+/** Exit code 1 when it runs on another node than requested. */
 export const move: Command = async (config, { args: [name = '', node = ''], json }, terminal) => {
   return whileObserving(config, async (observer) => {
     const { node: where, epoch } = await observer.processes.move(name, node);

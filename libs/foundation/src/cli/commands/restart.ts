@@ -1,5 +1,5 @@
 /**
- * `foundation restart PROCESS`: stops it and starts it anew; brings an escalated one back.
+ * `foundation restart PROCESS`: stops it and starts it again; brings an escalated one back.
  * Called by `run.ts`; underneath `ProcessManager.restart`.
  */
 import type { Command } from '../command.js';

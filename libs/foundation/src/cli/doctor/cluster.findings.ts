@@ -26,9 +26,7 @@ export function memberFindings(
   const late = members.filter((each) => latenessOf(each, silent(each)) !== 'in time');
   const findings: Finding[] = [];
   if (members.length === 0) {
-    findings.push(
-      warning('nobody is in this cluster', 'Start a node, or look whether --app and the Redis are the right ones.'),
-    );
+    findings.push(warning('no node is in this cluster', 'Start a node, or check --app and the Redis.'));
   }
   if (inTime.length > 0) {
     const worst = Math.max(...inTime.map((each) => silent(each) ?? 0));
@@ -51,7 +49,7 @@ export function memberFindings(
 export function cookieFindings(hasCookie: boolean, { isCookieShared, beats }: DirectorySnapshot): Finding[] {
   if (isCookieShared !== false || beats.size === 0) return [];
   const text = hasCookie
-    ? 'the nodes have another cookie, or none: none of them is seen, and no such node is let in'
+    ? 'the nodes have a different cookie, or none: none of them is seen, and a node with this one is rejected'
     : 'the nodes have a cookie, and here is none: none of them is seen';
   return [failed(text, 'Give all of them, and this command, the same FOUNDATION_COOKIE.')];
 }
@@ -84,7 +82,7 @@ function distinct(values: readonly string[]): string[] {
 /** `sweepLateMs`: `undefined` when no sweep is planned. */
 export function sweepFinding(sweepLateMs: number | undefined, members: number): Finding {
   if (sweepLateMs === undefined) {
-    if (members === 0) return skipped('nobody is there to plan it');
+    if (members === 0) return skipped('no node is there to plan it');
     return warning(
       'no sweep is planned',
       'Look whether the nodes reach BullMQ, or have a queue of their own ("queue").',

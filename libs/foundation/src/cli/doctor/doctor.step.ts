@@ -8,7 +8,7 @@ import type { RedisProbe } from '../../backend/redis/redis.probe.js';
 import type { TopologyRunner } from '../../cluster/topologies/topology.runner.js';
 import type { FoundationConfig } from '../../config/config.js';
 
-/** `failed` is wrong and makes the exit code 1; `warning` should be looked at. */
+/** `failed` is wrong and makes the exit code 1; `warning` should be checked. */
 export type Verdict = 'ok' | 'warning' | 'failed' | 'skipped';
 
 /** What a step has to say about one thing. */

@@ -1,5 +1,5 @@
 /**
- * `foundation doctor`: tries what the configuration needs, step by step, and says what is wrong.
+ * `foundation doctor`: checks what the configuration needs, step by step, and says what is wrong.
  * Called by `run.ts`; changes nothing in the cluster.
  */
 import { endpointName } from '../../backend/redis/redis.endpoint.js';
@@ -54,7 +54,7 @@ export async function examine(settings: () => FoundationConfig, found: (one: Exa
 
 async function take(step: Step, patient: Case): Promise<Finding[]> {
   const missing = step.needs.find((need) => patient[need] === undefined);
-  if (missing !== undefined) return [skipped(`not tried, because of what failed above`)];
+  if (missing !== undefined) return [skipped(`skipped, because of what failed above`)];
   try {
     return await step.run(patient);
   } catch (error) {
@@ -106,7 +106,6 @@ export async function doctor(settings: () => FoundationConfig, json: boolean, te
     ]),
   ) as Record<Verdict, number>;
   if (json) terminal.out(JSON.stringify({ ok: worst !== 'failed', counts, findings: all }, undefined, 2));
-  else
-    terminal.out(`${counts.failed} failed, ${counts.warning} to look at, ${counts.ok} ok, ${counts.skipped} not tried`);
+  else terminal.out(`${counts.failed} failed, ${counts.warning} warnings, ${counts.ok} ok, ${counts.skipped} skipped`);
   return worst === 'failed' ? 1 : 0;
 }

@@ -86,7 +86,7 @@ describe('of the cluster', () => {
   const at = (beats: Record<string, number>) => ({ now: 100_000, beats: new Map(Object.entries(beats)) });
 
   it('nobody', () => {
-    expect(verdicts(memberFindings([], at({}), undefined))).toEqual(['warning nobody is in this cluster']);
+    expect(verdicts(memberFindings([], at({}), undefined))).toEqual(['warning no node is in this cluster']);
   });
 
   it('who is in time, late, and expected', () => {

@@ -25,7 +25,7 @@ export function strategyFinding({
     return failed(`${strategy}: ${first}`, rest.length === 0 ? undefined : rest.join('\n'));
   }
   if (state === 'starting')
-    return failed(`${strategy}: no answer yet`, 'Look whether what it asks can be reached from here.');
+    return failed(`${strategy}: no answer yet`, 'Check whether its source can be reached from here.');
   const redis = redisFound ? 'and where Redis is' : 'and no Redis';
   const text = `${strategy} finds ${count(peers, 'peer')} ${redis}`;
   const counted = Object.entries(counters).filter(([, number]) => number > 0);

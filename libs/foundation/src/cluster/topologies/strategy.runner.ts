@@ -1,5 +1,5 @@
 /**
- * Runs one strategy for ever: starts it, keeps what it found, and when it fails starts it again after a while.
+ * Runs one strategy indefinitely: starts it, keeps what it found, and restarts it some time after a failure.
  * Used by `topologies.ts`.
  */
 import type {
@@ -24,13 +24,13 @@ export interface RunTimes {
   retryFrom: number;
   retryTo: number;
   /**
-   * A failure is logged at most this often, and one that is told already a tenth as often, however often it happens.
+   * A failure is logged at most this often, and one that is known already a tenth as often, however often it happens.
    */
   logEvery: number;
   /** How long a stop may take. */
   stop: number;
   /**
-   * Reports that come sooner after another are told together: while 1,000 pods are replaced there are hundreds a
+   * Reports that come sooner after another are merged: while 1,000 pods are replaced there are hundreds a
    * second, and each is the whole list.
    */
   gather: number;
@@ -115,7 +115,7 @@ export class StrategyRun {
     };
   }
 
-  /** None where they cannot be read: health asks for them. */
+  /** None where they cannot be read: health reads them. */
   #counters(): Pick<StrategyStatus, 'counters'> {
     try {
       return this.strategy.counters === undefined ? {} : { counters: { ...this.strategy.counters } };
@@ -162,7 +162,7 @@ export class StrategyRun {
     }
   }
 
-  /** The first report is told at once, so that what is rare is told without delay; so is one that is refused. */
+  /** The first report is passed on at once, so that rare ones have no delay; so is one that is rejected. */
   #gather(findings: TopologyFindings): void {
     this.#reports++;
     let isList: boolean;
@@ -210,7 +210,7 @@ export class StrategyRun {
   }
 
   #well(): void {
-    if (this.#state === 'failing') this.#logger.log('A topology strategy looks again', { strategy: this.name });
+    if (this.#state === 'failing') this.#logger.log('Topology strategy recovered', { strategy: this.name });
     this.#state = 'looking';
     this.#failuresInARow = 0;
     this.#error = undefined;
@@ -218,9 +218,9 @@ export class StrategyRun {
   }
 
   #failed(error: unknown): void {
-    // What was found before stays, so it is told first.
+    // What was found before stays, so it is reported first.
     this.#flush();
-    // The former start may go on reporting; it was told to stop.
+    // The former start may go on reporting, although it was stopped.
     this.#turn++;
     this.#state = 'failing';
     this.#failures++;
@@ -230,7 +230,7 @@ export class StrategyRun {
     this.#log(error, pause);
     this.#ending = this.#end(false);
     clearTimeout(this.#timer);
-    // Jitter, so that the nodes of a cluster do not ask again all at once.
+    // Jitter, so that the nodes of a cluster do not all retry at once.
     this.#timer = setTimeout(() => this.start(), jittered(pause)).unref();
     this.changed();
   }
@@ -254,7 +254,7 @@ export class StrategyRun {
     try {
       await within(this.times.stop, this.strategy.stop(leaving), `not done in ${this.times.stop} ms`);
     } catch (error) {
-      this.#repeated.debug('A topology strategy did not stop in order', {
+      this.#repeated.debug('Topology strategy did not stop in order', {
         strategy: this.name,
         error: describe(error),
       });

@@ -67,7 +67,7 @@ export class TerminatedNodes {
       await this.nodes.leave(name, bootId, 'terminated');
     } catch (error) {
       // Its ttl runs out all the same.
-      this.#repeated.debug('A node that has ended was not removed', { node: name, error: describe(error) });
+      this.#repeated.debug('Failed to remove a node that has ended', { node: name, error: describe(error) });
     }
   }
 }

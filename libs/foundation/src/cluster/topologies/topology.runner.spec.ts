@@ -338,7 +338,7 @@ describe('findRedis', () => {
 });
 
 describe('StaticStrategy', () => {
-  it('reports its hosts, ready once their names are known, and looks again and again', async () => {
+  it('reports its hosts, ready once their names are known, and keeps polling', async () => {
     let known = new Set(['a', '::1']);
     const lookup = (host: string) => (known.has(host) ? Promise.resolve() : Promise.reject(new Error('ENOTFOUND')));
     const { config } = translateStatic({ hosts: ['a:7000', '[::1]:7', 'b'], redis: 'redis://r', every: 5 });

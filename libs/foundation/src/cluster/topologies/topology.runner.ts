@@ -45,7 +45,7 @@ export class TopologyRunner {
    * Starts every strategy, once; resolves when they are loaded, before they have found anything. A strategy that fails
    * is retried indefinitely.
    *
-   * @throws MissingPackageError when the package of a strategy that was asked for by name is not installed.
+   * @throws MissingPackageError when the package of a strategy that was named is not installed.
    */
   start(): Promise<void> {
     this.#started ??= this.#start();
@@ -91,7 +91,7 @@ export class TopologyRunner {
     await valueWithin(timeoutMs, Promise.all(this.#runs.map(({ looked }) => looked)));
   }
 
-  /** Tells the strategies what is known of this node by now. */
+  /** Notifies the strategies of what is known of this node by now. */
   announce(known: Pick<TopologySelf, 'address' | 'redis'>): void {
     this.#self = { ...this.#self, ...known };
     for (const run of this.#runs) run.announce();
@@ -117,10 +117,10 @@ export class TopologyRunner {
         strategies.push(await loadStrategy(each));
       } catch (error) {
         if (!this.config.detected) throw error;
-        // It did start: nobody has asked for this strategy.
+        // It did start: no option names this strategy.
         const why = describe(error).replace(' Foundation did not start.', '');
         this.#leftOut.push(why);
-        this.#logger.warn('The strategy that this environment suggests is left out', { error: why });
+        this.#logger.warn('Left out the topology strategy that this environment suggests', { error: why });
       }
     }
     if (this.#stopped) return;

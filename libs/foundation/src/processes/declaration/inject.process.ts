@@ -6,7 +6,7 @@ import { Inject, type Type } from '@nestjs/common';
 import { nameOf } from './process.target.js';
 
 /**
- * The classes that somebody wants injected; the module makes a provider for each. Tokens only, no state of an
+ * The classes that are to be injected; the module makes a provider for each. Tokens only, no state of an
  * application.
  */
 const injected = new Map<symbol, Type<unknown>>();

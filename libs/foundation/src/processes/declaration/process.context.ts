@@ -19,10 +19,10 @@ export interface ProcessContext {
   readonly handoff: unknown;
   /**
    * The fencing token: higher than every one before it for this name. Send it with each effect, and read it each time:
-   * it rises while the instance runs when Redis lost its data and the lease was taken back.
+   * it rises while the instance runs when Redis lost its data and the owner reclaimed the lease.
    */
   readonly epoch: number;
-  /** Aborted when the instance must stop: asked to, or because the lease is lost (`reason` is a `LeaseLostError`). */
+  /** Aborted when the instance must stop: on request, or because the lease is lost (`reason` is a `LeaseLostError`). */
   readonly signal: AbortSignal;
   /**
    * True while this node is the owner, by its own monotonic clock and without a question to anybody. Ask before each
@@ -75,14 +75,14 @@ export interface FencedOptions {
   ttl?: Duration;
 }
 
-/** Implement to be told that the instance begins; the start is over when it resolves. */
+/** Implement to be notified that the instance begins; the start is over when it resolves. */
 export interface OnProcessStart {
   onProcessStart(ctx: ProcessContext): void | Promise<void>;
 }
 
 /**
- * Implement to be told that the instance must end; it may take `stopTimeout`. Also called after a start that failed, so
- * that what was opened before the failure can be closed.
+ * Implement to be notified that the instance must end; it may take `stopTimeout`. Also called after a start that
+ * failed, so that what was opened before the failure can be closed.
  *
  * `reason`: `stop`, `restart`, `move`, `shutdown`, `crash`, `complete`, `lease-lost`.
  */

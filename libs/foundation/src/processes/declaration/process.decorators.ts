@@ -19,7 +19,7 @@ export interface ProcessOptions extends ProcessDefaults {
    */
   placement?: PlacementName | { strategy?: PlacementName; labels?: Record<string, string> };
   /**
-   * True: on a planned move `onHandoff()` of the instance that ends is asked for a state, and the next one has it as
+   * True: on a planned move `onHandoff()` of the instance that ends returns a state, and the next one has it as
    * `ctx.handoff`. Default false.
    */
   handoff?: boolean;

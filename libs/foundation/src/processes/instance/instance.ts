@@ -97,7 +97,7 @@ export class Instance implements Waiter {
    * Carries out a call, or the handler of a message, on the user's object.
    *
    * INVARIANT (I1): that is user code, so the end of the instance waits for it as it does for a task; otherwise it
-   * would go on beside the next owner once the lease is given back.
+   * would go on beside the next owner once the lease is released.
    */
   call<T>(work: () => T | Promise<T>): Promise<T> {
     // Begun in this turn, in which the caller has seen that the instance runs.
@@ -127,7 +127,7 @@ export class Instance implements Waiter {
     clearTimeout(timer);
     this.#abort.abort(exit.error ?? new Error(`Process "${name}" is stopped (${exit.reason}).`));
     // Not awaited: what hangs here is our own clean-up, and the stop of user code must not wait for it. Handlers of
-    // messages are among the calls, and none begins any more.
+    // messages are among the calls, and no new one begins.
     unattended('detaching a stopped process', this.#detach(attached));
     const clean = await this.#stop(exit.reason, starting);
     const [target, hookCalled, started] = [this.#target, this.#hookCalled, this.#startedAt !== undefined];
@@ -143,7 +143,9 @@ export class Instance implements Waiter {
     this.#resolveEnded(end);
   }
 
-  /** INVARIANT (I1): asked before each step into user code, so that none begins for an owner that is one no more. */
+  /**
+   * INVARIANT (I1): asked before each step into user code, so that none begins for a node that is no longer the owner.
+   */
   #mayGoOn(): boolean {
     return this.#end === undefined && this.lease.isHeld();
   }

@@ -1,5 +1,5 @@
 /**
- * The lease of something that every node has one of: nobody else wants it, so it needs no Redis and is never lost.
+ * The lease of something that every node has one of: no other node wants it, so it needs no Redis and is never lost.
  * Used by the supervisor for processes that run on each node.
  */
 import type { Lease } from '../../backend/leases/leases.js';

@@ -10,7 +10,7 @@ const KNOWN_AFTER_MS = 500;
  * each with two or three round trips and a start; measured with thousands on two busy cores.
  */
 const PACE_MS = 2;
-/** Nobody waits longer for a node that may hang. */
+/** No node waits longer for one that may hang. */
 const LONGEST_QUEUE_MS = 10_000;
 
 /** See the file header. */
@@ -32,7 +32,7 @@ export class Expected {
     expected.set(name, { said: load, until: now + KNOWN_AFTER_MS + this.queueMs(node) });
   }
 
-  /** The name is ranked anew. */
+  /** The name is ranked again. */
   forget(name: string): void {
     const node = this.#names.get(name);
     if (node === undefined) return;
@@ -53,7 +53,7 @@ export class Expected {
   }
 
   /**
-   * How long the node needs for what is expected of it. Whoever comes after it waits for as long, else all nodes would
+   * How long the node needs for what is expected of it. The next in turn waits for as long, else all nodes would
    * reach for each of ten thousand names, and the quickest would have most of them.
    */
   queueMs(node: string): number {

@@ -69,7 +69,7 @@ export function obstacleOf(subject: Placeable, members: readonly Member[]): stri
   return `${which} are full (${list.join(', ')}${fitting.length > 3 ? ', …' : ''})`;
 }
 
-/** The same for many processes: what belongs together is looked at once. */
+/** The same for many processes: what belongs together is checked once. */
 export function obstaclesIn(members: readonly Member[]): (subject: Placeable) => string | undefined {
   const known = new Map<string, string | undefined>();
   return (subject) => {
@@ -104,7 +104,7 @@ function hasLabel({ labels }: Member, key: string, value: string): boolean {
   return Object.hasOwn(labels, key) && labels[key] === value;
 }
 
-/** Why a member takes no more, if it does not. */
+/** Why a member takes nothing more, if it does not. */
 export function fullnessOf(member: Member, { owner, loadOf, ownedBy = loadOf }: Known): string | undefined {
   const { capacity } = member;
   if (capacity === undefined) return undefined;

@@ -6,7 +6,7 @@ import type { Member } from '../../cluster/member.js';
 import { exclusionOf, fullnessOf, type Known, misfitOf, type Placeable } from './placement.exclusion.js';
 import { KEYS, LAGGING_MS, LOAD, orderOf } from './placement.js';
 
-/** How long after a move nobody but its target takes the process, unless the target is gone. */
+/** How long after a move only its target takes the process, unless the target is gone. */
 const GIVE_WAY_MS = 3000;
 /** A node that suits a process better than the one that runs it. */
 export interface Better {

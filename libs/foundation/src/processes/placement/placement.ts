@@ -24,7 +24,7 @@ export const LAGGING_MS = 200;
 /** The place of a node in the order, and who is first in it. */
 export interface Turn {
   rank: number;
-  /** `undefined` when nobody may run the process. */
+  /** `undefined` when no node may run the process. */
   best: string | undefined;
 }
 
@@ -97,7 +97,7 @@ export function turnOf(
   return { rank, best: best?.member.name };
 }
 
-/** What a member owns besides the process that is looked at. */
+/** What a member owns besides the process in question. */
 function loadBesides(member: Member, { owner, loadOf }: Known): number {
   const load = loadOf?.(member) ?? member.load;
   return member.name === owner ? load - 1 : load;

@@ -12,7 +12,7 @@ import type { InstanceExit } from '../instance/instance.js';
 import { isEnded, type ProcessEntry, type ProcessTable, type VersionedEntry } from '../table/process.table.js';
 import { decide, type Decision, type Ending, isLast } from './restart.policy.js';
 
-/** After so many crashes in the window the node is avoided. */
+/** After this many crashes in the window the node is avoided. */
 const AVOID_AFTER = 3;
 
 /** Something that this node knows of a process and Redis has not taken down yet. */
@@ -66,7 +66,7 @@ export class End implements Fact {
   }
 
   async record(): Promise<void> {
-    // Whoever owns it since decides for itself; a late word of ours must not stop it.
+    // A node that owns it since decides for itself; our late decision must not stop it.
     if (!this.lease.isHeld() && (await this.#isOwnedSince())) {
       this.#logger.warn('Process "{process}" was run again before its end could be recorded', {
         process: this.name,
@@ -88,7 +88,7 @@ export class End implements Fact {
 
   async #decide(): Promise<Verdict> {
     const { name, options } = this.spec;
-    // Counted once for each epoch, however often it is asked; where nothing follows, nobody needs the count, and it
+    // Counted once for each epoch, however often this runs; where nothing follows, the count is not needed, and it
     // would be a question and a key for each short job.
     const crashes = isLast(options.restart, this.#ending)
       ? 0
@@ -112,10 +112,10 @@ export class End implements Fact {
   }
 
   /**
-   * INVARIANT (I6): one decision per epoch; whoever else stopped or restarted it in between has decided already. A row
-   * that says what we decided, for our epoch, is our own: its write succeeded and only the answer was lost.
+   * INVARIANT (I6): one decision per epoch; another node that stopped or restarted it in between has decided already. A
+   * row that says what we decided, for our epoch, is our own: its write succeeded and only the answer was lost.
    *
-   * @returns false when somebody else has decided.
+   * @returns false when another node has decided.
    */
   async #put({ next, crashes }: Verdict): Promise<boolean> {
     const epoch = this.#epoch;
@@ -149,7 +149,7 @@ export class End implements Fact {
     const epoch = this.#epoch;
     if (decision.action === 'restart') {
       const delayMs = Math.min(decision.delayMs, Math.max(0, (next.retryAt ?? 0) - this.membership.clusterNow()));
-      // At most one job for each epoch, however often it is asked for.
+      // At most one job for each epoch, however often this runs.
       await this.backend.restarts.schedule(name, epoch, Math.round(delayMs));
       this.telemetry.emit('process.restart_scheduled', { name, node, epoch, delayMs: decision.delayMs, crashes });
     } else if (decision.action === 'escalate') {

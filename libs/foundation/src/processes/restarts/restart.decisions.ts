@@ -26,13 +26,13 @@ const FORGOTTEN_AFTER_MS = 5000;
  */
 const RETRY_MS = 50;
 const RETRY_CAP_MS = 400;
-/** When the lease is lost: how often Redis is asked whether it is back, with one question for all ends that wait. */
+/** When the lease is lost: how often Redis is polled until it is back, with one query for all pending ends. */
 const KEPT_RETRY_MS = 250;
 /** So many ends are kept; beyond that the oldest is given up, and said to be. Each is a few hundred bytes. */
 const MAX_KEPT = 10_000;
 /** Of the stack in a row, in characters. */
 const MAX_KEPT_STACK = 2000;
-/** Kept ends are written so many at a time. */
+/** Kept ends are written this many at a time. */
 const PARALLEL = 16;
 /** A restart that is this early is one: jobs come by the clock of the node that takes them. */
 const EARLY_MS = 50;
@@ -82,7 +82,7 @@ export class RestartDecisions {
     return this.#kept.has(name);
   }
 
-  /** Resolves once nothing is kept any more; how long that is waited for is up to the caller. */
+  /** Resolves once nothing is pending; the caller decides how long to wait. */
   async drained(): Promise<void> {
     if (this.#kept.size > 0) await new Promise<void>((resolve) => this.#idle.add(resolve));
   }
@@ -90,9 +90,9 @@ export class RestartDecisions {
   /**
    * Records, while the lease is still held, what is to follow a crash or a completion.
    *
-   * INVARIANT (I6, I13): recorded exactly once. The lease is kept until Redis has taken it down, so nobody starts
+   * INVARIANT (I6, I13): recorded exactly once. The lease is kept until Redis has taken it down, so no node starts
    * meanwhile what has ended. When the lease is lost before, this node keeps the end and writes it when Redis is back,
-   * unless somebody has owned the process since. Only a node that dies in between, or is cut off longer than its lease
+   * unless a node has owned the process since. Only a node that dies in between, or is cut off longer than its lease
    * while others are not, leaves an end unknown.
    */
   async settle(instance: Instance, exit: InstanceExit): Promise<void> {
@@ -122,7 +122,7 @@ export class RestartDecisions {
     else lease.signal.addEventListener('abort', onLost, { once: true });
     const isDone = await this.underLease(end);
     lease.signal.removeEventListener('abort', onLost);
-    // A restart that is in the table without a job is done by whoever sees that it is late.
+    // The first node that sees that a restart is late, or has no job, does it.
     if (isDone || end.recorded) return;
     onLost();
     this.#keep(end);
@@ -148,7 +148,7 @@ export class RestartDecisions {
         return true;
       } catch (error) {
         const details = { process: fact.name, error: describe(error) };
-        this.#repeated.warn('What became of process "{process}" was not recorded yet; tried again', details, fact.name);
+        this.#repeated.warn('Failed to record what became of process "{process}"; retrying', details, fact.name);
       }
       // A lease of something that every node has one of is never lost; but who has left has nobody to tell.
       if (!fact.lease.isHeld() || this.#hasLeft()) return false;
@@ -217,7 +217,7 @@ export class RestartDecisions {
       await fact.record();
     } catch (error) {
       const details = { process: fact.name, error: describe(error) };
-      this.#repeated.warn('What became of process "{process}" was not recorded yet; tried again', details, fact.name);
+      this.#repeated.warn('Failed to record what became of process "{process}"; retrying', details, fact.name);
       return;
     }
     if (this.#kept.get(fact.name) === fact) this.#kept.delete(fact.name);
@@ -230,7 +230,7 @@ export class RestartDecisions {
     const entry = this.table.get(name);
     const early = entry?.status === 'backing-off' && entry.after === epoch ? this.#dueIn(entry) : 0;
     if (early > EARLY_MS) {
-      // Should this node die meanwhile, whoever reconciles does it.
+      // If this node dies meanwhile, another one does it when it reconciles.
       setTimeout(() => unattended('a restart', this.restart(name, epoch)), early).unref();
       return;
     }
@@ -274,7 +274,7 @@ export class RestartDecisions {
     const now = this.membership.clusterNow();
     for (const name of this.#lostSince.keys())
       if (this.table.get(name)?.status !== 'once') this.#lostSince.delete(name);
-    // In turns, because those that run on are looked at as well.
+    // In turns, because those that run on are checked as well.
     const asked = started.slice(this.#askedFrom, this.#askedFrom + LOOKED_FOR_AT_ONCE);
     this.#askedFrom = this.#askedFrom + asked.length < started.length ? this.#askedFrom + asked.length : 0;
     const owners = await this.backend.leases.owners(asked.map(({ name }) => name));
@@ -286,7 +286,7 @@ export class RestartDecisions {
     return asked.filter(({ name }) => now - (this.#lostSince.get(name) ?? now) >= keep);
   }
 
-  /** A restart whose job was lost is done by whoever notices. */
+  /** The first node that notices does a restart whose job was lost. */
   remind({ name, status, after, retryAt = 0, options }: VersionedEntry): void {
     if (status !== 'backing-off') return;
     const now = this.membership.clusterNow();

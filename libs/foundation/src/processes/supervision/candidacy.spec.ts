@@ -262,7 +262,7 @@ describe('Candidacy', () => {
     expect(candidacy.isTrying('a')).toBe(false);
   });
 
-  it('forgets what is not wanted any more', async () => {
+  it('forgets names that are no longer wanted', async () => {
     leases.taken.set('a', now() + 100);
     candidacy.want('a');
     await pass(10);

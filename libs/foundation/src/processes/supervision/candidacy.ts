@@ -11,7 +11,7 @@ import { jittered } from '../../time/backoff.js';
 /** How long each place in the order waits for the one before it, in milliseconds. */
 const RANK_STEP_MS = 25;
 const RETRY_MS = 300;
-/** Names that are due within this time are asked for together. */
+/** Names that are due within this time are polled together. */
 const TOGETHER_MS = 5;
 const PARALLEL = 16;
 /** A thousand names may become free in one turn; ranking them all in it would hold up what renews the leases. */
@@ -24,9 +24,9 @@ interface Candidate {
   /** The rank it has waited for. */
   rank: number;
   busy: boolean;
-  /** True until it is tried for the first time, for a name that nobody has had yet. */
+  /** True until it is tried for the first time, for a name that no node has had yet. */
   fresh: boolean;
-  /** True when a hint came since Redis was asked last; what Redis said is older. */
+  /** True when a hint came since the last poll, whose answer is older. */
   hinted: boolean;
   /** The node that gave the name back, where a hint said so. */
   before?: string | undefined;
@@ -66,7 +66,7 @@ export class Candidacy {
   /**
    * Adds a name; nothing changes for one that is waiting already.
    *
-   * @param fresh nobody has owned it: whose turn it is takes it without asking, the others ask when it is theirs.
+   * @param fresh no node has owned it: the first in turn takes it without a poll, the others poll in theirs.
    */
   want(name: string, fresh = false): void {
     if (this.#names.has(name)) return;
@@ -188,12 +188,12 @@ export class Candidacy {
         await Promise.all(free.slice(index, index + PARALLEL).map((name) => this.#try(name)));
       }
     } catch (error) {
-      this.#logger.debug('Redis did not say which names are free; asked again soon', { error: describe(error) });
+      this.#logger.debug('Lease poll failed; retrying', { error: describe(error) });
       for (const [, candidate] of all) candidate.dueAt = this.now() + jittered(RETRY_MS, 1, 2);
     }
   }
 
-  /** Puts off what is taken, and what is free but first somebody else's turn; returns what to try now. */
+  /** Puts off what is taken, and what is free but first another node's turn; returns what to try now. */
   async #sort(standing: readonly { name: string; freeInMs: number }[]): Promise<string[]> {
     const free: string[] = [];
     let began = this.now();
@@ -240,7 +240,7 @@ export class Candidacy {
     candidate.busy = true;
     this.#trying.add(name);
     const lease = await this.leases.acquire(name).catch((error: unknown) => {
-      this.#logger.debug('A lease was not acquired; tried again soon', { process: name, error: describe(error) });
+      this.#logger.debug('Failed to acquire a lease; retrying', { process: name, error: describe(error) });
       candidate.dueAt = this.now() + jittered(RETRY_MS, 1, 2);
       return undefined;
     });

@@ -16,7 +16,7 @@ import type { NodeWorkload } from './node.workload.js';
 /** By how many places a node with a replica steps back for nodes that have none. */
 const SIBLING_STEPS = 20;
 
-/** The place of whoever need not wait for other nodes. */
+/** The place of a node that need not wait for others. */
 export const FIRST: Place = { rank: 0, queueMs: 0 };
 
 /** What the placement on this node depends on. */

@@ -4,7 +4,7 @@
  */
 import type { Leases, OwnerRecord } from '../../backend/leases/leases.js';
 
-/** `unknown`: Redis names no owner, and may have lost its data a moment ago; ask again after `graceMs`. */
+/** `unknown`: Redis names no owner, and may have lost its data a moment ago; retry after `graceMs`. */
 export type Ownership = { state: 'owned' | 'free' } | { state: 'unknown'; graceMs: number };
 
 /**

@@ -134,7 +134,7 @@ export class ProcessDeclarations {
     const { beatEvery } = this.membership;
     await pause(Math.max(grace, beatEvery * BEATS));
     await this.table.sync();
-    // A replica that was out of touch for long lets the others go first, so it takes as long again. Not at a cold
+    // A replica that was out of touch for long lets other nodes go first, so it takes as long again. Not at a cold
     // start, where no node has been a member for so long.
     const { joinedAt } = this.membership.own;
     const isLongThere = (member: Member): boolean => !member.self && joinedAt - member.joinedAt > LEAST_KEPT_MS;
@@ -189,7 +189,7 @@ export class ProcessDeclarations {
   async #settle(specs: readonly ProcessSpec[]): Promise<void> {
     for (const spec of specs) {
       await this.apply(spec).catch((error: unknown) => {
-        this.#log.debug('A declaration was not settled; tried again soon', {
+        this.#log.debug('Failed to write a declaration; retrying', {
           process: spec.name,
           error: describe(error),
         });

@@ -27,7 +27,7 @@ const COMPARE_EVERY_MS = 500;
 const COMPARED_AT_ONCE = 500;
 /** What each node adds to that time on every node, so that the whole cluster moves 40 a second at most. */
 const COMPARE_SHARE_MS = 100;
-/** A node that refused a process is asked for it again after this time. */
+/** After this time a node that rejected a process is asked again. */
 const ASK_AGAIN_MS = 2000;
 /** A process that was moved for the balance stays where it is for this time. */
 const REST_MS = 30_000;
@@ -64,7 +64,7 @@ export class Rebalancer {
 
   constructor(private readonly parts: RebalancerParts) {}
 
-  /** How other nodes are asked to take what should move there; until then nothing moves by itself. */
+  /** How other nodes are asked to take a process; until it is set nothing moves by itself. */
   onMove(ask: AskNode): void {
     this.#ask = ask;
   }

@@ -120,7 +120,7 @@ export class Supervisor implements CalleeLookup {
     this.#host.onInstance(hook);
   }
 
-  /** How other nodes are asked to take what should move there; until then nothing moves by itself. */
+  /** How other nodes are asked to take a process; until it is set nothing moves by itself. */
   onMove(ask: AskNode): void {
     this.#rebalancer.onMove(ask);
   }

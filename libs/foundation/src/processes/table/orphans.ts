@@ -1,5 +1,5 @@
 /**
- * Processes that a release declared and that no node declares any more: they are shown as orphaned, and their rows go
+ * Processes that a release declared and that no node declares any longer: they are shown as orphaned, and their rows go
  * after a while. Called by the sweep; underneath rows of the process table, and the records of the members.
  */
 import type { Leases } from '../../backend/leases/leases.js';
@@ -11,7 +11,7 @@ import { ThrottledLog } from '../../logging/throttled.log.js';
 import type { ProcessTable, VersionedEntry } from './process.table.js';
 
 /**
- * True for an entry of a declared process that no node declares. What a call has started belongs to nobody's
+ * True for an entry of a declared process that no node declares. What a call has started belongs to no
  * declarations, and any node may have its class.
  */
 export function isOrphan(
@@ -39,7 +39,7 @@ export class Orphans {
    * restarts; takes the note back when one declares it again, and removes the rows whose time is over.
    *
    * INVARIANT (I9): the note is a version of the row, and at least a minute old when the row goes, see `LEAST_KEPT_MS`:
-   * whoever puts the row back after a loss of data knows the note, too.
+   * a node that restores the row after a loss of data knows the note, too.
    */
   async sweep(): Promise<void> {
     // Who is cut off does not know who declares what, nor what the table says.
@@ -62,12 +62,12 @@ export class Orphans {
       const { orphanedAt: _orphanedAt, ...rest } = current;
       return rest;
     });
-    for (const process of fresh) this.#repeated.warn('No node declares a process any more', { process }, process);
+    for (const process of fresh) this.#repeated.warn('No node declares a process any longer', { process }, process);
     for (const entry of orphans) {
       if (!isNoted(entry) || now - (entry.orphanedAt ?? now) < this.forgetAfter || (await this.#isOwned(entry)))
         continue;
       if (await this.table.forget(entry)) {
-        this.#logger.log('Forgot a process that no node declares any more', { process: entry.name });
+        this.#logger.log('Forgot a process that no node declares any longer', { process: entry.name });
       }
     }
   }

@@ -1,6 +1,6 @@
 /**
- * A row of the process table: what it says, and how it is read. Whoever can write to Redis can write rows, so every
- * number and text is held to the bounds that the API has; what is beyond them is no row.
+ * A row of the process table: what it says, and how it is read. Any client that can write to Redis can write rows, so
+ * every number and text is held to the bounds that the API has; what is beyond them is no row.
  */
 import type { TableRow } from '../../backend/tables/table.js';
 import { readMarks } from '../../calls/call.marks.js';
@@ -23,7 +23,7 @@ export interface ProcessEntry extends ProcessSpec {
   /** In the row of a replica or a partition: the process it belongs to. */
   of?: string;
   status: ProcessStatus;
-  /** Instances with this epoch or a lower one must not run any more; a restart raises it. */
+  /** Instances with this epoch or a lower one must no longer run; a restart raises it. */
   after: number;
   /** False until a process that was started by a call has come up once. */
   confirmed: boolean;
@@ -43,7 +43,7 @@ export interface ProcessEntry extends ProcessSpec {
   retryAt?: number;
   /** True while what runs stops, to begin again by another number of partitions: nothing of it starts. */
   settling?: true;
-  /** Since when no node declares it any more: milliseconds since 1970 by the Redis clock. */
+  /** Since when no node declares it: milliseconds since 1970 by the Redis clock. */
   orphanedAt?: number;
 }
 
@@ -57,7 +57,7 @@ export function isEnded(status: ProcessStatus): boolean {
 
 const GONE: ReadonlySet<ProcessStatus> = new Set(['completed', 'stopped', 'failed']);
 
-/** Everything but the arguments is a few texts; a row that is longer was written by nobody who goes through the API. */
+/** Everything but the arguments is a few texts; the API writes no row that is longer. */
 const MAX_ROW_SIZE = MAX_ARGS_SIZE + 65_536;
 const MAX_TYPE = 1000;
 /** The longest stack of a row, in characters. */

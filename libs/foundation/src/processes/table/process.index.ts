@@ -12,7 +12,7 @@ export class ProcessIndex {
   readonly parts = new Map<string, Map<string, VersionedEntry>>();
   /** Processes that have not ended. */
   readonly active = new Map<string, VersionedEntry>();
-  /** Ended processes that nobody declares, about in the order in which they ended. */
+  /** Ended processes that no node declares, about in the order in which they ended. */
   readonly ended = new Map<string, VersionedEntry>();
   /** Names of rows that wait for their restart. */
   readonly backingOff = new Set<string>();

@@ -22,13 +22,13 @@ const KEEP_ENDED_MS = 10 * 60_000;
 /** And how many of them in the cluster; beyond that the oldest go sooner. */
 const MAX_ENDED = 1000;
 /**
- * INVARIANT (I9): a row is not removed sooner after its end, however many there are. Whoever was in touch that lately
- * knows of the end, so what it puts back after a loss of data is ended as well; see `table.replica.ts`.
+ * INVARIANT (I9): a row is not removed sooner after its end, however many there are. A node that was in touch that
+ * lately knows of the end, so what it puts back after a loss of data is ended as well; see `table.replica.ts`.
  */
 export const LEAST_KEPT_MS = 60_000;
 /** Removed in one go; the rest follows with the next sweep. */
 const PRUNED_AT_ONCE = 2000;
-/** In so many beats, with their jitter, every node that was in touch has put back what Redis lost. */
+/** Within this many heartbeats, with their jitter, every node that was in touch has restored what Redis lost. */
 const BEATS_FOR_OTHERS = 1.5;
 
 /** A replica or partition, and the row of its own that it was made of, if it had one. */
@@ -40,7 +40,7 @@ interface MadeSlot {
 /** See the file header. */
 export class ProcessTable {
   readonly #rows: TableReplica<VersionedEntry>;
-  /** By entry and name, with the row it was made of: thousands are looked at with each beat, and few change. */
+  /** By entry and name, with the row it was made of: thousands are checked with each heartbeat, and few change. */
   readonly #slots = new WeakMap<VersionedEntry, Map<string, MadeSlot>>();
   readonly #index = new ProcessIndex();
   readonly #listeners = new Listeners<[changed: ReadonlySet<string>]>('a listener to the process table');
@@ -56,7 +56,7 @@ export class ProcessTable {
       what: 'process table',
       read: parseEntry,
       write,
-      // By members only: who looks from outside writes what an operator asks for, and nothing else.
+      // By members only: an observer writes what an operator requests, and nothing else.
       writeBack: (_name, row, reason) =>
         reason === 'bad-signature' && membership.state === 'up' ? write(row) : undefined,
       changed: (name, now, before) => this.#index.note(name, now, before),
@@ -123,7 +123,7 @@ export class ProcessTable {
     return down.filter((entry) => entry?.status === 'escalated') as VersionedEntry[];
   }
 
-  /** Temporary processes that were started longer ago than a start takes: whoever has no owner is lost. */
+  /** Temporary processes that were started longer ago than a start takes: one without an owner is lost. */
   startedOnce(): VersionedEntry[] {
     const limit = (this.membership.clusterNow() - LEAST_KEPT_MS) * 1000;
     return [...this.#index.once.values()].filter(({ version }) => version <= limit);
@@ -134,7 +134,7 @@ export class ProcessTable {
     return this.#index.processes.size === 0;
   }
 
-  /** True from a loss of data until this copy has been put back: what it lacks may only be lost. */
+  /** True from a loss of data until this replica has been restored: what it lacks may only be lost. */
   get isMending(): boolean {
     return this.#rows.isMending;
   }
@@ -147,7 +147,7 @@ export class ProcessTable {
     return entry !== undefined && isSlotOf(entry, name) ? this.#slot(name, entry) : undefined;
   }
 
-  /** The highest epoch that something of this process is told to be above of. */
+  /** Lower bound for the next epoch of any slot of this process. */
   floor(name: string): number {
     let floor = this.#rows.get(name)?.after ?? 0;
     for (const { after } of this.#index.rowsOf(name)) floor = Math.max(floor, after);
@@ -180,7 +180,7 @@ export class ProcessTable {
   }
 
   /**
-   * Changes one entry, or nothing: `change` is called again with the newer entry when somebody else wrote in between.
+   * Changes one entry, or nothing: `change` is called again with the newer entry when another node wrote in between.
    *
    * @returns the entry as it is now.
    */
@@ -215,12 +215,12 @@ export class ProcessTable {
   }
 
   /**
-   * Removes entries of ended processes that nobody declares: those that ended long ago, and the oldest where there are
+   * Removes entries of ended processes that no node declares: those that ended long ago, and the oldest where there are
    * too many; with them those of `lost`, and rows of parts whose process or node is gone. What was started again since
    * it was looked at has another version, and stays.
    */
   async prune(lost: readonly VersionedEntry[] = []): Promise<void> {
-    // What is being put back may look ended or alone until everything is there.
+    // What is being restored may look ended or alone until everything is there.
     if (this.#rows.isMending) return;
     const now = this.membership.clusterNow() * 1000;
     const [old, least] = [now - KEEP_ENDED_MS * 1000, now - LEAST_KEPT_MS * 1000];
@@ -230,7 +230,7 @@ export class ProcessTable {
       if (rows.length >= PRUNED_AT_ONCE) break;
       // A version of the future is one from before the clock of Redis was set back.
       const mayGo = entry.version <= least || entry.version > now + LEAST_KEPT_MS * 1000;
-      // Who escalated waits for somebody to look, as long as there is room.
+      // An escalated one waits for an operator, as long as there is room.
       const isDue = (entry.version <= old && entry.status !== 'escalated') || excess > 0;
       // They are in about the order of their ends, so those behind the first that may stay have ended later: without
       // this each sweep went through all of them. One that is out of order goes with a later sweep.
@@ -260,7 +260,7 @@ export class ProcessTable {
 
   /**
    * INVARIANT (I18): the epochs of names go with their rows, never before: by them a late word of an instance that
-   * ended is told from that of one that came after it. Where this fails they expire.
+   * ended is distinguished from that of one that came after it. Where this fails they expire.
    */
   async #forgetEpochs(rows: readonly VersionedEntry[]): Promise<void> {
     const owned = rows.filter((row) => !runsEverywhere(row));
@@ -291,7 +291,7 @@ export class ProcessTable {
   }
 }
 
-/** That the owner has begun, or has come up: nobody else does anything about it. */
+/** That the owner has begun, or has come up: no other node does anything about it. */
 function isOfOwnerOnly({ status, confirmed }: ProcessEntry, before: VersionedEntry | undefined): boolean {
   return status === 'once' || (status === before?.status && confirmed && !before.confirmed);
 }

@@ -1,12 +1,12 @@
 /**
- * Pure: the nodes that have told of themselves lately, as peers, and the Redis they agree on. Used by `gossip` and
+ * Pure: the nodes that have announced themselves lately, as peers, and the Redis they agree on. Used by `gossip` and
  * `mdns`.
  */
 import type { Peer } from '../../../config/topology.strategy.js';
 import type { Announcement } from './announcement.js';
 
 /**
- * More nodes than a cluster of these strategies has; what is beyond is not taken, so that nobody can fill the memory.
+ * More nodes than a cluster of these strategies has; what is beyond is ignored, so that no sender can fill the memory.
  */
 const MAX_NODES = 1000;
 
@@ -54,7 +54,7 @@ export class Heard {
     }));
   }
 
-  /** `undefined` when nobody knows one, or they do not agree: each node could choose another one. */
+  /** `undefined` when no node knows one, or they differ: each node could choose another one. */
   redis(): string | undefined {
     const [only, ...others] = new Set(
       [...this.#entries.values()].flatMap(({ announcement: { redis } }) => redis ?? []),

@@ -1,5 +1,5 @@
 /**
- * Pure: what a node tells the others of itself, and the check of what it is told. Used by `gossip` and `mdns`.
+ * Pure: what a node announces of itself, and the check of what it receives. Used by `gossip` and `mdns`.
  * Every text is short and of harmless characters, so that an announcement fits one packet and may be logged.
  */
 import type { TopologySelf } from '../../../config/topology.strategy.js';
@@ -14,9 +14,9 @@ export interface Announcement {
   readonly address?: string;
   /** Without user and password. */
   readonly redis?: string;
-  /** `true` in the last one: the node was asked to end. */
+  /** `true` in the last one: the node is about to end. */
   readonly leaving?: true;
-  /** `true` for the command line, which is no node, and wants to be told of those. */
+  /** `true` for the command line, which is not a node, and wants to hear of them. */
   readonly asks?: true;
 }
 

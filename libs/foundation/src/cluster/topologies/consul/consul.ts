@@ -1,9 +1,9 @@
 /**
  * The strategy `consul`: every node registers itself as an instance of a service, with a check that it keeps passing,
  * and follows the others by blocking queries. Needs no package. Configuration: `cluster: 'consul'`, or
- * `{ strategy: 'consul', address: 'http://127.0.0.1:8500', service: 'shop', redisService: 'redis', token, ttl: '10s' }`.
- * In the environment `FOUNDATION_CLUSTER=consul`, and where they differ from these `CONSUL_HTTP_ADDR=127.0.0.1:8500`,
- * `FOUNDATION_CONSUL_SERVICE=<appName>`, `CONSUL_HTTP_TOKEN`.
+ * `{ strategy: 'consul', address: 'http://127.0.0.1:8500', service: 'shop', redisService: 'redis', token, ttl: '10s'
+ * }`. In the environment `FOUNDATION_CLUSTER=consul`, and where they differ from these
+ * `CONSUL_HTTP_ADDR=127.0.0.1:8500`, `FOUNDATION_CONSUL_SERVICE=<appName>`, `CONSUL_HTTP_TOKEN`.
  *
  * - Redis is the one instance of the service `redis`:
  *   `consul services register -name=redis -address=10.0.0.5 -port=6379`. Where it has several instances, nodes could
@@ -60,7 +60,7 @@ export class ConsulStrategy implements TopologyStrategy {
     if (this.#registered) this.#fallible(this.#register(this.#ending.signal), this.#ending.signal);
   }
 
-  /** The registration outlives a failure: the node is still there, and what the others see should not flap. */
+  /** The registration outlives a failure: the node is still there, and what other nodes see should not flap. */
   async stop(leaving: boolean): Promise<void> {
     this.#ending.abort();
     clearInterval(this.#beat);
@@ -94,7 +94,7 @@ export class ConsulStrategy implements TopologyStrategy {
     };
   }
 
-  /** One more sign of life; an agent that was restarted without its data is told everything again. */
+  /** One more sign of life; an agent that was restarted without its data is sent everything again. */
   #pass(signal: AbortSignal): void {
     const passing = this.#client.pass(this.#registration().Check.CheckID, signal);
     this.#fallible(
@@ -106,7 +106,7 @@ export class ConsulStrategy implements TopologyStrategy {
   async #look(index: number, report: TopologyReport, signal: AbortSignal): Promise<number> {
     const answer = await this.#client.instances(this.config.service, signal, index, WAIT_SECONDS);
     if (!signal.aborted) report.found({ peers: peersIn(answer.body) });
-    // An index that goes back belongs to a server that lost its data: begin anew; and 0 would not wait.
+    // An index that goes back belongs to a server that lost its data: begin again; and 0 would not wait.
     return answer.index < index ? 0 : Math.max(1, answer.index || 0);
   }
 

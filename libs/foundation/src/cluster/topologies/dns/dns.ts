@@ -8,7 +8,7 @@
  * - A name that begins with `_` is asked for SRV records, each of which is a node; any other one for A records and,
  *   where there are none, for AAAA records. Look with `dig +short shop.internal`. A name of /etc/hosts is not found:
  *   see the strategy `static`.
- * - It is asked again when the answer has lived its time, though not before `every` and after a minute at the latest;
+ * - It is queried again when the answer has lived its time, though not before `every` and after a minute at the latest;
  *   SRV records, whose time Node does not tell, after `every`.
  * - A name that is gone, and a server that does not answer, are failures: the nodes that were known stay, it is asked
  *   again and again, and health says so. In Kubernetes set `publishNotReadyAddresses: true`, or there is no name before
@@ -16,8 +16,8 @@
  * - Redis is what `redisQuery` leads to: the SRV record of the lowest priority, or the host, at port 6379. Where there
  *   are several, nodes could choose different ones, so it is not found: name it in FOUNDATION_REDIS_URL.
  *
- * Answers are not authenticated; whoever can forge them can lead nodes to another Redis. Never says that a node has
- * ended. Underneath: `dns.Resolver.resolve4(name, { ttl: true })`, `resolve6`, `resolveSrv`.
+ * Answers are not authenticated; an attacker who can forge them can lead nodes to another Redis. Never says that a node
+ * has ended. Underneath: `dns.Resolver.resolve4(name, { ttl: true })`, `resolve6`, `resolveSrv`.
  */
 import { Resolver } from 'node:dns/promises';
 import type { StrategyConfigs } from '../../../config/strategy.settings.js';
@@ -27,7 +27,7 @@ import { describe } from '../../../errors/describe.js';
 import { unattended } from '../../../foreign/gate.js';
 import { addressOf, type Answer, codeOf, isAbsent, peersAt, serverOf, srvIn } from './dns.answers.js';
 
-/** An answer that lives longer is asked for again all the same, because a node that is new should be seen. */
+/** An answer that lives longer is queried again all the same, because a node that is new should be seen. */
 const LONGEST_MS = 60_000;
 const REDIS_PORT = 6379;
 
@@ -80,7 +80,7 @@ export class DnsStrategy implements TopologyStrategy {
     return query.startsWith('_') ? this.#services(resolver, query) : this.#hosts(resolver, query);
   }
 
-  /** Undefined when there is none, or nothing answers: nobody waits for it who has a Redis already. */
+  /** Undefined when there is none, or nothing answers: no node that has a Redis already waits for it. */
   async #redis(resolver: Resolver): Promise<string | undefined> {
     const { redisQuery, servers } = this.config;
     if (redisQuery === undefined || this.#redisFound) return undefined;

@@ -10,7 +10,7 @@
 
 /** How far clocks may differ, in milliseconds. */
 export const WINDOW_MS = 30_000;
-/** Each was sealed with the secret, so nobody else can fill it. */
+/** Each was sealed with the secret, so no stranger can fill it. */
 const MAX_SENDERS = 10_000;
 
 /**

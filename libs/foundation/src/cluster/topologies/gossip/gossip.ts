@@ -36,9 +36,9 @@ import { PacketDrops } from '../announce/packet.drops.js';
 import { keyFrom, open, seal } from './gossip.packets.js';
 import { GossipReplayWindow, nextTime } from './gossip.replay.window.js';
 
-/** A node that is not heard of for so many rounds is left out: three packets in a row may be lost. */
+/** A node that is not heard of for this many rounds is left out: three packets in a row may be lost. */
 const ROUNDS = 4;
-/** Whoever hears of a new node tells it of itself within this time, at random, so that not all do at once. */
+/** A node that hears of a new one announces itself within this time, at random, so that not all do at once. */
 const ANSWER_MS = 200;
 /** The first look: time for everyone to answer, so that nodes that do not agree on Redis are seen. */
 const LOOK_MS = 500;
@@ -46,9 +46,9 @@ const LOOK_MS = 500;
 /** Why a packet is dropped; `foreign` ones, of other applications, are only counted. */
 const MEANING = {
   undecipherable: 'it was made with another secret, or changed on its way; compare FOUNDATION_GOSSIP_SECRET',
-  malformed: 'it is none of Foundation, or not of this version',
-  replayed: 'it was sent before, by somebody who has recorded it or by a network that doubles packets',
-  untimely: 'its time is more than 30 seconds from here; compare the clocks, or somebody plays what was recorded',
+  malformed: 'it is not a packet of Foundation, or not of this version',
+  replayed: 'it was sent before, by an attacker who recorded it or by a network that duplicates packets',
+  untimely: 'its time is more than 30 seconds from here; compare the clocks, or an attacker replays packets',
   full: 'too many nodes are known already',
 } as const;
 
@@ -132,7 +132,7 @@ export class GossipStrategy implements TopologyStrategy {
     }
   }
 
-  /** Tells the others now, and again after a while. */
+  /** Announces this node now, and again after a while. */
   #tell(): void {
     const [socket, self] = [this.#socket, this.#own()];
     if (socket === undefined) return;

@@ -11,7 +11,7 @@ export function versionOf(object: unknown): string | undefined {
   return typeof version === 'string' && version !== '' ? version : undefined;
 }
 
-/** True for 410: the API server has forgotten what was after that version, so the list has to be asked for anew. */
+/** True for 410: the API server has forgotten what was after that version, so the list has to be read again. */
 export function isGone(error: unknown): boolean {
   return partOf(error, 'code') === 410 || partOf(error, 'statusCode') === 410;
 }

@@ -16,12 +16,12 @@ export interface Asked {
   tool: string;
   namespace: string;
   selector: string;
-  /** The account of the token that was sent, where it says so; the refusal of a watch names nobody. */
+  /** The account of the token that was sent, where it says so; the refusal of a watch names no account. */
   account?: Subject | undefined;
 }
 
 /**
- * The Role and the RoleBinding that let somebody see the pods of a namespace; for `kubectl apply -f -`.
+ * The Role and the RoleBinding that let an account see the pods of a namespace; for `kubectl apply -f -`.
  *
  * Each subject has a RoleBinding of its own. `apply` replaces the subjects of a binding, so one that two
  * applications share would give the one its right by taking it from the other. The Role is the same for all.
@@ -119,7 +119,7 @@ export function kubernetesError(error: unknown, asked: Asked): TopologyError {
 
 const REACH = 'Check that the API server can be reached from here.';
 
-/** Problem and advice: exactly who was refused gets a manifest, and nobody else. */
+/** Problem and advice: only the account that was refused gets a manifest. */
 function refusal(message: string, { namespace, account }: Asked): [string, string] {
   const [, named] = /\bUser "((?:[^"\\]|\\.)+)"/.exec(message) ?? [];
   const subject = named === undefined ? account : subjectOf(named);

@@ -43,9 +43,9 @@ const WORLD: KubernetesWorld = {
   ...{ env: process.env, lookup, load: loadClient, answerMs: 10_000, watchSeconds: 240, paceMs: 1000 },
   listMs: 15 * 60_000,
 };
-/** Pods that were deleted after they had ended are still told of, this many. */
+/** Pods that were deleted after they had ended are still reported, this many. */
 const KEPT = 100;
-/** Events that come sooner after another are told together, in milliseconds. */
+/** Events that come sooner after another are merged, in milliseconds. */
 const GATHER_MS = 50;
 
 /**
@@ -172,7 +172,7 @@ class KubernetesStrategy implements TopologyStrategy {
   /** After an end: with the kubeconfig as it is by then. */
   #lookAgain(turn: number, report: TopologyReport, beganAt: number): void {
     const { paceMs, listMs } = this.world;
-    // An etcd that was restored has lower versions than this one knows, and a watch from there is silent for ever.
+    // An etcd that was restored has lower versions than this one knows, and a watch from there stays silent.
     if (performance.now() - this.#listedAt > listMs) this.#version = undefined;
     const again = (): void =>
       unattended(
@@ -228,7 +228,7 @@ class KubernetesStrategy implements TopologyStrategy {
     for (const id of this.#ended.keys()) if (this.#ended.size > KEPT) this.#ended.delete(id);
   }
 
-  /** Soon: the list of 1,000 pods is not written anew for each of hundreds of events a second. */
+  /** Soon: the list of 1,000 pods is not written again for each of hundreds of events a second. */
   #tellSoon(report: TopologyReport): void {
     const pause = GATHER_MS - (performance.now() - this.#toldAt);
     if (pause <= 0) this.#tell(report);

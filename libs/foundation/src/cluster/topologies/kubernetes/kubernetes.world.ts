@@ -14,10 +14,10 @@ export interface KubernetesWorld {
   load: () => Promise<Client>;
   /** How long the API server has for a list, and for the beginning of a watch, in milliseconds. */
   answerMs: number;
-  /** The API server is asked to end a watch after so many seconds; one that goes on is dead. */
+  /** The API server is asked to end a watch after this many seconds; one that goes on is dead. */
   watchSeconds: number;
   /** A watch that has ended is followed by the next one so long after its beginning, in milliseconds. */
   paceMs: number;
-  /** The list is asked for again at the end of a watch when it is older than this, in milliseconds. */
+  /** The list is read again at the end of a watch when it is older than this, in milliseconds. */
   listMs: number;
 }

@@ -23,14 +23,14 @@ export function recordsOf({ leaving, ...announcement }: Announcement): Answer[] 
   ];
 }
 
-/** The announcements among records, and how many look like one and are none. */
+/** The announcements among records, and how many only look like one. */
 export function announcementsIn(records: readonly Answer[]): { told: Announcement[]; malformed: number } {
   const texts = records.filter(({ type, name }) => type === 'TXT' && name.toLowerCase().endsWith(`.${TYPE}`));
   const told = texts.map(announcementIn).filter((each) => each !== undefined);
   return { told, malformed: texts.length - told.length };
 }
 
-/** True when the nodes of Foundation are asked for. */
+/** True for a query for the nodes of Foundation. */
 export function isAskedFor(questions: readonly Question[]): boolean {
   return questions.some(({ type, name }) => ['PTR', 'ANY'].includes(type) && name.toLowerCase() === TYPE);
 }

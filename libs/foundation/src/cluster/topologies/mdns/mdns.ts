@@ -4,14 +4,14 @@
  * nothing says where Redis is. By name: `cluster: 'mdns'`, `FOUNDATION_CLUSTER=mdns`, or
  * `{ strategy: 'mdns', interface: '192.168.1.7', every: 5000 }`.
  *
- * - A node that knows its Redis and shall tell the others says so by name:
+ * - A node that knows its Redis and shall announce it says so by name:
  *   `FOUNDATION_CLUSTER=mdns FOUNDATION_REDIS_URL=redis://…`.
  * - Nodes are instances of `_foundation._tcp.local`, told apart by `appName`. Look with
  *   `avahi-browse -rt _foundation._tcp` or `dns-sd -B _foundation._tcp`.
  * - Redis on 127.0.0.1 counts on the same machine only. Where nodes name different ones, none is found: name it in
  *   FOUNDATION_REDIS_URL. Containers and clouds mostly carry no multicast.
  *
- * Nothing of this is authenticated: whoever is in the network can say that Redis is theirs. What they say has to come
+ * Nothing of this is authenticated: any host in the network can announce a Redis. What they say has to come
  * from this network and to be short, it has no password in it, and no password is sent to a Redis that was found this
  * way. In production take `gossip`, which is encrypted. Never says that a node has ended.
  *
@@ -35,7 +35,7 @@ import { announcementsIn, isAskedFor, recordsOf, TYPE } from './mdns.records.js'
 
 type MakeMdns = typeof import('multicast-dns');
 
-/** A node that does not answer so many questions is left out. */
+/** A node that leaves this many queries unanswered is left out. */
 const ROUNDS = 4;
 /**
  * RFC 6762 (6) has everyone wait for 20 to 120 ms, at random, so that not all answer at once; questions of that time
@@ -133,7 +133,7 @@ class MdnsStrategy implements TopologyStrategy {
     if (mdns === undefined) return;
     if (leaving && this.#self?.observes !== true)
       await new Promise<void>((done) => mdns.respond(recordsOf({ ...this.#own(), leaving: true }), () => done()));
-    // Errors of a socket that is closed interest nobody, and must not end the process.
+    // Errors of a closed socket do not matter, and must not end the process.
     mdns.removeAllListeners().on('error', () => undefined);
     await new Promise<void>((done) => mdns.destroy(done));
   }
