@@ -445,12 +445,12 @@ describe('When something breaks', () => {
     const [[, fields]] = (await client.xrange(keys.deadLetters('orders'), '-', '+')) as [[string, string[]]];
     expect(fields.slice(0, 8)).toEqual([
       ...['id', id, 'group', 'billing', 'deliveries', '3'],
-      ...['reason', 'given out 3 times without an acknowledgement'],
+      ...['reason', 'delivered 3 times without an acknowledgement'],
     ]);
     expect(fields[9]).toContain('poison');
   });
 
-  it('after FLUSHALL the group is made anew, and nothing that is sent then is lost', async () => {
+  it('after FLUSHALL the group is created again, and nothing that is sent then is lost', async () => {
     const node = await bootNode();
     const seen: unknown[] = [];
     await subscribe(node, (message) => void seen.push(message), { from: '$' });

@@ -81,7 +81,7 @@ function instancesOf(wrappers: readonly InstanceWrapper[]): FoundInstance[] {
 }
 
 /**
- * Refuses what is declared on a class of which no object is shared, because nobody would ever find it.
+ * Refuses what is declared on a class of which no object is shared, because it could never be found.
  *
  * @throws DeclarationError
  */

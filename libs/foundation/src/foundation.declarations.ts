@@ -82,7 +82,7 @@ export class FoundationDeclarations {
   }
 }
 
-/** When one fails, those that succeeded are taken back; what the first one failed with is thrown. */
+/** When one fails, those that succeeded are withdrawn; what the first one failed with is thrown. */
 async function allOrNone<T>(attempts: readonly Promise<T>[], undo: (done: T) => Promise<void>): Promise<T[]> {
   const outcomes = await Promise.allSettled(attempts);
   const done = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []));

@@ -77,7 +77,7 @@ export class FoundationLifecycle implements OnApplicationBootstrap, OnApplicatio
     this.#parts.supervisor.hold();
     try {
       // Started already when they had to say where Redis is. One that was only suggested is not waited for: it takes
-      // some time to load, and nobody counts on it.
+      // some time to load, and no caller counts on it.
       const looking = this.#parts.runner.start();
       if (!this.#parts.config.detected) await looking;
       specs = this.#declarations.processes();
@@ -227,7 +227,7 @@ export class FoundationLifecycle implements OnApplicationBootstrap, OnApplicatio
     return this.#drained;
   }
 
-  /** Leaves; called when no request is under way any more and all other hooks have run. */
+  /** Leaves; called when no request is in progress and all other hooks have run. */
   finish(): Promise<void> {
     this.#finished ??= this.#finish();
     return this.#finished;

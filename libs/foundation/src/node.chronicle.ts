@@ -90,7 +90,7 @@ export interface Chronicled {
   backend: { endpoint: string };
 }
 
-/** Says that this node is a member; or that it is alone, which nobody should find out in production. */
+/** Says that this node is a member; or that it is alone, which must not come as a surprise in production. */
 export function sayFormed({ config, view, backend }: Chronicled, formationTimeMs: number): void {
   const node = view.self.name;
   if (config.backend === 'local') {
@@ -110,7 +110,7 @@ export function sayFormed({ config, view, backend }: Chronicled, formationTimeMs
   });
 }
 
-/** Says that this node is a member no more. */
+/** Says that this node is no longer a member. */
 export function sayLeft({ config, view }: Chronicled, ms: number): void {
   if (config.backend === 'local') return;
   new Log().log('This node has left the cluster', { clusterId: config.appName, node: view.self.name, ms });

@@ -43,7 +43,7 @@ export class RemoteStatistics {
     nodeMessages.on('figures', (body, from) => this.#onReply(body, from));
   }
 
-  /** Those of the node, or `undefined` when it does not answer in so many milliseconds. */
+  /** Those of the node, or `undefined` when it does not answer in `timeoutMs`. */
   query(bootId: string, timeoutMs: number): Promise<ChannelStatistics | undefined> {
     if (this.#pending.size >= MAX_QUESTIONS) return Promise.resolve(undefined);
     const id = randomBytes(8).toString('hex');

@@ -104,7 +104,7 @@ export interface SubscribeOptions {
   type?: string;
   /**
    * Each message goes to one member of this group in the whole cluster, in turn; which one, the sender decides by what
-   * it knows of the cluster. Nobody handles it when that member dies at this moment, or when the group began only just
+   * it knows of the cluster. It is lost when that member dies first, or when the group began only just
    * now.
    *
    * On a durable channel it is needed. There another member gets what one could not handle; in Redis the group of a

@@ -6,7 +6,7 @@ import type { MessageDropReason } from '../telemetry/events.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
 import type { Priority } from './channel.js';
 
-/** The reasons in words, for the log and for whoever waits for an acknowledgement. */
+/** The reasons in words, for the log and for a sender that waits for an acknowledgement. */
 export const DROPPED: Readonly<Record<MessageDropReason, string>> = {
   'queue-full': 'the queue of a handler is full',
   unsubscribed: 'unsubscribed',

@@ -26,7 +26,7 @@ export type Resolved<T> = { [K in keyof T]-?: Exclude<T[K], Exclude<Duration, nu
 /** Lease times with every default filled in, plus the two that follow from them. */
 export interface LeaseTimes extends Resolved<LeaseOptions> {
   /**
-   * After this long since an acknowledged renewal was sent, the owner is an owner no more: ttl − 1 % − 2 ms − margin.
+   * After this long since an acknowledged renewal was sent, the owner fences itself: ttl − 1 % − 2 ms − margin.
    */
   deadline: number;
   /** After Redis lost its data, new owners wait this long at least. */

@@ -154,11 +154,11 @@ export interface CallsOptions {
 export interface DurableChannelOptions {
   /** About how many messages are kept; the oldest go, whether they were handled or not. Default 100 000. */
   maxLength?: number;
-  /** How often a message is given out before it becomes a dead letter. Default 5. */
+  /** How often a message is delivered before it becomes a dead letter. Default 5. */
   maxDeliveries?: number;
   /**
-   * After how many milliseconds a message is given out again that a handler failed at, or whose node died. Default
-   * 5000. A handler may take longer: its node says that it is still at it.
+   * After how many milliseconds a failed or orphaned message is redelivered. Default 5000. A handler may take longer:
+   * its node says that it is still at it.
    */
   retryAfter?: Duration;
 }
@@ -200,7 +200,7 @@ export interface DirectOptions {
   advertise?: string;
 }
 
-/** PEM files for mutual TLS. Every node has a certificate of the same authority; its names are not looked at. */
+/** PEM files for mutual TLS. Every node has a certificate of the same authority; host names are not verified. */
 export interface TlsFiles {
   certificateFile: string;
   keyFile: string;
@@ -213,10 +213,10 @@ export interface SecurityOptions {
    * A secret that all nodes share, 16 characters or more, best random (`openssl rand -hex 32`). Never sent, and never
    * in a log, an error or health. Environment: `FOUNDATION_COOKIE`. There is no default.
    *
-   * With it, records of nodes, rows, messages and calls in Redis are signed (HMAC-SHA256): whoever reaches Redis
-   * without it cannot join, be seen, send or call. What they carry can be read, and who may write can remove it: use an
-   * ACL and TLS. Nodes with another cookie or none are not let in, so all nodes are stopped to change it. Clocks may
-   * differ by 5 minutes.
+   * With it, records of nodes, rows, messages and calls in Redis are signed (HMAC-SHA256): a client that reaches
+   * Redis without it cannot join, be seen, send or call. What they carry can be read, and who may write can remove it:
+   * use an ACL and TLS. Nodes with a different cookie or none are rejected, so all nodes are stopped to change it.
+   * Clocks may differ by 5 minutes.
    */
   cookie?: string;
   /** TLS on links between nodes. Default: none, so what the links carry can be read and changed on the way. */
@@ -288,8 +288,8 @@ export interface FoundationOptions {
    */
   readiness?: 'application' | 'member';
   /**
-   * How long the cluster remembers a process that no node declares any more, such as one that the next release does not
-   * have, in milliseconds, from a minute to `365d`. A node that declares it within that time finds it as it was.
+   * How long the cluster remembers a process that no node declares any longer, such as one that the next release does
+   * not have, in milliseconds, from a minute to `365d`. A node that declares it within that time finds it as it was.
    * Default 7 days.
    */
   forgetOrphansAfter?: Duration;
@@ -301,7 +301,7 @@ export interface FoundationOptions {
   topologies?: readonly (StrategyName | StrategyOptions | StrategyConfig | TopologyStrategy)[];
   /**
    * What carries channels and calls. `redis` (default): PUBLISH and SUBSCRIBE. `direct`: connections from node to node,
-   * and Redis for whoever cannot be reached; it needs `security.cookie`. Environment: `FOUNDATION_TRANSPORT`.
+   * and Redis for nodes that cannot be reached; it needs `security.cookie`. Environment: `FOUNDATION_TRANSPORT`.
    */
   transport?: 'redis' | 'direct' | DirectOptions;
   security?: SecurityOptions;

@@ -92,7 +92,7 @@ export function endpointFrom(url: string): RedisEndpoint {
   };
 }
 
-/** Nobody may say more of it than that it is not encoded: it may be a password. */
+/** The error says no more of it than that it is not encoded: it may be a password. */
 function decoded(part: string): string {
   try {
     return decodeURIComponent(part);

@@ -140,7 +140,7 @@ function isList(names: NonNullable<ChannelsOptions['names']>): names is readonly
   return Array.isArray(names);
 }
 
-/** A pod's name where it is told; a node that Kubernetes says has ended is found by it. */
+/** A pod's name where it is known; a node that Kubernetes says has ended is found by it. */
 function nodeNameFrom({ topologies }: ResolvedTopologies, env: Environment, machine: Machine): string {
   const { host, pid, random } = machine;
   const podName = topologies.some((each) => nameOf(each) === 'kubernetes') ? env['POD_NAME'] : undefined;
@@ -151,7 +151,7 @@ function nodeNameFrom({ topologies }: ResolvedTopologies, env: Environment, mach
 
 /**
  * Not in production; not where the nodes are on several machines, as all strategies but mDNS imply, because each of
- * these would get a Redis of its own and be a cluster by itself; and not for somebody who has said anything about
+ * these would get a Redis of its own and be a cluster by itself; and not where an option says anything about
  * Redis.
  */
 function mayEmbed(redis: Endpoint, { topologies }: ResolvedTopologies, env: Environment): boolean {

@@ -41,7 +41,7 @@ export interface TopologyFindings {
 export interface TopologyReport {
   found(findings: TopologyFindings): void;
   /**
-   * It cannot go on. What was found stays; `stop()` is called, and after a while `start()`, for ever. So a strategy
+   * It cannot go on. What was found stays; `stop()` is called, and after a while `start()`, indefinitely. So a strategy
    * needs no retries of its own.
    */
   failed(error: unknown): void;
@@ -91,7 +91,7 @@ export interface TopologyStrategy {
   /**
    * Ends everything: timers and sockets. Also called after a `start()` that rejected.
    *
-   * @param leaving true when this node leaves for good, so that what was registered is taken back; false before another
+   * @param leaving true when this node leaves for good, so that what was registered is withdrawn; false before another
    * start.
    */
   stop(leaving: boolean): Promise<void>;

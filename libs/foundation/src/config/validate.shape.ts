@@ -29,7 +29,7 @@ export const duration = (min: number, max = MAX_TIME_MS, infinite = false): Prop
     `milliseconds from ${min} to ${max}, as a whole number or with a unit such as '500ms', '30s' or '5m'` +
     (infinite ? `, or 'infinity'` : '');
   const validate = (value: unknown): boolean => {
-    // Of these, `null` is no time: nobody would know whether it means none, or the default.
+    // Of these, `null` is no time: it would be unclear whether it means none, or the default.
     if (infinite && (value === 'infinity' || value === undefined)) return true;
     const ms = parseDuration(value);
     return Number.isInteger(ms) && ms! >= min && ms! <= max;
@@ -40,7 +40,7 @@ export const duration = (min: number, max = MAX_TIME_MS, infinite = false): Prop
   };
 };
 
-/** More of anything is a mistake; and so many seconds are still a time that Redis can keep. */
+/** More of anything is a mistake; and as many seconds are still a time that Redis can keep. */
 export const MAX_COUNT_OPTION = 1_000_000_000;
 
 /** A whole number. */

@@ -22,7 +22,7 @@ export class TopologyError extends FoundationError {
   }
 }
 
-/** The direct transport cannot listen where it was told to. */
+/** The direct transport cannot listen where it should. */
 export class DirectListenError extends FoundationError {
   constructor(
     readonly address: string,

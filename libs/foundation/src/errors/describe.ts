@@ -10,10 +10,10 @@ export const MAX_WORDS = 1000;
 const MAX_NAME = 100;
 /** The longest stack that travels: that of an error with the longest text and the ten calls that V8 keeps. */
 const MAX_STACK = 4000;
-/** An error and what caused it, and so on: so many are told. */
+/** An error and what caused it, and so on, up to this many. */
 const MAX_CAUSES = 3;
 const CAUSED = '\nCaused by: ';
-/** What is said of a value of many parts: so many errors of an AggregateError, so many values of an object. */
+/** What is said of a value of many parts: up to this many errors of an AggregateError, or values of an object. */
 const MAX_PARTS = 10;
 const MAX_VALUES = 1000;
 /** AggregateErrors in AggregateErrors; one may hold itself. */
@@ -27,7 +27,7 @@ const UNREADABLE = 'something that cannot be read';
 // eslint-disable-next-line no-control-regex -- these are what must not get through
 const CONTROLS = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]+/g;
 
-/** The fields of an error that are told. */
+/** The fields of an error that are shown. */
 export interface ErrorWords {
   name: string;
   message: string;
@@ -111,7 +111,7 @@ function causesOf(thrown: unknown, limit = MAX_CAUSES): unknown[] {
   return causes;
 }
 
-/** A property of a value that nobody checked; undefined where there is none, or where reading it throws. */
+/** A property of an unchecked value; undefined where there is none, or where reading it throws. */
 export function read(value: unknown, key: string): unknown {
   if ((typeof value !== 'object' && typeof value !== 'function') || value === null) return undefined;
   try {

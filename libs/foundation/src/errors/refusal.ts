@@ -16,8 +16,8 @@ export interface Refusal {
  *
  * This and {@link refusalIn} are the whole table: an error of a connection and these answers are waited for, at the
  * start of an application and later. A refusal and an answer that is in neither end the start of an application,
- * because whoever starts it can mend them; once it has started they are tried again as well, less often, because
- * somebody may have mended them.
+ * because an operator who starts it can correct them; once it has started they are tried again as well, less often,
+ * because they may have been corrected meanwhile.
  */
 const PASSING: readonly (readonly [word: RegExp, advice: string])[] = [
   [
@@ -88,7 +88,7 @@ export function refusalIn(text: string): Refusal | undefined {
   const advice = reply[0].startsWith('DB')
     ? 'Use another database.'
     : reply[0].startsWith('DENIED')
-      ? 'It runs in protected mode: give it a password, or set protected-mode no where nobody else reaches it.'
+      ? 'It runs in protected mode: give it a password, or set protected-mode no where no other client reaches it.'
       : 'Correct the user name and password in "redis" or FOUNDATION_REDIS_URL.';
   return { reply: reply[0], advice };
 }
@@ -114,7 +114,7 @@ function unknownIn(cause: unknown, text: string): Refusal | undefined {
 }
 
 /**
- * ioredis keeps in an error what it sent: the password, or what the application says. Whoever prints an error prints
+ * ioredis keeps in an error what it sent: the password, or what the application says. Printing the error prints
  * that.
  *
  * @param seen errors of a broken connection have themselves among their `previousErrors`.

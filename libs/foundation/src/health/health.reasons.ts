@@ -73,7 +73,7 @@ export interface HealthFacts {
   escalated: readonly { name: string; error?: string }[];
   /** Processes that no node can run. */
   stranded: readonly Stranded[];
-  /** Names of declared processes that no node declares any more. */
+  /** Names of declared processes that no node declares any longer. */
   orphans?: readonly string[];
   services: readonly ServiceInfo[];
   /** `undefined` when Redis did not answer. */
@@ -210,7 +210,7 @@ function orphanReasons(orphans: readonly string[]): HealthReason[] {
   const more = orphans.length - names.length;
   const which = more > 0 ? `${names.join(', ')} and ${more} more` : names.join(' and ');
   const message =
-    `No node declares ${which} any more. ` +
+    `No node declares ${which} any longer. ` +
     'Such a process is forgotten after forgetOrphansAfter, or at once by npx foundation forget <name>.';
   return [{ code: 'process-orphaned', severity: 'degraded', message }];
 }

@@ -75,7 +75,7 @@ describe('clusterReport', () => {
       expect.objectContaining({
         code: 'process-orphaned',
         severity: 'degraded',
-        message: expect.stringMatching(/^No node declares "nightly", "carts", "a" and 2 more any more\./),
+        message: expect.stringMatching(/^No node declares "nightly", "carts", "a" and 2 more any longer\./),
       }),
     ]);
   });

@@ -6,7 +6,7 @@ import { Log } from './log.js';
 
 /** The time in milliseconds in which one kind is said once. */
 const EVERY_MS = 10_000;
-/** How many kinds are remembered; whoever sends us things must not be able to fill our memory. */
+/** How many kinds are remembered; a sender must not be able to fill our memory. */
 const MAX_KINDS = 256;
 /**
  * How many tries of ours that failed are said at DEBUG in that time, by the whole process: while Redis is away each of
@@ -52,7 +52,7 @@ export class ThrottledLog {
   /** How often it has happened since it was last said, now included; undefined when it is too soon to say it again. */
   #due(message: string, kind: string, count: number): number | undefined {
     const key = `${message} ${kind}`;
-    // Whoever sends us a hundred thousand kinds in that time is answered with one line for all that are beyond.
+    // A hundred thousand kinds in that time become one line for all that are beyond.
     return this.#said.has(key) || !this.#isFull()
       ? this.#dueIn(this.#said, key, count)
       : this.#dueIn(this.#beyond, message, count);

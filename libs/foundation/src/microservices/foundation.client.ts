@@ -65,7 +65,7 @@ export class FoundationClient extends ClientProxy {
     return Promise.resolve();
   }
 
-  /** Pending requests fail: nobody would settle them any more. */
+  /** Pending requests fail, because nothing would settle them. */
   close(): void {
     for (const fail of [...this.#pending.values()]) fail();
   }

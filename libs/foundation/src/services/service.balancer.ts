@@ -7,7 +7,7 @@ import { ArgumentError } from '../errors/config.errors.js';
 import { show } from '../errors/describe.js';
 import type { BalancerStrategy, ServiceInfo } from './service.js';
 
-/** Of so many names the turn is known; one that is forgotten begins anew. */
+/** Of this many names the turn is known; one that is forgotten begins again. */
 const MAX_TURNS = 10_000;
 
 /** What a choice may look at besides the services. */
@@ -65,7 +65,7 @@ export class Balancer {
   }
 
   #next(name: string, services: readonly ServiceInfo[]): ServiceInfo | undefined {
-    // Names come from callers, so those that nobody has must cost nothing, and those that are gone must be forgotten.
+    // Names come from callers, so unknown ones must cost nothing, and those that are gone must be forgotten.
     if (services.length < 2) return services[0];
     const turn = this.#turns.get(name) ?? 0;
     this.#turns.delete(name);

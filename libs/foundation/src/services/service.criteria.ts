@@ -11,7 +11,7 @@ const RESERVED = ['name', 'capabilities', 'node', 'metadata', 'healthCheck'] as 
 
 /** Criteria, checked and ready to be asked many times. */
 export interface Question {
-  /** With a name, only its instances need be looked at. */
+  /** With a name, only its instances need be checked. */
   name?: string;
   /** With capabilities, only the services that have this one. */
   capability?: string;
@@ -29,7 +29,7 @@ export function readCriteria(call: string, criteria: ServiceCriteria): Question 
   requireFields(call, 'criteria', criteria);
   const tests: ((service: ServiceInfo) => boolean)[] = [];
   const question: Question = { matches: (service) => tests.every((holds) => holds(service)) };
-  // Each lookup comes through here, so a field is looked at once.
+  // Each lookup comes through here, so a field is read once.
   for (const field of Object.keys(criteria)) {
     const value: unknown = criteria[field];
     if (value === undefined)
@@ -83,7 +83,7 @@ function requireUnlike(call: string, field: string, value: unknown): void {
 }
 
 /**
- * Refuses what may hold criteria where nobody looks, and would then match everything: a Map, an instance of a class,
+ * Refuses what may hold criteria that are not read, and would then match everything: a Map, an instance of a class,
  * fields that are inherited, hidden or symbols.
  *
  * @throws ArgumentError

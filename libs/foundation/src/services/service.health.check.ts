@@ -56,11 +56,11 @@ export class ServiceHealth {
     } finally {
       this.#checking = false;
     }
-    // It may have been taken back during the check.
+    // It may have been withdrawn during the check.
     if (!this.#hasStopped()) this.#note(isGood, reason);
   }
 
-  /** The answer to a check that is under way counts no more. */
+  /** The answer to a check in progress no longer counts. */
   stop(): void {
     this.#stopped = true;
     clearInterval(this.#timer);

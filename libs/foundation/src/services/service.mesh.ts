@@ -34,7 +34,7 @@ export class ServiceMesh {
 
   /**
    * Offers a service from this node. Resolves once every node can learn of it; another instance of the same name may
-   * exist, here or elsewhere. It is forgotten when it is taken back or when this node is no longer a member.
+   * exist, here or elsewhere. It is forgotten when it is withdrawn or when this node is no longer a member.
    *
    * Underneath: a row in `HGETALL …:services`.
    *
@@ -59,7 +59,7 @@ export class ServiceMesh {
    *
    * Underneath: removes its row; its calls are refused from now on.
    *
-   * @throws RedisUnavailableError; then this node finds it no more, and it is removed as soon as Redis is reached.
+   * @throws RedisUnavailableError; then this node hides it at once, and removes it when Redis is reachable.
    */
   async deregisterService(service: string | Pick<ServiceHandle, 'name' | 'instanceId'>): Promise<void> {
     return this.#offers.deregister(service);

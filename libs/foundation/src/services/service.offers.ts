@@ -82,8 +82,8 @@ export class ServiceOffers {
       this.#checks.delete(instanceId);
     }
     try {
-      // Reachable until it can be found no more; calls under way end by themselves, and are not waited for: one of them
-      // may be what called this.
+      // Reachable until it can no longer be found; calls in progress end by themselves, and are not waited for: one of
+      // them may be what called this.
       await this.#redis('withdrawing a service', () =>
         Promise.all(mine.map(({ instanceId }) => registry.remove(instanceId))),
       );

@@ -18,7 +18,7 @@ import { readRecord, type ServiceRecord, writeRecord } from './service.record.js
 
 /** Hints bring changes at once; this is for those that were lost. */
 const LOOK_EVERY_MS = 5000;
-/** How often marks of removed services are looked at that have had their hour; a removal does it as well. */
+/** How often marks of removed services that have had their hour are dropped; a removal does it as well. */
 const TRIM_EVERY_LOOKS = 120;
 
 interface Row {
@@ -36,7 +36,7 @@ export class ServiceRegistry {
    * The rows of each node by its boot id, so that one that comes or goes costs what it offers; ends with its last row.
    */
   readonly #byNode = new Map<string, Set<string>>();
-  /** What this node offers, and how that is written: the source from which its rows are made anew. */
+  /** What this node offers, and how that is written: the source from which its rows are restored. */
   readonly #own = new Map<string, { record: ServiceRecord; value: string }>();
   readonly #index = new ServiceIndex();
   readonly #listeners: Listeners<[change: ServiceChange]>;
@@ -55,12 +55,12 @@ export class ServiceRegistry {
     private readonly telemetry: Telemetry,
   ) {
     this.#listeners = new Listeners('ServiceRegistry.onChange', new Gate(telemetry));
-    // Nothing is put back after a loss but by whoever offers it: what nobody offers any more stays away.
+    // After a loss only the node that offers a service restores it: what no node offers stays away.
     this.#replica = new TableReplica<Row>(backend.services, {
       what: 'service table',
       read: (row) => this.#read(row),
       changed: (key, now, before) => this.#note(key, now?.record, before?.record),
-      // Nobody else writes it, so what cannot be read was written by a stranger as well.
+      // No other node writes it, so what cannot be read was written by a stranger as well.
       writeBack: (key) => this.#own.get(key)?.value,
       refused: (reason, entry, count) =>
         telemetry.emit('cluster.row_refused', { table: 'services', entry, reason, count }),
@@ -134,7 +134,7 @@ export class ServiceRegistry {
     if (known !== undefined) await this.put({ ...known.record, status });
   }
 
-  /** Removes a service of this node; not found here any more at once. When this rejects, the next look tries again. */
+  /** Removes a service of this node; hidden here at once. When this rejects, the next poll retries. */
   async remove(instanceId: string): Promise<void> {
     this.#own.delete(instanceId);
     const row = this.#replica.get(instanceId);
@@ -145,11 +145,11 @@ export class ServiceRegistry {
 
   async #write(ids: readonly string[]): Promise<void> {
     await this.#replica.changeAll(ids, (instanceId, row) => {
-      // It may have been taken back, or changed again, meanwhile.
+      // It may have been withdrawn, or changed again, meanwhile.
       const own = this.#own.get(instanceId);
       return own === undefined || own.value === row?.value ? undefined : own.value;
     });
-    // Taken back while it was on its way: whoever did that did not know this version, so nothing was removed.
+    // Withdrawn while it was being written: the withdrawal did not know this version, so nothing was removed.
     await this.#removeRows(ids.filter((instanceId) => !this.#own.has(instanceId)));
   }
 
@@ -222,7 +222,7 @@ export class ServiceRegistry {
     else if (!this.#own.has(instanceId)) this.#hide(instanceId);
   }
 
-  /** INVARIANT (I7): only services of members are ever found; of this node's own, only those not taken back. */
+  /** INVARIANT (I7): only services of members are ever found; of this node's own, only those that are not withdrawn. */
   #isOffered({ bootId, instanceId }: ServiceRecord): boolean {
     return this.#alive.has(bootId) && (bootId !== this.membership.self.bootId || this.#own.has(instanceId));
   }

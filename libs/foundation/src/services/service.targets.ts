@@ -23,7 +23,7 @@ export class ServiceTargets implements CalleeLookup {
     this.#targets.set(name, { target, lease: { epoch, isHeld: () => true }, call: (work) => this.#keep(work) });
   }
 
-  /** Resolves when no call is under way any more, however they ended. */
+  /** Resolves when no call is in progress, however they ended. */
   async settled(): Promise<void> {
     while (this.#underWay.size > 0) await Promise.allSettled(this.#underWay);
   }

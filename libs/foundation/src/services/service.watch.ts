@@ -1,5 +1,5 @@
 /**
- * Changes of services as an async iterable, each instance's changes summed up while nobody reads.
+ * Changes of services as an async iterable, each instance's changes summed up while there is no reader.
  * Called by the facade.
  */
 import type { Question } from './service.criteria.js';
@@ -15,16 +15,16 @@ const END: Result = { done: true, value: undefined };
  * listens until then.
  */
 export class ServiceWatch implements AsyncIterableIterator<ServiceChange, undefined, undefined> {
-  /** What the reader knows; what it was told to be removed is not in here. */
-  readonly #told = new Map<string, ServiceInfo>();
+  /** What the reader knows; what was reported as removed is not in here. */
+  readonly #reported = new Map<string, ServiceInfo>();
   /**
-   * Instances whose state is to be told, in the order of their first change. INVARIANT (I12): those that are there, and
-   * those that the reader knows, and no others, so that a reader who never comes back keeps no instance that came and
-   * went.
+   * Instances whose state is to be reported, in the order of their first change. INVARIANT (I12): those that are there,
+   * and those that the reader knows, and no others, so that a reader who never comes back keeps no instance that came
+   * and went.
    */
   readonly #pending = new Map<string, ServiceInfo | undefined>();
   readonly #readers: ((result: Result) => void)[] = [];
-  /** Absent until it is first read: a watch that nobody reads costs nothing. */
+  /** Absent until it is first read: a watch without a reader costs nothing. */
   #stop: (() => void) | undefined;
   #ended = false;
 
@@ -68,7 +68,7 @@ export class ServiceWatch implements AsyncIterableIterator<ServiceChange, undefi
     return this.registry.onChange(({ type, service }) => {
       const { instanceId } = service;
       const now = type !== 'removed' && matches(service) ? service : undefined;
-      if (now === undefined && !this.#told.has(instanceId)) this.#pending.delete(instanceId);
+      if (now === undefined && !this.#reported.has(instanceId)) this.#pending.delete(instanceId);
       else this.#pending.set(instanceId, now);
       this.#deliver();
     });
@@ -85,13 +85,13 @@ export class ServiceWatch implements AsyncIterableIterator<ServiceChange, undefi
   #take(): ServiceChange | undefined {
     for (const [instanceId, now] of this.#pending) {
       this.#pending.delete(instanceId);
-      const before = this.#told.get(instanceId);
+      const before = this.#reported.get(instanceId);
       if (now === before) continue;
       if (now === undefined) {
-        this.#told.delete(instanceId);
+        this.#reported.delete(instanceId);
         return { type: 'removed', service: before! };
       }
-      this.#told.set(instanceId, now);
+      this.#reported.set(instanceId, now);
       return { type: before === undefined ? 'added' : 'changed', service: now };
     }
     return undefined;

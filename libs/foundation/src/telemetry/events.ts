@@ -1,7 +1,7 @@
 /* eslint-disable max-lines -- all events, and the slugs of their reasons, of which docs/events.md is made */
 /**
  * Every event Foundation emits, and what it carries: this map is the documentation.
- * Read by whoever attaches to `Telemetry`; times are milliseconds, sizes are bytes.
+ * For listeners of `Telemetry`; times are milliseconds, sizes are bytes.
  */
 
 /** Why a node is no longer a member. */
@@ -94,7 +94,7 @@ export type MessageDropReason =
   | 'too-large'
   /** It is not signed with the cookie of this node. */
   | 'bad-signature'
-  /** It is signed, and came a second time or late: somebody may have copied it. */
+  /** It is signed, and came a second time or late: an attacker may have copied it. */
   | 'replayed'
   /** It is signed, and too old, or a clock is wrong. */
   | 'too-old'
@@ -111,7 +111,7 @@ export type MessageDropReason =
 export type DeadLetterReason =
   /** Its handler failed `maxDeliveries` times. */
   | 'handler-failed'
-  /** It was delivered `maxDeliveries` times, and nobody acknowledged it. */
+  /** It was delivered `maxDeliveries` times, and never acknowledged. */
   | 'unacknowledged'
   /** It is not what the `payload` class of the subscription says. */
   | 'invalid-payload'

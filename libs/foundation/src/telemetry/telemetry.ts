@@ -22,7 +22,7 @@ export type TelemetryEventsOf<P extends TelemetryPattern> = P extends '*'
     ? Extract<FoundationEventName, `${Room}.${string}`>
     : Extract<P, FoundationEventName>;
 
-/** An event's name and its payload; with several names, whoever compares the name knows the payload. */
+/** An event's name and its payload; with several names, comparing the name narrows the payload. */
 export type TelemetryEvent<E extends FoundationEventName = FoundationEventName> = {
   [Name in E]: [event: Name, payload: FoundationEvents[Name]];
 }[E];
@@ -63,10 +63,10 @@ export class Telemetry {
    * ```
    *
    * Underneath: an array per event, called synchronously by the emitter in the order of attaching. A listener that
-   * throws or rejects is logged, counted (`callback.failed`) and harms nobody; one that blocks delays whoever emits.
-   * Every event is also published on the `node:diagnostics_channel` of its name, `foundation:cluster:node_joined` for
-   * `cluster.node_joined`, by all Foundations of the process; what a subscriber of that throws, Node makes an uncaught
-   * exception.
+   * throws or rejects is logged, counted (`callback.failed`) and harms no other listener; one that blocks delays the
+   * emitter. Every event is also published on the `node:diagnostics_channel` of its name,
+   * `foundation:cluster:node_joined` for `cluster.node_joined`, by all Foundations of the process; what a subscriber of
+   * that throws, Node makes an uncaught exception.
    *
    * @throws ArgumentError for what can be no pattern, or no listener.
    */

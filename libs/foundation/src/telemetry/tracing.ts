@@ -61,7 +61,7 @@ export function spanned<T>({ tracing }: Traces, description: SpanDescription, wo
   gate.tell('Tracing.span', () => {
     try {
       const answer: unknown = tracing.span(description, once);
-      // Of the work that ends as this does, so somebody else hears of it.
+      // Of the work that ends as this does, so it is handled elsewhere.
       if (isThenable(answer)) adopted(answer).catch(() => undefined);
     } catch (error) {
       if (outcome === undefined || !('error' in outcome && outcome.error === error)) throw error;
@@ -76,7 +76,7 @@ export function spanned<T>({ tracing }: Traces, description: SpanDescription, wo
 const TRACEPARENT = /^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/;
 /** One `key=value` of the 32 that a state may have. */
 const MEMBER = /^[a-z0-9][a-z0-9_\-*/@]{0,255}=[\x20-\x2b\x2d-\x3c\x3e-\x7e]{0,255}[\x21-\x2b\x2d-\x3c\x3e-\x7e]$/;
-/** The length in characters that the specification asks everybody to carry at least; we carry no more. */
+/** The length in characters that the specification requires at least; we carry no more. */
 const MAX_STATE = 512;
 const MAX_MEMBERS = 32;
 

@@ -60,7 +60,7 @@ export interface Leases {
   /**
    * One attempt; `undefined` when another node owns the name. Rejects when Redis cannot say.
    *
-   * @param above an epoch that the new one must be above, even where Redis does not know it any more.
+   * @param above an epoch that the new one must be above, even where Redis no longer knows it.
    */
   acquire(name: string, above?: number): Promise<Lease | undefined>;
   /** When each name can be had; one round trip for all of them. */

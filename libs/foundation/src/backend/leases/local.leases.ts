@@ -257,7 +257,7 @@ class LocalLease implements Lease {
   }
 
   leave(state: string): Promise<void> {
-    if (this.#ended) return Promise.reject(new Error('the lease is not held any more'));
+    if (this.#ended) return Promise.reject(new Error('the lease is no longer held'));
     this.events.leave(state);
     return Promise.resolve();
   }

@@ -57,7 +57,7 @@ export class NameLocks {
     return within(ms, work, `Redlock did not settle in ${ms} ms`);
   }
 
-  /** `node` says who had it, where somebody did. */
+  /** `node` says which node had it, if any. */
   async free(name: string, lock: Lock, node?: string): Promise<void> {
     try {
       await this.#settled(this.redlock.release(lock, ONCE));

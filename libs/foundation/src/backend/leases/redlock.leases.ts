@@ -196,7 +196,7 @@ export class RedlockLeases implements Leases {
   async leave(lease: HeldLease, state: string): Promise<void> {
     const keys = [this.keys.lease(lease.name), this.keys.handoff(lease.name)];
     const left = await this.control.run(leaveScript, keys, [lease.token, state, HANDOFF_MS], this.#hasMajority(1));
-    if (!this.#hasMajority(1)(left)) throw new Error('the lease is not held any more');
+    if (!this.#hasMajority(1)(left)) throw new Error('the lease is no longer held');
   }
 
   async inherit(lease: HeldLease): Promise<string | undefined> {
@@ -218,7 +218,7 @@ export class RedlockLeases implements Leases {
     const held = !lease.ended;
     lease.end();
     this.#renewal.forget(lease);
-    // INVARIANT (I1): reported as released before Redis is told, because from then on another node may be the owner.
+    // INVARIANT (I1): reported as released before Redis is, because from then on another node may be the owner.
     if (held) {
       this.telemetry.emit('lease.released', { name: lease.name, node: this.node.name, epoch: lease.epoch });
     }

@@ -34,7 +34,7 @@ export class Script {
   }
 }
 
-/** Names in one script call: with more, Redis would answer nobody else for milliseconds. */
+/** Names in one script call: with more, Redis would answer no other client for milliseconds. */
 const NAMES_AT_ONCE = 500;
 
 /** Cuts what is for a script into calls of a size that Redis takes beside others. */

@@ -1,11 +1,11 @@
 /**
- * The names of the clusters that have nodes in a Redis, for whoever asked for one that has none.
+ * The names of the clusters that have nodes in a Redis, for a caller that named one without nodes.
  * Called by the command line; underneath `SCAN`.
  */
 import type { Redis } from 'ioredis';
 import { isA, read } from '../../errors/describe.js';
 
-/** So many are named, and so many steps of the scan are made: a Redis may hold millions of other keys. */
+/** Up to this many are named, in up to this many steps of the scan: a Redis may hold millions of other keys. */
 const MAX_CLUSTERS = 20;
 const MAX_STEPS = 100;
 const KEYS_A_STEP = 1000;

@@ -139,7 +139,7 @@ export function endWhenSilent(client: Redis, ms: number): Redis {
     const timer = setTimeout(() => {
       // What is there is read before this: in a turn of the event loop, I/O comes between timers and immediates.
       setImmediate(() => {
-        if (!heard) stream.destroy(new Error(`Redis did not answer for ${ms} ms; the connection is made anew`));
+        if (!heard) stream.destroy(new Error(`Redis did not answer for ${ms} ms; the connection is replaced`));
       });
     }, ms);
     const done = (): void => {

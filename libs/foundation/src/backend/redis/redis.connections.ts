@@ -144,7 +144,7 @@ export class RedisConnections {
   }
 
   /**
-   * Closes every client. QUIT could wait for a server that hangs; nothing is in flight any more, so the sockets just
+   * Closes every client. QUIT could wait for a server that hangs; nothing is in flight, so the sockets just
    * go.
    */
   close(): void {

@@ -1,6 +1,6 @@
 /**
  * Pure: where a client or an endpoint leads, as logs and announcements say it, without any secret.
- * Used by whoever names a Redis; needs no ioredis.
+ * Used where a Redis is named; needs no ioredis.
  */
 import type { Cluster, RedisOptions } from 'ioredis';
 import type { RedisAddress, RedisClient, RedisEndpoint } from '../../config/options.js';

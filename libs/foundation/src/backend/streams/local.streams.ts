@@ -202,7 +202,7 @@ class LocalConsumer implements Consumer {
     const due = [...pending.values()].filter(({ dueAt }) => dueAt <= now).slice(0, batch);
     const again = due.flatMap(({ entry }) => {
       if (entry.deliveries < this.options.maxDeliveries) return [{ ...entry, deliveries: entry.deliveries + 1 }];
-      const reason = `given out ${entry.deliveries} times without an acknowledgement`;
+      const reason = `delivered ${entry.deliveries} times without an acknowledgement`;
       this.#bury(entry, reason);
       this.listener.buried(entry, reason);
       return [];

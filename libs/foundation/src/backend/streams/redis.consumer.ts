@@ -229,7 +229,7 @@ export class RedisConsumer implements Consumer {
       else
         this.listener.buried(
           { id, text, deliveries: -deliveries },
-          `given out ${-deliveries} times without an acknowledgement`,
+          `delivered ${-deliveries} times without an acknowledgement`,
         );
     }
     if (lost > 0) this.listener.lost(lost);
@@ -254,7 +254,7 @@ export class RedisConsumer implements Consumer {
 
   async #makeGroup(): Promise<void> {
     await groupScript.run(this.control, [this.keys.stream], [this.options.group, this.#from]);
-    // From here on the group was there: if it is not any more, it was lost, and all that is in the stream came after
+    // From here on the group was there: if it is gone, it was lost, and all that is in the stream came after
     // that.
     this.#from = '0';
   }

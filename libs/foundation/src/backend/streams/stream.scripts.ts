@@ -98,7 +98,7 @@ for _, pending in ipairs(redis.call('XPENDING', KEYS[1], ARGV[1], 'IDLE', ARGV[3
     add(id, '', 0)
   elseif deliveries >= tonumber(ARGV[4]) then
     redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[8], '*', 'id', id, 'group', ARGV[1], 'deliveries', deliveries,
-      'reason', 'given out ' .. deliveries .. ' times without an acknowledgement', 'message', entry[2][2])
+      'reason', 'delivered ' .. deliveries .. ' times without an acknowledgement', 'message', entry[2][2])
     redis.call('PEXPIRE', KEYS[2], ARGV[9])
     redis.call('XACK', KEYS[1], ARGV[1], id)
     add(id, entry[2][2], -deliveries)
@@ -150,7 +150,7 @@ return 1
 
 /**
  * KEYS stream, dead letters · ARGV group, consumer, id, deliveries, reason, message, max dead, life of the dead letters
- * → 1, or 0 when the entry is not this consumer's any more: another one may be handling it. In one step, so that no
+ * → 1, or 0 when the entry is no longer this consumer's: another one may be handling it. In one step, so that no
  * entry is in both or in neither.
  */
 export const buryScript = new Script(

@@ -22,7 +22,7 @@ export class KnownSenders {
   readonly #listensSince = new Map<string, number>();
   /** Boot id → when messages of this member may last have been lost. */
   readonly #cutOff = new Map<string, number>();
-  /** The same for everybody. */
+  /** The same for all senders. */
   #allCutOff = -Infinity;
   #forget: (isGone: (bootId: string) => boolean) => void = () => undefined;
 

@@ -206,7 +206,7 @@ export function streamsContract(
       );
     });
 
-    alone('redelivers what was not acknowledged, and says how often it was given out', async ([streams]) => {
+    alone('redelivers what was not acknowledged, and says how often it was delivered', async ([streams]) => {
       await append(streams, '"fails"', '"works"');
       const reader = await Reader.of(streams, {}, async (entries) => {
         for (const { id, text, deliveries } of entries)
@@ -238,7 +238,7 @@ export function streamsContract(
       assert.deepEqual([...reader.deliveries, ...other.texts], ['"slow" 1']);
     });
 
-    alone('buries what was given out too often, and goes on', async ([streams]) => {
+    alone('buries what was delivered too often, and goes on', async ([streams]) => {
       const [id] = await append(streams, '"poison"');
       const reader = await Reader.of(streams, { maxDeliveries: 2 }, nothing);
       await eventually(() => reader.dead.length > 0, { what: 'A dead letter', lastSeen: () => reader.deliveries });

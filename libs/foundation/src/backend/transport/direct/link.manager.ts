@@ -190,12 +190,12 @@ export class LinkManager {
   #link(
     { socket, remote }: Connected,
     handshake: Handshake,
-    told: { proven(): void; failed(end: LinkEnd): void; down?(): void },
+    outcome: { proven(): void; failed(end: LinkEnd): void; down?(): void },
   ): void {
     let peer: Peer | undefined;
     const events: LinkEvents = {
       proven: (link, bootId) => {
-        told.proven();
+        outcome.proven();
         if (this.#closed) return link.close('leaving');
         peer = this.owner.peer(bootId);
         peer.linked(link);
@@ -204,14 +204,14 @@ export class LinkManager {
       frame: (link, frame) => peer?.frame(link, frame),
       turn: () => peer?.turn(),
       closed: (link, end) => {
-        if (peer === undefined) return told.failed(end);
+        if (peer === undefined) return outcome.failed(end);
         if (peer.unlinked(link)) {
           const { reason, error } = end;
           const details = detailsOf(reason, error);
           this.telemetry.emit('transport.link_down', { node: peer.name, bootId: peer.bootId, ...details });
           this.owner.down(peer, reason);
         }
-        told.down?.();
+        outcome.down?.();
       },
     };
     new Link(socket, handshake, remote, events);

@@ -90,7 +90,7 @@ export class Listener {
       try {
         this.connected({ socket, remote: remoteOf(socket), binding: bindingOf(socket) });
       } catch (error) {
-        // It may be gone already, and then TLS knows nothing of it any more.
+        // It may be gone already, and then TLS knows nothing of it.
         this.refused(remoteOf(socket), 'socket', describe(error));
         socket.destroy();
       }
