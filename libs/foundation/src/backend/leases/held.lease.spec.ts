@@ -14,7 +14,8 @@ function setUp() {
     lost: jest.fn<LeaseHolder['lost']>(),
   };
   const grant = { epoch: 7, sentAt: 900 };
-  const lease = new HeldLease(holder, 'feed', 'key:feed', 'token', 'n1', DEADLINE, () => clock.now, grant);
+  const subject = { name: 'feed', key: 'key:feed', token: 'token', node: 'n1', deadlineMs: DEADLINE };
+  const lease = new HeldLease(holder, subject, grant, () => clock.now);
   return { clock, holder, lease };
 }
 

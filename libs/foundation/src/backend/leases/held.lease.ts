@@ -15,6 +15,16 @@ export interface LeaseHolder {
   lost(lease: HeldLease, reason: LeaseLossReason): void;
 }
 
+/** What is held, by whom, and how long after a renewal. */
+export interface LeaseSubject {
+  name: string;
+  /** The key in Redis, and what its owner wrote into it. */
+  key: string;
+  token: string;
+  node: string;
+  deadlineMs: number;
+}
+
 /** What Redis said when it gave a name away, and when it was asked. */
 export interface Grant {
   epoch: number;
@@ -37,16 +47,23 @@ export class HeldLease implements Lease {
   readonly #abort = new AbortController();
   #ended = false;
 
+  readonly name: string;
+  readonly key: string;
+  readonly token: string;
+  readonly node: string;
+  readonly deadlineMs: number;
+
   constructor(
     private readonly holder: LeaseHolder,
-    readonly name: string,
-    readonly key: string,
-    readonly token: string,
-    readonly node: string,
-    readonly deadlineMs: number,
-    private readonly now: () => number,
+    { name, key, token, node, deadlineMs }: LeaseSubject,
     grant: Grant,
+    private readonly now: () => number,
   ) {
+    this.name = name;
+    this.key = key;
+    this.token = token;
+    this.node = node;
+    this.deadlineMs = deadlineMs;
     this.epoch = grant.epoch;
     this.before = grant.before;
     this.ackedAt = grant.sentAt;

@@ -262,8 +262,8 @@ export class RedlockLeases implements Leases {
   }
 
   #leaseOf(name: string, lock: Lock, grant: Grant): HeldLease {
-    const { deadline } = this.times;
-    return new HeldLease(this, name, this.keys.lease(name), lock.value, this.node.name, deadline, this.now, grant);
+    const subject = { name, key: this.keys.lease(name), token: lock.value, node: this.node.name };
+    return new HeldLease(this, { ...subject, deadlineMs: this.times.deadline }, grant, this.now);
   }
 
   /** The owner that a majority names, with what the furthest of them knows; `none` when a majority knows none. */
