@@ -97,7 +97,7 @@ it.each<[sentence: string, file: string, test: string]>([
   ],
   ['both sides prove that they know it before anything else is read.', `${DIRECT}/handshake.spec.ts`, 'cookie'],
   [
-    'It keeps strangers off the port;',
+    'It authenticates peers;',
     `${DIRECT}/sockets.spec.ts`,
     'keeps no node out: of one address the oldest that has proven nothing makes room',
   ],

@@ -23,8 +23,8 @@ describe('readCommand', () => {
   it.each([
     [[], 'No command was given.'],
     [['stauts'], /Unknown command\. Available: status, top, doctor/],
-    [['constructor'], /no such command/],
-    [['__proto__'], /no such command/],
+    [['constructor'], /Unknown command/],
+    [['__proto__'], /Unknown command/],
     [['status', 'more'], 'status takes no arguments.'],
     [['move', 'feed'], 'Write: move PROCESS NODE'],
     [['move', 'feed', 'a', 'b'], 'Write: move PROCESS NODE'],
