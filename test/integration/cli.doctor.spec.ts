@@ -201,7 +201,7 @@ describe('foundation doctor', () => {
     });
 
     it.each([
-      ['another cookie', { FOUNDATION_COOKIE: 'quite another cookie' }, 'another cookie, or none'],
+      ['another cookie', { FOUNDATION_COOKIE: 'quite another cookie' }, 'a different cookie, or none'],
       ['no cookie', {}, 'here is none'],
     ])('says that it has %s than the nodes, and shows neither', async (_what, more, text) => {
       await boot(server.url, appName, [], direct());
