@@ -151,7 +151,7 @@ export class CookieMismatchError extends FoundationError {
 export type DeadLetterReason =
 /** Its handler failed `maxDeliveries` times. */
 'handler-failed'
-/** It was delivered `maxDeliveries` times, and nobody acknowledged it. */
+/** It was delivered `maxDeliveries` times, and never acknowledged. */
 | 'unacknowledged'
 /** It is not what the `payload` class of the subscription says. */
 | 'invalid-payload'
@@ -826,7 +826,7 @@ export type MessageDropReason =
 | 'too-large'
 /** It is not signed with the cookie of this node. */
 | 'bad-signature'
-/** It is signed, and came a second time or late: somebody may have copied it. */
+/** It is signed, and came a second time or late: an attacker may have copied it. */
 | 'replayed'
 /** It is signed, and too old, or a clock is wrong. */
 | 'too-old'
