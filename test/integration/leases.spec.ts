@@ -173,7 +173,7 @@ describe('A state that is left', () => {
     await first.leave('{"n":1}');
     await server.cli('SET', keys.lease('feed'), 'other', 'PX', '60000');
     expect(await first.inherit()).toBeUndefined();
-    await expect(first.leave('{"n":2}')).rejects.toThrow('not held');
+    await expect(first.leave('{"n":2}')).rejects.toThrow('no longer held');
   });
 });
 
