@@ -34,7 +34,7 @@ describe('LocalLeases: what an owner leaves', () => {
     await first.leave('one');
     await first.leave('two');
     await first.release();
-    await expect(first.leave('late')).rejects.toThrow('not held');
+    await expect(first.leave('late')).rejects.toThrow('no longer held');
     const second = await take();
     expect(await second.inherit()).toBe('two');
     await second.leave('three');
