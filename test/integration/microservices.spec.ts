@@ -1,34 +1,23 @@
-// A small Nest microservice under Transport.REDIS and under Foundation: the same controllers, the same assertions.
+// Nest microservices under Foundation: what Nest's own transports do not do. What all do is in peers/.
 import 'reflect-metadata';
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import {
-  type CallHandler,
   Catch,
   Controller,
   type ExceptionFilter,
-  type ExecutionContext,
   type INestMicroservice,
-  Injectable,
   Module,
-  type NestInterceptor,
-  ParseIntPipe,
   type Type,
   UseFilters,
-  UseInterceptors,
-  UsePipes,
 } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import {
   type AsyncMicroserviceOptions,
   type ClientProxy,
-  ClientProxyFactory,
   Ctx,
   EventPattern,
   MessagePattern,
-  type MicroserviceOptions,
   Payload,
-  RpcException,
-  Transport,
 } from '@nestjs/microservices';
 import {
   Channel,
@@ -40,39 +29,12 @@ import {
   Telemetry,
 } from 'nestjs-foundation';
 import { FoundationClient, FoundationContext, FoundationStrategy } from 'nestjs-foundation/microservices';
-import {
-  concat,
-  delay,
-  EMPTY,
-  from,
-  lastValueFrom,
-  map,
-  type Observable,
-  of,
-  throwError,
-  timeout,
-  toArray,
-} from 'rxjs';
+import { from, lastValueFrom, map, type Observable, of } from 'rxjs';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
 import type { RedisServer } from '../support/redis-server.js';
-import { REDIS_PASSWORD } from '../support/secrets.js';
 import { boot, CapturedLog, closeLater, freshName, LEASE, MEMBERSHIP, onOwnRedis } from './fixture.js';
 
 const heard: string[] = [];
-
-@Injectable()
-class Doubler implements NestInterceptor {
-  intercept(_context: ExecutionContext, next: CallHandler): Observable<unknown> {
-    return next.handle().pipe(map((value: number) => value * 2));
-  }
-}
-
-@Catch(TypeError)
-class TypeErrors implements ExceptionFilter {
-  catch(error: TypeError): Observable<never> {
-    return throwError(() => ({ status: 'error', message: `filtered: ${error.message}` }));
-  }
-}
 
 @Controller()
 class MathController {
@@ -80,63 +42,9 @@ class MathController {
   sum(@Payload() numbers: number[]): number {
     return numbers.reduce((total, number) => total + number, 0);
   }
-
-  @MessagePattern({ cmd: 'later', version: 1 })
-  async later(@Payload() text: string): Promise<string> {
-    await Promise.resolve();
-    return `${text} later`;
-  }
-
-  @MessagePattern('count')
-  count(@Payload() to: number): Observable<number> {
-    return from(Array.from({ length: to }, (_, index) => index + 1));
-  }
-
-  @MessagePattern('nothing')
-  nothing(): Observable<never> {
-    return EMPTY;
-  }
-
-  @MessagePattern('breaks off')
-  breaksOff(): Observable<number> {
-    return concat(
-      of(1),
-      throwError(() => new RpcException('broke off')),
-    );
-  }
-
-  @MessagePattern('refuse')
-  refuse(@Payload() how: string): void {
-    if (how === 'rpc') throw new RpcException({ code: 'NO', message: 'refused' });
-    throw new Error('a secret of this server');
-  }
-
-  @UseFilters(new TypeErrors())
-  @MessagePattern('filtered')
-  filtered(): void {
-    throw new TypeError('x');
-  }
-
-  @UsePipes(ParseIntPipe)
-  @UseInterceptors(Doubler)
-  @MessagePattern('double')
-  double(@Payload() number: number): number {
-    return number;
-  }
-
-  @MessagePattern('slow')
-  slow(): Observable<string> {
-    return of('at last').pipe(delay(500));
-  }
-
   @EventPattern('happened')
   happened(@Payload() what: { id: number }): void {
     heard.push(`happened ${what.id}`);
-  }
-
-  @EventPattern({ event: 'object' })
-  object(@Payload() what: string): void {
-    heard.push(`object ${what}`);
   }
 }
 
@@ -149,28 +57,10 @@ beforeEach(() => {
   heard.length = 0;
 });
 
-@Module({ controllers: [MathController] })
-class MathModule {}
-
 async function start(microservice: INestMicroservice): Promise<INestMicroservice> {
   closeLater(() => microservice.close());
   await microservice.listen();
   return microservice;
-}
-
-async function underRedis(): Promise<ClientProxy> {
-  const options = { host: '127.0.0.1', port: server.port, password: REDIS_PASSWORD };
-  await start(
-    await NestFactory.createMicroservice<MicroserviceOptions>(MathModule, {
-      transport: Transport.REDIS,
-      options,
-      logger: log,
-    }),
-  );
-  const client = ClientProxyFactory.create({ transport: Transport.REDIS, options });
-  closeLater(async () => void (await client.close()));
-  await client.connect();
-  return client;
 }
 
 const foundation = (options: FoundationOptions = {}) =>
@@ -209,11 +99,6 @@ async function clientNode(options: Omit<ConstructorParameters<typeof FoundationC
   return { node, client };
 }
 
-async function underFoundation(): Promise<ClientProxy> {
-  await serve();
-  return (await clientNode()).client;
-}
-
 const ask = (client: ClientProxy, pattern: unknown, data: unknown) => lastValueFrom(client.send(pattern, data));
 const errorOf = (asked: Promise<unknown>) =>
   asked.then(
@@ -222,62 +107,6 @@ const errorOf = (asked: Promise<unknown>) =>
     },
     (error: unknown) => error,
   );
-
-describe.each([
-  ['Transport.REDIS', underRedis],
-  ['Foundation', underFoundation],
-])('A microservice under %s', (_name, connect) => {
-  it('answers requests, by text and by object', async () => {
-    const client = await connect();
-    expect(await ask(client, 'sum', [1, 2, 3])).toBe(6);
-    expect(await ask(client, { version: 1, cmd: 'later' }, 'sooner or')).toBe('sooner or later');
-    expect(await Promise.all(Array.from({ length: 50 }, (_, index) => ask(client, 'sum', [index, 1])))).toEqual(
-      Array.from({ length: 50 }, (_, index) => index + 1),
-    );
-  });
-
-  it('answers with several values, or with none', async () => {
-    const client = await connect();
-    expect(await lastValueFrom(client.send('count', 5).pipe(toArray()))).toEqual([1, 2, 3, 4, 5]);
-    expect(await lastValueFrom(client.send('nothing', 1).pipe(toArray()))).toEqual([]);
-  });
-
-  it('answers with errors, and no secret of the server', async () => {
-    const client = await connect();
-    expect(await errorOf(ask(client, 'refuse', 'rpc'))).toEqual({ code: 'NO', message: 'refused' });
-    expect(await errorOf(ask(client, 'refuse', 'other'))).toEqual({
-      status: 'error',
-      message: 'Internal server error',
-    });
-    const values: unknown[] = [];
-    const brokeOff = lastValueFrom(client.send('breaks off', 1).pipe(map((value) => values.push(value))));
-    expect(await errorOf(brokeOff)).toEqual({ status: 'error', message: 'broke off' });
-    expect(values).toEqual([1]);
-  });
-
-  it('takes pipes, interceptors and filters', async () => {
-    const client = await connect();
-    expect(await ask(client, 'double', '21')).toBe(42);
-    expect(await errorOf(ask(client, 'double', 'x'))).toMatchObject({ status: 'error' });
-    expect(await errorOf(ask(client, 'filtered', 1))).toEqual({ status: 'error', message: 'filtered: x' });
-  });
-
-  it('lets the caller decide how long it waits', async () => {
-    const client = await connect();
-    const impatient = lastValueFrom(client.send('slow', 1).pipe(timeout(50)));
-    expect(await errorOf(impatient)).toMatchObject({ name: 'TimeoutError' });
-    expect(await ask(client, 'slow', 1)).toBe('at last');
-  });
-
-  it('hears events, by text and by object', async () => {
-    const client = await connect();
-    await lastValueFrom(client.emit('happened', { id: 7 }), { defaultValue: undefined });
-    client.emit({ event: 'object' }, 'x');
-    client.emit('nobody listens', 1);
-    await eventually(() => heard.length === 2);
-    expect(heard.sort()).toEqual(['happened 7', 'object x']);
-  });
-});
 
 describe('Under Foundation only', () => {
   const members = (node: Awaited<ReturnType<typeof clientNode>>['node'], count: number) =>

@@ -16,9 +16,13 @@ import {
   Inject,
   Injectable,
   type NestInterceptor,
+  ParseIntPipe,
   type PipeTransform,
   Post,
   Scope,
+  UseFilters,
+  UseInterceptors,
+  UsePipes,
 } from '@nestjs/common';
 import {
   type BaseRpcContext,
@@ -35,8 +39,10 @@ import { RequestError } from 'nestjs-foundation';
 import {
   catchError,
   concat,
+  EMPTY,
   from,
   lastValueFrom,
+  map,
   NEVER,
   type Observable,
   of,
@@ -53,6 +59,19 @@ import { CONTROL, type Given, KINDS, openSides, type Sides } from './nest.sides.
 const heard: string[] = [];
 const made: string[] = [];
 let release: () => void = () => undefined;
+
+@Injectable()
+class Doubler implements NestInterceptor {
+  intercept(_context: ExecutionContext, next: CallHandler): Observable<unknown> {
+    return next.handle().pipe(map((value: number) => value * 2));
+  }
+}
+@Catch(TypeError)
+class TypeErrors implements ExceptionFilter {
+  catch(error: TypeError): Observable<never> {
+    return throwError(() => ({ status: 'error', message: `filtered: ${error.message}` }));
+  }
+}
 
 const total = (data: number[]): number => data.reduce((sum, one) => sum + one, 0);
 
@@ -101,6 +120,25 @@ class Sums {
   sorted(): string {
     return 'sorted';
   }
+  @MessagePattern('nothing')
+  nothing(): Observable<never> {
+    return EMPTY;
+  }
+  @MessagePattern('breaks off')
+  breaksOff(): Observable<number> {
+    return concat(
+      of(1),
+      throwError(() => new RpcException('broke off')),
+    );
+  }
+  @UsePipes(ParseIntPipe)
+  @UseInterceptors(Doubler)
+  @UseFilters(new TypeErrors())
+  @MessagePattern('double')
+  double(@Payload() number: number): number {
+    if (number < 0) throw new TypeError('negative');
+    return number;
+  }
   @MessagePattern('slow')
   async slow(): Promise<string> {
     await new Promise<void>((resolve) => (release = resolve));
@@ -118,6 +156,10 @@ class Sums {
   @EventPattern('notification')
   notifiedToo(data: boolean): void {
     heard.push(`second ${String(data)}`);
+  }
+  @EventPattern({ event: 'object', version: 1 })
+  object(data: string): void {
+    heard.push(`object ${data}`);
   }
   @EventPattern('fails')
   fails(_data: unknown): void {
@@ -274,6 +316,14 @@ describe.each(KINDS)('Nest microservices, over %s:', (kind) => {
     expect(await lastValueFrom(sums)).toEqual([1, 3, 6, 10, 15]);
   });
 
+  it('a stream may be empty, or break off after some values', async () => {
+    expect(await lastValueFrom(client.send('nothing', 1).pipe(toArray()))).toEqual([]);
+    const values: unknown[] = [];
+    const broken = client.send('breaks off', 1).pipe(map((value) => values.push(value)));
+    await expect(lastValueFrom(broken)).rejects.toEqual({ status: 'error', message: 'broke off' });
+    expect(values).toEqual([1]);
+  });
+
   // e2e/binary-redis.spec.ts: route concurrent raw binary replies to the matching request
   it('an answer that overtakes another one reaches the request that it belongs to', async () => {
     const slow = ask(client, 'slow', {});
@@ -321,6 +371,12 @@ describe.each(KINDS)('Nest microservices, over %s:', (kind) => {
   it('an event reaches each handler of its pattern', async () => {
     await lastValueFrom(client.emit('notification', true), { defaultValue: undefined });
     await hears('first true', 'second true');
+  });
+
+  it('an event may be named by an object, and one that nobody listens to is none the worse', async () => {
+    client.emit('nobody listens', 1);
+    client.emit({ version: 1, event: 'object' }, 'x');
+    await hears('object x');
   });
 
   it('a handler of an event that fails is called once, and keeps no later event away', async () => {
@@ -385,6 +441,12 @@ describe.each(KINDS)('Nest microservices, over %s:', (kind) => {
     const error: unknown = await lastValueFrom(asked).catch((reason: unknown) => reason);
     if (kind === CONTROL) expect(error).toMatchObject({ name: 'TimeoutError' });
     else expect(error).toBeInstanceOf(RequestError);
+  });
+
+  it('pipes, interceptors and filters of a handler are applied', async () => {
+    expect(await ask(client, 'double', '21')).toBe(42);
+    expect(await failure(client, 'double', 'x')).toMatchObject({ status: 'error' });
+    expect(await failure(client, 'double', '-1')).toEqual({ status: 'error', message: 'filtered: negative' });
   });
 
   // e2e/global-config-applied.spec.ts
