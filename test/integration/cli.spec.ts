@@ -5,6 +5,8 @@ import { dirname, join } from 'node:path';
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import {
   type FoundationOptions,
+  HealthMonitor,
+  Membership,
   Partitioned,
   type ProcessContext,
   ProcessManager,
@@ -314,6 +316,51 @@ describe('foundation drain', () => {
     ]);
     // Twice does no harm.
     expect(JSON.parse((await command(['drain', 'a', '--json'], all)).out)).toEqual({ ok: true, node: 'a' });
+  });
+
+  it('is taken back by undrain: placement uses the node again, and health says so', async () => {
+    @Singleton({ name: 'late' })
+    class Late {}
+    const a = await start('a', [Feed, Late]);
+    const b = await start('b', [Feed]);
+    await formed(a, b);
+    await running(a, 1 + 1);
+    expect(await foundation('drain', 'a')).toMatchObject({ code: 0 });
+    // Only a node that drains has its class.
+    await eventually(
+      async () => (await b.app.get(ProcessManager).list()).find(({ name }) => name === 'late')?.state === 'waiting',
+      { what: 'late to wait' },
+    );
+    const healthOf = async (): Promise<string[]> =>
+      (await b.app.get(HealthMonitor).clusterHealth()).nodes.map(({ node, status }) => `${node} ${status}`);
+    const drained = await healthOf();
+    expect(await foundation('undrain', 'a')).toMatchObject({ code: 0, err: '', out: expect.stringContaining('again') });
+    await eventually(async () => (await b.app.get(ProcessManager).lookupSingleton('late'))?.node === 'a', {
+      what: 'late to run again',
+      lastSeen: () => b.app.get(ProcessManager).list(),
+    });
+    expect(a.app.get(Membership).state).toBe('up');
+    let states: string[] = [];
+    await eventually(
+      async () => {
+        const { out } = await foundation('status', '--json');
+        states = (JSON.parse(out) as Snapshot).nodes.map(({ name, state }) => `${name} ${state}`);
+        return states.join() === 'a up,b up';
+      },
+      { what: 'Both to be up', lastSeen: () => states },
+    );
+    expect(drained).toContain('a degraded');
+    // On a busy machine a node is degraded for its event loop, for a while.
+    let health: string[] = [];
+    await eventually(async () => (health = await healthOf()).includes('a healthy'), {
+      timeout: 30_000,
+      what: 'Health to say so',
+      lastSeen: () => health,
+    });
+    // Twice does no harm, and it drains again.
+    expect(JSON.parse((await foundation('undrain', 'a', '--json')).out)).toEqual({ ok: true, node: 'a' });
+    expect(await foundation('drain', 'a')).toMatchObject({ code: 0 });
+    expect(await foundation('undrain', 'z')).toMatchObject({ code: 1, err: expect.stringContaining('no member') });
   });
 
   it('says that there is no such node', async () => {

@@ -1023,6 +1023,9 @@ export class ProcessManager {
     }): Promise<StartResult<T>[]>;
     startSingleton<T>(type: Type<T>, args?: unknown[], opts?: StartOptions): Promise<ProcessRef<T>>;
     stop(target: ProcessTarget): Promise<void>;
+    undrain(options?: {
+        node?: string;
+    }): Promise<void>;
 }
 
 export interface ProcessOptions extends ProcessDefaults {

@@ -238,9 +238,10 @@ export class FoundationLifecycle implements OnApplicationBootstrap, OnApplicatio
   }
 
   async #drain(): Promise<void> {
-    const { protocol, runner, channelRuntime, offers, supervisor, config } = this.#parts;
+    const { view, protocol, runner, channelRuntime, offers, supervisor, config } = this.#parts;
     const { stopTimeout } = config.processes;
     this.#leavesAt = performance.now();
+    view.isLeaving = true;
     const until = this.#leavesAt + config.shutdownTimeout;
     const step = (name: string, atMost: number, work: () => Promise<void>): Promise<void> =>
       this.#step(name, Math.max(MIN_STEP_MS, Math.min(atMost, until - performance.now())), work);

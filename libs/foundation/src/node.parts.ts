@@ -63,7 +63,7 @@ export async function assembleNode(given: FoundationConfig, telemetry: Telemetry
   const table = new ProcessTable(backend, view, telemetry);
   const supervisor = new Supervisor(backend, view, table, telemetry, undefined, config.forgetOrphansAfter);
   const registry = new ProcessRegistry(backend, table, view);
-  const control = new NodeControl(config, protocol, supervisor);
+  const control = new NodeControl(config, protocol, view, supervisor);
 
   const targets = new ServiceTargets();
   // What only looks on has nothing to be called, not even itself.

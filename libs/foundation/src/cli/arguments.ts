@@ -13,6 +13,7 @@ export const COMMANDS = {
   top: { takes: [], says: 'the same as a live table; ends with Ctrl-C' },
   doctor: { takes: [], says: 'checks what the configuration needs, step by step, and says what is wrong' },
   drain: { takes: ['NODE'], says: 'moves everything that a node owns to others; it takes nothing new' },
+  undrain: { takes: ['NODE'], says: 'lets a node that was drained take work again' },
   move: { takes: ['PROCESS', 'NODE'], says: 'moves a process to a node by planned hand-over' },
   restart: { takes: ['PROCESS'], says: 'stops a process and starts it again; forgets its crashes' },
   forget: { takes: ['PROCESS'], says: 'forgets a process that no node declares any longer' },

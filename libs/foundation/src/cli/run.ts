@@ -57,6 +57,7 @@ const COMMAND: Record<Exclude<CommandName, 'doctor'>, () => Promise<Command>> = 
   status: async () => (await import('./commands/status.js')).status,
   top: async () => (await import('./commands/top.js')).top,
   drain: async () => (await import('./commands/drain.js')).drain,
+  undrain: async () => (await import('./commands/undrain.js')).undrain,
   move: async () => (await import('./commands/move.js')).move,
   restart: async () => (await import('./commands/restart.js')).restart,
   forget: async () => (await import('./commands/forget.js')).forget,

@@ -24,6 +24,8 @@ import { type Member, memberOf, type MembershipListener, type NodeState } from '
 
 /** See the file header. */
 export class ClusterView {
+  /** True when its application shuts down: then there is no way back from the drain. */
+  isLeaving = false;
   /** What this node says of itself. */
   readonly record: LocalRecord;
   /** What the other members say of themselves. */
@@ -166,7 +168,7 @@ export class ClusterView {
     const began = performance.now();
     const refused = (): NotReadyError => new NotReadyError(this.node.name, this.#state, performance.now() - began);
     if (isReady()) return;
-    // It does not come back from these, so waiting is in vain.
+    // From these it comes back by a command at most, so waiting is in vain.
     if (isOver()) throw refused();
     await new Promise<void>((resolve, reject) => {
       const stop = this.listen({
@@ -193,6 +195,14 @@ export class ClusterView {
     const isFinal = this.#state === 'left' || (this.#state === 'draining' && state !== 'left');
     if (this.#state === state || isFinal) return;
     this.#state = state;
+    this.notify('changed');
+  }
+
+  /** It was drained by a command, goes on running, and takes work again: the one way back from a drain. */
+  undrain(): void {
+    if (this.#state !== 'draining' || this.isLeaving) return;
+    this.#state = 'up';
+    this.record.undrain();
     this.notify('changed');
   }
 

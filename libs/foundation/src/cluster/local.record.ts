@@ -113,6 +113,12 @@ export class LocalRecord {
     this.#change({ state: 'draining' });
   }
 
+  /** Sent with a heartbeat that follows at once. */
+  undrain(): void {
+    this.#change({ state: 'up' });
+    this.#owner?.changed(true);
+  }
+
   /**
    * How late a timer of ours fires says how busy the event loop is; a single late one is forgotten after some
    * heartbeats.

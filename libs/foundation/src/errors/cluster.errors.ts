@@ -83,8 +83,8 @@ export class NotReadyError extends FoundationError {
         ? `Node "${node}" joins the cluster after every onModuleInit of the application has run, so it is in none yet. ` +
           `The call was not carried out. Make it in onApplicationBootstrap, or later.`
         : state === 'draining' || state === 'left'
-          ? `Node "${node}" is leaving the cluster (state "${state}") and does not come back. ` +
-            `The call was not carried out. Make it on another node, or when the process has been started again.`
+          ? `Node "${node}" ${state === 'left' ? 'has left the cluster' : 'takes no work (state "draining")'}. ` +
+            `The call was not carried out. Make it on another node, or when this one is started again or undrained.`
           : undefined;
     super(
       'FOUNDATION_NOT_READY',

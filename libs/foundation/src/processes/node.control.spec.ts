@@ -2,6 +2,7 @@ import 'reflect-metadata';
 import { describe, expect, it } from '@jest/globals';
 import { callableOf } from '../calls/callable.decorator.js';
 import type { ClusterView } from '../cluster/cluster.view.js';
+import type { NodeState } from '../cluster/member.js';
 import { ArgumentError } from '../errors/config.errors.js';
 import { ProcessTimeoutError } from '../errors/process.errors.js';
 import { askNode, NODE_CONTROL, NodeControl } from './node.control.js';
@@ -9,11 +10,22 @@ import { askNode, NODE_CONTROL, NodeControl } from './node.control.js';
 function control(drain: () => Promise<void> = () => Promise.resolve()) {
   const calls: string[] = [];
   const membership = { drain: async () => void calls.push('membership') };
+  const undrain = () => void calls.push('undrained');
   const hosted = [{ name: 'feed', epoch: 1, running: true }];
   const takes = (name: string, limit: number | undefined) => (calls.push(`${name} ${String(limit)}`), limit !== 0);
   const waitsOf = (name: string) => (name === 'feed' ? Array.from({ length: 150 }, (_, index) => `p${index}`) : []);
-  const supervisor = { drain: () => (calls.push('supervisor'), drain()), hosted: () => hosted, takes, waitsOf };
-  return { calls, node: new NodeControl({ shutdownTimeout: 50 }, membership, supervisor) };
+  const supervisor = {
+    drain: () => (calls.push('supervisor'), drain()),
+    hosted: () => hosted,
+    takes,
+    waitsOf,
+    undrain,
+  };
+  const view = {
+    ...{ state: 'draining' as NodeState, isLeaving: false, self: { name: 'a', bootId: 'a1' } },
+    undrain: () => void calls.push('view'),
+  };
+  return { calls, view, node: new NodeControl({ shutdownTimeout: 50 }, membership, view, supervisor) };
 }
 
 describe('NodeControl', () => {
@@ -21,6 +33,16 @@ describe('NodeControl', () => {
     const { node, calls } = control();
     await node.drain();
     expect(calls).toEqual(['membership', 'supervisor']);
+  });
+
+  it('takes work again, the others told first, unless its application shuts down', () => {
+    const { node, calls, view } = control();
+    node.undrain();
+    expect(calls).toEqual(['view', 'undrained']);
+    view.isLeaving = true;
+    expect(() => node.undrain()).toThrow(ArgumentError);
+    expect(() => node.undrain()).toThrow('"a" (its application shuts down)');
+    expect(calls).toHaveLength(2);
   });
 
   it('says what a process of it waits for, some of it', () => {

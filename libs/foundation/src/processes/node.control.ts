@@ -62,7 +62,8 @@ export class NodeControl implements CalleeLookup {
   constructor(
     private readonly config: Pick<FoundationConfig, 'shutdownTimeout'>,
     private readonly membership: Pick<MembershipProtocol, 'drain'>,
-    private readonly supervisor: Pick<Supervisor, 'drain' | 'hosted' | 'takes' | 'waitsOf'>,
+    private readonly view: Pick<ClusterView, 'undrain' | 'state' | 'isLeaving' | 'self'>,
+    private readonly supervisor: Pick<Supervisor, 'drain' | 'undrain' | 'hosted' | 'takes' | 'waitsOf'>,
   ) {}
 
   /**
@@ -83,6 +84,22 @@ export class NodeControl implements CalleeLookup {
       'The node takes nothing new, and what remains goes on stopping.',
       'Let onProcessStop and the tasks of ctx.run heed ctx.signal.',
     );
+  }
+
+  /**
+   * Takes work again after a drain; a node that is not drained goes on as it does.
+   *
+   * @throws ArgumentError when its application shuts down.
+   */
+  @Callable({ idempotent: true })
+  undrain(): void {
+    const { view } = this;
+    if (view.isLeaving || view.state === 'left') {
+      const expected = 'a node that goes on running; start this one again';
+      throw new ArgumentError('undrain', 'node', `"${view.self.name}" (its application shuts down)`, expected);
+    }
+    view.undrain();
+    this.supervisor.undrain();
   }
 
   /** What the hooks, tasks and calls of a process of this node wait for. */

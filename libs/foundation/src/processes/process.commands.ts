@@ -5,12 +5,14 @@
 import type { Backend } from '../backend/backend.js';
 import type { NodeRecord } from '../backend/directory/directory.js';
 import type { OwnerRecord } from '../backend/leases/leases.js';
+import type { CallTarget } from '../calls/call.client.js';
 import type { CallRouter } from '../calls/call.router.js';
 import type { ClusterView } from '../cluster/cluster.view.js';
 import { declaredBy } from '../cluster/compatibility.js';
+import type { Member } from '../cluster/member.js';
 import { runsEverywhere, slotNames } from '../cluster/slot.names.js';
 import type { FoundationConfig } from '../config/config.js';
-import { CallInterruptedError } from '../errors/call.errors.js';
+import { CallInterruptedError, CallRefusedError } from '../errors/call.errors.js';
 import { ArgumentError } from '../errors/config.errors.js';
 import { isA } from '../errors/describe.js';
 import { ProcessTimeoutError, UnknownProcessError } from '../errors/process.errors.js';
@@ -38,7 +40,7 @@ export interface ProcessCommandsParts {
   registry: ProcessRegistry;
   supervisor: Pick<Supervisor, 'hosts' | 'isWithin'>;
   calls: Pick<CallRouter, 'callAt'>;
-  control: Pick<NodeControl, 'drain'>;
+  control: Pick<NodeControl, 'drain' | 'undrain'>;
   refs: ProcessRefs;
   waiter: ProcessWaiter;
   patience: Patience;
@@ -174,15 +176,36 @@ export class ProcessCommands {
       unattended('draining this node', draining);
       return;
     }
-    const member = membership.members().find(({ name }) => name === node);
-    if (member === undefined) throw new ArgumentError('drain', 'node', `"${node}" (it is no member)`, 'a member');
-    const target = { name: NODE_CONTROL, node, bootId: member.bootId, epoch: 1 };
+    const { member, target } = this.#controlOf(node, 'drain');
     try {
       await calls.callAt(target, 'drain', [timeout], { timeout: timeout + config.calls.timeout });
     } catch (error) {
       const isThere = membership.members().some(({ bootId }) => bootId === member.bootId);
       if (isThere || !isA(error, CallInterruptedError)) throw error;
     }
+  }
+
+  /** See `ProcessManager.undrain`. */
+  async undrain({ node = this.parts.membership.self.name }: { node?: string }): Promise<void> {
+    const { membership, calls, control, patience } = this.parts;
+    if (node === membership.self.name) return patience.once('undraining this node', async () => control.undrain());
+    try {
+      await calls.callAt(this.#controlOf(node, 'undrain').target, 'undrain', []);
+    } catch (error) {
+      if (!isA(error, CallRefusedError) || error.why !== 'not-callable') throw error;
+      throw new ArgumentError(
+        'undrain',
+        'node',
+        `"${node}" (its version cannot)`,
+        'one of this version; start it again',
+      );
+    }
+  }
+
+  #controlOf(node: string, call: string): { member: Member; target: CallTarget } {
+    const member = this.parts.membership.members().find(({ name }) => name === node);
+    if (member === undefined) throw new ArgumentError(call, 'node', `"${node}" (it is no member)`, 'a member');
+    return { member, target: { name: NODE_CONTROL, node, bootId: member.bootId, epoch: 1 } };
   }
 
   /**

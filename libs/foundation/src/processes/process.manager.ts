@@ -182,7 +182,7 @@ export class ProcessManager {
 
   /**
    * Moves everything that a node owns to other nodes, and takes nothing new there. The node stays a member, as
-   * `draining`, and goes on serving its channels; it does not come back from this, so end the process afterwards.
+   * `draining`, and goes on serving its channels, until it ends or {@link undrain} lets it take work again.
    *
    * Underneath: `state: draining` in the node's record, then the same stop and release as on SIGTERM. Progress comes as
    * `drain.progress` events on that node. Another node is asked by PUBLISH to its `…:inbox:<bootId>`.
@@ -196,5 +196,19 @@ export class ProcessManager {
    */
   async drain(options: { node?: string; timeout?: Duration } = {}): Promise<void> {
     return this.#parts.commands.drain(options);
+  }
+
+  /**
+   * Lets a node take work again that was drained and goes on running; one that is not drained stays as it is. What was
+   * moved away stays where it is, until it is placed anew.
+   *
+   * Underneath: `state: up` in the node's record. Another node is asked by PUBLISH to its `…:inbox:<bootId>`.
+   *
+   * @param options.node default: this one.
+   * @throws ArgumentError for one that is no member, whose application shuts down, or whose version cannot; from
+   * another node the second of these comes as `RemoteError`; `CallTimeoutError` when it does not answer.
+   */
+  async undrain(options: { node?: string } = {}): Promise<void> {
+    return this.#parts.commands.undrain(options);
   }
 }

@@ -26,7 +26,7 @@ export interface ProcessIngredients {
   registry: ProcessRegistry;
   supervisor: Supervisor;
   calls: CallRouter;
-  control: Pick<NodeControl, 'drain'>;
+  control: Pick<NodeControl, 'drain' | 'undrain'>;
   checkWait: (name: string) => Promise<void>;
 }
 

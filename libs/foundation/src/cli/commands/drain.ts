@@ -10,7 +10,7 @@ import { tell } from '../terminal.js';
 export const drain: Command = async (config, { args: [node = ''], json }, terminal) => {
   return whileObserving(config, async (observer) => {
     await observer.processes.drain({ node });
-    const line = `${node} owns nothing and takes nothing new; end its process to have it back`;
+    const line = `${node} owns nothing and takes nothing new, until you undrain it`;
     tell(terminal, json, { ok: true, node }, line);
     return 0;
   });

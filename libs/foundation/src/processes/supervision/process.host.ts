@@ -115,7 +115,9 @@ export class ProcessHost {
     this.#toDrain = Math.max(this.#toDrain, this.#hosting.size);
     this.#reportDrain();
     for (const { instance } of this.parts.workload.hosted.values()) instance.stop('shutdown');
-    while (this.#hosting.size > 0) await Promise.all(this.#hosting);
+    // What has begun since the drain was taken back does not concern it.
+    while (this.#hosting.size > 0 && this.parts.isDraining()) await Promise.all(this.#hosting);
+    if (this.#hosting.size === 0) this.#toDrain = 0;
   }
 
   /** Tells the cluster that it runs, or that it has come up, where that failed before. */

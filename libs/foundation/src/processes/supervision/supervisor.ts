@@ -38,6 +38,8 @@ export class Supervisor implements CalleeLookup {
   readonly #host: ProcessHost;
   readonly #reconciler: Reconciler;
   #state: 'idle' | 'supervising' | 'draining' = 'idle';
+  /** What it goes back to when it is drained no more. */
+  #beforeDrain: 'idle' | 'supervising' = 'idle';
   /** While the node is held back: the processes that it may run all the same. */
   #exempt: Set<string> | undefined;
 
@@ -196,6 +198,7 @@ export class Supervisor implements CalleeLookup {
     });
     // A shutdown may have begun meanwhile; it must not be undone.
     if (this.#isIdle()) this.#state = 'supervising';
+    else this.#beforeDrain = 'supervising';
     this.#reconciler.wake();
   }
 
@@ -217,11 +220,19 @@ export class Supervisor implements CalleeLookup {
 
   /** Stops every instance, then releases its lease. Returns when all have ended. */
   async drain(): Promise<void> {
+    if (this.#state !== 'draining') this.#beforeDrain = this.#state;
     this.#state = 'draining';
     await this.#candidacy.close();
     await this.#host.drain();
     // Ends that Redis has not recorded yet would be lost with this node; the caller says how long that may take.
     await this.#endings.drained();
+  }
+
+  /** Takes work again; what still stops of the drain goes on stopping. */
+  undrain(): void {
+    if (this.#state !== 'draining') return;
+    this.#state = this.#beforeDrain;
+    this.#reconciler.wake();
   }
 
   /** A method, because TypeScript thinks that the state cannot change during an await. */
