@@ -73,7 +73,7 @@ export class CircularWaitError extends FoundationError {
     super(
       'FOUNDATION_CIRCULAR_WAIT',
       'foundation',
-      `${waitsFor(way)}, so none of them could go on: Foundation gave up the wait of "${way[0]}". Do this later, in ctx.run or in a method, or use cast().`,
+      `${waitsFor(way)}, so none of them could go on. Foundation gave up the wait of "${way[0]}". Do this later, in ctx.run or in a method, or use cast().`,
     );
   }
 }
