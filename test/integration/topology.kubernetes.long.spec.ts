@@ -19,8 +19,10 @@ import { CapturedLog, closeAll, closeLater, freshName } from './fixture.js';
 import { looking, shown, until, untilState } from './topology.fixture.js';
 
 const assets = process.env['KUBEBUILDER_ASSETS'];
-const servers: [string, () => Promise<TestKubernetes>][] = [['a small API server', () => TestKubernetes.fake()]];
-if (assets) servers.push(['a real kube-apiserver', () => TestKubernetes.real(assets)]);
+const servers: [string, boolean, () => Promise<TestKubernetes>][] = [
+  ['a small API server', true, () => TestKubernetes.fake()],
+];
+if (assets) servers.push(['a real kube-apiserver', false, () => TestKubernetes.real(assets)]);
 
 const APP = { app: 'shop' };
 const never = () => Promise.reject(new Error('ENOTFOUND'));
@@ -69,7 +71,7 @@ const binding = (namespace: string, account: string) => ({
   subjects: [{ kind: 'ServiceAccount', name: account, namespace }],
 });
 
-describe.each(servers)('the strategy kubernetes with %s', (_what, open) => {
+describe.each(servers)('the strategy kubernetes with %s', (_what, isFake, open) => {
   let kubernetes: TestKubernetes;
   let namespace: string;
 
@@ -152,8 +154,8 @@ describe.each(servers)('the strategy kubernetes with %s', (_what, open) => {
     await untilState(topologies, 'looking');
   });
 
-  it('tells of 400 pods that all are replaced in a few reports, and ends with what is so', async () => {
-    const PODS = 400;
+  it('tells of hundreds of pods that all are replaced in a few reports, and ends with what is so', async () => {
+    const PODS = kubernetes.fake === undefined ? 1000 : 400;
     await allow('default');
     const names = (of: string) => Array.from({ length: PODS }, (_, at) => `${of}-${at}`);
     const inTurns = async (all: string[], work: (name: string) => Promise<unknown>) => {
@@ -183,7 +185,39 @@ describe.each(servers)('the strategy kubernetes with %s', (_what, open) => {
     // Of 1,200 events: one at once, and then one in each 50 ms.
     expect(told).toBeLessThanOrEqual((performance.now() - began) / 50 + 3);
     expect(left).toEqual([]);
-  });
+  }, 180_000);
+
+  // The small one is made to forget and to fail in `topology.kubernetes.spec.ts`.
+  if (!isFake) {
+    it('goes on after a restart of the API server, which has forgotten where the watch was', async () => {
+      await allow('default');
+      await kubernetes.pod(namespace, 'shop-1', APP, RUNNING);
+      let lists = 0;
+      class CoreV1Api extends client.CoreV1Api {
+        override listNamespacedPod(...args: Parameters<client.CoreV1Api['listNamespacedPod']>) {
+          lists++;
+          return super.listNamespacedPod(...args);
+        }
+      }
+      const counting = { ...client, CoreV1Api } as unknown as Client;
+      const topologies = await look(await kubernetes.kubeconfig(namespace), { load: () => Promise.resolve(counting) });
+      await sees(topologies, 'shop-1 ready');
+      await untilState(topologies, 'looking');
+      // What others write makes the place of this watch an old one, which a new server does not have.
+      const other = freshName('other');
+      await kubernetes.namespace(other);
+      for (let at = 0; at < 20; at++) await kubernetes.pod(other, `pod-${at}`, APP, RUNNING);
+      const before = lists;
+      await kubernetes.restart();
+      await kubernetes.pod(namespace, 'shop-2', APP, RUNNING);
+      await kubernetes.delete(namespace, 'shop-1', 0);
+      const hosts = shown(topologies, 'host');
+      await eventually(() => hosts() === 'shop-2 ready', {
+        ...{ what: 'The pod of after the restart', timeout: 60_000, lastSeen: () => [hosts(), topologies.status()] },
+      });
+      expect(lists).toBeGreaterThan(before);
+    }, 180_000);
+  }
 });
 
 describe('loading the client', () => {

@@ -22,6 +22,8 @@ export class TestKubernetes {
     /** Only of the small one: what a test may break. */
     readonly fake: FakeKubernetesApi | undefined,
     private readonly end: () => Promise<void>,
+    /** Only of the real one: ends the API server, and starts it again over the same etcd. */
+    readonly restart: () => Promise<void> = () => Promise.reject(new Error('Only a real API server is restarted')),
   ) {}
 
   static async fake(): Promise<TestKubernetes> {
@@ -51,7 +53,7 @@ export class TestKubernetes {
       `--initial-advertise-peer-urls=http://127.0.0.1:${peer}`,
       `--initial-cluster=default=http://127.0.0.1:${peer}`,
     ]);
-    const server = start(folder, join(assets, 'kube-apiserver'), [
+    const args = [
       `--etcd-servers=http://127.0.0.1:${client}`,
       `--cert-dir=${folder}`,
       '--bind-address=127.0.0.1',
@@ -64,32 +66,38 @@ export class TestKubernetes {
       '--service-account-issuer=https://127.0.0.1',
       `--service-account-signing-key-file=${key}`,
       `--service-account-key-file=${file('account.pub', publicKey)}`,
-    ]);
-    const kubernetes = new TestKubernetes(`https://127.0.0.1:${secure}`, undefined, async () => {
+    ];
+    const serve = (): ChildProcess => start(folder, join(assets, 'kube-apiserver'), args);
+    let server = serve();
+    const end = async (): Promise<void> => {
       await stop(server);
       await stop(etcd);
       rmSync(folder, { recursive: true, force: true });
+    };
+    const kubernetes = new TestKubernetes(`https://127.0.0.1:${secure}`, undefined, end, async () => {
+      await stop(server);
+      server = serve();
+      await ready();
     });
     const tail = (): string =>
       ['etcd', 'kube-apiserver']
         .map((name) => readFileSync(join(folder, `${name}.log`), 'utf8').slice(-2000))
         .join('\n');
     let over = false;
+    const isReady = (): Promise<boolean> =>
+      kubernetes.call('GET', '/readyz').then(
+        () => true,
+        () => false,
+      );
+    const ready = (): Promise<unknown> =>
+      eventually(() => over || isReady(), {
+        ...{ timeout: 60_000, what: 'A kube-apiserver that is ready', lastSeen: tail },
+      });
     const [ended, stopWaiting] = endOf({ etcd, 'kube-apiserver': server });
     try {
-      const ready = eventually(
-        () =>
-          over ||
-          kubernetes.call('GET', '/readyz').then(
-            () => true,
-            () => false,
-          ),
-        {
-          ...{ timeout: 60_000, what: 'A kube-apiserver that is ready', lastSeen: tail },
-        },
-      );
-      ready.catch(() => undefined);
-      await Promise.race([ready, ended]);
+      const first = ready();
+      first.catch(() => undefined);
+      await Promise.race([first, ended]);
     } catch (error) {
       over = true;
       await kubernetes.close();
