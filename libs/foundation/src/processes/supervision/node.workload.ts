@@ -41,9 +41,8 @@ export class NodeWorkload {
 
   /** How many processes this node owns, will own in a moment, or has promised to take. */
   get load(): number {
-    const now = this.now();
     let load = this.hosted.size + this.acquiring().trying;
-    for (const [name, until] of this.#promised) if (until > now && !this.acquiring().isTrying(name)) load += 1;
+    for (const name of this.#promised.keys()) if (this.isPromised(name) && !this.acquiring().isTrying(name)) load += 1;
     return load;
   }
 
@@ -51,8 +50,9 @@ export class NodeWorkload {
     return this.acquiring().isTrying(name);
   }
 
+  /** INVARIANT (I23): a promise that is over counts nowhere, whenever it goes: it would make room for one more. */
   isPromised(name: string): boolean {
-    return this.#promised.has(name);
+    return (this.#promised.get(name) ?? 0) > this.now();
   }
 
   /** True for a process that {@link load} includes. */
