@@ -355,6 +355,25 @@ describe('Groups', () => {
     expect(heard.map(({ length }) => length)).toEqual([100, 100, 100]);
   });
 
+  it('loses nothing that is sent while a member unsubscribes, and after it has', async () => {
+    const [a, b, c] = [await bootNode(), await bootNode(), await bootNode()];
+    const heard: number[] = [];
+    const join = (node: Booted) =>
+      channelsOf(node).subscribe('events', (message) => void heard.push(message as number), { group: 'workers' });
+    const leaving = await join(b);
+    await join(c);
+    await knows(a, 2, 'workers');
+    let count = 0;
+    const burst = (size: number) => Promise.all(Array.from({ length: size }, () => send(a, count++)));
+    const ended = leaving.unsubscribe();
+    await burst(30);
+    await ended;
+    await burst(30);
+    await eventually(() => heard.length >= count, { lastSeen: () => heard.length });
+    expect(heard.sort((x, y) => x - y)).toEqual(Array.from({ length: count }, (_, index) => index));
+    await leaving.unsubscribe();
+  });
+
   it('a member that leaves gets no more, and one that comes gets its share', async () => {
     const [a, b, c] = [await bootNode(), await bootNode(), await bootNode()];
     const heard: string[] = [];

@@ -2,6 +2,7 @@
  * The channels of one node put together: behind the facade for applications, and the whole of it for the lifecycle, the
  * dashboard, the metrics and Nest's microservices. Not part of the public API.
  */
+import { setTimeout } from 'node:timers/promises';
 import type { Backend } from '../backend/backend.js';
 import { Outbox } from '../backend/transport/outbox.js';
 import type { ClusterView } from '../cluster/cluster.view.js';
@@ -38,6 +39,12 @@ import { Acknowledgements } from './sending/acknowledgements.js';
 import { Audience } from './sending/audience.js';
 import { Sender } from './sending/sender.js';
 import { Sequencer } from './sending/sequencer.js';
+
+/**
+ * So long a member that leaves its group goes on handling, in milliseconds: a record is sent 50 ms after its change,
+ * and read a round trip later.
+ */
+const KNOWN_MS = 250;
 
 /** See the file header. What `Channels` has too is documented there. */
 export class ChannelRuntime {
@@ -164,7 +171,8 @@ export class ChannelRuntime {
     const hide = this.#audience.add(channel, options.group, options.type);
     const queue = this.#dispatcher.add(channel, options, handler);
     const unsubscribe = async (): Promise<void> => {
-      hide();
+      // The other nodes go on choosing this one until they know, and what they send is for this node alone.
+      if (hide() && options.group !== undefined && this.#hasOthers()) await setTimeout(KNOWN_MS);
       if (this.#dispatcher.remove(queue)) await this.#receiver.unlisten(channel);
     };
     try {
@@ -186,6 +194,10 @@ export class ChannelRuntime {
       },
       unsubscribe,
     };
+  }
+
+  #hasOthers(): boolean {
+    return this.membership.state === 'up' && this.membership.members().length > 1;
   }
 
   async replay(channel: ChannelName, handler: MessageHandler, options: ReplayOptions): Promise<number> {

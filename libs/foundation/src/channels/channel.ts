@@ -183,8 +183,9 @@ export interface Subscription {
   /** All counters. */
   readonly counters: SubscriptionCounters;
   /**
-   * Ends it; what waits is dropped, what is being handled is not waited for. On a durable channel what waits goes to
-   * another member, and what is being handled is waited for.
+   * Ends it; what waits is dropped, what is being handled is not waited for. A member of a group goes on handling for
+   * 250 ms before that, until the other nodes know that it leaves: what they send meanwhile is for it alone. On a
+   * durable channel what waits goes to another member, and what is being handled is waited for.
    */
   unsubscribe(): Promise<void>;
 }

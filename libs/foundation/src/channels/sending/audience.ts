@@ -38,9 +38,10 @@ export class Audience {
 
   /**
    * Publishes that this node listens. Many changes in a short time are one change of its record, which the other nodes
-   * have about 50 ms and a round trip later. Returns the function that withdraws it.
+   * have about 50 ms and a round trip later. Returns the function that withdraws it, which returns true when the record
+   * says so from then on.
    */
-  add(channel: string, group?: string, type?: string): () => void {
+  add(channel: string, group?: string, type?: string): () => boolean {
     const entry = group === undefined ? '' : type === undefined ? group : `${group} ${type}`;
     const entries = this.#own.get(channel) ?? new Map<string, number>();
     const isNew = !entries.has(entry);
@@ -51,14 +52,15 @@ export class Audience {
     if (isNew) this.#publish();
     let added = true;
     return () => {
-      if (!added) return;
+      if (!added) return false;
       added = false;
       const left = (entries.get(entry) ?? 0) - 1;
       entries.set(entry, left);
-      if (left > 0) return;
+      if (left > 0) return false;
       entries.delete(entry);
       if (entries.size === 0 && this.#own.get(channel) === entries) this.#own.delete(channel);
       this.#publish();
+      return true;
     };
   }
 
