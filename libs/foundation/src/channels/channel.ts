@@ -37,7 +37,8 @@ export interface MessageMeta {
 
 /**
  * Called for each message; the next one of this subscription waits until it has settled. The message is
- * `unknown`, because anybody may have sent it: check it, or let `payload` do that.
+ * `unknown`, because anybody may have sent it: check it, or let `payload` do that. All handlers of a node get the same
+ * object, so copy it before you change it.
  */
 export type MessageHandler<T = unknown> = (message: T, meta: MessageMeta) => void | Promise<void>;
 
