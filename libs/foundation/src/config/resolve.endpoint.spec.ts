@@ -21,6 +21,27 @@ describe('redisFrom', () => {
     },
   );
 
+  it.each([
+    'redis://h:6379/x',
+    'redis://h/-1',
+    'rediss://h/1/2',
+    'redis://h?db=x',
+    'redis://h/1e9',
+    'redis://u:12/secret@h:1',
+  ])('refuses %s, whose database is no number, and shows nothing of it', (url) => {
+    expect(() => redisFrom(url)).toThrow(/place of the database.*6379\/2/);
+    expect(() => redisFrom({ url })).not.toThrow(/secret/);
+  });
+
+  it.each([
+    'redis://h',
+    'redis://h/',
+    'redis://h:1/0',
+    'redis://h/15',
+    'redis://h?db=3',
+    'unix:///run/redis.sock?db=2',
+  ])('takes %s as it is', (url) => expect(redisFrom(url).redis).toEqual({ url }));
+
   it('decodes the user and the password of sentinels and of a cluster', () => {
     expect(redisFrom('redis-cluster://a%40b:50%25@host:1').redis).toMatchObject({ username: 'a@b', password: '50%' });
   });

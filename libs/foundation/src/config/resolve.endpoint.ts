@@ -65,9 +65,11 @@ const SEVERAL_HOSTS =
 /** Reads the URL of one Redis, of sentinels or of a Redis Cluster. */
 export function endpointFrom(url: string): RedisEndpoint {
   if (/^(?:rediss?|unix):\/\//.test(url) && URL.canParse(url)) {
-    const { username, password } = new URL(url);
+    const { username, password, protocol, pathname, searchParams } = new URL(url);
     decoded(username);
     decoded(password);
+    if (protocol !== 'unix:') requireDatabase(pathname.slice(1));
+    requireDatabase(searchParams.get('db') ?? '');
     return { url };
   }
   const parts = SEVERAL_HOSTS.exec(url);
@@ -90,6 +92,16 @@ export function endpointFrom(url: string): RedisEndpoint {
     ...(name ? { name } : {}),
     ...(tls ? { options: { tls: {} } } : {}),
   };
+}
+
+/** Redis would refuse it with each connection. The error does not show it: it may be the rest of a password. */
+function requireDatabase(named: string): void {
+  if (/^\d{0,9}$/.test(named)) return;
+  throw new FoundationConfigError(
+    'redis',
+    'a URL in which something else stands in the place of the database',
+    'a number there, such as redis://127.0.0.1:6379/2, and a / in a password as %2F',
+  );
 }
 
 /** The error says no more of it than that it is not encoded: it may be a password. */
