@@ -5,6 +5,7 @@ import { ArgumentError } from '../errors/config.errors.js';
 import { show } from '../errors/describe.js';
 import { parseDuration } from '../time/duration.js';
 import { isObject } from '../wire/decode.js';
+import { isName } from '../wire/names.js';
 import { checkPayload } from './payload.js';
 
 type Rule = [expected: string, valid: (value: unknown) => boolean];
@@ -26,7 +27,7 @@ const PLACE = (...more: string[]): Rule => [
     (typeof value === 'string' && (/^\d{1,15}(-\d{1,20})?$/.test(value) || more.includes(`'${value}'`))),
 ];
 
-const TYPE: Rule = ['1 to 200 characters', (value) => typeof value === 'string' && value !== '' && value.length <= 200];
+const TYPE: Rule = ['1 to 200 characters in one line', isName];
 
 const BROADCAST: Readonly<Record<string, Rule>> = {
   type: TYPE,

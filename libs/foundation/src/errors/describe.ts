@@ -213,6 +213,11 @@ function withoutPasswords(text: string): string {
   return text.replace(/\/\/[^\s"]*@/g, '//…@').replace(/[^\s"/,@]+:[^\s"/,@]*@/g, '…@');
 }
 
+/** What was given as a name, in quotes and cut: it may be anything, of any length. */
+export function quoted(name: unknown): string {
+  return `"${plain(typeof name === 'string' ? name : shown(name), 80)}"`;
+}
+
 /** A value as text for an error, cut to 80 characters. */
 export function show(value: unknown): string {
   // A password is hidden before the text is cut, which might leave half of it.

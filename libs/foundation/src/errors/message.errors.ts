@@ -1,4 +1,5 @@
 /** A message or a request was not sent, not acknowledged or not answered. */
+import { quoted } from './describe.js';
 import { FoundationError } from './foundation.error.js';
 
 /** A channel that was not declared was used. */
@@ -10,7 +11,7 @@ export class UnknownChannelError extends FoundationError {
     super(
       'FOUNDATION_CHANNEL_UNKNOWN',
       'foundation',
-      `Channel "${channel}" is not declared. Nothing was sent or subscribed. Use one of ${declared.join(', ')}, or ` +
+      `Channel ${quoted(channel)} is not declared. Nothing was sent or subscribed. Use one of ${declared.join(', ')}, or ` +
         `declare it in channels.names.`,
     );
   }

@@ -1,4 +1,5 @@
 /** A service cannot be called. */
+import { quoted } from './describe.js';
 import { FoundationError } from './foundation.error.js';
 
 /** No healthy instance of a service can be called. */
@@ -11,7 +12,7 @@ export class ServiceNotFoundError extends FoundationError {
     super(
       'FOUNDATION_SERVICE_UNKNOWN',
       'foundation',
-      `Service "${service}" cannot be called: ${why}. Nothing was sent. Look with discoverServices() what is registered.`,
+      `Service ${quoted(service)} cannot be called: ${why}. Nothing was sent. Look with discoverServices() what is registered.`,
     );
   }
 }

@@ -14,7 +14,7 @@ import { runsEverywhere, slotNames } from '../cluster/slot.names.js';
 import type { FoundationConfig } from '../config/config.js';
 import { CallInterruptedError, CallRefusedError } from '../errors/call.errors.js';
 import { ArgumentError } from '../errors/config.errors.js';
-import { isA } from '../errors/describe.js';
+import { isA, quoted } from '../errors/describe.js';
 import { ProcessTimeoutError, UnknownProcessError } from '../errors/process.errors.js';
 import { unattended } from '../foreign/gate.js';
 import { givenTime } from '../foreign/given.times.js';
@@ -103,7 +103,7 @@ export class ProcessCommands {
     const candidate = this.explain(name, owner?.node).find((each) => each.node === node);
     if (candidate === undefined || candidate.excluded) {
       const why = candidate === undefined ? 'it is no member' : candidate.reason;
-      throw new ArgumentError(`move("${name}")`, 'node', `"${node}" (${why})`, 'a node that can run the process');
+      throw new ArgumentError(`move("${name}")`, 'node', `${quoted(node)} (${why})`, 'a node that can run the process');
     }
     if (owner?.node === node) return refs.ofOwner<T>(owner);
     const { after, options } = await this.#raise('moving a process', name, (rest) => ({ ...rest, prefer: node }));
@@ -204,7 +204,7 @@ export class ProcessCommands {
 
   #controlOf(node: string, call: string): { member: Member; target: CallTarget } {
     const member = this.parts.membership.members().find(({ name }) => name === node);
-    if (member === undefined) throw new ArgumentError(call, 'node', `"${node}" (it is no member)`, 'a member');
+    if (member === undefined) throw new ArgumentError(call, 'node', `${quoted(node)} (it is no member)`, 'a member');
     return { member, target: { name: NODE_CONTROL, node, bootId: member.bootId, epoch: 1 } };
   }
 

@@ -8,15 +8,15 @@ import type { Leases } from '../backend/leases/leases.js';
 import { marksOf } from '../calls/call.marks.js';
 import type { ClusterView } from '../cluster/cluster.view.js';
 import { type ProcessKind, slotNames } from '../cluster/slot.names.js';
-import type { FoundationConfig } from '../config/config.js';
-import { ArgumentError } from '../errors/config.errors.js';
-import { asError, show } from '../errors/describe.js';
+import type { FoundationConfig, ResolvedProcessDefaults } from '../config/config.js';
+import { ArgumentError, FoundationConfigError } from '../errors/config.errors.js';
+import { asError, isA, show } from '../errors/describe.js';
 import { LimitError } from '../errors/limit.errors.js';
 import { ProcessDeclarationError } from '../errors/process.errors.js';
 import { isObject } from '../wire/decode.js';
 import { positive, type ProcessOptions } from './declaration/process.decorators.js';
 import { metadataOf } from './declaration/process.explorer.js';
-import { type ProcessSpec, specOf } from './declaration/process.specification.js';
+import { type ProcessSpec, specOf, type SpecRequest } from './declaration/process.specification.js';
 import type { Patience } from './patience.js';
 import { misfitOf } from './placement/placement.exclusion.js';
 import type { PartitionedRef, ProcessRef, StartResult } from './process.ref.js';
@@ -128,7 +128,7 @@ export class ProcessStarter {
     const options = { ...declaredOptions, ...given };
     const marks = marksOf(type.prototype, subject);
     const request = { subject, type: type.name, declared, kind, count, options, args: args ?? declaredArgs, marks };
-    const spec = specOf(request, config.processes);
+    const spec = specOfCall(request, config.processes);
     await membership.whenReady();
     if (!supervisor.knows(type)) {
       const expected = 'a provider of this application whose class name no other one has';
@@ -211,5 +211,16 @@ export class ProcessStarter {
     // The number of a declared process is that of the cluster, and only a change that all nodes agree about changes it.
     const count = current?.declared === true && spec.declared ? current.count : spec.count;
     return { ...spec, count, status: 'wanted', after, confirmed: false };
+  }
+}
+
+/** As `specOf`; what is wrong with an option is the argument of a call here: the application started long ago. */
+function specOfCall(request: SpecRequest, defaults: ResolvedProcessDefaults): ProcessSpec {
+  try {
+    return specOf(request, defaults);
+  } catch (error) {
+    if (!isA(error, FoundationConfigError)) throw error;
+    const { subject } = request;
+    throw new ArgumentError(subject, error.option.replace(`${subject}.`, ''), error.received, error.expected);
   }
 }

@@ -7,6 +7,7 @@ import { ArgumentError } from '../errors/config.errors.js';
 import { show } from '../errors/describe.js';
 import { isObject } from '../wire/decode.js';
 import { parseJson } from '../wire/json.js';
+import { isName } from '../wire/names.js';
 import { MAX_RECORD_BYTES, type ServiceRecord, writeRecord } from './service.record.js';
 
 /** What of a process ref a registration reads. */
@@ -32,10 +33,9 @@ export type Registrar = Pick<ServiceRecord, 'instanceId' | 'node' | 'bootId' | '
 /** @throws ArgumentError */
 export function recordOf({ name, target, capabilities, metadata }: Registration, by: Registrar): ServiceRecord {
   const call = 'registerService';
-  const isText = (text: unknown): boolean => typeof text === 'string' && text.length > 0 && text.length <= 200;
-  if (!isText(name)) throw new ArgumentError(call, 'name', show(name), '1 to 200 characters');
+  if (!isName(name)) throw new ArgumentError(call, 'name', show(name), '1 to 200 characters in one line');
   if (typeof target !== 'object' || target === null) throw new ArgumentError(call, 'target', show(target), 'an object');
-  if (!Array.isArray(capabilities) || capabilities.length > MAX_CAPABILITIES || !capabilities.every(isText)) {
+  if (!Array.isArray(capabilities) || capabilities.length > MAX_CAPABILITIES || !capabilities.every(isName)) {
     throw new ArgumentError(call, 'capabilities', show(capabilities), `a list of up to ${MAX_CAPABILITIES} words`);
   }
   const { instanceId, node, bootId, registeredAt } = by;

@@ -10,6 +10,7 @@ import { processDefaults } from '../../config/resolve.js';
 import { checkProcessOptions, isLabels } from '../../config/validate.js';
 import { ArgumentError } from '../../errors/config.errors.js';
 import { show } from '../../errors/describe.js';
+import { isName } from '../../wire/names.js';
 import type { Placement } from '../placement/placement.exclusion.js';
 import { NO_COUNT, type ProcessOptions, type RebalanceName } from './process.decorators.js';
 
@@ -124,13 +125,7 @@ function placementOf(placement: unknown, subject: string): Placement {
 
 /** Names go into Redis keys and logs, so they are one line of up to 200 characters. */
 export function checkName(name: unknown, subject: string): asserts name is string {
-  if (!isName(name))
-    throw new ArgumentError(subject, 'name', show(name), '1 to 200 characters without control characters');
-}
-
-/** See {@link checkName}. */
-export function isName(name: unknown): name is string {
-  return typeof name === 'string' && name.length > 0 && name.length <= 200 && !/\p{Cc}/u.test(name);
+  if (!isName(name)) throw new ArgumentError(subject, 'name', show(name), '1 to 200 characters in one line');
 }
 
 /**

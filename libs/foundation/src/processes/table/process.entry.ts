@@ -10,7 +10,8 @@ import { MAX_COUNT_OPTION } from '../../config/validate.shape.js';
 import { plain } from '../../errors/describe.js';
 import { LONGEST_TIMER_MS } from '../../time/duration.js';
 import { amount, anyList, flag, fromJson, ifRight, oneOf, optional, record, text, whole } from '../../wire/decode.js';
-import { isCount, isName, MAX_ARGS_SIZE, type ProcessSpec } from '../declaration/process.specification.js';
+import { isName } from '../../wire/names.js';
+import { isCount, MAX_ARGS_SIZE, type ProcessSpec } from '../declaration/process.specification.js';
 
 /**
  * `wanted` should run; `backing-off` waits for its restart; `once` is a temporary process that was started and must not
