@@ -459,8 +459,8 @@ describe('startSingleton', () => {
     ['an argument that JSON cannot write', (type) => [type, [5n]], ArgumentError],
     ['options that are null', (type) => [type, [], null], ArgumentError],
     ['a bad name', (type) => [type, [], { name: 'two\nlines' }], ArgumentError],
-    ['an unknown option', (type) => [type, [], { timeuot: 5 }], FoundationConfigError],
-    ['a bad option', (type) => [type, [], { timeout: -5 }], FoundationConfigError],
+    ['an unknown option', (type) => [type, [], { timeuot: 5 }], ArgumentError],
+    ['a bad option', (type) => [type, [], { timeout: -5 }], ArgumentError],
   ])('refuses %s, and leaves nothing behind', async (_what, call, type) => {
     const { type: feed, journal } = recorded();
     await boot([feed]);
