@@ -34,7 +34,7 @@ export class ProcessManager {
    * @param type a provider of the application, not request-scoped. Nodes that do not have it are no candidates.
    * @param args given as `ctx.args`; must be the same after JSON.
    * @param opts defaults: those of the class's decorator, then of the module; `timeout` bounds `onProcessStart`.
-   * @throws ArgumentError, FoundationConfigError for bad input, `ProcessDeclarationError` when another class has the
+   * @throws ArgumentError for bad input, `ProcessDeclarationError` when another class has the
    * name, `ProcessStartError` when the first start fails (nothing is left behind), `ProcessTimeoutError` when no node
    * started it in time, `NotReadyError` and `RedisUnavailableError` without a cluster, `LimitError` for a new name in a
    * cluster of 100,000.
