@@ -49,7 +49,7 @@ describe('The log', () => {
     await formed(a, b);
     await said(new RegExp(`^log Node ${b.name} has joined `));
     await a.app.close();
-    await said(/^log price-feed stopped here because this node leaves, epoch \d+/);
+    await said(/^log price-feed stopped here because this node drains, epoch \d+/);
     await said(new RegExp(`^log price-feed runs here, epoch \\d+, before on ${a.name} `));
     await said(new RegExp(`^log Node ${a.name} has left `));
     await said(new RegExp(`^log This node has left the cluster .*${a.name}`));

@@ -33,7 +33,7 @@ describe('writeChronicle', () => {
       'log feed stopped here and moves to another node, epoch 7',
       'log feed has completed, epoch 7',
       'warn feed stopped here because it lost its lease, epoch 7',
-      'log feed stopped here because this node leaves, epoch 7',
+      'log feed stopped here because this node drains, epoch 7',
       'log feed stopped here to restart, epoch 7',
     ]);
   });

@@ -28,8 +28,8 @@ const STOPPED: Readonly<Record<Exclude<StopReason, 'crash'>, Kind>> = {
   ),
   shutdown: kind(
     'log',
-    '{process} stopped here because this node leaves, epoch {epoch}',
-    '{count} more processes stopped here because this node leaves: {some}',
+    '{process} stopped here because this node drains, epoch {epoch}',
+    '{count} more processes stopped here because this node drains: {some}',
   ),
   complete: kind('log', '{process} has completed, epoch {epoch}', '{count} more processes have completed: {some}'),
   'lease-lost': kind(
