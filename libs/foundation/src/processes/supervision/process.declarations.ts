@@ -99,8 +99,10 @@ export class ProcessDeclarations {
   async declare(specs: readonly ProcessSpec[]): Promise<void> {
     if (specs.length === 0) return;
     this.add(specs);
+    // INVARIANT (I17): also when all others miss their heartbeats meanwhile, as when Redis hangs: they may be alive.
+    const wasEldest = this.#isEldest();
     await this.#restored();
-    const coldStart = this.#isEldest();
+    const coldStart = wasEldest && this.#isEldest();
     const { joinedAt } = this.membership.own;
     const byName = new Map(specs.map((spec) => [spec.name, spec]));
     const declare = (name: string, current: VersionedEntry | undefined): ProcessEntry | undefined => {

@@ -639,6 +639,19 @@ describe('Supervisor on the local backend', () => {
       expect([looks, table.get('feed')?.status]).toEqual([2, 'stopped']);
     });
 
+    it('keeps it where the nodes that were there before seem to be gone by then (I17)', async () => {
+      await stopBefore();
+      const { restore, sync } = await afterLoss(61_000);
+      const [self] = membership.members();
+      // Redis hung: their heartbeats are late, and they are alive.
+      sync.mockImplementation(async () => {
+        jest.spyOn(membership, 'members').mockImplementation(() => [self!]);
+      });
+      await supervisor.declare([spec()]);
+      restore();
+      expect(table.get('feed')?.status).toBe('stopped');
+    });
+
     it('waits no longer than that', async () => {
       const older = await afterLoss(61_000);
       await supervisor.declare([spec()]);
