@@ -99,8 +99,7 @@ const refusing: Record<string, (value: never) => unknown> = {
   'the service of a call': (name) => mesh.call(name, 'go'),
   'the timeout of a call': (timeout) => mesh.call('till', 'go', [], { timeout }),
   'the timeout of a start': (timeout) => manager.startSingleton(Free, [], { name: fresh(), timeout }),
-  'how often a process may restart': (maxSeconds) =>
-    manager.startSingleton(Free, [], { name: fresh(), maxSeconds }),
+  'how often a process may restart': (maxSeconds) => manager.startSingleton(Free, [], { name: fresh(), maxSeconds }),
   'the number of replicas': (replicas) => manager.startReplicated(Free, [], { name: fresh(), replicas }),
   'the number of partitions': (partitions) => manager.startPartitioned(Free, [], { name: fresh(), partitions }),
 };
