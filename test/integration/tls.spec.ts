@@ -15,6 +15,7 @@ import { eventually } from 'nestjs-foundation/testing';
 import { Authority } from '../support/certificates.js';
 import { freePort } from '../support/free-port.js';
 import { type RedisServer, startServer } from '../support/redis-server.js';
+import { shareSlots } from '../support/redis-topology.js';
 import { secret } from '../support/secrets.js';
 import { boot, type Booted, type CapturedLog, closeLater, formed, onOwnRedis, settle } from './fixture.js';
 
@@ -113,19 +114,16 @@ describe('links with certificates', () => {
 });
 
 describe('rediss:', () => {
+  const tlsArgs = (port: number, { certificateFile, keyFile, caFile }: TlsFiles): string[] => [
+    ...['--tls-port', String(port), '--tls-cert-file', certificateFile],
+    ...['--tls-key-file', keyFile, '--tls-ca-cert-file', caFile],
+  ];
+
   /** Asks for a certificate, as `tls-auth-clients` does by default. */
   async function secured(authority: Authority): Promise<{ redis: RedisServer; url: string }> {
     const { tls } = new Files(authority);
     const port = await freePort();
-    const files = [
-      '--tls-cert-file',
-      tls.certificateFile,
-      '--tls-key-file',
-      tls.keyFile,
-      '--tls-ca-cert-file',
-      tls.caFile,
-    ];
-    const redis = await startServer({ args: ['--tls-port', String(port), ...files] });
+    const redis = await startServer({ args: tlsArgs(port, tls) });
     closeLater(() => redis.stop());
     await settle(redis, appName);
     return { redis, url: `rediss://127.0.0.1:${port}` };
@@ -133,23 +131,17 @@ describe('rediss:', () => {
 
   /** Three primaries that ask for certificates and are announced as `localhost`. */
   async function securedCluster(tls: TlsFiles): Promise<{ urls: string[] }> {
-    const { certificateFile, keyFile, caFile } = tls;
-    const files = ['--tls-cert-file', certificateFile, '--tls-key-file', keyFile, '--tls-ca-cert-file', caFile];
     const named = ['--cluster-announce-hostname', 'localhost', '--cluster-preferred-endpoint-type', 'hostname'];
     const servers = await Promise.all(
       [0, 1, 2].map(async () => {
         const [port, bus] = [await freePort(), await freePort()];
         const clustered = ['--cluster-enabled', 'yes', '--tls-cluster', 'yes', '--cluster-port', String(bus)];
-        const server = await startServer({ args: ['--tls-port', String(port), ...files, ...clustered, ...named] });
+        const server = await startServer({ args: [...tlsArgs(port, tls), ...clustered, ...named] });
         closeLater(() => server.stop());
         return { server, port, bus };
       }),
     );
-    for (const [index, { server }] of servers.entries()) {
-      const [from, to] = [Math.floor((index * 16_384) / 3), Math.floor(((index + 1) * 16_384) / 3) - 1];
-      await server.cli('CLUSTER', 'SET-CONFIG-EPOCH', String(index + 1));
-      await server.cli('CLUSTER', 'ADDSLOTSRANGE', String(from), String(to));
-    }
+    await shareSlots(servers.map(({ server }) => server));
     for (const { port, bus } of servers.slice(1)) {
       await servers[0]!.server.cli('CLUSTER', 'MEET', '127.0.0.1', String(port), String(bus));
     }

@@ -174,40 +174,41 @@ async function reach(own: string, other: string, wait: () => Promise<unknown>): 
   }
 }
 
-@Singleton({ name: 'left' })
-class Left implements OnProcessStart, OnProcessStop {
-  constructor(
-    private readonly processes: ProcessManager,
-    @InjectSingleton(right) private readonly right: Remote<right>,
-  ) {}
+/** Reaches another one in one of its hooks. */
+abstract class Reaching implements OnProcessStart, OnProcessStop {
+  protected abstract reach(): Promise<void>;
   async onProcessStart(): Promise<void> {
-    if (hook === 'start') await this.#reach();
+    if (hook === 'start') await this.reach();
   }
   async onProcessStop(): Promise<void> {
-    if (hook === 'stop') await this.#reach();
+    if (hook === 'stop') await this.reach();
   }
   @Callable()
   ping(): void {}
-  #reach(): Promise<void> {
+}
+
+@Singleton({ name: 'left' })
+class Left extends Reaching {
+  constructor(
+    private readonly processes: ProcessManager,
+    @InjectSingleton(right) private readonly right: Remote<right>,
+  ) {
+    super();
+  }
+  protected reach(): Promise<void> {
     return reach('left', 'right', () => (way === 'call' ? this.right.ping() : this.processes.startSingleton(Right)));
   }
 }
 
 @Singleton({ name: 'right' })
-class Right implements OnProcessStart, OnProcessStop {
+class Right extends Reaching {
   constructor(
     private readonly processes: ProcessManager,
     @InjectSingleton(left) private readonly left: Remote<left>,
-  ) {}
-  async onProcessStart(): Promise<void> {
-    if (hook === 'start') await this.#reach();
+  ) {
+    super();
   }
-  async onProcessStop(): Promise<void> {
-    if (hook === 'stop') await this.#reach();
-  }
-  @Callable()
-  ping(): void {}
-  #reach(): Promise<void> {
+  protected reach(): Promise<void> {
     return reach('right', 'left', () => (way === 'call' ? this.left.ping() : this.processes.startSingleton(Left)));
   }
 }

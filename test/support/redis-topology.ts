@@ -22,6 +22,15 @@ export async function startTopology(name: string): Promise<RedisTopology> {
   return name === 'cluster' ? ClusterTopology.open() : SentinelTopology.open();
 }
 
+/** Gives each primary of a Redis Cluster that is being made its part of the slots. */
+export async function shareSlots(primaries: readonly RedisServer[]): Promise<void> {
+  const firstOf = (index: number): number => Math.floor((index * 16_384) / primaries.length);
+  for (const [index, server] of primaries.entries()) {
+    await server.cli('CLUSTER', 'SET-CONFIG-EPOCH', String(index + 1));
+    await server.cli('CLUSTER', 'ADDSLOTSRANGE', String(firstOf(index)), String(firstOf(index + 1) - 1));
+  }
+}
+
 abstract class Topology implements RedisTopology {
   readonly embedded = false;
   abstract get url(): string;
@@ -101,11 +110,7 @@ class ClusterTopology extends Topology {
     const servers = await Promise.all(Array.from({ length: 6 }, () => startServer({ args, minimal: true })));
     const [first] = servers;
     const ids = await Promise.all(servers.map((server) => server.cli('CLUSTER', 'MYID')));
-    for (const [index, server] of servers.slice(0, 3).entries()) {
-      await server.cli('CLUSTER', 'SET-CONFIG-EPOCH', String(index + 1));
-      const [from, to] = [Math.floor((index * 16_384) / 3), Math.floor(((index + 1) * 16_384) / 3) - 1];
-      await server.cli('CLUSTER', 'ADDSLOTSRANGE', String(from), String(to));
-    }
+    await shareSlots(servers.slice(0, 3));
     for (const server of servers.slice(1)) await server.cli('CLUSTER', 'MEET', '127.0.0.1', String(first!.port));
     const everywhere = (test: (info: string, nodes: string) => boolean): Promise<unknown> =>
       eventually(

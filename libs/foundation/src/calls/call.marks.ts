@@ -4,7 +4,7 @@
  */
 import { ArgumentError } from '../errors/config.errors.js';
 import { LONGEST_TIMER_MS, parseDuration } from '../time/duration.js';
-import { ifRight, map, oneOf, record, text, whole } from '../wire/decode.js';
+import { ifRight, map, oneOf, partOf, record, text, whole } from '../wire/decode.js';
 import { MAX_WORD } from './call.codec.js';
 import { callableOf } from './callable.decorator.js';
 
@@ -55,6 +55,11 @@ export function marksOf(prototype: unknown, subject: string): CallMarks | undefi
     `${count} methods with "idempotent" or "timeout"`,
     `at most ${MAX_CALL_MARKS} in one class`,
   );
+}
+
+/** What marks say of one method. */
+export function markIn(marks: CallMarks | undefined, method: string): CallMark | undefined {
+  return partOf(marks, method) as CallMark | undefined;
 }
 
 /** The mark of one method; `undefined` for one that is callable and nothing more. */

@@ -2,7 +2,7 @@
  * The channels of one node put together: behind the facade for applications, and the whole of it for the lifecycle, the
  * dashboard, the metrics and Nest's microservices. Not part of the public API.
  */
-import { setTimeout } from 'node:timers/promises';
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Backend } from '../backend/backend.js';
 import { Outbox } from '../backend/transport/outbox.js';
 import type { ClusterView } from '../cluster/cluster.view.js';
@@ -172,7 +172,7 @@ export class ChannelRuntime {
     const queue = this.#dispatcher.add(channel, options, handler);
     const unsubscribe = async (): Promise<void> => {
       // The other nodes go on choosing this one until they know, and what they send is for this node alone.
-      if (hide() && options.group !== undefined && this.#hasOthers()) await setTimeout(KNOWN_MS);
+      if (hide() && options.group !== undefined && this.#hasOthers()) await pause(KNOWN_MS);
       if (this.#dispatcher.remove(queue)) await this.#receiver.unlisten(channel);
     };
     try {

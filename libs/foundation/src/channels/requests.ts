@@ -5,7 +5,7 @@
 import type { Transport } from '../backend/transport/transport.js';
 import type { ClusterView } from '../cluster/cluster.view.js';
 import { RequestError } from '../errors/message.errors.js';
-import { ifRight, type Reader, record, text, whole } from '../wire/decode.js';
+import { anything, ifRight, record, text, whole } from '../wire/decode.js';
 import type { NodeAddress, NodeMessages } from './node.messages.js';
 import type { Audience } from './sending/audience.js';
 
@@ -37,7 +37,6 @@ const PLACE = '#requests';
 /** The longest pattern in characters; Nest writes an object as its JSON. */
 const MAX_PATTERN = 10_000;
 
-const anything: Reader<unknown> = (value) => value;
 const readRequest = record<{ id: number; pattern: string; packet?: unknown }>({
   id: whole(Number.MAX_SAFE_INTEGER, Number.MIN_SAFE_INTEGER),
   pattern: text(MAX_PATTERN, 0),

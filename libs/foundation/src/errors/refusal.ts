@@ -3,7 +3,8 @@
  * Called by all that asks Redis something for the application, and by the command line.
  */
 import { RedisRefusedError, RedisUnavailableError } from './connection.errors.js';
-import { describe, isError } from './describe.js';
+import { describe, isA, isError } from './describe.js';
+import { FoundationError } from './foundation.error.js';
 
 /** An answer that waiting will not change, and what to do about it. */
 export interface Refusal {
@@ -100,6 +101,15 @@ export function redisError(endpoint: string, doing: string, cause: unknown): Red
   const refusal = refusalIn(text) ?? unknownIn(cause, text);
   if (refusal === undefined) return new RedisUnavailableError(endpoint, doing, cause, passingIn(text));
   return new RedisRefusedError(endpoint, refusal.reply, refusal.advice, cause, `Foundation gave up ${doing}.`);
+}
+
+/** Does what asks Redis; what that fails with becomes one of ours, with the error of the client as its cause. */
+export async function inRedis<T>(endpoint: string, doing: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw isA(error, FoundationError) ? error : redisError(endpoint, doing, error);
+  }
 }
 
 /** An answer that is in no table of ours. */

@@ -4,6 +4,7 @@
  * own.
  */
 import type { OwnerRecord } from '../backend/leases/leases.js';
+import type { CallTarget } from '../calls/call.client.js';
 import type { CallRouter } from '../calls/call.router.js';
 import { Callable } from '../calls/callable.decorator.js';
 import type { Callee, CalleeLookup } from '../calls/callee.js';
@@ -17,11 +18,17 @@ import { givenTime } from '../foreign/given.times.js';
 import type { Duration } from '../time/duration.js';
 import { endsWithin } from '../time/timeout.js';
 import { list, text } from '../wire/decode.js';
+import type { NodeIdentity } from '../wire/node.identity.js';
 import type { AskNode } from './supervision/rebalancer.js';
 import type { Supervisor } from './supervision/supervisor.js';
 
 /** By which calls reach a node; no process has a colon in its name. */
 export const NODE_CONTROL = 'node:control';
+
+/** Where the control of a node is called. */
+export function controlOf({ name: node, bootId }: NodeIdentity): CallTarget {
+  return { name: NODE_CONTROL, node, bootId, epoch: 1 };
+}
 
 /** A node that does not answer is retried later. */
 const ASK_MS = 1000;
@@ -36,9 +43,7 @@ export function askWaits(
 ): (owner: OwnerRecord) => Promise<string[]> {
   return async ({ name, node, bootId }) => {
     if (bootId === membership.self.bootId) return supervisor.waitsOf(name);
-    const answer = await calls().callAt({ name: NODE_CONTROL, node, bootId, epoch: 1 }, 'waitsOf', [name], {
-      timeout: ASK_MS,
-    });
+    const answer = await calls().callAt(controlOf({ name: node, bootId }), 'waitsOf', [name], { timeout: ASK_MS });
     return readWaits(answer) ?? [];
   };
 }
@@ -48,12 +53,10 @@ const readWaits = list(text(400), MAX_WAITS);
 /** Asks other nodes by their {@link NodeControl.takes}. */
 export function askNode(membership: Pick<ClusterView, 'members' | 'self'>, calls: Pick<CallRouter, 'callAt'>): AskNode {
   return async (node, name, limit) => {
-    const bootId = membership.members().find((member) => member.name === node)?.bootId;
-    if (bootId === undefined) return false;
-    const target = { name: NODE_CONTROL, node, bootId, epoch: 1 };
-    return (
-      (await calls.callAt(target, 'takes', [name, limit ?? null, membership.self.name], { timeout: ASK_MS })) === true
-    );
+    const member = membership.members().find((each) => each.name === node);
+    if (member === undefined) return false;
+    const args = [name, limit ?? null, membership.self.name];
+    return (await calls.callAt(controlOf(member), 'takes', args, { timeout: ASK_MS })) === true;
   };
 }
 

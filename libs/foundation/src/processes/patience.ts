@@ -5,9 +5,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { ClusterView } from '../cluster/cluster.view.js';
 import { RedisUnavailableError } from '../errors/connection.errors.js';
-import { isA } from '../errors/describe.js';
-import { FoundationError } from '../errors/foundation.error.js';
-import { redisError } from '../errors/refusal.js';
+import { inRedis } from '../errors/refusal.js';
 
 /** A Redis that is away for less long fails no start: a caller that sees an error repeats what may have run. */
 const BLIP_MS = 2000;
@@ -24,12 +22,7 @@ export class Patience {
   /** Calls once. The errors of ioredis become ours, with the raw one as cause. */
   async once<R>(doing: string, call: () => Promise<R>): Promise<R> {
     if (this.membership.state === 'joining') await this.membership.whenReady();
-    try {
-      return await call();
-    } catch (error) {
-      if (isA(error, FoundationError)) throw error;
-      throw redisError(this.endpoint, doing, error);
-    }
+    return inRedis(this.endpoint, doing, call);
   }
 
   /** The same, retried for as long as a blip may last; only for what may be done twice. */

@@ -19,7 +19,7 @@ import { ProcessTimeoutError, UnknownProcessError } from '../errors/process.erro
 import { unattended } from '../foreign/gate.js';
 import { givenTime } from '../foreign/given.times.js';
 import { type Duration, LONGEST_TIMER_MS } from '../time/duration.js';
-import { NODE_CONTROL, type NodeControl } from './node.control.js';
+import { controlOf, type NodeControl } from './node.control.js';
 import type { Patience } from './patience.js';
 import { type Candidate, explain } from './placement/placement.js';
 import type { ProcessRef } from './process.ref.js';
@@ -205,7 +205,7 @@ export class ProcessCommands {
   #controlOf(node: string, call: string): { member: Member; target: CallTarget } {
     const member = this.parts.membership.members().find(({ name }) => name === node);
     if (member === undefined) throw new ArgumentError(call, 'node', `${quoted(node)} (it is no member)`, 'a member');
-    return { member, target: { name: NODE_CONTROL, node, bootId: member.bootId, epoch: 1 } };
+    return { member, target: controlOf(member) };
   }
 
   /**

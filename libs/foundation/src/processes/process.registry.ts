@@ -4,7 +4,7 @@
  */
 import type { Backend } from '../backend/backend.js';
 import type { OwnerRecord } from '../backend/leases/leases.js';
-import type { CallMark } from '../calls/call.marks.js';
+import { type CallMark, markIn } from '../calls/call.marks.js';
 import type { ClusterView } from '../cluster/cluster.view.js';
 import { declaredBy } from '../cluster/compatibility.js';
 import { runsEverywhere } from '../cluster/slot.names.js';
@@ -46,8 +46,7 @@ export class ProcessRegistry {
 
   /** See `OwnerLookup.mark`: from the row of the process, to which all its parts belong. */
   mark(name: string, method: string): CallMark | undefined {
-    const { marks } = this.table.get(name) ?? {};
-    return marks !== undefined && Object.hasOwn(marks, method) ? marks[method] : undefined;
+    return markIn(this.table.get(name)?.marks, method);
   }
 
   /** The owner of a name, started or not. All queries of one turn are one query to Redis. */

@@ -3,10 +3,9 @@
  * Used by the facade; closed by the lifecycle. Underneath: `ServiceRegistry` and `ServiceTargets`.
  */
 import type { ClusterView } from '../cluster/cluster.view.js';
-import { describe, isA } from '../errors/describe.js';
-import { FoundationError } from '../errors/foundation.error.js';
+import { describe } from '../errors/describe.js';
 import { LimitError } from '../errors/limit.errors.js';
-import { redisError } from '../errors/refusal.js';
+import { inRedis } from '../errors/refusal.js';
 import { Gate } from '../foreign/gate.js';
 import { ThrottledLog } from '../logging/throttled.log.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
@@ -121,12 +120,8 @@ export class ServiceOffers {
     this.#checks.set(record.instanceId, health);
   }
 
-  async #redis<T>(doing: string, work: () => Promise<T>): Promise<T> {
-    try {
-      return await work();
-    } catch (error) {
-      throw isA(error, FoundationError) ? error : redisError(this.parts.endpoint, doing, error);
-    }
+  #redis<T>(doing: string, work: () => Promise<T>): Promise<T> {
+    return inRedis(this.parts.endpoint, doing, work);
   }
 }
 

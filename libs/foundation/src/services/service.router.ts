@@ -3,6 +3,7 @@
  * Used by the facade. Underneath: this node's replica of all services, and `CallRouter`.
  */
 import type { CallAtOptions } from '../calls/call.client.js';
+import { markIn } from '../calls/call.marks.js';
 import { isNotSent } from '../calls/call.outcome.js';
 import type { CallRouter } from '../calls/call.router.js';
 import type { ClusterView } from '../cluster/cluster.view.js';
@@ -74,8 +75,7 @@ export class ServiceRouter {
       if (service === undefined) {
         throw interrupted ?? new ServiceNotFoundError(name, this.#whyNone(question, refused.size));
       }
-      const mark =
-        service.marks !== undefined && Object.hasOwn(service.marks, method) ? service.marks[method] : undefined;
+      const mark = markIn(service.marks, method);
       try {
         return await this.#send(service, method, args, { ...rest, mark, since });
       } catch (error) {

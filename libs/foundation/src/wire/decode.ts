@@ -71,6 +71,9 @@ export function ifRight<T>(read: Reader<T>): OptionalField<T> {
   return { read, otherwise: 'omit' };
 }
 
+/** Whatever it is. */
+export const anything: Reader<unknown> = (value) => value;
+
 /** An array of anything. */
 export const anyList: Reader<unknown[]> = (value) => (Array.isArray(value) ? value : undefined);
 

@@ -4,10 +4,9 @@
  */
 import type { Lease, Leases } from '../../backend/leases/leases.js';
 import { ArgumentError } from '../../errors/config.errors.js';
-import { isA, show } from '../../errors/describe.js';
-import { FoundationError } from '../../errors/foundation.error.js';
+import { show } from '../../errors/describe.js';
 import { LeaseLostError } from '../../errors/process.errors.js';
-import { redisError } from '../../errors/refusal.js';
+import { inRedis } from '../../errors/refusal.js';
 import { givenTime } from '../../foreign/given.times.js';
 import type { Duration } from '../../time/duration.js';
 import type { FencedEffects } from '../declaration/process.context.js';
@@ -35,27 +34,20 @@ export function fencedEffects(owner: {
     if (lease.isHeld()) return;
     throw new LeaseLostError(owner.name, owner.node, lease.epoch, 'a fenced write was tried after it');
   };
-  const inRedis = async (call: string, work: () => Promise<void>): Promise<void> => {
-    try {
-      await work();
-    } catch (error) {
-      throw isA(error, FoundationError)
-        ? error
-        : redisError(owner.endpoint ?? 'unknown', `${call} of "${owner.name}"`, error);
-    }
-  };
+  const write = (call: string, work: () => Promise<void>): Promise<void> =>
+    inRedis(owner.endpoint ?? 'unknown', `${call} of "${owner.name}"`, work);
   return {
     set: async (key, value, options) => {
       checkKey('fenced.set', key);
       checkValue(value);
       const ttl = ttlOf(options);
       checkOwner();
-      await inRedis('fenced.set', () => leases.fencedSet(key, value, lease.epoch, ttl));
+      await write('fenced.set', () => leases.fencedSet(key, value, lease.epoch, ttl));
     },
     delete: async (key) => {
       checkKey('fenced.delete', key);
       checkOwner();
-      await inRedis('fenced.delete', () => leases.fencedDelete(key, lease.epoch));
+      await write('fenced.delete', () => leases.fencedDelete(key, lease.epoch));
     },
   };
 }

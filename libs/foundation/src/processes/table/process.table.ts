@@ -9,7 +9,7 @@ import { isSlotOf, processOf, runsEverywhere, slotNames } from '../../cluster/sl
 import { unattended } from '../../foreign/gate.js';
 import { Listeners } from '../../foreign/listeners.js';
 import type { Telemetry } from '../../telemetry/telemetry.js';
-import { parseEntry, type ProcessEntry, type VersionedEntry } from './process.entry.js';
+import { parseEntry, type ProcessEntry, type ProcessStatus, type VersionedEntry } from './process.entry.js';
 import { ProcessIndex } from './process.index.js';
 
 export { isEnded, parseEntry, type ProcessEntry, type ProcessStatus, type VersionedEntry } from './process.entry.js';
@@ -113,14 +113,17 @@ export class ProcessTable {
 
   /** What waits for its restart. */
   backingOff(): VersionedEntry[] {
-    const waiting = [...this.#index.backingOff].map((name) => this.get(name));
-    return waiting.filter((entry) => entry?.status === 'backing-off') as VersionedEntry[];
+    return this.#still('backing-off', this.#index.backingOff);
   }
 
   /** What crashed too often and stays down: processes, and single replicas and partitions of what has not. */
   escalated(): VersionedEntry[] {
-    const down = [...this.#index.escalated].map((name) => this.get(name));
-    return down.filter((entry) => entry?.status === 'escalated') as VersionedEntry[];
+    return this.#still('escalated', this.#index.escalated);
+  }
+
+  /** Those of the names whose rows have this status and count: that of a part may say nothing any longer. */
+  #still(status: ProcessStatus, names: Iterable<string>): VersionedEntry[] {
+    return [...names].flatMap((name) => this.get(name) ?? []).filter((entry) => entry.status === status);
   }
 
   /** Temporary processes that were started longer ago than a start takes: one without an owner is lost. */

@@ -4,7 +4,7 @@
 import { processOf } from '../../cluster/slot.names.js';
 import type { HistoryFacts, Violation } from './history.facts.js';
 import type { HistoryEvent } from './history.js';
-import { CALL_RUN, ms, type Ownership, REVIVED, unheardReclaim } from './ownership.js';
+import { CALL_RUN, lossesOf, ms, type Ownership, REVIVED, unheardReclaim } from './ownership.js';
 
 /**
  * I17: what was stopped stays down. `test.stopped` { name }: no node owns it, nor one of its replicas or partitions,
@@ -46,13 +46,14 @@ export function changesMade(
   ownerships: readonly Ownership[],
   { leaseTtlMs = 1500 }: HistoryFacts,
 ): Violation[] {
+  const losses = lossesOf(events);
   return events.flatMap((event): Violation[] => {
     if (event.event !== 'test.restarted' && event.event !== 'test.moved') return [];
     const { name, node, epoch, askedAt, to } = event.payload;
     const seen = { node: String(node), epoch: Number(epoch), seenAt: event.at, leaseTtlMs };
     const its = ownerships.filter((one) => one.name === name);
     const named = its.find((one) => one.node === node && one.epochs.some((part) => part.epoch === epoch));
-    const unheard = named === undefined ? unheardReclaim(events, its, seen) : undefined;
+    const unheard = named === undefined ? unheardReclaim(losses, its, seen) : undefined;
     // It was the owner while the answer was waited for.
     if (unheard !== undefined && unheard.to + leaseTtlMs * 1000 > Number(askedAt)) return [];
     // One that took its lease back meanwhile looks like a new one until it stops, as it must.

@@ -1,7 +1,7 @@
 /** Pure: holds a history to what is promised of lookups and of the view of the members. */
 import type { HistoryFacts, Violation } from './history.facts.js';
 import type { HistoryEvent } from './history.js';
-import { byName, epochAt, type Ownership, unheardReclaim } from './ownership.js';
+import { byName, epochAt, lossesOf, type Ownership, unheardReclaim } from './ownership.js';
 
 /** How long the answer to a renewal may take. */
 const RECLAIM_ANSWER_MS = 1000;
@@ -18,6 +18,7 @@ export function lookupsTrue(
   { leaseTtlMs = 1500, redisFrozen = [] }: HistoryFacts,
 ): Violation[] {
   const all = byName(ownerships);
+  const losses = lossesOf(events);
   return events.flatMap((event): Violation[] => {
     if (event.event !== 'test.lookup' || event.payload['node'] === undefined) return [];
     const { name, node, epoch, askedAt } = event.payload as {
@@ -29,7 +30,7 @@ export function lookupsTrue(
     const others = all.get(name) ?? [];
     const named =
       others.find((one) => one.node === node && one.epochs.some((part) => part.epoch === epoch)) ??
-      unheardReclaim(events, others, { node, epoch, seenAt: event.at, leaseTtlMs });
+      unheardReclaim(losses, others, { node, epoch, seenAt: event.at, leaseTtlMs });
     const complain = (why: string, more: HistoryEvent[] = []): Violation[] => [
       {
         invariant: 'I14',

@@ -38,13 +38,18 @@ export const CALL_RUN = 'test.call_run';
 /** A call is about to start it, so it may start again: `{ name }`. */
 export const REVIVED = 'test.revived';
 
+/** When nodes noticed a loss of data. */
+export function lossesOf(events: readonly HistoryEvent[]): number[] {
+  return events.filter(({ event }) => event === 'cluster.data_loss').map(({ at }) => at);
+}
+
 /**
  * The ownership whose reclaim may have minted this epoch without its owner ever hearing of it: it lost its lease before
  * the answer came. Only after a loss of data is there anything to reclaim; a node may notice the loss after others have
  * asked.
  */
 export function unheardReclaim(
-  events: readonly HistoryEvent[],
+  losses: readonly number[],
   ownerships: readonly Ownership[],
   { node, epoch, seenAt, leaseTtlMs }: { node: string; epoch: number; seenAt: number; leaseTtlMs: number },
 ): Ownership | undefined {
@@ -53,9 +58,7 @@ export function unheardReclaim(
     acquired.at <= seenAt &&
     end?.event === 'lease.lost' &&
     epochs.every((part) => part.epoch < epoch) &&
-    events.some(({ event, at }) => {
-      return event === 'cluster.data_loss' && at >= acquired.at && at <= seenAt + leaseTtlMs * 1000;
-    });
+    losses.some((at) => at >= acquired.at && at <= seenAt + leaseTtlMs * 1000);
   const [first, ...more] = ownerships.filter(mayHave);
   // The last of them: its epoch is above those of the others.
   return more.reduce((last, one) => (one.acquired.at > last.acquired.at ? one : last), first!);

@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto';
 import { TopologyError } from '../../../errors/cluster.errors.js';
 import { describe, describeWithCauses, read } from '../../../errors/describe.js';
-import { anyText, fromJson } from '../../../wire/decode.js';
+import { anyText, anything, fromJson } from '../../../wire/decode.js';
 
 /** Who was refused: the account of a pod, or a person. */
 export type Subject = { kind: 'ServiceAccount'; name: string; namespace: string } | { kind: 'User'; name: string };
@@ -84,7 +84,7 @@ function scalar(text: string): string {
 export function accountOf(token: unknown): Subject | undefined {
   if (typeof token !== 'string') return undefined;
   const claims = Buffer.from(token.split('.')[1] ?? '', 'base64url').toString();
-  const sub = anyText(read(fromJson((value) => value)(claims), 'sub'));
+  const sub = anyText(read(fromJson(anything)(claims), 'sub'));
   const subject = sub === undefined ? undefined : subjectOf(sub);
   return subject?.kind === 'ServiceAccount' ? subject : undefined;
 }
@@ -162,6 +162,6 @@ function statusOf(error: unknown): number | undefined {
 /** The message of the API server, without the headers that the client puts behind it. */
 function messageOf(error: unknown): string {
   const body = read(error, 'body');
-  const message = read(typeof body === 'string' ? fromJson((value) => value)(body) : body, 'message');
+  const message = read(typeof body === 'string' ? fromJson(anything)(body) : body, 'message');
   return typeof message === 'string' && message !== '' ? message.slice(0, 500) : describe(error).slice(0, 300);
 }
