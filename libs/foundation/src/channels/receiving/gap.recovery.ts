@@ -84,7 +84,7 @@ export class GapRecovery {
   readonly #silent = new Map<string, { name: string; until: number }>();
   #again = ASK_AGAIN_MS;
   #timer: NodeJS.Timeout | undefined;
-  /** When the next query is due, without its jitter. */
+  /** When the next query is due. */
   #dueAt = 0;
   #closed = false;
 
@@ -184,8 +184,9 @@ export class GapRecovery {
 
   #queryIn(delay: number): void {
     clearTimeout(this.#timer);
-    this.#dueAt = performance.now() + delay;
-    this.#timer = setTimeout(() => this.#query(), jittered(delay)).unref();
+    const after = jittered(delay);
+    this.#dueAt = performance.now() + after;
+    this.#timer = setTimeout(() => this.#query(), after).unref();
   }
 
   #query(): void {
