@@ -17,6 +17,7 @@ import type { CallReply } from './call.codec.js';
 import { CallRouter } from './call.router.js';
 import { Callable } from './callable.decorator.js';
 import type { OwnerLookup } from './callee.js';
+import { type Waiter, within } from './waiting.js';
 
 class Feed {
   @Callable()
@@ -86,6 +87,22 @@ describe('a call', () => {
       expect(times[index]).toBeLessThanOrEqual(most);
       expect(times[index]).toBeGreaterThan(most - 100);
     });
+  });
+
+  it('is a wait of the process that makes it, from the first answer that none runs until the next is under way', async () => {
+    const waiter: Waiter = { spec: { name: 'own' }, waitsFor: new Map() };
+    const seen: string[] = [];
+    const note = (when: string): void => void seen.push(`${when} ${[...waiter.waitsFor.keys()].join()}`);
+    running.mockImplementation(async () => (note('looks'), owner('n2', 1)));
+    call.mockImplementation(async () => {
+      note('calls');
+      // While it pauses before the next attempt.
+      if (call.mock.calls.length === 2) setTimeout(() => note('pauses'), 10);
+      return call.mock.calls.length < 3 ? reply('stale') : value(7);
+    });
+    expect(await within(waiter, () => calls.call(feed, 'price', []))).toBe(7);
+    expect(seen).toEqual(['looks ', 'calls ', 'looks feed', 'calls ', 'pauses feed', 'looks feed', 'calls ']);
+    expect(waiter.waitsFor.size).toBe(0);
   });
 
   it('has the time that the row of the process says, where the caller does not have the class', async () => {

@@ -140,10 +140,10 @@ export class CallRouter {
     const deadline = performance.now() + options.timeout;
     const learnt: Learnt = { wait: new Wait(this.checkWait) };
     let interrupted: CallInterruptedError | undefined;
-    for (let attempt = 0; ; attempt++) {
-      // The first word of a new owner is followed at once; after that the cluster is still making up its mind.
-      if (attempt > 1) await pause();
-      try {
+    try {
+      for (let attempt = 0; ; attempt++) {
+        // The first word of a new owner is followed at once; after that the cluster is still making up its mind.
+        if (attempt > 1) await pause();
         const marked = { ...options, idempotent: isIdempotent() };
         const answer = await this.#ask(locate, method, args, deadline, marked, learnt);
         const isStale = answer.reply?.outcome === 'stale' && performance.now() + LOOK_EVERY_MS < deadline;
@@ -151,14 +151,14 @@ export class CallRouter {
         if (!again) return resultOf(answer);
         interrupted ??= answer.interrupted;
         if (isStale) await learnt.wait.goesOn(answer.subject.processName);
-      } catch (error) {
-        // What was left for the last attempt is not what the caller allowed.
-        if (isA(error, CallTimeoutError)) throw new CallTimeoutError(error.subject, options.timeout);
-        // INVARIANT (I15): what may have been carried out is not called refused, whatever became of the later attempts.
-        throw isNotSent(error) ? (interrupted ?? error) : error;
-      } finally {
-        learnt.wait.end();
       }
+    } catch (error) {
+      // What was left for the last attempt is not what the caller allowed.
+      if (isA(error, CallTimeoutError)) throw new CallTimeoutError(error.subject, options.timeout);
+      // INVARIANT (I15): what may have been carried out is not called refused, whatever became of the later attempts.
+      throw isNotSent(error) ? (interrupted ?? error) : error;
+    } finally {
+      learnt.wait.end();
     }
   }
 
@@ -209,6 +209,8 @@ export class CallRouter {
     };
     try {
       const timeout = Math.max(1, Math.ceil(deadline - performance.now()));
+      // It may run now; that it does not, and that this call has to wait on, only the answer says.
+      learnt.wait.end();
       const reply = await this.client.call(target, method, args, { ...options, timeout });
       if (reply.outcome === 'stale' || reply.outcome === 'interrupted') forget();
       if (reply.outcome === 'stale') Object.assign(learnt, { isNotRunning: true, failure: undefined });
@@ -294,6 +296,4 @@ function locationOf({ name, locate }: CalledProcess): () => Location {
   return locate ?? (() => ({ name }));
 }
 
-function pause(): Promise<void> {
-  return sleep(LOOK_EVERY_MS);
-}
+const pause = (): Promise<void> => sleep(LOOK_EVERY_MS);
