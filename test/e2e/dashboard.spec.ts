@@ -174,13 +174,20 @@ if (chromium === undefined) {
     for (const name of NAMES) await shows(card(name), 'up');
   });
 
-  it('drains a node', async () => {
+  it('drains a node, and lets it take work again', async () => {
     const { node } = await cluster.owner('steady');
     await card(node).getByRole('button', { name: 'Drain' }).click();
     await confirm();
     await shows(card(node), 'draining');
     const next = await cluster.owner('steady', { not: node });
     await shows(row('steady'), String(next.epoch));
+
+    await card(node).getByRole('button', { name: 'Undrain' }).click();
+    await shows(page.locator('#ask-title'), `Undrain ${node}?`);
+    await confirm();
+    await shows(page.locator('#toast'), `${node} takes work again`);
+    await shows(card(node).locator('.badge'), 'up');
+    expect(await card(node).getByRole('button').getAttribute('aria-label')).toBe(`Drain ${node}`);
   });
 
   it('makes the browser complain of nothing', () => {

@@ -196,6 +196,7 @@ describe('the dashboard', () => {
         ['GET', 'session'],
         ['GET', 'events'],
         ['POST', 'drain'],
+        ['POST', 'undrain'],
         ['POST', 'move'],
         ['POST', 'restart'],
       ] as const) {
@@ -315,7 +316,7 @@ describe('the dashboard', () => {
     );
   });
 
-  it('moves, restarts and drains, and says in one sentence why it did not', async () => {
+  it('moves, restarts, drains and undrains, and says in one sentence why it did not', async () => {
     const [one, other] = [await node(), await node()];
     const ref = await one.app.get(ProcessManager).startSingleton(Feed, []);
     await eventually(() => one.app.get(Membership).members().length === 2);
@@ -336,6 +337,8 @@ describe('the dashboard', () => {
       ['restart', { process: { $ne: 1 } }, /Send process/],
       ['drain', { node: 'nowhere' }, /no member/],
       ['drain', { node: 'x'.repeat(301) }, /Send node/],
+      ['undrain', { node: 'nowhere' }, /no member/],
+      ['undrain', {}, /Send node/],
     ] as const) {
       const { status, body: answer } = await ask(one, 'POST', `/foundation/${path}`, BEARER, body);
       expect([path, status]).toEqual([path, 400]);
@@ -346,6 +349,8 @@ describe('the dashboard', () => {
     expect((await ask(asked, 'POST', '/foundation/drain', BEARER, { node: drained.name })).status).toBe(200);
     await eventually(async () => (await owner()).node === asked.name);
     expect(drained.app.get(Membership).state).toBe('draining');
+    expect((await ask(asked, 'POST', '/foundation/undrain', BEARER, { node: drained.name })).status).toBe(200);
+    expect(drained.app.get(Membership).state).toBe('up');
   });
 
   it('goes on while Redis hangs, and says that it is critical', async () => {

@@ -142,6 +142,14 @@ export function dashboardControllerAt({ path, access, decorators }: DashboardCon
       return carryOut(`drain ${show(node)}`, () => this.processes.drain({ node }));
     }
 
+    @Post('undrain')
+    @UseGuards(...inner)
+    @HttpCode(200)
+    undrain(@Body() body: unknown, @Headers() headers: IncomingMessage['headers']): Promise<{ ok: true }> {
+      const node = wordOf(body, 'node', headers);
+      return carryOut(`undrain ${show(node)}`, () => this.processes.undrain({ node }));
+    }
+
     @Post('move')
     @UseGuards(...inner)
     @HttpCode(200)

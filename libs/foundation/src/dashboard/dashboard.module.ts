@@ -9,7 +9,7 @@ import { DashboardFeed } from './dashboard.feed.js';
 import { DASHBOARD, NoStoreInterceptor, TokenGuard, TokenVerifier } from './dashboard.guard.js';
 import { checkDashboard, type FoundationDashboardOptions } from './dashboard.options.js';
 
-/** A page that shows the cluster as it is, and lets an operator drain, move and restart. */
+/** A page that shows the cluster as it is, and lets an operator drain, undrain, move and restart. */
 @Module({})
 export class FoundationDashboardModule {
   /**

@@ -1,4 +1,4 @@
-// What an operator can do: drain, move, restart. Each is confirmed in the dialog before it is sent.
+// What an operator can do: drain, undrain, move, restart. Each is confirmed in the dialog before it is sent.
 import { byId, write } from './dom.js';
 import { number } from './format.js';
 import { post } from './server.js';
@@ -34,9 +34,17 @@ function setBusy(isBusy) {
 export const askDrain = ({ name }) =>
   ask({
     title: `Drain ${name}?`,
-    text: `Its processes move to other nodes by planned hand-over, and it takes no new ones.`,
+    text: `Its processes move to other nodes by planned hand-over, and it takes no new ones until you undrain it.`,
     ...{ verb: 'Drain', progress: 'Draining…', path: 'drain', body: () => ({ node: name }) },
     done: () => `${name} is drained`,
+  });
+
+export const askUndrain = ({ name }) =>
+  ask({
+    title: `Undrain ${name}?`,
+    text: `It takes work again. What moved away stays where it is until something moves it.`,
+    ...{ verb: 'Undrain', progress: 'Undraining…', path: 'undrain', body: () => ({ node: name }) },
+    done: () => `${name} takes work again`,
   });
 
 /** `nodes`: all of the cluster; the dialog offers the others, those that are up first. */

@@ -1,10 +1,11 @@
 // The cards of the nodes.
-import { askDrain } from './actions.js';
+import { askDrain, askUndrain } from './actions.js';
 import { badge, byId, chips, keyed, tone, write } from './dom.js';
 import { duration, lag, number } from './format.js';
 import { shown, troubledFirst } from './tables.js';
 
 const nameOf = ({ name }) => name;
+const isDraining = ({ state }) => state === 'draining';
 
 export function renderNodes({ nodes, self, at }) {
   const sorted = troubledFirst(
@@ -34,10 +35,10 @@ export function renderNodes({ nodes, self, at }) {
         row.labels,
         Object.entries(node.labels ?? {}).map(([label, value]) => `${label}: ${value}`),
       );
-      row.drain.disabled = node.state === 'draining';
-      write(row.drain, node.state === 'draining' ? 'Draining' : 'Drain');
-      row.drain.setAttribute('aria-label', `Drain ${node.name}`);
+      const verb = isDraining(node) ? 'Undrain' : 'Drain';
+      write(row.drain, verb);
+      row.drain.setAttribute('aria-label', `${verb} ${node.name}`);
     },
-    (row) => row.drain.addEventListener('click', () => askDrain(row.item)),
+    (row) => row.drain.addEventListener('click', () => (isDraining(row.item) ? askUndrain : askDrain)(row.item)),
   );
 }
