@@ -1,5 +1,5 @@
-// Writes docs/configuration.md from src/config/options.ts and environment.table.ts; with --check only says whether it
-// is up to date.
+// Writes docs/configuration.md from options.ts, strategy.settings.ts and environment.table.ts of src/config; with
+// --check only says whether it is up to date.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { format, resolveConfig } from 'prettier';
@@ -11,13 +11,23 @@ const target = join(root, 'docs/configuration.md');
 const read = (name) =>
   ts.createSourceFile(name, readFileSync(join(config, name), 'utf8'), ts.ScriptTarget.Latest, true);
 
-const options = read('options.ts');
-const interfaces = new Map(options.statements.filter(ts.isInterfaceDeclaration).map((each) => [each.name.text, each]));
-const kinds = read('environment.table.ts')
+const sources = ['options.ts', 'strategy.settings.ts'].map(read);
+const interfaces = new Map(
+  sources
+    .flatMap(({ statements }) => statements.filter(ts.isInterfaceDeclaration))
+    .map((each) => [each.name.text, each]),
+);
+const table = read('environment.table.ts')
   .statements.filter(ts.isVariableStatement)
-  .flatMap(({ declarationList }) => declarationList.declarations)
-  .find(({ name }) => name.text === 'VARIABLE_KINDS');
-const inTable = new Set(kinds.initializer.properties.map(({ name }) => name.text));
+  .flatMap(({ declarationList }) => declarationList.declarations);
+const entriesOf = (constant) =>
+  table
+    .find(({ name }) => name.text === constant)
+    .initializer.properties.map(({ name, initializer }) => [name.text, initializer]);
+const inTable = new Set(entriesOf('VARIABLE_KINDS').map(([option]) => option));
+const otherNames = new Map(
+  entriesOf('OTHER_NAMES').map(([option, { elements }]) => [option, elements.map(({ text }) => text)]),
+);
 
 const cell = (text) => text.replace(/\s+/g, ' ').trim().replaceAll('|', '\\|');
 const row = (...cells) => `| ${cells.join(' | ')} |`;
@@ -28,39 +38,54 @@ const variableOf = (option) =>
     .replace(/[A-Z]/g, (letter) => `_${letter}`)
     .toUpperCase()}`;
 
-const rows = [];
 const found = new Set();
-function walk(name, path) {
-  for (const member of interfaces.get(name).members.filter(ts.isPropertySignature)) {
-    const option = `${path}${member.name.text}`;
-    const type = member.type.getText(options);
-    // Not into a client that is handed over ready-made.
-    if (interfaces.has(type) && !/Client$|Queue$/.test(type)) {
-      walk(type, `${option}.`);
-      continue;
-    }
-    const said = ts.getTextOfJSDocComment(member.jsDoc?.at(-1)?.comment) ?? '';
-    if (inTable.has(option)) found.add(option);
-    const others = [...said.matchAll(/`((?:FOUNDATION|REDIS)_[A-Z_0-9]+)`/g)].map(([, variable]) => variable);
-    const variables = inTable.has(option) ? [variableOf(option)] : [...new Set(others)];
-    rows.push(
-      row(`\`${option}\``, `\`${cell(type)}\``, variables.map((each) => `\`${each}\``).join('<br>'), cell(said)),
-    );
-  }
+const variablesOf = (option) => {
+  if (!inTable.has(option)) return [];
+  found.add(option);
+  return [variableOf(option), ...(otherNames.get(option) ?? [])];
+};
+
+/** A row for each option of an interface; the parts of an object that stands beside other forms follow their option. */
+function rowsOf(name, path) {
+  return interfaces
+    .get(name)
+    .members.filter(ts.isPropertySignature)
+    .flatMap((member) => {
+      const option = `${path}${member.name.text}`;
+      const type = member.type.getText();
+      // Not into a client that is handed over ready-made.
+      if (interfaces.has(type) && !/Client$|Queue$/.test(type)) return rowsOf(type, `${option}.`);
+      const said = ts.getTextOfJSDocComment(member.jsDoc?.at(-1)?.comment) ?? '';
+      const variables = variablesOf(option).map((each) => `\`${each}\``);
+      const own = row(`\`${option}\``, `\`${cell(type)}\``, variables.join('<br>'), cell(said));
+      const parts = { redis: 'RedisEndpoint', transport: 'DirectOptions' }[option];
+      return parts === undefined ? [own] : [own, ...rowsOf(parts, `${option}.`)];
+    });
 }
-walk('FoundationOptions', '');
+
+const tableOf = (rows) =>
+  [row('option', 'type', 'environment', 'what it does'), row(...Array(4).fill('---')), ...rows].join('\n');
+const options = tableOf(rowsOf('FoundationOptions', ''));
+const strategies = tableOf(rowsOf('StrategySettings', ''));
 const missing = [...inTable].filter((option) => !found.has(option));
-if (missing.length > 0) throw new Error(`environment.table.ts has what options.ts has not: ${missing.join(', ')}`);
+if (missing.length > 0) throw new Error(`environment.table.ts has what the options have not: ${missing.join(', ')}`);
 
 const text = `# Configuration
 
-<!-- Written by \`npm run docs:configuration\` from libs/foundation/src/config/options.ts and environment.table.ts. -->
+<!-- Written by \`npm run docs:configuration\` from options.ts, strategy.settings.ts and environment.table.ts. -->
 
 The options of \`FoundationModule.forRoot\`. An option that is given wins over its variable, and a variable over the default; an
-empty variable counts as unset. A time (\`Duration\`) is a number of milliseconds or has a unit: \`500ms\`, \`1.5s\`, \`5m\`, \`1h\`.
-The settings of the topology strategies are in \`libs/foundation/src/config/strategy.settings.ts\`.
+empty variable counts as unset, and of several names the first that is set counts. A time (\`Duration\`) is a number of
+milliseconds or has a unit: \`500ms\`, \`1.5s\`, \`5m\`, \`1h\`.
 
-${[row('option', 'type', 'environment', 'what it does'), row(...Array(4).fill('---')), ...rows].join('\n')}
+${options}
+
+## Topology strategies
+
+The settings of \`{ strategy, … }\` in \`cluster\` and \`topologies\`, by the name of the strategy. In the environment, lists have
+commas between their values.
+
+${strategies}
 `;
 
 const formatted = await format(text, { ...(await resolveConfig(target)), parser: 'markdown' });

@@ -3,6 +3,7 @@
  * Called by `resolve`.
  */
 import type { Environment } from './environment.js';
+import { variableIn } from './environment.table.js';
 import type { Machine } from './machine.js';
 import type { StrategyName } from './strategy.settings.js';
 
@@ -20,10 +21,10 @@ export function detectStrategy(
   knowsRedis: boolean,
 ): StrategyName | undefined {
   if (podNamespace !== undefined && env['KUBERNETES_SERVICE_HOST']) return 'kubernetes';
-  if (env['CONSUL_HTTP_ADDR']) return 'consul';
-  if (env['FOUNDATION_DNS_QUERY']) return 'dns';
+  if (variableIn(env, 'consul.address')) return 'consul';
+  if (variableIn(env, 'dns.query')) return 'dns';
   if (!isProduction(env)) return knowsRedis ? undefined : 'mdns';
-  return env['FOUNDATION_GOSSIP_SECRET'] ? 'gossip' : undefined;
+  return variableIn(env, 'gossip.secret') ? 'gossip' : undefined;
 }
 
 /** As Nest and most of Node's world mean it. */

@@ -4,18 +4,24 @@
  */
 import { isObject } from '../wire/decode.js';
 
-/** How the text of a variable is read. What does not fit is handed on, and refused by the rule of the option. */
-export type VariableKind = 'text' | 'number' | 'duration' | 'flag';
+/**
+ * How the text of a variable is read. What does not fit is handed on, and refused by the rule of the option. Of these,
+ * `special` is read by `environment.ts`.
+ */
+export type VariableKind = 'text' | 'number' | 'port' | 'duration' | 'flag' | 'list' | 'special';
 
-/** By the path of the option. */
+/** By the path of the option; those of a strategy begin with its name. */
 export const VARIABLE_KINDS: Readonly<Record<string, VariableKind>> = {
+  cluster: 'special',
   appName: 'text',
   nodeName: 'text',
-  capacity: 'number',
-  expectedNodes: 'number',
-  shutdownTimeout: 'duration',
-  readiness: 'text',
-  forgetOrphansAfter: 'duration',
+  'redis.url': 'special',
+  'redis.host': 'text',
+  'redis.port': 'port',
+  'redis.username': 'text',
+  'redis.password': 'text',
+  'redis.db': 'number',
+  'redis.name': 'text',
   'lease.ttl': 'duration',
   'lease.renewEvery': 'duration',
   'lease.commandTimeout': 'duration',
@@ -36,10 +42,60 @@ export const VARIABLE_KINDS: Readonly<Record<string, VariableKind>> = {
   'calls.concurrency': 'number',
   'calls.queue': 'number',
   'calls.stacks': 'flag',
+  labels: 'special',
+  capacity: 'number',
+  expectedNodes: 'number',
+  shutdownTimeout: 'duration',
+  readiness: 'text',
+  forgetOrphansAfter: 'duration',
+  transport: 'special',
+  'transport.host': 'text',
+  'transport.port': 'port',
+  'transport.advertise': 'text',
+  'security.cookie': 'text',
   'security.tls.certificateFile': 'text',
   'security.tls.keyFile': 'text',
   'security.tls.caFile': 'text',
+  'kubernetes.selector': 'text',
+  'kubernetes.namespace': 'text',
+  'kubernetes.redisService': 'text',
+  'kubernetes.kubeconfig': 'text',
+  'consul.address': 'text',
+  'consul.service': 'text',
+  'consul.redisService': 'text',
+  'consul.token': 'text',
+  'consul.ttl': 'duration',
+  'dns.query': 'text',
+  'dns.redisQuery': 'text',
+  'dns.every': 'duration',
+  'dns.servers': 'list',
+  'gossip.secret': 'text',
+  'gossip.previousSecret': 'text',
+  'gossip.group': 'text',
+  'gossip.port': 'port',
+  'gossip.interface': 'text',
+  'gossip.every': 'duration',
+  'mdns.interface': 'text',
+  'mdns.every': 'duration',
+  'static.hosts': 'list',
+  'static.redis': 'text',
+  'static.every': 'duration',
 };
+
+/** Short names of ours, and names that others gave; read after the one that is derived, in this order. */
+export const OTHER_NAMES: Readonly<Record<string, readonly string[]>> = {
+  'redis.url': ['REDIS_URL'],
+  'transport.host': ['FOUNDATION_DIRECT_HOST'],
+  'transport.port': ['FOUNDATION_DIRECT_PORT'],
+  'transport.advertise': ['FOUNDATION_DIRECT_ADVERTISE'],
+  'security.cookie': ['FOUNDATION_COOKIE'],
+  'kubernetes.selector': ['FOUNDATION_K8S_SELECTOR'],
+  'kubernetes.namespace': ['FOUNDATION_K8S_NAMESPACE', 'POD_NAMESPACE'],
+  'consul.address': ['CONSUL_HTTP_ADDR'],
+  'consul.token': ['CONSUL_HTTP_TOKEN'],
+};
+
+type Variables = Readonly<Record<string, string | undefined>>;
 
 /** `lease.renewEvery` → `FOUNDATION_LEASE_RENEW_EVERY`. */
 export function variableOf(option: string): string {
@@ -49,21 +105,47 @@ export function variableOf(option: string): string {
     .toUpperCase()}`;
 }
 
-/** The values of the variables that are set, at their places among the options; an empty one counts as unset. */
-export function valuesIn(env: Readonly<Record<string, string | undefined>>): Record<string, unknown> {
+/** The variable that says an option here; `undefined` where none does. An empty one counts as unset. */
+export function variableIn(env: Variables, option: string): string | undefined {
+  if (!Object.hasOwn(VARIABLE_KINDS, option)) return undefined;
+  return [variableOf(option), ...(OTHER_NAMES[option] ?? [])].find((name) => isSet(env[name], VARIABLE_KINDS[option]));
+}
+
+/** The same for an error: where none says it, the one that could; the option itself where there is none. */
+export function variableFor(env: Variables, option: string): string {
+  return variableIn(env, option) ?? (Object.hasOwn(VARIABLE_KINDS, option) ? variableOf(option) : option);
+}
+
+/** What the environment says of an option, as it stands there. */
+export function textIn(env: Variables, option: string): string | undefined {
+  const name = variableIn(env, option);
+  return name === undefined ? undefined : env[name];
+}
+
+/** The values of the variables that are set, at the places of their options. */
+export function valuesIn(env: Variables): Record<string, unknown> {
   const options: Record<string, unknown> = {};
   for (const [option, kind] of Object.entries(VARIABLE_KINDS)) {
-    const text = env[variableOf(option)];
-    if (text) place(options, option.split('.'), valueOf(text, kind));
+    const text = kind === 'special' ? undefined : textIn(env, option);
+    if (text !== undefined) place(options, option.split('.'), valueOf(text, kind));
   }
   return options;
 }
 
+/**
+ * Kubernetes gives every pod `FOUNDATION_REDIS_PORT=tcp://10.0.0.1:6379` for a Service named `foundation-redis`; nobody
+ * has set that for us.
+ */
+function isSet(text: string | undefined, kind: VariableKind | undefined): boolean {
+  return Boolean(text) && !(kind === 'port' && /^(?:tcp|udp|sctp):\/\//.test(text!));
+}
+
 function valueOf(text: string, kind: VariableKind): unknown {
   if (kind === 'flag') return text === 'true' ? true : text === 'false' ? false : text;
+  if (kind === 'list') return text.split(',').map((each) => each.trim());
   if (kind === 'number') return Number(text);
   // Without a unit it is milliseconds, as a number among the options is.
-  return kind === 'duration' && /^\d+$/.test(text) ? Number(text) : text;
+  return /^\d+$/.test(text) && kind !== 'text' ? Number(text) : text;
 }
 
 function place(into: Record<string, unknown>, [key, ...rest]: string[], value: unknown): void {

@@ -3,58 +3,80 @@
  * Explicit options win over everything here.
  */
 import { FoundationConfigError } from '../errors/config.errors.js';
-import { valuesIn } from './environment.table.js';
+import { textIn, valuesIn } from './environment.table.js';
 import type { DirectOptions, FoundationOptions, RedisEndpoint } from './options.js';
-import { STRATEGY_NAMES, type StrategyName } from './strategy.settings.js';
+import { STRATEGY_NAMES, type StrategyName, type StrategySettings } from './strategy.settings.js';
 import { shownFromEnvironment } from './validate.shape.js';
 
 /** A copy of `process.env`, or a test's own. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
+/** What the environment says, sorted by who reads it. */
+interface Said {
+  options: FoundationOptions;
+  redis: RedisEndpoint;
+  direct: Omit<DirectOptions, 'kind'>;
+  strategies: StrategySettings;
+}
+
+function saidBy(env: Environment): Said {
+  const { redis = {}, transport: direct = {}, ...options } = valuesIn(env);
+  const strategies: Record<string, unknown> = {};
+  for (const name of STRATEGY_NAMES) {
+    strategies[name] = options[name] ?? {};
+    delete options[name];
+  }
+  return { options, redis, direct, strategies } as unknown as Said;
+}
+
 /** Reads the variables that Foundation knows; an empty one counts as unset. */
 export function fromEnvironment(env: Environment): FoundationOptions {
-  const options = valuesIn(env) as FoundationOptions;
-  const cluster = clusterFrom(env['FOUNDATION_CLUSTER']);
+  const { options, redis: parts } = saidBy(env);
+  const cluster = clusterFrom(textIn(env, 'cluster'));
   if (cluster !== undefined) options.cluster = cluster;
-  const labels = labelsFrom(env['FOUNDATION_LABELS']);
+  const labels = labelsFrom(textIn(env, 'labels'));
   if (labels !== undefined) options.labels = labels;
-  const url = env['FOUNDATION_REDIS_URL'] || env['REDIS_URL'];
-  const [username, password] = [env['FOUNDATION_REDIS_USERNAME'], env['FOUNDATION_REDIS_PASSWORD']];
-  const redis = redisFrom(url, { ...(username ? { username } : {}), ...(password ? { password } : {}) });
+  const redis = redisFrom(textIn(env, 'redis.url'), parts);
   if (redis !== undefined) options.redis = redis;
-  const transport = transportFrom(env['FOUNDATION_TRANSPORT']);
+  const transport = transportFrom(textIn(env, 'transport'));
   if (transport !== undefined) options.transport = transport;
-  if (env['FOUNDATION_COOKIE']) options.security = { ...options.security, cookie: env['FOUNDATION_COOKIE'] };
   return options;
 }
 
-/** User and password complete each URL that has neither, and a Redis that has to be found. */
-function redisFrom(
-  text: string | undefined,
-  credentials: Pick<RedisEndpoint, 'username' | 'password'>,
-): FoundationOptions['redis'] {
-  const isGiven = Object.keys(credentials).length > 0;
-  if (!text) return isGiven ? credentials : undefined;
-  const urls = text.split(/\s+/).filter((url) => url !== '');
-  const hasOwn = (url: string): boolean => /^[\w-]+:\/\/[^/?#]*@/.test(url);
-  if (!isGiven || urls.every(hasOwn)) return text;
-  const each = urls.map((url) => (hasOwn(url) ? url : { url, ...credentials }));
+/**
+ * User and password complete each URL that has neither, a number of the database each that has none, and all of them a
+ * Redis that has to be found.
+ */
+function redisFrom(text: string | undefined, parts: RedisEndpoint): FoundationOptions['redis'] {
+  if (!text) return Object.keys(parts).length > 0 ? parts : undefined;
+  // As among the options, the URL wins.
+  const { host: _host, port: _port, username, password, ...others } = parts;
+  const credentials = { ...(username ? { username } : {}), ...(password ? { password } : {}) };
+  const completed = (url: string): string | RedisEndpoint => {
+    const more = { ...others, ...(/^[\w-]+:\/\/[^/?#]*@/.test(url) ? {} : credentials) };
+    return Object.keys(more).length > 0 ? { url, ...more } : url;
+  };
+  const each = text
+    .split(/\s+/)
+    .filter((url) => url !== '')
+    .map(completed);
+  if (each.every((one) => typeof one === 'string')) return text;
   return each.length > 1 ? { quorum: each } : each[0];
+}
+
+/** Parts of the place of Redis, which follow the rules of `redis` even beside a URL. */
+export function endpointFromEnvironment(env: Environment): RedisEndpoint {
+  return saidBy(env).redis;
 }
 
 /** Where the direct transport listens, which does not ask for it. */
 export function directFromEnvironment(env: Environment): Omit<DirectOptions, 'kind'> {
-  const host = env['FOUNDATION_DIRECT_HOST'];
-  const advertise = env['FOUNDATION_DIRECT_ADVERTISE'];
-  const port = env['FOUNDATION_DIRECT_PORT'];
-  if (port && !/^\d{1,5}$/.test(port)) {
-    throw new FoundationConfigError(
-      'FOUNDATION_DIRECT_PORT',
-      shownFromEnvironment(JSON.stringify(port)),
-      'a port from 0 (any) to 65535',
-    );
-  }
-  return { ...(host ? { host } : {}), ...(port ? { port: Number(port) } : {}), ...(advertise ? { advertise } : {}) };
+  return saidBy(env).direct;
+}
+
+/** The settings of each strategy. */
+export function strategiesFromEnvironment(env: Environment): StrategySettings {
+  return saidBy(env).strategies;
 }
 
 function transportFrom(value: string | undefined): 'redis' | 'direct' | undefined {

@@ -233,6 +233,8 @@ describe('resolve: bad strategies', () => {
 
   it('checks what the environment says, too', () => {
     expect(errorOf({ cluster: 'static' }).message).toContain('static.hosts');
-    expect(errorOf({ cluster: 'kubernetes' }, { FOUNDATION_K8S_NAMESPACE: 'a b' }).option).toBe('kubernetes.namespace');
+    for (const variable of ['FOUNDATION_K8S_NAMESPACE', 'FOUNDATION_KUBERNETES_NAMESPACE']) {
+      expect(errorOf({ cluster: 'kubernetes' }, { [variable]: 'a b' }).option).toBe(variable);
+    }
   });
 });

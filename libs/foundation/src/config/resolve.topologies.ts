@@ -5,10 +5,11 @@
 import { FoundationConfigError } from '../errors/config.errors.js';
 import { show } from '../errors/describe.js';
 import { detectStrategy } from './detect.js';
-import type { Environment } from './environment.js';
+import { type Environment, strategiesFromEnvironment } from './environment.js';
+import { variableIn } from './environment.table.js';
 import type { Machine } from './machine.js';
 import type { FoundationOptions } from './options.js';
-import { STRATEGY_NAMES, type StrategyConfig, type StrategyName, type StrategySettings } from './strategy.settings.js';
+import { STRATEGY_NAMES, type StrategyConfig, type StrategyName } from './strategy.settings.js';
 import { isTopologyStrategy, type TopologyStrategy } from './topology.strategy.js';
 import { TRANSLATE } from './translate.js';
 import { shownFromEnvironment } from './validate.shape.js';
@@ -93,45 +94,20 @@ function configOf<N extends StrategyName>(
   { appName, env, machine }: Given,
 ): StrategyConfig {
   checkSettings(strategy, explicit);
-  const environment = settingsFrom(env, machine)[strategy];
   const named = Object.entries(explicit as object).filter(([, value]) => value !== undefined && value !== null);
-  const settings = { ...environment, ...Object.fromEntries(named) };
+  const settings = {
+    ...(strategy === 'kubernetes' && machine.podNamespace ? { namespace: machine.podNamespace } : {}),
+    ...strategiesFromEnvironment(env)[strategy],
+    ...Object.fromEntries(named),
+  };
   try {
     checkSettings(strategy, settings);
   } catch (error) {
     // What is explicit has been checked.
     if (!(error instanceof FoundationConfigError)) throw error;
-    throw new FoundationConfigError(error.option, shownFromEnvironment(error.received), error.expected);
+    const variable = variableIn(env, error.option) ?? error.option;
+    throw new FoundationConfigError(variable, shownFromEnvironment(error.received), error.expected);
   }
   const translate = TRANSLATE[strategy] as (settings: object) => StrategyConfig;
   return translate({ ...settings, appName });
-}
-
-/** What the environment says of each strategy; an empty variable counts as unset. */
-function settingsFrom(env: Environment, { podNamespace }: Machine): StrategySettings {
-  const service = env['FOUNDATION_CONSUL_SERVICE'];
-  return {
-    kubernetes: withoutEmpty({
-      selector: env['FOUNDATION_K8S_SELECTOR'],
-      namespace: env['FOUNDATION_K8S_NAMESPACE'] || env['POD_NAMESPACE'] || podNamespace,
-    }),
-    consul: withoutEmpty({ address: env['CONSUL_HTTP_ADDR'], token: env['CONSUL_HTTP_TOKEN'], service }),
-    dns: withoutEmpty({ query: env['FOUNDATION_DNS_QUERY'] }),
-    gossip: withoutEmpty({
-      secret: env['FOUNDATION_GOSSIP_SECRET'],
-      previousSecret: env['FOUNDATION_GOSSIP_PREVIOUS_SECRET'],
-    }),
-    mdns: {},
-    static: withoutEmpty({ hosts: listFrom(env['FOUNDATION_STATIC_HOSTS']) }),
-  };
-}
-
-function listFrom(value: string | undefined): string[] | undefined {
-  return value ? value.split(',').map((each) => each.trim()) : undefined;
-}
-
-function withoutEmpty<T extends object>(settings: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
-  return Object.fromEntries(Object.entries(settings).filter(([, value]) => value)) as {
-    [K in keyof T]?: Exclude<T[K], undefined>;
-  };
 }

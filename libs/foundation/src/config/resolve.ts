@@ -9,8 +9,8 @@ import { millisecondsOf } from '../time/duration.js';
 import { appNameFrom } from './app.name.js';
 import type { FoundationConfig, LeaseTimes, Resolved, ResolvedProcessDefaults } from './config.js';
 import { isProduction } from './detect.js';
-import { directFromEnvironment, type Environment, fromEnvironment } from './environment.js';
-import { overEnvironment, VARIABLE_KINDS, variableOf } from './environment.table.js';
+import { directFromEnvironment, endpointFromEnvironment, type Environment, fromEnvironment } from './environment.js';
+import { overEnvironment, variableFor } from './environment.table.js';
 import type { Machine } from './machine.js';
 import type {
   CallsOptions,
@@ -27,7 +27,7 @@ import type {
 import { type Endpoint, hasPlace, redisFrom } from './resolve.endpoint.js';
 import { type ResolvedTopologies, resolveTopologies } from './resolve.topologies.js';
 import { isTopologyStrategy } from './topology.strategy.js';
-import { checkChannels, checkDirect, checkOptions } from './validate.js';
+import { checkChannels, checkDirect, checkEndpoint, checkOptions } from './validate.js';
 import { shownFromEnvironment } from './validate.shape.js';
 
 /** The four channels that always exist. */
@@ -98,17 +98,14 @@ function checkedEnvironment(env: Environment): FoundationOptions {
   const options = fromEnvironment(env);
   try {
     checkOptions(options);
+    checkEndpoint(endpointFromEnvironment(env));
+    checkDirect({ kind: 'direct', ...directFromEnvironment(env) });
   } catch (error) {
     if (!(error instanceof FoundationConfigError)) throw error;
     const received = shownFromEnvironment(error.received);
-    throw new FoundationConfigError(variableNamed(error.option), received, error.expected);
+    throw new FoundationConfigError(variableFor(env, error.option), received, error.expected);
   }
   return options;
-}
-
-function variableNamed(option: string): string {
-  if (Object.hasOwn(VARIABLE_KINDS, option)) return variableOf(option);
-  return { labels: 'FOUNDATION_LABELS', 'security.cookie': 'FOUNDATION_COOKIE' }[option] ?? option;
 }
 
 function callsFrom(calls: CallsOptions): FoundationConfig['calls'] {
