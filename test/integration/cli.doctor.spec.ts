@@ -15,6 +15,9 @@ import { boot, closeLater, formed, onOwnRedis, settle } from './fixture.js';
 @Singleton({ name: 'feed' })
 class Feed {}
 
+@Singleton({ name: 'nightly job' })
+class Nightly {}
+
 const COOKIE = secret('the cookie of the doctor spec');
 const direct = (cookie = COOKIE): FoundationOptions => ({
   transport: { kind: 'direct', host: '127.0.0.1' },
@@ -83,12 +86,69 @@ describe('foundation doctor', () => {
     expect(await server.cli('CLIENT', 'LIST')).not.toContain('foundation:cli');
   });
 
+  it('says which application, Redis, database and keys it looked at', async () => {
+    const url = server.url.replace(/\/?$/, '/3');
+    const found = await doctor(url);
+    const { port } = new URL(server.url);
+    const place = `127.0.0.1:${port} database 3`;
+    expect(found.of('configuration')[0]?.text).toContain(
+      `app "${appName}", keys {foundation:${appName}}:*, Redis at ${place}`,
+    );
+    expect(found.of('redis')).toMatchObject([{ verdict: 'ok', text: `connected to ${place}` }]);
+    expect(JSON.parse(found.text)).toMatchObject({
+      ...{ app: appName, keys: `{foundation:${appName}}:*` },
+      redis: [{ endpoint: `127.0.0.1:${port}`, database: 3 }],
+    });
+  });
+
+  it('says where nodes are when none is in this database', async () => {
+    const redis = await special();
+    const node = await boot(redis.adminUrl.replace(/\/?$/, '/5'), appName, []);
+    await formed(node);
+    const { port } = new URL(redis.url);
+    const elsewhere = await doctor(redis.adminUrl);
+    expect(elsewhere.of('members')).toMatchObject([
+      {
+        verdict: 'warning',
+        text: `no node of "${appName}" is in 127.0.0.1:${port} database 0`,
+        advice: expect.stringMatching(/Start a node, or check --app and the Redis\.(?=.* database 5 )/),
+      },
+    ]);
+    const command5 = ['doctor', '--json', '--app', 'shopp'];
+    const { out } = await command(command5, { FOUNDATION_REDIS_URL: redis.adminUrl.replace(/\/?$/, '/5') });
+    const { findings } = JSON.parse(out) as { findings: Finding[] };
+    expect(findings.find(({ step }) => step === 'members')?.advice).toContain(`Here are nodes of: ${appName}.`);
+  });
+
+  it('lists what no node declares any longer, with the command that forgets it', async () => {
+    const first = await boot(server.url, appName, [Feed, Nightly]);
+    await formed(first);
+    await eventually(() => first.app.get(ProcessManager).lookupSingleton('nightly job'));
+    expect((await doctor()).of('orphans')).toEqual([
+      { step: 'orphans', verdict: 'ok', text: 'a node declares each of the declared processes' },
+    ]);
+    await first.app.close();
+    expect((await doctor()).of('orphans')).toMatchObject([{ verdict: 'skipped' }]);
+    await formed(await boot(server.url, appName, [Feed]));
+    const [orphan, ...others] = (await doctor()).of('orphans');
+    expect(others).toEqual([]);
+    expect(orphan).toMatchObject({ verdict: 'warning', text: 'no node declares "nightly job" any longer' });
+    const forget = orphan!
+      .advice!.split('\n')
+      .find((line) => line.includes('forget '))!
+      .trim();
+    expect(forget).toBe(`npx foundation forget 'nightly job' --app ${appName}`);
+    const words = ['forget', 'nightly job', '--app', appName];
+    expect(await command(words, { FOUNDATION_REDIS_URL: server.url })).toMatchObject({ code: 0 });
+    expect((await doctor()).of('orphans')).toMatchObject([{ verdict: 'ok' }]);
+  });
+
   it('writes nothing into a Redis that no cluster uses', async () => {
     const redis = await special();
     await redis.cli('FLUSHALL');
     const found = await doctor(redis.url);
     expect(found.code).toBe(0);
-    expect(found.of('members')).toMatchObject([{ verdict: 'warning', text: 'no node is in this cluster' }]);
+    expect(found.of('members')).toMatchObject([{ verdict: 'warning', text: expect.stringMatching(/^no node of /) }]);
     expect(await redis.cli('KEYS', '*')).toBe('');
   });
 

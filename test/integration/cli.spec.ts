@@ -110,7 +110,10 @@ describe('foundation status', () => {
     await start('a', []);
     const none = await command(['status', '--app', 'shopp'], { FOUNDATION_REDIS_URL: server.adminUrl });
     expect(none.out).toMatch(
-      new RegExp(`^No node of this name is in this Redis\\. .* There are: .*\\b${appName}\\b.*\\.$`, 'm'),
+      new RegExp(
+        `^No node of this name is in 127\\.0\\.0\\.1:\\d+ database 0\\. .* There are: .*\\b${appName}\\b.*\\.$`,
+        'm',
+      ),
     );
     expect(none.code).toBe(1);
     const refused = await command(['status', '--app', appName.replace('app', 'appp')], {

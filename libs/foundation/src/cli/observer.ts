@@ -3,6 +3,7 @@
  * Made by the commands; what it sees is what a member sees, and no member sees it.
  */
 import { clustersIn } from '../backend/redis/other.clusters.js';
+import { placeName } from '../backend/redis/redis.endpoint.js';
 import type { ClusterView } from '../cluster/cluster.view.js';
 import type { FoundationConfig } from '../config/config.js';
 import { CookieMismatchError } from '../errors/cluster.errors.js';
@@ -16,6 +17,8 @@ import { within } from '../time/timeout.js';
 
 /** See the file header. */
 export interface Observer {
+  /** The Redis and its database, without any secret. */
+  readonly place: string;
   readonly membership: ClusterView;
   readonly processes: ProcessManager;
   readonly services: ServiceRegistry;
@@ -26,6 +29,8 @@ export interface Observer {
    * @throws RedisUnavailableError
    */
   look(): Promise<void>;
+  /** The processes that a release declared and no node declares any longer. */
+  orphans(): string[];
   /** The names of the clusters that have nodes in this Redis, where that can be known. */
   clusters(): Promise<string[]>;
   close(): Promise<void>;
@@ -63,6 +68,7 @@ export async function observe(given: FoundationConfig): Promise<Observer> {
     throw error;
   }
   return {
+    place: placeName(parts.config.redis),
     membership: view,
     processes: parts.processes,
     services,
@@ -72,6 +78,7 @@ export async function observe(given: FoundationConfig): Promise<Observer> {
         throw redisError(backend.endpoint, 'looking at the cluster', error);
       });
     },
+    orphans: () => parts.registry.orphans().map(({ name }) => name),
     clusters: () => clustersIn(backend.raw.control),
     close,
   };

@@ -14,6 +14,8 @@ export type NodeSeen = Omit<Member, 'self' | 'replicas' | 'listens' | 'classes'>
 /** See the file header. */
 export interface Snapshot {
   app: string;
+  /** The Redis and its database, without any secret. */
+  redis: string;
   /** Milliseconds since 1970 by the Redis clock. */
   now: number;
   nodes: NodeSeen[];
@@ -34,6 +36,7 @@ export async function snapshotOf(app: string, observer: Observer): Promise<Snaps
     .map(({ self: _self, replicas: _replicas, listens: _listens, classes: _classes, ...node }) => node);
   return {
     app,
+    redis: observer.place,
     now: membership.clusterNow(),
     nodes,
     processes: list,

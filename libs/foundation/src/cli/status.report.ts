@@ -46,10 +46,10 @@ export function overviewLines(snapshot: Snapshot, look: Look): string[] {
 }
 
 /** A name that is misspelt looks like an outage. */
-function nobodyLines({ nodes, others = [] }: Snapshot, { width }: Look): string[] {
+function nobodyLines({ nodes, redis, others = [] }: Snapshot, { width }: Look): string[] {
   if (nodes.length > 0) return [];
   const there = others.length === 0 ? '' : ` There are: ${others.join(', ')}.`;
-  return wrap(`No node of this name is in this Redis. Is --app, or FOUNDATION_APP_NAME, right?${there}`, width);
+  return wrap(`No node of this name is in ${redis}. Is --app, or FOUNDATION_APP_NAME, right?${there}`, width);
 }
 
 interface Table {

@@ -40,6 +40,12 @@ export function databaseOf(endpoint: RedisEndpoint | RedisClient): number {
   return Number.isSafeInteger(number) && number > 0 ? number : 0;
 }
 
+/** Where it leads and in which database, without any secret: two clusters of one name in two databases are two. */
+export function placeName(endpoint: RedisEndpoint | RedisClient): string {
+  const name = endpointName(endpoint);
+  return nodesOf(endpoint).length > 0 ? name : `${name} database ${databaseOf(endpoint)}`;
+}
+
 function addressName({ host, port }: { host?: string | undefined; port?: number | undefined }): string {
   return `${host ?? '127.0.0.1'}:${port ?? 6379}`;
 }

@@ -37,6 +37,11 @@ export function serverFacts(info: string): ServerFacts {
   };
 }
 
+/** The numbers of the databases that hold keys, by the reply of INFO. */
+export function usedDatabases(info: string): number[] {
+  return [...info.matchAll(/^db(\d+):keys=[1-9]/gm)].map(([, number]) => Number(number));
+}
+
 function isAtLeast(version: string, least: string): boolean {
   const [[major = 0, minor = 0], [leastMajor = 0, leastMinor = 0]] = [version, least].map((text) =>
     text.split('.').map(Number),

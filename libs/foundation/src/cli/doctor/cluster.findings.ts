@@ -12,6 +12,53 @@ import { failed, type Finding, ok, skipped, warning } from './doctor.step.js';
 /** Three periods of the sweep, as in the health report. */
 const SWEEP_LATE_MS = 15_000;
 
+/** Where no node was found, and where there are some. */
+export interface Nobody {
+  app: string;
+  /** The Redis and its database. */
+  place: string;
+  /** The clusters that have nodes there, where that can be known. */
+  clusters: readonly string[];
+  /** Numbers of the databases of this Redis that hold keys. */
+  databases: readonly number[];
+}
+
+/** A name that is misspelt and a database that is not that of the nodes look like an outage. */
+export function nobodyFinding({ app, place, clusters, databases }: Nobody): Finding {
+  const others = databases.filter((number) => !place.endsWith(` database ${number}`));
+  const [s, numbers] = [others.length > 1 ? 's' : '', others.join(', ')];
+  const advice = [
+    'Start a node, or check --app and the Redis.',
+    ...(clusters.length > 0 ? [`Here are nodes of: ${clusters.join(', ')}.`] : []),
+    ...(others.length > 0 ? [`Its database${s} ${numbers} ${others.length > 1 ? 'hold' : 'holds'} keys, too.`] : []),
+  ];
+  return warning(`no node of "${app}" is in ${place}`, advice.join(' '));
+}
+
+/** A name may hold blanks, so it is quoted for a shell where that is needed. */
+const shellWord = (word: string): string =>
+  /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+
+/** So many are named; one release leaves few. */
+const MAX_ORPHANS = 20;
+
+/** `names`: processes that a release declared and no node declares any longer. */
+export function orphanFindings(names: readonly string[], app: string): Finding[] {
+  if (names.length === 0) return [ok('a node declares each of the declared processes')];
+  const more = names.length > MAX_ORPHANS ? ` and ${names.length - MAX_ORPHANS} more` : '';
+  const shown = names.slice(0, MAX_ORPHANS);
+  const commands = shown.map((name) => `npx foundation forget ${shellWord(name)} --app ${shellWord(app)}`);
+  return [
+    warning(
+      `no node declares ${shown.map((name) => `"${name}"`).join(', ')}${more} any longer`,
+      [
+        'A node that declares it brings it back; it is forgotten after forgetOrphansAfter, or at once by:',
+        ...commands,
+      ].join('\n'),
+    ),
+  ];
+}
+
 /** One finding for all that beat in time, one for each of the others, and one for each thing they disagree about. */
 export function memberFindings(
   members: readonly NodeRecord[],
@@ -25,9 +72,6 @@ export function memberFindings(
   const inTime = members.filter((each) => latenessOf(each, silent(each)) === 'in time');
   const late = members.filter((each) => latenessOf(each, silent(each)) !== 'in time');
   const findings: Finding[] = [];
-  if (members.length === 0) {
-    findings.push(warning('no node is in this cluster', 'Start a node, or check --app and the Redis.'));
-  }
   if (inTime.length > 0) {
     const worst = Math.max(...inTime.map((each) => silent(each) ?? 0));
     const draining = inTime.filter(({ state }) => state === 'draining').length;

@@ -2,12 +2,25 @@
  * Who is in the cluster, how late they are, whether they let each other in, and whether the regular sweep runs.
  * Called by the doctor; underneath a backend that observes.
  */
+import type { Backend } from '../../backend/backend.js';
 import { createBackend } from '../../backend/create.backend.js';
+import { clustersIn } from '../../backend/redis/other.clusters.js';
+import { placeName } from '../../backend/redis/redis.endpoint.js';
+import { usedDatabases } from '../../backend/redis/redis.info.js';
 import { knock } from '../../backend/transport/direct/link/link.probe.js';
 import { LocalNode } from '../../cluster/local.node.js';
 import { Telemetry } from '../../telemetry/telemetry.js';
-import { cookieFindings, knockFinding, memberFindings, sweepFinding } from './cluster.findings.js';
-import { skipped, type Step } from './doctor.step.js';
+import { whileObserving } from '../observer.js';
+import {
+  cookieFindings,
+  knockFinding,
+  memberFindings,
+  type Nobody,
+  nobodyFinding,
+  orphanFindings,
+  sweepFinding,
+} from './cluster.findings.js';
+import { type Case, skipped, type Step } from './doctor.step.js';
 
 /** All steps about the cluster, in their order. */
 export const CLUSTER_STEPS: readonly Step[] = [
@@ -24,11 +37,25 @@ export const CLUSTER_STEPS: readonly Step[] = [
         patient.cluster = { backend, members, seen };
         return [
           ...cookieFindings(config.cookie !== undefined, seen),
+          ...(members.length > 0 ? [] : [nobodyFinding(await nobodyIn(patient, backend))]),
           ...memberFindings(members, seen, config.expectedNodes),
         ];
       } finally {
         if (patient.cluster === undefined) await backend.close();
       }
+    },
+  },
+  {
+    name: 'orphans',
+    needs: ['cluster'],
+    async run({ config, cluster }) {
+      if (cluster!.members.length === 0) return [skipped('no node is there to declare any')];
+      let names: readonly string[] = [];
+      await whileObserving({ ...config, transport: { kind: 'redis' } }, (observer) => {
+        names = observer.orphans();
+        return Promise.resolve(0);
+      });
+      return orphanFindings(names, config.appName);
     },
   },
   {
@@ -58,3 +85,10 @@ export const CLUSTER_STEPS: readonly Step[] = [
     },
   },
 ];
+
+async function nobodyIn({ config, probes = [] }: Case, { raw }: Backend): Promise<Nobody> {
+  return {
+    ...{ app: config.appName, place: placeName(config.redis), clusters: await clustersIn(raw.control) },
+    databases: usedDatabases((await probes[0]?.info()) ?? ''),
+  };
+}

@@ -2,12 +2,13 @@
  * `foundation doctor`: checks what the configuration needs, step by step, and says what is wrong.
  * Called by `run.ts`; changes nothing in the cluster.
  */
-import { endpointName } from '../../backend/redis/redis.endpoint.js';
+import { databaseOf, endpointName, placeName } from '../../backend/redis/redis.endpoint.js';
 import { LocalNode } from '../../cluster/local.node.js';
 import { TopologyRunner } from '../../cluster/topologies/topology.runner.js';
 import type { FoundationConfig } from '../../config/config.js';
 import { hasPlace } from '../../config/resolve.endpoint.js';
 import { describe } from '../../errors/describe.js';
+import { keysOf } from '../../wire/keys.js';
 import { complaint } from '../format.js';
 import { type Color, paint, printable, type Terminal } from '../terminal.js';
 import { wrap } from '../text.table.js';
@@ -24,7 +25,11 @@ export interface Examined extends Finding {
 }
 
 /** Runs all steps; `settings` may throw, which is the first finding. Never rejects. */
-export async function examine(settings: () => FoundationConfig, found: (one: Examined) => void): Promise<Verdict> {
+export async function examine(
+  settings: () => FoundationConfig,
+  found: (one: Examined) => void,
+  looked: (config: FoundationConfig) => void = () => undefined,
+): Promise<Verdict> {
   const note = (step: string, findings: readonly Finding[]): void => {
     for (const finding of findings) {
       if (finding.verdict === 'failed') worst = 'failed';
@@ -48,6 +53,7 @@ export async function examine(settings: () => FoundationConfig, found: (one: Exa
     for (const probe of patient.probes ?? []) probe.close();
     await patient.topologies.stop();
     await patient.cluster?.backend.close().catch(() => undefined);
+    looked(patient.config);
   }
   return worst;
 }
@@ -64,10 +70,17 @@ async function take(step: Step, patient: Case): Promise<Finding[]> {
 }
 
 function summary({ appName, redis, quorum, transport, strategy }: FoundationConfig): string {
-  const place = hasPlace(redis)
-    ? `Redis at ${[redis, ...quorum].map(endpointName).join(' and ')}`
-    : 'Redis to be found';
-  return `app "${appName}", ${place}, strategy ${strategy}, transport ${transport.kind}`;
+  const place = hasPlace(redis) ? `Redis at ${[redis, ...quorum].map(placeName).join(' and ')}` : 'Redis to be found';
+  return `app "${appName}", keys ${keysOf(appName).tag}:*, ${place}, strategy ${strategy}, transport ${transport.kind}`;
+}
+
+/** What was looked at, for programs; no Redis where none was found. */
+function whereOf({ appName, redis, quorum }: FoundationConfig): object {
+  const servers = hasPlace(redis) ? [redis, ...quorum] : [];
+  return {
+    ...{ app: appName, keys: `${keysOf(appName).tag}:*` },
+    redis: servers.map((each) => ({ endpoint: endpointName(each), database: databaseOf(each) })),
+  };
 }
 
 const COLORS: Record<Verdict, Color> = { ok: 'green', warning: 'yellow', failed: 'red', skipped: 'dim' };
@@ -95,17 +108,19 @@ export function findingLines(
 /** The command; resolves with the exit code. */
 export async function doctor(settings: () => FoundationConfig, json: boolean, terminal: Terminal): Promise<number> {
   const all: Examined[] = [];
-  const worst = await examine(settings, (one) => {
+  let where: object = {};
+  const tell = (one: Examined): void => {
     all.push(one);
     if (!json) for (const line of findingLines(one, terminal)) terminal.out(line);
-  });
+  };
+  const worst = await examine(settings, tell, (config) => (where = whereOf(config)));
   const counts = Object.fromEntries(
     (['failed', 'warning', 'ok', 'skipped'] as const).map((each) => [
       each,
       all.filter((one) => one.verdict === each).length,
     ]),
   ) as Record<Verdict, number>;
-  if (json) terminal.out(JSON.stringify({ ok: worst !== 'failed', counts, findings: all }, undefined, 2));
+  if (json) terminal.out(JSON.stringify({ ok: worst !== 'failed', ...where, counts, findings: all }, undefined, 2));
   else terminal.out(`${counts.failed} failed, ${counts.warning} warnings, ${counts.ok} ok, ${counts.skipped} skipped`);
   return worst === 'failed' ? 1 : 0;
 }

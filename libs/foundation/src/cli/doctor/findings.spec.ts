@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import type { NodeRecord } from '../../backend/directory/directory.js';
-import { knockFinding, memberFindings, sweepFinding } from './cluster.findings.js';
+import { knockFinding, memberFindings, nobodyFinding, orphanFindings, sweepFinding } from './cluster.findings.js';
 import { findingLines } from './doctor.js';
 import type { Finding } from './doctor.step.js';
 import {
@@ -85,8 +85,35 @@ describe('of Redis', () => {
 describe('of the cluster', () => {
   const at = (beats: Record<string, number>) => ({ now: 100_000, beats: new Map(Object.entries(beats)) });
 
-  it('nobody', () => {
-    expect(verdicts(memberFindings([], at({}), undefined))).toEqual(['warning no node is in this cluster']);
+  it('nobody, and where somebody is', () => {
+    expect(memberFindings([], at({}), undefined)).toEqual([]);
+    const nobody = { app: 'shop', place: 'h:1 database 1', clusters: [], databases: [1] };
+    expect(nobodyFinding(nobody)).toEqual({
+      ...{ verdict: 'warning', text: 'no node of "shop" is in h:1 database 1' },
+      advice: 'Start a node, or check --app and the Redis.',
+    });
+    expect(nobodyFinding({ ...nobody, clusters: ['shops'], databases: [0, 1, 11] }).advice).toBe(
+      'Start a node, or check --app and the Redis. Here are nodes of: shops. Its databases 0, 11 hold keys, too.',
+    );
+  });
+
+  it('what no node declares, each with the command that forgets it', () => {
+    expect(orphanFindings([], 'shop').map(({ verdict }) => verdict)).toEqual(['ok']);
+    const [found] = orphanFindings(['nightly', "it's late", '$(reboot)'], 'shop');
+    expect(found).toMatchObject({
+      verdict: 'warning',
+      text: `no node declares "nightly", "it's late", "$(reboot)" any longer`,
+    });
+    expect(found!.advice!.split('\n').slice(1)).toEqual([
+      'npx foundation forget nightly --app shop',
+      `npx foundation forget 'it'\\''s late' --app shop`,
+      `npx foundation forget '$(reboot)' --app shop`,
+    ]);
+    const [many] = orphanFindings(
+      Array.from({ length: 25 }, (_, index) => `p${index}`),
+      'shop',
+    );
+    expect(many!.text).toMatch(/"p19" and 5 more any longer$/);
   });
 
   it('who is in time, late, and expected', () => {

@@ -2,7 +2,7 @@
  * Can Redis be reached, and is it one that leases are safe on? With a quorum each server is tried.
  * Called by the doctor; underneath one plain connection per server.
  */
-import { endpointName } from '../../backend/redis/redis.endpoint.js';
+import { placeName } from '../../backend/redis/redis.endpoint.js';
 import { type ServerFacts, serverFacts } from '../../backend/redis/redis.info.js';
 import { openProbe, type RedisProbe } from '../../backend/redis/redis.probe.js';
 import type { FoundationConfig } from '../../config/config.js';
@@ -57,9 +57,9 @@ export const REDIS_STEPS: readonly Step[] = [
 async function reach(endpoint: FoundationConfig['redis']): Promise<{ probe?: RedisProbe; finding: Finding }> {
   try {
     const probe = await openProbe(endpoint);
-    return { probe, finding: ok(`connected to ${probe.endpoint}`) };
+    return { probe, finding: ok(`connected to ${placeName(endpoint)}`) };
   } catch (error) {
-    return { finding: notReached(endpointName(endpoint), describe(error)) };
+    return { finding: notReached(placeName(endpoint), describe(error)) };
   }
 }
 
