@@ -3,13 +3,14 @@ import type { HistoryFacts, Violation } from './history.facts.js';
 import type { HistoryEvent } from './history.js';
 import { byName, epochAt, lossesOf, type Ownership, unheardReclaim } from './ownership.js';
 
-/** How long the answer to a renewal may take. */
-const RECLAIM_ANSWER_MS = 1000;
+/** How long a renewal may be on its way to Redis, or its answer on the way back. */
+const RENEWAL_MS = 1000;
 
 /**
  * I14: a lookup names an owner that had the lease at some moment between question and answer. Redis keeps the lease of
  * an owner that died or fenced itself until its ttl has run (from when Redis goes on, if it was frozen then), so that
- * owner may be named until then, but not once there is a newer one. The epoch of a reclaim is in Redis a moment before
+ * owner may be named until then, but not once there is a newer one; the last renewal may reach Redis after its sender
+ * was killed. The epoch of a reclaim is in Redis a moment before
  * its owner hears of it; an owner that loses its lease before that never does.
  */
 export function lookupsTrue(
@@ -40,12 +41,12 @@ export function lookupsTrue(
     ];
     if (named === undefined) return complain('which never owned it so');
     const index = named.epochs.findIndex((part) => part.epoch === epoch);
-    const since = (named.epochs[index] ?? named.epochs[0]!).from - (index > 0 ? RECLAIM_ANSWER_MS * 1000 : 0);
+    const since = (named.epochs[index] ?? named.epochs[0]!).from - (index > 0 ? RENEWAL_MS * 1000 : 0);
     if (event.at < since) return complain('which was not the owner yet', [named.acquired]);
     const newer = others.find((one) => one.acquired.at < askedAt && epochAt(one, askedAt) > epoch);
     if (newer !== undefined) return complain(`though ${newer.node} was the owner already`, [newer.acquired]);
     const woken = redisFrozen.find(({ from, until = Infinity }) => from <= named.to && until > named.to)?.until;
-    if (askedAt > (woken ?? named.to) + leaseTtlMs * 1000)
+    if (askedAt > (woken ?? named.to) + (leaseTtlMs + RENEWAL_MS) * 1000)
       return complain('whose lease had run out', named.end ? [named.end] : []);
     return [];
   });
