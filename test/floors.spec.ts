@@ -43,7 +43,7 @@ const PLAN: string[][] = [
   ['processes/restarts'],
   ['processes/supervision'],
   ['processes', 'channels', 'services'],
-  ['health', 'metrics', 'microservices', 'node.chronicle'],
+  ['health', 'metrics', 'microservices', 'node.chronicle', 'copies'],
   ['terminus', 'prometheus', 'opentelemetry', 'dashboard', 'node.parts'],
   ['foundation.declarations', 'foundation.edges'],
   ['foundation.lifecycle'],

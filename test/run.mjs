@@ -78,7 +78,7 @@ async function runMulti(multi) {
     if (code !== 0) return fail(`npm run ${script} failed, so these did not run: ${asked.join(', ')}`, asked.length);
   }
   if (interrupted) return;
-  await jest(asked, ['--runInBand', ...(only ?? [])], { FOUNDATION_TEST_REDIS_SERVER: redis });
+  await jest(asked, ['--maxWorkers=2', ...(only ?? [])], { FOUNDATION_TEST_REDIS_SERVER: redis });
 }
 
 async function jest(projects, flags, env = {}) {

@@ -27,8 +27,12 @@ describe('a herd of nodes', () => {
     );
     for (const name of SINGLETONS) {
       await cluster.owner(name);
-      // On a starved machine an event loop can stall beyond its lease, which then moves on. Nothing else may move it.
-      const moves = cluster.events({ event: 'lease.lost', name }).length;
+      // On a starved machine an event loop can stall beyond its lease, which then moves on; nodes that come late are
+      // given some of what the first ones have. Nothing else may move it.
+      const given = cluster
+        .events({ event: 'process.stopped', name })
+        .filter(({ payload }) => payload['reason'] === 'move');
+      const moves = cluster.events({ event: 'lease.lost', name }).length + given.length;
       expect(cluster.events({ event: 'process.started', name }).length).toBeLessThanOrEqual(1 + moves);
     }
     const spread = NAMES.map((node) => cluster.events({ event: 'process.started', node }).length);
