@@ -23,8 +23,8 @@ const compilerOptions = {
   ...JSON.parse(readFileSync(join(root, 'tsconfig.base.json'), 'utf8')).compilerOptions,
   noEmit: true,
 };
-const configs = entries.map(([name, { types }]) => {
-  const entry = join(built, types);
+const configs = entries.map(([name, target]) => {
+  const entry = join(built, target.import.types);
   return ExtractorConfig.prepare({
     configObjectFullPath: undefined,
     packageJsonFullPath: join(built, 'package.json'),

@@ -1,6 +1,7 @@
 // Puts the built package, ready for `npm pack`, into dist/libs/foundation.
 import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
+import { writeCommonJs } from './commonjs.mjs';
 
 const here = import.meta.dirname;
 const root = resolve(here, '../..');
@@ -10,12 +11,14 @@ const target = join(root, 'dist/libs/foundation');
 // tsc never deletes: what was built from a source since renamed or removed would be published with the rest.
 for (const entry of readdirSync(built, { recursive: true, withFileTypes: true })) {
   const output = join(entry.parentPath, entry.name);
+  if (output.startsWith(join(built, 'cjs'))) continue;
   const source = output.replace(built, join(here, 'src')).replace(/(\.d\.ts|\.js)(\.map)?$/, '.ts');
   if (entry.isFile() && !entry.name.endsWith('.tsbuildinfo') && !existsSync(source)) rmSync(output);
 }
 
 // The page of the dashboard is read as it is.
-cpSync(join(here, 'src/dashboard/page'), join(built, 'dashboard/page'), { recursive: true });
+cpSync(join(here, 'src/dashboard/page'), join(built, 'dashboard/page'), { recursive: true, preserveTimestamps: true });
+writeCommonJs(built);
 
 rmSync(target, { recursive: true, force: true });
 mkdirSync(target, { recursive: true });

@@ -29,6 +29,26 @@ describe('the package', () => {
     expect(named.filter((file) => !existsSync(join(PACKAGE, file)))).toEqual([]);
   });
 
+  it('has each of its entries as an ES module and as CommonJS, with types of the same kind', () => {
+    type Entry = string | Record<'import' | 'require', Record<'types' | 'default', string>>;
+    const { exports } = JSON.parse(textOf('package.json')) as { exports: Record<string, Entry> };
+    const entries = Object.values(exports).filter((entry) => typeof entry === 'object');
+    expect(entries.length).toBeGreaterThan(6);
+    for (const { import: es, require: common } of entries) {
+      expect(common).toEqual({
+        types: es.types.replace('./dist/', './dist/cjs/'),
+        default: es.default.replace('./dist/', './dist/cjs/'),
+      });
+      for (const file of [es.types, es.default, common.types, common.default]) {
+        expect(existsSync(join(PACKAGE, file))).toBe(true);
+      }
+    }
+    expect(JSON.parse(textOf('dist/cjs/package.json'))).toEqual({ type: 'commonjs' });
+    expect(files.filter((file) => file.startsWith('dist/cjs/') && file.endsWith('.js')).length).toBe(
+      files.filter((file) => !file.startsWith('dist/cjs/') && file.endsWith('.js')).length,
+    );
+  });
+
   it('runs as a program of its own name, too', () => {
     const { bin } = JSON.parse(textOf('package.json')) as { bin: Record<string, string> };
     expect(Object.keys(bin)).toEqual(['foundation', 'nestjs-foundation']);

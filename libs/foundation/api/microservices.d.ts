@@ -4,7 +4,6 @@ import { BaseRpcContext } from '@nestjs/microservices';
 import { ClientProxy } from '@nestjs/microservices';
 import { CustomTransportStrategy } from '@nestjs/microservices';
 import { Deserializer } from '@nestjs/microservices';
-import { PacketMetadata } from '@nestjs/microservices';
 import { ReadPacket } from '@nestjs/microservices';
 import { Serializer } from '@nestjs/microservices';
 import { Server } from '@nestjs/microservices';
@@ -32,8 +31,8 @@ export interface FoundationClientOptions {
 
 // Warning: (ae-forgotten-export) The symbol "FoundationSource" needs to be exported by the entry point index.d.ts
 //
-export class FoundationContext extends BaseRpcContext<[string, FoundationSource, PacketMetadata?]> {
-    getMetadata(): PacketMetadata | undefined;
+export class FoundationContext extends BaseRpcContext<[string, FoundationSource, Record<string, string>?]> {
+    getMetadata(): Record<string, string> | undefined;
     getPattern(): string;
     getSource(): FoundationSource;
 }

@@ -21,6 +21,7 @@ import { Topologies } from './cluster/topologies/topologies.js';
 import { readMachine } from './config/machine.js';
 import type { FoundationOptions } from './config/options.js';
 import { resolve } from './config/resolve.js';
+import { noteCopy } from './copies.js';
 import { FoundationConfigError } from './errors/config.errors.js';
 import { FoundationEdgesModule } from './foundation.edges.js';
 import { FoundationLifecycle } from './foundation.lifecycle.js';
@@ -35,6 +36,8 @@ import { ProcessFinder } from './processes/process.finder.js';
 import { ProcessManager } from './processes/process.manager.js';
 import { ServiceMesh } from './services/service.mesh.js';
 import { Telemetry } from './telemetry/telemetry.js';
+
+noteCopy(import.meta.url);
 
 /** What the search for Redis does otherwise than usual; tests override it. */
 const SEARCH: Token<Partial<Search>> = Symbol.for('foundation:search');

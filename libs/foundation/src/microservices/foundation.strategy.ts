@@ -10,6 +10,7 @@ import {
   type ReadPacket,
   type Serializer,
   Server,
+  type WritePacket,
 } from '@nestjs/microservices';
 import { finalize, isObservable, lastValueFrom, type Observable, throwError } from 'rxjs';
 import type { MessageMeta, Subscription } from '../channels/channel.js';
@@ -19,6 +20,12 @@ import { FoundationContext, type FoundationSource } from './foundation.context.j
 
 /** The answer to a caller for an error that may hold secrets. */
 const INTERNAL = 'Internal server error';
+
+/** What a client of Nest 12 may have attached. */
+interface Marked {
+  metadata?: Record<string, string>;
+}
+type Request = IncomingRequest & Marked;
 
 /** Options of {@link FoundationStrategy}. */
 export interface FoundationStrategyOptions {
@@ -108,7 +115,7 @@ export class FoundationStrategy extends Server implements CustomTransportStrateg
   /** Unlike the one of Nest it rejects when a handler fails, so that the subscription knows. */
   override handleEvent(pattern: string, packet: ReadPacket, context: BaseRpcContext): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.runWithProcessingHooks(context, async (ended) => {
+      this.#betweenHooks(context, async (ended) => {
         try {
           const result: unknown = await this.getHandlerByPattern(pattern)?.(packet.data, context);
           if (isObservable(result)) await lastValueFrom(result.pipe(finalize(ended)), { defaultValue: undefined });
@@ -122,8 +129,25 @@ export class FoundationStrategy extends Server implements CustomTransportStrateg
     });
   }
 
+  /** As `runWithProcessingHooks` of Nest 12, which Nest 11 does not have: the end hook runs exactly once. */
+  #betweenHooks(context: BaseRpcContext, work: (ended: () => void) => Promise<void>): void {
+    this.onProcessingStartHook(this.transportId, context, async () => {
+      let isOver = false;
+      const ended = (): void => {
+        if (!isOver) this.onProcessingEndHook?.(this.transportId, context);
+        isOver = true;
+      };
+      try {
+        await work(ended);
+      } catch (error) {
+        ended();
+        throw error;
+      }
+    });
+  }
+
   async #hear(pattern: string, message: unknown, meta: MessageMeta): Promise<void> {
-    const packet = (await this.deserializer.deserialize(message, { channel: pattern })) as ReadPacket;
+    const packet = (await this.deserializer.deserialize(message, { channel: pattern })) as ReadPacket & Marked;
     await this.handleEvent(pattern, packet, new FoundationContext([pattern, meta, packet.metadata]));
   }
 
@@ -134,7 +158,7 @@ export class FoundationStrategy extends Server implements CustomTransportStrateg
     source: FoundationSource,
   ): Promise<void> {
     try {
-      const packet = (await this.deserializer.deserialize(message, { channel: pattern })) as IncomingRequest;
+      const packet = (await this.deserializer.deserialize(message, { channel: pattern })) as Request;
       const context = new FoundationContext([pattern, source, packet.metadata]);
       // Caught here: what Nest calls it in returns nothing, so a filter that throws would end the process as an
       // unhandled rejection.
@@ -149,7 +173,7 @@ export class FoundationStrategy extends Server implements CustomTransportStrateg
       let refused = false;
       let end!: () => void;
       const ended = new Promise<void>((resolve) => (end = resolve));
-      this.handleRequest(context, produce, async (response) => {
+      const respond = async (response: WritePacket): Promise<void> => {
         try {
           if (refused) return;
           const answer: unknown = await this.serializer.serialize({ ...response, id: packet.id });
@@ -159,6 +183,9 @@ export class FoundationStrategy extends Server implements CustomTransportStrateg
         } finally {
           if (refused || response.isDisposed === true) end();
         }
+      };
+      this.#betweenHooks(context, async (ended) => {
+        this.send((await produce()).pipe(finalize(ended)), respond);
       });
       await ended;
     } catch (error) {

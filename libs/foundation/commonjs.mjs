@@ -1,0 +1,53 @@
+// The CommonJS twin of what tsc built, for applications and Jest configurations that `require`: from dist to dist/cjs.
+// From the emitted JavaScript, not from the sources: the types are checked, and the metadata of Nest written, by then.
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import ts from 'typescript';
+
+/** What `import.meta` says, in words of CommonJS. What else it is asked for, the build refuses. */
+const META = [
+  [/\bimport\.meta\.dirname\b/g, '__dirname'],
+  [/\bimport\.meta\.url\b/g, "require('node:url').pathToFileURL(__filename).href"],
+];
+const compilerOptions = {
+  module: ts.ModuleKind.CommonJS,
+  target: ts.ScriptTarget.ES2022,
+  esModuleInterop: true,
+  removeComments: true,
+};
+
+export function writeCommonJs(built) {
+  const target = join(built, 'cjs');
+  const sources = readdirSync(built, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && !entry.parentPath.startsWith(target))
+    .map((entry) => relative(built, join(entry.parentPath, entry.name)));
+  const wanted = new Set(sources);
+  for (const file of existsSync(target) ? readdirSync(target, { recursive: true, withFileTypes: true }) : []) {
+    const path = join(file.parentPath, file.name);
+    if (file.isFile() && !wanted.has(relative(target, path))) rmSync(path);
+  }
+  for (const source of sources) {
+    const [from, to] = [join(built, source), join(target, source)];
+    if (/\.(map|tsbuildinfo)$/.test(source)) continue;
+    if (existsSync(to) && statSync(to).mtimeMs > statSync(from).mtimeMs) continue;
+    mkdirSync(dirname(to), { recursive: true });
+    if (source.endsWith('.js') && !source.startsWith('dashboard/page/')) writeFileSync(to, commonJs(source, from));
+    else cpSync(from, to);
+  }
+  writeFileSync(join(target, 'package.json'), `${JSON.stringify({ type: 'commonjs' })}\n`);
+}
+
+function commonJs(source, path) {
+  let text = readFileSync(path, 'utf8').replace(/^\/\/# sourceMappingURL=.*\n?/gm, '');
+  for (const [said, means] of META) text = text.replace(said, means);
+  const { outputText, diagnostics } = ts.transpileModule(text, {
+    fileName: path,
+    compilerOptions,
+    reportDiagnostics: true,
+  });
+  if (diagnostics.length > 0 || outputText.includes('import.meta')) {
+    const why = diagnostics.map(({ messageText }) => ts.flattenDiagnosticMessageText(messageText, ' ')).join(' ');
+    throw new Error(`${source} cannot be CommonJS: ${why || 'it asks import.meta for something new'}`);
+  }
+  return outputText;
+}
