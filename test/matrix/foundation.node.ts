@@ -70,11 +70,11 @@ const { REDIS, NODE_NAME } = process.env;
 
 @Module({
   imports: [
-    FoundationModule.forRoot(
-      REDIS === undefined
-        ? {}
-        : { cluster: true, redis: REDIS, appName: 'matrix', nodeName: NODE_NAME, lease: { ttl: 1500 } },
-    ),
+    FoundationModule.forRoot({
+      appName: 'matrix',
+      channels: { names: ['rpc'] },
+      ...(REDIS === undefined ? {} : { cluster: true, redis: REDIS, nodeName: NODE_NAME, lease: { ttl: 1500 } }),
+    }),
   ],
   controllers: [Rpc],
   providers: [
