@@ -505,13 +505,13 @@ describe('When something breaks', () => {
     for (let life = 0; buried.length === 0 && life < 10; life++) {
       let die!: () => void;
       const dead = new Promise<void>((resolve) => (die = resolve));
-      const lifetime = new RedisStreams(
-        client,
-        () => new Redis(server.adminUrl),
+      const lifetime = new RedisStreams({
+        control: client,
+        connect: () => new Redis(server.adminUrl),
         keys,
-        `life-${life}`,
-        createSigner('life', undefined),
-      );
+        name: `life-${life}`,
+        seal: createSigner('life', undefined),
+      });
       const consumer = await lifetime.consume(
         { stream: 'orders', group: 'billing', from: '0', batch: 16, retryAfter: 50, maxDeliveries },
         {

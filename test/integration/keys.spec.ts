@@ -23,7 +23,6 @@ import { RedisTable } from '../../libs/foundation/src/backend/tables/redis.table
 import { resolve } from '../../libs/foundation/src/config/resolve.js';
 import { createSigner } from '../../libs/foundation/src/security/signer.js';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
-import { monotonicNow } from '../../libs/foundation/src/time/monotonic.clock.js';
 import { LIVES, type Lives } from '../../libs/foundation/src/wire/key.lifetimes.js';
 import type { Keys } from '../../libs/foundation/src/wire/keys.js';
 import type { RedisServer } from '../support/redis-server.js';
@@ -153,9 +152,16 @@ describe('The table of keys', () => {
 describe('Groups of a durable channel', () => {
   const seal = createSigner('any', undefined);
   const streamsWith = (client: Redis, name: string, lives: Partial<Lives>): RedisStreams => {
-    const streams = new RedisStreams(client, () => new Redis(server.adminUrl), keys, name, seal, {
-      ...LIVES,
-      ...lives,
+    const streams = new RedisStreams({
+      control: client,
+      connect: () => new Redis(server.adminUrl),
+      keys,
+      name,
+      seal,
+      lives: {
+        ...LIVES,
+        ...lives,
+      },
     });
     closeLater(async () => streams.close());
     return streams;
@@ -240,22 +246,16 @@ describe('Ten thousand that came and went', () => {
   const setUpLeases = async (lives: Lives = SHORT) => {
     const { client, config, isBack } = await setUp();
     const masters = new LeaseQuorum([client]);
-    const { lease } = config;
-    const telemetry = new Telemetry();
-    const leases = new RedlockLeases(
-      ...([
-        masters,
-        masters,
-        createRedlock([client]),
-        keys,
-        lease,
-        node,
-        telemetry,
-        monotonicNow,
-        undefined,
-        lives,
-      ] as const),
-    );
+    const leases = new RedlockLeases({
+      quorum: masters,
+      control: masters,
+      redlock: createRedlock([client]),
+      keys,
+      times: config.lease,
+      node,
+      telemetry: new Telemetry(),
+      lives,
+    });
     return { leases, isBack, client };
   };
 
@@ -365,7 +365,14 @@ describe('Ten thousand that came and went', () => {
     const { client, isBack } = await setUp();
     const config = resolve({ cluster: true, membership: { beatEvery: 100, ttl: 1500 } }, {}, { host: 'h', pid: 1 });
     const seal = createSigner('any', undefined);
-    const nodes = new RedisNodeDirectory(client, client, keys, config, seal, new Loads(seal, keys.nodes));
+    const nodes = new RedisNodeDirectory({
+      client,
+      control: client,
+      keys,
+      config,
+      seal,
+      loads: new Loads(seal, keys.nodes),
+    });
     const record = (name: string) => ({
       ...{ name, bootId: `boot-${name}`, host: 'h', pid: 1, version: '1', state: 'up' as const, classes: [], load: 0 },
       ...{ lag: 0, labels: {}, replicas: {}, listens: {}, leaseServers: 1, joinedAt: 0 },
@@ -394,13 +401,13 @@ describe('Ten thousand that came and went', () => {
     const stream = keys.stream('orders');
     await forAll((index) => client.xgroup('CREATE', stream, `p${index}`, '0'));
     await forAll((index) => client.zadd(keys.streamGroups('orders'), 1000 + index, `p${index}`));
-    const streams = new RedisStreams(
-      client,
-      () => new Redis(server.adminUrl),
+    const streams = new RedisStreams({
+      control: client,
+      connect: () => new Redis(server.adminUrl),
       keys,
-      'n',
-      createSigner('any', undefined),
-    );
+      name: 'n',
+      seal: createSigner('any', undefined),
+    });
     const options = { stream: 'orders', group: 'own', from: '0', batch: 10, retryAfter: 1000, maxDeliveries: 5 };
     const listener = { take: async () => undefined, buried: () => undefined, lost: () => undefined };
     const consumer = await streams.consume(options, listener);

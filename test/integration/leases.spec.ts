@@ -251,18 +251,17 @@ describe('What belongs to a lease', () => {
     const { lease } = resolve({ cluster: true, lease: LEASE }, {}, { host: 'h', pid: 1 });
     const all = { ...LIVES, ...lives };
     const redlock = createRedlock(leases!.clients);
-    const made = new RedlockLeases(
-      leases!,
-      control!,
+    const made = new RedlockLeases({
+      quorum: leases!,
+      control: control!,
       redlock,
       keys,
-      lease,
+      times: lease,
       node,
-      new Telemetry(),
-      monotonicNow,
-      undefined,
-      all,
-    );
+      telemetry: new Telemetry(),
+      now: monotonicNow,
+      lives: all,
+    });
     closeLater(async () => made.close());
     return made;
   };

@@ -2,6 +2,7 @@
 // is tried.
 import { beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { Logger } from '@nestjs/common';
+import type { Backend } from '../../libs/foundation/src/backend/backend.js';
 import type { Lease } from '../../libs/foundation/src/backend/leases/leases.js';
 import { LocalTable } from '../../libs/foundation/src/backend/tables/local.table.js';
 import { applyTopics, encodeTopics } from '../../libs/foundation/src/backend/transport/direct/topic.messages.js';
@@ -24,6 +25,7 @@ import { ProcessManager } from '../../libs/foundation/src/processes/process.mana
 import { assembleProcesses, type ProcessIngredients } from '../../libs/foundation/src/processes/process.parts.js';
 import { MAX_PROCESSES } from '../../libs/foundation/src/processes/process.starter.js';
 import { RestartDecisions } from '../../libs/foundation/src/processes/restarts/restart.decisions.js';
+import type { ProcessTable } from '../../libs/foundation/src/processes/table/process.table.js';
 import { Balancer } from '../../libs/foundation/src/services/service.balancer.js';
 import type { ServiceInfo } from '../../libs/foundation/src/services/service.js';
 import { MAX_SERVICES, ServiceOffers } from '../../libs/foundation/src/services/service.offers.js';
@@ -205,14 +207,14 @@ describe('what comes deflated', () => {
     };
     const own = headsOf('n1', 'own').prefix;
     return {
-      incoming: new Unpacker(
-        own,
-        new GapDetector(() => 'before'),
-        new MessageDrops(telemetry),
-        maxBytes,
+      incoming: new Unpacker({
+        ownPrefix: own,
+        sequences: new GapDetector(() => 'before'),
+        drops: new MessageDrops(telemetry),
+        maxMessageBytes: maxBytes,
         sink,
-        () => false,
-      ),
+        isLong: () => false,
+      }),
       ...{ seen, dropped },
     };
   }
@@ -239,11 +241,12 @@ describe('what comes deflated', () => {
 describe('what is remembered', () => {
   it('of ends that wait for Redis: the oldest is given up, and said to be', () => {
     const node = { state: 'up', listen: () => () => undefined } as unknown as ClusterView;
-    const endings = new RestartDecisions(
-      ...([{}, node, { sync: () => never }, new Telemetry()] as unknown as ConstructorParameters<
-        typeof RestartDecisions
-      >),
-    );
+    const endings = new RestartDecisions({
+      backend: {} as Backend,
+      membership: node,
+      table: { sync: () => never } as unknown as ProcessTable,
+      telemetry: new Telemetry(),
+    });
     for (let index = 0; index < 10_000; index++) endings.unmark(`p${index}`, held(`p${index}`));
     expect(endings.isOpen('p0')).toBe(true);
     expect(warn).not.toHaveBeenCalled();

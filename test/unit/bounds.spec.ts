@@ -46,7 +46,14 @@ describe('a node whose transport hangs', () => {
     jest.useFakeTimers();
     const config = resolve({ nodeName: 'n1' }, {}, { host: 'h', pid: 1 });
     const server = { handle: () => Promise.resolve('') };
-    const client = new CallClient(config, SELF, { transport: HUNG }, MEMBERSHIP, server, new Telemetry());
+    const client = new CallClient({
+      config,
+      node: SELF,
+      backend: { transport: HUNG },
+      membership: MEMBERSHIP,
+      server,
+      telemetry: new Telemetry(),
+    });
     const target = { name: 'feed', node: 'n2', bootId: 'b2', epoch: 1 };
     const call = () => client.call(target, 'price', [], { timeout: 1000 });
     const waiting = Array.from({ length: MAX_PENDING_CALLS }, () => call().catch((error: unknown) => error));

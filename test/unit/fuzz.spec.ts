@@ -129,15 +129,15 @@ async function readNode(text: string): Promise<void> {
       [null, { 'shop-1': text }],
     ],
   };
-  const nodes = new RedisNodeDirectory(
-    {} as never,
-    { multi: () => multi } as never,
+  const nodes = new RedisNodeDirectory({
+    client: {} as never,
+    control: { multi: () => multi } as never,
     keys,
-    {} as never,
-    createSigner('shop', undefined),
-    {} as never,
-    new Grace(1517),
-  );
+    config: {} as never,
+    seal: createSigner('shop', undefined),
+    loads: {} as never,
+    grace: new Grace(1517),
+  });
   for (const { load, lag, capacity = 0, ttl = 0, leaseServers, pid, joinedAt, classes } of (await nodes.view())
     .members) {
     expect([load, lag, capacity, ttl].every((each) => within(each, 86_400_000))).toBe(true);
@@ -147,12 +147,12 @@ async function readNode(text: string): Promise<void> {
 }
 
 const told: string[] = [];
-const texts = new IncomingTexts(
-  headsOf('own', 'own').prefix,
-  new GapDetector(() => 'unknown'),
-  new MessageDrops(new Telemetry()),
-  1024 * 1024,
-  {
+const texts = new IncomingTexts({
+  ownPrefix: headsOf('own', 'own').prefix,
+  sequences: new GapDetector(() => 'unknown'),
+  drops: new MessageDrops(new Telemetry()),
+  maxMessageBytes: 1024 * 1024,
+  sink: {
     listening: () => told,
     deliver: () => undefined,
     gap: ({ missing }) => {
@@ -160,7 +160,7 @@ const texts = new IncomingTexts(
     },
     acknowledge: () => undefined,
   },
-);
+});
 const played = new Played();
 const stamps = new ReplayGuard('boot-9');
 const stream = new ReceiveStream(1024 * 1024);

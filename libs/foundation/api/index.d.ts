@@ -888,11 +888,14 @@ export interface NodeHealth {
 export type NodeState = 'joining' | 'observing' | 'up' | 'isolated' | 'draining' | 'left';
 
 export class NotReadyError extends FoundationError {
-    constructor(node: string, state: string, waitedMs: number, cause?: unknown, nodes?: {
-        seen: number;
-        wanted: number;
-    },
-    trouble?: string);
+    constructor(node: string, state: string, waitedMs: number, known?: {
+        cause?: unknown;
+        nodes?: {
+            seen: number;
+            wanted: number;
+        };
+        trouble?: string | undefined;
+    });
     readonly node: string;
     readonly state: string;
 }

@@ -61,7 +61,13 @@ export async function assembleNode(given: FoundationConfig, telemetry: Telemetry
   const membership = new Membership(view);
 
   const table = new ProcessTable(backend, view, telemetry);
-  const supervisor = new Supervisor(backend, view, table, telemetry, undefined, config.forgetOrphansAfter);
+  const supervisor = new Supervisor({
+    backend,
+    membership: view,
+    table,
+    telemetry,
+    forgetOrphansAfter: config.forgetOrphansAfter,
+  });
   const registry = new ProcessRegistry(backend, table, view);
   const control = new NodeControl(config, protocol, view, supervisor);
 
@@ -69,14 +75,14 @@ export async function assembleNode(given: FoundationConfig, telemetry: Telemetry
   // What only looks on has nothing to be called, not even itself.
   const callees = config.observes === true ? [] : [supervisor, targets, control];
   const server = new CallServer(config, callees, telemetry);
-  const client = new CallClient(config, node, backend, view, server, telemetry);
+  const client = new CallClient({ config, node, backend, membership: view, server, telemetry });
   const circles = new CircularWaits({
     owner: (name) => registry.owner(name),
     waitsOf: askWaits(view, supervisor, () => calls),
   });
   const checkWait = (name: string): Promise<void> => circles.check(name);
   const requireReady = (): void => view.requireInitialised();
-  const calls: CallRouter = new CallRouter(config, backend, registry, client, telemetry, requireReady, checkWait);
+  const calls: CallRouter = new CallRouter({ config, backend, registry, client, telemetry, requireReady, checkWait });
   supervisor.onMove(askNode(view, calls));
 
   const shared = { config, backend, membership: view, table, registry, supervisor, calls, control, checkWait };
@@ -88,7 +94,15 @@ export async function assembleNode(given: FoundationConfig, telemetry: Telemetry
   const serviceParts = { membership: view, registry: services, targets, calls, telemetry };
   const offers = new ServiceOffers({ ...serviceParts, endpoint: backend.endpoint });
   const mesh = new ServiceMesh(offers, new ServiceRouter(serviceParts), services);
-  const health = new HealthMonitor(config, backend, view, runner, table, services, registry);
+  const health = new HealthMonitor({
+    config,
+    backend,
+    membership: view,
+    topologies: runner,
+    table,
+    registry: services,
+    processes: registry,
+  });
   const metrics = new FoundationMetrics(telemetry, view, supervisor, services, channelRuntime);
   return {
     ...{ config, backend, runner, topologies, view, protocol, membership, table, registry, supervisor, client, calls },

@@ -21,7 +21,7 @@ export function createLocalBackend(config: FoundationConfig, node: NodeIdentity,
   // As over Redis, a hint arrives after the call that caused it has returned.
   const hint = (message: Hint): void => queueMicrotask(() => listeners.tell(message));
   const wallClock = (): number => Date.now();
-  const leases = new LocalLeases(node, telemetry, hint, config.lease.ttl, wallClock);
+  const leases = new LocalLeases({ node, telemetry, hint, ttl: config.lease.ttl, wallClock });
   const restarts = new LocalRestarts(wallClock);
   const streams = new LocalStreams(wallClock);
   return {

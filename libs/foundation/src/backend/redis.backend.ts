@@ -55,32 +55,43 @@ function backendOver(
   const redlock = (config.redlock as Redlock | undefined) ?? createRedlock(connections.quorum);
   const queue = (config.queue as Queue | undefined) ?? createQueue(control, keys, config.observes);
   const grace = new Grace(config.lease.grace);
-  const leases = new RedlockLeases(
-    new LeaseQuorum(quorum),
-    new LeaseQuorum(quorumControl),
+  const leases = new RedlockLeases({
+    quorum: new LeaseQuorum(quorum),
+    control: new LeaseQuorum(quorumControl),
     redlock,
     keys,
-    config.lease,
+    times: config.lease,
     node,
     telemetry,
-    monotonicNow,
-    grace,
-  );
-  const topics = new RedisTransport(subscriber, publisher, connections.countsReceivers, {
-    // Room for a bundle and for what JSON and base64 add; the same as over links.
-    longest: 2 * config.channels.maxMessageBytes + 1024 * 1024,
-    ...(config.cookie === undefined ? {} : { signing: { seal, stamps: new ReplayGuard(node.bootId) } }),
-    isOpen: (topic) => topic === keys.hints,
-    refused: (topic, reason) =>
-      telemetry.emit('message.dropped', { channel: channelOf(keys, topic), reason, count: 1 }),
+    now: monotonicNow,
+    after: grace,
+  });
+  const topics = new RedisTransport({
+    subscriber,
+    publisher,
+    countsReceivers: connections.countsReceivers,
+    guard: {
+      // Room for a bundle and for what JSON and base64 add; the same as over links.
+      longest: 2 * config.channels.maxMessageBytes + 1024 * 1024,
+      ...(config.cookie === undefined ? {} : { signing: { seal, stamps: new ReplayGuard(node.bootId) } }),
+      isOpen: (topic) => topic === keys.hints,
+      refused: (topic, reason) =>
+        telemetry.emit('message.dropped', { channel: channelOf(keys, topic), reason, count: 1 }),
+    },
   });
   const direct =
     config.transport.kind === 'direct'
       ? new DirectTransport({ ...config, transport: config.transport }, node, telemetry, topics, keys)
       : undefined;
-  const restarts = new BullmqRestarts(control, connections.worker, queue, config.queue === undefined, keys);
+  const restarts = new BullmqRestarts({
+    client: control,
+    workerClient: connections.worker,
+    queue,
+    ownsQueue: config.queue === undefined,
+    keys,
+  });
   const consumer = `${node.name}:${node.bootId}`;
-  const streams = new RedisStreams(control, () => connections.blocking(), keys, consumer, seal);
+  const streams = new RedisStreams({ control, connect: () => connections.blocking(), keys, name: consumer, seal });
   const listeners = new Listeners<Parameters<HintListener>>('a listener to hints');
   let [linked, listening] = [false, false];
 
@@ -90,7 +101,7 @@ function backendOver(
     database: databaseOf(config.redis),
     url: publicUrl(config.redis),
     leases,
-    directory: new RedisNodeDirectory(client, control, keys, config, seal, loads, grace),
+    directory: new RedisNodeDirectory({ client, control, keys, config, seal, loads, grace }),
     table: new RedisTable(
       control,
       {

@@ -41,20 +41,20 @@ beforeEach(async () => {
       return () => undefined;
     },
   };
-  client = new CallClient(
+  client = new CallClient({
     config,
-    { bootId: 'boot-n1' },
-    { transport },
-    {
+    node: { bootId: 'boot-n1' },
+    backend: { transport },
+    membership: {
       members: () => members.map((name) => ({ name, bootId: `boot-${name}` }) as Member),
       listen: (listener) => {
         membership = listener;
         return () => undefined;
       },
     },
-    { handle },
+    server: { handle },
     telemetry,
-  );
+  });
   await client.open();
 });
 

@@ -72,6 +72,16 @@ export const MAX_PENDING_CALLS = 50_000;
 /** A call that reached no node: it was not carried out. */
 export const UNDELIVERED = { kind: 'reply', id: '', outcome: 'stale' } as const;
 
+/** What the client needs. */
+export interface CallClientParts {
+  readonly config: FoundationConfig;
+  readonly node: Pick<LocalNode, 'bootId'>;
+  readonly backend: Pick<Backend, 'transport' | 'database'>;
+  readonly membership: Pick<ClusterView, 'members' | 'listen'>;
+  readonly server: Pick<CallServer, 'handle'>;
+  readonly telemetry: Telemetry;
+}
+
 /** See the file header. */
 export class CallClient {
   readonly #pending = new Map<string, Pending>();
@@ -80,14 +90,8 @@ export class CallClient {
   readonly #log = new ThrottledLog();
   #lastId = 0;
 
-  constructor(
-    private readonly config: FoundationConfig,
-    private readonly node: Pick<LocalNode, 'bootId'>,
-    private readonly backend: Pick<Backend, 'transport' | 'database'>,
-    membership: Pick<ClusterView, 'members' | 'listen'>,
-    private readonly server: Pick<CallServer, 'handle'>,
-    private readonly telemetry: Telemetry,
-  ) {
+  constructor(private readonly parts: CallClientParts) {
+    const { config, backend, membership } = parts;
     this.#outbox = new Outbox(backend.transport);
     const keys = keysOf(config.appName, backend.database);
     this.#inbox = (bootId) => keys.inbox(bootId);
@@ -105,7 +109,7 @@ export class CallClient {
 
   /** Listens for calls and answers. Called by the lifecycle. */
   async open(): Promise<void> {
-    await this.backend.transport.subscribe(this.#inbox(this.node.bootId), (text) => this.#receive(text));
+    await this.parts.backend.transport.subscribe(this.#inbox(this.parts.node.bootId), (text) => this.#receive(text));
   }
 
   /** Lets the last answers out. Called by the lifecycle. */
@@ -124,7 +128,7 @@ export class CallClient {
     if (this.#pending.size >= MAX_PENDING_CALLS) {
       throw new OverloadedError(`${target.name}.${method}`, `${this.#pending.size} calls wait for their answers`);
     }
-    const request = this.#request(target, method, args, options.timeout, this.node.bootId);
+    const request = this.#request(target, method, args, options.timeout, this.parts.node.bootId);
     const subject = subjectOf(target, method, options.idempotent);
     return new Promise((resolve, reject) => {
       const { signal, timeout } = options;
@@ -146,7 +150,7 @@ export class CallClient {
 
   /** Resolves with false when the call reached no node. */
   cast(target: CallTarget, method: string, args: readonly unknown[]): Promise<boolean> {
-    const request = this.#request(target, method, args, this.config.calls.timeout, '');
+    const request = this.#request(target, method, args, this.parts.config.calls.timeout, '');
     return this.#deliver(target, request, subjectOf(target, method));
   }
 
@@ -154,7 +158,7 @@ export class CallClient {
     this.#lastId += 1;
     return {
       kind: 'call',
-      id: `${this.node.bootId}.${this.#lastId}`,
+      id: `${this.parts.node.bootId}.${this.#lastId}`,
       from,
       process: target.name,
       epoch: target.epoch,
@@ -162,8 +166,8 @@ export class CallClient {
       args: [...args],
       ...(target.partitions === undefined ? {} : { partitions: target.partitions }),
       timeout,
-      longest: this.config.channels.maxMessageBytes,
-      trace: carried(this.telemetry),
+      longest: this.parts.config.channels.maxMessageBytes,
+      trace: carried(this.parts.telemetry),
     };
   }
 
@@ -174,7 +178,7 @@ export class CallClient {
    */
   async #deliver(target: CallTarget, request: CallRequest, subject: CallSubject): Promise<boolean> {
     const text = this.#write(request);
-    if (target.bootId === this.node.bootId) {
+    if (target.bootId === this.parts.node.bootId) {
       // Not in this turn: a loop of local calls would otherwise keep the event loop, and with it the renewal of leases.
       setImmediate(() => this.#receive(text));
       return true;
@@ -197,7 +201,7 @@ export class CallClient {
     } catch {
       throw new ArgumentError(subject, 'args', 'a value that JSON cannot write', 'plain values');
     }
-    const { maxMessageBytes } = this.config.channels;
+    const { maxMessageBytes } = this.parts.config.channels;
     if (Buffer.byteLength(text) <= maxMessageBytes) return text;
     throw new ArgumentError(
       subject,
@@ -220,15 +224,15 @@ export class CallClient {
   }
 
   #drop(reason: MessageDropReason, count: number): void {
-    this.telemetry.emit('message.dropped', { channel: 'inbox', reason, count });
+    this.parts.telemetry.emit('message.dropped', { channel: 'inbox', reason, count });
   }
 
   async #answer(request: CallRequest): Promise<void> {
-    const handle = (): Promise<string> => this.server.handle(request);
+    const handle = (): Promise<string> => this.parts.server.handle(request);
     // Only of a call that comes from here it is known what waits for it.
-    const text = await (request.from === this.node.bootId ? handle() : outside(handle));
+    const text = await (request.from === this.parts.node.bootId ? handle() : outside(handle));
     if (request.from === '') return;
-    if (request.from === this.node.bootId) return this.#receive(text);
+    if (request.from === this.parts.node.bootId) return this.#receive(text);
     // An answer that cannot be sent is one that does not come: the caller's timeout tells it, and the log why.
     await this.#outbox.add(this.#inbox(request.from), text).catch((error: unknown) => {
       const { process: name, method } = request;
@@ -238,7 +242,7 @@ export class CallClient {
 
   #interrupt(concerns: (pending: Pending) => boolean, why: string): void {
     for (const pending of [...this.#pending.values()]) {
-      if (pending.bootId === this.node.bootId || !concerns(pending)) continue;
+      if (pending.bootId === this.parts.node.bootId || !concerns(pending)) continue;
       pending.fail(new CallInterruptedError(pending.subject, why));
     }
   }

@@ -17,7 +17,7 @@ import type { CallReply } from './call.codec.js';
 import { CallRouter } from './call.router.js';
 import { Callable } from './callable.decorator.js';
 import type { OwnerLookup } from './callee.js';
-import { type Waiter, within } from './waiting.js';
+import { asPartOf, type Waiter } from './waiting.js';
 
 class Feed {
   @Callable()
@@ -50,7 +50,13 @@ let calls: CallRouter;
 beforeEach(() => {
   for (const mock of [running, call, cast, mark]) mock.mockReset();
   running.mockResolvedValue(owner('n2', 1));
-  calls = new CallRouter(config, { endpoint: 'somewhere:1' }, { running, mark }, { call, cast }, new Telemetry());
+  calls = new CallRouter({
+    config,
+    backend: { endpoint: 'somewhere:1' },
+    registry: { running, mark },
+    client: { call, cast },
+    telemetry: new Telemetry(),
+  });
 });
 
 const feed = { name: 'feed', type: Feed };
@@ -66,15 +72,15 @@ describe('a call', () => {
   });
 
   it('remembers a bounded number of owners, however many names there ever were', async () => {
-    for (let index = 0; index < 10_050; index++) calls.note({ ...owner('n2', 1), name: `p${index}` });
-    expect(calls.remembered).toBe(10_000);
+    for (let index = 0; index < 10_050; index++) calls.owners.note({ ...owner('n2', 1), name: `p${index}` });
+    expect(calls.owners.size).toBe(10_000);
     call.mockResolvedValue(value(7));
     await calls.call({ name: 'p10049' }, 'price', []);
     expect(running).not.toHaveBeenCalled();
     running.mockResolvedValue({ ...owner('n2', 1), name: 'p0' });
     await calls.call({ name: 'p0' }, 'price', []);
     expect(running).toHaveBeenCalledTimes(1);
-    expect(calls.remembered).toBe(10_000);
+    expect(calls.owners.size).toBe(10_000);
   });
 
   it('has the time of the call, of the method, or of the configuration, in this order', async () => {
@@ -100,7 +106,7 @@ describe('a call', () => {
       if (call.mock.calls.length === 2) setTimeout(() => note('pauses'), 10);
       return call.mock.calls.length < 3 ? reply('stale') : value(7);
     });
-    expect(await within(waiter, () => calls.call(feed, 'price', []))).toBe(7);
+    expect(await asPartOf(waiter, () => calls.call(feed, 'price', []))).toBe(7);
     expect(seen).toEqual(['looks ', 'calls ', 'looks feed', 'calls ', 'pauses feed', 'looks feed', 'calls ']);
     expect(waiter.waitsFor.size).toBe(0);
   });

@@ -27,6 +27,7 @@ import { type Answer, isNotSent, notCallable, notRunning, resultOf } from './cal
 import { traced } from './call.tracing.js';
 import { callableOf } from './callable.decorator.js';
 import type { OwnerLookup } from './callee.js';
+import { KnownOwners } from './known.owners.js';
 import { Wait } from './waiting.js';
 
 const LOOK_EVERY_MS = 50;
@@ -65,37 +66,30 @@ interface Location {
   partitions?: number;
 }
 
-/** As many as a large cluster calls at a time: a few MB. */
-const MAX_OWNERS = 10_000;
+/** What the router needs. */
+export interface CallRouterParts {
+  readonly config: FoundationConfig;
+  readonly backend: Pick<Backend, 'endpoint'>;
+  readonly registry: OwnerLookup;
+  readonly client: Pick<CallClient, 'call' | 'cast'>;
+  readonly telemetry: Pick<Telemetry, 'tracing'>;
+  /** Throws while no call can be made yet. */
+  readonly requireReady?: () => void;
+  /** Throws when a process that waits for this one is waited for. */
+  readonly checkWait?: (name: string) => Promise<void>;
+}
 
 /** See the file header. */
 export class CallRouter {
-  /** Where a process was when it was last looked up or noted; the one that was noted first goes first. */
-  readonly #owners = new Map<string, CallTarget>();
+  /** Where processes were seen, so that the next call needs no lookup. */
+  readonly owners = new KnownOwners();
+  readonly #requireReady: () => void;
+  readonly #checkWait: (name: string) => Promise<void>;
 
-  constructor(
-    private readonly config: FoundationConfig,
-    private readonly backend: Pick<Backend, 'endpoint'>,
-    private readonly registry: OwnerLookup,
-    private readonly client: Pick<CallClient, 'call' | 'cast'>,
-    private readonly telemetry: Pick<Telemetry, 'tracing'>,
-    /** Throws while no call can be made yet. */
-    private readonly requireReady: () => void = () => undefined,
-    /** Throws when a process that waits for this one is waited for. */
-    private readonly checkWait: (name: string) => Promise<void> = () => Promise.resolve(),
-  ) {}
-
-  /** Remembers where a process was seen, so that the next call needs no lookup. */
-  note(owner: CallTarget): void {
-    // Names come and go; of one that is forgotten the owner is looked up at the next call.
-    this.#owners.delete(owner.name);
-    this.#owners.set(owner.name, owner);
-    if (this.#owners.size > MAX_OWNERS) this.#owners.delete(this.#owners.keys().next().value!);
-  }
-
-  /** How many owners are remembered. */
-  get remembered(): number {
-    return this.#owners.size;
+  constructor(private readonly parts: CallRouterParts) {
+    const { requireReady = () => undefined, checkWait = () => Promise.resolve() } = parts;
+    this.#requireReady = requireReady;
+    this.#checkWait = checkWait;
   }
 
   /**
@@ -114,20 +108,20 @@ export class CallRouter {
     args: readonly unknown[],
     options: CallOptions = {},
   ): Promise<unknown> {
-    this.requireReady();
+    this.#requireReady();
     this.#check(callee, method);
     // Asked again at an interruption: this node may have heard of the process meanwhile.
     const mark = (): CallMark | undefined => this.#mark(callee, method);
-    const given = options.timeout ?? mark()?.timeout ?? this.config.calls.timeout;
+    const given = options.timeout ?? mark()?.timeout ?? this.parts.config.calls.timeout;
     const timeout = givenTime(`${callee.name}.${method}`, 'timeout', given);
-    return traced(this.telemetry, 'client', callee.name, method, undefined, () =>
+    return traced(this.parts.telemetry, 'client', callee.name, method, undefined, () =>
       this.#call(locationOf(callee), () => mark()?.idempotent === true, method, args, { ...options, timeout }),
     );
   }
 
   /** What `@Callable()` says counts whoever calls; of the caller's own class before that of the row. */
   #mark({ name, type }: CalledProcess, method: string): CallMark | undefined {
-    return type === undefined ? this.registry.mark(name, method) : markOf(type.prototype, method);
+    return type === undefined ? this.parts.registry.mark(name, method) : markOf(type.prototype, method);
   }
 
   async #call(
@@ -138,7 +132,7 @@ export class CallRouter {
     options: TimedCall,
   ): Promise<unknown> {
     const deadline = performance.now() + options.timeout;
-    const learnt: Learnt = { wait: new Wait(this.checkWait) };
+    const learnt: Learnt = { wait: new Wait(this.#checkWait) };
     let interrupted: CallInterruptedError | undefined;
     try {
       for (let attempt = 0; ; attempt++) {
@@ -173,15 +167,16 @@ export class CallRouter {
     args: readonly unknown[],
     options: CallAtOptions = {},
   ): Promise<unknown> {
-    this.requireReady();
+    this.#requireReady();
     const { mark = {}, since = performance.now(), signal, timeout: own } = options;
-    const timeout = givenTime(`${at.name}.${method}`, 'timeout', own ?? mark.timeout ?? this.config.calls.timeout);
+    const given = own ?? mark.timeout ?? this.parts.config.calls.timeout;
+    const timeout = givenTime(`${at.name}.${method}`, 'timeout', given);
     const idempotent = mark.idempotent === true;
     const subject = subjectOf(at, method, idempotent);
-    return traced(this.telemetry, 'client', at.name, method, undefined, async () => {
+    return traced(this.parts.telemetry, 'client', at.name, method, undefined, async () => {
       const left = Math.max(1, Math.ceil(since + timeout - performance.now()));
       const limits: TimedCall = { timeout: left, idempotent, ...(signal === undefined ? {} : { signal }) };
-      const reply = await this.client.call(at, method, args, limits).catch((error: unknown) => {
+      const reply = await this.parts.client.call(at, method, args, limits).catch((error: unknown) => {
         throw isA(error, CallTimeoutError) ? new CallTimeoutError(error.subject, timeout) : error;
       });
       if (reply.outcome !== 'interrupted') return resultOf({ subject, reply });
@@ -202,23 +197,19 @@ export class CallRouter {
     learnt: Learnt,
   ): Promise<Answer> {
     const { owner, target } = await this.#owner(locate, method, deadline, learnt, options.signal);
-    const { name } = owner;
     const subject = subjectOf(owner, method, options.idempotent);
-    const forget = (): void => {
-      if (this.#owners.get(name) === owner) this.#owners.delete(name);
-    };
     try {
       const timeout = Math.max(1, Math.ceil(deadline - performance.now()));
       // It may run now; that it does not, and that this call has to wait on, only the answer says.
       learnt.wait.end();
-      const reply = await this.client.call(target, method, args, { ...options, timeout });
-      if (reply.outcome === 'stale' || reply.outcome === 'interrupted') forget();
+      const reply = await this.parts.client.call(target, method, args, { ...options, timeout });
+      if (reply.outcome === 'stale' || reply.outcome === 'interrupted') this.owners.forget(owner);
       if (reply.outcome === 'stale') Object.assign(learnt, { isNotRunning: true, failure: undefined });
       if (reply.outcome !== 'interrupted') return { subject, reply };
       const interrupted = new CallInterruptedError(subject, 'it lost its lease while the method ran');
       return { subject, interrupted };
     } catch (error) {
-      forget();
+      this.owners.forget(owner);
       if (isA(error, CallInterruptedError)) return { subject, interrupted: error };
       throw error;
     }
@@ -226,15 +217,15 @@ export class CallRouter {
 
   /** Sends a call and does not wait for it; resolves once it is on its way. */
   async cast(callee: CalledProcess, method: string, args: readonly unknown[]): Promise<void> {
-    this.requireReady();
+    this.#requireReady();
     this.#check(callee, method);
-    const deadline = performance.now() + this.config.calls.timeout;
+    const deadline = performance.now() + this.parts.config.calls.timeout;
     // A cast is no wait of the process that it comes from.
     const learnt: Learnt = { wait: new Wait(() => Promise.resolve()) };
     for (;;) {
       const { owner, target } = await this.#owner(locationOf(callee), method, deadline, learnt);
-      if (await this.client.cast(target, method, args)) return;
-      this.#owners.delete(owner.name);
+      if (await this.parts.client.cast(target, method, args)) return;
+      this.owners.forget(owner);
       Object.assign(learnt, { isNotRunning: true, failure: undefined });
       if (performance.now() + LOOK_EVERY_MS >= deadline)
         throw notRunning({ processName: callee.name, method, node: '?' });
@@ -265,15 +256,15 @@ export class CallRouter {
         owner,
         target: partitions === undefined ? owner : { ...owner, partitions },
       });
-      const known = this.#owners.get(name);
+      const known = this.owners.get(name);
       if (known !== undefined) return found(known);
       const began = performance.now();
       try {
         // The caller's time counts, not that of the connection.
         const left = Math.max(1, deadline - began);
-        const owner = await heeding(signal, within(left, this.registry.running(name), LATE));
+        const owner = await heeding(signal, within(left, this.parts.registry.running(name), LATE));
         if (owner !== undefined) {
-          this.note(owner);
+          this.owners.note(owner);
           return found(owner);
         }
         Object.assign(learnt, { isNotRunning: true, failure: undefined });
@@ -284,7 +275,7 @@ export class CallRouter {
       }
       if (performance.now() >= deadline) {
         if (learnt.failure === undefined) throw notRunning({ processName: name, method, node: '?' });
-        throw redisError(this.backend.endpoint, `calling ${name}.${method}`, learnt.failure);
+        throw redisError(this.parts.backend.endpoint, `calling ${name}.${method}`, learnt.failure);
       }
       await learnt.wait.goesOn(name);
       await heeding(signal, pause());

@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import type { OwnerRecord } from '../backend/leases/leases.js';
 import { CircularWaitError } from '../errors/call.errors.js';
 import { CircularWaits } from './circular.waits.js';
-import { outside, Wait, type Waiter, waiters, within } from './waiting.js';
+import { asPartOf, outside, Wait, type Waiter, waiters } from './waiting.js';
 
 const waiter = (name: string): Waiter => ({ spec: { name }, waitsFor: new Map() });
 const names = (): string[] => waiters().map(({ spec }) => spec.name);
@@ -13,8 +13,8 @@ describe('waiters', () => {
     let release = (): void => undefined;
     let later: Promise<string[]> | undefined;
     expect(names()).toEqual([]);
-    await within(waiter('a'), async () => {
-      await within(waiter('b'), () => {
+    await asPartOf(waiter('a'), async () => {
+      await asPartOf(waiter('b'), () => {
         expect(names()).toEqual(['b', 'a']);
         later = new Promise<void>((resolve) => (release = resolve)).then(names);
         expect(outside(names)).toEqual([]);
@@ -29,7 +29,7 @@ describe('waiters', () => {
   it('are not kept by a chain of work of which each is begun by the one before', async () => {
     let depth = 0;
     const next = (left: number): Promise<void> =>
-      within(waiter(`p${left}`), async () => {
+      asPartOf(waiter(`p${left}`), async () => {
         depth = Math.max(depth, waiters().length);
         if (left > 0) setImmediate(() => void next(left - 1));
         else done();
@@ -43,7 +43,7 @@ describe('waiters', () => {
 
   it('are left by what throws', async () => {
     await expect(
-      within(waiter('a'), () => {
+      asPartOf(waiter('a'), () => {
         throw new Error('no');
       }),
     ).rejects.toThrow('no');
@@ -54,7 +54,7 @@ describe('waiters', () => {
 describe('a wait', () => {
   it('is known as long as it lasts, and once for each', async () => {
     const a = waiter('a');
-    await within(a, async () => {
+    await asPartOf(a, async () => {
       const [one, two] = [new Wait(unchecked), new Wait(unchecked)];
       await one.goesOn('b');
       await one.goesOn('b');
@@ -74,7 +74,7 @@ describe('a wait', () => {
     const wait = new Wait(() => Promise.reject(new Error('looked')));
     await wait.goesOn('b');
     await expect(
-      within(waiter('a'), () => new Wait(() => Promise.reject(new Error('looked'))).goesOn('b')),
+      asPartOf(waiter('a'), () => new Wait(() => Promise.reject(new Error('looked'))).goesOn('b')),
     ).rejects.toThrow('looked');
   });
 });
@@ -89,7 +89,7 @@ describe('CircularWaits', () => {
       },
     });
   const check = (from: string, to: string, waits: Record<string, string[]>, failing = false): Promise<void> =>
-    within(waiter(from), () => circles(waits, failing).check(to));
+    asPartOf(waiter(from), () => circles(waits, failing).check(to));
 
   it.each([
     ['a', 'a', {}, '"a" waits for itself'],

@@ -22,7 +22,7 @@ interface Part {
 const PARTS = new AsyncLocalStorage<Part | undefined>();
 
 /** Runs a hook, a task or a call of an instance as its own, until what it returns has settled. */
-export function within<T>(waiter: Waiter, work: () => T | Promise<T>): Promise<T> {
+export function asPartOf<T>(waiter: Waiter, work: () => T | Promise<T>): Promise<T> {
   const part: Part = { waiter, parent: PARTS.getStore(), isOver: false };
   return PARTS.run(part, async () => {
     try {

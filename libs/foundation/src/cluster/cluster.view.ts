@@ -183,7 +183,7 @@ export class ClusterView {
       const timer = setTimeout(() => {
         stop();
         const nodes = { seen: count(), wanted: minNodes };
-        reject(new NotReadyError(this.node.name, this.#state, timeout, undefined, nodes, this.trouble));
+        reject(new NotReadyError(this.node.name, this.#state, timeout, { nodes, trouble: this.trouble }));
       }, timeout);
     });
   }

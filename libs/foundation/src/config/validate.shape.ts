@@ -54,6 +54,17 @@ export const count = (min: number): PropertyDecorator => {
   };
 };
 
+/** A port; 0 where it may be any. */
+export const port = (min: 0 | 1): PropertyDecorator => {
+  const message = `a port from ${min}${min === 0 ? ' (any)' : ''} to 65535`;
+  return (target, key) => {
+    IsOptional()(target, key);
+    IsInt({ message })(target, key);
+    Min(min, { message })(target, key);
+    Max(65_535, { message })(target, key);
+  };
+};
+
 type Shape = new () => object;
 
 /** The shapes of the properties that are objects themselves, by the shape that they are in. */

@@ -3,21 +3,10 @@
  * Called by `resolve.topologies.ts`.
  */
 import { isIPv4, isIPv6 } from 'node:net';
-import {
-  ArrayMaxSize,
-  ArrayMinSize,
-  IsArray,
-  IsInt,
-  IsOptional,
-  IsString,
-  Matches,
-  Max,
-  Min,
-  ValidateBy,
-} from 'class-validator';
+import { ArrayMaxSize, ArrayMinSize, IsArray, IsOptional, IsString, Matches, ValidateBy } from 'class-validator';
 import { Secret } from '../security/secret.js';
 import type { StrategyName } from './strategy.settings.js';
-import { checkShape, duration } from './validate.shape.js';
+import { checkShape, duration, port } from './validate.shape.js';
 
 const NAME = /^[A-Za-z0-9_.-]{1,253}$/;
 const HOST = /^(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]{1,253})(?::[1-9]\d{0,4})?$/;
@@ -96,11 +85,7 @@ class GossipShape {
   @secret(16) secret?: string | Secret;
   @secret(16) previousSecret?: string | Secret;
   @address('an IPv4 address: a multicast group (224.0.0.0 to 239.255.255.255) or a broadcast address') group?: string;
-  @IsOptional()
-  @IsInt({ message: 'a port from 1 to 65535' })
-  @Min(1, { message: 'a port from 1 to 65535' })
-  @Max(65_535, { message: 'a port from 1 to 65535' })
-  port?: number;
+  @port(1) port?: number;
   @address('an IPv4 address of this machine') interface?: string;
   @duration(100) every?: unknown;
 }

@@ -2,12 +2,12 @@
  * The shape of the options, for class-validator. Each message is the "expected" half of a `FoundationConfigError`.
  * Called by `resolve`; cross-field rules are there.
  */
-import { IsBoolean, IsIn, IsInt, IsObject, IsOptional, IsString, Matches, Max, Min, ValidateBy } from 'class-validator';
+import { IsBoolean, IsIn, IsObject, IsOptional, IsString, Matches, ValidateBy } from 'class-validator';
 import { FoundationConfigError } from '../errors/config.errors.js';
 import { read, show } from '../errors/describe.js';
 import { LONGEST_TIMER_MS } from '../time/duration.js';
 import { isObject } from '../wire/decode.js';
-import { checkShape, count, duration, shapedAs } from './validate.shape.js';
+import { checkShape, count, duration, port, shapedAs } from './validate.shape.js';
 
 const NAME = /^[A-Za-z0-9_.-]{1,128}$/;
 const nameMessage = '1 to 128 letters, digits, dots, dashes or underscores';
@@ -90,11 +90,7 @@ const addresses = (): PropertyDecorator => (target, key) => {
 class EndpointShape {
   @IsOptional() @IsString({ message: 'a URL' }) url?: string;
   @IsOptional() @IsString({ message: 'a host name' }) host?: string;
-  @IsOptional()
-  @IsInt({ message: 'a port from 1 to 65535' })
-  @Min(1, { message: 'a port from 1 to 65535' })
-  @Max(65_535, { message: 'a port from 1 to 65535' })
-  port?: number;
+  @port(1) port?: number;
   @IsOptional() @IsString({ message: 'a string' }) username?: string;
   @IsOptional() @IsString({ message: 'a string' }) password?: string;
   @count(0) db?: number;
@@ -113,11 +109,7 @@ class DirectShape {
   @IsString({ message: 'a host name or an address' })
   @Matches(/^[A-Za-z0-9_.:-]{1,253}$/, { message: 'a host name or an address' })
   host?: string;
-  @IsOptional()
-  @IsInt({ message: 'a port from 0 (any) to 65535' })
-  @Min(0, { message: 'a port from 0 (any) to 65535' })
-  @Max(65_535, { message: 'a port from 0 (any) to 65535' })
-  port?: number;
+  @port(0) port?: number;
   @IsOptional()
   @IsString({ message: 'host:port' })
   @Matches(ADDRESS, { message: 'host:port, or [v6 address]:port' })

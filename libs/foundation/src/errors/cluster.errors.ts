@@ -71,11 +71,14 @@ export class NotReadyError extends FoundationError {
     readonly node: string,
     readonly state: string,
     waitedMs: number,
-    cause?: unknown,
-    nodes?: { seen: number; wanted: number },
-    /** What the last attempt to join, or to be heard, failed at. */
-    trouble?: string,
+    known: {
+      cause?: unknown;
+      nodes?: { seen: number; wanted: number };
+      /** What the last attempt to join, or to be heard, failed at. */
+      trouble?: string | undefined;
+    } = {},
   ) {
+    const { cause, nodes, trouble } = known;
     const waited = Math.round(waitedMs);
     const isAlone = state === 'up' && nodes !== undefined;
     const why =

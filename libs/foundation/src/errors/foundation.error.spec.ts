@@ -101,7 +101,7 @@ const examples: [FoundationError, string, string, readonly (string | RegExp)[], 
     ...(['FOUNDATION_COOKIE_MISMATCH', 'foundation', ['"n1"', /Give all of them the same .*\.$/], false] as const),
   ],
   [
-    new errors.NotReadyError('n1', 'joining', 99.6, cause),
+    new errors.NotReadyError('n1', 'joining', 99.6, { cause }),
     ...(['FOUNDATION_NOT_READY', 'foundation', ['"n1"', '"joining"', '100 ms', /Check that .*\.$/], true] as const),
   ],
   [
@@ -251,7 +251,7 @@ describe('errors', () => {
   });
 
   it('tells a node that has not joined from one that has too few beside it', () => {
-    const { code, message } = new errors.NotReadyError('n1', 'up', 99.6, undefined, { seen: 2, wanted: 3 });
+    const { code, message } = new errors.NotReadyError('n1', 'up', 99.6, { nodes: { seen: 2, wanted: 3 } });
     expect(code).toBe('FOUNDATION_NOT_READY');
     expect(message).toMatch(/"n1" waited 100 ms for 3 nodes and sees 2\. .* Check that .*\.$/);
   });

@@ -18,6 +18,17 @@ import { type ClusterHealth, clusterReport } from './health.report.js';
 const QUERY_EVERY_MS = 2000;
 const QUERY_TIMEOUT_MS = 1000;
 
+/** What the report is made of. */
+export interface HealthMonitorParts {
+  readonly config: FoundationConfig;
+  readonly backend: Pick<Backend, 'inspect' | 'troubles' | 'leases'>;
+  readonly membership: ClusterView;
+  readonly topologies: Pick<TopologyRunner, 'expectedNodes' | 'status'>;
+  readonly table: ProcessTable;
+  readonly registry: ServiceRegistry;
+  readonly processes: Pick<ProcessRegistry, 'stranded' | 'orphans'>;
+}
+
 /** Injectable. How healthy the cluster is, as this node sees it. */
 @Injectable()
 export class HealthMonitor {
@@ -28,15 +39,7 @@ export class HealthMonitor {
   #stranded: readonly Stranded[] = [];
 
   /** @internal Made by Foundation. */
-  constructor(
-    private readonly config: FoundationConfig,
-    private readonly backend: Pick<Backend, 'inspect' | 'troubles' | 'leases'>,
-    private readonly membership: ClusterView,
-    private readonly topologies: Pick<TopologyRunner, 'expectedNodes' | 'status'>,
-    private readonly table: ProcessTable,
-    private readonly registry: ServiceRegistry,
-    private readonly processes: Pick<ProcessRegistry, 'stranded' | 'orphans'>,
-  ) {}
+  constructor(private readonly parts: HealthMonitorParts) {}
 
   /**
    * The report: status, nodes, services, and a reason for everything that is not healthy. Never rejects.
@@ -50,27 +53,29 @@ export class HealthMonitor {
    */
   async clusterHealth(): Promise<ClusterHealth> {
     const [backend, stranded] = await this.#query();
-    const members = this.membership.members();
-    const orphans = new Set(this.processes.orphans().map(({ name }) => name));
+    const members = this.parts.membership.members();
+    const orphans = new Set(this.parts.processes.orphans().map(({ name }) => name));
     return clusterReport({
       now: Date.now(),
-      clusterNow: this.membership.clusterNow(),
-      self: this.membership.self.name,
-      state: this.membership.state,
+      clusterNow: this.parts.membership.clusterNow(),
+      self: this.parts.membership.self.name,
+      state: this.parts.membership.state,
       expected:
-        this.config.expectedNodes ?? this.topologies.expectedNodes() ?? Math.max(1, this.membership.replica.expected),
-      differences: this.membership.differences(),
-      strategies: this.topologies.status(),
-      latencyMs: this.membership.latency,
+        this.parts.config.expectedNodes ??
+        this.parts.topologies.expectedNodes() ??
+        Math.max(1, this.parts.membership.replica.expected),
+      differences: this.parts.membership.differences(),
+      strategies: this.parts.topologies.status(),
+      latencyMs: this.parts.membership.latency,
       members,
-      escalated: this.table.escalated().filter(({ of, name }) => !orphans.has(of ?? name)),
+      escalated: this.parts.table.escalated().filter(({ of, name }) => !orphans.has(of ?? name)),
       orphans: [...orphans],
       stranded,
-      services: this.registry.services(),
+      services: this.parts.registry.services(),
       backend,
-      troubles: this.backend.troubles?.() ?? [],
-      trouble: this.membership.trouble,
-      held: this.backend.leases.held(),
+      troubles: this.parts.backend.troubles?.() ?? [],
+      trouble: this.parts.membership.trouble,
+      held: this.parts.backend.leases.held(),
     });
   }
 
@@ -79,14 +84,14 @@ export class HealthMonitor {
    * does; with `member` true while it is a member that takes work.
    */
   isReady(): boolean {
-    const { state } = this.membership;
-    return this.config.readiness === 'member' ? state === 'up' : state !== 'draining' && state !== 'left';
+    const { state } = this.parts.membership;
+    return this.parts.config.readiness === 'member' ? state === 'up' : state !== 'draining' && state !== 'left';
   }
 
   #query(): Promise<[BackendFacts | undefined, readonly Stranded[]]> {
     const now = performance.now();
     if (this.#queried === undefined || now - this.#queried.at > QUERY_EVERY_MS) {
-      const facts = within(QUERY_TIMEOUT_MS, this.backend.inspect(), 'no answer').catch((error: unknown) => {
+      const facts = within(QUERY_TIMEOUT_MS, this.parts.backend.inspect(), 'no answer').catch((error: unknown) => {
         this.#logger.debug('Redis health query failed', { error: describe(error) });
         return undefined;
       });
@@ -97,9 +102,9 @@ export class HealthMonitor {
 
   async #pollStranded(): Promise<readonly Stranded[]> {
     // While this node is cut off, the owners are unknown.
-    if (this.membership.state !== 'up' && this.membership.state !== 'observing') return this.#stranded;
+    if (this.parts.membership.state !== 'up' && this.parts.membership.state !== 'observing') return this.#stranded;
     try {
-      this.#stranded = await within(QUERY_TIMEOUT_MS, this.processes.stranded(), 'no answer');
+      this.#stranded = await within(QUERY_TIMEOUT_MS, this.parts.processes.stranded(), 'no answer');
     } catch (error) {
       this.#logger.debug('Query of the waiting processes failed', { error: describe(error) });
     }

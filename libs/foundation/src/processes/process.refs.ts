@@ -22,7 +22,7 @@ export class ProcessRefs {
 
   /** Of an instance that runs; its owner is remembered for the calls. */
   ofOwner<T>(owner: OwnerRecord, type?: Type<T>): ProcessRef<T> {
-    this.calls.note(owner);
+    this.calls.owners.note(owner);
     const { name, node, epoch, since } = owner;
     return this.#refOf<T>({ name, node, epoch, startedAt: since, completed: false }, type);
   }

@@ -58,16 +58,15 @@ describe('RedisNodes', () => {
       }),
     } as unknown as Redis;
     const [keys, seal] = [keysOf('test'), createSigner('test', undefined)];
-    nodes = new RedisNodeDirectory(
+    nodes = new RedisNodeDirectory({
       client,
-      client,
+      control: client,
       keys,
       config,
       seal,
-      new Loads(seal, keys.hints),
-      undefined,
-      () => now,
-    );
+      loads: new Loads(seal, keys.hints),
+      now: () => now,
+    });
   });
 
   const load = (classes: string[], value: number, changed = false) =>

@@ -33,6 +33,19 @@ interface Known {
   doubtedAt?: number;
 }
 
+/** What the directory is made of. */
+export interface RedisNodeDirectoryParts {
+  readonly client: Redis;
+  /** For the view, which may be large. */
+  readonly control: Redis;
+  readonly keys: Keys;
+  readonly config: FoundationConfig;
+  readonly seal: Signer;
+  readonly loads: Loads;
+  readonly grace?: Grace;
+  readonly now?: () => number;
+}
+
 /** See {@link NodeDirectory}. */
 export class RedisNodeDirectory implements NodeDirectory {
   readonly #log = new ThrottledLog();
@@ -52,35 +65,31 @@ export class RedisNodeDirectory implements NodeDirectory {
   #stranger = '';
   /** Of the record that this node wrote last. */
   #ownHead: RecordHead | undefined;
+  readonly #grace: Grace;
+  readonly #now: () => number;
 
-  constructor(
-    private readonly client: Redis,
-    /** For the view, which may be large. */
-    private readonly control: Redis,
-    private readonly keys: Keys,
-    private readonly config: FoundationConfig,
-    private readonly seal: Signer,
-    private readonly loads: Loads,
-    private readonly grace: Grace = new Grace(config.lease.grace),
-    private readonly now: () => number = monotonicNow,
-  ) {}
+  constructor(private readonly parts: RedisNodeDirectoryParts) {
+    const { config, grace = new Grace(config.lease.grace), now = monotonicNow } = parts;
+    this.#grace = grace;
+    this.#now = now;
+  }
 
   async join(record: NodeRecord): Promise<JoinAnswer> {
-    const { nodes, beats, view, incarnation, seal, expected, hints } = this.keys;
+    const { nodes, beats, view, incarnation, seal, expected, hints } = this.parts.keys;
     this.#own = record;
     const [other, time] = toTexts(
       await joinScript.run(
-        this.client,
+        this.parts.client,
         [nodes, beats, view, incarnation, seal, expected],
         [
           record.name,
           record.bootId,
           this.#write(record),
-          this.config.membership.ttl,
+          this.parts.config.membership.ttl,
           hints,
-          this.grace.text,
+          this.#grace.text,
           record.joinedAt,
-          this.seal.fingerprint,
+          this.parts.seal.fingerprint,
           JSON.stringify({ t: 'refused', node: record.name, host: record.host } satisfies Hint),
           this.#stranger,
         ],
@@ -95,9 +104,9 @@ export class RedisNodeDirectory implements NodeDirectory {
   }
 
   async beat(name: string, bootId: string, update?: { record: NodeRecord; changed: boolean }): Promise<BeatAnswer> {
-    const { nodes, beats, view, incarnation, processVersions, hints } = this.keys;
-    const { beatEvery, ttl } = this.config.membership;
-    const [sentAt, lateAfter] = [this.now(), Math.min(2 * beatEvery, ttl)];
+    const { nodes, beats, view, incarnation, processVersions, hints } = this.parts.keys;
+    const { beatEvery, ttl } = this.parts.config.membership;
+    const [sentAt, lateAfter] = [this.#now(), Math.min(2 * beatEvery, ttl)];
     const silentMs = this.#beatAt === undefined ? -1 : Math.round(sentAt - this.#beatAt);
     // Unknown until a beat of this very record has been answered.
     this.#beatAt = undefined;
@@ -109,18 +118,18 @@ export class RedisNodeDirectory implements NodeDirectory {
     const record = isDue ? this.#owed : undefined;
     const [status, viewVersion, tableVersion, life, now, otherBootId, theirs, longest, keptFor, ...late] = toTexts(
       await beatScript.run(
-        this.client,
+        this.parts.client,
         [nodes, beats, view, incarnation, processVersions],
         [
           name,
           bootId,
           ttl,
           lateAfter,
-          this.grace.text,
+          this.#grace.text,
           hints,
           record === undefined ? '' : this.#write(record),
           update?.changed === true ? 1 : 0,
-          update === undefined ? '' : this.loads.write(name, update.record.load),
+          update === undefined ? '' : this.parts.loads.write(name, update.record.load),
           Math.min(lateAfter, this.#lateAfter),
           silentMs,
         ],
@@ -131,7 +140,7 @@ export class RedisNodeDirectory implements NodeDirectory {
       if (record !== undefined) this.#wroteAt = sentAt;
       if (record === this.#owed) this.#owed = undefined;
     }
-    this.grace.hear(toNumber(longest), toNumber(keptFor));
+    this.#grace.hear(toNumber(longest), toNumber(keptFor));
     // INVARIANT (I11): only a node of ours takes the place of one. What a stranger wrote there is written over by
     // joining again.
     const isStranger = status === 'replaced' && theirs !== '' && this.#read(name, theirs ?? '') === undefined;
@@ -148,20 +157,20 @@ export class RedisNodeDirectory implements NodeDirectory {
   }
 
   async leave(name: string, bootId: string, reason: 'shutdown' | 'terminated' = 'shutdown'): Promise<void> {
-    const { nodes, beats, view, expected, hints } = this.keys;
+    const { nodes, beats, view, expected, hints } = this.parts.keys;
     await leaveScript.run(
-      this.client,
-      [nodes, beats, view, this.keys.left(bootId), expected],
+      this.parts.client,
+      [nodes, beats, view, this.parts.keys.left(bootId), expected],
       [name, bootId, hints, reason],
     );
   }
 
   async view(): Promise<NodeView> {
-    const replies = await this.control
+    const replies = await this.parts.control
       .multi()
-      .get(this.keys.view)
-      .hgetall(this.keys.nodes)
-      .get(this.keys.expected)
+      .get(this.parts.keys.view)
+      .hgetall(this.parts.keys.nodes)
+      .get(this.parts.keys.expected)
       .exec();
     const [version, records, expected] = (replies ?? []).map(([error, reply]) => {
       if (error !== null) throw error;
@@ -176,9 +185,9 @@ export class RedisNodeDirectory implements NodeDirectory {
   }
 
   async look(): Promise<DirectorySnapshot> {
-    const { view, processVersions, incarnation, seal, beats } = this.keys;
+    const { view, processVersions, incarnation, seal, beats } = this.parts.keys;
     const [viewVersion, tableVersion, life, fingerprint, now, ...flat] = toTexts(
-      await lookScript.run(this.control, [view, processVersions, incarnation, seal, beats], []),
+      await lookScript.run(this.parts.control, [view, processVersions, incarnation, seal, beats], []),
     );
     const pairs = flat.flatMap((name, index) => (index % 2 === 0 ? [[name, toNumber(flat[index + 1])] as const] : []));
     return {
@@ -187,13 +196,13 @@ export class RedisNodeDirectory implements NodeDirectory {
       incarnation: life ?? '',
       now: toNumber(now),
       beats: new Map(pairs),
-      ...(fingerprint ? { isCookieShared: fingerprint === this.seal.fingerprint } : {}),
+      ...(fingerprint ? { isCookieShared: fingerprint === this.parts.seal.fingerprint } : {}),
     };
   }
 
   async reasons(bootIds: readonly string[]): Promise<LeaveReason[]> {
     if (bootIds.length === 0) return [];
-    const replies = await this.control.mget(bootIds.map((bootId) => this.keys.left(bootId)));
+    const replies = await this.parts.control.mget(bootIds.map((bootId) => this.parts.keys.left(bootId)));
     return replies.map((reply) => (reply === 'shutdown' || reply === 'terminated' ? reply : 'timeout'));
   }
 
@@ -204,7 +213,7 @@ export class RedisNodeDirectory implements NodeDirectory {
     const head = isKnown ? known : (this.#ownHead = headOf(classes, declares));
     const text = head.text + JSON.stringify(rest).slice(1);
     this.#wroteLength = text.length;
-    return this.seal.sign(this.keys.nodes, text);
+    return this.parts.seal.sign(this.parts.keys.nodes, text);
   }
 
   #readOnce(name: string, text: string): NodeRecord | undefined {
@@ -223,9 +232,9 @@ export class RedisNodeDirectory implements NodeDirectory {
     if (name === this.#own?.name) this.#owed ??= this.#own;
     // INVARIANT (I11): what is not believed says nothing of the node that was there: that has written its record again,
     // or is down, after the time that it has for a beat.
-    known.doubtedAt ??= this.now();
-    const { ttl = this.config.membership.ttl } = known.record;
-    return this.now() - known.doubtedAt < Math.min(ttl, LONGEST_TTL_MS) ? known.record : undefined;
+    known.doubtedAt ??= this.#now();
+    const { ttl = this.parts.config.membership.ttl } = known.record;
+    return this.#now() - known.doubtedAt < Math.min(ttl, LONGEST_TTL_MS) ? known.record : undefined;
   }
 
   #headIn(text: string): RecordHead | undefined {
@@ -238,7 +247,7 @@ export class RedisNodeDirectory implements NodeDirectory {
   /** Reads `<bootId> <joined at> <record>`. A node with another cookie is no member, and is named in the log. */
   #read(name: string, text: string): { record: NodeRecord; head?: RecordHead } | undefined {
     const [header = '', bootId, joinedAt] = /^(\S+) (\d+) /.exec(text) ?? [];
-    const opened = this.seal.open(this.keys.nodes, text.slice(header.length));
+    const opened = this.parts.seal.open(this.parts.keys.nodes, text.slice(header.length));
     const head = opened === undefined ? undefined : this.#headIn(opened);
     const record = opened === undefined ? undefined : parseRecord(opened, joinedAt, head);
     // What was signed for one node must not speak for another.

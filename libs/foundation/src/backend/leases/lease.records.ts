@@ -18,24 +18,28 @@ const PROLONG_BATCH = 100;
 /** After a failure; the lives are many hours. */
 const PROLONG_RETRY_MS = 60_000;
 
+/** What the records need. */
+export interface LeaseRecordsParts {
+  readonly control: LeaseQuorum;
+  readonly keys: Keys;
+  readonly times: LeaseTimes;
+  readonly node: NodeIdentity;
+  readonly now: () => number;
+  readonly lives: Lives;
+}
+
 /** See the file header. */
 export class LeaseRecords {
   readonly #logger = new ThrottledLog();
   #prolongAt: number;
 
-  constructor(
-    private readonly control: LeaseQuorum,
-    private readonly keys: Keys,
-    private readonly times: LeaseTimes,
-    private readonly node: NodeIdentity,
-    private readonly now: () => number,
-    private readonly lives: Lives,
-  ) {
+  constructor(private readonly parts: LeaseRecordsParts) {
+    const { now, lives } = parts;
     this.#prolongAt = now() + lives.prolongEvery;
   }
 
   get areDue(): boolean {
-    return this.now() >= this.#prolongAt;
+    return this.parts.now() >= this.#prolongAt;
   }
 
   /**
@@ -43,25 +47,25 @@ export class LeaseRecords {
    * live many times longer than the time between two of these, so that some may fail.
    */
   async prolong(leases: readonly HeldLease[]): Promise<void> {
-    this.#prolongAt = this.now() + this.lives.prolongEvery;
+    this.#prolongAt = this.parts.now() + this.parts.lives.prolongEvery;
     try {
       for (const some of callsOf(leases, PROLONG_BATCH)) {
         const held = some.filter((lease) => lease.isHeld());
         if (held.length === 0) continue;
-        const keys = held.flatMap(({ key, name }) => [key, this.keys.epoch(name), this.keys.owner(name)]);
+        const keys = held.flatMap(({ key, name }) => [key, this.parts.keys.epoch(name), this.parts.keys.owner(name)]);
         const args = held.flatMap((lease) => [lease.token, lease.epoch, stateOf(lease)]);
-        const { epoch, owner } = this.lives;
-        await this.control.run(prolongScript, keys, [
-          this.node.name,
-          this.node.bootId,
-          this.times.ttl,
+        const { epoch, owner } = this.parts.lives;
+        await this.parts.control.run(prolongScript, keys, [
+          this.parts.node.name,
+          this.parts.node.bootId,
+          this.parts.times.ttl,
           epoch,
           owner,
           ...args,
         ]);
       }
     } catch (error) {
-      this.#prolongAt = Math.min(this.#prolongAt, this.now() + PROLONG_RETRY_MS);
+      this.#prolongAt = Math.min(this.#prolongAt, this.parts.now() + PROLONG_RETRY_MS);
       this.#logger.debug('Failed to prolong the records of leases; retrying in a minute', {
         error: describe(error),
       });

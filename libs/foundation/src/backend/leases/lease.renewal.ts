@@ -23,6 +23,20 @@ import { StallWatchdog } from './stall.watchdog.js';
 
 const RETRY_MS = 100;
 
+/** What the renewal needs. */
+export interface LeaseRenewalParts {
+  readonly quorum: LeaseQuorum;
+  /** The same servers over other connections, for what must not delay a renewal. */
+  readonly control: LeaseQuorum;
+  readonly keys: Keys;
+  readonly times: LeaseTimes;
+  readonly node: NodeIdentity;
+  readonly telemetry: Telemetry;
+  readonly now: () => number;
+  readonly after: Grace;
+  readonly lives: Lives;
+}
+
 /** See the file header. */
 export class LeaseRenewal {
   readonly #held = new Map<string, HeldLease>();
@@ -35,22 +49,12 @@ export class LeaseRenewal {
   #renewing = false;
   #closed = false;
 
-  constructor(
-    private readonly quorum: LeaseQuorum,
-    /** The same servers over other connections, for what must not delay a renewal. */
-    control: LeaseQuorum,
-    private readonly keys: Keys,
-    private readonly times: LeaseTimes,
-    private readonly node: NodeIdentity,
-    private readonly telemetry: Telemetry,
-    private readonly now: () => number,
-    private readonly after: Grace,
-    private readonly lives: Lives,
-  ) {
+  constructor(private readonly parts: LeaseRenewalParts) {
+    const { quorum, control, keys, times, node, now, lives } = parts;
     this.#calls = new LeaseCalls(quorum, times.commandTimeout, now);
     this.#watchdog = times.onStall === 'exit' ? new StallWatchdog(node.name) : undefined;
     this.#deadlines = new LeaseDeadlines(this.#held, now, this.#watchdog);
-    this.#records = new LeaseRecords(control, keys, times, node, now, lives);
+    this.#records = new LeaseRecords({ control, keys, times, node, now, lives });
   }
 
   get closed(): boolean {
@@ -66,8 +70,8 @@ export class LeaseRenewal {
     this.#held.set(lease.name, lease);
     this.#deadlines.include(lease);
     // One that was won slowly may not last until the regular renewal.
-    if (lease.left() < 2 * this.times.renewEvery) this.#renewIn(0);
-    else this.#renewIn(this.times.renewEvery);
+    if (lease.left() < 2 * this.parts.times.renewEvery) this.#renewIn(0);
+    else this.#renewIn(this.parts.times.renewEvery);
   }
 
   forget(lease: HeldLease): void {
@@ -94,18 +98,18 @@ export class LeaseRenewal {
    */
   async confirm(epochs: ReadonlyMap<HeldLease, number>): Promise<Set<HeldLease>> {
     const leases = [...epochs.keys()];
-    const keys = leases.flatMap(({ key, name }) => [key, this.keys.epoch(name), this.keys.owner(name)]);
+    const keys = leases.flatMap(({ key, name }) => [key, this.parts.keys.epoch(name), this.parts.keys.owner(name)]);
     const args = [...epochs].flatMap(([lease, epoch]) => [lease.token, epoch, stateOf(lease)]);
-    const { name, bootId } = this.node;
-    const { epoch, owner } = this.lives;
+    const { name, bootId } = this.parts.node;
+    const { epoch, owner } = this.parts.lives;
     const answers = await this.#calls.run(
       confirmScript,
       keys,
-      (timing) => [name, bootId, this.times.ttl, epoch, owner, ...timing, ...args],
-      (texts) => leases.every((_, index) => count(texts, index, '1') >= this.quorum.majority),
+      (timing) => [name, bootId, this.parts.times.ttl, epoch, owner, ...timing, ...args],
+      (texts) => leases.every((_, index) => count(texts, index, '1') >= this.parts.quorum.majority),
     );
-    leases.forEach((lease, index) => (lease.spread = count(answers, index, '1') === this.quorum.clients.length));
-    return new Set(leases.filter((_, index) => count(answers, index, '1') >= this.quorum.majority));
+    leases.forEach((lease, index) => (lease.spread = count(answers, index, '1') === this.parts.quorum.clients.length));
+    return new Set(leases.filter((_, index) => count(answers, index, '1') >= this.parts.quorum.majority));
   }
 
   #renewIn(delay: number): void {
@@ -123,7 +127,7 @@ export class LeaseRenewal {
     this.#renewing = true;
     this.#deadlines.fenceOverdue();
     const leases = this.leases();
-    let next = this.times.renewEvery;
+    let next = this.parts.times.renewEvery;
     try {
       const careful = leases.filter(({ missed }) => missed);
       const regular = leases.filter(({ missed }) => !missed);
@@ -157,11 +161,11 @@ export class LeaseRenewal {
 
   /** Requests the full time; returns the leases whose key is gone. */
   async #renew(leases: readonly HeldLease[]): Promise<HeldLease[]> {
-    const sentAt = this.now();
+    const sentAt = this.parts.now();
     const keys = leases.map(({ key }) => key);
     const tokens = leases.map(({ token }) => token);
-    const { majority } = this.quorum;
-    const args = (timing: Timing): Args => [this.times.ttl, ...timing, ...tokens];
+    const { majority } = this.parts.quorum;
+    const args = (timing: Timing): Args => [this.parts.times.ttl, ...timing, ...tokens];
     const answers = await this.#calls.run(renewScript, keys, args, (texts) =>
       leases.every((_, index) => count(texts, index, '1') >= majority),
     );
@@ -173,10 +177,10 @@ export class LeaseRenewal {
       if (renewed >= majority) {
         // INVARIANT (I1): a majority has kept the key since this was sent, so no other node can have had one.
         lease.ackedAt = sentAt;
-        if (this.quorum.isQuorum && (lost > 0 || !lease.spread)) incomplete.push(lease);
+        if (this.parts.quorum.isQuorum && (lost > 0 || !lease.spread)) incomplete.push(lease);
         return false;
       }
-      if (this.quorum.cannotAgree(count(answers, index, '-1'))) lease.lose('taken');
+      if (this.parts.quorum.cannotAgree(count(answers, index, '-1'))) lease.lose('taken');
       else if (renewed + lost >= majority) return true;
       else lease.missed = true;
       return false;
@@ -206,30 +210,30 @@ export class LeaseRenewal {
    * would keep the name taken long after its owner has fenced itself.
    */
   async #recover(leases: readonly HeldLease[]): Promise<void> {
-    const now = this.now();
+    const now = this.parts.now();
     const keys = [
-      this.keys.incarnation,
-      ...leases.flatMap(({ key, name }) => [key, this.keys.epoch(name), this.keys.owner(name)]),
+      this.parts.keys.incarnation,
+      ...leases.flatMap(({ key, name }) => [key, this.parts.keys.epoch(name), this.parts.keys.owner(name)]),
     ];
     const args = leases.flatMap((lease) => [
       lease.token,
-      Math.max(1, Math.round(lease.left(now) + this.times.margin)),
+      Math.max(1, Math.round(lease.left(now) + this.parts.times.margin)),
       lease.epoch,
       lease.isHeld(now) ? stateOf(lease) : '',
     ]);
     const epochsOf = (texts: Answers, index: number): number[] =>
       texts.map((each) => toNumber(each[index])).filter((epoch) => epoch > 0);
     const head = [
-      this.after.text,
-      this.node.name,
-      this.node.bootId,
-      this.times.ttl,
-      this.lives.epoch,
-      this.lives.owner,
+      this.parts.after.text,
+      this.parts.node.name,
+      this.parts.node.bootId,
+      this.parts.times.ttl,
+      this.parts.lives.epoch,
+      this.parts.lives.owner,
     ];
-    const timed = (timing: Timing): Args => [...head, ...timing, this.times.margin, ...args];
+    const timed = (timing: Timing): Args => [...head, ...timing, this.parts.times.margin, ...args];
     const answers = await this.#calls.run(recoverScript, keys, timed, (texts) =>
-      leases.every((_, index) => epochsOf(texts, index).length >= this.quorum.majority),
+      leases.every((_, index) => epochsOf(texts, index).length >= this.parts.quorum.majority),
     );
     const raised = new Map<HeldLease, number>();
     leases.forEach((lease, index) => {
@@ -238,8 +242,8 @@ export class LeaseRenewal {
       const epochs = epochsOf(answers, index);
       // One that was not waited for may have minted an epoch of its own.
       lease.spread = false;
-      if (epochs.length < this.quorum.majority) {
-        if (this.quorum.cannotAgree(refused)) lease.lose('taken');
+      if (epochs.length < this.parts.quorum.majority) {
+        if (this.parts.quorum.cannotAgree(refused)) lease.lose('taken');
         else lease.missed = true;
         return;
       }
@@ -259,7 +263,7 @@ export class LeaseRenewal {
   async #adopt(raised: ReadonlyMap<HeldLease, number>): Promise<void> {
     if (raised.size === 0) return;
     // With several servers the highest of their epochs counts only once a majority knows it.
-    const confirmed = this.quorum.isQuorum ? await this.confirm(raised) : raised;
+    const confirmed = this.parts.quorum.isQuorum ? await this.confirm(raised) : raised;
     for (const [lease, epoch] of raised) {
       if (lease.ended) continue;
       if (!confirmed.has(lease)) {
@@ -268,7 +272,12 @@ export class LeaseRenewal {
       }
       const previousEpoch = lease.epoch;
       lease.epoch = epoch;
-      this.telemetry.emit('lease.reclaimed', { name: lease.name, node: this.node.name, epoch, previousEpoch });
+      this.parts.telemetry.emit('lease.reclaimed', {
+        name: lease.name,
+        node: this.parts.node.name,
+        epoch,
+        previousEpoch,
+      });
     }
   }
 }

@@ -5,13 +5,13 @@ import { LocalLeases } from './local.leases.js';
 describe('LocalLeases: what an owner leaves', () => {
   const setUp = () => {
     let now = 1_000_000;
-    const leases = new LocalLeases(
-      { name: 'n1', bootId: 'b1' },
-      new Telemetry(),
-      () => undefined,
-      1000,
-      () => now,
-    );
+    const leases = new LocalLeases({
+      node: { name: 'n1', bootId: 'b1' },
+      telemetry: new Telemetry(),
+      hint: () => undefined,
+      ttl: 1000,
+      wallClock: () => now,
+    });
     const take = async (name = 'feed') => (await leases.acquire(name))!;
     return { leases, take, pass: (ms: number) => void (now += ms) };
   };

@@ -2,7 +2,7 @@
  * Leases inside one process, for an application that is not clustered: they need no renewal, and end as they do over
  * Redis.
  */
-import { LeaseLostError, StaleEpochError } from '../../errors/process.errors.js';
+import { StaleEpochError } from '../../errors/process.errors.js';
 import type { LeaseLossReason } from '../../telemetry/events.js';
 import type { Telemetry } from '../../telemetry/telemetry.js';
 import { monotonicNow } from '../../time/monotonic.clock.js';
@@ -10,6 +10,7 @@ import type { HintListener } from '../../wire/hint.js';
 import { LIVES, type Lives } from '../../wire/key.lifetimes.js';
 import type { NodeIdentity } from '../../wire/node.identity.js';
 import type { Lease, Leases, OwnerRecord, Standing } from './leases.js';
+import { LocalLease } from './local.lease.js';
 
 /** How often what has had its life is searched for, at a write. */
 const SWEEP_EVERY_MS = 60_000;
@@ -25,6 +26,18 @@ interface Ended {
   until: number;
 }
 
+/** What the leases need. */
+export interface LocalLeasesParts {
+  readonly node: NodeIdentity;
+  readonly telemetry: Telemetry;
+  readonly hint: HintListener;
+  /** How long the name of a lease that was lost stays taken, in milliseconds. */
+  readonly ttl: number;
+  readonly wallClock: () => number;
+  readonly lives?: Lives;
+  readonly now?: () => number;
+}
+
 /** See {@link Leases}. */
 export class LocalLeases implements Leases {
   readonly #held = new Map<string, LocalLease>();
@@ -36,33 +49,35 @@ export class LocalLeases implements Leases {
   #lastEpoch = 0;
   #sweepAt = 0;
   #closed = false;
+  readonly #lives: Lives;
+  readonly #now: () => number;
 
-  constructor(
-    private readonly node: NodeIdentity,
-    private readonly telemetry: Telemetry,
-    private readonly hint: HintListener,
-    /** How long the name of a lease that was lost stays taken, in milliseconds. */
-    private readonly ttl: number,
-    private readonly wallClock: () => number,
-    private readonly lives: Lives = LIVES,
-    private readonly now: () => number = monotonicNow,
-  ) {}
+  constructor(private readonly parts: LocalLeasesParts) {
+    const { lives = LIVES, now = monotonicNow } = parts;
+    this.#lives = lives;
+    this.#now = now;
+  }
 
   acquire(name: string, above = 0): Promise<Lease | undefined> {
     if (this.#closed || this.#freeIn(name) > 0) return Promise.resolve(undefined);
     // The same scale as in a cluster, so that what stored an epoch goes on working when the application is clustered.
-    this.#lastEpoch = Math.max(this.#lastEpoch + 1, above + 1, this.wallClock() * 1000);
-    const lease = new LocalLease(name, this.#lastEpoch, this.wallClock(), {
-      leave: (state) => this.#left.put(name, state, this.wallClock()),
-      inherit: (held) => this.#left.take(name, held, this.wallClock()),
-      announced: () => this.hint({ t: 'running', name }),
-      released: (held) => this.#released(held),
-      freed: (held) => this.#freed(held),
-      lost: (held, reason) => this.#lost(held, reason),
+    this.#lastEpoch = Math.max(this.#lastEpoch + 1, above + 1, this.parts.wallClock() * 1000);
+    const lease = new LocalLease({
+      name,
+      epoch: this.#lastEpoch,
+      since: this.parts.wallClock(),
+      events: {
+        leave: (state) => this.#left.put(name, state, this.parts.wallClock()),
+        inherit: (held) => this.#left.take(name, held, this.parts.wallClock()),
+        announced: () => this.parts.hint({ t: 'running', name }),
+        released: (held) => this.#released(held),
+        freed: (held) => this.#freed(held),
+        lost: (held, reason) => this.#lost(held, reason),
+      },
     });
     this.#ended.delete(name);
     this.#held.set(name, lease);
-    this.telemetry.emit('lease.acquired', { name, node: this.node.name, epoch: lease.epoch });
+    this.parts.telemetry.emit('lease.acquired', { name, node: this.parts.node.name, epoch: lease.epoch });
     return Promise.resolve(lease);
   }
 
@@ -80,7 +95,7 @@ export class LocalLeases implements Leases {
         const lease = this.#held.get(name);
         if (lease === undefined) return undefined;
         const { epoch, state, since } = lease;
-        return { name, node: this.node.name, bootId: this.node.bootId, epoch, state, since };
+        return { name, node: this.parts.node.name, bootId: this.parts.node.bootId, epoch, state, since };
       }),
     );
   }
@@ -95,12 +110,12 @@ export class LocalLeases implements Leases {
     return Promise.resolve();
   }
 
-  fencedSet(key: string, value: string, epoch: number, life = this.lives.fenced): Promise<void> {
+  fencedSet(key: string, value: string, epoch: number, life = this.#lives.fenced): Promise<void> {
     return this.#fencedWrite(key, epoch, value, life);
   }
 
   fencedDelete(key: string, epoch: number): Promise<void> {
-    return this.#fencedWrite(key, epoch, undefined, this.lives.fencedMark);
+    return this.#fencedWrite(key, epoch, undefined, this.#lives.fencedMark);
   }
 
   held(): number {
@@ -108,7 +123,7 @@ export class LocalLeases implements Leases {
   }
 
   loseAll(): void {
-    for (const lease of [...this.#held.values()]) lease.lose('replaced', this.node.name);
+    for (const lease of [...this.#held.values()]) lease.lose('replaced', this.parts.node.name);
   }
 
   close(): void {
@@ -120,7 +135,7 @@ export class LocalLeases implements Leases {
   #fencedWrite(key: string, epoch: number, value: string | undefined, life: number): Promise<void> {
     this.#sweep();
     const stored = this.#fenced.get(key);
-    const now = this.wallClock();
+    const now = this.parts.wallClock();
     if (stored !== undefined && stored.until > now && stored.epoch > epoch) {
       return Promise.reject(new StaleEpochError(key, epoch, stored.epoch));
     }
@@ -130,7 +145,7 @@ export class LocalLeases implements Leases {
 
   /** Forgets what has had its life, once in a while. */
   #sweep(): void {
-    const now = this.wallClock();
+    const now = this.parts.wallClock();
     if (now < this.#sweepAt) return;
     this.#sweepAt = now + SWEEP_EVERY_MS;
     for (const [key, { until }] of this.#fenced) if (until <= now) this.#fenced.delete(key);
@@ -140,17 +155,17 @@ export class LocalLeases implements Leases {
   #freeIn(name: string): number {
     // A release is hinted, so the time is only a fall-back.
     if (this.#held.has(name)) return 1000;
-    return Math.max(0, (this.#ended.get(name)?.freeAt ?? 0) - this.now());
+    return Math.max(0, (this.#ended.get(name)?.freeAt ?? 0) - this.#now());
   }
 
   #end(lease: LocalLease, takenForMs: number): void {
-    const wallNow = this.wallClock();
+    const wallNow = this.parts.wallClock();
     this.#held.delete(lease.name);
     this.#ended.delete(lease.name);
     this.#ended.set(lease.name, {
       lease,
-      freeAt: takenForMs > 0 ? this.now() + takenForMs : 0,
-      until: wallNow + this.lives.releasedEpoch,
+      freeAt: takenForMs > 0 ? this.#now() + takenForMs : 0,
+      until: wallNow + this.#lives.releasedEpoch,
     });
     for (const [name, { until }] of this.#ended) {
       if (until > wallNow && this.#ended.size <= MAX_EPOCHS) break;
@@ -160,8 +175,8 @@ export class LocalLeases implements Leases {
 
   #released(lease: LocalLease): void {
     this.#end(lease, 0);
-    this.telemetry.emit('lease.released', { name: lease.name, node: this.node.name, epoch: lease.epoch });
-    this.hint({ t: 'released', name: lease.name, node: this.node.name });
+    this.parts.telemetry.emit('lease.released', { name: lease.name, node: this.parts.node.name, epoch: lease.epoch });
+    this.parts.hint({ t: 'released', name: lease.name, node: this.parts.node.name });
   }
 
   /** The instance of a lease that was lost has stopped after all. */
@@ -169,15 +184,20 @@ export class LocalLeases implements Leases {
     const ended = this.#ended.get(lease.name);
     if (ended?.lease !== lease || ended.freeAt === 0) return;
     ended.freeAt = 0;
-    this.hint({ t: 'released', name: lease.name });
+    this.parts.hint({ t: 'released', name: lease.name });
   }
 
   /**
    * INVARIANT (I1): its instance may not have stopped yet, so the name stays taken for as long as a lease over Redis.
    */
   #lost(lease: LocalLease, reason: LeaseLossReason): void {
-    this.#end(lease, this.ttl);
-    this.telemetry.emit('lease.lost', { name: lease.name, node: this.node.name, epoch: lease.epoch, reason });
+    this.#end(lease, this.parts.ttl);
+    this.parts.telemetry.emit('lease.lost', {
+      name: lease.name,
+      node: this.parts.node.name,
+      epoch: lease.epoch,
+      reason,
+    });
   }
 }
 
@@ -207,73 +227,5 @@ class LeftStates {
     if (left.taker === lease && left.until > now) return left.state;
     this.#states.delete(name);
     return undefined;
-  }
-}
-
-interface LocalLeaseEvents {
-  leave(state: string): void;
-  inherit(lease: LocalLease): string | undefined;
-  announced(): void;
-  released(lease: LocalLease): void;
-  freed(lease: LocalLease): void;
-  lost(lease: LocalLease, reason: LeaseLossReason): void;
-}
-
-class LocalLease implements Lease {
-  state: OwnerRecord['state'] = 'starting';
-  readonly #abort = new AbortController();
-  #ended = false;
-
-  constructor(
-    readonly name: string,
-    readonly epoch: number,
-    readonly since: number,
-    private readonly events: LocalLeaseEvents,
-  ) {}
-
-  get signal(): AbortSignal {
-    return this.#abort.signal;
-  }
-
-  isHeld(): boolean {
-    return !this.#ended;
-  }
-
-  announce(): Promise<void> {
-    if (!this.#ended) {
-      this.state = 'running';
-      this.events.announced();
-    }
-    return Promise.resolve();
-  }
-
-  release(): Promise<void> {
-    if (this.#ended) this.events.freed(this);
-    else {
-      this.#ended = true;
-      this.events.released(this);
-    }
-    return Promise.resolve();
-  }
-
-  leave(state: string): Promise<void> {
-    if (this.#ended) return Promise.reject(new Error('the lease is no longer held'));
-    this.events.leave(state);
-    return Promise.resolve();
-  }
-
-  inherit(): Promise<string | undefined> {
-    return Promise.resolve(this.#ended ? undefined : this.events.inherit(this));
-  }
-
-  abandon(): void {
-    this.lose('abandoned', 'this node');
-  }
-
-  lose(reason: LeaseLossReason, node: string): void {
-    if (this.#ended) return;
-    this.#ended = true;
-    this.events.lost(this, reason);
-    this.#abort.abort(new LeaseLostError(this.name, node, this.epoch, reason));
   }
 }

@@ -122,18 +122,17 @@ describe('RedlockLeases', () => {
   });
 
   const make = (lives = LIVES) =>
-    new RedlockLeases(
-      new LeaseQuorum([client as unknown as Redis]),
-      new LeaseQuorum([client as unknown as Redis]),
+    new RedlockLeases({
+      quorum: new LeaseQuorum([client as unknown as Redis]),
+      control: new LeaseQuorum([client as unknown as Redis]),
       redlock,
       keys,
-      TIMES,
-      { name: 'n1', bootId: 'b1' },
+      times: TIMES,
+      node: { name: 'n1', bootId: 'b1' },
       telemetry,
-      () => performance.now() + skew,
-      undefined,
+      now: () => performance.now() + skew,
       lives,
-    );
+    });
 
   const pass = (ms: number) => jest.advanceTimersByTimeAsync(ms);
   const payloads = <E extends keyof FoundationEvents>(name: E) =>

@@ -54,6 +54,15 @@ const MAX_NAME = 400;
 
 const readRestart = record<{ name: string; epoch: number }>({ name: text(MAX_NAME, 0), epoch: whole() });
 
+/** What the restarts are made of. */
+export interface BullmqRestartsParts {
+  readonly client: Redis;
+  readonly workerClient: Redis;
+  readonly queue: Queue;
+  readonly ownsQueue: boolean;
+  readonly keys: Keys;
+}
+
 /** See {@link Restarts}. */
 export class BullmqRestarts implements Restarts {
   /** Made before the first job is taken, so that it can be injected; it takes none until `open`. */
@@ -61,13 +70,8 @@ export class BullmqRestarts implements Restarts {
   readonly #repeated = new ThrottledLog();
   #handlers: RestartHandlers | undefined;
 
-  constructor(
-    private readonly client: Redis,
-    workerClient: Redis,
-    private readonly queue: Queue,
-    private readonly ownsQueue: boolean,
-    private readonly keys: Keys,
-  ) {
+  constructor(private readonly parts: BullmqRestartsParts) {
+    const { workerClient, queue, ownsQueue, keys } = parts;
     this.worker = new Worker(queue.name, (job) => this.#process(job), {
       connection: workerClient,
       prefix: queue.opts.prefix ?? keys.tag,
@@ -105,18 +109,19 @@ export class BullmqRestarts implements Restarts {
   }
 
   async crashed(name: string, epoch: number, windowMs: number): Promise<number> {
-    return toNumber(await crashScript.run(this.client, [this.keys.crashes(name)], [epoch, windowMs]));
+    return toNumber(await crashScript.run(this.parts.client, [this.parts.keys.crashes(name)], [epoch, windowMs]));
   }
 
   async forget(...names: string[]): Promise<void> {
-    for (const some of callsOf(names)) await this.client.del(...some.map((name) => this.keys.crashes(name)));
+    for (const some of callsOf(names))
+      await this.parts.client.del(...some.map((name) => this.parts.keys.crashes(name)));
   }
 
   async schedule(name: string, epoch: number, delayMs: number): Promise<void> {
     // INVARIANT (I6): the id is made of name and epoch, so there is at most one restart job for each crash. It must not
     // be a number (a queue that starts again after data loss would assign it again) and must not hold a colon.
     const jobId = `restart_${createHash('sha256').update(name).digest('hex').slice(0, 24)}_${epoch}`;
-    await this.queue.add(
+    await this.parts.queue.add(
       'restart',
       { name, epoch },
       { jobId, delay: delayMs, removeOnComplete: true, removeOnFail: 100 },
@@ -127,9 +132,9 @@ export class BullmqRestarts implements Restarts {
     const dueAt = await this.sweepDueAt();
     if (dueAt !== undefined && dueAt - Date.now() > FAR_AHEAD_MS) {
       // BullMQ plans by the clock of the node that ran the last one, and what is planned already is not planned again.
-      await this.queue.removeJobScheduler('sweep');
+      await this.parts.queue.removeJobScheduler('sweep');
     } else if (dueAt !== undefined && this.worker.isRunning()) return;
-    await this.queue.upsertJobScheduler(
+    await this.parts.queue.upsertJobScheduler(
       'sweep',
       { every: SWEEP_EVERY_MS },
       { name: 'sweep', data: {}, opts: { removeOnComplete: true, removeOnFail: 10 } },
@@ -138,13 +143,16 @@ export class BullmqRestarts implements Restarts {
 
   /** When the next sweep is due, in milliseconds since 1970; BullMQ plans it by the clock of a node. */
   async sweepDueAt(): Promise<number | undefined> {
-    return (await this.queue.getJobScheduler('sweep'))?.next;
+    return (await this.parts.queue.getJobScheduler('sweep'))?.next;
   }
 
   async close(): Promise<void> {
     // Worker.close waits without limit for running jobs and for Redis; ours are short, so what is not done is left to
     // others.
-    const closing = Promise.allSettled([this.worker.close(), this.ownsQueue ? this.queue.close() : undefined]);
+    const closing = Promise.allSettled([
+      this.worker.close(),
+      this.parts.ownsQueue ? this.parts.queue.close() : undefined,
+    ]);
     await endsWithin(CLOSE_TIMEOUT_MS, closing);
     this.#handlers = undefined;
   }

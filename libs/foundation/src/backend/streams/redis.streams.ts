@@ -20,6 +20,18 @@ const JUDGE_RETRY_MS = 200;
 /** How often a sender prolongs the life of a channel; very many times within it. */
 const PROLONG_EVERY_MS = 3_600_000;
 
+/** What the streams are made of. */
+export interface RedisStreamsParts {
+  readonly control: Redis;
+  /** Makes a connection that may block. */
+  readonly connect: () => Redis;
+  readonly keys: Keys;
+  /** Begins the names of this node's consumers. */
+  readonly name: string;
+  readonly seal: Signer;
+  readonly lives?: Lives;
+}
+
 /** See {@link Streams}. */
 export class RedisStreams implements Streams {
   readonly #consumers = new Set<RedisConsumer>();
@@ -28,23 +40,17 @@ export class RedisStreams implements Streams {
   readonly #log = new ThrottledLog();
   readonly isTied: boolean;
   #count = 0;
+  readonly #lives: Lives;
 
-  constructor(
-    private readonly control: Redis,
-    /** Makes a connection that may block. */
-    private readonly connect: () => Redis,
-    private readonly keys: Keys,
-    /** Begins the names of this node's consumers. */
-    private readonly name: string,
-    private readonly seal: Signer,
-    private readonly lives: Lives = LIVES,
-  ) {
+  constructor(private readonly parts: RedisStreamsParts) {
+    const { seal, lives = LIVES } = parts;
+    this.#lives = lives;
     this.isTied = seal.signs;
   }
 
   async append(stream: string, text: string, maxLength: number): Promise<string> {
-    const key = this.keys.stream(stream);
-    const id = await this.control.xadd(key, 'MAXLEN', '~', maxLength, '*', 'm', this.seal.sign(key, text));
+    const key = this.parts.keys.stream(stream);
+    const id = await this.parts.control.xadd(key, 'MAXLEN', '~', maxLength, '*', 'm', this.parts.seal.sign(key, text));
     this.#prolong(key);
     return id ?? '';
   }
@@ -58,20 +64,20 @@ export class RedisStreams implements Streams {
     if (now < (this.#prolongAt.get(key) ?? 0)) return;
     this.#prolongAt.set(key, now + PROLONG_EVERY_MS);
     const failed = (): boolean => this.#prolongAt.delete(key);
-    unattended('prolonging the life of a channel', this.control.pexpire(key, this.lives.unused).catch(failed));
+    unattended('prolonging the life of a channel', this.parts.control.pexpire(key, this.#lives.unused).catch(failed));
   }
 
   async consume(options: ConsumerOptions, listener: ConsumerListener): Promise<Consumer> {
-    const name = `${this.name}:${++this.#count}`;
+    const name = `${this.parts.name}:${++this.#count}`;
     const { originOf, stream, group } = options;
     const played =
       this.isTied && originOf !== undefined
-        ? new RedisPlayed(this.control, (span) => this.keys.played(stream, group, span))
+        ? new RedisPlayed(this.parts.control, (span) => this.parts.keys.played(stream, group, span))
         : undefined;
     const keys = {
-      stream: this.keys.stream(stream),
-      groups: this.keys.streamGroups(stream),
-      dead: this.keys.deadLetters(stream),
+      stream: this.parts.keys.stream(stream),
+      groups: this.parts.keys.streamGroups(stream),
+      dead: this.parts.keys.deadLetters(stream),
     };
     const opening: ConsumerListener = {
       take: async (entries) => {
@@ -87,23 +93,23 @@ export class RedisStreams implements Streams {
       },
       lost: (count) => listener.lost(count),
     };
-    const consumer = new RedisConsumer(
+    const consumer = new RedisConsumer({
       name,
       keys,
       options,
-      opening,
-      this.control,
-      this.connect(),
-      this.lives.unused,
-      (ids) => played?.settle(ids),
-    );
+      listener: opening,
+      control: this.parts.control,
+      client: this.parts.connect(),
+      unused: this.#lives.unused,
+      settled: (ids) => played?.settle(ids),
+    });
     consumer.onEnd(() => this.#consumers.delete(consumer));
     this.#consumers.add(consumer);
     await consumer.begin();
     return {
       acknowledge: (id) => consumer.acknowledge(id),
       // As it was in the stream, like those that Redis itself buries.
-      bury: (entry, reason) => consumer.bury({ ...entry, text: this.seal.sign(keys.stream, entry.text) }, reason),
+      bury: (entry, reason) => consumer.bury({ ...entry, text: this.parts.seal.sign(keys.stream, entry.text) }, reason),
       release: (entries) => {
         played?.release(entries.map(({ id }) => id));
         return consumer.release(entries);
@@ -132,7 +138,7 @@ export class RedisStreams implements Streams {
           throw error;
         }
         this.#log.warn('Failed to check whether messages were handled before; retrying', {
-          key: this.keys.stream(consumer.stream),
+          key: this.parts.keys.stream(consumer.stream),
           error: describe(error),
         });
         await sleep(JUDGE_RETRY_MS);
@@ -141,14 +147,14 @@ export class RedisStreams implements Streams {
   }
 
   async range(stream: string, from: string, to: string, count: number): Promise<StreamEntry[]> {
-    const key = this.keys.stream(stream);
-    const entries = entriesOf(await this.control.xrange(key, from, to, 'COUNT', count), 0);
+    const key = this.parts.keys.stream(stream);
+    const entries = entriesOf(await this.parts.control.xrange(key, from, to, 'COUNT', count), 0);
     return entries.map((entry) => this.#open(key, entry));
   }
 
   /** What was written without the cookie has no text, so that it is dead-lettered as unreadable. */
   #open(key: string, entry: StreamEntry): StreamEntry {
-    const text = this.seal.open(key, entry.text);
+    const text = this.parts.seal.open(key, entry.text);
     if (text !== undefined) return { ...entry, text };
     const { id } = entry;
     this.#log.warn('Rejected a message in Redis that is not signed with the cookie of this node', { key, id });

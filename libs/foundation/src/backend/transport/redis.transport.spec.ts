@@ -48,7 +48,11 @@ describe('RedisTransport', () => {
   afterEach(() => transport.close());
 
   const make = (countsReceivers: boolean) =>
-    new RedisTransport(subscriber as unknown as Redis, { publish } as unknown as Redis, countsReceivers);
+    new RedisTransport({
+      subscriber: subscriber as unknown as Redis,
+      publisher: { publish } as unknown as Redis,
+      countsReceivers,
+    });
 
   it('publishes', async () => {
     expect(await transport.publish('t', 'text')).toBe(1);
@@ -113,9 +117,14 @@ describe('RedisTransport', () => {
 
   it('drops, and tells of, a text that is longer than any node sends', async () => {
     const dropped = jest.fn();
-    const limited = new RedisTransport(subscriber as unknown as Redis, {} as unknown as Redis, true, {
-      longest: 5,
-      refused: dropped,
+    const limited = new RedisTransport({
+      subscriber: subscriber as unknown as Redis,
+      publisher: {} as unknown as Redis,
+      countsReceivers: true,
+      guard: {
+        longest: 5,
+        refused: dropped,
+      },
     });
     const listener = jest.fn();
     await limited.subscribe('t', listener);

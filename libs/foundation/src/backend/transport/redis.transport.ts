@@ -35,6 +35,15 @@ const SUBSCRIBE_MS = 2000;
 /** When subscriptions that Redis did not take are tried again, in milliseconds. */
 const RETRY_MS = 1000;
 
+/** What the transport is made of. */
+export interface RedisTransportParts {
+  readonly subscriber: Redis;
+  readonly publisher: Redis;
+  /** False in a Redis Cluster, where the reply counts only the subscribers of the node that was queried. */
+  readonly countsReceivers: boolean;
+  readonly guard?: TransportGuard;
+}
+
 /** See {@link Transport}. While Redis is unreachable a subscription is remembered and made on reconnection. */
 export class RedisTransport implements Transport {
   readonly #topics = new Map<string, Listeners<[text: string]>>();
@@ -44,14 +53,11 @@ export class RedisTransport implements Transport {
   /** True from a cut until the subscriptions are back. */
   #isCut = false;
   #retryTimer: NodeJS.Timeout | undefined;
+  readonly #guard: TransportGuard;
 
-  constructor(
-    private readonly subscriber: Redis,
-    private readonly publisher: Redis,
-    /** False in a Redis Cluster, where the reply counts only the subscribers of the node that was queried. */
-    private readonly countsReceivers: boolean,
-    private readonly guard: TransportGuard = {},
-  ) {
+  constructor(private readonly parts: RedisTransportParts) {
+    const { subscriber, guard = {} } = parts;
+    this.#guard = guard;
     subscriber.on('message', (topic: string, text: string) => this.#deliver(topic, text));
     subscriber.on('close', () => {
       this.#isCut = true;
@@ -63,11 +69,11 @@ export class RedisTransport implements Transport {
   }
 
   async publish(topic: string, text: string): Promise<number | undefined> {
-    const { signing } = this.guard;
+    const { signing } = this.#guard;
     // With a stamp, because a signature alone would be as good a second time.
     const sent = signing === undefined ? text : signing.seal.sign(topic, signing.stamps.put(text, Date.now()));
-    const receivers = await this.publisher.publish(topic, sent);
-    return this.countsReceivers ? receivers : undefined;
+    const receivers = await this.parts.publisher.publish(topic, sent);
+    return this.parts.countsReceivers ? receivers : undefined;
   }
 
   async subscribe(topic: string, listener: Listener): Promise<() => Promise<void>> {
@@ -75,16 +81,16 @@ export class RedisTransport implements Transport {
     const isNew = listeners.size === 0;
     listeners.add(listener);
     this.#topics.set(topic, listeners);
-    if (isNew && this.subscriber.status === 'ready') await this.#subscribeNow(topic);
+    if (isNew && this.parts.subscriber.status === 'ready') await this.#subscribeNow(topic);
     // What is published until the subscription is made is lost, and reported then.
     else if (isNew) this.#isCut = true;
     return async () => {
       listeners.delete(listener);
       if (listeners.size > 0 || !this.#topics.delete(topic)) return;
-      if (this.subscriber.status !== 'ready') return;
+      if (this.parts.subscriber.status !== 'ready') return;
       // A topic that Redis did not unsubscribe is delivered to no listener, and not subscribed again with the next
       // connection.
-      await within(SUBSCRIBE_MS, this.subscriber.unsubscribe(topic), 'late').catch(() => undefined);
+      await within(SUBSCRIBE_MS, this.parts.subscriber.unsubscribe(topic), 'late').catch(() => undefined);
     };
   }
 
@@ -107,7 +113,7 @@ export class RedisTransport implements Transport {
 
   /** What anybody may have published, if it is to be read. */
   #open(topic: string, text: string): string | undefined {
-    const { longest = Infinity, signing, isOpen, refused } = this.guard;
+    const { longest = Infinity, signing, isOpen, refused } = this.#guard;
     if (text.length > longest) return void refused?.(topic, 'too-large');
     if (signing === undefined || isOpen?.(topic) === true) return text;
     const stamped = signing.seal.open(topic, text);
@@ -121,7 +127,7 @@ export class RedisTransport implements Transport {
    * remembered, and subscribed with all others when the connection is back.
    */
   async #subscribeNow(topic: string): Promise<void> {
-    const subscribing = this.subscriber.subscribe(topic);
+    const subscribing = this.parts.subscriber.subscribe(topic);
     try {
       await within(SUBSCRIBE_MS, subscribing, `not confirmed in ${SUBSCRIBE_MS} ms`);
     } catch (error) {
@@ -145,7 +151,7 @@ export class RedisTransport implements Transport {
   async #resubscribe(): Promise<void> {
     if (this.#topics.size === 0) return;
     try {
-      await this.subscriber.subscribe(...this.#topics.keys());
+      await this.parts.subscriber.subscribe(...this.#topics.keys());
     } catch (error) {
       this.#log.warn('Failed to restore subscriptions; retrying', { error: describe(error) });
       // After anything else the connection has gone, and the next one brings us here again.
@@ -166,14 +172,14 @@ export class RedisTransport implements Transport {
   #resubscribeLater(): void {
     clearTimeout(this.#retryTimer);
     this.#retryTimer = setTimeout(() => {
-      if (this.subscriber.status === 'ready') unattended('subscribing again', this.#resubscribe());
+      if (this.parts.subscriber.status === 'ready') unattended('subscribing again', this.#resubscribe());
     }, RETRY_MS).unref();
   }
 
   async #ping(): Promise<void> {
-    if (this.subscriber.status !== 'ready') return;
-    const timer = setTimeout(() => this.subscriber.disconnect(true), PING_TIMEOUT_MS);
-    await this.subscriber.ping().catch(() => undefined);
+    if (this.parts.subscriber.status !== 'ready') return;
+    const timer = setTimeout(() => this.parts.subscriber.disconnect(true), PING_TIMEOUT_MS);
+    await this.parts.subscriber.ping().catch(() => undefined);
     clearTimeout(timer);
   }
 }

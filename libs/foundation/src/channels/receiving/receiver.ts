@@ -46,11 +46,17 @@ export class Receiver {
     this.#senders = new KnownSenders(membership);
     this.#sequences = new GapDetector((bootId, channel) => this.#senders.beginningOf(bootId, channel));
     this.#senders.onGone((isGone) => this.#sequences.forgetSenders(isGone));
-    this.#incoming = new Unpacker(tools.ownPrefix, this.#sequences, drops, tools.maxMessageBytes, {
-      listening: (channel) => this.#listening.get(channel),
-      deliver: (envelope, now) => dispatcher.deliver(envelope, now),
-      gap: (gap) => dispatcher.gap(gap),
-      acknowledge: tools.acknowledge,
+    this.#incoming = new Unpacker({
+      ownPrefix: tools.ownPrefix,
+      sequences: this.#sequences,
+      drops,
+      maxMessageBytes: tools.maxMessageBytes,
+      sink: {
+        listening: (channel) => this.#listening.get(channel),
+        deliver: (envelope, now) => dispatcher.deliver(envelope, now),
+        gap: (gap) => dispatcher.gap(gap),
+        acknowledge: tools.acknowledge,
+      },
     });
     this.#catchUp = new GapRecovery({
       membership,

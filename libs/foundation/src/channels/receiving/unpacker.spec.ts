@@ -46,14 +46,14 @@ describe('Unpacker', () => {
       acknowledge: (...words) => told.push(words),
     };
     const own = headsOf('n1', 'own').prefix;
-    incoming = new Unpacker(
-      own,
-      new GapDetector(() => 'before'),
-      new MessageDrops(telemetry),
-      1024,
+    incoming = new Unpacker({
+      ownPrefix: own,
+      sequences: new GapDetector(() => 'before'),
+      drops: new MessageDrops(telemetry),
+      maxMessageBytes: 1024,
       sink,
-      () => isLong,
-    );
+      isLong: () => isLong,
+    });
   });
 
   it('delivers in order', () => {

@@ -40,6 +40,16 @@ type Unusable = UnreadableReason | 'too-large-inflated';
 /** An envelope, or what to do once all envelopes before it are read. */
 type Unread = { channel: string; text: string; listening: unknown } | { then: () => void };
 
+/** What the unpacker needs. */
+export interface UnpackerParts {
+  readonly ownPrefix: string;
+  readonly sequences: GapDetector;
+  readonly drops: MessageDrops;
+  readonly maxMessageBytes: number;
+  readonly sink: Sink;
+  readonly isLong?: () => boolean;
+}
+
 /** See the file header. */
 export class Unpacker {
   readonly #ownTexts: string;
@@ -48,24 +58,20 @@ export class Unpacker {
   #unreadSize = 0;
   #inflatingSize = 0;
   #waits = false;
+  readonly #isLong: () => boolean;
 
-  constructor(
-    ownPrefix: string,
-    private readonly sequences: GapDetector,
-    private readonly drops: MessageDrops,
-    private readonly maxMessageBytes: number,
-    private readonly sink: Sink,
-    private readonly isLong: () => boolean = () => isLongTurn(READ_MS),
-  ) {
+  constructor(private readonly parts: UnpackerParts) {
+    const { ownPrefix, isLong = () => isLongTurn(READ_MS) } = parts;
+    this.#isLong = isLong;
     this.#ownTexts = `[${ownPrefix}`;
   }
 
   receive(channel: string, text: string): void {
     // Our own messages were delivered when they were sent.
     if (text.startsWith(this.#ownTexts)) return;
-    if (isHigh(text) || (this.#unread.size === 0 && !this.isLong())) return this.#read(channel, text);
+    if (isHigh(text) || (this.#unread.size === 0 && !this.#isLong())) return this.#read(channel, text);
     this.#unreadSize += text.length;
-    this.#unread.push({ channel, text, listening: this.sink.listening(channel) });
+    this.#unread.push({ channel, text, listening: this.parts.sink.listening(channel) });
     while (this.#unreadSize > MAX_UNREAD) this.#readNext();
     this.#readSoon();
   }
@@ -84,7 +90,7 @@ export class Unpacker {
       nextTurn().then(() => {
         this.#waits = false;
         do this.#readNext();
-        while (this.#unread.size > 0 && !this.isLong());
+        while (this.#unread.size > 0 && !this.#isLong());
         this.#readSoon();
       }),
     );
@@ -97,18 +103,19 @@ export class Unpacker {
     this.#unreadSize -= next.text.length;
     // The last subscription may have ended since it arrived.
     const { listening } = next;
-    if (listening !== undefined && listening === this.sink.listening(next.channel)) this.#read(next.channel, next.text);
+    if (listening !== undefined && listening === this.parts.sink.listening(next.channel))
+      this.#read(next.channel, next.text);
   }
 
   #read(channel: string, text: string): void {
     const decoded = decode(channel, text);
-    if (typeof decoded === 'string') return this.drops.add(channel, decoded);
+    if (typeof decoded === 'string') return this.parts.drops.add(channel, decoded);
     const { head, entries } = decoded;
     if (entries.length === 0) return;
     const { from, bootId, lane, seq } = head;
-    const { duplicates, gap } = this.sequences.arrived({ bootId, channel, lane }, seq, entries.length);
-    if (gap !== undefined) this.sink.gap({ channel, from, bootId, priority: lane, missing: gap });
-    if (duplicates > 0) this.drops.add(channel, 'duplicate', duplicates);
+    const { duplicates, gap } = this.parts.sequences.arrived({ bootId, channel, lane }, seq, entries.length);
+    if (gap !== undefined) this.parts.sink.gap({ channel, from, bootId, priority: lane, missing: gap });
+    if (duplicates > 0) this.parts.drops.add(channel, 'duplicate', duplicates);
     const turn = `${lane} ${channel}`;
     if (entries.some(isZipped) || this.#turns.busy(turn)) {
       this.#inflateFirst(turn, channel, entries, duplicates, text.length);
@@ -119,7 +126,7 @@ export class Unpacker {
   #inflateFirst(turn: string, channel: string, entries: (Envelope | Unusable)[], from: number, size: number): void {
     const isTooLarge = this.#inflatingSize > 0 && this.#inflatingSize + size > MAX_INFLATING_SIZE;
     if (isTooLarge || this.#turns.waiting >= MAX_INFLATING) {
-      return this.drops.add(channel, 'inflate-backlog-full', entries.length);
+      return this.parts.drops.add(channel, 'inflate-backlog-full', entries.length);
     }
     this.#inflatingSize += size;
     unattended(
@@ -138,7 +145,7 @@ export class Unpacker {
 
   async #inflate(envelope: Envelope): Promise<Envelope | Unusable> {
     try {
-      const text = await inflate(envelope.zip!, this.maxMessageBytes);
+      const text = await inflate(envelope.zip!, this.parts.maxMessageBytes);
       envelope.message = parseJson(text);
       envelope.size = text.length;
       delete envelope.zip;
@@ -160,10 +167,10 @@ export class Unpacker {
         continue;
       }
       const { ack, meta } = entry;
-      if (ack !== undefined) entry.settle = (failure) => this.sink.acknowledge(meta.bootId, ack, failure);
-      this.sink.deliver(entry, now);
+      if (ack !== undefined) entry.settle = (failure) => this.parts.sink.acknowledge(meta.bootId, ack, failure);
+      this.parts.sink.deliver(entry, now);
     }
-    for (const [reason, count] of malformed ?? []) this.drops.add(channel, reason, count);
+    for (const [reason, count] of malformed ?? []) this.parts.drops.add(channel, reason, count);
   }
 }
 

@@ -4,7 +4,7 @@
  */
 import { setMaxListeners } from 'node:events';
 import type { Lease, Leases } from '../../backend/leases/leases.js';
-import { outside, type Waiter, within } from '../../calls/waiting.js';
+import { asPartOf, outside, type Waiter } from '../../calls/waiting.js';
 import { indexOf } from '../../cluster/slot.names.js';
 import { describe } from '../../errors/describe.js';
 import { LimitError } from '../../errors/limit.errors.js';
@@ -101,7 +101,7 @@ export class Instance implements Waiter {
    */
   call<T>(work: () => T | Promise<T>): Promise<T> {
     // Begun in this turn, in which the caller has seen that the instance runs.
-    const result = within(this, work);
+    const result = asPartOf(this, work);
     const done = (): void => void this.#tasks.delete(running);
     const running: Promise<void> = result.then(done, done);
     this.#tasks.add(running);
@@ -238,7 +238,7 @@ export class Instance implements Waiter {
 
   /** User code that nobody but this instance waits for. */
   #hook<T>(work: () => T | Promise<T>): Promise<T> {
-    return outside(() => within(this, work));
+    return outside(() => asPartOf(this, work));
   }
 
   #context(): ProcessContext {

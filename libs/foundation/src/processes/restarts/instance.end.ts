@@ -35,6 +35,19 @@ export function isMarkOf({ status, after }: VersionedEntry, epoch: number): bool
   return status === 'once' && after === epoch - 1;
 }
 
+/** What an end needs to be recorded. */
+export interface EndParts {
+  readonly backend: Backend;
+  readonly membership: ClusterView;
+  readonly table: ProcessTable;
+  readonly telemetry: Telemetry;
+  readonly spec: ProcessSpec;
+  readonly lease: Lease;
+  readonly exit: InstanceExit;
+  /** Of a crash. */
+  readonly failure: { error?: string; stack?: string | undefined };
+}
+
 /** A crash or a completion on its way into the table. */
 export class End implements Fact {
   readonly name: string;
@@ -43,18 +56,11 @@ export class End implements Fact {
   readonly #ending: Ending;
   #verdict: Verdict | undefined;
   #recorded = false;
+  readonly lease: Lease;
 
-  constructor(
-    private readonly backend: Backend,
-    private readonly membership: ClusterView,
-    private readonly table: ProcessTable,
-    private readonly telemetry: Telemetry,
-    private readonly spec: ProcessSpec,
-    readonly lease: Lease,
-    private readonly exit: InstanceExit,
-    /** Of a crash. */
-    private readonly failure: { error?: string; stack?: string | undefined },
-  ) {
+  constructor(private readonly parts: EndParts) {
+    const { spec, lease, exit } = parts;
+    this.lease = lease;
     this.name = spec.name;
     this.#epoch = lease.epoch;
     this.#ending = exit.reason === 'crash' ? 'crash' : 'complete';
@@ -83,18 +89,19 @@ export class End implements Fact {
 
   /** By the last epoch that was minted, because an owner may have come and gone. A reclaim of our own is none. */
   async #isOwnedSince(): Promise<boolean> {
-    return (await this.backend.leases.lastEpoch(this.name)) > Math.max(this.#epoch, this.lease.epoch);
+    return (await this.parts.backend.leases.lastEpoch(this.name)) > Math.max(this.#epoch, this.lease.epoch);
   }
 
   async #decide(): Promise<Verdict> {
-    const { name, options } = this.spec;
+    const { name, options } = this.parts.spec;
     // Counted once for each epoch, however often this runs; where nothing follows, the count is not needed, and it
     // would be a question and a key for each short job.
     const crashes = isLast(options.restart, this.#ending)
       ? 0
-      : await this.backend.restarts.crashed(name, this.#epoch, options.maxSeconds * 1000);
+      : await this.parts.backend.restarts.crashed(name, this.#epoch, options.maxSeconds * 1000);
     // A process that a call started and that never came up is reported to the caller, not tried again.
-    const firstStart = !this.exit.started && this.#ending === 'crash' && this.table.get(name)?.confirmed === false;
+    const firstStart =
+      !this.parts.exit.started && this.#ending === 'crash' && this.parts.table.get(name)?.confirmed === false;
     const facts = { policy: options.restart, ending: this.#ending, crashes, random: Math.random(), ...options };
     const decision: Decision = firstStart ? { action: 'leave' } : decide(facts);
     return { decision, crashes, next: this.#next(decision) };
@@ -103,7 +110,7 @@ export class End implements Fact {
   #next(decision: Decision): Partial<ProcessEntry> {
     switch (decision.action) {
       case 'restart':
-        return { status: 'backing-off', retryAt: Math.round(this.membership.clusterNow() + decision.delayMs) };
+        return { status: 'backing-off', retryAt: Math.round(this.parts.membership.clusterNow() + decision.delayMs) };
       case 'escalate':
         return { status: 'escalated' };
       case 'leave':
@@ -119,9 +126,9 @@ export class End implements Fact {
    */
   async #put({ next, crashes }: Verdict): Promise<boolean> {
     const epoch = this.#epoch;
-    const { error, stack } = this.failure;
+    const { error, stack } = this.parts.failure;
     let recorded = false;
-    await this.table.change(this.name, (current) => {
+    await this.parts.table.change(this.name, (current) => {
       if (current === undefined) return undefined;
       recorded = current.after === epoch && current.status === next.status && current.retryAt === next.retryAt;
       if (recorded || isEnded(current.status) || current.after >= epoch) return undefined;
@@ -131,34 +138,34 @@ export class End implements Fact {
         ...rest,
         ...next,
         after: epoch,
-        ranOn: this.membership.self.name,
+        ranOn: this.parts.membership.self.name,
         // It has come up, whether or not that could be written at the time.
-        ...(this.exit.started ? { confirmed: true } : {}),
+        ...(this.parts.exit.started ? { confirmed: true } : {}),
         ...(error === undefined
           ? {}
           : { error, ...(stack === undefined ? {} : { stack }), crashes: (current.crashes ?? 0) + 1 }),
-        ...(crashes >= AVOID_AFTER ? { avoid: this.membership.self.name } : {}),
+        ...(crashes >= AVOID_AFTER ? { avoid: this.parts.membership.self.name } : {}),
       };
     });
     return recorded;
   }
 
   async #follow({ decision, crashes, next }: Verdict): Promise<void> {
-    const { name, options } = this.spec;
-    const node = this.membership.self.name;
+    const { name, options } = this.parts.spec;
+    const node = this.parts.membership.self.name;
     const epoch = this.#epoch;
     if (decision.action === 'restart') {
-      const delayMs = Math.min(decision.delayMs, Math.max(0, (next.retryAt ?? 0) - this.membership.clusterNow()));
+      const delayMs = Math.min(decision.delayMs, Math.max(0, (next.retryAt ?? 0) - this.parts.membership.clusterNow()));
       // At most one job for each epoch, however often this runs.
-      await this.backend.restarts.schedule(name, epoch, Math.round(delayMs));
-      this.telemetry.emit('process.restart_scheduled', { name, node, epoch, delayMs: decision.delayMs, crashes });
+      await this.parts.backend.restarts.schedule(name, epoch, Math.round(delayMs));
+      this.parts.telemetry.emit('process.restart_scheduled', { name, node, epoch, delayMs: decision.delayMs, crashes });
     } else if (decision.action === 'escalate') {
-      this.telemetry.emit('process.escalated', { name, node, epoch, crashes });
+      this.parts.telemetry.emit('process.escalated', { name, node, epoch, crashes });
       this.#logger.error(
         `Process "${name}" crashed too often and stays down; after correcting the cause call restart("${name}")`,
         {
           process: name,
-          ...this.failure,
+          ...this.parts.failure,
           stack: undefined,
           crashes,
           maxRestarts: options.maxRestarts,

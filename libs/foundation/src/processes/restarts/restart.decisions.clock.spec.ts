@@ -25,14 +25,14 @@ function waiting(retryAt: number) {
     listen: ({ beat }: { beat: () => void }) => beats.push(beat),
   };
   const ensureSweep = jest.fn(() => Promise.resolve());
-  const endings = new RestartDecisions(
-    { restarts: { ensureSweep } } as unknown as Backend,
-    membership as unknown as ClusterView,
-    table as unknown as ProcessTable,
-    new Telemetry(),
-    () => undefined,
-    () => clock.own,
-  );
+  const endings = new RestartDecisions({
+    backend: { restarts: { ensureSweep } } as unknown as Backend,
+    membership: membership as unknown as ClusterView,
+    table: table as unknown as ProcessTable,
+    telemetry: new Telemetry(),
+    settled: () => undefined,
+    now: () => clock.own,
+  });
   return {
     endings,
     clock,

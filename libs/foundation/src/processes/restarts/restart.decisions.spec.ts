@@ -74,7 +74,7 @@ describe('Endings', () => {
     restarts.schedule = faulty('schedule', restarts.schedule.bind(restarts));
     leases.lastEpoch = faulty('lastEpoch', leases.lastEpoch.bind(leases));
     table = new ProcessTable(backend, membership);
-    endings = new RestartDecisions(backend, membership, table, telemetry, () => (settled += 1));
+    endings = new RestartDecisions({ backend, membership, table, telemetry, settled: () => (settled += 1) });
     await protocol.join(['Feed']);
     lease = (await leases.acquire('feed'))!;
   });

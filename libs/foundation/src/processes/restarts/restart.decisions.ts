@@ -16,6 +16,7 @@ import { monotonicNow } from '../../time/monotonic.clock.js';
 import type { Instance, InstanceExit } from '../instance/instance.js';
 import type { ProcessTable, VersionedEntry } from '../table/process.table.js';
 import { End, type Fact, isMarkOf } from './instance.end.js';
+import { LostProcesses } from './lost.processes.js';
 import { isBeyond } from './restart.policy.js';
 
 /** A restart that is this late was forgotten: its job was lost with the data of Redis. */
@@ -39,13 +40,16 @@ const EARLY_MS = 50;
 /** How often a node looks whether the sweep is planned, in milliseconds. */
 const LOOK_AT_SWEEP_MS = 10_000;
 
-/** How long a temporary process whose node died is listed as lost. */
-const KEEP_LOST_MS = 10 * 60_000;
-/** And how many of them; when there are more they go sooner. */
-const MAX_LOST = 1000;
-const LEAST_LOST_MS = 60_000;
-/** How many started temporary processes are looked for with each sweep. */
-const LOOKED_FOR_AT_ONCE = 500;
+/** What the decisions need. */
+export interface RestartDecisionsParts {
+  readonly backend: Backend;
+  readonly membership: ClusterView;
+  readonly table: ProcessTable;
+  readonly telemetry: Telemetry;
+  /** Called when the end of a process that was kept is settled, so that it may be run here again. */
+  readonly settled?: () => void;
+  readonly now?: () => number;
+}
 
 /** See the file header. */
 export class RestartDecisions {
@@ -54,23 +58,19 @@ export class RestartDecisions {
   /** By process; oldest first. */
   readonly #kept = new Map<string, Fact>();
   readonly #idle = new Set<() => void>();
+  readonly #lost: LostProcesses;
   #timer: NodeJS.Timeout | undefined;
   #sweepLost = false;
-  /** Temporary processes that were seen without an owner, and when first. */
-  readonly #lostSince = new Map<string, number>();
-  #askedFrom = 0;
   #lookedAt: number;
+  readonly #settled: () => void;
+  readonly #now: () => number;
 
-  constructor(
-    private readonly backend: Backend,
-    private readonly membership: ClusterView,
-    private readonly table: ProcessTable,
-    private readonly telemetry: Telemetry,
-    /** Called when the end of a process that was kept is settled, so that it may be run here again. */
-    private readonly settled: () => void = () => undefined,
-    private readonly now: () => number = monotonicNow,
-  ) {
+  constructor(private readonly parts: RestartDecisionsParts) {
+    const { backend, membership, table, settled = () => undefined, now = monotonicNow } = parts;
+    this.#settled = settled;
+    this.#now = now;
     this.#lookedAt = now();
+    this.#lost = new LostProcesses(table, membership, backend.leases);
     membership.listen({
       dataLoss: () => (this.#sweepLost = true),
       beat: () => unattended('putting the sweep back', this.#putSweepBack()),
@@ -100,17 +100,26 @@ export class RestartDecisions {
     const { spec, lease } = instance;
     const { reason } = exit;
     const [{ name }, { epoch }] = [spec, lease];
-    const node = this.membership.self.name;
+    const node = this.parts.membership.self.name;
     const failedStart = isA(exit.error, ProcessStartError) ? exit.error : undefined;
     const cause = plain(failedStart === undefined ? describe(exit.error) : failedStart.reason);
     const error = reason === 'crash' ? cause : undefined;
     const thrown = failedStart?.cause ?? exit.error;
     if (error !== undefined) {
-      this.telemetry.emit('process.crashed', { name, node, epoch, error });
+      this.parts.telemetry.emit('process.crashed', { name, node, epoch, error });
       this.#repeated.error('Process "{process}" crashed', { process: name, node, epoch, error }, name, 1, thrown);
     }
-    const end = new End(this.backend, this.membership, this.table, this.telemetry, spec, lease, exit, {
-      ...(error === undefined ? {} : { error, stack: stackOf(thrown, MAX_KEPT_STACK) }),
+    const end = new End({
+      backend: this.parts.backend,
+      membership: this.parts.membership,
+      table: this.parts.table,
+      telemetry: this.parts.telemetry,
+      spec,
+      lease,
+      exit,
+      failure: {
+        ...(error === undefined ? {} : { error, stack: stackOf(thrown, MAX_KEPT_STACK) }),
+      },
     });
     // Told at the moment of the loss, because from then on another node may run it again.
     let told = false;
@@ -129,7 +138,7 @@ export class RestartDecisions {
   }
 
   #tellUnrecorded(name: string, epoch: number, reason: 'crash' | 'complete'): void {
-    this.telemetry.emit('process.end_unrecorded', { name, node: this.membership.self.name, epoch, reason });
+    this.parts.telemetry.emit('process.end_unrecorded', { name, node: this.parts.membership.self.name, epoch, reason });
     this.#logger.warn(
       'Process "{process}" has ended, and its lease was lost before that was recorded; it is recorded when Redis is back, ' +
         'and until then another node may run it again',
@@ -163,7 +172,7 @@ export class RestartDecisions {
   unmark(name: string, lease: Lease): void {
     const { epoch } = lease;
     const record = async (): Promise<void> => {
-      await this.table.change(name, (current) =>
+      await this.parts.table.change(name, (current) =>
         current !== undefined && isMarkOf(current, epoch) ? { ...current, status: 'wanted' } : undefined,
       );
     };
@@ -171,7 +180,7 @@ export class RestartDecisions {
   }
 
   #hasLeft(): boolean {
-    return this.membership.state === 'left';
+    return this.parts.membership.state === 'left';
   }
 
   #keep(fact: Fact): void {
@@ -198,7 +207,7 @@ export class RestartDecisions {
     // One question for all, as long as Redis is away.
     const isBack =
       this.#kept.size > 0 &&
-      (await this.table.sync().then(
+      (await this.parts.table.sync().then(
         () => true,
         () => false,
       ));
@@ -221,20 +230,20 @@ export class RestartDecisions {
       return;
     }
     if (this.#kept.get(fact.name) === fact) this.#kept.delete(fact.name);
-    this.settled();
+    this.#settled();
   }
 
   /** A restart job is due, on whichever node took it. Does nothing unless the process still waits for this very one. */
   async restart(name: string, epoch: number): Promise<void> {
-    await this.table.sync();
-    const entry = this.table.get(name);
+    await this.parts.table.sync();
+    const entry = this.parts.table.get(name);
     const early = entry?.status === 'backing-off' && entry.after === epoch ? this.#dueIn(entry) : 0;
     if (early > EARLY_MS) {
       // If this node dies meanwhile, another one does it when it reconciles.
       setTimeout(() => unattended('a restart', this.restart(name, epoch)), early).unref();
       return;
     }
-    await this.table.change(name, (current) => {
+    await this.parts.table.change(name, (current) => {
       if (current?.status !== 'backing-off' || current.after !== epoch) return undefined;
       const { retryAt: _retryAt, ...rest } = current;
       return { ...rest, status: 'wanted' };
@@ -242,54 +251,33 @@ export class RestartDecisions {
   }
 
   #dueIn({ retryAt = 0, options }: VersionedEntry): number {
-    const now = this.membership.clusterNow();
+    const now = this.parts.membership.clusterNow();
     return isBeyond(retryAt, options.backoff.cap, now) ? 0 : retryAt - now;
   }
 
   async #putSweepBack(): Promise<void> {
-    const now = this.now();
+    const now = this.#now();
     if (!this.#sweepLost && now - this.#lookedAt < LOOK_AT_SWEEP_MS) return;
     this.#lookedAt = now;
     this.#sweepLost = false;
-    await this.backend.restarts.ensureSweep().catch(() => (this.#sweepLost = true));
+    await this.parts.backend.restarts.ensureSweep().catch(() => (this.#sweepLost = true));
   }
 
   async sweep(): Promise<void> {
-    await this.table.sync();
+    await this.parts.table.sync();
     this.remindAll();
-    await this.table.prune(await this.#lost());
+    await this.parts.table.prune(await this.#lost.find());
   }
 
   /** Restarts whose jobs were lost. Called with each beat; costs a step for each process that waits for its restart. */
   remindAll(): void {
-    for (const slot of this.table.backingOff()) this.remind(slot);
-  }
-
-  /**
-   * Temporary processes that were started and have had no owner for a while: their node died. They are listed as `lost`
-   * for as long as ended ones are, then their entries go.
-   */
-  async #lost(): Promise<VersionedEntry[]> {
-    const started = this.table.startedOnce();
-    const now = this.membership.clusterNow();
-    for (const name of this.#lostSince.keys())
-      if (this.table.get(name)?.status !== 'once') this.#lostSince.delete(name);
-    // In turns, because those that run on are checked as well.
-    const asked = started.slice(this.#askedFrom, this.#askedFrom + LOOKED_FOR_AT_ONCE);
-    this.#askedFrom = this.#askedFrom + asked.length < started.length ? this.#askedFrom + asked.length : 0;
-    const owners = await this.backend.leases.owners(asked.map(({ name }) => name));
-    for (const [index, { name }] of asked.entries()) {
-      if (owners[index] !== undefined) this.#lostSince.delete(name);
-      else if (!this.#lostSince.has(name)) this.#lostSince.set(name, now);
-    }
-    const keep = this.#lostSince.size > MAX_LOST ? LEAST_LOST_MS : KEEP_LOST_MS;
-    return asked.filter(({ name }) => now - (this.#lostSince.get(name) ?? now) >= keep);
+    for (const slot of this.parts.table.backingOff()) this.remind(slot);
   }
 
   /** The first node that notices does a restart whose job was lost. */
   remind({ name, status, after, retryAt = 0, options }: VersionedEntry): void {
     if (status !== 'backing-off') return;
-    const now = this.membership.clusterNow();
+    const now = this.parts.membership.clusterNow();
     const isForgotten = retryAt + FORGOTTEN_AFTER_MS <= now || isBeyond(retryAt, options.backoff.cap, now);
     if (!isForgotten) return;
     unattended(

@@ -22,14 +22,13 @@ import {
   type ProcessTable,
   type VersionedEntry,
 } from '../table/process.table.js';
+import { ALL_RESTORED_BEATS, RESTORED_BEATS } from '../table/restoring.js';
 import { ownershipOf } from './name.ownership.js';
 
 /** Declarations that are written in one go, so that others are served in between. */
 const MAX_BATCH = 500;
-/** In this many heartbeats, with their jitter, every node that has a replica of the table has restored it. */
-const BEATS = 1.5;
 /** How many heartbeats more a node waits for what members of long standing restore to a table that is empty. */
-const LATE_BEATS = 2;
+const LATE_BEATS = Math.ceil(ALL_RESTORED_BEATS - RESTORED_BEATS);
 
 /** What the same spec was found to be: it is asked for at the join, for the row, and with each look at it. */
 const known = new WeakMap<ProcessSpec, string>();
@@ -134,7 +133,7 @@ export class ProcessDeclarations {
     const grace = await this.backend.leases.grace();
     if (grace === 0) return;
     const { beatEvery } = this.membership;
-    await pause(Math.max(grace, beatEvery * BEATS));
+    await pause(Math.max(grace, beatEvery * RESTORED_BEATS));
     await this.table.sync();
     // A replica that was out of touch for long lets other nodes go first, so it takes as long again. Not at a cold
     // start, where no node has been a member for so long.

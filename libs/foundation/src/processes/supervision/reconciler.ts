@@ -11,6 +11,7 @@ import { ThrottledLog } from '../../logging/throttled.log.js';
 import type { KnownClass } from '../declaration/process.explorer.js';
 import type { RestartDecisions } from '../restarts/restart.decisions.js';
 import { isEnded, type ProcessTable, type VersionedEntry } from '../table/process.table.js';
+import { ALL_RESTORED_BEATS } from '../table/restoring.js';
 import type { Candidacy, Place } from './candidacy.js';
 import { FIRST, type LocalPlacement } from './local.placement.js';
 import type { Hosted, NodeWorkload } from './node.workload.js';
@@ -29,8 +30,6 @@ const OFFERED_AT_ONCE = 16;
 const COMPARE_ALL_EVERY_MS = 30_000;
 /** A heartbeat that comes sooner after the last one, in heartbeat intervals, was brought forward. */
 const REGULAR_SHARE = 0.5;
-/** Every member that is alive restores what it knows after a loss of data within so many of its heartbeats. */
-const RESTORED_BEATS = 3;
 /** The local backend has no jobs, so it sweeps with a heartbeat. */
 const SWEEP_EVERY_MS = 5000;
 
@@ -101,7 +100,7 @@ export class Reconciler {
   /** Redis has lost its data: what others know of the ends of processes comes back with their next heartbeats. */
   noteLoss(): void {
     const { membership, now } = this.parts;
-    this.#loss = { at: membership.clusterNow(), until: now() + RESTORED_BEATS * membership.beatEvery };
+    this.#loss = { at: membership.clusterNow(), until: now() + ALL_RESTORED_BEATS * membership.beatEvery };
     this.wake();
   }
 

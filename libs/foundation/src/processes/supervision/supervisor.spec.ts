@@ -61,7 +61,7 @@ describe('Supervisor on the local backend', () => {
     table = new ProcessTable(backend, membership);
     // The clock goes on unless a test holds it.
     clock = undefined;
-    supervisor = new Supervisor(backend, membership, table, telemetry, () => clock ?? performance.now());
+    supervisor = new Supervisor({ backend, membership, table, telemetry, now: () => clock ?? performance.now() });
     lives = [];
     onStart = () => undefined;
     onStop = () => undefined;
@@ -546,7 +546,7 @@ describe('Supervisor on the local backend', () => {
     membership = new ClusterView(node, { ...config, capacity: 1 }, backend, telemetry);
     protocol = new MembershipProtocol(membership, config, backend, telemetry);
     table = new ProcessTable(backend, membership);
-    supervisor = new Supervisor(backend, membership, table, telemetry);
+    supervisor = new Supervisor({ backend, membership, table, telemetry });
     const create = () => Promise.resolve({ onProcessStart: (ctx: ProcessContext) => void lives.push({ ctx }) });
     supervisor.know(new Map([['Feed', { type: Feed, create }]]));
     const acquire = backend.leases.acquire.bind(backend.leases);

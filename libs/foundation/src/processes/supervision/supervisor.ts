@@ -25,6 +25,16 @@ import { type AskNode, Rebalancer } from './rebalancer.js';
 import { Reconciler } from './reconciler.js';
 import { ReplicaReports } from './replica.reports.js';
 
+/** What the supervisor needs. */
+export interface SupervisorParts {
+  readonly backend: Backend;
+  readonly membership: ClusterView;
+  readonly table: ProcessTable;
+  readonly telemetry: Telemetry;
+  readonly now?: () => number;
+  readonly forgetOrphansAfter?: number;
+}
+
 /** See the file header. */
 @Injectable()
 export class Supervisor implements CalleeLookup {
@@ -43,17 +53,17 @@ export class Supervisor implements CalleeLookup {
   /** While the node is held back: the processes that it may run all the same. */
   #exempt: Set<string> | undefined;
 
-  constructor(
-    private readonly backend: Backend,
-    membership: ClusterView,
-    table: ProcessTable,
-    telemetry: Telemetry,
-    now: () => number = monotonicNow,
-    forgetOrphansAfter = Infinity,
-  ) {
+  constructor(private readonly parts: SupervisorParts) {
+    const { backend, membership, table, telemetry, now = monotonicNow, forgetOrphansAfter = Infinity } = parts;
     this.#orphans = new Orphans(membership, table, backend.leases, forgetOrphansAfter);
     this.#declarations = new ProcessDeclarations(backend, membership, table);
-    this.#endings = new RestartDecisions(backend, membership, table, telemetry, () => this.#reconciler.wake());
+    this.#endings = new RestartDecisions({
+      backend,
+      membership,
+      table,
+      telemetry,
+      settled: () => this.#reconciler.wake(),
+    });
     this.#workload = new NodeWorkload(() => this.#candidacy, now);
     const shared = { membership, table, workload: this.#workload, classes: this.#classes, now };
     const isSupervising = (): boolean => this.#state === 'supervising';
@@ -189,7 +199,7 @@ export class Supervisor implements CalleeLookup {
   /** Begins to own and run. */
   async start(): Promise<void> {
     if (this.#state !== 'idle') return;
-    await this.backend.restarts.open({
+    await this.parts.backend.restarts.open({
       restart: (name, epoch) => this.#endings.restart(name, epoch),
       sweep: async () => {
         await this.#endings.sweep();

@@ -11,6 +11,7 @@ import { Listeners } from '../../foreign/listeners.js';
 import type { Telemetry } from '../../telemetry/telemetry.js';
 import { parseEntry, type ProcessEntry, type ProcessStatus, type VersionedEntry } from './process.entry.js';
 import { ProcessIndex } from './process.index.js';
+import { RESTORED_BEATS } from './restoring.js';
 
 export { isEnded, parseEntry, type ProcessEntry, type ProcessStatus, type VersionedEntry } from './process.entry.js';
 
@@ -28,8 +29,6 @@ const MAX_ENDED = 1000;
 export const LEAST_KEPT_MS = 60_000;
 /** Removed in one go; the rest follows with the next sweep. */
 const PRUNED_AT_ONCE = 2000;
-/** Within this many heartbeats, with their jitter, every node that was in touch has restored what Redis lost. */
-const BEATS_FOR_OTHERS = 1.5;
 
 /** A replica or partition, and the row of its own that it was made of, if it had one. */
 interface MadeSlot {
@@ -64,7 +63,7 @@ export class ProcessTable {
       refused: (reason, entry, count) =>
         telemetry?.emit('cluster.row_refused', { table: 'processes', entry, reason, count }),
       staleAfterMs: LEAST_KEPT_MS,
-      patienceMs: () => membership.beatEvery * BEATS_FOR_OTHERS,
+      patienceMs: () => membership.beatEvery * RESTORED_BEATS,
     });
     backend.onHint((hint) => {
       if (hint.t === 'table')

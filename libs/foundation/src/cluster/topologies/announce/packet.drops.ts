@@ -15,8 +15,7 @@ export class PacketDrops {
 
   constructor(
     private readonly strategy: string,
-    counted: readonly string[],
-    dropped: readonly string[],
+    { counted, dropped }: { counted: readonly string[]; dropped: readonly string[] },
   ) {
     // What never happened shows as 0.
     const names = [...counted, ...dropped.map((name) => `${DROPPED}${name}`)];

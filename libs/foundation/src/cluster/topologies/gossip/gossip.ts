@@ -55,7 +55,7 @@ const MEANING = {
 /** See the file header. */
 export class GossipStrategy implements TopologyStrategy {
   readonly name = 'gossip';
-  readonly #drops = new PacketDrops('gossip', ['sent', 'heard', 'foreign'], Object.keys(MEANING));
+  readonly #drops = new PacketDrops('gossip', { counted: ['sent', 'heard', 'foreign'], dropped: Object.keys(MEANING) });
   readonly #window = new GossipReplayWindow();
   readonly #heard: Heard;
   #keys: readonly CipherKey[] | undefined;

@@ -70,7 +70,10 @@ export async function createMdns(config: StrategyConfigs['mdns']): Promise<Topol
 /** See the file header. */
 class MdnsStrategy implements TopologyStrategy {
   readonly name = 'mdns';
-  readonly #drops = new PacketDrops('mdns', ['asked', 'answered', 'heard', 'unreadable'], Object.keys(MEANING));
+  readonly #drops = new PacketDrops('mdns', {
+    counted: ['asked', 'answered', 'heard', 'unreadable'],
+    dropped: Object.keys(MEANING),
+  });
   readonly #heard: Heard;
   #mdns: MulticastDNS | undefined;
   #self: TopologySelf | undefined;
