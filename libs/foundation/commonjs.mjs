@@ -31,7 +31,7 @@ export function writeCommonJs(built) {
     if (/\.(map|tsbuildinfo)$/.test(source)) continue;
     if (existsSync(to) && statSync(to).mtimeMs > statSync(from).mtimeMs) continue;
     mkdirSync(dirname(to), { recursive: true });
-    if (source.endsWith('.js') && !source.startsWith('dashboard/page/')) writeFileSync(to, commonJs(source, from));
+    if (source.endsWith('.js')) writeFileSync(to, commonJs(source, from));
     else cpSync(from, to);
   }
   writeFileSync(join(target, 'package.json'), `${JSON.stringify({ type: 'commonjs' })}\n`);

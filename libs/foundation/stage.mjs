@@ -16,8 +16,14 @@ for (const entry of readdirSync(built, { recursive: true, withFileTypes: true })
   if (entry.isFile() && !entry.name.endsWith('.tsbuildinfo') && !existsSync(source)) rmSync(output);
 }
 
-// The page of the dashboard is read as it is.
-cpSync(join(here, 'src/dashboard/page'), join(built, 'dashboard/page'), { recursive: true, preserveTimestamps: true });
+// The page of the dashboard. From its sources the library reads the folder; what is published has it as a module,
+// because bundlers take modules and leave files.
+const page = join(here, 'src/dashboard/page');
+rmSync(join(built, 'dashboard/page'), { recursive: true, force: true });
+const texts = Object.fromEntries(readdirSync(page).map((name) => [name, readFileSync(join(page, name), 'utf8')]));
+const pageModule = join(built, 'dashboard/page.files.js');
+const [comment = ''] = /^\/\*\*[^]*?\*\/\n/.exec(readFileSync(pageModule, 'utf8')) ?? [];
+writeFileSync(pageModule, `${comment}export const PAGE_FILES = ${JSON.stringify(texts, undefined, 2)};\n`);
 writeCommonJs(built);
 
 rmSync(target, { recursive: true, force: true });

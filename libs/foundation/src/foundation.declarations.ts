@@ -10,15 +10,21 @@ import type { Subscription } from './channels/channel.js';
 import { HandlerGoneError } from './channels/handler.gone.js';
 import { findProviders, type Found } from './decorated.js';
 import { unattended } from './foreign/gate.js';
+import { Log } from './logging/log.js';
 import type { NodeParts } from './node.parts.js';
+import { minifiedNames } from './processes/declaration/minified.names.js';
 import { exploreProcesses, metadataOf } from './processes/declaration/process.explorer.js';
 import type { ProcessSpec } from './processes/declaration/process.specification.js';
 import type { Instance } from './processes/instance/instance.js';
 import { type DeclaredService, exploreServices, servicesOf } from './services/service.explorer.js';
 import type { ServiceHandle } from './services/service.js';
 
+/** Enough to see that it is so. */
+const SHOWN_CLASSES = 5;
+
 /** See the file header. */
 export class FoundationDeclarations {
+  readonly #logger = new Log();
   #found: Found = { classes: [], instances: [] };
   /** Looked for before the node joins, so that a declaration without effect fails the start. */
   #services: readonly DeclaredService[] = [];
@@ -36,6 +42,7 @@ export class FoundationDeclarations {
     this.#found = findProviders(this.discovery);
     const processes = exploreProcesses(this.#found, config.processes);
     supervisor.know(processes.classes);
+    this.#sayRenamed(processes.specs);
     // A process hears its channels, and is a service, only while it runs here.
     supervisor.onInstance(async (target, instance) => {
       const handlers = handlersOf(target).map((declared) => handledBy(instance, target, declared));
@@ -47,6 +54,19 @@ export class FoundationDeclarations {
       return async () => void (await Promise.all(handles.map((handle) => handle.deregister())));
     });
     return processes.specs;
+  }
+
+  /** Processes without a name are called after their classes, and nodes name the classes of all to one another. */
+  #sayRenamed(specs: readonly ProcessSpec[]): void {
+    if (this.parts.config.backend === 'local') return;
+    const classes = minifiedNames(specs.map(({ type }) => type));
+    if (classes.length === 0) return;
+    const shown = classes.slice(0, SHOWN_CLASSES).join(', ');
+    this.#logger.warn(
+      'Classes of processes have names as a minifier gives them, so each build has other processes: ' +
+        'tell the bundler to keep the names of classes (README.md, "Bundlers")',
+      { classes: shown },
+    );
   }
 
   /**

@@ -47,12 +47,18 @@ export function checkPayload(type: unknown): void {
 let transformer: Promise<Transform> | undefined;
 
 function installed(): Promise<Transform> {
-  const name = 'class-transformer';
-  transformer ??= (import(name) as Promise<{ plainToInstance: Transform }>).then(
-    ({ plainToInstance }) => plainToInstance,
-    () => instantiate,
-  );
+  transformer ??= load();
   return transformer;
+}
+
+/** By its name as a literal within a `try`: bundlers then take it where it is installed, and only warn where not. */
+async function load(): Promise<Transform> {
+  try {
+    const { plainToInstance } = await import('class-transformer');
+    return plainToInstance;
+  } catch {
+    return instantiate;
+  }
 }
 
 /**

@@ -3,9 +3,7 @@
  * Made by the module, for the path that it is given; underneath Nest's own HTTP layer, Express or Fastify.
  */
 import { randomBytes } from 'node:crypto';
-import { readdirSync, readFileSync } from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { fileURLToPath } from 'node:url';
 import {
   applyDecorators,
   BadRequestException,
@@ -36,6 +34,7 @@ import { DashboardFeed } from './dashboard.feed.js';
 import { DASHBOARD, type DashboardRequest, NoStoreInterceptor, TokenGuard, TokenVerifier } from './dashboard.guard.js';
 import type { DashboardConfig } from './dashboard.options.js';
 import { cookieName, SESSION_MS, sessionFor } from './login.session.js';
+import { PAGE_FILES } from './page.files.js';
 import { RefusalFilter } from './refusal.filter.js';
 
 /** Express hands out Node's response, Fastify wraps it. */
@@ -169,30 +168,14 @@ export function dashboardControllerAt({ path, access, decorators }: DashboardCon
   return FoundationDashboardController;
 }
 
-const PAGE = new URL('./page/', import.meta.url);
-/** A bundler takes the code and leaves the files. */
-const read = (name: string): string => {
-  try {
-    return readFileSync(new URL(name, PAGE), 'utf8');
-  } catch (error) {
-    const place = fileURLToPath(PAGE);
-    throw new Error(
-      `The page of the dashboard is not at ${place} (${describe(error)}), so the application did not start. In a bundle ` +
-        `leave nestjs-foundation external, or copy dist/dashboard/page of the package there.`,
-      { cause: error },
-    );
-  }
-};
-
 function readPage(): string {
   // By a function, because a `$` in the file means nothing.
-  return read('page.html').replace('/*page.css*/', () => read('page.css'));
+  return PAGE_FILES['page.html']!.replace('/*page.css*/', () => PAGE_FILES['page.css']!);
 }
 
-/** Name → text. All that is served is what was there at the start, so no name leads out of the folder. */
+/** Name → text. All that is served is in this map, so no name leads out of it. */
 function readModules(): Map<string, string> {
-  const names = readdirSync(PAGE).filter((name) => name.endsWith('.js'));
-  return new Map(names.map((name) => [name, read(name)]));
+  return new Map(Object.entries(PAGE_FILES).filter(([name]) => name.endsWith('.js')));
 }
 
 function rawOf(reply: Reply): ServerResponse {

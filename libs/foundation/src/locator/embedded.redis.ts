@@ -3,6 +3,7 @@
  * Called by the search for Redis; underneath `child_process.fork` of `embedded.server.js`.
  */
 import { fork } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe } from '../errors/describe.js';
@@ -17,9 +18,17 @@ const START_MS = 10_000;
 export const INSTALL_EMBEDDED =
   "npm pkg set 'overrides.js-redis-server.ioredis=$ioredis' && npm install --save-dev js-redis-server";
 
+/** A bundler may leave no such thing; then it is looked for where the process was started. */
+const ownFolder = (): string => import.meta.dirname ?? '';
+
 /** Never rejects; resolves when it listens, or when it is clear that it will not. */
-export function startEmbeddedRedis(host: string, port: number): Promise<EmbeddedStart> {
-  const child = fork(join(import.meta.dirname, 'embedded.server.js'), [host, String(port)], {
+export function startEmbeddedRedis(host: string, port: number, folder = ownFolder()): Promise<EmbeddedStart> {
+  const program = join(folder, 'embedded.server.js');
+  if (!existsSync(program)) {
+    const reason = `${program} is not there; in a bundle leave nestjs-foundation external, or start a Redis`;
+    return Promise.resolve({ state: 'failed', reason });
+  }
+  const child = fork(program, [host, String(port)], {
     // A session of its own: what ends this process, such as Ctrl-C, is not meant for the other nodes' Redis.
     detached: true,
     stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
