@@ -47,7 +47,15 @@ describe('a bundled application', () => {
   async function run(name: string, options: BuildOptions): Promise<{ url: string; told: Record<string, unknown> }> {
     const outfile = join(folder, `${name}.mjs`);
     const { warnings } = await build({
-      ...{ entryPoints: [ENTRY], bundle: true, platform: 'node', format: 'esm', tsconfigRaw: '{}', outfile, banner: { js: REQUIRE } },
+      ...{
+        entryPoints: [ENTRY],
+        bundle: true,
+        platform: 'node',
+        format: 'esm',
+        tsconfigRaw: '{}',
+        outfile,
+        banner: { js: REQUIRE },
+      },
       ...{ external: EXTERNAL.flatMap((each) => [each, `${each}/*`]), logLevel: 'silent', ...options },
     });
     expect(warnings.filter(({ location }) => location?.file.includes('foundation') === true)).toEqual([]);
@@ -60,13 +68,15 @@ describe('a bundled application', () => {
     child = spawn(process.execPath, [outfile], { cwd: folder, env, stdio: ['ignore', 'pipe', 'pipe'] });
     child.stdout!.on('data', (chunk: Buffer) => (log += String(chunk)));
     child.stderr!.on('data', (chunk: Buffer) => (log += String(chunk)));
-    const ended = once(child, 'exit').then(() => Promise.reject(new Error(`The bundle has ended: ${log.slice(-3000)}`)));
+    const ended = once(child, 'exit').then(() =>
+      Promise.reject(new Error(`The bundle has ended: ${log.slice(-3000)}`)),
+    );
     ended.catch(() => undefined);
     const answer = eventually(() => /^BUNDLED (.*)$/m.exec(log)?.[1], {
       ...{ timeout: START_MS, what: 'The bundle to start', lastSeen: () => log.slice(-3000) },
     });
     answer.catch(() => undefined);
-    const told = (await Promise.race([answer, ended])) as string;
+    const told = await Promise.race<string>([answer, ended]);
     return { url: `http://127.0.0.1:${port}`, told: JSON.parse(told) as Record<string, unknown> };
   }
 

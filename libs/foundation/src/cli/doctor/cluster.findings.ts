@@ -40,13 +40,13 @@ const shellWord = (word: string): string =>
   /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 
 /** So many are named; one release leaves few. */
-const MAX_ORPHANS = 20;
+const SHOWN_ORPHANS = 20;
 
 /** `names`: processes that a release declared and no node declares any longer. */
 export function orphanFindings(names: readonly string[], app: string): Finding[] {
   if (names.length === 0) return [ok('a node declares each of the declared processes')];
-  const more = names.length > MAX_ORPHANS ? ` and ${names.length - MAX_ORPHANS} more` : '';
-  const shown = names.slice(0, MAX_ORPHANS);
+  const more = names.length > SHOWN_ORPHANS ? ` and ${names.length - SHOWN_ORPHANS} more` : '';
+  const shown = names.slice(0, SHOWN_ORPHANS);
   const commands = shown.map((name) => `npx foundation forget ${shellWord(name)} --app ${shellWord(app)}`);
   return [
     warning(
