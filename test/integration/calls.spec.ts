@@ -73,6 +73,11 @@ class Ledger {
     await new Promise<void>((resolve) => release.push(resolve));
   }
 
+  @Callable()
+  break(): void {
+    this.#ctx.fail(new Error('broken'));
+  }
+
   secret(): string {
     return 'not for others';
   }
@@ -163,15 +168,21 @@ describe('a call', () => {
     expect(await ref.call('add', 1)).toEqual({ total: 1, node: other.name });
   });
 
-  it('waits for an owner while there is none, and says so when none comes', async () => {
-    const [node] = await cluster(1);
+  it('waits for an owner while there is none, and is refused at once by what a command stopped', async () => {
+    const [node, other] = await cluster(2);
     const ref = await refOf(node!);
-    await managerOf(node!).stop('ledger');
-    const waiting = ref.with({ timeout: 8000 }).call('add', 1);
-    await managerOf(node!).restart('ledger');
-    expect(await waiting).toEqual({ total: 1, node: node!.name });
-    await managerOf(node!).stop('ledger');
-    await expect(ref.with({ timeout: 200 }).call('add', 1)).rejects.toMatchObject({ why: 'not-running' });
+    await ref.call('add', 1);
+    const restarting = managerOf(other!).restart('ledger');
+    expect(await ref.with({ timeout: '10m' }).call('add', 1)).toMatchObject({ total: expect.any(Number) });
+    await restarting;
+    await managerOf(other!).stop('ledger');
+    for (const caller of [ref, await refOf(other!).catch(() => ref)]) {
+      const refused = caller.with({ timeout: '10m' }).call('add', 1);
+      await expect(refused).rejects.toMatchObject({ why: 'not-running' });
+      await expect(refused).rejects.toThrow('It is stopped; restart("ledger") starts it again.');
+    }
+    await managerOf(other!).restart('ledger');
+    expect(await ref.call('add', 1)).toMatchObject({ total: 1 });
   });
 
   it('ends with its timeout or its signal, and the outcome is said to be unknown', async () => {
@@ -199,6 +210,21 @@ describe('a call', () => {
     expect(repeated).toMatchObject({ status: 'fulfilled' });
     expect(calls.filter(({ method }) => method === 'hang')).toHaveLength(1);
     expect(calls.filter(({ method }) => method === 'hangOnce')).toHaveLength(2);
+  });
+
+  it('is interrupted when its instance has crashed, and does not wait for its time', async () => {
+    const nodes = await cluster(2, { calls: { timeout: '10m' }, processes: { stopTimeout: '2s' } });
+    for (const caller of nodes) {
+      calls.length = 0;
+      const ref = await refOf(caller);
+      const outcomes = Promise.allSettled([ref.call('hang'), ref.call('hangOnce')]);
+      await eventually(() => calls.length === 2, { what: 'Both calls to arrive' });
+      await ref.call('break');
+      const [interrupted, repeated] = await outcomes;
+      expect((interrupted as PromiseRejectedResult).reason).toBeInstanceOf(CallInterruptedError);
+      expect(repeated).toMatchObject({ status: 'fulfilled' });
+      expect(calls.map(({ method }) => method)).toEqual(['hang', 'hangOnce', 'hangOnce']);
+    }
   });
 
   it('has the idempotence and the time of the method, also from a node that does not have the class', async () => {

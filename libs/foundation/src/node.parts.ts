@@ -81,7 +81,7 @@ export async function assembleNode(given: FoundationConfig, telemetry: Telemetry
     waitsOf: askWaits(view, supervisor, () => calls),
   });
   const checkWait = (name: string): Promise<void> => circles.check(name);
-  const requireReady = (): void => view.requireInitialised();
+  const requireReady = (): void => view.requireConnected();
   const calls: CallRouter = new CallRouter({ config, backend, registry, client, telemetry, requireReady, checkWait });
   supervisor.onMove(askNode(view, calls));
 

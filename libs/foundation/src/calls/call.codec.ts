@@ -44,7 +44,7 @@ export type CallReply =
   | { kind: 'reply'; id: string; outcome: 'value'; value: unknown }
   | { kind: 'reply'; id: string; outcome: 'error'; error: WireError }
   | { kind: 'reply'; id: string; outcome: Refusal }
-  /** The owner lost its lease while the method ran. */
+  /** The instance ended, or lost its lease, while the method ran. */
   | { kind: 'reply'; id: string; outcome: 'interrupted' };
 
 /** One message as JSON. */

@@ -6,6 +6,7 @@ import {
   CircularWaitError,
   RemoteError,
 } from '../errors/call.errors.js';
+import { NotReadyError } from '../errors/cluster.errors.js';
 import { RedisRefusedError, RedisUnavailableError } from '../errors/connection.errors.js';
 import { isA } from '../errors/describe.js';
 import type { FoundationError } from '../errors/foundation.error.js';
@@ -39,6 +40,7 @@ export function resultOf({ subject, reply, interrupted }: Answer): unknown {
 const NOT_SENT: readonly (abstract new (...args: never[]) => FoundationError)[] = [
   CallRefusedError,
   CircularWaitError,
+  NotReadyError,
   RedisUnavailableError,
   RedisRefusedError,
 ];
@@ -48,8 +50,11 @@ export function isNotSent(error: unknown): boolean {
   return NOT_SENT.some((type) => isA(error, type));
 }
 
-export function notRunning(subject: CallSubject): CallRefusedError {
-  return new CallRefusedError(subject, 'not-running', 'Look with list() what it waits for, or call again later.');
+export function notRunning(
+  subject: CallSubject,
+  why = 'Look with list() what it waits for, or call again later.',
+): CallRefusedError {
+  return new CallRefusedError(subject, 'not-running', why);
 }
 
 export function notCallable(subject: CallSubject): CallRefusedError {

@@ -45,15 +45,17 @@ const running = jest.fn<(name: string) => Promise<OwnerRecord | undefined>>();
 const call = jest.fn<CallClient['call']>();
 const cast = jest.fn<CallClient['cast']>();
 const mark = jest.fn<OwnerLookup['mark']>();
+const absence = jest.fn<OwnerLookup['absence']>();
 let calls: CallRouter;
 
 beforeEach(() => {
-  for (const mock of [running, call, cast, mark]) mock.mockReset();
+  for (const mock of [running, call, cast, mark, absence]) mock.mockReset();
+  absence.mockResolvedValue({ why: 'It waits.', isFinal: false });
   running.mockResolvedValue(owner('n2', 1));
   calls = new CallRouter({
     config,
     backend: { endpoint: 'somewhere:1' },
-    registry: { running, mark },
+    registry: { running, mark, absence },
     client: { call, cast },
     telemetry: new Telemetry(),
   });
@@ -222,7 +224,7 @@ describe('a call that is interrupted', () => {
     await expect(calls.call(feed, 'price', [])).rejects.toThrow(CallInterruptedError);
     expect(call).toHaveBeenCalledTimes(1);
     call.mockResolvedValue(reply('interrupted'));
-    await expect(calls.call(feed, 'price', [])).rejects.toThrow('it lost its lease while the method ran');
+    await expect(calls.call(feed, 'price', [])).rejects.toThrow('its instance ended while the method ran');
     expect(call).toHaveBeenCalledTimes(2);
   });
 
@@ -232,18 +234,60 @@ describe('a call that is interrupted', () => {
     expect(await calls.call(feed, 'again', [])).toBe(1);
     expect(asked()).toEqual(['n2 1', 'n3 2']);
     call.mockResolvedValue(reply('interrupted'));
+    running.mockResolvedValue(owner('n4', 3));
     await expect(calls.call(feed, 'again', [])).rejects.toThrow(CallInterruptedError);
     expect(call).toHaveBeenCalledTimes(4);
   });
 
+  it('is not sent again to the instance that has ended, as long as its record stays', async () => {
+    for (let looks = 0; looks < 3; looks++) running.mockResolvedValueOnce(owner('n2', 1));
+    running.mockResolvedValue(owner('n2', 2));
+    call.mockResolvedValueOnce(reply('interrupted')).mockResolvedValueOnce(value(1));
+    expect(await calls.call(feed, 'again', [])).toBe(1);
+    expect(asked()).toEqual(['n2 1', 'n2 2']);
+  });
+
   it('is never said to be refused, whatever becomes of the second attempt, because the first may have been carried out', async () => {
+    running.mockResolvedValueOnce(owner('n2', 1)).mockResolvedValue(owner('n3', 2));
     call.mockResolvedValueOnce(reply('interrupted')).mockResolvedValueOnce(reply('busy'));
     await expect(calls.call(feed, 'again', [])).rejects.toThrow(CallInterruptedError);
+    expect(call).toHaveBeenCalledTimes(2);
     call.mockResolvedValueOnce(reply('interrupted')).mockResolvedValue(reply('stale'));
     await expect(calls.call(feed, 'again', [], { timeout: 100 })).rejects.toThrow(CallInterruptedError);
     call.mockReset().mockResolvedValueOnce(reply('interrupted'));
     running.mockResolvedValueOnce(owner('n2', 1)).mockResolvedValue(undefined);
     await expect(calls.call(feed, 'again', [], { timeout: 100 })).rejects.toThrow(CallInterruptedError);
+  });
+});
+
+describe('a call to what has no owner', () => {
+  it('is refused at once when it stays down until a command, and says which', async () => {
+    running.mockResolvedValue(undefined);
+    absence.mockResolvedValue({ why: 'It is stopped; restart("feed") starts it again.', isFinal: true });
+    const began = performance.now();
+    const refused = calls.call(feed, 'price', [], { timeout: 60_000 });
+    await expect(refused).rejects.toMatchObject({ why: 'not-running' });
+    await expect(refused).rejects.toThrow(
+      'was refused (no node runs it). It was not carried out. It is stopped; restart("feed") starts it again.',
+    );
+    await expect(calls.cast(feed, 'price', [])).rejects.toMatchObject({ why: 'not-running' });
+    expect(performance.now() - began).toBeLessThan(50_000);
+    expect(call).not.toHaveBeenCalled();
+  });
+
+  it('waits for one otherwise, and says in the end why there is none', async () => {
+    running.mockResolvedValue(undefined);
+    await expect(calls.call(feed, 'price', [], { timeout: 100 })).rejects.toThrow('It was not carried out. It waits.');
+    running.mockResolvedValueOnce(undefined).mockResolvedValue(owner('n2', 1));
+    call.mockResolvedValue(value(1));
+    expect(await calls.call(feed, 'price', [])).toBe(1);
+  });
+
+  it('goes on waiting when Redis does not say why', async () => {
+    running.mockResolvedValueOnce(undefined).mockResolvedValue(owner('n2', 1));
+    absence.mockRejectedValueOnce(new Error('Connection is closed.'));
+    call.mockResolvedValue(value(1));
+    expect(await calls.call(feed, 'price', [])).toBe(1);
   });
 });
 

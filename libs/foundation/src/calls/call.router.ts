@@ -2,18 +2,14 @@
  * Calls by name: finds the owner, sends, and decides what an answer means for the caller.
  * Called by the refs of the manager.
  */
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Type } from '@nestjs/common';
 import type { Backend } from '../backend/backend.js';
 import type { FoundationConfig } from '../config/config.js';
 import { CallInterruptedError, CallTimeoutError } from '../errors/call.errors.js';
 import { ArgumentError } from '../errors/config.errors.js';
-import { isA, read, shown } from '../errors/describe.js';
-import { redisError } from '../errors/refusal.js';
-import { heeding } from '../foreign/abort.signals.js';
+import { isA, shown } from '../errors/describe.js';
 import { givenTime } from '../foreign/given.times.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
-import { within } from '../time/timeout.js';
 import {
   type CallAtOptions,
   type CallClient,
@@ -28,24 +24,8 @@ import { traced } from './call.tracing.js';
 import { callableOf } from './callable.decorator.js';
 import type { OwnerLookup } from './callee.js';
 import { KnownOwners } from './known.owners.js';
+import { type Learnt, type Location, LOOK_EVERY_MS, OwnerSearch, pause } from './owner.search.js';
 import { Wait } from './waiting.js';
-
-const LOOK_EVERY_MS = 50;
-/** A look-up that the end of the call cut off after less than this says nothing about Redis: it had no time. */
-const FAIR_MS = 500;
-
-/** A look-up that the end of the call cut off. */
-const LATE = 'it did not answer in the time of the call';
-
-/** What the cluster said last during one call, for the error at its end. */
-interface Learnt {
-  /** There is no owner: the lookup said so, or the node that was taken for it. */
-  isNotRunning?: boolean;
-  /** Why the last look-up failed. */
-  failure?: unknown;
-  /** As long as nobody has it. */
-  readonly wait: Wait;
-}
 
 /** Which process a call is for. */
 export interface CalledProcess {
@@ -59,13 +39,6 @@ export interface CalledProcess {
   locate?: (() => Location) | undefined;
 }
 
-/** The process that a call goes to now. */
-interface Location {
-  name: string;
-  /** For a partition: of how many. An owner that goes by another number refuses. */
-  partitions?: number;
-}
-
 /** What the router needs. */
 export interface CallRouterParts {
   readonly config: FoundationConfig;
@@ -73,7 +46,7 @@ export interface CallRouterParts {
   readonly registry: OwnerLookup;
   readonly client: Pick<CallClient, 'call' | 'cast'>;
   readonly telemetry: Pick<Telemetry, 'tracing'>;
-  /** Throws while no call can be made yet. */
+  /** Throws while no call can be made, or no more. */
   readonly requireReady?: () => void;
   /** Throws when a process that waits for this one is waited for. */
   readonly checkWait?: (name: string) => Promise<void>;
@@ -83,6 +56,7 @@ export interface CallRouterParts {
 export class CallRouter {
   /** Where processes were seen, so that the next call needs no lookup. */
   readonly owners = new KnownOwners();
+  readonly #search: OwnerSearch;
   readonly #requireReady: () => void;
   readonly #checkWait: (name: string) => Promise<void>;
 
@@ -90,13 +64,16 @@ export class CallRouter {
     const { requireReady = () => undefined, checkWait = () => Promise.resolve() } = parts;
     this.#requireReady = requireReady;
     this.#checkWait = checkWait;
+    const { registry, backend } = parts;
+    this.#search = new OwnerSearch({ registry, endpoint: backend.endpoint, owners: this.owners, requireReady });
   }
 
   /**
    * Calls a method and resolves with its result.
    *
    * A stale owner rejects the call, so it was not carried out: until its time is over the owner is looked
-   * up again and the call is sent again, as it would wait for an owner while there is none. After an interruption,
+   * up again and the call is sent again, as it would wait for an owner while there is none; not for one that stays down
+   * until a command, as the row in Redis says. After an interruption,
    * whose outcome is unknown, it is sent once more only when the method is idempotent.
    *
    * @throws the errors of {@link CallClient.call}, `CallRefusedError` when it was not carried out, `RemoteError`,
@@ -196,7 +173,7 @@ export class CallRouter {
     options: TimedCall,
     learnt: Learnt,
   ): Promise<Answer> {
-    const { owner, target } = await this.#owner(locate, method, deadline, learnt, options.signal);
+    const { owner, target } = await this.#search.find(locate, method, deadline, learnt, options.signal);
     const subject = subjectOf(owner, method, options.idempotent);
     try {
       const timeout = Math.max(1, Math.ceil(deadline - performance.now()));
@@ -206,7 +183,8 @@ export class CallRouter {
       if (reply.outcome === 'stale' || reply.outcome === 'interrupted') this.owners.forget(owner);
       if (reply.outcome === 'stale') Object.assign(learnt, { isNotRunning: true, failure: undefined });
       if (reply.outcome !== 'interrupted') return { subject, reply };
-      const interrupted = new CallInterruptedError(subject, 'it lost its lease while the method ran');
+      learnt.ended = owner;
+      const interrupted = new CallInterruptedError(subject, 'its instance ended while the method ran');
       return { subject, interrupted };
     } catch (error) {
       this.owners.forget(owner);
@@ -223,12 +201,12 @@ export class CallRouter {
     // A cast is no wait of the process that it comes from.
     const learnt: Learnt = { wait: new Wait(() => Promise.resolve()) };
     for (;;) {
-      const { owner, target } = await this.#owner(locationOf(callee), method, deadline, learnt);
+      const { owner, target } = await this.#search.find(locationOf(callee), method, deadline, learnt);
       if (await this.parts.client.cast(target, method, args)) return;
       this.owners.forget(owner);
       Object.assign(learnt, { isNotRunning: true, failure: undefined });
       if (performance.now() + LOOK_EVERY_MS >= deadline)
-        throw notRunning({ processName: callee.name, method, node: '?' });
+        throw notRunning({ processName: callee.name, method, node: '?' }, learnt.why);
       await pause();
     }
   }
@@ -238,53 +216,8 @@ export class CallRouter {
     if (type === undefined || callableOf(type.prototype, method) !== undefined) return;
     throw notCallable({ processName: name, method, node: '?' });
   }
-
-  /**
-   * The owner as last seen, or as the cluster says now; waits for one while there is none, because nothing is sent yet.
-   */
-  async #owner(
-    locate: () => Location,
-    method: string,
-    deadline: number,
-    learnt: Learnt,
-    signal?: AbortSignal,
-  ): Promise<{ owner: CallTarget; target: CallTarget }> {
-    for (;;) {
-      signal?.throwIfAborted();
-      const { name, partitions } = locate();
-      const found = (owner: CallTarget): { owner: CallTarget; target: CallTarget } => ({
-        owner,
-        target: partitions === undefined ? owner : { ...owner, partitions },
-      });
-      const known = this.owners.get(name);
-      if (known !== undefined) return found(known);
-      const began = performance.now();
-      try {
-        // The caller's time counts, not that of the connection.
-        const left = Math.max(1, deadline - began);
-        const owner = await heeding(signal, within(left, this.parts.registry.running(name), LATE));
-        if (owner !== undefined) {
-          this.owners.note(owner);
-          return found(owner);
-        }
-        Object.assign(learnt, { isNotRunning: true, failure: undefined });
-      } catch (error) {
-        signal?.throwIfAborted();
-        const hadTime = read(error, 'message') !== LATE || performance.now() - began >= FAIR_MS;
-        if (hadTime || (learnt.isNotRunning !== true && learnt.failure === undefined)) learnt.failure = error;
-      }
-      if (performance.now() >= deadline) {
-        if (learnt.failure === undefined) throw notRunning({ processName: name, method, node: '?' });
-        throw redisError(this.parts.backend.endpoint, `calling ${name}.${method}`, learnt.failure);
-      }
-      await learnt.wait.goesOn(name);
-      await heeding(signal, pause());
-    }
-  }
 }
 
 function locationOf({ name, locate }: CalledProcess): () => Location {
   return locate ?? (() => ({ name }));
 }
-
-const pause = (): Promise<void> => sleep(LOOK_EVERY_MS);

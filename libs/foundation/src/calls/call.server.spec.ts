@@ -164,6 +164,48 @@ describe('a call that arrives', () => {
   });
 });
 
+describe('a call of an instance that ends before the method settles', () => {
+  let callers: Set<() => void>;
+  let logged: unknown[][];
+  beforeEach(() => {
+    callers = new Set();
+    logged = [];
+    const error = (...values: unknown[]) => void logged.push(values);
+    Logger.overrideLogger({ log: error, warn: error, error });
+    const call = async <T>(work: () => T | Promise<T>): Promise<T> => work();
+    const onGivenUp = (heard: () => void) => {
+      callers.add(heard);
+      return () => void callers.delete(heard);
+    };
+    server = new CallServer(
+      config,
+      [{ running: () => ({ target: new Feed(), lease, call, onGivenUp }) }],
+      new Telemetry(),
+    );
+  });
+
+  it('is interrupted then, and its place is free for the next', async () => {
+    const calls = ['a', 'b', 'c'].map((symbol) => ask('slow', [symbol]));
+    await turn();
+    expect(began).toEqual(['a', 'b']);
+    for (const heard of [...callers]) heard();
+    expect(await Promise.all(calls.slice(0, 2))).toEqual([plain('interrupted'), plain('interrupted')]);
+    await turn();
+    expect(began).toEqual(['a', 'b', 'c']);
+    for (const done of finish.values()) done();
+    expect(await calls[2]).toMatchObject({ value: 'c' });
+    await turn();
+    expect([callers.size, logged]).toEqual([0, []]);
+  });
+
+  it('leaves nothing behind when it is answered before', async () => {
+    expect(await ask('price', ['EUR'])).toMatchObject({ value: 'EUR 1' });
+    expect(await ask('fails')).toMatchObject({ outcome: 'error' });
+    await turn();
+    expect(callers.size).toBe(0);
+  });
+});
+
 describe('many calls at a time', () => {
   it('run so many at once, wait in order up to a limit, and are refused beyond it', async () => {
     const calls = ['a', 'b', 'c', 'd'].map((symbol) => ask('slow', [symbol]));

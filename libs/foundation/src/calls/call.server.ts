@@ -55,7 +55,7 @@ export class CallServer {
         callee = this.#find(request);
         if (typeof callee === 'string') return encodeCall({ kind: 'reply', id, outcome: callee });
       }
-      return await this.#carryOut(request, callee);
+      return await orInterrupted(request, callee.instance, this.#carryOut(request, callee));
     } finally {
       const next = gate.waiting.shift();
       if (next !== undefined) next();
@@ -114,6 +114,18 @@ export class CallServer {
       return encodeCall({ kind: 'reply', id, outcome: 'error', error: toWireError(error, this.config.calls.stacks) });
     }
   }
+}
+
+/**
+ * The answer, or `interrupted` when the instance ends before the method settles: what it does from then on no caller
+ * waits for. INVARIANT (I1): the end of the instance, and so its next owner, waits for the method all the same.
+ */
+function orInterrupted({ id, from }: CallRequest, { onGivenUp }: Callee, answer: Promise<string>): Promise<string> {
+  if (onGivenUp === undefined || from === '') return answer;
+  return new Promise((resolve, reject) => {
+    const unheed = onGivenUp(() => resolve(encodeCall({ kind: 'reply', id, outcome: 'interrupted' })));
+    answer.then(resolve, reject).finally(unheed);
+  });
 }
 
 /** True for what is thrown for the caller to see, as Nest sees it: HTTP and microservice exceptions, and ours. */

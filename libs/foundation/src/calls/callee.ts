@@ -15,6 +15,11 @@ export interface Callee {
   /** What it is an instance of; a service is of nothing. */
   spec?: { readonly kind: ProcessKind; readonly count: number };
   call<T>(work: () => T | Promise<T>): Promise<T>;
+  /**
+   * Calls `heard` when no caller should wait any longer for the calls under way here, because it has ended; returns
+   * what takes that back. Absent for what does not end while the node is there.
+   */
+  readonly onGivenUp?: (heard: () => void) => () => void;
 }
 
 /**
@@ -24,9 +29,19 @@ export interface CalleeLookup {
   running(name: string): Callee | undefined;
 }
 
+/** Why a process has no owner. */
+export interface Absence {
+  /** A sentence or two for the caller. */
+  why: string;
+  /** True when it stays down until a command, as Redis says: no owner comes while a call waits. */
+  isFinal: boolean;
+}
+
 /** Knows which node owns a process whose start is over: the process registry. */
 export interface OwnerLookup {
   running(name: string): Promise<OwnerRecord | undefined>;
+  /** Asked after {@link running} has found none. */
+  absence(name: string): Promise<Absence>;
   /** What a node with the class says of a method; `undefined` also as long as this node does not know the process. */
   mark(name: string, method: string): CallMark | undefined;
 }

@@ -106,9 +106,7 @@ export class ClusterView {
 
   /** What the members say of themselves, this node included once it has joined; a replica, without network. */
   records(): NodeRecord[] {
-    return this.replica
-      .records()
-      .map((record) => (record.bootId === this.node.bootId ? { ...this.record.current, state: record.state } : record));
+    return this.replica.records().map((record) => (record.bootId === this.node.bootId ? this.record.current : record));
   }
 
   /** What the members do not agree about: settings, versions, and what should run. Empty = they agree. */
@@ -145,6 +143,16 @@ export class ClusterView {
    */
   requireInitialised(): void {
     if (this.#isInitialising) throw new NotReadyError(this.node.name, 'initialising', 0);
+  }
+
+  /**
+   * What sends or waits calls this first, and again while it waits.
+   *
+   * @throws NotReadyError while the modules are initialised, and once this node has left the cluster.
+   */
+  requireConnected(): void {
+    this.requireInitialised();
+    if (this.#state === 'left') throw new NotReadyError(this.node.name, 'left', 0);
   }
 
   /** The same as {@link awaitReady}; but a caller in a hook, where it would wait in vain, gets an error at once. */

@@ -10,7 +10,7 @@ export interface CallSubject {
   idempotent?: true;
 }
 
-/** A call was sent and its outcome is unknown: the node, the link or the ownership was lost before the answer. */
+/** A call was sent and its outcome is unknown: its node, link or instance was lost before the answer. */
 export class CallInterruptedError extends FoundationError {
   constructor(
     readonly subject: CallSubject,

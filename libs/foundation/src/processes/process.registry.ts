@@ -5,13 +5,15 @@
 import type { Backend } from '../backend/backend.js';
 import type { OwnerRecord } from '../backend/leases/leases.js';
 import { type CallMark, markIn } from '../calls/call.marks.js';
+import type { Absence } from '../calls/callee.js';
 import type { ClusterView } from '../cluster/cluster.view.js';
 import { declaredBy } from '../cluster/compatibility.js';
-import { runsEverywhere } from '../cluster/slot.names.js';
-import { exclusionOf, obstaclesIn } from './placement/placement.exclusion.js';
+import { processOf, runsEverywhere } from '../cluster/slot.names.js';
+import { plain } from '../errors/describe.js';
+import { exclusionOf, obstacleOf, obstaclesIn } from './placement/placement.exclusion.js';
 import type { ProcessInfo, ProcessState } from './process.ref.js';
 import { isOrphan } from './table/orphans.js';
-import type { ProcessTable, VersionedEntry } from './table/process.table.js';
+import { isEnded, type ProcessTable, type VersionedEntry } from './table/process.table.js';
 
 /** This many are enough to see what is wrong; the rest of a full cluster runs. */
 const MAX_STRANDED = 2000;
@@ -41,7 +43,34 @@ export class ProcessRegistry {
    */
   async running(name: string): Promise<OwnerRecord | undefined> {
     const owner = await this.owner(name);
-    return owner?.state === 'running' ? owner : undefined;
+    return owner?.state === 'running' && !this.#isOver(name, owner) ? owner : undefined;
+  }
+
+  /**
+   * True for an owner that is one for a moment more and runs nothing: its end is in the row, and its lease is about to
+   * be released; or it has won the lease after the row said that it ended, which is the first thing that it looks at.
+   */
+  #isOver(name: string, { epoch, state }: OwnerRecord): boolean {
+    const entry = this.table.get(name);
+    if (entry === undefined || entry.status === 'wanted' || entry.status === 'once') return false;
+    if (entry.status !== 'stopped' && epoch <= entry.after) return true;
+    // Of a part it may be the row of its process that says so. Both are numbers of microseconds by the Redis clock.
+    const version = Math.max(entry.version, this.table.get(entry.of ?? name)?.version ?? 0);
+    return isEnded(entry.status) && state === 'starting' && epoch > version;
+  }
+
+  /**
+   * See `OwnerLookup.absence`.
+   *
+   * INVARIANT (I14): what is down is so in Redis, read after it named no owner. The replica alone may not have heard of
+   * a start that the caller was told of.
+   */
+  async absence(name: string): Promise<Absence> {
+    const { table, membership } = this;
+    if (isDown(table.get(name))) await table.sync();
+    const entry = table.get(name);
+    const obstacle = entry?.status === 'wanted' ? obstacleOf(entry, membership.members()) : undefined;
+    return { why: whyAbsent(name, entry, obstacle), isFinal: isDown(entry) && !table.isMending };
   }
 
   /** See `OwnerLookup.mark`: from the row of the process, to which all its parts belong. */
@@ -114,7 +143,11 @@ export class ProcessRegistry {
       infos.map(async (info) => {
         const entry = this.table.get(info.name);
         if (entry === undefined || runsEverywhere(entry)) return info;
-        const owned = infoOf(entry, await this.owner(info.name), isOrphaned(entry));
+        const owner = await this.owner(info.name);
+        const isOver = owner !== undefined && this.#isOver(info.name, owner);
+        // What the row says by now: the answer took a moment.
+        const now = this.table.get(info.name) ?? entry;
+        const owned = infoOf(now, isOver ? undefined : owner, isOrphaned(now));
         const reason = owned.state === 'waiting' ? obstacleOf(entry) : undefined;
         return reason === undefined ? owned : { ...owned, reason };
       }),
@@ -184,6 +217,35 @@ export class ProcessRegistry {
       const failure = error === undefined ? {} : { error, ...(stack === undefined ? {} : { stack }) };
       return [{ ...info, ...failure, ...(crashes === undefined ? {} : { crashes }) }];
     });
+  }
+}
+
+/** Until a command. A job that has completed may be started again at any moment, as it was before. */
+function isDown(entry: VersionedEntry | undefined): boolean {
+  return entry !== undefined && isEnded(entry.status) && entry.status !== 'completed';
+}
+
+function whyAbsent(name: string, entry: VersionedEntry | undefined, obstacle: string | undefined): string {
+  if (entry === undefined) {
+    return 'This node knows no process of that name: start it, or look with list() for the name that is meant.';
+  }
+  const again = `restart("${entry.status === 'stopped' ? processOf(name) : name}")`;
+  const error = entry.error === undefined ? '' : ` (${plain(entry.error, 200)})`;
+  switch (entry.status) {
+    case 'stopped':
+      return `It is stopped; ${again} starts it again.`;
+    case 'completed':
+      return `It has completed; ${again} starts it again.`;
+    case 'failed':
+    case 'escalated':
+      return `It ${entry.status === 'failed' ? 'has failed' : 'crashed too often'}${error} and stays down; after correcting the cause call ${again}.`;
+    case 'once':
+      return `Its node has died, or is cut off, and what became of it is not known; ${again} starts it again.`;
+    case 'backing-off':
+      return `It has crashed${error} and is started again in a moment; call again later.`;
+    case 'wanted':
+      if (obstacle !== undefined) return `It waits, because ${obstacle}.`;
+      return 'Look with list() what it waits for, or call again later.';
   }
 }
 

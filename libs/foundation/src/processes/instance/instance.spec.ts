@@ -387,6 +387,57 @@ describe('Instance: stops', () => {
   });
 });
 
+describe('Instance: callers', () => {
+  const called = async (options = {}) => {
+    const all = setUp({}, options);
+    const life = all.instance.run();
+    await turn();
+    const givenUp = jest.fn();
+    let answer!: () => void;
+    const call = all.instance.call(() => new Promise<void>((resolve) => (answer = resolve)));
+    const unheed = all.instance.onGivenUp(givenUp);
+    void call.then(unheed);
+    return { ...all, life, givenUp, answer };
+  };
+
+  it('wait no longer as soon as the lease is lost', async () => {
+    const { lease, givenUp, answer, life } = await called();
+    lease.lose();
+    expect(givenUp).toHaveBeenCalledTimes(1);
+    answer();
+    await within(life);
+  });
+
+  it('wait a moment after a crash, and the end of the instance waits on for the call', async () => {
+    const { ctx, givenUp, answer, life } = await called({ stopTimeout: 60_000 });
+    ctx().fail(new Error('broken'));
+    await turn();
+    expect(givenUp).not.toHaveBeenCalled();
+    let isOver = false;
+    void life.then(() => (isOver = true));
+    await eventually(() => givenUp.mock.calls.length === 1);
+    expect(isOver).toBe(false);
+    answer();
+    expect(await within(life)).toMatchObject({ reason: 'crash', clean: true });
+  });
+
+  it('get the answer of a method that ends after a crash', async () => {
+    const { ctx, givenUp, answer, life } = await called();
+    ctx().fail(new Error('broken'));
+    await turn();
+    answer();
+    await within(life);
+    expect(givenUp).not.toHaveBeenCalled();
+  });
+
+  it('wait for a stop as long as it does', async () => {
+    const { instance, givenUp, life } = await called({ stopTimeout: 30 });
+    instance.stop('stop');
+    expect(await within(life)).toMatchObject({ reason: 'stop', clean: false });
+    expect(givenUp).toHaveBeenCalledTimes(1);
+  });
+});
+
 describe('Instance: tasks', () => {
   const running = async (options = {}) => {
     const all = setUp({}, options);

@@ -17,6 +17,7 @@ import type { OnProcessStart, OnProcessStop, ProcessContext, StopReason } from '
 import type { ProcessSpec } from '../declaration/process.specification.js';
 import { fencedEffects } from './fenced.effects.js';
 import { StateHandoff } from './state.handoff.js';
+import { WaitingCallers } from './waiting.callers.js';
 
 /** How an instance ended. `clean` is false when user code was still running at the end of its time. */
 export interface InstanceExit {
@@ -51,6 +52,7 @@ export class Instance implements Waiter {
   readonly waitsFor = new Map<string, number>();
   readonly #abort = new AbortController();
   readonly #tasks = new Set<Promise<void>>();
+  readonly #callers = new WaitingCallers();
   readonly #logger = new Log();
   readonly #handoff: StateHandoff;
   /** The epoch it began with. That of its lease may have risen since, but it is no new instance for that. */
@@ -78,6 +80,7 @@ export class Instance implements Waiter {
     const onLost = (): void => {
       this.#finish({ reason: 'lease-lost', error: lease.signal.reason });
       this.#abort.abort(lease.signal.reason);
+      this.#callers.giveUp();
     };
     if (lease.signal.aborted) onLost();
     else lease.signal.addEventListener('abort', onLost, { once: true });
@@ -108,6 +111,12 @@ export class Instance implements Waiter {
     return result;
   }
 
+  /**
+   * See `Callee.onGivenUp`: at once when the lease is lost, a moment after a crash, and at the end of the instance when
+   * its stop was not waited for any longer.
+   */
+  readonly onGivenUp = (heard: () => void): (() => void) => this.#callers.add(heard);
+
   /** Asks it to end; `run` returns once it has. */
   stop(reason: StopReason): void {
     this.#finish({ reason });
@@ -129,7 +138,10 @@ export class Instance implements Waiter {
     // Not awaited: what hangs here is our own clean-up, and the stop of user code must not wait for it. Handlers of
     // messages are among the calls, and no new one begins.
     unattended('detaching a stopped process', this.#detach(attached));
+    if (exit.reason === 'crash') this.#callers.giveUpSoon();
     const clean = await this.#stop(exit.reason, starting);
+    if (clean) this.#callers.settled();
+    else this.#callers.giveUp();
     const [target, hookCalled, started] = [this.#target, this.#hookCalled, this.#startedAt !== undefined];
     await this.#hook(() => this.#handoff.leave({ reason: exit.reason, clean, target, hookCalled, started }));
     this.deps.telemetry.emit('process.stopped', { ...ids, epoch: this.lease.epoch, reason: exit.reason, clean });
