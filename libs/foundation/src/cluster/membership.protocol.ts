@@ -8,8 +8,8 @@ import type { BeatAnswer, JoinAnswer, NodeRecord } from '../backend/directory/di
 import type { FoundationConfig } from '../config/config.js';
 import { CookieMismatchError, DuplicateNodeError, NotReadyError } from '../errors/cluster.errors.js';
 import { FoundationConfigError } from '../errors/config.errors.js';
-import { describe } from '../errors/describe.js';
-import { isError, show } from '../errors/describe.js';
+import { describe, show } from '../errors/describe.js';
+import { isAnswer } from '../errors/refusal.js';
 import { unattended } from '../foreign/gate.js';
 import { Log } from '../logging/log.js';
 import { ThrottledLog } from '../logging/throttled.log.js';
@@ -116,6 +116,12 @@ export class MembershipProtocol {
     if (joined) await this.#heartbeat.beat();
   }
 
+  /** Tells the other members that this node takes work again; when Redis is away they hear of it later. */
+  async undrain(): Promise<void> {
+    this.view.undrain();
+    await this.#heartbeat.beat();
+  }
+
   /** Stops beating and removes this node's record. */
   async leave(): Promise<void> {
     const joined = this.view.record.current.joinedAt > 0;
@@ -126,9 +132,8 @@ export class MembershipProtocol {
   }
 
   // -- joining
-  // ----------------------------------------------------------------------------------------------------------
 
-  /** A method, because TypeScript thinks that the state cannot change during an await. */
+  /** A method, because TypeScript thinks that it cannot change during an await. */
   #hasLeft(): boolean {
     return this.view.state === 'left';
   }
@@ -203,7 +208,6 @@ export class MembershipProtocol {
   }
 
   // -- beating
-  // ----------------------------------------------------------------------------------------------------------
 
   /**
    * How long Redis may be silent before this node calls itself isolated. Not before the deadline of its leases, which
@@ -276,8 +280,9 @@ export class MembershipProtocol {
   #replacedBy(otherBootId: string): void {
     // INVARIANT (I1): the other process may be given what this one owns, so this one stops before it retries.
     this.view.notify('replaced');
-    if (this.view.state === 'isolated') return;
-    const { name: node, bootId } = this.view.self;
+    const { state, self } = this.view;
+    if (state === 'isolated') return;
+    const { name: node, bootId } = self;
     this.telemetry.emit('cluster.name_taken', { node, bootId, otherBootId });
     this.#logger.error('Node name taken', { error: new DuplicateNodeError(node, otherBootId).message });
     this.#isolate();
@@ -288,11 +293,6 @@ export class MembershipProtocol {
     const details = { node: show(node), host: show(host) };
     this.#repeated.warn('Rejected a node with a different or missing cookie', details, details.node);
   }
-}
-
-/** True for an error that Redis answered with; any other one means that it did not answer. */
-function isAnswer(error: unknown): boolean {
-  return isError(error) && error.name === 'ReplyError';
 }
 
 function errorOf({ setting, node, mine, theirs, advice }: Refusal): FoundationConfigError {

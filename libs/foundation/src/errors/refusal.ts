@@ -55,6 +55,11 @@ const NAMES = new Set([
   'ExecutionError',
 ]);
 
+/** True for an error that Redis answered with; any other one means that it did not answer. */
+export function isAnswer(error: unknown): boolean {
+  return isError(error) && error.name === 'ReplyError';
+}
+
 /**
  * True for what a command of ioredis, Redlock or BullMQ failed with because of Redis or the way to it; false for a bug
  * of ours.
@@ -114,7 +119,7 @@ export async function inRedis<T>(endpoint: string, doing: string, work: () => Pr
 
 /** An answer that is in no table of ours. */
 function unknownIn(cause: unknown, text: string): Refusal | undefined {
-  const isReply = isError(cause) && cause.name === 'ReplyError';
+  const isReply = isAnswer(cause);
   if (!isReply || passingIn(text) !== undefined) return undefined;
   return {
     reply: text.slice(0, 200),

@@ -52,7 +52,9 @@ export class HealthMonitor {
    * `getJobScheduler('sweep')`, at most every two seconds.
    */
   async clusterHealth(): Promise<ClusterHealth> {
-    const [backend, stranded] = await this.#query();
+    const [backend, waited] = await this.#query();
+    // They were queried up to two seconds ago; what was stopped or forgotten since waits no more.
+    const stranded = waited.filter(({ name }) => this.parts.table.get(name)?.status === 'wanted');
     const members = this.parts.membership.members();
     const orphans = new Set(this.parts.processes.orphans().map(({ name }) => name));
     return clusterReport({

@@ -9,7 +9,10 @@ import { askNode, NODE_CONTROL, NodeControl } from './node.control.js';
 
 function control(drain: () => Promise<void> = () => Promise.resolve()) {
   const calls: string[] = [];
-  const membership = { drain: async () => void calls.push('membership') };
+  const membership = {
+    drain: async () => void calls.push('membership'),
+    undrain: async () => void calls.push('membership'),
+  };
   const undrain = () => void calls.push('undrained');
   const hosted = [{ name: 'feed', epoch: 1, running: true }];
   const takes = (name: string, limit: number | undefined) => (calls.push(`${name} ${String(limit)}`), limit !== 0);
@@ -21,10 +24,7 @@ function control(drain: () => Promise<void> = () => Promise.resolve()) {
     waitsOf,
     undrain,
   };
-  const view = {
-    ...{ state: 'draining' as NodeState, isLeaving: false, self: { name: 'a', bootId: 'a1' } },
-    undrain: () => void calls.push('view'),
-  };
+  const view = { state: 'draining' as NodeState, isLeaving: false, self: { name: 'a', bootId: 'a1' } };
   return { calls, view, node: new NodeControl({ shutdownTimeout: 50 }, membership, view, supervisor) };
 }
 
@@ -35,13 +35,13 @@ describe('NodeControl', () => {
     expect(calls).toEqual(['membership', 'supervisor']);
   });
 
-  it('takes work again, the others told first, unless its application shuts down', () => {
+  it('takes work again, the others told first, unless its application shuts down', async () => {
     const { node, calls, view } = control();
-    node.undrain();
-    expect(calls).toEqual(['view', 'undrained']);
+    await node.undrain();
+    expect(calls).toEqual(['membership', 'undrained']);
     view.isLeaving = true;
-    expect(() => node.undrain()).toThrow(ArgumentError);
-    expect(() => node.undrain()).toThrow('"a" (its application shuts down)');
+    await expect(node.undrain()).rejects.toThrow(ArgumentError);
+    await expect(node.undrain()).rejects.toThrow('"a" (its application shuts down)');
     expect(calls).toHaveLength(2);
   });
 

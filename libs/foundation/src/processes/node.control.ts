@@ -64,8 +64,8 @@ export function askNode(membership: Pick<ClusterView, 'members' | 'self'>, calls
 export class NodeControl implements CalleeLookup {
   constructor(
     private readonly config: Pick<FoundationConfig, 'shutdownTimeout'>,
-    private readonly membership: Pick<MembershipProtocol, 'drain'>,
-    private readonly view: Pick<ClusterView, 'undrain' | 'state' | 'isLeaving' | 'self'>,
+    private readonly membership: Pick<MembershipProtocol, 'drain' | 'undrain'>,
+    private readonly view: Pick<ClusterView, 'state' | 'isLeaving' | 'self'>,
     private readonly supervisor: Pick<Supervisor, 'drain' | 'undrain' | 'hosted' | 'takes' | 'waitsOf'>,
   ) {}
 
@@ -95,13 +95,13 @@ export class NodeControl implements CalleeLookup {
    * @throws ArgumentError when its application shuts down.
    */
   @Callable({ idempotent: true })
-  undrain(): void {
+  async undrain(): Promise<void> {
     const { view } = this;
     if (view.isLeaving || view.state === 'left') {
       const expected = 'a node that goes on running; start this one again';
       throw new ArgumentError('undrain', 'node', `"${view.self.name}" (its application shuts down)`, expected);
     }
-    view.undrain();
+    await this.membership.undrain();
     this.supervisor.undrain();
   }
 

@@ -87,12 +87,20 @@ export class ProcessCommands {
 
   /** See `ProcessManager.restart`. */
   async restart<T>(name: string): Promise<ProcessRef<T>> {
-    const { after, ...entry } = await this.#raise('restarting a process', name, ({ prefer: _prefer, ...rest }) => rest);
+    const withoutPreference = ({ prefer: _prefer, ...rest }: ProcessEntry): ProcessEntry => rest;
+    const { entry, ran } = await this.#raise('restarting a process', name, withoutPreference);
+    const { after } = entry;
     const [first = name] = this.#slotsOf(entry);
     const startTimeout = entry.options.timeout;
     const own = await this.#within<T>(this.#slotsOf(entry), first);
     if (own !== undefined) return own;
-    return this.parts.waiter.running<T>({ name: first, after: runsEverywhere(entry) ? 0 : after, startTimeout });
+    // Those that ran run again, or it is said why not; the others wait for a place as they did before.
+    const others = ran.filter((slot) => slot !== first);
+    const [ref] = await Promise.all([
+      this.parts.waiter.running<T>({ name: first, after, startTimeout }),
+      this.parts.waiter.againRunning(name, others, after, startTimeout),
+    ]);
+    return ref;
   }
 
   /** See `ProcessManager.move`. */
@@ -106,7 +114,8 @@ export class ProcessCommands {
       throw new ArgumentError(`move("${name}")`, 'node', `${quoted(node)} (${why})`, 'a node that can run the process');
     }
     if (owner?.node === node) return refs.ofOwner<T>(owner);
-    const { after, options } = await this.#raise('moving a process', name, (rest) => ({ ...rest, prefer: node }));
+    const { entry } = await this.#raise('moving a process', name, (rest) => ({ ...rest, prefer: node }));
+    const { after, options } = entry;
     const own = await this.#within<T>([name], name);
     if (own !== undefined) return own;
     return waiter.running<T>({ name, after, startTimeout: options.timeout });
@@ -179,6 +188,7 @@ export class ProcessCommands {
     const { member, target } = this.#controlOf(node, 'drain');
     try {
       await calls.callAt(target, 'drain', [timeout], { timeout: timeout + config.calls.timeout });
+      await membership.replica.refresh();
     } catch (error) {
       const isThere = membership.members().some(({ bootId }) => bootId === member.bootId);
       if (isThere || !isA(error, CallInterruptedError)) throw error;
@@ -188,9 +198,10 @@ export class ProcessCommands {
   /** See `ProcessManager.undrain`. */
   async undrain({ node = this.parts.membership.self.name }: { node?: string }): Promise<void> {
     const { membership, calls, control, patience } = this.parts;
-    if (node === membership.self.name) return patience.once('undraining this node', async () => control.undrain());
+    if (node === membership.self.name) return patience.once('undraining this node', () => control.undrain());
     try {
       await calls.callAt(this.#controlOf(node, 'undrain').target, 'undrain', []);
+      await membership.replica.refresh();
     } catch (error) {
       if (!isA(error, CallRefusedError) || error.why !== 'not-callable') throw error;
       throw new ArgumentError(
@@ -219,8 +230,12 @@ export class ProcessCommands {
     return owner && refs.ofOwner<T>(owner);
   }
 
-  /** Forbids every epoch so far, so that what runs must be started again. */
-  #raise(doing: string, name: string, change: (entry: ProcessEntry) => ProcessEntry): Promise<VersionedEntry> {
+  /** Forbids every epoch so far, so that what runs must be started again; says what of it had an owner. */
+  #raise(
+    doing: string,
+    name: string,
+    change: (entry: ProcessEntry) => ProcessEntry,
+  ): Promise<{ entry: VersionedEntry; ran: string[] }> {
     const { backend, table, registry, patience } = this.parts;
     return patience.once(doing, async () => {
       const slots = this.#slotsOf(await this.#known(name));
@@ -240,7 +255,7 @@ export class ProcessCommands {
         const marked = current.status === 'once' ? current.after + 1 : current.after;
         return change({ ...rest, status: 'wanted', after: Math.max(table.floor(name), marked, ...epochs) });
       });
-      return entry as VersionedEntry;
+      return { entry: entry as VersionedEntry, ran: owners.flatMap((owner) => owner?.name ?? []) };
     });
   }
 

@@ -7,6 +7,7 @@ import type { Backend } from '../backend/backend.js';
 import type { OwnerRecord } from '../backend/leases/leases.js';
 import { Wait } from '../calls/waiting.js';
 import type { ClusterView } from '../cluster/cluster.view.js';
+import type { Member } from '../cluster/member.js';
 import { processOf, runsEverywhere, slotNames } from '../cluster/slot.names.js';
 import { ProcessStartError, ProcessTimeoutError } from '../errors/process.errors.js';
 import type { ProcessSpec } from './declaration/process.specification.js';
@@ -113,6 +114,38 @@ export class ProcessWaiter {
     return this.#giveUp(name, slots[owners.findIndex((owner) => owner === undefined)] ?? name, timeout, started);
   }
 
+  /**
+   * Waits until each of these parts has a running owner with an epoch above `after`, or has completed; a part of a node
+   * that has left is none.
+   */
+  async againRunning(
+    name: string,
+    slots: readonly string[],
+    after: number,
+    startTimeout: number | 'infinity',
+  ): Promise<void> {
+    const { table, registry, membership } = this.parts;
+    const timeout = startTimeout === 'infinity' ? Infinity : startTimeout + ELECTION_MS;
+    let seen: OwnerRecord[] | undefined;
+    let left = [...slots];
+    const mayCome = (slot: string): boolean => {
+      const entry = table.get(slot);
+      if (entry === undefined || entry.status === 'completed') return false;
+      if (runsEverywhere(entry) && this.#memberOf(slot, entry) === undefined) return false;
+      const error = this.#failureOf(slot, entry);
+      if (error !== undefined) throw new ProcessStartError(slot, membership.self.name, error);
+      return true;
+    };
+    const all = await this.until(name, timeout, async () => {
+      left = left.filter(mayCome);
+      const owners = await registry.owners(left);
+      seen = owners.filter((owner) => owner !== undefined);
+      left = left.filter((_, index) => owners[index]?.state !== 'running' || owners[index].epoch <= after);
+      return left.length === 0 ? true : undefined;
+    });
+    if (all === undefined) await this.#giveUp(name, left[0] ?? name, timeout, seen);
+  }
+
   /** Polls until `poll` has something, woken by hints; `undefined` when the time is over. */
   async until<R>(
     name: string,
@@ -166,12 +199,17 @@ export class ProcessWaiter {
   #failureOf(name: string, entry: VersionedEntry): string | undefined {
     if (isEnded(entry.status)) return entry.error ?? `it is ${entry.status}`;
     if (!runsEverywhere(entry)) return undefined;
+    const report = this.#memberOf(name, entry)?.replicas[entry.of ?? entry.name];
+    // What a restart has overtaken: its node has not heard of it yet.
+    if (report === undefined || (report.epoch > 0 && report.epoch <= entry.after)) return undefined;
+    return report.state === 'failed' || report.state === 'escalated' ? report.error : undefined;
+  }
+
+  /** The node of a part of a process that every node has one of. */
+  #memberOf(name: string, entry: VersionedEntry): Member | undefined {
     const { table, membership } = this.parts;
-    const member = membership
-      .members()
-      .find((each) => name === slotNames(table.get(entry.of ?? name) ?? entry, each.name)[0]);
-    const report = member?.replicas[entry.of ?? entry.name];
-    return report?.state === 'failed' || report?.state === 'escalated' ? report.error : undefined;
+    const whole = table.get(entry.of ?? name) ?? entry;
+    return membership.members().find((each) => name === slotNames(whole, each.name)[0]);
   }
 
   /**

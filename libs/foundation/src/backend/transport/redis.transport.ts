@@ -3,7 +3,8 @@
  * Underneath PUBLISH and SUBSCRIBE.
  */
 import type { Redis } from 'ioredis';
-import { describe, isError } from '../../errors/describe.js';
+import { describe } from '../../errors/describe.js';
+import { isAnswer } from '../../errors/refusal.js';
 import { refusalIn } from '../../errors/refusal.js';
 import { unattended } from '../../foreign/gate.js';
 import { Listeners } from '../../foreign/listeners.js';
@@ -131,7 +132,7 @@ export class RedisTransport implements Transport {
     try {
       await within(SUBSCRIBE_MS, subscribing, `not confirmed in ${SUBSCRIBE_MS} ms`);
     } catch (error) {
-      const isReply = isError(error) && error.name === 'ReplyError';
+      const isReply = isAnswer(error);
       if (isReply && refusalIn(describe(error)) !== undefined) {
         this.#topics.delete(topic);
         throw error;
@@ -155,7 +156,7 @@ export class RedisTransport implements Transport {
     } catch (error) {
       this.#log.warn('Failed to restore subscriptions; retrying', { error: describe(error) });
       // After anything else the connection has gone, and the next one brings us here again.
-      if (isError(error) && error.name === 'ReplyError') this.#resubscribeLater();
+      if (isAnswer(error)) this.#resubscribeLater();
       return;
     }
     this.#isBack();
