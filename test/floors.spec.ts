@@ -34,7 +34,7 @@ const PLAN: string[][] = [
   ],
   ['cluster/topologies'],
   ['locator'],
-  ['decorated'],
+  ['decorated', 'foreign.decorators'],
   ['calls'],
   ['processes/placement'],
   ['processes/declaration'],

@@ -12,7 +12,7 @@ import { startRedis } from '../dist/test/support/redis-server.js';
 
 const CORNERS = [
   { name: 'nest11', what: 'Nest 11, CommonJS, Jest', cli: 11, redis: ['ioredis@5', 'bullmq@5'] },
-  { name: 'nest11-floor', what: 'the same, oldest bullmq', cli: 11, redis: ['ioredis@5.4', 'bullmq@5.17'] },
+  { name: 'nest11-floor', what: 'the same, oldest bullmq', cli: 11, redis: ['ioredis@5.4', 'bullmq@5.23'] },
   { name: 'nest12', what: 'Nest 12, ES modules, Vitest', cli: 12, redis: ['ioredis@6', 'bullmq@6'] },
 ];
 const NODES = ['20', '22', '24'];

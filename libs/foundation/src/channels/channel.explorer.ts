@@ -3,6 +3,7 @@
  */
 import type { Type } from '@nestjs/common';
 import { type Found, markedMethods, requireShared } from '../decorated.js';
+import { requireNothingAround } from '../foreign.decorators.js';
 import { CHANNEL_METADATA, type ChannelMetadata } from './channel.decorators.js';
 import type { MessageHandler } from './channel.js';
 
@@ -14,12 +15,18 @@ export interface DeclaredHandler extends ChannelMetadata {
 /**
  * The handlers of every shared object, except of the classes that `isProcess`: their instances come and go.
  *
- * @throws DeclarationError for a handler of a request-scoped or transient class.
+ * @throws DeclarationError for a handler of a request-scoped or transient class, and for one with a guard, a pipe, an
+ * interceptor or a filter around it.
  */
 export function exploreChannels(found: Found, isProcess: (type: Type) => boolean): DeclaredHandler[] {
   const isMarked = (type: Type<object>): boolean =>
     !isProcess(type) && markedMethods(type, CHANNEL_METADATA).length > 0;
   requireShared(found, '@Channel', isMarked);
+  for (const type of new Set(found.instances.map((each) => each.type))) {
+    if (isProcess(type)) continue;
+    const methods = markedMethods(type, CHANNEL_METADATA).map(({ method }) => method);
+    requireNothingAround(type, methods, '@Channel');
+  }
   return found.instances
     .filter(({ type }) => !isProcess(type))
     .flatMap(({ type, instance }) => handlersOf(instance, type));

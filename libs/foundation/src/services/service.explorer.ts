@@ -3,7 +3,9 @@
  * Called by the lifecycle.
  */
 import type { Type } from '@nestjs/common';
-import { type Found, requireShared } from '../decorated.js';
+import { CALLABLE_METADATA } from '../calls/callable.decorator.js';
+import { type Found, markedMethods, requireShared } from '../decorated.js';
+import { requireNothingAround } from '../foreign.decorators.js';
 import { SERVICE_METADATA, type ServiceOptions } from './service.decorators.js';
 
 /** A service that wants to be registered. */
@@ -14,11 +16,17 @@ export interface DeclaredService extends Required<ServiceOptions> {
 /**
  * The services of every shared object, except of the classes that `isProcess`: their instances come and go.
  *
- * @throws DeclarationError for a request-scoped or transient class.
+ * @throws DeclarationError for a request-scoped or transient class, and for a callable method with a guard, a pipe, an
+ * interceptor or a filter around it.
  */
 export function exploreServices(found: Found, isProcess: (type: Type) => boolean): DeclaredService[] {
   const isMarked = (type: Type<object>): boolean => !isProcess(type) && Reflect.hasOwnMetadata(SERVICE_METADATA, type);
   requireShared(found, '@Service', isMarked);
+  for (const { type } of found.classes) {
+    if (!isMarked(type)) continue;
+    const methods = markedMethods(type, CALLABLE_METADATA).map(({ method }) => method);
+    requireNothingAround(type, methods, '@Callable');
+  }
   return found.instances
     .filter(({ type }) => !isProcess(type))
     .flatMap(({ type, instance }) => servicesOf(instance, type));

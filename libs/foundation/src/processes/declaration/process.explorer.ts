@@ -7,6 +7,7 @@ import { marksOf } from '../../calls/call.marks.js';
 import type { ResolvedProcessDefaults } from '../../config/config.js';
 import type { Found } from '../../decorated.js';
 import { ProcessDeclarationError } from '../../errors/process.errors.js';
+import { requireStartedOnly } from '../../foreign.decorators.js';
 import { PROCESS_METADATA, type ProcessMetadata } from './process.decorators.js';
 import { type ProcessSpec, specOf } from './process.specification.js';
 
@@ -34,8 +35,8 @@ export function metadataOf(type: Type<unknown>): ProcessMetadata | undefined {
 }
 
 /**
- * @throws ProcessDeclarationError for a process that is request-scoped or not provided as a class, and for two classes
- * of one process name; `FoundationConfigError` and `ArgumentError` for their options.
+ * @throws ProcessDeclarationError for a process that is request-scoped or not provided as a class, that has decorators
+ * which do not act on what Foundation starts, and for two classes of one process name; `FoundationConfigError` and `ArgumentError` for their options.
  */
 export function exploreProcesses(
   { classes: found, instances }: Found,
@@ -53,6 +54,7 @@ export function exploreProcesses(
         'Make it and its dependencies singletons of the module (the default scope).',
       );
     }
+    requireStartedOnly(type);
     const { kind, count } = metadata;
     const { args = [], ...options } = metadata.options;
     const subject = `@${kind[0]!.toUpperCase()}${kind.slice(1)} ${type.name}`;

@@ -1,0 +1,129 @@
+/**
+ * Decorators of other packages where they would be ignored, or carried out on the wrong instance, without a word: the
+ * start is refused, and the error names the method. Called by the explorers; underneath the metadata keys of those
+ * packages, which they do not export.
+ */
+import type { Type } from '@nestjs/common';
+import { MetadataScanner } from '@nestjs/core';
+import { DeclarationError } from './errors/config.errors.js';
+import { ProcessDeclarationError } from './errors/process.errors.js';
+
+/** Where a decorator of another package stands. */
+interface Mark {
+  /** Such as `@Cron of @nestjs/schedule`. */
+  decorator: string;
+  /** `undefined`: the class itself. */
+  method: string | undefined;
+}
+
+type Named = (metadata: unknown) => string;
+
+const kinds =
+  (from: string, ...names: string[]): Named =>
+  (metadata) =>
+    `@${names[Number(metadata) - 1] ?? names[0]!} of ${from}`;
+
+/** What Nest carries out on the instance that it makes for injection. Keys as of @nestjs 11 and 12. */
+const ON_METHODS: Readonly<Record<string, Named>> = {
+  SCHEDULER_TYPE: kinds('@nestjs/schedule', 'Cron', 'Timeout', 'Interval'),
+  EVENT_LISTENER_METADATA: kinds('@nestjs/event-emitter', 'OnEvent'),
+  'microservices:handler_type': kinds('@nestjs/microservices', 'MessagePattern', 'EventPattern'),
+  'websockets:message_mapping': kinds('@nestjs/websockets', 'SubscribeMessage'),
+  'bullmq:worker_events_metadata': kinds('@nestjs/bullmq', 'OnWorkerEvent'),
+  'bullmq:queue_events_metadata': kinds('@nestjs/bullmq', 'OnQueueEvent'),
+  'bull:module_queue_process': kinds('@nestjs/bull', 'Process'),
+};
+const ON_CLASSES: Readonly<Record<string, Named>> = {
+  'bullmq:processor_metadata': kinds('@nestjs/bullmq', 'Processor'),
+  'bullmq:queue_events_listener_metadata': kinds('@nestjs/bullmq', 'QueueEventsListener'),
+  'bull:module_queue': kinds('@nestjs/bull', 'Processor'),
+  'websockets:is_gateway': kinds('@nestjs/websockets', 'WebSocketGateway'),
+  __commandHandler__: kinds('@nestjs/cqrs', 'CommandHandler'),
+  __eventsHandler__: kinds('@nestjs/cqrs', 'EventsHandler'),
+  __queryHandler__: kinds('@nestjs/cqrs', 'QueryHandler'),
+};
+
+/** What Nest puts around the handlers of requests; Foundation puts nothing around calls and messages. */
+const AROUND: Readonly<Record<string, Named>> = {
+  __guards__: () => '@UseGuards',
+  __interceptors__: () => '@UseInterceptors',
+  __pipes__: () => '@UsePipes',
+  __exceptionFilters__: () => '@UseFilters',
+};
+/** With one of these a method, or a class, has requests of its own, which those are for. */
+const OF_REQUESTS = ['path', 'microservices:handler_type', 'websockets:message_mapping', 'websockets:is_gateway'];
+
+/**
+ * Holds a process class to decorators that act on the instance which Foundation starts.
+ *
+ * @throws ProcessDeclarationError
+ */
+export function requireStartedOnly(type: Type<object>): void {
+  const [mark] = [
+    ...marksOn(type, undefined, ON_CLASSES),
+    ...methodsOf(type).flatMap((m) => marksOn(type, m, ON_METHODS)),
+  ];
+  if (mark !== undefined) {
+    throw new ProcessDeclarationError(
+      `class ${type.name}`,
+      `${placeOf(mark)} has ${mark.decorator}, which acts on every node, on the instance that Nest makes for injection, and ` +
+        'never on the one that Foundation starts',
+      'Begin in onProcessStart what has to run once, and end it by ctx.signal; or move this to a class that is no process.',
+    );
+  }
+  const around = [undefined, ...methodsOf(type)].flatMap((method) => marksAround(type, method))[0];
+  if (around === undefined) return;
+  throw new ProcessDeclarationError(
+    `class ${type.name}`,
+    `${placeOf(around)} has ${around.decorator}, which nothing applies to calls and messages`,
+    'Check and convert in the method itself; @Channel takes a payload class.',
+  );
+}
+
+/**
+ * Holds the marked methods of another class to decorators that are applied to them.
+ *
+ * @param mark such as `@Channel`.
+ * @throws DeclarationError
+ */
+export function requireNothingAround(type: Type<object>, methods: readonly string[], mark: string): void {
+  if (methods.length === 0) return;
+  const [around] = [undefined, ...methods].flatMap((method) => marksAround(type, method));
+  if (around === undefined) return;
+  const place = around.method === undefined ? `the class ${type.name}` : `${type.name}.${around.method}`;
+  throw new DeclarationError(
+    `${around.decorator} of ${place}`,
+    `nothing applies it to what ${mark} marks`,
+    'Check and convert in the method itself; @Channel takes a payload class.',
+  );
+}
+
+function placeOf({ method }: Mark): string {
+  return method === undefined ? 'it' : `its method ${method}`;
+}
+
+function methodsOf(type: Type<object>): string[] {
+  return new MetadataScanner().getAllMethodNames(type.prototype as object);
+}
+
+function marksAround(type: Type<object>, method: string | undefined): Mark[] {
+  const target = targetOf(type, method);
+  if (target === undefined || OF_REQUESTS.some((key) => Reflect.hasMetadata(key, target))) return [];
+  return marksOn(type, method, AROUND);
+}
+
+function marksOn(type: Type<object>, method: string | undefined, table: Readonly<Record<string, Named>>): Mark[] {
+  const target = targetOf(type, method);
+  if (target === undefined) return [];
+  return Object.entries(table).flatMap(([key, named]): Mark[] => {
+    const metadata: unknown = Reflect.getMetadata(key, target);
+    return metadata === undefined ? [] : [{ decorator: named(metadata), method }];
+  });
+}
+
+/** An accessor is no method, and asking for it would run it. */
+function targetOf(type: Type<object>, method: string | undefined): object | undefined {
+  if (method === undefined) return type;
+  const target = (type.prototype as Record<string, unknown>)[method];
+  return typeof target === 'function' ? target : undefined;
+}
