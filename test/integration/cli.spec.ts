@@ -16,11 +16,13 @@ import {
 } from 'nestjs-foundation';
 import { eventually } from 'nestjs-foundation/testing';
 import type { Snapshot } from '../../libs/foundation/src/cli/snapshot.js';
+import { LocalRecord } from '../../libs/foundation/src/cluster/local.record.js';
+import { resolve } from '../../libs/foundation/src/config/resolve.js';
 import type { Keys } from '../../libs/foundation/src/wire/keys.js';
 import { type RedisServer, startServer } from '../support/redis-server.js';
 import { secret } from '../support/secrets.js';
 import { command, type Ran } from './command.js';
-import { boot, type Booted, closeLater, formed, onOwnRedis } from './fixture.js';
+import { backendFor, boot, type Booted, closeLater, formed, LEASE, onOwnRedis } from './fixture.js';
 
 @Singleton({ name: 'feed' })
 class Feed {}
@@ -104,6 +106,46 @@ describe('foundation status', () => {
     expect(snapshot.processes).toHaveLength(11);
     expect(snapshot.services).toHaveLength(2);
     expect(snapshot.health.status).toBe('healthy');
+  });
+
+  it('says what health says, in the same words, also while a dead node is not noticed', async () => {
+    // Slow beats: for up to a second no member knows what Redis knows.
+    const membership = { beatEvery: 1000, ttl: 3000 };
+    const only = { membership, expectedNodes: 4, lease: LEASE };
+    const [a, b] = [await start('a', [Feed], only), await start('b', [Feed], only)];
+    await formed(a, b);
+    const { backend, node } = await backendFor(server, appName);
+    await eventually(() => backend.open().then(() => true), { timeout: 20_000, what: 'A connection' });
+    const dead = { ...new LocalRecord(node, resolve(only, {}, { host: 'h', pid: 1 })).current, ...membership };
+    await backend.directory.join({ ...dead, name: 'dead' });
+
+    const busy = /^(node-lagging|redis-slow|redis-silent|redis-connection|sweep-overdue)/;
+    const saying = ({ nodes, reasons }: Snapshot['health']) =>
+      [...nodes.map((each) => each.node), ...reasons.map(({ code, message }) => `${code} ${message}`)]
+        .filter((each) => !busy.test(each))
+        .join('\n');
+    const ofNode = async () => saying(await a.app.get(HealthMonitor).clusterHealth());
+    const seen = new Set<string>();
+    const [differing, names]: [object[], string[]] = [[], []];
+    await eventually(
+      async () => {
+        const before = await ofNode();
+        const { health, nodes } = JSON.parse((await foundation('status', '--json')).out) as Snapshot;
+        const [status, after] = [saying(health), await ofNode()];
+        if (status !== before && status !== after) differing.push({ before, status, after });
+        names.push([nodes.map(({ name }) => name), health.nodes.map((each) => each.node)].join(' | '));
+        for (const { code, message } of health.reasons) seen.add(`${code} ${message}`);
+        return !health.nodes.some((each) => each.node === 'dead');
+      },
+      { timeout: 20_000, lastSeen: () => [...seen] },
+    );
+    expect(differing).toEqual([]);
+    expect([...new Set(names)]).toEqual(['a,b,dead | a,b,dead', 'a,b | a,b']);
+    expect([...seen].filter((each) => !busy.test(each)).sort()).toEqual([
+      'node-suspect Node "dead" missed heartbeats.',
+      'nodes-missing Only 3 of 4 expected nodes are there.',
+      'too-few-nodes Only 2 of 4 expected nodes are there, less than half plus one.',
+    ]);
   });
 
   it('says which clusters there are, where there are no nodes of the name', async () => {

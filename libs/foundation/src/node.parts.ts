@@ -60,6 +60,11 @@ export async function assembleNode(given: FoundationConfig, telemetry: Telemetry
   const protocol = new MembershipProtocol(view, config, backend, telemetry);
   const membership = new Membership(view);
 
+  // For the command line, which has neither the options of the application nor its strategies.
+  const tellExpected = (): void => view.record.setExpects(config.expectedNodes ?? runner.expectedNodes());
+  tellExpected();
+  runner.listen(tellExpected);
+
   const table = new ProcessTable(backend, view, telemetry);
   const supervisor = new Supervisor({
     backend,

@@ -5,6 +5,7 @@
 import { clustersIn } from '../backend/redis/other.clusters.js';
 import { placeName } from '../backend/redis/redis.endpoint.js';
 import type { ClusterView } from '../cluster/cluster.view.js';
+import { type Standing, standingBy } from '../cluster/standing.js';
 import type { FoundationConfig } from '../config/config.js';
 import { CookieMismatchError } from '../errors/cluster.errors.js';
 import { redisError } from '../errors/refusal.js';
@@ -24,11 +25,11 @@ export interface Observer {
   readonly services: ServiceRegistry;
   readonly health: HealthMonitor;
   /**
-   * Sees that Redis answers, so that what was copied before is not taken for the present.
+   * Who is there now, by the beats in Redis, so that what was copied before is not taken for the present.
    *
    * @throws RedisUnavailableError
    */
-  look(): Promise<void>;
+  look(): Promise<Standing>;
   /** The processes that a release declared and no node declares any longer. */
   orphans(): string[];
   /** The names of the clusters that have nodes in this Redis, where that can be known. */
@@ -74,9 +75,10 @@ export async function observe(given: FoundationConfig): Promise<Observer> {
     services,
     health: parts.health,
     async look() {
-      await backend.directory.look().catch((error: unknown) => {
+      const seen = await backend.directory.look().catch((error: unknown) => {
         throw redisError(backend.endpoint, 'looking at the cluster', error);
       });
+      return standingBy(view.records(), seen, view.self.bootId);
     },
     orphans: () => parts.registry.orphans().map(({ name }) => name),
     clusters: () => clustersIn(backend.raw.control),

@@ -29,11 +29,11 @@ export interface Snapshot {
 /** @throws RedisUnavailableError when Redis does not answer. */
 export async function snapshotOf(app: string, observer: Observer): Promise<Snapshot> {
   const { membership, processes, services, health } = observer;
-  await observer.look();
-  const [list, report] = [await processes.list(), await health.clusterHealth()];
-  const nodes = membership
-    .members()
-    .map(({ self: _self, replicas: _replicas, listens: _listens, classes: _classes, ...node }) => node);
+  const list = await processes.list();
+  const [{ members }, report] = await Promise.all([observer.look(), health.clusterHealth()]);
+  const nodes = members.map(
+    ({ self: _self, replicas: _replicas, listens: _listens, classes: _classes, ...node }) => node,
+  );
   return {
     app,
     redis: observer.place,

@@ -103,6 +103,15 @@ export class LocalRecord {
     this.#record = { ...this.#record, ...says };
   }
 
+  /** How many nodes there should be; sent with a heartbeat that follows at once. */
+  setExpects(expects: number | undefined): void {
+    if (this.#record.expects === expects) return;
+    const { expects: _before, ...others } = this.#record;
+    this.#record = expects === undefined ? others : { ...others, expects };
+    this.#pending = { changed: true };
+    this.#owner?.changed(true);
+  }
+
   /** It has joined; `again` when the other members know its record already. */
   joined(at: number, again: boolean): void {
     this.#record = { ...this.#record, joinedAt: at };

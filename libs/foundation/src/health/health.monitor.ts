@@ -4,6 +4,8 @@
 import { Injectable } from '@nestjs/common';
 import type { Backend, BackendFacts } from '../backend/backend.js';
 import type { ClusterView } from '../cluster/cluster.view.js';
+import { differencesOf } from '../cluster/compatibility.js';
+import { expectedBy, type Standing, standingBy } from '../cluster/standing.js';
 import type { TopologyRunner } from '../cluster/topologies/topology.runner.js';
 import type { FoundationConfig } from '../config/config.js';
 import { describe } from '../errors/describe.js';
@@ -21,7 +23,7 @@ const QUERY_TIMEOUT_MS = 1000;
 /** What the report is made of. */
 export interface HealthMonitorParts {
   readonly config: FoundationConfig;
-  readonly backend: Pick<Backend, 'inspect' | 'troubles' | 'leases'>;
+  readonly backend: Pick<Backend, 'inspect' | 'troubles' | 'leases' | 'directory'>;
   readonly membership: ClusterView;
   readonly topologies: Pick<TopologyRunner, 'expectedNodes' | 'status'>;
   readonly table: ProcessTable;
@@ -33,8 +35,11 @@ export interface HealthMonitorParts {
 @Injectable()
 export class HealthMonitor {
   readonly #logger = new ThrottledLog();
-  #queried:
-    { at: number; facts: Promise<BackendFacts | undefined>; stranded: Promise<readonly Stranded[]> } | undefined;
+  #queried: { at: number; facts: Promise<BackendFacts | undefined> } | undefined;
+  /** Who asks while Redis is asked gets the same answer, so that a flood of probes is one query at a time. */
+  #looking: Promise<Standing> | undefined;
+  /** When who was there the processes were last gone through. */
+  #polled = { at: -Infinity, standing: '' };
   /** The last result; a query may fail. */
   #stranded: readonly Stranded[] = [];
 
@@ -44,19 +49,22 @@ export class HealthMonitor {
   /**
    * The report: status, nodes, services, and a reason for everything that is not healthy. Never rejects.
    *
-   * How many nodes there should be is `expectedNodes`, without it what the topology strategies say, and without them
-   * the highest number that there was, less the nodes that left in order since, which is the same on every node; with
+   * How many nodes there should be is `expectedNodes`, without it what the topology strategies say, without them what
+   * other members go by, and without that the highest number that there was, less the nodes that left in order
+   * since, which is the same on every node; with
    * fewer than half of them plus one the cluster is critical.
    *
-   * Underneath: this node's replicas of membership, process table and services; `INFO memory` and BullMQ's
-   * `getJobScheduler('sweep')`, at most every two seconds.
+   * Underneath: this node's replicas of membership, process table and services; the beats in Redis, each time; `INFO
+   * memory` and BullMQ's `getJobScheduler('sweep')`, at most every two seconds.
    */
   async clusterHealth(): Promise<ClusterHealth> {
-    const [backend, waited] = await this.#query();
+    const [backend, standing] = await Promise.all([this.#query(), this.#look()]);
     // They were queried up to two seconds ago; what was stopped or forgotten since waits no more.
+    const waited = await this.#pollStranded(standing);
     const stranded = waited.filter(({ name }) => this.parts.table.get(name)?.status === 'wanted');
-    const members = this.parts.membership.members();
-    const orphans = new Set(this.parts.processes.orphans().map(({ name }) => name));
+    const { members, records } = standing;
+    const orphans = new Set(this.parts.processes.orphans(standing).map(({ name }) => name));
+    const there = new Set(members.map(({ name }) => name));
     return clusterReport({
       now: Date.now(),
       clusterNow: this.parts.membership.clusterNow(),
@@ -65,15 +73,16 @@ export class HealthMonitor {
       expected:
         this.parts.config.expectedNodes ??
         this.parts.topologies.expectedNodes() ??
+        expectedBy(records) ??
         Math.max(1, this.parts.membership.replica.expected),
-      differences: this.parts.membership.differences(),
+      differences: differencesOf(records),
       strategies: this.parts.topologies.status(),
       latencyMs: this.parts.membership.latency,
       members,
       escalated: this.parts.table.escalated().filter(({ of, name }) => !orphans.has(of ?? name)),
       orphans: [...orphans],
       stranded,
-      services: this.parts.registry.services(),
+      services: this.parts.registry.services().filter(({ node }) => there.has(node)),
       backend,
       troubles: this.parts.backend.troubles?.() ?? [],
       trouble: this.parts.membership.trouble,
@@ -90,23 +99,49 @@ export class HealthMonitor {
     return this.parts.config.readiness === 'member' ? state === 'up' : state !== 'draining' && state !== 'left';
   }
 
-  #query(): Promise<[BackendFacts | undefined, readonly Stranded[]]> {
+  /**
+   * Who is there, by the beats that Redis has at this moment: up to a heartbeat passes until this node's own view says
+   * that another one is late or gone, and the command line, which looks at that moment, would say something else. While
+   * this node is cut off, its view is all it has.
+   */
+  #look(): Promise<Standing> {
+    this.#looking ??= this.#ask().finally(() => (this.#looking = undefined));
+    return this.#looking;
+  }
+
+  async #ask(): Promise<Standing> {
+    const { membership, backend } = this.parts;
+    const known = (): Standing => ({ members: membership.members(), records: membership.records() });
+    if (!['up', 'draining', 'observing'].includes(membership.state)) return known();
+    try {
+      const seen = await within(QUERY_TIMEOUT_MS, backend.directory.look(), 'no answer');
+      return standingBy(membership.records(), seen, membership.self.bootId);
+    } catch (error) {
+      this.#logger.debug('Query of the beats failed', { error: describe(error) });
+      return known();
+    }
+  }
+
+  #query(): Promise<BackendFacts | undefined> {
     const now = performance.now();
     if (this.#queried === undefined || now - this.#queried.at > QUERY_EVERY_MS) {
       const facts = within(QUERY_TIMEOUT_MS, this.parts.backend.inspect(), 'no answer').catch((error: unknown) => {
         this.#logger.debug('Redis health query failed', { error: describe(error) });
         return undefined;
       });
-      this.#queried = { at: now, facts, stranded: this.#pollStranded() };
+      this.#queried = { at: now, facts };
     }
-    return Promise.all([this.#queried.facts, this.#queried.stranded]);
+    return this.#queried.facts;
   }
 
-  async #pollStranded(): Promise<readonly Stranded[]> {
+  async #pollStranded(standing: Standing): Promise<readonly Stranded[]> {
     // While this node is cut off, the owners are unknown.
     if (this.parts.membership.state !== 'up' && this.parts.membership.state !== 'observing') return this.#stranded;
+    const [now, who] = [performance.now(), standing.members.map(({ name, state }) => `${name} ${state}`).join()];
+    if (who === this.#polled.standing && now - this.#polled.at <= QUERY_EVERY_MS) return this.#stranded;
+    this.#polled = { at: now, standing: who };
     try {
-      this.#stranded = await within(QUERY_TIMEOUT_MS, this.parts.processes.stranded(), 'no answer');
+      this.#stranded = await within(QUERY_TIMEOUT_MS, this.parts.processes.stranded(standing), 'no answer');
     } catch (error) {
       this.#logger.debug('Query of the waiting processes failed', { error: describe(error) });
     }

@@ -3,12 +3,14 @@
  * Called by the manager; underneath one script call for all names.
  */
 import type { Backend } from '../backend/backend.js';
+import type { NodeRecord } from '../backend/directory/directory.js';
 import type { OwnerRecord } from '../backend/leases/leases.js';
 import { type CallMark, markIn } from '../calls/call.marks.js';
 import type { Absence } from '../calls/callee.js';
 import type { ClusterView } from '../cluster/cluster.view.js';
 import { declaredBy } from '../cluster/compatibility.js';
 import { processOf, runsEverywhere } from '../cluster/slot.names.js';
+import type { Standing } from '../cluster/standing.js';
 import { plain } from '../errors/describe.js';
 import { exclusionOf, obstacleOf, obstaclesIn } from './placement/placement.exclusion.js';
 import type { ProcessInfo, ProcessState } from './process.ref.js';
@@ -158,10 +160,9 @@ export class ProcessRegistry {
    * What should run and may run nowhere: without an owner it waits; with one it is on a node on which it may not be any
    * more, until there is one that may run it. Only for these it is asked who owns them.
    */
-  async stranded(): Promise<Stranded[]> {
-    const members = this.membership.members();
+  async stranded({ members, records }: Standing = this.#now()): Promise<Stranded[]> {
     const obstacleOf = obstaclesIn(members);
-    const isOrphaned = this.#orphaned();
+    const isOrphaned = this.#orphaned(records);
     const found: { entry: VersionedEntry; reason: string }[] = [];
     for (const entry of this.table.wanted()) {
       // The same for all of its replicas and partitions.
@@ -186,15 +187,19 @@ export class ProcessRegistry {
     });
   }
 
+  #now(): Standing {
+    return { members: this.membership.members(), records: this.membership.records() };
+  }
+
   /** Says of each entry whether no node declares it any longer, by the nodes of this moment. */
-  #orphaned(): (entry: VersionedEntry) => boolean {
-    const isDeclared = declaredBy(this.membership.records());
+  #orphaned(records: readonly NodeRecord[] = this.membership.records()): (entry: VersionedEntry) => boolean {
+    const isDeclared = declaredBy(records);
     return (entry) => isOrphan(entry, isDeclared);
   }
 
   /** The processes that a release declared and no node declares any longer. */
-  orphans(): VersionedEntry[] {
-    return this.table.processes().filter(this.#orphaned());
+  orphans({ records }: Pick<Standing, 'records'> = this.#now()): VersionedEntry[] {
+    return this.table.processes().filter(this.#orphaned(records));
   }
 
   /** The instances of a process that runs on every node, as the nodes report them. */

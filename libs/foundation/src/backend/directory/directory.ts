@@ -52,6 +52,8 @@ export interface NodeRecord {
   joinedAt: number;
   /** `host:port` where others link with it; absent with the Redis transport. */
   address?: string;
+  /** How many nodes there should be, as it was told or finds out. Absent = it goes by what there were. */
+  expects?: number;
 }
 
 /** The members as Redis has them. */

@@ -93,6 +93,7 @@ const readRest = record<Omit<NodeRecord, 'classes' | 'declares' | 'joinedAt'>>({
   protocol: optional(orElse(record({ newest: count, oldest: count }), () => ({ newest: 0, oldest: 0 }))),
   // What cannot be dialled is kept all the same: it says that the node is reached by relayed frames.
   address: ifRight(cutText(300)),
+  expects: optional(count),
 });
 
 /**
