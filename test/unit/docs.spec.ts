@@ -1,7 +1,7 @@
 // What is generated from the sources is up to date.
 import { execFile } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, it } from '@jest/globals';
 import { aclRule } from 'nestjs-foundation/testing';
@@ -46,6 +46,41 @@ describe('README.md', () => {
     expect(shown).toContain(aclRule('shop').join(' '));
     const inCluster = aclRule('shop', { isCluster: true }).filter((part) => !aclRule('shop').includes(part));
     for (const part of inCluster) expect(shown).toContain(part);
+  });
+});
+
+describe('every page', () => {
+  // CHANGELOG.md names what there was.
+  const docs = readdirSync(join(root, 'docs')).filter((name) => name.endsWith('.md'));
+  const pages = ['README.md', 'CONTRIBUTING.md', 'SECURITY.md', ...docs.map((name) => `docs/${name}`)];
+  const found = (pattern: RegExp) =>
+    pages.flatMap((page) =>
+      [...readFileSync(join(root, page), 'utf8').matchAll(pattern)].map(([, path]) => ({ page, path: path! })),
+    );
+
+  it('names files that there are', () => {
+    const named = found(/`((?:[\w.-]+\/)+[\w.-]+\.(?:ts|m?js|md|json|ya?ml))`/g);
+    const roots = [root, join(root, 'libs/foundation'), join(root, 'libs/foundation/src')];
+    expect(named.length).toBeGreaterThan(200);
+    expect(named.filter(({ path }) => !roots.some((folder) => existsSync(join(folder, path))))).toEqual([]);
+  });
+
+  it('links to files that there are, and to headings that they have', () => {
+    const links = found(/\]\((?!https?:)([^)\s]+)\)/g);
+    const anchorsOf = (file: string): string[] =>
+      [...readFileSync(file, 'utf8').matchAll(/^#+ (.+)$/gm)].map(([, heading]) =>
+        heading!
+          .toLowerCase()
+          .replace(/[^\p{L}\p{N} _-]/gu, '')
+          .replaceAll(' ', '-'),
+      );
+    const isThere = ({ page, path }: { page: string; path: string }): boolean => {
+      const [file, anchor] = path.split('#');
+      const target = file ? join(root, dirname(page), file) : join(root, page);
+      return existsSync(target) && (anchor === undefined || anchorsOf(target).includes(anchor));
+    };
+    expect(links.length).toBeGreaterThan(20);
+    expect(links.filter((link) => !isThere(link))).toEqual([]);
   });
 });
 

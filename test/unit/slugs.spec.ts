@@ -1,5 +1,5 @@
 // What events and metrics carry is data: a closed set of slugs, no sentences, and no topics or boot ids as labels.
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import ts from 'typescript';
@@ -58,6 +58,35 @@ describe('events.ts', () => {
     const page = readFileSync(join(root, 'docs/events.md'), 'utf8');
     const named = [...aliases].flatMap(([name, type]) => (valuesOf(type) ?? []).map((value) => ({ name, value })));
     expect(named.filter(({ value }) => !page.includes(`\`'${value}'\``))).toEqual([]);
+  });
+});
+
+describe('what quotes an event', () => {
+  const valuesBy = (event: string): string[] =>
+    closed.filter(({ field }) => field.startsWith(`${event} `)).flatMap(({ values = [] }) => values);
+  const under = (folder: string, ending: RegExp): string[] =>
+    readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
+      .filter((name) => ending.test(name) && !name.includes('node_modules'))
+      .map((name) => join(folder, name));
+  /** Event and word of each match that is none of the values of the event. */
+  const unknownIn = (files: string[], quoted: RegExp): string[] =>
+    files.flatMap((file) =>
+      [...readFileSync(join(root, file), 'utf8').matchAll(quoted)].flatMap(([, event = '', word = '']) =>
+        valuesBy(event).length === 0 || valuesBy(event).includes(word) ? [] : [`${file}: ${event} ${word}`],
+      ),
+    );
+
+  it('names a reason of it on every page', () => {
+    const pages = ['README.md', 'CHANGELOG.md', ...under('docs', /\.md$/)];
+    expect(unknownIn(pages, /`(\w+\.\w+)`(?::| with| \() ?`([^`]+)`/g)).toEqual([]);
+    const shown = pages.flatMap((page) => [...readFileSync(join(root, page), 'utf8').matchAll(/"reason":"([^"]+)"/g)]);
+    expect(shown.length).toBeGreaterThan(0);
+    expect(shown.filter(([, word = '']) => !SLUG.test(word)).map(([text]) => text)).toEqual([]);
+  });
+
+  it('names a reason of it in every fixture of a test', () => {
+    const specs = [...under('libs/foundation/src', /\.spec\.ts$/), ...under('test', /\.ts$/)];
+    expect(unknownIn(specs, /'(\w+\.\w+)', \{[^}]*\breason: '([^']+)'/g)).toEqual([]);
   });
 });
 

@@ -138,7 +138,6 @@ export interface ConsulSettings {
     address?: string;
     redisService?: string;
     service?: string;
-    // Warning: (ae-forgotten-export) The symbol "Secret" needs to be exported by the entry point index.d.ts
     token?: string | Secret;
     ttl?: Duration;
 }
@@ -174,6 +173,16 @@ export class DeclarationError extends FoundationError {
 }
 
 export function detectStrategy(env: Environment, input: Pick<Machine, 'podNamespace'>, knowsRedis: boolean): StrategyName | undefined;
+
+export interface Difference {
+    outcome: string;
+    rule: 'refused' | 'settled';
+    setting: string;
+    values: {
+        value: string;
+        nodes: string[];
+    }[];
+}
 
 export interface DirectConfig extends DirectOptions {
     cookie: Secret;
@@ -756,19 +765,15 @@ export interface Member {
     joinedAt: number;
     labels: Readonly<Record<string, string>>;
     lag: number;
-    listens: Readonly<Record<string, readonly string[]>>;
     load: number;
     name: string;
     pid: number;
-    // Warning: (ae-forgotten-export) The symbol "ReplicaReport" needs to be exported by the entry point index.d.ts
-    replicas: Readonly<Record<string, ReplicaReport>>;
     self: boolean;
     state: MemberState;
     version: string;
 }
 
 export class Membership {
-    // Warning: (ae-forgotten-export) The symbol "Difference" needs to be exported by the entry point index.d.ts
     differences(): Difference[];
     members(): readonly Member[];
     get own(): Member;
@@ -1235,6 +1240,13 @@ export interface Route {
 
 export interface RouteOptions extends BroadcastOptions {
     channel?: ChannelName;
+}
+
+export class Secret {
+    constructor(text: string);
+    reveal(): string;
+    toJSON(): string;
+    toString(): string;
 }
 
 export interface SecurityOptions {

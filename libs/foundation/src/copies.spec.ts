@@ -11,7 +11,7 @@ describe('a second copy of the package in one process', () => {
     return lines;
   };
 
-  it('is told once, with the places of all of them', () => {
+  it('is reported once, with the places of all of them', () => {
     const [line, ...others] = load(
       'file:///app/dist/index.js',
       'file:///app/dist/cjs/index.js',
@@ -25,7 +25,7 @@ describe('a second copy of the package in one process', () => {
     expect(load('file:///a.js', 'file:///a.js')).toEqual([]);
   });
 
-  it('is told of the first eight', () => {
+  it('is reported for the first eight', () => {
     expect(load(...Array.from({ length: 100 }, (_, index) => `file:///${index}.js`))).toHaveLength(7);
   });
 });

@@ -69,12 +69,14 @@ export type {
   TopologySelf,
   TopologyStrategy,
 } from './config/topology.strategy.js';
+export type { Secret } from './security/secret.js';
 export { Topologies } from './cluster/topologies/topologies.js';
 export type { StrategyStatus } from './cluster/topologies/strategy.runner.js';
 
 // Cluster
 export type { Member, NodeState } from './cluster/member.js';
 export { Membership } from './cluster/membership.js';
+export type { Difference } from './cluster/compatibility.js';
 export type { MemberState } from './cluster/failure.detector.js';
 
 // Processes

@@ -50,7 +50,7 @@ describe('observing', () => {
     },
   } as unknown as Backend;
 
-  it('shows who is there and who is late, without those that nobody is left to end', async () => {
+  it('shows members and late nodes, without expired nodes that no live member has evicted', async () => {
     const { directory } = observing(backend);
     const view = await directory.view();
     expect(view.members.map(({ name }) => name)).toEqual(['fresh', 'late']);

@@ -78,7 +78,7 @@ describe('a call to another node', () => {
     expect(await Promise.all(calls)).toEqual([value(first.id, 1), value(second.id, 2)]);
   });
 
-  it('ends with its timeout, and an answer that is late, or comes twice, or was never asked for harms nobody', async () => {
+  it('ends with its timeout, and ignores answers that are late, repeated or unrequested', async () => {
     const call = client.call(target('n2'), 'price', [], { timeout: 30 });
     const { id } = await request('n2');
     await expect(call).rejects.toThrow(CallTimeoutError);
@@ -90,7 +90,7 @@ describe('a call to another node', () => {
     receive(encodeCall(value('nobody.1', 1)));
   });
 
-  it('is undelivered when nobody listens there', async () => {
+  it('is undelivered when that node does not listen', async () => {
     publish.mockResolvedValue(0);
     expect(await client.call(target('n2'), 'price', [], { timeout: 5000 })).toEqual(UNDELIVERED);
     expect(await client.cast(target('n2'), 'price', [])).toBe(false);
@@ -189,7 +189,7 @@ describe('the inbox', () => {
       timeout: 99,
     });
 
-  it('answers to whoever asked, and a cast to nobody', async () => {
+  it('answers the caller of a call, and no one for a cast', async () => {
     handle.mockResolvedValue(encodeCall(value('x', 1)));
     receive(call(''));
     receive(call('boot-n3'));

@@ -199,7 +199,7 @@ describe('a call to a stale owner', () => {
     await expect(calls.call(feed, 'price', [], { timeout: 120 })).rejects.toMatchObject({ why: 'not-running' });
   });
 
-  it('waits for an owner while there is none, and is refused when none comes', async () => {
+  it('waits for an owner while there is none, and is rejected when none comes', async () => {
     running.mockResolvedValueOnce(undefined);
     call.mockResolvedValue(value(1));
     expect(await calls.call(feed, 'price', [])).toBe(1);
@@ -209,7 +209,7 @@ describe('a call to a stale owner', () => {
     });
   });
 
-  it('looks for the owner anew after a timeout: it may be frozen, and another one be the owner since', async () => {
+  it('looks up the owner again after a timeout: it may be frozen, and another node the owner since', async () => {
     call.mockRejectedValueOnce(new CallTimeoutError(subject, 10)).mockResolvedValue(value(1));
     await expect(calls.call(feed, 'price', [])).rejects.toThrow(CallTimeoutError);
     running.mockResolvedValue(owner('n3', 2));
@@ -275,7 +275,7 @@ describe('a call to what has no owner', () => {
     expect(call).not.toHaveBeenCalled();
   });
 
-  it('waits for one otherwise, and says in the end why there is none', async () => {
+  it('waits for an owner otherwise, and says in the end why there is none', async () => {
     running.mockResolvedValue(undefined);
     await expect(calls.call(feed, 'price', [], { timeout: 100 })).rejects.toThrow('It was not carried out. It waits.');
     running.mockResolvedValueOnce(undefined).mockResolvedValue(owner('n2', 1));

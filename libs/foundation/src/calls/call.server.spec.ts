@@ -207,7 +207,7 @@ describe('a call of an instance that ends before the method settles', () => {
 });
 
 describe('many calls at a time', () => {
-  it('run so many at once, wait in order up to a limit, and are refused beyond it', async () => {
+  it('run up to a number at once, wait in order up to a limit, and are rejected beyond it', async () => {
     const calls = ['a', 'b', 'c', 'd'].map((symbol) => ask('slow', [symbol]));
     expect(await ask('slow', ['e'])).toEqual(plain('busy'));
     expect(began).toEqual(['a', 'b']);

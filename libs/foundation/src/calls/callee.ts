@@ -3,7 +3,7 @@
  * Implemented by instances, services and the control of a node, and by the process registry.
  */
 import type { Lease, OwnerRecord } from '../backend/leases/leases.js';
-import type { ProcessKind } from '../cluster/slot.names.js';
+import type { ProcessCount, ProcessKind } from '../cluster/slot.names.js';
 import type { CallMark } from './call.marks.js';
 
 /**
@@ -13,7 +13,7 @@ export interface Callee {
   readonly target: object | undefined;
   lease: Pick<Lease, 'epoch' | 'isHeld'>;
   /** What it is an instance of; a service is of nothing. */
-  spec?: { readonly kind: ProcessKind; readonly count: number };
+  spec?: { readonly kind: ProcessKind; readonly count: ProcessCount };
   call<T>(work: () => T | Promise<T>): Promise<T>;
   /**
    * Calls `heard` when no caller should wait any longer for the calls under way here, because it has ended; returns

@@ -58,7 +58,7 @@ describe('remote', () => {
     expect(call).toHaveBeenCalledTimes(1);
   });
 
-  it('does not call by being looked at', () => {
+  it('does not call when it is inspected', () => {
     expect(typeof feed().price).toBe('function');
     expect('price' in feed()).toBe(false);
     expect(Object.keys(feed())).toEqual([]);

@@ -70,7 +70,7 @@ describe('a wait', () => {
     });
   });
 
-  it('is looked at by nobody outside of processes', async () => {
+  it('is not checked outside of processes', async () => {
     const wait = new Wait(() => Promise.reject(new Error('looked')));
     await wait.goesOn('b');
     await expect(

@@ -89,7 +89,7 @@ describe('envelope: round trip', () => {
     expect(read(text).envelopes).toMatchObject([{ zip: 'QUJD', message: undefined }]);
   });
 
-  it('of the trace that it belongs to; one that is none is left out, and the message stays', () => {
+  it('of the trace that it belongs to; an invalid trace is left out, and the message stays', () => {
     const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
     for (const trace of [{ traceparent }, { traceparent, tracestate: 'a=b,c=d' }]) {
       expect(read(textOf(['x'], { extras: { trace } })).envelopes).toMatchObject([{ message: 'x', trace }]);

@@ -20,9 +20,13 @@ export interface Member {
   /** How late its event loop was lately, in milliseconds; halves with each beat. */
   lag: number;
   labels: Readonly<Record<string, string>>;
-  /** The processes that run on every node, as they are on this one. */
+  /** @internal The processes that run on every node, as they are on this one. */
   replicas: Readonly<Record<string, ReplicaReport>>;
-  /** Channel → how it listens to it: `''` for itself, else the name of a group, and after a space a type of message. */
+  /**
+   * Channel → how it listens to it: `''` for itself, else the name of a group, and after a space a type of message.
+   *
+   * @internal
+   */
   listens: Readonly<Record<string, readonly string[]>>;
   /** Decorated process classes that it can run. */
   classes: readonly string[];

@@ -211,7 +211,7 @@ describe('the membership protocol', () => {
     expect(membership.state).toBe('joining');
   });
 
-  it('observes: follows the members, is none of them, and cannot be cut off', async () => {
+  it('observes: follows the members without being one, and cannot be cut off', async () => {
     await protocol.observe();
     expect(membership.state).toBe('observing');
     expect(membership.members().map(({ name }) => name)).toEqual(['n2']);
@@ -283,7 +283,7 @@ describe('the membership protocol', () => {
     expect(changed).toHaveBeenCalledTimes(2);
   });
 
-  it('joins again when Redis knows it no more', async () => {
+  it('joins again when Redis no longer knows it', async () => {
     await protocol.join([]);
     nodes.answer = { status: 'gone' };
     const joining = jest.spyOn(nodes, 'join');

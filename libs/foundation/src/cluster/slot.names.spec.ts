@@ -4,6 +4,7 @@ import {
   isSlotOf,
   looksLikeSlot,
   partitionOf,
+  type ProcessCount,
   type ProcessKind,
   processOf,
   runsEverywhere,
@@ -11,10 +12,10 @@ import {
   type Slotted,
 } from './slot.names.js';
 
-const of = (kind: ProcessKind, count: number, name = 'feed'): Slotted => ({ name, kind, count });
+const of = (kind: ProcessKind, count: ProcessCount, name = 'feed'): Slotted => ({ name, kind, count });
 const single = of('singleton', 1);
 const replicas = of('replicated', 3);
-const everywhere = of('replicated', 0);
+const everywhere = of('replicated', 'all');
 const partitions = of('partitioned', 3);
 
 describe('slotNames', () => {
@@ -57,9 +58,9 @@ describe('processOf, indexOf and isSlotOf', () => {
         });
       }
       for (const node of ['n', 'host.local-4711', 'a_b', '1']) {
-        const [slot] = slotNames(of('replicated', 0, name), node);
+        const [slot] = slotNames(of('replicated', 'all', name), node);
         expect(processOf(slot!)).toBe(name);
-        expect(isSlotOf(of('replicated', 0, name), slot!)).toBe(true);
+        expect(isSlotOf(of('replicated', 'all', name), slot!)).toBe(true);
       }
       expect(processOf(name)).toBe(name);
       expect(looksLikeSlot(name)).toBe(false);
@@ -94,7 +95,7 @@ describe('processOf, indexOf and isSlotOf', () => {
 
   it('says which process has one instance on each node', () => {
     expect([single, replicas, everywhere, partitions].map(runsEverywhere)).toEqual([false, false, true, false]);
-    expect(runsEverywhere(of('partitioned', 0))).toBe(false);
+    expect(runsEverywhere(of('partitioned', 'all'))).toBe(false);
   });
 });
 

@@ -7,18 +7,20 @@ import { rendezvous } from './rendezvous.js';
 /** How many of a class run, and what they share. */
 export type ProcessKind = 'singleton' | 'replicated' | 'partitioned';
 
+/** How many replicas or partitions; `all` = a replica on every node. Always 1 for a singleton. */
+export type ProcessCount = number | 'all';
+
 /** What decides about the names. */
 export interface Slotted {
   name: string;
   kind: ProcessKind;
-  /** Replicas or partitions; 0 = one on every node. Always 1 for a singleton. */
-  count: number;
+  count: ProcessCount;
 }
 
 /** The names of a process; for one that runs on every node, the name on `node`. */
 export function slotNames({ name, kind, count }: Slotted, node: string): string[] {
   if (kind === 'singleton') return [name];
-  if (count === 0) return [`${name}@${node}`];
+  if (count === 'all') return [`${name}@${node}`];
   const separator = kind === 'replicated' ? '#' : '/';
   return Array.from({ length: count }, (_, index) => `${name}${separator}${index}`);
 }
@@ -31,7 +33,7 @@ export function processOf(slot: string): string {
 /** True when the slot belongs to the process, on whichever node. */
 export function isSlotOf(entry: Slotted, slot: string): boolean {
   if (entry.kind === 'singleton') return slot === entry.name;
-  if (entry.count === 0) return slot.startsWith(`${entry.name}@`);
+  if (entry.count === 'all') return slot.startsWith(`${entry.name}@`);
   const separator = entry.kind === 'replicated' ? '#' : '/';
   const index = indexOf(slot);
   return index !== undefined && index < entry.count && slot === `${entry.name}${separator}${index}`;
@@ -39,7 +41,12 @@ export function isSlotOf(entry: Slotted, slot: string): boolean {
 
 /** True for a process that has one instance on each node. */
 export function runsEverywhere({ kind, count }: Slotted): boolean {
-  return kind === 'replicated' && count === 0;
+  return kind === 'replicated' && count === 'all';
+}
+
+/** How many partitions; `undefined` for another kind of process. */
+export function partitionsOf({ kind, count }: Slotted): number | undefined {
+  return kind === 'partitioned' && count !== 'all' ? count : undefined;
 }
 
 /** The number of a replica or a partition. */

@@ -150,7 +150,7 @@ describe('resolve: the three tiers', () => {
     expect(of({ cluster: 'mdns', redis: 'redis://a' })).toMatchObject({ ...mdns, detected: false });
   });
 
-  it('names a node after its pod, where the pod is told', () => {
+  it('names a node after its pod, where the environment names the pod', () => {
     const env = { ...podEnv, POD_NAME: 'shop-7d9f-x2x' };
     expect(of({ cluster: true }, env, inPod).nodeName).toBe('shop-7d9f-x2x');
     expect(of({ cluster: true }, podEnv, inPod).nodeName).toBe('box-7');

@@ -107,8 +107,8 @@ describe('the time-line', () => {
     for (let index = 0; index < 100; index++) timeline.add(index * 10_000, 'cluster.node_left', `n${index} left`);
     for (let index = 0; index < 600; index++) timeline.add(1e7, 'transport.refused', `10.0.${index}.1 refused`);
     expect(timeline.lines.filter(({ event }) => event === 'cluster.node_left')).toHaveLength(100);
-    expect(textOf('transport.refused', { address: '10.0.0.1:5000', reason: 'wrong cookie' })).toBe(
-      '10.0.0.1 refused: wrong cookie',
+    expect(textOf('transport.refused', { address: '10.0.0.1:5000', reason: 'wrong-cookie' })).toBe(
+      '10.0.0.1 refused: wrong-cookie',
     );
   });
 
@@ -127,7 +127,7 @@ describe('the time-line', () => {
     ['cluster.node_left', { node: 'n2', bootId: 'b', reason: 'timeout' }, 'n2 node left: timeout'],
     ['drain.progress', { node: 'n2', left: 1, total: 3 }, 'n2 progress: 1 of 3 left'],
     ['service.registered', { name: 'tills', node: 'n1', instanceId: 'i' }, 'tills on n1 registered'],
-    ['message.dropped', { channel: 'events', reason: 'queue full', count: 3 }, 'events dropped: queue full'],
+    ['message.dropped', { channel: 'events', reason: 'queue-full', count: 3 }, 'events dropped: queue-full'],
     ['message.handler_failed', { channel: 'events', error: 'boom' }, 'events handler failed: boom'],
   ])('says what %s is', (event, payload, line) => {
     expect(textOf(event, payload)).toBe(line);

@@ -54,7 +54,7 @@ describe('Gate', () => {
     wasTold();
   });
 
-  it('waits for an answer, but not for ever', async () => {
+  it('waits for an answer, but not indefinitely', async () => {
     await expect(gate.wait('onGap', 60_000, 0, async () => 7)).resolves.toBe(7);
     expect(emit).not.toHaveBeenCalled();
     await expect(gate.wait('onGap', 5, 'fallback', () => neverThen)).resolves.toBe('fallback');
@@ -76,7 +76,7 @@ describe('Gate', () => {
     expect(error).toHaveBeenCalledWith(sentence, expect.stringMatching(/^Error: ours\n/), 'Foundation');
   });
 
-  it('needs nobody who counts, and no logger that works', () => {
+  it('needs no telemetry, and no logger that works', () => {
     Logger.overrideLogger({
       log: make('one that throws'),
       warn: make('one that throws'),

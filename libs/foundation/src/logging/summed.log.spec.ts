@@ -56,7 +56,7 @@ describe('SummedLog', () => {
     expect(timers).toEqual([]);
   });
 
-  it('counts the few anew each second', () => {
+  it('counts the few again each second', () => {
     for (let second = 0; second < 10; second += 1, pass(1000)) say(STARTED, 'a', 'b');
     expect(lines).toHaveLength(20);
   });

@@ -22,7 +22,7 @@ beforeEach(() => {
 
 const listen = (name: string) => awaited.listen(name, (news) => heard.push([name, news]));
 
-it('tells those who wait for a process, or a part of it, and nobody else', () => {
+it('notifies those that wait for a process, or a part of it, and no others', () => {
   for (const name of ['feed', 'shop', 'shop/3', 'all@n1']) listen(name);
   change('feed', 'other');
   hint({ t: 'running', name: 'shop/7' });
@@ -46,7 +46,7 @@ it('tells all of them that the members changed', () => {
   ]);
 });
 
-it('tells nobody who does not wait any more, also when somebody else still does or does again', () => {
+it('does not notify those that no longer wait, even while others still do or do again', () => {
   const stop = listen('feed');
   stop();
   stop();

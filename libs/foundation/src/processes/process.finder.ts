@@ -4,6 +4,7 @@
  */
 import type { Type } from '@nestjs/common';
 import type { AnyProcess } from '../calls/remote.proxy.js';
+import { partitionsOf } from '../cluster/slot.names.js';
 import { nameOf } from './declaration/process.target.js';
 import type { Patience } from './patience.js';
 import type { PartitionedRef, ProcessInfo, ProcessRef } from './process.ref.js';
@@ -34,8 +35,9 @@ export class ProcessFinder {
   /** See `ProcessManager.lookupPartitioned`. */
   partitioned<T = AnyProcess>(name: string | Type<T>): PartitionedRef<T> | undefined {
     const entry = this.parts.table.get(nameOf(name));
-    if (entry?.kind !== 'partitioned') return undefined;
-    return this.parts.refs.ofPartitions<T>(entry.name, entry.count, typeof name === 'function' ? name : undefined);
+    const partitions = entry === undefined ? undefined : partitionsOf(entry);
+    if (entry === undefined || partitions === undefined) return undefined;
+    return this.parts.refs.ofPartitions<T>(entry.name, partitions, typeof name === 'function' ? name : undefined);
   }
 
   /**

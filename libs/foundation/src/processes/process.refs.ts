@@ -6,7 +6,7 @@ import type { Type } from '@nestjs/common';
 import type { OwnerRecord } from '../backend/leases/leases.js';
 import type { CallRouter } from '../calls/call.router.js';
 import { type RemoteCalls, remoteCalls } from '../calls/remote.proxy.js';
-import { partitionOf } from '../cluster/slot.names.js';
+import { partitionOf, partitionsOf } from '../cluster/slot.names.js';
 import { ArgumentError } from '../errors/config.errors.js';
 import { show } from '../errors/describe.js';
 import type { PartitionedRef, ProcessRef } from './process.ref.js';
@@ -39,7 +39,7 @@ export class ProcessRefs {
   ofPartitions<T>(name: string, known: number, type?: Type<T>): PartitionedRef<T> {
     const count = (): number => {
       const entry = this.table.get(name);
-      return entry?.kind === 'partitioned' ? entry.count : known;
+      return (entry === undefined ? undefined : partitionsOf(entry)) ?? known;
     };
     const indexOf = (key: string): number => {
       if (typeof key !== 'string') throw new ArgumentError(`${name}.for`, 'key', show(key), 'a text');

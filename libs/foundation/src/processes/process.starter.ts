@@ -7,14 +7,14 @@ import type { Type } from '@nestjs/common';
 import type { Leases } from '../backend/leases/leases.js';
 import { marksOf } from '../calls/call.marks.js';
 import type { ClusterView } from '../cluster/cluster.view.js';
-import { type ProcessKind, slotNames } from '../cluster/slot.names.js';
+import { partitionsOf, type ProcessCount, type ProcessKind, slotNames } from '../cluster/slot.names.js';
 import type { FoundationConfig, ResolvedProcessDefaults } from '../config/config.js';
 import { ArgumentError, FoundationConfigError } from '../errors/config.errors.js';
 import { asError, isA, show } from '../errors/describe.js';
 import { LimitError } from '../errors/limit.errors.js';
 import { ProcessDeclarationError } from '../errors/process.errors.js';
 import { isObject } from '../wire/decode.js';
-import { positive, type ProcessOptions } from './declaration/process.decorators.js';
+import type { ProcessOptions } from './declaration/process.decorators.js';
 import { metadataOf } from './declaration/process.explorer.js';
 import { type ProcessSpec, specOf, type SpecRequest } from './declaration/process.specification.js';
 import type { Patience } from './patience.js';
@@ -49,7 +49,7 @@ export interface StartRequest {
   call: string;
   type: Type<unknown>;
   kind: ProcessKind;
-  count: number;
+  count: ProcessCount;
   args: unknown[] | undefined;
   options: ProcessOptions;
 }
@@ -77,9 +77,8 @@ export class ProcessStarter {
     args: unknown[] | undefined,
     { replicas = 'all', ...options }: ProcessOptions & { replicas?: number | 'all' },
   ): Promise<StartResult<T>[]> {
-    const count = replicas === 'all' ? 0 : positive(replicas);
     const call = 'startReplicated';
-    const { spec } = await this.#start({ call, type, kind: 'replicated', count, args, options });
+    const { spec } = await this.#start({ call, type, kind: 'replicated', count: replicas, args, options });
     const entry = this.parts.table.get(spec.name);
     // The nodes that are meant: a label that one lacks is no failure of it.
     const nodes = this.parts.membership
@@ -87,9 +86,9 @@ export class ProcessStarter {
       .filter(({ state }) => state !== 'draining')
       .filter((member) => entry === undefined || misfitOf({ ...entry, declared: false }, member) === undefined);
     const slots =
-      count > 0
-        ? slotNames(spec, '').map((slot) => ({ slot, node: '?' }))
-        : nodes.map(({ name: node }) => ({ slot: slotNames(spec, node)[0]!, node }));
+      replicas === 'all'
+        ? nodes.map(({ name: node }) => ({ slot: slotNames(spec, node)[0]!, node }))
+        : slotNames(spec, '').map((slot) => ({ slot, node: '?' }));
     return Promise.all(
       slots.map(async ({ slot, node }): Promise<StartResult<T>> => {
         try {
@@ -109,12 +108,13 @@ export class ProcessStarter {
     args: unknown[] | undefined,
     { partitions, ...options }: ProcessOptions & { partitions?: number },
   ): Promise<PartitionedRef<T>> {
-    const declared = metadataOf(type)?.kind === 'partitioned' ? metadataOf(type)?.count : undefined;
-    const count = positive(partitions ?? declared ?? 64);
+    const metadata = metadataOf(type);
+    const declared = metadata?.kind === 'partitioned' ? metadata.count : undefined;
+    const count = partitions ?? declared ?? 64;
     const call = 'startPartitioned';
     const { spec } = await this.#start({ call, type, kind: 'partitioned', count, args, options });
     await this.parts.waiter.allRunning(spec);
-    return this.parts.refs.ofPartitions<T>(spec.name, spec.count, type);
+    return this.parts.refs.ofPartitions<T>(spec.name, partitionsOf(spec)!, type);
   }
 
   async #start({ call, type, kind, count, args, options: given }: StartRequest): Promise<Started> {

@@ -72,7 +72,7 @@ describe('FoundationPrometheusModule', () => {
     expect(series).toContain('foundation_process_crashes_total{process="other"} 900');
   });
 
-  it('has a registry of its own, and counts no more once it is closed', async () => {
+  it('has a registry of its own, and stops counting once it is closed', async () => {
     const { registry } = app.get(FoundationPrometheus);
     const telemetry = app.get(Telemetry);
     await app.close();

@@ -59,7 +59,7 @@ describe('ServiceIndex', () => {
     }
   });
 
-  it('hands out lists that nobody can change, itself included', () => {
+  it('returns lists that cannot be changed, not even by itself', () => {
     const index = filled(service('b.1'));
     const lists = [index.all(), index.named('till'), index.capable('charge')];
     index.set(service('b.2'));

@@ -347,7 +347,7 @@ describe('what this node offers', () => {
     expect(new Set(table.calls)).toEqual(new Set(['since']));
   });
 
-  it('is restored when somebody else wrote over it', async () => {
+  it('is restored when another client wrote over it', async () => {
     const [a] = await open('a');
     await a!.registry.put(record('a.1'));
     for (const wrong of ['{', value('a.1', { bootId: 'x' }), '']) {
@@ -428,7 +428,7 @@ describe('what this node offers', () => {
     expect(table.keys()).toEqual([]);
   });
 
-  it('is removed when it was written, nobody heard so, and it was given up', async () => {
+  it('is removed when it was written without an answer and then withdrawn', async () => {
     const [a, b] = await open('a', 'b');
     loseAnswer('put');
     await expect(a!.registry.put(record('a.1'))).rejects.toThrow('away');
@@ -440,7 +440,7 @@ describe('what this node offers', () => {
     expect(a!.changes).toEqual([]);
   });
 
-  it('is not offered anew by a status that comes after it was taken back', async () => {
+  it('is not offered again by a status that comes after it was withdrawn', async () => {
     const [a] = await open('a');
     await a!.registry.put(record('a.1'));
     await a!.registry.remove('a.1');
@@ -515,7 +515,7 @@ describe('many services', () => {
     expect(a!.ids()).toHaveLength(100);
   });
 
-  it('stay found while a loss of data is mended, and what nobody offers any more goes', async () => {
+  it('are found while a loss of data is mended, and go when no node offers them any longer', async () => {
     const [a, b] = await open('a', 'b');
     for (const id of many('b', 3)) await b!.registry.put(record(id));
     table.write('b.left', value('b.left'));

@@ -38,7 +38,7 @@ describe('ServiceWatch', () => {
     expect(await next()).toBe('removed 4');
   });
 
-  it('sums up what nobody read', async () => {
+  it('sums up changes that were not read', async () => {
     const { next, tell } = watching();
     const first = next();
     tell('added', service('1'));
@@ -51,7 +51,7 @@ describe('ServiceWatch', () => {
     expect([await next(), await next()]).toEqual(['removed 1', 'added 3']);
   });
 
-  it('keeps nothing of what came and went while nobody reads', async () => {
+  it('keeps nothing of what came and went between two reads', async () => {
     const { watch, next, tell } = watching();
     const first = next();
     tell('added', service('1'));
@@ -66,7 +66,7 @@ describe('ServiceWatch', () => {
     expect(await next()).toBe('removed 1');
   });
 
-  it('is ended at once by return(), also for those who wait, and listens no more', async () => {
+  it('ends at once by return(), for pending reads, too, and stops listening', async () => {
     const { watch, listeners, tell, next } = watching();
     const waiting = [next(), next()];
     expect(listeners.size).toBe(1);

@@ -170,7 +170,7 @@ describe('Telemetry', () => {
       for (const name of NAMES) unsubscribe(name, hear);
     });
 
-    it('has every event under its name, whether somebody is attached or not', () => {
+    it('has every event under its name, whether a listener is attached or not', () => {
       const telemetry = new Telemetry();
       telemetry.emit('message.sent', SENT);
       telemetry.attach('message.sent', () => undefined);
@@ -184,7 +184,7 @@ describe('Telemetry', () => {
       ]);
     });
 
-    it('costs nothing while nobody subscribes: then nobody wants the event', () => {
+    it('costs nothing without a subscriber: then no event is wanted', () => {
       const telemetry = new Telemetry();
       const wants = (event: keyof FoundationEvents) => telemetry.wants(event);
       expect([wants('message.sent'), wants('message.received')]).toEqual([true, false]);

@@ -18,7 +18,7 @@ describe('SingleFlight', () => {
     expect(ends).toHaveLength(2);
   });
 
-  it('begins anew after it has ended', async () => {
+  it('begins again after it has ended', async () => {
     let runs = 0;
     const flight = new SingleFlight(() => Promise.resolve(void (runs += 1)));
     await flight.ask();

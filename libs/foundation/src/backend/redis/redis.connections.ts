@@ -214,7 +214,7 @@ export class RedisConnections {
       // Five connections to a server that is away are one piece of news; health names each.
       if (this.#toldOf(endpoint) > 1) return;
       const said = describe(this.#errorOf(client));
-      this.#logger.warn('A Redis connection failed; this node goes on trying', { endpoint, role, error: said });
+      this.#logger.warn('A Redis connection failed; retrying', { endpoint, role, error: said });
     });
     client.on('close', () => {
       if (!this.#closed) down();

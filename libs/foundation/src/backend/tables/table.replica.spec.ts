@@ -91,7 +91,7 @@ it('loses what is removed while it is read for the first time', async () => {
   expect(b.texts()).toEqual([...'bcd']);
 });
 
-it('writes many rows at once, and only those again that somebody else wrote in between', async () => {
+it('writes many rows at once, and again only those that another node wrote in between', async () => {
   const [a, b] = [copy(), copy()];
   await a.put('x', 'x1');
   const put = jest.spyOn(table, 'put');

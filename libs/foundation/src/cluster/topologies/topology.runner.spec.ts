@@ -97,7 +97,7 @@ describe('Topologies', () => {
     expect(topologies.peers()).toHaveLength(2);
   });
 
-  it('starts a strategy that fails again, for ever, and keeps what it found', async () => {
+  it('retries a strategy that fails indefinitely, and keeps what it found', async () => {
     const led = new Led('a', (self) => {
       if (self.starts > 1) throw new Error('ECONNREFUSED');
       self.report.found({ peers: [{ id: '1', state: 'ready' }], redis: 'redis://a' });
@@ -214,7 +214,7 @@ describe('findRedis', () => {
   const find = (strategies: TopologyStrategy[], search = nowhere, more: object = {}) =>
     findRedis(configOf(strategies, more), of(...strategies), search);
 
-  it('asks nobody when Redis is named', async () => {
+  it('queries no strategy when Redis is named', async () => {
     const led = new Led('a');
     const config = await find([led], nowhere, { redis: 'redis://named' });
     expect(config.redis).toEqual({ url: 'redis://named' });

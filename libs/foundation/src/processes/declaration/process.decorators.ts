@@ -2,7 +2,7 @@
  * Marks a class as a process of the cluster. Sets metadata and nothing else; the explorer reads it.
  */
 import { Injectable } from '@nestjs/common';
-import type { ProcessKind } from '../../cluster/slot.names.js';
+import type { ProcessCount, ProcessKind } from '../../cluster/slot.names.js';
 import type { ProcessDefaults } from '../../config/options.js';
 import type { PlacementName } from '../placement/placement.exclusion.js';
 
@@ -42,8 +42,7 @@ export interface SingletonOptions extends ProcessOptions {
 /** What the decorator leaves on the class. */
 export interface ProcessMetadata {
   kind: ProcessKind;
-  /** See `Slotted.count`. */
-  count: number;
+  count: ProcessCount;
   options: SingletonOptions;
 }
 
@@ -80,7 +79,7 @@ export function Singleton(options: SingletonOptions = {}): ClassDecorator {
  * node's own record says how its instance is doing, and it goes on while the node is cut off from Redis.
  */
 export function Replicated({ replicas = 'all', ...options }: ReplicatedOptions = {}): ClassDecorator {
-  return markProcess({ kind: 'replicated', count: replicas === 'all' ? 0 : positive(replicas), options });
+  return markProcess({ kind: 'replicated', count: replicas, options });
 }
 
 /**
@@ -90,15 +89,7 @@ export function Replicated({ replicas = 'all', ...options }: ReplicatedOptions =
  * Underneath: one Redlock lease for each partition on `…:lease:<name>/<i>`, placed by rendezvous hashing.
  */
 export function Partitioned({ partitions = 64, ...options }: PartitionedOptions = {}): ClassDecorator {
-  return markProcess({ kind: 'partitioned', count: positive(partitions), options });
-}
-
-/** What a user's 0 becomes. */
-export const NO_COUNT = -0.5;
-
-/** A count of 0 means "all" further on, so one that the user wrote becomes invalid instead. */
-export function positive(count: number): number {
-  return count === 0 ? NO_COUNT : count;
+  return markProcess({ kind: 'partitioned', count: partitions, options });
 }
 
 function markProcess(metadata: ProcessMetadata): ClassDecorator {

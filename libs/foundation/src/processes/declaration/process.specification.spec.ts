@@ -1,9 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
-import type { ProcessKind } from '../../cluster/slot.names.js';
+import type { ProcessCount, ProcessKind } from '../../cluster/slot.names.js';
 import { processDefaults } from '../../config/resolve.js';
 import { ArgumentError, FoundationConfigError } from '../../errors/config.errors.js';
 import type { ProcessOptions } from './process.decorators.js';
-import { positive } from './process.decorators.js';
 import { specOf, type SpecRequest } from './process.specification.js';
 
 const defaults = processDefaults({});
@@ -73,9 +72,9 @@ describe('specOf', () => {
     expect(of({ options: { placement: { strategy: 'hash' } } }).placement).toEqual({ strategy: 'hash', labels: {} });
   });
 
-  it.each<[ProcessKind, number]>([
+  it.each<[ProcessKind, ProcessCount]>([
     ['singleton', 1],
-    ['replicated', 0],
+    ['replicated', 'all'],
     ['replicated', 3],
     ['replicated', 4096],
     ['partitioned', 1],
@@ -86,7 +85,7 @@ describe('specOf', () => {
 
   it.each<[ProcessKind, unknown, RegExp]>([
     ['replicated', -1, /"replicas".*'all'/],
-    ['replicated', positive(0), /received 0|got 0|\b0\b/],
+    ['replicated', 0, /received 0|got 0|\b0\b/],
     ['replicated', 4097, /"replicas".*4096/],
     ['replicated', 2.5, /"replicas"/],
     ['replicated', '3', /"replicas"/],
@@ -95,6 +94,7 @@ describe('specOf', () => {
     ['partitioned', 4097, /"partitions"/],
     ['partitioned', Infinity, /"partitions"/],
     ['partitioned', undefined, /"partitions"/],
+    ['partitioned', 'all', /"partitions"/],
   ])('refuses %s with the count %p', (kind, count, message) => {
     const make = (): unknown => of({ kind, count: count as number });
     expect(make).toThrow(ArgumentError);

@@ -4,7 +4,7 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import type { CallMarks } from '../../calls/call.marks.js';
-import { looksLikeSlot, type ProcessKind } from '../../cluster/slot.names.js';
+import { looksLikeSlot, type ProcessCount, type ProcessKind } from '../../cluster/slot.names.js';
 import type { ResolvedProcessDefaults } from '../../config/config.js';
 import { processDefaults } from '../../config/resolve.js';
 import { checkProcessOptions, isLabels } from '../../config/validate.js';
@@ -12,7 +12,7 @@ import { ArgumentError } from '../../errors/config.errors.js';
 import { show } from '../../errors/describe.js';
 import { isName } from '../../wire/names.js';
 import type { Placement } from '../placement/placement.exclusion.js';
-import { NO_COUNT, type ProcessOptions, type RebalanceName } from './process.decorators.js';
+import type { ProcessOptions, RebalanceName } from './process.decorators.js';
 
 /** What should run, complete: it travels as JSON and is the same on every node. */
 export interface ProcessSpec {
@@ -22,8 +22,7 @@ export interface ProcessSpec {
   /** True for a decorated class, which members list; false for one that was started by a call. */
   declared: boolean;
   kind: ProcessKind;
-  /** See {@link Slotted.count}. */
-  count: number;
+  count: ProcessCount;
   args: unknown[];
   options: ResolvedProcessDefaults;
   placement: Placement;
@@ -45,7 +44,7 @@ export interface SpecRequest {
   type: string;
   declared: boolean;
   kind: ProcessKind;
-  count: number;
+  count: ProcessCount;
   options: ProcessOptions;
   args: unknown;
   marks?: CallMarks | undefined;
@@ -97,20 +96,19 @@ const MAX_COUNT = 4096;
 export const MAX_ARGS_SIZE = 1_048_576;
 
 /** True for a number that a process of this kind can have. */
-export function isCount(kind: ProcessKind, count: unknown): count is number {
-  const [least, most] = kind === 'singleton' ? [1, 1] : [kind === 'replicated' ? 0 : 1, MAX_COUNT];
-  return Number.isSafeInteger(count) && Number(count) >= least && Number(count) <= most;
+export function isCount(kind: ProcessKind, count: unknown): count is ProcessCount {
+  if (count === 'all') return kind === 'replicated';
+  return Number.isSafeInteger(count) && Number(count) >= 1 && Number(count) <= (kind === 'singleton' ? 1 : MAX_COUNT);
 }
 
-function checkCount(kind: ProcessKind, count: number, subject: string): number {
-  const least = kind === 'replicated' ? 0 : 1;
+function checkCount(kind: ProcessKind, count: ProcessCount, subject: string): ProcessCount {
   if (isCount(kind, count)) return count;
   const argument = kind === 'replicated' ? 'replicas' : 'partitions';
   throw new ArgumentError(
     subject,
     argument,
-    show(count === NO_COUNT ? 0 : count),
-    `a whole number from 1 to ${MAX_COUNT}${least ? '' : `, or 'all'`}`,
+    show(count),
+    `a whole number from 1 to ${MAX_COUNT}${kind === 'replicated' ? `, or 'all'` : ''}`,
   );
 }
 

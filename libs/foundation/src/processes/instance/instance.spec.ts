@@ -219,7 +219,7 @@ describe('Instance: starts that fail', () => {
     expect(await within(instance.run())).toMatchObject({ reason: 'crash', clean: true, started: false });
   });
 
-  it('waits for ever with timeout infinity', async () => {
+  it('waits indefinitely with timeout infinity', async () => {
     const { instance } = setUp({ start: () => never }, { timeout: 'infinity', stopTimeout: 20 });
     const life = instance.run();
     await turn();
@@ -580,7 +580,7 @@ describe('Instance: a state that it leaves', () => {
     expect(lost).toEqual([]);
   });
 
-  it('is told to be lost when the lease is lost before Redis has it', async () => {
+  it('is reported as lost when the lease is lost before Redis has it', async () => {
     const lease = new FakeLease();
     lease.leave = () => Promise.reject(new Error('Command timed out'));
     const { instance, lost } = setUpLeaving(lease);
@@ -593,7 +593,7 @@ describe('Instance: a state that it leaves', () => {
     expect(lost).toEqual(['lease-lost: Command timed out']);
   });
 
-  it('is told to be lost when the lease was lost during the stop, or user code did not stop', async () => {
+  it('is reported as lost when the lease was lost during the stop, or user code did not stop', async () => {
     const lease = new FakeLease();
     const slow = setUpLeaving(lease, { stop: () => lease.lose() });
     const life = slow.instance.run();
@@ -626,7 +626,7 @@ describe('Instance: a state that it leaves', () => {
     expect(lost).toEqual([]);
   });
 
-  it('is told to be lost when the instance that took it is ended in its start', async () => {
+  it('is reported as lost when the instance that took it ends in its start', async () => {
     const lease = new FakeLease();
     lease.inherited = '{"n":1}';
     let go!: () => void;
@@ -640,7 +640,7 @@ describe('Instance: a state that it leaves', () => {
     expect(lost).toEqual([expect.stringMatching(/^ended-in-start: /)]);
   });
 
-  it('is told to be lost when it cannot be read', async () => {
+  it('is reported as lost when it cannot be read', async () => {
     const lease = new FakeLease();
     lease.inherited = 'taken:by-another:{';
     const { instance, lost } = setUpLeaving(lease);

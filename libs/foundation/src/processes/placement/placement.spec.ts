@@ -81,7 +81,7 @@ describe('rankMembers', () => {
     expect(names(feed({ avoid: 'c', placement: HASH }), members)).toEqual(['b', 'a', 'c']);
   });
 
-  it('still gives the avoided one when there is nobody else', () => {
+  it('still gives the avoided node when it is the only one', () => {
     expect(names(feed({ avoid: 'a' }), [member('a')])).toEqual(['a']);
   });
 

@@ -60,7 +60,7 @@ describe('Endings, where clocks differ', () => {
     }
   });
 
-  it('whoever reconciles does what was forgotten, also when it seems to be due in an hour', async () => {
+  it('does what was forgotten with the next reconciliation, also when it seems to be due in an hour', async () => {
     for (const [retryAt, expected] of [
       [995_000, 'wanted'],
       [4_600_000, 'wanted'],

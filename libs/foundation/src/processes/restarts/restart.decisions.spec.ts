@@ -172,7 +172,7 @@ describe('Endings', () => {
     expect(crashed).toHaveBeenCalledTimes(times);
   });
 
-  it('is not written when somebody has owned the process since', async () => {
+  it('is not written when another node has owned the process since', async () => {
     const spec = specOf({ restart: 'transient' });
     await want(spec);
     isAway = true;

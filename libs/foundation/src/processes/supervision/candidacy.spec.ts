@@ -78,7 +78,7 @@ describe('Candidacy', () => {
     await isForgotten('a');
   });
 
-  describe('for a name that nobody has had', () => {
+  describe('for a name without a previous owner', () => {
     it('takes it without a question when it is its own', async () => {
       candidacy.want('feed', true);
       await pass(5);
@@ -86,7 +86,7 @@ describe('Candidacy', () => {
       expect(leases.asked).toEqual([]);
     });
 
-    it('asks in its turn when somebody else comes first, and not before', async () => {
+    it('tries in its turn when another node comes first, and not before', async () => {
       ranks['feed'] = 2;
       candidacy.want('feed', true);
       await pass(2 * RANK_STEP - 5);
@@ -99,7 +99,7 @@ describe('Candidacy', () => {
       expect(won).toHaveLength(1);
     });
 
-    it('asks nobody when it is not wanted any more by then', async () => {
+    it('does not try when it is no longer wanted by then', async () => {
       ranks['feed'] = 2;
       candidacy.want('feed', true);
       await pass(RANK_STEP);
@@ -108,7 +108,7 @@ describe('Candidacy', () => {
       expect([leases.asked, leases.tried]).toEqual([[], []]);
     });
 
-    it('asks like for any other once somebody was faster', async () => {
+    it('tries as for any other name once another node was faster', async () => {
       leases.taken.set('feed', began + 400);
       candidacy.want('feed', true);
       await pass(10);
@@ -235,7 +235,7 @@ describe('Candidacy', () => {
     expect(won).toHaveLength(1);
   });
 
-  it('goes on waiting when somebody else was faster', async () => {
+  it('goes on waiting when another node was faster', async () => {
     candidacy.want('a');
     leases.pending = Promise.resolve().then(() => void leases.taken.set('a', now() + 500));
     await pass(100);
@@ -337,7 +337,7 @@ describe('Candidacy', () => {
     expect(won).toHaveLength(length);
   });
 
-  it('asks nobody any more once it is closed', async () => {
+  it('stops polling once it is closed', async () => {
     leases.taken.set('a', now() + 100);
     candidacy.want('a');
     await pass(10);

@@ -114,7 +114,7 @@ export class LocalPlacement {
     const up = members.filter(({ state }) => state === 'up');
     const nodes = rankMembers(entry, up).length;
     // With as many nodes as replicas one of them has none, and only needs the time to say so.
-    return { rank: turn.rank + (entry.count <= nodes ? SIBLING_STEPS : nodes), queueMs };
+    return { rank: turn.rank + (entry.count === 'all' || entry.count <= nodes ? SIBLING_STEPS : nodes), queueMs };
   }
 
   #hasSibling(entry: VersionedEntry): boolean {

@@ -3,7 +3,7 @@ import type { VersionedEntry } from '../table/process.table.js';
 import { NodeWorkload } from './node.workload.js';
 
 describe('NodeWorkload', () => {
-  it('keeps a place for a promise until it is over, and then for nobody, whenever it is removed (I23)', () => {
+  it('keeps a place for a promise until it is over, and no longer, whenever it is removed (I23)', () => {
     let now = 0;
     const trying = new Set<string>();
     const acquiring = { isTrying: (name: string) => trying.has(name), trying: 0 };

@@ -15,6 +15,7 @@ import { ThrottledLog } from '../../logging/throttled.log.js';
 import { isLongTurn, nextTurn } from '../../time/turn.budget.js';
 import { isObject } from '../../wire/decode.js';
 import { type ProcessSpec, sameSpec } from '../declaration/process.specification.js';
+import { writtenCount } from '../table/process.entry.js';
 import {
   isEnded,
   LEAST_KEPT_MS,
@@ -43,7 +44,8 @@ export function declarationOf(spec: ProcessSpec): string {
 }
 
 function hashOf(spec: ProcessSpec): string {
-  const { type, kind, count, args, options, placement, handoff, rebalance } = spec;
+  const { type, kind, args, options, placement, handoff, rebalance } = spec;
+  const count = writtenCount(spec.count);
   const all = [type, kind, count, args, options, placement, handoff, rebalance];
   return `${kind} ${count} ${createHash('sha256').update(canonical(all)).digest('hex').slice(0, 8)}`;
 }

@@ -185,7 +185,8 @@ export class Reconciler {
       const mayBeOver = entry !== undefined && this.#mayBeOver(entry);
       for (const slot of slots) this.#compare(slot, mayBeOver);
       const before = this.#compared.get(name);
-      const isOther = entry === undefined || entry.count !== before?.count || entry.kind !== before.kind;
+      const isOther =
+        entry === undefined || before === undefined || entry.count !== before.count || entry.kind !== before.kind;
       if (before !== undefined && isOther) this.#forgetSlots(before, new Set(slots.map((slot) => slot.name)));
       // Of those that run everywhere the record of this node says how they ended.
       const isOver = entry === undefined || (isEnded(entry.status) && !runsEverywhere(entry));

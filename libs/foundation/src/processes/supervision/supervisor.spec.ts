@@ -158,7 +158,7 @@ describe('Supervisor on the local backend', () => {
     await table.sync();
   };
 
-  it('stops an instance that has no row any more, and takes its name no more (H3)', async () => {
+  it('stops an instance whose row is gone, and no longer takes its name (H3)', async () => {
     await begin(spec());
     await running();
     await drop('feed');
@@ -223,7 +223,7 @@ describe('Supervisor on the local backend', () => {
       await beats(3);
     };
 
-    it('starts at once where it runs for ever', async () => {
+    it('starts at once where it runs indefinitely', async () => {
       await afterLoss('permanent');
       await running();
     });
@@ -254,7 +254,7 @@ describe('Supervisor on the local backend', () => {
   });
 
   it('stops the partitions beyond a lower number, and the instance of what runs everywhere with its report', async () => {
-    const all = spec({ name: 'all', kind: 'replicated', count: 0 });
+    const all = spec({ name: 'all', kind: 'replicated', count: 'all' });
     await begin(all);
     // Not declared here: what this node declares, it would put back.
     const part = spec({ name: 'part', kind: 'partitioned', count: 4 });
@@ -420,7 +420,7 @@ describe('Supervisor on the local backend', () => {
     expect(payloads('lease.acquired')).toHaveLength(2);
   });
 
-  it('gives a temporary process up that was restarted before it was marked, and starts it anew (I18)', async () => {
+  it('gives up a temporary process that was restarted before it was marked, and starts it again (I18)', async () => {
     const put = backend.table.put.bind(backend.table);
     let forbidden = 0;
     backend.table.put = async (writes) => {
@@ -736,7 +736,7 @@ describe('Supervisor on the local backend', () => {
     };
     const second = (): Member => ({ ...membership.members()[0]!, name: 'n2', bootId: 'b2', self: false });
 
-    it('waits until another node has suited better for a while, then moves four at once and no more', async () => {
+    it('waits until another node has suited better for a while, then moves four at once at most', async () => {
       others = [second()];
       await look();
       clock! += 3900;
@@ -781,7 +781,7 @@ describe('Supervisor on the local backend', () => {
       await eventually(isOver, { what: 'The last two to be moved' });
     });
 
-    it('begins to wait anew when the other node was away in between', async () => {
+    it('begins to wait again when the other node was away in between', async () => {
       others = [second()];
       await look();
       clock! += 4000;

@@ -4,7 +4,7 @@
  */
 import type { TableRow } from '../../backend/tables/table.js';
 import { readMarks } from '../../calls/call.marks.js';
-import { looksLikeSlot } from '../../cluster/slot.names.js';
+import { looksLikeSlot, type ProcessCount } from '../../cluster/slot.names.js';
 import { isLabels } from '../../config/validate.js';
 import { MAX_COUNT_OPTION } from '../../config/validate.shape.js';
 import { plain } from '../../errors/describe.js';
@@ -84,12 +84,25 @@ const readPlacement = record<ProcessEntry['placement']>({
 const node = optional(text(MAX_SLOT_NAME));
 const time = optional(amount(Number.MAX_SAFE_INTEGER));
 
+/** How a row says `all`. */
+const EVERYWHERE = 0;
+
+/** A count as rows and declarations have it, in every version. */
+export function writtenCount(count: ProcessCount): number {
+  return count === 'all' ? EVERYWHERE : count;
+}
+
+/** The text of a row. */
+export function writeEntry({ version: _version, ...entry }: ProcessEntry & { version?: number }): string {
+  return JSON.stringify({ ...entry, count: writtenCount(entry.count) });
+}
+
 const readEntry = record<ProcessEntry>({
   name: text(MAX_SLOT_NAME),
   of: optional((value) => (isName(value) ? value : undefined)),
   type: text(MAX_TYPE),
   kind: oneOf('singleton', 'replicated', 'partitioned'),
-  count: whole(),
+  count: (value) => (value === EVERYWHERE ? 'all' : whole()(value)),
   declared: flag,
   handoff: flag,
   rebalance: oneOf('off', 'on-join'),

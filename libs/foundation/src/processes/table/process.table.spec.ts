@@ -7,6 +7,7 @@ import type { ClusterView } from '../../cluster/cluster.view.js';
 import type { MembershipListener } from '../../cluster/member.js';
 import { processDefaults } from '../../config/resolve.js';
 import type { Hint } from '../../wire/hint.js';
+import { writeEntry } from './process.entry.js';
 import { isEnded, parseEntry, type ProcessEntry, ProcessTable } from './process.table.js';
 
 const entry = (more: Partial<ProcessEntry> = {}): ProcessEntry => ({
@@ -145,6 +146,16 @@ describe('parseEntry', () => {
   });
 });
 
+describe('writeEntry', () => {
+  it('writes 0 for a replica on every node, as every version reads it', () => {
+    const all = entry({ kind: 'replicated', count: 'all' });
+    const text = writeEntry({ ...all, version: 7 });
+    expect(JSON.parse(text)).toEqual({ ...all, count: 0 });
+    expect(parse(text)).toEqual({ ...all, version: 5 });
+    expect(parse(JSON.stringify(all))).toBeUndefined();
+  });
+});
+
 describe('isEnded', () => {
   it.each([
     ['wanted', false],
@@ -218,7 +229,7 @@ describe('ProcessTable', () => {
     expect(two.table.get('feed')).toEqual(one.table.get('feed'));
   });
 
-  it('calls the change again with what somebody else wrote in between', async () => {
+  it('calls the change again with what another node wrote in between', async () => {
     const [one, two] = [copy(), copy()];
     hints.length = 0;
     await one.table.change('feed', () => entry({ after: 1 }));
@@ -244,7 +255,7 @@ describe('ProcessTable', () => {
     }
   });
 
-  it('gives up after many conflicts instead of trying for ever', async () => {
+  it('gives up after many conflicts instead of retrying indefinitely', async () => {
     const { table } = copy();
     jest.spyOn(shared, 'put').mockResolvedValue({ versions: [undefined], life: '' });
     await expect(table.change('feed', () => entry())).rejects.toThrow(/wrote it 20 times/);
@@ -304,7 +315,7 @@ describe('ProcessTable', () => {
     expect(table.get('feed')).toBeDefined();
   });
 
-  it('prunes what ended long ago and nobody declares, and nothing else', async () => {
+  it('prunes what ended long ago and no node declares, and nothing else', async () => {
     const { table } = copy();
     const kinds = {
       ended: { declared: false, status: 'completed' },
@@ -362,7 +373,7 @@ describe('ProcessTable', () => {
       const { table, leases } = copy();
       for (const name of ['a', 'b', 'c']) await table.change(name, () => ended(name));
       await table.change('part', () => ended('part', { kind: 'partitioned', count: 2 }));
-      await table.change('all', () => ended('all', { kind: 'replicated', count: 0 }));
+      await table.change('all', () => ended('all', { kind: 'replicated', count: 'all' }));
       await table.prune();
       expect(leases.forget).not.toHaveBeenCalled();
       clock += 11 * 60_000;
@@ -412,7 +423,7 @@ describe('ProcessTable', () => {
 
     it('removes the rows of parts whose process is gone, or whose node is gone', async () => {
       const { table } = copy();
-      const all = { name: 'all', kind: 'replicated', count: 0 } as const;
+      const all = { name: 'all', kind: 'replicated', count: 'all' } as const;
       await table.change('all', () => entry(all));
       for (const node of ['n1', 'gone']) {
         const part = { name: `all@${node}`, of: 'all', status: 'failed', after: 5 } as const;
@@ -468,7 +479,7 @@ describe('ProcessTable', () => {
     await table.change('feed', () => entry());
     await table.change('rep', () => entry({ name: 'rep', kind: 'replicated', count: 2 }));
     await table.change('part', () => entry({ name: 'part', kind: 'partitioned', count: 3 }));
-    await table.change('all', () => entry({ name: 'all', kind: 'replicated', count: 0 }));
+    await table.change('all', () => entry({ name: 'all', kind: 'replicated', count: 'all' }));
     expect(table.processes().map(({ name }) => name)).toEqual(['feed', 'rep', 'part', 'all']);
     expect(
       table
@@ -513,7 +524,7 @@ describe('ProcessTable', () => {
       expect(table.floor('nobody')).toBe(0);
     });
 
-    it('is made once, and anew when its row or its process changes', async () => {
+    it('is made once, and again when its row or its process changes', async () => {
       const table = await partition();
       const [one, other] = [table.get('part/0')!, table.get('part/1')!];
       expect(table.get('part/0')).toBe(one);
@@ -524,7 +535,7 @@ describe('ProcessTable', () => {
       expect([table.get('part/0')?.status, table.get('part/1')?.status]).toEqual(['stopped', 'stopped']);
     });
 
-    it('counts no more once the process is stopped, or restarted with a higher floor', async () => {
+    it('counts no longer once the process is stopped, or restarted with a higher floor', async () => {
       const table = await partition();
       await table.change('part', (current) => ({ ...current!, status: 'stopped' }));
       expect(table.get('part/1')).toMatchObject({ status: 'stopped', after: 5 });
@@ -533,7 +544,7 @@ describe('ProcessTable', () => {
       expect(table.get('part/1')?.error).toBeUndefined();
     });
 
-    it('is changed under its own version after it counts no more', async () => {
+    it('is changed under its own version after it no longer counts', async () => {
       const table = await partition();
       await table.change('part', (current) => ({ ...current!, after: 20 }));
       await table.change('part/1', (current) => ({ ...current!, after: 21, prefer: 'n2' }));

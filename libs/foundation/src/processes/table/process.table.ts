@@ -9,7 +9,7 @@ import { isSlotOf, processOf, runsEverywhere, slotNames } from '../../cluster/sl
 import { unattended } from '../../foreign/gate.js';
 import { Listeners } from '../../foreign/listeners.js';
 import type { Telemetry } from '../../telemetry/telemetry.js';
-import { parseEntry, type ProcessEntry, type ProcessStatus, type VersionedEntry } from './process.entry.js';
+import { parseEntry, type ProcessEntry, type ProcessStatus, type VersionedEntry, writeEntry } from './process.entry.js';
 import { ProcessIndex } from './process.index.js';
 import { RESTORED_BEATS } from './restoring.js';
 
@@ -50,14 +50,13 @@ export class ProcessTable {
     private readonly membership: ClusterView,
     telemetry?: Pick<Telemetry, 'emit'>,
   ) {
-    const write = ({ version: _version, ...entry }: VersionedEntry): string => JSON.stringify(entry);
     this.#rows = new TableReplica(backend.table, {
       what: 'process table',
       read: parseEntry,
-      write,
+      write: writeEntry,
       // By members only: an observer writes what an operator requests, and nothing else.
       writeBack: (_name, row, reason) =>
-        reason === 'bad-signature' && membership.state === 'up' ? write(row) : undefined,
+        reason === 'bad-signature' && membership.state === 'up' ? writeEntry(row) : undefined,
       changed: (name, now, before) => this.#index.note(name, now, before),
       settled: () => this.#settled(),
       refused: (reason, entry, count) =>
@@ -200,9 +199,7 @@ export class ProcessTable {
       const current = this.get(name);
       const next = change(name, current);
       if (next === undefined) return undefined;
-      const row: ProcessEntry & { version?: number } = { ...next };
-      delete row.version;
-      return { value: JSON.stringify(row), about: isOfOwnerOnly(next, current) ? '' : next.type };
+      return { value: writeEntry(next), about: isOfOwnerOnly(next, current) ? '' : next.type };
     });
   }
 

@@ -69,7 +69,7 @@ describe('I15: carried out as often as the caller is told', () => {
     expect(broken([sent(1, 'b'), done(3, 'b', 'refused')])).toEqual([]);
     expect(broken([...owner, sent(1, 'b'), run(2, 'a', 1, 1), done(3, 'b', 'refused')])).toEqual(['I15']);
   });
-  it('is broken by a run that nobody asked for', () => {
+  it('is broken by a run without a call', () => {
     expect(broken([...owner, run(2, 'a', 1, 1)])).toEqual(['I15']);
   });
 });
@@ -85,7 +85,7 @@ describe('I16: every call ends', () => {
     expect(broken([sent(0, 'b'), done(151, 'b', 'timeout'), later], facts)).toEqual(['I16']);
     expect(broken([sent(0, 'b'), later], facts)).toEqual(['I16']);
   });
-  it('is broken by an error that nobody has told the caller of', () => {
+  it('is broken by an error that no callee reported', () => {
     expect(broken([sent(0, 'b'), done(1, 'b', 'unavailable')])).toEqual([]);
     expect(broken([sent(0, 'b'), done(1, 'b', 'TypeError')])).toEqual(['I16']);
   });

@@ -13,7 +13,7 @@ const ended = (ms: number, node: string): Line => [ms, node, 'process.stopped', 
 describe('I17: what was stopped stays down', () => {
   const stopped: Line = [10, 'c', 'test.stopped'];
   const revived: Line = [20, 'c', 'test.revived'];
-  it('holds until somebody starts it', () => {
+  it('holds until a call starts it', () => {
     expect(broken([acquired(0, 'a', 1), released(9, 'a', 1), stopped])).toEqual([]);
     expect(broken([stopped, revived, acquired(21, 'a', 1), starting(22, 'a', 1)])).toEqual([]);
   });
@@ -88,7 +88,7 @@ describe('I19: a state is handed over once', () => {
     expect(broken([left(1, 'a', 1), taken(2, 'b', 2, 1), started(3, 'b', 2)])).toEqual([]);
     expect(broken([left(1, 'a', 1), started(3, 'b', 2)])).toEqual([]);
   });
-  it('is broken by a second time, by a stale owner and by a state that nobody left', () => {
+  it('is broken by a second time, by a stale owner and by a state that no owner left', () => {
     expect(broken([left(1, 'a', 1), taken(2, 'b', 2, 1), taken(3, 'c', 3, 1)])).toEqual(['I19']);
     expect(broken([left(1, 'a', 2), taken(2, 'b', 1, 2)])).toEqual(['I19']);
     expect(broken([taken(2, 'b', 2, 1)])).toEqual(['I19']);

@@ -129,11 +129,11 @@ describe('I4: fenced writes', () => {
 describe('I5: owned again in time', () => {
   const facts = { wanted: [{ name: 'job', at: us(100), withinMs: 50, because: 'a kill' }] };
   const killed = [{ pid: PIDS['a']!, at: us(100) }];
-  it('holds when somebody takes it in time, or the owner keeps it', () => {
+  it('holds when another node takes it in time, or the owner keeps it', () => {
     expect(broken([acquired(0, 'a', 1), acquired(150, 'b', 2)], { ...facts, killed })).toEqual([]);
     expect(broken([acquired(0, 'a', 1)], facts)).toEqual([]);
   });
-  it('asks of an owner that kept it no more than to last until the next fault', () => {
+  it('requires of an owner that kept it only to last until the next fault', () => {
     const [first] = facts.wanted;
     const next = { ...first!, at: us(120), because: 'another kill' };
     const lines = [acquired(0, 'a', 1), acquired(160, 'b', 2)];
@@ -221,7 +221,7 @@ describe('I13: restart policies', () => {
     expect(broken(lines, transient)).toEqual([]);
     expect(broken(lines, temporary)).toEqual(['I13']);
   });
-  it('lets everything start again when somebody asks for it', () => {
+  it('lets everything start again when a call requests it', () => {
     const revived: Line = [2, 'b', 'test.revived'];
     expect(broken([starting(0), stopped(1, 'complete'), revived, starting(3)], transient)).toEqual([]);
     expect(broken([starting(0), stopped(1, 'complete'), revived, starting(3)], temporary)).toEqual([]);
@@ -352,9 +352,9 @@ describe('I21: losses are told', () => {
   it('holds when a message is handled, reported missing, dropped, or not known and told so', () => {
     expect(told(said(10, 1), heard(11, 1))).toEqual([]);
     expect(told(said(10, 1), gap(900, { priority: 'normal', missing: { first: 1, last: 1 } }))).toEqual([]);
-    expect(told(said(10, 1), [20, 'b', 'message.dropped', { channel: 'events', reason: 'full', count: 1 }])).toEqual(
-      [],
-    );
+    expect(
+      told(said(10, 1), [20, 'b', 'message.dropped', { channel: 'events', reason: 'queue-full', count: 1 }]),
+    ).toEqual([]);
     expect(told(said(10, 1), gap(900, {}))).toEqual([]);
   });
   it('is broken by a message of which nothing is said, or something else', () => {
@@ -365,7 +365,7 @@ describe('I21: losses are told', () => {
       'I21',
     ]);
     expect(told(gap(5, {}), said(10, 1))).toEqual(['I21']);
-    const dropped: Line = [20, 'b', 'message.dropped', { channel: 'data', reason: 'full', count: 1 }];
+    const dropped: Line = [20, 'b', 'message.dropped', { channel: 'data', reason: 'queue-full', count: 1 }];
     expect(told(said(10, 1), dropped)).toEqual(['I21']);
   });
   it('does not ask for what was sent before this node listened, just now, or to one that died', () => {

@@ -99,7 +99,7 @@ export class DirectTransport implements Transport {
       unknown: (peer, type) =>
         this.telemetry.emit('transport.frame_unknown', { node: peer.name, bootId: peer.bootId, type }),
       failed: (peer, error) =>
-        this.#repeated.error('A link failed within this node; it is made again', {
+        this.#repeated.error('A link failed within this node; connecting again', {
           node: peer.name,
           error: describe(error),
         }),
@@ -190,7 +190,7 @@ export class DirectTransport implements Transport {
   async flush(): Promise<void> {
     const all = Promise.all([...this.#peers.values()].map((peer) => peer.idle()));
     await within(FLUSH_MS, all, 'not all nodes have taken the last texts').catch((error: unknown) =>
-      this.#repeated.debug('Some nodes have not taken the last texts of this one, which leaves', {
+      this.#repeated.debug('Some nodes have not received the last messages of this node, which leaves', {
         error: describe(error),
       }),
     );

@@ -54,7 +54,7 @@ describe('A gossip packet', () => {
     expect(open(mixed, 'shop', [key])).toEqual({ why: 'undecipherable' });
   });
 
-  it('is told from garbage, of every size, without an error', () => {
+  it('is distinguished from garbage of every size, without an error', () => {
     for (let size = 0; size < 1500; size += 7) {
       expect(open(randomBytes(size), 'shop', [key])).toEqual({ why: 'malformed' });
     }

@@ -41,7 +41,7 @@ describe('kubernetesError', () => {
     );
   });
 
-  it('gives a right to nobody where nobody knows who was refused', () => {
+  it('prints no binding where the rejected account is unknown', () => {
     const text = says(ofWatch);
     expect(text).toMatch(/does not say who may not .*kubectl auth whoami/);
     expect(documentsIn(text).map(({ kind }) => kind)).toEqual(['Role']);

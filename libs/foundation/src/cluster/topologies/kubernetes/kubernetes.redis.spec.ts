@@ -26,7 +26,7 @@ describe('findRedisService', () => {
     expect(asked).toEqual(['redis.shop.svc']);
   });
 
-  it('asks no more once it is stopped', async () => {
+  it('stops querying once it is stopped', async () => {
     let asked = 0;
     const lookup = (name: string) => (asked++, unknown(name));
     expect(await find('redis', {}, lookup, () => asked < 1)).toBeUndefined();

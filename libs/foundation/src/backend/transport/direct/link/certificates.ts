@@ -111,7 +111,7 @@ export class Certificates {
       const { option, received, expected } = error as FoundationConfigError;
       if (received === this.#complaint) return;
       this.#complaint = received;
-      this.#logger.warn('Certificate files have changed and cannot be used; the certificates of before are', {
+      this.#logger.warn('Ignored changed certificate files that cannot be loaded', {
         option,
         received,
         expected,
