@@ -29,24 +29,20 @@ it.each<[sentence: string, file: string, test: string]>([
     'cannot join with ${what}, and is named with its host',
   ],
   [
-    'Whoever reaches Redis without the cookie is not seen as a node,',
+    'A client that reaches Redis without the cookie is not seen as a node,',
     SECURITY,
     'is not seen as a node, whatever name it takes',
   ],
   ['starts no process, offers no service,', SECURITY, 'starts no process and offers no service'],
   ['sends and calls nothing,', SECURITY, 'sends nothing, changes nothing and plays nothing again'],
+  ['and cannot replay a message or a call.', SECURITY, 'calls nothing, and does not make a call happen again'],
   [
-    'and cannot play a message or a call a second time.',
-    SECURITY,
-    'calls nothing, and does not make a call happen again',
-  ],
-  [
-    'What does not bear the signature is dropped, counted and warned about.',
+    'What does not bear the signature is dropped, counted and logged as a warning.',
     SECURITY,
     'puts nothing before the handlers of a durable channel',
   ],
   [
-    'Who writes in the place of a row of a process or a service changes nothing: for the nodes that have read it the row counts as it was, and they write it back,',
+    'A client that overwrites the row of a process or a service changes nothing: nodes that have read the row keep it and write it back,',
     SECURITY,
     'stops nothing and takes no name away by writing in the place of a row, which is written back',
   ],
@@ -56,7 +52,7 @@ it.each<[sentence: string, file: string, test: string]>([
     'is written back once in a while only, however often the stranger writes, and is kept all the time',
   ],
   [
-    'The record of a node is written again with its next beat.',
+    'A node writes its own record again with its next heartbeat.',
     SECURITY,
     'takes no node out by writing in the place of its record, under %s',
   ],
@@ -66,17 +62,17 @@ it.each<[sentence: string, file: string, test: string]>([
     'can remove rows, which looks as if a node did: the process stops, and a service is written again',
   ],
   [
-    'a copy is passed over by every group and replay,',
+    'every group and replay ignores a copy,',
     SECURITY,
     'plays none a second time, whichever member of the group is given the copy',
   ],
   [
-    'one that lies more than five minutes from the time it was signed for is a dead letter.',
+    'one that lies more than five minutes from the time it was signed for becomes a dead letter.',
     SECURITY,
     'plays none in an entry of another time: it becomes a dead letter',
   ],
   [
-    'who takes the memory in Redis away, which is warned about,',
+    'a client that removes this memory from Redis, which is logged as a warning,',
     SECURITY,
     'plays none a second time after it took the memory of the group away, and that is told',
   ],
@@ -86,12 +82,12 @@ it.each<[sentence: string, file: string, test: string]>([
     'believes nothing that is not signed, was changed, or is of another time',
   ],
   [
-    'A message of a channel that is not durable counts for five minutes:',
+    'A message of a channel that is not durable is valid for five minutes:',
     'libs/foundation/src/security/replay.guard.spec.ts',
     'old',
   ],
   [
-    'Nodes with different cookies do not mix, so stop all of them to introduce or change it.',
+    'Nodes with different cookies do not form a cluster, so stop all of them to introduce or change it.',
     SECURITY,
     'cannot join nodes that have none either',
   ],
