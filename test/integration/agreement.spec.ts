@@ -1,24 +1,31 @@
 // @redis any-topology
 // What an awaited command has done is what the same node says next: lists, look-ups, members, health.
-import { describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import {
   HealthMonitor,
   Membership,
   type OnProcessStart,
   Partitioned,
   type ProcessContext,
+  ProcessLostError,
   ProcessManager,
   Replicated,
   Singleton,
 } from 'nestjs-foundation';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
+import type { Keys } from '../../libs/foundation/src/wire/keys.js';
 import type { RedisServer } from '../support/redis-server.js';
 import { boot, type Booted, formed, onOwnRedis, Teller } from './fixture.js';
 
 let server: RedisServer;
 let appName: string;
 
-onOwnRedis((ground) => ({ server, appName } = ground));
+let keys: Keys;
+let letGo: (() => void)[] = [];
+
+onOwnRedis((ground) => ({ server, appName, keys } = ground));
+beforeEach(() => void (letGo = []));
+afterEach(() => letGo.forEach((each) => each()));
 
 class Feed extends Teller {}
 
@@ -36,6 +43,13 @@ class Everywhere extends Teller {}
 
 @Singleton({ name: 'picky', placement: { labels: { role: 'nobody' } } })
 class Picky extends Teller {}
+
+@Singleton({ name: 'endless', restart: 'temporary', timeout: '10m', stopTimeout: 100 })
+class Endless implements OnProcessStart {
+  onProcessStart(): Promise<void> {
+    return new Promise((resolve) => letGo.push(resolve));
+  }
+}
 
 const managerOf = ({ app }: Booted): ProcessManager => app.get(ProcessManager);
 const lineOf = async (node: Booted, name: string) =>
@@ -135,5 +149,18 @@ describe('After an awaited', () => {
     await eventually(async () => (await reasons()).includes('process-waiting'));
     await managerOf(node).stop('picky');
     expect(await reasons()).not.toContain('process-waiting');
+  });
+});
+
+describe('A wait', () => {
+  it('for a temporary process ends when its node is gone, not after the time of its start', async () => {
+    const [node] = await cluster(Endless);
+    const waiting = managerOf(node).startSingleton(Endless, [], { name: 'job' });
+    const isLost = expect(waiting).rejects.toThrow(ProcessLostError);
+    await eventually(() => letGo.length === 2, { what: 'Both to start' });
+    // As if its node had died: nobody owns it any more.
+    await server.cli('DEL', keys.lease('job'));
+    await isLost;
+    expect((await lineOf(node, 'job'))?.state).toBe('lost');
   });
 });

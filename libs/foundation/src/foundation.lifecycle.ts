@@ -54,6 +54,8 @@ export class FoundationLifecycle implements OnApplicationBootstrap, OnApplicatio
   #leavesAt = 0;
   #hooksTimer: NodeJS.Timeout | undefined;
   readonly #endChronicle: () => void;
+  /** Ends the pauses between attempts: nothing keeps a process alive that has closed its application. */
+  readonly #ending = new AbortController();
 
   constructor(@Inject(NODE) parts: NodeParts, discovery: DiscoveryService, edges: FoundationEdges, bus: Telemetry) {
     this.#parts = parts;
@@ -166,7 +168,7 @@ export class FoundationLifecycle implements OnApplicationBootstrap, OnApplicatio
 
   async #offerLater(): Promise<void> {
     while (this.#drained === undefined) {
-      await sleep(RETRY_MS);
+      await this.#pause(RETRY_MS);
       try {
         if (this.#drained !== undefined || (await this.#offer())) return;
       } catch (error) {
@@ -186,7 +188,7 @@ export class FoundationLifecycle implements OnApplicationBootstrap, OnApplicatio
   async #joinLater(specs: readonly ProcessSpec[]): Promise<void> {
     let pause = RETRY_MS;
     while (this.#drained === undefined) {
-      await sleep(pause);
+      await this.#pause(pause);
       if (this.#drained !== undefined) return;
       try {
         return await this.#joinOnce(specs);
@@ -196,16 +198,15 @@ export class FoundationLifecycle implements OnApplicationBootstrap, OnApplicatio
         pause = passes ? RETRY_MS : REFUSED_RETRY_MS;
         const details = { node: this.#parts.membership.self.name, error: describe(error) };
         // The application runs already; it must hear of this in its log and its health, not by a crash.
-        if (!passes && this.#isRunning()) {
+        if (!passes && !this.#ending.signal.aborted) {
           this.#repeated.error('Failed to join the cluster; retrying', details, details.error);
         }
       }
     }
   }
 
-  /** A method, because TypeScript thinks that it cannot change during an await. */
-  #isRunning(): boolean {
-    return this.#drained === undefined;
+  #pause(ms: number): Promise<void> {
+    return sleep(ms, undefined, { signal: this.#ending.signal }).catch(() => undefined);
   }
 
   // -- leave ----------------------------------------------------------------------------------------------------
@@ -222,6 +223,7 @@ export class FoundationLifecycle implements OnApplicationBootstrap, OnApplicatio
    */
   drain(): Promise<void> {
     clearTimeout(this.#hooksTimer);
+    this.#ending.abort();
     this.#release(false);
     this.#drained ??= this.#drain();
     return this.#drained;
@@ -279,10 +281,7 @@ export class FoundationLifecycle implements OnApplicationBootstrap, OnApplicatio
     try {
       await within(timeoutMs, work(), `not done in ${timeoutMs} ms`);
     } catch (error) {
-      this.#logger.warn('Shutdown step failed; continuing', {
-        step: name,
-        error: describe(error),
-      });
+      this.#logger.warn('Shutdown step failed; continuing', { step: name, error: describe(error) });
     }
   }
 

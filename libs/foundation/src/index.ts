@@ -210,6 +210,7 @@ export { FoundationError, type FoundationErrorCode } from './errors/foundation.e
 export {
   LeaseLostError,
   ProcessDeclarationError,
+  ProcessLostError,
   ProcessStartError,
   ProcessTimeoutError,
   StaleEpochError,

@@ -3,7 +3,7 @@ import { getEventListeners } from 'node:events';
 import { beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { hostileValues } from '../../../../test/support/hostile.js';
 import type { Transport } from '../backend/transport/transport.js';
-import type { Member, MembershipListener } from '../cluster/member.js';
+import type { Member, MembershipListener, NodeState } from '../cluster/member.js';
 import { resolve } from '../config/resolve.js';
 import { CallInterruptedError, CallTimeoutError } from '../errors/call.errors.js';
 import { Telemetry } from '../telemetry/telemetry.js';
@@ -23,6 +23,7 @@ let client: CallClient;
 let receive: (text: string) => void;
 let interrupt: () => void;
 let members: string[];
+let state: NodeState;
 let membership: MembershipListener;
 
 beforeEach(async () => {
@@ -30,6 +31,7 @@ beforeEach(async () => {
   handle.mockReset();
   telemetry = new Telemetry();
   members = ['n1', 'n2'];
+  state = 'up';
   const transport: Transport = {
     publish,
     subscribe: async (_topic, listener) => {
@@ -46,6 +48,9 @@ beforeEach(async () => {
     node: { bootId: 'boot-n1' },
     backend: { transport },
     membership: {
+      get state() {
+        return state;
+      },
       members: () => members.map((name) => ({ name, bootId: `boot-${name}` }) as Member),
       listen: (listener) => {
         membership = listener;
@@ -101,6 +106,15 @@ describe('a call to another node', () => {
     const call = client.call(target('n2'), 'price', [], { timeout: 5000 });
     await expect(call).rejects.toThrow(CallInterruptedError);
     await expect(client.cast(target('n2'), 'price', [])).rejects.toThrow('Command timed out');
+  });
+
+  it('is interrupted when this node has left the cluster, also one to itself', async () => {
+    handle.mockReturnValue(new Promise(() => undefined));
+    const calls = ['n1', 'n2'].map((node) => client.call(target(node), 'price', [], { timeout: 60_000 }));
+    await request('n2');
+    state = 'left';
+    membership.changed?.();
+    for (const each of calls) await expect(each).rejects.toThrow('was interrupted (this node left the cluster)');
   });
 
   it('is interrupted when the connection for answers is cut, and when its node is no longer a member', async () => {

@@ -77,7 +77,7 @@ export interface CallClientParts {
   readonly config: FoundationConfig;
   readonly node: Pick<LocalNode, 'bootId'>;
   readonly backend: Pick<Backend, 'transport' | 'database'>;
-  readonly membership: Pick<ClusterView, 'members' | 'listen'>;
+  readonly membership: Pick<ClusterView, 'members' | 'listen' | 'state'>;
   readonly server: Pick<CallServer, 'handle'>;
   readonly telemetry: Telemetry;
 }
@@ -101,6 +101,8 @@ export class CallClient {
     });
     membership.listen({
       changed: () => {
+        // Nothing comes any more, not even from this node.
+        if (membership.state === 'left') return this.#interruptAll('this node left the cluster');
         const alive = new Set(membership.members().map(({ bootId }) => bootId));
         this.#interrupt(({ bootId }) => !alive.has(bootId), 'the node left the cluster');
       },
@@ -238,6 +240,10 @@ export class CallClient {
       const { process: name, method } = request;
       this.#log.warn('Failed to send the answer to a call', { process: name, method, error: describe(error) });
     });
+  }
+
+  #interruptAll(why: string): void {
+    for (const pending of [...this.#pending.values()]) pending.fail(new CallInterruptedError(pending.subject, why));
   }
 
   #interrupt(concerns: (pending: Pending) => boolean, why: string): void {

@@ -125,6 +125,10 @@ export class Requests {
   /** A node joined or left. */
   #recheck(): void {
     if (this.#pending.size === 0) return;
+    if (this.membership.state === 'left') {
+      for (const [id, { target }] of this.#pending) this.#fail(id, 'this node left the cluster', target !== undefined);
+      return;
+    }
     const here = new Set(this.membership.members().map(({ bootId }) => bootId));
     for (const [id, pending] of this.#pending) {
       if (pending.target === undefined) this.#send(id, pending);

@@ -68,6 +68,19 @@ export class ProcessStartError extends FoundationError {
   }
 }
 
+/** A temporary process was started, and its node died or was cut off before its end was recorded. */
+export class ProcessLostError extends FoundationError {
+  constructor(readonly processName: string) {
+    super(
+      'FOUNDATION_PROCESS_LOST',
+      'foundation',
+      `Process "${processName}" was started, and no node has it any more: its node died or was cut off before its end was ` +
+        `recorded. It may or may not have run to its end; Foundation starts a temporary process once. Start it again if ` +
+        `that may be done twice, or let it be "transient".`,
+    );
+  }
+}
+
 /** Something about a process did not happen in the time that was allowed. */
 export class ProcessTimeoutError extends FoundationError {
   constructor(

@@ -16,11 +16,12 @@ export class Patience {
   /** @param endpoint of Redis, for errors. */
   constructor(
     private readonly endpoint: string,
-    private readonly membership: Pick<ClusterView, 'state' | 'whenReady'>,
+    private readonly membership: Pick<ClusterView, 'state' | 'whenReady' | 'requireConnected'>,
   ) {}
 
   /** Calls once. The errors of ioredis become ours, with the raw one as cause. */
   async once<R>(doing: string, call: () => Promise<R>): Promise<R> {
+    this.membership.requireConnected();
     if (this.membership.state === 'joining') await this.membership.whenReady();
     return inRedis(this.endpoint, doing, call);
   }

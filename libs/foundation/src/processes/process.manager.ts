@@ -36,8 +36,8 @@ export class ProcessManager {
    * @param opts defaults: those of the class's decorator, then of the module; `timeout` bounds `onProcessStart`.
    * @throws ArgumentError for bad input, `ProcessDeclarationError` when another class has the
    * name, `ProcessStartError` when the first start fails (nothing is left behind), `ProcessTimeoutError` when no node
-   * started it in time, `NotReadyError` and `RedisUnavailableError` without a cluster, `LimitError` for a new name in a
-   * cluster of 100,000.
+   * started it in time, `ProcessLostError` when it is temporary and its node died, `NotReadyError` and
+   * `RedisUnavailableError` without a cluster, `LimitError` for a new name in a cluster of 100,000.
    */
   async startSingleton<T>(type: Type<T>, args?: unknown[], opts: StartOptions = {}): Promise<ProcessRef<T>> {
     return this.#parts.starter.singleton(type, args, opts);

@@ -10,10 +10,12 @@ import type { ClusterView } from '../cluster/cluster.view.js';
 import type { Member } from '../cluster/member.js';
 import { processOf, runsEverywhere, slotNames } from '../cluster/slot.names.js';
 import { ProcessStartError, ProcessTimeoutError } from '../errors/process.errors.js';
+import { monotonicNow } from '../time/monotonic.clock.js';
 import type { ProcessSpec } from './declaration/process.specification.js';
 import type { Patience } from './patience.js';
 import { obstacleOf } from './placement/placement.exclusion.js';
 import { Awaited, type News } from './process.changes.js';
+import { ProcessLoss } from './process.loss.js';
 import type { ProcessRef } from './process.ref.js';
 import type { ProcessRefs } from './process.refs.js';
 import type { ProcessRegistry } from './process.registry.js';
@@ -26,7 +28,7 @@ const POLL_EVERY_MS = 250;
 
 /** What the waiter needs. */
 export interface ProcessWaiterParts {
-  backend: Pick<Backend, 'onHint'>;
+  backend: Pick<Backend, 'onHint' | 'leases'>;
   membership: ClusterView;
   table: ProcessTable;
   registry: ProcessRegistry;
@@ -70,6 +72,7 @@ export class ProcessWaiter {
     const timeout = startTimeout === 'infinity' ? Infinity : startTimeout + ELECTION_MS;
     let seen: OwnerRecord[] | undefined;
     let isFirst = isNew;
+    const loss = this.#loss();
     const ref = await this.until(name, timeout, async (news) => {
       const entry = await this.#present(name);
       if (entry.status === 'completed') return refs.ofCompleted<T>(entry, type);
@@ -82,6 +85,7 @@ export class ProcessWaiter {
       if (isOfRow && !runsEverywhere(entry)) return undefined;
       const owner = await registry.owner(name);
       seen = owner === undefined ? [] : [owner];
+      await loss.check(entry, owner);
       return owner?.state === 'running' && owner.epoch > after ? refs.ofOwner<T>(owner, type) : undefined;
     });
     if (ref !== undefined) return ref;
@@ -94,6 +98,7 @@ export class ProcessWaiter {
     const { options } = spec;
     const timeout = options.timeout === 'infinity' ? Infinity : options.timeout + ELECTION_MS;
     // As many as the cluster goes by, which may be another number than the one that was requested.
+    const loss = this.#loss();
     const slotsNow = (): string[] => slotNames(table.get(name) ?? { name, ...spec }, '');
     const all = await this.until(name, timeout, async () => {
       await this.#present(name);
@@ -104,7 +109,13 @@ export class ProcessWaiter {
         throw new ProcessStartError(failed.name, membership.self.name, failed.error ?? `it is ${failed.status}`);
       }
       const completed = new Set(entries.filter(({ status }) => status === 'completed').map((entry) => entry.name));
+      const open = entries.filter(({ status }) => status !== 'completed');
       const owners = await registry.owners(slots.filter((slot) => !completed.has(slot)));
+      for (const entry of open)
+        await loss.check(
+          entry,
+          owners.find((owner) => owner?.name === entry.name),
+        );
       return owners.every((owner) => owner?.state === 'running') ? true : undefined;
     });
     if (all !== undefined) return;
@@ -203,6 +214,18 @@ export class ProcessWaiter {
     // What a restart has overtaken: its node has not heard of it yet.
     if (report === undefined || (report.epoch > 0 && report.epoch <= entry.after)) return undefined;
     return report.state === 'failed' || report.state === 'escalated' ? report.error : undefined;
+  }
+
+  #loss(): ProcessLoss {
+    const { backend, table, registry, membership } = this.parts;
+    const owner = (name: string): Promise<OwnerRecord | undefined> => registry.owner(name);
+    return new ProcessLoss({
+      leases: backend.leases,
+      table,
+      owner,
+      beatEvery: membership.beatEvery,
+      now: monotonicNow,
+    });
   }
 
   /** The node of a part of a process that every node has one of. */

@@ -23,10 +23,14 @@ import { ServiceWatch } from './service.watch.js';
 export class ServiceMesh {
   readonly #offers: ServiceOffers;
   readonly #router: ServiceRouter;
-  readonly #registry: Pick<ServiceRegistry, 'services' | 'onChange'>;
+  readonly #registry: Pick<ServiceRegistry, 'services' | 'onChange' | 'onLeft'>;
 
   /** @internal */
-  constructor(offers: ServiceOffers, router: ServiceRouter, registry: Pick<ServiceRegistry, 'services' | 'onChange'>) {
+  constructor(
+    offers: ServiceOffers,
+    router: ServiceRouter,
+    registry: Pick<ServiceRegistry, 'services' | 'onChange' | 'onLeft'>,
+  ) {
     this.#offers = offers;
     this.#router = router;
     this.#registry = registry;

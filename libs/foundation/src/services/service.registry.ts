@@ -110,6 +110,13 @@ export class ServiceRegistry {
     return this.#index.capable(capability);
   }
 
+  /** Calls `heard` when this node has left the cluster, at once if it has; returns the function that ends that. */
+  onLeft(heard: () => void): () => void {
+    const tell = (): unknown => this.membership.state === 'left' && heard();
+    tell();
+    return this.membership.listen({ changed: tell });
+  }
+
   /** What this node offers. */
   own(): readonly ServiceRecord[] {
     return [...this.#own.values()].map(({ record }) => record);

@@ -12,19 +12,32 @@ const told = (result: IteratorResult<ServiceChange, undefined>) =>
 
 function watching(...there: ServiceInfo[]) {
   const listeners = new Set<(change: ServiceChange) => void>();
+  const leaving = new Set<() => void>();
   const registry = {
     services: () => there,
     onChange: (listener: (change: ServiceChange) => void) => {
       listeners.add(listener);
       return () => void listeners.delete(listener);
     },
+    onLeft: (heard: () => void) => {
+      leaving.add(heard);
+      return () => void leaving.delete(heard);
+    },
   };
   const watch = new ServiceWatch(registry, { matches: ({ name }) => name === 'till' });
   const tell = (type: ServiceChange['type'], of: ServiceInfo) => listeners.forEach((listener) => listener({ type, service: of })); // prettier-ignore
-  return { watch, listeners, tell, next: async () => told(await watch.next()) };
+  return { watch, listeners, leaving, tell, next: async () => told(await watch.next()) };
 }
 
 describe('ServiceWatch', () => {
+  it('ends when its node leaves the cluster, also for who waits', async () => {
+    const { next, leaving, listeners } = watching();
+    const waiting = next();
+    for (const heard of [...leaving]) heard();
+    expect([await waiting, await next()]).toEqual(['end', 'end']);
+    expect([leaving.size, listeners.size]).toEqual([0, 0]);
+  });
+
   it('tells what there is, then what changes, of what it is about only', async () => {
     const { next, tell } = watching(service('1'), service('2', { name: 'printer' }));
     expect(await next()).toBe('added 1');

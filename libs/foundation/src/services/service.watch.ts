@@ -2,6 +2,7 @@
  * Changes of services as an async iterable, each instance's changes summed up while there is no reader.
  * Called by the facade.
  */
+import { unattended } from '../foreign/gate.js';
 import type { Question } from './service.criteria.js';
 import type { ServiceChange, ServiceInfo } from './service.js';
 import type { ServiceRegistry } from './service.registry.js';
@@ -29,7 +30,7 @@ export class ServiceWatch implements AsyncIterableIterator<ServiceChange, undefi
   #ended = false;
 
   constructor(
-    private readonly registry: Pick<ServiceRegistry, 'services' | 'onChange'>,
+    private readonly registry: Pick<ServiceRegistry, 'services' | 'onChange' | 'onLeft'>,
     private readonly question: Pick<Question, 'matches'>,
   ) {}
 
@@ -41,6 +42,7 @@ export class ServiceWatch implements AsyncIterableIterator<ServiceChange, undefi
   next(): Promise<Result> {
     if (this.#ended) return Promise.resolve(END);
     this.#stop ??= this.#start();
+    if (this.#isOver()) return this.return();
     return new Promise((resolve) => {
       this.#readers.push(resolve);
       this.#deliver();
@@ -51,9 +53,15 @@ export class ServiceWatch implements AsyncIterableIterator<ServiceChange, undefi
   return(): Promise<Result> {
     this.#ended = true;
     this.#stop?.();
+    this.#stop = undefined;
     this.#pending.clear();
     for (const resolve of this.#readers.splice(0)) resolve(END);
     return Promise.resolve(END);
+  }
+
+  /** A method, because TypeScript thinks that it cannot change by what is called meanwhile. */
+  #isOver(): boolean {
+    return this.#ended;
   }
 
   /** How many changes wait to be read. */
@@ -65,13 +73,19 @@ export class ServiceWatch implements AsyncIterableIterator<ServiceChange, undefi
     const { matches } = this.question;
     for (const service of this.registry.services())
       if (matches(service)) this.#pending.set(service.instanceId, service);
-    return this.registry.onChange(({ type, service }) => {
+    // A loop over it ends with its node: nothing changes any more that it could hear of.
+    const unlisten = this.registry.onLeft(() => unattended('ending a watch', this.return()));
+    const end = this.registry.onChange(({ type, service }) => {
       const { instanceId } = service;
       const now = type !== 'removed' && matches(service) ? service : undefined;
       if (now === undefined && !this.#reported.has(instanceId)) this.#pending.delete(instanceId);
       else this.#pending.set(instanceId, now);
       this.#deliver();
     });
+    return () => {
+      unlisten();
+      end();
+    };
   }
 
   #deliver(): void {

@@ -45,6 +45,7 @@ export class Acknowledgements {
     private readonly nodeMessages: NodeMessages,
     telemetry: Telemetry,
   ) {
+    membership.listen({ changed: () => membership.state === 'left' && this.#endAll() });
     nodeMessages.on('ack', (body, from) => this.#onAck(body, from));
     telemetry.attach('cluster.node_left', (_event, { bootId, reason }) => {
       if (reason === 'shutdown') this.#forget(bootId);
@@ -113,6 +114,17 @@ export class Acknowledgements {
    */
   #forget(bootId: string): void {
     for (const [id, { missing }] of this.#waiting) if (missing.delete(bootId)) this.#resolveIfDone(id);
+  }
+
+  /** This node has left: no answer comes any more. */
+  #endAll(): void {
+    for (const [id, { missing }] of [...this.#waiting]) {
+      for (const [bootId, { node, reason }] of missing) {
+        if (reason === NO_ANSWER)
+          missing.set(bootId, { node, reason: 'the sender left the cluster before it answered' });
+      }
+      this.#resolveIfDone(id);
+    }
   }
 
   #resolveIfDone(id: number): void {
