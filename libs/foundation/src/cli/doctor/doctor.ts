@@ -121,6 +121,9 @@ export async function doctor(settings: () => FoundationConfig, json: boolean, te
     ]),
   ) as Record<Verdict, number>;
   if (json) terminal.out(JSON.stringify({ ok: worst !== 'failed', ...where, counts, findings: all }, undefined, 2));
-  else terminal.out(`${counts.failed} failed, ${counts.warning} warnings, ${counts.ok} ok, ${counts.skipped} skipped`);
+  else
+    terminal.out(
+      `${counts.failed} failed, ${counts.warning} ${counts.warning === 1 ? 'warning' : 'warnings'}, ${counts.ok} ok, ${counts.skipped} skipped`,
+    );
   return worst === 'failed' ? 1 : 0;
 }
