@@ -10,8 +10,10 @@ import {
   type WritePacket,
 } from '@nestjs/microservices';
 import { type Channels, runtimeOf } from '../channels/channels.js';
+import { read } from '../errors/describe.js';
 import { RequestError } from '../errors/message.errors.js';
 import { unattended } from '../foreign/gate.js';
+import { requireChannels } from './require.channels.js';
 
 /** Nest leaves the values of a `WritePacket` open. */
 interface Answer {
@@ -42,7 +44,19 @@ export interface FoundationClientOptions {
  *
  * ```ts
  * { provide: 'ORDERS', inject: [Channels], useFactory: (channels: Channels) => new FoundationClient({ channels }) }
+ * // or, with Nest's own module
+ * ClientsModule.registerAsync({
+ *   clients: [
+ *     {
+ *       name: 'ORDERS',
+ *       inject: [Channels],
+ *       useFactory: (channels: Channels) => ({ customClass: FoundationClient, options: { channels } }),
+ *     },
+ *   ],
+ * });
  * ```
+ *
+ * `@Client()` cannot give it the `Channels`, which are injected: then it throws `ArgumentError`.
  *
  * An observable of `send` fails with what the handler threw, with `RequestError` when no node answers, when the node
  * leaves or the connection is cut before the last answer, and with `MessageError` for what is too large.
@@ -54,6 +68,7 @@ export class FoundationClient extends ClientProxy {
 
   constructor(options: FoundationClientOptions) {
     super();
+    requireChannels('new FoundationClient', read(options, 'channels'));
     this.#options = options;
     this.initializeSerializer(options);
     this.initializeDeserializer(options);

@@ -17,6 +17,7 @@ import type { MessageMeta, Subscription } from '../channels/channel.js';
 import { type Channels, runtimeOf } from '../channels/channels.js';
 import { asError, describe } from '../errors/describe.js';
 import { FoundationContext, type FoundationSource } from './foundation.context.js';
+import { requireChannels } from './require.channels.js';
 
 /** The answer to a caller for an error that may hold secrets. */
 const INTERNAL = 'Internal server error';
@@ -65,7 +66,7 @@ export class FoundationStrategy extends Server implements CustomTransportStrateg
 
   constructor(channels: Channels, options: FoundationStrategyOptions = {}) {
     super();
-    this.#channels = channels;
+    this.#channels = requireChannels('new FoundationStrategy', channels);
     this.#options = options;
     this.initializeSerializer(options);
     this.initializeDeserializer(options);
