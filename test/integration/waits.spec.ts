@@ -213,6 +213,85 @@ class Right extends Reaching {
   }
 }
 
+/** What the asker does in which hook or call, by way of the helper on another node. */
+const AT = (at: string) => ({ placement: { labels: { at } } });
+class asker {
+  @Callable()
+  ping(): string {
+    return 'pong';
+  }
+}
+
+@Singleton({ name: 'helper', ...AT('b') })
+class Helper {
+  constructor(
+    private readonly processes: ProcessManager,
+    @InjectSingleton(asker) private readonly asker: Remote<asker>,
+  ) {}
+
+  @Callable()
+  async restart(): Promise<number> {
+    return (await this.processes.restart('asker')).epoch;
+  }
+  @Callable()
+  async stop(): Promise<string> {
+    await this.processes.stop('asker');
+    return 'told to stop';
+  }
+  @Callable()
+  ping(): Promise<string> {
+    return this.asker.ping();
+  }
+}
+
+@Singleton({ name: 'asker', ...AT('a') })
+class Asker implements OnProcessStop {
+  constructor(@InjectSingleton(Helper) private readonly helper: Remote<Helper>) {}
+
+  @Callable()
+  ask(what: 'restart' | 'stop'): Promise<unknown> {
+    return this.helper[what]();
+  }
+  @Callable()
+  ping(): string {
+    return 'pong';
+  }
+  async onProcessStop(): Promise<void> {
+    if (hook !== 'stop') return;
+    told.push(await this.helper.ping().catch((error: unknown) => String(error)));
+  }
+}
+
+describe('a process that another node works for', () => {
+  const apart = async (): Promise<Booted[]> => {
+    const nodes = await Promise.all(
+      ['a', 'b'].map((at) => boot(server.url, appName, [Asker, Helper], { ...PATIENT, labels: { at } })),
+    );
+    await formed(...nodes);
+    await runs(nodes[0]!, 'helper');
+    hook = 'none';
+    return nodes;
+  };
+
+  it('is restarted, or stopped, after the call that asked for it there', async () => {
+    const [a] = await apart();
+    const ref = await runs(a!, 'asker');
+    expect(await ref.call('ask', 'restart')).toBe(ref.epoch);
+    const next = await runs(a!, 'asker', (epoch) => epoch > ref.epoch);
+    expect(await next.call('ask', 'stop')).toBe('told to stop');
+    await eventually(async () => (await managerOf(a!).lookupSingleton('asker')) === undefined, { what: 'it to stop' });
+  });
+
+  it('is not waited for by what its stop hook waits for', async () => {
+    const [a] = await apart();
+    await runs(a!, 'asker');
+    hook = 'stop';
+    await managerOf(a!).restart('asker');
+    hook = 'none';
+    expect(told).toEqual([expect.stringMatching(/CircularWaitError|"asker" waits for itself/)]);
+  });
+});
+
 describe('processes that wait for each other', () => {
   const circles = (): string[] =>
     told.filter((line) => ['left: left right left', 'right: right left right'].includes(line));

@@ -22,7 +22,7 @@ import { keysOf } from '../wire/keys.js';
 import { type CallReply, type CallRequest, decodeCalls, encodeCall } from './call.codec.js';
 import type { CallMark } from './call.marks.js';
 import type { CallServer } from './call.server.js';
-import { outside } from './waiting.js';
+import { chain, onBehalfOf } from './waiting.js';
 
 /** Where a call goes. */
 export interface CallTarget {
@@ -158,6 +158,8 @@ export class CallClient {
 
   #request(target: CallTarget, method: string, args: readonly unknown[], timeout: number, from: string): CallRequest {
     this.#lastId += 1;
+    // Nobody waits for a cast, and a call of this node begins within what waits for it.
+    const waiting = from === '' || target.bootId === this.parts.node.bootId ? [] : chain();
     return {
       kind: 'call',
       id: `${this.parts.node.bootId}.${this.#lastId}`,
@@ -170,6 +172,7 @@ export class CallClient {
       timeout,
       longest: this.parts.config.channels.maxMessageBytes,
       trace: carried(this.parts.telemetry),
+      ...(waiting.length === 0 ? {} : { chain: waiting }),
     };
   }
 
@@ -231,10 +234,11 @@ export class CallClient {
 
   async #answer(request: CallRequest): Promise<void> {
     const handle = (): Promise<string> => this.parts.server.handle(request);
-    // Only of a call that comes from here it is known what waits for it.
-    const text = await (request.from === this.parts.node.bootId ? handle() : outside(handle));
+    // What waits for a call of this node is what ran when it was sent; of another node, what the call says.
+    const isOwn = request.from === this.parts.node.bootId;
+    const text = await (isOwn ? handle() : onBehalfOf(request.chain ?? [], handle));
     if (request.from === '') return;
-    if (request.from === this.parts.node.bootId) return this.#receive(text);
+    if (isOwn) return this.#receive(text);
     // An answer that cannot be sent is one that does not come: the caller's timeout tells it, and the log why.
     await this.#outbox.add(this.#inbox(request.from), text).catch((error: unknown) => {
       const { process: name, method } = request;

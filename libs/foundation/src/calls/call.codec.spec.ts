@@ -32,12 +32,25 @@ function namesIn(value: unknown): string[] {
   return [...Object.getOwnPropertyNames(value), ...Object.values(value).flatMap(namesIn)];
 }
 
+describe('call wire: the chain', () => {
+  it.each<[string, unknown, string[] | undefined]>([
+    ['is no list', 'a', undefined],
+    ['has more names than eight', Array.from({ length: 9 }, () => 'a'), Array.from({ length: 8 }, () => 'a')],
+    ['has a name that is none', ['a', 7], ['a']],
+    ['has an empty name', ['', 'b'], ['b']],
+    ['has a long name', ['a'.repeat(401)], []],
+  ])('that %s costs the call nothing', (_what, given, read) => {
+    expect(decodeCalls(raw({ chain: given }))).toEqual([request({ chain: read })]);
+  });
+});
+
 describe('call wire: round trip', () => {
   it.each([
     request(),
     request({ from: '', args: [] }),
     request({ args: [null, true, -1.5e300, '"\\ \u2028 é 😀', [[]], { a: [{ b: null }] }] }),
     request({ process: 'part/3', epoch: Number.MAX_SAFE_INTEGER }),
+    request({ chain: ['b', 'a'] }),
   ])('of the call %j', (call) => {
     expect(decodeCalls(encodeCall(call))).toEqual([call]);
   });

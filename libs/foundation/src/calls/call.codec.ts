@@ -7,7 +7,8 @@ import { type ErrorWords, errorWords } from '../errors/describe.js';
 import { readTrace, type TraceCarrier } from '../telemetry/tracing.js';
 import { LONGEST_TIMER_MS } from '../time/duration.js';
 import { unbundled } from '../wire/bundle.js';
-import { amount, anyList, anyText, ifRight, isObject, oneOf, or, record, text, whole } from '../wire/decode.js';
+import { amount, anyList, anyText, ifRight, isObject, list, oneOf, or, record, text, whole } from '../wire/decode.js';
+import { MAX_CHAIN } from './waiting.js';
 
 /** The version of the format; a receiver drops what has another one. */
 export const CALL_VERSION = 1;
@@ -31,6 +32,8 @@ export interface CallRequest {
   longest?: number;
   /** The trace that it belongs to. */
   trace?: TraceCarrier | undefined;
+  /** The processes that wait for it, nearest first; nodes of the version before do not say it. */
+  chain?: string[] | undefined;
 }
 
 /** Why a call was not carried out at all. */
@@ -99,6 +102,7 @@ const readRequest = record<CallRequest>({
   longest: ifRight(anyTime),
   // A call is not lost for a trace that cannot be read.
   trace: ifRight((value) => (isObject(value) ? readTrace(value['traceparent'], value['tracestate']) : undefined)),
+  chain: ifRight(list(word, MAX_CHAIN)),
 });
 
 const readError = record<WireError>({

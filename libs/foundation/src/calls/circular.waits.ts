@@ -17,12 +17,7 @@ export interface CircularWaitsParts {
 /** A longer way is none that somebody wrote on purpose; it ends by its timeouts. */
 const MAX_WAY = 8;
 
-/**
- * See the file header.
- *
- * A chain of calls is known within one node: where "a" calls "b" on another node and "b" then stops or restarts "a", or
- * waits for its start, that "b" works for "a" is not known there, and the wait ends by its timeout.
- */
+/** See the file header. Which call works for which travels with it; see `chain` in `waiting.ts`. */
 export class CircularWaits {
   constructor(private readonly parts: CircularWaitsParts) {}
 

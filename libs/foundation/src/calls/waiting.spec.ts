@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import type { OwnerRecord } from '../backend/leases/leases.js';
 import { CircularWaitError } from '../errors/call.errors.js';
 import { CircularWaits } from './circular.waits.js';
-import { asPartOf, outside, Wait, type Waiter, waiters } from './waiting.js';
+import { asPartOf, chain, MAX_CHAIN, onBehalfOf, outside, Wait, type Waiter, waiters } from './waiting.js';
 
 const waiter = (name: string): Waiter => ({ spec: { name }, waitsFor: new Map() });
 const names = (): string[] => waiters().map(({ spec }) => spec.name);
@@ -47,6 +47,34 @@ describe('waiters', () => {
         throw new Error('no');
       }),
     ).rejects.toThrow('no');
+    expect(names()).toEqual([]);
+  });
+});
+
+describe('the chain that travels with a call', () => {
+  it('has each name once, nearest first, and not more than eight', async () => {
+    expect(chain()).toEqual([]);
+    const enter = (names: readonly string[]): Promise<string[]> => {
+      const [name, ...others] = names;
+      return name === undefined ? Promise.resolve(chain()) : asPartOf(waiter(name), () => enter(others));
+    };
+    expect(await enter(['a', 'b', 'a'])).toEqual(['a', 'b']);
+    const many = await enter(Array.from({ length: 20 }, (_, index) => `p${index}`));
+    expect(many).toHaveLength(MAX_CHAIN);
+    expect(many[0]).toBe('p19');
+  });
+
+  it('is entered on the other node, in the same order, by names alone, and left', async () => {
+    await asPartOf(waiter('here'), async () => {
+      await onBehalfOf(['b', 'a'], async () => {
+        expect(names()).toEqual(['b', 'a']);
+        expect(waiters().every(({ isElsewhere }) => isElsewhere === true)).toBe(true);
+        await asPartOf(waiter('c'), () => expect(chain()).toEqual(['c', 'b', 'a']));
+      });
+      await onBehalfOf([], async () => expect(names()).toEqual([]));
+      expect(names()).toEqual(['here']);
+    });
+    await expect(onBehalfOf(['a'], () => Promise.reject(new Error('no')))).rejects.toThrow('no');
     expect(names()).toEqual([]);
   });
 });

@@ -9,6 +9,8 @@ export interface Waiter {
   readonly spec: { readonly name: string };
   /** Names of the processes that it waits for, and how often. */
   readonly waitsFor: Map<string, number>;
+  /** It is on the node that sent the call which runs now; here it is known by its name only. */
+  readonly isElsewhere?: boolean;
 }
 
 /** One hook, task or call that is under way. */
@@ -45,6 +47,24 @@ export function waiters(): Waiter[] {
   const found: Waiter[] = [];
   for (let part = PARTS.getStore(); part !== undefined; part = part.parent) if (!part.isOver) found.push(part.waiter);
   return found;
+}
+
+/** So many processes travel with a call: a longer chain is none that somebody wrote on purpose. */
+export const MAX_CHAIN = 8;
+
+/** The names of the {@link waiters}, each once, nearest first: what travels with a call to another node. */
+export function chain(): string[] {
+  return [...new Set(waiters().map(({ spec }) => spec.name))].slice(0, MAX_CHAIN);
+}
+
+/** Runs a call of another node as part of the processes that wait for it there. */
+export function onBehalfOf<T>(names: readonly string[], work: () => Promise<T>): Promise<T> {
+  const enter = (at: number): Promise<T> => {
+    const name = names[at];
+    if (name === undefined) return work();
+    return asPartOf({ spec: { name }, waitsFor: new Map(), isElsewhere: true }, () => enter(at - 1));
+  };
+  return outside(() => enter(names.length - 1));
 }
 
 /** How often it is looked whether what is waited for waits for the process itself. */

@@ -157,8 +157,12 @@ export class Supervisor implements CalleeLookup {
    * without names, one of any.
    */
   isWithin(names: readonly string[] = [...this.#workload.hosted.keys()]): boolean {
-    const all: ReadonlySet<unknown> = new Set(waiters());
-    return all.size > 0 && names.some((name) => all.has(this.#workload.hosted.get(name)?.instance));
+    const all = waiters();
+    const ends = (name: string): boolean => {
+      const instance: unknown = this.#workload.hosted.get(name)?.instance;
+      return all.some((each) => each === instance || (each.isElsewhere === true && each.spec.name === name));
+    };
+    return all.length > 0 && names.some(ends);
   }
 
   /** Lets this node run classes. */
