@@ -140,7 +140,7 @@ describe('an application', () => {
 
   const membership = {
     ...{ self: SELF, state: 'up', clusterNow: () => 5, members: () => [], listen: () => () => undefined },
-    whenReady: async () => undefined,
+    ...{ whenReady: async () => undefined, requireConnected: () => undefined },
   } as unknown as ClusterView;
 
   it('starts no new name in a cluster that has too many, and what it has as before', async () => {

@@ -130,6 +130,10 @@ const examples: [FoundationError, string, string, readonly (string | RegExp)[], 
     ...(['FOUNDATION_PROCESS_TIMEOUT', 'foundation', ['"feed"', '10 ms', /Raise it\.$/], false] as const),
   ],
   [
+    new errors.ProcessLostError('job'),
+    ...(['FOUNDATION_PROCESS_LOST', 'foundation', ['"job"', /let it be "transient"\.$/], false] as const),
+  ],
+  [
     new errors.UnknownProcessError('feed', ['a', 'b']),
     ...(['FOUNDATION_PROCESS_UNKNOWN', 'foundation', ['"feed"', /Known processes: a, b\.$/], false] as const),
   ],

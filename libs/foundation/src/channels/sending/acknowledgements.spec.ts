@@ -19,6 +19,7 @@ function setUp() {
   } as unknown as NodeMessages;
   const membership = {
     self: node('me'),
+    listen: () => () => undefined,
   } as unknown as ClusterView;
   const acknowledgements = new Acknowledgements(membership, nodeMessages, telemetry);
   const leave = (name: string, reason: LeaveReason) =>

@@ -36,7 +36,8 @@ export function metadataOf(type: Type<unknown>): ProcessMetadata | undefined {
 
 /**
  * @throws ProcessDeclarationError for a process that is request-scoped or not provided as a class, that has decorators
- * which do not act on what Foundation starts, and for two classes of one process name; `FoundationConfigError` and `ArgumentError` for their options.
+ * which do not act on what Foundation starts, and for two classes of one process name; `FoundationConfigError` and
+ * `ArgumentError` for their options.
  */
 export function exploreProcesses(
   { classes: found, instances }: Found,
