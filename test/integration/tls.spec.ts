@@ -79,7 +79,8 @@ describe('links with certificates', () => {
     const { cert } = next.issue();
     writeFileSync(files[0]!.tls.certificateFile, cert.slice(0, 200));
     await eventually(
-      () => log.lines.some((line) => /^warn Certificate files .*security.tls.certificateFile/.test(line)),
+      () =>
+        log.lines.some((line) => /^warn Ignored changed certificate files .*security.tls.certificateFile/.test(line)),
       {
         lastSeen: () => log.lines.slice(-5),
       },
