@@ -5,6 +5,7 @@ import {
   CallInterruptedError,
   CallRefusedError,
   CallTimeoutError,
+  NotReadyError,
   ProcessManager,
   RedisUnavailableError,
   type RemoteCalls,
@@ -86,7 +87,8 @@ async function call(
 }
 
 function outcomeOf(error: unknown): string {
-  if (error instanceof CallRefusedError) return 'refused';
+  // Of a node that leaves, before the call was sent: refused, too, and so not carried out.
+  if (error instanceof CallRefusedError || error instanceof NotReadyError) return 'refused';
   if (error instanceof CallInterruptedError) return 'interrupted';
   if (error instanceof CallTimeoutError) return 'timeout';
   if (error instanceof RedisUnavailableError) return 'unavailable';
