@@ -16,19 +16,22 @@ const compilerOptions = {
   removeComments: true,
 };
 
+/** Nobody requires the command line. */
+const isProgram = (source) => source.startsWith('cli/');
+
 export function writeCommonJs(built) {
   const target = join(built, 'cjs');
   const sources = readdirSync(built, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile() && !entry.parentPath.startsWith(target))
     .map((entry) => relative(built, join(entry.parentPath, entry.name)));
-  const wanted = new Set(sources);
+  const wanted = new Set(sources.filter((source) => !isProgram(source)));
   for (const file of existsSync(target) ? readdirSync(target, { recursive: true, withFileTypes: true }) : []) {
     const path = join(file.parentPath, file.name);
     if (file.isFile() && !wanted.has(relative(target, path))) rmSync(path);
   }
   for (const source of sources) {
     const [from, to] = [join(built, source), join(target, source)];
-    if (/\.(map|tsbuildinfo)$/.test(source)) continue;
+    if (/\.(map|tsbuildinfo)$/.test(source) || isProgram(source)) continue;
     if (existsSync(to) && statSync(to).mtimeMs > statSync(from).mtimeMs) continue;
     mkdirSync(dirname(to), { recursive: true });
     if (source.endsWith('.js')) writeFileSync(to, commonJs(source, from));
@@ -45,9 +48,15 @@ function commonJs(source, path) {
     compilerOptions,
     reportDiagnostics: true,
   });
-  if (diagnostics.length > 0 || outputText.includes('import.meta')) {
-    const why = diagnostics.map(({ messageText }) => ts.flattenDiagnosticMessageText(messageText, ' ')).join(' ');
-    throw new Error(`${source} cannot be CommonJS: ${why || 'it asks import.meta for something new'}`);
-  }
+  const problems = diagnostics.map(({ messageText }) => ts.flattenDiagnosticMessageText(messageText, ' '));
+  if (outputText.includes('import.meta')) problems.push('it asks import.meta for something new');
+  // In CommonJS it is a name, and so may pass for a call.
+  if (awaitsAtTop(ts.createSourceFile(path, text, ts.ScriptTarget.ES2022))) problems.push('it awaits at the top');
+  if (problems.length > 0) throw new Error(`${source} cannot be CommonJS: ${problems.join(' ')}`);
   return outputText;
+}
+
+function awaitsAtTop(node) {
+  if (ts.isAwaitExpression(node) || (ts.isForOfStatement(node) && node.awaitModifier !== undefined)) return true;
+  return !ts.isFunctionLike(node) && (ts.forEachChild(node, (child) => awaitsAtTop(child) || undefined) ?? false);
 }

@@ -16,12 +16,11 @@ export type EmbeddedStart =
   | { state: 'failed'; reason: string };
 
 const [host = '127.0.0.1', port = ''] = process.argv.slice(2);
-try {
-  await listen(host, Number(port));
-  tell({ state: 'listens', pid: process.pid });
-} catch (error) {
-  tell(startOf(error));
-}
+// Not awaited at the top, which CommonJS does not have.
+listen(host, Number(port)).then(
+  () => tell({ state: 'listens', pid: process.pid }),
+  (error: unknown) => tell(startOf(error)),
+);
 
 /**
  * Underneath: the parts of `js-redis-server/core`, put together by hand, because its own `listen` takes no host and
