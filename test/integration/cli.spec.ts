@@ -441,12 +441,15 @@ describe('foundation forget', () => {
     const next = await start('next', [Feed]);
     await formed(old, next);
     await old.app.close();
-    await running(next, 1);
-
     const states = async () => {
       const list = await next.app.get(ProcessManager).list();
       return Object.fromEntries(list.map(({ name, state }) => [name, state]));
     };
+    // Not only until one runs: what ran on the other node runs there until this one has seen it end.
+    await eventually(async () => (await next.app.get(ProcessManager).lookupSingleton('feed'))?.node === next.name, {
+      lastSeen: states,
+    });
+    await eventually(async () => (await states())['feed'] === 'running', { lastSeen: states });
     const eight = Object.fromEntries([...Array(8).keys()].map((part) => [`carts/${part}`, 'orphaned']));
     expect(await states()).toEqual({ feed: 'running', nightly: 'orphaned', ...eight, logs: 'orphaned' });
     const { out } = await foundation('status', '--json');
