@@ -8,6 +8,8 @@ import { tmpdir } from 'node:os';
 import { delimiter, join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
+import { eventually } from 'nestjs-foundation/testing';
+import { AskedChild } from '../dist/test/support/asked.child.js';
 import { startRedis } from '../dist/test/support/redis-server.js';
 
 const CORNERS = [
@@ -114,86 +116,41 @@ function seconds(since) {
 }
 
 async function cluster(app, execPath) {
-  const [script] = readdirSync(join(app, 'dist'), { recursive: true }).filter((file) =>
-    /foundation\.node\.js$/.test(file),
-  );
+  const script = readdirSync(join(app, 'dist'), { recursive: true }).find((file) => /foundation\.node\.js$/.test(file));
   const nodes = ['a', 'b'].map((node) => {
     const env = { ...process.env, MATRIX_NODE: '1', REDIS: redis.url, NODE_NAME: node };
-    return asking(fork(join(app, 'dist', script), { execPath, env, cwd: app, silent: true }), node);
+    return new AskedChild(node, fork(join(app, 'dist', script), { execPath, env, cwd: app, silent: true }));
   });
+  /** Asks until the answer is right. */
+  const until = async (node, question, isRight) => {
+    let seen;
+    const look = async () => isRight((seen = await node.ask(...question)));
+    await eventually(look, { timeout: LIMIT_MS, what: `${question.join(' ')} of ${node.name}`, lastSeen: () => seen });
+    return seen;
+  };
   try {
     const [a, b] = nodes;
-    for (const node of nodes)
-      await until(
-        () => node.ask('members'),
-        (members) => members === 2,
-      );
-    const price = await until(
-      () => a.ask('price', 'EUR'),
-      (text) => /^EUR from [ab]$/.test(text),
-    );
-    await until(
-      () => b.ask('price', 'EUR'),
-      (text) => text === price,
-    );
-    await until(
-      () => b.ask('sum', 1, 2, 3),
-      (sum) => sum === 6,
-    );
+    await Promise.race([Promise.all(nodes.map(({ ready }) => ready)), tooLate()]);
+    for (const node of nodes) await until(node, ['members'], (members) => members === 2);
+    const price = await until(a, ['price', 'EUR'], (text) => /^EUR from [ab]$/.test(text));
+    await until(b, ['price', 'EUR'], (text) => text === price);
+    await until(b, ['sum', 1, 2, 3], (sum) => sum === 6);
     await a.ask('say');
     await a.ask('emit');
-    await until(
-      () => b.ask('heard'),
-      (heard) => heard === 'a,rpc a',
-    );
+    await until(b, ['heard'], (heard) => heard === 'a,rpc a');
     const [owner, other] = price === 'EUR from a' ? [a, b] : [b, a];
     owner.child.kill('SIGKILL');
-    await until(
-      () => other.ask('price', 'USD'),
-      (text) => text === `USD from ${other.name}`,
-    );
+    await until(other, ['price', 'USD'], (text) => text === `USD from ${other.name}`);
     const left = new Promise((done) => other.child.once('exit', (code, signal) => done(signal ?? code)));
     other.child.kill('SIGTERM');
-    await until(
-      () => Promise.race([left, delay(200)]),
-      (signal) => signal === 'SIGTERM' || signal === 0,
-    );
+    const end = await Promise.race([left, tooLate()]);
+    if (end !== 'SIGTERM' && end !== 0) throw new Error(`${other.name} ended with ${end} after SIGTERM`);
   } finally {
     for (const { child } of nodes) child.kill('SIGKILL');
   }
 }
 
-/** A child that is asked by messages. */
-function asking(child, name) {
-  const answers = new Map();
-  let output = '';
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (output += chunk));
-  child.on('message', (message) => message !== 'ready' && answers.get(message[0])?.(message[1]));
-  const ended = new Promise((_, failed) => {
-    child.once('exit', (code, signal) =>
-      failed(new Error(`${name} ended with ${code ?? signal}: ${output.slice(-2000)}`)),
-    );
-  });
-  ended.catch(() => undefined);
-  const ask = (...question) => {
-    const id = answers.size + 1;
-    return Promise.race([
-      ended,
-      new Promise((done) => {
-        answers.set(id, done);
-        child.send([id, ...question], (error) => error && done(String(error)));
-      }),
-    ]);
-  };
-  return { child, name, ask };
-}
-
-async function until(look, isGood) {
-  const deadline = performance.now() + LIMIT_MS;
-  for (;;) {
-    const seen = await Promise.race([look(), delay(LIMIT_MS, 'no answer', { ref: false })]);
-    if (isGood(seen)) return seen;
-    if (performance.now() > deadline) throw new Error(`not in ${LIMIT_MS} ms; last seen: ${seen}; wanted: ${isGood}`);
-    await delay(100);
-  }
+async function tooLate() {
+  await delay(LIMIT_MS, undefined, { ref: false });
+  throw new Error(`It did not come in ${LIMIT_MS} ms`);
 }

@@ -1,49 +1,20 @@
 // An application that is CommonJS: it requires the package, forms a cluster, and is told when it loads it twice.
-import { type ChildProcess, fork } from 'node:child_process';
+import { fork } from 'node:child_process';
 import { resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { eventually } from 'nestjs-foundation/testing';
+import { AskedChild } from '../support/asked.child.js';
 import { type RedisServer, startRedis } from '../support/redis-server.js';
 
 const APP = resolve(import.meta.dirname, '../apps/common.cjs');
 
-class CommonNode {
-  output = '';
-  #lastId = 0;
-  readonly #answers = new Map<number, (answer: unknown) => void>();
-  readonly ready: Promise<void>;
-
-  constructor(
-    readonly name: string,
-    readonly child: ChildProcess,
-  ) {
-    for (const stream of [child.stdout!, child.stderr!]) stream.on('data', (chunk) => (this.output += String(chunk)));
-    this.ready = new Promise((done, failed) => {
-      child.on('message', (message) => {
-        if (message === 'ready') return done();
-        const [id, answer] = message as [number, unknown];
-        this.#answers.get(id)?.(answer);
-      });
-      child.once('exit', (code) => failed(new Error(`${name} ended with ${code}: ${this.output}`)));
-    });
-  }
-
-  ask(question: string, ...args: unknown[]): Promise<unknown> {
-    const id = ++this.#lastId;
-    return new Promise((done) => {
-      this.#answers.set(id, done);
-      this.child.send([id, question, ...args]);
-    });
-  }
-}
-
 describe('an application that is CommonJS', () => {
   let server: RedisServer;
-  let nodes: CommonNode[];
+  let nodes: AskedChild[];
   beforeAll(async () => {
     server = await startRedis();
     nodes = ['a', 'b'].map(
-      (name) => new CommonNode(name, fork(APP, [server.url, 'common', name], { silent: true, execArgv: [] })),
+      (name) => new AskedChild(name, fork(APP, [server.url, 'common', name], { silent: true, execArgv: [] })),
     );
     await Promise.all(nodes.map(({ ready }) => ready));
   });
@@ -53,7 +24,7 @@ describe('an application that is CommonJS', () => {
   });
 
   it('forms a cluster, calls, hears, and takes over from a node that is killed', async () => {
-    const [a, b] = nodes as [CommonNode, CommonNode];
+    const [a, b] = nodes as [AskedChild, AskedChild];
     for (const node of nodes) await eventually(async () => (await node.ask('members')) === 2);
     let price: unknown;
     await eventually(async () => /^EUR from [ab]$/.test(String((price = await a.ask('price', 'EUR')))), {
