@@ -99,7 +99,11 @@ export function requireShared({ classes }: Found, mark: string, marked: (type: T
 }
 
 /** The methods of a class, inherited ones included, that carry `key`. */
-export function markedMethods<T>(type: Type<object>, key: symbol, scanner = new MetadataScanner()): MarkedMethod<T>[] {
+export function markedMethods<T>(
+  type: Type<object>,
+  key: symbol | string,
+  scanner = new MetadataScanner(),
+): MarkedMethod<T>[] {
   const prototype = type.prototype as object | undefined;
   if (prototype === undefined) return [];
   return scanner.getAllMethodNames(prototype).flatMap((method) => {

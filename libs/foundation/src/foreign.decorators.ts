@@ -5,6 +5,7 @@
  */
 import type { Type } from '@nestjs/common';
 import { MetadataScanner } from '@nestjs/core';
+import { markedMethods } from './decorated.js';
 import { DeclarationError } from './errors/config.errors.js';
 import { ProcessDeclarationError } from './errors/process.errors.js';
 
@@ -17,6 +18,8 @@ interface Mark {
 }
 
 type Named = (metadata: unknown) => string;
+/** By the key of the metadata. */
+type Table = Readonly<Record<string, Named>>;
 
 const kinds =
   (from: string, ...names: string[]): Named =>
@@ -24,7 +27,7 @@ const kinds =
     `@${names[Number(metadata) - 1] ?? names[0]!} of ${from}`;
 
 /** What Nest carries out on the instance that it makes for injection. Keys as of @nestjs 11 and 12. */
-const ON_METHODS: Readonly<Record<string, Named>> = {
+const ON_METHODS: Table = {
   SCHEDULER_TYPE: kinds('@nestjs/schedule', 'Cron', 'Timeout', 'Interval'),
   EVENT_LISTENER_METADATA: kinds('@nestjs/event-emitter', 'OnEvent'),
   'microservices:handler_type': kinds('@nestjs/microservices', 'MessagePattern', 'EventPattern'),
@@ -33,7 +36,7 @@ const ON_METHODS: Readonly<Record<string, Named>> = {
   'bullmq:queue_events_metadata': kinds('@nestjs/bullmq', 'OnQueueEvent'),
   'bull:module_queue_process': kinds('@nestjs/bull', 'Process'),
 };
-const ON_CLASSES: Readonly<Record<string, Named>> = {
+const ON_CLASSES: Table = {
   'bullmq:processor_metadata': kinds('@nestjs/bullmq', 'Processor'),
   'bullmq:queue_events_listener_metadata': kinds('@nestjs/bullmq', 'QueueEventsListener'),
   'bull:module_queue': kinds('@nestjs/bull', 'Processor'),
@@ -44,7 +47,7 @@ const ON_CLASSES: Readonly<Record<string, Named>> = {
 };
 
 /** What Nest puts around the handlers of requests; Foundation puts nothing around calls and messages. */
-const AROUND: Readonly<Record<string, Named>> = {
+const AROUND: Table = {
   __guards__: () => '@UseGuards',
   __interceptors__: () => '@UseInterceptors',
   __pipes__: () => '@UsePipes',
@@ -59,10 +62,7 @@ const OF_REQUESTS = ['path', 'microservices:handler_type', 'websockets:message_m
  * @throws ProcessDeclarationError
  */
 export function requireStartedOnly(type: Type<object>): void {
-  const [mark] = [
-    ...marksOn(type, undefined, ON_CLASSES),
-    ...methodsOf(type).flatMap((m) => marksOn(type, m, ON_METHODS)),
-  ];
+  const [mark] = [...marksOnClass(type, ON_CLASSES), ...marksOnMethods(type, ON_METHODS)];
   if (mark !== undefined) {
     throw new ProcessDeclarationError(
       `class ${type.name}`,
@@ -71,7 +71,7 @@ export function requireStartedOnly(type: Type<object>): void {
       'Begin in onProcessStart what has to run once, and end it by ctx.signal; or move this to a class that is no process.',
     );
   }
-  const around = [undefined, ...methodsOf(type)].flatMap((method) => marksAround(type, method))[0];
+  const [around] = marksAround(type);
   if (around === undefined) return;
   throw new ProcessDeclarationError(
     `class ${type.name}`,
@@ -81,14 +81,15 @@ export function requireStartedOnly(type: Type<object>): void {
 }
 
 /**
- * Holds the marked methods of another class to decorators that are applied to them.
+ * Holds the methods of another class that have the mark `key` to decorators that are applied to them.
  *
- * @param mark such as `@Channel`.
+ * @param mark the decorator that leaves it, such as `@Channel`.
  * @throws DeclarationError
  */
-export function requireNothingAround(type: Type<object>, methods: readonly string[], mark: string): void {
-  if (methods.length === 0) return;
-  const [around] = [undefined, ...methods].flatMap((method) => marksAround(type, method));
+export function requireNothingAround(type: Type<object>, key: symbol, mark: string): void {
+  const marked = new Set(markedMethods(type, key).map(({ method }) => method));
+  if (marked.size === 0) return;
+  const around = marksAround(type).find(({ method }) => method === undefined || marked.has(method));
   if (around === undefined) return;
   const place = around.method === undefined ? `the class ${type.name}` : `${type.name}.${around.method}`;
   throw new DeclarationError(
@@ -102,28 +103,25 @@ function placeOf({ method }: Mark): string {
   return method === undefined ? 'it' : `its method ${method}`;
 }
 
-function methodsOf(type: Type<object>): string[] {
-  return new MetadataScanner().getAllMethodNames(type.prototype as object);
-}
-
-function marksAround(type: Type<object>, method: string | undefined): Mark[] {
-  const target = targetOf(type, method);
-  if (target === undefined || OF_REQUESTS.some((key) => Reflect.hasMetadata(key, target))) return [];
-  return marksOn(type, method, AROUND);
-}
-
-function marksOn(type: Type<object>, method: string | undefined, table: Readonly<Record<string, Named>>): Mark[] {
-  const target = targetOf(type, method);
-  if (target === undefined) return [];
+function marksOnClass(type: Type<object>, table: Table): Mark[] {
   return Object.entries(table).flatMap(([key, named]): Mark[] => {
-    const metadata: unknown = Reflect.getMetadata(key, target);
-    return metadata === undefined ? [] : [{ decorator: named(metadata), method }];
+    const metadata: unknown = Reflect.getMetadata(key, type);
+    return metadata === undefined ? [] : [{ decorator: named(metadata), method: undefined }];
   });
 }
 
-/** An accessor is no method, and asking for it would run it. */
-function targetOf(type: Type<object>, method: string | undefined): object | undefined {
-  if (method === undefined) return type;
-  const target = (type.prototype as Record<string, unknown>)[method];
-  return typeof target === 'function' ? target : undefined;
+function marksOnMethods(type: Type<object>, table: Table, scanner = new MetadataScanner()): Mark[] {
+  return Object.entries(table).flatMap(([key, named]) =>
+    markedMethods<unknown>(type, key, scanner).map(({ method, metadata }) => ({ decorator: named(metadata), method })),
+  );
+}
+
+/** What stands around the class and those of its methods that have no requests of their own. */
+function marksAround(type: Type<object>): Mark[] {
+  const around = OF_REQUESTS.some((key) => Reflect.hasMetadata(key, type)) ? [] : marksOnClass(type, AROUND);
+  const scanner = new MetadataScanner();
+  const ofRequests = new Set(
+    OF_REQUESTS.flatMap((key) => markedMethods(type, key, scanner).map(({ method }) => method)),
+  );
+  return [...around, ...marksOnMethods(type, AROUND, scanner).filter(({ method }) => !ofRequests.has(method!))];
 }

@@ -23,9 +23,7 @@ export function exploreChannels(found: Found, isProcess: (type: Type) => boolean
     !isProcess(type) && markedMethods(type, CHANNEL_METADATA).length > 0;
   requireShared(found, '@Channel', isMarked);
   for (const type of new Set(found.instances.map((each) => each.type))) {
-    if (isProcess(type)) continue;
-    const methods = markedMethods(type, CHANNEL_METADATA).map(({ method }) => method);
-    requireNothingAround(type, methods, '@Channel');
+    if (!isProcess(type)) requireNothingAround(type, CHANNEL_METADATA, '@Channel');
   }
   return found.instances
     .filter(({ type }) => !isProcess(type))

@@ -4,7 +4,7 @@
  */
 import type { Type } from '@nestjs/common';
 import { CALLABLE_METADATA } from '../calls/callable.decorator.js';
-import { type Found, markedMethods, requireShared } from '../decorated.js';
+import { type Found, requireShared } from '../decorated.js';
 import { requireNothingAround } from '../foreign.decorators.js';
 import { SERVICE_METADATA, type ServiceOptions } from './service.decorators.js';
 
@@ -23,9 +23,7 @@ export function exploreServices(found: Found, isProcess: (type: Type) => boolean
   const isMarked = (type: Type<object>): boolean => !isProcess(type) && Reflect.hasOwnMetadata(SERVICE_METADATA, type);
   requireShared(found, '@Service', isMarked);
   for (const { type } of found.classes) {
-    if (!isMarked(type)) continue;
-    const methods = markedMethods(type, CALLABLE_METADATA).map(({ method }) => method);
-    requireNothingAround(type, methods, '@Callable');
+    if (isMarked(type)) requireNothingAround(type, CALLABLE_METADATA, '@Callable');
   }
   return found.instances
     .filter(({ type }) => !isProcess(type))
