@@ -95,16 +95,17 @@ export class CallClient {
     this.#outbox = new Outbox(backend.transport);
     const keys = keysOf(config.appName, backend.database);
     this.#inbox = (bootId) => keys.inbox(bootId);
+    const isOther = (bootId: string): boolean => bootId !== parts.node.bootId;
     backend.transport.onInterrupted((from) => {
-      const concerns = ({ bootId }: Pending): boolean => from === undefined || bootId === from;
+      const concerns = (bootId: string): boolean => isOther(bootId) && (from === undefined || bootId === from);
       this.#interrupt(concerns, 'the connection that brings the answer was cut');
     });
     membership.listen({
       changed: () => {
         // Nothing comes any more, not even from this node.
-        if (membership.state === 'left') return this.#interruptAll('this node left the cluster');
+        if (membership.state === 'left') return this.#interrupt(() => true, 'this node left the cluster');
         const alive = new Set(membership.members().map(({ bootId }) => bootId));
-        this.#interrupt(({ bootId }) => !alive.has(bootId), 'the node left the cluster');
+        this.#interrupt((bootId) => isOther(bootId) && !alive.has(bootId), 'the node left the cluster');
       },
     });
   }
@@ -246,14 +247,9 @@ export class CallClient {
     });
   }
 
-  #interruptAll(why: string): void {
-    for (const pending of [...this.#pending.values()]) pending.fail(new CallInterruptedError(pending.subject, why));
-  }
-
-  #interrupt(concerns: (pending: Pending) => boolean, why: string): void {
+  #interrupt(concerns: (bootId: string) => boolean, why: string): void {
     for (const pending of [...this.#pending.values()]) {
-      if (pending.bootId === this.parts.node.bootId || !concerns(pending)) continue;
-      pending.fail(new CallInterruptedError(pending.subject, why));
+      if (concerns(pending.bootId)) pending.fail(new CallInterruptedError(pending.subject, why));
     }
   }
 }

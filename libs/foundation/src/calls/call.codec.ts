@@ -8,7 +8,6 @@ import { readTrace, type TraceCarrier } from '../telemetry/tracing.js';
 import { LONGEST_TIMER_MS } from '../time/duration.js';
 import { unbundled } from '../wire/bundle.js';
 import { amount, anyList, anyText, ifRight, isObject, list, oneOf, or, record, text, whole } from '../wire/decode.js';
-import { MAX_CHAIN } from './waiting.js';
 
 /** The version of the format; a receiver drops what has another one. */
 export const CALL_VERSION = 1;
@@ -81,6 +80,9 @@ function read(value: unknown): CallRequest | CallReply | undefined {
 
 /** The longest name in a call, in characters. */
 export const MAX_WORD = 400;
+
+/** So many processes travel with a call: a longer chain is none that somebody wrote on purpose. */
+export const MAX_CHAIN = 8;
 
 const word = text(MAX_WORD);
 const anyTime = amount(Infinity);

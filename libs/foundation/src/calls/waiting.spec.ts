@@ -1,8 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
 import type { OwnerRecord } from '../backend/leases/leases.js';
 import { CircularWaitError } from '../errors/call.errors.js';
+import { MAX_CHAIN } from './call.codec.js';
 import { CircularWaits } from './circular.waits.js';
-import { asPartOf, chain, MAX_CHAIN, onBehalfOf, outside, Wait, type Waiter, waiters } from './waiting.js';
+import { asPartOf, chain, onBehalfOf, outside, Wait, type Waiter, waiters } from './waiting.js';
 
 const waiter = (name: string): Waiter => ({ spec: { name }, waitsFor: new Map() });
 const names = (): string[] => waiters().map(({ spec }) => spec.name);

@@ -3,6 +3,7 @@
  * Entered by the instances of processes; asked by whatever waits for a process. Underneath: `AsyncLocalStorage`.
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
+import { MAX_CHAIN } from './call.codec.js';
 
 /** An instance of a process whose hooks, tasks and calls may wait. */
 export interface Waiter {
@@ -48,9 +49,6 @@ export function waiters(): Waiter[] {
   for (let part = PARTS.getStore(); part !== undefined; part = part.parent) if (!part.isOver) found.push(part.waiter);
   return found;
 }
-
-/** So many processes travel with a call: a longer chain is none that somebody wrote on purpose. */
-export const MAX_CHAIN = 8;
 
 /** The names of the {@link waiters}, each once, nearest first: what travels with a call to another node. */
 export function chain(): string[] {

@@ -4,12 +4,18 @@
  */
 import type { DirectorySnapshot, NodeRecord } from '../backend/directory/directory.js';
 import { latenessOf } from '../backend/observer.backend.js';
+import type { ClusterView } from './cluster.view.js';
 import { type Member, memberOf } from './member.js';
 
 /** The members and what they say of themselves. */
 export interface Standing {
   members: readonly Member[];
   records: readonly NodeRecord[];
+}
+
+/** As this node's own view has it. */
+export function knownBy(view: Pick<ClusterView, 'members' | 'records'>): Standing {
+  return { members: view.members(), records: view.records() };
 }
 
 /**

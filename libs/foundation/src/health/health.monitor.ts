@@ -5,7 +5,7 @@ import { Injectable } from '@nestjs/common';
 import type { Backend, BackendFacts } from '../backend/backend.js';
 import type { ClusterView } from '../cluster/cluster.view.js';
 import { differencesOf } from '../cluster/compatibility.js';
-import { expectedBy, type Standing, standingBy } from '../cluster/standing.js';
+import { expectedBy, knownBy, type Standing, standingBy } from '../cluster/standing.js';
 import type { TopologyRunner } from '../cluster/topologies/topology.runner.js';
 import type { FoundationConfig } from '../config/config.js';
 import { describe } from '../errors/describe.js';
@@ -111,14 +111,13 @@ export class HealthMonitor {
 
   async #ask(): Promise<Standing> {
     const { membership, backend } = this.parts;
-    const known = (): Standing => ({ members: membership.members(), records: membership.records() });
-    if (!['up', 'draining', 'observing'].includes(membership.state)) return known();
+    if (!['up', 'draining', 'observing'].includes(membership.state)) return knownBy(membership);
     try {
       const seen = await within(QUERY_TIMEOUT_MS, backend.directory.look(), 'no answer');
       return standingBy(membership.records(), seen, membership.self.bootId);
     } catch (error) {
       this.#logger.debug('Query of the beats failed', { error: describe(error) });
-      return known();
+      return knownBy(membership);
     }
   }
 

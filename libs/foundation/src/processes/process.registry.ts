@@ -10,7 +10,7 @@ import type { Absence } from '../calls/callee.js';
 import type { ClusterView } from '../cluster/cluster.view.js';
 import { declaredBy } from '../cluster/compatibility.js';
 import { processOf, runsEverywhere } from '../cluster/slot.names.js';
-import type { Standing } from '../cluster/standing.js';
+import { knownBy, type Standing } from '../cluster/standing.js';
 import { plain } from '../errors/describe.js';
 import { exclusionOf, obstacleOf, obstaclesIn } from './placement/placement.exclusion.js';
 import type { ProcessInfo, ProcessState } from './process.ref.js';
@@ -160,7 +160,7 @@ export class ProcessRegistry {
    * What should run and may run nowhere: without an owner it waits; with one it is on a node on which it may not be any
    * more, until there is one that may run it. Only for these it is asked who owns them.
    */
-  async stranded({ members, records }: Standing = this.#now()): Promise<Stranded[]> {
+  async stranded({ members, records }: Standing = knownBy(this.membership)): Promise<Stranded[]> {
     const obstacleOf = obstaclesIn(members);
     const isOrphaned = this.#orphaned(records);
     const found: { entry: VersionedEntry; reason: string }[] = [];
@@ -187,10 +187,6 @@ export class ProcessRegistry {
     });
   }
 
-  #now(): Standing {
-    return { members: this.membership.members(), records: this.membership.records() };
-  }
-
   /** Says of each entry whether no node declares it any longer, by the nodes of this moment. */
   #orphaned(records: readonly NodeRecord[] = this.membership.records()): (entry: VersionedEntry) => boolean {
     const isDeclared = declaredBy(records);
@@ -198,7 +194,7 @@ export class ProcessRegistry {
   }
 
   /** The processes that a release declared and no node declares any longer. */
-  orphans({ records }: Pick<Standing, 'records'> = this.#now()): VersionedEntry[] {
+  orphans({ records }: Pick<Standing, 'records'> = knownBy(this.membership)): VersionedEntry[] {
     return this.table.processes().filter(this.#orphaned(records));
   }
 
