@@ -38,6 +38,14 @@ for (const [what, cookie, direct] of [
       if (!existsSync(APP)) throw new Error(`${APP} is missing: npm run build:lib && npm run build:test`);
       const server = await startRedis();
       const appName = freshName('fuzzed');
+      // Listens before the node starts: one with links says next to nothing on Redis once it runs.
+      const tap = new Redis(server.adminUrl);
+      const heardTexts = new Map<string, string[]>();
+      tap.on('pmessage', (_pattern, topic: string, text: string) => {
+        const list = heardTexts.get(topic) ?? [];
+        heardTexts.set(topic, [...list.slice(-20), text]);
+      });
+      await tap.psubscribe('*');
       const child: ChildProcess = fork(APP, [], {
         env: {
           PATH: process.env['PATH'],
@@ -60,17 +68,10 @@ for (const [what, cookie, direct] of [
         longest = Math.max(longest, said.longest);
       });
       const redis = new Redis(server.adminUrl);
-      const tap = new Redis(server.adminUrl);
       const mutator = new Mutator(seed, 2);
       const keys = keysOf(appName);
       try {
         await eventually(() => url !== '' || ended, { timeout: 60_000, lastSeen: () => [ended, errors] });
-        const heardTexts = new Map<string, string[]>();
-        tap.on('pmessage', (_pattern, topic: string, text: string) => {
-          const list = heardTexts.get(topic) ?? [];
-          heardTexts.set(topic, [...list.slice(-20), text]);
-        });
-        await tap.psubscribe('*');
         const seal = createSigner(appName, cookie === undefined ? undefined : new Secret(cookie));
         const stamps = new ReplayGuard('boot-of-fuzz');
         /**
