@@ -4,8 +4,6 @@ import { afterEach, describe, expect, it } from '@jest/globals';
 import { OnQueueEvent, OnWorkerEvent, Processor, QueueEventsListener } from '@nestjs/bullmq';
 import {
   type CanActivate,
-  Controller,
-  Get,
   Injectable,
   type Provider,
   type Type,
@@ -21,16 +19,7 @@ import { EventPattern, MessagePattern } from '@nestjs/microservices';
 import { Cron, Interval, ScheduleModule, Timeout } from '@nestjs/schedule';
 import { Test, type TestingModule } from '@nestjs/testing';
 import { SubscribeMessage, WebSocketGateway } from '@nestjs/websockets';
-import {
-  Callable,
-  Channel,
-  Channels,
-  DeclarationError,
-  FoundationModule,
-  ProcessDeclarationError,
-  Service,
-  Singleton,
-} from 'nestjs-foundation';
+import { FoundationModule, ProcessDeclarationError, Singleton } from 'nestjs-foundation';
 import { eventually } from 'nestjs-foundation/testing';
 
 let app: TestingModule | undefined;
@@ -39,11 +28,10 @@ afterEach(async () => {
   app = undefined;
 });
 
-async function boot(providers: Provider[], imports: object[] = [], controllers: Type[] = []): Promise<TestingModule> {
+async function boot(providers: Provider[], imports: object[] = []): Promise<TestingModule> {
   app = await Test.createTestingModule({
     imports: [FoundationModule.forRoot(), ...(imports as Type[])],
     providers,
-    controllers,
   }).compile();
   return app.init();
 }
@@ -105,11 +93,14 @@ describe('a process class', () => {
     ['@UsePipes', UsePipes(new ValidationPipe())],
     ['@UseInterceptors', UseInterceptors(No)],
     ['@UseFilters', UseFilters(No)],
-  ])('with %s is refused at start, on the class and on a method', async (decorator, decorate) => {
-    await expect(boot([No, processWith('method', decorate)])).rejects.toThrow(`its method tick has ${decorator}`);
-    await app?.close().catch(() => undefined);
-    await expect(boot([No, processWith('class', decorate)])).rejects.toThrow(`it has ${decorator}`);
-  });
+  ])(
+    'with %s that no call and no message reaches is refused at start, on the class and on a method',
+    async (decorator, decorate) => {
+      await expect(boot([No, processWith('method', decorate)])).rejects.toThrow(`its method tick has ${decorator}`);
+      await app?.close().catch(() => undefined);
+      await expect(boot([No, processWith('class', decorate)])).rejects.toThrow(`it has ${decorator}`);
+    },
+  );
 
   it('with the decorator on a method of its parent is refused as well', async () => {
     class Base {
@@ -145,60 +136,5 @@ describe('a process class', () => {
     const module = await boot([Jobs, Feed], [ScheduleModule.forRoot(), EventEmitterModule.forRoot()]);
     module.get(EventEmitter2).emit('order');
     await eventually(() => ticks > 1 && events === 1, { lastSeen: () => ({ ticks, events }) });
-  });
-});
-
-describe('a handler of a channel, and a callable method of a service', () => {
-  it.each<[string, MethodDecorator & ClassDecorator]>([
-    ['@UseGuards', UseGuards(No)],
-    ['@UsePipes', UsePipes(new ValidationPipe())],
-    ['@UseInterceptors', UseInterceptors(No)],
-    ['@UseFilters', UseFilters(No)],
-  ])('with %s around it is refused at start', async (decorator, decorate) => {
-    class Listener {
-      hear(): void {}
-    }
-    const descriptor = Object.getOwnPropertyDescriptor(Listener.prototype, 'hear')!;
-    Channel('events')(Listener.prototype, 'hear', descriptor);
-    decorate(Listener.prototype, 'hear', descriptor);
-    await expect(boot([No, Listener])).rejects.toThrow(
-      `${decorator} of Listener.hear has no effect: nothing applies it`,
-    );
-    await app?.close().catch(() => undefined);
-
-    class Prices {
-      price(): void {}
-    }
-    Callable()(Prices.prototype, 'price', Object.getOwnPropertyDescriptor(Prices.prototype, 'price')!);
-    decorate(Prices);
-    Service()(Prices);
-    const starting = boot([No, Prices]);
-    await expect(starting).rejects.toBeInstanceOf(DeclarationError);
-    await expect(starting).rejects.toThrow(`${decorator} of the class Prices has no effect`);
-  });
-
-  it('may stand in a controller whose routes are guarded, and on a method that has a route of its own', async () => {
-    const heard: string[] = [];
-    @Controller('orders')
-    @UseGuards(No)
-    class Orders {
-      @Get()
-      list(): string[] {
-        return heard;
-      }
-      @Channel('events')
-      hear(): void {
-        heard.push('hear');
-      }
-      @Get('both')
-      @UseGuards(No)
-      @Channel('events')
-      both(): void {
-        heard.push('both');
-      }
-    }
-    const module = await boot([No], [], [Orders]);
-    await module.get(Channels).broadcast('events', {});
-    await eventually(() => heard.length === 2, { lastSeen: () => heard });
   });
 });

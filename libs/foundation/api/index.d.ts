@@ -1,7 +1,9 @@
 // Written by `npm run api -- --write`; the declarations in the sources are what to change.
 
+import type { ArgumentsHost } from '@nestjs/common';
 import { ConfigurableModuleAsyncOptions } from '@nestjs/common';
 import { ConfigurableModuleCls } from '@nestjs/common';
+import type { ContextType } from '@nestjs/common';
 import { DynamicModule } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { Type } from '@nestjs/common';
@@ -47,6 +49,15 @@ export function Callable(options?: CallableOptions): MethodDecorator;
 export interface CallableOptions {
     idempotent?: boolean;
     timeout?: Duration;
+}
+
+// Warning: (ae-forgotten-export) The symbol "Handled" needs to be exported by the entry point index.d.ts
+//
+export interface CallHost extends Handled {
+    args: readonly unknown[];
+    kind: 'call';
+    method: string;
+    name: string;
 }
 
 export class CallInterruptedError extends FoundationError {
@@ -267,6 +278,7 @@ export interface FoundationConfig {
     embeddedRedis: boolean;
     expectedNodes?: number;
     forgetOrphansAfter: number;
+    globalEnhancers: boolean;
     isUnnamed?: boolean;
     labels: Readonly<Record<string, string>>;
     lease: LeaseTimes;
@@ -297,6 +309,10 @@ export class FoundationConfigError extends FoundationError {
     readonly option: string;
     readonly received: string;
 }
+
+// Warning: (ae-forgotten-export) The symbol "FOUNDATION_CONTEXT" needs to be exported by the entry point index.d.ts
+//
+export type FoundationContextType = ContextType | typeof FOUNDATION_CONTEXT;
 
 export class FoundationError extends Error {
     constructor(code: FoundationErrorCode,
@@ -542,6 +558,8 @@ export class FoundationHealthController {
 export class FoundationHealthModule {
 }
 
+export type FoundationHost = CallHost | MessageHost;
+
 export class FoundationMetrics {
     readonly counted: readonly EventMetric[];
     readonly gauges: readonly Gauge[];
@@ -571,6 +589,7 @@ export interface FoundationOptions {
     cluster?: boolean | StrategyName | StrategyOptions;
     expectedNodes?: number;
     forgetOrphansAfter?: Duration;
+    globalEnhancers?: boolean;
     labels?: Record<string, string>;
     lease?: LeaseOptions;
     membership?: MembershipOptions;
@@ -850,6 +869,12 @@ export class MessageError extends FoundationError {
 }
 
 export type MessageHandler<T = unknown> = (message: T, meta: MessageMeta) => void | Promise<void>;
+
+export interface MessageHost extends Handled {
+    kind: 'message';
+    message: unknown;
+    meta: MessageMeta;
+}
 
 export interface MessageMeta {
     bootId: string;
@@ -1490,6 +1515,8 @@ export interface SubscriptionCounters {
     unknown: number;
     waiting: number;
 }
+
+export function switchToFoundation(context: Pick<ArgumentsHost, 'getType' | 'getArgs'>): FoundationHost;
 
 export class Telemetry {
     attach<P extends TelemetryPattern>(pattern: P, listener: TelemetryListener<TelemetryEventsOf<P>>): () => void;

@@ -6,7 +6,6 @@
 import type { Type } from '@nestjs/common';
 import { MetadataScanner } from '@nestjs/core';
 import { markedMethods } from './decorated.js';
-import { DeclarationError } from './errors/config.errors.js';
 import { ProcessDeclarationError } from './errors/process.errors.js';
 
 /** Where a decorator of another package stands. */
@@ -46,7 +45,7 @@ const ON_CLASSES: Table = {
   __queryHandler__: kinds('@nestjs/cqrs', 'QueryHandler'),
 };
 
-/** What Nest puts around the handlers of requests; Foundation puts nothing around calls and messages. */
+/** What Nest puts around the handlers of requests, and Foundation around those of calls and messages. */
 const AROUND: Table = {
   __guards__: () => '@UseGuards',
   __interceptors__: () => '@UseInterceptors',
@@ -59,9 +58,10 @@ const OF_REQUESTS = ['path', 'microservices:handler_type', 'websockets:message_m
 /**
  * Holds a process class to decorators that act on the instance which Foundation starts.
  *
+ * @param reached the marks of methods that calls and messages reach.
  * @throws ProcessDeclarationError
  */
-export function requireStartedOnly(type: Type<object>): void {
+export function requireStartedOnly(type: Type<object>, reached: readonly symbol[]): void {
   const [mark] = [...marksOnClass(type, ON_CLASSES), ...marksOnMethods(type, ON_METHODS)];
   if (mark !== undefined) {
     throw new ProcessDeclarationError(
@@ -71,31 +71,15 @@ export function requireStartedOnly(type: Type<object>): void {
       'Begin in onProcessStart what has to run once, and end it by ctx.signal; or move this to a class that is no process.',
     );
   }
-  const [around] = marksAround(type);
+  const marked = new Set(reached.flatMap((key) => markedMethods(type, key).map(({ method }) => method)));
+  const around = marksAround(type).find(({ method }) =>
+    method === undefined ? marked.size === 0 : !marked.has(method),
+  );
   if (around === undefined) return;
   throw new ProcessDeclarationError(
     `class ${type.name}`,
-    `${placeOf(around)} has ${around.decorator}, which nothing applies to calls and messages`,
-    'Check and convert in the method itself; @Channel takes a payload class.',
-  );
-}
-
-/**
- * Holds the methods of another class that have the mark `key` to decorators that are applied to them.
- *
- * @param mark the decorator that leaves it, such as `@Channel`.
- * @throws DeclarationError
- */
-export function requireNothingAround(type: Type<object>, key: symbol, mark: string): void {
-  const marked = new Set(markedMethods(type, key).map(({ method }) => method));
-  if (marked.size === 0) return;
-  const around = marksAround(type).find(({ method }) => method === undefined || marked.has(method));
-  if (around === undefined) return;
-  const place = around.method === undefined ? `the class ${type.name}` : `${type.name}.${around.method}`;
-  throw new DeclarationError(
-    `${around.decorator} of ${place}`,
-    `nothing applies it to what ${mark} marks`,
-    'Check and convert in the method itself; @Channel takes a payload class.',
+    `${placeOf(around)} has ${around.decorator}, which Foundation applies to calls and messages alone, and none reaches it`,
+    'Mark with @Callable() or @Channel() what it is for, or remove it.',
   );
 }
 

@@ -4,7 +4,9 @@
  */
 import type { Type } from '@nestjs/common';
 import type { DiscoveryService } from '@nestjs/core';
+import { CALLABLE_METADATA } from './calls/callable.decorator.js';
 import { outside } from './calls/waiting.js';
+import { CHANNEL_METADATA } from './channels/channel.decorators.js';
 import { type DeclaredHandler, exploreChannelNames, exploreChannels, handlersOf } from './channels/channel.explorer.js';
 import type { Subscription } from './channels/channel.js';
 import { HandlerGoneError } from './channels/handler.gone.js';
@@ -19,6 +21,8 @@ import type { Instance } from './processes/instance/instance.js';
 import { type DeclaredService, exploreServices, servicesOf } from './services/service.explorer.js';
 import type { ServiceHandle } from './services/service.js';
 
+/** The marks of the methods that calls and messages reach. */
+const REACHED = [CALLABLE_METADATA, CHANNEL_METADATA];
 /** Enough to see that it is so. */
 const SHOWN_CLASSES = 5;
 
@@ -30,7 +34,10 @@ export class FoundationDeclarations {
   #services: readonly DeclaredService[] = [];
 
   constructor(
-    private readonly parts: Pick<NodeParts, 'config' | 'supervisor' | 'channels' | 'channelRuntime' | 'mesh'>,
+    private readonly parts: Pick<
+      NodeParts,
+      'config' | 'supervisor' | 'channels' | 'channelRuntime' | 'mesh' | 'enhancers'
+    >,
     private readonly discovery: DiscoveryService,
   ) {}
 
@@ -38,14 +45,15 @@ export class FoundationDeclarations {
    * The declared processes. The supervisor knows their classes from here on, and what is to happen around an instance.
    */
   processes(): ProcessSpec[] {
-    const { config, supervisor } = this.parts;
+    const { config, supervisor, enhancers } = this.parts;
     this.#found = findProviders(this.discovery);
-    const processes = exploreProcesses(this.#found, config.processes);
+    for (const type of typesOf(this.#found)) enhancers?.check(type, REACHED);
+    const processes = exploreProcesses(this.#found, config.processes, REACHED);
     supervisor.know(processes.classes);
     this.#sayRenamed(processes.specs);
     // A process hears its channels, and is a service, only while it runs here.
     supervisor.onInstance(async (target, instance) => {
-      const handlers = handlersOf(target).map((declared) => handledBy(instance, target, declared));
+      const handlers = handlersOf(target, enhancers).map((declared) => handledBy(instance, target, declared));
       const subscriptions = await this.#subscribe(handlers);
       return async () => void (await Promise.all(subscriptions.map((subscription) => subscription.unsubscribe())));
     });
@@ -74,7 +82,9 @@ export class FoundationDeclarations {
    * that also those of processes name channels that exist.
    */
   async subscribe(begun: Promise<boolean>): Promise<void> {
-    const handlers = exploreChannels(this.#found, isProcess).map((declared) => heldBack(declared, begun));
+    const handlers = exploreChannels(this.#found, isProcess, this.parts.enhancers).map((declared) =>
+      heldBack(declared, begun),
+    );
     this.#services = exploreServices(this.#found, isProcess);
     for (const channel of exploreChannelNames(this.#found)) this.parts.channelRuntime.requireDeclared(channel);
     await this.#subscribe(handlers);
@@ -146,6 +156,10 @@ function heldBack(declared: DeclaredHandler, begun: Promise<boolean>): DeclaredH
       });
     },
   };
+}
+
+function typesOf({ classes, instances }: Found): Set<Type<object>> {
+  return new Set([...classes, ...instances].map(({ type }) => type));
 }
 
 function isProcess(type: Type<unknown>): boolean {

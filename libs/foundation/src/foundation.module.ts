@@ -10,7 +10,7 @@ import {
   Module,
   type Type,
 } from '@nestjs/common';
-import { DiscoveryModule, DiscoveryService, ModulesContainer } from '@nestjs/core';
+import { DiscoveryModule, DiscoveryService, ModuleRef, ModulesContainer } from '@nestjs/core';
 import type { RawTools } from './backend/backend.js';
 import { FoundationTools } from './backend/foundation.tools.js';
 import { remote } from './calls/remote.proxy.js';
@@ -22,6 +22,7 @@ import { readMachine } from './config/machine.js';
 import type { FoundationOptions } from './config/options.js';
 import { resolve } from './config/resolve.js';
 import { noteCopy } from './copies.js';
+import { Enhancers } from './enhancers/enhancers.js';
 import { FoundationConfigError } from './errors/config.errors.js';
 import { FoundationEdgesModule } from './foundation.edges.js';
 import { FoundationLifecycle } from './foundation.lifecycle.js';
@@ -95,7 +96,7 @@ const SHARED = { view: ClusterView, finder: ProcessFinder } satisfies { [P in ke
     { provide: SEARCH, useValue: {} },
     provide(
       NODE,
-      [OPTIONS as Token<FoundationOptions>, Telemetry, DiscoveryService, ModulesContainer, SEARCH],
+      [OPTIONS as Token<FoundationOptions>, Telemetry, DiscoveryService, ModulesContainer, ModuleRef, SEARCH],
       assemble,
     ),
     ...Object.entries({ ...EXPOSED, ...SHARED }).map(([part, token]) =>
@@ -167,6 +168,7 @@ async function assemble(
   telemetry: Telemetry,
   discovery: DiscoveryService,
   modules: ModulesContainer,
+  moduleRef: ModuleRef,
   special: Partial<Search>,
 ): Promise<NodeParts> {
   requireOnce(modules);
@@ -180,7 +182,9 @@ async function assemble(
       appName: config.appName,
     });
   }
-  return assembleNode(config, telemetry, { application, ...special });
+  // Protected, and the one way to the container that ExternalContextCreator.fromContainer() takes.
+  const enhancers = new Enhancers(moduleRef['container'], config.globalEnhancers);
+  return assembleNode(config, telemetry, { application, ...special }, enhancers);
 }
 
 /** The compiler checks that each token stands for the parameter at its place. */

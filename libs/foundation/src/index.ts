@@ -91,6 +91,8 @@ export {
   type SingletonOptions,
 } from './processes/declaration/process.decorators.js';
 export { Callable, type CallableOptions } from './calls/callable.decorator.js';
+export type { CallHost } from './calls/callee.js';
+export { switchToFoundation, type FoundationContextType, type FoundationHost } from './execution.host.js';
 export { InjectProcess, InjectSingleton } from './processes/declaration/inject.process.js';
 export type { CallOptions } from './calls/call.client.js';
 export { ProcessManager, type StartOptions } from './processes/process.manager.js';
@@ -118,6 +120,7 @@ export type {
   ChannelName,
   Gap,
   MessageHandler,
+  MessageHost,
   MessageMeta,
   Priority,
   QueuePolicy,

@@ -2,7 +2,7 @@
  * The composition root: the one place that makes the parts of a node and gives them to each other.
  * The module exposes them and the lifecycle starts them; the observer of the command line starts only those that read.
  */
-import type { Type } from '@nestjs/common';
+import type { Abstract } from '@nestjs/common';
 import { createBackend } from './backend/create.backend.js';
 import { CallClient } from './calls/call.client.js';
 import { CallRouter } from './calls/call.router.js';
@@ -17,6 +17,7 @@ import { MembershipProtocol } from './cluster/membership.protocol.js';
 import { Topologies } from './cluster/topologies/topologies.js';
 import { TopologyRunner } from './cluster/topologies/topology.runner.js';
 import type { FoundationConfig } from './config/config.js';
+import type { Enhancers } from './enhancers/enhancers.js';
 import { HealthMonitor } from './health/health.monitor.js';
 import type { Search } from './locator/redis.locator.js';
 import { FoundationMetrics } from './metrics/foundation.metrics.js';
@@ -34,7 +35,7 @@ import { ServiceTargets } from './services/service.targets.js';
 import type { Telemetry } from './telemetry/telemetry.js';
 
 /** A token that says what it stands for. */
-export type Token<T> = (symbol & { readonly standsFor?: T }) | Type<T>;
+export type Token<T> = (symbol & { readonly standsFor?: T }) | Abstract<T>;
 
 /** Of the parts of this node; not exported by the module. */
 export const NODE: Token<NodeParts> = Symbol.for('foundation:node');
@@ -48,9 +49,15 @@ export type NodeParts = Awaited<ReturnType<typeof assembleNode>>;
  * Underneath: `findRedis` where the configuration names no Redis, then `createBackend`, whose connections begin to
  * open.
  *
+ * @param enhancers what Nest puts around methods; none where no application is.
  * @throws RedisNotFoundError, `FoundationConfigError` and `MissingPackageError`.
  */
-export async function assembleNode(given: FoundationConfig, telemetry: Telemetry, search: Partial<Search> = {}) {
+export async function assembleNode(
+  given: FoundationConfig,
+  telemetry: Telemetry,
+  search: Partial<Search> = {},
+  enhancers?: Enhancers,
+) {
   const node = new LocalNode(given);
   const runner = new TopologyRunner(given, node);
   const topologies = new Topologies(runner);
@@ -79,7 +86,7 @@ export async function assembleNode(given: FoundationConfig, telemetry: Telemetry
   const targets = new ServiceTargets();
   // What only looks on has nothing to be called, not even itself.
   const callees = config.observes === true ? [] : [supervisor, targets, control];
-  const server = new CallServer(config, callees, telemetry);
+  const server = new CallServer({ config, lookups: callees, telemetry, enhancers });
   const client = new CallClient({ config, node, backend, membership: view, server, telemetry });
   const circles = new CircularWaits({
     owner: (name) => registry.owner(name),
@@ -111,7 +118,18 @@ export async function assembleNode(given: FoundationConfig, telemetry: Telemetry
   const metrics = new FoundationMetrics(telemetry, view, supervisor, services, channelRuntime);
   return {
     ...{ config, backend, runner, topologies, view, protocol, membership, table, registry, supervisor, client, calls },
-    ...{ processes, finder: processParts.finder, channels, channelRuntime, services, offers, mesh, health, metrics },
+    ...{
+      processes,
+      finder: processParts.finder,
+      channels,
+      channelRuntime,
+      services,
+      offers,
+      mesh,
+      health,
+      metrics,
+      enhancers,
+    },
   };
 }
 

@@ -77,7 +77,7 @@ beforeEach(() => {
   lease = { epoch: 5, isHeld: () => held };
   const call = async <T>(work: () => T | Promise<T>): Promise<T> => work();
   const running = (name: string) => (name === 'feed' && target !== undefined ? { target, lease, call } : undefined);
-  server = new CallServer(config, [{ running }], new Telemetry());
+  server = new CallServer({ config, lookups: [{ running }], telemetry: new Telemetry() });
 });
 
 const turn = (): Promise<unknown> => new Promise((done) => setImmediate(done));
@@ -150,7 +150,11 @@ describe('a call that arrives', () => {
           return left-- > 0 ? new Feed() : undefined;
         },
       };
-      const other = new CallServer(config, [{ running: () => (left > 0 ? instance : undefined) }], new Telemetry());
+      const other = new CallServer({
+        config,
+        lookups: [{ running: () => (left > 0 ? instance : undefined) }],
+        telemetry: new Telemetry(),
+      });
       const { outcome } = read(await other.handle(requestOf('feed', 'price', 'EUR')));
       expect(['stale', 'value']).toContain(outcome);
     }
@@ -177,11 +181,8 @@ describe('a call of an instance that ends before the method settles', () => {
       callers.add(heard);
       return () => void callers.delete(heard);
     };
-    server = new CallServer(
-      config,
-      [{ running: () => ({ target: new Feed(), lease, call, onGivenUp }) }],
-      new Telemetry(),
-    );
+    const lookups = [{ running: () => ({ target: new Feed(), lease, call, onGivenUp }) }];
+    server = new CallServer({ config, lookups, telemetry: new Telemetry() });
   });
 
   it('is interrupted then, and its place is free for the next', async () => {
@@ -227,7 +228,11 @@ describe('many calls at a time', () => {
   it('do not make those of another process wait', async () => {
     const calls = ['a', 'b'].map((symbol) => ask('slow', [symbol]));
     const call = async <T>(work: () => T | Promise<T>): Promise<T> => work();
-    const both = new CallServer(config, [{ running: () => ({ target: new Feed(), lease, call }) }], new Telemetry());
+    const both = new CallServer({
+      config,
+      lookups: [{ running: () => ({ target: new Feed(), lease, call }) }],
+      telemetry: new Telemetry(),
+    });
     for (const symbol of ['c', 'd']) void both.handle(requestOf('one', 'slow', symbol));
     await turn();
     expect(read(await both.handle(requestOf('two', 'price', 'EUR')))).toMatchObject({ outcome: 'value' });

@@ -3,6 +3,7 @@
  * Called by `call.client.ts` for calls of this node and of others.
  */
 import type { FoundationConfig } from '../config/config.js';
+import type { Enhancers } from '../enhancers/enhancers.js';
 import { describe, isA, read } from '../errors/describe.js';
 import { FoundationError } from '../errors/foundation.error.js';
 import { ThrottledLog } from '../logging/throttled.log.js';
@@ -10,12 +11,21 @@ import type { Telemetry } from '../telemetry/telemetry.js';
 import { type CallRequest, encodeCall, encodeValue, toWireError } from './call.codec.js';
 import { traced } from './call.tracing.js';
 import { callableOf } from './callable.decorator.js';
-import type { Callee, CalleeLookup } from './callee.js';
+import type { Callee, CalleeLookup, CallHost } from './callee.js';
 
 /** What a call was resolved to. */
 interface Found {
   instance: Callee;
   target: Record<string, (...values: unknown[]) => unknown>;
+}
+
+/** What the server needs. */
+export interface CallServerParts {
+  readonly config: FoundationConfig;
+  readonly lookups: readonly CalleeLookup[];
+  readonly telemetry: Pick<Telemetry, 'tracing'>;
+  /** What Nest puts around methods; none without an application. */
+  readonly enhancers?: Pick<Enhancers, 'around'> | undefined;
 }
 
 /** The calls of one process that run and wait. */
@@ -29,11 +39,7 @@ export class CallServer {
   readonly #gates = new Map<string, Gate>();
   readonly #log = new ThrottledLog();
 
-  constructor(
-    private readonly config: FoundationConfig,
-    private readonly lookups: readonly CalleeLookup[],
-    private readonly telemetry: Pick<Telemetry, 'tracing'>,
-  ) {}
+  constructor(private readonly parts: CallServerParts) {}
 
   /** Carries the call out, or says why not; resolves with the answer as it travels. Never rejects. */
   async handle(request: CallRequest): Promise<string> {
@@ -42,7 +48,7 @@ export class CallServer {
     if (typeof callee === 'string') return encodeCall({ kind: 'reply', id, outcome: callee });
     const gate = this.#gates.get(name) ?? { active: 0, waiting: [] };
     this.#gates.set(name, gate);
-    const { concurrency, queue } = this.config.calls;
+    const { concurrency, queue } = this.parts.config.calls;
     const waits = gate.active >= concurrency;
     if (waits && gate.waiting.length >= queue) return encodeCall({ kind: 'reply', id, outcome: 'busy' });
     if (!waits) gate.active += 1;
@@ -78,7 +84,7 @@ export class CallServer {
 
   /** The order does not matter: each has names of its own. */
   #callee(name: string): Callee | undefined {
-    for (const lookup of this.lookups) {
+    for (const lookup of this.parts.lookups) {
       const callee = lookup.running(name);
       if (callee !== undefined) return callee;
     }
@@ -96,22 +102,30 @@ export class CallServer {
   async #carryOut(request: CallRequest, { instance, target }: Found): Promise<string> {
     const { id, process: name, method, args, from, longest = Infinity } = request;
     try {
-      const value = await traced(this.telemetry, 'server', name, method, request.trace, () =>
-        instance.call(() => target[method]!(...args)),
-      );
+      const enhanced = this.parts.enhancers?.around(target, method);
+      const run = (): unknown =>
+        enhanced === undefined
+          ? target[method]!(...args)
+          : enhanced<CallHost>(args, { kind: 'call', name, method, args });
+      const value = await traced(this.parts.telemetry, 'server', name, method, request.trace, () => instance.call(run));
       if (!instance.lease.isHeld()) return encodeCall({ kind: 'reply', id, outcome: 'interrupted' });
       // Undefined for what JSON cannot write, whatever the types say.
       const json = JSON.stringify(value) as string | undefined;
       const size = Buffer.byteLength(json ?? '');
       // That of the caller, too: it would drop a longer one unread, and never know why nothing came.
-      const limit = Math.min(this.config.channels.maxMessageBytes, longest);
+      const limit = Math.min(this.parts.config.channels.maxMessageBytes, longest);
       if (size <= limit) return encodeValue(id, json);
       throw new RangeError(
         `The result of ${method} has ${size} bytes, more than the ${limit} of channels.maxMessageBytes.`,
       );
     } catch (error) {
       this.#tell(error, name, method, from);
-      return encodeCall({ kind: 'reply', id, outcome: 'error', error: toWireError(error, this.config.calls.stacks) });
+      return encodeCall({
+        kind: 'reply',
+        id,
+        outcome: 'error',
+        error: toWireError(error, this.parts.config.calls.stacks),
+      });
     }
   }
 }

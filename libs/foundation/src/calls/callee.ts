@@ -4,7 +4,18 @@
  */
 import type { Lease, OwnerRecord } from '../backend/leases/leases.js';
 import type { ProcessCount, ProcessKind } from '../cluster/slot.names.js';
+import type { Handled } from '../enhancers/enhancers.js';
 import type { CallMark } from './call.marks.js';
+
+/** A call of a `@Callable` method, as guards, interceptors, filters and parameter decorators see it. */
+export interface CallHost extends Handled {
+  kind: 'call';
+  /** Name of the process or of the service that is called. */
+  name: string;
+  method: string;
+  /** As they came, before the pipes. */
+  args: readonly unknown[];
+}
 
 /**
  * Something on this node that answers calls: an instance of a process, an object that is a service, the node itself.

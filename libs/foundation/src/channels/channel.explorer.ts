@@ -3,9 +3,11 @@
  */
 import type { Type } from '@nestjs/common';
 import { type Found, markedMethods, requireShared } from '../decorated.js';
-import { requireNothingAround } from '../foreign.decorators.js';
+import type { Enhanced, Enhancers } from '../enhancers/enhancers.js';
 import { CHANNEL_METADATA, type ChannelMetadata } from './channel.decorators.js';
-import type { MessageHandler } from './channel.js';
+import type { MessageHandler, MessageHost } from './channel.js';
+
+type Around = Pick<Enhancers, 'around'>;
 
 /** A handler that wants to be subscribed. */
 export interface DeclaredHandler extends ChannelMetadata {
@@ -15,19 +17,19 @@ export interface DeclaredHandler extends ChannelMetadata {
 /**
  * The handlers of every shared object, except of the classes that `isProcess`: their instances come and go.
  *
- * @throws DeclarationError for a handler of a request-scoped or transient class, and for one with a guard, a pipe, an
- * interceptor or a filter around it.
+ * @throws DeclarationError for a handler of a request-scoped or transient class.
  */
-export function exploreChannels(found: Found, isProcess: (type: Type) => boolean): DeclaredHandler[] {
+export function exploreChannels(
+  found: Found,
+  isProcess: (type: Type) => boolean,
+  enhancers?: Around,
+): DeclaredHandler[] {
   const isMarked = (type: Type<object>): boolean =>
     !isProcess(type) && markedMethods(type, CHANNEL_METADATA).length > 0;
   requireShared(found, '@Channel', isMarked);
-  for (const type of new Set(found.instances.map((each) => each.type))) {
-    if (!isProcess(type)) requireNothingAround(type, CHANNEL_METADATA, '@Channel');
-  }
   return found.instances
     .filter(({ type }) => !isProcess(type))
-    .flatMap(({ type, instance }) => handlersOf(instance, type));
+    .flatMap(({ type, instance }) => handlersOf(instance, enhancers, type));
 }
 
 /** The channels that any class of the application wants to hear, processes included. */
@@ -38,10 +40,23 @@ export function exploreChannelNames(found: Found): string[] {
   );
 }
 
-/** The handlers of one object. */
-export function handlersOf(target: object, type = target.constructor as Type<object>): DeclaredHandler[] {
+/** The handlers of one object, each with what Nest puts around it. */
+export function handlersOf(
+  target: object,
+  enhancers?: Around,
+  type = target.constructor as Type<object>,
+): DeclaredHandler[] {
   return markedMethods<ChannelMetadata>(type, CHANNEL_METADATA).map(({ method, metadata }) => ({
     ...metadata,
-    handler: (message, meta) => (target as Record<string, MessageHandler>)[method]!(message, meta),
+    handler: handlerOf(target, method, enhancers?.around(target, method)),
   }));
+}
+
+/** Decided once, because a handler may get many messages. */
+function handlerOf(target: object, method: string, enhanced: Enhanced | undefined): MessageHandler {
+  if (enhanced === undefined) {
+    return (message, meta) => (target as Record<string, MessageHandler>)[method]!(message, meta);
+  }
+  return async (message, meta) =>
+    void (await enhanced<MessageHost>([message, meta], { kind: 'message', message, meta }));
 }

@@ -2,6 +2,7 @@
  * The vocabulary of the channels: names, options, and what a handler learns of a message.
  */
 import type { Type } from '@nestjs/common';
+import type { Handled } from '../enhancers/enhancers.js';
 import type { MessageDropReason } from '../telemetry/events.js';
 import type { Duration } from '../time/duration.js';
 import type { Lane } from '../wire/lane.js';
@@ -33,6 +34,13 @@ export interface MessageMeta {
   id?: string;
   /** On a durable channel: how often the message was delivered to this group, this time included. */
   deliveries?: number;
+}
+
+/** A message for a `@Channel` method, as guards, interceptors, filters and parameter decorators see it. */
+export interface MessageHost extends Handled {
+  kind: 'message';
+  message: unknown;
+  meta: MessageMeta;
 }
 
 /**

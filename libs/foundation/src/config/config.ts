@@ -88,6 +88,7 @@ export interface FoundationConfig {
   shutdownTimeout: number;
   forgetOrphansAfter: number;
   readiness: 'application' | 'member';
+  globalEnhancers: boolean;
   /** What is in Redis is signed with a key out of it. */
   cookie?: Secret;
   /** Without a cluster there is none, and this says `redis`. */

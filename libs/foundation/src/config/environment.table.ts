@@ -47,6 +47,7 @@ export const VARIABLE_KINDS: Readonly<Record<string, VariableKind>> = {
   expectedNodes: 'number',
   shutdownTimeout: 'duration',
   readiness: 'text',
+  globalEnhancers: 'flag',
   forgetOrphansAfter: 'duration',
   transport: 'special',
   'transport.host': 'text',

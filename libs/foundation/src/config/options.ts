@@ -288,6 +288,12 @@ export interface FoundationOptions {
    */
   readiness?: 'application' | 'member';
   /**
+   * True: guards, pipes, interceptors and filters of the whole application (`APP_GUARD`, `useGlobalPipes()` …) apply to
+   * `@Callable` and `@Channel` methods, too; `context.getType()` is `'foundation'` there. Default false: only those on
+   * the method and on its class do.
+   */
+  globalEnhancers?: boolean;
+  /**
    * How long the cluster remembers a process that no node declares any longer, such as one that the next release does
    * not have, in milliseconds, from a minute to `365d`. A node that declares it within that time finds it as it was.
    * Default 7 days.

@@ -58,6 +58,7 @@ describe('resolve: defaults', () => {
       labels: {},
       shutdownTimeout: 10_000,
       readiness: 'application',
+    globalEnhancers: false,
       forgetOrphansAfter: 604_800_000,
       transport: { kind: 'redis' },
     });

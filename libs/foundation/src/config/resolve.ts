@@ -71,6 +71,7 @@ export function resolve(options: FoundationOptions, env: Environment, machine: M
     labels: { ...given.labels },
     shutdownTimeout: millisecondsOf(given.shutdownTimeout) ?? 10_000,
     readiness: given.readiness ?? 'application',
+    globalEnhancers: given.globalEnhancers ?? false,
     forgetOrphansAfter: millisecondsOf(given.forgetOrphansAfter) ?? 7 * 86_400_000,
     transport: transportFrom(given.transport, clustered, {
       ...directFromEnvironment(env),

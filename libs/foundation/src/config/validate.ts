@@ -185,6 +185,7 @@ class FoundationShape {
   @count(1) expectedNodes?: number;
   @duration(100) shutdownTimeout?: unknown;
   @IsOptional() @IsIn(['application', 'member'], { message: `'application' or 'member'` }) readiness?: string;
+  @IsOptional() @IsBoolean({ message: 'true or false' }) globalEnhancers?: boolean;
   @duration(60_000, 365 * 86_400_000) forgetOrphansAfter?: unknown;
   @IsOptional() topologies?: unknown;
   @IsOptional() transport?: unknown;

@@ -3,9 +3,7 @@
  * Called by the lifecycle.
  */
 import type { Type } from '@nestjs/common';
-import { CALLABLE_METADATA } from '../calls/callable.decorator.js';
 import { type Found, requireShared } from '../decorated.js';
-import { requireNothingAround } from '../foreign.decorators.js';
 import { SERVICE_METADATA, type ServiceOptions } from './service.decorators.js';
 
 /** A service that wants to be registered. */
@@ -16,15 +14,11 @@ export interface DeclaredService extends Required<ServiceOptions> {
 /**
  * The services of every shared object, except of the classes that `isProcess`: their instances come and go.
  *
- * @throws DeclarationError for a request-scoped or transient class, and for a callable method with a guard, a pipe, an
- * interceptor or a filter around it.
+ * @throws DeclarationError for a request-scoped or transient class.
  */
 export function exploreServices(found: Found, isProcess: (type: Type) => boolean): DeclaredService[] {
   const isMarked = (type: Type<object>): boolean => !isProcess(type) && Reflect.hasOwnMetadata(SERVICE_METADATA, type);
   requireShared(found, '@Service', isMarked);
-  for (const { type } of found.classes) {
-    if (isMarked(type)) requireNothingAround(type, CALLABLE_METADATA, '@Callable');
-  }
   return found.instances
     .filter(({ type }) => !isProcess(type))
     .flatMap(({ type, instance }) => servicesOf(instance, type));

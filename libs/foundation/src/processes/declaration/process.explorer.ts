@@ -35,6 +35,7 @@ export function metadataOf(type: Type<unknown>): ProcessMetadata | undefined {
 }
 
 /**
+ * @param reached the marks of the methods that others reach.
  * @throws ProcessDeclarationError for a process that is request-scoped or not provided as a class, that has decorators
  * which do not act on what Foundation starts, and for two classes of one process name; `FoundationConfigError` and
  * `ArgumentError` for their options.
@@ -42,6 +43,7 @@ export function metadataOf(type: Type<unknown>): ProcessMetadata | undefined {
 export function exploreProcesses(
   { classes: found, instances }: Found,
   defaults: ResolvedProcessDefaults,
+  reached: readonly symbol[] = [],
 ): ExploredProcesses {
   const classes = new Map<string, KnownClass>();
   const specs = new Map<string, ProcessSpec>();
@@ -55,7 +57,7 @@ export function exploreProcesses(
         'Make it and its dependencies singletons of the module (the default scope).',
       );
     }
-    requireStartedOnly(type);
+    requireStartedOnly(type, reached);
     const { kind, count } = metadata;
     const { args = [], ...options } = metadata.options;
     const subject = `@${kind[0]!.toUpperCase()}${kind.slice(1)} ${type.name}`;
