@@ -22,6 +22,14 @@ const project = (displayName, testMatch, more = {}) => ({
   ...more,
 });
 
+// The devkit requires the schematics, so these are CommonJS inside Jest, too. It requires a spinner as well, which is
+// an ES module, for installations that no test makes.
+const common = {
+  extensionsToTreatAsEsm: [],
+  transform: { '^.+\\.ts$': ['ts-jest', { tsconfig: '<rootDir>/tsconfig.jest.json' }] },
+  moduleNameMapper: { '^ora$': '<rootDir>/schematics/support/spinner.ts' },
+};
+
 // `testTimeout` is one for all projects, so the patience that several processes need is set in a file of its own.
 const patient = { setupFilesAfterEnv: ['<rootDir>/test/patience.mjs'] };
 
@@ -34,6 +42,7 @@ export default {
   projects: [
     project('floors', ['test/floors.spec.ts']),
     project('unit', ['libs/**/*.spec.ts', 'sample-app/**/*.spec.ts', 'test/unit/**/*.spec.ts']),
+    project('schematics', ['schematics/**/*.spec.ts'], common),
     project('integration', ['test/integration/**/*.spec.ts'], patient),
     project('e2e', ['test/e2e/**/*.spec.ts'], patient),
   ],

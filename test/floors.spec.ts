@@ -53,11 +53,15 @@ const PLAN: string[][] = [
   // Nobody may import these.
   ['index', 'cli', 'testing'],
 ];
+/** Of the generators, which are a program of their own and know nothing of the library. */
+const SCHEMATICS = [['refusal'], ['syntax'], ['application'], ['nest-add', 'elements', 'deploy']].map((rooms) =>
+  rooms.map((name) => `schematics/${name}`),
+);
 /** Parts of one room that share its other files, and import nothing of each other. */
 const SIBLINGS: string[][] = [['channels/sending', 'channels/receiving', 'channels/durable']];
 /** These stay apart with all their rooms, whatever their floors. */
 const STORIES = ['processes', 'channels', 'services'];
-const FLOORS = new Map(PLAN.flatMap((rooms, floor) => rooms.map((name) => [name, floor] as const)));
+const FLOORS = new Map([...PLAN, ...SCHEMATICS].flatMap((rooms, floor) => rooms.map((name) => [name, floor] as const)));
 const TOOLS = /^(ioredis|redlock|bullmq)(\/|$)/;
 const SELF = /^nestjs-foundation(\/|$)/;
 
@@ -77,7 +81,7 @@ function edgesOf(from: string, source: string): Edge[] {
   const add = (name: ts.Node | undefined) => {
     if (!name || !ts.isStringLiteralLike(name)) return;
     const inside = name.text.startsWith('.');
-    const to = inside ? posix.join(posix.dirname(from), name.text).replace(/\.js$/, '.ts') : name.text;
+    const to = inside ? posix.join(posix.dirname(from), name.text).replace(/(\.js)?$/, '.ts') : name.text;
     edges.push({ from, to, line: tree.getLineAndCharacterOfPosition(name.getStart()).line + 1 });
   };
   const visit = (node: ts.Node): void => {
@@ -164,6 +168,22 @@ describe('the floors of the library', () => {
   it('gives no two files one name', () => expect(found.names).toEqual([]));
   it('imports no barrel', () => expect(found.barrels).toEqual([]));
   it('keeps ioredis, redlock and bullmq inside the backend', () => expect(found.tools).toEqual([]));
+
+  it('has schematics that know nothing of it, and need only Node.js and the compiler of the application', () => {
+    const folder = join(import.meta.dirname, '../schematics');
+    const own = readdirSync(folder, { recursive: true, encoding: 'utf8' })
+      .map((file) => file.replaceAll('\\', '/'))
+      .filter((file) => /(?<!\.spec)\.ts$/.test(file) && !file.startsWith('support/'))
+      .map((file) => [`schematics/${file}`, readFileSync(join(folder, file), 'utf8')] as const);
+    expect(own.length).toBeGreaterThan(10);
+    const { floors, cycles } = check(Object.fromEntries(own));
+    expect([...floors, ...cycles]).toEqual([]);
+    // With pnpm nothing else is there for a package that does not ask for it; types are gone by then.
+    const required = own.flatMap(([file, text]) =>
+      edgesOf(file, text.replace(/^import type [^;]*;/gm, '')).filter(({ to }) => !/^(node:|schematics\/)/.test(to)),
+    );
+    expect(required).toEqual([]);
+  });
 
   it('would catch a violation of each kind', () => {
     const bad = check({

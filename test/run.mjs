@@ -1,4 +1,4 @@
-// The `npm test` entry: node test/run.mjs [floors|unit|integration|e2e ...] [-- jest arguments]; no names = all.
+// The `npm test` entry: node test/run.mjs [floors|unit|schematics|integration|e2e ...] [-- jest arguments]; none = all.
 // The fast suites need nothing and run first; the multi-process ones get a build and a real Redis, found below.
 // The last line is the verdict over all of it: `N passed, N failed[, N skipped]`.
 import { spawn, spawnSync } from 'node:child_process';
@@ -16,7 +16,7 @@ import {
 import { tmpdir } from 'node:os';
 import { delimiter, join, relative, resolve } from 'node:path';
 
-const FAST = ['floors', 'unit'];
+const FAST = ['floors', 'unit', 'schematics'];
 const MULTI = ['integration', 'e2e'];
 const EMBEDDED_OK = /^\/\/ @redis embedded-ok\b/m; // a spec that says so also runs without a real Redis
 const ANY_TOPOLOGY = /^\/\/ @redis any-topology\b/m; // a spec that says so also runs on a Redis Cluster and on sentinels

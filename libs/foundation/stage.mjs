@@ -41,6 +41,18 @@ for (const entry of readdirSync(join(target, 'dist'), { recursive: true, withFil
 const isPage = (path) => !/\.\w+$/.test(path) || path.endsWith('.md');
 cpSync(join(root, 'docs'), join(target, 'docs'), { recursive: true, filter: (path) => isPage(basename(path)) });
 
+// The generators of `nest add` and `nest g -c nestjs-foundation`, with the files of the deployment as their templates.
+const [factories, schematics] = ['dist/schematics', 'schematics'].map((folder) => join(root, folder));
+for (const file of readdirSync(schematics, { recursive: true })) {
+  const output = file.endsWith('.ts') && !file.endsWith('.spec.ts') ? file.replace(/\.ts$/, '.js') : file;
+  const from = join(file.endsWith('.ts') ? factories : schematics, output);
+  const isShipped = /\.js$|(^|[\\/])(collection|schema|package)\.json$/.test(output) && existsSync(from);
+  if (isShipped) cpSync(from, join(target, 'schematics', output));
+}
+// Never deploy/.env, which has the secrets of whoever builds.
+const isTemplate = (path) => !/^\.env(?!\.example$)/.test(basename(path));
+cpSync(join(root, 'deploy'), join(target, 'schematics/deploy/files'), { recursive: true, filter: isTemplate });
+
 const manifest = JSON.parse(readFileSync(join(here, 'package.json'), 'utf8'));
 for (const field of ['private', 'workspaces', 'scripts', 'devDependencies', 'overrides']) delete manifest[field];
 writeFileSync(join(target, 'package.json'), `${JSON.stringify(manifest, null, 2)}\n`);

@@ -1,7 +1,8 @@
 // The package as it is published: what is in it, and where its README leads.
 // @redis embedded-ok
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { createRequire } from 'node:module';
+import { dirname, join, resolve } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 
 const PACKAGE = resolve(import.meta.dirname, '../../dist/libs/foundation');
@@ -45,10 +46,25 @@ describe('the package', () => {
     }
     expect(JSON.parse(textOf('dist/cjs/package.json'))).toEqual({ type: 'commonjs' });
     // The command line is a program, which nobody requires.
-    const scripts = files.filter((file) => file.endsWith('.js') && !/^dist\/(?:cjs\/)?cli\//.test(file));
+    const scripts = files.filter((file) => /^dist\/(?!(?:cjs\/)?cli\/).*\.js$/.test(file));
     const common = scripts.filter((file) => file.startsWith('dist/cjs/'));
     expect(common.length).toBe(scripts.length - common.length);
     expect(files.filter((file) => file.startsWith('dist/cjs/cli'))).toEqual([]);
+  });
+
+  it('has the schematics that the Nest CLI looks for, as CommonJS, each with what it takes', () => {
+    const { schematics } = JSON.parse(textOf('package.json')) as { schematics: string };
+    type Collection = { schematics: Record<string, { factory: string; schema: string }> };
+    const collection = JSON.parse(textOf(schematics)) as Collection;
+    expect(Object.keys(collection.schematics)).toContain('nest-add');
+    const folder = dirname(join(PACKAGE, schematics));
+    for (const { factory, schema } of Object.values(collection.schematics)) {
+      expect(existsSync(join(folder, schema))).toBe(true);
+      const [file, name] = factory.split('#') as [string, string];
+      const factories = createRequire(join(folder, 'package.json'))(file) as Record<string, unknown>;
+      expect(typeof factories[name]).toBe('function');
+    }
+    expect(files.filter((file) => /^schematics.*(\.spec\.|support|\.ts$)/.test(file))).toEqual([]);
   });
 
   it('runs as a program of its own name, too', () => {

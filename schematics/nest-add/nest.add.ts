@@ -1,0 +1,98 @@
+/**
+ * `nest add nestjs-foundation`: the clients of Redis to package.json, `FoundationModule` into the root module,
+ * `enableShutdownHooks()` into the main file. Done once, it finds nothing more to do.
+ */
+import { posix } from 'node:path';
+import type { Rule, SchematicContext, Tree } from '@angular-devkit/schematics';
+import { type AddedModule, addModule, isInModules } from '../application/added.module';
+import { type Application, applicationIn, given, type ProjectOptions } from '../application/application';
+import { change, textOf } from '../application/files';
+import { addPackages, install, missingPackages } from '../application/packages';
+import { rootModuleOf } from '../application/root.module';
+import { Refusal } from '../refusal';
+import { shutdownHookEdits } from '../syntax/bootstrap';
+import { apply, parse } from '../syntax/edits';
+
+export interface NestAddOptions extends ProjectOptions {
+  module?: string;
+  appName?: string;
+  health?: boolean;
+  dashboard?: boolean;
+  prometheus?: boolean;
+  skipInstall?: boolean;
+}
+
+const APP_NAME = /^[A-Za-z0-9_.-]{1,128}$/;
+const HOOKS = 'Call app.enableShutdownHooks() there by hand, so that SIGTERM hands over what the node owns.';
+
+export function nestAdd(options: NestAddOptions): Rule {
+  return async (tree, context) => {
+    const application = applicationIn(tree, options);
+    const packages = missingPackages(
+      tree,
+      application.manifest,
+      options.prometheus ? { 'prom-client': '^15.1.3' } : {},
+    );
+    const { path, name } = rootModuleOf(tree, application, given(options.module));
+    const elsewhere = foundationElsewhere(tree, application, path);
+    const before = textOf(tree, path)!;
+    const after = modulesOf(options)
+      .filter(({ name: each }) => each !== 'FoundationModule' || elsewhere === undefined)
+      .reduce((text, each) => addModule(path, text, name, each), before);
+    await change(tree, path, after);
+    if (elsewhere !== undefined) context.logger.info(`${elsewhere} imports FoundationModule already.`);
+    const hooks = await addShutdownHooks(tree, `${application.entry}.ts`, context);
+    await addPackages(tree, packages);
+    const isChanged = after !== before || hooks || Object.keys(packages).length > 0;
+    if (!isChanged) return context.logger.info('Foundation is in this application already; nothing was changed.');
+    if (Object.keys(packages).length > 0 && options.skipInstall !== true) install(tree, context);
+    context.logger.info(`${name} imports Foundation. Its nodes look for a Redis at FOUNDATION_REDIS_URL, else here.`);
+    if (options.dashboard === true) {
+      context.logger.info('The dashboard is at /foundation; set FOUNDATION_DASHBOARD_TOKEN, 16 characters or more.');
+    }
+  };
+}
+
+function modulesOf({ appName, health, dashboard, prometheus }: NestAddOptions): AddedModule[] {
+  const named = given(appName);
+  if (named !== undefined && !APP_NAME.test(named)) {
+    throw new Refusal(
+      `${JSON.stringify(named)} cannot be the name of an application`,
+      'give --app-name 1 to 128 letters, digits, points, hyphens or underscores',
+    );
+  }
+  const options = named === undefined ? '{ cluster: true }' : `{ cluster: true, appName: '${named}' }`;
+  const from = 'nestjs-foundation';
+  const modules: AddedModule[] = [{ name: 'FoundationModule', from, call: `.forRoot(${options})` }];
+  if (health === true) modules.push({ name: 'FoundationHealthModule', from });
+  if (prometheus === true) modules.push({ name: 'FoundationPrometheusModule', from: `${from}/prometheus` });
+  if (dashboard === true) {
+    const call = '.forRoot({ token: process.env.FOUNDATION_DASHBOARD_TOKEN })';
+    modules.push({ name: 'FoundationDashboardModule', from: `${from}/dashboard`, call });
+  }
+  return modules;
+}
+
+/** Another module of the application that has `FoundationModule.forRoot`: twice, a node does not start. */
+function foundationElsewhere(tree: Tree, { sourceRoot }: Application, root: string): string | undefined {
+  let found: string | undefined;
+  tree.getDir(sourceRoot).visit((file) => {
+    const path = posix.relative('/', file);
+    if (found !== undefined || path === root || !/\.ts$/.test(path) || /\.(spec|e2e-spec|d)\.ts$/.test(path)) return;
+    const text = textOf(tree, path) ?? '';
+    if (text.includes('FoundationModule') && isInModules(path, text, 'FoundationModule')) found = path;
+  });
+  return found;
+}
+
+async function addShutdownHooks(tree: Tree, main: string, context: SchematicContext): Promise<boolean> {
+  const text = textOf(tree, main);
+  const edits = text === undefined ? undefined : shutdownHookEdits(parse(main, text));
+  if (text === undefined || edits === undefined) {
+    const why = text === undefined ? 'is not there' : 'keeps the application in no variable that can be told to';
+    context.logger.warn(`${main} ${why}. ${HOOKS}`);
+    return false;
+  }
+  await change(tree, main, apply(text, edits));
+  return edits.length > 0;
+}
