@@ -35,7 +35,7 @@ const PLAN: string[][] = [
   ['cluster/topologies'],
   ['locator'],
   ['decorated'],
-  ['foreign.decorators'],
+  ['foreign.decorators', 'idle.instances'],
   ['enhancers'],
   ['calls'],
   ['processes/placement'],
@@ -47,7 +47,7 @@ const PLAN: string[][] = [
   ['processes', 'channels', 'services'],
   ['health', 'metrics', 'microservices', 'node.chronicle', 'copies', 'execution.host'],
   ['terminus', 'prometheus', 'opentelemetry', 'dashboard', 'node.parts'],
-  ['foundation.declarations', 'foundation.edges'],
+  ['foundation.declarations', 'foundation.edges', 'foundation.offers'],
   ['foundation.lifecycle'],
   ['foundation.module'],
   // Nobody may import these.

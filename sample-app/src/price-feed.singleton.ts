@@ -23,7 +23,7 @@ const OPENING_PRICE = 100;
 export class PriceFeed implements OnProcessStart, OnProcessStop {
   readonly #logger = new Logger(PriceFeed.name);
 
-  // Nest makes one more instance of this class, for injection, which is never started: no effects in here.
+  // Nest makes one more instance of this class, which is never started: no effects in here.
   constructor(
     private readonly channels: Channels,
     private readonly board: PriceBoard,

@@ -635,6 +635,8 @@ export interface GaugeMetric extends Described {
     kind: 'gauge';
 }
 
+export function getProcessToken(type: Type<unknown>): symbol;
+
 export interface GossipSettings {
     every?: Duration;
     group?: string;
@@ -674,7 +676,9 @@ export interface HealthReason {
 
 export type HealthStatus = 'healthy' | 'degraded' | 'critical';
 
-export function InjectProcess(type: Type<unknown>): ParameterDecorator & PropertyDecorator;
+export type InjectedProcess = Type<unknown> | (() => Type<unknown>);
+
+export function InjectProcess(type: InjectedProcess): ParameterDecorator & PropertyDecorator;
 
 export const InjectSingleton: typeof InjectProcess;
 

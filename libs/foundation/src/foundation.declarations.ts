@@ -3,20 +3,25 @@
  * Used by the lifecycle; underneath the explorers of processes, channels and services.
  */
 import type { Type } from '@nestjs/common';
-import type { DiscoveryService } from '@nestjs/core';
+import type { DiscoveryService, ModulesContainer } from '@nestjs/core';
 import { CALLABLE_METADATA } from './calls/callable.decorator.js';
+import { remote } from './calls/remote.proxy.js';
 import { outside } from './calls/waiting.js';
 import { CHANNEL_METADATA } from './channels/channel.decorators.js';
 import { type DeclaredHandler, exploreChannelNames, exploreChannels, handlersOf } from './channels/channel.explorer.js';
 import type { Subscription } from './channels/channel.js';
 import { HandlerGoneError } from './channels/handler.gone.js';
 import { findProviders, type Found } from './decorated.js';
+import { requireStartedOnly } from './foreign.decorators.js';
 import { unattended } from './foreign/gate.js';
+import { IdleInstances, requireNoHooks } from './idle.instances.js';
 import { Log } from './logging/log.js';
 import type { NodeParts } from './node.parts.js';
 import { minifiedNames } from './processes/declaration/minified.names.js';
-import { exploreProcesses, metadataOf } from './processes/declaration/process.explorer.js';
+import { metadataOf } from './processes/declaration/process.decorators.js';
+import { type ExploredProcesses, exploreProcesses } from './processes/declaration/process.explorer.js';
 import type { ProcessSpec } from './processes/declaration/process.specification.js';
+import { classNameOf } from './processes/declaration/process.target.js';
 import type { Instance } from './processes/instance/instance.js';
 import { type DeclaredService, exploreServices, servicesOf } from './services/service.explorer.js';
 import type { ServiceHandle } from './services/service.js';
@@ -33,22 +38,39 @@ export class FoundationDeclarations {
   /** Looked for before the node joins, so that a declaration without effect fails the start. */
   #services: readonly DeclaredService[] = [];
 
+  readonly #idle: IdleInstances;
+
   constructor(
     private readonly parts: Pick<
       NodeParts,
-      'config' | 'supervisor' | 'channels' | 'channelRuntime' | 'mesh' | 'enhancers'
+      'config' | 'supervisor' | 'channels' | 'channelRuntime' | 'mesh' | 'calls' | 'enhancers'
     >,
     private readonly discovery: DiscoveryService,
-  ) {}
+    modules: ModulesContainer,
+  ) {
+    this.#idle = new IdleInstances(modules, isProcess);
+  }
+
+  /**
+   * Looks at what the application has, and takes the instances of process classes away that Nest has made. Again for
+   * what a hook of it has loaded since.
+   *
+   * @throws ProcessDeclarationError
+   */
+  look(): ExploredProcesses {
+    this.#found = findProviders(this.discovery);
+    const processes = exploreProcesses(this.#found, this.parts.config.processes);
+    this.#idle.replace((type) => remote(this.parts.calls, { name: classNameOf(type), type }));
+    return processes;
+  }
 
   /**
    * The declared processes. The supervisor knows their classes from here on, and what is to happen around an instance.
    */
   processes(): ProcessSpec[] {
-    const { config, supervisor, enhancers } = this.parts;
-    this.#found = findProviders(this.discovery);
+    const { supervisor, enhancers } = this.parts;
+    const processes = this.look();
     for (const type of typesOf(this.#found)) enhancers?.check(type, REACHED);
-    const processes = exploreProcesses(this.#found, config.processes, REACHED);
     supervisor.know(processes.classes);
     this.#sayRenamed(processes.specs);
     // A process hears its channels, and is a service, only while it runs here.
@@ -109,6 +131,19 @@ export class FoundationDeclarations {
       ),
       (handle) => handle.deregister(),
     );
+  }
+}
+
+/**
+ * Refuses process classes on which something acts that Foundation does not start; asked before Nest has made any
+ * instance, and so before anything acts.
+ *
+ * @throws ProcessDeclarationError
+ */
+export function checkProcessClasses(modules: ModulesContainer): void {
+  for (const type of new IdleInstances(modules, isProcess).classes()) {
+    requireStartedOnly(type, REACHED);
+    requireNoHooks(type);
   }
 }
 

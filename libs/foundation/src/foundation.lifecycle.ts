@@ -7,14 +7,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Inject, Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { DiscoveryService } from '@nestjs/core';
 import { TerminatedNodes } from './cluster/topologies/terminated.nodes.js';
-import { NotReadyError } from './errors/cluster.errors.js';
 import { RedisUnavailableError } from './errors/connection.errors.js';
 import { describe, isA } from './errors/describe.js';
 import { FoundationError } from './errors/foundation.error.js';
 import { isOfRedis, redisError } from './errors/refusal.js';
 import { unattended } from './foreign/gate.js';
 import { FoundationDeclarations } from './foundation.declarations.js';
-import { FoundationEdges } from './foundation.edges.js';
+import { FoundationEdges, FoundationFront } from './foundation.edges.js';
+import { FoundationOffers } from './foundation.offers.js';
 import { Log } from './logging/log.js';
 import { ThrottledLog } from './logging/throttled.log.js';
 import { sayFormed, sayLeft, writeChronicle } from './node.chronicle.js';
@@ -42,6 +42,7 @@ export class FoundationLifecycle implements OnApplicationBootstrap, OnApplicatio
   readonly #bornAt = performance.now();
   readonly #parts: NodeParts;
   readonly #declarations: FoundationDeclarations;
+  readonly #offers: FoundationOffers;
   readonly #terminated: TerminatedNodes;
   /** Resolves with true when the node begins to work, and with false when it ends before. */
   readonly #begun: Promise<boolean>;
@@ -57,16 +58,35 @@ export class FoundationLifecycle implements OnApplicationBootstrap, OnApplicatio
   /** Ends the pauses between attempts: nothing keeps a process alive that has closed its application. */
   readonly #ending = new AbortController();
 
-  constructor(@Inject(NODE) parts: NodeParts, discovery: DiscoveryService, edges: FoundationEdges, bus: Telemetry) {
+  constructor(
+    @Inject(NODE) parts: NodeParts,
+    discovery: DiscoveryService,
+    front: FoundationFront,
+    edges: FoundationEdges,
+    bus: Telemetry,
+  ) {
     this.#parts = parts;
     this.#endChronicle = writeChronicle(bus, parts.membership.self.name);
     this.#begun = new Promise((resolve) => (this.#release = resolve));
-    this.#declarations = new FoundationDeclarations(parts, discovery);
+    this.#declarations = new FoundationDeclarations(parts, discovery, front.modules);
+    const register = (): Promise<void> => this.#declarations.register();
+    this.#offers = new FoundationOffers(register, parts.membership.self.name, this.#ending.signal);
     const { view, runner, backend } = parts;
     this.#terminated = new TerminatedNodes(view, runner, backend.directory);
     view.initialising();
+    front.prepare = () => this.prepare();
     edges.begin = () => this.begin();
     edges.drain = () => this.drain();
+  }
+
+  /** Before the first hook of the application; a bad declaration fails its start, with nothing left open. */
+  async prepare(): Promise<void> {
+    try {
+      this.#declarations.look();
+    } catch (error) {
+      await this.leave();
+      throw error;
+    }
   }
 
   /**
@@ -121,7 +141,7 @@ export class FoundationLifecycle implements OnApplicationBootstrap, OnApplicatio
     });
     sayFormed(this.#parts, Math.round(performance.now() - this.#bornAt));
     this.#hasJoined = true;
-    if (this.#hasBegun) await this.#offerOrLater();
+    if (this.#hasBegun) await this.#offers.offer();
   }
 
   /**
@@ -135,49 +155,16 @@ export class FoundationLifecycle implements OnApplicationBootstrap, OnApplicatio
     this.#parts.supervisor.begin();
     if (!this.#hasJoined) return;
     try {
-      await this.#offerOrLater();
+      await this.#offers.offer();
     } catch (error) {
       await this.leave();
       throw error;
     }
   }
 
-  async #offerOrLater(): Promise<void> {
-    if (!(await this.#offer())) unattended('registering services later', this.#offerLater());
-  }
-
   #asOurs(error: unknown): unknown {
     if (isA(error, FoundationError)) return error;
     return isOfRedis(error) ? redisError(this.#parts.backend.endpoint, 'joining', error) : error;
-  }
-
-  /** False when Redis was away just then; the node is a member all the same. */
-  async #offer(): Promise<boolean> {
-    try {
-      await this.#declarations.register();
-      return true;
-    } catch (error) {
-      if (!(isA(error, RedisUnavailableError) || isA(error, NotReadyError))) throw error;
-      this.#repeated.warn('Could not register services; retrying in the background', {
-        node: this.#parts.membership.self.name,
-        error: error.message,
-      });
-      return false;
-    }
-  }
-
-  async #offerLater(): Promise<void> {
-    while (this.#drained === undefined) {
-      await this.#pause(RETRY_MS);
-      try {
-        if (this.#drained !== undefined || (await this.#offer())) return;
-      } catch (error) {
-        // The application runs already, as above; what Redis refuses today it may allow tomorrow, after a change of its
-        // ACL.
-        const details = { node: this.#parts.membership.self.name, error: describe(error) };
-        this.#repeated.error('Failed to register services; retrying', details);
-      }
-    }
   }
 
   /**

@@ -8,6 +8,7 @@ import {
   type FactoryProvider,
   type InjectionToken,
   Module,
+  type Provider,
   type Type,
 } from '@nestjs/common';
 import { DiscoveryModule, DiscoveryService, ModuleRef, ModulesContainer } from '@nestjs/core';
@@ -24,15 +25,17 @@ import { resolve } from './config/resolve.js';
 import { noteCopy } from './copies.js';
 import { Enhancers } from './enhancers/enhancers.js';
 import { FoundationConfigError } from './errors/config.errors.js';
-import { FoundationEdgesModule } from './foundation.edges.js';
+import { checkProcessClasses } from './foundation.declarations.js';
+import { FoundationEdgesModule, FoundationFrontModule } from './foundation.edges.js';
 import { FoundationLifecycle } from './foundation.lifecycle.js';
 import { HealthMonitor } from './health/health.monitor.js';
 import type { Search } from './locator/redis.locator.js';
 import { Log } from './logging/log.js';
 import { FoundationMetrics } from './metrics/foundation.metrics.js';
 import { assembleNode, NODE, type NodeParts, type Token } from './node.parts.js';
-import { injectedProcesses } from './processes/declaration/inject.process.js';
-import { nameOf } from './processes/declaration/process.target.js';
+import { getProcessToken } from './processes/declaration/inject.process.js';
+import { classNameOf } from './processes/declaration/process.target.js';
+import { injectableProcesses, lateProcesses, tokenOf } from './processes/declaration/process.tokens.js';
 import { ProcessFinder } from './processes/process.finder.js';
 import { ProcessManager } from './processes/process.manager.js';
 import { ServiceMesh } from './services/service.mesh.js';
@@ -90,7 +93,7 @@ const SHARED = { view: ClusterView, finder: ProcessFinder } satisfies { [P in ke
  * ```
  */
 @Module({
-  imports: [DiscoveryModule, FoundationEdgesModule],
+  imports: [DiscoveryModule, FoundationEdgesModule, FoundationFrontModule],
   providers: [
     Telemetry,
     { provide: SEARCH, useValue: {} },
@@ -127,21 +130,25 @@ export class FoundationModule extends ConfigurableModuleClass {
 }
 
 /**
- * Adds a provider for every process that some class of the application wants injected. Nest reads it when it scans the
- * modules: by then all of these classes are loaded, also those that came after the call of `forRoot`.
+ * Adds a provider for every process whose calls may be injected. Nest reads it when it scans the modules: by then all
+ * of these classes are loaded, also those that came after the call of `forRoot`.
  */
 function withRemotes(module: DynamicModule): DynamicModule {
   const { providers = [], exports = [] } = module;
+  // First the late ones: a class that only they name is among the others after that.
+  const late = (): Provider[] =>
+    [...lateProcesses()].map(([provide, type]) => ({ provide, useExisting: getProcessToken(type()) }));
+  const known = (): FactoryProvider[] =>
+    [...injectableProcesses()].map((type) =>
+      ofNode(tokenOf(type), ({ calls }) => remote(calls, { name: classNameOf(type), type })),
+    );
   return {
     ...module,
     get providers() {
-      const remotes = [...injectedProcesses()].map(([token, type]) =>
-        ofNode(token, ({ calls }) => remote(calls, { name: nameOf(type), type })),
-      );
-      return [...providers, ...remotes];
+      return [...providers, ...late(), ...known()];
     },
     get exports() {
-      return [...exports, ...injectedProcesses().keys()];
+      return [...exports, ...lateProcesses().keys(), ...[...injectableProcesses()].map(tokenOf)];
     },
   };
 }
@@ -172,6 +179,7 @@ async function assemble(
   special: Partial<Search>,
 ): Promise<NodeParts> {
   requireOnce(modules);
+  checkProcessClasses(modules);
   const application: Search['application'] = async () => {
     const { findApplicationRedis } = await import('./locator/application.redis.js');
     return findApplicationRedis(discovery, NODE);

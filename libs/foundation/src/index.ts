@@ -93,7 +93,12 @@ export {
 export { Callable, type CallableOptions } from './calls/callable.decorator.js';
 export type { CallHost } from './calls/callee.js';
 export { switchToFoundation, type FoundationContextType, type FoundationHost } from './execution.host.js';
-export { InjectProcess, InjectSingleton } from './processes/declaration/inject.process.js';
+export {
+  getProcessToken,
+  InjectProcess,
+  InjectSingleton,
+  type InjectedProcess,
+} from './processes/declaration/inject.process.js';
 export type { CallOptions } from './calls/call.client.js';
 export { ProcessManager, type StartOptions } from './processes/process.manager.js';
 export type {

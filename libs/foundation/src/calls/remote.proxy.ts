@@ -68,7 +68,9 @@ export function remote<T>(calls: CallRouter, callee: CalledProcess, options: Cal
   return new Proxy(Object.freeze(Object.create(null) as object), {
     get(_target, method) {
       // Promises ask for `then`, and loggers, Jest and Nest for symbols and hooks; none of them means a call.
-      if (typeof method !== 'string' || NOT_METHODS.test(method)) return undefined;
+      if (typeof method !== 'string' || NOT_METHODS.test(method) || method in Object.prototype) return undefined;
+      // So that what looks at the object, such as the difference that a test prints, asks nothing of the owner.
+      if (callee.type !== undefined && !(method in (callee.type.prototype as object))) return undefined;
       const known = methods.get(method) ?? ((...args: unknown[]) => calls.call(callee, method, args, options));
       methods.set(method, known);
       return known;

@@ -9,7 +9,7 @@ import { type CallMark, markIn } from '../calls/call.marks.js';
 import type { Absence } from '../calls/callee.js';
 import type { ClusterView } from '../cluster/cluster.view.js';
 import { declaredBy } from '../cluster/compatibility.js';
-import { processOf, runsEverywhere } from '../cluster/slot.names.js';
+import { processOf, runsEverywhere, slotNames } from '../cluster/slot.names.js';
 import { knownBy, type Standing } from '../cluster/standing.js';
 import { plain } from '../errors/describe.js';
 import { exclusionOf, obstacleOf, obstaclesIn } from './placement/placement.exclusion.js';
@@ -71,6 +71,8 @@ export class ProcessRegistry {
     const { table, membership } = this;
     if (isDown(table.get(name))) await table.sync();
     const entry = table.get(name);
+    const why = entry && !isDown(entry) ? ofParts(entry, membership) : undefined;
+    if (why !== undefined) return { why, isFinal: !table.isMending };
     const obstacle = entry?.status === 'wanted' ? obstacleOf(entry, membership.members()) : undefined;
     return { why: whyAbsent(name, entry, obstacle), isFinal: isDown(entry) && !table.isMending };
   }
@@ -224,6 +226,15 @@ export class ProcessRegistry {
 /** Until a command. A job that has completed may be started again at any moment, as it was before. */
 function isDown(entry: VersionedEntry | undefined): boolean {
   return entry !== undefined && isEnded(entry.status) && entry.status !== 'completed';
+}
+
+/** Why the whole of what runs in parts has no owner. */
+function ofParts(entry: VersionedEntry, { self }: Pick<ClusterView, 'self'>): string | undefined {
+  if (entry.of !== undefined || entry.kind === 'singleton') return undefined;
+  if (entry.kind === 'partitioned') {
+    return `It has partitions: call that of a key, with lookupPartitioned("${entry.name}")?.for(key).`;
+  }
+  return `It has replicas: call one of them, such as lookupSingleton("${slotNames(entry, self.name)[0]!}").`;
 }
 
 function whyAbsent(name: string, entry: VersionedEntry | undefined, obstacle: string | undefined): string {

@@ -1,10 +1,11 @@
 /**
  * Marks a class as a process of the cluster. Sets metadata and nothing else; the explorer reads it.
  */
-import { Injectable } from '@nestjs/common';
+import { Injectable, type Type } from '@nestjs/common';
 import type { ProcessCount, ProcessKind } from '../../cluster/slot.names.js';
 import type { ProcessDefaults } from '../../config/options.js';
 import type { PlacementName } from '../placement/placement.exclusion.js';
+import { noteInjectable } from './process.tokens.js';
 
 /** Metadata key; `Symbol.for`, so that two copies of the package see each other's marks. */
 export const PROCESS_METADATA = Symbol.for('foundation:process');
@@ -64,8 +65,10 @@ export interface PartitionedOptions extends SingletonOptions {
  * Underneath: a Redlock lease on `…:lease:<name>`, a new instance from `ModuleRef.create` for each start.
  *
  * The class must also be listed as a provider, in every application of the cluster that may run it. Gotchas: Nest makes
- * an instance of its own for injection, which is never started, so keep the constructor free of effects; and the class
- * must not be request-scoped, nor depend on something that is.
+ * an instance of its own, which is never started and which nobody is given, so keep the constructor free of effects;
+ * whoever needs the process injects calls to it with `@InjectSingleton`, as who injects the class is refused at start;
+ * `onProcessStart` and `onProcessStop` stand for the hooks of Nest; and the class must not be request-scoped, nor
+ * depend on something that is.
  */
 export function Singleton(options: SingletonOptions = {}): ClassDecorator {
   return markProcess({ kind: 'singleton', count: 1, options });
@@ -92,9 +95,15 @@ export function Partitioned({ partitions = 64, ...options }: PartitionedOptions 
   return markProcess({ kind: 'partitioned', count: partitions, options });
 }
 
+/** The mark a decorator left on the class itself; not an inherited one. */
+export function metadataOf(type: Type<unknown>): ProcessMetadata | undefined {
+  return Reflect.getOwnMetadata(PROCESS_METADATA, type) as ProcessMetadata | undefined;
+}
+
 function markProcess(metadata: ProcessMetadata): ClassDecorator {
   return (target) => {
     Injectable()(target);
     Reflect.defineMetadata(PROCESS_METADATA, metadata, target);
+    noteInjectable(target as unknown as Type<unknown>);
   };
 }

@@ -7,8 +7,7 @@ import { marksOf } from '../../calls/call.marks.js';
 import type { ResolvedProcessDefaults } from '../../config/config.js';
 import type { Found } from '../../decorated.js';
 import { ProcessDeclarationError } from '../../errors/process.errors.js';
-import { requireStartedOnly } from '../../foreign.decorators.js';
-import { PROCESS_METADATA, type ProcessMetadata } from './process.decorators.js';
+import { metadataOf } from './process.decorators.js';
 import { type ProcessSpec, specOf } from './process.specification.js';
 
 /** A class this application can run. */
@@ -29,21 +28,13 @@ export interface ExploredProcesses {
   classes: Map<string, KnownClass>;
 }
 
-/** The mark a decorator left on the class itself; not an inherited one. */
-export function metadataOf(type: Type<unknown>): ProcessMetadata | undefined {
-  return Reflect.getOwnMetadata(PROCESS_METADATA, type) as ProcessMetadata | undefined;
-}
-
 /**
- * @param reached the marks of the methods that others reach.
- * @throws ProcessDeclarationError for a process that is request-scoped or not provided as a class, that has decorators
- * which do not act on what Foundation starts, and for two classes of one process name; `FoundationConfigError` and
- * `ArgumentError` for their options.
+ * @throws ProcessDeclarationError for a process that is request-scoped or not provided as a class, and for two classes
+ * of one process name; `FoundationConfigError` and `ArgumentError` for their options.
  */
 export function exploreProcesses(
   { classes: found, instances }: Found,
   defaults: ResolvedProcessDefaults,
-  reached: readonly symbol[] = [],
 ): ExploredProcesses {
   const classes = new Map<string, KnownClass>();
   const specs = new Map<string, ProcessSpec>();
@@ -57,7 +48,6 @@ export function exploreProcesses(
         'Make it and its dependencies singletons of the module (the default scope).',
       );
     }
-    requireStartedOnly(type, reached);
     const { kind, count } = metadata;
     const { args = [], ...options } = metadata.options;
     const subject = `@${kind[0]!.toUpperCase()}${kind.slice(1)} ${type.name}`;

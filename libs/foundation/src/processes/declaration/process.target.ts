@@ -3,7 +3,7 @@
  * Called by the manager and by injection.
  */
 import type { Type } from '@nestjs/common';
-import { metadataOf } from './process.explorer.js';
+import { metadataOf } from './process.decorators.js';
 import { checkName } from './process.specification.js';
 
 /** A name, a class (its decorator's name, or its own), or anything that has a name. */
@@ -11,9 +11,13 @@ export type ProcessTarget<T = unknown> = string | Type<T> | { readonly name: str
 
 /** @throws ArgumentError for what is no name. */
 export function nameOf(target: ProcessTarget): string {
-  const name =
-    typeof target === 'function' ? (metadataOf(target as Type<unknown>)?.options.name ?? target.name) : target;
+  const name = typeof target === 'function' ? classNameOf(target as Type<unknown>) : target;
   const text: unknown = typeof name === 'object' && name !== null ? name.name : name;
   checkName(text, 'ProcessManager');
   return text;
+}
+
+/** That of a class as it stands there: what is no name is refused where its process is declared. */
+export function classNameOf(type: Type<unknown>): string {
+  return metadataOf(type)?.options.name ?? type.name;
 }

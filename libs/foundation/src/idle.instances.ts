@@ -1,0 +1,176 @@
+/**
+ * The instances that Nest makes of process classes, which are never started: nobody gets one, and no hook of Nest runs
+ * on one. Called by the declarations; underneath what Nest keeps of each provider.
+ */
+import type { Type } from '@nestjs/common';
+import type { ModulesContainer } from '@nestjs/core';
+import type { InstanceWrapper } from '@nestjs/core/injector/instance-wrapper.js';
+import { ProcessDeclarationError } from './errors/process.errors.js';
+
+/** What Nest calls on what it has made, and when the same happens to a process. */
+const HOOKS: Readonly<Record<string, 'onProcessStart' | 'onProcessStop'>> = {
+  onModuleInit: 'onProcessStart',
+  onApplicationBootstrap: 'onProcessStart',
+  onModuleDestroy: 'onProcessStop',
+  beforeApplicationShutdown: 'onProcessStop',
+  onApplicationShutdown: 'onProcessStop',
+};
+/** Metadata of `@Controller`, which Nest does not export. */
+const CONTROLLER = '__controller__';
+
+/**
+ * Why it is done like this. What is injected in place of the class is typed as the class, whose methods need not be
+ * asynchronous; an object of calls there would answer `total() + 1` with `[object Promise]1`. So whoever injects the
+ * class is told, at start, and what `app.get(Feed)` finds are calls all the same, because the instance that Nest has
+ * made is the worse answer: it would count, and listen, for itself.
+ */
+export class IdleInstances {
+  /** What stands for an instance already, and of which class it was. */
+  readonly #replaced = new Map<InstanceWrapper, Type<object>>();
+
+  constructor(
+    private readonly modules: ModulesContainer,
+    private readonly isProcess: (type: Type<object>) => boolean,
+  ) {}
+
+  /** The process classes of which Nest makes instances; known before it has made any. */
+  *classes(): Iterable<Type<object>> {
+    for (const wrapper of wrappersOf(this.modules)) {
+      const type = this.#classOf(wrapper);
+      if (type !== undefined) yield type;
+    }
+  }
+
+  /**
+   * Lets nobody have one: who injects it is refused, and for who looks it up there is what `standInOf` makes.
+   *
+   * Before the first hook of the application, so that no hook runs on one, and none that looks for marked methods finds
+   * one.
+   *
+   * @throws ProcessDeclarationError
+   */
+  replace(standInOf: (type: Type<object>) => object): void {
+    const all = [...wrappersOf(this.modules)];
+    for (const wrapper of all) this.#requireNotInjected(wrapper);
+    for (const wrapper of all) {
+      const type = this.#classOf(wrapper);
+      if (type === undefined || this.#replaced.has(wrapper)) continue;
+      requireNoHooks(type, wrapper.instance as unknown);
+      this.#replaced.set(wrapper, type);
+      // As the builder of Nest's test modules does: an instance that is there already, so that no other one is made.
+      wrapper.mergeWith({ provide: wrapper.token, useValue: standInOf(type) });
+      // What is bound to the class is found by it.
+      wrapper.metatype = type;
+    }
+    for (const wrapper of all) {
+      const aliased = wrapper.isAlias ? this.#aliased(wrapper) : undefined;
+      if (aliased === undefined) continue;
+      this.#replaced.set(wrapper, this.#replaced.get(aliased)!);
+      wrapper.mergeWith({ provide: wrapper.token, useValue: aliased.instance as unknown });
+    }
+  }
+
+  /** The process class that Nest makes an instance of for this provider. */
+  #classOf(wrapper: InstanceWrapper): Type<object> | undefined {
+    const { metatype } = wrapper;
+    const isClass = typeof metatype === 'function' && !wrapper.isNotMetatype && !wrapper.isAlias;
+    return isClass && this.isProcess(metatype as Type<object>) ? (metatype as Type<object>) : undefined;
+  }
+
+  /** The provider of a process class that an alias stands for, however many are between. */
+  #aliased(alias: InstanceWrapper): InstanceWrapper | undefined {
+    let wrapper: InstanceWrapper | undefined = alias;
+    for (let steps = 0; wrapper?.isAlias === true && steps < ALIASES; steps++) [wrapper] = dependenciesOf(wrapper);
+    return wrapper !== undefined && this.#replaced.has(wrapper) ? wrapper : undefined;
+  }
+
+  #requireNotInjected(consumer: InstanceWrapper): void {
+    if (consumer.isAlias || this.#replaced.has(consumer)) return;
+    const parameters = dependenciesOf(consumer).map((wrapper, index) => ({
+      wrapper,
+      place: consumer.isFactory
+        ? `inject[${index}] of the factory of ${nameOf(consumer)}`
+        : `parameter ${index + 1} of the constructor of ${nameOf(consumer)}`,
+    }));
+    const properties = (consumer.getPropertiesMetadata() ?? []).map(({ key, wrapper }) => ({
+      wrapper,
+      place: `property "${String(key)}" of ${nameOf(consumer)}`,
+    }));
+    for (const { wrapper, place } of [...parameters, ...properties]) {
+      const type = this.#processBehind(wrapper);
+      if (wrapper === undefined || type === undefined) continue;
+      const token = wrapper.token === type ? 'it' : `it as ${nameOf(wrapper)}`;
+      throw new ProcessDeclarationError(
+        `class ${type.name}`,
+        `${place} injects ${token}, and would get an instance of this node alone, which is never started`,
+        consumer.isFactory
+          ? `Inject calls to the one that runs: inject: [getProcessToken(${type.name})].`
+          : `Inject calls to the one that runs: @InjectSingleton(${type.name}) with the type Remote<${type.name}>.`,
+      );
+    }
+  }
+
+  /** The process class behind what is injected: of its instance, of an alias of it, or of what replaces it. */
+  #processBehind(injected: InstanceWrapper | undefined): Type<object> | undefined {
+    let wrapper = injected;
+    for (let steps = 0; wrapper !== undefined && steps < ALIASES; steps++) {
+      const token: unknown = wrapper.token;
+      const isOfProcess = typeof token === 'function' && this.isProcess(token as Type<object>);
+      const type = this.#replaced.get(wrapper) ?? this.#classOf(wrapper) ?? (isOfProcess ? token : undefined);
+      if (type !== undefined) return type as Type<object>;
+      if (!wrapper.isAlias) return undefined;
+      [wrapper] = dependenciesOf(wrapper);
+    }
+    return undefined;
+  }
+}
+
+/** Aliases of aliases; those that stand for each other never end. */
+const ALIASES = 16;
+
+/**
+ * Holds a process class to what Foundation carries out on the instance that it starts; asked before Nest makes any.
+ *
+ * @param instance the one that Nest has made, where there is one: a hook may be a property of it.
+ * @throws ProcessDeclarationError for a hook of Nest, and for a controller.
+ */
+export function requireNoHooks(type: Type<object>, instance: unknown = type.prototype): void {
+  for (const [hook, instead] of Object.entries(HOOKS)) {
+    if (!hasMethod(instance, hook)) continue;
+    throw new ProcessDeclarationError(
+      `class ${type.name}`,
+      `it has ${hook}, which Nest would call on every node, on an instance that is never started`,
+      `Do it in ${instead}, which is called on the instance that runs; or move it to a class that is no process.`,
+    );
+  }
+  if (!Reflect.hasMetadata(CONTROLLER, type)) return;
+  throw new ProcessDeclarationError(
+    `class ${type.name}`,
+    'it is a controller, whose routes act on every node, on an instance that is never started',
+    `Let another class have the routes, and call the process: @InjectSingleton(${type.name}).`,
+  );
+}
+
+/** Without running a getter. */
+function hasMethod(instance: unknown, name: string): boolean {
+  for (let each = instance; typeof each === 'object' && each !== null; each = Object.getPrototypeOf(each) as unknown) {
+    const descriptor = Object.getOwnPropertyDescriptor(each, name);
+    if (descriptor !== undefined) return typeof descriptor.value === 'function';
+  }
+  return false;
+}
+
+function* wrappersOf(modules: ModulesContainer): Iterable<InstanceWrapper> {
+  for (const { providers, controllers, injectables, middlewares } of modules.values()) {
+    for (const collection of [providers, controllers, injectables, middlewares]) yield* collection.values();
+  }
+}
+
+/** Of the constructor or the factory; where one is optional and not there, its place is empty. */
+function dependenciesOf(wrapper: InstanceWrapper): (InstanceWrapper | undefined)[] {
+  return wrapper.getCtorMetadata() ?? [];
+}
+
+function nameOf({ name, token }: InstanceWrapper): string {
+  return String(name ?? (token as unknown));
+}
