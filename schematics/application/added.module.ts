@@ -24,9 +24,3 @@ export function addModule(path: string, text: string, into: string, { name, from
     ...listEdits(source, declared.call, 'imports', `${local}${call}`),
   ]);
 }
-
-/** Whether a module of the file imports it. */
-export function isInModules(path: string, text: string, name: string): boolean {
-  const source = parse(path, text);
-  return modulesIn(source).some(({ call }) => listHas(source, call, 'imports', name));
-}

@@ -16,6 +16,7 @@ export interface ProjectOptions {
 export interface Manifest {
   name?: string;
   type?: string;
+  scripts?: Record<string, string>;
   dependencies?: Record<string, string>;
   devDependencies?: Record<string, string>;
   peerDependencies?: Record<string, string>;

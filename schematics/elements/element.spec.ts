@@ -28,6 +28,22 @@ describe('nest g -c nestjs-foundation', () => {
     expect(module).toContain(`import { ${type} } from './${path.slice(4)}.singleton.js';`);
   });
 
+  it.each([
+    ['singleton', 'A', "@Singleton({ name: 'a' })"],
+    ['replicated', 'A', "@Replicated({ name: 'a' })"],
+    ['partitioned', 'A', "@Partitioned({ name: 'a', partitions: 16 })"],
+    ['channel', 'AChannel', "@Channel('events', { type: 'a', payload: AMessage })"],
+    ['service', 'AService', "@Service({ name: 'a' })"],
+    ['health', 'AHealth', "@Service({ name: 'a' })"],
+  ])('makes a %s', async (kind, type, decorator) => {
+    const { tree } = await run(kind, { name: 'a', sourceRoot: 'src' }, application(12));
+    const text = tree.readContent(`src/a/a.${kind}.ts`);
+    expect(text).toContain(decorator);
+    expect(text).toContain(`export class ${type} `);
+    expect(tree.readContent(`src/a/a.${kind}.spec.ts`)).toContain(`import { ${type} } from './a.${kind}.js';`);
+    expect(tree.readContent('src/app.module.ts')).toContain(`providers: [AppService, ${type}],`);
+  });
+
   it('makes no spec where none is wanted, or another suffix', async () => {
     expect(await made({ name: 'a', spec: false })).toEqual(['src/a/a.singleton.ts']);
     expect(await made({ name: 'a', specFileSuffix: 'test' })).toContain('src/a/a.singleton.test.ts');

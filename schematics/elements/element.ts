@@ -11,8 +11,13 @@ import { Refusal } from '../refusal';
 import { apply, parse } from '../syntax/edits';
 import { importEdits, localNameOf } from '../syntax/import.edits';
 import { listEdits, listHas, modulesIn } from '../syntax/module.metadata';
+import { CHANNEL } from './channel';
 import type { Element } from './element.text';
+import { HEALTH } from './health';
 import { nearestModule } from './nearest.module';
+import { PARTITIONED } from './partitioned';
+import { REPLICATED } from './replicated';
+import { SERVICE } from './service';
 import { SINGLETON } from './singleton';
 import { runnerOf, specText } from './spec.text';
 
@@ -23,6 +28,11 @@ export interface ElementOptions extends ProjectOptions, NameOptions {
 }
 
 export const singleton = generator(SINGLETON);
+export const replicated = generator(REPLICATED);
+export const partitioned = generator(PARTITIONED);
+export const channel = generator(CHANNEL);
+export const service = generator(SERVICE);
+export const health = generator(HEALTH);
 
 function generator(element: Element): (options: ElementOptions) => Rule {
   return (options) => async (tree, context) => {

@@ -2,11 +2,11 @@
  * `nest add nestjs-foundation`: the clients of Redis to package.json, `FoundationModule` into the root module,
  * `enableShutdownHooks()` into the main file. Done once, it finds nothing more to do.
  */
-import { posix } from 'node:path';
 import type { Rule, SchematicContext, Tree } from '@angular-devkit/schematics';
-import { type AddedModule, addModule, isInModules } from '../application/added.module';
-import { type Application, applicationIn, given, type ProjectOptions } from '../application/application';
+import { type AddedModule, addModule } from '../application/added.module';
+import { applicationIn, given, type ProjectOptions } from '../application/application';
 import { change, textOf } from '../application/files';
+import { foundationIn } from '../application/foundation.import';
 import { addPackages, install, missingPackages } from '../application/packages';
 import { rootModuleOf } from '../application/root.module';
 import { Refusal } from '../refusal';
@@ -34,7 +34,8 @@ export function nestAdd(options: NestAddOptions): Rule {
       options.prometheus ? { 'prom-client': '^15.1.3' } : {},
     );
     const { path, name } = rootModuleOf(tree, application, given(options.module));
-    const elsewhere = foundationElsewhere(tree, application, path);
+    // Twice, a node does not start.
+    const elsewhere = foundationIn(tree, application, path)?.path;
     const before = textOf(tree, path)!;
     const after = modulesOf(options)
       .filter(({ name: each }) => each !== 'FoundationModule' || elsewhere === undefined)
@@ -71,18 +72,6 @@ function modulesOf({ appName, health, dashboard, prometheus }: NestAddOptions): 
     modules.push({ name: 'FoundationDashboardModule', from: `${from}/dashboard`, call });
   }
   return modules;
-}
-
-/** Another module of the application that has `FoundationModule.forRoot`: twice, a node does not start. */
-function foundationElsewhere(tree: Tree, { sourceRoot }: Application, root: string): string | undefined {
-  let found: string | undefined;
-  tree.getDir(sourceRoot).visit((file) => {
-    const path = posix.relative('/', file);
-    if (found !== undefined || path === root || !/\.ts$/.test(path) || /\.(spec|e2e-spec|d)\.ts$/.test(path)) return;
-    const text = textOf(tree, path) ?? '';
-    if (text.includes('FoundationModule') && isInModules(path, text, 'FoundationModule')) found = path;
-  });
-  return found;
 }
 
 async function addShutdownHooks(tree: Tree, main: string, context: SchematicContext): Promise<boolean> {

@@ -46,6 +46,17 @@ export function shutdownHookEdits(source: SourceFile): Edit[] | undefined {
   return [{ at, text: `${call}${newline}${indentAt(text, at)}` }];
 }
 
+/** What `setGlobalPrefix()` puts before all paths, `/api`; empty without one, `undefined` where that is not plain. */
+export function globalPrefix(source: SourceFile): string | undefined {
+  const [call, more] = callsIn(source).filter((each) => nameOf(each) === 'setGlobalPrefix');
+  if (call === undefined) return '';
+  const [prefix, options] = call.arguments;
+  if (more !== undefined || options !== undefined || prefix === undefined) return undefined;
+  if (!compiler().isStringLiteralLike(prefix)) return undefined;
+  const path = prefix.text.replace(/^\/|\/$/g, '');
+  return path === '' ? '' : `/${path}`;
+}
+
 /** The statements after this one in its block. */
 function following(statement: Statement): Statement[] {
   const { statements } = statement.parent as { statements?: readonly Statement[] };

@@ -42,6 +42,27 @@ export function listHas(source: SourceFile, call: CallExpression, list: List, na
   return elements.some((element) => rootOf(element) === name);
 }
 
+/** The element of that name, with the first argument of its call: the options of `FoundationModule.forRoot(…)`. */
+export function optionsOf(
+  source: SourceFile,
+  call: CallExpression,
+  list: List,
+  name: string,
+): { options: Expression | undefined } | undefined {
+  const element = arrayOf(source, call, list)?.elements.find((each) => rootOf(each) === name);
+  if (element === undefined) return undefined;
+  return { options: compiler().isCallExpression(element) ? element.arguments[0] : undefined };
+}
+
+/** The text that an object written out has under a name. */
+export function namedText(object: Expression | undefined, name: string): string | undefined {
+  const ts = compiler();
+  if (object === undefined || !ts.isObjectLiteralExpression(object)) return undefined;
+  const property = object.properties.find((each) => each.name !== undefined && textOf(each.name) === name);
+  if (property === undefined || !ts.isPropertyAssignment(property)) return undefined;
+  return ts.isStringLiteralLike(property.initializer) ? property.initializer.text : undefined;
+}
+
 /** The name that an element begins with: of `a.forRoot({…})` it is `a`. */
 export function rootOf(element: Expression): string | undefined {
   const ts = compiler();
