@@ -36,7 +36,7 @@ const PLAN: string[][] = [
   ['locator'],
   ['decorated'],
   ['foreign.decorators', 'idle.instances'],
-  ['enhancers'],
+  ['schemas', 'enhancers'],
   ['calls'],
   ['processes/placement'],
   ['processes/declaration'],

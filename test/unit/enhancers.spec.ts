@@ -49,6 +49,7 @@ import {
 } from 'nestjs-foundation';
 import { eventually } from 'nestjs-foundation/testing';
 import { type Observable, of, tap } from 'rxjs';
+import { z } from 'zod';
 
 let app: TestingModule | undefined;
 let seen: unknown[];
@@ -278,6 +279,34 @@ describe('a call', () => {
     expect(await running).toBe('ran');
     await stopping;
     expect(order).toEqual(['guard', 'run', 'stop']);
+  });
+});
+
+describe('schemas', () => {
+  it('read the arguments after guards and pipes, and the messages of a channel', async () => {
+    @Singleton({ name: 'till' })
+    @UseGuards(RolesGuard)
+    class Till {
+      @Callable({ args: [z.object({ count: z.coerce.number() })] })
+      @UseInterceptors(Twice)
+      pay({ count }: { count: number }): number {
+        return count;
+      }
+      @Channel('events', { payload: z.object({ id: z.number() }) })
+      onEvent({ id }: { id: number }): void {
+        seen.push(id);
+      }
+    }
+    const { app, call, channels } = await boot([Till, Desk]);
+    expect(await call('till', 'pay', { count: '7' })).toBe(7);
+    await expect(call('till', 'pay', 7)).rejects.toMatchObject({ code: 'FOUNDATION_INVALID_ARGUMENTS' });
+    seen.length = 0;
+    await channels.broadcast('events', { id: 'x' }, { timeout: 20_000 }).catch(() => undefined);
+    await channels.broadcast('events', { id: 7 }, { timeout: 20_000 });
+    expect(seen.at(-1)).toBe(7);
+    expect(seen).toHaveLength(2);
+    app.get(Desk).open = false;
+    await expect(call('till', 'pay', 7)).rejects.toThrow('Forbidden');
   });
 });
 

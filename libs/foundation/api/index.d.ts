@@ -47,6 +47,7 @@ export interface BullQueue {
 export function Callable(options?: CallableOptions): MethodDecorator;
 
 export interface CallableOptions {
+    args?: readonly (Schema | undefined)[];
     idempotent?: boolean;
     timeout?: Duration;
 }
@@ -321,7 +322,7 @@ export class FoundationError extends Error {
     readonly tool: string;
 }
 
-export type FoundationErrorCode = 'FOUNDATION_CONFIG' | 'FOUNDATION_MISSING_PACKAGE' | 'FOUNDATION_PACKAGE_VERSION' | 'FOUNDATION_REDIS_REFUSED' | 'FOUNDATION_REDIS_UNAVAILABLE' | 'FOUNDATION_DIRECT_LISTEN' | 'FOUNDATION_TOPOLOGY' | 'FOUNDATION_REDIS_NOT_FOUND' | 'FOUNDATION_COOKIE_MISMATCH' | 'FOUNDATION_DUPLICATE_NODE' | 'FOUNDATION_NOT_READY' | 'FOUNDATION_LEASE_LOST' | 'FOUNDATION_STALE_EPOCH' | 'FOUNDATION_DECLARATION' | 'FOUNDATION_PROCESS_DECLARATION' | 'FOUNDATION_PROCESS_LOST' | 'FOUNDATION_PROCESS_START' | 'FOUNDATION_PROCESS_TIMEOUT' | 'FOUNDATION_PROCESS_UNKNOWN' | 'FOUNDATION_CALL_INTERRUPTED' | 'FOUNDATION_CALL_TIMEOUT' | 'FOUNDATION_CALL_REFUSED' | 'FOUNDATION_CIRCULAR_WAIT' | 'FOUNDATION_ARGUMENT' | 'FOUNDATION_CHANNEL_UNKNOWN' | 'FOUNDATION_SERVICE_UNKNOWN' | 'FOUNDATION_MESSAGE_INVALID' | 'FOUNDATION_MESSAGE_TOO_LARGE' | 'FOUNDATION_MESSAGE_UNACKNOWLEDGED' | 'FOUNDATION_OVERLOADED' | 'FOUNDATION_LIMIT' | 'FOUNDATION_REQUEST' | 'FOUNDATION_CONFLICT';
+export type FoundationErrorCode = 'FOUNDATION_CONFIG' | 'FOUNDATION_MISSING_PACKAGE' | 'FOUNDATION_PACKAGE_VERSION' | 'FOUNDATION_REDIS_REFUSED' | 'FOUNDATION_REDIS_UNAVAILABLE' | 'FOUNDATION_DIRECT_LISTEN' | 'FOUNDATION_TOPOLOGY' | 'FOUNDATION_REDIS_NOT_FOUND' | 'FOUNDATION_COOKIE_MISMATCH' | 'FOUNDATION_DUPLICATE_NODE' | 'FOUNDATION_NOT_READY' | 'FOUNDATION_LEASE_LOST' | 'FOUNDATION_STALE_EPOCH' | 'FOUNDATION_DECLARATION' | 'FOUNDATION_PROCESS_DECLARATION' | 'FOUNDATION_PROCESS_LOST' | 'FOUNDATION_PROCESS_START' | 'FOUNDATION_PROCESS_TIMEOUT' | 'FOUNDATION_PROCESS_UNKNOWN' | 'FOUNDATION_CALL_INTERRUPTED' | 'FOUNDATION_CALL_TIMEOUT' | 'FOUNDATION_CALL_REFUSED' | 'FOUNDATION_INVALID_ARGUMENTS' | 'FOUNDATION_CIRCULAR_WAIT' | 'FOUNDATION_ARGUMENT' | 'FOUNDATION_CHANNEL_UNKNOWN' | 'FOUNDATION_SERVICE_UNKNOWN' | 'FOUNDATION_MESSAGE_INVALID' | 'FOUNDATION_MESSAGE_TOO_LARGE' | 'FOUNDATION_MESSAGE_UNACKNOWLEDGED' | 'FOUNDATION_OVERLOADED' | 'FOUNDATION_LIMIT' | 'FOUNDATION_REQUEST' | 'FOUNDATION_CONFLICT';
 
 export type FoundationEventName = keyof FoundationEvents;
 
@@ -681,6 +682,11 @@ export type InjectedProcess = Type<unknown> | (() => Type<unknown>);
 export function InjectProcess(type: InjectedProcess): ParameterDecorator & PropertyDecorator;
 
 export const InjectSingleton: typeof InjectProcess;
+
+export class InvalidArgumentsError extends FoundationError {
+    constructor(subject: string, errors: readonly string[]);
+    readonly errors: readonly string[];
+}
 
 export interface KubernetesSettings {
     kubeconfig?: string;
@@ -1235,7 +1241,7 @@ export class RemoteError extends Error {
 
 export interface ReplayOptions {
     from: string | Date;
-    payload?: Type<object>;
+    payload?: Schema;
     to?: string | Date;
     type?: string;
 }
@@ -1275,6 +1281,8 @@ export interface Route {
 export interface RouteOptions extends BroadcastOptions {
     channel?: ChannelName;
 }
+
+export type Schema = Type<object> | StandardSchema;
 
 export class Secret {
     constructor(text: string);
@@ -1375,6 +1383,32 @@ export class StaleEpochError extends FoundationError {
     readonly epoch: number;
     readonly key: string;
     readonly storedEpoch: number;
+}
+
+export interface StandardIssue {
+    readonly message: string;
+    readonly path?: readonly (PropertyKey | {
+        readonly key: PropertyKey;
+    })[] | undefined;
+}
+
+export type StandardResult<Output> = {
+    readonly value: Output;
+    readonly issues?: undefined;
+} | {
+    readonly issues: readonly StandardIssue[];
+};
+
+export interface StandardSchema<Output = unknown> {
+    readonly '~standard': {
+        readonly version: 1;
+        readonly vendor: string;
+        readonly validate: (value: unknown) => StandardResult<Output> | Promise<StandardResult<Output>>;
+        readonly types?: {
+            readonly input: unknown;
+            readonly output: Output;
+        } | undefined;
+    };
 }
 
 export type StartOptions = ProcessOptions;
@@ -1493,7 +1527,7 @@ export interface SubscribeOptions {
     from?: string | Date;
     group?: string;
     onGap?: (gap: Gap) => unknown;
-    payload?: Type<object>;
+    payload?: Schema;
     queue?: {
         size?: number;
         policy?: QueuePolicy;

@@ -91,6 +91,8 @@ export {
   type SingletonOptions,
 } from './processes/declaration/process.decorators.js';
 export { Callable, type CallableOptions } from './calls/callable.decorator.js';
+export type { Schema } from './schemas/payload.js';
+export type { StandardIssue, StandardResult, StandardSchema } from './schemas/standard.schema.js';
 export type { CallHost } from './calls/callee.js';
 export { switchToFoundation, type FoundationContextType, type FoundationHost } from './execution.host.js';
 export {
@@ -201,6 +203,7 @@ export {
 export {
   CallInterruptedError,
   CallRefusedError,
+  InvalidArgumentsError,
   CallTimeoutError,
   CircularWaitError,
   RemoteError,

@@ -1,8 +1,11 @@
 // Carrying calls out: only for the very ownership they were meant for, so many at a time, and nothing twice.
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import { BadRequestException, Logger } from '@nestjs/common';
+import { z } from 'zod';
 import { hostileFunctions, hostileValues } from '../../../../test/support/hostile.js';
 import { resolve } from '../config/resolve.js';
+import { ArgumentError } from '../errors/config.errors.js';
+import type { Schema } from '../schemas/payload.js';
 import { Telemetry } from '../telemetry/telemetry.js';
 import { type CallReply, type CallRequest, decodeCalls } from './call.codec.js';
 import { CallServer } from './call.server.js';
@@ -46,6 +49,15 @@ class Feed {
   @Callable()
   misbehaves(what: string): unknown {
     return hostileFunctions()[what]!();
+  }
+  @Callable({ args: [z.object({ count: z.coerce.number() }), undefined, z.string().default('none')] })
+  take(...given: unknown[]): unknown {
+    began.push('take');
+    return given;
+  }
+  @Callable({ args: Array<Schema>(16).fill(z.object({ a: z.string('no'), b: z.string('no') }).prefault({} as never)) })
+  takeMany(): void {
+    began.push('takeMany');
   }
   @Callable()
   circular(): unknown {
@@ -303,5 +315,34 @@ describe('what a method gives', () => {
       outcome: 'error',
       error: { message: expect.stringContaining('more than the 400 of channels.maxMessageBytes') },
     });
+  });
+});
+
+describe('arguments with schemas', () => {
+  it('are what the schemas make of them, and those after the last as they came', async () => {
+    expect(await ask('take', [{ count: '7' }])).toMatchObject({ value: [{ count: 7 }, null, 'none'] });
+    expect(await ask('take', [{ count: 7, more: 1 }, 'any', 'note', 4])).toMatchObject({
+      value: [{ count: 7 }, 'any', 'note', 4],
+    });
+  });
+
+  it('that are not are told to the caller, and the method does not run', async () => {
+    expect(await ask('take', ['no', 1, 2])).toMatchObject({
+      outcome: 'error',
+      error: {
+        code: 'FOUNDATION_INVALID_ARGUMENTS',
+        message: expect.stringMatching(/^feed\.take was called with .* \(argument 1: .*; argument 3: /),
+      },
+    });
+    expect(began).toEqual([]);
+  });
+
+  it('are told with twenty errors at most', async () => {
+    const { error } = (await ask('takeMany')) as { error: { message: string } };
+    expect(error.message.match(/argument \d+/g)).toHaveLength(20);
+  });
+
+  it.each([[5], [['x']], [[class NoRules {}]], [Array(17).fill(z.string())]])('must be schemas, not %p', (args) => {
+    expect(() => Callable({ args: args as never })({}, 'take', {})).toThrow(ArgumentError);
   });
 });

@@ -4,9 +4,11 @@
  */
 import type { FoundationConfig } from '../config/config.js';
 import type { Enhancers } from '../enhancers/enhancers.js';
+import { InvalidArgumentsError } from '../errors/call.errors.js';
 import { describe, isA, read } from '../errors/describe.js';
 import { FoundationError } from '../errors/foundation.error.js';
 import { ThrottledLog } from '../logging/throttled.log.js';
+import { readAs, type Schema } from '../schemas/payload.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
 import { type CallRequest, encodeCall, encodeValue, toWireError } from './call.codec.js';
 import { traced } from './call.tracing.js';
@@ -33,6 +35,9 @@ interface Gate {
   active: number;
   waiting: (() => void)[];
 }
+
+/** Enough to mend a call. */
+const MAX_ERRORS = 20;
 
 /** See the file header. */
 export class CallServer {
@@ -99,14 +104,19 @@ export class CallServer {
     this.#log.error(message, details, `${name}.${method}`, 1, error);
   }
 
+  /** The method with what Nest puts around it and with its arguments checked; mostly there is neither. */
+  #run(target: Found['target'], name: string, method: string, args: unknown[]): unknown {
+    const schemas = callableOf(Object.getPrototypeOf(target), method)?.args;
+    const prepare = schemas && ((given: unknown[]) => readArguments(`${name}.${method}`, schemas, given));
+    const enhanced = this.parts.enhancers?.around(target, method, prepare);
+    if (enhanced !== undefined) return enhanced<CallHost>(args, { kind: 'call', name, method, args });
+    return prepare === undefined ? target[method]!(...args) : prepare(args).then((read) => target[method]!(...read));
+  }
+
   async #carryOut(request: CallRequest, { instance, target }: Found): Promise<string> {
     const { id, process: name, method, args, from, longest = Infinity } = request;
     try {
-      const enhanced = this.parts.enhancers?.around(target, method);
-      const run = (): unknown =>
-        enhanced === undefined
-          ? target[method]!(...args)
-          : enhanced<CallHost>(args, { kind: 'call', name, method, args });
+      const run = (): unknown => this.#run(target, name, method, args);
       const value = await traced(this.parts.telemetry, 'server', name, method, request.trace, () => instance.call(run));
       if (!instance.lease.isHeld()) return encodeCall({ kind: 'reply', id, outcome: 'interrupted' });
       // Undefined for what JSON cannot write, whatever the types say.
@@ -128,6 +138,21 @@ export class CallServer {
       });
     }
   }
+}
+
+/** @throws InvalidArgumentsError */
+async function readArguments(
+  subject: string,
+  schemas: readonly (Schema | undefined)[],
+  args: readonly unknown[],
+): Promise<unknown[]> {
+  const reads = await Promise.all(schemas.map((schema, index) => readAs(schema, args[index])));
+  const errors = reads.flatMap((each, index) => (each.errors ?? []).map((error) => `argument ${index + 1}: ${error}`));
+  if (errors.length > 0) throw new InvalidArgumentsError(subject, errors.slice(0, MAX_ERRORS));
+  // Those that the caller left out stay out, unless a schema has a default.
+  const values = reads.map(({ value }) => value);
+  while (values.length > args.length && values.at(-1) === undefined) values.pop();
+  return [...values, ...args.slice(schemas.length)];
 }
 
 /**

@@ -4,6 +4,7 @@
 import { ArgumentError } from '../errors/config.errors.js';
 import { show } from '../errors/describe.js';
 import { givenTime } from '../foreign/given.times.js';
+import { checkSchema, type Schema } from '../schemas/payload.js';
 import type { Duration } from '../time/duration.js';
 import { isObject } from '../wire/decode.js';
 
@@ -14,6 +15,7 @@ export const CALLABLE_METADATA = Symbol.for('foundation:callable');
 export interface CallableMark {
   idempotent?: boolean;
   timeout?: Duration;
+  args?: readonly (Schema | undefined)[];
 }
 
 /** Options of {@link Callable}. */
@@ -22,6 +24,13 @@ export interface CallableOptions {
   idempotent?: boolean;
   /** How long a call of this method may take; a call may say otherwise. Default `calls.timeout`. */
   timeout?: Duration;
+  /**
+   * What the arguments have to be, by position: a class with decorators of class-validator, or a schema of zod,
+   * valibot, arktype or another library with Standard Schema; `undefined` for one that may be anything, and so may
+   * those after the last. The method gets what the schema makes of them; otherwise the caller gets a `RemoteError` with
+   * the code `FOUNDATION_INVALID_ARGUMENTS`. At most 16.
+   */
+  args?: readonly (Schema | undefined)[];
 }
 
 /**
@@ -47,15 +56,29 @@ export function Callable(options: CallableOptions = {}): MethodDecorator {
 
 function markFrom(subject: string, options: unknown): CallableMark {
   if (!isObject(options)) throw new ArgumentError(subject, 'options', show(options), 'an object');
-  const { idempotent, timeout } = options;
+  const { idempotent, timeout, args } = options;
   if (idempotent !== undefined && typeof idempotent !== 'boolean') {
     throw new ArgumentError(subject, 'idempotent', show(idempotent), 'true or false');
   }
+  if (args !== undefined) checkArgs(subject, args);
   return {
+    ...(args === undefined ? {} : { args: [...(args as (Schema | undefined)[])] }),
     ...(idempotent === undefined ? {} : { idempotent }),
     // Whole: a half of a millisecond is nothing that a timer knows.
     ...(timeout === undefined ? {} : { timeout: Math.ceil(givenTime(subject, 'timeout', timeout as Duration)) }),
   };
+}
+
+/** More arguments than a method has that somebody can read. */
+const MAX_SCHEMAS = 16;
+
+function checkArgs(subject: string, args: unknown): void {
+  if (!Array.isArray(args) || args.length > MAX_SCHEMAS) {
+    throw new ArgumentError(subject, 'args', show(args), `a list of at most ${MAX_SCHEMAS} schemas`);
+  }
+  for (const [index, schema] of args.entries()) {
+    if (schema !== undefined) checkSchema(subject, `args[${index}]`, schema);
+  }
 }
 
 /** The mark of a method; `undefined` when it is not callable, inherited from `Object` or not a method at all. */

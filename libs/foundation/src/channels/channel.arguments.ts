@@ -3,10 +3,11 @@
  */
 import { ArgumentError } from '../errors/config.errors.js';
 import { show } from '../errors/describe.js';
+import { checkSchema, SCHEMA_EXPECTED } from '../schemas/payload.js';
+import { isStandard } from '../schemas/standard.schema.js';
 import { parseDuration } from '../time/duration.js';
 import { isObject } from '../wire/decode.js';
 import { isName } from '../wire/names.js';
-import { checkPayload } from './payload.js';
 
 type Rule = [expected: string, valid: (value: unknown) => boolean];
 
@@ -51,7 +52,7 @@ const SUBSCRIBE: Readonly<Record<string, Rule>> = {
     (value) => typeof value === 'string' && /^[A-Za-z0-9_.-]{1,128}$/.test(value),
   ],
   from: PLACE(`'0'`, `'$'`),
-  payload: ['a class with decorators of class-validator', (value) => typeof value === 'function'],
+  payload: [SCHEMA_EXPECTED, (value) => typeof value === 'function' || isStandard(value)],
   onGap: ['a function', (value) => typeof value === 'function'],
   concurrency: ['a whole number from 1 to 10000', (value) => whole(value, 1, 10_000)],
   queue: ['an object { size, policy }', isObject],
@@ -83,7 +84,7 @@ export function checkRoute(call: string, options: unknown): void {
 export function checkSubscribe(call: string, options: unknown): void {
   check(call, options, SUBSCRIBE, '');
   const { queue, payload } = options as { queue?: unknown; payload?: unknown };
-  if (payload !== undefined) checkPayload(payload);
+  if (payload !== undefined) checkSchema(call, 'payload', payload);
   if (queue !== undefined) check(call, queue, QUEUE, 'queue.');
 }
 
@@ -92,7 +93,7 @@ export function checkReplay(options: unknown): void {
   check('replay', options, REPLAY, '');
   const { from, payload } = options as { from?: unknown; payload?: unknown };
   if (from === undefined) throw new ArgumentError('replay', 'from', show(from), REPLAY['from']![0]);
-  if (payload !== undefined) checkPayload(payload);
+  if (payload !== undefined) checkSchema('replay', 'payload', payload);
 }
 
 function check(call: string, options: unknown, rules: Readonly<Record<string, Rule>>, path: string): void {

@@ -1,8 +1,8 @@
 /**
  * The vocabulary of the channels: names, options, and what a handler learns of a message.
  */
-import type { Type } from '@nestjs/common';
 import type { Handled } from '../enhancers/enhancers.js';
+import type { Schema } from '../schemas/payload.js';
 import type { MessageDropReason } from '../telemetry/events.js';
 import type { Duration } from '../time/duration.js';
 import type { Lane } from '../wire/lane.js';
@@ -126,12 +126,13 @@ export interface SubscribeOptions {
    */
   from?: string | Date;
   /**
-   * The handler gets an instance of this class, checked by the decorators of class-validator on it. What does not pass
-   * is not given to the handler: it is counted, and an event `message.invalid` tells what is wrong. Nested objects
-   * become instances of what their property is declared as; elements of arrays do so only where class-transformer is
+   * The handler gets an instance of this class, checked by the decorators of class-validator on it; or what this schema
+   * of zod, valibot, arktype or another library with Standard Schema makes of the message. What does not pass is not
+   * given to the handler: it is counted, and an event `message.invalid` tells what is wrong. Nested objects become
+   * instances of what their property is declared as; elements of arrays do so only where class-transformer is
    * installed.
    */
-  payload?: Type<object>;
+  payload?: Schema;
   /** The bound of the backlog, and what happens beyond it. Lower priorities are dropped first. */
   queue?: {
     /** In messages, default 10 000. On a durable channel: how many are read at a time, 16 by default. */
@@ -157,7 +158,7 @@ export interface ReplayOptions {
   /** Only messages of this type. Default: all. */
   type?: string;
   /** As in {@link SubscribeOptions}. */
-  payload?: Type<object>;
+  payload?: Schema;
 }
 
 /** What became of the messages of a subscription since it began. */

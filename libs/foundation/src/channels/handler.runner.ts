@@ -4,11 +4,11 @@
  */
 import { describe } from '../errors/describe.js';
 import { ThrottledLog } from '../logging/throttled.log.js';
+import { nameOfSchema, readAs } from '../schemas/payload.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
 import type { MessageHandler, MessageMeta, SubscribeOptions } from './channel.js';
 import { traced } from './channel.tracing.js';
 import type { Envelope } from './envelope.js';
-import { readAs } from './payload.js';
 
 /** What a runner works with. */
 export interface HandlerSubject {
@@ -21,7 +21,7 @@ export interface HandlerSubject {
   received?: (meta: MessageMeta) => void;
 }
 
-/** The handler was not called: the message is not what the payload class says. Counted and reported already. */
+/** The handler was not called: the message is not what the schema says. Counted and reported already. */
 export class InvalidPayload extends Error {
   constructor(
     readonly payload: string,
@@ -84,6 +84,6 @@ export class HandlerRunner {
     if (errors === undefined) return this.#call(envelope, value);
     this.invalid += 1;
     this.telemetry.emit('message.invalid', { channel, from, type, errors });
-    throw new InvalidPayload(payload!.name, errors);
+    throw new InvalidPayload(nameOfSchema(payload!), errors);
   }
 }

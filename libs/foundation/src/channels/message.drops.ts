@@ -12,7 +12,7 @@ export const DROPPED: Readonly<Record<MessageDropReason, string>> = {
   unsubscribed: 'unsubscribed',
   'no-group-member': 'no member of the group was chosen',
   duplicate: 'they arrived before',
-  'invalid-payload': 'they are not what the payload class says',
+  'invalid-payload': 'they are not what their schema says',
   'outbox-full': 'too much waits to be sent',
   'inflate-backlog-full': 'too much waits to be inflated',
   'too-large-inflated': 'they are too large when inflated',

@@ -160,9 +160,7 @@ export class Enhancers {
     if (typeof type !== 'function') return undefined;
     const customs = customsOf(type, method);
     const applied = new Set(KEYS.filter((key) => this.#isBound(key, type, callback)));
-    if (applied.size === 0 && customs.length === 0) {
-      return prepare && (async (args) => callback.apply(target, await prepare([...args])));
-    }
+    if (applied.size === 0 && customs.length === 0) return undefined;
     const piped = this.#piped(target, callback, method, customs);
     // The last argument is the host; all else are those of the method.
     const handler = async (...given: unknown[]): Promise<unknown> => {

@@ -44,6 +44,21 @@ export class CallTimeoutError extends FoundationError {
   }
 }
 
+/** A method was called with arguments that are not what its `@Callable({ args })` says; it did not run. */
+export class InvalidArgumentsError extends FoundationError {
+  constructor(
+    subject: string,
+    readonly errors: readonly string[],
+  ) {
+    super(
+      'FOUNDATION_INVALID_ARGUMENTS',
+      'foundation',
+      `${subject} was called with arguments that it does not take (${errors.join('; ')}), and did not run. Send what its ` +
+        'schemas ask for.',
+    );
+  }
+}
+
 /** A call was not carried out. */
 export class CallRefusedError extends FoundationError {
   constructor(

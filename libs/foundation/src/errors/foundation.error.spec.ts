@@ -174,6 +174,15 @@ const examples: [FoundationError, string, string, readonly (string | RegExp)[], 
     ] as const),
   ],
   [
+    new errors.InvalidArgumentsError('till.pay', ['argument 1: count: not a number']),
+    ...([
+      'FOUNDATION_INVALID_ARGUMENTS',
+      'foundation',
+      ['till.pay was called', 'argument 1: count: not a number', 'did not run', /Send what its schemas ask for\.$/],
+      false,
+    ] as const),
+  ],
+  [
     new errors.ArgumentError('broadcast', 'type', '5 (number)', 'a text'),
     ...([
       'FOUNDATION_ARGUMENT',

@@ -9,6 +9,7 @@ import type { DurableChannelOptions } from '../../config/options.js';
 import { ArgumentError } from '../../errors/config.errors.js';
 import { LimitError, OverloadedError } from '../../errors/limit.errors.js';
 import { redisError } from '../../errors/refusal.js';
+import { readAs } from '../../schemas/payload.js';
 import type { Telemetry } from '../../telemetry/telemetry.js';
 import type { TraceCarrier } from '../../telemetry/tracing.js';
 import { parseJson } from '../../wire/json.js';
@@ -32,7 +33,6 @@ import {
 } from '../envelope.js';
 import { KeyedSequence } from '../keyed.sequence.js';
 import type { MessageDrops } from '../message.drops.js';
-import { readAs } from '../payload.js';
 import { DurableSubscription, UNPLAYABLE } from './durable.subscription.js';
 
 /** What the durable channels work with. */

@@ -42,7 +42,7 @@ export const UNPLAYABLE = { again: 'replayed', elsewhere: 'wrong-entry' } as con
 const BURIED: Readonly<Record<DeadLetterReason, string>> = {
   'handler-failed': 'the handler failed',
   unacknowledged: 'delivered too often without an acknowledgement',
-  'invalid-payload': 'not what the payload class says',
+  'invalid-payload': 'not what its schema says',
   'not-json': 'not JSON',
   'malformed-envelope': 'not an envelope',
   'malformed-message': 'not a message',

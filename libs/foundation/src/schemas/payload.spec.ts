@@ -3,7 +3,7 @@ import { describe, expect, it } from '@jest/globals';
 import type { Type } from '@nestjs/common';
 import { IsInt, IsString, Min, ValidateNested } from 'class-validator';
 import { ArgumentError } from '../errors/config.errors.js';
-import { checkPayload, instantiate, readAs } from './payload.js';
+import { checkSchema, instantiate, readAs } from './payload.js';
 
 class Address {
   @IsString() street!: string;
@@ -74,11 +74,11 @@ describe('payload', () => {
   it.each([[5], ['OrderPlaced'], [class NoRules {}], [() => undefined]])(
     'must be a class with rules, not %p',
     (type) => {
-      expect(() => checkPayload(type)).toThrow(ArgumentError);
+      expect(() => checkSchema('subscribe', 'payload', type)).toThrow(ArgumentError);
     },
   );
 
   it('may be a class that inherits its rules', () => {
-    expect(() => checkPayload(class extends OrderPlaced {})).not.toThrow();
+    expect(() => checkSchema('subscribe', 'payload', class extends OrderPlaced {})).not.toThrow();
   });
 });
