@@ -45,7 +45,7 @@ const PLAN: string[][] = [
   ['processes/restarts'],
   ['processes/supervision'],
   ['processes', 'channels', 'services'],
-  ['health', 'metrics', 'microservices', 'node.chronicle', 'copies', 'execution.host'],
+  ['health', 'metrics', 'microservices', 'cron', 'node.chronicle', 'copies', 'execution.host'],
   ['terminus', 'prometheus', 'opentelemetry', 'dashboard', 'node.parts'],
   ['foundation.declarations', 'foundation.edges', 'foundation.offers'],
   ['foundation.lifecycle'],

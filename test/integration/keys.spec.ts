@@ -5,6 +5,7 @@ import { Redis } from 'ioredis';
 import {
   Channel,
   Channels,
+  ClusterCron,
   type OnProcessHandoff,
   type OnProcessStart,
   type ProcessContext,
@@ -88,6 +89,11 @@ class Crasher implements OnProcessStart {
   }
 }
 
+class Nightly {
+  @ClusterCron('0 3 * * *')
+  close(): void {}
+}
+
 class Payments {
   @Channel('payments', { group: 'books', from: '0' })
   take(): void {
@@ -98,7 +104,7 @@ class Payments {
 describe('The table of keys', () => {
   it('has a line for every key that a cluster leaves, with its type and its life', async () => {
     const options = { channels: { names: { payments: { durable: { maxDeliveries: 1, retryAfter: 50 } } } } };
-    const providers = [Ledger, Crasher, Payments];
+    const providers = [Ledger, Crasher, Payments, Nightly];
     const [a, b] = [
       await boot(server.url, appName, providers, options),
       await boot(server.url, appName, providers, options),
@@ -109,7 +115,7 @@ describe('The table of keys', () => {
     await offered.deregister();
     await a.app.get(Channels).broadcast('payments', { amount: 12 });
     const client = connect();
-    const needed = ['handoff:', 'fenced:', 'dead:', 'groups:', 'crashes:', 'owner:', 'services:marks'];
+    const needed = ['handoff:', 'fenced:', 'dead:', 'groups:', 'crashes:', 'owner:', 'services:marks', 'cron:'];
     await eventually(
       async () => Ledger.contexts.length > 0 && (await client.exists(keys.deadLetters('payments'))) === 1,
     );

@@ -39,7 +39,7 @@ const closed = events.members.flatMap((event) =>
   ((event as ts.PropertySignature).type as ts.TypeLiteralNode).members.flatMap((member) => {
     const field = member as ts.PropertySignature;
     const name = field.name.getText();
-    return /reason|status|lane|priority|table/.test(name)
+    return /reason|status|lane|priority|table|cause|outcome/.test(name)
       ? [{ field: `${(event.name as ts.StringLiteral).text} ${name}`, values: valuesOf(field.type!) }]
       : [];
   }),
@@ -94,7 +94,7 @@ describe('the labels of metrics', () => {
   it('are fields of events that are closed sets, or names that an application gives', () => {
     const labels = EVENT_METRICS.flatMap(({ event, labels }) => labels.map((label) => `${event} ${label}`));
     const open = labels.filter((label) => !closed.some(({ field }) => field === label));
-    const GIVEN = /^(process|service|message|callback)\.\w+ (process|service|channel|callback)$/;
+    const GIVEN = /^(process|service|message|callback|cron)\.\w+ (process|service|channel|callback|job)$/;
     expect(open.filter((label) => !GIVEN.test(label))).toEqual([]);
   });
 

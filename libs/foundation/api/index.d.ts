@@ -131,6 +131,15 @@ export class CircularWaitError extends FoundationError {
     readonly way: readonly string[];
 }
 
+export function ClusterCron(expression: string, options?: ClusterCronOptions): MethodDecorator;
+
+export interface ClusterCronOptions {
+    missed?: MissedTicks;
+    name?: string;
+    overlap?: OverlappingTicks;
+    timeZone?: string;
+}
+
 export interface ClusterHealth {
     lastCheck: number;
     nodes: NodeHealth[];
@@ -157,6 +166,37 @@ export interface ConsulSettings {
 export class CookieMismatchError extends FoundationError {
     constructor(node: string);
     readonly node: string;
+}
+
+export interface CronJobInfo {
+    counts: JobCounts;
+    expression: string;
+    last?: JobRun;
+    lastMissed?: MissedSpan;
+    missed: string;
+    name: string;
+    next?: number;
+    node?: string;
+    overlap: string;
+    run?: JobRun;
+    state: ProcessState;
+    timeZone: string;
+    waiting?: number;
+}
+
+export class CronJobs {
+    list(): Promise<CronJobInfo[]>;
+    runNow(name: string): Promise<RunAnswer>;
+}
+
+export interface CronRun {
+    // Warning: (ae-forgotten-export) The symbol "CronCause" needs to be exported by the entry point index.d.ts
+    readonly cause: CronCause;
+    readonly epoch: number;
+    isOwner(): boolean;
+    readonly name: string;
+    readonly scheduledAt: Date;
+    readonly signal: AbortSignal;
 }
 
 export type DeadLetterReason =
@@ -372,6 +412,44 @@ export interface FoundationEvents {
         node: string;
         version: number;
         members: number;
+    };
+    'cron.ended': {
+        job: string;
+        node: string;
+        epoch: number;
+        scheduled: number;
+        cause: CronCause;
+        outcome: 'done' | 'failed';
+        durationMs: number;
+        error?: string;
+    };
+    'cron.interrupted': {
+        job: string;
+        node: string;
+        scheduled: number;
+        ranOn: string;
+        epoch: number;
+    };
+    'cron.missed': {
+        job: string;
+        node: string;
+        count: number;
+        first: number;
+        last: number;
+        caughtUp: boolean;
+    };
+    'cron.skipped': {
+        job: string;
+        node: string;
+        scheduled: number;
+    };
+    'cron.started': {
+        job: string;
+        node: string;
+        epoch: number;
+        scheduled: number;
+        cause: CronCause;
+        lateMs: number;
     };
     'drain.progress': {
         node: string;
@@ -688,6 +766,25 @@ export class InvalidArgumentsError extends FoundationError {
     readonly errors: readonly string[];
 }
 
+export interface JobCounts {
+    failed: number;
+    fired: number;
+    interrupted: number;
+    missed: number;
+    skipped: number;
+}
+
+export interface JobRun {
+    cause: CronCause;
+    ended?: number;
+    epoch: number;
+    error?: string;
+    node: string;
+    outcome?: RunOutcome;
+    scheduled: number;
+    started: number;
+}
+
 export interface KubernetesSettings {
     kubeconfig?: string;
     namespace?: string;
@@ -904,6 +1001,14 @@ export type MethodNames<T> = {
     [K in keyof T]: T[K] extends (...args: never[]) => unknown ? (K extends Hook ? never : K) : never;
 }[keyof T] & string;
 
+export interface MissedSpan {
+    count: number;
+    first: number;
+    last: number;
+}
+
+export type MissedTicks = 'skip' | 'run-once';
+
 export interface MissingAcknowledgement {
     node: string;
     reason: string;
@@ -955,6 +1060,8 @@ export interface OnProcessStop {
 export interface OnServiceHealth {
     onServiceHealth(): boolean | Promise<boolean>;
 }
+
+export type OverlappingTicks = 'skip' | 'queue';
 
 export class OverloadedError extends FoundationError {
     constructor(topic: string, waiting: string);
@@ -1281,6 +1388,10 @@ export interface Route {
 export interface RouteOptions extends BroadcastOptions {
     channel?: ChannelName;
 }
+
+export type RunAnswer = 'started' | 'queued' | 'skipped';
+
+export type RunOutcome = 'done' | 'failed' | 'interrupted';
 
 export type Schema = Type<object> | StandardSchema;
 

@@ -11,6 +11,7 @@ import { CHANNEL_METADATA } from './channels/channel.decorators.js';
 import { type DeclaredHandler, exploreChannelNames, exploreChannels, handlersOf } from './channels/channel.explorer.js';
 import type { Subscription } from './channels/channel.js';
 import { HandlerGoneError } from './channels/handler.gone.js';
+import { type ExploredJobs, exploreJobs } from './cron/cron.explorer.js';
 import { findProviders, type Found } from './decorated.js';
 import { requireStartedOnly } from './foreign.decorators.js';
 import { unattended } from './foreign/gate.js';
@@ -43,7 +44,16 @@ export class FoundationDeclarations {
   constructor(
     private readonly parts: Pick<
       NodeParts,
-      'config' | 'supervisor' | 'channels' | 'channelRuntime' | 'mesh' | 'calls' | 'enhancers'
+      | 'config'
+      | 'backend'
+      | 'table'
+      | 'telemetry'
+      | 'supervisor'
+      | 'channels'
+      | 'channelRuntime'
+      | 'mesh'
+      | 'calls'
+      | 'enhancers'
     >,
     private readonly discovery: DiscoveryService,
     modules: ModulesContainer,
@@ -67,11 +77,12 @@ export class FoundationDeclarations {
   /**
    * The declared processes. The supervisor knows their classes from here on, and what is to happen around an instance.
    */
-  processes(): ProcessSpec[] {
+  async processes(): Promise<ProcessSpec[]> {
     const { supervisor, enhancers } = this.parts;
     const processes = this.look();
     for (const type of typesOf(this.#found)) enhancers?.check(type, REACHED);
-    supervisor.know(processes.classes);
+    const jobs = await this.#jobs();
+    supervisor.know(new Map([...processes.classes, ...jobs.classes]));
     this.#sayRenamed(processes.specs);
     // A process hears its channels, and is a service, only while it runs here.
     supervisor.onInstance(async (target, instance) => {
@@ -83,7 +94,18 @@ export class FoundationDeclarations {
       const handles = await this.#register(servicesOf(target));
       return async () => void (await Promise.all(handles.map((handle) => handle.deregister())));
     });
-    return processes.specs;
+    return [...processes.specs, ...jobs.specs];
+  }
+
+  /** The cluster-wide cron jobs: each is a process that this node declares and can run. */
+  #jobs(): Promise<ExploredJobs> {
+    const { config, backend, table, telemetry } = this.parts;
+    return exploreJobs(this.#found, isProcess, config.processes, {
+      ticks: backend.ticks,
+      telemetry,
+      argsOf: (name) => table.get(name)?.args,
+      wallClock: () => Date.now(),
+    });
   }
 
   /** Processes without a name are called after their classes, and nodes name the classes of all to one another. */

@@ -102,7 +102,7 @@ export class FoundationLifecycle implements OnApplicationBootstrap, OnApplicatio
       // some time to load, and no caller counts on it.
       const looking = this.#parts.runner.start();
       if (!this.#parts.config.detected) await looking;
-      specs = this.#declarations.processes();
+      specs = await this.#declarations.processes();
       await this.#declarations.subscribe(this.#begun);
       await this.#parts.channelRuntime.open();
       await this.#parts.client.open();

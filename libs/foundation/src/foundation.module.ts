@@ -23,6 +23,7 @@ import { readMachine } from './config/machine.js';
 import type { FoundationOptions } from './config/options.js';
 import { resolve } from './config/resolve.js';
 import { noteCopy } from './copies.js';
+import { CronJobs } from './cron/cron.jobs.js';
 import { Enhancers } from './enhancers/enhancers.js';
 import { FoundationConfigError } from './errors/config.errors.js';
 import { checkProcessClasses } from './foundation.declarations.js';
@@ -76,6 +77,7 @@ const EXPOSED = {
   topologies: Topologies,
   membership: Membership,
   processes: ProcessManager,
+  cronJobs: CronJobs,
   channels: Channels,
   mesh: ServiceMesh,
   health: HealthMonitor,

@@ -120,6 +120,24 @@ export type { Candidate } from './processes/placement/placement.js';
 export type { PlacementName } from './processes/placement/placement.exclusion.js';
 
 // Channels
+// Cron jobs
+export {
+  ClusterCron,
+  type ClusterCronOptions,
+  type CronRun,
+  type MissedTicks,
+  type OverlappingTicks,
+} from './cron/cron.decorator.js';
+export {
+  type CronJobInfo,
+  CronJobs,
+  type JobCounts,
+  type JobRun,
+  type MissedSpan,
+  type RunAnswer,
+} from './cron/cron.jobs.js';
+export type { RunOutcome } from './cron/job.record.js';
+
 export { Channel } from './channels/channel.decorators.js';
 export { Channels } from './channels/channels.js';
 export type {

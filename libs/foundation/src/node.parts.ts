@@ -17,6 +17,7 @@ import { MembershipProtocol } from './cluster/membership.protocol.js';
 import { Topologies } from './cluster/topologies/topologies.js';
 import { TopologyRunner } from './cluster/topologies/topology.runner.js';
 import type { FoundationConfig } from './config/config.js';
+import { CronJobs } from './cron/cron.jobs.js';
 import type { Enhancers } from './enhancers/enhancers.js';
 import { HealthMonitor } from './health/health.monitor.js';
 import type { Search } from './locator/redis.locator.js';
@@ -100,6 +101,8 @@ export async function assembleNode(
   const shared = { config, backend, membership: view, table, registry, supervisor, calls, control, checkWait };
   const processParts = assembleProcesses(shared);
   const processes = new ProcessManager(processParts);
+  const { ticks, endpoint } = backend;
+  const cronJobs = new CronJobs({ ticks, endpoint, table, calls, finder: processParts.finder });
   const channelRuntime = new ChannelRuntime(config, node, backend, view, telemetry);
   const channels = new Channels(channelRuntime);
   const services = new ServiceRegistry(backend, view, telemetry);
@@ -117,10 +120,12 @@ export async function assembleNode(
   });
   const metrics = new FoundationMetrics(telemetry, view, supervisor, services, channelRuntime);
   return {
-    ...{ config, backend, runner, topologies, view, protocol, membership, table, registry, supervisor, client, calls },
+    ...{ config, backend, telemetry, runner, topologies, view, protocol, membership, table, registry, supervisor },
+    ...{ client, calls },
     ...{
       processes,
       finder: processParts.finder,
+      cronJobs,
       channels,
       channelRuntime,
       services,

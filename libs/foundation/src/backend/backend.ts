@@ -5,6 +5,7 @@
 import type { HintListener } from '../wire/hint.js';
 import type { NodeDirectory, NodeRecord } from './directory/directory.js';
 import type { Leases } from './leases/leases.js';
+import type { Ticks } from './leases/ticks.js';
 import type { ConnectionTrouble } from './redis/connection.trouble.js';
 import type { Restarts } from './restarts/restarts.js';
 import type { Streams } from './streams/streams.js';
@@ -40,6 +41,8 @@ export interface Backend {
   /** `redis://host:port/db` of a single server, without user and password: for announcements. */
   readonly url?: string | undefined;
   readonly leases: Leases;
+  /** What jobs that run by the clock remember. */
+  readonly ticks: Ticks;
   readonly directory: NodeDirectory;
   /** What should run. */
   readonly table: Table;

@@ -10,6 +10,7 @@ import type { NodeIdentity } from '../wire/node.identity.js';
 import type { Backend } from './backend.js';
 import { LocalNodeDirectory } from './directory/local.directory.js';
 import { LocalLeases } from './leases/local.leases.js';
+import { LocalTicks } from './leases/local.ticks.js';
 import { LocalRestarts } from './restarts/local.restarts.js';
 import { LocalStreams } from './streams/local.streams.js';
 import { LocalTable } from './tables/local.table.js';
@@ -28,6 +29,7 @@ export function createLocalBackend(config: FoundationConfig, node: NodeIdentity,
     kind: 'local',
     endpoint: 'this process',
     leases,
+    ticks: new LocalTicks(wallClock),
     directory: new LocalNodeDirectory(wallClock),
     table: new LocalTable((version) => hint({ t: 'table', version }), wallClock),
     services: new LocalTable((version) => hint({ t: 'services', version }), wallClock),

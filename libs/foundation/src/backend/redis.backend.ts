@@ -18,6 +18,7 @@ import { Loads } from './directory/load.hints.js';
 import { RedisNodeDirectory } from './directory/redis.directory.js';
 import { LeaseQuorum } from './leases/lease.quorum.js';
 import { createRedlock } from './leases/name.locks.js';
+import { RedisTicks } from './leases/redis.ticks.js';
 import { RedlockLeases } from './leases/redlock.leases.js';
 import { observing } from './observer.backend.js';
 import { Grace } from './redis/grace.period.js';
@@ -101,6 +102,7 @@ function backendOver(
     database: databaseOf(config.redis),
     url: publicUrl(config.redis),
     leases,
+    ticks: new RedisTicks(new LeaseQuorum(quorumControl), keys),
     directory: new RedisNodeDirectory({ client, control, keys, config, seal, loads, grace }),
     table: new RedisTable(
       control,

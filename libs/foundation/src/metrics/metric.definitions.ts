@@ -73,6 +73,8 @@ const reason = ({ reason: name }: { reason: string }): string => name;
 /** A partition or a replica counts as its process. */
 const processName = ({ name }: { name: string }): string => processOf(name);
 
+const job = ({ job: name }: { job: string }): string => name;
+
 /** What events make. */
 export const EVENT_METRICS: readonly EventMetric[] = [
   counter('cluster.node_joined', 'cluster.joins', 'Nodes that joined, as this node saw it'),
@@ -101,6 +103,22 @@ export const EVENT_METRICS: readonly EventMetric[] = [
   ),
   counter('process.handoff_lost', 'process.handoffs.lost', 'Hand-over states that did not reach the next instance', {
     labels: { process: processName },
+  }),
+  counter('cron.started', 'cron.runs', 'Runs of cluster-wide cron jobs that began here', {
+    labels: { job, cause: ({ cause }) => cause },
+  }),
+  counter('cron.ended', 'cron.ends', 'Runs of cluster-wide cron jobs that ended here', {
+    labels: { job, outcome: ({ outcome }) => outcome },
+  }),
+  counter('cron.missed', 'cron.missed', 'Times of cron jobs that no node could run', {
+    labels: { job },
+    value: ({ count }) => count,
+  }),
+  counter('cron.skipped', 'cron.skipped', 'Times of cron jobs that came while the run before went on', {
+    labels: { job },
+  }),
+  counter('cron.interrupted', 'cron.interrupted', 'Runs of cron jobs whose owner ended before them', {
+    labels: { job },
   }),
   metric('histogram', 'process.started', 'process.start.duration', 'Time that onProcessStart took', {
     unit: 's',

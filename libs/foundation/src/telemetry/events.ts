@@ -187,6 +187,17 @@ export type LinkEndReason =
   /** This node could not handle what came: `error` says why. */
   | 'failed';
 
+/** Why a cron job runs. */
+export type CronCause =
+  /** Its time has come. */
+  | 'tick'
+  /** For the last of the times that were missed. */
+  | 'catch-up'
+  /** It waited for the run before, or for another owner. */
+  | 'queued'
+  /** Somebody asked for it. */
+  | 'manual';
+
 /** Event name → payload. */
 export interface FoundationEvents {
   /** A node became a member of this node's view; also emitted once for this node itself. */
@@ -246,6 +257,33 @@ export interface FoundationEvents {
   'process.end_unrecorded': { name: string; node: string; epoch: number; reason: 'crash' | 'complete' };
   /** What an instance left for the next one on a planned move did not reach it, or may not have. */
   'process.handoff_lost': { name: string; node: string; epoch: number; reason: HandoffLossReason; error: string };
+
+  /**
+   * A cluster-wide cron job runs here: for the time `scheduled`, `lateMs` after it. Times are milliseconds since 1970.
+   */
+  'cron.started': { job: string; node: string; epoch: number; scheduled: number; cause: CronCause; lateMs: number };
+  /** The run has ended; `error` is what it threw. */
+  'cron.ended': {
+    job: string;
+    node: string;
+    epoch: number;
+    scheduled: number;
+    cause: CronCause;
+    outcome: 'done' | 'failed';
+    durationMs: number;
+    error?: string;
+  };
+  /**
+   * `count` times of a job passed while no node could run it, those from `first` to `last`; at most 100 are
+   * counted. With `caughtUp` the last of them is run now.
+   */
+  'cron.missed': { job: string; node: string; count: number; first: number; last: number; caughtUp: boolean };
+  /** A time of a job came while the run before went on, and no other one may wait. */
+  'cron.skipped': { job: string; node: string; scheduled: number };
+  /**
+   * A run began on the node `ranOn`, with that epoch, and its owner ended before it could say how; it is not repeated.
+   */
+  'cron.interrupted': { job: string; node: string; scheduled: number; ranOn: string; epoch: number };
 
   /** This node gives up what it owns: at the beginning, and again each time that one of the `total` has ended. */
   'drain.progress': { node: string; left: number; total: number };

@@ -23,8 +23,8 @@ export interface Lives {
   /** The epoch of a fenced value that was deleted: until then a stale owner cannot write it again. */
   fencedMark: number;
   /**
-   * A durable channel, a group of one, and its dead letters, from the last use by any node. Longer than any group is
-   * away and means to come back.
+   * A durable channel, a group of one, and its dead letters, from the last use by any node; what a cron job remembers,
+   * from the last look of its owner. Longer than any of them is away and means to come back.
    */
   unused: number;
 }

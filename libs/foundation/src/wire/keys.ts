@@ -54,6 +54,8 @@ export interface Keys {
   crashes(name: string): string;
   /** HASH epoch, value: a fenced value of the application. */
   fenced(key: string): string;
+  /** HASH epoch, claimed, claim, record: what a cluster-wide cron job remembers; see `tick.scripts.ts`. */
+  cron(job: string): string;
   /**
    * STRING: what an owner left to its successor on a planned move, for a minute; then behind `taken:<token>:`, for ten
    * seconds.
@@ -114,6 +116,7 @@ export function keysOf(appName: string, db = 0): Keys {
     owner: (name) => `${tag}:owner:${name}`,
     crashes: (name) => `${tag}:crashes:${name}`,
     fenced: (key) => `${tag}:fenced:${key}`,
+    cron: (job) => `${tag}:cron:${job}`,
     handoff: (name) => `${tag}:handoff:${name}`,
     inbox: (bootId) => `${topics}:inbox:${bootId}`,
     letters: (bootId) => `${topics}:letters:${bootId}`,

@@ -204,4 +204,9 @@ export const INVARIANTS: readonly Invariant[] = [
       'A peer that does not prove to belong to the cluster is rejected everywhere, and keeps no other peer out.',
     specs: ['test/integration/security.spec.ts', 'libs/foundation/src/backend/transport/direct/link/sockets.spec.ts'],
   },
+  {
+    id: 'I27',
+    sentence: 'A time of a cluster-wide cron job is fired at most once, and what is not fired is reported.',
+    specs: ['libs/foundation/src/cron/job.runner.spec.ts', 'test/integration/cron.spec.ts'],
+  },
 ];

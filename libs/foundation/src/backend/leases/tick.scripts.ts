@@ -1,0 +1,61 @@
+/**
+ * The Lua of what jobs that run by the clock remember. Run by `redis.ticks.ts`.
+ *
+ * INVARIANT (I27): a scheduled time is claimed once. Claimed times of a job only grow, and who claims has the highest
+ * epoch that has begun; so what an owner claimed, and may have run, no later one claims again, and an owner that is
+ * stale claims nothing once the next has begun.
+ */
+import { Script } from '../redis/lua.script.js';
+import { MOST_AHEAD_MS } from './ticks.js';
+
+const COUNTED = `
+local function counted(text)
+  local number = type(text) == 'string' and tonumber(text) or 0
+  return number >= 0 and number <= ${Number.MAX_SAFE_INTEGER} and number or 0
+end
+`;
+
+/** KEYS ticks · ARGV epoch, life → '' for a stale epoch, else the epoch before, the claimed time and the record. */
+export const openTicksScript = new Script(
+  'foundationTicksOpen',
+  `${COUNTED}
+local known = redis.call('HMGET', KEYS[1], 'epoch', 'claimed', 'record')
+if counted(known[1]) > tonumber(ARGV[1]) then return '' end
+redis.call('HSET', KEYS[1], 'epoch', ARGV[1])
+redis.call('PEXPIRE', KEYS[1], ARGV[2])
+return { known[1] or '0', string.format('%.0f', counted(known[2])), known[3] or '' }
+`,
+);
+
+/** KEYS ticks · ARGV epoch, life, record, then the claimed time and the id of the claim, if any → a `TickAnswer`. */
+export const writeTicksScript = new Script(
+  'foundationTicksWrite',
+  `${COUNTED}
+local known = redis.call('HMGET', KEYS[1], 'epoch', 'claimed', 'claim')
+if counted(known[1]) > tonumber(ARGV[1]) then return 'stale' end
+if ARGV[4] then
+  local t = redis.call('TIME')
+  if tonumber(ARGV[4]) > t[1] * 1000 + math.floor(t[2] / 1000) + ${MOST_AHEAD_MS} then return 'early' end
+  local claimed = counted(known[2])
+  if tonumber(ARGV[4]) < claimed then return 'taken' end
+  if tonumber(ARGV[4]) == claimed and known[3] ~= ARGV[5] then return 'taken' end
+  redis.call('HSET', KEYS[1], 'claimed', ARGV[4], 'claim', ARGV[5])
+end
+redis.call('HSET', KEYS[1], 'epoch', ARGV[1], 'record', ARGV[3])
+redis.call('PEXPIRE', KEYS[1], ARGV[2])
+return 'done'
+`,
+);
+
+/** KEYS ticks of each → the record of each. */
+export const readTicksScript = new Script(
+  'foundationTicksRead',
+  `
+local records = {}
+for i, key in ipairs(KEYS) do
+  local record = redis.pcall('HGET', key, 'record')
+  records[i] = type(record) == 'string' and record or ''
+end
+return records
+`,
+);

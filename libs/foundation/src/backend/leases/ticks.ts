@@ -1,0 +1,41 @@
+/**
+ * Contract: what is remembered of a job that runs by the clock. Its owner alone writes it, and no earlier owner does
+ * once a later one has begun. Implemented by `redis.ticks.ts` and `local.ticks.ts`; used by the runner of cron jobs.
+ */
+
+/** What an owner finds when it begins. */
+export interface OpenedTicks {
+  /** The last scheduled time that anybody claimed, in milliseconds since 1970; 0 for none. */
+  claimed: number;
+  /** What was written last, as text; '' for nothing. */
+  record: string;
+}
+
+/** A scheduled time that is to be nobody else's. */
+export interface TickClaim {
+  /** Milliseconds since 1970. */
+  at: number;
+  /** The same for each try of one claim: the answer to the first may have been lost. */
+  id: string;
+}
+
+/**
+ * `done`; `stale`: an owner with a higher epoch has begun; `taken`: this time, or a later one, is claimed already;
+ * `early`: it is further ahead than clocks may differ.
+ */
+export type TickAnswer = 'done' | 'stale' | 'taken' | 'early';
+
+/** See the file header. */
+export interface Ticks {
+  /**
+   * Begins as the owner with this epoch: from here on no lower one can write. `undefined` when a higher one has begun.
+   */
+  open(job: string, epoch: number): Promise<OpenedTicks | undefined>;
+  /** Writes the record and, with a claim, makes that time this owner's; both or none of it. */
+  write(job: string, epoch: number, record: string, claim?: TickClaim): Promise<TickAnswer>;
+  /** What was written last of each; '' for nothing. */
+  read(jobs: readonly string[]): Promise<string[]>;
+}
+
+/** By how much a claimed time may be ahead of the clock of Redis. */
+export const MOST_AHEAD_MS = 60_000;

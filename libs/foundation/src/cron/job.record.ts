@@ -1,0 +1,119 @@
+/**
+ * What is remembered of a job in Redis: its last run, what waits, and what could not be run.
+ * Written by its owner alone, see `Ticks`; read by the next owner, and for people. Any client may have written it.
+ */
+import { plain } from '../errors/describe.js';
+import type { CronCause } from '../telemetry/events.js';
+import { fromJson, ifRight, oneOf, or, record, text, whole } from '../wire/decode.js';
+
+/**
+ * `interrupted`: its owner ended before it could say how it ended, so it is not known how far it came; it is not
+ * repeated.
+ */
+export type RunOutcome = 'done' | 'failed' | 'interrupted';
+
+/** A run of a job. Times are milliseconds since 1970, by the clock of the node that ran it. */
+export interface JobRun {
+  /** The time that it ran for. */
+  scheduled: number;
+  cause: CronCause;
+  started: number;
+  ended?: number;
+  node: string;
+  epoch: number;
+  /** Absent while it runs. */
+  outcome?: RunOutcome;
+  /** What it threw, cut. */
+  error?: string;
+}
+
+/** Times that passed and were not run, since the record began. */
+export interface JobCounts {
+  fired: number;
+  failed: number;
+  missed: number;
+  skipped: number;
+  interrupted: number;
+}
+
+/** Times that no node could run. */
+export interface MissedSpan {
+  /** At most 100 are counted, however many there were. */
+  count: number;
+  first: number;
+  last: number;
+}
+
+/** See the file header. */
+export interface JobRecord {
+  /** Rises with each write. */
+  rev: number;
+  /** Expression and time zone. */
+  schedule: string;
+  /** Times up to here are no times of this schedule: the job was not there yet, or had another one. */
+  since: number;
+  /** The next time, as its owner saw it last. */
+  next?: number;
+  /** The run that has begun and has not ended. */
+  run?: JobRun;
+  /** The last one that has ended. */
+  last?: JobRun;
+  /** A time that waits for the run before. */
+  waiting?: number;
+  missed?: MissedSpan;
+  counts: JobCounts;
+}
+
+/** A text and a few numbers. */
+const MAX_RECORD = 16_384;
+/** Of an error; the log has all of it. */
+const MAX_ERROR = 300;
+
+const time = whole();
+const count = or(whole(), 0);
+
+const readRun = record<JobRun>({
+  scheduled: time,
+  cause: oneOf('tick', 'catch-up', 'queued', 'manual'),
+  started: time,
+  ended: ifRight(time),
+  node: text(400),
+  epoch: time,
+  outcome: ifRight(oneOf('done', 'failed', 'interrupted')),
+  error: ifRight((value) => (typeof value === 'string' ? plain(value, MAX_ERROR) : undefined)),
+});
+
+const readAll = fromJson(
+  record<JobRecord>({
+    rev: count,
+    schedule: text(2000, 0),
+    since: time,
+    next: ifRight(time),
+    run: ifRight(readRun),
+    last: ifRight(readRun),
+    waiting: ifRight(time),
+    missed: ifRight(record<MissedSpan>({ count: time, first: time, last: time })),
+    counts: record<JobCounts>({ fired: count, failed: count, missed: count, skipped: count, interrupted: count }),
+  }),
+  MAX_RECORD,
+);
+
+/** Reads what anybody may have written; `undefined` for what is no record. */
+export function readRecord(value: string): JobRecord | undefined {
+  return value === '' ? undefined : readAll(value);
+}
+
+/** The text of a record; its revision comes first, where it is found without reading it all. */
+export function writeRecord({ rev, ...rest }: JobRecord): string {
+  return JSON.stringify({ rev, ...rest });
+}
+
+/** A record of a job that was never there before. */
+export function emptyRecord(schedule: string, since: number): JobRecord {
+  return { rev: 0, schedule, since, counts: { fired: 0, failed: 0, missed: 0, skipped: 0, interrupted: 0 } };
+}
+
+/** The text of an error, as long as a record may have it. */
+export function errorText(words: string): string {
+  return plain(words, MAX_ERROR);
+}

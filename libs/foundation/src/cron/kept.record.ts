@@ -1,0 +1,130 @@
+/**
+ * The record of one job in the hands of its owner: read once, changed in turns, each change written before it counts.
+ * Made by the runner; underneath `Ticks`.
+ */
+import { randomUUID } from 'node:crypto';
+import { setTimeout as pause } from 'node:timers/promises';
+import type { TickClaim, Ticks } from '../backend/leases/ticks.js';
+import { describe } from '../errors/describe.js';
+import type { ProcessContext } from '../processes/declaration/process.context.js';
+import { type JobRecord, readRecord, writeRecord } from './job.record.js';
+import type { JobReports } from './job.reports.js';
+
+/** While Redis is away a write is tried again so often; that of a claim for as long as the lease lives. */
+export const RETRY_MS = 250;
+/** How a run ended is written for so long after the instance was told to end. */
+const LAST_WORDS_MS = 2000;
+
+/** A change of the record: what is to be written, and what follows once it is. */
+export interface Change {
+  record: JobRecord;
+  /** The time that is claimed with it. */
+  claim?: number;
+  then?: () => void;
+}
+
+/** What it is made of. */
+export interface KeptRecordParts {
+  job: string;
+  ticks: Ticks;
+  ctx: Pick<ProcessContext, 'epoch' | 'signal' | 'isOwner'>;
+  reports: JobReports;
+}
+
+/** See the file header. */
+export class KeptRecord {
+  #record: JobRecord | undefined;
+  #claimed = 0;
+  #writtenAt = 0;
+  #toldToEndAt = Infinity;
+  /** Changes go one after the other, and each decides by what the one before has written. */
+  #turn: Promise<unknown> = Promise.resolve();
+
+  constructor(private readonly parts: KeptRecordParts) {
+    const told = (): void => void (this.#toldToEndAt = performance.now());
+    parts.ctx.signal.addEventListener('abort', told, { once: true });
+  }
+
+  /** `undefined` until it is opened, and again when somebody else has written it. */
+  get current(): JobRecord | undefined {
+    return this.#record;
+  }
+
+  /** The last time that anybody claimed. */
+  get claimed(): number {
+    return this.#claimed;
+  }
+
+  /** For how many milliseconds nothing was written. */
+  get age(): number {
+    return performance.now() - this.#writtenAt;
+  }
+
+  /** Makes it this owner's; false when Redis is away, or a later owner has begun. */
+  open(fresh: () => JobRecord): Promise<boolean> {
+    return this.#inTurn(async () => {
+      const { job, ticks, ctx, reports } = this.parts;
+      try {
+        const opened = await ticks.open(job, ctx.epoch);
+        if (opened === undefined) reports.hasLaterOwner();
+        if (opened === undefined) return false;
+        this.#claimed = opened.claimed;
+        this.#record = readRecord(opened.record) ?? fresh();
+        return true;
+      } catch (error) {
+        reports.unreachable(describe(error));
+        return false;
+      }
+    });
+  }
+
+  /** True once it is written, and what follows from it has begun; false also for a change that changes nothing. */
+  change(decide: (record: JobRecord) => Change | undefined): Promise<boolean> {
+    return this.#inTurn(async () => {
+      const wanted = this.#record && decide(this.#record);
+      if (wanted === undefined) return false;
+      const record = { ...wanted.record, rev: wanted.record.rev + 1 };
+      const claim = wanted.claim === undefined ? undefined : { at: wanted.claim, id: randomUUID() };
+      if (!(await this.#write(writeRecord(record), claim))) return false;
+      this.#record = record;
+      if (claim !== undefined) this.#claimed = claim.at;
+      this.#writtenAt = performance.now();
+      wanted.then?.();
+      return true;
+    });
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#turn.then(work);
+    this.#turn = result.catch(() => undefined);
+    return result;
+  }
+
+  /**
+   * Tries until Redis answers. A claim only as long as this node is the owner; what has happened also for a moment
+   * longer, since the epoch says whether it still counts.
+   */
+  async #write(record: string, claim: TickClaim | undefined): Promise<boolean> {
+    const { job, ticks, ctx, reports } = this.parts;
+    const mayTry = (): boolean =>
+      ctx.isOwner() || (claim === undefined && performance.now() - this.#toldToEndAt < LAST_WORDS_MS);
+    while (mayTry()) {
+      try {
+        const answer = await ticks.write(job, ctx.epoch, record, claim);
+        if (answer === 'done') return true;
+        if (answer !== 'early') {
+          // Somebody else has begun, or has claimed it: what counts is read anew.
+          this.#record = undefined;
+          return false;
+        }
+        reports.early(claim!.at);
+        await pause(RETRY_MS);
+        return false;
+      } catch (error) {
+        reports.unreachable(describe(error));
+        await pause(RETRY_MS);
+      }
+    }
+    return false;
+  }
+}

@@ -1,0 +1,197 @@
+// Cluster-wide cron jobs over a real Redis: what is remembered of them, and nodes that come, leave and agree.
+import { describe, expect, it } from '@jest/globals';
+import { Injectable } from '@nestjs/common';
+import { ClusterCron, type ClusterCronOptions, CronJobs, type CronRun, Telemetry } from 'nestjs-foundation';
+import { LocalTicks } from '../../libs/foundation/src/backend/leases/local.ticks.js';
+import type { Ticks } from '../../libs/foundation/src/backend/leases/ticks.js';
+import { eventually } from '../../libs/foundation/src/testing/eventually.js';
+import type { Keys } from '../../libs/foundation/src/wire/keys.js';
+import { type RedisServer, startRedis } from '../support/redis-server.js';
+import { backendOn, boot, type Booted, closeLater, formed, onOwnRedis, settle } from './fixture.js';
+
+let server: RedisServer;
+let appName: string;
+let keys: Keys;
+
+onOwnRedis((ground) => ({ server, appName, keys } = ground));
+
+async function onQuorum(): Promise<Ticks> {
+  const others = await Promise.all([startRedis(), startRedis()]);
+  closeLater(() => Promise.all(others.map((other) => other.stop())));
+  await Promise.all(others.map((other) => settle(other, appName)));
+  const quorum = [server, ...others].map(({ url }) => url);
+  return (await backendOn(server, appName, { redis: { quorum } })).backend.ticks;
+}
+
+describe.each<[string, () => Promise<Ticks>]>([
+  ['in Redis', async () => (await backendOn(server, appName)).backend.ticks],
+  ['on a quorum of three', onQuorum],
+  ['in one process', () => Promise.resolve(new LocalTicks(() => Date.now()))],
+])('what a job remembers, %s', (_where, make) => {
+  const tick = Math.floor(Date.now() / 1000) * 1000;
+
+  it('is what its owner wrote last', async () => {
+    const ticks = await make();
+    expect(await ticks.open('job', 5)).toEqual({ claimed: 0, record: '' });
+    expect(await ticks.write('job', 5, '{"rev":1}', { at: tick, id: 'a' })).toBe('done');
+    expect(await ticks.write('job', 5, '{"rev":2}')).toBe('done');
+    expect(await ticks.open('job', 6)).toEqual({ claimed: tick, record: '{"rev":2}' });
+    expect(await ticks.read(['none', 'job'])).toEqual(['', '{"rev":2}']);
+  });
+
+  it('is written by no owner after a later one has begun', async () => {
+    const ticks = await make();
+    await ticks.open('job', 5);
+    await ticks.open('job', 7);
+    expect(await ticks.open('job', 6)).toBeUndefined();
+    expect(await ticks.write('job', 5, '{"rev":1}')).toBe('stale');
+    expect(await ticks.write('job', 5, '{"rev":1}', { at: tick, id: 'a' })).toBe('stale');
+    expect(await ticks.open('job', 8)).toEqual({ claimed: 0, record: '' });
+  });
+
+  it('lets a time be claimed once, by one claim that may be tried again', async () => {
+    const ticks = await make();
+    await ticks.open('job', 5);
+    expect(await ticks.write('job', 5, '{"rev":1}', { at: tick, id: 'a' })).toBe('done');
+    expect(await ticks.write('job', 5, '{"rev":1}', { at: tick, id: 'a' })).toBe('done');
+    expect(await ticks.write('job', 5, '{"rev":2}', { at: tick, id: 'b' })).toBe('taken');
+    expect(await ticks.write('job', 9, '{"rev":2}', { at: tick - 1000, id: 'c' })).toBe('taken');
+    expect(await ticks.read(['job'])).toEqual(['{"rev":1}']);
+  });
+
+  it('lets no time be claimed that is far ahead', async () => {
+    const ticks = await make();
+    await ticks.open('job', 5);
+    expect(await ticks.write('job', 5, '{"rev":1}', { at: tick + 3_600_000, id: 'a' })).toBe('early');
+    expect(await ticks.open('job', 6)).toEqual({ claimed: 0, record: '' });
+  });
+});
+
+/** A class with one job that counts its runs. */
+function jobsOf(runs: CronRun[], expression: string, options: ClusterCronOptions = {}): new () => object {
+  @Injectable()
+  class Jobs {
+    @ClusterCron(expression, { name: 'close', timeZone: 'UTC', ...options })
+    close(run: CronRun): void {
+      runs.push(run);
+    }
+  }
+  return Jobs;
+}
+
+async function nodes(count: number, make: () => new () => object): Promise<Booted[]> {
+  const booted = await Promise.all(Array.from({ length: count }, () => boot(server.url, appName, [make()])));
+  await formed(...booted);
+  return booted;
+}
+
+describe('a cluster-wide cron job', () => {
+  it('fires each time once on three nodes, and goes on with the next owner', async () => {
+    const runs: CronRun[] = [];
+    const booted = await nodes(3, () => jobsOf(runs, '* * * * * *'));
+    await eventually(() => runs.length >= 3, { lastSeen: () => runs.length });
+    const [job] = await booted[0]!.app.get(CronJobs).list();
+    const owner = booted.find(({ name }) => job!.node === name)!;
+    await owner.app.close();
+    const before = runs.length;
+    await eventually(() => runs.length >= before + 2, { lastSeen: () => runs.length });
+    const times = runs.map(({ scheduledAt }) => scheduledAt.getTime());
+    expect(new Set(times).size).toBe(times.length);
+    // A planned move takes less than the second that a time may be late.
+    expect((times.at(-1)! - times[0]!) / 1000 + 1).toBe(times.length);
+    const left = booted.find((each) => each !== owner)!;
+    const [moved] = await left.app.get(CronJobs).list();
+    expect(moved).toMatchObject({ name: 'close', state: 'running', counts: { missed: 0, interrupted: 0 } });
+    expect(moved!.node).not.toBe(job!.node);
+  });
+
+  it('runs by hand from any node, on its owner', async () => {
+    const runs: CronRun[] = [];
+    const booted = await nodes(2, () => jobsOf(runs, '0 3 1 1 *'));
+    for (const { app } of booted) {
+      await eventually(async () => (await app.get(CronJobs).list())[0]?.next !== undefined);
+      expect(await app.get(CronJobs).runNow('close')).toBe('started');
+      await eventually(async () => (await app.get(CronJobs).list())[0]?.run === undefined);
+    }
+    expect(runs).toHaveLength(2);
+    expect(runs[0]!.epoch).toBe(runs[1]!.epoch);
+  });
+
+  it('goes by the schedule that was there first until all nodes have the other one', async () => {
+    const runs: CronRun[] = [];
+    const [old] = await nodes(1, () => jobsOf(runs, '0 3 1 1 *'));
+    await eventually(async () => (await old!.app.get(CronJobs).list())[0]?.next !== undefined);
+    const next = await boot(server.url, appName, [jobsOf(runs, '* * * * * *')]);
+    await formed(old!, next);
+    expect((await next.app.get(CronJobs).list())[0]).toMatchObject({ expression: '0 3 1 1 *' });
+    await old!.app.close();
+    await eventually(() => runs.length > 0, { timeout: 60_000 });
+    expect((await next.app.get(CronJobs).list())[0]).toMatchObject({
+      expression: '* * * * * *',
+      counts: { missed: 0 },
+    });
+  });
+
+  it('does not fire again, when Redis loses its data, what its owner fired', async () => {
+    const runs: CronRun[] = [];
+    const [node] = await nodes(1, () => jobsOf(runs, '* * * * * *'));
+    await eventually(() => runs.length >= 2);
+    await server.cli('FLUSHALL');
+    const before = runs.length;
+    await eventually(() => runs.length >= before + 2, { lastSeen: () => runs.length });
+    const times = runs.map(({ scheduledAt }) => scheduledAt.getTime());
+    expect(new Set(times).size).toBe(times.length);
+    await eventually(async () => (await node!.app.get(CronJobs).list())[0]?.last !== undefined);
+    expect(Number(await server.cli('PTTL', keys.cron('close')))).toBeGreaterThan(29 * 86_400_000);
+  });
+
+  it('that never ends is left when its node leaves, and reported by the next owner', async () => {
+    const hangs: CronRun[] = [];
+    const runs: CronRun[] = [];
+    @Injectable()
+    class Hanging {
+      @ClusterCron('* * * * * *', { name: 'close', timeZone: 'UTC' })
+      close(run: CronRun): Promise<void> {
+        hangs.push(run);
+        return new Promise(() => undefined);
+      }
+    }
+    const options = { processes: { stopTimeout: 300 } };
+    const first = await boot(server.url, appName, [Hanging], options);
+    await eventually(() => hangs.length === 1);
+    const second = await boot(server.url, appName, [jobsOf(runs, '* * * * * *')], options);
+    await formed(first, second);
+    const interrupted: unknown[] = [];
+    second.app.get(Telemetry).attach('cron.interrupted', (_, payload) => interrupted.push(payload));
+    await first.app.close();
+    expect(hangs[0]!.signal.aborted).toBe(true);
+    await eventually(() => runs.length > 0 && interrupted.length > 0, { lastSeen: () => ({ runs, interrupted }) });
+    expect(interrupted).toEqual([
+      expect.objectContaining({ job: 'close', scheduled: hangs[0]!.scheduledAt.getTime() }),
+    ]);
+    const times = [...hangs, ...runs].map(({ scheduledAt }) => scheduledAt.getTime());
+    expect(new Set(times).size).toBe(times.length);
+  });
+});
+
+describe('jobs', () => {
+  it('spread over the nodes', async () => {
+    const make = (): new () => object => {
+      @Injectable()
+      class Many {
+        @ClusterCron('0 3 1 1 *', { name: 'a' }) a(): void {}
+        @ClusterCron('0 3 1 1 *', { name: 'b' }) b(): void {}
+        @ClusterCron('0 3 1 1 *', { name: 'c' }) c(): void {}
+        @ClusterCron('0 3 1 1 *', { name: 'd' }) d(): void {}
+      }
+      return Many;
+    };
+    const booted = await nodes(2, make);
+    const { app } = booted[0]!;
+    const counts = async (): Promise<number[]> => {
+      const jobs = await app.get(CronJobs).list();
+      return booted.map((each) => jobs.filter(({ node }) => node === each.name).length);
+    };
+    await eventually(async () => (await counts()).every((count) => count === 2), { lastSeen: counts });
+  });
+});
