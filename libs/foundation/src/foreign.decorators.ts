@@ -27,8 +27,6 @@ const kinds =
 
 /** What Nest carries out on the instance that it makes for injection. Keys as of @nestjs 11 and 12. */
 const ON_METHODS: Table = {
-  SCHEDULER_TYPE: kinds('@nestjs/schedule', 'Cron', 'Timeout', 'Interval'),
-  EVENT_LISTENER_METADATA: kinds('@nestjs/event-emitter', 'OnEvent'),
   'microservices:handler_type': kinds('@nestjs/microservices', 'MessagePattern', 'EventPattern'),
   'websockets:message_mapping': kinds('@nestjs/websockets', 'SubscribeMessage'),
   'bullmq:worker_events_metadata': kinds('@nestjs/bullmq', 'OnWorkerEvent'),

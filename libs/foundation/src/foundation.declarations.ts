@@ -12,6 +12,7 @@ import { type DeclaredHandler, exploreChannelNames, exploreChannels, handlersOf 
 import type { Subscription } from './channels/channel.js';
 import { HandlerGoneError } from './channels/handler.gone.js';
 import { type ExploredJobs, exploreJobs } from './cron/cron.explorer.js';
+import { StartedSchedules } from './cron/started.schedules.js';
 import { findProviders, type Found } from './decorated.js';
 import { requireStartedOnly } from './foreign.decorators.js';
 import { unattended } from './foreign/gate.js';
@@ -40,6 +41,7 @@ export class FoundationDeclarations {
   #services: readonly DeclaredService[] = [];
 
   readonly #idle: IdleInstances;
+  readonly #schedules: StartedSchedules;
 
   constructor(
     private readonly parts: Pick<
@@ -59,6 +61,7 @@ export class FoundationDeclarations {
     modules: ModulesContainer,
   ) {
     this.#idle = new IdleInstances(modules, isProcess);
+    this.#schedules = new StartedSchedules(parts.telemetry, discovery);
   }
 
   /**
@@ -81,6 +84,7 @@ export class FoundationDeclarations {
     const { supervisor, enhancers } = this.parts;
     const processes = this.look();
     for (const type of typesOf(this.#found)) enhancers?.check(type, REACHED);
+    await this.#schedules.check(this.#found.classes.map(({ type }) => type).filter(isProcess));
     const jobs = await this.#jobs();
     supervisor.know(new Map([...processes.classes, ...jobs.classes]));
     this.#sayRenamed(processes.specs);
@@ -93,6 +97,10 @@ export class FoundationDeclarations {
     supervisor.onInstance(async (target) => {
       const handles = await this.#register(servicesOf(target));
       return async () => void (await Promise.all(handles.map((handle) => handle.deregister())));
+    });
+    supervisor.onInstance((target, instance) => {
+      const disarm = this.#schedules.arm(target, instance);
+      return Promise.resolve(() => Promise.resolve(disarm()));
     });
     return [...processes.specs, ...jobs.specs];
   }
