@@ -15,6 +15,7 @@ const PLAN: string[][] = [
   ['logging'],
   ['foreign'],
   ['telemetry', 'security'],
+  ['context'],
   ['config'],
   ['backend/redis'],
   ['backend/transport/direct/stream'],

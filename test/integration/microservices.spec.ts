@@ -1,5 +1,6 @@
 // Nest microservices under Foundation: what Nest's own transports do not do. What all do is in peers/.
 import 'reflect-metadata';
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import {
   Catch,
@@ -22,6 +23,7 @@ import {
 import {
   Channel,
   Channels,
+  type ContextOptions,
   FoundationModule,
   type FoundationOptions,
   Membership,
@@ -273,6 +275,40 @@ describe('Under Foundation only', () => {
     await eventually(() => begun, { what: 'A request under way', lastSeen: () => begun });
     client.close();
     await told;
+  });
+
+  it('values of the context travel with requests and events, and a hook that throws costs the answer', async () => {
+    const store = new AsyncLocalStorage<string | undefined>();
+    const context: ContextOptions = {
+      capture: () => ({ tenant: store.getStore() }),
+      run: ({ tenant }, handler) => {
+        if (tenant === 'nobody') throw new Error('no such tenant');
+        return store.run(tenant, handler);
+      },
+    };
+    @Controller()
+    class Tenants {
+      @MessagePattern('tenant')
+      tenant(): string {
+        return store.getStore() ?? 'none';
+      }
+      @EventPattern('happened')
+      happened(@Payload() _data: unknown): void {
+        heard.push(this.tenant());
+      }
+    }
+    await serve([Tenants], {}, { context });
+    const node = await boot(server.url, appName, [], { context });
+    const client = new FoundationClient({ channels: node.app.get(Channels) });
+    closeLater(async () => client.close());
+    expect(await store.run('acme', () => ask(client, 'tenant', 1))).toBe('acme');
+    expect(await ask(client, 'tenant', 1)).toBe('none');
+    store.run('acme', () => client.emit('happened', 1));
+    await eventually(() => heard.length === 1);
+    expect(heard).toEqual(['acme']);
+    expect(await errorOf(store.run('nobody', () => ask(client, 'tenant', 1)))).toBe('Internal server error');
+    const refused = await errorOf(store.run('x'.repeat(5000), () => ask(client, 'tenant', 1)));
+    expect(String(refused)).toMatch(/context\.capture/);
   });
 
   it('a filter that throws costs the answer, not the process', async () => {

@@ -179,7 +179,7 @@ describe('a call', () => {
       {
         type: 'foundation',
         handler: 'take',
-        host: { kind: 'call', name: 'desk', method: 'take', args: ['tea'] },
+        host: { kind: 'call', name: 'desk', method: 'take', args: ['tea'], context: {} },
         roles: ['clerk'],
       },
     ]);

@@ -18,7 +18,7 @@ export class AcknowledgementError extends FoundationError {
 export type AnyProcess = Record<string, (...args: unknown[]) => unknown>;
 
 export class ArgumentError extends FoundationError {
-    constructor(call: string, argument: string, received: string, expected: string);
+    constructor(call: string, argument: string, received: string, expected: string, cause?: unknown);
     readonly argument: string;
 }
 
@@ -56,6 +56,7 @@ export interface CallableOptions {
 //
 export interface CallHost extends Handled {
     args: readonly unknown[];
+    context: ContextValues;
     kind: 'call';
     method: string;
     name: string;
@@ -162,6 +163,13 @@ export interface ConsulSettings {
     token?: string | Secret;
     ttl?: Duration;
 }
+
+export interface ContextOptions {
+    capture: () => Readonly<Record<string, string | undefined>> | undefined;
+    run: (values: ContextValues, handler: () => unknown) => unknown;
+}
+
+export type ContextValues = Readonly<Record<string, string>>;
 
 export class CookieMismatchError extends FoundationError {
     constructor(node: string);
@@ -314,6 +322,7 @@ export interface FoundationConfig {
         durable: Readonly<Record<string, Resolved<DurableChannelOptions>>>;
         maxMessageBytes: number;
     };
+    context?: ContextOptions;
     cookie?: Secret;
     detected: boolean;
     embeddedRedis: boolean;
@@ -666,6 +675,7 @@ export interface FoundationOptions {
     capacity?: number;
     channels?: ChannelsOptions;
     cluster?: boolean | StrategyName | StrategyOptions;
+    context?: ContextOptions;
     expectedNodes?: number;
     forgetOrphansAfter?: Duration;
     globalEnhancers?: boolean;
@@ -986,6 +996,7 @@ export interface MessageHost extends Handled {
 export interface MessageMeta {
     bootId: string;
     channel: string;
+    context?: ContextValues;
     deliveries?: number;
     from: string;
     id?: string;

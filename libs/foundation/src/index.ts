@@ -119,7 +119,6 @@ export type { ProcessTarget } from './processes/declaration/process.target.js';
 export type { Candidate } from './processes/placement/placement.js';
 export type { PlacementName } from './processes/placement/placement.exclusion.js';
 
-// Channels
 // Cron jobs
 export {
   ClusterCron,
@@ -138,6 +137,8 @@ export {
 } from './cron/cron.jobs.js';
 export type { RunOutcome } from './cron/job.record.js';
 
+// Channels
+export type { ContextOptions, ContextValues } from './context/context.hook.js';
 export { Channel } from './channels/channel.decorators.js';
 export { Channels } from './channels/channels.js';
 export type {

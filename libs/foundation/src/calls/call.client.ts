@@ -7,6 +7,7 @@ import { Outbox } from '../backend/transport/outbox.js';
 import type { ClusterView } from '../cluster/cluster.view.js';
 import type { LocalNode } from '../cluster/local.node.js';
 import type { FoundationConfig } from '../config/config.js';
+import { ContextHook } from '../context/context.hook.js';
 import { CallInterruptedError, type CallSubject, CallTimeoutError } from '../errors/call.errors.js';
 import { ArgumentError } from '../errors/config.errors.js';
 import { describe } from '../errors/describe.js';
@@ -32,6 +33,8 @@ export interface CallTarget {
   epoch: number;
   /** For a partition: of how many the caller takes it to be one. */
   partitions?: number;
+  /** It is Foundation that calls, not the application. */
+  isInternal?: true;
 }
 
 /** Options of one call. */
@@ -88,11 +91,13 @@ export class CallClient {
   readonly #outbox: Outbox;
   readonly #inbox: (bootId: string) => string;
   readonly #log = new ThrottledLog();
+  readonly #context: ContextHook;
   #lastId = 0;
 
   constructor(private readonly parts: CallClientParts) {
     const { config, backend, membership } = parts;
     this.#outbox = new Outbox(backend.transport);
+    this.#context = new ContextHook(config.context);
     const keys = keysOf(config.appName, backend.database);
     this.#inbox = (bootId) => keys.inbox(bootId);
     const isOther = (bootId: string): boolean => bootId !== parts.node.bootId;
@@ -158,6 +163,7 @@ export class CallClient {
   }
 
   #request(target: CallTarget, method: string, args: readonly unknown[], timeout: number, from: string): CallRequest {
+    const context = target.isInternal === true ? undefined : this.#context.capture(`${target.name}.${method}`);
     this.#lastId += 1;
     // Nobody waits for a cast, and a call of this node begins within what waits for it.
     const waiting = from === '' || target.bootId === this.parts.node.bootId ? [] : chain();
@@ -173,6 +179,7 @@ export class CallClient {
       timeout,
       longest: this.parts.config.channels.maxMessageBytes,
       trace: carried(this.parts.telemetry),
+      ...(context === undefined ? {} : { context }),
       ...(waiting.length === 0 ? {} : { chain: waiting }),
     };
   }

@@ -3,6 +3,7 @@
  * Used by both sides; whatever is not exactly one of these is dropped.
  */
 
+import { type ContextValues, readContext } from '../context/context.hook.js';
 import { type ErrorWords, errorWords } from '../errors/describe.js';
 import { readTrace, type TraceCarrier } from '../telemetry/tracing.js';
 import { LONGEST_TIMER_MS } from '../time/duration.js';
@@ -31,6 +32,8 @@ export interface CallRequest {
   longest?: number;
   /** The trace that it belongs to. */
   trace?: TraceCarrier | undefined;
+  /** What the application of the caller has travel with it. */
+  context?: ContextValues | undefined;
   /** The processes that wait for it, nearest first; nodes of the version before do not say it. */
   chain?: string[] | undefined;
 }
@@ -104,6 +107,7 @@ const readRequest = record<CallRequest>({
   longest: ifRight(anyTime),
   // A call is not lost for a trace that cannot be read.
   trace: ifRight((value) => (isObject(value) ? readTrace(value['traceparent'], value['tracestate']) : undefined)),
+  context: ifRight(readContext),
   chain: ifRight(list(word, MAX_CHAIN)),
 });
 

@@ -3,6 +3,7 @@
  * Called by `call.client.ts` for calls of this node and of others.
  */
 import type { FoundationConfig } from '../config/config.js';
+import { ContextHook } from '../context/context.hook.js';
 import type { Enhancers } from '../enhancers/enhancers.js';
 import { InvalidArgumentsError } from '../errors/call.errors.js';
 import { describe, isA, read } from '../errors/describe.js';
@@ -14,6 +15,7 @@ import { type CallRequest, encodeCall, encodeValue, toWireError } from './call.c
 import { traced } from './call.tracing.js';
 import { callableOf } from './callable.decorator.js';
 import type { Callee, CalleeLookup, CallHost } from './callee.js';
+import { apart } from './waiting.js';
 
 /** What a call was resolved to. */
 interface Found {
@@ -44,7 +46,11 @@ export class CallServer {
   readonly #gates = new Map<string, Gate>();
   readonly #log = new ThrottledLog();
 
-  constructor(private readonly parts: CallServerParts) {}
+  readonly #context: ContextHook;
+
+  constructor(private readonly parts: CallServerParts) {
+    this.#context = new ContextHook(parts.config.context);
+  }
 
   /** Carries the call out, or says why not; resolves with the answer as it travels. Never rejects. */
   async handle(request: CallRequest): Promise<string> {
@@ -105,19 +111,23 @@ export class CallServer {
   }
 
   /** The method with what Nest puts around it and with its arguments checked; mostly there is neither. */
-  #run(target: Found['target'], name: string, method: string, args: unknown[]): unknown {
+  #run(target: Found['target'], { process: name, method, args, context = {} }: CallRequest): unknown {
     const schemas = callableOf(Object.getPrototypeOf(target), method)?.args;
     const prepare = schemas && ((given: unknown[]) => readArguments(`${name}.${method}`, schemas, given));
     const enhanced = this.parts.enhancers?.around(target, method, prepare);
-    if (enhanced !== undefined) return enhanced<CallHost>(args, { kind: 'call', name, method, args });
+    if (enhanced !== undefined) return enhanced<CallHost>(args, { kind: 'call', name, method, args, context });
     return prepare === undefined ? target[method]!(...args) : prepare(args).then((read) => target[method]!(...read));
   }
 
   async #carryOut(request: CallRequest, { instance, target }: Found): Promise<string> {
-    const { id, process: name, method, args, from, longest = Infinity } = request;
+    const { id, process: name, method, from, longest = Infinity } = request;
     try {
-      const run = (): unknown => this.#run(target, name, method, args);
-      const value = await traced(this.parts.telemetry, 'server', name, method, request.trace, () => instance.call(run));
+      const run = (): unknown => this.#run(target, request);
+      const work = (): unknown =>
+        traced(this.parts.telemetry, 'server', name, method, request.trace, () => instance.call(run));
+      const value = await apart(() =>
+        instance.isInternal === true ? work() : this.#context.run(request.context, work),
+      );
       if (!instance.lease.isHeld()) return encodeCall({ kind: 'reply', id, outcome: 'interrupted' });
       // Undefined for what JSON cannot write, whatever the types say.
       const json = JSON.stringify(value) as string | undefined;

@@ -4,6 +4,7 @@
  */
 import type { Lease, OwnerRecord } from '../backend/leases/leases.js';
 import type { ProcessCount, ProcessKind } from '../cluster/slot.names.js';
+import type { ContextValues } from '../context/context.hook.js';
 import type { Handled } from '../enhancers/enhancers.js';
 import type { CallMark } from './call.marks.js';
 
@@ -15,6 +16,8 @@ export interface CallHost extends Handled {
   method: string;
   /** As they came, before the pipes. */
   args: readonly unknown[];
+  /** What the application of the caller had travel with it; see the option `context`. */
+  context: ContextValues;
 }
 
 /**
@@ -26,6 +29,8 @@ export interface Callee {
   /** What it is an instance of; a service is of nothing. */
   spec?: { readonly kind: ProcessKind; readonly count: ProcessCount };
   call<T>(work: () => T | Promise<T>): Promise<T>;
+  /** It is Foundation that is called, not the application. */
+  readonly isInternal?: true;
   /**
    * Calls `heard` when no caller should wait any longer for the calls under way here, because it has ended; returns
    * what takes that back. Absent for what does not end while the node is there.

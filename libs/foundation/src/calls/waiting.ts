@@ -3,6 +3,7 @@
  * Entered by the instances of processes; asked by whatever waits for a process. Underneath: `AsyncLocalStorage`.
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
+import { afresh } from '../context/fresh.js';
 import { MAX_CHAIN } from './call.codec.js';
 
 /** An instance of a process whose hooks, tasks and calls may wait. */
@@ -38,9 +39,15 @@ export function asPartOf<T>(waiter: Waiter, work: () => T | Promise<T>): Promise
   });
 }
 
-/** Runs what nobody here waits for, such as a call of another node. */
+/** Runs what nobody here waits for, such as a call of another node, in a context of its own. */
 export function outside<T>(work: () => T): T {
-  return PARTS.getStore() === undefined ? work() : PARTS.run(undefined, work);
+  return afresh(work);
+}
+
+/** Runs a call in a context of its own, in which only what waits for it is known. */
+export function apart<T>(work: () => T): T {
+  const part = PARTS.getStore();
+  return part === undefined ? afresh(work) : afresh(() => PARTS.run(part, work));
 }
 
 /** Those that end, or start, only after the code that runs now: its own instance first, then those that called it. */

@@ -8,12 +8,13 @@ import { Outbox } from '../backend/transport/outbox.js';
 import type { ClusterView } from '../cluster/cluster.view.js';
 import type { LocalNode } from '../cluster/local.node.js';
 import type { FoundationConfig } from '../config/config.js';
+import { ContextHook } from '../context/context.hook.js';
 import { ArgumentError } from '../errors/config.errors.js';
 import { asError, show } from '../errors/describe.js';
 import { UnknownChannelError } from '../errors/message.errors.js';
 import { redisError } from '../errors/refusal.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
-import { carried, spanned, type TraceCarrier } from '../telemetry/tracing.js';
+import { carried, spanned } from '../telemetry/tracing.js';
 import { keysOf } from '../wire/keys.js';
 import { checkBroadcast, checkReplay, checkRoute, checkSubscribe } from './channel.arguments.js';
 import type {
@@ -29,7 +30,7 @@ import { explainRoute, type Route, type RouteOptions } from './channel.routing.j
 import { type ChannelStatistics, RemoteStatistics, sumOf } from './channel.statistics.js';
 import { publishing } from './channel.tracing.js';
 import { Durable } from './durable/durable.channels.js';
-import { headsOf, type Written } from './envelope.js';
+import { type Carried, headsOf, type Written } from './envelope.js';
 import { MessageDrops } from './message.drops.js';
 import { NodeMessages } from './node.messages.js';
 import { Dispatcher } from './receiving/dispatcher.js';
@@ -60,6 +61,7 @@ export class ChannelRuntime {
   readonly #receiver: Receiver;
   readonly #durable: Durable;
   readonly #remote: RemoteStatistics;
+  readonly #context: ContextHook;
 
   constructor(
     private readonly config: FoundationConfig,
@@ -73,6 +75,7 @@ export class ChannelRuntime {
     const keys = keysOf(config.appName, backend.database);
     const topic = (channel: string): string => keys.channel(channel);
     const heads = headsOf(node.name, node.bootId);
+    const context = (this.#context = new ContextHook(config.context));
     const drops = new MessageDrops(telemetry);
     this.#outbox = new Outbox(transport);
     this.#nodeMessages = new NodeMessages(
@@ -83,8 +86,8 @@ export class ChannelRuntime {
     );
     this.#audience = new Audience(membership);
     this.#remote = new RemoteStatistics(this.#nodeMessages, () => this.statistics());
-    this.requests = new Requests(this.#audience, this.#nodeMessages, membership, transport);
-    this.#dispatcher = new Dispatcher(node.bootId, { telemetry, drops });
+    this.requests = new Requests(this.#audience, this.#nodeMessages, membership, transport, context);
+    this.#dispatcher = new Dispatcher(node.bootId, { telemetry, drops, context });
     const outgoing = (this.#sequencer = new Sequencer(this.#outbox, heads, topic));
     const acknowledgements = (this.#acknowledgements = new Acknowledgements(membership, this.#nodeMessages, telemetry));
     const { prefix: ownPrefix } = heads;
@@ -98,6 +101,7 @@ export class ChannelRuntime {
       heads,
       telemetry,
       drops,
+      context,
       endpoint,
       maxMessageBytes,
     });
@@ -123,17 +127,21 @@ export class ChannelRuntime {
       if (options !== undefined) checkBroadcast('broadcast', options);
       const written = this.#sender.write(channel, message);
       const { telemetry } = this;
-      if (telemetry.tracing === undefined) return this.#send(channel, written, options);
-      return spanned(telemetry, publishing(channel), () => this.#send(channel, written, options, carried(telemetry)));
+      const context = this.#context.capture('broadcast');
+      if (telemetry.tracing === undefined) return this.#send(channel, written, options, context && { context });
+      return spanned(telemetry, publishing(channel), () => {
+        const trace = carried(telemetry);
+        return this.#send(channel, written, options, (trace ?? context) && { trace, context });
+      });
     } catch (error) {
       return Promise.reject(asError(error));
     }
   }
 
-  #send(channel: string, written: Written, options?: BroadcastOptions, trace?: TraceCarrier): Promise<void> {
+  #send(channel: string, written: Written, options?: BroadcastOptions, extras?: Carried): Promise<void> {
     return this.#durable.has(channel)
-      ? this.#durable.send(channel, written, options, trace)
-      : this.#sender.send(channel, written, options, trace);
+      ? this.#durable.send(channel, written, options, extras)
+      : this.#sender.send(channel, written, options, extras);
   }
 
   async routeMessage(message: unknown, options: RouteOptions = {}): Promise<void> {

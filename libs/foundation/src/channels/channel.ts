@@ -1,6 +1,7 @@
 /**
  * The vocabulary of the channels: names, options, and what a handler learns of a message.
  */
+import type { ContextValues } from '../context/context.hook.js';
 import type { Handled } from '../enhancers/enhancers.js';
 import type { Schema } from '../schemas/payload.js';
 import type { MessageDropReason } from '../telemetry/events.js';
@@ -30,6 +31,8 @@ export interface MessageMeta {
   /** Milliseconds since 1970 by the sender's clock. */
   sentAt: number;
   priority: Priority;
+  /** What the application of the sender had travel with it; see the option `context`. */
+  context?: ContextValues;
   /** On a durable channel: the id of the message in its stream, the same whenever it comes. */
   id?: string;
   /** On a durable channel: how often the message was delivered to this group, this time included. */

@@ -3,6 +3,7 @@
  * an array of a head, which all of them share, and the messages, numbered from the head's `seq` on.
  */
 import type { Origin } from '../backend/streams/streams.js';
+import { type ContextValues, readContext } from '../context/context.hook.js';
 import type { MessageDropReason } from '../telemetry/events.js';
 import { readTrace, type TraceCarrier } from '../telemetry/tracing.js';
 import { unbundled, type UnreadableBundle } from '../wire/bundle.js';
@@ -46,8 +47,13 @@ export interface Extras {
   /** The message is deflated, and its body the base64 of that. */
   zip?: boolean;
   /** The trace that it belongs to. */
-  trace?: TraceCarrier;
+  trace?: TraceCarrier | undefined;
+  /** What the application of the sender has travel with it. */
+  context?: ContextValues | undefined;
 }
+
+/** What travels with a message whether its sender asked for it or not. */
+export type Carried = Pick<Extras, 'trace' | 'context'>;
 
 /** A message with what travels with it. */
 export interface Envelope extends Pick<Extras, 'ack' | 'groups' | 'trace'> {
@@ -90,13 +96,14 @@ export function headsOf(
 /** One message; `body` is the JSON of the message itself, so that it is written once, or base64. */
 export function encode(body: string, extras?: Extras): string {
   if (extras === undefined) return `{"b":${body}}`;
-  const { type, ack, groups, zip, trace } = extras;
+  const { type, ack, groups, zip, trace, context } = extras;
   let head = '{';
   if (type !== undefined) head += `"t":${JSON.stringify(type)},`;
   if (ack !== undefined) head += `"a":${ack},`;
   if (groups !== undefined) head += `"g":${JSON.stringify(groups)},`;
   if (trace !== undefined) head += `"p":${JSON.stringify(trace.traceparent)},`;
   if (trace?.tracestate !== undefined) head += `"s":${JSON.stringify(trace.tracestate)},`;
+  if (context !== undefined) head += `"c":${JSON.stringify(context)},`;
   return zip === true ? `${head}"z":"${body}"}` : `${head}"b":${body}}`;
 }
 
@@ -149,18 +156,21 @@ export function originOf(text: string): Origin | undefined {
 
 function read(channel: string, head: Head, seq: number, value: unknown): Envelope | UnreadableReason {
   if (typeof value !== 'object' || value === null) return 'malformed-message';
-  const { b, t, a, g, z, p, s } = value as Record<string, unknown>;
+  const { b, t, a, g, z, p, s, c } = value as Record<string, unknown>;
   if ((t !== undefined && !isShort(t)) || (a !== undefined && !isCount(a))) return 'malformed-message';
   if (z === undefined ? b === undefined : typeof z !== 'string') return 'malformed-message';
   if (g !== undefined && !isGroups(g)) return 'malformed-message';
   const { from, bootId, sentAt, lane } = head;
   const meta: MessageMeta = { channel, from, bootId, seq, sentAt, priority: lane };
   if (t !== undefined) meta.type = t;
+  // A context that cannot be read does not cost the message; the handler then runs without.
+  const context = c === undefined ? undefined : readContext(c);
+  if (context !== undefined) meta.context = context;
   const envelope: Envelope = { meta, message: b };
   if (a !== undefined) envelope.ack = a;
   if (g !== undefined) envelope.groups = g;
   if (z !== undefined) envelope.zip = z as string;
-  // An unreadable trace does not cost the message.
+  // Nor does an unreadable trace.
   const trace = p === undefined ? undefined : readTrace(p, s);
   if (trace !== undefined) envelope.trace = trace;
   return envelope;

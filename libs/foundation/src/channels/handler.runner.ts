@@ -2,6 +2,8 @@
  * One handler of one subscription: reads the payload, calls the handler in the span of its message, and counts and
  * reports what became of it. What follows, a drop or a dead letter, is up to the subscription.
  */
+import type { ContextHook } from '../context/context.hook.js';
+import { afresh } from '../context/fresh.js';
 import { describe } from '../errors/describe.js';
 import { ThrottledLog } from '../logging/throttled.log.js';
 import { nameOfSchema, readAs } from '../schemas/payload.js';
@@ -19,6 +21,13 @@ export interface HandlerSubject {
   group: string | undefined;
   /** Called for each message that is given to the handler. */
   received?: (meta: MessageMeta) => void;
+}
+
+/** What a runner needs. */
+export interface RunnerTools {
+  telemetry: Telemetry;
+  /** Default: nothing travels with messages. */
+  context?: ContextHook;
 }
 
 /** The handler was not called: the message is not what the schema says. Counted and reported already. */
@@ -43,7 +52,7 @@ export class HandlerRunner {
 
   constructor(
     private readonly subject: HandlerSubject,
-    private readonly telemetry: Telemetry,
+    private readonly tools: RunnerTools,
   ) {
     this.#handler = subject.handler;
     this.#received = subject.received;
@@ -64,7 +73,7 @@ export class HandlerRunner {
     const { channel } = this.subject;
     const text = describe(error);
     this.failed += 1;
-    this.telemetry.emit('message.handler_failed', { channel, error: text });
+    this.tools.telemetry.emit('message.handler_failed', { channel, error: text });
     this.#log.error('A message handler failed', { channel, ...details, error: text }, '', 1, error);
     return text;
   }
@@ -72,9 +81,12 @@ export class HandlerRunner {
   #call({ meta, trace }: Envelope, message: unknown): void | Promise<void> {
     this.received += 1;
     if (this.#received !== undefined) this.#received(meta);
+    const { telemetry, context } = this.tools;
     // Nearly always, and a closure for each message would cost something.
-    if (this.telemetry.tracing === undefined) return this.#handler(message, meta);
-    return traced(this.telemetry, meta, trace, this.subject.group, () => this.#handler(message, meta));
+    if (telemetry.tracing === undefined && context?.isSet !== true) return afresh(this.#handler, message, meta);
+    const handle = (): void | Promise<void> =>
+      traced(telemetry, meta, trace, this.subject.group, () => this.#handler(message, meta));
+    return afresh(() => (context === undefined ? handle() : context.run(meta.context, handle)));
   }
 
   async #readFirst(envelope: Envelope): Promise<void> {
@@ -83,7 +95,7 @@ export class HandlerRunner {
     const { value, errors } = await readAs(payload, envelope.message);
     if (errors === undefined) return this.#call(envelope, value);
     this.invalid += 1;
-    this.telemetry.emit('message.invalid', { channel, from, type, errors });
+    this.tools.telemetry.emit('message.invalid', { channel, from, type, errors });
     throw new InvalidPayload(nameOfSchema(payload!), errors);
   }
 }

@@ -4,7 +4,11 @@
  */
 import type { Transport } from '../backend/transport/transport.js';
 import type { ClusterView } from '../cluster/cluster.view.js';
+import { ContextHook, type ContextValues, readContext } from '../context/context.hook.js';
+import { afresh } from '../context/fresh.js';
+import { describe } from '../errors/describe.js';
 import { RequestError } from '../errors/message.errors.js';
+import { Gate } from '../foreign/gate.js';
 import { anything, ifRight, record, text, whole } from '../wire/decode.js';
 import type { NodeAddress, NodeMessages } from './node.messages.js';
 import type { Audience } from './sending/audience.js';
@@ -22,6 +26,7 @@ export interface RequestListener {
 interface Pending {
   pattern: string;
   packet: unknown;
+  context: ContextValues | undefined;
   listener: RequestListener;
   /** Undefined while it waits for a node that answers. */
   target: string | undefined;
@@ -37,10 +42,11 @@ const PLACE = '#requests';
 /** The longest pattern in characters; Nest writes an object as its JSON. */
 const MAX_PATTERN = 10_000;
 
-const readRequest = record<{ id: number; pattern: string; packet?: unknown }>({
+const readRequest = record<{ id: number; pattern: string; packet?: unknown; context?: ContextValues }>({
   id: whole(Number.MAX_SAFE_INTEGER, Number.MIN_SAFE_INTEGER),
   pattern: text(MAX_PATTERN, 0),
   packet: ifRight(anything),
+  context: ifRight(readContext),
 });
 const readReply = record<{ id: number; answer?: unknown }>({ id: whole(), answer: ifRight(anything) });
 
@@ -50,6 +56,7 @@ export class Requests {
   readonly #answerers = new Map<string, readonly Answerer[]>();
   readonly #answering = new Set<Promise<void>>();
   readonly #pending = new Map<number, Pending>();
+  readonly #gate = new Gate();
   #lastId = 0;
 
   constructor(
@@ -57,6 +64,7 @@ export class Requests {
     private readonly nodeMessages: NodeMessages,
     private readonly membership: ClusterView,
     transport: Transport,
+    private readonly context = new ContextHook(undefined),
   ) {
     nodeMessages.on('request', (body, from) => this.#receive(body, from));
     nodeMessages.on('reply', (body, from) => this.#onReply(body, from));
@@ -97,7 +105,14 @@ export class Requests {
       queueMicrotask(() => listener.fail(new RequestError(pattern, why, false)));
       return () => undefined;
     }
-    const pending: Pending = { pattern, packet, listener, target: undefined, timer: undefined };
+    let context: ContextValues | undefined;
+    try {
+      context = this.context.capture(pattern);
+    } catch (error) {
+      queueMicrotask(() => listener.fail(new RequestError(pattern, describe(error), false)));
+      return () => undefined;
+    }
+    const pending: Pending = { pattern, packet, context, listener, target: undefined, timer: undefined };
     this.#pending.set(id, pending);
     if (!this.#send(id, pending)) {
       pending.timer = setTimeout(
@@ -113,7 +128,8 @@ export class Requests {
     if (target === undefined) return false;
     clearTimeout(pending.timer);
     pending.target = target;
-    this.nodeMessages.send(target, 'request', { id, pattern: pending.pattern, packet: pending.packet }).then(
+    const { pattern, packet, context } = pending;
+    this.nodeMessages.send(target, 'request', { id, pattern, packet, ...(context && { context }) }).then(
       (receivers) => {
         if (receivers === 0) this.#fail(id, 'the node that answers is gone', false);
       },
@@ -141,14 +157,29 @@ export class Requests {
   #receive(body: unknown, from: NodeAddress): void {
     const request = readRequest(body);
     if (request === undefined) return;
-    const { id, pattern, packet } = request;
+    const { id, pattern, packet, context } = request;
     const reply = async (answer: unknown): Promise<void> => {
       await this.nodeMessages.send(from.bootId, 'reply', { id, answer });
     };
     const answerer = this.#answerers.get(pattern)?.at(-1);
     if (answerer === undefined || this.#answering.size >= MAX_REQUESTS)
       this.nodeMessages.send(from.bootId, 'reply', { id }).catch(() => undefined);
-    else this.#keep(answerer(packet, reply, from));
+    else this.#keep(this.#answer(context, () => answerer(packet, reply, from), reply));
+  }
+
+  /** In a context of its own, with what came with the request. */
+  async #answer(
+    context: ContextValues | undefined,
+    work: () => Promise<void>,
+    reply: (answer: unknown) => Promise<void>,
+  ): Promise<void> {
+    try {
+      await afresh(() => this.context.run(context, work));
+    } catch (error) {
+      // Of the hook alone, because an answerer tells its own errors. As Nest tells what is for no client.
+      this.#gate.failed('context.run', error);
+      await reply({ err: 'Internal server error', isDisposed: true });
+    }
   }
 
   #keep(answering: Promise<void>): void {

@@ -1,6 +1,7 @@
 /**
  * What the rooms read: options, environment and defaults in one record, checked. Made by `resolve`.
  */
+import type { ContextOptions } from '../context/context.hook.js';
 import type { Secret } from '../security/secret.js';
 import type { Duration } from '../time/duration.js';
 import type {
@@ -89,6 +90,7 @@ export interface FoundationConfig {
   forgetOrphansAfter: number;
   readiness: 'application' | 'member';
   globalEnhancers: boolean;
+  context?: ContextOptions;
   /** What is in Redis is signed with a key out of it. */
   cookie?: Secret;
   /** Without a cluster there is none, and this says `redis`. */

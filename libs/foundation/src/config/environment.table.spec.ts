@@ -119,12 +119,14 @@ describe('the variables of the options', () => {
 });
 
 describe('the table of variables', () => {
-  // What is no single value: clients and strategies that are handed over ready-made, lists of addresses, what is passed
-  // on as it is, and channels, each of which has options of its own. The kind of the transport is `transport` itself.
+  // What is no single value: clients and strategies that are handed over ready-made, functions, lists of addresses,
+  // what is passed on as it is, and channels, each of which has options of its own. The kind of the transport is
+  // `transport` itself.
   const NONE = [
     'redlock',
     'queue',
     'topologies',
+    'context',
     'redis.sentinels',
     'redis.cluster',
     'redis.options',

@@ -4,6 +4,7 @@
  * Defaults and checks live in `resolve.ts`; nothing here runs.
  */
 
+import type { ContextOptions } from '../context/context.hook.js';
 import type { Duration } from '../time/duration.js';
 import type { StrategyConfig, StrategyName, StrategyOptions } from './strategy.settings.js';
 import type { TopologyStrategy } from './topology.strategy.js';
@@ -311,4 +312,6 @@ export interface FoundationOptions {
    */
   transport?: 'redis' | 'direct' | DirectOptions;
   security?: SecurityOptions;
+  /** What travels with messages and calls beside them, such as user, tenant and correlation id. Default: nothing. */
+  context?: ContextOptions;
 }

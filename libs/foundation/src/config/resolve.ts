@@ -72,6 +72,7 @@ export function resolve(options: FoundationOptions, env: Environment, machine: M
     shutdownTimeout: millisecondsOf(given.shutdownTimeout) ?? 10_000,
     readiness: given.readiness ?? 'application',
     globalEnhancers: given.globalEnhancers ?? false,
+    ...(given.context === undefined ? {} : { context: given.context }),
     forgetOrphansAfter: millisecondsOf(given.forgetOrphansAfter) ?? 7 * 86_400_000,
     transport: transportFrom(given.transport, clustered, {
       ...directFromEnvironment(env),

@@ -186,6 +186,12 @@ class FoundationShape {
   @duration(100) shutdownTimeout?: unknown;
   @IsOptional() @IsIn(['application', 'member'], { message: `'application' or 'member'` }) readiness?: string;
   @IsOptional() @IsBoolean({ message: 'true or false' }) globalEnhancers?: boolean;
+  @IsOptional()
+  @ValidateBy(
+    { name: 'context', validator: { validate: (value) => hasMethods(value, 'capture', 'run') } },
+    { message: 'an object with two functions, { capture, run }' },
+  )
+  context?: unknown;
   @duration(60_000, 365 * 86_400_000) forgetOrphansAfter?: unknown;
   @IsOptional() topologies?: unknown;
   @IsOptional() transport?: unknown;

@@ -78,11 +78,13 @@ export class ArgumentError extends FoundationError {
     readonly argument: string,
     received: string,
     expected: string,
+    cause?: unknown,
   ) {
     super(
       'FOUNDATION_ARGUMENT',
       'foundation',
       `${call}: invalid argument "${argument}": received ${received}, expected ${expected}. Nothing was done.`,
+      cause,
     );
   }
 }

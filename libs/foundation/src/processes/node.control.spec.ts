@@ -80,7 +80,12 @@ describe('NodeControl', () => {
     const ask = askNode({ members: () => members, self: { name: 'a', bootId: 'boot-a' } }, { callAt });
     expect([await ask('b', 'feed', undefined), await ask('gone', 'feed', 1)]).toEqual([true, false]);
     expect(asked).toEqual([
-      [{ name: NODE_CONTROL, node: 'b', bootId: 'boot-b', epoch: 1 }, 'takes', ['feed', null, 'a'], expect.anything()],
+      [
+        { name: NODE_CONTROL, node: 'b', bootId: 'boot-b', epoch: 1, isInternal: true },
+        'takes',
+        ['feed', null, 'a'],
+        expect.anything(),
+      ],
     ]);
   });
 

@@ -27,7 +27,7 @@ export const NODE_CONTROL = 'node:control';
 
 /** Where the control of a node is called. */
 export function controlOf({ name: node, bootId }: NodeIdentity): CallTarget {
-  return { name: NODE_CONTROL, node, bootId, epoch: 1 };
+  return { name: NODE_CONTROL, node, bootId, epoch: 1, isInternal: true };
 }
 
 /** A node that does not answer is retried later. */
@@ -128,6 +128,6 @@ export class NodeControl implements CalleeLookup {
   /** For the call server: a node has no epochs, and is there as long as its process. */
   running(name: string): Callee | undefined {
     if (name !== NODE_CONTROL) return undefined;
-    return { target: this, lease: { epoch: 1, isHeld: () => true }, call: async (work) => work() };
+    return { target: this, lease: { epoch: 1, isHeld: () => true }, call: async (work) => work(), isInternal: true };
   }
 }

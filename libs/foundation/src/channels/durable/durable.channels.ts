@@ -6,12 +6,12 @@ import { isApart, Played, replayed, timeOf } from '../../backend/streams/dedupli
 import type { StreamEntry, Streams } from '../../backend/streams/streams.js';
 import type { Resolved } from '../../config/config.js';
 import type { DurableChannelOptions } from '../../config/options.js';
+import type { ContextHook } from '../../context/context.hook.js';
 import { ArgumentError } from '../../errors/config.errors.js';
 import { LimitError, OverloadedError } from '../../errors/limit.errors.js';
 import { redisError } from '../../errors/refusal.js';
 import { readAs } from '../../schemas/payload.js';
 import type { Telemetry } from '../../telemetry/telemetry.js';
-import type { TraceCarrier } from '../../telemetry/tracing.js';
 import { parseJson } from '../../wire/json.js';
 import type {
   BroadcastOptions,
@@ -23,6 +23,7 @@ import type {
 } from '../channel.js';
 import { COMPRESS_FROM, deflate, inflate } from '../compression.js';
 import {
+  type Carried,
   decode,
   encode,
   type Envelope,
@@ -41,6 +42,7 @@ export interface DurableTools {
   heads: ReturnType<typeof headsOf>;
   telemetry: Telemetry;
   drops: MessageDrops;
+  context: ContextHook;
   /** For errors. */
   endpoint: string;
   maxMessageBytes: number;
@@ -79,7 +81,7 @@ export class Durable {
     channel: string,
     { body, size }: Written,
     options: BroadcastOptions = {},
-    trace?: TraceCarrier,
+    carried?: Carried,
   ): Promise<void> {
     if (options.timeout !== undefined) {
       throw new ArgumentError(
@@ -99,7 +101,7 @@ export class Durable {
     this.tools.telemetry.emit('message.sent', { channel, size });
     this.#count(1, body.length);
     try {
-      await this.#keep(channel, { body, size }, options, trace);
+      await this.#keep(channel, { body, size }, options, carried);
     } finally {
       this.#count(-1, -body.length);
     }
@@ -116,14 +118,14 @@ export class Durable {
     channel: string,
     { body, size }: Written,
     options: BroadcastOptions,
-    trace: TraceCarrier | undefined,
+    carried: Carried | undefined,
   ): Promise<void> {
     const deflating = options.compression === true && size >= COMPRESS_FROM;
-    if (!deflating && !this.#turns.busy(channel)) return this.#append(channel, body, options, false, trace);
+    if (!deflating && !this.#turns.busy(channel)) return this.#append(channel, body, options, false, carried);
     let sent!: Promise<void>;
     await this.#turns.take(channel, async () => {
       const small = deflating ? await deflate(body) : undefined;
-      sent = this.#append(channel, small ?? body, options, small !== undefined, trace);
+      sent = this.#append(channel, small ?? body, options, small !== undefined, carried);
       sent.catch(() => undefined);
     });
     return sent;
@@ -134,11 +136,11 @@ export class Durable {
     body: string,
     { type, priority = 'normal' }: BroadcastOptions,
     zip: boolean,
-    trace: TraceCarrier | undefined,
+    carried: Carried | undefined,
   ): Promise<void> {
     const number = (this.#numbers.get(channel) ?? 0) + 1;
     this.#numbers.set(channel, number);
-    const extras = type === undefined && !zip && trace === undefined ? undefined : { type, zip, trace };
+    const extras = type === undefined && !zip && carried === undefined ? undefined : { type, zip, ...carried };
     const message = encode(body, extras);
     const at = Date.now();
     const append = (keptAt?: number): Promise<string> => {
@@ -176,11 +178,11 @@ export class Durable {
     if (this.#subscriptions.size >= MAX_DURABLE) {
       throw new LimitError(`subscribe("${channel}")`, 'subscriptions of this node to durable channels', MAX_DURABLE);
     }
-    const { telemetry, drops } = this.tools;
+    const { telemetry, drops, context } = this.tools;
     const read = (entry: StreamEntry): Promise<Envelope | UnreadableReason> => this.#read(channel, entry);
     const subscription = new DurableSubscription(
       { channel, group, limits: this.channels[channel]!, options, handler },
-      { streams: this.tools.streams, telemetry, drops, read },
+      { streams: this.tools.streams, telemetry, drops, context, read },
     );
     this.#subscriptions.add(subscription);
     subscription.onEnd(() => this.#subscriptions.delete(subscription));

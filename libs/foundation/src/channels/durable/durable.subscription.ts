@@ -10,11 +10,10 @@ import { isA } from '../../errors/describe.js';
 import { unattended } from '../../foreign/gate.js';
 import { ThrottledLog } from '../../logging/throttled.log.js';
 import type { DeadLetterReason, MessageDropReason } from '../../telemetry/events.js';
-import type { Telemetry } from '../../telemetry/telemetry.js';
 import type { MessageHandler, MessageMeta, SubscribeOptions, Subscription, SubscriptionCounters } from '../channel.js';
 import { type Envelope, originOf, type UnreadableReason } from '../envelope.js';
 import { HandlerGoneError } from '../handler.gone.js';
-import { HandlerRunner, InvalidPayload } from '../handler.runner.js';
+import { HandlerRunner, InvalidPayload, type RunnerTools } from '../handler.runner.js';
 import { DropCounts, type MessageDrops } from '../message.drops.js';
 
 /** One subscription to a durable channel. */
@@ -27,9 +26,8 @@ export interface DurableSubject {
 }
 
 /** What it works with. */
-export interface DurableSubscriptionTools {
+export interface DurableSubscriptionTools extends RunnerTools {
   streams: Streams;
-  telemetry: Telemetry;
   drops: MessageDrops;
   /** The message of an entry, or why it cannot be read. */
   read: (entry: StreamEntry) => Promise<Envelope | UnreadableReason>;
@@ -51,8 +49,8 @@ const BURIED: Readonly<Record<DeadLetterReason, string>> = {
   'wrong-entry': 'not of the time of its entry: a copy, or a clock is wrong',
 };
 
-/** Of what runs now: the subscriptions whose handler it was called by. */
-const HANDLING = new AsyncLocalStorage<readonly DurableSubscription[]>();
+/** Of what runs now: the subscription whose handler it was called by. */
+const HANDLING = new AsyncLocalStorage<DurableSubscription>();
 
 /** A node of another version may be able to read the message. */
 class UnknownVersion extends Error {}
@@ -79,11 +77,13 @@ export class DurableSubscription implements Subscription, ConsumerListener {
     const { type } = subject.options;
     // In a group that shares messages of different types it is unknown which member takes which: each type has its own.
     this.#group = type === undefined ? subject.group : `${subject.group}:${type}`;
-    const { channel, handler } = subject;
+    const { channel } = subject;
+    // Within the context of its own that each message gets.
+    const handler: MessageHandler = (message, meta) => HANDLING.run(this, () => subject.handler(message, meta));
     const received = ({ from, sentAt }: MessageMeta): void =>
       tools.telemetry.emit('message.received', { channel, from, latency: Math.max(0, Date.now() - sentAt) });
     const { payload } = subject.options;
-    this.#runner = new HandlerRunner({ channel, handler, payload, group: this.#group, received }, tools.telemetry);
+    this.#runner = new HandlerRunner({ channel, handler, payload, group: this.#group, received }, tools);
   }
 
   get received(): number {
@@ -133,7 +133,7 @@ export class DurableSubscription implements Subscription, ConsumerListener {
     this.#ended();
     const closing = this.#consumer?.close();
     if (closing === undefined) return;
-    if (HANDLING.getStore()?.includes(this) === true) unattended('ending a durable subscription', closing);
+    if (HANDLING.getStore() === this) unattended('ending a durable subscription', closing);
     else await closing;
   }
 
@@ -189,8 +189,7 @@ export class DurableSubscription implements Subscription, ConsumerListener {
     // A node of a newer version may be able to read it, so it is redelivered.
     if (envelope === 'unknown-version') throw new UnknownVersion(BURIED[envelope]);
     if (typeof envelope === 'string') return this.#bury(entry, envelope);
-    if (options.type === undefined || options.type === envelope.meta.type)
-      await HANDLING.run([...(HANDLING.getStore() ?? []), this], () => this.#runner.run(envelope));
+    if (options.type === undefined || options.type === envelope.meta.type) await this.#runner.run(envelope);
     // Awaited with the whole batch: the next message need not wait for Redis.
     this.#acknowledging.push(this.#consumer!.acknowledge(entry.id));
   }

@@ -3,13 +3,12 @@
  */
 import { isA } from '../../errors/describe.js';
 import { Gate, unattended } from '../../foreign/gate.js';
-import type { Telemetry } from '../../telemetry/telemetry.js';
 import { isLongTurn, nextTurn } from '../../time/turn.budget.js';
 import type { Lane } from '../../wire/lane.js';
 import type { Gap, MessageHandler, SubscribeOptions, SubscriptionCounters } from '../channel.js';
 import type { Envelope } from '../envelope.js';
 import { HandlerGoneError } from '../handler.gone.js';
-import { HandlerRunner, InvalidPayload } from '../handler.runner.js';
+import { HandlerRunner, InvalidPayload, type RunnerTools } from '../handler.runner.js';
 import { DropCounts, type MessageDrops, UNSUBSCRIBED } from '../message.drops.js';
 import { Fifo } from './fifo.js';
 
@@ -20,8 +19,7 @@ const MAX_CHARACTERS = 64 * 1024 * 1024;
 const LONGER_MS = 50;
 
 /** What the queues of one node share. */
-export interface QueueTools {
-  telemetry: Telemetry;
+export interface QueueTools extends RunnerTools {
   drops: MessageDrops;
 }
 
@@ -52,7 +50,7 @@ export class HandlerQueue {
   ) {
     this.#limit = options.queue?.size ?? DEFAULT_SIZE;
     const { payload, group } = options;
-    this.#runner = new HandlerRunner({ channel, handler, payload, group }, tools.telemetry);
+    this.#runner = new HandlerRunner({ channel, handler, payload, group }, tools);
     this.#gate = new Gate(tools.telemetry);
   }
 

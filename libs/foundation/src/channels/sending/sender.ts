@@ -8,13 +8,12 @@ import { OverloadedError } from '../../errors/limit.errors.js';
 import { MessageError } from '../../errors/message.errors.js';
 import { redisError } from '../../errors/refusal.js';
 import type { Telemetry } from '../../telemetry/telemetry.js';
-import type { TraceCarrier } from '../../telemetry/tracing.js';
 import { millisecondsOf } from '../../time/duration.js';
 import { parseJson } from '../../wire/json.js';
 import type { Lane } from '../../wire/lane.js';
 import type { BroadcastOptions, MessageMeta } from '../channel.js';
 import { COMPRESS_FROM, deflate } from '../compression.js';
-import type { Envelope, Extras, Written } from '../envelope.js';
+import type { Carried, Envelope, Extras, Written } from '../envelope.js';
 import { KeyedSequence } from '../keyed.sequence.js';
 import type { MessageDrops } from '../message.drops.js';
 import type { Acknowledgements, Receipt } from './acknowledgements.js';
@@ -86,14 +85,14 @@ export class Sender {
     channel: string,
     { body, size }: Written,
     options: BroadcastOptions = NOTHING,
-    trace?: TraceCarrier,
+    carried?: Carried,
   ): Promise<void> {
     const deflating = options.compression === true && size >= COMPRESS_FROM;
     this.tools.telemetry.emit('message.sent', { channel, size });
     const turn = `${laneOf(channel, options)} ${channel}`;
     return deflating || this.#turns.busy(turn)
-      ? this.#sendInTurn(turn, channel, body, options, deflating, trace)
-      : this.#post(channel, body, options, undefined, trace);
+      ? this.#sendInTurn(turn, channel, body, options, deflating, carried)
+      : this.#post(channel, body, options, undefined, carried);
   }
 
   async #sendInTurn(
@@ -102,7 +101,7 @@ export class Sender {
     body: string,
     options: BroadcastOptions,
     deflating: boolean,
-    trace: TraceCarrier | undefined,
+    carried: Carried | undefined,
   ): Promise<void> {
     const isTooMuch = this.#deflating > 0 && this.#deflating + body.length > MAX_DEFLATING.characters;
     if (isTooMuch || this.#turns.waiting >= MAX_DEFLATING.messages) {
@@ -115,7 +114,7 @@ export class Sender {
       this.#deflating -= body.length;
       const small = deflating ? await deflate(body) : undefined;
       // Posted within the turn and awaited outside: the next message need not wait for Redis.
-      sent = this.#post(channel, body, options, small, trace);
+      sent = this.#post(channel, body, options, small, carried);
       sent.catch(() => undefined);
     });
     return sent;
@@ -126,20 +125,20 @@ export class Sender {
     body: string,
     options: BroadcastOptions,
     small: string | undefined,
-    trace: TraceCarrier | undefined,
+    carried: Carried | undefined,
   ): Promise<void> {
     const { type, timeout } = options;
     const { outgoing, audience, dispatcher } = this.tools;
     const line = outgoing.line(channel, laneOf(channel, options));
     const groups = audience.pick(channel, type);
     const receipt = timeout === undefined ? undefined : this.#expect(channel, millisecondsOf(timeout));
-    const isMarked = receipt !== undefined || small !== undefined || trace !== undefined;
+    const isMarked = receipt !== undefined || small !== undefined || carried !== undefined;
     const isPlain = type === undefined && groups === undefined && !isMarked;
     const extras: Extras | undefined = isPlain
       ? undefined
-      : { type, groups, ack: receipt?.id, zip: small !== undefined, trace };
+      : { type, groups, ack: receipt?.id, zip: small !== undefined, ...carried };
     const sent = outgoing.add(line, small ?? body, extras);
-    const room = dispatcher.has(channel) ? this.#deliver(line, body, type, groups, receipt, trace) : undefined;
+    const room = dispatcher.has(channel) ? this.#deliver(line, body, type, groups, receipt, carried) : undefined;
     try {
       await sent;
     } catch (error) {
@@ -164,15 +163,16 @@ export class Sender {
     type: string | undefined,
     groups: Record<string, string> | undefined,
     receipt: Receipt | undefined,
-    trace: TraceCarrier | undefined,
+    carried: Carried | undefined,
   ): Promise<unknown> | undefined {
     const { name: from, bootId } = this.tools.node;
     const meta: MessageMeta = { channel, from, bootId, seq, sentAt: at, priority: lane };
     if (type !== undefined) meta.type = type;
+    if (carried?.context !== undefined) meta.context = carried.context;
     // Local handlers get a copy made by JSON, too: they see what other nodes see and share no object.
     const envelope: Envelope = { meta, message: parseJson(body), size: body.length };
     if (groups !== undefined) envelope.groups = groups;
-    if (trace !== undefined) envelope.trace = trace;
+    if (carried?.trace !== undefined) envelope.trace = carried.trace;
     if (receipt !== undefined) envelope.settle = (failure) => receipt.settle(failure);
     return this.tools.dispatcher.deliver(envelope, at, true);
   }
