@@ -1,9 +1,10 @@
 // The packed package in real applications: npm run test:matrix [-- --corner nest11 --node 22 --keep]
-// For each corner `nest new`, the tarball and its peers; then, under each Node, `nest build`, the application's own
-// `npm test`, and two nodes of it on a Redis: members, calls, channels, microservices, and a take-over after SIGKILL.
-// Needs a registry of npm. Prints a table; exits non-zero when a corner fails.
+// For each corner `nest new`, `nest add nestjs-foundation`, every generator, lint; then, under each Node, `nest build`,
+// the application's own `npm test`, the application itself, and two nodes on a Redis: members, calls, channels,
+// microservices, a take-over after SIGKILL. Last, under the first Node, the other builders and Jest.
+// Needs a registry of npm. Prints a table; exits non-zero when a row fails.
 import { execFileSync, fork } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -11,11 +12,35 @@ import { parseArgs } from 'node:util';
 import { eventually } from 'nestjs-foundation/testing';
 import { AskedChild } from '../dist/test/support/asked.child.js';
 import { startRedis } from '../dist/test/support/redis-server.js';
+import {
+  addFoundation,
+  copySpecs,
+  generateAll,
+  jestConfiguration,
+  newApplication,
+  served,
+} from './matrix.application.mjs';
+import { startRegistry } from './matrix.registry.mjs';
 
+const SWC = { name: 'swc', install: ['@swc/cli', '@swc/core'], build: ['-b', 'swc'] };
 const CORNERS = [
-  { name: 'nest11', what: 'Nest 11, CommonJS, Jest', cli: 11, redis: ['ioredis@5', 'bullmq@5'] },
-  { name: 'nest11-floor', what: 'the same, oldest bullmq', cli: 11, redis: ['ioredis@5.4', 'bullmq@5.23'] },
-  { name: 'nest12', what: 'Nest 12, ES modules, Vitest', cli: 12, redis: ['ioredis@6', 'bullmq@6'] },
+  { name: 'nest11', what: 'Nest 11, CommonJS, Jest', nest: 11, more: [SWC, { name: 'webpack', build: ['--webpack'] }] },
+  { name: 'nest11-floor', what: 'the same, oldest bullmq', nest: 11, clients: ['ioredis@5.4', 'bullmq@5.23'] },
+  {
+    name: 'nest12',
+    what: 'Nest 12, ES modules, Vitest',
+    nest: 12,
+    // Nest 12 refuses webpack for ES modules.
+    more: [
+      SWC,
+      {
+        name: 'rspack',
+        install: ['@rspack/core', 'webpack-node-externals', 'tsconfig-paths-webpack-plugin'],
+        build: ['-b', 'rspack'],
+      },
+      { name: 'jest', install: ['jest@30', 'ts-jest@29', '@types/jest@30'], isRunner: true },
+    ],
+  },
 ];
 const NODES = ['20', '22', '24'];
 const LIMIT_MS = 30_000;
@@ -31,14 +56,20 @@ const root = resolve(import.meta.dirname, '..');
 const temp = mkdtempSync(join(tmpdir(), 'foundation-matrix-'));
 const rows = [];
 const redis = await startRedis();
+const tarball = pack();
+const registry = await startRegistry(tarball, manifestOf(join(root, 'dist/libs/foundation')));
 try {
-  const tarball = pack();
   const binaries = new Map((values.node ?? NODES).map((version) => [version, nodeOf(version)]));
+  const [[first, binary]] = binaries;
   for (const corner of CORNERS.filter(({ name }) => values.corner?.includes(name) ?? true)) {
-    const app = application(corner, tarball);
-    for (const [version, binary] of binaries) await row(corner, app, version, binary);
+    const app = { folder: join(temp, corner.name), run };
+    const isMade = await row(corner, 'nest add, generators, lint', first, () => make(corner, app));
+    if (!isMade) continue;
+    for (const [version, folder] of binaries) await row(corner, 'build, test, run', version, () => tried(app, folder));
+    for (const more of corner.more ?? []) await row(corner, more.name, first, () => otherwise(app, more, binary));
   }
 } finally {
+  await registry.stop();
   await redis.stop();
   if (!values.keep) rmSync(temp, { recursive: true, force: true });
 }
@@ -49,12 +80,8 @@ process.exitCode = failed > 0 || rows.length === 0 ? 1 : 0;
 
 function run(command, args, cwd, env = {}) {
   try {
-    return execFileSync(command, args, {
-      cwd,
-      env: { ...process.env, CI: '1', ...env },
-      encoding: 'utf8',
-      stdio: 'pipe',
-    });
+    const options = { cwd, env: { ...process.env, CI: '1', ...env }, encoding: 'utf8', stdio: 'pipe' };
+    return execFileSync(command, args, options);
   } catch (error) {
     throw new Error(`${command} ${args.join(' ')}: ${error.stdout}\n${error.stderr}`.slice(-3000), { cause: error });
   }
@@ -68,6 +95,10 @@ function pack() {
   );
 }
 
+function manifestOf(folder) {
+  return JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
+}
+
 /** The folder of the program: of this process, or of a package of npm that carries it. */
 function nodeOf(version) {
   if (process.versions.node.startsWith(`${version}.`)) return resolve(process.execPath, '..');
@@ -77,38 +108,47 @@ function nodeOf(version) {
   return join(folder, 'node_modules', name, 'bin');
 }
 
-function application({ name, cli, redis: clients }, tarball) {
+async function row({ name, what }, step, version, work) {
   const began = performance.now();
-  const create = ['-y', `@nestjs/cli@${cli}`, 'new', name, '--package-manager', 'npm', '--skip-git'];
-  run('npx', create, temp);
-  const app = join(temp, name);
-  const nest = ['microservices'].map((each) => `@nestjs/${each}@${cli}`);
-  run('npm', ['install', '--silent', '--no-audit', '--no-fund', ...nest, ...clients, 'class-validator', tarball], app);
-  const isModule = JSON.parse(readFileSync(join(app, 'package.json'), 'utf8')).type === 'module';
-  for (const file of readdirSync(join(root, 'test/matrix'))) {
-    const text = readFileSync(join(root, 'test/matrix', file), 'utf8');
-    writeFileSync(
-      join(app, 'src', file),
-      isModule ? text : text.replace("'./foundation.node.js'", "'./foundation.node'"),
-    );
-  }
-  console.log(`${name}: made in ${seconds(began)} s`);
-  return app;
-}
-
-async function row({ name, what }, app, version, binary) {
-  const began = performance.now();
-  const env = { PATH: `${binary}${delimiter}${process.env.PATH}` };
   let result = 'ok';
   try {
-    run('npx', ['nest', 'build'], app, env);
-    run('npm', ['test'], app, env);
-    await cluster(app, join(binary, 'node'));
+    await work();
   } catch (error) {
     result = 'failed';
-    console.error(`${name}, Node ${version}: ${error.message}`);
+    console.error(`${name}, ${step}, Node ${version}: ${error.message}`);
   }
-  rows.push({ corner: name, what, node: version, result, seconds: seconds(began) });
+  rows.push({ corner: name, what, step, node: version, result, seconds: seconds(began) });
+  return result === 'ok';
+}
+
+async function make({ name, nest, clients = [] }, app) {
+  newApplication(app, temp, name, nest);
+  run(
+    'npm',
+    ['install', '--silent', '--no-audit', '--no-fund', `@nestjs/microservices@${nest}`, ...clients],
+    app.folder,
+  );
+  const took = addFoundation(app, registry.url);
+  console.log(`${name}: nest add took ${(took / 1000).toFixed(1)} s`);
+  generateAll(app);
+  copySpecs(app, join(root, 'test/matrix'));
+}
+
+async function tried(app, binary) {
+  const env = { PATH: `${binary}${delimiter}${process.env.PATH}` };
+  app.run('npx', ['nest', 'build'], app.folder, env);
+  app.run('npm', ['test'], app.folder, env);
+  await served(app, join(binary, 'node'), redis.url);
+  await cluster(app.folder, join(binary, 'node'));
+}
+
+/** Another builder, or another runner of tests. */
+async function otherwise(app, { install = [], build, isRunner }, binary) {
+  const env = { PATH: `${binary}${delimiter}${process.env.PATH}` };
+  if (install.length > 0) run('npm', ['install', '--silent', '--no-audit', '--no-fund', '-D', ...install], app.folder);
+  if (isRunner) return jestConfiguration(app, env);
+  app.run('npx', ['nest', 'build', ...build], app.folder, env);
+  await served(app, join(binary, 'node'), redis.url);
 }
 
 function seconds(since) {

@@ -35,6 +35,7 @@ describe('nest g -c nestjs-foundation', () => {
     ['channel', 'AChannel', "@Channel('events', { type: 'a', payload: AMessage })"],
     ['service', 'AService', "@Service({ name: 'a' })"],
     ['health', 'AHealth', "@Service({ name: 'a' })"],
+    ['cron', 'ACron', "@ClusterCron('0 * * * * *', { name: 'a', timeZone: 'UTC' })"],
   ])('makes a %s', async (kind, type, decorator) => {
     const { tree } = await run(kind, { name: 'a', sourceRoot: 'src' }, application(12));
     const text = tree.readContent(`src/a/a.${kind}.ts`);
@@ -61,6 +62,13 @@ describe('nest g -c nestjs-foundation', () => {
     const { tree, said } = await generate({ name: 'a' }, { 'package.json': json({ dependencies: {} }) });
     expect(tree.exists('src/a/a.singleton.spec.ts')).toBe(false);
     expect(said).toEqual(['There is no Jest or Vitest in package.json, so no spec was made.']);
+  });
+
+  it('installs the package `cron` for the first job', async () => {
+    const first = await run('cron', { name: 'a', sourceRoot: 'src' }, application(12));
+    expect(first.tree.readContent('package.json')).toContain('"cron": "^4.4.0"');
+    expect(first.tasks).toEqual(['node-package']);
+    expect((await run('cron', { name: 'b', sourceRoot: 'src' }, first.tree)).tasks).toEqual([]);
   });
 
   it('lists the class in the nearest module, and in none where that is not wanted', async () => {

@@ -13,6 +13,10 @@ export interface Element {
   source(names: Names): string;
   /** What the spec imports from the package, besides `FoundationModule`. */
   uses: readonly string[];
+  /** What it imports from the entry for tests. */
+  testing?: readonly string[];
+  /** What the class needs besides, with its range. */
+  packages?: Record<string, string>;
   /** The test: its name, and its statements, with `app` at hand. */
   test(names: Names): { name: string; body: string };
 }

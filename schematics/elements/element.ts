@@ -7,11 +7,13 @@ import type { Rule, Tree } from '@angular-devkit/schematics';
 import { type Application, applicationIn, given, type ProjectOptions } from '../application/application';
 import { change, create, textOf } from '../application/files';
 import { type NameOptions, type Names, namesOf } from '../application/names';
+import { addPackages, install, rangeIn } from '../application/packages';
 import { Refusal } from '../refusal';
 import { apply, parse } from '../syntax/edits';
 import { importEdits, localNameOf } from '../syntax/import.edits';
 import { listEdits, listHas, modulesIn } from '../syntax/module.metadata';
 import { CHANNEL } from './channel';
+import { CRON } from './cron';
 import type { Element } from './element.text';
 import { HEALTH } from './health';
 import { nearestModule } from './nearest.module';
@@ -33,6 +35,7 @@ export const partitioned = generator(PARTITIONED);
 export const channel = generator(CHANNEL);
 export const service = generator(SERVICE);
 export const health = generator(HEALTH);
+export const cron = generator(CRON);
 
 function generator(element: Element): (options: ElementOptions) => Rule {
   return (options) => async (tree, context) => {
@@ -50,6 +53,11 @@ function generator(element: Element): (options: ElementOptions) => Rule {
       }
     }
     if (options.skipImport !== true) await provide(tree, application, names, file);
+    const wanted = Object.entries(element.packages ?? {});
+    const missing = wanted.filter(([name]) => rangeIn(application.manifest, name) === undefined);
+    if (missing.length === 0) return;
+    await addPackages(tree, Object.fromEntries(missing));
+    install(tree, context);
   };
 }
 

@@ -24,9 +24,11 @@ export function runnerOf(tree: Tree, manifest: Manifest): Runner | undefined {
 export function specText(element: Element, names: Names, runner: Runner, path: string): string {
   const { name, body } = element.test(names);
   const uses = ['FoundationModule', ...element.uses].sort().join(', ');
+  const { testing = [] } = element;
+  const tools = testing.length === 0 ? '' : `import { ${testing.join(', ')} } from 'nestjs-foundation/testing';\n`;
   return `import { Test, TestingModule } from '@nestjs/testing';
 import { ${uses} } from 'nestjs-foundation';
-${runner.from}import { ${names.type} } from '${path}';
+${tools}${runner.from}import { ${names.type} } from '${path}';
 
 describe('${names.type}', () => {
   let app: TestingModule;
