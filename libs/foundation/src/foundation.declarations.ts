@@ -16,7 +16,7 @@ import { StartedSchedules } from './cron/started.schedules.js';
 import { findProviders, type Found } from './decorated.js';
 import { requireStartedOnly } from './foreign.decorators.js';
 import { unattended } from './foreign/gate.js';
-import { IdleInstances, requireNoHooks } from './idle.instances.js';
+import { IdleInstances, type Replacement, requireNoHooks } from './idle.instances.js';
 import { Log } from './logging/log.js';
 import type { NodeParts } from './node.parts.js';
 import { minifiedNames } from './processes/declaration/minified.names.js';
@@ -51,6 +51,7 @@ export class FoundationDeclarations {
       | 'table'
       | 'telemetry'
       | 'supervisor'
+      | 'replaced'
       | 'channels'
       | 'channelRuntime'
       | 'mesh'
@@ -71,8 +72,20 @@ export class FoundationDeclarations {
    * @throws ProcessDeclarationError
    */
   look(): ExploredProcesses {
-    this.#found = findProviders(this.discovery);
+    const { classes, instances } = findProviders(this.discovery);
+    const replacements = this.#idle.replacements().filter((each) => each.isOverride || !isMadeOf(each));
+    // What stands in the place of a process is there for calls: it hears no channel, and is no service.
+    const silent = new Set(replacements.map(({ instance }) => instance()));
+    this.#found = { classes, instances: instances.filter(({ instance }) => !silent.has(instance)) };
     const processes = exploreProcesses(this.#found, this.parts.config.processes);
+    for (const { type, instance } of replacements) {
+      if (!this.parts.replaced.replace(type, instance)) continue;
+      this.#logger.warn(
+        'Class {class} is not started here: another provider stands in its place, and calls of this node to process ' +
+          '"{process}" go to that',
+        { class: type.name, process: classNameOf(type) },
+      );
+    }
     this.#idle.replace((type) => remote(this.parts.calls, { name: classNameOf(type), type }));
     return processes;
   }
@@ -225,6 +238,12 @@ function heldBack(declared: DeclaredHandler, begun: Promise<boolean>): DeclaredH
 
 function typesOf({ classes, instances }: Found): Set<Type<object>> {
   return new Set([...classes, ...instances].map(({ type }) => type));
+}
+
+/** A factory or a value of the very class is no process and no mock of one: the explorer refuses it. */
+function isMadeOf({ type, instance }: Replacement): boolean {
+  const made = instance();
+  return typeof made === 'object' && made !== null && Object.getPrototypeOf(made) === type.prototype;
 }
 
 function isProcess(type: Type<unknown>): boolean {

@@ -18,6 +18,14 @@ const HOOKS: Readonly<Record<string, 'onProcessStart' | 'onProcessStop'>> = {
 /** Metadata of `@Controller`, which Nest does not export. */
 const CONTROLLER = '__controller__';
 
+/** What is provided in place of a process class. */
+export interface Replacement {
+  type: Type<object>;
+  instance: () => unknown;
+  /** A test has put it there. */
+  isOverride: boolean;
+}
+
 /**
  * Why it is done like this. What is injected in place of the class is typed as the class, whose methods need not be
  * asynchronous; an object of calls there would answer `total() + 1` with `[object Promise]1`. So whoever injects the
@@ -68,6 +76,28 @@ export class IdleInstances {
       this.#replaced.set(wrapper, this.#replaced.get(aliased)!);
       wrapper.mergeWith({ provide: wrapper.token, useValue: aliased.instance as unknown });
     }
+  }
+
+  /**
+   * What is provided in place of process classes, under the class as the token: by a test that overrides it, or by a
+   * module. Nest keeps what it makes as the instance of the provider.
+   */
+  replacements(): Replacement[] {
+    const found: Replacement[] = [];
+    const own = new Set([...this.#replaced.values(), ...this.classes()]);
+    for (const wrapper of wrappersOf(this.modules)) {
+      const token: unknown = wrapper.token;
+      if (typeof token !== 'function' || !this.isProcess(token as Type<object>)) continue;
+      const type = token as Type<object>;
+      if (own.has(type) || wrapper.metatype === type) continue;
+      found.push({
+        type,
+        instance: () => wrapper.instance as unknown,
+        // Only the builder of Nest's test modules leaves it like this.
+        isOverride: wrapper.inject === null,
+      });
+    }
+    return found;
   }
 
   /** The process class that Nest makes an instance of for this provider. */

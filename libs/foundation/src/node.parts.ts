@@ -26,6 +26,7 @@ import { askNode, askWaits, NodeControl } from './processes/node.control.js';
 import { ProcessManager } from './processes/process.manager.js';
 import { assembleProcesses } from './processes/process.parts.js';
 import { ProcessRegistry } from './processes/process.registry.js';
+import { ReplacedProcesses } from './processes/replaced.processes.js';
 import { Supervisor } from './processes/supervision/supervisor.js';
 import { ProcessTable } from './processes/table/process.table.js';
 import { ServiceMesh } from './services/service.mesh.js';
@@ -81,12 +82,13 @@ export async function assembleNode(
     telemetry,
     forgetOrphansAfter: config.forgetOrphansAfter,
   });
-  const registry = new ProcessRegistry(backend, table, view);
+  const replaced = new ReplacedProcesses(view);
+  const registry = new ProcessRegistry(backend, table, view, replaced);
   const control = new NodeControl(config, protocol, view, supervisor);
 
   const targets = new ServiceTargets();
   // What only looks on has nothing to be called, not even itself.
-  const callees = config.observes === true ? [] : [supervisor, targets, control];
+  const callees = config.observes === true ? [] : [replaced, supervisor, targets, control];
   const server = new CallServer({ config, lookups: callees, telemetry, enhancers });
   const client = new CallClient({ config, node, backend, membership: view, server, telemetry });
   const circles = new CircularWaits({
@@ -98,8 +100,9 @@ export async function assembleNode(
   const calls: CallRouter = new CallRouter({ config, backend, registry, client, telemetry, requireReady, checkWait });
   supervisor.onMove(askNode(view, calls));
 
-  const shared = { config, backend, membership: view, table, registry, supervisor, calls, control, checkWait };
-  const processParts = assembleProcesses(shared);
+  const processParts = assembleProcesses({
+    ...{ config, backend, membership: view, table, registry, supervisor, replaced, calls, control, checkWait },
+  });
   const processes = new ProcessManager(processParts);
   const { ticks, endpoint } = backend;
   const cronJobs = new CronJobs({ ticks, endpoint, table, calls, finder: processParts.finder });
@@ -124,6 +127,7 @@ export async function assembleNode(
     ...{ client, calls },
     ...{
       processes,
+      replaced,
       finder: processParts.finder,
       cronJobs,
       channels,

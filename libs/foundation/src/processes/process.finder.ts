@@ -10,6 +10,7 @@ import type { Patience } from './patience.js';
 import type { PartitionedRef, ProcessInfo, ProcessRef } from './process.ref.js';
 import type { ProcessRefs } from './process.refs.js';
 import type { ProcessRegistry } from './process.registry.js';
+import type { ReplacedProcesses } from './replaced.processes.js';
 import type { ProcessTable } from './table/process.table.js';
 
 /** What the finder needs. */
@@ -18,6 +19,7 @@ export interface ProcessFinderParts {
   registry: ProcessRegistry;
   refs: ProcessRefs;
   patience: Patience;
+  replaced: Pick<ReplacedProcesses, 'partitions'>;
 }
 
 /** See the file header. */
@@ -34,10 +36,12 @@ export class ProcessFinder {
 
   /** See `ProcessManager.lookupPartitioned`. */
   partitioned<T = AnyProcess>(name: string | Type<T>): PartitionedRef<T> | undefined {
-    const entry = this.parts.table.get(nameOf(name));
-    const partitions = entry === undefined ? undefined : partitionsOf(entry);
-    if (entry === undefined || partitions === undefined) return undefined;
-    return this.parts.refs.ofPartitions<T>(entry.name, partitions, typeof name === 'function' ? name : undefined);
+    const { table, refs, replaced } = this.parts;
+    const known = nameOf(name);
+    const entry = table.get(known);
+    const partitions = replaced.partitions(known) ?? (entry === undefined ? undefined : partitionsOf(entry));
+    if (partitions === undefined) return undefined;
+    return refs.ofPartitions<T>(known, partitions, typeof name === 'function' ? name : undefined);
   }
 
   /**

@@ -14,6 +14,7 @@ import { ProcessRefs } from './process.refs.js';
 import type { ProcessRegistry } from './process.registry.js';
 import { ProcessStarter } from './process.starter.js';
 import { ProcessWaiter } from './process.waiter.js';
+import type { ReplacedProcesses } from './replaced.processes.js';
 import type { Supervisor } from './supervision/supervisor.js';
 import type { ProcessTable } from './table/process.table.js';
 
@@ -25,6 +26,7 @@ export interface ProcessIngredients {
   table: ProcessTable;
   registry: ProcessRegistry;
   supervisor: Supervisor;
+  replaced: ReplacedProcesses;
   calls: CallRouter;
   control: Pick<NodeControl, 'drain' | 'undrain'>;
   checkWait: (name: string) => Promise<void>;

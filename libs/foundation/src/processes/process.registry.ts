@@ -14,6 +14,7 @@ import { knownBy, type Standing } from '../cluster/standing.js';
 import { plain } from '../errors/describe.js';
 import { exclusionOf, obstacleOf, obstaclesIn } from './placement/placement.exclusion.js';
 import type { ProcessInfo, ProcessState } from './process.ref.js';
+import type { ReplacedProcesses } from './replaced.processes.js';
 import { isOrphan } from './table/orphans.js';
 import { isEnded, type ProcessTable, type VersionedEntry } from './table/process.table.js';
 
@@ -36,6 +37,7 @@ export class ProcessRegistry {
     private readonly backend: Backend,
     private readonly table: ProcessTable,
     private readonly membership: ClusterView,
+    private readonly replaced?: Pick<ReplacedProcesses, 'owner'>,
   ) {}
 
   /**
@@ -44,6 +46,8 @@ export class ProcessRegistry {
    * INVARIANT (I14): an owner record counts only while its token is the value of the lease, compared inside Redis.
    */
   async running(name: string): Promise<OwnerRecord | undefined> {
+    const replaced = this.replaced?.owner(name);
+    if (replaced !== undefined) return replaced;
     const owner = await this.owner(name);
     return owner?.state === 'running' && !this.#isOver(name, owner) ? owner : undefined;
   }

@@ -22,6 +22,7 @@ import type { PartitionedRef, ProcessRef, StartResult } from './process.ref.js';
 import type { ProcessRefs } from './process.refs.js';
 import type { ProcessRegistry } from './process.registry.js';
 import type { ProcessWaiter } from './process.waiter.js';
+import type { ReplacedProcesses } from './replaced.processes.js';
 import { ownershipOf } from './supervision/name.ownership.js';
 import type { Supervisor } from './supervision/supervisor.js';
 import { isEnded, type ProcessEntry, type ProcessTable, type VersionedEntry } from './table/process.table.js';
@@ -40,6 +41,7 @@ export interface ProcessStarterParts {
   refs: ProcessRefs;
   waiter: ProcessWaiter;
   patience: Patience;
+  replaced: ReplacedProcesses;
 }
 
 /** What a call requests to be started. */
@@ -66,6 +68,8 @@ export class ProcessStarter {
   /** See `ProcessManager.startSingleton`. */
   async singleton<T>(type: Type<T>, args: unknown[] | undefined, options: ProcessOptions): Promise<ProcessRef<T>> {
     const call = 'startSingleton';
+    const replaced = await this.#replaced(type, options);
+    if (replaced !== undefined) return replaced;
     const { spec, isNew } = await this.#start({ call, type, kind: 'singleton', count: 1, args, options });
     return this.parts.waiter.running<T>({ name: spec.name, after: 0, startTimeout: spec.options.timeout, type, isNew });
   }
@@ -77,6 +81,8 @@ export class ProcessStarter {
     { replicas = 'all', ...options }: ProcessOptions & { replicas?: number | 'all' },
   ): Promise<StartResult<T>[]> {
     const call = 'startReplicated';
+    const replaced = await this.#replaced(type, options);
+    if (replaced !== undefined) return [{ ok: true, node: replaced.node, ref: replaced }];
     const { spec } = await this.#start({ call, type, kind: 'replicated', count: replicas, args, options });
     const entry = this.parts.table.get(spec.name);
     // The nodes that are meant: a label that one lacks is no failure of it.
@@ -107,6 +113,11 @@ export class ProcessStarter {
     args: unknown[] | undefined,
     { partitions, ...options }: ProcessOptions & { partitions?: number },
   ): Promise<PartitionedRef<T>> {
+    const replaced = await this.#replaced(type, options);
+    if (replaced !== undefined) {
+      const { name } = replaced;
+      return this.parts.refs.ofPartitions<T>(name, this.parts.replaced.partitions(name) ?? 1, type);
+    }
     const metadata = metadataOf(type);
     const declared = metadata?.kind === 'partitioned' ? metadata.count : undefined;
     const count = partitions ?? declared ?? 64;
@@ -114,6 +125,14 @@ export class ProcessStarter {
     const { spec } = await this.#start({ call, type, kind: 'partitioned', count, args, options });
     await this.parts.waiter.allRunning(spec);
     return this.parts.refs.ofPartitions<T>(spec.name, partitionsOf(spec)!, type);
+  }
+
+  /** What the application provides in place of the class is there, and needs no start. */
+  async #replaced<T>(type: Type<T>, { name }: ProcessOptions): Promise<ProcessRef<T> | undefined> {
+    const { replaced, membership, refs } = this.parts;
+    if (!replaced.has(type)) return undefined;
+    await membership.whenReady();
+    return refs.ofOwner<T>(replaced.start(type, name), type);
   }
 
   async #start({ call, type, kind, count, args, options: given }: StartRequest): Promise<Started> {
