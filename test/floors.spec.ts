@@ -48,7 +48,7 @@ const PLAN: string[][] = [
   ['processes', 'channels', 'services'],
   ['health', 'metrics', 'microservices', 'cron', 'node.chronicle', 'copies', 'execution.host'],
   ['terminus', 'prometheus', 'opentelemetry', 'dashboard', 'node.parts'],
-  ['foundation.declarations', 'foundation.edges', 'foundation.offers'],
+  ['foundation.declarations', 'foundation.edges', 'foundation.offers', 'foundation.startup'],
   ['foundation.lifecycle'],
   ['foundation.module'],
   // Nobody may import these.

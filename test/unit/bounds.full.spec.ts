@@ -158,6 +158,7 @@ describe('an application', () => {
     const manager = new ProcessManager(
       assembleProcesses({
         ...{ config, backend, membership, table, registry, supervisor: { knows: () => true, exempt: () => undefined } },
+        replaced: { has: () => false },
       } as unknown as ProcessIngredients),
     );
     await expect(manager.startSingleton(Feed)).rejects.toThrow(LimitError);
@@ -169,8 +170,8 @@ describe('an application', () => {
 
   it('starts nothing with arguments that are too large', async () => {
     class Feed {}
-    const given = { config, backend: {}, membership, table: {} } as unknown as ProcessIngredients;
-    const manager = new ProcessManager(assembleProcesses(given));
+    const given = { config, backend: {}, membership, table: {}, replaced: { has: () => false } };
+    const manager = new ProcessManager(assembleProcesses(given as unknown as ProcessIngredients));
     await expect(manager.startSingleton(Feed, ['x'.repeat(1024 * 1024)])).rejects.toThrow(ArgumentError);
   });
 

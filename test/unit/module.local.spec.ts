@@ -979,7 +979,7 @@ describe('Shutdown', () => {
           ),
       },
     );
-    await boot([type]);
+    await boot([type], { ...quick, startupTimeout: 0 });
     await eventually(() => journal.lines.length === 1);
     await app!.close();
     app = undefined;

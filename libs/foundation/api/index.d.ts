@@ -329,6 +329,7 @@ export interface FoundationConfig {
     expectedNodes?: number;
     forgetOrphansAfter: number;
     globalEnhancers: boolean;
+    isSwitchedOff?: boolean;
     isUnnamed?: boolean;
     labels: Readonly<Record<string, string>>;
     lease: LeaseTimes;
@@ -344,6 +345,7 @@ export interface FoundationConfig {
     redis: RedisEndpoint | RedisClient;
     redlock?: RedlockClient;
     shutdownTimeout: number;
+    startupTimeout: number;
     strategy: string;
     topologies: readonly (StrategyConfig | TopologyStrategy)[];
     transport: {
@@ -690,6 +692,7 @@ export interface FoundationOptions {
     redlock?: RedlockClient;
     security?: SecurityOptions;
     shutdownTimeout?: Duration;
+    startupTimeout?: Duration;
     topologies?: readonly (StrategyName | StrategyOptions | StrategyConfig | TopologyStrategy)[];
     transport?: 'redis' | 'direct' | DirectOptions;
 }

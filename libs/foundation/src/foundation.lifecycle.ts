@@ -15,6 +15,7 @@ import { unattended } from './foreign/gate.js';
 import { FoundationDeclarations } from './foundation.declarations.js';
 import { FoundationEdges, FoundationFront } from './foundation.edges.js';
 import { FoundationOffers } from './foundation.offers.js';
+import { firstProcesses } from './foundation.startup.js';
 import { Log } from './logging/log.js';
 import { ThrottledLog } from './logging/throttled.log.js';
 import { sayFormed, sayLeft, writeChronicle } from './node.chronicle.js';
@@ -160,6 +161,7 @@ export class FoundationLifecycle implements OnApplicationBootstrap, OnApplicatio
       await this.leave();
       throw error;
     }
+    await firstProcesses(this.#parts, this.#ending.signal);
   }
 
   #asOurs(error: unknown): unknown {

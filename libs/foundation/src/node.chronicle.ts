@@ -85,7 +85,7 @@ export function writeChronicle(telemetry: Telemetry, self: string, log = new Sum
 
 /** The node that has joined or left. */
 export interface Chronicled {
-  config: Pick<FoundationConfig, 'appName' | 'backend' | 'strategy'>;
+  config: Pick<FoundationConfig, 'appName' | 'backend' | 'strategy' | 'isSwitchedOff'>;
   view: Pick<ClusterView, 'self' | 'members'>;
   backend: { endpoint: string };
 }
@@ -94,6 +94,7 @@ export interface Chronicled {
 export function sayFormed({ config, view, backend }: Chronicled, formationTimeMs: number): void {
   const node = view.self.name;
   if (config.backend === 'local') {
+    if (config.isSwitchedOff === true) return sayOff(node);
     const message =
       'Not clustered: this process runs every process of application "{app}" itself, and so does each other instance of ' +
       'it. Set cluster: true, or FOUNDATION_CLUSTER, to share them';
@@ -108,6 +109,14 @@ export function sayFormed({ config, view, backend }: Chronicled, formationTimeMs
     strategy: config.strategy,
     endpoint: backend.endpoint,
   });
+}
+
+/** A warning: whoever left the variable behind after a test has every process on every instance. */
+function sayOff(node: string): void {
+  const message =
+    'Not clustered, because FOUNDATION_CLUSTER says so, and the options say otherwise: this process runs every process ' +
+    'itself, and so does each other instance of the application. Unset the variable to share them';
+  new Log().warn(message, { node });
 }
 
 /** Says that this node is no longer a member. */

@@ -29,7 +29,9 @@ export function settingsOf(
     ...(app === undefined ? {} : { appName: app }),
     ...more,
   };
-  return { ...resolve(options, env, machine), observes: true };
+  // A node that is switched off is alone; who looks at the cluster is not.
+  const { FOUNDATION_CLUSTER: _off, ...others } = env;
+  return { ...resolve(options, asked === false ? others : env, machine), observes: true };
 }
 
 /** The same for a command that queries Redis alone, so that it needs no port and no cookie. */

@@ -58,6 +58,8 @@ export interface FoundationConfig {
   /** True when nothing names the application, so that it shares its name with every other one of that kind. */
   isUnnamed?: boolean;
   nodeName: string;
+  /** True when the options say that there is a cluster, and FOUNDATION_CLUSTER that there is none. */
+  isSwitchedOff?: boolean;
   /** What the log calls the way the cluster was found: `none`, `redis`, or the names of the strategies. */
   strategy: string;
   /** The strategies that run, in order of precedence. */
@@ -86,6 +88,7 @@ export interface FoundationConfig {
   labels: Readonly<Record<string, string>>;
   capacity?: number;
   expectedNodes?: number;
+  startupTimeout: number;
   shutdownTimeout: number;
   forgetOrphansAfter: number;
   readiness: 'application' | 'member';

@@ -45,6 +45,7 @@ export const VARIABLE_KINDS: Readonly<Record<string, VariableKind>> = {
   labels: 'special',
   capacity: 'number',
   expectedNodes: 'number',
+  startupTimeout: 'duration',
   shutdownTimeout: 'duration',
   readiness: 'text',
   globalEnhancers: 'flag',

@@ -8,6 +8,8 @@ import type { DirectOptions, FoundationOptions, RedisEndpoint } from './options.
 import { STRATEGY_NAMES, type StrategyName, type StrategySettings } from './strategy.settings.js';
 import { shownFromEnvironment } from './validate.shape.js';
 
+const NO = ['false', '0', 'no', 'off'];
+
 /** A copy of `process.env`, or a test's own. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -102,11 +104,16 @@ function labelsFrom(value: string | undefined): Record<string, string> | undefin
   );
 }
 
+/** True when the environment says that there is no cluster, whatever the options say. */
+export function isSwitchedOff(env: Environment): boolean {
+  return NO.includes(textIn(env, 'cluster')?.trim().toLowerCase() ?? '');
+}
+
 function clusterFrom(value: string | undefined): boolean | StrategyName | undefined {
   const word = value?.trim().toLowerCase();
   if (word === undefined || word === '') return undefined;
   if (['true', '1', 'yes', 'on'].includes(word)) return true;
-  if (['false', '0', 'no', 'off'].includes(word)) return false;
+  if (NO.includes(word)) return false;
   const strategy = STRATEGY_NAMES.find((name) => name === word);
   if (strategy !== undefined) return strategy;
   throw new FoundationConfigError(

@@ -231,7 +231,9 @@ export interface FoundationOptions {
    * `FOUNDATION_CLUSTER` names, else the one that the environment suggests; see `detectStrategy`. The name of a
    * strategy, or `{ strategy, … }` with settings: that one.
    *
-   * Environment: `FOUNDATION_CLUSTER` (`true`, `false` or a strategy's name).
+   * Environment: `FOUNDATION_CLUSTER` (`true`, `false` or a strategy's name). `off` (or `false`, `no`, `0`) wins over
+   * whatever is said here, and over `topologies`: an application that says `cluster: true` runs inside one process, as
+   * its tests want it.
    */
   cluster?: boolean | StrategyName | StrategyOptions;
   /**
@@ -279,6 +281,12 @@ export interface FoundationOptions {
    * topology strategy says, else the highest number that was seen.
    */
   expectedNodes?: number;
+  /**
+   * How long the start of the application waits for the processes that begin on this node to run, in milliseconds; 0
+   * does not wait. What another node owns is not waited for. When the time is over, or one cannot start, the
+   * application starts all the same, and the log names what does not run yet. Default 5000.
+   */
+  startupTimeout?: Duration;
   /**
    * How long leaving the cluster may take in all, in milliseconds, from SIGTERM to closed connections. Default 10 000.
    */

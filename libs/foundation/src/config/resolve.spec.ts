@@ -56,9 +56,10 @@ describe('resolve: defaults', () => {
       channels: { names: ['control', 'events', 'telemetry', 'data'], durable: {}, maxMessageBytes: 1_048_576 },
       calls: { timeout: 5000, concurrency: 64, queue: 1024, stacks: false },
       labels: {},
+      startupTimeout: 5000,
       shutdownTimeout: 10_000,
       readiness: 'application',
-    globalEnhancers: false,
+      globalEnhancers: false,
       forgetOrphansAfter: 604_800_000,
       transport: { kind: 'redis' },
     });
@@ -160,6 +161,32 @@ describe('resolve: order', () => {
   it.each(['false', '0', 'no', 'OFF', '', '  '])('does not cluster for FOUNDATION_CLUSTER=%j', (value) => {
     expect(of({}, { FOUNDATION_CLUSTER: value }).backend).toBe('local');
   });
+
+  it.each(['false', '0', 'no', ' OFF '])(
+    'is switched off by FOUNDATION_CLUSTER=%j, whatever the options say',
+    (value) => {
+      const env = { FOUNDATION_CLUSTER: value };
+      const strategy = { name: 'mine', start: async () => undefined, stop: async () => undefined };
+      const all: FoundationOptions[] = [
+        { cluster: true },
+        { cluster: 'consul' },
+        { topologies: [strategy] },
+        { cluster: true, topologies: [strategy], transport: 'direct' },
+      ];
+      for (const options of all) {
+        const { backend, strategy: how, topologies, transport, isSwitchedOff } = of(options, env);
+        expect([backend, how, topologies, transport, isSwitchedOff]).toEqual([
+          'local',
+          'none',
+          [],
+          { kind: 'redis' },
+          true,
+        ]);
+      }
+      expect(of({ cluster: false }, env).isSwitchedOff).toBeUndefined();
+      expect(of({}, env).isSwitchedOff).toBeUndefined();
+    },
+  );
 
   it('refuses a typo in FOUNDATION_CLUSTER with the valid values', () => {
     const error = configErrorOf({}, { FOUNDATION_CLUSTER: 'ture' });

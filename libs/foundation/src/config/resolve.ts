@@ -9,7 +9,13 @@ import { millisecondsOf } from '../time/duration.js';
 import { appNameFrom } from './app.name.js';
 import type { FoundationConfig, LeaseTimes, Resolved, ResolvedProcessDefaults } from './config.js';
 import { isProduction } from './detect.js';
-import { directFromEnvironment, endpointFromEnvironment, type Environment, fromEnvironment } from './environment.js';
+import {
+  directFromEnvironment,
+  endpointFromEnvironment,
+  type Environment,
+  fromEnvironment,
+  isSwitchedOff,
+} from './environment.js';
 import { overEnvironment, variableFor } from './environment.table.js';
 import type { Machine } from './machine.js';
 import type {
@@ -46,9 +52,12 @@ export function resolve(options: FoundationOptions, env: Environment, machine: M
   const environment = checkedEnvironment(isOpen ? env : withoutCluster(env));
   const given = overEnvironment(environment, explicit);
   if (explicit.cluster === true && typeof environment.cluster === 'string') given.cluster = environment.cluster;
-  const { topologies } = given;
+  // A switch for tests of an application whose code says that there is a cluster.
+  const isMeant = explicit.cluster === undefined ? given.topologies !== undefined : explicit.cluster !== false;
+  const isOff = isMeant && isSwitchedOff(env);
+  const topologies = isOff ? undefined : given.topologies;
   // Who hands over strategies wants a cluster, without having to say it twice.
-  const cluster = given.cluster ?? topologies !== undefined;
+  const cluster = !isOff && (given.cluster ?? topologies !== undefined);
   const clustered = cluster !== false;
   const { appName, isUnnamed } =
     given.appName === undefined ? appNameFrom(env, machine, clustered) : { appName: given.appName, isUnnamed: false };
@@ -69,6 +78,7 @@ export function resolve(options: FoundationOptions, env: Environment, machine: M
     channels: channelsFrom(given.channels ?? {}),
     calls: callsFrom(given.calls ?? {}),
     labels: { ...given.labels },
+    startupTimeout: millisecondsOf(given.startupTimeout) ?? 5000,
     shutdownTimeout: millisecondsOf(given.shutdownTimeout) ?? 10_000,
     readiness: given.readiness ?? 'application',
     globalEnhancers: given.globalEnhancers ?? false,
@@ -82,6 +92,7 @@ export function resolve(options: FoundationOptions, env: Environment, machine: M
   const cookie = given.security?.cookie ?? undefined;
   if (clustered && cookie !== undefined) config.cookie = new Secret(cookie);
   if (isUnnamed) config.isUnnamed = true;
+  if (isOff) config.isSwitchedOff = true;
   if (given.capacity !== undefined) config.capacity = given.capacity;
   if (given.expectedNodes !== undefined) config.expectedNodes = given.expectedNodes;
   if (clustered && given.redlock !== undefined) config.redlock = given.redlock;

@@ -183,6 +183,7 @@ class FoundationShape {
   labels?: Record<string, string>;
   @count(0) capacity?: number;
   @count(1) expectedNodes?: number;
+  @duration(0) startupTimeout?: unknown;
   @duration(100) shutdownTimeout?: unknown;
   @IsOptional() @IsIn(['application', 'member'], { message: `'application' or 'member'` }) readiness?: string;
   @IsOptional() @IsBoolean({ message: 'true or false' }) globalEnhancers?: boolean;

@@ -128,10 +128,11 @@ export class ProcessStarter {
   }
 
   /** What the application provides in place of the class is there, and needs no start. */
-  async #replaced<T>(type: Type<T>, { name }: ProcessOptions): Promise<ProcessRef<T> | undefined> {
+  async #replaced<T>(type: Type<T>, options: ProcessOptions): Promise<ProcessRef<T> | undefined> {
     const { replaced, membership, refs } = this.parts;
     if (!replaced.has(type)) return undefined;
     await membership.whenReady();
+    const { name } = isObject(options) ? (options as ProcessOptions) : {};
     return refs.ofOwner<T>(replaced.start(type, name), type);
   }
 

@@ -42,6 +42,8 @@ export interface Standing {
   name: string;
   /** 0 = free now; otherwise milliseconds until the lease expires unless its owner renews. */
   freeInMs: number;
+  /** Nobody has it, and nobody may yet, because Redis lost its data a moment ago. */
+  isGrace?: true;
 }
 
 /** Who owns a name now. */

@@ -559,7 +559,7 @@ describe('RedlockLeases', () => {
 
     it('standing is the longer of grace and ttl', async () => {
       expect(await leases.standing(['a', 'b', 'c'])).toEqual([
-        { name: 'a', freeInMs: 5 },
+        { name: 'a', freeInMs: 5, isGrace: true },
         { name: 'b', freeInMs: 98 },
         { name: 'c', freeInMs: 198 },
       ]);

@@ -34,6 +34,8 @@ const TAKEN_MS = 10_000;
 const UNKNOWN_MS = 1000;
 /** The PTTL of a key that never expires: no node's lease; who set it must delete it. */
 const FOREVER = -1;
+/** The PTTL of a key that is not there. */
+const NOBODYS = -2;
 
 /** What the leases are made of. */
 export interface RedlockLeasesParts {
@@ -124,7 +126,18 @@ export class RedlockLeases implements Leases {
       const inOrder = waits.flatMap((each) => each[index] ?? []).sort((a, b) => a - b);
       return inOrder[this.parts.quorum.majority - 1] ?? UNKNOWN_MS;
     };
-    return names.map((name, index) => ({ name, freeInMs: earliest(index) }));
+    // Per server the grace and what each name has: -2 where nobody has it.
+    const free = replies.map((reply) =>
+      toTexts(reply)
+        .slice(1)
+        .map((ttl) => Number(ttl) === NOBODYS),
+    );
+    const isNobodys = (index: number): boolean =>
+      free.filter((each) => each[index] === true).length >= this.parts.quorum.majority;
+    return names.map((name, index) => {
+      const freeInMs = earliest(index);
+      return { name, freeInMs, ...(freeInMs > 0 && isNobodys(index) ? { isGrace: true } : {}) };
+    });
   }
 
   owners(names: readonly string[]): Promise<(OwnerRecord | undefined)[]> {

@@ -71,6 +71,20 @@ describe('Candidacy', () => {
     expect(candidacy.isTrying(name)).toBe(false);
   };
 
+  it('knows which names it may win at once: not those that another node has', async () => {
+    leases.taken.set('b', began + 1000);
+    candidacy.want('a');
+    candidacy.want('b');
+    candidacy.want('c', true);
+    ranks['c'] = 1;
+    expect(candidacy.open()).toEqual(['a', 'b', 'c']);
+    await pass(5);
+    expect(candidacy.open()).toEqual(['c']);
+    await pass(RANK_STEP);
+    expect(candidacy.open()).toEqual([]);
+    expect(won.map(({ name }) => name)).toEqual(['a', 'c']);
+  });
+
   it('takes at once what is free and its own', async () => {
     candidacy.want('a');
     await pass(1);

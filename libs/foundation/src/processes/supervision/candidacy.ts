@@ -2,7 +2,7 @@
  * Waits for leases to become free and tries them in the right order; one question to Redis for all names that are due.
  * Called by the supervisor; underneath `Leases.standing` and `Leases.acquire`.
  */
-import type { Lease, Leases } from '../../backend/leases/leases.js';
+import type { Lease, Leases, Standing } from '../../backend/leases/leases.js';
 import { describe } from '../../errors/describe.js';
 import { unattended } from '../../foreign/gate.js';
 import { ThrottledLog } from '../../logging/throttled.log.js';
@@ -28,6 +28,8 @@ interface Candidate {
   fresh: boolean;
   /** True when a hint came since the last poll, whose answer is older. */
   hinted: boolean;
+  /** True when another node had it at the last look; not while all wait for the grace after a loss of data. */
+  taken: boolean;
   /** The node that gave the name back, where a hint said so. */
   before?: string | undefined;
 }
@@ -71,7 +73,7 @@ export class Candidacy {
   want(name: string, fresh = false): void {
     if (this.#names.has(name)) return;
     const dueAt = fresh ? Infinity : this.now();
-    this.#names.set(name, { dueAt, waited: false, rank: 0, busy: false, fresh, hinted: false });
+    this.#names.set(name, { dueAt, waited: false, rank: 0, busy: false, fresh, hinted: false, taken: false });
     if (fresh) this.hint(name);
     else this.#arm();
   }
@@ -83,6 +85,11 @@ export class Candidacy {
   /** True while the lease of this name is being acquired. */
   isTrying(name: string): boolean {
     return this.#trying.has(name);
+  }
+
+  /** The names that this node may win at once: no other one had them at the last look, or none was looked for yet. */
+  open(): string[] {
+    return [...this.#names].filter(([, { taken }]) => !taken).map(([name]) => name);
   }
 
   /** How many leases are being acquired: what this node may own in a moment. */
@@ -194,14 +201,15 @@ export class Candidacy {
   }
 
   /** Puts off what is taken, and what is free but first another node's turn; returns what to try now. */
-  async #sort(standing: readonly { name: string; freeInMs: number }[]): Promise<string[]> {
+  async #sort(standing: readonly Standing[]): Promise<string[]> {
     const free: string[] = [];
     let began = this.now();
-    for (const { name, freeInMs } of standing) {
+    for (const { name, freeInMs, isGrace } of standing) {
       if (this.now() - began >= SLICE_MS) began = await this.#nextTurn();
       const now = this.now();
       const candidate = this.#names.get(name);
       if (candidate === undefined) continue;
+      candidate.taken = freeInMs > 0 && isGrace !== true;
       // Most names are taken at most times, and all leases of a node end together: no rank is needed for them yet.
       if (freeInMs > 0) {
         this.#putOff(candidate, now + freeInMs);
@@ -247,6 +255,7 @@ export class Candidacy {
     candidate.busy = false;
     this.#trying.delete(name);
     if (lease === undefined) {
+      candidate.taken = true;
       candidate.dueAt = Math.max(candidate.dueAt, this.now() + TOGETHER_MS);
       return;
     }

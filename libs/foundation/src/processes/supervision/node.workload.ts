@@ -22,6 +22,8 @@ export interface Hosted {
   /** Since when it runs. */
   since?: number;
   moving: boolean;
+  /** True once its start is over: lookups see it, and it hears its channels. */
+  isUp: boolean;
   /** False while lookups do not see it as running though it is. */
   announced: boolean;
   /** True while its row is being confirmed. */

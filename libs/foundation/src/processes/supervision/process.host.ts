@@ -147,7 +147,7 @@ export class ProcessHost {
       node: membership.self.name,
       started: (target) => this.#started(hosted, target),
     });
-    const hosted: Hosted = { instance, announced: false, confirming: false, moving: false };
+    const hosted: Hosted = { instance, isUp: false, announced: false, confirming: false, moving: false };
     workload.hosted.set(lease.name, hosted);
     rebalancer.arrived(lease.name);
     this.#reportLoad();
@@ -182,6 +182,7 @@ export class ProcessHost {
       await Promise.all(undos);
     };
     const failed = outcomes.find((outcome) => outcome.status === 'rejected');
+    hosted.isUp = failed === undefined;
     if (failed === undefined) return undo;
     await undo();
     throw failed.reason;

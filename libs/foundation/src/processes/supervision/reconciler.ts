@@ -81,6 +81,11 @@ export class Reconciler {
     this.#arm();
   }
 
+  /** True when all that is known to be due has been compared. */
+  get isSettled(): boolean {
+    return !this.#isArmed && this.#due.size === 0;
+  }
+
   /** The same for some processes only. */
   wakeFor(names: Iterable<string>): void {
     for (const name of names) this.#due.add(name);

@@ -232,6 +232,17 @@ export class Supervisor implements CalleeLookup {
     this.#reconciler.wake();
   }
 
+  /**
+   * The processes that begin on this node and do not run yet, or that it may win at once; `undefined` while it is not
+   * known which. What another node owns is not among them.
+   */
+  beginning(): string[] | undefined {
+    if (!this.#reconciler.isSettled) return undefined;
+    const { hosted } = this.#workload;
+    const starting = [...hosted].filter(([, { isUp }]) => !isUp).map(([name]) => name);
+    return [...starting, ...this.#candidacy.open()];
+  }
+
   /** Stops every instance, then releases its lease. Returns when all have ended. */
   async drain(): Promise<void> {
     if (this.#state !== 'draining') this.#beforeDrain = this.#state;
