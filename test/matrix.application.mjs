@@ -93,11 +93,13 @@ export async function served({ folder }, execPath, redis) {
     const look = async () => {
       if (child.exitCode !== null) throw new Error(`It ended: ${output.slice(-2000)}`);
       seen = await get('/called').catch((error) => String(error));
-      return seen.singleton !== undefined && seen.partition !== undefined && seen.replicas === 1;
+      return (
+        seen.singleton !== undefined && seen.partition !== undefined && seen.replicas === 1 && /running/.test(seen.job)
+      );
     };
     await eventually(look, { timeout: LIMIT_MS, what: 'an answer of /called', lastSeen: () => ({ seen, output }) });
     const { node, ...called } = seen;
-    const right = { singleton: node, service: 'Hello you' };
+    const right = { singleton: node, service: 'Hello you', job: 'nightly running' };
     for (const [key, value] of Object.entries(right)) {
       if (called[key] !== value) throw new Error(`/called says ${JSON.stringify(seen)}: ${key} should be ${value}`);
     }
