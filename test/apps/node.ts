@@ -28,6 +28,7 @@ import {
 } from '../support/node.protocol.js';
 import { callForEver } from './node.caller.js';
 import { COUNTERS } from './node.counters.js';
+import { Clockwork, JOBS } from './node.cron.js';
 import { Extra, Job, Journal, processClasses } from './node.processes.js';
 import { listen, talkForEver } from './node.talk.js';
 
@@ -51,7 +52,7 @@ const dashboard =
 
 @Module({
   imports: [FoundationModule.forRoot({ ...cluster, ...more, lease: { onStall, ...more.lease } }), ...dashboard],
-  providers: [Journal, Extra, Job, ...processClasses(names, COUNTERS)],
+  providers: [Journal, Extra, Job, ...(process.env[ENV.cron] ? [Clockwork] : []), ...processClasses(names, COUNTERS)],
 })
 class NodeModule {}
 
@@ -162,6 +163,9 @@ async function run(): Promise<void> {
     },
   };
 
+  if (process.env[ENV.cron]) {
+    for (const [job, everyMs] of Object.entries(JOBS)) recorder.record('test.cron_job', { job, everyMs });
+  }
   if (more.capacity !== undefined) recorder.record('test.capacity', { capacity: more.capacity });
   if (process.env[ENV.talk]) await listen(channels, recorder);
   else await channels.subscribe('events', (message) => void received.push(String(message)));

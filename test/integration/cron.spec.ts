@@ -7,6 +7,7 @@ import type { Ticks } from '../../libs/foundation/src/backend/leases/ticks.js';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
 import type { Keys } from '../../libs/foundation/src/wire/keys.js';
 import { type RedisServer, startRedis } from '../support/redis-server.js';
+import { command, type Ran } from './command.js';
 import { backendOn, boot, type Booted, closeLater, formed, onOwnRedis, settle } from './fixture.js';
 
 let server: RedisServer;
@@ -171,6 +172,40 @@ describe('a cluster-wide cron job', () => {
     ]);
     const times = [...hangs, ...runs].map(({ scheduledAt }) => scheduledAt.getTime());
     expect(new Set(times).size).toBe(times.length);
+  });
+});
+
+describe('foundation cron', () => {
+  const foundation = (...argv: string[]): Promise<Ran> =>
+    command(['cron', ...argv, '--app', appName], { FOUNDATION_REDIS_URL: server.url });
+
+  it('lists the jobs with their times, and runs one on its owner', async () => {
+    const runs: CronRun[] = [];
+    const [node] = await nodes(1, () => jobsOf(runs, '0 3 1 1 *'));
+    await eventually(async () => (await node!.app.get(CronJobs).list())[0]?.next !== undefined);
+    const ran = await foundation('run', 'close');
+    expect([ran.code, ran.out.trim()]).toEqual([0, 'close has begun']);
+    await eventually(async () => (await node!.app.get(CronJobs).list())[0]?.last !== undefined);
+    expect(runs.map(({ cause }) => cause)).toEqual(['manual']);
+    const list = await foundation();
+    expect(list.code).toBe(0);
+    const [titles, row] = list.out.split('\n');
+    expect(titles).toMatch(/^JOB +NODE +SCHEDULE +NEXT +LAST +TOOK +OUTCOME +MISSED$/);
+    expect(row).toMatch(/^close +node-\d+ +0 3 1 1 \* UTC +in \d+ d +.* ago +\d+ ms +done +0$/);
+    expect(JSON.parse((await foundation('--json')).out)).toMatchObject({
+      ok: true,
+      jobs: [{ name: 'close', last: { outcome: 'done' } }],
+    });
+  });
+
+  it('says what is wrong: an unknown job, words that mean nothing, no jobs', async () => {
+    await nodes(1, () => class {});
+    const unknown = await foundation('run', 'other');
+    expect(unknown.code).toBe(1);
+    expect(unknown.err).toContain('Process "cron:other" is not known to this cluster');
+    const words = await foundation('start', 'other');
+    expect([words.code, words.err.split('\n')[0]]).toEqual([2, 'Write: cron, or: cron run JOB']);
+    expect((await foundation()).out.trim()).toBe('No cron jobs.');
   });
 });
 

@@ -88,6 +88,8 @@ export const ENV = {
   port: 'TEST_PORT',
   /** Set: broadcasts all the time, and writes down what was sent and heard. */
   talk: 'TEST_TALK',
+  /** Set: has the jobs of `node.cron.ts`. */
+  cron: 'TEST_CRON',
   /** So many services are offered by this node. */
   services: 'TEST_SERVICES',
   /** Options of `forRoot` on top of the others, as JSON. */

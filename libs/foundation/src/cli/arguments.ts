@@ -16,8 +16,9 @@ export const COMMANDS = {
   undrain: { takes: ['NODE'], says: 'lets a node that was drained take work again' },
   move: { takes: ['PROCESS', 'NODE'], says: 'moves a process to a node by planned hand-over' },
   restart: { takes: ['PROCESS'], says: 'stops a process and starts it again; forgets its crashes' },
+  cron: { takes: [], or: ['run', 'JOB'], says: 'the cluster-wide cron jobs; with "run" runs one now' },
   forget: { takes: ['PROCESS'], says: 'forgets a process that no node declares any longer' },
-} as const satisfies Record<string, { takes: readonly string[]; says: string }>;
+} as const satisfies Record<string, { takes: readonly string[]; or?: readonly string[]; says: string }>;
 
 /** The name of a command. */
 export type CommandName = keyof typeof COMMANDS;
@@ -69,9 +70,12 @@ export function readCommand(argv: readonly string[]): Invocation {
     throw new UsageError(`Unknown command. Available: ${Object.keys(COMMANDS).join(', ')}.`);
   }
   const command = name as CommandName;
-  const { takes } = COMMANDS[command];
-  if (args.length !== takes.length) {
-    throw new UsageError(takes.length === 0 ? `${name} takes no arguments.` : `Write: ${[name, ...takes].join(' ')}`);
+  const { takes, or }: { takes: readonly string[]; or?: readonly string[] } = COMMANDS[command];
+  const isOther = or !== undefined && args.length === or.length && args[0] === or[0];
+  if (args.length !== takes.length && !isOther) {
+    const ways = [takes, ...(or === undefined ? [] : [or])].map((words) => [name, ...words].join(' '));
+    const isBare = takes.length === 0 && or === undefined;
+    throw new UsageError(isBare ? `${name} takes no arguments.` : `Write: ${ways.join(', or: ')}`);
   }
   return { ...common, command };
 }
@@ -93,9 +97,10 @@ function intervalFrom(seconds = '1'): number {
 
 /** The text of `--help`. */
 export function usage(): string[] {
-  const commands = Object.entries(COMMANDS).map(
-    ([name, { takes, says }]) => `  ${[name, ...takes].join(' ').padEnd(20)}  ${says}`,
-  );
+  const commands = Object.entries(COMMANDS).map(([name, { takes, says, ...more }]) => {
+    const or = 'or' in more ? [`[${more.or.join(' ')}]`] : [];
+    return `  ${[name, ...takes, ...or].join(' ').padEnd(20)}  ${says}`;
+  });
   return [
     'foundation <command> [options]: inspects a Foundation cluster from outside; it never becomes a member.',
     '',

@@ -7,6 +7,7 @@ import { placeName } from '../backend/redis/redis.endpoint.js';
 import type { ClusterView } from '../cluster/cluster.view.js';
 import { type Standing, standingBy } from '../cluster/standing.js';
 import type { FoundationConfig } from '../config/config.js';
+import type { CronJobs } from '../cron/cron.jobs.js';
 import { CookieMismatchError } from '../errors/cluster.errors.js';
 import { redisError } from '../errors/refusal.js';
 import type { HealthMonitor } from '../health/health.monitor.js';
@@ -22,6 +23,7 @@ export interface Observer {
   readonly place: string;
   readonly membership: ClusterView;
   readonly processes: ProcessManager;
+  readonly cronJobs: CronJobs;
   readonly services: ServiceRegistry;
   readonly health: HealthMonitor;
   /**
@@ -72,6 +74,7 @@ export async function observe(given: FoundationConfig): Promise<Observer> {
     place: placeName(parts.config.redis),
     membership: view,
     processes: parts.processes,
+    cronJobs: parts.cronJobs,
     services,
     health: parts.health,
     async look() {

@@ -60,6 +60,7 @@ const COMMAND: Record<Exclude<CommandName, 'doctor'>, () => Promise<Command>> = 
   undrain: async () => (await import('./commands/undrain.js')).undrain,
   move: async () => (await import('./commands/move.js')).move,
   restart: async () => (await import('./commands/restart.js')).restart,
+  cron: async () => (await import('./commands/cron.js')).cron,
   forget: async () => (await import('./commands/forget.js')).forget,
 };
 

@@ -5,6 +5,7 @@
  */
 import { callsEnd, callsKept } from './check.calls.js';
 import { changesMade, handoffsOnce, stopsHold } from './check.changes.js';
+import { timesOnce } from './check.cron.js';
 import { capacityHolds, jobsAnswered } from './check.jobs.js';
 import { lossesTold } from './check.messages.js';
 import { movesSettle } from './check.moves.js';
@@ -207,6 +208,7 @@ export const INVARIANTS: readonly Invariant[] = [
   {
     id: 'I27',
     sentence: 'A time of a cluster-wide cron job is fired at most once, and what is not fired is reported.',
+    checks: [(events) => timesOnce(events)],
     specs: ['libs/foundation/src/cron/job.runner.spec.ts', 'test/integration/cron.spec.ts'],
   },
 ];

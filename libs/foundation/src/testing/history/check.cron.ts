@@ -1,0 +1,68 @@
+/**
+ * Pure: holds the times of cluster-wide cron jobs to what is promised of them.
+ */
+import type { Violation } from './history.facts.js';
+import type { HistoryEvent } from './history.js';
+
+/**
+ * I27: a time is fired at most once, and one that is not fired is reported.
+ *
+ * `test.cron_fired` { job, scheduled }: the method was called, and not by hand. `test.cron_job` { job, everyMs }: its
+ * times are multiples of this; without it only what is fired is looked at.
+ */
+export function timesOnce(events: readonly HistoryEvent[]): Violation[] {
+  const fired = new Map<string, Map<number, HistoryEvent>>();
+  const violations: Violation[] = [];
+  for (const event of of(events, 'test.cron_fired')) {
+    const [job, scheduled] = [String(event.payload['job']), Number(event.payload['scheduled'])];
+    const times = fired.get(job) ?? new Map<number, HistoryEvent>();
+    fired.set(job, times);
+    const before = times.get(scheduled);
+    if (before === undefined) times.set(scheduled, event);
+    else violations.push(violation(`Job "${job}" was fired twice for ${textOf(scheduled)}`, before, event));
+  }
+  const every = new Map(of(events, 'test.cron_job').map(({ payload }) => [String(payload['job']), payload['everyMs']]));
+  for (const [job, times] of fired) {
+    const reported = reportedOf(events, job, Number(every.get(job)));
+    for (const [time, event] of reported.missed) {
+      const twice = times.get(time);
+      if (twice !== undefined && event.payload['caughtUp'] !== true) {
+        violations.push(violation(`Job "${job}" reports as missed what it fired for ${textOf(time)}`, twice, event));
+      }
+    }
+    if (!every.has(job)) continue;
+    const all = [...times.keys()];
+    const last = all.reduce((a, b) => Math.max(a, b));
+    for (let time = all.reduce((a, b) => Math.min(a, b)); time < last; time += Number(every.get(job))) {
+      if (times.has(time) || reported.missed.has(time) || reported.others.has(time)) continue;
+      violations.push(violation(`Job "${job}" neither fired nor reported ${textOf(time)}`, times.get(last)!));
+    }
+  }
+  return violations;
+}
+
+/** The times that were reported as missed, and as skipped or interrupted. */
+function reportedOf(events: readonly HistoryEvent[], job: string, everyMs: number) {
+  const missed = new Map<number, HistoryEvent>();
+  for (const event of of(events, 'cron.missed').filter(({ payload }) => payload['job'] === job)) {
+    const { first, last } = event.payload as { first: number; last: number };
+    for (let time = first; time <= last; time += everyMs || Infinity) missed.set(time, event);
+  }
+  const reports = [...of(events, 'cron.skipped'), ...of(events, 'cron.interrupted')];
+  const others = new Set(
+    reports.filter(({ payload }) => payload['job'] === job).map(({ payload }) => Number(payload['scheduled'])),
+  );
+  return { missed, others };
+}
+
+function of(events: readonly HistoryEvent[], name: string): HistoryEvent[] {
+  return events.filter(({ event }) => event === name);
+}
+
+function violation(sentence: string, ...events: HistoryEvent[]): Violation {
+  return { invariant: 'I27', sentence, events };
+}
+
+function textOf(time: number): string {
+  return new Date(time).toISOString();
+}
