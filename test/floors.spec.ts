@@ -36,7 +36,7 @@ const PLAN: string[][] = [
   ['cluster/topologies'],
   ['locator'],
   ['decorated'],
-  ['foreign.decorators', 'idle.instances'],
+  ['foreign.decorators', 'idle.instances', 'late.modules'],
   ['schemas', 'enhancers'],
   ['calls'],
   ['processes/placement'],

@@ -64,6 +64,23 @@ describe('FoundationModule.forRoot', () => {
     );
   });
 
+  it('is missing where a module imports the class alone', async () => {
+    @Module({ imports: [FoundationModule] })
+    class OrdersModule {}
+    const error = await boot(OrdersModule).catch((thrown: unknown) => thrown);
+    expect(error).toBeInstanceOf(FoundationConfigError);
+    expect((error as Error).message).toContain(
+      'Option "imports" is not valid: received FoundationModule without options, in OrdersModule, expected ' +
+        'FoundationModule.forRoot() or forRootAsync(), once, in the root module, whose providers all modules see.',
+    );
+
+    @Module({ imports: [FoundationModule.forRoot(), OrdersModule] })
+    class AppModule {}
+    await expect(boot(AppModule)).rejects.toThrow(
+      'received FoundationModule 2 times, in AppModule and in OrdersModule',
+    );
+  });
+
   it('may be imported by several modules as one and the same', async () => {
     const Cluster = FoundationModule.forRoot({ isGlobal: false });
     @Module({ imports: [Cluster] })

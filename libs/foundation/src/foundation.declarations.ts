@@ -3,8 +3,8 @@
  * Used by the lifecycle; underneath the explorers of processes, channels and services.
  */
 import type { Type } from '@nestjs/common';
-import type { DiscoveryService, ModulesContainer } from '@nestjs/core';
-import { CALLABLE_METADATA } from './calls/callable.decorator.js';
+import { type DiscoveryService, MetadataScanner, type ModulesContainer } from '@nestjs/core';
+import { CALLABLE_METADATA, dropsGuards } from './calls/callable.decorator.js';
 import { remote } from './calls/remote.proxy.js';
 import { outside } from './calls/waiting.js';
 import { CHANNEL_METADATA } from './channels/channel.decorators.js';
@@ -13,10 +13,12 @@ import type { Subscription } from './channels/channel.js';
 import { HandlerGoneError } from './channels/handler.gone.js';
 import { type ExploredJobs, exploreJobs } from './cron/cron.explorer.js';
 import { StartedSchedules } from './cron/started.schedules.js';
-import { findProviders, type Found } from './decorated.js';
+import { findProviders, type Found, markedMethods } from './decorated.js';
+import { ProcessDeclarationError } from './errors/process.errors.js';
 import { requireStartedOnly } from './foreign.decorators.js';
 import { unattended } from './foreign/gate.js';
 import { IdleInstances, type Replacement, requireNoHooks } from './idle.instances.js';
+import { LateModules } from './late.modules.js';
 import { Log } from './logging/log.js';
 import type { NodeParts } from './node.parts.js';
 import { minifiedNames } from './processes/declaration/minified.names.js';
@@ -25,6 +27,7 @@ import { type ExploredProcesses, exploreProcesses } from './processes/declaratio
 import type { ProcessSpec } from './processes/declaration/process.specification.js';
 import { classNameOf } from './processes/declaration/process.target.js';
 import type { Instance } from './processes/instance/instance.js';
+import { SERVICE_METADATA } from './services/service.decorators.js';
 import { type DeclaredService, exploreServices, servicesOf } from './services/service.explorer.js';
 import type { ServiceHandle } from './services/service.js';
 
@@ -51,6 +54,7 @@ export class FoundationDeclarations {
       | 'table'
       | 'telemetry'
       | 'supervisor'
+      | 'view'
       | 'replaced'
       | 'channels'
       | 'channelRuntime'
@@ -59,7 +63,7 @@ export class FoundationDeclarations {
       | 'enhancers'
     >,
     private readonly discovery: DiscoveryService,
-    modules: ModulesContainer,
+    private readonly modules: ModulesContainer,
   ) {
     this.#idle = new IdleInstances(modules, isProcess);
     this.#schedules = new StartedSchedules(parts.telemetry, discovery);
@@ -101,6 +105,9 @@ export class FoundationDeclarations {
     const jobs = await this.#jobs();
     supervisor.know(new Map([...processes.classes, ...jobs.classes]));
     this.#sayRenamed(processes.specs);
+    this.#sayUnmarked();
+    const late = new LateModules(this.modules, isDeclared);
+    this.parts.view.listen({ beat: () => late.look() });
     // A process hears its channels, and is a service, only while it runs here.
     supervisor.onInstance(async (target, instance) => {
       const handlers = handlersOf(target, enhancers).map((declared) => handledBy(instance, target, declared));
@@ -127,6 +134,17 @@ export class FoundationDeclarations {
       argsOf: (name) => table.get(name)?.args,
       wallClock: () => Date.now(),
     });
+  }
+
+  /** A decorator counts for the class that it stands on: a class that extends it may be started by a call. */
+  #sayUnmarked(): void {
+    for (const { type, parent } of this.#idle.unmarked()) {
+      this.#logger.warn(
+        'Class {class} extends process class {parent} and has no decorator of its own, so that it is not started: give ' +
+          'it one, such as @Singleton()',
+        { class: type.name, parent: parent.name },
+      );
+    }
   }
 
   /** Processes without a name are called after their classes, and nodes name the classes of all to one another. */
@@ -187,7 +205,21 @@ export function checkProcessClasses(modules: ModulesContainer): void {
   for (const type of new IdleInstances(modules, isProcess).classes()) {
     requireStartedOnly(type, REACHED);
     requireNoHooks(type);
+    requireGuards(type);
   }
+}
+
+/** Between a class and its parents a guard is lost, not only a call. */
+function requireGuards(type: Type<object>): void {
+  const method = new MetadataScanner()
+    .getAllMethodNames(type.prototype as object)
+    .find((each) => dropsGuards(type.prototype, each));
+  if (method === undefined) return;
+  throw new ProcessDeclarationError(
+    `class ${type.name}`,
+    `its method ${method} overrides one that has guards, pipes, interceptors or filters besides @Callable(), and has none`,
+    'Mark it again: @Callable(), with what is to stand around it.',
+  );
 }
 
 /** When one fails, those that succeeded are withdrawn; what the first one failed with is thrown. */
@@ -244,6 +276,14 @@ function typesOf({ classes, instances }: Found): Set<Type<object>> {
 function isMadeOf({ type, instance }: Replacement): boolean {
   const made = instance();
   return typeof made === 'object' && made !== null && Object.getPrototypeOf(made) === type.prototype;
+}
+
+function isDeclared(type: Type<object>): boolean {
+  return (
+    isProcess(type) ||
+    Reflect.hasOwnMetadata(SERVICE_METADATA, type) ||
+    markedMethods(type, CHANNEL_METADATA).length > 0
+  );
 }
 
 function isProcess(type: Type<unknown>): boolean {

@@ -99,6 +99,8 @@ const SHARED = { view: ClusterView, finder: ProcessFinder } satisfies { [P in ke
   providers: [
     Telemetry,
     { provide: SEARCH, useValue: {} },
+    // Of forRoot() and forRootAsync() comes another one in its place.
+    provide(OPTIONS as Token<FoundationOptions>, [ModulesContainer], refuseWithoutOptions),
     provide(
       NODE,
       [OPTIONS as Token<FoundationOptions>, Telemetry, DiscoveryService, ModulesContainer, ModuleRef, SEARCH],
@@ -160,16 +162,32 @@ function requireOnce(modules: ModulesContainer): void {
   const all = [...modules.values()];
   const times = all.filter(({ metatype }) => metatype === FoundationModule).length;
   if (times < 2) return;
-  // Nest links a global module with every other one, so only what a module says itself tells who imports it.
-  const importers = all.flatMap(({ metatype, name }) => {
-    const imports = (Reflect.getMetadata('imports', metatype) ?? []) as Partial<DynamicModule>[];
-    return imports.filter(({ module }) => module === FoundationModule).map(() => name);
-  });
+  const importers = importersIn(all);
   throw new FoundationConfigError(
     'imports',
     `FoundationModule ${times} times, in ${importers.join(' and in ')}`,
     'one forRoot() or forRootAsync(), in the root module, whose providers all modules see',
   );
+}
+
+/** The module alone, `imports: [FoundationModule]`. */
+function refuseWithoutOptions(modules: ModulesContainer): never {
+  requireOnce(modules);
+  throw new FoundationConfigError(
+    'imports',
+    `FoundationModule without options, in ${importersIn([...modules.values()]).join(' and in ')}`,
+    'FoundationModule.forRoot() or forRootAsync(), once, in the root module, whose providers all modules see',
+  );
+}
+
+/** Nest links a global module with every other one, so only what a module says itself tells who imports it. */
+function importersIn(all: readonly { metatype: Type; name: string }[]): string[] {
+  return all.flatMap(({ metatype, name }) => {
+    const imports = (Reflect.getMetadata('imports', metatype) ?? []) as (Type | Partial<DynamicModule>)[];
+    const isOurs = (each: Type | Partial<DynamicModule>): boolean =>
+      each === FoundationModule || ('module' in each && each.module === FoundationModule);
+    return imports.filter(isOurs).map(() => name);
+  });
 }
 
 async function assemble(

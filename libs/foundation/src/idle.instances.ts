@@ -79,6 +79,24 @@ export class IdleInstances {
   }
 
   /**
+   * The classes that extend a process class and have no decorator of their own, so that they are no processes; not
+   * those that are provided in its place.
+   */
+  unmarked(): { type: Type<object>; parent: Type<object> }[] {
+    const found = new Map<Type<object>, Type<object>>();
+    for (const { metatype, token, isAlias, isNotMetatype } of wrappersOf(this.modules)) {
+      if (isAlias || isNotMetatype || metatype === null || this.isProcess(metatype as Type<object>)) continue;
+      if (typeof token === 'function' && this.isProcess(token as Type<object>)) continue;
+      let parent = Object.getPrototypeOf(metatype) as unknown;
+      while (typeof parent === 'function' && !this.isProcess(parent as Type<object>)) {
+        parent = Object.getPrototypeOf(parent) as unknown;
+      }
+      if (typeof parent === 'function') found.set(metatype as Type<object>, parent as Type<object>);
+    }
+    return [...found].map(([type, parent]) => ({ type, parent }));
+  }
+
+  /**
    * What is provided in place of process classes, under the class as the token: by a test that overrides it, or by a
    * module. Nest keeps what it makes as the instance of the provider.
    */

@@ -36,6 +36,7 @@ describe('marksOf', () => {
     expect(marksOf(Till.prototype, 'x')).toEqual({
       report: { timeout: 30_000 },
       charge: { idempotent: true, timeout: 150 },
+      overridden: { idempotent: true },
     });
   });
 

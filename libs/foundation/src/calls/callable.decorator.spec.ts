@@ -1,7 +1,7 @@
 import 'reflect-metadata';
 import { describe, expect, it } from '@jest/globals';
 import { ArgumentError } from '../errors/config.errors.js';
-import { Callable, CALLABLE_METADATA, callableOf, type CallableOptions } from './callable.decorator.js';
+import { Callable, CALLABLE_METADATA, callableOf, type CallableOptions, dropsGuards } from './callable.decorator.js';
 
 class Base {
   @Callable()
@@ -83,8 +83,29 @@ describe('callableOf', () => {
     expect(of('overridden', Base.prototype)).toEqual({ idempotent: true, timeout: 50 });
   });
 
-  it('does not carry a mark over to a method that overrides without one', () => {
-    expect(of('overridden')).toBeUndefined();
+  it('carries a mark over to a method that overrides without one', () => {
+    expect(of('overridden')).toEqual({ idempotent: true, timeout: 50 });
+  });
+
+  it('does not carry it over where guards would be left behind, nor to what is no method', () => {
+    class Guarded {
+      @Callable()
+      pay(): void {}
+      @Callable()
+      total(): void {}
+    }
+    Reflect.defineMetadata(
+      '__guards__',
+      [],
+      Object.getOwnPropertyDescriptor(Guarded.prototype, 'pay')!.value as object,
+    );
+    class Sub extends Guarded {
+      override pay(): void {}
+    }
+    Object.defineProperty(Sub.prototype, 'total', { get: () => undefined });
+    expect(of('pay', Guarded.prototype)).toEqual({});
+    expect([of('pay', Sub.prototype), of('total', Sub.prototype)]).toEqual([undefined, undefined]);
+    expect([dropsGuards(Sub.prototype, 'pay'), dropsGuards(Guarded.prototype, 'pay')]).toEqual([true, false]);
   });
 
   it('finds the same for an instance through its prototype', () => {

@@ -45,6 +45,9 @@ export interface CallableOptions {
  * The options hold for every caller, also those that do not have the class: they travel with the process or service, at
  * most 100 methods with options a class.
  *
+ * A method that overrides a marked one has its mark, unless that one has guards, pipes, interceptors or filters: then
+ * it needs them, and the mark, itself.
+ *
  * @throws ArgumentError for an unknown option.
  */
 export function Callable(options: CallableOptions = {}): MethodDecorator {
@@ -81,19 +84,42 @@ function checkArgs(subject: string, args: unknown): void {
   }
 }
 
-/** The mark of a method; `undefined` when it is not callable, inherited from `Object` or not a method at all. */
+/**
+ * The mark of a method, or of the one that it overrides; `undefined` when it is not callable, inherited from `Object`
+ * or not a method at all. A method that overrides a guarded one is not callable without a mark of its own: Nest finds
+ * guards on the method itself, so it would be without.
+ */
 export function callableOf(prototype: unknown, method: string): CallableMark | undefined {
-  const target = methodOf(prototype, method);
-  return typeof target === 'function'
-    ? (Reflect.getMetadata(CALLABLE_METADATA, target) as CallableMark | undefined)
-    : undefined;
+  const [own, marked] = methodsOf(prototype, method);
+  if (marked === undefined || (marked !== own && isGuarded(marked))) return undefined;
+  return Reflect.getMetadata(CALLABLE_METADATA, marked) as CallableMark;
 }
 
-/** A method by its name, inherited ones included, without running a getter that a caller names from afar. */
-function methodOf(prototype: unknown, method: string): unknown {
-  for (let each = prototype; typeof each === 'object' && each !== null; each = Object.getPrototypeOf(each)) {
+/** True for a method without a mark that overrides a callable one with guards, pipes, interceptors or filters. */
+export function dropsGuards(prototype: unknown, method: string): boolean {
+  const [own, marked] = methodsOf(prototype, method);
+  return marked !== undefined && marked !== own && isGuarded(marked);
+}
+
+const AROUND: readonly unknown[] = ['__guards__', '__interceptors__', '__pipes__', '__exceptionFilters__'];
+
+function isGuarded(method: object): boolean {
+  return Reflect.getMetadataKeys(method).some((key) => AROUND.includes(key));
+}
+
+/**
+ * A method by its name, and the one with the mark that it is or overrides; without running a getter that a caller names
+ * from afar.
+ */
+function methodsOf(prototype: unknown, method: string): [own: object | undefined, marked: object | undefined] {
+  let own: object | undefined;
+  for (let each = prototype; typeof each === 'object' && each !== null; each = Object.getPrototypeOf(each) as unknown) {
     const descriptor = Object.getOwnPropertyDescriptor(each, method);
-    if (descriptor !== undefined) return descriptor.value;
+    if (descriptor === undefined) continue;
+    const value: unknown = descriptor.value;
+    if (typeof value !== 'function') break;
+    own ??= value;
+    if (Reflect.hasMetadata(CALLABLE_METADATA, value)) return [own, value];
   }
-  return undefined;
+  return [own, undefined];
 }

@@ -150,7 +150,8 @@ export class ProcessStarter {
     const spec = specOfCall(request, config.processes);
     await membership.whenReady();
     if (!supervisor.knows(type)) {
-      const expected = 'a provider of this application whose class name no other one has';
+      const expected =
+        'a provider of this application whose class name no other one has, and of a module that is not loaded lazily';
       throw new ArgumentError(subject, 'type', `the class ${type.name}`, expected);
     }
     supervisor.exempt(spec.name);

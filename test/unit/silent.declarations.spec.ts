@@ -1,0 +1,150 @@
+// What would be nothing without a word: a class that extends a process, a method that overrides a callable one, a
+// module that comes after the start.
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { type CanActivate, Injectable, Logger, Module, type Provider, UseGuards } from '@nestjs/common';
+import { LazyModuleLoader } from '@nestjs/core';
+import { Test, type TestingModule } from '@nestjs/testing';
+import {
+  Callable,
+  Channel,
+  FoundationModule,
+  getProcessToken,
+  ProcessManager,
+  type Remote,
+  Singleton,
+} from 'nestjs-foundation';
+import { eventually } from 'nestjs-foundation/testing';
+
+let app: TestingModule | undefined;
+let warned: string[] = [];
+beforeEach(() => void (warned = []));
+afterEach(async () => {
+  await app?.close();
+  app = undefined;
+  Logger.overrideLogger(false);
+});
+
+async function boot(providers: Provider[]): Promise<TestingModule> {
+  const warn = (line: string): void => void warned.push(line);
+  const builder = Test.createTestingModule({
+    imports: [FoundationModule.forRoot({ membership: { beatEvery: 50, ttl: 1500 } })],
+    providers,
+  });
+  app = await builder.setLogger({ log: () => undefined, error: () => undefined, warn }).compile();
+  return app.init();
+}
+
+@Injectable()
+class Never implements CanActivate {
+  canActivate(): boolean {
+    return false;
+  }
+}
+
+@Singleton({ name: 'base' })
+class Base {
+  @Callable({ idempotent: true })
+  total(): number {
+    return 1;
+  }
+}
+
+describe('A class that extends a process class', () => {
+  it('and has no decorator of its own is named in the log, because it is no process', async () => {
+    class Between extends Base {}
+    @Injectable()
+    class Sub extends Between {}
+    await boot([Base, Sub, { provide: 'MORE', useClass: Sub }]);
+    expect(warned).toEqual([
+      'Class Sub extends process class Base and has no decorator of its own, so that it is not started: give it one, such as ' +
+        '@Singleton()',
+    ]);
+    expect((await app!.get(ProcessManager).list()).map(({ name }) => name)).toEqual(['base']);
+  });
+
+  it('may stand in its place, which is no reason to warn of it', async () => {
+    @Injectable()
+    class Sub extends Base {}
+    await boot([{ provide: Base, useClass: Sub }]);
+    expect(warned.join('\n')).not.toContain('extends');
+  });
+});
+
+describe('A method that overrides a callable one', () => {
+  it('is callable as it is', async () => {
+    @Singleton({ name: 'sub' })
+    class Sub extends Base {
+      override total(): number {
+        return super.total() + 1;
+      }
+    }
+    const module = await boot([Sub]);
+    expect(await module.get<Remote<Sub>>(getProcessToken(Sub)).total()).toBe(2);
+    const [process] = await module.get(ProcessManager).list();
+    expect(process).toMatchObject({ name: 'sub', state: 'running' });
+  });
+
+  it('with guards that it would be without is refused at start', async () => {
+    abstract class Guarded {
+      @Callable()
+      @UseGuards(Never)
+      total(): number {
+        return 1;
+      }
+    }
+    @Singleton({ name: 'sub' })
+    class Sub extends Guarded {
+      override total(): number {
+        return 2;
+      }
+    }
+    await expect(boot([Never, Sub])).rejects.toThrow(
+      'class Sub cannot be declared: its method total overrides one that has guards, pipes, interceptors or filters',
+    );
+  });
+});
+
+describe('A module that is loaded when the application has started', () => {
+  it('is named in the log for each class that has no effect', async () => {
+    @Singleton({ name: 'late' })
+    class Late {}
+    @Injectable()
+    class Listener {
+      @Channel('events')
+      hear(): void {}
+    }
+    @Injectable()
+    class Plain {}
+    @Module({ providers: [Late, Listener, Plain] })
+    class LateModule {}
+    const module = await boot([Base]);
+    await module.get(LazyModuleLoader).load(() => LateModule);
+    await eventually(() => warned.length === 2, { lastSeen: () => warned });
+    const why =
+      'of module LateModule has no effect in the cluster: the module was loaded when the application had started';
+    expect(warned.map((line) => line.includes(why) && /Class \w+/.exec(line)?.[0])).toEqual([
+      'Class Late',
+      'Class Listener',
+    ]);
+    await expect(module.get(ProcessManager).startSingleton(Late)).rejects.toThrow('not loaded lazily');
+  });
+});
+
+describe('Two applications in one process', () => {
+  it('have names of their own, and run each its own', async () => {
+    const first = await boot([Base]);
+    const second = await Test.createTestingModule({
+      imports: [FoundationModule.forRoot()],
+      providers: [Base],
+    }).compile();
+    try {
+      await second.init();
+      const [one] = await first.get(ProcessManager).list();
+      const [other] = await second.get(ProcessManager).list();
+      expect([one?.state, other?.state]).toEqual(['running', 'running']);
+      expect(one?.node).not.toBe(other?.node);
+    } finally {
+      await second.close();
+    }
+  });
+});
