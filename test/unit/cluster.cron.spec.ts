@@ -1,7 +1,7 @@
 // `@ClusterCron` in an application of one process: jobs run on the objects that Nest made, and what is wrong with one
 // fails the start with a sentence that names it.
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { Controller, Injectable, type Provider, Scope, type Type } from '@nestjs/common';
+import { Controller, Injectable, type Provider, Scope, type Type, UseGuards } from '@nestjs/common';
 import { Test, type TestingModule } from '@nestjs/testing';
 import {
   ClusterCron,
@@ -136,6 +136,16 @@ describe('a cluster-wide cron job', () => {
     const request = jobs('PerRequest', ClusterCron('0 3 * * *'));
     Injectable({ scope: Scope.REQUEST })(request);
     await expect(boot([request])).rejects.toThrow('@ClusterCron of the class PerRequest has no effect');
+  });
+
+  it('with a guard, which nothing asks at a time of the clock, is refused at start', async () => {
+    const guarded: MethodDecorator = (target, key, descriptor) => {
+      ClusterCron('0 3 * * *')(target, key, descriptor);
+      UseGuards({ canActivate: () => false })(target, key, descriptor as never);
+    };
+    await expect(boot([jobs('A', guarded)])).rejects.toThrow(
+      '@ClusterCron of A.run0 has no effect: it has @UseGuards, which is for requests, calls and messages',
+    );
   });
 
   it('cannot be static, a property, or named by a symbol', () => {

@@ -81,6 +81,11 @@ export function requireStartedOnly(type: Type<object>, reached: readonly symbol[
   );
 }
 
+/** The decorator on this very method that would have to be applied to a call of it; none on one with a route. */
+export function aroundMethod(type: Type<object>, method: string): string | undefined {
+  return marksAround(type).find((mark) => mark.method === method)?.decorator;
+}
+
 function placeOf({ method }: Mark): string {
   return method === undefined ? 'it' : `its method ${method}`;
 }

@@ -8,6 +8,7 @@ import type { ResolvedProcessDefaults } from '../config/config.js';
 import { type Found, markedMethods, requireShared } from '../decorated.js';
 import { DeclarationError } from '../errors/config.errors.js';
 import { quoted, show } from '../errors/describe.js';
+import { aroundMethod } from '../foreign.decorators.js';
 import type { KnownClass } from '../processes/declaration/process.explorer.js';
 import { type ProcessSpec, specOf } from '../processes/declaration/process.specification.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
@@ -105,6 +106,11 @@ function declaredJobs(found: Found, isProcess: (type: Type) => boolean): Map<str
           `the class ${type.name} is a process, which has an owner of its own`,
           advice,
         );
+      }
+      const around = aroundMethod(type, method);
+      if (around !== undefined) {
+        const advice = 'Let the method call another one that has it: a call, or a request.';
+        throw new DeclarationError(job.subject, `it has ${around}, which is for requests, calls and messages`, advice);
       }
       const other = jobs.get(job.name);
       if (other !== undefined) {
