@@ -138,6 +138,7 @@ async function tried(app, binary) {
   const env = { PATH: `${binary}${delimiter}${process.env.PATH}` };
   app.run('npx', ['nest', 'build'], app.folder, env);
   app.run('npm', ['test'], app.folder, env);
+  app.run('npm', ['run', 'test:e2e'], app.folder, { ...env, FOUNDATION_CLUSTER: 'off' });
   await served(app, join(binary, 'node'), redis.url);
   await cluster(app.folder, join(binary, 'node'));
 }

@@ -48,6 +48,7 @@ export function nestAdd(options: NestAddOptions): Rule {
     if (!isChanged) return context.logger.info('Foundation is in this application already; nothing was changed.');
     if (Object.keys(packages).length > 0 && options.skipInstall !== true) install(tree, context);
     context.logger.info(`${name} imports Foundation. Its nodes look for a Redis at FOUNDATION_REDIS_URL, else here.`);
+    context.logger.info('Without one it runs, and is tested, with FOUNDATION_CLUSTER=off: one node, in its process.');
     if (options.dashboard === true) {
       context.logger.info('The dashboard is at /foundation; set FOUNDATION_DASHBOARD_TOKEN, 16 characters or more.');
     }
