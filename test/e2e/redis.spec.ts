@@ -17,7 +17,11 @@ describe('a Redis that fails', () => {
     await cluster.members(NAMES);
     await cluster.node('b').ask('startExtra', 'extra'); // known to the table alone, not to any decorator
   });
-  afterEach(() => expect(cluster.violations()).toEqual([]));
+  /** Whose lease an operator has deleted: until its next renewal another node may take what is free. */
+  let deleted: Owner | undefined;
+  const isGivenAway = (violation: string): boolean =>
+    deleted !== undefined && violation.startsWith('I1: "steady"') && violation.includes(`"epoch":${deleted.epoch}`);
+  afterEach(() => expect(cluster.violations().filter((each) => !isGivenAway(each))).toEqual([]));
   afterAll(() => cluster.close());
 
   const owners = async (): Promise<Owner[]> => Promise.all(SINGLETONS.map((name) => cluster.owner(name)));
@@ -120,6 +124,7 @@ describe('a Redis that fails', () => {
 
   it('loses a lease to an operator: the owner learns it at its next renewal and fences itself', async () => {
     const owner = await cluster.owner('steady');
+    deleted = owner;
     const since = historyNow();
     cluster.noteFault('DEL of the lease', ['steady']);
     await cluster.redis.cli('DEL', cluster.key('lease:steady'));
