@@ -11,10 +11,12 @@ import {
   Injectable,
   Logger,
   type LoggerService,
+  type Type,
 } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
 import {
   Channels,
+  ClusterCron,
   FoundationConfigError,
   FoundationModule,
   Membership,
@@ -54,7 +56,11 @@ interface Node {
   port: number;
 }
 
-async function node(options: FoundationDashboardOptions = { token: TOKEN }, labels = {}): Promise<Node> {
+async function node(
+  options: FoundationDashboardOptions = { token: TOKEN },
+  labels = {},
+  providers: Type[] = [Feed],
+): Promise<Node> {
   const name = freshName('node');
   const foundation = FoundationModule.forRoot({
     ...{ cluster: true, redis: server.url, appName, nodeName: name, lease: LEASE, membership: MEMBERSHIP, labels },
@@ -62,9 +68,7 @@ async function node(options: FoundationDashboardOptions = { token: TOKEN }, labe
   const imports = [foundation, FoundationDashboardModule.forRoot(options)];
   const logger = (Logger as unknown as { staticInstanceRef: LoggerService }).staticInstanceRef;
   const app = (
-    await Test.createTestingModule({ imports, providers: [Feed] })
-      .setLogger(logger)
-      .compile()
+    await Test.createTestingModule({ imports, providers }).setLogger(logger).compile()
   ).createNestApplication({ logger });
   closeLater(() => app.close());
   await app.listen(0, '127.0.0.1');
@@ -199,6 +203,7 @@ describe('the dashboard', () => {
         ['POST', 'undrain'],
         ['POST', 'move'],
         ['POST', 'restart'],
+        ['POST', 'run'],
       ] as const) {
         const answer = await ask(
           one,
@@ -316,6 +321,25 @@ describe('the dashboard', () => {
     );
   });
 
+  it('shows cron jobs, and runs one', async () => {
+    @Injectable()
+    class Reports {
+      @ClusterCron('0 3 1 1 *', { name: 'close', timeZone: 'UTC' })
+      close(): void {}
+    }
+    const one = await node(undefined, {}, [Reports]);
+    const watched = await Watched.of(one);
+    const job = () => {
+      const overviews = watched.events.filter(({ event }) => event === 'overview');
+      return (overviews.at(-1)?.data as Overview | undefined)?.jobs[0];
+    };
+    await eventually(() => job()?.next !== undefined, { lastSeen: job });
+    expect(job()).toMatchObject({ name: 'close', expression: '0 3 1 1 *', timeZone: 'UTC', node: one.name, missed: 0 });
+    expect((await ask(one, 'POST', '/foundation/run', BEARER, { job: 'close' })).status).toBe(200);
+    await eventually(() => job()?.last !== undefined, { lastSeen: job });
+    expect(job()?.last).toMatchObject({ cause: 'manual', outcome: 'done' });
+  });
+
   it('moves, restarts, drains and undrains, and says in one sentence why it did not', async () => {
     const [one, other] = [await node(), await node()];
     const ref = await one.app.get(ProcessManager).startSingleton(Feed, []);
@@ -339,6 +363,8 @@ describe('the dashboard', () => {
       ['drain', { node: 'x'.repeat(301) }, /Send node/],
       ['undrain', { node: 'nowhere' }, /no member/],
       ['undrain', {}, /Send node/],
+      ['run', { job: 'nothing' }, /not known/],
+      ['run', {}, /Send job/],
     ] as const) {
       const { status, body: answer } = await ask(one, 'POST', `/foundation/${path}`, BEARER, body);
       expect([path, status]).toEqual([path, 400]);

@@ -6,6 +6,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { ChannelStatistics } from '../channels/channel.statistics.js';
 import { Channels, runtimeOf } from '../channels/channels.js';
 import { ClusterView } from '../cluster/cluster.view.js';
+import { type CronJobInfo, CronJobs } from '../cron/cron.jobs.js';
 import { describe } from '../errors/describe.js';
 import { HealthMonitor } from '../health/health.monitor.js';
 import { ThrottledLog } from '../logging/throttled.log.js';
@@ -49,6 +50,7 @@ export class ClusterPoller {
   readonly #statistics = new Map<string, { figures: ChannelStatistics; at: number }>();
   /** As Redis said last. */
   #listed: Listed | undefined;
+  #jobs: readonly CronJobInfo[] = [];
   #polls = 0;
   #ownerless: ReadonlySet<string> = new Set();
 
@@ -59,15 +61,17 @@ export class ClusterPoller {
     @Inject(ServiceMesh) private readonly services: ServiceMesh,
     @Inject(Channels) private readonly channels: Channels,
     @Inject(HealthMonitor) private readonly health: HealthMonitor,
+    @Inject(CronJobs) private readonly cronJobs: CronJobs,
   ) {}
 
   /** Reads everything once. */
   async poll(): Promise<Overview> {
     const members = this.membership.members();
-    const [processes, health, services, [channels, silentNodes]] = await Promise.all([
+    const [processes, health, services, jobs, [channels, silentNodes]] = await Promise.all([
       this.#readProcesses(members.length),
       this.health.clusterHealth(),
       this.services.discoverServices(),
+      this.#readJobs(),
       this.#readChannels(members),
     ]);
     return overviewOf({
@@ -79,6 +83,7 @@ export class ClusterPoller {
       processes: processes.list,
       processCount: processes.count,
       services,
+      jobs,
       channels,
       silentNodes,
     });
@@ -114,6 +119,18 @@ export class ClusterPoller {
       });
       return this.#listed ?? { list: listedOf(known, this.#ownerless).map(unconfirmed), count: known.length };
     }
+  }
+
+  /** While Redis does not answer: what it said last. */
+  async #readJobs(): Promise<readonly CronJobInfo[]> {
+    try {
+      this.#jobs = await within(LIST_MS, this.cronJobs.list(), 'Redis does not say what the cron jobs did');
+    } catch (error) {
+      this.#log.warn('Failed to list the cron jobs; the dashboard shows the last known ones', {
+        error: describe(error),
+      });
+    }
+    return this.#jobs;
   }
 
   #why(info: ProcessInfo): string | undefined {

@@ -25,6 +25,7 @@ import {
   UseGuards,
   VERSION_NEUTRAL,
 } from '@nestjs/common';
+import { CronJobs } from '../cron/cron.jobs.js';
 import { RemoteError } from '../errors/call.errors.js';
 import { describe, isA, show } from '../errors/describe.js';
 import { FoundationError } from '../errors/foundation.error.js';
@@ -62,6 +63,7 @@ export function dashboardControllerAt({ path, access, decorators }: DashboardCon
     constructor(
       @Inject(DashboardFeed) private readonly feed: DashboardFeed,
       @Inject(ProcessManager) private readonly processes: ProcessManager,
+      @Inject(CronJobs) private readonly cronJobs: CronJobs,
       @Inject(DASHBOARD) private readonly config: DashboardConfig,
       @Inject(TokenVerifier) private readonly doorman: TokenVerifier,
     ) {}
@@ -163,6 +165,14 @@ export function dashboardControllerAt({ path, access, decorators }: DashboardCon
     restart(@Body() body: unknown, @Headers() headers: IncomingMessage['headers']): Promise<{ ok: true }> {
       const process = wordOf(body, 'process', headers);
       return carryOut(`restart ${show(process)}`, () => this.processes.restart(process));
+    }
+
+    @Post('run')
+    @UseGuards(...inner)
+    @HttpCode(200)
+    run(@Body() body: unknown, @Headers() headers: IncomingMessage['headers']): Promise<{ ok: true }> {
+      const job = wordOf(body, 'job', headers);
+      return carryOut(`run ${show(job)}`, () => this.cronJobs.runNow(job));
     }
   }
   return FoundationDashboardController;

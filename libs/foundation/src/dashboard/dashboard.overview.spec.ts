@@ -13,7 +13,7 @@ const member: Member = {
   ...{ replicas: {}, listens: { events: [''] }, classes: ['Feed'], joinedAt: 3, self: true },
 };
 const facts = (more: Partial<Facts> = {}): Facts => ({
-  ...{ app: 'shop', now: 10, self: 'n1', members: [member], services: [] },
+  ...{ app: 'shop', now: 10, self: 'n1', members: [member], services: [], jobs: [] },
   ...{ processes: [processSeen(process('feed', { crashes: 2 }), 'least loaded')], processCount: 1 },
   health: { status: 'healthy', nodes: [], services: [], reasons: [], lastCheck: new Date(0) } as never,
   ...{ channels: [], silentNodes: ['n2'] },
@@ -36,7 +36,15 @@ describe('overviewOf', () => {
           ...{ restarts: 2, why: 'least loaded' },
         },
       ],
-      ...{ processesLeftOut: 0, services: [], servicesLeftOut: 0, channels: [], silentNodes: ['n2'] },
+      ...{
+        processesLeftOut: 0,
+        services: [],
+        servicesLeftOut: 0,
+        jobs: [],
+        jobsLeftOut: 0,
+        channels: [],
+        silentNodes: ['n2'],
+      },
     });
   });
 

@@ -4,6 +4,7 @@
  */
 import type { ChannelStatistics } from '../channels/channel.statistics.js';
 import type { Member } from '../cluster/member.js';
+import type { CronJobInfo } from '../cron/cron.jobs.js';
 import type { ClusterHealth } from '../health/health.report.js';
 import type { Candidate } from '../processes/placement/placement.js';
 import type { ProcessInfo } from '../processes/process.ref.js';
@@ -35,6 +36,15 @@ export interface ChannelSeen {
   dropped: number;
 }
 
+/** A cron job as the page shows it. */
+export interface JobSeen extends Pick<
+  CronJobInfo,
+  'name' | 'expression' | 'timeZone' | 'node' | 'next' | 'run' | 'last'
+> {
+  /** Times that no node could run, since the record began. */
+  missed: number;
+}
+
 /** See the file header. */
 export interface Overview {
   app: string;
@@ -51,6 +61,9 @@ export interface Overview {
   processesLeftOut: number;
   services: Pick<ServiceInfo, 'name' | 'instanceId' | 'node' | 'capabilities' | 'status' | 'registeredAt' | 'stale'>[];
   servicesLeftOut: number;
+  /** The cluster-wide cron jobs. */
+  jobs: JobSeen[];
+  jobsLeftOut: number;
   channels: ChannelSeen[];
   /** Nodes that did not say how their channels are. */
   silentNodes: string[];
@@ -68,13 +81,14 @@ export interface Facts {
   /** How many there are in all. */
   processCount: number;
   services: readonly ServiceInfo[];
+  jobs: readonly CronJobInfo[];
   channels: readonly ChannelSeen[];
   silentNodes: readonly string[];
 }
 
 /** See the file header. */
 export function overviewOf(facts: Facts): Overview {
-  const { app, now: at, self, health, members, processes, services, channels, silentNodes } = facts;
+  const { app, now: at, self, health, members, processes, services, jobs, channels, silentNodes } = facts;
   return {
     app,
     at,
@@ -96,6 +110,8 @@ export function overviewOf(facts: Facts): Overview {
         ...(stale === undefined ? {} : { stale }),
       })),
     servicesLeftOut: Math.max(0, services.length - MAX_LINES),
+    jobs: jobs.slice(0, MAX_LINES).map(jobSeen),
+    jobsLeftOut: Math.max(0, jobs.length - MAX_LINES),
     channels: channels.slice(0, MAX_LINES),
     silentNodes: [...silentNodes],
   };
@@ -113,6 +129,16 @@ export function listedOf(known: readonly ProcessInfo[], ownerless: ReadonlySet<s
     ownerless.has(name) || (state !== 'running' && state !== 'waiting');
   const first = known.length <= MAX_LINES ? known : [...known.filter(isDown), ...known.filter((each) => !isDown(each))];
   return first.slice(0, MAX_LINES).sort((a, b) => byName.compare(a.name, b.name));
+}
+
+function jobSeen({ name, expression, timeZone, node, next, run, last, counts }: CronJobInfo): JobSeen {
+  return {
+    ...{ name, expression, timeZone, missed: counts.missed },
+    ...(node === undefined ? {} : { node }),
+    ...(next === undefined ? {} : { next }),
+    ...(run === undefined ? {} : { run }),
+    ...(last === undefined ? {} : { last }),
+  };
 }
 
 /** A process as the page shows it. */

@@ -65,7 +65,8 @@ export function textOf(event: string, payload: Readonly<Record<string, unknown>>
   const host = text(payload['address']).replace(/:\d+$/, '');
   const subject = payload['node'] ?? payload['channel'] ?? host;
   const what = event.slice(event.indexOf('.') + 1).replaceAll('_', ' ');
-  const named = payload['name'] === undefined ? subject : `${text(payload['name'])} on ${text(subject)}`;
+  const own = payload['name'] ?? payload['job'];
+  const named = own === undefined ? subject : `${text(own)} on ${text(subject)}`;
   const reason = payload['reason'] ?? payload['error'] ?? payload['status'];
   const progress = event === 'drain.progress' ? `: ${text(payload['left'])} of ${text(payload['total'])} left` : '';
   return `${text(named)} ${what}${progress}${reason === undefined ? '' : `: ${text(reason)}`}`.slice(0, 300);

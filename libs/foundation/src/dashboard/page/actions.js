@@ -1,4 +1,4 @@
-// What an operator can do: drain, undrain, move, restart. Each is confirmed in the dialog before it is sent.
+// What an operator can do: drain, undrain, move, restart, run. Each is confirmed in the dialog before it is sent.
 import { byId, write } from './dom.js';
 import { number } from './format.js';
 import { post } from './server.js';
@@ -66,6 +66,14 @@ export const askRestart = ({ name, node }) =>
     text: node ? `It stops on ${node} and a fresh instance starts.` : 'A fresh instance starts.',
     ...{ verb: 'Restart', progress: 'Restarting…', path: 'restart', body: () => ({ process: name }) },
     done: () => `${name} restarts`,
+  });
+
+export const askRun = ({ name, node }) =>
+  ask({
+    title: `Run ${name} now?`,
+    text: `It runs once${node ? ` on ${node}` : ''}, beside its times; if it runs already, what its "overlap" says holds.`,
+    ...{ verb: 'Run', progress: 'Starting…', path: 'run', body: () => ({ job: name }) },
+    done: () => `${name} is asked to run`,
   });
 
 async function confirmed(event) {

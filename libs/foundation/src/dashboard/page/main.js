@@ -4,6 +4,7 @@ import { renderChannels } from './channels.js';
 import { byId, tone, toneOf, write } from './dom.js';
 import { addEvent, clearEvents, renderEvents } from './events.js';
 import { duration } from './format.js';
+import { renderJobs } from './jobs.js';
 import { renderNodes } from './nodes.js';
 import { renderProcesses } from './processes.js';
 import { base, post } from './server.js';
@@ -38,6 +39,7 @@ function render() {
       renderNodes(overview);
       const filter = words('filter');
       renderProcesses(overview, filter);
+      renderJobs(overview, filter);
       renderServices(overview, filter);
       renderChannels(overview);
     }
@@ -166,7 +168,8 @@ async function logout() {
 
 byId('login-form').addEventListener('submit', login);
 byId('logout').addEventListener('click', logout);
-for (const kind of ['node', 'process', 'service']) byId(`${kind}-more`).addEventListener('click', () => toggle(kind));
+for (const kind of ['node', 'process', 'job', 'service'])
+  byId(`${kind}-more`).addEventListener('click', () => toggle(kind));
 for (const id of ['filter', 'event-filter']) byId(id).addEventListener('input', render);
 onToggle(render);
 setInterval(() => {
