@@ -2,7 +2,7 @@
  * The instances that Nest makes of process classes, which are never started: nobody gets one, and no hook of Nest runs
  * on one. Called by the declarations; underneath what Nest keeps of each provider.
  */
-import type { Type } from '@nestjs/common';
+import { Scope, type Type } from '@nestjs/common';
 import type { ModulesContainer } from '@nestjs/core';
 import type { InstanceWrapper } from '@nestjs/core/injector/instance-wrapper.js';
 import { ProcessDeclarationError } from './errors/process.errors.js';
@@ -144,7 +144,7 @@ export class IdleInstances {
       wrapper,
       place: `property "${String(key)}" of ${nameOf(consumer)}`,
     }));
-    for (const { wrapper, place } of [...parameters, ...properties]) {
+    for (const { wrapper, place } of [...parameters, ...properties, ...this.#requested(consumer)]) {
       const type = this.#processBehind(wrapper);
       if (wrapper === undefined || type === undefined) continue;
       const token = wrapper.token === type ? 'it' : `it as ${nameOf(wrapper)}`;
@@ -156,6 +156,25 @@ export class IdleInstances {
           : `Inject calls to the one that runs: @InjectSingleton(${type.name}) with the type Remote<${type.name}>.`,
       );
     }
+  }
+
+  /** Nest 11 does not look for the dependencies of what is request-scoped before the first request. */
+  #requested(consumer: InstanceWrapper): { wrapper: InstanceWrapper | undefined; place: string }[] {
+    const { metatype, scope, inject } = consumer;
+    const isLookedFor = consumer.getCtorMetadata() !== undefined || consumer.getPropertiesMetadata() !== undefined;
+    if (scope !== Scope.REQUEST || isLookedFor || typeof metatype !== 'function') return [];
+    const all = [...wrappersOf(this.modules)];
+    const behind = (token: unknown): InstanceWrapper | undefined => all.find((each) => each.token === tokenIn(token));
+    if (consumer.isFactory) {
+      return (inject ?? []).map((token, index) => ({
+        wrapper: behind(token),
+        place: `inject[${index}] of the factory of ${nameOf(consumer)}`,
+      }));
+    }
+    return tokensOf(metatype).map(({ token, place }) => ({
+      wrapper: behind(token),
+      place: `${place} of ${nameOf(consumer)}`,
+    }));
   }
 
   /** The process class behind what is injected: of its instance, of an alias of it, or of what replaces it. */
@@ -212,6 +231,25 @@ function* wrappersOf(modules: ModulesContainer): Iterable<InstanceWrapper> {
   for (const { providers, controllers, injectables, middlewares } of modules.values()) {
     for (const collection of [providers, controllers, injectables, middlewares]) yield* collection.values();
   }
+}
+
+/** What the decorators of a class say that it is given; as of Nest 11, which does not export the keys. */
+function tokensOf(type: object): { token: unknown; place: string }[] {
+  const read = <T>(key: string): T[] => (Reflect.getMetadata(key, type) ?? []) as T[];
+  const parameters = [...read<unknown>('design:paramtypes')];
+  for (const { index, param } of read<{ index: number; param: unknown }>('self:paramtypes')) parameters[index] = param;
+  const properties = read<{ key: string; type: unknown }>('self:properties_metadata');
+  return [
+    ...parameters.map((token, index) => ({ token, place: `parameter ${index + 1} of the constructor` })),
+    ...properties.map(({ key, type: token }) => ({ token, place: `property "${key}"` })),
+  ];
+}
+
+/** Out of `forwardRef(() => Feed)` and `{ token: Feed, optional: true }`. */
+function tokenIn(given: unknown): unknown {
+  if (typeof given !== 'object' || given === null) return given;
+  const { forwardRef, token } = given as { forwardRef?: () => unknown; token?: unknown };
+  return typeof forwardRef === 'function' ? forwardRef() : (token ?? given);
 }
 
 /** Of the constructor or the factory; where one is optional and not there, its place is empty. */
