@@ -4,7 +4,7 @@
 // microservices, a take-over after SIGKILL. Last, under the first Node, the other builders and Jest.
 // Needs a registry of npm. Prints a table; exits non-zero when a row fails.
 import { execFileSync, fork } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -57,7 +57,7 @@ const temp = mkdtempSync(join(tmpdir(), 'foundation-matrix-'));
 const rows = [];
 const redis = await startRedis();
 const tarball = pack();
-const registry = await startRegistry(tarball, manifestOf(join(root, 'dist/libs/foundation')));
+const registry = await startRegistry(tarball, join(root, 'dist/libs/foundation/package.json'));
 try {
   const binaries = new Map((values.node ?? NODES).map((version) => [version, nodeOf(version)]));
   const [[first, binary]] = binaries;
@@ -93,10 +93,6 @@ function pack() {
     temp,
     readdirSync(temp).find((file) => file.endsWith('.tgz')),
   );
-}
-
-function manifestOf(folder) {
-  return JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
 }
 
 /** The folder of the program: of this process, or of a package of npm that carries it. */

@@ -9,9 +9,9 @@ import { fileURLToPath } from 'node:url';
 
 const PROGRAM = fileURLToPath(import.meta.url);
 
-/** Starts it on 127.0.0.1 and a free port; `manifest` is the package.json of what is packed. */
+/** Starts it on 127.0.0.1 and a free port; `manifest` is the file package.json of what is packed. */
 export async function startRegistry(tarball, manifest) {
-  const child = fork(PROGRAM, [tarball, JSON.stringify(manifest)]);
+  const child = fork(PROGRAM, [tarball, manifest]);
   const url = await new Promise((done, fail) => {
     child.once('message', done);
     child.once('exit', (code) => fail(new Error(`The registry ended with ${code}`)));
@@ -19,7 +19,7 @@ export async function startRegistry(tarball, manifest) {
   return { url, stop: () => child.kill() };
 }
 
-if (process.argv[1] === PROGRAM) serve(process.argv[2], JSON.parse(process.argv[3]));
+if (process.argv[1] === PROGRAM) serve(process.argv[2], JSON.parse(readFileSync(process.argv[3], 'utf8')));
 
 function serve(tarball, manifest) {
   const behind = execFileSync('npm', ['config', 'get', 'registry'], { encoding: 'utf8' }).trim().replace(/\/$/, '');

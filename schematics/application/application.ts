@@ -30,6 +30,8 @@ export interface Application {
   entry: string;
   /** Whether imports of files need their suffix: ES modules. */
   isModule: boolean;
+  /** The application of a monorepo, which has one package.json for all of them. */
+  project?: { name: string; root: string };
   /** The package.json at the top. */
   manifest: Manifest;
 }
@@ -42,6 +44,7 @@ interface Project {
 }
 
 interface NestConfiguration extends Project {
+  monorepo?: boolean;
   projects?: Record<string, Project>;
 }
 
@@ -64,7 +67,9 @@ export function applicationIn(tree: Tree, options: ProjectOptions): Application 
   const entries = [posix.join(sourceRoot, entryFile), posix.join(root, entryFile)];
   const entry = entries.find((each) => tree.exists(`${each}.ts`)) ?? entries[0]!;
   const nearest = manifestAbove(tree, sourceRoot) ?? manifest;
-  return { sourceRoot, entry, isModule: nearest.type === 'module', manifest };
+  const [name] = Object.entries(configuration.projects ?? {}).find(([, each]) => each === project) ?? [];
+  const own = configuration.monorepo === true && name !== undefined ? { name, root } : undefined;
+  return { sourceRoot, entry, isModule: nearest.type === 'module', project: own, manifest };
 }
 
 /** Of the words that the Nest CLI gives for what is not said. */

@@ -71,6 +71,17 @@ describe('nest g -c nestjs-foundation deploy', () => {
     expect(tree.readContent('Dockerfile')).toContain(`\nCMD ["node", "${script}"]\n`);
   });
 
+  it('builds and starts the application of a monorepo that the Nest CLI names', async () => {
+    const projects = { billing: { type: 'application', root: 'apps/billing', sourceRoot: 'apps/billing/src' } };
+    const tree = withFoundation(undefined, { 'nest-cli.json': json({ monorepo: true, sourceRoot: 'src', projects }) });
+    tree.create('apps/billing/src/main.ts', tree.readText('src/main.ts'));
+    tree.create('apps/billing/src/app.module.ts', tree.readText('src/app.module.ts'));
+    const { tree: changed } = await deploy({ sourceRoot: 'apps/billing/src', project: 'billing' }, tree);
+    expect(changed.readContent('Dockerfile')).toContain('RUN npm run build -- billing && npm prune');
+    expect(changed.readContent('Dockerfile')).toContain('CMD ["node", "dist/apps/billing/main.js"]');
+    expect(changed.readContent('deploy/compose.yaml')).toContain('FOUNDATION_APP_NAME: billing\n');
+  });
+
   it('looks for the probes below the global prefix', async () => {
     const main = (call: string) => ({
       'src/main.ts': `import { AppModule } from './app.module.js';\nconst app = await NestFactory.create(AppModule);\n${call}`,

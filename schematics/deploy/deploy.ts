@@ -46,7 +46,7 @@ export function deploy(options: DeployOptions): Rule {
     const health = { name: 'FoundationHealthModule', from: 'nestjs-foundation' };
     await change(tree, path, addModule(path, textOf(tree, path)!, root, health));
     const prefix = prefixOf(tree, application, context);
-    write(tree, 'Dockerfile', dockerfile(tree, application.manifest, name, prefix));
+    write(tree, 'Dockerfile', dockerfile(tree, application, name, prefix));
     if (!tree.exists('.dockerignore')) tree.create('.dockerignore', DOCKERIGNORE);
     for (const file of readdirSync(FILES, { recursive: true, encoding: 'utf8' }).map((each) =>
       each.replaceAll('\\', '/'),
@@ -69,14 +69,15 @@ function write(tree: Tree, path: string, text: string): void {
 }
 
 /** The pods are found by a label that is the name of the application, so all three are one name. */
-function nameOf({ manifest }: Application, asked: string | undefined, declared: string | undefined): string {
+function nameOf({ manifest, project }: Application, asked: string | undefined, declared: string | undefined): string {
   if (asked !== undefined && declared !== undefined && asked !== declared) {
     throw new Refusal(
       `FoundationModule.forRoot() calls the application ${declared}, and the files would call it ${asked}`,
       `leave the name out, or leave appName out of the options`,
     );
   }
-  const name = asked ?? declared ?? (manifest.name ?? '').replace(/^@[^/]*\//, '').replaceAll(/[^a-z0-9]+/g, '-');
+  const name =
+    asked ?? declared ?? (project?.name ?? manifest.name ?? '').replace(/^@[^/]*\//, '').replaceAll(/[^a-z0-9]+/g, '-');
   if (DNS_LABEL.test(name) && !TAKEN.includes(name)) return name;
   throw new Refusal(
     `${JSON.stringify(name)} cannot be the name of a namespace and of its pods`,

@@ -122,7 +122,9 @@ await app.listen(3000);
       'apps/shop/src/app.module.ts': base.readText('src/app.module.ts'),
     });
     const { tree: changed } = await add(tree, { sourceRoot: 'apps/shop/src' });
-    expect(changed.readContent('apps/shop/src/app.module.ts')).toContain('FoundationModule.forRoot');
+    // By the name in package.json, the applications of a monorepo would be one cluster.
+    const call = "FoundationModule.forRoot({ cluster: true, appName: 'shop' })";
+    expect(changed.readContent('apps/shop/src/app.module.ts')).toContain(call);
     expect(changed.readContent('apps/shop/src/server.ts')).toContain('enableShutdownHooks');
     expect(changed.readContent('src/app.module.ts')).not.toContain('FoundationModule');
   });

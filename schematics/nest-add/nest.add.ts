@@ -37,7 +37,9 @@ export function nestAdd(options: NestAddOptions): Rule {
     // Twice, a node does not start.
     const elsewhere = foundationIn(tree, application, path)?.path;
     const before = textOf(tree, path)!;
-    const after = modulesOf(options)
+    // By the name in package.json, two applications of a monorepo would be one cluster.
+    const appName = given(options.appName) ?? application.project?.name;
+    const after = modulesOf({ ...options, appName })
       .filter(({ name: each }) => each !== 'FoundationModule' || elsewhere === undefined)
       .reduce((text, each) => addModule(path, text, name, each), before);
     await change(tree, path, after);
