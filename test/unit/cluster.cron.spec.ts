@@ -128,6 +128,13 @@ describe('a cluster-wide cron job', () => {
     await expect(boot([one, { provide: 'other', useClass: one }])).rejects.toThrow('the class is provided twice');
   });
 
+  it('with the name of a process is refused at start', async () => {
+    const feed = jobs('Feed');
+    Singleton({ name: 'cron:close' })(feed);
+    const reports = jobs('Reports', ClusterCron('0 3 * * *', { name: 'close' }));
+    await expect(boot([feed, reports])).rejects.toThrow('a process of this application is called "cron:close"');
+  });
+
   it('of a class that is a process, or of which no object is shared, is refused at start', async () => {
     const process = jobs('Feed', ClusterCron('0 3 * * *'));
     Singleton()(process);

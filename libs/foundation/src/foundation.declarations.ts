@@ -102,7 +102,7 @@ export class FoundationDeclarations {
     const processes = this.look();
     for (const type of typesOf(this.#found)) enhancers?.check(type, REACHED);
     await this.#schedules.check(this.#found.classes.map(({ type }) => type).filter(isProcess));
-    const jobs = await this.#jobs();
+    const jobs = await this.#jobs(processes.specs);
     supervisor.know(new Map([...processes.classes, ...jobs.classes]));
     this.#sayRenamed(processes.specs);
     this.#sayUnmarked();
@@ -126,12 +126,13 @@ export class FoundationDeclarations {
   }
 
   /** The cluster-wide cron jobs: each is a process that this node declares and can run. */
-  #jobs(): Promise<ExploredJobs> {
+  #jobs(specs: readonly ProcessSpec[]): Promise<ExploredJobs> {
     const { config, backend, table, telemetry } = this.parts;
     return exploreJobs(this.#found, isProcess, config.processes, {
       ticks: backend.ticks,
       telemetry,
       argsOf: (name) => table.get(name)?.args,
+      isTaken: (name) => specs.some((spec) => spec.name === name),
       wallClock: () => Date.now(),
     });
   }

@@ -39,7 +39,7 @@ export interface Callee {
 }
 
 /**
- * Knows some of what answers calls on this node, each by a name of its own: no process has a colon in its name.
+ * Knows some of what answers calls on this node, each by a name of its own: no process has one that begins as theirs.
  */
 export interface CalleeLookup {
   running(name: string): Callee | undefined;

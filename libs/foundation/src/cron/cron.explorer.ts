@@ -33,6 +33,8 @@ export interface CronParts {
   telemetry: Pick<Telemetry, 'emit'>;
   /** The arguments of a process as the cluster has them now. */
   argsOf(process: string): readonly unknown[] | undefined;
+  /** Whether a class of this application is a process of that name. */
+  isTaken(process: string): boolean;
   wallClock(): number;
 }
 
@@ -69,6 +71,10 @@ export async function exploreJobs(
     if (typeof own === 'string')
       throw new DeclarationError(job.subject, own, 'See README.md, "Cron once in the cluster".');
     const process = `${JOB_PREFIX}${job.name}`;
+    if (parts.isTaken(process)) {
+      const problem = `a process of this application is called ${quoted(process)}`;
+      throw new DeclarationError(job.subject, problem, 'Give one of them another name.');
+    }
     const schedule = scheduleOf(process, own, cron, parts);
     const create = (): object => new JobRunner({ ...parts, name: job.name, schedule, call: (run) => job.call(run) });
     classes.set(process, { type: JobRunner, create: () => Promise.resolve(create()) });

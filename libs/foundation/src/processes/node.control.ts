@@ -22,7 +22,7 @@ import type { NodeIdentity } from '../wire/node.identity.js';
 import type { AskNode } from './supervision/rebalancer.js';
 import type { Supervisor } from './supervision/supervisor.js';
 
-/** By which calls reach a node; no process has a colon in its name. */
+/** By which calls reach a node; no process is called so. */
 export const NODE_CONTROL = 'node:control';
 
 /** Where the control of a node is called. */

@@ -4,7 +4,7 @@
  */
 import type { Callee, CalleeLookup } from '../calls/callee.js';
 
-/** Begins the name by which calls reach an object; no process has a colon in its name. */
+/** Begins the name by which calls reach an object; no process has one that begins so. */
 const PREFIX = 'service:';
 
 /** See the file header. */
