@@ -17,6 +17,7 @@ import {
   Module,
   type NestInterceptor,
   ParseIntPipe,
+  type PipeTransform,
   type Provider,
   Scope,
   SetMetadata,
@@ -48,7 +49,7 @@ import {
   switchToFoundation,
 } from 'nestjs-foundation';
 import { eventually } from 'nestjs-foundation/testing';
-import { type Observable, of, tap } from 'rxjs';
+import { type Observable, of, race, tap } from 'rxjs';
 import { z } from 'zod';
 
 let app: TestingModule | undefined;
@@ -282,7 +283,184 @@ describe('a call', () => {
   });
 });
 
+describe('what is around a call and is over before its method', () => {
+  const release: (() => void)[] = [];
+  const until = (): Promise<void> => new Promise((done) => release.push(done));
+  /** Answers at once, and runs the method whenever it is released. */
+  @Injectable()
+  class Stale implements NestInterceptor {
+    intercept(_context: ExecutionContext, next: CallHandler<unknown>): Observable<unknown> {
+      void until().then(() => next.handle().subscribe({ error: (error: unknown) => seen.push(String(error)) }));
+      return of('stale');
+    }
+  }
+  @Singleton({ name: 'slow' })
+  class Slow {
+    @Callable()
+    @UseInterceptors(
+      new (class implements NestInterceptor {
+        intercept(_context: ExecutionContext, next: CallHandler<unknown>): Observable<unknown> {
+          const begun = eventually(() => seen.includes('began')).then(() => 'gave up');
+          return race(next.handle(), begun);
+        }
+      })(),
+    )
+    async work(): Promise<void> {
+      seen.push('began');
+      await until();
+      seen.push('ended');
+    }
+    @Callable()
+    @UseInterceptors(Stale)
+    refresh(): void {
+      seen.push('refreshed');
+    }
+    onProcessStop(): void {
+      seen.push('stop hook');
+    }
+  }
+
+  it('does not let the process end before the method', async () => {
+    const { app, call } = await boot([Slow]);
+    expect(await call('slow', 'work')).toBe('gave up');
+    let isStopped = false;
+    const stopping = app
+      .get(ProcessManager)
+      .stop('slow')
+      .then(() => (isStopped = true));
+    await eventually(() => seen.includes('stop hook'));
+    expect({ isStopped, seen }).toEqual({ isStopped: false, seen: ['began', 'stop hook'] });
+    release.pop()!();
+    await stopping;
+    expect(seen).toEqual(['began', 'stop hook', 'ended']);
+  });
+
+  it('begins no method after the end of the process', async () => {
+    const { app, call } = await boot([Slow]);
+    expect(await call('slow', 'refresh')).toBe('stale');
+    await app.get(ProcessManager).stop('slow');
+    release.pop()!();
+    await eventually(() => seen.length === 2, { lastSeen: () => seen });
+    expect(seen).toEqual(['stop hook', expect.stringContaining('process "slow" no longer runs here')]);
+  });
+});
+
+describe('a filter that returns nothing', () => {
+  it('has handled a message, and leaves a call its error', async () => {
+    @Catch()
+    class Logging {
+      catch(error: Error): void {
+        seen.push(error.message);
+      }
+    }
+    @Catch()
+    class Nothing {
+      catch(): null {
+        return null;
+      }
+    }
+    @Service({ name: 'till' })
+    @UseFilters(Logging)
+    class Till {
+      @Callable()
+      pay(): never {
+        throw new Error('no money');
+      }
+      @Callable()
+      @UseFilters(Nothing)
+      none(): never {
+        throw new Error('not seen');
+      }
+      @Channel('events')
+      onEvent(): never {
+        throw new Error('no event');
+      }
+    }
+    const { app, channels } = await boot([Till]);
+    await expect(app.get(ServiceMesh).call('till', 'pay')).rejects.toThrow('no money');
+    expect(await app.get(ServiceMesh).call('till', 'none')).toBeNull();
+    await channels.broadcast('events', 1, { timeout: 20_000 });
+    expect(seen).toEqual(['no money', 'no event']);
+  });
+});
+
+describe('an object that Nest has not made', () => {
+  class Offered {
+    @Callable()
+    @UseGuards(RolesGuard)
+    pay(): string {
+      return 'paid';
+    }
+  }
+
+  it('is not called where a guard would be left out', async () => {
+    const { app } = await boot([Desk, RolesGuard]);
+    const mesh = app.get(ServiceMesh);
+    await mesh.registerService('till', new Offered());
+    await expect(mesh.call('till', 'pay')).rejects.toThrow('@UseGuards of Offered.pay: RolesGuard cannot be applied');
+    expect(seen).toEqual([]);
+    const odd = Object.create(new Offered(), { constructor: { value: undefined } }) as object;
+    await mesh.registerService('odd', odd);
+    await expect(mesh.call('odd', 'pay')).rejects.toThrow('RolesGuard cannot be applied');
+  });
+});
+
+describe('one class in two modules', () => {
+  it('has the guards and pipes of the module that made the object', async () => {
+    @Injectable()
+    class Named implements CanActivate, PipeTransform {
+      constructor(@Inject('NAME') private readonly name: string) {}
+      canActivate(): boolean {
+        seen.push(`guard ${this.name}`);
+        return true;
+      }
+      transform(value: unknown): unknown {
+        seen.push(`pipe ${this.name}`);
+        return value;
+      }
+    }
+    @Injectable()
+    class Pay {
+      @Callable()
+      @UseGuards(Named)
+      @UsePipes(Named)
+      pay(amount: number): number {
+        return amount;
+      }
+    }
+    const moduleOf = (name: string): Type => {
+      @Module({
+        providers: [Pay, Named, { provide: 'NAME', useValue: name }, { provide: name, useExisting: Pay }],
+        exports: [name],
+      })
+      class Part {}
+      return Part;
+    };
+    const { app } = await boot([], { imports: [moduleOf('a'), moduleOf('b')] });
+    const mesh = app.get(ServiceMesh);
+    for (const name of ['a', 'b']) await mesh.registerService(name, app.get<object>(name, { strict: false }));
+    for (const name of ['a', 'b']) expect(await mesh.call(name, 'pay', [1])).toBe(1);
+    expect(seen).toEqual(['guard a', 'pipe a', 'guard b', 'pipe b']);
+  });
+});
+
 describe('schemas', () => {
+  it('hold for a call also where the method hears a channel, and something is around it', async () => {
+    @Service({ name: 'svc' })
+    class Both {
+      @Channel('events')
+      @Callable({ args: [z.object({ id: z.number() })] })
+      @UseInterceptors(Twice)
+      take(value: unknown): unknown {
+        return value;
+      }
+    }
+    const { app } = await boot([Both]);
+    const asked = app.get(ServiceMesh).call('svc', 'take', [{ id: 'nope' }]);
+    await expect(asked).rejects.toMatchObject({ code: 'FOUNDATION_INVALID_ARGUMENTS' });
+    expect(await app.get(ServiceMesh).call('svc', 'take', [{ id: 1, more: 2 }])).toEqual({ id: 1 });
+  });
+
   it('read the arguments after guards and pipes, and the messages of a channel', async () => {
     @Singleton({ name: 'till' })
     @UseGuards(RolesGuard)

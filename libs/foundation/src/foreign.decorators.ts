@@ -44,12 +44,13 @@ const ON_CLASSES: Table = {
 };
 
 /** What Nest puts around the handlers of requests, and Foundation around those of calls and messages. */
-const AROUND: Table = {
-  __guards__: () => '@UseGuards',
-  __interceptors__: () => '@UseInterceptors',
-  __pipes__: () => '@UsePipes',
-  __exceptionFilters__: () => '@UseFilters',
-};
+export const AROUND_BY_KEY = {
+  __guards__: '@UseGuards',
+  __interceptors__: '@UseInterceptors',
+  __pipes__: '@UsePipes',
+  __exceptionFilters__: '@UseFilters',
+} as const;
+const AROUND: Table = Object.fromEntries(Object.entries(AROUND_BY_KEY).map(([key, name]) => [key, () => name]));
 /** With one of these a method, or a class, has requests of its own, which those are for. */
 const OF_REQUESTS = ['path', 'microservices:handler_type', 'websockets:message_mapping', 'websockets:is_gateway'];
 

@@ -5,12 +5,12 @@
 import type { Type } from '@nestjs/common';
 import { type DiscoveryService, MetadataScanner, type ModulesContainer } from '@nestjs/core';
 import { CALLABLE_METADATA, dropsGuards } from './calls/callable.decorator.js';
+import { HandlerGoneError } from './calls/handler.gone.js';
 import { remote } from './calls/remote.proxy.js';
 import { outside } from './calls/waiting.js';
 import { CHANNEL_METADATA } from './channels/channel.decorators.js';
 import { type DeclaredHandler, exploreChannelNames, exploreChannels, handlersOf } from './channels/channel.explorer.js';
 import type { Subscription } from './channels/channel.js';
-import { HandlerGoneError } from './channels/handler.gone.js';
 import { type ExploredJobs, exploreJobs } from './cron/cron.explorer.js';
 import { StartedSchedules } from './cron/started.schedules.js';
 import { findProviders, type Found, markedMethods } from './decorated.js';
@@ -110,7 +110,8 @@ export class FoundationDeclarations {
     this.parts.view.listen({ beat: () => late.look() });
     // A process hears its channels, and is a service, only while it runs here.
     supervisor.onInstance(async (target, instance) => {
-      const handlers = handlersOf(target, enhancers).map((declared) => handledBy(instance, target, declared));
+      const begin = (work: () => unknown): unknown => instance.call(work);
+      const handlers = handlersOf(target, enhancers, begin).map((declared) => handledBy(instance, target, declared));
       const subscriptions = await this.#subscribe(handlers);
       return async () => void (await Promise.all(subscriptions.map((subscription) => subscription.unsubscribe())));
     });

@@ -111,18 +111,22 @@ export class CallServer {
   }
 
   /** The method with what Nest puts around it and with its arguments checked; mostly there is neither. */
-  #run(target: Found['target'], { process: name, method, args, context = {} }: CallRequest): unknown {
+  #run({ instance, target }: Found, { process: name, method, args, context = {} }: CallRequest): unknown {
     const schemas = callableOf(Object.getPrototypeOf(target), method)?.args;
     const prepare = schemas && ((given: unknown[]) => readArguments(`${name}.${method}`, schemas, given));
-    const enhanced = this.parts.enhancers?.around(target, method, prepare);
-    if (enhanced !== undefined) return enhanced<CallHost>(args, { kind: 'call', name, method, args, context });
+    const enhanced = this.parts.enhancers?.around(target, method);
+    if (enhanced !== undefined) {
+      const begin = (work: () => unknown): unknown => instance.call(work);
+      return enhanced<CallHost>(args, { kind: 'call', name, method, args, context }, { prepare, begin });
+    }
     return prepare === undefined ? target[method]!(...args) : prepare(args).then((read) => target[method]!(...read));
   }
 
-  async #carryOut(request: CallRequest, { instance, target }: Found): Promise<string> {
+  async #carryOut(request: CallRequest, found: Found): Promise<string> {
     const { id, process: name, method, from, longest = Infinity } = request;
+    const { instance } = found;
     try {
-      const run = (): unknown => this.#run(target, request);
+      const run = (): unknown => this.#run(found, request);
       const work = (): unknown =>
         traced(this.parts.telemetry, 'server', name, method, request.trace, () => instance.call(run));
       const value = await apart(() =>

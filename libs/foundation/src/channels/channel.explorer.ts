@@ -3,7 +3,7 @@
  */
 import type { Type } from '@nestjs/common';
 import { type Found, markedMethods, requireShared } from '../decorated.js';
-import type { Enhanced, Enhancers } from '../enhancers/enhancers.js';
+import type { Enhanced, Enhancers, Invocation } from '../enhancers/enhancers.js';
 import { CHANNEL_METADATA, type ChannelMetadata } from './channel.decorators.js';
 import type { MessageHandler, MessageHost } from './channel.js';
 
@@ -29,7 +29,7 @@ export function exploreChannels(
   requireShared(found, '@Channel', isMarked);
   return found.instances
     .filter(({ type }) => !isProcess(type))
-    .flatMap(({ type, instance }) => handlersOf(instance, enhancers, type));
+    .flatMap(({ instance }) => handlersOf(instance, enhancers));
 }
 
 /** The channels that any class of the application wants to hear, processes included. */
@@ -40,23 +40,29 @@ export function exploreChannelNames(found: Found): string[] {
   );
 }
 
-/** The handlers of one object, each with what Nest puts around it. */
-export function handlersOf(
-  target: object,
-  enhancers?: Around,
-  type = target.constructor as Type<object>,
-): DeclaredHandler[] {
+/**
+ * The handlers of one object, each with what Nest puts around it.
+ *
+ * @param begin see {@link Invocation.begin}.
+ */
+export function handlersOf(target: object, enhancers?: Around, begin?: Invocation['begin']): DeclaredHandler[] {
+  const type = target.constructor as Type<object>;
   return markedMethods<ChannelMetadata>(type, CHANNEL_METADATA).map(({ method, metadata }) => ({
     ...metadata,
-    handler: handlerOf(target, method, enhancers?.around(target, method)),
+    handler: handlerOf(target, method, enhancers?.around(target, method), { begin }),
   }));
 }
 
 /** Decided once, because a handler may get many messages. */
-function handlerOf(target: object, method: string, enhanced: Enhanced | undefined): MessageHandler {
+function handlerOf(
+  target: object,
+  method: string,
+  enhanced: Enhanced | undefined,
+  invocation: Invocation,
+): MessageHandler {
   if (enhanced === undefined) {
     return (message, meta) => (target as Record<string, MessageHandler>)[method]!(message, meta);
   }
   return async (message, meta) =>
-    void (await enhanced<MessageHost>([message, meta], { kind: 'message', message, meta }));
+    void (await enhanced<MessageHost>([message, meta], { kind: 'message', message, meta }, invocation));
 }

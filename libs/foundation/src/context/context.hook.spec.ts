@@ -41,6 +41,15 @@ describe('what travels', () => {
     expect(() => throws.capture('feed.price')).toThrow(/feed\.price.*no store/);
   });
 
+  it('is refused when reading it throws', () => {
+    const hostile = {
+      get user(): string {
+        throw new TypeError('not here');
+      },
+    };
+    expect(capturing(hostile)).toThrow(ArgumentError);
+  });
+
   it('is read with its bounds, and never fails', () => {
     expect({ ...readContext({ user: 'ada', more: 5 }) }).toEqual({ user: 'ada' });
     expect(Object.keys(readContext(many(MAX_VALUES + 5))!)).toHaveLength(MAX_VALUES);
@@ -99,5 +108,14 @@ describe('a handler', () => {
   it('fails when run() ends without it', async () => {
     expect(() => hook({ run: () => 7 }).run({}, () => 7)).toThrow('context.run ended without a call of its handler');
     await expect(hook({ run: () => Promise.resolve() }).run({}, () => 7)).rejects.toThrow('without a call');
+  });
+
+  it('does not run once it was told that it did not', async () => {
+    let count = 0;
+    let late: (() => unknown) | undefined;
+    const leaves = hook({ run: (_values, handler) => void (late = handler) });
+    expect(() => leaves.run({}, () => (count += 1))).toThrow('without a call');
+    expect(() => late!()).toThrow('context.run called its handler after its end');
+    expect(count).toBe(0);
   });
 });

@@ -61,15 +61,17 @@ export class ContextHook {
   capture(subject: string): ContextValues | undefined {
     if (this.options === undefined) return undefined;
     let given: unknown;
+    let values: Record<string, unknown> | undefined;
     try {
       given = this.options.capture();
+      // Reads it, so what it has may throw.
+      const isPromise = isThenable(given);
+      if (isPromise) adopted(given).catch(() => undefined);
+      values = isObject(given) && !isPromise ? withoutNothing(given) : undefined;
     } catch (error) {
       throw new ArgumentError(subject, 'context.capture', describe(error), 'a function that does not throw', error);
     }
     if (given === undefined) return undefined;
-    const isPromise = isThenable(given);
-    if (isPromise) adopted(given).catch(() => undefined);
-    const values = isObject(given) && !isPromise ? withoutNothing(given) : undefined;
     const read = values && readContext(values);
     // What is too much, or no text, is not left out without a word.
     if (read !== undefined && Object.keys(read).length === Object.keys(values!).length) {
@@ -84,24 +86,33 @@ export class ContextHook {
     if (this.options === undefined) return work();
     let outcome: { value: T } | { error: unknown } | undefined;
     const once = (): T => {
-      outcome ??= outcomeOf(work);
+      // It has been told already that the work was not done.
+      outcome ??= isOver ? { error: new TypeError(TOO_LATE) } : outcomeOf(work);
       return valueOf(outcome);
     };
+    let isOver = false;
     const answer = this.options.run(values ?? NOTHING, once);
     if (outcome !== undefined) {
       // It ends as the work does, so what it rejects with is told already.
       if (isThenable(answer)) adopted(answer).catch(() => undefined);
       return valueOf(outcome);
     }
-    if (!isThenable(answer)) throw new TypeError(NOT_CALLED);
-    return adopted(answer).then(() => {
+    const end = (): T => {
+      isOver = true;
       if (outcome === undefined) throw new TypeError(NOT_CALLED);
-      return valueOf(outcome) as Awaited<T>;
+      return valueOf(outcome);
+    };
+    if (!isThenable(answer)) return end();
+    const over = adopted(answer).catch((error: unknown) => {
+      isOver = true;
+      throw error;
     });
+    return over.then(end) as Promise<Awaited<T>>;
   }
 }
 
 const NOT_CALLED = 'context.run ended without a call of its handler';
+const TOO_LATE = 'context.run called its handler after its end';
 
 function outcomeOf<T>(work: () => T): { value: T } | { error: unknown } {
   try {

@@ -2,7 +2,7 @@
  * Guards, pipes, interceptors and filters of Nest around the methods that calls and messages run.
  * Used by `call.server.ts` and the declarations; underneath Nest's `ExternalContextCreator`, and what it uses itself.
  */
-import type { ExecutionContext, PipeTransform, Type } from '@nestjs/common';
+import type { PipeTransform, Type } from '@nestjs/common';
 import { ApplicationConfig, ExternalContextCreator, type NestContainer } from '@nestjs/core';
 import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-host.js';
 import { PipesConsumer } from '@nestjs/core/pipes/pipes-consumer.js';
@@ -10,6 +10,19 @@ import { PipesContextCreator } from '@nestjs/core/pipes/pipes-context-creator.js
 import { isObservable, lastValueFrom } from 'rxjs';
 import { markedMethods } from '../decorated.js';
 import { DeclarationError } from '../errors/config.errors.js';
+import { AROUND_BY_KEY } from '../foreign.decorators.js';
+import { Caught, Filters } from './caught.filters.js';
+import {
+  asksRequest,
+  boundTo,
+  classOf,
+  type CustomParameter,
+  customsOf,
+  KEYS,
+  type Method,
+  moduleOf,
+  OF_REQUESTS,
+} from './enhancer.metadata.js';
 
 /** The type of the context in which calls and messages are handled. */
 export const FOUNDATION_CONTEXT = 'foundation';
@@ -19,38 +32,34 @@ export interface Handled {
   kind: 'call' | 'message';
 }
 
+/** What one call of a method has of its own. */
+export interface Invocation {
+  /** Runs on the arguments after the pipes, last before the method. */
+  prepare?: ((args: unknown[]) => unknown[] | Promise<unknown[]>) | undefined;
+  /**
+   * Runs the method. It may be later than what is around it: an interceptor may answer, and be over, before the method
+   * has ended, or has even begun.
+   */
+  begin?: ((work: () => unknown) => unknown) | undefined;
+}
+
 /** A method with everything around it. */
-export type Enhanced = <H extends Handled>(args: readonly unknown[], host: H) => Promise<unknown>;
+export type Enhanced = <H extends Handled>(
+  args: readonly unknown[],
+  host: H,
+  invocation?: Invocation,
+) => Promise<unknown>;
 
-/** Runs on the arguments after the pipes, last before the method. */
-export type Prepare = (args: unknown[]) => unknown[] | Promise<unknown[]>;
-
-type Method = (...args: unknown[]) => unknown;
-
-/** Keys of the metadata, and the decorators that leave it. As of @nestjs/common 11 and 12, which do not export them. */
-const AROUND = {
-  __guards__: '@UseGuards',
-  __interceptors__: '@UseInterceptors',
-  __pipes__: '@UsePipes',
-  __exceptionFilters__: '@UseFilters',
-} as const;
-const KEYS = Object.keys(AROUND) as (keyof typeof AROUND)[];
-/** Where decorators of parameters leave theirs: on the class, by method. */
-const PARAMETERS = '__routeArguments__';
-const CUSTOM = '__customRouteArgs__';
-/** With one of these a method has requests of its own, which its decorators of parameters are for. */
-const OF_REQUESTS = ['path', 'microservices:handler_type', 'websockets:message_mapping'];
 /** Pipes take an argument for what a controller calls the body, so that `ValidationPipe` looks at it. */
 const BODY = 3;
 /** The same for a parameter with a decorator of its own, which `ValidationPipe` leaves alone unless told otherwise. */
 const OTHER = 6;
 
-/** A parameter with a decorator of `createParamDecorator`. */
-interface CustomParameter {
-  index: number;
-  factory: (data: unknown, context: ExecutionContext) => unknown;
-  data: unknown;
-  pipes: unknown[];
+/** Why something cannot be applied. */
+interface Fault {
+  subject: string;
+  why: string;
+  advice: string;
 }
 
 /** See the file header. */
@@ -60,7 +69,12 @@ export class Enhancers {
   readonly #creator: ExternalContextCreator;
   readonly #pipes: PipesContextCreator;
   readonly #consumer = new PipesConsumer();
+  readonly #filters: Filters;
   readonly #bound = new WeakMap<object, Map<string, Enhanced | undefined>>();
+  /** By its host, which is another one for each call. */
+  readonly #invocations = new WeakMap<Handled, Invocation>();
+  /** What is being bound, for Nest's look for its module. */
+  #binding: object | undefined;
 
   /** @param global true: what is bound to the whole application applies as well, such as `APP_GUARD`. */
   constructor(
@@ -71,8 +85,10 @@ export class Enhancers {
     this.#config = (global ? container.applicationConfig : undefined) ?? new ApplicationConfig();
     this.#container = Object.create(container, { applicationConfig: { value: this.#config } }) as NestContainer;
     this.#creator = ExternalContextCreator.fromContainer(this.#container);
-    // Nest finds the module of a provider by its class as the token; controllers and other tokens are none the less.
-    this.#creator.getContextModuleKey = (type) => this.#moduleOf(type as Type<object>);
+    // Nest looks for a class as the token, and in its first module: neither finds all.
+    this.#creator.getContextModuleKey = (type) =>
+      moduleOf(this.#container.getModules(), type as Type<object>, this.#binding);
+    this.#filters = new Filters(this.#container, this.#config);
     this.#pipes = new PipesContextCreator(this.#container, this.#config);
   }
 
@@ -80,10 +96,10 @@ export class Enhancers {
    * The method of this object with all that applies to it; `undefined` when nothing does, which is remembered: a call
    * then costs a look into two maps.
    */
-  around(target: object, method: string, prepare?: Prepare): Enhanced | undefined {
+  around(target: object, method: string): Enhanced | undefined {
     const known = this.#bound.get(target);
     if (known?.has(method) === true) return known.get(method);
-    const bound = this.#bind(target, method, prepare);
+    const bound = this.#bind(target, method);
     this.#bound.set(target, (known ?? new Map<string, Enhanced | undefined>()).set(method, bound));
     return bound;
   }
@@ -96,45 +112,54 @@ export class Enhancers {
    */
   check(type: Type<object>, marks: readonly symbol[]): void {
     for (const { method } of marks.flatMap((mark) => markedMethods(type, mark))) {
-      const place = `${type.name}.${method}`;
       const callback = (type.prototype as Record<string, Method>)[method]!;
-      for (const key of KEYS) {
-        for (const each of boundTo(key, type, callback)) this.#checkOne(`${AROUND[key]} of ${place}`, type, each);
-      }
-      const pipes = customsOf(type, method).flatMap((parameter) => parameter.pipes);
-      for (const each of pipes) this.#checkOne(`a pipe of a parameter of ${place}`, type, each);
-      if (OF_REQUESTS.some((key) => Reflect.hasMetadata(key, callback))) continue;
-      if (parametersOf(type, method).some(([key]) => !key.includes(CUSTOM))) {
-        throw new DeclarationError(
-          `a decorator of a parameter of ${place}`,
-          'it takes its value out of a request, and a call or a message is none',
-          'Remove it, or make one with createParamDecorator() that asks switchToFoundation().',
-        );
-      }
+      const fault = this.#faultOf(type, method, callback);
+      if (fault !== undefined) throw new DeclarationError(fault.subject, fault.why, fault.advice);
     }
     if (this.global) this.#checkGlobal();
   }
 
-  #checkOne(subject: string, type: Type<object>, enhancer: unknown): void {
-    if (typeof enhancer !== 'function') return;
-    const module = this.#container.getModules().get(this.#moduleOf(type));
+  #faultOf(type: Type<object>, method: string, callback: Method, target?: object): Fault | undefined {
+    const place = `${type.name}.${method}`;
+    for (const key of KEYS) {
+      for (const each of boundTo(key, type, callback)) {
+        const fault = this.#faultIn(`${AROUND_BY_KEY[key]} of ${place}`, type, each, target);
+        if (fault !== undefined) return fault;
+      }
+    }
+    for (const each of customsOf(type, method).flatMap((parameter) => parameter.pipes)) {
+      const fault = this.#faultIn(`a pipe of a parameter of ${place}`, type, each, target);
+      if (fault !== undefined) return fault;
+    }
+    if (OF_REQUESTS.some((key) => Reflect.hasMetadata(key, callback))) return undefined;
+    if (!asksRequest(type, method)) return undefined;
+    return {
+      subject: `a decorator of a parameter of ${place}`,
+      why: 'it takes its value out of a request, and a call or a message is none',
+      advice: 'Remove it, or make one with createParamDecorator() that asks switchToFoundation().',
+    };
+  }
+
+  #faultIn(place: string, type: Type<object>, enhancer: unknown, target?: object): Fault | undefined {
+    if (typeof enhancer !== 'function') return undefined;
+    const subject = `${place}: ${enhancer.name}`;
+    const module = this.#container.getModules().get(moduleOf(this.#container.getModules(), type, target));
     const wrapper = module?.injectables.get(enhancer as Type);
     if (wrapper === undefined) {
-      throw new DeclarationError(
-        `${subject}: ${enhancer.name}`,
-        `Nest has no instance of it in the module of ${type.name}`,
-        `Provide the class itself, providers: [${type.name}], or give an instance, new ${enhancer.name}().`,
-      );
+      return {
+        subject,
+        why: `Nest has no instance of it in the module of ${type.name}`,
+        advice: `Provide the class itself, providers: [${type.name}], or give an instance, new ${enhancer.name}().`,
+      };
     }
-    if (wrapper.isTransient || !wrapper.isDependencyTreeStatic()) {
-      throw new DeclarationError(
-        `${subject}: ${enhancer.name}`,
-        wrapper.isTransient
-          ? 'it is transient'
-          : 'it is request-scoped, or depends on something that is, and a call or a message is no request',
-        'Make it and its dependencies singletons of the module (the default scope).',
-      );
-    }
+    if (!wrapper.isTransient && wrapper.isDependencyTreeStatic()) return undefined;
+    return {
+      subject,
+      why: wrapper.isTransient
+        ? 'it is transient'
+        : 'it is request-scoped, or depends on something that is, and a call or a message is no request',
+      advice: 'Make it and its dependencies singletons of the module (the default scope).',
+    };
   }
 
   #checkGlobal(): void {
@@ -153,47 +178,78 @@ export class Enhancers {
     );
   }
 
-  #bind(target: object, method: string, prepare: Prepare | undefined): Enhanced | undefined {
-    const type = target.constructor as Type<object> | undefined;
+  /** @throws TypeError for what cannot be applied to an object that Nest does not know: then nothing is run. */
+  #bind(target: object, method: string): Enhanced | undefined {
+    const type = classOf(target);
     const callback = (target as Record<string, Method>)[method]!;
-    // An object of no class, which somebody offers as a service.
-    if (typeof type !== 'function') return undefined;
     const customs = customsOf(type, method);
     const applied = new Set(KEYS.filter((key) => this.#isBound(key, type, callback)));
     if (applied.size === 0 && customs.length === 0) return undefined;
+    const fault = this.#faultOf(type, method, callback, target);
+    if (fault !== undefined) throw new TypeError(`${fault.subject} cannot be applied: ${fault.why}. ${fault.advice}`);
     const piped = this.#piped(target, callback, method, customs);
     // The last argument is the host; all else are those of the method.
     const handler = async (...given: unknown[]): Promise<unknown> => {
-      const args = await piped(given);
-      return callback.apply(target, prepare === undefined ? args : await prepare(args));
+      const { prepare, begin } = this.#invocations.get(given.at(-1) as Handled) ?? {};
+      const read = await piped(given);
+      const args = prepare === undefined ? read : await prepare(read);
+      return begin === undefined ? callback.apply(target, args) : begin(() => callback.apply(target, args));
     };
     // Nest reads the metadata of the method from it, along the chain of prototypes, and gives it to `getHandler()`.
     Object.setPrototypeOf(handler, callback);
     Object.defineProperty(handler, 'name', { value: method });
-    const options = { guards: true, interceptors: true, filters: applied.has('__exceptionFilters__') };
-    const run = this.#creator.create(
-      target,
-      handler,
-      method,
-      undefined,
-      undefined,
-      undefined,
-      undefined,
-      options,
-      FOUNDATION_CONTEXT,
-    );
-    return async (args, host) => {
-      const value: unknown = await run(...args, host);
-      // A filter answers for a method that failed; one for microservices does so with an Observable.
-      return isObservable(value) ? lastValueFrom(value) : value;
+    const filter = applied.has('__exceptionFilters__') ? this.#filtering(target, handler) : undefined;
+    const run = this.#created(target, handler, method);
+    return async (args, host, invocation = {}) => {
+      this.#invocations.set(host, invocation);
+      try {
+        return await run(...args, host);
+      } catch (error) {
+        if (filter === undefined) throw error;
+        return filter(error, [...args, host]);
+      }
     };
   }
 
-  #isBound(key: keyof typeof AROUND, type: Type<object>, callback: Method): boolean {
+  #created(target: object, handler: Method, method: string): (...given: unknown[]) => Promise<unknown> {
+    const none = [undefined, undefined, undefined, undefined] as const;
+    // Filters are ours: Nest takes one that returns nothing for one that has not caught it.
+    const options = { guards: true, interceptors: true, filters: false };
+    this.#binding = target;
+    try {
+      return this.#creator.create(target, handler, method, ...none, options, FOUNDATION_CONTEXT);
+    } finally {
+      this.#binding = undefined;
+    }
+  }
+
+  /** Asks the filter for an error what to answer; throws the error where none is for it. */
+  #filtering(target: object, handler: Method): (error: unknown, given: unknown[]) => Promise<unknown> {
+    const type = classOf(target);
+    const filters = this.#filters.create(
+      target,
+      handler as never,
+      moduleOf(this.#container.getModules(), type, target),
+    );
+    return async (error, given) => {
+      const host = new ExecutionContextHost(given, type, handler);
+      host.setType(FOUNDATION_CONTEXT);
+      const caught: unknown = filters.invokeCustomFilters(error, host);
+      if (!(caught instanceof Caught)) throw error;
+      const answer = await caught.answer;
+      // One for microservices answers with an Observable.
+      const value: unknown = isObservable(answer) ? await lastValueFrom(answer) : answer;
+      // A message is handled then; a call that failed is no call that answered nothing.
+      if (value === undefined && (given.at(-1) as Handled).kind === 'call') throw error;
+      return value;
+    };
+  }
+
+  #isBound(key: keyof typeof AROUND_BY_KEY, type: Type<object>, callback: Method): boolean {
     return boundTo(key, type, callback).length > 0 || (this.global && this.#globalOf(key).length > 0);
   }
 
-  #globalOf(key: keyof typeof AROUND): readonly unknown[] {
+  #globalOf(key: keyof typeof AROUND_BY_KEY): readonly unknown[] {
     return {
       __guards__: () => this.#config.getGlobalGuards(),
       __interceptors__: () => this.#config.getGlobalInterceptors(),
@@ -209,8 +265,8 @@ export class Enhancers {
     method: string,
     customs: readonly CustomParameter[],
   ): (given: readonly unknown[]) => Promise<unknown[]> {
-    const type = target.constructor as Type<object>;
-    const pipes = this.#pipes.create(target, callback, this.#moduleOf(type));
+    const type = classOf(target);
+    const pipes = this.#pipes.create(target, callback, moduleOf(this.#container.getModules(), type, target));
     const own = new Map(
       customs.map((each) => [
         each.index,
@@ -243,28 +299,4 @@ export class Enhancers {
       return args;
     };
   }
-
-  #moduleOf(type: Type<object>): string {
-    let found = '';
-    for (const [key, module] of this.#container.getModules()) {
-      if (module.hasProvider(type) || module.controllers.has(type)) return key;
-      if (found === '' && [...module.providers.values()].some(({ metatype }) => metatype === type)) found = key;
-    }
-    return found;
-  }
-}
-
-function boundTo(key: string, type: Type<object>, callback: Method): unknown[] {
-  const read = (target: object): unknown[] => (Reflect.getMetadata(key, target) ?? []) as unknown[];
-  return [...read(type), ...read(callback)];
-}
-
-function parametersOf(type: Type<object>, method: string): [key: string, parameter: unknown][] {
-  return Object.entries((Reflect.getMetadata(PARAMETERS, type, method) ?? {}) as object);
-}
-
-function customsOf(type: Type<object>, method: string): CustomParameter[] {
-  return parametersOf(type, method)
-    .filter(([key]) => key.includes(CUSTOM))
-    .map(([, parameter]) => parameter as CustomParameter);
 }

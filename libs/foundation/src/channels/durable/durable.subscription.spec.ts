@@ -1,8 +1,8 @@
 import { expect, it } from '@jest/globals';
 import type { Consumer, StreamEntry, Streams } from '../../backend/streams/streams.js';
+import { HandlerGoneError } from '../../calls/handler.gone.js';
 import { Telemetry } from '../../telemetry/telemetry.js';
 import type { Envelope } from '../envelope.js';
-import { HandlerGoneError } from '../handler.gone.js';
 import { MessageDrops } from '../message.drops.js';
 import { DurableSubscription } from './durable.subscription.js';
 

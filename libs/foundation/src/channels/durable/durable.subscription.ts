@@ -4,6 +4,7 @@
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Consumer, ConsumerListener, StreamEntry, Streams } from '../../backend/streams/streams.js';
+import { HandlerGoneError } from '../../calls/handler.gone.js';
 import type { Resolved } from '../../config/config.js';
 import type { DurableChannelOptions } from '../../config/options.js';
 import { isA } from '../../errors/describe.js';
@@ -12,7 +13,6 @@ import { ThrottledLog } from '../../logging/throttled.log.js';
 import type { DeadLetterReason, MessageDropReason } from '../../telemetry/events.js';
 import type { MessageHandler, MessageMeta, SubscribeOptions, Subscription, SubscriptionCounters } from '../channel.js';
 import { type Envelope, originOf, type UnreadableReason } from '../envelope.js';
-import { HandlerGoneError } from '../handler.gone.js';
 import { HandlerRunner, InvalidPayload, type RunnerTools } from '../handler.runner.js';
 import { DropCounts, type MessageDrops } from '../message.drops.js';
 

@@ -1,10 +1,10 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import { Logger } from '@nestjs/common';
+import { HandlerGoneError } from '../../calls/handler.gone.js';
 import { Telemetry } from '../../telemetry/telemetry.js';
 import { eventually } from '../../testing/eventually.js';
 import type { MessageHandler, Priority, SubscribeOptions } from '../channel.js';
 import type { Envelope } from '../envelope.js';
-import { HandlerGoneError } from '../handler.gone.js';
 import { MessageDrops } from '../message.drops.js';
 import { HandlerQueue } from './handler.queue.js';
 

@@ -1,13 +1,13 @@
 /**
  * One handler and its backlog: bounded, in order within each priority, and independent of every other handler.
  */
+import { HandlerGoneError } from '../../calls/handler.gone.js';
 import { isA } from '../../errors/describe.js';
 import { Gate, unattended } from '../../foreign/gate.js';
 import { isLongTurn, nextTurn } from '../../time/turn.budget.js';
 import type { Lane } from '../../wire/lane.js';
 import type { Gap, MessageHandler, SubscribeOptions, SubscriptionCounters } from '../channel.js';
 import type { Envelope } from '../envelope.js';
-import { HandlerGoneError } from '../handler.gone.js';
 import { HandlerRunner, InvalidPayload, type RunnerTools } from '../handler.runner.js';
 import { DropCounts, type MessageDrops, UNSUBSCRIBED } from '../message.drops.js';
 import { Fifo } from './fifo.js';

@@ -4,6 +4,7 @@
  */
 import { setMaxListeners } from 'node:events';
 import type { Lease, Leases } from '../../backend/leases/leases.js';
+import { HandlerGoneError } from '../../calls/handler.gone.js';
 import { asPartOf, outside, type Waiter } from '../../calls/waiting.js';
 import { indexOf } from '../../cluster/slot.names.js';
 import { describe } from '../../errors/describe.js';
@@ -100,10 +101,15 @@ export class Instance implements Waiter {
    * Carries out a call, or the handler of a message, on the user's object.
    *
    * INVARIANT (I1): that is user code, so the end of the instance waits for it as it does for a task; otherwise it
-   * would go on beside the next owner once the lease is released.
+   * would go on beside the next owner once the lease is released. What an interceptor begins after the call that it was
+   * for begins only while the end still waits for something.
+   *
+   * @throws HandlerGoneError
    */
   call<T>(work: () => T | Promise<T>): Promise<T> {
-    // Begun in this turn, in which the caller has seen that the instance runs.
+    if (!this.lease.isHeld() || (!this.running && this.#tasks.size === 0)) {
+      return Promise.reject(new HandlerGoneError(`process "${this.spec.name}"`));
+    }
     const result = asPartOf(this, work);
     const done = (): void => void this.#tasks.delete(running);
     const running: Promise<void> = result.then(done, done);
