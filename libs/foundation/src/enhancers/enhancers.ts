@@ -50,10 +50,11 @@ export type Enhanced = <H extends Handled>(
   invocation?: Invocation,
 ) => Promise<unknown>;
 
-/** Pipes take an argument for what a controller calls the body, so that `ValidationPipe` looks at it. */
-const BODY = 3;
-/** The same for a parameter with a decorator of its own, which `ValidationPipe` leaves alone unless told otherwise. */
-const OTHER = 6;
+/**
+ * Pipes take an argument for what a controller calls the body, so that `ValidationPipe` looks at it; a parameter with a
+ * decorator of its own it leaves alone unless told otherwise.
+ */
+const [BODY, OTHER] = [3, 6];
 
 /** Why something cannot be applied. */
 interface Fault {
@@ -131,8 +132,8 @@ export class Enhancers {
       const fault = this.#faultIn(`a pipe of a parameter of ${place}`, type, each, target);
       if (fault !== undefined) return fault;
     }
-    if (OF_REQUESTS.some((key) => Reflect.hasMetadata(key, callback))) return undefined;
-    if (!asksRequest(type, method)) return undefined;
+    const ofRequests = OF_REQUESTS.some((key) => Reflect.hasMetadata(key, callback));
+    if (ofRequests || !asksRequest(type, method)) return undefined;
     return {
       subject: `a decorator of a parameter of ${place}`,
       why: 'it takes its value out of a request, and a call or a message is none',
@@ -163,13 +164,12 @@ export class Enhancers {
   }
 
   #checkGlobal(): void {
-    const scoped = [
+    const [first] = [
       ...this.#config.getGlobalRequestGuards(),
       ...this.#config.getGlobalRequestInterceptors(),
       ...this.#config.getGlobalRequestPipes(),
       ...this.#config.getGlobalRequestFilters(),
     ];
-    const [first] = scoped;
     if (first === undefined) return;
     throw new DeclarationError(
       `${String(first.name)} of the whole application`,
