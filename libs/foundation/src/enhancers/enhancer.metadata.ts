@@ -9,6 +9,13 @@ import { AROUND_BY_KEY } from '../foreign.decorators.js';
 /** A method of an object. */
 export type Method = (...args: unknown[]) => unknown;
 
+/** Why something that a decorator asks for cannot be applied. */
+export interface Fault {
+  subject: string;
+  why: string;
+  advice: string;
+}
+
 /** Keys of what stands around methods. */
 export const KEYS = Object.keys(AROUND_BY_KEY) as (keyof typeof AROUND_BY_KEY)[];
 /** Where decorators of parameters leave theirs: on the class, by method. */

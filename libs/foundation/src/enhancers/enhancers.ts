@@ -18,6 +18,7 @@ import {
   classOf,
   type CustomParameter,
   customsOf,
+  type Fault,
   KEYS,
   type Method,
   moduleOf,
@@ -55,13 +56,6 @@ export type Enhanced = <H extends Handled>(
  * decorator of its own it leaves alone unless told otherwise.
  */
 const [BODY, OTHER] = [3, 6];
-
-/** Why something cannot be applied. */
-interface Fault {
-  subject: string;
-  why: string;
-  advice: string;
-}
 
 /** See the file header. */
 export class Enhancers {
