@@ -68,6 +68,42 @@ describe.each<[string, () => Promise<Ticks>]>([
   });
 });
 
+describe('the hash of a job that another client wrote', () => {
+  const tick = Math.floor(Date.now() / 1000) * 1000;
+  const claimedOf = (): Promise<string> => server.cli('HGET', keys.cron('job'), 'claimed');
+
+  it.each(['9007199254740991', '8640000000000000', '253402300799000', '-1', '1e300', 'nan', 'never'])(
+    'keeps no time from being claimed: claimed %s',
+    async (said) => {
+      for (const make of [async () => (await backendOn(server, appName)).backend.ticks, onQuorum]) {
+        const ticks = await make();
+        await ticks.open('job', 5);
+        expect(await ticks.write('job', 5, '{"rev":1}', { at: tick, id: 'a' })).toBe('done');
+        await server.cli('HSET', keys.cron('job'), 'claimed', said);
+        const before = Date.now();
+        const opened = (await ticks.open('job', 6))!;
+        expect(opened).toMatchObject({ record: '{"rev":1}', doubt: { said } });
+        // No honest claim is further ahead of Redis.
+        expect(opened.doubt!.most).toBeGreaterThanOrEqual(before + 59_000);
+        expect(opened.doubt!.most).toBeLessThanOrEqual(Date.now() + 61_000);
+        expect(await ticks.write('job', 6, '{"rev":2}', { at: tick + 1000, id: 'b' })).toBe('done');
+        expect(await claimedOf()).toBe(String(tick + 1000));
+        expect(await ticks.open('job', 7)).toEqual({ claimed: tick + 1000, record: '{"rev":2}' });
+        await server.cli('DEL', keys.cron('job'));
+      }
+    },
+  );
+
+  it('is begun anew where it is no hash', async () => {
+    const ticks = (await backendOn(server, appName)).backend.ticks;
+    await server.cli('SET', keys.cron('job'), 'x');
+    expect(await ticks.open('job', 5)).toEqual({ claimed: 0, record: '' });
+    await server.cli('SET', keys.cron('job'), 'x');
+    expect(await ticks.write('job', 5, '{"rev":1}', { at: tick, id: 'a' })).toBe('done');
+    expect(await ticks.open('job', 6)).toEqual({ claimed: tick, record: '{"rev":1}' });
+  });
+});
+
 /** A class with one job that counts its runs. */
 function jobsOf(runs: CronRun[], expression: string, options: ClusterCronOptions = {}): new () => object {
   @Injectable()
@@ -144,6 +180,21 @@ describe('a cluster-wide cron job', () => {
     expect(new Set(times).size).toBe(times.length);
     await eventually(async () => (await node!.app.get(CronJobs).list())[0]?.last !== undefined);
     expect(Number(await server.cli('PTTL', keys.cron('close')))).toBeGreaterThan(29 * 86_400_000);
+  });
+
+  it.each<[string, string[]]>([
+    ['claims a time that no clock says', ['HSET', 'claimed', '9007199254740991']],
+    ['puts another thing there', ['SET', 'x']],
+  ])('goes on when another client %s', async (_what, [word, ...rest]) => {
+    const runs: CronRun[] = [];
+    await nodes(1, () => jobsOf(runs, '* * * * * *'));
+    await eventually(() => runs.length >= 2);
+    await server.cli(word!, keys.cron('close'), ...rest);
+    const before = runs.length;
+    await eventually(() => runs.length >= before + 2, { lastSeen: () => runs.length });
+    const times = runs.map(({ scheduledAt }) => scheduledAt.getTime());
+    expect(new Set(times).size).toBe(times.length);
+    expect((times.at(-1)! - times[0]!) / 1000 + 1).toBe(times.length);
   });
 
   it('that never ends is left when its node leaves, and reported by the next owner', async () => {

@@ -77,8 +77,9 @@ export class CronJobs {
     const processes = await finder.list((known) => known.filter(({ name }) => name.startsWith(JOB_PREFIX)));
     const names = processes.map(({ name }) => name.slice(JOB_PREFIX.length));
     const records = await inRedis(endpoint, 'listing cron jobs', () => ticks.read(names));
+    const now = Date.now();
     return processes.map(({ name: process, state, node }, index): CronJobInfo => {
-      const record = readRecord(records[index] ?? '');
+      const record = readRecord(records[index] ?? '', now);
       const [expression, timeZone, missed, overlap] = table.get(process)?.args ?? [];
       const { next, run, last, waiting, missed: lastMissed, counts = NONE } = record ?? {};
       return {

@@ -2,6 +2,7 @@
  * What is remembered of a job in Redis: its last run, what waits, and what could not be run.
  * Written by its owner alone, see `Ticks`; read by the next owner, and for people. Any client may have written it.
  */
+import { BELIEVED_AHEAD_MS } from '../backend/leases/ticks.js';
 import { plain } from '../errors/describe.js';
 import type { CronCause } from '../telemetry/events.js';
 import { fromJson, ifRight, oneOf, or, record, text, whole } from '../wire/decode.js';
@@ -98,9 +99,52 @@ const readAll = fromJson(
   MAX_RECORD,
 );
 
-/** Reads what anybody may have written; `undefined` for what is no record. */
-export function readRecord(value: string): JobRecord | undefined {
-  return value === '' ? undefined : readAll(value);
+/** The latest time that a `Date` can have. */
+const LAST_TIME = 8.64e15;
+
+/**
+ * Reads what anybody may have written; `undefined` for what is no record. A time that no clock said is as good as none:
+ * one that has passed by now is at most a day ahead of `now`, clocks may be wrong; the next one is any that a `Date`
+ * can have.
+ *
+ * @param doubt called with each part that was passed over.
+ */
+export function readRecord(
+  value: string,
+  now: number,
+  doubt: (part: string) => void = () => undefined,
+): JobRecord | undefined {
+  if (value === '') return undefined;
+  const read = readAll(value);
+  if (read === undefined) doubt('all');
+  if (read === undefined) return undefined;
+  const isTime = (at = 0): boolean => at <= LAST_TIME && at <= now + BELIEVED_AHEAD_MS;
+  const isRun = ({ scheduled, started, ended }: JobRun): boolean => [scheduled, started, ended].every(isTime);
+  const believed = <T>(part: string, is: (value: T) => boolean, value: T | undefined): T | undefined => {
+    if (value === undefined || is(value)) return value;
+    doubt(part);
+    return undefined;
+  };
+  const { since, next, run, last, waiting, missed, ...rest } = read;
+  return {
+    ...rest,
+    since: believed('since', isTime, since) ?? now,
+    ...ifThere(
+      'next',
+      believed('next', (at) => at <= LAST_TIME, next),
+    ),
+    ...ifThere('run', believed('run', isRun, run)),
+    ...ifThere('last', believed('last', isRun, last)),
+    ...ifThere('waiting', believed('waiting', isTime, waiting)),
+    ...ifThere(
+      'missed',
+      believed('missed', (span) => isTime(span.first) && isTime(span.last), missed),
+    ),
+  };
+}
+
+function ifThere<K extends string, T>(name: K, value: T | undefined): { [P in K]?: T } {
+  return value === undefined ? {} : ({ [name]: value } as { [P in K]?: T });
 }
 
 /** The text of a record; its revision comes first, where it is found without reading it all. */

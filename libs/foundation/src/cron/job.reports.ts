@@ -2,6 +2,8 @@
  * What is told of a job: events for programs, lines of the log for people.
  * Called by the runner, when what it tells is written.
  */
+import { describe, plain } from '../errors/describe.js';
+import { isAnswer, isOfRedis, refusalIn } from '../errors/refusal.js';
 import { Log } from '../logging/log.js';
 import { ThrottledLog } from '../logging/throttled.log.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
@@ -70,6 +72,19 @@ export class JobReports {
     this.#log.warn(message, { job: this.#ids.job, until: textOf(until) });
   }
 
+  claimDoubted(said: string, until: number): void {
+    const message =
+      'The times of cron job "{job}" were claimed until {said}, which no clock said; it goes on after {until}';
+    const details = { job: this.#ids.job, said: plain(said, 40), until: textOf(until) };
+    this.#repeated.warn(message, details, this.#ids.job);
+  }
+
+  /** `part` of the record, or all of it, has a time that no clock said, or is none. */
+  doubted(part: string): void {
+    const message = 'The record of cron job "{job}" was written by somebody else; passed over: {part}';
+    this.#repeated.warn(message, { job: this.#ids.job, part }, `${this.#ids.job} ${part}`);
+  }
+
   early(at: number): void {
     const message = 'The clock of this node is ahead of Redis: cron job "{job}" waits with {at}';
     this.#repeated.warn(message, { job: this.#ids.job, at: textOf(at) }, this.#ids.job);
@@ -80,11 +95,23 @@ export class JobReports {
     this.#repeated.warn(message, { job: this.#ids.job }, this.#ids.job);
   }
 
-  unreachable(error: string): void {
-    this.#repeated.debug('The record of a cron job is out of reach; retrying', { job: this.#ids.job, error });
+  /** A connection that is lost is told of elsewhere, once for all; what Redis refuses, and a bug, is told here. */
+  unreachable(thrown: unknown): void {
+    const { job } = this.#ids;
+    const error = describe(thrown);
+    if (isOfRedis(thrown) && !isAnswer(thrown) && refusalIn(error) === undefined) {
+      this.#repeated.debug('The record of a cron job is out of reach; retrying', { job, error });
+      return;
+    }
+    this.#repeated.warn(
+      'Cron job "{job}" cannot use its record and fires nothing; retrying: {error}',
+      { job, error },
+      job,
+    );
   }
 }
 
 function textOf(time: number): string {
-  return new Date(time).toISOString();
+  const date = new Date(time);
+  return Number.isNaN(date.getTime()) ? String(time) : date.toISOString();
 }

@@ -1,5 +1,6 @@
 // One owner of a job after the other, over ticks in memory, by a clock that the test sets.
-import { afterEach, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { Logger } from '@nestjs/common';
 import { CronJob, CronTime } from 'cron';
 import { LocalTicks } from '../backend/leases/local.ticks.js';
 import type { Ticks } from '../backend/leases/ticks.js';
@@ -97,7 +98,7 @@ class World {
   }
 
   async record(): Promise<JobRecord | undefined> {
-    return readRecord((await this.ticks.read(['close']))[0]!);
+    return readRecord((await this.ticks.read(['close']))[0]!, this.now());
   }
 
   /** The times that runs were for, and why. */
@@ -111,6 +112,9 @@ class World {
 }
 
 let world: World;
+const warned = jest.spyOn(Logger.prototype, 'warn').mockImplementation(() => undefined);
+beforeEach(() => void warned.mockClear());
+afterAll(() => warned.mockRestore());
 afterEach(async () => {
   for (const owner of world.owners) owner.die();
   await Promise.all(world.owners.flatMap((owner) => owner.tasks.map((task) => task.catch(() => undefined))));
@@ -381,5 +385,134 @@ describe('another schedule', () => {
     await until(async () => (await world.record())?.next === Date.parse('2026-05-01T13:00:00Z'));
     expect(world.fired).toEqual(['03:00:00 tick']);
     expect(world.of('cron.missed')).toEqual([]);
+  });
+});
+
+/** Another client of Redis, or a clock that was wrong, may have written any of them. */
+const NO_TIMES = [Number.MAX_SAFE_INTEGER, 8.64e15, 253_402_300_799_000];
+
+describe('a record with a time that no clock says', () => {
+  const counts = { fired: 7, failed: 0, missed: 0, skipped: 0, interrupted: 0 };
+  const warnings = (): string => JSON.stringify(warned.mock.calls);
+
+  async function left(record: object): Promise<void> {
+    world = new World('* * * * * *', {}, '2026-05-01T03:00:00.200Z');
+    const rest = { rev: 3, schedule: world.schedule.text, since: world.now() - 60_000, counts };
+    await world.ticks.write('close', 0, JSON.stringify({ ...rest, ...record }), { at: world.now() - 200, id: 'x' });
+    world.own();
+    await until(() => world.runs.length >= 2);
+    await until(async () => ((await world.record())?.counts.fired ?? 0) >= 9);
+  }
+
+  it.each(NO_TIMES)('begins anew now: since %d', async (since) => {
+    await left({ since });
+    expect(world.fired.slice(0, 2)).toEqual(['03:00:01 tick', '03:00:02 tick']);
+    expect(warnings()).toContain('since');
+  });
+
+  it.each(NO_TIMES)('runs nothing for it: waiting %d', async (waiting) => {
+    await left({ waiting });
+    expect(world.fired.slice(0, 2)).toEqual(['03:00:01 tick', '03:00:02 tick']);
+    expect(warnings()).toContain('waiting');
+  });
+
+  it.each(NO_TIMES)('has no run that began then: %d', async (at) => {
+    const run = { scheduled: at, cause: 'tick', started: at, node: 'n', epoch: 0 };
+    await left({ run, last: run, missed: { count: 1, first: at, last: at }, next: at });
+    expect(world.fired.slice(0, 2)).toEqual(['03:00:01 tick', '03:00:02 tick']);
+    expect(world.of('cron.interrupted')).toEqual([]);
+    for (const what of ['run', 'last', 'missed']) expect(warnings()).toContain(what);
+  });
+
+  it('stays out of what people see', () => {
+    const now = Date.parse('2026-05-01T03:00:00Z');
+    const run = { scheduled: 8.64e15 + 1, cause: 'tick', started: now, node: 'n', epoch: 0 };
+    const rest = { rev: 3, schedule: '', since: now, counts };
+    const read = readRecord(JSON.stringify({ ...rest, last: run, next: 8.64e15 + 1 }), now);
+    expect(read).toEqual(rest);
+    const yearly = Date.parse('2030-01-01T00:00:00Z');
+    expect(readRecord(JSON.stringify({ ...rest, next: yearly }), now)).toEqual({ ...rest, next: yearly });
+  });
+});
+
+describe('a claimed time that no clock says', () => {
+  /** Ticks whose claimed time is none, as the scripts answer then. */
+  function doubted(next: string | undefined): void {
+    world = new World('* * * * *', { missed: 'run-once' }, '2026-05-01T03:00:00.500Z');
+    const { ticks } = world;
+    const record = {
+      rev: 3,
+      schedule: world.schedule.text,
+      since: Date.parse('2026-05-01T00:00:00Z'),
+      ...(next === undefined ? {} : { next: Date.parse(next) }),
+      counts: { fired: 7, failed: 0, missed: 0, skipped: 0, interrupted: 0 },
+    };
+    let opened = 0;
+    world.ticks = {
+      open: async (job, epoch) => {
+        const known = await ticks.open(job, epoch);
+        if ((opened += 1) > 1 || known === undefined) return known;
+        const most = world.now() + 60_000;
+        return { claimed: 0, record: JSON.stringify(record), doubt: { said: String(Number.MAX_SAFE_INTEGER), most } };
+      },
+      read: (jobs) => ticks.read(jobs),
+      write: (...args) => ticks.write(...args),
+    };
+    world.own();
+  }
+
+  it('lets the job go on with the next time that its record names', async () => {
+    doubted('2026-05-01T03:00:00Z');
+    await until(() => world.runs.length === 1);
+    expect(world.fired).toEqual(['03:00:00 tick']);
+    expect(world.of('cron.missed')).toEqual([]);
+  });
+
+  it('fires nothing that may have been fired where the record names none', async () => {
+    doubted(undefined);
+    await until(async () => (await world.record())?.next !== undefined);
+    expect(world.fired).toEqual([]);
+    expect((await world.record())?.next).toBe(Date.parse('2026-05-01T03:02:00Z'));
+    // What was taken for claimed is claimed, so the next owner has no doubt left.
+    expect((await world.ticks.open('close', 9))!.claimed).toBeGreaterThan(Date.parse('2026-05-01T03:01:00Z'));
+  });
+
+  it('of a clock that was years ahead is passed over once it is right', async () => {
+    world = new World('* * * * *', {}, '2029-12-31T23:59:59.800Z');
+    const first = world.own();
+    await until(async () => (await world.record())?.last !== undefined);
+    await first.stop();
+    world.set('2026-05-01T03:00:00.500Z');
+    const second = world.own();
+    await until(async () => (await world.record())?.next === Date.parse('2026-05-01T03:02:00Z'));
+    await second.stop();
+    world.set('2026-05-01T03:01:59.900Z');
+    world.own();
+    await until(() => world.runs.length === 2);
+    expect(world.fired).toEqual(['00:00:00 tick', '03:02:00 tick']);
+  });
+});
+
+describe('a record that Redis refuses to give', () => {
+  const replied = (text: string): Error => Object.assign(new Error(text), { name: 'ReplyError' });
+
+  it.each<[string, Error, boolean]>([
+    ['warned of', replied('OOM command not allowed when used memory > maxmemory'), true],
+    ['warned of', new Error("NOPERM this user has no permissions to run the 'hget' command"), true],
+    ['nothing to warn of', new Error('Connection is closed.'), false],
+  ])('is %s: %s', async (_what, error, isWarned) => {
+    world = new World('* * * * * *', {}, '2026-05-01T03:00:00.500Z');
+    const { ticks } = world;
+    let failures = 0;
+    world.ticks = {
+      open: (...args) => ((failures += 1) > 2 ? ticks.open(...args) : Promise.reject(error)),
+      read: (jobs) => ticks.read(jobs),
+      write: (...args) => ticks.write(...args),
+    };
+    world.own();
+    await until(() => world.runs.length >= 1);
+    const said = JSON.stringify(warned.mock.calls);
+    if (isWarned) expect(said).toContain(error.message.slice(0, 20));
+    else expect(warned).not.toHaveBeenCalled();
   });
 });

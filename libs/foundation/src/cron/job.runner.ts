@@ -56,10 +56,10 @@ export class JobRunner implements OnProcessStart {
 
   /** The start is over at once: while Redis is away a job waits, and is no process that crashes. */
   onProcessStart(ctx: ProcessContext): void {
-    const { name: job, ticks, telemetry } = this.parts;
+    const { name: job, ticks, telemetry, wallClock } = this.parts;
     this.#ctx = ctx;
     this.#reports = new JobReports(telemetry, { job, node: ctx.node });
-    this.#kept = new KeptRecord({ job, ticks, ctx, reports: this.#reports });
+    this.#kept = new KeptRecord({ job, ticks, ctx, reports: this.#reports, wallClock });
     ctx.run(() => this.#live());
   }
 

@@ -4,8 +4,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
-import type { TickClaim, Ticks } from '../backend/leases/ticks.js';
-import { describe } from '../errors/describe.js';
+import type { OpenedTicks, TickClaim, Ticks } from '../backend/leases/ticks.js';
 import type { ProcessContext } from '../processes/declaration/process.context.js';
 import { type JobRecord, readRecord, writeRecord } from './job.record.js';
 import type { JobReports } from './job.reports.js';
@@ -29,6 +28,7 @@ export interface KeptRecordParts {
   ticks: Ticks;
   ctx: Pick<ProcessContext, 'epoch' | 'signal' | 'isOwner'>;
   reports: JobReports;
+  wallClock: () => number;
 }
 
 /** See the file header. */
@@ -63,19 +63,32 @@ export class KeptRecord {
   /** Makes it this owner's; false when Redis is away, or a later owner has begun. */
   open(fresh: () => JobRecord): Promise<boolean> {
     return this.#inTurn(async () => {
-      const { job, ticks, ctx, reports } = this.parts;
+      const { job, ticks, ctx, reports, wallClock } = this.parts;
       try {
         const opened = await ticks.open(job, ctx.epoch);
         if (opened === undefined) reports.hasLaterOwner();
         if (opened === undefined) return false;
-        this.#claimed = opened.claimed;
-        this.#record = readRecord(opened.record) ?? fresh();
-        return true;
+        const doubt = (part: string): void => reports.doubted(part);
+        const read = readRecord(opened.record, wallClock(), doubt);
+        this.#claimed = claimedOf(opened, read?.next);
+        this.#record = read ?? fresh();
+        if (opened.doubt !== undefined) {
+          reports.claimDoubted(opened.doubt.said, this.#claimed);
+          await this.#claimAgain(this.#record);
+        }
+        return this.#record !== undefined;
       } catch (error) {
-        reports.unreachable(describe(error));
+        this.#record = undefined;
+        reports.unreachable(error);
         return false;
       }
     });
+  }
+
+  /** So that what was passed over is gone, and the next owner knows what this one takes for claimed. */
+  async #claimAgain(known: JobRecord): Promise<void> {
+    const record = { ...known, rev: known.rev + 1 };
+    if (await this.#write(writeRecord(record), { at: this.#claimed, id: randomUUID() })) this.#record = record;
   }
 
   /** True once it is written, and what follows from it has begun; false also for a change that changes nothing. */
@@ -121,10 +134,20 @@ export class KeptRecord {
         await pause(RETRY_MS);
         return false;
       } catch (error) {
-        reports.unreachable(describe(error));
+        reports.unreachable(error);
         await pause(RETRY_MS);
       }
     }
     return false;
   }
+}
+
+/**
+ * The last time that anybody can have claimed.
+ *
+ * INVARIANT (I27): where the claimed time itself is not known, nothing that was fired is later than this. Each claim is
+ * written together with the next time after it, so the one before that is the last; and none is later than `most`.
+ */
+function claimedOf({ claimed, doubt }: OpenedTicks, next = Infinity): number {
+  return doubt === undefined ? claimed : Math.max(claimed, Math.min(Math.max(0, next - 1), doubt.most));
 }

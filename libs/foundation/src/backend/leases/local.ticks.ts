@@ -1,7 +1,14 @@
 /**
  * What jobs that run by the clock remember inside one process, for as long as that lives.
  */
-import { MOST_AHEAD_MS, type OpenedTicks, type TickAnswer, type TickClaim, type Ticks } from './ticks.js';
+import {
+  BELIEVED_AHEAD_MS,
+  MOST_AHEAD_MS,
+  type OpenedTicks,
+  type TickAnswer,
+  type TickClaim,
+  type Ticks,
+} from './ticks.js';
 
 interface Kept {
   epoch: number;
@@ -20,7 +27,10 @@ export class LocalTicks implements Ticks {
     const kept = this.#kept.get(job) ?? { epoch, claimed: 0, claim: '', record: '' };
     if (kept.epoch > epoch) return Promise.resolve(undefined);
     this.#kept.set(job, { ...kept, epoch });
-    return Promise.resolve({ claimed: kept.claimed, record: kept.record });
+    const { claimed, record } = kept;
+    if (this.#isBelieved(claimed)) return Promise.resolve({ claimed, record });
+    const doubt = { said: String(claimed), most: this.wallClock() + MOST_AHEAD_MS };
+    return Promise.resolve({ claimed: 0, record, doubt });
   }
 
   write(job: string, epoch: number, record: string, claim?: TickClaim): Promise<TickAnswer> {
@@ -32,9 +42,15 @@ export class LocalTicks implements Ticks {
     }
     const { at, id } = claim;
     if (at > this.wallClock() + MOST_AHEAD_MS) return Promise.resolve('early');
-    if (at < kept.claimed || (at === kept.claimed && id !== kept.claim)) return Promise.resolve('taken');
+    const claimed = this.#isBelieved(kept.claimed) ? kept.claimed : 0;
+    if (at < claimed || (at === claimed && id !== kept.claim)) return Promise.resolve('taken');
     this.#kept.set(job, { epoch, claimed: at, claim: id, record });
     return Promise.resolve('done');
+  }
+
+  /** Nobody else writes here, but the clock may have been wrong. */
+  #isBelieved(claimed: number): boolean {
+    return claimed <= this.wallClock() + BELIEVED_AHEAD_MS;
   }
 
   read(jobs: readonly string[]): Promise<string[]> {

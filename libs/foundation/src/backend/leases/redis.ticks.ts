@@ -25,13 +25,25 @@ export class RedisTicks implements Ticks {
     if (known.length < this.servers.majority) return undefined;
     // INVARIANT (I27): of two majorities one server is in both, so the highest claim is among these, also one that was
     // claimed on some servers only. The record beside it, by the latest owner, is the one that counts.
-    const claimed = Math.max(...known.map(([, at]) => toNumber(at)));
+    // Where a claimed time is passed over, the latest that can have been claimed there stands in its place: its record,
+    // which names the time after the one that was claimed, counts first, and the claims of the others all the same.
+    const isDoubted = ([, , , said = '']: string[]): boolean => said !== '';
+    const claimed = Math.max(0, ...known.filter((each) => !isDoubted(each)).map(([, at]) => toNumber(at)));
+    const doubted = known.filter(isDoubted);
+    const doubt =
+      doubted.length === 0
+        ? undefined
+        : {
+            said: doubted[0]![3]!.slice(1),
+            most: Math.max(...doubted.map(([, at]) => toNumber(at))),
+          };
     const order = ([epoch, at, record = '']: string[]): number[] => [toNumber(at), toNumber(epoch), revisionOf(record)];
     const later = (a: string[], b: string[]): number => {
       const [one, other] = [order(a), order(b)];
       return one.map((each, index) => other[index]! - each).find((difference) => difference !== 0) ?? 0;
     };
-    return { claimed, record: known.sort(later)[0]![2] ?? '' };
+    const record = known.sort(later)[0]![2] ?? '';
+    return doubt === undefined ? { claimed, record } : { claimed, record, doubt };
   }
 
   async write(job: string, epoch: number, record: string, claim?: TickClaim): Promise<TickAnswer> {

@@ -6,24 +6,49 @@
  * stale claims nothing once the next has begun.
  */
 import { Script } from '../redis/lua.script.js';
-import { MOST_AHEAD_MS } from './ticks.js';
+import { BELIEVED_AHEAD_MS, MOST_AHEAD_MS } from './ticks.js';
 
 const COUNTED = `
 local function counted(text)
   local number = type(text) == 'string' and tonumber(text) or 0
   return number >= 0 and number <= ${Number.MAX_SAFE_INTEGER} and number or 0
 end
+-- A key that is no hash was written by somebody else, and must not keep the job from its times.
+local function valuesOf(key, ...)
+  local values = redis.pcall('HMGET', key, ...)
+  if not values.err then return values end
+  if not string.find(values.err, 'WRONGTYPE', 1, true) then return values end
+  redis.call('DEL', key)
+  return redis.call('HMGET', key, ...)
+end
+local function clock()
+  local t = redis.call('TIME')
+  return t[1] * 1000 + math.floor(t[2] / 1000)
+end
+-- The claimed time: 0 for none, false for one that no clock said; see the invariant of BELIEVED_AHEAD_MS.
+local function claimedBy(text, now)
+  if not text then return 0 end
+  local at = tonumber(text)
+  return at ~= nil and at >= 0 and at <= now + ${BELIEVED_AHEAD_MS} and at
+end
 `;
 
-/** KEYS ticks · ARGV epoch, life → '' for a stale epoch, else the epoch before, the claimed time and the record. */
+/**
+ * KEYS ticks · ARGV epoch, life → '' for a stale epoch, else the epoch before, the claimed time, the record, and what
+ * stands for the claimed time where that is none; then the claimed time is the latest that any owner can have claimed.
+ */
 export const openTicksScript = new Script(
   'foundationTicksOpen',
   `${COUNTED}
-local known = redis.call('HMGET', KEYS[1], 'epoch', 'claimed', 'record')
+local known = valuesOf(KEYS[1], 'epoch', 'claimed', 'record')
+if known.err then return known end
 if counted(known[1]) > tonumber(ARGV[1]) then return '' end
 redis.call('HSET', KEYS[1], 'epoch', ARGV[1])
 redis.call('PEXPIRE', KEYS[1], ARGV[2])
-return { known[1] or '0', string.format('%.0f', counted(known[2])), known[3] or '' }
+local now = clock()
+local claimed = claimedBy(known[2], now)
+local said = claimed and '' or '?' .. string.sub(known[2], 1, 40)
+return { known[1] or '0', string.format('%.0f', claimed or now + ${MOST_AHEAD_MS}), known[3] or '', said }
 `,
 );
 
@@ -31,12 +56,13 @@ return { known[1] or '0', string.format('%.0f', counted(known[2])), known[3] or 
 export const writeTicksScript = new Script(
   'foundationTicksWrite',
   `${COUNTED}
-local known = redis.call('HMGET', KEYS[1], 'epoch', 'claimed', 'claim')
+local known = valuesOf(KEYS[1], 'epoch', 'claimed', 'claim')
+if known.err then return known end
 if counted(known[1]) > tonumber(ARGV[1]) then return 'stale' end
 if ARGV[4] then
-  local t = redis.call('TIME')
-  if tonumber(ARGV[4]) > t[1] * 1000 + math.floor(t[2] / 1000) + ${MOST_AHEAD_MS} then return 'early' end
-  local claimed = counted(known[2])
+  local now = clock()
+  if tonumber(ARGV[4]) > now + ${MOST_AHEAD_MS} then return 'early' end
+  local claimed = claimedBy(known[2], now) or 0
   if tonumber(ARGV[4]) < claimed then return 'taken' end
   if tonumber(ARGV[4]) == claimed and known[3] ~= ARGV[5] then return 'taken' end
   redis.call('HSET', KEYS[1], 'claimed', ARGV[4], 'claim', ARGV[5])

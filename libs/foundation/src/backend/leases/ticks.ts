@@ -9,6 +9,16 @@ export interface OpenedTicks {
   claimed: number;
   /** What was written last, as text; '' for nothing. */
   record: string;
+  /** Present when a claimed time was passed over: no clock can have said it, so what was claimed is not known. */
+  doubt?: ClaimDoubt;
+}
+
+/** What is known of a claimed time that was passed over. */
+export interface ClaimDoubt {
+  /** What is there instead, cut. */
+  said: string;
+  /** Nothing later than this was claimed by any owner. */
+  most: number;
 }
 
 /** A scheduled time that is to be nobody else's. */
@@ -39,3 +49,12 @@ export interface Ticks {
 
 /** By how much a claimed time may be ahead of the clock of Redis. */
 export const MOST_AHEAD_MS = 60_000;
+/**
+ * What is claimed further ahead than this was written by somebody else, or by a clock that has been put right since.
+ *
+ * INVARIANT (I27): to pass it over fires nothing twice. No owner claims more than {@link MOST_AHEAD_MS} ahead of Redis,
+ * so unless the clock of Redis itself was set back by about a day, no owner has claimed it; and whoever passes it over
+ * takes for claimed what may have been: an owner that goes on what it claimed itself, the next one what its
+ * `ClaimDoubt` and the record leave possible.
+ */
+export const BELIEVED_AHEAD_MS = 86_400_000;
