@@ -10,6 +10,7 @@ import { Telemetry } from '../telemetry/telemetry.js';
 import { type CallReply, type CallRequest, decodeCalls } from './call.codec.js';
 import { CallServer } from './call.server.js';
 import { Callable } from './callable.decorator.js';
+import { HandlerGoneError } from './handler.gone.js';
 
 let began: string[];
 let finish: Map<string, () => void>;
@@ -316,6 +317,14 @@ describe('what a method gives', () => {
       error: { message: expect.stringContaining('more than the 400 of channels.maxMessageBytes') },
     });
   });
+});
+
+it('a call whose instance has ended before the method began is for the next owner', async () => {
+  const call = () => Promise.reject(new HandlerGoneError('process "feed"'));
+  const lookups = [{ running: () => ({ target: new Feed(), lease, call }) }];
+  server = new CallServer({ config, lookups, telemetry: new Telemetry() });
+  expect(await ask('price', ['a'])).toEqual(plain('stale'));
+  expect(began).toEqual([]);
 });
 
 describe('arguments with schemas', () => {

@@ -15,6 +15,7 @@ import { type CallRequest, encodeCall, encodeValue, toWireError } from './call.c
 import { traced } from './call.tracing.js';
 import { callableOf } from './callable.decorator.js';
 import type { Callee, CalleeLookup, CallHost } from './callee.js';
+import { HandlerGoneError } from './handler.gone.js';
 import { apart } from './waiting.js';
 
 /** What a call was resolved to. */
@@ -143,6 +144,8 @@ export class CallServer {
         `The result of ${method} has ${size} bytes, more than the ${limit} of channels.maxMessageBytes.`,
       );
     } catch (error) {
+      // The instance has ended before the method began, such as while a guard or the hook of the context waited.
+      if (isA(error, HandlerGoneError)) return encodeCall({ kind: 'reply', id, outcome: 'stale' });
       this.#tell(error, name, method, from);
       return encodeCall({
         kind: 'reply',
