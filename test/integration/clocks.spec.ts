@@ -152,7 +152,9 @@ class Clerk extends Teller {}
       }
       const owner = (await managerOf(a).lookupSingleton('clerk'))!.node;
       const other = owner === a.name ? b.name : a.name;
-      expect((await managerOf(a).move('clerk', other)).node).toBe(other);
+      // A move prefers a node, and one that does not take its turn leaves the process to its owner; after a jump that
+      // happens now and then, and the next move gets there.
+      await eventually(async () => (await managerOf(a).move('clerk', other)).node === other);
       for (const node of nodes) {
         expect(node.of('cluster.node_left')).toEqual([]);
         expect(node.app.get(Membership).members()).toHaveLength(2);
