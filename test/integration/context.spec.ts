@@ -113,6 +113,21 @@ describe('values of the context', () => {
     expect(seen).toEqual([{ message: 1, context: { tenant: 'acme' }, store: { tenant: 'acme' } }]);
   });
 
+  it('travel with messages that a process hears', async () => {
+    seen = [];
+    @Singleton({ name: 'hearing' })
+    class Hearing extends Listener {}
+    const here = await node(CONTEXT, [Hearing]);
+    await eventually(() => here.app.get(ProcessManager).lookupSingleton('hearing'));
+    await within('acme', () => here.app.get(Channels).broadcast('events', 1, { timeout: 20_000 }));
+    await within('other', () => here.app.get(Channels).broadcast('orders', 2));
+    await eventually(() => seen.length === 2, { lastSeen: () => seen });
+    expect(seen).toEqual([
+      { message: 1, context: { tenant: 'acme' }, store: { tenant: 'acme' } },
+      { message: 2, context: { tenant: 'other' }, store: { tenant: 'other' } },
+    ]);
+  });
+
   it('travel with calls of services, and with casts', async () => {
     const here = await node(CONTEXT, [Till]);
     const ref = await eventually(() => here.app.get(ProcessManager).lookupSingleton('till'));

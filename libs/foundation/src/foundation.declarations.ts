@@ -7,7 +7,6 @@ import { type DiscoveryService, MetadataScanner, type ModulesContainer } from '@
 import { CALLABLE_METADATA, dropsGuards } from './calls/callable.decorator.js';
 import { HandlerGoneError } from './calls/handler.gone.js';
 import { remote } from './calls/remote.proxy.js';
-import { outside } from './calls/waiting.js';
 import { CHANNEL_METADATA } from './channels/channel.decorators.js';
 import { type DeclaredHandler, exploreChannelNames, exploreChannels, handlersOf } from './channels/channel.explorer.js';
 import type { Subscription } from './channels/channel.js';
@@ -237,14 +236,14 @@ async function allOrNone<T>(attempts: readonly Promise<T>[], undo: (done: T) => 
 /**
  * INVARIANT (I1): a handler of a process is user code of its instance. So none begins for an instance that ends or
  * whose lease is not held, and the end of the instance waits for those under way as it does for calls; otherwise they
- * would go on beside the next owner.
+ * would go on beside the next owner. The runner of the handler has given it a context of its own already.
  */
 function handledBy(instance: Instance, target: object, declared: DeclaredHandler): DeclaredHandler {
   return {
     ...declared,
     handler: (message, meta) => {
       if (instance.target !== target) throw new HandlerGoneError(`process "${instance.spec.name}"`);
-      return outside(() => instance.call(() => declared.handler(message, meta)));
+      return instance.call(() => declared.handler(message, meta));
     },
   };
 }

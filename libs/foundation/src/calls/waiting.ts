@@ -39,9 +39,9 @@ export function asPartOf<T>(waiter: Waiter, work: () => T | Promise<T>): Promise
   });
 }
 
-/** Runs what nobody here waits for, such as a call of another node, in a context of its own. */
+/** Runs what nobody here waits for, such as a call of another node. */
 export function outside<T>(work: () => T): T {
-  return afresh(work);
+  return PARTS.getStore() === undefined ? work() : PARTS.run(undefined, work);
 }
 
 /** Runs a call in a context of its own, in which only what waits for it is known. */

@@ -4,7 +4,7 @@
  */
 import type { Type } from '@nestjs/common';
 import type { DiscoveryService } from '@nestjs/core';
-import { outside } from '../calls/waiting.js';
+import { afresh } from '../context/fresh.js';
 import { markedMethods } from '../decorated.js';
 import { describe, read, show } from '../errors/describe.js';
 import { ProcessDeclarationError } from '../errors/process.errors.js';
@@ -89,7 +89,7 @@ export class StartedSchedules {
     const methods = target as Record<string, Method>;
     const run = (method: string, args: unknown[]): Promise<unknown> => {
       if (instance.target !== target) return Promise.resolve();
-      return outside(() => instance.call(() => methods[method]!(...args)));
+      return afresh(() => instance.call(() => methods[method]!(...args)));
     };
     const fire = ({ method, kind }: Schedule): Promise<void> =>
       run(method, []).then(

@@ -5,8 +5,9 @@
 import { setMaxListeners } from 'node:events';
 import type { Lease, Leases } from '../../backend/leases/leases.js';
 import { HandlerGoneError } from '../../calls/handler.gone.js';
-import { asPartOf, outside, type Waiter } from '../../calls/waiting.js';
+import { asPartOf, type Waiter } from '../../calls/waiting.js';
 import { indexOf } from '../../cluster/slot.names.js';
+import { afresh } from '../../context/fresh.js';
 import { describe } from '../../errors/describe.js';
 import { LimitError } from '../../errors/limit.errors.js';
 import { ProcessStartError, ProcessTimeoutError } from '../../errors/process.errors.js';
@@ -256,7 +257,7 @@ export class Instance implements Waiter {
 
   /** User code that nobody but this instance waits for. */
   #hook<T>(work: () => T | Promise<T>): Promise<T> {
-    return outside(() => asPartOf(this, work));
+    return afresh(() => asPartOf(this, work));
   }
 
   #context(): ProcessContext {
