@@ -52,7 +52,12 @@ export const AROUND_BY_KEY = {
 } as const;
 const AROUND: Table = Object.fromEntries(Object.entries(AROUND_BY_KEY).map(([key, name]) => [key, () => name]));
 /** With one of these a method, or a class, has requests of its own, which those are for. */
-const OF_REQUESTS = ['path', 'microservices:handler_type', 'websockets:message_mapping', 'websockets:is_gateway'];
+export const OF_REQUESTS = [
+  'path',
+  'microservices:handler_type',
+  'websockets:message_mapping',
+  'websockets:is_gateway',
+];
 
 /**
  * Holds a process class to decorators that act on the instance which Foundation starts.

@@ -13,7 +13,7 @@ import { readAs, type Schema } from '../schemas/payload.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
 import { type CallRequest, encodeCall, encodeValue, toWireError } from './call.codec.js';
 import { traced } from './call.tracing.js';
-import { callableOf } from './callable.decorator.js';
+import { type CallableMark, callableOf } from './callable.decorator.js';
 import type { Callee, CalleeLookup, CallHost } from './callee.js';
 import { HandlerGoneError } from './handler.gone.js';
 import { apart } from './waiting.js';
@@ -22,6 +22,7 @@ import { apart } from './waiting.js';
 interface Found {
   instance: Callee;
   target: Record<string, (...values: unknown[]) => unknown>;
+  mark: CallableMark;
 }
 
 /** What the server needs. */
@@ -91,7 +92,8 @@ export class CallServer {
     if (instance === undefined || target === undefined || instance.lease.epoch !== epoch) return 'stale';
     // The key that the caller had in mind may belong to another partition by now.
     if (partitions !== undefined && instance.spec?.count !== partitions) return 'stale';
-    return callableOf(Object.getPrototypeOf(target), method) === undefined ? 'not-callable' : { instance, target };
+    const mark = callableOf(Object.getPrototypeOf(target), method);
+    return mark === undefined ? 'not-callable' : { instance, target, mark };
   }
 
   /** The order does not matter: each has names of its own. */
@@ -112,8 +114,8 @@ export class CallServer {
   }
 
   /** The method with what Nest puts around it and with its arguments checked; mostly there is neither. */
-  #run({ instance, target }: Found, { process: name, method, args, context = {} }: CallRequest): unknown {
-    const schemas = callableOf(Object.getPrototypeOf(target), method)?.args;
+  #run({ instance, target, mark }: Found, { process: name, method, args, context = {} }: CallRequest): unknown {
+    const { args: schemas } = mark;
     const prepare = schemas && ((given: unknown[]) => readArguments(`${name}.${method}`, schemas, given));
     const enhanced = this.parts.enhancers?.around(target, method);
     if (enhanced !== undefined) {

@@ -1,6 +1,7 @@
 /**
  * Marks a method that other nodes may call. Sets metadata and nothing else; the calls read it.
  */
+import { KEYS } from '../enhancers/enhancer.metadata.js';
 import { ArgumentError } from '../errors/config.errors.js';
 import { show } from '../errors/describe.js';
 import { givenTime } from '../foreign/given.times.js';
@@ -101,10 +102,8 @@ export function dropsGuards(prototype: unknown, method: string): boolean {
   return marked !== undefined && marked !== own && isGuarded(marked);
 }
 
-const AROUND: readonly unknown[] = ['__guards__', '__interceptors__', '__pipes__', '__exceptionFilters__'];
-
 function isGuarded(method: object): boolean {
-  return Reflect.getMetadataKeys(method).some((key) => AROUND.includes(key));
+  return KEYS.some((key) => Reflect.hasMetadata(key, method));
 }
 
 /**

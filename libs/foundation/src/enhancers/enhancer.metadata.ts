@@ -21,8 +21,6 @@ export const KEYS = Object.keys(AROUND_BY_KEY) as (keyof typeof AROUND_BY_KEY)[]
 /** Where decorators of parameters leave theirs: on the class, by method. */
 const PARAMETERS = '__routeArguments__';
 const CUSTOM = '__customRouteArgs__';
-/** With one of these a method has requests of its own, which its decorators of parameters are for. */
-export const OF_REQUESTS = ['path', 'microservices:handler_type', 'websockets:message_mapping'];
 
 /** A parameter with a decorator of `createParamDecorator`. */
 export interface CustomParameter {

@@ -10,7 +10,7 @@ import { PipesContextCreator } from '@nestjs/core/pipes/pipes-context-creator.js
 import { isObservable, lastValueFrom } from 'rxjs';
 import { markedMethods } from '../decorated.js';
 import { DeclarationError } from '../errors/config.errors.js';
-import { AROUND_BY_KEY } from '../foreign.decorators.js';
+import { AROUND_BY_KEY, OF_REQUESTS } from '../foreign.decorators.js';
 import { Caught, Filters } from './caught.filters.js';
 import {
   asksRequest,
@@ -22,7 +22,6 @@ import {
   KEYS,
   type Method,
   moduleOf,
-  OF_REQUESTS,
 } from './enhancer.metadata.js';
 
 /** The type of the context in which calls and messages are handled. */
