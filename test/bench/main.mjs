@@ -10,7 +10,7 @@ import { channels } from './channels.mjs';
 import * as discovery from './discovery.mjs';
 import { describeMachine } from './machine.mjs';
 import { installed } from './packages.mjs';
-import { PEERS } from './peers/index.mjs';
+import { PEERS, peersOf } from './peers/index.mjs';
 import { markdown, medians } from './report.mjs';
 import { rpc } from './rpc.mjs';
 import { soak } from './soak.mjs';
@@ -25,6 +25,7 @@ const { values, positionals } = parseArgs({
     reps: { type: 'string' },
     seconds: { type: 'string' },
     only: { type: 'string' },
+    against: { type: 'string' },
     phases: { type: 'string' },
     fan: { type: 'string', default: '1' },
     out: { type: 'string' },
@@ -48,6 +49,7 @@ const isSoak = scenario === soak;
 const reps = Number(values.reps ?? (values.quick || isSoak ? 1 : 3));
 const seconds = Number(values.seconds ?? (isSoak ? (values.quick ? 6 : 60) : values.quick ? 0.2 : 1));
 const fan = scenario === rpc ? 1 : Number(values.fan);
+if (values.against !== undefined) PEERS.push(...(await peersOf(values.against)));
 const wanted = values.only?.split(',') ?? PEERS.map((peer) => peer.name).filter((each) => !isSoak || isOurs(each));
 const asked = values.phases?.split(',');
 const phases = scenario
@@ -181,6 +183,7 @@ function usage() {
     console.log(`  ${key.padEnd(10)} ${about}`);
   console.log(`
   --only     peers, by comma: ${PEERS.map((peer) => peer.name).join(', ')}
+  --against  folder of another clone, built: its library takes part as foundation-redis-other, foundation-direct-other
   --phases   phases or kinds of them, by comma, e.g. burst,turn or c1-100
   --reps     repetitions (3; soak 1)     --seconds  of each phase (1; soak 60)
   --fan      receivers of each message (1)

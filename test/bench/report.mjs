@@ -35,7 +35,7 @@ export function markdown(phases, titles) {
         ]),
     ),
   );
-  const ours = Object.keys(titles).filter((name) => name.startsWith('foundation-'));
+  const ours = Object.keys(titles).filter((name) => /^foundation-(?!.*-other$)/.test(name));
   return [...tables, ...ours.map((name) => ratios(phases, titles, name))].filter(Boolean).join('\n\n');
 }
 

@@ -1,10 +1,16 @@
 // Foundation as an application uses it: broadcast() and subscribe(), ref.call() of a @Callable method of a @Singleton.
-import 'reflect-metadata';
-import { Module } from '@nestjs/common';
-import { NestFactory } from '@nestjs/core';
-import { Callable, Channels, FoundationModule, ProcessManager, resolve, Singleton } from 'nestjs-foundation';
+// Imported as `foundation.mjs?against=FOLDER` it is the library that was built in that clone, as one more peer, with
+// the Nest and the clients of that clone: old and new take turns in one run.
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 
 const OWNER = 'receiver1';
+const against = new URL(import.meta.url).searchParams.get('against') ?? undefined;
+
+const { Module, NestFactory, library } = await load();
+const { Callable, Channels, FoundationModule, ProcessManager, resolve, Singleton } = library;
 
 class Echo {
   echo(value) {
@@ -21,7 +27,23 @@ export const foundationDirect = foundation('foundation-direct', 'Foundation, dir
   security: { cookie: 'a cookie that is long enough for a benchmark' },
 });
 
-function foundation(name, title, options) {
+async function load() {
+  const from = join(against ?? join(import.meta.dirname, '../../..'), 'libs/foundation/package.json');
+  const built = join(from, '../dist/index.js');
+  if (!existsSync(built))
+    throw new Error(`There is no built library at ${built}: run npm ci and npm run build:lib there`);
+  const require = createRequire(from);
+  const [, { Module }, { NestFactory }, library] = await Promise.all(
+    ['reflect-metadata', '@nestjs/common', '@nestjs/core', built].map(
+      (name) => import(pathToFileURL(require.resolve(name)).href),
+    ),
+  );
+  return { Module, NestFactory, library };
+}
+
+function foundation(kind, kindTitle, options) {
+  const name = against === undefined ? kind : `${kind}-other`;
+  const title = against === undefined ? kindTitle : `${kindTitle} (other)`;
   const optionsFor = ({ redis, prefix, role }) => ({
     ...{ cluster: true, redis, appName: prefix.replace(/\W/g, '-'), nodeName: role, labels: { node: role } },
     ...options,
