@@ -21,6 +21,7 @@ import {
   served,
 } from './matrix.application.mjs';
 import { startRegistry } from './matrix.registry.mjs';
+import { nodeOf } from './node.programs.mjs';
 
 const SWC = { name: 'swc', install: ['@swc/cli', '@swc/core'], build: ['-b', 'swc'] };
 const CORNERS = [
@@ -59,7 +60,7 @@ const redis = await startRedis();
 const tarball = pack();
 const registry = await startRegistry(tarball, join(root, 'dist/libs/foundation/package.json'));
 try {
-  const binaries = new Map((values.node ?? NODES).map((version) => [version, nodeOf(version)]));
+  const binaries = new Map((values.node ?? NODES).map((version) => [version, nodeOf(version, temp)]));
   const [[first, binary]] = binaries;
   for (const corner of CORNERS.filter(({ name }) => values.corner?.includes(name) ?? true)) {
     const app = { folder: join(temp, corner.name), run };
@@ -93,15 +94,6 @@ function pack() {
     temp,
     readdirSync(temp).find((file) => file.endsWith('.tgz')),
   );
-}
-
-/** The folder of the program: of this process, or of a package of npm that carries it. */
-function nodeOf(version) {
-  if (process.versions.node.startsWith(`${version}.`)) return resolve(process.execPath, '..');
-  const name = `node-${process.platform}-${process.arch}`;
-  const folder = join(temp, `node-${version}`);
-  run('npm', ['install', '--silent', '--no-audit', '--no-fund', '--prefix', folder, `${name}@${version}`], temp);
-  return join(folder, 'node_modules', name, 'bin');
 }
 
 async function row({ name, what }, step, version, work) {

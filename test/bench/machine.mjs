@@ -1,7 +1,7 @@
 // Clocks and counters: time that all processes share, CPU of a process, and cores that others burn meanwhile.
 // What only Linux has is undefined elsewhere.
 import { readFileSync } from 'node:fs';
-import { cpus, totalmem } from 'node:os';
+import { cpus, release, totalmem, type } from 'node:os';
 
 const TICKS_PER_SECOND = 100;
 
@@ -29,9 +29,19 @@ export function machineCpu() {
   return ((user + nice + system + irq + softirq + steal) / TICKS_PER_SECOND) * 1e6;
 }
 
-export function describeMachine() {
+export function machine() {
   const [{ model } = { model: 'unknown' }] = cpus();
-  return `Node ${process.version}, ${cpus().length} cores (${model.trim()}), ${Math.round(totalmem() / 2 ** 30)} GB`;
+  return {
+    cores: cpus().length,
+    model: model.trim(),
+    kernel: `${type()} ${release()}`,
+    gigabytes: Math.round(totalmem() / 2 ** 30),
+  };
+}
+
+export function describeMachine(node = process.version) {
+  const { cores, model, kernel, gigabytes } = machine();
+  return `Node ${node}, ${cores} cores (${model}), ${gigabytes} GB, ${kernel}`;
 }
 
 function read(path) {

@@ -2,21 +2,18 @@
 // Until the first phase it acknowledges only what is exactly the probe, so that a peer that delivers something else
 // fails.
 import { isDeepStrictEqual } from 'node:util';
-import { latency } from './figures.mjs';
+import { Latencies } from './figures.mjs';
 import { sharedNow } from './machine.mjs';
 import { payloads } from './payloads.mjs';
 
 const QUIET_MS = 1500;
-/** Of so many messages at the end the latency is kept, so that memory does not grow in a long run. */
-const KEPT = 100_000;
 
 export class Receiver {
   #received = 0;
   #acked = 0;
   #ackEvery = Infinity;
   #timed;
-  #micros = new Float64Array(KEPT);
-  #measured = 0;
+  #latencies = new Latencies();
   #expected = Infinity;
   #complete = () => undefined;
   #probing = true;
@@ -32,14 +29,14 @@ export class Receiver {
     this.#acked = 0;
     this.#ackEvery = ackEvery;
     this.#timed = timed;
-    this.#measured = 0;
+    this.#latencies.clear();
     this.#expected = Infinity;
   }
 
   take(channel, message) {
     if (this.#probing && isDeepStrictEqual(message, payloads(100)[0])) this.acknowledge(1);
     this.#received += 1;
-    if (channel === this.#timed) this.#micros[this.#measured++ % KEPT] = sharedNow() - message.at;
+    if (channel === this.#timed) this.#latencies.add(sharedNow() - message.at);
     if (this.#received - this.#acked >= this.#ackEvery) {
       this.#acked = this.#received;
       this.acknowledge(this.#received);
@@ -55,7 +52,7 @@ export class Receiver {
     return {
       received: this.#received,
       at: sharedNow(),
-      latency: latency(this.#micros.subarray(0, Math.min(this.#measured, KEPT))),
+      latency: this.#latencies.summary(),
     };
   }
 

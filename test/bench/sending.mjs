@@ -9,15 +9,15 @@ const GIVE_UP_MS = 3000;
 /** What a paced sender that was held up sends in one turn; the rest in the next ones. */
 const MOST_AT_ONCE = 1000;
 
-/** So many callers at a time, each waiting for its answer before the next call. */
-export async function calls({ call }, { seconds, concurrency, size }) {
+/** So many callers at a time, each waiting for its answer before the next call; `most` calls end it before its time. */
+export async function calls({ call }, { seconds, concurrency, size, most = Infinity }) {
   const pool = payloads(size);
   const micros = [];
   const began = sharedNow();
   const end = began + seconds * 1e6;
   let next = 0;
   const caller = async () => {
-    for (let at = sharedNow(); at < end;) {
+    for (let at = sharedNow(); at < end && next < most;) {
       await call(pool[next++ % pool.length]);
       const now = sharedNow();
       micros.push(now - at);
@@ -51,12 +51,12 @@ export class Sender {
     this.#wake();
   }
 
-  /** `perTurn` messages in each turn of the event loop, as fast as the window allows. */
-  async burst({ seconds, size, perTurn }) {
+  /** `perTurn` messages in each turn of the event loop, as fast as the window allows; `most` end it before its time. */
+  async burst({ seconds, size, perTurn, most = Infinity }) {
     const pool = payloads(size);
     const began = sharedNow();
     const end = began + seconds * 1e6;
-    while (sharedNow() < end) {
+    while (sharedNow() < end && this.#sent < most) {
       if (!this.#room(perTurn)) {
         if (!(await this.#acknowledgement())) break;
         continue;

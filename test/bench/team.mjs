@@ -13,11 +13,12 @@ const CHANNELS = ['events', 'control', 'data'];
 export class Team {
   #children = [];
 
-  constructor(peer, brokers, { fan = 1, profile } = {}) {
+  constructor(peer, brokers, { fan = 1, profile, program = process.execPath } = {}) {
     this.peer = peer;
     this.brokers = brokers;
     this.fan = fan;
     this.profile = profile;
+    this.program = program;
   }
 
   /** `parts` is ['receive', 'send'] or ['serve', 'connect']. */
@@ -105,6 +106,7 @@ export class Team {
     const child = fork(CHILD, [JSON.stringify({ module, peer: name, part, env })], {
       // What a peer prints is no part of the report on stdout.
       stdio: ['ignore', 2, 2, 'ipc'],
+      execPath: this.program,
       execArgv: ['--expose-gc', ...(profiling ?? [])],
       env: { ...process.env, NO_COLOR: '1', NODE_ENV: 'production' },
     });

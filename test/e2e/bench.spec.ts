@@ -1,6 +1,6 @@
 // That the benchmarks still run, end to end and with few of their peers. It looks at no time.
 import { execFile } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
@@ -21,10 +21,10 @@ let folder: string;
 beforeAll(() => void (folder = mkdtempSync(join(tmpdir(), 'foundation-bench-'))));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-async function bench(scenario: string, peers: readonly string[], phases: string): Promise<Report> {
+async function bench(scenario: string, peers: readonly string[], phases: string, env = {}): Promise<Report> {
   const out = join(folder, `${scenario}.json`);
   const args = [MAIN, scenario, '--quick', '--only', peers.join(), '--phases', phases, '--out', out];
-  await promisify(execFile)(process.execPath, args, { timeout: 50_000 });
+  await promisify(execFile)(process.execPath, args, { timeout: 50_000, env: { ...process.env, ...env } });
   return JSON.parse(readFileSync(out, 'utf8')) as Report;
 }
 
@@ -41,5 +41,24 @@ describe('The benchmarks', () => {
         expect(samples[peer]?.[0]?.lost ?? 0).toBe(0);
       }
     }
+  });
+
+  it('say why a nats-server does not run, and go on without it', async () => {
+    const server = join(folder, 'nats-server');
+    writeFileSync(server, '#!/bin/sh\nexit 3\n', { mode: 0o755 });
+    const env = { FOUNDATION_BENCH_NATS_SERVER: server };
+    const { skipped, phases } = await bench('channels', ['nats', 'socket'], 'burst-1000', env);
+    expect(skipped).toEqual({ nats: `${server} ended with 3 before it was ready` });
+    expect(phases[0]?.samples['socket']?.[0]?.count).toBeGreaterThan(0);
+  });
+
+  it('take the library of another clone as one more peer', async () => {
+    const out = join(folder, 'against.json');
+    const peers = 'foundation-direct,foundation-direct-other';
+    const against = ['--against', resolve(import.meta.dirname, '../..')];
+    const args = [MAIN, 'rpc', '--quick', '--only', peers, '--phases', 'c100-100', '--out', out, ...against];
+    await promisify(execFile)(process.execPath, args, { timeout: 50_000 });
+    const { phases } = JSON.parse(readFileSync(out, 'utf8')) as Report;
+    for (const peer of peers.split(',')) expect(phases[0]?.samples[peer]?.[0]?.count).toBeGreaterThan(0);
   });
 });
