@@ -14,7 +14,7 @@ function setUp(publish?: (topic: string, text: string) => Promise<number | undef
     subscribe: () => Promise.reject(new Error('not used')),
     onInterrupted: () => () => undefined,
   };
-  return { outbox: new Outbox(transport), sent };
+  return { outbox: new Outbox(transport), sent, transport };
 }
 
 describe('Outbox', () => {
@@ -67,6 +67,37 @@ describe('Outbox', () => {
     await Promise.all(all);
     await outbox.add('control', '4', 'high');
     expect(sent.at(-1)).toEqual({ topic: 'control', messages: [4] });
+  });
+
+  it('sends the first of a turn in the very call where it is prompt, unless something is on its way', async () => {
+    const confirm: (() => void)[] = [];
+    const { sent, transport } = setUp(() => new Promise((resolve) => confirm.push(() => resolve(1))));
+    const outbox = new Outbox(transport, { isPrompt: true, linger: 60_000 });
+    for (const text of ['1', '2', '3']) void outbox.add('a', text);
+    const messages = () => sent.map((each) => each.messages);
+    expect(messages()).toEqual([[1]]);
+    await new Promise((resolve) => setImmediate(resolve));
+    void outbox.add('a', '4');
+    expect(messages()).toEqual([[1]]);
+    confirm.shift()!();
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(messages()).toEqual([[1], [2, 3, 4]]);
+    confirm.shift()!();
+    await new Promise((resolve) => setImmediate(resolve));
+    void outbox.add('a', '5');
+    expect(messages().at(-1)).toEqual([5]);
+  });
+
+  it('sends no more than one by itself in a turn, where the transport confirms at once', async () => {
+    const { sent, transport } = setUp();
+    const outbox = new Outbox(transport, { isPrompt: true, bundle: 4 });
+    const all = [];
+    for (const text of ['1', '22', '22', '3', '3']) {
+      all.push(outbox.add('a', text));
+      await Promise.resolve();
+    }
+    await Promise.all(all);
+    expect(sent.map(({ messages }) => messages)).toEqual([[1], [22, 22], [3, 3]]);
   });
 
   it('sends one message that is larger than a bundle may be', async () => {

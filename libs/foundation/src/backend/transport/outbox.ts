@@ -15,13 +15,37 @@ const MAX_BUNDLE = 64 * 1024;
  */
 const MAX_TURN = 64 * 1024;
 
-/**
- * In characters: what the transport has not confirmed yet, and what waits for that; of `high`, which never waits, as
- * much may be unconfirmed as may wait of the other lanes. In milliseconds: how long what is not `high` waits for
- * company while something is not confirmed. As with Nagle's algorithm (RFC 896), a caller that sends one message at a
- * time and waits for it is never held up; the limit is what keeps a late confirmation from adding to the latency.
- */
-const LIMITS = { inFlight: 1024 * 1024, waiting: 32 * 1024 * 1024, linger: 1 };
+/** When a bundle leaves, and what may wait. */
+export interface OutboxLimits {
+  /** In characters: what the transport has not confirmed yet, of the lanes below `high`. */
+  inFlight: number;
+  /**
+   * In characters: what waits for that. Of `high`, which never waits, as much may be unconfirmed as may wait of the
+   * other lanes.
+   */
+  waiting: number;
+  /**
+   * In milliseconds: how long what is not `high` waits for company while something is not confirmed. As with Nagle's
+   * algorithm (RFC 896), a caller that sends one message at a time and waits for it is never held up; the limit is what
+   * keeps a late confirmation from adding to the latency.
+   */
+  linger: number;
+  /** In characters: a bundle is cut when it is larger. */
+  bundle: number;
+  /**
+   * Also what is not `high` leaves in the very call when nothing is on its way, and the rest of the turn after it: for
+   * calls, where the other side can begin with the first while this one writes the others.
+   */
+  isPrompt: boolean;
+}
+
+const LIMITS: OutboxLimits = {
+  inFlight: 1024 * 1024,
+  waiting: 32 * 1024 * 1024,
+  linger: 1,
+  bundle: MAX_BUNDLE,
+  isPrompt: false,
+};
 
 interface Bundle {
   topic: string;
@@ -43,8 +67,9 @@ export class Outbox {
    * has confirmed enough of what was sent before.
    */
   readonly #waiting: Record<'normal' | 'low', Bundle[]> = { normal: [], low: [] };
-  /** Where something of `high` has left in this turn already. */
+  /** Where something urgent has left in this turn already. */
   readonly #urgent = new Set<string>();
+  readonly #limits: OutboxLimits;
   #waitingSize = 0;
   #inFlight = 0;
   #leftThisTurn = MAX_TURN;
@@ -54,12 +79,15 @@ export class Outbox {
 
   constructor(
     private readonly transport: Transport,
-    private readonly limits = LIMITS,
-  ) {}
+    limits: Partial<OutboxLimits> = {},
+  ) {
+    this.#limits = { ...LIMITS, ...limits };
+  }
 
   /**
    * Resolves once the bundle that holds this message has been taken by the transport. `head` writes what a new bundle
-   * begins with. The first text of `high` leaves in this very call: the code that sends may go on for long.
+   * begins with. The first text of `high` leaves in this very call: the code that sends may go on for long; see also
+   * {@link OutboxLimits.isPrompt}.
    *
    * @throws OverloadedError when too much waits: of `low` the oldest first, then of `normal` the newest; of `high` what
    * comes while the transport has not confirmed 32 Mi characters.
@@ -68,9 +96,19 @@ export class Outbox {
     const bundle = this.#open[lane].get(topic) ?? this.#startBundle(topic, lane, head);
     bundle.encoded.push(encoded);
     bundle.size += encoded.length;
-    const isFull = bundle.size >= MAX_BUNDLE || bundle.encoded.length >= MAX_BUNDLED;
-    if (isFull || (lane === 'high' && !this.#urgent.has(topic))) this.#cut(bundle);
+    const isFull = bundle.size >= this.#limits.bundle || bundle.encoded.length >= MAX_BUNDLED;
+    const isUrgent = this.#isUrgent(lane) && !this.#urgent.has(topic);
+    if (isUrgent || (isFull && this.#limits.isPrompt)) {
+      this.#urgent.add(topic);
+      // Only a turn ends what is said of this one.
+      this.#wake();
+    }
+    if (isFull || isUrgent) this.#cut(bundle);
     return bundle.sent;
+  }
+
+  #isUrgent(lane: Lane): boolean {
+    return lane === 'high' || (this.#limits.isPrompt && this.#inFlight === 0);
   }
 
   async flush(): Promise<void> {
@@ -97,8 +135,9 @@ export class Outbox {
     this.#leftThisTurn = MAX_TURN;
     this.#urgent.clear();
     for (const bundle of this.#open.high.values()) this.#cut(bundle);
-    if (this.#inFlight === 0 || this.limits.linger === 0) this.#cutOpen();
-    else this.#linger ??= setTimeout(() => this.#cutOpen(), this.limits.linger);
+    if (this.#inFlight === 0 || this.#limits.linger === 0) this.#cutOpen();
+    else if (this.#open.normal.size + this.#open.low.size > 0)
+      this.#linger ??= setTimeout(() => this.#cutOpen(), this.#limits.linger);
     this.#pump();
   }
 
@@ -114,18 +153,18 @@ export class Outbox {
     if (lane === 'high') {
       this.#urgent.add(topic);
       // INVARIANT (I12): bounded, whatever the transport does; one bundle may always go, whatever its size.
-      const isTooMuch = this.#inFlight > 0 && this.#inFlight + bundle.size > this.limits.waiting;
+      const isTooMuch = this.#inFlight > 0 && this.#inFlight + bundle.size > this.#limits.waiting;
       return isTooMuch ? this.#refuse(bundle, this.#inFlight) : this.#publish(bundle);
     }
     this.#waiting[lane].push(bundle);
     this.#waitingSize += bundle.size;
     this.#pump();
-    while (this.#waitingSize > this.limits.waiting) this.#shed();
+    while (this.#waitingSize > this.#limits.waiting) this.#shed();
   }
 
   /** Passes on the backlog, as far as the transport keeps up and this turn has room. */
   #pump(): void {
-    while (this.#waitingSize > 0 && this.#inFlight < this.limits.inFlight) {
+    while (this.#waitingSize > 0 && this.#inFlight < this.#limits.inFlight) {
       if (this.#leftThisTurn <= 0) return this.#wake();
       const next = (this.#waiting.normal.shift() ?? this.#waiting.low.shift())!;
       this.#waitingSize -= next.size;

@@ -19,6 +19,12 @@ import { decodeState, encodeState, type StreamState } from './stream/stream.stat
 /** The most bytes of the lower lanes in one write, so that an urgent text never waits for more of them. */
 const BATCH = 64 * 1024;
 
+/**
+ * So many bytes do not wait for the end of the turn: the other side works on them while this one writes on. Two sides
+ * that hand each other all they have would take turns, and each would idle while the other one works.
+ */
+const WORTH_A_WRITE = 8 * 1024;
+
 /** What a peer needs, and reports. */
 export interface PeerEvents {
   /** Relays frames through Redis; rejects when Redis did not take them. */
@@ -88,8 +94,8 @@ export class Peer {
     if (this.#closed) return arrived?.();
     const dropped = this.outgoing.add(lane, kind, body, arrived);
     if (dropped.length > 0) this.events.dropped(this, dropped);
-    // The first text of a turn leaves at once, the rest of this turn together after it.
-    if (lane === 'high' || !this.#wroteThisTurn) this.#pump();
+    // The first text of a turn leaves at once, and the rest of this turn together after it, or as soon as it is much.
+    if (lane === 'high' || !this.#wroteThisTurn || this.outgoing.queued >= WORTH_A_WRITE) this.#pump();
     else this.#pumpSoon();
   }
 
