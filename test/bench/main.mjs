@@ -1,4 +1,4 @@
-// Measures Foundation beside its peers, in one run: npm run bench -- rpc | channels | soak | discovery | all
+// Measures Foundation beside its peers, in one run: npm run bench -- rpc | channels | soak | discovery | idle | all
 // [--only a,b] [--quick] … Prints Markdown, and writes every sample as JSON to --out. Nothing here asserts a time.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -6,6 +6,7 @@ import { dirname, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { format, resolveConfig } from 'prettier';
 import * as discovery from './discovery.mjs';
+import * as idle from './idle.mjs';
 import { describeMachine } from './machine.mjs';
 import { page } from './page.mjs';
 import { PEERS } from './peers/index.mjs';
@@ -29,12 +30,13 @@ const { values, positionals } = parseArgs({
     profile: { type: 'string' },
     report: { type: 'boolean', default: false },
     page: { type: 'string', default: PAGE },
+    trace: { type: 'boolean', default: false },
     quick: { type: 'boolean', default: false },
   },
 });
 const [name, ...more] = positionals;
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, interrupt);
-const WITHOUT_PEERS = { discovery };
+const WITHOUT_PEERS = { discovery, idle };
 
 if (name in WITHOUT_PEERS) {
   await WITHOUT_PEERS[name].run(values);
@@ -94,5 +96,6 @@ function usage() {
   --quick    one short repetition, to see that all of it works
   --out      file for the JSON; by default in the temporary folder
   --report   all: writes docs/benchmarks.md, or the file that --page names. \`page FILE\` writes it out of a JSON of all
-  --profile  folder for a CPU profile of every process`);
+  --profile  folder for a CPU profile of every process
+  --trace    idle: which timers fire`);
 }

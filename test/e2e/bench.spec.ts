@@ -61,4 +61,13 @@ describe('The benchmarks', () => {
     const { phases } = JSON.parse(readFileSync(out, 'utf8')) as Report;
     for (const peer of peers.split(',')) expect(phases[0]?.samples[peer]?.[0]?.count).toBeGreaterThan(0);
   });
+
+  it('measure nodes that do nothing', async () => {
+    const out = join(folder, 'idle.json');
+    const args = [MAIN, 'idle', '--quick', '--only', 'redis', '--trace', '--out', out];
+    await promisify(execFile)(process.execPath, args, { timeout: 50_000 });
+    const { rows } = JSON.parse(readFileSync(out, 'utf8')) as { rows: { transport: string; sent: number }[] };
+    expect(rows.map(({ transport }) => transport)).toEqual(['redis', 'none']);
+    expect(rows[0]?.sent).toBeGreaterThan(0);
+  });
 });
