@@ -101,7 +101,7 @@ export {
   InjectSingleton,
   type InjectedProcess,
 } from './processes/declaration/inject.process.js';
-export type { CallOptions } from './calls/call.client.js';
+export type { CallOptions } from './calls/call.target.js';
 export { ProcessManager, type StartOptions } from './processes/process.manager.js';
 export type {
   FencedEffects,

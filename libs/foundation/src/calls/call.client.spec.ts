@@ -8,16 +8,17 @@ import { resolve } from '../config/resolve.js';
 import { CallInterruptedError, CallTimeoutError } from '../errors/call.errors.js';
 import { Telemetry } from '../telemetry/telemetry.js';
 import { eventually } from '../testing/eventually.js';
-import { CallClient, type CallTarget, UNDELIVERED } from './call.client.js';
-import { type CallReply, type CallRequest, decodeCalls, encodeCall } from './call.codec.js';
+import { CallClient, UNDELIVERED } from './call.client.js';
+import { type CallId, type CallReply, type CallRequest, decodeCalls, encodeCall } from './call.codec.js';
 import type { CallServer } from './call.server.js';
+import { type CallTarget } from './call.target.js';
 
 const config = resolve({ nodeName: 'n1', channels: { maxMessageBytes: 2048 } }, {}, { host: 'h', pid: 1 });
 const target = (node: string): CallTarget => ({ name: 'feed', node, bootId: `boot-${node}`, epoch: 5 });
-const value = (id: string, result: unknown): CallReply => ({ kind: 'reply', id, outcome: 'value', value: result });
+const value = (id: CallId, result: unknown): CallReply => ({ kind: 'reply', id, outcome: 'value', value: result });
 
 const publish = jest.fn<(topic: string, text: string) => Promise<number | undefined>>();
-const handle = jest.fn<CallServer['handle']>();
+const handle = jest.fn<(...given: Parameters<CallServer['handle']>) => Promise<string>>();
 let telemetry: Telemetry;
 let client: CallClient;
 let receive: (text: string) => void;
@@ -78,7 +79,8 @@ describe('a call to another node', () => {
     const calls = ['a', 'b'].map((text) => client.call(target('n2'), 'price', [text], { timeout: 5000 }));
     const [first, second] = [await request('n2'), await request('n2', 1)];
     expect(first).toMatchObject({ from: 'boot-n1', process: 'feed', epoch: 5, method: 'price', args: ['a'] });
-    expect(publish).toHaveBeenCalledTimes(1);
+    // The first leaves at once, the rest of the turn after it.
+    expect(publish).toHaveBeenCalledTimes(2);
     receive(`[${encodeCall(value(second.id, 2))},${encodeCall(value(first.id, 1))}]`);
     expect(await Promise.all(calls)).toEqual([value(first.id, 1), value(second.id, 2)]);
   });
@@ -93,6 +95,14 @@ describe('a call to another node', () => {
     for (const result of [1, 2]) receive(encodeCall(value(next.id, result)));
     expect(await other).toEqual(value(next.id, 1));
     receive(encodeCall(value('nobody.1', 1)));
+  });
+
+  it('is not settled by an answer that names another number, whatever it looks like', async () => {
+    const call = client.call(target('n2'), 'price', [], { timeout: 5000 });
+    const { id } = await request('n2');
+    for (const other of [`0${id}`, ` ${id}`, `boot-n1.${id}`, Number(id) + 1]) receive(encodeCall(value(other, 'no')));
+    receive(encodeCall(value(Number(id), 1)));
+    expect(await call).toMatchObject({ value: 1 });
   });
 
   it('is undelivered when that node does not listen', async () => {

@@ -8,69 +8,31 @@ import type { ClusterView } from '../cluster/cluster.view.js';
 import type { LocalNode } from '../cluster/local.node.js';
 import type { FoundationConfig } from '../config/config.js';
 import { ContextHook } from '../context/context.hook.js';
-import { CallInterruptedError, type CallSubject, CallTimeoutError } from '../errors/call.errors.js';
+import { CallInterruptedError, type CallSubject } from '../errors/call.errors.js';
 import { ArgumentError } from '../errors/config.errors.js';
 import { describe } from '../errors/describe.js';
 import { OverloadedError } from '../errors/limit.errors.js';
-import { onAbort } from '../foreign/abort.signals.js';
 import { unattended } from '../foreign/gate.js';
 import { ThrottledLog } from '../logging/throttled.log.js';
 import type { MessageDropReason } from '../telemetry/events.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
 import { carried } from '../telemetry/tracing.js';
-import type { Duration } from '../time/duration.js';
 import { keysOf } from '../wire/keys.js';
-import { type CallReply, type CallRequest, decodeCalls, encodeCall } from './call.codec.js';
-import type { CallMark } from './call.marks.js';
+import { type CallReply, type CallRequest, decodeCalls, encodeCall, isLonger } from './call.codec.js';
+import { Confirmations } from './call.confirmations.js';
 import type { CallServer } from './call.server.js';
+import { type CallTarget, subjectOf, type TimedCall } from './call.target.js';
+import { type PendingCall, PendingCalls } from './pending.calls.js';
 import { chain, onBehalfOf } from './waiting.js';
 
-/** Where a call goes. */
-export interface CallTarget {
-  name: string;
-  node: string;
-  bootId: string;
-  epoch: number;
-  /** For a partition: of how many the caller takes it to be one. */
-  partitions?: number;
-  /** It is Foundation that calls, not the application. */
-  isInternal?: true;
-}
-
-/** Options of one call. */
-export interface CallOptions {
-  /** Milliseconds, or a text such as `'30s'`. Default: that of `@Callable`, then `calls.timeout`. */
-  timeout?: Duration;
-  /** Gives up waiting; what was sent may still be carried out. */
-  signal?: AbortSignal;
-}
-
-/** Options of a call to a known place. */
-export interface CallAtOptions extends CallOptions {
-  /** What `@Callable()` says of the method there. */
-  mark?: CallMark | undefined;
-  /** When the first attempt began, by `performance.now()`: the time of a call is that of all its attempts. */
-  since?: number;
-}
-
-/** The same with the timeout that counts. */
-export interface TimedCall extends CallOptions {
-  /** Milliseconds. */
-  timeout: number;
-  /** The method is marked so; said in the errors. */
-  idempotent?: boolean;
-}
-
-interface Pending {
-  subject: CallSubject;
-  bootId: string;
-  settle(reply: CallReply): void;
-  /** With whatever it is; the reason of a signal may be anything. */
-  fail(reason: unknown): void;
-}
-
-/** So many calls may wait for their answers; each of them holds its arguments' text until it is sent, and a timer. */
+/** So many calls may wait for their answers; each of them holds its arguments' text until it is sent. */
 export const MAX_PENDING_CALLS = 50_000;
+
+/**
+ * In characters, of calls or answers in one text: so few that the other side works on some while this one writes others
+ * and reads answers. With all that is there in one text, both sides would take turns, and one of them always wait.
+ */
+const TEXT_OF_CALLS = 16 * 1024;
 
 /** A call that reached no node: it was not carried out. */
 export const UNDELIVERED = { kind: 'reply', id: '', outcome: 'stale' } as const;
@@ -87,7 +49,17 @@ export interface CallClientParts {
 
 /** See the file header. */
 export class CallClient {
-  readonly #pending = new Map<string, Pending>();
+  readonly #pending = new PendingCalls();
+  readonly #calls = new Confirmations<PendingCall>(
+    (call, receivers) => void (receivers === 0 && call.settle(UNDELIVERED)),
+    (call, error) => call.fail(failureOf(call.subject, error)),
+  );
+  readonly #answers = new Confirmations<CallRequest>(
+    () => undefined,
+    // An answer that cannot be sent is one that does not come: the caller's timeout tells it, and the log why.
+    ({ process: name, method }, error) =>
+      this.#log.warn('Failed to send the answer to a call', { process: name, method, error: describe(error) }),
+  );
   readonly #outbox: Outbox;
   readonly #inbox: (bootId: string) => string;
   readonly #log = new ThrottledLog();
@@ -96,21 +68,21 @@ export class CallClient {
 
   constructor(private readonly parts: CallClientParts) {
     const { config, backend, membership } = parts;
-    this.#outbox = new Outbox(backend.transport);
+    this.#outbox = new Outbox(backend.transport, { bundle: TEXT_OF_CALLS, isPrompt: true });
     this.#context = new ContextHook(config.context);
     const keys = keysOf(config.appName, backend.database);
     this.#inbox = (bootId) => keys.inbox(bootId);
     const isOther = (bootId: string): boolean => bootId !== parts.node.bootId;
     backend.transport.onInterrupted((from) => {
       const concerns = (bootId: string): boolean => isOther(bootId) && (from === undefined || bootId === from);
-      this.#interrupt(concerns, 'the connection that brings the answer was cut');
+      this.#pending.interrupt(concerns, 'the connection that brings the answer was cut');
     });
     membership.listen({
       changed: () => {
         // Nothing comes any more, not even from this node.
-        if (membership.state === 'left') return this.#interrupt(() => true, 'this node left the cluster');
+        if (membership.state === 'left') return this.#pending.interrupt(() => true, 'this node left the cluster');
         const alive = new Set(membership.members().map(({ bootId }) => bootId));
-        this.#interrupt((bootId) => isOther(bootId) && !alive.has(bootId), 'the node left the cluster');
+        this.#pending.interrupt((bootId) => isOther(bootId) && !alive.has(bootId), 'the node left the cluster');
       },
     });
   }
@@ -131,35 +103,35 @@ export class CallClient {
    * @throws CallTimeoutError, `CallInterruptedError`, `ArgumentError` for what cannot be sent, `OverloadedError` when
    * too many calls wait, the reason of the signal.
    */
-  async call(target: CallTarget, method: string, args: readonly unknown[], options: TimedCall): Promise<CallReply> {
-    options.signal?.throwIfAborted();
-    if (this.#pending.size >= MAX_PENDING_CALLS) {
-      throw new OverloadedError(`${target.name}.${method}`, `${this.#pending.size} calls wait for their answers`);
-    }
-    const request = this.#request(target, method, args, options.timeout, this.parts.node.bootId);
-    const subject = subjectOf(target, method, options.idempotent);
+  call(target: CallTarget, method: string, args: readonly unknown[], options: TimedCall): Promise<CallReply> {
+    // What is thrown in here rejects.
     return new Promise((resolve, reject) => {
       const { signal, timeout } = options;
-      const ends = (): boolean => {
-        if (!this.#pending.delete(request.id)) return false;
-        clearTimeout(timer);
-        unheed?.();
-        return true;
-      };
-      const settle = (reply: CallReply): void => void (ends() && resolve(reply));
-      // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- the reason is the user's
-      const fail = (reason: unknown): void => void (ends() && reject(reason));
-      const timer = setTimeout(() => fail(new CallTimeoutError(subject, timeout)), timeout);
-      const unheed = signal && onAbort(signal, () => fail(signal.reason));
-      this.#pending.set(request.id, { subject, bootId: target.bootId, settle, fail });
-      this.#deliver(target, request, subject).then((delivered) => delivered || settle(UNDELIVERED), fail);
+      signal?.throwIfAborted();
+      if (this.#pending.size >= MAX_PENDING_CALLS) {
+        throw new OverloadedError(`${target.name}.${method}`, `${this.#pending.size} calls wait for their answers`);
+      }
+      const { bootId } = this.parts.node;
+      const request = this.#request(target, method, args, timeout, bootId);
+      const text = this.#write(request);
+      const call = this.#pending.add({ id: this.#lastId, target, method, options, resolve, reject });
+      if (target.bootId === bootId) this.#deliver(text);
+      else this.#calls.add(this.#outbox.add(this.#inbox(target.bootId), text), call);
     });
   }
 
   /** Resolves with false when the call reached no node. */
-  cast(target: CallTarget, method: string, args: readonly unknown[]): Promise<boolean> {
-    const request = this.#request(target, method, args, this.parts.config.calls.timeout, '');
-    return this.#deliver(target, request, subjectOf(target, method));
+  async cast(target: CallTarget, method: string, args: readonly unknown[]): Promise<boolean> {
+    const text = this.#write(this.#request(target, method, args, this.parts.config.calls.timeout, ''));
+    if (target.bootId === this.parts.node.bootId) {
+      this.#deliver(text);
+      return true;
+    }
+    try {
+      return (await this.#outbox.add(this.#inbox(target.bootId), text)) !== 0;
+    } catch (error) {
+      throw failureOf(subjectOf(target, method), error);
+    }
   }
 
   #request(target: CallTarget, method: string, args: readonly unknown[], timeout: number, from: string): CallRequest {
@@ -169,43 +141,28 @@ export class CallClient {
     const waiting = from === '' || target.bootId === this.parts.node.bootId ? [] : chain();
     return {
       kind: 'call',
-      id: `${this.parts.node.bootId}.${this.#lastId}`,
+      id: this.#lastId,
       from,
       process: target.name,
       epoch: target.epoch,
       method,
       args: [...args],
-      ...(target.partitions === undefined ? {} : { partitions: target.partitions }),
+      partitions: target.partitions,
       timeout,
       longest: this.parts.config.channels.maxMessageBytes,
       trace: carried(this.parts.telemetry),
-      ...(context === undefined ? {} : { context }),
-      ...(waiting.length === 0 ? {} : { chain: waiting }),
+      context,
+      chain: waiting.length === 0 ? undefined : waiting,
     };
   }
 
-  /**
-   * A call to a process of this node does not leave it, but its arguments are copied as if it did.
-   *
-   * @throws ArgumentError, `CallInterruptedError`, `OverloadedError`.
-   */
-  async #deliver(target: CallTarget, request: CallRequest, subject: CallSubject): Promise<boolean> {
-    const text = this.#write(request);
-    if (target.bootId === this.parts.node.bootId) {
-      // Not in this turn: a loop of local calls would otherwise keep the event loop, and with it the renewal of leases.
-      setImmediate(() => this.#receive(text));
-      return true;
-    }
-    try {
-      return (await this.#outbox.add(this.#inbox(target.bootId), text)) !== 0;
-    } catch (error) {
-      // It was refused before it left.
-      if (error instanceof OverloadedError) throw error;
-      // A PUBLISH without an answer may have arrived.
-      throw new CallInterruptedError(subject, `Redis did not confirm that it passed it on: ${describe(error)}`);
-    }
+  /** A call to a process of this node does not leave it, but its arguments are copied as if it did. */
+  #deliver(text: string): void {
+    // Not in this turn: a loop of local calls would otherwise keep the event loop, and with it the renewal of leases.
+    setImmediate(() => this.#receive(text));
   }
 
+  /** @throws ArgumentError */
   #write(request: CallRequest): string {
     const subject = `${request.process}.${request.method}`;
     let text: string;
@@ -215,7 +172,7 @@ export class CallClient {
       throw new ArgumentError(subject, 'args', 'a value that JSON cannot write', 'plain values');
     }
     const { maxMessageBytes } = this.parts.config.channels;
-    if (Buffer.byteLength(text) <= maxMessageBytes) return text;
+    if (!isLonger(text, maxMessageBytes)) return text;
     throw new ArgumentError(
       subject,
       'args',
@@ -230,8 +187,8 @@ export class CallClient {
     let dropped = 0;
     for (const message of messages) {
       if (message === undefined) dropped += 1;
-      else if (message.kind === 'call') unattended('answering a call', this.#answer(message));
-      else this.#pending.get(message.id)?.settle(message);
+      else if (message.kind === 'call') this.#answer(message);
+      else this.#pending.settle(message);
     }
     if (dropped > 0) this.#drop('not-a-call', dropped);
   }
@@ -240,32 +197,34 @@ export class CallClient {
     this.parts.telemetry.emit('message.dropped', { channel: 'inbox', reason, count });
   }
 
-  async #answer(request: CallRequest): Promise<void> {
-    const handle = (): Promise<string> => this.parts.server.handle(request);
-    // What waits for a call of this node is what ran when it was sent; of another node, what the call says.
-    const isOwn = request.from === this.parts.node.bootId;
-    const text = await (isOwn ? handle() : onBehalfOf(request.chain ?? [], handle));
-    if (request.from === '') return;
-    if (isOwn) return this.#receive(text);
-    // An answer that cannot be sent is one that does not come: the caller's timeout tells it, and the log why.
-    await this.#outbox.add(this.#inbox(request.from), text).catch((error: unknown) => {
-      const { process: name, method } = request;
-      this.#log.warn('Failed to send the answer to a call', { process: name, method, error: describe(error) });
-    });
+  /** In the turn in which the method is over, if that is at once. Never throws. */
+  #answer(request: CallRequest): void {
+    try {
+      const handle = (): string | Promise<string> => this.parts.server.handle(request);
+      // What waits for a call of this node is what ran when it was sent; of another node, what the call says.
+      const isOwn = request.from === this.parts.node.bootId;
+      const text = isOwn ? handle() : onBehalfOf(request.chain ?? [], handle);
+      if (typeof text === 'string') return this.#reply(request, text);
+      const work = text.then((late) => this.#reply(request, late));
+      unattended('answering a call', work);
+    } catch (error) {
+      // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- whatever was thrown
+      unattended('answering a call', Promise.reject(error));
+    }
   }
 
-  #interrupt(concerns: (bootId: string) => boolean, why: string): void {
-    for (const pending of [...this.#pending.values()]) {
-      if (concerns(pending.bootId)) pending.fail(new CallInterruptedError(pending.subject, why));
-    }
+  #reply(request: CallRequest, text: string): void {
+    const { from } = request;
+    if (from === '') return;
+    if (from === this.parts.node.bootId) return this.#receive(text);
+    this.#answers.add(this.#outbox.add(this.#inbox(from), text), request);
   }
 }
 
-/** What the errors of a call say it was about. */
-export function subjectOf(
-  { name, node }: Pick<CallTarget, 'name' | 'node'>,
-  method: string,
-  idempotent = false,
-): CallSubject {
-  return { processName: name, method, node, ...(idempotent ? { idempotent } : {}) };
+/** What a call ends in that could not be handed to the transport. */
+function failureOf(subject: CallSubject, error: unknown): Error {
+  // It was refused before it left.
+  if (error instanceof OverloadedError) return error;
+  // A PUBLISH without an answer may have arrived.
+  return new CallInterruptedError(subject, `Redis did not confirm that it passed it on: ${describe(error)}`);
 }

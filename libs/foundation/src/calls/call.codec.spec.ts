@@ -6,6 +6,8 @@ import {
   decodeCalls,
   encodeCall,
   encodeValue,
+  isLonger,
+  numberIn,
   toWireError,
 } from './call.codec.js';
 
@@ -121,7 +123,8 @@ describe('call wire: malformed texts are dropped and never throw', () => {
     raw({ v: '1' }),
     raw({ v: [1] }),
     raw({ v: undefined }),
-    raw({ id: 7 }),
+    raw({ id: 7.5 }),
+    raw({ id: -1 }),
     raw({ id: null }),
     raw({ kind: 'cast' }),
     raw({ kind: 'reply' }),
@@ -146,7 +149,7 @@ describe('call wire: malformed texts are dropped and never throw', () => {
     rawReply({ outcome: ['busy'] }),
     rawReply({ outcome: null }),
     rawReply({ v: 2, outcome: 'busy' }),
-    rawReply({ id: 7, outcome: 'busy' }),
+    rawReply({ id: 7.5, outcome: 'busy' }),
   ])('%j', (text) => {
     expect(decodeCalls(text)).toEqual([undefined]);
   });
@@ -286,4 +289,38 @@ describe('the trace of a call', () => {
     'is left out where it is none, and the call stays: %j',
     (trace) => expect(decodeCalls(raw({ trace }))).toEqual([request()]),
   );
+});
+
+describe('what an answer is matched by', () => {
+  it('is a text on the wire, which nodes of the version before read, and comes back as it came', () => {
+    expect(encodeCall(request({ id: 17 }))).toContain('"id":"17"');
+    for (const id of ['17', 17, 'boot-a.17']) {
+      expect(decodeCalls(raw({ id }))).toEqual([request({ id })]);
+      for (const answer of [encodeValue(id, '1'), encodeCall({ kind: 'reply', id, outcome: 'busy' })]) {
+        expect(decodeCalls(answer)).toMatchObject([{ id }]);
+      }
+    }
+  });
+
+  it('is a number of this node, or nothing of it', () => {
+    expect([numberIn(17), numberIn('17')]).toEqual([17, 17]);
+    const others = ['', ' 17', '017', '+17', '17.0', '1e1', '0x11', 'boot-a.17', 'NaN1', '1_7'];
+    expect(others.map(numberIn)).toEqual(others.map(() => undefined));
+  });
+});
+
+it('the bytes of a text are counted only where they may be too many', () => {
+  const cases: [string, number, boolean][] = [
+    ['abc', 3, false],
+    ['abcd', 3, true],
+    ['ééé', 6, false],
+    ['ééé', 5, true],
+    ['€€', 6, false],
+    ['€€', 5, true],
+    ['😀', 4, false],
+    ['😀', 3, true],
+    ['\ud800', 3, false],
+    ['\ud800', 2, true],
+  ];
+  for (const [text, bytes, longer] of cases) expect([text, isLonger(text, bytes)]).toEqual([text, longer]);
 });

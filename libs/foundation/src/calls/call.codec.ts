@@ -13,10 +13,16 @@ import { amount, anyList, anyText, ifRight, isObject, list, oneOf, or, record, t
 /** The version of the format; a receiver drops what has another one. */
 export const CALL_VERSION = 1;
 
+/**
+ * What an answer is matched by. A node numbers its calls; as JSON the number is a text, because nodes of the version
+ * before read nothing else. Whatever it is, the answer says it as it came.
+ */
+export type CallId = string | number;
+
 /** A call. */
 export interface CallRequest {
   kind: 'call';
-  id: string;
+  id: CallId;
   /** Boot id of the caller, to whose inbox the answer goes; empty for a cast, which has none. */
   from: string;
   process: string;
@@ -46,24 +52,40 @@ export type WireError = ErrorWords;
 
 /** The answer to a call. */
 export type CallReply =
-  | { kind: 'reply'; id: string; outcome: 'value'; value: unknown }
-  | { kind: 'reply'; id: string; outcome: 'error'; error: WireError }
-  | { kind: 'reply'; id: string; outcome: Refusal }
+  | { kind: 'reply'; id: CallId; outcome: 'value'; value: unknown }
+  | { kind: 'reply'; id: CallId; outcome: 'error'; error: WireError }
+  | { kind: 'reply'; id: CallId; outcome: Refusal }
   /** The instance ended, or lost its lease, while the method ran. */
-  | { kind: 'reply'; id: string; outcome: 'interrupted' };
+  | { kind: 'reply'; id: CallId; outcome: 'interrupted' };
 
 /** One message as JSON. */
 export function encodeCall(message: CallRequest | CallReply): string {
-  return JSON.stringify({ v: CALL_VERSION, ...message });
+  if (message.kind === 'reply') return JSON.stringify({ v: CALL_VERSION, ...message });
+  const { id, from, process, epoch, method, args, partitions, timeout, longest, trace, context, chain } = message;
+  const call = { from, process, epoch, method, args, partitions, timeout, longest, trace, context, chain };
+  return JSON.stringify({ v: CALL_VERSION, kind: 'call', id: String(id), ...call });
 }
 
 /**
  * The answer with a value whose JSON is there already, so that it is written once; `undefined` for a value without
  * JSON.
  */
-export function encodeValue(id: string, json: string | undefined): string {
-  const head = encodeCall({ kind: 'reply', id, outcome: 'value', value: undefined });
-  return json === undefined ? head : `${head.slice(0, -1)},"value":${json}}`;
+export function encodeValue(id: CallId, json: string | undefined): string {
+  const head = `{"v":${CALL_VERSION},"kind":"reply","id":${JSON.stringify(id)},"outcome":"value"`;
+  return json === undefined ? `${head}}` : `${head},"value":${json}}`;
+}
+
+/** The number of a call of this node that an answer names; `undefined` for what is none. */
+export function numberIn(id: CallId): number | undefined {
+  if (typeof id === 'number') return id;
+  const number = Number(id);
+  // Nothing but the very text that was sent.
+  return String(number) === id ? number : undefined;
+}
+
+/** True when a text has more bytes than this as UTF-8: three for each character at most, so few texts are counted. */
+export function isLonger(text: string, bytes: number): boolean {
+  return text.length * 3 > bytes && (text.length > bytes || Buffer.byteLength(text) > bytes);
 }
 
 /**
@@ -90,9 +112,12 @@ export const MAX_CHAIN = 8;
 const word = text(MAX_WORD);
 const anyTime = amount(Infinity);
 
+const number = whole();
+const readId = (value: unknown): CallId | undefined => word(value) ?? number(value);
+
 const readRequest = record<CallRequest>({
   kind: oneOf('call'),
-  id: word,
+  id: readId,
   // A cast has no caller.
   from: text(MAX_WORD, 0),
   process: word,
@@ -121,7 +146,7 @@ const readError = record<WireError>({
 const readPlain = oneOf('stale', 'not-callable', 'busy', 'interrupted');
 
 function readReply({ kind, id: given, outcome, value, error }: Record<string, unknown>): CallReply | undefined {
-  const id = word(given);
+  const id = readId(given);
   if (kind !== 'reply' || id === undefined) return undefined;
   if (outcome === 'value') return { kind, id, outcome, value };
   if (outcome === 'error') return { kind, id, outcome, error: readError(error) ?? UNKNOWN };

@@ -16,8 +16,14 @@ import type { CallReply } from './call.codec.js';
  * What came of one attempt: an answer of the owner, or an interruption that leaves it open whether it was carried out.
  */
 export type Answer =
-  | { subject: CallSubject; reply: Exclude<CallReply, { outcome: 'interrupted' }>; interrupted?: undefined }
-  | { subject: CallSubject; reply?: undefined; interrupted: CallInterruptedError };
+  | {
+      subject: CallSubject;
+      reply: Exclude<CallReply, { outcome: 'interrupted' }>;
+      interrupted?: undefined;
+      hasEnded?: undefined;
+    }
+  /** `hasEnded`: its node says that the instance is no more. */
+  | { subject: CallSubject; reply?: undefined; interrupted: CallInterruptedError; hasEnded?: true };
 
 /** What the caller is given, or the error that it is. */
 export function resultOf({ subject, reply, interrupted }: Answer): unknown {

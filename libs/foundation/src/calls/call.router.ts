@@ -10,21 +10,15 @@ import { ArgumentError } from '../errors/config.errors.js';
 import { isA, shown } from '../errors/describe.js';
 import { givenTime } from '../foreign/given.times.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
-import {
-  type CallAtOptions,
-  type CallClient,
-  type CallOptions,
-  type CallTarget,
-  subjectOf,
-  type TimedCall,
-} from './call.client.js';
+import { type CallClient } from './call.client.js';
 import { type CallMark, markOf } from './call.marks.js';
 import { type Answer, isNotSent, notCallable, notRunning, resultOf } from './call.outcome.js';
+import { type CallAtOptions, type CallOptions, type CallTarget, subjectOf, type TimedCall } from './call.target.js';
 import { traced } from './call.tracing.js';
 import { callableOf } from './callable.decorator.js';
 import type { OwnerLookup } from './callee.js';
 import { KnownOwners } from './known.owners.js';
-import { type Learnt, type Location, LOOK_EVERY_MS, OwnerSearch, pause } from './owner.search.js';
+import { type FoundOwner, type Learnt, type Location, LOOK_EVERY_MS, OwnerSearch, pause } from './owner.search.js';
 import { Wait } from './waiting.js';
 
 /** Which process a call is for. */
@@ -79,21 +73,21 @@ export class CallRouter {
    * @throws the errors of {@link CallClient.call}, `CallRefusedError` when it was not carried out, `RemoteError`,
    * `RedisUnavailableError` when Redis did not say where the process is, so that nothing was sent.
    */
-  async call(
-    callee: CalledProcess,
-    method: string,
-    args: readonly unknown[],
-    options: CallOptions = {},
-  ): Promise<unknown> {
-    this.#requireReady();
-    this.#check(callee, method);
-    // Asked again at an interruption: this node may have heard of the process meanwhile.
-    const mark = (): CallMark | undefined => this.#mark(callee, method);
-    const given = options.timeout ?? mark()?.timeout ?? this.parts.config.calls.timeout;
-    const timeout = givenTime(`${callee.name}.${method}`, 'timeout', given);
-    return traced(this.parts.telemetry, 'client', callee.name, method, undefined, () =>
-      this.#call(locationOf(callee), () => mark()?.idempotent === true, method, args, { ...options, timeout }),
-    );
+  call(callee: CalledProcess, method: string, args: readonly unknown[], options: CallOptions = {}): Promise<unknown> {
+    try {
+      this.#requireReady();
+      this.#check(callee, method);
+      const mark = this.#mark(callee, method);
+      const timed = { ...options, timeout: this.#timeOf(callee.name, method, options, mark) };
+      const { telemetry } = this.parts;
+      if (telemetry.tracing === undefined) return this.#call(callee, method, args, timed, mark);
+      return traced(telemetry, 'client', callee.name, method, undefined, () =>
+        this.#call(callee, method, args, timed, mark),
+      );
+    } catch (error) {
+      // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- whatever was thrown
+      return Promise.reject(error);
+    }
   }
 
   /** What `@Callable()` says counts whoever calls; of the caller's own class before that of the row. */
@@ -101,23 +95,43 @@ export class CallRouter {
     return type === undefined ? this.parts.registry.mark(name, method) : markOf(type.prototype, method);
   }
 
+  #timeOf(name: string, method: string, { timeout }: CallOptions, mark: CallMark | undefined): number {
+    const given = timeout ?? mark?.timeout;
+    return given === undefined ? this.parts.config.calls.timeout : givenTime(`${name}.${method}`, 'timeout', given);
+  }
+
   async #call(
-    locate: () => Location,
-    isIdempotent: () => boolean,
+    callee: CalledProcess,
     method: string,
     args: readonly unknown[],
     options: TimedCall,
+    mark: CallMark | undefined,
   ): Promise<unknown> {
     const deadline = performance.now() + options.timeout;
-    const learnt: Learnt = { wait: new Wait(this.#checkWait) };
+    // Asked again at each attempt: this node may have heard of the process meanwhile.
+    const isIdempotent = (): boolean => this.#mark(callee, method)?.idempotent === true;
+    let learnt: Learnt | undefined;
     let interrupted: CallInterruptedError | undefined;
     try {
       for (let attempt = 0; ; attempt++) {
         // The first word of a new owner is followed at once; after that the cluster is still making up its mind.
         if (attempt > 1) await pause();
-        const marked = { ...options, idempotent: isIdempotent() };
-        const answer = await this.#ask(locate, method, args, deadline, marked, learnt);
-        const isStale = answer.reply?.outcome === 'stale' && performance.now() + LOOK_EVERY_MS < deadline;
+        let found = attempt === 0 ? this.#search.known(callee, options.signal) : undefined;
+        if (found === undefined) {
+          learnt ??= { wait: new Wait(this.#checkWait) };
+          found = await this.#search.find(locationOf(callee), method, deadline, learnt, options.signal);
+        }
+        // It may run now; that it does not, and that this call has to wait on, only the answer says.
+        learnt?.wait.end();
+        const idempotent = attempt === 0 ? mark?.idempotent === true : isIdempotent();
+        const timeout = Math.max(1, Math.ceil(deadline - performance.now()));
+        const answer = await this.#ask(found, method, args, { ...options, idempotent, timeout });
+        const { reply } = answer;
+        if (reply?.outcome === 'value') return reply.value;
+        learnt ??= { wait: new Wait(this.#checkWait) };
+        if (reply?.outcome === 'stale') Object.assign(learnt, { isNotRunning: true, failure: undefined });
+        if (answer.hasEnded === true) learnt.ended = found.owner;
+        const isStale = reply?.outcome === 'stale' && performance.now() + LOOK_EVERY_MS < deadline;
         const again = answer.interrupted === undefined ? isStale : isIdempotent() && !interrupted;
         if (!again) return resultOf(answer);
         interrupted ??= answer.interrupted;
@@ -129,7 +143,7 @@ export class CallRouter {
       // INVARIANT (I15): what may have been carried out is not called refused, whatever became of the later attempts.
       throw isNotSent(error) ? (interrupted ?? error) : error;
     } finally {
-      learnt.wait.end();
+      learnt?.wait.end();
     }
   }
 
@@ -145,9 +159,8 @@ export class CallRouter {
     options: CallAtOptions = {},
   ): Promise<unknown> {
     this.#requireReady();
-    const { mark = {}, since = performance.now(), signal, timeout: own } = options;
-    const given = own ?? mark.timeout ?? this.parts.config.calls.timeout;
-    const timeout = givenTime(`${at.name}.${method}`, 'timeout', given);
+    const { mark = {}, since = performance.now(), signal } = options;
+    const timeout = this.#timeOf(at.name, method, options, mark);
     const idempotent = mark.idempotent === true;
     const subject = subjectOf(at, method, idempotent);
     return traced(this.parts.telemetry, 'client', at.name, method, undefined, async () => {
@@ -166,26 +179,18 @@ export class CallRouter {
    * frozen.
    */
   async #ask(
-    locate: () => Location,
+    { owner, target }: FoundOwner,
     method: string,
     args: readonly unknown[],
-    deadline: number,
     options: TimedCall,
-    learnt: Learnt,
   ): Promise<Answer> {
-    const { owner, target } = await this.#search.find(locate, method, deadline, learnt, options.signal);
     const subject = subjectOf(owner, method, options.idempotent);
     try {
-      const timeout = Math.max(1, Math.ceil(deadline - performance.now()));
-      // It may run now; that it does not, and that this call has to wait on, only the answer says.
-      learnt.wait.end();
-      const reply = await this.parts.client.call(target, method, args, { ...options, timeout });
+      const reply = await this.parts.client.call(target, method, args, options);
       if (reply.outcome === 'stale' || reply.outcome === 'interrupted') this.owners.forget(owner);
-      if (reply.outcome === 'stale') Object.assign(learnt, { isNotRunning: true, failure: undefined });
       if (reply.outcome !== 'interrupted') return { subject, reply };
-      learnt.ended = owner;
       const interrupted = new CallInterruptedError(subject, 'its instance ended while the method ran');
-      return { subject, interrupted };
+      return { subject, interrupted, hasEnded: true };
     } catch (error) {
       this.owners.forget(owner);
       if (isA(error, CallInterruptedError)) return { subject, interrupted: error };

@@ -181,6 +181,18 @@ describe('a call that arrives', () => {
   });
 });
 
+it('a call is answered in the turn in which its method is over', () => {
+  const carryOut = <T>(work: () => T | Promise<T>): T | Promise<T> => work();
+  const call = () => Promise.reject(new Error('not asked'));
+  const lookups = [{ running: () => ({ target: new Feed(), lease, call, carryOut }) }];
+  server = new CallServer({ config, lookups, telemetry: new Telemetry() });
+  const answers = ['price', 'fails', 'circular'].map((method) => server.handle(requestOf('feed', method, 'EUR')));
+  expect(answers.map((answer) => read(answer as string).outcome)).toEqual(['value', 'error', 'error']);
+  // Its place is free again.
+  for (let index = 0; index < 10; index++)
+    expect(typeof server.handle(requestOf('feed', 'price', 'EUR'))).toBe('string');
+});
+
 describe('a call of an instance that ends before the method settles', () => {
   let callers: Set<() => void>;
   let logged: unknown[][];
@@ -286,7 +298,7 @@ const requestOf = (process: string, method: string, symbol: string): CallRequest
 
 describe('what a method gives', () => {
   const size = (answer: string): number => Buffer.byteLength(answer);
-  const handle = (method: string, what: string, more: Partial<CallRequest> = {}): Promise<string> =>
+  const handle = async (method: string, what: string, more: Partial<CallRequest> = {}): Promise<string> =>
     server.handle({
       ...{ kind: 'call', id: 'x', from: 'boot', process: 'feed', epoch: 5 },
       ...{ method, args: [what], timeout: 5000, ...more },

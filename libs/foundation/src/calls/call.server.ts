@@ -8,10 +8,11 @@ import type { Enhancers } from '../enhancers/enhancers.js';
 import { InvalidArgumentsError } from '../errors/call.errors.js';
 import { describe, isA, read } from '../errors/describe.js';
 import { FoundationError } from '../errors/foundation.error.js';
+import { isThenable } from '../foreign/gate.js';
 import { ThrottledLog } from '../logging/throttled.log.js';
 import { readAs, type Schema } from '../schemas/payload.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
-import { type CallRequest, encodeCall, encodeValue, toWireError } from './call.codec.js';
+import { type CallRequest, encodeCall, encodeValue, isLonger, toWireError } from './call.codec.js';
 import { traced } from './call.tracing.js';
 import { type CallableMark, callableOf } from './callable.decorator.js';
 import type { Callee, CalleeLookup, CallHost } from './callee.js';
@@ -54,32 +55,62 @@ export class CallServer {
     this.#context = new ContextHook(parts.config.context);
   }
 
-  /** Carries the call out, or says why not; resolves with the answer as it travels. Never rejects. */
-  async handle(request: CallRequest): Promise<string> {
+  /**
+   * Carries the call out, or says why not: the answer as it travels, at once when the method is over at once. Neither
+   * throws nor rejects.
+   */
+  handle(request: CallRequest): string | Promise<string> {
     const { id, process: name } = request;
-    let callee = this.#find(request);
-    if (typeof callee === 'string') return encodeCall({ kind: 'reply', id, outcome: callee });
+    const found = this.#find(request);
+    if (typeof found === 'string') return encodeCall({ kind: 'reply', id, outcome: found });
     const gate = this.#gates.get(name) ?? { active: 0, waiting: [] };
-    this.#gates.set(name, gate);
     const { concurrency, queue } = this.parts.config.calls;
-    const waits = gate.active >= concurrency;
-    if (waits && gate.waiting.length >= queue) return encodeCall({ kind: 'reply', id, outcome: 'busy' });
-    if (!waits) gate.active += 1;
-    try {
-      if (waits) {
-        const began = performance.now();
-        await new Promise<void>((resolve) => gate.waiting.push(resolve));
-        // No caller waits for a call whose time went by in the queue.
-        if (performance.now() - began > request.timeout) return encodeCall({ kind: 'reply', id, outcome: 'busy' });
-        callee = this.#find(request);
-        if (typeof callee === 'string') return encodeCall({ kind: 'reply', id, outcome: callee });
-      }
-      return await orInterrupted(request, callee.instance, this.#carryOut(request, callee));
-    } finally {
-      const next = gate.waiting.shift();
-      if (next !== undefined) next();
-      else if ((gate.active -= 1) === 0) this.#gates.delete(name);
+    if (gate.active >= concurrency) {
+      if (gate.waiting.length >= queue) return encodeCall({ kind: 'reply', id, outcome: 'busy' });
+      return this.#waitAndHandle(request, gate);
     }
+    gate.active += 1;
+    this.#gates.set(name, gate);
+    let isLater = false;
+    try {
+      const answer = this.#carryOut(request, found);
+      if (typeof answer === 'string') return answer;
+      isLater = true;
+      return this.#later(request, found, answer, gate);
+    } finally {
+      if (!isLater) this.#leave(name, gate);
+    }
+  }
+
+  async #waitAndHandle(request: CallRequest, gate: Gate): Promise<string> {
+    const { id, process: name } = request;
+    const began = performance.now();
+    await new Promise<void>((resolve) => gate.waiting.push(resolve));
+    try {
+      // No caller waits for a call whose time went by in the queue.
+      if (performance.now() - began > request.timeout) return encodeCall({ kind: 'reply', id, outcome: 'busy' });
+      const found = this.#find(request);
+      if (typeof found === 'string') return encodeCall({ kind: 'reply', id, outcome: found });
+      const answer = this.#carryOut(request, found);
+      return await (typeof answer === 'string' ? answer : orInterrupted(request, found.instance, answer));
+    } finally {
+      this.#leave(name, gate);
+    }
+  }
+
+  async #later(request: CallRequest, { instance }: Found, answer: Promise<string>, gate: Gate): Promise<string> {
+    try {
+      return await orInterrupted(request, instance, answer);
+    } finally {
+      this.#leave(request.process, gate);
+    }
+  }
+
+  /** A place is free, for the one that has waited longest. */
+  #leave(name: string, gate: Gate): void {
+    const next = gate.waiting.shift();
+    if (next !== undefined) next();
+    else if ((gate.active -= 1) === 0) this.#gates.delete(name);
   }
 
   /**
@@ -125,37 +156,55 @@ export class CallServer {
     return prepare === undefined ? target[method]!(...args) : prepare(args).then((read) => target[method]!(...read));
   }
 
-  async #carryOut(request: CallRequest, found: Found): Promise<string> {
-    const { id, process: name, method, from, longest = Infinity } = request;
+  /** Runs the method in a context of its own; the answer, at once when it is over at once. */
+  #carryOut(request: CallRequest, found: Found): string | Promise<string> {
     const { instance } = found;
     try {
-      const run = (): unknown => this.#run(found, request);
-      const work = (): unknown =>
-        traced(this.parts.telemetry, 'server', name, method, request.trace, () => instance.call(run));
-      const value = await apart(() =>
-        instance.isInternal === true ? work() : this.#context.run(request.context, work),
+      const value = apart(() =>
+        instance.isInternal === true
+          ? this.#begin(request, found)
+          : this.#context.run(request.context, () => this.#begin(request, found)),
       );
-      if (!instance.lease.isHeld()) return encodeCall({ kind: 'reply', id, outcome: 'interrupted' });
-      // Undefined for what JSON cannot write, whatever the types say.
-      const json = JSON.stringify(value) as string | undefined;
-      const size = Buffer.byteLength(json ?? '');
-      // That of the caller, too: it would drop a longer one unread, and never know why nothing came.
-      const limit = Math.min(this.parts.config.channels.maxMessageBytes, longest);
-      if (size <= limit) return encodeValue(id, json);
-      throw new RangeError(
-        `The result of ${method} has ${size} bytes, more than the ${limit} of channels.maxMessageBytes.`,
-      );
+      return isThenable(value) ? this.#awaited(request, found, value) : this.#valueOf(request, found, value);
     } catch (error) {
-      // The instance has ended before the method began, such as while a guard or the hook of the context waited.
-      if (isA(error, HandlerGoneError)) return encodeCall({ kind: 'reply', id, outcome: 'stale' });
-      this.#tell(error, name, method, from);
-      return encodeCall({
-        kind: 'reply',
-        id,
-        outcome: 'error',
-        error: toWireError(error, this.parts.config.calls.stacks),
-      });
+      return this.#failureOf(request, error);
     }
+  }
+
+  async #awaited(request: CallRequest, found: Found, value: unknown): Promise<string> {
+    try {
+      return this.#valueOf(request, found, await value);
+    } catch (error) {
+      return this.#failureOf(request, error);
+    }
+  }
+
+  #begin(request: CallRequest, found: Found): unknown {
+    const { instance } = found;
+    const run = (): unknown => this.#run(found, request);
+    const work = (): unknown => (instance.carryOut === undefined ? instance.call(run) : instance.carryOut(run));
+    return traced(this.parts.telemetry, 'server', request.process, request.method, request.trace, work);
+  }
+
+  /** @throws what JSON throws, and `RangeError`. */
+  #valueOf({ id, method, longest = Infinity }: CallRequest, { instance }: Found, value: unknown): string {
+    if (!instance.lease.isHeld()) return encodeCall({ kind: 'reply', id, outcome: 'interrupted' });
+    // Undefined for what JSON cannot write, whatever the types say.
+    const json = JSON.stringify(value) as string | undefined;
+    // That of the caller, too: it would drop a longer one unread, and never know why nothing came.
+    const limit = Math.min(this.parts.config.channels.maxMessageBytes, longest);
+    if (json === undefined || !isLonger(json, limit)) return encodeValue(id, json);
+    throw new RangeError(
+      `The result of ${method} has ${Buffer.byteLength(json)} bytes, more than the ${limit} of channels.maxMessageBytes.`,
+    );
+  }
+
+  #failureOf({ id, process: name, method, from }: CallRequest, error: unknown): string {
+    // The instance has ended before the method began, such as while a guard or the hook of the context waited.
+    if (isA(error, HandlerGoneError)) return encodeCall({ kind: 'reply', id, outcome: 'stale' });
+    this.#tell(error, name, method, from);
+    const wireError = toWireError(error, this.parts.config.calls.stacks);
+    return encodeCall({ kind: 'reply', id, outcome: 'error', error: wireError });
   }
 }
 

@@ -93,13 +93,25 @@ function checkArgs(subject: string, args: unknown): void {
 export function callableOf(prototype: unknown, method: string): CallableMark | undefined {
   const [own, marked] = methodsOf(prototype, method);
   if (marked === undefined || (marked !== own && isGuarded(marked))) return undefined;
-  return Reflect.getMetadata(CALLABLE_METADATA, marked) as CallableMark;
+  return markOn(marked);
 }
 
 /** True for a method without a mark that overrides a callable one with guards, pipes, interceptors or filters. */
 export function dropsGuards(prototype: unknown, method: string): boolean {
   const [own, marked] = methodsOf(prototype, method);
   return marked !== undefined && marked !== own && isGuarded(marked);
+}
+
+/** Those that were read: metadata is looked up in maps of maps, and each call asks several times. */
+const marks = new WeakMap<object, CallableMark>();
+
+/** A mark stays as it is; a method without one may get one. */
+function markOn(method: object): CallableMark | undefined {
+  const known = marks.get(method);
+  if (known !== undefined) return known;
+  const mark = Reflect.getMetadata(CALLABLE_METADATA, method) as CallableMark | undefined;
+  if (mark !== undefined) marks.set(method, mark);
+  return mark;
 }
 
 function isGuarded(method: object): boolean {
@@ -118,7 +130,7 @@ function methodsOf(prototype: unknown, method: string): [own: object | undefined
     const value: unknown = descriptor.value;
     if (typeof value !== 'function') break;
     own ??= value;
-    if (Reflect.hasMetadata(CALLABLE_METADATA, value)) return [own, value];
+    if (markOn(value) !== undefined) return [own, value];
   }
   return [own, undefined];
 }

@@ -29,6 +29,8 @@ export interface Callee {
   /** What it is an instance of; a service is of nothing. */
   spec?: { readonly kind: ProcessKind; readonly count: ProcessCount };
   call<T>(work: () => T | Promise<T>): Promise<T>;
+  /** The same, when it can tell what is over at once: that is returned, or thrown, at once. */
+  readonly carryOut?: <T>(work: () => T | Promise<T>) => T | Promise<T>;
   /** It is Foundation that is called, not the application. */
   readonly isInternal?: true;
   /**

@@ -1,7 +1,7 @@
 /**
  * Pure: where processes were when they were last looked up or noted; the one that was noted first goes first.
  */
-import type { CallTarget } from './call.client.js';
+import type { CallTarget } from './call.target.js';
 
 /** As many as a large cluster calls at a time: a few MB. */
 const MAX_OWNERS = 10_000;

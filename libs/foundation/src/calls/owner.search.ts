@@ -7,8 +7,8 @@ import { read } from '../errors/describe.js';
 import { redisError } from '../errors/refusal.js';
 import { heeding } from '../foreign/abort.signals.js';
 import { within } from '../time/timeout.js';
-import type { CallTarget } from './call.client.js';
 import { notRunning } from './call.outcome.js';
+import type { CallTarget } from './call.target.js';
 import type { OwnerLookup } from './callee.js';
 import type { KnownOwners } from './known.owners.js';
 import type { Wait } from './waiting.js';
@@ -42,6 +42,13 @@ export interface Location {
   partitions?: number;
 }
 
+/** Who is called, and as what. */
+export interface FoundOwner {
+  /** As it was noted. */
+  owner: CallTarget;
+  target: CallTarget;
+}
+
 /** What the search needs. */
 export interface OwnerSearchParts {
   readonly registry: Pick<OwnerLookup, 'running' | 'absence'>;
@@ -56,6 +63,21 @@ export interface OwnerSearchParts {
 export class OwnerSearch {
   constructor(private readonly parts: OwnerSearchParts) {}
 
+  /** The owner as last seen; `undefined` where none was. */
+  known(
+    { name: given, locate }: { name: string; locate?: (() => Location) | undefined },
+    signal?: AbortSignal,
+  ): FoundOwner | undefined {
+    signal?.throwIfAborted();
+    if (locate === undefined) {
+      const owner = this.parts.owners.get(given);
+      return owner && { owner, target: owner };
+    }
+    const { name, partitions } = locate();
+    const owner = this.parts.owners.get(name);
+    return owner && foundAs(owner, partitions);
+  }
+
   /**
    * The owner as last seen, or as the cluster says now; waits for one while there is none, because nothing is sent yet.
    */
@@ -65,19 +87,15 @@ export class OwnerSearch {
     until: number,
     learnt: Learnt,
     signal?: AbortSignal,
-  ): Promise<{ owner: CallTarget; target: CallTarget }> {
+  ): Promise<FoundOwner> {
     const { registry, endpoint, owners, requireReady } = this.parts;
     let deadline = until;
     for (;;) {
       signal?.throwIfAborted();
       requireReady();
       const { name, partitions } = locate();
-      const found = (owner: CallTarget): { owner: CallTarget; target: CallTarget } => ({
-        owner,
-        target: partitions === undefined ? owner : { ...owner, partitions },
-      });
       const known = owners.get(name);
-      if (known !== undefined) return found(known);
+      if (known !== undefined) return foundAs(known, partitions);
       const began = performance.now();
       try {
         // The caller's time counts, not that of the connection.
@@ -86,7 +104,7 @@ export class OwnerSearch {
         const isEnded = learnt.ended?.name === name && learnt.ended.epoch === owner?.epoch;
         if (owner !== undefined && !isEnded) {
           owners.note(owner);
-          return found(owner);
+          return foundAs(owner, partitions);
         }
         Object.assign(learnt, { isNotRunning: true, failure: undefined });
         const absence = await heeding(signal, within(left, registry.absence(name), LATE));
@@ -108,3 +126,7 @@ export class OwnerSearch {
 }
 
 export const pause = (): Promise<void> => sleep(LOOK_EVERY_MS);
+
+function foundAs(owner: CallTarget, partitions: number | undefined): FoundOwner {
+  return { owner, target: partitions === undefined ? owner : { ...owner, partitions } };
+}

@@ -2,8 +2,8 @@
  * Turns calls by name into objects with methods.
  * Used by the refs of processes and by `@InjectProcess`; underneath a Proxy over `CallRouter`.
  */
-import type { CallOptions } from './call.client.js';
 import type { CalledProcess, CallRouter } from './call.router.js';
+import type { CallOptions } from './call.target.js';
 
 /** What is assumed of a process whose class the caller does not name: any method, checked by its owner. */
 export type AnyProcess = Record<string, (...args: unknown[]) => unknown>;

@@ -4,6 +4,7 @@
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { afresh } from '../context/fresh.js';
+import { isThenable } from '../foreign/gate.js';
 import { MAX_CHAIN } from './call.codec.js';
 
 /** An instance of a process whose hooks, tasks and calls may wait. */
@@ -26,17 +27,51 @@ interface Part {
 const PARTS = new AsyncLocalStorage<Part | undefined>();
 
 /** Runs a hook, a task or a call of an instance as its own, until what it returns has settled. */
-export function asPartOf<T>(waiter: Waiter, work: () => T | Promise<T>): Promise<T> {
+export async function asPartOf<T>(waiter: Waiter, work: () => T | Promise<T>): Promise<T> {
+  return partOf(waiter, work);
+}
+
+/**
+ * The same for work that may be over at once: then what it returns or throws is returned or thrown at once. Otherwise
+ * it is among what is under way until it has settled.
+ */
+export function partOf<T>(waiter: Waiter, work: () => T | Promise<T>, underWay?: Set<Promise<void>>): T | Promise<T> {
   const part: Part = { waiter, parent: PARTS.getStore(), isOver: false };
-  return PARTS.run(part, async () => {
-    try {
-      return await work();
-    } finally {
-      // Its timers and listeners live on. They are part of nothing, and keep none of the parts before alive.
-      part.isOver = true;
-      part.parent = undefined;
-    }
-  });
+  return PARTS.run(part, runPart<T>, part, work, underWay);
+}
+
+function runPart<T>(part: Part, work: () => T | Promise<T>, underWay?: Set<Promise<void>>): T | Promise<T> {
+  let isLater = false;
+  try {
+    const value = work();
+    if (!isThenable(value)) return value;
+    isLater = true;
+    const over = settled(part, value as Promise<T>);
+    if (underWay !== undefined) keep(underWay, over);
+    return over;
+  } finally {
+    if (!isLater) end(part);
+  }
+}
+
+function keep(underWay: Set<Promise<void>>, over: Promise<unknown>): void {
+  const done = (): void => void underWay.delete(running);
+  const running: Promise<void> = over.then(done, done);
+  underWay.add(running);
+}
+
+async function settled<T>(part: Part, value: Promise<T>): Promise<T> {
+  try {
+    return await value;
+  } finally {
+    end(part);
+  }
+}
+
+/** Its timers and listeners live on. They are part of nothing, and keep none of the parts before alive. */
+function end(part: Part): void {
+  part.isOver = true;
+  part.parent = undefined;
 }
 
 /** Runs what nobody here waits for, such as a call of another node. */
@@ -63,11 +98,11 @@ export function chain(): string[] {
 }
 
 /** Runs a call of another node as part of the processes that wait for it there. */
-export function onBehalfOf<T>(names: readonly string[], work: () => Promise<T>): Promise<T> {
-  const enter = (at: number): Promise<T> => {
+export function onBehalfOf<T>(names: readonly string[], work: () => T | Promise<T>): T | Promise<T> {
+  const enter = (at: number): T | Promise<T> => {
     const name = names[at];
     if (name === undefined) return work();
-    return asPartOf({ spec: { name }, waitsFor: new Map(), isElsewhere: true }, () => enter(at - 1));
+    return partOf({ spec: { name }, waitsFor: new Map(), isElsewhere: true }, () => enter(at - 1));
   };
   return outside(() => enter(names.length - 1));
 }

@@ -18,6 +18,14 @@ export function afresh<A extends unknown[], T>(work: (...args: A) => T, ...args:
   return outermost(isolated<A, T>, work, args);
 }
 
+/**
+ * Runs work of ours, such as setting a timer that serves many callers, so that it keeps no store of the one that
+ * happened to need it first.
+ */
+export function ofNobody<T>(work: () => T): T {
+  return outermost(work);
+}
+
 /** Nothing listens for its end. */
 const OPTIONS = { requireManualDestroy: true };
 

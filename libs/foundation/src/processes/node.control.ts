@@ -4,8 +4,8 @@
  * own.
  */
 import type { OwnerRecord } from '../backend/leases/leases.js';
-import type { CallTarget } from '../calls/call.client.js';
 import type { CallRouter } from '../calls/call.router.js';
+import type { CallTarget } from '../calls/call.target.js';
 import { Callable } from '../calls/callable.decorator.js';
 import type { Callee, CalleeLookup } from '../calls/callee.js';
 import type { ClusterView } from '../cluster/cluster.view.js';

@@ -5,8 +5,8 @@
 import type { Backend } from '../backend/backend.js';
 import type { NodeRecord } from '../backend/directory/directory.js';
 import type { OwnerRecord } from '../backend/leases/leases.js';
-import type { CallTarget } from '../calls/call.client.js';
 import type { CallRouter } from '../calls/call.router.js';
+import type { CallTarget } from '../calls/call.target.js';
 import type { ClusterView } from '../cluster/cluster.view.js';
 import { declaredBy } from '../cluster/compatibility.js';
 import type { Member } from '../cluster/member.js';

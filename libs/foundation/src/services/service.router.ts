@@ -2,10 +2,10 @@
  * Finds the services that meet criteria, and calls one of them.
  * Used by the facade. Underneath: this node's replica of all services, and `CallRouter`.
  */
-import type { CallAtOptions } from '../calls/call.client.js';
 import { markIn } from '../calls/call.marks.js';
 import { isNotSent } from '../calls/call.outcome.js';
 import type { CallRouter } from '../calls/call.router.js';
+import type { CallAtOptions } from '../calls/call.target.js';
 import type { ClusterView } from '../cluster/cluster.view.js';
 import { CallInterruptedError, CallRefusedError } from '../errors/call.errors.js';
 import { ArgumentError } from '../errors/config.errors.js';

@@ -5,7 +5,7 @@
 import { setMaxListeners } from 'node:events';
 import type { Lease, Leases } from '../../backend/leases/leases.js';
 import { HandlerGoneError } from '../../calls/handler.gone.js';
-import { asPartOf, type Waiter } from '../../calls/waiting.js';
+import { asPartOf, partOf, type Waiter } from '../../calls/waiting.js';
 import { indexOf } from '../../cluster/slot.names.js';
 import { afresh } from '../../context/fresh.js';
 import { describe } from '../../errors/describe.js';
@@ -107,15 +107,16 @@ export class Instance implements Waiter {
    *
    * @throws HandlerGoneError
    */
-  call<T>(work: () => T | Promise<T>): Promise<T> {
+  async call<T>(work: () => T | Promise<T>): Promise<T> {
+    return this.carryOut(work);
+  }
+
+  /** As {@link call}; what is over at once is returned, or thrown, at once. */
+  carryOut<T>(work: () => T | Promise<T>): T | Promise<T> {
     if (!this.lease.isHeld() || (!this.running && this.#tasks.size === 0)) {
-      return Promise.reject(new HandlerGoneError(`process "${this.spec.name}"`));
+      throw new HandlerGoneError(`process "${this.spec.name}"`);
     }
-    const result = asPartOf(this, work);
-    const done = (): void => void this.#tasks.delete(running);
-    const running: Promise<void> = result.then(done, done);
-    this.#tasks.add(running);
-    return result;
+    return partOf(this, work, this.#tasks);
   }
 
   /**
