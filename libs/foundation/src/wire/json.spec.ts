@@ -1,5 +1,31 @@
 import { describe, expect, it } from '@jest/globals';
-import { parseJson } from './json.js';
+import { copyJson, parseJson } from './json.js';
+
+describe('copyJson', () => {
+  it.each(['1', '"a"', 'null', '[]', '{"b":[1,{"a":null,"0":"x"}],"a":{"constructor":{"c":[]}}}'])(
+    '%s is the same, key by key, and another object',
+    (text) => {
+      const value = parseJson(text);
+      const copy = copyJson(value);
+      expect(JSON.stringify(copy)).toBe(JSON.stringify(value));
+      expect(copy === value).toBe(typeof value !== 'object' || value === null);
+    },
+  );
+
+  it('shares nothing inside', () => {
+    const value = { a: { b: [{}] } };
+    const copy = copyJson(value) as typeof value;
+    copy.a.b.push({});
+    expect(value).toEqual({ a: { b: [{}] } });
+  });
+
+  it('copies what is as deep as a text may be', () => {
+    let depth = 0;
+    const text = '['.repeat(10_000) + ']'.repeat(10_000);
+    for (let at = copyJson(parseJson(text)) as unknown[]; at !== undefined; at = at[0] as unknown[]) depth += 1;
+    expect(depth).toBe(10_000);
+  });
+});
 
 describe('parseJson', () => {
   it.each(['{"a":1,"__proto__":{"b":2}}', '{"a":1,"__pr\\u006fto__":{"b":2}}', '{"a":1,"\\u005F_proto__":{"b":2}}'])(

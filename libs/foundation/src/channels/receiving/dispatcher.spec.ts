@@ -58,6 +58,20 @@ describe('Dispatcher', () => {
     expect(payloads('message.received')).toEqual([{ channel: 'events', from: 'n1', latency: 5 }]);
   });
 
+  it('gives each handler an object of its own, so that none sees what another one did to it', async () => {
+    const seen: unknown[] = [];
+    const handler: MessageHandler = (message) => {
+      seen.push(structuredClone(message));
+      (message as { list: number[] }).list.push(seen.length);
+    };
+    for (const group of [undefined, undefined, 'workers']) {
+      dispatcher.add('events', group === undefined ? {} : { group }, handler);
+    }
+    void dispatcher.deliver({ ...envelope({ list: [0] }), groups: { workers: 'b' } }, 1000);
+    await turn();
+    expect(seen).toEqual([{ list: [0] }, { list: [0] }, { list: [0] }]);
+  });
+
   it('counts a group message without a chosen member, and not one for another node', async () => {
     const handler = jest.fn<MessageHandler>();
     dispatcher.add('events', { group: 'workers', type: 'placed' }, handler);

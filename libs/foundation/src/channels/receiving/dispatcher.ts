@@ -3,6 +3,7 @@
  * sender chose this node.
  */
 import { LimitError } from '../../errors/limit.errors.js';
+import { copyJson } from '../../wire/json.js';
 import type { Gap, MessageHandler, SubscribeOptions, SubscriptionCounters } from '../channel.js';
 import type { Envelope } from '../envelope.js';
 import { HandlerQueue, type QueueTools } from './handler.queue.js';
@@ -103,9 +104,12 @@ export class Dispatcher {
     const takers = audience === undefined ? [] : isPlain ? audience.plain : this.#takers(audience, envelope);
     if (envelope.settle !== undefined) envelope.settle = settleAfter([...takers].length, envelope.settle);
     let full: Promise<void>[] | undefined;
+    let own: Envelope | undefined;
     for (const queue of takers) {
       if (isPlain && !queue.takes(envelope.meta.type)) continue;
-      const room = queue.push(envelope, isLocal);
+      // A handler may change what it gets, and none sees what another one did. Nearly always there is one handler.
+      own = own === undefined ? envelope : { ...envelope, message: copyJson(envelope.message) };
+      const room = queue.push(own, isLocal);
       if (room !== undefined) (full ??= []).push(room);
     }
     return full === undefined ? undefined : Promise.all(full);
