@@ -5,14 +5,14 @@ import { reached } from './targets.mjs';
 
 /** `wanted` names everything that was to run, `{ key, title, why? }`: what has no document is said, with the reason. */
 export function page({ documents, wanted, minutes }) {
-  const [first] = documents;
+  const first = documents.find(({ versions }) => versions !== undefined);
   const groups = new Map();
   for (const document of documents) groups.set(document.node, [...(groups.get(document.node) ?? []), document]);
   return `# Benchmarks
 
 <!-- Written by \`npm run bench -- all --report\`; run that again, and change nothing here. -->
 
-${about(first, documents, minutes)}
+${first === undefined ? 'Nothing was measured beside peers.' : about(first, documents, minutes)}
 
 ${quickly(documents)}## Targets
 
@@ -118,11 +118,10 @@ function section(document) {
 /** What idle.mjs measures is no phase of peers. */
 function idle({ rows, seconds, others }) {
   const none = rows.find(({ transport }) => transport === 'none');
-  const cells = rows.map(({ title, transport, cpuPercent, turns, switches, commands_, rssMb }) => [
+  const cells = rows.map(({ title, transport, cpuPercent, turns, switches, sent, executed, rssMb }) => [
     transport === 'none' ? 'an empty Nest application' : `a node, ${transport}${title === 'here' ? '' : `, ${title}`}`,
-    ...[cpuPercent, cpuPercent - none.cpuPercent, turns, switches, transport === 'none' ? undefined : commands_].map(
-      precise,
-    ),
+    ...[cpuPercent, cpuPercent - none.cpuPercent, turns, switches].map(precise),
+    ...(transport === 'none' ? [undefined, undefined] : [sent, executed]).map(precise),
     precise(rssMb),
     loudly(others),
   ]);
@@ -132,7 +131,8 @@ function idle({ rows, seconds, others }) {
     'added %',
     'turns a second',
     'switches a second',
-    'commands a second',
+    'commands sent a second',
+    'run by Redis, in scripts too',
     'RSS MB',
   ];
   return `${Math.round(seconds)} s; medians of the nodes of a cluster.\n\n${table(undefined, [...heads, 'cores used by others'], cells)}`;

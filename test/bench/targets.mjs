@@ -82,7 +82,8 @@ export const TARGETS = [
   value('soak at 70 % of the most, direct, p99 ms', 'soak', 'soak', DIRECT, 'p99', { below: 8 }),
   ...['redis', 'direct'].flatMap((own) => [
     value(`idle, ${own}, CPU that a node adds, % of a core`, 'idle', 'idle', own, 'added', { below: 0.3 }),
-    value(`idle, ${own}, Redis commands of a node a second`, 'idle', 'idle', own, 'commands', { below: 12 }),
+    // Those within scripts included, as the server counts them.
+    value(`idle, ${own}, Redis commands of a node a second`, 'idle', 'idle', own, 'executed', { below: 12 }),
   ]),
 ];
 
@@ -122,7 +123,7 @@ function measure(target, documents) {
 function idleOf({ rows }, { own, of }) {
   const row = rows.find(({ title, transport }) => title === 'here' && transport === own);
   const none = rows.find(({ transport }) => transport === 'none');
-  return of === 'added' ? row?.cpuPercent - none?.cpuPercent : row?.commands_;
+  return of === 'added' ? row?.cpuPercent - none?.cpuPercent : row?.[of];
 }
 
 function judge({ atLeast, atMost, below }, figures, others) {

@@ -48,8 +48,7 @@ function partsOf({ quick, node }) {
   ];
 }
 
-export const about =
-  'all of these but discovery and idle, fan-out to 3, and channels and calls once more on another Node';
+export const about = 'all of these but discovery, fan-out to 3, and channels and calls once more on another Node';
 
 /** Documents of what ran, and `wanted` of all that should have. */
 export async function runAll(values) {
@@ -91,7 +90,7 @@ function idle({ quick, against }, { program, version }) {
   const out = join(folder, 'idle.json');
   const args = [join(import.meta.dirname, 'main.mjs'), 'idle', '--out', out];
   try {
-    const more = [...(quick ? ['--quick'] : []), ...(against === undefined ? [] : ['--beside', against])];
+    const more = [...(quick ? ['--quick'] : []), ...(against === undefined ? [] : ['--against', against])];
     const { status } = spawnSync(program, [...args, ...more], { stdio: ['ignore', 2, 2] });
     if (status !== 0) throw new Error(`idle.mjs ended with ${status}`);
     return { ...JSON.parse(readFileSync(out, 'utf8')), node: version, quick: quick === true };

@@ -144,8 +144,8 @@ describe('A target', () => {
 
   it('is what a node adds to an empty application when idle', () => {
     const rows = [
-      { title: 'here', transport: 'redis', cpuPercent: 0.5, commands_: 11 },
-      { title: 'beside', transport: 'redis', cpuPercent: 9, commands_: 99 },
+      { title: 'here', transport: 'redis', cpuPercent: 0.5, executed: 11 },
+      { title: 'beside', transport: 'redis', cpuPercent: 9, executed: 99 },
       { title: 'here', transport: 'none', cpuPercent: 0.1 },
     ];
     const idle = { scenario: 'idle', rows, others: 0.1 };
@@ -190,6 +190,24 @@ describe('The page', () => {
     expect(text).toContain('- Idle did not run: there is none.');
     expect(text).toContain('took no part: no reason.');
     expect(pageOf([channels([BURST])])).toContain('## Missing\n\nNothing.');
+  });
+
+  it('has what nodes cost that do nothing, beside an empty application', () => {
+    const rows = [
+      { title: 'here', transport: 'redis', cpuPercent: 0.5, turns: 11, switches: 10, sent: 6, executed: 39, rssMb: 95 },
+      { title: 'here', transport: 'none', cpuPercent: 0.1, turns: 1, switches: 1, sent: 0, executed: 0, rssMb: 76 },
+    ];
+    const idle = { scenario: 'idle', part: 'idle 20', title: 'Idle', node: 'v20.1.2', at: '2026', seconds: 40, rows };
+    const text = pageOf([channels([BURST]), { ...idle, others: 0.3 }]);
+    expect(text).toContain('| a node, redis | 0.5 | 0.4 | 11 | 10 | 6 | 39 | 95 | **0.3** |');
+    expect(text).toContain('| an empty Nest application | 0.1 | 0 | 1 | 1 | – | – | 76 | **0.3** |');
+    expect(text).toContain('- Idle, Node.js v20.1.2: 0.3');
+  });
+
+  it('is there when nothing could be measured', () => {
+    const text = pageOf([], [{ key: 'channels 20', title: 'Channels', why: 'no Redis' }]);
+    expect(text).toContain('Nothing was measured');
+    expect(text).toContain('- Channels did not run: no Redis.');
   });
 
   it('says that a quick run means nothing', () => {
