@@ -5,10 +5,13 @@
 import type { BeatAnswer, NodeDirectory } from '../backend/directory/directory.js';
 import { unattended } from '../foreign/gate.js';
 import { jittered } from '../time/backoff.js';
+import { type WakeUp, wakeUps } from '../time/wake.ups.js';
 import type { LocalRecord } from './local.record.js';
 
-/** By this share every delay is longer or shorter at random. */
+/** By this share a delay is longer at random, at the most. */
 export const JITTER = 0.1;
+/** A regular heartbeat goes with another wake-up of this node that comes so much sooner, as a share of the interval. */
+const EARLY = 0.25;
 /** After a heartbeat that failed. */
 const RETRY_MS = 250;
 /** Changes within this time are sent together. */
@@ -25,7 +28,7 @@ export interface HeartbeatOwner {
 
 /** See the file header. */
 export class Heartbeat {
-  #timer: NodeJS.Timeout | undefined;
+  #timer: WakeUp | undefined;
   #dueAt = Infinity;
   /** When a heartbeat is due whatever happens. */
   #regularAt = 0;
@@ -53,29 +56,29 @@ export class Heartbeat {
 
   /** Ends it, and resolves when no heartbeat is under way. */
   async stop(): Promise<void> {
-    clearTimeout(this.#timer);
+    this.#timer?.cancel();
     await this.#beating;
   }
 
   /** Brings the next heartbeat forward; never puts one off, so that a busy node beats all the same. */
-  #beatIn(delay: number): void {
+  #beatIn(delay: number, early = 0): void {
     const now = this.now();
     if (!this.owner.isBeating() || this.#dueAt <= now + delay) return;
-    clearTimeout(this.#timer);
-    const pause = jittered(delay, 1 - JITTER, 1 + JITTER);
+    this.#timer?.cancel();
+    const pause = jittered(delay, 1, 1 + JITTER);
     this.#dueAt = now + pause;
-    this.#timer = setTimeout(() => {
+    this.#timer = wakeUps.within(delay * (1 - early), pause, () => {
       this.record.noteLag(this.now() - this.#dueAt, this.now());
       this.#dueAt = Infinity;
       if (this.now() < this.#regularAt && this.record.dropIdle()) this.#beatIn(this.#regularAt - this.now());
       else unattended('beating', this.beat());
-    }, pause);
+    });
   }
 
   async #beat(): Promise<void> {
     const sentAt = this.now();
     const sent = this.record.take();
-    let next = this.beatEvery;
+    let [next, early] = [this.beatEvery, EARLY];
     try {
       const { name, bootId } = this.owner.self;
       const answer = await this.directory.beat(name, bootId, sent.update);
@@ -84,10 +87,10 @@ export class Heartbeat {
     } catch (error) {
       this.record.restore(sent);
       this.owner.unheard(error);
-      next = Math.min(next, RETRY_MS);
+      [next, early] = [Math.min(next, RETRY_MS), 0];
     } finally {
       this.#regularAt = this.now() + next;
-      this.#beatIn(next);
+      this.#beatIn(next, early);
     }
   }
 }

@@ -414,6 +414,7 @@ describe('what this node offers', () => {
     table.before = () => undefined;
     await look();
     expect(table.keys()).toEqual([]);
+    await hintAll();
     expect(b!.ids()).toEqual([]);
     expect(a!.ids()).toEqual([]);
   });

@@ -12,12 +12,15 @@ import { Listeners } from '../foreign/listeners.js';
 import { ThrottledLog } from '../logging/throttled.log.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
 import { SingleFlight } from '../time/single.flight.js';
+import { type WakeUp, wakeUps } from '../time/wake.ups.js';
 import { ServiceIndex } from './service.index.js';
 import type { ServiceChange, ServiceInfo, ServiceStatus } from './service.js';
 import { readRecord, type ServiceRecord, writeRecord } from './service.record.js';
 
 /** Hints bring changes at once; this is for those that were lost. */
 const LOOK_EVERY_MS = 5000;
+/** With another wake-up of this node that comes so much sooner. */
+const EARLY_MS = 1000;
 /** How often marks of removed services that have had their hour are dropped; a removal does it as well. */
 const TRIM_EVERY_LOOKS = 120;
 
@@ -47,7 +50,7 @@ export class ServiceRegistry {
   #looks = 0;
   /** A request while a comparison is under way causes one more. */
   readonly #comparing = new SingleFlight(() => this.#catchUp());
-  #timer: NodeJS.Timeout | undefined;
+  #timer: WakeUp | undefined;
 
   constructor(
     private readonly backend: Pick<Backend, 'services' | 'onHint' | 'transport'>,
@@ -83,7 +86,7 @@ export class ServiceRegistry {
   async open(): Promise<void> {
     this.#noteMembers();
     await this.#replica.sync();
-    this.#timer ??= setInterval(() => unattended('comparing the services', this.#look()), LOOK_EVERY_MS).unref();
+    if (this.#timer === undefined) this.#lookSoon();
   }
 
   /**
@@ -93,7 +96,7 @@ export class ServiceRegistry {
    * longer than for one of them, however many services there are.
    */
   async close(): Promise<void> {
-    clearInterval(this.#timer);
+    this.#timer?.cancel();
     const ids = [...this.#own.keys()];
     this.#own.clear();
     for (const instanceId of ids) this.#hide(instanceId);
@@ -184,6 +187,15 @@ export class ServiceRegistry {
     const rows = this.#byNode.get(this.membership.self.bootId) ?? [];
     const leftOver = [...rows].filter((instanceId) => !this.#own.has(instanceId));
     await Promise.all([this.#write(unwritten.map(([instanceId]) => instanceId)), this.#removeRows(leftOver)]);
+  }
+
+  #lookSoon(): void {
+    this.#timer = wakeUps
+      .within(LOOK_EVERY_MS - EARLY_MS, LOOK_EVERY_MS, () => {
+        this.#lookSoon();
+        unattended('comparing the services', this.#look());
+      })
+      .unref();
   }
 
   /**

@@ -8,6 +8,7 @@ import { unattended } from '../../foreign/gate.js';
 import { ThrottledLog } from '../../logging/throttled.log.js';
 import type { Telemetry } from '../../telemetry/telemetry.js';
 import { jittered } from '../../time/backoff.js';
+import { type WakeUp, wakeUps } from '../../time/wake.ups.js';
 import type { Lives } from '../../wire/key.lifetimes.js';
 import type { Keys } from '../../wire/keys.js';
 import type { NodeIdentity } from '../../wire/node.identity.js';
@@ -22,6 +23,8 @@ import { confirmScript, recoverScript, renewScript } from './lease.scripts.js';
 import { StallWatchdog } from './stall.watchdog.js';
 
 const RETRY_MS = 100;
+/** By this share a renewal comes sooner or later than its interval. */
+const JITTER = 0.1;
 
 /** What the renewal needs. */
 export interface LeaseRenewalParts {
@@ -45,7 +48,7 @@ export class LeaseRenewal {
   readonly #deadlines: LeaseDeadlines;
   readonly #records: LeaseRecords;
   readonly #calls: LeaseCalls;
-  #renewTimer: NodeJS.Timeout | undefined;
+  #renewTimer: WakeUp | undefined;
   #renewing = false;
   #closed = false;
 
@@ -84,7 +87,7 @@ export class LeaseRenewal {
     this.#closed = true;
     // No lease is renewed or watched from here on, so none may go on as owned.
     for (const lease of this.leases()) lease.lose('abandoned');
-    clearTimeout(this.#renewTimer);
+    this.#renewTimer?.cancel();
     this.#deadlines.close();
     unattended('ending the watchdog', this.#watchdog?.close());
   }
@@ -115,12 +118,12 @@ export class LeaseRenewal {
   #renewIn(delay: number): void {
     if (this.#closed || this.#renewing || this.#held.size === 0) return;
     if (this.#renewTimer !== undefined && delay > 0) return;
-    clearTimeout(this.#renewTimer);
-    const pause = jittered(delay, 0.9, 1.1);
-    this.#renewTimer = setTimeout(() => {
+    this.#renewTimer?.cancel();
+    // With another wake-up of this node that comes then, or at random; never later than before.
+    this.#renewTimer = wakeUps.within(delay * (1 - JITTER), jittered(delay, 1 - JITTER, 1 + JITTER), () => {
       this.#renewTimer = undefined;
       unattended('renewing leases', this.#renewAll());
-    }, pause);
+    });
   }
 
   async #renewAll(): Promise<void> {

@@ -26,6 +26,7 @@ import {
 } from './redis.client.js';
 import { endpointName } from './redis.endpoint.js';
 import { OLDEST, serverFacts } from './redis.info.js';
+import { writtenTogether } from './written.together.js';
 
 /**
  * The roles; `worker` is BullMQ's, which adds one blocking duplicate of it. A consumer of a durable channel has a
@@ -187,6 +188,7 @@ export class RedisConnections {
     };
     const client = create(endpoint, options, () => metNodes(this.leases));
     listenFirst(endWhenSilent(readBeforeTimeout(client), silentMs));
+    if (role === 'leases') writtenTogether(client);
     this.#watch(client, role, endpointName(endpoint));
     return client;
   }

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { Logger } from '@nestjs/common';
 import type { Lease, Standing } from '../../backend/leases/leases.js';
+import { wakeUps } from '../../time/wake.ups.js';
 import { Candidacy } from './candidacy.js';
 
 const RANK_STEP = 25;
@@ -359,5 +360,46 @@ describe('Candidacy', () => {
     await pass(1000);
     expect(leases.asked).toHaveLength(1);
     expect(jest.getTimerCount()).toBe(0);
+  });
+
+  describe('with other wake-ups of this node', () => {
+    it('polls what another node has along with what is due, and takes it at the same moment as without', async () => {
+      leases.taken.set('a', began + 1000);
+      leases.taken.set('b', began + 700);
+      candidacy.want('a');
+      candidacy.want('b');
+      await pass(705);
+      expect(leases.asked.map(({ names }) => names)).toEqual([
+        ['a', 'b'],
+        ['a', 'b'],
+      ]);
+      expect(won.map(({ name }) => name)).toEqual(['b']);
+      await pass(295);
+      expect(won).toHaveLength(1);
+      await pass(10);
+      expect(won.map(({ name }) => name)).toEqual(['b', 'a']);
+    });
+
+    it('polls a name that another node has only so often, however many come', async () => {
+      leases.taken.set('a', began + 60_000);
+      leases.standing = (names) => {
+        leases.asked.push({ at: now(), names: [...names] });
+        return Promise.resolve(names.map((name) => ({ name, freeInMs: 1000 })));
+      };
+      candidacy.want('a');
+      for (let ms = 10; ms <= 5000; ms += 10) wakeUps.within(ms, ms, () => undefined);
+      await pass(5000);
+      expect(leases.asked.length).toBeLessThan(12);
+    });
+
+    it('does not try what is free before its turn', async () => {
+      ranks['a'] = 2;
+      candidacy.want('a');
+      for (let ms = 5; ms <= 45; ms += 10) wakeUps.within(ms, ms, () => undefined);
+      await pass(2 * RANK_STEP - 2);
+      expect(leases.tried).toEqual([]);
+      await pass(5);
+      expect(won).toMatchObject([{ name: 'a' }]);
+    });
   });
 });

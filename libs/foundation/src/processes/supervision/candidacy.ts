@@ -7,12 +7,18 @@ import { describe } from '../../errors/describe.js';
 import { unattended } from '../../foreign/gate.js';
 import { ThrottledLog } from '../../logging/throttled.log.js';
 import { jittered } from '../../time/backoff.js';
+import { type WakeUp, wakeUps } from '../../time/wake.ups.js';
 
 /** How long each place in the order waits for the one before it, in milliseconds. */
 const RANK_STEP_MS = 25;
 const RETRY_MS = 300;
 /** Names that are due within this time are polled together. */
 const TOGETHER_MS = 5;
+/**
+ * A name that another node has is polled so much sooner, in milliseconds, with another poll or wake-up of this node,
+ * but not so soon after the last poll. The answer says anew until when that node has it, so nothing comes later for it.
+ */
+const EARLY_MS = 500;
 const PARALLEL = 16;
 /** A thousand names may become free in one turn; ranking them all in it would hold up what renews the leases. */
 const SLICE_MS = 5;
@@ -49,7 +55,9 @@ export class Candidacy {
   readonly #hints = new Map<string, number>();
   readonly #trying = new Set<string>();
   readonly #logger = new ThrottledLog();
-  #timer: NodeJS.Timeout | undefined;
+  #timer: WakeUp | undefined;
+  /** When names were polled last. */
+  #askedAt = -Infinity;
   #asking: Promise<void> | undefined;
   #arming = false;
   #ranking = false;
@@ -130,7 +138,7 @@ export class Candidacy {
 
   /** Tries nothing more; resolves when what is being tried has been won or lost. */
   async close(): Promise<void> {
-    clearTimeout(this.#timer);
+    this.#timer?.cancel();
     this.#names.clear();
     this.#hints.clear();
     await this.#asking;
@@ -165,22 +173,34 @@ export class Candidacy {
   }
 
   #setTimer(): void {
-    clearTimeout(this.#timer);
-    let soonest = Infinity;
-    for (const candidate of this.#names.values()) if (!candidate.busy) soonest = Math.min(soonest, candidate.dueAt);
-    if (soonest === Infinity) return;
+    this.#timer?.cancel();
+    let [earliest, latest] = [Infinity, Infinity];
+    for (const candidate of this.#names.values()) {
+      if (candidate.busy) continue;
+      earliest = Math.min(earliest, this.#mayAskAt(candidate));
+      latest = Math.min(latest, candidate.dueAt);
+    }
+    if (latest === Infinity) return;
     const ask = (): void => {
       this.#asking = this.#ask().finally(() => {
         this.#asking = undefined;
         this.#arm();
       });
     };
-    this.#timer = setTimeout(ask, Math.max(0, soonest - this.now()));
+    const now = this.now();
+    this.#timer = wakeUps.within(earliest - now, latest - now, ask);
+  }
+
+  /** Only of a name that another node had at the last look: what is free or in turn is not to be had any sooner. */
+  #mayAskAt({ dueAt, taken, waited, hinted }: Candidate): number {
+    if (!taken || waited || hinted) return dueAt;
+    return Math.min(dueAt, Math.max(dueAt - EARLY_MS, this.#askedAt + EARLY_MS));
   }
 
   async #ask(): Promise<void> {
     const limit = this.now() + TOGETHER_MS;
-    const all = [...this.#names].filter(([, { busy, dueAt }]) => !busy && dueAt <= limit);
+    const all = [...this.#names].filter(([, each]) => !each.busy && this.#mayAskAt(each) <= limit);
+    this.#askedAt = this.now();
     const sure: string[] = [];
     const due: string[] = [];
     for (const [name, candidate] of all) {
