@@ -12,6 +12,7 @@ import { ThrottledLog } from '../../logging/throttled.log.js';
 import type { Refusal, ReplayGuard } from '../../security/replay.guard.js';
 import type { Signer } from '../../security/signer.js';
 import { within } from '../../time/timeout.js';
+import { type WakeUp, wakeUps } from '../../time/wake.ups.js';
 import type { Transport } from './transport.js';
 
 type Listener = (text: string) => void;
@@ -30,6 +31,8 @@ export interface TransportGuard {
 
 /** Who only listens is deaf on a half-open connection for as long as this and the next, in milliseconds. */
 const PING_EVERY_MS = 2000;
+/** With another wake-up of this node that comes so much sooner. */
+const EARLY_MS = 250;
 const PING_TIMEOUT_MS = 2000;
 /** How long a subscription or its end is waited for, in milliseconds: a round trip when all is well. */
 const SUBSCRIBE_MS = 2000;
@@ -50,7 +53,7 @@ export class RedisTransport implements Transport {
   readonly #topics = new Map<string, Listeners<[text: string]>>();
   readonly #interrupted = new Listeners<[]>('a listener to interruptions');
   readonly #log = new ThrottledLog();
-  readonly #watchdog: NodeJS.Timeout;
+  #watchdog: WakeUp | undefined;
   /** True from a cut until the subscriptions are back. */
   #isCut = false;
   #retryTimer: NodeJS.Timeout | undefined;
@@ -66,7 +69,7 @@ export class RedisTransport implements Transport {
     });
     subscriber.on('ready', () => unattended('subscribing again', this.#resubscribe()));
     // A half-open connection brings nothing and reports nothing; only a question without an answer shows it.
-    this.#watchdog = setInterval(() => unattended('pinging the subscriber', this.#ping()), PING_EVERY_MS).unref();
+    this.#pingSoon();
   }
 
   async publish(topic: string, text: string): Promise<number | undefined> {
@@ -100,7 +103,7 @@ export class RedisTransport implements Transport {
   }
 
   close(): void {
-    clearInterval(this.#watchdog);
+    this.#watchdog?.cancel();
     clearTimeout(this.#retryTimer);
     this.#topics.clear();
   }
@@ -175,6 +178,15 @@ export class RedisTransport implements Transport {
     this.#retryTimer = setTimeout(() => {
       if (this.parts.subscriber.status === 'ready') unattended('subscribing again', this.#resubscribe());
     }, RETRY_MS).unref();
+  }
+
+  #pingSoon(): void {
+    this.#watchdog = wakeUps
+      .within(PING_EVERY_MS - EARLY_MS, PING_EVERY_MS, () => {
+        this.#pingSoon();
+        unattended('pinging the subscriber', this.#ping());
+      })
+      .unref();
   }
 
   async #ping(): Promise<void> {

@@ -12,6 +12,7 @@ import { keyFor } from '../../../security/signer.js';
 import type { LinkEndReason } from '../../../telemetry/events.js';
 import type { Telemetry } from '../../../telemetry/telemetry.js';
 import { within } from '../../../time/timeout.js';
+import { type WakeUp, wakeUps } from '../../../time/wake.ups.js';
 import type { Keys } from '../../../wire/keys.js';
 import type { Lane } from '../../../wire/lane.js';
 import type { NodeIdentity } from '../../../wire/node.identity.js';
@@ -29,7 +30,10 @@ import { SendStream } from './stream/send.stream.js';
 import { applyTopics, decodeText, encodeText, encodeTopics, type TopicChange } from './topic.messages.js';
 import { TopicSubscriptions } from './topic.subscriptions.js';
 
+/** How often a peer without a link is looked at, in milliseconds. */
 const TICK_MS = 250;
+/** Links are looked at with another wake-up of this node that comes so much sooner. */
+const EARLY_MS = 100;
 /** How long peers get to confirm that they know of a topic, in milliseconds. */
 const ANNOUNCE_MS = 1000;
 /** How long the last texts may take to arrive when this node leaves, in milliseconds. */
@@ -47,13 +51,13 @@ export class DirectTransport implements Transport {
   readonly #links: LinkManager;
   readonly #letterKey: Buffer;
   readonly #maxBytes: number;
-  readonly #clock: NodeJS.Timeout;
+  #clock: WakeUp | undefined;
   readonly #events: PeerEvents;
   #address: string | undefined;
   #hearsRelay = false;
   #hasMet = false;
   #lastStream = 0;
-  #tickedAt = performance.now();
+  #tickBy = Infinity;
   #closed = false;
 
   constructor(
@@ -86,6 +90,7 @@ export class DirectTransport implements Transport {
         [...this.#peers.values()].some(({ status, address }) => status === 'member' && address?.host === host),
       down: (peer, reason) => {
         if (peer.status === 'gone') this.#forget(peer, reason);
+        this.#tickSoon();
       },
     });
     this.#events = {
@@ -108,7 +113,7 @@ export class DirectTransport implements Transport {
       // Relayed frames are sent again; messages on plain topics are not.
       if (this.#plain.areNeeded) this.#interrupted.tell();
     });
-    this.#clock = setInterval(() => this.#tick(), TICK_MS).unref();
+    this.#tickSoon();
   }
 
   /** Where other nodes reach this one; `undefined` until it listens. */
@@ -198,7 +203,7 @@ export class DirectTransport implements Transport {
 
   close(): void {
     this.#closed = true;
-    clearInterval(this.#clock);
+    this.#clock?.cancel();
     for (const peer of [...this.#peers.values()]) this.#forget(peer, 'leaving');
     this.#links.close();
     this.#topics.clear();
@@ -249,6 +254,7 @@ export class DirectTransport implements Transport {
     outgoing.add('high', 'topics', this.#topics.encode());
     const peer = new Peer(bootId, outgoing, this.#streams.of(bootId), this.#events);
     this.#peers.set(bootId, peer);
+    this.#tickSoon();
     return peer;
   }
 
@@ -269,13 +275,25 @@ export class DirectTransport implements Transport {
     }
   }
 
+  /** While all peers have links, these say by when they need the clock. */
+  #tickSoon(): void {
+    if (this.#closed) return;
+    const now = performance.now();
+    const ticks = [...this.#peers.values()].map(({ tickBy = now + TICK_MS }) => tickBy);
+    const next = Math.max(now, Math.min(...ticks));
+    this.#clock?.cancel();
+    if (this.#tickBy >= now /* one that is overdue stays so */) this.#tickBy = next;
+    if (next < Infinity) this.#clock = wakeUps.within(next - EARLY_MS - now, next - now, () => this.#tick()).unref();
+  }
+
   #tick(): void {
     const now = performance.now();
-    const wasBlocked = now - this.#tickedAt > 3 * TICK_MS;
-    this.#tickedAt = now;
+    const wasBlocked = now - this.#tickBy > 2 * TICK_MS;
+    this.#tickBy = Infinity;
     for (const peer of [...this.#peers.values()]) {
       if (peer.status === 'met' && now - peer.metAt > UNKNOWN_MS) this.#forget(peer, 'not-a-member');
       else peer.tick(now, wasBlocked);
     }
+    this.#tickSoon();
   }
 }

@@ -168,7 +168,11 @@ export class Peer {
     if (!this.#closed) this.#acks.write();
   }
 
-  /** Called several times a second. */
+  /** By when {@link tick} is to be called next, or sooner; `undefined` when that is several times a second. */
+  get tickBy(): number | undefined {
+    return this.status === 'member' ? this.#link?.tickBy : undefined;
+  }
+
   tick(now: number, wasBlocked: boolean): void {
     this.#guard(() => this.#tick(now, wasBlocked));
   }
@@ -176,8 +180,7 @@ export class Peer {
   #tick(now: number, wasBlocked: boolean): void {
     if (this.#link !== undefined) {
       if (wasBlocked) this.#link.excuse(now);
-      this.#link.tick(now);
-      return;
+      return this.#link.tick(now);
     }
     if (this.#patience.hasEnded(now)) this.#resend();
     else if (this.outgoing.isReady) this.#pump();

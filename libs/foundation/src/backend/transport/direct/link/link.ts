@@ -14,11 +14,16 @@ import { type LinkEnd, Rejected } from './link.end.js';
 const MAX_HANDSHAKE_BYTES = 4096;
 /** A link is kept alive when nothing was sent for this long, in milliseconds. */
 const ALIVE_AFTER_MS = 500;
+/** By then at the latest. */
+const ALIVE_WITHIN_MS = 750;
 /** A link that brings nothing for this long is dead, whatever TCP thinks of it. */
 const SILENT_AFTER_MS = 2000;
 
 /** The mean size in bytes from which buffers are not copied into one. */
 const WORTH_A_VECTOR = 2048;
+
+/** A timer may fire so much too soon. */
+const ROUNDING_MS = 2;
 
 const ALIVE = encodeFrame(FRAME.alive, Buffer.alloc(0));
 
@@ -74,7 +79,12 @@ export class Link {
     this.socket.uncork();
   }
 
-  /** Keeps the link alive, and ends it when it is silent. Called several times a second. */
+  /** By when {@link tick} is to be called next. */
+  get tickBy(): number {
+    return Math.min(this.#sentAt + ALIVE_WITHIN_MS, this.#heardAt + SILENT_AFTER_MS + ROUNDING_MS);
+  }
+
+  /** Keeps the link alive, and ends it when it is silent. Called by {@link tickBy}, or sooner. */
   tick(now: number): void {
     if (now - this.#heardAt > SILENT_AFTER_MS) this.close('silent');
     else if (now - this.#sentAt > ALIVE_AFTER_MS) this.send([ALIVE]);
