@@ -5,12 +5,13 @@
 import type { Type } from '@nestjs/common';
 import type { Backend } from '../backend/backend.js';
 import type { FoundationConfig } from '../config/config.js';
-import { CallInterruptedError, CallTimeoutError } from '../errors/call.errors.js';
+import { CallInterruptedError, type CallSubject, CallTimeoutError } from '../errors/call.errors.js';
 import { ArgumentError } from '../errors/config.errors.js';
 import { isA, shown } from '../errors/describe.js';
 import { givenTime } from '../foreign/given.times.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
-import { type CallClient } from './call.client.js';
+import type { CallClient } from './call.client.js';
+import type { CallReply } from './call.codec.js';
 import { type CallMark, markOf } from './call.marks.js';
 import { type Answer, isNotSent, notCallable, notRunning, resultOf } from './call.outcome.js';
 import { type CallAtOptions, type CallOptions, type CallTarget, subjectOf, type TimedCall } from './call.target.js';
@@ -18,7 +19,7 @@ import { traced } from './call.tracing.js';
 import { callableOf } from './callable.decorator.js';
 import type { OwnerLookup } from './callee.js';
 import { KnownOwners } from './known.owners.js';
-import { type FoundOwner, type Learnt, type Location, LOOK_EVERY_MS, OwnerSearch, pause } from './owner.search.js';
+import { type Learnt, type Location, LOOK_EVERY_MS, OwnerSearch, pause } from './owner.search.js';
 import { Wait } from './waiting.js';
 
 /** Which process a call is for. */
@@ -125,9 +126,16 @@ export class CallRouter {
         learnt?.wait.end();
         const idempotent = attempt === 0 ? mark?.idempotent === true : isIdempotent();
         const timeout = Math.max(1, Math.ceil(deadline - performance.now()));
-        const answer = await this.#ask(found, method, args, { ...options, idempotent, timeout });
+        const subject = subjectOf(found.owner, method, idempotent);
+        let answer: Answer;
+        try {
+          const given = await this.parts.client.call(found.target, method, args, { ...options, idempotent, timeout });
+          if (given.outcome === 'value') return given.value;
+          answer = this.#refused(found.owner, subject, given);
+        } catch (error) {
+          answer = this.#failed(found.owner, subject, error);
+        }
         const { reply } = answer;
-        if (reply?.outcome === 'value') return reply.value;
         learnt ??= { wait: new Wait(this.#checkWait) };
         if (reply?.outcome === 'stale') Object.assign(learnt, { isNotRunning: true, failure: undefined });
         if (answer.hasEnded === true) learnt.ended = found.owner;
@@ -135,7 +143,7 @@ export class CallRouter {
         const again = answer.interrupted === undefined ? isStale : isIdempotent() && !interrupted;
         if (!again) return resultOf(answer);
         interrupted ??= answer.interrupted;
-        if (isStale) await learnt.wait.goesOn(answer.subject.processName);
+        if (isStale) await learnt.wait.goesOn(subject.processName);
       }
     } catch (error) {
       // What was left for the last attempt is not what the caller allowed.
@@ -175,27 +183,21 @@ export class CallRouter {
   }
 
   /**
-   * Sends it once. Whatever comes but a result, the owner is looked up again for the next one: it may be dead or
-   * frozen.
+   * What an answer without a result means. Whatever comes but a result, the owner is looked up again for the next
+   * attempt where it may be another one: it may be dead or frozen.
    */
-  async #ask(
-    { owner, target }: FoundOwner,
-    method: string,
-    args: readonly unknown[],
-    options: TimedCall,
-  ): Promise<Answer> {
-    const subject = subjectOf(owner, method, options.idempotent);
-    try {
-      const reply = await this.parts.client.call(target, method, args, options);
-      if (reply.outcome === 'stale' || reply.outcome === 'interrupted') this.owners.forget(owner);
-      if (reply.outcome !== 'interrupted') return { subject, reply };
-      const interrupted = new CallInterruptedError(subject, 'its instance ended while the method ran');
-      return { subject, interrupted, hasEnded: true };
-    } catch (error) {
-      this.owners.forget(owner);
-      if (isA(error, CallInterruptedError)) return { subject, interrupted: error };
-      throw error;
-    }
+  #refused(owner: CallTarget, subject: CallSubject, reply: CallReply): Answer {
+    if (reply.outcome === 'stale' || reply.outcome === 'interrupted') this.owners.forget(owner);
+    if (reply.outcome !== 'interrupted') return { subject, reply };
+    const interrupted = new CallInterruptedError(subject, 'its instance ended while the method ran');
+    return { subject, interrupted, hasEnded: true };
+  }
+
+  /** @throws the error of an attempt without an answer, unless it may have been carried out. */
+  #failed(owner: CallTarget, subject: CallSubject, error: unknown): Answer {
+    this.owners.forget(owner);
+    if (isA(error, CallInterruptedError)) return { subject, interrupted: error };
+    throw error;
   }
 
   /** Sends a call and does not wait for it; resolves once it is on its way. */
