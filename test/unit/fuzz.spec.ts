@@ -25,7 +25,7 @@ import { decodeState, encodeState } from '../../libs/foundation/src/backend/tran
 import { applyTopics, encodeTopics } from '../../libs/foundation/src/backend/transport/direct/topic.messages.js';
 import { decodeCalls, encodeCall } from '../../libs/foundation/src/calls/call.codec.js';
 import { readFigures } from '../../libs/foundation/src/channels/channel.statistics.js';
-import { decode, encode, headsOf, originOf } from '../../libs/foundation/src/channels/envelope.js';
+import { encode, headsOf, open, originOf } from '../../libs/foundation/src/channels/envelope.js';
 import { MessageDrops } from '../../libs/foundation/src/channels/message.drops.js';
 import { NodeMessages } from '../../libs/foundation/src/channels/node.messages.js';
 import { GapDetector } from '../../libs/foundation/src/channels/receiving/gap.detector.js';
@@ -207,8 +207,8 @@ const READERS: Record<string, (mutator: Mutator) => unknown> = {
     if (hint?.t === 'load') expect(within(hint.load, 1_000_000)).toBe(true);
   },
   'a message': (m) => {
-    const decoded = decode('events', m.text(message));
-    if (typeof decoded !== 'string') expect(within(decoded.head.seq, 2 ** 52)).toBe(true);
+    const opened = open('events', m.text(message));
+    if (typeof opened !== 'string') expect(within(opened.head.seq, 2 ** 52)).toBe(true);
   },
   'a kept message': (m) => {
     const text = m.text(message);

@@ -17,6 +17,7 @@ import { ThrottledLog } from '../logging/throttled.log.js';
 import type { MessageDropReason } from '../telemetry/events.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
 import { carried } from '../telemetry/tracing.js';
+import type { Bundle } from '../wire/bundle.js';
 import { keysOf } from '../wire/keys.js';
 import { type CallReply, type CallRequest, decodeCalls, encodeCall, isLonger } from './call.codec.js';
 import { Confirmations } from './call.confirmations.js';
@@ -68,7 +69,7 @@ export class CallClient {
 
   constructor(private readonly parts: CallClientParts) {
     const { config, backend, membership } = parts;
-    this.#outbox = new Outbox(backend.transport, { bundle: TEXT_OF_CALLS, isPrompt: true });
+    this.#outbox = new Outbox(backend.transport, { text: TEXT_OF_CALLS, isPrompt: true });
     this.#context = new ContextHook(config.context);
     const keys = keysOf(config.appName, backend.database);
     this.#inbox = (bootId) => keys.inbox(bootId);
@@ -89,7 +90,9 @@ export class CallClient {
 
   /** Listens for calls and answers. Called by the lifecycle. */
   async open(): Promise<void> {
-    await this.parts.backend.transport.subscribe(this.#inbox(this.parts.node.bootId), (text) => this.#receive(text));
+    await this.parts.backend.transport.subscribe(this.#inbox(this.parts.node.bootId), (bundle) =>
+      this.#receive(bundle),
+    );
   }
 
   /** Lets the last answers out. Called by the lifecycle. */
@@ -181,8 +184,8 @@ export class CallClient {
     );
   }
 
-  #receive(text: string): void {
-    const messages = decodeCalls(text);
+  #receive(bundle: Bundle): void {
+    const messages = decodeCalls(bundle);
     if (typeof messages === 'string') return this.#drop(messages, 1);
     let dropped = 0;
     for (const message of messages) {

@@ -7,7 +7,7 @@ import { type ContextValues, readContext } from '../context/context.hook.js';
 import { type ErrorWords, errorWords } from '../errors/describe.js';
 import { readTrace, type TraceCarrier } from '../telemetry/tracing.js';
 import { LONGEST_TIMER_MS } from '../time/duration.js';
-import { unbundled } from '../wire/bundle.js';
+import { type Bundle, unbundled } from '../wire/bundle.js';
 import { amount, anyList, anyText, ifRight, isObject, list, oneOf, or, record, text, whole } from '../wire/decode.js';
 
 /** The version of the format; a receiver drops what has another one. */
@@ -89,12 +89,12 @@ export function isLonger(text: string, bytes: number): boolean {
 }
 
 /**
- * Reads a text that any client may have published; `undefined` for each message that is none of ours, or why all of it
- * is dropped. Never throws.
+ * Reads what any client may have published; `undefined` for each message that is none of ours, or why all of it is
+ * dropped. Never throws.
  */
-export function decodeCalls(text: string): (CallRequest | CallReply | undefined)[] | 'too-many-messages' {
-  const values = unbundled(text);
-  if (values === 'not-json') return [undefined];
+export function decodeCalls(bundle: Bundle): (CallRequest | CallReply | undefined)[] | 'too-many-messages' {
+  const values = unbundled(bundle);
+  if (values === 'not-json' || values === 'not-packed') return [undefined];
   return typeof values === 'string' ? values : values.map(read);
 }
 

@@ -30,7 +30,7 @@ import { explainRoute, type Route, type RouteOptions } from './channel.routing.j
 import { type ChannelStatistics, RemoteStatistics, sumOf } from './channel.statistics.js';
 import { publishing } from './channel.tracing.js';
 import { Durable } from './durable/durable.channels.js';
-import { type Carried, headsOf, type Written } from './envelope.js';
+import { type Carried, headsOf } from './envelope.js';
 import { MessageDrops } from './message.drops.js';
 import { NodeMessages } from './node.messages.js';
 import { Dispatcher } from './receiving/dispatcher.js';
@@ -38,7 +38,7 @@ import { Receiver } from './receiving/receiver.js';
 import { Requests } from './requests.js';
 import { Acknowledgements } from './sending/acknowledgements.js';
 import { Audience } from './sending/audience.js';
-import { Sender } from './sending/sender.js';
+import { limitsOf, Sender } from './sending/sender.js';
 import { Sequencer } from './sending/sequencer.js';
 
 /**
@@ -88,7 +88,9 @@ export class ChannelRuntime {
     this.#remote = new RemoteStatistics(this.#nodeMessages, () => this.statistics());
     this.requests = new Requests(this.#audience, this.#nodeMessages, membership, transport, context);
     this.#dispatcher = new Dispatcher(node.bootId, { telemetry, drops, context });
-    const outgoing = (this.#sequencer = new Sequencer(this.#outbox, heads, topic));
+    const outgoing = (this.#sequencer = new Sequencer(this.#outbox, heads, topic, (channel) =>
+      limitsOf(channel, maxMessageBytes),
+    ));
     const acknowledgements = (this.#acknowledgements = new Acknowledgements(membership, this.#nodeMessages, telemetry));
     const { prefix: ownPrefix } = heads;
     const flush = (): Promise<void> => this.flush();
@@ -125,23 +127,22 @@ export class ChannelRuntime {
       this.membership.requireInitialised();
       this.requireDeclared(channel);
       if (options !== undefined) checkBroadcast('broadcast', options);
-      const written = this.#sender.write(channel, message);
       const { telemetry } = this;
       const context = this.#context.capture('broadcast');
-      if (telemetry.tracing === undefined) return this.#send(channel, written, options, context && { context });
+      if (telemetry.tracing === undefined) return this.#send(channel, message, options, context && { context });
       return spanned(telemetry, publishing(channel), () => {
         const trace = carried(telemetry);
-        return this.#send(channel, written, options, (trace ?? context) && { trace, context });
+        return this.#send(channel, message, options, (trace ?? context) && { trace, context });
       });
     } catch (error) {
       return Promise.reject(asError(error));
     }
   }
 
-  #send(channel: string, written: Written, options?: BroadcastOptions, extras?: Carried): Promise<void> {
+  #send(channel: string, message: unknown, options?: BroadcastOptions, extras?: Carried): Promise<void> {
     return this.#durable.has(channel)
-      ? this.#durable.send(channel, written, options, extras)
-      : this.#sender.send(channel, written, options, extras);
+      ? this.#durable.send(channel, this.#sender.write(channel, message), options, extras)
+      : this.#sender.send(channel, message, options, extras);
   }
 
   async routeMessage(message: unknown, options: RouteOptions = {}): Promise<void> {

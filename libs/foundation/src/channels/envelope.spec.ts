@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { decode, encode, type Envelope, ENVELOPE_VERSION, type Extras, headsOf } from './envelope.js';
+import type { Bundle } from '../wire/bundle.js';
+import { encode, type Envelope, ENVELOPE_VERSION, type Extras, headsOf, open, type Opened } from './envelope.js';
 
 const heads = headsOf('n1', 'boot');
 const textOf = (
@@ -10,12 +11,13 @@ const textOf = (
 const raw = (head: object, ...messages: unknown[]) =>
   JSON.stringify([{ v: ENVELOPE_VERSION, from: 'n1', boot: 'b', seq: 1, at: 1, ...head }, ...messages]);
 
-function read(text: string): { envelopes: Envelope[]; dropped: string[] } {
-  const decoded = decode('events', text);
-  if (typeof decoded === 'string') return { envelopes: [], dropped: [decoded] };
+function read(bundle: Bundle): { envelopes: Envelope[]; dropped: string[] } {
+  const opened = open('events', bundle);
+  if (typeof opened === 'string') return { envelopes: [], dropped: [opened] };
+  const entries = Array.from({ length: opened.count }, () => opened.next());
   return {
-    envelopes: decoded.entries.filter((entry) => typeof entry !== 'string'),
-    dropped: decoded.entries.filter((entry) => typeof entry === 'string'),
+    envelopes: entries.filter((entry) => typeof entry !== 'string'),
+    dropped: entries.filter((entry) => typeof entry === 'string'),
   };
 }
 
@@ -101,8 +103,8 @@ describe('envelope: round trip', () => {
   });
 
   it('names the channel of the topic, not one that the sender claims', () => {
-    const decoded = decode('control', raw({ channel: 'events' }, { b: 1 }));
-    expect(decoded).toMatchObject({ entries: [{ meta: { channel: 'control' } }] });
+    const opened = open('control', raw({ channel: 'events' }, { b: 1 })) as Opened;
+    expect(opened.next()).toMatchObject({ meta: { channel: 'control' } });
   });
 });
 

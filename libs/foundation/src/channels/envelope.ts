@@ -6,10 +6,17 @@ import type { Origin } from '../backend/streams/streams.js';
 import { type ContextValues, readContext } from '../context/context.hook.js';
 import type { MessageDropReason } from '../telemetry/events.js';
 import { readTrace, type TraceCarrier } from '../telemetry/tracing.js';
-import { unbundled, type UnreadableBundle } from '../wire/bundle.js';
+import {
+  type Bundle,
+  MAX_UNBUNDLED,
+  unbundledText,
+  type UnreadableBundle,
+  type UnreadableText,
+} from '../wire/bundle.js';
 import { isObject } from '../wire/decode.js';
 import { parseJson } from '../wire/json.js';
 import type { Lane } from '../wire/lane.js';
+import { openPacked, type PackedReader } from '../wire/packed.reader.js';
 import type { MessageMeta } from './channel.js';
 
 /** The version of the format; a receiver drops and counts any other. */
@@ -73,23 +80,33 @@ export type UnreadableReason = Extract<
   'not-json' | 'malformed-envelope' | 'malformed-message' | 'unknown-version' | 'not-inflatable'
 >;
 
-/** What was read: each message, or why it is dropped. */
-export interface Decoded {
-  head: Head;
-  entries: (Envelope | UnreadableReason)[];
+/** A bundle whose head was read: its messages are read one by one, in order. */
+export interface Opened {
+  readonly head: Head;
+  /** How many messages there are. */
+  readonly count: number;
+  /** In characters, or in bytes where they are packed. */
+  readonly size: number;
+  /** The next message, or why it is dropped. */
+  next(): Envelope | UnreadableReason;
 }
 
 /** Writes the heads of one node. */
-export function headsOf(
-  from: string,
-  bootId: string,
-): { prefix: string; head(lane: Lane, seq: number, at: number, keptAt?: number): string } {
+export interface Heads {
+  /** Every text of this node begins with `[` and this. */
+  readonly prefix: string;
+  head(lane: Lane, seq: number, at: number, keptAt?: number): string;
+  /** The same to be packed. */
+  value(lane: Lane, seq: number, at: number): object;
+}
+
+export function headsOf(from: string, bootId: string): Heads {
   const prefix = `{"v":${ENVELOPE_VERSION},"from":${JSON.stringify(from)},"boot":${JSON.stringify(bootId)},`;
   return {
-    /** Every text of this node begins with `[` and this. */
     prefix,
     head: (lane, seq, at, keptAt) =>
       `${prefix}"seq":${seq},"at":${at}${keptAt === undefined ? '' : `,"k":${keptAt}`}${lane === 'normal' ? '' : `,"lane":"${lane}"`}}`,
+    value: (lane, seq, at) => ({ v: ENVELOPE_VERSION, from, boot: bootId, seq, at, lane }),
   };
 }
 
@@ -107,21 +124,87 @@ export function encode(body: string, extras?: Extras): string {
   return zip === true ? `${head}"z":"${body}"}` : `${head}"b":${body}}`;
 }
 
-/** Reads untrusted text; never throws. Returns the reason where the whole of it is dropped. */
-export function decode(channel: string, text: string): Decoded | UnreadableReason | UnreadableBundle {
-  const values = unbundled(text);
+/** The same to be packed: of a message, or of the base64 of one. */
+export function entryOf(message: unknown, extras?: Extras): object {
+  if (extras === undefined) return { b: message };
+  const { type, ack, groups, zip, trace, context } = extras;
+  const entry = { t: type, a: ack, g: groups, p: trace?.traceparent, s: trace?.tracestate, c: context };
+  return zip === true ? { ...entry, z: message } : { ...entry, b: message };
+}
+
+/** Reads what anybody may have sent; never throws. Returns the reason where the whole of it is dropped. */
+export function open(channel: string, bundle: Bundle): Opened | UnreadableReason | UnreadableBundle {
+  return typeof bundle === 'string' ? openText(channel, bundle) : openBytes(channel, bundle);
+}
+
+function openText(channel: string, text: string): Opened | UnreadableReason | UnreadableText {
+  const values = unbundledText(text);
   if (typeof values === 'string') return values;
   const head = readHead(values[0]);
   if (typeof head === 'string') return head;
-  const entries: (Envelope | UnreadableReason)[] = [];
+  const count = values.length - 1;
   // The mean suffices for a bound.
-  const size = Math.ceil(text.length / Math.max(1, values.length - 1));
-  for (let index = 1; index < values.length; index++) {
-    const entry = read(channel, head, head.seq + index - 1, values[index]);
-    if (typeof entry !== 'string') entry.size = size;
-    entries.push(entry);
+  const mean = Math.ceil(text.length / Math.max(1, count));
+  let index = 0;
+  const next = (): Envelope | UnreadableReason => {
+    index += 1;
+    return read(channel, head, head.seq + index - 1, values[index], mean);
+  };
+  return { head, count, size: text.length, next };
+}
+
+function openBytes(channel: string, bytes: Buffer): Opened | UnreadableReason | UnreadableBundle {
+  let values: PackedReader;
+  let count: number;
+  let head: Head | UnreadableReason;
+  try {
+    ({ count, values } = openPacked(bytes));
+    if (count > MAX_UNBUNDLED) return 'too-many-messages';
+    head = readHead(values.next());
+  } catch {
+    return 'not-packed';
   }
-  return { head, entries };
+  if (typeof head === 'string') return head;
+  return new OpenedBytes(channel, head, count - 1, bytes.length, values);
+}
+
+/** As JSON a value is about twice as long. */
+const CHARACTERS_OF_A_BYTE = 2;
+
+/** Packed messages are read when it is their turn, so that few of them are there at a time. */
+class OpenedBytes implements Opened {
+  #seq: number;
+
+  constructor(
+    private readonly channel: string,
+    readonly head: Head,
+    readonly count: number,
+    readonly size: number,
+    private values: PackedReader | undefined,
+  ) {
+    this.#seq = head.seq;
+  }
+
+  next(): Envelope | UnreadableReason {
+    const { values, head, channel } = this;
+    if (values === undefined) return 'malformed-message';
+    const from = values.at;
+    try {
+      const value = values.next();
+      return read(channel, head, this.#seq++, value, CHARACTERS_OF_A_BYTE * (values.at - from));
+    } catch {
+      // What comes after it cannot be found.
+      this.values = undefined;
+      return 'malformed-message';
+    }
+  }
+}
+
+/** The one message of a text that was kept, as {@link open} reads it. */
+export function decode(channel: string, text: string): Envelope | UnreadableReason | UnreadableText {
+  const opened = openText(channel, text);
+  if (typeof opened === 'string') return opened;
+  return opened.count === 0 ? 'malformed-message' : opened.next();
 }
 
 function parsed(text: string): unknown {
@@ -154,7 +237,7 @@ export function originOf(text: string): Origin | undefined {
   return { sender: head.bootId, number: head.seq, at: head.keptAt ?? head.sentAt };
 }
 
-function read(channel: string, head: Head, seq: number, value: unknown): Envelope | UnreadableReason {
+function read(channel: string, head: Head, seq: number, value: unknown, size: number): Envelope | UnreadableReason {
   if (typeof value !== 'object' || value === null) return 'malformed-message';
   const { b, t, a, g, z, p, s, c } = value as Record<string, unknown>;
   if ((t !== undefined && !isShort(t)) || (a !== undefined && !isCount(a))) return 'malformed-message';
@@ -166,7 +249,7 @@ function read(channel: string, head: Head, seq: number, value: unknown): Envelop
   // A context that cannot be read does not cost the message; the handler then runs without.
   const context = c === undefined ? undefined : readContext(c);
   if (context !== undefined) meta.context = context;
-  const envelope: Envelope = { meta, message: b };
+  const envelope: Envelope = { meta, message: b, size };
   if (a !== undefined) envelope.ack = a;
   if (g !== undefined) envelope.groups = g;
   if (z !== undefined) envelope.zip = z as string;

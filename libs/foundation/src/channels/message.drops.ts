@@ -18,6 +18,7 @@ export const DROPPED: Readonly<Record<MessageDropReason, string>> = {
   'too-large-inflated': 'they are too large when inflated',
   'not-inflatable': 'they cannot be inflated',
   'not-json': 'they are not JSON, or nested too deeply',
+  'not-packed': 'what arrived over a link is not packed as this node packs',
   'too-many-messages': 'what arrived has more messages than any node sends in one text',
   'malformed-envelope': 'what arrived is not an envelope',
   'malformed-message': 'what arrived is not a message',

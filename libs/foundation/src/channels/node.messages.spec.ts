@@ -8,7 +8,7 @@ import { type NodeMessageListener, NodeMessages } from './node.messages.js';
 /** Topics in memory, shared by the nodes of a test. */
 function post() {
   const listeners = new Map<string, (text: string) => void>();
-  const transport: Transport = {
+  const transport: Transport<string> = {
     publish: async (topic, text) => {
       listeners.get(topic)?.(text);
       return listeners.has(topic) ? 1 : 0;

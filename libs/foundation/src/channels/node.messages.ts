@@ -7,7 +7,7 @@ import type { Transport } from '../backend/transport/transport.js';
 import type { LocalNode } from '../cluster/local.node.js';
 import { describe, show } from '../errors/describe.js';
 import { ThrottledLog } from '../logging/throttled.log.js';
-import { unbundled, type UnreadableBundle } from '../wire/bundle.js';
+import { type Bundle, unbundled, type UnreadableBundle } from '../wire/bundle.js';
 import type { Lane } from '../wire/lane.js';
 
 /** The version of the format; a receiver drops, counts and reports any other. */
@@ -40,7 +40,7 @@ export class NodeMessages {
 
   /** Subscribes to the node messages to this node. */
   async open(): Promise<void> {
-    await this.transport.subscribe(this.topic(this.node.bootId), (text) => this.#receive(text));
+    await this.transport.subscribe(this.topic(this.node.bootId), (bundle) => this.#receive(bundle));
   }
 
   /** Sends the backlog. */
@@ -56,16 +56,17 @@ export class NodeMessages {
   /** Resolves with the number of nodes that it went to, where that is known; 0 = the node is gone. */
   async send(bootId: string, kind: string, body: unknown, lane?: Lane): Promise<number | undefined> {
     const { name: from, bootId: boot } = this.node;
-    const text = JSON.stringify({ v: NODE_MESSAGES_VERSION, from, boot, k: kind, b: body });
-    if (bootId !== this.node.bootId) return this.#outbox.add(this.topic(bootId), text, lane);
+    const message = { v: NODE_MESSAGES_VERSION, from, boot, k: kind, b: body };
+    if (bootId !== this.node.bootId) return this.#outbox.send(this.topic(bootId), message, lane);
+    const text = JSON.stringify(message);
     // In a later turn: otherwise a loop of requests to this node would keep timers from firing.
     setImmediate(() => this.#receive(text));
     return 1;
   }
 
-  /** Reads untrusted text; drops what is not a node message. */
-  #receive(text: string): void {
-    const values = unbundled(text);
+  /** Reads what anybody may have sent; drops what is not a node message. */
+  #receive(bundle: Bundle): void {
+    const values = unbundled(bundle);
     if (typeof values === 'string') return this.refused(values);
     for (const value of values) {
       if (typeof value !== 'object' || value === null) continue;

@@ -80,6 +80,8 @@ export type MessageDropReason =
   | 'not-inflatable'
   /** What arrived is not JSON, or is nested too deeply. */
   | 'not-json'
+  /** What arrived over a link is not packed as this node packs. */
+  | 'not-packed'
   /** What arrived has more messages than any node sends in one text. */
   | 'too-many-messages'
   /** What arrived has no head that can be read. */
@@ -295,7 +297,7 @@ export interface FoundationEvents {
   /** A service's checks changed what it counts as. */
   'service.health_changed': { name: string; node: string; instanceId: string; status: 'healthy' | 'unhealthy' };
 
-  /** A message left this node. */
+  /** A message left this node; `size` in bytes of JSON, or as it was packed for nodes with links. */
   'message.sent': { channel: string; size: number };
   /** A message reached this node's subscriptions. */
   'message.received': { channel: string; from: string; latency: number };

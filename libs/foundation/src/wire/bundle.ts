@@ -1,8 +1,12 @@
 /**
- * Pure: many messages in one text, a JSON array. Written by the outbox; read wherever channels, node messages and calls
- * arrive.
+ * Pure: many messages in one piece, a JSON array, or packed where both nodes know that form. Written by the outbox;
+ * read wherever channels, node messages and calls arrive.
  */
 import { parseJson } from './json.js';
+import { openPacked } from './packed.reader.js';
+
+/** Messages as they travel: the text of a JSON array, or the bytes of a `PackedWriter`. */
+export type Bundle = string | Buffer;
 
 /** So many messages are put into one text: a receiver works through them in one go. */
 export const MAX_BUNDLED = 1000;
@@ -13,15 +17,39 @@ export const MAX_BUNDLED = 1000;
 export const MAX_UNBUNDLED = 10_000;
 
 /** Why a whole text is dropped. */
-export type UnreadableBundle = 'not-json' | 'too-many-messages';
+export type UnreadableText = 'not-json' | 'too-many-messages';
+/** Why a whole bundle is dropped. */
+export type UnreadableBundle = UnreadableText | 'not-packed';
 
 /** Writes messages that are JSON already. */
 export function bundled(messages: readonly string[]): string {
   return `[${messages.join(',')}]`;
 }
 
-/** Reads untrusted text; never throws. What is no array is a single message. */
-export function unbundled(text: string): unknown[] | UnreadableBundle {
+/** The same messages as a text, for nodes that do not read packed ones. */
+export function asText(bundle: Bundle): string {
+  if (typeof bundle === 'string') return bundle;
+  const { count, values } = openPacked(bundle);
+  return JSON.stringify(Array.from({ length: count }, () => values.next()));
+}
+
+/** Reads what anybody may have sent; never throws. */
+export function unbundled(bundle: Bundle): unknown[] | UnreadableBundle {
+  return typeof bundle === 'string' ? unbundledText(bundle) : unpacked(bundle);
+}
+
+function unpacked(bytes: Buffer): unknown[] | UnreadableBundle {
+  try {
+    const { count, values } = openPacked(bytes);
+    if (count > MAX_UNBUNDLED) return 'too-many-messages';
+    return Array.from({ length: count }, () => values.next());
+  } catch {
+    return 'not-packed';
+  }
+}
+
+/** What is no array is a single message. */
+export function unbundledText(text: string): unknown[] | UnreadableText {
   let values: unknown;
   try {
     values = parseJson(text);

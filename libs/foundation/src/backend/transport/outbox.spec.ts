@@ -6,7 +6,7 @@ import type { Transport } from './transport.js';
 
 function setUp(publish?: (topic: string, text: string) => Promise<number | undefined>) {
   const sent: { topic: string; messages: unknown[] }[] = [];
-  const transport: Transport = {
+  const transport: Transport<string> = {
     publish: async (topic, text) => {
       sent.push({ topic, messages: JSON.parse(text) as unknown[] });
       return publish?.(topic, text);
@@ -90,7 +90,7 @@ describe('Outbox', () => {
 
   it('sends no more than one by itself in a turn, where the transport confirms at once', async () => {
     const { sent, transport } = setUp();
-    const outbox = new Outbox(transport, { isPrompt: true, bundle: 4 });
+    const outbox = new Outbox(transport, { isPrompt: true, text: 4 });
     const all = [];
     for (const text of ['1', '22', '22', '3', '3']) {
       all.push(outbox.add('a', text));

@@ -6,70 +6,29 @@
 import { OverloadedError } from '../../errors/limit.errors.js';
 import { bundled, MAX_BUNDLED } from '../../wire/bundle.js';
 import type { Lane } from '../../wire/lane.js';
+import { PackedWriter } from '../../wire/packed.writer.js';
+import { LIMITS, type Open, openBundle, type OutboxLimits, type Packing } from './outbox.bundle.js';
 import type { Transport } from './transport.js';
 
-/** A bundle is cut when it is larger than this: a receiver reads it in one piece, and what is urgent waits for that. */
-const MAX_BUNDLE = 64 * 1024;
 /**
  * The transport is given about this many characters in one turn, so that neither side works through a burst in one go.
  */
 const MAX_TURN = 64 * 1024;
 
-/** When a bundle leaves, and what may wait. */
-export interface OutboxLimits {
-  /** In characters: what the transport has not confirmed yet, of the lanes below `high`. */
-  inFlight: number;
-  /**
-   * In characters: what waits for that. Of `high`, which never waits, as much may be unconfirmed as may wait of the
-   * other lanes.
-   */
-  waiting: number;
-  /**
-   * In milliseconds: how long what is not `high` waits for company while something is not confirmed. As with Nagle's
-   * algorithm (RFC 896), a caller that sends one message at a time and waits for it is never held up; the limit is what
-   * keeps a late confirmation from adding to the latency.
-   */
-  linger: number;
-  /** In characters: a bundle is cut when it is larger. */
-  bundle: number;
-  /**
-   * Also what is not `high` leaves in the very call when nothing is on its way, and the rest of the turn after it: for
-   * calls, where the other side can begin with the first while this one writes the others.
-   */
-  isPrompt: boolean;
-}
-
-const LIMITS: OutboxLimits = {
-  inFlight: 1024 * 1024,
-  waiting: 32 * 1024 * 1024,
-  linger: 1,
-  bundle: MAX_BUNDLE,
-  isPrompt: false,
-};
-
-interface Bundle {
-  topic: string;
-  lane: Lane;
-  encoded: string[];
-  size: number;
-  sent: Promise<number | undefined>;
-  resolve: (receivers: number | undefined) => void;
-  reject: (error: unknown) => void;
-}
-
 const LANES: readonly Lane[] = ['high', 'normal', 'low'];
 
 /** See the file header. */
 export class Outbox {
-  readonly #open: Record<Lane, Map<string, Bundle>> = { high: new Map(), normal: new Map(), low: new Map() };
+  readonly #open: Record<Lane, Map<string, Open>> = { high: new Map(), normal: new Map(), low: new Map() };
   /**
    * What `high` never is, since it is passed on at once or rejected: waiting for a later turn, or until the transport
    * has confirmed enough of what was sent before.
    */
-  readonly #waiting: Record<'normal' | 'low', Bundle[]> = { normal: [], low: [] };
+  readonly #waiting: Record<'normal' | 'low', Open[]> = { normal: [], low: [] };
   /** Where something urgent has left in this turn already. */
   readonly #urgent = new Set<string>();
   readonly #limits: OutboxLimits;
+  #packedSize = 0;
   #waitingSize = 0;
   #inFlight = 0;
   #leftThisTurn = MAX_TURN;
@@ -84,6 +43,21 @@ export class Outbox {
     this.#limits = { ...LIMITS, ...limits };
   }
 
+  /** True where messages are packed: {@link pack} is for these, {@link add} for all others. */
+  get packs(): boolean {
+    return this.transport.packs === true;
+  }
+
+  /** Bytes of the message that was packed last. */
+  get packedSize(): number {
+    return this.#packedSize;
+  }
+
+  /** Sends a value in the form that the transport takes. Resolves as {@link add} does. */
+  send(topic: string, value: object, lane: Lane = 'normal'): Promise<number | undefined> {
+    return this.packs ? this.pack(topic, value, { lane }) : this.add(topic, JSON.stringify(value), lane);
+  }
+
   /**
    * Resolves once the bundle that holds this message has been taken by the transport. `head` writes what a new bundle
    * begins with. The first text of `high` leaves in this very call: the code that sends may go on for long; see also
@@ -93,12 +67,61 @@ export class Outbox {
    * comes while the transport has not confirmed 32 Mi characters.
    */
   add(topic: string, encoded: string, lane: Lane = 'normal', head?: () => string): Promise<number | undefined> {
-    const bundle = this.#open[lane].get(topic) ?? this.#startBundle(topic, lane, head);
-    bundle.encoded.push(encoded);
+    const bundle = this.#open[lane].get(topic) ?? this.#begin(topic, lane, undefined);
+    if (bundle.count === 0 && head !== undefined) bundle.texts.push(head());
+    bundle.texts.push(encoded);
     bundle.size += encoded.length;
-    const isFull = bundle.size >= this.#limits.bundle || bundle.encoded.length >= MAX_BUNDLED;
+    return this.#added(bundle);
+  }
+
+  /**
+   * The same for a value, which is packed at once. `read` is given a copy of it, as a receiver reads it.
+   *
+   * @throws what the value throws when it is written, and the error of {@link Packing.tooLarge}; nothing is sent then.
+   */
+  pack(topic: string, value: object, packing: Packing, read?: (copy: unknown) => void): Promise<number | undefined> {
+    const { lane = 'normal', head } = packing;
+    const bundle = this.#open[lane].get(topic) ?? this.#begin(topic, lane, new PackedWriter());
+    const writer = bundle.packed!;
+    if (bundle.isWriting) {
+      // A getter, or a `toJSON`, of a message sends one on the same topic: what is whole goes, without the former.
+      this.#cutWhole(bundle);
+      return this.pack(topic, value, packing, read);
+    }
+    bundle.isWriting = true;
+    try {
+      if (bundle.count === 0 && head !== undefined) writer.add(head());
+      writer.add(value);
+      if (writer.longestJson > (packing.most ?? Infinity)) this.#measure(writer, packing);
+    } catch (error) {
+      if (!bundle.isCut) this.#cutWhole(bundle);
+      throw error;
+    } finally {
+      bundle.isWriting = false;
+    }
+    // It sent one itself, see above. Now it is written without its help.
+    if (bundle.isCut) return this.pack(topic, JSON.parse(JSON.stringify(value)) as object, packing, read);
+    bundle.size = writer.size;
+    this.#packedSize = writer.lastSize;
+    read?.(writer.last());
+    return this.#added(bundle);
+  }
+
+  #measure(writer: PackedWriter, { tooLarge }: Packing): void {
+    const error = tooLarge?.(writer.last());
+    if (error === undefined) return;
+    writer.undo();
+    throw error;
+  }
+
+  #added(bundle: Open): Promise<number | undefined> {
+    const { lane, topic, packed } = bundle;
+    const { isPrompt } = this.#limits;
+    bundle.count += 1;
+    const most = packed === undefined ? this.#limits.text : this.#limits.packed;
+    const isFull = bundle.size >= most || bundle.count >= MAX_BUNDLED;
     const isUrgent = this.#isUrgent(lane) && !this.#urgent.has(topic);
-    if (isUrgent || (isFull && this.#limits.isPrompt)) {
+    if (isUrgent || (isFull && isPrompt)) {
       this.#urgent.add(topic);
       // Only a turn ends what is said of this one.
       this.#wake();
@@ -111,6 +134,14 @@ export class Outbox {
     return lane === 'high' || (this.#limits.isPrompt && this.#inFlight === 0);
   }
 
+  /** Nothing is sent where there is nothing but a head. */
+  #cutWhole(bundle: Open): void {
+    if (bundle.count > 0) return this.#cut(bundle);
+    bundle.isCut = true;
+    this.#open[bundle.lane].delete(bundle.topic);
+    bundle.resolve(undefined);
+  }
+
   async flush(): Promise<void> {
     const open = LANES.flatMap((lane) => [...this.#open[lane].values()]);
     this.#turn();
@@ -118,8 +149,8 @@ export class Outbox {
     await Promise.allSettled([...open, ...this.#waiting.normal, ...this.#waiting.low].map(({ sent }) => sent));
   }
 
-  #startBundle(topic: string, lane: Lane, head: (() => string) | undefined): Bundle {
-    const bundle = { topic, lane, encoded: head === undefined ? [] : [head()], size: 0, ...deferred() };
+  #begin(topic: string, lane: Lane, packed: PackedWriter | undefined): Open {
+    const bundle = openBundle(topic, lane, packed);
     this.#open[lane].set(topic, bundle);
     this.#wake();
     return bundle;
@@ -147,8 +178,9 @@ export class Outbox {
     for (const lane of LANES) for (const bundle of this.#open[lane].values()) this.#cut(bundle);
   }
 
-  #cut(bundle: Bundle): void {
+  #cut(bundle: Open): void {
     const { lane, topic } = bundle;
+    bundle.isCut = true;
     this.#open[lane].delete(topic);
     if (lane === 'high') {
       this.#urgent.add(topic);
@@ -173,14 +205,17 @@ export class Outbox {
     }
   }
 
-  #publish(bundle: Bundle): void {
+  #publish(bundle: Open): void {
     this.#inFlight += bundle.size;
     const done = (): void => {
       this.#inFlight -= bundle.size;
       if (this.#inFlight === 0 && this.#linger !== undefined) this.#cutOpen();
       this.#pump();
     };
-    this.transport.publish(bundle.topic, bundled(bundle.encoded), bundle.lane).then(
+    const { topic, lane, texts, packed } = bundle;
+    const sending = this.transport.publish(topic, packed === undefined ? bundled(texts) : packed.finish(), lane);
+    if (!bundle.isWriting) packed?.release();
+    sending.then(
       (receivers) => {
         done();
         bundle.resolve(receivers);
@@ -198,17 +233,7 @@ export class Outbox {
     this.#waitingSize -= bundle.size;
   }
 
-  #refuse(bundle: Bundle, waiting: number): void {
+  #refuse(bundle: Open, waiting: number): void {
     bundle.reject(new OverloadedError(bundle.topic, `${waiting} characters wait for the transport`));
   }
-}
-
-function deferred(): Pick<Bundle, 'sent' | 'resolve' | 'reject'> {
-  let resolve!: Bundle['resolve'];
-  let reject!: Bundle['reject'];
-  const sent = new Promise<number | undefined>((yes, no) => {
-    resolve = yes;
-    reject = no;
-  });
-  return { sent, resolve, reject };
 }

@@ -49,7 +49,7 @@ export interface RedisTransportParts {
 }
 
 /** See {@link Transport}. While Redis is unreachable a subscription is remembered and made on reconnection. */
-export class RedisTransport implements Transport {
+export class RedisTransport implements Transport<string> {
   readonly #topics = new Map<string, Listeners<[text: string]>>();
   readonly #interrupted = new Listeners<[]>('a listener to interruptions');
   readonly #log = new ThrottledLog();

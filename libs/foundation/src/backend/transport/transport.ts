@@ -1,8 +1,9 @@
 /**
- * Contract: text to everyone who listens to a topic, at most once, in order per sender, topic and lane.
+ * Contract: bundles to everyone who listens to a topic, at most once, in order per sender, topic and lane.
  * Implemented by `redis.transport.ts`, `direct/direct.transport.ts` and `local.transport.ts`; used by channels, calls
  * and hints. `transportContract` of the testing entry holds all of them to it.
  */
+import type { Bundle } from '../../wire/bundle.js';
 import type { Lane } from '../../wire/lane.js';
 
 /**
@@ -10,11 +11,13 @@ import type { Lane } from '../../wire/lane.js';
  *
  * Whether a publisher hears itself is up to the transport (through Redis it does), so a subscriber ignores its own.
  */
-export interface Transport {
-  /** Resolves once the text is passed on; with the number of nodes that it went to, where that is known. */
-  publish(topic: string, text: string, lane?: Lane): Promise<number | undefined>;
+export interface Transport<B extends Bundle = Bundle> {
+  /** True where a bundle may also be packed. A node that does not know that form gets it as a text. */
+  readonly packs?: boolean;
+  /** Resolves once the bundle is passed on; with the number of nodes that it went to, where that is known. */
+  publish(topic: string, bundle: B, lane?: Lane): Promise<number | undefined>;
   /** Resolves once the subscription is in place; the returned function ends it. */
-  subscribe(topic: string, listener: (text: string) => void): Promise<() => Promise<void>>;
+  subscribe(topic: string, listener: (bundle: B) => void): Promise<() => Promise<void>>;
   /**
    * Calls the listener when texts may have been lost: the connection that brings them was cut, or a sender had to drop
    * some. With the boot id of the sender where only its texts are concerned.

@@ -256,11 +256,9 @@ export class Durable {
 
   /** The message of an entry, or why it cannot be read. */
   async #read(channel: string, { id, text, deliveries }: StreamEntry): Promise<Envelope | UnreadableReason> {
-    const decoded = decode(channel, text);
+    const envelope = decode(channel, text);
     // An entry is one message.
-    if (decoded === 'too-many-messages') return 'malformed-message';
-    if (typeof decoded === 'string') return decoded;
-    const envelope = decoded.entries[0] ?? 'malformed-message';
+    if (envelope === 'too-many-messages') return 'malformed-message';
     if (typeof envelope === 'string') return envelope;
     Object.assign(envelope.meta, { id, deliveries });
     if (envelope.zip === undefined) return envelope;

@@ -97,7 +97,9 @@ export class Dispatcher {
   /** Returns a promise where a sender of this node has to wait until there is room: policy `block`. */
   deliver(envelope: Envelope, now: number, isLocal = false): Promise<unknown> | undefined {
     const { channel, from, sentAt } = envelope.meta;
-    this.tools.telemetry.emit('message.received', { channel, from, latency: Math.max(0, now - sentAt) });
+    const { telemetry } = this.tools;
+    if (telemetry.wants('message.received'))
+      telemetry.emit('message.received', { channel, from, latency: Math.max(0, now - sentAt) });
     const audience = this.#channels.get(channel);
     // Nearly all messages take the short path.
     const isPlain = envelope.groups === undefined && envelope.settle === undefined && !audience?.groups.size;

@@ -84,7 +84,7 @@ export class Receiver {
     const already = this.#listening.get(channel);
     if (already !== undefined) return void (await already);
     const { transport, topic } = this.tools;
-    const listening = transport.subscribe(topic(channel), (text) => this.#incoming.receive(channel, text));
+    const listening = transport.subscribe(topic(channel), (bundle) => this.#incoming.receive(channel, bundle));
     this.#listening.set(channel, listening);
     await listening;
     if (this.#listening.get(channel) !== listening) return;

@@ -4,10 +4,11 @@
  */
 import { unattended } from '../../foreign/gate.js';
 import { isLongTurn, nextTurn } from '../../time/turn.budget.js';
+import type { Bundle } from '../../wire/bundle.js';
 import { parseJson } from '../../wire/json.js';
 import type { Gap } from '../channel.js';
 import { inflate } from '../compression.js';
-import { decode, type Envelope, type UnreadableReason } from '../envelope.js';
+import { type Envelope, open, type Opened, type UnreadableReason } from '../envelope.js';
 import { KeyedSequence } from '../keyed.sequence.js';
 import type { MessageDrops } from '../message.drops.js';
 import { Fifo } from './fifo.js';
@@ -38,7 +39,17 @@ const HIGH = '"lane":"high"';
 type Unusable = UnreadableReason | 'too-large-inflated';
 
 /** An envelope, or what to do once all envelopes before it are read. */
-type Unread = { channel: string; text: string; listening: unknown } | { then: () => void };
+type Unread = { channel: string; bundle: Bundle; listening: unknown } | { then: () => void };
+
+/** A bundle that is being read. */
+interface Reading {
+  readonly channel: string;
+  readonly opened: Opened;
+  /** How many messages of it are still to be read. */
+  left: number;
+  /** What is inflated in turn. */
+  readonly turn: string;
+}
 
 /** What the unpacker needs. */
 export interface UnpackerParts {
@@ -66,12 +77,12 @@ export class Unpacker {
     this.#ownTexts = `[${ownPrefix}`;
   }
 
-  receive(channel: string, text: string): void {
-    // Our own messages were delivered when they were sent.
-    if (text.startsWith(this.#ownTexts)) return;
-    if (isHigh(text) || (this.#unread.size === 0 && !this.#isLong())) return this.#read(channel, text);
-    this.#unreadSize += text.length;
-    this.#unread.push({ channel, text, listening: this.parts.sink.listening(channel) });
+  receive(channel: string, bundle: Bundle): void {
+    // Our own messages were delivered when they were sent. What is packed comes from other nodes only.
+    if (typeof bundle === 'string' && bundle.startsWith(this.#ownTexts)) return;
+    if ((this.#unread.size === 0 && !this.#isLong()) || isHigh(channel, bundle)) return this.#read(channel, bundle);
+    this.#unreadSize += bundle.length;
+    this.#unread.push({ channel, bundle, listening: this.parts.sink.listening(channel) });
     while (this.#unreadSize > MAX_UNREAD) this.#readNext();
     this.#readSoon();
   }
@@ -100,43 +111,62 @@ export class Unpacker {
     const next = this.#unread.shift();
     if (next === undefined) return;
     if ('then' in next) return next.then();
-    this.#unreadSize -= next.text.length;
+    this.#unreadSize -= next.bundle.length;
     // The last subscription may have ended since it arrived.
     const { listening } = next;
     if (listening !== undefined && listening === this.parts.sink.listening(next.channel))
-      this.#read(next.channel, next.text);
+      this.#read(next.channel, next.bundle);
   }
 
-  #read(channel: string, text: string): void {
-    const decoded = decode(channel, text);
-    if (typeof decoded === 'string') return this.parts.drops.add(channel, decoded);
-    const { head, entries } = decoded;
-    if (entries.length === 0) return;
+  #read(channel: string, bundle: Bundle): void {
+    const opened = open(channel, bundle);
+    if (typeof opened === 'string') return this.parts.drops.add(channel, opened);
+    const { head, count } = opened;
+    if (count <= 0) return;
     const { from, bootId, lane, seq } = head;
-    const { duplicates, gap } = this.parts.sequences.arrived({ bootId, channel, lane }, seq, entries.length);
+    const { duplicates, gap } = this.parts.sequences.arrived({ bootId, channel, lane }, seq, count);
     if (gap !== undefined) this.parts.sink.gap({ channel, from, bootId, priority: lane, missing: gap });
     if (duplicates > 0) this.parts.drops.add(channel, 'duplicate', duplicates);
-    const turn = `${lane} ${channel}`;
-    if (entries.some(isZipped) || this.#turns.busy(turn)) {
-      this.#inflateFirst(turn, channel, entries, duplicates, text.length);
-    } else this.#deliver(channel, entries, duplicates);
+    for (let index = 0; index < duplicates; index++) opened.next();
+    this.#deliver({ channel, opened, left: count - duplicates, turn: `${lane} ${channel}` });
+  }
+
+  /** One after the other: what was read before is handled before more is read, and little of it is there at a time. */
+  #deliver(reading: Reading): void {
+    const { channel, opened, turn } = reading;
+    if (this.#turns.busy(turn)) return this.#inflateFirst(reading);
+    const now = Date.now();
+    let malformed = 0;
+    while (reading.left > 0) {
+      const entry = opened.next();
+      reading.left -= 1;
+      if (entry === 'malformed-message') malformed += 1;
+      else if (isZipped(entry)) {
+        this.#inflateFirst(reading, entry);
+        break;
+      } else this.#give(channel, entry, now);
+    }
+    if (malformed > 0) this.parts.drops.add(channel, 'malformed-message', malformed);
   }
 
   /** In turn, so that later messages stay behind a deflated one. */
-  #inflateFirst(turn: string, channel: string, entries: (Envelope | Unusable)[], from: number, size: number): void {
+  #inflateFirst({ channel, opened, left, turn }: Reading, first?: Envelope): void {
+    const { size } = opened;
     const isTooLarge = this.#inflatingSize > 0 && this.#inflatingSize + size > MAX_INFLATING_SIZE;
     if (isTooLarge || this.#turns.waiting >= MAX_INFLATING) {
-      return this.parts.drops.add(channel, 'inflate-backlog-full', entries.length);
+      const count = first === undefined ? left : left + 1;
+      return this.parts.drops.add(channel, 'inflate-backlog-full', count);
     }
     this.#inflatingSize += size;
     unattended(
       'inflating messages',
       this.#turns.take(turn, async () => {
-        // INVARIANT (I12): of one text no more than one inflated message is held here. It is delivered before the next
-        // one is inflated, and the queue of a handler counts it with the size that it has by then.
-        for (let index = from; index < entries.length; index++) {
-          const entry = entries[index]!;
-          this.#deliver(channel, [isZipped(entry) ? await this.#inflate(entry) : entry], 0);
+        // INVARIANT (I12): of one bundle no more than one inflated message is held here. It is delivered before the
+        // next one is inflated, and the queue of a handler counts it with the size that it has by then.
+        if (first !== undefined) this.#give(channel, await this.#inflate(first), Date.now());
+        for (let index = 0; index < left; index++) {
+          const entry = opened.next();
+          this.#give(channel, isZipped(entry) ? await this.#inflate(entry) : entry, Date.now());
         }
         this.#inflatingSize -= size;
       }),
@@ -156,30 +186,21 @@ export class Unpacker {
     }
   }
 
-  #deliver(channel: string, entries: readonly (Envelope | Unusable)[], from: number): void {
-    const now = Date.now();
-    let malformed: Map<Unusable, number> | undefined;
-    for (let index = from; index < entries.length; index++) {
-      const entry = entries[index]!;
-      if (typeof entry === 'string') {
-        malformed ??= new Map();
-        malformed.set(entry, (malformed.get(entry) ?? 0) + 1);
-        continue;
-      }
-      const { ack, meta } = entry;
-      if (ack !== undefined) entry.settle = (failure) => this.parts.sink.acknowledge(meta.bootId, ack, failure);
-      this.parts.sink.deliver(entry, now);
-    }
-    for (const [reason, count] of malformed ?? []) this.parts.drops.add(channel, reason, count);
+  #give(channel: string, entry: Envelope | Unusable, now: number): void {
+    if (typeof entry === 'string') return this.parts.drops.add(channel, entry);
+    const { ack, meta } = entry;
+    if (ack !== undefined) entry.settle = (failure) => this.parts.sink.acknowledge(meta.bootId, ack, failure);
+    this.parts.sink.deliver(entry, now);
   }
 }
 
 /**
  * By the end of the head as `headsOf` writes it. Heads that look otherwise are read in turn, so order holds either way.
  */
-function isHigh(text: string): boolean {
-  const end = text.indexOf('}');
-  return text.startsWith(HIGH, end - HIGH.length);
+function isHigh(channel: string, bundle: Bundle): boolean {
+  if (typeof bundle === 'string') return bundle.startsWith(HIGH, bundle.indexOf('}') - HIGH.length);
+  const opened = open(channel, bundle);
+  return typeof opened !== 'string' && opened.head.lane === 'high';
 }
 
 function isZipped(entry: Envelope | Unusable): entry is Envelope {

@@ -2,8 +2,9 @@
  * Sends messages to the other nodes and to the handlers of this one: numbered, in order, deflated and acknowledged on
  * request. Underneath PUBLISH.
  */
+import type { Packing } from '../../backend/transport/outbox.bundle.js';
 import type { LocalNode } from '../../cluster/local.node.js';
-import { show } from '../../errors/describe.js';
+import { isA, show } from '../../errors/describe.js';
 import { OverloadedError } from '../../errors/limit.errors.js';
 import { MessageError } from '../../errors/message.errors.js';
 import { redisError } from '../../errors/refusal.js';
@@ -18,7 +19,7 @@ import { KeyedSequence } from '../keyed.sequence.js';
 import type { MessageDrops } from '../message.drops.js';
 import type { Acknowledgements, Receipt } from './acknowledgements.js';
 import type { Audience } from './audience.js';
-import type { Line, Sequencer } from './sequencer.js';
+import type { Line, Passing, Sequencer } from './sequencer.js';
 
 /** The handlers of this node. */
 export interface LocalDelivery {
@@ -42,6 +43,10 @@ export interface SenderTools {
 }
 
 const NOTHING: BroadcastOptions = {};
+const ZIPPED: Extras = { zip: true };
+
+/** A message as it is, or as JSON, and as the base64 of that deflated. */
+type Content = { readonly message: unknown } | (Written & { readonly small?: string | undefined });
 /** The backlog of deflation; messages that wait behind a deflated one count, too. */
 export const MAX_DEFLATING = { characters: 32 * 1024 * 1024, messages: 10_000 };
 
@@ -64,45 +69,43 @@ export class Sender {
     try {
       body = JSON.stringify(message);
     } catch (error) {
-      throw new MessageError(channel, 'JSON cannot write it', 'Send plain values.', undefined, error);
+      throw unwritable(channel, error);
     }
     if (body === undefined) {
       throw new MessageError(channel, `JSON has no text for ${show(message)}`, 'Send null, or plain values.');
     }
     const size = Buffer.byteLength(body);
     const { maxMessageBytes } = this.tools;
-    if (size <= maxMessageBytes) return { body, size };
-    throw new MessageError(
-      channel,
-      `it has ${size} bytes and channels.maxMessageBytes is ${maxMessageBytes}`,
-      'Send less, or a reference to the data.',
-      'FOUNDATION_MESSAGE_TOO_LARGE',
-    );
+    if (size > maxMessageBytes) throw tooLarge(channel, size, maxMessageBytes);
+    return { body, size };
   }
 
-  /** Deflates on request; a message stays behind those that are being deflated. */
-  send(
-    channel: string,
-    { body, size }: Written,
-    options: BroadcastOptions = NOTHING,
-    carried?: Carried,
-  ): Promise<void> {
+  /**
+   * Deflates on request; a message stays behind those that are being deflated.
+   *
+   * @throws MessageError, as {@link write}.
+   */
+  send(channel: string, message: unknown, options: BroadcastOptions = NOTHING, carried?: Carried): Promise<void> {
+    const line = this.tools.outgoing.line(channel, laneOf(channel, options));
+    const isPlain = options.compression !== true && !this.#turns.busy(line.key);
+    if (isPlain && this.tools.outgoing.packs && isPackable(message)) {
+      return this.#post(line, { message }, options, carried);
+    }
+    const { body, size } = this.write(channel, message);
+    if (isPlain) return this.#post(line, { body, size }, options, carried);
     const deflating = options.compression === true && size >= COMPRESS_FROM;
-    this.tools.telemetry.emit('message.sent', { channel, size });
-    const turn = `${laneOf(channel, options)} ${channel}`;
-    return deflating || this.#turns.busy(turn)
-      ? this.#sendInTurn(turn, channel, body, options, deflating, carried)
-      : this.#post(channel, body, options, undefined, carried);
+    if (!deflating && !this.#turns.busy(line.key)) return this.#post(line, { body, size }, options, carried);
+    return this.#sendInTurn(line, { body, size }, options, deflating, carried);
   }
 
   async #sendInTurn(
-    turn: string,
-    channel: string,
-    body: string,
+    line: Line,
+    { body, size }: Written,
     options: BroadcastOptions,
     deflating: boolean,
     carried: Carried | undefined,
   ): Promise<void> {
+    const { channel } = line;
     const isTooMuch = this.#deflating > 0 && this.#deflating + body.length > MAX_DEFLATING.characters;
     if (isTooMuch || this.#turns.waiting >= MAX_DEFLATING.messages) {
       const waiting = `${this.#turns.waiting} messages of ${this.#deflating} characters wait to be deflated`;
@@ -110,43 +113,117 @@ export class Sender {
     }
     let sent!: Promise<void>;
     this.#deflating += body.length;
-    await this.#turns.take(turn, async () => {
+    await this.#turns.take(line.key, async () => {
       this.#deflating -= body.length;
       const small = deflating ? await deflate(body) : undefined;
       // Posted within the turn and awaited outside: the next message need not wait for Redis.
-      sent = this.#post(channel, body, options, small, carried);
+      sent = this.#post(line, { body, size, small }, options, carried);
       sent.catch(() => undefined);
     });
     return sent;
   }
 
-  async #post(
-    channel: string,
-    body: string,
-    options: BroadcastOptions,
-    small: string | undefined,
-    carried: Carried | undefined,
-  ): Promise<void> {
+  /** Not async: most messages have the promise of their bundle, and none of their own. */
+  #post(line: Line, content: Content, options: BroadcastOptions, carried: Carried | undefined): Promise<void> {
+    const { channel } = line;
     const { type, timeout } = options;
-    const { outgoing, audience, dispatcher } = this.tools;
-    const line = outgoing.line(channel, laneOf(channel, options));
+    const { audience, dispatcher } = this.tools;
     const groups = audience.pick(channel, type);
+    const isLocal = dispatcher.has(channel);
+    if (type === undefined && groups === undefined && timeout === undefined && carried === undefined) {
+      const extras = 'small' in content && content.small !== undefined ? ZIPPED : undefined;
+      if (!isLocal) return this.#passing(line, this.#add(line, content, extras));
+    }
     const receipt = timeout === undefined ? undefined : this.#expect(channel, millisecondsOf(timeout));
-    const isMarked = receipt !== undefined || small !== undefined || carried !== undefined;
-    const isPlain = type === undefined && groups === undefined && !isMarked;
-    const extras: Extras | undefined = isPlain
-      ? undefined
-      : { type, groups, ack: receipt?.id, zip: small !== undefined, ...carried };
-    const sent = outgoing.add(line, small ?? body, extras);
-    const room = dispatcher.has(channel) ? this.#deliver(line, body, type, groups, receipt, carried) : undefined;
+    const zip = 'small' in content && content.small !== undefined;
+    const isMarked =
+      type !== undefined || groups !== undefined || receipt !== undefined || zip || carried !== undefined;
+    const extras = isMarked ? { type, groups, ack: receipt?.id, zip, ...carried } : undefined;
+    let copy: unknown;
+    const read = isLocal ? (entry: unknown): unknown => (copy = (entry as { b: unknown }).b) : undefined;
+    let passing: Promise<void>;
     try {
-      await sent;
+      passing = this.#passing(line, this.#add(line, content, extras, read));
     } catch (error) {
       receipt?.cancel();
-      throw this.#asUnsent(channel, error);
+      throw error;
+    }
+    let room: Promise<unknown> | undefined;
+    if (isLocal) {
+      // Local handlers get a copy, too: they see what other nodes see and share no object.
+      const message = 'body' in content ? parseJson(content.body) : copy;
+      const size = 'body' in content ? content.body.length : 2 * this.tools.outgoing.packedSize;
+      room = this.#deliver(line, { message, size }, type, groups, receipt, carried);
+    }
+    return receipt === undefined && room === undefined ? passing : this.#settled(passing, room, receipt);
+  }
+
+  async #settled(passing: Promise<void>, room: Promise<unknown> | undefined, receipt?: Receipt): Promise<void> {
+    try {
+      await passing;
+    } catch (error) {
+      receipt?.cancel();
+      throw error;
     }
     if (room !== undefined) await room;
     if (receipt !== undefined) await receipt.acknowledged;
+  }
+
+  /** @throws MessageError */
+  #add(
+    line: Line,
+    content: Content,
+    extras: Extras | undefined,
+    read?: (entry: unknown) => void,
+  ): Promise<number | undefined> {
+    const { outgoing, telemetry } = this.tools;
+    let sent: Promise<number | undefined>;
+    let size: number;
+    if (outgoing.packs) {
+      const message = 'message' in content ? content.message : (content.small ?? parseJson(content.body));
+      sent = this.#pack(line, message, extras, read);
+      size = outgoing.packedSize;
+    } else {
+      const { body, small, ...written } = content as Written & { small?: string };
+      sent = outgoing.add(line, small ?? body, extras);
+      ({ size } = written);
+    }
+    if (telemetry.wants('message.sent')) telemetry.emit('message.sent', { channel: line.channel, size });
+    return sent;
+  }
+
+  #pack(
+    line: Line,
+    message: unknown,
+    extras: Extras | undefined,
+    read: ((entry: unknown) => void) | undefined,
+  ): Promise<number | undefined> {
+    try {
+      return this.tools.outgoing.pack(line, message, extras, read);
+    } catch (error) {
+      throw isA(error, MessageError) ? error : unwritable(line.channel, error);
+    }
+  }
+
+  /** The one promise of all messages of a bundle. */
+  #passing(line: Line, sent: Promise<unknown>): Promise<void> {
+    const known = line.passing;
+    if (known?.sent === sent) {
+      known.messages += 1;
+      return known.done;
+    }
+    const passing: Passing = {
+      sent,
+      done: sent.then(
+        () => undefined,
+        (error: unknown) => {
+          throw this.#asUnsent(line.channel, error, passing.messages);
+        },
+      ),
+      messages: 1,
+    };
+    line.passing = passing;
+    return passing.done;
   }
 
   #expect(channel: string, timeout: number): Receipt {
@@ -159,7 +236,7 @@ export class Sender {
   /** Delivers to the handlers of this node. */
   #deliver(
     { channel, seq, at, lane }: Line,
-    body: string,
+    { message, size }: Pick<Envelope, 'message' | 'size'>,
     type: string | undefined,
     groups: Record<string, string> | undefined,
     receipt: Receipt | undefined,
@@ -169,19 +246,54 @@ export class Sender {
     const meta: MessageMeta = { channel, from, bootId, seq, sentAt: at, priority: lane };
     if (type !== undefined) meta.type = type;
     if (carried?.context !== undefined) meta.context = carried.context;
-    // Local handlers get a copy made by JSON, too: they see what other nodes see and share no object.
-    const envelope: Envelope = { meta, message: parseJson(body), size: body.length };
+    const envelope: Envelope = { meta, message, size };
     if (groups !== undefined) envelope.groups = groups;
     if (carried?.trace !== undefined) envelope.trace = carried.trace;
     if (receipt !== undefined) envelope.settle = (failure) => receipt.settle(failure);
     return this.tools.dispatcher.deliver(envelope, at, true);
   }
 
-  #asUnsent(channel: string, error: unknown): Error {
+  #asUnsent(channel: string, error: unknown, messages = 1): Error {
     if (!(error instanceof OverloadedError)) {
       return redisError(this.tools.endpoint, `publishing on "${channel}"; this node was served`, error);
     }
-    this.tools.drops.add(channel, 'outbox-full');
+    this.tools.drops.add(channel, 'outbox-full', messages);
     return error;
   }
+}
+
+/** How a channel's messages are checked while they are packed. */
+export function limitsOf(channel: string, maxMessageBytes: number): Pick<Packing, 'most' | 'tooLarge'> {
+  return {
+    most: maxMessageBytes,
+    tooLarge: (entry) => {
+      const { b: message } = entry as { b?: unknown };
+      // What is deflated was measured before.
+      const size = message === undefined ? 0 : Buffer.byteLength(JSON.stringify(message));
+      return size > maxMessageBytes ? tooLarge(channel, size, maxMessageBytes) : undefined;
+    },
+  };
+}
+
+/** What JSON has a text for, without asking it for another value first. */
+function isPackable(message: unknown): boolean {
+  if (typeof message !== 'object') return isPrimitive(message);
+  return message === null || typeof (message as { toJSON?: unknown }).toJSON !== 'function';
+}
+
+function isPrimitive(message: unknown): boolean {
+  return typeof message === 'string' || typeof message === 'number' || typeof message === 'boolean';
+}
+
+function unwritable(channel: string, cause: unknown): MessageError {
+  return new MessageError(channel, 'JSON cannot write it', 'Send plain values.', undefined, cause);
+}
+
+function tooLarge(channel: string, size: number, most: number): MessageError {
+  return new MessageError(
+    channel,
+    `it has ${size} bytes and channels.maxMessageBytes is ${most}`,
+    'Send less, or a reference to the data.',
+    'FOUNDATION_MESSAGE_TOO_LARGE',
+  );
 }

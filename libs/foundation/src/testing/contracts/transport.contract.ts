@@ -22,7 +22,7 @@ export interface TransportCluster {
 /** What one listener got. */
 class Inbox {
   readonly texts: string[] = [];
-  readonly take = (text: string): void => void this.texts.push(text);
+  readonly take = (bundle: string | Buffer): void => void this.texts.push(bundle.toString());
 
   async has(...expected: string[]): Promise<void> {
     await eventually(() => this.texts.length >= expected.length, {

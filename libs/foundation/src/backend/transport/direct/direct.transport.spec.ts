@@ -8,13 +8,15 @@ import { keyFor } from '../../../security/signer.js';
 import type { FoundationEventName, FoundationEvents } from '../../../telemetry/events.js';
 import { Telemetry } from '../../../telemetry/telemetry.js';
 import { eventually } from '../../../testing/eventually.js';
+import { asText } from '../../../wire/bundle.js';
 import { keysOf } from '../../../wire/keys.js';
+import { PackedWriter } from '../../../wire/packed.writer.js';
 import type { NodeRecord } from '../../directory/directory.js';
 import type { Transport } from '../transport.js';
 import { DirectTransport } from './direct.transport.js';
 import { seal } from './relay.js';
 import { encodePartHead } from './stream/frames.js';
-import { encodeText } from './topic.messages.js';
+import { encodeBundle } from './topic.messages.js';
 
 const COOKIE = 'the cookie of this spec';
 const keys = keysOf('shop');
@@ -57,7 +59,7 @@ class Node {
 
   constructor(
     readonly bootId: string,
-    redis: Transport,
+    redis: Transport<string>,
     { cookie = COOKIE, maxMessageBytes = 1024 * 1024 } = {},
   ) {
     const telemetry = new Telemetry();
@@ -83,7 +85,7 @@ class Node {
     return { ...recordOf(this.bootId), ...(address === undefined ? {} : { address }) };
   }
 
-  listen = (): Promise<unknown> => this.transport.subscribe('t', (text) => void this.heard.push(text));
+  listen = (): Promise<unknown> => this.transport.subscribe('t', (bundle) => void this.heard.push(asText(bundle)));
   say = (text: string, lane?: 'high' | 'normal' | 'low') => this.transport.publish('t', text, lane);
   heardAll = (...texts: string[]): Promise<unknown> =>
     eventually(() => (expect(this.heard).toEqual(texts), true), { what: `${this.bootId} to hear all` });
@@ -133,6 +135,29 @@ describe('DirectTransport', () => {
     await b.listen();
     a.transport.close();
     await expect(a.say('1')).rejects.toBeInstanceOf(NotReadyError);
+  });
+
+  it('packs for a node that reads it, and sends texts to all others, and while there is no link', async () => {
+    const [a, b] = await pair();
+    const old = await start('c');
+    await Promise.all([b.listen(), old.listen()]);
+    const plain: string[] = [];
+    await redis.subscribe('t', (text) => plain.push(text));
+    // Reached by letters, as a node of which nobody knows yet what it reads.
+    meet(a.record(), b.record(), old.record(UNREACHABLE), plainRecord);
+    const kinds: string[] = [];
+    await b.transport.subscribe('t', (bundle) => void kinds.push(typeof bundle === 'string' ? 'text' : 'packed'));
+    await old.transport.subscribe(
+      't',
+      (bundle) => void kinds.push(`${typeof bundle === 'string' ? 'text' : 'packed'} to c`),
+    );
+    const writer = new PackedWriter();
+    for (const value of [{ n: 1 }, ['x'], 'é']) writer.add(value);
+    await a.transport.publish('t', writer.finish());
+    await b.heardAll('[{"n":1},["x"],"é"]');
+    await old.heardAll('[{"n":1},["x"],"é"]');
+    expect([...kinds].sort()).toEqual(['packed', 'text to c']);
+    expect(plain.map((text) => JSON.parse(text) as unknown)).toEqual([[{ n: 1 }, ['x'], 'é']]);
   });
 
   it('believes no plain text in the name of a node that has a link, whatever it looks like', async () => {
@@ -227,7 +252,7 @@ describe('DirectTransport', () => {
     await a.say('1');
     await b.heardAll('1');
     for (const letter of [...letters]) await redis.publish(keys.letters('b'), letter);
-    const body = encodeText('t', 'forged');
+    const body = encodeBundle('t', 'forged');
     const part = { seq: 2, lane: 'normal', kind: 'text', first: true, last: true, bytes: body } as const;
     const state = { stream: 9e15, base: 2, otherStream: 0, received: 0 };
     const forged = seal(keyFor('a guess', 'shop', 'letter'), 'a', 'b', state, [encodePartHead(part), body]);

@@ -13,6 +13,7 @@ import type { LinkEndReason } from '../../../telemetry/events.js';
 import type { Telemetry } from '../../../telemetry/telemetry.js';
 import { within } from '../../../time/timeout.js';
 import { type WakeUp, wakeUps } from '../../../time/wake.ups.js';
+import { asText, type Bundle } from '../../../wire/bundle.js';
 import type { Keys } from '../../../wire/keys.js';
 import type { Lane } from '../../../wire/lane.js';
 import type { NodeIdentity } from '../../../wire/node.identity.js';
@@ -27,7 +28,7 @@ import { ReceiveStreams } from './receive.streams.js';
 import { seal, unseal } from './relay.js';
 import type { Kind } from './stream/frames.js';
 import { SendStream } from './stream/send.stream.js';
-import { applyTopics, decodeText, encodeText, encodeTopics, type TopicChange } from './topic.messages.js';
+import { applyTopics, decodeBundle, encodeBundle, encodeTopics, type TopicChange } from './topic.messages.js';
 import { TopicSubscriptions } from './topic.subscriptions.js';
 
 /** How often a peer without a link is looked at, in milliseconds. */
@@ -41,6 +42,7 @@ const FLUSH_MS = 1000;
 
 /** See {@link Transport}. A publisher does not hear itself. */
 export class DirectTransport implements Transport {
+  readonly packs = true;
   readonly #peers = new Map<string, Peer>();
   readonly #streams: ReceiveStreams;
   readonly #plain: PlainTopics;
@@ -69,7 +71,7 @@ export class DirectTransport implements Transport {
     private readonly node: NodeIdentity,
     private readonly telemetry: Telemetry,
     /** Topics in Redis, for relayed frames and for nodes without an address. */
-    private readonly redis: Transport,
+    private readonly redis: Transport<string>,
     private readonly keys: Keys,
   ) {
     this.#letterKey = keyFor(config.transport.cookie.reveal(), config.appName, 'letter');
@@ -156,34 +158,38 @@ export class DirectTransport implements Transport {
   }
 
   /**
-   * Resolves once the text waits for, or is on its way to, every node that listens, and there is room for more.
+   * Resolves once the bundle waits for, or is on its way to, every node that listens, and there is room for more.
    *
-   * @throws NotReadyError before this node knows the members and after it has left, `MessageError` for a text that no
+   * @throws NotReadyError before this node knows the members and after it has left, `MessageError` for a bundle that no
    * node would take.
    */
-  async publish(topic: string, text: string, lane: Lane = 'normal'): Promise<number | undefined> {
+  async publish(topic: string, bundle: Bundle, lane: Lane = 'normal'): Promise<number | undefined> {
     if (this.#closed) throw new NotReadyError(this.node.name, 'left', 0);
     if (!this.#hasMet) throw new NotReadyError(this.node.name, 'joining', 0);
-    let body: Buffer | undefined;
+    let text: string | undefined;
+    const bodies: Partial<Record<'text' | 'packed', Buffer>> = {};
     let sent = 0;
     let isKnown = true;
-    const room: Promise<void>[] = [];
+    let room: Promise<void>[] | undefined;
     for (const peer of this.#peers.values()) {
       // A node that has not said what it listens to yet gets everything, and picks.
       if (peer.topics?.has(topic) === false) continue;
-      body ??= this.#encode(topic, text);
+      const kind = peer.packs && typeof bundle !== 'string' ? 'packed' : 'text';
+      if (kind === 'text') text ??= asText(bundle);
+      // Encoded once for all of them.
+      const body = (bodies[kind] ??= this.#encode(topic, kind === 'text' ? text! : bundle));
       if (peer.topics === undefined) isKnown = false;
       sent += 1;
-      peer.send(lane, 'text', body);
+      peer.send(lane, kind, body);
       const wait = lane === 'high' ? undefined : peer.room();
-      if (wait !== undefined) room.push(wait);
+      if (wait !== undefined) (room ??= []).push(wait);
     }
-    if (this.#plain.areNeeded && (await this.#plain.publish(topic, text)) !== 0) isKnown = false;
-    if (room.length > 0) await Promise.all(room);
+    if (this.#plain.areNeeded && (await this.#plain.publish(topic, text ?? asText(bundle))) !== 0) isKnown = false;
+    if (room !== undefined) await Promise.all(room);
     return isKnown ? sent : undefined;
   }
 
-  subscribe(topic: string, listener: (text: string) => void): Promise<() => Promise<void>> {
+  subscribe(topic: string, listener: (bundle: Bundle) => void): Promise<() => Promise<void>> {
     return this.#topics.add(topic, listener);
   }
 
@@ -211,8 +217,8 @@ export class DirectTransport implements Transport {
 
   // -- topics -------------------------------------------------------------------------------------------------------
 
-  #encode(topic: string, text: string): Buffer {
-    const body = encodeText(topic, text);
+  #encode(topic: string, bundle: Bundle): Buffer {
+    const body = encodeBundle(topic, bundle);
     if (body.length <= this.#maxBytes) return body;
     throw new MessageError(
       topic,
@@ -236,8 +242,8 @@ export class DirectTransport implements Transport {
       peer.topics = applyTopics(peer.topics, body);
       return;
     }
-    const message = kind === 'text' ? decodeText(body) : undefined;
-    if (message !== undefined) return this.#topics.deliver(message.topic, message.text);
+    const message = kind === 'lost' ? undefined : decodeBundle(kind, body);
+    if (message !== undefined) return this.#topics.deliver(message.topic, message.bundle);
     this.telemetry.emit('transport.interrupted', { node: peer.name, bootId: peer.bootId });
     this.#interrupted.tell(peer.bootId);
   }

@@ -194,11 +194,11 @@ export class LinkManager {
   ): void {
     let peer: Peer | undefined;
     const events: LinkEvents = {
-      proven: (link, bootId) => {
+      proven: (link, bootId, packs) => {
         outcome.proven();
         if (this.#closed) return link.close('leaving');
         peer = this.owner.peer(bootId);
-        peer.linked(link);
+        peer.linked(link, packs);
         this.telemetry.emit('transport.link_up', { node: peer.name, bootId });
       },
       frame: (link, frame) => peer?.frame(link, frame),

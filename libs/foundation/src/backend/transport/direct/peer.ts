@@ -49,6 +49,8 @@ export class Peer {
   /** `met`: it knows the cookie, and the membership does not have it yet. `gone`: the membership no longer has it. */
   status: 'met' | 'member' | 'gone' = 'met';
   readonly metAt = performance.now();
+  /** It reads what is packed, as it said when a link was made; until then, and of the version before, it gets texts. */
+  packs = false;
   #address: Address | undefined;
   #link: Link | undefined;
   /** The peer has said where its streams stand, so this link may carry them. */
@@ -123,7 +125,8 @@ export class Peer {
    * A link has proven to lead to this node. One that was there before is dead, or the other side would not have
    * dialled.
    */
-  linked(link: Link): void {
+  linked(link: Link, packs: boolean): void {
+    this.packs = packs;
     const old = this.#link;
     this.#link = link;
     this.#isAgreed = false;

@@ -18,7 +18,7 @@ export class PlainTopics {
   #heardAt = -Infinity;
 
   constructor(
-    private readonly redis: Transport,
+    private readonly redis: Transport<string>,
     /** True for a node that has a link or an address, and so says what it says over its stream. */
     private readonly isProvable: (bootId: string) => boolean,
     /** A text in the name of such a node was refused. */

@@ -1,19 +1,21 @@
 import { describe, expect, it } from '@jest/globals';
-import { applyTopics, decodeText, encodeText, encodeTopics } from './topic.messages.js';
+import { applyTopics, decodeBundle, encodeBundle, encodeTopics } from './topic.messages.js';
 
-describe('a text with its topic', () => {
+describe('a bundle with its topic', () => {
   it.each([
     ['t', 'text'],
     ['', ''],
     ['töpic', 'té€😀xt'],
     ['t'.repeat(1000), 'x'.repeat(100_000)],
   ])('comes out as it went in (%#)', (topic, text) => {
-    const decoded = decodeText(encodeText(topic, text));
-    expect([decoded?.topic, decoded?.text()]).toEqual([topic, text]);
+    const decoded = decodeBundle('text', encodeBundle(topic, text));
+    expect([decoded?.topic, decoded?.bundle()]).toEqual([topic, text]);
+    const bytes = decodeBundle('packed', encodeBundle(topic, Buffer.from(text)));
+    expect([bytes?.topic, bytes?.bundle()]).toEqual([topic, Buffer.from(text)]);
   });
 
   it.each(['', '00', '0005', '000561'])('rejects the bytes %s', (hex) => {
-    expect(decodeText(Buffer.from(hex, 'hex'))).toBeUndefined();
+    expect(decodeBundle('text', Buffer.from(hex, 'hex'))).toBeUndefined();
   });
 });
 

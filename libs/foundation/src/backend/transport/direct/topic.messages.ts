@@ -1,7 +1,8 @@
 /**
- * Pure: what travels inside the messages of a stream: a text with its topic, or a change of what a node listens to.
+ * Pure: what travels inside the messages of a stream: a bundle with its topic, or a change of what a node listens to.
  * Called by the direct transport; anything else is dropped.
  */
+import type { Bundle } from '../../../wire/bundle.js';
 import { fromJson, ifRight, list, record, text } from '../../../wire/decode.js';
 
 const MAX_TOPIC = 1024;
@@ -14,22 +15,28 @@ export interface TopicChange {
   remove?: string[];
 }
 
-/** `<length of the topic> <topic> <text>`. */
-export function encodeText(topic: string, text: string): Buffer {
+/** `<length of the topic> <topic> <text, or what is packed>`. */
+export function encodeBundle(topic: string, bundle: Bundle): Buffer {
   const topicSize = Buffer.byteLength(topic);
-  const body = Buffer.allocUnsafe(2 + topicSize + Buffer.byteLength(text));
+  const start = 2 + topicSize;
+  const body = Buffer.allocUnsafe(start + Buffer.byteLength(bundle));
   body.writeUInt16BE(topicSize, 0);
   body.write(topic, 2);
-  body.write(text, 2 + topicSize);
+  if (typeof bundle === 'string') body.write(bundle, start);
+  else bundle.copy(body, start);
   return body;
 }
 
-/** Reads the topic, and the text only on demand, because there may be no listener. */
-export function decodeText(body: Buffer): { topic: string; text: () => string } | undefined {
+/** Reads the topic, and the bundle only on demand, because there may be no listener. */
+export function decodeBundle(
+  kind: 'text' | 'packed',
+  body: Buffer,
+): { topic: string; bundle: () => Bundle } | undefined {
   if (body.length < 2) return undefined;
   const start = 2 + body.readUInt16BE(0);
   if (start > body.length) return undefined;
-  return { topic: body.toString('utf8', 2, start), text: () => body.toString('utf8', start) };
+  const bundle = (): Bundle => (kind === 'text' ? body.toString('utf8', start) : body.subarray(start));
+  return { topic: body.toString('utf8', 2, start), bundle };
 }
 
 /** As JSON. */

@@ -4,10 +4,11 @@
  */
 import { unattended } from '../../../foreign/gate.js';
 import { Listeners } from '../../../foreign/listeners.js';
+import type { Bundle } from '../../../wire/bundle.js';
 import type { PlainTopics } from './plain.topics.js';
 import { encodeTopics, type TopicChange } from './topic.messages.js';
 
-type Listening = { listeners: Listeners<[text: string]>; plain: Promise<() => Promise<void>> };
+type Listening = { listeners: Listeners<[bundle: Bundle]>; plain: Promise<() => Promise<void>> };
 
 /** See the file header. */
 export class TopicSubscriptions {
@@ -24,14 +25,14 @@ export class TopicSubscriptions {
     return encodeTopics({ all: [...this.#topics.keys()] });
   }
 
-  /** Reads the text only where there is a listener. */
-  deliver(topic: string, read: () => string): void {
+  /** Reads it only where there is a listener. */
+  deliver(topic: string, read: () => Bundle): void {
     const listening = this.#topics.get(topic);
     if (listening === undefined) return;
     listening.listeners.tell(read());
   }
 
-  async add(topic: string, listener: (text: string) => void): Promise<() => Promise<void>> {
+  async add(topic: string, listener: (bundle: Bundle) => void): Promise<() => Promise<void>> {
     let listening = this.#topics.get(topic);
     const isNew = listening === undefined;
     listening ??= {
@@ -56,7 +57,7 @@ export class TopicSubscriptions {
     this.#topics.clear();
   }
 
-  async #remove(topic: string, { listeners, plain }: Listening, listener: (text: string) => void): Promise<void> {
+  async #remove(topic: string, { listeners, plain }: Listening, listener: (bundle: Bundle) => void): Promise<void> {
     if (!listeners.delete(listener) || listeners.size > 0 || this.#topics.get(topic)?.listeners !== listeners) return;
     this.#topics.delete(topic);
     unattended('announcing the topics', this.announce({ remove: [topic] }));

@@ -1,3 +1,4 @@
+import { createHmac } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
 import { isSame, keyFor } from '../../../../security/signer.js';
 import { encodeJson, FRAME, type Frame, FrameReader, HEAD } from '../stream/frames.js';
@@ -15,6 +16,7 @@ const party = (bootId: string, more: Partial<Party> = {}): Party => ({
 const frameOf = (bytes: Buffer): Frame => [...new FrameReader(MAX_HANDSHAKE_PAYLOAD).push(bytes)][0]!;
 const jsonOf = (bytes: Buffer) => JSON.parse(bytes.subarray(HEAD).toString()) as Record<string, unknown>;
 const anyone = (): boolean => true;
+const NONCES = { dialer: 'ab'.repeat(32), acceptor: 'cd'.repeat(32) };
 
 /** Lets both sides talk until there is nothing to say; returns whom each has proven, and what was said. */
 function talk(
@@ -24,15 +26,19 @@ function talk(
 ) {
   const said: Buffer[] = [];
   const proven: { dialer?: string; acceptor?: string } = {};
+  const packs: boolean[] = [];
   let bytes = dialer.opening;
   for (let turn = 0; bytes !== undefined; turn += 1) {
     said.push(bytes);
     const [name, side] = turn % 2 === 0 ? (['acceptor', acceptor] as const) : (['dialer', dialer] as const);
     const step = side.receive(frameOf(tamper(bytes, turn)));
-    if (step.proven !== undefined) proven[name] = step.proven;
+    if (step.proven !== undefined) {
+      proven[name] = step.proven;
+      packs.push(step.packs === true);
+    }
     bytes = step.send;
   }
-  return { said, proven };
+  return { said, proven, packs };
 }
 
 describe('a handshake', () => {
@@ -45,6 +51,33 @@ describe('a handshake', () => {
       expect(bytes.toString()).not.toContain(COOKIE);
       expect(bytes.toString('hex')).not.toContain(party('a').key.toString('hex'));
     }
+  });
+
+  it('tells each side that the other reads what is packed', () => {
+    expect(talk(dial(party('a'), 'b'), accept(party('b'), anyone)).packs).toEqual([true, true]);
+  });
+
+  it('links with a node of the version before, which says nothing of what it reads, and gets texts', () => {
+    const [self, other] = [party('a'), party('b')];
+    const said = (role: string, dialer: string, acceptor: string): string =>
+      createHmac('sha256', self.key)
+        .update(JSON.stringify([role, 1, 'shop', dialer, acceptor, NONCES.dialer, NONCES.acceptor, '']))
+        .digest('hex');
+    // It dials.
+    const acceptor = accept(other, anyone);
+    const hello = { v: 1, app: 'shop', from: 'a', to: 'b', nonce: NONCES.dialer };
+    NONCES.acceptor = jsonOf(acceptor.receive(frameOf(encodeJson(FRAME.hello, hello))).send!)['nonce'] as string;
+    const proof = encodeJson(FRAME.proof, { mac: said('dialer', 'a', 'b') });
+    const step = acceptor.receive(frameOf(proof));
+    expect(step).toMatchObject({ proven: 'a', packs: false });
+    expect(jsonOf(step.send!)['mac']).toBe(said('acceptor', 'a', 'b'));
+    // It is dialled.
+    const dialer = dial(self, 'b');
+    NONCES.dialer = jsonOf(dialer.opening!)['nonce'] as string;
+    const given = dialer.receive(frameOf(encodeJson(FRAME.challenge, { nonce: NONCES.acceptor }))).send!;
+    expect(jsonOf(given)['mac']).toBe(said('dialer', 'a', 'b'));
+    const proved = encodeJson(FRAME.proved, { mac: said('acceptor', 'a', 'b') });
+    expect(dialer.receive(frameOf(proved))).toEqual({ proven: 'b', packs: false });
   });
 
   it('answers a probe that it would be accepted, and accepts no peer', () => {

@@ -5,6 +5,7 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import { isSame } from '../../../../security/signer.js';
 import { fromJson, isObject } from '../../../../wire/decode.js';
+import { PACKED_VERSION } from '../../../../wire/packed.format.js';
 import { encodeJson, FRAME, type Frame } from '../stream/frames.js';
 import { Rejected } from './link.end.js';
 
@@ -28,6 +29,8 @@ export interface Party {
 export interface Step {
   send?: Buffer;
   proven?: string;
+  /** The peer reads bundles that are packed as this node packs them; nodes of the version before say nothing. */
+  packs?: boolean;
 }
 
 /** One side of a handshake. */
@@ -43,12 +46,16 @@ interface Said {
   acceptor: string;
   dialerNonce: string;
   acceptorNonce: string;
+  /** Which form of packed bundles each of them reads; nodes of the version before do not say. */
+  dialerPacks: unknown;
+  acceptorPacks: unknown;
 }
 
 function proofOf(role: 'dialer' | 'acceptor', { app, key, binding }: Party, said: Said): string {
-  const { dialer, acceptor, dialerNonce, acceptorNonce } = said;
+  const { dialer, acceptor, dialerNonce, acceptorNonce, dialerPacks, acceptorPacks } = said;
+  const packs = dialerPacks === undefined || acceptorPacks === undefined ? [] : [dialerPacks, acceptorPacks];
   // The role keeps a proof from being sent back to the one who made it.
-  const all = [role, LINK_VERSION, app, dialer, acceptor, dialerNonce, acceptorNonce, binding];
+  const all = [role, LINK_VERSION, app, dialer, acceptor, dialerNonce, acceptorNonce, binding, ...packs];
   return createHmac('sha256', key).update(JSON.stringify(all)).digest('hex');
 }
 
@@ -66,17 +73,19 @@ export function dial(self: Party, acceptor: string, { knocks = false } = {}): Ha
       from: self.bootId,
       to: acceptor,
       nonce: dialerNonce,
+      packs: PACKED_VERSION,
       ...(knocks ? { knocks } : {}),
     }),
     receive(frame) {
       if (said === undefined) {
-        const { nonce } = read(frame, FRAME.challenge);
-        said = { dialer: self.bootId, acceptor, dialerNonce, acceptorNonce: nonceOf(nonce) };
+        const { nonce, packs } = read(frame, FRAME.challenge);
+        const nonces = { dialerNonce, acceptorNonce: nonceOf(nonce) };
+        said = { dialer: self.bootId, acceptor, ...nonces, dialerPacks: PACKED_VERSION, acceptorPacks: packs };
         return { send: encodeJson(FRAME.proof, { mac: proofOf('dialer', self, said) }) };
       }
       const { mac } = read(frame, FRAME.proved);
       if (!isSame(mac, proofOf('acceptor', self, said))) throw new Rejected('wrong-cookie');
-      return { proven: acceptor };
+      return { proven: acceptor, packs: said.acceptorPacks === PACKED_VERSION };
     },
   };
 }
@@ -99,14 +108,16 @@ export function accept(self: Party, isExpected: (bootId: string) => boolean): Ha
         knocks = hello['knocks'] === true;
         const isAwaited = typeof from === 'string' && (knocks || isExpected(from));
         if (!isAwaited) throw new Rejected('not-its-turn');
-        said = { dialer: from, acceptor: self.bootId, dialerNonce: nonceOf(nonce), acceptorNonce };
-        return { send: encodeJson(FRAME.challenge, { nonce: acceptorNonce }) };
+        const nonces = { dialerNonce: nonceOf(nonce), acceptorNonce };
+        const packs = { dialerPacks: hello['packs'], acceptorPacks: PACKED_VERSION };
+        said = { dialer: from, acceptor: self.bootId, ...nonces, ...packs };
+        return { send: encodeJson(FRAME.challenge, { nonce: acceptorNonce, packs: PACKED_VERSION }) };
       }
       const { mac } = read(frame, FRAME.proof);
       if (!isSame(mac, proofOf('dialer', self, said))) throw new Rejected('wrong-cookie');
       const send = encodeJson(FRAME.proved, { mac: proofOf('acceptor', self, said) });
       // A probe is not a node: its connection stays unproven, and ends soon.
-      return knocks ? { send } : { send, proven: said.dialer };
+      return knocks ? { send } : { send, proven: said.dialer, packs: said.dialerPacks === PACKED_VERSION };
     },
   };
 }

@@ -29,8 +29,8 @@ const ALIVE = encodeFrame(FRAME.alive, Buffer.alloc(0));
 
 /** What a link reports to its owner. */
 export interface LinkEvents {
-  /** The other side has proven to be the node with this boot id. */
-  proven(link: Link, bootId: string): void;
+  /** The other side has proven to be the node with this boot id; whether it reads what is packed. */
+  proven(link: Link, bootId: string, packs: boolean): void;
   /** A frame of a proven link. */
   frame(link: Link, frame: Frame): void;
   /** All frames that came in one piece have been passed on. */
@@ -130,11 +130,11 @@ export class Link {
   }
 
   #shake(handshake: Handshake, frame: Frame): void {
-    const { send, proven } = handshake.receive(frame);
+    const { send, proven, packs = false } = handshake.receive(frame);
     if (send !== undefined) this.send([send]);
     if (proven === undefined) return;
     this.#handshake = undefined;
     this.#reader.limit = MAX_PAYLOAD;
-    this.events.proven(this, proven);
+    this.events.proven(this, proven, packs);
   }
 }

@@ -1,6 +1,6 @@
 /**
  * Pure: frames as they travel on a link, and relayed through Redis. Length (4 bytes), type (1), payload.
- * Texts are UTF-8: JSON and msgpack tie up to 1 KB on Node 20, so one codec serves every transport.
+ * What a text is, and what is packed, is in `topic.messages.ts`.
  */
 import type { Lane } from '../../../../wire/lane.js';
 
@@ -26,12 +26,13 @@ export interface Frame {
 export const MAX_SEQ = 2 ** 48 - 1;
 
 /**
- * What the bytes of a message are: a text, a change of the topics a node listens to, or that texts were lost before it.
+ * What the bytes of a message are: a text, a change of the topics a node listens to, that texts were lost before it, or
+ * packed messages, for a node that has said in the handshake that it reads them.
  */
-export type Kind = 'text' | 'topics' | 'lost';
+export type Kind = 'text' | 'topics' | 'lost' | 'packed';
 
 const LANES = ['high', 'normal', 'low'] as const satisfies readonly Lane[];
-const KINDS = ['text', 'topics', 'lost'] as const satisfies readonly Kind[];
+const KINDS = ['text', 'topics', 'lost', 'packed'] as const satisfies readonly Kind[];
 
 /** One part of a message. */
 export interface Part {

@@ -84,7 +84,7 @@ export class SendStream {
   add(lane: Lane, kind: Kind, body: Buffer, arrived?: () => void): Dropped[] {
     const dropped: Dropped[] = [];
     // What a node listens to is never dropped: the other side would be wrong about it from then on.
-    while (kind === 'text' && this.#queued + body.length > this.maxQueued) {
+    while (isDroppable(kind) && this.#queued + body.length > this.maxQueued) {
       const victim = this.#sacrifice(lane);
       this.#lost[victim === undefined ? lane : victim.lane] = true;
       if (victim === undefined) return [...dropped, { lane, bytes: body.length }];
@@ -196,7 +196,7 @@ export class SendStream {
     for (const lower of ['low', 'normal'] as const) {
       if (ORDER.indexOf(lower) < ORDER.indexOf(lane)) continue;
       const queue = this.#waiting[lower];
-      const index = queue.findIndex(({ kind, offset }) => kind === 'text' && offset === 0);
+      const index = queue.findIndex(({ kind, offset }) => isDroppable(kind) && offset === 0);
       if (index < 0) continue;
       const [victim] = queue.splice(index, 1) as [Waiting];
       this.#queued -= victim.body.length;
@@ -204,4 +204,8 @@ export class SendStream {
     }
     return undefined;
   }
+}
+
+function isDroppable(kind: Kind): boolean {
+  return kind === 'text' || kind === 'packed';
 }
