@@ -10,7 +10,7 @@ import type { FoundationConfig } from '../config/config.js';
 import { ContextHook } from '../context/context.hook.js';
 import { CallInterruptedError, type CallSubject } from '../errors/call.errors.js';
 import { ArgumentError } from '../errors/config.errors.js';
-import { describe } from '../errors/describe.js';
+import { describe, isA } from '../errors/describe.js';
 import { OverloadedError } from '../errors/limit.errors.js';
 import { unattended } from '../foreign/gate.js';
 import { ThrottledLog } from '../logging/throttled.log.js';
@@ -19,7 +19,16 @@ import type { Telemetry } from '../telemetry/telemetry.js';
 import { carried } from '../telemetry/tracing.js';
 import type { Bundle } from '../wire/bundle.js';
 import { keysOf } from '../wire/keys.js';
-import { type CallReply, type CallRequest, decodeCalls, encodeCall, isLonger } from './call.codec.js';
+import {
+  type AnswerWriter,
+  type CallReply,
+  type CallRequest,
+  decodeCalls,
+  encodeCall,
+  isLonger,
+  wordsOf,
+  writeAnswer,
+} from './call.codec.js';
 import { Confirmations } from './call.confirmations.js';
 import type { CallServer } from './call.server.js';
 import { type CallTarget, subjectOf, type TimedCall } from './call.target.js';
@@ -34,6 +43,9 @@ export const MAX_PENDING_CALLS = 50_000;
  * and reads answers. With all that is there in one text, both sides would take turns, and one of them always wait.
  */
 const TEXT_OF_CALLS = 16 * 1024;
+
+/** In place of the text of an answer that is on its way already. */
+const PACKED = '';
 
 /** A call that reached no node: it was not carried out. */
 export const UNDELIVERED = { kind: 'reply', id: '', outcome: 'stale' } as const;
@@ -69,7 +81,7 @@ export class CallClient {
 
   constructor(private readonly parts: CallClientParts) {
     const { config, backend, membership } = parts;
-    this.#outbox = new Outbox(backend.transport, { text: TEXT_OF_CALLS, isPrompt: true });
+    this.#outbox = new Outbox(backend.transport, { text: TEXT_OF_CALLS, packed: TEXT_OF_CALLS / 2, isPrompt: true });
     this.#context = new ContextHook(config.context);
     const keys = keysOf(config.appName, backend.database);
     this.#inbox = (bootId) => keys.inbox(bootId);
@@ -116,22 +128,22 @@ export class CallClient {
       }
       const { bootId } = this.parts.node;
       const request = this.#request(target, method, args, timeout, bootId);
-      const text = this.#write(request);
+      const sent = target.bootId === bootId ? this.#deliver(this.#write(request)) : this.#send(target.bootId, request);
       const call = this.#pending.add({ id: this.#lastId, target, method, options, resolve, reject });
-      if (target.bootId === bootId) this.#deliver(text);
-      else this.#calls.add(this.#outbox.add(this.#inbox(target.bootId), text), call);
+      if (sent !== undefined) this.#calls.add(sent, call);
     });
   }
 
   /** Resolves with false when the call reached no node. */
   async cast(target: CallTarget, method: string, args: readonly unknown[]): Promise<boolean> {
-    const text = this.#write(this.#request(target, method, args, this.parts.config.calls.timeout, ''));
+    const request = this.#request(target, method, args, this.parts.config.calls.timeout, '');
     if (target.bootId === this.parts.node.bootId) {
-      this.#deliver(text);
+      this.#deliver(this.#write(request));
       return true;
     }
+    const sent = this.#send(target.bootId, request);
     try {
-      return (await this.#outbox.add(this.#inbox(target.bootId), text)) !== 0;
+      return (await sent) !== 0;
     } catch (error) {
       throw failureOf(subjectOf(target, method), error);
     }
@@ -160,28 +172,41 @@ export class CallClient {
   }
 
   /** A call to a process of this node does not leave it, but its arguments are copied as if it did. */
-  #deliver(text: string): void {
+  #deliver(text: string): undefined {
     // Not in this turn: a loop of local calls would otherwise keep the event loop, and with it the renewal of leases.
     setImmediate(() => this.#receive(text));
   }
 
   /** @throws ArgumentError */
+  #send(bootId: string, request: CallRequest): Promise<number | undefined> {
+    const topic = this.#inbox(bootId);
+    if (!this.#outbox.packs) return this.#outbox.add(topic, this.#write(request));
+    const most = this.parts.config.channels.maxMessageBytes;
+    const tooLarge = (copy: unknown): Error | undefined =>
+      isLonger(JSON.stringify(copy), most) ? this.#tooLong(request) : undefined;
+    try {
+      return this.#outbox.pack(topic, wordsOf(request), { most, tooLarge });
+    } catch (error) {
+      throw isA(error, ArgumentError) ? error : unwritable(request);
+    }
+  }
+
+  /** @throws ArgumentError */
   #write(request: CallRequest): string {
-    const subject = `${request.process}.${request.method}`;
     let text: string;
     try {
       text = encodeCall(request);
     } catch {
-      throw new ArgumentError(subject, 'args', 'a value that JSON cannot write', 'plain values');
+      throw unwritable(request);
     }
+    if (isLonger(text, this.parts.config.channels.maxMessageBytes)) throw this.#tooLong(request);
+    return text;
+  }
+
+  #tooLong(request: CallRequest): ArgumentError {
     const { maxMessageBytes } = this.parts.config.channels;
-    if (!isLonger(text, maxMessageBytes)) return text;
-    throw new ArgumentError(
-      subject,
-      'args',
-      `more than ${maxMessageBytes} bytes`,
-      'less than channels.maxMessageBytes',
-    );
+    const given = `more than ${maxMessageBytes} bytes`;
+    return new ArgumentError(nameOf(request), 'args', given, 'less than channels.maxMessageBytes');
   }
 
   #receive(bundle: Bundle): void {
@@ -203,7 +228,8 @@ export class CallClient {
   /** In the turn in which the method is over, if that is at once. Never throws. */
   #answer(request: CallRequest): void {
     try {
-      const handle = (): string | Promise<string> => this.parts.server.handle(request);
+      const write = this.#outbox.packs && request.from !== '' ? this.#packer(request) : writeAnswer;
+      const handle = (): string | Promise<string> => this.parts.server.handle(request, write);
       // What waits for a call of this node is what ran when it was sent; of another node, what the call says.
       const isOwn = request.from === this.parts.node.bootId;
       const text = isOwn ? handle() : onBehalfOf(request.chain ?? [], handle);
@@ -216,9 +242,29 @@ export class CallClient {
     }
   }
 
+  /** Packs the answer for another node where it is made; there is nothing left to be sent then. */
+  #packer(request: CallRequest): AnswerWriter {
+    const { from } = request;
+    if (from === this.parts.node.bootId) return writeAnswer;
+    let isAnswered = false;
+    return (reply, limits) => {
+      // An instance that ended meanwhile has answered already.
+      if (isAnswered) return PACKED;
+      const { most, tooLong } = limits ?? {};
+      const tooLarge = (copy: unknown): Error | undefined => {
+        const json = JSON.stringify((copy as { value: unknown }).value);
+        return isLonger(json, most!) ? tooLong?.(Buffer.byteLength(json)) : undefined;
+      };
+      const packing = most === undefined ? {} : { most, tooLarge };
+      this.#answers.add(this.#outbox.pack(this.#inbox(from), wordsOf(asPacked(reply)), packing), request);
+      isAnswered = true;
+      return PACKED;
+    };
+  }
+
   #reply(request: CallRequest, text: string): void {
     const { from } = request;
-    if (from === '') return;
+    if (from === '' || text === PACKED) return;
     if (from === this.parts.node.bootId) return this.#receive(text);
     this.#answers.add(this.#outbox.add(this.#inbox(from), text), request);
   }
@@ -230,4 +276,24 @@ function failureOf(subject: CallSubject, error: unknown): Error {
   if (error instanceof OverloadedError) return error;
   // A PUBLISH without an answer may have arrived.
   return new CallInterruptedError(subject, `Redis did not confirm that it passed it on: ${describe(error)}`);
+}
+
+function nameOf({ process: name, method }: CallRequest): string {
+  return `${name}.${method}`;
+}
+
+function unwritable(request: CallRequest): ArgumentError {
+  return new ArgumentError(nameOf(request), 'args', 'a value that JSON cannot write', 'plain values');
+}
+
+/** JSON asks a value by itself with another key than one that is part of an answer. */
+function asPacked(reply: CallReply): CallReply {
+  if (reply.outcome !== 'value' || !hasJson(reply.value)) return reply;
+  const json = JSON.stringify(reply.value) as string | undefined;
+  return { ...reply, value: json === undefined ? undefined : (JSON.parse(json) as unknown) };
+}
+
+function hasJson(value: unknown): boolean {
+  const isMore = (typeof value === 'object' && value !== null) || typeof value === 'function';
+  return isMore && typeof (value as { toJSON?: unknown }).toJSON === 'function';
 }

@@ -58,16 +58,47 @@ export type CallReply =
   /** The instance ended, or lost its lease, while the method ran. */
   | { kind: 'reply'; id: CallId; outcome: 'interrupted' };
 
-/** One message as JSON. */
-export function encodeCall(message: CallRequest | CallReply): string {
-  if (message.kind === 'reply') return JSON.stringify({ v: CALL_VERSION, ...message });
+/** A call, or an answer that is no value, as it is packed or written as JSON. */
+export function wordsOf(message: CallRequest | CallReply): object {
+  if (message.kind === 'reply') return { v: CALL_VERSION, ...message };
   const { id, from, process, epoch, method, args, partitions, timeout, longest, trace, context, chain } = message;
   const call = { from, process, epoch, method, args, partitions, timeout, longest, trace, context, chain };
-  return JSON.stringify({ v: CALL_VERSION, kind: 'call', id: String(id), ...call });
+  // As a text, which nodes of the version before need.
+  return { v: CALL_VERSION, kind: 'call', id: String(id), ...call };
+}
+
+/** One message as JSON. */
+export function encodeCall(message: CallRequest | CallReply): string {
+  return JSON.stringify(wordsOf(message));
+}
+
+/** Puts an answer into the form in which it travels, at once. */
+export type AnswerWriter = (reply: CallReply, limits?: AnswerLimits) => string;
+
+/** How long the JSON of a value may be. */
+export interface AnswerLimits {
+  /** In bytes. */
+  readonly most: number;
+  /** The error for a longer one. */
+  readonly tooLong: (bytes: number) => Error;
 }
 
 /**
- * The answer with a value whose JSON is there already, so that it is written once; `undefined` for a value without
+ * Writes an answer as JSON.
+ *
+ * @throws what JSON throws, and {@link AnswerLimits.tooLong}.
+ */
+export function writeAnswer(reply: CallReply, limits?: AnswerLimits): string {
+  if (reply.outcome !== 'value') return encodeCall(reply);
+  // Undefined for what JSON cannot write, whatever the types say.
+  const json = JSON.stringify(reply.value) as string | undefined;
+  if (json !== undefined && limits !== undefined && isLonger(json, limits.most))
+    throw limits.tooLong(Buffer.byteLength(json));
+  return encodeValue(reply.id, json);
+}
+
+/**
+ * An answer with a value whose JSON is there already, so that it is written once; `undefined` for a value without
  * JSON.
  */
 export function encodeValue(id: CallId, json: string | undefined): string {

@@ -12,7 +12,7 @@ import { isThenable } from '../foreign/gate.js';
 import { ThrottledLog } from '../logging/throttled.log.js';
 import { readAs, type Schema } from '../schemas/payload.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
-import { type CallRequest, encodeCall, encodeValue, isLonger, toWireError } from './call.codec.js';
+import { type AnswerWriter, type CallRequest, toWireError, writeAnswer } from './call.codec.js';
 import { traced } from './call.tracing.js';
 import { type CallableMark, callableOf } from './callable.decorator.js';
 import type { Callee, CalleeLookup, CallHost } from './callee.js';
@@ -59,48 +59,48 @@ export class CallServer {
    * Carries the call out, or says why not: the answer as it travels, at once when the method is over at once. Neither
    * throws nor rejects.
    */
-  handle(request: CallRequest): string | Promise<string> {
+  handle(request: CallRequest, write: AnswerWriter = writeAnswer): string | Promise<string> {
     const { id, process: name } = request;
     const found = this.#find(request);
-    if (typeof found === 'string') return encodeCall({ kind: 'reply', id, outcome: found });
+    if (typeof found === 'string') return write({ kind: 'reply', id, outcome: found });
     const gate = this.#gates.get(name) ?? { active: 0, waiting: [] };
     const { concurrency, queue } = this.parts.config.calls;
     if (gate.active >= concurrency) {
-      if (gate.waiting.length >= queue) return encodeCall({ kind: 'reply', id, outcome: 'busy' });
-      return this.#waitAndHandle(request, gate);
+      if (gate.waiting.length >= queue) return write({ kind: 'reply', id, outcome: 'busy' });
+      return this.#waitAndHandle(request, gate, write);
     }
     gate.active += 1;
     this.#gates.set(name, gate);
     let isLater = false;
     try {
-      const answer = this.#carryOut(request, found);
+      const answer = this.#carryOut(request, found, write);
       if (typeof answer === 'string') return answer;
       isLater = true;
-      return this.#later(request, found, answer, gate);
+      return this.#later(request, orInterrupted(request, found.instance, answer, write), gate);
     } finally {
       if (!isLater) this.#leave(name, gate);
     }
   }
 
-  async #waitAndHandle(request: CallRequest, gate: Gate): Promise<string> {
+  async #waitAndHandle(request: CallRequest, gate: Gate, write: AnswerWriter): Promise<string> {
     const { id, process: name } = request;
     const began = performance.now();
     await new Promise<void>((resolve) => gate.waiting.push(resolve));
     try {
       // No caller waits for a call whose time went by in the queue.
-      if (performance.now() - began > request.timeout) return encodeCall({ kind: 'reply', id, outcome: 'busy' });
+      if (performance.now() - began > request.timeout) return write({ kind: 'reply', id, outcome: 'busy' });
       const found = this.#find(request);
-      if (typeof found === 'string') return encodeCall({ kind: 'reply', id, outcome: found });
-      const answer = this.#carryOut(request, found);
-      return await (typeof answer === 'string' ? answer : orInterrupted(request, found.instance, answer));
+      if (typeof found === 'string') return write({ kind: 'reply', id, outcome: found });
+      const answer = this.#carryOut(request, found, write);
+      return await (typeof answer === 'string' ? answer : orInterrupted(request, found.instance, answer, write));
     } finally {
       this.#leave(name, gate);
     }
   }
 
-  async #later(request: CallRequest, { instance }: Found, answer: Promise<string>, gate: Gate): Promise<string> {
+  async #later(request: CallRequest, answer: Promise<string>, gate: Gate): Promise<string> {
     try {
-      return await orInterrupted(request, instance, answer);
+      return await answer;
     } finally {
       this.#leave(request.process, gate);
     }
@@ -157,7 +157,7 @@ export class CallServer {
   }
 
   /** Runs the method in a context of its own; the answer, at once when it is over at once. */
-  #carryOut(request: CallRequest, found: Found): string | Promise<string> {
+  #carryOut(request: CallRequest, found: Found, write: AnswerWriter): string | Promise<string> {
     const { instance } = found;
     try {
       const value = apart(() =>
@@ -165,17 +165,19 @@ export class CallServer {
           ? this.#begin(request, found)
           : this.#context.run(request.context, () => this.#begin(request, found)),
       );
-      return isThenable(value) ? this.#awaited(request, found, value) : this.#valueOf(request, found, value);
+      return isThenable(value)
+        ? this.#awaited(request, found, value, write)
+        : this.#valueOf(request, found, value, write);
     } catch (error) {
-      return this.#failureOf(request, error);
+      return this.#failureOf(request, error, write);
     }
   }
 
-  async #awaited(request: CallRequest, found: Found, value: unknown): Promise<string> {
+  async #awaited(request: CallRequest, found: Found, value: unknown, write: AnswerWriter): Promise<string> {
     try {
-      return this.#valueOf(request, found, await value);
+      return this.#valueOf(request, found, await value, write);
     } catch (error) {
-      return this.#failureOf(request, error);
+      return this.#failureOf(request, error, write);
     }
   }
 
@@ -187,24 +189,22 @@ export class CallServer {
   }
 
   /** @throws what JSON throws, and `RangeError`. */
-  #valueOf({ id, method, longest = Infinity }: CallRequest, { instance }: Found, value: unknown): string {
-    if (!instance.lease.isHeld()) return encodeCall({ kind: 'reply', id, outcome: 'interrupted' });
-    // Undefined for what JSON cannot write, whatever the types say.
-    const json = JSON.stringify(value) as string | undefined;
+  #valueOf(request: CallRequest, { instance }: Found, value: unknown, write: AnswerWriter): string {
+    const { id, method, longest = Infinity } = request;
+    if (!instance.lease.isHeld()) return write({ kind: 'reply', id, outcome: 'interrupted' });
     // That of the caller, too: it would drop a longer one unread, and never know why nothing came.
-    const limit = Math.min(this.parts.config.channels.maxMessageBytes, longest);
-    if (json === undefined || !isLonger(json, limit)) return encodeValue(id, json);
-    throw new RangeError(
-      `The result of ${method} has ${Buffer.byteLength(json)} bytes, more than the ${limit} of channels.maxMessageBytes.`,
-    );
+    const most = Math.min(this.parts.config.channels.maxMessageBytes, longest);
+    const tooLong = (bytes: number): Error =>
+      new RangeError(`The result of ${method} has ${bytes} bytes, more than the ${most} of channels.maxMessageBytes.`);
+    return write({ kind: 'reply', id, outcome: 'value', value }, { most, tooLong });
   }
 
-  #failureOf({ id, process: name, method, from }: CallRequest, error: unknown): string {
+  #failureOf({ id, process: name, method, from }: CallRequest, error: unknown, write: AnswerWriter): string {
     // The instance has ended before the method began, such as while a guard or the hook of the context waited.
-    if (isA(error, HandlerGoneError)) return encodeCall({ kind: 'reply', id, outcome: 'stale' });
+    if (isA(error, HandlerGoneError)) return write({ kind: 'reply', id, outcome: 'stale' });
     this.#tell(error, name, method, from);
     const wireError = toWireError(error, this.parts.config.calls.stacks);
-    return encodeCall({ kind: 'reply', id, outcome: 'error', error: wireError });
+    return write({ kind: 'reply', id, outcome: 'error', error: wireError });
   }
 }
 
@@ -227,10 +227,15 @@ async function readArguments(
  * The answer, or `interrupted` when the instance ends before the method settles: what it does from then on no caller
  * waits for. INVARIANT (I1): the end of the instance, and so its next owner, waits for the method all the same.
  */
-function orInterrupted({ id, from }: CallRequest, { onGivenUp }: Callee, answer: Promise<string>): Promise<string> {
+function orInterrupted(
+  { id, from }: CallRequest,
+  { onGivenUp }: Callee,
+  answer: Promise<string>,
+  write: AnswerWriter,
+): Promise<string> {
   if (onGivenUp === undefined || from === '') return answer;
   return new Promise((resolve, reject) => {
-    const unheed = onGivenUp(() => resolve(encodeCall({ kind: 'reply', id, outcome: 'interrupted' })));
+    const unheed = onGivenUp(() => resolve(write({ kind: 'reply', id, outcome: 'interrupted' })));
     answer.then(resolve, reject).finally(unheed);
   });
 }
