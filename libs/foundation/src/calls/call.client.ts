@@ -39,10 +39,11 @@ import { chain, onBehalfOf } from './waiting.js';
 export const MAX_PENDING_CALLS = 50_000;
 
 /**
- * In characters, of calls or answers in one text: so few that the other side works on some while this one writes others
- * and reads answers. With all that is there in one text, both sides would take turns, and one of them always wait.
+ * In bytes, of calls or answers in one bundle on a link: so few that the other side works on some while this one writes
+ * others and reads answers. With all that is there in one bundle, both sides would take turns, and one of them always
+ * wait. Through Redis, where each text costs more, that does not pay.
  */
-const TEXT_OF_CALLS = 16 * 1024;
+const BYTES_OF_CALLS = 8 * 1024;
 
 /** In place of the text of an answer that is on its way already. */
 const PACKED = '';
@@ -81,7 +82,7 @@ export class CallClient {
 
   constructor(private readonly parts: CallClientParts) {
     const { config, backend, membership } = parts;
-    this.#outbox = new Outbox(backend.transport, { text: TEXT_OF_CALLS, packed: TEXT_OF_CALLS / 2, isPrompt: true });
+    this.#outbox = new Outbox(backend.transport, { packed: BYTES_OF_CALLS, isPrompt: true });
     this.#context = new ContextHook(config.context);
     const keys = keysOf(config.appName, backend.database);
     this.#inbox = (bootId) => keys.inbox(bootId);

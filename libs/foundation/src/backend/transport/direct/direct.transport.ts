@@ -5,7 +5,6 @@
 import type { DirectConfig } from '../../../config/config.js';
 import { NotReadyError } from '../../../errors/cluster.errors.js';
 import { describe } from '../../../errors/describe.js';
-import { MessageError } from '../../../errors/message.errors.js';
 import { Listeners } from '../../../foreign/listeners.js';
 import { ThrottledLog } from '../../../logging/throttled.log.js';
 import { keyFor } from '../../../security/signer.js';
@@ -13,12 +12,13 @@ import type { LinkEndReason } from '../../../telemetry/events.js';
 import type { Telemetry } from '../../../telemetry/telemetry.js';
 import { within } from '../../../time/timeout.js';
 import { type WakeUp, wakeUps } from '../../../time/wake.ups.js';
-import { asText, type Bundle } from '../../../wire/bundle.js';
+import type { Bundle } from '../../../wire/bundle.js';
 import type { Keys } from '../../../wire/keys.js';
 import type { Lane } from '../../../wire/lane.js';
 import type { NodeIdentity } from '../../../wire/node.identity.js';
 import type { NodeRecord } from '../../directory/directory.js';
 import type { Transport } from '../transport.js';
+import { Bodies } from './bodies.js';
 import { LinkManager } from './link.manager.js';
 import { Rejected } from './link/link.end.js';
 import { Refusals } from './link/rejections.js';
@@ -28,7 +28,7 @@ import { ReceiveStreams } from './receive.streams.js';
 import { seal, unseal } from './relay.js';
 import type { Kind } from './stream/frames.js';
 import { SendStream } from './stream/send.stream.js';
-import { applyTopics, decodeBundle, encodeBundle, encodeTopics, type TopicChange } from './topic.messages.js';
+import { applyTopics, decodeBundle, encodeTopics, type TopicChange } from './topic.messages.js';
 import { TopicSubscriptions } from './topic.subscriptions.js';
 
 /** How often a peer without a link is looked at, in milliseconds. */
@@ -166,25 +166,22 @@ export class DirectTransport implements Transport {
   async publish(topic: string, bundle: Bundle, lane: Lane = 'normal'): Promise<number | undefined> {
     if (this.#closed) throw new NotReadyError(this.node.name, 'left', 0);
     if (!this.#hasMet) throw new NotReadyError(this.node.name, 'joining', 0);
-    let text: string | undefined;
-    const bodies: Partial<Record<'text' | 'packed', Buffer>> = {};
+    const bodies = new Bodies(topic, bundle, this.#maxBytes);
     let sent = 0;
     let isKnown = true;
     let room: Promise<void>[] | undefined;
     for (const peer of this.#peers.values()) {
       // A node that has not said what it listens to yet gets everything, and picks.
       if (peer.topics?.has(topic) === false) continue;
-      const kind = peer.packs && typeof bundle !== 'string' ? 'packed' : 'text';
-      if (kind === 'text') text ??= asText(bundle);
-      // Encoded once for all of them.
-      const body = (bodies[kind] ??= this.#encode(topic, kind === 'text' ? text! : bundle));
+      const kind = bodies.kind(peer.packs);
+      const body = bodies.of(kind);
       if (peer.topics === undefined) isKnown = false;
       sent += 1;
       peer.send(lane, kind, body);
       const wait = lane === 'high' ? undefined : peer.room();
       if (wait !== undefined) (room ??= []).push(wait);
     }
-    if (this.#plain.areNeeded && (await this.#plain.publish(topic, text ?? asText(bundle))) !== 0) isKnown = false;
+    if (this.#plain.areNeeded && (await this.#plain.publish(topic, bodies.text)) !== 0) isKnown = false;
     if (room !== undefined) await Promise.all(room);
     return isKnown ? sent : undefined;
   }
@@ -216,17 +213,6 @@ export class DirectTransport implements Transport {
   }
 
   // -- topics -------------------------------------------------------------------------------------------------------
-
-  #encode(topic: string, bundle: Bundle): Buffer {
-    const body = encodeBundle(topic, bundle);
-    if (body.length <= this.#maxBytes) return body;
-    throw new MessageError(
-      topic,
-      `it has ${body.length} bytes and the others take ${this.#maxBytes}`,
-      'Send less at a time.',
-      'FOUNDATION_MESSAGE_TOO_LARGE',
-    );
-  }
 
   /** Notifies all peers; resolves when they know, or have had the time to. */
   async #announce(change: TopicChange): Promise<void> {

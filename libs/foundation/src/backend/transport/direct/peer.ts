@@ -121,10 +121,7 @@ export class Peer {
 
   // -- carriers -----------------------------------------------------------------------------------------------------
 
-  /**
-   * A link has proven to lead to this node. One that was there before is dead, or the other side would not have
-   * dialled.
-   */
+  /** A link has proven to lead to this node. One that was there is dead, or the other side would not have dialled. */
   linked(link: Link, packs: boolean): void {
     this.packs = packs;
     const old = this.#link;
