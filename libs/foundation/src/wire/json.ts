@@ -9,6 +9,12 @@
  */
 const SUSPICIOUS = /\\u00[567]|"(?:__proto__|constructor)"\s*:/;
 
+/**
+ * Parts of what {@link SUSPICIOUS} finds that are rare by their first characters: looking for them takes half the time,
+ * and nearly every text has none of them.
+ */
+const TRACES = ['_proto__"', 'uctor"', '\\u00'] as const;
+
 /** A text up to this many characters is parsed in a moment, however deeply it is nested. */
 const SHALLOW_LENGTH = 256 * 1024;
 /** `JSON.stringify` gives up at about 4,000 levels, so no node writes a text of more than so many. */
@@ -24,7 +30,7 @@ const MAX_DEPTH = 10_000;
  */
 export function parseJson(text: string): unknown {
   if (text.length > SHALLOW_LENGTH && isDeep(text)) throw new RangeError(`more than ${MAX_DEPTH} levels`);
-  return SUSPICIOUS.test(text) ? JSON.parse(text, withoutForbidden) : JSON.parse(text);
+  return isSuspicious(text) ? JSON.parse(text, withoutForbidden) : JSON.parse(text);
 }
 
 /** A copy of what `parseJson` gave: shares no object with it. However deep it is, as it does not call itself. */
@@ -42,6 +48,10 @@ export function copyJson(value: unknown): unknown {
     for (const key of Object.keys(from)) to[key] = begin(from[key]);
   }
   return copy;
+}
+
+function isSuspicious(text: string): boolean {
+  return TRACES.some((trace) => text.includes(trace)) && SUSPICIOUS.test(text);
 }
 
 /** Whether the brackets outside of strings open more levels than are read; whatever else the text is. */

@@ -53,11 +53,25 @@ export const TAG = {
   shapes: 0xd0,
 } as const;
 
+/**
+ * Shapes that every bundle has from the start, so that no bundle says their names: of heads and messages of channels,
+ * of calls, and of answers. Those of another version are part of another {@link PACKED_VERSION}.
+ */
+export const USUAL_SHAPES: readonly (readonly string[])[] = [
+  ['v', 'from', 'boot', 'seq', 'at', 'lane'],
+  ['b'],
+  [
+    ...['v', 'kind', 'id', 'from', 'process', 'epoch', 'method', 'args'],
+    ...['partitions', 'timeout', 'longest', 'trace', 'context', 'chain'],
+  ],
+  ['v', 'kind', 'id', 'outcome', 'value'],
+];
+
 /** Lists and words that are shorter need no length of their own. */
 export const SHORT = 64;
 /** Shapes whose number is in the tag. */
 export const TAGGED_SHAPES = 0x100 - TAG.shapes;
-/** The most shapes of one bundle; further objects are written with their names. */
+/** The most shapes of one bundle, with the usual ones; further objects are written with their names. */
 export const MAX_SHAPES = 256;
 /** The most names of one shape. */
 export const MAX_SHAPE_NAMES = 64;

@@ -3,7 +3,7 @@
  * for a length that the bytes do not have.
  */
 import { parseJson } from './json.js';
-import { MAX_PACKED_DEPTH, PACKED_HEAD, PACKED_VERSION, SMALL, TAG } from './packed.format.js';
+import { MAX_PACKED_DEPTH, PACKED_HEAD, PACKED_VERSION, SMALL, TAG, USUAL_SHAPES } from './packed.format.js';
 
 /** It is none, or not whole; what was read of it before is right all the same. */
 export class MalformedPacked extends Error {}
@@ -17,6 +17,8 @@ interface Names {
   /** Objects have some of them already, so that they cannot be assigned. */
   readonly areUsual: boolean;
 }
+
+const USUAL = USUAL_SHAPES.map(namesOf);
 
 /** Names that were read, by their bytes: the same shapes come with each bundle. */
 const known = new Map<string, Names>();
@@ -58,14 +60,14 @@ export class PackedReader {
   #at: number;
   #depth = 0;
 
-  /** `shapes`: those that were defined before `from`. */
-  constructor(bytes: Buffer, from: number, end: number, shapes: readonly (readonly string[])[] = []) {
+  /** `shapes`: all that were known before `from`, where that is not the beginning. */
+  constructor(bytes: Buffer, from: number, end: number, shapes?: readonly (readonly string[])[]) {
     this.#bytes = bytes;
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
     this.#at = this.#from = from;
     this.#end = end;
     this.#characters = bytes.toString('latin1', from, end);
-    this.#shapes = shapes.map(namesOf);
+    this.#shapes = shapes === undefined ? [...USUAL] : shapes.map(namesOf);
   }
 
   /** How many bytes have been read. */

@@ -4,7 +4,7 @@
  * bundle, which have numbers there.
  */
 import { releaseBytes, takeBytes } from './packed.bytes.js';
-import { MAX_SHAPE_BYTES, MAX_SHAPE_NAMES, MAX_SHAPES } from './packed.format.js';
+import { MAX_SHAPE_BYTES, MAX_SHAPE_NAMES, MAX_SHAPES, USUAL_SHAPES } from './packed.format.js';
 
 /** What objects with the same names in the same order share. */
 export interface Shape {
@@ -13,6 +13,8 @@ export interface Shape {
   readonly longest: number;
   /** The names as they are packed; known once they were. */
   packed: Buffer | undefined;
+  /** Its number in every bundle. */
+  readonly usual: number | undefined;
   /** The bundle in which it had a number last, and which one: the others have a table of their own. */
   owner: object | undefined;
   number: number | undefined;
@@ -28,10 +30,14 @@ const MAX_BRANCHES = 10_000;
 
 /** See the file header. */
 export class Shapes {
-  #root: Branch = { shape: undefined, next: new Map() };
+  #root!: Branch;
   #branches = 0;
   /** Elements of a list mostly look alike. */
   #last: Shape | undefined;
+
+  constructor() {
+    this.#begin();
+  }
 
   /** `undefined` for too many names. */
   of(names: readonly string[]): Shape | undefined {
@@ -55,9 +61,14 @@ export class Shapes {
   }
 
   #anew(names: readonly string[]): Shape {
+    this.#begin();
+    return this.#find(names);
+  }
+
+  #begin(): void {
     this.#root = { shape: undefined, next: new Map() };
     this.#branches = 0;
-    return this.#find(names);
+    for (const names of USUAL_SHAPES) this.#find(names);
   }
 }
 
@@ -71,7 +82,15 @@ function isSame(some: readonly string[], others: readonly string[]): boolean {
 function shapeOf(names: readonly string[]): Shape {
   // A character is at most six of JSON; quotes, colon and comma, and the braces.
   const longest = names.reduce((sum, { length }) => sum + 6 * length + 4, 2);
-  return { names, longest, packed: undefined, owner: undefined, number: undefined };
+  const usual = USUAL_SHAPES.findIndex((each) => isSame(each, names));
+  return {
+    names,
+    longest,
+    packed: undefined,
+    usual: usual < 0 ? undefined : usual,
+    owner: undefined,
+    number: undefined,
+  };
 }
 
 function packedNames(names: readonly string[]): Buffer {
@@ -86,24 +105,24 @@ const SHAPES = new Shapes();
 
 /** The shapes that the objects of one bundle have. */
 export class BundleShapes {
-  /** By number. */
+  /** By number, after the usual ones. */
   readonly #shapes: Shape[] = [];
   readonly #numbers = new Map<Shape, number>();
   /** The shape of the last object at each depth. */
   readonly #guesses: (Shape | undefined)[] = [];
 
   get size(): number {
-    return this.#shapes.length;
+    return USUAL_SHAPES.length + this.#shapes.length;
   }
 
   /** There can be no more of them. */
   get areAll(): boolean {
-    return this.#shapes.length >= MAX_SHAPES;
+    return this.size >= MAX_SHAPES;
   }
 
   /** By number. */
   get names(): (readonly string[])[] {
-    return this.#shapes.map(({ names }) => names);
+    return [...USUAL_SHAPES, ...this.#shapes.map(({ names }) => names)];
   }
 
   /** What the next object at this depth probably looks like. */
@@ -122,6 +141,7 @@ export class BundleShapes {
 
   /** `undefined` for one whose names are still to be written. */
   numberOf(shape: Shape): number | undefined {
+    if (shape.usual !== undefined) return shape.usual;
     if (shape.owner !== this) {
       shape.number = this.#numbers.get(shape);
       shape.owner = this;
@@ -132,14 +152,15 @@ export class BundleShapes {
   /** Gives it the next number. */
   add(shape: Shape): number {
     shape.owner = this;
-    shape.number = this.#shapes.push(shape) - 1;
+    shape.number = this.size;
+    this.#shapes.push(shape);
     this.#numbers.set(shape, shape.number);
     return shape.number;
   }
 
   /** Those from this number on: their names were in what is not sent. */
   forget(first: number): void {
-    for (const shape of this.#shapes.splice(first)) {
+    for (const shape of this.#shapes.splice(first - USUAL_SHAPES.length)) {
       this.#numbers.delete(shape);
       shape.owner = undefined;
     }
