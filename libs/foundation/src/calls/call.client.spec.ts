@@ -105,6 +105,22 @@ describe('a call to another node', () => {
     expect(await call).toMatchObject({ value: 1 });
   });
 
+  it('gets its own answer where writing its arguments makes another call', async () => {
+    let inner: Promise<CallReply> | undefined;
+    const asking = {
+      toJSON: () => {
+        inner ??= client.call(target('n2'), 'price', ['inner'], { timeout: 5000 });
+        return 'outer';
+      },
+    };
+    const outer = client.call(target('n2'), 'price', [asking], { timeout: 5000 });
+    for (const index of [0, 1]) {
+      const { id, args } = await request('n2', index);
+      receive(encodeCall(value(id, args[0])));
+    }
+    expect([await outer, await inner]).toMatchObject([{ value: 'outer' }, { value: 'inner' }]);
+  });
+
   it('is undelivered when that node does not listen', async () => {
     publish.mockResolvedValue(0);
     expect(await client.call(target('n2'), 'price', [], { timeout: 5000 })).toEqual(UNDELIVERED);

@@ -122,15 +122,16 @@ export class CallClient {
   call(target: CallTarget, method: string, args: readonly unknown[], options: TimedCall): Promise<CallReply> {
     // What is thrown in here rejects.
     return new Promise((resolve, reject) => {
-      const { signal, timeout } = options;
-      signal?.throwIfAborted();
+      options.signal?.throwIfAborted();
       if (this.#pending.size >= MAX_PENDING_CALLS) {
         throw new OverloadedError(`${target.name}.${method}`, `${this.#pending.size} calls wait for their answers`);
       }
       const { bootId } = this.parts.node;
-      const request = this.#request(target, method, args, timeout, bootId);
+      const request = this.#request(target, method, args, options.timeout, bootId);
+      // Now: a getter, or a `toJSON`, of an argument may make a call of its own while this one is written.
+      const id = this.#lastId;
       const sent = target.bootId === bootId ? this.#deliver(this.#write(request)) : this.#send(target.bootId, request);
-      const call = this.#pending.add({ id: this.#lastId, target, method, options, resolve, reject });
+      const call = this.#pending.add({ id, target, method, options, resolve, reject });
       if (sent !== undefined) this.#calls.add(sent, call);
     });
   }
@@ -205,8 +206,7 @@ export class CallClient {
   }
 
   #tooLong(request: CallRequest): ArgumentError {
-    const { maxMessageBytes } = this.parts.config.channels;
-    const given = `more than ${maxMessageBytes} bytes`;
+    const given = `more than ${this.parts.config.channels.maxMessageBytes} bytes`;
     return new ArgumentError(nameOf(request), 'args', given, 'less than channels.maxMessageBytes');
   }
 
