@@ -3,7 +3,7 @@
  * reports what became of it. What follows, a drop or a dead letter, is up to the subscription.
  */
 import type { ContextHook } from '../context/context.hook.js';
-import { afresh } from '../context/fresh.js';
+import { afresh, isolated } from '../context/fresh.js';
 import { describe } from '../errors/describe.js';
 import { ThrottledLog } from '../logging/throttled.log.js';
 import { nameOfSchema, readAs } from '../schemas/payload.js';
@@ -19,6 +19,8 @@ export interface HandlerSubject {
   payload: SubscribeOptions['payload'] | undefined;
   /** Of the spans; as it is called in Redis on a durable channel. */
   group: string | undefined;
+  /** Messages are handled where no storage has a store already; see {@link isolated}. */
+  isOfNobody?: true;
   /** Called for each message that is given to the handler. */
   received?: (meta: MessageMeta) => void;
 }
@@ -49,6 +51,7 @@ export class HandlerRunner {
   // Fields of its own, because they are read for each message.
   readonly #handler: MessageHandler;
   readonly #received: HandlerSubject['received'];
+  readonly #apart: typeof afresh;
 
   constructor(
     private readonly subject: HandlerSubject,
@@ -56,6 +59,7 @@ export class HandlerRunner {
   ) {
     this.#handler = subject.handler;
     this.#received = subject.received;
+    this.#apart = subject.isOfNobody === true ? isolated : afresh;
   }
 
   /**
@@ -83,10 +87,10 @@ export class HandlerRunner {
     if (this.#received !== undefined) this.#received(meta);
     const { telemetry, context } = this.tools;
     // Nearly always, and a closure for each message would cost something.
-    if (telemetry.tracing === undefined && context?.isSet !== true) return afresh(this.#handler, message, meta);
+    if (telemetry.tracing === undefined && context?.isSet !== true) return this.#apart(this.#handler, message, meta);
     const handle = (): void | Promise<void> =>
       traced(telemetry, meta, trace, this.subject.group, () => this.#handler(message, meta));
-    return afresh(() => (context === undefined ? handle() : context.run(meta.context, handle)));
+    return this.#apart(() => (context === undefined ? handle() : context.run(meta.context, handle)));
   }
 
   async #readFirst(envelope: Envelope): Promise<void> {

@@ -15,7 +15,7 @@ const outermost = AsyncLocalStorage.snapshot();
  * it was entered in.
  */
 export function afresh<A extends unknown[], T>(work: (...args: A) => T, ...args: A): T {
-  return outermost(isolated<A, T>, work, args);
+  return outermost(isolated<A, T>, work, ...args);
 }
 
 /**
@@ -29,6 +29,7 @@ export function ofNobody<T>(work: () => T): T {
 /** Nothing listens for its end. */
 const OPTIONS = { requireManualDestroy: true };
 
-function isolated<A extends unknown[], T>(work: (...args: A) => T, args: A): T {
+/** The same as {@link afresh} within {@link ofNobody}, for half of what it costs. */
+export function isolated<A extends unknown[], T>(work: (...args: A) => T, ...args: A): T {
   return new AsyncResource('FoundationHandler', OPTIONS).runInAsyncScope(work, undefined, ...args);
 }

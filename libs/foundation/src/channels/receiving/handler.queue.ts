@@ -2,6 +2,7 @@
  * One handler and its backlog: bounded, in order within each priority, and independent of every other handler.
  */
 import { HandlerGoneError } from '../../calls/handler.gone.js';
+import { ofNobody } from '../../context/fresh.js';
 import { isA } from '../../errors/describe.js';
 import { Gate, unattended } from '../../foreign/gate.js';
 import { isLongTurn, nextTurn } from '../../time/turn.budget.js';
@@ -39,6 +40,7 @@ export class HandlerQueue {
   #characters = 0;
   #working = 0;
   #closed = false;
+  readonly #begin = (): Promise<void> => this.#work();
   /** Resolves those that await the last handler. */
   readonly #idleWanted: (() => void)[] = [];
 
@@ -50,7 +52,7 @@ export class HandlerQueue {
   ) {
     this.#limit = options.queue?.size ?? DEFAULT_SIZE;
     const { payload, group } = options;
-    this.#runner = new HandlerRunner({ channel, handler, payload, group }, tools);
+    this.#runner = new HandlerRunner({ channel, handler, payload, group, isOfNobody: true }, tools);
     this.#gate = new Gate(tools.telemetry);
   }
 
@@ -97,7 +99,7 @@ export class HandlerQueue {
     this.#lanes[envelope.meta.priority].push(envelope);
     this.#waiting += 1;
     this.#characters += size;
-    if (this.#working < (this.options.concurrency ?? 1)) unattended('handling messages', this.#work());
+    if (this.#working < (this.options.concurrency ?? 1)) unattended('handling messages', ofNobody(this.#begin));
     return room;
   }
 
