@@ -128,11 +128,16 @@ export const EVENT_METRICS: readonly EventMetric[] = [
     labels: { service: ({ name }) => name, status: ({ status }) => status },
   }),
   counter('message.sent', 'messages.sent', 'Messages that left this node', { labels: { channel } }),
-  counter('message.sent', 'messages.sent.size', 'Bytes of the messages that left this node: of JSON, or as they were packed', {
-    unit: 'By',
-    labels: { channel },
-    value: ({ size }) => size,
-  }),
+  counter(
+    'message.sent',
+    'messages.sent.size',
+    'Bytes of the messages that left this node: of JSON, or as they were packed',
+    {
+      unit: 'By',
+      labels: { channel },
+      value: ({ size }) => size,
+    },
+  ),
   counter('message.received', 'messages.received', 'Messages that reached the subscriptions of this node', {
     labels: { channel },
   }),
