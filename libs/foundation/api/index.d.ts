@@ -956,6 +956,8 @@ export type MessageDropReason =
 | 'not-inflatable'
 /** What arrived is not JSON, or is nested too deeply. */
 | 'not-json'
+/** What arrived over a link is not packed as this node packs. */
+| 'not-packed'
 /** What arrived has more messages than any node sends in one text. */
 | 'too-many-messages'
 /** What arrived has no head that can be read. */

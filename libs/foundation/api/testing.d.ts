@@ -4,6 +4,8 @@ export function aclRule(appName: string, input?: {
     isCluster?: boolean | undefined;
 }): string[];
 
+export type Bundle = string | Buffer;
+
 export function checkHistory(history: readonly HistoryEvent[], facts?: HistoryFacts): Violation[];
 
 export interface ContractCluster<Node> {
@@ -246,11 +248,12 @@ export interface TestRunner {
     it: (name: string, test: () => Promise<void>) => void;
 }
 
-export interface Transport {
+export interface Transport<B extends Bundle = Bundle> {
     flush?(): Promise<void>;
     onInterrupted(listener: (bootId?: string) => void): () => void;
-    publish(topic: string, text: string, lane?: Lane): Promise<number | undefined>;
-    subscribe(topic: string, listener: (text: string) => void): Promise<() => Promise<void>>;
+    readonly packs?: boolean;
+    publish(topic: string, bundle: B, lane?: Lane): Promise<number | undefined>;
+    subscribe(topic: string, listener: (bundle: B) => void): Promise<() => Promise<void>>;
 }
 
 export interface TransportCluster {

@@ -20,6 +20,7 @@ export { leasesContract, type LeaseCluster, type LeaseNode } from './contracts/l
 export { restartsContract, type RestartsCluster } from './contracts/restarts.contract.js';
 export { streamsContract, type StreamsCluster } from './contracts/streams.contract.js';
 export { tableContract, type TableCluster } from './contracts/table.contract.js';
+export type { Bundle } from '../wire/bundle.js';
 export { transportContract, type TransportCluster } from './contracts/transport.contract.js';
 export type { Leases } from '../backend/leases/leases.js';
 export type { NodeDirectory } from '../backend/directory/directory.js';
