@@ -121,6 +121,13 @@ describe('a call to another node', () => {
     expect([await outer, await inner]).toMatchObject([{ value: 'outer' }, { value: 'inner' }]);
   });
 
+  it('ends with the reason of a signal that is aborted while its arguments are written', async () => {
+    const abort = new AbortController();
+    const { signal } = abort;
+    const argument = { toJSON: () => abort.abort('mine') };
+    await expect(client.call(target('n2'), 'price', [argument], { timeout: 5000, signal })).rejects.toBe('mine');
+  });
+
   it('is undelivered when that node does not listen', async () => {
     publish.mockResolvedValue(0);
     expect(await client.call(target('n2'), 'price', [], { timeout: 5000 })).toEqual(UNDELIVERED);

@@ -39,7 +39,9 @@ export class PendingCalls {
     const { signal, timeout } = sent.options;
     this.#calls.set(sent.id, call);
     this.#deadlines.add(call, timeout);
-    if (signal !== undefined) call.unheed = onAbort(signal, () => call.fail(signal.reason));
+    // An argument may have aborted it while it was written.
+    if (signal?.aborted === true) call.fail(signal.reason);
+    else if (signal !== undefined) call.unheed = onAbort(signal, () => call.fail(signal.reason));
     return call;
   }
 
