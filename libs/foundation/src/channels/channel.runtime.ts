@@ -38,7 +38,8 @@ import { Receiver } from './receiving/receiver.js';
 import { Requests } from './requests.js';
 import { Acknowledgements } from './sending/acknowledgements.js';
 import { Audience } from './sending/audience.js';
-import { limitsOf, Sender } from './sending/sender.js';
+import { limitsOf } from './sending/message.checks.js';
+import { Sender } from './sending/sender.js';
 import { Sequencer } from './sending/sequencer.js';
 
 /**

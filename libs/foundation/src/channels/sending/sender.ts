@@ -2,7 +2,6 @@
  * Sends messages to the other nodes and to the handlers of this one: numbered, in order, deflated and acknowledged on
  * request. Underneath PUBLISH.
  */
-import type { Packing } from '../../backend/transport/outbox.bundle.js';
 import type { LocalNode } from '../../cluster/local.node.js';
 import { isA, show } from '../../errors/describe.js';
 import { OverloadedError } from '../../errors/limit.errors.js';
@@ -19,6 +18,7 @@ import { KeyedSequence } from '../keyed.sequence.js';
 import type { MessageDrops } from '../message.drops.js';
 import type { Acknowledgements, Receipt } from './acknowledgements.js';
 import type { Audience } from './audience.js';
+import { isPackable, tooLarge, unwritable } from './message.checks.js';
 import type { Line, Passing, Sequencer } from './sequencer.js';
 
 /** The handlers of this node. */
@@ -43,10 +43,14 @@ export interface SenderTools {
 }
 
 const NOTHING: BroadcastOptions = {};
-const ZIPPED: Extras = { zip: true };
 
-/** A message as it is, or as JSON, and as the base64 of that deflated. */
-type Content = { readonly message: unknown } | (Written & { readonly small?: string | undefined });
+/** A message as it is, which the outbox packs; or as JSON, and the base64 of that deflated. */
+interface Content {
+  readonly message?: unknown;
+  readonly written?: Written;
+  readonly small?: string | undefined;
+}
+
 /** The backlog of deflation; messages that wait behind a deflated one count, too. */
 export const MAX_DEFLATING = { characters: 32 * 1024 * 1024, messages: 10_000 };
 
@@ -91,21 +95,22 @@ export class Sender {
     if (isPlain && this.tools.outgoing.packs && isPackable(message)) {
       return this.#post(line, { message }, options, carried);
     }
-    const { body, size } = this.write(channel, message);
-    if (isPlain) return this.#post(line, { body, size }, options, carried);
-    const deflating = options.compression === true && size >= COMPRESS_FROM;
-    if (!deflating && !this.#turns.busy(line.key)) return this.#post(line, { body, size }, options, carried);
-    return this.#sendInTurn(line, { body, size }, options, deflating, carried);
+    const written = this.write(channel, message);
+    const deflating = options.compression === true && written.size >= COMPRESS_FROM;
+    return deflating || this.#turns.busy(line.key)
+      ? this.#sendInTurn(line, written, options, deflating, carried)
+      : this.#post(line, { written }, options, carried);
   }
 
   async #sendInTurn(
     line: Line,
-    { body, size }: Written,
+    written: Written,
     options: BroadcastOptions,
     deflating: boolean,
     carried: Carried | undefined,
   ): Promise<void> {
     const { channel } = line;
+    const { body } = written;
     const isTooMuch = this.#deflating > 0 && this.#deflating + body.length > MAX_DEFLATING.characters;
     if (isTooMuch || this.#turns.waiting >= MAX_DEFLATING.messages) {
       const waiting = `${this.#turns.waiting} messages of ${this.#deflating} characters wait to be deflated`;
@@ -117,7 +122,7 @@ export class Sender {
       this.#deflating -= body.length;
       const small = deflating ? await deflate(body) : undefined;
       // Posted within the turn and awaited outside: the next message need not wait for Redis.
-      sent = this.#post(line, { body, size, small }, options, carried);
+      sent = this.#post(line, { written, small }, options, carried);
       sent.catch(() => undefined);
     });
     return sent;
@@ -130,15 +135,12 @@ export class Sender {
     const { audience, dispatcher } = this.tools;
     const groups = audience.pick(channel, type);
     const isLocal = dispatcher.has(channel);
-    if (type === undefined && groups === undefined && timeout === undefined && carried === undefined) {
-      const extras = 'small' in content && content.small !== undefined ? ZIPPED : undefined;
-      if (!isLocal) return this.#passing(line, this.#add(line, content, extras));
-    }
+    const zip = content.small !== undefined;
+    const isUnmarked = type === undefined && groups === undefined && timeout === undefined;
+    const isPlain = isUnmarked && carried === undefined && !zip;
+    if (isPlain && !isLocal) return this.#passing(line, this.#add(line, content, undefined));
     const receipt = timeout === undefined ? undefined : this.#expect(channel, millisecondsOf(timeout));
-    const zip = 'small' in content && content.small !== undefined;
-    const isMarked =
-      type !== undefined || groups !== undefined || receipt !== undefined || zip || carried !== undefined;
-    const extras = isMarked ? { type, groups, ack: receipt?.id, zip, ...carried } : undefined;
+    const extras = isPlain ? undefined : { type, groups, ack: receipt?.id, zip, ...carried };
     let copy: unknown;
     const read = isLocal ? (entry: unknown): unknown => (copy = (entry as { b: unknown }).b) : undefined;
     let passing: Promise<void>;
@@ -151,9 +153,12 @@ export class Sender {
     let room: Promise<unknown> | undefined;
     if (isLocal) {
       // Local handlers get a copy, too: they see what other nodes see and share no object.
-      const message = 'body' in content ? parseJson(content.body) : copy;
-      const size = 'body' in content ? content.body.length : 2 * this.tools.outgoing.packedSize;
-      room = this.#deliver(line, { message, size }, type, groups, receipt, carried);
+      const { written } = content;
+      const own =
+        written === undefined
+          ? { message: copy, size: 2 * this.tools.outgoing.packedSize }
+          : { message: parseJson(written.body), size: written.body.length };
+      room = this.#deliver(line, own, type, groups, receipt, carried);
     }
     return receipt === undefined && room === undefined ? passing : this.#settled(passing, room, receipt);
   }
@@ -177,18 +182,16 @@ export class Sender {
     read?: (entry: unknown) => void,
   ): Promise<number | undefined> {
     const { outgoing, telemetry } = this.tools;
+    const { message, written, small } = content;
     let sent: Promise<number | undefined>;
-    let size: number;
     if (outgoing.packs) {
-      const message = 'message' in content ? content.message : (content.small ?? parseJson(content.body));
-      sent = this.#pack(line, message, extras, read);
-      size = outgoing.packedSize;
+      sent = this.#pack(line, written === undefined ? message : (small ?? parseJson(written.body)), extras, read);
     } else {
-      const { body, small, ...written } = content as Written & { small?: string };
-      sent = outgoing.add(line, small ?? body, extras);
-      ({ size } = written);
+      sent = outgoing.add(line, small ?? written!.body, extras);
     }
-    if (telemetry.wants('message.sent')) telemetry.emit('message.sent', { channel: line.channel, size });
+    if (telemetry.wants('message.sent')) {
+      telemetry.emit('message.sent', { channel: line.channel, size: written?.size ?? outgoing.packedSize });
+    }
     return sent;
   }
 
@@ -260,40 +263,4 @@ export class Sender {
     this.tools.drops.add(channel, 'outbox-full', messages);
     return error;
   }
-}
-
-/** How a channel's messages are checked while they are packed. */
-export function limitsOf(channel: string, maxMessageBytes: number): Pick<Packing, 'most' | 'tooLarge'> {
-  return {
-    most: maxMessageBytes,
-    tooLarge: (entry) => {
-      const { b: message } = entry as { b?: unknown };
-      // What is deflated was measured before.
-      const size = message === undefined ? 0 : Buffer.byteLength(JSON.stringify(message));
-      return size > maxMessageBytes ? tooLarge(channel, size, maxMessageBytes) : undefined;
-    },
-  };
-}
-
-/** What JSON has a text for, without asking it for another value first. */
-function isPackable(message: unknown): boolean {
-  if (typeof message !== 'object') return isPrimitive(message);
-  return message === null || typeof (message as { toJSON?: unknown }).toJSON !== 'function';
-}
-
-function isPrimitive(message: unknown): boolean {
-  return typeof message === 'string' || typeof message === 'number' || typeof message === 'boolean';
-}
-
-function unwritable(channel: string, cause: unknown): MessageError {
-  return new MessageError(channel, 'JSON cannot write it', 'Send plain values.', undefined, cause);
-}
-
-function tooLarge(channel: string, size: number, most: number): MessageError {
-  return new MessageError(
-    channel,
-    `it has ${size} bytes and channels.maxMessageBytes is ${most}`,
-    'Send less, or a reference to the data.',
-    'FOUNDATION_MESSAGE_TOO_LARGE',
-  );
 }
