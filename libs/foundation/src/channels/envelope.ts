@@ -165,39 +165,29 @@ function openBytes(channel: string, bytes: Buffer): Opened | UnreadableReason | 
     return 'not-packed';
   }
   if (typeof head === 'string') return head;
-  return new OpenedBytes(channel, head, count - 1, bytes.length, values);
+  return openedBytes(channel, { head, count: count - 1, size: bytes.length }, values);
 }
 
 /** As JSON a value is about twice as long. */
 const CHARACTERS_OF_A_BYTE = 2;
 
 /** Packed messages are read when it is their turn, so that few of them are there at a time. */
-class OpenedBytes implements Opened {
-  #seq: number;
-
-  constructor(
-    private readonly channel: string,
-    readonly head: Head,
-    readonly count: number,
-    readonly size: number,
-    private values: PackedReader | undefined,
-  ) {
-    this.#seq = head.seq;
-  }
-
-  next(): Envelope | UnreadableReason {
-    const { values, head, channel } = this;
-    if (values === undefined) return 'malformed-message';
+function openedBytes(channel: string, { head, count, size }: Omit<Opened, 'next'>, values: PackedReader): Opened {
+  let seq = head.seq;
+  let isWhole = true;
+  const next = (): Envelope | UnreadableReason => {
+    if (!isWhole) return 'malformed-message';
     const from = values.at;
     try {
       const value = values.next();
-      return read(channel, head, this.#seq++, value, CHARACTERS_OF_A_BYTE * (values.at - from));
+      return read(channel, head, seq++, value, CHARACTERS_OF_A_BYTE * (values.at - from));
     } catch {
       // What comes after it cannot be found.
-      this.values = undefined;
+      isWhole = false;
       return 'malformed-message';
     }
-  }
+  };
+  return { head, count, size, next };
 }
 
 /** The one message of a text that was kept, as {@link open} reads it. */

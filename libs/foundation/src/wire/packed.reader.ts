@@ -25,6 +25,15 @@ const known = new Map<string, Names>();
 /** So many are kept. */
 const MAX_KNOWN = 1000;
 
+/** Where values are. */
+export interface PackedSpan {
+  readonly bytes: Buffer;
+  readonly from: number;
+  readonly end: number;
+  /** All that were known before `from`, where that is not the beginning. */
+  readonly shapes?: readonly (readonly string[])[];
+}
+
 /** A bundle that is being read. */
 export interface OpenedPacked {
   /** How many values there are, by what is written. */
@@ -39,7 +48,7 @@ export interface OpenedPacked {
  */
 export function openPacked(bytes: Buffer): OpenedPacked {
   if (bytes.length < PACKED_HEAD || bytes[0] !== PACKED_VERSION) throw new MalformedPacked('not packed');
-  return { count: bytes.readUInt16BE(1), values: new PackedReader(bytes, PACKED_HEAD, bytes.length) };
+  return { count: bytes.readUInt16BE(1), values: new PackedReader({ bytes, from: PACKED_HEAD, end: bytes.length }) };
 }
 
 /**
@@ -60,8 +69,7 @@ export class PackedReader {
   #at: number;
   #depth = 0;
 
-  /** `shapes`: all that were known before `from`, where that is not the beginning. */
-  constructor(bytes: Buffer, from: number, end: number, shapes?: readonly (readonly string[])[]) {
+  constructor({ bytes, from, end, shapes }: PackedSpan) {
     this.#bytes = bytes;
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
     this.#at = this.#from = from;

@@ -63,7 +63,8 @@ export class PackedWriter {
 
   /** The last value as a receiver reads it: a copy. */
   last(): unknown {
-    return new PackedReader(this.#out.bytes, this.#from, this.#whole, this.#shapes.names).next();
+    const { bytes } = this.#out;
+    return new PackedReader({ bytes, from: this.#from, end: this.#whole, shapes: this.#shapes.names }).next();
   }
 
   /** Takes the last value back; nothing can be added after that. */
