@@ -4,6 +4,7 @@
  * For what recurs: heartbeats, renewals, looks, pings. Underneath: one `setTimeout` for all of them.
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
+import { LONGEST_TIMER_MS } from './duration.js';
 
 /** A timer that has been set. */
 export interface WakeUp {
@@ -75,7 +76,9 @@ export class WakeUps {
     // INVARIANT: one that is overdue is never put off. In a busy event loop it would be in each turn that sets another.
     if (this.#firesAt > now) this.#sleep();
     this.#firesAt = firesAt;
-    this.#outside(() => (this.#timer = setTimeout(() => this.#wake(), Math.max(0, firesAt - now))));
+    this.#outside(
+      () => (this.#timer = setTimeout(() => this.#wake(), Math.min(Math.max(0, firesAt - now), LONGEST_TIMER_MS))),
+    );
   }
 
   #sleep(): void {

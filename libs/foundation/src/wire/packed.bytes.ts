@@ -14,28 +14,44 @@ type WellFormed = string & { isWellFormed(): boolean };
 
 /** As much as a bundle mostly needs, with the message that is one too many. */
 const ROOM = 64 * 1024;
-/** Memory that is new to the process costs more than to write into it. */
-const spare: PackedBytes[] = [];
-const MAX_SPARE = 16;
+/** Where all rooms are in use, a bundle begins with so much, and grows. */
+const LITTLE = 512;
+/** Memory that is new to the process costs more than to write into it, so rooms are used again. */
+const MAX_ROOMS = 16;
+const rooms: PackedBytes[] = [];
+let made = 0;
 
 /** Room for bytes, as if nothing were written yet. */
 export function takeBytes(from: number): PackedBytes {
-  const bytes = spare.pop() ?? new PackedBytes();
+  const bytes = rooms.pop() ?? newBytes();
   bytes.at = from;
   return bytes;
 }
 
+function newBytes(): PackedBytes {
+  if (made >= MAX_ROOMS) return new PackedBytes(LITTLE);
+  made += 1;
+  return new PackedBytes(ROOM);
+}
+
 /** The room is used again: what is in it is not to be read, nor written, any more. */
 export function releaseBytes(bytes: PackedBytes): void {
-  if (bytes.bytes.length === ROOM && spare.length < MAX_SPARE) spare.push(bytes);
+  if (bytes.isRoom) rooms.push(bytes);
 }
 
 /** See the file header. */
 export class PackedBytes {
-  bytes: Buffer = Buffer.allocUnsafeSlow(ROOM);
+  bytes: Buffer;
   /** Where the next one goes. */
   at = 0;
-  #view = viewOf(this.bytes);
+  readonly isRoom: boolean;
+  #view: DataView;
+
+  constructor(size: number) {
+    this.isRoom = size === ROOM;
+    this.bytes = this.isRoom ? Buffer.allocUnsafeSlow(size) : Buffer.allocUnsafe(size);
+    this.#view = viewOf(this.bytes);
+  }
 
   byte(byte: number): void {
     if (this.at + STEP > this.bytes.length) this.#grow(STEP);
@@ -114,14 +130,6 @@ export class PackedBytes {
   copy(bytes: Buffer): void {
     if (this.at + bytes.length + STEP > this.bytes.length) this.#grow(bytes.length + STEP);
     this.at += bytes.copy(this.bytes, this.at);
-  }
-
-  /** What was written from `end` on goes to `start`, in place of all up to `from`, before the rest. */
-  moveBack(end: number, start: number, from: number): void {
-    const moved = Buffer.from(this.bytes.subarray(end, this.at));
-    this.bytes.copyWithin(start + moved.length, from, end);
-    moved.copy(this.bytes, start);
-    this.at -= from - start;
   }
 
   #grow(size: number): void {

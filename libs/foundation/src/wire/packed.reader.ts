@@ -3,7 +3,15 @@
  * for a length that the bytes do not have.
  */
 import { parseJson } from './json.js';
-import { MAX_PACKED_DEPTH, PACKED_HEAD, PACKED_VERSION, SMALL, TAG, USUAL_SHAPES } from './packed.format.js';
+import {
+  MAX_PACKED_DEPTH,
+  MAX_SHAPE_BYTES,
+  PACKED_HEAD,
+  PACKED_VERSION,
+  SMALL,
+  TAG,
+  USUAL_SHAPES,
+} from './packed.format.js';
 
 /** It is none, or not whole; what was read of it before is right all the same. */
 export class MalformedPacked extends Error {}
@@ -168,6 +176,7 @@ export class PackedReader {
     const number = this.#byte();
     const count = this.#byte();
     const size = this.#view.getUint16(this.#take(2));
+    if (size > MAX_SHAPE_BYTES) throw new MalformedPacked('names that are too long');
     const from = this.#take(size);
     const shape = this.#known(from, count);
     this.#shapes[number] = shape;

@@ -27,11 +27,14 @@ interface Branch {
 
 /** So many branches are kept: beyond that names are made up as messages go, and remembering them is in vain. */
 const MAX_BRANCHES = 10_000;
+/** So many characters of names are kept. */
+const MAX_CHARACTERS = 1024 * 1024;
 
 /** See the file header. */
 export class Shapes {
   #root!: Branch;
   #branches = 0;
+  #characters = 0;
   /** Elements of a list mostly look alike. */
   #last: Shape | undefined;
 
@@ -39,11 +42,17 @@ export class Shapes {
     this.#begin();
   }
 
+  /** Of all names that are kept. */
+  get characters(): number {
+    return this.#characters;
+  }
+
   /** `undefined` for too many names. */
   of(names: readonly string[]): Shape | undefined {
     const last = this.#last;
     if (last !== undefined && isSame(last.names, names)) return last;
-    return names.length > MAX_SHAPE_NAMES ? undefined : (this.#last = this.#find(names));
+    if (names.length > MAX_SHAPE_NAMES || lengthOf(names) > MAX_SHAPE_BYTES) return undefined;
+    return (this.#last = this.#find(names));
   }
 
   #find(names: readonly string[]): Shape {
@@ -51,8 +60,9 @@ export class Shapes {
     for (const name of names) {
       let next = branch.next.get(name);
       if (next === undefined) {
-        if (this.#branches >= MAX_BRANCHES) return this.#anew(names);
+        if (this.#branches >= MAX_BRANCHES || this.#characters > MAX_CHARACTERS) return this.#anew(names);
         this.#branches += 1;
+        this.#characters += name.length;
         branch.next.set(name, (next = { shape: undefined, next: new Map() }));
       }
       branch = next;
@@ -67,9 +77,15 @@ export class Shapes {
 
   #begin(): void {
     this.#root = { shape: undefined, next: new Map() };
-    this.#branches = 0;
+    this.#branches = this.#characters = 0;
     for (const names of USUAL_SHAPES) this.#find(names);
   }
+}
+
+function lengthOf(names: readonly string[]): number {
+  let sum = 0;
+  for (const { length } of names) sum += length;
+  return sum;
 }
 
 function isSame(some: readonly string[], others: readonly string[]): boolean {
@@ -107,6 +123,8 @@ const SHAPES = new Shapes();
 export class BundleShapes {
   /** By number, after the usual ones. */
   readonly #shapes: Shape[] = [];
+  /** Known to shapes, which outlive the bundle. */
+  readonly #owner = {};
   readonly #numbers = new Map<Shape, number>();
   /** The shape of the last object at each depth. */
   readonly #guesses: (Shape | undefined)[] = [];
@@ -142,28 +160,19 @@ export class BundleShapes {
   /** `undefined` for one whose names are still to be written. */
   numberOf(shape: Shape): number | undefined {
     if (shape.usual !== undefined) return shape.usual;
-    if (shape.owner !== this) {
+    if (shape.owner !== this.#owner) {
       shape.number = this.#numbers.get(shape);
-      shape.owner = this;
+      shape.owner = this.#owner;
     }
     return shape.number;
   }
 
   /** Gives it the next number. */
   add(shape: Shape): number {
-    shape.owner = this;
+    shape.owner = this.#owner;
     shape.number = this.size;
     this.#shapes.push(shape);
     this.#numbers.set(shape, shape.number);
     return shape.number;
-  }
-
-  /** Those from this number on: their names were in what is not sent. */
-  forget(first: number): void {
-    for (const shape of this.#shapes.splice(first - USUAL_SHAPES.length)) {
-      this.#numbers.delete(shape);
-      shape.owner = undefined;
-    }
-    this.#guesses.length = 0;
   }
 }

@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { MAX_PACKED_DEPTH } from './packed.format.js';
 import { MalformedPacked, openPacked } from './packed.reader.js';
+import { Shapes } from './packed.shapes.js';
 import { PackedWriter } from './packed.writer.js';
 
 /** The same numbers in every run. */
@@ -212,6 +213,108 @@ describe('a packed value', () => {
       expect(unpack(writer.finish())).toEqual([1]);
     },
   );
+
+  it.each<[string, () => object]>([
+    [
+      'deletes itself',
+      () => ({
+        get big() {
+          Reflect.deleteProperty(this, 'big');
+          return Object.assign(this, { big: 'BIG' }).big;
+        },
+        x: 1,
+        z: 2,
+      }),
+    ],
+    [
+      'adds a name',
+      () => ({
+        get v() {
+          return Object.assign(this, { _v: 5 })._v;
+        },
+        x: 1,
+      }),
+    ],
+    [
+      'adds a name like a number',
+      () => ({
+        get v() {
+          return Object.assign(this, { 0: 5 })[0];
+        },
+        x: 1,
+      }),
+    ],
+    [
+      'deletes the next one',
+      () => ({
+        get v() {
+          Reflect.deleteProperty(this, 'x');
+          return 1;
+        },
+        x: 1,
+        z: 2,
+      }),
+    ],
+    [
+      'deletes all that come',
+      () => ({
+        a: 1,
+        get v() {
+          Reflect.deleteProperty(this, 'x');
+          Reflect.deleteProperty(this, 'z');
+          return 1;
+        },
+        x: 1,
+        z: 2,
+      }),
+    ],
+  ])('has the names from before a getter that %s', (_, make) => {
+    const befores = [
+      () => ({}),
+      make,
+      () => ({ other: 1, big: 2 }),
+      () => ({ v: 1, x: 2 }),
+      () => ({ v: 1, x: 2, z: 3 }),
+    ];
+    for (const before of befores)
+      expect(unpack(pack([before(), make(), make()]))).toEqual([meant([before(), make(), make()])]);
+  });
+
+  it('is refused at once when it contains itself', () => {
+    const value: Record<string, unknown> = { rows: Array.from({ length: 100_000 }, (_, index) => index) };
+    value['self'] = [value];
+    const writer = new PackedWriter();
+    expect(() => writer.add(value)).toThrow('circular');
+    // Not after it was walked hundreds of times.
+    expect(writer.size).toBeLessThan(100);
+  });
+
+  it('may have the same object twice, and a list that lies about its length', () => {
+    const same = { a: 1 };
+    const list = new Proxy([1, 2], {
+      get: (target, name) => (name === 'length' ? -5 : Reflect.get(target, name)) as unknown,
+    });
+    expect(unpack(pack([same, same, { same }, list], 1))).toEqual([[same, same, { same }, []], 1]);
+  });
+
+  it('remembers no long names, and no bundles', () => {
+    const shapes = new Shapes();
+    expect(shapes.of(['n'.repeat(5000)])).toBeUndefined();
+    for (let index = 0; index < 2000; index++) shapes.of([`${index}`.repeat(300)]);
+    expect(shapes.characters).toBeLessThan(1.1 * 1024 * 1024);
+  });
+
+  it('keeps only as much room as it needs while it waits', () => {
+    const writer = new PackedWriter();
+    writer.add({ a: 1 });
+    writer.compact();
+    expect(writer.finish().buffer.byteLength).toBeLessThanOrEqual(Buffer.poolSize);
+    expect(unpack(writer.finish())).toEqual([{ a: 1 }]);
+    const many = Array.from({ length: 100 }, () => new PackedWriter());
+    for (const each of many) each.add({ text: 'é'.repeat(2000) });
+    for (const each of many) expect(unpack(each.finish())).toEqual([{ text: 'é'.repeat(2000) }]);
+    for (const each of many) each.release();
+  });
 
   it('shares no object with what it was made of', () => {
     const value = { list: [{ a: 1 }] };

@@ -99,8 +99,8 @@ export class Outbox {
     } finally {
       bundle.isWriting = false;
     }
-    // It sent one itself, see above. Now it is written without its help.
-    if (bundle.isCut) return this.pack(topic, JSON.parse(JSON.stringify(value)) as object, packing, read);
+    // It sent one itself, see above: its copy goes behind that, as nothing of a value is to run twice.
+    if (bundle.isCut) return this.pack(topic, writer.last() as object, packing, read);
     bundle.size = writer.size;
     this.#packedSize = writer.lastSize;
     read?.(writer.last());
@@ -191,6 +191,7 @@ export class Outbox {
     this.#waiting[lane].push(bundle);
     this.#waitingSize += bundle.size;
     this.#pump();
+    if (this.#waiting[lane].at(-1) === bundle && !bundle.isWriting) bundle.packed?.compact();
     while (this.#waitingSize > this.#limits.waiting) this.#shed();
   }
 

@@ -20,7 +20,12 @@ export function limitsOf(channel: string, maxMessageBytes: number): Pick<Packing
 /** What JSON has a text for, without asking it for another value first. */
 export function isPackable(message: unknown): boolean {
   if (typeof message !== 'object') return isPrimitive(message);
-  return message === null || typeof (message as { toJSON?: unknown }).toJSON !== 'function';
+  try {
+    return message === null || typeof (message as { toJSON?: unknown }).toJSON !== 'function';
+  } catch {
+    // JSON finds it as well, and says so.
+    return false;
+  }
 }
 
 function isPrimitive(message: unknown): boolean {
