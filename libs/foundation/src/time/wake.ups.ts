@@ -73,7 +73,7 @@ export class WakeUps {
     // One that should have fired by now is set anew: the timers of a test may have been replaced meanwhile.
     if (this.#firesAt <= until && this.#firesAt > now) return;
     const firesAt = Math.min(until, this.#firesAt);
-    // INVARIANT: one that is overdue is never put off. In a busy event loop it would be in each turn that sets another.
+    // One that is overdue is never put off. In a busy event loop it would be in each turn that sets another.
     if (this.#firesAt > now) this.#sleep();
     this.#firesAt = firesAt;
     this.#outside(

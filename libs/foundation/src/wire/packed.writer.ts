@@ -166,7 +166,7 @@ export class PackedWriter {
     // Objects at the same depth mostly look alike, so nearly always no list of names has to be made.
     const guess = isPlain ? this.#shapes.guess(this.#depth) : undefined;
     if (guess !== undefined && hasNames(value, guess.names)) return this.#values(value, guess);
-    // INVARIANT: as with JSON the names are those from before the first getter runs, whatever it does to its object.
+    // As with JSON the names are those from before the first getter runs, whatever it does to its object.
     const names = Object.keys(value);
     const shape = this.#shapes.of(names, this.#depth);
     if (shape === undefined) return this.#map(value, names);
