@@ -1,10 +1,11 @@
-// Measures Foundation beside its peers, in one run: npm run bench -- rpc | channels | soak | discovery | idle | all
+// Measures Foundation beside its peers, in one run: npm run bench -- all, or one of what it lists without a word
 // [--only a,b] [--quick] … Prints Markdown, and writes every sample as JSON to --out. Nothing here asserts a time.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { format, resolveConfig } from 'prettier';
+import * as codec from './codec.mjs';
 import * as discovery from './discovery.mjs';
 import * as idle from './idle.mjs';
 import { describeMachine } from './machine.mjs';
@@ -36,7 +37,7 @@ const { values, positionals } = parseArgs({
 });
 const [name, ...more] = positionals;
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, interrupt);
-const WITHOUT_PEERS = { discovery, idle };
+const WITHOUT_PEERS = { codec, discovery, idle };
 
 if (name in WITHOUT_PEERS) {
   await WITHOUT_PEERS[name].run(values);

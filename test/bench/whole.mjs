@@ -48,7 +48,8 @@ function partsOf({ quick, node }) {
   ];
 }
 
-export const about = 'all of these but discovery, fan-out to 3, and channels and calls once more on another Node';
+export const about =
+  'all of these but codec and discovery, fan-out to 3, and channels and calls once more on another Node';
 
 /** Documents of what ran, and `wanted` of all that should have. */
 export async function runAll(values) {
