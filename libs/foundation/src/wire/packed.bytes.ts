@@ -132,6 +132,14 @@ export class PackedBytes {
     this.at += bytes.copy(this.bytes, this.at);
   }
 
+  /** What was written from `end` on goes to where an object begins, in place of what was before its values. */
+  moveBack(end: number, { at, from }: { readonly at: number; readonly from: number }): void {
+    const moved = Buffer.from(this.bytes.subarray(end, this.at));
+    this.bytes.copyWithin(at + moved.length, from, end);
+    moved.copy(this.bytes, at);
+    this.at -= from - at;
+  }
+
   #grow(size: number): void {
     const bytes = Buffer.allocUnsafe(2 * this.bytes.length + size);
     this.bytes.copy(bytes, 0, 0, this.at);

@@ -1,7 +1,7 @@
 /**
- * Pure: the binary form of JSON values on links between nodes. Half the bytes of JSON, written in half of the time and
- * read in a third (`npm run bench -- codec`), because the names of an object's properties are written once for a
- * bundle, and a number need not become a text.
+ * Pure: the binary form of JSON values on links between nodes. Half the bytes of JSON, written in half to three
+ * quarters of the time and read in a third (`npm run bench -- codec`), because the names of an object's properties are
+ * written once for a bundle, and a number need not become a text.
  *
  * Not msgpackr, although it is well kept: a handler is to get what `JSON.parse(JSON.stringify(message))` gives, which
  * takes a second walk around it; its shared structures are a state that both ends have to agree on, or are written for

@@ -103,6 +103,12 @@ export class PackedReader {
     return value;
   }
 
+  /** The next value of an object; `undefined` for one that is not there. */
+  property(): unknown {
+    const value = this.#any();
+    return value === ABSENT ? undefined : value;
+  }
+
   #value(): unknown {
     const value = this.#any();
     if (value === ABSENT) throw new MalformedPacked('a value that is not there');

@@ -175,4 +175,13 @@ export class BundleShapes {
     this.#numbers.set(shape, shape.number);
     return shape.number;
   }
+
+  /** Those from this number on: their names were in what is not sent. */
+  forget(first: number): void {
+    for (const shape of this.#shapes.splice(first - USUAL_SHAPES.length)) {
+      this.#numbers.delete(shape);
+      shape.owner = undefined;
+      this.#guesses.length = 0;
+    }
+  }
 }

@@ -2,13 +2,16 @@
  * Packs values, one after the other, as JSON would write them: with `toJSON`, without functions, `null` for `NaN`.
  * Each is written once it is added, so that it may change afterwards. Used by the outbox for nodes with links.
  */
-import { isBoxedPrimitive } from 'node:util/types';
 import { releaseBytes, takeBytes } from './packed.bytes.js';
 import { MAX_PACKED_DEPTH, PACKED_HEAD, PACKED_VERSION, SHORT, TAG, TAGGED_SHAPES } from './packed.format.js';
+import { isClean, isSpecial } from './packed.kinds.js';
 import { PackedReader } from './packed.reader.js';
 import { BundleShapes, type Shape } from './packed.shapes.js';
 
 const EMPTY = Buffer.alloc(0);
+
+/** From here on it is looked whether a value contains itself: most are not so deep, and pay nothing for it. */
+const SUSPICIOUS_DEPTH = 8;
 
 /** The most characters of JSON for one packed byte: a byte of ASCII may be `\u0001`, a tag may be `false,`. */
 const LONGEST = 6;
@@ -22,7 +25,7 @@ export class PackedWriter {
   #count = 0;
   #finished: Buffer | undefined;
   #depth = 0;
-  /** What the value that is being written is in. */
+  /** What the value that is being written is in, from {@link SUSPICIOUS_DEPTH} on. */
   readonly #path: object[] = [];
   /** Characters of JSON that the names of the last value take at most. */
   #names = 0;
@@ -140,13 +143,17 @@ export class PackedWriter {
   }
 
   #members(value: object): boolean {
-    // What contains itself is refused by JSON, which knows the words for it, before more of it is walked.
-    for (let at = 0; at < this.#depth; at++) if (this.#path[at] === value) JSON.stringify(value);
-    this.#path[this.#depth] = value;
+    if (this.#depth >= SUSPICIOUS_DEPTH) this.#checkCycle(value);
     this.#depth += 1;
     const isWritten = Array.isArray(value) ? this.#list(value) : this.#record(value);
     this.#depth -= 1;
     return isWritten;
+  }
+
+  /** What contains itself is refused by JSON, which has the words for it, before it is walked hundreds of times. */
+  #checkCycle(value: object): void {
+    for (let at = SUSPICIOUS_DEPTH; at < this.#depth; at++) if (this.#path[at] === value) JSON.stringify(value);
+    this.#path[this.#depth] = value;
   }
 
   #list(list: readonly unknown[]): boolean {
@@ -161,38 +168,73 @@ export class PackedWriter {
 
   #record(value: object): boolean {
     const prototype = Reflect.getPrototypeOf(value);
-    const isPlain = prototype === Object.prototype && this.#isClean;
-    if (!isPlain && isSpecial(value, prototype)) return this.#json('', value);
-    // Objects at the same depth mostly look alike, so nearly always no list of names has to be made.
-    const guess = isPlain ? this.#shapes.guess(this.#depth) : undefined;
-    if (guess !== undefined && hasNames(value, guess.names)) return this.#values(value, guess);
-    // As with JSON the names are those from before the first getter runs, whatever it does to its object.
-    const names = Object.keys(value);
-    const shape = this.#shapes.of(names, this.#depth);
-    if (shape === undefined) return this.#map(value, names);
-    this.#head(shape);
-    for (const name of names) this.#property(name, (value as Record<string, unknown>)[name]);
-    return true;
+    if (prototype === Object.prototype && this.#isClean) return this.#guessed(value);
+    if (isSpecial(value, prototype)) return this.#json('', value);
+    return this.#named(value, Object.keys(value));
   }
 
-  /** V8 reads `value[name]` of a `for … in` in half the time of other names. */
-  #values(value: object, shape: Shape): true {
+  /**
+   * Objects at the same depth mostly look alike, so this one is written as if it had the shape of the one before, name
+   * by name: V8 reads `value[name]` of a `for … in` in half the time of other names.
+   */
+  #guessed(value: object): true {
+    const shape = this.#shapes.guess(this.#depth);
+    if (shape === undefined) return this.#named(value, Object.keys(value));
     const { names } = shape;
+    const start = { at: this.#out.at, shapes: this.#shapes.size, from: 0 };
     this.#head(shape);
-    let at = 0;
+    start.from = this.#out.at;
+    let count = 0;
+    // As with JSON the names are those from before the first getter runs, whatever it does to its object: `for … in`
+    // has listed them then, and leaves out what is deleted meanwhile.
+    let others: string[] | undefined;
     for (const name in value) {
-      // A getter has deleted some.
-      while (at < names.length && names[at] !== name) this.#lateProperty(value, names[at++]!);
-      if (at === names.length) break;
-      this.#property(name, (value as Record<string, unknown>)[name]);
-      at += 1;
+      if (others !== undefined) others.push(name);
+      else if (names[count] !== name) others = [name];
+      else {
+        this.#property(name, (value as Record<string, unknown>)[name]);
+        count += 1;
+      }
     }
-    while (at < names.length) this.#lateProperty(value, names[at++]!);
-    return true;
+    if (others === undefined && count === names.length) return true;
+    return this.#corrected(value, start, [...names.slice(0, count), ...(others ?? [])], count);
   }
 
-  #lateProperty(value: object, name: string): void {
-    this.#property(name, (value as Record<string, unknown>)[name]);
+  /** It has other names: all but the first `count` values are still to be written, and what comes before them. */
+  #corrected(value: object, start: Start, names: readonly string[], count: number): true {
+    const out = this.#out;
+    const shape = count === 0 ? undefined : this.#shapes.of(names, this.#depth);
+    // Where one of the values has brought the names, which then would come too late, they are written once more.
+    const isLate = shape !== undefined && (this.#shapes.numberOf(shape) ?? -1) >= start.shapes;
+    if (shape !== undefined && !(isLate && this.#shapes.areAll)) {
+      const end = out.at;
+      this.#head(shape, isLate);
+      out.moveBack(end, start);
+      return this.#values(value, names, count);
+    }
+    const { bytes, at: end } = out;
+    const reader = new PackedReader({ bytes, from: start.from, end, shapes: this.#shapes.names });
+    const first = Array.from({ length: count }, () => reader.property());
+    out.at = start.at;
+    this.#shapes.forget(start.shapes);
+    return this.#named(value, names, first);
+  }
+
+  /** `first`: the values of the first names, which have been read already. */
+  #named(value: object, names: readonly string[], first: readonly unknown[] = []): true {
+    const shape = this.#shapes.of(names, this.#depth);
+    if (shape === undefined) return this.#map(value, names, first);
+    this.#head(shape);
+    for (let at = 0; at < first.length; at++) this.#property(names[at]!, first[at]);
+    return this.#values(value, names, first.length);
+  }
+
+  #values(value: object, names: readonly string[], from: number): true {
+    for (let at = from; at < names.length; at++) {
+      const name = names[at]!;
+      this.#property(name, (value as Record<string, unknown>)[name]);
+    }
+    return true;
   }
 
   #property(name: string, value: unknown): void {
@@ -200,10 +242,10 @@ export class PackedWriter {
   }
 
   /** What the values of a shape come after: its number, and its names when they are new. */
-  #head(shape: Shape): void {
+  #head(shape: Shape, isAnew = false): void {
     const out = this.#out;
     this.#names += shape.longest;
-    const number = this.#shapes.numberOf(shape);
+    const number = isAnew ? undefined : this.#shapes.numberOf(shape);
     if (number === undefined) this.#newShape(shape);
     else if (number < TAGGED_SHAPES) out.byte(TAG.shapes + number);
     else {
@@ -224,12 +266,12 @@ export class PackedWriter {
     out.copy(packed);
   }
 
-  #map(value: object, names: readonly string[]): true {
+  #map(value: object, names: readonly string[], first: readonly unknown[]): true {
     this.#names += 4 * names.length + 2;
     this.#out.long(TAG.map, names.length);
-    for (const name of names) {
-      this.#write('', name);
-      this.#property(name, (value as Record<string, unknown>)[name]);
+    for (const [at, name] of names.entries()) {
+      this.#out.text(name);
+      this.#property(name, at < first.length ? first[at] : (value as Record<string, unknown>)[name]);
     }
     return true;
   }
@@ -247,23 +289,9 @@ export class PackedWriter {
   }
 }
 
-/** Whether these are its names, in this order; nothing of the object runs. */
-function hasNames(value: object, names: readonly string[]): boolean {
-  let at = 0;
-  for (const name in value) if (names[at++] !== name) return false;
-  return at === names.length;
-}
-
-const NOTHING = {};
-
-function isClean(): boolean {
-  for (const name in NOTHING) return name === undefined;
-  return true;
-}
-
-const { isRawJSON } = JSON as { isRawJSON?: (value: unknown) => boolean };
-
-/** What JSON does not write property by property: `new String('')`, and the result of `JSON.rawJSON`. */
-function isSpecial(value: object, prototype: object | null): boolean {
-  return prototype === null ? isRawJSON?.(value) === true : isBoxedPrimitive(value);
+/** Where an object begins, and its values; and how many shapes were known before it. */
+interface Start {
+  readonly at: number;
+  readonly shapes: number;
+  from: number;
 }
