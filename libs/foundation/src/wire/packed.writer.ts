@@ -33,10 +33,6 @@ export class PackedWriter {
   /** Nobody has given all objects names that `for … in` lists. */
   #isClean = true;
 
-  get count(): number {
-    return this.#count;
-  }
-
   /** Bytes so far. */
   get size(): number {
     return this.#whole;
@@ -79,9 +75,11 @@ export class PackedWriter {
     this.#count -= 1;
   }
 
-  /** What {@link finish} gave has been read, and its room can be used again. */
+  /** What {@link finish} gave has been read, and its room can be used again; a second time does nothing. */
   release(): void {
-    if (this.#finished === undefined) releaseBytes(this.#out);
+    if (this.#finished !== undefined) return;
+    this.#finished = EMPTY;
+    releaseBytes(this.#out);
   }
 
   /** It waits: only as much room is kept as is needed. Nothing can be added after that. */

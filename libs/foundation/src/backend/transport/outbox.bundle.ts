@@ -58,6 +58,8 @@ export interface Open {
   isWriting: boolean;
   /** It waits to be sent, or is on its way: nothing can be added. */
   isCut: boolean;
+  /** It was handed over, or is not sent: what is packed is not read any more. */
+  isGone: boolean;
   readonly sent: Promise<number | undefined>;
   readonly resolve: (receivers: number | undefined) => void;
   readonly reject: (error: unknown) => void;
@@ -76,7 +78,18 @@ export interface Packing {
 
 /** Nothing is in it yet. */
 export function openBundle(topic: string, lane: Lane, packed: PackedWriter | undefined): Open {
-  return { topic, lane, texts: [], packed, count: 0, size: 0, isWriting: false, isCut: false, ...deferred() };
+  return {
+    topic,
+    lane,
+    texts: [],
+    packed,
+    count: 0,
+    size: 0,
+    isWriting: false,
+    isCut: false,
+    isGone: false,
+    ...deferred(),
+  };
 }
 
 function deferred(): Pick<Open, 'sent' | 'resolve' | 'reject'> {

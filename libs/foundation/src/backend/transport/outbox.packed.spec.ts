@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { type Bundle, unbundled } from '../../wire/bundle.js';
+import { releaseBytes, takeBytes } from '../../wire/packed.bytes.js';
 import type { OutboxLimits, Packing } from './outbox.bundle.js';
 import { Outbox } from './outbox.js';
 import type { Transport } from './transport.js';
@@ -134,5 +135,30 @@ describe('an Outbox that packs', () => {
     const texts = Array.from({ length: 50 }, (_, n) => `${n}`.repeat(60));
     await Promise.all(texts.map((text) => outbox.pack('a', { text }, {})));
     expect(sent.flatMap(({ messages }) => messages as { text: string }[]).map(({ text }) => text)).toEqual(texts);
+  });
+
+  it('uses its rooms again, whatever becomes of what was packed in them', async () => {
+    const { outbox } = setUp({ inFlight: 1, waiting: 200, packed: 100 });
+    const text = 'x'.repeat(60);
+    for (let round = 0; round < 30; round++) {
+      const sending: Promise<unknown>[] = [];
+      const send = (message: object): void => void sending.push(outbox.pack('a', message, {}));
+      expect(() => send({ bad: 1n })).toThrow(TypeError);
+      send({ text });
+      expect(() => send({ text, bad: 1n })).toThrow(TypeError);
+      send({
+        get text() {
+          send({ text });
+          return text;
+        },
+      });
+      // More than may wait: some are refused.
+      for (let index = 0; index < 20; index++) send({ text });
+      const outcomes = await Promise.allSettled(sending);
+      expect(outcomes.some(({ status }) => status === 'rejected')).toBe(true);
+    }
+    const bytes = takeBytes(0);
+    expect(bytes.isRoom).toBe(true);
+    releaseBytes(bytes);
   });
 });

@@ -94,13 +94,14 @@ export class Outbox {
       writer.add(value);
       if (writer.longestJson > (packing.most ?? Infinity)) this.#measure(writer, packing);
     } catch (error) {
+      this.#written(bundle);
       if (!bundle.isCut) this.#cutWhole(bundle);
       throw error;
-    } finally {
-      bundle.isWriting = false;
     }
     // It sent one itself, see above: its copy goes behind that, as nothing of a value is to run twice.
-    if (bundle.isCut) return this.pack(topic, writer.last() as object, packing, read);
+    const again = bundle.isCut ? (writer.last() as object) : undefined;
+    this.#written(bundle);
+    if (again !== undefined) return this.pack(topic, again, packing, read);
     bundle.size = writer.size;
     this.#packedSize = writer.lastSize;
     read?.(writer.last());
@@ -139,7 +140,19 @@ export class Outbox {
     if (bundle.count > 0) return this.#cut(bundle);
     bundle.isCut = true;
     this.#open[bundle.lane].delete(bundle.topic);
+    this.#letGo(bundle);
     bundle.resolve(undefined);
+  }
+
+  /** Its room is used again, once nothing is written into it any more. */
+  #letGo(bundle: Open): void {
+    bundle.isGone = true;
+    if (!bundle.isWriting) bundle.packed?.release();
+  }
+
+  #written(bundle: Open): void {
+    bundle.isWriting = false;
+    if (bundle.isGone) bundle.packed?.release();
   }
 
   async flush(): Promise<void> {
@@ -215,7 +228,7 @@ export class Outbox {
     };
     const { topic, lane, texts, packed } = bundle;
     const sending = this.transport.publish(topic, packed === undefined ? bundled(texts) : packed.finish(), lane);
-    if (!bundle.isWriting) packed?.release();
+    this.#letGo(bundle);
     sending.then(
       (receivers) => {
         done();
@@ -235,6 +248,7 @@ export class Outbox {
   }
 
   #refuse(bundle: Open, waiting: number): void {
+    this.#letGo(bundle);
     bundle.reject(new OverloadedError(bundle.topic, `${waiting} characters wait for the transport`));
   }
 }
