@@ -19,6 +19,7 @@ import type { Telemetry } from '../telemetry/telemetry.js';
 import { carried } from '../telemetry/tracing.js';
 import type { Bundle } from '../wire/bundle.js';
 import { keysOf } from '../wire/keys.js';
+import { hasToJson } from '../wire/packed.kinds.js';
 import {
   type AnswerWriter,
   type CallReply,
@@ -229,10 +230,11 @@ export class CallClient {
   /** In the turn in which the method is over, if that is at once. Never throws. */
   #answer(request: CallRequest): void {
     try {
-      const write = this.#outbox.packs && request.from !== '' ? this.#packer(request) : writeAnswer;
+      const isOwn = request.from === this.parts.node.bootId;
+      const isPacked = this.#outbox.packs && !isOwn && request.from !== '';
+      const write = isPacked ? this.#packer(request) : writeAnswer;
       const handle = (): string | Promise<string> => this.parts.server.handle(request, write);
       // What waits for a call of this node is what ran when it was sent; of another node, what the call says.
-      const isOwn = request.from === this.parts.node.bootId;
       const text = isOwn ? handle() : onBehalfOf(request.chain ?? [], handle);
       if (typeof text === 'string') return this.#reply(request, text);
       const work = text.then((late) => this.#reply(request, late));
@@ -246,7 +248,6 @@ export class CallClient {
   /** Packs the answer for another node where it is made; there is nothing left to be sent then. */
   #packer(request: CallRequest): AnswerWriter {
     const { from } = request;
-    if (from === this.parts.node.bootId) return writeAnswer;
     let isAnswered = false;
     return (reply, limits) => {
       // An instance that ended meanwhile has answered already.
@@ -289,12 +290,7 @@ function unwritable(request: CallRequest): ArgumentError {
 
 /** JSON asks a value by itself with another key than one that is part of an answer. */
 function asPacked(reply: CallReply): CallReply {
-  if (reply.outcome !== 'value' || !hasJson(reply.value)) return reply;
+  if (reply.outcome !== 'value' || !hasToJson(reply.value)) return reply;
   const json = JSON.stringify(reply.value) as string | undefined;
   return { ...reply, value: json === undefined ? undefined : (JSON.parse(json) as unknown) };
-}
-
-function hasJson(value: unknown): boolean {
-  const isMore = (typeof value === 'object' && value !== null) || typeof value === 'function';
-  return isMore && typeof (value as { toJSON?: unknown }).toJSON === 'function';
 }

@@ -50,7 +50,7 @@ export class ServiceRegistry {
   #looks = 0;
   /** A request while a comparison is under way causes one more. */
   readonly #comparing = new SingleFlight(() => this.#catchUp());
-  #timer: WakeUp | undefined;
+  #timer: Pick<WakeUp, 'cancel'> | undefined;
 
   constructor(
     private readonly backend: Pick<Backend, 'services' | 'onHint' | 'transport'>,
@@ -86,7 +86,9 @@ export class ServiceRegistry {
   async open(): Promise<void> {
     this.#noteMembers();
     await this.#replica.sync();
-    if (this.#timer === undefined) this.#lookSoon();
+    this.#timer ??= wakeUps.every(LOOK_EVERY_MS - EARLY_MS, LOOK_EVERY_MS, () =>
+      unattended('comparing the services', this.#look()),
+    );
   }
 
   /**
@@ -187,15 +189,6 @@ export class ServiceRegistry {
     const rows = this.#byNode.get(this.membership.self.bootId) ?? [];
     const leftOver = [...rows].filter((instanceId) => !this.#own.has(instanceId));
     await Promise.all([this.#write(unwritten.map(([instanceId]) => instanceId)), this.#removeRows(leftOver)]);
-  }
-
-  #lookSoon(): void {
-    this.#timer = wakeUps
-      .within(LOOK_EVERY_MS - EARLY_MS, LOOK_EVERY_MS, () => {
-        this.#lookSoon();
-        unattended('comparing the services', this.#look());
-      })
-      .unref();
   }
 
   /**

@@ -37,6 +37,19 @@ describe('Wake-ups', () => {
     expect(fired.at(-1)).toEqual({ name: 'may not yet', at: 500 });
   });
 
+  it('fires again and again until it is cancelled, and keeps no process', () => {
+    const every = wakeUps.every(50, 100, () =>
+      fired.push({ name: 'every', at: Math.round(performance.now() - began) }),
+    );
+    set('must', 60, 60);
+    jest.advanceTimersByTime(300);
+    expect(fired.map(({ name, at }) => `${name} ${at}`)).toEqual(['every 60', 'must 60', 'every 160', 'every 260']);
+    every.cancel();
+    jest.advanceTimersByTime(300);
+    expect(fired).toHaveLength(4);
+    expect(jest.getTimerCount()).toBe(0);
+  });
+
   it('is never late because of those that were set before or after', () => {
     for (const [index, latest] of [700, 300, 500, 100, 900].entries()) set(`${index}`, latest, latest);
     jest.advanceTimersByTime(1000);

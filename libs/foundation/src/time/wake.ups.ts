@@ -64,6 +64,22 @@ export class WakeUps {
     return wakeUp;
   }
 
+  /**
+   * Does the same each time, in `earliest` to `latest` milliseconds after the time before, until it is cancelled. It
+   * does not keep the process.
+   */
+  every(earliest: number, latest: number, work: () => void): Pick<WakeUp, 'cancel'> {
+    let next: WakeUp;
+    const begin = (): void => {
+      next = this.within(earliest, latest, () => {
+        begin();
+        work();
+      }).unref();
+    };
+    begin();
+    return { cancel: () => next.cancel() };
+  }
+
   #keepProcess(): void {
     for (const { keepsProcess } of this.#due) if (keepsProcess) return void this.#timer?.ref();
     this.#timer?.unref();

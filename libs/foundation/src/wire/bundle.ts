@@ -3,7 +3,7 @@
  * read wherever channels, node messages and calls arrive.
  */
 import { parseJson } from './json.js';
-import { openPacked } from './packed.reader.js';
+import { type OpenedPacked, openPacked } from './packed.reader.js';
 
 /** Messages as they travel: the text of a JSON array, or the bytes of a `PackedWriter`. */
 export type Bundle = string | Buffer;
@@ -28,9 +28,7 @@ export function bundled(messages: readonly string[]): string {
 
 /** The same messages as a text, for nodes that do not read packed ones. */
 export function asText(bundle: Bundle): string {
-  if (typeof bundle === 'string') return bundle;
-  const { count, values } = openPacked(bundle);
-  return JSON.stringify(Array.from({ length: count }, () => values.next()));
+  return typeof bundle === 'string' ? bundle : JSON.stringify(valuesIn(openPacked(bundle)));
 }
 
 /** Reads what anybody may have sent; never throws. */
@@ -40,12 +38,15 @@ export function unbundled(bundle: Bundle): unknown[] | UnreadableBundle {
 
 function unpacked(bytes: Buffer): unknown[] | UnreadableBundle {
   try {
-    const { count, values } = openPacked(bytes);
-    if (count > MAX_UNBUNDLED) return 'too-many-messages';
-    return Array.from({ length: count }, () => values.next());
+    const opened = openPacked(bytes);
+    return opened.count > MAX_UNBUNDLED ? 'too-many-messages' : valuesIn(opened);
   } catch {
     return 'not-packed';
   }
+}
+
+function valuesIn({ count, values }: OpenedPacked): unknown[] {
+  return Array.from({ length: count }, () => values.next());
 }
 
 /** What is no array is a single message. */

@@ -17,3 +17,9 @@ const { isRawJSON } = JSON as { isRawJSON?: (value: unknown) => boolean };
 export function isSpecial(value: object, prototype: object | null): boolean {
   return prototype === null ? isRawJSON?.(value) === true : isBoxedPrimitive(value);
 }
+
+/** Whether JSON asks it for another value first. */
+export function hasToJson(value: unknown): boolean {
+  const canHave = (typeof value === 'object' && value !== null) || typeof value === 'function';
+  return canHave && typeof (value as { toJSON?: unknown }).toJSON === 'function';
+}

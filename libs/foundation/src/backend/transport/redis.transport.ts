@@ -53,7 +53,7 @@ export class RedisTransport implements Transport<string> {
   readonly #topics = new Map<string, Listeners<[text: string]>>();
   readonly #interrupted = new Listeners<[]>('a listener to interruptions');
   readonly #log = new ThrottledLog();
-  #watchdog: WakeUp | undefined;
+  readonly #watchdog: Pick<WakeUp, 'cancel'>;
   /** True from a cut until the subscriptions are back. */
   #isCut = false;
   #retryTimer: NodeJS.Timeout | undefined;
@@ -69,7 +69,9 @@ export class RedisTransport implements Transport<string> {
     });
     subscriber.on('ready', () => unattended('subscribing again', this.#resubscribe()));
     // A half-open connection brings nothing and reports nothing; only a question without an answer shows it.
-    this.#pingSoon();
+    this.#watchdog = wakeUps.every(PING_EVERY_MS - EARLY_MS, PING_EVERY_MS, () =>
+      unattended('pinging the subscriber', this.#ping()),
+    );
   }
 
   async publish(topic: string, text: string): Promise<number | undefined> {
@@ -103,7 +105,7 @@ export class RedisTransport implements Transport<string> {
   }
 
   close(): void {
-    this.#watchdog?.cancel();
+    this.#watchdog.cancel();
     clearTimeout(this.#retryTimer);
     this.#topics.clear();
   }
@@ -178,15 +180,6 @@ export class RedisTransport implements Transport<string> {
     this.#retryTimer = setTimeout(() => {
       if (this.parts.subscriber.status === 'ready') unattended('subscribing again', this.#resubscribe());
     }, RETRY_MS).unref();
-  }
-
-  #pingSoon(): void {
-    this.#watchdog = wakeUps
-      .within(PING_EVERY_MS - EARLY_MS, PING_EVERY_MS, () => {
-        this.#pingSoon();
-        unattended('pinging the subscriber', this.#ping());
-      })
-      .unref();
   }
 
   async #ping(): Promise<void> {

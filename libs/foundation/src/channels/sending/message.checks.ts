@@ -3,6 +3,7 @@
  */
 import type { Packing } from '../../backend/transport/outbox.bundle.js';
 import { MessageError } from '../../errors/message.errors.js';
+import { hasToJson } from '../../wire/packed.kinds.js';
 
 /** How a channel's messages are checked while they are packed. */
 export function limitsOf(channel: string, maxMessageBytes: number): Pick<Packing, 'most' | 'tooLarge'> {
@@ -21,7 +22,7 @@ export function limitsOf(channel: string, maxMessageBytes: number): Pick<Packing
 export function isPackable(message: unknown): boolean {
   if (typeof message !== 'object') return isPrimitive(message);
   try {
-    return message === null || typeof (message as { toJSON?: unknown }).toJSON !== 'function';
+    return !hasToJson(message);
   } catch {
     // JSON finds it as well, and says so.
     return false;
