@@ -10,7 +10,18 @@ import {
 } from '@opentelemetry/sdk-metrics';
 import { BasicTracerProvider, InMemorySpanExporter, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-base';
 import { Redis } from 'ioredis';
-import { Callable, Channels, ProcessManager, ServiceMesh, Singleton, Telemetry } from 'nestjs-foundation';
+import {
+  Callable,
+  Channels,
+  Membership,
+  ProcessManager,
+  readTraceContext,
+  type RecordedSpan,
+  ServiceMesh,
+  Singleton,
+  SpanRecorder,
+  Telemetry,
+} from 'nestjs-foundation';
 import { FoundationOpenTelemetry } from 'nestjs-foundation/opentelemetry';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
 import type { Keys } from '../../libs/foundation/src/wire/keys.js';
@@ -176,6 +187,80 @@ describe('A trace', () => {
     const telemetry = traced.app.get(Telemetry);
     await traced.app.close();
     expect(telemetry.tracing).toBeUndefined();
+  });
+});
+
+describe('A SpanRecorder', () => {
+  const record = (node: Booted): RecordedSpan[] => {
+    const recorded: RecordedSpan[] = [];
+    const telemetry = node.app.get(Telemetry);
+    const now = () => node.app.get(Membership).clusterNow();
+    telemetry.tracing = new SpanRecorder({ keep: (span) => recorded.push(span), tracing: telemetry.tracing, now });
+    return recorded;
+  };
+
+  it('records messages and calls of all nodes without OpenTelemetry, and what is told of a job', async () => {
+    const providers = [Ledger] as never;
+    const [a, b] = [
+      await boot(server.url, appName, providers, { channels }),
+      await boot(server.url, appName, providers, { channels }),
+    ];
+    await formed(a, b);
+    const [ofA, ofB] = [record(a), record(b)];
+    const ref = await eventually(() => a.app.get(ProcessManager).lookupSingleton<Ledger>('ledger'));
+    const [caller, ofCaller, ofOwner] = ref.node === a.name ? [b, ofB, ofA] : [a, ofA, ofB];
+    const handled: unknown[] = [];
+    for (const node of [a, b])
+      await node.app.get(Channels).subscribe('events', (message) => void handled.push(message));
+    const ledger = await eventually(() => caller.app.get(ProcessManager).lookupSingleton<Ledger>('ledger'));
+    const telemetry = caller.app.get(Telemetry);
+
+    await caller.app.get(Channels).broadcast('events', 'outside of every trace');
+    await eventually(() => handled.length === 2);
+    const job = await telemetry.span({ kind: 'internal', name: 'order' }, async () => {
+      await ledger.call('add', 3);
+      await caller.app.get(Channels).broadcast('events', 'placed');
+      return telemetry.span({ kind: 'producer', name: 'publish invoices' }, () => ({ trace: telemetry.carry() }));
+    });
+    await eventually(() => handled.length === 4);
+    // What a queue does with it: the other process reads its own copy.
+    const parent = readTraceContext(JSON.parse(JSON.stringify(job)).trace);
+    const worker = (caller === a ? b : a).app.get(Telemetry);
+    worker.span({ kind: 'consumer', name: 'process invoices', parent }, () => undefined);
+
+    const [order, ...others] = ofCaller as [RecordedSpan, ...RecordedSpan[]];
+    expect(order).toMatchObject({ name: 'order', kind: 'internal' });
+    const all = [...ofCaller, ...ofOwner];
+    expect(new Set(all.map(({ traceId }) => traceId)).size).toBe(1);
+    const spanOf = (name: string, kind: string) => all.find((span) => span.name === name && span.kind === kind)!;
+    expect(others.filter(({ parentId }) => parentId === order.spanId).map(({ name }) => name)).toEqual([
+      'ledger/add',
+      'publish events',
+      'publish invoices',
+    ]);
+    expect(spanOf('ledger/add', 'server').parentId).toBe(spanOf('ledger/add', 'client').spanId);
+    expect(spanOf('process invoices', 'consumer').parentId).toBe(spanOf('publish invoices', 'producer').spanId);
+    expect(all.filter(({ name }) => name === 'process events').map(({ parentId }) => parentId)).toEqual(
+      Array(2).fill(spanOf('publish events', 'producer').spanId),
+    );
+    expect(all.filter(({ end, start }) => end === undefined || end < start)).toEqual([]);
+  });
+
+  it('takes the ids of OpenTelemetry where that is there', async () => {
+    const node = await start([]);
+    const recorded = record(node);
+    const heard: unknown[] = [];
+    await node.app.get(Channels).subscribe('events', (message) => void heard.push(message));
+    await inSpan(() => node.app.get(Channels).broadcast('events', 'hello'));
+    await eventually(() => named('process events').length === 1, { lastSeen });
+    expect(recorded.map(({ name, traceId, spanId, parentId }) => [name, traceId, spanId, parentId])).toEqual(
+      [named('publish events')[0]!, named('process events')[0]!].map((span) => [
+        span.name,
+        span.spanContext().traceId,
+        span.spanContext().spanId,
+        span.parentSpanContext!.spanId,
+      ]),
+    );
   });
 });
 

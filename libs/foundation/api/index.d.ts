@@ -913,6 +913,8 @@ export interface Member {
 }
 
 export class Membership {
+    get appName(): string;
+    clusterNow(): number;
     differences(): Difference[];
     members(): readonly Member[];
     get own(): Member;
@@ -1255,7 +1257,21 @@ export interface Range {
     last: number;
 }
 
+export function readTraceContext(value: unknown): TraceCarrier | undefined;
+
 export type RebalanceName = 'off' | 'on-join';
+
+export interface RecordedSpan {
+    readonly attributes: Readonly<Record<string, string | number>>;
+    end?: number;
+    error?: string;
+    readonly kind: SpanKindName;
+    readonly name: string;
+    readonly parentId?: string;
+    readonly spanId: string;
+    readonly start: number;
+    readonly traceId: string;
+}
 
 export interface RedisAddress {
     host: string;
@@ -1505,6 +1521,29 @@ export interface SingletonOptions extends ProcessOptions {
     args?: unknown[];
 }
 
+export interface SpanDescription {
+    attributes: Record<string, string | number>;
+    kind: SpanKindName;
+    name: string;
+    parent?: TraceCarrier | undefined;
+}
+
+export type SpanInput = Omit<SpanDescription, 'attributes'> & Partial<Pick<SpanDescription, 'attributes'>>;
+
+export type SpanKindName = 'internal' | 'producer' | 'consumer' | 'client' | 'server';
+
+export class SpanRecorder implements Tracing {
+    constructor(parts: SpanRecorderParts);
+    carry(): TraceCarrier | undefined;
+    span<T>(description: SpanDescription, work: () => T): T;
+}
+
+export interface SpanRecorderParts {
+    keep: (span: RecordedSpan) => void;
+    now?: () => number;
+    tracing?: Tracing | undefined;
+}
+
 export class StaleEpochError extends FoundationError {
     constructor(key: string, epoch: number, storedEpoch: number);
     readonly epoch: number;
@@ -1686,8 +1725,9 @@ export function switchToFoundation(context: Pick<ArgumentsHost, 'getType' | 'get
 export class Telemetry {
     attach<P extends TelemetryPattern>(pattern: P, listener: TelemetryListener<TelemetryEventsOf<P>>): () => void;
     attach<P extends TelemetryPattern>(pattern: P, listener: (event: TelemetryEventsOf<P>) => unknown): () => void;
+    carry(): TraceCarrier | undefined;
     emit<E extends FoundationEventName>(event: E, payload: FoundationEvents[E]): void;
-    // Warning: (ae-forgotten-export) The symbol "Tracing" needs to be exported by the entry point index.d.ts
+    span<T>(description: SpanInput, work: () => T): T;
     tracing: Tracing | undefined;
     wants(event: FoundationEventName): boolean;
 }
@@ -1749,6 +1789,16 @@ export interface TopologyStrategy {
     readonly name: string;
     start(report: TopologyReport, self: TopologySelf): Promise<void>;
     stop(leaving: boolean): Promise<void>;
+}
+
+export interface TraceCarrier {
+    traceparent: string;
+    tracestate?: string;
+}
+
+export interface Tracing {
+    carry(): TraceCarrier | undefined;
+    span<T>(description: SpanDescription, work: () => T): T;
 }
 
 export function translateConsul(input?: ConsulSettings & TranslateContext): Translated<'consul'>;

@@ -182,11 +182,20 @@ export type { ClusterHealth, NodeHealth } from './health/health.report.js';
 // Telemetry
 export {
   Telemetry,
+  type SpanInput,
   type TelemetryEvent,
   type TelemetryEventsOf,
   type TelemetryListener,
   type TelemetryPattern,
 } from './telemetry/telemetry.js';
+export { SpanRecorder, type RecordedSpan, type SpanRecorderParts } from './telemetry/span.recorder.js';
+export {
+  readTraceContext,
+  type SpanDescription,
+  type SpanKindName,
+  type TraceCarrier,
+  type Tracing,
+} from './telemetry/tracing.js';
 export { FoundationMetrics, type Figure, type Gauge } from './metrics/foundation.metrics.js';
 export type { EventMetric, GaugeMetric, Labels } from './metrics/metric.definitions.js';
 export type {

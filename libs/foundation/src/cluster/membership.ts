@@ -23,6 +23,21 @@ export class Membership {
     return this.#view.self;
   }
 
+  /** The application that this node belongs to: the name to tell its own keys in Redis from those of another by. */
+  get appName(): string {
+    return this.#view.appName;
+  }
+
+  /**
+   * Milliseconds since 1970 by the clock of Redis, which is the same one on all nodes: for times that nodes compare.
+   * Right to a few milliseconds, and may step back by as much.
+   *
+   * Underneath: the clock of this node and its difference to `TIME`, as of the last heartbeat; no network.
+   */
+  clusterNow(): number {
+    return this.#view.clusterNow();
+  }
+
   /** This node's own state. */
   get state(): NodeState {
     return this.#view.state;

@@ -19,6 +19,7 @@ import { unattended } from '../foreign/gate.js';
 import { readTrace, type SpanDescription, type TraceCarrier, type Tracing } from '../telemetry/tracing.js';
 
 const KINDS = {
+  internal: SpanKind.INTERNAL,
   producer: SpanKind.PRODUCER,
   consumer: SpanKind.CONSUMER,
   client: SpanKind.CLIENT,

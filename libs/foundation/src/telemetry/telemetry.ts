@@ -8,7 +8,8 @@ import { ArgumentError } from '../errors/config.errors.js';
 import { shown } from '../errors/describe.js';
 import { Gate } from '../foreign/gate.js';
 import type { FoundationEventName, FoundationEvents } from './events.js';
-import type { Tracing } from './tracing.js';
+import { readSpan } from './span.arguments.js';
+import { carried, type SpanDescription, spanned, type TraceCarrier, type Tracing } from './tracing.js';
 
 type RoomOf<E> = E extends `${infer Room}.${string}` ? Room : never;
 
@@ -34,6 +35,9 @@ export type TelemetryListener<E extends FoundationEventName = FoundationEventNam
 
 type AnyListener = (event: FoundationEventName, payload: FoundationEvents[FoundationEventName]) => unknown;
 
+/** A span that {@link Telemetry.span} makes. */
+export type SpanInput = Omit<SpanDescription, 'attributes'> & Partial<Pick<SpanDescription, 'attributes'>>;
+
 /** Where one event goes. */
 interface Route {
   listeners: readonly AnyListener[];
@@ -43,7 +47,10 @@ interface Route {
 /** Emits and attaches to the typed events of {@link FoundationEvents}. */
 @Injectable()
 export class Telemetry {
-  /** Makes spans and carries traces; nothing does while it is not set. `FoundationOpenTelemetryModule` sets it. */
+  /**
+   * Makes spans and carries traces; nothing does while it is not set. `FoundationOpenTelemetryModule` sets it, and an
+   * application may set a {@link SpanRecorder}.
+   */
   tracing: Tracing | undefined;
   readonly #attached = new Set<{ pattern: string; listener: AnyListener }>();
   /** Made on the first event of its name; discarded when a listener is attached or detached. */
@@ -100,6 +107,38 @@ export class Telemetry {
     const gate = event === 'callback.failed' ? this.#lastGate : this.#gate;
     for (const listener of listeners) gate.tell(`Telemetry.attach('${event}')`, listener, event, payload);
     if (channel.hasSubscribers) channel.publish(payload);
+  }
+
+  /**
+   * Runs work in a span, and answers what the work answers. Messages and calls of Foundation have spans by themselves;
+   * this is for what it does not see: a request, a job of a queue, a step of the application. The span ends with the
+   * work, with a promise when that settles, and notes its error.
+   *
+   * ```ts
+   * const parent = readTraceContext(job.data.trace);
+   * telemetry.span({ kind: 'consumer', name: 'process invoices', parent }, () => print(job));
+   * ```
+   *
+   * Underneath: `tracing.span`; without tracing the work runs and nothing else happens.
+   *
+   * @param description `kind`, `name` (1 to 200 characters), `attributes` (texts and finite numbers, default none), and
+   *   for a `consumer` or a `server` its `parent`; without one that begins a trace of its own, or has no span.
+   * @throws ArgumentError for a description that cannot be one; the work has not run then.
+   */
+  span<T>(description: SpanInput, work: () => T): T {
+    const span = readSpan(description);
+    if (typeof work !== 'function') throw new ArgumentError('span', 'work', typeof work, 'a function');
+    return spanned(this, span, work);
+  }
+
+  /**
+   * The trace context that is active now, to send with what Foundation does not send itself, such as a job of a queue
+   * or a request. `undefined` outside of a span.
+   *
+   * Underneath: `tracing.carry`.
+   */
+  carry(): TraceCarrier | undefined {
+    return carried(this);
   }
 
   #route(event: FoundationEventName): Route {

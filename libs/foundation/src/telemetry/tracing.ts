@@ -1,6 +1,6 @@
 /**
- * What carries a trace from node to node: the port that an exporter of spans fills, and the check of what arrives.
- * For channels and calls; set by the entry `nestjs-foundation/opentelemetry`.
+ * What carries a trace from node to node: the port that makes spans, and the check of what arrives.
+ * For channels, calls and `Telemetry.span`; filled by `nestjs-foundation/opentelemetry` or a `SpanRecorder`.
  */
 
 import { adopted, Gate, isThenable } from '../foreign/gate.js';
@@ -11,17 +11,22 @@ export interface TraceCarrier {
   tracestate?: string;
 }
 
+/**
+ * The kinds of OpenTelemetry. `internal`, `producer` and `client` belong to what runs here; `consumer` and `server` to
+ * what came with their `parent`.
+ */
+export type SpanKindName = 'internal' | 'producer' | 'consumer' | 'client' | 'server';
+
 /** A span that is to be made. */
 export interface SpanDescription {
-  /** `producer` and `client` belong to what runs here, `consumer` and `server` to what came with `parent`. */
-  kind: 'producer' | 'consumer' | 'client' | 'server';
+  kind: SpanKindName;
   name: string;
   attributes: Record<string, string | number>;
-  /** What came with a message or a call; without it a `consumer` or a `server` begins a trace. */
+  /** What came with a request, a message, a call or a job; only a `consumer` and a `server` have one. */
   parent?: TraceCarrier | undefined;
 }
 
-/** What makes spans. */
+/** What makes spans. `Telemetry.tracing` has one of them, or nothing. */
 export interface Tracing {
   /** The context that is active now, as it travels. */
   carry(): TraceCarrier | undefined;
@@ -79,6 +84,23 @@ const MEMBER = /^[a-z0-9][a-z0-9_\-*/@]{0,255}=[\x20-\x2b\x2d-\x3c\x3e-\x7e]{0,2
 /** The length in characters that the specification requires at least; we carry no more. */
 const MAX_STATE = 512;
 const MAX_MEMBERS = 32;
+
+/**
+ * Reads the trace context that came with a request, a job or anything else: the fields `traceparent` and `tracestate`
+ * of an object, such as the headers of a request. A `traceparent` that is not one of version 00, in lower case and with
+ * ids that are not all zeros, is `undefined`; a malformed `tracestate` is left out. Takes any value and never throws.
+ *
+ * Underneath: nothing; two regular expressions.
+ */
+export function readTraceContext(value: unknown): TraceCarrier | undefined {
+  try {
+    if (typeof value !== 'object' || value === null) return undefined;
+    const { traceparent, tracestate } = value as Partial<Record<string, unknown>>;
+    return readTrace(traceparent, tracestate);
+  } catch {
+    return undefined; // A getter, or a proxy.
+  }
+}
 
 /** What arrived, if it is a trace context; a state that is none is left out. Anybody may have sent it. */
 export function readTrace(traceparent: unknown, tracestate: unknown): TraceCarrier | undefined {
