@@ -14,7 +14,6 @@ import {
   type FoundationModuleAsyncOptions,
   type FoundationOptions,
   Membership,
-  type MessageHandler,
   type ProcessContext,
   ProcessManager,
   resolve,
@@ -217,13 +216,13 @@ const callbacks: Record<string, (wrong: Wrong) => Promise<void>> = {
     end();
   },
   'Channels.subscribe': async (wrong) => {
-    const subscription = await channels.subscribe('events', wrong as MessageHandler);
+    const subscription = await channels.subscribe('events', wrong);
     await channels.broadcast('events', 1);
     await eventually(() => subscription.counters.failed === 1, { what: 'The failure of a handler' });
     await subscription.unsubscribe();
   },
   'Channels.subscribe, durable': async (wrong) => {
-    const subscription = await channels.subscribe('jobs', wrong as MessageHandler, { group: named() });
+    const subscription = await channels.subscribe('jobs', wrong, { group: named() });
     await channels.broadcast('jobs', 1);
     await eventually(() => subscription.counters.dropped['dead-letter'] === 1, { what: 'A dead letter' });
     await subscription.unsubscribe();
@@ -247,7 +246,7 @@ const callbacks: Record<string, (wrong: Wrong) => Promise<void>> = {
     withStrategy({ start: () => Promise.resolve(), stop: wrong as () => Promise<void> }),
   'Channels.replay': async (wrong) => {
     await channels.broadcast('jobs', 1);
-    if ((await outcome(channels.replay('jobs', wrong as MessageHandler, { from: '0' }))) !== 'rejected') {
+    if ((await outcome(channels.replay('jobs', wrong, { from: '0' }))) !== 'rejected') {
       throw new Error('replay has not rejected');
     }
   },

@@ -29,6 +29,7 @@ import {
 import { callForEver } from './node.caller.js';
 import { COUNTERS } from './node.counters.js';
 import { Clockwork, JOBS } from './node.cron.js';
+import { Answerer, Everywhere, Parts } from './node.gather.js';
 import { Extra, Job, Journal, processClasses } from './node.processes.js';
 import { listen, talkForEver } from './node.talk.js';
 
@@ -52,7 +53,12 @@ const dashboard =
 
 @Module({
   imports: [FoundationModule.forRoot({ ...cluster, ...more, lease: { onStall, ...more.lease } }), ...dashboard],
-  providers: [Journal, Extra, Job, ...(process.env[ENV.cron] ? [Clockwork] : []), ...processClasses(names, COUNTERS)],
+  providers: [
+    ...[Journal, Extra, Job],
+    ...(process.env[ENV.cron] ? [Clockwork] : []),
+    ...(process.env[ENV.gather] ? [Answerer, Everywhere, Parts] : []),
+    ...processClasses(names, COUNTERS),
+  ],
 })
 class NodeModule {}
 
@@ -155,6 +161,8 @@ async function run(): Promise<void> {
       recorder.record('test.job_started', { name, outcome });
     },
     failBadly: (name, number) => contextOf(journal, name).fail(hostileError(number) as Error),
+    gather: (question, options) => channels.gather('control', question, { type: 'question', ...options }),
+    gatherAll: (name, question, options) => manager.all(name).with(options).call('answer', question),
     setClock: (aheadMs) => setClock(aheadMs),
     crash: (mode) => void (journal.crash = mode),
     block: (ms) => {

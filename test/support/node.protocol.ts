@@ -1,6 +1,6 @@
 // What a test may ask of a node in a child process, and what the node answers; over the IPC channel of child_process.
 // Shared by test/apps/node.ts, which answers, and cluster.ts, which asks.
-import type { Member, NodeState, ProcessInfo } from 'nestjs-foundation';
+import type { Gathered, Member, NodeState, ProcessInfo } from 'nestjs-foundation';
 
 /** How `fragile` fails: in `onProcessStart`, some milliseconds later in `ctx.run`, or not. */
 export type CrashMode = 'start' | 'run' | 'none';
@@ -44,6 +44,10 @@ export interface NodeCommands {
   job(name: string, restart: 'transient' | 'temporary'): null;
   /** Makes the last instance here crash with a value that is no proper error; which one is up to the number. */
   failBadly(name: string, number: number): null;
+  /** `channels.gather` of a question to the answerers of `node.gather.ts`. */
+  gather(question: object, options: { timeout?: number; min?: number }): Gathered;
+  /** The same question to all of a process. */
+  gatherAll(name: string, question: object, options: { timeout?: number; min?: number }): Gathered;
   /** Sets the clock of this process: so many milliseconds ahead of the right time from now on. */
   setClock(aheadMs: number): null;
   /** Keeps the event loop busy without a pause. */
@@ -90,6 +94,8 @@ export const ENV = {
   talk: 'TEST_TALK',
   /** Set: has the jobs of `node.cron.ts`. */
   cron: 'TEST_CRON',
+  /** Set: answers gathers, see `node.gather.ts`. */
+  gather: 'TEST_GATHER',
   /** So many services are offered by this node. */
   services: 'TEST_SERVICES',
   /** Options of `forRoot` on top of the others, as JSON. */

@@ -203,7 +203,7 @@ describe('what comes deflated', () => {
     const { telemetry, dropped } = telemetryWithDrops();
     const seen: unknown[] = [];
     const sink = {
-      ...{ listening: () => true, gap: () => undefined, acknowledge: () => undefined },
+      ...{ listening: () => true, gap: () => undefined, acknowledge: () => undefined, answer: () => undefined },
       deliver: ({ message }: { message: unknown }) => seen.push(message),
     };
     const own = headsOf('n1', 'own').prefix;

@@ -159,6 +159,7 @@ const texts = new IncomingTexts({
       if (missing !== undefined) expect(missing.last - missing.first).toBeGreaterThanOrEqual(0);
     },
     acknowledge: () => undefined,
+    answer: () => undefined,
   },
 });
 const played = new Played();

@@ -116,6 +116,7 @@ export type ChannelName = 'control' | 'events' | 'telemetry' | 'data' | (string 
 export class Channels {
     broadcast(channel: ChannelName, message: unknown, options?: BroadcastOptions): Promise<void>;
     explainRoute(message: unknown, options?: RouteOptions): Route;
+    gather<T = unknown>(channel: ChannelName, message: unknown, options?: GatherMessageOptions): Promise<Gathered<T>>;
     replay(channel: ChannelName, handler: MessageHandler, options: ReplayOptions): Promise<number>;
     routeMessage(message: unknown, options?: RouteOptions): Promise<void>;
     subscribe(channel: ChannelName, handler: MessageHandler, options?: SubscribeOptions): Promise<Subscription>;
@@ -514,6 +515,13 @@ export interface FoundationEvents {
             atMost?: true;
         };
     };
+    'message.gathered': {
+        channel: string;
+        answers: number;
+        missing: number;
+        complete: boolean;
+        waitedMs: number;
+    };
     'message.handler_failed': {
         channel: string;
         error: string;
@@ -717,6 +725,27 @@ export interface Gap {
     from: string;
     missing?: Range;
     priority?: Priority;
+}
+
+export interface GatherAnswer<T = unknown> {
+    node: string;
+    process?: string;
+    value: T;
+}
+
+export interface Gathered<T = unknown> {
+    answers: GatherAnswer<T>[];
+    complete: boolean;
+    missing: MissingAnswer[];
+}
+
+export interface GatherMessageOptions extends GatherOptions, Pick<BroadcastOptions, 'type' | 'priority' | 'compression'> {
+}
+
+export interface GatherOptions {
+    min?: number;
+    signal?: AbortSignal;
+    timeout?: Duration;
 }
 
 export interface Gauge extends GaugeMetric {
@@ -992,7 +1021,7 @@ export class MessageError extends FoundationError {
     readonly channel: string;
 }
 
-export type MessageHandler<T = unknown> = (message: T, meta: MessageMeta) => void | Promise<void>;
+export type MessageHandler<T = unknown> = (message: T, meta: MessageMeta) => unknown;
 
 export interface MessageHost extends Handled {
     kind: 'message';
@@ -1032,11 +1061,48 @@ export interface MissingAcknowledgement {
     reason: string;
 }
 
+export interface MissingAnswer {
+    message?: string;
+    node: string;
+    process?: string;
+    reason: MissingReason;
+}
+
 export class MissingPackageError extends FoundationError {
     constructor(packages: string, neededBy: string, cause: unknown);
     readonly neededBy: string;
     readonly packages: string;
 }
+
+export type MissingReason =
+/** It did not answer in time. */
+'timeout'
+/** It left the cluster, or was removed from it, before it answered. */
+| 'left'
+/** The handler or the method threw, or its answer cannot be sent: `message` says what. */
+| 'failed'
+/** The message is not what the `payload` of the handler says. */
+| 'invalid-payload'
+/** The queue of the handler is full, and dropped the message. */
+| 'queue-full'
+/** The subscription ended before the handler began. */
+| 'unsubscribed'
+/** The call was refused: too many wait for it, or the method is not `@Callable()`. */
+| 'refused'
+/** No node runs this replica or partition. */
+| 'not-running'
+/** The connection or the instance was lost: whether it was carried out is unknown. */
+| 'interrupted'
+/** The answers that came before it have reached the limit of their size. */
+| 'too-large'
+/** Its version of Foundation handles the message, and cannot answer it. */
+| 'unsupported'
+/** Redis did not say where it is. */
+| 'unreachable'
+/** `min` answers were there before its own. */
+| 'not-awaited'
+/** This node left the cluster before it answered. */
+| 'closing';
 
 export interface NodeHealth {
     metrics: {
@@ -1154,6 +1220,12 @@ export interface ProcessDefaults {
     timeout?: Duration | 'infinity';
 }
 
+export interface ProcessGroup<T = AnyProcess> {
+    call<K extends MethodNames<T>>(method: K, ...args: T[K] extends (...args: infer A) => unknown ? A : never): Promise<Gathered<T[K] extends (...args: never[]) => infer R ? Awaited<R> : never>>;
+    readonly name: string;
+    with(options: GatherOptions): ProcessGroup<T>;
+}
+
 export interface ProcessInfo {
     crashes?: number;
     epoch?: number;
@@ -1177,6 +1249,7 @@ export class ProcessLostError extends FoundationError {
 }
 
 export class ProcessManager {
+    all<T = AnyProcess>(name: string | Type<T>): ProcessGroup<T>;
     drain(options?: {
         node?: string;
         timeout?: Duration;

@@ -102,6 +102,7 @@ export {
   type InjectedProcess,
 } from './processes/declaration/inject.process.js';
 export type { CallOptions } from './calls/call.target.js';
+export type { GatherAnswer, Gathered, GatherOptions, MissingAnswer, MissingReason } from './calls/gathering.js';
 export { ProcessManager, type StartOptions } from './processes/process.manager.js';
 export type {
   FencedEffects,
@@ -112,7 +113,14 @@ export type {
   ProcessContext,
   StopReason,
 } from './processes/declaration/process.context.js';
-export type { PartitionedRef, ProcessInfo, ProcessRef, ProcessState, StartResult } from './processes/process.ref.js';
+export type {
+  PartitionedRef,
+  ProcessGroup,
+  ProcessInfo,
+  ProcessRef,
+  ProcessState,
+  StartResult,
+} from './processes/process.ref.js';
 export type { AnyProcess, MethodNames, Remote, RemoteCalls } from './calls/remote.proxy.js';
 export type { ProcessKind } from './cluster/slot.names.js';
 export type { ProcessTarget } from './processes/declaration/process.target.js';
@@ -145,6 +153,7 @@ export type {
   BroadcastOptions,
   ChannelName,
   Gap,
+  GatherMessageOptions,
   MessageHandler,
   MessageHost,
   MessageMeta,

@@ -40,6 +40,15 @@ const BROADCAST: Readonly<Record<string, Rule>> = {
   ],
 };
 
+const GATHER: Readonly<Record<string, Rule>> = {
+  type: TYPE,
+  priority: BROADCAST['priority']!,
+  compression: BROADCAST['compression']!,
+  timeout: BROADCAST['timeout']!,
+  min: ['a whole number from 1', (value) => whole(value, 1, Number.MAX_SAFE_INTEGER)],
+  signal: ['an AbortSignal', (value) => value instanceof AbortSignal],
+};
+
 const ROUTE: Readonly<Record<string, Rule>> = {
   ...BROADCAST,
   channel: ['the name of a channel', (value) => typeof value === 'string'],
@@ -73,6 +82,11 @@ const QUEUE: Readonly<Record<string, Rule>> = {
 /** @throws ArgumentError */
 export function checkBroadcast(call: string, options: unknown): void {
   check(call, options, BROADCAST, '');
+}
+
+/** @throws ArgumentError */
+export function checkGather(call: string, options: unknown): void {
+  check(call, options, GATHER, '');
 }
 
 /** @throws ArgumentError */

@@ -63,6 +63,5 @@ function handlerOf(
   if (enhanced === undefined) {
     return (message, meta) => (target as Record<string, MessageHandler>)[method]!(message, meta);
   }
-  return async (message, meta) =>
-    void (await enhanced<MessageHost>([message, meta], { kind: 'message', message, meta }, invocation));
+  return (message, meta) => enhanced<MessageHost>([message, meta], { kind: 'message', message, meta }, invocation);
 }

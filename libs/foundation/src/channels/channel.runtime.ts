@@ -5,6 +5,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Backend } from '../backend/backend.js';
 import { Outbox } from '../backend/transport/outbox.js';
+import type { Gathered } from '../calls/gathering.js';
 import type { ClusterView } from '../cluster/cluster.view.js';
 import type { LocalNode } from '../cluster/local.node.js';
 import type { FoundationConfig } from '../config/config.js';
@@ -20,6 +21,7 @@ import { checkBroadcast, checkReplay, checkRoute, checkSubscribe } from './chann
 import type {
   BroadcastOptions,
   ChannelName,
+  GatherMessageOptions,
   MessageHandler,
   ReplayOptions,
   SubscribeOptions,
@@ -31,6 +33,7 @@ import { type ChannelStatistics, RemoteStatistics, sumOf } from './channel.stati
 import { publishing } from './channel.tracing.js';
 import { Durable } from './durable/durable.channels.js';
 import { type Carried, headsOf } from './envelope.js';
+import { Gatherer } from './gatherer.js';
 import { MessageDrops } from './message.drops.js';
 import { NodeMessages } from './node.messages.js';
 import { Dispatcher } from './receiving/dispatcher.js';
@@ -63,6 +66,7 @@ export class ChannelRuntime {
   readonly #durable: Durable;
   readonly #remote: RemoteStatistics;
   readonly #context: ContextHook;
+  readonly #gatherer: Gatherer;
 
   constructor(
     private readonly config: FoundationConfig,
@@ -88,7 +92,7 @@ export class ChannelRuntime {
     this.#audience = new Audience(membership);
     this.#remote = new RemoteStatistics(this.#nodeMessages, () => this.statistics());
     this.requests = new Requests(this.#audience, this.#nodeMessages, membership, transport, context);
-    this.#dispatcher = new Dispatcher(node.bootId, { telemetry, drops, context });
+    this.#dispatcher = new Dispatcher(node.bootId, { telemetry, drops, context }, maxMessageBytes);
     const outgoing = (this.#sequencer = new Sequencer(this.#outbox, heads, topic, (channel) =>
       limitsOf(channel, maxMessageBytes),
     ));
@@ -108,10 +112,14 @@ export class ChannelRuntime {
       endpoint,
       maxMessageBytes,
     });
+    const isDurable = (channel: string): boolean => this.#durable.has(channel);
+    const asking = { membership, telemetry, context, isDurable, timeout: config.calls.timeout };
+    this.#gatherer = new Gatherer({ sender: this.#sender, ...asking });
     this.#receiver = new Receiver({
       ...shared,
       lasts: (channels) => outgoing.lasts(channels),
       acknowledge: (sender, ack, failure) => acknowledgements.acknowledge(sender, ack, failure),
+      answer: (sender, ack, answer) => acknowledgements.answer(sender, ack, answer),
       telemetry,
       membership,
       transport,
@@ -144,6 +152,11 @@ export class ChannelRuntime {
     return this.#durable.has(channel)
       ? this.#durable.send(channel, this.#sender.write(channel, message), options, extras)
       : this.#sender.send(channel, message, options, extras);
+  }
+
+  async gather(channel: ChannelName, message: unknown, options: GatherMessageOptions = {}): Promise<Gathered> {
+    this.requireDeclared(channel);
+    return this.#gatherer.gather(channel, message, options);
   }
 
   async routeMessage(message: unknown, options: RouteOptions = {}): Promise<void> {
@@ -223,21 +236,13 @@ export class ChannelRuntime {
     );
   }
 
-  /**
-   * Checks that a channel is declared.
-   *
-   * @throws UnknownChannelError that lists the declared ones.
-   */
+  /** @throws UnknownChannelError that lists the declared ones. */
   requireDeclared(channel: string): void {
     const { names } = this.config.channels;
     if (!names.includes(channel)) throw new UnknownChannelError(channel, names);
   }
 
-  /**
-   * Checks that a message can be sent.
-   *
-   * @throws MessageError for what JSON cannot write, or what is too large.
-   */
+  /** @throws MessageError for what JSON cannot write, or what is too large. */
   requireSendable(channel: string, message: unknown): void {
     this.#sender.write(channel, message);
   }

@@ -1,6 +1,7 @@
 /**
  * The vocabulary of the channels: names, options, and what a handler learns of a message.
  */
+import type { GatherOptions } from '../calls/gathering.js';
 import type { ContextValues } from '../context/context.hook.js';
 import type { Handled } from '../enhancers/enhancers.js';
 import type { Schema } from '../schemas/payload.js';
@@ -47,11 +48,12 @@ export interface MessageHost extends Handled {
 }
 
 /**
- * Called for each message; the next one of this subscription waits until it has settled. The message is
+ * Called for each message; the next one of this subscription waits until it has settled. What it returns is the answer
+ * to a `gather`, and nothing to a `broadcast`. The message is
  * `unknown`, because anybody may have sent it: check it, or let `payload` do that. All handlers of a node get the same
  * object, so copy it before you change it.
  */
-export type MessageHandler<T = unknown> = (message: T, meta: MessageMeta) => void | Promise<void>;
+export type MessageHandler<T = unknown> = (message: T, meta: MessageMeta) => unknown;
 
 /** Sequence numbers, both ends included. */
 export interface Range {
@@ -96,6 +98,10 @@ export interface BroadcastOptions {
    */
   timeout?: Duration;
 }
+
+/** Options of `channels.gather`. */
+export interface GatherMessageOptions
+  extends GatherOptions, Pick<BroadcastOptions, 'type' | 'priority' | 'compression'> {}
 
 /** What happens when the backlog is full. */
 export type QueuePolicy =

@@ -3,9 +3,11 @@
  * Underneath `channel.runtime.ts`: PUBLISH and SUBSCRIBE, or memory alone with the local backend.
  */
 import { Injectable } from '@nestjs/common';
+import type { Gathered } from '../calls/gathering.js';
 import type {
   BroadcastOptions,
   ChannelName,
+  GatherMessageOptions,
   MessageHandler,
   ReplayOptions,
   SubscribeOptions,
@@ -48,6 +50,35 @@ export class Channels {
    */
   broadcast(channel: ChannelName, message: unknown, options?: BroadcastOptions): Promise<void> {
     return this.#runtime.broadcast(channel, message, options);
+  }
+
+  /**
+   * Sends a message to all subscribers of the channel, and collects what their handlers return: one answer for each
+   * handler that returns something, each after JSON, those of this node included. Never rejects because a node fails,
+   * is late or leaves: `missing` names it with the reason, and `complete` is then false.
+   *
+   * ```ts
+   * const { answers, missing, complete } = await channels.gather('control', 'how many?', { timeout: '2s' });
+   * ```
+   *
+   * Underneath: {@link broadcast}, and one `PUBLISH …:mail:<boot id>` of each node with what its handlers returned.
+   *
+   * The nodes that are expected to answer are those of which this node knows, at the time of the call, that they
+   * listen; of a `group` the one member that handles the message. A node whose handlers all return nothing answers
+   * `undefined`; a node none of whose handlers takes this `type` is not expected. Of a node with several handlers one
+   * of which fails, there are the answers of the others, and it counts as missing.
+   *
+   * Guards, pipes, interceptors, filters and `payload` apply as to every message: what they reject is `failed` or
+   * `invalid-payload`. A node that dies is `left` as soon as this node knows, a node of a version that cannot answer is
+   * `unsupported`. A handler that gathers on its own channel with `concurrency: 1` waits for itself until the timeout.
+   *
+   * @param message any value that JSON can write, up to `channels.maxMessageBytes`; what one node answers, too.
+   * @throws UnknownChannelError, `MessageError`, `ArgumentError`, also for a durable channel; `NotReadyError` without a
+   *   cluster, `RedisUnavailableError` when only this node was asked, `OverloadedError`, `LimitError` for more than
+   *   1,000 at a time; the reason of the signal.
+   */
+  gather<T = unknown>(channel: ChannelName, message: unknown, options?: GatherMessageOptions): Promise<Gathered<T>> {
+    return this.#runtime.gather(channel, message, options) as Promise<Gathered<T>>;
   }
 
   /**

@@ -18,6 +18,7 @@ import { parseJson } from '../wire/json.js';
 import type { Lane } from '../wire/lane.js';
 import { openPacked, type PackedReader } from '../wire/packed.reader.js';
 import type { MessageMeta } from './channel.js';
+import type { HandlerOutcome, NodeAnswer } from './node.answer.js';
 
 /** The version of the format; a receiver drops and counts any other. */
 export const ENVELOPE_VERSION = 2;
@@ -49,6 +50,8 @@ export interface Extras {
   type?: string;
   /** The sender waits for an acknowledgement with this number. */
   ack?: number;
+  /** With what the handlers return. */
+  asks?: boolean;
   /** Group → boot id of the member that handles the message. */
   groups?: Record<string, string>;
   /** The message is deflated, and its body the base64 of that. */
@@ -63,15 +66,17 @@ export interface Extras {
 export type Carried = Pick<Extras, 'trace' | 'context'>;
 
 /** A message with what travels with it. */
-export interface Envelope extends Pick<Extras, 'ack' | 'groups' | 'trace'> {
+export interface Envelope extends Pick<Extras, 'ack' | 'asks' | 'groups' | 'trace'> {
   meta: MessageMeta;
   message: unknown;
   /** About how many characters of JSON it has. */
   size?: number;
   /** The base64 of the message, which is to be inflated first. */
   zip?: string;
-  /** Called by each subscription once it is done with the message. */
-  settle?: (failure?: string) => void;
+  /** Called by each subscription once it is done with the message; `more` is for a sender that asks. */
+  settle?: (failure?: string, more?: HandlerOutcome) => void;
+  /** Called once with what all handlers of this node answered, for a sender that asks; in the place of `settle`. */
+  answer?: (answer: NodeAnswer) => void;
 }
 
 /** Why a message cannot be read. */
@@ -113,10 +118,11 @@ export function headsOf(from: string, bootId: string): Heads {
 /** One message; `body` is the JSON of the message itself, so that it is written once, or base64. */
 export function encode(body: string, extras?: Extras): string {
   if (extras === undefined) return `{"b":${body}}`;
-  const { type, ack, groups, zip, trace, context } = extras;
+  const { type, ack, asks, groups, zip, trace, context } = extras;
   let head = '{';
   if (type !== undefined) head += `"t":${JSON.stringify(type)},`;
   if (ack !== undefined) head += `"a":${ack},`;
+  if (asks === true) head += '"q":1,';
   if (groups !== undefined) head += `"g":${JSON.stringify(groups)},`;
   if (trace !== undefined) head += `"p":${JSON.stringify(trace.traceparent)},`;
   if (trace?.tracestate !== undefined) head += `"s":${JSON.stringify(trace.tracestate)},`;
@@ -127,8 +133,16 @@ export function encode(body: string, extras?: Extras): string {
 /** The same to be packed: of a message, or of the base64 of one. */
 export function entryOf(message: unknown, extras?: Extras): object {
   if (extras === undefined) return { b: message };
-  const { type, ack, groups, zip, trace, context } = extras;
-  const entry = { t: type, a: ack, g: groups, p: trace?.traceparent, s: trace?.tracestate, c: context };
+  const { type, ack, asks, groups, zip, trace, context } = extras;
+  const entry = {
+    t: type,
+    a: ack,
+    g: groups,
+    p: trace?.traceparent,
+    s: trace?.tracestate,
+    c: context,
+    ...(asks === true && { q: 1 }),
+  };
   return zip === true ? { ...entry, z: message } : { ...entry, b: message };
 }
 
@@ -229,7 +243,7 @@ export function originOf(text: string): Origin | undefined {
 
 function read(channel: string, head: Head, seq: number, value: unknown, size: number): Envelope | UnreadableReason {
   if (typeof value !== 'object' || value === null) return 'malformed-message';
-  const { b, t, a, g, z, p, s, c } = value as Record<string, unknown>;
+  const { b, t, a, q, g, z, p, s, c } = value as Record<string, unknown>;
   if ((t !== undefined && !isShort(t)) || (a !== undefined && !isCount(a))) return 'malformed-message';
   if (z === undefined ? b === undefined : typeof z !== 'string') return 'malformed-message';
   if (g !== undefined && !isGroups(g)) return 'malformed-message';
@@ -241,6 +255,7 @@ function read(channel: string, head: Head, seq: number, value: unknown, size: nu
   if (context !== undefined) meta.context = context;
   const envelope: Envelope = { meta, message: b, size };
   if (a !== undefined) envelope.ack = a;
+  if (q === 1) envelope.asks = true;
   if (g !== undefined) envelope.groups = g;
   if (z !== undefined) envelope.zip = z as string;
   // Nor does an unreadable trace.

@@ -82,18 +82,18 @@ export class HandlerRunner {
     return text;
   }
 
-  #call({ meta, trace }: Envelope, message: unknown): void | Promise<void> {
+  #call({ meta, trace }: Envelope, message: unknown): unknown {
     this.received += 1;
     if (this.#received !== undefined) this.#received(meta);
     const { telemetry, context } = this.tools;
     // Nearly always, and a closure for each message would cost something.
     if (telemetry.tracing === undefined && context?.isSet !== true) return this.#apart(this.#handler, message, meta);
-    const handle = (): void | Promise<void> =>
+    const handle = (): unknown =>
       traced(telemetry, meta, trace, this.subject.group, () => this.#handler(message, meta));
     return this.#apart(() => (context === undefined ? handle() : context.run(meta.context, handle)));
   }
 
-  async #readFirst(envelope: Envelope): Promise<void> {
+  async #readFirst(envelope: Envelope): Promise<unknown> {
     const { channel, payload } = this.subject;
     const { from, type } = envelope.meta;
     const { value, errors } = await readAs(payload, envelope.message);

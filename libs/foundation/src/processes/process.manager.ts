@@ -9,7 +9,7 @@ import type { ProcessOptions } from './declaration/process.decorators.js';
 import { nameOf, type ProcessTarget } from './declaration/process.target.js';
 import type { Candidate } from './placement/placement.js';
 import type { ProcessParts } from './process.parts.js';
-import type { PartitionedRef, ProcessInfo, ProcessRef, StartResult } from './process.ref.js';
+import type { PartitionedRef, ProcessGroup, ProcessInfo, ProcessRef, StartResult } from './process.ref.js';
 
 /** Options of a start call. */
 export type StartOptions = ProcessOptions;
@@ -94,6 +94,21 @@ export class ProcessManager {
    */
   lookupPartitioned<T = AnyProcess>(name: string | Type<T>): PartitionedRef<T> | undefined {
     return this.#parts.finder.partitioned(name);
+  }
+
+  /**
+   * All replicas or partitions of a process, to be called at once; a singleton counts as one.
+   *
+   * ```ts
+   * const { answers, missing, complete } = await processes.all(Thumbnails).with({ timeout: '2s' }).call('cached');
+   * ```
+   *
+   * Underneath: nothing; see {@link ProcessGroup.call}.
+   *
+   * @throws ArgumentError for what is no name.
+   */
+  all<T = AnyProcess>(name: string | Type<T>): ProcessGroup<T> {
+    return this.#parts.gatherer.all(name);
   }
 
   /**

@@ -10,6 +10,7 @@ import type { NodeControl } from './node.control.js';
 import { Patience } from './patience.js';
 import { ProcessCommands } from './process.commands.js';
 import { ProcessFinder } from './process.finder.js';
+import { ProcessGatherer } from './process.gatherer.js';
 import { ProcessRefs } from './process.refs.js';
 import type { ProcessRegistry } from './process.registry.js';
 import { ProcessStarter } from './process.starter.js';
@@ -37,6 +38,7 @@ export interface ProcessParts {
   starter: ProcessStarter;
   commands: ProcessCommands;
   finder: ProcessFinder;
+  gatherer: ProcessGatherer;
 }
 
 /** See the file header. */
@@ -48,5 +50,5 @@ export function assembleProcesses(given: ProcessIngredients): ProcessParts {
   const waiter = new ProcessWaiter(shared);
   const commands: ProcessCommands = new ProcessCommands({ ...shared, waiter });
   const starter = new ProcessStarter({ ...shared, leases: backend.leases, waiter });
-  return { starter, commands, finder: new ProcessFinder(shared) };
+  return { starter, commands, finder: new ProcessFinder(shared), gatherer: new ProcessGatherer(shared) };
 }

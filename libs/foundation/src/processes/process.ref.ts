@@ -1,7 +1,8 @@
 /**
  * What callers get to see of a process: where it runs, how to call it, and what the cluster knows of it.
  */
-import type { AnyProcess, RemoteCalls } from '../calls/remote.proxy.js';
+import type { Gathered, GatherOptions } from '../calls/gathering.js';
+import type { AnyProcess, MethodNames, RemoteCalls } from '../calls/remote.proxy.js';
 import type { ProcessKind } from '../cluster/slot.names.js';
 import type { RestartPolicyName } from '../config/options.js';
 
@@ -36,6 +37,31 @@ export interface PartitionedRef<T = AnyProcess> {
   for(key: string): RemoteCalls<T>;
   /** Stops all partitions. */
   stop(): Promise<void>;
+}
+
+/** The ways to call all replicas or partitions of a process at once. */
+export interface ProcessGroup<T = AnyProcess> {
+  readonly name: string;
+  /**
+   * Calls a `@Callable()` method of each replica or partition, and collects what they answer: one answer for each, with
+   * its node and its name. Never rejects because one of them fails, is late or dies: `missing` has it with the reason,
+   * and `complete` is then false.
+   *
+   * Underneath: a call for each, as {@link RemoteCalls.call} makes it, all at the same time.
+   *
+   * Expected to answer is each replica or partition that should run. One without an owner is waited for until the
+   * timeout, as a call waits; a replica of a node that dies is `left` at once, and so is a partition whose method had
+   * begun there, unless the method is idempotent: then the next owner is called.
+   *
+   * @throws UnknownProcessError, `CallRefusedError` for a method that is not callable, `ArgumentError`,
+   * `NotReadyError` without a cluster, `LimitError` for more than 1,000 at a time; the reason of the signal.
+   */
+  call<K extends MethodNames<T>>(
+    method: K,
+    ...args: T[K] extends (...args: infer A) => unknown ? A : never
+  ): Promise<Gathered<T[K] extends (...args: never[]) => infer R ? Awaited<R> : never>>;
+  /** The same calls with a timeout, a number of answers that are enough, or a signal. */
+  with(options: GatherOptions): ProcessGroup<T>;
 }
 
 /** What became of one replica. */

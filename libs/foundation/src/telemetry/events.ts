@@ -337,6 +337,10 @@ export interface FoundationEvents {
     priority?: 'high' | 'normal' | 'low';
     missing?: { first: number; last: number; atMost?: true };
   };
+  /**
+   * A `gather` of this node is over: `answers` came, `missing` nodes have not answered, or not with all they have.
+   */
+  'message.gathered': { channel: string; answers: number; missing: number; complete: boolean; waitedMs: number };
   /** A handler threw; the other handlers were called. */
   'message.handler_failed': { channel: string; error: string };
 

@@ -6,6 +6,7 @@ import { LimitError } from '../../errors/limit.errors.js';
 import { copyJson } from '../../wire/json.js';
 import type { Gap, MessageHandler, SubscribeOptions, SubscriptionCounters } from '../channel.js';
 import type { Envelope } from '../envelope.js';
+import { answerAfter } from './handler.answers.js';
 import { HandlerQueue, type QueueTools } from './handler.queue.js';
 
 /** The subscriptions to one channel. */
@@ -33,6 +34,8 @@ export class Dispatcher {
   constructor(
     private readonly bootId: string,
     private readonly tools: QueueTools,
+    /** The bytes of JSON that a node may answer a sender that asks. */
+    private readonly longest = Infinity,
   ) {}
 
   /** False when no subscription of this node would get a message of the channel. */
@@ -102,9 +105,12 @@ export class Dispatcher {
       telemetry.emit('message.received', { channel, from, latency: Math.max(0, now - sentAt) });
     const audience = this.#channels.get(channel);
     // Nearly all messages take the short path.
-    const isPlain = envelope.groups === undefined && envelope.settle === undefined && !audience?.groups.size;
+    const isUnheard = envelope.settle === undefined && envelope.answer === undefined;
+    const isPlain = isUnheard && envelope.groups === undefined && !audience?.groups.size;
     const takers = audience === undefined ? [] : isPlain ? audience.plain : this.#takers(audience, envelope);
-    if (envelope.settle !== undefined) envelope.settle = settleAfter([...takers].length, envelope.settle);
+    const { settle, answer } = envelope;
+    if (settle !== undefined) envelope.settle = settleAfter([...takers].length, settle);
+    if (answer !== undefined) envelope.settle = answerAfter([...takers].length, this.longest, answer);
     let full: Promise<void>[] | undefined;
     let own: Envelope | undefined;
     for (const queue of takers) {

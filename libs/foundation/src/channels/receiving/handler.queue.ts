@@ -148,14 +148,14 @@ export class HandlerQueue {
     if (this.options.group !== undefined) return this.#drop(envelope, UNSUBSCRIBED);
     this.#dropped.add(UNSUBSCRIBED);
     this.tools.drops.note(this.channel, UNSUBSCRIBED);
-    envelope.settle?.(UNSUBSCRIBED);
+    envelope.settle?.(UNSUBSCRIBED, { reason: UNSUBSCRIBED });
   }
 
   #drop(envelope: Envelope, reason: 'queue-full' | typeof UNSUBSCRIBED): void {
     const { priority } = envelope.meta;
     this.#dropped.add(reason);
     this.tools.drops.add(this.channel, reason, 1, reason === 'queue-full' ? { priority } : {});
-    envelope.settle?.(reason === 'queue-full' ? `queue full, ${priority} priority` : reason);
+    envelope.settle?.(reason === 'queue-full' ? `queue full, ${priority} priority` : reason, { reason });
   }
 
   #next(): Envelope | undefined {
@@ -187,7 +187,7 @@ export class HandlerQueue {
     try {
       const result = this.#runner.run(envelope);
       if (isPromise(result)) return this.#settled(envelope, result);
-      envelope.settle?.();
+      envelope.settle?.(undefined, { value: result });
     } catch (error) {
       this.#fail(envelope, error);
     }
@@ -197,8 +197,8 @@ export class HandlerQueue {
   async #settled(envelope: Envelope, result: PromiseLike<unknown>): Promise<void> {
     this.#handling.add(envelope);
     try {
-      await result;
-      envelope.settle?.();
+      const value = await result;
+      envelope.settle?.(undefined, { value });
     } catch (error) {
       this.#fail(envelope, error);
     } finally {
@@ -211,14 +211,14 @@ export class HandlerQueue {
     const { channel, type } = meta;
     if (isA(error, InvalidPayload)) {
       this.tools.drops.add(channel, 'invalid-payload', 1, { payload: error.payload });
-      return settle?.(error.message);
+      return settle?.(error.message, { reason: 'invalid-payload' });
     }
     // The process whose handler it was has stopped, as after the end of a subscription.
     if (isA(error, HandlerGoneError)) {
       return this.#refuse(envelope);
     }
     const text = this.#runner.fail(error, { type });
-    settle?.(`a handler failed: ${text}`);
+    settle?.(`a handler failed: ${text}`, { reason: 'failed' });
   }
 
   #lag(): number {

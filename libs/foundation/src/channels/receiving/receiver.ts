@@ -23,6 +23,7 @@ export interface ReceiverTools {
   lasts: (channels: readonly string[]) => Lasts;
   /** Acknowledges a message to its sender. */
   acknowledge: Sink['acknowledge'];
+  answer: Sink['answer'];
   drops: MessageDrops;
   /** The beginning of each envelope of this node. */
   ownPrefix: string;
@@ -56,6 +57,7 @@ export class Receiver {
         deliver: (envelope, now) => dispatcher.deliver(envelope, now),
         gap: (gap) => dispatcher.gap(gap),
         acknowledge: tools.acknowledge,
+        answer: tools.answer,
       },
     });
     this.#catchUp = new GapRecovery({

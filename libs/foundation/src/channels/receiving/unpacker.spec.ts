@@ -44,6 +44,7 @@ describe('Unpacker', () => {
       },
       gap: (gap) => gaps.push(gap),
       acknowledge: (...words) => told.push(words),
+      answer: (...words) => told.push(words),
     };
     const own = headsOf('n1', 'own').prefix;
     incoming = new Unpacker({

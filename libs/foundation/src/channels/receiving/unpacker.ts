@@ -11,6 +11,7 @@ import { inflate } from '../compression.js';
 import { type Envelope, open, type Opened, type UnreadableReason } from '../envelope.js';
 import { KeyedSequence } from '../keyed.sequence.js';
 import type { MessageDrops } from '../message.drops.js';
+import type { NodeAnswer } from '../node.answer.js';
 import { Fifo } from './fifo.js';
 import type { GapDetector } from './gap.detector.js';
 
@@ -21,6 +22,8 @@ export interface Sink {
   deliver(envelope: Envelope, now: number): unknown;
   gap(gap: Gap): void;
   acknowledge(sender: string, ack: number, failure?: string): void;
+  /** The same for a sender that asks what the handlers return. */
+  answer(sender: string, ack: number, answer: NodeAnswer): void;
 }
 
 /** The backlog behind an envelope that is being inflated, in envelopes and in characters. */
@@ -188,9 +191,11 @@ export class Unpacker {
 
   #give(channel: string, entry: Envelope | Unusable, now: number): void {
     if (typeof entry === 'string') return this.parts.drops.add(channel, entry);
-    const { ack, meta } = entry;
-    if (ack !== undefined) entry.settle = (failure) => this.parts.sink.acknowledge(meta.bootId, ack, failure);
-    this.parts.sink.deliver(entry, now);
+    const { ack, asks, meta } = entry;
+    const { sink } = this.parts;
+    if (ack !== undefined && asks === true) entry.answer = (answer) => sink.answer(meta.bootId, ack, answer);
+    else if (ack !== undefined) entry.settle = (failure) => sink.acknowledge(meta.bootId, ack, failure);
+    sink.deliver(entry, now);
   }
 }
 

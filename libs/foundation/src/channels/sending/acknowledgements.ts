@@ -1,12 +1,15 @@
 /**
  * Waits until every listening node has handled a message, and acknowledges messages of other nodes. For broadcasts with
- * a `timeout`. Underneath one node message for each message and node.
+ * a `timeout`, and for gathers, whose acknowledgements have the answers with them. Underneath one node message for each
+ * message and node.
  */
+import type { Gathering } from '../../calls/gathering.js';
 import type { ClusterView } from '../../cluster/cluster.view.js';
 import { OverloadedError } from '../../errors/limit.errors.js';
 import { AcknowledgementError, type MissingAcknowledgement } from '../../errors/message.errors.js';
 import type { Telemetry } from '../../telemetry/telemetry.js';
 import { UNSUBSCRIBED } from '../message.drops.js';
+import { type NodeAnswer, takeAnswer, writeAnswer } from '../node.answer.js';
 import type { NodeAddress, NodeMessages } from '../node.messages.js';
 
 interface Waiting {
@@ -26,6 +29,8 @@ export interface Receipt {
   acknowledged: Promise<void>;
   /** For this node's own handlers. */
   settle(failure?: string): void;
+  /** The same where it is asked what they return. */
+  answer?(this: void, answer: NodeAnswer): void;
   /** Stops waiting: the message was not sent. */
   cancel(): void;
 }
@@ -37,6 +42,7 @@ export const MAX_AWAITED = 50_000;
 /** See the file header. */
 export class Acknowledgements {
   readonly #waiting = new Map<number, Waiting>();
+  readonly #gathering = new Map<number, Gathering>();
   #lastId = 0;
   #leaving = false;
 
@@ -49,6 +55,7 @@ export class Acknowledgements {
     nodeMessages.on('ack', (body, from) => this.#onAck(body, from));
     telemetry.attach('cluster.node_left', (_event, { bootId, reason }) => {
       if (reason === 'shutdown') this.#forget(bootId);
+      for (const gathering of [...this.#gathering.values()]) gathering.miss(bootId, 'left');
     });
   }
 
@@ -78,6 +85,23 @@ export class Acknowledgements {
     };
   }
 
+  /** The answers of its places, which it has by their boot ids, come to it from now on. */
+  gather(gathering: Gathering): Receipt {
+    const id = ++this.#lastId;
+    this.#gathering.set(id, gathering);
+    const cancel = (): void => void this.#gathering.delete(id);
+    gathering.onEnd(cancel);
+    const { bootId } = this.membership.self;
+    return {
+      id,
+      acknowledged: Promise.resolve(),
+      settle: () => undefined,
+      // As it would arrive from another node.
+      answer: (answer) => takeAnswer(gathering, bootId, writeAnswer(id, answer)),
+      cancel,
+    };
+  }
+
   /** Call before the subscriptions end because this node leaves; see {@link acknowledge}. */
   leave(): void {
     this.#leaving = true;
@@ -92,9 +116,17 @@ export class Acknowledgements {
     this.nodeMessages.send(sender, 'ack', failure === undefined ? [id] : [id, failure], 'high').catch(() => undefined);
   }
 
+  /** Answers a sender that asks, see {@link acknowledge}. */
+  answer(sender: string, id: number, answer: NodeAnswer): void {
+    if (this.#leaving && answer.failure?.reason === UNSUBSCRIBED && answer.values.length === 0) return;
+    this.nodeMessages.send(sender, 'ack', writeAnswer(id, answer), 'high').catch(() => undefined);
+  }
+
   #onAck(body: unknown, { bootId }: NodeAddress): void {
     if (!Array.isArray(body)) return;
     const [id, failure] = body as unknown[];
+    const gathering = this.#gathering.get(id as number);
+    if (gathering !== undefined) return takeAnswer(gathering, bootId, body);
     if (typeof id !== 'number' || (failure !== undefined && typeof failure !== 'string')) return;
     this.#record(id, bootId, failure?.slice(0, 500));
   }
@@ -118,6 +150,7 @@ export class Acknowledgements {
 
   /** This node has left: no answer comes any more. */
   #endAll(): void {
+    for (const gathering of [...this.#gathering.values()]) gathering.end('closing');
     for (const [id, { missing }] of [...this.#waiting]) {
       for (const [bootId, { node, reason }] of missing) {
         if (reason === NO_ANSWER)

@@ -15,6 +15,8 @@ interface GroupMember {
 /** The other nodes that listen to one channel, and the members of its groups. */
 interface Listeners {
   others: NodeAddress[];
+  /** Boot ids of those that listen for themselves, whatever their groups. */
+  alone: Set<string>;
   groups: Map<string, GroupMember[]>;
 }
 
@@ -69,6 +71,13 @@ export class Audience {
     return this.#of(channel).others;
   }
 
+  /** Those of them that get a message: they listen for themselves, or were picked of a group. */
+  takers(channel: string, picked: Readonly<Record<string, string>> | undefined): NodeAddress[] {
+    const { others, alone } = this.#of(channel);
+    const chosen = new Set(Object.values(picked ?? {}));
+    return others.filter(({ bootId }) => alone.has(bootId) || chosen.has(bootId));
+  }
+
   /**
    * For each group of the channel the boot id of the member whose turn it is; `undefined` where there are no groups.
    */
@@ -107,13 +116,14 @@ export class Audience {
   #of(channel: string): Listeners {
     const known = this.#listeners.get(channel);
     if (known !== undefined) return known;
-    const listeners: Listeners = { others: [], groups: new Map() };
+    const listeners: Listeners = { others: [], alone: new Set(), groups: new Map() };
     for (const member of this.membership.members()) {
       const { name, bootId, self, state } = member;
       // This node has its own subscriptions before it is a member.
       const entries = self ? undefined : member.listens[channel];
       if (entries === undefined) continue;
       listeners.others.push({ name, bootId });
+      if (entries.includes('')) listeners.alone.add(bootId);
       this.#addGroups(listeners.groups, entries, bootId, state === 'up');
     }
     const isUp = this.membership.state === 'up' || this.membership.state === 'joining';

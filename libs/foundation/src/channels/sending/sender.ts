@@ -2,6 +2,7 @@
  * Sends messages to the other nodes and to the handlers of this one: numbered, in order, deflated and acknowledged on
  * request. Underneath PUBLISH.
  */
+import type { Gathering } from '../../calls/gathering.js';
 import type { LocalNode } from '../../cluster/local.node.js';
 import { isA, show } from '../../errors/describe.js';
 import { OverloadedError } from '../../errors/limit.errors.js';
@@ -16,6 +17,7 @@ import { COMPRESS_FROM, deflate } from '../compression.js';
 import type { Carried, Envelope, Extras, Written } from '../envelope.js';
 import { KeyedSequence } from '../keyed.sequence.js';
 import type { MessageDrops } from '../message.drops.js';
+import type { NodeAddress } from '../node.messages.js';
 import type { Acknowledgements, Receipt } from './acknowledgements.js';
 import type { Audience } from './audience.js';
 import { isPackable, tooLarge, unwritable } from './message.checks.js';
@@ -42,7 +44,13 @@ export interface SenderTools {
   maxMessageBytes: number;
 }
 
-const NOTHING: BroadcastOptions = {};
+/** As the caller has them, and what waits for what the handlers return. */
+export interface SendOptions extends BroadcastOptions {
+  /** Called in the turn in which the message is sent, with the nodes that get it. */
+  gathers?: (nodes: readonly NodeAddress[]) => Gathering;
+}
+
+const NOTHING: SendOptions = {};
 
 /** A message as it is, which the outbox packs; or as JSON, and the base64 of that deflated. */
 interface Content {
@@ -89,7 +97,7 @@ export class Sender {
    *
    * @throws MessageError, as {@link write}.
    */
-  send(channel: string, message: unknown, options: BroadcastOptions = NOTHING, carried?: Carried): Promise<void> {
+  send(channel: string, message: unknown, options: SendOptions = NOTHING, carried?: Carried): Promise<void> {
     const line = this.tools.outgoing.line(channel, laneOf(channel, options));
     const isPlain = options.compression !== true && !this.#turns.busy(line.key);
     if (isPlain && this.tools.outgoing.packs && isPackable(message)) {
@@ -105,7 +113,7 @@ export class Sender {
   async #sendInTurn(
     line: Line,
     written: Written,
-    options: BroadcastOptions,
+    options: SendOptions,
     deflating: boolean,
     carried: Carried | undefined,
   ): Promise<void> {
@@ -129,18 +137,20 @@ export class Sender {
   }
 
   /** Not async: most messages have the promise of their bundle, and none of their own. */
-  #post(line: Line, content: Content, options: BroadcastOptions, carried: Carried | undefined): Promise<void> {
+  #post(line: Line, content: Content, options: SendOptions, carried: Carried | undefined): Promise<void> {
     const { channel } = line;
-    const { type, timeout } = options;
+    const { type, timeout, gathers } = options;
     const { audience, dispatcher } = this.tools;
     const groups = audience.pick(channel, type);
     const isLocal = dispatcher.has(channel);
     const zip = content.small !== undefined;
-    const isUnmarked = type === undefined && groups === undefined && timeout === undefined;
+    const isHeard = timeout !== undefined || gathers !== undefined;
+    const isUnmarked = type === undefined && groups === undefined && !isHeard;
     const isPlain = isUnmarked && carried === undefined && !zip;
     if (isPlain && !isLocal) return this.#passing(line, this.#add(line, content, undefined));
-    const receipt = timeout === undefined ? undefined : this.#expect(channel, millisecondsOf(timeout));
-    const extras = isPlain ? undefined : { type, groups, ack: receipt?.id, zip, ...carried };
+    const receipt = isHeard ? this.#expect(channel, groups, options) : undefined;
+    const extras: Extras | undefined = isPlain ? undefined : { type, groups, ack: receipt?.id, zip, ...carried };
+    if (gathers !== undefined) extras!.asks = true;
     let copy: unknown;
     const read = isLocal ? (entry: unknown): unknown => (copy = (entry as { b: unknown }).b) : undefined;
     let passing: Promise<void>;
@@ -171,7 +181,8 @@ export class Sender {
       throw error;
     }
     if (room !== undefined) await room;
-    if (receipt !== undefined) await receipt.acknowledged;
+    // Whoever gathers waits for that: longer than for the room, or not as long.
+    if (receipt?.answer === undefined) await receipt?.acknowledged;
   }
 
   /** @throws MessageError */
@@ -229,11 +240,16 @@ export class Sender {
     return passing.done;
   }
 
-  #expect(channel: string, timeout: number): Receipt {
+  #expect(
+    channel: string,
+    groups: Record<string, string> | undefined,
+    { timeout, gathers }: Pick<SendOptions, 'timeout' | 'gathers'>,
+  ): Receipt {
     const { audience, dispatcher, acknowledgements, node } = this.tools;
-    const nodes = [...audience.others(channel)];
+    const nodes = gathers === undefined ? [...audience.others(channel)] : audience.takers(channel, groups);
     if (dispatcher.has(channel)) nodes.push({ name: node.name, bootId: node.bootId });
-    return acknowledgements.expect(channel, nodes, timeout);
+    if (gathers !== undefined) return acknowledgements.gather(gathers(nodes));
+    return acknowledgements.expect(channel, nodes, millisecondsOf(timeout!));
   }
 
   /** Delivers to the handlers of this node. */
@@ -252,7 +268,8 @@ export class Sender {
     const envelope: Envelope = { meta, message, size };
     if (groups !== undefined) envelope.groups = groups;
     if (carried?.trace !== undefined) envelope.trace = carried.trace;
-    if (receipt !== undefined) envelope.settle = (failure) => receipt.settle(failure);
+    if (receipt?.answer !== undefined) envelope.answer = receipt.answer;
+    else if (receipt !== undefined) envelope.settle = (failure) => receipt.settle(failure);
     return this.tools.dispatcher.deliver(envelope, at, true);
   }
 
