@@ -7,9 +7,11 @@ import { Module } from '@nestjs/common';
 import { FoundationHealthModule, FoundationModule } from 'nestjs-foundation';
 import { FoundationDashboardModule } from 'nestjs-foundation/dashboard';
 import { FoundationPrometheusModule } from 'nestjs-foundation/prometheus';
+import { OrdersModule } from './orders/orders.module.js';
 import { PriceBoard } from './price-board.js';
 import { PriceFeed } from './price-feed.singleton.js';
 import { StatusController } from './status.controller.js';
+import { TraceModule } from './trace/trace.module.js';
 
 // The page at `/foundation`, for whoever knows the token; without one there is no page.
 const { FOUNDATION_DASHBOARD_TOKEN: token } = process.env;
@@ -21,6 +23,8 @@ const dashboard = token === undefined ? [] : [FoundationDashboardModule.forRoot(
     FoundationHealthModule, // `GET /health/live`, `/health/ready` and `/health/cluster`
     FoundationPrometheusModule, // `GET /metrics`
     ...dashboard,
+    TraceModule,
+    OrdersModule,
   ],
   controllers: [StatusController],
   providers: [PriceBoard, PriceFeed],
