@@ -31,7 +31,7 @@ export interface Report {
   spans: Span[];
   /** Spans beyond the limit, or malformed ones. */
   leftOut: number;
-  /** When the latest of the traces began that the node has already forgotten; 0 = it has forgotten nothing. */
+  /** When the latest of the traces began that the node had forgotten before it was asked for this one; 0 = none. */
   forgotten: number;
 }
 

@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
 import {
   Callable,
+  Channels,
   Membership,
   type OnProcessStart,
   type ProcessContext,
@@ -15,7 +16,7 @@ import {
 } from 'nestjs-foundation';
 import { isTraceId, readReport, type Report } from './span.js';
 import { dataOf, type TraceData, type TraceRecord } from './trace.js';
-import { TRACE_PARTICIPANT } from './trace.participant.js';
+import { TRACE_PARTICIPANT, TRACE_REPORT } from './trace.participant.js';
 import { TraceStore } from './trace.store.js';
 
 /** A report that is in Redis survives the node that made it, so they are not only collected when somebody asks. */
@@ -41,6 +42,7 @@ export class TraceCoordinator implements OnProcessStart {
   constructor(
     private readonly store: TraceStore,
     private readonly mesh: ServiceMesh,
+    private readonly channels: Channels,
     private readonly membership: Membership,
   ) {}
 
@@ -82,6 +84,9 @@ export class TraceCoordinator implements OnProcessStart {
 
   async #begin(id: string, root: string): Promise<TraceRecord> {
     const found = await this.mesh.discoverServices({ capabilities: TRACE_PARTICIPANT });
+    // Another call may have begun it meanwhile.
+    const begun = this.#known.get(id)?.trace;
+    if (begun !== undefined) return begun;
     const participants = found.map(({ node, bootId }) => ({ node, bootId }));
     const trace = { id, root, startedAt: this.membership.clusterNow(), participants, reports: {} };
     this.#remember(trace);
@@ -109,10 +114,12 @@ export class TraceCoordinator implements OnProcessStart {
     for (;;) {
       await sleep(COLLECT_EVERY_MS, undefined, { signal });
       const since = this.membership.clusterNow() - REST_AFTER_MS;
-      for (const known of this.#known.values()) {
-        if (known.changedAt < since) continue;
+      const lively = [...this.#known.values()].filter(({ changedAt }) => changedAt >= since);
+      try {
+        await Promise.all(lively.map((known) => this.#collect(known)));
+      } catch (error) {
         // Redis may be away for a moment: the participants have their spans, and are asked again.
-        await this.#collect(known).catch((error: Error) => this.#logger.warn(`Collected nothing: ${error.message}`));
+        this.#logger.warn(`Collected less than there is: ${(error as Error).message}`);
       }
     }
   }
@@ -121,23 +128,29 @@ export class TraceCoordinator implements OnProcessStart {
   async #collect(known: Known): Promise<void> {
     const { trace } = known;
     const present = await this.mesh.discoverServices({ capabilities: TRACE_PARTICIPANT });
-    const answers = await Promise.all(
-      present.map(async (service) => ({ service, ...(await this.#ask(service, trace.id)) })),
-    );
+    const { answers, missing } = await this.channels.gather('control', trace.id, {
+      type: TRACE_REPORT,
+      timeout: ANSWER_MS,
+    });
     const now = this.membership.clusterNow();
+    const reports = answers.flatMap(({ value }) => readReport(value) ?? []);
     const fresh: Report[] = [];
-    for (const { service, report, silent } of answers) {
-      const { node, bootId } = service;
+    for (const { node, bootId } of present) {
+      const report = reports.find((one) => one.bootId === bootId);
       let participant = trace.participants.find((one) => one.bootId === bootId);
-      // One that came later takes part once it has something to say.
-      if (participant === undefined && (silent !== undefined || report?.spans.length)) {
+      // One that came later takes part once it has something to say, or does not say whether it has.
+      if (participant === undefined && report?.spans.length !== 0) {
         trace.participants.push((participant = { node, bootId }));
       }
       if (participant === undefined) continue;
-      participant.silent = silent;
-      // One that was cut off, and is back with all that it has.
-      if (report !== undefined) delete participant.goneAt;
-      if (report === undefined) continue;
+      if (report === undefined) {
+        const { reason, message } = missing.find((one) => one.node === node) ?? { reason: 'not a report' };
+        participant.silent = message ?? reason;
+        continue;
+      }
+      delete participant.silent;
+      // It was cut off, and is back with all that it has.
+      delete participant.goneAt;
       if (JSON.stringify(trace.reports[bootId]?.spans) !== JSON.stringify(report.spans)) known.changedAt = now;
       trace.reports[bootId] = report;
       fresh.push(report);
@@ -147,18 +160,5 @@ export class TraceCoordinator implements OnProcessStart {
     }
     // A coordinator whose time is over must not overwrite what its successor has written.
     if (this.#ctx.isOwner()) await this.store.write(trace, fresh);
-  }
-
-  async #ask(
-    { node, bootId }: { node: string; bootId: string },
-    id: string,
-  ): Promise<{ report?: Report; silent?: string }> {
-    try {
-      const answer = await this.mesh.call('tracing', 'report', [id], { where: { node }, timeout: ANSWER_MS });
-      const report = readReport(answer);
-      return report?.bootId === bootId ? { report } : { silent: 'what it sent is not a report' };
-    } catch (error) {
-      return { silent: (error as Error).message };
-    }
   }
 }

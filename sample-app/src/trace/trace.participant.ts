@@ -1,20 +1,25 @@
 /**
- * Keeps the spans of this node for a while, and reports those of one trace when it is asked.
+ * Keeps the spans of this node for a while, and reports those of one trace when the coordinator asks all nodes.
  */
 import { Injectable, type OnModuleInit } from '@nestjs/common';
-import { Callable, Membership, type RecordedSpan, Service, SpanRecorder, Telemetry } from 'nestjs-foundation';
+import { Channel, Membership, type RecordedSpan, Service, SpanRecorder, Telemetry } from 'nestjs-foundation';
 import { isTraceId, MAX_SPANS, type Report, spanOf } from './span.js';
 
 /** By this capability the coordinator finds all of them. */
 export const TRACE_PARTICIPANT = 'trace_participant';
+/** The type of its question, on the channel `control`: the message is the id of a trace. */
+export const TRACE_REPORT = 'trace.report';
 
 const MAX_TRACES = 50;
 const KEEP_MS = 15 * 60_000;
 
+/** What is kept of one trace. */
 interface Kept {
   since: number;
   spans: RecordedSpan[];
   leftOut: number;
+  /** Somebody asked for it; `forgotten` is what had been forgotten by then. */
+  asked?: { forgotten: number };
 }
 
 /** One on every node. */
@@ -23,7 +28,7 @@ interface Kept {
 export class TraceParticipant implements OnModuleInit {
   /** By trace id, the oldest first. */
   readonly #kept = new Map<string, Kept>();
-  /** When the latest of the forgotten traces began: whoever asks for an older one must not think that it has all. */
+  /** When the latest of the forgotten traces began. */
   #forgotten = 0;
 
   constructor(
@@ -38,40 +43,42 @@ export class TraceParticipant implements OnModuleInit {
     this.telemetry.tracing = new SpanRecorder({ keep: (span) => this.#keep(span), tracing, now });
   }
 
-  /** What this node has of a trace; nothing is no error. */
-  @Callable({ idempotent: true })
-  report(traceId: string): Report {
+  /** What this node has of a trace; nothing is an answer as well. */
+  @Channel('control', { type: TRACE_REPORT })
+  report(traceId: unknown): Report {
     if (!isTraceId(traceId)) throw new TypeError('Not a trace id');
-    this.#forgetOld();
-    const { spans = [], leftOut = 0 } = this.#kept.get(traceId) ?? {};
+    const kept = this.#of(traceId);
+    kept.asked ??= { forgotten: this.#forgotten };
     const { name: node, bootId } = this.membership.self;
-    const at = this.membership.clusterNow();
-    return { node, bootId, at, spans: spans.map(spanOf), leftOut, forgotten: this.#forgotten };
+    const { spans, leftOut, asked } = kept;
+    return { node, bootId, at: this.membership.clusterNow(), spans: spans.map(spanOf), leftOut, ...asked };
   }
 
   /** Called with each span when it begins; the object gets its end later. */
   #keep(span: RecordedSpan): void {
-    let trace = this.#kept.get(span.traceId);
-    if (trace === undefined) {
-      this.#forgetOld();
-      this.#kept.set(span.traceId, (trace = { since: span.start, spans: [], leftOut: 0 }));
-      if (this.#kept.size > MAX_TRACES) this.#forgetOldest();
+    const kept = this.#of(span.traceId);
+    // Whoever sends a request may begin a trace, so the spans are limited as the traces are.
+    if (kept.spans.length < MAX_SPANS) kept.spans.push(span);
+    else kept.leftOut += 1;
+  }
+
+  #of(traceId: string): Kept {
+    const found = this.#kept.get(traceId);
+    if (found !== undefined) return found;
+    const now = this.membership.clusterNow();
+    for (const [id, { since }] of this.#kept) if (since < now - KEEP_MS) this.#forget(id);
+    if (this.#kept.size >= MAX_TRACES) {
+      // First the oldest of those that nobody has asked for.
+      const ids = [...this.#kept.keys()];
+      this.#forget(ids.find((id) => this.#kept.get(id)?.asked === undefined) ?? ids[0]!);
     }
-    // Whoever sends a request may begin a trace, so both numbers are limited.
-    if (trace.spans.length < MAX_SPANS) trace.spans.push(span);
-    else trace.leftOut += 1;
+    const fresh = { since: now, spans: [], leftOut: 0 };
+    this.#kept.set(traceId, fresh);
+    return fresh;
   }
 
-  #forgetOld(): void {
-    const limit = this.membership.clusterNow() - KEEP_MS;
-    while ((this.#kept.values().next().value?.since ?? Infinity) < limit) this.#forgetOldest();
-  }
-
-  #forgetOldest(): void {
-    const [oldest] = this.#kept;
-    if (oldest === undefined) return;
-    const [id, { since }] = oldest;
-    this.#kept.delete(id);
-    this.#forgotten = Math.max(this.#forgotten, since);
+  #forget(traceId: string): void {
+    this.#forgotten = Math.max(this.#forgotten, this.#kept.get(traceId)?.since ?? 0);
+    this.#kept.delete(traceId);
   }
 }

@@ -26,7 +26,7 @@ function report(node: string, spans: Span[], more: Partial<Report> = {}): Report
 function trace(reports: Report[], more: Partial<TraceRecord> = {}): TraceRecord {
   const participants = reports.map(({ node, bootId }) => ({ node, bootId }));
   const byBootId = Object.fromEntries(reports.map((each) => [each.bootId, each]));
-  return { id: 'a'.repeat(32), root: ROOT, startedAt: 1, participants, reports: byBootId, ...more };
+  return { id: 'a'.repeat(32), root: ROOT, startedAt: 2000, participants, reports: byBootId, ...more };
 }
 
 describe('dataOf', () => {
@@ -46,7 +46,7 @@ describe('dataOf', () => {
     ['b did not answer: timeout', trace([report('b', [span(1)])], { participants: [silent] })],
     ['b died before it reported', trace([], { participants: [{ node: 'b', bootId: 'b-1', goneAt: 9 }] })],
     ['b left out 3 spans', trace([report('b', [span(1)], { leftOut: 3 })])],
-    ['b may have forgotten', trace([report('b', [span(1)], { forgotten: 1 })])],
+    ['b may have forgotten', trace([report('b', [span(1)], { forgotten: 1001 })])],
     ['"step 1" on a has not ended', trace([report('a', [span(1, { end: undefined })])])],
     ['the parent of "step 3" on a is not known', trace([report('a', [span(1), span(3)])])],
     ['the other side of the call "step 1" on a', trace([report('a', [span(1, { kind: 'client' })])])],

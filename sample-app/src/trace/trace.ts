@@ -45,7 +45,7 @@ export interface TraceData {
 }
 
 const MAX_REASONS = 20;
-/** How long a message may be on its way: what was sent just before a report may have arrived just after it. */
+/** How long something may be on its way, such as a message that was sent just before a report and arrived after it. */
 const ON_ITS_WAY_MS = 1000;
 
 /**
@@ -86,7 +86,7 @@ function missingOf(
   }
   const missing: string[] = [];
   if (report.leftOut > 0) missing.push(`${node} left out ${report.leftOut} spans`);
-  if (report.forgotten >= startedAt) missing.push(`${node} may have forgotten spans of this trace`);
+  if (report.forgotten > startedAt - ON_ITS_WAY_MS) missing.push(`${node} may have forgotten spans of this trace`);
   if (goneAt === undefined && silent !== undefined) missing.push(`${node} did not answer: ${silent}`);
   if (goneAt !== undefined) {
     const others = all.filter((other) => other.bootId !== bootId).flatMap(({ spans }) => spans);
