@@ -17,6 +17,7 @@ const project = (displayName, testMatch, more = {}) => ({
     '^nestjs-foundation/opentelemetry$': '<rootDir>/libs/foundation/src/opentelemetry/index.ts',
     '^nestjs-foundation/prometheus$': '<rootDir>/libs/foundation/src/prometheus/index.ts',
     '^nestjs-foundation/testing$': '<rootDir>/libs/foundation/src/testing/index.ts',
+    '^nestjs-foundation/v1$': '<rootDir>/libs/foundation/src/v1/index.ts',
     '^(\\.{1,2}/.*)\\.js$': '$1',
   },
   ...more,

@@ -47,7 +47,7 @@ const PLAN: string[][] = [
   ['processes/supervision'],
   ['processes', 'channels', 'services'],
   ['health', 'metrics', 'microservices', 'cron', 'node.chronicle', 'copies', 'execution.host'],
-  ['terminus', 'prometheus', 'opentelemetry', 'dashboard', 'node.parts'],
+  ['terminus', 'prometheus', 'opentelemetry', 'dashboard', 'v1', 'node.parts'],
   ['foundation.declarations', 'foundation.edges', 'foundation.offers', 'foundation.startup'],
   ['foundation.lifecycle'],
   ['foundation.module'],

@@ -40,6 +40,14 @@ describe('docs/invariants.md', () => {
   }, 60_000);
 });
 
+describe('docs/foundation-v1.md', () => {
+  it('says what the rows of test/unit/v1 say; else run npm run docs:v1', async () => {
+    const script = join(root, 'libs/foundation/docs.v1.mjs');
+    const checked = promisify(execFile)(process.execPath, [script, '--check'], { cwd: root, timeout: 60_000 });
+    await expect(checked).resolves.toEqual({ stdout: '', stderr: '' });
+  }, 60_000);
+});
+
 describe('README.md', () => {
   it('has the rule of the ACL that the tests run under', () => {
     const shown = readFileSync(join(root, 'README.md'), 'utf8').replaceAll(/['\\]/g, '').replaceAll(/\s+/g, ' ');

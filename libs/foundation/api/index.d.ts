@@ -608,6 +608,11 @@ export interface FoundationEvents {
         node: string;
         instanceId: string;
     };
+    'telemetry.executed': {
+        event: readonly string[];
+        measurements: Readonly<Record<string, unknown>>;
+        metadata: Readonly<Record<string, unknown>>;
+    };
     'transport.dropped': {
         node: string;
         lane: 'high' | 'normal' | 'low';

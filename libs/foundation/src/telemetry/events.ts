@@ -376,6 +376,13 @@ export interface FoundationEvents {
   'transport.interrupted': { node: string; bootId: string };
   /** Direct transport: a node sent a frame that this version does not know; it was passed over. */
   'transport.frame_unknown': { node: string; bootId: string; type: number };
+  /** The application executed an event of the `Telemetry` of `nestjs-foundation/v1`. */
+  'telemetry.executed': {
+    /** The parts of its name. */
+    event: readonly string[];
+    measurements: Readonly<Record<string, unknown>>;
+    metadata: Readonly<Record<string, unknown>>;
+  };
 }
 
 /** The name of an event. */

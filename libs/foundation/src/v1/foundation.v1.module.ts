@@ -1,0 +1,49 @@
+/**
+ * The module of the API of Foundation 1.x, beside `FoundationModule`.
+ * Underneath: Nest's `ConfigurableModuleBuilder`.
+ */
+import { ConfigurableModuleBuilder, Global, Module } from '@nestjs/common';
+import { EventFactory } from './events/event.factory.js';
+import { EventPublisher } from './events/event.publisher.js';
+import { Config } from './v1.config.js';
+import { Events } from './v1.events.js';
+import { V1_OPTIONS, type V1Options } from './v1.options.js';
+import { V1Service } from './v1.service.js';
+import { ServiceRegistry } from './v1.service.registry.js';
+import { Telemetry } from './v1.telemetry.js';
+
+const CLASSES = [Config, Events, Telemetry, ServiceRegistry];
+
+const {
+  ConfigurableModuleClass,
+  OPTIONS_TYPE: _options,
+  ASYNC_OPTIONS_TYPE: _asyncOptions,
+} = new ConfigurableModuleBuilder<V1Options>({ moduleName: 'FoundationV1', optionsInjectionToken: V1_OPTIONS })
+  .setClassMethodName('forRoot')
+  .setFactoryMethodName('createV1Options')
+  .build();
+
+/**
+ * Makes `Config`, `Events`, `Telemetry` and `ServiceRegistry` of Foundation 1.x injectable, in all modules. Takes
+ * options by `forRoot(options)`, or by `forRootAsync` with `useFactory`, `useClass` or `useExisting`; without them by
+ * itself.
+ *
+ * ```ts
+ * @Module({ imports: [FoundationModule.forRoot({ cluster: true }), FoundationV1Module] })
+ * ```
+ *
+ * Underneath: providers in memory, which use `Channels`, `Telemetry` and `Membership` of Foundation. A configuration
+ * that 1.x refuses is a `FoundationConfigError` while the application is created.
+ */
+@Global()
+@Module({
+  providers: [{ provide: V1_OPTIONS, useValue: {} }, V1Service, EventFactory, EventPublisher, ...CLASSES],
+  exports: CLASSES,
+})
+export class FoundationV1Module extends ConfigurableModuleClass {}
+
+/** What `FoundationV1Module.forRoot` takes. */
+export type FoundationV1ModuleOptions = typeof _options;
+
+/** What `FoundationV1Module.forRootAsync` takes. */
+export type FoundationV1ModuleAsyncOptions = typeof _asyncOptions;

@@ -1,0 +1,37 @@
+/**
+ * Pure: metrics as 1.x shows them, nested by the parts of their names.
+ */
+import type { EventName, Metric } from './metric.store.js';
+
+/** Those that 1.x shows as plain counts, and under which name. */
+const COUNTS: ReadonlyMap<string, string> = new Map([
+  ['foundation.event_store.events_stored', 'events_stored'],
+  ['foundation.config_updates', 'config_updates'],
+  ['foundation.config_resets', 'config_resets'],
+  ['foundation.config_operations', 'config_operations'],
+]);
+
+type Tree = Record<string, unknown>;
+
+/** A metric whose name is the beginning of another one's has that other one among its fields, as in 1.x. */
+export function nested(metrics: readonly (readonly [EventName, Metric])[]): Tree {
+  const tree: Tree = {};
+  // Shorter names first, so that what lies under a metric is put into it.
+  for (const [name, metric] of [...metrics].sort(([a], [b]) => a.length - b.length)) {
+    const count = COUNTS.get(name.join('.'));
+    if (count === undefined) put(tree, name, { ...metric });
+    else put(tree, ['foundation', count], metric.measurements['counter'] ?? metric.count);
+  }
+  return tree;
+}
+
+/** Names are safe: none of them is that of a prototype. */
+function put(tree: Tree, [name, ...rest]: EventName, value: unknown): void {
+  if (rest.length === 0) tree[name!] = value;
+  else {
+    const inner = Object.hasOwn(tree, name!) ? tree[name!] : undefined;
+    const place = typeof inner === 'object' && inner !== null ? (inner as Tree) : {};
+    tree[name!] = place;
+    put(place, rest, value);
+  }
+}

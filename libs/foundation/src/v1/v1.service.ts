@@ -1,0 +1,60 @@
+/**
+ * What the four classes share: whether they run, the time, and the name of this node. Nest makes it.
+ */
+import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
+import { Membership } from '../cluster/membership.js';
+import { monotonicNow } from '../time/monotonic.clock.js';
+import { DEFAULTS, type V1Config } from './config/config.defaults.js';
+import { startConfig } from './config/config.start.js';
+import { V1_OPTIONS, type V1Options } from './v1.options.js';
+import { fail, type Failure } from './v1.result.js';
+
+/** The code and the words with which a class of 1.x says that its service does not run. */
+export interface Unavailable {
+  code?: number;
+  message: string;
+}
+
+/** See the file header. */
+@Injectable()
+export class V1Service implements OnModuleDestroy {
+  /** False once the application ends. */
+  running = true;
+  /** The configuration that this node starts with. */
+  readonly start: V1Config;
+  readonly #since = Date.now() - monotonicNow();
+
+  constructor(
+    @Inject(V1_OPTIONS) readonly options: V1Options,
+    @Inject(Membership) private readonly membership: Pick<Membership, 'self'>,
+  ) {
+    this.start = startConfig(DEFAULTS, options);
+  }
+
+  get node(): string {
+    return this.membership.self.name;
+  }
+
+  /** Whole milliseconds since 1970 that never go back, whatever becomes of the wall clock. */
+  now(): number {
+    return Math.floor(this.#since + monotonicNow());
+  }
+
+  /** `undefined` while it runs. */
+  unavailable({ code, message }: Unavailable): Failure | undefined {
+    if (this.running) return undefined;
+    return fail({ errorType: 'service_unavailable', code, message, severity: 'high', category: 'system' });
+  }
+
+  /** `undefined` in test mode. */
+  forbidden(code: number): Failure | undefined {
+    if (this.options.testMode === true) return undefined;
+    const message = 'State reset only allowed in test mode';
+    const of = { category: 'security', subcategory: 'authorization', severity: 'high' } as const;
+    return fail({ errorType: 'operation_forbidden', code, message, ...of });
+  }
+
+  onModuleDestroy(): void {
+    this.running = false;
+  }
+}
