@@ -46,7 +46,7 @@ const PLAN: string[][] = [
   ['processes/restarts'],
   ['processes/supervision'],
   ['processes', 'channels', 'services'],
-  ['health', 'metrics', 'microservices', 'cron', 'node.chronicle', 'copies', 'execution.host'],
+  ['health', 'metrics', 'microservices', 'settings', 'cron', 'node.chronicle', 'copies', 'execution.host'],
   ['terminus', 'prometheus', 'opentelemetry', 'dashboard', 'v1', 'node.parts'],
   ['foundation.declarations', 'foundation.edges', 'foundation.offers', 'foundation.startup'],
   ['foundation.lifecycle'],

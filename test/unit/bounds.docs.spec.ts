@@ -13,6 +13,7 @@ const NO_BOUNDS: Readonly<Record<string, string>> = {
   'processes/supervision/process.declarations.ts MAX_BATCH': 'of more names there are more questions',
   'backend/tables/table.replica.ts MAX_CONFLICTS': 'tries, then an error',
   'backend/tables/full.read.ts MAX_RESTARTS': 'tries, then an error',
+  'settings/config.setter.ts MAX_OVERTAKEN': 'tries, then an error',
   'time/backoff.ts MAX_DOUBLINGS': 'of a time',
   'backend/transport/direct/stream/frames.ts MAX_PART': 'a larger text is sent in several parts',
   'backend/transport/direct/stream/frames.ts MAX_SEQ': 'as far as six bytes count',

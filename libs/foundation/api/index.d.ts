@@ -133,6 +133,18 @@ export class CircularWaitError extends FoundationError {
     readonly way: readonly string[];
 }
 
+export class ClusterConfig<T extends object = Record<string, unknown>> {
+    get(): Readonly<T>;
+    get<P extends ConfigPath<T>>(path: P): ConfigValueAt<T, P>;
+    set<P extends ConfigPath<T>>(path: P, value: ConfigValueAt<T, P>, options?: ConfigSetOptions): Promise<ConfigCommit>;
+    watch<P extends ConfigPath<T>>(path: P, listener: (change: ConfigChange<ConfigValueAt<T, P>>) => unknown): () => void;
+}
+
+export interface ClusterConfigOptions {
+    defaults: object;
+    schema: object;
+}
+
 export function ClusterCron(expression: string, options?: ClusterCronOptions): MethodDecorator;
 
 export interface ClusterCronOptions {
@@ -148,6 +160,64 @@ export interface ClusterHealth {
     reasons: HealthReason[];
     services: ServiceHealthSummary[];
     status: HealthStatus;
+}
+
+export interface ConfigChange<V = unknown> {
+    before: V;
+    node: string;
+    path: string;
+    revision: number;
+    value: V;
+}
+
+export interface ConfigCommit {
+    accepted: string[];
+    missing: MissingAcceptance[];
+    revision: number;
+}
+
+export class ConfigConflictError extends FoundationError {
+    constructor(path: string,
+    node: string);
+    readonly node: string;
+    readonly path: string;
+}
+
+export class ConfigOutcomeError extends FoundationError {
+    constructor(path: string, endpoint: string, cause?: unknown);
+    readonly path: string;
+}
+
+// Warning: (ae-forgotten-export) The symbol "Leaf" needs to be exported by the entry point index.d.ts
+//
+export type ConfigPath<T, Depth extends unknown[] = []> = Depth['length'] extends 8 ? string : [keyof T] extends [never] ? string : string extends keyof T ? string : {
+    [K in keyof T & string]: T[K] extends Leaf ? K : NonNullable<T[K]> extends object ? K | `${K}.${ConfigPath<NonNullable<T[K]>, [...Depth, unknown]>}` : K;
+}[keyof T & string];
+
+export type ConfigQuorum = 'majority' | 'all' | number;
+
+export class ConfigQuorumError extends FoundationError {
+    constructor(path: string,
+    accepted: number, needed: number,
+    missing: readonly MissingAcceptance[]);
+    readonly accepted: number;
+    readonly missing: readonly MissingAcceptance[];
+    readonly needed: number;
+    readonly path: string;
+}
+
+export interface ConfigSetOptions {
+    quorum?: ConfigQuorum;
+    timeout?: Duration;
+}
+
+export type ConfigValueAt<T, P> = P extends keyof T ? T[P] : P extends `${infer K}.${infer Rest}` ? K extends keyof T ? ConfigValueAt<NonNullable<T[K]>, Rest> : unknown : unknown;
+
+export class ConfigValueError extends FoundationError {
+    constructor(path: string,
+    errors: readonly string[]);
+    readonly errors: readonly string[];
+    readonly path: string;
 }
 
 export class ConflictError extends FoundationError {
@@ -323,6 +393,7 @@ export interface FoundationConfig {
         durable: Readonly<Record<string, Resolved<DurableChannelOptions>>>;
         maxMessageBytes: number;
     };
+    clusterConfig?: ClusterConfigOptions;
     context?: ContextOptions;
     cookie?: Secret;
     detected: boolean;
@@ -374,7 +445,7 @@ export class FoundationError extends Error {
     readonly tool: string;
 }
 
-export type FoundationErrorCode = 'FOUNDATION_CONFIG' | 'FOUNDATION_MISSING_PACKAGE' | 'FOUNDATION_PACKAGE_VERSION' | 'FOUNDATION_REDIS_REFUSED' | 'FOUNDATION_REDIS_UNAVAILABLE' | 'FOUNDATION_DIRECT_LISTEN' | 'FOUNDATION_TOPOLOGY' | 'FOUNDATION_REDIS_NOT_FOUND' | 'FOUNDATION_COOKIE_MISMATCH' | 'FOUNDATION_DUPLICATE_NODE' | 'FOUNDATION_NOT_READY' | 'FOUNDATION_LEASE_LOST' | 'FOUNDATION_STALE_EPOCH' | 'FOUNDATION_DECLARATION' | 'FOUNDATION_PROCESS_DECLARATION' | 'FOUNDATION_PROCESS_LOST' | 'FOUNDATION_PROCESS_START' | 'FOUNDATION_PROCESS_TIMEOUT' | 'FOUNDATION_PROCESS_UNKNOWN' | 'FOUNDATION_CALL_INTERRUPTED' | 'FOUNDATION_CALL_TIMEOUT' | 'FOUNDATION_CALL_REFUSED' | 'FOUNDATION_INVALID_ARGUMENTS' | 'FOUNDATION_CIRCULAR_WAIT' | 'FOUNDATION_ARGUMENT' | 'FOUNDATION_CHANNEL_UNKNOWN' | 'FOUNDATION_SERVICE_UNKNOWN' | 'FOUNDATION_MESSAGE_INVALID' | 'FOUNDATION_MESSAGE_TOO_LARGE' | 'FOUNDATION_MESSAGE_UNACKNOWLEDGED' | 'FOUNDATION_OVERLOADED' | 'FOUNDATION_LIMIT' | 'FOUNDATION_REQUEST' | 'FOUNDATION_CONFLICT';
+export type FoundationErrorCode = 'FOUNDATION_CONFIG' | 'FOUNDATION_MISSING_PACKAGE' | 'FOUNDATION_PACKAGE_VERSION' | 'FOUNDATION_REDIS_REFUSED' | 'FOUNDATION_REDIS_UNAVAILABLE' | 'FOUNDATION_DIRECT_LISTEN' | 'FOUNDATION_TOPOLOGY' | 'FOUNDATION_REDIS_NOT_FOUND' | 'FOUNDATION_COOKIE_MISMATCH' | 'FOUNDATION_DUPLICATE_NODE' | 'FOUNDATION_NOT_READY' | 'FOUNDATION_LEASE_LOST' | 'FOUNDATION_STALE_EPOCH' | 'FOUNDATION_DECLARATION' | 'FOUNDATION_PROCESS_DECLARATION' | 'FOUNDATION_PROCESS_LOST' | 'FOUNDATION_PROCESS_START' | 'FOUNDATION_PROCESS_TIMEOUT' | 'FOUNDATION_PROCESS_UNKNOWN' | 'FOUNDATION_CALL_INTERRUPTED' | 'FOUNDATION_CALL_TIMEOUT' | 'FOUNDATION_CALL_REFUSED' | 'FOUNDATION_INVALID_ARGUMENTS' | 'FOUNDATION_CIRCULAR_WAIT' | 'FOUNDATION_ARGUMENT' | 'FOUNDATION_CHANNEL_UNKNOWN' | 'FOUNDATION_SERVICE_UNKNOWN' | 'FOUNDATION_MESSAGE_INVALID' | 'FOUNDATION_MESSAGE_TOO_LARGE' | 'FOUNDATION_MESSAGE_UNACKNOWLEDGED' | 'FOUNDATION_OVERLOADED' | 'FOUNDATION_LIMIT' | 'FOUNDATION_REQUEST' | 'FOUNDATION_CONFLICT' | 'FOUNDATION_CONFIG_VALUE' | 'FOUNDATION_CONFIG_QUORUM' | 'FOUNDATION_CONFIG_CONFLICT' | 'FOUNDATION_CONFIG_OUTCOME';
 
 export type FoundationEventName = keyof FoundationEvents;
 
@@ -415,7 +486,7 @@ export interface FoundationEvents {
         isolatedMs: number;
     };
     'cluster.row_refused': {
-        table: 'processes' | 'services';
+        table: 'processes' | 'services' | 'settings';
         entry: string;
         reason: 'bad-signature' | 'unreadable';
         count: number;
@@ -424,6 +495,18 @@ export interface FoundationEvents {
         node: string;
         version: number;
         members: number;
+    };
+    'config.changed': {
+        name: string;
+        path: string;
+        revision: number;
+        node: string;
+        id: string;
+    };
+    'config.refused': {
+        name: string;
+        revision: number;
+        errors: string[];
     };
     'cron.ended': {
         job: string;
@@ -690,6 +773,7 @@ export interface FoundationOptions {
     capacity?: number;
     channels?: ChannelsOptions;
     cluster?: boolean | StrategyName | StrategyOptions;
+    clusterConfig?: ClusterConfigOptions;
     context?: ContextOptions;
     expectedNodes?: number;
     forgetOrphansAfter?: Duration;
@@ -1060,6 +1144,11 @@ export interface MissedSpan {
 }
 
 export type MissedTicks = 'skip' | 'run-once';
+
+export interface MissingAcceptance {
+    node: string;
+    reason: string;
+}
 
 export interface MissingAcknowledgement {
     node: string;

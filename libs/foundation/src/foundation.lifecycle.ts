@@ -105,6 +105,7 @@ export class FoundationLifecycle implements OnApplicationBootstrap, OnApplicatio
       if (!this.#parts.config.detected) await looking;
       specs = await this.#declarations.processes();
       await this.#declarations.subscribe(this.#begun);
+      await this.#parts.settings.listen();
       await this.#parts.channelRuntime.open();
       await this.#parts.client.open();
       await this.#joinOnce(specs);
@@ -130,6 +131,7 @@ export class FoundationLifecycle implements OnApplicationBootstrap, OnApplicatio
       await this.#parts.protocol.join([...new Set(specs.map(({ type }) => type))], declarationsOf(specs));
       await this.#parts.table.sync();
       await this.#parts.services.open();
+      await this.#parts.settings.open();
       await this.#parts.supervisor.declare(specs);
       await this.#parts.supervisor.start();
     } catch (error) {

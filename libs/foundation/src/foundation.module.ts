@@ -40,6 +40,7 @@ import { injectableProcesses, lateProcesses, tokenOf } from './processes/declara
 import { ProcessFinder } from './processes/process.finder.js';
 import { ProcessManager } from './processes/process.manager.js';
 import { ServiceMesh } from './services/service.mesh.js';
+import { ClusterConfig } from './settings/cluster.config.js';
 import { Telemetry } from './telemetry/telemetry.js';
 
 noteCopy(import.meta.url);
@@ -79,6 +80,7 @@ const EXPOSED = {
   processes: ProcessManager,
   cronJobs: CronJobs,
   channels: Channels,
+  clusterConfig: ClusterConfig,
   mesh: ServiceMesh,
   health: HealthMonitor,
   metrics: FoundationMetrics,

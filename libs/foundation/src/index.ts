@@ -15,6 +15,7 @@ export type {
   CallsOptions,
   ChannelDeclaration,
   ChannelsOptions,
+  ClusterConfigOptions,
   DirectOptions,
   DurableChannelOptions,
   FoundationOptions,
@@ -167,6 +168,10 @@ export type {
 } from './channels/channel.js';
 export type { Route, RouteOptions } from './channels/channel.routing.js';
 
+// Cluster-wide configuration
+export { ClusterConfig, type ConfigChange, type ConfigPath, type ConfigValueAt } from './settings/cluster.config.js';
+export type { ConfigCommit, ConfigQuorum, ConfigSetOptions } from './settings/config.setter.js';
+
 // Services
 export { Service, type ServiceOptions } from './services/service.decorators.js';
 export { ServiceMesh } from './services/service.mesh.js';
@@ -266,4 +271,11 @@ export {
 } from './errors/process.errors.js';
 export { LimitError, OverloadedError } from './errors/limit.errors.js';
 export { RedisNotFoundError, RedisRefusedError, RedisUnavailableError } from './errors/connection.errors.js';
+export {
+  ConfigConflictError,
+  ConfigOutcomeError,
+  ConfigQuorumError,
+  ConfigValueError,
+  type MissingAcceptance,
+} from './errors/settings.errors.js';
 export { ServiceNotFoundError } from './errors/service.errors.js';

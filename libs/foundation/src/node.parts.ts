@@ -19,6 +19,8 @@ import { TopologyRunner } from './cluster/topologies/topology.runner.js';
 import type { FoundationConfig } from './config/config.js';
 import { CronJobs } from './cron/cron.jobs.js';
 import type { Enhancers } from './enhancers/enhancers.js';
+import { FoundationConfigError } from './errors/config.errors.js';
+import { describe } from './errors/describe.js';
 import { HealthMonitor } from './health/health.monitor.js';
 import type { Search } from './locator/redis.locator.js';
 import { FoundationMetrics } from './metrics/foundation.metrics.js';
@@ -29,11 +31,14 @@ import { ProcessRegistry } from './processes/process.registry.js';
 import { ReplacedProcesses } from './processes/replaced.processes.js';
 import { Supervisor } from './processes/supervision/supervisor.js';
 import { ProcessTable } from './processes/table/process.table.js';
+import { checkSchema, SCHEMA_EXPECTED } from './schemas/payload.js';
 import { ServiceMesh } from './services/service.mesh.js';
 import { ServiceOffers } from './services/service.offers.js';
 import { ServiceRegistry } from './services/service.registry.js';
 import { ServiceRouter } from './services/service.router.js';
 import { ServiceTargets } from './services/service.targets.js';
+import { ClusterConfig } from './settings/cluster.config.js';
+import { type OpenedConfig, SharedSettings } from './settings/shared.settings.js';
 import type { Telemetry } from './telemetry/telemetry.js';
 
 /** A token that says what it stands for. */
@@ -108,6 +113,10 @@ export async function assembleNode(
   const cronJobs = new CronJobs({ ticks, endpoint, table, calls, finder: processParts.finder });
   const channelRuntime = new ChannelRuntime(config, node, backend, view, telemetry);
   const channels = new Channels(channelRuntime);
+  const settings = new SharedSettings({
+    ...{ backend, membership: view, channels: channelRuntime, telemetry, timeout: config.calls.timeout },
+  });
+  const clusterConfig = new ClusterConfig(await openedOf(config, settings));
   const services = new ServiceRegistry(backend, view, telemetry);
   const serviceParts = { membership: view, registry: services, targets, calls, telemetry };
   const offers = new ServiceOffers({ ...serviceParts, endpoint: backend.endpoint });
@@ -132,6 +141,8 @@ export async function assembleNode(
       cronJobs,
       channels,
       channelRuntime,
+      settings,
+      clusterConfig,
       services,
       offers,
       mesh,
@@ -140,6 +151,18 @@ export async function assembleNode(
       enhancers,
     },
   };
+}
+
+/** The configuration of the application; the entries of this package may have others, with names of their own. */
+async function openedOf(config: FoundationConfig, settings: SharedSettings): Promise<OpenedConfig | undefined> {
+  if (config.clusterConfig === undefined || config.observes === true) return undefined;
+  const { schema, defaults } = config.clusterConfig;
+  try {
+    checkSchema('forRoot', 'clusterConfig.schema', schema);
+  } catch (error) {
+    throw new FoundationConfigError('clusterConfig.schema', describe(error), SCHEMA_EXPECTED);
+  }
+  return settings.add({ name: 'app', schema, defaults: defaults as Record<string, unknown> });
 }
 
 /** Loads the search only where there is something to look for; a single process loads nothing of Redis. */

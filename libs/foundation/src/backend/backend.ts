@@ -48,6 +48,8 @@ export interface Backend {
   readonly table: Table;
   /** Who offers what. */
   readonly services: Table;
+  /** What the cluster-wide configuration is set to. */
+  readonly settings: Table;
   readonly transport: Transport;
   readonly streams: Streams;
   readonly restarts: Restarts;

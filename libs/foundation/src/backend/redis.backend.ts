@@ -120,6 +120,14 @@ function backendOver(
       },
       seal,
     ),
+    settings: new RedisTable(
+      control,
+      {
+        ...{ rows: keys.settings, versions: keys.settingVersions, marks: keys.settingMarks, head: keys.settingHead },
+        ...{ hints: keys.hints, hint: { t: 'settings' } },
+      },
+      seal,
+    ),
     // Channels and calls take the one that was chosen; hints come out of Lua and stay with Redis.
     transport: direct ?? topics,
     get address() {

@@ -125,6 +125,8 @@ export function checkGatherOptions(call: string, options: unknown): void {
 /** What ends a gathering before all have answered. */
 export interface GatheringLimits {
   min?: number | undefined;
+  /** Asked after each answer: true when no more are needed. */
+  isEnough?: ((answers: readonly GatherAnswer[]) => boolean) | undefined;
   /** Milliseconds; without it whoever sends says of each place when its time is over. */
   timeoutMs?: number;
   signal?: AbortSignal | undefined;
@@ -145,7 +147,7 @@ export class Gathering {
   readonly #expected: Map<string, GatherPlace>;
   readonly #answers: GatherAnswer[] = [];
   readonly #missing: MissingAnswer[] = [];
-  readonly #min: number;
+  readonly #isEnough: (answers: readonly GatherAnswer[]) => boolean;
   readonly #unheed: (() => void) | undefined;
   readonly #timer: NodeJS.Timeout | undefined;
   #characters = 0;
@@ -155,9 +157,12 @@ export class Gathering {
   readonly #onEnd: (() => void)[] = [];
 
   /** @param expected by a key that its sender knows. */
-  constructor(expected: ReadonlyMap<string, GatherPlace>, { min = Infinity, timeoutMs, signal }: GatheringLimits) {
+  constructor(
+    expected: ReadonlyMap<string, GatherPlace>,
+    { min = Infinity, isEnough, timeoutMs, signal }: GatheringLimits,
+  ) {
     this.#expected = new Map(expected);
-    this.#min = min;
+    this.#isEnough = isEnough ?? (({ length }) => length >= min);
     this.result = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
@@ -227,7 +232,7 @@ export class Gathering {
   #endIfDone(): void {
     if (this.#isOver) return;
     if (this.#expected.size === 0) this.#finish();
-    else if (this.#answers.length >= this.#min) this.end('not-awaited');
+    else if (this.#isEnough(this.#answers)) this.end('not-awaited');
   }
 
   #finish(): void {

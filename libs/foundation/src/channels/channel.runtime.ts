@@ -55,6 +55,9 @@ const KNOWN_MS = 250;
 export class ChannelRuntime {
   /** For `nestjs-foundation/microservices`. */
   readonly requests: Requests;
+  readonly gatherer: Gatherer;
+  /** Channels of our own, which no application declares. */
+  readonly reserved = new Set<string>();
   readonly #outbox: Outbox;
   readonly #sequencer: Sequencer;
   readonly #nodeMessages: NodeMessages;
@@ -66,7 +69,6 @@ export class ChannelRuntime {
   readonly #durable: Durable;
   readonly #remote: RemoteStatistics;
   readonly #context: ContextHook;
-  readonly #gatherer: Gatherer;
 
   constructor(
     private readonly config: FoundationConfig,
@@ -114,7 +116,7 @@ export class ChannelRuntime {
     });
     const isDurable = (channel: string): boolean => this.#durable.has(channel);
     const asking = { membership, telemetry, context, isDurable, timeout: config.calls.timeout };
-    this.#gatherer = new Gatherer({ sender: this.#sender, ...asking });
+    this.gatherer = new Gatherer({ sender: this.#sender, ...asking });
     this.#receiver = new Receiver({
       ...shared,
       lasts: (channels) => outgoing.lasts(channels),
@@ -156,7 +158,7 @@ export class ChannelRuntime {
 
   async gather(channel: ChannelName, message: unknown, options: GatherMessageOptions = {}): Promise<Gathered> {
     this.requireDeclared(channel);
-    return this.#gatherer.gather(channel, message, options);
+    return this.gatherer.gather(channel, message, options);
   }
 
   async routeMessage(message: unknown, options: RouteOptions = {}): Promise<void> {
@@ -239,7 +241,7 @@ export class ChannelRuntime {
   /** @throws UnknownChannelError that lists the declared ones. */
   requireDeclared(channel: string): void {
     const { names } = this.config.channels;
-    if (!names.includes(channel)) throw new UnknownChannelError(channel, names);
+    if (!names.includes(channel) && !this.reserved.has(channel)) throw new UnknownChannelError(channel, names);
   }
 
   /** @throws MessageError for what JSON cannot write, or what is too large. */

@@ -28,6 +28,11 @@ export interface GathererTools {
   timeout: number;
 }
 
+/** What ends a question of ours. */
+export interface AskLimits extends GatheringLimits {
+  asked?: ((nodes: number) => void) | undefined;
+}
+
 /** See the file header. */
 export class Gatherer {
   readonly #count = new GatherCount();
@@ -36,35 +41,46 @@ export class Gatherer {
 
   /** See `Channels.gather`; the channel is declared. */
   async gather(channel: string, message: unknown, options: GatherMessageOptions): Promise<Gathered> {
-    const { membership, telemetry, context: hook } = this.tools;
     checkGather('gather', options);
     if (this.tools.isDurable(channel)) {
       throw new ArgumentError('gather', 'channel', show(channel), 'a channel that is not durable: its handlers answer');
     }
     const { timeout, min, signal, ...sending } = options;
+    const { membership, telemetry } = this.tools;
     signal?.throwIfAborted();
     const timeoutMs = timeout === undefined ? this.tools.timeout : millisecondsOf(timeout);
     membership.requireConnected();
     // Before that it knows of no other node, and would call complete what is not.
     if (membership.state === 'joining') await membership.awaitReady({ timeout: timeoutMs });
-    const context = hook.capture('gather');
-    const limits = { min, timeoutMs, signal };
     const began = performance.now();
-    const gathered = await spanned(telemetry, publishing(channel), () => {
-      const trace = carried(telemetry);
-      const extras = trace === undefined && context === undefined ? undefined : { trace, context };
-      return this.#send({ channel, message, sending, extras, limits });
-    });
+    const gathered = await this.ask(channel, message, { min, timeoutMs, signal }, sending);
     const { answers, missing, complete } = gathered;
     const counts = { answers: answers.length, missing: missing.length };
     telemetry.emit('message.gathered', { channel, ...counts, complete, waitedMs: performance.now() - began });
     return gathered;
   }
 
-  #send({ channel, message, sending, extras, limits }: Asking): Promise<Gathered> {
+  /** The same for rooms of ours, with limits of their own; `asked` is called with how many nodes are asked. */
+  ask(
+    channel: string,
+    message: unknown,
+    { asked, ...limits }: AskLimits,
+    sending: Asking['sending'] = {},
+  ): Promise<Gathered> {
+    const { telemetry, context: hook } = this.tools;
+    const context = hook.capture('gather');
+    return spanned(telemetry, publishing(channel), () => {
+      const trace = carried(telemetry);
+      const extras = trace === undefined && context === undefined ? undefined : { trace, context };
+      return this.#send({ channel, message, sending, extras, limits, asked });
+    });
+  }
+
+  #send({ channel, message, sending, extras, limits, asked }: Asking): Promise<Gathered> {
     return new Promise((resolve, reject) => {
       let gathering: Gathering | undefined;
       const gathers = (nodes: readonly NodeAddress[]): Gathering => {
+        asked?.(nodes.length);
         const ended = this.#count.begin(`gather("${channel}")`, nodes.length);
         gathering = new Gathering(new Map(nodes.map(({ name: node, bootId }) => [bootId, { node }])), limits);
         gathering.onEnd(ended);
@@ -89,4 +105,5 @@ interface Asking {
   sending: Pick<GatherMessageOptions, 'type' | 'priority' | 'compression'>;
   extras: Carried | undefined;
   limits: GatheringLimits;
+  asked: AskLimits['asked'];
 }

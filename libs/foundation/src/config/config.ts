@@ -8,6 +8,7 @@ import type {
   BackoffOptions,
   BullQueue,
   CallsOptions,
+  ClusterConfigOptions,
   DirectOptions,
   DurableChannelOptions,
   LeaseOptions,
@@ -94,6 +95,7 @@ export interface FoundationConfig {
   readiness: 'application' | 'member';
   globalEnhancers: boolean;
   context?: ContextOptions;
+  clusterConfig?: ClusterConfigOptions;
   /** What is in Redis is signed with a key out of it. */
   cookie?: Secret;
   /** Without a cluster there is none, and this says `redis`. */

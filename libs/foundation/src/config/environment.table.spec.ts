@@ -127,6 +127,8 @@ describe('the table of variables', () => {
     'queue',
     'topologies',
     'context',
+    'clusterConfig.schema',
+    'clusterConfig.defaults',
     'redis.sentinels',
     'redis.cluster',
     'redis.options',

@@ -224,6 +224,17 @@ export interface SecurityOptions {
   tls?: TlsFiles;
 }
 
+/** What `ClusterConfig` is made of. */
+export interface ClusterConfigOptions {
+  /**
+   * A class with decorators of class-validator, or a schema of zod, valibot, arktype or another library with Standard
+   * Schema: what all values together have to be. What it makes of them is what `get` gives.
+   */
+  schema: object;
+  /** The values while nothing is set, which the schema has to take; plain JSON, the same on all nodes of a release. */
+  defaults: object;
+}
+
 /** Options of `FoundationModule.forRoot`. With none at all Foundation runs inside this one process. */
 export interface FoundationOptions {
   /**
@@ -320,6 +331,11 @@ export interface FoundationOptions {
    */
   transport?: 'redis' | 'direct' | DirectOptions;
   security?: SecurityOptions;
+  /**
+   * The cluster-wide configuration that `ClusterConfig` gives and sets: what it has to be, and what it is while nothing
+   * is set. Default: none.
+   */
+  clusterConfig?: ClusterConfigOptions;
   /** What travels with messages and calls beside them, such as user, tenant and correlation id. Default: nothing. */
   context?: ContextOptions;
 }

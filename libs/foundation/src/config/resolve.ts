@@ -83,6 +83,7 @@ export function resolve(options: FoundationOptions, env: Environment, machine: M
     readiness: given.readiness ?? 'application',
     globalEnhancers: given.globalEnhancers ?? false,
     ...(given.context === undefined ? {} : { context: given.context }),
+    ...(given.clusterConfig === undefined ? {} : { clusterConfig: given.clusterConfig }),
     forgetOrphansAfter: millisecondsOf(given.forgetOrphansAfter) ?? 7 * 86_400_000,
     transport: transportFrom(given.transport, clustered, {
       ...directFromEnvironment(env),

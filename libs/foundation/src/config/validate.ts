@@ -193,6 +193,12 @@ class FoundationShape {
     { message: 'an object with two functions, { capture, run }' },
   )
   context?: unknown;
+  @IsOptional()
+  @ValidateBy(
+    { name: 'clusterConfig', validator: { validate: isClusterConfig } },
+    { message: 'an object { schema, defaults } with a schema and plain values' },
+  )
+  clusterConfig?: unknown;
   @duration(60_000, 365 * 86_400_000) forgetOrphansAfter?: unknown;
   @IsOptional() topologies?: unknown;
   @IsOptional() transport?: unknown;
@@ -229,6 +235,13 @@ export function checkDirect(transport: unknown): void {
 /** The same for the options of a decorator or a start call; `subject` begins the option's path. */
 export function checkProcessOptions(options: unknown, subject: string): void {
   checkShape(ProcessOptionsShape, options, `${subject}.`);
+}
+
+function isClusterConfig(value: unknown): boolean {
+  if (!isObject(value)) return false;
+  const { schema, defaults, ...others } = value;
+  const isSchema = typeof schema === 'function' || (typeof schema === 'object' && schema !== null);
+  return isSchema && isObject(defaults) && Object.keys(others).length === 0;
 }
 
 /** True for an object of texts with up to 63 characters, as Kubernetes has them. */

@@ -39,7 +39,11 @@ export type FoundationErrorCode =
   | 'FOUNDATION_OVERLOADED'
   | 'FOUNDATION_LIMIT'
   | 'FOUNDATION_REQUEST'
-  | 'FOUNDATION_CONFLICT';
+  | 'FOUNDATION_CONFLICT'
+  | 'FOUNDATION_CONFIG_VALUE'
+  | 'FOUNDATION_CONFIG_QUORUM'
+  | 'FOUNDATION_CONFIG_CONFLICT'
+  | 'FOUNDATION_CONFIG_OUTCOME';
 
 /** The longest message, in characters; it holds a few texts of others, each of which is cut to 1000. */
 const MAX_MESSAGE = 10_000;

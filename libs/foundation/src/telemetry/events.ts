@@ -223,7 +223,7 @@ export interface FoundationEvents {
    * them, one of which is `entry`. It changes nothing here: what was known of them goes on to count.
    */
   'cluster.row_refused': {
-    table: 'processes' | 'services';
+    table: 'processes' | 'services' | 'settings';
     entry: string;
     reason: 'bad-signature' | 'unreadable';
     count: number;
@@ -296,6 +296,14 @@ export interface FoundationEvents {
   'service.deregistered': { name: string; node: string; instanceId: string };
   /** A service's checks changed what it counts as. */
   'service.health_changed': { name: string; node: string; instanceId: string; status: 'healthy' | 'unhealthy' };
+
+  /**
+   * This node goes by a change of the cluster-wide configuration that `node` has made. `revision` rises with each; `id`
+   * is that of the change.
+   */
+  'config.changed': { name: string; path: string; revision: number; node: string; id: string };
+  /** What is set in the cluster-wide configuration does not suit the schema of this node; its last good values stay. */
+  'config.refused': { name: string; revision: number; errors: string[] };
 
   /** A message left this node; `size` in bytes of JSON, or as it was packed for nodes with links. */
   'message.sent': { channel: string; size: number };

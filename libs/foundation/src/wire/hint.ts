@@ -13,7 +13,7 @@ export type Hint =
   | { t: 'running'; name: string }
   /** The membership changed. */
   | { t: 'view' }
-  /** The table of processes changed, or that of services. */
+  /** The table of processes changed, that of services, or that of the cluster-wide configuration. */
   | TableHint
   /**
    * A node owns more or fewer processes than before. Decides placement, so with a cookie it is signed and comes but
@@ -28,7 +28,7 @@ export type Hint =
  * need not read at once. Nodes of the version before say neither, and then every node reads.
  */
 export interface TableHint {
-  t: 'table' | 'services';
+  t: 'table' | 'services' | 'settings';
   version?: number;
   /** Classes of processes; none = what only the next read need see. */
   of?: readonly string[];
@@ -66,7 +66,7 @@ function readHint(value: unknown): Hint | undefined {
     return running && { t, ...running };
   }
   if (t === 'view') return { t };
-  if (t === 'table' || t === 'services') return { t, ...readTableHint(value) };
+  if (t === 'table' || t === 'services' || t === 'settings') return { t, ...readTableHint(value) };
   if (t === 'load') {
     const said = readLoad(value);
     return said && { t, ...said, ...readStamp(value) };

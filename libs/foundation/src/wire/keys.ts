@@ -38,6 +38,14 @@ export interface Keys {
   readonly serviceMarks: string;
   /** HASH: the same as of the processes. */
   readonly serviceHead: string;
+  /** HASH name of a configuration → what is set in it, as JSON. */
+  readonly settings: string;
+  /** ZSET name of a configuration → version of its row. */
+  readonly settingVersions: string;
+  /** ZSET: the same as of the processes; nothing is removed. */
+  readonly settingMarks: string;
+  /** HASH: the same as of the processes. */
+  readonly settingHead: string;
   /** Topic of the hints: something changed, check now instead of later. */
   readonly hints: string;
   /** STRING why a node left, by boot id; lives for a minute. */
@@ -108,6 +116,10 @@ export function keysOf(appName: string, db = 0): Keys {
     serviceVersions: `${tag}:services:versions`,
     serviceMarks: `${tag}:services:marks`,
     serviceHead: `${tag}:services:head`,
+    settings: `${tag}:settings`,
+    settingVersions: `${tag}:settings:versions`,
+    settingMarks: `${tag}:settings:marks`,
+    settingHead: `${tag}:settings:head`,
     hints: `${topics}:hints`,
     left: (bootId) => `${tag}:left:${bootId}`,
     lease: (name) => `${tag}:lease:${name}`,

@@ -5,6 +5,7 @@
  */
 import { callsEnd, callsKept } from './check.calls.js';
 import { changesMade, handoffsOnce, stopsHold } from './check.changes.js';
+import { configAgrees } from './check.config.js';
 import { timesOnce } from './check.cron.js';
 import { capacityHolds, jobsAnswered } from './check.jobs.js';
 import { lossesTold } from './check.messages.js';
@@ -210,5 +211,11 @@ export const INVARIANTS: readonly Invariant[] = [
     sentence: 'A time of a cluster-wide cron job is fired at most once, and what is not fired is reported.',
     checks: [(events) => timesOnce(events)],
     specs: ['libs/foundation/src/cron/job.runner.spec.ts', 'test/integration/cron.spec.ts'],
+  },
+  {
+    id: 'I28',
+    sentence: 'A cluster-wide value changes on all nodes or on none, by one row, and all go by the rows in one order.',
+    checks: [(events) => configAgrees(events)],
+    specs: ['test/integration/settings.spec.ts'],
   },
 ];

@@ -1,0 +1,259 @@
+/**
+ * Changes a cluster-wide configuration: its own schema first, then those of the other nodes, then one row in Redis by
+ * compare-and-set. Used by the facade; underneath `Gatherer` and `TableReplica`.
+ */
+import { randomUUID } from 'node:crypto';
+import type { Backend } from '../backend/backend.js';
+import type { TableReplica } from '../backend/tables/table.replica.js';
+import { type GatherAnswer, type Gathered } from '../calls/gathering.js';
+import type { ChannelRuntime } from '../channels/channel.runtime.js';
+import type { ClusterView } from '../cluster/cluster.view.js';
+import { ArgumentError } from '../errors/config.errors.js';
+import { MAX_WORDS, plain, show } from '../errors/describe.js';
+import { LimitError } from '../errors/limit.errors.js';
+import { inRedis } from '../errors/refusal.js';
+import {
+  ConfigConflictError,
+  ConfigOutcomeError,
+  ConfigQuorumError,
+  ConfigValueError,
+  type MissingAcceptance,
+} from '../errors/settings.errors.js';
+import { givenTime } from '../foreign/given.times.js';
+import type { Duration } from '../time/duration.js';
+import { within } from '../time/timeout.js';
+import { isObject } from '../wire/decode.js';
+import { checkPath, checkValue, MAX_CONFIG_BYTES } from './config.path.js';
+import {
+  type ConfigContent,
+  type ConfigRow,
+  idOf,
+  MAX_PATHS,
+  nextContent,
+  overtaking,
+  type RowChange,
+  writeRow,
+} from './config.row.js';
+import type { SharedDocument } from './shared.document.js';
+
+/** How many of the nodes have to accept a change: more than half, each, or so many. */
+export type ConfigQuorum = 'majority' | 'all' | number;
+
+/** Options of `ClusterConfig.set`. */
+export interface ConfigSetOptions {
+  /** Default `majority`: more than half of the nodes that have this configuration, this one included. */
+  quorum?: ConfigQuorum;
+  /** How long all of it may take, milliseconds or a text such as `'2s'`. Default: `calls.timeout`, 5000 ms. */
+  timeout?: Duration;
+}
+
+/** A change that every node gets. */
+export interface ConfigCommit {
+  /** Rises with each change of the configuration, also over a restart of all nodes. */
+  revision: number;
+  /** The nodes that had accepted it when it was written. */
+  accepted: string[];
+  /** Those that had not, such as one that was frozen; they get it all the same. */
+  missing: MissingAcceptance[];
+}
+
+/** Changes of one configuration by one node that may wait for each other. */
+export const MAX_WAITING_CHANGES = 1_000;
+/** How often another change of another value may come in between. */
+const MAX_OVERTAKEN = 20;
+/** How soon a row is written again after Redis did not answer. */
+const RETRY_MS = 50;
+
+/** What a setter needs. */
+export interface SetterParts {
+  readonly backend: Pick<Backend, 'endpoint'>;
+  readonly membership: Pick<ClusterView, 'requireConnected' | 'awaitReady' | 'state' | 'self'>;
+  readonly channels: Pick<ChannelRuntime, 'gatherer'>;
+  readonly document: SharedDocument;
+  readonly replica: Pick<TableReplica<ConfigRow>, 'get' | 'change' | 'sync'>;
+  readonly channel: string;
+  readonly timeout: number;
+}
+
+/** A change under way. */
+interface Setting {
+  change: Omit<RowChange, 'revision'>;
+  quorum: ConfigQuorum;
+  until: number;
+}
+
+/** See the file header. */
+export class ConfigSetter {
+  #last: Promise<unknown> = Promise.resolve();
+  #waiting = 0;
+
+  constructor(private readonly parts: SetterParts) {}
+
+  /** See `ClusterConfig.set`. */
+  async set(path: unknown, value: unknown, options: ConfigSetOptions = {}): Promise<ConfigCommit> {
+    const { membership } = this.parts;
+    checkPath('set', path);
+    const copy = checkValue('set', value);
+    const { quorum, timeout } = this.#checked(options);
+    const until = performance.now() + timeout;
+    membership.requireConnected();
+    if (membership.state === 'joining') await membership.awaitReady({ timeout });
+    const change = { id: randomUUID(), node: membership.self.name, path: path as string, value: copy };
+    return this.#inTurn(() => this.#set({ change, quorum, until }));
+  }
+
+  #checked(options: unknown): { quorum: ConfigQuorum; timeout: number } {
+    if (!isObject(options)) throw new ArgumentError('set', 'options', show(options), 'an object');
+    const { quorum = 'majority', timeout, ...others } = options;
+    for (const name in others) throw new ArgumentError('set', name, show(others[name]), 'quorum or timeout');
+    const isCount = Number.isSafeInteger(quorum) && (quorum as number) >= 1;
+    if (quorum !== 'majority' && quorum !== 'all' && !isCount) {
+      throw new ArgumentError('set', 'quorum', show(quorum), `'majority', 'all', or a whole number from 1`);
+    }
+    const time = timeout === undefined ? this.parts.timeout : givenTime('set', 'timeout', timeout as Duration);
+    return { quorum: quorum as ConfigQuorum, timeout: time };
+  }
+
+  /** One after the other: the changes of one node need not overtake each other. */
+  async #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#waiting >= MAX_WAITING_CHANGES) {
+      throw new LimitError('ClusterConfig.set', 'changes of this node that wait', MAX_WAITING_CHANGES);
+    }
+    this.#waiting += 1;
+    const turn = this.#last.then(work);
+    this.#last = turn.catch(() => undefined);
+    try {
+      return await turn;
+    } finally {
+      this.#waiting -= 1;
+    }
+  }
+
+  async #set(setting: Setting): Promise<ConfigCommit> {
+    const { document, replica } = this.parts;
+    const { name } = document.definition;
+    const { path } = setting.change;
+    const { until } = setting;
+    for (let overtaken = 0; ; overtaken++) {
+      const base = replica.get(name) ?? (await this.#read(until));
+      const content = nextContent(base, setting.change);
+      this.#requireRoom(path, content);
+      const { errors } = await document.check(content.values);
+      if (errors !== undefined) throw new ConfigValueError(path, errors);
+      const accepted = await this.#propose(setting, content);
+      const row = await this.#commit(setting, base, content);
+      if (idOf(row) === setting.change.id || isIn(row, setting.change.id)) {
+        await document.settled();
+        return { revision: revisionOf(row!, setting.change.id), ...accepted };
+      }
+      const other = row === undefined ? undefined : overtaking(row, idOf(base), path);
+      if (other !== undefined || overtaken >= MAX_OVERTAKEN) throw new ConfigConflictError(path, other?.node ?? '?');
+    }
+  }
+
+  /** Where nothing is set as far as this node knows, which may have joined just now. */
+  async #read(until: number): Promise<ConfigRow | undefined> {
+    const { replica, document, backend } = this.parts;
+    const left = Math.max(1, until - performance.now());
+    await inRedis(backend.endpoint, 'reading the configuration', () =>
+      within(left, replica.sync(), 'it did not answer in the time of the change'),
+    );
+    return replica.get(document.definition.name);
+  }
+
+  #requireRoom(path: string, { values }: ConfigContent): void {
+    if (values.length > MAX_PATHS)
+      throw new LimitError(`ClusterConfig.set("${path}")`, 'paths that are set', MAX_PATHS);
+    const size = Buffer.byteLength(JSON.stringify(values));
+    if (size <= MAX_CONFIG_BYTES) return;
+    throw new ArgumentError(
+      'set',
+      'value',
+      `${size} bytes of JSON with all that is set`,
+      `at most ${MAX_CONFIG_BYTES}`,
+    );
+  }
+
+  /** @throws ConfigQuorumError when too few accept it in time; nothing is written then. */
+  async #propose(
+    { change, quorum, until }: Setting,
+    { values }: ConfigContent,
+  ): Promise<Pick<ConfigCommit, 'accepted' | 'missing'>> {
+    const { channels, channel } = this.parts;
+    let electorate = 0;
+    const needed = (): number => neededOf(quorum, electorate);
+    const isDecided = (answers: readonly GatherAnswer[]): boolean => {
+      const yes = answers.filter(({ value }) => isYes(value)).length;
+      return yes >= needed() || yes + electorate - answers.length < needed();
+    };
+    const timeoutMs = Math.max(1, until - performance.now());
+    const message = { id: change.id, values };
+    const gathered = await channels.gatherer.ask(channel, message, {
+      timeoutMs,
+      asked: (count) => (electorate = count),
+      isEnough: isDecided,
+    });
+    const result = countOf(gathered);
+    if (result.accepted.length >= needed()) return result;
+    throw new ConfigQuorumError(change.path, result.accepted.length, needed(), result.missing);
+  }
+
+  /**
+   * INVARIANT (I28): a change is a row in Redis, written only where the row that was accepted is still the one before
+   * it. So of two that do not know of each other one is written, and what is not written changes nothing anywhere.
+   *
+   * What Redis did not answer is written again with the same id: it is there once, whichever of them arrived.
+   */
+  async #commit({ change, until }: Setting, base: ConfigRow | undefined, content: ConfigContent) {
+    const { replica, document, backend } = this.parts;
+    const { name } = document.definition;
+    const version = base?.version ?? 0;
+    const value = writeRow(content);
+    for (;;) {
+      const left = until - performance.now();
+      try {
+        const writing = replica.change(name, (row) => ((row?.version ?? 0) === version ? value : undefined));
+        return await within(Math.max(1, left), writing, 'Redis did not answer in the time of the change');
+      } catch (error) {
+        if (performance.now() + RETRY_MS >= until) throw new ConfigOutcomeError(change.path, backend.endpoint, error);
+      }
+      await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+    }
+  }
+}
+
+function neededOf(quorum: ConfigQuorum, electorate: number): number {
+  if (quorum === 'all') return Math.max(1, electorate);
+  return quorum === 'majority' ? Math.floor(electorate / 2) + 1 : quorum;
+}
+
+function isYes(value: unknown): boolean {
+  return isObject(value) && value['ok'] === true;
+}
+
+function countOf({ answers, missing }: Gathered): Pick<ConfigCommit, 'accepted' | 'missing'> {
+  const refused = answers.filter(({ value }) => !isYes(value));
+  return {
+    accepted: answers.filter(({ value }) => isYes(value)).map(({ node }) => node),
+    missing: [
+      ...refused.map(({ node, value }) => ({ node, reason: wordsOf(value) })),
+      ...missing.map(({ node, reason }) => ({ node, reason })),
+    ],
+  };
+}
+
+function wordsOf(verdict: unknown): string {
+  const errors = isObject(verdict) && Array.isArray(verdict['errors']) ? (verdict['errors'] as unknown[]) : [];
+  const words = errors.filter((each) => typeof each === 'string').slice(0, 20);
+  return words.length === 0 ? 'refused' : plain(words.join('; '), MAX_WORDS);
+}
+
+/** Another change may have been written after it, before this node has heard of either. */
+function isIn(row: ConfigRow | undefined, id: string): boolean {
+  return row?.changes.some((each) => each.id === id) === true;
+}
+
+function revisionOf({ changes, version }: ConfigRow, id: string): number {
+  const revision = changes.find((each) => each.id === id)?.revision ?? 0;
+  return revision === 0 ? version : revision;
+}
