@@ -24,7 +24,9 @@ describe('monotonicNow', () => {
 describe('createClock', () => {
   let at = 0;
   let slept = 0;
-  const run = (sinceBoot: () => number | undefined) => createClock({ now: () => at, sinceBoot });
+  let set = 0;
+  const wall = () => 1_700_000_000_000 + at + slept + set;
+  const run = (sinceBoot: () => number | undefined) => createClock({ now: () => at, sinceBoot, wall });
   const boot = () => 1_234_567 + at + slept;
 
   it('counts a suspension, but for the step of the uptime', () => {
@@ -36,6 +38,37 @@ describe('createClock', () => {
     at = 110;
     expect(now()).toBeGreaterThanOrEqual(5110 - 40);
     expect(now()).toBeLessThanOrEqual(5110);
+  });
+
+  it('looks at the uptime when the wall clock jumps, and every 20 ms', () => {
+    [at, slept, set] = [0, 0, 0];
+    const sinceBoot = jest.fn(() => boot() + 0.5);
+    const now = run(sinceBoot);
+    sinceBoot.mockClear();
+    for (; at < 1000; at += 0.25) now();
+    expect(sinceBoot.mock.calls.length).toBeLessThanOrEqual(50);
+    expect(sinceBoot.mock.calls.length).toBeGreaterThanOrEqual(49);
+    slept = 5000;
+    at += 1;
+    expect(now() - at).toBeGreaterThanOrEqual(4980);
+  });
+
+  it('is not moved by a wall clock that is set', () => {
+    [at, slept, set] = [0, 0, 0];
+    const now = run(() => boot() + 0.5);
+    for (const jump of [3_600_000, -3_600_000, 10, -10, -7_200_000]) {
+      set += jump;
+      at += 5;
+      expect(now()).toBe(at);
+    }
+  });
+
+  it('sees within 20 ms a suspension that the wall clock hides', () => {
+    [at, slept, set] = [0, 0, 0];
+    const now = run(() => boot() + 0.5);
+    [slept, set] = [5000, -5000];
+    at = 20;
+    expect(now() - at).toBeGreaterThanOrEqual(4980);
   });
 
   it('is not moved by an uptime in whole seconds', () => {
