@@ -83,7 +83,7 @@ export class CallClient {
 
   constructor(private readonly parts: CallClientParts) {
     const { config, backend, membership } = parts;
-    this.#outbox = new Outbox(backend.transport, { packed: BYTES_OF_CALLS, isPrompt: true });
+    this.#outbox = new Outbox(backend.transport, { packed: BYTES_OF_CALLS, isPrompt: true, company: 0 });
     this.#context = new ContextHook(config.context);
     const keys = keysOf(config.appName, backend.database);
     this.#inbox = (bootId) => keys.inbox(bootId);

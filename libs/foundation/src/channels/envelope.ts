@@ -9,7 +9,8 @@ import { readTrace, type TraceCarrier } from '../telemetry/tracing.js';
 import {
   type Bundle,
   MAX_UNBUNDLED,
-  unbundledText,
+  type OpenedText,
+  openText,
   type UnreadableBundle,
   type UnreadableText,
 } from '../wire/bundle.js';
@@ -148,23 +149,31 @@ export function entryOf(message: unknown, extras?: Extras): object {
 
 /** Reads what anybody may have sent; never throws. Returns the reason where the whole of it is dropped. */
 export function open(channel: string, bundle: Bundle): Opened | UnreadableReason | UnreadableBundle {
-  return typeof bundle === 'string' ? openText(channel, bundle) : openBytes(channel, bundle);
+  return typeof bundle === 'string' ? openMessages(channel, bundle) : openBytes(channel, bundle);
 }
 
-function openText(channel: string, text: string): Opened | UnreadableReason | UnreadableText {
-  const values = unbundledText(text);
-  if (typeof values === 'string') return values;
-  const head = readHead(values[0]);
+function openMessages(channel: string, text: string): Opened | UnreadableReason | UnreadableText {
+  const opened = openText(text);
+  if (typeof opened === 'string') return opened;
+  const first = nextOf(opened);
+  if (first === undefined) return 'not-json';
+  const head = readHead(first.value);
   if (typeof head === 'string') return head;
-  const count = values.length - 1;
-  // The mean suffices for a bound.
-  const mean = Math.ceil(text.length / Math.max(1, count));
-  let index = 0;
+  let { seq } = head;
   const next = (): Envelope | UnreadableReason => {
-    index += 1;
-    return read(channel, head, head.seq + index - 1, values[index], mean);
+    const message = nextOf(opened);
+    const number = seq++;
+    return message === undefined ? 'malformed-message' : read(channel, head, number, message.value, message.size);
   };
-  return { head, count, size: text.length, next };
+  return { head, count: opened.count - 1, size: text.length, next };
+}
+
+function nextOf(opened: OpenedText): ReturnType<OpenedText['next']> | undefined {
+  try {
+    return opened.next();
+  } catch {
+    return undefined;
+  }
 }
 
 function openBytes(channel: string, bytes: Buffer): Opened | UnreadableReason | UnreadableBundle {
@@ -206,7 +215,7 @@ function openedBytes(channel: string, { head, count, size }: Omit<Opened, 'next'
 
 /** The one message of a text that was kept, as {@link open} reads it. */
 export function decode(channel: string, text: string): Envelope | UnreadableReason | UnreadableText {
-  const opened = openText(channel, text);
+  const opened = openMessages(channel, text);
   if (typeof opened === 'string') return opened;
   return opened.count === 0 ? 'malformed-message' : opened.next();
 }

@@ -21,9 +21,69 @@ export type UnreadableText = 'not-json' | 'too-many-messages';
 /** Why a whole bundle is dropped. */
 export type UnreadableBundle = UnreadableText | 'not-packed';
 
-/** Writes messages that are JSON already. */
-export function bundled(messages: readonly string[]): string {
-  return `[${messages.join(',')}]`;
+/** In characters: where messages have so many on average, each gets a line, see {@link openText}. */
+const WORTH_A_LINE = 1024;
+
+/** Writes messages that are JSON already, of so many characters together. */
+export function bundled(messages: readonly string[], size: number): string {
+  return `[${messages.join(size < WORTH_A_LINE * messages.length ? ',' : LINE)}]`;
+}
+
+/** No other line ends in what `JSON.stringify` writes: it escapes those in strings. */
+const LINE = ',\n';
+
+/** Messages of a text that are read in order. */
+export interface OpenedText {
+  readonly count: number;
+  /**
+   * The next one, and how many characters it has.
+   *
+   * @throws SyntaxError, `RangeError`
+   */
+  readonly next: () => { value: unknown; size: number };
+}
+
+/**
+ * Reads what anybody may have sent; never throws. A text with a line for each message is read line by line: what was
+ * read before is garbage by then, where all objects of a long text would have to be moved while it is parsed.
+ */
+export function openText(text: string): OpenedText | UnreadableText {
+  const lines = linesOf(text);
+  return typeof lines === 'object' ? readLines(text, lines) : (lines ?? readWhole(text));
+}
+
+/** Where the lines of the messages begin, and one more would; `undefined` for what is not written in lines. */
+function linesOf(text: string): number[] | undefined | 'too-many-messages' {
+  if (!text.startsWith('[') || !text.endsWith(']')) return undefined;
+  const lines = [1];
+  for (let end = text.indexOf('\n'); end >= 0; end = text.indexOf('\n', end + 1)) {
+    if (text[end - 1] !== ',') return undefined;
+    // INVARIANT (I12): what a stranger writes into one text does not stop the event loop.
+    if (lines.push(end + 1) > MAX_UNBUNDLED) return 'too-many-messages';
+  }
+  if (lines.length === 1) return undefined;
+  lines.push(text.length - 1 + LINE.length);
+  return lines;
+}
+
+function readLines(text: string, lines: readonly number[]): OpenedText {
+  let index = 0;
+  const next = (): { value: unknown; size: number } => {
+    const from = lines[index]!;
+    index += 1;
+    const to = lines[index]! - LINE.length;
+    return { value: parseJson(text.slice(from, to)), size: to - from };
+  };
+  return { count: lines.length - 1, next };
+}
+
+function readWhole(text: string): OpenedText | UnreadableText {
+  const values = unbundledText(text);
+  if (typeof values === 'string') return values;
+  // The mean suffices for a bound.
+  const size = Math.ceil(text.length / Math.max(1, values.length - 1));
+  let index = 0;
+  return { count: values.length, next: () => ({ value: values[index++], size }) };
 }
 
 /** The same messages as a text, for nodes that do not read packed ones. */
@@ -46,11 +106,13 @@ function unpacked(bytes: Buffer): unknown[] | UnreadableBundle {
 }
 
 function valuesIn({ count, values }: OpenedPacked): unknown[] {
-  return Array.from({ length: count }, () => values.next());
+  const all: unknown[] = [];
+  for (let index = 0; index < count; index++) all.push(values.next());
+  return all;
 }
 
 /** What is no array is a single message. */
-export function unbundledText(text: string): unknown[] | UnreadableText {
+function unbundledText(text: string): unknown[] | UnreadableText {
   let values: unknown;
   try {
     values = parseJson(text);

@@ -23,6 +23,15 @@ export interface OutboxLimits {
    * keeps a late confirmation from adding to the latency.
    */
   linger: number;
+  /**
+   * In milliseconds: where a text has left so short a time ago, what is neither `high` nor {@link OutboxLimits.few}
+   * waits for company, as long as each turn of the event loop brings some. Where a turn brings one message, a text for
+   * each would cost twice the message. What comes after a pause leaves with its turn, and a caller that waits for each
+   * of its messages is held up for one turn.
+   */
+  company: number;
+  /** In characters, or in bytes of what is packed: so little waits for company. */
+  few: number;
   /** In characters: a text is cut when it is larger. */
   text: number;
   /** In bytes: what is packed is cut when it is larger. */
@@ -38,6 +47,8 @@ export const LIMITS: OutboxLimits = {
   inFlight: 1024 * 1024,
   waiting: 32 * 1024 * 1024,
   linger: 1,
+  company: 0.2,
+  few: 16 * 1024,
   text: MAX_TEXT,
   packed: MAX_PACKED,
   isPrompt: false,

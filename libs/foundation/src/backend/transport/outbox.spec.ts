@@ -174,6 +174,66 @@ describe('Outbox', () => {
     expect(sent.map(({ messages }) => messages)).toEqual([['high'], ['normal'], ['low']]);
   });
 
+  describe('when each turn brings one message', () => {
+    const turn = () => new Promise((resolve) => setImmediate(resolve));
+    const setUpWith = (limits: { company: number; few?: number }) => {
+      const { transport, sent } = setUp();
+      return { outbox: new Outbox(transport, limits), sent, all: [] as Promise<unknown>[] };
+    };
+
+    it('sends the first with its turn, and the next ones together once a turn brings none', async () => {
+      const { outbox, sent, all } = setUpWith({ company: 60_000 });
+      for (let count = 1; count <= 6; count++) {
+        all.push(outbox.add('a', String(count), count === 3 ? 'low' : 'normal'));
+        await turn();
+      }
+      expect(sent.map(({ messages }) => messages)).toEqual([[1]]);
+      await turn();
+      expect(sent.map(({ messages }) => messages)).toEqual([[1], [2, 4, 5, 6], [3]]);
+      await Promise.all(all);
+    });
+
+    it('does not hold up what is high', async () => {
+      const { outbox, sent } = setUpWith({ company: 60_000 });
+      await outbox.add('a', '1');
+      const waits = outbox.add('a', '2');
+      await outbox.add('a', '3', 'high');
+      expect(sent.map(({ messages }) => messages)).toEqual([[1], [3]]);
+      await waits;
+    });
+
+    it('holds up a caller that waits for each of its messages for one turn', async () => {
+      const { outbox, sent } = setUpWith({ company: 60_000 });
+      for (let count = 1; count <= 3; count++) {
+        const added = outbox.add('a', String(count));
+        await turn();
+        await turn();
+        expect(sent).toHaveLength(count);
+        await added;
+      }
+    });
+
+    it('does not wait with more than a few', async () => {
+      const { outbox, sent } = setUpWith({ company: 60_000, few: 10 });
+      await outbox.add('a', '1');
+      for (const text of ['22222', '33333']) {
+        void outbox.add('a', text);
+        await turn();
+      }
+      expect(sent.map(({ messages }) => messages)).toEqual([[1], [22222, 33333]]);
+    });
+
+    it('sends with its turn what comes after a pause', async () => {
+      const { outbox, sent } = setUpWith({ company: 1 });
+      await outbox.add('a', '1');
+      const leftBy = performance.now();
+      await eventually(() => performance.now() - leftBy > 1);
+      void outbox.add('a', '2');
+      await turn();
+      expect(sent).toHaveLength(2);
+    });
+  });
+
   describe('while the transport is slow', () => {
     const answers: (() => void)[] = [];
     const slow = (limits: { inFlight: number; waiting: number; linger?: number }) => {
@@ -191,7 +251,7 @@ describe('Outbox', () => {
         subscribe: () => Promise.reject(new Error('not used')),
         onInterrupted: () => () => undefined,
       };
-      const outbox = new Outbox(transport, { linger: 0, ...limits });
+      const outbox = new Outbox(transport, { linger: 0, company: 0, ...limits });
       const add = async (word: string, lane: Lane) => {
         const added = outbox.add('a', `"${word}${' '.repeat(98 - word.length)}"`, lane);
         added.catch(() => undefined);

@@ -32,6 +32,9 @@ export class Outbox {
   #waitingSize = 0;
   #inFlight = 0;
   #leftThisTurn = MAX_TURN;
+  /** What was open of the lanes below `high` a turn before, and when that left last. */
+  #opened = 0;
+  #leftAt = -Infinity;
   #timer: NodeJS.Immediate | undefined;
   /** Running while what is open waits for company. */
   #linger: NodeJS.Timeout | undefined;
@@ -179,15 +182,27 @@ export class Outbox {
     this.#leftThisTurn = MAX_TURN;
     this.#urgent.clear();
     for (const bundle of this.#open.high.values()) this.#cut(bundle);
-    if (this.#inFlight === 0 || this.#limits.linger === 0) this.#cutOpen();
+    if (this.#waitsForCompany()) this.#wake();
+    else if (this.#inFlight === 0 || this.#limits.linger === 0) this.#cutOpen();
     else if (this.#open.normal.size + this.#open.low.size > 0)
       this.#linger ??= setTimeout(() => this.#cutOpen(), this.#limits.linger);
     this.#pump();
   }
 
+  #waitsForCompany(): boolean {
+    const { company, few } = this.#limits;
+    let size = 0;
+    for (const lane of ['normal', 'low'] as const) for (const bundle of this.#open[lane].values()) size += bundle.size;
+    const isGrown = size > this.#opened;
+    this.#opened = size;
+    return isGrown && size < few && performance.now() - this.#leftAt < company;
+  }
+
   #cutOpen(): void {
     clearTimeout(this.#linger);
     this.#linger = undefined;
+    if (this.#opened > 0) this.#leftAt = performance.now();
+    this.#opened = 0;
     for (const lane of LANES) for (const bundle of this.#open[lane].values()) this.#cut(bundle);
   }
 
@@ -227,7 +242,11 @@ export class Outbox {
       this.#pump();
     };
     const { topic, lane, texts, packed } = bundle;
-    const sending = this.transport.publish(topic, packed === undefined ? bundled(texts) : packed.finish(), lane);
+    const sending = this.transport.publish(
+      topic,
+      packed === undefined ? bundled(texts, bundle.size) : packed.finish(),
+      lane,
+    );
     this.#letGo(bundle);
     sending.then(
       (receivers) => {

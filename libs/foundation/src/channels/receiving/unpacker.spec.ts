@@ -91,10 +91,17 @@ describe('Unpacker', () => {
       expect(seen).toEqual([]);
     });
 
-    it('does not keep more than a few megabytes', () => {
+    it('does not keep more than some megabytes', () => {
       const large = JSON.stringify('x'.repeat(1024 * 1024));
-      for (let seq = 21; seq <= 30; seq++) incoming.receive('data', textOf(seq, large));
-      expect(seen).toHaveLength(27);
+      for (let seq = 21; seq <= 60; seq++) incoming.receive('data', textOf(seq, large));
+      expect(seen).toHaveLength(29);
+    });
+
+    it('keeps a large text as it is', async () => {
+      const large = `é😀 ${'x'.repeat(10_000)}\u2028 "\\`;
+      incoming.receive('data', textOf(21, JSON.stringify(large)));
+      await eventually(() => seen.length === 21);
+      expect(seen).toEqual([...inOrder, large]);
     });
   });
 

@@ -5,6 +5,7 @@
 import { unattended } from '../../foreign/gate.js';
 import { isLongTurn, nextTurn } from '../../time/turn.budget.js';
 import type { Bundle } from '../../wire/bundle.js';
+import { HeldText, hold } from '../../wire/held.text.js';
 import { parseJson } from '../../wire/json.js';
 import type { Gap } from '../channel.js';
 import { inflate } from '../compression.js';
@@ -32,9 +33,10 @@ const MAX_INFLATING_SIZE = 64 * 1024 * 1024;
 /** Lower priorities are read in turns of this many milliseconds, so that urgent envelopes get in between. */
 const READ_MS = 2;
 /**
- * Beyond this backlog in characters, envelopes are read at once, which holds up the connection that brings more.
+ * Beyond this backlog in characters, envelopes are read at once, which holds up the connection that brings more. It is
+ * large, because what is read waits for its handler as objects, which cost far more than a text that is held.
  */
-const MAX_UNREAD = 4 * 1024 * 1024;
+const MAX_UNREAD = 32 * 1024 * 1024;
 
 const HIGH = '"lane":"high"';
 
@@ -42,7 +44,7 @@ const HIGH = '"lane":"high"';
 type Unusable = UnreadableReason | 'too-large-inflated';
 
 /** An envelope, or what to do once all envelopes before it are read. */
-type Unread = { channel: string; bundle: Bundle; listening: unknown } | { then: () => void };
+type Unread = { channel: string; held: Bundle | HeldText; listening: unknown } | { then: () => void };
 
 /** A bundle that is being read. */
 interface Reading {
@@ -85,7 +87,7 @@ export class Unpacker {
     if (typeof bundle === 'string' && bundle.startsWith(this.#ownTexts)) return;
     if ((this.#unread.size === 0 && !this.#isLong()) || isHigh(channel, bundle)) return this.#read(channel, bundle);
     this.#unreadSize += bundle.length;
-    this.#unread.push({ channel, bundle, listening: this.parts.sink.listening(channel) });
+    this.#unread.push({ channel, held: hold(bundle), listening: this.parts.sink.listening(channel) });
     while (this.#unreadSize > MAX_UNREAD) this.#readNext();
     this.#readSoon();
   }
@@ -114,11 +116,11 @@ export class Unpacker {
     const next = this.#unread.shift();
     if (next === undefined) return;
     if ('then' in next) return next.then();
-    this.#unreadSize -= next.bundle.length;
+    const { channel, held, listening } = next;
+    this.#unreadSize -= held.length;
     // The last subscription may have ended since it arrived.
-    const { listening } = next;
-    if (listening !== undefined && listening === this.parts.sink.listening(next.channel))
-      this.#read(next.channel, next.bundle);
+    if (listening !== undefined && listening === this.parts.sink.listening(channel))
+      this.#read(channel, held instanceof HeldText ? held.text : held);
   }
 
   #read(channel: string, bundle: Bundle): void {
