@@ -9,6 +9,7 @@ import { ValidateBy } from 'class-validator';
 import {
   Callable,
   Channels,
+  ClusterConfig,
   FoundationMetrics,
   FoundationModule,
   type FoundationModuleAsyncOptions,
@@ -18,6 +19,7 @@ import {
   ProcessManager,
   resolve,
   ServiceMesh,
+  type StandardSchema,
   Telemetry,
   type TopologyStrategy,
 } from 'nestjs-foundation';
@@ -34,7 +36,10 @@ const OPTIONS = (
 
 /** What the classes below do at the moment. */
 const will: Partial<
-  Record<'create' | 'start' | 'stop' | 'handoff' | 'run' | 'call' | 'fail' | 'payload' | 'validate', Wrong | undefined>
+  Record<
+    'create' | 'start' | 'stop' | 'handoff' | 'run' | 'call' | 'fail' | 'payload' | 'validate' | 'schema',
+    Wrong | undefined
+  >
 > = {};
 
 /** For a constructor, which can throw, and whose promises are its own. */
@@ -84,8 +89,17 @@ const how = { restart: 'temporary', stopTimeout: 200, handoff: true, timeout: 20
 /** The URL of a Redis, for a node of a cluster; without it everything runs inside this process. */
 const redis = process.env['HOSTILE_REDIS'];
 const inCluster = redis === undefined ? {} : { cluster: true, redis, topologies: [] };
+/** Looks at everything that is set, and is wrong for some of it. */
+const schema: StandardSchema = {
+  '~standard': {
+    version: 1,
+    vendor: 'mine',
+    validate: (value) => (will.schema === undefined ? { value } : (will.schema(value) as { value: unknown })),
+  },
+};
 const options: FoundationOptions = {
   ...inCluster,
+  clusterConfig: { schema, defaults: { a: 0 } },
   membership: { beatEvery: 100, ttl: 3000 },
   channels: { names: { jobs: { durable: { maxDeliveries: 1 } } } },
 };
@@ -102,6 +116,7 @@ app.useLogger({ log: log, warn: warn, error: error });
 const get = <T>(type: Type<T>): T => app.get(type);
 const [channels, services, processes] = [get(Channels), get(ServiceMesh), get(ProcessManager)];
 const [telemetry, membership] = [get(Telemetry), get(Membership)];
+const settings = app.get<ClusterConfig>(ClusterConfig);
 await membership.whenReady();
 
 const told: string[] = [];
@@ -227,6 +242,25 @@ const callbacks: Record<string, (wrong: Wrong) => Promise<void>> = {
     await eventually(() => subscription.counters.dropped['dead-letter'] === 1, { what: 'A dead letter' });
     await subscription.unsubscribe();
   },
+  'Channels.gather': async (wrong) => {
+    const subscription = await channels.subscribe('events', wrong);
+    const { answers, missing } = await channels.gather('events', 1);
+    if (answers.length > 0 || missing[0]?.reason !== 'failed') throw new Error('a handler that fails has answered');
+    await subscription.unsubscribe();
+  },
+  'ClusterConfig.watch': async (wrong) => {
+    const before = failures;
+    const end = settings.watch('a', wrong);
+    await settings.set('a', (count += 1));
+    await eventually(() => failures > before, { what: 'The failure of a listener to the configuration' });
+    end();
+  },
+  'the schema of a configuration': async (wrong) => {
+    will.schema = wrong;
+    if ((await outcome(settings.set('a', (count += 1)))) !== 'rejected') throw new Error('set has not rejected');
+    will.schema = undefined;
+    await settings.set('a', (count += 1));
+  },
   'the constructor of a payload': async (wrong) => invalid('payload', wrong),
   'a validator of a payload': async (wrong) => invalid('validate', wrong),
   'FoundationModule.forRootAsync, useFactory': async (wrong) => {
@@ -290,6 +324,28 @@ const values: Record<string, (value: unknown) => unknown> = {
   'the message of broadcast': (value) => channels.broadcast('events', value),
   'the message of a durable broadcast': (value) => channels.broadcast('jobs', value),
   'the message of routeMessage': (value) => channels.routeMessage(value),
+  'the message of gather': (value) => channels.gather('events', value),
+  'the options of gather': (value) => channels.gather('events', 1, value as object),
+  'what a handler answers': async (value) => {
+    const subscription = await channels.subscribe('events', () => value);
+    await channels.gather('events', 1, { timeout: 1000 });
+    await subscription.unsubscribe();
+  },
+  'what all of a process are asked': (value) => (processes.all('callee').call as Wrong)('work', value),
+  'the process of all': (value) => processes.all(value as string),
+  'the options of all': (value) => processes.all('callee').with(value as object),
+  'a value of the configuration': (value) => settings.set('b', value),
+  'a path of the configuration': (value) => settings.set(value as string, 1),
+  'a path that is read': (value) => settings.get(value as string),
+  'a path that is watched': (value) => settings.watch(value as string, () => undefined)(),
+  'the options of set': (value) => settings.set('a', 1, value as object),
+  'what a schema makes': async (value) => {
+    will.schema = () => ({ value });
+    await outcome(settings.set('a', (count += 1)));
+    will.schema = () => value;
+    await outcome(settings.set('a', (count += 1)));
+    will.schema = undefined;
+  },
   'the options of broadcast': (value) => channels.broadcast('events', 1, value as object),
   'a channel': (value) => channels.broadcast(value as string, 1),
   'the argument of a call': (value) => (callee.call as Wrong)('work', value),

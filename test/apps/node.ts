@@ -6,6 +6,7 @@ import { ConsoleLogger, type INestApplication, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import {
   Channels,
+  ClusterConfig,
   FoundationModule,
   type FoundationOptions,
   FoundationTools,
@@ -31,6 +32,7 @@ import { COUNTERS } from './node.counters.js';
 import { Clockwork, JOBS } from './node.cron.js';
 import { Answerer, Everywhere, Parts } from './node.gather.js';
 import { Extra, Job, Journal, processClasses } from './node.processes.js';
+import { pace, SHARED } from './node.settings.js';
 import { listen, talkForEver } from './node.talk.js';
 
 const clock = Date.now;
@@ -44,6 +46,8 @@ const cluster = process.env['FOUNDATION_CLUSTER'] ? {} : { cluster: true, ...(re
 
 const more = JSON.parse(process.env[ENV.options] ?? '{}') as FoundationOptions;
 
+const settings = process.env[ENV.settings] ? { clusterConfig: SHARED } : {};
+
 // Loaded where it is wanted only, so that what is measured elsewhere is without it.
 const token = process.env[ENV.dashboard];
 const dashboard =
@@ -52,7 +56,10 @@ const dashboard =
     : [(await import('nestjs-foundation/dashboard')).FoundationDashboardModule.forRoot({ token })];
 
 @Module({
-  imports: [FoundationModule.forRoot({ ...cluster, ...more, lease: { onStall, ...more.lease } }), ...dashboard],
+  imports: [
+    FoundationModule.forRoot({ ...cluster, ...settings, ...more, lease: { onStall, ...more.lease } }),
+    ...dashboard,
+  ],
   providers: [
     ...[Journal, Extra, Job],
     ...(process.env[ENV.cron] ? [Clockwork] : []),
@@ -108,6 +115,11 @@ async function run(): Promise<void> {
   const manager = app.get(ProcessManager);
   const channels = app.get(Channels);
   const received: string[] = [];
+  const heard = new Map<string, [unknown, unknown][]>();
+  for (const path of process.env[ENV.settings] ? ['first', 'second', 'text'] : []) {
+    heard.set(path, []);
+    app.get(ClusterConfig).watch(path, ({ before, value }) => heard.get(path)!.push([before, value]));
+  }
   const clients = Object.values(FoundationTools).map((token): unknown => app.get(token));
 
   const lookup = async (name: string): Promise<Owner | null> => {
@@ -163,6 +175,10 @@ async function run(): Promise<void> {
     failBadly: (name, number) => contextOf(journal, name).fail(hostileError(number) as Error),
     gather: (question, options) => channels.gather('control', question, { type: 'question', ...options }),
     gatherAll: (name, question, options) => manager.all(name).with(options).call('answer', question),
+    getConfig: (path) => app.get(ClusterConfig).get(path),
+    setConfig: (path, value, options) => app.get(ClusterConfig).set(path, value, options),
+    heardConfig: (path) => heard.get(path) ?? [],
+    paceConfig: (ms) => void (pace.ms = ms),
     setClock: (aheadMs) => setClock(aheadMs),
     crash: (mode) => void (journal.crash = mode),
     block: (ms) => {

@@ -1,10 +1,12 @@
 // Every key in Redis has a life that docs/redis-keys.md states, and what was there for a while is gone in the end.
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
+import { IsInt } from 'class-validator';
 import { Redis } from 'ioredis';
 import {
   Channel,
   Channels,
+  ClusterConfig,
   ClusterCron,
   type OnProcessHandoff,
   type OnProcessStart,
@@ -101,9 +103,16 @@ class Payments {
   }
 }
 
+class Shared {
+  @IsInt() limit!: number;
+}
+
 describe('The table of keys', () => {
   it('has a line for every key that a cluster leaves, with its type and its life', async () => {
-    const options = { channels: { names: { payments: { durable: { maxDeliveries: 1, retryAfter: 50 } } } } };
+    const options = {
+      channels: { names: { payments: { durable: { maxDeliveries: 1, retryAfter: 50 } } } },
+      clusterConfig: { schema: Shared, defaults: { limit: 1 } },
+    };
     const providers = [Ledger, Crasher, Payments, Nightly];
     const [a, b] = [
       await boot(server.url, appName, providers, options),
@@ -114,6 +123,7 @@ describe('The table of keys', () => {
     const offered = await b.app.get(ServiceMesh).registerService('till', {});
     await offered.deregister();
     await a.app.get(Channels).broadcast('payments', { amount: 12 });
+    await a.app.get(ClusterConfig).set('limit', 2);
     const client = connect();
     const needed = ['handoff:', 'fenced:', 'dead:', 'groups:', 'crashes:', 'owner:', 'services:marks', 'cron:'];
     await eventually(
@@ -149,9 +159,11 @@ describe('The table of keys', () => {
     }
     expect(wrong).toEqual([]);
     const unseen = lines.filter((line) => !used.has(line)).map(({ pattern }) => pattern.source);
-    // A hand-over state is taken by the next owner within milliseconds, no process was removed, there is no
-    // cookie, and all nodes have the same lease times.
-    expect(unseen.filter((source) => !/handoff|owner|processes:marks|epochs|played|longest/.test(source))).toEqual([]);
+    // A hand-over state is taken by the next owner within milliseconds, no process and no setting was removed, there is
+    // no cookie, and all nodes have the same lease times.
+    expect(
+      unseen.filter((source) => !/handoff|owner|processes:marks|settings:marks|epochs|played|longest/.test(source)),
+    ).toEqual([]);
   });
 });
 

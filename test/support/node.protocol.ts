@@ -1,6 +1,6 @@
 // What a test may ask of a node in a child process, and what the node answers; over the IPC channel of child_process.
 // Shared by test/apps/node.ts, which answers, and cluster.ts, which asks.
-import type { Gathered, Member, NodeState, ProcessInfo } from 'nestjs-foundation';
+import type { ConfigCommit, Gathered, Member, NodeState, ProcessInfo } from 'nestjs-foundation';
 
 /** How `fragile` fails: in `onProcessStart`, some milliseconds later in `ctx.run`, or not. */
 export type CrashMode = 'start' | 'run' | 'none';
@@ -48,6 +48,13 @@ export interface NodeCommands {
   gather(question: object, options: { timeout?: number; min?: number }): Gathered;
   /** The same question to all of a process. */
   gatherAll(name: string, question: object, options: { timeout?: number; min?: number }): Gathered;
+  /** Of the configuration of `node.settings.ts`. */
+  getConfig(path: string): unknown;
+  setConfig(path: string, value: unknown, options: { quorum?: number | 'all'; timeout?: number }): ConfigCommit;
+  /** What the listener of this node was told of a path: before and after, of each change. */
+  heardConfig(path: string): [before: unknown, value: unknown][];
+  /** How long the schema of this node takes from now on. */
+  paceConfig(ms: number): null;
   /** Sets the clock of this process: so many milliseconds ahead of the right time from now on. */
   setClock(aheadMs: number): null;
   /** Keeps the event loop busy without a pause. */
@@ -96,6 +103,8 @@ export const ENV = {
   cron: 'TEST_CRON',
   /** Set: answers gathers, see `node.gather.ts`. */
   gather: 'TEST_GATHER',
+  /** Set: has a cluster-wide configuration, see `node.settings.ts`. */
+  settings: 'TEST_SETTINGS',
   /** So many services are offered by this node. */
   services: 'TEST_SERVICES',
   /** Options of `forRoot` on top of the others, as JSON. */

@@ -24,9 +24,11 @@ import { ReceiveStream } from '../../libs/foundation/src/backend/transport/direc
 import { decodeState, encodeState } from '../../libs/foundation/src/backend/transport/direct/stream/stream.state.js';
 import { applyTopics, encodeTopics } from '../../libs/foundation/src/backend/transport/direct/topic.messages.js';
 import { decodeCalls, encodeCall } from '../../libs/foundation/src/calls/call.codec.js';
+import { Gathering } from '../../libs/foundation/src/calls/gathering.js';
 import { readFigures } from '../../libs/foundation/src/channels/channel.statistics.js';
 import { encode, headsOf, open, originOf } from '../../libs/foundation/src/channels/envelope.js';
 import { MessageDrops } from '../../libs/foundation/src/channels/message.drops.js';
+import { takeAnswer } from '../../libs/foundation/src/channels/node.answer.js';
 import { NodeMessages } from '../../libs/foundation/src/channels/node.messages.js';
 import { GapDetector } from '../../libs/foundation/src/channels/receiving/gap.detector.js';
 import { Unpacker as IncomingTexts } from '../../libs/foundation/src/channels/receiving/unpacker.js';
@@ -41,6 +43,15 @@ import { ReplayGuard } from '../../libs/foundation/src/security/replay.guard.js'
 import { Secret } from '../../libs/foundation/src/security/secret.js';
 import { createSigner, keyFor } from '../../libs/foundation/src/security/signer.js';
 import { readRecord, writeRecord } from '../../libs/foundation/src/services/service.record.js';
+import {
+  changesSince,
+  documentOf,
+  nextContent,
+  overtaking,
+  readProposal,
+  readRow,
+  writeRow,
+} from '../../libs/foundation/src/settings/config.row.js';
 import { Telemetry } from '../../libs/foundation/src/telemetry/telemetry.js';
 import { parseHint } from '../../libs/foundation/src/wire/hint.js';
 import { parseJson } from '../../libs/foundation/src/wire/json.js';
@@ -189,6 +200,11 @@ const onlyThese =
     }
   };
 
+const configChange = { path: 'b.c', value: { d: [1] }, id: 'x', node: 'n' };
+const configRow = writeRow(
+  nextContent({ ...nextContent(undefined, { ...configChange, path: 'a' }), version: 1 }, configChange),
+);
+
 /** Each reader with a sample of what it reads. */
 const READERS: Record<string, (mutator: Mutator) => unknown> = {
   'the record of a node': (m) => readNode(`boot-1 ${AT} ${m.text(JSON.stringify(record))}`),
@@ -200,6 +216,25 @@ const READERS: Record<string, (mutator: Mutator) => unknown> = {
   'the row of a service': (m) => {
     const read = readRecord({ key: 'i', value: m.text(service), version: 1 });
     if (read !== undefined) expect(within(read.registeredAt, Number.MAX_SAFE_INTEGER)).toBe(true);
+  },
+  'the row of a configuration': (m) => {
+    const read = readRow({ key: 'app', value: m.text(configRow), version: 2 });
+    if (read === undefined) return;
+    documentOf({ a: 1, b: { c: 2 } }, read.values);
+    changesSince(read, 'x');
+    overtaking(read, 'y', 'b.c');
+    expect(readRow({ key: 'app', value: writeRow(nextContent(read, configChange)), version: 3 })).toBeDefined();
+    expect(({} as { polluted?: unknown }).polluted).toBeUndefined();
+  },
+  'a proposal for a configuration': (m) => {
+    const read = readProposal(parsed(m.text('{"id":"x","values":[{"path":"b.c","value":{"d":[1]}}]}')));
+    if (read !== undefined) documentOf({ b: {} }, read.values);
+  },
+  'the answer of a node': (m) => {
+    const gathering = new Gathering(new Map([['boot-1', { node: 'n' }]]), {});
+    const body = parsed(m.text('[1,null,["{\\"a\\":1}",""],"failed","why"]'));
+    if (Array.isArray(body)) takeAnswer(gathering, 'boot-1', body);
+    gathering.end('timeout');
   },
   'a hint': (m) => {
     const hint = parseHint(
