@@ -99,7 +99,7 @@ export default tseslint.config(
     files: ['libs/foundation/src/dashboard/page/*.js'],
     languageOptions: {
       globals: Object.fromEntries(
-        'document location localStorage fetch performance EventSource AbortSignal Intl Option requestAnimationFrame setTimeout clearTimeout setInterval'
+        'addEventListener document location localStorage fetch performance EventSource AbortSignal Intl Option requestAnimationFrame setTimeout clearTimeout setInterval'
           .split(' ')
           .map((name) => [name, 'readonly']),
       ),

@@ -12,10 +12,11 @@ import { PriceBoard } from './price-board.js';
 import { PriceFeed } from './price-feed.singleton.js';
 import { StatusController } from './status.controller.js';
 import { TraceModule } from './trace/trace.module.js';
+import { Traces } from './trace/traces.js';
 
 // The page at `/foundation`, for whoever knows the token; without one there is no page.
 const { FOUNDATION_DASHBOARD_TOKEN: token } = process.env;
-const dashboard = token === undefined ? [] : [FoundationDashboardModule.forRoot({ token })];
+const dashboard = token === undefined ? [] : [FoundationDashboardModule.forRoot({ token, traces: Traces })];
 
 @Module({
   imports: [

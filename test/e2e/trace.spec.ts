@@ -6,12 +6,15 @@ import { Redis } from 'ioredis';
 import { eventually } from 'nestjs-foundation/testing';
 import type { TraceData } from '../../sample-app/src/trace/trace.js';
 import type { StartedTrace } from '../../sample-app/src/trace/traces.js';
+import { findChromium, startChromium } from '../support/browser.js';
 import { type RedisServer, startRedis } from '../support/redis-server.js';
 import { SampleNode } from '../support/sample.node.js';
-import { requireNoLeak } from '../support/secrets.js';
+import { requireNoLeak, secret } from '../support/secrets.js';
 
 const NAMES = ['a', 'b', 'c'];
 const APP_NAME = 'trace';
+const TOKEN = secret('the token of the dashboard with the traces');
+const chromium = findChromium();
 const ENOUGH = { timeout: 30_000 };
 /** What the rule allows a message on its way; see `trace.ts`. */
 const ON_ITS_WAY_MS = 1000;
@@ -44,7 +47,11 @@ describe('the trace of the sample application', () => {
   }, 60_000);
 
   function start(name: string): SampleNode {
-    const node = new SampleNode(name, { FOUNDATION_APP_NAME: APP_NAME, FOUNDATION_REDIS_URL: redis.url });
+    const node = new SampleNode(name, {
+      FOUNDATION_APP_NAME: APP_NAME,
+      FOUNDATION_REDIS_URL: redis.url,
+      FOUNDATION_DASHBOARD_TOKEN: TOKEN,
+    });
     all.push(node);
     nodes.set(name, node);
     return node;
@@ -163,6 +170,51 @@ describe('the trace of the sample application', () => {
     // The same name is another life, which has nothing of it; what is known does not change.
     expect((await traceData(entry, trace, 'is complete still', ({ complete }) => complete)).spans).toEqual(data.spans);
   }, 120_000);
+
+  (chromium === undefined ? it.skip : it)(
+    'is drawn as a time-line by the dashboard',
+    async () => {
+      const trace = await startDistributedTrace('a');
+      await placeOrder('b', trace);
+      const { spans } = await traceData(
+        'c',
+        trace,
+        'is complete',
+        ({ complete, spans }) => complete && spans.length > 1,
+      );
+      const browser = await startChromium(chromium!);
+      try {
+        const page = await browser.newPage({ viewport: { width: 1440, height: 900 } });
+        const complaints: string[] = [];
+        page.on('pageerror', (error) => complaints.push(error.message));
+        page.on('console', (message) => {
+          if (message.type() === 'error' && !message.text().startsWith('Failed to load'))
+            complaints.push(message.text());
+        });
+        await page.goto(`http://127.0.0.1:${await nodes.get('a')!.listening()}/foundation`);
+        await page.getByLabel('Access token').fill(TOKEN);
+        await page.getByRole('button', { name: 'Sign in' }).click();
+        await page.getByRole('link', { name: trace.id }).click();
+        const state = page.locator('#trace-state');
+        await state.filter({ hasText: /^complete$/ }).waitFor(ENOUGH);
+        const lines = page.locator('#span-list > li');
+        expect(await lines.count()).toBe(spans.length);
+        for (const text of ['POST /orders', 'order-desk/place', 'process invoices'])
+          await lines.filter({ hasText: text }).first().waitFor(ENOUGH);
+        // A line opens, and stays open over the updates.
+        await lines.nth(1).getByRole('button').click();
+        await lines.nth(1).getByText('Parent').waitFor(ENOUGH);
+        await page.setViewportSize({ width: 375, height: 812 });
+        expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(375);
+        await page.getByRole('link', { name: 'Cluster' }).click();
+        await page.locator('#trace').waitFor({ state: 'hidden', ...ENOUGH });
+        expect(complaints).toEqual([]);
+      } finally {
+        await browser.close();
+      }
+    },
+    60_000,
+  );
 
   it('is not complete when a node dies with what it had not reported', async () => {
     const coordinator = await ownerOf('trace-coordinator', 'a');

@@ -24,7 +24,11 @@ import {
   Singleton,
   Telemetry,
 } from 'nestjs-foundation';
-import { FoundationDashboardModule, type FoundationDashboardOptions } from 'nestjs-foundation/dashboard';
+import {
+  type DashboardTraces,
+  FoundationDashboardModule,
+  type FoundationDashboardOptions,
+} from 'nestjs-foundation/dashboard';
 import type { Overview } from '../../libs/foundation/src/dashboard/dashboard.overview.js';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
 import type { RedisServer } from '../support/redis-server.js';
@@ -135,6 +139,99 @@ class Watched {
       { lastSeen: () => this.events.at(-1) },
     );
   }
+}
+
+const TRACE = 'a'.repeat(32);
+const SPAN = { id: 'b'.repeat(16), node: 'a', name: 'POST /orders', kind: 'server', start: 1, end: 2 };
+
+/** Says of a trace what a test wants it to say. */
+@Injectable()
+class Collected implements DashboardTraces {
+  readonly asked: string[] = [];
+  lines: unknown = [{ id: TRACE, startedAt: 1, spans: 1, complete: true }];
+  trace: unknown = { id: TRACE, startedAt: 1, nodes: ['a'], spans: [SPAN], complete: true, reasons: [] };
+
+  list(): never {
+    return this.lines as never;
+  }
+
+  get(id: string): never {
+    this.asked.push(id);
+    return (typeof this.trace === 'function' ? (this.trace as () => unknown)() : this.trace) as never;
+  }
+}
+
+describe('the traces of the dashboard', () => {
+  const collecting = (): Promise<Node> => node({ token: TOKEN, traces: Collected }, {}, [Collected]);
+  const read = async (from: Node, path: string): Promise<[number | undefined, unknown]> => {
+    const { status, body } = await ask(from, 'GET', `/foundation/${path}`, BEARER);
+    return [status, JSON.parse(body)];
+  };
+
+  it('are those that a provider of the application has, for whoever knows the token', async () => {
+    const one = await collecting();
+    expect(await read(one, 'traces')).toEqual([
+      200,
+      { traces: [{ id: TRACE, startedAt: 1, spans: 1, complete: true }] },
+    ]);
+    const [status, trace] = await read(one, `traces/${TRACE}`);
+    expect([status, trace]).toEqual([200, { ...(one.app.get(Collected).trace as object), leftOut: 0 }]);
+    for (const path of ['traces', `traces/${TRACE}`])
+      expect((await ask(one, 'GET', `/foundation/${path}`, OWN)).status).toBe(401);
+    expect((await ask(one, 'GET', '/foundation')).body).toContain('data-traces="on"');
+  });
+
+  it('are not there without the option, and a provider that is not there fails the start', async () => {
+    const one = await node();
+    expect((await ask(one, 'GET', '/foundation/traces', BEARER)).status).toBe(404);
+    expect((await ask(one, 'GET', '/foundation')).body).toContain('data-traces="off"');
+    await expect(node({ token: TOKEN, traces: Collected })).rejects.toThrow(FoundationConfigError);
+    await expect(node({ token: TOKEN, traces: Feed as never })).rejects.toThrow('list() and get(id)');
+    expect(() => FoundationDashboardModule.forRoot({ token: TOKEN, traces: 7 as never })).toThrow('dashboard.traces');
+  });
+
+  it('asks for nothing that is not a trace id', async () => {
+    const one = await collecting();
+    for (const id of ["'; DROP", '..%2f..', '__proto__', '0'.repeat(32), 'A'.repeat(32), 'a'.repeat(8000)])
+      expect((await read(one, `traces/${encodeURIComponent(id)}`))[0]).toBe(400);
+    expect(one.app.get(Collected).asked).toEqual([]);
+  });
+
+  it.each<[string, unknown, number]>([
+    ['nothing', undefined, 404],
+    ['null', null, 404],
+    ['a text', 'trace', 503],
+    ['no spans', { id: TRACE, startedAt: 1, nodes: [], complete: true }, 503],
+    ['what throws when it is read', Object.defineProperty({}, 'id', { get: () => fail() }), 503],
+    ['a throw', () => fail(), 503],
+    ['a rejection', () => Promise.reject(new Error('no trace')), 503],
+  ])('says that there is none for %s', async (_what, answer, status) => {
+    const one = await collecting();
+    one.app.get(Collected).trace = answer;
+    expect((await read(one, `traces/${TRACE}`))[0]).toBe(status);
+    one.app.get(Collected).lines = answer;
+    expect((await read(one, 'traces'))[0]).toBe(503);
+  });
+
+  it('bounds what it is given', async () => {
+    const one = await collecting();
+    const long = 'x'.repeat(1024 * 1024);
+    const attributes = Object.fromEntries(Array.from({ length: 100 }, (_, index) => [`k${index}`, long]));
+    const spans = Array.from({ length: 10_000 }, () => ({ ...SPAN, name: long, error: long, attributes }));
+    one.app.get(Collected).trace = {
+      ...{ id: TRACE, startedAt: 1, nodes: Array(1000).fill(long), complete: false, reasons: Array(100).fill(long) },
+      spans: [...spans.slice(0, 3), { ...SPAN, start: 'soon' }, ...spans],
+    };
+    const [status, trace] = (await read(one, `traces/${TRACE}`)) as [number, { spans: unknown[]; leftOut: number }];
+    expect([status, trace.spans.length, trace.leftOut]).toEqual([200, 999, 9005]);
+    expect(JSON.stringify(trace).length).toBeLessThan(5_000_000);
+    one.app.get(Collected).lines = Array(1000).fill({ id: TRACE, startedAt: 1 });
+    expect(((await read(one, 'traces')) as [number, { traces: unknown[] }])[1].traces).toHaveLength(50);
+  });
+});
+
+function fail(): never {
+  throw new Error('no trace');
 }
 
 describe('the dashboard', () => {

@@ -2,7 +2,41 @@
 
 import type { CanActivate } from '@nestjs/common';
 import { DynamicModule } from '@nestjs/common';
+import type { InjectionToken } from '@nestjs/common';
 import type { Type } from '@nestjs/common';
+
+export interface DashboardSpan {
+    attributes?: Readonly<Record<string, string | number>>;
+    end?: number;
+    error?: string;
+    id: string;
+    kind?: string;
+    name: string;
+    node: string;
+    parent?: string;
+    start: number;
+}
+
+export interface DashboardTrace {
+    complete: boolean;
+    id: string;
+    nodes: readonly string[];
+    reasons?: readonly string[];
+    spans: readonly DashboardSpan[];
+    startedAt: number;
+}
+
+export interface DashboardTraceLine {
+    complete?: boolean;
+    id: string;
+    spans?: number;
+    startedAt: number;
+}
+
+export interface DashboardTraces {
+    get(id: string): DashboardTrace | undefined | Promise<DashboardTrace | undefined>;
+    list(): readonly DashboardTraceLine[] | Promise<readonly DashboardTraceLine[]>;
+}
 
 export class FoundationDashboardModule {
     static forRoot(options: FoundationDashboardOptions): DynamicModule;
@@ -13,4 +47,5 @@ export interface FoundationDashboardOptions {
     guard?: Type<CanActivate>;
     path?: string;
     token?: string;
+    traces?: InjectionToken<DashboardTraces>;
 }

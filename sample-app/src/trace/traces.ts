@@ -3,6 +3,7 @@
  */
 import { BadRequestException, Injectable, NotFoundException } from '@nestjs/common';
 import { InjectSingleton, readTraceContext, type Remote, Telemetry } from 'nestjs-foundation';
+import type { DashboardTraces } from 'nestjs-foundation/dashboard';
 import { isTraceId } from './span.js';
 import { TraceCoordinator } from './trace.coordinator.js';
 import type { TraceData } from './trace.js';
@@ -17,7 +18,7 @@ export interface StartedTrace {
 }
 
 @Injectable()
-export class Traces {
+export class Traces implements DashboardTraces {
   constructor(
     @InjectSingleton(TraceCoordinator) private readonly coordinator: Remote<TraceCoordinator>,
     private readonly telemetry: Telemetry,
@@ -50,9 +51,14 @@ export class Traces {
         'Not a trace id of W3C Trace Context: 32 hexadecimal digits in lower case, not all zeros',
       );
     }
-    const data = await this.coordinator.data(id);
-    if (data === null) throw new NotFoundException(`No trace ${id}: it was never begun here, or is forgotten`);
+    const data = await this.get(id);
+    if (data === undefined) throw new NotFoundException(`No trace ${id}: it was never begun here, or is forgotten`);
     return data;
+  }
+
+  /** The same for the dashboard: a trace that is not known is not an error. */
+  async get(id: string): Promise<TraceData | undefined> {
+    return (await this.coordinator.data(id)) ?? undefined;
   }
 
   /** The traces that are remembered, the newest first. */

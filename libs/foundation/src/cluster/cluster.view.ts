@@ -14,6 +14,7 @@ import { Log } from '../logging/log.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
 import type { Duration } from '../time/duration.js';
 import { monotonicNow } from '../time/monotonic.clock.js';
+import { ClusterClock } from './cluster.clock.js';
 import { describeDifference, type Difference, differencesOf } from './compatibility.js';
 import { DirectoryReplica } from './directory.replica.js';
 import type { LocalNode } from './local.node.js';
@@ -40,6 +41,7 @@ export class ClusterView {
   /** Setting → what was last logged of it. */
   readonly #differences = new Map<string, string>();
   #clockOffset = 0;
+  readonly #clock = new ClusterClock();
   /** How long Redis took to answer the last heartbeat, in milliseconds. */
   latency = 0;
   /** Why this node has not joined, or is not heard, as the last attempt said; `undefined` while all is well. */
@@ -117,6 +119,11 @@ export class ClusterView {
   /** The Redis clock as of the last heartbeat, in milliseconds since 1970. */
   clusterNow(): number {
     return this.now() + this.#clockOffset;
+  }
+
+  /** The Redis clock as near as heartbeats tell, for times that nodes compare; unlike the above it may be behind. */
+  clusterTime(): number {
+    return this.#clock.at(this.now());
   }
 
   /** Calls the listener's methods from now on; returns the function that ends it. */
@@ -217,6 +224,7 @@ export class ClusterView {
   /** What the answer to a heartbeat says of the Redis clock. */
   setClock(redisNow: number, sentAt: number): void {
     this.#clockOffset = redisNow - sentAt;
+    this.#clock.heard(redisNow, sentAt, this.now());
   }
 
   notify<K extends keyof MembershipListener>(what: K, ...args: Parameters<NonNullable<MembershipListener[K]>>): void {

@@ -30,12 +30,12 @@ export class Membership {
 
   /**
    * Milliseconds since 1970 by the clock of Redis, which is the same one on all nodes: for times that nodes compare.
-   * Right to a few milliseconds, and may step back by as much.
+   * Right to half the time that Redis takes to answer, and may step back by as much.
    *
-   * Underneath: the clock of this node and its difference to `TIME`, as of the last heartbeat; no network.
+   * Underneath: the clock of this node and its difference to `TIME`, as the heartbeats tell it; no network.
    */
   clusterNow(): number {
-    return this.#view.clusterNow();
+    return this.#view.clusterTime();
   }
 
   /** This node's own state. */

@@ -48,11 +48,11 @@ const OWN_HEADER = 'x-foundation-dashboard';
  * A controller at this path. The guard of the application guards all of it; with a token the page, which shows nothing
  * by itself, is open.
  */
-export function dashboardControllerAt({ path, access, decorators }: DashboardConfig): Type {
+export function dashboardControllerAt({ path, access, decorators, traces }: DashboardConfig): Type {
   const isGuarded = 'guard' in access;
   const outer: Type<CanActivate>[] = isGuarded ? [NoStoreInterceptor, access.guard] : [NoStoreInterceptor];
   const inner: Type<CanActivate>[] = isGuarded ? [] : [TokenGuard];
-  const page = readPage();
+  const page = readPage(traces !== undefined);
   const modules = readModules();
 
   @Controller({ path, version: VERSION_NEUTRAL })
@@ -178,9 +178,10 @@ export function dashboardControllerAt({ path, access, decorators }: DashboardCon
   return FoundationDashboardController;
 }
 
-function readPage(): string {
+function readPage(hasTraces: boolean): string {
   // By a function, because a `$` in the file means nothing.
-  return PAGE_FILES['page.html']!.replace('/*page.css*/', () => PAGE_FILES['page.css']!);
+  const page = PAGE_FILES['page.html']!.replace('/*page.css*/', () => PAGE_FILES['page.css']!);
+  return page.replace('__TRACES__', hasTraces ? 'on' : 'off');
 }
 
 /** Name → text. All that is served is in this map, so no name leads out of it. */

@@ -8,6 +8,8 @@ import { dashboardControllerAt } from './dashboard.controller.js';
 import { DashboardFeed } from './dashboard.feed.js';
 import { DASHBOARD, NoStoreInterceptor, TokenGuard, TokenVerifier } from './dashboard.guard.js';
 import { checkDashboard, type FoundationDashboardOptions } from './dashboard.options.js';
+import { tracesControllerAt } from './dashboard.traces.controller.js';
+import { TraceReader } from './trace.reader.js';
 
 /** A page that shows the cluster as it is, and lets an operator drain, undrain, move and restart. */
 @Module({})
@@ -16,7 +18,7 @@ export class FoundationDashboardModule {
    * Turns it on, for viewers who know the token or pass the guard.
    *
    * Underneath: a controller with one page, and server-sent events. A guard is made by Nest, in this module: what it
-   * injects must come from a global module.
+   * injects must come from a global module. Traces come from a provider of any module.
    *
    * @throws FoundationConfigError without a token or a guard, with both, or with a token that is too short.
    */
@@ -24,12 +26,16 @@ export class FoundationDashboardModule {
     const config = checkDashboard(options);
     return {
       module: FoundationDashboardModule,
-      controllers: [dashboardControllerAt(config)],
+      controllers: [
+        dashboardControllerAt(config),
+        ...(config.traces === undefined ? [] : [tracesControllerAt(config)]),
+      ],
       providers: [
         { provide: DASHBOARD, useValue: config },
         ClusterPoller,
         DashboardFeed,
         TokenVerifier,
+        TraceReader,
         NoStoreInterceptor,
         TokenGuard,
       ],

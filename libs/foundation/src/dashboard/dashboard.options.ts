@@ -1,10 +1,11 @@
 /**
  * How the dashboard is turned on and who may see it; checked when the module is made.
  */
-import type { CanActivate, Type } from '@nestjs/common';
+import type { CanActivate, InjectionToken, Type } from '@nestjs/common';
 import { FoundationConfigError } from '../errors/config.errors.js';
 import { show } from '../errors/describe.js';
 import { Secret } from '../security/secret.js';
+import type { DashboardTraces } from './dashboard.traces.js';
 
 /** Options of `FoundationDashboardModule.forRoot`: a token or a guard, there is no default. */
 export interface FoundationDashboardOptions {
@@ -19,12 +20,18 @@ export interface FoundationDashboardOptions {
   path?: string;
   /** Decorators of the application for the routes: `[Public()]`, so that its global guard lets them pass. */
   decorators?: ClassDecorator[];
+  /**
+   * A provider of the application that collects traces, by its class or token: then the page lists them, and draws one
+   * as a time-line. Default: none.
+   */
+  traces?: InjectionToken<DashboardTraces>;
 }
 
 /** The options, checked. */
 export interface DashboardConfig {
   path: string;
   decorators: readonly ClassDecorator[];
+  traces: InjectionToken<DashboardTraces> | undefined;
   access: { token: Secret } | { guard: Type<CanActivate> };
 }
 
@@ -34,9 +41,13 @@ export function checkDashboard({
   guard,
   path = 'foundation',
   decorators = [],
+  traces,
 }: FoundationDashboardOptions): DashboardConfig {
   if (!Array.isArray(decorators) || !decorators.every((each) => typeof each === 'function')) {
     throw new FoundationConfigError('dashboard.decorators', show(decorators), 'a list of decorators of classes');
+  }
+  if (traces !== undefined && !['function', 'string', 'symbol'].includes(typeof traces)) {
+    throw new FoundationConfigError('dashboard.traces', show(traces), 'the class or the token of a provider');
   }
   if (typeof path !== 'string' || !/^[\w-]+(\/[\w-]+)*$/.test(path)) {
     throw new FoundationConfigError('dashboard.path', JSON.stringify(path), 'words with slashes between them');
@@ -45,7 +56,7 @@ export function checkDashboard({
     throw new FoundationConfigError('dashboard', 'a token and a guard', 'one of both');
   }
   if (guard !== undefined) {
-    if (typeof guard === 'function') return { path, decorators, access: { guard } };
+    if (typeof guard === 'function') return { path, decorators, traces, access: { guard } };
     throw new FoundationConfigError('dashboard.guard', `a ${typeof guard}`, 'a class that implements CanActivate');
   }
   if (typeof token !== 'string' || token.trim().length < 16 || token.length > 1024) {
@@ -59,5 +70,5 @@ export function checkDashboard({
       'a text of 16 to 1024 characters, such as openssl rand -hex 32 prints, or a guard: the dashboard can move and drain',
     );
   }
-  return { path, decorators, access: { token: new Secret(token) } };
+  return { path, decorators, traces, access: { token: new Secret(token) } };
 }

@@ -2,9 +2,9 @@
 // selection and scroll survive each second.
 
 const TONES = new Map([
-  ...['up', 'running', 'healthy', 'live', 'runs', 'done'].map((word) => [word, 'good']),
+  ...['up', 'running', 'healthy', 'live', 'runs', 'done', 'complete'].map((word) => [word, 'good']),
   ...['silent', 'suspect', 'draining', 'starting', 'waiting', 'backing-off', 'orphaned'].map((word) => [word, 'warn']),
-  ...['degraded', 'reconnecting', 'old', 'interrupted'].map((word) => [word, 'warn']),
+  ...['degraded', 'reconnecting', 'old', 'interrupted', 'incomplete'].map((word) => [word, 'warn']),
   ...['escalated', 'failed', 'lost', 'unhealthy', 'critical'].map((word) => [word, 'bad']),
 ]);
 

@@ -11,6 +11,8 @@ import { base, post } from './server.js';
 import { renderServices } from './services.js';
 import { addPoint, renderSummary } from './summary.js';
 import { onToggle, toggle, words } from './tables.js';
+import { showView } from './trace.js';
+import { followTraces } from './traces.js';
 
 const RECONNECT_MS = 1000;
 const OLD = 3; // data is old after so many times the pace at which it should come
@@ -71,6 +73,8 @@ function announce() {
 // -- the stream -------------------------------------------------------------------------------------------------------
 
 function show(view) {
+  followTraces(view === 'dashboard');
+  showView(view === 'dashboard');
   byId('login').hidden = view !== 'login';
   byId('dashboard').hidden = view !== 'dashboard';
 }
@@ -172,6 +176,7 @@ for (const kind of ['node', 'process', 'job', 'service'])
   byId(`${kind}-more`).addEventListener('click', () => toggle(kind));
 for (const id of ['filter', 'event-filter']) byId(id).addEventListener('input', render);
 onToggle(render);
+addEventListener('hashchange', () => showView(!byId('dashboard').hidden));
 setInterval(() => {
   if (source !== undefined && performance.now() - heardAt > SILENT * pace()) retry();
   renderConnection();

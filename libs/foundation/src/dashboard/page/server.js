@@ -15,3 +15,13 @@ export async function post(path, body) {
     return 'The server cannot be reached. Whether it did it is unknown.';
   }
 }
+
+/** What the server has there: the status, 0 where it cannot be reached, and what it sent as JSON. */
+export async function get(path) {
+  try {
+    const response = await fetch(`${base}/${path}`, { signal: AbortSignal.timeout(10_000) });
+    return { status: response.status, body: await response.json().catch(() => undefined) };
+  } catch {
+    return { status: 0 };
+  }
+}
