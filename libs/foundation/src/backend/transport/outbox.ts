@@ -8,7 +8,7 @@ import { bundled, MAX_BUNDLED } from '../../wire/bundle.js';
 import type { Lane } from '../../wire/lane.js';
 import { PackedWriter } from '../../wire/packed.writer.js';
 import { LIMITS, type Open, openBundle, type OutboxLimits, type Packing } from './outbox.bundle.js';
-import type { Transport } from './transport.js';
+import type { Passed, Transport } from './transport.js';
 
 /**
  * The transport is given about this many characters in one turn, so that neither side works through a burst in one go.
@@ -235,20 +235,34 @@ export class Outbox {
   }
 
   #publish(bundle: Open): void {
+    let passed: Passed | Promise<Passed>;
     this.#inFlight += bundle.size;
+    try {
+      passed = this.#pass(bundle);
+    } catch (error) {
+      this.#inFlight -= bundle.size;
+      return bundle.reject(error);
+    } finally {
+      this.#letGo(bundle);
+    }
+    if (typeof passed === 'object') return this.#confirm(bundle, passed);
+    this.#inFlight -= bundle.size;
+    bundle.resolve(passed);
+  }
+
+  #pass({ topic, lane, texts, size, packed }: Open): Passed | Promise<Passed> {
+    const whole = packed === undefined ? bundled(texts, size) : packed.finish();
+    const { transport } = this;
+    return transport.pass === undefined ? transport.publish(topic, whole, lane) : transport.pass(topic, whole, lane);
+  }
+
+  #confirm(bundle: Open, passed: Promise<Passed>): void {
     const done = (): void => {
       this.#inFlight -= bundle.size;
       if (this.#inFlight === 0 && this.#linger !== undefined) this.#cutOpen();
       this.#pump();
     };
-    const { topic, lane, texts, packed } = bundle;
-    const sending = this.transport.publish(
-      topic,
-      packed === undefined ? bundled(texts, bundle.size) : packed.finish(),
-      lane,
-    );
-    this.#letGo(bundle);
-    sending.then(
+    passed.then(
       (receivers) => {
         done();
         bundle.resolve(receivers);

@@ -6,6 +6,9 @@
 import type { Bundle } from '../../wire/bundle.js';
 import type { Lane } from '../../wire/lane.js';
 
+/** How many nodes a bundle went to, where that is known. */
+export type Passed = number | undefined;
+
 /**
  * Publishes and subscribes. A text is JSON: at least it does not begin with a line break.
  *
@@ -15,7 +18,13 @@ export interface Transport<B extends Bundle = Bundle> {
   /** True where a bundle may also be packed. A node that does not know that form gets it as a text. */
   readonly packs?: boolean;
   /** Resolves once the bundle is passed on; with the number of nodes that it went to, where that is known. */
-  publish(topic: string, bundle: B, lane?: Lane): Promise<number | undefined>;
+  publish(topic: string, bundle: B, lane?: Lane): Promise<Passed>;
+  /**
+   * The same, without a promise where the bundle was passed on at once: what it then costs is most of a small one.
+   *
+   * @throws what `publish` rejects with.
+   */
+  pass?(topic: string, bundle: B, lane?: Lane): Passed | Promise<Passed>;
   /** Resolves once the subscription is in place; the returned function ends it. */
   subscribe(topic: string, listener: (bundle: B) => void): Promise<() => Promise<void>>;
   /**

@@ -17,7 +17,7 @@ import type { Keys } from '../../../wire/keys.js';
 import type { Lane } from '../../../wire/lane.js';
 import type { NodeIdentity } from '../../../wire/node.identity.js';
 import type { NodeRecord } from '../../directory/directory.js';
-import type { Transport } from '../transport.js';
+import type { Passed, Transport } from '../transport.js';
 import { Bodies } from './bodies.js';
 import { LinkManager } from './link.manager.js';
 import { Rejected } from './link/link.end.js';
@@ -163,13 +163,18 @@ export class DirectTransport implements Transport {
    * @throws NotReadyError before this node knows the members and after it has left, `MessageError` for a bundle that no
    * node would take.
    */
-  async publish(topic: string, bundle: Bundle, lane: Lane = 'normal'): Promise<number | undefined> {
+  async publish(topic: string, bundle: Bundle, lane: Lane = 'normal'): Promise<Passed> {
+    return this.pass(topic, bundle, lane);
+  }
+
+  /** See {@link publish}; without a promise where nobody has to be waited for. */
+  pass(topic: string, bundle: Bundle, lane: Lane = 'normal'): Passed | Promise<Passed> {
     if (this.#closed) throw new NotReadyError(this.node.name, 'left', 0);
     if (!this.#hasMet) throw new NotReadyError(this.node.name, 'joining', 0);
     const bodies = new Bodies(topic, bundle, this.#maxBytes);
     let sent = 0;
     let isKnown = true;
-    let room: Promise<void>[] | undefined;
+    let waits: Promise<unknown>[] | undefined;
     for (const peer of this.#peers.values()) {
       // A node that has not said what it listens to yet gets everything, and picks.
       if (peer.topics?.has(topic) === false) continue;
@@ -179,11 +184,18 @@ export class DirectTransport implements Transport {
       sent += 1;
       peer.send(lane, kind, body);
       const wait = lane === 'high' ? undefined : peer.room();
-      if (wait !== undefined) (room ??= []).push(wait);
+      if (wait !== undefined) (waits ??= []).push(wait);
     }
-    if (this.#plain.areNeeded && (await this.#plain.publish(topic, bodies.text)) !== 0) isKnown = false;
-    if (room !== undefined) await Promise.all(room);
-    return isKnown ? sent : undefined;
+    const passed = isKnown ? sent : undefined;
+    if (this.#plain.areNeeded) return this.#passPlain(topic, bodies.text, waits ?? [], passed);
+    return waits === undefined ? passed : Promise.all(waits).then(() => passed);
+  }
+
+  /** Also to the nodes that are reached on the plain topics. */
+  async #passPlain(topic: string, text: string, waits: readonly Promise<unknown>[], sent: Passed): Promise<Passed> {
+    const plain = await this.#plain.publish(topic, text);
+    await Promise.all(waits);
+    return plain === 0 ? sent : undefined;
   }
 
   subscribe(topic: string, listener: (bundle: Bundle) => void): Promise<() => Promise<void>> {

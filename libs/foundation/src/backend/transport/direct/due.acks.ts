@@ -31,7 +31,7 @@ export class DueAcks {
   write(): void {
     if (this.#bytes === 0) return;
     if (this.#bytes >= ACK_BYTES) this.acknowledge();
-    else this.#timer ??= setTimeout(this.acknowledge, ACK_MS).unref();
+    else this.#timer ??= setTimeout(() => this.#fire(), ACK_MS).unref();
   }
 
   /** The frame that acknowledges all up to `received`; nothing is due after it. */
@@ -40,10 +40,18 @@ export class DueAcks {
     return encodeAck(received);
   }
 
-  /** Nothing is due any longer. */
+  /** Nothing is due any longer. The timer runs on, and comes too soon for what arrives meanwhile: one for many. */
   written(): void {
     this.#bytes = 0;
+  }
+
+  close(): void {
+    this.#bytes = 0;
     clearTimeout(this.#timer);
+  }
+
+  #fire(): void {
     this.#timer = undefined;
+    if (this.#bytes > 0) this.acknowledge();
   }
 }

@@ -190,7 +190,7 @@ export class Peer {
     this.#closed = true;
     this.#link?.close(reason);
     if (this.#pumpTimer !== undefined) clearImmediate(this.#pumpTimer);
-    this.#acks.written();
+    this.#acks.close();
     this.#room.free();
     this.#room.idle();
     this.incoming.forgetParts();
