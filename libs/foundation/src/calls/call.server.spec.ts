@@ -277,8 +277,10 @@ describe('many calls at a time', () => {
 
   it('are not carried out once no caller waits for them', async () => {
     const calls = ['a', 'b'].map((symbol) => ask('slow', [symbol]));
-    const since = performance.now();
     const waiting = ask('slow', ['c'], { timeout: 1 });
+    await turn();
+    // It waits by now, so its time has begun.
+    const since = performance.now();
     while (performance.now() - since < 5) await turn();
     for (const symbol of ['a', 'b']) finish.get(symbol)!();
     expect(await waiting).toEqual(plain('busy'));
