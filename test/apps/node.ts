@@ -55,10 +55,14 @@ const dashboard =
     ? []
     : [(await import('nestjs-foundation/dashboard')).FoundationDashboardModule.forRoot({ token })];
 
+/** The same of the API of Foundation 1.x. */
+const v1 = process.env[ENV.v1] ? await import('./node.v1.js') : undefined;
+
 @Module({
   imports: [
     FoundationModule.forRoot({ ...cluster, ...settings, ...more, lease: { onStall, ...more.lease } }),
     ...dashboard,
+    ...(v1 === undefined ? [] : [v1.V1_MODULE]),
   ],
   providers: [
     ...[Journal, Extra, Job],
@@ -120,6 +124,7 @@ async function run(): Promise<void> {
     heard.set(path, []);
     app.get(ClusterConfig).watch(path, ({ before, value }) => heard.get(path)!.push([before, value]));
   }
+  const callV1 = v1?.v1Of(app);
   const clients = Object.values(FoundationTools).map((token): unknown => app.get(token));
 
   const lookup = async (name: string): Promise<Owner | null> => {
@@ -179,6 +184,7 @@ async function run(): Promise<void> {
     setConfig: (path, value, options) => app.get(ClusterConfig).set(path, value, options),
     heardConfig: (path) => heard.get(path) ?? [],
     paceConfig: (ms) => void (pace.ms = ms),
+    v1: (service, method, ...args) => callV1?.(service, method, args),
     setClock: (aheadMs) => setClock(aheadMs),
     crash: (mode) => void (journal.crash = mode),
     block: (ms) => {

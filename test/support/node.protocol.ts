@@ -55,6 +55,8 @@ export interface NodeCommands {
   heardConfig(path: string): [before: unknown, value: unknown][];
   /** How long the schema of this node takes from now on. */
   paceConfig(ms: number): null;
+  /** Calls a method of `config`, `events`, `telemetry` or `registry`, see `node.v1.ts`. */
+  v1(service: string, method: string, ...args: unknown[]): unknown;
   /** Sets the clock of this process: so many milliseconds ahead of the right time from now on. */
   setClock(aheadMs: number): null;
   /** Keeps the event loop busy without a pause. */
@@ -105,6 +107,8 @@ export const ENV = {
   gather: 'TEST_GATHER',
   /** Set: has a cluster-wide configuration, see `node.settings.ts`. */
   settings: 'TEST_SETTINGS',
+  /** Set: has the API of Foundation 1.x, see `node.v1.ts`. */
+  v1: 'TEST_V1',
   /** So many services are offered by this node. */
   services: 'TEST_SERVICES',
   /** Options of `forRoot` on top of the others, as JSON. */

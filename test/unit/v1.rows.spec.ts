@@ -27,8 +27,8 @@ async function outcomeOf({ options = { testMode: true }, input }: Row): Promise<
   await module.init();
   const service = module.get(V1Service);
   const later = (ms: number): void => {
-    const now = service.now.bind(service);
-    service.now = () => now() + ms;
+    const ticks = service.ticks.bind(service);
+    service.ticks = () => ticks() + ms;
   };
   const [config, events]: [Config, Events] = [module.get(Config), module.get(Events)];
   const [telemetry, registry]: [Telemetry, ServiceRegistry] = [module.get(Telemetry), module.get(ServiceRegistry)];

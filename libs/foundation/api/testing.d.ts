@@ -252,7 +252,9 @@ export interface Transport<B extends Bundle = Bundle> {
     flush?(): Promise<void>;
     onInterrupted(listener: (bootId?: string) => void): () => void;
     readonly packs?: boolean;
-    publish(topic: string, bundle: B, lane?: Lane): Promise<number | undefined>;
+    pass?(topic: string, bundle: B, lane?: Lane): Passed | Promise<Passed>;
+    // Warning: (ae-forgotten-export) The symbol "Passed" needs to be exported by the entry point index.d.ts
+    publish(topic: string, bundle: B, lane?: Lane): Promise<Passed>;
     subscribe(topic: string, listener: (bundle: B) => void): Promise<() => Promise<void>>;
 }
 

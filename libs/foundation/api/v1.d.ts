@@ -3,6 +3,33 @@
 import { ConfigurableModuleAsyncOptions } from '@nestjs/common';
 import { ConfigurableModuleCls } from '@nestjs/common';
 
+export type BalancerStrategy = 'round-robin' | 'random' | 'least-loaded' | 'local-first' | {
+    hash: string;
+};
+
+export interface ClusterAnswer {
+    readonly complete: boolean;
+    readonly missing: readonly MissingAnswer[];
+}
+
+export interface ClusterEvents extends ClusterAnswer {
+    readonly events: readonly V1Event[];
+}
+
+export interface ClusterMetric {
+    readonly count: number;
+    readonly measurements: Readonly<Record<string, Distribution>>;
+}
+
+export interface ClusterMetrics extends ClusterAnswer {
+    readonly metrics: Readonly<Record<string, unknown>>;
+}
+
+export interface ClusterQueryOptions {
+    signal?: AbortSignal;
+    timeout?: Duration;
+}
+
 export function collectErrorMetrics(error: V1Error, telemetry: ErrorCounter): void;
 
 export class Config {
@@ -14,6 +41,7 @@ export class Config {
     reset(): Result;
     resetState(): Result;
     safeUpdate(path: readonly string[], value: unknown): Result;
+    setClusterWide(path: readonly string[], value: unknown, options?: ConfigSetOptions): Promise<Result<ConfigCommit>>;
     status(): Result<ConfigStatus>;
     subscribe(listener: ConfigListener, input?: {
         signal?: AbortSignal;
@@ -22,6 +50,12 @@ export class Config {
     updatablePaths(): readonly (readonly string[])[];
     update(path: readonly string[], value: unknown): Result;
     validate(config: unknown): Result;
+}
+
+export interface ConfigCommit {
+    accepted: string[];
+    missing: MissingAcceptance[];
+    revision: number;
 }
 
 export type ConfigListener = (notification: ConfigNotification) => unknown;
@@ -34,6 +68,13 @@ export type ConfigNotification = {
     readonly type: 'config_reset';
     readonly config: V1Config;
 };
+
+export type ConfigQuorum = 'majority' | 'all' | number;
+
+export interface ConfigSetOptions {
+    quorum?: ConfigQuorum;
+    timeout?: Duration;
+}
 
 export interface ConfigStatus {
     readonly lastUpdate: number | null;
@@ -54,6 +95,10 @@ export interface Distribution {
     readonly p99: number;
     readonly sum: number;
 }
+
+export type Duration = number | `${number}${DurationUnit}`;
+
+export type DurationUnit = 'ms' | 's' | 'm' | 'h' | 'd';
 
 export interface ErrorCounter {
     emitCounter(eventName: readonly string[], metadata: Readonly<Record<string, unknown>>): unknown;
@@ -86,6 +131,7 @@ export class Events {
     functionExit(module: string, fun: string, arity: number, callId: number, result: unknown, durationNs: number, exitReason: string, options?: EventOptions): Result<V1Event>;
     get(eventId: number): Result<V1Event>;
     getByCorrelation(correlationId: string): Result<V1Event[]>;
+    getByCorrelationClusterWide(correlationId: string, options?: ClusterQueryOptions): Promise<Result<ClusterEvents>>;
     getCorrelationChain(correlationId: string): Result<V1Event[]>;
     getRecent(limit?: number): Result<V1Event[]>;
     getTimeRange(from: number, to: number): Result<V1Event[]>;
@@ -107,13 +153,8 @@ export class Events {
     storeBatch(events: readonly V1Event[]): Result<number[]>;
 }
 
-export interface EventStats {
-    readonly currentEventCount: number;
-    readonly eventsPruned: number;
-    readonly eventsStored: number;
-    readonly memoryUsageEstimate: number;
+export interface EventStats extends StoreStats {
     readonly startTime: number;
-    readonly uptimeMs: number;
 }
 
 export interface Failure<E = V1Error> {
@@ -168,6 +209,48 @@ export type MetricTree = {
     readonly retrievedAt: number;
 } & Readonly<Record<string, unknown>>;
 
+export interface MissingAcceptance {
+    node: string;
+    reason: string;
+}
+
+export interface MissingAnswer {
+    message?: string;
+    node: string;
+    process?: string;
+    reason: MissingReason;
+}
+
+export type MissingReason =
+/** It did not answer in time. */
+'timeout'
+/** It left the cluster, or was removed from it, before it answered. */
+| 'left'
+/** The handler or the method threw, or its answer cannot be sent: `message` says what. */
+| 'failed'
+/** The message is not what the `payload` of the handler says. */
+| 'invalid-payload'
+/** The queue of the handler is full, and dropped the message. */
+| 'queue-full'
+/** The subscription ended before the handler began. */
+| 'unsubscribed'
+/** The call was refused: too many wait for it, or the method is not `@Callable()`. */
+| 'refused'
+/** No node runs this replica or partition. */
+| 'not-running'
+/** The connection or the instance was lost: whether it was carried out is unknown. */
+| 'interrupted'
+/** The answers that came before it have reached the limit of their size. */
+| 'too-large'
+/** Its version of Foundation handles the message, and cannot answer it. */
+| 'unsupported'
+/** Redis did not say where it is. */
+| 'unreachable'
+/** `min` answers were there before its own. */
+| 'not-awaited'
+/** This node left the cluster before it answered. */
+| 'closing';
+
 export type Namespace = string | {
     readonly test: string;
 };
@@ -206,15 +289,49 @@ export type Service = object & {
     stop?: () => unknown;
 };
 
+export interface ServiceCallOptions {
+    signal?: AbortSignal;
+    strategy?: BalancerStrategy;
+    timeout?: Duration;
+    where?: Omit<ServiceCriteria, 'name'>;
+}
+
+export interface ServiceCriteria {
+    [field: string]: unknown;
+    capabilities?: string | readonly string[];
+    healthCheck?: (service: ServiceInfo) => boolean | Promise<boolean>;
+    metadata?: Readonly<Record<string, unknown>>;
+    name?: string;
+    node?: string;
+}
+
+export interface ServiceInfo {
+    readonly bootId: string;
+    readonly capabilities: readonly string[];
+    readonly instanceId: string;
+    readonly metadata: Readonly<Record<string, unknown>>;
+    readonly name: string;
+    readonly node: string;
+    readonly process?: string;
+    readonly registeredAt: number;
+    readonly stale?: true;
+    readonly status: ServiceStatus;
+    readonly url?: string;
+}
+
 export class ServiceRegistry {
+    callClusterWide(namespace: Namespace, service: string, method: string, args?: readonly unknown[], options?: ServiceCallOptions): Promise<unknown>;
     cleanupTestNamespace(ref: string): Promise<Result>;
     countServices(namespace: Namespace): number;
     getAllServices(namespace: Namespace): Record<string, Service>;
     getServiceInfo(namespace: Namespace): NamespaceInfo;
     healthCheck(namespace: Namespace, service: string, input?: HealthCheckOptions): Promise<Result<Service, V1Error | HealthFailure>>;
     listServices(namespace: Namespace): string[];
+    listServicesClusterWide(namespace: Namespace): Promise<string[]>;
     lookup(namespace: Namespace, service: string): Result<Service>;
+    lookupClusterWide(namespace: Namespace, service: string): Promise<Result<ServiceInfo[]>>;
     register(namespace: Namespace, service: string, object: Service): Result<void, V1Error | Reason<'already_registered'>>;
+    registerClusterWide(namespace: Namespace, service: string, object: Service): Promise<Result<void, V1Error | Reason<'already_registered'>>>;
     registered(namespace: Namespace, service: string): boolean;
     stats(): {
         totalServices: number;
@@ -222,15 +339,26 @@ export class ServiceRegistry {
         testNamespaces: number;
     };
     unregister(namespace: Namespace, service: string): Result;
+    unregisterClusterWide(namespace: Namespace, service: string): Promise<Result>;
     viaTuple(_namespace: Namespace, service: string): Failure;
     waitForService(namespace: Namespace, service: string, timeout?: number): Promise<Result<Service, Reason<'timeout'>>>;
 }
+
+export type ServiceStatus = 'healthy' | 'unhealthy';
 
 export function shouldEscalate(input: V1Error): boolean;
 
 export interface StateChangeOptions extends EventOptions {
     triggerCallId?: number;
     triggerMessage?: unknown;
+}
+
+export interface StoreStats {
+    readonly currentEventCount: number;
+    readonly eventsPruned: number;
+    readonly eventsStored: number;
+    readonly memoryUsageEstimate: number;
+    readonly uptimeMs: number;
 }
 
 export class Telemetry {
@@ -245,6 +373,7 @@ export class Telemetry {
     emitSystemEvent(eventType: string, metadata?: Metadata): Result;
     execute(eventName: EventName, measurements: Metadata, metadata: Metadata): Result;
     getMetrics(): Result<MetricTree>;
+    getMetricsClusterWide(prefix?: EventName, options?: ClusterQueryOptions): Promise<Result<ClusterMetrics>>;
     getMetricsFor(prefix: EventName): Result<MetricTree>;
     initialize(): Result;
     measure<T>(eventName: EventName, metadata: Metadata, work: () => T): T;

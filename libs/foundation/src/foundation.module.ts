@@ -41,6 +41,7 @@ import { ProcessFinder } from './processes/process.finder.js';
 import { ProcessManager } from './processes/process.manager.js';
 import { ServiceMesh } from './services/service.mesh.js';
 import { ClusterConfig } from './settings/cluster.config.js';
+import { SharedSettings } from './settings/shared.settings.js';
 import { Telemetry } from './telemetry/telemetry.js';
 
 noteCopy(import.meta.url);
@@ -87,7 +88,9 @@ const EXPOSED = {
 } satisfies { [P in keyof NodeParts]?: Type<NodeParts[P]> };
 
 /** Those that the entries of this package inject as well; their classes are not exported from `index.ts`. */
-const SHARED = { view: ClusterView, finder: ProcessFinder } satisfies { [P in keyof NodeParts]?: Type<NodeParts[P]> };
+const SHARED = { view: ClusterView, finder: ProcessFinder, settings: SharedSettings } satisfies {
+  [P in keyof NodeParts]?: Type<NodeParts[P]>;
+};
 
 /**
  * Makes a Nest application a node of a cluster.

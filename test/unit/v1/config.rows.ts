@@ -1,6 +1,6 @@
 // `Foundation.Config` of 1.x, function by function.
 /* eslint-disable max-lines -- one table */
-import { ANY_NUMBER, type Application, fails, has, ok, type Row, SAME, SHORT_TEXT, throws } from './rows.js';
+import { ANY_NUMBER, ANY_TEXT, type Application, fails, has, ok, type Row, SAME, SHORT_TEXT, throws } from './rows.js';
 
 const RATE = ['ai', 'planning', 'sampling_rate'];
 const section = async (app: Application, path: string[]): Promise<object> => {
@@ -374,6 +374,78 @@ export const CONFIG_ROWS: Row[] = [
     now: 'throws',
   },
   {
+    fn: 'setClusterWide',
+    case: 'an updatable path',
+    input: async (app) => {
+      const all = heard(app);
+      const done = await app.config.setClusterWide(RATE, 0.8, { quorum: 'majority', timeout: 5000 });
+      return [done, app.config.get(RATE), all, app.telemetry.getMetricsFor(['foundation', 'config_updates'])];
+    },
+    result: [
+      ok({ revision: ANY_NUMBER, accepted: [ANY_TEXT], missing: [] }),
+      ok(0.8),
+      [{ type: 'config_updated', path: RATE, value: 0.8 }],
+      ok(has({ foundation: { config_updates: 1 } })),
+    ],
+    was: 'there was no such function',
+    now: 'the same as `update`, on all nodes or on none; on each it notifies, stores an event and counts',
+  },
+  {
+    fn: 'setClusterWide',
+    case: 'what update refuses',
+    input: ({ config }) =>
+      Promise.all([
+        config.setClusterWide(['__proto__', 'polluted'], 1),
+        config.setClusterWide(RATE, () => 1),
+        config.setClusterWide(['ai', 'api_key'], 'secret'),
+        config.setClusterWide(RATE, 2),
+      ]),
+    result: [
+      fails(1000, 'security_violation'),
+      fails(1005, 'security_violation'),
+      fails(1401, 'config_update_forbidden'),
+      fails(1004, 'range_error'),
+    ],
+    was: 'there was no such function',
+    now: 'the same errors, before anything is sent',
+  },
+  {
+    fn: 'setClusterWide',
+    case: 'more nodes than there are',
+    input: async ({ config }) => [
+      await config.setClusterWide(RATE, 0.8, { quorum: 3, timeout: 300 }),
+      config.get(RATE),
+    ],
+    result: [
+      fails(4201, 'external_service_error', {
+        context: has({ code: 'FOUNDATION_CONFIG_QUORUM', needed: 3 }),
+      }),
+      ok(1),
+    ],
+    was: 'there was no such function',
+    now: 'changes nothing',
+  },
+  {
+    fn: 'setClusterWide',
+    case: 'not a list, an option that is none',
+    input: ({ config }) =>
+      Promise.allSettled([
+        config.setClusterWide('ai' as unknown as string[], 1),
+        config.setClusterWide(RATE, 0.8, { quorum: 0 }),
+      ]),
+    result: Array(2).fill({ status: 'rejected', reason: has({ name: 'ArgumentError' }) }),
+    was: 'there was no such function',
+    now: 'rejects',
+  },
+  {
+    fn: 'setClusterWide',
+    case: 'after the end',
+    input: async ({ config, close }) => [await close(), await config.setClusterWide(RATE, 0.8)][1],
+    result: fails(5000, 'service_unavailable'),
+    was: 'there was no such function',
+    now: 'fails as the others do',
+  },
+  {
     fn: 'safeUpdate',
     case: 'an updatable path',
     input: ({ config }) => [config.safeUpdate(['dev', 'debug_mode'], true), config.get(['dev', 'debug_mode'])],
@@ -565,6 +637,17 @@ export const CONFIG_ROWS: Row[] = [
     result: ok(0.25),
     was: 'went back to the defaults, without the configuration of the application',
     now: 'goes back to the configuration of the start',
+  },
+  {
+    fn: 'reset',
+    case: 'with a value of the cluster',
+    input: async ({ config }) => {
+      await config.setClusterWide(RATE, 0.8);
+      return [config.update(RATE, 0.5), config.reset(), config.get(RATE)][2];
+    },
+    result: ok(0.8),
+    was: 'there was none',
+    now: 'goes back to what the cluster has set',
   },
   {
     fn: 'reset',

@@ -521,6 +521,52 @@ export const EVENTS_ROWS: Row[] = [
     now: 'an empty list; throws',
   },
   {
+    fn: 'getByCorrelationClusterWide',
+    case: 'one node',
+    input: async (app) => {
+      stored(app, 9, 8, 7);
+      const found = await app.events.getByCorrelationClusterWide('c0');
+      return found.ok && { ...found.value, events: found.value.events.map(({ eventId }) => eventId) };
+    },
+    result: { events: [9, 7], missing: [], complete: true },
+    was: 'there was no such function',
+    now: 'asks all nodes that have this module, and names those that are missing',
+  },
+  {
+    fn: 'getByCorrelationClusterWide',
+    case: 'more than an answer takes',
+    input: async (app) => {
+      const large = (eventId: number) =>
+        made(app, { eventId, timestamp: eventId, correlationId: 'c', data: 'x'.repeat(300_000) });
+      app.events.storeBatch([large(1), large(2), large(3)]);
+      const found = await app.events.getByCorrelationClusterWide('c');
+      return found.ok && { ...found.value, events: found.value.events.map(({ eventId }) => eventId) };
+    },
+    result: { events: [3], missing: [{ node: ANY_TEXT, reason: 'too-large', message: ANY_TEXT }], complete: false },
+    was: 'there was no such function',
+    now: 'the newest, up to 512 KiB of each node',
+  },
+  {
+    fn: 'getByCorrelationClusterWide',
+    case: 'not a text, options that are none',
+    input: ({ events }) =>
+      Promise.allSettled([
+        events.getByCorrelationClusterWide(5 as unknown as string),
+        events.getByCorrelationClusterWide('c', { timeout: -1 }),
+      ]),
+    result: Array(2).fill({ status: 'rejected', reason: has({ name: 'ArgumentError' }) }),
+    was: 'there was no such function',
+    now: 'rejects',
+  },
+  {
+    fn: 'getByCorrelationClusterWide',
+    case: 'after the end',
+    input: async ({ events, close }) => [await close(), await events.getByCorrelationClusterWide('c')][1],
+    result: fails(3000, 'service_unavailable'),
+    was: 'there was no such function',
+    now: 'fails as the others do',
+  },
+  {
     fn: 'getCorrelationChain',
     case: 'by time',
     input: (app) => [stored(app, 9, 8, 7), idsOf(app.events.getCorrelationChain('c0'))][1],

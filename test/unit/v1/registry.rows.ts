@@ -2,12 +2,19 @@
 // process: it is dead once its `isAlive()` is not true, and never without one.
 /* eslint-disable max-lines -- one table */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Callable } from 'nestjs-foundation';
 import { type Service } from 'nestjs-foundation/v1';
-import { ANY_NUMBER, because, fails, has, ok, type Row, SAME, throws } from './rows.js';
+import { ANY_NUMBER, ANY_TEXT, because, fails, has, ok, type Row, SAME, throws } from './rows.js';
 
 const ONE: Service = { name: 'one' } as object;
 const OTHER: Service = { name: 'other' } as object;
 const DEAD: Service = { isAlive: () => false };
+class Billing {
+  @Callable()
+  price(count: number): number {
+    return 5 * count;
+  }
+}
 const TEST = { test: 'run-1' };
 
 export const REGISTRY_ROWS: Row[] = [
@@ -366,5 +373,118 @@ export const REGISTRY_ROWS: Row[] = [
     result: { totalServices: 3, productionServices: 1, testNamespaces: 1 },
     was: 'also had the partitions and the memory of an ETS table',
     now: 'there is no such table',
+  },
+  {
+    fn: 'registerClusterWide',
+    case: 'a name, and once more',
+    input: async ({ registry }) => {
+      const object = new Billing();
+      const ends = [1, 2].map(() => registry.registerClusterWide('production', 'billing', object));
+      return [...(await Promise.all(ends)), registry.listServices('production')];
+    },
+    result: [ok(), ok(), ['billing']],
+    was: 'there was no such function',
+    now: 'registers on this node, and in the mesh of services',
+  },
+  {
+    fn: 'registerClusterWide',
+    case: 'the name of another one of this node',
+    input: async ({ registry }) => {
+      registry.register('production', 'billing', ONE);
+      return registry.registerClusterWide('production', 'billing', new Billing());
+    },
+    result: because('already_registered', ONE),
+    was: 'there was no such function',
+    now: 'one of a name on each node',
+  },
+  {
+    fn: 'registerClusterWide',
+    case: 'what the mesh refuses',
+    input: async ({ registry }) => {
+      const ends = await Promise.allSettled([registry.registerClusterWide('production', 'x'.repeat(190), ONE)]);
+      return [ends, registry.registered('production', 'x'.repeat(190))];
+    },
+    result: [[{ status: 'rejected', reason: has({ name: 'ArgumentError' }) }], false],
+    was: 'there was no such function',
+    now: 'is not registered on this node either',
+  },
+  {
+    fn: 'unregisterClusterWide',
+    case: 'there, and not there',
+    input: async ({ registry }) => {
+      await registry.registerClusterWide('production', 'billing', new Billing());
+      return [
+        await registry.unregisterClusterWide('production', 'billing'),
+        await registry.unregisterClusterWide('production', 'billing'),
+        await registry.lookupClusterWide('production', 'billing'),
+        registry.listServices('production'),
+      ];
+    },
+    result: [ok(), ok(), fails(5001, 'service_not_found'), []],
+    was: 'there was no such function',
+    now: 'withdraws it from the mesh',
+  },
+  {
+    fn: 'unregisterClusterWide',
+    case: 'by unregister, and by its death',
+    input: async ({ registry }) => {
+      const billing = new Billing();
+      let lives = true;
+      await registry.registerClusterWide('production', 'a', billing);
+      await registry.registerClusterWide('production', 'b', Object.assign(new Billing(), { isAlive: () => lives }));
+      registry.unregister('production', 'a');
+      lives = false;
+      registry.lookup('production', 'b');
+      await sleep(1);
+      return registry.listServicesClusterWide('production');
+    },
+    result: [],
+    was: 'there was no such function',
+    now: 'withdraws it, too',
+  },
+  {
+    fn: 'lookupClusterWide',
+    case: 'there, and not there; a service of this node only',
+    input: async ({ registry }) => {
+      await registry.registerClusterWide('production', 'billing', new Billing());
+      registry.register('production', 'local', ONE);
+      return Promise.all(['billing', 'local', 'none'].map((name) => registry.lookupClusterWide('production', name)));
+    },
+    result: [
+      ok([has({ node: ANY_TEXT, status: 'healthy', metadata: { namespace: 'production', service: 'billing' } })]),
+      fails(5001, 'service_not_found'),
+      fails(5001, 'service_not_found'),
+    ],
+    was: 'there was no such function',
+    now: 'a list: each node may have one of the name',
+  },
+  {
+    fn: 'listServicesClusterWide',
+    case: 'of a namespace',
+    input: async ({ registry }) => {
+      await registry.registerClusterWide('production', 'billing', new Billing());
+      await registry.registerClusterWide(TEST, 'other', new Billing());
+      return [await registry.listServicesClusterWide('production'), await registry.listServicesClusterWide(TEST)];
+    },
+    result: [['billing'], ['other']],
+    was: 'there was no such function',
+    now: 'a plain list',
+  },
+  {
+    fn: 'callClusterWide',
+    case: 'a method, and none that can be called',
+    input: async ({ registry }) => {
+      await registry.registerClusterWide('production', 'billing', new Billing());
+      return Promise.allSettled([
+        registry.callClusterWide('production', 'billing', 'price', [2]),
+        registry.callClusterWide('production', 'none', 'price'),
+      ]);
+    },
+    result: [
+      { status: 'fulfilled', value: 10 },
+      { status: 'rejected', reason: has({ name: 'ServiceNotFoundError' }) },
+    ],
+    was: 'there was no such function',
+    now: 'calls one of them, on whatever node; rejects as `ServiceMesh.call` does',
   },
 ];

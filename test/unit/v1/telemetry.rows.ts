@@ -336,6 +336,59 @@ export const TELEMETRY_ROWS: Row[] = [
     now: 'throws',
   },
   {
+    fn: 'getMetricsClusterWide',
+    case: 'one node',
+    input: async (app) => {
+      for (const ms of [1, 2, 3]) app.telemetry.execute(['shop', 'sale'], { counter: 2, ms }, {});
+      app.telemetry.emitGauge(['other'], 5, {});
+      return app.telemetry.getMetricsClusterWide(['shop']);
+    },
+    result: ok({
+      metrics: {
+        shop: {
+          sale: {
+            count: 3,
+            measurements: {
+              counter: has({ count: 1, sum: 6 }),
+              ms: has({ count: 3, sum: 6, min: 1, max: 3, mean: 2 }),
+            },
+          },
+        },
+      },
+      missing: [],
+      complete: true,
+    }),
+    was: 'there was no such function',
+    now: 'asks all nodes that have this module, and adds up what they have',
+  },
+  {
+    fn: 'getMetricsClusterWide',
+    case: 'plain counts',
+    input: async (app) => {
+      app.events.store(app.events.newEvent('a', 1));
+      return app.telemetry.getMetricsClusterWide(['foundation']);
+    },
+    result: ok(has({ metrics: { foundation: { events_stored: 1 } } })),
+    was: 'there was no such function',
+    now: 'their sum',
+  },
+  {
+    fn: 'getMetricsClusterWide',
+    case: 'not a list',
+    input: ({ telemetry }) => telemetry.getMetricsClusterWide('shop' as unknown as string[]),
+    result: throws('ArgumentError'),
+    was: 'there was no such function',
+    now: 'rejects',
+  },
+  {
+    fn: 'getMetricsClusterWide',
+    case: 'after the end',
+    input: async ({ telemetry, close }) => [await close(), await telemetry.getMetricsClusterWide()][1],
+    result: fails(2102, 'service_unavailable'),
+    was: 'there was no such function',
+    now: 'fails as the others do',
+  },
+  {
     fn: 'attachHandlers',
     case: 'without a function',
     input: ({ telemetry }) => [

@@ -3,8 +3,14 @@
  * Underneath: Nest's `ConfigurableModuleBuilder`.
  */
 import { ConfigurableModuleBuilder, Global, Module } from '@nestjs/common';
+import { SharedSettings } from '../settings/shared.settings.js';
+import { ClusterQueries } from './cluster/cluster.queries.js';
+import { ClusterValues } from './config/cluster.values.js';
 import { EventFactory } from './events/event.factory.js';
 import { EventPublisher } from './events/event.publisher.js';
+import { EventQueries } from './events/event.queries.js';
+import { ClusterServices } from './registry/cluster.services.js';
+import { MetricQueries } from './telemetry/metric.queries.js';
 import { Config } from './v1.config.js';
 import { Events } from './v1.events.js';
 import { V1_OPTIONS, type V1Options } from './v1.options.js';
@@ -12,6 +18,7 @@ import { V1Service } from './v1.service.js';
 import { ServiceRegistry } from './v1.service.registry.js';
 import { Telemetry } from './v1.telemetry.js';
 
+const PARTS = [V1Service, ClusterQueries, ClusterServices, EventFactory, EventPublisher, EventQueries, MetricQueries];
 const CLASSES = [Config, Events, Telemetry, ServiceRegistry];
 
 const {
@@ -37,7 +44,16 @@ const {
  */
 @Global()
 @Module({
-  providers: [{ provide: V1_OPTIONS, useValue: {} }, V1Service, EventFactory, EventPublisher, ...CLASSES],
+  providers: [
+    { provide: V1_OPTIONS, useValue: {} },
+    {
+      provide: ClusterValues,
+      inject: [SharedSettings, V1Service],
+      useFactory: (settings: SharedSettings, { start }: V1Service) => ClusterValues.open(settings, start),
+    },
+    ...PARTS,
+    ...CLASSES,
+  ],
   exports: CLASSES,
 })
 export class FoundationV1Module extends ConfigurableModuleClass {}

@@ -7,6 +7,8 @@ import { ArgumentError } from '../errors/config.errors.js';
 import { show } from '../errors/describe.js';
 import { onAbort } from '../foreign/abort.signals.js';
 import { Listeners } from '../foreign/listeners.js';
+import type { ConfigCommit, ConfigSetOptions } from '../settings/config.setter.js';
+import { type ClusterValue, ClusterValues } from './config/cluster.values.js';
 import { type Change, changed, isForbidden, readPath } from './config/config.access.js';
 import { UPDATABLE, type V1Config } from './config/config.defaults.js';
 import { validateConfig } from './config/config.rules.js';
@@ -54,9 +56,11 @@ export class Config {
     @Inject(V1Service) private readonly service: V1Service,
     @Inject(Events) private readonly events: Events,
     @Inject(Telemetry) private readonly telemetry: Telemetry,
+    @Inject(ClusterValues) private readonly cluster: ClusterValues,
   ) {
+    cluster.watch((value) => this.#follow(value));
     this.#config = service.start;
-    this.#startedAt = service.now();
+    this.#startedAt = service.ticks();
   }
 
   /**
@@ -70,12 +74,10 @@ export class Config {
 
   /** How it is: since when it runs, how often it was updated, how many listen. */
   status(): Result<ConfigStatus> {
-    const [now, lastUpdate] = [this.service.now(), this.#lastUpdate];
+    const uptimeMs = Math.floor(this.service.ticks() - this.#startedAt);
+    const lastUpdate = this.#lastUpdate;
     const counts = { updatesCount: this.#updates, subscribersCount: this.#subscribers.size };
-    return (
-      this.service.unavailable(STOPPED) ??
-      ok({ status: 'running', uptimeMs: now - this.#startedAt, lastUpdate, ...counts })
-    );
+    return this.service.unavailable(STOPPED) ?? ok({ status: 'running', uptimeMs, lastUpdate, ...counts });
   }
 
   /** Whether it runs; false once the application ends. */
@@ -123,6 +125,31 @@ export class Config {
   }
 
   /**
+   * Changes it on all nodes that have this module, or on none; survives a restart of all of them. This node checks it
+   * as {@link update} does, the others check it as well; once the `quorum` has accepted, every node goes by it, those
+   * that join later or come back included. Their subscribers are notified as by `update`, which may change it again on
+   * its node.
+   *
+   * Underneath: `ClusterConfig`'s proposal, answers and compare-and-set in Redis, beside the application's own.
+   *
+   * Fails as `update` does; with `external_service_error` (4201) where too few accepted in time (`context` has who),
+   * another node was faster, or Redis is away: then nothing was changed. With `timeout` (4301) where Redis did not say
+   * whether it has it: set it again.
+   *
+   * @param options `quorum`: `'majority'` (default), `'all'` or a number; `timeout`, by default `calls.timeout`.
+   * @throws ArgumentError for a path that is not a list, or options that are wrong.
+   */
+  async setClusterWide(
+    path: readonly string[],
+    value: unknown,
+    options: ConfigSetOptions = {},
+  ): Promise<Result<ConfigCommit>> {
+    const names = this.#names('setClusterWide', path);
+    const change = this.service.unavailable(STOPPED) ?? changed(this.#config, names, value);
+    return change.ok ? this.cluster.set(change.value.path, value, options) : change;
+  }
+
+  /**
    * The same as {@link update}, which refuses before it: with `invalid_path` (9999) what is not a list, and with 1401
    * the API key, the encryption key, `security` and the name of the node.
    */
@@ -149,14 +176,14 @@ export class Config {
   }
 
   /**
-   * Back to the configuration of the start: defaults, then the options of the module.
+   * Back to the configuration of the start: defaults, then the options of the module, then what the cluster has set.
    *
    * Underneath: notifies subscribers, stores the event `config_reset`, counts `foundation`, `config_resets`.
    */
   reset(): Result {
     const stopped = this.service.unavailable(STOPPED);
     if (stopped !== undefined) return stopped;
-    this.#config = this.service.start;
+    this.#config = this.#atStart();
     this.#subscribers.tell({ type: 'config_reset', config: this.#config });
     const about = { resetFromUpdatesCount: this.#updates };
     this.events.record('config_reset', { timestamp: this.service.now(), ...about });
@@ -201,7 +228,7 @@ export class Config {
   resetState(): Result {
     const refused = this.service.forbidden(5002) ?? this.service.unavailable(STOPPED);
     if (refused !== undefined) return refused;
-    this.#config = this.service.start;
+    this.#config = this.#atStart();
     this.#subscribers.clear();
     [this.#updates, this.#lastUpdate] = [0, null];
     return done();
@@ -211,6 +238,20 @@ export class Config {
     const names = listOf(path);
     if (names === undefined) throw new ArgumentError(`Config.${call}`, 'path', show(path), 'a list of names');
     return names;
+  }
+
+  /** A change of the cluster; each node has checked it with its own configuration. */
+  #follow({ path, value }: ClusterValue): void {
+    const change = changed(this.#config, path, value);
+    if (change.ok) this.#apply(change.value);
+  }
+
+  #atStart(): V1Config {
+    const set = (config: V1Config, { path, value }: ClusterValue): V1Config => {
+      const change = changed(config, path, value);
+      return change.ok ? change.value.config : config;
+    };
+    return this.cluster.list().reduce(set, this.service.start);
   }
 
   #apply({ config, path, value, previousValue }: Change): void {

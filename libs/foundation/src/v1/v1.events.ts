@@ -2,36 +2,31 @@
  * `Foundation.Events` of 1.x: events of this node, in memory, and published on the channel `events`.
  * Underneath: a map that is bounded by `storage.hot`, and `Channels`.
  */
-import { types } from 'node:util';
 import { Inject, Injectable } from '@nestjs/common';
 import { ArgumentError } from '../errors/config.errors.js';
-import { describe, show } from '../errors/describe.js';
+import { show } from '../errors/describe.js';
 import { Log } from '../logging/log.js';
+import type { ClusterQueryOptions } from './cluster/cluster.queries.js';
 import { listOf } from './config/config.tree.js';
-import { checkQuery, storable, storableEvent } from './events/event.arguments.js';
+import { checkQuery, readBytes, storable, storableEvent } from './events/event.arguments.js';
 import {
   EventFactory,
   type EventOptions,
   type FunctionEntryOptions,
   type StateChangeOptions,
 } from './events/event.factory.js';
-import { byTime } from './events/event.logic.js';
 import { EventPublisher } from './events/event.publisher.js';
-import { type EventQuery, EventStore } from './events/event.store.js';
-import { eventOf, fromBytes, type KeptEvent, toBytes, type V1Event } from './events/v1.event.js';
+import { type ClusterEvents, EventQueries } from './events/event.queries.js';
+import { type EventQuery, EventStore, type StoreStats } from './events/event.store.js';
+import { eventOf, type KeptEvent, toBytes, type V1Event } from './events/v1.event.js';
 import { done, fail, ok, type Result } from './v1.result.js';
 import { V1Service } from './v1.service.js';
 import { Telemetry } from './v1.telemetry.js';
 
 /** What {@link Events.stats} says. */
-export interface EventStats {
-  readonly eventsStored: number;
-  readonly eventsPruned: number;
+export interface EventStats extends StoreStats {
+  /** Milliseconds since 1970. */
   readonly startTime: number;
-  readonly currentEventCount: number;
-  readonly uptimeMs: number;
-  /** Bytes, about: 1,000 for each event, and the characters of its data. */
-  readonly memoryUsageEstimate: number;
 }
 
 const STOPPED = { code: 3000, message: 'Event store not available' };
@@ -49,7 +44,9 @@ export class Events {
     @Inject(Telemetry) private readonly telemetry: Telemetry,
     @Inject(EventFactory) private readonly factory: EventFactory,
     @Inject(EventPublisher) private readonly publisher: EventPublisher,
+    @Inject(EventQueries) private readonly queries: EventQueries,
   ) {
+    queries.find = (correlationId) => this.#correlated(correlationId);
     this.#store = this.#newStore();
   }
 
@@ -140,11 +137,7 @@ export class Events {
     return ok(eventId);
   }
 
-  /**
-   * Stores all, or none where one of them is refused.
-   *
-   * @throws ArgumentError for what is not a list.
-   */
+  /** Stores all, or none where one of them is refused. @throws ArgumentError for what is not a list. */
   storeBatch(events: readonly V1Event[]): Result<number[]> {
     const given = listOf(events);
     if (given === undefined) throw new ArgumentError('Events.storeBatch', 'events', show(events), 'a list of events');
@@ -172,7 +165,7 @@ export class Events {
     }
     const stopped = this.service.unavailable(STOPPED);
     if (stopped !== undefined) return stopped;
-    const found = this.#store.get(eventId, this.service.now());
+    const found = this.#store.get(eventId, this.service.ticks());
     if (found !== undefined) return ok(found);
     const of = { category: 'data', subcategory: 'retrieval', severity: 'low' } as const;
     return fail({ errorType: 'not_found', code: 3001, message: 'Event not found', context: { eventId }, ...of });
@@ -185,7 +178,7 @@ export class Events {
    */
   query(query: EventQuery): Result<V1Event[]> {
     const checked = checkQuery(query);
-    return this.service.unavailable(STOPPED) ?? ok(this.#store.query(checked, this.service.now()));
+    return this.service.unavailable(STOPPED) ?? ok(this.#store.query(checked, this.service.ticks()));
   }
 
   /** The events of this node with a correlation id, by time. @throws ArgumentError for what is not a string. */
@@ -195,8 +188,25 @@ export class Events {
     }
     const stopped = this.service.unavailable(STOPPED);
     if (stopped !== undefined) return stopped;
-    const found = this.#store.filter((head) => head.correlationId === correlationId, this.service.now());
-    return ok(byTime(found.map(eventOf)));
+    return ok(this.#correlated(correlationId).map(eventOf));
+  }
+
+  /**
+   * The events of all nodes with a correlation id, by time. A node that does not answer is in `missing`, with the
+   * reason, and `complete` is then false; the events of a node that has left are gone with it.
+   *
+   * Underneath: `Channels.gather`; each node answers 512 KiB at most, of its newest events.
+   *
+   * Fails with `external_service_error` (4201) where nobody could be asked.
+   *
+   * @throws ArgumentError for what is not a string, or for options that are wrong; the reason of the signal.
+   */
+  async getByCorrelationClusterWide(
+    correlationId: string,
+    options: ClusterQueryOptions = {},
+  ): Promise<Result<ClusterEvents>> {
+    const own = this.getByCorrelation(correlationId);
+    return own.ok ? this.queries.byCorrelation(correlationId, options) : own;
   }
 
   /** The same as {@link getByCorrelation}. */
@@ -225,18 +235,8 @@ export class Events {
 
   /** How many were stored and removed, how many are there, and about how much they take. */
   stats(): Result<EventStats> {
-    const { stored, pruned, startedAt, size, characters } = this.#store;
-    return (
-      this.service.unavailable(STOPPED) ??
-      ok({
-        eventsStored: stored,
-        eventsPruned: pruned,
-        startTime: startedAt,
-        currentEventCount: size,
-        uptimeMs: this.service.now() - startedAt,
-        memoryUsageEstimate: size * 1000 + characters,
-      })
-    );
+    const startTime = this.service.wallOf(this.#store.startedAt);
+    return this.service.unavailable(STOPPED) ?? ok({ ...this.#store.stats(this.service.ticks()), startTime });
   }
 
   /** An event as bytes: deflated JSON. Fails as {@link store} does for what is no event. */
@@ -251,13 +251,7 @@ export class Events {
    * Fails with `deserialization_failed` (3102), or as {@link newEvent} does.
    */
   deserialize(bytes: Uint8Array): Result<V1Event> {
-    const failed = { errorType: 'deserialization_failed', message: 'Failed to deserialize event' };
-    if (!types.isUint8Array(bytes)) return fail({ ...failed, context: { originalError: 'not bytes' } });
-    try {
-      return read(fromBytes(bytes));
-    } catch (error) {
-      return fail({ ...failed, context: { originalError: describe(error), binarySize: bytes.length } });
-    }
+    return read(readBytes(bytes));
   }
 
   /** The number of bytes that {@link serialize} gives. */
@@ -285,12 +279,17 @@ export class Events {
   }
 
   #keep(event: KeptEvent): void {
-    this.#store.add(event, this.service.now());
+    this.#store.add(event, this.service.ticks());
     this.publisher.publish(event);
   }
 
+  #correlated(correlationId: string): KeptEvent[] {
+    const found = this.#store.filter((head) => head.correlationId === correlationId, this.service.ticks());
+    return found.sort((a, b) => a.head.timestamp - b.head.timestamp);
+  }
+
   #newStore(): EventStore {
-    return new EventStore(this.service.now(), this.service.start.storage.hot);
+    return new EventStore(this.service.ticks(), this.service.start.storage.hot);
   }
 }
 

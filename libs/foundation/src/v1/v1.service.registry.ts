@@ -6,46 +6,28 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { ArgumentError } from '../errors/config.errors.js';
 import { isError, show } from '../errors/describe.js';
-import { called, Gate } from '../foreign/gate.js';
-import { Listeners } from '../foreign/listeners.js';
+import { called, Gate, unattended } from '../foreign/gate.js';
 import { Log } from '../logging/log.js';
-import { LONGEST_TIMER_MS } from '../time/duration.js';
+import type { ServiceCallOptions, ServiceInfo } from '../services/service.js';
 import { valueWithin } from '../time/timeout.js';
-import { isObject } from '../wire/decode.js';
+import { ClusterServices } from './registry/cluster.services.js';
 import {
-  type Entry,
-  isServiceName,
-  isTest,
-  type Namespace,
-  namespaceText,
-  type Service,
-  ServiceTable,
-} from './registry/service.table.js';
+  because,
+  type HealthCheckOptions,
+  type HealthFailure,
+  isGood,
+  limitOf,
+  notFound,
+  type Place,
+  placeOf,
+  type Reason,
+  textOf,
+} from './registry/registry.arguments.js';
+import { type Entry, isTest, type Namespace, type Service, ServiceTable } from './registry/service.table.js';
 import type { V1Error } from './v1.error.js';
 import { done, fail, type Failure, ok, type Result } from './v1.result.js';
 import { V1Service } from './v1.service.js';
 import { Telemetry } from './v1.telemetry.js';
-
-/** An atom of 1.x, or a pair of an atom and a value. */
-export interface Reason<R extends string = string> {
-  readonly reason: R;
-  readonly value?: unknown;
-}
-
-/** Why a service is not healthy. */
-export type HealthFailure = Reason<
-  'process_dead' | 'health_check_failed' | 'health_check_timeout' | 'health_check_crashed' | 'health_check_error'
->;
-
-/** Options of {@link ServiceRegistry.healthCheck}. */
-export interface HealthCheckOptions {
-  /** Passes with `true`, `'ok'` or a result that is good. */
-  healthCheck?: (service: Service) => unknown;
-  /** Milliseconds, default 5,000. */
-  timeout?: number;
-  /** Writes a line at DEBUG. */
-  debugHealthCheck?: boolean;
-}
 
 /** What {@link ServiceRegistry.getServiceInfo} says. */
 export interface NamespaceInfo {
@@ -63,8 +45,7 @@ const STOP_MS = 200;
 /** Injectable. `Foundation.ServiceRegistry`: every call that 1.x has stays on this node. */
 @Injectable()
 export class ServiceRegistry {
-  readonly #table = new ServiceTable();
-  readonly #registered = new Listeners<[Entry]>('ServiceRegistry.waitForService');
+  readonly #table = new ServiceTable((place) => this.#withdraw(place));
   readonly #gate = new Gate();
   readonly #log = new Log();
 
@@ -72,6 +53,7 @@ export class ServiceRegistry {
   constructor(
     @Inject(V1Service) private readonly service: V1Service,
     @Inject(Telemetry) private readonly telemetry: Telemetry,
+    @Inject(ClusterServices) private readonly cluster: ClusterServices,
   ) {}
 
   /**
@@ -91,7 +73,7 @@ export class ServiceRegistry {
     if ((typeof object !== 'object' || object === null) && typeof object !== 'function') {
       throw new ArgumentError('ServiceRegistry.register', 'object', show(object), 'an object or a function');
     }
-    const result = this.#register({ ...place, service: object, since: this.service.now() });
+    const result = this.#register({ ...place, service: object, since: this.service.ticks() });
     this.#tell('register', { count: 1 }, namespace, service, result);
     return result;
   }
@@ -106,7 +88,10 @@ export class ServiceRegistry {
     return result;
   }
 
-  /** Frees a name. One that is not registered is no error. */
+  /**
+   * Frees a name. One that is not registered is no error. One that was registered by {@link registerClusterWide} is
+   * withdrawn from the cluster as well, some time later.
+   */
   unregister(namespace: Namespace, service: string): Result {
     const place = placeOf('unregister', namespace, service);
     this.#table.delete(place.namespace, place.name);
@@ -150,17 +135,8 @@ export class ServiceRegistry {
     const limit = limitOf('waitForService', timeout);
     const found = this.lookup(namespace, service);
     if (found.ok) return found;
-    return new Promise((resolve) => {
-      const end = (result: Result<Service, Reason<'timeout'>>): void => {
-        clearTimeout(timer);
-        remove();
-        resolve(result);
-      };
-      const remove = this.#registered.add((entry) => {
-        if (entry.namespace === place.namespace && entry.name === place.name) end(ok(entry.service));
-      });
-      const timer = setTimeout(() => end(because('timeout')), limit);
-    });
+    const coming = await this.#table.next(place, limit);
+    return coming === undefined ? because('timeout') : ok(coming.service);
   }
 
   /** Has no meaning here: fails with `operation_not_supported` (4001). */
@@ -178,9 +154,9 @@ export class ServiceRegistry {
   /** All of a namespace, with how long they have been registered. */
   getServiceInfo(namespace: Namespace): NamespaceInfo {
     const entries = this.#table.list(textOf('getServiceInfo', namespace));
-    const now = this.service.now();
+    const now = this.service.ticks();
     const services = entries.map(
-      ({ name, service, since }) => [name, { service, alive: true, uptimeMs: now - since }] as const,
+      ({ name, service, since }) => [name, { service, alive: true, uptimeMs: Math.floor(now - since) }] as const,
     );
     const count = entries.length;
     return { namespace, services: Object.fromEntries(services), totalServices: count, healthyServices: count };
@@ -230,6 +206,72 @@ export class ServiceRegistry {
     };
   }
 
+  /**
+   * Registers an object on this node, and so that all nodes find it: each node may have one of the name. Its methods
+   * with `@Callable()` can be called from everywhere; `onServiceHealth()` says how it is.
+   *
+   * Underneath: {@link register}, then `ServiceMesh.registerService`.
+   *
+   * Fails as {@link register} does, and with `dependency_failed` (2301) where Redis cannot be reached; then it is not
+   * registered on this node either.
+   *
+   * @throws ArgumentError
+   */
+  async registerClusterWide(
+    namespace: Namespace,
+    service: string,
+    object: Service,
+  ): Promise<Result<void, V1Error | Reason<'already_registered'>>> {
+    const place = placeOf('registerClusterWide', namespace, service);
+    const isNew = !this.registered(namespace, service);
+    const registered = this.register(namespace, service, object);
+    if (!registered.ok || this.cluster.isRegistered(place)) return registered;
+    let result: Result | undefined;
+    try {
+      return (result = await this.cluster.register(place, object));
+    } finally {
+      if (isNew && result?.ok !== true) this.#table.delete(place.namespace, place.name);
+    }
+  }
+
+  /** The same as {@link unregister}, and waits until no node finds it. Fails with `dependency_failed` (2301). */
+  async unregisterClusterWide(namespace: Namespace, service: string): Promise<Result> {
+    const place = placeOf('unregisterClusterWide', namespace, service);
+    const withdrawn = this.cluster.deregister(place);
+    this.#table.delete(place.namespace, place.name);
+    return withdrawn;
+  }
+
+  /**
+   * The healthy objects of a name on all nodes, as records. Fails with `service_not_found` (5001) where there is none.
+   *
+   * Underneath: `ServiceMesh.discoverServices`, which asks nobody: each node has a copy of all services.
+   */
+  async lookupClusterWide(namespace: Namespace, service: string): Promise<Result<ServiceInfo[]>> {
+    const found = await this.cluster.find(placeOf('lookupClusterWide', namespace, service));
+    return found.length === 0 ? notFound(namespace, service) : ok(found);
+  }
+
+  /** The names of a namespace that any node has registered for the cluster: a plain list. */
+  async listServicesClusterWide(namespace: Namespace): Promise<string[]> {
+    return this.cluster.list(textOf('listServicesClusterWide', namespace));
+  }
+
+  /**
+   * Calls a `@Callable()` method of one healthy object of the name, on whatever node.
+   *
+   * Underneath: `ServiceMesh.call`, and its errors.
+   */
+  async callClusterWide(
+    namespace: Namespace,
+    service: string,
+    method: string,
+    args: readonly unknown[] = [],
+    options: ServiceCallOptions = {},
+  ): Promise<unknown> {
+    return this.cluster.call(placeOf('callClusterWide', namespace, service), method, args, options);
+  }
+
   #register(entry: Entry): Result<void, V1Error | Reason<'already_registered'>> {
     const isKnown = this.#table.find(entry.namespace, entry.name) !== undefined;
     if (!isKnown && this.#table.isFull) {
@@ -237,8 +279,12 @@ export class ServiceRegistry {
     }
     const holder = this.#table.add(entry);
     if (holder !== undefined) return because('already_registered', holder);
-    this.#registered.tell(entry);
     return done();
+  }
+
+  /** Of one that is no longer registered on this node. */
+  #withdraw(place: Place): void {
+    if (this.cluster.isRegistered(place)) unattended('withdrawing a service', this.cluster.deregister(place));
   }
 
   #tell(
@@ -251,46 +297,4 @@ export class ServiceRegistry {
     const metadata = { namespace, service, result: ok ? 'ok' : 'error' };
     this.telemetry.execute(['foundation', 'registry', what], measurements, metadata);
   }
-}
-
-function textOf(call: string, namespace: unknown): string {
-  const text = namespaceText(namespace);
-  if (text !== undefined) return text;
-  throw new ArgumentError(
-    `ServiceRegistry.${call}`,
-    'namespace',
-    show(namespace),
-    `'production', another text of 1 to 200 characters, or { test: '…' }`,
-  );
-}
-
-function placeOf(call: string, namespace: unknown, service: unknown): { namespace: string; name: string } {
-  const text = textOf(call, namespace);
-  if (isServiceName(service)) return { namespace: text, name: service };
-  throw new ArgumentError(`ServiceRegistry.${call}`, 'service', show(service), '1 to 200 characters in one line');
-}
-
-function limitOf(call: string, timeout: unknown): number {
-  if (typeof timeout === 'number' && timeout >= 0) return Math.min(timeout, LONGEST_TIMER_MS);
-  throw new ArgumentError(`ServiceRegistry.${call}`, 'timeout', show(timeout), 'a number of milliseconds');
-}
-
-function isGood(answer: unknown): boolean {
-  return answer === true || answer === 'ok' || (isObject(answer) && answer['ok'] === true);
-}
-
-function notFound(namespace: Namespace, service: string): Failure {
-  return fail({
-    errorType: 'service_not_found',
-    code: 5001,
-    message: `Service ${show(service)} not found in namespace ${show(namespace)}`,
-    severity: 'medium',
-    category: 'system',
-    subcategory: 'discovery',
-    context: { namespace, service },
-  });
-}
-
-function because<R extends string>(reason: R, value?: unknown): Failure<Reason<R>> {
-  return { ok: false, error: value === undefined ? { reason } : { reason, value } };
 }

@@ -22,11 +22,12 @@ export class V1Service implements OnModuleDestroy {
   running = true;
   /** The configuration that this node starts with. */
   readonly start: V1Config;
-  readonly #since = Date.now() - monotonicNow();
+  #since = Date.now() - monotonicNow();
+  #isSet = false;
 
   constructor(
     @Inject(V1_OPTIONS) readonly options: V1Options,
-    @Inject(Membership) private readonly membership: Pick<Membership, 'self'>,
+    @Inject(Membership) private readonly membership: Pick<Membership, 'self' | 'state' | 'clusterNow'>,
   ) {
     this.start = startConfig(DEFAULTS, options);
   }
@@ -35,9 +36,25 @@ export class V1Service implements OnModuleDestroy {
     return this.membership.self.name;
   }
 
-  /** Whole milliseconds since 1970 that never go back, whatever becomes of the wall clock. */
+  /** Milliseconds by a clock that goes on evenly: for how long something takes, or has been. */
+  ticks(): number {
+    return monotonicNow();
+  }
+
+  /**
+   * What a time of {@link ticks} is in whole milliseconds since 1970, by the clock of Redis, which is the same one on
+   * all nodes. It may step once, when this node joins and so knows that clock; else it never goes back.
+   */
+  wallOf(ticks: number): number {
+    if (!this.#isSet && this.membership.state === 'up') {
+      this.#since = this.membership.clusterNow() - monotonicNow();
+      this.#isSet = true;
+    }
+    return Math.floor(this.#since + ticks);
+  }
+
   now(): number {
-    return Math.floor(this.#since + monotonicNow());
+    return this.wallOf(this.ticks());
   }
 
   /** `undefined` while it runs. */

@@ -10,11 +10,11 @@ import { adopted, Gate, isThenable, unattended } from '../foreign/gate.js';
 import { Log } from '../logging/log.js';
 import { ThrottledLog } from '../logging/throttled.log.js';
 import { Telemetry as FoundationTelemetry } from '../telemetry/telemetry.js';
-import { isObject } from '../wire/decode.js';
-import { isName } from '../wire/names.js';
-import { isSafeName, listOf } from './config/config.tree.js';
+import type { ClusterQueryOptions } from './cluster/cluster.queries.js';
+import { type ClusterMetrics, MetricQueries } from './telemetry/metric.queries.js';
 import { type EventName, keyOf, MetricStore } from './telemetry/metric.store.js';
 import { nested } from './telemetry/metric.tree.js';
+import { mapOf, nameOf, namesOf, numberOf, prefixOf } from './telemetry/telemetry.arguments.js';
 import { done, fail, ok, type Result } from './v1.result.js';
 import { V1Service } from './v1.service.js';
 
@@ -50,8 +50,6 @@ const CONFIG = {
   metricRetentionMs: 300_000,
   cleanupInterval: 60_000,
 } as const;
-/** The most parts of a name. */
-const MAX_PARTS = 20;
 /** The most handlers. */
 const MAX_HANDLERS = 10_000;
 const STOPPED = { message: 'Telemetry service not started' };
@@ -69,8 +67,13 @@ export class Telemetry {
   constructor(
     @Inject(V1Service) private readonly service: V1Service,
     @Inject(FoundationTelemetry) private readonly telemetry: FoundationTelemetry,
+    @Inject(MetricQueries) private readonly queries: MetricQueries,
   ) {
     this.#gate = new Gate(telemetry);
+    queries.find = (prefix) => {
+      this.#measureProcess();
+      return this.#metrics.records(prefix, service.ticks());
+    };
   }
 
   /** Does nothing: telemetry runs from the start of the module on. */
@@ -103,7 +106,7 @@ export class Telemetry {
     mapOf('execute', 'measurements', measurements);
     mapOf('execute', 'metadata', metadata);
     if (!this.service.running) return done();
-    if (!this.#metrics.add(name, measurements, metadata, this.service.now())) {
+    if (!this.#metrics.add(name, measurements, metadata, this.service.ticks())) {
       this.#log.warn('Did not measure an event: there are too many names', { event: keyOf(name) });
     }
     const handler = this.#handlers.get(keyOf(name));
@@ -172,8 +175,27 @@ export class Telemetry {
     const stopped = this.service.unavailable(STOPPED);
     if (stopped !== undefined) return stopped;
     this.#measureProcess();
-    const now = this.service.now();
-    return ok({ ...nested(this.#metrics.list(parts, now)), retrievedAt: now });
+    const { service } = this;
+    const found = this.#metrics.list(parts, service.ticks(), (ticks) => service.wallOf(ticks));
+    return ok({ ...nested(found), retrievedAt: service.now() });
+  }
+
+  /**
+   * The metrics of all nodes whose names begin so, added up: of each measurement count, sum, min, max, mean and
+   * percentiles. A node that does not answer is in `missing`, with the reason, and `complete` is then false.
+   *
+   * Underneath: `Channels.gather`, and histograms that are added up; each node answers 512 KiB at most.
+   *
+   * Fails with `external_service_error` (4201) where nobody could be asked.
+   *
+   * @throws ArgumentError for what is no list, or for options that are wrong; the reason of the signal.
+   */
+  async getMetricsClusterWide(
+    prefix: EventName = [],
+    options: ClusterQueryOptions = {},
+  ): Promise<Result<ClusterMetrics>> {
+    const parts = prefixOf(prefix);
+    return this.service.unavailable(STOPPED) ?? this.queries.all(parts, options);
   }
 
   /**
@@ -240,7 +262,7 @@ export class Telemetry {
 
   /** What stands for the three gauges of the virtual machine in 1.x. */
   #measureProcess(): void {
-    const now = this.service.now();
+    const now = this.service.ticks();
     const gauges = {
       memory: process.memoryUsage.rss(),
       total_run_queue_lengths: performance.eventLoopUtilization().utilization,
@@ -249,42 +271,4 @@ export class Telemetry {
     for (const [what, gauge] of Object.entries(gauges))
       this.#metrics.add(['vm', what], { gauge }, { source: 'vm' }, now);
   }
-}
-
-function namesOf(call: string, eventNames: readonly EventName[]): readonly EventName[] {
-  const names = listOf(eventNames);
-  if (names === undefined)
-    throw new ArgumentError(`Telemetry.${call}`, 'eventNames', show(eventNames), 'a list of names');
-  return names.map((each) => nameOf(call, each));
-}
-
-function nameOf(call: string, eventName: unknown): EventName {
-  const parts = listOf(eventName);
-  if (parts !== undefined && parts.length > 0 && parts.length <= MAX_PARTS && parts.every(isPart)) return parts;
-  const expected = `a list of 1 to ${MAX_PARTS} texts, each of 1 to 200 characters`;
-  throw new ArgumentError(`Telemetry.${call}`, 'eventName', show(eventName), expected);
-}
-
-function prefixOf(prefix: EventName): EventName {
-  const parts = listOf(prefix);
-  if (parts !== undefined && parts.length <= MAX_PARTS && parts.every((part) => typeof part === 'string')) return parts;
-  throw new ArgumentError(
-    'Telemetry.getMetricsFor',
-    'prefix',
-    show(prefix),
-    'the beginning of a name: a list of texts',
-  );
-}
-
-function isPart(part: unknown): part is string {
-  return isName(part) && isSafeName(part);
-}
-
-function mapOf(call: string, argument: string, value: unknown): void {
-  if (!isObject(value)) throw new ArgumentError(`Telemetry.${call}`, argument, show(value), 'an object');
-}
-
-function numberOf(call: string, value: unknown): number {
-  if (typeof value === 'number' && Number.isFinite(value)) return value;
-  throw new ArgumentError(`Telemetry.${call}`, 'value', show(value), 'a number');
 }

@@ -1,12 +1,13 @@
 /**
  * Pure: what callers of `Events` may pass as an event or as a query, or an error that says what is wrong with it.
  */
+import { types } from 'node:util';
 import { ArgumentError } from '../../errors/config.errors.js';
-import { read, show } from '../../errors/describe.js';
+import { describe, read, show } from '../../errors/describe.js';
 import { isObject } from '../../wire/decode.js';
 import { fail, type Failure, type Result } from '../v1.result.js';
 import type { EventQuery } from './event.store.js';
-import { type KeptEvent, readEvent } from './v1.event.js';
+import { fromBytes, type KeptEvent, readEvent } from './v1.event.js';
 
 /** Of an event, or of the good result of `newEvent`; a failed result as it is. */
 export function storable(given: unknown): Result<KeptEvent> {
@@ -16,6 +17,17 @@ export function storable(given: unknown): Result<KeptEvent> {
 /** Of an event alone. */
 export function storableEvent(given: unknown): Result<KeptEvent> {
   return looksLikeEvent(given) ? readEvent(given) : notAnEvent(given);
+}
+
+/** The event of bytes that may come from anyone. */
+export function readBytes(bytes: unknown): Result<KeptEvent> {
+  const failed = { errorType: 'deserialization_failed', message: 'Failed to deserialize event' };
+  if (!types.isUint8Array(bytes)) return fail({ ...failed, context: { originalError: 'not bytes' } });
+  try {
+    return fromBytes(bytes);
+  } catch (error) {
+    return fail({ ...failed, context: { originalError: describe(error), binarySize: bytes.length } });
+  }
 }
 
 /** @throws ArgumentError for what is not an object, or a time range that is not two numbers. */

@@ -26,6 +26,16 @@ export interface EventQuery {
   limit?: number;
 }
 
+/** What is known of a store. */
+export interface StoreStats {
+  readonly eventsStored: number;
+  readonly eventsPruned: number;
+  readonly currentEventCount: number;
+  readonly uptimeMs: number;
+  /** Bytes, about: 1,000 for each event, and the characters of its data. */
+  readonly memoryUsageEstimate: number;
+}
+
 interface Entry extends KeptEvent {
   storedAt: number;
 }
@@ -54,6 +64,16 @@ export class EventStore {
   /** Characters of JSON of all data. */
   get characters(): number {
     return this.#characters;
+  }
+
+  stats(now: number): StoreStats {
+    return {
+      eventsStored: this.stored,
+      eventsPruned: this.pruned,
+      currentEventCount: this.size,
+      uptimeMs: Math.floor(now - this.startedAt),
+      memoryUsageEstimate: this.size * 1000 + this.#characters,
+    };
   }
 
   /** One that has the id of another takes its place. */

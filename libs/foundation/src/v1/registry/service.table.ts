@@ -2,6 +2,7 @@
  * The services of this node by namespace and name, each with the object that it is. Pure: the caller brings the time.
  */
 import { Gate } from '../../foreign/gate.js';
+import { Listeners } from '../../foreign/listeners.js';
 import { isName } from '../../wire/names.js';
 import { isSafeName } from '../config/config.tree.js';
 
@@ -31,7 +32,11 @@ const TEST = 'test:';
 export class ServiceTable {
   readonly #entries = new Map<string, Map<string, Entry>>();
   readonly #gate = new Gate();
+  readonly #added = new Listeners<[Entry]>('ServiceRegistry.waitForService');
   #size = 0;
+
+  /** @param onRemoved is notified of one that is no longer registered, such as one that is dead. */
+  constructor(private readonly onRemoved: (place: { namespace: string; name: string }) => void) {}
 
   get isFull(): boolean {
     return this.#size >= MAX_SERVICES;
@@ -44,6 +49,7 @@ export class ServiceTable {
     const names = this.#entries.get(entry.namespace) ?? new Map<string, Entry>();
     this.#entries.set(entry.namespace, names.set(entry.name, entry));
     this.#size += 1;
+    this.#added.tell(entry);
     return undefined;
   }
 
@@ -55,11 +61,27 @@ export class ServiceTable {
     return undefined;
   }
 
+  /** The next one that is added under a name; `undefined` after so many milliseconds. */
+  next({ namespace, name }: { namespace: string; name: string }, ms: number): Promise<Entry | undefined> {
+    return new Promise((resolve) => {
+      const end = (entry?: Entry): void => {
+        clearTimeout(timer);
+        remove();
+        resolve(entry);
+      };
+      const timer = setTimeout(end, ms);
+      const remove = this.#added.add((entry) => {
+        if (entry.namespace === namespace && entry.name === name) end(entry);
+      });
+    });
+  }
+
   delete(namespace: string, name: string): void {
     const names = this.#entries.get(namespace);
     if (names?.delete(name) !== true) return;
     this.#size -= 1;
     if (names.size === 0) this.#entries.delete(namespace);
+    this.onRemoved({ namespace, name });
   }
 
   /** Those of a namespace that are alive. */

@@ -10,7 +10,9 @@ import { type Distribution, Histogram, type HistogramRecord } from './distributi
 /** The most metrics; an event of another name is not measured. */
 const MAX_METRICS = 2000;
 /** The most measurements of one. */
-const MAX_MEASUREMENTS = 10;
+export const MAX_MEASUREMENTS = 10;
+/** The most parts of a name. */
+export const MAX_PARTS = 20;
 /** The longest text of a measurement that is no number, in characters. */
 const MAX_TEXT = 1000;
 
@@ -41,7 +43,7 @@ export interface MetricRecord {
 /** What is known of one name. */
 interface Entry {
   name: EventName;
-  timestamp: number;
+  at: number;
   metadata: unknown;
   count: number;
   counter?: number;
@@ -71,15 +73,15 @@ export class MetricStore {
     const key = keyOf(name);
     const entry = this.#entries.get(key) ?? this.#begin(key, name, metadata, now);
     if (entry === undefined) return false;
-    entry.timestamp = now;
+    entry.at = now;
     entry.count += 1;
     for (const [what, value] of Object.entries(measurements)) measure(entry, what, value);
     return true;
   }
 
-  /** All that begin with a prefix, with their names. */
-  list(prefix: EventName, now: number): (readonly [EventName, Metric])[] {
-    return this.#under(prefix, now).map((entry) => [entry.name, metricOf(entry)] as const);
+  /** All that begin with a prefix, with their names; `wallOf` says which time a tick is. */
+  list(prefix: EventName, now: number, wallOf = (ticks: number): number => ticks): (readonly [EventName, Metric])[] {
+    return this.#under(prefix, now).map((entry) => [entry.name, metricOf(entry, wallOf)] as const);
   }
 
   records(prefix: EventName, now: number): MetricRecord[] {
@@ -99,9 +101,9 @@ export class MetricStore {
 
   #begin(key: string, name: EventName, metadata: unknown, now: number): Entry | undefined {
     if (this.#entries.size >= MAX_METRICS) return undefined;
-    const first = captured(metadata, new Date(now));
+    const first = captured(metadata, new Date());
     const entry: Entry = {
-      ...{ name: Object.freeze([...name]), timestamp: now, metadata: first, count: 0 },
+      ...{ name: Object.freeze([...name]), at: now, metadata: first, count: 0 },
       ...{ histograms: new Map(), others: new Map() },
     };
     this.#entries.set(key, entry);
@@ -111,10 +113,15 @@ export class MetricStore {
   #forgetOld(now: number): void {
     if (now - this.#prunedAt < this.retention.everyMs) return;
     this.#prunedAt = now;
-    for (const [key, { timestamp }] of this.#entries) {
-      if (timestamp < now - this.retention.retentionMs) this.#entries.delete(key);
+    for (const [key, { at }] of this.#entries) {
+      if (at < now - this.retention.retentionMs) this.#entries.delete(key);
     }
   }
+}
+
+/** Whether it can be a part of a name. */
+export function isPart(part: unknown): part is string {
+  return isName(part) && isSafeName(part);
 }
 
 /** Names of lists that are equal are equal. */
@@ -123,7 +130,7 @@ export function keyOf(name: EventName): string {
 }
 
 function measure(entry: Entry, what: string, value: unknown): void {
-  if (!isName(what) || !isSafeName(what)) return;
+  if (!isPart(what)) return;
   const isNumber = typeof value === 'number' && Number.isFinite(value);
   if (what === 'counter' && isNumber) entry.counter = (entry.counter ?? 0) + value;
   else if (what === 'gauge' && isNumber) entry.gauge = value;
@@ -137,10 +144,11 @@ function measure(entry: Entry, what: string, value: unknown): void {
   }
 }
 
-function metricOf({ timestamp, metadata, count, counter, gauge, histograms, others }: Entry): Metric {
+function metricOf(entry: Entry, wallOf: (ticks: number) => number): Metric {
+  const { metadata, count, counter, gauge, histograms, others } = entry;
   const distributions = Object.fromEntries([...histograms].map(([what, each]) => [what, each.summary()]));
   const means = Object.fromEntries(Object.entries(distributions).map(([what, { mean }]) => [what, mean]));
   const single = { ...(counter === undefined ? {} : { counter }), ...(gauge === undefined ? {} : { gauge }) };
   const measurements = { ...Object.fromEntries(others), ...means, ...single };
-  return { timestamp, measurements, metadata, count, distributions };
+  return { timestamp: wallOf(entry.at), measurements, metadata, count, distributions };
 }
