@@ -17,8 +17,11 @@ import {
   Membership,
   type ProcessContext,
   ProcessManager,
+  readTraceContext,
   resolve,
   ServiceMesh,
+  type SpanInput,
+  SpanRecorder,
   type StandardSchema,
   Telemetry,
   type TopologyStrategy,
@@ -218,6 +221,14 @@ async function withStrategy(strategy: Omit<TopologyStrategy, 'name'>): Promise<v
 
 /** Every place that takes a function. The key is the declaration, as the spec finds it. */
 const callbacks: Record<string, (wrong: Wrong) => Promise<void>> = {
+  'Telemetry.span': async (wrong) => {
+    await outcome((async () => telemetry.span({ kind: 'internal', name: 'work' }, () => wrong()))());
+  },
+  'SpanRecorder.keep': async (wrong) => {
+    telemetry.tracing = new SpanRecorder({ keep: wrong });
+    await telemetry.span({ kind: 'internal', name: 'work' }, () => channels.broadcast('events', 1));
+    telemetry.tracing = undefined;
+  },
   'Telemetry.attach': async (wrong) => {
     const before = failures;
     const detach = telemetry.attach('message.sent', wrong);
@@ -434,6 +445,12 @@ const values: Record<string, (value: unknown) => unknown> = {
     await changes.return?.();
     return next;
   },
+  'the description of a span': (value) => telemetry.span(value as SpanInput, () => undefined),
+  'a field of a span': (value) => {
+    const fields = { kind: 'internal', name: 'work', attributes: value, parent: value } as unknown as SpanInput;
+    return telemetry.span(fields, () => value);
+  },
+  'a trace context': (value) => readTraceContext(value),
   'the pattern of attach': (value) => telemetry.attach(value as '*', () => undefined)(),
   'the options of subscribe': async (value) =>
     (await channels.subscribe('events', () => undefined, value as object)).unsubscribe(),
