@@ -36,11 +36,13 @@ export class Channels {
   /**
    * Sends a message to all subscribers of the channel, those of this node included.
    *
-   * Underneath: `PUBLISH …:channel:<name>`, one for all messages of this turn of the event loop, and of further turns
-   * while Redis has not confirmed the last one, for a millisecond at most; handlers of this node are served without
-   * Redis. Resolves once Redis has taken the message, which says nothing about receivers. With `timeout` it resolves
-   * once every listening node has handled it: those that this node knows of at the time of the call. A node that shuts
-   * down meanwhile is not waited for, one that disappears counts as missing.
+   * Underneath: `PUBLISH …:channel:<name>`, one for all messages of this turn of the event loop, and of further
+   * turns while Redis has not confirmed the last one, for a millisecond at most, or while each brings some, for 0.2
+   * ms after the last one left; with links, a write to each node that listens. `high` does not wait for others.
+   * Handlers of this node are served without Redis. Resolves once Redis has taken the message, which says nothing
+   * about receivers. With `timeout` it resolves once every listening node has handled it: those that this node knows
+   * of at the time of the call. A node that shuts down meanwhile is not waited for, one that disappears counts as
+   * missing.
    *
    * On a durable channel: `XADD …:stream:<name>`, and it resolves once Redis has stored the message.
    *

@@ -167,7 +167,6 @@ export class DirectTransport implements Transport {
     return this.pass(topic, bundle, lane);
   }
 
-  /** See {@link publish}; without a promise where nobody has to be waited for. */
   pass(topic: string, bundle: Bundle, lane: Lane = 'normal'): Passed | Promise<Passed> {
     if (this.#closed) throw new NotReadyError(this.node.name, 'left', 0);
     if (!this.#hasMet) throw new NotReadyError(this.node.name, 'joining', 0);
@@ -186,15 +185,18 @@ export class DirectTransport implements Transport {
       const wait = lane === 'high' ? undefined : peer.room();
       if (wait !== undefined) (waits ??= []).push(wait);
     }
-    const passed = isKnown ? sent : undefined;
-    if (this.#plain.areNeeded) return this.#passPlain(topic, bodies.text, waits ?? [], passed);
-    return waits === undefined ? passed : Promise.all(waits).then(() => passed);
+    const to = isKnown ? sent : undefined;
+    if (this.#plain.areNeeded) return this.#passAlsoOnPlainTopics(topic, bodies.text, waits ?? [], to);
+    return waits === undefined ? to : Promise.all(waits).then(() => to);
   }
 
-  /** Also to the nodes that are reached on the plain topics. */
-  async #passPlain(topic: string, text: string, waits: readonly Promise<unknown>[], sent: Passed): Promise<Passed> {
-    const plain = await this.#plain.publish(topic, text);
-    await Promise.all(waits);
+  async #passAlsoOnPlainTopics(
+    topic: string,
+    text: string,
+    waits: readonly Promise<unknown>[],
+    sent: Passed,
+  ): Promise<Passed> {
+    const [plain] = await Promise.all([this.#plain.publish(topic, text), ...waits]);
     return plain === 0 ? sent : undefined;
   }
 
