@@ -186,16 +186,11 @@ export class DirectTransport implements Transport {
       if (wait !== undefined) (waits ??= []).push(wait);
     }
     const to = isKnown ? sent : undefined;
-    if (this.#plain.areNeeded) return this.#passAlsoOnPlainTopics(topic, bodies.text, waits ?? [], to);
+    if (this.#plain.areNeeded) return this.#passPlainly(topic, bodies.text, waits ?? [], to);
     return waits === undefined ? to : Promise.all(waits).then(() => to);
   }
 
-  async #passAlsoOnPlainTopics(
-    topic: string,
-    text: string,
-    waits: readonly Promise<unknown>[],
-    sent: Passed,
-  ): Promise<Passed> {
+  async #passPlainly(topic: string, text: string, waits: readonly Promise<unknown>[], sent: Passed): Promise<Passed> {
     const [plain] = await Promise.all([this.#plain.publish(topic, text), ...waits]);
     return plain === 0 ? sent : undefined;
   }
