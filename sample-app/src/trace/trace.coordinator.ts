@@ -15,7 +15,7 @@ import {
   Singleton,
 } from 'nestjs-foundation';
 import { isTraceId, readReport, type Report } from './span.js';
-import { dataOf, type TraceData, type TraceRecord } from './trace.js';
+import { dataOf, takeIn, type TraceData, type TraceRecord, withinRoom } from './trace.js';
 import { TRACE_PARTICIPANT, TRACE_REPORT } from './trace.participant.js';
 import { TraceStore } from './trace.store.js';
 
@@ -136,12 +136,11 @@ export class TraceCoordinator implements OnProcessStart {
     const reports = answers.flatMap(({ value }) => readReport(value) ?? []);
     const fresh: Report[] = [];
     for (const { node, bootId } of present) {
-      const report = reports.find((one) => one.bootId === bootId);
+      const found = reports.find((one) => one.bootId === bootId);
+      const report = found && withinRoom(trace, found);
       let participant = trace.participants.find((one) => one.bootId === bootId);
       // One that came later takes part once it has something to say, or does not say whether it has.
-      if (participant === undefined && report?.spans.length !== 0) {
-        trace.participants.push((participant = { node, bootId }));
-      }
+      if (participant === undefined && found?.spans.length !== 0) participant = takeIn(trace, { node, bootId });
       if (participant === undefined) continue;
       if (report === undefined) {
         const { reason, message } = missing.find((one) => one.node === node) ?? { reason: 'not a report' };

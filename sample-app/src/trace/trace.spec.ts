@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { MAX_SPANS, readReport, type Report, type Span } from './span.js';
-import { dataOf, type TraceRecord } from './trace.js';
+import { dataOf, takeIn, type TraceRecord, withinRoom } from './trace.js';
 
 const ROOT = 'f'.repeat(16);
 const idOf = (number: number): string => number.toString(16).padStart(16, '0');
@@ -87,6 +87,25 @@ describe('dataOf', () => {
   it('has a bounded number of reasons', () => {
     const open = Array.from({ length: 100 }, (_, index) => span(index + 1, { end: undefined }));
     expect(dataOf(trace([report('a', open)])).reasons).toHaveLength(20);
+  });
+});
+
+describe('the room of a trace', () => {
+  it('is for a limited number of nodes, and says when there were more', () => {
+    const record = trace([]);
+    const taken = Array.from({ length: 150 }, (_, index) => takeIn(record, { node: `n${index}`, bootId: `${index}` }));
+    expect(taken.filter(Boolean)).toHaveLength(100);
+    expect(record.participants).toHaveLength(100);
+    expect(dataOf({ ...record, participants: [] }).reasons).toEqual([expect.stringContaining('more nodes')]);
+  });
+
+  it('is for a limited number of spans of all nodes, and counts the others', () => {
+    const spans = Array.from({ length: MAX_SPANS }, (_, index) => span(index + 1));
+    const record = trace(Array.from({ length: 7 }, (_, index) => report(`n${index}`, spans)));
+    expect(withinRoom(record, report('n0', spans))).toMatchObject({ leftOut: 0 });
+    expect(withinRoom(record, report('b', spans))).toMatchObject({ leftOut: 0 });
+    record.reports['b-1'] = report('b', spans);
+    expect(withinRoom(record, report('c', spans, { leftOut: 2 }))).toMatchObject({ spans: [], leftOut: MAX_SPANS + 2 });
   });
 });
 

@@ -23,6 +23,8 @@ export interface TraceRecord {
   participants: Participant[];
   /** The last report of each, by boot id. */
   reports: Record<string, Report>;
+  /** More nodes took part than one trace may have. */
+  isOverfull?: boolean;
 }
 
 /** A span and the node that it ran on. */
@@ -45,8 +47,27 @@ export interface TraceData {
 }
 
 const MAX_REASONS = 20;
+/** Of one trace; a node that restarts again and again is another participant each time. */
+const MAX_PARTICIPANTS = 100;
+/** Of all nodes together. */
+const MAX_ALL_SPANS = 2000;
 /** How long something may be on its way, such as a message that was sent just before a report and arrived after it. */
 const ON_ITS_WAY_MS = 1000;
+
+/** Takes a node into a trace, if there is room for it. */
+export function takeIn(trace: TraceRecord, participant: Participant): Participant | undefined {
+  if (trace.participants.length < MAX_PARTICIPANTS) trace.participants.push(participant);
+  else trace.isOverfull = true;
+  return trace.isOverfull === true ? undefined : participant;
+}
+
+/** The part of a report for which a trace has room. */
+export function withinRoom({ reports }: TraceRecord, report: Report): Report {
+  const others = Object.values(reports).filter(({ bootId }) => bootId !== report.bootId);
+  const room = MAX_ALL_SPANS - others.reduce((sum, { spans }) => sum + spans.length, 0);
+  const spans = report.spans.slice(0, Math.max(0, room));
+  return { ...report, spans, leftOut: report.leftOut + report.spans.length - spans.length };
+}
 
 /**
  * A trace is complete when
@@ -57,7 +78,7 @@ const ON_ITS_WAY_MS = 1000;
  * - every span has ended, and its parent is known;
  * - everything that was sent has arrived: a call at its callee, a message or a job at a handler, each attempt of it.
  */
-export function dataOf({ id, root, startedAt, participants, reports }: TraceRecord): TraceData {
+export function dataOf({ id, root, startedAt, participants, reports, isOverfull }: TraceRecord): TraceData {
   const all = participants.flatMap(({ bootId }) => reports[bootId] ?? []);
   const spans = all
     .flatMap(({ node, spans }) => spans.map((span): PlacedSpan => ({ ...span, node })))
@@ -65,6 +86,7 @@ export function dataOf({ id, root, startedAt, participants, reports }: TraceReco
   const reasons = [
     ...participants.flatMap((participant) => missingOf(participant, reports[participant.bootId], { all, startedAt })),
     ...openOf(spans, root),
+    ...(isOverfull === true ? ['more nodes took part than one trace may have'] : []),
   ];
   return {
     ...{ id, startedAt, spans },
