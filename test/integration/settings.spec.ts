@@ -10,6 +10,7 @@ import {
   ConfigValueError,
   FoundationConfigError,
   type FoundationOptions,
+  type StandardSchema,
 } from 'nestjs-foundation';
 import { z } from 'zod';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
@@ -246,6 +247,29 @@ describe('The cluster-wide configuration', () => {
     await configOf(a).set('banner', 'better', { quorum: 'all' });
     await everywhere(nodes, 'banner', 'better');
     expect(({} as { x?: number }).x).toBeUndefined();
+  });
+
+  it('takes what the schema of a node refused as soon as that schema takes it', async () => {
+    let isOff = false;
+    const failing: StandardSchema = {
+      '~standard': {
+        version: 1,
+        vendor: 'test',
+        validate: (value) => (isOff ? { issues: [{ message: 'off' }] } : { value }),
+      },
+    };
+    const [a, b] = [await bootNode(), await bootNode({ clusterConfig: { schema: failing, defaults } })];
+    await formed(a, b);
+    const heard: string[] = [];
+    configOf(b).watch('banner', ({ value }) => heard.push(value));
+    isOff = true;
+    await configOf(a).set('banner', 'later', { quorum: 1 });
+    await eventually(() => b.of('config.refused').length > 0);
+    expect(configOf(b).get('banner')).toBe('hello');
+    isOff = false;
+    await everywhere([a, b], 'banner', 'later');
+    expect(heard).toEqual(['later']);
+    expect(b.of('config.refused')).toHaveLength(1);
   });
 
   it('is restored by the nodes when Redis loses its data', async () => {

@@ -5,9 +5,9 @@ import {
   MAX_CONFIG_BYTES,
   MAX_PATH_LENGTH,
   overlap,
+  putValue,
   segmentsOf,
   valueAt,
-  withValue,
 } from './config.path.js';
 
 describe('A path', () => {
@@ -46,7 +46,8 @@ describe('A path', () => {
 
   it('copies what is on the way alone', () => {
     const document = { a: { b: 1 }, c: { d: 1 } };
-    const changed = withValue(document, ['a', 'b'], 2)!;
+    const changed: Record<string, unknown> = { ...document };
+    expect(putValue(changed, ['a', 'b'], 2, new Set([changed]))).toBe(true);
     expect(changed).toEqual({ a: { b: 2 }, c: { d: 1 } });
     expect(changed['c']).toBe(document.c);
     expect(document.a.b).toBe(1);

@@ -108,21 +108,27 @@ export function valueAt(from: unknown, segments: readonly string[]): unknown {
 }
 
 /**
- * A copy of `document` with the value at the path; what is not on the way is shared.
+ * Puts the value at the path of `document`. What is on the way is copied before, once: `own` holds what is a copy, the
+ * document included, so that many values below one name cost one copy of it.
  *
- * @returns `undefined` where something on the way is no object.
+ * @returns false where something on the way is no object.
  */
-export function withValue(
-  document: Readonly<Record<string, unknown>>,
+export function putValue(
+  document: Record<string, unknown>,
   segments: readonly string[],
   value: unknown,
-): Record<string, unknown> | undefined {
-  const [segment, ...rest] = segments as [string, ...string[]];
-  if (rest.length === 0) return { ...document, [segment]: value };
-  const below = Object.hasOwn(document, segment) ? document[segment] : {};
-  if (!isObject(below) || Array.isArray(below)) return undefined;
-  const changed = withValue(below, rest, value);
-  return changed && { ...document, [segment]: changed };
+  own: Set<unknown>,
+): boolean {
+  let at = document;
+  for (const segment of segments.slice(0, -1)) {
+    const below = Object.hasOwn(at, segment) ? at[segment] : {};
+    if (!isObject(below) || Array.isArray(below)) return false;
+    const copy = own.has(below) ? below : { ...below };
+    own.add(copy);
+    at = at[segment] = copy;
+  }
+  at[segments.at(-1)!] = value;
+  return true;
 }
 
 /** True when a change of one may change what is at the other. */

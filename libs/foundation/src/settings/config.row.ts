@@ -4,7 +4,7 @@
  */
 import type { TableRow } from '../backend/tables/table.js';
 import { fromJson, listOfAll, or, record, text, whole } from '../wire/decode.js';
-import { isValue, MAX_CONFIG_BYTES, overlap, segmentsOf, withValue } from './config.path.js';
+import { isValue, MAX_CONFIG_BYTES, overlap, putValue, segmentsOf } from './config.path.js';
 
 /** Paths that may be set at a time. */
 export const MAX_PATHS = 1_000;
@@ -134,10 +134,7 @@ export function documentOf(
   defaults: Readonly<Record<string, unknown>>,
   values: readonly SetValue[],
 ): Readonly<Record<string, unknown>> | undefined {
-  let document: Readonly<Record<string, unknown>> | undefined = defaults;
-  for (const { path, value } of values) {
-    if (document === undefined) return undefined;
-    document = withValue(document, segmentsOf(path)!, value);
-  }
-  return document;
+  const document = { ...defaults };
+  const own = new Set<unknown>([document]);
+  return values.every(({ path, value }) => putValue(document, segmentsOf(path)!, value, own)) ? document : undefined;
 }

@@ -101,6 +101,23 @@ describe('A shared document', () => {
       () => Promise.reject(new Error('broken')),
       () => ({ value: 5 }),
       () => ({ value: null }),
+      () => ({
+        value: {
+          get a(): never {
+            throw new Error('broken');
+          },
+        },
+      }),
+      () => ({
+        value: new Proxy(
+          {},
+          {
+            ownKeys: () => {
+              throw new Error('broken');
+            },
+          },
+        ),
+      }),
     ]) {
       check = broken;
       expect((await document.check(row.values)).errors).toHaveLength(1);

@@ -89,7 +89,7 @@ export class SharedDocument {
         'defaults that the schema takes',
       );
     }
-    return new SharedDocument(kept, telemetry, { id: '', values: [], plain, value: frozen(read.value) });
+    return new SharedDocument(kept, telemetry, { id: '', values: [], plain, value: read.value as object });
   }
 
   /** All of it, or what is at the path. */
@@ -142,7 +142,7 @@ export class SharedDocument {
     if (read.errors !== undefined) return this.#refuse(id, revision, read.errors);
     const before = this.state;
     const plain = documentOf(this.definition.defaults, values)!;
-    this.state = { id, values, plain, value: frozen(read.value) };
+    this.state = { id, values, plain, value: read.value as object };
     this.telemetry.emit('config.changed', { name, path, revision, node, id });
     for (const watcher of [...this.#watchers]) {
       const { segments } = watcher;
@@ -210,8 +210,12 @@ async function readDocument(schema: Schema, document: object): Promise<Read> {
       readAs(schema, plainCopy(document)),
       `the schema took more than ${SCHEMA_MS} ms`,
     );
-    const isUsable = read.errors !== undefined || (typeof read.value === 'object' && read.value !== null);
-    return isUsable ? read : { errors: ['the schema made something else of it than an object'] };
+    if (read.errors !== undefined) return read;
+    const isUsable = typeof read.value === 'object' && read.value !== null;
+    // Before it is accepted: what cannot be frozen, such as a getter that throws, would be in Redis and nowhere else.
+    return isUsable
+      ? { value: frozen(read.value) }
+      : { errors: ['the schema made something else of it than an object'] };
   } catch (error) {
     return { errors: [describe(error)] };
   }

@@ -101,7 +101,10 @@ export class SharedSettings {
   }
 
   #look(): void {
-    if (this.#isOpen) unattended('reading the configuration', this.#replica.syncSoon());
+    if (!this.#isOpen) return;
+    unattended('reading the configuration', this.#replica.syncSoon());
+    // A schema that failed, or took too long, may take by now what it refused; of what is taken nothing is done again.
+    for (const document of this.#documents.values()) unattended('applying the configuration', document.settled());
   }
 }
 
