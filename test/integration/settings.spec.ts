@@ -272,6 +272,18 @@ describe('The cluster-wide configuration', () => {
     expect(b.of('config.refused')).toHaveLength(1);
   });
 
+  it('is written again where an operator has removed its row', async () => {
+    const nodes = [await bootNode(), await bootNode()];
+    await formed(...nodes);
+    const [a] = nodes as [Booted];
+    await configOf(a).set('banner', 'there');
+    await everywhere(nodes, 'banner', 'there');
+    await server.cli('DEL', keys.settings);
+    await configOf(a).set('limits.uploads', 8);
+    await everywhere(nodes, 'limits.uploads', 8);
+    for (const node of nodes) expect(configOf(node).get('banner')).toBe('there');
+  });
+
   it('is restored by the nodes when Redis loses its data', async () => {
     const nodes = [await bootNode(), await bootNode()];
     await formed(...nodes);

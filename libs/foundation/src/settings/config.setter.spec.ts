@@ -56,7 +56,7 @@ beforeEach(async () => {
   ask = jest.fn();
   answering([yes, yes, yes]);
   setter = new ConfigSetter({
-    backend: { endpoint: 'redis' },
+    backend: { endpoint: 'redis', settings: table },
     membership: {
       requireConnected: () => undefined,
       awaitReady: () => Promise.resolve(),
@@ -142,6 +142,31 @@ describe('Setting a cluster-wide value', () => {
     expect(document.get(['a'])).toBe(5);
     const [row] = (await table.since(0)).rows;
     expect(readRow(row!)!.changes).toHaveLength(1);
+  });
+
+  it('is written where an operator has removed the row', async () => {
+    await setter.set('a', 4);
+    const put = table.put.bind(table);
+    // As Redis answers: the version is known, and there is no row.
+    jest.spyOn(table, 'put').mockImplementation((writes) => {
+      const [write] = writes as [(typeof writes)[0]];
+      const isRemoved = write.expected !== 0;
+      return isRemoved
+        ? Promise.resolve({ versions: [undefined], life: '1' })
+        : put([{ ...write, expected: replica.versionOf('app') }]);
+    });
+    await setter.set('b', 5);
+    expect(document.get()).toEqual({ a: 4, b: 5 });
+  });
+
+  it('was refused where Redis says so each time: nothing is unknown then', async () => {
+    const refusal = Object.assign(new Error('WRONGTYPE Operation against a key holding the wrong kind of value'), {
+      name: 'ReplyError',
+    });
+    jest.spyOn(table, 'put').mockRejectedValue(refusal);
+    const setting = setter.set('a', 5, { timeout: 150 });
+    await expect(setting).rejects.toMatchObject({ code: 'FOUNDATION_REDIS_REFUSED' });
+    expect(document.get(['a'])).toBe(1);
   });
 
   it('says so where Redis never answers', async () => {

@@ -3,15 +3,18 @@
  * compare-and-set. Used by the facade; underneath `Gatherer` and `TableReplica`.
  */
 import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Backend } from '../backend/backend.js';
 import type { TableReplica } from '../backend/tables/table.replica.js';
 import { type GatherAnswer, type Gathered } from '../calls/gathering.js';
 import type { ChannelRuntime } from '../channels/channel.runtime.js';
 import type { ClusterView } from '../cluster/cluster.view.js';
+import { ConflictError } from '../errors/cluster.errors.js';
 import { ArgumentError } from '../errors/config.errors.js';
-import { MAX_WORDS, plain, show } from '../errors/describe.js';
+import { RedisRefusedError } from '../errors/connection.errors.js';
+import { isA, MAX_WORDS, plain, show } from '../errors/describe.js';
 import { LimitError } from '../errors/limit.errors.js';
-import { inRedis } from '../errors/refusal.js';
+import { inRedis, redisError } from '../errors/refusal.js';
 import {
   ConfigConflictError,
   ConfigOutcomeError,
@@ -66,7 +69,7 @@ const RETRY_MS = 50;
 
 /** What a setter needs. */
 export interface SetterParts {
-  readonly backend: Pick<Backend, 'endpoint'>;
+  readonly backend: Pick<Backend, 'endpoint' | 'settings'>;
   readonly membership: Pick<ClusterView, 'requireConnected' | 'awaitReady' | 'state' | 'self'>;
   readonly channels: Pick<ChannelRuntime, 'gatherer'>;
   readonly document: SharedDocument;
@@ -204,23 +207,51 @@ export class ConfigSetter {
    *
    * What Redis did not answer is written again with the same id: it is there once, whichever of them arrived.
    */
-  async #commit({ change, until }: Setting, base: ConfigRow | undefined, content: ConfigContent) {
+  async #commit(
+    { change, until }: Setting,
+    base: ConfigRow | undefined,
+    content: ConfigContent,
+  ): Promise<ConfigRow | undefined> {
     const { replica, document, backend } = this.parts;
     const { name } = document.definition;
     const version = base?.version ?? 0;
     const value = writeRow(content);
+    let isUnknown = false;
     for (;;) {
-      const left = until - performance.now();
+      const left = Math.max(1, until - performance.now());
+      const writing = replica.change(name, (row) => ((row?.version ?? 0) === version ? value : undefined));
       try {
-        const writing = replica.change(name, (row) => ((row?.version ?? 0) === version ? value : undefined));
-        return await within(Math.max(1, left), writing, 'Redis did not answer in the time of the change');
+        return await within(left, this.#orAgain(writing, value), LATE);
       } catch (error) {
-        if (performance.now() + RETRY_MS >= until) throw new ConfigOutcomeError(change.path, backend.endpoint, error);
+        const ours = redisError(backend.endpoint, `setting "${change.path}"`, error);
+        isUnknown ||= !isA(error, ConflictError) && !isA(ours, RedisRefusedError);
+        if (performance.now() + RETRY_MS < until) await sleep(RETRY_MS);
+        else if (isUnknown) throw new ConfigOutcomeError(change.path, backend.endpoint, error);
+        else throw isA(error, ConflictError) ? error : ours;
       }
-      await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+    }
+  }
+
+  /**
+   * Rows of a configuration are not removed. Where one is missing all the same, an operator has removed it: then it is
+   * written where none is, which one node can do as well.
+   */
+  async #orAgain(writing: Promise<ConfigRow | undefined>, value: string): Promise<ConfigRow | undefined> {
+    const { replica, document, backend } = this.parts;
+    const { name } = document.definition;
+    try {
+      return await writing;
+    } catch (error) {
+      if (!isA(error, ConflictError)) throw error;
+      const { versions } = await backend.settings.put([{ key: name, value, expected: 0 }]);
+      if (versions[0] === undefined) throw error;
+      await replica.sync();
+      return replica.get(name);
     }
   }
 }
+
+const LATE = 'Redis did not answer in the time of the change';
 
 function neededOf(quorum: ConfigQuorum, electorate: number): number {
   if (quorum === 'all') return Math.max(1, electorate);

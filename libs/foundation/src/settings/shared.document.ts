@@ -11,6 +11,7 @@ import { type Read, readAs, type Schema } from '../schemas/payload.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
 import { SingleFlight } from '../time/single.flight.js';
 import { within } from '../time/timeout.js';
+import { isLongTurn, nextTurn } from '../time/turn.budget.js';
 import { checkValue, plainCopy, textAt, valueAt } from './config.path.js';
 import {
   changesSince,
@@ -128,7 +129,10 @@ export class SharedDocument {
   async #apply(): Promise<void> {
     const row = this.#latest;
     if (row === undefined || idOf(row) === this.state.id) return;
-    for (const step of stepsTo(row, this.state)) await this.#take(step);
+    for (const step of stepsTo(row, this.state)) {
+      await this.#take(step);
+      if (isLongTurn()) await nextTurn();
+    }
   }
 
   /**
@@ -144,9 +148,10 @@ export class SharedDocument {
     const plain = documentOf(this.definition.defaults, values)!;
     this.state = { id, values, plain, value: read.value as object };
     this.telemetry.emit('config.changed', { name, path, revision, node, id });
+    const isChanged = changesBetween(before.plain, plain);
     for (const watcher of [...this.#watchers]) {
       const { segments } = watcher;
-      if (!this.#watchers.has(watcher) || textAt(before.plain, segments) === textAt(plain, segments)) continue;
+      if (!this.#watchers.has(watcher) || !isChanged(watcher)) continue;
       this.#gate.tell('ClusterConfig.watch', watcher.listener, {
         path: watcher.path,
         value: valueAt(this.state.value, segments),
@@ -178,6 +183,16 @@ function checkDefaults(defaults: unknown): Record<string, unknown> {
   } catch (error) {
     throw new FoundationConfigError('clusterConfig.defaults', describe(error), 'plain values');
   }
+}
+
+/** Looks at each path once, however many watch it. */
+function changesBetween(before: object, now: object): (watcher: Watcher) => boolean {
+  const known = new Map<string, boolean>();
+  return ({ path, segments }) => {
+    const isChanged = known.get(path) ?? textAt(before, segments) !== textAt(now, segments);
+    known.set(path, isChanged);
+    return isChanged;
+  };
 }
 
 /** Refusals that are remembered, so that each is reported once. */

@@ -35,6 +35,8 @@ export interface Receipt {
   cancel(): void;
 }
 
+/** A longer answer, in characters, does not go before what waits. */
+const SMALL_ANSWER = 4096;
 const NO_ANSWER = 'no answer';
 /** Messages that may await acknowledgements at a time. */
 export const MAX_AWAITED = 50_000;
@@ -119,7 +121,8 @@ export class Acknowledgements {
   /** Answers a sender that asks, see {@link acknowledge}. */
   answer(sender: string, id: number, answer: NodeAnswer): void {
     if (this.#leaving && answer.failure?.reason === UNSUBSCRIBED && answer.values.length === 0) return;
-    this.nodeMessages.send(sender, 'ack', writeAnswer(id, answer), 'high').catch(() => undefined);
+    const isSmall = answer.values.every(({ length }) => length <= SMALL_ANSWER);
+    this.nodeMessages.send(sender, 'ack', writeAnswer(id, answer), isSmall ? 'high' : 'normal').catch(() => undefined);
   }
 
   #onAck(body: unknown, { bootId }: NodeAddress): void {
