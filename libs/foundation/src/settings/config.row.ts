@@ -44,7 +44,7 @@ export interface ConfigRow extends ConfigContent {
 }
 
 /** Of a row that has so many one more can be made. */
-const MOST_COUNTED = 2 ** 52;
+const LAST_COUNT = 2 ** 52;
 
 const readPath = (value: unknown): string | undefined =>
   segmentsOf(value) === undefined ? undefined : (value as string);
@@ -56,7 +56,7 @@ const readContent = record<ConfigContent>({
     record<RowChange>({ ...fields, id: text(200), node: text(300), revision: or(whole(), 0) }),
     MAX_CHANGES,
   ),
-  count: whole(MOST_COUNTED),
+  count: whole(LAST_COUNT),
 });
 const readProposed = record<Proposal>({ id: text(200), values: listOfAll(record<SetValue>(fields), MAX_PATHS) });
 /** All values twice, as they are and as the last change, and the other changes. */
