@@ -223,10 +223,10 @@ describe('what comes deflated', () => {
   it('waits up to a number of texts', async () => {
     const { incoming, seen, dropped } = incomingOf(10_000);
     const zip = await deflate(JSON.stringify('x'.repeat(5000)));
-    for (let seq = 1; seq <= 1002; seq++)
+    for (let seq = 1; seq <= 10_002; seq++)
       incoming.receive('events', `[${heads.head('normal', seq, 1)},${encode(zip!, { zip: true })}]`);
     expect(dropped).toEqual(new Map([['inflate-backlog-full', 2]]));
-    await eventually(() => seen.length === 1000);
+    await eventually(() => seen.length === 10_000);
   });
 
   it('waits up to a number of characters', async () => {

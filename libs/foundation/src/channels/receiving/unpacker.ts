@@ -28,7 +28,7 @@ export interface Sink {
 }
 
 /** The backlog behind an envelope that is being inflated, in envelopes and in characters. */
-const MAX_INFLATING = 1000;
+const MAX_INFLATING = 10_000;
 const MAX_INFLATING_SIZE = 64 * 1024 * 1024;
 /** Lower priorities are read in turns of this many milliseconds, so that urgent envelopes get in between. */
 const READ_MS = 2;
