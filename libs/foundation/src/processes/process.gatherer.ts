@@ -3,6 +3,7 @@
  * Used by the facade; underneath a call by `CallRouter` for each of them.
  */
 import type { Type } from '@nestjs/common';
+import type { Backend } from '../backend/backend.js';
 import { notCallable } from '../calls/call.outcome.js';
 import type { CalledProcess, CallRouter } from '../calls/call.router.js';
 import { callableOf } from '../calls/callable.decorator.js';
@@ -17,6 +18,7 @@ import {
 } from '../calls/gathering.js';
 import type { ClusterView } from '../cluster/cluster.view.js';
 import { partitionsOf, runsEverywhere } from '../cluster/slot.names.js';
+import type { FoundationConfig } from '../config/config.js';
 import {
   CallInterruptedError,
   CallRefusedError,
@@ -30,7 +32,10 @@ import { RedisRefusedError, RedisUnavailableError } from '../errors/connection.e
 import { describe, isA, read, shown } from '../errors/describe.js';
 import { OverloadedError } from '../errors/limit.errors.js';
 import { UnknownProcessError } from '../errors/process.errors.js';
+import { inRedis } from '../errors/refusal.js';
 import { unattended } from '../foreign/gate.js';
+import { millisecondsOf } from '../time/duration.js';
+import { within } from '../time/timeout.js';
 import { nameOf } from './declaration/process.target.js';
 import type { ProcessGroup } from './process.ref.js';
 import type { ProcessRegistry } from './process.registry.js';
@@ -43,7 +48,9 @@ export interface ProcessGathererParts {
   registry: Pick<ProcessRegistry, 'members'>;
   replaced: Pick<ReplacedProcesses, 'owner' | 'partitions'>;
   calls: CallRouter;
-  membership: Pick<ClusterView, 'requireConnected' | 'whenReady' | 'state' | 'members' | 'listen'>;
+  membership: Pick<ClusterView, 'requireConnected' | 'awaitReady' | 'state' | 'members' | 'listen'>;
+  backend: Pick<Backend, 'endpoint'>;
+  config: Pick<FoundationConfig, 'calls'>;
 }
 
 /** One replica or partition that is asked. */
@@ -87,8 +94,10 @@ export class ProcessGatherer {
     }
     signal?.throwIfAborted();
     membership.requireConnected();
-    if (membership.state === 'joining') await membership.whenReady();
-    const asked = await this.#asked(name);
+    const timeoutMs = timeout === undefined ? this.parts.config.calls.timeout : millisecondsOf(timeout);
+    if (membership.state === 'joining') await membership.awaitReady({ timeout: timeoutMs });
+    const asked = await this.#asked(name, timeoutMs);
+    signal?.throwIfAborted();
     const ended = this.#count.begin(`all("${name}").call("${method}")`, asked.length);
     const over = new AbortController();
     const places = asked.map((each): [string, GatherPlace] => [each.process, placeOf(each, calls)]);
@@ -109,15 +118,18 @@ export class ProcessGatherer {
   }
 
   /** Those that run, should run, or should and cannot. */
-  async #asked(name: string): Promise<Asked[]> {
-    const { table, replaced, registry } = this.parts;
+  async #asked(name: string, timeoutMs: number): Promise<Asked[]> {
+    const { table, replaced, registry, backend } = this.parts;
     if (replaced.owner(name) !== undefined) {
       const partitions = replaced.partitions(name);
       if (partitions === undefined) return [{ process: name }];
       return Array.from({ length: partitions }, (_, index) => ({ process: `${name}/${index}` }));
     }
     // A node without the class hears of a process a moment after it was started.
-    if (table.get(name) === undefined) await table.sync();
+    if (table.get(name) === undefined) {
+      const late = `no answer in ${timeoutMs} ms`;
+      await inRedis(backend.endpoint, `looking for "${name}"`, () => within(timeoutMs, table.sync(), late));
+    }
     const entry = table.get(name);
     if (entry === undefined) {
       const known = table.processes().map((each) => each.name);

@@ -8,8 +8,9 @@ import type { AskLimits } from '../channels/gatherer.js';
 import { LimitError } from '../errors/limit.errors.js';
 import { ConfigConflictError, ConfigOutcomeError, ConfigQuorumError } from '../errors/settings.errors.js';
 import { Telemetry } from '../telemetry/telemetry.js';
+import { MAX_WAITING_CHANGES } from './change.turns.js';
 import { type ConfigRow, nextContent, readRow, writeRow } from './config.row.js';
-import { ConfigSetter, MAX_WAITING_CHANGES } from './config.setter.js';
+import { ConfigSetter } from './config.setter.js';
 import { SharedDocument } from './shared.document.js';
 
 const schema = z.object({ a: z.number(), b: z.number() });
@@ -76,6 +77,22 @@ async function overtake(path: string, value: unknown): Promise<void> {
 }
 
 describe('Setting a cluster-wide value', () => {
+  it('keeps to its time, whatever schema, other nodes and earlier changes do', async () => {
+    ask.mockImplementation(() => new Promise(() => undefined));
+    const hangs = setter.set('a', 5, { timeout: 60_000 });
+    hangs.catch(() => undefined);
+    const waits = setter.set('a', 6, { timeout: 20 });
+    await expect(waits).rejects.toThrow(
+      'was accepted by 0 of the 1 nodes that its quorum asks for (n0: an earlier change took all of the time)',
+    );
+    const slow = { '~standard': { version: 1, vendor: 'x', validate: (value: unknown) => judge(value) } } as const;
+    let judge: (value: unknown) => Promise<{ value: unknown }> = (value) => Promise.resolve({ value });
+    const slowDocument = await SharedDocument.open({ name: 'app', schema: slow, defaults: { a: 1 } }, new Telemetry());
+    judge = () => new Promise(() => undefined);
+    const late = await slowDocument.check([{ path: 'a', value: 2 }], 20);
+    expect(late.errors).toEqual([expect.stringContaining('the schema took more than 20 ms')]);
+  });
+
   it('is written once a majority has accepted it, and waits for no more', async () => {
     answering([yes, undefined, yes, yes, yes]);
     const commit = await setter.set('a', 5);

@@ -24,8 +24,9 @@ import {
 } from '../errors/settings.errors.js';
 import { givenTime } from '../foreign/given.times.js';
 import type { Duration } from '../time/duration.js';
-import { within } from '../time/timeout.js';
+import { endsWithin, within } from '../time/timeout.js';
 import { isObject } from '../wire/decode.js';
+import { ChangeTurns } from './change.turns.js';
 import { checkPath, checkValue, MAX_CONFIG_BYTES } from './config.path.js';
 import {
   type ConfigContent,
@@ -60,8 +61,6 @@ export interface ConfigCommit {
   missing: MissingAcceptance[];
 }
 
-/** Changes of one configuration by one node that may wait for each other. */
-export const MAX_WAITING_CHANGES = 1_000;
 /** How often another change of another value may come in between. */
 const MAX_OVERTAKEN = 20;
 /** How soon a row is written again after Redis did not answer. */
@@ -87,8 +86,7 @@ interface Setting {
 
 /** See the file header. */
 export class ConfigSetter {
-  #last: Promise<unknown> = Promise.resolve();
-  #waiting = 0;
+  readonly #turns = new ChangeTurns();
 
   constructor(private readonly parts: SetterParts) {}
 
@@ -102,7 +100,11 @@ export class ConfigSetter {
     membership.requireConnected();
     if (membership.state === 'joining') await membership.awaitReady({ timeout });
     const change = { id: randomUUID(), node: membership.self.name, path: path as string, value: copy };
-    return this.#inTurn(() => this.#set({ change, quorum, until }));
+    const late = (): Error =>
+      new ConfigQuorumError(change.path, 0, 1, [
+        { node: change.node, reason: 'an earlier change took all of the time' },
+      ]);
+    return this.#turns.take(until, late, () => this.#set({ change, quorum, until }));
   }
 
   #checked(options: unknown): { quorum: ConfigQuorum; timeout: number } {
@@ -117,21 +119,6 @@ export class ConfigSetter {
     return { quorum: quorum as ConfigQuorum, timeout: time };
   }
 
-  /** One after the other: the changes of one node need not overtake each other. */
-  async #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#waiting >= MAX_WAITING_CHANGES) {
-      throw new LimitError('ClusterConfig.set', 'changes of this node that wait', MAX_WAITING_CHANGES);
-    }
-    this.#waiting += 1;
-    const turn = this.#last.then(work);
-    this.#last = turn.catch(() => undefined);
-    try {
-      return await turn;
-    } finally {
-      this.#waiting -= 1;
-    }
-  }
-
   async #set(setting: Setting): Promise<ConfigCommit> {
     const { document, replica } = this.parts;
     const { name } = document.definition;
@@ -141,12 +128,13 @@ export class ConfigSetter {
       const base = replica.get(name) ?? (await this.#read(until));
       const content = nextContent(base, setting.change);
       this.#requireRoom(path, content);
-      const { errors } = await document.check(content.values);
+      const { errors } = await document.check(content.values, Math.max(1, until - performance.now()));
       if (errors !== undefined) throw new ConfigValueError(path, errors);
       const accepted = await this.#propose(setting, content);
       const row = await this.#commit(setting, base, content);
       if (idOf(row) === setting.change.id || isIn(row, setting.change.id)) {
-        await document.settled();
+        // It is written, whatever the schema of this node does now.
+        await endsWithin(Math.max(1, until - performance.now()), document.settled());
         return { revision: revisionOf(row!, setting.change.id), ...accepted };
       }
       const other = row === undefined ? undefined : overtaking(row, idOf(base), path);
