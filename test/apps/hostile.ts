@@ -27,7 +27,9 @@ import {
   type TopologyStrategy,
 } from 'nestjs-foundation';
 import { eventually } from 'nestjs-foundation/testing';
+import { FoundationV1Module } from 'nestjs-foundation/v1';
 import { hostileFunctions, hostileValues } from '../support/hostile.js';
+import { v1Places } from './hostile.v1.js';
 
 type Wrong = (...values: unknown[]) => unknown;
 
@@ -107,7 +109,7 @@ const options: FoundationOptions = {
   channels: { names: { jobs: { durable: { maxDeliveries: 1 } } } },
 };
 
-@Module({ imports: [FoundationModule.forRoot(options)], providers: [Victim] })
+@Module({ imports: [FoundationModule.forRoot(options), FoundationV1Module], providers: [Victim] })
 class HostileModule {}
 
 const { log, warn, error } = Object.fromEntries(
@@ -483,6 +485,10 @@ const values: Record<string, (value: unknown) => unknown> = {
   criteria: (value) => services.discoverServices(value as Record<string, string>),
   'a criterion': (value) => services.discoverServices({ zone: value as string }),
 };
+
+const v1 = v1Places(app, () => failures);
+Object.assign(callbacks, v1.callbacks);
+Object.assign(values, v1.values);
 
 for (const [place, give] of Object.entries(callbacks)) {
   for (const [what, wrong] of Object.entries(hostileFunctions())) {

@@ -388,6 +388,7 @@ export interface FoundationEvents {
   'telemetry.executed': {
     /** The parts of its name. */
     event: readonly string[];
+    /** Cut above 10 KB of JSON, as the metadata. */
     measurements: Readonly<Record<string, unknown>>;
     metadata: Readonly<Record<string, unknown>>;
   };

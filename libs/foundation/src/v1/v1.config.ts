@@ -47,7 +47,7 @@ export class Config {
   #config: V1Config;
   #updates = 0;
   #lastUpdate: number | null = null;
-  readonly #subscribers = new Listeners<[ConfigNotification]>('Config.subscribe');
+  readonly #subscribers: Listeners<[ConfigNotification]>;
   /** Takes the signal of a listener back. */
   readonly #heeded = new WeakMap<ConfigListener, () => void>();
 
@@ -60,6 +60,7 @@ export class Config {
   ) {
     cluster.watch((value) => this.#follow(value));
     this.#config = service.start;
+    this.#subscribers = new Listeners('Config.subscribe', service.gate);
     this.#startedAt = service.ticks();
   }
 

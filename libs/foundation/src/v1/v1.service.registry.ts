@@ -6,7 +6,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { ArgumentError } from '../errors/config.errors.js';
 import { isError, show } from '../errors/describe.js';
-import { called, Gate, unattended } from '../foreign/gate.js';
+import { called } from '../foreign/gate.js';
 import { Log } from '../logging/log.js';
 import type { ServiceCallOptions, ServiceInfo } from '../services/service.js';
 import { valueWithin } from '../time/timeout.js';
@@ -18,7 +18,6 @@ import {
   isGood,
   limitOf,
   notFound,
-  type Place,
   placeOf,
   type Reason,
   textOf,
@@ -45,8 +44,7 @@ const STOP_MS = 200;
 /** Injectable. `Foundation.ServiceRegistry`: every call that 1.x has stays on this node. */
 @Injectable()
 export class ServiceRegistry {
-  readonly #table = new ServiceTable((place) => this.#withdraw(place));
-  readonly #gate = new Gate();
+  readonly #table: ServiceTable;
   readonly #log = new Log();
 
   /** @internal Made by Nest. */
@@ -54,7 +52,9 @@ export class ServiceRegistry {
     @Inject(V1Service) private readonly service: V1Service,
     @Inject(Telemetry) private readonly telemetry: Telemetry,
     @Inject(ClusterServices) private readonly cluster: ClusterServices,
-  ) {}
+  ) {
+    this.#table = new ServiceTable(service.gate, (place) => cluster.withdraw(place));
+  }
 
   /**
    * Registers an object under a name that is unique in its namespace on this node. The same one again is no error, and
@@ -170,7 +170,7 @@ export class ServiceRegistry {
     const namespace = textOf('cleanupTestNamespace', { test: ref });
     const entries = this.#table.list(namespace);
     await Promise.all(
-      entries.map(({ service }) => this.#gate.wait('stop', STOP_MS, undefined, () => service.stop?.())),
+      entries.map(({ service }) => this.service.gate.wait('stop', STOP_MS, undefined, () => service.stop?.())),
     );
     for (const { name } of entries) this.#table.delete(namespace, name);
     return done();
@@ -280,11 +280,6 @@ export class ServiceRegistry {
     const holder = this.#table.add(entry);
     if (holder !== undefined) return because('already_registered', holder);
     return done();
-  }
-
-  /** Of one that is no longer registered on this node. */
-  #withdraw(place: Place): void {
-    if (this.cluster.isRegistered(place)) unattended('withdrawing a service', this.cluster.deregister(place));
   }
 
   #tell(

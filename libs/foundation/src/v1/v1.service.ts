@@ -3,6 +3,8 @@
  */
 import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
 import { Membership } from '../cluster/membership.js';
+import { Gate } from '../foreign/gate.js';
+import { Telemetry } from '../telemetry/telemetry.js';
 import { monotonicNow } from '../time/monotonic.clock.js';
 import { DEFAULTS, type V1Config } from './config/config.defaults.js';
 import { startConfig } from './config/config.start.js';
@@ -20,6 +22,8 @@ export interface Unavailable {
 export class V1Service implements OnModuleDestroy {
   /** False once the application ends. */
   running = true;
+  /** Through which functions of the user's are called. */
+  readonly gate: Gate;
   /** The configuration that this node starts with. */
   readonly start: V1Config;
   #since = Date.now() - monotonicNow();
@@ -27,8 +31,10 @@ export class V1Service implements OnModuleDestroy {
 
   constructor(
     @Inject(V1_OPTIONS) readonly options: V1Options,
+    @Inject(Telemetry) telemetry: Telemetry,
     @Inject(Membership) private readonly membership: Pick<Membership, 'self' | 'state' | 'clusterNow'>,
   ) {
+    this.gate = new Gate(telemetry);
     this.start = startConfig(DEFAULTS, options);
   }
 

@@ -6,11 +6,12 @@ import { performance } from 'node:perf_hooks';
 import { Inject, Injectable } from '@nestjs/common';
 import { ArgumentError } from '../errors/config.errors.js';
 import { show } from '../errors/describe.js';
-import { adopted, Gate, isThenable, unattended } from '../foreign/gate.js';
+import { adopted, isThenable, unattended } from '../foreign/gate.js';
 import { Log } from '../logging/log.js';
 import { ThrottledLog } from '../logging/throttled.log.js';
 import { Telemetry as FoundationTelemetry } from '../telemetry/telemetry.js';
 import type { ClusterQueryOptions } from './cluster/cluster.queries.js';
+import { captured } from './events/v1.event.js';
 import { type ClusterMetrics, MetricQueries } from './telemetry/metric.queries.js';
 import { type EventName, keyOf, MetricStore } from './telemetry/metric.store.js';
 import { nested } from './telemetry/metric.tree.js';
@@ -59,7 +60,6 @@ const STOPPED = { message: 'Telemetry service not started' };
 export class Telemetry {
   readonly #metrics = new MetricStore({ retentionMs: CONFIG.metricRetentionMs, everyMs: CONFIG.cleanupInterval });
   readonly #handlers = new Map<string, TelemetryHandler>();
-  readonly #gate: Gate;
   readonly #log = new ThrottledLog();
   readonly #debugLog = new Log();
 
@@ -69,7 +69,6 @@ export class Telemetry {
     @Inject(FoundationTelemetry) private readonly telemetry: FoundationTelemetry,
     @Inject(MetricQueries) private readonly queries: MetricQueries,
   ) {
-    this.#gate = new Gate(telemetry);
     queries.find = (prefix) => {
       this.#measureProcess();
       return this.#metrics.records(prefix, service.ticks());
@@ -110,8 +109,9 @@ export class Telemetry {
       this.#log.warn('Did not measure an event: there are too many names', { event: keyOf(name) });
     }
     const handler = this.#handlers.get(keyOf(name));
-    if (handler !== undefined) this.#gate.tell('Telemetry.attachHandlers', handler, name, measurements, metadata);
-    this.telemetry.emit('telemetry.executed', { event: name, measurements, metadata });
+    if (handler !== undefined)
+      this.service.gate.tell('Telemetry.attachHandlers', handler, name, measurements, metadata);
+    this.#publish(name, measurements, metadata);
     return done();
   }
 
@@ -254,6 +254,13 @@ export class Telemetry {
     this.#metrics.clear();
     this.#handlers.clear();
     return done();
+  }
+
+  /** For whoever listens to all events: of what is large, the beginning. */
+  #publish(event: EventName, ...given: [Metadata, Metadata]): void {
+    if (!this.telemetry.wants('telemetry.executed')) return;
+    const [measurements, metadata] = given.map((each) => captured(each, new Date()) as Metadata) as typeof given;
+    this.telemetry.emit('telemetry.executed', { event, measurements, metadata });
   }
 
   readonly #logged: TelemetryHandler = (event, measurements, metadata) => {

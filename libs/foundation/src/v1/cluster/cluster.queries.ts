@@ -6,10 +6,10 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { Gathered, MissingAnswer } from '../../calls/gathering.js';
 import { Channels, runtimeOf } from '../../channels/channels.js';
 import { ArgumentError } from '../../errors/config.errors.js';
-import { describe, isA } from '../../errors/describe.js';
+import { describe, isA, show } from '../../errors/describe.js';
 import { FoundationError } from '../../errors/foundation.error.js';
 import type { Duration } from '../../time/duration.js';
-import { anyList, type Reader, record, whole } from '../../wire/decode.js';
+import { anyList, isObject, type Reader, record, whole } from '../../wire/decode.js';
 import { fail, ok, type Result } from '../v1.result.js';
 
 /** The most that one node answers, in bytes of JSON; half of what a message may have by default. */
@@ -72,8 +72,11 @@ export class ClusterQueries {
     read: Reader<T>,
     options: ClusterQueryOptions,
   ): Promise<Result<ClusterEntries<T>>> {
+    const given: unknown = options;
+    if (!isObject(given)) throw new ArgumentError('ClusterWide', 'options', show(options), 'an object');
+    const { timeout, signal } = options;
     try {
-      return ok(entriesIn(await this.channels.gather(CHANNEL, query, { ...options, type }), read));
+      return ok(entriesIn(await this.channels.gather(CHANNEL, query, { timeout, signal, type }), read));
     } catch (error) {
       return failureOf(error);
     }

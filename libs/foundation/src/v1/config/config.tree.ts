@@ -44,6 +44,7 @@ export function isSafeValue(value: unknown): boolean {
     if ((left -= 1) < 0 || level > MAX_LEVELS || typeof each === 'function' || typeof each === 'symbol') return false;
     if (typeof each === 'string') return each.length <= MAX_TEXT;
     if (typeof each !== 'object' || each === null) return true;
+    if (Array.isArray(each) && each.length > left) return false;
     return Reflect.ownKeys(each).every(
       (name) =>
         typeof name === 'string' &&

@@ -33,26 +33,28 @@ export class EventFactory {
   constructor(@Inject(V1Service) private readonly service: Pick<V1Service, 'now' | 'node'>) {}
 
   make(eventType: string, data: unknown, options: EventOptions = {}): Result<KeptEvent> {
-    const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
-    const usual = {
-      eventId: this.#nextId(),
-      timestamp: this.service.now(),
-      wallTime: new Date(),
-      node: this.service.node,
-      pid: process.pid,
-      correlationId: randomUUID(),
-    };
-    return readEvent({ ...usual, ...given, eventType, data });
+    // `null` means none, and is kept. Field by field: what is given may have millions of others.
+    const {
+      eventId = this.#nextId(),
+      timestamp = this.service.now(),
+      wallTime = new Date(),
+      node = this.service.node,
+      pid = process.pid,
+      correlationId = randomUUID(),
+      parentId,
+    } = options;
+    return readEvent({ eventType, eventId, timestamp, wallTime, node, pid, correlationId, parentId, data });
   }
 
   entry(
     { module, fun, arity }: { module: string; fun: string; arity: number },
     args: unknown,
-    { callerModule = null, callerFunction = null, callerLine = null, ...options }: OrNull<FunctionEntryOptions>,
+    options: FunctionEntryOptions,
   ): Result<KeptEvent> {
+    const { callerModule = null, callerFunction = null, callerLine = null } = options;
     const caller = { callerModule, callerFunction, callerLine };
     const data = { callId: this.#nextId(), module, function: fun, arity, args: this.#captured(args), ...caller };
-    return this.make('function_entry', data, options as EventOptions);
+    return this.make('function_entry', data, options);
   }
 
   exit(
@@ -67,13 +69,14 @@ export class EventFactory {
   change(
     { server, callback }: { server: unknown; callback: string },
     { oldState, newState }: { oldState: unknown; newState: unknown },
-    { triggerMessage = null, triggerCallId = null, ...options }: OrNull<StateChangeOptions>,
+    options: StateChangeOptions,
   ): Result<KeptEvent> {
+    const { triggerMessage = null, triggerCallId = null } = options;
     const states = { oldState: this.#captured(oldState), newState: this.#captured(newState) };
     const trigger = { triggerMessage: this.#captured(triggerMessage), triggerCallId };
     const stateDiff = isSame(oldState, newState) ? 'no_change' : 'changed';
     const data = { serverPid: this.#captured(server), callback, ...states, stateDiff, ...trigger };
-    return this.make('state_change', data, options as EventOptions);
+    return this.make('state_change', data, options);
   }
 
   #captured(value: unknown): unknown {
@@ -84,8 +87,6 @@ export class EventFactory {
     return (this.#lastId += 1);
   }
 }
-
-type OrNull<T> = { [K in keyof T]: T[K] | null };
 
 function isSame(a: unknown, b: unknown): boolean {
   try {

@@ -6,6 +6,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { ArgumentError } from '../../errors/config.errors.js';
 import { describe, isA } from '../../errors/describe.js';
 import { FoundationError } from '../../errors/foundation.error.js';
+import { unattended } from '../../foreign/gate.js';
 import type { ServiceCallOptions, ServiceHandle, ServiceInfo } from '../../services/service.js';
 import { ServiceMesh } from '../../services/service.mesh.js';
 import { fail, type Failure, ok, type Result } from '../v1.result.js';
@@ -35,6 +36,11 @@ export class ClusterServices {
     const handle = this.#handles.get(name);
     this.#handles.delete(name);
     return attempted(async () => handle?.deregister());
+  }
+
+  /** The same for one that is no longer registered on this node, which nobody waits for. */
+  withdraw(place: Place): void {
+    if (this.isRegistered(place)) unattended('withdrawing a service', this.deregister(place));
   }
 
   isRegistered(place: Place): boolean {

@@ -1,7 +1,7 @@
 /**
  * The services of this node by namespace and name, each with the object that it is. Pure: the caller brings the time.
  */
-import { Gate } from '../../foreign/gate.js';
+import type { Gate } from '../../foreign/gate.js';
 import { Listeners } from '../../foreign/listeners.js';
 import { isName } from '../../wire/names.js';
 import { isSafeName } from '../config/config.tree.js';
@@ -31,12 +31,14 @@ const TEST = 'test:';
 /** See the file header. */
 export class ServiceTable {
   readonly #entries = new Map<string, Map<string, Entry>>();
-  readonly #gate = new Gate();
   readonly #added = new Listeners<[Entry]>('ServiceRegistry.waitForService');
   #size = 0;
 
   /** @param onRemoved is notified of one that is no longer registered, such as one that is dead. */
-  constructor(private readonly onRemoved: (place: { namespace: string; name: string }) => void) {}
+  constructor(
+    private readonly gate: Gate,
+    private readonly onRemoved: (place: { namespace: string; name: string }) => void,
+  ) {}
 
   get isFull(): boolean {
     return this.#size >= MAX_SERVICES;
@@ -95,9 +97,10 @@ export class ServiceTable {
   }
 
   isAlive(service: Service): boolean {
-    const isAlive = this.#gate.ask('isAlive', undefined, () => service.isAlive);
+    const isAlive = this.gate.ask('isAlive', undefined, () => service.isAlive);
     if (typeof isAlive !== 'function') return true;
-    return this.#gate.ask('isAlive', false, () => service.isAlive?.() === true) === true;
+    // Its answer itself goes through the gate: it may be a promise that rejects.
+    return this.gate.ask<[], unknown>('isAlive', false, () => service.isAlive?.()) === true;
   }
 }
 
