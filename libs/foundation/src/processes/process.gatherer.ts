@@ -76,7 +76,11 @@ export class ProcessGatherer {
     const ways = {
       name,
       call: (method: string, ...args: unknown[]) => this.#gather({ name, type }, method, args, options),
-      with: (more: GatherOptions) => this.all<T>(target, { ...options, ...more }),
+      with: (more: GatherOptions) => {
+        // Before they are put together: of a text of megabytes every character would be an option.
+        checkGatherOptions('all', more);
+        return this.all<T>(target, { ...options, ...more });
+      },
     };
     return ways as unknown as ProcessGroup<T>;
   }
