@@ -361,6 +361,7 @@ const values: Record<string, (value: unknown) => unknown> = {
   },
   'the options of broadcast': (value) => channels.broadcast('events', 1, value as object),
   'a channel': (value) => channels.broadcast(value as string, 1),
+  'the options of a call': (value) => callee.with(value as object).call('work'),
   'the argument of a call': (value) => (callee.call as Wrong)('work', value),
   'the method of a call': (value) => callee.call(value as 'work'),
   'the result of a call': (value) => {

@@ -147,6 +147,11 @@ describe('remote', () => {
       expect(cast.mock.calls).toEqual([[callee, 'price', ['USD']]]);
     });
 
+    it.each([['a text'], [null], [7]])('refuses options that are %j', (options) => {
+      const refs = remoteCalls({} as CallRouter, { name: 'feed' });
+      expect(() => refs.with(options as never)).toThrow(/feed\.with.*expected an object/s);
+    });
+
     it('take options of their own with `with`, which add up and change nothing before', async () => {
       const before = ways();
       const { signal } = new AbortController();

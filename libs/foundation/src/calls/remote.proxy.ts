@@ -2,6 +2,9 @@
  * Turns calls by name into objects with methods.
  * Used by the refs of processes and by `@InjectProcess`; underneath a Proxy over `CallRouter`.
  */
+import { ArgumentError } from '../errors/config.errors.js';
+import { show } from '../errors/describe.js';
+import { isObject } from '../wire/decode.js';
 import type { CalledProcess, CallRouter } from './call.router.js';
 import type { CallOptions } from './call.target.js';
 
@@ -47,7 +50,7 @@ export interface RemoteCalls<T = AnyProcess> {
   ): Promise<void>;
   /** The same as methods: `await ref.remote.lastPrice('ABC')`. */
   readonly remote: Remote<T>;
-  /** The same calls with a timeout or a signal of their own. */
+  /** The same calls with a timeout or a signal of their own. @throws ArgumentError */
   with(options: CallOptions): RemoteCalls<T>;
 }
 
@@ -57,7 +60,11 @@ export function remoteCalls<T>(calls: CallRouter, callee: CalledProcess, options
     call: (method: string, ...args: unknown[]) => calls.call(callee, method, args, options),
     cast: (method: string, ...args: unknown[]) => calls.cast(callee, method, args),
     remote: remote<T>(calls, callee, options),
-    with: (more: CallOptions) => remoteCalls<T>(calls, callee, { ...options, ...more }),
+    with: (more: CallOptions) => {
+      // Before it is spread: a text would become an object with a name for each of its characters.
+      if (!isObject(more)) throw new ArgumentError(`${callee.name}.with`, 'options', show(more), 'an object');
+      return remoteCalls<T>(calls, callee, { ...options, ...more });
+    },
   };
   return ways as unknown as RemoteCalls<T>;
 }
