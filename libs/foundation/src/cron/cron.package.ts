@@ -2,6 +2,8 @@
  * Loads the package `cron`, which knows what expressions mean; no other file does. Called where something runs by the
  * clock, so that an application without needs no such package.
  */
+// eslint-disable-next-line @typescript-eslint/ban-ts-comment -- for the declarations, where the package may be missing
+/** @ts-ignore: an application without the package may check them, too (`skipLibCheck: false`). */
 import type { CronJob, CronTime } from 'cron';
 import { MissingPackageError } from '../errors/config.errors.js';
 
