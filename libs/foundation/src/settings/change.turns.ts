@@ -2,6 +2,7 @@
  * The changes that one node makes to a configuration, one after the other: they need not overtake each other.
  * Used by `config.setter.ts`.
  */
+import { KeyedSequence } from '../channels/keyed.sequence.js';
 import { LimitError } from '../errors/limit.errors.js';
 
 /** Changes of one configuration by one node that may wait for each other. */
@@ -9,8 +10,7 @@ export const MAX_WAITING_CHANGES = 1_000;
 
 /** See the file header. */
 export class ChangeTurns {
-  #last: Promise<unknown> = Promise.resolve();
-  #waiting = 0;
+  readonly #turns = new KeyedSequence();
 
   /**
    * Does the work in its turn. One whose time is over before that never begins, and rejects with `late` then.
@@ -18,18 +18,16 @@ export class ChangeTurns {
    * @throws LimitError
    */
   async take<T>(until: number, late: () => Error, work: () => Promise<T>): Promise<T> {
-    if (this.#waiting >= MAX_WAITING_CHANGES) {
+    if (this.#turns.waiting >= MAX_WAITING_CHANGES) {
       throw new LimitError('ClusterConfig.set', 'changes of this node that wait', MAX_WAITING_CHANGES);
     }
-    this.#waiting += 1;
     let hasBegun = false;
     const begin = (): Promise<T> => {
       if (performance.now() >= until) throw late();
       hasBegun = true;
       return work();
     };
-    const turn = this.#last.then(begin).finally(() => (this.#waiting -= 1));
-    this.#last = turn.catch(() => undefined);
+    const turn = this.#turns.take('changes', begin);
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => hasBegun || reject(late()), Math.max(0, until - performance.now()));
       turn.then(resolve, reject).finally(() => clearTimeout(timer));

@@ -16,18 +16,22 @@ export const MAX_CONFIG_BYTES = 1_000_000;
 /** The most levels of a value. */
 export const MAX_VALUE_DEPTH = 20;
 
-/** By these names the prototypes of all objects are reached. */
-const FORBIDDEN = new Set(['__proto__', 'constructor', 'prototype']);
+const PROTOTYPES: ReadonlySet<string> = new Set(['__proto__', 'constructor', 'prototype']);
 
 const PATH_EXPECTED =
   `1 to ${MAX_PATH_DEPTH} names with dots between them, such as 'limits.uploads', ` +
   `of ${MAX_PATH_LENGTH} characters at most, and none of them __proto__, constructor or prototype`;
 
+/** False for a name through which the prototype of all objects could be reached. */
+export function isSafeName(name: string): boolean {
+  return !PROTOTYPES.has(name);
+}
+
 /** The segments of a path; `undefined` for what is none. */
 export function segmentsOf(path: unknown): string[] | undefined {
   if (typeof path !== 'string' || path.length > MAX_PATH_LENGTH) return undefined;
   const segments = path.split('.');
-  const isName = (segment: string): boolean => segment !== '' && !FORBIDDEN.has(segment);
+  const isName = (segment: string): boolean => segment !== '' && isSafeName(segment);
   return segments.length <= MAX_PATH_DEPTH && segments.every(isName) ? segments : undefined;
 }
 
@@ -70,7 +74,7 @@ function faultOf(text: string): string | undefined {
   let forbidden: string | undefined;
   // With a reviver, so that a `__proto__` is seen: in what is parsed it would be a property as any other.
   const value: unknown = JSON.parse(text, (key, each: unknown) => {
-    if (FORBIDDEN.has(key)) forbidden = key;
+    if (!isSafeName(key)) forbidden = key;
     return each;
   });
   if (forbidden !== undefined) return `one with a property ${forbidden}`;
@@ -86,7 +90,7 @@ function isShallow(value: unknown, levels: number): boolean {
   if (typeof value !== 'object' || value === null) return true;
   if (levels === 0) return false;
   if (Array.isArray(value)) return value.every((each) => isShallow(each, levels - 1));
-  return Object.entries(value).every(([key, each]) => !FORBIDDEN.has(key) && isShallow(each, levels - 1));
+  return Object.entries(value).every(([key, each]) => isSafeName(key) && isShallow(each, levels - 1));
 }
 
 function refuseOthers(_key: string, value: unknown): unknown {

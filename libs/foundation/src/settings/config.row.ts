@@ -87,12 +87,17 @@ export function idOf(row: ConfigContent | undefined): string {
   return row?.changes.at(-1)?.id ?? '';
 }
 
+/** The changes of a row, each with the version that it made: that of the last one is the row's own. */
+export function changesOf({ changes, version }: ConfigRow): RowChange[] {
+  return changes.map((each, index) =>
+    each.revision === 0 || index === changes.length - 1 ? { ...each, revision: version } : each,
+  );
+}
+
 /** The row after a change of the one that is there. */
 export function nextContent(row: ConfigRow | undefined, change: Omit<RowChange, 'revision'>): ConfigContent {
   const { path, value, id, node } = change;
-  const known = (row?.changes ?? []).map((each, index, all) =>
-    index === all.length - 1 ? { ...each, revision: row!.version } : each,
-  );
+  const known = row === undefined ? [] : changesOf(row);
   let length = 0;
   // The newest of them that fit.
   const kept = known
@@ -116,9 +121,7 @@ export function changesSince(row: ConfigRow, id: string): RowChange[] | undefine
   const at = row.changes.findIndex((each) => each.id === id);
   // Of no row at all every change follows.
   if (at < 0 && (id !== '' || row.changes.length < row.count)) return undefined;
-  return row.changes
-    .slice(at + 1)
-    .map((each) => ({ ...each, revision: each.revision === 0 ? row.version : each.revision }));
+  return changesOf(row).slice(at + 1);
 }
 
 /** The change since then that touches what is at the path; `undefined` where there is none. */

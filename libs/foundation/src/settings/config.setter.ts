@@ -29,6 +29,7 @@ import { isObject } from '../wire/decode.js';
 import { ChangeTurns } from './change.turns.js';
 import { checkPath, checkValue, MAX_CONFIG_BYTES } from './config.path.js';
 import {
+  changesOf,
   type ConfigContent,
   type ConfigRow,
   idOf,
@@ -272,7 +273,6 @@ function isIn(row: ConfigRow | undefined, id: string): boolean {
   return row?.changes.some((each) => each.id === id) === true;
 }
 
-function revisionOf({ changes, version }: ConfigRow, id: string): number {
-  const revision = changes.find((each) => each.id === id)?.revision ?? 0;
-  return revision === 0 ? version : revision;
+function revisionOf(row: ConfigRow, id: string): number {
+  return changesOf(row).find((each) => each.id === id)?.revision ?? row.version;
 }

@@ -14,6 +14,7 @@ import { within } from '../time/timeout.js';
 import { isLongTurn, nextTurn } from '../time/turn.budget.js';
 import { checkValue, plainCopy, textAt, valueAt } from './config.path.js';
 import {
+  changesOf,
   changesSince,
   type ConfigRow,
   documentOf,
@@ -206,7 +207,7 @@ interface Step {
 
 /** One step for each change that this node has missed, or one for all where the row does not have them one by one. */
 function stepsTo(row: ConfigRow, from: Pick<State, 'id' | 'values'>): Step[] {
-  const last = { ...row.changes.at(-1)!, revision: row.version };
+  const last = changesOf(row).at(-1)!;
   let { values } = from;
   const steps = (changesSince(row, from.id) ?? []).map((change) => ({
     change,

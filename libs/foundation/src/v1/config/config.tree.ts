@@ -2,6 +2,7 @@
  * Pure: reading and writing a place in nested records, and which paths and values are safe to take from others.
  */
 import { shown } from '../../errors/describe.js';
+import { isSafeName } from '../../settings/config.path.js';
 
 /** The most names of a path. */
 const MAX_PATH = 50;
@@ -11,15 +12,9 @@ const MAX_TEXT = 1_000_000;
 const MAX_LEVELS = 20;
 const MAX_VALUES = 100_000;
 
-/** Of Elixir, which a name may not contain; then what it may not contain in any case, and what it may not be. */
+/** Of Elixir, which a name may not contain; then what it may not contain in any case. */
 const MODULES = /Elixir\.(?:System|File|Code|Process|Node|Kernel)|__struct__|__info__/;
 const ATTACKS = /\.\.\/|etc\/passwd|drop table|<script>|eval_string/i;
-const PROTOTYPES: ReadonlySet<string> = new Set(['__proto__', 'constructor', 'prototype']);
-
-/** False for a name through which the prototype of all objects could be reached. */
-export function isSafeName(name: string): boolean {
-  return !PROTOTYPES.has(name);
-}
 
 /** A copy of a list of anything; `undefined` for what is not a list. */
 export function listOf(path: unknown): readonly unknown[] | undefined {

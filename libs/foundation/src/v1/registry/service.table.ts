@@ -3,8 +3,8 @@
  */
 import type { Gate } from '../../foreign/gate.js';
 import { Listeners } from '../../foreign/listeners.js';
+import { isSafeName } from '../../settings/config.path.js';
 import { isName } from '../../wire/names.js';
-import { isSafeName } from '../config/config.tree.js';
 
 /** `:production`, `{:test, ref}`, or another name: services of one know nothing of those of another. */
 export type Namespace = string | { readonly test: string };

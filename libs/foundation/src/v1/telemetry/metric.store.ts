@@ -2,8 +2,8 @@
  * The metrics of a node by the names of their events. Pure: the caller brings the time.
  */
 import { shown } from '../../errors/describe.js';
+import { isSafeName } from '../../settings/config.path.js';
 import { isName } from '../../wire/names.js';
-import { isSafeName } from '../config/config.tree.js';
 import { captured } from '../events/v1.event.js';
 import { type Distribution, Histogram, type HistogramRecord } from './distribution.js';
 
