@@ -1,5 +1,5 @@
-// Writes docs/configuration.md from options.ts, strategy.settings.ts and environment.table.ts of src/config; with
-// --check only says whether it is up to date.
+// Writes docs/reference/configuration.md from options.ts, strategy.settings.ts and environment.table.ts of
+// src/config; with --check only says whether it is up to date.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { format, resolveConfig } from 'prettier';
@@ -7,7 +7,7 @@ import ts from 'typescript';
 
 const root = resolve(import.meta.dirname, '../..');
 const config = join(import.meta.dirname, 'src/config');
-const target = join(root, 'docs/configuration.md');
+const target = join(root, 'docs/reference/configuration.md');
 const read = (name) =>
   ts.createSourceFile(name, readFileSync(join(config, name), 'utf8'), ts.ScriptTarget.Latest, true);
 

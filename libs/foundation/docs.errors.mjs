@@ -1,5 +1,5 @@
-// Writes docs/errors.md from src/errors/*.errors.ts: a row for each class. With --check only says whether it is up to
-// date.
+// Writes docs/reference/errors.md from src/errors/*.errors.ts: a row for each class. With --check only says whether
+// it is up to date.
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { format, resolveConfig } from 'prettier';
@@ -7,7 +7,7 @@ import ts from 'typescript';
 
 const root = resolve(import.meta.dirname, '../..');
 const folder = join(import.meta.dirname, 'src/errors');
-const target = join(root, 'docs/errors.md');
+const target = join(root, 'docs/reference/errors.md');
 
 const oneLine = (text) => text.replace(/\s+/g, ' ').trim();
 const cell = (text) => oneLine(text).replaceAll('|', '\\|');

@@ -1,4 +1,5 @@
-// Writes docs/events.md from the comments of src/telemetry/events.ts; with --check only says whether it is up to date.
+// Writes docs/reference/events.md from the comments of src/telemetry/events.ts; with --check only says whether it is
+// up to date.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { format, resolveConfig } from 'prettier';
@@ -6,7 +7,7 @@ import ts from 'typescript';
 
 const root = resolve(import.meta.dirname, '../..');
 const source = join(import.meta.dirname, 'src/telemetry/events.ts');
-const target = join(root, 'docs/events.md');
+const target = join(root, 'docs/reference/events.md');
 
 const tree = ts.createSourceFile(source, readFileSync(source, 'utf8'), ts.ScriptTarget.Latest, true);
 

@@ -1,5 +1,5 @@
-// Writes docs/invariants.md from src/testing/history/invariants.ts and from the marks in the sources; with --check only
-// says whether it is up to date.
+// Writes docs/reference/invariants.md from src/testing/history/invariants.ts and from the marks in the sources; with
+// --check only says whether it is up to date.
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { format, resolveConfig } from 'prettier';
@@ -8,7 +8,7 @@ import ts from 'typescript';
 const root = resolve(import.meta.dirname, '../..');
 const sources = join(import.meta.dirname, 'src');
 const list = join(sources, 'testing/history/invariants.ts');
-const target = join(root, 'docs/invariants.md');
+const target = join(root, 'docs/reference/invariants.md');
 
 const fail = (why) => {
   throw new Error(`${relative(root, list)}: ${why}`);

@@ -1,5 +1,5 @@
-// Writes docs/foundation-v1.md from the rows of test/unit/v1, each of which is a test as well; with --check only says
-// whether it is up to date. What is called and what comes of it is shown as it stands in the sources.
+// Writes docs/reference/foundation-v1.md from the rows of test/unit/v1, each of which is a test as well; with --check
+// only says whether it is up to date. What is called and what comes of it is shown as it stands in the sources.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { basename, join, relative, resolve } from 'node:path';
 import { format, resolveConfig } from 'prettier';
@@ -7,7 +7,7 @@ import ts from 'typescript';
 
 const root = resolve(import.meta.dirname, '../..');
 const folder = join(root, 'test/unit/v1');
-const target = join(root, 'docs/foundation-v1.md');
+const target = join(root, 'docs/reference/foundation-v1.md');
 const FILES = ['config', 'events', 'telemetry', 'registry', 'errors'];
 const TITLES = { registry: 'ServiceRegistry', errors: 'Errors' };
 /** The longest piece of code in a cell. */

@@ -89,7 +89,7 @@ function adapted(text: string, name: string, prefix: string): string {
   return text
     .replaceAll(SAMPLE, name)
     .replaceAll('/health/', `${prefix}/health/`)
-    .replaceAll(/README\.md, ("[^"]*")/g, 'the README of nestjs-foundation, $1')
+    .replaceAll(/docs\/guides\/[\w-]+\.md/g, 'node_modules/nestjs-foundation/$&')
     .replace('; test/unit/deploy.spec.ts holds both together', '');
 }
 

@@ -15,7 +15,7 @@ import { markdown, missing } from './report.mjs';
 import { interrupt, run, SCENARIOS } from './run.mjs';
 import { about as aboutAll, runAll } from './whole.mjs';
 
-const PAGE = resolve(import.meta.dirname, '../../docs/benchmarks.md');
+const PAGE = resolve(import.meta.dirname, '../../docs/guarantees/benchmarks.md');
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -96,7 +96,7 @@ function usage() {
   --fan      receivers of each message (1)
   --quick    one short repetition, to see that all of it works
   --out      file for the JSON; by default in the temporary folder
-  --report   all: writes docs/benchmarks.md, or the file that --page names. \`page FILE\` writes it out of a JSON of all
+  --report   all: writes docs/guarantees/benchmarks.md, or the file of --page. \`page FILE\` writes it out of a JSON of all
   --profile  folder for a CPU profile of every process
   --trace    idle: which timers fire`);
 }

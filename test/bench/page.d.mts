@@ -1,2 +1,2 @@
-/** The Markdown of docs/benchmarks.md. */
+/** The Markdown of docs/guarantees/benchmarks.md. */
 export function page(whole: { documents: readonly object[]; wanted: readonly object[]; minutes: number }): string;

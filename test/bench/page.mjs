@@ -1,5 +1,5 @@
-// Pure: docs/benchmarks.md out of the documents of a run. First the targets, then what is missing and what was noisy,
-// then all tables.
+// Pure: docs/guarantees/benchmarks.md out of the documents of a run. First the targets, then what is missing and what
+// was noisy, then all tables.
 import { loudly, markdown, missing, noisy, precise, QUIET, table } from './report.mjs';
 import { reached } from './targets.mjs';
 

@@ -187,7 +187,7 @@ function versions(brokers) {
 function commitOf(folder) {
   const git = (...args) => execFileSync('git', ['-C', folder, ...args], { encoding: 'utf8', stdio: 'pipe' }).trim();
   try {
-    const changes = git('status', '--porcelain', '--untracked-files=no', '--', ':!docs/benchmarks.md');
+    const changes = git('status', '--porcelain', '--untracked-files=no', '--', ':!docs/guarantees/benchmarks.md');
     return `${git('rev-parse', '--short', 'HEAD')}${changes === '' ? '' : ', with changes that are not committed'}`;
   } catch {
     return 'unknown';

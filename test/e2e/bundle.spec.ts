@@ -97,6 +97,6 @@ describe('a bundled application', () => {
     expect(told).toMatchObject({ total: 42, names: expect.arrayContaining(['named']) });
     expect(told['names']).not.toContain('Ledger');
     expect(log).toMatch(RENAMED);
-    expect(log).toContain('README.md, "Bundlers"');
+    expect(log).toContain('docs/guides/bundlers.md');
   });
 });

@@ -25,7 +25,7 @@ describe('the package', () => {
     const relative = [...readme.matchAll(/\]\((?!https?:|#)([^)]+)\)/g)].map(([, link]) => link);
     expect(relative).toEqual([]);
     expect(readme).not.toMatch(/<img|<picture|srcset/);
-    const named = [...readme.matchAll(/`(docs\/[\w.-]+)`/g)].map(([, file]) => file!);
+    const named = [...readme.matchAll(/`(docs\/[\w./-]+)`/g)].map(([, file]) => file!);
     expect(named.length).toBeGreaterThan(3);
     expect(named.filter((file) => !existsSync(join(PACKAGE, file)))).toEqual([]);
   });

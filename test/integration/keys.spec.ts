@@ -1,4 +1,5 @@
-// Every key in Redis has a life that docs/redis-keys.md states, and what was there for a while is gone in the end.
+// Every key in Redis has a life that docs/reference/redis-keys.md states, and what was there for a while is gone in
+// the end.
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
 import { IsInt } from 'class-validator';
@@ -45,7 +46,7 @@ interface Line {
 
 /** The lines of the table in the docs. */
 function table(): Line[] {
-  const text = readFileSync(new URL('../../docs/redis-keys.md', import.meta.url), 'utf8');
+  const text = readFileSync(new URL('../../docs/reference/redis-keys.md', import.meta.url), 'utf8');
   return [...text.matchAll(/^\| `([^`]+)` *\| (\w+) *\|[^|]*\| (\w+) *\|/gm)].map(([, key, type, life]) => ({
     pattern: new RegExp(`^${key!.replace(/<[^>]+>/g, '.+')}$`),
     type: type!,

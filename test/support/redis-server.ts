@@ -29,7 +29,8 @@ export interface RedisServerOptions {
    */
   password?: string;
   /**
-   * Applications under test, which take `url`, get a user that may do what the README says a node needs, and no more.
+   * Applications under test, which take `url`, get a user that may do what docs/guides/security.md says a node needs,
+   * and no more.
    */
   minimal?: boolean;
   /** A fixed port, for a server that others were told about before it starts. */
@@ -230,7 +231,7 @@ class Server implements RedisServer {
       return [this.binary, [file, '--sentinel']];
     }
     const own = ['--bind', HOST, '--port', String(this.port), '--dir', this.folder, '--save', '', '--appendonly', 'no'];
-    // Of every application: the tests of a file share a server. The README has the rule of one.
+    // Of every application: the tests of a file share a server. docs/guides/security.md has the rule of one.
     const rule = aclRule('*', { isCluster: args.includes('--cluster-enabled') });
     const user = minimal ? ['--user', NODE_USER, 'on', `#${sha256(USER_PASSWORD)}`, ...rule] : [];
     return [this.binary, [...own, ...(password ? ['--requirepass', password] : []), ...user, ...args]];

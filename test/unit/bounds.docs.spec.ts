@@ -1,5 +1,5 @@
-// Holds docs/bounds.md to the sources: each bound has the value that it says, each spec it names is there, and none is
-// missing.
+// Holds docs/reference/bounds.md to the sources: each bound has the value that it says, each spec it names is there,
+// and none is missing.
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
@@ -98,8 +98,8 @@ function boundsOf(file: string, source: string): string[] {
     .filter((name) => !name.endsWith('_MS') || name in NO_BOUNDS);
 }
 
-describe('docs/bounds.md', () => {
-  const rows = rowsOf(readFileSync(join(root, 'docs/bounds.md'), 'utf8'));
+describe('docs/reference/bounds.md', () => {
+  const rows = rowsOf(readFileSync(join(root, 'docs/reference/bounds.md'), 'utf8'));
   const files = readdirSync(sources, { recursive: true, encoding: 'utf8' })
     .map((file) => file.replaceAll('\\', '/'))
     .filter((file) => file.endsWith('.ts') && !file.endsWith('.spec.ts') && !file.startsWith('testing/'));

@@ -1,5 +1,5 @@
-// More of docs/bounds.md: what an application may have at a time, and what is remembered; each is filled, and one more
-// is tried.
+// More of docs/reference/bounds.md: what an application may have at a time, and what is remembered; each is filled,
+// and one more is tried.
 import { beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { Logger } from '@nestjs/common';
 import type { Backend } from '../../libs/foundation/src/backend/backend.js';

@@ -41,14 +41,14 @@ describe('deploy/kubernetes', () => {
     expect(parse(dumpYaml(loadYaml(JSON.stringify(misspelt))))).not.toEqual(misspelt);
   });
 
-  it('needs no newer Kubernetes than the files and the README say', () => {
+  it('needs no newer Kubernetes than the files and their page say', () => {
     // Since which 1.x each is served, by https://kubernetes.io/docs/reference/using-api/deprecation-guide.
     const since = new Map<string, number>([
       ...[['v1', 0] as const, ['apps/v1', 9] as const, ['rbac.authorization.k8s.io/v1', 8] as const],
       ['policy/v1', 21] as const,
     ]);
     const needed = Math.max(...manifests().map(({ apiVersion }) => since.get(apiVersion) ?? Infinity));
-    for (const path of ['deploy/kubernetes/kustomization.yaml', 'README.md']) {
+    for (const path of ['deploy/kubernetes/kustomization.yaml', 'docs/guides/deployment.md']) {
       expect(textOf(path)).toMatch(new RegExp(`Kubernetes 1\\.${needed} or newer`));
     }
   });
@@ -159,7 +159,7 @@ describe('deploy/kubernetes', () => {
     expect(of('FOUNDATION_REDIS_PASSWORD')).toEqual(of('REDISCLI_AUTH'));
   });
 
-  it('holds no secret, and README.md says how to make the one that it asks for', () => {
+  it('holds no secret, and the page of deployment says how to make the one that it asks for', () => {
     const kinds = manifests().map(({ kind }) => kind);
     expect(kinds).not.toContain('Secret');
     expect(kustomization()).not.toHaveProperty('secretGenerator');
@@ -167,18 +167,18 @@ describe('deploy/kubernetes', () => {
     const secret = variables.filter(({ name }) => /PASSWORD|COOKIE|SECRET|TOKEN|AUTH/.test(name));
     expect(secret).toHaveLength(3);
     for (const { value } of secret) expect(value).toBeUndefined();
-    const readme = textOf('README.md');
+    const page = textOf('docs/guides/deployment.md');
     for (const { valueFrom } of secret) {
       const { name, key } = valueFrom!.secretKeyRef!;
-      expect(readme).toContain(`kubectl -n ${namespace} create secret generic ${name} `);
-      expect(readme).toContain(`--from-literal=${key}="$(openssl rand -hex 32)"`);
+      expect(page).toContain(`kubectl -n ${namespace} create secret generic ${name} `);
+      expect(page).toContain(`--from-literal=${key}="$(openssl rand -hex 32)"`);
     }
   });
 
-  it('takes the image from where the kustomization says, which is what the README builds', () => {
+  it('takes the image from where the kustomization says, which is what its page builds', () => {
     const [image] = kustomization().images;
     expect(app.image).toBe(image!.name);
-    expect(textOf('README.md')).toContain(`docker build -t ${image!.newName} .`);
+    expect(textOf('docs/guides/deployment.md')).toContain(`docker build -t ${image!.newName} .`);
   });
 
   // Beside what the other tests hold; where there is no kubectl, this one says so and nothing else is lost.

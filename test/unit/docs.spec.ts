@@ -8,49 +8,26 @@ import { aclRule } from 'nestjs-foundation/testing';
 
 const root = join(import.meta.dirname, '../..');
 
-describe('docs/events.md', () => {
-  it('says what events.ts says; else run npm run docs:events', async () => {
-    const script = join(root, 'libs/foundation/docs.events.mjs');
-    const checked = promisify(execFile)(process.execPath, [script, '--check'], { cwd: root, timeout: 60_000 });
+// What is generated from the sources, and the script of package.json that writes it.
+describe.each([
+  ['docs/reference/events.md', 'events', 'events.ts'],
+  ['docs/reference/configuration.md', 'configuration', 'the options and the table of variables'],
+  ['docs/reference/errors.md', 'errors', 'the classes of errors'],
+  ['docs/reference/invariants.md', 'invariants', 'invariants.ts, which every mark in the sources names'],
+  ['docs/reference/foundation-v1.md', 'v1', 'the rows of test/unit/v1'],
+])('%s', (_page, script, source) => {
+  it(`says what ${source} say; else run npm run docs:${script}`, async () => {
+    const file = join(root, `libs/foundation/docs.${script}.mjs`);
+    const checked = promisify(execFile)(process.execPath, [file, '--check'], { cwd: root, timeout: 60_000 });
     await expect(checked).resolves.toEqual({ stdout: '', stderr: '' });
   }, 60_000);
 });
 
-describe('docs/configuration.md', () => {
-  it('says what the options and the table of variables say; else run npm run docs:configuration', async () => {
-    const script = join(root, 'libs/foundation/docs.configuration.mjs');
-    const checked = promisify(execFile)(process.execPath, [script, '--check'], { cwd: root, timeout: 60_000 });
-    await expect(checked).resolves.toEqual({ stdout: '', stderr: '' });
-  }, 60_000);
-});
-
-describe('docs/errors.md', () => {
-  it('says what the classes of errors say; else run npm run docs:errors', async () => {
-    const script = join(root, 'libs/foundation/docs.errors.mjs');
-    const checked = promisify(execFile)(process.execPath, [script, '--check'], { cwd: root, timeout: 60_000 });
-    await expect(checked).resolves.toEqual({ stdout: '', stderr: '' });
-  }, 60_000);
-});
-
-describe('docs/invariants.md', () => {
-  it('says what invariants.ts says, which every mark in the sources names; else run npm run docs:invariants', async () => {
-    const script = join(root, 'libs/foundation/docs.invariants.mjs');
-    const checked = promisify(execFile)(process.execPath, [script, '--check'], { cwd: root, timeout: 60_000 });
-    await expect(checked).resolves.toEqual({ stdout: '', stderr: '' });
-  }, 60_000);
-});
-
-describe('docs/foundation-v1.md', () => {
-  it('says what the rows of test/unit/v1 say; else run npm run docs:v1', async () => {
-    const script = join(root, 'libs/foundation/docs.v1.mjs');
-    const checked = promisify(execFile)(process.execPath, [script, '--check'], { cwd: root, timeout: 60_000 });
-    await expect(checked).resolves.toEqual({ stdout: '', stderr: '' });
-  }, 60_000);
-});
-
-describe('README.md', () => {
+describe('docs/guides/security.md', () => {
   it('has the rule of the ACL that the tests run under', () => {
-    const shown = readFileSync(join(root, 'README.md'), 'utf8').replaceAll(/['\\]/g, '').replaceAll(/\s+/g, ' ');
+    const shown = readFileSync(join(root, 'docs/guides/security.md'), 'utf8')
+      .replaceAll(/['\\]/g, '')
+      .replaceAll(/\s+/g, ' ');
     expect(shown).toContain(aclRule('shop').join(' '));
     const inCluster = aclRule('shop', { isCluster: true }).filter((part) => !aclRule('shop').includes(part));
     for (const part of inCluster) expect(shown).toContain(part);
@@ -59,8 +36,10 @@ describe('README.md', () => {
 
 describe('every page', () => {
   // CHANGELOG.md names what there was.
-  const docs = readdirSync(join(root, 'docs')).filter((name) => name.endsWith('.md'));
-  const pages = ['README.md', 'CONTRIBUTING.md', 'SECURITY.md', ...docs.map((name) => `docs/${name}`)];
+  const docs = readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.md'))
+    .map((name) => join('docs', name));
+  const pages = ['README.md', 'CONTRIBUTING.md', 'SECURITY.md', ...docs];
   const found = (pattern: RegExp) =>
     pages.flatMap((page) =>
       [...readFileSync(join(root, page), 'utf8').matchAll(pattern)].map(([, path]) => ({ page, path: path! })),
@@ -71,6 +50,19 @@ describe('every page', () => {
     const roots = [root, join(root, 'libs/foundation'), join(root, 'libs/foundation/src')];
     expect(named.length).toBeGreaterThan(200);
     expect(named.filter(({ path }) => !roots.some((folder) => existsSync(join(folder, path))))).toEqual([]);
+  });
+
+  it('has few lines, so that it is about one thing', () => {
+    const generated = /^docs\/reference\/|^docs\/guarantees\/benchmarks\.md$|^CONTRIBUTING\.md$/;
+    const linesOf = (page: string): number => readFileSync(join(root, page), 'utf8').trimEnd().split('\n').length;
+    expect(linesOf('README.md')).toBeLessThanOrEqual(150);
+    expect(pages.filter((page) => !generated.test(page) && linesOf(page) > 250)).toEqual([]);
+  });
+
+  it('is in the list of docs/index.md', () => {
+    const listed = found(/\]\(([^)\s#]+)\)/g).filter(({ page }) => page === 'docs/index.md');
+    const paths = new Set(['docs/index.md', ...listed.map(({ path }) => join('docs', path))]);
+    expect(docs.filter((page) => !paths.has(page))).toEqual([]);
   });
 
   it('links to files that there are, and to headings that they have', () => {
@@ -92,8 +84,8 @@ describe('every page', () => {
   });
 });
 
-describe('docs/architecture.md', () => {
-  const page = readFileSync(join(root, 'docs/architecture.md'), 'utf8');
+describe('docs/contributing/architecture.md', () => {
+  const page = readFileSync(join(root, 'docs/contributing/architecture.md'), 'utf8');
   const named = [...page.matchAll(/`([a-z.0-9/]+(?:\/|\.ts))`/g)].map(([, path]) => path!);
   const isThere = (path: string): boolean => existsSync(join(root, 'libs/foundation/src', path));
 

@@ -1,10 +1,12 @@
-// What README promises about the cookie, sentence by sentence, and the test of each: a sentence that is lost or
+// What the pages promise about the cookie, sentence by sentence, and the test of each: a sentence that is lost or
 // changed, or a test that is renamed, fails here.
 import { readFileSync } from 'node:fs';
 import { expect, it } from '@jest/globals';
 
 const read = (path: string): string => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
-const README = read('README.md').replace(/\s+/g, ' ');
+const PAGES = ['security', 'configuration', 'direct-transport', 'telemetry']
+  .map((page) => read(`docs/guides/${page}.md`).replace(/\s+/g, ' '))
+  .join('\n');
 
 const SECURITY = 'test/integration/security.spec.ts';
 const DIRECT = 'libs/foundation/src/backend/transport/direct/link';
@@ -98,7 +100,7 @@ it.each<[sentence: string, file: string, test: string]>([
     'keeps no node out: of one address the oldest that has proven nothing makes room',
   ],
   ['Passwords and the cookie are in no log line, event or error.', RESOLVE, 'holds no secret of %s'],
-])('README promises: %s', (sentence, file, test) => {
-  expect(README).toContain(sentence.replace(/\s+/g, ' '));
+])('The pages promise: %s', (sentence, file, test) => {
+  expect(PAGES).toContain(sentence.replace(/\s+/g, ' '));
   expect(read(file)).toContain(test);
 });

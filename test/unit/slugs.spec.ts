@@ -54,8 +54,8 @@ describe('events.ts', () => {
     expect(values.length).toBeGreaterThan(60);
   });
 
-  it('says of each value of its unions what it means, and docs/events.md has it', () => {
-    const page = readFileSync(join(root, 'docs/events.md'), 'utf8');
+  it('says of each value of its unions what it means, and docs/reference/events.md has it', () => {
+    const page = readFileSync(join(root, 'docs/reference/events.md'), 'utf8');
     const named = [...aliases].flatMap(([name, type]) => (valuesOf(type) ?? []).map((value) => ({ name, value })));
     expect(named.filter(({ value }) => !page.includes(`\`'${value}'\``))).toEqual([]);
   });

@@ -1,4 +1,4 @@
-// The API of Foundation 1.x: each row of the tables is a case here, and a line of docs/foundation-v1.md.
+// The API of Foundation 1.x: each row of the tables is a case here, and a line of docs/reference/foundation-v1.md.
 import { afterEach, describe, expect, it } from '@jest/globals';
 import type { LoggerService } from '@nestjs/common';
 import { Test, type TestingModule } from '@nestjs/testing';

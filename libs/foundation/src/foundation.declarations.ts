@@ -156,7 +156,7 @@ export class FoundationDeclarations {
     const shown = classes.slice(0, SHOWN_CLASSES).join(', ');
     this.#logger.warn(
       'Classes of processes have names as a minifier gives them, so each build has other processes: ' +
-        'tell the bundler to keep the names of classes (README.md, "Bundlers")',
+        'tell the bundler to keep the names of classes (docs/guides/bundlers.md of nestjs-foundation)',
       { classes: shown },
     );
   }

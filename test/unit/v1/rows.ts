@@ -1,5 +1,5 @@
-// What a row of the compatibility tables is. Each row is a test (v1.rows.spec.ts) and a line of docs/foundation-v1.md,
-// which shows the source text of `input` and `result`: write them to be read.
+// What a row of the compatibility tables is. Each row is a test (v1.rows.spec.ts) and a line of
+// docs/reference/foundation-v1.md, which shows the source text of `input` and `result`: write them to be read.
 import { expect } from '@jest/globals';
 import type { INestApplicationContext } from '@nestjs/common';
 import type { Config, Events, ServiceRegistry, Telemetry, V1Options } from 'nestjs-foundation/v1';

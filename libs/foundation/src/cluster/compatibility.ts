@@ -1,7 +1,7 @@
 /**
  * Pure: what nodes must agree about → which of them may be in the cluster, and what they differ in.
- * Asked by the membership when a node joins and with each change of the view; by health and the doctor. README has the
- * rules.
+ * Asked by the membership when a node joins and with each change of the view; by health and the doctor.
+ * docs/guides/releases.md has the rules.
  */
 import type { NodeRecord } from '../backend/directory/directory.js';
 

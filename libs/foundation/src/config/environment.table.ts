@@ -1,6 +1,7 @@
 /**
  * Pure: the one table of options that are single values and of the variables that say them, of which
- * docs/configuration.md is made as well. A variable is named after its option: `lease.ttl` is FOUNDATION_LEASE_TTL.
+ * docs/reference/configuration.md is made as well. A variable is named after its option: `lease.ttl` is
+ * FOUNDATION_LEASE_TTL.
  */
 import { isObject } from '../wire/decode.js';
 

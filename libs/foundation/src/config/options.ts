@@ -1,4 +1,4 @@
-/* eslint-disable max-lines -- all options of the module, of which docs/configuration.md is made */
+/* eslint-disable max-lines -- all options of the module, of which docs/reference/configuration.md is made */
 /**
  * The options of `FoundationModule.forRoot`, tier by tier, as documented types.
  * Defaults and checks live in `resolve.ts`; nothing here runs.

@@ -69,7 +69,7 @@ export async function exploreJobs(
   const specs = [...jobs.values()].map((job) => {
     const own = readSchedule(job.args, cron, parts.wallClock());
     if (typeof own === 'string')
-      throw new DeclarationError(job.subject, own, 'See README.md, "Cron once in the cluster".');
+      throw new DeclarationError(job.subject, own, 'See docs/guides/cron.md of nestjs-foundation.');
     const process = `${JOB_PREFIX}${job.name}`;
     if (parts.isTaken(process)) {
       const problem = `a process of this application is called ${quoted(process)}`;

@@ -1,7 +1,7 @@
-/** A bound is reached; `docs/bounds.md` has all of them. */
+/** A bound is reached; `docs/reference/bounds.md` has all of them. */
 import { FoundationError } from './foundation.error.js';
 
-/** There are as many of something as Foundation keeps; `docs/bounds.md` has all the bounds. */
+/** There are as many of something as Foundation keeps; `docs/reference/bounds.md` has all the bounds. */
 export class LimitError extends FoundationError {
   constructor(
     /** What was asked for, such as `registerService("quotes")`. */

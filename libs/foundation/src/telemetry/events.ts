@@ -1,4 +1,4 @@
-/* eslint-disable max-lines -- all events, and the slugs of their reasons, of which docs/events.md is made */
+/* eslint-disable max-lines -- all events, and the slugs of their reasons, of which docs/reference/events.md is made */
 /**
  * Every event Foundation emits, and what it carries: this map is the documentation.
  * For listeners of `Telemetry`; times are milliseconds, sizes are bytes.

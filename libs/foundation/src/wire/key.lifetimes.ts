@@ -1,5 +1,5 @@
 /**
- * How long what Foundation keeps in Redis lives; docs/redis-keys.md has the table of all keys.
+ * How long what Foundation keeps in Redis lives; docs/reference/redis-keys.md has the table of all keys.
  * Read by the leases and the streams; a test passes lives of its own, so that it does not wait for a month.
  */
 

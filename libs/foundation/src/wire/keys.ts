@@ -1,6 +1,6 @@
 /**
- * Every Redis key and pub/sub topic that Foundation uses; docs/redis-keys.md says how long each lives and who removes
- * it. All of them share one hash tag, so that scripts over several keys work on Redis Cluster.
+ * Every Redis key and pub/sub topic that Foundation uses; docs/reference/redis-keys.md says how long each lives and
+ * who removes it. All of them share one hash tag, so that scripts over several keys work on Redis Cluster.
  */
 
 /** The keys of one application. */

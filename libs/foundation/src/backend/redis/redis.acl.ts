@@ -1,6 +1,6 @@
 /**
  * Pure: what the Redis user of a node must be allowed, as commands to try and as the rule of an ACL.
- * Called by the doctor; the README has the same rule, and the tests run under it.
+ * Called by the doctor; docs/guides/security.md has the same rule, and the tests run under it.
  */
 import { keysOf } from '../../wire/keys.js';
 

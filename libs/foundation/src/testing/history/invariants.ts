@@ -1,6 +1,6 @@
 /**
  * The invariants of the cluster: what each says, and what holds the library to it. The comments of the library that
- * begin with INVARIANT name them by their numbers; `docs/invariants.md` is written from this list by `npm run
+ * begin with INVARIANT name them by their numbers; `docs/reference/invariants.md` is written from this list by `npm run
  * docs:invariants`.
  */
 import { callsEnd, callsKept } from './check.calls.js';
