@@ -96,7 +96,7 @@ export default tseslint.config(
     },
   },
   {
-    files: ['libs/foundation/src/dashboard/page/*.js'],
+    files: ['libs/foundation/src/dashboard/page/*.js', 'sample-app/demo/page/*.js'],
     languageOptions: {
       globals: Object.fromEntries(
         'addEventListener document location localStorage fetch performance EventSource AbortSignal Intl Option requestAnimationFrame setTimeout clearTimeout setInterval'

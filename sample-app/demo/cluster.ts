@@ -8,6 +8,9 @@ import { monotonicMs } from './until.js';
 
 /** Between two looks at every node's `GET /status`. */
 const LOOK_EVERY_MS = 100;
+/** What the histories are made of; with `--keep` and `--open` the demo runs for as long as somebody likes. */
+const KEPT = /^(lease\.|process\.started$|cluster\.view_changed$|exit$|kill$)/;
+const MAX_HAPPENINGS = 5000;
 
 /** What the demo wants to hear of its nodes. */
 export interface ClusterListener {
@@ -32,7 +35,7 @@ export class Cluster {
     this.nodes = names.map(
       (name) =>
         new DemoNode(name, env, {
-          reported: (node, report) => this.happenings.push({ ...report, node: node.name }),
+          reported: (node, report) => this.#keep({ ...report, node: node.name }),
           died: (node, how, log) => listener.died(node, how, log),
         }),
     );
@@ -52,6 +55,13 @@ export class Cluster {
     return node;
   }
 
+  /** SIGKILL to one of them; resolves, once it is dead, to when the signal was sent. */
+  async kill(node: DemoNode): Promise<number> {
+    const at = await node.kill();
+    this.#keep({ at, event: 'kill', node: node.name });
+    return at;
+  }
+
   /** SIGTERM to all at once; returns the names of those that had to be killed. */
   async stop(): Promise<string[]> {
     this.#closed = true;
@@ -63,6 +73,12 @@ export class Cluster {
   /** For the last moment of the demo's own process; waits for nothing. */
   killNow(): void {
     for (const node of this.nodes) node.killNow();
+  }
+
+  #keep(happening: Happening): void {
+    if (!KEPT.test(happening.event)) return;
+    this.happenings.push(happening);
+    this.happenings.splice(0, this.happenings.length - MAX_HAPPENINGS);
   }
 
   async #watch(): Promise<void> {

@@ -3,7 +3,7 @@
  * Times are milliseconds of the monotonic clock, which all processes of one host share.
  */
 
-/** A telemetry event of a node, or `exit`, which the demo adds. */
+/** A telemetry event of a node, or `kill` and `exit`, which the demo adds. */
 export interface Happening {
   at: number;
   /** Who reported it. */

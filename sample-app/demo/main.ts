@@ -1,12 +1,14 @@
 /**
  * `npm run demo`: three nodes, one SIGKILL, one takeover, one summary. `--json` prints nothing else on stdout,
- * `--keep` goes on until Ctrl-C. However it ends, what it started ends with it.
+ * `--keep` goes on until Ctrl-C. `--open` leaves the kill to a page in a browser. However it ends, what it started ends
+ * with it.
  */
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { parseArgs } from 'node:util';
 import { Cluster } from './cluster.js';
 import type { DemoNode } from './node.js';
+import { openPage } from './open.page.js';
 import { type DemoRedis, provideRedis } from './redis.js';
 import { tell } from './scenario.js';
 import { type Facts, render, summarize, unmet } from './summary.js';
@@ -17,8 +19,16 @@ const SINGLETON = 'price-feed';
 const NODES = ['node-a', 'node-b', 'node-c'];
 
 const { values: flags } = parseArgs({
-  options: { json: { type: 'boolean', default: false }, keep: { type: 'boolean', default: false } },
+  options: {
+    json: { type: 'boolean', default: false },
+    keep: { type: 'boolean', default: false },
+    open: { type: 'boolean', default: false },
+  },
 });
+if (flags.open && (flags.json || flags.keep)) {
+  process.stderr.write('--open shows a page until Ctrl-C, and has no summary: leave out --json and --keep.\n');
+  process.exit(2);
+}
 const table = new Table(flags.json ? process.stderr : process.stdout, SINGLETON);
 const appName = `demo-${randomBytes(4).toString('hex')}`;
 const parent = process.ppid;
@@ -61,8 +71,9 @@ function looked(): void {
   if (orphan && interruptedAt === undefined) interrupt('npm has gone');
 }
 
-/** In the story it is a failure; after it, with `--keep`, it is what the user wants to try. */
+/** In the story it is a failure; after it, with `--keep`, it is what the user wants to try. The page has a button. */
 function died(node: DemoNode, how: string, log: string): void {
+  if (flags.open) return table.say(`${node.name} ended (${how}). The last it wrote:\n${log}`);
   if (!keeping) return end.abort(new Error(`${node.name} ended (${how}). The last it wrote:\n${log}`));
   table.say(`${node.name} ended (${how}); starting it again`);
   if (!end.signal.aborted) node.start();
@@ -73,6 +84,10 @@ async function run(): Promise<boolean> {
   redis = await provideRedis((line) => table.say(line), end.signal);
   const env = { FOUNDATION_APP_NAME: appName, FOUNDATION_REDIS_URL: redis.url, NO_COLOR: '1' };
   cluster = new Cluster(NODES, env, { looked, died });
+  if (flags.open) {
+    await openPage(cluster, { redis: redis.name, singleton: SINGLETON }, table, end.signal);
+    return true;
+  }
   const told = await tell(cluster, SINGLETON, table, end.signal);
   const stoppingAt = monotonicMs();
   const problems = [...told.problems];

@@ -60,7 +60,7 @@ class Story {
     table.print();
 
     table.say(`kill -9 ${first.node}`);
-    const killedAt = await cluster.node(first.node).kill();
+    const killedAt = await cluster.kill(cluster.node(first.node));
     this.told.killed = { node: first.node, at: killedAt };
     const second = await this.#until(TAKEOVER_MS, `a new owner of ${this.singleton}`, () => this.#owner());
     const survivors = names.filter((name) => name !== first.node);
