@@ -4,6 +4,7 @@ import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { IsInt, IsString, Max, Min } from 'class-validator';
 import {
   ArgumentError,
+  Channels,
   ClusterConfig,
   ConfigConflictError,
   ConfigQuorumError,
@@ -11,8 +12,10 @@ import {
   FoundationConfigError,
   type FoundationOptions,
   type StandardSchema,
+  UnknownChannelError,
 } from 'nestjs-foundation';
 import { z } from 'zod';
+import { runtimeOf } from '../../libs/foundation/src/channels/channels.js';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
 import type { Keys } from '../../libs/foundation/src/wire/keys.js';
 import type { RedisServer } from '../support/redis-server.js';
@@ -86,6 +89,17 @@ describe('The cluster-wide configuration', () => {
       clusterConfig: { schema: Settings, defaults: { ...defaults, banner: 'new', tags: ['new'] } },
     });
     expect(configOf(later).get()).toEqual({ ...defaults, banner: 'kept', tags: ['new'] });
+  });
+
+  it('asks on a channel of its own, which no application hears, asks, or sees', async () => {
+    const a = await bootNode();
+    const channels = a.app.get(Channels);
+    const voice = (): void => undefined;
+    await expect(channels.subscribe('#config:app', voice)).rejects.toBeInstanceOf(UnknownChannelError);
+    await expect(channels.gather('#config:app', 1)).rejects.toBeInstanceOf(UnknownChannelError);
+    await expect(channels.broadcast('#config:app', 1)).rejects.toBeInstanceOf(UnknownChannelError);
+    await configOf(a).set('banner', 'asked');
+    expect(runtimeOf(channels).statistics()).toEqual({});
   });
 
   it('refuses what is no value and no path, and changes nothing', async () => {

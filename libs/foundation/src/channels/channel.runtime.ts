@@ -26,7 +26,6 @@ import type {
   ReplayOptions,
   SubscribeOptions,
   Subscription,
-  SubscriptionCounters,
 } from './channel.js';
 import { explainRoute, type Route, type RouteOptions } from './channel.routing.js';
 import { type ChannelStatistics, RemoteStatistics, sumOf } from './channel.statistics.js';
@@ -38,7 +37,9 @@ import { MessageDrops } from './message.drops.js';
 import { NodeMessages } from './node.messages.js';
 import { Dispatcher } from './receiving/dispatcher.js';
 import { Receiver } from './receiving/receiver.js';
+import { subscriptionOf } from './receiving/subscription.js';
 import { Requests } from './requests.js';
+import type { ReservedChannel } from './reserved.channel.js';
 import { Acknowledgements } from './sending/acknowledgements.js';
 import { Audience } from './sending/audience.js';
 import { limitsOf } from './sending/message.checks.js';
@@ -56,8 +57,7 @@ export class ChannelRuntime {
   /** For `nestjs-foundation/microservices`. */
   readonly requests: Requests;
   readonly gatherer: Gatherer;
-  /** Channels of our own, which no application declares. */
-  readonly reserved = new Set<string>();
+  readonly #reserved = new Set<string>();
   readonly #outbox: Outbox;
   readonly #sequencer: Sequencer;
   readonly #nodeMessages: NodeMessages;
@@ -175,6 +175,13 @@ export class ChannelRuntime {
     return explainRoute(message, this.#sender.write(options.channel ?? 'events', message).size, options);
   }
 
+  /** A channel of our own, that no application declares: its messages go this way alone, and no figure counts them. */
+  reserve(channel: string): ReservedChannel {
+    this.#reserved.add(channel);
+    const subscribe: ReservedChannel['subscribe'] = (...args) => this.#subscribe(channel, ...args);
+    return { subscribe, gather: (message, options) => this.gatherer.gather(channel, message, options) };
+  }
+
   async subscribe(
     channel: ChannelName,
     handler: MessageHandler,
@@ -192,6 +199,10 @@ export class ChannelRuntime {
         'none: only a durable channel keeps its messages',
       );
     }
+    return this.#subscribe(channel, handler, options);
+  }
+
+  async #subscribe(channel: string, handler: MessageHandler, options: SubscribeOptions): Promise<Subscription> {
     this.#dispatcher.requireRoom(channel);
     const hide = this.#audience.add(channel, options.group, options.type);
     const queue = this.#dispatcher.add(channel, options, handler);
@@ -206,19 +217,7 @@ export class ChannelRuntime {
       await unsubscribe().catch(() => undefined);
       throw redisError(this.backend.endpoint, `subscribing to "${channel}"`, error);
     }
-    return {
-      channel,
-      get received() {
-        return queue.received;
-      },
-      get dropped() {
-        return queue.dropped;
-      },
-      get counters() {
-        return queue.counters;
-      },
-      unsubscribe,
-    };
+    return subscriptionOf(queue, unsubscribe);
   }
 
   #hasOthers(): boolean {
@@ -241,7 +240,7 @@ export class ChannelRuntime {
   /** @throws UnknownChannelError that lists the declared ones. */
   requireDeclared(channel: string): void {
     const { names } = this.config.channels;
-    if (!names.includes(channel) && !this.reserved.has(channel)) throw new UnknownChannelError(channel, names);
+    if (!names.includes(channel)) throw new UnknownChannelError(channel, names);
   }
 
   /** @throws MessageError for what JSON cannot write, or what is too large. */
@@ -251,17 +250,17 @@ export class ChannelRuntime {
 
   /** The backlog of the handlers of this node, by channel; for metrics. */
   waiting(): Record<string, number> {
-    const figures = Object.entries(sumOf([], this.#counters()));
+    const figures = Object.entries(this.#figures([]));
     return Object.fromEntries(figures.map(([channel, { waiting }]) => [channel, waiting]));
   }
 
   /** The statistics of the channels that this node sends on and subscribes to. */
   statistics(): ChannelStatistics {
-    return sumOf([...this.#sequencer.sent, ...this.#durable.sent], this.#counters());
+    return this.#figures([...this.#sequencer.sent, ...this.#durable.sent]);
   }
 
-  #counters(): [channel: string, SubscriptionCounters][] {
-    return [...this.#dispatcher.counters(), ...this.#durable.counters()];
+  #figures(sent: (readonly [channel: string, count: number])[]): ChannelStatistics {
+    return sumOf(sent, [...this.#dispatcher.counters(), ...this.#durable.counters()], this.#reserved);
   }
 
   /**

@@ -77,10 +77,11 @@ export class RemoteStatistics {
   }
 }
 
-/** The subscriptions of each channel together. */
+/** The subscriptions of each channel together, without the hidden ones. */
 export function sumOf(
   sent: Iterable<readonly [channel: string, number]>,
   counters: Iterable<readonly [channel: string, SubscriptionCounters]>,
+  hidden: ReadonlySet<string> = new Set(),
 ): ChannelStatistics {
   const figures = Object.create(null) as ChannelStatistics;
   const none = { sent: 0, received: 0, failed: 0, dropped: 0, waiting: 0, lag: 0 };
@@ -93,6 +94,7 @@ export function sumOf(
     sum.waiting += waiting;
     sum.lag = Math.max(sum.lag, lag);
   }
+  for (const channel of hidden) delete figures[channel];
   return figures;
 }
 

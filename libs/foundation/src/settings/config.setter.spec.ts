@@ -196,7 +196,7 @@ describe('Setting a cluster-wide value', () => {
     answering([]);
     await expect(setter.set('a', 5)).rejects.toBeInstanceOf(ConfigQuorumError);
     answering([yes]);
-    const many = Array.from({ length: MAX_WAITING_CHANGES }, (_, index) => setter.set('a', index));
+    const many = Array.from({ length: MAX_WAITING_CHANGES }, (_, index) => setter.set('a', index, { timeout: 60_000 }));
     await expect(setter.set('a', 7)).rejects.toBeInstanceOf(LimitError);
     await Promise.all(many);
     expect(document.get(['a'])).toBe(MAX_WAITING_CHANGES - 1);

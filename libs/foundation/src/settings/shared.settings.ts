@@ -5,6 +5,7 @@
 import type { Backend } from '../backend/backend.js';
 import { TableReplica } from '../backend/tables/table.replica.js';
 import type { ChannelRuntime } from '../channels/channel.runtime.js';
+import type { ReservedChannel } from '../channels/reserved.channel.js';
 import type { ClusterView } from '../cluster/cluster.view.js';
 import { unattended } from '../foreign/gate.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
@@ -42,6 +43,7 @@ export interface OpenedConfig {
 /** See the file header. */
 export class SharedSettings {
   readonly #documents = new Map<string, SharedDocument>();
+  readonly #proposals = new Map<string, ReservedChannel>();
   readonly #replica: TableReplica<ConfigRow>;
   #timer: Pick<WakeUp, 'cancel'> | undefined;
   #isOpen = false;
@@ -74,7 +76,7 @@ export class SharedSettings {
     const document = await SharedDocument.open(definition, this.parts.telemetry);
     this.#documents.set(name, document);
     const channel = channelOf(name);
-    this.parts.channels.reserved.add(channel);
+    this.#proposals.set(name, this.parts.channels.reserve(channel));
     return { document, setter: new ConfigSetter({ ...this.parts, document, replica: this.#replica, channel }) };
   }
 
@@ -82,7 +84,7 @@ export class SharedSettings {
   async listen(): Promise<void> {
     for (const [name, document] of this.#documents) {
       const answer = (message: unknown): Promise<Verdict> => verdictOn(document, message);
-      await this.parts.channels.subscribe(channelOf(name), answer, { concurrency: PROPOSALS_AT_ONCE });
+      await this.#proposals.get(name)!.subscribe(answer, { concurrency: PROPOSALS_AT_ONCE });
     }
   }
 

@@ -5,6 +5,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { Gathered, MissingAnswer } from '../../calls/gathering.js';
 import { Channels, runtimeOf } from '../../channels/channels.js';
+import type { ReservedChannel } from '../../channels/reserved.channel.js';
 import { ArgumentError } from '../../errors/config.errors.js';
 import { describe, isA, show } from '../../errors/describe.js';
 import { FoundationError } from '../../errors/foundation.error.js';
@@ -49,14 +50,16 @@ const readEntries = record<NodeEntries>({ entries: anyList, more: whole() });
 /** See the file header. */
 @Injectable()
 export class ClusterQueries {
-  constructor(@Inject(Channels) private readonly channels: Channels) {
-    runtimeOf(channels).reserved.add(CHANNEL);
+  readonly #channel: ReservedChannel;
+
+  constructor(@Inject(Channels) channels: Channels) {
+    this.#channel = runtimeOf(channels).reserve(CHANNEL);
   }
 
   /** Answers queries of a type with a list; as many of its last entries as an answer takes. */
   async answer(type: string, answerTo: (query: unknown) => readonly unknown[]): Promise<void> {
     const options = { type, concurrency: MAX_ANSWERS_AT_ONCE };
-    await this.channels.subscribe(CHANNEL, (query) => cut(answerTo(query)), options);
+    await this.#channel.subscribe((query) => cut(answerTo(query)), options);
   }
 
   /**
@@ -76,7 +79,7 @@ export class ClusterQueries {
     if (!isObject(given)) throw new ArgumentError('ClusterWide', 'options', show(options), 'an object');
     const { timeout, signal } = options;
     try {
-      return ok(entriesIn(await this.channels.gather(CHANNEL, query, { timeout, signal, type }), read));
+      return ok(entriesIn(await this.#channel.gather(query, { timeout, signal, type }), read));
     } catch (error) {
       return failureOf(error);
     }
