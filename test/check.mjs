@@ -25,6 +25,10 @@ const LANES = [
       reads: [staged, 'libs/foundation/api', 'libs/foundation/api.mjs', 'package-lock.json'],
     },
     { name: 'package:check', script: 'package:lint', reads: [staged, 'package-lock.json'] },
+    {
+      name: 'docs:snippets',
+      reads: [staged, 'README.md', 'CONTRIBUTING.md', 'docs', 'examples', 'test/snippets', 'package-lock.json'],
+    },
   ],
 ];
 

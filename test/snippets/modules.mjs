@@ -1,23 +1,27 @@
 // The fences of a page as modules of TypeScript: from top to bottom they are one module, and one that begins with an
-// import begins the next. A module has as many lines as the page, so that what the compiler says has the right line.
+// import begins the next, unless a hidden one stands before it. A module has the lines of the page, so that what the
+// compiler says has the right one.
 import ts from 'typescript';
 import { isShown, listed } from './texts.mjs';
 
 /** Modules by name: `{ name, page, text, isRun, line }`, without imports that nobody wrote. */
 export function modulesOf(fences) {
   const modules = [];
-  for (const fence of fences) {
+  for (const [index, fence] of fences.entries()) {
     const { page, line, language, text, words } = fence;
+    const before = fences[index - 1];
     if (!['ts', 'js'].includes(language) || isShown(fence) || listed(fence) !== undefined) continue;
     const last = modules.at(-1);
-    const isNext = last?.page !== page || last.language !== language || language === 'js' || /^\s*import\s/.test(text);
+    const isPrepared = before?.isHidden && before.page === page;
+    const begins = language === 'js' || (/^\s*import\s/.test(text) && !isPrepared);
+    const isNext = last?.page !== page || last.language !== language || begins;
     if (isNext) {
       const number = modules.filter((each) => each.page === page).length + 1;
       const name = `${page.replaceAll('/', '__').replace(/\.md$/, '')}.${number}`;
       modules.push({ name, page, language, lines: [], line, isRun: false, output: undefined });
     }
     const current = modules.at(-1);
-    for (const [index, content] of text.split('\n').entries()) current.lines[line - 1 + index] = content;
+    for (const [offset, content] of text.split('\n').entries()) current.lines[line - 1 + offset] = content;
     current.isRun ||= words.includes('run');
   }
   return modules.map(({ lines, ...module }) => ({

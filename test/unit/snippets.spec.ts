@@ -108,18 +108,27 @@ describe('the fences of TypeScript', () => {
     '```text output',
     'x …',
     '```',
+    '<!-- ts',
+    "import { hidden } from 'z';",
+    '-->',
+    '```ts',
+    "import { seen } from 'z';",
+    '```',
   );
   const modules = modulesOf(fences);
 
   it('are one module from top to bottom, until one begins with an import, on the lines of the page', () => {
-    expect(modules.map(({ text, isRun }) => [text.split('\n'), isRun])).toEqual([
-      [['', '', 'declare const channels: Channels;', '', '', 'class A {}'], false],
-      [['', '', '', '', '', '', '', '', '', '', '', "import { x } from 'y';"], true],
+    const linesOf = (text: string) =>
+      text.split('\n').flatMap((line, index) => (line === '' ? [] : [[index + 1, line]]));
+    expect(modules.map(({ text, isRun }) => [...linesOf(text), isRun])).toEqual([
+      [[3, 'declare const channels: Channels;'], [6, 'class A {}'], false],
+      [[12, "import { x } from 'y';"], true],
+      [[18, "import { hidden } from 'z';"], [21, "import { seen } from 'z';"], false],
     ]);
   });
 
   it('have the output that comes next, of which any part may be left out', () => {
-    expect(modules.map((each) => outputOf(each, fences))).toEqual([undefined, 'x …']);
+    expect(modules.map((each) => outputOf(each, fences))).toEqual([undefined, 'x …', undefined]);
     expect(missingLines('x … 2\n…\ny', 'a\n[1] x 1 and 2\nb\ny\n')).toEqual([]);
     expect(missingLines('x … 2\ny', 'y\nx 1 2\n')).toEqual(['y']);
   });
