@@ -32,7 +32,7 @@ describe('the snippets of the documentation', () => {
 
   it('would be told of: what ends with an error, and a command that does', async () => {
     await expect(runModule({ name: 'none' }, {})).rejects.toThrow('ended with 1');
-    const command = { text: 'redis-cli NOTHING | grep -v "unknown command"' };
+    const command = { text: 'redis-cli NOTHING' };
     await expect(runShell(command, {}, { redisUrl: redis.adminUrl })).rejects.toThrow('ended with 1');
   });
 
@@ -44,7 +44,7 @@ describe('the snippets of the documentation', () => {
 
   it.each(shells.map((fence) => [placeOf(fence), fence] as const))('run: %s', async (place, fence) => {
     if (redis.embedded) return; // it has no ACL and is asked by no redis-cli
-    const redisUrl = redis.adminUrl;
+    const redisUrl = redis.adminUrl.replace('://:', '://default:'); // redis-cli needs a name before the password
     await expect(runShell(fence, environment(place), { redisUrl })).resolves.toEqual(expect.any(String));
   });
 });

@@ -28,7 +28,7 @@ export async function runShell({ text }, env, { redisCli = 'redis-cli', redisUrl
     program(join(programs, 'npx'), `shift; exec '${process.execPath}' '${cli}' "$@"`);
     program(
       join(programs, 'redis-cli'),
-      `PATH="\${PATH#*:}" exec '${redisCli}' -u '${redisUrl}' --no-auth-warning "$@"`,
+      `PATH="\${PATH#*:}" exec '${redisCli}' -u '${redisUrl}' --no-auth-warning -e "$@"`,
     );
     const PATH = `${programs}:${process.env.PATH}`;
     return await ended('bash', ['-euo', 'pipefail', '-c', text], { cwd: folder, env: { ...env, PATH } }, () => false);
