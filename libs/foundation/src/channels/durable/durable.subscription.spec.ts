@@ -90,3 +90,36 @@ it('does not wait for the handler that ends its own subscription, and for others
   await subscription.unsubscribe();
   expect(steps).toEqual(['handler goes on', 'acknowledged 1-0', 'released 2-0']);
 });
+
+it.each([2, 3])('lets the handlers of %i subscriptions end each other, in a ring', async (count) => {
+  const telemetry = new Telemetry();
+  const handled: (Promise<void> | undefined)[] = [];
+  let begun = 0;
+  let allBegun!: () => void;
+  const together = new Promise<void>((resolve) => (allBegun = resolve));
+  const ring: DurableSubscription[] = Array.from({ length: count }, (_, index) => {
+    const consumer = { acknowledge: () => Promise.resolve(), release: () => Promise.resolve() };
+    return new DurableSubscription(
+      {
+        ...{ channel: `c${index}`, group: 'g', limits, options: {} },
+        handler: async () => {
+          if ((begun += 1) === count) allBegun();
+          await together;
+          await ring[(index + 1) % count]!.unsubscribe();
+        },
+      },
+      {
+        streams: { consume: async () => ({ ...consumer, close: () => handled[index] }) } as unknown as Streams,
+        telemetry,
+        drops: new MessageDrops(telemetry),
+        read: ({ id }: StreamEntry) => Promise.resolve({ message: id, meta: { sentAt: 0 } } as Envelope),
+      },
+    );
+  });
+  for (const [index, subscription] of ring.entries()) {
+    await subscription.start();
+    handled[index] = subscription.take([{ id: '1-0', text: '', deliveries: 1 }]);
+  }
+  await Promise.all(handled);
+  await Promise.all(ring.map((subscription) => subscription.unsubscribe()));
+});

@@ -63,6 +63,8 @@ export class DurableSubscription implements Subscription, ConsumerListener {
   readonly #dropped = new DropCounts();
   readonly #waiting = new Map<string, StreamEntry>();
   readonly #acknowledging: Promise<void>[] = [];
+  /** Whose end its handlers wait for. In no ring, as {@link unsubscribe} closes none. */
+  readonly #awaited: DurableSubscription[] = [];
   readonly #log = new ThrottledLog();
   #consumer: Consumer | undefined;
   #ended: () => void = () => undefined;
@@ -127,14 +129,28 @@ export class DurableSubscription implements Subscription, ConsumerListener {
     if (this.#closing) await this.#consumer.close();
   }
 
-  /** Waits for what is being handled, unless it is what calls this: nothing waits for itself. */
+  /**
+   * Waits for what is being handled, unless that waits for what calls this: nothing waits for itself, also not in a ring
+   * of handlers that end each other.
+   */
   async unsubscribe(): Promise<void> {
     this.#closing = true;
     this.#ended();
     const closing = this.#consumer?.close();
     if (closing === undefined) return;
-    if (HANDLING.getStore() === this) unattended('ending a durable subscription', closing);
-    else await closing;
+    const caller = HANDLING.getStore();
+    if (caller === undefined) return closing;
+    if (this.#waitsFor(caller)) return unattended('ending a durable subscription', closing);
+    caller.#awaited.push(this);
+    try {
+      await closing;
+    } finally {
+      caller.#awaited.splice(caller.#awaited.indexOf(this), 1);
+    }
+  }
+
+  #waitsFor(other: DurableSubscription): boolean {
+    return this === other || this.#awaited.some((awaited) => awaited.#waitsFor(other));
   }
 
   async take(entries: StreamEntry[]): Promise<void> {
