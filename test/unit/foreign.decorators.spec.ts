@@ -6,6 +6,7 @@ import {
   type CanActivate,
   Injectable,
   type Provider,
+  SetMetadata,
   type Type,
   UseFilters,
   UseGuards,
@@ -13,7 +14,7 @@ import {
   UsePipes,
   ValidationPipe,
 } from '@nestjs/common';
-import { CommandHandler, EventsHandler, QueryHandler } from '@nestjs/cqrs';
+import { CommandHandler, EventsHandler, QueryHandler, Saga } from '@nestjs/cqrs';
 import { EventEmitter2, EventEmitterModule, OnEvent } from '@nestjs/event-emitter';
 import { EventPattern, MessagePattern } from '@nestjs/microservices';
 import { Interval, ScheduleModule } from '@nestjs/schedule';
@@ -73,6 +74,11 @@ const OTHERS: [string, 'method' | 'class', unknown][] = [
   ['@CommandHandler of @nestjs/cqrs', 'class', CommandHandler(Order)],
   ['@EventsHandler of @nestjs/cqrs', 'class', EventsHandler(Order)],
   ['@QueryHandler of @nestjs/cqrs', 'class', QueryHandler(Order)],
+  // As @nestjs/graphql 14.0 marks them.
+  ['@Query of @nestjs/graphql', 'method', SetMetadata('graphql:resolver_type', 'Query')],
+  ['@ResolveField of @nestjs/graphql', 'method', SetMetadata('graphql:resolve_property', true)],
+  ['@ResolveReference of @nestjs/graphql', 'method', SetMetadata('graphql:resolve_reference', true)],
+  ['@Resolver or another decorator of entry providers', 'class', SetMetadata('__entryProvider__', true)],
 ];
 
 describe('a process class', () => {
@@ -82,6 +88,15 @@ describe('a process class', () => {
     await expect(starting).rejects.toThrow(
       `class Feed cannot be declared: ${on === 'class' ? 'it' : 'its method tick'} has ${decorator}, which acts on every node`,
     );
+  });
+
+  it('with a saga of @nestjs/cqrs is refused at start', async () => {
+    class Sagas {
+      @Saga()
+      orders = (): undefined => undefined;
+    }
+    Singleton({ name: 'feed' })(Sagas);
+    await expect(boot([Sagas])).rejects.toThrow('class Sagas cannot be declared: it has @Saga of @nestjs/cqrs');
   });
 
   it.each<[string, MethodDecorator & ClassDecorator]>([

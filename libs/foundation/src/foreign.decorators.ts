@@ -32,6 +32,10 @@ const ON_METHODS: Table = {
   'bullmq:worker_events_metadata': kinds('@nestjs/bullmq', 'OnWorkerEvent'),
   'bullmq:queue_events_metadata': kinds('@nestjs/bullmq', 'OnQueueEvent'),
   'bull:module_queue_process': kinds('@nestjs/bull', 'Process'),
+  // Its metadata is the name of the decorator.
+  'graphql:resolver_type': (type) => `@${String(type)} of @nestjs/graphql`,
+  'graphql:resolve_property': kinds('@nestjs/graphql', 'ResolveField'),
+  'graphql:resolve_reference': kinds('@nestjs/graphql', 'ResolveReference'),
 };
 const ON_CLASSES: Table = {
   'bullmq:processor_metadata': kinds('@nestjs/bullmq', 'Processor'),
@@ -41,6 +45,9 @@ const ON_CLASSES: Table = {
   __commandHandler__: kinds('@nestjs/cqrs', 'CommandHandler'),
   __eventsHandler__: kinds('@nestjs/cqrs', 'EventsHandler'),
   __queryHandler__: kinds('@nestjs/cqrs', 'QueryHandler'),
+  __saga__: kinds('@nestjs/cqrs', 'Saga'),
+  // Of Nest itself, for packages such as @nestjs/graphql that look for providers of their own.
+  __entryProvider__: () => '@Resolver or another decorator of entry providers',
 };
 
 /** What Nest puts around the handlers of requests, and Foundation around those of calls and messages. */
