@@ -14,6 +14,8 @@ describe.each([
   ['docs/reference/configuration.md', 'configuration', 'the options and the table of variables'],
   ['docs/reference/errors.md', 'errors', 'the classes of errors'],
   ['docs/reference/invariants.md', 'invariants', 'invariants.ts, which every mark in the sources names'],
+  ['docs/reference/metrics.md', 'metrics', 'metric.definitions.ts'],
+  ['docs/reference/cli.md', 'cli', 'the commands of the program'],
   ['docs/reference/foundation-v1.md', 'v1', 'the rows of test/unit/v1'],
 ])('%s', (_page, script, source) => {
   it(`says what ${source} say; else run npm run docs:${script}`, async () => {

@@ -190,3 +190,9 @@ export const GAUGE_METRICS = {
   },
   redis: { name: 'redis.latency', help: 'Time that Redis took to answer the last heartbeat', labels: [], unit: 's' },
 } as const satisfies Record<string, Omit<GaugeMetric, 'kind'>>;
+
+/** `messages.sent.size` in bytes → `foundation_messages_sent_size_bytes_total`, as Prometheus' naming practices ask. */
+export function prometheusName({ name, kind, unit }: EventMetric | GaugeMetric): string {
+  const suffix = { s: '_seconds', By: '_bytes' }[unit as string] ?? '';
+  return `foundation_${name.replaceAll('.', '_')}${suffix}${kind === 'counter' ? '_total' : ''}`;
+}

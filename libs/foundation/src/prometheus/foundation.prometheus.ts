@@ -16,7 +16,7 @@ import {
 import { HttpAdapterHost } from '@nestjs/core';
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { FoundationMetrics } from '../metrics/foundation.metrics.js';
-import { type EventMetric, type GaugeMetric, SECONDS } from '../metrics/metric.definitions.js';
+import { prometheusName, SECONDS } from '../metrics/metric.definitions.js';
 
 /** Injectable. Holds the registry. */
 @Injectable()
@@ -32,14 +32,14 @@ export class FoundationPrometheus implements OnModuleDestroy {
     const registers = [this.registry];
     const counted = new Map(
       metrics.counted.map((metric) => {
-        const options = { name: nameOf(metric), help: metric.help, labelNames: [...metric.labels], registers };
+        const options = { name: prometheusName(metric), help: metric.help, labelNames: [...metric.labels], registers };
         const isCounter = metric.kind === 'counter';
         return [metric.name, isCounter ? new Counter(options) : new Histogram({ ...options, buckets: [...SECONDS] })];
       }),
     );
     for (const gauge of metrics.gauges) {
       new Gauge({
-        name: nameOf(gauge),
+        name: prometheusName(gauge),
         help: gauge.help,
         labelNames: [...gauge.labels],
         registers,
@@ -95,9 +95,3 @@ export class FoundationPrometheusController {
   exports: [FoundationPrometheus],
 })
 export class FoundationPrometheusModule {}
-
-/** `messages.sent.size` in bytes → `foundation_messages_sent_size_bytes_total`, as Prometheus' naming practices ask. */
-function nameOf({ name, kind, unit }: EventMetric | GaugeMetric): string {
-  const suffix = { s: '_seconds', By: '_bytes' }[unit as string] ?? '';
-  return `foundation_${name.replaceAll('.', '_')}${suffix}${kind === 'counter' ? '_total' : ''}`;
-}
