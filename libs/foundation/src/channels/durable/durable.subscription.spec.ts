@@ -93,7 +93,7 @@ it('does not wait for the handler that ends its own subscription, and for others
 
 it.each([2, 3])('lets the handlers of %i subscriptions end each other, in a ring', async (count) => {
   const telemetry = new Telemetry();
-  const handled: (Promise<void> | undefined)[] = [];
+  const handled: Promise<void>[] = [];
   let begun = 0;
   let allBegun!: () => void;
   const together = new Promise<void>((resolve) => (allBegun = resolve));

@@ -130,8 +130,8 @@ export class DurableSubscription implements Subscription, ConsumerListener {
   }
 
   /**
-   * Waits for what is being handled, unless that waits for what calls this: nothing waits for itself, also not in a ring
-   * of handlers that end each other.
+   * Waits for what is being handled, unless that waits for what calls this: nothing waits for itself, also not in a
+   * ring of handlers that end each other.
    */
   async unsubscribe(): Promise<void> {
     this.#closing = true;
