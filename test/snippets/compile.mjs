@@ -7,6 +7,8 @@ import { withImports } from './modules.mjs';
 import { ROOT } from './pages.mjs';
 
 export const FOLDER = join(ROOT, 'dist/snippets');
+/** Declarations of packages that migration pages come from. */
+const OTHERS = join(ROOT, 'test/snippets/others.d.ts');
 const PACKAGE = join(ROOT, 'dist/libs/foundation');
 /** What pages need not import. */
 const OBVIOUS = ['nestjs-foundation', '@nestjs/common'];
@@ -46,7 +48,7 @@ export function compile(modules) {
     writeFileSync(file, module.language === 'ts' ? withImports(module, exported) : module.text);
     return file;
   });
-  const program = ts.createProgram([index, ...files], OPTIONS, host, first);
+  const program = ts.createProgram([index, OTHERS, ...files], OPTIONS, host, first);
   const found = [...ts.getPreEmitDiagnostics(program)];
   if (found.length === 0) program.emit();
   return found.map((each) => sentence(each, modules));
