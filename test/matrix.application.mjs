@@ -1,5 +1,5 @@
 // What test/matrix.mjs does with one application: made, extended by the schematics, linted, started.
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
@@ -106,11 +106,22 @@ export async function served({ folder }, execPath, redis) {
     const { status, services } = await get('/health/cluster');
     const names = services.map(({ service }) => service).sort();
     if (status !== 'healthy' || names.join() !== 'database,payments') throw new Error(`Health: ${status}, ${names}`);
+    diagnosed(folder, execPath, env);
     child.kill('SIGTERM');
     const end = await ended;
     if (!/left the cluster|leaving|Left/i.test(output)) throw new Error(`SIGTERM ended it (${end}) without a leave`);
   } finally {
     child.kill('SIGKILL');
+  }
+}
+
+/** The command line, with the client of Redis that the application has: it finds the node, and nothing wrong. */
+function diagnosed(folder, execPath, env) {
+  const manifest = join(folder, 'node_modules/nestjs-foundation/package.json');
+  const program = join(manifest, '..', JSON.parse(readFileSync(manifest, 'utf8')).bin.foundation);
+  for (const [command, right] of Object.entries({ status: /: healthy, 1 node,/, doctor: /^0 failed, /m })) {
+    const said = execFileSync(execPath, [program, command], { cwd: folder, env, encoding: 'utf8' });
+    if (!right.test(said)) throw new Error(`foundation ${command} says ${said}`);
   }
 }
 

@@ -14,6 +14,7 @@ const GENERATIONS: Record<number, Record<string, string>> = {
   11: { bullmq: '^5.23.0', ioredis: '^5.4.0' },
   12: { bullmq: '^6.7.0', ioredis: '^6.0.0' },
 };
+const EMBEDDED = { name: 'js-redis-server', range: '^0.3.0' };
 const VALIDATOR = { 'class-validator': '^0.15.1' };
 const LOCKS = { 'pnpm-lock.yaml': 'pnpm', 'yarn.lock': 'yarn', 'bun.lock': 'bun', 'bun.lockb': 'bun' };
 
@@ -47,13 +48,35 @@ export function missingPackages(tree: Tree, manifest: Manifest, more: Record<str
 /** Writes them to `dependencies`, sorted as npm sorts them. */
 export async function addPackages(tree: Tree, packages: Record<string, string>): Promise<void> {
   if (Object.keys(packages).length === 0) return;
+  await changeManifest(tree, (manifest) => {
+    manifest.dependencies = sorted({ ...manifest.dependencies, ...packages });
+  });
+}
+
+/** The embedded Redis of development, where it is not there; returns whether it was added. */
+export async function addEmbeddedRedis(tree: Tree, manifest: Manifest): Promise<boolean> {
+  if (rangeIn(manifest, EMBEDDED.name) !== undefined) return false;
+  await changeManifest(tree, (changed) => {
+    changed.devDependencies = sorted({ ...changed.devDependencies, [EMBEDDED.name]: EMBEDDED.range });
+    // Its range for the optional peer ioredis ends at 5.
+    if (majorOf(rangeIn(changed, 'ioredis') ?? '') !== 5) {
+      changed.overrides = { ...changed.overrides, [EMBEDDED.name]: { ioredis: '$ioredis' } };
+    }
+  });
+  return true;
+}
+
+async function changeManifest(tree: Tree, edit: (manifest: Manifest) => void): Promise<void> {
   const before = textOf(tree, 'package.json')!;
   const manifest = JSON.parse(before) as Manifest;
-  const all = { ...manifest.dependencies, ...packages };
-  manifest.dependencies = Object.fromEntries(Object.entries(all).sort(([a], [b]) => (a < b ? -1 : 1)));
+  edit(manifest);
   const indent = /^[ \t]+/m.exec(before)?.[0] ?? '  ';
   const end = /\r?\n$/.exec(before)?.[0] ?? '';
   await change(tree, 'package.json', JSON.stringify(manifest, undefined, indent) + end);
+}
+
+function sorted(packages: Record<string, string>): Record<string, string> {
+  return Object.fromEntries(Object.entries(packages).sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
 /** Underneath: the devkit's task `node-package`; the CLI finds npm, yarn and pnpm itself, and not bun. */

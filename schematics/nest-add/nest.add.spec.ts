@@ -90,6 +90,21 @@ export class AppModule {}
     expect(dependenciesOf(tree.readContent('package.json'))).toMatchObject({ bullmq: '^5.81.0', ioredis: '^5.4.0' });
   });
 
+  it.each([
+    [11, undefined],
+    [12, { 'js-redis-server': { ioredis: '$ioredis' } }],
+  ] as const)('brings a Redis for development to Nest %d on request, also later', async (nest, overrides) => {
+    const { tree: first, said: before } = await add(application(nest));
+    expect(before.join()).toContain('nest add nestjs-foundation --embedded-redis');
+    const { tree, tasks, said } = await add(first, { embeddedRedis: true });
+    const manifest = JSON.parse(tree.readContent('package.json')) as Record<string, Record<string, string>>;
+    expect(manifest['devDependencies']).toMatchObject({ 'js-redis-server': '^0.3.0' });
+    expect(manifest['overrides']).toEqual(overrides);
+    expect(tasks).toEqual(['node-package']);
+    expect(said.join()).toContain('starts an embedded one');
+    expect((await add(tree, { embeddedRedis: true })).said.join()).toContain('nothing was changed');
+  });
+
   it('installs nothing where that is not wanted', async () => {
     expect((await add(application(12), { skipInstall: true })).tasks).toEqual([]);
   });

@@ -7,7 +7,7 @@ import { type AddedModule, addModule } from '../application/added.module';
 import { applicationIn, given, type ProjectOptions } from '../application/application';
 import { change, textOf } from '../application/files';
 import { foundationIn } from '../application/foundation.import';
-import { addPackages, install, missingPackages } from '../application/packages';
+import { addEmbeddedRedis, addPackages, install, missingPackages } from '../application/packages';
 import { rootModuleOf } from '../application/root.module';
 import { Refusal } from '../refusal';
 import { shutdownHookEdits } from '../syntax/bootstrap';
@@ -19,6 +19,7 @@ export interface NestAddOptions extends ProjectOptions {
   health?: boolean;
   dashboard?: boolean;
   prometheus?: boolean;
+  embeddedRedis?: boolean;
   skipInstall?: boolean;
 }
 
@@ -46,15 +47,29 @@ export function nestAdd(options: NestAddOptions): Rule {
     if (elsewhere !== undefined) context.logger.info(`${elsewhere} imports FoundationModule already.`);
     const hooks = await addShutdownHooks(tree, `${application.entry}.ts`, context);
     await addPackages(tree, packages);
-    const isChanged = after !== before || hooks || Object.keys(packages).length > 0;
+    const embedded = options.embeddedRedis === true && (await addEmbeddedRedis(tree, application.manifest));
+    const isInstalled = Object.keys(packages).length === 0 && !embedded;
+    const isChanged = after !== before || hooks || !isInstalled;
     if (!isChanged) return context.logger.info('Foundation is in this application already; nothing was changed.');
-    if (Object.keys(packages).length > 0 && options.skipInstall !== true) install(tree, context);
-    context.logger.info(`${name} imports Foundation. Its nodes look for a Redis at FOUNDATION_REDIS_URL, else here.`);
-    context.logger.info('Without one it runs, and is tested, with FOUNDATION_CLUSTER=off: one node, in its process.');
-    if (options.dashboard === true) {
-      context.logger.info('The dashboard is at /foundation; set FOUNDATION_DASHBOARD_TOKEN, 16 characters or more.');
-    }
+    if (!isInstalled && options.skipInstall !== true) install(tree, context);
+    for (const line of wordsFor(name, options)) context.logger.info(line);
   };
+}
+
+function wordsFor(module: string, { embeddedRedis, dashboard }: NestAddOptions): string[] {
+  return [
+    `${module} imports Foundation. Its nodes look for a Redis at FOUNDATION_REDIS_URL, else at 127.0.0.1:6379.`,
+    embeddedRedis === true
+      ? 'Where none answers, the first node starts an embedded one, for development only.'
+      : 'There is none? nest add nestjs-foundation --embedded-redis brings one for development.',
+    'Without one it runs, and is tested, with FOUNDATION_CLUSTER=off: one node, in its process.',
+    ...(dashboard === true
+      ? [
+          'The dashboard is at /foundation. Set FOUNDATION_DASHBOARD_TOKEN, 16 characters or more: the application does',
+          'not start without it, in a test neither.',
+        ]
+      : []),
+  ];
 }
 
 function modulesOf({ appName, health, dashboard, prometheus }: NestAddOptions): AddedModule[] {

@@ -219,7 +219,7 @@ describe('A client of ioredis among the providers', () => {
     await expect(boot({ providers: [provider] })).rejects.toMatchObject({
       code: 'FOUNDATION_REDIS_NOT_FOUND',
       message: expect.stringMatching(
-        /clients of the application: none that can be used; .*js-redis-server is not installed; run: npm pkg set/,
+        /clients of the application: none that can be used; .*js-redis-server is not installed; run: npx nest add nestjs-foundation --embedded-redis/,
       ),
     });
   });

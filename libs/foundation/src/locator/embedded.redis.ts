@@ -12,11 +12,8 @@ import type { EmbeddedStart } from './embedded.server.js';
 /** It takes about 200 ms. */
 const START_MS = 10_000;
 
-/**
- * How to get the package: its range for the optional peer `ioredis` ends at 5, so npm has to be told that 6 will do.
- */
-export const INSTALL_EMBEDDED =
-  "npm pkg set 'overrides.js-redis-server.ioredis=$ioredis' && npm install --save-dev js-redis-server";
+/** How to get the package. Without the Nest CLI: docs/guides/redis.md. */
+export const INSTALL_EMBEDDED = 'npx nest add nestjs-foundation --embedded-redis';
 
 /** A bundler may leave no such thing; then it is looked for where the process was started. */
 const ownFolder = (): string => import.meta.dirname ?? '';

@@ -77,7 +77,9 @@ function endWhenIdle(server: Server): void {
 function startOf(error: unknown): EmbeddedStart {
   const { code } = error as NodeJS.ErrnoException;
   if (code === 'EADDRINUSE') return { state: 'port-taken' };
-  if (code === 'ERR_MODULE_NOT_FOUND' && describe(error).includes('js-redis-server')) return { state: 'not-installed' };
+  // By `import` and by `require`, of which the second says on more lines from where.
+  const isMissing = code === 'ERR_MODULE_NOT_FOUND' || code === 'MODULE_NOT_FOUND';
+  if (isMissing && describe(error).includes('js-redis-server')) return { state: 'not-installed' };
   return { state: 'failed', reason: describe(error) };
 }
 

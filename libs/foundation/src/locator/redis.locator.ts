@@ -173,7 +173,8 @@ function theOne(found: readonly FoundRedis[]): FoundRedis | undefined {
 
 function triedOf(topologies: TopologyRunner): string[] {
   return [
-    ...topologies.leftOut.map((reason) => `a strategy that could not be loaded: ${reason}`),
+    // Without its remedy: of two, the reader takes the first, which is not the one for a missing Redis.
+    ...topologies.leftOut.map((reason) => `a strategy that could not be loaded: ${reason.replace(/\. Run: .*$/s, '')}`),
     ...topologies
       .status()
       .map(({ strategy, error, peers }) => `strategy "${strategy}": ${error ?? `no Redis among ${peers} peers`}`),

@@ -98,7 +98,8 @@ async function tryEach(client: Redis, commands: readonly (readonly [string, ...s
   const refused: Refused[] = [];
   for (const [command, ...args] of commands) {
     try {
-      await client.call(command, ...args);
+      // In lower case: ioredis 5 knows by the name as it stands what enters the mode of a subscriber.
+      await client.call(command.toLowerCase(), ...args);
     } catch (error) {
       refused.push({ command, reply: describe(error) });
     }

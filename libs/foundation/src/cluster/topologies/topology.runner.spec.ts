@@ -318,7 +318,7 @@ describe('findRedis', () => {
     });
 
     it.each<[string, EmbeddedStart, Answer, string]>([
-      ['no package', { state: 'not-installed' }, 'nothing', 'npm install --save-dev js-redis-server'],
+      ['no package', { state: 'not-installed' }, 'nothing', 'npx nest add nestjs-foundation --embedded-redis'],
       ['a start that fails', { state: 'failed', reason: 'EACCES' }, 'nothing', 'did not start: EACCES'],
       [
         'another server at the port',

@@ -120,7 +120,9 @@ export class TopologyRunner {
         // It did start: no option names this strategy.
         const why = describe(error).replace(' Foundation did not start.', '');
         this.#leftOut.push(why);
-        this.#logger.warn('Left out the topology strategy that this environment suggests', { error: why });
+        // Development suggests `mdns`, which few install and nobody needs on a machine of their own.
+        const level = 'strategy' in each && each.strategy === 'mdns' ? 'debug' : 'warn';
+        this.#logger[level]('Left out the topology strategy that this environment suggests', { error: why });
       }
     }
     if (this.#stopped) return;
