@@ -48,6 +48,7 @@ const BYTES_OF_CALLS = 8 * 1024;
 
 /** In place of the text of an answer that is on its way already. */
 const PACKED = '';
+const NOBODY: readonly string[] = [];
 
 /** A call that reached no node: it was not carried out. */
 export const UNDELIVERED = { kind: 'reply', id: '', outcome: 'stale' } as const;
@@ -153,10 +154,11 @@ export class CallClient {
   }
 
   #request(target: CallTarget, method: string, args: readonly unknown[], timeout: number, from: string): CallRequest {
-    const context = target.isInternal === true ? undefined : this.#context.capture(`${target.name}.${method}`);
+    const isBare = target.isInternal === true || !this.#context.isSet;
+    const context = isBare ? undefined : this.#context.capture(`${target.name}.${method}`);
     this.#lastId += 1;
     // Nobody waits for a cast, and a call of this node begins within what waits for it.
-    const waiting = from === '' || target.bootId === this.parts.node.bootId ? [] : chain();
+    const waiting = from === '' || target.bootId === this.parts.node.bootId ? undefined : chain();
     return {
       kind: 'call',
       id: this.#lastId,
@@ -170,7 +172,7 @@ export class CallClient {
       longest: this.parts.config.channels.maxMessageBytes,
       trace: carried(this.parts.telemetry),
       context,
-      chain: waiting.length === 0 ? undefined : waiting,
+      chain: waiting,
     };
   }
 
@@ -235,7 +237,7 @@ export class CallClient {
       const write = isPacked ? this.#packer(request) : writeAnswer;
       const handle = (): string | Promise<string> => this.parts.server.handle(request, write);
       // What waits for a call of this node is what ran when it was sent; of another node, what the call says.
-      const text = isOwn ? handle() : onBehalfOf(request.chain ?? [], handle);
+      const text = isOwn ? handle() : onBehalfOf(request.chain ?? NOBODY, handle);
       if (typeof text === 'string') return this.#reply(request, text);
       const work = text.then((late) => this.#reply(request, late));
       unattended('answering a call', work);

@@ -60,11 +60,27 @@ export type CallReply =
 
 /** A call, or an answer that is no value, as it is packed or written as JSON. */
 export function wordsOf(message: CallRequest | CallReply): object {
-  if (message.kind === 'reply') return { v: CALL_VERSION, ...message };
-  const { id, from, process, epoch, method, args, partitions, timeout, longest, trace, context, chain } = message;
-  const call = { from, process, epoch, method, args, partitions, timeout, longest, trace, context, chain };
-  // As a text, which nodes of the version before need.
-  return { v: CALL_VERSION, kind: 'call', id: String(id), ...call };
+  if (message.kind === 'reply') {
+    if (message.outcome !== 'value') return { v: CALL_VERSION, ...message };
+    return { v: CALL_VERSION, kind: 'reply', id: message.id, outcome: 'value', value: message.value };
+  }
+  return {
+    v: CALL_VERSION,
+    kind: 'call',
+    // As a text, which nodes of the version before need.
+    id: String(message.id),
+    from: message.from,
+    process: message.process,
+    epoch: message.epoch,
+    method: message.method,
+    args: message.args,
+    partitions: message.partitions,
+    timeout: message.timeout,
+    longest: message.longest,
+    trace: message.trace,
+    context: message.context,
+    chain: message.chain,
+  };
 }
 
 /** One message as JSON. */

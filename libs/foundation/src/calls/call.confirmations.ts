@@ -5,7 +5,8 @@
 
 /** See the file header. */
 export class Confirmations<T> {
-  readonly #entries = new WeakMap<object, T[]>();
+  /** Of the text that came last: those of one text come one after the other, mostly. */
+  #text: { sent: Promise<number | undefined>; entries: T[] } | undefined;
 
   constructor(
     /** The transport took the text, for so many nodes as far as it knows. */
@@ -15,15 +16,19 @@ export class Confirmations<T> {
 
   /** The entry is in the text that this promise is for. */
   add(sent: Promise<number | undefined>, entry: T): void {
-    const known = this.#entries.get(sent);
-    if (known !== undefined) return void known.push(entry);
+    if (this.#text?.sent === sent) return void this.#text.entries.push(entry);
     const entries = [entry];
-    this.#entries.set(sent, entries);
+    this.#text = { sent, entries };
+    const forget = (): void => {
+      if (this.#text?.sent === sent) this.#text = undefined;
+    };
     sent.then(
       (receivers) => {
+        forget();
         for (const each of entries) this.confirmed(each, receivers);
       },
       (error: unknown) => {
+        forget();
         for (const each of entries) this.failed(each, error);
       },
     );

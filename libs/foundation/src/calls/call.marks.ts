@@ -6,7 +6,7 @@ import { ArgumentError } from '../errors/config.errors.js';
 import { LONGEST_TIMER_MS, parseDuration } from '../time/duration.js';
 import { ifRight, map, oneOf, partOf, record, text, whole } from '../wire/decode.js';
 import { MAX_WORD } from './call.codec.js';
-import { callableOf } from './callable.decorator.js';
+import { type CallableMark, callableOf } from './callable.decorator.js';
 
 /** What a caller has to know of a method before it calls. */
 export interface CallMark {
@@ -64,7 +64,11 @@ export function markIn(marks: CallMarks | undefined, method: string): CallMark |
 
 /** The mark of one method; `undefined` for one that is callable and nothing more. */
 export function markOf(prototype: unknown, method: string): CallMark | undefined {
-  const { idempotent = false, timeout: given } = callableOf(prototype, method) ?? {};
+  return toCallMark(callableOf(prototype, method));
+}
+
+/** What a caller has to know of what `@Callable()` says. */
+export function toCallMark({ idempotent = false, timeout: given }: CallableMark = {}): CallMark | undefined {
   // The mark may be of another copy of the package, which keeps the time as it was given.
   const timeout = parseDuration(given);
   if (!idempotent && timeout === undefined) return undefined;

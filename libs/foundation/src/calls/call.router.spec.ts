@@ -157,9 +157,10 @@ describe('a call', () => {
 
   it.each([-1, 0, NaN, Infinity, 2 ** 31, 'soon', '30d', null])('rejects %p, which is no time', async (timeout) => {
     const options = { timeout: timeout as number };
+    call.mockResolvedValue(value(7));
     const price = calls.call(feed, 'price', [], options);
     // What is `null` was left out, as in JSON.
-    if (timeout === null) return expect(price).rejects.not.toMatchObject({ code: 'FOUNDATION_ARGUMENT' });
+    if (timeout === null) return expect(price).resolves.toBe(7);
     await expect(price).rejects.toMatchObject({ code: 'FOUNDATION_ARGUMENT' });
     expect(call).not.toHaveBeenCalled();
   });

@@ -12,14 +12,14 @@ import { givenTime } from '../foreign/given.times.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
 import type { CallClient } from './call.client.js';
 import type { CallReply } from './call.codec.js';
-import { type CallMark, markOf } from './call.marks.js';
+import { type CallMark, markOf, toCallMark } from './call.marks.js';
 import { type Answer, isNotSent, notCallable, notRunning, resultOf } from './call.outcome.js';
 import { type CallAtOptions, type CallOptions, type CallTarget, subjectOf, type TimedCall } from './call.target.js';
 import { traced } from './call.tracing.js';
 import { callableOf } from './callable.decorator.js';
 import type { OwnerLookup } from './callee.js';
 import { KnownOwners } from './known.owners.js';
-import { type Learnt, type Location, LOOK_EVERY_MS, OwnerSearch, pause } from './owner.search.js';
+import { type FoundOwner, type Learnt, type Location, LOOK_EVERY_MS, OwnerSearch, pause } from './owner.search.js';
 import { Wait } from './waiting.js';
 
 /** Which process a call is for. */
@@ -32,6 +32,22 @@ export interface CalledProcess {
   type?: Type<unknown> | undefined;
   /** Asked at each attempt, for a partition: the number of them may change while the call waits. */
   locate?: (() => Location) | undefined;
+}
+
+/** A call with all of its attempts. */
+interface RoutedCall {
+  readonly callee: CalledProcess;
+  readonly method: string;
+  readonly args: readonly unknown[];
+  readonly options: TimedCall;
+  readonly deadline: number;
+}
+
+/** What came of one attempt: an answer, or an error. */
+interface Attempt {
+  readonly found: FoundOwner;
+  readonly given?: CallReply;
+  readonly error?: unknown;
 }
 
 /** What the router needs. */
@@ -77,14 +93,13 @@ export class CallRouter {
   call(callee: CalledProcess, method: string, args: readonly unknown[], options: CallOptions = {}): Promise<unknown> {
     try {
       this.#requireReady();
-      this.#check(callee, method);
-      const mark = this.#mark(callee, method);
-      const timed = { ...options, timeout: this.#timeOf(callee.name, method, options, mark) };
+      const mark = this.#check(callee, method);
+      const timeout = this.#timeOf(callee.name, method, options, mark);
+      const timed = { ...options, timeout, idempotent: mark?.idempotent === true };
+      const call = { callee, method, args, options: timed, deadline: performance.now() + timeout };
       const { telemetry } = this.parts;
-      if (telemetry.tracing === undefined) return this.#call(callee, method, args, timed, mark);
-      return traced(telemetry, 'client', callee.name, method, undefined, () =>
-        this.#call(callee, method, args, timed, mark),
-      );
+      if (telemetry.tracing === undefined) return this.#call(call);
+      return traced(telemetry, 'client', callee.name, method, undefined, () => this.#call(call));
     } catch (error) {
       // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- whatever was thrown
       return Promise.reject(error);
@@ -101,42 +116,36 @@ export class CallRouter {
     return given === undefined ? this.parts.config.calls.timeout : givenTime(`${name}.${method}`, 'timeout', given);
   }
 
-  async #call(
-    callee: CalledProcess,
-    method: string,
-    args: readonly unknown[],
-    options: TimedCall,
-    mark: CallMark | undefined,
-  ): Promise<unknown> {
-    const deadline = performance.now() + options.timeout;
+  /** Mostly the owner is known and answers with a result: that takes neither a lookup nor a second attempt. */
+  #call(call: RoutedCall): Promise<unknown> {
+    const { callee, method, args, options } = call;
+    const found = this.#search.known(callee, options.signal);
+    if (found === undefined) return this.#attempts(call);
+    return this.parts.client.call(found.target, method, args, options).then(
+      (given) => (given.outcome === 'value' ? given.value : this.#attempts(call, { found, given })),
+      (error: unknown) => this.#attempts(call, { found, error }),
+    );
+  }
+
+  /** All attempts, or those after this first one. */
+  async #attempts(call: RoutedCall, first?: Attempt): Promise<unknown> {
+    const { callee, method, options, deadline } = call;
     // Asked again at each attempt: this node may have heard of the process meanwhile.
     const isIdempotent = (): boolean => this.#mark(callee, method)?.idempotent === true;
-    let learnt: Learnt | undefined;
+    const learnt: Learnt = { wait: new Wait(this.#checkWait) };
     let interrupted: CallInterruptedError | undefined;
     try {
       for (let attempt = 0; ; attempt++) {
         // The first word of a new owner is followed at once; after that the cluster is still making up its mind.
         if (attempt > 1) await pause();
-        let found = attempt === 0 ? this.#search.known(callee, options.signal) : undefined;
-        if (found === undefined) {
-          learnt ??= { wait: new Wait(this.#checkWait) };
-          found = await this.#search.find(locationOf(callee), method, deadline, learnt, options.signal);
-        }
-        // It may run now; that it does not, and that this call has to wait on, only the answer says.
-        learnt?.wait.end();
-        const idempotent = attempt === 0 ? mark?.idempotent === true : isIdempotent();
-        const timeout = Math.max(1, Math.ceil(deadline - performance.now()));
+        const idempotent = attempt === 0 ? options.idempotent === true : isIdempotent();
+        const { found, given, error } =
+          (attempt === 0 ? first : undefined) ?? (await this.#attempt(call, learnt, idempotent));
+        if (given?.outcome === 'value') return given.value;
         const subject = subjectOf(found.owner, method, idempotent);
-        let answer: Answer;
-        try {
-          const given = await this.parts.client.call(found.target, method, args, { ...options, idempotent, timeout });
-          if (given.outcome === 'value') return given.value;
-          answer = this.#refused(found.owner, subject, given);
-        } catch (error) {
-          answer = this.#failed(found.owner, subject, error);
-        }
+        const answer =
+          given === undefined ? this.#failed(found.owner, subject, error) : this.#refused(found.owner, subject, given);
         const { reply } = answer;
-        learnt ??= { wait: new Wait(this.#checkWait) };
         if (reply?.outcome === 'stale') Object.assign(learnt, { isNotRunning: true, failure: undefined });
         if (answer.hasEnded === true) learnt.ended = found.owner;
         const isStale = reply?.outcome === 'stale' && performance.now() + LOOK_EVERY_MS < deadline;
@@ -151,7 +160,24 @@ export class CallRouter {
       // INVARIANT (I15): what may have been carried out is not called refused, whatever became of the later attempts.
       throw isNotSent(error) ? (interrupted ?? error) : error;
     } finally {
-      learnt?.wait.end();
+      learnt.wait.end();
+    }
+  }
+
+  /** Looks the owner up and calls it. @throws what the look-up throws; what the call does is in what it gives. */
+  async #attempt(call: RoutedCall, learnt: Learnt, idempotent: boolean): Promise<Attempt> {
+    const { callee, method, args, options, deadline } = call;
+    const found = await this.#search.find(locationOf(callee), method, deadline, learnt, options.signal);
+    // It may run now; that it does not, and that this call has to wait on, only the answer says.
+    learnt.wait.end();
+    const timeout = Math.max(1, Math.ceil(deadline - performance.now()));
+    try {
+      return {
+        found,
+        given: await this.parts.client.call(found.target, method, args, { ...options, idempotent, timeout }),
+      };
+    } catch (error) {
+      return { found, error };
     }
   }
 
@@ -218,10 +244,13 @@ export class CallRouter {
     }
   }
 
-  #check({ name, type }: CalledProcess, method: unknown): void {
+  /** The mark, if any. @throws CallRefusedError, ArgumentError */
+  #check({ name, type }: CalledProcess, method: unknown): CallMark | undefined {
     if (typeof method !== 'string') throw new ArgumentError(name, 'method', shown(method, 80), 'the name of a method');
-    if (type === undefined || callableOf(type.prototype, method) !== undefined) return;
-    throw notCallable({ processName: name, method, node: '?' });
+    if (type === undefined) return this.parts.registry.mark(name, method);
+    const mark = callableOf(type.prototype, method);
+    if (mark === undefined) throw notCallable({ processName: name, method, node: '?' });
+    return toCallMark(mark);
   }
 }
 

@@ -41,6 +41,8 @@ interface Gate {
   waiting: (() => void)[];
 }
 
+/** So many processes may have a gate that nothing goes through. */
+const MAX_IDLE_GATES = 100;
 /** Enough to mend a call. */
 const MAX_ERRORS = 20;
 
@@ -63,14 +65,13 @@ export class CallServer {
     const { id, process: name } = request;
     const found = this.#find(request);
     if (typeof found === 'string') return write({ kind: 'reply', id, outcome: found });
-    const gate = this.#gates.get(name) ?? { active: 0, waiting: [] };
+    const gate = this.#gateOf(name);
     const { concurrency, queue } = this.parts.config.calls;
     if (gate.active >= concurrency) {
       if (gate.waiting.length >= queue) return write({ kind: 'reply', id, outcome: 'busy' });
       return this.#waitAndHandle(request, gate, write);
     }
     gate.active += 1;
-    this.#gates.set(name, gate);
     let isLater = false;
     try {
       const answer = this.#carryOut(request, found, write);
@@ -80,6 +81,14 @@ export class CallServer {
     } finally {
       if (!isLater) this.#leave(name, gate);
     }
+  }
+
+  #gateOf(name: string): Gate {
+    const known = this.#gates.get(name);
+    if (known !== undefined) return known;
+    const gate = { active: 0, waiting: [] };
+    this.#gates.set(name, gate);
+    return gate;
   }
 
   async #waitAndHandle(request: CallRequest, gate: Gate, write: AnswerWriter): Promise<string> {
@@ -110,7 +119,8 @@ export class CallServer {
   #leave(name: string, gate: Gate): void {
     const next = gate.waiting.shift();
     if (next !== undefined) next();
-    else if ((gate.active -= 1) === 0) this.#gates.delete(name);
+    // The next call mostly comes soon.
+    else if ((gate.active -= 1) === 0 && this.#gates.size > MAX_IDLE_GATES) this.#gates.delete(name);
   }
 
   /**

@@ -92,13 +92,16 @@ export function waiters(): Waiter[] {
   return found;
 }
 
-/** The names of the {@link waiters}, each once, nearest first: what travels with a call to another node. */
-export function chain(): string[] {
-  return [...new Set(waiters().map(({ spec }) => spec.name))].slice(0, MAX_CHAIN);
+/** The names of the {@link waiters}, each once, nearest first, if any: what travels with a call to another node. */
+export function chain(): string[] | undefined {
+  if (PARTS.getStore() === undefined) return undefined;
+  const names = new Set(waiters().map(({ spec }) => spec.name));
+  return names.size === 0 ? undefined : [...names].slice(0, MAX_CHAIN);
 }
 
 /** Runs a call of another node as part of the processes that wait for it there. */
 export function onBehalfOf<T>(names: readonly string[], work: () => T | Promise<T>): T | Promise<T> {
+  if (names.length === 0) return outside(work);
   const enter = (at: number): T | Promise<T> => {
     const name = names[at];
     if (name === undefined) return work();

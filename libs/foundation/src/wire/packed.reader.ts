@@ -157,9 +157,18 @@ export class PackedReader {
     this.#enter();
     // INVARIANT (I12): as long as the bytes can be, whatever is said: each value has one at least.
     if (length > this.#end - this.#at) throw new MalformedPacked('a list that is cut');
+    const list = this.#values(length);
+    this.#depth -= 1;
+    return list;
+  }
+
+  /** A short list is made with the room that it needs: one that grows begins with room for 17. */
+  #values(length: number): unknown[] {
+    if (length === 1) return [this.#value()];
+    if (length === 2) return [this.#value(), this.#value()];
+    if (length === 3) return [this.#value(), this.#value(), this.#value()];
     const list: unknown[] = [];
     for (let index = 0; index < length; index++) list.push(this.#value());
-    this.#depth -= 1;
     return list;
   }
 

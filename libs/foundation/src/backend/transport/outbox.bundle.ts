@@ -38,7 +38,8 @@ export interface OutboxLimits {
   packed: number;
   /**
    * Also what is not `high` leaves in the very call when nothing is on its way, and the rest of the turn after it: for
-   * calls, where the other side can begin with the first while this one writes the others.
+   * calls, where the other side can begin with the first while this one writes the others. Not where several left
+   * together last: what one more write costs is more than what it hurries.
    */
   isPrompt: boolean;
 }

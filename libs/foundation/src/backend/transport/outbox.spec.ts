@@ -82,10 +82,25 @@ describe('Outbox', () => {
     confirm.shift()!();
     await new Promise((resolve) => setImmediate(resolve));
     expect(messages()).toEqual([[1], [2, 3, 4]]);
-    confirm.shift()!();
-    await new Promise((resolve) => setImmediate(resolve));
-    void outbox.add('a', '5');
-    expect(messages().at(-1)).toEqual([5]);
+  });
+
+  it('sends nothing by itself where several left together last: more will come', async () => {
+    const { sent, transport } = setUp();
+    const outbox = new Outbox(transport, { isPrompt: true, company: 0 });
+    const messages = () => sent.map((each) => each.messages);
+    const turn = () => new Promise((resolve) => setImmediate(resolve));
+    for (const text of ['1', '2', '3']) void outbox.add('a', text);
+    expect(messages()).toEqual([[1]]);
+    await turn();
+    for (const text of ['4', '5']) void outbox.add('a', text);
+    expect(messages()).toEqual([[1], [2, 3]]);
+    await turn();
+    void outbox.add('a', '6');
+    await turn();
+    expect(messages()).toEqual([[1], [2, 3], [4, 5], [6]]);
+    // A caller that sends one at a time is held up no more.
+    void outbox.add('a', '7');
+    expect(messages().at(-1)).toEqual([7]);
   });
 
   it('sends no more than one by itself in a turn, where the transport confirms at once', async () => {

@@ -35,6 +35,8 @@ export class Outbox {
   /** What was open of the lanes below `high` a turn before, and when that left last. */
   #opened = 0;
   #leftAt = -Infinity;
+  /** What left last, below `high`, was more than one message: more will come. */
+  #isBusy = false;
   #timer: NodeJS.Immediate | undefined;
   /** Running while what is open waits for company. */
   #linger: NodeJS.Timeout | undefined;
@@ -135,7 +137,7 @@ export class Outbox {
   }
 
   #isUrgent(lane: Lane): boolean {
-    return lane === 'high' || (this.#limits.isPrompt && this.#inFlight === 0);
+    return lane === 'high' || (this.#limits.isPrompt && this.#inFlight === 0 && !this.#isBusy);
   }
 
   /** Nothing is sent where there is nothing but a head. */
@@ -216,6 +218,7 @@ export class Outbox {
       const isTooMuch = this.#inFlight > 0 && this.#inFlight + bundle.size > this.#limits.waiting;
       return isTooMuch ? this.#refuse(bundle, this.#inFlight) : this.#publish(bundle);
     }
+    this.#isBusy = bundle.count > 1;
     this.#waiting[lane].push(bundle);
     this.#waitingSize += bundle.size;
     this.#pump();
