@@ -166,7 +166,8 @@ export class CallClient {
       process: target.name,
       epoch: target.epoch,
       method,
-      args: [...args],
+      // Written before anything else can change them.
+      args: args as unknown[],
       partitions: target.partitions,
       timeout,
       longest: this.parts.config.channels.maxMessageBytes,
@@ -254,13 +255,7 @@ export class CallClient {
     return (reply, limits) => {
       // An instance that ended meanwhile has answered already.
       if (isAnswered) return PACKED;
-      const { most, tooLong } = limits ?? {};
-      const tooLarge = (copy: unknown): Error | undefined => {
-        const json = JSON.stringify((copy as { value: unknown }).value);
-        return isLonger(json, most!) ? tooLong?.(Buffer.byteLength(json)) : undefined;
-      };
-      const packing = most === undefined ? {} : { most, tooLarge };
-      this.#answers.add(this.#outbox.pack(this.#inbox(from), wordsOf(asPacked(reply)), packing), request);
+      this.#answers.add(this.#outbox.pack(this.#inbox(from), wordsOf(asPacked(reply)), limits), request);
       isAnswered = true;
       return PACKED;
     };

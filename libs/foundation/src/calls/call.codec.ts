@@ -91,25 +91,40 @@ export function encodeCall(message: CallRequest | CallReply): string {
 /** Puts an answer into the form in which it travels, at once. */
 export type AnswerWriter = (reply: CallReply, limits?: AnswerLimits) => string;
 
-/** How long the JSON of a value may be. */
-export interface AnswerLimits {
-  /** In bytes. */
-  readonly most: number;
-  /** The error for a longer one. */
-  readonly tooLong: (bytes: number) => Error;
+/** How long the JSON of a result may be. An object for each call, and no functions: it is made for every answer. */
+export class AnswerLimits {
+  constructor(
+    /** In bytes. */
+    readonly most: number,
+    private readonly method: string,
+  ) {}
+
+  /** The error for JSON that is longer; `undefined` for a value without JSON. */
+  check(json: string | undefined): Error | undefined {
+    if (json === undefined || !isLonger(json, this.most)) return undefined;
+    const bytes = Buffer.byteLength(json);
+    return new RangeError(
+      `The result of ${this.method} has ${bytes} bytes, more than the ${this.most} of channels.maxMessageBytes.`,
+    );
+  }
+
+  /** The same for an answer that is packed. */
+  tooLarge(answer: unknown): Error | undefined {
+    return this.check(JSON.stringify((answer as { value: unknown }).value));
+  }
 }
 
 /**
  * Writes an answer as JSON.
  *
- * @throws what JSON throws, and {@link AnswerLimits.tooLong}.
+ * @throws what JSON throws, and the error of {@link AnswerLimits}.
  */
 export function writeAnswer(reply: CallReply, limits?: AnswerLimits): string {
   if (reply.outcome !== 'value') return encodeCall(reply);
   // Undefined for what JSON cannot write, whatever the types say.
   const json = JSON.stringify(reply.value) as string | undefined;
-  if (json !== undefined && limits !== undefined && isLonger(json, limits.most))
-    throw limits.tooLong(Buffer.byteLength(json));
+  const error = limits?.check(json);
+  if (error !== undefined) throw error;
   return encodeValue(reply.id, json);
 }
 

@@ -12,7 +12,7 @@ import { isThenable } from '../foreign/gate.js';
 import { ThrottledLog } from '../logging/throttled.log.js';
 import { readAs, type Schema } from '../schemas/payload.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
-import { type AnswerWriter, type CallRequest, toWireError, writeAnswer } from './call.codec.js';
+import { AnswerLimits, type AnswerWriter, type CallRequest, toWireError, writeAnswer } from './call.codec.js';
 import { traced } from './call.tracing.js';
 import { type CallableMark, callableOf } from './callable.decorator.js';
 import type { Callee, CalleeLookup, CallHost } from './callee.js';
@@ -170,11 +170,9 @@ export class CallServer {
   #carryOut(request: CallRequest, found: Found, write: AnswerWriter): string | Promise<string> {
     const { instance } = found;
     try {
-      const value = apart(() =>
-        instance.isInternal === true
-          ? this.#begin(request, found)
-          : this.#context.run(request.context, () => this.#begin(request, found)),
-      );
+      const begin = (): unknown => this.#begin(request, found);
+      const isBare = instance.isInternal === true || !this.#context.isSet;
+      const value = apart(isBare ? begin : () => this.#context.run(request.context, begin));
       return isThenable(value)
         ? this.#awaited(request, found, value, write)
         : this.#valueOf(request, found, value, write);
@@ -194,8 +192,9 @@ export class CallServer {
   #begin(request: CallRequest, found: Found): unknown {
     const { instance } = found;
     const run = (): unknown => this.#run(found, request);
-    const work = (): unknown => (instance.carryOut === undefined ? instance.call(run) : instance.carryOut(run));
-    return traced(this.parts.telemetry, 'server', request.process, request.method, request.trace, work);
+    const { telemetry } = this.parts;
+    if (telemetry.tracing === undefined) return within(instance, run);
+    return traced(telemetry, 'server', request.process, request.method, request.trace, () => within(instance, run));
   }
 
   /** @throws what JSON throws, and `RangeError`. */
@@ -204,9 +203,7 @@ export class CallServer {
     if (!instance.lease.isHeld()) return write({ kind: 'reply', id, outcome: 'interrupted' });
     // That of the caller, too: it would drop a longer one unread, and never know why nothing came.
     const most = Math.min(this.parts.config.channels.maxMessageBytes, longest);
-    const tooLong = (bytes: number): Error =>
-      new RangeError(`The result of ${method} has ${bytes} bytes, more than the ${most} of channels.maxMessageBytes.`);
-    return write({ kind: 'reply', id, outcome: 'value', value }, { most, tooLong });
+    return write({ kind: 'reply', id, outcome: 'value', value }, new AnswerLimits(most, method));
   }
 
   #failureOf({ id, process: name, method, from }: CallRequest, error: unknown, write: AnswerWriter): string {
@@ -216,6 +213,10 @@ export class CallServer {
     const wireError = toWireError(error, this.parts.config.calls.stacks);
     return write({ kind: 'reply', id, outcome: 'error', error: wireError });
   }
+}
+
+function within(instance: Callee, run: () => unknown): unknown {
+  return instance.carryOut === undefined ? instance.call(run) : instance.carryOut(run);
 }
 
 /** @throws InvalidArgumentsError */

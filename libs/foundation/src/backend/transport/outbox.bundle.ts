@@ -85,7 +85,7 @@ export interface Packing {
   /** The most bytes of JSON that one may have. */
   readonly most?: number;
   /** The error for one that may have more, with a copy of it; `undefined` when it has not. */
-  readonly tooLarge?: (copy: unknown) => Error | undefined;
+  tooLarge?(copy: unknown): Error | undefined;
 }
 
 /** Nothing is in it yet. */
