@@ -13,12 +13,12 @@ const sidebar = listed.map(({ title, pages }) => ({
   text: title,
   collapsed: ['Reference', 'Contributing'].includes(title),
   items: [
-    ...pages.map((page) => ({ text: page.title, link: link(page.path) })),
+    ...pages.map((page) => ({ text: page.title.replaceAll('`', ''), link: link(page.path) })),
     ...(title === 'Reference' && hasApi ? [{ text: 'API', link: '/reference/api/' }] : []),
   ],
 }));
 const nav = listed
-  .filter(({ title }) => !['Operations', 'Migration', 'Contributing'].includes(title))
+  .filter(({ title }) => !['Operations', 'Contributing'].includes(title))
   .map(({ title, pages }) => ({
     text: title,
     link: link(pages[0].path),
