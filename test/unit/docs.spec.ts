@@ -36,6 +36,26 @@ describe('docs/guides/security.md', () => {
   });
 });
 
+describe('docs/guides/troubleshooting.md', () => {
+  it('quotes what Foundation says', () => {
+    const folder = join(root, 'libs/foundation/src');
+    const said = readdirSync(folder, { recursive: true, encoding: 'utf8' })
+      .filter((name) => name.endsWith('.ts') && !name.endsWith('.spec.ts'))
+      .map((name) => readFileSync(join(folder, name), 'utf8'))
+      .join('\n')
+      .replaceAll(/['"`]\s*\+\s*['"`]/g, '')
+      .replaceAll("\\'", "'");
+    const page = readFileSync(join(root, 'docs/guides/troubleshooting.md'), 'utf8');
+    // Sentences are put together of parts, with names and numbers in between; the subject of some is made elsewhere.
+    const quoted = [...page.matchAll(/`([A-Z@…][^`]{30,})`/g)].flatMap(([, text]) =>
+      text!.split(/: |…|"[^"]*"|\{.*\}|\d+|\([^)]*\)/).map((part) => part.trim()),
+    );
+    const parts = quoted.filter((part) => part.length >= 24);
+    expect(parts.length).toBeGreaterThan(20);
+    expect(parts.filter((part) => !said.includes(part))).toEqual([]);
+  });
+});
+
 describe('every page', () => {
   // CHANGELOG.md names what there was.
   const docs = readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' })
