@@ -1,10 +1,10 @@
-// The packed package in real applications: npm run test:matrix [-- --corner nest11 --node 22 --keep]
+// The packed package in real applications: npm run test:matrix [-- --corner nest11 --node 22 --keep --tarball FILE]
 // For each corner `nest new`, `nest add nestjs-foundation`, every generator, lint; then, under each Node, `nest build`,
 // the application's own `npm test`, the application itself, and two nodes on a Redis: members, calls, channels,
 // microservices, a take-over after SIGKILL. Last, under the first Node, the other builders and Jest.
 // Needs a registry of npm. Prints a table; exits non-zero when a row fails.
 import { execFileSync, fork } from 'node:child_process';
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -27,6 +27,9 @@ const SWC = { name: 'swc', install: ['@swc/cli', '@swc/core'], build: ['-b', 'sw
 const CORNERS = [
   { name: 'nest11', what: 'Nest 11, CommonJS, Jest', nest: 11, more: [SWC, { name: 'webpack', build: ['--webpack'] }] },
   { name: 'nest11-floor', what: 'the same, oldest bullmq', nest: 11, clients: ['ioredis@5.4', 'bullmq@5.23'] },
+  // The clients of the other generation, under one Node: what they do there is what they do elsewhere.
+  { name: 'nest11-bullmq6', what: 'Nest 11, bullmq 6', nest: 11, clients: ['ioredis@6', 'bullmq@6'], isCrossed: true },
+  { name: 'nest12-bullmq5', what: 'Nest 12, bullmq 5', nest: 12, clients: ['ioredis@5', 'bullmq@5'], isCrossed: true },
   {
     name: 'nest12',
     what: 'Nest 12, ES modules, Vitest',
@@ -51,14 +54,15 @@ const { values } = parseArgs({
     corner: { type: 'string', multiple: true },
     node: { type: 'string', multiple: true },
     keep: { type: 'boolean', default: false },
+    tarball: { type: 'string' },
   },
 });
 const root = resolve(import.meta.dirname, '..');
 const temp = mkdtempSync(join(tmpdir(), 'foundation-matrix-'));
 const rows = [];
 const redis = await startRedis();
-const tarball = pack();
-const registry = await startRegistry(tarball, join(root, 'dist/libs/foundation/package.json'));
+const tarball = values.tarball === undefined ? pack() : resolve(values.tarball);
+const registry = await startRegistry(tarball, manifestOf(tarball));
 try {
   const binaries = new Map((values.node ?? NODES).map((version) => [version, nodeOf(version, temp)]));
   const [[first, binary]] = binaries;
@@ -66,7 +70,8 @@ try {
     const app = { folder: join(temp, corner.name), run };
     const isMade = await row(corner, 'nest add, generators, lint', first, () => make(corner, app));
     if (!isMade) continue;
-    for (const [version, folder] of binaries) await row(corner, 'build, test, run', version, () => tried(app, folder));
+    const nodes = corner.isCrossed ? [...binaries].slice(0, 1) : binaries;
+    for (const [version, folder] of nodes) await row(corner, 'build, test, run', version, () => tried(app, folder));
     for (const more of corner.more ?? []) await row(corner, more.name, first, () => otherwise(app, more, binary));
   }
 } finally {
@@ -94,6 +99,13 @@ function pack() {
     temp,
     readdirSync(temp).find((file) => file.endsWith('.tgz')),
   );
+}
+
+/** The file, out of what is packed. */
+function manifestOf(packed) {
+  const file = join(temp, 'packed.json');
+  writeFileSync(file, run('tar', ['-xOzf', packed, 'package/package.json'], temp));
+  return file;
 }
 
 async function row({ name, what }, step, version, work) {

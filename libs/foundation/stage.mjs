@@ -2,6 +2,7 @@
 import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { writeCommonJs } from './commonjs.mjs';
+import { removeUnreachable, withoutComments } from './smaller.mjs';
 
 const here = import.meta.dirname;
 const root = resolve(here, '../..');
@@ -34,8 +35,9 @@ cpSync(built, join(target, 'dist'), { recursive: true, filter: isPublished });
 for (const entry of readdirSync(join(target, 'dist'), { recursive: true, withFileTypes: true })) {
   if (!entry.isFile() || !/\.(js|d\.ts)$/.test(entry.name)) continue;
   const path = join(entry.parentPath, entry.name);
-  const text = readFileSync(path, 'utf8');
-  if (/^\/\/# sourceMappingURL=/m.test(text)) writeFileSync(path, text.replace(/^\/\/# sourceMappingURL=.*\n?/gm, ''));
+  const isModule = path.endsWith('.js') && !path.startsWith(join(target, 'dist/cjs'));
+  const text = readFileSync(path, 'utf8').replace(/^\/\/# sourceMappingURL=.*\n?/gm, '');
+  writeFileSync(path, isModule ? withoutComments(path, text) : text);
 }
 // What README and the messages of errors lead to. Not the images, which are larger than all of the code.
 const isPage = (path) => !/\.\w+$/.test(path) || path.endsWith('.md');
@@ -55,6 +57,11 @@ cpSync(join(root, 'deploy'), join(target, 'schematics/deploy/files'), { recursiv
 
 const manifest = JSON.parse(readFileSync(join(here, 'package.json'), 'utf8'));
 for (const field of ['private', 'workspaces', 'scripts', 'devDependencies', 'overrides']) delete manifest[field];
+// Where the project is to be found is not known yet: a name of the reserved domain stands for it, and is not published.
+const isPlaceholder = (value) => JSON.stringify(value).includes('.example/');
+for (const field of ['repository', 'homepage', 'bugs', 'funding'])
+  if (isPlaceholder(manifest[field] ?? '')) delete manifest[field];
+removeUnreachable(target, manifest);
 writeFileSync(join(target, 'package.json'), `${JSON.stringify(manifest, null, 2)}\n`);
 
 // The page of a registry resolves links against the repository. While none is known, an image would be a broken one.
@@ -67,10 +74,6 @@ const forRegistry = (text) =>
         )
     : text;
 
-// tsc writes no file as executable, and whoever links to this folder instead of installing it would get one that is
-// not.
-for (const program of Object.values(manifest.bin)) chmodSync(join(target, program), 0o755);
-
 for (const name of ['README.md', 'CHANGELOG.md', 'LICENSE']) {
   const file = [here, root].map((folder) => join(folder, name)).find((path) => existsSync(path));
   if (file) writeFileSync(join(target, basename(file)), forRegistry(readFileSync(file, 'utf8')));
@@ -79,3 +82,9 @@ for (const name of ['README.md', 'CHANGELOG.md', 'LICENSE']) {
       `stage: no ${name} in ${basename(dirname(here))}/${basename(here)} or at the root; staged without it`,
     );
 }
+
+// The same modes whatever the umask is, so that the same package is packed everywhere. tsc writes no file as
+// executable, and whoever links to this folder instead of installing it would get a program that is not.
+for (const entry of readdirSync(target, { recursive: true, withFileTypes: true }))
+  if (entry.isFile()) chmodSync(join(entry.parentPath, entry.name), 0o644);
+for (const program of Object.values(manifest.bin)) chmodSync(join(target, program), 0o755);

@@ -52,6 +52,28 @@ describe('the package', () => {
     expect(files.filter((file) => file.startsWith('dist/cjs/cli'))).toEqual([]);
   });
 
+  it('has declarations that lead only to declarations, and code whose comments are theirs', () => {
+    const declarations = files.filter((file) => file.endsWith('.d.ts'));
+    expect(declarations.length).toBeGreaterThan(100);
+    const lost = declarations.flatMap((file) =>
+      [...textOf(file).matchAll(/['"](\.{1,2}\/[^'"]+)\.js['"]/g)]
+        .map(([, to]) => join(dirname(file), `${to}.d.ts`))
+        .filter((to) => !files.includes(to)),
+    );
+    expect(lost).toEqual([]);
+    expect(textOf('dist/processes/process.manager.d.ts')).toContain('Underneath:');
+    const code = textOf('dist/processes/process.manager.js');
+    expect([code.includes('async startSingleton('), code.includes('Underneath:')]).toEqual([true, false]);
+  });
+
+  it('says of itself what is known, and no placeholder', () => {
+    const manifest = JSON.parse(textOf('package.json')) as Record<string, unknown>;
+    expect(JSON.stringify(manifest)).not.toContain('.example/');
+    expect(manifest).toMatchObject({ license: 'MIT', publishConfig: { access: 'public', provenance: true } });
+    expect(textOf('LICENSE')).toMatch(/^MIT License/);
+    expect(textOf('CHANGELOG.md')).toContain(`\n## [${String(manifest['version'])}] - `);
+  });
+
   it('has the schematics that the Nest CLI looks for, as CommonJS, each with what it takes', () => {
     const { schematics } = JSON.parse(textOf('package.json')) as { schematics: string };
     type Collection = { schematics: Record<string, { factory: string; schema: string }> };
