@@ -5,7 +5,7 @@ import tseslint from 'typescript-eslint';
 import gate from './eslint.gate.js';
 
 export default tseslint.config(
-  { ignores: ['**/dist/**', '**/coverage/**', '**/node_modules/**', 'libs/*/api/**'] },
+  { ignores: ['examples/**/*.spec.ts', '**/dist/**', '**/coverage/**', '**/node_modules/**', 'libs/*/api/**'] },
   { linterOptions: { reportUnusedDisableDirectives: 'error' } },
   eslint.configs.recommended,
   {
