@@ -1,5 +1,6 @@
 import { Module } from '@nestjs/common';
 import { FoundationModule } from 'nestjs-foundation';
+import { Bank } from './bank.js';
 import { Billing } from './billing.js';
 import { OrdersController } from './orders.controller.js';
 
@@ -11,6 +12,6 @@ import { OrdersController } from './orders.controller.js';
     }),
   ],
   controllers: [OrdersController],
-  providers: [Billing],
+  providers: [Bank, Billing],
 })
 export class AppModule {}
