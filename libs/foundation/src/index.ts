@@ -1,6 +1,8 @@
 /**
  * The public API, by story. Nothing inside the library imports this file.
  */
+// Before the application loads ioredis itself.
+import './backend/redis/fast.strings.js';
 
 // Configuration
 export {

@@ -84,6 +84,17 @@ export class PackedBytes {
     }
   }
 
+  /**
+   * Writes a text or a number, as most values are; false for all others. Called from the loops over values, since V8
+   * keeps only so much of what calls itself in one piece with them.
+   */
+  leaf(value: unknown): boolean {
+    if (typeof value === 'string') this.text(value);
+    else if (typeof value === 'number') this.number(value);
+    else return false;
+    return true;
+  }
+
   text(text: string): void {
     const { length } = text;
     // Three bytes are the most that UTF-8 takes for one character of UTF-16.

@@ -160,7 +160,10 @@ export class PackedWriter {
     if (length >>> 0 !== length) return this.#json('', list);
     if (length < SHORT) this.#out.byte(TAG.list + length);
     else this.#out.long(TAG.longList, length);
-    for (let at = 0; at < length; at++) if (!this.#write(at, list[at])) this.#out.byte(TAG.null);
+    for (let at = 0; at < length; at++) {
+      const value = list[at];
+      if (!this.#out.leaf(value) && !this.#write(at, value)) this.#out.byte(TAG.null);
+    }
     return true;
   }
 
@@ -179,9 +182,10 @@ export class PackedWriter {
     const shape = this.#shapes.guess(this.#depth);
     if (shape === undefined) return this.#named(value, Object.keys(value));
     const { names } = shape;
-    const start = { at: this.#out.at, shapes: this.#shapes.size, from: 0 };
+    const { at } = this.#out;
+    const { size } = this.#shapes;
     this.#head(shape);
-    start.from = this.#out.at;
+    const from = this.#out.at;
     let count = 0;
     // As with JSON the names are those from before the first getter runs, whatever it does to its object: `for … in`
     // has listed them then, and leaves out what is deleted meanwhile.
@@ -190,12 +194,13 @@ export class PackedWriter {
       if (others !== undefined) others.push(name);
       else if (names[count] !== name) others = [name];
       else {
-        this.#property(name, (value as Record<string, unknown>)[name]);
+        const each = (value as Record<string, unknown>)[name];
+        if (!this.#out.leaf(each)) this.#property(name, each);
         count += 1;
       }
     }
     if (others === undefined && count === names.length) return true;
-    return this.#corrected(value, start, [...names.slice(0, count), ...(others ?? [])], count);
+    return this.#corrected(value, { at, shapes: size, from }, [...names.slice(0, count), ...(others ?? [])], count);
   }
 
   /** It has other names: all but the first `count` values are still to be written, and what comes before them. */
@@ -291,5 +296,5 @@ export class PackedWriter {
 interface Start {
   readonly at: number;
   readonly shapes: number;
-  from: number;
+  readonly from: number;
 }
