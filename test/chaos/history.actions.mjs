@@ -23,9 +23,10 @@ export class Actions {
   #changing = new Map();
   #over = false;
 
-  constructor(cluster, report) {
+  constructor(cluster, report, nodes = NODES) {
     this.cluster = cluster;
     this.report = report;
+    this.names = nodes;
   }
 
   /** Starts nodes, and returns when they are ready. */
@@ -56,9 +57,9 @@ export class Actions {
   /** Starts what does not run. */
   async heal() {
     await this.end();
-    const missing = NODES.filter((name) => !this.cluster.nodes.get(name)?.alive);
+    const missing = this.names.filter((name) => !this.cluster.nodes.get(name)?.alive);
     await this.start(missing);
-    await this.cluster.members(NODES, 60_000);
+    await this.cluster.members(this.names, 60_000);
   }
 
   /** Brings back what was ended by a call. */

@@ -1,0 +1,247 @@
+// The test of a run, in a box of its own: starts the nodes of a simulated cluster, does to them what a plan says, and
+// knows what it did. The actions are those of `npm run chaos:history`.
+import { checkHistory, describeViolations, eventually, historyNow, parseHistory } from 'nestjs-foundation/testing';
+import { bootNode, servers } from 'simulated';
+import { msBetween, passed } from '../../dist/test/support/history.time.js';
+import { Actions, LONGEST_LEASE_MS } from '../chaos/history.actions.mjs';
+import { describeAction, SLOTS } from '../chaos/history.plan.mjs';
+
+const [redis] = servers;
+const OWNED_WITHIN_MS = 20_000;
+const COOKIE = 'the cookie of simulated nodes';
+
+class SimulatedNode {
+  frozen = [];
+  ending = false;
+  exit;
+  killedAt;
+
+  constructor(name, cluster, options) {
+    this.name = name;
+    this.cluster = cluster;
+    const env = {
+      FOUNDATION_APP_NAME: 'e2e',
+      FOUNDATION_REDIS_URL: 'redis://127.0.0.1:6379',
+      FOUNDATION_COOKIE: COOKIE,
+    };
+    this.actor = bootNode({
+      ...{ name, env: { ...env, FOUNDATION_NODE_NAME: name }, options },
+      line: (line) => cluster.lines.push(line),
+      exited: (code) => this.#exits(code, null),
+    });
+    this.pid = this.actor.pid;
+    this.exited = new Promise((resolve) => (this.toldExit = resolve));
+    this.ready = this.actor.ready.then((node) => (this.running = node));
+    this.ready.catch(() => undefined);
+  }
+
+  get alive() {
+    return this.exit === undefined;
+  }
+
+  get answers() {
+    const last = this.frozen.at(-1);
+    return this.alive && !this.ending && (last === undefined || last.until !== undefined);
+  }
+
+  /** As over the IPC channel: the node answers when it gets to it. */
+  async ask(command, ...args) {
+    if (command === 'setClock') return this.actor.setClock(...args);
+    return await new Promise((resolve, reject) => {
+      const timer = setTimeout(() => reject(new Error(`Node ${this.name} did not answer "${command}"`)), 15_000);
+      const done = (settle) => (value) => {
+        clearTimeout(timer);
+        settle(value);
+      };
+      void this.exited.then(() => done(reject)(new Error(`Node ${this.name} has ended`)));
+      this.actor.ask(command, args, done(resolve), done(reject));
+    });
+  }
+
+  async kill() {
+    this.ending = true;
+    this.actor.kill();
+    this.killedAt = historyNow();
+    this.#exits(null, 'SIGKILL');
+    return this.killedAt;
+  }
+
+  async terminate() {
+    this.ending = true;
+    await this.ask('terminate');
+    this.#exits(0, null);
+    this.actor.kill();
+  }
+
+  async freeze() {
+    this.actor.freeze();
+    this.frozen.push({ from: historyNow() });
+  }
+
+  thaw() {
+    const last = this.frozen.at(-1);
+    if (last !== undefined) last.until = historyNow();
+    this.actor.thaw();
+  }
+
+  #exits(code, signal) {
+    this.exit ??= { code, signal, at: historyNow() };
+    this.toldExit(this.exit);
+  }
+}
+
+class SimulatedCluster {
+  lines = [];
+  nodes = new Map();
+  all = [];
+  #facts = { cut: [], redisFrozen: [], wanted: [] };
+  redis = {
+    kill: async () => redis.kill(),
+    restart: async ({ delayMs }) => {
+      await passed(historyNow(), delayMs);
+      redis.start();
+    },
+    cli: async () => redis.flush(),
+  };
+
+  constructor(options) {
+    this.options = options;
+  }
+
+  async start(names, env = {}) {
+    const variant = env.TEST_OPTIONS === undefined ? {} : JSON.parse(env.TEST_OPTIONS);
+    const started = names.map((name) => {
+      const node = new SimulatedNode(name, this, { ...this.options, options: { ...this.options.options, ...variant } });
+      this.all.push(node);
+      this.nodes.set(name, node);
+      return node;
+    });
+    await Promise.all(started.map(({ ready }) => ready));
+    return started;
+  }
+
+  async cutOff(name, mode, ms) {
+    const fact = { node: name, from: historyNow() };
+    this.#facts.cut.push(fact);
+    const { actor } = this.nodes.get(name);
+    actor.link(mode);
+    try {
+      await passed(fact.from, ms);
+    } finally {
+      actor.link('ok');
+      fact.until = historyNow();
+    }
+  }
+
+  async freezeRedis(ms) {
+    const fact = { from: historyNow() };
+    this.#facts.redisFrozen.push(fact);
+    redis.freeze();
+    await passed(fact.from, ms);
+    redis.thaw();
+    fact.until = historyNow();
+  }
+
+  answering() {
+    return [...this.nodes.values()].filter(({ answers }) => answers);
+  }
+
+  async members(names, timeout = 20_000) {
+    const expected = [...names].sort().join();
+    let last;
+    await eventually(
+      async () => {
+        last = await Promise.all(
+          this.answering().map(async (node) => {
+            const [{ state }, members] = await Promise.all([node.ask('state'), node.ask('members')]);
+            return `${node.name} is ${state} and sees ${members.map((m) => (m.state === 'up' ? m.name : `${m.name}(${m.state})`)).join()}`;
+          }),
+        );
+        return this.answering().every(({ name }, index) => last[index] === `${name} is up and sees ${expected}`);
+      },
+      { timeout, every: 100, what: `Members ${expected} everywhere`, lastSeen: () => last },
+    );
+  }
+
+  async owner(name, { timeout = 20_000 } = {}) {
+    let last;
+    return eventually(
+      async () => {
+        const owners = await Promise.all(this.answering().map((node) => node.ask('lookup', name)));
+        last = owners;
+        const [first] = owners;
+        return first && owners.every((owner) => owner?.epoch === first.epoch && owner?.node === first.node);
+      },
+      { timeout, every: 100, what: `An owner of "${name}"`, lastSeen: () => last },
+    );
+  }
+
+  noteFault(because, names, withinMs, at = historyNow()) {
+    for (const name of names) this.#facts.wanted.push({ name, at, withinMs, because });
+  }
+
+  facts(more) {
+    return {
+      killed: this.all.flatMap(({ pid, killedAt }) => (killedAt === undefined ? [] : [{ pid, at: killedAt }])),
+      frozen: this.all.flatMap(({ pid, frozen }) => frozen.map((one) => ({ pid, ...one }))),
+      exits: this.all.flatMap(({ name, pid, exit, ending }) =>
+        exit === undefined
+          ? []
+          : [{ node: name, pid, at: exit.at, how: exit.signal ?? `code ${exit.code}`, injected: ending }],
+      ),
+      ...this.#facts,
+      ...more,
+    };
+  }
+}
+
+/** Carries the plan out; resolves with what was violated, as text. */
+export async function run({ nodes: names, slots = SLOTS, plan, report, ...options }) {
+  const allSlots = Object.values(slots).flat();
+  const policies = { import: 'transient', 'job-*': 'transient', 'once-*': 'temporary' };
+  const began = historyNow();
+  const say = (what) => report?.(`[${(msBetween(began, historyNow()) / 1000).toFixed(3).padStart(8)} s] ${what}`);
+  const cluster = new SimulatedCluster({ ...options, processes: Object.keys(slots).join() });
+  const actions = new Actions(cluster, (action, what) => say(`  … ${describeAction(action)}: ${what}`), names);
+  const check = (more) => {
+    const history = parseHistory(cluster.lines.join('\n').concat('\n'));
+    const facts = cluster.facts({ policies, leaseTtlMs: LONGEST_LEASE_MS, ...more });
+    return describeViolations(checkHistory(history, facts), history);
+  };
+  try {
+    await actions.start(names);
+    await cluster.members(names);
+    for (const name of allSlots) await cluster.owner(name);
+    const from = historyNow();
+    for (const action of plan) {
+      await passed(from, action.at);
+      say(describeAction(action));
+      actions.begin(action);
+    }
+    await actions.heal();
+    const healed = historyNow();
+    const wanted = allSlots.filter((slot) => ![...actions.down].some((name) => slots[name]?.includes(slot)));
+    cluster.noteFault('the end of all faults', wanted, OWNED_WITHIN_MS, healed);
+    await actions.revive();
+    for (const name of allSlots) await cluster.owner(name, { timeout: 30_000 });
+    await oneView(cluster, names);
+    return { violations: check({ settledAt: historyNow() }), lines: cluster.lines };
+  } catch (error) {
+    return { violations: [`It was not whole again: ${error.message}`, ...check({})], lines: cluster.lines };
+  }
+}
+
+async function oneView(cluster, names) {
+  let [seen, last] = [];
+  await eventually(
+    async () => {
+      seen = await Promise.all(cluster.answering().map((node) => node.ask('state')));
+      const versions = [...new Set(seen.map(({ version }) => version))];
+      const isOne = seen.length === names.length && versions.length === 1;
+      const isStill = isOne && versions[0] === last;
+      last = isOne ? versions[0] : undefined;
+      return isStill;
+    },
+    { timeout: 20_000, every: 100, what: 'One view everywhere', lastSeen: () => seen },
+  );
+}

@@ -1,0 +1,96 @@
+// npm run interleavings -- --runs 1000 --seed 7: whole clusters in this process, on a simulated Redis, network and
+// clock. A run that violates an invariant is made shorter, printed, and made again by its seed and path.
+import { parseArgs } from 'node:util';
+import fc from 'fast-check';
+import { BUGS } from './bugs.mjs';
+import { clusters, leaseRuns, NAMES, planOf, WHOLES } from './plan.mjs';
+import { compileParts, simulate, withBug } from './simulation.mjs';
+
+const { values } = parseArgs({
+  options: {
+    level: { type: 'string', default: 'leases' },
+    runs: { type: 'string', default: '100' },
+    seconds: { type: 'string' },
+    seed: { type: 'string', default: String(Date.now() % 2 ** 31) },
+    path: { type: 'string' },
+    bug: { type: 'string' },
+    bugs: { type: 'boolean', default: false },
+    verbose: { type: 'boolean', default: false },
+    'no-shrink': { type: 'boolean', default: false },
+  },
+});
+const SHOWN = 5;
+const LEVELS = {
+  leases: { runs: leaseRuns(), optionsOf: (run) => ({ ...run, nodes: NAMES, processes: ['job', 'mail'] }) },
+  cluster: {
+    runs: clusters(),
+    optionsOf: ({ steps, ...run }) => ({
+      ...{ ...run, nodes: NAMES, slots: WHOLES, plan: planOf(steps), load: { calls: true, talk: true, cron: true } },
+    }),
+  },
+};
+const parts = {};
+const partsOf = async (level) => (parts[level] ??= await compileParts(level));
+
+if (values.bugs) process.exitCode = (await findAll()) ? 0 : 1;
+else {
+  const bug = values.bug === undefined ? undefined : BUGS.find(({ name }) => name.includes(values.bug));
+  const level = bug?.level ?? values.level;
+  const code = await partsOf(level);
+  const found = await check(bug === undefined ? code : withBug(code, bug), { ...values, level });
+  process.exitCode = found === undefined ? 0 : 1;
+}
+process.exit();
+
+async function findAll() {
+  let areAllFound = true;
+  for (const bug of BUGS.filter(({ name }) => name.includes(values.bug ?? ''))) {
+    const { level, name } = bug;
+    const found = await check(withBug(await partsOf(level), bug), { ...values, level, quiet: true });
+    const where = `in ${found.runs} ${found.runs === 1 ? 'run' : 'runs'}, ${found.seconds} s`;
+    console.log(
+      found.first === undefined ? `NOT FOUND: ${name} (${where})` : `found: ${name} (${where}): ${found.first}`,
+    );
+    areAllFound &&= found.first !== undefined;
+  }
+  return areAllFound;
+}
+
+/** What was violated, in the shortest run; `undefined` when nothing was. */
+async function check(code, { level, runs: count, seconds, seed, path, quiet = false, verbose = false }) {
+  const { runs, optionsOf } = LEVELS[level];
+  let [done, steps, ms, fingerprint] = [0, 0, 0, 0];
+  let last;
+  const property = fc.asyncProperty(runs, async (run) => {
+    const outcome = await simulate(code, { ...optionsOf(run), ...(verbose ? { report: console.log } : {}) });
+    done += 1;
+    steps += outcome.steps;
+    ms += outcome.ms;
+    fingerprint = (Math.imul(fingerprint, 31) + outcome.trace) >>> 0;
+    if (outcome.violations.length === 0) return;
+    last = { run, outcome };
+    throw new Error(outcome.violations[0].split('\n')[0]);
+  });
+  const began = performance.now();
+  const result = await fc.check(property, {
+    seed: Number(seed),
+    numRuns: Number(count),
+    ...(path === undefined ? {} : { path }),
+    ...(seconds === undefined ? {} : { interruptAfterTimeLimit: Number(seconds) * 1000 }),
+    endOnFailure: quiet || values['no-shrink'],
+  });
+  const took = ((performance.now() - began) / 1000).toFixed(1);
+  if (!quiet)
+    console.log(
+      `${done} runs, ${steps} steps, ${(ms / 1000).toFixed(0)} s of a cluster in ${took} s; seed ${seed}, fingerprint ${fingerprint.toString(16)}`,
+    );
+  if (!result.failed) return quiet ? { runs: done, seconds: took } : undefined;
+  const { violations } = last.outcome;
+  const found = { runs: result.numRuns, seconds: took, first: violations[0].split('\n')[0] };
+  if (!quiet) {
+    console.log(`VIOLATED: npm run interleavings -- --seed ${seed} --path ${result.counterexamplePath}`);
+    console.log(JSON.stringify(result.counterexample[0], undefined, 1));
+    console.log(violations.slice(0, SHOWN).join('\n'));
+  }
+  return found;
+}
