@@ -273,6 +273,8 @@ describe('resolve: what is not there', () => {
 describe('resolve: bad options', () => {
   it.each([
     ['an unknown option', { clustr: true }, 'clustr', 'known here: cluster'],
+    ['a class in the place of the rules', { constructor: class {} }, 'constructor', 'no such option'],
+    ['the same within an option', { lease: { constructor: null } }, 'lease.constructor', 'no such option'],
     ['a wrong type', { appName: 5 }, 'appName', '1 to 128'],
     ['a name with spaces', { appName: 'two words' }, 'appName', '1 to 128'],
     ['an empty name', { nodeName: '' }, 'nodeName', '1 to 128'],

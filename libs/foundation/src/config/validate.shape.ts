@@ -89,10 +89,7 @@ export function checkShape(shape: Shape, value: unknown, path: string): void {
   if (!isObject(value)) {
     throw new FoundationConfigError(path.slice(0, -1) || 'options', showOption(path, value), 'an object');
   }
-  // class-validator passes this one over.
-  if (Object.hasOwn(value, '__proto__'))
-    throw new FoundationConfigError(`${path}__proto__`, 'a value', 'no such option');
-  const errors = validateSync(shaped(shape, value), {
+  const errors = validateSync(shaped(shape, value, path), {
     whitelist: true,
     forbidNonWhitelisted: true,
     forbidUnknownValues: false,
@@ -101,13 +98,18 @@ export function checkShape(shape: Shape, value: unknown, path: string): void {
   if (first !== undefined) throw toConfigError(first, path, shape);
 }
 
+/** class-validator passes over the first of these, and takes the second for the class whose rules it goes by. */
+const UNCHECKED = ['__proto__', 'constructor'] as const;
+
 /** class-validator looks rules up by class, so plain objects become instances first. */
-function shaped(shape: Shape, plain: Record<string, unknown>): object {
+function shaped(shape: Shape, plain: Record<string, unknown>, path: string): object {
+  const unchecked = UNCHECKED.find((name) => Object.hasOwn(plain, name));
+  if (unchecked !== undefined) throw new FoundationConfigError(`${path}${unchecked}`, 'a value', 'no such option');
   const instance = new shape() as Record<string, unknown>;
   for (const [key, value] of Object.entries(plain)) {
     const inner = INNER.get(shape)?.get(key);
     Object.defineProperty(instance, key, {
-      value: inner !== undefined && isObject(value) ? shaped(inner, value) : value,
+      value: inner !== undefined && isObject(value) ? shaped(inner, value, `${path}${key}.`) : value,
       enumerable: true,
       configurable: true,
       writable: true,
