@@ -4,6 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { format, resolveConfig } from 'prettier';
 import ts from 'typescript';
+import { valuesOf } from './docs.pages.mjs';
 
 const root = resolve(import.meta.dirname, '../..');
 const config = join(import.meta.dirname, 'src/config');
@@ -45,8 +46,20 @@ const variablesOf = (option) => {
   return [variableOf(option), ...(otherNames.get(option) ?? [])];
 };
 
+// What becomes of no options and no variables, so that no default is written down twice.
+const { resolve: resolved } = await valuesOf('config/resolve.ts');
+const defaults = resolved({ cluster: true, redis: 'redis://' }, {}, { host: '', pid: 0, packageName: '-' });
+const OF_THE_MACHINE = new Set(['appName', 'nodeName', 'redis.url', 'transport.kind']);
+const DAY = 86_400_000;
+const inWords = (ms) => (ms % DAY === 0 ? `${ms / DAY}d` : ms >= 1000 && ms % 100 === 0 ? `${ms / 1000}s` : `${ms}ms`);
+const defaultOf = (option, type) => {
+  const value = option.split('.').reduce((part, key) => part?.[key], defaults);
+  if (OF_THE_MACHINE.has(option) || !['string', 'number', 'boolean'].includes(typeof value)) return '';
+  return `\`${type.includes('Duration') && typeof value === 'number' ? inWords(value) : value}\``;
+};
+
 /** A row for each option of an interface; the parts of an object that stands beside other forms follow their option. */
-function rowsOf(name, path) {
+function rowsOf(name, path, hasDefaults) {
   return interfaces
     .get(name)
     .members.filter(ts.isPropertySignature)
@@ -54,19 +67,27 @@ function rowsOf(name, path) {
       const option = `${path}${member.name.text}`;
       const type = member.type.getText();
       // Not into a client that is handed over ready-made.
-      if (interfaces.has(type) && !/Client$|Queue$/.test(type)) return rowsOf(type, `${option}.`);
+      if (interfaces.has(type) && !/Client$|Queue$/.test(type)) return rowsOf(type, `${option}.`, hasDefaults);
       const said = ts.getTextOfJSDocComment(member.jsDoc?.at(-1)?.comment) ?? '';
       const variables = variablesOf(option).map((each) => `\`${each}\``);
-      const own = row(`\`${option}\``, `\`${cell(type)}\``, variables.join('<br>'), cell(said));
+      const own = [
+        `\`${option}\``,
+        `\`${cell(type)}\``,
+        ...(hasDefaults ? [defaultOf(option, type)] : []),
+        variables.join('<br>'),
+        cell(said),
+      ];
       const parts = { redis: 'RedisEndpoint', transport: 'DirectOptions' }[option];
-      return parts === undefined ? [own] : [own, ...rowsOf(parts, `${option}.`)];
+      return parts === undefined ? [own] : [own, ...rowsOf(parts, `${option}.`, hasDefaults)];
     });
 }
 
-const tableOf = (rows) =>
-  [row('option', 'type', 'environment', 'what it does'), row(...Array(4).fill('---')), ...rows].join('\n');
-const options = tableOf(rowsOf('FoundationOptions', ''));
-const strategies = tableOf(rowsOf('StrategySettings', ''));
+const tableOf = (head, rows) => [head, head.map(() => '---'), ...rows].map((cells) => row(...cells)).join('\n');
+const options = tableOf(
+  ['option', 'type', 'default', 'environment', 'what it does'],
+  rowsOf('FoundationOptions', '', true),
+);
+const strategies = tableOf(['setting', 'type', 'environment', 'what it does'], rowsOf('StrategySettings', '', false));
 const missing = [...inTable].filter((option) => !found.has(option));
 if (missing.length > 0) throw new Error(`environment.table.ts has what the options have not: ${missing.join(', ')}`);
 
