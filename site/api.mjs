@@ -5,21 +5,24 @@ import { Application } from 'typedoc';
 
 const library = resolve(import.meta.dirname, '../libs/foundation');
 
-/** Entry of the package → its source: `.` is src/index.ts, `./health` what its `default` is built from. */
+/** `src/terminus/index` → `nestjs-foundation/health`: the source that an entry is built from, and what one imports. */
 function entries() {
-  const { exports } = JSON.parse(readFileSync(join(library, 'package.json'), 'utf8'));
-  return Object.values(exports).flatMap(({ import: es }) =>
-    es === undefined ? [] : [join(library, es.default.replace('./dist/', 'src/').replace(/\.js$/, '.ts'))],
+  const { name, exports } = JSON.parse(readFileSync(join(library, 'package.json'), 'utf8'));
+  return new Map(
+    Object.entries(exports).flatMap(([entry, { import: es }]) =>
+      es === undefined ? [] : [[es.default.replace('./dist/', 'src/').replace(/\.js$/, ''), name + entry.slice(1)]],
+    ),
   );
 }
 
 /** Writes a page for each entry and each member of it. */
 export async function writeApi(folder) {
+  const named = entries();
   const app = await Application.bootstrapWithPlugins({
     name: 'API',
     plugin: ['typedoc-plugin-markdown'],
     tsconfig: join(library, 'tsconfig.lib.json'),
-    entryPoints: entries(),
+    entryPoints: [...named.keys()].map((source) => join(library, `${source}.ts`)),
     readme: 'none',
     disableSources: true,
     excludeInternal: true,
@@ -37,10 +40,14 @@ export async function writeApi(folder) {
     interfacePropertiesFormat: 'table',
     propertyMembersFormat: 'table',
     sanitizeComments: true,
-    logLevel: 'Warn',
+    logLevel: 'Error',
   });
   const project = await app.convert();
   if (project === undefined) throw new Error('TypeDoc found no API');
-  await app.generateOutputs(project);
+  // TypeDoc names an entry after its file: `index`, `terminus`.
+  for (const entry of project.children) {
+    const file = `src/${entry.name.replace(/^index$|$/, '/index').replace(/^\//, '')}`;
+    entry.name = named.get(file) ?? entry.name;
+  }
   await app.outputs.writeOutput({ name: 'markdown', path: folder }, project);
 }
