@@ -52,6 +52,12 @@ export function github(md) {
     if (dark === undefined) return htmlBlock?.(tokens, index, options, env, self) ?? text;
     return `<img class="in-light" src="${light}" alt="${alt}"><img class="in-dark" src="${dark}" alt="${alt}">\n`;
   };
+  // A piece of a file says which.
+  const { fence } = md.renderer.rules;
+  md.renderer.rules.fence = (tokens, index, ...rest) => {
+    const file = tokens[index].info.split(/\s+/).find((word) => /^[\w.-]+\/[\w./-]+$/.test(word));
+    return `${file === undefined ? '' : `<p class="file">${file}</p>`}${fence(tokens, index, ...rest)}`;
+  };
   // A drawing is put into the page, so that it follows the switch, too.
   const { image } = md.renderer.rules;
   md.renderer.rules.image = (tokens, index, options, env, self) => {
