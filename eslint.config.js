@@ -5,7 +5,16 @@ import tseslint from 'typescript-eslint';
 import gate from './eslint.gate.js';
 
 export default tseslint.config(
-  { ignores: ['examples/**/*.spec.ts', '**/dist/**', '**/coverage/**', '**/node_modules/**', 'libs/*/api/**'] },
+  {
+    ignores: [
+      'examples/**/*.spec.ts',
+      '**/dist/**',
+      '**/coverage/**',
+      '**/node_modules/**',
+      'libs/*/api/**',
+      'site/.vitepress/{.temp,cache}/**',
+    ],
+  },
   { linterOptions: { reportUnusedDisableDirectives: 'error' } },
   eslint.configs.recommended,
   {

@@ -13,7 +13,9 @@ export const anchorOf = (heading) =>
     .replaceAll(' ', '-');
 
 const { repository } = JSON.parse(readFileSync(join(ROOT, 'libs/foundation/package.json'), 'utf8'));
-const home = repository?.url?.replace(/^git\+/, '').replace(/\.git$/, '');
+const url = repository?.url?.replace(/^git\+/, '').replace(/\.git$/, '');
+// A name of the reserved domain stands for one that is not known yet.
+const home = url?.includes('.example/') ? undefined : url;
 
 /** A plug-in of markdown-it. */
 export function github(md) {
@@ -56,6 +58,8 @@ export function github(md) {
   const { fence } = md.renderer.rules;
   md.renderer.rules.fence = (tokens, index, ...rest) => {
     const file = tokens[index].info.split(/\s+/).find((word) => /^[\w.-]+\/[\w./-]+$/.test(word));
+    // VitePress takes a number in what follows the language for a line to highlight.
+    tokens[index].info = tokens[index].info.split(/\s+/)[0];
     return `${file === undefined ? '' : `<p class="file">${file}</p>`}${fence(tokens, index, ...rest)}`;
   };
   // A drawing is put into the page, so that it follows the switch, too.

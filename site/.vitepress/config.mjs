@@ -57,6 +57,8 @@ export default defineConfig({
         },
       ],
     },
+    // The index of the search is one chunk, and loaded when somebody searches.
+    build: { chunkSizeWarningLimit: 8000 },
     server: { fs: { allow: [join(import.meta.dirname, '../..')] } },
   },
   themeConfig: {
