@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { modulesOf, outputOf } from '../snippets/modules.mjs';
 import { fencesOfPages, placeOf, ROOT } from '../snippets/pages.mjs';
-import { missingLines, runModule, runShell } from '../snippets/run.mjs';
+import { missingLines, runModule, runShell, startModule } from '../snippets/run.mjs';
 import { type RedisServer, startRedis } from '../support/redis-server.js';
 
 const fences = fencesOfPages();
@@ -42,9 +42,21 @@ describe('the snippets of the documentation', () => {
     expect(missingLines(expected ?? '', output)).toEqual([]);
   });
 
-  it.each(shells.map((fence) => [placeOf(fence), fence] as const))('run: %s', async (place, fence) => {
-    if (redis.embedded) return; // it has no ACL and is asked by no redis-cli
-    const redisUrl = redis.adminUrl.replace('://:', '://default:'); // redis-cli needs a name before the password
-    await expect(runShell(fence, environment(place), { redisUrl })).resolves.toEqual(expect.any(String));
+  // The shop of the pages: three nodes of the example in README, as `FOUNDATION_APP_NAME=shop`.
+  describe('beside the shop', () => {
+    const nodes: { stop(): Promise<string> }[] = [];
+    const shop = () => ({ ...environment('shop'), FOUNDATION_APP_NAME: 'shop' });
+    beforeAll(async () => {
+      const example = modules.find(({ page }) => page === 'README.md')!;
+      const start = (name: string) => startModule(example, { ...shop(), FOUNDATION_NODE_NAME: name });
+      nodes.push(...(await Promise.all(['shop-1', 'shop-2', 'shop-3'].map(start))));
+    });
+    afterAll(() => Promise.all(nodes.map((node) => node.stop())));
+
+    it.each(shells.map((fence) => [placeOf(fence), fence] as const))('run: %s', async (_place, fence) => {
+      if (redis.embedded) return; // it has no ACL and is asked by no redis-cli
+      const redisUrl = redis.adminUrl.replace('://:', '://default:'); // redis-cli needs a name before the password
+      await expect(runShell(fence, shop(), { redisUrl })).resolves.toEqual(expect.any(String));
+    });
   });
 });

@@ -6,6 +6,11 @@ export function runModule(
   module: Pick<SnippetModule, 'name'> & { expected?: string | undefined },
   env: Readonly<Record<string, string>>,
 ): Promise<string>;
+/** A node that goes on; resolves when it has started. */
+export function startModule(
+  module: Pick<SnippetModule, 'name'>,
+  env: Readonly<Record<string, string>>,
+): Promise<{ stop(): Promise<string> }>;
 export function runShell(
   fence: Pick<Fence, 'text'>,
   env: Readonly<Record<string, string>>,

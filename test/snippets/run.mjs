@@ -18,6 +18,19 @@ export function runModule({ name, expected }, env) {
   return ended(process.execPath, [join(FOLDER, 'built', `${name}.js`)], { cwd: FOLDER, env }, isOver);
 }
 
+/** A node that goes on; resolves when it has started, with what ends it in order. */
+export function startModule({ name }, env) {
+  return new Promise((started, failed) => {
+    let end;
+    const isOver = (output, child) => {
+      if (end === undefined && output.includes(STARTED)) started({ stop: (end = () => (child.kill('SIGTERM'), over)) });
+      return false;
+    };
+    const over = ended(process.execPath, [join(FOLDER, 'built', `${name}.js`)], { cwd: FOLDER, env }, isOver);
+    over.catch((error) => (end === undefined ? failed(error) : undefined));
+  });
+}
+
 /** In an empty folder, where `npx foundation` is the built one and `redis-cli` asks the Redis of the test. */
 export async function runShell({ text }, env, { redisCli = 'redis-cli', redisUrl }) {
   const folder = mkdtempSync(join(tmpdir(), 'foundation-snippet-'));
@@ -70,7 +83,7 @@ function ended(command, words, { cwd, env }, isOver) {
     for (const stream of [child.stdout, child.stderr]) {
       stream.setEncoding('utf8').on('data', (text) => {
         output += text;
-        if (isTold || !isOver(output)) return;
+        if (isTold || !isOver(output, child)) return;
         isTold = true;
         child.kill('SIGTERM');
       });
@@ -78,7 +91,7 @@ function ended(command, words, { cwd, env }, isOver) {
     child.once('error', failed);
     child.once('close', (code, signal) => {
       clearTimeout(limit);
-      if (code === 0 || (isTold && signal === 'SIGTERM')) done(output);
+      if (code === 0 || signal === 'SIGTERM') done(output);
       else failed(new Error(`ended with ${code ?? signal}:\n${output.slice(-4000)}`));
     });
   });
