@@ -1,5 +1,8 @@
 // Written by `npm run api -- --write`; the declarations in the sources are what to change.
 
+import { DynamicModule } from '@nestjs/common';
+import type { Type } from '@nestjs/common';
+
 export function aclRule(appName: string, input?: {
     isCluster?: boolean | undefined;
 }): string[];
@@ -37,6 +40,50 @@ export interface EventuallyOptions {
     every?: number;
     timeout?: number;
     what?: string;
+}
+
+// Warning: (ae-forgotten-export) The symbol "CronRun" needs to be exported by the entry point index.d.ts
+//
+export interface FakeCronRun extends CronRun {
+    abort(): void;
+}
+
+export function fakeCronRun(options?: Partial<Pick<CronRun, 'name' | 'scheduledAt' | 'cause' | 'epoch'>>): FakeCronRun;
+
+// Warning: (ae-forgotten-export) The symbol "ProcessContext" needs to be exported by the entry point index.d.ts
+//
+export interface FakeProcessContext extends ProcessContext {
+    readonly ended: FakeProcessEnd | undefined;
+    loseLease(): Promise<void>;
+    stop(): Promise<void>;
+}
+
+export function fakeProcessContext(options?: FakeProcessContextOptions): FakeProcessContext;
+
+export interface FakeProcessContextOptions {
+    args?: readonly unknown[];
+    epoch?: number;
+    handoff?: unknown;
+    index?: number;
+    name?: string;
+    node?: string;
+}
+
+export interface FakeProcessEnd {
+    error?: unknown;
+    reason: 'crash' | 'complete';
+}
+
+export class FoundationTestingModule {
+    static forRoot(options?: FoundationTestingOptions): DynamicModule;
+}
+
+// Warning: (ae-forgotten-export) The symbol "FoundationOptions" needs to be exported by the entry point index.d.ts
+//
+export interface FoundationTestingOptions extends Omit<FoundationOptions, 'cluster'> {
+    // Warning: (ae-forgotten-export) The symbol "Duration" needs to be exported by the entry point index.d.ts
+    patience?: Duration;
+    startsAt?: Date | number | string;
 }
 
 export interface HistoryEvent {
@@ -128,6 +175,19 @@ export interface Leases {
 }
 
 export function leasesContract(name: string, makeCluster: (size: number) => Promise<LeaseCluster>, runner: TestRunner, options?: ContractOptions): void;
+
+export class ManualClock {
+    advance(by: Duration): Promise<void>;
+    advanceTo(time: Date | number | string): Promise<void>;
+    get now(): Date;
+    settle(): Promise<void>;
+}
+
+// Warning: (ae-forgotten-export) The symbol "FoundationError" needs to be exported by the entry point index.d.ts
+//
+export class ManualClockError extends FoundationError {
+    constructor(why: string);
+}
 
 export interface NodeDirectory {
     // Warning: (ae-forgotten-export) The symbol "BeatAnswer" needs to be exported by the entry point index.d.ts
@@ -242,6 +302,13 @@ export interface TableCluster extends ContractCluster<Table> {
 // Warning: (ae-forgotten-export) The symbol "MarkLimits" needs to be exported by the entry point index.d.ts
 //
 export function tableContract(name: string, makeCluster: (size: number, limits?: MarkLimits) => Promise<TableCluster>, runner: TestRunner, options?: ContractOptions): void;
+
+export class TestProcesses {
+    crash(target: ProcessTarget, error?: Error): Promise<void>;
+    // Warning: (ae-forgotten-export) The symbol "ProcessTarget" needs to be exported by the entry point index.d.ts
+    instance<T extends object>(target: ProcessTarget<T>): Promise<T>;
+    loseLease(target: ProcessTarget): Promise<void>;
+}
 
 export interface TestRunner {
     describe: (name: string, body: () => void) => void;

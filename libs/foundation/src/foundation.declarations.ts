@@ -29,6 +29,7 @@ import type { Instance } from './processes/instance/instance.js';
 import { SERVICE_METADATA } from './services/service.decorators.js';
 import { type DeclaredService, exploreServices, servicesOf } from './services/service.explorer.js';
 import type { ServiceHandle } from './services/service.js';
+import { clockOf } from './time/clock.js';
 
 /** The marks of the methods that calls and messages reach. */
 const REACHED = [CALLABLE_METADATA, CHANNEL_METADATA];
@@ -65,7 +66,7 @@ export class FoundationDeclarations {
     private readonly modules: ModulesContainer,
   ) {
     this.#idle = new IdleInstances(modules, isProcess);
-    this.#schedules = new StartedSchedules(parts.telemetry, discovery);
+    this.#schedules = new StartedSchedules(parts.telemetry, discovery, clockOf(parts.backend));
   }
 
   /**
@@ -133,7 +134,8 @@ export class FoundationDeclarations {
       telemetry,
       argsOf: (name) => table.get(name)?.args,
       isTaken: (name) => specs.some((spec) => spec.name === name),
-      wallClock: () => Date.now(),
+      wallClock: clockOf(backend).wall,
+      clock: clockOf(backend),
     });
   }
 

@@ -8,6 +8,7 @@ import {
   type FactoryProvider,
   type InjectionToken,
   Module,
+  type ModuleMetadata,
   type Provider,
   type Type,
 } from '@nestjs/common';
@@ -33,7 +34,7 @@ import { HealthMonitor } from './health/health.monitor.js';
 import type { Search } from './locator/redis.locator.js';
 import { Log } from './logging/log.js';
 import { FoundationMetrics } from './metrics/foundation.metrics.js';
-import { assembleNode, NODE, type NodeParts, type Token } from './node.parts.js';
+import { assembleNode, NODE, type NodeParts, NodeSetup, type Token } from './node.parts.js';
 import { getProcessToken } from './processes/declaration/inject.process.js';
 import { classNameOf } from './processes/declaration/process.target.js';
 import { injectableProcesses, lateProcesses, tokenOf } from './processes/declaration/process.tokens.js';
@@ -74,6 +75,15 @@ export interface FoundationOptionsFactory {
   createFoundationOptions(): FoundationOptions | Promise<FoundationOptions>;
 }
 
+/** What {@link assemble} is given besides options and telemetry. */
+export const SURROUNDINGS = [
+  DiscoveryService,
+  ModulesContainer,
+  ModuleRef,
+  SEARCH,
+  { token: NodeSetup, optional: true },
+] as const satisfies readonly Injected[];
+
 /** The parts of a node that other modules may inject. */
 const EXPOSED = {
   topologies: Topologies,
@@ -92,6 +102,21 @@ const SHARED = { view: ClusterView, finder: ProcessFinder, settings: SharedSetti
   [P in keyof NodeParts]?: Type<NodeParts[P]>;
 };
 
+/** What a module offers of a node, whoever makes it: that of tests makes it otherwise. */
+export const OFFERED = {
+  imports: [DiscoveryModule, FoundationEdgesModule, FoundationFrontModule],
+  providers: [
+    { provide: SEARCH, useValue: {} },
+    ...Object.entries({ ...EXPOSED, ...SHARED }).map(([part, token]) =>
+      ofNode(token, (node) => node[part as keyof NodeParts]),
+    ),
+    ...Object.entries(FoundationTools).map(([role, token]) =>
+      ofNode(token, ({ backend }) => backend.raw[role as keyof RawTools]),
+    ),
+  ],
+  exports: [Telemetry, ...Object.values(EXPOSED), ...Object.values(SHARED), ...Object.values(FoundationTools)],
+} satisfies ModuleMetadata;
+
 /**
  * Makes a Nest application a node of a cluster.
  *
@@ -100,26 +125,15 @@ const SHARED = { view: ClusterView, finder: ProcessFinder, settings: SharedSetti
  * ```
  */
 @Module({
-  imports: [DiscoveryModule, FoundationEdgesModule, FoundationFrontModule],
+  ...OFFERED,
   providers: [
     Telemetry,
-    { provide: SEARCH, useValue: {} },
     // Of forRoot() and forRootAsync() comes another one in its place.
     provide(OPTIONS as Token<FoundationOptions>, [ModulesContainer], refuseWithoutOptions),
-    provide(
-      NODE,
-      [OPTIONS as Token<FoundationOptions>, Telemetry, DiscoveryService, ModulesContainer, ModuleRef, SEARCH],
-      assemble,
-    ),
-    ...Object.entries({ ...EXPOSED, ...SHARED }).map(([part, token]) =>
-      ofNode(token, (node) => node[part as keyof NodeParts]),
-    ),
-    ...Object.entries(FoundationTools).map(([role, token]) =>
-      ofNode(token, ({ backend }) => backend.raw[role as keyof RawTools]),
-    ),
+    provide(NODE, [OPTIONS as Token<FoundationOptions>, Telemetry, ...SURROUNDINGS], assemble),
+    ...OFFERED.providers,
     FoundationLifecycle,
   ],
-  exports: [Telemetry, ...Object.values(EXPOSED), ...Object.values(SHARED), ...Object.values(FoundationTools)],
 })
 export class FoundationModule extends ConfigurableModuleClass {
   /**
@@ -142,7 +156,7 @@ export class FoundationModule extends ConfigurableModuleClass {
  * Adds a provider for every process whose calls may be injected. Nest reads it when it scans the modules: by then all
  * of these classes are loaded, also those that came after the call of `forRoot`.
  */
-function withRemotes(module: DynamicModule): DynamicModule {
+export function withRemotes(module: DynamicModule): DynamicModule {
   const { providers = [], exports = [] } = module;
   // First the late ones: a class that only they name is among the others after that.
   const late = (): Provider[] =>
@@ -195,21 +209,23 @@ function importersIn(all: readonly { metatype: Type; name: string }[]): string[]
   });
 }
 
-async function assemble(
+export async function assemble(
   options: FoundationOptions,
   telemetry: Telemetry,
   discovery: DiscoveryService,
   modules: ModulesContainer,
   moduleRef: ModuleRef,
   special: Partial<Search>,
+  given?: NodeSetup,
 ): Promise<NodeParts> {
+  const setup = NodeSetup.isOne(given) ? given : undefined;
   requireOnce(modules);
   checkProcessClasses(modules);
   const application: Search['application'] = async () => {
     const { findApplicationRedis } = await import('./locator/application.redis.js');
     return findApplicationRedis(discovery, NODE);
   };
-  const config = resolve(options, process.env, readMachine());
+  const config = setup?.configure(options) ?? resolve(options, process.env, readMachine());
   if (config.isUnnamed) {
     new Log().warn(`Nothing names this application; set "appName" or FOUNDATION_APP_NAME`, {
       appName: config.appName,
@@ -217,19 +233,25 @@ async function assemble(
   }
   // Protected, and the one way to the container that ExternalContextCreator.fromContainer() takes.
   const enhancers = new Enhancers(moduleRef['container'], config.globalEnhancers);
-  return assembleNode(config, telemetry, { application, ...special }, enhancers);
+  const parts = await assembleNode(config, telemetry, { application, ...special }, enhancers, setup?.clock);
+  setup?.assembled(parts);
+  return parts;
 }
 
+type Injected = Token<unknown> | { readonly token: Token<unknown>; readonly optional: true };
+
 /** The compiler checks that each token stands for the parameter at its place. */
-function provide<const D extends readonly Token<unknown>[]>(
+export function provide<const D extends readonly Injected[]>(
   token: Token<unknown>,
   inject: D,
   useFactory: (...given: Given<D>) => unknown,
 ): FactoryProvider {
-  return { provide: token, inject: [...inject], useFactory };
+  return { provide: token, inject: [...inject] as FactoryProvider['inject'] & object, useFactory };
 }
 
-type Given<D> = { [I in keyof D]: D[I] extends Token<infer T> ? T : never };
+type Given<D> = {
+  [I in keyof D]: D[I] extends Token<infer T> ? T : D[I] extends { token: Token<infer T> } ? T | undefined : never;
+};
 
 function ofNode(provide: InjectionToken, useFactory: (node: NodeParts) => unknown): FactoryProvider {
   return { provide, inject: [NODE], useFactory };

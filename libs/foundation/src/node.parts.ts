@@ -17,6 +17,7 @@ import { MembershipProtocol } from './cluster/membership.protocol.js';
 import { Topologies } from './cluster/topologies/topologies.js';
 import { TopologyRunner } from './cluster/topologies/topology.runner.js';
 import type { FoundationConfig } from './config/config.js';
+import type { FoundationOptions } from './config/options.js';
 import { CronJobs } from './cron/cron.jobs.js';
 import type { Enhancers } from './enhancers/enhancers.js';
 import { FoundationConfigError } from './errors/config.errors.js';
@@ -40,6 +41,7 @@ import { ServiceTargets } from './services/service.targets.js';
 import { ClusterConfig } from './settings/cluster.config.js';
 import { type OpenedConfig, SharedSettings } from './settings/shared.settings.js';
 import type { Telemetry } from './telemetry/telemetry.js';
+import type { Clock } from './time/clock.js';
 
 /** A token that says what it stands for. */
 export type Token<T> = (symbol & { readonly standsFor?: T }) | Abstract<T>;
@@ -51,12 +53,32 @@ export const NODE: Token<NodeParts> = Symbol.for('foundation:node');
 export type NodeParts = Awaited<ReturnType<typeof assembleNode>>;
 
 /**
+ * What a test does otherwise with the node of its application; absent outside of tests.
+ * Provided by `FoundationTestingModule`.
+ */
+export abstract class NodeSetup {
+  /** No mock has it, whatever makes one for a token that nobody provides. */
+  readonly #isReal = true;
+
+  static isOne(value: unknown): value is NodeSetup {
+    return typeof value === 'object' && value !== null && #isReal in value && value.#isReal;
+  }
+
+  abstract readonly clock: Clock;
+  /** From the options of the application. */
+  abstract configure(options: FoundationOptions): FoundationConfig;
+  /** The parts of the node are there. */
+  abstract assembled(parts: NodeParts): void;
+}
+
+/**
  * Finds Redis, makes the backend and puts the parts of a node together, floor by floor.
  *
  * Underneath: `findRedis` where the configuration names no Redis, then `createBackend`, whose connections begin to
  * open.
  *
  * @param enhancers what Nest puts around methods; none where no application is.
+ * @param clock that of a test, for a node without a cluster.
  * @throws RedisNotFoundError, `FoundationConfigError` and `MissingPackageError`.
  */
 export async function assembleNode(
@@ -64,12 +86,13 @@ export async function assembleNode(
   telemetry: Telemetry,
   search: Partial<Search> = {},
   enhancers?: Enhancers,
+  clock?: Clock,
 ) {
   const node = new LocalNode(given);
   const runner = new TopologyRunner(given, node);
   const topologies = new Topologies(runner);
   const config = await withPlace(given, runner, search);
-  const backend = await createBackend(config, node, telemetry);
+  const backend = await createBackend(config, node, telemetry, clock);
   const view = new ClusterView(node, config, backend, telemetry);
   const protocol = new MembershipProtocol(view, config, backend, telemetry);
   const membership = new Membership(view);
@@ -110,7 +133,7 @@ export async function assembleNode(
   });
   const processes = new ProcessManager(processParts);
   const { ticks, endpoint } = backend;
-  const cronJobs = new CronJobs({ ticks, endpoint, table, calls, finder: processParts.finder });
+  const cronJobs = new CronJobs({ ticks, endpoint, table, calls, finder: processParts.finder, clock: view.clock });
   const channelRuntime = new ChannelRuntime(config, node, backend, view, telemetry);
   const channels = new Channels(channelRuntime);
   const settings = new SharedSettings({

@@ -2,6 +2,7 @@
  * Contract: one set of tools, either over Redis or inside this process.
  * Implemented by `redis.backend.ts` and `local.backend.ts`; `create.backend.ts` chooses.
  */
+import type { Clock } from '../time/clock.js';
 import type { HintListener } from '../wire/hint.js';
 import type { NodeDirectory, NodeRecord } from './directory/directory.js';
 import type { Leases } from './leases/leases.js';
@@ -53,6 +54,8 @@ export interface Backend {
   readonly transport: Transport;
   readonly streams: Streams;
   readonly restarts: Restarts;
+  /** By which it keeps time; absent for that of the machine. */
+  readonly clock?: Clock;
   readonly raw: RawTools;
   /**
    * Waits until the connections work. Rejects with `RedisRefusedError` when waiting is useless, and with

@@ -6,11 +6,13 @@ import type { FoundationConfig } from '../config/config.js';
 import { MissingPackageError } from '../errors/config.errors.js';
 import { isError } from '../errors/describe.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
+import type { Clock } from '../time/clock.js';
 import type { NodeIdentity } from '../wire/node.identity.js';
 import type { Backend } from './backend.js';
 
 /**
- * Makes the backend that the configuration asks for.
+ * Makes the backend that the configuration asks for. The clock is for one inside this process: over Redis all nodes go
+ * by the same time, whatever a test says.
  *
  * Underneath: `import('./redis.backend.js')` or `import('./local.backend.js')`.
  *
@@ -20,10 +22,11 @@ export async function createBackend(
   config: FoundationConfig,
   node: NodeIdentity,
   telemetry: Telemetry,
+  clock?: Clock,
 ): Promise<Backend> {
   if (config.backend === 'local') {
     const { createLocalBackend } = await import('./local.backend.js');
-    return createLocalBackend(config, node, telemetry);
+    return createLocalBackend(config, node, telemetry, clock);
   }
   try {
     const { createRedisBackend } = await import('./redis.backend.js');

@@ -5,6 +5,7 @@
 import type { FoundationConfig } from '../config/config.js';
 import { Listeners } from '../foreign/listeners.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
+import { type Clock, machineClock } from '../time/clock.js';
 import type { Hint, HintListener } from '../wire/hint.js';
 import type { NodeIdentity } from '../wire/node.identity.js';
 import type { Backend } from './backend.js';
@@ -17,14 +18,26 @@ import { LocalTable } from './tables/local.table.js';
 import { LocalTransport } from './transport/local.transport.js';
 
 /** Makes the backend. */
-export function createLocalBackend(config: FoundationConfig, node: NodeIdentity, telemetry: Telemetry): Backend {
+export function createLocalBackend(
+  config: FoundationConfig,
+  node: NodeIdentity,
+  telemetry: Telemetry,
+  clock: Clock = machineClock,
+): Backend {
   const listeners = new Listeners<Parameters<HintListener>>('a listener to hints');
   // As over Redis, a hint arrives after the call that caused it has returned.
   const hint = (message: Hint): void => queueMicrotask(() => listeners.tell(message));
-  const wallClock = (): number => Date.now();
-  const leases = new LocalLeases({ node, telemetry, hint, ttl: config.lease.ttl, wallClock });
-  const restarts = new LocalRestarts(wallClock);
-  const streams = new LocalStreams(wallClock);
+  const wallClock = (): number => clock.wall();
+  const leases = new LocalLeases({
+    node,
+    telemetry,
+    hint,
+    ttl: config.lease.ttl,
+    wallClock,
+    now: () => clock.monotonic(),
+  });
+  const restarts = new LocalRestarts(clock);
+  const streams = new LocalStreams(clock);
   return {
     kind: 'local',
     endpoint: 'this process',
@@ -37,6 +50,7 @@ export function createLocalBackend(config: FoundationConfig, node: NodeIdentity,
     transport: new LocalTransport(),
     streams,
     restarts,
+    clock,
     raw: {},
     open: () => Promise.resolve(),
     inspect: () => Promise.resolve({}),

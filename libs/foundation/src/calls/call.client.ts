@@ -17,6 +17,7 @@ import { ThrottledLog } from '../logging/throttled.log.js';
 import type { MessageDropReason } from '../telemetry/events.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
 import { carried } from '../telemetry/tracing.js';
+import { clockOf } from '../time/clock.js';
 import type { Bundle } from '../wire/bundle.js';
 import { keysOf } from '../wire/keys.js';
 import { hasToJson } from '../wire/packed.kinds.js';
@@ -57,7 +58,7 @@ export const UNDELIVERED = { kind: 'reply', id: '', outcome: 'stale' } as const;
 export interface CallClientParts {
   readonly config: FoundationConfig;
   readonly node: Pick<LocalNode, 'bootId'>;
-  readonly backend: Pick<Backend, 'transport' | 'database'>;
+  readonly backend: Pick<Backend, 'transport' | 'database' | 'clock'>;
   readonly membership: Pick<ClusterView, 'members' | 'listen' | 'state'>;
   readonly server: Pick<CallServer, 'handle'>;
   readonly telemetry: Telemetry;
@@ -65,7 +66,7 @@ export interface CallClientParts {
 
 /** See the file header. */
 export class CallClient {
-  readonly #pending = new PendingCalls();
+  readonly #pending: PendingCalls;
   readonly #calls = new Confirmations<PendingCall>(
     (call, receivers) => void (receivers === 0 && call.settle(UNDELIVERED)),
     (call, error) => call.fail(failureOf(call.subject, error)),
@@ -84,6 +85,7 @@ export class CallClient {
 
   constructor(private readonly parts: CallClientParts) {
     const { config, backend, membership } = parts;
+    this.#pending = new PendingCalls(clockOf(backend));
     this.#outbox = new Outbox(backend.transport, { packed: BYTES_OF_CALLS, isPrompt: true, company: 0 });
     this.#context = new ContextHook(config.context);
     const keys = keysOf(config.appName, backend.database);

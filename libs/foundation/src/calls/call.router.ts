@@ -10,6 +10,7 @@ import { ArgumentError } from '../errors/config.errors.js';
 import { isA, shown } from '../errors/describe.js';
 import { givenTime } from '../foreign/given.times.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
+import { type Clock, clockOf } from '../time/clock.js';
 import type { CallClient } from './call.client.js';
 import type { CallReply } from './call.codec.js';
 import { type CallMark, markOf, toCallMark } from './call.marks.js';
@@ -53,7 +54,7 @@ interface Attempt {
 /** What the router needs. */
 export interface CallRouterParts {
   readonly config: FoundationConfig;
-  readonly backend: Pick<Backend, 'endpoint'>;
+  readonly backend: Pick<Backend, 'endpoint' | 'clock'>;
   readonly registry: OwnerLookup;
   readonly client: Pick<CallClient, 'call' | 'cast'>;
   readonly telemetry: Pick<Telemetry, 'tracing'>;
@@ -68,6 +69,7 @@ export class CallRouter {
   /** Where processes were seen, so that the next call needs no lookup. */
   readonly owners = new KnownOwners();
   readonly #search: OwnerSearch;
+  readonly #clock: Clock;
   readonly #requireReady: () => void;
   readonly #checkWait: (name: string) => Promise<void>;
 
@@ -76,7 +78,9 @@ export class CallRouter {
     this.#requireReady = requireReady;
     this.#checkWait = checkWait;
     const { registry, backend } = parts;
-    this.#search = new OwnerSearch({ registry, endpoint: backend.endpoint, owners: this.owners, requireReady });
+    this.#clock = clockOf(backend);
+    const { owners } = this;
+    this.#search = new OwnerSearch({ registry, endpoint: backend.endpoint, clock: this.#clock, owners, requireReady });
   }
 
   /**
@@ -96,7 +100,7 @@ export class CallRouter {
       const mark = this.#check(callee, method);
       const timeout = this.#timeOf(callee.name, method, options, mark);
       const timed = { ...options, timeout, idempotent: mark?.idempotent === true };
-      const call = { callee, method, args, options: timed, deadline: performance.now() + timeout };
+      const call = { callee, method, args, options: timed, deadline: this.#clock.now() + timeout };
       const { telemetry } = this.parts;
       if (telemetry.tracing === undefined) return this.#call(call);
       return traced(telemetry, 'client', callee.name, method, undefined, () => this.#call(call));
@@ -148,7 +152,7 @@ export class CallRouter {
         const { reply } = answer;
         if (reply?.outcome === 'stale') Object.assign(learnt, { isNotRunning: true, failure: undefined });
         if (answer.hasEnded === true) learnt.ended = found.owner;
-        const isStale = reply?.outcome === 'stale' && performance.now() + LOOK_EVERY_MS < deadline;
+        const isStale = reply?.outcome === 'stale' && this.#clock.now() + LOOK_EVERY_MS < deadline;
         const again = answer.interrupted === undefined ? isStale : isIdempotent() && !interrupted;
         if (!again) return resultOf(answer);
         interrupted ??= answer.interrupted;
@@ -170,7 +174,7 @@ export class CallRouter {
     const found = await this.#search.find(locationOf(callee), method, deadline, learnt, options.signal);
     // It may run now; that it does not, and that this call has to wait on, only the answer says.
     learnt.wait.end();
-    const timeout = Math.max(1, Math.ceil(deadline - performance.now()));
+    const timeout = Math.max(1, Math.ceil(deadline - this.#clock.now()));
     try {
       return {
         found,
@@ -193,12 +197,12 @@ export class CallRouter {
     options: CallAtOptions = {},
   ): Promise<unknown> {
     this.#requireReady();
-    const { mark = {}, since = performance.now(), signal } = options;
+    const { mark = {}, since = this.#clock.now(), signal } = options;
     const timeout = this.#timeOf(at.name, method, options, mark);
     const idempotent = mark.idempotent === true;
     const subject = subjectOf(at, method, idempotent);
     return traced(this.parts.telemetry, 'client', at.name, method, undefined, async () => {
-      const left = Math.max(1, Math.ceil(since + timeout - performance.now()));
+      const left = Math.max(1, Math.ceil(since + timeout - this.#clock.now()));
       const limits: TimedCall = { timeout: left, idempotent, ...(signal === undefined ? {} : { signal }) };
       const reply = await this.parts.client.call(at, method, args, limits).catch((error: unknown) => {
         throw isA(error, CallTimeoutError) ? new CallTimeoutError(error.subject, timeout) : error;
@@ -230,7 +234,7 @@ export class CallRouter {
   async cast(callee: CalledProcess, method: string, args: readonly unknown[]): Promise<void> {
     this.#requireReady();
     this.#check(callee, method);
-    const deadline = performance.now() + this.parts.config.calls.timeout;
+    const deadline = this.#clock.now() + this.parts.config.calls.timeout;
     // A cast is no wait of the process that it comes from.
     const learnt: Learnt = { wait: new Wait(() => Promise.resolve()) };
     for (;;) {
@@ -238,7 +242,7 @@ export class CallRouter {
       if (await this.parts.client.cast(target, method, args)) return;
       this.owners.forget(owner);
       Object.assign(learnt, { isNotRunning: true, failure: undefined });
-      if (performance.now() + LOOK_EVERY_MS >= deadline)
+      if (this.#clock.now() + LOOK_EVERY_MS >= deadline)
         throw notRunning({ processName: callee.name, method, node: '?' }, learnt.why);
       await pause();
     }

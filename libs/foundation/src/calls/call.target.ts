@@ -27,7 +27,7 @@ export interface CallOptions {
 export interface CallAtOptions extends CallOptions {
   /** What `@Callable()` says of the method there. */
   mark?: CallMark | undefined;
-  /** When the first attempt began, by `performance.now()`: the time of a call is that of all its attempts. */
+  /** When the first attempt began, by the clock of the node: the time of a call is that of all its attempts. */
   since?: number;
 }
 

@@ -7,6 +7,7 @@ import { MAX_WORDS, plain, show } from '../errors/describe.js';
 import { LimitError } from '../errors/limit.errors.js';
 import { onAbort } from '../foreign/abort.signals.js';
 import { givenTime } from '../foreign/given.times.js';
+import { type Clock, machineClock, type Timer } from '../time/clock.js';
 import type { Duration } from '../time/duration.js';
 import { isObject } from '../wire/decode.js';
 
@@ -130,6 +131,7 @@ export interface GatheringLimits {
   /** Milliseconds; without it whoever sends says of each place when its time is over. */
   timeoutMs?: number;
   signal?: AbortSignal | undefined;
+  clock?: Clock;
 }
 
 /** What else is known of an answer. */
@@ -149,7 +151,8 @@ export class Gathering {
   readonly #missing: MissingAnswer[] = [];
   readonly #isEnough: (answers: readonly GatherAnswer[]) => boolean;
   readonly #unheed: (() => void) | undefined;
-  readonly #timer: NodeJS.Timeout | undefined;
+  readonly #timer: Timer | undefined;
+  readonly #clock: Clock;
   #characters = 0;
   #isOver = false;
   #resolve!: (gathered: Gathered) => void;
@@ -159,8 +162,9 @@ export class Gathering {
   /** @param expected by a key that its sender knows. */
   constructor(
     expected: ReadonlyMap<string, GatherPlace>,
-    { min = Infinity, isEnough, timeoutMs, signal }: GatheringLimits,
+    { min = Infinity, isEnough, timeoutMs, signal, clock = machineClock }: GatheringLimits,
   ) {
+    this.#clock = clock;
     this.#expected = new Map(expected);
     this.#isEnough = isEnough ?? (({ length }) => length >= min);
     this.result = new Promise((resolve, reject) => {
@@ -169,7 +173,7 @@ export class Gathering {
     });
     // A sender that fails to send throws its own error, and nobody has awaited this one.
     this.result.catch(() => undefined);
-    if (timeoutMs !== undefined) this.#timer = setTimeout(() => this.end('timeout'), timeoutMs);
+    if (timeoutMs !== undefined) this.#timer = clock.setTimeout(() => this.end('timeout'), timeoutMs);
     if (signal !== undefined) this.#unheed = onAbort(signal, () => this.fail(signal.reason));
     this.#endIfDone();
   }
@@ -243,7 +247,7 @@ export class Gathering {
 
   #close(): void {
     this.#isOver = true;
-    clearTimeout(this.#timer);
+    this.#clock.clearTimeout(this.#timer);
     this.#unheed?.();
     for (const listener of this.#onEnd.splice(0)) listener();
   }

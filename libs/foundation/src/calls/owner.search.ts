@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { read } from '../errors/describe.js';
 import { redisError } from '../errors/refusal.js';
 import { heeding } from '../foreign/abort.signals.js';
+import { type Clock, clockOf } from '../time/clock.js';
 import { within } from '../time/timeout.js';
 import { notRunning } from './call.outcome.js';
 import type { CallTarget } from './call.target.js';
@@ -54,6 +55,7 @@ export interface OwnerSearchParts {
   readonly registry: Pick<OwnerLookup, 'running' | 'absence'>;
   /** Of Redis, for errors. */
   readonly endpoint: string;
+  readonly clock?: Clock;
   readonly owners: KnownOwners;
   /** Throws when no call can be made any more. */
   readonly requireReady: () => void;
@@ -89,6 +91,7 @@ export class OwnerSearch {
     signal?: AbortSignal,
   ): Promise<FoundOwner> {
     const { registry, endpoint, owners, requireReady } = this.parts;
+    const clock = clockOf(this.parts);
     let deadline = until;
     for (;;) {
       signal?.throwIfAborted();
@@ -96,26 +99,26 @@ export class OwnerSearch {
       const { name, partitions } = locate();
       const known = owners.get(name);
       if (known !== undefined) return foundAs(known, partitions);
-      const began = performance.now();
+      const began = clock.now();
       try {
         // The caller's time counts, not that of the connection.
         const left = Math.max(1, deadline - began);
-        const owner = await heeding(signal, within(left, registry.running(name), LATE));
+        const owner = await heeding(signal, within(left, registry.running(name), LATE, clock));
         const isEnded = learnt.ended?.name === name && learnt.ended.epoch === owner?.epoch;
         if (owner !== undefined && !isEnded) {
           owners.note(owner);
           return foundAs(owner, partitions);
         }
         Object.assign(learnt, { isNotRunning: true, failure: undefined });
-        const absence = await heeding(signal, within(left, registry.absence(name), LATE));
+        const absence = await heeding(signal, within(left, registry.absence(name), LATE, clock));
         learnt.why = absence.why;
         if (absence.isFinal) deadline = 0;
       } catch (error) {
         signal?.throwIfAborted();
-        const hadTime = read(error, 'message') !== LATE || performance.now() - began >= FAIR_MS;
+        const hadTime = read(error, 'message') !== LATE || clock.now() - began >= FAIR_MS;
         if (hadTime || (learnt.isNotRunning !== true && learnt.failure === undefined)) learnt.failure = error;
       }
-      if (performance.now() >= deadline) {
+      if (clock.now() >= deadline) {
         if (learnt.failure === undefined) throw notRunning({ processName: name, method, node: '?' }, learnt.why);
         throw redisError(endpoint, `calling ${name}.${method}`, learnt.failure);
       }

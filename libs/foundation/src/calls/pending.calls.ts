@@ -5,7 +5,7 @@
 import { ofNobody } from '../context/fresh.js';
 import { CallInterruptedError, type CallSubject, CallTimeoutError } from '../errors/call.errors.js';
 import { onAbort } from '../foreign/abort.signals.js';
-import { Deadlines } from '../time/deadlines.js';
+import type { Clock, Expiries } from '../time/clock.js';
 import { WheelTimer } from '../time/timer.wheel.js';
 import { type CallReply, numberIn } from './call.codec.js';
 import { type CallTarget, subjectOf, type TimedCall } from './call.target.js';
@@ -24,11 +24,12 @@ export interface SentCall {
 /** See the file header. */
 export class PendingCalls {
   readonly #calls = new Map<number, PendingCall>();
-  readonly #deadlines = new Deadlines({
-    now: () => performance.now(),
+  readonly #deadlines: Expiries;
+
+  constructor(clock: Clock) {
     // It serves all calls, so it keeps no store of the one that came first.
-    wake: (work, ms) => ofNobody(() => setTimeout(work, ms)),
-  });
+    this.#deadlines = clock.expiries(ofNobody);
+  }
 
   get size(): number {
     return this.#calls.size;

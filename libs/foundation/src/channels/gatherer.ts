@@ -9,6 +9,7 @@ import { ArgumentError } from '../errors/config.errors.js';
 import { show } from '../errors/describe.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
 import { carried, spanned } from '../telemetry/tracing.js';
+import { clockOf } from '../time/clock.js';
 import { millisecondsOf } from '../time/duration.js';
 import { checkGather } from './channel.arguments.js';
 import type { GatherMessageOptions } from './channel.js';
@@ -20,7 +21,7 @@ import type { Sender } from './sending/sender.js';
 /** What a gatherer works with. */
 export interface GathererTools {
   sender: Pick<Sender, 'send'>;
-  membership: Pick<ClusterView, 'requireConnected' | 'state' | 'awaitReady'>;
+  membership: Pick<ClusterView, 'requireConnected' | 'state' | 'awaitReady'> & Partial<Pick<ClusterView, 'clock'>>;
   telemetry: Telemetry;
   context: ContextHook;
   isDurable: (channel: string) => boolean;
@@ -82,7 +83,10 @@ export class Gatherer {
       const gathers = (nodes: readonly NodeAddress[]): Gathering => {
         asked?.(nodes.length);
         const ended = this.#count.begin(`gather("${channel}")`, nodes.length);
-        gathering = new Gathering(new Map(nodes.map(({ name: node, bootId }) => [bootId, { node }])), limits);
+        gathering = new Gathering(new Map(nodes.map(({ name: node, bootId }) => [bootId, { node }])), {
+          ...limits,
+          clock: clockOf(this.tools.membership),
+        });
         gathering.onEnd(ended);
         gathering.result.then(resolve, reject);
         return gathering;

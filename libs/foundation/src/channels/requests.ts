@@ -9,6 +9,7 @@ import { afresh } from '../context/fresh.js';
 import { describe } from '../errors/describe.js';
 import { RequestError } from '../errors/message.errors.js';
 import { Gate } from '../foreign/gate.js';
+import { clockOf, type Timer } from '../time/clock.js';
 import { anything, ifRight, record, text, whole } from '../wire/decode.js';
 import type { NodeAddress, NodeMessages } from './node.messages.js';
 import type { Audience } from './sending/audience.js';
@@ -30,7 +31,7 @@ interface Pending {
   listener: RequestListener;
   /** Undefined while it waits for a node that answers. */
   target: string | undefined;
-  timer: NodeJS.Timeout | undefined;
+  timer: Timer | undefined;
 }
 
 /** Requests that may be pending, and that may be answered, at a time. */
@@ -115,7 +116,7 @@ export class Requests {
     const pending: Pending = { pattern, packet, context, listener, target: undefined, timer: undefined };
     this.#pending.set(id, pending);
     if (!this.#send(id, pending)) {
-      pending.timer = setTimeout(
+      pending.timer = clockOf(this.membership).setTimeout(
         () => this.#fail(id, `no node has answered this pattern for ${waitMs} ms`, false),
         waitMs,
       );
@@ -126,7 +127,7 @@ export class Requests {
   #send(id: number, pending: Pending): boolean {
     const target = this.audience.pick(PLACE, pending.pattern)?.['any'];
     if (target === undefined) return false;
-    clearTimeout(pending.timer);
+    clockOf(this.membership).clearTimeout(pending.timer);
     pending.target = target;
     const { pattern, packet, context } = pending;
     this.nodeMessages.send(target, 'request', { id, pattern, packet, ...(context && { context }) }).then(
@@ -205,7 +206,7 @@ export class Requests {
   #end(id: number): Pending | undefined {
     const pending = this.#pending.get(id);
     this.#pending.delete(id);
-    clearTimeout(pending?.timer);
+    clockOf(this.membership).clearTimeout(pending?.timer);
     return pending;
   }
 }

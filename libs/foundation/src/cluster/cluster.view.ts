@@ -12,8 +12,8 @@ import { Gate } from '../foreign/gate.js';
 import { givenTime } from '../foreign/given.times.js';
 import { Log } from '../logging/log.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
+import { type Clock, clockOf } from '../time/clock.js';
 import type { Duration } from '../time/duration.js';
-import { monotonicNow } from '../time/monotonic.clock.js';
 import { ClusterClock } from './cluster.clock.js';
 import { describeDifference, type Difference, differencesOf } from './compatibility.js';
 import { DirectoryReplica } from './directory.replica.js';
@@ -27,6 +27,7 @@ import { type Member, memberOf, type MembershipListener, type NodeState } from '
 export class ClusterView {
   /** True when its application shuts down: then there is no way back from the drain. */
   isLeaving = false;
+  readonly clock: Clock;
   /** What this node says of itself. */
   readonly record: LocalRecord;
   /** What the other members say of themselves. */
@@ -50,10 +51,11 @@ export class ClusterView {
   constructor(
     private readonly node: LocalNode,
     private readonly config: FoundationConfig,
-    backend: Pick<Backend, 'directory' | 'meet'>,
+    backend: Pick<Backend, 'directory' | 'meet' | 'clock'>,
     telemetry: Telemetry,
-    private readonly now: () => number = monotonicNow,
+    private readonly now: () => number = clockOf(backend).monotonic,
   ) {
+    this.clock = clockOf(backend);
     this.record = new LocalRecord(node, config);
     const owner = {
       self: this.self,
@@ -180,8 +182,9 @@ export class ClusterView {
     const count = (): number => this.replica.records().filter(({ state }) => state === 'up').length;
     const isReady = (): boolean => this.#state === 'up' && (minNodes === 1 || count() >= minNodes);
     const isOver = (): boolean => this.#state === 'draining' || this.#state === 'left';
-    const began = performance.now();
-    const refused = (): NotReadyError => new NotReadyError(this.node.name, this.#state, performance.now() - began);
+    const { clock } = this;
+    const began = clock.now();
+    const refused = (): NotReadyError => new NotReadyError(this.node.name, this.#state, clock.now() - began);
     if (isReady()) return;
     // From these it comes back by a command at most, so waiting is in vain.
     if (isOver()) throw refused();
@@ -189,13 +192,13 @@ export class ClusterView {
       const stop = this.listen({
         changed: () => {
           if (!isReady() && !isOver()) return;
-          clearTimeout(timer);
+          clock.clearTimeout(timer);
           stop();
           if (isOver()) reject(refused());
           else resolve();
         },
       });
-      const timer = setTimeout(() => {
+      const timer = clock.setTimeout(() => {
         stop();
         const nodes = { seen: count(), wanted: minNodes };
         reject(new NotReadyError(this.node.name, this.#state, timeout, { nodes, trouble: this.trouble }));

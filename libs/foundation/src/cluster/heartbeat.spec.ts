@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import type { BeatAnswer } from '../backend/directory/directory.js';
+import { machineClock } from '../time/clock.js';
 import { wakeUps } from '../time/wake.ups.js';
 import { Heartbeat } from './heartbeat.js';
 import type { LocalRecord } from './local.record.js';
@@ -36,7 +37,10 @@ describe('The heartbeat', () => {
       heard: () => Promise.resolve(),
       unheard: () => undefined,
     };
-    heartbeat = new Heartbeat(owner, { beat }, record as unknown as LocalRecord, EVERY, () => performance.now());
+    heartbeat = new Heartbeat(owner, { beat }, record as unknown as LocalRecord, EVERY, {
+      ...machineClock,
+      monotonic: () => performance.now(),
+    });
     await heartbeat.beat();
   });
   afterEach(async () => {

@@ -5,7 +5,8 @@
 import type { BeatAnswer, NodeDirectory } from '../backend/directory/directory.js';
 import { unattended } from '../foreign/gate.js';
 import { jittered } from '../time/backoff.js';
-import { type WakeUp, wakeUps } from '../time/wake.ups.js';
+import type { Clock } from '../time/clock.js';
+import type { WakeUp } from '../time/wake.ups.js';
 import type { LocalRecord } from './local.record.js';
 
 /** By this share a delay is longer at random, at the most. */
@@ -39,7 +40,7 @@ export class Heartbeat {
     private readonly directory: Pick<NodeDirectory, 'beat'>,
     private readonly record: LocalRecord,
     private readonly beatEvery: number,
-    private readonly now: () => number,
+    private readonly clock: Pick<Clock, 'monotonic' | 'within' | 'random'>,
   ) {}
 
   /** Brings the next heartbeat forward. */
@@ -62,21 +63,22 @@ export class Heartbeat {
 
   /** Brings the next heartbeat forward; never puts one off, so that a busy node beats all the same. */
   #beatIn(delay: number, early = 0): void {
-    const now = this.now();
+    const now = this.clock.monotonic();
     if (!this.owner.isBeating() || this.#dueAt <= now + delay) return;
     this.#timer?.cancel();
-    const pause = jittered(delay, 1, 1 + JITTER);
+    const pause = jittered(delay, 1, 1 + JITTER, this.clock.random());
     this.#dueAt = now + pause;
-    this.#timer = wakeUps.within(delay * (1 - early), pause, () => {
-      this.record.noteLag(this.now() - this.#dueAt, this.now());
+    this.#timer = this.clock.within(delay * (1 - early), pause, () => {
+      this.record.noteLag(this.clock.monotonic() - this.#dueAt, this.clock.monotonic());
       this.#dueAt = Infinity;
-      if (this.now() < this.#regularAt && this.record.dropIdle()) this.#beatIn(this.#regularAt - this.now());
+      if (this.clock.monotonic() < this.#regularAt && this.record.dropIdle())
+        this.#beatIn(this.#regularAt - this.clock.monotonic());
       else unattended('beating', this.beat());
     });
   }
 
   async #beat(): Promise<void> {
-    const sentAt = this.now();
+    const sentAt = this.clock.monotonic();
     const sent = this.record.take();
     let [next, early] = [this.beatEvery, EARLY];
     try {
@@ -89,7 +91,7 @@ export class Heartbeat {
       this.owner.unheard(error);
       [next, early] = [Math.min(next, RETRY_MS), 0];
     } finally {
-      this.#regularAt = this.now() + next;
+      this.#regularAt = this.clock.monotonic() + next;
       this.#beatIn(next, early);
     }
   }

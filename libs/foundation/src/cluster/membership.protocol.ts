@@ -14,7 +14,7 @@ import { unattended } from '../foreign/gate.js';
 import { Log } from '../logging/log.js';
 import { ThrottledLog } from '../logging/throttled.log.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
-import { monotonicNow } from '../time/monotonic.clock.js';
+import { clockOf } from '../time/clock.js';
 import type { ClusterView } from './cluster.view.js';
 import { type Refusal, refusalOf } from './compatibility.js';
 import { isIsolated } from './failure.detector.js';
@@ -34,9 +34,9 @@ export class MembershipProtocol {
   constructor(
     private readonly view: ClusterView,
     private readonly config: Pick<FoundationConfig, 'lease' | 'membership'>,
-    private readonly backend: Pick<Backend, 'directory' | 'leases' | 'address' | 'onHint'>,
+    private readonly backend: Pick<Backend, 'directory' | 'leases' | 'address' | 'onHint' | 'clock'>,
     private readonly telemetry: Telemetry,
-    private readonly now: () => number = monotonicNow,
+    private readonly now: () => number = clockOf(backend).monotonic,
   ) {
     const owner = {
       self: view.self,
@@ -44,7 +44,8 @@ export class MembershipProtocol {
       heard: (answer: BeatAnswer, sentAt: number) => this.#heard(answer, sentAt),
       unheard: (error: unknown) => this.#unheard(error),
     };
-    this.#heartbeat = new Heartbeat(owner, backend.directory, view.record, config.membership.beatEvery, now);
+    const clock = { ...clockOf(backend), monotonic: now };
+    this.#heartbeat = new Heartbeat(owner, backend.directory, view.record, config.membership.beatEvery, clock);
     view.record.onChange({
       changed: (isVisible) => {
         if (isVisible) view.notify('changed');
@@ -58,8 +59,7 @@ export class MembershipProtocol {
     });
   }
 
-  // -- called by the lifecycle
-  // ------------------------------------------------------------------------------------------
+  // -- called by the lifecycle --------------------------------------------------------------------------------------
 
   /**
    * Joins and begins to beat.

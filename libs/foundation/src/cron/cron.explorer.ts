@@ -12,6 +12,7 @@ import { aroundMethod } from '../foreign.decorators.js';
 import type { KnownClass } from '../processes/declaration/process.explorer.js';
 import { type ProcessSpec, specOf } from '../processes/declaration/process.specification.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
+import type { Clock } from '../time/clock.js';
 import { isObject } from '../wire/decode.js';
 import { isName } from '../wire/names.js';
 import { CRON_METADATA, type CronMetadata, type CronRun } from './cron.decorator.js';
@@ -36,6 +37,8 @@ export interface CronParts {
   /** Whether a class of this application is a process of that name. */
   isTaken(process: string): boolean;
   wallClock(): number;
+  /** By which they wait. */
+  clock?: Clock;
 }
 
 /** The jobs of an application as processes that it declares and can run. */

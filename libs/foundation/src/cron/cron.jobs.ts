@@ -12,6 +12,7 @@ import { inRedis } from '../errors/refusal.js';
 import type { ProcessFinder } from '../processes/process.finder.js';
 import type { ProcessState } from '../processes/process.ref.js';
 import type { ProcessTable } from '../processes/table/process.table.js';
+import { type Clock, clockOf } from '../time/clock.js';
 import { isName } from '../wire/names.js';
 import { JOB_PREFIX } from './cron.explorer.js';
 import { type JobCounts, type JobRun, type MissedSpan, readRecord } from './job.record.js';
@@ -53,6 +54,7 @@ export interface CronJobsParts {
   calls: Pick<CallRouter, 'call'>;
   /** Of Redis, for errors. */
   endpoint: string;
+  clock?: Clock;
 }
 
 const NONE: JobCounts = { fired: 0, failed: 0, missed: 0, skipped: 0, interrupted: 0 };
@@ -77,7 +79,7 @@ export class CronJobs {
     const processes = await finder.list((known) => known.filter(({ name }) => name.startsWith(JOB_PREFIX)));
     const names = processes.map(({ name }) => name.slice(JOB_PREFIX.length));
     const records = await inRedis(endpoint, 'listing cron jobs', () => ticks.read(names));
-    const now = Date.now();
+    const now = clockOf(this.#parts).wall();
     return processes.map(({ name: process, state, node }, index): CronJobInfo => {
       const record = readRecord(records[index] ?? '', now);
       const [expression, timeZone, missed, overlap] = table.get(process)?.args ?? [];

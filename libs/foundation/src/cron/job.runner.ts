@@ -2,7 +2,6 @@
  * Runs one job on the node that owns it: waits for its times, claims each, calls the method, and writes down how it
  * ended. Made for each lease of `cron:<name>`, as the instance of a process.
  */
-import { setTimeout as pause } from 'node:timers/promises';
 import type { Ticks } from '../backend/leases/ticks.js';
 import { Callable } from '../calls/callable.decorator.js';
 import { describe } from '../errors/describe.js';
@@ -10,6 +9,7 @@ import { called } from '../foreign/gate.js';
 import type { OnProcessStart, ProcessContext } from '../processes/declaration/process.context.js';
 import type { CronCause } from '../telemetry/events.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
+import { type Clock, clockOf, pauseFor } from '../time/clock.js';
 import type { CronRun } from './cron.decorator.js';
 import { emptyRecord, errorText, type JobRecord, type JobRun } from './job.record.js';
 import { JobReports } from './job.reports.js';
@@ -42,6 +42,8 @@ export interface JobRunnerParts {
   ticks: Ticks;
   telemetry: Pick<Telemetry, 'emit'>;
   wallClock: () => number;
+  /** By which it waits. */
+  clock?: Clock;
 }
 
 /** See the file header. */
@@ -57,9 +59,10 @@ export class JobRunner implements OnProcessStart {
   /** The start is over at once: while Redis is away a job waits, and is no process that crashes. */
   onProcessStart(ctx: ProcessContext): void {
     const { name: job, ticks, telemetry, wallClock } = this.parts;
+    const clock = clockOf(this.parts);
     this.#ctx = ctx;
     this.#reports = new JobReports(telemetry, { job, node: ctx.node });
-    this.#kept = new KeptRecord({ job, ticks, ctx, reports: this.#reports, wallClock });
+    this.#kept = new KeptRecord({ job, ticks, ctx, reports: this.#reports, wallClock, clock });
     ctx.run(() => this.#live());
   }
 
@@ -80,7 +83,7 @@ export class JobRunner implements OnProcessStart {
     const { signal } = this.#ctx;
     while (!signal.aborted) {
       const waitMs = this.#kept.current === undefined ? await this.#begin() : await this.#look(this.#kept.current);
-      if (waitMs > 0) await pause(waitMs, undefined, { signal }).catch(() => undefined);
+      if (waitMs > 0) await pauseFor(clockOf(this.parts), waitMs, signal);
     }
   }
 
@@ -114,6 +117,7 @@ export class JobRunner implements OnProcessStart {
       const isOld = this.#kept.age > PROLONG_MS;
       if (record.next !== next || isOld) await this.#kept.change((current) => ({ record: { ...current, next } }));
       const left = next - this.parts.wallClock();
+      if (!clockOf(this.parts).mayBeSet) return Math.max(1, left);
       return Math.max(1, Math.min(left > LAST_WAIT_MS ? left / 2 : left, LONGEST_WAIT_MS));
     }
     const due = await schedule.times.due(after, now);
@@ -182,7 +186,9 @@ export class JobRunner implements OnProcessStart {
     this.#running = run;
     let failure: { error: string; thrown: unknown } | undefined;
     try {
-      await called(() => this.parts.call(this.#asSeen(run)));
+      const running = called(() => this.parts.call(this.#asSeen(run)));
+      clockOf(this.parts).underWay(running);
+      await running;
     } catch (thrown) {
       failure = { error: describe(thrown), thrown };
     }

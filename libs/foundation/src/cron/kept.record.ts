@@ -3,9 +3,9 @@
  * Made by the runner; underneath `Ticks`.
  */
 import { randomUUID } from 'node:crypto';
-import { setTimeout as pause } from 'node:timers/promises';
 import type { OpenedTicks, TickClaim, Ticks } from '../backend/leases/ticks.js';
 import type { ProcessContext } from '../processes/declaration/process.context.js';
+import { type Clock, pauseFor } from '../time/clock.js';
 import { type JobRecord, readRecord, writeRecord } from './job.record.js';
 import type { JobReports } from './job.reports.js';
 
@@ -29,6 +29,7 @@ export interface KeptRecordParts {
   ctx: Pick<ProcessContext, 'epoch' | 'signal' | 'isOwner'>;
   reports: JobReports;
   wallClock: () => number;
+  clock: Clock;
 }
 
 /** See the file header. */
@@ -41,7 +42,7 @@ export class KeptRecord {
   #turn: Promise<unknown> = Promise.resolve();
 
   constructor(private readonly parts: KeptRecordParts) {
-    const told = (): void => void (this.#toldToEndAt = performance.now());
+    const told = (): void => void (this.#toldToEndAt = parts.clock.now());
     parts.ctx.signal.addEventListener('abort', told, { once: true });
   }
 
@@ -57,7 +58,7 @@ export class KeptRecord {
 
   /** For how many milliseconds nothing was written. */
   get age(): number {
-    return performance.now() - this.#writtenAt;
+    return this.parts.clock.now() - this.#writtenAt;
   }
 
   /** Makes it this owner's; false when Redis is away, or a later owner has begun. */
@@ -101,7 +102,7 @@ export class KeptRecord {
       if (!(await this.#write(writeRecord(record), claim))) return false;
       this.#record = record;
       if (claim !== undefined) this.#claimed = claim.at;
-      this.#writtenAt = performance.now();
+      this.#writtenAt = this.parts.clock.now();
       wanted.then?.();
       return true;
     });
@@ -120,7 +121,7 @@ export class KeptRecord {
   async #write(record: string, claim: TickClaim | undefined): Promise<boolean> {
     const { job, ticks, ctx, reports } = this.parts;
     const mayTry = (): boolean =>
-      ctx.isOwner() || (claim === undefined && performance.now() - this.#toldToEndAt < LAST_WORDS_MS);
+      ctx.isOwner() || (claim === undefined && this.parts.clock.now() - this.#toldToEndAt < LAST_WORDS_MS);
     while (mayTry()) {
       try {
         const answer = await ticks.write(job, ctx.epoch, record, claim);
@@ -131,11 +132,11 @@ export class KeptRecord {
           return false;
         }
         reports.early(claim!.at);
-        await pause(RETRY_MS);
+        await pauseFor(this.parts.clock, RETRY_MS);
         return false;
       } catch (error) {
         reports.unreachable(error);
-        await pause(RETRY_MS);
+        await pauseFor(this.parts.clock, RETRY_MS);
       }
     }
     return false;

@@ -13,8 +13,10 @@ import { Log } from '../logging/log.js';
 import { metadataOf } from '../processes/declaration/process.decorators.js';
 import type { Instance } from '../processes/instance/instance.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
+import { type Clock, machineClock } from '../time/clock.js';
 import { LONGEST_TIMER_MS } from '../time/duration.js';
 import { type CronPackage, loadCron } from './cron.package.js';
+import { TickTimes } from './tick.times.js';
 
 /** The keys of the metadata, which the packages do not export. Values as of @nestjs/schedule 5 to 12. */
 const SCHEDULER = 'SCHEDULER_TYPE';
@@ -58,6 +60,7 @@ export class StartedSchedules {
   constructor(
     telemetry: Pick<Telemetry, 'emit'>,
     private readonly discovery: DiscoveryService,
+    private readonly clock: Clock = machineClock,
   ) {
     this.#gate = new Gate(telemetry);
   }
@@ -89,7 +92,9 @@ export class StartedSchedules {
     const methods = target as Record<string, Method>;
     const run = (method: string, args: unknown[]): Promise<unknown> => {
       if (instance.target !== target) return Promise.resolve();
-      return afresh(() => instance.call(() => methods[method]!(...args)));
+      const running = afresh(() => instance.call(() => methods[method]!(...args)));
+      this.clock.underWay(running);
+      return running;
     };
     const fire = ({ method, kind }: Schedule): Promise<void> =>
       run(method, []).then(
@@ -108,9 +113,8 @@ export class StartedSchedules {
     if (kind === 1) return cronJobs ? this.#armCron(`${type.name}.${method}`, options, fire) : nothing;
     if (!(kind === 2 ? timeouts : intervals)) return nothing;
     const tick = (): void => unattended('a schedule of a process', fire());
-    const timer =
-      kind === 2 ? setTimeout(tick, options.timeout as number) : setInterval(tick, options.timeout as number);
-    return () => clearTimeout(timer);
+    const ms = options.timeout as number;
+    return kind === 2 ? this.#after(ms, tick) : this.#each(() => Math.max(1, ms), tick);
   }
 
   /** As `SchedulerOrchestrator.mountCron` of @nestjs/schedule does it. */
@@ -118,18 +122,64 @@ export class StartedSchedules {
     const { disabled = false, initialDelay = 0, ...rest } = options;
     if (disabled) return nothing;
     try {
-      const job = this.#cron!.CronJob.from({ ...rest, onTick: fire, start: false });
-      const timer = initialDelay > 0 ? setTimeout(() => job.start(), initialDelay) : undefined;
-      if (timer === undefined) job.start();
+      const begin = this.clock === machineClock ? this.#byJob(rest, fire) : this.#byClock(rest, fire);
+      if (initialDelay <= 0) return begin();
+      let end: () => void = nothing;
+      const cancel = this.#after(initialDelay, () => (end = begin()));
       return () => {
-        clearTimeout(timer);
-        unattended('stopping a schedule', Promise.resolve(job.stop()));
+        cancel();
+        end();
       };
     } catch (error) {
       // A date that has passed is an error of the package; the instance of another day was not told so.
       this.#log.warn('@Cron of {where} does not fire: {error}', { where, error: describe(error) });
       return nothing;
     }
+  }
+
+  /** As @nestjs/schedule does it. */
+  #byJob(options: CronJobOptions, fire: () => Promise<void>): () => () => void {
+    const job = this.#cron!.CronJob.from({ ...options, onTick: fire, start: false });
+    return () => {
+      job.start();
+      return () => unattended('stopping a schedule', Promise.resolve(job.stop()));
+    };
+  }
+
+  /** The jobs of the package know no clock but that of the machine; its times do. */
+  #byClock(options: CronJobOptions, fire: () => Promise<void>): () => () => void {
+    const untilNext = waitsOf(options, this.#cron!, this.clock.wall);
+    const { waitForCompletion = false } = options;
+    let isRunning = false;
+    const tick = (): void => {
+      if (waitForCompletion && isRunning) return;
+      isRunning = true;
+      unattended(
+        'a schedule of a process',
+        fire().finally(() => (isRunning = false)),
+      );
+    };
+    return () => this.#each(untilNext, tick);
+  }
+
+  #after(ms: number, work: () => void): () => void {
+    const timer = this.clock.setTimeout(work, ms);
+    return () => this.clock.clearTimeout(timer);
+  }
+
+  /** Again and again; not any more when there is no time to wait for. */
+  #each(untilNext: () => number | undefined, work: () => void): () => void {
+    let cancel: () => void = nothing;
+    const arm = (): void => {
+      const ms = untilNext();
+      if (ms === undefined) return;
+      cancel = this.#after(ms, () => {
+        arm();
+        work();
+      });
+    };
+    arm();
+    return () => cancel();
   }
 
   #listen(
@@ -207,6 +257,33 @@ export class StartedSchedules {
 }
 
 const nothing = (): void => undefined;
+
+/** How long it is until the next time of a `@Cron`, each time it is asked; `undefined` when there is none any more. */
+function waitsOf(options: CronJobOptions, { CronTime }: CronPackage, wall: () => number): () => number | undefined {
+  const { timeZone, utcOffset } = options as { timeZone?: string | null; utcOffset?: number | null };
+  const from = CronTime as new (time: unknown, zone: unknown, offset: unknown) => InstanceType<typeof CronTime>;
+  const time = new from(options.cronTime, timeZone ?? null, utcOffset ?? null);
+  const zone = timeZone ?? (utcOffset == null ? undefined : zoneOf(utcOffset));
+  if (!time.realDate) {
+    const times = new TickTimes(time, zone ?? Intl.DateTimeFormat().resolvedOptions().timeZone);
+    return () => times.next(wall()) - wall();
+  }
+  // A date comes once.
+  const at = Number(time.source);
+  if (at < wall()) throw new Error('Date in past. Will never be fired.');
+  let isOver = false;
+  return () => {
+    const ms = isOver ? undefined : at - wall();
+    isOver = true;
+    return ms;
+  };
+}
+
+/** `UTC+05:30` for 330 minutes. */
+function zoneOf(minutes: number): string {
+  const of = (value: number): string => String(Math.trunc(Math.abs(value))).padStart(2, '0');
+  return `UTC${minutes < 0 ? '-' : '+'}${of(minutes / 60)}:${of(minutes % 60)}`;
+}
 
 /** The schedules of a class, inherited ones included. */
 function schedulesOf(type: Type<object>): Schedule[] {

@@ -43,7 +43,8 @@ export type FoundationErrorCode =
   | 'FOUNDATION_CONFIG_VALUE'
   | 'FOUNDATION_CONFIG_QUORUM'
   | 'FOUNDATION_CONFIG_CONFLICT'
-  | 'FOUNDATION_CONFIG_OUTCOME';
+  | 'FOUNDATION_CONFIG_OUTCOME'
+  | 'FOUNDATION_MANUAL_CLOCK';
 
 /** The longest message, in characters; it holds a few texts of others, each of which is cut to 1000. */
 const MAX_MESSAGE = 10_000;

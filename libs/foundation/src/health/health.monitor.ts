@@ -13,6 +13,7 @@ import { ThrottledLog } from '../logging/throttled.log.js';
 import type { ProcessRegistry, Stranded } from '../processes/process.registry.js';
 import type { ProcessTable } from '../processes/table/process.table.js';
 import type { ServiceRegistry } from '../services/service.registry.js';
+import { clockOf } from '../time/clock.js';
 import { within } from '../time/timeout.js';
 import { type ClusterHealth, clusterReport } from './health.report.js';
 
@@ -66,7 +67,7 @@ export class HealthMonitor {
     const orphans = new Set(this.parts.processes.orphans(standing).map(({ name }) => name));
     const there = new Set(members.map(({ name }) => name));
     return clusterReport({
-      now: Date.now(),
+      now: clockOf(this.parts.membership).wall(),
       clusterNow: this.parts.membership.clusterNow(),
       self: this.parts.membership.self.name,
       state: this.parts.membership.state,

@@ -15,6 +15,7 @@ import { ArgumentError } from '../errors/config.errors.js';
 import { shown } from '../errors/describe.js';
 import { ProcessTimeoutError } from '../errors/process.errors.js';
 import { givenTime } from '../foreign/given.times.js';
+import { clockOf } from '../time/clock.js';
 import type { Duration } from '../time/duration.js';
 import { endsWithin } from '../time/timeout.js';
 import { list, text } from '../wire/decode.js';
@@ -65,7 +66,7 @@ export class NodeControl implements CalleeLookup {
   constructor(
     private readonly config: Pick<FoundationConfig, 'shutdownTimeout'>,
     private readonly membership: Pick<MembershipProtocol, 'drain' | 'undrain'>,
-    private readonly view: Pick<ClusterView, 'state' | 'isLeaving' | 'self'>,
+    private readonly view: Pick<ClusterView, 'state' | 'isLeaving' | 'self'> & Partial<Pick<ClusterView, 'clock'>>,
     private readonly supervisor: Pick<Supervisor, 'drain' | 'undrain' | 'hosted' | 'takes' | 'waitsOf'>,
   ) {}
 
@@ -78,7 +79,7 @@ export class NodeControl implements CalleeLookup {
   async drain(timeout: unknown = this.config.shutdownTimeout): Promise<void> {
     const ms = givenTime('drain', 'timeout', timeout as Duration);
     await this.membership.drain();
-    if (await endsWithin(ms, this.supervisor.drain())) return;
+    if (await endsWithin(ms, this.supervisor.drain(), clockOf(this.view))) return;
     const left = this.supervisor.hosted().map(({ name }) => name);
     throw new ProcessTimeoutError(
       left.join(', '),

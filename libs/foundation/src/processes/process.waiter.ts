@@ -10,7 +10,6 @@ import type { ClusterView } from '../cluster/cluster.view.js';
 import type { Member } from '../cluster/member.js';
 import { processOf, runsEverywhere, slotNames } from '../cluster/slot.names.js';
 import { ProcessStartError, ProcessTimeoutError } from '../errors/process.errors.js';
-import { monotonicNow } from '../time/monotonic.clock.js';
 import type { ProcessSpec } from './declaration/process.specification.js';
 import type { Patience } from './patience.js';
 import { obstacleOf } from './placement/placement.exclusion.js';
@@ -163,7 +162,8 @@ export class ProcessWaiter {
     timeoutMs: number,
     poll: (news: 'row' | undefined) => Promise<R | undefined>,
   ): Promise<R | undefined> {
-    const deadline = performance.now() + timeoutMs;
+    const { clock } = this.parts.membership;
+    const deadline = clock.now() + timeoutMs;
     const patient = this.parts.patience.overBlips('waiting for a process');
     const wait = new Wait(this.parts.checkWait);
     let news: 'row' | undefined;
@@ -180,7 +180,7 @@ export class ProcessWaiter {
         const timer = setTimeout(hear, POLL_EVERY_MS);
         try {
           const found = await patient(() => poll(news));
-          if (found !== undefined || performance.now() >= deadline) return found;
+          if (found !== undefined || clock.now() >= deadline) return found;
           await wait.goesOn(name);
           await woken;
         } finally {
@@ -224,7 +224,7 @@ export class ProcessWaiter {
       table,
       owner,
       beatEvery: membership.beatEvery,
-      now: monotonicNow,
+      now: membership.clock.monotonic,
     });
   }
 

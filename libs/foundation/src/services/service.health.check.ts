@@ -5,7 +5,9 @@
 import { describe } from '../errors/describe.js';
 import { unattended } from '../foreign/gate.js';
 import { Log } from '../logging/log.js';
+import { type Clock, machineClock } from '../time/clock.js';
 import { within } from '../time/timeout.js';
+import type { WakeUp } from '../time/wake.ups.js';
 import type { ServiceStatus } from './service.js';
 
 const CHECK_EVERY_MS = 5000;
@@ -28,7 +30,7 @@ export function nextStatus(
 /** The checks of one service. */
 export class ServiceHealth {
   readonly #logger = new Log();
-  readonly #timer: NodeJS.Timeout;
+  readonly #timer: Pick<WakeUp, 'cancel'>;
   #state: { status: ServiceStatus; against: number } = { status: 'healthy', against: 0 };
   #checking = false;
   #stopped = false;
@@ -37,9 +39,9 @@ export class ServiceHealth {
     private readonly service: { name: string; node: string; instanceId: string },
     private readonly check: () => boolean | Promise<boolean>,
     private readonly changed: (status: ServiceStatus) => void,
-    checkEveryMs = CHECK_EVERY_MS,
+    private readonly clock: Clock = machineClock,
   ) {
-    this.#timer = setInterval(() => unattended('a health check', this.look()), checkEveryMs).unref();
+    this.#timer = clock.every(CHECK_EVERY_MS, CHECK_EVERY_MS, () => unattended('a health check', this.look()));
   }
 
   /** One check; a second one at the same time does nothing. */
@@ -50,7 +52,8 @@ export class ServiceHealth {
     let isGood = false;
     try {
       const answer = Promise.resolve().then(() => this.check());
-      isGood = (await within(CHECK_TIMEOUT_MS, answer, `no answer in ${CHECK_TIMEOUT_MS} ms`)) === true;
+      this.clock.underWay(answer);
+      isGood = (await within(CHECK_TIMEOUT_MS, answer, `no answer in ${CHECK_TIMEOUT_MS} ms`, this.clock)) === true;
     } catch (error) {
       reason = describe(error);
     } finally {
@@ -63,7 +66,7 @@ export class ServiceHealth {
   /** The answer to a check in progress no longer counts. */
   stop(): void {
     this.#stopped = true;
-    clearInterval(this.#timer);
+    this.#timer.cancel();
   }
 
   /** A method, because TypeScript thinks that it cannot change during an await. */

@@ -9,8 +9,9 @@ import { inRedis } from '../errors/refusal.js';
 import { Gate } from '../foreign/gate.js';
 import { ThrottledLog } from '../logging/throttled.log.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
+import { clockOf } from '../time/clock.js';
 import { ServiceHealth } from './service.health.check.js';
-import type { OnServiceHealth, ServiceHandle, ServiceTarget } from './service.js';
+import type { OnServiceHealth, ServiceHandle, ServiceStatus, ServiceTarget } from './service.js';
 import type { ServiceRecord } from './service.record.js';
 import { recordOf, type Registration } from './service.registration.js';
 import type { ServiceRegistry } from './service.registry.js';
@@ -111,12 +112,13 @@ export class ServiceOffers {
         throw error;
       }
     };
-    const health = new ServiceHealth(record, checked, (status) => {
+    const changed = (status: ServiceStatus): void => {
       // Redis may be away; the registry puts its own records back with their last status.
       this.parts.registry.setStatus(record.instanceId, status).catch((error: unknown) => {
         this.#logger.debug('Failed to write the status of a service', { service: record.name, error: describe(error) });
       });
-    });
+    };
+    const health = new ServiceHealth(record, checked, changed, clockOf(this.parts.membership));
     this.#checks.set(record.instanceId, health);
   }
 

@@ -11,8 +11,9 @@ import { Gate, unattended } from '../foreign/gate.js';
 import { Listeners } from '../foreign/listeners.js';
 import { ThrottledLog } from '../logging/throttled.log.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
+import { clockOf } from '../time/clock.js';
 import { SingleFlight } from '../time/single.flight.js';
-import { type WakeUp, wakeUps } from '../time/wake.ups.js';
+import type { WakeUp } from '../time/wake.ups.js';
 import { ServiceIndex } from './service.index.js';
 import type { ServiceChange, ServiceInfo, ServiceStatus } from './service.js';
 import { readRecord, type ServiceRecord, writeRecord } from './service.record.js';
@@ -86,7 +87,7 @@ export class ServiceRegistry {
   async open(): Promise<void> {
     this.#noteMembers();
     await this.#replica.sync();
-    this.#timer ??= wakeUps.every(LOOK_EVERY_MS - EARLY_MS, LOOK_EVERY_MS, () =>
+    this.#timer ??= clockOf(this.membership).every(LOOK_EVERY_MS - EARLY_MS, LOOK_EVERY_MS, () =>
       unattended('comparing the services', this.#look()),
     );
   }

@@ -13,6 +13,7 @@ import { isA, show } from '../errors/describe.js';
 import { ServiceNotFoundError } from '../errors/service.errors.js';
 import { Gate } from '../foreign/gate.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
+import { clockOf } from '../time/clock.js';
 import { within } from '../time/timeout.js';
 import { Balancer } from './service.balancer.js';
 import { type Question, readCriteria, requireFields } from './service.criteria.js';
@@ -61,7 +62,7 @@ export class ServiceRouter {
     if ('name' in where) throw new ArgumentError('call', 'where.name', show(where['name']), 'the name as an argument');
     const question = readCriteria('call', { ...where, name });
     const refused = new Set<string>();
-    const since = performance.now();
+    const since = clockOf(this.parts.membership).now();
     let interrupted: CallInterruptedError | undefined;
     let cutOff: string | undefined;
     for (;;) {
@@ -120,6 +121,7 @@ export class ServiceRouter {
           HEALTH_CHECK_MS,
           Promise.resolve().then(() => healthCheck(service)),
           'the healthCheck took too long',
+          clockOf(this.parts.membership),
         ).catch((error: unknown) => {
           this.#gate.failed('healthCheck', error);
           return false;

@@ -4,6 +4,7 @@
  */
 import { KeyedSequence } from '../channels/keyed.sequence.js';
 import { LimitError } from '../errors/limit.errors.js';
+import { type Clock, machineClock } from '../time/clock.js';
 
 /** Changes of one configuration by one node that may wait for each other. */
 export const MAX_WAITING_CHANGES = 1_000;
@@ -11,6 +12,8 @@ export const MAX_WAITING_CHANGES = 1_000;
 /** See the file header. */
 export class ChangeTurns {
   readonly #turns = new KeyedSequence();
+
+  constructor(private readonly clock: Clock = machineClock) {}
 
   /**
    * Does the work in its turn. One whose time is over before that never begins, and rejects with `late` then.
@@ -23,14 +26,14 @@ export class ChangeTurns {
     }
     let hasBegun = false;
     const begin = (): Promise<T> => {
-      if (performance.now() >= until) throw late();
+      if (this.clock.now() >= until) throw late();
       hasBegun = true;
       return work();
     };
     const turn = this.#turns.take('changes', begin);
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => hasBegun || reject(late()), Math.max(0, until - performance.now()));
-      turn.then(resolve, reject).finally(() => clearTimeout(timer));
+      const timer = this.clock.setTimeout(() => hasBegun || reject(late()), Math.max(0, until - this.clock.now()));
+      turn.then(resolve, reject).finally(() => this.clock.clearTimeout(timer));
     });
   }
 }

@@ -23,6 +23,7 @@ import {
   type MissingAcceptance,
 } from '../errors/settings.errors.js';
 import { givenTime } from '../foreign/given.times.js';
+import { type Clock, clockOf } from '../time/clock.js';
 import type { Duration } from '../time/duration.js';
 import { endsWithin, within } from '../time/timeout.js';
 import { isObject } from '../wire/decode.js';
@@ -70,7 +71,8 @@ const RETRY_MS = 50;
 /** What a setter needs. */
 export interface SetterParts {
   readonly backend: Pick<Backend, 'endpoint' | 'settings'>;
-  readonly membership: Pick<ClusterView, 'requireConnected' | 'awaitReady' | 'state' | 'self'>;
+  readonly membership: Pick<ClusterView, 'requireConnected' | 'awaitReady' | 'state' | 'self'> &
+    Partial<Pick<ClusterView, 'clock'>>;
   readonly channels: Pick<ChannelRuntime, 'gatherer'>;
   readonly document: SharedDocument;
   readonly replica: Pick<TableReplica<ConfigRow>, 'get' | 'change' | 'sync'>;
@@ -87,9 +89,13 @@ interface Setting {
 
 /** See the file header. */
 export class ConfigSetter {
-  readonly #turns = new ChangeTurns();
+  readonly #turns: ChangeTurns;
+  readonly #clock: Clock;
 
-  constructor(private readonly parts: SetterParts) {}
+  constructor(private readonly parts: SetterParts) {
+    this.#clock = clockOf(parts.membership);
+    this.#turns = new ChangeTurns(this.#clock);
+  }
 
   /** See `ClusterConfig.set`. */
   async set(path: unknown, value: unknown, options: ConfigSetOptions = {}): Promise<ConfigCommit> {
@@ -97,7 +103,7 @@ export class ConfigSetter {
     checkPath('set', path);
     const copy = checkValue('set', value);
     const { quorum, timeout } = this.#checked(options);
-    const until = performance.now() + timeout;
+    const until = this.#clock.now() + timeout;
     membership.requireConnected();
     if (membership.state === 'joining') await membership.awaitReady({ timeout });
     const change = { id: randomUUID(), node: membership.self.name, path: path as string, value: copy };
@@ -129,13 +135,13 @@ export class ConfigSetter {
       const base = replica.get(name) ?? (await this.#read(until));
       const content = nextContent(base, setting.change);
       this.#requireRoom(path, content);
-      const { errors } = await document.check(content.values, Math.max(1, until - performance.now()));
+      const { errors } = await document.check(content.values, Math.max(1, until - this.#clock.now()));
       if (errors !== undefined) throw new ConfigValueError(path, errors);
       const accepted = await this.#propose(setting, content);
       const row = await this.#commit(setting, base, content);
       if (idOf(row) === setting.change.id || isIn(row, setting.change.id)) {
         // It is written, whatever the schema of this node does now.
-        await endsWithin(Math.max(1, until - performance.now()), document.settled());
+        await endsWithin(Math.max(1, until - this.#clock.now()), document.settled(), this.#clock);
         return { revision: revisionOf(row!, setting.change.id), ...accepted };
       }
       const other = row === undefined ? undefined : overtaking(row, idOf(base), path);
@@ -146,9 +152,9 @@ export class ConfigSetter {
   /** Where nothing is set as far as this node knows, which may have joined just now. */
   async #read(until: number): Promise<ConfigRow | undefined> {
     const { replica, document, backend } = this.parts;
-    const left = Math.max(1, until - performance.now());
+    const left = Math.max(1, until - this.#clock.now());
     await inRedis(backend.endpoint, 'reading the configuration', () =>
-      within(left, replica.sync(), 'it did not answer in the time of the change'),
+      within(left, replica.sync(), 'it did not answer in the time of the change', this.#clock),
     );
     return replica.get(document.definition.name);
   }
@@ -178,7 +184,7 @@ export class ConfigSetter {
       const yes = answers.filter(({ value }) => isYes(value)).length;
       return yes >= needed() || yes + electorate - answers.length < needed();
     };
-    const timeoutMs = Math.max(1, until - performance.now());
+    const timeoutMs = Math.max(1, until - this.#clock.now());
     const message = { id: change.id, values };
     const gathered = await channels.gatherer.ask(channel, message, {
       timeoutMs,
@@ -207,14 +213,14 @@ export class ConfigSetter {
     const value = writeRow(content);
     let isUnknown = false;
     for (;;) {
-      const left = Math.max(1, until - performance.now());
+      const left = Math.max(1, until - this.#clock.now());
       const writing = replica.change(name, (row) => ((row?.version ?? 0) === version ? value : undefined));
       try {
-        return await within(left, this.#orAgain(writing, value), LATE);
+        return await within(left, this.#orAgain(writing, value), LATE, this.#clock);
       } catch (error) {
         const ours = redisError(backend.endpoint, `setting "${change.path}"`, error);
         isUnknown ||= !isA(error, ConflictError) && !isA(ours, RedisRefusedError);
-        if (performance.now() + RETRY_MS < until) await sleep(RETRY_MS);
+        if (this.#clock.now() + RETRY_MS < until) await sleep(RETRY_MS);
         else if (isUnknown) throw new ConfigOutcomeError(change.path, backend.endpoint, error);
         else throw isA(error, ConflictError) ? error : ours;
       }

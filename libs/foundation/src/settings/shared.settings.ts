@@ -9,7 +9,8 @@ import type { ReservedChannel } from '../channels/reserved.channel.js';
 import type { ClusterView } from '../cluster/cluster.view.js';
 import { unattended } from '../foreign/gate.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
-import { type WakeUp, wakeUps } from '../time/wake.ups.js';
+import { clockOf } from '../time/clock.js';
+import type { WakeUp } from '../time/wake.ups.js';
 import { type ConfigRow, readProposal, readRow, writeRow } from './config.row.js';
 import { ConfigSetter } from './config.setter.js';
 import { type DocumentDefinition, SharedDocument } from './shared.document.js';
@@ -94,7 +95,7 @@ export class SharedSettings {
     this.#isOpen = true;
     await this.#replica.sync();
     await Promise.all([...this.#documents.values()].map((document) => document.settled()));
-    this.#timer ??= wakeUps.every(LOOK_EVERY_MS - EARLY_MS, LOOK_EVERY_MS, () => this.#look());
+    this.#timer ??= clockOf(this.parts.membership).every(LOOK_EVERY_MS - EARLY_MS, LOOK_EVERY_MS, () => this.#look());
   }
 
   close(): void {

@@ -3,6 +3,17 @@
  */
 export { checkHistory, describeViolations } from './history/check.history.js';
 export type { HistoryFacts, Violation } from './history/history.facts.js';
+export { fakeCronRun, type FakeCronRun } from './contexts/fake.cron.run.js';
+export {
+  fakeProcessContext,
+  type FakeProcessContext,
+  type FakeProcessContextOptions,
+  type FakeProcessEnd,
+} from './contexts/fake.process.context.js';
+export { FoundationTestingModule, type FoundationTestingOptions } from './local/foundation.testing.module.js';
+export { ManualClock } from './local/manual.clock.js';
+export { ManualClockError } from '../errors/testing.errors.js';
+export { TestProcesses } from './local/test.processes.js';
 export { eventually, type EventuallyOptions } from './eventually.js';
 export {
   historyFile,

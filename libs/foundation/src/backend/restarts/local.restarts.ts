@@ -1,12 +1,13 @@
 /** Restarts by timers inside one process, for an application that is not clustered. */
 import { unattended } from '../../foreign/gate.js';
+import type { Clock, Timer } from '../../time/clock.js';
 import type { RestartHandlers, Restarts } from './restarts.js';
 
 /** A restart that is to come. */
 interface Scheduled {
   name: string;
   epoch: number;
-  timer: NodeJS.Timeout;
+  timer: Timer;
   /** Its delay is over, and this node takes no jobs yet. */
   isDue: boolean;
 }
@@ -19,7 +20,7 @@ export class LocalRestarts implements Restarts {
   readonly #scheduled = new Map<string, Scheduled>();
   #handlers: RestartHandlers | undefined;
 
-  constructor(private readonly wallClock: () => number) {}
+  constructor(private readonly clock: Clock) {}
 
   open(handlers: RestartHandlers): Promise<void> {
     this.#handlers = handlers;
@@ -28,7 +29,7 @@ export class LocalRestarts implements Restarts {
   }
 
   crashed(name: string, epoch: number, windowMs: number): Promise<number> {
-    const now = this.wallClock();
+    const now = this.clock.wall();
     for (const [each, { until }] of this.#crashes) if (until <= now) this.#crashes.delete(each);
     const crashes = this.#crashes.get(name)?.at ?? new Map<number, number>();
     if (!crashes.has(epoch)) crashes.set(epoch, now);
@@ -45,7 +46,7 @@ export class LocalRestarts implements Restarts {
   schedule(name: string, epoch: number, delayMs: number): Promise<void> {
     const key = `${epoch} ${name}`;
     if (!this.#scheduled.has(key)) {
-      const timer = setTimeout(() => this.#restart(key), delayMs);
+      const timer = this.clock.setTimeout(() => this.#restart(key), delayMs);
       this.#scheduled.set(key, { name, epoch, timer, isDue: false });
     }
     return Promise.resolve();
@@ -56,7 +57,7 @@ export class LocalRestarts implements Restarts {
   }
 
   close(): Promise<void> {
-    for (const { timer } of this.#scheduled.values()) clearTimeout(timer);
+    for (const { timer } of this.#scheduled.values()) this.clock.clearTimeout(timer);
     this.#scheduled.clear();
     this.#handlers = undefined;
     return Promise.resolve();

@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { eventually } from '../../testing/eventually.js';
+import { machineClock } from '../../time/clock.js';
 import { LIVES } from '../../wire/key.lifetimes.js';
 import { LocalStreams } from './local.streams.js';
 import type { ConsumerListener } from './streams.js';
@@ -13,7 +14,7 @@ const listener = (more: Partial<ConsumerListener>): ConsumerListener => ({
 });
 
 async function filled(count: number, maxLength = 1000): Promise<LocalStreams> {
-  const streams = new LocalStreams(Date.now);
+  const streams = new LocalStreams(machineClock);
   for (let each = 0; each < count; each++) await streams.append('orders', String(each), maxLength);
   return streams;
 }
@@ -37,7 +38,7 @@ describe('LocalStreams', () => {
 
   it('forgets a group that had no consumer for long when the next one comes, and no other', async () => {
     let now = 1000;
-    const streams = new LocalStreams(() => now, { ...LIVES, unused: 500 });
+    const streams = new LocalStreams({ ...machineClock, wall: () => now }, { ...LIVES, unused: 500 });
     await streams.append('orders', 'one', 100);
     const takenBy = async (group: string): Promise<number> => {
       let taken = 0;

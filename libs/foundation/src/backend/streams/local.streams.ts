@@ -2,6 +2,7 @@
  * Streams inside one process, for an application that is not clustered: kept as long as it runs, redelivered after a
  * failure.
  */
+import type { Clock, Timer } from '../../time/clock.js';
 import { LIVES, type Lives } from '../../wire/key.lifetimes.js';
 import {
   compareIds,
@@ -57,7 +58,7 @@ export class LocalStreams implements Streams {
   #last = { ms: 0, number: 0 };
 
   constructor(
-    private readonly wallClock: () => number,
+    private readonly clock: Clock,
     private readonly lives: Lives = LIVES,
   ) {}
 
@@ -75,7 +76,7 @@ export class LocalStreams implements Streams {
 
   consume(options: ConsumerOptions, listener: ConsumerListener): Promise<Consumer> {
     const stream = this.#stream(options.stream);
-    const now = this.wallClock();
+    const now = this.clock.wall();
     for (const [name, { usedAt }] of stream.groups) if (now - usedAt > this.lives.unused) stream.groups.delete(name);
     const group = stream.groups.get(options.group) ?? {
       usedAt: Infinity,
@@ -84,7 +85,7 @@ export class LocalStreams implements Streams {
       pending: new Map<string, Pending>(),
     };
     stream.groups.set(options.group, group);
-    const consumer = new LocalConsumer(stream, group, options, listener, this.wallClock);
+    const consumer = new LocalConsumer(stream, group, options, listener, this.clock);
     this.#consumers.add(consumer);
     consumer.wake();
     return Promise.resolve(consumer);
@@ -112,7 +113,7 @@ export class LocalStreams implements Streams {
   }
 
   #nextId(): string {
-    const ms = Math.max(this.#last.ms, Math.floor(this.wallClock()));
+    const ms = Math.max(this.#last.ms, Math.floor(this.clock.wall()));
     this.#last = { ms, number: ms === this.#last.ms ? this.#last.number + 1 : 0 };
     return `${ms}-${this.#last.number}`;
   }
@@ -120,7 +121,7 @@ export class LocalStreams implements Streams {
 
 class LocalConsumer implements Consumer {
   #working: Promise<void> | undefined;
-  #timer: NodeJS.Timeout | undefined;
+  #timer: Timer | undefined;
   #closed = false;
 
   constructor(
@@ -128,7 +129,7 @@ class LocalConsumer implements Consumer {
     private readonly group: Group,
     private readonly options: ConsumerOptions,
     private readonly listener: ConsumerListener,
-    private readonly now: () => number,
+    private readonly clock: Clock,
   ) {
     group.consumers.add(this);
     group.usedAt = Infinity;
@@ -166,9 +167,9 @@ class LocalConsumer implements Consumer {
 
   stop(): void {
     this.#closed = true;
-    clearTimeout(this.#timer);
+    this.clock.clearTimeout(this.#timer);
     this.group.consumers.delete(this);
-    if (this.group.consumers.size === 0) this.group.usedAt = this.now();
+    if (this.group.consumers.size === 0) this.group.usedAt = this.clock.wall();
   }
 
   async close(): Promise<void> {
@@ -186,7 +187,7 @@ class LocalConsumer implements Consumer {
       if (entries.length === 0) return;
       await this.listener.take(entries);
       // What was not acknowledged is redelivered later, to any consumer of the group.
-      const dueAt = this.now() + this.options.retryAfter;
+      const dueAt = this.clock.wall() + this.options.retryAfter;
       for (const { id } of entries) {
         const pending = this.#ownPending(id);
         if (pending?.dueAt === Infinity) pending.dueAt = dueAt;
@@ -198,7 +199,7 @@ class LocalConsumer implements Consumer {
   #read(): StreamEntry[] {
     const { pending } = this.group;
     const { batch } = this.options;
-    const now = this.now();
+    const now = this.clock.wall();
     const due = [...pending.values()].filter(({ dueAt }) => dueAt <= now).slice(0, batch);
     const again = due.flatMap(({ entry }) => {
       if (entry.deliveries < this.options.maxDeliveries) return [{ ...entry, deliveries: entry.deliveries + 1 }];
@@ -238,10 +239,10 @@ class LocalConsumer implements Consumer {
   }
 
   #wakeWhenDue(): void {
-    clearTimeout(this.#timer);
+    this.clock.clearTimeout(this.#timer);
     const dueAt = Math.min(...[...this.group.pending.values()].map((pending) => pending.dueAt));
     if (this.#closed || !Number.isFinite(dueAt)) return;
-    this.#timer = setTimeout(() => this.wake(), Math.max(1, dueAt - this.now())).unref();
+    this.#timer = this.clock.setTimeout(() => this.wake(), Math.max(1, dueAt - this.clock.wall())).unref();
   }
 }
 

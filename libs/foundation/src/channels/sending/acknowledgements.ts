@@ -8,6 +8,7 @@ import type { ClusterView } from '../../cluster/cluster.view.js';
 import { OverloadedError } from '../../errors/limit.errors.js';
 import { AcknowledgementError, type MissingAcknowledgement } from '../../errors/message.errors.js';
 import type { Telemetry } from '../../telemetry/telemetry.js';
+import { clockOf, type Timer } from '../../time/clock.js';
 import { UNSUBSCRIBED } from '../message.drops.js';
 import { type NodeAnswer, takeAnswer, writeAnswer } from '../node.answer.js';
 import type { NodeAddress, NodeMessages } from '../node.messages.js';
@@ -19,7 +20,7 @@ interface Waiting {
   missing: Map<string, MissingAcknowledgement>;
   resolve: () => void;
   reject: (error: AcknowledgementError) => void;
-  timer: NodeJS.Timeout;
+  timer: Timer;
 }
 
 /** A message whose acknowledgements are awaited. */
@@ -73,7 +74,7 @@ export class Acknowledgements {
     const id = ++this.#lastId;
     const missing = new Map(nodes.map(({ name, bootId }) => [bootId, { node: name, reason: NO_ANSWER }]));
     const acknowledged = new Promise<void>((resolve, reject) => {
-      const timer = setTimeout(() => this.#giveUp(id), timeoutMs);
+      const timer = clockOf(this.membership).setTimeout(() => this.#giveUp(id), timeoutMs);
       this.#waiting.set(id, { channel, timeoutMs, missing, resolve, reject, timer });
     });
     // When the message was not sent, the caller gets that error and never awaits this promise.
@@ -182,7 +183,7 @@ export class Acknowledgements {
   #end(id: number): Waiting | undefined {
     const waiting = this.#waiting.get(id);
     this.#waiting.delete(id);
-    clearTimeout(waiting?.timer);
+    clockOf(this.membership).clearTimeout(waiting?.timer);
     return waiting;
   }
 }

@@ -22,7 +22,7 @@ const MAX_TTL_MS = 366 * 86_400_000;
 /** See the file header. */
 export function fencedEffects(owner: {
   leases: Pick<Leases, 'fencedSet' | 'fencedDelete'>;
-  lease: Lease;
+  lease: Pick<Lease, 'epoch' | 'isHeld'>;
   /** Of the process, and of the node, for errors. */
   name: string;
   node: string;

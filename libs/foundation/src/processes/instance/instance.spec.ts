@@ -6,7 +6,8 @@ import { LeaseLostError, ProcessStartError, ProcessTimeoutError } from '../../er
 import { Telemetry } from '../../telemetry/telemetry.js';
 import { eventually } from '../../testing/eventually.js';
 import type { ProcessContext, StopReason } from '../declaration/process.context.js';
-import { Instance, type InstanceDeps, type InstanceExit } from './instance.js';
+import type { InstanceDeps } from './instance.deps.js';
+import { Instance, type InstanceExit } from './instance.js';
 
 const never = new Promise<never>(() => undefined);
 const turn = () => new Promise((resolve) => setImmediate(resolve));

@@ -3,7 +3,7 @@
  * Made by the supervisor for each lease it wins; knows the lease, not the cluster.
  */
 import { setMaxListeners } from 'node:events';
-import type { Lease, Leases } from '../../backend/leases/leases.js';
+import type { Lease } from '../../backend/leases/leases.js';
 import { HandlerGoneError } from '../../calls/handler.gone.js';
 import { asPartOf, partOf, type Waiter } from '../../calls/waiting.js';
 import { indexOf } from '../../cluster/slot.names.js';
@@ -13,11 +13,12 @@ import { LimitError } from '../../errors/limit.errors.js';
 import { ProcessStartError, ProcessTimeoutError } from '../../errors/process.errors.js';
 import { unattended } from '../../foreign/gate.js';
 import { Log } from '../../logging/log.js';
-import type { Telemetry } from '../../telemetry/telemetry.js';
+import { type Clock, clockOf } from '../../time/clock.js';
 import { endsWithin } from '../../time/timeout.js';
 import type { OnProcessStart, OnProcessStop, ProcessContext, StopReason } from '../declaration/process.context.js';
 import type { ProcessSpec } from '../declaration/process.specification.js';
 import { fencedEffects } from './fenced.effects.js';
+import type { InstanceDeps } from './instance.deps.js';
 import { StateHandoff } from './state.handoff.js';
 import { WaitingCallers } from './waiting.callers.js';
 
@@ -27,18 +28,6 @@ export interface InstanceExit {
   started: boolean;
   clean: boolean;
   error?: unknown;
-}
-
-/** What an instance needs from outside. */
-export interface InstanceDeps {
-  create(): Promise<object>;
-  leases: Pick<Leases, 'fencedSet' | 'fencedDelete'>;
-  telemetry: Telemetry;
-  node: string;
-  /** Of Redis, for errors. */
-  endpoint?: string;
-  /** Called once the start is over, with the user's object; returns what is to be undone before the stop. */
-  started(target: object): Promise<() => Promise<void>>;
 }
 
 /** So many tasks of `ctx.run` and calls may be under way in one instance. */
@@ -54,7 +43,8 @@ export class Instance implements Waiter {
   readonly waitsFor = new Map<string, number>();
   readonly #abort = new AbortController();
   readonly #tasks = new Set<Promise<void>>();
-  readonly #callers = new WaitingCallers();
+  readonly #clock: Clock;
+  readonly #callers: WaitingCallers;
   readonly #logger = new Log();
   readonly #handoff: StateHandoff;
   /** The epoch it began with. That of its lease may have risen since, but it is no new instance for that. */
@@ -74,6 +64,8 @@ export class Instance implements Waiter {
     private readonly deps: InstanceDeps,
   ) {
     this.firstEpoch = lease.epoch;
+    this.#clock = clockOf(deps);
+    this.#callers = new WaitingCallers(this.#clock);
     this.#handoff = new StateHandoff(spec, lease, deps);
     // User code may listen to it as often as it likes: Node would warn of a leak from the eleventh on.
     setMaxListeners(0, this.#abort.signal);
@@ -130,6 +122,11 @@ export class Instance implements Waiter {
     this.#finish({ reason });
   }
 
+  /** Ends it as crashed. */
+  crash(error: unknown): void {
+    this.#finish({ reason: 'crash', error });
+  }
+
   /** The whole life. Never rejects; when it returns, no user code of this instance runs, unless `clean` is false. */
   async run(): Promise<InstanceExit> {
     const { name, options } = this.spec;
@@ -137,11 +134,13 @@ export class Instance implements Waiter {
     this.deps.telemetry.emit('process.starting', { ...ids, epoch: this.lease.epoch });
     const began = performance.now();
     const starting = this.#start();
+    this.#clock.underWay(starting);
     const attached = starting.then(() => this.#attach(began));
-    attached.catch((error: unknown) => this.#finish({ reason: 'crash', error }));
-    const timer = options.timeout === 'infinity' ? undefined : setTimeout(() => this.#startTimedOut(), options.timeout);
+    attached.catch((error: unknown) => this.crash(error));
+    const { timeout } = options;
+    const timer = timeout === 'infinity' ? undefined : this.#clock.setTimeout(() => this.#startTimedOut(), timeout);
     const exit = await this.#ended;
-    clearTimeout(timer);
+    this.#clock.clearTimeout(timer);
     this.#abort.abort(exit.error ?? new Error(`Process "${name}" is stopped (${exit.reason}).`));
     // Not awaited: what hangs here is our own clean-up, and the stop of user code must not wait for it. Handlers of
     // messages are among the calls, and no new one begins.
@@ -228,7 +227,8 @@ export class Instance implements Waiter {
   async #stop(reason: StopReason, starting: Promise<void>): Promise<boolean> {
     const { name, options } = this.spec;
     const everything = this.#settled(starting, this.#stopHook(reason));
-    const clean = await endsWithin(options.stopTimeout, everything);
+    this.#clock.underWay(everything);
+    const clean = await endsWithin(options.stopTimeout, everything, this.#clock);
     if (!clean) {
       this.#logger.error(
         'Process "{process}" did not stop in {stopTimeout} ms; its lease is left to expire, and until then it runs nowhere ' +
@@ -277,7 +277,7 @@ export class Instance implements Waiter {
       signal: this.#abort.signal,
       isOwner,
       run: (task) => this.#runTask(task),
-      fail: (error) => this.#finish({ reason: 'crash', error }),
+      fail: (error) => this.crash(error),
       complete: () => this.#finish({ reason: 'complete' }),
       fenced,
     };
@@ -290,7 +290,7 @@ export class Instance implements Waiter {
       .then(async () => void (await this.#hook(() => task(signal))))
       .catch((error: unknown) => {
         // After the abort a rejection is the ordinary way out of an await that heeds the signal.
-        if (!signal.aborted) this.#finish({ reason: 'crash', error });
+        if (!signal.aborted) this.crash(error);
       })
       .finally(() => this.#tasks.delete(running));
     this.#tasks.add(running);

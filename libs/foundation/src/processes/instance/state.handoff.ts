@@ -8,6 +8,7 @@ import { describe, isA } from '../../errors/describe.js';
 import { Log } from '../../logging/log.js';
 import type { HandoffLossReason } from '../../telemetry/events.js';
 import type { Telemetry } from '../../telemetry/telemetry.js';
+import { type Clock, clockOf } from '../../time/clock.js';
 import { within } from '../../time/timeout.js';
 import { parseJson } from '../../wire/json.js';
 import type { OnProcessHandoff, StopReason } from '../declaration/process.context.js';
@@ -51,7 +52,7 @@ export class StateHandoff {
   constructor(
     private readonly spec: ProcessSpec,
     private readonly lease: Lease,
-    private readonly deps: { telemetry: Telemetry; node: string },
+    private readonly deps: { telemetry: Telemetry; node: string; clock?: Clock },
   ) {}
 
   /** What the last instance left; `undefined` when there is none, or it cannot be read. */
@@ -115,7 +116,7 @@ export class StateHandoff {
     const ms = this.spec.options.stopTimeout;
     const late = `it took longer than ${ms} ms`;
     try {
-      return JSON.stringify(await within(ms, Promise.resolve(hook.call(target)), late));
+      return JSON.stringify(await within(ms, Promise.resolve(hook.call(target)), late, clockOf(this.deps)));
     } catch (error) {
       const text = describe(error);
       throw new HandoffLost(text === late ? 'hook-timeout' : 'hook-failed', text);

@@ -2,6 +2,7 @@
  * Who waits for the calls under way in one instance, and until when: an instance that ends answers nothing any more.
  * Made by the instance; the call server waits.
  */
+import type { Clock, Timer } from '../../time/clock.js';
 
 /**
  * So long callers wait for the calls of an instance that crashed: what they wait for may have been what crashed, and
@@ -12,7 +13,9 @@ const AFTER_CRASH_MS = 1000;
 /** See the file header. */
 export class WaitingCallers {
   readonly #waiting = new Set<() => void>();
-  #timer: NodeJS.Timeout | undefined;
+  #timer: Timer | undefined;
+
+  constructor(private readonly clock: Clock) {}
 
   /** See `Callee.onGivenUp`. */
   add(heard: () => void): () => void {
@@ -22,7 +25,7 @@ export class WaitingCallers {
 
   /** The instance has crashed, and its calls may still settle. */
   giveUpSoon(): void {
-    this.#timer = setTimeout(() => this.giveUp(), AFTER_CRASH_MS).unref();
+    this.#timer = this.clock.setTimeout(() => this.giveUp(), AFTER_CRASH_MS).unref();
   }
 
   /** What comes of the calls counts for nobody any more. */
@@ -34,6 +37,6 @@ export class WaitingCallers {
 
   /** The calls have settled, and the last answers are on their way. */
   settled(): void {
-    clearTimeout(this.#timer);
+    this.clock.clearTimeout(this.#timer);
   }
 }

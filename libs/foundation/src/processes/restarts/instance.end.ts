@@ -7,6 +7,7 @@ import type { Lease } from '../../backend/leases/leases.js';
 import type { ClusterView } from '../../cluster/cluster.view.js';
 import { Log } from '../../logging/log.js';
 import type { Telemetry } from '../../telemetry/telemetry.js';
+import { clockOf } from '../../time/clock.js';
 import type { ProcessSpec } from '../declaration/process.specification.js';
 import type { InstanceExit } from '../instance/instance.js';
 import { isEnded, type ProcessEntry, type ProcessTable, type VersionedEntry } from '../table/process.table.js';
@@ -102,7 +103,13 @@ export class End implements Fact {
     // A process that a call started and that never came up is reported to the caller, not tried again.
     const firstStart =
       !this.parts.exit.started && this.#ending === 'crash' && this.parts.table.get(name)?.confirmed === false;
-    const facts = { policy: options.restart, ending: this.#ending, crashes, random: Math.random(), ...options };
+    const facts = {
+      policy: options.restart,
+      ending: this.#ending,
+      crashes,
+      random: clockOf(this.parts.backend).random(),
+      ...options,
+    };
     const decision: Decision = firstStart ? { action: 'leave' } : decide(facts);
     return { decision, crashes, next: this.#next(decision) };
   }

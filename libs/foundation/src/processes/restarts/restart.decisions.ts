@@ -12,7 +12,7 @@ import { unattended } from '../../foreign/gate.js';
 import { Log } from '../../logging/log.js';
 import { ThrottledLog } from '../../logging/throttled.log.js';
 import type { Telemetry } from '../../telemetry/telemetry.js';
-import { monotonicNow } from '../../time/monotonic.clock.js';
+import { type Clock, clockOf } from '../../time/clock.js';
 import type { Instance, InstanceExit } from '../instance/instance.js';
 import type { ProcessTable, VersionedEntry } from '../table/process.table.js';
 import { End, type Fact, isMarkOf } from './instance.end.js';
@@ -64,12 +64,14 @@ export class RestartDecisions {
   #lookedAt: number;
   readonly #settled: () => void;
   readonly #now: () => number;
+  readonly #clock: Clock;
 
   constructor(private readonly parts: RestartDecisionsParts) {
-    const { backend, membership, table, settled = () => undefined, now = monotonicNow } = parts;
+    const { backend, membership, table, settled = () => undefined } = parts;
     this.#settled = settled;
-    this.#now = now;
-    this.#lookedAt = now();
+    this.#clock = clockOf(backend);
+    this.#now = parts.now ?? this.#clock.monotonic;
+    this.#lookedAt = this.#now();
     this.#lost = new LostProcesses(table, membership, backend.leases);
     membership.listen({
       dataLoss: () => (this.#sweepLost = true),
@@ -240,7 +242,7 @@ export class RestartDecisions {
     const early = entry?.status === 'backing-off' && entry.after === epoch ? this.#dueIn(entry) : 0;
     if (early > EARLY_MS) {
       // If this node dies meanwhile, another one does it when it reconciles.
-      setTimeout(() => unattended('a restart', this.restart(name, epoch)), early).unref();
+      this.#clock.setTimeout(() => unattended('a restart', this.restart(name, epoch)), early).unref();
       return;
     }
     await this.parts.table.change(name, (current) => {

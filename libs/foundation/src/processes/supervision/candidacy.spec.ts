@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { Logger } from '@nestjs/common';
 import type { Lease, Standing } from '../../backend/leases/leases.js';
+import { machineClock } from '../../time/clock.js';
 import { wakeUps } from '../../time/wake.ups.js';
 import { Candidacy } from './candidacy.js';
 
@@ -52,7 +53,7 @@ describe('Candidacy', () => {
       leases,
       (name) => ({ rank: ranks[name] ?? 0, queueMs: queueMs[name] ?? 0 }),
       ({ name }) => won.push({ at: now() - began, name }),
-      now,
+      { ...machineClock, monotonic: now },
     );
   });
 

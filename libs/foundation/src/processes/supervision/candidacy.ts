@@ -7,7 +7,8 @@ import { describe } from '../../errors/describe.js';
 import { unattended } from '../../foreign/gate.js';
 import { ThrottledLog } from '../../logging/throttled.log.js';
 import { jittered } from '../../time/backoff.js';
-import { type WakeUp, wakeUps } from '../../time/wake.ups.js';
+import type { Clock } from '../../time/clock.js';
+import type { WakeUp } from '../../time/wake.ups.js';
 
 /** How long each place in the order waits for the one before it, in milliseconds. */
 const RANK_STEP_MS = 25;
@@ -70,7 +71,7 @@ export class Candidacy {
     private readonly leases: Pick<Leases, 'standing'> & { acquire(name: string): Promise<Lease | undefined> },
     private readonly placeOf: (name: string) => Place | undefined,
     private readonly won: (lease: Lease) => void,
-    private readonly now: () => number,
+    private readonly clock: Pick<Clock, 'monotonic' | 'within'>,
   ) {}
 
   /**
@@ -80,7 +81,7 @@ export class Candidacy {
    */
   want(name: string, fresh = false): void {
     if (this.#names.has(name)) return;
-    const dueAt = fresh ? Infinity : this.now();
+    const dueAt = fresh ? Infinity : this.clock.monotonic();
     this.#names.set(name, { dueAt, waited: false, rank: 0, busy: false, fresh, hinted: false, taken: false });
     if (fresh) this.hint(name);
     else this.#arm();
@@ -111,7 +112,7 @@ export class Candidacy {
     if (candidate === undefined) return;
     candidate.hinted = true;
     candidate.before = before;
-    this.#hints.set(name, this.now());
+    this.#hints.set(name, this.clock.monotonic());
     if (this.#ranking) return;
     this.#ranking = true;
     setImmediate(() => unattended('ranking processes', this.#rankHinted()));
@@ -119,9 +120,9 @@ export class Candidacy {
 
   async #rankHinted(): Promise<void> {
     try {
-      let began = this.now();
+      let began = this.clock.monotonic();
       for (const [name, at] of this.#hints) {
-        if (this.now() - began >= SLICE_MS) began = await this.#nextTurn();
+        if (this.clock.monotonic() - began >= SLICE_MS) began = await this.#nextTurn();
         this.#hints.delete(name);
         const candidate = this.#names.get(name);
         if (candidate === undefined) continue;
@@ -147,7 +148,7 @@ export class Candidacy {
   /** Returns when it began. */
   async #nextTurn(): Promise<number> {
     await new Promise((resolve) => setImmediate(resolve));
-    return this.now();
+    return this.clock.monotonic();
   }
 
   /** When this node's turn comes for a name that is free from `freeAt` on; a name that it may not have is forgotten. */
@@ -187,8 +188,8 @@ export class Candidacy {
         this.#arm();
       });
     };
-    const now = this.now();
-    this.#timer = wakeUps.within(earliest - now, latest - now, ask);
+    const now = this.clock.monotonic();
+    this.#timer = this.clock.within(earliest - now, latest - now, ask);
   }
 
   /** Only of a name that another node had at the last look: what is free or in turn is not to be had any sooner. */
@@ -198,9 +199,9 @@ export class Candidacy {
   }
 
   async #ask(): Promise<void> {
-    const limit = this.now() + TOGETHER_MS;
+    const limit = this.clock.monotonic() + TOGETHER_MS;
     const all = [...this.#names].filter(([, each]) => !each.busy && this.#mayAskAt(each) <= limit);
-    this.#askedAt = this.now();
+    this.#askedAt = this.clock.monotonic();
     const sure: string[] = [];
     const due: string[] = [];
     for (const [name, candidate] of all) {
@@ -216,17 +217,17 @@ export class Candidacy {
       }
     } catch (error) {
       this.#logger.debug('Lease poll failed; retrying', { error: describe(error) });
-      for (const [, candidate] of all) candidate.dueAt = this.now() + jittered(RETRY_MS, 1, 2);
+      for (const [, candidate] of all) candidate.dueAt = this.clock.monotonic() + jittered(RETRY_MS, 1, 2);
     }
   }
 
   /** Puts off what is taken, and what is free but first another node's turn; returns what to try now. */
   async #sort(standing: readonly Standing[]): Promise<string[]> {
     const free: string[] = [];
-    let began = this.now();
+    let began = this.clock.monotonic();
     for (const { name, freeInMs, isGrace } of standing) {
-      if (this.now() - began >= SLICE_MS) began = await this.#nextTurn();
-      const now = this.now();
+      if (this.clock.monotonic() - began >= SLICE_MS) began = await this.#nextTurn();
+      const now = this.clock.monotonic();
       const candidate = this.#names.get(name);
       if (candidate === undefined) continue;
       candidate.taken = freeInMs > 0 && isGrace !== true;
@@ -258,7 +259,7 @@ export class Candidacy {
     if (candidate === undefined) return;
     const had = candidate.rank;
     // What was won a moment ago may have moved this node back in the order.
-    const turn = this.#turn(name, candidate, this.now());
+    const turn = this.#turn(name, candidate, this.clock.monotonic());
     if (turn === undefined) return;
     if (candidate.rank > had) {
       candidate.dueAt = turn;
@@ -269,14 +270,14 @@ export class Candidacy {
     this.#trying.add(name);
     const lease = await this.leases.acquire(name).catch((error: unknown) => {
       this.#logger.debug('Failed to acquire a lease; retrying', { process: name, error: describe(error) });
-      candidate.dueAt = this.now() + jittered(RETRY_MS, 1, 2);
+      candidate.dueAt = this.clock.monotonic() + jittered(RETRY_MS, 1, 2);
       return undefined;
     });
     candidate.busy = false;
     this.#trying.delete(name);
     if (lease === undefined) {
       candidate.taken = true;
-      candidate.dueAt = Math.max(candidate.dueAt, this.now() + TOGETHER_MS);
+      candidate.dueAt = Math.max(candidate.dueAt, this.clock.monotonic() + TOGETHER_MS);
       return;
     }
     this.#names.delete(name);

@@ -9,6 +9,7 @@ import { describe } from '../../errors/describe.js';
 import { unattended } from '../../foreign/gate.js';
 import { ThrottledLog } from '../../logging/throttled.log.js';
 import type { Telemetry } from '../../telemetry/telemetry.js';
+import type { Clock } from '../../time/clock.js';
 import type { KnownClass } from '../declaration/process.explorer.js';
 import { Instance } from '../instance/instance.js';
 import type { RestartDecisions } from '../restarts/restart.decisions.js';
@@ -35,6 +36,7 @@ export interface ProcessHostParts {
   leases: Leases;
   /** Of Redis, for errors. */
   endpoint: string;
+  clock?: Clock;
   membership: ClusterView;
   table: ProcessTable;
   telemetry: Telemetry;
@@ -136,13 +138,14 @@ export class ProcessHost {
   }
 
   async #host(lease: Lease): Promise<void> {
-    const { table, leases, endpoint, telemetry, membership, workload, rebalancer, endings } = this.parts;
+    const { table, leases, endpoint, clock, telemetry, membership, workload, rebalancer, endings } = this.parts;
     const entry = table.get(lease.name);
     if (entry === undefined) return lease.release();
     const instance = new Instance(entry, lease, {
       create: () => this.#create(entry.type),
       leases,
       endpoint,
+      ...(clock === undefined ? {} : { clock }),
       telemetry,
       node: membership.self.name,
       started: (target) => this.#started(hosted, target),

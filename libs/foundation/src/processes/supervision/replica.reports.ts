@@ -5,6 +5,7 @@
 import type { Lease } from '../../backend/leases/leases.js';
 import type { ClusterView } from '../../cluster/cluster.view.js';
 import { processOf, runsEverywhere } from '../../cluster/slot.names.js';
+import type { Clock } from '../../time/clock.js';
 import { UnsharedLease } from '../instance/unshared.lease.js';
 import type { ProcessTable, VersionedEntry } from '../table/process.table.js';
 import type { LocalPlacement } from './local.placement.js';
@@ -17,13 +18,14 @@ export class ReplicaReports {
     private readonly membership: Pick<ClusterView, 'own' | 'record' | 'clusterNow'>,
     private readonly table: Pick<ProcessTable, 'get'>,
     private readonly placement: Pick<LocalPlacement, 'isWanted' | 'misfit' | 'exclusion'>,
+    private readonly clock: Pick<Clock, 'wall'>,
   ) {}
 
   /** Reports a start; the lease is held at once, because no other node wants it. */
   starting({ name, of = name, after }: VersionedEntry): Lease {
     this.#lastEpoch = Math.max(this.#lastEpoch + 1, after + 1, Math.round(this.membership.clusterNow() * 1000));
     const epoch = this.#lastEpoch;
-    const since = Date.now();
+    const since = this.clock.wall();
     this.membership.record.setReplica(of, { state: 'starting', epoch, since });
     return new UnsharedLease(name, epoch, () =>
       this.membership.record.setReplica(of, { state: 'running', epoch, since }),
@@ -38,7 +40,7 @@ export class ReplicaReports {
     const down = status === 'escalated' ? 'escalated' : 'failed';
     const report = status === 'wanted' || status === 'stopped' || status === 'completed' ? undefined : down;
     const { epoch } = lease;
-    this.membership.record.setReplica(of, report && { state: report, epoch, since: Date.now(), error });
+    this.membership.record.setReplica(of, report && { state: report, epoch, since: this.clock.wall(), error });
   }
 
   /** A start call reports the result of every node, also of one that does not have the class. */
@@ -64,7 +66,7 @@ export class ReplicaReports {
   #failed({ of, name }: VersionedEntry, error: string): void {
     const known = this.membership.own.replicas[of ?? name];
     if (known?.error !== error) {
-      this.membership.record.setReplica(of ?? name, { state: 'failed', epoch: 0, since: Date.now(), error });
+      this.membership.record.setReplica(of ?? name, { state: 'failed', epoch: 0, since: this.clock.wall(), error });
     }
   }
 }

@@ -9,7 +9,7 @@ import type { CalleeLookup } from '../../calls/callee.js';
 import { waiters } from '../../calls/waiting.js';
 import type { ClusterView } from '../../cluster/cluster.view.js';
 import type { Telemetry } from '../../telemetry/telemetry.js';
-import { monotonicNow } from '../../time/monotonic.clock.js';
+import { clockOf } from '../../time/clock.js';
 import type { KnownClass } from '../declaration/process.explorer.js';
 import type { ProcessSpec } from '../declaration/process.specification.js';
 import type { Instance } from '../instance/instance.js';
@@ -54,7 +54,14 @@ export class Supervisor implements CalleeLookup {
   #exempt: Set<string> | undefined;
 
   constructor(private readonly parts: SupervisorParts) {
-    const { backend, membership, table, telemetry, now = monotonicNow, forgetOrphansAfter = Infinity } = parts;
+    const {
+      backend,
+      membership,
+      table,
+      telemetry,
+      now = clockOf(parts.backend).monotonic,
+      forgetOrphansAfter = Infinity,
+    } = parts;
     this.#orphans = new Orphans(membership, table, backend.leases, forgetOrphansAfter);
     this.#declarations = new ProcessDeclarations(backend, membership, table);
     this.#endings = new RestartDecisions({
@@ -75,11 +82,12 @@ export class Supervisor implements CalleeLookup {
       isEndOpen,
     });
     this.#rebalancer = new Rebalancer({ ...shared, placement, isSupervising });
-    const replicas = new ReplicaReports(membership, table, placement);
+    const replicas = new ReplicaReports(membership, table, placement, clockOf(backend));
     this.#host = new ProcessHost({
       ...shared,
       leases: backend.leases,
       endpoint: backend.endpoint,
+      clock: clockOf(backend),
       telemetry,
       endings: this.#endings,
       placement,
@@ -97,7 +105,7 @@ export class Supervisor implements CalleeLookup {
       },
       (name) => this.#reconciler.place(name),
       (lease) => this.#host.host(lease),
-      monotonicNow,
+      clockOf(backend),
     );
     this.#reconciler = new Reconciler({
       ...shared,
