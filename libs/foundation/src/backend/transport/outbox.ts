@@ -84,7 +84,12 @@ export class Outbox {
    *
    * @throws what the value throws when it is written, and the error of {@link Packing.tooLarge}; nothing is sent then.
    */
-  pack(topic: string, value: object, packing: Packing = {}, read?: (copy: unknown) => void): Promise<number | undefined> {
+  pack(
+    topic: string,
+    value: object,
+    packing: Packing = {},
+    read?: (copy: unknown) => void,
+  ): Promise<number | undefined> {
     const { lane = 'normal', head } = packing;
     const bundle = this.#open[lane].get(topic) ?? this.#begin(topic, lane, new PackedWriter());
     const writer = bundle.packed!;
