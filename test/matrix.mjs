@@ -118,6 +118,7 @@ async function row({ name, what }, step, version, work) {
     console.error(`${name}, ${step}, Node ${version}: ${error.message}`);
   }
   rows.push({ corner: name, what, step, node: version, result, seconds: seconds(began) });
+  console.log(`${name}, ${step}, Node ${version}: ${result}, ${seconds(began)} s`);
   return result === 'ok';
 }
 

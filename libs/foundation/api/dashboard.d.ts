@@ -2,7 +2,9 @@
 
 import type { CanActivate } from '@nestjs/common';
 import { DynamicModule } from '@nestjs/common';
+import type { FactoryProvider } from '@nestjs/common';
 import type { InjectionToken } from '@nestjs/common';
+import type { ModuleMetadata } from '@nestjs/common';
 import type { Type } from '@nestjs/common';
 
 export interface DashboardSpan {
@@ -38,8 +40,15 @@ export interface DashboardTraces {
     list(): readonly DashboardTraceLine[] | Promise<readonly DashboardTraceLine[]>;
 }
 
+export interface FoundationDashboardAsyncOptions extends Omit<FoundationDashboardOptions, 'token' | 'guard'> {
+    imports?: ModuleMetadata['imports'];
+    inject?: FactoryProvider['inject'];
+    useFactory: FactoryProvider<string>['useFactory'];
+}
+
 export class FoundationDashboardModule {
     static forRoot(options: FoundationDashboardOptions): DynamicModule;
+    static forRootAsync(options: FoundationDashboardAsyncOptions): DynamicModule;
 }
 
 export interface FoundationDashboardOptions {

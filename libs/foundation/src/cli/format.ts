@@ -21,7 +21,7 @@ export function count(number: number, one: string, several = `${one}s`): string 
 /** An error in a sentence. Those about Redis say what a node does about it, which a command does not. */
 export function complaint(error: unknown): string {
   if (error instanceof RedisNotFoundError) {
-    return `The Redis of the cluster was not found. Tried: ${error.tried.join('; ')}. Name it with --redis or FOUNDATION_REDIS_URL.`;
+    return `The Redis of the cluster was not found. Tried: ${error.tried.join('; ')}. Name it with --redis, FOUNDATION_REDIS_URL or --env-file .env.`;
   }
   if (!(error instanceof RedisUnavailableError)) return describe(error);
   return `Redis at ${error.endpoint} cannot be reached: ${describe(error.cause)}. Run "foundation doctor".`;

@@ -2,12 +2,19 @@
  * The dashboard as a module that is imported beside `FoundationModule`; without it nothing of it is loaded.
  * Used by the application through the entry `nestjs-foundation/dashboard`.
  */
-import { type DynamicModule, Module } from '@nestjs/common';
+import { type DynamicModule, Module, type Provider } from '@nestjs/common';
+import { FoundationConfigError } from '../errors/config.errors.js';
+import { show } from '../errors/describe.js';
 import { ClusterPoller } from './cluster.poller.js';
 import { dashboardControllerAt } from './dashboard.controller.js';
 import { DashboardFeed } from './dashboard.feed.js';
 import { DASHBOARD, NoStoreInterceptor, TokenGuard, TokenVerifier } from './dashboard.guard.js';
-import { checkDashboard, type FoundationDashboardOptions } from './dashboard.options.js';
+import {
+  checkDashboard,
+  type DashboardConfig,
+  type FoundationDashboardAsyncOptions,
+  type FoundationDashboardOptions,
+} from './dashboard.options.js';
 import { tracesControllerAt } from './dashboard.traces.controller.js';
 import { TraceReader } from './trace.reader.js';
 
@@ -24,21 +31,40 @@ export class FoundationDashboardModule {
    */
   static forRoot(options: FoundationDashboardOptions): DynamicModule {
     const config = checkDashboard(options);
+    return dashboardModule(config, { provide: DASHBOARD, useValue: config });
+  }
+
+  /**
+   * The same with a token that the application has to look up first:
+   * `forRootAsync({ inject: [ConfigService], useFactory: (config) => config.getOrThrow('DASHBOARD_TOKEN') })`.
+   *
+   * Underneath: a provider with this factory. A token that does not do fails `NestFactory.create()`.
+   *
+   * @throws FoundationConfigError for a wrong path, decorators or traces, and without a factory.
+   */
+  static forRootAsync(options: FoundationDashboardAsyncOptions): DynamicModule {
+    const { imports, inject, useFactory, ...page } = options;
+    if (typeof useFactory !== 'function') {
+      throw new FoundationConfigError('dashboard.useFactory', show(useFactory), 'a function that returns the token');
+    }
+    const config = async (...args: unknown[]): Promise<DashboardConfig> =>
+      checkDashboard({ ...page, token: await useFactory(...args) });
     return {
-      module: FoundationDashboardModule,
-      controllers: [
-        dashboardControllerAt(config),
-        ...(config.traces === undefined ? [] : [tracesControllerAt(config)]),
-      ],
-      providers: [
-        { provide: DASHBOARD, useValue: config },
-        ClusterPoller,
-        DashboardFeed,
-        TokenVerifier,
-        TraceReader,
-        NoStoreInterceptor,
-        TokenGuard,
-      ],
+      ...dashboardModule(checkDashboard({ ...page, token: SOME_TOKEN }), {
+        ...{ provide: DASHBOARD, useFactory: config, inject: inject ?? [] },
+      }),
+      imports: imports ?? [],
     };
   }
+}
+
+/** For routes that are made before the token is known: they ask the provider for it. */
+const SOME_TOKEN = '-'.repeat(16);
+
+function dashboardModule(config: DashboardConfig, provider: Provider): DynamicModule {
+  return {
+    module: FoundationDashboardModule,
+    controllers: [dashboardControllerAt(config), ...(config.traces === undefined ? [] : [tracesControllerAt(config)])],
+    providers: [provider, ClusterPoller, DashboardFeed, TokenVerifier, TraceReader, NoStoreInterceptor, TokenGuard],
+  };
 }

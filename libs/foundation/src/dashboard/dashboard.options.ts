@@ -1,7 +1,7 @@
 /**
  * How the dashboard is turned on and who may see it; checked when the module is made.
  */
-import type { CanActivate, InjectionToken, Type } from '@nestjs/common';
+import type { CanActivate, FactoryProvider, InjectionToken, ModuleMetadata, Type } from '@nestjs/common';
 import { FoundationConfigError } from '../errors/config.errors.js';
 import { show } from '../errors/describe.js';
 import { Secret } from '../security/secret.js';
@@ -25,6 +25,18 @@ export interface FoundationDashboardOptions {
    * as a time-line. Default: none.
    */
   traces?: InjectionToken<DashboardTraces>;
+}
+
+/**
+ * Options of `FoundationDashboardModule.forRootAsync`: the token comes from a factory, what shapes the routes does not.
+ */
+export interface FoundationDashboardAsyncOptions extends Omit<FoundationDashboardOptions, 'token' | 'guard'> {
+  /** Modules whose providers the factory injects, unless they are global. */
+  imports?: ModuleMetadata['imports'];
+  /** What the factory is called with, such as `[ConfigService]`. */
+  inject?: FactoryProvider['inject'];
+  /** Returns the token; awaited before the application listens. */
+  useFactory: FactoryProvider<string>['useFactory'];
 }
 
 /** The options, checked. */

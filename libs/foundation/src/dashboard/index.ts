@@ -1,3 +1,3 @@
 export { FoundationDashboardModule } from './dashboard.module.js';
-export type { FoundationDashboardOptions } from './dashboard.options.js';
+export type { FoundationDashboardAsyncOptions, FoundationDashboardOptions } from './dashboard.options.js';
 export type { DashboardSpan, DashboardTrace, DashboardTraceLine, DashboardTraces } from './dashboard.traces.js';

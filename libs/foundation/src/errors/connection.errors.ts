@@ -55,7 +55,7 @@ export class RedisNotFoundError extends FoundationError {
       'FOUNDATION_REDIS_NOT_FOUND',
       'foundation',
       `The Redis of the cluster was not found. Foundation did not start. Tried: ${tried.join('; ')}. Name it in "redis" or ` +
-        `FOUNDATION_REDIS_URL, start one on 127.0.0.1:6379, or set cluster: false to run inside one process.`,
+        `FOUNDATION_REDIS_URL, start one on 127.0.0.1:6379, or set cluster: false or FOUNDATION_CLUSTER=off to run inside one process.`,
     );
   }
 }

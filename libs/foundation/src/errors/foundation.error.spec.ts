@@ -74,7 +74,10 @@ const examples: [FoundationError, string, string, readonly (string | RegExp)[], 
     ...([
       'FOUNDATION_REDIS_NOT_FOUND',
       'foundation',
-      ['FOUNDATION_REDIS_URL: not set; 127.0.0.1:6379', /set cluster: false to run inside one process\.$/],
+      [
+        'FOUNDATION_REDIS_URL: not set; 127.0.0.1:6379',
+        /set cluster: false or FOUNDATION_CLUSTER=off to run inside one process\.$/,
+      ],
       false,
     ] as const),
   ],
