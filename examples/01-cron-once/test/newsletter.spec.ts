@@ -1,5 +1,8 @@
 import { join } from 'node:path';
-import { eventually, TestCluster } from 'nestjs-foundation/testing';
+import { Test } from '@nestjs/testing';
+import { CronJobs } from 'nestjs-foundation';
+import { eventually, FoundationTestingModule, ManualClock, TestCluster } from 'nestjs-foundation/testing';
+import { AppModule } from '../src/app.module.js';
 
 const cwd = join(import.meta.dirname, '..');
 
@@ -34,3 +37,13 @@ it('is sent once by @ClusterCron, also when the node that sends it is killed', a
   expect(twice(cluster)).toEqual([]);
   await cluster.assertSingleOwner('cron:newsletter');
 }, 60_000);
+
+// Without a cluster, without a Redis, and without a wait: the test moves the clock.
+it('is sent each second', async () => {
+  const module = await Test.createTestingModule({ imports: [AppModule, FoundationTestingModule.forRoot()] }).compile();
+  const app = await module.createNestApplication({ logger: false }).init();
+  await module.get(ManualClock).advance('5s');
+  const [job] = await module.get(CronJobs).list();
+  expect(job!.counts).toMatchObject({ fired: 5, missed: 0 });
+  await app.close();
+});
