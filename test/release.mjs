@@ -5,7 +5,7 @@
 // a version. Needs a registry of npm and some 30 minutes, most of them for the matrix. Exits non-zero when a row fails.
 import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -95,7 +95,7 @@ function packedTwice() {
   const out = resolve(values.out ?? join(root, 'dist/release'));
   mkdirSync(out, { recursive: true });
   const kept = join(out, first.split(/[\\/]/).at(-1));
-  execFileSync('cp', [first, kept]);
+  copyFileSync(first, kept);
   console.log(`${kept}\nsha512-${a}`);
   return { says: `sha512-${a.slice(0, 16)}…, twice, ${readFileSync(first).length} bytes`, then: kept };
 }
