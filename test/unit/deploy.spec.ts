@@ -224,6 +224,14 @@ describe('Dockerfile', () => {
     expect(lines.find((line) => !line.startsWith('#'))).toBe('*');
     expect(lines).toEqual(expect.arrayContaining(['**/node_modules', '**/dist', '**/.env*']));
   });
+
+  it('gives the builder what the build puts into the package', () => {
+    const read = [...textOf('libs/foundation/stage.mjs').matchAll(/join\(root, '(\w+)'\)/g)].map(
+      ([, folder]) => `!${folder}`,
+    );
+    expect(read).toContain('!docs');
+    expect(textOf('.dockerignore').split('\n')).toEqual(expect.arrayContaining(read));
+  });
 });
 
 describe('deploy/compose.yaml', () => {
