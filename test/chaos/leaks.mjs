@@ -150,7 +150,6 @@ async function look() {
 
 function differences(before, after, count) {
   const countOf = (keys, key) => keys.filter((each) => each === key).length;
-  const countOf = (keys, key) => keys.filter((each) => each === key).length;
   // BullMQ keeps the last jobs that failed, as those do whose connection is cut, in keys of their own.
   const mostOf = (key) => countOf(before.keys, key) + (key.includes(':supervision:') ? MOST_FAILED_JOBS : 0);
   const newKeys = [...new Set(after.keys)].filter((key) => countOf(after.keys, key) > mostOf(key));

@@ -14,7 +14,8 @@ async function interleavings(...args: string[]): Promise<string> {
   return stdout;
 }
 
-const seed = String(Date.now() % 2 ** 31);
+/** The same runs each time: a change that breaks one of them is found by its own tests; `npm run` has others. */
+const seed = process.env['INTERLEAVINGS_SEED'] ?? '21';
 
 describe('interleavings', () => {
   it.each([

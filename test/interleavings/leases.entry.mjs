@@ -21,7 +21,7 @@ const TICK_EVERY_MS = 500;
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** Begins to want all names, in an order of its own, and does what an owner does. */
-export function run({ names, ports, stopMs }) {
+export function run({ names, ports, stopMs, stale }) {
   const self = { name: actor.name, bootId: `boot-${actor.pid}` };
   const [first, ...further] = ports.map((port) => ({ host: '127.0.0.1', port }));
   const redis = further.length === 0 ? first : { quorum: [first, ...further] };
@@ -70,7 +70,7 @@ export function run({ names, ports, stopMs }) {
     record('process.stopped', { name, node: self.name, epoch: lease.epoch, reason, clean: true });
     await lease.release().catch(() => undefined);
     running.delete(name);
-    void writeAsStale(name, owned.epoch);
+    if (stale) void writeAsStale(name, owned.epoch);
     if (left) return;
     await pause(reason === 'moved' ? 600 : 20);
     if (!left) candidacy.want(name);

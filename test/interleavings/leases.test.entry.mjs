@@ -8,7 +8,7 @@ const SETTLE_MS = 8000;
 const OWNED_WITHIN_MS = 7000;
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
-export async function run({ nodes: names, processes, steps, ports, stopMs = 30, report }) {
+export async function run({ nodes: names, processes, steps, ports, stopMs = 30, stale, report }) {
   const lines = [];
   const facts = { killed: [], frozen: [], cut: [], redisFrozen: [], exits: [], wanted: [] };
   const nodes = new Map();
@@ -21,7 +21,7 @@ export async function run({ nodes: names, processes, steps, ports, stopMs = 30, 
     busy.set(what, busy.get(what) - 1);
   };
   const start = (name) => {
-    const options = { names: processes, ports, stopMs };
+    const options = { names: processes, ports, stopMs, stale };
     const env = { FOUNDATION_NODE_NAME: name };
     nodes.set(name, bootNode({ name, env, line: (line) => lines.push(line), options }));
   };

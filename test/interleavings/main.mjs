@@ -20,15 +20,19 @@ const { values } = parseArgs({
   },
 });
 const SHOWN = 5;
+/** Redis loses what it has: with it goes what it knows of the epochs of fenced values, and of cron jobs. */
+const losesData = (steps) => steps.some(({ action: { kind } }) => kind === 'flush' || kind === 'restartRedis');
 const LEVELS = {
-  leases: { runs: leaseRuns(), optionsOf: (run) => ({ ...run, nodes: NAMES, processes: ['job', 'mail'] }) },
+  leases: {
+    runs: leaseRuns(),
+    optionsOf: (run) => ({ ...run, nodes: NAMES, processes: ['job', 'mail'], stale: !losesData(run.steps) }),
+  },
   cluster: {
     runs: clusters(),
-    optionsOf: ({ steps, ...run }) => {
-      const plan = planOf(steps);
-      // What is remembered of cron jobs goes with the data of Redis, and with it the report of what was missed.
-      const cron = !plan.some(({ kind }) => kind === 'flush' || kind === 'restartRedis');
-      return { ...run, nodes: NAMES, slots: WHOLES, plan, load: { calls: true, talk: true, cron } };
+    optionsOf({ steps, ...run }) {
+      const keeps = !losesData(steps);
+      const load = { calls: true, talk: true, cron: keeps, stale: keeps };
+      return { ...run, nodes: NAMES, slots: WHOLES, plan: planOf(steps), load };
     },
   },
 };

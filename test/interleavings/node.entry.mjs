@@ -101,7 +101,7 @@ export async function run({ options = {}, processes, load = {} }) {
   }
   if (options.capacity !== undefined) recorder.record('test.capacity', { capacity: options.capacity });
   void look();
-  void writeAsStale();
+  if (load.stale) void writeAsStale();
   if (load.calls) void callForEver(manager, recorder, membership.self, hasLeft);
   if (load.talk) void talkForEver(channels, recorder, hasLeft);
   return { commands, state: membership.state };
