@@ -2,7 +2,7 @@
  * The public API, by story. Nothing inside the library imports this file.
  */
 // Before the application loads ioredis itself.
-import './backend/redis/fast.strings.js';
+import './foreign/fast.strings.js';
 
 // Configuration
 export {

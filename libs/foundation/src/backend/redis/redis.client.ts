@@ -2,7 +2,7 @@
  * Makes one ioredis client for an endpoint: a single Redis, a primary behind sentinels, a Redis Cluster, or like an
  * adopted one. Used by `redis.connections.ts`; underneath `new Redis`, `new Cluster`, `client.duplicate`.
  */
-import './fast.strings.js';
+import '../../foreign/fast.strings.js';
 import type { Socket } from 'node:net';
 import { Cluster, type ClusterOptions, Redis, type RedisOptions } from 'ioredis';
 import type { RedisAddress, RedisClient, RedisEndpoint } from '../../config/options.js';

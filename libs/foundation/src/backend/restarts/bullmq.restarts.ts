@@ -2,7 +2,7 @@
  * Delayed restarts and the regular sweep as BullMQ jobs: short, idempotent, guarded by the epoch, visible in any board.
  * Underneath `queue.add`, `queue.upsertJobScheduler`, one `Worker`.
  */
-import '../redis/fast.strings.js';
+import '../../foreign/fast.strings.js';
 import { createHash } from 'node:crypto';
 import { type Job, Queue, UnrecoverableError, Worker } from 'bullmq';
 import type { Redis } from 'ioredis';
