@@ -126,6 +126,11 @@ describe('FoundationTestingModule', () => {
       expect(first.get(ManualClock).now.toISOString()).toBe(MIDNIGHT);
     });
 
+    it('is refused without forRoot()', async () => {
+      const bare = Test.createTestingModule({ imports: [AppModule, FoundationTestingModule] });
+      await expect(bare.compile()).rejects.toThrow('expected FoundationTestingModule.forRoot()');
+    });
+
     it('is refused twice', async () => {
       const twice = Test.createTestingModule({
         imports: [AppModule, FoundationTestingModule.forRoot(), FoundationTestingModule.forRoot()],
@@ -220,6 +225,35 @@ describe('FoundationTestingModule', () => {
       expect(happened.at(-1)).toBe('tick for 03:00:00 03:00:00');
       expect(await module.get(Shop).feed.price()).toBe(42);
       expect(jest.getTimerCount()).toBe(0);
+    });
+
+    it('says so when a test fakes what Foundation needs to go on', async () => {
+      await start([testing()]);
+      jest.useFakeTimers();
+      await expect(clock.advance('1s')).rejects.toThrow('the test fakes setImmediate or queueMicrotask');
+      jest.useRealTimers();
+      await clock.advance('1s');
+    });
+
+    it('may begin long ago', async () => {
+      const module = await start([AppModule, testing({ startsAt: '1999-12-31T00:00:00Z' })]);
+      await clock.advance('3h');
+      expect(happened.at(-1)).toBe('tick for 03:00:00 03:00:00');
+      await module.get(TestProcesses).crash(Feed);
+      await clock.advance('1s');
+      expect(await module.get(Shop).feed.price()).toBe(42);
+    });
+
+    it('may be moved before the application has begun', async () => {
+      const module = await Test.createTestingModule({
+        imports: [AppModule, FoundationTestingModule.forRoot({ startsAt: MIDNIGHT })],
+      }).compile();
+      open.push(module);
+      clock = module.get(ManualClock);
+      await clock.advance('2h');
+      await module.init();
+      await clock.advance('1h');
+      expect(happened).toEqual(['start 02:00:00', 'tick for 03:00:00 03:00:00']);
     });
 
     it('waits for work that takes some turns of the event loop, and not for ever', async () => {

@@ -64,7 +64,8 @@ export interface FoundationTestingOptions extends Omit<FoundationOptions, 'clust
  * module.
  * From `app.close()` on time runs by itself.
  */
-@Module({})
+// Of forRoot() comes another one in its place.
+@Module({ providers: [{ provide: NodeSetup, useFactory: refuseBare }] })
 export class FoundationTestingModule {
   /**
    * With the options of the application, or without any.
@@ -97,6 +98,10 @@ export class FoundationTestingModule {
       exports: [NodeSetup, ...found, ...OFFERED.exports],
     });
   }
+}
+
+function refuseBare(): never {
+  throw wrong('imports', 'FoundationTestingModule', 'FoundationTestingModule.forRoot(), in the test module');
 }
 
 /** The clock and the options of one application under test. */

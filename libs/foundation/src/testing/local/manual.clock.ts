@@ -97,7 +97,10 @@ export function timeOf(time: unknown): number {
   return time instanceof Date || typeof time === 'string' ? new Date(time).getTime() : Number.NaN;
 }
 
+/** Also where a test fakes `Date`. */
+const realNow = performance.now.bind(performance);
+
 /** True for a time at which cron expressions have a next one. */
 export function isNear(ms: number): boolean {
-  return ms >= 0 && ms <= Date.now() + LATEST_MS;
+  return ms >= 0 && ms <= performance.timeOrigin + realNow() + LATEST_MS;
 }

@@ -21,6 +21,16 @@ const TURNS_AT_ONCE = 1_000_000;
 /** After so many turns the work of users is waited for by a timer, so that the machine can rest. */
 const BUSY_TURNS = 50;
 
+/** What a test must not fake: Foundation goes on in turns of the event loop. */
+const TURNS = { setImmediate: globalThis.setImmediate, queueMicrotask: globalThis.queueMicrotask };
+const FAKED =
+  'the test fakes setImmediate or queueMicrotask, by which Foundation goes on; leave these to the machine, as by ' +
+  "jest.useFakeTimers({ doNotFake: ['setImmediate', 'queueMicrotask', 'nextTick'] })";
+
+function areFaked(): boolean {
+  return globalThis.setImmediate !== TURNS.setImmediate || globalThis.queueMicrotask !== TURNS.queueMicrotask;
+}
+
 /** Not those of a test that fakes timers. */
 const realNow = performance.now.bind(performance);
 
@@ -148,6 +158,7 @@ export class ManualTimers implements Clock {
     if (this.#runsSince !== undefined) {
       throw new ManualClockError('its application ends or has ended, and from then on time runs by itself');
     }
+    if (areFaked()) throw new ManualClockError(FAKED);
     if (this.#isMoving) throw new ManualClockError('it is being moved already; await that first');
     this.#isMoving = true;
     try {
