@@ -19,8 +19,8 @@ const seed = process.env['INTERLEAVINGS_SEED'] ?? '21';
 
 describe('interleavings', () => {
   it.each([
-    ['leases', '12'],
-    ['cluster', '12'],
+    ['leases', '8'],
+    ['cluster', '8'],
   ])(
     'violate no invariant, as far as some seconds go: %s',
     async (level, seconds) => {

@@ -49,9 +49,13 @@ else {
 }
 process.exit();
 
+function isWanted({ name, rare }) {
+  return values.bug === undefined ? rare !== true : name.includes(values.bug);
+}
+
 async function findAll() {
   let areAllFound = true;
-  for (const bug of BUGS.filter(({ name }) => name.includes(values.bug ?? ''))) {
+  for (const bug of BUGS.filter(isWanted)) {
     const { level, name } = bug;
     const found = await check(withBug(await partsOf(level), bug), { ...values, level, quiet: true });
     const where = `in ${found.runs} ${found.runs === 1 ? 'run' : 'runs'}, ${found.seconds} s`;

@@ -15,7 +15,7 @@ import type { ServiceInfo } from '../../libs/foundation/src/services/service.js'
 import { copyJson, parseJson } from '../../libs/foundation/src/wire/json.js';
 import { fuzzPlan } from '../support/mutations.js';
 
-const { seconds, seed } = fuzzPlan(8);
+const { seconds, seed } = fuzzPlan(6);
 const parts = 8;
 const plan = { seed, numRuns: 100_000, interruptAfterTimeLimit: (seconds * 1000) / parts } as const;
 const PATIENCE_MS = seconds * 1000 + 60_000;
