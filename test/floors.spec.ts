@@ -48,7 +48,7 @@ const PLAN: string[][] = [
   ['processes', 'channels', 'services'],
   ['health', 'metrics', 'microservices', 'settings', 'cron', 'node.chronicle', 'copies', 'execution.host'],
   ['terminus', 'prometheus', 'opentelemetry', 'dashboard', 'v1', 'node.parts'],
-  ['foundation.declarations', 'foundation.edges', 'foundation.offers', 'foundation.startup'],
+  ['foundation.declarations', 'foundation.edges', 'foundation.offers', 'foundation.startup', 'node.witness'],
   ['foundation.lifecycle'],
   ['foundation.module'],
   // Nobody may import these.

@@ -20,6 +20,7 @@ import { Log } from './logging/log.js';
 import { ThrottledLog } from './logging/throttled.log.js';
 import { sayFormed, sayLeft, writeChronicle } from './node.chronicle.js';
 import { NODE, type NodeParts } from './node.parts.js';
+import { witnessBegin } from './node.witness.js';
 import type { ProcessSpec } from './processes/declaration/process.specification.js';
 import { declarationsOf } from './processes/supervision/process.declarations.js';
 import { Telemetry } from './telemetry/telemetry.js';
@@ -152,6 +153,11 @@ export class FoundationLifecycle implements OnApplicationBootstrap, OnApplicatio
    * there. Until then a node is a member that sends, calls, and runs only what its own application has started by name.
    */
   async begin(): Promise<void> {
+    await this.#begin();
+    witnessBegin(this.#parts);
+  }
+
+  async #begin(): Promise<void> {
     if (this.#drained !== undefined) return;
     this.#hasBegun = true;
     this.#release(true);

@@ -35,6 +35,7 @@ import type { Search } from './locator/redis.locator.js';
 import { Log } from './logging/log.js';
 import { FoundationMetrics } from './metrics/foundation.metrics.js';
 import { assembleNode, NODE, type NodeParts, NodeSetup, type Token } from './node.parts.js';
+import { witnessedOptions, witnessNode } from './node.witness.js';
 import { getProcessToken } from './processes/declaration/inject.process.js';
 import { classNameOf } from './processes/declaration/process.target.js';
 import { injectableProcesses, lateProcesses, tokenOf } from './processes/declaration/process.tokens.js';
@@ -225,7 +226,7 @@ export async function assemble(
     const { findApplicationRedis } = await import('./locator/application.redis.js');
     return findApplicationRedis(discovery, NODE);
   };
-  const config = setup?.configure(options) ?? resolve(options, process.env, readMachine());
+  const config = setup?.configure(options) ?? resolve(witnessedOptions(options), process.env, readMachine());
   if (config.isUnnamed) {
     new Log().warn(`Nothing names this application; set "appName" or FOUNDATION_APP_NAME`, {
       appName: config.appName,
@@ -235,6 +236,7 @@ export async function assemble(
   const enhancers = new Enhancers(moduleRef['container'], config.globalEnhancers);
   const parts = await assembleNode(config, telemetry, { application, ...special }, enhancers, setup?.clock);
   setup?.assembled(parts);
+  witnessNode({ parts, modules });
   return parts;
 }
 

@@ -1,6 +1,7 @@
 /**
  * The program of the embedded Redis: `js-redis-server` on one loopback port, until no client has been connected for a
- * while. Started by `embedded.redis.ts`, in a process of its own; arguments: host and port.
+ * while. Started by `embedded.redis.ts`, in a process of its own, and by tests; arguments: host, port, and
+ * `stay` for one that does not end by itself.
  */
 import { createServer, type Server, type Socket } from 'node:net';
 import { describe } from '../errors/describe.js';
@@ -15,7 +16,7 @@ export type EmbeddedStart =
   | { state: 'not-installed' }
   | { state: 'failed'; reason: string };
 
-const [host = '127.0.0.1', port = ''] = process.argv.slice(2);
+const [host = '127.0.0.1', port = '', stay] = process.argv.slice(2);
 // Not awaited at the top, which CommonJS does not have.
 listen(host, Number(port)).then(
   () => tell({ state: 'listens', pid: process.pid }),
@@ -33,7 +34,7 @@ async function listen(host: string, port: number): Promise<void> {
     executor: createRedisCommandExecutor(),
   });
   const door = createServer((socket) => admit(socket, (client) => redis.server.emit('connection', client)));
-  endWhenIdle(door);
+  if (stay === undefined) endWhenIdle(door);
   await new Promise<void>((resolve, reject) => {
     door.once('error', reject);
     door.listen({ host, port }, resolve);
@@ -89,6 +90,7 @@ function tell(start: EmbeddedStart): void {
     if (process.connected) process.disconnect();
     if (start.state !== 'listens') process.exit();
   };
+  if (stay !== undefined && start.state !== 'listens') process.stderr.write(`${JSON.stringify(start)}\n`);
   if (process.send === undefined) done();
   else process.send(start, done);
 }

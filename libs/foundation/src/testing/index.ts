@@ -25,6 +25,20 @@ export {
   type HistorySink,
 } from './history/history.js';
 export { ownershipsOf, type OwnershipViolations, type Ownership } from './history/ownership.js';
+export { TestCluster, type OwnerOptions, type SlotOwner } from './cluster/test.cluster.js';
+export type { NodeToMake, TestClusterOptions } from './cluster/cluster.options.js';
+export { ClusterHistory, type NodeLife } from './cluster/cluster.history.js';
+export { TestNode, type AnyMethods } from './cluster/test.node.js';
+export type { NodeView } from './cluster/node.agent.js';
+export { NodeProcess, type NodeProcessOptions } from './cluster/node.process.js';
+export type { Injuries, NodeExit } from './cluster/node.host.js';
+export { NodeError } from './cluster/kit.messages.js';
+export type { CutKind } from './cluster/node.ways.js';
+export type { LocalApplication } from './cluster/local.host.js';
+export { TestRedis, type TestRedisOptions } from './cluster/test.redis.js';
+export type { Reply } from './cluster/redis.command.js';
+export { TcpProxy, type ProxyMode, type RoleFault, type TcpProxyOptions } from './cluster/tcp.proxy.js';
+export { freePort } from './cluster/free.port.js';
 export type { ContractCluster, ContractOptions, TestRunner } from './contracts/contract.js';
 export { directoryContract, type DirectoryCluster, type DirectoryNode } from './contracts/directory.contract.js';
 export { leasesContract, type LeaseCluster, type LeaseNode } from './contracts/leases.contract.js';

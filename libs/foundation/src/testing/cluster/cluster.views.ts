@@ -1,0 +1,64 @@
+/**
+ * What the nodes of a test cluster say of it together, as soon as they agree.
+ */
+import { eventually } from '../eventually.js';
+import type { NodeView } from './node.agent.js';
+import type { TestNode } from './test.node.js';
+
+/** See the file header. */
+export class ClusterViews {
+  constructor(
+    private readonly nodes: ReadonlyMap<string, TestNode>,
+    private readonly timeout: number,
+  ) {}
+
+  /** Those that run, and are neither frozen nor cut off from Redis. */
+  askable(): TestNode[] {
+    return [...this.nodes.values()].filter(({ isRunning, isFrozen, isCut }) => isRunning && !isFrozen && !isCut);
+  }
+
+  any(): TestNode {
+    const [first] = this.askable();
+    if (first === undefined) throw new Error(`No node of this cluster can be asked:${this.#others()}`);
+    return first;
+  }
+
+  /** Asks all of them again and again until `find` finds something in what they say. */
+  async agree<T>(
+    what: string,
+    timeout: number | undefined,
+    find: (views: NodeView[]) => T | undefined,
+  ): Promise<Exclude<T, undefined | null | false>> {
+    let last = '';
+    const look = async (): Promise<T | undefined> => {
+      const asked = this.askable();
+      if (asked.length === 0) {
+        last = '';
+        return undefined;
+      }
+      const views = await Promise.all(asked.map((node) => node.view()));
+      last = views.map((view) => `\n${shown(view)}`).join('');
+      return find(views);
+    };
+    const lastSeen = (): string => `${last}${this.#others()}`;
+    return eventually(look, { timeout: timeout ?? this.timeout, what, lastSeen });
+  }
+
+  /** For an error: the nodes that are not asked, and why. */
+  #others(): string {
+    const why = ({ isRunning, isFrozen }: TestNode): string =>
+      isRunning ? (isFrozen ? 'is frozen' : 'is cut off from Redis') : 'has ended';
+    const askable = this.askable();
+    const others = [...this.nodes.values()].filter((node) => !askable.includes(node));
+    return others.map((node) => `\n${node.name} ${why(node)}`).join('');
+  }
+}
+
+function shown({ node, state, members, processes, error }: NodeView): string {
+  const others = members.map((member) => (member.state === 'up' ? member.name : `${member.name} (${member.state})`));
+  const owned = processes.map(
+    ({ name, state: is, node: at = 'no node', epoch }) =>
+      `${name} ${is} on ${at}${epoch === undefined ? '' : ` epoch ${epoch}`}`,
+  );
+  return `${node} is ${state}, sees ${others.join(', ') || 'no member'}: ${error ?? (owned.join('; ') || 'no process')}`;
+}

@@ -1,0 +1,243 @@
+/**
+ * A TCP proxy, to put between one node and Redis and to break in one place.
+ * What is held back is delivered when the fault ends, as TCP does it: a short fault loses nothing, it delays.
+ */
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
+
+/**
+ * `blackhole`: nothing passes and nothing is closed. `norequest`, `noreply`: one direction of it.
+ * `cut`: connections are reset and new ones too. A number: milliseconds of delay in each direction.
+ */
+export type ProxyMode = 'ok' | 'blackhole' | 'norequest' | 'noreply' | 'cut' | number;
+
+/**
+ * What is done to connections of one role: `half-open`: nothing passes on those that exist, new ones work; `hung`: nor
+ * on new ones; `refused`: all are reset; `full`: as a Redis with too many clients, which says so and closes.
+ */
+export type RoleFault = 'half-open' | 'hung' | 'refused' | 'full';
+
+type Direction = 'request' | 'reply';
+
+const HOST = '127.0.0.1';
+/** Foundation names its connections `foundation:<node>:<role>`, and says so with its first commands. */
+const ROLE = /foundation:[^:\s]*:(\w+)/;
+/** What one connection holds back at most, in bytes; one that brings more is reset, as TCP with a full buffer ends. */
+export const MAX_HELD = 64 * 1024 * 1024;
+const FULL = '-ERR max number of clients reached\r\n';
+
+/** Where a proxy leads, where it listens, and how it knows one connection from another. */
+export interface TcpProxyOptions {
+  port: number;
+  /** Default `127.0.0.1`. */
+  host?: string;
+  /** The port to listen on. Default 0: any free one. */
+  own?: number;
+  /** The first group of what it finds in the first bytes is the role of a connection. Default: that of Foundation. */
+  role?: RegExp;
+}
+
+/**
+ * Listens on 127.0.0.1 and passes everything on to one server, until it is told to delay, hold or reset it.
+ *
+ * Underneath: `node:net`; it runs in the process of the test.
+ */
+export class TcpProxy {
+  readonly #links = new Set<Link>();
+  readonly #server: Server;
+  readonly #faults = new Map<string, RoleFault>();
+  #mode: ProxyMode = 'ok';
+
+  private constructor(
+    /** Where new connections lead; may be changed. */
+    readonly target: { port: number; host: string },
+    private readonly name: RegExp,
+  ) {
+    this.#server = createServer((client) => this.#accept(client));
+  }
+
+  /** Opens one that leads to a port, or to what the options say. */
+  static async open(to: number | TcpProxyOptions): Promise<TcpProxy> {
+    const { port, host = HOST, own = 0, role = ROLE } = typeof to === 'number' ? { port: to } : to;
+    const proxy = new TcpProxy({ port, host }, role);
+    proxy.#server.listen(own, HOST);
+    await once(proxy.#server, 'listening');
+    return proxy;
+  }
+
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port;
+  }
+
+  get connections(): number {
+    return this.#links.size;
+  }
+
+  /** The roles of the connections that their clients have not closed, sorted; `?` for one that has not said it yet. */
+  get roles(): string[] {
+    return [...this.#links]
+      .filter(({ isOpen }) => isOpen)
+      .map(({ role }) => role ?? '?')
+      .sort();
+  }
+
+  set mode(mode: ProxyMode) {
+    this.#mode = mode;
+    for (const link of this.#links) {
+      if (mode === 'cut') link.reset();
+      else link.obey(mode);
+    }
+  }
+
+  /** Does something to the connections of one role only. */
+  break(role: string, fault: RoleFault): void {
+    this.#faults.set(role, fault);
+    for (const link of [...this.#links]) if (link.role === role) this.#hurt(link, fault);
+  }
+
+  /** Ends the faults of all roles. What is half-open or hangs stays so: nothing of it is ever delivered. */
+  heal(): void {
+    this.#faults.clear();
+  }
+
+  /** Ends the fault of one role, and resets its connections, so that their clients connect again at once. */
+  mend(role: string): void {
+    this.#faults.delete(role);
+    for (const link of [...this.#links]) if (link.role === role) link.reset();
+  }
+
+  async close(): Promise<void> {
+    for (const link of this.#links) link.reset();
+    this.#server.close();
+    await once(this.#server, 'close');
+  }
+
+  #accept(client: Socket): void {
+    if (this.#mode === 'cut') return void client.resetAndDestroy();
+    const { port, host } = this.target;
+    const link = new Link({
+      client,
+      server: connect(port, host),
+      mode: this.#mode,
+      role: this.name,
+      closed: () => void this.#links.delete(link),
+      named: (role) => {
+        const fault = this.#faults.get(role);
+        if (fault === undefined || fault === 'half-open') return;
+        this.#hurt(link, fault);
+      },
+    });
+    this.#links.add(link);
+  }
+
+  #hurt(link: Link, fault: RoleFault): void {
+    if (fault === 'refused') link.reset();
+    else if (fault === 'full') link.end(FULL);
+    else link.obey('blackhole');
+  }
+}
+
+interface LinkParts {
+  client: Socket;
+  server: Socket;
+  mode: ProxyMode;
+  role: RegExp;
+  closed: () => void;
+  named: (role: string) => void;
+}
+
+class Link {
+  readonly #held: Record<Direction, Buffer[]> = { request: [], reply: [] };
+  readonly #timers = new Set<NodeJS.Timeout>();
+  #heldBytes = 0;
+  private mode: ProxyMode;
+  role: string | undefined;
+
+  constructor(private readonly parts: LinkParts) {
+    const { client, server, mode } = parts;
+    this.mode = mode;
+    client.setNoDelay(true);
+    server.setNoDelay(true);
+    client.on('data', (chunk: Buffer) => {
+      this.#name(chunk);
+      this.#take('request', chunk);
+    });
+    server.on('data', (chunk: Buffer) => this.#take('reply', chunk));
+    for (const socket of [client, server]) {
+      socket.on('error', () => this.reset());
+      socket.on('close', () => this.#end());
+    }
+  }
+
+  get isOpen(): boolean {
+    return !this.parts.client.destroyed;
+  }
+
+  obey(mode: ProxyMode): void {
+    this.mode = mode;
+    for (const direction of ['request', 'reply'] as const) {
+      if (this.#holds(direction)) continue;
+      for (const chunk of this.#held[direction].splice(0)) {
+        this.#heldBytes -= chunk.length;
+        this.#pass(direction, chunk);
+      }
+    }
+    if (this.parts.client.destroyed || this.parts.server.destroyed) this.#end();
+  }
+
+  /** Says something to the client, and closes. */
+  end(last: string): void {
+    drop(this.parts.server);
+    if (!this.parts.client.destroyed) this.parts.client.end(last);
+    this.parts.closed();
+  }
+
+  reset(): void {
+    for (const timer of this.#timers) clearTimeout(timer);
+    drop(this.parts.client);
+    drop(this.parts.server);
+    this.parts.closed();
+  }
+
+  #name(chunk: Buffer): void {
+    if (this.role !== undefined) return;
+    this.role = this.parts.role.exec(chunk.toString('latin1'))?.[1];
+    if (this.role !== undefined) this.parts.named(this.role);
+  }
+
+  #holds(direction: Direction): boolean {
+    return this.mode === 'blackhole' || this.mode === `no${direction}`;
+  }
+
+  #take(direction: Direction, chunk: Buffer): void {
+    if (this.#holds(direction)) {
+      this.#heldBytes += chunk.length;
+      if (this.#heldBytes > MAX_HELD) return this.reset();
+      return void this.#held[direction].push(chunk);
+    }
+    if (typeof this.mode !== 'number') return this.#pass(direction, chunk);
+    const timer = setTimeout(() => {
+      this.#timers.delete(timer);
+      this.#pass(direction, chunk);
+    }, this.mode);
+    this.#timers.add(timer);
+  }
+
+  #pass(direction: Direction, chunk: Buffer): void {
+    const socket = direction === 'request' ? this.parts.server : this.parts.client;
+    if (!socket.destroyed) socket.write(chunk);
+  }
+
+  /** A close does not pass either while the direction is held: the other side must find out by itself. */
+  #end(): void {
+    if (this.mode === 'blackhole' || this.mode === 'norequest' || this.mode === 'noreply') return;
+    this.reset();
+  }
+}
+
+/** libuv resets no socket that is being shut down, and Node 20 then keeps it for ever: the process would never end. */
+function drop(socket: Socket): void {
+  if (socket.destroyed) return;
+  if (socket.writableEnded) socket.destroy();
+  else socket.resetAndDestroy();
+}
