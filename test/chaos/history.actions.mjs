@@ -125,7 +125,7 @@ export class Actions {
 
   async #start(name, before, variant) {
     // Its predecessor may still be on its way out.
-    if (before?.ending === true) await before.exited;
+    if (before?.isEnding === true) await before.exited;
     if (this.#over || before?.alive === true || this.cluster.nodes.get(name) !== before) return `${name} runs`;
     await this.start([name], variant);
   }

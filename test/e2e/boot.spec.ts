@@ -45,7 +45,7 @@ describe('the start of a node', () => {
       name: 'DuplicateNodeError',
       code: 'FOUNDATION_DUPLICATE_NODE',
     });
-    second!.ending = true;
+    second!.isEnding = true;
     expect(await endOf(second!)).toMatchObject({ code: 1 });
     cluster.nodes.set('a', first!);
     await cluster.members(['a']);
@@ -110,7 +110,7 @@ describe('the start of a node', () => {
     cluster = await TestCluster.open({ redis: { password: 'the-right-one', minimal: false } });
     const url = cluster.redis.url.replace('right', 'wrong');
     const [node] = cluster.spawn(['a'], { FOUNDATION_REDIS_URL: url });
-    node!.ending = true;
+    node!.isEnding = true;
     await expect(node!.ready).rejects.toMatchObject({ name: 'RedisRefusedError', code: 'FOUNDATION_REDIS_REFUSED' });
     const failed = historyNow();
     expect(await endOf(node!)).toMatchObject({ code: 1 }); // it calls no process.exit()

@@ -7,8 +7,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { build, type BuildOptions } from 'esbuild';
-import { eventually } from 'nestjs-foundation/testing';
-import { freePort } from '../support/free-port.js';
+import { eventually, freePort } from 'nestjs-foundation/testing';
 import { type RedisServer, startServer } from '../support/redis-server.js';
 
 const ENTRY = resolve(import.meta.dirname, '../../dist/test/apps/bundled.js');

@@ -1,10 +1,9 @@
 // One node loses its way to Redis, in each way a network can: it stops what it owns before anybody else takes it, and
 // is a member again when the way is back.
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { eventually, historyNow } from 'nestjs-foundation/testing';
+import { eventually, historyNow, type ProxyMode, TcpProxy } from 'nestjs-foundation/testing';
 import { TestCluster } from '../support/cluster.js';
 import { msBetween, passed } from '../support/history.time.js';
-import { type ProxyMode, TcpProxy } from '../support/tcp-proxy.js';
 
 const NAMES = ['a', 'b', 'c'];
 const FENCE_GAP_MS = 50;

@@ -6,7 +6,7 @@ import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync } fr
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { eventually } from 'nestjs-foundation/testing';
+import { eventually, freePort } from 'nestjs-foundation/testing';
 import type { Status } from '../../sample-app/src/status.controller.js';
 import {
   commandOf,
@@ -18,7 +18,6 @@ import {
   manifests,
   root,
 } from '../support/deploy.js';
-import { freePort } from '../support/free-port.js';
 import { RUNNING, TestKubernetes } from '../support/kubernetes.js';
 import { type RedisServer, startServer } from '../support/redis-server.js';
 import { REDIS_PASSWORD, requireNoLeak, secret } from '../support/secrets.js';

@@ -1,6 +1,6 @@
 // Applications that find each other and their Redis: on one machine, and on two, which are network namespaces of the
 // test.
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
@@ -30,7 +30,7 @@ const COOKIE = secret('the cookie of the discovery tests');
     const ended = nodes.splice(0);
     await Promise.all(ended.map((node) => node.destroy()));
     await network.close();
-    const lines = ended.flatMap(({ log }) => readFileSync(log, 'utf8').split('\n'));
+    const lines = ended.flatMap(({ log }) => log.split('\n'));
     rmSync(folder, { recursive: true, force: true });
     requireNoLeak(lines, 'a log');
   });

@@ -2,13 +2,12 @@
 // Applications on a machine with no Redis at all: in development one is started for them, in production the start
 // fails.
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { type AddressInfo, connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { eventually } from 'nestjs-foundation/testing';
-import { freePort } from '../support/free-port.js';
+import { eventually, freePort } from 'nestjs-foundation/testing';
 import { NodeProcess } from '../support/node.process.js';
 import { ENV } from '../support/node.protocol.js';
 
@@ -44,7 +43,7 @@ describe('applications without a Redis', () => {
     port = await freePort();
   });
   afterEach(async () => {
-    const pids = nodes.flatMap((node) => started.exec(logOf(node))?.[1] ?? []).map(Number);
+    const pids = nodes.flatMap((node) => started.exec(node.log)?.[1] ?? []).map(Number);
     await Promise.all(nodes.splice(0).map((node) => node.destroy()));
     for (const pid of pids) if (runs(pid)) process.kill(pid);
     rmSync(folder, { recursive: true, force: true });
@@ -57,8 +56,6 @@ describe('applications without a Redis', () => {
     nodes.push(node);
     return node;
   }
-
-  const logOf = ({ log }: NodeProcess): string => readFileSync(log, 'utf8');
 
   /** Until each of them sees exactly these members and the same owner. */
   async function cluster(...expected: NodeProcess[]): Promise<string> {
@@ -84,20 +81,20 @@ describe('applications without a Redis', () => {
     const [a, b] = [start('a'), start('b')];
     await Promise.all([a.ready, b.ready]);
     const owner = await cluster(a, b);
-    const pids = [a, b].flatMap((node) => started.exec(logOf(node))?.[1] ?? []).map(Number);
+    const pids = [a, b].flatMap((node) => started.exec(node.log)?.[1] ?? []).map(Number);
     expect(pids).toHaveLength(1);
-    for (const node of [a, b]) expect(logOf(node)).toContain(imitation);
+    for (const node of [a, b]) expect(node.log).toContain(imitation);
     // Its port has no password.
     expect([await listens('127.0.0.1', port), await listens('127.0.0.2', port)]).toEqual([true, false]);
 
     // The one that started it may go: the Redis stays with the others.
-    const [starter, other] = started.test(logOf(a)) ? [a, b] : [b, a];
+    const [starter, other] = started.test(a.log) ? [a, b] : [b, a];
     await starter.terminate();
     expect(await cluster(other)).toBe(other.name);
     const late = start('late');
     await late.ready;
     await cluster(other, late);
-    expect([owner, started.test(logOf(late))]).toEqual([expect.stringMatching(/^[ab]$/), false]);
+    expect([owner, started.test(late.log)]).toEqual([expect.stringMatching(/^[ab]$/), false]);
 
     await Promise.all([other.terminate(), late.terminate()]);
     await eventually(() => !runs(pids[0]!), { timeout: GONE_MS, what: 'The end of the embedded Redis' });
@@ -139,7 +136,7 @@ describe('applications without a Redis', () => {
     const node = start('a');
     await node.ready;
     await cluster(node);
-    const pid = Number(started.exec(logOf(node))?.[1]);
+    const pid = Number(started.exec(node.log)?.[1]);
     await node.kill();
     await eventually(() => !runs(pid), { timeout: GONE_MS, what: 'The end of the embedded Redis' });
   }, 120_000);

@@ -16,8 +16,8 @@ import {
   ProcessManager,
   Singleton,
 } from 'nestjs-foundation';
+import { freePort } from 'nestjs-foundation/testing';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
-import { freePort } from '../support/free-port.js';
 import { type RedisServer, startServer } from '../support/redis-server.js';
 import { type CapturedLog, closeLater, LEASE, MEMBERSHIP, onOwnRedis, type Provider } from './fixture.js';
 

@@ -13,13 +13,13 @@ import {
   RedisUnavailableError,
   type SubscribeOptions,
 } from 'nestjs-foundation';
+import { TcpProxy } from 'nestjs-foundation/testing';
 import { RedisStreams } from '../../libs/foundation/src/backend/streams/redis.streams.js';
 import { createSigner } from '../../libs/foundation/src/security/signer.js';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
 import type { Keys } from '../../libs/foundation/src/wire/keys.js';
 import { type RedisServer, startRedis } from '../support/redis-server.js';
 import { secret } from '../support/secrets.js';
-import { TcpProxy } from '../support/tcp-proxy.js';
 import { boot, type Booted, closeLater, onOwnRedis, settle } from './fixture.js';
 
 let server: RedisServer;

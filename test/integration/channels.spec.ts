@@ -14,11 +14,11 @@ import {
   type MessageMeta,
   type SubscribeOptions,
 } from 'nestjs-foundation';
+import { TcpProxy } from 'nestjs-foundation/testing';
 import { headsOf } from '../../libs/foundation/src/channels/envelope.js';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
 import type { Keys } from '../../libs/foundation/src/wire/keys.js';
 import type { RedisServer } from '../support/redis-server.js';
-import { TcpProxy } from '../support/tcp-proxy.js';
 import { boot, type Booted, closeLater, formed, onOwnRedis } from './fixture.js';
 
 let server: RedisServer;

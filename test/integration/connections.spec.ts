@@ -12,10 +12,10 @@ import {
   ProcessManager,
   Singleton,
 } from 'nestjs-foundation';
+import { type RoleFault, TcpProxy } from 'nestjs-foundation/testing';
 import { aclRule } from '../../libs/foundation/src/backend/redis/redis.acl.js';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
 import type { RedisServer } from '../support/redis-server.js';
-import { type RoleFault, TcpProxy } from '../support/tcp-proxy.js';
 import { boot, type Booted, CapturedLog, closeLater, formed, onOwnRedis, Teller } from './fixture.js';
 
 const ROLES = ['leases', 'control', 'publisher', 'subscriber', 'worker', 'stream'] as const;

@@ -14,9 +14,9 @@ import {
   ServiceMesh,
   Singleton,
 } from 'nestjs-foundation';
+import { TcpProxy } from 'nestjs-foundation/testing';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
 import type { RedisServer } from '../support/redis-server.js';
-import { TcpProxy } from '../support/tcp-proxy.js';
 import { boot, type Booted, closeLater, formed, onOwnRedis } from './fixture.js';
 
 let server: RedisServer;

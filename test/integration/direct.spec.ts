@@ -17,12 +17,10 @@ import {
   ProcessManager,
   Singleton,
 } from 'nestjs-foundation';
-import { eventually } from 'nestjs-foundation/testing';
+import { eventually, freePort, TcpProxy } from 'nestjs-foundation/testing';
 import { keysOf } from '../../libs/foundation/src/wire/keys.js';
-import { freePort } from '../support/free-port.js';
 import { type RedisServer, startRedis } from '../support/redis-server.js';
 import { secret } from '../support/secrets.js';
-import { TcpProxy } from '../support/tcp-proxy.js';
 import { boot, type Booted, CapturedLog, closeLater, formed, onOwnRedis, settle } from './fixture.js';
 
 const COOKIE = secret('the cookie of the direct spec');
@@ -69,7 +67,7 @@ async function cluster(size: number, options?: FoundationOptions): Promise<Boote
 /** A node that the others reach through a proxy. */
 async function behindProxy(): Promise<{ node: Booted; proxy: TcpProxy }> {
   const [port, outside] = [await freePort(), await freePort()];
-  const proxy = await TcpProxy.open(port, outside);
+  const proxy = await TcpProxy.open({ port, own: outside });
   closeLater(() => proxy.close());
   const transport = { kind: 'direct' as const, host: '127.0.0.1', port, advertise: `127.0.0.1:${outside}` };
   return { node: await start({ ...DIRECT, transport }), proxy };

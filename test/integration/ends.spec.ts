@@ -2,10 +2,10 @@
 // that ran is not run again, a temporary one is started once however many ask, and a hand-over state arrives.
 import { describe, expect, it } from '@jest/globals';
 import { type ProcessContext, type ProcessInfo, ProcessManager, Singleton, type StartOptions } from 'nestjs-foundation';
+import { TcpProxy } from 'nestjs-foundation/testing';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
 import type { Keys } from '../../libs/foundation/src/wire/keys.js';
 import type { RedisServer } from '../support/redis-server.js';
-import { TcpProxy } from '../support/tcp-proxy.js';
 import { boot, type Booted, closeLater, formed, LEASE, MEMBERSHIP, onOwnRedis } from './fixture.js';
 
 const TIMEOUT = 30_000;

@@ -17,10 +17,10 @@ import {
   Singleton,
 } from 'nestjs-foundation';
 import { FoundationHealthIndicator } from 'nestjs-foundation/health';
+import { freePort } from 'nestjs-foundation/testing';
 import { LocalRecord } from '../../libs/foundation/src/cluster/local.record.js';
 import { resolve } from '../../libs/foundation/src/config/resolve.js';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
-import { freePort } from '../support/free-port.js';
 import type { RedisServer } from '../support/redis-server.js';
 import {
   backendFor,

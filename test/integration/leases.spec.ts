@@ -2,6 +2,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { Redis as Client, type Redis } from 'ioredis';
 import { LeaseLostError, StaleEpochError, Telemetry } from 'nestjs-foundation';
+import { TcpProxy } from 'nestjs-foundation/testing';
 import { LeaseQuorum } from '../../libs/foundation/src/backend/leases/lease.quorum.js';
 import { confirmScript, recoverScript, renewScript } from '../../libs/foundation/src/backend/leases/lease.scripts.js';
 import type { Lease } from '../../libs/foundation/src/backend/leases/leases.js';
@@ -14,7 +15,6 @@ import type { Hint } from '../../libs/foundation/src/wire/hint.js';
 import { LIVES, type Lives } from '../../libs/foundation/src/wire/key.lifetimes.js';
 import { type Keys, keysOf } from '../../libs/foundation/src/wire/keys.js';
 import { type RedisServer, startRedis } from '../support/redis-server.js';
-import { TcpProxy } from '../support/tcp-proxy.js';
 import {
   backendOn,
   type Bench,

@@ -2,12 +2,12 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { FoundationConfigError, type FoundationOptions, RedisUnavailableError } from 'nestjs-foundation';
+import { TcpProxy } from 'nestjs-foundation/testing';
 import Redlock from 'redlock';
 import type { Lease } from '../../libs/foundation/src/backend/leases/leases.js';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
 import { keysOf } from '../../libs/foundation/src/wire/keys.js';
 import { type RedisServer, startRedis } from '../support/redis-server.js';
-import { TcpProxy } from '../support/tcp-proxy.js';
 import {
   backendFor,
   backendOn,

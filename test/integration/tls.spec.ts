@@ -11,9 +11,8 @@ import {
   Singleton,
   type TlsFiles,
 } from 'nestjs-foundation';
-import { eventually } from 'nestjs-foundation/testing';
+import { eventually, freePort } from 'nestjs-foundation/testing';
 import { Authority } from '../support/certificates.js';
-import { freePort } from '../support/free-port.js';
 import { type RedisServer, startServer } from '../support/redis-server.js';
 import { shareSlots } from '../support/redis-topology.js';
 import { secret } from '../support/secrets.js';

@@ -2,12 +2,11 @@
 import { afterAll, beforeAll, describe, it } from '@jest/globals';
 import { Redis } from 'ioredis';
 import type { FoundationOptions } from 'nestjs-foundation';
-import { type TransportCluster, transportContract } from 'nestjs-foundation/testing';
+import { TcpProxy, type TransportCluster, transportContract } from 'nestjs-foundation/testing';
 import type { NodeRecord } from '../../libs/foundation/src/backend/directory/directory.js';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
 import { type RedisServer, startRedis } from '../support/redis-server.js';
 import { secret } from '../support/secrets.js';
-import { TcpProxy } from '../support/tcp-proxy.js';
 import { backendOn, type Bench, CapturedLog, closeAll, freshName } from './fixture.js';
 
 const COOKIE = secret('a cookie of the transport spec');

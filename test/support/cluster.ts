@@ -1,24 +1,23 @@
 // A cluster of child processes for a test: starts, breaks and asks nodes, waits for what the test names, and keeps what
 // was done to whom, so that the history of all nodes can be checked at the end.
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
-  checkHistory,
-  describeViolations,
+  ClusterHistory,
   eventually,
   type HistoryEvent,
   type HistoryFacts,
   historyNow,
   type OwnershipViolations,
-  parseHistory,
+  type ProxyMode,
+  TcpProxy,
 } from 'nestjs-foundation/testing';
 import { passed } from './history.time.js';
-import { type NodeExit, NodeProcess } from './node.process.js';
+import { NodeProcess } from './node.process.js';
 import { ENV, type Owner } from './node.protocol.js';
 import { type RedisServer, type RedisServerOptions, startRedis } from './redis-server.js';
 import { requireNoLeak, secret } from './secrets.js';
-import { type ProxyMode, TcpProxy } from './tcp-proxy.js';
 
 export interface ClusterOptions {
   /** See `ENV.processes`. Default `steady`. */
@@ -47,6 +46,7 @@ export class TestCluster {
   readonly nodes = new Map<string, NodeProcess>();
   /** Every process there ever was, ended ones included. */
   readonly all: NodeProcess[] = [];
+  readonly #history = new ClusterHistory(this.all);
   readonly #proxies = new Map<string, TcpProxy>();
   readonly #facts = {
     cut: [] as { node: string; from: number; until?: number }[],
@@ -208,13 +208,7 @@ export class TestCluster {
 
   /** The events of all nodes so far, in the order of their time. */
   history(): HistoryEvent[] {
-    // The files are read one after the other while they grow: what is later than now has no beginning in those read
-    // first.
-    const now = historyNow();
-    return this.all
-      .flatMap(({ history }) => (existsSync(history) ? parseHistory(readFileSync(history, 'utf8')) : []))
-      .filter(({ at }) => at <= now)
-      .sort((a, b) => a.at - b.at);
+    return this.#history.events();
   }
 
   events({ event, name, node, after = 0, where = () => true }: Matcher): HistoryEvent[] {
@@ -252,30 +246,22 @@ export class TestCluster {
 
   /** What the checker has to say about everything so far; expect it to be empty. */
   violations(more: HistoryFacts = {}): string[] {
-    const history = this.history();
-    return describeViolations(checkHistory(history, this.facts(more)), history);
+    return this.#history.violations(this.facts(more));
   }
 
   /** What the checker must know besides the events. */
   facts(more: HistoryFacts = {}): HistoryFacts {
-    return {
-      ...this.injuries(),
-      exits: this.all.flatMap(({ name, pid, exit, ending }) =>
-        exit === undefined ? [] : [{ node: name, pid, at: exit.at, how: show(exit), injected: ending }],
-      ),
+    return this.#history.facts({
       policies: { once: 'temporary', finite: 'transient' },
       limits: { fragile: { maxRestarts: 3, maxSeconds: 60 } },
       ...this.#facts,
       ...more,
-    };
+    });
   }
 
   /** What was done to the processes. */
   injuries(): Required<OwnershipViolations> {
-    return {
-      killed: this.all.flatMap(({ pid, killedAt }) => (killedAt === undefined ? [] : [{ pid, at: killedAt }])),
-      frozen: this.all.flatMap(({ pid, frozen }) => frozen.map((one) => ({ pid, ...one }))),
-    };
+    return this.#history.injuries();
   }
 
   /** Ends everything. The folder with histories and logs is kept when FOUNDATION_TEST_KEEP is set. */
@@ -283,17 +269,16 @@ export class TestCluster {
     await Promise.all(this.all.map((node) => node.destroy()));
     await Promise.all([...this.#proxies.values()].map((proxy) => proxy.close()));
     await this.redis.stop();
-    const printed = this.all.flatMap(({ log, history }) =>
-      [log, history].flatMap((file) => (existsSync(file) ? readFileSync(file, 'utf8').split('\n') : [])),
-    );
-    if (process.env['FOUNDATION_TEST_KEEP']) console.log(`Kept: ${this.folder}`);
-    else rmSync(this.folder, { recursive: true, force: true });
+    const printed = this.all.flatMap(({ log, history }) => [
+      ...log.split('\n'),
+      ...(existsSync(history) ? readFileSync(history, 'utf8').split('\n') : []),
+    ]);
+    if (process.env['FOUNDATION_TEST_KEEP']) {
+      for (const { history, log } of this.all) writeFileSync(history.replace(/\.ndjson$/, '.log'), log);
+      console.log(`Kept: ${this.folder}`);
+    } else rmSync(this.folder, { recursive: true, force: true });
     requireNoLeak(printed, 'the output or the history of a node');
   }
 }
 
 type Wanted = NonNullable<HistoryFacts['wanted']>[number];
-
-function show({ code, signal }: NodeExit): string {
-  return signal ?? `code ${code}`;
-}

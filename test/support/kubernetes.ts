@@ -8,8 +8,7 @@ import { request as httpRequest } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { eventually } from 'nestjs-foundation/testing';
-import { freePort } from './free-port.js';
+import { eventually, freePort } from 'nestjs-foundation/testing';
 import { ADMIN, FakeKubernetesApi } from './kubernetes-api.js';
 
 type Json = Record<string, unknown>;

@@ -1,9 +1,8 @@
-// One node of a test cluster: a child process that runs dist/test/apps/node.js, and what a test does to it.
-// Only its own pid is ever signalled.
-import { type ChildProcess, fork } from 'node:child_process';
-import { closeSync, existsSync, openSync, readFileSync } from 'node:fs';
+// One node of a test cluster of our own specs: a process that runs dist/test/apps/node.js, and what a test asks of it
+// by the protocol of that application.
+import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { eventually, historyNow } from 'nestjs-foundation/testing';
+import { type NodeExit, NodeProcess as Process } from 'nestjs-foundation/testing';
 import type { CommandName, Failure, FromNode, NodeCommands } from './node.protocol.js';
 import { ENV } from './node.protocol.js';
 
@@ -12,12 +11,10 @@ const ROOT = resolve(import.meta.dirname, /[\\/]dist[\\/]test[\\/]/.test(import.
 const APP = join(ROOT, 'dist/test/apps/node.js');
 const READY_MS = 90_000;
 const ANSWER_MS = 15_000;
+/** What it printed last may come after its end, through a pipe. */
+const LAST_WORDS_MS = 50;
 
-export interface NodeExit {
-  code: number | null;
-  signal: NodeJS.Signals | null;
-  at: number;
-}
+export type { NodeExit };
 
 /** An error that came over the IPC channel, with its own name and code. */
 export class RemoteError extends Error {
@@ -31,28 +28,22 @@ export class RemoteError extends Error {
 
 interface Pending {
   resolve(value: unknown): void;
-  reject(error: Error): void;
+  reject(error: unknown): void;
   timer: NodeJS.Timeout;
 }
 
-export class NodeProcess {
-  readonly pid: number;
-  readonly log: string;
+type Ready = Extract<FromNode, { t: 'ready' }>;
+
+export class NodeProcess extends Process {
   readonly history: string;
   /** Resolves with what the node said of its start; rejects when that failed or did not come. */
-  readonly ready: Promise<Extract<FromNode, { t: 'ready' }>>;
-  readonly exited: Promise<NodeExit>;
-  exit?: NodeExit;
-  killedAt?: number;
-  readonly frozen: { from: number; until?: number }[] = [];
-  /** True once the test has asked for its end. */
-  ending = false;
-  readonly #child: ChildProcess;
+  readonly ready: Promise<Ready>;
   readonly #pending = new Map<number, Pending>();
   #lastId = 0;
+  readonly #heard: (message: FromNode) => void;
 
   constructor(
-    readonly name: string,
+    name: string,
     folder: string,
     env: Readonly<Record<string, string>>,
     run: number,
@@ -60,38 +51,51 @@ export class NodeProcess {
     namespace?: string,
   ) {
     if (!existsSync(APP)) throw new Error(`${APP} is missing. Run: npm run build:lib && npm run build:test`);
-    this.log = join(folder, `${name}.${run}.log`);
-    this.history = join(folder, `${name}.${run}.ndjson`);
-    const output = openSync(this.log, 'a');
-    this.#child = fork(APP, [], {
-      stdio: ['ignore', output, output, 'ipc'],
-      ...(namespace === undefined
-        ? { execArgv: [] }
-        : { execPath: 'ip', execArgv: ['netns', 'exec', namespace, process.execPath] }),
-      env: { ...process.env, NO_COLOR: '1', ...env, FOUNDATION_NODE_NAME: name, [ENV.history]: this.history },
+    const history = join(folder, `${name}.${run}.ndjson`);
+    super({
+      name,
+      entry: APP,
+      env: { ...env, FOUNDATION_NODE_NAME: name, [ENV.history]: history },
+      ...(namespace === undefined ? {} : { execPath: ['ip', 'netns', 'exec', namespace, process.execPath] }),
+      onMessage: (message) => this.#heard(message as FromNode),
     });
-    closeSync(output);
-    this.pid = this.#child.pid ?? -1;
-    this.exited = new Promise((done) => {
-      this.#child.once('exit', (code, signal) => {
-        this.exit = { code, signal, at: historyNow() };
-        this.#fail(new Error(`Node ${name} ended with ${signal ?? code}`));
-        done(this.exit);
-      });
-    });
-    this.ready = this.#becomesReady();
+    this.history = history;
+    let settle: { resolve(ready: Ready): void; reject(error: Error): void } | undefined;
+    this.ready = new Promise<Ready>((resolve, reject) => (settle = { resolve, reject }));
     this.ready.catch(() => undefined); // whoever waits for it hears of it
-    this.#child.on('message', (message: FromNode) => this.#hear(message));
+    const fail = (what: string) => settle!.reject(new Error(`Node ${name} ${what}:\n${this.tail()}`));
+    const timer = setTimeout(() => fail(`did not start in ${READY_MS} ms`), READY_MS);
+    void this.ready.finally(() => clearTimeout(timer)).catch(() => undefined);
+    this.#heard = (message) => {
+      if (message.t === 'ready') settle!.resolve(message);
+      if (message.t === 'failed') settle!.reject(new RemoteError(message.error));
+      if (message.t === 'answer') this.#settle(message.id)?.resolve(message.result);
+      if (message.t === 'error') this.#settle(message.id)?.reject(new RemoteError(message.error));
+    };
+    void this.exited.then(({ code, signal }) => {
+      for (const id of [...this.#pending.keys()]) {
+        this.#settle(id)?.reject(new Error(`Node ${name} ended with ${signal ?? code}`));
+      }
+      setTimeout(() => fail(`ended with ${signal ?? code} before it was ready`), LAST_WORDS_MS);
+    });
   }
 
   get alive(): boolean {
     return this.exit === undefined;
   }
 
+  get killedAt(): number | undefined {
+    return this.injuries.killedAt;
+  }
+
+  get frozen(): readonly { from: number; until?: number }[] {
+    return this.injuries.frozen;
+  }
+
   /** Alive, and not stopped by a SIGSTOP of the test: it can be asked. */
   get answers(): boolean {
     const last = this.frozen.at(-1);
-    return this.alive && !this.ending && (last === undefined || last.until !== undefined);
+    return this.alive && !this.isEnding && (last === undefined || last.until !== undefined);
   }
 
   async ask<K extends CommandName>(
@@ -99,81 +103,22 @@ export class NodeProcess {
     ...args: Parameters<NodeCommands[K]>
   ): Promise<ReturnType<NodeCommands[K]>> {
     const id = ++this.#lastId;
-    return new Promise<ReturnType<NodeCommands[K]>>((resolve, reject) => {
-      const timer = setTimeout(() => {
-        this.#pending.delete(id);
-        reject(new Error(`Node ${this.name} did not answer "${command}" in ${ANSWER_MS} ms`));
-      }, ANSWER_MS);
-      this.#pending.set(id, { resolve: resolve, reject, timer });
-      this.#child.send({ id, command, args }, (error) => error && this.#settle(id)?.reject(error));
+    const answer = new Promise<ReturnType<NodeCommands[K]>>((resolve, reject) => {
+      const late = () =>
+        this.#settle(id)?.reject(new Error(`Node ${this.name} did not answer "${command}" in ${ANSWER_MS} ms`));
+      this.#pending.set(id, {
+        resolve: resolve,
+        reject,
+        timer: setTimeout(late, ANSWER_MS),
+      });
     });
-  }
-
-  /** SIGKILL. Returns when the process has gone. */
-  async kill(): Promise<number> {
-    this.ending = true;
-    this.#child.kill('SIGKILL');
-    this.killedAt = historyNow();
-    await this.exited;
-    return this.killedAt;
+    this.send({ id, command, args }).catch((error: unknown) => this.#settle(id)?.reject(error));
+    return answer;
   }
 
   /** SIGTERM. Returns when it has ended by itself. */
-  async terminate(timeoutMs = 20_000): Promise<NodeExit> {
-    this.ending = true;
-    this.#child.kill('SIGTERM');
-    return eventually(() => this.exit, { timeout: timeoutMs, every: 5, what: `The end of node ${this.name}` });
-  }
-
-  /** SIGSTOP. Returns when the kernel says that it is stopped. */
-  async freeze(): Promise<void> {
-    this.#child.kill('SIGSTOP');
-    await eventually(() => stateOf(this.pid) === 'T', { timeout: 2000, every: 1, what: `SIGSTOP of ${this.name}` });
-    this.frozen.push({ from: historyNow() });
-  }
-
-  thaw(): void {
-    const last = this.frozen.at(-1);
-    if (last !== undefined) last.until = historyNow();
-    this.#child.kill('SIGCONT');
-  }
-
-  /** For the end of a test, whatever state it is in. */
-  async destroy(): Promise<void> {
-    if (!this.alive) return;
-    this.ending = true;
-    this.#child.kill('SIGKILL');
-    await this.exited;
-  }
-
-  /** The end of its output, for a failure message. */
-  tail(bytes = 1500): string {
-    return readFileSync(this.log, 'utf8').slice(-bytes);
-  }
-
-  async #becomesReady(): Promise<Extract<FromNode, { t: 'ready' }>> {
-    let timer: NodeJS.Timeout | undefined;
-    try {
-      return await new Promise((resolve, reject) => {
-        const late = (): void =>
-          reject(new Error(`Node ${this.name} did not start in ${READY_MS} ms:\n${this.tail()}`));
-        timer = setTimeout(late, READY_MS);
-        this.#child.on('message', (message: FromNode) => {
-          if (message.t === 'ready') resolve(message);
-          if (message.t === 'failed') reject(new RemoteError(message.error));
-        });
-        void this.exited.then(({ code, signal }) =>
-          reject(new Error(`Node ${this.name} ended with ${signal ?? code} before it was ready:\n${this.tail()}`)),
-        );
-      });
-    } finally {
-      clearTimeout(timer);
-    }
-  }
-
-  #hear(message: FromNode): void {
-    if (message.t === 'answer') this.#settle(message.id)?.resolve(message.result);
-    if (message.t === 'error') this.#settle(message.id)?.reject(new RemoteError(message.error));
+  terminate(timeoutMs?: number): Promise<NodeExit> {
+    return this.stop(timeoutMs);
   }
 
   #settle(id: number): Pending | undefined {
@@ -181,18 +126,5 @@ export class NodeProcess {
     this.#pending.delete(id);
     clearTimeout(pending?.timer);
     return pending;
-  }
-
-  #fail(error: Error): void {
-    for (const id of [...this.#pending.keys()]) this.#settle(id)?.reject(error);
-  }
-}
-
-/** The state letter of /proc, where there is one; elsewhere a stop is taken on trust. */
-function stateOf(pid: number): string {
-  try {
-    return /\) (\w)/.exec(readFileSync(`/proc/${pid}/stat`, 'utf8'))?.[1] ?? 'T';
-  } catch {
-    return 'T';
   }
 }

@@ -16,9 +16,9 @@ import {
   type SingletonOptions,
   type SubscribeOptions,
 } from 'nestjs-foundation';
+import { TcpProxy } from 'nestjs-foundation/testing';
 import { eventually } from '../../../libs/foundation/src/testing/eventually.js';
 import { secret } from '../../support/secrets.js';
-import { TcpProxy } from '../../support/tcp-proxy.js';
 import { boot, type Booted, closeLater, formed, type Ground, type Provider } from '../fixture.js';
 
 export const managerOf = ({ app }: Booted): ProcessManager => app.get(ProcessManager);
