@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { resolve } from 'node:path';
 
 /** What is above needs a reason, and a line in the change that raises it. */
-const BUDGET = { size: 1_000_000, unpackedSize: 5_600_000, entryCount: 1600 };
+const BUDGET = { size: 1_000_000, unpackedSize: 5_700_000, entryCount: 1700 };
 
 const folder = resolve(import.meta.dirname, '../../dist/libs/foundation');
 const options = {

@@ -7,9 +7,24 @@ export function aclRule(appName: string, input?: {
     isCluster?: boolean | undefined;
 }): string[];
 
+export type AnyMethods = Record<string, (...args: unknown[]) => Promise<unknown>>;
+
 export type Bundle = string | Buffer;
 
 export function checkHistory(history: readonly HistoryEvent[], facts?: HistoryFacts): Violation[];
+
+export class ClusterHistory {
+    constructor(
+    lives: NodeLife[],
+    cuts?: () => HistoryFacts['cut']);
+    events(): HistoryEvent[];
+    facts(more?: HistoryFacts): HistoryFacts;
+    injuries(): Required<OwnershipViolations>;
+    readonly lives: NodeLife[];
+    ownersOf(slot: string): string[];
+    requireSingleOwner(slot: string): void;
+    violations(more?: HistoryFacts): string[];
+}
 
 export interface ContractCluster<Node> {
     close(): Promise<void>;
@@ -19,6 +34,10 @@ export interface ContractCluster<Node> {
 export interface ContractOptions {
     isAlone?: boolean;
 }
+
+export type CutKind = 'hang' | 'reset' | 'no-requests' | 'no-replies' | {
+    delay: number;
+};
 
 export function describeViolations(violations: readonly Violation[], history: readonly HistoryEvent[]): string[];
 
@@ -86,6 +105,8 @@ export interface FoundationTestingOptions extends Omit<FoundationOptions, 'clust
     startsAt?: Date | number | string;
 }
 
+export function freePort(): Promise<number>;
+
 export interface HistoryEvent {
     at: number;
     bootId: string;
@@ -143,6 +164,14 @@ export interface HistoryRecorder {
 
 export type HistorySink = (line: string) => void;
 
+export interface Injuries {
+    readonly frozen: {
+        from: number;
+        until?: number;
+    }[];
+    killedAt?: number;
+}
+
 export type Lane = 'high' | 'normal' | 'low';
 
 export interface LeaseCluster extends ContractCluster<LeaseNode> {
@@ -176,6 +205,12 @@ export interface Leases {
 
 export function leasesContract(name: string, makeCluster: (size: number) => Promise<LeaseCluster>, runner: TestRunner, options?: ContractOptions): void;
 
+export interface LocalApplication {
+    close(): Promise<unknown>;
+    init?(): Promise<unknown>;
+    listen?(port: number, host: string): Promise<unknown>;
+}
+
 export class ManualClock {
     advance(by: Duration): Promise<void>;
     advanceTo(time: Date | number | string): Promise<void>;
@@ -204,9 +239,85 @@ export interface NodeDirectory {
     look(): Promise<DirectorySnapshot>;
     // Warning: (ae-forgotten-export) The symbol "LeaveReason" needs to be exported by the entry point index.d.ts
     reasons(bootIds: readonly string[]): Promise<LeaveReason[]>;
-    // Warning: (ae-forgotten-export) The symbol "NodeView" needs to be exported by the entry point index.d.ts
+    // Warning: (ae-forgotten-export) The symbol "NodeView_2" needs to be exported by the entry point index.d.ts
     //
-    view(): Promise<NodeView>;
+    view(): Promise<NodeView_2>;
+}
+
+export class NodeError extends Error {
+    // Warning: (ae-forgotten-export) The symbol "Failure" needs to be exported by the entry point index.d.ts
+    constructor(
+    node: string, failure: Failure);
+    readonly code?: string;
+    readonly node: string;
+}
+
+export interface NodeExit {
+    at: number;
+    code: number | null;
+    signal: NodeJS.Signals | null;
+}
+
+export interface NodeLife {
+    readonly exit: NodeExit | undefined;
+    readonly history: string | undefined;
+    readonly injuries: Injuries;
+    readonly isEnding: boolean;
+    readonly name: string;
+    readonly pid: number;
+}
+
+export class NodeProcess {
+    constructor(input: NodeProcessOptions);
+    destroy(): Promise<void>;
+    get exit(): NodeExit | undefined;
+    readonly exited: Promise<NodeExit>;
+    freeze(): Promise<void>;
+    readonly injuries: Injuries;
+    isEnding: boolean;
+    kill(): Promise<number>;
+    get log(): string;
+    readonly name: string;
+    readonly pid: number;
+    send(message: object): Promise<void>;
+    stop(timeoutMs?: number): Promise<NodeExit>;
+    tail(characters?: number): string;
+    thaw(): void;
+}
+
+export interface NodeProcessOptions {
+    cwd?: string;
+    entry: string;
+    env?: Readonly<Record<string, string | undefined>>;
+    execArgv?: readonly string[];
+    execPath?: readonly [program: string, ...args: string[]];
+    name: string;
+    onMessage?: (message: unknown) => void;
+}
+
+export interface NodeToMake {
+    index: number;
+    name: string;
+}
+
+export interface NodeView {
+    error?: string;
+    members: {
+        name: string;
+        state: MemberState;
+    }[];
+    node: string;
+    // Warning: (ae-forgotten-export) The symbol "ProcessInfo" needs to be exported by the entry point index.d.ts
+    processes: ProcessInfo[];
+    // Warning: (ae-forgotten-export) The symbol "NodeState" needs to be exported by the entry point index.d.ts
+    //
+    state: NodeState;
+}
+
+export interface OwnerOptions {
+    above?: number;
+    not?: TestNode | string;
+    timeout?: number;
 }
 
 export interface Ownership {
@@ -241,12 +352,16 @@ export interface OwnershipViolations {
 
 export function parseHistory(text: string): HistoryEvent[];
 
+export type ProxyMode = 'ok' | 'blackhole' | 'norequest' | 'noreply' | 'cut' | number;
+
 // Warning: (ae-forgotten-export) The symbol "Telemetry" needs to be exported by the entry point index.d.ts
 //
 export function recordHistory(telemetry: Pick<Telemetry, 'attach'>, sink: HistorySink, node: {
     name: string;
     bootId: string;
 }): HistoryRecorder;
+
+export type Reply = string | number | null | Reply[];
 
 export interface Restarts {
     close(): Promise<void>;
@@ -263,6 +378,14 @@ export interface RestartsCluster extends ContractCluster<Restarts> {
 }
 
 export function restartsContract(name: string, makeCluster: (size: number) => Promise<RestartsCluster>, runner: TestRunner, options?: ContractOptions): void;
+
+export type RoleFault = 'half-open' | 'hung' | 'refused' | 'full';
+
+export interface SlotOwner {
+    epoch: number;
+    name: string;
+    node: string;
+}
 
 export interface Streams {
     append(stream: string, text: string, maxLength: number): Promise<string>;
@@ -303,11 +426,122 @@ export interface TableCluster extends ContractCluster<Table> {
 //
 export function tableContract(name: string, makeCluster: (size: number, limits?: MarkLimits) => Promise<TableCluster>, runner: TestRunner, options?: ContractOptions): void;
 
+export class TcpProxy {
+    break(role: string, fault: RoleFault): void;
+    close(): Promise<void>;
+    get connections(): number;
+    heal(): void;
+    mend(role: string): void;
+    set mode(mode: ProxyMode);
+    static open(to: number | TcpProxyOptions): Promise<TcpProxy>;
+    get port(): number;
+    get roles(): string[];
+    readonly target: {
+        port: number;
+        host: string;
+    };
+}
+
+export interface TcpProxyOptions {
+    host?: string;
+    own?: number;
+    port: number;
+    role?: RegExp;
+}
+
+export class TestCluster implements AsyncDisposable {
+    [Symbol.asyncDispose](): Promise<void>;
+    assertSingleOwner(slot: ProcessTarget): Promise<void>;
+    cut(node: TestNode | string, from: TestNode | 'redis' | (string & {}), kind?: CutKind): Promise<void>;
+    heal(node?: TestNode | string, from?: TestNode | 'redis' | (string & {})): Promise<void>;
+    history(): HistoryEvent[];
+    members(names?: readonly string[], options?: {
+        timeout?: number;
+    }): Promise<void>;
+    node(name: string): TestNode;
+    get nodes(): readonly TestNode[];
+    // Warning: (ae-forgotten-export) The symbol "ProcessTarget" needs to be exported by the entry point index.d.ts
+    owner(slot: ProcessTarget, options?: OwnerOptions): Promise<TestNode>;
+    ownership(slot: ProcessTarget, input?: OwnerOptions): Promise<SlotOwner>;
+    ownersOf(slot: ProcessTarget): string[];
+    partition<T = AnyMethods>(target: ProcessTarget<T>, key: string): Remote<T>;
+    get redis(): TestRedis;
+    // Warning: (ae-forgotten-export) The symbol "Remote" needs to be exported by the entry point index.d.ts
+    singleton<T = AnyMethods>(target: ProcessTarget<T>): Remote<T>;
+    static start(options?: TestClusterOptions): Promise<TestCluster>;
+    startNode(name?: string): Promise<TestNode>;
+    stop(): Promise<void>;
+    violations(more?: HistoryFacts): string[];
+}
+
+export interface TestClusterOptions {
+    cwd?: string;
+    entry?: string;
+    env?: Readonly<Record<string, string>> | ((node: NodeToMake) => Readonly<Record<string, string>>);
+    execArgv?: readonly string[];
+    inProcess?: (node: NodeToMake) => LocalApplication | Promise<LocalApplication>;
+    nodes?: number | readonly string[];
+    options?: FoundationOptions;
+    redis?: string;
+    timeout?: number;
+}
+
+export class TestNode {
+    get app(): unknown;
+    get bootId(): string;
+    cut(kind?: CutKind): Promise<void>;
+    get exited(): Promise<NodeExit>;
+    freeze(): Promise<void>;
+    get<T = AnyMethods>(provider: Type<T> | string): Remote<T>;
+    heal(): Promise<void>;
+    get isCut(): boolean;
+    get isFrozen(): boolean;
+    get isRunning(): boolean;
+    kill(): Promise<void>;
+    get log(): string;
+    readonly name: string;
+    partition<T = AnyMethods>(target: ProcessTarget<T>, key: string): Remote<T>;
+    get pid(): number;
+    get port(): number;
+    singleton<T = AnyMethods>(target: ProcessTarget<T>): Remote<T>;
+    stop(): Promise<NodeExit>;
+    thaw(): void;
+    get url(): string;
+    view(): Promise<NodeView>;
+}
+
 export class TestProcesses {
     crash(target: ProcessTarget, error?: Error): Promise<void>;
-    // Warning: (ae-forgotten-export) The symbol "ProcessTarget" needs to be exported by the entry point index.d.ts
     instance<T extends object>(target: ProcessTarget<T>): Promise<T>;
     loseLease(target: ProcessTarget): Promise<void>;
+}
+
+export class TestRedis implements AsyncDisposable {
+    [Symbol.asyncDispose](): Promise<void>;
+    cli(...words: string[]): Promise<string>;
+    command(...words: string[]): Promise<Reply>;
+    readonly folder: string;
+    freeze(): void;
+    readonly isEmbedded: boolean;
+    kill(signal?: NodeJS.Signals): Promise<void>;
+    get pid(): number;
+    get port(): number;
+    restart(options?: {
+        delayMs?: number;
+    }): Promise<void>;
+    static start(options?: TestRedisOptions): Promise<TestRedis>;
+    stop(): Promise<void>;
+    thaw(): void;
+    get url(): string;
+}
+
+export interface TestRedisOptions {
+    args?: readonly string[];
+    config?: string;
+    cwd?: string;
+    password?: string;
+    port?: number;
+    server?: string;
 }
 
 export interface TestRunner {
@@ -341,3 +575,7 @@ export interface Violation {
     invariant: string;
     sentence: string;
 }
+
+// Warnings were encountered during analysis:
+//
+// dist/testing/cluster/node.agent.d.ts:11:9 - (ae-forgotten-export) The symbol "MemberState" needs to be exported by the entry point index.d.ts
