@@ -7,7 +7,6 @@ import gate from './eslint.gate.js';
 export default tseslint.config(
   {
     ignores: [
-      'examples/**/*.spec.ts',
       '**/dist/**',
       '**/coverage/**',
       '**/node_modules/**',

@@ -34,6 +34,13 @@ const common = {
 // `testTimeout` is one for all projects, so the patience that several processes need is set in a file of its own.
 const patient = { setupFilesAfterEnv: ['<rootDir>/test/patience.mjs'] };
 
+// What a user has: the built package, by its name.
+const asUsers = {
+  ...patient,
+  modulePathIgnorePatterns: ['<rootDir>/dist/'],
+  moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
+};
+
 export default {
   maxWorkers: 2,
   workerIdleMemoryLimit: '700MB',
@@ -46,5 +53,6 @@ export default {
     project('schematics', ['schematics/**/*.spec.ts'], common),
     project('integration', ['test/integration/**/*.spec.ts'], patient),
     project('e2e', ['test/e2e/**/*.spec.ts'], patient),
+    project('examples', ['examples/**/*.spec.ts'], asUsers),
   ],
 };

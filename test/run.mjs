@@ -1,4 +1,5 @@
-// The `npm test` entry: node test/run.mjs [floors|unit|schematics|integration|e2e ...] [-- jest arguments]; none = all.
+// The `npm test` entry: node test/run.mjs [floors|unit|schematics|integration|e2e|examples ...] [-- jest arguments];
+// none = all.
 // The fast suites need nothing and run first; the multi-process ones get a build and a real Redis, found below.
 // The last line is the verdict over all of it: `N passed, N failed[, N skipped]`.
 import { spawn, spawnSync } from 'node:child_process';
@@ -17,7 +18,7 @@ import { tmpdir } from 'node:os';
 import { delimiter, join, relative, resolve } from 'node:path';
 
 const FAST = ['floors', 'unit', 'schematics'];
-const MULTI = ['integration', 'e2e'];
+const MULTI = ['integration', 'e2e', 'examples'];
 const EMBEDDED_OK = /^\/\/ @redis embedded-ok\b/m; // a spec that says so also runs without a real Redis
 const ANY_TOPOLOGY = /^\/\/ @redis any-topology\b/m; // a spec that says so also runs on a Redis Cluster and on sentinels
 const EXIT_GRACE_MS = 15_000;
@@ -140,7 +141,7 @@ function fail(why, count = 1) {
 }
 
 function specsOf(suite) {
-  const folder = join(root, 'test', suite);
+  const folder = suite === 'examples' ? join(root, suite) : join(root, 'test', suite);
   if (!existsSync(folder)) return [];
   const names = readdirSync(folder, { recursive: true }).filter((name) => name.endsWith('.spec.ts'));
   return names.map((name) => relative(root, join(folder, name)));
