@@ -11,6 +11,7 @@ import { resolve } from '../../dist/libs/foundation/dist/config/resolve.js';
 import { Candidacy } from '../../dist/libs/foundation/dist/processes/supervision/candidacy.js';
 import { Telemetry } from '../../dist/libs/foundation/dist/telemetry/telemetry.js';
 import { historyNow, recordHistory } from '../../dist/libs/foundation/dist/testing/index.js';
+import { machineClock } from '../../dist/libs/foundation/dist/time/clock.js';
 import { monotonicNow } from '../../dist/libs/foundation/dist/time/monotonic.clock.js';
 import { keysOf } from '../../dist/libs/foundation/dist/wire/keys.js';
 
@@ -39,7 +40,7 @@ export function run({ names, ports, stopMs, stale }) {
   const running = new Map();
   let left = false;
   const rank = (name) => (name.length * 7 + actor.pid + name.charCodeAt(name.length - 1)) % 3;
-  const candidacy = new Candidacy(leases, (name) => ({ rank: rank(name), queueMs: 0 }), won, monotonicNow);
+  const candidacy = new Candidacy(leases, (name) => ({ rank: rank(name), queueMs: 0 }), won, machineClock);
   for (const name of names) candidacy.want(name);
   void look();
   return { move, leave };

@@ -89,13 +89,21 @@ export function checkShape(shape: Shape, value: unknown, path: string): void {
   if (!isObject(value)) {
     throw new FoundationConfigError(path.slice(0, -1) || 'options', showOption(path, value), 'an object');
   }
-  const errors = validateSync(shaped(shape, value, path), {
-    whitelist: true,
-    forbidNonWhitelisted: true,
-    forbidUnknownValues: false,
+  const errors = errorsOf(shaped(shape, value, path), () => {
+    const unread = [...(INNER.get(shape)?.keys() ?? [])].find((key) => value[key] != null && !isObject(value[key]));
+    return new FoundationConfigError(`${path}${unread ?? ''}` || 'options', 'what cannot be read', 'an object');
   });
   const first = errors[0];
   if (first !== undefined) throw toConfigError(first, path, shape);
+}
+
+/** class-validator goes into lists and maps in the place of an object as well, and fails at keys that are no texts. */
+function errorsOf(shaped: object, unreadable: () => FoundationConfigError): ValidationError[] {
+  try {
+    return validateSync(shaped, { whitelist: true, forbidNonWhitelisted: true, forbidUnknownValues: false });
+  } catch {
+    throw unreadable();
+  }
 }
 
 /** class-validator passes over the first of these, and takes the second for the class whose rules it goes by. */
