@@ -2,17 +2,7 @@
 // Whoever acts in it is an actor, which can be frozen, stalled and killed as a process can.
 
 import { setImmediate } from 'node:timers';
-
-/** Random numbers from 0 to 1, always the same for one seed. */
-export function mulberry32(seed) {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
+import { mulberry32 } from '../chaos/history.plan.mjs';
 
 /** The machine has been up for so long when a world begins, in milliseconds. */
 const UPTIME_MS = 100_000;

@@ -24,6 +24,26 @@ interface Due {
 /** A timer of Node may fire so much too soon, in milliseconds, because it counts whole ones. */
 const ROUNDING_MS = 1;
 
+/** See {@link WakeUps.every}; for whatever has timers of this kind. */
+export function recurring(
+  timers: Pick<WakeUps, 'within'>,
+  earliest: number,
+  latest: number,
+  work: () => void,
+): Pick<WakeUp, 'cancel'> {
+  let next: WakeUp;
+  const begin = (): void => {
+    next = timers
+      .within(earliest, latest, () => {
+        begin();
+        work();
+      })
+      .unref();
+  };
+  begin();
+  return { cancel: () => next.cancel() };
+}
+
 /** See the file header. */
 export class WakeUps {
   readonly #due = new Set<Due>();
@@ -69,15 +89,7 @@ export class WakeUps {
    * does not keep the process.
    */
   every(earliest: number, latest: number, work: () => void): Pick<WakeUp, 'cancel'> {
-    let next: WakeUp;
-    const begin = (): void => {
-      next = this.within(earliest, latest, () => {
-        begin();
-        work();
-      }).unref();
-    };
-    begin();
-    return { cancel: () => next.cancel() };
+    return recurring(this, earliest, latest, work);
   }
 
   #keepProcess(): void {

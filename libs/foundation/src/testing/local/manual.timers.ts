@@ -9,7 +9,7 @@ import { unattended } from '../../foreign/gate.js';
 import type { Clock, Expiries, Timer } from '../../time/clock.js';
 import { LONGEST_TIMER_MS } from '../../time/duration.js';
 import type { WheelTimer } from '../../time/timer.wheel.js';
-import type { WakeUp } from '../../time/wake.ups.js';
+import { recurring, type WakeUp } from '../../time/wake.ups.js';
 import { ManualTimer } from './manual.timer.js';
 
 /** Nothing of Foundation takes more turns in a row without setting a timer. */
@@ -100,17 +100,8 @@ export class ManualTimers implements Clock {
     return wakeUp;
   };
 
-  readonly every = (earliest: number, latest: number, work: () => void): Pick<WakeUp, 'cancel'> => {
-    let next: WakeUp;
-    const begin = (): void => {
-      next = this.within(earliest, latest, () => {
-        begin();
-        work();
-      }).unref();
-    };
-    begin();
-    return { cancel: () => next.cancel() };
-  };
+  readonly every = (earliest: number, latest: number, work: () => void): Pick<WakeUp, 'cancel'> =>
+    recurring(this, earliest, latest, work);
 
   expiries(outside: <T>(work: () => T) => T): Expiries {
     const timers = new Map<WheelTimer, Timer>();
