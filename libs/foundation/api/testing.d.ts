@@ -245,9 +245,9 @@ export interface NodeDirectory {
 }
 
 export class NodeError extends Error {
-    // Warning: (ae-forgotten-export) The symbol "Failure" needs to be exported by the entry point index.d.ts
+    // Warning: (ae-forgotten-export) The symbol "ErrorWords" needs to be exported by the entry point index.d.ts
     constructor(
-    node: string, failure: Failure);
+    node: string, failure: ErrorWords);
     readonly code?: string;
     readonly node: string;
 }

@@ -3,7 +3,7 @@
  * they are made in the realm of whoever reads them: in Jest, a list of another realm equals none of the test's own.
  */
 import type { FoundationOptions } from '../../config/options.js';
-import { errorWords } from '../../errors/describe.js';
+import type { ErrorWords } from '../../errors/describe.js';
 
 /** What the program of a node is started with, in one environment variable. */
 export interface NodeSetting {
@@ -28,34 +28,16 @@ export interface Question {
   args: string;
 }
 
-/** An error as it travels. */
-export interface Failure {
-  name: string;
-  message: string;
-  code?: string;
-  stack?: string;
-}
-
 /** From a node. */
 export type FromNode =
   | { foundationTest: 'made'; bootId: string }
   | { foundationTest: 'ready' }
   | { foundationTest: 'listens'; port: number }
-  | { foundationTest: 'answer'; id: number; value?: string; error?: Failure };
+  | { foundationTest: 'answer'; id: number; value?: string; error?: ErrorWords };
 
 /** Whether a message of a child process is of the kit: the application may send its own. */
 export function isFromNode(message: unknown): message is FromNode {
   return typeof message === 'object' && message !== null && 'foundationTest' in message;
-}
-
-/** @throws TypeError for what is no JSON. */
-export function toJson(value: unknown): string | undefined {
-  return JSON.stringify(value);
-}
-
-/** The words of anything that was thrown. */
-export function failureOf(thrown: unknown): Failure {
-  return errorWords(thrown);
 }
 
 /** An error of a node, with its own name, code and stack. */
@@ -64,7 +46,7 @@ export class NodeError extends Error {
   constructor(
     /** The node that threw it. */
     readonly node: string,
-    failure: Failure,
+    failure: ErrorWords,
   ) {
     super(failure.message);
     this.name = failure.name;

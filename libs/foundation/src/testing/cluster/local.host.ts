@@ -4,11 +4,12 @@
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { errorWords } from '../../errors/describe.js';
 import { NODE_MADE, type NodeMade, type NodeOptionsGiven, OPTIONS_GIVEN } from '../../node.witness.js';
 import { eventually } from '../eventually.js';
 import { historyFile, historyNow, recordHistory } from '../history/history.js';
 import { boundedSink } from './bounded.sink.js';
-import { failureOf, NodeError, type NodeSetting } from './kit.messages.js';
+import { NodeError, type NodeSetting } from './kit.messages.js';
 import { answer, NodeAgent } from './node.agent.js';
 import type { Injuries, NodeExit, NodeHost } from './node.host.js';
 import { withKitOptions } from './node.options.js';
@@ -97,7 +98,7 @@ export class LocalHost implements NodeHost {
       const value = await answer(this.#agent, question, JSON.parse(JSON.stringify(args)) as unknown[]);
       return value === undefined ? undefined : JSON.parse(value);
     } catch (error) {
-      throw new NodeError(name, failureOf(error));
+      throw new NodeError(name, errorWords(error));
     }
   }
 

@@ -7,7 +7,6 @@ import type { MemberState } from '../../cluster/failure.detector.js';
 import type { NodeState } from '../../cluster/member.js';
 import type { NodeMade } from '../../node.witness.js';
 import type { ProcessInfo } from '../../processes/process.ref.js';
-import { toJson } from './kit.messages.js';
 
 /** What one node knows at a moment. */
 export interface NodeView {
@@ -122,5 +121,5 @@ export function answer(agent: NodeAgent, question: string, args: readonly unknow
   };
   const found = answers[question];
   if (found === undefined) return Promise.reject(new Error(`A node cannot be asked "${question}"`));
-  return found().then(toJson);
+  return found().then((value) => JSON.stringify(value) as string | undefined);
 }

@@ -3,11 +3,12 @@
  * ends with the test. The application knows nothing of it.
  */
 import { subscribe } from 'node:diagnostics_channel';
+import { errorWords } from '../../errors/describe.js';
 import type { NodeMade, NodeOptionsGiven } from '../../node.witness.js';
 import { NODE_BEGUN, NODE_MADE, OPTIONS_GIVEN } from '../../node.witness.js';
 import { historyFile, recordHistory } from '../history/history.js';
 import { boundedSink } from './bounded.sink.js';
-import { failureOf, type FromNode, type NodeSetting, type Question, SETTING } from './kit.messages.js';
+import { type FromNode, type NodeSetting, type Question, SETTING } from './kit.messages.js';
 import { answer, NodeAgent } from './node.agent.js';
 import { withKitOptions } from './node.options.js';
 import { compileTypeScript } from './typescript.hooks.js';
@@ -53,7 +54,7 @@ function attend(setting: NodeSetting): void {
       .then(work)
       .then(
         (value) => send({ foundationTest: 'answer', id, ...(value === undefined ? {} : { value }) }),
-        (error: unknown) => send({ foundationTest: 'answer', id, error: failureOf(error) }),
+        (error: unknown) => send({ foundationTest: 'answer', id, error: errorWords(error) }),
       );
   });
   // The test alone keeps no application running that has ended.
