@@ -71,4 +71,35 @@ describe('Stamps', () => {
       receiver.take('x', new ReplayGuard(`boot-${sender}`).put('[]', NOW), NOW);
     expect(receiver.take('x', first, NOW)).toEqual({ text: '[]' });
   });
+
+  it('says who sent it and when, in microseconds, and how often its clock was found ahead', () => {
+    const HOUR = 3_600_000;
+    const sender = new ReplayGuard('boot-a');
+    expect(sender.put('[]', NOW)).toBe(`boot-a ${NOW * 1000} []`);
+    expect(sender.put('[]', NOW + HOUR)).toBe(`boot-a ${(NOW + HOUR) * 1000} []`);
+    expect(sender.put('[]', NOW)).toBe(`boot-a+1 ${NOW * 1000} []`);
+    sender.put('[]', NOW + HOUR);
+    expect(sender.put('[]', NOW)).toBe(`boot-a+2 ${NOW * 1000} []`);
+  });
+
+  it('takes clocks that differ by five minutes for right', () => {
+    const sender = new ReplayGuard('boot-a');
+    sender.put('[]', NOW + 300_000);
+    expect(sender.put('[]', NOW)).toBe(`boot-a ${(NOW + 300_000) * 1000 + 1} []`);
+    const old = new ReplayGuard('boot-a').put('[]', NOW - 300_000);
+    expect(new ReplayGuard('boot-b').take('x', old, NOW)).toEqual({ text: '[]' });
+  });
+
+  it('remembers ten thousand senders, and forgets the one that was silent the longest', () => {
+    const receiver = new ReplayGuard('boot-b');
+    const [silent, busy] = [new ReplayGuard('silent'), new ReplayGuard('busy')];
+    const [one, two] = [busy.put('[1]', NOW), silent.put('[2]', NOW)];
+    for (const text of [one, two, busy.put('[3]', NOW)]) receiver.take('x', text, NOW);
+    for (let sender = 3; sender <= 10_000; sender++)
+      receiver.take('x', new ReplayGuard(`boot-${sender}`).put('[]', NOW), NOW);
+    expect(receiver.take('x', two, NOW)).toEqual({ refusal: 'replayed' });
+    receiver.take('x', new ReplayGuard('one-too-many').put('[]', NOW), NOW);
+    expect(receiver.take('x', one, NOW)).toEqual({ refusal: 'replayed' });
+    expect(receiver.take('x', two, NOW)).toEqual({ text: '[2]' });
+  });
 });

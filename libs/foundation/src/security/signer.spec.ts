@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { Secret } from './secret.js';
-import { createSigner } from './signer.js';
+import { createSigner, isSame } from './signer.js';
 
 const cookie = new Secret('the cookie of this spec');
 const seal = createSigner('shop', cookie);
@@ -51,5 +51,24 @@ describe('Seal', () => {
     ].map(({ fingerprint }) => fingerprint);
     expect(new Set(prints).size).toBe(4);
     expect(createSigner('shop', cookie).fingerprint).toBe(prints[0]);
+  });
+
+  it('shows a part of the fingerprint only, as much as tells cookies apart', () => {
+    expect(seal.fingerprint).toMatch(/^[\w-]{16}$/);
+  });
+});
+
+describe('Comparing signatures', () => {
+  it('takes the same for the same, and nothing else', () => {
+    expect(isSame('mac', 'mac')).toBe(true);
+    for (const other of ['mac2', 'ma', '', 'Mac']) expect(isSame(other, 'mac')).toBe(false);
+  });
+
+  it.each([[undefined], [null], [123], [['m', 'a', 'c']], [{ length: 3 }]])('takes %j for none', (other) => {
+    expect(isSame(other, 'mac')).toBe(false);
+  });
+
+  it('refuses a text of as many characters that has more bytes', () => {
+    expect(isSame('mäc', 'mac')).toBe(false);
   });
 });

@@ -37,6 +37,28 @@ describe('Loads', () => {
     expect(later.isTrue(hint)).toBe(false);
   });
 
+  it('takes clocks that differ by five minutes for right', () => {
+    const hint = read(loads(COOKIE).write('a', 3));
+    const later = new Loads(createSigner('shop', new Secret(COOKIE)), 'hints', () => NOW + 300_000);
+    expect(later.isTrue(hint)).toBe(true);
+  });
+
+  it('remembers ten thousand nodes, and forgets the one that was silent the longest', () => {
+    const [writer, reader] = [loads(COOKIE), loads(COOKIE)];
+    const [busy, silent] = [read(writer.write('busy', 1)), read(writer.write('silent', 1))];
+    for (const hint of [busy, silent]) reader.isTrue(hint);
+    const again = read(writer.write('busy', 2));
+    reader.isTrue(again);
+    for (let node = 3; node <= 10_000; node++) reader.isTrue(read(writer.write(`node ${node}`, 1)));
+    expect(reader.isTrue(silent)).toBe(false);
+    reader.isTrue(read(writer.write('one too many', 1)));
+    expect([reader.isTrue(again), reader.isTrue(silent)]).toEqual([false, true]);
+  });
+
+  it('without a cookie signs nothing', () => {
+    expect(JSON.parse(loads().write('a', 3))).toEqual({ t: 'load', node: 'a', load: 3 });
+  });
+
   it('believes what it reads without a cookie, as everything is then', () => {
     expect(loads().isTrue(read('{"t":"load","node":"a","load":3}'))).toBe(true);
   });

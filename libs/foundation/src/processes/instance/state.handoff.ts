@@ -2,13 +2,12 @@
  * The state that an instance leaves to the next one on a planned move, and takes from the one before it.
  * Used by the instance. Underneath: `Lease.leave` and `Lease.inherit`.
  */
-import { setTimeout as pause } from 'node:timers/promises';
 import type { Lease } from '../../backend/leases/leases.js';
 import { describe, isA } from '../../errors/describe.js';
 import { Log } from '../../logging/log.js';
 import type { HandoffLossReason } from '../../telemetry/events.js';
 import type { Telemetry } from '../../telemetry/telemetry.js';
-import { type Clock, clockOf } from '../../time/clock.js';
+import { type Clock, clockOf, pauseFor } from '../../time/clock.js';
 import { within } from '../../time/timeout.js';
 import { parseJson } from '../../wire/json.js';
 import type { OnProcessHandoff, StopReason } from '../declaration/process.context.js';
@@ -90,13 +89,14 @@ export class StateHandoff {
    * Redis gives it to the same owner again.
    */
   async #takeState(mayGoOn: () => boolean): Promise<string | undefined> {
-    const until = performance.now() + INHERIT_MS;
+    const clock = clockOf(this.deps);
+    const until = clock.now() + INHERIT_MS;
     for (;;) {
       try {
         return await this.lease.inherit();
       } catch (error) {
-        if (performance.now() >= until || !mayGoOn()) throw error;
-        await pause(HANDOFF_RETRY_MS);
+        if (clock.now() >= until || !mayGoOn()) throw error;
+        await pauseFor(clock, HANDOFF_RETRY_MS);
       }
     }
   }
@@ -130,7 +130,7 @@ export class StateHandoff {
         return await this.lease.leave(state);
       } catch (error) {
         if (!this.lease.isHeld()) throw error;
-        await pause(HANDOFF_RETRY_MS);
+        await pauseFor(clockOf(this.deps), HANDOFF_RETRY_MS);
       }
     }
   }

@@ -200,6 +200,25 @@ describe('explain', () => {
     expect(told(feed({ placement: HASH }), [member('a', { load: 4 })])).toEqual(['a: by hash']);
   });
 
+  it('counts no node as another than the owner where there is none', () => {
+    for (const { score } of explain(feed(), nodes(2))) expect(score.slice(0, -1)).toEqual([1, 0, 0, 0, 0, 0]);
+    for (const { score } of explain(feed({ placement: HASH }), nodes(2), { owner: 'node-0' }))
+      expect(score.slice(0, -1)).toEqual([1, 0, 0, 0, 0, 0]);
+  });
+
+  it('does not hold what is for a moment against the node that runs it', () => {
+    const reasons = [{ state: 'suspect' as const }, { lag: 900 }].map(
+      (more) => explain(feed(), [member('a', { load: 1, ...more })], { owner: 'a' })[0]!.reason,
+    );
+    expect(reasons).toEqual(Array(2).fill('it runs there, and the node owns 0 besides'));
+  });
+
+  it('takes an event loop for late from beyond 200 ms on', () => {
+    const [first, second] = explain(feed(), [member('a', { lag: 201 }), member('b', { lag: 200, load: 9 })]);
+    expect([first?.node, second?.reason]).toEqual(['b', 'its event loop is 201 ms late']);
+    expect(betterNode(feed(), [member('a', { load: 9 }), member('b', { lag: 200 })], 'a')?.node).toBe('b');
+  });
+
   it('has a score for each that explains the order', () => {
     const candidates = explain(feed({ avoid: 'node-1' }), nodes(4));
     for (const [index, { score }] of candidates.slice(1).entries()) {
@@ -241,6 +260,25 @@ describe('turnOf', () => {
   });
 });
 
+describe('what members will own in a moment', () => {
+  const loadOf = ({ name }: Member): number => (name === 'a' ? 5 : 1);
+  const members = [member('a'), member('b', { load: 3 })];
+
+  it('decides in the place of what they say', () => {
+    expect(rankMembers(feed(), members)).toEqual(['a', 'b']);
+    expect(rankMembers(feed(), members, { loadOf })).toEqual(['b', 'a']);
+    expect(turnOf(feed(), members, 'a', { loadOf })).toEqual({ rank: 1, best: 'b' });
+    expect(explain(feed(), members, { loadOf })[0]).toMatchObject({ node: 'b', reason: 'it owns 1, then by hash' });
+  });
+
+  it('decides about moves, too', () => {
+    expect(betterNode(feed(), members, 'a')).toBeUndefined();
+    expect(betterNode(feed(), members, 'a', loadOf)).toEqual({ node: 'b', byLoad: true });
+    const both = members.map((each) => ({ ...each, capacity: 5 }));
+    expect(betterNode(feed(), both, 'b', loadOf)).toBeUndefined();
+  });
+});
+
 describe('the load of the owner', () => {
   it('does not speak against it', () => {
     const members = [member('a', { load: 3, capacity: 3 }), member('b', { load: 2 })];
@@ -275,6 +313,12 @@ describe('the load of the owner', () => {
     expect(betterNode(labelled, [member('a', { load: 1 }), x()], 'a')).toEqual({ node: 'x', byLoad: false });
     expect(betterNode(labelled, [member('a', { load: 1 }), x({ capacity: 9 })], 'a')).toBeUndefined();
     expect(betterNode(labelled, [member('a', { load: 1 }), x({ state: 'suspect' })], 'a')).toBeUndefined();
+    expect(betterNode(labelled, [member('a', { load: 1 }), x({ lag: 900 })], 'a')).toBeUndefined();
+  });
+
+  it('does not count where the owner is not in the view: then the best of the others is', () => {
+    expect(betterNode(feed(), [member('b', { load: 3 }), member('c')], 'a')).toEqual({ node: 'c', byLoad: false });
+    expect(betterNode(feed(), [], 'a')).toBeUndefined();
   });
 
   const firstOn = (node: string, members: readonly Member[]): string =>
@@ -325,11 +369,16 @@ describe('outlookOf', () => {
     ['it owns even fewer', looks(6, { load: 3 })],
     ['a member drains', looks(5, { load: 4, state: 'draining' })],
     ['a member lags', looks(5, { load: 4, lag: 500 })],
+    ['a member lags a little more than it may', looks(5, { load: 4, lag: 201 })],
     ['a member is full', looks(5, { load: 4, capacity: 4 })],
     ['a member came', looks(5, { load: 4 }, {})],
     ['a member is another process', looks(5, { load: 4, bootId: 'other' })],
   ])('is another one when %s', (_case, outlook) => {
     expect(outlook).not.toBe(looks(5, { load: 4 }));
+  });
+
+  it('is the same where a member lags as much as it may', () => {
+    expect(looks(5, { load: 4, lag: 200 })).toBe(looks(5, { load: 4 }));
   });
 
   it('knows whether this node itself is full', () => {
@@ -385,6 +434,18 @@ describe('obstacleOf', () => {
       labelled,
       [member('a', { labels: { ...x, zone: 'a' }, capacity: 2, load: 2 }), member('b')],
       'the nodes that may run it are full (a owns 2 of 2)',
+    ],
+    [
+      'three are full',
+      feed(),
+      nodes(3).map((each) => ({ ...each, capacity: 0 })),
+      'all nodes are full (node-0 owns 0 of 0, node-1 owns 0 of 0, node-2 owns 0 of 0)',
+    ],
+    [
+      'more are full than can be listed',
+      feed(),
+      nodes(4).map((each) => ({ ...each, capacity: 0 })),
+      'all nodes are full (node-0 owns 0 of 0, node-1 owns 0 of 0, node-2 owns 0 of 0, …)',
     ],
     ['one may run it', feed(), [member('a', { capacity: 1, load: 1 }), member('b')], undefined],
     ['nobody is known to have the class of a call', feed({ declared: false, type: 'Other' }), nodes(1), undefined],
@@ -529,6 +590,7 @@ describe('givesWay', () => {
     expect(ask(moved, [member('a'), member('b')])).toBe(true);
     expect(givesWay(moved, [member('a'), member('b')], 'b', 100)).toBe(false);
     expect(ask(feed(), [member('a'), member('b')])).toBe(false);
+    expect([3000, -3000].map((ageMs) => ask(moved, [member('a'), member('b')], ageMs))).toEqual([true, true]);
   });
 
   it('leaves it to a target that is said to be full: room may have been made there since', () => {
@@ -536,6 +598,7 @@ describe('givesWay', () => {
   });
 
   it.each([
+    ['comes from a clock that was ahead', moved, [member('a'), member('b')], -3001],
     ['is long ago', moved, [member('a'), member('b')], 3001],
     ['went to a node that is gone', moved, [member('a')], 100],
     ['went to a node that misses beats', moved, [member('a'), member('b', { state: 'suspect' })], 100],

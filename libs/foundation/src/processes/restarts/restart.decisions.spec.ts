@@ -13,7 +13,8 @@ import { Telemetry } from '../../telemetry/telemetry.js';
 import { eventually } from '../../testing/eventually.js';
 import type { ProcessSpec } from '../declaration/process.specification.js';
 import type { Instance, InstanceExit } from '../instance/instance.js';
-import { type ProcessEntry, ProcessTable } from '../table/process.table.js';
+import { type ProcessEntry, ProcessTable, type VersionedEntry } from '../table/process.table.js';
+import { isMarkOf } from './instance.end.js';
 import { RestartDecisions } from './restart.decisions.js';
 
 const config = resolve({ nodeName: 'n1' }, {}, { host: 'h', pid: 1 });
@@ -225,5 +226,53 @@ describe('Endings', () => {
     endings.unmark('feed', lease);
     isAway = false;
     await eventually(() => table.get('feed')?.status === 'wanted');
+  });
+
+  it('asks nobody who owned the process since, as long as the lease is held', async () => {
+    await want(specOf({}));
+    const asked = jest.spyOn(backend.leases, 'lastEpoch');
+    await settle(specOf({}), 'crash');
+    expect(asked).not.toHaveBeenCalled();
+    expect(table.get('feed')).toMatchObject({ status: 'backing-off' });
+  });
+
+  it('takes a lease that was reclaimed with a higher epoch for its own', async () => {
+    const spec = specOf({ restart: 'transient' });
+    await want(spec);
+    isAway = true;
+    let isHeld = true;
+    const reclaimed = { name: 'feed', epoch: lease.epoch, signal: lease.signal, isHeld: () => isHeld };
+    const exit = { reason: 'complete' as const, started: true, clean: true };
+    const settling = endings.settle({ spec, lease: reclaimed as unknown as Lease } as Instance, exit);
+    isHeld = false;
+    reclaimed.epoch += 5;
+    jest.spyOn(backend.leases, 'lastEpoch').mockResolvedValue(lease.epoch + 5);
+    await settling;
+    isAway = false;
+    await endings.drained();
+    expect(table.get('feed')).toMatchObject({ status: 'completed', after: lease.epoch });
+  });
+
+  it('is in the row once that says it, whatever becomes of the job of the restart and of the lease', async () => {
+    await want(specOf({}));
+    const put = jest.spyOn(backend.table, 'put');
+    faults.schedule = Array<Fault>(1000).fill('lost request');
+    const settling = settle(specOf({}), 'crash');
+    await eventually(() => faults.schedule!.length < 998);
+    expect(put).toHaveBeenCalledTimes(1);
+    backend.leases.loseAll();
+    await settling;
+    expect([of('process.end_unrecorded'), endings.isOpen('feed')]).toEqual([[], false]);
+    expect(table.get('feed')).toMatchObject({ status: 'backing-off', after: lease.epoch });
+  });
+});
+
+describe('The mark of a temporary process', () => {
+  const row = (status: VersionedEntry['status'], after: number) => ({ status, after }) as VersionedEntry;
+
+  it('is that of the owner with the next epoch', () => {
+    expect(isMarkOf(row('once', 7), 8)).toBe(true);
+    expect([isMarkOf(row('once', 7), 7), isMarkOf(row('once', 7), 9)]).toEqual([false, false]);
+    expect(isMarkOf(row('wanted', 7), 8)).toBe(false);
   });
 });

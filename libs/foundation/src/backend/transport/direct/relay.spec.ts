@@ -1,3 +1,4 @@
+import { createHmac } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
 import { keyFor } from '../../../security/signer.js';
 import { Rejected } from './link/link.end.js';
@@ -53,6 +54,25 @@ describe('a letter', () => {
     ['a part that is too short', [encodeFrame(FRAME.data, Buffer.from('x'))]],
   ])('that is signed and holds %s is refused', (_name, broken) => {
     expect(() => unseal(key, 'b', seal(key, 'a', 'b', state, broken))).toThrow(new Rejected('malformed'));
+  });
+
+  const signed = (...lines: string[]): string => {
+    const body = lines.join('\n');
+    return `${createHmac('sha256', key).update(`b\n${body}`).digest('hex')}\n${body}`;
+  };
+  it.each([
+    ['nothing but a sender', ['a']],
+    ['no frames', ['a', encodeState(state)]],
+    ['no state that can be read', ['a', '[0]', '']],
+    ['a line too many', ['a', encodeState(state), '', '']],
+    ['a sender that is too long', ['a'.repeat(201), encodeState(state), '']],
+  ])('that is signed and has %s is refused', (_what, lines) => {
+    expect(() => unseal(key, 'b', signed(...lines))).toThrow(new Rejected('malformed'));
+  });
+
+  it('may have a sender of 200 characters', () => {
+    const from = 'a'.repeat(200);
+    expect(unseal(key, 'b', signed(from, encodeState(state), ''))).toEqual({ from, state, parts: [] });
   });
 
   it('that is signed and has no sender or no state is refused', () => {

@@ -1,0 +1,44 @@
+// Calls over a network of which `fc.scheduler` decides: a question arrives later or never, and so does its answer.
+import type { Scheduler } from 'fast-check';
+import fc from 'fast-check';
+
+/** `late`: who asked has given up when it arrives. */
+export type Fault = 'none' | 'request' | 'answer' | 'late';
+
+export const fault: fc.Arbitrary<Fault> = fc.constantFrom('none', 'none', 'none', 'none', 'request', 'answer', 'late');
+
+/** See the file header. As on a connection, questions arrive in the order in which they were asked. */
+export class RemoteCalls {
+  /** Nothing is lost any more, nor late. */
+  isCalm = false;
+  readonly #faults: Fault[];
+  #asked: Promise<unknown> = Promise.resolve();
+
+  constructor(
+    private readonly s: Scheduler,
+    faults: readonly Fault[],
+  ) {
+    this.#faults = [...faults];
+  }
+
+  async call<T>(what: string, run: () => Promise<T>): Promise<T> {
+    if (this.isCalm) return run();
+    const given = this.#faults.shift() ?? 'none';
+    const asked = this.#asked.then(() => this.#arrives(given === 'late' ? `late: ${what}` : what));
+    this.#asked = asked;
+    if (given === 'late') {
+      asked.then(run).catch(() => undefined);
+      await this.#arrives(`gives up: ${what}`);
+      throw new Error('timed out');
+    }
+    await asked;
+    const answer = given === 'request' ? undefined : await run();
+    await this.#arrives(`answered: ${what}`);
+    if (given !== 'none') throw new Error('no answer');
+    return answer as T;
+  }
+
+  #arrives(what: string): Promise<unknown> {
+    return this.isCalm ? Promise.resolve() : this.s.schedule(Promise.resolve(), what);
+  }
+}
