@@ -12,6 +12,8 @@ const SLOW_STOP_MS = 150;
 const COMPLETES_AFTER_MS = 100;
 const CRASHES_AFTER_MS = 50;
 const JOB_MS = 20;
+/** Of a node that its process ends. */
+const EXIT_CODE = 7;
 
 /** What the processes of this node share. */
 @Injectable()
@@ -91,8 +93,10 @@ class Once extends Ticking {}
 
 @Singleton({ name: 'fragile', maxRestarts: 3, maxSeconds: 60, backoff: { base: 50, cap: 400 } })
 class Fragile extends Ticking {
-  override onProcessStart(ctx: ProcessContext): void {
+  override onProcessStart(ctx: ProcessContext): void | Promise<void> {
     if (this.journal.crash === 'start') throw new Error('crashes in its start');
+    if (this.journal.crash === 'exit') process.exit(EXIT_CODE);
+    if (this.journal.crash === 'hang') return new Promise<void>(() => undefined);
     void super.onProcessStart(ctx);
     if (this.journal.crash !== 'run') return;
     ctx.run(async () => {

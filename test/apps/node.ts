@@ -169,6 +169,8 @@ async function run(): Promise<void> {
       return journal.write(name, epoch, () => unguarded(clients, name, epoch));
     },
     broadcast: (channel, message) => channels.broadcast(channel, message),
+    discover: async (name) =>
+      (await app.get(ServiceMesh).discoverServices({ name })).map(({ node, stale = false }) => ({ node, stale })),
     received: () => received,
     job: async (name, restart) => {
       const outcome = await manager.startSingleton(Job, [], { name, restart }).then(

@@ -11,21 +11,19 @@ import {
   historyNow,
   type OwnershipViolations,
   type ProxyMode,
-  TcpProxy,
 } from 'nestjs-foundation/testing';
 import { passed } from './history.time.js';
 import { NodeProcess } from './node.process.js';
 import { ENV, type Owner } from './node.protocol.js';
 import { type RedisServer, type RedisServerOptions, startRedis } from './redis-server.js';
 import { requireNoLeak, secret } from './secrets.js';
+import { Ways, type WaysOptions } from './ways.js';
 
-export interface ClusterOptions {
+export interface ClusterOptions extends WaysOptions {
   /** See `ENV.processes`. Default `steady`. */
   processes?: string;
   env?: Readonly<Record<string, string>>;
   redis?: RedisServerOptions;
-  /** Each node reaches Redis by a proxy of its own, so that it can be cut off; see {@link TestCluster.cutOff}. */
-  behindProxies?: readonly string[];
 }
 
 export interface Matcher {
@@ -47,7 +45,6 @@ export class TestCluster {
   /** Every process there ever was, ended ones included. */
   readonly all: NodeProcess[] = [];
   readonly #history = new ClusterHistory(this.all);
-  readonly #proxies = new Map<string, TcpProxy>();
   readonly #facts = {
     cut: [] as { node: string; from: number; until?: number }[],
     redisFrozen: [] as { from: number; until?: number }[],
@@ -57,15 +54,13 @@ export class TestCluster {
   private constructor(
     readonly redis: RedisServer,
     private readonly options: ClusterOptions,
+    private readonly ways: Ways,
   ) {}
 
   static async open(options: ClusterOptions = {}): Promise<TestCluster> {
     if (options.redis?.password !== undefined) secret(options.redis.password);
-    const cluster = new TestCluster(await startRedis(options.redis), options);
-    for (const name of options.behindProxies ?? []) {
-      cluster.#proxies.set(name, await TcpProxy.open(cluster.redis.port));
-    }
-    return cluster;
+    const redis = await startRedis(options.redis);
+    return new TestCluster(redis, options, await Ways.open(redis, options));
   }
 
   // -- nodes ----------------------------------------------------------------------------------------------------------
@@ -78,13 +73,14 @@ export class TestCluster {
         this.folder,
         {
           FOUNDATION_APP_NAME: APP_NAME,
-          FOUNDATION_REDIS_URL: this.#urlFor(name),
+          ...this.ways.env(name),
           FOUNDATION_COOKIE: COOKIE,
           [ENV.processes]: this.options.processes ?? 'steady',
           ...this.options.env,
           ...env,
         },
         this.all.length,
+        this.ways.namespace(name),
       );
       this.all.push(node);
       this.nodes.set(name, node);
@@ -99,24 +95,34 @@ export class TestCluster {
     return started;
   }
 
-  #urlFor(name: string): string {
-    const proxy = this.#proxies.get(name);
-    return proxy === undefined ? this.redis.url : this.redis.urlAt(proxy.port);
+  /** Breaks the way of a node to Redis; call what it returns to heal it. */
+  cut(name: string, mode: Exclude<ProxyMode, 'ok'>): () => void {
+    const heal = this.ways.cut(name, mode);
+    const healed = this.noteCut(name);
+    return () => {
+      heal();
+      healed();
+    };
   }
 
-  /** Breaks the way of a node to Redis for a while; see `ProxyMode`. */
+  /** The same for a while; see `ProxyMode`. */
   async cutOff(name: string, mode: Exclude<ProxyMode, 'ok'>, ms: number): Promise<void> {
-    const proxy = this.#proxies.get(name);
-    if (proxy === undefined) throw new Error(`Node ${name} has no proxy: see behindProxies`);
-    const healed = this.noteCut(name);
-    const from = historyNow();
-    proxy.mode = mode;
-    try {
-      await passed(from, ms);
-    } finally {
-      proxy.mode = 'ok';
-      healed();
-    }
+    const heal = this.cut(name, mode);
+    await passed(historyNow(), ms).finally(heal);
+  }
+
+  /** Makes two nodes unreachable for each other; both still reach Redis. */
+  async part(one: string, other: string): Promise<void> {
+    this.ways.part(await this.#peer(one), await this.#peer(other));
+  }
+
+  async join(one: string, other: string): Promise<void> {
+    this.ways.join(await this.#peer(one), await this.#peer(other));
+  }
+
+  async #peer(name: string): Promise<{ name: string; bootId: string }> {
+    const { bootId } = await this.node(name).ready;
+    return { name, bootId };
   }
 
   node(name: string): NodeProcess {
@@ -226,16 +232,17 @@ export class TestCluster {
   noteCut(node: string): () => void {
     const fact: { node: string; from: number; until?: number } = { node, from: historyNow() };
     this.#facts.cut.push(fact);
-    return () => (fact.until = historyNow());
+    return () => (fact.until ??= historyNow());
   }
 
-  /** Freezes Redis for a while. */
-  async freezeRedis(ms: number): Promise<void> {
+  /** Freezes Redis for a while: by SIGSTOP, or by what `pause` does, which is over `ms` later. */
+  async freezeRedis(ms: number, pause?: () => Promise<unknown>): Promise<void> {
     const fact: { from: number; until?: number } = { from: historyNow() };
     this.#facts.redisFrozen.push(fact);
-    this.redis.pause();
+    if (pause === undefined) this.redis.pause();
+    else await pause();
     await passed(fact.from, ms);
-    this.redis.resume();
+    if (pause === undefined) this.redis.resume();
     fact.until = historyNow();
   }
 
@@ -267,7 +274,7 @@ export class TestCluster {
   /** Ends everything. The folder with histories and logs is kept when FOUNDATION_TEST_KEEP is set. */
   async close(): Promise<void> {
     await Promise.all(this.all.map((node) => node.destroy()));
-    await Promise.all([...this.#proxies.values()].map((proxy) => proxy.close()));
+    await this.ways.close();
     await this.redis.stop();
     const printed = this.all.flatMap(({ log, history }) => [
       ...log.split('\n'),

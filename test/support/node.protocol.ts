@@ -2,8 +2,11 @@
 // Shared by test/apps/node.ts, which answers, and cluster.ts, which asks.
 import type { ConfigCommit, Gathered, Member, NodeState, ProcessInfo } from 'nestjs-foundation';
 
-/** How `fragile` fails: in `onProcessStart`, some milliseconds later in `ctx.run`, or not. */
-export type CrashMode = 'start' | 'run' | 'none';
+/**
+ * How `fragile` fails: in `onProcessStart`, some milliseconds later in `ctx.run`, by a start that never ends, by one
+ * that ends its node, or not.
+ */
+export type CrashMode = 'start' | 'run' | 'hang' | 'exit' | 'none';
 
 /** Where a process runs. */
 export interface Owner {
@@ -38,6 +41,8 @@ export interface NodeCommands {
    */
   fencedSetUnguarded(name: string): WriteOutcome;
   broadcast(channel: string, message: string): null;
+  /** The nodes that offer a service of that name, and whether that may be old. */
+  discover(name: string): { node: string; stale: boolean }[];
   received(): string[];
   crash(mode: CrashMode): null;
   /** `startSingleton` of a job that completes at once; the answer is written down. */

@@ -37,6 +37,21 @@ describe('the history of a cluster', () => {
     expect(() => all.requireSingleOwner('job')).not.toThrow();
   });
 
+  it('grows with the files, by whole lines', () => {
+    const node = life('a', [acquired(2, 'a', 1)]);
+    const all = new ClusterHistory([node]);
+    expect(all.events()).toHaveLength(1);
+    const [next] = history(lost(4, 'a', 1)).map(
+      (event) => `${JSON.stringify({ ...event, payload: { name: 'größer' } })}\n`,
+    );
+    appendFileSync(node.history!, next!.slice(0, 20));
+    expect(all.events()).toHaveLength(1);
+    appendFileSync(node.history!, next!.slice(20));
+    all.lives.push(life('b', [acquired(5, 'b', 2)]));
+    expect(all.events().map(({ payload }) => payload['name'])).toEqual(['job', 'größer', 'job']);
+    expect(all.events()).toHaveLength(3);
+  });
+
   it('finds two owners at a time, and says which', () => {
     const all = new ClusterHistory([life('a', [acquired(2, 'a', 1)]), life('b', [acquired(5, 'b', 2)])]);
     expect(() => all.requireSingleOwner('job')).toThrow(

@@ -1,12 +1,12 @@
 /**
  * What happened in a test cluster: the events of all nodes, and what the test did to them, for the checker.
  */
-import { existsSync, readFileSync } from 'node:fs';
 import { checkHistory, describeViolations } from '../history/check.history.js';
 import type { HistoryFacts } from '../history/history.facts.js';
-import { type HistoryEvent, historyNow, parseHistory } from '../history/history.js';
+import { type HistoryEvent, historyNow } from '../history/history.js';
 import { ownershipsOf, type OwnershipViolations } from '../history/ownership.js';
 import { HISTORY_FULL } from './bounded.sink.js';
+import { GrowingHistory } from './growing.history.js';
 import type { Injuries, NodeExit } from './node.host.js';
 
 /** One life of a node: its process, what was done to it, and where its history is. */
@@ -27,6 +27,8 @@ export interface NodeLife {
  * Underneath: `parseHistory` of the file of each, then `checkHistory`.
  */
 export class ClusterHistory {
+  readonly #files = new Map<string, GrowingHistory>();
+
   constructor(
     /** Every life there ever was, ended ones included; more may be added. */
     readonly lives: NodeLife[],
@@ -39,9 +41,11 @@ export class ClusterHistory {
     // The files are read one after the other while they grow: what is later than now has no beginning in those read
     // first.
     const now = historyNow();
-    const files = new Set(this.lives.flatMap(({ history }) => history ?? []));
-    return [...files]
-      .flatMap((file) => (existsSync(file) ? parseHistory(readFileSync(file, 'utf8')) : []))
+    for (const { history } of this.lives) {
+      if (history !== undefined && !this.#files.has(history)) this.#files.set(history, new GrowingHistory(history));
+    }
+    return [...this.#files.values()]
+      .flatMap((file) => file.events())
       .filter(({ at }) => at <= now)
       .sort((a, b) => a.at - b.at);
   }
