@@ -11,6 +11,14 @@ function nameOf({ name, parent }) {
   return parent === undefined || parent.name === 'ROOT_DESCRIBE_BLOCK' ? name : `${nameOf(parent)} › ${name}`;
 }
 
+/** Which of the files each block at the top is of. */
+const blocks = new Map();
+
+function fileOf(test) {
+  for (let block = test; block !== undefined; block = block.parent) if (blocks.has(block)) return blocks.get(block);
+  return undefined;
+}
+
 function fail(what) {
   writeSync(1, what);
   process.exit(1);
@@ -21,13 +29,16 @@ process.on('unhandledRejection', (error) => fail(`rejected: ${error?.message}`))
 circus.addEventHandler((event) => {
   if (event.name === 'test_done' && event.test.errors.length > 0) {
     if (process.env.MUTATION_SHOW) console.error(event.test.errors[0]);
-    fail(nameOf(event.test));
+    fail(`${fileOf(event.test)} ${nameOf(event.test)}`);
   }
   if (event.name === 'error') fail(String(event.error?.message));
   if (event.name === 'hook_failure') fail(`${event.hook.type}: ${String(event.error?.message ?? event.error)}`);
 });
 circus.setState({ ...circus.getState(), testTimeout: LONGEST_TEST_MS });
-for (const file of process.argv.slice(2)) await import(pathToFileURL(file));
+for (const [index, file] of process.argv.slice(2).entries()) {
+  await import(pathToFileURL(file));
+  for (const block of circus.getState().rootDescribeBlock.children) if (!blocks.has(block)) blocks.set(block, index);
+}
 let tests = 0;
 circus.addEventHandler(({ name }) => (tests += name === 'test_done' ? 1 : 0));
 const { unhandledErrors } = await circus.run();

@@ -36,6 +36,8 @@ const rooms = values.rooms.split(',');
 for (const room of rooms) if (ROOMS[room] === undefined) throw new Error(`No room "${room}": ${Object.keys(ROOMS)}`);
 const before = values.again === undefined ? undefined : JSON.parse(readFileSync(values.again, 'utf8'));
 const results = [];
+/** How many mutants of a file each spec has killed. */
+const kills = new Map();
 mkdirSync(work, { recursive: true });
 try {
   for (const room of rooms) results.push(...(await tryRoom(room)));
@@ -72,7 +74,12 @@ async function tryRoom(room) {
   const worker = async () => {
     for (let next = left.shift(); next !== undefined && Date.now() < stopAt; next = left.shift()) {
       const reaching = specs.filter((spec) => reached.get(spec).has(next.path));
-      const outcome = await run(next, nearestFirst(reaching, next.path), Math.min(LONGEST_MS, 2 * healthy.ms + 10_000));
+      const [first, ...others] = likeliestFirst(reaching, next.path);
+      const mostMs = Math.min(LONGEST_MS, 2 * healthy.ms + 10_000);
+      // Alone at first: most mutants are killed by it, and it is bundled and loaded sooner than all of them.
+      let outcome = await run(next, first === undefined ? [] : [first], mostMs);
+      if (outcome.outcome === 'survived' && others.length > 0) outcome = await run(next, others, mostMs);
+      if (outcome.killer !== undefined) noteKiller(outcome.killer, next.path);
       outcomes.push({ ...next, ...outcome });
       if (outcome.outcome === 'survived' && explanationOf(next) === undefined) show(next);
     }
@@ -93,12 +100,16 @@ function specsAt(path) {
     .map((name) => join(path, name));
 }
 
-/** The spec that is named after the file, then those without Redis, and last those that wait for the clock. */
-function nearestFirst(specs, path) {
-  const stem = basename(path, '.ts').split('.').at(-1);
-  const isNear = (spec) => basename(spec).split('.').at(-3) === stem && basename(spec).startsWith(basename(path)[0]);
-  const rank = (spec) => (/ports|orders/.test(spec) ? 3 : spec.startsWith('test/') ? 2 : isNear(spec) ? 0 : 1);
-  return specs.toSorted((one, other) => rank(one) - rank(other));
+function noteKiller(spec, path) {
+  const key = `${spec} ${path}`;
+  kills.set(key, (kills.get(key) ?? 0) + 1);
+}
+
+/** The spec that has killed most of the file, then those without Redis, and last those that wait for the clock. */
+function likeliestFirst(specs, path) {
+  const rank = (spec) => (/ports|orders/.test(spec) ? 2 : spec.startsWith('test/') ? 1 : 0);
+  const killed = (spec) => kills.get(`${spec} ${path}`) ?? 0;
+  return specs.toSorted((one, other) => killed(other) - killed(one) || rank(one) - rank(other));
 }
 
 function bundleOf(specs, { path, start, end, put }, options) {
@@ -157,13 +168,19 @@ async function run(mutant, specs, mostMs) {
   }
   const began = performance.now();
   const files = readdirSync(outdir).sort((one, other) => parseInt(one) - parseInt(other));
-  const [code, by] = await child(
+  const [code, said] = await child(
     files.map((name) => join(outdir, name)),
     mostMs,
   );
+  const [, index, by = said] = (code === 0 ? undefined : /^(\d+) (.*)$/s.exec(said)) ?? [];
   rmSync(outdir, { recursive: true, force: true });
   const outcome = code === 0 ? 'survived' : code === 'late' ? 'timed out' : 'killed';
-  return { outcome, by, ms: Math.round(performance.now() - began) };
+  return {
+    outcome,
+    by,
+    killer: index === undefined ? undefined : specs[Number(index)],
+    ms: Math.round(performance.now() - began),
+  };
 }
 
 function child(files, mostMs) {
@@ -190,7 +207,7 @@ function child(files, mostMs) {
     node.once('exit', (code) => {
       clearTimeout(late);
       end();
-      resolve([isLate ? 'late' : (code ?? 1), said.trim().split('\n').at(-1)]);
+      resolve([isLate ? 'late' : (code ?? 1), said.trim()]);
     });
   });
 }

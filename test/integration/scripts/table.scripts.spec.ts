@@ -227,6 +227,14 @@ describe('Removing rows', () => {
     expect(await hinted()).toEqual([Number(last)]);
   });
 
+  it('marks what it removes itself, without looking for marks', async () => {
+    await row('a', began - 2);
+    await row('b', began - 1);
+    expect(await remove({ look: 0 }, ['a', began - 2], ['b', began - 1])).toEqual([1, 1]);
+    expect(await redis.zrange(MARKS, '0', '-1', 'WITHSCORES')).toEqual(await versions());
+    expect(await marks()).toEqual(['a', 'b']);
+  });
+
   it('hints at nothing when nothing was removed, nor takes a mark for a row', async () => {
     await mark('a', 10);
     expect(await remove({}, ['a', 10])).toEqual([0]);
@@ -242,6 +250,13 @@ describe('Removing rows', () => {
     await remove({ drop: 3 });
     expect(await marks()).toEqual(['young']);
     expect((await versions()).filter((_, index) => index % 2 === 0)).toEqual(['young']);
+  });
+
+  it('drops all that are too old where fewer are too many', async () => {
+    for (let index = 1; index <= 5; index++) await mark(`old-${index}`, began - HOUR_US - 100 + index);
+    await mark('young', began - HOUR_US / 2);
+    await remove({ most: 4 });
+    expect(await marks()).toEqual(['young']);
   });
 
   it('drops as many as are too many, and no more at a time than it may', async () => {

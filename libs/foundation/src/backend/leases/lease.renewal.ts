@@ -50,6 +50,8 @@ export class LeaseRenewal {
   readonly #calls: LeaseCalls;
   #renewTimer: WakeUp | undefined;
   #renewing = false;
+  /** A lease that was added during a renewal may not last until the next regular one. */
+  #isHurried = false;
   #closed = false;
 
   constructor(private readonly parts: LeaseRenewalParts) {
@@ -116,6 +118,7 @@ export class LeaseRenewal {
   }
 
   #renewIn(delay: number): void {
+    if (this.#renewing && delay === 0) this.#isHurried = true;
     if (this.#closed || this.#renewing || this.#held.size === 0) return;
     if (this.#renewTimer !== undefined && delay > 0) return;
     this.#renewTimer?.cancel();
@@ -144,6 +147,8 @@ export class LeaseRenewal {
       this.#renewing = false;
       this.#deadlines.fenceOverdue();
       if (this.leases().some(({ missed }) => missed)) next = RETRY_MS;
+      if (this.#isHurried) next = 0;
+      this.#isHurried = false;
       this.#renewIn(next);
       this.#deadlines.watch();
       if (this.#records.areDue) unattended('prolonging the records of leases', this.#records.prolong(this.leases()));

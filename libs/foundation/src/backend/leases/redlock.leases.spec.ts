@@ -10,6 +10,7 @@ import type { FoundationEvents } from '../../telemetry/events.js';
 import { Telemetry } from '../../telemetry/telemetry.js';
 import { LIVES } from '../../wire/key.lifetimes.js';
 import { keysOf } from '../../wire/keys.js';
+import type { HeldLease } from './held.lease.js';
 import { LeaseQuorum } from './lease.quorum.js';
 import { RedlockLeases } from './redlock.leases.js';
 
@@ -305,6 +306,67 @@ describe('RedlockLeases', () => {
       const before = client.of('renew').length;
       await pass(5000);
       expect(client.of('renew').length - before).toBeLessThanOrEqual(1);
+    });
+
+    it('sets no timer when there is nothing left', async () => {
+      const lease = await held();
+      await pass(TIMES.renewEvery + 10);
+      await lease.release();
+      await pass(2 * TIMES.renewEvery);
+      expect(jest.getTimerCount()).toBe(0);
+    });
+
+    describe('what was won slowly', () => {
+      const winSlowly = async (name: string) => {
+        const { attempt } = redlock;
+        redlock.attempt = async () => {
+          skew += 900;
+          return { value: `slow-${name}`, expiration: 0 };
+        };
+        const lease = await held(name);
+        redlock.attempt = attempt;
+        return lease;
+      };
+      const renewed = () => client.of('renew').map(({ args }) => args.slice(3).join());
+
+      it('is renewed at once also beside another, and then all go on together', async () => {
+        await held('a');
+        await pass(50);
+        client.calls.length = 0;
+        await winSlowly('b');
+        await pass(10);
+        expect(renewed()).toEqual(['token-1,slow-b']);
+        await pass(TIMES.renewEvery * 0.8);
+        expect(renewed()).toHaveLength(1);
+        await pass(TIMES.renewEvery * 0.4);
+        expect(renewed()).toHaveLength(2);
+      });
+
+      it('is renewed as soon as the renewal of another has ended that is under way, and not beside it', async () => {
+        await held('a');
+        let answer!: (replies: number[]) => void;
+        client.renewal = () => new Promise((resolve) => (answer = resolve));
+        await pass(TIMES.renewEvery * 1.1 + 10);
+        const lease = await winSlowly('b');
+        await pass(10);
+        expect(renewed()).toEqual(['token-1']);
+        client.renewal = (some) => Array<number>(some).fill(1);
+        answer([1]);
+        await pass(10);
+        expect(renewed().slice(1)).toEqual(['token-1,slow-b']);
+        await pass(TIMES.deadline);
+        expect(lease.isHeld()).toBe(true);
+      });
+    });
+
+    it('keeps the lease of a name whose earlier one is released late', async () => {
+      const earlier = await held();
+      (earlier as HeldLease).lose('replaced');
+      const lease = await held();
+      await earlier.release();
+      await pass(2 * TIMES.deadline);
+      expect(lease.isHeld()).toBe(true);
+      expect(leases.held()).toBe(1);
     });
 
     it('fences at the deadline, counted from the sending of the last acknowledged renewal', async () => {

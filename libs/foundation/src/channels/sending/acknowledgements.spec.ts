@@ -1,10 +1,12 @@
 import { describe, expect, it, jest } from '@jest/globals';
+import type { Gathering } from '../../calls/gathering.js';
 import type { ClusterView } from '../../cluster/cluster.view.js';
+import { OverloadedError } from '../../errors/limit.errors.js';
 import { AcknowledgementError } from '../../errors/message.errors.js';
 import type { LeaveReason } from '../../telemetry/events.js';
 import { Telemetry } from '../../telemetry/telemetry.js';
 import type { NodeAddress, NodeMessageListener, NodeMessages } from '../node.messages.js';
-import { Acknowledgements } from './acknowledgements.js';
+import { Acknowledgements, MAX_AWAITED } from './acknowledgements.js';
 
 const node = (name: string): NodeAddress => ({ name, bootId: `boot ${name}` });
 const LONG = 60_000;
@@ -12,6 +14,8 @@ const LONG = 60_000;
 function setUp() {
   const telemetry = new Telemetry();
   let hear!: NodeMessageListener;
+  let left!: () => void;
+  let seen!: () => void;
   const send = jest.fn<NodeMessages['send']>().mockResolvedValue(1);
   const nodeMessages = {
     on: (_kind: string, given: NodeMessageListener) => void (hear = given),
@@ -19,12 +23,27 @@ function setUp() {
   } as unknown as NodeMessages;
   const membership = {
     self: node('me'),
-    listen: () => () => undefined,
+    state: 'up',
+    listen: ({ changed }: { changed: () => void }) => {
+      left = () => {
+        (membership as { state: string }).state = 'left';
+        changed();
+      };
+      seen = changed;
+      return () => undefined;
+    },
   } as unknown as ClusterView;
   const acknowledgements = new Acknowledgements(membership, nodeMessages, telemetry);
   const leave = (name: string, reason: LeaveReason) =>
     telemetry.emit('cluster.node_left', { node: name, bootId: `boot ${name}`, reason });
-  return { acknowledgements, send, leave, hear: (body: unknown, name: string) => hear(body, node(name)) };
+  return {
+    acknowledgements,
+    send,
+    leave,
+    left: () => left(),
+    seen: () => seen(),
+    hear: (body: unknown, name: string) => hear(body, node(name)),
+  };
 }
 
 describe('Acknowledgements', () => {
@@ -119,5 +138,127 @@ describe('Acknowledgements', () => {
       [9, 'a handler failed: Error: no'],
       [10],
     ]);
+  });
+
+  it('ends what waits when this node has left, and nothing while it is a member', async () => {
+    const { acknowledgements, hear, left, seen } = setUp();
+    const { id, acknowledged } = acknowledgements.expect('events', ['a', 'b', 'c'].map(node), LONG);
+    hear([id, 'a handler failed'], 'a');
+    hear([id], 'b');
+    let isOver = false;
+    acknowledged.catch(() => (isOver = true));
+    seen();
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(isOver).toBe(false);
+    left();
+    await expect(acknowledged).rejects.toMatchObject({
+      missing: [
+        { node: 'a', reason: 'a handler failed' },
+        { node: 'c', reason: 'the sender left the cluster before it answered' },
+      ],
+    });
+  });
+
+  it('waits for a bounded number of messages, and refuses the next', () => {
+    const { acknowledgements } = setUp();
+    const waits = Array.from({ length: MAX_AWAITED }, () => acknowledgements.expect('events', [node('a')], LONG));
+    expect(() => acknowledgements.expect('events', [node('a')], LONG)).toThrow(OverloadedError);
+    waits[0]!.cancel();
+    waits.push(acknowledgements.expect('events', [node('a')], LONG));
+    for (const { cancel } of waits) cancel();
+  });
+
+  it('keeps 500 characters of why a node has failed', async () => {
+    const { acknowledgements, hear } = setUp();
+    const { id, acknowledged } = acknowledgements.expect('events', [node('a')], LONG);
+    hear([id, 'x'.repeat(501)], 'a');
+    await expect(acknowledged).rejects.toMatchObject({ missing: [{ reason: 'x'.repeat(500) }] });
+  });
+
+  it('leaves no promise that is rejected and that nobody has', async () => {
+    const { acknowledgements } = setUp();
+    const unheard = jest.fn();
+    process.once('unhandledRejection', unheard);
+    acknowledgements.expect('events', [node('a')], 1);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    process.off('unhandledRejection', unheard);
+    expect(unheard).not.toHaveBeenCalled();
+  });
+});
+
+describe('The answers of a gather', () => {
+  function gathering() {
+    const taken: unknown[][] = [];
+    let end: () => void = () => undefined;
+    const fake = {
+      answer: (bootId: string, values: unknown[]) => taken.push([bootId, 'answers', ...values]),
+      miss: (bootId: string, reason: string) => taken.push([bootId, reason]),
+      end: (reason: string) => taken.push(['all', reason]),
+      onEnd: (given: () => void) => (end = given),
+    };
+    return { fake: fake as unknown as Gathering, taken, end: () => end() };
+  }
+
+  it('go to it until it ends, those of this node as well', () => {
+    const { acknowledgements, hear } = setUp();
+    const { fake, taken, end } = gathering();
+    const { id, answer } = acknowledgements.gather(fake);
+    hear([id, null, ['1', '2']], 'a');
+    answer!({ values: ['3'] });
+    end();
+    hear([id, null, ['4']], 'b');
+    expect(taken).toEqual([
+      ['boot a', 'answers', 1, 2],
+      ['boot me', 'answers', 3],
+    ]);
+  });
+
+  it('are not awaited after it was cancelled, which disturbs no other', () => {
+    const { acknowledgements, hear } = setUp();
+    const [one, other] = [gathering(), gathering()];
+    const [first, second] = [acknowledgements.gather(one.fake), acknowledgements.gather(other.fake)];
+    first.cancel();
+    hear([first.id, null, ['1']], 'a');
+    hear([second.id, null, ['2']], 'a');
+    expect([one.taken, other.taken]).toEqual([[], [['boot a', 'answers', 2]]]);
+  });
+
+  it('are missing of a node that has left, however it did, and of all when this one has', () => {
+    const { acknowledgements, leave, left } = setUp();
+    const { fake, taken } = gathering();
+    acknowledgements.gather(fake);
+    leave('a', 'shutdown');
+    leave('b', 'timeout');
+    left();
+    expect(taken).toEqual([
+      ['boot a', 'left'],
+      ['boot b', 'left'],
+      ['all', 'closing'],
+    ]);
+  });
+
+  it('go before what waits when they are small', () => {
+    const { acknowledgements, send } = setUp();
+    acknowledgements.answer('boot a', 7, { values: ['x'.repeat(4096), '1'] });
+    acknowledgements.answer('boot a', 8, { values: ['1', 'x'.repeat(4097)] });
+    acknowledgements.answer('boot a', 9, { values: [], failure: { reason: 'failed', message: 'no' } });
+    expect(send.mock.calls.map(([to, kind, body, lane]) => [to, kind, (body as unknown[])[0], lane])).toEqual([
+      ['boot a', 'ack', 7, 'high'],
+      ['boot a', 'ack', 8, 'normal'],
+      ['boot a', 'ack', 9, 'high'],
+    ]);
+    expect(send.mock.calls[2]![2]).toEqual([9, null, [], 'failed', 'no']);
+  });
+
+  it('are not refused while this node leaves, unless there is something to say', () => {
+    const { acknowledgements, send } = setUp();
+    const unsubscribed = { reason: 'unsubscribed' as const, message: 'gone' };
+    acknowledgements.answer('boot a', 1, { values: [], failure: unsubscribed });
+    acknowledgements.leave();
+    acknowledgements.answer('boot a', 2, { values: [], failure: unsubscribed });
+    acknowledgements.answer('boot a', 3, { values: ['1'], failure: unsubscribed });
+    acknowledgements.answer('boot a', 4, { values: [], failure: { reason: 'failed', message: 'no' } });
+    acknowledgements.answer('boot a', 5, { values: [] });
+    expect(send.mock.calls.map(([, , body]) => (body as unknown[])[0])).toEqual([1, 3, 4, 5]);
   });
 });
