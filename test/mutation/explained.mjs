@@ -1,18 +1,344 @@
-// Mutants that no test can kill, because what they change makes no difference. Each with its reason: the file, the
-// changed line as `npm run mutations` shows it after the plus, and why.
-const EXPLAINED = [];
+/* eslint-disable max-lines -- one list of mutants */
+// Mutants that no test can kill, because what they change makes no difference, with the reasons: the file, its line,
+// and the line as `npm run mutations` shows it after the plus.
+const EXPLAINED = [
+  {
+    why: 'No clock stands at 0, and -1 is the only time below it.',
+    lines: [
+      [
+        'lease.scripts.ts',
+        "return tonumber(sent) >= 0 and now - tonumber(sent) <= tonumber(wait), string.format('%.0f', now)",
+        "return tonumber(sent) > 0 and now - tonumber(sent) <= tonumber(wait), string.format('%.0f', now)",
+      ],
+      ['lease.scripts.ts', 'fresh = fresh or tonumber(ARGV[2]) < 0', 'fresh = fresh or tonumber(ARGV[2]) <= 0'],
+      [
+        'lease.scripts.ts',
+        "if (fresh or tonumber(ARGV[7]) < 0) and redis.call('PTTL', lease) < tonumber(ttl) then",
+        "if (fresh or tonumber(ARGV[7]) <= 0) and redis.call('PTTL', lease) < tonumber(ttl) then",
+      ],
+    ],
+  },
+  {
+    why: 'A limit that is met to the millisecond: either answer is right, and no test can have it happen.',
+    lines: [
+      [
+        'lease.scripts.ts',
+        "return tonumber(sent) >= 0 and now - tonumber(sent) <= tonumber(wait), string.format('%.0f', now)",
+        "return tonumber(sent) >= 0 and now - tonumber(sent) < tonumber(wait), string.format('%.0f', now)",
+      ],
+      [
+        'owner.scripts.ts',
+        'if pttl == -1 or pttl > tonumber(ARGV[2]) then',
+        'if pttl == -1 or pttl >= tonumber(ARGV[2]) then',
+      ],
+      [
+        'lease.renewal.ts',
+        'if (lease.left() < 2 * this.parts.times.renewEvery) this.#renewIn(0);',
+        'if (lease.left() <= 2 * this.parts.times.renewEvery) this.#renewIn(0);',
+      ],
+    ],
+  },
+  {
+    why: 'Equal values: what is written then is what is there.',
+    lines: [
+      [
+        'lease.scripts.ts',
+        "if (fresh or tonumber(ARGV[7]) < 0) and redis.call('PTTL', lease) < tonumber(ttl) then",
+        "if (fresh or tonumber(ARGV[7]) < 0) and redis.call('PTTL', lease) <= tonumber(ttl) then",
+      ],
+      [
+        'lease.scripts.ts',
+        'reply = minted and tonumber(minted) > tonumber(held) and minted or held',
+        'reply = minted and tonumber(minted) >= tonumber(held) and minted or held',
+      ],
+      [
+        'lease.scripts.ts',
+        "if tonumber(redis.call('GET', stored) or '0') < tonumber(epoch) then redis.call('SET', stored, epoch) end",
+        "if tonumber(redis.call('GET', stored) or '0') <= tonumber(epoch) then redis.call('SET', stored, epoch) end",
+      ],
+      [
+        'epoch.scripts.ts',
+        'return epoch >= 0 and epoch < ${Number.MAX_SAFE_INTEGER} and epoch or 0',
+        'return epoch > 0 and epoch < ${Number.MAX_SAFE_INTEGER} and epoch or 0',
+      ],
+      [
+        'table.scripts.ts',
+        "if known > tonumber(redis.call('HGET', KEYS[3], 'floor') or '0') then redis.call('HSET', KEYS[3], 'floor', ARGV[3]) end",
+        "if known >= tonumber(redis.call('HGET', KEYS[3], 'floor') or '0') then redis.call('HSET', KEYS[3], 'floor', ARGV[3]) end",
+      ],
+    ],
+  },
+  {
+    why: 'Only how often the same is worked out.',
+    lines: [
+      [
+        'lease.scripts.ts',
+        'if not left then left, now = grace(KEYS[1], ARGV[1]) end',
+        'if true then left, now = grace(KEYS[1], ARGV[1]) end',
+      ],
+      [
+        'placement.exclusion.ts',
+        'if (!known.has(like)) known.set(like, obstacleOf(subject, members));',
+        'if (true) known.set(like, obstacleOf(subject, members));',
+      ],
+      [
+        'placement.exclusion.ts',
+        'if (known === undefined) classSets.set(classes, (known = new Set(classes)));',
+        'if (true) classSets.set(classes, (known = new Set(classes)));',
+      ],
+      [
+        'placement.ts',
+        'if (member === self || exclusionOf(subject, member, known) !== undefined) continue;',
+        'if ((exclusionOf(subject, member, known) !== undefined)) continue;',
+      ],
+      [
+        'placement.moves.ts',
+        'if (member === from || exclusionOf(subject, member, known) !== undefined) continue;',
+        'if ((exclusionOf(subject, member, known) !== undefined)) continue;',
+      ],
+      ['lease.renewal.ts', 'if (this.#held.size === 0) this.#deadlines.watch();', 'if (true) this.#deadlines.watch();'],
+    ],
+  },
+  {
+    why: 'A third of a loop more or less, or a round without a key, which no lease answers to.',
+    lines: [
+      ['lease.scripts.ts', 'for i = 0, (#KEYS - 1) / 3 - 1 do', 'for i = 0, (#KEYS) / 3 - 1 do'],
+      ['lease.scripts.ts', 'for i = 0, #KEYS / 3 - 1 do', 'for i = 0, #KEYS / 3 do'],
+    ],
+  },
+  {
+    why: 'An empty list has no last element, which is what the other side stands for.',
+    lines: [
+      [
+        'table.scripts.ts',
+        "local at = #looked > 0 and looked[#looked] or '0'",
+        "local at = #looked >= 0 and looked[#looked] or '0'",
+      ],
+    ],
+  },
+  {
+    why: 'What follows refuses it as well: no signature is that of another text.',
+    lines: [
+      [
+        'signer.ts',
+        "if (typeof mac !== 'string' || mac.length !== expected.length) return false;",
+        "if (typeof mac !== 'string') return false;",
+      ],
+      [
+        'relay.ts',
+        "if (end < 0 || !isSame(text.slice(0, end), signature(key, to, body))) throw new Rejected('wrong-cookie');",
+        "if ((!isSame(text.slice(0, end), signature(key, to, body)))) throw new Rejected('wrong-cookie');",
+      ],
+      [
+        'relay.ts',
+        "if (end < 0 || !isSame(text.slice(0, end), signature(key, to, body))) throw new Rejected('wrong-cookie');",
+        "if (end <= 0 || !isSame(text.slice(0, end), signature(key, to, body))) throw new Rejected('wrong-cookie');",
+      ],
+      ['load.hints.ts', 'if (at === undefined || mac === undefined) return false;', 'if (false) return false;'],
+      [
+        'load.hints.ts',
+        'if (at === undefined || mac === undefined) return false;',
+        'if (at === undefined) return false;',
+      ],
+      [
+        'load.hints.ts',
+        'if (at === undefined || mac === undefined) return false;',
+        'if ((mac === undefined)) return false;',
+      ],
+      [
+        'load.hints.ts',
+        'if (at <= (this.#heard.get(node) ?? 0)) return false;',
+        'if (at <= (this.#heard.get(node))) return false;',
+      ],
+    ],
+  },
+  {
+    why: 'Clocks that are read here give whole milliseconds.',
+    lines: [
+      [
+        'replay.guard.ts',
+        'this.#last = Math.max(this.#last + 1, Math.floor(now * 1000));',
+        'this.#last = Math.max(this.#last + 1, Math.ceil(now * 1000));',
+      ],
+      [
+        'load.hints.ts',
+        'this.#last = Math.max(this.#last + 1, Math.floor(this.now() * 1000));',
+        'this.#last = Math.max(this.#last + 1, Math.ceil(this.now() * 1000));',
+      ],
+    ],
+  },
+  {
+    why: '`undefined` compares as false, and is never equal to a number or a name.',
+    lines: [
+      [
+        'replay.guard.ts',
+        "if (last !== undefined && stamp <= last) return { refusal: 'replayed' };",
+        "if ((stamp <= last)) return { refusal: 'replayed' };",
+      ],
+      [
+        'placement.moves.ts',
+        'if (prefer === undefined || prefer === self || prefer === subject.avoid) return false;',
+        'if ((prefer === self) || prefer === subject.avoid) return false;',
+      ],
+      ['sequencer.ts', 'const seq = lines.get(channel)?.seq ?? 0;', 'const seq = lines.get(channel)?.seq;'],
+    ],
+  },
+  {
+    why: 'A guard of the types: both lists have one length, and a lease that was acquired has its lock.',
+    lines: [
+      ['placement.ts', 'const difference = a[index]! - (b[index] ?? 0);', 'const difference = a[index]! - (b[index]);'],
+      [
+        'redlock.leases.ts',
+        'if (lock !== undefined) await this.#locks.free(lease.name, lock, this.parts.node.name);',
+        'if (true) await this.#locks.free(lease.name, lock, this.parts.node.name);',
+      ],
+      [
+        'name.locks.ts',
+        "const attempts = isError(error) && 'attempts' in error ? (error as ExecutionError).attempts : undefined;",
+        'const attempts = isError(error) ? (error as ExecutionError).attempts : undefined;',
+      ],
+      [
+        'placement.moves.ts',
+        'const known: Known = { owner, ...(loadOf === undefined ? {} : { loadOf }) };',
+        'const known: Known = { owner, ...(false ? {} : { loadOf }) };',
+      ],
+      [
+        'acknowledgements.ts',
+        'if (waiting === undefined || node === undefined) return;',
+        'if (waiting === undefined) return;',
+      ],
+    ],
+  },
+  {
+    why: 'The line before has returned for equal ones; two members have one hash only by a chance of 2^-32, which both orders survive.',
+    lines: [
+      ['placement.ts', 'if (difference !== 0) return difference < 0;', 'if (difference !== 0) return difference <= 0;'],
+      ['placement.ts', 'return a.weight > b.weight;', 'return a.weight >= b.weight;'],
+    ],
+  },
+  {
+    why: 'No property that every object has is a text.',
+    lines: [
+      [
+        'placement.exclusion.ts',
+        'return Object.hasOwn(labels, key) && labels[key] === value;',
+        'return (labels[key] === value);',
+      ],
+    ],
+  },
+  {
+    why: 'Outlooks are only compared with each other, and the change turns round both.',
+    lines: [
+      [
+        'placement.moves.ts',
+        'if (member.name === self) return `${bootId} ${state} ${fullnessOf(member, { loadOf: () => load }) !== undefined}`;',
+        'if (member.name === self) return `${bootId} ${state} ${fullnessOf(member, { loadOf: () => load }) === undefined}`;',
+      ],
+      [
+        'placement.moves.ts',
+        'return `${bootId} ${state} ${lag > LAGGING_MS} ${fullnessOf(member, {}) !== undefined} ${isBetter}`;',
+        'return `${bootId} ${state} ${lag > LAGGING_MS} ${fullnessOf(member, {}) === undefined} ${isBetter}`;',
+      ],
+    ],
+  },
+  {
+    why: 'Of two guards that hold the same each makes up for the other: nodes of which nothing is expected any more.',
+    lines: [
+      [
+        'expected.owners.ts',
+        'if (expected?.size === 0) this.#nodes.delete(node);',
+        'if (false) this.#nodes.delete(node);',
+      ],
+      ['expected.owners.ts', 'if (expected?.size === 0) this.#nodes.delete(node);', 'if (expected?.size === 0) ;'],
+      [
+        'expected.owners.ts',
+        'return expected === undefined || oldest === undefined ? load : Math.max(load, oldest.said + expected.size);',
+        'return expected === undefined ? load : Math.max(load, oldest.said + expected.size);',
+      ],
+      [
+        'expected.owners.ts',
+        'return expected === undefined || oldest === undefined ? load : Math.max(load, oldest.said + expected.size);',
+        'return (oldest === undefined) ? load : Math.max(load, oldest.said + expected.size);',
+      ],
+    ],
+  },
+  {
+    why: 'A name that is not known is expected of no node.',
+    lines: [['expected.owners.ts', 'if (node === undefined) return;', 'if (false) return;']],
+  },
+  {
+    why: 'Memory only, and soon used again or swept: nothing reads it.',
+    lines: [
+      ['expected.owners.ts', 'this.#names.delete(name);', ';'],
+      ['local.leases.ts', 'this.#ended.delete(name);', ';'],
+      [
+        'local.leases.ts',
+        'for (const name of names) if (this.#freeIn(name) === 0) this.#ended.delete(name);',
+        'for (const name of names) if (true) this.#ended.delete(name);',
+      ],
+      ['local.leases.ts', 'this.#sweep();', ';'],
+      ['local.leases.ts', 'if (until > now) break;', 'if (true) break;'],
+      ['local.leases.ts', 'if (until > now) break;', 'if (until >= now) break;'],
+    ],
+  },
+  {
+    why: 'Set again by the confirmation that follows each acquisition on several servers, and read with several only.',
+    lines: [['held.lease.ts', 'spread = false;', 'spread = true;']],
+  },
+  {
+    why: 'Closing loses all leases before, which takes the timer back and leaves none to renew.',
+    lines: [
+      ['lease.renewal.ts', 'this.#deadlines.close();', ';'],
+      [
+        'lease.renewal.ts',
+        'if (this.#closed || this.#renewing || this.#held.size === 0) return;',
+        'if ((this.#renewing) || this.#held.size === 0) return;',
+      ],
+    ],
+  },
+  {
+    why: 'Wake-ups that come together: the earliest is never later than the latest.',
+    lines: [
+      [
+        'lease.renewal.ts',
+        'this.#renewTimer = wakeUps.within(delay * (1 - JITTER), jittered(delay, 1 - JITTER, 1 + JITTER), () => {',
+        'this.#renewTimer = wakeUps.within(delay * (1 + JITTER), jittered(delay, 1 - JITTER, 1 + JITTER), () => {',
+      ],
+    ],
+  },
+  {
+    why: 'A time that was kept for no time counts for none.',
+    lines: [['grace.period.ts', 'if (!(ms > 0 && keptForMs > 0)) return;', 'if (!(ms > 0)) return;']],
+  },
+  {
+    why: 'Killed by `test/e2e/stall.spec.ts` alone: it ends the process that is tested.',
+    lines: [
+      [
+        'lease.renewal.ts',
+        "this.#watchdog = times.onStall === 'exit' ? new StallWatchdog(node.name) : undefined;",
+        ';',
+      ],
+      [
+        'lease.renewal.ts',
+        "this.#watchdog = times.onStall === 'exit' ? new StallWatchdog(node.name) : undefined;",
+        'this.#watchdog = false ? new StallWatchdog(node.name) : undefined;',
+      ],
+      ['lease.renewal.ts', "unattended('ending the watchdog', this.#watchdog?.close());", ';'],
+    ],
+  },
+].flatMap(({ why, lines }) => lines.map(([file, was, is]) => ({ why, file, was, is })));
 
 const used = new Set();
+const isOf = (each, { path, was, is }) => path.endsWith(`/${each.file}`) && each.was === was && each.is === is;
 
 /** Why a mutant survives; `undefined` for one that should not. */
-export function explanationOf({ path, is }) {
-  const found = EXPLAINED.find((each) => path.endsWith(`/${each.file}`) && each.is === is);
+export function explanationOf(mutant) {
+  const found = EXPLAINED.find((each) => isOf(each, mutant));
   if (found !== undefined) used.add(found);
   return found?.why;
 }
 
-/** Explanations of mutants that were killed, or are no more. */
+/** Explanations of mutants that were killed. */
 export function unused(results) {
-  const tried = (each) => results.some(({ path, is }) => path.endsWith(`/${each.file}`) && each.is === is);
-  return EXPLAINED.filter((each) => tried(each) && !used.has(each));
+  return EXPLAINED.filter((each) => !used.has(each) && results.some((result) => isOf(each, result)));
 }

@@ -212,7 +212,7 @@ function child(files, mostMs) {
   });
 }
 
-/** By the seed (mulberry32), in the order of the files. */
+/** By the seed (mulberry32). */
 function drawn(list, count) {
   let state = Number(values.seed) >>> 0;
   const random = () => {
@@ -221,11 +221,12 @@ function drawn(list, count) {
     mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
   };
-  const ranked = list.map((mutant, index) => [random(), index, mutant]).sort((one, other) => one[0] - other[0]);
-  return ranked
+  // Not put in order again, so that those of a run that ends too soon are drawn as well.
+  return list
+    .map((mutant) => [random(), mutant])
+    .sort((one, other) => one[0] - other[0])
     .slice(0, count)
-    .sort((one, other) => one[1] - other[1])
-    .map(([, , mutant]) => mutant);
+    .map(([, mutant]) => mutant);
 }
 
 function report() {

@@ -2,20 +2,21 @@ import { describe, expect, it } from '@jest/globals';
 import { Telemetry } from '../../telemetry/telemetry.js';
 import { LocalLeases } from './local.leases.js';
 
-describe('LocalLeases: what an owner leaves', () => {
-  const setUp = () => {
-    let now = 1_000_000;
-    const leases = new LocalLeases({
-      node: { name: 'n1', bootId: 'b1' },
-      telemetry: new Telemetry(),
-      hint: () => undefined,
-      ttl: 1000,
-      wallClock: () => now,
-    });
-    const take = async (name = 'feed') => (await leases.acquire(name))!;
-    return { leases, take, pass: (ms: number) => void (now += ms) };
-  };
+function setUp() {
+  let now = 1_000_000;
+  const hints: string[] = [];
+  const leases = new LocalLeases({
+    node: { name: 'n1', bootId: 'b1' },
+    telemetry: new Telemetry(),
+    hint: ({ t }) => hints.push(t),
+    ttl: 1000,
+    wallClock: () => now,
+  });
+  const take = async (name = 'feed') => (await leases.acquire(name))!;
+  return { leases, take, hints, pass: (ms: number) => void (now += ms) };
+}
 
+describe('LocalLeases: what an owner leaves', () => {
   it('reaches the next owner as often as it inherits, and no later one', async () => {
     const { take } = setUp();
     const first = await take();
@@ -48,5 +49,37 @@ describe('LocalLeases: what an owner leaves', () => {
     expect(await leases.lastEpoch('feed')).toBe(0);
     const { epoch } = await take();
     expect(await leases.lastEpoch('feed')).toBe(epoch);
+  });
+});
+
+describe('LocalLeases: a lease that has ended', () => {
+  it('is announced to nobody', async () => {
+    const { take, hints } = setUp();
+    const lease = await take();
+    await lease.announce();
+    await lease.release();
+    await lease.announce();
+    expect(hints).toEqual(['running', 'released']);
+  });
+
+  it('keeps a name taken that was lost, also when its epoch is to be forgotten', async () => {
+    const { leases, take } = setUp();
+    await take();
+    leases.loseAll();
+    await leases.forget(['feed']);
+    expect(await leases.acquire('feed')).toBeUndefined();
+  });
+
+  it('is forgotten with its epoch after a day', async () => {
+    const { leases, take, pass } = setUp();
+    const { epoch, release } = await take().then((lease) => ({ epoch: lease.epoch, release: () => lease.release() }));
+    await release();
+    const other = await take('other');
+    pass(24 * 3_600_000 - 1);
+    expect(await leases.lastEpoch('feed')).toBe(epoch);
+    pass(1);
+    await other.release();
+    expect(await leases.lastEpoch('feed')).toBe(0);
+    expect(await leases.lastEpoch('other')).toBe(other.epoch);
   });
 });

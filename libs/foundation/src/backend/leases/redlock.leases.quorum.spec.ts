@@ -3,7 +3,6 @@ import { EventEmitter } from 'node:events';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { Logger } from '@nestjs/common';
 import type { Redis } from 'ioredis';
-import type Redlock from 'redlock';
 import type { LeaseTimes } from '../../config/config.js';
 import { StaleEpochError } from '../../errors/process.errors.js';
 import { Telemetry } from '../../telemetry/telemetry.js';
@@ -58,6 +57,7 @@ describe('Leases on three servers', () => {
   let leases: RedlockLeases;
   let events: { event: string; payload: unknown }[];
   let released: number;
+  let attempt: () => Promise<{ value: string; expiration: number }>;
 
   beforeEach(() => {
     jest.useFakeTimers();
@@ -66,16 +66,17 @@ describe('Leases on three servers', () => {
     servers = [new Server(), new Server(), new Server()];
     events = [];
     released = 0;
+    attempt = async () => ({ value: 'token', expiration: 0 });
     const telemetry = new Telemetry();
     telemetry.attach('lease.*', (event, payload) => events.push({ event, payload }));
     const quorum = new LeaseQuorum(servers as unknown as Redis[]);
     const redlock = Object.assign(new EventEmitter(), {
       clients: new Set(servers),
-      acquire: async () => ({ value: 'token', expiration: 0 }),
+      acquire: () => attempt(),
       release: async () => void (released += 1),
     });
     leases = new RedlockLeases({
-      ...{ quorum, control: quorum, redlock: redlock as unknown as Redlock, keys: keysOf('app'), times: TIMES },
+      ...{ quorum, control: quorum, redlock: redlock, keys: keysOf('app'), times: TIMES },
       ...{ node: { name: 'n1', bootId: 'b1' }, telemetry, now: () => performance.now(), lives: LIVES },
     });
   });
@@ -135,6 +136,25 @@ describe('Leases on three servers', () => {
       answer(name, ...answers);
       expect(await settled(leases.acquire('feed'))).toBeUndefined();
       expect([released, asked('farewell'), of('lease.acquired')]).toEqual([1, [1, 1, 1], []]);
+    });
+
+    const refused = (...errors: Error[]) => {
+      const votesAgainst = new Map(errors.map((error, index) => [index, error]));
+      attempt = () =>
+        Promise.reject(Object.assign(new Error('no quorum'), { attempts: [Promise.resolve({ votesAgainst })] }));
+    };
+    const locked = Object.assign(new Error('locked'), { name: 'ResourceLockedError' });
+
+    it('is refused when a majority says that another node has it', async () => {
+      refused(locked, new Error('Command timed out'), locked);
+      expect(await settled(leases.acquire('feed'))).toBeUndefined();
+    });
+
+    it('rejects with what went wrong when fewer say so', async () => {
+      refused(locked, new Error('Command timed out'), down);
+      const acquired = expect(leases.acquire('feed')).rejects.toThrow('timed out');
+      await pass(100);
+      await acquired;
     });
 
     it('gives it back and rejects when a majority is down', async () => {
@@ -328,6 +348,19 @@ describe('Leases on three servers', () => {
       const lease = await take();
       answer('inherit', null, '"s"', later('"s"'));
       expect(await settled(lease.inherit())).toBe('"s"');
+    });
+
+    it('is waited for where it makes the majority', async () => {
+      answer('lastEpoch', '5', later('9'), down);
+      expect(await settled(leases.lastEpoch('feed'))).toBe(9);
+    });
+
+    it('leaves no timer behind', async () => {
+      answer('lastEpoch', '5', '5', () => new Promise((resolve) => setTimeout(resolve, 5, '5')));
+      const last = leases.lastEpoch('feed');
+      await pass(10);
+      await last;
+      expect(jest.getTimerCount()).toBe(0);
     });
 
     it('is not waited for where the others have decided', async () => {

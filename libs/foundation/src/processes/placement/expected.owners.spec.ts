@@ -14,6 +14,17 @@ describe('what is expected of a node', () => {
     expect(expected.loadOf('a', 3)).toBe(3);
   });
 
+  it('counts for the node that a name was expected of last, and once', () => {
+    const expected = new Expected();
+    expected.expect('x', 'a', 1, 0);
+    expected.expect('x', 'b', 2, 0);
+    expected.expect('x', 'b', 2, 0);
+    expect([expected.loadOf('a', 1), expected.loadOf('b', 2)]).toEqual([1, 3]);
+    expected.forget('x');
+    expected.forget('unknown');
+    expect([expected.loadOf('b', 2), expected.queueMs('b')]).toEqual([2, 0]);
+  });
+
   it('does not add up where names come steadily and end at once', () => {
     const expected = new Expected();
     for (let now = 0; now < 60_000; now += 100) {

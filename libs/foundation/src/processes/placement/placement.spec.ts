@@ -603,6 +603,7 @@ describe('givesWay', () => {
     ['went to a node that is gone', moved, [member('a')], 100],
     ['went to a node that misses beats', moved, [member('a'), member('b', { state: 'suspect' })], 100],
     ['went to a node that drains', moved, [member('a'), member('b', { state: 'draining' })], 100],
+    ['went to a node without the class', moved, [member('a'), member('b', { classes: [] })], 100],
     ['went to where it crashed since', feed({ prefer: 'b', avoid: 'b' }), [member('a'), member('b')], 100],
   ])('does not wait for a move that %s', (_case, subject, members, ageMs) => {
     expect(ask(subject, members, ageMs)).toBe(false);
