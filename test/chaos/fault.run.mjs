@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { describeViolations } from 'nestjs-foundation/testing';
 import { shortestStretch } from '../../dist/test/support/shortest.stretch.js';
 import { runSpec } from './fault.checks.mjs';
-import { Ground, SHARED } from './faults/ground.mjs';
+import { Disturbed, Ground, SHARED } from './faults/ground.mjs';
 
 /** A history grows, and is read as a whole after each check. */
 const CHECKS_ON_ONE = 8;
@@ -91,24 +91,37 @@ export class FaultRun {
       const obstacle = work.obstacle?.();
       if (obstacle !== undefined) return end('skipped', { why: obstacle });
       const ground = await this.#groundFor(work, number);
-      ground.figures = [];
-      await work(ground);
+      ground.begin();
+      const disturbed = await this.#work(work, ground);
       ground.say(`whole again after ${Math.round(await ground.whole())} ms`);
       const violations = ground.violations();
       if (violations.length > 0) {
         this.#show(ground, violations);
         return end('failed', { why: violations[0].split('\n')[0] });
       }
+      if (disturbed !== undefined) return end('skipped', { why: disturbed });
       return end('held', { figures: ground.figures });
     } catch (error) {
       console.error(error);
       const ground = this.#ground;
+      ground?.unsettle();
       if (ground !== undefined) this.#show(ground, ground.violations());
       return end('failed', { why: String(error.message).split('\n')[0].slice(0, 300) });
     } finally {
       this.#spec = undefined;
       this.#used += 1;
       if (this.#used >= CHECKS_ON_ONE) await this.#end();
+    }
+  }
+
+  /** Returns why nothing can be said, if that is so; the invariants must hold all the same. */
+  async #work(work, ground) {
+    try {
+      await work(ground);
+      return undefined;
+    } catch (error) {
+      if (!(error instanceof Disturbed)) throw error;
+      return error.message;
     }
   }
 

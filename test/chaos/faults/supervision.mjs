@@ -3,7 +3,7 @@
 import { Buffer } from 'node:buffer';
 import { Queue, Worker } from 'bullmq';
 import { Redis } from 'ioredis';
-import { assert, eventually, historyNow, msBetween, passed, SHARED, WITHIN_MS } from './ground.mjs';
+import { assert, eventually, historyNow, msBetween, NODES, passed, SHARED, WITHIN_MS } from './ground.mjs';
 
 const QUEUE = 'supervision';
 
@@ -56,11 +56,12 @@ export async function heldJob(ground) {
 
 /** The next job of a restart; a sweep is given back as done. */
 async function restartJobOf(worker, token) {
-  for (;;) {
+  while (worker.closing === undefined) {
     const job = await worker.getNextJob(token);
     if (job?.name === 'restart') return job;
     if (job !== undefined) await job.moveToCompleted('', token, false);
   }
+  throw new Error('This worker is closed');
 }
 
 /** Row 24. */
@@ -131,7 +132,7 @@ export const startExits = Object.assign(
     assert.equal(ends, 'some', 'one process has ended every node');
     for (const node of deadly) node.isEnding = false;
   },
-  { ground: () => few() },
+  { ground: () => ({ ...few(), nodes: NODES }) },
 );
 
 /** Row 23. */
