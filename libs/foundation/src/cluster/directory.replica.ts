@@ -106,15 +106,20 @@ export class DirectoryReplica {
   /** @throws RedisUnavailableError */
   async fetch(): Promise<void> {
     this.#fetchedAt = this.now();
-    const view = await this.directory.view();
+    const view = await this.directory.view(this.#version);
     if (view.version === this.#version) return;
     this.#keepLost(view);
     const before = this.records();
     this.#version = view.version;
     this.#expected = view.expected ?? 0;
     this.#changes += 1;
+    const known = new Map(this.#members);
     this.#members.clear();
-    for (const member of view.members) this.#members.set(member.name, member);
+    for (const member of view.members) {
+      // What was not read anew may say an older load than the hints since.
+      const kept = view.changed === undefined || view.changed.has(member.name) ? undefined : known.get(member.name);
+      this.#members.set(member.name, kept ?? member);
+    }
     this.owner.meet?.(view.members);
     await this.#announce(before, view);
     this.owner.changed();

@@ -13,6 +13,8 @@ export interface Keys {
   readonly beats: string;
   /** STRING: version of the membership; rises with each change. */
   readonly view: string;
+  /** ZSET `<version> <version before> <node name>` → version: the newest changes of the view; see `CHANGED`. */
+  readonly nodeChanges: string;
   /** STRING how many nodes there should be: the most there were, less those that left in order since. */
   readonly expected: string;
   /**
@@ -105,6 +107,7 @@ export function keysOf(appName: string, db = 0): Keys {
     nodes: `${tag}:nodes`,
     beats: `${tag}:beats`,
     view: `${tag}:view`,
+    nodeChanges: `${tag}:nodes:changes`,
     expected: `${tag}:expected`,
     incarnation: `${tag}:incarnation`,
     seal: `${tag}:seal`,

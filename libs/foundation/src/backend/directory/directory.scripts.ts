@@ -10,11 +10,21 @@ local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
 `;
 
-/** Lua: `changed()` raises the view's version, above every one of an earlier life of Redis, and hints. */
+/** So many changes of the view can be read one by one; who is further behind reads all. */
+const KEPT_CHANGES = 128;
+
+/**
+ * Lua: `changed()` raises the view's version, above every one of an earlier life of Redis, hints, and logs whose record
+ * it was. Each line names the version before, so that a change that another version of this library made without a line
+ * is a gap in the log, and is read with all the others.
+ */
 const CHANGED = `
-local function changed(view, topic)
-  redis.call('SET', view, string.format('%.0f',
-    math.max(tonumber(redis.call('GET', view) or '0') + 1, t[1] * 1000000 + t[2])))
+local function changed(view, log, topic, names)
+  local before = redis.call('GET', view) or '0'
+  local version = string.format('%.0f', math.max(tonumber(before) + 1, t[1] * 1000000 + t[2]))
+  redis.call('SET', view, version)
+  for _, name in ipairs(names) do redis.call('ZADD', log, version, version .. ' ' .. before .. ' ' .. name) end
+  redis.call('ZREMRANGEBYRANK', log, 0, -${KEPT_CHANGES + 1})
   redis.call('PUBLISH', topic, '{"t":"view"}')
 end
 `;
@@ -38,7 +48,8 @@ end
 `;
 
 /**
- * KEYS nodes, beats, view, incarnation, seal, expected · ARGV name, bootId, record, ttl, topic, grace, joined before or
+ * KEYS nodes, beats, view, incarnation, seal, expected, changes ·
+ * ARGV name, bootId, record, ttl, topic, grace, joined before or
  * 0, fingerprint of the cookie, refusal, record that is not believed, or '' → '' and the time of the join when joined,
  * `cookie` when the nodes that live have another one, else bootId and beat of the other. Who joins again keeps its
  * time, and with it its seniority; what it found in the place of its record, and does not believe, is not another node.
@@ -75,13 +86,14 @@ local members = redis.call('ZCARD', KEYS[2])
 -- Who comes alone begins a cluster anew; who joins again may be alone because the others are missing.
 if members > 1 or ARGV[7] ~= '0' then members = math.max(members, tonumber(redis.call('GET', KEYS[6]) or '0')) end
 redis.call('SET', KEYS[6], members)
-changed(KEYS[3], ARGV[5])
+changed(KEYS[3], KEYS[7], ARGV[5], { ARGV[1] })
 return { '', string.format('%.0f', joined) }
 `,
 );
 
 /**
- * KEYS nodes, beats, view, incarnation, table versions · ARGV name, bootId, ttl, late after ms, grace, topic, record or
+ * KEYS nodes, beats, view, incarnation, table versions, changes ·
+ * ARGV name, bootId, ttl, late after ms, grace, topic, record or
  * '', changed 0|1, hint of the load or '', shortest time after which a node is late, ms since the last beat of this
  * node that was answered, or
  * -1 → status, view version, table version, incarnation, now, other boot id, its record, longest grace and for how long
@@ -122,12 +134,12 @@ else
   redis.call('ZADD', KEYS[2], now, ARGV[1])
   if ARGV[7] ~= '' then redis.call('HSET', KEYS[1], ARGV[1], ARGV[2] .. ' ' .. joined .. ' ' .. ARGV[7]) end
   if ARGV[8] == '1' then
-    changed(KEYS[3], ARGV[6])
+    changed(KEYS[3], KEYS[6], ARGV[6], { ARGV[1] })
   elseif ARGV[9] ~= '' then
     redis.call('PUBLISH', ARGV[6], ARGV[9])
   end
 end
-local late, ended = {}, false
+local late, ended = {}, {}
 local function look(from, to)
   local beats = redis.call('ZRANGEBYSCORE', KEYS[2], from, to, 'WITHSCORES')
   for i = 1, #beats, 2 do
@@ -136,7 +148,7 @@ local function look(from, to)
     if age >= ttl then
       redis.call('ZREM', KEYS[2], beats[i])
       redis.call('HDEL', KEYS[1], beats[i])
-      ended = true
+      ended[#ended + 1] = beats[i]
     elseif age >= lateAfter then
       late[#late + 1] = beats[i]
     end
@@ -145,7 +157,7 @@ end
 -- A beat from the future is one from before the clock of Redis was set back.
 look('-inf', now - tonumber(ARGV[10]))
 look(now + tonumber(ARGV[10]), '+inf')
-if ended then changed(KEYS[3], ARGV[6]) end
+if #ended > 0 then changed(KEYS[3], KEYS[6], ARGV[6], ended) end
 local newest = redis.call('ZRANGE', KEYS[5], -1, -1, 'WITHSCORES')
 local reply = { status, redis.call('GET', KEYS[3]) or '0', newest[2] or '0', redis.call('GET', KEYS[4]) or '',
   string.format('%.0f', now), other, theirs,
@@ -156,7 +168,8 @@ return reply
 );
 
 /**
- * KEYS nodes, beats, view, left, expected · ARGV name, bootId, topic, reason → 1 when this boot id's record was
+ * KEYS nodes, beats, view, left, expected, changes ·
+ * ARGV name, bootId, topic, reason → 1 when this boot id's record was
  * removed. Who leaves in order is not missing: the cluster is to have one node less.
  */
 export const leaveScript = new Script(
@@ -168,8 +181,51 @@ redis.call('SET', KEYS[4], ARGV[4], 'PX', 60000)
 redis.call('HDEL', KEYS[1], ARGV[1])
 redis.call('ZREM', KEYS[2], ARGV[1])
 redis.call('SET', KEYS[5], math.max(tonumber(redis.call('GET', KEYS[5]) or '0') - 1, redis.call('ZCARD', KEYS[2])))
-changed(KEYS[3], ARGV[3])
+changed(KEYS[3], KEYS[6], ARGV[3], { ARGV[1] })
 return 1
+`,
+);
+
+/**
+ * KEYS view, nodes, expected, changes ·
+ * ARGV version that the reader has, or '' → version, expected, `all` or `some`,
+ * then name and text of all nodes, or of those that have changed since, with '' for those that are gone. `some` only
+ * where the log has every change: several lines of one version are one change.
+ */
+export const viewScript = new Script(
+  'foundationNodesView',
+  `
+local version = redis.call('GET', KEYS[1]) or '0'
+local reply = { version, redis.call('GET', KEYS[3]) or '0', 'all' }
+if ARGV[1] ~= '' then
+  local names, seen, at, before, known = {}, {}, version, version, version == ARGV[1]
+  if not known then
+    for _, line in ipairs(redis.call('ZREVRANGE', KEYS[4], 0, -1)) do
+      local to, from, name = string.match(line, '^(%d+) (%d+) (.*)$')
+      if to ~= at then
+        known = before == ARGV[1]
+        if known or to ~= before then break end
+        at = to
+      end
+      before = from
+      if not seen[name] then
+        seen[name] = true
+        names[#names + 1] = name
+      end
+    end
+    known = known or before == ARGV[1]
+  end
+  if known then
+    reply[3] = 'some'
+    for _, name in ipairs(names) do
+      reply[#reply + 1] = name
+      reply[#reply + 1] = redis.call('HGET', KEYS[2], name) or ''
+    end
+    return reply
+  end
+end
+for _, text in ipairs(redis.call('HGETALL', KEYS[2])) do reply[#reply + 1] = text end
+return reply
 `,
 );
 

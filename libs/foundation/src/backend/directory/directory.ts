@@ -62,6 +62,8 @@ export interface NodeView {
   members: NodeRecord[];
   /** How many nodes there were at most, without those that left in order since. */
   expected?: number;
+  /** The nodes whose records were read anew, or are gone; absent = all of them were read. */
+  changed?: ReadonlySet<string>;
 }
 
 /** The answer to a join. */
@@ -113,7 +115,8 @@ export interface NodeDirectory {
   beat(name: string, bootId: string, update?: { record: NodeRecord; changed: boolean }): Promise<BeatAnswer>;
   /** Removes the record, if it is of this boot id; `terminated` for another node, which is known to have ended. */
   leave(name: string, bootId: string, reason?: 'shutdown' | 'terminated'): Promise<void>;
-  view(): Promise<NodeView>;
+  /** All members. With the version that the caller has it may read no more than what has changed since. */
+  view(known?: number): Promise<NodeView>;
   /** Reads and changes nothing, not even what has run out. */
   look(): Promise<DirectorySnapshot>;
   /** Why nodes that are no longer in the view have left; `timeout` for those that did not say. */

@@ -32,7 +32,7 @@ describe('RedisNodes', () => {
     [now, beats, failing, hash, beat, joins] = [0, [], false, {}, undefined, []];
     const client = {
       foundationNodeBeat: async (_count: number, ...rest: string[]) => {
-        const args = rest.slice(5);
+        const args = rest.slice(6);
         const record = args[6] === '' ? undefined : (JSON.parse(args[6]!) as NodeRecord);
         if (record !== undefined) wrote = record;
         beats.push({ wrote: record?.load, hinted: args[8] !== '' });
@@ -40,22 +40,10 @@ describe('RedisNodes', () => {
         return beat ?? ['ok', '1', '0', 'life 1', '5000', '', '', '0', '0'];
       },
       foundationNodeJoin: async (_count: number, ...rest: string[]) => {
-        joins.push(rest.slice(6));
+        joins.push(rest.slice(7));
         return ['', '7000'];
       },
-      multi: () => ({
-        get: () => ({
-          hgetall: () => ({
-            get: () => ({
-              exec: async () => [
-                [null, '1'],
-                [null, { ...hash }],
-                [null, '1'],
-              ],
-            }),
-          }),
-        }),
-      }),
+      foundationNodesView: async () => ['1', '1', 'all', ...Object.entries(hash).flat()],
     } as unknown as Redis;
     const [keys, seal] = [keysOf('test'), createSigner('test', undefined)];
     nodes = new RedisNodeDirectory({

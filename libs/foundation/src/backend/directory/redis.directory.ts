@@ -1,6 +1,6 @@
 /**
  * The directory of nodes in Redis: one hash of records, one sorted set of beats, all changed by Lua.
- * Underneath EVALSHA, and MULTI for a view.
+ * Underneath: EVALSHA.
  */
 import type { Redis } from 'ioredis';
 import type { FoundationConfig } from '../../config/config.js';
@@ -17,6 +17,7 @@ import type { BeatAnswer, DirectorySnapshot, JoinAnswer, NodeDirectory, NodeReco
 import { beatScript, joinScript, leaveScript, LONGEST_TTL_MS, lookScript } from './directory.scripts.js';
 import type { Loads } from './load.hints.js';
 import { headOf, lateAfterOf, parseRecord, type RecordHead } from './node.record.js';
+import { ViewReader } from './view.reader.js';
 
 /**
  * A large record, in characters, of which only the load is new is written once in so much of a beat's time: with the
@@ -65,6 +66,7 @@ export class RedisNodeDirectory implements NodeDirectory {
   #stranger = '';
   /** Of the record that this node wrote last. */
   #ownHead: RecordHead | undefined;
+  readonly #reader: ViewReader;
   readonly #grace: Grace;
   readonly #now: () => number;
 
@@ -72,15 +74,16 @@ export class RedisNodeDirectory implements NodeDirectory {
     const { config, grace = new Grace(config.lease.grace), now = monotonicNow } = parts;
     this.#grace = grace;
     this.#now = now;
+    this.#reader = new ViewReader(parts.control, parts.keys, now);
   }
 
   async join(record: NodeRecord): Promise<JoinAnswer> {
-    const { nodes, beats, view, incarnation, seal, expected, hints } = this.parts.keys;
+    const { nodes, beats, view, incarnation, seal, expected, nodeChanges, hints } = this.parts.keys;
     this.#own = record;
     const [other, time] = toTexts(
       await joinScript.run(
         this.parts.client,
-        [nodes, beats, view, incarnation, seal, expected],
+        [nodes, beats, view, incarnation, seal, expected, nodeChanges],
         [
           record.name,
           record.bootId,
@@ -104,7 +107,7 @@ export class RedisNodeDirectory implements NodeDirectory {
   }
 
   async beat(name: string, bootId: string, update?: { record: NodeRecord; changed: boolean }): Promise<BeatAnswer> {
-    const { nodes, beats, view, incarnation, processVersions, hints } = this.parts.keys;
+    const { nodes, beats, view, incarnation, processVersions, nodeChanges, hints } = this.parts.keys;
     const { beatEvery, ttl } = this.parts.config.membership;
     const [sentAt, lateAfter] = [this.#now(), Math.min(2 * beatEvery, ttl)];
     const silentMs = this.#beatAt === undefined ? -1 : Math.round(sentAt - this.#beatAt);
@@ -119,7 +122,7 @@ export class RedisNodeDirectory implements NodeDirectory {
     const [status, viewVersion, tableVersion, life, now, otherBootId, theirs, longest, keptFor, ...late] = toTexts(
       await beatScript.run(
         this.parts.client,
-        [nodes, beats, view, incarnation, processVersions],
+        [nodes, beats, view, incarnation, processVersions, nodeChanges],
         [
           name,
           bootId,
@@ -157,31 +160,21 @@ export class RedisNodeDirectory implements NodeDirectory {
   }
 
   async leave(name: string, bootId: string, reason: 'shutdown' | 'terminated' = 'shutdown'): Promise<void> {
-    const { nodes, beats, view, expected, hints } = this.parts.keys;
+    const { nodes, beats, view, expected, nodeChanges, hints } = this.parts.keys;
     await leaveScript.run(
       this.parts.client,
-      [nodes, beats, view, this.parts.keys.left(bootId), expected],
+      [nodes, beats, view, this.parts.keys.left(bootId), expected, nodeChanges],
       [name, bootId, hints, reason],
     );
   }
 
-  async view(): Promise<NodeView> {
-    const replies = await this.parts.control
-      .multi()
-      .get(this.parts.keys.view)
-      .hgetall(this.parts.keys.nodes)
-      .get(this.parts.keys.expected)
-      .exec();
-    const [version, records, expected] = (replies ?? []).map(([error, reply]) => {
-      if (error !== null) throw error;
-      return reply;
-    });
-    const texts = Object.entries((records ?? {}) as Record<string, string>);
-    const members = texts.map(([name, text]) => this.#readOnce(name, text)).filter((record) => record !== undefined);
-    for (const name of this.#known.keys())
-      if (!members.some((member) => member.name === name)) this.#known.delete(name);
+  async view(known?: number): Promise<NodeView> {
+    const { texts, ...read } = await this.#reader.read(known);
+    const members = [...texts].flatMap(([name, text]) => this.#readOnce(name, text) ?? []);
+    const names = new Set(members.map(({ name }) => name));
+    for (const name of this.#known.keys()) if (!names.has(name)) this.#known.delete(name);
     this.#lateAfter = Math.min(...members.map(lateAfterOf));
-    return { version: toNumber(version), members, expected: toNumber(expected) };
+    return { ...read, members };
   }
 
   async look(): Promise<DirectorySnapshot> {

@@ -121,6 +121,34 @@ export function directoryContract(
       assert.equal(draining.members[0]!.state, 'draining');
     });
 
+    alone('says to who has an earlier version no less than what has changed since', async ([node]) => {
+      const { directory } = node;
+      const others = ['x1', 'x2', 'x3'].map((own) => ({ directory, name: own, bootId: `boot ${own}` }));
+      const record = await join(node);
+      let { version } = await directory.view();
+      const change = async (work: () => Promise<unknown>, names: readonly string[]) => {
+        await work();
+        const view = await directory.view(version);
+        assert.ok(view.version > version);
+        for (const changed of names) assert.ok(view.changed?.has(changed) ?? true, `${changed} has changed`);
+        const whole = await directory.view();
+        const sorted = ({ members }: { members: readonly NodeRecord[] }) =>
+          members.toSorted((a, b) => (a.name < b.name ? -1 : 1)).map(plain);
+        assert.deepEqual(sorted(view), sorted(whole));
+        assert.deepEqual([view.version, view.expected], [whole.version, whole.expected]);
+        version = whole.version;
+      };
+      await change(() => Promise.all(others.map((other) => join(other))), ['x1', 'x2', 'x3']);
+      await change(() => directory.leave('x2', 'boot x2'), ['x2']);
+      await change(
+        () => directory.beat(node.name, node.bootId, { record: { ...record, state: 'draining' }, changed: true }),
+        [node.name],
+      );
+      const same = await directory.view(version);
+      assert.deepEqual([same.version, same.members.length], [version, 3]);
+      assert.equal((await directory.view(1)).members.length, 3);
+    });
+
     alone('keeps the time of the join: in beats, and for who joins again and says it', async ([node]) => {
       const record = await join(node);
       const { name: nodeName, bootId, directory } = node;
