@@ -2,6 +2,7 @@
 // What only Linux has is undefined elsewhere.
 import { readFileSync } from 'node:fs';
 import { cpus, release, totalmem, type } from 'node:os';
+import { setTimeout as delay } from 'node:timers/promises';
 
 const TICKS_PER_SECOND = 100;
 
@@ -27,6 +28,14 @@ export function machineCpu() {
   if (fields === undefined) return undefined;
   const [user, nice, system, , , irq, softirq, steal] = fields;
   return ((user + nice + system + irq + softirq + steal) / TICKS_PER_SECOND) * 1e6;
+}
+
+/** Cores that others use just now, while this process waits for two seconds. */
+export async function othersNow() {
+  const [before, at, { user, system }] = [machineCpu(), sharedNow(), process.cpuUsage()];
+  await delay(2000);
+  const own = process.cpuUsage({ user, system });
+  return before && (machineCpu() - before - own.user - own.system) / (sharedNow() - at);
 }
 
 export function machine() {

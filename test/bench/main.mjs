@@ -7,12 +7,15 @@ import { parseArgs } from 'node:util';
 import { format, resolveConfig } from 'prettier';
 import * as codec from './codec.mjs';
 import * as discovery from './discovery.mjs';
+import * as growth from './growth.mjs';
 import * as idle from './idle.mjs';
 import { describeMachine } from './machine.mjs';
 import { page } from './page.mjs';
 import { PEERS } from './peers/index.mjs';
 import { markdown, missing } from './report.mjs';
 import { interrupt, run, SCENARIOS } from './run.mjs';
+import * as sla from './sla.mjs';
+import * as peers from './takeover.mjs';
 import { about as aboutAll, runAll } from './whole.mjs';
 
 const PAGE = resolve(import.meta.dirname, '../../docs/guarantees/benchmarks.md');
@@ -30,14 +33,14 @@ const { values, positionals } = parseArgs({
     out: { type: 'string' },
     profile: { type: 'string' },
     report: { type: 'boolean', default: false },
-    page: { type: 'string', default: PAGE },
+    page: { type: 'string' },
     trace: { type: 'boolean', default: false },
     quick: { type: 'boolean', default: false },
   },
 });
 const [name, ...more] = positionals;
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, interrupt);
-const WITHOUT_PEERS = { codec, discovery, idle };
+const WITHOUT_PEERS = { codec, discovery, growth, idle, peers, sla };
 
 if (name in WITHOUT_PEERS) {
   await WITHOUT_PEERS[name].run(values);
@@ -76,7 +79,7 @@ function save(document) {
 }
 
 async function write(whole) {
-  const file = resolve(values.page);
+  const file = resolve(values.page ?? PAGE);
   const text = await format(page(whole), { ...(await resolveConfig(PAGE)), parser: 'markdown' });
   mkdirSync(dirname(file), { recursive: true });
   writeFileSync(file, text);

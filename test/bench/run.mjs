@@ -9,6 +9,7 @@ import { nodeOf } from '../node.programs.mjs';
 import { startBrokers } from './brokers.mjs';
 import { channels } from './channels.mjs';
 import { rate } from './figures.mjs';
+import { levels } from './levels.mjs';
 import { machine } from './machine.mjs';
 import { installed } from './packages.mjs';
 import { PEERS, peersOf } from './peers/index.mjs';
@@ -18,7 +19,7 @@ import { soak } from './soak.mjs';
 import { Team } from './team.mjs';
 import { AGAIN, QUICK } from './warmth.mjs';
 
-export const SCENARIOS = { rpc, channels, soak };
+export const SCENARIOS = { rpc, channels, levels, soak };
 /** A peer whose phases fail this often takes no further part. */
 const MOST_FAILURES = 2;
 

@@ -52,7 +52,7 @@ export class Sender {
   }
 
   /** `perTurn` messages in each turn of the event loop, as fast as the window allows; `most` end it before its time. */
-  async burst({ seconds, size, perTurn, most = Infinity }) {
+  async burst({ seconds, size, perTurn, channel = 'events', most = Infinity }) {
     const pool = payloads(size);
     const began = sharedNow();
     const end = began + seconds * 1e6;
@@ -61,20 +61,20 @@ export class Sender {
         if (!(await this.#acknowledgement())) break;
         continue;
       }
-      for (let i = 0; i < perTurn; i++) this.#publish('events', pool);
+      for (let i = 0; i < perTurn; i++) this.#publish(channel, pool);
       await turn();
     }
     return { sent: this.#sent, began };
   }
 
   /** `rate` messages a second, those that are due sent once a millisecond; each says when it was sent. */
-  async paced({ seconds, size, rate }) {
+  async paced({ seconds, size, rate, channel = 'events' }) {
     const pool = payloads(size);
     return this.#everyMillisecond(seconds, (elapsed) => {
       const due = Math.min(Math.floor((elapsed / 1e6) * rate) - this.#sent, MOST_AT_ONCE);
       if (!this.#room(due)) return;
       const at = sharedNow();
-      for (let i = 0; i < due; i++) this.#publish('events', pool, at);
+      for (let i = 0; i < due; i++) this.#publish(channel, pool, at);
     });
   }
 

@@ -8,7 +8,7 @@ import { cpuOf, machineCpu, sharedNow } from './machine.mjs';
 
 const CHILD = join(import.meta.dirname, 'child.mjs');
 const CLOSE_MS = 8000;
-const CHANNELS = ['events', 'control', 'data'];
+const CHANNELS = ['events', 'control', 'data', 'telemetry'];
 
 export class Team {
   #children = [];

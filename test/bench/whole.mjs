@@ -49,7 +49,7 @@ function partsOf({ quick, node }) {
 }
 
 export const about =
-  'all of these but codec and discovery, fan-out to 3, and channels and calls once more on another Node';
+  'rpc, channels, soak, idle, fan-out to 3, and channels and calls once more on another Node';
 
 /** Documents of what ran, and `wanted` of all that should have. */
 export async function runAll(values) {
@@ -85,13 +85,17 @@ function nodes() {
 }
 
 /** It has no peers, and a report of its own: a process of its own gives us the file. */
-function idle({ quick, against }, { program, version }) {
+export function idle({ quick, against, seconds }, { program, version }) {
   if (!existsSync(IDLE)) throw new Error('this checkout has no idle.mjs');
   const folder = mkdtempSync(join(tmpdir(), 'foundation-bench-idle-'));
   const out = join(folder, 'idle.json');
   const args = [join(import.meta.dirname, 'main.mjs'), 'idle', '--out', out];
   try {
-    const more = [...(quick ? ['--quick'] : []), ...(against === undefined ? [] : ['--against', against])];
+    const more = [
+      ...(quick ? ['--quick'] : []),
+      ...(against === undefined ? [] : ['--against', against]),
+      ...(seconds === undefined ? [] : ['--seconds', seconds]),
+    ];
     const { status } = spawnSync(program, [...args, ...more], { stdio: ['ignore', 2, 2] });
     if (status !== 0) throw new Error(`idle.mjs ended with ${status}`);
     return { ...JSON.parse(readFileSync(out, 'utf8')), node: version, quick: quick === true };

@@ -15,6 +15,14 @@ interface Report {
   phases: { key: string; samples: Record<string, Sample[]> }[];
 }
 
+interface Whole {
+  rows: { figure?: number }[];
+  samples: Record<string, number[]>;
+}
+interface Growth {
+  services: object[];
+}
+
 const MAIN = resolve(import.meta.dirname, '../bench/main.mjs');
 let folder: string;
 
@@ -60,6 +68,21 @@ describe('The benchmarks', () => {
     await promisify(execFile)(process.execPath, args, { timeout: 50_000 });
     const { phases } = JSON.parse(readFileSync(out, 'utf8')) as Report;
     for (const peer of peers.split(',')) expect(phases[0]?.samples[peer]?.[0]?.count).toBeGreaterThan(0);
+  });
+
+  it.each([
+    ['sla', ['--phases', 'bytes'], ({ rows }: Whole) => rows.filter(({ figure }) => figure !== undefined), 2],
+    ['growth', ['--phases', 'services'], ({ rows }: Whole) => (rows as unknown as Growth).services, 2],
+    ['peers', ['--only', 'foundation', '--seconds', '1'], ({ samples }: Whole) => samples.foundation, 1],
+  ])('measure %s', async (name, args, of, least) => {
+    const [out, at] = [join(folder, `${name}.json`), join(folder, `docs/${name}.md`)];
+    const command = [MAIN, name, '--quick', ...args, '--out', out, '--report', '--page', at];
+    // A figure beyond a limit of the specification ends it with 1, and no test looks at a time.
+    await promisify(execFile)(process.execPath, command, { timeout: 50_000 }).catch((error: { code?: unknown }) => {
+      if (error.code !== 1) throw error;
+    });
+    expect(of(JSON.parse(readFileSync(out, 'utf8')) as Whole)!.length).toBeGreaterThanOrEqual(least);
+    expect(readFileSync(at, 'utf8')).toContain('its figures mean nothing');
   });
 
   it('measure nodes that do nothing', async () => {
