@@ -74,9 +74,9 @@ async function nodes(quick) {
           victim.ask('members', { total }),
         ]),
       );
-      await delay(quick ? 1000 : 5000);
+      await delay(quick ? 1000 : 4000);
       const memory = (await rss(others)) - before;
-      const resting = await spent(all, () => delay(quick ? 1500 : 6000));
+      const resting = await spent(all, () => delay(quick ? 1500 : 5000));
       const churning = await spent(all, async () => {
         for (let time = 0; time < (quick ? 1 : 4); time++) await Promise.all([delay(2000), churner.ask('restart')]);
       });
@@ -137,8 +137,8 @@ async function singletons(quick) {
       });
       const startSeconds = (performance.now() - began) / 1000;
       // A thousand are put right between the nodes for a while.
-      await delay(quick ? 1000 : 6000);
-      const resting = await spent(children, () => delay(quick ? 1500 : 6000));
+      await delay(quick ? 1000 : 5000);
+      const resting = await spent(children, () => delay(quick ? 1500 : 5000));
       const memory = median(await Promise.all(children.map(async ({ ask }) => (await ask('cost')).rss)));
       const killedAt = performance.now();
       const lost = await children[2].ask('running');

@@ -94,13 +94,12 @@ async function formationCpu() {
   return withRedis(async (redis, start) => {
     const member = await start({ appName: 'spike', nodeName: 'member' });
     await delay(3000);
-    let before = await member.ask('cpu');
+    // Until the others have loaded Node and Nest, the member has nothing to do: its idling is in the figure.
+    const before = await member.ask('cpu');
     let spent;
     const joining = form({ redis, appName: 'spike', total: 19, processes: 5, more: 1 }, async () => {
       spent = (await member.ask('cpu')) - before;
     });
-    // Until the others have loaded Node and Nest, the member has nothing to do: its idling is in the figure.
-    before = await member.ask('cpu');
     const seconds = (await joining) / 1000;
     return {
       'cpu-formation': { figure: spent / 1e4 / seconds, n: 1 },
