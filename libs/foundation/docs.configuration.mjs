@@ -77,8 +77,8 @@ function rowsOf(name, path, hasDefaults) {
         variables.join('<br>'),
         cell(said),
       ];
-      const parts = { redis: 'RedisEndpoint', transport: 'DirectOptions' }[option];
-      return parts === undefined ? [own] : [own, ...rowsOf(parts, `${option}.`, hasDefaults)];
+      const parts = { redis: ['RedisEndpoint'], transport: ['RedisTransportOptions', 'DirectOptions'] }[option] ?? [];
+      return [own, ...parts.flatMap((part) => rowsOf(part, `${option}.`, hasDefaults))];
     });
 }
 

@@ -82,7 +82,7 @@ for (const [what, cookie, direct] of [
           if (opened === undefined || (cookie !== undefined && mutator.random() < 0.2)) return mutator.text(text);
           if (!isStamped || cookie === undefined) return seal.sign(place, mutator.text(opened));
           const body = opened.replace(/^\S+ \d+ /, '');
-          return seal.sign(place, stamps.put(mutator.text(body), Date.now()));
+          return seal.sign(place, stamps.next(Date.now()) + mutator.text(body));
         };
         await eventually(() => heardTexts.size > 0, { lastSeen: () => [...heardTexts.keys()] });
         const rows = async (hash: string, versions: string): Promise<void> => {

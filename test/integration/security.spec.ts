@@ -18,6 +18,7 @@ import {
 import type { MessageDropReason } from '../../libs/foundation/src/telemetry/events.js';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
 import type { Keys } from '../../libs/foundation/src/wire/keys.js';
+import { PACKED_VERSION } from '../../libs/foundation/src/wire/packed.format.js';
 import type { RedisServer } from '../support/redis-server.js';
 import { secret } from '../support/secrets.js';
 import { boot, type Booted, type CapturedLog, closeLater, formed, onOwnRedis, type Provider } from './fixture.js';
@@ -362,19 +363,21 @@ describe('a stranger who writes into Redis', () => {
     await other.app.get(Channels).subscribe('events', (message) => void heard.push(message));
     const client = stranger();
     const topic = keys.channel('events');
-    const tapped: string[] = [];
+    const tapped: Buffer[] = [];
     const tap = stranger();
-    tap.on('message', (_topic, text: string) => tapped.push(text));
+    tap.on('messageBuffer', (_topic, bytes: Buffer) => tapped.push(bytes));
     await tap.subscribe(topic);
     await one.app.get(Channels).broadcast('events', { amount: 1 });
     await eventually(() => heard.length === 1 && tapped.length === 1);
-    const [text = ''] = tapped;
-    await client.publish(topic, text);
+    const [sent = Buffer.alloc(0)] = tapped;
+    await client.publish(topic, sent);
     await eventually(() => dropped(other, 'replayed') === 1, { lastSeen: () => other.of('message.dropped') });
-    for (const forged of [text.replace('"amount":1', '"amount":9'), text.slice(text.indexOf('[')), 'x', '~']) {
+    const changed = Buffer.from(sent);
+    changed[sent.length - 1] = 9;
+    for (const forged of [changed, sent.subarray(sent.indexOf(PACKED_VERSION)), 'x', '~']) {
       await client.publish(topic, forged);
     }
-    await client.publish(keys.channel('control'), text);
+    await client.publish(keys.channel('control'), sent);
     await eventually(() => dropped(other, 'bad-signature') === 4, { lastSeen: () => other.of('message.dropped') });
     await one.app.get(Channels).broadcast('events', { amount: 2 });
     await eventually(() => heard.length === 2);
@@ -387,16 +390,16 @@ describe('a stranger who writes into Redis', () => {
     await formed(one, other);
     const ref = await other.app.get(ProcessManager).startSingleton(Counter, []);
     const { bootId } = other.app.get(Membership).self;
-    const tapped: string[] = [];
+    const tapped: Buffer[] = [];
     const tap = stranger();
-    tap.on('message', (_topic, text: string) => tapped.push(text));
+    tap.on('messageBuffer', (_topic, bytes: Buffer) => tapped.push(bytes));
     await tap.subscribe(keys.inbox(bootId));
     const far = await one.app.get(ProcessManager).lookupSingleton(Counter);
     expect(await far?.call('add')).toBe(1);
     await eventually(() => tapped.length > 0);
     const client = stranger();
-    for (const text of [tapped[0]!, tapped[0]!.slice(tapped[0]!.indexOf('['))]) {
-      expect(await client.publish(keys.inbox(bootId), text)).toBe(2);
+    for (const bytes of [tapped[0]!, tapped[0]!.subarray(tapped[0]!.indexOf(PACKED_VERSION))]) {
+      expect(await client.publish(keys.inbox(bootId), bytes)).toBe(2);
     }
     await eventually(() => dropped(other, 'replayed', 'bad-signature') === 2);
     expect(await ref.call('add')).toBe(2);

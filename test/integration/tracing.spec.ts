@@ -171,7 +171,7 @@ describe('A trace', () => {
 
   it('is not carried by an application that does not want it, and ends with the one that does', async () => {
     const traced = await start([]);
-    const plain = await boot(server.url, appName, [], { channels });
+    const plain = await boot(server.url, appName, [], { channels, transport: { kind: 'redis', format: 'json' } });
     await formed(traced, plain);
     expect(plain.app.get(Telemetry).tracing).toBeUndefined();
     const texts: string[] = [];

@@ -206,10 +206,9 @@ describe('what comes deflated', () => {
       ...{ listening: () => true, gap: () => undefined, acknowledge: () => undefined, answer: () => undefined },
       deliver: ({ message }: { message: unknown }) => seen.push(message),
     };
-    const own = headsOf('n1', 'own').prefix;
     return {
       incoming: new Unpacker({
-        ownPrefix: own,
+        own: { prefix: headsOf('n1', 'own').prefix, bootId: 'own' },
         sequences: new GapDetector(() => 'before'),
         drops: new MessageDrops(telemetry),
         maxMessageBytes: maxBytes,

@@ -159,7 +159,7 @@ async function readNode(text: string): Promise<void> {
 
 const told: string[] = [];
 const texts = new IncomingTexts({
-  ownPrefix: headsOf('own', 'own').prefix,
+  own: { prefix: headsOf('own', 'own').prefix, bootId: 'own' },
   sequences: new GapDetector(() => 'unknown'),
   drops: new MessageDrops(new Telemetry()),
   maxMessageBytes: 1024 * 1024,

@@ -420,9 +420,7 @@ export interface FoundationConfig {
     startupTimeout: number;
     strategy: string;
     topologies: readonly (StrategyConfig | TopologyStrategy)[];
-    transport: {
-        kind: 'redis';
-    } | DirectConfig;
+    transport: RedisTransportOptions | DirectConfig;
 }
 
 export class FoundationConfigError extends FoundationError {
@@ -791,7 +789,7 @@ export interface FoundationOptions {
     shutdownTimeout?: Duration;
     startupTimeout?: Duration;
     topologies?: readonly (StrategyName | StrategyOptions | StrategyConfig | TopologyStrategy)[];
-    transport?: 'redis' | 'direct' | DirectOptions;
+    transport?: 'redis' | 'direct' | RedisTransportOptions | DirectOptions;
 }
 
 export interface FoundationOptionsFactory {
@@ -1076,7 +1074,7 @@ export type MessageDropReason =
 | 'not-inflatable'
 /** What arrived is not JSON, or is nested too deeply. */
 | 'not-json'
-/** What arrived over a link is not packed as this node packs. */
+/** What arrived is packed, and not as this node packs. */
 | 'not-packed'
 /** What arrived has more messages than any node sends in one text. */
 | 'too-many-messages'
@@ -1479,6 +1477,11 @@ export class RedisRefusedError extends FoundationError {
     consequence?: string);
     readonly endpoint: string;
     readonly reply: string;
+}
+
+export interface RedisTransportOptions {
+    format?: 'packed' | 'json';
+    kind: 'redis';
 }
 
 export class RedisUnavailableError extends FoundationError {

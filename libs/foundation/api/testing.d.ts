@@ -549,14 +549,14 @@ export interface TestRunner {
     it: (name: string, test: () => Promise<void>) => void;
 }
 
-export interface Transport<B extends Bundle = Bundle> {
+export interface Transport {
     flush?(): Promise<void>;
     onInterrupted(listener: (bootId?: string) => void): () => void;
     readonly packs?: boolean;
-    pass?(topic: string, bundle: B, lane?: Lane): Passed | Promise<Passed>;
+    pass?(topic: string, bundle: Bundle, lane?: Lane): Passed | Promise<Passed>;
     // Warning: (ae-forgotten-export) The symbol "Passed" needs to be exported by the entry point index.d.ts
-    publish(topic: string, bundle: B, lane?: Lane): Promise<Passed>;
-    subscribe(topic: string, listener: (bundle: B) => void): Promise<() => Promise<void>>;
+    publish(topic: string, bundle: Bundle, lane?: Lane): Promise<Passed>;
+    subscribe(topic: string, listener: (bundle: Bundle) => void): Promise<() => Promise<void>>;
 }
 
 export interface TransportCluster {

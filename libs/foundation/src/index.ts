@@ -19,6 +19,7 @@ export type {
   ChannelsOptions,
   ClusterConfigOptions,
   DirectOptions,
+  RedisTransportOptions,
   DurableChannelOptions,
   FoundationOptions,
   LeaseOptions,

@@ -133,7 +133,7 @@ function backendOver(
     get address() {
       return direct?.address;
     },
-    meet: (members) => direct?.meet(members),
+    meet: (members) => (direct ?? topics).meet(members),
     streams,
     restarts,
     raw: { leases: client, control, subscriber, publisher, redlock, queue, worker: restarts.worker },
@@ -144,7 +144,7 @@ function backendOver(
       linked = true;
       if (listening) return;
       await topics.subscribe(keys.hints, (text) => {
-        const hint = parseHint(text);
+        const hint = typeof text === 'string' ? parseHint(text) : undefined;
         if (hint?.t === 'load' && !loads.isTrue(hint)) return;
         if (hint !== undefined) listeners.tell(hint);
       });

@@ -96,8 +96,11 @@ export class Gatherer {
         // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- whatever was thrown
         reject(error);
       };
-      // What is thrown at once rejects, too.
-      this.tools.sender.send(channel, message, { ...sending, gathers }, extras).catch(failed);
+      try {
+        this.tools.sender.send(channel, message, { ...sending, gathers }, extras).catch(failed);
+      } catch (error) {
+        failed(error);
+      }
     });
   }
 }

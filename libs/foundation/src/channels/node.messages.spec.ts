@@ -3,12 +3,13 @@ import { Logger } from '@nestjs/common';
 import type { Transport } from '../backend/transport/transport.js';
 import type { LocalNode } from '../cluster/local.node.js';
 import { eventually } from '../testing/eventually.js';
+import type { Bundle } from '../wire/bundle.js';
 import { type NodeMessageListener, NodeMessages } from './node.messages.js';
 
 /** Topics in memory, shared by the nodes of a test. */
 function post() {
-  const listeners = new Map<string, (text: string) => void>();
-  const transport: Transport<string> = {
+  const listeners = new Map<string, (text: Bundle) => void>();
+  const transport: Transport = {
     publish: async (topic, text) => {
       listeners.get(topic)?.(text);
       return listeners.has(topic) ? 1 : 0;

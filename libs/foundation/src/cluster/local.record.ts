@@ -4,6 +4,7 @@
  */
 import type { NodeRecord, ReplicaReport } from '../backend/directory/directory.js';
 import type { FoundationConfig } from '../config/config.js';
+import { PACKED_VERSION } from '../wire/packed.format.js';
 import { OLDEST_PROTOCOL, PROTOCOL } from './compatibility.js';
 import type { LocalNode } from './local.node.js';
 import { VERSION } from './version.js';
@@ -40,7 +41,10 @@ export class LocalRecord {
 
   constructor(
     node: LocalNode,
-    private readonly config: Pick<FoundationConfig, 'capacity' | 'labels' | 'quorum' | 'membership' | 'lease'>,
+    private readonly config: Pick<
+      FoundationConfig,
+      'capacity' | 'labels' | 'quorum' | 'membership' | 'lease' | 'transport'
+    >,
   ) {
     this.#record = {
       name: node.name,
@@ -60,6 +64,7 @@ export class LocalRecord {
       ...config.membership,
       leaseTtl: config.lease.ttl,
       protocol: { newest: PROTOCOL, oldest: OLDEST_PROTOCOL },
+      ...(config.transport.kind === 'redis' && config.transport.format === 'json' ? {} : { packs: PACKED_VERSION }),
       joinedAt: 0,
     };
   }

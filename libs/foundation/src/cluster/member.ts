@@ -60,6 +60,7 @@ export interface MembershipListener {
 /** A record of the directory as a member. */
 export function memberOf(record: NodeRecord, of: { isLate: boolean; self: boolean }): Member {
   const { leaseServers: _servers, beatEvery: _every, ttl: _ttl, ...rest } = record;
-  const { leaseTtl: _leaseTtl, protocol: _protocol, declares: _declares, expects: _expects, ...member } = rest;
+  const { leaseTtl: _leaseTtl, protocol: _protocol, packs: _packs, declares: _declares, ...more } = rest;
+  const { expects: _expects, ...member } = more;
   return Object.freeze({ ...member, state: stateOf(record.state, of.isLate), self: of.self });
 }

@@ -15,6 +15,7 @@ import type {
   MembershipOptions,
   RedisClient,
   RedisEndpoint,
+  RedisTransportOptions,
   RedlockClient,
   RestartPolicyName,
   TlsFiles,
@@ -99,7 +100,7 @@ export interface FoundationConfig {
   /** What is in Redis is signed with a key out of it. */
   cookie?: Secret;
   /** Without a cluster there is none, and this says `redis`. */
-  transport: { kind: 'redis' } | DirectConfig;
+  transport: RedisTransportOptions | DirectConfig;
   /** True in the command line, which looks at the cluster without being in it. */
   observes?: boolean;
 }

@@ -137,7 +137,9 @@ describe('the table of variables', () => {
   const options = [
     ...optionsOf('options.ts', 'FoundationOptions'),
     ...optionsOf('options.ts', 'RedisEndpoint', 'redis.'),
-    ...optionsOf('options.ts', 'DirectOptions', 'transport.').filter((option) => option !== 'transport.kind'),
+    ...['RedisTransportOptions', 'DirectOptions']
+      .flatMap((kind) => optionsOf('options.ts', kind, 'transport.'))
+      .filter((option) => option !== 'transport.kind'),
     ...optionsOf('strategy.settings.ts', 'StrategySettings'),
   ].filter((option) => option !== 'redis' && !NONE.includes(option));
 

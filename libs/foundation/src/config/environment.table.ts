@@ -52,6 +52,7 @@ export const VARIABLE_KINDS: Readonly<Record<string, VariableKind>> = {
   globalEnhancers: 'flag',
   forgetOrphansAfter: 'duration',
   transport: 'special',
+  'transport.format': 'text',
   'transport.host': 'text',
   'transport.port': 'port',
   'transport.advertise': 'text',

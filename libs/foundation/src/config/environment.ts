@@ -4,7 +4,7 @@
  */
 import { FoundationConfigError } from '../errors/config.errors.js';
 import { textIn, valuesIn } from './environment.table.js';
-import type { DirectOptions, FoundationOptions, RedisEndpoint } from './options.js';
+import type { DirectOptions, FoundationOptions, RedisEndpoint, RedisTransportOptions } from './options.js';
 import { STRATEGY_NAMES, type StrategyName, type StrategySettings } from './strategy.settings.js';
 import { shownFromEnvironment } from './validate.shape.js';
 
@@ -13,22 +13,25 @@ const NO = ['false', '0', 'no', 'off'];
 /** A copy of `process.env`, or a test's own. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
+/** Settings of both transports. */
+export type TransportSettings = Omit<DirectOptions, 'kind'> & Omit<RedisTransportOptions, 'kind'>;
+
 /** What the environment says, sorted by who reads it. */
 interface Said {
   options: FoundationOptions;
   redis: RedisEndpoint;
-  direct: Omit<DirectOptions, 'kind'>;
+  transport: TransportSettings;
   strategies: StrategySettings;
 }
 
 function saidBy(env: Environment): Said {
-  const { redis = {}, transport: direct = {}, ...options } = valuesIn(env);
+  const { redis = {}, transport = {}, ...options } = valuesIn(env);
   const strategies: Record<string, unknown> = {};
   for (const name of STRATEGY_NAMES) {
     strategies[name] = options[name] ?? {};
     delete options[name];
   }
-  return { options, redis, direct, strategies } as unknown as Said;
+  return { options, redis, transport, strategies } as unknown as Said;
 }
 
 /** Reads the variables that Foundation knows; an empty one counts as unset. */
@@ -71,9 +74,9 @@ export function endpointFromEnvironment(env: Environment): RedisEndpoint {
   return saidBy(env).redis;
 }
 
-/** Where the direct transport listens, which does not ask for it. */
-export function directFromEnvironment(env: Environment): Omit<DirectOptions, 'kind'> {
-  return saidBy(env).direct;
+/** What the environment says of either transport, which does not choose it. */
+export function transportFromEnvironment(env: Environment): TransportSettings {
+  return saidBy(env).transport;
 }
 
 /** The settings of each strategy. */

@@ -253,8 +253,22 @@ describe('resolve: what a node is and how it is called', () => {
 });
 
 describe('resolve: what is not there', () => {
-  it.each([{}, { publish: () => undefined }])('refuses a transport of the application, %j', (transport) => {
-    expect(configErrorOf({ transport: transport as never }).option).toMatch(/^transport\./);
+  it.each([{}, { publish: () => undefined }, { kind: 'redis', format: 'xml' }, { kind: 'redis', port: 1 }])(
+    'refuses a transport of the application, %j',
+    (transport) => {
+      expect(configErrorOf({ transport: transport as never }).option).toMatch(/^transport\./);
+    },
+  );
+
+  it('takes the transport over Redis with the form of what it publishes', () => {
+    expect(of({ transport: { kind: 'redis', format: 'json' } }).transport).toEqual({ kind: 'redis', format: 'json' });
+    const env = { FOUNDATION_TRANSPORT_FORMAT: 'json' };
+    expect(of({}, env).transport).toEqual({ kind: 'redis', format: 'json' });
+    expect(of({ transport: { kind: 'redis', format: 'packed' } }, env).transport).toEqual({
+      kind: 'redis',
+      format: 'packed',
+    });
+    expect(configErrorOf({}, { FOUNDATION_TRANSPORT_FORMAT: 'xml' }).option).toBe('FOUNDATION_TRANSPORT_FORMAT');
   });
 
   it.each([['typo'], [{ strategy: 'typo', secret: SECRET }]])('lists the valid strategies for %j', (cluster) => {

@@ -3,18 +3,17 @@
  * The only home of defaults and of the rules between options.
  */
 import { FoundationConfigError } from '../errors/config.errors.js';
-import { show } from '../errors/describe.js';
 import { Secret } from '../security/secret.js';
 import { millisecondsOf } from '../time/duration.js';
 import { appNameFrom } from './app.name.js';
 import type { FoundationConfig, LeaseTimes, Resolved, ResolvedProcessDefaults } from './config.js';
 import { isProduction } from './detect.js';
 import {
-  directFromEnvironment,
   endpointFromEnvironment,
   type Environment,
   fromEnvironment,
   isSwitchedOff,
+  transportFromEnvironment,
 } from './environment.js';
 import { overEnvironment, variableFor } from './environment.table.js';
 import type { Machine } from './machine.js';
@@ -22,18 +21,18 @@ import type {
   CallsOptions,
   ChannelDeclaration,
   ChannelsOptions,
-  DirectOptions,
   DurableChannelOptions,
   FoundationOptions,
   LeaseOptions,
   MembershipOptions,
   ProcessDefaults,
-  SecurityOptions,
 } from './options.js';
 import { type Endpoint, hasPlace, redisFrom } from './resolve.endpoint.js';
 import { type ResolvedTopologies, resolveTopologies } from './resolve.topologies.js';
+import { transportFrom } from './resolve.transport.js';
 import { isTopologyStrategy } from './topology.strategy.js';
-import { checkChannels, checkDirect, checkEndpoint, checkOptions } from './validate.js';
+import { withoutUndefined } from './unset.js';
+import { checkChannels, checkDirect, checkEndpoint, checkOptions, checkRedisTransport } from './validate.js';
 import { shownFromEnvironment } from './validate.shape.js';
 
 /** The four channels that always exist. */
@@ -85,10 +84,12 @@ export function resolve(options: FoundationOptions, env: Environment, machine: M
     ...(given.context === undefined ? {} : { context: given.context }),
     ...(given.clusterConfig === undefined ? {} : { clusterConfig: given.clusterConfig }),
     forgetOrphansAfter: millisecondsOf(given.forgetOrphansAfter) ?? 7 * 86_400_000,
-    transport: transportFrom(given.transport, clustered, {
-      ...directFromEnvironment(env),
-      ...withoutUndefined(given.security ?? {}),
-    }),
+    transport: transportFrom(
+      given.transport,
+      clustered,
+      transportFromEnvironment(env),
+      withoutUndefined(given.security ?? {}),
+    ),
   };
   const cookie = given.security?.cookie ?? undefined;
   if (clustered && cookie !== undefined) config.cookie = new Secret(cookie);
@@ -113,7 +114,9 @@ function checkedEnvironment(env: Environment): FoundationOptions {
   try {
     checkOptions(options);
     checkEndpoint(endpointFromEnvironment(env));
-    checkDirect({ kind: 'direct', ...directFromEnvironment(env) });
+    const { format, ...direct } = transportFromEnvironment(env);
+    checkDirect({ kind: 'direct', ...direct });
+    checkRedisTransport({ kind: 'redis', format });
   } catch (error) {
     if (!(error instanceof FoundationConfigError)) throw error;
     const received = shownFromEnvironment(error.received);
@@ -177,35 +180,6 @@ function strategyName({ topologies }: ResolvedTopologies): string {
 
 function nameOf(each: ResolvedTopologies['topologies'][number]): string {
   return isTopologyStrategy(each) ? each.name : each.strategy;
-}
-
-function transportFrom(
-  transport: FoundationOptions['transport'],
-  clustered: boolean,
-  given: Omit<DirectOptions, 'kind'> & SecurityOptions,
-): FoundationConfig['transport'] {
-  if (transport === undefined || transport === 'redis') return { kind: 'redis' };
-  if (typeof transport !== 'object' && transport !== 'direct') {
-    throw new FoundationConfigError('transport', show(transport), `'redis', 'direct' or { kind: 'direct', … }`);
-  }
-  const { cookie, tls, ...environment } = given;
-  const direct = {
-    port: 0,
-    ...environment,
-    ...(typeof transport === 'object' ? withoutUndefined(transport) : {}),
-    kind: typeof transport === 'object' ? transport.kind : 'direct',
-  } as DirectOptions & { port: number };
-  checkDirect(direct);
-  if (!clustered) return { kind: 'redis' };
-  if (cookie === undefined) {
-    throw new FoundationConfigError(
-      'security.cookie',
-      'nothing',
-      `a secret that all nodes share, because transport: 'direct' opens a port; set FOUNDATION_COOKIE, for instance to ` +
-        `what openssl rand -hex 32 prints`,
-    );
-  }
-  return { ...direct, cookie: new Secret(cookie), ...(tls === undefined ? {} : { tls }) };
 }
 
 function leaseTimes(lease: LeaseOptions): LeaseTimes {
@@ -287,9 +261,4 @@ export function processDefaults(
     timeout: timeout === 'infinity' ? timeout : millisecondsOf(timeout),
     stopTimeout: millisecondsOf(stopTimeout) ?? base.stopTimeout,
   };
-}
-
-/** What is `undefined` or `null` counts as not given. */
-function withoutUndefined<T extends object>(value: T): T {
-  return Object.fromEntries(Object.entries(value).filter(([, entry]) => entry !== undefined && entry !== null)) as T;
 }

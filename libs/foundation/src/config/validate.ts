@@ -103,8 +103,13 @@ class EndpointShape {
 const ADDRESS = /^(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]{1,253}):[1-9]\d{0,4}$/;
 const file = (): PropertyDecorator => IsString({ message: 'the path of a PEM file' });
 
+class RedisTransportShape {
+  @IsIn(['redis'], { message: `'redis'` }) kind?: string;
+  @IsOptional() @IsIn(['packed', 'json'], { message: `'packed' or 'json'` }) format?: string;
+}
+
 class DirectShape {
-  @IsIn(['direct'], { message: `'direct'` }) kind?: string;
+  @IsIn(['direct'], { message: `'redis' or 'direct'` }) kind?: string;
   @IsOptional()
   @IsString({ message: 'a host name or an address' })
   @Matches(/^[A-Za-z0-9_.:-]{1,253}$/, { message: 'a host name or an address' })
@@ -227,7 +232,12 @@ export function checkChannels(channels: readonly (readonly [name: unknown, decla
   }
 }
 
-/** The same for the object form of `transport`. */
+/** The same for the object form of `transport` over Redis. */
+export function checkRedisTransport(transport: unknown): void {
+  checkShape(RedisTransportShape, transport, 'transport.');
+}
+
+/** The same for that from node to node. */
 export function checkDirect(transport: unknown): void {
   checkShape(DirectShape, transport, 'transport.');
 }

@@ -8,6 +8,8 @@
 const MAX_SKEW_MS = 300_000;
 /** How many senders and topics are remembered. */
 const MAX_REMEMBERED = 10_000;
+/** The most characters of a stamp, all of ASCII. */
+export const MAX_STAMP = 218;
 
 /** What is wrong with a stamp. */
 export type Refusal = 'replayed' | 'too-old' | 'no-stamp';
@@ -22,36 +24,37 @@ export class ReplayGuard {
   constructor(private readonly bootId: string) {}
 
   /**
-   * The text with the next stamp before it; `now` in milliseconds since 1970.
+   * The next stamp, which goes before what is sent; `now` in milliseconds since 1970.
    *
    * Stamps never go back. Where the clock was ahead for a while, that would keep them ahead for as long, and a node
    * that did not know this sender before would reject each; so then they begin again, as after a restart.
    */
-  put(text: string, now: number): string {
+  next(now: number): string {
     if (this.#last / 1000 > now + MAX_SKEW_MS) {
       this.#began += 1;
       this.#last = 0;
     }
     this.#last = Math.max(this.#last + 1, Math.floor(now * 1000));
     const sequence = this.#began === 0 ? this.bootId : `${this.bootId}+${this.#began}`;
-    return `${sequence} ${this.#last} ${text}`;
+    return `${sequence} ${this.#last} `;
   }
 
-  /** The text without its stamp, or what is wrong with that. The caller has checked the signature. */
-  take(topic: string, stamped: string, now: number): { text: string } | { refusal: Refusal } {
+  /**
+   * How many characters the stamp has, or what is wrong with it. The caller has checked the signature, and gives at
+   * least the first {@link MAX_STAMP} characters.
+   */
+  take(topic: string, stamped: string, now: number): number | Refusal {
     const [header = '', sender, digits] = /^(\S{1,200}) (\d{1,16}) /.exec(stamped) ?? [];
-    if (sender === undefined) return { refusal: 'no-stamp' };
+    if (sender === undefined) return 'no-stamp';
     const stamp = Number(digits);
     const sequence = `${sender} ${topic}`;
     const last = this.#heard.get(sequence);
-    if (last !== undefined && stamp <= last) return { refusal: 'replayed' };
-    if (last === undefined && Math.abs(stamp / 1000 - now) > MAX_SKEW_MS) {
-      return { refusal: 'too-old' };
-    }
+    if (last !== undefined && stamp <= last) return 'replayed';
+    if (last === undefined && Math.abs(stamp / 1000 - now) > MAX_SKEW_MS) return 'too-old';
     // Again at the end: the one that was silent the longest is forgotten first.
     this.#heard.delete(sequence);
     this.#heard.set(sequence, stamp);
     if (this.#heard.size > MAX_REMEMBERED) this.#heard.delete(this.#heard.keys().next().value!);
-    return { text: stamped.slice(header.length) };
+    return header.length;
   }
 }

@@ -35,6 +35,24 @@ describe('Seal', () => {
     expect(seal.open('a', createSigner('shop', cookie).sign('a\nb', 'c'))).toBeUndefined();
   });
 
+  it('signs bytes as it signs the text that they are', () => {
+    const [head, rest] = ['boot 1 ', '{"a":"ü"}'];
+    const sealed = seal.signBytes('topic', head, Buffer.from(rest));
+    expect(sealed.toString()).toBe(seal.sign('topic', head + rest));
+    expect(seal.openBytes('topic', sealed)?.toString()).toBe(head + rest);
+    for (const [place, bytes] of [
+      ['other', sealed],
+      ['topic', sealed.subarray(1)],
+      ['topic', Buffer.alloc(0)],
+      ['topic', Buffer.concat([sealed, Buffer.of(0)])],
+    ] as const) {
+      expect(seal.openBytes(place, bytes)).toBeUndefined();
+    }
+    const open = createSigner('shop', undefined);
+    expect(open.openBytes('topic', open.signBytes('topic', '', Buffer.of(1, 2)))).toEqual(Buffer.of(1, 2));
+    expect(open.openBytes('topic', sealed)).toBeUndefined();
+  });
+
   it('without a cookie leaves texts as they are, and refuses those that are signed', () => {
     const open = createSigner('shop', undefined);
     expect(open.sign('topic', '[1]')).toBe('[1]');

@@ -8,6 +8,8 @@ import type { Secret } from './secret.js';
 
 /** Begins what is signed; no JSON does. */
 const MARK = '~';
+const MARK_BYTE = MARK.charCodeAt(0);
+const NOTHING = Buffer.alloc(0);
 /** 256 bits as base64url. */
 const MAC_LENGTH = 43;
 
@@ -21,6 +23,10 @@ export interface Signer {
   sign(place: string, text: string): string;
   /** The text, or `undefined` unless a node with the same cookie wrote it for this place. */
   open(place: string, sealed: string): string | undefined;
+  /** The same for bytes, which come after a text. */
+  signBytes(place: string, head: string, bytes: Buffer): Buffer;
+  /** What is in them, of a text too: that of the bytes of a text is the signature of the text. */
+  openBytes(place: string, sealed: Buffer): Buffer | undefined;
 }
 
 /**
@@ -33,11 +39,13 @@ export function createSigner(appName: string, cookie: Secret | undefined): Signe
       signs: false,
       sign: (_place, text) => text,
       open: (_place, sealed) => (sealed.startsWith(MARK) ? undefined : sealed),
+      signBytes: (_place, head, bytes) => Buffer.concat([Buffer.from(head), bytes]),
+      openBytes: (_place, sealed) => (sealed[0] === MARK_BYTE ? undefined : sealed),
     };
   }
   const key = keyFor(cookie.reveal(), appName, 'seal');
-  const macOf = (place: string, text: string): string =>
-    createHmac('sha256', key).update(`${place}\n${text}`).digest('base64url');
+  const macOf = (place: string, text: string, bytes: Buffer = NOTHING): string =>
+    createHmac('sha256', key).update(`${place}\n${text}`).update(bytes).digest('base64url');
   return {
     fingerprint: macOf('fingerprint', '').slice(0, 16),
     signs: true,
@@ -45,6 +53,13 @@ export function createSigner(appName: string, cookie: Secret | undefined): Signe
     open: (place, sealed) => {
       const text = sealed.slice(1 + MAC_LENGTH);
       return isSame(sealed.slice(0, 1 + MAC_LENGTH), MARK + macOf(place, text)) ? text : undefined;
+    },
+    signBytes: (place, head, bytes) =>
+      Buffer.concat([Buffer.from(`${MARK}${macOf(place, head, bytes)}${head}`), bytes]),
+    openBytes: (place, sealed) => {
+      const bytes = sealed.subarray(1 + MAC_LENGTH);
+      const seal = sealed.toString('latin1', 0, 1 + MAC_LENGTH);
+      return isSame(seal, MARK + macOf(place, '', bytes)) ? bytes : undefined;
     },
   };
 }

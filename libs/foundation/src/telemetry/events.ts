@@ -80,7 +80,7 @@ export type MessageDropReason =
   | 'not-inflatable'
   /** What arrived is not JSON, or is nested too deeply. */
   | 'not-json'
-  /** What arrived over a link is not packed as this node packs. */
+  /** What arrived is packed, and not as this node packs. */
   | 'not-packed'
   /** What arrived has more messages than any node sends in one text. */
   | 'too-many-messages'
@@ -305,7 +305,7 @@ export interface FoundationEvents {
   /** What is set in the cluster-wide configuration does not suit the schema of this node; its last good values stay. */
   'config.refused': { name: string; revision: number; errors: string[] };
 
-  /** A message left this node; `size` in bytes of JSON, or as it was packed for nodes with links. */
+  /** A message left this node; `size` in bytes of JSON, or as it was packed for other nodes. */
   'message.sent': { channel: string; size: number };
   /** A message reached this node's subscriptions. */
   'message.received': { channel: string; from: string; latency: number };

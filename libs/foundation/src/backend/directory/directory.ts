@@ -46,6 +46,8 @@ export interface NodeRecord {
   leaseTtl?: number;
   /** The words that it understands; see `cluster/compatibility.ts`. Absent = the first ones. */
   protocol?: { newest: number; oldest: number };
+  /** The form of packed bundles that it reads from Redis, see `wire/packed.format.ts`. Absent = none, only JSON. */
+  packs?: number;
   /** What its decorators say should run: name → `<kind> <count> <hash of all of it>`. Absent = it does not say. */
   declares?: Record<string, string>;
   /** Milliseconds since 1970 by the Redis clock. */

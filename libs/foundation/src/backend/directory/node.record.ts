@@ -91,6 +91,7 @@ const readRest = record<Omit<NodeRecord, 'classes' | 'declares' | 'joinedAt'>>({
   ttl: optional(milliseconds),
   leaseTtl: optional(milliseconds),
   protocol: optional(orElse(record({ newest: count, oldest: count }), () => ({ newest: 0, oldest: 0 }))),
+  packs: optional(count),
   // What cannot be dialled is kept all the same: it says that the node is reached by relayed frames.
   address: ifRight(cutText(300)),
   expects: optional(count),

@@ -6,10 +6,10 @@ import type { Transport } from './transport.js';
 
 function setUp(publish?: (topic: string, text: string) => Promise<number | undefined>) {
   const sent: { topic: string; messages: unknown[] }[] = [];
-  const transport: Transport<string> = {
+  const transport: Transport = {
     publish: async (topic, text) => {
-      sent.push({ topic, messages: JSON.parse(text) as unknown[] });
-      return publish?.(topic, text);
+      sent.push({ topic, messages: JSON.parse(String(text)) as unknown[] });
+      return publish?.(topic, String(text));
     },
     subscribe: () => Promise.reject(new Error('not used')),
     onInterrupted: () => () => undefined,

@@ -2,7 +2,13 @@ import { EventEmitter } from 'node:events';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { Logger } from '@nestjs/common';
 import type { Redis } from 'ioredis';
-import { RedisTransport } from './redis.transport.js';
+import { ReplayGuard } from '../../security/replay.guard.js';
+import { Secret } from '../../security/secret.js';
+import { createSigner } from '../../security/signer.js';
+import { type Bundle, unbundled } from '../../wire/bundle.js';
+import { PACKED_VERSION } from '../../wire/packed.format.js';
+import { PackedWriter } from '../../wire/packed.writer.js';
+import { RedisTransport, type TransportGuard } from './redis.transport.js';
 
 /** A subscriber as ioredis shows it: a status, a promise for each call, and events. */
 class FakeSubscriber extends EventEmitter {
@@ -30,15 +36,25 @@ class FakeSubscriber extends EventEmitter {
   ping = () => Promise.resolve('PONG');
   disconnect = jest.fn();
 
-  say(topic: string, text: string): void {
-    if (this.topics.has(topic)) this.emit('message', topic, text);
+  say(topic: string, bundle: Bundle): void {
+    if (this.topics.has(topic)) this.emit('messageBuffer', Buffer.from(topic), Buffer.from(bundle as Buffer));
   }
 }
+
+function packed(...values: unknown[]): Buffer {
+  const writer = new PackedWriter();
+  for (const value of values) writer.add(value);
+  return writer.finish();
+}
+
+type Says = { packs?: number };
+const reads: Says = { packs: PACKED_VERSION };
+const VALUES = [{ v: 2, from: 'ü' }, { b: [1, 'x\u0000~'] }];
 
 describe('RedisTransport', () => {
   let subscriber: FakeSubscriber;
   let transport: RedisTransport;
-  const publish = jest.fn<(topic: string, text: string) => Promise<number>>().mockResolvedValue(1);
+  const publish = jest.fn<(topic: string, bundle: Bundle) => Promise<number>>().mockResolvedValue(1);
 
   beforeEach(() => {
     Logger.overrideLogger(false);
@@ -47,12 +63,85 @@ describe('RedisTransport', () => {
   });
   afterEach(() => transport.close());
 
-  const make = (countsReceivers: boolean) =>
+  const make = (countsReceivers: boolean, guard: TransportGuard = {}) =>
     new RedisTransport({
       subscriber: subscriber as unknown as Redis,
       publisher: { publish } as unknown as Redis,
       countsReceivers,
+      guard,
     });
+
+  /** What a subscriber reads of what a publisher with this guard has sent. */
+  async function carried(guard: (bootId: string) => TransportGuard, members: Says[]): Promise<unknown[]> {
+    const [from, to] = [make(true, guard('a')), make(true, guard('b'))];
+    const heard: unknown[] = [];
+    await to.subscribe('t', (bundle) => void heard.push(typeof bundle, unbundled(bundle)));
+    from.meet(members);
+    for (const bundle of [packed(...VALUES), JSON.stringify(VALUES)]) {
+      await from.publish('t', bundle);
+      subscriber.say('t', publish.mock.lastCall![1]);
+    }
+    from.close();
+    to.close();
+    return heard;
+  }
+
+  describe.each([
+    ['without a cookie', () => ({})],
+    [
+      'signed',
+      (bootId: string) => ({
+        signing: { seal: createSigner('shop', new Secret('the cookie of this spec')), stamps: new ReplayGuard(bootId) },
+      }),
+    ],
+  ] as const)('%s', (_what, guard: (bootId: string) => TransportGuard) => {
+    it('carries what is packed where all nodes read that, and texts beside it', async () => {
+      expect(await carried(guard, [reads, reads])).toEqual(['object', VALUES, 'string', VALUES]);
+    });
+
+    it('carries JSON where a node does not, and before the nodes are known', async () => {
+      for (const members of [[reads, {}], [{ packs: PACKED_VERSION + 1 }], []]) {
+        expect(await carried(guard, members)).toEqual(['string', VALUES, 'string', VALUES]);
+      }
+    });
+  });
+
+  it('gives ioredis bytes of its own, because those of a bundle are written again', async () => {
+    transport.meet([reads]);
+    const bundle = packed(...VALUES);
+    await transport.publish('t', bundle);
+    const [, sent] = publish.mock.lastCall!;
+    bundle.fill(0);
+    expect(unbundled(sent)).toEqual(VALUES);
+  });
+
+  it('refuses bytes that were changed, moved or sent again, and those of a stranger', async () => {
+    const refused = jest.fn();
+    const seal = createSigner('shop', new Secret('the cookie of this spec'));
+    const signing = { seal, stamps: new ReplayGuard('a') };
+    const guarded = make(true, { signing, refused });
+    const heard = jest.fn();
+    await guarded.subscribe('t', heard);
+    await guarded.subscribe('u', heard);
+    guarded.meet([reads]);
+    await guarded.publish('t', packed(...VALUES));
+    const sent = Buffer.from(publish.mock.lastCall![1] as Buffer);
+    const changed = Buffer.from(sent);
+    changed[changed.length - 1]! ^= 1;
+    for (const bytes of [changed, packed(...VALUES), Buffer.alloc(0), Buffer.from('~'), sent.subarray(1)]) {
+      subscriber.say('t', bytes);
+    }
+    subscriber.say('u', sent);
+    expect(heard).not.toHaveBeenCalled();
+    subscriber.say('t', sent);
+    subscriber.say('t', sent);
+    guarded.close();
+    expect(heard).toHaveBeenCalledTimes(1);
+    expect(refused.mock.calls.map(([, reason]) => reason)).toEqual([
+      ...Array.from({ length: 6 }, () => 'bad-signature'),
+      'replayed',
+    ]);
+  });
 
   it('publishes', async () => {
     expect(await transport.publish('t', 'text')).toBe(1);

@@ -1,6 +1,6 @@
 /**
  * Topics over Redis pub/sub: one connection listens, another one publishes.
- * Underneath PUBLISH and SUBSCRIBE.
+ * Underneath PUBLISH and SUBSCRIBE: of what is packed where all nodes read that, else of JSON.
  */
 import type { Redis } from 'ioredis';
 import { describe } from '../../errors/describe.js';
@@ -9,23 +9,25 @@ import { refusalIn } from '../../errors/refusal.js';
 import { unattended } from '../../foreign/gate.js';
 import { Listeners } from '../../foreign/listeners.js';
 import { ThrottledLog } from '../../logging/throttled.log.js';
-import type { Refusal, ReplayGuard } from '../../security/replay.guard.js';
+import { MAX_STAMP, type Refusal, type ReplayGuard } from '../../security/replay.guard.js';
 import type { Signer } from '../../security/signer.js';
 import { within } from '../../time/timeout.js';
 import { type WakeUp, wakeUps } from '../../time/wake.ups.js';
+import { asText, type Bundle } from '../../wire/bundle.js';
+import { PACKED_VERSION } from '../../wire/packed.format.js';
 import type { Transport } from './transport.js';
 
-type Listener = (text: string) => void;
+type Listener = (bundle: Bundle) => void;
 
-/** What a text must be like to be read. */
+/** What a bundle must be like to be read. */
 export interface TransportGuard {
-  /** In characters: a text that is longer, which no node sends, is dropped before anybody reads it. */
+  /** In bytes: one that is longer, which no node sends, is dropped before anybody reads it. */
   longest?: number;
-  /** With a cookie: all texts are signed, and those that are not are dropped. */
+  /** With a cookie: all are signed, and those that are not are dropped. */
   signing?: { seal: Signer; stamps: ReplayGuard };
   /** Topics on which Redis itself speaks, which signs nothing. */
   isOpen?: (topic: string) => boolean;
-  /** A text was dropped. */
+  /** A bundle was dropped. */
   refused?: (topic: string, reason: 'too-large' | 'bad-signature' | Refusal) => void;
 }
 
@@ -39,6 +41,8 @@ const SUBSCRIBE_MS = 2000;
 /** When subscriptions that Redis did not take are tried again, in milliseconds. */
 const RETRY_MS = 1000;
 
+const TAB = 9;
+
 /** What the transport is made of. */
 export interface RedisTransportParts {
   readonly subscriber: Redis;
@@ -49,20 +53,23 @@ export interface RedisTransportParts {
 }
 
 /** See {@link Transport}. While Redis is unreachable a subscription is remembered and made on reconnection. */
-export class RedisTransport implements Transport<string> {
-  readonly #topics = new Map<string, Listeners<[text: string]>>();
+export class RedisTransport implements Transport {
+  readonly packs = true;
+  readonly #topics = new Map<string, Listeners<[bundle: Bundle]>>();
   readonly #interrupted = new Listeners<[]>('a listener to interruptions');
   readonly #log = new ThrottledLog();
   readonly #watchdog: Pick<WakeUp, 'cancel'>;
   /** True from a cut until the subscriptions are back. */
   #isCut = false;
+  /** Every node of the view reads what is packed. */
+  #allPack = false;
   #retryTimer: NodeJS.Timeout | undefined;
   readonly #guard: TransportGuard;
 
   constructor(private readonly parts: RedisTransportParts) {
     const { subscriber, guard = {} } = parts;
     this.#guard = guard;
-    subscriber.on('message', (topic: string, text: string) => this.#deliver(topic, text));
+    subscriber.on('messageBuffer', (topic: Buffer, bytes: Buffer) => this.#deliver(topic.toString(), bytes));
     subscriber.on('close', () => {
       this.#isCut = true;
       this.#interrupted.tell();
@@ -74,12 +81,25 @@ export class RedisTransport implements Transport<string> {
     );
   }
 
-  async publish(topic: string, text: string): Promise<number | undefined> {
-    const { signing } = this.#guard;
-    // With a stamp, because a signature alone would be as good a second time.
-    const sent = signing === undefined ? text : signing.seal.sign(topic, signing.stamps.put(text, Date.now()));
+  /** Who is in the cluster. A node that has just joined, and does not read what is packed, misses that until then. */
+  meet(members: readonly { readonly packs?: number }[]): void {
+    this.#allPack = members.length > 0 && members.every(({ packs }) => packs === PACKED_VERSION);
+  }
+
+  async publish(topic: string, bundle: Bundle): Promise<number | undefined> {
+    const sent = this.#sign(topic, this.#allPack ? bundle : asText(bundle));
     const receivers = await this.parts.publisher.publish(topic, sent);
     return this.parts.countsReceivers ? receivers : undefined;
+  }
+
+  #sign(topic: string, bundle: Bundle): Bundle {
+    const { signing } = this.#guard;
+    // A copy, because ioredis may keep it for later, and what the outbox packs in is used again at once.
+    if (signing === undefined) return typeof bundle === 'string' ? bundle : Buffer.from(bundle);
+    const { seal, stamps } = signing;
+    // With a stamp, because a signature alone would be as good a second time.
+    const stamp = stamps.next(Date.now());
+    return typeof bundle === 'string' ? seal.sign(topic, stamp + bundle) : seal.signBytes(topic, stamp, bundle);
   }
 
   async subscribe(topic: string, listener: Listener): Promise<() => Promise<void>> {
@@ -110,22 +130,22 @@ export class RedisTransport implements Transport<string> {
     this.#topics.clear();
   }
 
-  #deliver(topic: string, text: string): void {
-    const read = this.#open(topic, text);
+  #deliver(topic: string, bytes: Buffer): void {
+    const read = this.#open(topic, bytes);
     if (read === undefined) return;
     // A throw here would end up in ioredis' parser and break the connection for everyone; the gate catches it.
-    this.#topics.get(topic)?.tell(read);
+    this.#topics.get(topic)?.tell(isPacked(read) ? read : read.toString());
   }
 
   /** What anybody may have published, if it is to be read. */
-  #open(topic: string, text: string): string | undefined {
+  #open(topic: string, bytes: Buffer): Buffer | undefined {
     const { longest = Infinity, signing, isOpen, refused } = this.#guard;
-    if (text.length > longest) return void refused?.(topic, 'too-large');
-    if (signing === undefined || isOpen?.(topic) === true) return text;
-    const stamped = signing.seal.open(topic, text);
+    if (bytes.length > longest) return void refused?.(topic, 'too-large');
+    if (signing === undefined || isOpen?.(topic) === true) return bytes;
+    const stamped = signing.seal.openBytes(topic, bytes);
     if (stamped === undefined) return void refused?.(topic, 'bad-signature');
-    const taken = signing.stamps.take(topic, stamped, Date.now());
-    return 'text' in taken ? taken.text : void refused?.(topic, taken.refusal);
+    const taken = signing.stamps.take(topic, stamped.toString('latin1', 0, MAX_STAMP), Date.now());
+    return typeof taken === 'number' ? stamped.subarray(taken) : void refused?.(topic, taken);
   }
 
   /**
@@ -188,4 +208,9 @@ export class RedisTransport implements Transport<string> {
     await this.parts.subscriber.ping().catch(() => undefined);
     clearTimeout(timer);
   }
+}
+
+/** By its first byte, the version of the format; JSON begins with none below the tabulator. */
+function isPacked(bytes: Buffer): boolean {
+  return bytes.length > 0 && bytes[0]! < TAB;
 }

@@ -14,19 +14,19 @@ export type Passed = number | undefined;
  *
  * Whether a publisher hears itself is up to the transport (through Redis it does), so a subscriber ignores its own.
  */
-export interface Transport<B extends Bundle = Bundle> {
+export interface Transport {
   /** True where a bundle may also be packed. A node that does not know that form gets it as a text. */
   readonly packs?: boolean;
   /** Resolves once the bundle is passed on; with the number of nodes that it went to, where that is known. */
-  publish(topic: string, bundle: B, lane?: Lane): Promise<Passed>;
+  publish(topic: string, bundle: Bundle, lane?: Lane): Promise<Passed>;
   /**
    * The same, without a promise where the bundle was passed on at once: what it then costs is most of a small one.
    *
    * @throws what `publish` rejects with.
    */
-  pass?(topic: string, bundle: B, lane?: Lane): Passed | Promise<Passed>;
+  pass?(topic: string, bundle: Bundle, lane?: Lane): Passed | Promise<Passed>;
   /** Resolves once the subscription is in place; the returned function ends it. */
-  subscribe(topic: string, listener: (bundle: B) => void): Promise<() => Promise<void>>;
+  subscribe(topic: string, listener: (bundle: Bundle) => void): Promise<() => Promise<void>>;
   /**
    * Calls the listener when texts may have been lost: the connection that brings them was cut, or a sender had to drop
    * some. With the boot id of the sender where only its texts are concerned.

@@ -48,7 +48,7 @@ export class Receiver {
     this.#sequences = new GapDetector((bootId, channel) => this.#senders.beginningOf(bootId, channel));
     this.#senders.onGone((isGone) => this.#sequences.forgetSenders(isGone));
     this.#incoming = new Unpacker({
-      ownPrefix: tools.ownPrefix,
+      own: { prefix: tools.ownPrefix, bootId: membership.self.bootId },
       sequences: this.#sequences,
       drops,
       maxMessageBytes: tools.maxMessageBytes,

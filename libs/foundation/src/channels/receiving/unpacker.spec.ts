@@ -3,14 +3,21 @@ import { Logger } from '@nestjs/common';
 import type { FoundationEvents } from '../../telemetry/events.js';
 import { Telemetry } from '../../telemetry/telemetry.js';
 import { eventually } from '../../testing/eventually.js';
+import { PackedWriter } from '../../wire/packed.writer.js';
 import type { Gap } from '../channel.js';
 import { deflate } from '../compression.js';
-import { encode, headsOf } from '../envelope.js';
+import { encode, entryOf, headsOf } from '../envelope.js';
 import { MessageDrops } from '../message.drops.js';
 import { GapDetector } from './gap.detector.js';
 import { type Sink, Unpacker } from './unpacker.js';
 
 const heads = headsOf('n2', 'other');
+const packedOf = (from: typeof heads, seq: number, ...bodies: unknown[]): Buffer => {
+  const writer = new PackedWriter();
+  writer.add(from.value('normal', seq, 1));
+  for (const body of bodies) writer.add(entryOf(body));
+  return writer.finish();
+};
 const textOf = (seq: number, ...bodies: string[]) =>
   `[${[heads.head('normal', seq, 1), ...bodies.map((body) => encode(body))].join(',')}]`;
 
@@ -46,9 +53,8 @@ describe('Unpacker', () => {
       acknowledge: (...words) => told.push(words),
       answer: (...words) => told.push(words),
     };
-    const own = headsOf('n1', 'own').prefix;
     incoming = new Unpacker({
-      ownPrefix: own,
+      own: { prefix: headsOf('n1', 'own').prefix, bootId: 'own' },
       sequences: new GapDetector(() => 'before'),
       drops: new MessageDrops(telemetry),
       maxMessageBytes: 1024,
@@ -97,6 +103,17 @@ describe('Unpacker', () => {
       expect(seen).toHaveLength(29);
     });
 
+    it('keeps what is packed behind it, in memory of its own', async () => {
+      const room = Buffer.alloc(64 * 1024);
+      const bundle = packedOf(heads, 21, 21, 'x');
+      bundle.copy(room, 100);
+      incoming.receive('data', room.subarray(100, 100 + bundle.length));
+      room.fill(0xff);
+      await eventually(() => seen.length === 22);
+      expect(seen).toEqual([...inOrder, 21, 'x']);
+      expect([...gaps, ...dropped]).toEqual([]);
+    });
+
     it('keeps a large text as it is', async () => {
       const large = `é😀 ${'x'.repeat(10_000)}\u2028 "\\`;
       incoming.receive('data', textOf(21, JSON.stringify(large)));
@@ -107,6 +124,7 @@ describe('Unpacker', () => {
 
   it('ignores envelopes of this node, which were delivered when sent', () => {
     incoming.receive('events', `[${headsOf('n1', 'own').head('normal', 1, 1)},${encode('1')}]`);
+    incoming.receive('events', packedOf(headsOf('n1', 'own'), 2, 2));
     expect([...seen, ...gaps, ...dropped]).toEqual([]);
   });
 

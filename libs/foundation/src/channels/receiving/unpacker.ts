@@ -58,7 +58,8 @@ interface Reading {
 
 /** What the unpacker needs. */
 export interface UnpackerParts {
-  readonly ownPrefix: string;
+  /** What the heads of this node begin with, and its boot id. */
+  readonly own: { readonly prefix: string; readonly bootId: string };
   readonly sequences: GapDetector;
   readonly drops: MessageDrops;
   readonly maxMessageBytes: number;
@@ -77,15 +78,36 @@ export class Unpacker {
   readonly #isLong: () => boolean;
 
   constructor(private readonly parts: UnpackerParts) {
-    const { ownPrefix, isLong = () => isLongTurn(READ_MS) } = parts;
+    const { own, isLong = () => isLongTurn(READ_MS) } = parts;
     this.#isLong = isLong;
-    this.#ownTexts = `[${ownPrefix}`;
+    this.#ownTexts = `[${own.prefix}`;
   }
 
   receive(channel: string, bundle: Bundle): void {
-    // Our own messages were delivered when they were sent. What is packed comes from other nodes only.
-    if (typeof bundle === 'string' && bundle.startsWith(this.#ownTexts)) return;
-    if ((this.#unread.size === 0 && !this.#isLong()) || isHigh(channel, bundle)) return this.#read(channel, bundle);
+    if (typeof bundle === 'string') this.#receiveText(channel, bundle);
+    else this.#receivePacked(channel, bundle);
+  }
+
+  // Our own messages were delivered when they were sent.
+  #receiveText(channel: string, text: string): void {
+    if (text.startsWith(this.#ownTexts)) return;
+    if (this.#isFree() || isHigh(text)) this.#read(channel, open(channel, text));
+    else this.#keep(channel, text);
+  }
+
+  /** Its head is read at once, which costs little. */
+  #receivePacked(channel: string, bytes: Buffer): void {
+    const opened = open(channel, bytes);
+    if (typeof opened !== 'string' && opened.head.bootId === this.parts.own.bootId) return;
+    if (typeof opened === 'string' || this.#isFree() || opened.head.lane === 'high') this.#read(channel, opened);
+    else this.#keep(channel, bytes);
+  }
+
+  #isFree(): boolean {
+    return this.#unread.size === 0 && !this.#isLong();
+  }
+
+  #keep(channel: string, bundle: Bundle): void {
     this.#unreadSize += bundle.length;
     this.#unread.push({ channel, held: hold(bundle), listening: this.parts.sink.listening(channel) });
     while (this.#unreadSize > MAX_UNREAD) this.#readNext();
@@ -120,11 +142,10 @@ export class Unpacker {
     this.#unreadSize -= held.length;
     // The last subscription may have ended since it arrived.
     if (listening !== undefined && listening === this.parts.sink.listening(channel))
-      this.#read(channel, held instanceof HeldText ? held.text : held);
+      this.#read(channel, open(channel, held instanceof HeldText ? held.text : held));
   }
 
-  #read(channel: string, bundle: Bundle): void {
-    const opened = open(channel, bundle);
+  #read(channel: string, opened: ReturnType<typeof open>): void {
     if (typeof opened === 'string') return this.parts.drops.add(channel, opened);
     const { head, count } = opened;
     if (count <= 0) return;
@@ -204,10 +225,8 @@ export class Unpacker {
 /**
  * By the end of the head as `headsOf` writes it. Heads that look otherwise are read in turn, so order holds either way.
  */
-function isHigh(channel: string, bundle: Bundle): boolean {
-  if (typeof bundle === 'string') return bundle.startsWith(HIGH, bundle.indexOf('}') - HIGH.length);
-  const opened = open(channel, bundle);
-  return typeof opened !== 'string' && opened.head.lane === 'high';
+function isHigh(text: string): boolean {
+  return text.startsWith(HIGH, text.indexOf('}') - HIGH.length);
 }
 
 function isZipped(entry: Envelope | Unusable): entry is Envelope {

@@ -1,7 +1,7 @@
 /**
  * Pure: the options of a node of a test, out of those of its application and those of the kit.
  */
-import type { DirectOptions, FoundationOptions } from '../../config/options.js';
+import type { DirectOptions, FoundationOptions, RedisTransportOptions } from '../../config/options.js';
 
 const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null;
 
@@ -24,8 +24,11 @@ export function withKitOptions(own: FoundationOptions, kit: FoundationOptions): 
 }
 
 /** Where links listen is said in any case; whether there are any is up to the application, or to the kit. */
-function withOwnLinks(own: FoundationOptions['transport'], kit: DirectOptions): FoundationOptions['transport'] {
-  if (kit.kind === 'direct') return kit;
+function withOwnLinks(
+  own: FoundationOptions['transport'],
+  kit: RedisTransportOptions | Partial<DirectOptions>,
+): FoundationOptions['transport'] {
+  if (kit.kind !== undefined) return kit as RedisTransportOptions | DirectOptions;
   const isDirect = own === 'direct' || (isObject(own) && own.kind === 'direct');
-  return isDirect ? { ...(isObject(own) ? own : {}), ...(kit as Partial<DirectOptions>), kind: 'direct' } : own;
+  return isDirect ? { ...(isObject(own) ? own : {}), ...kit, kind: 'direct' } : own;
 }

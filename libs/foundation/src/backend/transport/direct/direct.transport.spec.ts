@@ -59,7 +59,7 @@ class Node {
 
   constructor(
     readonly bootId: string,
-    redis: Transport<string>,
+    redis: Transport,
     { cookie = COOKIE, maxMessageBytes = 1024 * 1024 } = {},
   ) {
     const telemetry = new Telemetry();

@@ -71,7 +71,7 @@ export class DirectTransport implements Transport {
     private readonly node: NodeIdentity,
     private readonly telemetry: Telemetry,
     /** Topics in Redis, for relayed frames and for nodes without an address. */
-    private readonly redis: Transport<string>,
+    private readonly redis: Transport,
     private readonly keys: Keys,
   ) {
     this.#letterKey = keyFor(config.transport.cookie.reveal(), config.appName, 'letter');
@@ -130,7 +130,7 @@ export class DirectTransport implements Transport {
    */
   async listen(): Promise<void> {
     if (!this.#hearsRelay) {
-      await this.redis.subscribe(this.keys.letters(this.node.bootId), (text) => this.#relayed(text));
+      await this.redis.subscribe(this.keys.letters(this.node.bootId), (bundle) => this.#relayed(bundle));
     }
     this.#hearsRelay = true;
     this.#address = await this.#links.listen();
@@ -265,10 +265,10 @@ export class DirectTransport implements Transport {
     peer.close(reason);
   }
 
-  #relayed(text: string): void {
-    if (this.#closed) return;
+  #relayed(bundle: Bundle): void {
+    if (this.#closed || typeof bundle !== 'string' /* no node packs a letter */) return;
     try {
-      const frames = unseal(this.#letterKey, this.node.bootId, text);
+      const frames = unseal(this.#letterKey, this.node.bootId, bundle);
       if (frames.from !== this.node.bootId) this.#peer(frames.from).relayed(frames);
     } catch (error) {
       if (!(error instanceof Rejected)) throw error;

@@ -1,7 +1,8 @@
 /**
  * The plain topics in Redis, on which a direct node reaches nodes that use the Redis transport.
  */
-import { fromJson, ifRight, record, text } from '../../../wire/decode.js';
+import { type Bundle, unbundled } from '../../../wire/bundle.js';
+import { ifRight, record, text } from '../../../wire/decode.js';
 import type { Transport } from '../transport.js';
 
 /**
@@ -18,7 +19,7 @@ export class PlainTopics {
   #heardAt = -Infinity;
 
   constructor(
-    private readonly redis: Transport<string>,
+    private readonly redis: Transport,
     /** True for a node that has a link or an address, and so says what it says over its stream. */
     private readonly isProvable: (bootId: string) => boolean,
     /** A text in the name of such a node was refused. */
@@ -39,14 +40,14 @@ export class PlainTopics {
     return this.redis.publish(topic, MARK + text);
   }
 
-  subscribe(topic: string, deliver: (text: string) => void): Promise<() => Promise<void>> {
-    return this.redis.subscribe(topic, (text) => {
-      if (text.startsWith(MARK)) return;
+  subscribe(topic: string, deliver: (bundle: Bundle) => void): Promise<() => Promise<void>> {
+    return this.redis.subscribe(topic, (bundle) => {
+      if (typeof bundle === 'string' && bundle.startsWith(MARK)) return;
       // Any client of Redis can write there: a node with a link, or an address, sends over its stream.
-      if (sendersOf(text).some((bootId) => this.isProvable(bootId))) return this.refused();
+      if (sendersOf(bundle).some((bootId) => this.isProvable(bootId))) return this.refused();
       // The sender may be a member that the view does not have yet, and must be reached the same way.
       this.#heardAt = performance.now();
-      deliver(text);
+      deliver(bundle);
     });
   }
 }
@@ -55,9 +56,14 @@ const readSender = record<{ boot?: string; from?: string }>({
   boot: ifRight(text(Infinity, 0)),
   from: ifRight(text(Infinity, 0)),
 });
-const read = fromJson((value) => (Array.isArray(value) ? (value as unknown[]) : [value]).map(readSender));
 
-/** The boot ids in whose name a text speaks: a head's and a node message's `boot`, the `from` of a call. */
-function sendersOf(json: string): string[] {
-  return (read(json) ?? []).flatMap((said) => [said?.boot, said?.from].filter((bootId) => bootId !== undefined));
+/** The boot ids in whose name a bundle speaks: a head's and a node message's `boot`, the `from` of a call. */
+function sendersOf(bundle: Bundle): string[] {
+  const values = unbundled(bundle);
+  // What cannot be read is dropped, and counted, by who listens.
+  if (typeof values === 'string') return [];
+  return values.flatMap((value) => {
+    const said = readSender(value);
+    return [said?.boot, said?.from].filter((bootId) => bootId !== undefined);
+  });
 }

@@ -37,7 +37,7 @@ export class TopicSubscriptions {
     const isNew = listening === undefined;
     listening ??= {
       listeners: new Listeners(`a listener to ${topic}`),
-      plain: this.plain.subscribe(topic, (text) => this.deliver(topic, () => text)),
+      plain: this.plain.subscribe(topic, (bundle) => this.deliver(topic, () => bundle)),
     };
     listening.listeners.add(listener);
     this.#topics.set(topic, listening);
