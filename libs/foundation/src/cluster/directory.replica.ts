@@ -29,6 +29,8 @@ export class DirectoryReplica {
   readonly #members = new Map<string, NodeRecord>();
   readonly #logger = new ThrottledLog();
   #late: ReadonlySet<string> = new Set();
+  /** Who is late as the last heartbeat has it, and at which version of the view. */
+  #told: { readonly late: ReadonlySet<string>; readonly version: number } = { late: new Set(), version: 0 };
   #version = 0;
   #expected = 0;
   #changes = 0;
@@ -120,6 +122,7 @@ export class DirectoryReplica {
       const kept = view.changed === undefined || view.changed.has(member.name) ? undefined : known.get(member.name);
       this.#members.set(member.name, kept ?? member);
     }
+    this.#settleLate();
     this.owner.meet?.(view.members);
     await this.#announce(before, view);
     this.owner.changed();
@@ -145,8 +148,16 @@ export class DirectoryReplica {
     this.#changes += 1;
   }
 
-  noteLate(names: readonly string[]): void {
-    const late = new Set(names.filter((name) => name !== this.owner.self.name));
+  /** By a heartbeat, which says at which version of the view. */
+  noteLate(names: readonly string[], version: number): void {
+    this.#told = { late: new Set(names.filter((name) => name !== this.owner.self.name)), version };
+    this.#settleLate();
+  }
+
+  /** A node that is no longer late has been heard again, or was removed: a view older than the heartbeat shows neither. */
+  #settleLate(): void {
+    const { late: told, version } = this.#told;
+    const late = version <= this.#version ? told : new Set([...this.#late, ...told]);
     for (const { name, bootId } of this.#members.values()) {
       if (late.has(name) === this.#late.has(name)) continue;
       this.telemetry.emit('cluster.node_suspect', { node: name, bootId, suspect: late.has(name) });

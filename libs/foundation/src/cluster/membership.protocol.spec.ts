@@ -362,6 +362,35 @@ describe('the membership protocol', () => {
     ]);
   });
 
+  it('does not take a late member that was removed for one that was heard again', async () => {
+    await protocol.join([]);
+    nodes.answer = { late: ['n2'] };
+    await pass(1200);
+    // The heartbeat of another node removed it: this node's next one names it no longer, and comes before the view.
+    nodes.records.delete('n2');
+    nodes.version += 1;
+    nodes.answer = {};
+    await pass(2400);
+    expect(membership.members().map(({ name }) => name)).toEqual(['n1']);
+    expect(payloads('cluster.node_suspect')).toEqual([{ node: 'n2', bootId: 'b2', suspect: true }]);
+    expect(payloads('cluster.node_left')).toHaveLength(1);
+  });
+
+  it('sees a late member that is heard again while another one leaves', async () => {
+    nodes.records.set('n3', { ...other, name: 'n3', bootId: 'b3' });
+    await protocol.join([]);
+    nodes.answer = { late: ['n2', 'n3'] };
+    await pass(1200);
+    nodes.records.delete('n3');
+    nodes.version += 1;
+    nodes.answer = {};
+    await pass(1200);
+    expect(membership.members().map(({ name, state }) => `${name} ${state}`)).toEqual(['n1 up', 'n2 up']);
+    expect(payloads('cluster.node_suspect').filter(({ suspect }) => !suspect)).toEqual([
+      { node: 'n2', bootId: 'b2', suspect: false },
+    ]);
+  });
+
   it('reads the view once for many hints, however fast they come, and the last change is in it', async () => {
     await protocol.join(['Feed']);
     let read = 0;

@@ -237,7 +237,7 @@ export class MembershipProtocol {
     if (answer.status === 'replaced') this.#replacedBy(answer.otherBootId ?? '?');
     if (answer.status !== 'ok') return this.#rejoin();
     if (view.state === 'isolated') this.#reached();
-    view.replica.noteLate(answer.late);
+    view.replica.noteLate(answer.late, answer.viewVersion);
     // INVARIANT (I25): a heartbeat waits for no other connection. The view comes over another one; if that hangs, this
     // node is no less alive. A view that was not fetched is fetched after the next heartbeat.
     if (answer.viewVersion !== view.version) unattended('fetching the members', view.replica.refresh());
