@@ -37,7 +37,8 @@ import { unattended } from '../foreign/gate.js';
 import { millisecondsOf } from '../time/duration.js';
 import { within } from '../time/timeout.js';
 import { nameOf } from './declaration/process.target.js';
-import type { ProcessGroup } from './process.ref.js';
+import { exclusionOf } from './placement/placement.exclusion.js';
+import type { ProcessGroup, ProcessInfo } from './process.ref.js';
 import type { ProcessRegistry } from './process.registry.js';
 import type { ReplacedProcesses } from './replaced.processes.js';
 import { isEnded, type ProcessTable, type VersionedEntry } from './table/process.table.js';
@@ -140,13 +141,24 @@ export class ProcessGatherer {
       throw new UnknownProcessError(name, known);
     }
     if (!runsEverywhere(entry) || entry.of !== undefined) return slotsOf(entry, table);
-    return registry
-      .members(entry)
+    const replicas = registry.members(entry);
+    const running = replicas
       .filter(({ state }) => state !== 'completed' && state !== 'stopped')
       .map(({ name: slot, node = '?', state }) => ({
         ...{ process: slot, node },
         isDown: state !== 'running' && state !== 'starting',
       }));
+    return entry.status === 'wanted' ? [...running, ...this.#toCome(entry, replicas)] : running;
+  }
+
+  /** The replicas of nodes that have just joined, and have not started theirs. */
+  #toCome(entry: VersionedEntry, replicas: readonly ProcessInfo[]): Asked[] {
+    const there = new Set(replicas.map(({ node }) => node));
+    return this.parts.membership
+      .members()
+      .filter((member) => member.state !== 'suspect' && !there.has(member.name))
+      .filter((member) => member.classes.includes(entry.type) && exclusionOf(entry, member) === undefined)
+      .map(({ name: node }) => ({ process: `${entry.name}@${node}`, node, isDown: true }));
   }
 
   /** A partition refuses a call that takes it for one of another number of them. */
