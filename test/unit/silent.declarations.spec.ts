@@ -7,6 +7,7 @@ import { Test, type TestingModule } from '@nestjs/testing';
 import {
   Callable,
   Channel,
+  ClusterCron,
   FoundationModule,
   getProcessToken,
   ProcessManager,
@@ -114,17 +115,23 @@ describe('A module that is loaded when the application has started', () => {
       hear(): void {}
     }
     @Injectable()
+    class Jobs {
+      @ClusterCron('* * * * * *', { name: 'late-job' })
+      run(): void {}
+    }
+    @Injectable()
     class Plain {}
-    @Module({ providers: [Late, Listener, Plain] })
+    @Module({ providers: [Late, Listener, Jobs, Plain] })
     class LateModule {}
     const module = await boot([Base]);
     await module.get(LazyModuleLoader).load(() => LateModule);
-    await eventually(() => warned.length === 2, { lastSeen: () => warned });
+    await eventually(() => warned.length === 3, { lastSeen: () => warned });
     const why =
       'of module LateModule has no effect in the cluster: the module was loaded when the application had started';
     expect(warned.map((line) => line.includes(why) && /Class \w+/.exec(line)?.[0])).toEqual([
       'Class Late',
       'Class Listener',
+      'Class Jobs',
     ]);
     await expect(module.get(ProcessManager).startSingleton(Late)).rejects.toThrow('not loaded lazily');
   });

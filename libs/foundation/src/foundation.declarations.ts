@@ -10,6 +10,7 @@ import { remote } from './calls/remote.proxy.js';
 import { CHANNEL_METADATA } from './channels/channel.decorators.js';
 import { type DeclaredHandler, exploreChannelNames, exploreChannels, handlersOf } from './channels/channel.explorer.js';
 import type { Subscription } from './channels/channel.js';
+import { CRON_METADATA } from './cron/cron.decorator.js';
 import { type ExploredJobs, exploreJobs } from './cron/cron.explorer.js';
 import { StartedSchedules } from './cron/started.schedules.js';
 import { findProviders, type Found, markedMethods } from './decorated.js';
@@ -285,7 +286,7 @@ function isDeclared(type: Type<object>): boolean {
   return (
     isProcess(type) ||
     Reflect.hasOwnMetadata(SERVICE_METADATA, type) ||
-    markedMethods(type, CHANNEL_METADATA).length > 0
+    [CHANNEL_METADATA, CRON_METADATA].some((mark) => markedMethods(type, mark).length > 0)
   );
 }
 
