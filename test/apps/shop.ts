@@ -96,6 +96,10 @@ async function main(): Promise<void> {
     logger: ['log', 'warn', 'error'],
   });
   app.enableShutdownHooks();
+  if (how === 'late') {
+    await app.init();
+    await new Promise((resolve) => setTimeout(resolve, 2000)); // what an application does before it listens
+  }
   if (how === 'deaf') await app.init();
   else await app.listen(process.env['SHOP_PORT'] ?? process.env['PORT'] ?? 3000);
   console.log(`The shop is open in ${process.cwd()}`);

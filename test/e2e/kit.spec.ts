@@ -2,7 +2,16 @@
 // input.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -84,8 +93,11 @@ describe('a test cluster', () => {
     expect(indexes.every((index) => [0, 1, 2].includes(index))).toBe(true);
     expect(new Set(indexes).size).toBeGreaterThan(1);
     expect((await cluster.owner('accounts/1')).name).toMatch(/^node-/);
-    expect(await messageOf(cluster.singleton('nobody').work!())).toMatch(/No node runs "nobody"/);
-    expect(await messageOf(cluster.partition('nobody', 'a').work!())).toMatch(/knows no partitions of "nobody"/);
+    const unknown = [cluster.singleton('nobody').work!(), cluster.partition('nobody', 'a').work!()].map(messageOf);
+    expect(await Promise.all(unknown)).toEqual([
+      expect.stringMatching(/No node runs "nobody"/),
+      expect.stringMatching(/knows no partitions of "nobody"/),
+    ]);
     expect(await messageOf(cluster.singleton('till').secret!())).toMatch(/secret/);
   });
 
@@ -142,11 +154,18 @@ describe('a test cluster', () => {
     expect(cluster.violations()).toEqual([]);
   });
 
-  it('delays the way to Redis, which changes no owner', async () => {
+  it('delays the way to Redis, which changes no owner and cuts nobody off', async () => {
     const { node, epoch } = await cluster.ownership('till');
     await cluster.cut(node, 'redis', { delay: 20 });
-    await cluster.heal();
+    expect(cluster.node(node).isCut).toBe(false);
     expect(await cluster.ownership('till')).toEqual({ name: 'till', node, epoch });
+    await cluster.members();
+    await cluster.node(node).cut('hang');
+    expect(cluster.node(node).isCut).toBe(true);
+    await cluster.heal();
+    await cluster.members(['node-1', 'node-2', 'node-3']);
+    await cluster.assertSingleOwner('till');
+    expect(cluster.violations()).toEqual([]);
   });
 
   it('freezes and kills Redis, and asks it', async () => {
@@ -202,6 +221,29 @@ describe('a test cluster', () => {
     await expect(cluster.startNode('node-1')).rejects.toThrow(/runs already/);
     await expect(cluster.startNode('redis')).rejects.toThrow(/invalid option "nodes"/);
     expect(() => cluster.node('node-1').app).toThrow(/a process of its own/);
+  });
+});
+
+describe('a test cluster that is stressed', () => {
+  it('starts nodes at the same time, each under a name of its own, and no name twice', async () => {
+    await using cluster = await TestCluster.start({ nodes: 1, entry });
+    const twice = [cluster.startNode(), cluster.startNode(), cluster.startNode('x'), cluster.startNode('x')];
+    const started = twice.map((start) =>
+      start.then(
+        ({ name }) => name,
+        (error: Error) => error.message,
+      ),
+    );
+    expect(await Promise.all(started)).toEqual(['node-2', 'node-3', 'x', 'Node x is starting already']);
+    await cluster.members(['node-1', 'node-2', 'node-3', 'x']);
+    const node = cluster.node('x');
+    await node.cut();
+    await node.kill();
+    expect(await messageOf(cluster.startNode('x'))).toMatch(
+      /^Node x is cut off from Redis, so it cannot join: heal it/,
+    );
+    await node.heal();
+    await cluster.startNode('x');
   });
 });
 
@@ -277,6 +319,11 @@ describe('a start that fails', () => {
     expect(said).toMatch(/EADDRINUSE/);
   });
 
+  it('not because the application listens late, and then its port is known', async () => {
+    await using cluster = await TestCluster.start({ nodes: 1, entry, env: { SHOP: 'late' } });
+    expect(await textOf(cluster.node('node-1'))).toBe('node-1');
+  });
+
   it('not because the application does not listen', async () => {
     await using cluster = await TestCluster.start({ nodes: 1, entry, env: { SHOP: 'deaf' } });
     expect(() => cluster.node('node-1').url).toThrow(/node-1 listens on no port/);
@@ -295,6 +342,10 @@ describe('a test cluster on a Redis of others', () => {
     await one.stop();
     await one.stop();
     await expect(one.startNode()).rejects.toThrow(/is stopped/);
+    // Nothing is left that could break a rule, and that proves nothing.
+    expect(() => one.violations()).toThrow(/stopped, and its history is removed/);
+    expect(() => one.ownersOf('till')).toThrow(/look at it before stop/);
+    expect(await messageOf(one.owner('till'))).toBe('This cluster is stopped');
     expect(await redis.command('PING')).toBe('PONG');
   });
 
@@ -354,8 +405,9 @@ describe('what a test leaves behind', () => {
     folder: string;
   }
 
-  async function visit(how: string, kill: boolean): Promise<Left> {
-    const child = spawn(process.execPath, [visitor, how], { stdio: ['ignore', 'pipe', 'pipe'] });
+  async function visit(how: string, kill: boolean, TMPDIR: string): Promise<Left> {
+    const env = { ...process.env, TMPDIR };
+    const child = spawn(process.execPath, [visitor, how], { stdio: ['ignore', 'pipe', 'pipe'], env });
     let output = '';
     for (const stream of [child.stdout, child.stderr]) stream.on('data', (text) => (output += String(text)));
     const left = (): Left | undefined => JSON.parse(/^\{.*\}$/m.exec(output)?.[0] ?? 'null') as Left | undefined;
@@ -379,8 +431,15 @@ describe('what a test leaves behind', () => {
     ['forgets', 'ends without a stop', false],
     ['throws', 'throws', false],
   ])('is nothing (%s): it %s', async (how, _what, kill) => {
-    const { folder } = await visit(how, kill);
-    await eventually(() => !existsSync(folder), { timeout: 10_000, what: 'The end of the folder of Redis' });
+    const place = mkdtempSync(join(tmpdir(), 'foundation-left-'));
+    const folders = (): string[] => readdirSync(place).filter((name) => name.startsWith('foundation-'));
+    try {
+      const { folder } = await visit(how, kill, place);
+      expect(folder.startsWith(place)).toBe(true);
+      await eventually(() => folders().length === 0, { what: 'The end of its folders', lastSeen: folders });
+    } finally {
+      rmSync(place, { recursive: true, force: true });
+    }
   });
 });
 

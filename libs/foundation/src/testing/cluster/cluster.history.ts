@@ -1,6 +1,7 @@
 /**
  * What happened in a test cluster: the events of all nodes, and what the test did to them, for the checker.
  */
+import { eventually } from '../eventually.js';
 import { checkHistory, describeViolations } from '../history/check.history.js';
 import type { HistoryFacts } from '../history/history.facts.js';
 import { type HistoryEvent, historyNow } from '../history/history.js';
@@ -8,6 +9,9 @@ import { ownershipsOf, type OwnershipViolations } from '../history/ownership.js'
 import { HISTORY_FULL } from './bounded.sink.js';
 import { GrowingHistory } from './growing.history.js';
 import type { Injuries, NodeExit } from './node.host.js';
+
+/** How long an overlap of two owners may be one that a node has not written down the end of yet. */
+const SETTLE_MS = 5000;
 
 /** One life of a node: its process, what was done to it, and where its history is. */
 export interface NodeLife {
@@ -28,6 +32,7 @@ export interface NodeLife {
  */
 export class ClusterHistory {
   readonly #files = new Map<string, GrowingHistory>();
+  #isGone = false;
 
   constructor(
     /** Every life there ever was, ended ones included; more may be added. */
@@ -36,8 +41,14 @@ export class ClusterHistory {
     private readonly cuts: () => HistoryFacts['cut'] = () => [],
   ) {}
 
-  /** The events of all nodes so far, in the order of their time. */
+  /** Its files are removed: from now on nothing can be said of it, least of all that nothing was wrong. */
+  end(): void {
+    this.#isGone = true;
+  }
+
+  /** The events of all nodes so far, in the order of their time. @throws Error once it has ended */
   events(): HistoryEvent[] {
+    if (this.#isGone) throw new Error('This cluster is stopped, and its history is removed: look at it before stop()');
     // The files are read one after the other while they grow: what is later than now has no beginning in those read
     // first.
     const now = historyNow();
@@ -88,6 +99,23 @@ export class ClusterHistory {
       throw new Error(`"${slot}" had two owners at a time:\n${describeViolations(broken, events).join('\n')}`);
     if (this.#ownersOf(slot, events).length > 0) return;
     throw new Error(`No node has owned "${slot}" so far, so nothing can be said of its owners`);
+  }
+
+  /** Throws as {@link requireSingleOwner}, for an overlap that does not go away. */
+  async awaitSingleOwner(slot: string): Promise<void> {
+    let broken: unknown;
+    const isSound = (): boolean => {
+      try {
+        this.requireSingleOwner(slot);
+        return true;
+      } catch (error) {
+        broken = error;
+        return false;
+      }
+    };
+    await eventually(isSound, { timeout: SETTLE_MS }).catch(() => {
+      throw broken;
+    });
   }
 
   /** The names of the nodes that owned a slot, in order, one for each time. */

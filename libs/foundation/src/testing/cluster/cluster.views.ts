@@ -5,12 +5,21 @@ import { eventually } from '../eventually.js';
 import type { NodeView } from './node.agent.js';
 import type { TestNode } from './test.node.js';
 
+const STOPPED = Symbol('stopped');
+
 /** See the file header. */
 export class ClusterViews {
+  #isStopped = false;
+
   constructor(
     private readonly nodes: ReadonlyMap<string, TestNode>,
     private readonly timeout: number,
   ) {}
+
+  /** Waits that are under way end now, and later ones at once: nobody answers any more. */
+  stop(): void {
+    this.#isStopped = true;
+  }
 
   /** Those that run, and are neither frozen nor cut off from Redis. */
   askable(): TestNode[] {
@@ -23,14 +32,19 @@ export class ClusterViews {
     return first;
   }
 
-  /** Asks all of them again and again until `find` finds something in what they say. */
+  /**
+   * Asks all of them again and again until `find` finds something in what they say.
+   *
+   * @throws Error after the timeout, with what each said last, and once the cluster is stopped.
+   */
   async agree<T>(
     what: string,
     timeout: number | undefined,
     find: (views: NodeView[]) => T | undefined,
   ): Promise<Exclude<T, undefined | null | false>> {
     let last = '';
-    const look = async (): Promise<T | undefined> => {
+    const look = async (): Promise<T | typeof STOPPED | undefined> => {
+      if (this.#isStopped) return STOPPED;
       const asked = this.askable();
       if (asked.length === 0) {
         last = '';
@@ -41,7 +55,9 @@ export class ClusterViews {
       return find(views);
     };
     const lastSeen = (): string => `${last}${this.#others()}`;
-    return eventually(look, { timeout: timeout ?? this.timeout, what, lastSeen });
+    const found = await eventually(look, { timeout: timeout ?? this.timeout, what, lastSeen });
+    if (found === STOPPED) throw new Error('This cluster is stopped');
+    return found as Exclude<T, undefined | null | false>;
   }
 
   /** For an error: the nodes that are not asked, and why. */

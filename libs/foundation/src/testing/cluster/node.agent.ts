@@ -7,6 +7,10 @@ import type { MemberState } from '../../cluster/failure.detector.js';
 import type { NodeState } from '../../cluster/member.js';
 import type { NodeMade } from '../../node.witness.js';
 import type { ProcessInfo } from '../../processes/process.ref.js';
+import { eventually } from '../eventually.js';
+
+/** A node that has just joined hears of what others run within this time, also on a busy machine. */
+const KNOWN_MS = 5000;
 
 /** What one node knows at a moment. */
 export interface NodeView {
@@ -70,15 +74,15 @@ export class NodeAgent {
     }
   }
 
-  /** Calls a `@Callable()` method of a process, as this node calls it. */
+  /** Calls a `@Callable()` method of a process, as this node calls it, as soon as this node knows the process. */
   async call({ name, key }: Called, method: string, args: readonly unknown[]): Promise<unknown> {
     const { processes } = this.made.parts;
     if (key !== undefined) {
-      const partitions = processes.lookupPartitioned(name);
+      const partitions = await known(() => processes.lookupPartitioned(name));
       if (partitions === undefined) throw new Error(`Node ${this.self.name} knows no partitions of "${name}"`);
       return partitions.for(key).call(method, ...args);
     }
-    const found = await processes.lookupSingleton(name);
+    const found = await known(() => processes.lookupSingleton(name));
     if (found === undefined) throw new Error(`No node runs "${name}", says node ${this.self.name}`);
     return found.call(method, ...args);
   }
@@ -109,6 +113,17 @@ export class NodeAgent {
       }
     }
     return [...found];
+  }
+}
+
+/** `undefined` when it is still not known after {@link KNOWN_MS}. @throws what the last look has thrown */
+async function known<T>(look: () => Promise<T | undefined> | T | undefined): Promise<T | undefined> {
+  try {
+    return await eventually(look, { timeout: KNOWN_MS });
+  } catch (error) {
+    const { cause } = error as Error;
+    if (cause instanceof Error) throw cause;
+    return undefined;
   }
 }
 

@@ -15,8 +15,12 @@ import { compileTypeScript } from './typescript.hooks.js';
 
 /** How often it is looked whether the application listens. */
 const LOOK_EVERY_MS = 25;
-/** An application with an HTTP server that does not listen this long after it has begun may never do so. */
-const LISTEN_MS = 1000;
+/**
+ * An application with an HTTP server that does not listen this long after it has begun may never do so. Hooks of the
+ * application come in between, on a machine that starts several nodes at once.
+ */
+const LISTEN_MS = 5000;
+const LOOK_AGAIN_MS = 250;
 
 const text = process.env[SETTING];
 if (text !== undefined) {
@@ -83,7 +87,7 @@ function announce(agent: NodeAgent, begun: () => number | undefined): void {
       if (isReady) send({ foundationTest: 'ready' });
     }
     const isOver = isReady && (port !== undefined || !agent.isServer);
-    if (!isOver) setTimeout(look, isReady ? LISTEN_MS : LOOK_EVERY_MS).unref();
+    if (!isOver) setTimeout(look, isReady ? LOOK_AGAIN_MS : LOOK_EVERY_MS).unref();
   };
   look();
 }

@@ -36,7 +36,7 @@ export class NodeWays {
   /** Pairs of names, the lesser one first. */
   readonly #apart = new Set<string>();
   /** When which node was cut off from Redis, for the checker. */
-  readonly cuts: { node: string; from: number; until?: number }[] = [];
+  readonly cuts: { node: string; from: number; until?: number; isSlow: boolean }[] = [];
 
   constructor(
     private readonly redis: string,
@@ -45,6 +45,7 @@ export class NodeWays {
 
   /** The way of a node, which is the same in each of its lives. */
   async open(name: string): Promise<NodeWay> {
+    if (this.isCut(name)) throw new Error(`Node ${name} is cut off from Redis, so it cannot join: heal it first`);
     const known = this.#ways.get(name);
     if (known !== undefined) return known;
     const place = placeIn(this.redis);
@@ -61,8 +62,9 @@ export class NodeWays {
     return ways;
   }
 
+  /** False on a way that is slow: the node is a member, and may own something. */
   isCut(name: string): boolean {
-    return this.cuts.some(({ node, until }) => node === name && until === undefined);
+    return this.#openCuts(name).some(({ isSlow }) => !isSlow);
   }
 
   async cutFromRedis(name: string, kind: CutKind): Promise<void> {
@@ -73,14 +75,17 @@ export class NodeWays {
           `redis:// can be cut. Let the test start a Redis of its own`,
       );
     }
-    if (!this.isCut(name)) this.cuts.push({ node: name, from: historyNow() });
+    const from = historyNow();
+    for (const cut of this.#openCuts(name)) cut.until = from;
+    this.cuts.push({ node: name, from, isSlow: typeof kind === 'object' });
     await toRedis.mode(modeOf(kind));
   }
 
   async healRedis(name: string): Promise<void> {
-    if (!this.isCut(name)) return;
+    const cuts = this.#openCuts(name);
+    if (cuts.length === 0) return;
     await this.#of(name).toRedis?.mode('ok');
-    for (const cut of this.cuts) if (cut.node === name) cut.until ??= historyNow();
+    for (const cut of cuts) cut.until = historyNow();
   }
 
   /** Keeps two nodes apart: no link between them, in either direction. */
@@ -122,6 +127,10 @@ export class NodeWays {
       const bootId = this.#bootIds.get(from);
       if (bootId !== undefined) await work(this.#of(at).toLinks, bootId);
     }
+  }
+
+  #openCuts(name: string): (typeof this.cuts)[number][] {
+    return this.cuts.filter(({ node, until }) => node === name && until === undefined);
   }
 
   #of(name: string): Ways {

@@ -42,7 +42,8 @@ export class Proxies {
   #lastId = 0;
   readonly #pending = new Map<number, (answer: ProxyAnswer) => void>();
 
-  constructor(private readonly cwd: string) {}
+  /** `folder` is removed when the test dies without doing so. */
+  constructor(private readonly place: { readonly cwd: string; readonly folder: string }) {}
 
   /** Listens on any free port; `role` names connections by the first group of what it finds in their first bytes. */
   async open(to: { port: number; host?: string }, role?: RegExp): Promise<Proxy> {
@@ -80,12 +81,12 @@ export class Proxies {
   }
 
   #start(): ChildProcess {
-    const child = fork(programPath('proxy.program.js', this.cwd), [], {
+    const child = fork(programPath('proxy.program.js', this.place.cwd), [], {
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
       execArgv: [],
       env: {},
     });
-    if (child.pid !== undefined) reap(child, child.pid);
+    if (child.pid !== undefined) reap(child, child.pid, this.place.folder);
     const fail = (error: string): void => {
       for (const [id, end] of this.#pending) end({ id, error });
     };

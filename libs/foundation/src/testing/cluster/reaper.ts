@@ -15,7 +15,8 @@ let isAlone = false;
 
 /** Ends the process with SIGKILL, frozen or not, and removes its folder, when this process dies without doing so. */
 export function reap(child: ChildProcess, pid: number, folder = ''): void {
-  const script = 'read -r never; kill -9 "$0"; [ -z "$1" ] || rm -rf "$1"';
+  // What others still write into the folder ends with them.
+  const script = 'read -r never; kill -9 "$0"; [ -z "$1" ] || rm -rf "$1" || { sleep 1; rm -rf "$1"; }';
   const reaper = spawn('/bin/sh', ['-c', script, String(pid), folder], {
     stdio: ['pipe', 'ignore', 'ignore'],
     detached: true,

@@ -8,7 +8,6 @@ import { join } from 'node:path';
 import type { Remote } from '../../calls/remote.proxy.js';
 import { isSwitchedOff } from '../../config/environment.js';
 import { nameOf, type ProcessTarget } from '../../processes/declaration/process.target.js';
-import { eventually } from '../eventually.js';
 import type { HistoryFacts } from '../history/history.facts.js';
 import type { HistoryEvent } from '../history/history.js';
 import { ClusterHistory } from './cluster.history.js';
@@ -21,9 +20,6 @@ import { type PickedRedis, pickRedis } from './picked.redis.js';
 import { Proxies } from './proxies.js';
 import { type AnyMethods, TestNode } from './test.node.js';
 import type { TestRedis } from './test.redis.js';
-
-/** How long an overlap of two owners may be one that a node has not written down the end of yet. */
-const SETTLE_MS = 5000;
 
 /** Who owns a slot, as every node that can be asked says. */
 export interface SlotOwner {
@@ -52,6 +48,8 @@ export class TestCluster implements AsyncDisposable {
   readonly #nodes = new Map<string, TestNode>();
   readonly #hosts: NodeHost[] = [];
   readonly #views: ClusterViews;
+  /** Names of nodes that are starting. */
+  readonly #starting = new Set<string>();
   #started = 0;
   #stopped: Promise<void> | undefined;
 
@@ -60,7 +58,7 @@ export class TestCluster implements AsyncDisposable {
     this.#redis = redis;
     this.#folder = mkdtempSync(join(tmpdir(), 'foundation-cluster-'));
     mkdirSync(join(this.#folder, 'compiled'));
-    this.#ways = new NodeWays(redis.url, new Proxies(settings.cwd));
+    this.#ways = new NodeWays(redis.url, new Proxies({ cwd: settings.cwd, folder: this.#folder }));
     this.#history = new ClusterHistory(this.#hosts, () => this.#ways.cuts);
     this.#views = new ClusterViews(this.#nodes, settings.timeout);
   }
@@ -125,11 +123,13 @@ export class TestCluster implements AsyncDisposable {
    * Starts one more node, or again one that has ended. Resolves when it is a member everywhere.
    *
    * @param name default: the next of `node-1`, `node-2` … that there was not.
+   * @throws Error for a node that runs, starts, or is cut off from Redis, and when it does not start.
    */
-  async startNode(name = freeName(this.#nodes)): Promise<TestNode> {
+  async startNode(name = freeName(new Set([...this.#nodes.keys(), ...this.#starting]))): Promise<TestNode> {
     checkName(name);
     if (this.#stopped !== undefined) throw new Error('This cluster is stopped');
     if (this.#nodes.get(name)?.isRunning) throw new Error(`Node ${name} runs already`);
+    if (this.#starting.has(name)) throw new Error(`Node ${name} is starting already`);
     const node = await this.#begin(name);
     await this.members();
     return node;
@@ -170,21 +170,8 @@ export class TestCluster implements AsyncDisposable {
    * @throws Error with the events of both owners.
    */
   async assertSingleOwner(slot: ProcessTarget): Promise<void> {
-    const name = nameOf(slot);
     await this.ownership(slot);
-    let broken: unknown;
-    const isSound = (): boolean => {
-      try {
-        this.#history.requireSingleOwner(name);
-        return true;
-      } catch (error) {
-        broken = error;
-        return false;
-      }
-    };
-    await eventually(isSound, { timeout: SETTLE_MS }).catch(() => {
-      throw broken;
-    });
+    await this.#history.awaitSingleOwner(nameOf(slot));
   }
 
   /** The names of the nodes that owned a process, in the order of time: one for each time that it was owned. */
@@ -194,11 +181,13 @@ export class TestCluster implements AsyncDisposable {
 
   /** Waits until every node that can be asked is up and lists exactly these members; by default exactly these nodes. */
   async members(names?: readonly string[], options: { timeout?: number } = {}): Promise<void> {
-    const expected = (names ?? this.#views.askable().map(({ name }) => name)).toSorted().join();
-    await this.#views.agree(`Members ${expected} everywhere`, options.timeout, (views) =>
+    // Other nodes may start and end meanwhile.
+    const expected = (): string => (names ?? this.#views.askable().map(({ name }) => name)).toSorted().join();
+    const what = names === undefined ? 'All nodes as members' : `Members ${expected()}`;
+    await this.#views.agree(`${what} everywhere`, options.timeout, (views) =>
       views.every(({ state, members }) => {
         const up = members.filter((member) => member.state === 'up').map(({ name }) => name);
-        return state === 'up' && members.length === up.length && up.toSorted().join() === expected;
+        return state === 'up' && members.length === up.length && up.toSorted().join() === expected();
       }),
     );
   }
@@ -261,15 +250,26 @@ export class TestCluster implements AsyncDisposable {
   }
 
   async #stop(): Promise<void> {
+    this.#views.stop();
     if (this.#settings.inProcess !== undefined) await this.#ways.healAll(); // or a close would wait for Redis
     const ended = await Promise.allSettled(this.#hosts.map((host) => host.destroy()));
     await this.#ways.close();
     await this.#redis.own?.stop();
+    this.#history.end();
     rmSync(this.#folder, { recursive: true, force: true });
     for (const one of ended) if (one.status === 'rejected') throw one.reason;
   }
 
   async #begin(name: string): Promise<TestNode> {
+    this.#starting.add(name);
+    try {
+      return await this.#launch(name);
+    } finally {
+      this.#starting.delete(name);
+    }
+  }
+
+  async #launch(name: string): Promise<TestNode> {
     const index = this.#started++;
     const secret = (this.#settings.options?.security?.cookie ?? process.env['FOUNDATION_COOKIE']) || this.#redis.cookie;
     const host = await startHost({
