@@ -154,7 +154,7 @@ export class DirectoryReplica {
     this.#settleLate();
   }
 
-  /** A node that is no longer late has been heard again, or was removed: a view older than the heartbeat shows neither. */
+  /** A node that is no longer late was heard again, or removed: a view older than the heartbeat shows neither. */
   #settleLate(): void {
     const { late: told, version } = this.#told;
     const late = version <= this.#version ? told : new Set([...this.#late, ...told]);

@@ -5,6 +5,10 @@ import { ProcessGatherer, type ProcessGathererParts } from './process.gatherer.j
 import type { ProcessInfo } from './process.ref.js';
 import type { ProcessEntry } from './table/process.table.js';
 
+interface Cache {
+  size(): number;
+}
+
 const entry: ProcessEntry = {
   ...{ name: 'cache', type: 'Cache', declared: true, kind: 'replicated', count: 'all', args: [] },
   ...{ options: processDefaults({}), placement: { strategy: 'spread', labels: {} }, handoff: false, rebalance: 'off' },
@@ -36,7 +40,7 @@ const member = (name: string, more: Partial<Member> = {}): Partial<Member> => ({
 describe('A call to all replicas', () => {
   it('misses the one of a node that has joined and not started it', async () => {
     const gatherer = gathererOf([member('a'), member('b')], ['a']);
-    expect(await gatherer.all('cache').call('size')).toEqual({
+    expect(await gatherer.all<Cache>('cache').call('size')).toEqual({
       answers: [{ process: 'cache@a', node: 'a', value: 'cache@a' }],
       missing: [{ process: 'cache@b', node: 'b', reason: 'not-running' }],
       complete: false,
@@ -49,12 +53,14 @@ describe('A call to all replicas', () => {
     ['is suspect, and may be gone', { state: 'suspect' }],
     ['is full', { capacity: 1, load: 1 }],
   ])('misses nothing on a node that %s', async (_why, more) => {
-    const { missing, complete } = await gathererOf([member('a'), member('b', more)], ['a']).all('cache').call('size');
+    const { missing, complete } = await gathererOf([member('a'), member('b', more)], ['a'])
+      .all<Cache>('cache')
+      .call('size');
     expect({ missing, complete }).toEqual({ missing: [], complete: true });
   });
 
   it('misses nothing where it is to run nowhere', async () => {
     const gatherer = gathererOf([member('a')], [], { status: 'stopped' });
-    expect(await gatherer.all('cache').call('size')).toMatchObject({ answers: [], missing: [], complete: true });
+    expect(await gatherer.all<Cache>('cache').call('size')).toMatchObject({ answers: [], missing: [], complete: true });
   });
 });

@@ -41,7 +41,7 @@ export class ClusterHistory {
     private readonly cuts: () => HistoryFacts['cut'] = () => [],
   ) {}
 
-  /** Its files are removed: from now on nothing can be said of it, least of all that nothing was wrong. */
+  /** @internal Its files are removed: from now on nothing can be said of it, least of all that nothing was wrong. */
   end(): void {
     this.#isGone = true;
   }
@@ -101,7 +101,7 @@ export class ClusterHistory {
     throw new Error(`No node has owned "${slot}" so far, so nothing can be said of its owners`);
   }
 
-  /** Throws as {@link requireSingleOwner}, for an overlap that does not go away. */
+  /** @internal Throws as {@link requireSingleOwner}, for an overlap that does not go away. */
   async awaitSingleOwner(slot: string): Promise<void> {
     let broken: unknown;
     const isSound = (): boolean => {

@@ -57,7 +57,7 @@ export class ClusterViews {
     const lastSeen = (): string => `${last}${this.#others()}`;
     const found = await eventually(look, { timeout: timeout ?? this.timeout, what, lastSeen });
     if (found === STOPPED) throw new Error('This cluster is stopped');
-    return found as Exclude<T, undefined | null | false>;
+    return found;
   }
 
   /** For an error: the nodes that are not asked, and why. */
