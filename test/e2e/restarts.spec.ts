@@ -114,4 +114,23 @@ describe('a process', () => {
     const back = await cluster.other().ask('restart', 'once');
     expect(await cluster.owner('once')).toEqual(back);
   });
+
+  it('whose start ends its node has crashed by that, so that it does not end one node after the other', async () => {
+    await cluster.owner('fragile');
+    await crash('hang');
+    const since = historyNow();
+    const asked = cluster
+      .other()
+      .ask('restart', 'fragile')
+      .catch(() => undefined);
+    const starting = await cluster.event({ event: 'process.starting', name: 'fragile', after: since });
+    await cluster.node(starting.node).kill(); // as its own process.exit() would
+    await crash('none');
+    const crashed = await cluster.event({ event: 'process.crashed', name: 'fragile', after: starting.at });
+    expect(crashed.node).not.toBe(starting.node);
+    expect(crashed.payload['error']).toContain(`node "${starting.node}" ended, or lost its lease`);
+    await cluster.event({ event: 'process.restart_scheduled', name: 'fragile', after: crashed.at });
+    await cluster.owner('fragile', { above: Number(crashed.payload['epoch']) });
+    await asked;
+  });
 });

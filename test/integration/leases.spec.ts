@@ -115,6 +115,21 @@ describe('One owner', () => {
     expect(next.epoch).toBeGreaterThan(lease.epoch);
   });
 
+  it('tells the next owner of one that never started what it owned, unless it was the same node', async () => {
+    const [a, b] = [await backendOn(server, appName), await backendOn(server, appName)];
+    const first = await take(a);
+    first.abandon();
+    const own = await takeWhenFree(a);
+    expect([own.before, own.unstarted]).toEqual([a.node.name, undefined]);
+    own.abandon();
+    const next = await takeWhenFree(b);
+    expect([next.before, next.unstarted]).toEqual([a.node.name, own.epoch]);
+    await next.announce();
+    next.abandon();
+    const last = await takeWhenFree(a);
+    expect([last.before, last.unstarted]).toEqual([b.node.name, undefined]);
+  });
+
   it('frees nothing of the next owner when it releases late', async () => {
     const [a, b] = [await backendOn(server, appName), await backendOn(server, appName)];
     const lease = await take(a);

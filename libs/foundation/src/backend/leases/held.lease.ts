@@ -4,6 +4,7 @@
  */
 import { LeaseLostError } from '../../errors/process.errors.js';
 import type { LeaseLossReason } from '../../telemetry/events.js';
+import { toNumber, toTexts } from '../redis/lua.script.js';
 import type { Lease } from './leases.js';
 
 /** What a held lease needs of the leases it belongs to. */
@@ -30,6 +31,7 @@ export interface Grant {
   epoch: number;
   sentAt: number;
   before?: string;
+  unstarted?: number;
 }
 
 /** The record behind {@link Lease}. */
@@ -44,6 +46,7 @@ export class HeldLease implements Lease {
   announced = false;
   epoch: number;
   before: string | undefined;
+  readonly unstarted: number | undefined;
   readonly #abort = new AbortController();
   #ended = false;
 
@@ -66,6 +69,7 @@ export class HeldLease implements Lease {
     this.deadlineMs = deadlineMs;
     this.epoch = grant.epoch;
     this.before = grant.before;
+    this.unstarted = grant.unstarted;
     this.ackedAt = grant.sentAt;
   }
 
@@ -136,4 +140,17 @@ const REASONS: Record<LeaseLossReason, string> = {
 /** As lookups show it. */
 export function stateOf(lease: HeldLease): 'running' | 'starting' {
   return lease.announced ? 'running' : 'starting';
+}
+
+/**
+ * The owner before, out of what each server says of it as it grants the name. One that was away may remember an older
+ * one, so the highest epoch counts.
+ */
+export function ownerBefore(answers: readonly unknown[]): Pick<Grant, 'before' | 'unstarted'> {
+  const owners = answers.map(toTexts).map(([, before = '', epoch, unstarted]) => ({
+    ...{ before, epoch: toNumber(epoch), isUnstarted: unstarted === '1' },
+  }));
+  const [last] = owners.filter(({ before }) => before !== '').sort((a, b) => b.epoch - a.epoch);
+  if (last === undefined) return {};
+  return { before: last.before, ...(last.isUnstarted ? { unstarted: last.epoch } : {}) };
 }

@@ -16,8 +16,8 @@ if grace(string.match(KEYS[1], '^(%b{})') .. ':incarnation', math.ceil(ARGV[2] *
 
 /**
  * KEYS incarnation, lease, epoch, owner · ARGV token, grace ms, node, bootId, ttl, floor, life of the epoch, of the
- * owner → the new epoch and the node that had the name before, or '', where that did not give it back; '' when not the
- * holder.
+ * owner → the new epoch; of an owner before that did not give the name back its node and epoch, or '', and '1' where it
+ * was another node that had not started what it owned; '' when not the holder.
  */
 export const mintScript = new Script(
   'foundationLeaseMint',
@@ -26,12 +26,13 @@ if redis.call('GET', KEYS[2]) ~= ARGV[1] then return '' end
 local left, now = grace(KEYS[1], ARGV[2])
 if left > 0 then return '' end
 local epoch = mint(KEYS[3], tonumber(ARGV[6]), ARGV[7])
-local before = redis.pcall('HGET', KEYS[4], 'node')
+local was = redis.pcall('HMGET', KEYS[4], 'node', 'state', 'epoch', 'bootId')
+local unstarted = was[2] == 'starting' and was[4] ~= ARGV[4]
 redis.call('DEL', KEYS[4])
 redis.call('HSET', KEYS[4], 'token', ARGV[1], 'node', ARGV[3], 'bootId', ARGV[4], 'epoch', epoch,
   'state', 'starting', 'since', string.format('%.0f', now), 'ttl', ARGV[5])
 redis.call('PEXPIRE', KEYS[4], ARGV[8])
-return { epoch, type(before) == 'string' and before or '' }
+return { epoch, was[1] or '', was[3] or '', unstarted and '1' or '' }
 `,
 );
 

@@ -13,6 +13,11 @@ export interface Lease {
   readonly epoch: number;
   /** The node that owned the name before, where that is known; only for the log. */
   before?: string | undefined;
+  /**
+   * The epoch of the owner before, another node, where that neither started what it owned nor gave the name back: it
+   * ended in the start, or lost the lease in it.
+   */
+  readonly unstarted?: number | undefined;
   /** Aborted, with a `LeaseLostError`, at the moment this node stops being the owner. */
   readonly signal: AbortSignal;
   /** True while this node is the owner by its own monotonic clock; synchronous, so that it can guard each effect. */

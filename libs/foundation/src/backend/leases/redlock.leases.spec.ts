@@ -233,7 +233,9 @@ describe('RedlockLeases', () => {
     it('says who had the name before and did not give it back', async () => {
       expect((await leases.acquire('a'))?.before).toBeUndefined();
       client.minted = () => ['200', 'shop-2'];
-      expect((await leases.acquire('b'))?.before).toBe('shop-2');
+      expect(await leases.acquire('b')).toMatchObject({ before: 'shop-2', unstarted: undefined });
+      client.minted = () => ['300', 'shop-2', '200', '1'];
+      expect(await leases.acquire('c')).toMatchObject({ before: 'shop-2', unstarted: 200 });
     });
 
     it('gives the lock back when the answer came too late to be of use', async () => {

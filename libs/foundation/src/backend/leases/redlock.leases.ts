@@ -18,7 +18,7 @@ import { Grace } from '../redis/grace.period.js';
 import { callsOf, toNumber, toTexts } from '../redis/lua.script.js';
 import { fencedSetScript, forgetScript, lastEpochScript } from './epoch.scripts.js';
 import { inheritScript, leaveScript } from './handoff.scripts.js';
-import { type Grant, HeldLease } from './held.lease.js';
+import { type Grant, HeldLease, ownerBefore } from './held.lease.js';
 import { LeaseOwners } from './lease.owners.js';
 import { LeaseQuorum } from './lease.quorum.js';
 import { LeaseRenewal } from './lease.renewal.js';
@@ -266,8 +266,7 @@ export class RedlockLeases implements Leases {
       const epochs = minted(answers);
       if (epochs.length < this.parts.quorum.majority) return undefined;
       // INVARIANT (I3): two majorities share a server, so one of these is above every epoch that a majority knew.
-      const before = answers.map((answer) => toTexts(answer)[1]).find((owner) => owner !== undefined && owner !== '');
-      const grant = { epoch: Math.max(...epochs), sentAt, ...(before === undefined ? {} : { before }) };
+      const grant = { epoch: Math.max(...epochs), sentAt, ...ownerBefore(answers) };
       const lease = this.#leaseOf(name, lock, grant);
       if (!this.parts.quorum.isQuorum) return lease;
       return (await this.#renewal.confirm(new Map([[lease, lease.epoch]]))).has(lease) ? lease : undefined;

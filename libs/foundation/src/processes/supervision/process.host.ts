@@ -6,12 +6,13 @@ import type { Lease, Leases } from '../../backend/leases/leases.js';
 import type { ClusterView } from '../../cluster/cluster.view.js';
 import { processOf } from '../../cluster/slot.names.js';
 import { describe } from '../../errors/describe.js';
+import { ProcessStartError } from '../../errors/process.errors.js';
 import { unattended } from '../../foreign/gate.js';
 import { ThrottledLog } from '../../logging/throttled.log.js';
 import type { Telemetry } from '../../telemetry/telemetry.js';
 import type { Clock } from '../../time/clock.js';
 import type { KnownClass } from '../declaration/process.explorer.js';
-import { Instance } from '../instance/instance.js';
+import { Instance, type InstanceExit } from '../instance/instance.js';
 import type { RestartDecisions } from '../restarts/restart.decisions.js';
 import { isEnded, type ProcessEntry, type ProcessTable, type VersionedEntry } from '../table/process.table.js';
 import type { LocalPlacement } from './local.placement.js';
@@ -157,11 +158,25 @@ export class ProcessHost {
     // The replica of the table may be older than the lease; what the table says now decides whether anything starts at
     // all.
     if (!(await this.#confirmation.confirm(entry, instance))) return lease.release();
-    const exit = await instance.run();
+    const exit = this.#fallen(lease) ?? (await instance.run());
     // INVARIANT (I1): the lease is released only after user code has stopped; otherwise it must expire.
     await endings.settle(instance, exit);
     if (exit.clean) await lease.release();
     else lease.abandon();
+  }
+
+  /**
+   * A start that did not come to its end on the node before counts as a crash: where it was the start that ended that
+   * node, it would end one node after the other.
+   */
+  #fallen({ name, before = 'another node', unstarted = 0 }: Lease): InstanceExit | undefined {
+    const entry = this.parts.table.get(name);
+    // What is recorded of that owner has been counted. A temporary process has no restarts, and one that a call has
+    // started tells its caller.
+    if (entry === undefined || entry.after >= unstarted || entry.options.restart === 'temporary') return undefined;
+    if (entry.confirmed === false) return undefined;
+    const reason = `node "${before}" ended, or lost its lease, while it started it`;
+    return { reason: 'crash', clean: true, started: false, error: new ProcessStartError(name, before, reason) };
   }
 
   #pause(name: string): void {
