@@ -1,10 +1,14 @@
-// The packed package in real applications: npm run test:matrix [-- --corner nest11 --node 22 --keep --tarball FILE]
+// The packed package in real applications:
+// npm run test:matrix [-- --corner nest11 --node 22 --tarball FILE --into FOLDER --rows 3]
 // For each corner `nest new`, `nest add nestjs-foundation`, every generator, lint; then, under each Node, `nest build`,
 // the application's own `npm test`, the application itself, and two nodes on a Redis: members, calls, channels,
 // microservices, a take-over after SIGKILL. Last, under the first Node, the other builders and Jest.
-// Needs a registry of npm. Prints a table; exits non-zero when a row fails.
+// `--into` keeps the applications in a folder, and the rows that passed: a later run with the same package goes on from
+// there. `--rows` is how many rows this run tries; the others are left to a later one.
+// Needs a registry of npm. Prints a table; exits non-zero when a row fails or is left.
 import { execFileSync, fork } from 'node:child_process';
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -53,16 +57,21 @@ const { values } = parseArgs({
   options: {
     corner: { type: 'string', multiple: true },
     node: { type: 'string', multiple: true },
-    keep: { type: 'boolean', default: false },
     tarball: { type: 'string' },
+    into: { type: 'string' },
+    rows: { type: 'string', default: 'Infinity' },
   },
 });
 const root = resolve(import.meta.dirname, '..');
-const temp = mkdtempSync(join(tmpdir(), 'foundation-matrix-'));
+const temp = values.into === undefined ? mkdtempSync(join(tmpdir(), 'foundation-matrix-')) : resolve(values.into);
+mkdirSync(temp, { recursive: true });
 const rows = [];
-const redis = await startRedis();
 const tarball = values.tarball === undefined ? pack() : resolve(values.tarball);
+const before = passedBefore();
+const redis = await startRedis();
 const registry = await startRegistry(tarball, manifestOf(tarball));
+let toTry = Number(values.rows);
+let left = 0;
 try {
   const binaries = new Map((values.node ?? NODES).map((version) => [version, nodeOf(version, temp)]));
   const [[first, binary]] = binaries;
@@ -77,12 +86,12 @@ try {
 } finally {
   await registry.stop();
   await redis.stop();
-  if (!values.keep) rmSync(temp, { recursive: true, force: true });
+  if (values.into === undefined) rmSync(temp, { recursive: true, force: true });
 }
 console.table(rows);
 const failed = rows.filter(({ result }) => result !== 'ok').length;
-console.log(`${rows.length - failed} passed, ${failed} failed`);
-process.exitCode = failed > 0 || rows.length === 0 ? 1 : 0;
+console.log(`${rows.length - failed} passed, ${failed} failed${left > 0 ? `, ${left} or more left` : ''}`);
+process.exitCode = failed > 0 || left > 0 || rows.length === 0 ? 1 : 0;
 
 function run(command, args, cwd, env = {}) {
   try {
@@ -108,7 +117,32 @@ function manifestOf(packed) {
   return file;
 }
 
+/** The rows that earlier runs into the same folder have seen pass, with this very package. */
+function passedBefore() {
+  const sha512 = createHash('sha512').update(readFileSync(tarball)).digest('base64');
+  const file = join(temp, 'passed.json');
+  const kept = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : { sha512, rows: [] };
+  if (kept.sha512 !== sha512) throw new Error(`${temp} has the applications of another package`);
+  const isSame = (a) => (b) => a.corner === b.corner && a.step === b.step && a.node === b.node;
+  return {
+    find: (row) => kept.rows.find(isSame(row)),
+    add(row) {
+      kept.rows.push(row);
+      writeFileSync(file, JSON.stringify(kept));
+    },
+  };
+}
+
 async function row({ name, what }, step, version, work) {
+  const known = before.find({ corner: name, step, node: version });
+  if (known !== undefined) {
+    rows.push(known);
+    return true;
+  }
+  if (toTry-- <= 0) {
+    left += 1;
+    return false;
+  }
   const began = performance.now();
   let result = 'ok';
   try {
@@ -117,12 +151,15 @@ async function row({ name, what }, step, version, work) {
     result = 'failed';
     console.error(`${name}, ${step}, Node ${version}: ${error.message}`);
   }
-  rows.push({ corner: name, what, step, node: version, result, seconds: seconds(began) });
+  const seen = { corner: name, what, step, node: version, result, seconds: seconds(began) };
+  rows.push(seen);
+  if (result === 'ok') before.add(seen);
   console.log(`${name}, ${step}, Node ${version}: ${result}, ${seconds(began)} s`);
   return result === 'ok';
 }
 
 async function make({ name, nest, clients = [] }, app) {
+  rmSync(app.folder, { recursive: true, force: true }); // a run before may have ended amid it
   newApplication(app, temp, name, nest);
   run(
     'npm',
