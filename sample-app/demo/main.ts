@@ -40,10 +40,7 @@ let cluster: Cluster | undefined;
 
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => interrupt(signal));
 // For an end that goes past everything below: a second Ctrl-C, or a crash of the demo itself.
-process.on('exit', () => {
-  cluster?.killNow();
-  redis?.killNow();
-});
+process.on('exit', () => cluster?.killNow());
 
 try {
   process.exitCode = (await run()) ? 0 : 1;
@@ -81,7 +78,7 @@ function died(node: DemoNode, how: string, log: string): void {
 
 /** Returns whether every expectation was met. */
 async function run(): Promise<boolean> {
-  redis = await provideRedis((line) => table.say(line), end.signal);
+  redis = await provideRedis((line) => table.say(line));
   const env = { FOUNDATION_APP_NAME: appName, FOUNDATION_REDIS_URL: redis.url, NO_COLOR: '1' };
   cluster = new Cluster(NODES, env, { looked, died });
   if (flags.open) {

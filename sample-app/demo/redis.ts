@@ -6,7 +6,7 @@ import { accessSync, constants, readFileSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { basename, delimiter, dirname, join } from 'node:path';
 import { Redis } from 'ioredis';
-import { startServer } from './redis.server.js';
+import { TestRedis } from 'nestjs-foundation/testing';
 
 /** A Redis that the demo may use. */
 export interface DemoRedis {
@@ -15,12 +15,10 @@ export interface DemoRedis {
   name: string;
   /** Stops it, or removes the keys of the application from one that is not the demo's own. */
   close(appName: string): Promise<void>;
-  /** For the last moment of the demo's own process; waits for nothing. */
-  killNow(): void;
 }
 
-/** Finds or starts one; `say` is told which. */
-export async function provideRedis(say: (line: string) => void, signal: AbortSignal): Promise<DemoRedis> {
+/** Finds or starts one, which ends with this process, however that ends; `say` is told which. */
+export async function provideRedis(say: (line: string) => void): Promise<DemoRedis> {
   for (const variable of ['FOUNDATION_REDIS_URL', 'REDIS_URL']) {
     const url = process.env[variable];
     if (url) return foreign(url, variable, say);
@@ -28,14 +26,16 @@ export async function provideRedis(say: (line: string) => void, signal: AbortSig
   const binary = onPath('redis-server') ?? onPath('valkey-server');
   if (binary !== undefined) {
     const version = /v=(\S+)/.exec(execFileSync(binary, ['--version'], { encoding: 'utf8' }))?.[1] ?? '?';
-    const args = (port: number, folder: string): string[] =>
-      ['--bind', '127.0.0.1', '--port', String(port), '--dir', folder].concat(['--save', '', '--appendonly', 'no']);
-    const server = await startServer(binary, args, signal);
+    const redis = await TestRedis.start({ server: binary });
     const name = `${basename(binary)} ${version}`;
-    say(`Redis: ${name}, started for this demo at ${server.url}`);
-    return { ...server, name };
+    say(`Redis: ${name}, started for this demo at ${redis.url}`);
+    return own(redis, name);
   }
-  return embedded(say, signal);
+  return embedded(say);
+}
+
+function own(redis: TestRedis, name: string): DemoRedis {
+  return { url: redis.url, name, close: () => redis.stop() };
 }
 
 async function foreign(url: string, variable: string, say: (line: string) => void): Promise<DemoRedis> {
@@ -48,20 +48,18 @@ async function foreign(url: string, variable: string, say: (line: string) => voi
     url,
     name,
     close: (appName) => withClient(url, variable, (client) => removeKeys(client, appName)),
-    killNow: () => undefined,
   };
 }
 
-async function embedded(say: (line: string) => void, signal: AbortSignal): Promise<DemoRedis> {
+async function embedded(say: (line: string) => void): Promise<DemoRedis> {
   const folder = dirname(createRequire(import.meta.url).resolve('js-redis-server'));
   const { version } = JSON.parse(readFileSync(join(folder, '../package.json'), 'utf8')) as { version: string };
-  const args = (port: number): string[] => [join(folder, 'cli.js'), '--port', String(port)];
-  const server = await startServer(process.execPath, args, signal);
+  const redis = await TestRedis.start({ server: 'embedded' });
   say('!'.repeat(100));
   say(`NOT REAL REDIS: no redis-server or valkey-server on the PATH, so this runs on js-redis-server ${version},`);
   say('an imitation in JavaScript. Its figures say nothing. Install Redis, or name one in FOUNDATION_REDIS_URL.');
   say('!'.repeat(100));
-  return { ...server, name: `js-redis-server ${version} (not real Redis)` };
+  return own(redis, `js-redis-server ${version} (not real Redis)`);
 }
 
 async function withClient<T>(url: string, variable: string, work: (client: Redis) => Promise<T>): Promise<T> {

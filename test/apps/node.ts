@@ -12,22 +12,20 @@ import {
   FoundationTools,
   Membership,
   ProcessManager,
-  type ProcessRef,
   ServiceMesh,
   Telemetry,
 } from 'nestjs-foundation';
-import { historyFile, historyNow, type HistoryRecorder, recordHistory } from 'nestjs-foundation/testing';
-import { hostileError } from '../support/hostile.errors.js';
+import { historyFile, recordHistory } from 'nestjs-foundation/testing';
 import {
   type CrashMode,
   ENV,
   type Failure,
   type FromNode,
   type NodeCommands,
-  type Owner,
   type Question,
 } from '../support/node.protocol.js';
 import { callForEver } from './node.caller.js';
+import { commonCommands, contextOf, lookForEver, revive } from './node.commands.js';
 import { COUNTERS } from './node.counters.js';
 import { Clockwork, JOBS } from './node.cron.js';
 import { Answerer, Everywhere, Parts } from './node.gather.js';
@@ -80,7 +78,6 @@ const failureOf = (error: unknown): Failure => {
   const { name, message, code } = error as Error & { code?: string };
   return { name, message, ...(typeof code === 'string' ? { code } : {}) };
 };
-const ownerOf = ({ name, node, epoch }: ProcessRef): Owner => ({ name, node, epoch });
 
 const block = (ms: number): void => {
   for (const began = performance.now(); performance.now() - began < ms;);
@@ -127,39 +124,14 @@ async function run(): Promise<void> {
   const callV1 = v1?.v1Of(app);
   const clients = Object.values(FoundationTools).map((token): unknown => app.get(token));
 
-  const lookup = async (name: string): Promise<Owner | null> => {
-    const askedAt = historyNow();
-    const ref = await manager.lookupSingleton(name);
-    recorder.record('test.lookup', { name, askedAt, node: ref?.node, epoch: ref?.epoch });
-    return ref === undefined ? null : ownerOf(ref);
-  };
-  const revive = async (name: string, start: () => Promise<ProcessRef>): Promise<Owner> => {
-    recorder.record('test.revived', { name });
-    return ownerOf(await start());
-  };
-  /** What a planned change resolved with, for the checker; `to` is the node that was asked for. */
-  const change = async (event: string, name: string, ask: () => Promise<ProcessRef>, to?: string): Promise<Owner> => {
-    const askedAt = historyNow();
-    const owner = await revive(name, ask);
-    recorder.record(event, { name: owner.name, node: owner.node, epoch: owner.epoch, askedAt, to });
-    return owner;
-  };
+  const hasLeft = (): boolean => leaving || membership.state === 'left';
+  const asked = { app, recorder, hasLeft, lookEveryMs: LOOK_EVERY_MS };
+  const common = commonCommands(asked);
   const commands: { [K in keyof NodeCommands]: (...args: Parameters<NodeCommands[K]>) => unknown } = {
+    ...common,
     port: () => ((app.getHttpServer() as Server).address() as AddressInfo).port,
-    state: () => ({ state: membership.state, version: membership.version }),
-    members: () => membership.members(),
     list: () => manager.list(),
-    lookup,
-    startExtra: (name) => revive(name, () => manager.startSingleton(Extra, [], { name })),
-    stop: async (name) => {
-      recorder.record('test.stopping', { name });
-      await manager.stop(name);
-      recorder.record('test.stopped', { name });
-    },
-    restart: (name) => change('test.restarted', name, () => manager.restart(name)),
-    move: (name, to) => change('test.moved', name, () => manager.move(name, to), to),
-    fail: (name) => contextOf(journal, name).fail(new Error('The test asked for it')),
-    complete: (name) => contextOf(journal, name).complete(),
+    startExtra: (name) => revive(recorder, name, () => manager.startSingleton(Extra, [], { name })),
     fencedSet: (name) => {
       const ctx = contextOf(journal, name);
       return journal.write(name, ctx.epoch, () => ctx.fenced.set(name, 'stale?'));
@@ -172,14 +144,6 @@ async function run(): Promise<void> {
     discover: async (name) =>
       (await app.get(ServiceMesh).discoverServices({ name })).map(({ node, stale = false }) => ({ node, stale })),
     received: () => received,
-    job: async (name, restart) => {
-      const outcome = await manager.startSingleton(Job, [], { name, restart }).then(
-        () => 'ok',
-        (error: unknown) => failureOf(error).name,
-      );
-      recorder.record('test.job_started', { name, outcome });
-    },
-    failBadly: (name, number) => contextOf(journal, name).fail(hostileError(number) as Error),
     gather: (question, options) => channels.gather('control', question, { type: 'question', ...options }),
     gatherAll: (name, question, options) => manager.all(name).with(options).call('answer', question),
     getConfig: (path) => app.get(ClusterConfig).get(path),
@@ -203,11 +167,9 @@ async function run(): Promise<void> {
   else await channels.subscribe('events', (message) => void received.push(String(message)));
   if (token === undefined) await app.init();
   else await app.listen(Number(process.env[ENV.port] ?? 0), '127.0.0.1');
-  const looking = process.env[ENV.quiet] ? undefined : look(membership, manager, lookup, recorder);
-  if (process.env[ENV.calls]) {
-    void callForEver(manager, recorder, membership.self, () => leaving || membership.state === 'left');
-  }
-  if (process.env[ENV.talk]) void talkForEver(channels, recorder, () => leaving || membership.state === 'left');
+  const looking = process.env[ENV.quiet] ? undefined : lookForEver(asked, common);
+  if (process.env[ENV.calls]) void callForEver(manager, recorder, membership.self, hasLeft);
+  if (process.env[ENV.talk]) void talkForEver(channels, recorder, hasLeft);
   const services = Array.from({ length: Number(process.env[ENV.services] ?? 0) }, (_, index) => `offer-${index}`);
   await Promise.all(services.map((name) => offer(app.get(ServiceMesh), name)));
   process.on('message', (question: Question) => {
@@ -250,12 +212,6 @@ function setClock(aheadMs: number): void {
   Date.now = () => clock() + aheadMs;
 }
 
-function contextOf(journal: Journal, name: string) {
-  const ctx = journal.contexts.get(name);
-  if (ctx === undefined) throw new Error(`"${name}" never ran here`);
-  return ctx;
-}
-
 /** The script of `ctx.fenced.set` without the question before it; the client that ran it before knows it. */
 async function unguarded(clients: readonly unknown[], key: string, epoch: number): Promise<void> {
   type Scripted = { foundationFencedSet?(keys: number, key: string, ...args: string[]): Promise<string> };
@@ -264,23 +220,4 @@ async function unguarded(clients: readonly unknown[], key: string, epoch: number
   const tag = `{foundation:${process.env['FOUNDATION_APP_NAME'] ?? 'app'}}`;
   const stored = await client.foundationFencedSet(1, `${tag}:fenced:${key}`, String(epoch), '60000', 'stale!');
   if (stored !== '') throw Object.assign(new Error(`Epoch ${stored} has written`), { name: 'StaleEpochError' });
-}
-
-/**
- * Looks up everything again and again, as an application would, so that the history has wrong answers if there are any.
- */
-async function look(
-  membership: Membership,
-  manager: ProcessManager,
-  lookup: (name: string) => Promise<unknown>,
-  recorder: HistoryRecorder,
-): Promise<void> {
-  while (!leaving && membership.state !== 'left') {
-    try {
-      for (const { name } of await manager.list()) await lookup(name);
-    } catch (error) {
-      recorder.record('test.lookup_failed', { error: failureOf(error).name });
-    }
-    await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS).unref());
-  }
 }

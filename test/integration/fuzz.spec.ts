@@ -11,6 +11,7 @@ import { Secret } from '../../libs/foundation/src/security/secret.js';
 import { createSigner } from '../../libs/foundation/src/security/signer.js';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
 import { keysOf } from '../../libs/foundation/src/wire/keys.js';
+import { mulberry32 } from '../chaos/history.plan.mjs';
 import { fuzzPlan, Mutator } from '../support/mutations.js';
 import { startRedis } from '../support/redis-server.js';
 import { secret } from '../support/secrets.js';
@@ -68,7 +69,7 @@ for (const [what, cookie, direct] of [
         longest = Math.max(longest, said.longest);
       });
       const redis = new Redis(server.adminUrl);
-      const mutator = new Mutator(seed, 2);
+      const mutator = new Mutator(mulberry32(seed), 2);
       const keys = keysOf(appName);
       try {
         await eventually(() => url !== '' || ended, { timeout: 60_000, lastSeen: () => [ended, errors] });

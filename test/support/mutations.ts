@@ -33,26 +33,14 @@ class Raw {
   constructor(readonly token: string) {}
 }
 
-/** See the header. The same seed gives the same changes. */
+/** See the header. The same numbers give the same changes. */
 export class Mutator {
-  #state: number;
-
   constructor(
-    readonly seed: number,
+    /** From 0 to 1: `mulberry32` of a seed. */
+    readonly random: () => number,
     /** How often in a thousand a value becomes one of megabytes. */
     private readonly large = 4,
-  ) {
-    this.#state = seed >>> 0;
-  }
-
-  /** From 0 to 1 (mulberry32). */
-  random(): number {
-    this.#state = (this.#state + 0x6d2b79f5) >>> 0;
-    let mixed = this.#state;
-    mixed = Math.imul(mixed ^ (mixed >>> 15), mixed | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  }
+  ) {}
 
   below(limit: number): number {
     return Math.floor(this.random() * limit);

@@ -56,6 +56,7 @@ import { Telemetry } from '../../libs/foundation/src/telemetry/telemetry.js';
 import { parseHint } from '../../libs/foundation/src/wire/hint.js';
 import { parseJson } from '../../libs/foundation/src/wire/json.js';
 import { keysOf } from '../../libs/foundation/src/wire/keys.js';
+import { mulberry32 } from '../chaos/history.plan.mjs';
 import { fuzzPlan, Mutator } from '../support/mutations.js';
 
 Logger.overrideLogger(false);
@@ -350,7 +351,7 @@ describe('what comes from elsewhere', () => {
     'is read without harm: %s',
     async (name, read) => {
       await letters.open();
-      const mutator = new Mutator(seed + name.length);
+      const mutator = new Mutator(mulberry32(seed + name.length));
       const end = performance.now() + each;
       let [slowest, runs] = [0, 0];
       while (performance.now() < end || runs < 50) {
@@ -374,7 +375,7 @@ describe('what comes from elsewhere', () => {
 
   it('is opened with the cookie only', () => {
     const signing = createSigner('shop', new Secret('the cookie of this spec'));
-    const mutator = new Mutator(seed);
+    const mutator = new Mutator(mulberry32(seed));
     const sealed = signing.sign(keys.nodes, JSON.stringify(record));
     for (let run = 0; run < 2000; run += 1) {
       const changed = mutator.characters(sealed);

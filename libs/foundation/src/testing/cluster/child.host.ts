@@ -142,7 +142,12 @@ export class ChildHost implements NodeHost {
 
   /** For an error: how far it came. */
   #stage(): string {
-    if (this.bootId === undefined) return 'its application has made no FoundationModule';
+    if (this.bootId === undefined) {
+      return (
+        'its application has made no FoundationModule. Either it imports none, or this machine is too busy to load it ' +
+        'in that time: then give TestCluster a longer timeout'
+      );
+    }
     const listens = this.port === undefined ? '' : `it listens on port ${this.port}, but `;
     return `${listens}it has not joined the cluster`;
   }

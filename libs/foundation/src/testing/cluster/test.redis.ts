@@ -192,7 +192,9 @@ export class TestRedis implements AsyncDisposable {
     const log = join(this.folder, 'server.log');
     const output = openSync(log, 'w');
     const [command, args] = this.#commandLine();
-    const child = spawn(command, args, { cwd: this.folder, stdio: ['ignore', output, output] });
+    // A group of its own: Ctrl-C in the terminal must not end Redis before the nodes have left.
+    const detached = process.platform !== 'win32'; // where it would have a window of its own
+    const child = spawn(command, args, { cwd: this.folder, detached, stdio: ['ignore', output, output] });
     closeSync(output);
     this.#child = child;
     let ended: string | undefined;
