@@ -43,6 +43,8 @@ it('fires each time at most once and loses count of none, in whatever order ever
       const clock = new OrdersClock();
       const kept = new LocalTicks(clock.wall);
       const fired: number[] = [];
+      /** Those that began on a node that had the job no more (I1). */
+      const stale: number[] = [];
       const began = clock.time;
       let epoch = 0;
       let end: () => void = () => undefined;
@@ -64,7 +66,10 @@ it('fires each time at most once and loses count of none, in whatever order ever
         const runner = new JobRunner({
           ...{ name: 'close', schedule: () => schedule, ticks, telemetry: new Telemetry() },
           ...{ wallClock: clock.wall, clock },
-          call: ({ scheduledAt }) => fired.push(scheduledAt.getTime()),
+          call: ({ scheduledAt }) => {
+            fired.push(scheduledAt.getTime());
+            if (!isOwner) stale.push(scheduledAt.getTime());
+          },
         });
         runner.onProcessStart({
           ...{ node: `n${mine}`, epoch: mine, signal: abort.signal, isOwner: () => isOwner },
@@ -98,6 +103,7 @@ it('fires each time at most once and loses count of none, in whatever order ever
       await settled();
 
       expect(fired.filter((time, index) => fired.indexOf(time) !== index)).toEqual([]);
+      expect(stale).toEqual([]);
       const record = readRecord((await kept.read(['close']))[0]!, clock.time)!;
       const { counts, since, waiting, run } = record;
       // The job is there from the first time on that an owner has written it down.
