@@ -326,6 +326,74 @@ const EXPLAINED = [
       ['lease.renewal.ts', "unattended('ending the watchdog', this.#watchdog?.close());", ';'],
     ],
   },
+  {
+    why: 'A majority has answered by then, so what did not answer is none.',
+    lines: [
+      [
+        'redlock.leases.ts',
+        'answers.filter((each) => each === answer && each !== undefined).length >= this.parts.quorum.majority;',
+        'answers.filter((each) => each === answer).length >= this.parts.quorum.majority;',
+      ],
+    ],
+  },
+  {
+    why: 'Each of the ways that follow asks again whether the lease has ended.',
+    lines: [['lease.renewal.ts', 'if (lease.ended) return false;', 'if (false) return false;']],
+  },
+  {
+    why: 'JSON has no place for what is undefined.',
+    lines: [
+      [
+        'name.locks.ts',
+        "const hint = JSON.stringify({ t: 'released', name, ...(node === undefined ? {} : { node }) });",
+        "const hint = JSON.stringify({ t: 'released', name, ...(false ? {} : { node }) });",
+      ],
+    ],
+  },
+  {
+    why: 'No time at all is never the longest.',
+    lines: [['grace.period.ts', 'if (!(ms > 0 && keptForMs > 0)) return;', 'if (!(ms >= 0 && keptForMs > 0)) return;']],
+  },
+  {
+    why: 'Killed by `test/e2e/stall.spec.ts` alone: it ends the process that is tested.',
+    lines: [['lease.deadlines.ts', 'this.watchdog?.expectWithin(soonest);', ';']],
+  },
+  {
+    why: 'Memory only, and soon swept: nothing reads it.',
+    lines: [
+      ['local.leases.ts', 'if (now < this.#sweepAt) return;', 'if (now <= this.#sweepAt) return;'],
+      [
+        'local.leases.ts',
+        'for (const [key, { until }] of this.#fenced) if (until <= now) this.#fenced.delete(key);',
+        'for (const [key, { until }] of this.#fenced) if (false) this.#fenced.delete(key);',
+      ],
+    ],
+  },
+  {
+    why: 'Wake-ups that come together: the earliest is never later than the latest.',
+    lines: [
+      [
+        'lease.renewal.ts',
+        'this.#renewTimer = wakeUps.within(delay * (1 - JITTER), jittered(delay, 1 - JITTER, 1 + JITTER), () => {',
+        'this.#renewTimer = wakeUps.within(delay / (1 - JITTER), jittered(delay, 1 - JITTER, 1 + JITTER), () => {',
+      ],
+    ],
+  },
+  {
+    why: 'Closing loses all leases before, so that none is left to watch.',
+    lines: [
+      ['lease.deadlines.ts', 'this.#closed = true;', ';'],
+      [
+        'lease.deadlines.ts',
+        'if (this.#closed || this.held.size === 0) return this.watchdog?.expectWithin(undefined);',
+        'if ((this.held.size === 0)) return this.watchdog?.expectWithin(undefined);',
+      ],
+    ],
+  },
+  {
+    why: 'What was kept for no time counts for none.',
+    lines: [['grace.period.ts', 'if (!(ms > 0 && keptForMs > 0)) return;', 'if (!(ms > 0 && keptForMs >= 0)) return;']],
+  },
 ].flatMap(({ why, lines }) => lines.map(([file, was, is]) => ({ why, file, was, is })));
 
 const used = new Set();

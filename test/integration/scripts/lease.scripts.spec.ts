@@ -38,7 +38,8 @@ let server: RedisServer;
 let redis: Redis;
 /** The clock of Redis at the beginning of a test, in milliseconds. */
 let began: number;
-let published: string[][];
+let published: string[][] = [];
+let ends = 0;
 let subscriber: Redis;
 
 beforeAll(async () => {
@@ -53,6 +54,7 @@ afterAll(async () => {
   await server.stop();
 });
 beforeEach(async () => {
+  await heardAll();
   published = [];
   await redis.flushall();
   began = await now();
@@ -70,10 +72,15 @@ async function runId(): Promise<string> {
 async function bornAgo(ms: number): Promise<void> {
   await redis.set(keys.incarnation, `${await runId()} ${(await now()) - ms}`);
 }
+/** Nothing that was published before is still on its way. */
+async function heardAll(): Promise<void> {
+  const end = String((ends += 1));
+  await redis.publish('end', end);
+  while (!published.some(([topic, text]) => topic === 'end' && text === end)) await redis.ping();
+}
 /** All hints that were published until now. */
 async function hints(): Promise<string[]> {
-  await redis.publish('end', 'end');
-  while (!published.some(([topic]) => topic === 'end')) await redis.ping();
+  await heardAll();
   return published.filter(([topic]) => topic === 'hints').map(([, text]) => text!);
 }
 const life = async (key: string): Promise<string> => {

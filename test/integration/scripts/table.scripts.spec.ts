@@ -19,7 +19,8 @@ const SLACK_US = 5_000_000;
 let server: RedisServer;
 let redis: Redis;
 let subscriber: Redis;
-let published: string[][];
+let published: string[][] = [];
+let ends = 0;
 /** The clock of Redis at the beginning of a test, in microseconds. */
 let began: number;
 
@@ -35,16 +36,22 @@ afterAll(async () => {
   await server.stop();
 });
 beforeEach(async () => {
+  await heardAll();
   published = [];
   await redis.flushall();
   const [seconds, micros] = (await redis.time()).map(Number) as [number, number];
   began = seconds * 1_000_000 + micros;
 });
 
+/** Nothing that was published before is still on its way. */
+async function heardAll(): Promise<void> {
+  const end = String((ends += 1));
+  await redis.publish('end', end);
+  while (!published.some(([topic, text]) => topic === 'end' && text === end)) await redis.ping();
+}
 /** The versions that were hinted until now. */
 async function hinted(): Promise<number[]> {
-  await redis.publish('end', 'end');
-  while (!published.some(([topic]) => topic === 'end')) await redis.ping();
+  await heardAll();
   return published
     .filter(([topic]) => topic === 'hints')
     .map(([, text]) => {

@@ -62,6 +62,15 @@ describe('LocalLeases: a lease that has ended', () => {
     expect(hints).toEqual(['running', 'released']);
   });
 
+  it('is free, and said to be, once what was lost has stopped after all', async () => {
+    const { leases, take, hints } = setUp();
+    const lease = await take();
+    leases.loseAll();
+    await lease.release();
+    await lease.release();
+    expect(hints).toEqual(['released']);
+  });
+
   it('keeps a name taken that was lost, also when its epoch is to be forgotten', async () => {
     const { leases, take } = setUp();
     await take();

@@ -350,6 +350,13 @@ describe('Leases on three servers', () => {
       expect(await settled(lease.inherit())).toBe('"s"');
     });
 
+    it('is waited for where those before it decide nothing: an owner', async () => {
+      const row = [['n2', 'b2', '7', 'running', '5']];
+      answer('owners', row, [[]], later(row));
+      expect(await settled(leases.owners(['feed']))).toMatchObject([{ node: 'n2' }]);
+      expect(asked('owners')).toEqual([1, 1, 1]);
+    });
+
     it('is waited for where it makes the majority', async () => {
       answer('lastEpoch', '5', later('9'), down);
       expect(await settled(leases.lastEpoch('feed'))).toBe(9);
@@ -446,6 +453,29 @@ describe('Leases on three servers', () => {
       await refused;
       expect(servers[0]!.of('owners')).toHaveLength(3 + 4);
     });
+  });
+
+  it('say three times that a name is free, until a majority has heard it', async () => {
+    const lease = await take();
+    let tries = 0;
+    const heard = (): number => {
+      tries += 1;
+      if (tries <= 6) throw down;
+      return 1;
+    };
+    answer('farewell', heard, heard, heard);
+    await lease.release();
+    expect(asked('farewell')).toEqual([3, 3, 3]);
+  });
+
+  it('are looked up again where the servers agree on some of the names only', async () => {
+    const row = (bootId: string) => ['n2', bootId, '7', 'running', '5'];
+    answer('owners', [row('b2'), row('b2')], [row('b2'), row('b3')], [row('b2'), []]);
+    const owners = leases.owners(['feed', 'mail']);
+    await pass(10);
+    answer('owners', [row('b2'), row('b3')], [row('b2'), row('b3')], [row('b2'), []]);
+    await pass(100);
+    expect(await owners).toMatchObject([{ bootId: 'b2' }, { bootId: 'b3' }]);
   });
 
   it('count as held only while they are', async () => {

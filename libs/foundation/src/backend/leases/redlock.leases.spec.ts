@@ -201,6 +201,14 @@ describe('RedlockLeases', () => {
       expect(lease.isHeld()).toBe(true);
     });
 
+    it('waits for a Redlock for as long as its servers may take', async () => {
+      redlock.attempt = () =>
+        new Promise((resolve) => setTimeout(resolve, 3 * TIMES.commandTimeout, { value: 'slow', expiration: 0 }));
+      const acquired = leases.acquire('a');
+      await pass(3 * TIMES.commandTimeout);
+      expect((await acquired)?.isHeld()).toBe(true);
+    });
+
     it('does not wait for a Redlock that never settles, and frees what it takes late', async () => {
       let late!: (lock: Lock) => void;
       redlock.attempt = () => new Promise((resolve) => (late = resolve));
@@ -358,6 +366,18 @@ describe('RedlockLeases', () => {
         expect(renewed().slice(1)).toEqual(['token-1,slow-b']);
         await pass(TIMES.deadline);
         expect(lease.isHeld()).toBe(true);
+      });
+
+      it('is not what was won in time during a renewal: that waits for the next', async () => {
+        await held('a');
+        let answer!: (replies: number[]) => void;
+        client.renewal = () => new Promise((resolve) => (answer = resolve));
+        await pass(TIMES.renewEvery * 1.1 + 10);
+        await held('b');
+        client.renewal = (some) => Array<number>(some).fill(1);
+        answer([1]);
+        await pass(TIMES.renewEvery / 2);
+        expect(renewed()).toEqual(['token-1']);
       });
     });
 
