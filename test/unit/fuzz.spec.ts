@@ -133,17 +133,10 @@ const within = (value: unknown, most: number): boolean =>
 
 /** Reads the records as a node does, out of a hash that anybody may have written. */
 async function readNode(text: string): Promise<void> {
-  const multi = {
-    get: () => multi,
-    hgetall: () => multi,
-    exec: async () => [
-      [null, '1'],
-      [null, { 'shop-1': text }],
-    ],
-  };
+  const client = { foundationNodesView: async () => ['1', '1', 'all', 'shop-1', text] } as never;
   const nodes = new RedisNodeDirectory({
-    client: {} as never,
-    control: { multi: () => multi } as never,
+    client,
+    control: client,
     keys,
     config: {} as never,
     seal: createSigner('shop', undefined),
