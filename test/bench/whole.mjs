@@ -48,8 +48,7 @@ function partsOf({ quick, node }) {
   ];
 }
 
-export const about =
-  'rpc, channels, soak, idle, fan-out to 3, and channels and calls once more on another Node';
+export const about = 'rpc, channels, soak, idle, fan-out to 3, and channels and calls once more on another Node';
 
 /** Documents of what ran, and `wanted` of all that should have. */
 export async function runAll(values) {

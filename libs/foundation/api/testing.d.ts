@@ -240,8 +240,7 @@ export interface NodeDirectory {
     // Warning: (ae-forgotten-export) The symbol "LeaveReason" needs to be exported by the entry point index.d.ts
     reasons(bootIds: readonly string[]): Promise<LeaveReason[]>;
     // Warning: (ae-forgotten-export) The symbol "NodeView_2" needs to be exported by the entry point index.d.ts
-    //
-    view(): Promise<NodeView_2>;
+    view(known?: number): Promise<NodeView_2>;
 }
 
 export class NodeError extends Error {
