@@ -133,7 +133,8 @@ export const startExits = Object.assign(
     const left = deadly.filter(({ alive }) => alive).length;
     ground.figures.push(`${deadly.length - left} of ${deadly.length} nodes ended`);
     assert.equal(ends, 'some', 'one process has ended every node');
-    for (const node of deadly) node.isEnding = false;
+    await cluster.event({ event: 'process.escalated', name: 'fragile', after: since });
+    for (const node of deadly.filter(({ alive }) => alive)) node.isEnding = false;
   },
   { ground: () => ({ ...few(), nodes: NODES }) },
 );
