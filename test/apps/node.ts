@@ -31,6 +31,7 @@ import { Clockwork, JOBS } from './node.cron.js';
 import { Answerer, Everywhere, Parts } from './node.gather.js';
 import { Extra, Job, Journal, processClasses } from './node.processes.js';
 import { pace, SHARED } from './node.settings.js';
+import { writeAsStale, writeUnguarded } from './node.stale.js';
 import { listen, talkForEver } from './node.talk.js';
 
 const clock = Date.now;
@@ -138,7 +139,7 @@ async function run(): Promise<void> {
     },
     fencedSetUnguarded: (name) => {
       const { epoch } = contextOf(journal, name);
-      return journal.write(name, epoch, () => unguarded(clients, name, epoch));
+      return journal.write(name, epoch, () => writeUnguarded(clients, name, epoch));
     },
     broadcast: (channel, message) => channels.broadcast(channel, message),
     discover: async (name) =>
@@ -170,6 +171,7 @@ async function run(): Promise<void> {
   const looking = process.env[ENV.quiet] ? undefined : lookForEver(asked, common);
   if (process.env[ENV.calls]) void callForEver(manager, recorder, membership.self, hasLeft);
   if (process.env[ENV.talk]) void talkForEver(channels, recorder, hasLeft);
+  if (process.env[ENV.stale]) void writeAsStale(journal, clients, hasLeft);
   const services = Array.from({ length: Number(process.env[ENV.services] ?? 0) }, (_, index) => `offer-${index}`);
   await Promise.all(services.map((name) => offer(app.get(ServiceMesh), name)));
   process.on('message', (question: Question) => {
@@ -210,14 +212,4 @@ async function elsewhere(port: number): Promise<INestApplication> {
 /** As if somebody had set the clock of the machine; the monotonic clock goes on, as it does then. */
 function setClock(aheadMs: number): void {
   Date.now = () => clock() + aheadMs;
-}
-
-/** The script of `ctx.fenced.set` without the question before it; the client that ran it before knows it. */
-async function unguarded(clients: readonly unknown[], key: string, epoch: number): Promise<void> {
-  type Scripted = { foundationFencedSet?(keys: number, key: string, ...args: string[]): Promise<string> };
-  const client = (clients as (Scripted | undefined)[]).find((one) => one?.foundationFencedSet !== undefined);
-  if (client?.foundationFencedSet === undefined) throw new Error('No client knows the script of ctx.fenced.set');
-  const tag = `{foundation:${process.env['FOUNDATION_APP_NAME'] ?? 'app'}}`;
-  const stored = await client.foundationFencedSet(1, `${tag}:fenced:${key}`, String(epoch), '60000', 'stale!');
-  if (stored !== '') throw Object.assign(new Error(`Epoch ${stored} has written`), { name: 'StaleEpochError' });
 }

@@ -94,6 +94,8 @@ export class Actions {
       case 'restartRedis':
         await this.cluster.redis.kill();
         return void (await this.cluster.redis.restart({ delayMs: forMs }));
+      case 'rewindRedis':
+        return this.cluster.rewindRedis(forMs);
       case 'flush':
         return void (await this.cluster.redis.cli('FLUSHALL'));
       default:

@@ -26,7 +26,7 @@ console.log(`Seed ${seed}, ${seconds} s: npm run chaos:history -- --seconds ${se
 
 const cluster = await TestCluster.open({
   processes: Object.keys(SLOTS).join(),
-  env: { TEST_CALLS: '1', TEST_TALK: '1', TEST_LOOK_EVERY: '400' },
+  env: { TEST_CALLS: '1', TEST_TALK: '1', TEST_CRON: '1', TEST_STALE: '1', TEST_LOOK_EVERY: '400' },
   behindProxies: NODES,
 });
 const done = [];

@@ -60,6 +60,7 @@ export function planOf(seed, seconds) {
     pauseRedis: (at) => breaksRedis(at, { kind: 'pauseRedis', forMs: between(500, 3000) }),
     flush: (at) => breaksRedis(at, { kind: 'flush', forMs: 0 }),
     restartRedis: (at) => breaksRedis(at, { kind: 'restartRedis', forMs: between(50, 2500) }),
+    rewindRedis: (at) => breaksRedis(at, { kind: 'rewindRedis', forMs: between(50, 3000) }),
     move: (at) => changes(at, (whole) => ({ kind: 'move', name: pick(SLOTS[whole]), to: pick(NODES) })),
     restart: (at) => changes(at, (whole) => ({ kind: 'restart', name: whole })),
     fail: (at) => changes(at, (whole) => ({ kind: 'fail', name: pick(SLOTS[whole]) })),
@@ -74,7 +75,7 @@ export function planOf(seed, seconds) {
     clock: (at) => setsClock(at),
   };
   const weights = {
-    ...{ kill: 10, terminate: 8, freeze: 8, freezeLong: 6, pauseRedis: 6, flush: 5, restartRedis: 5 },
+    ...{ kill: 10, terminate: 8, freeze: 8, freezeLong: 6, pauseRedis: 6, flush: 5, restartRedis: 5, rewindRedis: 4 },
     ...{ move: 16, restart: 8, fail: 7, failBadly: 3, stop: 5, complete: 3 },
     ...{ cut: 6, cutLong: 3, halfOpen: 5, job: 8, clock: 4 },
   };

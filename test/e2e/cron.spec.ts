@@ -27,6 +27,7 @@ describe('a job that fires each second', () => {
     ['dies', (node) => node.kill()],
     ['is terminated', (node) => node.terminate()],
     ['is frozen for longer than its lease', (node) => node.freeze()],
+    ['dies and Redis loses its data', (node) => Promise.all([node.kill(), cluster.redis.cli('FLUSHALL')])],
   ])('goes on, fires no time twice and reports those that it left out when its owner %s', async (_what, break_) => {
     const { node: owner } = await firing(historyNow());
     // In the middle of a run, of which each takes 150 ms.

@@ -3,7 +3,7 @@ import { describe, expect, it } from '@jest/globals';
 import { Injectable } from '@nestjs/common';
 import { ClusterCron, type ClusterCronOptions, CronJobs, type CronRun, Telemetry } from 'nestjs-foundation';
 import { LocalTicks } from '../../libs/foundation/src/backend/leases/local.ticks.js';
-import type { Ticks } from '../../libs/foundation/src/backend/leases/ticks.js';
+import type { KeptTicks, Ticks } from '../../libs/foundation/src/backend/leases/ticks.js';
 import { eventually } from '../../libs/foundation/src/testing/eventually.js';
 import type { Keys } from '../../libs/foundation/src/wire/keys.js';
 import { type RedisServer, startRedis } from '../support/redis-server.js';
@@ -65,6 +65,74 @@ describe.each<[string, () => Promise<Ticks>]>([
     await ticks.open('job', 5);
     expect(await ticks.write('job', 5, '{"rev":1}', { at: tick + 3_600_000, id: 'a' })).toBe('early');
     expect(await ticks.open('job', 6)).toEqual({ claimed: 0, record: '' });
+  });
+});
+
+describe.each<[string, () => Promise<Ticks>]>([
+  ['in Redis', async () => (await backendOn(server, appName)).backend.ticks],
+  ['on a quorum of three', onQuorum],
+  ['in one process', () => Promise.resolve(new LocalTicks(() => Date.now()))],
+])('what a job remembers and Redis has lost, %s', (_where, make) => {
+  const tick = Math.floor(Date.now() / 1000) * 1000;
+  const epoch = tick * 1000 - 60_000_000;
+  const kept = { job: 'job', epoch, claimed: tick, record: '{"rev":2}' };
+
+  it('is put back: its times are claimed, its record counts', async () => {
+    const ticks = await make();
+    expect(await ticks.recall(['job'])).toEqual([]);
+    await ticks.restore([kept, { ...kept, job: 'other', claimed: 0 }]);
+    expect(await ticks.recall(['none', 'other', 'job'])).toEqual([{ ...kept, job: 'other', claimed: 0 }, kept]);
+    expect(await ticks.open('job', epoch + 1)).toEqual({ claimed: tick, record: '{"rev":2}' });
+    expect(await ticks.write('job', epoch + 1, '{"rev":3}', { at: tick, id: 'b' })).toBe('taken');
+    expect(await ticks.write('job', epoch + 1, '{"rev":3}', { at: tick + 1000, id: 'b' })).toBe('done');
+  });
+
+  it('is put back over what is earlier, and not over what is later', async () => {
+    const ticks = await make();
+    await ticks.open('job', epoch);
+    expect(await ticks.write('job', epoch, '{"rev":1}', { at: tick - 1000, id: 'a' })).toBe('done');
+    await ticks.restore([kept]);
+    expect(await ticks.recall(['job'])).toEqual([kept]);
+    await ticks.restore([{ ...kept, record: '{"rev":1}', claimed: tick - 1000 }]);
+    expect(await ticks.recall(['job'])).toEqual([kept]);
+    await ticks.open('job', epoch + 1);
+    await ticks.restore([{ ...kept, record: '{"rev":9}', claimed: tick + 1000 }]);
+    expect(await ticks.recall(['job'])).toEqual([{ ...kept, epoch: epoch + 1 }]);
+  });
+});
+
+describe('what a job remembers', () => {
+  const tick = Math.floor(Date.now() / 1000) * 1000;
+
+  it('never keeps the owners to come from it, though the clock of Redis was set back', async () => {
+    const ticks = (await backendOn(server, appName)).backend.ticks;
+    await ticks.restore([{ job: 'job', epoch: (tick + 3_600_000) * 1000, claimed: tick, record: '{"rev":2}' }]);
+    expect(await ticks.open('job', (Date.now() + 1000) * 1000)).toEqual({ claimed: tick, record: '{"rev":2}' });
+  });
+
+  it.each<[string, string | undefined]>([
+    ['with a cookie', 'a cookie of thirty-two characters!'],
+    ['without one', undefined],
+  ])('is heard on other nodes, %s, and nowhere else', async (_what, cookie) => {
+    const options = cookie === undefined ? {} : { security: { cookie } };
+    const [a, b] = [await backendOn(server, appName, options), await backendOn(server, appName, options)];
+    const stranger = await backendOn(server, appName, {
+      security: { cookie: 'another cookie, also long enough to be one' },
+    });
+    const heard: KeptTicks[] = [];
+    const elsewhere: KeptTicks[] = [];
+    b.backend.ticks.onWritten((kept) => heard.push(kept));
+    stranger.backend.ticks.onWritten((kept) => elsewhere.push(kept));
+    await server.cli('PUBLISH', keys.hints, '{"t":"cron","said":"{\\"job\\":\\"job\\"}"}');
+    await a.backend.ticks.write('job', 5, '{"rev":1}', { at: tick, id: 'a' });
+    await a.backend.ticks.write('job', 5, JSON.stringify({ rev: 2, long: 'x'.repeat(5000) }));
+    await a.backend.ticks.write('job', 5, '{"rev":3}');
+    await eventually(() => heard.length >= 2, { lastSeen: () => heard });
+    expect(heard).toEqual([
+      { job: 'job', epoch: 5, claimed: tick, record: '{"rev":1}' },
+      { job: 'job', epoch: 5, claimed: 0, record: '{"rev":3}' },
+    ]);
+    expect(elsewhere).toEqual([]);
   });
 });
 
@@ -180,6 +248,34 @@ describe('a cluster-wide cron job', () => {
     expect(new Set(times).size).toBe(times.length);
     await eventually(async () => (await node!.app.get(CronJobs).list())[0]?.last !== undefined);
     expect(Number(await server.cli('PTTL', keys.cron('close')))).toBeGreaterThan(29 * 86_400_000);
+  });
+
+  it.each<[string, ClusterCronOptions, () => Promise<unknown>]>([
+    ['comes back empty', {}, () => server.kill().then(() => server.restart({ delayMs: 2000 }))],
+    ['comes back empty', { missed: 'run-once' }, () => server.kill().then(() => server.restart({ delayMs: 2000 }))],
+    ['is flushed as a job has no owner', {}, () => server.cli('FLUSHALL')],
+  ])('fires or reports each time, once, when Redis %s: %j', async (_what, options, lose) => {
+    const runs: CronRun[] = [];
+    const booted = await nodes(2, () => jobsOf(runs, '* * * * * *', options));
+    const missed: { first: number; last: number; caughtUp: boolean }[] = [];
+    for (const { app } of booted) app.get(Telemetry).attach('cron.missed', (_, payload) => missed.push(payload));
+    await eventually(() => runs.length >= 2);
+    // The owner goes with it, and says nothing to the next one.
+    const [job] = await booted[0]!.app.get(CronJobs).list();
+    const owner = booted.find(({ name }) => job!.node === name)!;
+    const [, leaves] = await Promise.all([lose(), owner.app.close().catch(() => undefined)]);
+    expect(leaves).toBeUndefined();
+    const before = runs.length;
+    await eventually(() => runs.length >= before + 2, { timeout: 30_000, lastSeen: () => runs.length });
+    const times = runs.map(({ scheduledAt }) => scheduledAt.getTime());
+    expect(new Set(times).size).toBe(times.length);
+    const reported = missed.flatMap(({ first, last }) =>
+      Array.from({ length: (last - first) / 1000 + 1 }, (_, index) => first + index * 1000),
+    );
+    const caughtUp = new Set(missed.filter((each) => each.caughtUp).map(({ last }) => last));
+    expect(reported.filter((time) => times.includes(time) && !caughtUp.has(time))).toEqual([]);
+    const all = new Set([...times, ...reported]);
+    expect(all.size).toBe((Math.max(...times) - Math.min(...times)) / 1000 + 1);
   });
 
   it.each<[string, string[]]>([

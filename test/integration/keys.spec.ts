@@ -350,9 +350,11 @@ describe('Ten thousand that came and went', () => {
 
   it('fenced keys, deleted or left', async () => {
     const { leases, isBack } = await setUpLeases();
+    // That of no owner, after the beginning of the data.
+    const epoch = Date.now() * 2000;
     await forAll(async (index) => {
-      await leases.fencedSet(`p${index}`, 'v', 1);
-      if (index % 2 === 0) await leases.fencedDelete(`p${index}`, 1);
+      await leases.fencedSet(`p${index}`, 'v', epoch);
+      if (index % 2 === 0) await leases.fencedDelete(`p${index}`, epoch);
     });
     await isBack();
     leases.close();

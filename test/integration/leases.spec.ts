@@ -237,22 +237,132 @@ describe('Epochs', () => {
 
   it('guard a value: a lower one is refused inside Redis, whoever asks', async () => {
     const [a, b] = [await backendOn(server, appName), await backendOn(server, appName)];
-    await a.backend.leases.fencedSet('total', '1', 10);
-    await a.backend.leases.fencedSet('total', '2', 10);
-    await b.backend.leases.fencedSet('total', '3', 11);
-    const stale = a.backend.leases.fencedSet('total', '4', 10);
+    const { epoch } = await take(a);
+    await a.backend.leases.fencedSet('total', '1', epoch);
+    await a.backend.leases.fencedSet('total', '2', epoch);
+    await b.backend.leases.fencedSet('total', '3', epoch + 1);
+    const stale = a.backend.leases.fencedSet('total', '4', epoch);
     await expect(stale).rejects.toBeInstanceOf(StaleEpochError);
-    await expect(stale).rejects.toMatchObject({ epoch: 10, storedEpoch: 11 });
-    expect(await server.cli('HGETALL', keys.fenced('total'))).toBe('epoch\n11\nvalue\n3');
+    await expect(stale).rejects.toMatchObject({ epoch, storedEpoch: epoch + 1, why: 'written' });
+    expect(await server.cli('HGETALL', keys.fenced('total'))).toBe(`epoch\n${epoch + 1}\nvalue\n3`);
   });
 
   it('are compared as numbers of full size', async () => {
     const { backend } = await backendOn(server, appName);
-    const epoch = 1_795_425_133_117_777;
+    const epoch = 3_795_425_133_117_777;
     await backend.leases.fencedSet('total', 'a', epoch);
     await expect(backend.leases.fencedSet('total', 'b', epoch - 1)).rejects.toBeInstanceOf(StaleEpochError);
     await backend.leases.fencedSet('total', 'c', epoch + 1);
     expect(await server.cli('HGET', keys.fenced('total'), 'epoch')).toBe(String(epoch + 1));
+  });
+});
+
+describe('A fenced write after a loss of data', () => {
+  /** What became of it, once Redis answers. */
+  const outcome = ({ backend }: Bench, epoch: number): Promise<string> =>
+    eventually(
+      () =>
+        backend.leases.fencedSet('total', 'x', epoch).then(
+          () => 'accepted',
+          (error: unknown) => (error instanceof StaleEpochError ? error.why : undefined),
+        ),
+      { timeout: 20_000 },
+    );
+
+  /** As a context does it: an epoch that is too old is raised once. */
+  const writeAsOwner = async (bench: Bench, lease: Lease): Promise<number> => {
+    await eventually(async () => {
+      const refused = await outcome(bench, lease.epoch);
+      if (refused === 'lost') await lease.refresh(lease.epoch + 1);
+      return refused === 'accepted';
+    });
+    return lease.epoch;
+  };
+
+  it.each<[string, () => Promise<unknown>]>([
+    ['FLUSHALL', () => server.cli('FLUSHALL')],
+    ['a restart that is empty', () => server.kill().then(() => server.restart())],
+    [
+      'a hand that deletes the life, and not the values',
+      () => server.cli('DEL', keys.incarnation, keys.fenced('total')),
+    ],
+  ])('is refused with the epoch of an owner from before: %s', async (_what, lose) => {
+    const [a, b] = [await backendOn(server, appName), await backendOn(server, appName)];
+    const stale = await take(a);
+    await stale.release();
+    const lease = await take(b);
+    await b.backend.leases.fencedSet('total', 'y', lease.epoch);
+    const before = lease.epoch;
+    await lose();
+    expect(await outcome(a, stale.epoch)).toBe('lost');
+    // The owner itself has to say that it is one: its epoch may be as stale.
+    expect(await outcome(a, before)).toBe('lost');
+    expect(await server.cli('EXISTS', keys.fenced('total'))).toBe('0');
+    const next = await eventually(
+      async () => {
+        if (lease.isHeld()) return lease;
+        return (await b.backend.leases.acquire('feed').catch(() => undefined)) ?? undefined;
+      },
+      { timeout: 20_000 },
+    );
+    expect(await writeAsOwner(b, next)).toBeGreaterThan(before);
+    expect(await outcome(a, stale.epoch)).toBe('written');
+  });
+
+  it('is refused by data that went back to what it was', async () => {
+    const [a, b] = [await backendOn(server, appName), await backendOn(server, appName)];
+    const stale = await take(a);
+    await a.backend.leases.fencedSet('total', 'old', stale.epoch);
+    // As a replica that has not heard of what follows.
+    await server.cli('SAVE');
+    await stale.release();
+    const lease = await take(b);
+    await b.backend.leases.fencedSet('total', 'new', lease.epoch);
+    await server.kill();
+    await server.restart();
+    expect(await outcome(a, stale.epoch)).toBe('lost');
+    expect(await server.cli('HGETALL', keys.fenced('total'))).toBe(`epoch\n${stale.epoch}\nvalue\nold`);
+    const next = await eventually(
+      async () => {
+        const [standing] = await b.backend.leases.standing(['feed']);
+        return standing!.freeInMs === 0 ? b.backend.leases.acquire('feed') : undefined;
+      },
+      { timeout: 20_000 },
+    );
+    expect(await writeAsOwner(b, next)).toBeGreaterThan(lease.epoch);
+  });
+
+  it('is the same to an owner whose lease outlived it: its epoch is raised, and lookups name that', async () => {
+    const bench = await backendOn(server, appName);
+    const lease = await take(bench);
+    const before = lease.epoch;
+    // Another life of the same data, as a restart with all of it that is quick enough.
+    await server.cli('SET', keys.incarnation, `another ${Date.now() - 10}`);
+    expect(await outcome(bench, before)).toBe('lost');
+    expect(await lease.refresh(before + 1)).toBe(lease.epoch);
+    expect(lease.isHeld()).toBe(true);
+    expect(lease.epoch).toBeGreaterThan(before);
+    expect(bench.of('lease.reclaimed')).toEqual([
+      { name: 'feed', node: bench.node.name, epoch: lease.epoch, previousEpoch: before },
+    ]);
+    expect((await ownerOf(bench))?.epoch).toBe(lease.epoch);
+    expect(await outcome(bench, lease.epoch)).toBe('accepted');
+    expect(await outcome(bench, before)).toBe('written');
+    const raised = lease.epoch;
+    await lease.refresh(0);
+    expect(lease.epoch).toBe(raised);
+  });
+
+  it('lets no epoch be raised for a lease that another node has', async () => {
+    const [a, b] = [await backendOn(server, appName), await backendOn(server, appName)];
+    const lease = await take(a);
+    await server.cli('DEL', keys.lease('feed'));
+    await take(b);
+    await server.cli('DEL', keys.incarnation);
+    const before = lease.epoch;
+    await lease.refresh(0);
+    expect([lease.isHeld(), lease.epoch]).toEqual([false, before]);
+    expect(await outcome(a, before)).toBe('lost');
   });
 });
 
@@ -347,24 +457,28 @@ describe('What belongs to a lease', () => {
   });
 
   it('fenced values live for 30 days after the last write, or as long as asked', async () => {
-    const { backend } = await backendOn(server, appName);
-    await backend.leases.fencedSet('total', '1', 10);
+    const bench = await backendOn(server, appName);
+    const { backend } = bench;
+    const { epoch } = await take(bench);
+    await backend.leases.fencedSet('total', '1', epoch);
     expect(await pttl(keys.fenced('total'))).toBeGreaterThan(30 * DAY - 60_000);
-    await backend.leases.fencedSet('total', '2', 10, 70_000);
+    await backend.leases.fencedSet('total', '2', epoch, 70_000);
     expect(await pttl(keys.fenced('total'))).toBeLessThanOrEqual(70_000);
-    await backend.leases.fencedSet('total', '3', 10);
+    await backend.leases.fencedSet('total', '3', epoch);
     expect(await pttl(keys.fenced('total'))).toBeGreaterThan(30 * DAY - 60_000);
   });
 
   it('fenced values can be deleted, and no stale owner brings them back', async () => {
-    const { backend } = await backendOn(server, appName);
-    await backend.leases.fencedSet('total', '1', 10);
-    await expect(backend.leases.fencedDelete('total', 9)).rejects.toBeInstanceOf(StaleEpochError);
-    await backend.leases.fencedDelete('total', 11);
-    expect(await server.cli('HGETALL', keys.fenced('total'))).toBe('epoch\n11');
+    const bench = await backendOn(server, appName);
+    const { backend } = bench;
+    const { epoch } = await take(bench);
+    await backend.leases.fencedSet('total', '1', epoch);
+    await expect(backend.leases.fencedDelete('total', epoch - 1)).rejects.toBeInstanceOf(StaleEpochError);
+    await backend.leases.fencedDelete('total', epoch + 1);
+    expect(await server.cli('HGETALL', keys.fenced('total'))).toBe(`epoch\n${epoch + 1}`);
     expect(await pttl(keys.fenced('total'))).toBeLessThanOrEqual(DAY);
-    await expect(backend.leases.fencedSet('total', '2', 10)).rejects.toBeInstanceOf(StaleEpochError);
-    await backend.leases.fencedSet('total', '3', 11);
+    await expect(backend.leases.fencedSet('total', '2', epoch)).rejects.toBeInstanceOf(StaleEpochError);
+    await backend.leases.fencedSet('total', '3', epoch + 1);
     expect(await server.cli('HGET', keys.fenced('total'), 'value')).toBe('3');
   });
 });
@@ -647,8 +761,12 @@ describe('A script that arrives when its answer is not waited for any more', () 
       );
     expect(await recover(await sent(1000))).toEqual([expect.any(String), '7']);
     expect(await ttl()).toBeLessThanOrEqual(5000);
-    expect(await recover(await sent(0))).toEqual([expect.any(String), '7']);
+    // It is older than the data of this Redis, and raised once, for an owner that is still one.
+    const raised = expect.stringMatching(/^\d{16}$/);
+    const [, epoch] = (await recover(await sent(0))) as string[];
+    expect(epoch).toEqual(raised);
     expect(await ttl()).toBeGreaterThan(5000);
+    expect(await recover(await sent(0))).toEqual([expect.any(String), epoch]);
   });
 
   it('puts nothing back where a server lost it', async () => {

@@ -167,11 +167,13 @@ describe('a quorum of three', () => {
   });
 
   it('refuses a fenced write with a stale epoch while a server is away', async () => {
-    const { backend } = await open();
-    await backend.leases.fencedSet('k', 'new', 20);
+    const bench = await open();
+    const { leases } = bench.backend;
+    const { epoch } = await taken(bench);
+    await leases.fencedSet('k', 'new', epoch + 10);
     await servers[1]!.kill();
-    await expect(backend.leases.fencedSet('k', 'old', 10)).rejects.toMatchObject({ storedEpoch: 20 });
-    await backend.leases.fencedSet('k', 'newer', 21);
+    await expect(leases.fencedSet('k', 'old', epoch)).rejects.toMatchObject({ storedEpoch: epoch + 10 });
+    await leases.fencedSet('k', 'newer', epoch + 11);
   });
 
   it('starts with one server missing and not with two', async () => {

@@ -5,14 +5,20 @@ export const BUGS = [
   {
     level: 'leases',
     name: 'no grace after a loss of data',
-    find: 'return math.max(0, tonumber(since) + ms - now), now, ms, kept_for',
-    put: 'return 0, now, ms, kept_for',
+    find: 'return math.max(0, since + ms - now), now, ms, kept_for, least',
+    put: 'return 0, now, ms, kept_for, least',
   },
   {
     level: 'leases',
     name: 'fenced writes do not compare epochs',
     find: 'if stored and tonumber(stored) > tonumber(ARGV[1]) then return stored end',
     put: '',
+  },
+  {
+    level: 'leases',
+    name: 'a fenced write of an earlier life of the data is accepted',
+    find: 'if tonumber(ARGV[1]) < least then return',
+    put: 'if false then return',
   },
   {
     level: 'leases',

@@ -8,6 +8,7 @@ import { RedlockLeases } from '../../dist/libs/foundation/dist/backend/leases/re
 import { RedisConnections } from '../../dist/libs/foundation/dist/backend/redis/redis.connections.js';
 import { readMachine } from '../../dist/libs/foundation/dist/config/machine.js';
 import { resolve } from '../../dist/libs/foundation/dist/config/resolve.js';
+import { fencedEffects } from '../../dist/libs/foundation/dist/processes/instance/fenced.effects.js';
 import { Candidacy } from '../../dist/libs/foundation/dist/processes/supervision/candidacy.js';
 import { Telemetry } from '../../dist/libs/foundation/dist/telemetry/telemetry.js';
 import { historyNow, recordHistory } from '../../dist/libs/foundation/dist/testing/index.js';
@@ -93,7 +94,8 @@ export function run({ names, ports, stopMs, stale }) {
       owned.epoch = lease.epoch;
       record('test.effect', { name, epoch: lease.epoch });
     });
-    owned.writing = every(owned, WRITE_EVERY_MS, () => write(name, lease.epoch));
+    const { set } = fencedEffects({ leases, lease, name, node: self.name });
+    owned.writing = every(owned, WRITE_EVERY_MS, () => write(name, lease.epoch, () => set(name, self.name)));
     owned.ticking = tick(owned);
   }
 

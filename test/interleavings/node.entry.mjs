@@ -3,15 +3,7 @@
 import 'reflect-metadata';
 import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
-import {
-  Channels,
-  FoundationModule,
-  FoundationTools,
-  Membership,
-  ProcessManager,
-  StaleEpochError,
-  Telemetry,
-} from 'nestjs-foundation';
+import { Channels, FoundationModule, FoundationTools, Membership, ProcessManager, Telemetry } from 'nestjs-foundation';
 import { recordHistory } from 'nestjs-foundation/testing';
 import { tell } from 'simulated';
 import { callForEver } from '../../dist/test/apps/node.caller.js';
@@ -19,12 +11,12 @@ import { commonCommands, lookForEver } from '../../dist/test/apps/node.commands.
 import { COUNTERS } from '../../dist/test/apps/node.counters.js';
 import { Clockwork, JOBS } from '../../dist/test/apps/node.cron.js';
 import { Extra, Job, Journal, processClasses } from '../../dist/test/apps/node.processes.js';
+import { writeAsStale } from '../../dist/test/apps/node.stale.js';
 import { listen, talkForEver } from '../../dist/test/apps/node.talk.js';
 
 const RECORDER = Symbol('recorder');
 const LISTENER = Symbol('listener');
 const LOOK_EVERY_MS = 400;
-const STALE_EVERY_MS = 500;
 
 /** Starts; resolves with what a test can ask of it. */
 export async function run({ options = {}, processes, load = {} }) {
@@ -61,26 +53,10 @@ export async function run({ options = {}, processes, load = {} }) {
   }
   if (options.capacity !== undefined) recorder.record('test.capacity', { capacity: options.capacity });
   void lookForEver(asked, common);
-  if (load.stale) void writeAsStale();
+  if (load.stale) void writeAsStale(journal, [app.get(FoundationTools.control)], hasLeft);
   if (load.calls) void callForEver(manager, recorder, membership.self, hasLeft);
   if (load.talk) void talkForEver(channels, recorder, hasLeft);
   return { commands, state: membership.state };
-
-  /** Writes with the epochs of instances that have ended, past the guard of their contexts. */
-  async function writeAsStale() {
-    const client = app.get(FoundationTools.control);
-    for (let turn = 0; !hasLeft(); turn++) {
-      await new Promise((resolve) => setTimeout(resolve, STALE_EVERY_MS));
-      const ended = [...journal.contexts.values()].filter(({ signal }) => signal.aborted);
-      if (ended.length === 0 || client.foundationFencedSet === undefined) continue;
-      const { name, epoch } = ended[turn % ended.length];
-      const key = `{foundation:e2e}:fenced:${name}`;
-      await journal.write(name, epoch, async () => {
-        const higher = await client.foundationFencedSet(1, key, String(epoch), '60000', 'stale!');
-        if (higher !== '') throw new StaleEpochError(name, epoch, Number(higher));
-      });
-    }
-  }
 }
 
 function recorderOf(telemetry, membership, journal) {

@@ -246,6 +246,16 @@ export class TestCluster {
     fact.until = historyNow();
   }
 
+  /** Redis goes back to what it was so long ago, as when a replica is promoted that has not heard of what followed. */
+  async rewindRedis(ms: number): Promise<void> {
+    await this.redis.cli('SAVE');
+    await passed(historyNow(), ms);
+    await this.redis.kill();
+    await this.redis.restart();
+    // The next restart is an empty one again.
+    rmSync(join(this.redis.folder, 'dump.rdb'), { force: true });
+  }
+
   /** Remembers that the names must be owned again in time, counted from now or from `at`. */
   noteFault(because: string, names: readonly string[], withinMs = 10_000, at = historyNow()): void {
     for (const name of names) this.#facts.wanted.push({ name, at, withinMs, because });

@@ -108,6 +108,8 @@ export const ENV = {
   talk: 'TEST_TALK',
   /** Set: has the jobs of `node.cron.ts`. */
   cron: 'TEST_CRON',
+  /** Set: writes all the time with the epochs of instances that have ended. */
+  stale: 'TEST_STALE',
   /** Set: answers gathers, see `node.gather.ts`. */
   gather: 'TEST_GATHER',
   /** Set: has a cluster-wide configuration, see `node.settings.ts`. */

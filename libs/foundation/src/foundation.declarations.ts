@@ -11,7 +11,8 @@ import { CHANNEL_METADATA } from './channels/channel.decorators.js';
 import { type DeclaredHandler, exploreChannelNames, exploreChannels, handlersOf } from './channels/channel.explorer.js';
 import type { Subscription } from './channels/channel.js';
 import { CRON_METADATA } from './cron/cron.decorator.js';
-import { type ExploredJobs, exploreJobs } from './cron/cron.explorer.js';
+import { type ExploredJobs, exploreJobs, JOB_PREFIX } from './cron/cron.explorer.js';
+import { JobMemory } from './cron/job.memory.js';
 import { StartedSchedules } from './cron/started.schedules.js';
 import { findProviders, type Found, markedMethods } from './decorated.js';
 import { ProcessDeclarationError } from './errors/process.errors.js';
@@ -128,16 +129,20 @@ export class FoundationDeclarations {
   }
 
   /** The cluster-wide cron jobs: each is a process that this node declares and can run. */
-  #jobs(specs: readonly ProcessSpec[]): Promise<ExploredJobs> {
-    const { config, backend, table, telemetry } = this.parts;
-    return exploreJobs(this.#found, isProcess, config.processes, {
-      ticks: backend.ticks,
+  async #jobs(specs: readonly ProcessSpec[]): Promise<ExploredJobs> {
+    const { config, backend, table, telemetry, view } = this.parts;
+    const memory = new JobMemory(backend.ticks, clockOf(backend));
+    const jobs = await exploreJobs(this.#found, isProcess, config.processes, {
+      ticks: memory,
       telemetry,
       argsOf: (name) => table.get(name)?.args,
       isTaken: (name) => specs.some((spec) => spec.name === name),
       wallClock: clockOf(backend).wall,
       clock: clockOf(backend),
     });
+    memory.remember([...jobs.classes.keys()].map((name) => name.slice(JOB_PREFIX.length)));
+    view.listen({ beat: () => memory.beat(), dataLoss: () => memory.lost() });
+    return jobs;
   }
 
   /** A decorator counts for the class that it stands on: a class that extends it may be started by a call. */

@@ -11,6 +11,7 @@ import { createSigner } from '../security/signer.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
 import { monotonicNow } from '../time/monotonic.clock.js';
 import { type HintListener, parseHint } from '../wire/hint.js';
+import { LIVES } from '../wire/key.lifetimes.js';
 import { channelOf, keysOf } from '../wire/keys.js';
 import type { NodeIdentity } from '../wire/node.identity.js';
 import type { Backend } from './backend.js';
@@ -52,6 +53,7 @@ function backendOver(
   const keys = keysOf(config.appName, databaseOf(config.redis));
   const seal = createSigner(config.appName, config.cookie);
   const loads = new Loads(seal, keys.hints);
+  const ticks = new RedisTicks(new LeaseQuorum(connections.quorumControl), keys, LIVES, seal);
   const { leases: client, control, subscriber, publisher, quorum, quorumControl } = connections;
   const redlock = (config.redlock as Redlock | undefined) ?? createRedlock(connections.quorum);
   const queue = (config.queue as Queue | undefined) ?? createQueue(control, keys, config.observes);
@@ -102,7 +104,7 @@ function backendOver(
     database: databaseOf(config.redis),
     url: publicUrl(config.redis),
     leases,
-    ticks: new RedisTicks(new LeaseQuorum(quorumControl), keys),
+    ticks,
     directory: new RedisNodeDirectory({ client, control, keys, config, seal, loads, grace }),
     table: new RedisTable(
       control,
@@ -146,7 +148,8 @@ function backendOver(
       await topics.subscribe(keys.hints, (text) => {
         const hint = typeof text === 'string' ? parseHint(text) : undefined;
         if (hint?.t === 'load' && !loads.isTrue(hint)) return;
-        if (hint !== undefined) listeners.tell(hint);
+        if (hint?.t === 'cron') ticks.heard(hint);
+        else if (hint !== undefined) listeners.tell(hint);
       });
       listening = true;
     },

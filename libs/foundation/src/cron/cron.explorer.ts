@@ -3,7 +3,7 @@
  * Called by the declarations of the application.
  */
 import type { Type } from '@nestjs/common';
-import type { Ticks } from '../backend/leases/ticks.js';
+import type { OwnedTicks } from '../backend/leases/ticks.js';
 import type { ResolvedProcessDefaults } from '../config/config.js';
 import { type Found, markedMethods, requireShared } from '../decorated.js';
 import { DeclarationError } from '../errors/config.errors.js';
@@ -30,7 +30,7 @@ const OPTIONS = ['name', 'timeZone', 'missed', 'overlap'];
 
 /** What runners need of this node. */
 export interface CronParts {
-  ticks: Ticks;
+  ticks: OwnedTicks;
   telemetry: Pick<Telemetry, 'emit'>;
   /** The arguments of a process as the cluster has them now. */
   argsOf(process: string): readonly unknown[] | undefined;

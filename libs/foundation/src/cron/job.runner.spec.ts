@@ -60,7 +60,7 @@ class World {
   readonly runs: CronRun[] = [];
   offset = 0;
   schedule: JobSchedule;
-  ticks: Ticks;
+  ticks: Pick<Ticks, 'open' | 'write' | 'read'>;
   work: (run: CronRun) => unknown = () => undefined;
   readonly owners: Owner[] = [];
   #epoch = 0;

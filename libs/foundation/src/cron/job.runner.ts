@@ -2,7 +2,7 @@
  * Runs one job on the node that owns it: waits for its times, claims each, calls the method, and writes down how it
  * ended. Made for each lease of `cron:<name>`, as the instance of a process.
  */
-import type { Ticks } from '../backend/leases/ticks.js';
+import type { OwnedTicks } from '../backend/leases/ticks.js';
 import { Callable } from '../calls/callable.decorator.js';
 import { describe } from '../errors/describe.js';
 import { called } from '../foreign/gate.js';
@@ -39,7 +39,7 @@ export interface JobRunnerParts {
   schedule: () => JobSchedule;
   /** The method, on the provider's own object. */
   call: (run: CronRun) => unknown;
-  ticks: Ticks;
+  ticks: OwnedTicks;
   telemetry: Pick<Telemetry, 'emit'>;
   wallClock: () => number;
   /** By which it waits. */

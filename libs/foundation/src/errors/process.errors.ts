@@ -19,18 +19,30 @@ export class LeaseLostError extends FoundationError {
   }
 }
 
-/** A fenced write was refused because a newer owner has written already. */
+/**
+ * A fenced write was refused because a newer owner has written already, or because Redis has lost data since the epoch
+ * began and cannot know whether one has.
+ */
 export class StaleEpochError extends FoundationError {
+  /**
+   * @param storedEpoch the epoch that has written; where data was lost, the least one that Redis accepts.
+   * @param why `written`: by a newer owner. `lost`: the epoch is older than the data of this Redis.
+   */
   constructor(
     readonly key: string,
     readonly epoch: number,
     readonly storedEpoch: number,
+    readonly why: 'written' | 'lost' = 'written',
   ) {
+    const because =
+      why === 'written'
+        ? `epoch ${storedEpoch} has already written`
+        : `Redis has lost data since that epoch began, and accepts none below ${storedEpoch}`;
     super(
       'FOUNDATION_STALE_EPOCH',
       'redis HSET',
-      `The fenced write to "${key}" with epoch ${epoch} was rejected: epoch ${storedEpoch} has already written. ` +
-        `Nothing was changed. Stop working: another node owns this process now.`,
+      `The fenced write to "${key}" with epoch ${epoch} was rejected: ${because}. ` +
+        `Nothing was changed. Stop working: another node ${why === 'written' ? 'owns' : 'may own'} this process now.`,
     );
   }
 }

@@ -20,6 +20,11 @@ export type Hint =
    * once.
    */
   | { t: 'load'; node: string; load: number; at?: number; mac?: string }
+  /**
+   * What a cron job remembers has changed: all of it, signed with a cookie. Nodes keep it for the case that Redis loses
+   * it, and look every few seconds besides.
+   */
+  | { t: 'cron'; said: string }
   /** A node was rejected, because it has another cookie. */
   | { t: 'refused'; node: string; host: string };
 
@@ -43,6 +48,9 @@ const MAX_LOAD = 1_000_000;
 /** How many classes are named in a hint; with more of them every node reads. */
 export const MAX_HINTED = 8;
 
+/** The longest hint, in bytes. */
+export const LONGEST_HINT = 4096;
+
 const name = text(MAX_NAME);
 
 const readTableHint = record<Omit<TableHint, 't'>>({
@@ -53,6 +61,7 @@ const readName = record<{ name: string }>({ name });
 const readReleased = record<{ name: string; node?: string }>({ name, node: ifRight(name) });
 const readLoad = record<{ node: string; load: number }>({ node: name, load: whole(MAX_LOAD) });
 const readStamp = record<{ at: number; mac: string }>({ at: whole(), mac: text(100, 0) });
+const readWritten = record<{ said: string }>({ said: text(LONGEST_HINT) });
 const readRefused = record<{ node: string; host: string }>({ node: name, host: name });
 
 function readHint(value: unknown): Hint | undefined {
@@ -71,9 +80,13 @@ function readHint(value: unknown): Hint | undefined {
     const said = readLoad(value);
     return said && { t, ...said, ...readStamp(value) };
   }
+  if (t === 'cron') {
+    const written = readWritten(value);
+    return written && { t, ...written };
+  }
   const refused = t === 'refused' ? readRefused(value) : undefined;
   return refused && { t: 'refused', ...refused };
 }
 
 /** Reads a hint; `undefined` for anything else, because any client of Redis can publish nonsense. */
-export const parseHint = fromJson(readHint, 4096);
+export const parseHint = fromJson(readHint, LONGEST_HINT);

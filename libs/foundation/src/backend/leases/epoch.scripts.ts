@@ -2,6 +2,7 @@
  * The Lua of epochs: how they are minted, forgotten, and compared by what is fenced with them. Run by
  * `redlock.leases.ts`.
  */
+import { LIFE } from '../redis/incarnation.script.js';
 import { Script } from '../redis/lua.script.js';
 
 /**
@@ -59,15 +60,25 @@ return 1
 /** KEYS epoch → the last one that was minted, or '0'. */
 export const lastEpochScript = new Script('foundationLeaseLastEpoch', `return redis.call('GET', KEYS[1]) or '0'`);
 
+/** Before the least epoch of this life of the data, in the answer to a write with an older one. */
+export const LOST = 'lost ';
+
 /**
- * KEYS value · ARGV epoch, life, then the value, or nothing to delete it → '' when done, else the higher epoch that has
- * written before.
+ * KEYS value, incarnation · ARGV epoch, life, then the value, or nothing to delete it → '' when done, the higher epoch
+ * that has written before, or `lost <epoch>` for an epoch that was minted before this life of the data, with the least
+ * one that was not.
+ *
+ * INVARIANT (I4): Redis remembers the highest epoch that wrote, or refuses all that may be lower. When it lost the
+ * epoch of a key, or went back to an older one, its life is a new one, and every epoch that it can have forgotten is
+ * from before. An owner whose lease outlived that has it raised: see `Lease.refresh`.
  */
 export const fencedSetScript = new Script(
   'foundationFencedSet',
-  `
+  `${LIFE}
 local stored = redis.call('HGET', KEYS[1], 'epoch')
 if stored and tonumber(stored) > tonumber(ARGV[1]) then return stored end
+local _, _, least = life(KEYS[2])
+if tonumber(ARGV[1]) < least then return '${LOST}' .. string.format('%.0f', least) end
 redis.call('HSET', KEYS[1], 'epoch', ARGV[1])
 if ARGV[3] then redis.call('HSET', KEYS[1], 'value', ARGV[3]) else redis.call('HDEL', KEYS[1], 'value') end
 redis.call('PEXPIRE', KEYS[1], ARGV[2])

@@ -10,6 +10,7 @@ function setUp() {
     announce: jest.fn<LeaseHolder['announce']>().mockResolvedValue(undefined),
     leave: jest.fn<LeaseHolder['leave']>().mockResolvedValue(undefined),
     inherit: jest.fn<LeaseHolder['inherit']>().mockResolvedValue('state'),
+    refresh: jest.fn<LeaseHolder['refresh']>().mockResolvedValue(undefined),
     release: jest.fn<LeaseHolder['release']>().mockResolvedValue(undefined),
     lost: jest.fn<LeaseHolder['lost']>(),
   };

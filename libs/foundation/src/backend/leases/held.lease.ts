@@ -12,6 +12,7 @@ export interface LeaseHolder {
   announce(lease: HeldLease): Promise<void>;
   leave(lease: HeldLease, state: string): Promise<void>;
   inherit(lease: HeldLease): Promise<string | undefined>;
+  refresh(lease: HeldLease, above: number): Promise<void>;
   release(lease: HeldLease): Promise<void>;
   lost(lease: HeldLease, reason: LeaseLossReason): void;
 }
@@ -106,6 +107,11 @@ export class HeldLease implements Lease {
   /** Marks an orderly end; the signal stays as it is because the instance has stopped already. */
   end(): void {
     this.#ended = true;
+  }
+
+  async refresh(above: number): Promise<number> {
+    await this.holder.refresh(this, above);
+    return this.epoch;
   }
 
   announce(): Promise<void> {

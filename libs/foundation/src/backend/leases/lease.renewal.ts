@@ -117,6 +117,15 @@ export class LeaseRenewal {
     return new Set(leases.filter((_, index) => count(answers, index, '1') >= this.parts.quorum.majority));
   }
 
+  /**
+   * The careful renewal of one lease, at once; its epoch is of this life of the data then, unless it is lost. Twice
+   * where it has to be: what is in time is not known before a server has answered once.
+   */
+  async refresh(lease: HeldLease, above: number): Promise<void> {
+    if (lease.isHeld()) await this.#recover([lease]);
+    if (lease.isHeld() && lease.epoch < above) await this.#recover([lease]);
+  }
+
   #renewIn(delay: number): void {
     if (this.#renewing && delay === 0) this.#isHurried = true;
     if (this.#closed || this.#renewing || this.#held.size === 0) return;

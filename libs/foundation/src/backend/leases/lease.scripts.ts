@@ -23,9 +23,9 @@ export const mintScript = new Script(
   'foundationLeaseMint',
   `${GRACE}${MINT_EPOCH}
 if redis.call('GET', KEYS[2]) ~= ARGV[1] then return '' end
-local left, now = grace(KEYS[1], ARGV[2])
+local left, now, _, _, least = grace(KEYS[1], ARGV[2])
 if left > 0 then return '' end
-local epoch = mint(KEYS[3], tonumber(ARGV[6]), ARGV[7])
+local epoch = mint(KEYS[3], math.max(tonumber(ARGV[6]), least), ARGV[7])
 local was = redis.pcall('HMGET', KEYS[4], 'node', 'state', 'epoch', 'bootId')
 local unstarted = was[2] == 'starting' and was[4] ~= ARGV[4]
 redis.call('DEL', KEYS[4])
@@ -109,7 +109,8 @@ return replies
 );
 
 /**
- * The careful renewal: after an unacknowledged one, and for a lease that is gone.
+ * The careful renewal: after an unacknowledged one, for a lease that is gone, and for one whose epoch is older than
+ * this life of the data.
  *
  * KEYS incarnation, then (lease, epoch, owner) of each · ARGV grace ms, node, bootId, full ttl, life of the epoch, of
  * the owner, sent, wait, margin, then (token, ttl, held epoch, state to reclaim with, or '') of each → the Redis time,
@@ -117,19 +118,29 @@ return replies
  * may be tried again.
  *
  * INVARIANT (I14): a reclaim is over when its owner is: `ttl` is what the owner has left and the margin, so one that
- * arrives when the owner has fenced itself would mint an epoch that no owner ever has.
+ * arrives when the owner has fenced itself would mint an epoch that no owner ever has. Raising is over then, too.
  */
 export const recoverScript = new Script(
   'foundationLeaseRecover',
   `${GRACE}${MINT_EPOCH}${IN_TIME}
 local fresh, at = in_time(ARGV[7], ARGV[8])
-local left, now
+local left, now, _, _, least = grace(KEYS[1], ARGV[1])
 local replies = { at }
+local function begin(i, held)
+  local epoch, owner, token, state = KEYS[i * 3 + 3], KEYS[i * 3 + 4], ARGV[i * 4 + 10], ARGV[i * 4 + 13]
+  local minted = mint(epoch, math.max(tonumber(held), least), ARGV[5])
+  redis.call('DEL', owner)
+  redis.call('HSET', owner, 'token', token, 'node', ARGV[2], 'bootId', ARGV[3], 'epoch', minted,
+    'state', state, 'since', string.format('%.0f', now), 'ttl', ARGV[4])
+  redis.call('PEXPIRE', owner, ARGV[6])
+  return minted
+end
 for i = 0, (#KEYS - 1) / 3 - 1 do
   local lease, epoch, owner = KEYS[i * 3 + 2], KEYS[i * 3 + 3], KEYS[i * 3 + 4]
   local token, ttl, held, state = ARGV[i * 4 + 10], ARGV[i * 4 + 11], ARGV[i * 4 + 12], ARGV[i * 4 + 13]
   local value = redis.pcall('GET', lease)
   local reply = ''
+  local is_owner = state ~= '' and fresh and in_time(ARGV[7], tonumber(ttl) - tonumber(ARGV[9]))
   if value == token then
     -- Never less than it has: a renewal that arrives late must not shorten a newer one.
     if (fresh or tonumber(ARGV[7]) < 0) and redis.call('PTTL', lease) < tonumber(ttl) then
@@ -138,17 +149,13 @@ for i = 0, (#KEYS - 1) / 3 - 1 do
     -- The answer to a reclaim may be what was lost: the epoch that it minted is the one that counts.
     local minted = redis.call('HGET', owner, 'epoch')
     reply = minted and tonumber(minted) > tonumber(held) and minted or held
-  elseif not value and state ~= '' and not (fresh and in_time(ARGV[7], tonumber(ttl) - tonumber(ARGV[9]))) then
+    if tonumber(reply) < least and is_owner then reply = begin(i, reply) end
+  elseif not value and state ~= '' and not is_owner then
     reply = 'late'
   elseif not value and state ~= '' then
-    if not left then left, now = grace(KEYS[1], ARGV[1]) end
     if left > 0 and tonumber(held) >= tonumber(redis.call('GET', epoch) or '0') then
       redis.call('SET', lease, token, 'PX', ttl)
-      reply = mint(epoch, tonumber(held), ARGV[5])
-      redis.call('DEL', owner)
-      redis.call('HSET', owner, 'token', token, 'node', ARGV[2], 'bootId', ARGV[3], 'epoch', reply,
-        'state', state, 'since', string.format('%.0f', now), 'ttl', ARGV[4])
-      redis.call('PEXPIRE', owner, ARGV[6])
+      reply = begin(i, held)
     end
   end
   replies[i + 2] = reply

@@ -22,6 +22,12 @@ export interface Lease {
   readonly signal: AbortSignal;
   /** True while this node is the owner by its own monotonic clock; synchronous, so that it can guard each effect. */
   isHeld(): boolean;
+  /**
+   * Renews it at once, and raises its epoch where that is older than this life of the data of Redis: after a restart or
+   * a failover that the lease outlived. Resolves with the epoch to write with, which is at least `above` unless the lease
+   * is lost; rejects when Redis cannot say.
+   */
+  refresh(above: number): Promise<number>;
   /** Makes the owner visible to lookups as running. */
   announce(): Promise<void>;
   /** Leaves a value for the successor; only its last value counts, and only for a minute. */
@@ -86,8 +92,9 @@ export interface Leases {
    */
   forget(names: readonly string[]): Promise<void>;
   /**
-   * Writes `value` if no higher epoch has written `key`; rejects with `StaleEpochError` otherwise. Value and epoch are
-   * forgotten `life` ms after the last write; without it, see `Lives.fenced`.
+   * Writes `value` if no higher epoch has written `key`, and the epoch is of this life of the data; rejects with
+   * `StaleEpochError` otherwise. Value and epoch are forgotten `life` ms after the last write; without it, see
+   * `Lives.fenced`.
    */
   fencedSet(key: string, value: string, epoch: number, life?: number): Promise<void>;
   /** Removes the value likewise. The epoch is remembered for a while, so that a stale owner does not bring it back. */

@@ -47,6 +47,11 @@ export class LocalLease implements Lease {
     return !this.#ended;
   }
 
+  /** What is kept in this process is never older than its owners. */
+  refresh(): Promise<number> {
+    return Promise.resolve(this.epoch);
+  }
+
   announce(): Promise<void> {
     if (!this.#ended) {
       this.state = 'running';

@@ -3,6 +3,8 @@
  */
 import {
   BELIEVED_AHEAD_MS,
+  isLater,
+  type KeptTicks,
   MOST_AHEAD_MS,
   type OpenedTicks,
   type TickAnswer,
@@ -56,4 +58,23 @@ export class LocalTicks implements Ticks {
   read(jobs: readonly string[]): Promise<string[]> {
     return Promise.resolve(jobs.map((job) => this.#kept.get(job)?.record ?? ''));
   }
+
+  recall(jobs: readonly string[]): Promise<KeptTicks[]> {
+    const known = jobs.map((job) => ({ job, ...(this.#kept.get(job) ?? { epoch: 0, claimed: 0, record: '' }) }));
+    const written = known.filter(({ record }) => record !== '');
+    return Promise.resolve(written.map(({ job, epoch, claimed, record }) => ({ job, epoch, claimed, record })));
+  }
+
+  restore(all: readonly KeptTicks[]): Promise<void> {
+    for (const { job, ...kept } of all) {
+      const before = this.#kept.get(job);
+      if (!isLater(kept, before)) continue;
+      const claimed = Math.max(kept.claimed, before?.claimed ?? 0);
+      this.#kept.set(job, { ...kept, claimed, claim: '' });
+    }
+    return Promise.resolve();
+  }
+
+  /** There is no other node. */
+  onWritten(): void {}
 }

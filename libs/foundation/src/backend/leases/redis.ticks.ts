@@ -2,20 +2,62 @@
  * What jobs that run by the clock remember, in Redis: on one server, or on a majority.
  * Made by the backend; underneath EVALSHA on the hash `…:cron:<job>`.
  */
+import type { Signer } from '../../security/signer.js';
+import { fromJson, record, text, whole } from '../../wire/decode.js';
+import { type Hint, LONGEST_HINT } from '../../wire/hint.js';
 import { LIVES, type Lives } from '../../wire/key.lifetimes.js';
 import type { Keys } from '../../wire/keys.js';
 import { callsOf, toNumber, toTexts } from '../redis/lua.script.js';
 import type { LeaseQuorum } from './lease.quorum.js';
-import { openTicksScript, readTicksScript, writeTicksScript } from './tick.scripts.js';
-import type { OpenedTicks, TickAnswer, TickClaim, Ticks } from './ticks.js';
+import { openTicksScript, readTicksScript, restoreTicksScript, writeTicksScript } from './tick.scripts.js';
+import {
+  isLater,
+  type KeptTicks,
+  type OpenedTicks,
+  revisionOf,
+  type TickAnswer,
+  type TickClaim,
+  type Ticks,
+} from './ticks.js';
+
+/** A name as long as any, and a record that fits into a hint. */
+const readKept = fromJson(
+  record<KeptTicks>({ job: text(300), epoch: whole(), claimed: whole(), record: text(LONGEST_HINT) }),
+  LONGEST_HINT,
+);
 
 /** See {@link Ticks}. */
 export class RedisTicks implements Ticks {
+  readonly #listeners: ((kept: KeptTicks) => void)[] = [];
+
   constructor(
     private readonly servers: LeaseQuorum,
-    private readonly keys: Pick<Keys, 'cron'>,
+    private readonly keys: Pick<Keys, 'cron' | 'hints'>,
     private readonly lives: Pick<Lives, 'unused'> = LIVES,
+    private readonly seal?: Signer,
   ) {}
+
+  onWritten(listener: (kept: KeptTicks) => void): void {
+    this.#listeners.push(listener);
+  }
+
+  /**
+   * For the backend: a node has written. Without the cookie nothing is believed; what comes twice or late is older than
+   * what is known.
+   */
+  heard({ said }: Extract<Hint, { t: 'cron' }>): void {
+    const text = this.seal === undefined ? said : this.seal.open(this.keys.hints, said);
+    const kept = text === undefined ? undefined : readKept(text);
+    if (kept !== undefined) for (const listener of this.#listeners) listener(kept);
+  }
+
+  /** '' for what is too long: the others see it when they look. */
+  #hintOf(kept: KeptTicks): string {
+    const text = JSON.stringify(kept);
+    const said = this.seal === undefined ? text : this.seal.sign(this.keys.hints, text);
+    const hint = JSON.stringify({ t: 'cron', said } satisfies Hint);
+    return Buffer.byteLength(hint) > LONGEST_HINT ? '' : hint;
+  }
 
   async open(job: string, epoch: number): Promise<OpenedTicks | undefined> {
     const isOpen = (answer: unknown): boolean => Array.isArray(answer);
@@ -47,7 +89,9 @@ export class RedisTicks implements Ticks {
   }
 
   async write(job: string, epoch: number, record: string, claim?: TickClaim): Promise<TickAnswer> {
-    const args = [epoch, this.lives.unused, record, ...(claim === undefined ? [] : [claim.at, claim.id])];
+    const hint = this.#hintOf({ job, epoch, claimed: claim?.at ?? 0, record });
+    const claimed = claim === undefined ? [] : [claim.at, claim.id];
+    const args = [epoch, this.lives.unused, record, this.keys.hints, hint, ...claimed];
     const isDone = (answers: readonly unknown[]): boolean =>
       answers.filter((answer) => answer === 'done').length >= this.servers.majority;
     const answers = await this.servers.run(writeTicksScript, [this.keys.cron(job)], args, isDone);
@@ -59,18 +103,34 @@ export class RedisTicks implements Ticks {
   }
 
   async read(jobs: readonly string[]): Promise<string[]> {
-    const records: string[] = [];
+    const kept = new Map((await this.recall(jobs)).map((each) => [each.job, each.record]));
+    return jobs.map((job) => kept.get(job) ?? '');
+  }
+
+  async recall(jobs: readonly string[]): Promise<KeptTicks[]> {
+    const all: KeptTicks[] = [];
     for (const some of callsOf(jobs)) {
       const keys = some.map((job) => this.keys.cron(job));
       const answers = (await this.servers.run(readTicksScript, keys, [])).map(toTexts);
-      // Of several servers any that knows it: for people, who look again.
-      records.push(...some.map((_, at) => answers.map((texts) => texts[at] ?? '').find((text) => text !== '') ?? ''));
+      for (const [at, job] of some.entries()) {
+        const known = answers.map((texts) => ({
+          ...{ job, epoch: toNumber(texts[at * 3]), claimed: toNumber(texts[at * 3 + 1]) },
+          record: texts[at * 3 + 2] ?? '',
+        }));
+        const last = known.reduce((one, other) => (isLater(other, one) ? other : one));
+        // What was claimed on some servers only is claimed.
+        const claimed = Math.max(...known.map((each) => each.claimed));
+        if (last.record !== '') all.push({ ...last, claimed });
+      }
     }
-    return records;
+    return all;
   }
-}
 
-/** Of servers that differ the later record counts; it begins with its revision. */
-function revisionOf(record: string): number {
-  return toNumber(/^\{"rev":(\d{1,15})/.exec(record)?.[1] ?? 0);
+  async restore(kept: readonly KeptTicks[]): Promise<void> {
+    for (const some of callsOf(kept)) {
+      const keys = some.map(({ job }) => this.keys.cron(job));
+      const args = some.flatMap(({ epoch, claimed, record }) => [epoch, claimed, record]);
+      await this.servers.run(restoreTicksScript, keys, [this.lives.unused, ...args]);
+    }
+  }
 }

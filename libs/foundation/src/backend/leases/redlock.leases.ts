@@ -16,7 +16,7 @@ import type { Keys } from '../../wire/keys.js';
 import type { NodeIdentity } from '../../wire/node.identity.js';
 import { Grace } from '../redis/grace.period.js';
 import { callsOf, toNumber, toTexts } from '../redis/lua.script.js';
-import { fencedSetScript, forgetScript, lastEpochScript } from './epoch.scripts.js';
+import { fencedSetScript, forgetScript, lastEpochScript, LOST } from './epoch.scripts.js';
 import { inheritScript, leaveScript } from './handoff.scripts.js';
 import { type Grant, HeldLease, ownerBefore } from './held.lease.js';
 import { LeaseOwners } from './lease.owners.js';
@@ -80,11 +80,9 @@ export class RedlockLeases implements Leases {
     this.#lives = lives;
     const { length } = quorum.clients;
     if (redlock.clients.size !== length) {
-      throw new FoundationConfigError(
-        'redlock',
-        `a Redlock over ${redlock.clients.size} clients`,
-        `one over ${length}, a client for each Redis that leases are on (see "redis.quorum")`,
-      );
+      const problem = `a Redlock over ${redlock.clients.size} clients`;
+      const expected = `one over ${length}, a client for each Redis that leases are on (see "redis.quorum")`;
+      throw new FoundationConfigError('redlock', problem, expected);
     }
     this.#locks = new NameLocks(quorum, redlock, keys, times, lives);
     this.#owners = new LeaseOwners(control, keys);
@@ -174,13 +172,16 @@ export class RedlockLeases implements Leases {
   }
 
   async #fencedWrite(key: string, epoch: number, lifeAndValue: readonly (string | number)[]): Promise<void> {
-    // INVARIANT (I4): a majority refuses the write of a lower epoch after a higher one, whatever this node believes,
-    // for as long as the key lives.
+    // INVARIANT (I4): a majority refuses a lower epoch after a higher one while the key lives, or one from before a loss.
     const written = this.#hasMajority('');
     const args = [epoch, ...lifeAndValue];
-    const replies = await this.parts.control.run(fencedSetScript, [this.parts.keys.fenced(key)], args, written);
+    const keys = [this.parts.keys.fenced(key), this.parts.keys.incarnation];
+    const replies = await this.parts.control.run(fencedSetScript, keys, args, written);
     const higher = Math.max(...replies.map(toNumber));
     if (higher > 0) throw new StaleEpochError(key, epoch, higher);
+    if (written(replies)) return;
+    const least = replies.map((reply) => toNumber(String(reply).split(LOST)[1]));
+    throw new StaleEpochError(key, epoch, Math.max(...least), 'lost');
   }
 
   held(): number {
@@ -196,6 +197,10 @@ export class RedlockLeases implements Leases {
   }
 
   // -- called by HeldLease ------------------------------------------------------------------------------------------
+
+  refresh(lease: HeldLease, above: number): Promise<void> {
+    return this.#renewal.refresh(lease, above);
+  }
 
   async announce(lease: HeldLease): Promise<void> {
     const hint = JSON.stringify({ t: 'running', name: lease.name });

@@ -52,36 +52,71 @@ return { known[1] or '0', string.format('%.0f', claimed or now + ${MOST_AHEAD_MS
 `,
 );
 
-/** KEYS ticks · ARGV epoch, life, record, then the claimed time and the id of the claim, if any → a `TickAnswer`. */
+/**
+ * KEYS ticks · ARGV epoch, life, record, topic, hint or '', then the claimed time and the id of the claim, if any → a
+ * `TickAnswer`.
+ */
 export const writeTicksScript = new Script(
   'foundationTicksWrite',
   `${COUNTED}
 local known = valuesOf(KEYS[1], 'epoch', 'claimed', 'claim')
 if known.err then return known end
 if counted(known[1]) > tonumber(ARGV[1]) then return 'stale' end
-if ARGV[4] then
+if ARGV[6] then
   local now = clock()
-  if tonumber(ARGV[4]) > now + ${MOST_AHEAD_MS} then return 'early' end
+  if tonumber(ARGV[6]) > now + ${MOST_AHEAD_MS} then return 'early' end
   local claimed = claimedBy(known[2], now) or 0
-  if tonumber(ARGV[4]) < claimed then return 'taken' end
-  if tonumber(ARGV[4]) == claimed and known[3] ~= ARGV[5] then return 'taken' end
-  redis.call('HSET', KEYS[1], 'claimed', ARGV[4], 'claim', ARGV[5])
+  if tonumber(ARGV[6]) < claimed then return 'taken' end
+  if tonumber(ARGV[6]) == claimed and known[3] ~= ARGV[7] then return 'taken' end
+  redis.call('HSET', KEYS[1], 'claimed', ARGV[6], 'claim', ARGV[7])
 end
 redis.call('HSET', KEYS[1], 'epoch', ARGV[1], 'record', ARGV[3])
 redis.call('PEXPIRE', KEYS[1], ARGV[2])
+if ARGV[5] ~= '' then redis.call('PUBLISH', ARGV[4], ARGV[5]) end
 return 'done'
 `,
 );
 
-/** KEYS ticks of each → the record of each. */
+/** KEYS ticks of each → epoch, claimed time and record of each. */
 export const readTicksScript = new Script(
   'foundationTicksRead',
   `
-local records = {}
-for i, key in ipairs(KEYS) do
-  local record = redis.pcall('HGET', key, 'record')
-  records[i] = type(record) == 'string' and record or ''
+local kept = {}
+for _, key in ipairs(KEYS) do
+  local values = redis.pcall('HMGET', key, 'epoch', 'claimed', 'record')
+  for i = 1, 3 do kept[#kept + 1] = not values.err and values[i] or '' end
 end
-return records
+return kept
+`,
+);
+
+/**
+ * KEYS ticks of each · ARGV life, then epoch, claimed time and record of each → 1. Puts back what is later than what is
+ * there.
+ *
+ * INVARIANT (I27): what is put back claims times and gives none free, so nothing is fired twice by it; and an owner
+ * that has begun in this life of the data is later than all that was written before. Its epoch counts as one of now at
+ * most: where the clock of Redis was set back, it must not keep the owners to come from their job.
+ */
+export const restoreTicksScript = new Script(
+  'foundationTicksRestore',
+  `${COUNTED}
+local function revision(record) return tonumber(string.match(record or '', '^{"rev":(%d+)') or '') or 0 end
+local now = clock()
+for i, key in ipairs(KEYS) do
+  local epoch = math.min(tonumber(ARGV[i * 3 - 1]), now * 1000)
+  local claimed, record = tonumber(ARGV[i * 3]), ARGV[i * 3 + 1]
+  local known = valuesOf(key, 'epoch', 'claimed', 'record')
+  local before = not known.err and counted(known[1])
+  if before and (before < epoch or before == epoch and revision(known[3]) < revision(record)) then
+    redis.call('HSET', key, 'epoch', string.format('%.0f', epoch), 'record', record)
+    if claimed > (claimedBy(known[2], now) or 0) then
+      redis.call('HSET', key, 'claimed', string.format('%.0f', claimed))
+      redis.call('HDEL', key, 'claim')
+    end
+    redis.call('PEXPIRE', key, ARGV[1])
+  end
+end
+return 1
 `,
 );

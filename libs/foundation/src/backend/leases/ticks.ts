@@ -35,16 +35,48 @@ export interface TickClaim {
  */
 export type TickAnswer = 'done' | 'stale' | 'taken' | 'early';
 
-/** See the file header. */
-export interface Ticks {
+/** All that is kept of a job: what a node remembers of it, and puts back when Redis has lost it. */
+export interface KeptTicks {
+  job: string;
+  /** Of the last owner. */
+  epoch: number;
+  /** The last scheduled time that anybody claimed, in milliseconds since 1970; 0 for none. */
+  claimed: number;
+  /** What was written last; it begins with its revision. */
+  record: string;
+}
+
+/** What the owner of a job does. */
+export interface OwnedTicks {
   /**
    * Begins as the owner with this epoch: from here on no lower one can write. `undefined` when a higher one has begun.
    */
   open(job: string, epoch: number): Promise<OpenedTicks | undefined>;
   /** Writes the record and, with a claim, makes that time this owner's; both or none of it. */
   write(job: string, epoch: number, record: string, claim?: TickClaim): Promise<TickAnswer>;
+}
+
+/** See the file header. */
+export interface Ticks extends OwnedTicks {
   /** What was written last of each; '' for nothing. */
   read(jobs: readonly string[]): Promise<string[]>;
+  /** All that is kept of those of which anything was written. */
+  recall(jobs: readonly string[]): Promise<KeptTicks[]>;
+  /** Puts back what was lost of each; nothing where a later owner has begun, or the same one has written since. */
+  restore(kept: readonly KeptTicks[]): Promise<void>;
+  /** Calls the listener with what nodes have written, as soon as it is heard; not all is. */
+  onWritten(listener: (kept: KeptTicks) => void): void;
+}
+
+/** Of what one owner has written the later counts: a record begins with its revision. */
+export function revisionOf(record: string): number {
+  return Number(/^\{"rev":(\d{1,15})/.exec(record)?.[1] ?? 0);
+}
+
+/** Whether the first was written after the second. */
+export function isLater(one: Omit<KeptTicks, 'job'>, other: Omit<KeptTicks, 'job'> | undefined): boolean {
+  if (other === undefined || one.epoch !== other.epoch) return one.epoch > (other?.epoch ?? -1);
+  return revisionOf(one.record) > revisionOf(other.record);
 }
 
 /** By how much a claimed time may be ahead of the clock of Redis. */

@@ -1,5 +1,5 @@
 /**
- * The Lua by which Redis is found to have lost its data, and for how long new owners then wait.
+ * The Lua by which Redis is found to have lost its data, for how long new owners then wait, and which epochs are older.
  * Part of the scripts of the leases and of the node directory.
  */
 
@@ -41,17 +41,17 @@ end
 `;
 
 /**
- * Lua: `grace(key, text)` → milliseconds left in which only the last owner may take a lease, the Redis time in ms, and
- * the longest grace with the time that it is kept for.
+ * Lua: `life(key)` → the Redis time in ms, since when this life of its data lasts, and the least epoch of this life.
  *
- * Redis forgets leases when it restarts empty, is flushed or fails over; a new owner could then overlap one that still
- * counts on its lease. So the scripts keep `<run_id> <ms>` beside the leases: when it is missing or names another life
- * of Redis, the node that sees it first stamps it again, and from then on no new owner is accepted for the longest
- * lease time. This is the "delayed restart" of the Redlock paper, enforced where it cannot be forgotten.
+ * The scripts keep `<run_id> <ms>` beside the leases: when it is missing or names another life of Redis, the node that
+ * sees it first stamps it again. So a restart, empty or not, a flush and a promoted replica begin another life.
+ *
+ * INVARIANT (I4): an epoch below the least one was minted in an earlier life, and none of this life is below it. An
+ * epoch is at least the Redis time in µs at which it was minted, so one of an earlier life is below the stamp, unless
+ * the clock of Redis was set back since; and every script that mints has stamped before.
  */
-export const GRACE = `${LONGEST}
-local function grace(key, text)
-  local ms, kept_for = longest(key .. ':longest', tostring(text))
+export const LIFE = `
+local function life(key)
   local t = redis.call('TIME')
   local now = t[1] * 1000 + math.floor(t[2] / 1000)
   local info = redis.pcall('INFO', 'server')
@@ -63,6 +63,23 @@ local function grace(key, text)
     since = now
     redis.call('SET', key, run .. ' ' .. string.format('%.0f', now))
   end
-  return math.max(0, tonumber(since) + ms - now), now, ms, kept_for
+  -- The millisecond of the stamp itself may have been one of both lives.
+  return now, tonumber(since), (tonumber(since) + 1) * 1000
+end
+`;
+
+/**
+ * Lua: `grace(key, text)` → milliseconds left in which only the last owner may take a lease, the Redis time in ms, the
+ * longest grace with the time that it is kept for, and the least epoch of this life.
+ *
+ * Redis forgets leases when it restarts empty, is flushed or fails over; a new owner could then overlap one that still
+ * counts on its lease. So no new owner is accepted for the longest lease time from the beginning of a life. This is the
+ * "delayed restart" of the Redlock paper, enforced where it cannot be forgotten.
+ */
+export const GRACE = `${LONGEST}${LIFE}
+local function grace(key, text)
+  local ms, kept_for = longest(key .. ':longest', tostring(text))
+  local now, since, least = life(key)
+  return math.max(0, since + ms - now), now, ms, kept_for, least
 end
 `;

@@ -8,9 +8,10 @@ const setUp = () => {
   const fencedSet = jest.fn<Leases['fencedSet']>().mockResolvedValue(undefined);
   const fencedDelete = jest.fn<Leases['fencedDelete']>().mockResolvedValue(undefined);
   const state = { held: true };
-  const lease = { epoch: 7, isHeld: () => state.held } as unknown as Lease;
+  const refresh = jest.fn<Lease['refresh']>().mockResolvedValue(7);
+  const lease = { epoch: 7, isHeld: () => state.held, refresh } as unknown as Lease & { epoch: number };
   const fenced = fencedEffects({ leases: { fencedSet, fencedDelete }, lease, name: 'feed', node: 'n1' });
-  return { fenced, fencedSet, fencedDelete, state };
+  return { fenced, fencedSet, fencedDelete, state, lease, refresh };
 };
 
 describe('fencedEffects', () => {
@@ -37,6 +38,43 @@ describe('fencedEffects', () => {
     await expect(fenced.set('k', 'v')).rejects.toMatchObject({ code: 'FOUNDATION_REDIS_UNAVAILABLE', cause: raw });
     await expect(fenced.set('k', 'v')).rejects.toBe(stale);
     await expect(fenced.delete('k')).rejects.toMatchObject({ code: 'FOUNDATION_REDIS_UNAVAILABLE', cause: raw });
+  });
+
+  it('writes once more, with what a refresh says, where data was lost since the epoch began', async () => {
+    const { fenced, fencedSet, fencedDelete, refresh, lease } = setUp();
+    const lost = new StaleEpochError('k', 7, 20, 'lost');
+    fencedSet.mockRejectedValueOnce(lost);
+    refresh.mockImplementationOnce((above) => Promise.resolve((lease.epoch = above + 1)));
+    await fenced.set('k', 'v');
+    expect(refresh.mock.calls).toEqual([[20]]);
+    expect(fencedSet.mock.calls.map(([, , epoch]) => epoch)).toEqual([7, 21]);
+    fencedDelete.mockRejectedValueOnce(new StaleEpochError('k', 21, 30, 'lost'));
+    // Of a lease whose epoch is not minted in Redis.
+    refresh.mockImplementationOnce((above) => Promise.resolve(above));
+    await fenced.delete('k');
+    await fenced.set('k', 'w');
+    expect(fencedDelete.mock.calls).toEqual([
+      ['k', 21],
+      ['k', 30],
+    ]);
+    expect(fencedSet.mock.lastCall).toEqual(['k', 'w', 30, undefined]);
+  });
+
+  it('rejects where the refresh finds that the lease is lost, or raises nothing', async () => {
+    const { fenced, fencedSet, refresh, state } = setUp();
+    const lost = new StaleEpochError('k', 7, 20, 'lost');
+    fencedSet.mockRejectedValue(lost);
+    await expect(fenced.set('k', 'v')).rejects.toBe(lost);
+    expect(fencedSet.mock.calls).toHaveLength(2);
+    refresh.mockImplementationOnce(() => {
+      state.held = false;
+      return Promise.resolve(7);
+    });
+    await expect(fenced.set('k', 'v')).rejects.toBeInstanceOf(LeaseLostError);
+    refresh.mockRejectedValueOnce(new Error('Connection is closed.'));
+    state.held = true;
+    await expect(fenced.set('k', 'v')).rejects.toMatchObject({ code: 'FOUNDATION_REDIS_UNAVAILABLE' });
+    expect(fencedSet.mock.calls).toHaveLength(4);
   });
 
   it('refuses without a call once the lease is not held', async () => {

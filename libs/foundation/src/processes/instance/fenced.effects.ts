@@ -4,8 +4,8 @@
  */
 import type { Lease, Leases } from '../../backend/leases/leases.js';
 import { ArgumentError } from '../../errors/config.errors.js';
-import { show } from '../../errors/describe.js';
-import { LeaseLostError } from '../../errors/process.errors.js';
+import { isA, show } from '../../errors/describe.js';
+import { LeaseLostError, StaleEpochError } from '../../errors/process.errors.js';
 import { inRedis } from '../../errors/refusal.js';
 import { givenTime } from '../../foreign/given.times.js';
 import type { Duration } from '../../time/duration.js';
@@ -22,7 +22,7 @@ const MAX_TTL_MS = 366 * 86_400_000;
 /** See the file header. */
 export function fencedEffects(owner: {
   leases: Pick<Leases, 'fencedSet' | 'fencedDelete'>;
-  lease: Pick<Lease, 'epoch' | 'isHeld'>;
+  lease: Pick<Lease, 'epoch' | 'isHeld' | 'refresh'>;
   /** Of the process, and of the node, for errors. */
   name: string;
   node: string;
@@ -34,20 +34,36 @@ export function fencedEffects(owner: {
     if (lease.isHeld()) return;
     throw new LeaseLostError(owner.name, owner.node, lease.epoch, 'a fenced write was tried after it');
   };
-  const write = (call: string, work: () => Promise<void>): Promise<void> =>
-    inRedis(owner.endpoint ?? 'unknown', `${call} of "${owner.name}"`, work);
+  /** What a refresh said: of a lease without an epoch in Redis it alone rises. */
+  let least = 0;
+  /**
+   * An owner whose lease outlived a loss of data has an epoch from before it, which is raised once: then the write is
+   * tried again. INVARIANT (I4): only an owner has a lease that Redis renews, so a stale one is refused all the same.
+   */
+  const fenced = async (work: (epoch: number) => Promise<void>): Promise<void> => {
+    try {
+      await work(Math.max(lease.epoch, least));
+    } catch (error) {
+      if (!isA(error, StaleEpochError) || error.why !== 'lost') throw error;
+      least = await lease.refresh(error.storedEpoch);
+      checkOwner();
+      await work(Math.max(lease.epoch, least));
+    }
+  };
+  const write = (call: string, work: (epoch: number) => Promise<void>): Promise<void> =>
+    inRedis(owner.endpoint ?? 'unknown', `${call} of "${owner.name}"`, () => fenced(work));
   return {
     set: async (key, value, options) => {
       checkKey('fenced.set', key);
       checkValue(value);
       const ttl = ttlOf(options);
       checkOwner();
-      await write('fenced.set', () => leases.fencedSet(key, value, lease.epoch, ttl));
+      await write('fenced.set', (epoch) => leases.fencedSet(key, value, epoch, ttl));
     },
     delete: async (key) => {
       checkKey('fenced.delete', key);
       checkOwner();
-      await write('fenced.delete', () => leases.fencedDelete(key, lease.epoch));
+      await write('fenced.delete', (epoch) => leases.fencedDelete(key, epoch));
     },
   };
 }

@@ -21,6 +21,7 @@ class FakeLease implements Lease {
   readonly left: string[] = [];
   inherited: string | undefined;
   isHeld = () => this.held;
+  refresh = () => Promise.resolve(this.epoch);
   announce = () => Promise.resolve();
   leave = async (state: string) => void this.left.push(state);
   inherit: () => Promise<string | undefined> = () => Promise.resolve(this.inherited);

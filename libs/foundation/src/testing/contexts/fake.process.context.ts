@@ -76,7 +76,7 @@ export function fakeProcessContext(options: FakeProcessContextOptions = {}): Fak
     ended = how;
     abort.abort(how.error ?? new Error(`Process "${name}" is stopped (${how.reason}).`));
   };
-  const lease = { epoch, isHeld: () => isHeld };
+  const lease = { epoch, isHeld: () => isHeld, refresh: () => Promise.resolve(epoch) };
   return {
     name,
     args: structuredClone(args),

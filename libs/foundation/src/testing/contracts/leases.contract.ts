@@ -320,22 +320,40 @@ export function leasesContract(
       assert.equal(await (await take(node)).inherit(), undefined);
     });
 
-    alone('rejects fenced writes and deletions below the highest epoch', async ([{ leases }]) => {
-      await leases.fencedSet('k', 'a', 5);
-      await leases.fencedSet('k', 'b', 5);
-      await leases.fencedSet('k', 'c', 7);
-      const stale = (error: unknown): boolean => error instanceof StaleEpochError;
-      await assert.rejects(leases.fencedSet('k', 'd', 6), stale);
-      await assert.rejects(leases.fencedDelete('k', 6), stale);
-      await leases.fencedSet('other', 'a', 1);
-      await leases.fencedDelete('k', 7);
-      await assert.rejects(leases.fencedSet('k', 'd', 6), stale);
-      await leases.fencedSet('k', 'd', 8);
+    alone('rejects fenced writes and deletions below the highest epoch', async ([node]) => {
+      const { leases } = node;
+      const { epoch } = await take(node);
+      await leases.fencedSet('k', 'a', epoch + 5);
+      await leases.fencedSet('k', 'b', epoch + 5);
+      await leases.fencedSet('k', 'c', epoch + 7);
+      const stale = (error: unknown): boolean => error instanceof StaleEpochError && error.why === 'written';
+      await assert.rejects(leases.fencedSet('k', 'd', epoch + 6), stale);
+      await assert.rejects(leases.fencedDelete('k', epoch + 6), stale);
+      await leases.fencedSet('other', 'a', epoch + 1);
+      await leases.fencedDelete('k', epoch + 7);
+      await assert.rejects(leases.fencedSet('k', 'd', epoch + 6), stale);
+      await leases.fencedSet('k', 'd', epoch + 8);
     });
 
-    alone('forgets a fenced value and its epoch after its life', async ([{ leases }]) => {
-      await leases.fencedSet('k', 'a', 5, 50);
-      await eventually(() => leases.fencedSet('k', 'b', 1).then(() => true), { what: 'The end of a fenced value' });
+    alone('forgets a fenced value and its epoch after its life', async ([node]) => {
+      const { leases } = node;
+      const { epoch } = await take(node);
+      await leases.fencedSet('k', 'a', epoch + 5, 50);
+      await eventually(() => leases.fencedSet('k', 'b', epoch).then(() => true), {
+        what: 'The end of a fenced value',
+      });
+    });
+
+    alone('refreshes a lease that is held, and writes with what it says', async ([node]) => {
+      const lease = await take(node);
+      const epoch = await lease.refresh(0);
+      assert.equal(epoch, lease.epoch);
+      assert.equal(lease.isHeld(), true);
+      await node.leases.fencedSet('k', 'a', epoch);
+      await lease.release();
+      await lease.refresh(0);
+      assert.equal(lease.isHeld(), false);
+      assert.ok((await take(node)).epoch > epoch);
     });
 
     alone('grants names at once where no data was lost', async ([{ leases }]) => {

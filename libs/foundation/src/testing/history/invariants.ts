@@ -71,7 +71,7 @@ export const INVARIANTS: readonly Invariant[] = [
     id: 'I4',
     sentence: 'No fenced write is accepted that was sent after one with a higher epoch had been acknowledged.',
     checks: [(events) => fencedWritesRise(events)],
-    specs: ['test/integration/ports.spec.ts'],
+    specs: ['test/integration/ports.spec.ts', 'test/integration/leases.spec.ts'],
   },
   {
     id: 'I5',
@@ -210,7 +210,11 @@ export const INVARIANTS: readonly Invariant[] = [
     id: 'I27',
     sentence: 'A time of a cluster-wide cron job is fired at most once, and what is not fired is reported.',
     checks: [(events) => timesOnce(events)],
-    specs: ['libs/foundation/src/cron/job.runner.spec.ts', 'test/integration/cron.spec.ts'],
+    specs: [
+      'libs/foundation/src/cron/job.runner.spec.ts',
+      'libs/foundation/src/cron/job.memory.spec.ts',
+      'test/integration/cron.spec.ts',
+    ],
   },
   {
     id: 'I28',
