@@ -252,7 +252,6 @@ export class TestCluster {
     await passed(historyNow(), ms);
     await this.redis.kill();
     await this.redis.restart();
-    // The next restart is an empty one again.
     rmSync(join(this.redis.folder, 'dump.rdb'), { force: true });
   }
 

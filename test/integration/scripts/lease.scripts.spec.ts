@@ -91,6 +91,8 @@ const life = async (key: string): Promise<string> => {
 const own = async (token = 'token', ms = 30_000): Promise<unknown> => redis.set(LEASE, token, 'PX', ms);
 /** Microseconds that Redis has not reached: what is stored there is above its clock. */
 const ahead = (): number => (began + HOUR_MS) * 1000;
+/** Epochs of this life of the data. */
+const of = (number: number): number => began * 1000 + number;
 
 describe('The grace after a loss of data', () => {
   const graceScript = new Script(
@@ -336,10 +338,10 @@ describe('Recovering', () => {
 
   it('never shortens what a newer renewal has asked for, and lengthens what is shorter', async () => {
     await own('token', HOUR_MS + 30_000);
-    expect(await recover({})).toEqual(['7']);
+    expect(await recover({ held: of(7) })).toEqual([String(of(7))]);
     expect(await life(LEASE)).toBe('an hour');
     await redis.pexpire(LEASE, 20_000);
-    expect(await recover({})).toEqual(['7']);
+    expect(await recover({ held: of(7) })).toEqual([String(of(7))]);
     const ttl = await redis.pttl(LEASE);
     expect(ttl).toBeGreaterThan(20_000);
     expect(ttl).toBeLessThanOrEqual(40_000);
@@ -353,10 +355,35 @@ describe('Recovering', () => {
 
   it('answers the epoch that a lost answer had raised, never one below what the owner has', async () => {
     await own();
-    await redis.hset(OWNER, 'epoch', 9);
-    expect(await recover({ held: 7 })).toEqual(['9']);
-    expect(await recover({ held: 9 })).toEqual(['9']);
-    expect(await recover({ held: 11 })).toEqual(['11']);
+    await redis.hset(OWNER, 'epoch', of(9));
+    expect(await recover({ held: of(7) })).toEqual([String(of(9))]);
+    expect(await recover({ held: of(9) })).toEqual([String(of(9))]);
+    expect(await recover({ held: of(11) })).toEqual([String(of(11))]);
+  });
+
+  it('raises an epoch from before this life of the data, once, above all of it', async () => {
+    await own();
+    await redis.hset(OWNER, { other: 'x' });
+    await redis.set(keys.incarnation, `${await runId()} ${began}`);
+    const least = (began + 1) * 1000;
+    // That of the very millisecond may be from before.
+    const [epoch] = await recover({ held: least - 1 });
+    expect(Number(epoch)).toBeGreaterThan(least);
+    expect(await redis.get(EPOCH)).toBe(epoch);
+    expect(await redis.hgetall(OWNER)).toMatchObject({ token: 'token', epoch, state: 'running' });
+    expect(await redis.hexists(OWNER, 'other')).toBe(0);
+    expect(await recover({ held: least - 1 })).toEqual([epoch]);
+    expect(await recover({ held: Number(epoch) })).toEqual([epoch]);
+  });
+
+  it.each<[string, Asked]>([
+    ['has ended', { state: '' }],
+    ['has fenced itself by then', { ttl: 20_150, sent: -20_100 }],
+    ['waits for no answer any more', { sent: -20_000, wait: 10_000 }],
+  ])('raises no epoch for an owner that %s', async (_what, { sent, ...asked }) => {
+    await own();
+    expect(await recover({ ...asked, ...(sent === undefined ? {} : { sent: (await now()) + sent }) })).toEqual(['7']);
+    expect(await redis.exists(EPOCH, OWNER)).toBe(0);
   });
 
   it('gives a lease that Redis lost with its data back to its owner, with a higher epoch', async () => {
@@ -708,22 +735,39 @@ describe('Epochs', () => {
 describe('A fenced value', () => {
   const KEY = keys.fenced('k');
   const write = (epoch: number, ...value: string[]): Promise<unknown> =>
-    fencedSetScript.run(redis, [KEY], [epoch, HOUR_MS, ...value]);
+    fencedSetScript.run(redis, [KEY, keys.incarnation], [of(epoch), HOUR_MS, ...value]);
 
   it('is written by the same epoch or a higher one, and says the one that it has to others', async () => {
     expect(await write(5, 'a')).toBe('');
     expect(await write(5, 'b')).toBe('');
     expect(await write(7, 'c')).toBe('');
-    expect(await write(6, 'd')).toBe('7');
-    expect(await redis.hgetall(KEY)).toEqual({ epoch: '7', value: 'c' });
+    expect(await write(6, 'd')).toBe(String(of(7)));
+    expect(await redis.hgetall(KEY)).toEqual({ epoch: String(of(7)), value: 'c' });
     expect(await life(KEY)).toBe('an hour');
   });
 
   it('leaves its epoch when it is deleted', async () => {
     await write(5, 'a');
     expect(await write(6)).toBe('');
-    expect(await redis.hgetall(KEY)).toEqual({ epoch: '6' });
+    expect(await redis.hgetall(KEY)).toEqual({ epoch: String(of(6)) });
     expect(await life(KEY)).toBe('an hour');
+  });
+
+  it('is written by no epoch from before this life of the data, whatever is stored', async () => {
+    await redis.set(keys.incarnation, `${await runId()} ${began}`);
+    expect(await write(999, 'a')).toBe(`lost ${of(1000)}`);
+    expect(await redis.exists(KEY)).toBe(0);
+    expect(await write(1000, 'b')).toBe('');
+    await redis.set(keys.incarnation, `${await runId()} ${began + 1}`);
+    expect(await write(1000, 'c')).toBe(`lost ${of(2000)}`);
+    expect(await redis.hgetall(KEY)).toEqual({ epoch: String(of(1000)), value: 'b' });
+    expect(await write(999, 'd')).toBe(String(of(1000)));
+  });
+
+  it('begins a life where there is none', async () => {
+    await redis.del(keys.incarnation);
+    expect(await write(0, 'a')).toMatch(/^lost \d{16}$/);
+    expect(await redis.get(keys.incarnation)).toMatch(new RegExp(`^${await runId()} \\d{13}$`));
   });
 });
 

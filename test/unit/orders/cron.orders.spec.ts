@@ -58,10 +58,9 @@ it('fires each time at most once and loses count of none, in whatever order ever
           isOwner = false;
           abort.abort(new Error('ended'));
         };
-        const ticks: Ticks = {
+        const ticks: Pick<Ticks, 'open' | 'write'> = {
           open: (job, as) => calls.call(`${mine} opens`, () => kept.open(job, as)),
           write: (job, as, record, claim) => calls.call(`${mine} writes`, () => kept.write(job, as, record, claim)),
-          read: (jobs) => kept.read(jobs),
         };
         const runner = new JobRunner({
           ...{ name: 'close', schedule: () => schedule, ticks, telemetry: new Telemetry() },

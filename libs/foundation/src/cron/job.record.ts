@@ -5,7 +5,7 @@
 import { BELIEVED_AHEAD_MS } from '../backend/leases/ticks.js';
 import { plain } from '../errors/describe.js';
 import type { CronCause } from '../telemetry/events.js';
-import { fromJson, ifRight, oneOf, or, record, text, whole } from '../wire/decode.js';
+import { flag, fromJson, ifRight, oneOf, or, record, text, whole } from '../wire/decode.js';
 
 /**
  * `interrupted`: its owner ended before it could say how it ended, so it is not known how far it came; it is not
@@ -62,6 +62,8 @@ export interface JobRecord {
   /** A time that waits for the run before. */
   waiting?: number;
   missed?: MissedSpan;
+  /** Until `missed` is reported: whether the last of them was to be run. */
+  untold?: boolean;
   counts: JobCounts;
 }
 
@@ -94,6 +96,7 @@ const readAll = fromJson(
     last: ifRight(readRun),
     waiting: ifRight(time),
     missed: ifRight(record<MissedSpan>({ count: time, first: time, last: time })),
+    untold: ifRight(flag),
     counts: record<JobCounts>({ fired: count, failed: count, missed: count, skipped: count, interrupted: count }),
   }),
   MAX_RECORD,

@@ -219,6 +219,38 @@ describe('a time', () => {
     expect(world.of('cron.missed')).toEqual([expect.objectContaining({ count: 3, caughtUp: true })]);
   });
 
+  it('that nobody could run is reported by the next owner, when the one that claimed it ends before it can', async () => {
+    world = new World('0 * * * *', { missed: 'run-once' }, '2026-05-01T02:59:59.800Z');
+    const first = world.own();
+    await until(async () => (await world.record())?.last !== undefined);
+    await first.stop();
+    world.set('2026-05-01T06:30:00Z');
+    const { ticks } = world;
+    const write = ticks.write.bind(ticks);
+    const second = world.own();
+    ticks.write = async (job, epoch, record, claim) => {
+      const answer = await write(job, epoch, record, claim);
+      if (claim === undefined) return answer;
+      // It is written, and the answer is lost with the lease.
+      second.die();
+      throw new Error('Connection is closed.');
+    };
+    await until(async () => (await world.record())?.untold !== undefined);
+    await Promise.all(second.tasks);
+    expect(world.of('cron.missed')).toEqual([]);
+    ticks.write = write;
+    const third = world.own();
+    const span = { first: Date.parse('2026-05-01T04:00:00Z'), last: Date.parse('2026-05-01T06:00:00Z') };
+    await until(() => world.of('cron.missed').length > 0);
+    expect(world.of('cron.missed')).toEqual([expect.objectContaining({ ...span, count: 3, caughtUp: true })]);
+    expect(world.of('cron.interrupted')).toHaveLength(1);
+    await until(async () => (await world.record())?.untold === undefined);
+    await third.stop();
+    world.own();
+    await until(async () => (await world.record())?.next === Date.parse('2026-05-01T07:00:00Z'));
+    expect(world.of('cron.missed')).toHaveLength(1);
+  });
+
   it('whose run the death of its owner cut short is reported, and not repeated', async () => {
     world = new World('0 * * * *', { missed: 'run-once' }, '2026-05-01T02:59:59.800Z');
     world.work = () => new Promise(() => undefined);

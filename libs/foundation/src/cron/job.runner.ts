@@ -100,6 +100,12 @@ export class JobRunner implements OnProcessStart {
       const counts = { ...record.counts, interrupted: record.counts.interrupted + 1 };
       return { record: { ...record, last, counts }, then: () => this.#reports.interrupted(last) };
     });
+    // INVARIANT (I27): the owner that claimed them may have ended before it reported them.
+    await this.#kept.change(({ untold, ...record }) => {
+      const { missed } = record;
+      if (untold === undefined || missed === undefined) return undefined;
+      return { record, then: () => this.#reports.missed(missed.count, missed.first, missed.last, untold) };
+    });
     await this.#kept.change((record) => (record.run === undefined ? this.#nextInLine(record) : undefined));
     return 0;
   }
@@ -138,9 +144,10 @@ export class JobRunner implements OnProcessStart {
     const last = isOnTime ? due.before : due.latest;
     const missed = isOnTime ? due.count - 1 : due.count;
     const isRun = isOnTime || schedule.missed === 'run-once';
-    await this.#kept.change((record) => {
+    const isDone = await this.#kept.change((record) => {
       const counts = { ...record.counts, missed: record.counts.missed + missed };
-      const span = last === undefined ? {} : { missed: { count: missed, first: due.first, last } };
+      const untold = isRun && !isOnTime;
+      const span = last === undefined ? {} : { missed: { count: missed, first: due.first, last }, untold };
       const met = { ...record, ...span, counts, next: schedule.times.next(due.latest) };
       const acted = isRun
         ? this.#acted(met, this.#actionIn(met), due.latest, isOnTime ? 'tick' : 'catch-up')
@@ -151,6 +158,7 @@ export class JobRunner implements OnProcessStart {
       };
       return { record: acted.record, claim: due.latest, then };
     });
+    if (isDone && last !== undefined) await this.#kept.change(({ untold: _told, ...record }) => ({ record }));
   }
 
   // -- runs ---------------------------------------------------------------------------------------------------------
