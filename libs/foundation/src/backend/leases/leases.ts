@@ -24,8 +24,8 @@ export interface Lease {
   isHeld(): boolean;
   /**
    * Renews it at once, and raises its epoch where that is older than this life of the data of Redis: after a restart or
-   * a failover that the lease outlived. Resolves with the epoch to write with, which is at least `above` unless the lease
-   * is lost; rejects when Redis cannot say.
+   * a failover that the lease outlived. Resolves with the epoch to write with, at least `above` unless the lease is
+   * lost; rejects when Redis cannot say.
    */
   refresh(above: number): Promise<number>;
   /** Makes the owner visible to lookups as running. */

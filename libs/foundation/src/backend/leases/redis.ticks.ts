@@ -2,6 +2,7 @@
  * What jobs that run by the clock remember, in Redis: on one server, or on a majority.
  * Made by the backend; underneath EVALSHA on the hash `…:cron:<job>`.
  */
+import { Listeners } from '../../foreign/listeners.js';
 import type { Signer } from '../../security/signer.js';
 import { fromJson, record, text, whole } from '../../wire/decode.js';
 import { type Hint, LONGEST_HINT } from '../../wire/hint.js';
@@ -28,7 +29,7 @@ const readKept = fromJson(
 
 /** See {@link Ticks}. */
 export class RedisTicks implements Ticks {
-  readonly #listeners: ((kept: KeptTicks) => void)[] = [];
+  readonly #listeners = new Listeners<[kept: KeptTicks]>('a listener to cron jobs');
 
   constructor(
     private readonly servers: LeaseQuorum,
@@ -38,7 +39,7 @@ export class RedisTicks implements Ticks {
   ) {}
 
   onWritten(listener: (kept: KeptTicks) => void): void {
-    this.#listeners.push(listener);
+    this.#listeners.add(listener);
   }
 
   /**
@@ -48,7 +49,7 @@ export class RedisTicks implements Ticks {
   heard({ said }: Extract<Hint, { t: 'cron' }>): void {
     const text = this.seal === undefined ? said : this.seal.open(this.keys.hints, said);
     const kept = text === undefined ? undefined : readKept(text);
-    if (kept !== undefined) for (const listener of this.#listeners) listener(kept);
+    if (kept !== undefined) this.#listeners.tell(kept);
   }
 
   /** '' for what is too long: the others see it when they look. */

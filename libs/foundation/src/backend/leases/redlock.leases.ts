@@ -172,7 +172,7 @@ export class RedlockLeases implements Leases {
   }
 
   async #fencedWrite(key: string, epoch: number, lifeAndValue: readonly (string | number)[]): Promise<void> {
-    // INVARIANT (I4): a majority refuses a lower epoch after a higher one while the key lives, or one from before a loss.
+    // INVARIANT (I4): a majority refuses an epoch below one that wrote, while the key lives, or from before a loss.
     const written = this.#hasMajority('');
     const args = [epoch, ...lifeAndValue];
     const keys = [this.parts.keys.fenced(key), this.parts.keys.incarnation];

@@ -55,9 +55,9 @@ export interface FencedEffects {
    *
    * An epoch from before Redis lost its data is refused as well; an owner has it raised then, and writes once more.
    *
-   * @throws StaleEpochError when a newer owner has written, or may have, `LeaseLostError` when this node knows that it is no owner,
-   * `ArgumentError` for a key, value or ttl that cannot be, `RedisUnavailableError` when it is not known whether it was
-   * written.
+   * @throws StaleEpochError when a newer owner has written, or may have, `LeaseLostError` when this node knows that it
+   * is no owner, `ArgumentError` for a key, value or ttl that cannot be, `RedisUnavailableError` when it is not known
+   * whether it was written.
    */
   set(key: string, value: string, options?: FencedOptions): Promise<void>;
   /**
