@@ -1715,10 +1715,11 @@ export interface SpanRecorderParts {
 }
 
 export class StaleEpochError extends FoundationError {
-    constructor(key: string, epoch: number, storedEpoch: number);
+    constructor(key: string, epoch: number, storedEpoch: number, why?: 'written' | 'lost');
     readonly epoch: number;
     readonly key: string;
     readonly storedEpoch: number;
+    readonly why: 'written' | 'lost';
 }
 
 export interface StandardIssue {
