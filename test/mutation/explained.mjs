@@ -205,7 +205,7 @@ const EXPLAINED = [
       [
         'acknowledgements.ts',
         'if (waiting === undefined || node === undefined) return;',
-        'if (waiting === undefined) return;',
+        'if ((node === undefined)) return;',
       ],
     ],
   },

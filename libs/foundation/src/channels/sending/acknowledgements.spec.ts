@@ -119,7 +119,7 @@ describe('Acknowledgements', () => {
     send.mockRejectedValueOnce(new Error('Connection is closed.'));
     acknowledgements.acknowledge('boot a', 7);
     acknowledgements.acknowledge('boot a', 8, 'dropped');
-    expect(send.mock.calls).toEqual([
+    expect(send.mock.calls).toStrictEqual([
       ['boot a', 'ack', [7], 'high'],
       ['boot a', 'ack', [8, 'dropped'], 'high'],
     ]);
