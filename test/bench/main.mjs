@@ -39,8 +39,10 @@ const { values, positionals } = parseArgs({
   },
 });
 const [name, ...more] = positionals;
-for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, interrupt);
 const WITHOUT_PEERS = { codec, discovery, growth, idle, peers, sla };
+// These end at once, and their children with them; a run of peers ends after the sample that it is at.
+const stop = name in WITHOUT_PEERS ? () => process.exit(1) : interrupt;
+for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, stop);
 
 if (name in WITHOUT_PEERS) {
   await WITHOUT_PEERS[name].run(values);
