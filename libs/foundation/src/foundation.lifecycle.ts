@@ -265,7 +265,7 @@ export class FoundationLifecycle implements OnApplicationBootstrap, OnApplicatio
     clearTimeout(this.#finishTimer);
     await this.#step('send the last messages', SHORT_MS, async () => {
       await channelRuntime.flush();
-      await client.flush();
+      await client.close();
       await backend.transport.flush?.();
     });
     await this.#step('leave the cluster', SHORT_MS, () => protocol.leave());

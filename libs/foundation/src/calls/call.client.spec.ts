@@ -134,6 +134,21 @@ describe('a call to another node', () => {
     expect(await client.cast(target('n2'), 'price', [])).toBe(false);
   });
 
+  it('is undelivered at once when its node has left, also where nobody counts who listens', async () => {
+    publish.mockResolvedValue(undefined);
+    membership.changed?.();
+    members = ['n1'];
+    membership.changed?.();
+    expect(await client.call(target('n2'), 'price', [], { timeout: 60_000 })).toEqual(UNDELIVERED);
+    expect(await client.cast(target('n2'), 'price', [])).toBe(false);
+    members = ['n1', 'n2'];
+    membership.changed?.();
+    const call = client.call(target('n2'), 'price', [], { timeout: 60_000 });
+    const { id } = await request('n2');
+    receive(encodeCall(value(id, 1)));
+    expect(await call).toMatchObject({ value: 1 });
+  });
+
   it('is interrupted when Redis does not confirm it, because it may have arrived', async () => {
     publish.mockRejectedValue(new Error('Command timed out'));
     const call = client.call(target('n2'), 'price', [], { timeout: 5000 });

@@ -47,6 +47,9 @@ export const MAX_PENDING_CALLS = 50_000;
  */
 const BYTES_OF_CALLS = 8 * 1024;
 
+/** So many nodes that have left are remembered. */
+const MAX_GONE = 1000;
+
 /** In place of the text of an answer that is on its way already. */
 const PACKED = '';
 const NOBODY: readonly string[] = [];
@@ -82,6 +85,10 @@ export class CallClient {
   readonly #log = new ThrottledLog();
   readonly #context: ContextHook;
   #lastId = 0;
+  #members: ReadonlySet<string> = new Set();
+  /** Boot ids of members that have left: where a Redis Cluster passes a call on to nobody, nothing says so. */
+  readonly #gone = new Set<string>();
+  #unsubscribe: () => Promise<void> = () => Promise.resolve();
 
   constructor(private readonly parts: CallClientParts) {
     const { config, backend, membership } = parts;
@@ -91,7 +98,8 @@ export class CallClient {
     const keys = keysOf(config.appName, backend.database);
     this.#inbox = (bootId) => keys.inbox(bootId);
     const isOther = (bootId: string): boolean => bootId !== parts.node.bootId;
-    backend.transport.onInterrupted((from) => {
+    backend.transport.onInterrupted((from, topic) => {
+      if (topic !== undefined) return;
       const concerns = (bootId: string): boolean => isOther(bootId) && (from === undefined || bootId === from);
       this.#pending.interrupt(concerns, 'the connection that brings the answer was cut');
     });
@@ -100,6 +108,7 @@ export class CallClient {
         // Nothing comes any more, not even from this node.
         if (membership.state === 'left') return this.#pending.interrupt(() => true, 'this node left the cluster');
         const alive = new Set(membership.members().map(({ bootId }) => bootId));
+        this.#noteGone(alive);
         this.#pending.interrupt((bootId) => isOther(bootId) && !alive.has(bootId), 'the node left the cluster');
       },
     });
@@ -107,14 +116,25 @@ export class CallClient {
 
   /** Listens for calls and answers. Called by the lifecycle. */
   async open(): Promise<void> {
-    await this.parts.backend.transport.subscribe(this.#inbox(this.parts.node.bootId), (bundle) =>
+    this.#unsubscribe = await this.parts.backend.transport.subscribe(this.#inbox(this.parts.node.bootId), (bundle) =>
       this.#receive(bundle),
     );
   }
 
-  /** Lets the last answers out. Called by the lifecycle. */
-  flush(): Promise<void> {
-    return this.#outbox.flush();
+  /**
+   * Takes no more calls, and lets the last answers out. Called by the lifecycle, before this node leaves: a call that is
+   * sent later goes to nobody, so its sender knows at once that it was not carried out.
+   */
+  async close(): Promise<void> {
+    await this.#unsubscribe();
+    await this.#outbox.flush();
+  }
+
+  #noteGone(alive: ReadonlySet<string>): void {
+    for (const bootId of this.#members) if (!alive.has(bootId)) this.#gone.add(bootId);
+    for (const bootId of alive) this.#gone.delete(bootId);
+    while (this.#gone.size > MAX_GONE) this.#gone.delete(this.#gone.values().next().value!);
+    this.#members = alive;
   }
 
   /**
@@ -130,6 +150,7 @@ export class CallClient {
       if (this.#pending.size >= MAX_PENDING_CALLS) {
         throw new OverloadedError(`${target.name}.${method}`, `${this.#pending.size} calls wait for their answers`);
       }
+      if (this.#gone.has(target.bootId)) return resolve(UNDELIVERED);
       const { bootId } = this.parts.node;
       const request = this.#request(target, method, args, options.timeout, bootId);
       // Now: a getter, or a `toJSON`, of an argument may make a call of its own while this one is written.
@@ -142,6 +163,7 @@ export class CallClient {
 
   /** Resolves with false when the call reached no node. */
   async cast(target: CallTarget, method: string, args: readonly unknown[]): Promise<boolean> {
+    if (this.#gone.has(target.bootId)) return false;
     const request = this.#request(target, method, args, this.parts.config.calls.timeout, '');
     if (target.bootId === this.parts.node.bootId) {
       this.#deliver(this.#write(request));

@@ -70,7 +70,8 @@ export class Requests {
     nodeMessages.on('request', (body, from) => this.#receive(body, from));
     nodeMessages.on('reply', (body, from) => this.#onReply(body, from));
     membership.listen({ changed: () => this.#recheck() });
-    transport.onInterrupted((bootId) => {
+    transport.onInterrupted((bootId, topic) => {
+      if (topic !== undefined) return;
       for (const [id, { target }] of this.#pending) {
         const isFar = target !== undefined && target !== membership.self.bootId;
         if (isFar && (bootId === undefined || bootId === target)) {

@@ -29,9 +29,9 @@ export interface Transport {
   subscribe(topic: string, listener: (bundle: Bundle) => void): Promise<() => Promise<void>>;
   /**
    * Calls the listener when texts may have been lost: the connection that brings them was cut, or a sender had to drop
-   * some. With the boot id of the sender where only its texts are concerned.
+   * some. With the boot id of the sender where only its texts are concerned, and the topic where only those on it are.
    */
-  onInterrupted(listener: (bootId?: string) => void): () => void;
+  onInterrupted(listener: (bootId?: string, topic?: string) => void): () => void;
   /** Resolves once what was published has arrived where it can; absent where `publish` waits for that already. */
   flush?(): Promise<void>;
 }

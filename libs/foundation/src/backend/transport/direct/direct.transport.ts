@@ -47,7 +47,7 @@ export class DirectTransport implements Transport {
   readonly #streams: ReceiveStreams;
   readonly #plain: PlainTopics;
   readonly #topics: TopicSubscriptions;
-  readonly #interrupted = new Listeners<[bootId?: string]>('a listener to interruptions');
+  readonly #interrupted = new Listeners<[bootId?: string, topic?: string]>('a listener to interruptions');
   readonly #repeated = new ThrottledLog();
   readonly #refusals: Refusals;
   readonly #links: LinkManager;
@@ -199,7 +199,7 @@ export class DirectTransport implements Transport {
     return this.#topics.add(topic, listener);
   }
 
-  onInterrupted(listener: (bootId?: string) => void): () => void {
+  onInterrupted(listener: (bootId?: string, topic?: string) => void): () => void {
     return this.#interrupted.add(listener);
   }
 
@@ -223,13 +223,21 @@ export class DirectTransport implements Transport {
 
   // -- topics -------------------------------------------------------------------------------------------------------
 
-  /** Notifies all peers; resolves when they know, or have had the time to. */
+  /**
+   * Notifies all peers; resolves when they know, or have had the time to.
+   *
+   * INVARIANT (I21): what a peer sends before it knows does not come here. Who listens by then hears that it is missing.
+   */
   async #announce(change: TopicChange): Promise<void> {
     const body = encodeTopics(change);
-    const known = [...this.#peers.values()].map(
-      (peer) => new Promise<void>((resolve) => peer.change(body, () => this.#topics.encode(), resolve)),
-    );
-    await within(ANNOUNCE_MS, Promise.all(known), 'late').catch(() => undefined);
+    let isLate = false;
+    const tell = (peer: Peer): void => {
+      for (const topic of change.add ?? []) if (isLate) this.#interrupted.tell(peer.bootId, topic);
+    };
+    const tellOne = (peer: Peer): Promise<void> =>
+      new Promise<void>((resolve) => peer.change(body, () => this.#topics.encode(), resolve)).then(() => tell(peer));
+    const known = Promise.all([...this.#peers.values()].map(tellOne));
+    await within(ANNOUNCE_MS, known, 'late').catch(() => (isLate = true));
   }
 
   #arrived(peer: Peer, kind: Kind, body: Buffer): void {
